@@ -1,0 +1,40 @@
+#include "err.h"
+
+/*
+ * Whatever a forger may try ends in the same 403: nobody outside learns which check
+ * failed.  The log does.
+ */
+const struct err_info errs[QT__MAX] = {
+	[QT_OK]		= { "ok", 200, 0, LEVEL_INFO, "" },
+	[QT_ENOMEM]	= { "out of memory", 503, 0, LEVEL_ERROR,
+	    "raise the memory limit or lower settings.threads" },
+	[QT_ECONF]	= { "configuration unusable", 503, 0, LEVEL_ERROR, "run: qtoa check" },
+	[QT_EREQUEST]	= { "malformed request", 400, 0, LEVEL_NOTICE, "" },
+	[QT_EPATH]	= { "no such account", 404, 0, LEVEL_NOTICE,
+	    "compare the URL in WeChat's console with .path in config.h" },
+	[QT_EMETHOD]	= { "method not allowed", 405, 0, LEVEL_NOTICE, "" },
+	[QT_ETOOBIG]	= { "body too large", 413, 0, LEVEL_NOTICE, "see settings.body_max" },
+	[QT_ELATE]	= { "deadline passed", 503, 0, LEVEL_WARNING,
+	    "is the web server slow in handing over the body?" },
+	[QT_EPARAM]	= { "parameter missing, empty or repeated", 403, -40001, LEVEL_NOTICE, "" },
+	[QT_ESIGNATURE]	= { "signature mismatch", 403, -40001, LEVEL_NOTICE,
+	    "if WeChat sent it: .token differs from the console's Token" },
+	[QT_ESTALE]	= { "timestamp not fresh", 403, -40001, LEVEL_NOTICE,
+	    "check this host's clock; see settings.fresh_s" },
+	[QT_EXML]	= { "no <Encrypt> in the body", 403, -40002, LEVEL_NOTICE,
+	    "if WeChat sent it: the console is in plaintext mode or JSON format, .mode is not" },
+	[QT_EAESKEY]	= { "illegal EncodingAESKey", 403, -40004, LEVEL_ERROR,
+	    "copy EncodingAESKey (43 characters) from WeChat's console" },
+	[QT_EBASE64]	= { "Encrypt is no base64", 403, -40010, LEVEL_NOTICE, "" },
+	[QT_EAES]	= { "decryption failed", 403, -40007, LEVEL_NOTICE,
+	    "if WeChat sent it: .aes_key differs from the console's EncodingAESKey" },
+	[QT_EBUFFER]	= { "illegal length in the decrypted message", 403, -40008, LEVEL_NOTICE,
+	    "if WeChat sent it: .aes_key differs from the console's EncodingAESKey" },
+	[QT_EAPPID]	= { "message for another AppID", 403, -40005, LEVEL_NOTICE,
+	    "if WeChat sent it: .appid differs from the console's AppID" },
+	[QT_ECRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
+	    "does this OpenSSL offer SHA-1, MD5 and AES-256-CBC?" },
+	[QT_EFORWARD]	= { "not confirmed by QT", 503, 0, LEVEL_WARNING, "" },
+	[QT_ESTORE]	= { "not stored", 503, 0, LEVEL_ERROR,
+	    "check settings.state_dir: owner, permissions, free space" },
+};

@@ -1,0 +1,47 @@
+/*
+ * err.h: every way a request can end, and what each means.
+ *
+ * Functions return enum qt_err, zero is good.  errs[] gives each kind its name in
+ * the log, its HTTP status, WeChat's own number for it where there is one, its log
+ * level and what the operator can do about it.
+ */
+#ifndef ERR_H
+#define ERR_H
+
+enum qt_err {
+	QT_OK,		/* done, WeChat hears `success` */
+	QT_ENOMEM,	/* out of memory */
+	QT_ECONF,	/* the configuration is unusable */
+	QT_EREQUEST,	/* not a request we can read: lengths, encoding, cut short */
+	QT_EPATH,	/* the URL names no account */
+	QT_EMETHOD,	/* method not allowed here */
+	QT_ETOOBIG,	/* body over body_max */
+	QT_ELATE,	/* the time for this request is used up */
+	QT_EPARAM,	/* a parameter of WeChat's missing, empty or given twice */
+	QT_ESIGNATURE,	/* signature or msg_signature wrong */
+	QT_ESTALE,	/* timestamp outside fresh_s */
+	QT_EXML,	/* no usable <Encrypt> in the body */
+	QT_EAESKEY,	/* EncodingAESKey is no key */
+	QT_EBASE64,	/* <Encrypt> is no base64 */
+	QT_EAES,	/* ciphertext length or padding wrong */
+	QT_EBUFFER,	/* length field inside the message wrong */
+	QT_EAPPID,	/* message is for another account */
+	QT_ECRYPTO,	/* the crypto library itself failed */
+	QT_EFORWARD,	/* QT did not confirm */
+	QT_ESTORE,	/* our disk did not take it */
+	QT__MAX
+};
+
+enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_NOTICE, LEVEL_WARNING, LEVEL_ERROR, LEVEL__MAX };
+
+struct err_info {
+	const char	*name;		/* as the log calls it */
+	int		 status;	/* HTTP */
+	int		 wechat;	/* WXBizMsgCrypt's number, 0 if it has none */
+	enum log_level	 level;
+	const char	*hint;		/* what to do; "" where nothing needs doing */
+};
+
+extern const struct err_info errs[QT__MAX];
+
+#endif
