@@ -1,0 +1,85 @@
+/*
+ * conf.h: the types of the configuration.  The values, and what each means, are in
+ * config.h (or the file that `make CONFIG=` names); conf.c alone includes it.
+ *
+ * A string value that begins with '@' is the name of a file whose content (up to
+ * 4096 bytes, line end at the end dropped) is the value; one that begins with '$' is
+ * the name of an environment variable.  Both are read once, when the program starts.
+ * Names that a client can set through CGI (HTTP_*, QUERY_STRING, ...) are refused.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buf.h"
+
+/* How WeChat sends the account's messages, as set in WeChat's console. */
+enum account_mode {
+	SAFE,		/* encrypted only */
+	COMPATIBLE,	/* encrypted beside plain; the encrypted part counts */
+	PLAIN		/* not encrypted, body not signed: WeChat's design */
+};
+
+struct account {
+	const char		*path;		/* last part of the URL */
+	const char		*name;		/* as the log calls it; NULL: path */
+	const char		*appid;		/* AppID, wx... */
+	const char		*token;		/* Token, 3 to 32 letters or digits */
+	enum account_mode	 mode;
+	const char		*aes_key;	/* EncodingAESKey, 43 characters */
+	const char		*aes_key_old;	/* the one before, while WeChat may use it */
+	const char		*qt_url;	/* QT, whole URL */
+	const char		*app_key;	/* QT application key */
+	const char		*service_id;	/* QT ServiceID */
+	const char		*service_secret;/* QT ServiceSecret */
+};
+
+struct settings {
+	const char	*state_dir;	/* our directory for what must survive */
+	const char	*ca_file;	/* CA certificates, PEM; NULL: the system's */
+	const char	*log;		/* "stderr", "syslog" or a file's path */
+	int		 threads;	/* workers at most, FastCGI */
+	int		 deadline_ms;	/* for a whole request, from its acceptance */
+	int		 forward_ms;	/* for QT in it */
+	int		 connect_ms;	/* for the connection to QT in that */
+	int		 io_ms;		/* web server silent on a request */
+	int		 body_max;	/* bytes of a request body */
+	int		 fresh_s;	/* age of a timestamp, seconds; 0 = any */
+	int		 collector;	/* 1 = answer /server/thirdPartyDataSource */
+};
+
+/* The configuration in use: strings resolved, defaults filled in.  conf owns all. */
+struct conf {
+	struct settings	 set;
+	struct account	*accounts;
+	size_t		 n;
+	char		**strings;	/* what resolving allocated */
+	size_t		 nstrings;
+};
+
+/* Called once for each problem with one line: field, account, what is wrong. */
+typedef void conf_say(void *ctx, const char *line);
+
+/*
+ * What the values alone can tell, nothing of the host: the build runs it.  '@' and '$'
+ * values are taken on trust.  Returns the number of problems said.
+ */
+int	conf_check_built(conf_say *say, void *ctx);
+
+/*
+ * Resolves and checks everything that requests rely on.  Returns the number of
+ * problems; above zero the conf must not serve a request.  conf_free() in any case.
+ */
+int	conf_load(struct conf *c, conf_say *say, void *ctx);
+int	conf_load_from(struct conf *c, const struct account *accounts, size_t n,
+	    const struct settings *set, conf_say *say, void *ctx);
+void	conf_free(struct conf *c);
+
+/* The account whose path this is, NULL without one. */
+const struct account	*conf_account(const struct conf *c, struct slice path);
+
+const char	*conf_mode_name(enum account_mode m);	/* "safe", ... */
+
+#endif

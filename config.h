@@ -1,0 +1,86 @@
+/*
+ * config.h: your accounts and limits.  Edit this file and run `make`, or keep your own
+ * elsewhere and run `make CONFIG=/path/to/my.h`.
+ *
+ * Any string may be given in three ways:
+ *	"value"		as it is, compiled in
+ *	"@/etc/qtoa/k"	read from that file when the program starts
+ *	"$NAME"		read from the environment when the program starts
+ * so neither secrets nor what differs from host to host need to be in here.  A name
+ * that a client can set through CGI (HTTP_..., QUERY_STRING, ...) is refused.  A value
+ * that really begins with @ or $ goes into a file.
+ *
+ * `make` refuses what it can see is wrong; `qtoa check` tells the rest.
+ */
+
+static const struct account accounts[] = {
+	{
+		/* Last part of the URL that WeChat calls: .../qtoa/demo */
+		.path		= "demo",
+
+		/* As the log calls it. Default: the path. */
+		.name		= "demo",
+
+		/* WeChat's console, "Basic configuration": AppID, Token. */
+		.appid		= "wx0123456789abcdef",
+		.token		= "qtoaDemoToken",
+
+		/*
+		 * How the console sends messages: SAFE, COMPATIBLE or PLAIN. In PLAIN
+		 * WeChat does not sign the body: anyone who sees one URL can forge.
+		 */
+		.mode		= SAFE,
+
+		/*
+		 * EncodingAESKey, 43 characters; and the one before, as long as WeChat
+		 * may still use it (NULL: none). Not needed in PLAIN.
+		 */
+		.aes_key	= "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+		.aes_key_old	= NULL,
+
+		/*
+		 * Quick Tracking, "Server tracking": whole URL, application key,
+		 * ServiceID, ServiceSecret. Here: the collector of this very program,
+		 * as lighttpd-example.conf runs it.
+		 */
+		.qt_url		= "http://127.0.0.1:8080/server/thirdPartyDataSource",
+		.app_key	= "demoAppKey",
+		.service_id	= "demoServiceId",
+		.service_secret	= "demoServiceSecret",
+	},
+};
+
+static const struct settings settings = {
+	/* Where we keep what must survive. Ours alone: mode 0700. */
+	.state_dir	= "/var/lib/qtoa",	/* the default */
+
+	/* Workers at most in one FastCGI process; they start as they are needed. */
+	.threads	= 64,			/* 1 to 1024, default 64 */
+
+	/* WeChat waits 5 s. All of a request must be over by then ... */
+	.deadline_ms	= 4000,			/* ms, up to 5000, default 4000 */
+
+	/* ... QT has this much of it ... */
+	.forward_ms	= 2500,			/* ms, default 2500 */
+
+	/* ... and the connection to QT this much of that. */
+	.connect_ms	= 1000,			/* ms, default 1000 */
+
+	/* The web server may be silent this long within a request. */
+	.io_ms		= 2000,			/* ms, default 2000 */
+
+	/* A larger body is answered 413. WeChat's are a few KiB. */
+	.body_max	= 64 * 1024,		/* bytes, default 64 KiB */
+
+	/* A timestamp further than this from our clock is refused. */
+	.fresh_s	= 600,			/* seconds, 0 = any age */
+
+	/* CA certificates for HTTPS to QT, PEM. NULL: the system's bundle. */
+	.ca_file	= NULL,
+
+	/* Where log lines go: "stderr" (the default), "syslog", or a file. */
+	.log		= "stderr",
+
+	/* 1: answer POST /server/thirdPartyDataSource as QT would, and keep it. */
+	.collector	= 1,			/* default 0 */
+};
