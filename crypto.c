@@ -1,0 +1,368 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "crypto.h"
+#include "scan.h"
+
+enum {
+	LENGTH = 4,			/* bytes of the length field, big endian */
+	HEAD = CRYPTO_RANDOM + LENGTH,	/* what stands before the message */
+	BLOCK = 32			/* WeChat pads to this, not to AES's 16 */
+};
+
+/* The library's contexts, made when first needed and kept. */
+struct crypto {
+	EVP_MD		*sha1;
+	EVP_MD_CTX	*md;
+	EVP_CIPHER	*cbc;
+	EVP_CIPHER_CTX	*aes;
+};
+
+struct crypto *
+crypto_new(void)
+{
+	struct crypto	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return NULL;
+	c->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	c->md = EVP_MD_CTX_new();
+	if (c->sha1 == NULL || c->md == NULL) {
+		crypto_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+crypto_free(struct crypto *c)
+{
+	if (c == NULL)
+		return;
+	EVP_MD_free(c->sha1);
+	EVP_MD_CTX_free(c->md);
+	EVP_CIPHER_free(c->cbc);
+	EVP_CIPHER_CTX_free(c->aes);
+	free(c);
+}
+
+/* -1 for what is none of the 64. */
+static int
+base64_digit(char ch)
+{
+	if (ch >= 'A' && ch <= 'Z')
+		return ch - 'A';
+	if (ch >= 'a' && ch <= 'z')
+		return ch - 'a' + 26;
+	if (ch >= '0' && ch <= '9')
+		return ch - '0' + 52;
+	if (ch == '+')
+		return 62;
+	return ch == '/' ? 63 : -1;
+}
+
+/*
+ * Strict decoding of n digits without padding: nothing foreign.  Bits that make no whole
+ * byte are dropped.  out may be where in is.
+ */
+static bool
+base64_decode(unsigned char *out, const char *in, size_t n)
+{
+	unsigned	 bits = 0, have = 0;
+	int		 d;
+	size_t		 i;
+
+	for (i = 0; i < n; i++) {
+		if ((d = base64_digit(in[i])) == -1)
+			return false;
+		bits = bits << 6 | (unsigned)d;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			*out++ = (unsigned char)(bits >> have & 0xFF);
+		}
+	}
+	return true;
+}
+
+/* Standard base64 with its padding, decoded in place. */
+static enum qt_err
+open_base64(struct buf *b)
+{
+	size_t	 n = b->len, pad = 0;
+
+	if (n == 0 || n % 4 != 0)
+		return QT_EBASE64;
+	while (pad < 2 && b->p[n - 1 - pad] == '=')
+		pad++;
+	if (!base64_decode((unsigned char *)b->p, b->p, n - pad))
+		return QT_EBASE64;
+	b->len = n / 4 * 3 - pad;
+	return QT_OK;
+}
+
+enum qt_err
+crypto_key(unsigned char key[CRYPTO_KEY], struct slice text)
+{
+	size_t	 i;
+
+	if (text.len != CRYPTO_KEY_TEXT)
+		return QT_EAESKEY;
+	for (i = 0; i < text.len; i++)
+		if (text.p[i] == '+' || text.p[i] == '/')	/* never in a key */
+			return QT_EAESKEY;
+	return base64_decode(key, text.p, text.len) ? QT_OK : QT_EAESKEY;
+}
+
+bool
+crypto_equal(struct slice a, struct slice b)
+{
+	return a.len == b.len && CRYPTO_memcmp(a.p, b.p, a.len) == 0;
+}
+
+static int
+slice_compare(struct slice a, struct slice b)
+{
+	int	 d = memcmp(a.p, b.p, a.len < b.len ? a.len : b.len);
+
+	return d != 0 ? d : (a.len > b.len) - (a.len < b.len);
+}
+
+enum qt_err
+crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice *parts, size_t n)
+{
+	struct slice	 sorted[4], part;
+	unsigned char	 digest[CRYPTO_SHA1_HEX / 2];
+	size_t		 i, j;
+
+	for (i = 0; i < n; i++) {
+		part = parts[i];
+		for (j = i; j > 0 && slice_compare(sorted[j - 1], part) > 0; j--)
+			sorted[j] = sorted[j - 1];
+		sorted[j] = part;
+	}
+	if (EVP_DigestInit_ex2(c->md, c->sha1, NULL) != 1)
+		return QT_ECRYPTO;
+	for (i = 0; i < n; i++)
+		if (EVP_DigestUpdate(c->md, sorted[i].p, sorted[i].len) != 1)
+			return QT_ECRYPTO;
+	if (EVP_DigestFinal_ex(c->md, digest, NULL) != 1)
+		return QT_ECRYPTO;
+	hex_encode(hex, digest, sizeof(digest));
+	return QT_OK;
+}
+
+/* The signature of parts is the one claimed. */
+static enum qt_err
+check(struct crypto *c, struct slice claimed, const struct slice *parts, size_t n)
+{
+	char		 hex[CRYPTO_SHA1_HEX + 1];
+	enum qt_err	 er;
+	size_t		 i;
+
+	for (i = 0; i < n; i++)
+		if (parts[i].p == NULL)
+			return QT_EPARAM;
+	if ((er = crypto_sign(c, hex, parts, n)) != QT_OK)
+		return er;
+	return crypto_equal(claimed, slice_of(hex)) ? QT_OK : QT_ESIGNATURE;
+}
+
+enum qt_err
+crypto_check_url(struct crypto *c, const struct account *a, const struct push *p)
+{
+	struct slice	 parts[] = { slice_of(a->token), p->v[PUSH_TIMESTAMP],
+			    p->v[PUSH_NONCE] };
+
+	return check(c, p->v[PUSH_SIGNATURE], parts, 3);
+}
+
+enum qt_err
+crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s)
+{
+	struct slice	 ts = p->v[PUSH_TIMESTAMP];
+	int64_t		 t = 0;
+	size_t		 i;
+
+	if (fresh_s == 0)
+		return QT_OK;
+	if (ts.len == 0 || ts.len > 18)
+		return QT_ESTALE;
+	for (i = 0; i < ts.len; i++) {
+		if (ts.p[i] < '0' || ts.p[i] > '9')
+			return QT_ESTALE;
+		t = t * 10 + (ts.p[i] - '0');
+	}
+	return t >= now_s - fresh_s && t <= now_s + fresh_s ? QT_OK : QT_ESTALE;
+}
+
+/* The AES context, ready for key in one direction, without the library's padding. */
+static enum qt_err
+aes_begin(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
+{
+	if (c->cbc == NULL)
+		c->cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	if (c->aes == NULL)
+		c->aes = EVP_CIPHER_CTX_new();
+	/* The IV is the key's first half: WeChat's choice. */
+	if (c->cbc == NULL || c->aes == NULL ||
+	    EVP_CipherInit_ex2(c->aes, c->cbc, key, key, encrypt, NULL) != 1 ||
+	    EVP_CIPHER_CTX_set_padding(c->aes, 0) != 1)
+		return QT_ECRYPTO;
+	return QT_OK;
+}
+
+static enum qt_err
+decrypt(struct crypto *c, struct buf *out, struct slice key_text, const struct buf *cipher)
+{
+	unsigned char	 key[CRYPTO_KEY];
+	enum qt_err	 er;
+	int		 n;
+
+	if ((er = crypto_key(key, key_text)) != QT_OK)
+		return er;
+	out->len = 0;
+	if (cipher->len == 0 || cipher->len % BLOCK != 0 || cipher->len > 1 << 30)
+		er = QT_EAES;
+	else if ((er = buf_reserve(out, cipher->len)) == QT_OK &&
+	    (er = aes_begin(c, key, 0)) == QT_OK) {
+		if (EVP_DecryptUpdate(c->aes, (unsigned char *)out->p, &n,
+		    (const unsigned char *)cipher->p, (int)cipher->len) == 1)
+			out->len = (size_t)n;
+		er = out->len == cipher->len ? QT_OK : QT_EAES;
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	return er;
+}
+
+/* Takes off the padding, all of which must be right. */
+static enum qt_err
+unpad(struct buf *b)
+{
+	size_t	 pad = (unsigned char)b->p[b->len - 1], i;
+
+	if (pad < 1 || pad > BLOCK || pad > b->len)
+		return QT_EAES;
+	for (i = 1; i <= pad; i++)
+		if ((unsigned char)b->p[b->len - i] != pad)
+			return QT_EAES;
+	b->len -= pad;
+	return QT_OK;
+}
+
+/* Leaves of random, length, message, AppID the message. */
+static enum qt_err
+unwrap(struct buf *b, struct slice appid)
+{
+	const unsigned char	*l;
+	size_t			 len, rest;
+
+	if (b->len <= HEAD)
+		return QT_EBUFFER;
+	l = (const unsigned char *)b->p + CRYPTO_RANDOM;
+	len = (size_t)l[0] << 24 | (size_t)l[1] << 16 | (size_t)l[2] << 8 | l[3];
+	rest = b->len - HEAD;
+	if (len >= rest)
+		return QT_EBUFFER;
+	if (!crypto_equal((struct slice){ b->p + HEAD + len, rest - len }, appid))
+		return QT_EAPPID;
+	memmove(b->p, b->p + HEAD, len);
+	b->len = len;
+	return QT_OK;
+}
+
+static enum qt_err
+open_with(struct crypto *c, struct buf *xml, const char *key, const char *appid,
+    const struct buf *cipher)
+{
+	enum qt_err	 er;
+
+	if ((er = decrypt(c, xml, slice_of(key), cipher)) == QT_OK &&
+	    (er = unpad(xml)) == QT_OK)
+		er = unwrap(xml, slice_of(appid));
+	if (er != QT_OK)
+		xml->len = 0;
+	return er;
+}
+
+enum qt_err
+crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct account *a,
+    const struct push *p, struct slice body)
+{
+	struct slice	 parts[4] = { slice_of(a->token), p->v[PUSH_TIMESTAMP],
+			    p->v[PUSH_NONCE] };
+	enum qt_err	 er;
+
+	buf_reset(xml);
+	buf_reset(work);
+	if ((er = scan_child(work, body, "Encrypt")) != QT_OK)
+		return er;
+	if (work->len == 0)
+		return QT_EXML;
+	parts[3] = buf_slice(work);
+	if ((er = check(c, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != QT_OK ||
+	    (er = open_base64(work)) != QT_OK)
+		return er;
+	er = open_with(c, xml, a->aes_key, a->appid, work);
+	if (er != QT_OK && a->aes_key_old != NULL && *a->aes_key_old != '\0' &&
+	    open_with(c, xml, a->aes_key_old, a->appid, work) == QT_OK)
+		er = QT_OK;
+	return er;
+}
+
+/* random, length, message, AppID, padding. */
+static enum qt_err
+wrap(struct buf *out, const unsigned char *random, struct slice msg, struct slice appid)
+{
+	unsigned char	 head[HEAD], pad[BLOCK];
+	size_t		 n;
+	enum qt_err	 er;
+
+	memcpy(head, random, CRYPTO_RANDOM);
+	head[CRYPTO_RANDOM] = (unsigned char)(msg.len >> 24 & 0xFF);
+	head[CRYPTO_RANDOM + 1] = (unsigned char)(msg.len >> 16 & 0xFF);
+	head[CRYPTO_RANDOM + 2] = (unsigned char)(msg.len >> 8 & 0xFF);
+	head[CRYPTO_RANDOM + 3] = (unsigned char)(msg.len & 0xFF);
+	n = BLOCK - (HEAD + msg.len + appid.len) % BLOCK;
+	memset(pad, (int)n, n);
+	if ((er = buf_put(out, head, HEAD)) != QT_OK ||
+	    (er = buf_put(out, msg.p, msg.len)) != QT_OK ||
+	    (er = buf_put(out, appid.p, appid.len)) != QT_OK)
+		return er;
+	return buf_put(out, pad, n);
+}
+
+enum qt_err
+crypto_seal(struct crypto *c, struct buf *out, const struct account *a, struct slice msg,
+    const unsigned char *random)
+{
+	struct buf	 clear = { 0 };
+	unsigned char	 key[CRYPTO_KEY], fresh[CRYPTO_RANDOM];
+	enum qt_err	 er;
+	int		 n;
+
+	if (msg.len > 1 << 24)
+		return QT_ETOOBIG;
+	if ((er = crypto_key(key, slice_of(a->aes_key))) != QT_OK)
+		return er;
+	if (random == NULL && RAND_bytes(fresh, sizeof(fresh)) != 1)
+		er = QT_ECRYPTO;
+	if (er == QT_OK && (er = wrap(&clear, random == NULL ? fresh : random, msg,
+	    slice_of(a->appid))) == QT_OK &&
+	    (er = buf_reserve(out, (clear.len + 2) / 3 * 4 + 1)) == QT_OK &&
+	    (er = aes_begin(c, key, 1)) == QT_OK) {
+		if (EVP_EncryptUpdate(c->aes, (unsigned char *)clear.p, &n,
+		    (unsigned char *)clear.p, (int)clear.len) == 1)
+			out->len += (size_t)EVP_EncodeBlock((unsigned char *)out->p + out->len,
+			    (unsigned char *)clear.p, (int)clear.len);
+		else
+			er = QT_ECRYPTO;
+	}
+	OPENSSL_cleanse(key, sizeof(key));
+	buf_free(&clear);
+	return er;
+}

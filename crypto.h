@@ -1,0 +1,61 @@
+/*
+ * crypto.h: WeChat's signature and its encrypted envelope (Official Account
+ * documentation, "Access overview" and "Message encryption and decryption"; numbers
+ * of the checks as WXBizMsgCrypt has them).
+ *
+ *	signature     = hex SHA1 of the byte-wise sorted token, timestamp, nonce
+ *	msg_signature = the same with the text of <Encrypt> as a fourth part
+ *	Encrypt       = base64 of AES-256-CBC(16 random, length, XML, AppID, padding)
+ *
+ * A struct crypto holds the library's contexts for one thread.
+ */
+#ifndef CRYPTO_H
+#define CRYPTO_H
+
+#include <stdint.h>
+
+#include "buf.h"
+#include "conf.h"
+#include "query.h"
+
+enum { CRYPTO_SHA1_HEX = 40, CRYPTO_RANDOM = 16, CRYPTO_KEY = 32, CRYPTO_KEY_TEXT = 43 };
+
+struct crypto;
+
+struct crypto	*crypto_new(void);	/* NULL: QT_ECRYPTO */
+void		 crypto_free(struct crypto *c);
+
+/* Equal in length and bytes; how much of them is, time does not tell. */
+bool		 crypto_equal(struct slice a, struct slice b);
+
+/* 43 characters to 32 bytes; spare bits of the last are ignored.  QT_EAESKEY. */
+enum qt_err	 crypto_key(unsigned char key[CRYPTO_KEY], struct slice text);
+
+/* Hex signature of n (up to 4) parts, NUL terminated.  QT_ECRYPTO. */
+enum qt_err	 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1],
+		    const struct slice *parts, size_t n);
+
+/* The URL's `signature`, compared in constant time.  QT_ESIGNATURE. */
+enum qt_err	 crypto_check_url(struct crypto *c, const struct account *a,
+		    const struct push *p);
+
+/* The timestamp is at most fresh_s (0: any) from now_s.  QT_ESTALE. */
+enum qt_err	 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s);
+
+/*
+ * Checks msg_signature over the body's <Encrypt> and opens it with the account's key,
+ * then with the old one.  xml is the message, empty on error; work is scratch.
+ * QT_EXML, QT_ESIGNATURE, QT_EBASE64, QT_EAESKEY, QT_EAES, QT_EBUFFER, QT_EAPPID,
+ * in WeChat's order of checks (the key's error is that of aes_key).
+ */
+enum qt_err	 crypto_open(struct crypto *c, struct buf *xml, struct buf *work,
+		    const struct account *a, const struct push *p, struct slice body);
+
+/*
+ * The reverse: appends to out the base64 of msg sealed with the account's aes_key and
+ * the 16 given bytes (NULL: random ones).
+ */
+enum qt_err	 crypto_seal(struct crypto *c, struct buf *out, const struct account *a,
+		    struct slice msg, const unsigned char *random);
+
+#endif
