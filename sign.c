@@ -1,0 +1,240 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "sign.h"
+#include "utf8.h"
+
+struct signer {
+	EVP_MD		*md5;
+	EVP_MD_CTX	*ctx;
+};
+
+struct signer *
+signer_new(void)
+{
+	struct signer	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return NULL;
+	s->md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+	s->ctx = EVP_MD_CTX_new();
+	if (s->md5 == NULL || s->ctx == NULL) {
+		signer_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+signer_free(struct signer *s)
+{
+	if (s == NULL)
+		return;
+	EVP_MD_free(s->md5);
+	EVP_MD_CTX_free(s->ctx);
+	free(s);
+}
+
+/* fastjson's short escapes; other controls, DEL to 9F and the line separators are \uXXXX. */
+static enum qt_err
+put_escape(struct buf *out, uint32_t cp)
+{
+	static const char	 from[] = "\b\t\n\f\r\"\\", to[] = "btnfr\"\\";
+	static const char	 hex[] = "0123456789ABCDEF";
+	char			 esc[6] = { '\\', 'u' };
+	const char		*at;
+
+	if (cp != 0 && cp < 0x80 && (at = strchr(from, (int)cp)) != NULL) {
+		esc[1] = to[at - from];
+		return buf_put(out, esc, 2);
+	}
+	esc[2] = hex[cp >> 12 & 15];
+	esc[3] = hex[cp >> 8 & 15];
+	esc[4] = hex[cp >> 4 & 15];
+	esc[5] = hex[cp & 15];
+	return buf_put(out, esc, 6);
+}
+
+static bool
+is_escaped(uint32_t cp)
+{
+	return cp < 0x20 || cp == '"' || cp == '\\' || (cp >= 0x7F && cp <= 0x9F) ||
+	    cp == 0x2028 || cp == 0x2029;
+}
+
+/* What may be copied without a look: all but a few bytes of an ordinary message. */
+static bool
+is_plain(char c)
+{
+	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+enum qt_err
+sign_string(struct buf *out, struct slice text)
+{
+	const char	*p = text.p, *run = p, *end = p + text.len, *at;
+	enum qt_err	 er;
+	uint32_t	 cp;
+	bool		 valid;
+
+	if ((er = buf_reserve(out, text.len + 2)) != QT_OK ||
+	    (er = buf_putc(out, '"')) != QT_OK)
+		return er;
+	while (p != end) {
+		if (is_plain(*p)) {
+			p++;
+			continue;
+		}
+		at = p;
+		cp = utf8_next(&p, end, &valid);
+		if (valid && !is_escaped(cp))
+			continue;
+		if ((er = buf_put(out, run, (size_t)(at - run))) != QT_OK ||
+		    (er = valid ? put_escape(out, cp) : buf_puts(out, "\xEF\xBF\xBD")) != QT_OK)
+			return er;
+		run = p;
+	}
+	if ((er = buf_put(out, run, (size_t)(end - run))) != QT_OK)
+		return er;
+	return buf_putc(out, '"');
+}
+
+/* Stable, so that values of one name keep their order.  n is small. */
+static void
+sort(struct field *f, size_t n)
+{
+	struct field	 one;
+	size_t		 i, j;
+
+	for (i = 1; i < n; i++) {
+		one = f[i];
+		for (j = i; j > 0 && utf8_compare16(f[j - 1].name, one.name) > 0; j--)
+			f[j] = f[j - 1];
+		f[j] = one;
+	}
+}
+
+static enum qt_err
+put_value(struct buf *out, const struct field *f)
+{
+	return f->bare ? buf_put(out, f->value.p, f->value.len) : sign_string(out, f->value);
+}
+
+/* One member from its `n` values. */
+static enum qt_err
+put_member(struct buf *out, const struct field *f, size_t n)
+{
+	enum qt_err	 er;
+	size_t		 i;
+
+	if ((er = sign_string(out, f->name)) != QT_OK ||
+	    (er = buf_putc(out, ':')) != QT_OK)
+		return er;
+	if (n == 1 && !f->array)
+		return put_value(out, f);
+	for (i = 0; i < n; i++)
+		if ((er = buf_putc(out, i == 0 ? '[' : ',')) != QT_OK ||
+		    (er = put_value(out, &f[i])) != QT_OK)
+			return er;
+	return buf_putc(out, ']');
+}
+
+/* *sign_at: where, before which member, a member "sign" would stand. */
+static enum qt_err
+put_object(struct buf *out, struct field *f, size_t n, size_t *sign_at)
+{
+	enum qt_err	 er;
+	size_t		 i, same;
+
+	sort(f, n);
+	*sign_at = 0;
+	if ((er = buf_putc(out, '{')) != QT_OK)
+		return er;
+	for (i = 0; i < n; i += same) {
+		for (same = 1; i + same < n &&
+		    utf8_compare16(f[i].name, f[i + same].name) == 0; same++)
+			;
+		if (i != 0 && (er = buf_putc(out, ',')) != QT_OK)
+			return er;
+		if (*sign_at == 0 && utf8_compare16(f[i].name, slice_of("sign")) > 0)
+			*sign_at = out->len;
+		if ((er = put_member(out, &f[i], same)) != QT_OK)
+			return er;
+	}
+	return buf_putc(out, '}');
+}
+
+enum qt_err
+sign_canonical(struct buf *out, struct field *f, size_t n)
+{
+	size_t	 sign_at;
+
+	return put_object(out, f, n, &sign_at);
+}
+
+enum qt_err
+sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json, struct slice secret)
+{
+	unsigned char	 md[SIGN_MD5_HEX / 2];
+
+	if (EVP_DigestInit_ex2(s->ctx, s->md5, NULL) != 1 ||
+	    EVP_DigestUpdate(s->ctx, json.p, json.len) != 1 ||
+	    EVP_DigestUpdate(s->ctx, secret.p, secret.len) != 1 ||
+	    EVP_DigestFinal_ex(s->ctx, md, NULL) != 1)
+		return QT_ECRYPTO;
+	hex_encode(hex, md, sizeof(md));
+	return QT_OK;
+}
+
+/* Puts `"sign":"hex",` at its place among what is there. */
+static enum qt_err
+insert_sign(struct buf *out, size_t at, const char hex[SIGN_MD5_HEX + 1])
+{
+	static const char	 head[] = "\"sign\":\"", tail[] = "\",";
+	enum { HEAD = sizeof(head) - 1, TAIL = sizeof(tail) - 1,
+	    ALL = HEAD + SIGN_MD5_HEX + TAIL };
+	enum qt_err		 er;
+	char			*p;
+
+	if ((er = buf_reserve(out, ALL)) != QT_OK)
+		return er;
+	p = out->p + at;
+	memmove(p + ALL, p, out->len - at);
+	memcpy(p, head, HEAD);
+	memcpy(p + HEAD, hex, SIGN_MD5_HEX);
+	memcpy(p + HEAD + SIGN_MD5_HEX, tail, TAIL);
+	out->len += ALL;
+	return QT_OK;
+}
+
+enum qt_err
+sign_envelope(struct signer *s, struct buf *out, const struct account *a, const struct push *p,
+    struct slice body, int64_t ts_ms)
+{
+	struct field	 f[5 + PUSH__MAX] = { 0 };
+	char		 ts[24];
+	char		 hex[SIGN_MD5_HEX + 1];
+	size_t		 n = 0, sign_at, k;
+	enum qt_err	 er;
+
+	buf_reset(out);
+	(void)snprintf(ts, sizeof(ts), "%lld", (long long)ts_ms);
+	f[n++] = (struct field){ .name = slice_of("app_id"), .value = slice_of(a->service_id) };
+	if (a->app_key != NULL && *a->app_key != '\0')
+		f[n++] = (struct field){ .name = slice_of("appkey"),
+		    .value = slice_of(a->app_key) };
+	f[n++] = (struct field){ .name = slice_of("code"), .value = slice_of(a->appid) };
+	f[n++] = (struct field){ .name = slice_of("ts"), .value = slice_of(ts) };
+	f[n++] = (struct field){ .name = slice_of("weChatOAData"), .value = body };
+	for (k = 0; k < PUSH__MAX; k++)
+		if (k != PUSH_ECHOSTR && p->v[k].p != NULL)
+			f[n++] = (struct field){ .name = slice_of(push_names[k]),
+			    .value = p->v[k] };
+	if ((er = put_object(out, f, n, &sign_at)) != QT_OK ||
+	    (er = sign_digest(s, hex, buf_slice(out), slice_of(a->service_secret))) != QT_OK)
+		return er;
+	return insert_sign(out, sign_at, hex);
+}
