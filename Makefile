@@ -1,0 +1,63 @@
+# GNU make.  The targets that matter: all, check, bench, install, clean; `make help`.
+
+CONFIG	?= config.h
+B	?= build
+BIN	?= qtoa
+SAN	?=
+CC	?= cc
+PYTHON	?= /usr/bin/python3
+V	 = 0.1
+
+PKGS	 = libcurl openssl jansson
+CFLAGS	?= -O2 -g
+WARN	 = -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes \
+	   -Wmissing-prototypes -Werror
+HARD	 = -fPIE -fstack-protector-strong
+LDHARD	 = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+ifeq ($(SAN),)
+HARD	+= -D_FORTIFY_SOURCE=2
+else
+HARD	+= -fsanitize=$(SAN) -fno-omit-frame-pointer
+LDHARD	+= -fsanitize=$(SAN)
+endif
+ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
+	     $(HARD) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
+LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
+
+MODULES	 = buf cmd collect conf crypto err forward json log pool query request scan sign \
+	   trust utf8
+OBJS	 = $(MODULES:%=$(B)/%.o)
+
+all: $(BIN)
+
+$(BIN): $(B)/qtoa.o $(OBJS) $(B)/config.ok
+	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(B)/qtoa.o $(OBJS) $(LDLIBS)
+
+$(B)/%.o: %.c $(B)/flags
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The one file that sees the values.
+$(B)/conf.o: private ALL_CFLAGS += -DCONFIG_FILE='"$(CONFIG)"'
+$(B)/conf.o: $(CONFIG) $(B)/config.name
+
+# What is wrong with the values themselves fails the build, by name.
+$(B)/config.ok: $(B)/confcheck
+	$(B)/confcheck
+	@touch $@
+
+$(B)/confcheck: $(B)/confcheck.o $(B)/conf.o $(B)/buf.o
+	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^
+
+# Other flags or compiler: everything anew.  Another CONFIG: what sees it.
+$(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
+$(B)/config.name: NOW = $(abspath $(CONFIG))
+$(B)/flags $(B)/config.name: FORCE
+	@mkdir -p $(B)
+	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
+
+clean:
+	rm -rf build $(B) $(BIN)
+
+FORCE:
+.PHONY: all clean FORCE
+-include $(wildcard $(B)/*.d)

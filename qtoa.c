@@ -1,0 +1,435 @@
+/*
+ * qtoa: from WeChat's push to Quick Tracking.
+ *
+ * Started by a web server with a listening FastCGI socket as descriptor 0 it serves that
+ * until told to stop; with a CGI's environment it serves the one request; else it is the
+ * operator's command line.  The path of one message is on_message(), below.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cmd.h"
+#include "collect.h"
+#include "conf.h"
+#include "crypto.h"
+#include "forward.h"
+#include "log.h"
+#include "pool.h"
+#include "request.h"
+#include "sign.h"
+
+/* What all workers share. */
+struct app {
+	struct conf		 conf;
+	bool			 usable;	/* the configuration is */
+	struct forward		*forward;
+	_Atomic int64_t		 stop_ms;
+};
+
+/* What one thread keeps from request to request. */
+struct worker {
+	struct app		*app;
+	struct request		*request;
+	struct crypto		*crypto;	/* made when first needed */
+	struct signer		*signer;
+	struct buf		 xml, work, out;
+	struct forward_result	 qt;
+
+	/* Of the request at hand, for its log line. */
+	const struct account	*account;
+	const char		*verdict;
+	const char		*detail;	/* NULL: nothing to add */
+	const char		*hint;
+	const char		*code;		/* QT's, got or given; "" without one */
+};
+
+static const char success[] = "success";
+
+static enum qt_err
+need_crypto(struct worker *w)
+{
+	if (w->crypto == NULL)
+		w->crypto = crypto_new();
+	return w->crypto != NULL ? QT_OK : QT_ECRYPTO;
+}
+
+static enum qt_err
+need_signer(struct worker *w)
+{
+	if (w->signer == NULL)
+		w->signer = signer_new();
+	return w->signer != NULL ? QT_OK : QT_ECRYPTO;
+}
+
+static int64_t
+deadline_of(const struct worker *w)
+{
+	return w->request->accepted_ms + w->app->conf.set.deadline_ms;
+}
+
+/* WeChat's parameters, their signature and age. */
+static enum qt_err
+check_push(struct worker *w, struct push *p, unsigned need)
+{
+	const struct settings	*set = &w->app->conf.set;
+	enum push_key		 which;
+	enum qt_err		 er;
+
+	need |= 1u << PUSH_SIGNATURE | 1u << PUSH_TIMESTAMP | 1u << PUSH_NONCE;
+	if ((er = query_push(p, &which, &w->request->query, need)) != QT_OK) {
+		w->detail = push_names[which];
+		return er;
+	}
+	if ((er = need_crypto(w)) != QT_OK ||
+	    (er = crypto_check_url(w->crypto, w->account, p)) != QT_OK)
+		return er;
+	return crypto_check_fresh(p, set->fresh_s, clock_wall_ms() / 1000);
+}
+
+/* WeChat's administrator has saved the URL: show that we know the token. */
+static enum qt_err
+on_handshake(struct worker *w, struct reply *a)
+{
+	struct push	 p;
+	enum qt_err	 er;
+
+	w->verdict = "handshake";
+	if ((er = check_push(w, &p, 1u << PUSH_ECHOSTR)) == QT_OK)
+		a->body = p.v[PUSH_ECHOSTR];
+	return er;
+}
+
+/*
+ * One message.  `success` says that QT has it; anything else makes WeChat ask again.
+ */
+static enum qt_err
+on_message(struct worker *w, struct reply *a)
+{
+	const struct account	*account = w->account;
+	struct request		*r = w->request;
+	struct slice		 body;
+	struct push		 p;
+	enum qt_err		 er;
+
+	if ((er = request_body(r, (size_t)w->app->conf.set.body_max, deadline_of(w))) != QT_OK)
+		return er;
+	body = buf_slice(&r->body);
+	if ((er = check_push(w, &p, account->mode == PLAIN ? 0 :
+	    1u << PUSH_MSG_SIGNATURE)) != QT_OK)
+		return er;
+	if (account->mode == PLAIN) {
+		if (slice_is(p.v[PUSH_ENCRYPT_TYPE], "aes"))
+			w->detail = "WeChat encrypts this account's messages: "
+			    "set .mode as in its console";
+	} else if ((er = crypto_open(w->crypto, &w->xml, &w->work, account, &p, body)) != QT_OK) {
+		return er;
+	}
+	if ((er = need_signer(w)) != QT_OK ||
+	    (er = sign_envelope(w->signer, &w->out, account, &p, body,
+	    clock_wall_ms())) != QT_OK)
+		return er;
+	forward_post(w->app->forward, &w->qt, account, buf_slice(&w->out), deadline_of(w));
+	w->verdict = forward_names[w->qt.outcome];
+	w->code = w->qt.code;
+	if (w->qt.outcome != FORWARD_DELIVERED) {
+		w->detail = w->qt.http.why;
+		w->hint = forward_hints[w->qt.outcome];
+		return QT_EFORWARD;
+	}
+	a->body = (struct slice){ success, sizeof(success) - 1 };
+	return QT_OK;
+}
+
+/* QT's side of the wire. */
+static enum qt_err
+on_collect(struct worker *w, struct reply *a)
+{
+	/* An envelope is the body as a JSON string: every byte may take six. */
+	size_t			 max = (size_t)w->app->conf.set.body_max * 6 + 4096;
+	struct collect_result	 res;
+	enum qt_err		 er;
+
+	w->verdict = "collect";
+	if ((er = request_body(w->request, max, deadline_of(w))) != QT_OK ||
+	    (er = need_signer(w)) != QT_OK ||
+	    (er = collect_message(&res, &w->out, &w->work, &w->app->conf, w->signer,
+	    buf_slice(&w->request->body))) != QT_OK)
+		return er;
+	w->account = res.account;
+	w->code = res.code;
+	a->type = "application/json";
+	a->body = buf_slice(&w->out);
+	return QT_OK;
+}
+
+enum target { NOWHERE, ACCOUNT, COLLECTOR, TARGETS };
+
+static const char *const allowed[TARGETS] = {
+	[ACCOUNT]	= "GET, POST",
+	[COLLECTOR]	= "POST",
+};
+
+static const struct route {
+	enum target		 target;
+	enum request_method	 method;
+	enum qt_err		 (*handle)(struct worker *w, struct reply *a);
+} routes[] = {
+	{ ACCOUNT,	METHOD_GET,	on_handshake },
+	{ ACCOUNT,	METHOD_POST,	on_message },
+	{ COLLECTOR,	METHOD_POST,	on_collect },
+};
+
+static bool
+ends_with(struct slice s, const char *end)
+{
+	size_t	 len = strlen(end);
+
+	return s.len >= len && memcmp(s.p + s.len - len, end, len) == 0;
+}
+
+/* Where a path leads: the collector, or the account that its last part names. */
+static enum target
+find_target(struct worker *w)
+{
+	struct slice	 path = w->request->path, last = path;
+	const char	*p;
+
+	if (w->app->conf.set.collector != 0 && ends_with(path, COLLECT_PATH))
+		return COLLECTOR;
+	for (p = path.p + path.len; p != path.p && p[-1] != '/'; p--)
+		;
+	last.p = p;
+	last.len = (size_t)(path.p + path.len - p);
+	w->account = conf_account(&w->app->conf, last);
+	return w->account != NULL ? ACCOUNT : NOWHERE;
+}
+
+static enum qt_err
+dispatch(struct worker *w, struct reply *a)
+{
+	const struct route	*r;
+	enum target		 target;
+
+	if (!w->app->usable)
+		return QT_ECONF;
+	if ((target = find_target(w)) == NOWHERE)
+		return QT_EPATH;
+	for (r = routes; r != routes + sizeof(routes) / sizeof(routes[0]); r++)
+		if (r->target == target && r->method == w->request->method)
+			return r->handle(w, a);
+	a->allow = allowed[target];
+	return QT_EMETHOD;
+}
+
+/* The request's one line: what came, what became of it, what to do. */
+static void
+log_request(const struct worker *w, enum qt_err er, const struct reply *a)
+{
+	const struct request	*r = w->request;
+	const struct err_info	*e = &errs[er];
+	struct logline		 l;
+	char			 id[24];
+
+	(void)snprintf(id, sizeof(id), "%x-%x", (unsigned)(r->id >> 32),
+	    (unsigned)(r->id & 0xFFFFFFFF));
+	log_begin(&l, e->level, "request");
+	log_str(&l, "id", id);
+	log_str(&l, "account", w->account != NULL ? w->account->name : "-");
+	log_str(&l, "verdict", w->verdict != NULL ? w->verdict : "refused");
+	log_int(&l, "status", a->status);
+	if (er != QT_OK)
+		log_str(&l, "error", e->name);
+	if (e->wechat != 0)
+		log_int(&l, "wechat", e->wechat);
+	if (*w->code != '\0')
+		log_str(&l, "qt", w->code);
+	if (w->qt.http.status != 0)
+		log_int(&l, "qt_status", w->qt.http.status);
+	log_int(&l, "bytes", (int64_t)r->body.len);
+	log_int(&l, "ms", clock_mono_ms() - r->accepted_ms);
+	if (w->qt.http.ms != 0)
+		log_int(&l, "qt_ms", w->qt.http.ms);
+	if (r->peer.len != 0)
+		log_bytes(&l, "peer", r->peer);
+	if (er == QT_EPATH)
+		log_bytes(&l, "path", r->path);
+	if (er == QT_EMETHOD)
+		log_bytes(&l, "method", r->method_name);
+	if (w->detail != NULL && *w->detail != '\0')
+		log_str(&l, "detail", w->detail);
+	if (er != QT_OK && *(w->hint != NULL ? w->hint : e->hint) != '\0')
+		log_str(&l, "hint", w->hint != NULL ? w->hint : e->hint);
+	log_end(&l);
+}
+
+/* A request that has begun, well or not: handled, answered, logged. */
+static void
+serve(struct worker *w, enum qt_err er)
+{
+	struct reply	 a = { .body = slice_of("not accepted\n") };
+
+	w->account = NULL;
+	w->verdict = w->detail = w->hint = NULL;
+	w->code = "";
+	w->qt.http.status = w->qt.http.ms = 0;
+	if (er == QT_OK)
+		er = dispatch(w, &a);
+	a.status = errs[er].status;
+	request_reply(w->request, &a);
+	log_request(w, er, &a);
+}
+
+static void
+worker_free(void *arg)
+{
+	struct worker	*w = arg;
+
+	if (w == NULL)
+		return;
+	request_free(w->request);
+	crypto_free(w->crypto);
+	signer_free(w->signer);
+	buf_free(&w->xml);
+	buf_free(&w->work);
+	buf_free(&w->out);
+	buf_free(&w->qt.http.body);
+	free(w);
+}
+
+static void *
+worker_new(void *ctx)
+{
+	struct worker	*w;
+
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		return NULL;
+	w->app = ctx;
+	if ((w->request = request_new(w->app->conf.set.io_ms)) == NULL) {
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+/* All requests of one connection of the web server. */
+static void
+serve_connection(void *worker, int fd)
+{
+	struct worker	*w = worker;
+	enum qt_err	 er;
+	bool		 got, more;
+
+	do {
+		er = request_fcgi(w->request, fd, &got);
+		if (!got)
+			return;
+		serve(w, er);
+		more = request_finish(w->request);
+		fd = -1;
+	} while (more && atomic_load_explicit(&w->app->stop_ms, memory_order_relaxed) == 0);
+}
+
+/* The first problem is what the log gets; `qtoa check` prints them all. */
+static void
+keep_first(void *ctx, const char *line)
+{
+	char	*first = ctx;
+
+	if (*first == '\0')
+		(void)snprintf(first, 512, "%s", line);
+}
+
+static void
+start(struct app *app)
+{
+	const struct rlimit	 none = { 0, 0 };
+	char			 first[512] = "";
+	int			 problems;
+
+	(void)setrlimit(RLIMIT_CORE, &none);	/* it would hold the keys */
+	problems = conf_load(&app->conf, keep_first, first);
+	if (log_open(app->conf.set.log) == -1)
+		log_msg(LEVEL_ERROR, "start", "settings.log: cannot write %s, stderr it is",
+		    app->conf.set.log);
+	if (problems != 0)
+		log_msg(LEVEL_ERROR, "start", "%s (%d in all; every request is answered 503 "
+		    "until this is mended; run: qtoa check)", first, problems);
+	app->forward = forward_new(&app->conf.set, &app->stop_ms);
+	app->usable = problems == 0 && app->forward != NULL;
+}
+
+static void
+end(struct app *app)
+{
+	forward_free(app->forward);
+	conf_free(&app->conf);
+	log_close();
+}
+
+/*
+ * From here on nothing reads the environment: of a CGI it is the client's, and libraries
+ * heed names in it (proxies, certificates, key logs).
+ */
+static void
+forget_environment(void)
+{
+	static char	*nothing[] = { NULL };
+	extern char	**environ;
+
+	environ = nothing;
+}
+
+static int
+run_fcgi(void)
+{
+	struct app	 app = { 0 };
+	struct pool_app	 pool = {
+		.ctx = &app, .worker_new = worker_new, .worker_free = worker_free,
+		.serve = serve_connection, .stop_ms = &app.stop_ms,
+	};
+
+	start(&app);
+	forget_environment();
+	/* With an unusable configuration it only says so. */
+	pool.threads = app.usable ? app.conf.set.threads : 1;
+	if (request_init_fcgi() != QT_OK || pool_run(&pool, STDIN_FILENO) != 0)
+		_exit(1);	/* a worker that hangs still uses what end() frees */
+	end(&app);
+	return 0;
+}
+
+static int
+run_cgi(void)
+{
+	struct app	 app = { 0 };
+	struct worker	*w;
+	enum qt_err	 er;
+	int		 rc = 1;
+
+	start(&app);
+	if ((w = worker_new(&app)) != NULL) {
+		er = request_cgi(w->request);
+		forget_environment();
+		serve(w, er);
+		(void)request_finish(w->request);
+		rc = 0;
+	}
+	worker_free(w);
+	end(&app);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (request_is_fcgi())
+		return run_fcgi();
+	if (request_is_cgi())	/* whose argv may be the query string */
+		return run_cgi();
+	return cmd_main(argc, argv);
+}
