@@ -8,7 +8,7 @@ CC	?= cc
 PYTHON	?= /usr/bin/python3
 V	 = 0.1
 
-PKGS	 = libcurl openssl jansson
+PKGS	 = libcurl openssl jansson mxml
 CFLAGS	?= -O2 -g
 WARN	 = -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes \
 	   -Wmissing-prototypes -Werror
@@ -24,8 +24,8 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DQTOA_VERSION='"$(V)"' -I. $(WA
 	     $(HARD) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
 LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
 
-MODULES	 = buf cmd collect conf crypto err forward json log pool query request scan sign \
-	   trust utf8
+MODULES	 = buf check cmd collect conf crypto digest err event forward json log pool query request \
+	   scan send sign trust utf8 xmlguard xmlmap
 OBJS	 = $(MODULES:%=$(B)/%.o)
 
 all: $(BIN)
@@ -55,9 +55,21 @@ $(B)/flags $(B)/config.name: FORCE
 	@mkdir -p $(B)
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
+# Everything that must hold; the three parts by themselves.
+check: check-unit check-table check-e2e
+
+# The same under sanitizers; threads where there are some.
+check-san:
+	$(MAKE) check B=$(B)-asan BIN=$(B)-asan/qtoa SAN=address,undefined
+check-tsan:
+	$(MAKE) check-e2e B=$(B)-tsan BIN=$(B)-tsan/qtoa SAN=thread \
+	    E2E_ARGS='$(E2E_ARGS) tests/e2e/test_fcgi.py'
+
+include $(wildcard tests/*/*.mk bench/*.mk)
+
 clean:
-	rm -rf build $(B) $(BIN)
+	rm -rf build build-asan build-tsan $(B) $(BIN)
 
 FORCE:
-.PHONY: all clean FORCE
+.PHONY: all check check-san check-tsan clean FORCE
 -include $(wildcard $(B)/*.d)

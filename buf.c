@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -124,4 +125,30 @@ buf_free(struct buf *b)
 	free(b->p);
 	b->p = NULL;
 	b->len = b->cap = 0;
+}
+
+int
+buf_read_file(struct buf *b, const char *file, size_t max)
+{
+	FILE	*f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
+	size_t	 n;
+	int	 rc = 0;
+
+	if (f == NULL)
+		return -1;
+	b->len = 0;
+	do {
+		if (buf_reserve(b, 4096) != QT_OK) {
+			errno = ENOMEM;
+			rc = -1;
+			break;
+		}
+		n = fread(b->p + b->len, 1, 4096, f);
+		b->len += n;
+	} while (n != 0 && b->len <= max);
+	if (rc == 0 && ferror(f))
+		rc = -1;
+	if (f != stdin)
+		(void)fclose(f);
+	return rc;
 }

@@ -40,6 +40,13 @@ enum qt_err	buf_putc(struct buf *b, char c);
 enum qt_err	buf_puts(struct buf *b, const char *s);
 enum qt_err	buf_printf(struct buf *b, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Replaces what b held by a file ("-": standard input), somewhat over max bytes of it at
+ * most.  0, or -1 with errno set.
+ */
+int		buf_read_file(struct buf *b, const char *file, size_t max);
+
 void		buf_reset(struct buf *b);	/* empty; keeps an ordinary capacity */
 void		buf_free(struct buf *b);	/* empty and without memory; max stays */
 

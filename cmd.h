@@ -1,10 +1,30 @@
 /*
  * cmd.h: the command line.  Verbs are a table; each prints to stdout, complaints go to
- * stderr, and the exit status is 0 done, 1 something was found wrong, 2 wrong usage.
+ * stderr, and the exit status tells how it went.
  */
 #ifndef CMD_H
 #define CMD_H
 
+#include "conf.h"
+
+enum {
+	CMD_DONE	= 0,
+	CMD_WRONG	= 1,	/* something was found wrong */
+	CMD_USAGE	= 2
+};
+
 int	cmd_main(int argc, char **argv);
+
+/* Says how a verb is used, "send ACCOUNT URL FILE...".  CMD_USAGE. */
+int	cmd_usage(const char *how);
+
+/*
+ * The larger verbs.  argv[0] is the verb; problems: how many the configuration has, all
+ * of them said already.  Each returns the exit status.
+ */
+typedef int	cmd_verb(struct conf *c, int problems, int argc, char **argv);
+
+cmd_verb	check_run;	/* check.c */
+cmd_verb	send_run;	/* send.c */
 
 #endif

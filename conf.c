@@ -195,6 +195,10 @@ static const struct settings_text {
 	    "/var/lib/qtoa" },
 	{ { "ca_file", offsetof(struct settings, ca_file), check_file_name }, NULL },
 	{ { "log", offsetof(struct settings, log), check_file_name }, "stderr" },
+	{ { "is_scan_yes", offsetof(struct settings, is_scan_yes), check_name }, "true" },
+	{ { "is_scan_no", offsetof(struct settings, is_scan_no), check_name }, "false" },
+	{ { "article_url", offsetof(struct settings, article_url), check_name },
+	    "article_URL" },
 };
 
 static const struct settings_number {
@@ -209,6 +213,7 @@ static const struct settings_number {
 	{ "io_ms",	 offsetof(struct settings, io_ms),	 2000, 1, 60000 },
 	{ "body_max",	 offsetof(struct settings, body_max),	 65536, 1, 16 << 20 },
 	{ "fresh_s",	 offsetof(struct settings, fresh_s),	 0, 0, 86400 },
+	{ "one_per_item", offsetof(struct settings, one_per_item), 0, 0, 1 },
 	{ "collector",	 offsetof(struct settings, collector),	 0, 0, 1 },
 };
 
@@ -405,10 +410,10 @@ settle_settings(struct conf *c, struct report *r, struct settings *s)
 
 	for (text = settings_texts; text < settings_texts + NELEM(settings_texts); text++) {
 		v = text_at(s, text->rule.off);
-		if (*v == NULL || **v == '\0')
-			*v = text->dflt;
 		if (!settle_text(c, w, &text->rule, NULL, v))
 			problem(r, "%s: settings.%s: %s", CONFIG_FILE, text->rule.name, w);
+		else if (*v == NULL || **v == '\0')
+			*v = text->dflt;
 	}
 	for (num = settings_numbers; num < settings_numbers + NELEM(settings_numbers); num++) {
 		value = number_at(s, num->off);

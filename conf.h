@@ -40,6 +40,9 @@ struct settings {
 	const char	*state_dir;	/* our directory for what must survive */
 	const char	*ca_file;	/* CA certificates, PEM; NULL: the system's */
 	const char	*log;		/* "stderr", "syslog" or a file's path */
+	const char	*is_scan_yes;	/* values of QT's is_scan */
+	const char	*is_scan_no;
+	const char	*article_url;	/* key of a published article's address */
 	int		 threads;	/* workers at most, FastCGI */
 	int		 deadline_ms;	/* for a whole request, from its acceptance */
 	int		 forward_ms;	/* for QT in it */
@@ -47,6 +50,7 @@ struct settings {
 	int		 io_ms;		/* web server silent on a request */
 	int		 body_max;	/* bytes of a request body */
 	int		 fresh_s;	/* age of a timestamp, seconds; 0 = any */
+	int		 one_per_item;	/* 1 = a list gives one event an item */
 	int		 collector;	/* 1 = answer /server/thirdPartyDataSource */
 };
 

@@ -81,6 +81,17 @@ static const struct settings settings = {
 	/* Where log lines go: "stderr" (the default), "syslog", or a file. */
 	.log		= "stderr",
 
+	/*
+	 * Where QT's event table leaves a choice, how events are translated: the values
+	 * of is_scan, the key of an article's address in $$_publish_job_finish, and
+	 * whether a list (templates of a subscription, articles) gives one event with
+	 * its values joined by commas (0) or one event an item (1).
+	 */
+	.is_scan_yes	= "true",		/* default */
+	.is_scan_no	= "false",		/* default */
+	.article_url	= "article_URL",	/* default, as QT prints it */
+	.one_per_item	= 0,			/* default */
+
 	/* 1: answer POST /server/thirdPartyDataSource as QT would, and keep it. */
 	.collector	= 1,			/* default 0 */
 };

@@ -27,8 +27,7 @@ const char *const forward_names[FORWARD__MAX] = {
 const char *const forward_hints[FORWARD__MAX] = {
 	[FORWARD_DELIVERED]	= "",
 	[FORWARD_RETRY]		= "QT cannot be reached or has trouble; run: qtoa check --online",
-	[FORWARD_CONFIG]	= "compare qt_url, app_key, service_id, service_secret with QT's "
-				  "console",
+	[FORWARD_CONFIG]	= "compare qt_url, app_key, service_id, service_secret in QT",
 	[FORWARD_REFUSED]	= "QT refuses this message; its code says why (QT, 3.4)",
 };
 
@@ -200,12 +199,13 @@ start(struct forward *f)
 {
 	if (f->ready)
 		return true;
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
-		return false;
-	f->ready = true;
-	f->json = curl_slist_append(NULL, "Content-Type: application/json");
-	f->xml = curl_slist_append(NULL, "Content-Type: text/xml");
-	return f->json != NULL && f->xml != NULL;
+	if (f->json == NULL)
+		f->json = curl_slist_append(NULL, "Content-Type: application/json");
+	if (f->xml == NULL)
+		f->xml = curl_slist_append(NULL, "Content-Type: text/xml");
+	f->ready = f->json != NULL && f->xml != NULL &&
+	    curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
+	return f->ready;
 }
 
 static struct handle *

@@ -57,10 +57,7 @@ each_value(json_member *fn, void *ctx, struct slice name, const json_t *v, bool 
 		    json_integer_value(v));
 		return fn(ctx, name, JSON_BARE, slice_of(number), array);
 	}
-	if (json_is_real(v)) {
-		(void)snprintf(number, sizeof(number), "%.17g", json_real_value(v));
-		return fn(ctx, name, JSON_BARE, slice_of(number), array);
-	}
+	/* A fraction has lost how it was written, and that is what would be signed. */
 	return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, array);
 }
 

@@ -9,8 +9,8 @@
 
 enum json_kind {
 	JSON_TEXT,	/* value: the string, decoded */
-	JSON_BARE,	/* value: a number, true, false as written in JSON */
-	JSON_NESTED	/* an object, or an array of more than texts and bare ones; no value */
+	JSON_BARE,	/* value: an integer, true, false as written in JSON */
+	JSON_NESTED	/* anything else, fractions included: no value */
 };
 
 struct json;

@@ -184,10 +184,13 @@ log_msg(enum log_level level, const char *what, const char *fmt, ...)
 	struct logline	 l;
 	char		 text[512];
 	va_list		 ap;
+	int		 n;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (n >= (int)sizeof(text))
+		memcpy(text + sizeof(text) - sizeof(cut), cut, sizeof(cut));
 	log_begin(&l, level, what);
 	log_str(&l, "msg", text);
 	log_end(&l);

@@ -22,6 +22,7 @@
 #include "pool.h"
 #include "request.h"
 #include "sign.h"
+#include "xmlmap.h"
 
 /* What all workers share. */
 struct app {
@@ -37,6 +38,8 @@ struct worker {
 	struct request		*request;
 	struct crypto		*crypto;	/* made when first needed */
 	struct signer		*signer;
+	struct xmlmap		*map;
+	struct event		 event;
 	struct buf		 xml, work, out;
 	struct forward_result	 qt;
 
@@ -46,6 +49,8 @@ struct worker {
 	const char		*detail;	/* NULL: nothing to add */
 	const char		*hint;
 	const char		*code;		/* QT's, got or given; "" without one */
+	bool			 translated;	/* event and key are this request's */
+	char			 key[XMLMAP_KEY_HEX + 1];
 };
 
 static const char success[] = "success";
@@ -105,6 +110,26 @@ on_handshake(struct worker *w, struct reply *a)
 }
 
 /*
+ * What the message means, for the log; a message that is no XML, or none of QT's events,
+ * is forwarded all the same: QT decides.
+ */
+static enum qt_err
+translate(struct worker *w, struct slice xml)
+{
+	enum qt_err	 er;
+
+	if (w->map == NULL && (w->map = xmlmap_for(&w->app->conf.set)) == NULL)
+		return QT_ENOMEM;
+	er = xmlmap_event(w->map, &w->event, xml);
+	if (er == QT_EXML)
+		w->detail = xmlmap_why(w->map);
+	else if (er != QT_OK)
+		return er;
+	w->translated = true;
+	return xmlmap_key(w->key, slice_of(w->account->path), &w->event, xml);
+}
+
+/*
  * One message.  `success` says that QT has it; anything else makes WeChat ask again.
  */
 static enum qt_err
@@ -112,24 +137,25 @@ on_message(struct worker *w, struct reply *a)
 {
 	const struct account	*account = w->account;
 	struct request		*r = w->request;
-	struct slice		 body;
+	struct slice		 body, xml;
 	struct push		 p;
 	enum qt_err		 er;
 
 	if ((er = request_body(r, (size_t)w->app->conf.set.body_max, deadline_of(w))) != QT_OK)
 		return er;
-	body = buf_slice(&r->body);
+	xml = body = buf_slice(&r->body);
 	if ((er = check_push(w, &p, account->mode == PLAIN ? 0 :
 	    1u << PUSH_MSG_SIGNATURE)) != QT_OK)
 		return er;
-	if (account->mode == PLAIN) {
-		if (slice_is(p.v[PUSH_ENCRYPT_TYPE], "aes"))
-			w->detail = "WeChat encrypts this account's messages: "
-			    "set .mode as in its console";
-	} else if ((er = crypto_open(w->crypto, &w->xml, &w->work, account, &p, body)) != QT_OK) {
-		return er;
+	if (account->mode != PLAIN) {
+		if ((er = crypto_open(w->crypto, &w->xml, &w->work, account, &p, body)) != QT_OK)
+			return er;
+		xml = buf_slice(&w->xml);
+	} else if (slice_is(p.v[PUSH_ENCRYPT_TYPE], "aes")) {
+		w->hint = "WeChat encrypts this account's messages: set .mode as its console does";
 	}
-	if ((er = need_signer(w)) != QT_OK ||
+	if ((er = translate(w, xml)) != QT_OK ||
+	    (er = need_signer(w)) != QT_OK ||
 	    (er = sign_envelope(w->signer, &w->out, account, &p, body,
 	    clock_wall_ms())) != QT_OK)
 		return er;
@@ -226,6 +252,20 @@ dispatch(struct worker *w, struct reply *a)
 	return QT_EMETHOD;
 }
 
+/* What a message was.  Without a row in QT's table: what WeChat calls it. */
+static void
+log_event(struct logline *l, const struct worker *w)
+{
+	const struct event	*ev = &w->event;
+
+	log_str(l, "event", ev->code != NULL ? ev->code : "-");
+	if (ev->code == NULL) {
+		log_bytes(l, "msgtype", ev->msgtype);
+		log_bytes(l, "wechat_event", ev->event);
+	}
+	log_bytes(l, "key", (struct slice){ w->key, 16 });
+}
+
 /* The request's one line: what came, what became of it, what to do. */
 static void
 log_request(const struct worker *w, enum qt_err er, const struct reply *a)
@@ -233,6 +273,7 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 	const struct request	*r = w->request;
 	const struct err_info	*e = &errs[er];
 	struct logline		 l;
+	const char		*hint;
 	char			 id[24];
 
 	(void)snprintf(id, sizeof(id), "%x-%x", (unsigned)(r->id >> 32),
@@ -248,6 +289,8 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 		log_int(&l, "wechat", e->wechat);
 	if (*w->code != '\0')
 		log_str(&l, "qt", w->code);
+	if (w->translated)
+		log_event(&l, w);
 	if (w->qt.http.status != 0)
 		log_int(&l, "qt_status", w->qt.http.status);
 	log_int(&l, "bytes", (int64_t)r->body.len);
@@ -262,8 +305,9 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 		log_bytes(&l, "method", r->method_name);
 	if (w->detail != NULL && *w->detail != '\0')
 		log_str(&l, "detail", w->detail);
-	if (er != QT_OK && *(w->hint != NULL ? w->hint : e->hint) != '\0')
-		log_str(&l, "hint", w->hint != NULL ? w->hint : e->hint);
+	hint = w->hint != NULL ? w->hint : e->hint;
+	if (*hint != '\0')
+		log_str(&l, "hint", hint);
 	log_end(&l);
 }
 
@@ -274,6 +318,7 @@ serve(struct worker *w, enum qt_err er)
 	struct reply	 a = { .body = slice_of("not accepted\n") };
 
 	w->account = NULL;
+	w->translated = false;
 	w->verdict = w->detail = w->hint = NULL;
 	w->code = "";
 	w->qt.http.status = w->qt.http.ms = 0;
@@ -294,6 +339,8 @@ worker_free(void *arg)
 	request_free(w->request);
 	crypto_free(w->crypto);
 	signer_free(w->signer);
+	xmlmap_free(w->map);
+	event_free(&w->event);
 	buf_free(&w->xml);
 	buf_free(&w->work);
 	buf_free(&w->out);

@@ -68,11 +68,14 @@ parse_param(struct param *out, char *p, size_t len)
 enum qt_err
 query_parse(struct query *q, char *text, size_t len)
 {
-	char		*p = text, *end = text + len, *amp;
+	char		*p = text, *end, *amp;
 	struct param	 param;
 
 	q->n = 0;
-	while (len != 0 && p < end) {
+	if (len == 0)		/* and text perhaps NULL */
+		return QT_OK;
+	end = text + len;
+	while (p < end) {
 		if ((amp = memchr(p, '&', (size_t)(end - p))) == NULL)
 			amp = end;
 		if (amp != p && parse_param(&param, p, (size_t)(amp - p))) {

@@ -140,13 +140,13 @@ read_query(struct request *r)
 }
 
 static enum qt_err
-begin(struct request *r, bool is_fcgi)
+begin(struct request *r, bool is_fcgi, int64_t accepted_ms)
 {
 	static _Atomic uint32_t	 count;
 	enum qt_err		 er, other;
 
 	r->io->is_fcgi = is_fcgi;
-	r->accepted_ms = clock_mono_ms();
+	r->accepted_ms = accepted_ms;
 	r->id = (uint64_t)getpid() << 32 | atomic_fetch_add(&count, 1);
 	r->replied = false;
 	r->query.n = 0;
@@ -166,7 +166,7 @@ begin(struct request *r, bool is_fcgi)
 enum qt_err
 request_cgi(struct request *r)
 {
-	return begin(r, false);
+	return begin(r, false, clock_mono_ms());
 }
 
 /* A stalled web server must not hold the worker for good. */
@@ -182,6 +182,7 @@ enum qt_err
 request_fcgi(struct request *r, int fd, bool *got)
 {
 	FCGX_Request	*f = &r->io->fcgi;
+	int64_t		 accepted_ms = clock_mono_ms();
 
 	/*
 	 * Given a connection that is to be kept, FCGX_Accept_r() reads its next request
@@ -198,7 +199,8 @@ request_fcgi(struct request *r, int fd, bool *got)
 		f->ipcFd = -1;
 		return QT_EREQUEST;
 	}
-	return begin(r, true);
+	/* A kept connection may have been silent for long: there the time starts now. */
+	return begin(r, true, fd != -1 ? accepted_ms : clock_mono_ms());
 }
 
 /* -1: no number.  absent or empty: *given is false. */

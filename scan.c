@@ -236,22 +236,24 @@ put_utf8(struct buf *out, uint32_t cp)
 static enum qt_err
 put_reference(struct buf *out, struct slice ref)
 {
-	static const char	 digits[] = "0123456789abcdef";
+	static const char	 digits[] = "0123456789abcdefABCDEF";
 	uint32_t		 base = 10, cp = 0;
-	size_t			 i = 1;
+	size_t			 i = 1, n = 10;		/* of the digits those allowed */
 	const char		*d;
 
 	if (ref.len > 1 && ref.p[1] == 'x') {
 		base = 16;
 		i = 2;
+		n = sizeof(digits) - 1;
 	}
 	if (i == ref.len)
 		return QT_EXML;
 	for (; i < ref.len; i++) {
-		d = memchr(digits, ref.p[i] | (base == 16 ? 0x20 : 0), base);
-		if (d == NULL)
+		if ((d = memchr(digits, ref.p[i], n)) == NULL)
 			return QT_EXML;
 		cp = cp * base + (uint32_t)(d - digits);
+		if (d - digits > 15)	/* the capital letters stand behind the small */
+			cp -= 6;
 		if (cp > 0x10FFFF)
 			return QT_EXML;
 	}

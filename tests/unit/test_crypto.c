@@ -1,0 +1,923 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "crypto.h"
+#include "guarded.h"
+#include "unit.h"
+#include "vectors.h"
+
+#define NEED_URL	(1u << PUSH_SIGNATURE | 1u << PUSH_TIMESTAMP | 1u << PUSH_NONCE)
+#define NEED_SAFE	(NEED_URL | 1u << PUSH_MSG_SIGNATURE)
+
+#define KEY_A	"IFGF9ebDk0CcozaiPhRUNzmS5a7chvahvFChPjvCwt4"
+#define KEY_B	"jQQLfG6x1feZAnGlfIAJC5085finIifaIPODeC1l38Q"
+#define KEY_C	"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+
+static const unsigned char	 sixteen[CRYPTO_RANDOM] = "0123456789abcde";
+
+static const struct account	 account = {
+	.path = "p", .appid = "wx5c0f9e8d7b6a1234", .token = "qtoaToken01", .aes_key = KEY_A,
+};
+
+/* What a worker has at hand. */
+struct bench {
+	struct crypto	*c;
+	struct buf	 xml, work, query;
+	struct guarded	 g, gq;
+};
+
+static void
+bench_init(struct bench *b)
+{
+	*b = (struct bench){ .c = crypto_new() };
+	assert_non_null(b->c);
+	guarded_init(&b->g, 1 << 17);
+	guarded_init(&b->gq, 4096);
+}
+
+static void
+bench_fini(struct bench *b)
+{
+	crypto_free(b->c);
+	buf_free(&b->xml);
+	buf_free(&b->work);
+	buf_free(&b->query);
+	guarded_fini(&b->g);
+	guarded_fini(&b->gq);
+}
+
+/* Reads a query string as a request's is read; p points into b. */
+static enum qt_err
+read_query(struct bench *b, struct push *p, struct slice text, unsigned need)
+{
+	enum push_key	 which;
+	struct query	 q;
+	enum qt_err	 er;
+
+	if ((er = query_parse(&q, guarded_put(&b->gq, text), text.len)) != QT_OK)
+		return er;
+	return query_push(p, &which, &q, need);
+}
+
+static struct account
+account_of(const json_t *line)
+{
+	return (struct account){
+		.path = "p",
+		.appid = vector_get(line, "appid").p,
+		.token = vector_get(line, "token").p,
+		.mode = SAFE,
+		.aes_key = vector_get(line, "encodingAESKey").p,
+		.aes_key_old = vector_get(line, "previousEncodingAESKey").p,
+	};
+}
+
+static bool
+accepts(const json_t *line, int code)
+{
+	const json_t	*codes = json_object_get(line, "accept_codes");
+	size_t		 i;
+
+	for (i = 0; i < json_array_size(codes); i++)
+		if (json_integer_value(json_array_get(codes, i)) == code)
+			return true;
+	return false;
+}
+
+static bool
+is_of_kind(const json_t *line, const char *kind)
+{
+	return slice_is(vector_get(line, "kind"), kind);
+}
+
+static void
+check_opened(struct bench *b, const json_t *line)
+{
+	const char	*name = vector_name(line);
+	struct account	 a = account_of(line);
+	struct push	 p;
+	enum qt_err	 er;
+
+	if ((er = read_query(b, &p, vector_get(line, "query"), NEED_SAFE)) == QT_OK)
+		er = crypto_open(b->c, &b->xml, &b->work, &a, &p,
+		    guarded_slice(&b->g, vector_get(line, "xml_envelope")));
+	else
+		buf_reset(&b->xml);
+	if (json_is_true(json_object_get(line, "ok"))) {
+		check_err(name, er, QT_OK);
+		check_bytes(name, buf_slice(&b->xml), vector_get(line, "plaintext"));
+		check_err(name, crypto_check_url(b->c, &a, &p), QT_OK);
+		return;
+	}
+	CHECK(name, accepts(line, errs[er].wechat));
+	/* Where others may differ, we keep to WeChat's order of checks. */
+	check_int(name, errs[er].wechat,
+	    json_integer_value(json_object_get(line, "error_code")));
+	CHECK(name, er != QT_OK);
+	/* One answer to every forgery, and nothing of it left over. */
+	check_int(name, errs[er].status, 403);
+	check_int(name, (int64_t)b->xml.len, 0);
+}
+
+static void
+vectors_opened(void **state)
+{
+	struct vectors	 v;
+	struct bench	 b;
+	size_t		 i;
+	int		 good = 0, bad = 0;
+
+	(void)state;
+	bench_init(&b);
+	vectors_load(&v, "crypto-vectors.jsonl");
+	check_int("vectors", (int64_t)v.n, 120);
+	for (i = 0; i < v.n; i++) {
+		if (!is_of_kind(v.line[i], "decrypt"))
+			continue;
+		check_opened(&b, v.line[i]);
+		good += json_is_true(json_object_get(v.line[i], "ok"));
+		bad += json_is_false(json_object_get(v.line[i], "ok"));
+	}
+	check_int("good ones", good, 56);
+	check_int("bad ones", bad, 59);
+	vectors_free(&v);
+	bench_fini(&b);
+}
+
+/* Keys that no check of the message would find wrong are wrong by themselves. */
+static void
+vectors_keys(void **state)
+{
+	unsigned char	 key[CRYPTO_KEY];
+	struct vectors	 v;
+	size_t		 i;
+	int		 n = 0;
+	bool		 bad;
+
+	(void)state;
+	vectors_load(&v, "crypto-vectors.jsonl");
+	for (i = 0; i < v.n; i++) {
+		bad = strncmp(vector_name(v.line[i]), "bad-key-", 8) == 0;
+		n += bad;
+		check_err(vector_name(v.line[i]), crypto_key(key,
+		    vector_get(v.line[i], "encodingAESKey")), bad ? QT_EAESKEY : QT_OK);
+	}
+	check_int("bad keys", n, 4);
+	vectors_free(&v);
+}
+
+static void
+check_sealed(struct bench *b, const json_t *line)
+{
+	const char	*name = vector_name(line);
+	struct account	 a = account_of(line);
+	struct slice	 random = vector_get(line, "random");
+	struct slice	 msg = vector_get(line, "plaintext");
+	struct buf	 out = { 0 };
+	struct push	 p = { .v = {
+		[PUSH_TIMESTAMP] = vector_get(line, "timestamp"),
+		[PUSH_NONCE] = vector_get(line, "nonce"),
+		[PUSH_MSG_SIGNATURE] = vector_get(line, "msg_signature"),
+	} };
+	struct slice	 parts[4] = { slice_of(a.token), p.v[PUSH_TIMESTAMP], p.v[PUSH_NONCE] };
+	char		 hex[CRYPTO_SHA1_HEX + 1];
+
+	assert_int_equal(random.len, CRYPTO_RANDOM);
+	check_err(name, crypto_seal(b->c, &out, &a, guarded_slice(&b->g, msg),
+	    (const unsigned char *)random.p), QT_OK);
+	check_bytes(name, buf_slice(&out), vector_get(line, "encrypt"));
+	parts[3] = buf_slice(&out);
+	check_err(name, crypto_sign(b->c, hex, parts, 4), QT_OK);
+	check_bytes(name, slice_of(hex), p.v[PUSH_MSG_SIGNATURE]);
+	/* What the other side makes of the same reply. */
+	check_err(name, crypto_open(b->c, &b->xml, &b->work, &a, &p,
+	    guarded_slice(&b->g, vector_get(line, "xml_envelope"))), QT_OK);
+	check_bytes(name, buf_slice(&b->xml), msg);
+	buf_free(&out);
+}
+
+static void
+vectors_sealed(void **state)
+{
+	struct vectors	 v;
+	struct bench	 b;
+	size_t		 i;
+	int		 n = 0;
+
+	(void)state;
+	bench_init(&b);
+	vectors_load(&v, "crypto-vectors.jsonl");
+	for (i = 0; i < v.n; i++)
+		if (is_of_kind(v.line[i], "encrypt")) {
+			check_sealed(&b, v.line[i]);
+			n++;
+		}
+	check_int("vectors", n, 5);
+	vectors_free(&v);
+	bench_fini(&b);
+}
+
+/* `&name=` and the value with every byte escaped; nothing where the value is null. */
+static void
+put_param(struct buf *out, const char *name, struct slice value)
+{
+	size_t	 i;
+
+	if (value.p == NULL)
+		return;
+	assert_int_equal(buf_printf(out, "&%s=", name), QT_OK);
+	for (i = 0; i < value.len; i++)
+		assert_int_equal(buf_printf(out, "%%%02x", (unsigned char)value.p[i]), QT_OK);
+}
+
+/* A handshake: the URL's signature. */
+static void
+check_url_case(struct bench *b, const json_t *line)
+{
+	static const char *const names[] = { "signature", "timestamp", "nonce", "echostr" };
+	const char	*name = vector_name(line);
+	struct account	 a = { .token = vector_get(line, "token").p };
+	struct push	 p;
+	enum qt_err	 er;
+	size_t		 i;
+
+	buf_reset(&b->query);
+	for (i = 0; i < COUNT(names); i++)
+		put_param(&b->query, names[i], vector_get(line, names[i]));
+	if ((er = read_query(b, &p, buf_slice(&b->query), NEED_URL)) == QT_OK)
+		er = crypto_check_url(b->c, &a, &p);
+	if (json_is_true(json_object_get(line, "valid"))) {
+		check_err(name, er, QT_OK);
+		check_bytes(name, p.v[PUSH_ECHOSTR], vector_get(line, "echostr"));
+	} else {
+		CHECK(name, er == QT_ESIGNATURE || er == QT_EPARAM);
+		check_int(name, errs[er].status, 403);
+	}
+}
+
+/*
+ * A message's signature.  None of these texts is a ciphertext, so that a right signature
+ * shows as the next check's refusal.
+ */
+static void
+check_msg_case(struct bench *b, const json_t *line)
+{
+	const char	*name = vector_name(line);
+	struct account	 a = account;
+	struct slice	 encrypt = vector_get(line, "encrypt");
+	struct push	 p = { .v = {
+		[PUSH_TIMESTAMP] = vector_get(line, "timestamp"),
+		[PUSH_NONCE] = vector_get(line, "nonce"),
+		[PUSH_MSG_SIGNATURE] = vector_get(line, "msg_signature"),
+	} };
+	struct slice	 parts[4] = { vector_get(line, "token"), p.v[PUSH_TIMESTAMP],
+			    p.v[PUSH_NONCE], encrypt };
+	struct buf	 body = { 0 };
+	char		 hex[CRYPTO_SHA1_HEX + 1];
+	bool		 valid = json_is_true(json_object_get(line, "valid"));
+
+	a.token = parts[0].p;
+	check_err(name, crypto_sign(b->c, hex, parts, 4), QT_OK);
+	CHECK(name, slice_is(p.v[PUSH_MSG_SIGNATURE], hex) == valid);
+	assert_int_equal(buf_printf(&body, "<xml><Encrypt>%s</Encrypt></xml>", encrypt.p), QT_OK);
+	check_err(name, crypto_open(b->c, &b->xml, &b->work, &a, &p, buf_slice(&body)),
+	    !valid ? QT_ESIGNATURE : encrypt.len == 0 ? QT_EXML : QT_EAES);
+	buf_free(&body);
+}
+
+static void
+vectors_signatures(void **state)
+{
+	struct vectors	 v;
+	struct bench	 b;
+	size_t		 i;
+	int		 urls = 0, msgs = 0;
+
+	(void)state;
+	bench_init(&b);
+	vectors_load(&v, "signature-cases.jsonl");
+	for (i = 0; i < v.n; i++) {
+		if (is_of_kind(v.line[i], "url")) {
+			check_url_case(&b, v.line[i]);
+			urls++;
+		} else if (is_of_kind(v.line[i], "msg")) {
+			check_msg_case(&b, v.line[i]);
+			msgs++;
+		}
+	}
+	check_int("url", urls, 29);
+	check_int("msg", msgs, 5);
+	check_int("all", (int64_t)v.n, 34);
+	vectors_free(&v);
+	bench_fini(&b);
+}
+
+static void
+fresh(void **state)
+{
+	enum { NOW = 1712345678 };
+	static const struct {
+		const char	*name;
+		struct slice	 ts;
+		int		 fresh_s;
+		enum qt_err	 want;
+	} cases[] = {
+		{ "now", BYTES("1712345678"), 600, QT_OK },
+		{ "oldest", BYTES("1712345078"), 600, QT_OK },
+		{ "too old", BYTES("1712345077"), 600, QT_ESTALE },
+		{ "furthest ahead", BYTES("1712346278"), 600, QT_OK },
+		{ "too far ahead", BYTES("1712346279"), 600, QT_ESTALE },
+		{ "within a second", BYTES("1712345677"), 1, QT_OK },
+		{ "not within a second", BYTES("1712345676"), 1, QT_ESTALE },
+		{ "any age", BYTES("1"), 0, QT_OK },
+		{ "any age ahead", BYTES("9712345678"), 0, QT_OK },
+		{ "zero", BYTES("0"), 600, QT_ESTALE },
+		{ "milliseconds", BYTES("1712345678000"), 600, QT_ESTALE },
+		{ "no digits", BYTES("now"), 600, QT_ESTALE },
+		{ "digits and more", BYTES("1712345678x"), 600, QT_ESTALE },
+		{ "NUL behind", BYTES("1712345678\0"), 600, QT_ESTALE },
+		{ "blank before", BYTES(" 1712345678"), 600, QT_ESTALE },
+		{ "blank behind", BYTES("1712345678 "), 600, QT_ESTALE },
+		{ "plus", BYTES("+1712345678"), 600, QT_ESTALE },
+		{ "minus", BYTES("-1712345678"), 600, QT_ESTALE },
+		{ "fraction", BYTES("1712345678.0"), 600, QT_ESTALE },
+		{ "exponent", BYTES("1712345678e0"), 600, QT_ESTALE },
+		{ "hexadecimal", BYTES("0x661075CE"), 600, QT_ESTALE },
+		{ "wraps in 32 bits", BYTES("6007312974"), 600, QT_ESTALE },
+		{ "largest in 64 bits", BYTES("9223372036854775807"), 600, QT_ESTALE },
+		{ "wraps in 64 bits", BYTES("18446744075421897294"), 600, QT_ESTALE },
+		{ "a great many digits", BYTES("99999999999999999999999999999999"), 600,
+		    QT_ESTALE },
+		{ "empty", BYTES(""), 600, QT_ESTALE },
+		{ "absent", { NULL, 0 }, 600, QT_ESTALE },
+	};
+	struct guarded	 g;
+	struct push	 p = { .v = { { NULL, 0 } } };
+	size_t		 i;
+
+	(void)state;
+	guarded_init(&g, 64);
+	for (i = 0; i < COUNT(cases); i++) {
+		p.v[PUSH_TIMESTAMP] = cases[i].ts.p == NULL ? cases[i].ts :
+		    guarded_slice(&g, cases[i].ts);
+		check_err(cases[i].name, crypto_check_fresh(&p, cases[i].fresh_s, NOW),
+		    cases[i].want);
+	}
+	guarded_fini(&g);
+}
+
+/* 43 characters are 258 bits: the last two count for nothing, all others do. */
+static void
+spare_bits(void **state)
+{
+	static const char	 digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789";
+	unsigned char		 key[CRYPTO_KEY], other[CRYPTO_KEY];
+	char			 text[] = KEY_A, name[32];
+	size_t			 i, at;
+	bool			 same;
+
+	(void)state;
+	check_err("key", crypto_key(key, slice_of(KEY_A)), QT_OK);
+	for (at = 0; at < CRYPTO_KEY_TEXT; at++)
+		for (i = 0; i < sizeof(digits) - 1; i++) {
+			memcpy(text, KEY_A, sizeof(text));
+			text[at] = digits[i];
+			(void)snprintf(name, sizeof(name), "%c at %zu", digits[i], at);
+			check_err(name, crypto_key(other, slice_of(text)), QT_OK);
+			/* The last one, 4, is 14 times 4 and no spare bits. */
+			same = at == CRYPTO_KEY_TEXT - 1 ? i / 4 == 14 : digits[i] == KEY_A[at];
+			CHECK(name, (memcmp(key, other, sizeof(key)) == 0) == same);
+		}
+}
+
+static void
+keys(void **state)
+{
+	static const unsigned char	 want[CRYPTO_KEY] = {
+		0x69, 0xb7, 0x1d, 0x79, 0xf8, 0x21, 0x8a, 0x39, 0x25, 0x9a, 0x7a, 0x29, 0xaa, 0xbb,
+		0x2d, 0xba, 0xfc, 0x31, 0xcb, 0x3d, 0x35, 0xdb, 0x7e, 0x39, 0xeb, 0xbf, 0x3d, 0x00,
+		0x10, 0x83, 0x10, 0x51,
+	};
+	static const struct {
+		const char	*name;
+		struct slice	 text;
+	} bad[] = {
+		{ "absent", { NULL, 0 } },
+		{ "empty", BYTES("") },
+		{ "42", BYTES("abcdefghijklmnopqrstuvwxyz0123456789ABCDEF") },
+		{ "44", BYTES("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH") },
+		{ "44 with =", BYTES(KEY_C "=") },
+		{ "= for the last", BYTES("abcdefghijklmnopqrstuvwxyz0123456789ABCDEF=") },
+		{ "line end", BYTES("abcdefghijklmnopqrstuvwxyz0123456789ABCDEF\n") },
+		{ "blank", BYTES("abcdefghijklmnopqrstuvwxyz 123456789ABCDEFG") },
+		{ "minus", BYTES("abcdefghijklmnopqrstuvwxyz-123456789ABCDEFG") },
+		{ "NUL", BYTES("abcdefghijklmnopqrstuvwxyz\000123456789ABCDEFG") },
+		{ "foreign byte", BYTES("abcdefghijklmnopqrstuvwxyz\377123456789ABCDEFG") },
+	};
+	unsigned char	 key[CRYPTO_KEY];
+	struct guarded	 g;
+	size_t		 i;
+
+	(void)state;
+	guarded_init(&g, 64);
+	check_err("good", crypto_key(key, guarded_slice(&g, slice_of(KEY_C))), QT_OK);
+	check_bytes("good", (struct slice){ (const char *)key, sizeof(key) },
+	    (struct slice){ (const char *)want, sizeof(want) });
+	for (i = 0; i < COUNT(bad); i++)
+		check_err(bad[i].name, crypto_key(key, guarded_slice(&g, bad[i].text)),
+		    QT_EAESKEY);
+	guarded_fini(&g);
+}
+
+static void
+equal(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct slice	 a, b;
+		bool		 want;
+	} cases[] = {
+		{ "the same", BYTES("abc"), BYTES("abc"), true },
+		{ "first differs", BYTES("abc"), BYTES("xbc"), false },
+		{ "last differs", BYTES("abc"), BYTES("abx"), false },
+		{ "one bit", BYTES("abc"), BYTES("abC"), false },
+		{ "shorter", BYTES("abc"), BYTES("ab"), false },
+		{ "NUL behind", BYTES("abc"), BYTES("abc\0"), false },
+		{ "differs behind a NUL", BYTES("a\0b"), BYTES("a\0c"), false },
+		{ "empty", BYTES(""), BYTES(""), true },
+		{ "absent and something", { NULL, 0 }, BYTES("a"), false },
+	};
+	struct guarded	 g, h;
+	struct slice	 a, b;
+	size_t		 i;
+
+	(void)state;
+	guarded_init(&g, 16);
+	guarded_init(&h, 16);
+	for (i = 0; i < COUNT(cases); i++) {
+		a = guarded_slice(&g, cases[i].a);
+		b = guarded_slice(&h, cases[i].b);
+		CHECK(cases[i].name, crypto_equal(a, b) == cases[i].want);
+		CHECK(cases[i].name, crypto_equal(b, a) == cases[i].want);
+	}
+	guarded_fini(&g);
+	guarded_fini(&h);
+}
+
+/* A push as WeChat makes it, sealed by this account; text goes to out. */
+struct sealed {
+	struct buf	 body;
+	size_t		 encrypt_at, encrypt_len;
+	char		 url[CRYPTO_SHA1_HEX + 1], msg[CRYPTO_SHA1_HEX + 1];
+	struct push	 p;
+};
+
+static void
+seal(struct bench *b, struct sealed *s, const struct account *a, const char *text)
+{
+	struct slice	 parts[4] = { slice_of(a->token), slice_of("1712345678"),
+			    slice_of("nonce") };
+
+	*s = (struct sealed){ .body = { 0 } };
+	assert_int_equal(buf_puts(&s->body, "<xml><ToUserName/><Encrypt><![CDATA["), QT_OK);
+	s->encrypt_at = s->body.len;
+	assert_int_equal(crypto_seal(b->c, &s->body, a, slice_of(text), sixteen), QT_OK);
+	s->encrypt_len = s->body.len - s->encrypt_at;
+	parts[3] = (struct slice){ s->body.p + s->encrypt_at, s->encrypt_len };
+	assert_int_equal(crypto_sign(b->c, s->url, parts, 3), QT_OK);
+	assert_int_equal(crypto_sign(b->c, s->msg, parts, 4), QT_OK);
+	assert_int_equal(buf_puts(&s->body, "]]></Encrypt></xml>"), QT_OK);
+	s->p.v[PUSH_TIMESTAMP] = parts[1];
+	s->p.v[PUSH_NONCE] = parts[2];
+	s->p.v[PUSH_SIGNATURE] = slice_of(s->url);
+	s->p.v[PUSH_MSG_SIGNATURE] = slice_of(s->msg);
+}
+
+static void
+old_key(void **state)
+{
+	static const struct {
+		const char	*name, *sealed_with, *key, *old;
+		bool		 opens;
+	} cases[] = {
+		{ "current, no old one", KEY_A, KEY_A, NULL, true },
+		{ "current, old one empty", KEY_A, KEY_A, "", true },
+		{ "current, old one set", KEY_A, KEY_A, KEY_B, true },
+		{ "current, both the same", KEY_A, KEY_A, KEY_A, true },
+		{ "old, old one set", KEY_B, KEY_A, KEY_B, true },
+		{ "old, not set any more", KEY_B, KEY_A, NULL, false },
+		{ "old, empty", KEY_B, KEY_A, "", false },
+		{ "neither", KEY_C, KEY_A, KEY_B, false },
+	};
+	struct account	 a = account;
+	struct sealed	 s;
+	struct bench	 b;
+	enum qt_err	 er, alone;
+	size_t		 i;
+
+	(void)state;
+	bench_init(&b);
+	for (i = 0; i < COUNT(cases); i++) {
+		a.aes_key = cases[i].sealed_with;
+		seal(&b, &s, &a, "<xml>text</xml>");
+		a.aes_key = cases[i].key;
+		a.aes_key_old = NULL;
+		alone = crypto_open(b.c, &b.xml, &b.work, &a, &s.p, buf_slice(&s.body));
+		a.aes_key_old = cases[i].old;
+		er = crypto_open(b.c, &b.xml, &b.work, &a, &s.p, buf_slice(&s.body));
+		check_err(cases[i].name, er, cases[i].opens ? QT_OK : alone);
+		check_bytes(cases[i].name, buf_slice(&b.xml),
+		    slice_of(cases[i].opens ? "<xml>text</xml>" : ""));
+		CHECK(cases[i].name, cases[i].opens || alone == QT_EAES ||
+		    alone == QT_EBUFFER || alone == QT_EAPPID);
+		buf_free(&s.body);
+	}
+	bench_fini(&b);
+}
+
+/* Every character of both signatures counts, and their length does. */
+static void
+signatures_are_compared_whole(void **state)
+{
+	static const char	 put[] = "0123456789abcdefABCDEFg \0";
+	struct sealed		 s;
+	struct bench		 b;
+	char			 text[CRYPTO_SHA1_HEX + 2] = "", name[32];
+	size_t			 at, k, len;
+
+	(void)state;
+	bench_init(&b);
+	seal(&b, &s, &account, "text");
+	check_err("right", crypto_check_url(b.c, &account, &s.p), QT_OK);
+	check_err("right", crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
+	    buf_slice(&s.body)), QT_OK);
+	for (at = 0; at < CRYPTO_SHA1_HEX; at++)
+		for (k = 0; k < sizeof(put) - 1; k++) {
+			(void)snprintf(name, sizeof(name), "put %zu at %zu", k, at);
+			memcpy(text, s.url, CRYPTO_SHA1_HEX);
+			text[at] = put[k];
+			s.p.v[PUSH_SIGNATURE].p = text;
+			check_err(name, crypto_check_url(b.c, &account, &s.p),
+			    put[k] == s.url[at] ? QT_OK : QT_ESIGNATURE);
+			memcpy(text, s.msg, CRYPTO_SHA1_HEX);
+			text[at] = put[k];
+			s.p.v[PUSH_MSG_SIGNATURE].p = text;
+			check_err(name, crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
+			    buf_slice(&s.body)),
+			    put[k] == s.msg[at] ? QT_OK : QT_ESIGNATURE);
+		}
+	memcpy(text, s.url, CRYPTO_SHA1_HEX);
+	for (len = 0; len <= CRYPTO_SHA1_HEX + 1; len++) {
+		(void)snprintf(name, sizeof(name), "%zu characters", len);
+		s.p.v[PUSH_SIGNATURE] = guarded_slice(&b.gq, (struct slice){ text, len });
+		check_err(name, crypto_check_url(b.c, &account, &s.p),
+		    len == CRYPTO_SHA1_HEX ? QT_OK : QT_ESIGNATURE);
+	}
+	buf_free(&s.body);
+	bench_fini(&b);
+}
+
+/* Texts that are signed but are no ciphertext. */
+static void
+encrypt_texts(void **state)
+{
+	static const struct {
+		const char	*name, *text;
+		enum qt_err	 want;
+	} cases[] = {
+		{ "nothing", "", QT_EXML },
+		{ "blanks", " \n ", QT_EXML },
+		{ "1 character", "A", QT_EBASE64 },
+		{ "2 characters", "AA", QT_EBASE64 },
+		{ "3 characters", "AAA", QT_EBASE64 },
+		{ "5 characters", "AAAAA", QT_EBASE64 },
+		{ "three =", "A===", QT_EBASE64 },
+		{ "only =", "====", QT_EBASE64 },
+		{ "= within", "AA=A", QT_EBASE64 },
+		{ "= and more", "AA==AAAA", QT_EBASE64 },
+		{ "URL alphabet", "A-_A", QT_EBASE64 },
+		{ "line end within", "AA\nA", QT_EBASE64 },
+		{ "blank within", "AA A", QT_EBASE64 },
+		{ "foreign byte", "AA\xFF" "A", QT_EBASE64 },
+		{ "3 bytes", "AAAA", QT_EAES },
+		{ "2 bytes", "AAA=", QT_EAES },
+		{ "1 byte", "+/==", QT_EAES },
+		{ "16 bytes", "AAAAAAAAAAAAAAAAAAAAAA==", QT_EAES },
+		{ "48 bytes", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		    QT_EAES },
+	};
+	struct push	 p = { .v = {
+		[PUSH_TIMESTAMP] = BYTES("1712345678"), [PUSH_NONCE] = BYTES("nonce"),
+	} };
+	struct slice	 parts[4] = { slice_of(account.token), p.v[PUSH_TIMESTAMP],
+			    p.v[PUSH_NONCE] };
+	struct buf	 body = { 0 };
+	char		 hex[CRYPTO_SHA1_HEX + 1];
+	struct bench	 b;
+	size_t		 i;
+
+	(void)state;
+	bench_init(&b);
+	for (i = 0; i < COUNT(cases); i++) {
+		parts[3] = slice_of(cases[i].text);
+		assert_int_equal(crypto_sign(b.c, hex, parts, 4), QT_OK);
+		p.v[PUSH_MSG_SIGNATURE] = slice_of(hex);
+		buf_reset(&body);
+		assert_int_equal(buf_printf(&body, "<xml><Encrypt>%s</Encrypt></xml>",
+		    cases[i].text), QT_OK);
+		check_err(cases[i].name, crypto_open(b.c, &b.xml, &b.work, &account, &p,
+		    guarded_slice(&b.g, buf_slice(&body))), cases[i].want);
+		check_int(cases[i].name, (int64_t)b.xml.len, 0);
+	}
+	buf_free(&body);
+	bench_fini(&b);
+}
+
+/* Each check that a forger may fail says the same to the outside and gives nothing. */
+static void
+constant_answer(void **state)
+{
+	enum spoil { NOTHING, URL, MSG, TEXT, BODY, KEY, APPID, SHORT };
+	static const struct {
+		const char	*name;
+		enum spoil	 what;
+		enum qt_err	 want;
+	} cases[] = {
+		{ "nothing wrong", NOTHING, QT_OK },
+		{ "signature", URL, QT_ESIGNATURE },
+		{ "msg_signature", MSG, QT_ESIGNATURE },
+		{ "ciphertext", TEXT, QT_ESIGNATURE },
+		{ "no <Encrypt>", BODY, QT_EXML },
+		{ "EncodingAESKey", KEY, QT_EAESKEY },
+		{ "AppID", APPID, QT_EAPPID },
+		{ "AppID one shorter", SHORT, QT_EAPPID },
+	};
+	struct account	 a;
+	struct sealed	 s;
+	struct bench	 b;
+	enum qt_err	 er;
+	size_t		 i;
+
+	(void)state;
+	bench_init(&b);
+	for (i = 0; i < COUNT(cases); i++) {
+		a = account;
+		seal(&b, &s, &a, "text");
+		s.url[7] ^= cases[i].what == URL;
+		s.msg[7] ^= cases[i].what == MSG;
+		s.body.p[s.encrypt_at + 9] ^= cases[i].what == TEXT;
+		s.body.p[2] ^= cases[i].what == BODY;
+		a.aes_key = cases[i].what == KEY ? "short" : a.aes_key;
+		a.appid = cases[i].what == APPID ? "wx5c0f9e8d7b6a1235" :
+		    cases[i].what == SHORT ? "wx5c0f9e8d7b6a123" : a.appid;
+		if ((er = crypto_check_url(b.c, &a, &s.p)) == QT_OK)
+			er = crypto_open(b.c, &b.xml, &b.work, &a, &s.p, buf_slice(&s.body));
+		else
+			buf_reset(&b.xml);
+		check_err(cases[i].name, er, cases[i].want);
+		check_int(cases[i].name, errs[er].status, er == QT_OK ? 200 : 403);
+		check_bytes(cases[i].name, buf_slice(&b.xml), slice_of(er == QT_OK ? "text" : ""));
+		buf_free(&s.body);
+	}
+	bench_fini(&b);
+}
+
+/* A body cut anywhere, and one with any byte of the ciphertext changed. */
+static void
+damaged(void **state)
+{
+	struct sealed	 s;
+	struct bench	 b;
+	struct slice	 body;
+	char		*copy, name[32];
+	enum qt_err	 er;
+	size_t		 i;
+
+	(void)state;
+	bench_init(&b);
+	seal(&b, &s, &account, "<xml>text</xml>");
+	body = buf_slice(&s.body);
+	for (i = 0; i <= body.len; i++) {
+		(void)snprintf(name, sizeof(name), "first %zu", i);
+		er = crypto_open(b.c, &b.xml, &b.work, &account, &s.p, guarded_slice(&b.g,
+		    (struct slice){ body.p, i }));
+		check_err(name, er, i == body.len ? QT_OK : QT_EXML);
+	}
+	for (i = 0; i < s.encrypt_len; i++) {
+		(void)snprintf(name, sizeof(name), "character %zu", i);
+		copy = guarded_put(&b.g, body);
+		copy[s.encrypt_at + i] ^= 1;
+		er = crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
+		    (struct slice){ copy, body.len });
+		check_err(name, er, QT_ESIGNATURE);
+		check_int(name, (int64_t)b.xml.len, 0);
+	}
+	buf_free(&s.body);
+	bench_fini(&b);
+}
+
+/* Messages of all lengths around the block's: each padding, each opens again. */
+static void
+every_padding(void **state)
+{
+	char		 text[200], name[32];
+	struct sealed	 s;
+	struct bench	 b;
+	size_t		 len;
+
+	(void)state;
+	bench_init(&b);
+	for (len = 0; len < sizeof(text); len++) {
+		(void)snprintf(name, sizeof(name), "%zu bytes", len);
+		memset(text, 'x', len);
+		text[len] = '\0';
+		seal(&b, &s, &account, text);
+		/* Random, length, message and AppID, up to the next 32, in base64. */
+		check_int(name, (int64_t)s.encrypt_len,
+		    (int64_t)((16 + 4 + len + 18) / 32 * 32 + 32 + 2) / 3 * 4);
+		check_err(name, crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
+		    guarded_slice(&b.g, buf_slice(&s.body))), QT_OK);
+		check_bytes(name, buf_slice(&b.xml), slice_of(text));
+		buf_free(&s.body);
+	}
+	bench_fini(&b);
+}
+
+/* Appends clear (whole blocks of 16) in AES-256-CBC and base64, not by our own code. */
+static void
+put_encrypted(struct buf *out, const char *key_text, const struct buf *clear)
+{
+	unsigned char	 key[48], text[512], base64[700];
+	EVP_CIPHER_CTX	*ctx = EVP_CIPHER_CTX_new();
+	char		 padded[64];
+	int		 n;
+
+	(void)snprintf(padded, sizeof(padded), "%s=", key_text);
+	assert_int_equal(EVP_DecodeBlock(key, (unsigned char *)padded, 44), 33);
+	assert_true(ctx != NULL && clear->len <= sizeof(text));
+	assert_int_equal(EVP_EncryptInit_ex(ctx, EVP_aes_256_cbc(), NULL, key, key), 1);
+	assert_int_equal(EVP_CIPHER_CTX_set_padding(ctx, 0), 1);
+	assert_int_equal(EVP_EncryptUpdate(ctx, text, &n, (unsigned char *)clear->p,
+	    (int)clear->len), 1);
+	EVP_CIPHER_CTX_free(ctx);
+	n = EVP_EncodeBlock(base64, text, n);
+	assert_int_equal(buf_put(out, base64, (size_t)n), QT_OK);
+}
+
+/* Padding that is consistent in itself, of any length: 1 to 32 it may be. */
+static void
+long_padding(void **state)
+{
+	struct push	 p = { .v = {
+		[PUSH_TIMESTAMP] = BYTES("1712345678"), [PUSH_NONCE] = BYTES("nonce"),
+	} };
+	struct slice	 parts[4] = { slice_of(account.token), p.v[PUSH_TIMESTAMP],
+			    p.v[PUSH_NONCE] };
+	char		 hex[CRYPTO_SHA1_HEX + 1], name[24];
+	struct buf	 clear = { 0 }, text = { 0 }, body = { 0 };
+	struct bench	 b;
+	size_t		 pad, len;
+
+	(void)state;
+	bench_init(&b);
+	for (pad = 1; pad < 256; pad++) {
+		(void)snprintf(name, sizeof(name), "padding %zu", pad);
+		len = 320 - pad - 16 - 4 - strlen(account.appid);
+		buf_reset(&clear);
+		buf_reset(&text);
+		buf_reset(&body);
+		assert_int_equal(buf_printf(&clear, "%16s%c%c%c%c%*s%s", "", 0, 0,
+		    (int)(len >> 8), (int)(len & 0xFF), (int)len, "", account.appid), QT_OK);
+		while (clear.len < 320)
+			assert_int_equal(buf_putc(&clear, (char)pad), QT_OK);
+		put_encrypted(&text, KEY_A, &clear);
+		parts[3] = buf_slice(&text);
+		assert_int_equal(crypto_sign(b.c, hex, parts, 4), QT_OK);
+		p.v[PUSH_MSG_SIGNATURE] = slice_of(hex);
+		assert_int_equal(buf_printf(&body, "<xml><Encrypt>%.*s</Encrypt></xml>",
+		    (int)text.len, text.p), QT_OK);
+		check_err(name, crypto_open(b.c, &b.xml, &b.work, &account, &p,
+		    buf_slice(&body)), pad <= 32 ? QT_OK : QT_EAES);
+		check_int(name, (int64_t)b.xml.len, pad <= 32 ? (int64_t)len : 0);
+	}
+	buf_free(&clear);
+	buf_free(&text);
+	buf_free(&body);
+	bench_fini(&b);
+}
+
+static void
+sealing(void **state)
+{
+	struct account	 a = account;
+	struct buf	 one = { 0 }, two = { 0 };
+	struct slice	 msg = slice_of("message");
+	struct bench	 b;
+
+	(void)state;
+	bench_init(&b);
+	assert_int_equal(buf_puts(&one, "kept:"), QT_OK);
+	check_err("appended", crypto_seal(b.c, &one, &a, msg, NULL), QT_OK);
+	check_err("again", crypto_seal(b.c, &two, &a, msg, NULL), QT_OK);
+	CHECK("appended", one.len == two.len + 5 && memcmp(one.p, "kept:", 5) == 0);
+	CHECK("never the same twice", one.len == two.len + 5 &&
+	    memcmp(one.p + 5, two.p, two.len) != 0);
+	a.aes_key = "short";
+	buf_reset(&two);
+	check_err("no key", crypto_seal(b.c, &two, &a, msg, NULL), QT_EAESKEY);
+	check_int("no key", (int64_t)two.len, 0);
+	buf_free(&one);
+	buf_free(&two);
+	bench_fini(&b);
+	crypto_free(NULL);
+}
+
+/* The order of the parts is the bytes', whatever order they are given in. */
+static void
+parts_are_sorted(void **state)
+{
+	static const struct {
+		const char	*name;
+		const char	*parts[4];	/* sorted */
+	} cases[] = {
+		{ "digits, capitals, letters", { "1", "B", "a", "b" } },
+		{ "prefix first", { "1", "17", "171", "1715" } },
+		{ "not as numbers", { "10", "100", "9", "90" } },
+		{ "equal ones", { "1", "1", "2", "2" } },
+		{ "empty ones", { "", "", "1", "\xFF" } },
+	};
+	struct crypto	*c = crypto_new();
+	struct slice	 parts[4], whole;
+	char		 want[CRYPTO_SHA1_HEX + 1], hex[CRYPTO_SHA1_HEX + 1], text[32];
+	size_t		 i, k, order;
+
+	(void)state;
+	assert_non_null(c);
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(text, sizeof(text), "%s%s%s%s", cases[i].parts[0],
+		    cases[i].parts[1], cases[i].parts[2], cases[i].parts[3]);
+		whole = slice_of(text);
+		check_err(cases[i].name, crypto_sign(c, want, &whole, 1), QT_OK);
+		for (order = 0; order < 24; order++) {
+			/* The order'th way to lay out four. */
+			size_t left[4] = { 0, 1, 2, 3 }, o = order, n, at;
+
+			for (k = 0, n = 4; n > 0; n--, k++) {
+				at = o % n;
+				o /= n;
+				parts[k] = slice_of(cases[i].parts[left[at]]);
+				memmove(left + at, left + at + 1,
+				    (n - at - 1) * sizeof(*left));
+			}
+			check_err(cases[i].name, crypto_sign(c, hex, parts, 4), QT_OK);
+			check_text(cases[i].name, hex, want);
+		}
+	}
+	crypto_free(c);
+}
+
+static void
+out_of_memory(void **state)
+{
+	struct sealed	 s;
+	struct bench	 b;
+	enum qt_err	 er;
+	unsigned	 n;
+
+	(void)state;
+	bench_init(&b);
+	seal(&b, &s, &account, "<xml>text</xml>");
+	for (n = 1;; n++) {
+		buf_free(&b.xml);
+		buf_free(&b.work);
+		unit_memory = n;
+		er = crypto_open(b.c, &b.xml, &b.work, &account, &s.p, buf_slice(&s.body));
+		if (unit_memory != 0)
+			break;
+		check_err("short of memory", er, QT_ENOMEM);
+		check_int("short of memory", (int64_t)b.xml.len, 0);
+	}
+	unit_memory = 0;
+	check_err("enough", er, QT_OK);
+	CHECK("both bufs", n == 3);
+	buf_free(&s.body);
+	bench_fini(&b);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(vectors_opened), TEST(vectors_keys), TEST(vectors_sealed),
+		TEST(vectors_signatures), TEST(fresh), TEST(spare_bits), TEST(keys), TEST(equal),
+		TEST(encrypt_texts), TEST(old_key), TEST(signatures_are_compared_whole),
+		TEST(constant_answer), TEST(damaged), TEST(every_padding), TEST(long_padding),
+		TEST(sealing), TEST(parts_are_sorted), TEST(out_of_memory),
+	};
+
+	return RUN("crypto", tests);
+}

@@ -1,0 +1,69 @@
+/*
+ * xmlmap.h: WeChat's XML into QT's event (QT, "Official account tracking", section 2).
+ *
+ * What is a row of QT's table and which element feeds which key is one table in
+ * xmlmap.c.  A type without a row is no error: its event has code NULL.  Rules for
+ * values: an element is found by its exact path, the first one counts; text beside a
+ * CDATA section is taken as it is, other text is trimmed; an absent element gives no
+ * key, an empty one ""; a number that is none by JSON's grammar gives no key; the values
+ * of a list's items are joined with commas.
+ *
+ * mxml (3.3 or 4) is behind this door.  A struct xmlmap belongs to one thread at a time.
+ */
+#ifndef XMLMAP_H
+#define XMLMAP_H
+
+#include "conf.h"
+#include "event.h"
+
+/* Where QT's table leaves a choice.  All zero is what we take it to mean. */
+struct xmlmap_options {
+	/* Values of is_scan.  NULL: "true" and "false". */
+	const char	*is_scan_yes, *is_scan_no;
+
+	/* Key of an article's address in $$_publish_job_finish.  NULL: "article_URL". */
+	const char	*article_url;
+
+	/*
+	 * Lists (templates of a subscription, articles).  false: one event, values joined
+	 * with commas.  true: one event an item, with the n-th of every list in the n-th.
+	 */
+	bool		 one_per_item;
+};
+
+enum { XMLMAP_KEY_HEX = 64 };
+
+struct xmlmap;
+
+/* NULL: no memory.  opt may be NULL; its strings must outlive the xmlmap. */
+struct xmlmap	*xmlmap_new(const struct xmlmap_options *opt);
+struct xmlmap	*xmlmap_for(const struct settings *set);	/* which must outlive it */
+void		 xmlmap_free(struct xmlmap *m);
+
+/*
+ * Fills ev, which is emptied first, with the (first) event that xml means.  QT_OK, code
+ * NULL where the type has no row; QT_EXML: no XML or not a message, see xmlmap_why();
+ * QT_ENOMEM.
+ */
+enum qt_err	 xmlmap_event(struct xmlmap *m, struct event *ev, struct slice xml);
+
+/*
+ * After a good xmlmap_event(): whether the message means a further event (only with
+ * one_per_item), and that event into ev.
+ */
+bool		 xmlmap_more(const struct xmlmap *m);
+enum qt_err	 xmlmap_next(struct xmlmap *m, struct event *ev);
+
+/* What was wrong with the last XML, in a few words; "" if nothing. */
+const char	*xmlmap_why(const struct xmlmap *m);
+
+/*
+ * Deduplication key, hex, NUL terminated: SHA-256 over account, FromUserName, CreateTime,
+ * MsgType, Event, MsgId or MsgID, and the message itself.  A repeat of a push has the
+ * key of the push, however it was encrypted; two messages never share one, be they of
+ * one user in one second.  ev may be what xmlmap_event() left after QT_EXML.  QT_ECRYPTO.
+ */
+enum qt_err	 xmlmap_key(char hex[XMLMAP_KEY_HEX + 1], struct slice account,
+		    const struct event *ev, struct slice xml);
+
+#endif
