@@ -257,26 +257,54 @@ say(struct http_answer *a, const char *why)
 	a->why[len] = '\0';
 }
 
+static CURLcode
+perform(struct handle *h, int64_t deadline_ms)
+{
+	int64_t	 left_ms = deadline_ms - clock_mono_ms();
+
+	if (left_ms < TRANSFER_MIN_MS)
+		return CURLE_OPERATION_TIMEDOUT;
+	h->error[0] = '\0';
+	if (curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)left_ms) != CURLE_OK)
+		return CURLE_OUT_OF_MEMORY;
+	return curl_easy_perform(h->curl);
+}
+
+/*
+ * A kept connection that the peer ends just as it is used is nobody's fault, and libcurl
+ * tries a new one.  But it counts these over the life of a handle and gives up
+ * at every sixth (mended by curl pull request 19066, late in 2025).
+ */
+static bool
+gave_up_on_kept(const struct handle *h, CURLcode rc)
+{
+	long	 new_connections = 1;
+
+	return (rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR) && h->answer->body.len == 0 &&
+	    curl_easy_getinfo(h->curl, CURLINFO_NUM_CONNECTS, &new_connections) == CURLE_OK &&
+	    new_connections == 0;
+}
+
 static void
-transfer(struct handle *h, struct http_answer *a, const struct http_call *call, int64_t left_ms)
+transfer(struct handle *h, struct http_answer *a, const struct http_call *call)
 {
 	CURLcode	 rc;
 	long		 status = 0;
 
 	h->answer = a;
 	h->too_long = false;
-	h->error[0] = '\0';
 	if (curl_easy_setopt(h->curl, CURLOPT_URL, call->url) != CURLE_OK ||
 	    curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER,
 	    call->xml ? h->f->xml : h->f->json) != CURLE_OK ||
 	    curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE,
 	    (curl_off_t)call->body.len) != CURLE_OK ||
-	    curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, call->body.p) != CURLE_OK ||
-	    curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)left_ms) != CURLE_OK) {
+	    curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, call->body.p) != CURLE_OK) {
 		say(a, "out of memory");
 		return;
 	}
-	rc = curl_easy_perform(h->curl);
+	rc = perform(h, call->deadline_ms);
+	if (gave_up_on_kept(h, rc))
+		rc = perform(h, call->deadline_ms);
 	if (rc != CURLE_OK) {
 		say(a, h->too_long ? "answer over 64 KiB" :
 		    h->error[0] != '\0' ? h->error : curl_easy_strerror(rc));
@@ -289,13 +317,13 @@ transfer(struct handle *h, struct http_answer *a, const struct http_call *call, 
 void
 forward_http(struct forward *f, struct http_answer *a, const struct http_call *call)
 {
-	int64_t		 begin_ms = clock_mono_ms(), left_ms = call->deadline_ms - begin_ms;
+	int64_t		 begin_ms = clock_mono_ms();
 	struct handle	*h;
 
 	a->status = a->retry_after_s = a->ms = 0;
 	a->why[0] = '\0';
 	buf_reset(&a->body);
-	if (left_ms < TRANSFER_MIN_MS) {
+	if (call->deadline_ms - begin_ms < TRANSFER_MIN_MS) {
 		say(a, "no time left");
 		return;
 	}
@@ -303,7 +331,7 @@ forward_http(struct forward *f, struct http_answer *a, const struct http_call *c
 		say(a, "libcurl does not start");
 		return;
 	}
-	transfer(h, a, call, left_ms);
+	transfer(h, a, call);
 	give_back(f, h);
 	a->ms = (int)(clock_mono_ms() - begin_ms);
 }

@@ -280,8 +280,6 @@ set_signals(sigset_t *signals)
 	struct sigaction	 sa = { .sa_handler = on_wake };
 
 	(void)sigaction(SIG_WAKE, &sa, NULL);	/* no SA_RESTART: it is to interrupt */
-	sa.sa_handler = SIG_IGN;
-	(void)sigaction(SIGPIPE, &sa, NULL);
 	(void)sigemptyset(signals);
 	(void)sigaddset(signals, SIGTERM);
 	(void)sigaddset(signals, SIGINT);

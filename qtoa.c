@@ -5,6 +5,7 @@
  * until told to stop; with a CGI's environment it serves the one request; else it is the
  * operator's command line.  The path of one message is on_message(), below.
  */
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -399,6 +400,7 @@ start(struct app *app)
 	int			 problems;
 
 	(void)setrlimit(RLIMIT_CORE, &none);	/* it would hold the keys */
+	(void)signal(SIGPIPE, SIG_IGN);		/* a peer that is gone is no reason to end */
 	problems = conf_load(&app->conf, keep_first, first);
 	if (log_open(app->conf.set.log) == -1)
 		log_msg(LEVEL_ERROR, "start", "settings.log: cannot write %s, stderr it is",

@@ -25,6 +25,7 @@ struct request_io {
 	bool		 is_fcgi;
 	int		 io_ms;
 	struct slice	 length;	/* CONTENT_LENGTH as given */
+	struct buf	 answer;	/* a CGI's, until the request is finished */
 	FCGX_Request	 fcgi;
 };
 
@@ -54,6 +55,7 @@ request_free(struct request *r)
 	buf_free(&r->body);
 	buf_free(&r->text[0]);
 	buf_free(&r->text[1]);
+	buf_free(&r->io->answer);
 	free(r->io);
 	free(r);
 }
@@ -332,18 +334,17 @@ reason_of(int status)
 }
 
 static void
-write_cgi(const char *p, size_t len)
+write_cgi(const struct buf *b)
 {
+	size_t	 at = 0;
 	ssize_t	 n;
 
-	while (len != 0) {
-		if ((n = write(STDOUT_FILENO, p, len)) == -1) {
-			if (errno == EINTR)
-				continue;
+	while (at < b->len) {
+		n = write(STDOUT_FILENO, b->p + at, b->len - at);
+		if (n == -1 && errno != EINTR)
 			return;
-		}
-		p += n;
-		len -= (size_t)n;
+		if (n != -1)
+			at += (size_t)n;
 	}
 }
 
@@ -371,14 +372,8 @@ request_reply(struct request *r, const struct reply *a)
 		(void)FCGX_PutStr(head, n, r->io->fcgi.out);
 		(void)FCGX_PutStr(a->body.p, (int)a->body.len, r->io->fcgi.out);
 	} else {
-		/* One write for what fits: a CGI's answer is small. */
-		if ((size_t)n + a->body.len <= sizeof(head)) {
-			memcpy(head + n, a->body.p, a->body.len);
-			write_cgi(head, (size_t)n + a->body.len);
-		} else {
-			write_cgi(head, (size_t)n);
-			write_cgi(a->body.p, a->body.len);
-		}
+		(void)buf_put(&r->io->answer, head, (size_t)n);
+		(void)buf_put(&r->io->answer, a->body.p, a->body.len);
 	}
 }
 
@@ -406,8 +401,10 @@ request_finish(struct request *r)
 	FCGX_Request	*f = &r->io->fcgi;
 	bool		 all_read, keep;
 
-	if (!r->io->is_fcgi)
+	if (!r->io->is_fcgi) {
+		write_cgi(&r->io->answer);
 		return false;
+	}
 	all_read = FCGX_HasSeenEOF(f->in) != 0;
 	keep = f->keepConnection && all_read && FCGX_GetError(f->in) == 0;
 	keep = FCGX_FClose(f->err) == 0 && keep;

@@ -68,10 +68,16 @@ enum qt_err	 request_fcgi(struct request *r, int fd, bool *got);
  */
 enum qt_err	 request_body(struct request *r, size_t max, int64_t deadline_ms);
 
-/* Sends the answer, once.  Failure to send is nobody's business: the peer is gone. */
+/*
+ * Gives the answer, once.  It leaves with request_finish(): lighttpd ends a CGI as soon as
+ * it has the answer.
+ */
 void		 request_reply(struct request *r, const struct reply *a);
 
-/* Ends the request.  True: the connection stays open, call request_fcgi(r, -1). */
+/*
+ * Sends the answer and ends the request.  A peer that is gone gets none, and that is all.
+ * True: the connection stays open, call request_fcgi(r, -1).
+ */
 bool		 request_finish(struct request *r);
 
 #endif
