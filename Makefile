@@ -24,7 +24,7 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DQTOA_VERSION='"$(V)"' -I. $(WA
 	     $(HARD) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
 LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
 
-MODULES	 = buf check cmd collect conf crypto digest err event forward json log pool query request \
+MODULES	 = buf check cmd collect conf crypto digest err event forward head json log pool query request \
 	   scan send sign trust utf8 xmlguard xmlmap
 OBJS	 = $(MODULES:%=$(B)/%.o)
 

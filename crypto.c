@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 
 #include "crypto.h"
+#include "digest.h"
 #include "scan.h"
 
 enum {
@@ -16,8 +17,7 @@ enum {
 
 /* The library's contexts, made when first needed and kept. */
 struct crypto {
-	EVP_MD		*sha1;
-	EVP_MD_CTX	*md;
+	struct digest	*sha1;
 	EVP_CIPHER	*cbc;
 	EVP_CIPHER_CTX	*aes;
 };
@@ -29,10 +29,8 @@ crypto_new(void)
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
-	c->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
-	c->md = EVP_MD_CTX_new();
-	if (c->sha1 == NULL || c->md == NULL) {
-		crypto_free(c);
+	if ((c->sha1 = digest_new(DIGEST_SHA1)) == NULL) {
+		free(c);
 		return NULL;
 	}
 	return c;
@@ -43,27 +41,22 @@ crypto_free(struct crypto *c)
 {
 	if (c == NULL)
 		return;
-	EVP_MD_free(c->sha1);
-	EVP_MD_CTX_free(c->md);
+	digest_free(c->sha1);
 	EVP_CIPHER_free(c->cbc);
 	EVP_CIPHER_CTX_free(c->aes);
 	free(c);
 }
 
-/* -1 for what is none of the 64. */
-static int
-base64_digit(char ch)
-{
-	if (ch >= 'A' && ch <= 'Z')
-		return ch - 'A';
-	if (ch >= 'a' && ch <= 'z')
-		return ch - 'a' + 26;
-	if (ch >= '0' && ch <= '9')
-		return ch - '0' + 52;
-	if (ch == '+')
-		return 62;
-	return ch == '/' ? 63 : -1;
-}
+/* One more than the value of each of the 64 digits; 0: no digit. */
+static const unsigned char base64_digits[256] = {
+	['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+	    23, 24, 25, 26,
+	['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46,
+	    47, 48, 49, 50, 51, 52,
+	['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
+	['+'] = 63,
+	['/'] = 64,
+};
 
 /*
  * Strict decoding of n digits without padding: nothing foreign.  Bits that make no whole
@@ -77,7 +70,7 @@ base64_decode(unsigned char *out, const char *in, size_t n)
 	size_t		 i;
 
 	for (i = 0; i < n; i++) {
-		if ((d = base64_digit(in[i])) == -1)
+		if ((d = base64_digits[(unsigned char)in[i]] - 1) == -1)
 			return false;
 		bits = bits << 6 | (unsigned)d;
 		have += 6;
@@ -136,7 +129,6 @@ enum qt_err
 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice *parts, size_t n)
 {
 	struct slice	 sorted[4], part;
-	unsigned char	 digest[CRYPTO_SHA1_HEX / 2];
 	size_t		 i, j;
 
 	for (i = 0; i < n; i++) {
@@ -145,15 +137,7 @@ crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice 
 			sorted[j] = sorted[j - 1];
 		sorted[j] = part;
 	}
-	if (EVP_DigestInit_ex2(c->md, c->sha1, NULL) != 1)
-		return QT_ECRYPTO;
-	for (i = 0; i < n; i++)
-		if (EVP_DigestUpdate(c->md, sorted[i].p, sorted[i].len) != 1)
-			return QT_ECRYPTO;
-	if (EVP_DigestFinal_ex(c->md, digest, NULL) != 1)
-		return QT_ECRYPTO;
-	hex_encode(hex, digest, sizeof(digest));
-	return QT_OK;
+	return digest_hex(c->sha1, hex, sorted, n);
 }
 
 /* The signature of parts is the one claimed. */

@@ -1,30 +1,61 @@
-#include <stdint.h>
+#include <stdlib.h>
 
 #include <openssl/evp.h>
 
 #include "digest.h"
 
-enum qt_err
-crypto_digest(char hex[CRYPTO_SHA256_HEX + 1], const struct slice *parts, size_t n)
-{
-	unsigned char		 md[EVP_MAX_MD_SIZE], len[8];
-	EVP_MD_CTX		*ctx;
-	size_t			 i;
-	int			 b, ok;
+static const char *const names[DIGEST__MAX] = {
+	[DIGEST_MD5]	= "MD5",
+	[DIGEST_SHA1]	= "SHA1",
+	[DIGEST_SHA256]	= "SHA256",
+};
 
-	if ((ctx = EVP_MD_CTX_new()) == NULL)
-		return QT_ECRYPTO;
-	ok = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-	for (i = 0; i < n && ok; i++) {
-		for (b = 0; b < 8; b++)
-			len[b] = (unsigned char)((uint64_t)parts[i].len >> (56 - 8 * b));
-		ok = EVP_DigestUpdate(ctx, len, sizeof(len)) &&
-		    EVP_DigestUpdate(ctx, parts[i].p, parts[i].len);
+/* Fetched once: OpenSSL 3 would look the algorithm up at each use. */
+struct digest {
+	EVP_MD		*md;
+	EVP_MD_CTX	*ctx;
+};
+
+struct digest *
+digest_new(enum digest_kind kind)
+{
+	struct digest	*d;
+
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return NULL;
+	d->md = EVP_MD_fetch(NULL, names[kind], NULL);
+	d->ctx = EVP_MD_CTX_new();
+	if (d->md == NULL || d->ctx == NULL) {
+		digest_free(d);
+		return NULL;
 	}
-	ok = ok && EVP_DigestFinal_ex(ctx, md, NULL);
-	EVP_MD_CTX_free(ctx);
-	if (!ok)
+	return d;
+}
+
+void
+digest_free(struct digest *d)
+{
+	if (d == NULL)
+		return;
+	EVP_MD_free(d->md);
+	EVP_MD_CTX_free(d->ctx);
+	free(d);
+}
+
+enum qt_err
+digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n)
+{
+	unsigned char	 md[EVP_MAX_MD_SIZE];
+	unsigned	 len;
+	size_t		 i;
+
+	if (EVP_DigestInit_ex2(d->ctx, d->md, NULL) != 1)
 		return QT_ECRYPTO;
-	hex_encode(hex, md, CRYPTO_SHA256_HEX / 2);
+	for (i = 0; i < n; i++)
+		if (EVP_DigestUpdate(d->ctx, parts[i].p, parts[i].len) != 1)
+			return QT_ECRYPTO;
+	if (EVP_DigestFinal_ex(d->ctx, md, &len) != 1)
+		return QT_ECRYPTO;
+	hex_encode(hex, md, len);
 	return QT_OK;
 }

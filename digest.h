@@ -1,18 +1,22 @@
 /*
- * digest.h: one digest of several parts.
+ * digest.h: digests as hex.  WeChat signs with SHA-1, QT with MD5; what is ours is
+ * SHA-256.  A struct digest belongs to one thread and is used again and again.
  */
 #ifndef DIGEST_H
 #define DIGEST_H
 
 #include "buf.h"
 
-enum { CRYPTO_SHA256_HEX = 64 };
+enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST__MAX };
 
-/*
- * Hex SHA-256, NUL terminated, of n parts, each led by its length (eight bytes, big
- * endian), so that no other parts give the same text.  QT_ECRYPTO.
- */
-enum qt_err	crypto_digest(char hex[CRYPTO_SHA256_HEX + 1], const struct slice *parts,
-		    size_t n);
+enum { DIGEST_MD5_HEX = 32, DIGEST_SHA1_HEX = 40, DIGEST_SHA256_HEX = 64 };
+
+struct digest;
+
+struct digest	*digest_new(enum digest_kind kind);	/* NULL: not to be had here */
+void		 digest_free(struct digest *d);
+
+/* Hex of the n parts one after the other, NUL terminated: DIGEST_..._HEX + 1 bytes. */
+enum qt_err	 digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n);
 
 #endif

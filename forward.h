@@ -45,7 +45,15 @@ struct forward_result {
 	enum outcome		 outcome;
 	char			 code[32];	/* QT's code, "" if there was none */
 	struct http_answer	 http;
+
+	/* Private: the last answer that had a code, and what it was. */
+	struct buf		 known;
+	char			 known_code[32];
+	enum outcome		 known_outcome;
 };
+
+void		 forward_result_free(struct forward_result *res);
+
 
 extern const char *const forward_names[FORWARD__MAX];
 extern const char *const forward_hints[FORWARD__MAX];	/* for the operator */

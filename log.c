@@ -79,23 +79,45 @@ put_key(struct logline *l, const char *key)
 	put(l, "=", 1);
 }
 
-void
-log_begin(struct logline *l, enum log_level level, const char *what)
+/* n in decimal, at least `width` digits, up to `end`: where it begins. */
+static char *
+decimal(char *end, uint64_t n, int width)
 {
+	do {
+		*--end = (char)('0' + n % 10);
+		n /= 10;
+	} while (--width > 0 || n != 0);
+	return end;
+}
+
+/* A line a request: printf and strftime would be a quarter of what a line costs. */
+static void
+put_stamp(struct logline *l)
+{
+	char		 stamp[] = "0000-00-00T00:00:00.000Z";
 	int64_t		 now = clock_wall_ms();
 	time_t		 s = (time_t)(now / 1000);
 	struct tm	 tm;
-	char		 stamp[40];
-	size_t		 n;
 
+	(void)gmtime_r(&s, &tm);
+	(void)decimal(stamp + 4, (uint64_t)tm.tm_year + 1900, 4);
+	(void)decimal(stamp + 7, (uint64_t)tm.tm_mon + 1, 2);
+	(void)decimal(stamp + 10, (uint64_t)tm.tm_mday, 2);
+	(void)decimal(stamp + 13, (uint64_t)tm.tm_hour, 2);
+	(void)decimal(stamp + 16, (uint64_t)tm.tm_min, 2);
+	(void)decimal(stamp + 19, (uint64_t)tm.tm_sec, 2);
+	(void)decimal(stamp + 23, (uint64_t)(now % 1000), 3);
+	put_key(l, "time");
+	put(l, stamp, sizeof(stamp) - 1);
+}
+
+void
+log_begin(struct logline *l, enum log_level level, const char *what)
+{
 	l->level = level;
 	l->len = 0;
-	if (log_fd != -1) {	/* syslog stamps by itself */
-		(void)gmtime_r(&s, &tm);
-		n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-		(void)snprintf(stamp + n, sizeof(stamp) - n, ".%03dZ", (int)(now % 1000));
-		log_str(l, "time", stamp);
-	}
+	if (log_fd != -1)	/* syslog stamps by itself */
+		put_stamp(l);
 	log_str(l, "level", levels[level].name);
 	log_str(l, "what", what);
 }
@@ -154,11 +176,13 @@ log_bytes(struct logline *l, const char *key, struct slice value)
 void
 log_int(struct logline *l, const char *key, int64_t value)
 {
-	char	 text[24];
+	char	 text[24], *end = text + sizeof(text);
+	char	*p = decimal(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 1);
 
-	(void)snprintf(text, sizeof(text), "%lld", (long long)value);
+	if (value < 0)
+		*--p = '-';
 	put_key(l, key);
-	put(l, text, strlen(text));
+	put(l, p, (size_t)(end - p));
 }
 
 void

@@ -14,8 +14,11 @@
 
 enum {
 	PER_CPU = 4,		/* workers that are started without much ado */
-	HELD_MS = 10,		/* a worker on one request this long waits for others */
+	SLOW_MS = 4,		/* a request that takes longer may be waiting for others */
+	STUCK_MS = 20,		/* one that takes longer is */
+	REST_MS = 2000,		/* without growing, after that did not help */
 	TICK_MS = 5,		/* how often a pool under pressure is looked at */
+	WINDOW_MS = 20,		/* over which it is judged */
 	CALM_TICKS = 40,	/* without pressure, until it is left alone again */
 	STOP_MS = 700,		/* for transfers to end by themselves */
 	STOP_HARD_MS = 1900,	/* all must be over by then */
@@ -26,8 +29,16 @@ enum {
 struct member {
 	struct pool		*pool;
 	pthread_t		 thread;
-	_Atomic int64_t		 busy_since_ms;	/* 0: waiting for a connection */
 	_Atomic bool		 done;
+};
+
+/* The time over which the pool is judged, and what came of it when it last grew. */
+struct window {
+	int64_t			 begin_ms;
+	unsigned		 served;	/* when it began */
+	int			 grown_from;	/* workers before it grew; 0: it did not */
+	int64_t			 rate;		/* requests a second then */
+	int64_t			 rest_ms;	/* growing did not help: not before this */
 };
 
 struct pool {
@@ -38,6 +49,8 @@ struct pool {
 	int			 n;		/* started; main's alone */
 	int			 few;		/* PER_CPU times the processors */
 	bool			 cannot_grow;	/* said once */
+	struct window		 window;
+	_Atomic unsigned	 served;	/* connections accepted */
 	_Atomic int		 idle;
 	_Atomic bool		 pressed;	/* main has been told to look */
 	_Atomic bool		 stopping;
@@ -133,12 +146,11 @@ work(void *arg)
 		return NULL;
 	}
 	while ((fd = next_connection(p, &wake)) != -1) {
-		atomic_store_explicit(&m->busy_since_ms, clock_mono_ms(), memory_order_relaxed);
+		(void)atomic_fetch_add_explicit(&p->served, 1, memory_order_relaxed);
 		if (atomic_fetch_sub(&p->idle, 1) == 1 && !atomic_exchange(&p->pressed, true))
 			(void)pthread_kill(p->main, SIG_WAKE);
 		p->app->serve(worker, fd);
 		(void)atomic_fetch_add(&p->idle, 1);
-		atomic_store_explicit(&m->busy_since_ms, 0, memory_order_relaxed);
 	}
 	p->app->worker_free(worker);
 	atomic_store(&m->done, true);
@@ -179,37 +191,53 @@ connections_wait(const struct pool *p)
 	return poll(&pfd, 1, 0) == 1;
 }
 
-/* Workers that are not held up by QT or a web server. */
-static int
-moving(const struct pool *p)
+/*
+ * Judges the time since the last judgement, once it is long enough.  With all n workers
+ * busy a request took n times that divided by what was served: if that is long, more
+ * workers help.  In between they may only compete for processors: there, more come while
+ * the last ones served more.
+ */
+static bool
+more_would_help(struct pool *p)
 {
-	int64_t	 now = clock_mono_ms(), since;
-	int	 i, n = p->n;
+	struct window	*w = &p->window;
+	int64_t		 now_ms = clock_mono_ms(), elapsed_ms = now_ms - w->begin_ms, rate;
+	unsigned	 total = atomic_load_explicit(&p->served, memory_order_relaxed), served;
+	bool		 fresh = elapsed_ms < 4 * WINDOW_MS;	/* else it slept in between */
 
-	for (i = 0; i < p->n; i++) {
-		since = atomic_load_explicit(&p->members[i].busy_since_ms,
-		    memory_order_relaxed);
-		if (since != 0 && now - since > HELD_MS)
-			n--;
+	if (elapsed_ms < WINDOW_MS)
+		return false;
+	served = total - w->served;
+	w->begin_ms = now_ms;
+	w->served = total;
+	if (!fresh || (int64_t)served * SLOW_MS >= p->n * elapsed_ms)
+		return false;
+	if ((int64_t)served * STUCK_MS < p->n * elapsed_ms)
+		return true;
+	rate = (int64_t)served * 1000 / elapsed_ms;
+	if (w->grown_from != 0 && 2 * rate * w->grown_from < w->rate * (w->grown_from + p->n)) {
+		w->grown_from = 0;
+		w->rest_ms = now_ms + REST_MS;
 	}
-	return n;
+	w->rate = rate;
+	return now_ms >= w->rest_ms;
 }
 
 /*
- * More threads help while those there wait for QT; while they compete for processors
- * more only cost.  So: `few` workers that move, whatever number is held up.
+ * Whether the pool is under pressure, and more workers where that helps.  More threads
+ * help while those there wait for QT; while they compete for processors more only cost.
  */
 static bool
 grow(struct pool *p)
 {
-	int	 n;
-
 	if (atomic_load(&p->idle) > 0)
 		return false;
-	if (p->n < p->few)
+	if (p->n < p->few) {
 		add_workers(p, p->few - p->n);
-	else if (connections_wait(p) && (n = moving(p)) < p->few)
-		add_workers(p, p->few - n);
+	} else if (more_would_help(p) && connections_wait(p)) {
+		p->window.grown_from = p->n;
+		add_workers(p, p->n / 2 + 1);
+	}
 	return true;
 }
 

@@ -5,6 +5,7 @@
  * until told to stop; with a CGI's environment it serves the one request; else it is the
  * operator's command line.  The path of one message is on_message(), below.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,11 +20,11 @@
 #include "conf.h"
 #include "crypto.h"
 #include "forward.h"
+#include "head.h"
 #include "log.h"
 #include "pool.h"
 #include "request.h"
 #include "sign.h"
-#include "xmlmap.h"
 
 /* What all workers share. */
 struct app {
@@ -39,8 +40,7 @@ struct worker {
 	struct request		*request;
 	struct crypto		*crypto;	/* made when first needed */
 	struct signer		*signer;
-	struct xmlmap		*map;
-	struct event		 event;
+	struct head		 head;
 	struct buf		 xml, work, out;
 	struct forward_result	 qt;
 
@@ -50,9 +50,11 @@ struct worker {
 	const char		*detail;	/* NULL: nothing to add */
 	const char		*hint;
 	const char		*code;		/* QT's, got or given; "" without one */
-	bool			 translated;	/* event and key are this request's */
-	char			 key[XMLMAP_KEY_HEX + 1];
+	bool			 known;		/* head and key are this request's */
+	char			 key[HEAD_KEY_HEX + 1];
 };
+
+enum { ARENAS = 4 };	/* heaps that the workers share */
 
 static const char success[] = "success";
 
@@ -111,23 +113,19 @@ on_handshake(struct worker *w, struct reply *a)
 }
 
 /*
- * What the message means, for the log; a message that is no XML, or none of QT's events,
- * is forwarded all the same: QT decides.
+ * What the message is, for the log.  No XML, or none of QT's events: it is forwarded all
+ * the same, QT decides.
  */
 static enum qt_err
-translate(struct worker *w, struct slice xml)
+look_at(struct worker *w, struct slice xml)
 {
 	enum qt_err	 er;
 
-	if (w->map == NULL && (w->map = xmlmap_for(&w->app->conf.set)) == NULL)
-		return QT_ENOMEM;
-	er = xmlmap_event(w->map, &w->event, xml);
-	if (er == QT_EXML)
-		w->detail = xmlmap_why(w->map);
-	else if (er != QT_OK)
+	if ((er = head_read(&w->head, xml)) != QT_OK)
 		return er;
-	w->translated = true;
-	return xmlmap_key(w->key, slice_of(w->account->path), &w->event, xml);
+	w->detail = w->head.why;
+	w->known = true;
+	return head_key(&w->head, w->key, slice_of(w->account->path), xml);
 }
 
 /*
@@ -155,7 +153,7 @@ on_message(struct worker *w, struct reply *a)
 	} else if (slice_is(p.v[PUSH_ENCRYPT_TYPE], "aes")) {
 		w->hint = "WeChat encrypts this account's messages: set .mode as its console does";
 	}
-	if ((er = translate(w, xml)) != QT_OK ||
+	if ((er = look_at(w, xml)) != QT_OK ||
 	    (er = need_signer(w)) != QT_OK ||
 	    (er = sign_envelope(w->signer, &w->out, account, &p, body,
 	    clock_wall_ms())) != QT_OK)
@@ -164,7 +162,8 @@ on_message(struct worker *w, struct reply *a)
 	w->verdict = forward_names[w->qt.outcome];
 	w->code = w->qt.code;
 	if (w->qt.outcome != FORWARD_DELIVERED) {
-		w->detail = w->qt.http.why;
+		if (w->qt.http.why[0] != '\0')
+			w->detail = w->qt.http.why;
 		w->hint = forward_hints[w->qt.outcome];
 		return QT_EFORWARD;
 	}
@@ -257,12 +256,12 @@ dispatch(struct worker *w, struct reply *a)
 static void
 log_event(struct logline *l, const struct worker *w)
 {
-	const struct event	*ev = &w->event;
+	const struct head	*h = &w->head;
 
-	log_str(l, "event", ev->code != NULL ? ev->code : "-");
-	if (ev->code == NULL) {
-		log_bytes(l, "msgtype", ev->msgtype);
-		log_bytes(l, "wechat_event", ev->event);
+	log_str(l, "event", h->code != NULL ? h->code : "-");
+	if (h->code == NULL) {
+		log_bytes(l, "msgtype", h->msgtype);
+		log_bytes(l, "wechat_event", h->event);
 	}
 	log_bytes(l, "key", (struct slice){ w->key, 16 });
 }
@@ -290,7 +289,7 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 		log_int(&l, "wechat", e->wechat);
 	if (*w->code != '\0')
 		log_str(&l, "qt", w->code);
-	if (w->translated)
+	if (w->known)
 		log_event(&l, w);
 	if (w->qt.http.status != 0)
 		log_int(&l, "qt_status", w->qt.http.status);
@@ -319,7 +318,7 @@ serve(struct worker *w, enum qt_err er)
 	struct reply	 a = { .body = slice_of("not accepted\n") };
 
 	w->account = NULL;
-	w->translated = false;
+	w->known = false;
 	w->verdict = w->detail = w->hint = NULL;
 	w->code = "";
 	w->qt.http.status = w->qt.http.ms = 0;
@@ -340,12 +339,11 @@ worker_free(void *arg)
 	request_free(w->request);
 	crypto_free(w->crypto);
 	signer_free(w->signer);
-	xmlmap_free(w->map);
-	event_free(&w->event);
+	head_free(&w->head);
 	buf_free(&w->xml);
 	buf_free(&w->work);
 	buf_free(&w->out);
-	buf_free(&w->qt.http.body);
+	forward_result_free(&w->qt);
 	free(w);
 }
 
@@ -442,6 +440,10 @@ run_fcgi(void)
 		.serve = serve_connection, .stop_ms = &app.stop_ms,
 	};
 
+#ifdef __GLIBC__
+	/* An arena a thread would cost more memory than it saves time. */
+	(void)mallopt(M_ARENA_MAX, ARENAS);
+#endif
 	start(&app);
 	forget_environment();
 	/* With an unusable configuration it only says so. */
@@ -468,9 +470,7 @@ run_cgi(void)
 		(void)request_finish(w->request);
 		rc = 0;
 	}
-	worker_free(w);
-	end(&app);
-	return rc;
+	_exit(rc);	/* the kernel frees it all at once */
 }
 
 int

@@ -24,6 +24,7 @@ enum {
 struct request_io {
 	bool		 is_fcgi;
 	int		 io_ms;
+	uint64_t	 pid;
 	struct slice	 length;	/* CONTENT_LENGTH as given */
 	struct buf	 answer;	/* a CGI's, until the request is finished */
 	FCGX_Request	 fcgi;
@@ -41,6 +42,7 @@ request_new(int io_ms)
 		return NULL;
 	}
 	r->io->io_ms = io_ms;
+	r->io->pid = (uint64_t)getpid();
 	/* No listening socket: the library must never accept by itself. */
 	(void)FCGX_InitRequest(&r->io->fcgi, -1, 0);
 	return r;
@@ -149,7 +151,7 @@ begin(struct request *r, bool is_fcgi, int64_t accepted_ms)
 
 	r->io->is_fcgi = is_fcgi;
 	r->accepted_ms = accepted_ms;
-	r->id = (uint64_t)getpid() << 32 | atomic_fetch_add(&count, 1);
+	r->id = r->io->pid << 32 | atomic_fetch_add(&count, 1);
 	r->replied = false;
 	r->query.n = 0;
 	buf_reset(&r->body);
@@ -301,7 +303,7 @@ request_body(struct request *r, size_t max, int64_t deadline_ms)
 	if (given && !r->io->is_fcgi) {
 		if (len != 0 && (er = read_body(r, len - 1, deadline_ms)) != QT_OK)
 			return er;
-	} else if ((er = read_body(r, max, deadline_ms)) != QT_OK) {
+	} else if ((er = read_body(r, given ? len : max, deadline_ms)) != QT_OK) {
 		return er;
 	}
 	if (r->body.len > max)

@@ -67,12 +67,24 @@ until(struct scan *s, size_t skip, const char *stop, enum token kind)
 	return BAD;
 }
 
+static bool
+ends_name(char c)
+{
+	switch (c) {
+	case ' ': case '\t': case '\r': case '\n': case '/': case '>': case '<': case '=':
+	case '"': case '\'':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* A tag's name; at least one character. */
 static bool
 tag_name(struct scan *s)
 {
 	s->text.p = s->p;
-	while (s->p != s->end && !is_space(*s->p) && strchr("/><=\"'", *s->p) == NULL)
+	while (s->p != s->end && !ends_name(*s->p))
 		s->p++;
 	s->text.len = (size_t)(s->p - s->text.p);
 	return s->text.len != 0 && memchr(s->text.p, '\0', s->text.len) == NULL;
@@ -131,17 +143,18 @@ next(struct scan *s)
 		s->p = q;
 		return TEXT;
 	}
-	if (starts(s, "<!--"))
-		return until(s, 4, "-->", MISC);
-	if (starts(s, "<![CDATA["))
-		return until(s, 9, "]]>", CDATA);
-	if (starts(s, "<!"))
-		return BAD;
-	if (starts(s, "<?"))
-		return until(s, 2, "?>", MISC);
-	if (starts(s, "</"))
+	switch (s->end - s->p > 1 ? s->p[1] : '\0') {
+	case '/':
 		return end_tag(s);
-	return start_tag(s);
+	case '!':
+		if (starts(s, "<![CDATA["))
+			return until(s, 9, "]]>", CDATA);
+		return starts(s, "<!--") ? until(s, 4, "-->", MISC) : BAD;
+	case '?':
+		return until(s, 2, "?>", MISC);
+	default:
+		return start_tag(s);
+	}
 }
 
 /* What stands before the root and behind it: blanks, comments, instructions. */
@@ -155,17 +168,33 @@ next_outside(struct scan *s)
 	return t;
 }
 
-/*
- * Walks the rest of the root element.  inside: what the first child `name` holds, p NULL
- * without one.  False: not well nested.
- */
+/* The children that are looked for, and what they hold. */
+struct wanted {
+	struct slice	 name[SCAN_NAMES_MAX];
+	struct slice	*inside;
+	size_t		 n;
+};
+
+/* The one that a tag begins, if it is the first of its name; else NULL. */
+static struct slice *
+wanted_by(const struct wanted *w, struct slice tag)
+{
+	size_t	 i;
+
+	for (i = 0; i < w->n; i++)
+		if (w->name[i].len == tag.len && memcmp(w->name[i].p, tag.p, tag.len) == 0)
+			return w->inside[i].p == NULL ? &w->inside[i] : NULL;
+	return NULL;
+}
+
+/* Walks the rest of the root element.  False: not well nested. */
 static bool
-walk_root(struct scan *s, struct slice root, const char *name, struct slice *inside)
+walk_root(struct scan *s, struct slice root, const struct wanted *w)
 {
 	struct slice	 open[DEPTH_MAX];
+	struct slice	*within = NULL;		/* what is being passed through */
 	const char	*tag;
 	size_t		 depth = 1;
-	bool		 within = false;
 
 	open[0] = root;
 	while (depth != 0) {
@@ -174,24 +203,24 @@ walk_root(struct scan *s, struct slice root, const char *name, struct slice *ins
 		case OPEN:
 			if (depth == DEPTH_MAX)
 				return false;
-			if (depth == 1 && inside->p == NULL && slice_is(s->text, name)) {
-				within = true;
-				inside->p = s->p;
-			}
+			if (depth == 1 && (within = wanted_by(w, s->text)) != NULL)
+				within->p = s->p;
 			open[depth++] = s->text;
 			break;
 		case CLOSE:
 			if (s->text.len != open[depth - 1].len ||
 			    memcmp(s->text.p, open[depth - 1].p, s->text.len) != 0)
 				return false;
-			if (--depth == 1 && within) {
-				within = false;
-				inside->len = (size_t)(tag - inside->p);
+			if (--depth == 1 && within != NULL) {
+				within->len = (size_t)(tag - within->p);
+				within = NULL;
 			}
 			break;
 		case EMPTY:
-			if (depth == 1 && inside->p == NULL && slice_is(s->text, name))
-				*inside = (struct slice){ s->p, 0 };
+			if (depth == 1 && (within = wanted_by(w, s->text)) != NULL)
+				*within = (struct slice){ s->p, 0 };
+			if (depth == 1)
+				within = NULL;
 			break;
 		case TEXT:
 		case CDATA:
@@ -313,11 +342,11 @@ trim(struct slice s)
 }
 
 /*
- * The element's own text.  Beside a CDATA section blanks are layout and CDATA counts as
+ * Beside a CDATA section blanks are layout and CDATA counts as
  * it is; without one the text is trimmed at both ends.
  */
-static enum qt_err
-put_content(struct buf *out, struct slice inside)
+enum qt_err
+scan_text(struct buf *out, struct slice inside)
 {
 	struct scan	 s = { inside.p, inside.p + inside.len, { NULL, 0 } };
 	enum qt_err	 er = QT_OK;
@@ -344,18 +373,33 @@ put_content(struct buf *out, struct slice inside)
 }
 
 enum qt_err
-scan_child(struct buf *out, struct slice body, const char *name)
+scan_children(struct slice *inside, const char *const *names, size_t n, struct slice body)
 {
 	struct scan	 s = { body.p, body.p + body.len, { NULL, 0 } };
-	struct slice	 inside = { NULL, 0 };
+	struct wanted	 w = { .inside = inside, .n = n };
+	size_t		 i;
 
+	for (i = 0; i < n; i++) {
+		w.name[i] = slice_of(names[i]);
+		inside[i] = (struct slice){ NULL, 0 };
+	}
 	if (body.len == 0)
 		return QT_EXML;
 	if (starts(&s, "\xEF\xBB\xBF"))
 		s.p += 3;
 	if (next_outside(&s) != OPEN || !slice_is(s.text, "xml") ||
-	    !walk_root(&s, s.text, name, &inside) || next_outside(&s) != END ||
-	    inside.p == NULL)
+	    !walk_root(&s, s.text, &w) || next_outside(&s) != END)
 		return QT_EXML;
-	return put_content(out, inside);
+	return QT_OK;
+}
+
+enum qt_err
+scan_child(struct buf *out, struct slice body, const char *name)
+{
+	struct slice	 inside;
+	enum qt_err	 er;
+
+	if ((er = scan_children(&inside, &name, 1, body)) != QT_OK)
+		return er;
+	return inside.p == NULL ? QT_EXML : scan_text(out, inside);
 }

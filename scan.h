@@ -10,10 +10,25 @@
 
 #include "buf.h"
 
+enum { SCAN_NAMES_MAX = 8 };
+
 /*
- * Appends the text of the first direct child `name` of the root element <xml>: CDATA
- * sections joined, else plain text trimmed, entities resolved.  The whole body must be
- * well nested.  QT_EXML if it is not, or has no such child; QT_ENOMEM.
+ * Finds direct children of the root element <xml>: inside[i] is what the first child
+ * names[i] holds, as it stands, absent without one.  n up to SCAN_NAMES_MAX.  The whole
+ * body must be well nested, else QT_EXML.
+ */
+enum qt_err	scan_children(struct slice *inside, const char *const *names, size_t n,
+		    struct slice body);
+
+/*
+ * Appends the text of what an element holds: CDATA sections joined, else plain text
+ * trimmed, entities resolved.  QT_EXML: an unknown entity; QT_ENOMEM.
+ */
+enum qt_err	scan_text(struct buf *out, struct slice inside);
+
+/*
+ * Appends the text of the first direct child `name`: both in one.  QT_EXML also without such
+ * a child.
  */
 enum qt_err	scan_child(struct buf *out, struct slice body, const char *name);
 

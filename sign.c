@@ -2,14 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
+#include "digest.h"
 #include "sign.h"
 #include "utf8.h"
 
 struct signer {
-	EVP_MD		*md5;
-	EVP_MD_CTX	*ctx;
+	struct digest	*md5;
 };
 
 struct signer *
@@ -19,10 +17,8 @@ signer_new(void)
 
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
-	s->md5 = EVP_MD_fetch(NULL, "MD5", NULL);
-	s->ctx = EVP_MD_CTX_new();
-	if (s->md5 == NULL || s->ctx == NULL) {
-		signer_free(s);
+	if ((s->md5 = digest_new(DIGEST_MD5)) == NULL) {
+		free(s);
 		return NULL;
 	}
 	return s;
@@ -33,8 +29,7 @@ signer_free(struct signer *s)
 {
 	if (s == NULL)
 		return;
-	EVP_MD_free(s->md5);
-	EVP_MD_CTX_free(s->ctx);
+	digest_free(s->md5);
 	free(s);
 }
 
@@ -65,12 +60,18 @@ is_escaped(uint32_t cp)
 	    cp == 0x2028 || cp == 0x2029;
 }
 
-/* What may be copied without a look: all but a few bytes of an ordinary message. */
-static bool
-is_plain(char c)
-{
-	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
-}
+/* What is copied without a further look: ASCII but controls, quote, backslash and DEL. */
+#define ALL16	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+#define NONE16	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+static const unsigned char plain[256] = {
+	NONE16, NONE16,
+	1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	ALL16, ALL16,
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1,
+	ALL16,
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0,
+	NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16
+};
 
 enum qt_err
 sign_string(struct buf *out, struct slice text)
@@ -84,7 +85,7 @@ sign_string(struct buf *out, struct slice text)
 	    (er = buf_putc(out, '"')) != QT_OK)
 		return er;
 	while (p != end) {
-		if (is_plain(*p)) {
+		if (plain[(unsigned char)*p]) {
 			p++;
 			continue;
 		}
@@ -178,15 +179,9 @@ sign_canonical(struct buf *out, struct field *f, size_t n)
 enum qt_err
 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json, struct slice secret)
 {
-	unsigned char	 md[SIGN_MD5_HEX / 2];
+	const struct slice	 parts[] = { json, secret };
 
-	if (EVP_DigestInit_ex2(s->ctx, s->md5, NULL) != 1 ||
-	    EVP_DigestUpdate(s->ctx, json.p, json.len) != 1 ||
-	    EVP_DigestUpdate(s->ctx, secret.p, secret.len) != 1 ||
-	    EVP_DigestFinal_ex(s->ctx, md, NULL) != 1)
-		return QT_ECRYPTO;
-	hex_encode(hex, md, sizeof(md));
-	return QT_OK;
+	return digest_hex(s->md5, hex, parts, 2);
 }
 
 /* Puts `"sign":"hex",` at its place among what is there. */

@@ -58,6 +58,11 @@ utf8_compare16(struct slice a, struct slice b)
 	bool		 valid;
 
 	while (pa != ea && pb != eb) {
+		if (*pa == *pb && (unsigned char)*pa < 0x80) {	/* nearly always */
+			pa++;
+			pb++;
+			continue;
+		}
 		ca = utf8_next(&pa, ea, &valid);
 		cb = utf8_next(&pb, eb, &valid);
 		if (ca == cb)

@@ -349,25 +349,21 @@ static bool
 text_run(struct guard *g)
 {
 	const char	*from = g->p;
+	bool		 ok = true;
 
-	while (g->p != g->end && *g->p != '<') {
-		if (is_blank(*g->p)) {
-			if (!copy_char(g, false))
-				return false;
-			continue;
-		}
-		if (*g->p == '&') {
-			if (!copy_reference(g))
-				return false;
-			continue;
-		}
+	while (ok && g->p != g->end && *g->p != '<') {
 		if (*g->p == '>' && g->p - from >= 2 && memcmp(g->p - 2, "]]", 2) == 0)
 			return fail(g, "]]> outside a CDATA section");
-		g->blank = false;
-		if (copy_plain(g) == 0 && !copy_char(g, false))
-			return false;
+		if (is_blank(*g->p)) {
+			ok = copy_char(g, false);
+		} else if (*g->p == '&') {
+			ok = copy_reference(g);
+		} else {
+			g->blank = false;
+			ok = copy_plain(g) != 0 || copy_char(g, false);
+		}
 	}
-	return true;
+	return ok;
 }
 
 static bool

@@ -7,6 +7,9 @@
  * LF.  The library thus meets neither what it reads wrongly (bytes FE and FF, U+FEFF
  * within text, <!---->, wild character references) nor what makes it slow (many
  * attributes).  One pass, linear, no recursion.
+ *
+ * More lenient than XML in two things that matter to nobody: which characters beyond
+ * ASCII a name may have, and what the XML declaration says.
  */
 #ifndef XMLGUARD_H
 #define XMLGUARD_H

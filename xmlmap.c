@@ -4,7 +4,6 @@
 
 #include <mxml.h>
 
-#include "digest.h"
 #include "xmlguard.h"
 #include "xmlmap.h"
 
@@ -234,17 +233,31 @@ static const struct row messages[] = {
 	{ NULL, NULL }
 };
 
+/* What every message has, by the root's children. */
+enum head { MSGTYPE, EVENT, USER, TIME, HEAD__MAX };
+
+static const char *const head_names[HEAD__MAX] = {
+	[MSGTYPE]	= "MsgType",
+	[EVENT]		= "Event",
+	[USER]		= "FromUserName",
+	[TIME]		= "CreateTime",
+};
+
+/* Where a field's value is.  Of a list: its next item, and what to take of that. */
+struct spot {
+	mxml_node_t	*el;		/* NULL: nowhere, or no item is left */
+	struct slice	 leaf;
+};
+
 struct xmlmap {
 	struct xmlmap_options	 opt;
 	const char		*why;
 	struct buf		 xml, scratch;
 	mxml_node_t		*root;		/* NULL: no message at hand */
-	mxml_node_t		*base;		/* where paths begin, NULL: nowhere */
-	const struct mapping	*mapping;
-
-	/* Of each LIST field: the item that comes next, and what to take of it. */
-	mxml_node_t		*item[EVENT_ATTRS_MAX];
-	struct slice		 leaf[EVENT_ATTRS_MAX];
+	mxml_node_t		*head[HEAD__MAX];
+	const struct mapping	*mapping;	/* NULL: no row */
+	struct spot		 spots[EVENT_ATTRS_MAX];
+	int			 events;	/* taken of this message */
 };
 
 /* What mxml 4 renamed.  Its complaints go nowhere: xmlguard has said what is wrong. */
@@ -372,14 +385,6 @@ find(mxml_node_t *el, const char *path, struct slice *leaf)
 	}
 }
 
-static mxml_node_t *
-find_scalar(mxml_node_t *el, const char *path)
-{
-	struct slice	 leaf;
-
-	return find(el, path, &leaf);
-}
-
 /*
  * Appends an element's own text: as it is where there is a CDATA section (blanks beside
  * it are layout and have not come past xmlguard), else trimmed.
@@ -461,23 +466,22 @@ is_number(struct slice s)
 /* The rules: append a field's value to out, *got says whether there is one. */
 
 static enum qt_err
-take_string(struct xmlmap *m, struct buf *out, const struct field *f, size_t slot, bool *got)
+take_string(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
-	mxml_node_t	*el = find_scalar(m->base, f->path);
-
-	(void)slot;
-	*got = el != NULL;
-	return el == NULL ? QT_OK : put_text(out, el);
+	(void)m;
+	(void)f;
+	*got = at->el != NULL;
+	return at->el == NULL ? QT_OK : put_text(out, at->el);
 }
 
 static enum qt_err
-take_number(struct xmlmap *m, struct buf *out, const struct field *f, size_t slot, bool *got)
+take_number(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	struct slice	 text;
 	enum qt_err	 er;
 
-	(void)slot;
-	if ((er = scratch_text(m, find_scalar(m->base, f->path), &text)) != QT_OK)
+	(void)f;
+	if ((er = scratch_text(m, at->el, &text)) != QT_OK)
 		return er;
 	text = trim(text);
 	*got = is_number(text);
@@ -486,16 +490,16 @@ take_number(struct xmlmap *m, struct buf *out, const struct field *f, size_t slo
 
 /* An item without the element leaves an empty place; no item with it, no key. */
 static enum qt_err
-take_list(struct xmlmap *m, struct buf *out, const struct field *f, size_t slot, bool *got)
+take_list(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	mxml_node_t	*item, *el;
 	enum qt_err	 er;
 	bool		 first = true;
 
 	(void)f;
-	for (; (item = m->item[slot]) != NULL; first = false) {
-		m->item[slot] = next_item(item);
-		el = m->leaf[slot].len == 0 ? item : child(item, m->leaf[slot]);
+	for (; (item = at->el) != NULL; first = false) {
+		at->el = next_item(item);
+		el = at->leaf.len == 0 ? item : child(item, at->leaf);
 		if (!first && (er = buf_putc(out, ',')) != QT_OK)
 			return er;
 		if (el != NULL) {
@@ -503,7 +507,7 @@ take_list(struct xmlmap *m, struct buf *out, const struct field *f, size_t slot,
 			if ((er = put_text(out, el)) != QT_OK)
 				return er;
 		}
-		if (m->opt.one_per_item)
+		if (m->opt.one_per_item && m->events < XMLMAP_EVENTS_MAX)
 			break;
 	}
 	return QT_OK;
@@ -563,20 +567,19 @@ put_items(struct xmlmap *m, struct buf *out, mxml_node_t *el, const struct membe
 }
 
 static enum qt_err
-take_object(struct xmlmap *m, struct buf *out, const struct field *f, size_t slot, bool *got)
+take_object(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	const struct member	*mb;
-	mxml_node_t		*el = find_scalar(m->base, f->path), *part;
+	mxml_node_t		*part;
 	enum qt_err		 er;
 	bool			 first = true;
 
-	(void)slot;
-	if (el == NULL)
+	if (at->el == NULL)
 		return QT_OK;
 	*got = true;
 	er = buf_putc(out, '{');
 	for (mb = f->members; er == QT_OK && mb->name != NULL; mb++) {
-		part = child(el, slice_of(mb->name));
+		part = child(at->el, slice_of(mb->name));
 		if (mb->item == NULL) {
 			er = put_member(m, out, part, mb->name, &first);
 		} else if (part != NULL) {
@@ -589,7 +592,7 @@ take_object(struct xmlmap *m, struct buf *out, const struct field *f, size_t slo
 
 /* By QR code: EventKey begins with qrscene_, or there is a Ticket. */
 static enum qt_err
-take_is_scan(struct xmlmap *m, struct buf *out, const struct field *f, size_t slot, bool *got)
+take_is_scan(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	static const char	 prefix[] = "qrscene_";
 	struct slice		 text;
@@ -597,11 +600,11 @@ take_is_scan(struct xmlmap *m, struct buf *out, const struct field *f, size_t sl
 	bool			 scanned;
 
 	(void)f;
-	(void)slot;
-	if ((er = scratch_text(m, find_scalar(m->base, "EventKey"), &text)) != QT_OK)
+	(void)at;
+	if ((er = scratch_text(m, child(m->root, slice_of("EventKey")), &text)) != QT_OK)
 		return er;
 	scanned = text.len >= strlen(prefix) && memcmp(text.p, prefix, strlen(prefix)) == 0;
-	if ((er = scratch_text(m, find_scalar(m->base, "Ticket"), &text)) != QT_OK)
+	if ((er = scratch_text(m, child(m->root, slice_of("Ticket")), &text)) != QT_OK)
 		return er;
 	scanned = scanned || text.len != 0;
 	*got = true;
@@ -609,7 +612,7 @@ take_is_scan(struct xmlmap *m, struct buf *out, const struct field *f, size_t sl
 }
 
 typedef enum qt_err	 take(struct xmlmap *m, struct buf *out, const struct field *f,
-			    size_t slot, bool *got);
+			    struct spot *at, bool *got);
 
 static take *const	 rules[] = {
 	[STRING]	= take_string,
@@ -625,9 +628,8 @@ static take *const	 rules[] = {
  * order in which they stand in the text, and p says no more than that they are there.
  */
 static enum qt_err
-put_head(struct event *ev, mxml_node_t *root, const char *name, struct slice *value)
+put_head(struct event *ev, mxml_node_t *el, struct slice *value)
 {
-	mxml_node_t	*el = find_scalar(root, name);
 	size_t		 start = ev->text.len;
 	enum qt_err	 er;
 
@@ -683,10 +685,10 @@ fill_head(struct xmlmap *m, struct event *ev)
 	enum qt_err	 er;
 
 	event_reset(ev);
-	if ((er = put_head(ev, m->root, "MsgType", &ev->msgtype)) != QT_OK ||
-	    (er = put_head(ev, m->root, "Event", &ev->event)) != QT_OK ||
-	    (er = put_head(ev, m->root, "FromUserName", &ev->user)) != QT_OK ||
-	    (er = scratch_text(m, find_scalar(m->root, "CreateTime"), &text)) != QT_OK)
+	if ((er = put_head(ev, m->head[MSGTYPE], &ev->msgtype)) != QT_OK ||
+	    (er = put_head(ev, m->head[EVENT], &ev->event)) != QT_OK ||
+	    (er = put_head(ev, m->head[USER], &ev->user)) != QT_OK ||
+	    (er = scratch_text(m, m->head[TIME], &text)) != QT_OK)
 		return er;
 	ev->time_s = seconds(text);
 	place_all(ev);
@@ -694,13 +696,13 @@ fill_head(struct xmlmap *m, struct event *ev)
 }
 
 static enum qt_err
-fill_attr(struct xmlmap *m, struct event *ev, const struct field *f, size_t slot)
+fill_attr(struct xmlmap *m, struct event *ev, const struct field *f, struct spot *at)
 {
 	size_t		 start = ev->text.len;
 	enum qt_err	 er;
 	bool		 got = false;
 
-	er = rules[f->rule](m, &ev->text, f, slot, &got);
+	er = rules[f->rule](m, &ev->text, f, at, &got);
 	if (er != QT_OK || !got) {
 		ev->text.len = start;
 		return er;
@@ -718,12 +720,14 @@ static enum qt_err
 fill_attrs(struct xmlmap *m, struct event *ev)
 {
 	const struct field	*f;
+	struct spot		*at = m->spots;
 	enum qt_err		 er = QT_OK;
 
+	m->events++;
 	if (m->mapping != NULL) {
 		ev->code = m->mapping->code;
 		for (f = m->mapping->fields; er == QT_OK && f->key != NULL; f++)
-			er = fill_attr(m, ev, f, (size_t)(f - m->mapping->fields));
+			er = fill_attr(m, ev, f, at++);
 	}
 	place_all(ev);
 	return er;
@@ -745,34 +749,54 @@ lookup(const struct row *rows, struct slice type)
 	return NULL;
 }
 
-/* Finds the event's row, where its paths begin, and the first item of each list. */
+static const struct mapping *
+mapping_of(struct slice msgtype, struct slice event)
+{
+	return is_type(msgtype, "event") ? lookup(events, event) : lookup(messages, msgtype);
+}
+
+const char *
+xmlmap_code(struct slice msgtype, struct slice event)
+{
+	const struct mapping	*mapping = mapping_of(msgtype, event);
+
+	return mapping == NULL ? NULL : mapping->code;
+}
+
 static void
-begin(struct xmlmap *m, const struct event *ev)
+find_head(struct xmlmap *m)
+{
+	enum head	 h;
+
+	for (h = 0; h < HEAD__MAX; h++)
+		m->head[h] = child(m->root, slice_of(head_names[h]));
+}
+
+/* Finds the event's row and where each of its values is. */
+static void
+find_attrs(struct xmlmap *m, const struct event *ev)
 {
 	const struct field	*f;
-	size_t			 i;
+	struct spot		*at = m->spots;
+	struct slice		 leaf;
+	mxml_node_t		*base;
 
-	m->mapping = is_type(ev->msgtype, "event") ? lookup(events, ev->event) :
-	    lookup(messages, ev->msgtype);
+	m->events = 0;
+	m->mapping = mapping_of(ev->msgtype, ev->event);
 	if (m->mapping == NULL)
 		return;
-	m->base = m->mapping->within == NULL ? m->root :
-	    find_scalar(m->root, m->mapping->within);
-	for (i = 0, f = m->mapping->fields; f->key != NULL; i++, f++)
-		if (f->rule == LIST || f->rule == ARTICLE_URL)
-			m->item[i] = find(m->base, f->path, &m->leaf[i]);
+	base = m->mapping->within == NULL ? m->root : find(m->root, m->mapping->within, &leaf);
+	for (f = m->mapping->fields; f->key != NULL; f++, at++)
+		at->el = f->path == NULL ? NULL : find(base, f->path, &at->leaf);
 }
 
 static void
 end(struct xmlmap *m)
 {
-	size_t	 i;
-
 	mxmlDelete(m->root);
-	m->root = m->base = NULL;
+	m->root = NULL;
 	m->mapping = NULL;
-	for (i = 0; i < EVENT_ATTRS_MAX; i++)
-		m->item[i] = NULL;
+	memset(m->head, 0, sizeof(m->head));
 }
 
 struct xmlmap *
@@ -819,10 +843,13 @@ xmlmap_free(struct xmlmap *m)
 bool
 xmlmap_more(const struct xmlmap *m)
 {
-	size_t	 i;
+	const struct field	*f;
+	const struct spot	*at = m->spots;
 
-	for (i = 0; i < EVENT_ATTRS_MAX; i++)
-		if (m->item[i] != NULL)
+	if (m->mapping == NULL)
+		return false;
+	for (f = m->mapping->fields; f->key != NULL; f++, at++)
+		if (rules[f->rule] == take_list && at->el != NULL)
 			return true;
 	return false;
 }
@@ -862,9 +889,12 @@ xmlmap_event(struct xmlmap *m, struct event *ev, struct slice xml)
 		m->why = "mxml refused it";
 	} else if (!slice_is(slice_of(mxmlGetElement(m->root)), "xml")) {
 		m->why = "root element is not <xml>";
-	} else if ((er = fill_head(m, ev)) == QT_OK) {
-		begin(m, ev);
-		er = fill_attrs(m, ev);
+	} else {
+		find_head(m);
+		if ((er = fill_head(m, ev)) == QT_OK) {
+			find_attrs(m, ev);
+			er = fill_attrs(m, ev);
+		}
 	}
 	return finish(m, ev, er);
 }
@@ -873,32 +903,4 @@ const char *
 xmlmap_why(const struct xmlmap *m)
 {
 	return m->why;
-}
-
-/* The message's own number, where it has one. */
-static struct slice
-message_id(const struct event *ev)
-{
-	size_t	 i;
-
-	for (i = 0; i < ev->nattr; i++)
-		if (strcasecmp(ev->attr[i].key, "MsgID") == 0)
-			return ev->attr[i].value;
-	return (struct slice){ "", 0 };
-}
-
-enum qt_err
-xmlmap_key(char hex[XMLMAP_KEY_HEX + 1], struct slice account, const struct event *ev,
-    struct slice xml)
-{
-	unsigned char		 time[8];
-	const struct slice	 parts[] = {
-		account, ev->user, { (const char *)time, sizeof(time) }, ev->msgtype,
-		ev->event, message_id(ev), xml
-	};
-	size_t			 i;
-
-	for (i = 0; i < sizeof(time); i++)
-		time[i] = (unsigned char)((uint64_t)ev->time_s >> (56 - 8 * i));
-	return crypto_digest(hex, parts, sizeof(parts) / sizeof(parts[0]));
 }

@@ -26,12 +26,13 @@ struct xmlmap_options {
 
 	/*
 	 * Lists (templates of a subscription, articles).  false: one event, values joined
-	 * with commas.  true: one event an item, with the n-th of every list in the n-th.
+	 * with commas.  true: one event an item, with the n-th of every list in the n-th;
+	 * event XMLMAP_EVENTS_MAX has all that are left, joined.
 	 */
 	bool		 one_per_item;
 };
 
-enum { XMLMAP_KEY_HEX = 64 };
+enum { XMLMAP_KEY_HEX = 64, XMLMAP_EVENTS_MAX = 64 };
 
 struct xmlmap;
 
@@ -57,13 +58,7 @@ enum qt_err	 xmlmap_next(struct xmlmap *m, struct event *ev);
 /* What was wrong with the last XML, in a few words; "" if nothing. */
 const char	*xmlmap_why(const struct xmlmap *m);
 
-/*
- * Deduplication key, hex, NUL terminated: SHA-256 over account, FromUserName, CreateTime,
- * MsgType, Event, MsgId or MsgID, and the message itself.  A repeat of a push has the
- * key of the push, however it was encrypted; two messages never share one, be they of
- * one user in one second.  ev may be what xmlmap_event() left after QT_EXML.  QT_ECRYPTO.
- */
-enum qt_err	 xmlmap_key(char hex[XMLMAP_KEY_HEX + 1], struct slice account,
-		    const struct event *ev, struct slice xml);
+/* QT's event code for a message of this MsgType and Event, NULL without a row. */
+const char	*xmlmap_code(struct slice msgtype, struct slice event);
 
 #endif

@@ -2,17 +2,18 @@
 # buf and err.  A new one is a name in UNIT_TESTS, its line and tests/unit/test_NAME.c.
 
 UNIT_conf	= conf
-UNIT_crypto	= crypto query scan unit/vectors
+UNIT_crypto	= crypto digest query scan unit/vectors
 UNIT_forward	= forward json trust
+UNIT_head	= digest event scan utf8 xmlguard xmlmap head
 UNIT_json	= json
 UNIT_log	= log
 UNIT_query	= query
 UNIT_scan	= scan
-UNIT_sign	= query sign utf8 unit/vectors
+UNIT_sign	= digest query sign utf8 unit/vectors
 UNIT_utf8	= utf8
-UNIT_xmlmap	= digest event utf8 xmlguard xmlmap
+UNIT_xmlmap	= event utf8 xmlguard xmlmap
 
-UNIT_TESTS	= buf conf crypto err forward json log query scan sign utf8 xmlmap
+UNIT_TESTS	= buf conf crypto err forward head json log query scan sign utf8 xmlmap
 UNIT_BINS	= $(UNIT_TESTS:%=$(B)/unit/test_%)
 UNIT_HELP	= $(B)/unit/unit.o $(B)/buf.o $(B)/err.o
 UNIT_LIBS	= -Wl,--wrap=realloc $(shell pkg-config --libs cmocka) $(LDLIBS)
