@@ -128,45 +128,64 @@ look_at(struct worker *w, struct slice xml)
 	return head_key(&w->head, w->key, slice_of(w->account->path), xml);
 }
 
-/*
- * One message.  `success` says that QT has it; anything else makes WeChat ask again.
- */
+/* The push is WeChat's, and this is its XML. */
+static enum qt_err
+open_message(struct worker *w, struct push *p, struct slice *xml)
+{
+	const struct account	*a = w->account;
+	struct request		*r = w->request;
+	enum qt_err		 er;
+
+	if ((er = request_body(r, (size_t)w->app->conf.set.body_max, deadline_of(w))) != QT_OK ||
+	    (er = check_push(w, p, a->mode == PLAIN ? 0 : 1u << PUSH_MSG_SIGNATURE)) != QT_OK)
+		return er;
+	*xml = buf_slice(&r->body);
+	if (a->mode != PLAIN) {
+		er = crypto_open(w->crypto, &w->xml, &w->work, a, p, *xml);
+		*xml = buf_slice(&w->xml);
+	} else if (xml->len == 0) {
+		w->detail = "empty body";
+		er = QT_EREQUEST;
+	} else if (slice_is(p->v[PUSH_ENCRYPT_TYPE], "aes")) {
+		w->hint = "WeChat encrypts this account's messages: set .mode as its console does";
+	}
+	return er;
+}
+
+/* QT gets what came, as it came, and says whether it has it. */
+static enum qt_err
+deliver(struct worker *w, const struct push *p)
+{
+	struct forward_result	*qt = &w->qt;
+	enum qt_err		 er;
+
+	if ((er = need_signer(w)) != QT_OK ||
+	    (er = sign_envelope(w->signer, &w->out, w->account, p, buf_slice(&w->request->body),
+	    clock_wall_ms())) != QT_OK)
+		return er;
+	forward_post(w->app->forward, qt, w->account, buf_slice(&w->out), deadline_of(w));
+	w->verdict = forward_names[qt->outcome];
+	w->code = qt->code;
+	if (qt->outcome == FORWARD_DELIVERED)
+		return QT_OK;
+	if (qt->http.why[0] != '\0')
+		w->detail = qt->http.why;
+	w->hint = forward_hints[qt->outcome];
+	return QT_EFORWARD;
+}
+
+/* One message.  `success` says that QT has it; anything else makes WeChat ask again. */
 static enum qt_err
 on_message(struct worker *w, struct reply *a)
 {
-	const struct account	*account = w->account;
-	struct request		*r = w->request;
-	struct slice		 body, xml;
-	struct push		 p;
-	enum qt_err		 er;
+	struct push	 p;
+	struct slice	 xml;
+	enum qt_err	 er;
 
-	if ((er = request_body(r, (size_t)w->app->conf.set.body_max, deadline_of(w))) != QT_OK)
+	if ((er = open_message(w, &p, &xml)) != QT_OK ||
+	    (er = look_at(w, xml)) != QT_OK ||
+	    (er = deliver(w, &p)) != QT_OK)
 		return er;
-	xml = body = buf_slice(&r->body);
-	if ((er = check_push(w, &p, account->mode == PLAIN ? 0 :
-	    1u << PUSH_MSG_SIGNATURE)) != QT_OK)
-		return er;
-	if (account->mode != PLAIN) {
-		if ((er = crypto_open(w->crypto, &w->xml, &w->work, account, &p, body)) != QT_OK)
-			return er;
-		xml = buf_slice(&w->xml);
-	} else if (slice_is(p.v[PUSH_ENCRYPT_TYPE], "aes")) {
-		w->hint = "WeChat encrypts this account's messages: set .mode as its console does";
-	}
-	if ((er = look_at(w, xml)) != QT_OK ||
-	    (er = need_signer(w)) != QT_OK ||
-	    (er = sign_envelope(w->signer, &w->out, account, &p, body,
-	    clock_wall_ms())) != QT_OK)
-		return er;
-	forward_post(w->app->forward, &w->qt, account, buf_slice(&w->out), deadline_of(w));
-	w->verdict = forward_names[w->qt.outcome];
-	w->code = w->qt.code;
-	if (w->qt.outcome != FORWARD_DELIVERED) {
-		if (w->qt.http.why[0] != '\0')
-			w->detail = w->qt.http.why;
-		w->hint = forward_hints[w->qt.outcome];
-		return QT_EFORWARD;
-	}
 	a->body = (struct slice){ success, sizeof(success) - 1 };
 	return QT_OK;
 }
@@ -281,7 +300,7 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 	log_begin(&l, e->level, "request");
 	log_str(&l, "id", id);
 	log_str(&l, "account", w->account != NULL ? w->account->name : "-");
-	log_str(&l, "verdict", w->verdict != NULL ? w->verdict : "refused");
+	log_str(&l, "verdict", w->verdict != NULL ? w->verdict : "rejected");
 	log_int(&l, "status", a->status);
 	if (er != QT_OK)
 		log_str(&l, "error", e->name);

@@ -1,0 +1,536 @@
+#!/usr/bin/python3
+"""bench.py: qtoa against the most that a program of its kind can do (`make bench`).
+
+    bench.py DIR
+
+DIR has the programs that bench.mk built; what a run makes goes there too.  The
+ceiling is a FastCGI (CGI) program with as many threads, linked to the same libraries,
+behind the same web server, that posts a fixed body to the same sink.  Both are
+measured in turns, figures are medians.  BENCH_QUICK=1: shorter, rougher.
+Exit status: 0 all targets met, 1 one missed, 2 could not measure.
+
+Not imported here: whatever loads OpenSSL, whose pages qtoa would then share.
+"""
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(HERE)
+CLOCK_TICK = os.sysconf("SC_CLK_TCK")
+LIGHTTPD = shutil.which("lighttpd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+ACCOUNT = {
+    "token": "benchToken",
+    "aes_key": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    "appid": "wx0123456789abcdef",
+}
+
+CONFIG = """
+static const struct account accounts[] = {{
+	{{
+		.path		= "bench",
+		.appid		= "{appid}",
+		.token		= "{token}",
+		.mode		= SAFE,
+		.aes_key	= "{aes_key}",
+		.qt_url		= "$BENCH_SINK",
+		.app_key	= "benchAppKey",
+		.service_id	= "benchServiceId",
+		.service_secret	= "benchServiceSecret",
+	}},
+}};
+
+static const struct settings settings = {{
+	.state_dir	= "$BENCH_STATE",
+	.ca_file	= "$BENCH_CA",
+	.log		= "$BENCH_LOG",
+	.threads	= {threads},
+	.fresh_s	= 600,
+}};
+"""
+
+# The fastcgi block is that of lighttpd-example.conf, for either program.
+LIGHTTPD_CONF = """
+server.bind		= "127.0.0.1"
+server.port		= {port}
+server.document-root	= "{run}"
+server.errorlog		= "{run}/lighttpd.log"
+server.max-fds		= 4096
+server.modules		= ( "mod_fastcgi" )
+"""
+LIGHTTPD_POOL = """
+fastcgi.server += (
+	"/{name}/" => ((
+		"bin-path"		=> "{command}",
+		"bin-environment"	=> ({environment}),
+		"socket"		=> "{socket}",
+		"max-procs"		=> 1,
+		"listen-backlog"	=> 1024,
+		"check-local"		=> "disable",
+	)),
+)
+"""
+URLS = {"qtoa": "/qtoa/bench", "ceiling": "/ceiling/bench"}
+
+FULL = {"pairs": 5, "seconds": 4, "warm": 2, "memory": 4, "cgi": 300}
+QUICK = {"pairs": 3, "seconds": 1, "warm": 1, "memory": 1, "cgi": 60}
+
+
+class Failed(Exception):
+    """Nothing can be said about the speed."""
+
+
+def die_with_parent():
+    """A bench that is killed leaves nothing behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def until(condition, what, seconds=10):
+    """Waits for the condition to hold."""
+    end = time.monotonic() + seconds
+    while not (result := condition()):
+        if time.monotonic() > end:
+            raise Failed(f"{what}: not within {seconds} s")
+        time.sleep(0.01)
+    return result
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# ---- processes: who they are and what they use
+
+
+def children(pid):
+    """{executable: pid} of a process's children."""
+    found = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{entry}/stat", encoding="utf-8") as f:
+                if int(f.read().rpartition(")")[2].split()[1]) == pid:
+                    found[os.readlink(f"/proc/{entry}/exe")] = int(entry)
+    return found
+
+
+def cpu_s(pid):
+    """CPU seconds of a process and all its threads so far."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICK
+
+
+def busy_s():
+    """CPU seconds of everything on this machine so far."""
+    with open("/proc/stat", encoding="utf-8") as f:
+        user, nice, system, _, _, irq, softirq, steal = map(int, f.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / CLOCK_TICK
+
+
+def resident(pid):
+    """What a process has in memory: MiB, and threads."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
+        kib = dict(line.split()[:2] for line in f if line[:4] in ("Pss:", "Rss:"))
+    return {
+        "pss": int(kib["Pss:"]) / 1024,
+        "rss": int(kib["Rss:"]) / 1024,
+        "threads": len(os.listdir(f"/proc/{pid}/task")),
+    }
+
+
+class Peak(threading.Thread):
+    """Highest values of what a function gives while the block runs."""
+
+    def __init__(self, read):
+        super().__init__(daemon=True)
+        self.read, self.values, self.done = read, read(), threading.Event()
+
+    def run(self):
+        while not self.done.wait(0.1):
+            self.values = {k: max(v, self.values[k]) for k, v in self.read().items()}
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.join()
+
+
+# ---- what is started
+
+
+@contextlib.contextmanager
+def process(argv, stop=signal.SIGTERM, **kw):
+    p = subprocess.Popen(argv, preexec_fn=die_with_parent, **kw)
+    try:
+        yield p
+    finally:
+        p.send_signal(stop)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            p.wait(5)
+        p.kill()
+        p.wait()
+
+
+class Sink:
+    """A running sink."""
+
+    def __init__(self, p, scheme):
+        self.pid = p.pid
+        self.port = int(p.stdout.readline())
+        self.url = f"{scheme}://127.0.0.1:{self.port}/server/thirdPartyDataSource"
+
+    def count(self):
+        """Requests and connections so far (of a plain one)."""
+        with socket.create_connection(("127.0.0.1", self.port)) as s:
+            s.sendall(b"GET /count HTTP/1.1\r\n\r\n")
+            return json.loads(s.recv(4096).partition(b"\r\n\r\n")[2])
+
+
+@contextlib.contextmanager
+def sink(run, delay_ms=0, tls=False):
+    argv = [f"{run.bin}/sink", "-d", str(delay_ms)]
+    if tls:
+        argv += ["-c", f"{run.dir}/sink.pem", "-k", f"{run.dir}/sink.key"]
+    with process(argv, stdout=subprocess.PIPE) as p:
+        yield Sink(p, "https" if tls else "http")
+
+
+class Web:
+    """A running lighttpd and the programs it started."""
+
+    def __init__(self, p, port):
+        self.pid, self.port = p.pid, port
+        self.pids = {}
+
+    def find(self, commands):
+        found = children(self.pid)
+        self.pids = {n: found.get(c.split()[0]) for n, c in commands.items()}
+        return None not in self.pids.values()
+
+
+@contextlib.contextmanager
+def web(run, commands, environment):
+    """lighttpd with one pool for each name in commands."""
+    port = free_port()
+    conf = LIGHTTPD_CONF.format(port=port, run=run.dir)
+    for name, command in commands.items():
+        conf += LIGHTTPD_POOL.format(
+            name=name,
+            command=command,
+            socket=f"{run.sockets}/{name}",
+            environment="".join(f'"{k}" => "{v}", ' for k, v in environment.items()),
+        )
+    path = f"{run.dir}/lighttpd.conf"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(conf)
+    with process([LIGHTTPD, "-D", "-f", path], stop=signal.SIGINT) as p:
+        w = Web(p, port)
+        until(lambda: w.find(commands), f"{LIGHTTPD} -f {path}")
+        yield w
+
+
+class Run:
+    """Directories and programs of this run."""
+
+    def __init__(self, bench):
+        self.bin = os.path.abspath(bench)
+        self.limits = QUICK if os.environ.get("BENCH_QUICK", "0") not in ("", "0") else FULL
+        self.dir = os.path.join(self.bin, "run")
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(f"{self.dir}/state", mode=0o700)
+        self.sockets = tempfile.mkdtemp(prefix="qtoa-bench-")  # a socket's path is short
+        self.tls_files()
+
+    def close(self):
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def python(self, program, *args):
+        subprocess.run([sys.executable, f"{HERE}/{program}", *map(str, args)], check=True)
+
+    def tls_files(self):
+        """A certificate for the sink; the system's bundle with its issuer at the end."""
+        names = ("ca.pem", "sink.pem", "sink.key")
+        self.python("certificate.py", *(f"{self.dir}/{name}" for name in names))
+        with open(f"{self.dir}/bundle.pem", "wb") as out:
+            for path in ("/etc/ssl/certs/ca-certificates.crt", f"{self.dir}/ca.pem"):
+                with open(path, "rb") as f:
+                    shutil.copyfileobj(f, out)
+
+    def pushes(self, count=5000):
+        """Writes fresh pushes; a timestamp is good for ten minutes."""
+        with open(f"{self.dir}/account.json", "w", encoding="utf-8") as f:
+            json.dump(ACCOUNT, f)
+        self.python("push.py", f"{self.dir}/account.json", count, f"{self.dir}/pushes")
+
+    def qtoa(self, threads):
+        """Builds qtoa for so many threads, gives its path."""
+        config = f"{self.bin}/config-{threads}.h"
+        program = f"{self.bin}/qtoa-{threads}"
+        text = CONFIG.format(threads=threads, **ACCOUNT)
+        if not os.path.exists(config) or open(config, encoding="utf-8").read() != text:
+            with open(config, "w", encoding="utf-8") as f:
+                f.write(text)
+        make = [os.environ.get("MAKE", "make"), "-s", "-C", TOP, f"CONFIG={config}"]
+        make += [f"B={self.bin}/obj-{threads}", f"BIN={program}", program]
+        if subprocess.run(make, check=False).returncode != 0:
+            raise Failed("qtoa does not build")
+        return program
+
+    def environment(self, url):
+        return {
+            "BENCH_SINK": url,
+            "BENCH_STATE": f"{self.dir}/state",
+            "BENCH_CA": f"{self.dir}/bundle.pem",
+            "BENCH_LOG": f"{self.dir}/qtoa.log",
+        }
+
+    def commands(self, url, threads, names):
+        """What lighttpd starts."""
+        make = {
+            "qtoa": lambda: self.qtoa(threads),
+            "ceiling": lambda: f"{self.bin}/ceiling {threads} {url}",
+        }
+        return {name: make[name]() for name in names}
+
+
+# ---- measuring
+
+
+def wrk(run, w, name, concurrency, seconds):
+    """One run of wrk; every answer must be `success`."""
+    argv = ["wrk", "-t", "2", "-c", str(concurrency), "-d", f"{seconds}s"]
+    argv += ["-s", f"{HERE}/push.lua", f"http://127.0.0.1:{w.port}/", "--"]
+    argv += [f"{run.dir}/pushes", URLS[name]]
+    before = os.times()
+    out = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+    after = os.times()
+    r = json.loads(out.splitlines()[-1])
+    if r["requests"] == 0 or r["bad"] or r["errors"]:
+        raise Failed(f"{name}: not every answer was `success`: {r}; see {run.dir}/*.log")
+    r["rate"] = r["requests"] / r["seconds"]
+    r["wrk"] = after.children_user + after.children_system
+    r["wrk"] = (r["wrk"] - before.children_user - before.children_system) / r["requests"]
+    return r
+
+
+def turn(run, s, w, name, concurrency, seconds):
+    """One measured run: wrk's figures, CPU per request, all of it seen by the sink."""
+    count = s.count()
+    who = {"program": w.pids[name], "lighttpd": w.pid, "sink": s.pid}
+    cpu, busy = {k: cpu_s(pid) for k, pid in who.items()}, busy_s()
+    r = wrk(run, w, name, concurrency, seconds)
+    r.update({k: (cpu_s(pid) - cpu[k]) / r["requests"] for k, pid in who.items()})
+    ours = sum(r[k] for k in who) + r["wrk"]
+    r["others"] = (busy_s() - busy) / r["requests"] - ours
+    after = s.count()
+    r["connections"] = after["connections"] - count["connections"] - 1
+    if after["requests"] - count["requests"] < r["requests"]:
+        raise Failed(f"{name}: answered `success` to more than it forwarded: {r}")
+    return r
+
+
+def versus(run, concurrency, threads, delay_ms):
+    """Medians of interleaved runs: {"qtoa": {...}, "ceiling": {...}}."""
+    runs = {"ceiling": [], "qtoa": []}
+    run.pushes()
+    with sink(run, delay_ms) as s:
+        commands = run.commands(s.url, threads, runs)
+        with web(run, commands, run.environment(s.url)) as w:
+            for name in runs:
+                turn(run, s, w, name, concurrency, run.limits["warm"])
+            for _ in range(run.limits["pairs"]):
+                for name, results in runs.items():
+                    results.append(turn(run, s, w, name, concurrency, run.limits["seconds"]))
+    return {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in runs.items()}
+
+
+def memory(run, name, delay_ms=0, tls=False):
+    """Highest resident() under load; nothing else that we run maps the same libraries."""
+    run.pushes()
+    with sink(run, delay_ms, tls) as s:
+        with web(run, run.commands(s.url, 64, [name]), run.environment(s.url)) as w:
+            pid = w.pids[name]
+            with Peak(lambda: resident(pid)) as peak:
+                wrk(run, w, name, 64, run.limits["memory"])
+    return peak.values
+
+
+def cgi_once(run, program, environment, query, body):
+    """Seconds for one CGI request."""
+    out = f"{run.dir}/cgi.out"
+    with open(f"{run.dir}/cgi.in", "w", encoding="utf-8") as f:
+        f.write(body)
+    env = dict(
+        environment,
+        GATEWAY_INTERFACE="CGI/1.1",
+        SERVER_PROTOCOL="HTTP/1.1",
+        SERVER_NAME="127.0.0.1",
+        SERVER_PORT="80",
+        REMOTE_ADDR="127.0.0.1",
+        REQUEST_METHOD="POST",
+        SCRIPT_NAME="/qtoa",
+        PATH_INFO="/bench",
+        REQUEST_URI=f"/qtoa/bench?{query}",
+        QUERY_STRING=query,
+        CONTENT_TYPE="text/xml",
+        CONTENT_LENGTH=str(len(body.encode())),
+    )
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, f"{run.dir}/cgi.in", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+    ]
+    begin = time.perf_counter()
+    pid = os.posix_spawn(program, [program], env, file_actions=actions)
+    _, status = os.waitpid(pid, 0)
+    took = time.perf_counter() - begin
+    with open(out, "rb") as f:
+        answer = f.read().replace(b"\r\n", b"\n")
+    if status != 0 or not answer.endswith(b"\n\nsuccess") or answer.startswith(b"Status: 5"):
+        raise Failed(f"{program} as CGI: status {status}, {answer[:300]}")
+    return took
+
+
+def cgi(run):
+    """Medians in seconds: {"qtoa": s, "ceiling": s}."""
+    n = run.limits["cgi"]
+    run.pushes(n)
+    with open(f"{run.dir}/pushes", encoding="utf-8") as f:
+        pushes = [line.replace("\\n", "\n").split("\t") for line in f.read().splitlines()]
+    with sink(run) as s:
+        programs = {"ceiling": f"{run.bin}/ceiling_cgi", "qtoa": run.qtoa(64)}
+        environment = dict(run.environment(s.url), CEILING_URL=s.url, PATH=os.environ["PATH"])
+        times = {name: [] for name in programs}
+        for query, body in pushes:
+            for name, program in programs.items():
+                times[name].append(cgi_once(run, program, environment, query, body))
+        if s.count()["requests"] != 2 * n:
+            raise Failed("CGI: answered `success` to what it did not forward")
+    warm = n // 10
+    return {name: statistics.median(t[warm:]) for name, t in times.items()}
+
+
+# ---- the table
+
+
+class Table:
+    """Prints figures as they come and remembers whether all were good enough."""
+
+    FORM = "{:<44} {:>9} {:>9} {:>7}  {:<10} {}"
+
+    def __init__(self):
+        self.missed = 0
+        print(self.FORM.format("figure", "ceiling", "qtoa", "ratio", "target", ""))
+
+    def row(self, figure, ceiling, qtoa, target=None, at_least=False, absolute=False):
+        """target bounds the ratio, or where absolute the value of qtoa itself."""
+        ratio = qtoa / ceiling if ceiling else None
+        value = qtoa if absolute else ratio
+        verdict = bound = ""
+        if target is not None:
+            good = value >= target if at_least else value <= target
+            self.missed += not good
+            verdict = "ok" if good else "MISSED"
+            bound = f"{'>=' if at_least else '<='} {target:g}" + (" MiB" if absolute else "")
+        shown = [f"{v:.2f}" if v < 100 else f"{v:.0f}" for v in (ceiling or 0, qtoa)]
+        print(
+            self.FORM.format(
+                figure,
+                shown[0] if ceiling else "-",
+                shown[1],
+                f"{ratio:.3f}" if ratio else "-",
+                bound,
+                verdict,
+            ).rstrip(),
+            flush=True,
+        )
+
+
+def cpu_rows(table, r):
+    c, q = r["ceiling"], r["qtoa"]
+    for who in ("program", "lighttpd", "sink", "wrk", "others"):
+        table.row(f"  CPU a request, {who}, us", c[who] * 1e6, q[who] * 1e6)
+
+
+def memory_rows(table, what, c, q, limit):
+    c = c or dict.fromkeys(q)
+    table.row(f"64 at once, {what}: Pss, MiB", c["pss"], q["pss"], limit, absolute=True)
+    table.row("  Rss, MiB", c["rss"], q["rss"])
+    table.row("  threads", c["threads"], q["threads"])
+
+
+def measure(run):
+    table = Table()
+    r = versus(run, 64, 64, 0)
+    c, q = r["ceiling"], r["qtoa"]
+    table.row("64 at once, sink 0 ms: requests/s", c["rate"], q["rate"], 0.9, at_least=True)
+    table.row("  p99, ms", c["p99_ms"], q["p99_ms"], 1.5)
+    table.row("  p50, ms", c["p50_ms"], q["p50_ms"])
+    cpu_rows(table, r)
+
+    r = versus(run, 256, 256, 50)
+    c, q = r["ceiling"], r["qtoa"]
+    table.row("256 at once, sink 50 ms: requests/s", c["rate"], q["rate"], 0.95, at_least=True)
+    table.row("  p99, ms", c["p99_ms"], q["p99_ms"])
+    cpu_rows(table, r)
+
+    for delay_ms in (0, 50):
+        c, q = (memory(run, name, delay_ms) for name in ("ceiling", "qtoa"))
+        memory_rows(table, f"HTTP sink {delay_ms} ms", c, q, 8)
+    for delay_ms in (0, 50):
+        q = memory(run, "qtoa", delay_ms, tls=True)
+        memory_rows(table, f"HTTPS sink {delay_ms} ms", None, q, 16)
+
+    t = cgi(run)
+    table.row("CGI, one request, ms", t["ceiling"] * 1e3, t["qtoa"] * 1e3, 1.3)
+    return table.missed
+
+
+def missing():
+    """Debian packages that are not here."""
+    crypto = subprocess.run(
+        [sys.executable, "-c", "import cryptography"], check=False, stderr=subprocess.DEVNULL
+    )
+    have = {
+        "wrk": shutil.which("wrk"),
+        "lighttpd": LIGHTTPD,
+        "python3-cryptography": crypto.returncode == 0,
+    }
+    return [name for name, there in have.items() if not there]
+
+
+def main():
+    if lacking := missing():
+        print("bench: not installed: " + " ".join(lacking), file=sys.stderr)
+        return 2
+    # So that a signal unwinds and stops what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
+    run = Run(sys.argv[1])
+    try:
+        return 1 if measure(run) else 0
+    except (Failed, subprocess.CalledProcessError) as e:
+        print(f"bench: {e}", file=sys.stderr)
+        return 2
+    finally:
+        run.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

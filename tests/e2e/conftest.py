@@ -1,0 +1,98 @@
+"""Fixtures: the program is built once, servers run for the session, each test leaves them
+as it found them."""
+
+import contextlib
+
+import pytest
+
+import fronts
+import program
+import qt as qt_side
+import wechat
+
+
+def pytest_sessionstart(session):
+    if not hasattr(session.config, "workerinput"):      # once, not in every xdist worker
+        program.build_all()
+
+
+@pytest.fixture(scope="session")
+def qt_server():
+    server = qt_side.QT(wechat.ACCOUNTS)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def qt(qt_server):
+    """QT, with nothing received yet; in the end nothing of it may have been wrong."""
+    qt_server.reset()
+    yield qt_server
+    assert not qt_server.problems, qt_server.problems
+
+
+@pytest.fixture(scope="session")
+def running_front(request, qt_server):
+    front = fronts.Front(request.param, qt_server.url)
+    yield front
+    front.stop()
+
+
+@pytest.fixture
+def front(running_front):
+    running_front.log.mark()
+    yield running_front
+    running_front.check()
+
+
+@pytest.fixture
+def home(qt):
+    """A directory for one test."""
+    place = program.Home(qt.url)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def make_pool(home):
+    """Starts pools for one test, stops them after it."""
+    with contextlib.ExitStack() as stack:
+        def start(variant="main", **how):
+            pool = program.Pool(home, variant, **how)
+            stack.callback(pool.stop)
+            return pool
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_pools(qt_server):
+    """Pools by variant, for all tests of a module."""
+    pools = {}
+    with contextlib.ExitStack() as stack:
+        def get(variant):
+            if variant not in pools or pools[variant].proc.poll() is not None:
+                home = program.Home(qt_server.url)
+                stack.callback(home.remove)
+                pools[variant] = program.Pool(home, variant)
+                stack.callback(pools[variant].stop)
+            return pools[variant]
+
+        yield get
+
+
+def _pool(module_pools, variant):
+    pool = module_pools(variant)
+    pool.log.mark()
+    yield pool
+    pool.check()
+
+
+@pytest.fixture
+def pool(module_pools, qt):
+    yield from _pool(module_pools, "main")
+
+
+@pytest.fixture
+def tight(module_pools, qt):
+    yield from _pool(module_pools, "tight")

@@ -1,0 +1,307 @@
+"""The program under test: built with the tests' own configurations, run as a web server would
+run it (CGI, FastCGI socket) or by hand; its log; what it left behind."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import fcgi
+import wechat
+
+TOP = Path(__file__).resolve().parents[2]
+OBJECTS = Path(os.environ.get("E2E_B", TOP / "build/e2e")).resolve()
+SAN = os.environ.get("SAN", "")
+# What a user may have set for make; anything else of make's own stays out.
+MAKE_VARIABLES = {k: os.environ[k] for k in ("CC", "CFLAGS", "LDFLAGS") if k in os.environ}
+
+# Times that a test measures may be this much longer: sanitizers take theirs.
+SLOWER = 3 if SAN else 1
+
+SETTINGS = {
+    # The shipped limits.
+    "main": dict(threads=64, deadline_ms=4000, forward_ms=2500, connect_ms=1000, io_ms=2000,
+                 fresh_s=600, collector=1, ca_file="$E2E_CA_FILE"),
+    # Impatient and small, so that what takes its time in "main" is quick to see.
+    "tight": dict(threads=2, deadline_ms=2000, forward_ms=800, connect_ms=300, io_ms=500,
+                  fresh_s=600, ca_file="$E2E_CA_FILE"),
+    # Trusts what the system trusts.
+    "system": dict(fresh_s=600),
+}
+LIMITS = SETTINGS["main"]
+TIGHT = SETTINGS["tight"]
+
+
+def c_text(value):
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def account_row(account, **more):
+    values = {"path": account.path, "name": account.path, "appid": account.appid,
+              "token": account.token, "aes_key": account.key, "aes_key_old": account.old_key,
+              "qt_url": "$QTOA_QT_URL", "app_key": account.app_key,
+              "service_id": account.service_id, "service_secret": account.service_secret}
+    values.update(more)
+    mode = values.pop("mode", account.mode)
+    fields = [f".mode = {mode}"] + [f".{k} = {c_text(v)}" for k, v in values.items() if v]
+    return "\t{ " + ",\n\t  ".join(fields) + " }"
+
+
+def config_text(settings, rows=None):
+    """A config.h; settings with a text value are quoted."""
+    rows = [account_row(a) for a in wechat.ACCOUNTS] if rows is None else rows
+    values = {"state_dir": "$QTOA_STATE_DIR", "log": "$E2E_LOG", **settings}
+    lines = [f"\t.{k} = {c_text(v) if isinstance(v, str) else v},\n" for k, v in values.items()]
+    return ("static const struct account accounts[] = {\n" + ",\n".join(rows) + "\n};\n"
+            "static const struct settings settings = {\n" + "".join(lines) + "};\n")
+
+
+def make(config, objects, *args):
+    """make in the project's directory: what a user would type."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "-C", str(TOP), "-s", "-j2", f"CONFIG={config}", f"B={objects}",
+               f"SAN={SAN}", *(f"{k}={v}" for k, v in MAKE_VARIABLES.items()), *args]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
+
+
+def write_if_changed(path, text):
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def binary(name):
+    return OBJECTS / f"qtoa-{name}"
+
+
+def build(name, text):
+    config = OBJECTS / f"{name}.h"
+    write_if_changed(config, text)
+    done = make(config, OBJECTS, f"BIN={binary(name)}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def build_all():
+    """All variants, in one object directory: only what sees the configuration differs."""
+    OBJECTS.mkdir(parents=True, exist_ok=True)
+    for name, settings in SETTINGS.items():
+        build(name, config_text(settings))
+
+
+def until(condition, what, timeout=15):
+    """The first true value of condition(), asked for again and again."""
+    pause = threading.Event()
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not within {timeout} s: {what}"
+        pause.wait(0.005)
+    return value
+
+
+class Log:
+    """The logfmt lines of a file, from a mark on."""
+
+    PAIR = re.compile(r'([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)')
+
+    def __init__(self, path):
+        self.path = path
+        self.at = 0
+
+    def text(self):
+        return self.path.read_text() if self.path.exists() else ""
+
+    def mark(self):
+        self.at = len(self.text())
+
+    def lines(self):
+        return [{k: v.strip('"') for k, v in self.PAIR.findall(line)}
+                for line in self.text()[self.at:].splitlines()]
+
+    def wait(self, n=1, timeout=10, **want):
+        """The lines that have these values, once there are n."""
+        def found():
+            rows = [r for r in self.lines()
+                    if all(r.get(k) == str(v) for k, v in want.items())]
+            return rows if len(rows) >= n else None
+        try:
+            return until(found, f"{n} log lines with {want}", timeout)
+        except AssertionError as e:
+            raise AssertionError(f"{e}; the log:\n{self.text()[self.at:]}") from None
+
+    def one(self, **want):
+        """The line of the one request since the mark."""
+        self.wait(what="request")
+        rows = [r for r in self.lines() if r["what"] == "request"]
+        assert len(rows) == 1, rows
+        assert {k: rows[0].get(k) for k in want} == {k: str(v) for k, v in want.items()}, rows[0]
+        return rows[0]
+
+
+def processes_of(directory):
+    """Processes that run something in this directory."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                exe = os.readlink(f"/proc/{entry}/exe")
+                state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if exe.startswith(str(directory) + "/") and state != "Z":
+                found.append(int(entry))
+    return found
+
+
+class Home:
+    """A directory of one run: log, state, sockets, sanitizer reports; and the environment
+    that goes with it."""
+
+    def __init__(self, qt_url, ca_file="/dev/null", owner=None):
+        self.dir = Path(tempfile.mkdtemp(prefix="qtoa-e2e-"))
+        self.dir.chmod(0o755)
+        self.owner = owner
+        self.state = self.subdir("state")
+        self.reports = self.subdir("reports")
+        self.logs = self.subdir("logs")
+        self.log = Log(self.logs / "log")
+        self.env = {"PATH": "/usr/bin:/bin", "QTOA_QT_URL": qt_url,
+                    "QTOA_STATE_DIR": str(self.state), "E2E_LOG": str(self.log.path),
+                    "E2E_CA_FILE": str(ca_file)}
+        if SAN:
+            options = f"log_path={self.reports}/san:exitcode=99:halt_on_error=1"
+            # libfcgi keeps its standard streams, on purpose, for the life of the process.
+            self.env.update(ASAN_OPTIONS=options + ":quarantine_size_mb=8", TSAN_OPTIONS=options,
+                            UBSAN_OPTIONS=options + ":print_stacktrace=1", LSAN_OPTIONS="")
+
+    def subdir(self, name):
+        path = self.dir / name
+        path.mkdir(mode=0o700)
+        self.give(path)
+        return path
+
+    def give(self, path):
+        if self.owner:
+            os.chown(path, *self.owner)
+
+    def sanitizer_reports(self):
+        return "\n".join(p.read_text(errors="replace") for p in self.reports.iterdir())
+
+    def remove(self):
+        left = processes_of(self.dir)
+        reports = self.sanitizer_reports()
+        subprocess.run(["rm", "-rf", str(self.dir)], check=True)
+        assert not left, f"left running: {left}"
+        assert not reports, reports
+
+
+def run_cgi(home, params, body=b"", variant="main", args=(), timeout=30):
+    """One request in CGI's way; body None: standard input stays open and silent."""
+    command = [str(binary(variant)), *args]
+    env = {**home.env, **params}
+    proc = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+    try:
+        if body is None:
+            out, err = proc.stdout.read(), proc.stderr.read()
+            proc.wait(timeout)
+        else:
+            out, err = proc.communicate(body, timeout)
+    finally:
+        proc.kill()
+        for f in (proc.stdin, proc.stdout, proc.stderr):
+            f.close()
+    assert proc.returncode == 0, (proc.returncode, out, err, home.sanitizer_reports())
+    assert err == b"", err      # the log is a file: nothing else may come out
+    return fcgi.parse(out)
+
+
+class Pool:
+    """The program on a FastCGI socket of ours."""
+
+    def __init__(self, home, variant="main", env=None, limits=""):
+        self.home = home
+        self.path = home.dir / f"socket-{os.urandom(4).hex()}"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen(1024)
+        self.exits = {0}        # the statuses with which it may end
+        self.start(variant, env, limits)
+
+    def start(self, variant="main", env=None, limits=""):
+        """limits: shell commands before the program."""
+        command = [str(binary(variant))]
+        if limits:
+            command = ["/bin/sh", "-c", f'{limits}; exec "$0"', *command]
+        with (self.home.logs / "stderr").open("ab") as stderr:
+            self.proc = subprocess.Popen(command, env={**self.home.env, **(env or {})},
+                                         stdin=self.listener, stdout=subprocess.DEVNULL,
+                                         stderr=stderr)
+
+    @property
+    def log(self):
+        return self.home.log
+
+    def connect(self, timeout=20):
+        return fcgi.Connection(self.path, timeout)
+
+    def push(self, account, push, **more):
+        """The answer to one push, as the web server gets it."""
+        with self.connect() as c:
+            return c.send(self.bytes(account, push, **more)).answer()
+
+    def bytes(self, account, push, keep=False, **more):
+        params = fcgi.push_params(push, f"/qtoa/{account.path}", **more)
+        return fcgi.request(params, push.body or b"", keep=keep)
+
+    def status(self, name):
+        """A number of /proc/PID/status, in KiB where it is a size."""
+        text = Path(f"/proc/{self.proc.pid}/status").read_text()
+        return int(re.search(rf"^{name}:\s+(\d+)", text, re.M).group(1))
+
+    def cpu_s(self):
+        fields = Path(f"/proc/{self.proc.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def check(self):
+        """Alive, and nothing to complain about."""
+        assert self.proc.poll() is None, \
+            (self.proc.returncode, self.stderr(), self.home.sanitizer_reports())
+        assert not self.home.sanitizer_reports()
+
+    def stderr(self):
+        return (self.home.logs / "stderr").read_text(errors="replace")
+
+    def signal(self, number=signal.SIGTERM):
+        self.proc.send_signal(number)
+
+    def stop(self):
+        if self.proc.poll() is None:
+            self.proc.terminate()
+        try:
+            self.proc.wait(30 if SAN else 5)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
+            raise AssertionError("had to be killed") from None
+        finally:
+            self.listener.close()
+        assert self.proc.returncode in self.exits, \
+            (self.proc.returncode, self.stderr(), self.home.sanitizer_reports())
+        assert self.stderr() == ""
+
+
+def wrapper(home, path, program):
+    """A script that stands where the program would: servers clear the environment in which
+    the tests say where the log goes."""
+    keep = {k: v for k, v in home.env.items() if k.startswith(("E2E_", "ASAN", "UBSAN", "TSAN",
+                                                               "LSAN"))}
+    path.write_text("#!/bin/sh\nexport " + " ".join(f"{k}={shlex.quote(v)}"
+                                                   for k, v in keep.items())
+                    + f'\nexec {program} "$@"\n')
+    path.chmod(0o755)
+    return path

@@ -1,0 +1,341 @@
+"""The command line: verbs, their output and exit status; and what `make` refuses."""
+
+import re
+import subprocess
+
+import pytest
+
+import fronts
+import program
+import qt as qt_side
+import wechat
+from program import OBJECTS, account_row, config_text
+from wechat import ACCOUNTS, COMPATIBLE, PLAIN, ROTATED, SAFE
+
+
+def run(home, *args, stdin=b"", variant="main", env=None):
+    env = {**home.env, **(env or {})}
+    done = subprocess.run([program.binary(variant), *args], input=stdin, capture_output=True,
+                          env=env, timeout=60)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_version(home):
+    for arg in ("-V", "--version"):
+        code, out, err = run(home, arg)
+        assert code == 0 and re.fullmatch(r"qtoa \d+(\.\d+)+\n", out) and err == ""
+
+
+def test_help(home):
+    for args in (("-h",), ("--help",), ("help",), ()):
+        code, out, err = run(home, *args)
+        assert code == 0 and err == ""
+        for verb in ("check", "send", "-V", "-h"):
+            assert re.search(rf"^  qtoa {verb}\b", out, re.M)
+        assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("args", (("nonsense",), ("-x",), ("",), ("send",), ("send", "safe"),
+                                  ("send", "safe", "http://127.0.0.1/"), ("check", "more"),
+                                  ("check", "--online", "more")), ids=" ".join)
+def test_wrong_usage(home, args):
+    code, out, err = run(home, *args)
+    assert (code, out) == (2, "") and err.count("\n") == 1
+
+
+def test_needs_no_configuration(home):
+    for args in (("-V",), ("-h",)):
+        assert run(home, *args, env={"QTOA_QT_URL": "nonsense"})[0] == 0
+
+
+# check
+
+def test_check(home):
+    code, out, err = run(home, "check")
+    assert code == 0 and err == "", out
+    for account in ACCOUNTS:
+        assert re.search(rf"^account  {account.path}: .*{account.mode.lower()} mode", out, re.M)
+    assert "old key" in out and "plain mode" in out
+    for account in ACCOUNTS:
+        for secret in (account.token, account.key, account.service_secret):
+            assert not secret or secret not in out
+
+
+def test_check_says_all_that_is_wrong(home):
+    code, out, err = run(home, "check", env={"QTOA_QT_URL": "ftp://x/", "E2E_CA_FILE": "/missing"})
+    assert code == 1
+    assert out.count(".qt_url") == len(ACCOUNTS)
+    assert "/missing" in out
+
+
+def test_check_state_dir(home):
+    code, out, _ = run(home, "check", env={"QTOA_STATE_DIR": "/missing"})
+    assert code == 1 and re.search("^failed .*state_dir", out, re.M)
+    home.state.chmod(0o755)
+    code, out, _ = run(home, "check")
+    assert code == 0 and re.search("^warning .*0700", out, re.M)
+
+
+def test_check_online(home):
+    server = qt_side.QT(ACCOUNTS)
+    try:
+        code, out, _ = run(home, "check", "--online", env={"QTOA_QT_URL": server.url})
+        assert code == 0 and out.count("answers Httpapi_300_103") == len(ACCOUNTS), out
+        server.behave = qt_side.answering(200, "<html>")
+        code, out, _ = run(home, "check", "--online", env={"QTOA_QT_URL": server.url})
+        assert code == 1 and out.count("failed ") == len(ACCOUNTS)
+    finally:
+        server.stop()
+    code, out, _ = run(home, "check", "--online", env={"QTOA_QT_URL": server.url})
+    assert code == 1 and out.count("failed ") == len(ACCOUNTS)
+
+
+def test_check_online_certificate(home, tmp_path):
+    good, evil = (qt_side.Authority(tmp_path, n) for n in ("good", "evil"))
+    for authority, status in ((good, 0), (evil, 1)):
+        server = qt_side.QT(ACCOUNTS, tls=authority.context())
+        try:
+            code, out, _ = run(home, "check", "--online", env={
+                "QTOA_QT_URL": server.url, "E2E_CA_FILE": str(good.file)})
+            assert code == status, out
+        finally:
+            server.stop()
+
+
+# send
+
+@pytest.fixture(scope="module")
+def lighttpd(qt_server):
+    front = fronts.Front("lighttpd-fastcgi", qt_server.url)
+    yield front
+    front.stop()
+
+
+@pytest.fixture
+def files(tmp_path):
+    for i, text in enumerate(("one", "\u4e2d\u6587\U0001f600", "x" * 20000)):
+        (tmp_path / f"{i}.xml").write_bytes(wechat.text_message(text, msgid=i + 1))
+    return [str(tmp_path / f"{i}.xml") for i in range(3)]
+
+
+@pytest.mark.parametrize("account", (SAFE, COMPATIBLE, PLAIN, ROTATED), ids=lambda a: a.path)
+def test_send(home, qt, lighttpd, files, account):
+    code, out, err = run(home, "send", account.path, f"{lighttpd.url}/qtoa/{account.path}", *files)
+    assert (code, err) == (0, ""), out
+    assert [re.sub(r"\d+ ms", "N ms", line) for line in out.splitlines()] == [
+        f"200 success N ms {f}" for f in files]
+    assert len(qt.received) == 3
+    assert len({r.fields["nonce"] for r in qt.received}) == 3
+    assert {r.fields["openid"] for r in qt.received} == {"oQtoaE2eUser0000000000000001"}
+    if account is PLAIN:
+        with open(files[1], "rb") as f:
+            assert qt.received[1].fields["weChatOAData"] == f.read().decode()
+
+
+def test_send_standard_input(home, qt, lighttpd):
+    xml = wechat.text_message("from a pipe")
+    code, out, _ = run(home, "send", "plain", f"{lighttpd.url}/qtoa/plain", "-", stdin=xml)
+    assert code == 0 and out.startswith("200 success ")
+    assert qt.received[0].fields["weChatOAData"] == xml.decode()
+
+
+def test_send_is_not_taken(home, qt, lighttpd, files):
+    """One that is no `success` is enough for 1; the others are sent all the same."""
+    url = f"{lighttpd.url}/qtoa/safe"
+    code, out, _ = run(home, "send", "plain", url, *files)
+    assert code == 1 and out.count("403 not accepted") == 3
+    code, out, _ = run(home, "send", "safe", url + "x", files[0])
+    assert code == 1 and out.startswith("404 ")
+    code, out, err = run(home, "send", "safe", url, "/missing.xml", files[0])
+    assert code == 1 and out.count("200 success") == 1 and "/missing.xml" in err
+    qt.behave = qt_side.code(101)
+    code, out, _ = run(home, "send", "safe", url, files[0])
+    assert code == 1 and out.startswith("503 ")
+
+
+def test_send_to_nobody(home, files):
+    server = qt_side.QT(ACCOUNTS, listen=False)
+    try:
+        code, out, _ = run(home, "send", "safe", f"http://127.0.0.1:{server.port}/", files[0])
+        assert code == 1 and out.startswith("  0 ")
+    finally:
+        server.stop()
+
+
+def test_send_unknown_account(home, files):
+    code, out, err = run(home, "send", "nobody", "http://127.0.0.1:1/", files[0])
+    assert (code, out) == (1, "") and "nobody" in err
+
+
+def test_send_without_configuration(home, files):
+    code, out, err = run(home, "send", "safe", "http://127.0.0.1:1/", files[0],
+                         env={"QTOA_QT_URL": "x"})
+    assert (code, out) == (1, "") and "qt_url" in err
+
+
+def test_send_prints_no_control_characters(home, files):
+    server = qt_side.QT(ACCOUNTS)
+    server.behave = qt_side.answering(200, "\x1b[31msuccess\r\n")
+    try:
+        code, out, _ = run(home, "send", "safe", server.url, files[0])
+        assert code == 1 and "\x1b" not in out and out.count("\n") == 1
+    finally:
+        server.stop()
+
+
+# Values from files and from the environment.
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory):
+    """A program whose account is all in files and variables."""
+    where = tmp_path_factory.mktemp("references")
+    row = account_row(SAFE, path="$E2E_PATH", name="$E2E_NAME", appid="$E2E_APPID",
+                      token=f"@{where}/token", aes_key=f"@{where}/aes_key", app_key="$E2E_APPKEY",
+                      service_id=f"@{where}/service_id", service_secret=f"@{where}/service_secret")
+    program.build("references", config_text({"ca_file": "$E2E_CA_FILE", "collector": 1}, [row]))
+    return where
+
+
+@pytest.fixture
+def values(references):
+    for name, value in (("token", SAFE.token + "\n"), ("aes_key", SAFE.key + "\r\n\n"),
+                        ("service_id", SAFE.service_id), ("service_secret", SAFE.service_secret)):
+        (references / name).write_text(value)
+    return references, {"E2E_PATH": "safe", "E2E_NAME": "by-name", "E2E_APPID": SAFE.appid,
+                        "E2E_APPKEY": SAFE.app_key}
+
+
+def test_values_from_files_and_variables(home, qt, values):
+    home.env.update(values[1])
+    code, out, _ = run(home, "check", variant="references")
+    assert code == 0 and "account  by-name: .../safe" in out
+    pool = program.Pool(home, "references")
+    try:
+        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+        pool.log.one(account="by-name")
+    finally:
+        pool.stop()
+
+
+def spoil(path, how):
+    if how == "missing":
+        path.unlink()
+    elif how == "directory":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes({"empty": b"", "line-end": b"\n", "nul": b"abc\0def",
+                          "too-long": b"a" * 5000, "two-lines": b"abc\ndef\n",
+                          "blank": b"abc def"}[how])
+
+
+@pytest.mark.parametrize("how", ("missing", "directory", "empty", "line-end", "nul", "too-long",
+                                 "two-lines", "blank"))
+def test_a_file_that_is_no_value(home, values, how):
+    where, env = values
+    home.env.update(env)
+    spoil(where / "token", how)
+    try:
+        code, out, _ = run(home, "check", variant="references")
+        assert code == 1 and re.search(r"^failed .*\.token", out, re.M), out
+        pool = program.Pool(home, "references")
+        try:
+            assert pool.push(SAFE, wechat.push(SAFE)).status == 503
+            assert "token" in pool.log.wait(what="start")[0]["msg"]
+        finally:
+            pool.stop()
+    finally:
+        if how == "directory":
+            (where / "token").rmdir()
+
+
+@pytest.mark.parametrize("name,field", (("E2E_PATH", "path"), ("E2E_APPID", "appid"),
+                                        ("E2E_APPKEY", "app_key"), ("QTOA_QT_URL", "qt_url"),
+                                        ("QTOA_STATE_DIR", "state_dir")))
+def test_a_variable_that_is_not_set(home, values, name, field):
+    home.env.update(values[1])
+    del home.env[name]
+    code, out, _ = run(home, "check", variant="references")
+    assert code == 1 and re.search(rf"^failed .*\.{field}.*{name}", out, re.M), out
+
+
+# What make refuses: a message that names the field, no program.
+
+def account(**fields):
+    return config_text({}, [account_row(SAFE, **fields)])
+
+
+REFUSED = {
+    "path": ("path", account(path="a/b")),
+    "path-missing": ("path", account(path="")),
+    "path-long": ("path", account(path="x" * 65)),
+    "path-dots": ("path", account(path="..")),
+    "path-twice": ("path", config_text({}, [account_row(SAFE), account_row(PLAIN, path="safe")])),
+    "appid-missing": ("appid", account(appid="")),
+    "token-short": ("token", account(token="ab")),
+    "token-long": ("token", account(token="a" * 33)),
+    "token-sign": ("token", account(token="abc_def")),
+    "token-missing": ("token", account(token="")),
+    "aes_key-42": ("aes_key", account(aes_key=SAFE.key[:42])),
+    "aes_key-44": ("aes_key", account(aes_key=SAFE.key + "=")),
+    "aes_key-sign": ("aes_key", account(aes_key=SAFE.key[:42] + "+")),
+    "aes_key-missing": ("aes_key", account(aes_key="")),
+    "aes_key-missing-compatible": ("aes_key", account(aes_key="", mode="COMPATIBLE")),
+    "aes_key_old": ("aes_key_old", account(aes_key_old="short")),
+    "qt_url-missing": ("qt_url", account(qt_url="")),
+    "qt_url-scheme": ("qt_url", account(qt_url="ftp://qt.example.com/")),
+    "qt_url-host": ("qt_url", account(qt_url="https:///server")),
+    "qt_url-user": ("qt_url", account(qt_url="https://a:b@qt.example.com/")),
+    "service_id": ("service_id", account(service_id="")),
+    "service_secret": ("service_secret", account(service_secret="")),
+    "mode": ("mode", account(mode="(enum account_mode)7")),
+    "client-variable": ("service_secret", account(service_secret="$HTTP_SECRET")),
+    "client-variable-query": ("token", account(token="$QUERY_STRING")),
+    "variable-without-name": ("token", account(token="$")),
+    "file-without-name": ("token", account(token="@")),
+    "state_dir-client-variable": ("state_dir", config_text({"state_dir": "$HTTP_DIR"})),
+    "threads": ("threads", config_text({"threads": 5000})),
+    "threads-negative": ("threads", config_text({"threads": -1})),
+    "deadline_ms": ("deadline_ms", config_text({"deadline_ms": 6000})),
+    "forward_ms": ("forward_ms", config_text({"forward_ms": -5})),
+    "connect_ms": ("connect_ms", config_text({"connect_ms": 100000})),
+    "io_ms": ("io_ms", config_text({"io_ms": -1})),
+    "body_max": ("body_max", config_text({"body_max": 1 << 30})),
+    "fresh_s": ("fresh_s", config_text({"fresh_s": -1})),
+    "collector": ("collector", config_text({"collector": 2})),
+}
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory):
+    """Objects of its own, built without care for speed."""
+    where = tmp_path_factory.mktemp("refused")
+    program.make(program.TOP / "config.h", where / "o", "CFLAGS=-O0", f"{where}/o/config.ok")
+    return where
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_make_refuses(refusing, name):
+    field, text = REFUSED[name]
+    config = refusing / f"{name}.h"
+    config.write_text(text)
+    done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert re.search(rf"^{re.escape(str(config))}: (accounts\[\d\]|settings)\.{field}\b", said,
+                     re.M), said
+
+
+def test_make_takes_what_is_right(refusing):
+    """The same way, so that the refusals above are not of something else."""
+    for name, text in (("good", account()), ("shipped", (program.TOP / "config.h").read_text()),
+                       ("plain", config_text({}, [account_row(PLAIN)]))):
+        config = refusing / f"{name}.h"
+        config.write_text(text)
+        done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_make_without_the_file():
+    done = program.make("/missing/config.h", OBJECTS, f"BIN={OBJECTS}/none")
+    assert done.returncode != 0 and "/missing/config.h" in done.stderr

@@ -1,0 +1,204 @@
+"""Everything that WeChat and forgers send, through every web server, started from the example
+files."""
+
+import json
+import threading
+
+import pytest
+
+import fronts
+import qt as qt_side
+import wechat
+from wechat import COMPATIBLE, KEYLESS, PLAIN, ROTATED, SAFE, SPARE
+
+pytestmark = pytest.mark.parametrize("running_front", fronts.NAMES, indirect=True)
+
+BODY_MAX = 64 * 1024
+
+
+def assert_success(answer):
+    """Seven bytes and nothing else."""
+    assert (answer.status, answer.body) == (200, b"success")
+    assert answer.headers["content-length"] == "7"
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def assert_forwarded(qt, account, push, body):
+    r, = qt.received
+    assert r.fields["app_id"] == account.service_id
+    assert r.fields["weChatOAData"] == qt_side.java_decode(body)
+    wechats = {k: v for k, v in push.params if k in qt_side.WECHAT_FIELDS}
+    assert {k: v for k, v in r.fields.items() if k in qt_side.WECHAT_FIELDS} == wechats
+
+
+@pytest.mark.parametrize("account", (SAFE, COMPATIBLE, PLAIN), ids=lambda a: a.path)
+def test_handshake(front, account):
+    for echostr in ("5837390273648210", "a b+c%/&=?;#\u4e2d\u6587\U0001f600", "<script>",
+                    "x" * 1000):
+        answer = front.push(account, wechat.handshake(account, echostr))
+        assert (answer.status, answer.body) == (200, echostr.encode())
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert len(front.log.wait(4, account=account.path, verdict="handshake", status=200)) == 4
+
+
+MESSAGES = {
+    "ascii": "hello",
+    "chinese-emoji": "\u4f60\u597d\uff0c\U0001f600\u2028\u007f\u00a0 \"quoted\" \\ </script>\r\n\t",
+    "long": "\u6c49" * 9000,
+}
+
+
+@pytest.mark.parametrize("text", MESSAGES.values(), ids=MESSAGES)
+@pytest.mark.parametrize("account,key", (
+    (SAFE, None), (COMPATIBLE, None), (PLAIN, None), (SPARE, None), (KEYLESS, None),
+    (ROTATED, None), (ROTATED, ROTATED.old_key)),
+    ids=("safe", "compatible", "plain", "spare-bits", "no-appkey", "new-key", "old-key"))
+def test_message(front, qt, account, key, text):
+    push = wechat.push(account, wechat.text_message(text), key=key)
+    assert_success(front.push(account, push))
+    assert_forwarded(qt, account, push, push.body)
+    front.log.one(account=account.path, verdict="delivered", status=200, qt="Httpapi_300_200")
+
+
+def test_every_padding(front, qt):
+    for n in range(32):
+        assert_success(front.push(SAFE, wechat.push(SAFE, wechat.text_message("x" * n))))
+    assert len(qt.received) == 32
+
+
+def test_bytes_that_are_no_utf8(front, qt):
+    body = b"\xef\xbb\xbf<xml><a>\xff\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80\xe4\xb8</a>\x00\x1b</xml>"
+    push = wechat.push(PLAIN, body)
+    assert_success(front.push(PLAIN, push))
+    assert_forwarded(qt, PLAIN, push, body)
+
+
+def test_only_wechats_parameters_are_passed_on(front, qt):
+    push = wechat.push(PLAIN)
+    more = push.plus("@type", "java.net.Inet4Address").plus("$ref", "$").plus("sign", "0") \
+        .plus("app_id", "x").plus("x", "1").plus("x", "2").plus("weChatOAData", "y")
+    assert_success(front.push(PLAIN, more))
+    assert_forwarded(qt, PLAIN, push, push.body)
+
+
+def test_every_forgery_is_refused_alike(front, qt):
+    seen = set()
+    for name, push, code in wechat.refused_pushes(SAFE) + wechat.refused_handshakes(SAFE):
+        front.log.mark()
+        answer = front.push(SAFE, push)
+        assert answer.status == 403, name
+        front.log.one(status=403, wechat=code, account="safe")
+        headers = {k: v for k, v in answer.headers.items() if k != "date"}
+        seen.add((answer.body, *sorted(headers.items())))
+    assert len(seen) == 1, seen
+    assert not qt.received
+
+
+def test_every_mode_refuses(front, qt):
+    for account in (COMPATIBLE, PLAIN):
+        needed = ("signature", "timestamp", "nonce")
+        needed += ("msg_signature",) if account.key else ()
+        pushes = [p for _, p, _ in wechat.refused_params(wechat.push(account), needed)]
+        pushes += [wechat.push(account, token="anotherToken"),
+                   wechat.push(account, at=1712345678)]
+        if account.key:
+            # The plain part is there, the encrypted one is not or does not open.
+            xml = wechat.text_message()
+            pushes += [wechat.Push(wechat.url_params(account), xml),
+                       wechat.push(account, xml, key=SAFE.key)]
+        for push in pushes:
+            assert front.push(account, push).status == 403, push
+    # One account's signature is nothing to another.
+    assert front.push(SAFE, wechat.push(COMPATIBLE)).status == 403
+    assert not qt.received
+
+
+@pytest.mark.parametrize("method", ("PUT", "DELETE", "HEAD", "PATCH"))
+def test_other_methods(front, qt, method):
+    push = wechat.push(SAFE)
+    answer = front.request(method, f"/qtoa/safe?{push.query}",
+                           None if method == "HEAD" else push.body)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
+    assert not qt.received
+
+
+@pytest.mark.parametrize("path", ("nobody", "SAFE", "safe/", "safe.", "safe/more", "%73afe%00", ""))
+def test_other_paths(front, qt, path):
+    push = wechat.push(SAFE)
+    answer = front.request("POST", f"/qtoa/{path}?{push.query}", push.body)
+    # Some of them servers refuse by themselves.
+    assert answer.status in ((404, 400) if "%" in path else (404,))
+    assert not qt.received
+
+
+def test_body_at_the_limit(front, qt):
+    push = wechat.push(PLAIN, b"x" * BODY_MAX)
+    assert_success(front.push(PLAIN, push))
+    assert_forwarded(qt, PLAIN, push, push.body)
+
+
+def test_body_over_the_limit(front, qt):
+    answer = front.push(PLAIN, wechat.push(PLAIN, b"x" * (BODY_MAX + 1)))
+    assert answer.status == 413
+    front.log.one(status=413, error="body too large")
+    assert not qt.received
+
+
+def test_body_over_the_servers_limit(front, qt):
+    """The server's own limit, where it has one; in no case a message."""
+    try:
+        assert front.push(PLAIN, wechat.push(PLAIN, b"x" * (1 << 18))).status in (413, 500)
+    except (BrokenPipeError, ConnectionResetError):
+        pass    # refused before all of it was sent
+    assert not qt.received
+    assert_success(front.push(PLAIN, wechat.push(PLAIN)))
+
+
+def test_a_client_sets_headers(front, qt):
+    """httpoxy and its like: what a client sends is in the environment of a CGI."""
+    trap = qt_side.Trap()
+    headers = [("Proxy", trap.url), ("All-Proxy", trap.url), ("Https-Proxy", trap.url),
+               ("Qtoa-Qt-Url", trap.url), ("X-Forwarded-Host", trap.url[7:])]
+    try:
+        assert_success(front.push(SAFE, wechat.push(SAFE), headers))
+        assert not trap.touched()
+    finally:
+        trap.stop()
+    assert len(qt.received) == 1
+
+
+def test_qt_does_not_confirm(front, qt):
+    qt.behave = qt_side.code(101)
+    answer = front.push(SAFE, wechat.push(SAFE))
+    assert (answer.status, answer.body) == (503, b"not accepted\n")
+    front.log.one(status=503, verdict="config", qt="Httpapi_300_101")
+    qt.behave = qt_side.genuine
+    assert_success(front.push(SAFE, wechat.push(SAFE)))
+
+
+def test_many_at_once(front, qt):
+    qt.behave = qt_side.delayed(0.05)
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(
+        front.push(SAFE, wechat.push(SAFE)))) for _ in range(24)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [a.body for a in answers] == [b"success"] * 24
+    assert len({r.fields["nonce"] for r in qt.received}) == 24
+
+
+def test_collector(front):
+    """The other pool."""
+    body = qt_side.envelope(SAFE, "<xml>collected</xml>", nonce=front.name)
+    answer = front.request("POST", qt_side.PATH, body)
+    assert (answer.status, json.loads(answer.body)) == (
+        200, {"code": "Httpapi_300_200", "message": "Report success"})
+    assert answer.headers["content-type"] == "application/json"
+    front.log.one(verdict="collect", account="safe", qt="Httpapi_300_200")
+    lines = (front.home.state / "collected.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["message"] == json.loads(body)
+    refused = front.request("GET", qt_side.PATH)
+    assert (refused.status, refused.headers["allow"]) == (405, "POST")
