@@ -32,7 +32,7 @@ struct xmlmap_options {
 	bool		 one_per_item;
 };
 
-enum { XMLMAP_KEY_HEX = 64, XMLMAP_EVENTS_MAX = 64 };
+enum { XMLMAP_EVENTS_MAX = 64 };
 
 struct xmlmap;
 

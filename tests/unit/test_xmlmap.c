@@ -96,21 +96,6 @@ check_sample(const char *name, struct slice xml, const json_t *want)
 	buf_free(&out);
 }
 
-static void
-read_file(struct buf *b, const char *path)
-{
-	char	 part[4096];
-	size_t	 n;
-	FILE	*f;
-
-	buf_reset(b);
-	if ((f = fopen(path, "rb")) == NULL)
-		fail_msg("%s: not readable from here", path);
-	while ((n = fread(part, 1, sizeof(part), f)) != 0)
-		assert_int_equal(buf_put(b, part, n), QT_OK);
-	(void)fclose(f);
-}
-
 /* Calls fn with each sample. */
 static void
 each_sample(void (*fn)(const char *name, struct slice xml, const json_t *want))
@@ -128,7 +113,7 @@ each_sample(void (*fn)(const char *name, struct slice xml, const json_t *want))
 		if ((dot = strrchr(e->d_name, '.')) == NULL || strcmp(dot, ".xml") != 0)
 			continue;
 		(void)snprintf(path, sizeof(path), CASES "/%s", e->d_name);
-		read_file(&xml, path);
+		assert_int_equal(buf_read_file(&xml, path, XML_SIZE_MAX), 0);
 		*dot = '\0';
 		(void)snprintf(path, sizeof(path), CASES "/%s.expected.json", e->d_name);
 		want = json_load_file(path, 0, NULL);

@@ -1,0 +1,37 @@
+/*
+ * demo/config.h: the configuration that `./setup demo` builds with.  Two accounts, one
+ * for each way in which WeChat sends; both forward to the collector of the same program.
+ * None of these secrets is one.
+ */
+
+static const struct account accounts[] = {
+	{
+		.path		= "demo",
+		.name		= "demo",
+		.appid		= "wx0123456789abcdef",
+		.token		= "qtoaDemoToken",
+		.mode		= SAFE,
+		.aes_key	= "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+		.qt_url		= "$QTOA_QT_URL",
+		.app_key	= "demoAppKey",
+		.service_id	= "demoServiceId",
+		.service_secret	= "demoServiceSecret",
+	},
+	{
+		.path		= "demo-plain",
+		.name		= "demo-plain",
+		.appid		= "wxfedcba9876543210",
+		.token		= "qtoaPlainToken",
+		.mode		= PLAIN,
+		.qt_url		= "$QTOA_QT_URL",
+		.app_key	= "plainAppKey",
+		.service_id	= "plainServiceId",
+		.service_secret	= "plainServiceSecret",
+	},
+};
+
+static const struct settings settings = {
+	.state_dir	= "$QTOA_STATE_DIR",
+	.fresh_s	= 600,
+	.collector	= 1,
+};

@@ -1,0 +1,111 @@
+#include <string.h>
+
+#include "fuzz.h"
+#include "utf8.h"
+#include "xmlguard.h"
+#include "xmlmap.h"
+
+static bool
+is_utf8(struct slice s)
+{
+	const char	*p = s.p, *end = s.p + s.len;
+	bool		 valid = true;
+
+	while (valid && p != end)
+		(void)utf8_next(&p, end, &valid);
+	return valid;
+}
+
+static bool
+within(struct slice s, const struct buf *b)
+{
+	return s.p == NULL || s.len == 0 ||
+	    (s.p >= b->p && s.len <= (size_t)(b->p + b->len - s.p));
+}
+
+static void
+check_event(const struct event *ev, struct buf *json)
+{
+	size_t	 i;
+
+	must(within(ev->msgtype, &ev->text), "MsgType lies in the text");
+	must(within(ev->event, &ev->text), "Event lies in the text");
+	must(within(ev->user, &ev->text), "user lies in the text");
+	must(ev->time_s >= 0, "time is not negative");
+	must(ev->nattr <= EVENT_ATTRS_MAX, "attributes fit");
+	must(ev->code != NULL || ev->nattr == 0, "no attributes without a row");
+	for (i = 0; i < ev->nattr; i++) {
+		must(ev->attr[i].value.p != NULL, "a value is there");
+		must(within(ev->attr[i].value, &ev->text), "a value lies in the text");
+		must(ev->attr[i].type == EVENT_STRING || ev->attr[i].value.len != 0,
+		    "a number has digits");
+	}
+	buf_reset(json);
+	must(event_json(json, ev) == QT_OK, "memory for JSON");
+	must(is_utf8(buf_slice(json)), "JSON is UTF-8");
+	must(memchr(json->p, '\n', json->len) == NULL, "JSON is one line");
+}
+
+/* All events of one XML; what JSON they give is in json. */
+static enum qt_err
+events(struct xmlmap *m, struct event *ev, struct slice xml, struct buf *json)
+{
+	enum qt_err	 er;
+	size_t		 n = 0;
+
+	er = xmlmap_event(m, ev, xml);
+	must(er == QT_OK || er == QT_EXML, "good or no XML");
+	must((er == QT_OK) == (*xmlmap_why(m) == '\0'), "a reason for each refusal");
+	must(strcmp(xmlmap_why(m), "mxml refused it") != 0,
+	    "mxml reads what xmlguard lets through");
+	for (check_event(ev, json); er == QT_OK && xmlmap_more(m); n++) {
+		must(xmlmap_next(m, ev) == QT_OK, "memory for a further event");
+		check_event(ev, json);
+	}
+	must(n <= XML_NODES_MAX, "events come to an end");
+	return er;
+}
+
+/* What the guard writes passes the guard and is left as it is. */
+static void
+check_guard(struct slice xml)
+{
+	struct buf	 once = { .p = NULL }, twice = { .p = NULL };
+	const char	*why;
+
+	if (xmlguard(&once, &why, xml) == QT_OK) {
+		must(once.p[once.len] == '\0' && strlen(once.p) == once.len, "one NUL, behind");
+		must(is_utf8(buf_slice(&once)), "the guard lets UTF-8 through");
+		must(once.len <= XML_SIZE_MAX, "short of the limit");
+		must(xmlguard(&twice, &why, buf_slice(&once)) == QT_OK, "it passes again");
+		must(once.len == twice.len && memcmp(once.p, twice.p, once.len) == 0,
+		    "nothing more to remove");
+	}
+	buf_free(&once);
+	buf_free(&twice);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct xmlmap_options	 split = { .one_per_item = true };
+	static struct xmlmap			*m, *s;
+	static struct event			 ev;
+	static struct buf			 first, again;
+	char					*p = exactly(data, size);
+	const struct slice			 xml = { p, size };
+	enum qt_err				 er;
+
+	if (m == NULL)
+		must((m = xmlmap_new(NULL)) != NULL && (s = xmlmap_new(&split)) != NULL,
+		    "memory");
+	check_guard(xml);
+	er = events(m, &ev, xml, &first);
+	must(xmlmap_code(ev.msgtype, ev.event) == ev.code, "the code for the type");
+	must(er == events(s, &ev, xml, &again), "no difference in what is XML");
+	must(er == events(m, &ev, xml, &again), "the same again");
+	must(first.len == again.len && memcmp(first.p, again.p, first.len) == 0,
+	    "the same XML is the same event");
+	free(p);
+	return 0;
+}

@@ -1,0 +1,19 @@
+# The translation against what is written down of it: QT's table and WeChat's elements,
+# transcribed in Python, and Python's own XML parser.
+
+TABLE	 = $(B)/table/xmlmap_tool
+
+# The tool has xmlmap.c in it, for the table.
+TABLE_OBJS = $(patsubst %,$(B)/%.o,buf event utf8 xmlguard)
+
+$(TABLE): tests/table/xmlmap_tool.c $(TABLE_OBJS) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< \
+	    $(TABLE_OBJS) $(shell pkg-config --libs mxml) -lpthread
+
+check-table: $(TABLE) $(BIN)
+	XMLMAP_TOOL='$(abspath $(TABLE))' QTOA='$(abspath $(BIN))' $(PYTHON) -B -m pytest -q \
+	    -p no:cacheprovider tests/table
+
+.PHONY: check-table
+-include $(TABLE).d
