@@ -25,7 +25,7 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DQTOA_VERSION='"$(V)"' -I. $(WA
 LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
 
 MODULES	 = buf check cmd collect conf crypto digest err event forward head json log pool query request \
-	   scan send sign trust utf8 xmlguard xmlmap
+	   scan send sign trim trust utf8 xmlguard xmlmap
 OBJS	 = $(MODULES:%=$(B)/%.o)
 
 all: $(BIN)

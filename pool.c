@@ -11,11 +11,14 @@
 #include "clock.h"
 #include "log.h"
 #include "pool.h"
+#include "trim.h"
 
 enum {
 	PER_CPU = 4,		/* workers that are started without much ado */
 	SLOW_MS = 4,		/* a request that takes longer may be waiting for others */
-	STUCK_MS = 20,		/* one that takes longer is */
+	STUCK_MS = 20,		/* one that takes longer is, unless it computes */
+	COMPUTING = 24,		/* a worker that uses one part in so many of a processor */
+	WAITING = 200,		/* one that uses less than one in so many */
 	REST_MS = 2000,		/* without growing, after that did not help */
 	TICK_MS = 5,		/* how often a pool under pressure is looked at */
 	WINDOW_MS = 20,		/* over which it is judged */
@@ -23,6 +26,7 @@ enum {
 	STOP_MS = 700,		/* for transfers to end by themselves */
 	STOP_HARD_MS = 1900,	/* all must be over by then */
 	SHORTAGE_MS = 100,	/* pause when descriptors or memory ran out */
+	WARM = 100,		/* connections, after which all is initialised */
 	STACK = 512 * 1024	/* bytes of a worker's stack */
 };
 
@@ -35,9 +39,10 @@ struct member {
 /* The time over which the pool is judged, and what came of it when it last grew. */
 struct window {
 	int64_t			 begin_ms;
-	unsigned		 served;	/* when it began */
+	int64_t			 begin_cpu_ms;	/* processor time used by then */
+	unsigned		 begin_served;
+	int64_t			 rate;		/* requests a second in the one before */
 	int			 grown_from;	/* workers before it grew; 0: it did not */
-	int64_t			 rate;		/* requests a second then */
 	int64_t			 rest_ms;	/* growing did not help: not before this */
 };
 
@@ -49,6 +54,7 @@ struct pool {
 	int			 n;		/* started; main's alone */
 	int			 few;		/* PER_CPU times the processors */
 	bool			 cannot_grow;	/* said once */
+	bool			 trimmed;
 	struct window		 window;
 	_Atomic unsigned	 served;	/* connections accepted */
 	_Atomic int		 idle;
@@ -193,34 +199,36 @@ connections_wait(const struct pool *p)
 
 /*
  * Judges the time since the last judgement, once it is long enough.  With all n workers
- * busy a request took n times that divided by what was served: if that is long, more
- * workers help.  In between they may only compete for processors: there, more come while
- * the last ones served more.
+ * busy, a request took n times that divided by what was served.  If that is long and they
+ * used hardly any processor, they wait for QT, and more of them help; if they computed,
+ * more would only compete.  In between more come while the last ones served more.
  */
 static bool
 more_would_help(struct pool *p)
 {
-	struct window	*w = &p->window;
-	int64_t		 now_ms = clock_mono_ms(), elapsed_ms = now_ms - w->begin_ms, rate;
-	unsigned	 total = atomic_load_explicit(&p->served, memory_order_relaxed), served;
-	bool		 fresh = elapsed_ms < 4 * WINDOW_MS;	/* else it slept in between */
+	struct window	*w = &p->window, last = *w;
+	int64_t		 elapsed_ms, used_ms, rate, served;
 
-	if (elapsed_ms < WINDOW_MS)
+	if ((elapsed_ms = clock_mono_ms() - last.begin_ms) < WINDOW_MS)
 		return false;
-	served = total - w->served;
-	w->begin_ms = now_ms;
-	w->served = total;
-	if (!fresh || (int64_t)served * SLOW_MS >= p->n * elapsed_ms)
+	w->begin_ms += elapsed_ms;
+	w->begin_cpu_ms = clock_read_ms(CLOCK_PROCESS_CPUTIME_ID);
+	w->begin_served = atomic_load_explicit(&p->served, memory_order_relaxed);
+	served = (int64_t)(w->begin_served - last.begin_served);
+	used_ms = w->begin_cpu_ms - last.begin_cpu_ms;
+	if (elapsed_ms >= 4 * WINDOW_MS ||	/* it slept in between */
+	    served * SLOW_MS >= p->n * elapsed_ms || used_ms * COMPUTING >= p->n * elapsed_ms)
 		return false;
-	if ((int64_t)served * STUCK_MS < p->n * elapsed_ms)
-		return true;
-	rate = (int64_t)served * 1000 / elapsed_ms;
-	if (w->grown_from != 0 && 2 * rate * w->grown_from < w->rate * (w->grown_from + p->n)) {
-		w->grown_from = 0;
-		w->rest_ms = now_ms + REST_MS;
-	}
+	rate = served * 1000 / elapsed_ms;
 	w->rate = rate;
-	return now_ms >= w->rest_ms;
+	if (served * STUCK_MS < p->n * elapsed_ms && used_ms * WAITING < p->n * elapsed_ms)
+		return true;
+	if (last.grown_from != 0 &&
+	    2 * rate * last.grown_from < last.rate * (last.grown_from + p->n)) {
+		w->grown_from = 0;
+		w->rest_ms = w->begin_ms + REST_MS;
+	}
+	return w->begin_ms >= w->rest_ms;
 }
 
 /*
@@ -257,6 +265,10 @@ watch(struct pool *p, const sigset_t *signals)
 			return;
 		if (sig == -1 && errno != EAGAIN)
 			continue;
+		if (!p->trimmed && atomic_load(&p->served) >= WARM) {
+			p->trimmed = true;
+			trim_readonly();
+		}
 		if (p->n == p->app->threads || p->cannot_grow) {
 			calm = CALM_TICKS;	/* and pressed stays set: no use in asking */
 			continue;
