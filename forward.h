@@ -52,7 +52,7 @@ struct forward_result {
 	enum outcome		 known_outcome;
 };
 
-void		 forward_result_free(struct forward_result *res);
+void		 forward_result_free(struct forward_result *res);	/* what it points to */
 
 
 extern const char *const forward_names[FORWARD__MAX];

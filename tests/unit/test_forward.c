@@ -76,7 +76,40 @@ classes(void **state)
 		if (cases[i].status == 200)
 			check_text(cases[i].name, res.code, cases[i].code);
 	}
-	buf_free(&res.http.body);
+	forward_result_free(&res);
+}
+
+/* The same answer again, and one that differs in a byte: judged like the first time. */
+static void
+same_again(void **state)
+{
+	static const struct {
+		const char	*name, *body;
+		enum outcome	 want;
+		const char	*code, *why;
+	} cases[] = {
+		{ "first", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
+		{ "again", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
+		{ "as long", CODE("101"), FORWARD_CONFIG, "Httpapi_300_101", "" },
+		{ "no JSON between", "<html>", FORWARD_RETRY, "", "answer is no JSON" },
+		{ "nothing between", "", FORWARD_RETRY, "", "answer is no JSON" },
+		{ "as long, again", CODE("101"), FORWARD_CONFIG, "Httpapi_300_101", "" },
+		{ "back", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
+	};
+	struct forward_result	 res = { 0 };
+	size_t			 i;
+
+	(void)state;
+	res.http.status = 200;
+	for (i = 0; i < COUNT(cases); i++) {
+		res.http.why[0] = '\0';
+		buf_reset(&res.http.body);
+		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
+		check_int(cases[i].name, forward_classify(&res), cases[i].want);
+		check_text(cases[i].name, res.code, cases[i].code);
+		check_text(cases[i].name, res.http.why, cases[i].why);
+	}
+	forward_result_free(&res);
 }
 
 /* Nothing but QT's own word for it, and HTTP 200, is a delivery. */
@@ -110,7 +143,7 @@ nothing_else_is_delivered(void **state)
 		(void)snprintf(name, sizeof(name), "HTTP %d", status);
 		CHECK(name, (forward_classify(&res) == FORWARD_DELIVERED) == (status == 200));
 	}
-	buf_free(&res.http.body);
+	forward_result_free(&res);
 }
 
 static void
@@ -154,7 +187,7 @@ no_time_left(void **state)
 		check_text(name, res.code, "");
 		CHECK(name, strstr(res.http.why, "time") != NULL);
 	}
-	buf_free(&res.http.body);
+	forward_result_free(&res);
 	forward_free(f);
 	forward_free(NULL);
 }
@@ -163,7 +196,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(classes), TEST(nothing_else_is_delivered), TEST(names), TEST(no_time_left),
+		TEST(classes), TEST(same_again), TEST(nothing_else_is_delivered), TEST(names), TEST(no_time_left),
 	};
 
 	return RUN("forward", tests);
