@@ -342,6 +342,7 @@ pool_run(const struct pool_app *app, int listen_fd)
 	if (p.few > app->threads)
 		p.few = app->threads;
 	set_signals(&signals);
+	trim_readonly();	/* what loading touched; what initialising does, follows */
 	add_workers(&p, 1);
 	if (p.n != 0) {
 		watch(&p, &signals);
