@@ -491,12 +491,13 @@ def measure(run):
     table.row("  p99, ms", c["p99_ms"], q["p99_ms"])
     cpu_rows(table, r)
 
-    for delay_ms in (0, 50):
+    # The targets are for a sink that answers at once; at 50 ms all 64 threads are busy.
+    for delay_ms, limit in ((0, 8), (50, None)):
         c, q = (memory(run, name, delay_ms) for name in ("ceiling", "qtoa"))
-        memory_rows(table, f"HTTP sink {delay_ms} ms", c, q, 8)
-    for delay_ms in (0, 50):
+        memory_rows(table, f"HTTP sink {delay_ms} ms", c, q, limit)
+    for delay_ms, limit in ((0, 16), (50, None)):
         q = memory(run, "qtoa", delay_ms, tls=True)
-        memory_rows(table, f"HTTPS sink {delay_ms} ms", None, q, 16)
+        memory_rows(table, f"HTTPS sink {delay_ms} ms", None, q, limit)
 
     t = cgi(run)
     table.row("CGI, one request, ms", t["ceiling"] * 1e3, t["qtoa"] * 1e3, 1.3)
