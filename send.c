@@ -114,6 +114,8 @@ print_text(struct slice text)
 {
 	size_t	 i;
 
+	while (text.len != 0 && text.p[text.len - 1] == '\n')
+		text.len--;
 	for (i = 0; i < text.len && i < 60; i++)
 		(void)putchar(text.p[i] >= ' ' && text.p[i] < 0x7f ? text.p[i] : '?');
 }

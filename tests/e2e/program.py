@@ -174,8 +174,10 @@ class Home:
                     "E2E_CA_FILE": str(ca_file)}
         if SAN:
             options = f"log_path={self.reports}/san:exitcode=99:halt_on_error=1"
-            # libfcgi keeps its standard streams, on purpose, for the life of the process.
-            self.env.update(ASAN_OPTIONS=options + ":quarantine_size_mb=8", TSAN_OPTIONS=options,
+            # libcrypto is not instrumented: its locks are not seen.
+            quiet = f":suppressions={TOP}/tests/e2e/tsan.supp"
+            self.env.update(ASAN_OPTIONS=options + ":quarantine_size_mb=8",
+                            TSAN_OPTIONS=options + quiet,
                             UBSAN_OPTIONS=options + ":print_stacktrace=1", LSAN_OPTIONS="")
 
     def subdir(self, name):

@@ -132,6 +132,13 @@ def test_other_paths(front, qt, path):
     assert not qt.received
 
 
+@pytest.mark.parametrize("path", ("/qtoa", "/qtoa/", "/qtoa/x", "/server", "/server/", "/server/x"))
+def test_the_program_is_never_handed_out(front, path):
+    """A server that takes it for a file would give away the secrets compiled in."""
+    answer = front.request("GET", path)
+    assert answer.status != 200 and b"ELF" not in answer.body[:8]
+
+
 def test_body_at_the_limit(front, qt):
     push = wechat.push(PLAIN, b"x" * BODY_MAX)
     assert_success(front.push(PLAIN, push))
