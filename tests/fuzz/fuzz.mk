@@ -32,7 +32,7 @@ $(FUZZ_BINS): $(B)/fuzz/fuzz_%: $(B)/fuzz/fuzz_%.o
 
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(B)/fuzz/fuzz_%
 	@mkdir -p $(B)/fuzz/$*
-	$< -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=5 -print_final_stats=1 \
+	$< -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=30 -print_final_stats=1 \
 	    -artifact_prefix=$(B)/fuzz/ $(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) \
 	    $(B)/fuzz/$* tests/fuzz/corpus/$*
 

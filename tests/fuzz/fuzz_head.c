@@ -4,14 +4,26 @@
 #include "head.h"
 #include "xmlmap.h"
 
+static struct slice
+trim(struct slice s)
+{
+	for (; s.len != 0 && strchr(" \t\r\n", s.p[0]) != NULL; s.len--)
+		s.p++;
+	while (s.len != 0 && strchr(" \t\r\n", s.p[s.len - 1]) != NULL)
+		s.len--;
+	return s;
+}
+
 static bool
 same(struct slice a, struct slice b)
 {
+	a = trim(a);
+	b = trim(b);
 	return (a.p == NULL) == (b.p == NULL) && a.len == b.len &&
 	    (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-/* What both read, they read alike; blanks that are not written as such aside. */
+/* What both read, they read alike, but for blanks in odd places. */
 static void
 check_against_xmlmap(const struct head *h, struct slice xml)
 {
