@@ -33,7 +33,7 @@ $(FUZZ_BINS): $(B)/fuzz/fuzz_%: $(B)/fuzz/fuzz_%.o
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(B)/fuzz/fuzz_%
 	@mkdir -p $(B)/fuzz/$*
 	$< -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=30 -print_final_stats=1 \
-	    -artifact_prefix=$(B)/fuzz/ $(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) \
+	    -artifact_prefix=$(B)/fuzz/ -dict=tests/fuzz/$(if $(filter query,$*),query,xml).dict \
 	    $(B)/fuzz/$* tests/fuzz/corpus/$*
 
 fuzz: $(FUZZ_TARGETS:%=fuzz-%)
@@ -41,7 +41,8 @@ fuzz: $(FUZZ_TARGETS:%=fuzz-%)
 fuzz-corpus: $(FUZZ_BINS)
 	@set -e; for t in $(FUZZ_TARGETS); do \
 	    mkdir -p $(B)/fuzz/$$t; rm -rf $(B)/fuzz/kept; mkdir $(B)/fuzz/kept; \
-	    $(B)/fuzz/fuzz_$$t -merge=1 -max_len=4096 $(B)/fuzz/kept tests/fuzz/corpus/$$t $(B)/fuzz/$$t; \
+	    $(B)/fuzz/fuzz_$$t -set_cover_merge=1 -max_len=2048 $(B)/fuzz/kept \
+	        tests/fuzz/corpus/$$t $(B)/fuzz/$$t; \
 	    rm -rf tests/fuzz/corpus/$$t; mv $(B)/fuzz/kept tests/fuzz/corpus/$$t; done
 
 .PHONY: fuzz fuzz-corpus $(FUZZ_TARGETS:%=fuzz-%)
