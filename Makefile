@@ -8,7 +8,7 @@ CC	?= cc
 PYTHON	?= /usr/bin/python3
 V	 = 0.1
 
-PKGS	 = libcurl openssl jansson mxml
+PKGS	 = libcurl openssl jansson mxml sqlite3
 CFLAGS	?= -O2 -g
 WARN	 = -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes \
 	   -Wmissing-prototypes -Werror
@@ -24,8 +24,9 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DQTOA_VERSION='"$(V)"' -I. $(WA
 	     $(HARD) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
 LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
 
-MODULES	 = buf check cmd collect conf crypto digest err event forward head json log pool query request \
-	   scan send sign trim trust utf8 xmlguard xmlmap
+MODULES	 = breaker buf check claim cmd collect conf crypto db deliver desk digest drain draincmd \
+	   err event forward head http json log means pool query queue queuecmd queuelist queueshow request rescue scan seen \
+	   schema send sign store storefile term trim trust utf8 xmlguard xmlmap
 OBJS	 = $(MODULES:%=$(B)/%.o)
 
 all: $(BIN)

@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "cmd.h"
 #include "conf.h"
-#include "forward.h"
+#include "http.h"
 #include "json.h"
 
 enum { PROBE_MS = 5000 };	/* patience with QT */
@@ -54,72 +54,95 @@ check_ca_file(const struct settings *set, int *failed)
  * nothing is recorded.
  */
 static void
-probe(struct forward *f, const struct account *a, int *failed)
+probe(struct http *h, const char *name, const char *url, int *failed)
 {
 	struct http_answer	 answer = { 0 };
 	const struct http_call	 call = {
-		.url = a->qt_url, .body = slice_of("{}"),
-		.deadline_ms = clock_mono_ms() + PROBE_MS,
+		.url = url, .body = slice_of("{}"), .deadline_ms = clock_mono_ms() + PROBE_MS,
 	};
 	struct json		*j;
 	struct slice		 code = { NULL, 0 };
 
-	forward_http(f, &answer, &call);
+	http_do(h, &answer, &call);
 	j = json_parse(buf_slice(&answer.body));
 	if (j != NULL)
 		code = json_text(j, "code");
 	if (answer.status == 0)
-		(void)printf("failed   %s: %s: %s\n", a->name, a->qt_url, answer.why);
+		(void)printf("failed   %s: %s: %s\n", name, url, answer.why);
 	else if (code.p == NULL)
-		(void)printf("failed   %s: %s: HTTP %d, and the answer is not QT's\n", a->name,
-		    a->qt_url, answer.status);
+		(void)printf("failed   %s: %s: HTTP %d, and the answer is not QT's\n", name, url,
+		    answer.status);
 	else
-		(void)printf("ok       %s: %s answers %.*s in %d ms\n", a->name, a->qt_url,
+		(void)printf("ok       %s: %s answers %.*s in %d ms\n", name, url,
 		    (int)code.len, code.p, answer.ms);
 	*failed += code.p == NULL;
 	json_free(j);
 	buf_free(&answer.body);
 }
 
+static bool
+is_set(const char *value)
+{
+	return value != NULL && *value != '\0';
+}
+
 static void
-check_accounts(const struct conf *c, struct forward *f, bool online, int *failed)
+warn_open(const char *name, const char *field, const char *url)
+{
+	if (strncmp(url, "http:", 5) == 0 && strncmp(url, "http://127.", 11) != 0 &&
+	    strncmp(url, "http://localhost", 16) != 0)
+		(void)printf("warning  %s: %s is not https: anyone on the way reads it\n", name,
+		    field);
+}
+
+static void
+check_account(const struct account *a)
+{
+	bool	 standby = is_set(a->qt_url_standby);
+
+	(void)printf("account  %s: .../%s, %s mode, %s%s, to %s%s%s\n", a->name, a->path,
+	    conf_mode_name(a->mode), a->appid,
+	    is_set(a->aes_key_old) ? ", old key accepted" : "", a->qt_url,
+	    standby ? ", standby " : "", standby ? a->qt_url_standby : "");
+	if (a->mode == PLAIN)
+		(void)printf("warning  %s: in plain mode WeChat does not sign the body\n",
+		    a->name);
+	warn_open(a->name, "qt_url", a->qt_url);
+	if (standby)
+		warn_open(a->name, "qt_url_standby", a->qt_url_standby);
+}
+
+static void
+check_accounts(const struct conf *c, struct http *h, bool online, int *failed)
 {
 	const struct account	*a;
 
 	for (a = c->accounts; a != c->accounts + c->n; a++) {
 		if (a->name == NULL || a->qt_url == NULL)	/* already said */
 			continue;
-		(void)printf("account  %s: .../%s, %s mode, %s%s, to %s\n", a->name, a->path,
-		    conf_mode_name(a->mode), a->appid, a->aes_key_old != NULL &&
-		    *a->aes_key_old != '\0' ? ", old key accepted" : "", a->qt_url);
-		if (a->mode == PLAIN)
-			(void)printf("warning  %s: in plain mode WeChat does not sign the "
-			    "body\n", a->name);
-		if (strncmp(a->qt_url, "http:", 5) == 0 &&
-		    strncmp(a->qt_url, "http://127.", 11) != 0 &&
-		    strncmp(a->qt_url, "http://localhost", 16) != 0)
-			(void)printf("warning  %s: qt_url is not https: anyone on the way "
-			    "reads it\n", a->name);
+		check_account(a);
 		if (online)
-			probe(f, a, failed);
+			probe(h, a->name, a->qt_url, failed);
+		if (online && is_set(a->qt_url_standby))
+			probe(h, a->name, a->qt_url_standby, failed);
 	}
 }
 
 int
 check_run(struct conf *c, int problems, int argc, char **argv)
 {
-	struct forward	*f;
+	struct http	*h;
 	bool		 online = argc == 2 && strcmp(argv[1], "--online") == 0;
 	int		 failed = problems;
 
 	if (argc > 2 || (argc == 2 && !online))
 		return cmd_usage("check [--online]");
-	if ((f = forward_new(&c->set, NULL)) == NULL)
+	if ((h = http_new(&c->set, NULL)) == NULL)
 		return CMD_WRONG;
 	check_state_dir(&c->set, &failed);
 	check_ca_file(&c->set, &failed);
-	check_accounts(c, f, online, &failed);
-	forward_free(f);
+	check_accounts(c, h, online, &failed);
+	http_free(h);
 	if (failed == 0)
 		(void)printf("ok       %zu account%s\n", c->n, c->n == 1 ? "" : "s");
 	return failed == 0 ? CMD_DONE : CMD_WRONG;

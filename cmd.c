@@ -109,13 +109,21 @@ static const struct verb {
 	const char	*what;
 	conf_say	*say;	/* NULL: needs no configuration */
 	cmd_verb	*run;
-} verbs[] = {
+} verbs[] = {	/* of one name: the first runs, the others explain */
 	{ "check", "[--online]", "is the configuration right; online: does QT answer",
 	    say_stdout, check_run },
 	{ "map", "[FILE...]", "translate WeChat's XML to QT's event, a line of JSON each",
 	    say_nothing, cmd_map },
 	{ "send", "ACCOUNT URL FILE...", "play WeChat: send XML files (- is standard input)",
 	    say_stderr, send_run },
+	{ "queue", "list [--all]", "what waits for QT, and what QT has refused",
+	    say_stderr, queuecmd_run },
+	{ "queue", "show ID", "all about one message", say_stderr, queuecmd_run },
+	{ "queue", "retry ID|all|ACCOUNT", "send again, at once; /all: the account of that name",
+	    say_stderr, queuecmd_run },
+	{ "queue", "drop ID [--yes]", "never send it", say_stderr, queuecmd_run },
+	{ "queue", "export [--state pending|dead]", "JSON lines", say_stderr, queuecmd_run },
+	{ "drain", "[--seconds N]", "send what waits, now", say_stderr, draincmd_run },
 	{ "-V", "", "print the version", NULL, cmd_version },
 	{ "-h", "", "print this", NULL, cmd_help },
 };
@@ -129,8 +137,9 @@ cmd_help(struct conf *c, int problems, int argc, char **argv)
 	(void)printf("qtoa %s: WeChat Official Account events to Quick Tracking\n\n",
 	    QTOA_VERSION);
 	for (v = verbs; v != verbs + sizeof(verbs) / sizeof(verbs[0]); v++)
-		(void)printf("  qtoa %-6s%-21s%s\n", v->name, v->args, v->what);
-	(void)printf("\nA web server runs it as CGI or FastCGI, without arguments.\n");
+		(void)printf("  qtoa %-6s%-30s%s\n", v->name, v->args, v->what);
+	(void)printf("\nA web server runs it as CGI or FastCGI, without arguments.  What root does "
+	    "with the queue\nis done as the owner of settings.state_dir.\n");
 	return CMD_DONE;
 }
 

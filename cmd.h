@@ -26,5 +26,7 @@ typedef int	cmd_verb(struct conf *c, int problems, int argc, char **argv);
 
 cmd_verb	check_run;	/* check.c */
 cmd_verb	send_run;	/* send.c */
+cmd_verb	queuecmd_run;	/* queuecmd.c */
+cmd_verb	draincmd_run;	/* draincmd.c */
 
 #endif

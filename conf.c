@@ -129,13 +129,13 @@ check_aes_key(why w, const struct account *a, const char *v)
 }
 
 static bool
-check_qt_url(why w, const struct account *a, const char *v)
+check_qt_url_standby(why w, const struct account *a, const char *v)
 {
 	const char	*host;
 
 	(void)a;
 	if (*v == '\0')
-		return bad(w, "missing: the whole URL of QT's /server/thirdPartyDataSource");
+		return true;
 	if (strncmp(v, "https://", 8) == 0)
 		host = v + 8;
 	else if (strncmp(v, "http://", 7) == 0)
@@ -145,6 +145,14 @@ check_qt_url(why w, const struct account *a, const char *v)
 	if (*host == '\0' || *host == '/' || *host == ':' || strpbrk(host, "@#") != NULL)
 		return bad(w, "has no host, or more than host, port, path and query");
 	return (strlen(v) <= 1024 && all_graphic(v)) || bad(w, "is no URL");
+}
+
+static bool
+check_qt_url(why w, const struct account *a, const char *v)
+{
+	if (*v == '\0')
+		return bad(w, "missing: the whole URL of QT's /server/thirdPartyDataSource");
+	return check_qt_url_standby(w, a, v);
 }
 
 static bool
@@ -175,6 +183,7 @@ static const struct text_rule {
 	{ "aes_key",	offsetof(struct account, aes_key),	check_aes_key },
 	{ "aes_key_old", offsetof(struct account, aes_key_old),	check_aes_key_old },
 	{ "qt_url",	offsetof(struct account, qt_url),	check_qt_url },
+	{ "qt_url_standby", offsetof(struct account, qt_url_standby), check_qt_url_standby },
 	{ "app_key",	offsetof(struct account, app_key),	check_app_key },
 	{ "service_id",	offsetof(struct account, service_id),	check_service },
 	{ "service_secret", offsetof(struct account, service_secret), check_service },
@@ -214,6 +223,10 @@ static const struct settings_number {
 	{ "body_max",	 offsetof(struct settings, body_max),	 65536, 1, 16 << 20 },
 	{ "fresh_s",	 offsetof(struct settings, fresh_s),	 0, 0, 86400 },
 	{ "one_per_item", offsetof(struct settings, one_per_item), 0, 0, 1 },
+	{ "breaker_fails", offsetof(struct settings, breaker_fails), 5, 1, 1000 },
+	{ "drain_parallel", offsetof(struct settings, drain_parallel), 8, 1, 64 },
+	{ "dedupe_days", offsetof(struct settings, dedupe_days), 7, 1, 366 },
+	{ "keep_days",	 offsetof(struct settings, keep_days),	 0, 0, 366 },
 	{ "collector",	 offsetof(struct settings, collector),	 0, 0, 1 },
 };
 

@@ -31,6 +31,7 @@ struct account {
 	const char		*aes_key;	/* EncodingAESKey, 43 characters */
 	const char		*aes_key_old;	/* the one before, while WeChat may use it */
 	const char		*qt_url;	/* QT, whole URL */
+	const char		*qt_url_standby;/* tried when that has no connection */
 	const char		*app_key;	/* QT application key */
 	const char		*service_id;	/* QT ServiceID */
 	const char		*service_secret;/* QT ServiceSecret */
@@ -51,6 +52,10 @@ struct settings {
 	int		 body_max;	/* bytes of a request body */
 	int		 fresh_s;	/* age of a timestamp, seconds; 0 = any */
 	int		 one_per_item;	/* 1 = a list gives one event an item */
+	int		 breaker_fails;	/* failures in a row that open the breaker */
+	int		 drain_parallel;/* queued messages under way at once, per QT address */
+	int		 dedupe_days;	/* a repeat is known for so long */
+	int		 keep_days;	/* a delivered body is kept for so long; 0 = not at all */
 	int		 collector;	/* 1 = answer /server/thirdPartyDataSource */
 };
 

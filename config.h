@@ -44,6 +44,7 @@ static const struct account accounts[] = {
 		 * as lighttpd-example.conf runs it.
 		 */
 		.qt_url		= "http://127.0.0.1:8080/server/thirdPartyDataSource",
+		.qt_url_standby	= NULL,	/* tried when that has no connection */
 		.app_key	= "demoAppKey",
 		.service_id	= "demoServiceId",
 		.service_secret	= "demoServiceSecret",
@@ -71,6 +72,20 @@ static const struct settings settings = {
 
 	/* A larger body is answered 413. WeChat's are a few KiB. */
 	.body_max	= 64 * 1024,		/* bytes, default 64 KiB */
+
+	/*
+	 * What QT has not confirmed waits on disk. After so many failures in a row
+	 * requests go there at once, until QT is back; then so many are sent at once.
+	 */
+	.breaker_fails	= 5,			/* default 5 */
+	.drain_parallel	= 8,			/* 1 to 64, default 8 */
+
+	/*
+	 * A message is known again, and not forwarded twice, for so long. Its body is
+	 * dropped when QT has it, or so many days after it came.
+	 */
+	.dedupe_days	= 7,			/* days, default 7 */
+	.keep_days	= 0,			/* days, default 0 = at once */
 
 	/* A timestamp further than this from our clock is refused. */
 	.fresh_s	= 600,			/* seconds, 0 = any age */

@@ -34,7 +34,9 @@ const struct err_info errs[QT__MAX] = {
 	    "if WeChat sent it: .appid differs from the console's AppID" },
 	[QT_ECRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
 	    "does this OpenSSL offer SHA-1, MD5 and AES-256-CBC?" },
-	[QT_EFORWARD]	= { "not confirmed by QT", 503, 0, LEVEL_WARNING, "" },
+	[QT_EFORWARD]	= { "not confirmed by QT", 200, 0, LEVEL_WARNING, "" },
+	[QT_EREFUSED]	= { "refused by QT", 200, 0, LEVEL_ERROR,
+	    "qtoa queue show ID has its body and QT's code (QT, 3.4)" },
 	[QT_ESTORE]	= { "not stored", 503, 0, LEVEL_ERROR,
 	    "check settings.state_dir: owner, permissions, free space" },
 };

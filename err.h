@@ -2,7 +2,7 @@
  * err.h: every way a request can end, and what each means.
  *
  * Functions return enum qt_err, zero is good.  errs[] gives each kind its name in
- * the log, its HTTP status, WeChat's own number for it where there is one, its log
+ * the log, its HTTP status (200: WeChat hears `success`), WeChat's own number for it where there is one, its log
  * level and what the operator can do about it.
  */
 #ifndef ERR_H
@@ -27,7 +27,8 @@ enum qt_err {
 	QT_EBUFFER,	/* length field inside the message wrong */
 	QT_EAPPID,	/* message is for another account */
 	QT_ECRYPTO,	/* the crypto library itself failed */
-	QT_EFORWARD,	/* QT did not confirm */
+	QT_EFORWARD,	/* QT did not confirm; our disk has it */
+	QT_EREFUSED,	/* QT refused it for good; our disk has it */
 	QT_ESTORE,	/* our disk did not take it */
 	QT__MAX
 };

@@ -291,6 +291,8 @@ stop(struct pool *p)
 
 	atomic_store(p->app->stop_ms, begin_ms + STOP_MS);
 	atomic_store(&p->stopping, true);
+	if (p->app->on_stop != NULL)
+		p->app->on_stop(p->app->ctx);
 	do {
 		/*
 		 * A worker may be about to accept when the signal comes; so it comes until
@@ -313,19 +315,26 @@ stop(struct pool *p)
 	return 0;
 }
 
-/* All signals are main's: threads started from here on inherit the mask. */
 static void
-set_signals(sigset_t *signals)
+set_of_signals(sigset_t *signals)
 {
-	struct sigaction	 sa = { .sa_handler = on_wake };
-
-	(void)sigaction(SIG_WAKE, &sa, NULL);	/* no SA_RESTART: it is to interrupt */
 	(void)sigemptyset(signals);
 	(void)sigaddset(signals, SIGTERM);
 	(void)sigaddset(signals, SIGINT);
 	(void)sigaddset(signals, SIGUSR1);
 	(void)sigaddset(signals, SIG_WAKE);
-	(void)pthread_sigmask(SIG_BLOCK, signals, NULL);
+}
+
+/* All signals are main's: threads started from here on inherit the mask. */
+void
+pool_hold_signals(void)
+{
+	struct sigaction	 sa = { .sa_handler = on_wake };
+	sigset_t		 signals;
+
+	(void)sigaction(SIG_WAKE, &sa, NULL);	/* no SA_RESTART: it is to interrupt */
+	set_of_signals(&signals);
+	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
 int
@@ -341,7 +350,7 @@ pool_run(const struct pool_app *app, int listen_fd)
 	p.few = PER_CPU * (cpus > 0 && cpus < 256 ? (int)cpus : 1);
 	if (p.few > app->threads)
 		p.few = app->threads;
-	set_signals(&signals);
+	set_of_signals(&signals);
 	trim_readonly();	/* what loading touched; what initialising does, follows */
 	add_workers(&p, 1);
 	if (p.n != 0) {

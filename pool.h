@@ -17,8 +17,12 @@ struct pool_app {
 	void	 (*worker_free)(void *worker);
 	void	 (*serve)(void *worker, int fd);	/* owns fd */
 	int	 threads;				/* at most */
-	_Atomic int64_t	*stop_ms;			/* set when stopping: see forward.h */
+	_Atomic int64_t	*stop_ms;			/* set when stopping: see http.h */
+	void	 (*on_stop)(void *ctx);			/* then called; may be NULL */
 };
+
+/* Once a process, before it starts any thread: signals wait for pool_run(). */
+void	pool_hold_signals(void);
 
 /* Serves listen_fd until told to stop.  0; -1 if it could not begin, or a worker hung. */
 int	pool_run(const struct pool_app *app, int listen_fd);

@@ -5,6 +5,7 @@
  * until told to stop; with a CGI's environment it serves the one request; else it is the
  * operator's command line.  The path of one message is on_message(), below.
  */
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -19,18 +21,23 @@
 #include "collect.h"
 #include "conf.h"
 #include "crypto.h"
-#include "forward.h"
+#include "deliver.h"
+#include "drain.h"
 #include "head.h"
 #include "log.h"
+#include "means.h"
 #include "pool.h"
 #include "request.h"
+#include "rescue.h"
 #include "sign.h"
+#include "store.h"
 
 /* What all workers share. */
 struct app {
 	struct conf		 conf;
 	bool			 usable;	/* the configuration is */
-	struct forward		*forward;
+	struct means		 means;
+	struct drain		*drain;		/* FastCGI: its thread */
 	_Atomic int64_t		 stop_ms;
 };
 
@@ -42,7 +49,7 @@ struct worker {
 	struct signer		*signer;
 	struct head		 head;
 	struct buf		 xml, work, out;
-	struct forward_result	 qt;
+	struct delivery		 msg;
 
 	/* Of the request at hand, for its log line. */
 	const struct account	*account;
@@ -51,6 +58,7 @@ struct worker {
 	const char		*hint;
 	const char		*code;		/* QT's, got or given; "" without one */
 	bool			 known;		/* head and key are this request's */
+	bool			 posted;	/* and so is msg */
 	char			 key[HEAD_KEY_HEX + 1];
 };
 
@@ -152,29 +160,33 @@ open_message(struct worker *w, struct push *p, struct slice *xml)
 	return er;
 }
 
-/* QT gets what came, as it came, and says whether it has it. */
+/* QT or our disk has it, and whoever sends it again hears the same. */
 static enum qt_err
-deliver(struct worker *w, const struct push *p)
+post(struct worker *w, const struct push *p)
 {
-	struct forward_result	*qt = &w->qt;
-	enum qt_err		 er;
+	struct delivery	*m = &w->msg;
+	enum qt_err	 er;
 
-	if ((er = need_signer(w)) != QT_OK ||
-	    (er = sign_envelope(w->signer, &w->out, w->account, p, buf_slice(&w->request->body),
-	    clock_wall_ms())) != QT_OK)
+	if ((er = need_signer(w)) != QT_OK)
 		return er;
-	forward_post(w->app->forward, qt, w->account, buf_slice(&w->out), deadline_of(w));
-	w->verdict = forward_names[qt->outcome];
-	w->code = qt->code;
-	if (qt->outcome == FORWARD_DELIVERED)
-		return QT_OK;
-	if (qt->http.why[0] != '\0')
-		w->detail = qt->http.why;
-	w->hint = forward_hints[qt->outcome];
-	return QT_EFORWARD;
+	m->account = w->account;
+	m->push = p;
+	m->body = buf_slice(&w->request->body);
+	m->head = &w->head;
+	m->key = w->key;
+	m->deadline_ms = deadline_of(w);
+	er = deliver(&w->app->means, w->signer, m);
+	w->posted = true;
+	w->verdict = verdict_names[m->verdict];
+	w->code = m->qt.code;
+	if (*m->detail != '\0')
+		w->detail = m->detail;
+	if (m->hint != NULL && *m->hint != '\0')
+		w->hint = m->hint;
+	return er;
 }
 
-/* One message.  `success` says that QT has it; anything else makes WeChat ask again. */
+/* One message.  `success` says that QT or our disk has it; else WeChat is to ask again. */
 static enum qt_err
 on_message(struct worker *w, struct reply *a)
 {
@@ -183,11 +195,12 @@ on_message(struct worker *w, struct reply *a)
 	enum qt_err	 er;
 
 	if ((er = open_message(w, &p, &xml)) != QT_OK ||
-	    (er = look_at(w, xml)) != QT_OK ||
-	    (er = deliver(w, &p)) != QT_OK)
+	    (er = look_at(w, xml)) != QT_OK)
 		return er;
-	a->body = (struct slice){ success, sizeof(success) - 1 };
-	return QT_OK;
+	er = post(w, &p);
+	if (errs[er].status == 200)
+		a->body = (struct slice){ success, sizeof(success) - 1 };
+	return er;
 }
 
 /* QT's side of the wire. */
@@ -310,12 +323,14 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 		log_str(&l, "qt", w->code);
 	if (w->known)
 		log_event(&l, w);
-	if (w->qt.http.status != 0)
-		log_int(&l, "qt_status", w->qt.http.status);
+	if (w->posted && w->msg.why_not != NULL)
+		log_str(&l, "class", w->msg.why_not);
+	if (w->posted && w->msg.qt.http.status != 0)
+		log_int(&l, "qt_status", w->msg.qt.http.status);
 	log_int(&l, "bytes", (int64_t)r->body.len);
 	log_int(&l, "ms", clock_mono_ms() - r->accepted_ms);
-	if (w->qt.http.ms != 0)
-		log_int(&l, "qt_ms", w->qt.http.ms);
+	if (w->posted && w->msg.qt.http.ms != 0)
+		log_int(&l, "qt_ms", w->msg.qt.http.ms);
 	if (r->peer.len != 0)
 		log_bytes(&l, "peer", r->peer);
 	if (er == QT_EPATH)
@@ -337,10 +352,9 @@ serve(struct worker *w, enum qt_err er)
 	struct reply	 a = { .body = slice_of("not accepted\n") };
 
 	w->account = NULL;
-	w->known = false;
+	w->known = w->posted = false;
 	w->verdict = w->detail = w->hint = NULL;
 	w->code = "";
-	w->qt.http.status = w->qt.http.ms = 0;
 	if (er == QT_OK)
 		er = dispatch(w, &a);
 	a.status = errs[er].status;
@@ -362,7 +376,7 @@ worker_free(void *arg)
 	buf_free(&w->xml);
 	buf_free(&w->work);
 	buf_free(&w->out);
-	forward_result_free(&w->qt);
+	delivery_free(&w->msg);
 	free(w);
 }
 
@@ -410,7 +424,7 @@ keep_first(void *ctx, const char *line)
 }
 
 static void
-start(struct app *app)
+start(struct app *app, enum store_life life)
 {
 	const struct rlimit	 none = { 0, 0 };
 	char			 first[512] = "";
@@ -418,6 +432,7 @@ start(struct app *app)
 
 	(void)setrlimit(RLIMIT_CORE, &none);	/* it would hold the keys */
 	(void)signal(SIGPIPE, SIG_IGN);		/* a peer that is gone is no reason to end */
+	(void)umask(077);
 	problems = conf_load(&app->conf, keep_first, first);
 	if (log_open(app->conf.set.log) == -1)
 		log_msg(LEVEL_ERROR, "start", "settings.log: cannot write %s, stderr it is",
@@ -425,14 +440,15 @@ start(struct app *app)
 	if (problems != 0)
 		log_msg(LEVEL_ERROR, "start", "%s (%d in all; every request is answered 503 "
 		    "until this is mended; run: qtoa check)", first, problems);
-	app->forward = forward_new(&app->conf.set, &app->stop_ms);
-	app->usable = problems == 0 && app->forward != NULL;
+	app->usable = problems == 0 &&
+	    means_open(&app->means, &app->conf, life, &app->stop_ms);
 }
 
 static void
 end(struct app *app)
 {
-	forward_free(app->forward);
+	drain_free(app->drain);
+	means_close(&app->means);
 	conf_free(&app->conf);
 	log_close();
 }
@@ -450,27 +466,84 @@ forget_environment(void)
 	environ = nothing;
 }
 
+/* The thread that sends what waits.  Without it requests are served all the same. */
+static void
+start_drain(struct app *app)
+{
+	if (!app->usable)
+		return;
+	if ((app->drain = drain_new(&app->means)) == NULL || drain_start(app->drain) != 0)
+		log_msg(LEVEL_ERROR, "start", "no thread for the queue: out of memory or threads; "
+		    "what waits is sent by: qtoa drain");
+}
+
+static void
+stop_drain(void *ctx)
+{
+	struct app	*app = ctx;
+
+	if (app->drain != NULL)
+		drain_wake(app->drain);
+}
+
 static int
 run_fcgi(void)
 {
 	struct app	 app = { 0 };
 	struct pool_app	 pool = {
 		.ctx = &app, .worker_new = worker_new, .worker_free = worker_free,
-		.serve = serve_connection, .stop_ms = &app.stop_ms,
+		.serve = serve_connection, .stop_ms = &app.stop_ms, .on_stop = stop_drain,
 	};
 
 #ifdef __GLIBC__
 	/* An arena a thread would cost more memory than it saves time. */
 	(void)mallopt(M_ARENA_MAX, ARENAS);
 #endif
-	start(&app);
+	pool_hold_signals();
+	start(&app, STORE_SERVER);
 	forget_environment();
+	start_drain(&app);
 	/* With an unusable configuration it only says so. */
 	pool.threads = app.usable ? app.conf.set.threads : 1;
 	if (request_init_fcgi() != QT_OK || pool_run(&pool, STDIN_FILENO) != 0)
 		_exit(1);	/* a worker that hangs still uses what end() frees */
+	if (app.drain != NULL)
+		drain_stop(app.drain);
 	end(&app);
 	return 0;
+}
+
+/*
+ * What is left of the request's time goes to the queue, in a process of its own: the web
+ * server ends the request, and some of them the process, once they have the answer.
+ */
+static void
+drain_aside(struct app *app, int64_t until_ms)
+{
+	const struct drain_order	 order = { .until_ms = until_ms };
+	struct drain_sum		 sum;
+	const bool			 aside = store_has_aside(app->means.store);
+	int				 null;
+
+	if (!aside && !drain_wanted(&app->means))
+		return;
+	means_close(&app->means);	/* an SQLite connection must not cross a fork */
+	if (fork() != 0)
+		return;
+	(void)setsid();
+	if ((null = open("/dev/null", O_RDWR)) != -1) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(null, STDOUT_FILENO);
+		(void)dup2(null, STDERR_FILENO);
+	}
+	if (means_open(&app->means, &app->conf, STORE_BRIEF, NULL) &&
+	    (app->drain = drain_new(&app->means)) != NULL) {
+		if (aside)
+			rescue_run(app->means.store, app->means.claims,
+			    app->conf.set.state_dir);
+		(void)drain_run(app->drain, &sum, &order);
+	}
+	_exit(0);
 }
 
 static int
@@ -481,11 +554,13 @@ run_cgi(void)
 	enum qt_err	 er;
 	int		 rc = 1;
 
-	start(&app);
+	start(&app, STORE_BRIEF);
 	if ((w = worker_new(&app)) != NULL) {
 		er = request_cgi(w->request);
 		forget_environment();
 		serve(w, er);
+		if (w->posted)
+			drain_aside(&app, deadline_of(w));
 		(void)request_finish(w->request);
 		rc = 0;
 	}
@@ -495,6 +570,7 @@ run_cgi(void)
 int
 main(int argc, char **argv)
 {
+	(void)signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow is no reason to end */
 	if (request_is_fcgi())
 		return run_fcgi();
 	if (request_is_cgi())	/* whose argv may be the query string */

@@ -109,3 +109,38 @@ query_push(struct push *out, enum push_key *which, const struct query *q, unsign
 	}
 	return QT_OK;
 }
+
+static enum qt_err
+put_encoded(struct buf *out, struct slice s)
+{
+	static const char	 plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~";
+	enum qt_err		 er = QT_OK;
+	size_t			 i;
+
+	for (i = 0; i < s.len && er == QT_OK; i++)
+		if (memchr(plain, s.p[i], sizeof(plain) - 1) != NULL)
+			er = buf_putc(out, s.p[i]);
+		else
+			er = buf_printf(out, "%%%02X", (unsigned)(unsigned char)s.p[i]);
+	return er;
+}
+
+enum qt_err
+query_put(struct buf *out, const struct push *p)
+{
+	enum qt_err	 er = QT_OK;
+	bool		 first = true;
+	int		 k;
+
+	for (k = 0; k < PUSH__MAX && er == QT_OK; k++) {
+		if (p->v[k].p == NULL)
+			continue;
+		if ((first || (er = buf_putc(out, '&')) == QT_OK) &&
+		    (er = buf_puts(out, push_names[k])) == QT_OK &&
+		    (er = buf_putc(out, '=')) == QT_OK)
+			er = put_encoded(out, p->v[k]);
+		first = false;
+	}
+	return er;
+}

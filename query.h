@@ -44,4 +44,7 @@ enum qt_err	query_parse(struct query *q, char *text, size_t len);
 enum qt_err	query_push(struct push *out, enum push_key *which, const struct query *q,
 		    unsigned need);
 
+/* Appends WeChat's parameters as a query string from which they can be read again. */
+enum qt_err	query_put(struct buf *out, const struct push *p);
+
 #endif

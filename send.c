@@ -7,7 +7,7 @@
 #include "cmd.h"
 #include "conf.h"
 #include "crypto.h"
-#include "forward.h"
+#include "http.h"
 #include "scan.h"
 
 enum { SEND_MS = 10000 };	/* patience with the program; WeChat has 5 s */
@@ -17,7 +17,7 @@ struct sender {
 	const struct conf	*conf;
 	const struct account	*account;
 	const char		*url;
-	struct forward		*forward;
+	struct http		*http;
 	struct crypto		*crypto;
 	struct buf		 xml, body, openid, target, sealed;
 	struct http_answer	 answer;
@@ -142,7 +142,7 @@ send_file(struct sender *s, const char *file)
 	call.url = s->target.p;
 	call.body = buf_slice(&s->body);
 	call.deadline_ms = clock_mono_ms() + SEND_MS;
-	forward_http(s->forward, &s->answer, &call);
+	http_do(s->http, &s->answer, &call);
 	good = s->answer.status == 200 && slice_is(buf_slice(&s->answer.body), "success");
 	(void)printf("%3d ", s->answer.status);
 	print_text(s->answer.status == 0 ? slice_of(s->answer.why) :
@@ -154,7 +154,7 @@ send_file(struct sender *s, const char *file)
 static void
 sender_fini(struct sender *s)
 {
-	forward_free(s->forward);
+	http_free(s->http);
 	crypto_free(s->crypto);
 	buf_free(&s->xml);
 	buf_free(&s->body);
@@ -179,9 +179,9 @@ send_run(struct conf *c, int problems, int argc, char **argv)
 		return CMD_WRONG;
 	}
 	s.url = argv[2];
-	s.forward = forward_new(&c->set, NULL);
+	s.http = http_new(&c->set, NULL);
 	s.crypto = crypto_new();
-	if (s.forward != NULL && s.crypto != NULL)
+	if (s.http != NULL && s.crypto != NULL)
 		for (rc = CMD_DONE, i = 3; i < argc; i++)
 			if (!send_file(&s, argv[i]))
 				rc = CMD_WRONG;

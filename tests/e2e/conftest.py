@@ -40,6 +40,17 @@ def running_front(request, qt_server):
 
 @pytest.fixture
 def front(running_front):
+    """Behind it `success` says that QT has the message."""
+    running_front.log.mark()
+    at = running_front.log.at
+    yield running_front
+    running_front.check()
+    assert not running_front.log.undelivered(at)
+
+
+@pytest.fixture
+def sick_front(running_front):
+    """The same for a test that makes QT sick."""
     running_front.log.mark()
     yield running_front
     running_front.check()
@@ -82,10 +93,13 @@ def module_pools(qt_server):
 
 
 def _pool(module_pools, variant):
+    """In it `success` says that QT has the message: who makes QT sick has a pool of its own."""
     pool = module_pools(variant)
     pool.log.mark()
+    at = pool.log.at
     yield pool
     pool.check()
+    assert not pool.log.undelivered(at)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """The program under test: built with the tests' own configurations, run as a web server would
 run it (CGI, FastCGI socket) or by hand; its log; what it left behind."""
 
+import contextlib
 import os
 import re
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -31,8 +33,20 @@ SETTINGS = {
     # Impatient and small, so that what takes its time in "main" is quick to see.
     "tight": dict(threads=2, deadline_ms=2000, forward_ms=800, connect_ms=300, io_ms=500,
                   fresh_s=600, ca_file="$E2E_CA_FILE"),
+    # Many faults in little time.
+    "storm": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
+                  fresh_s=600),
+    # As many threads as may stand in each other's way.
+    "crowd": dict(threads=32, fresh_s=600),
+    # Two addresses of QT.
+    "standby": dict(threads=16, deadline_ms=2000, forward_ms=800, connect_ms=300, io_ms=2000,
+                    fresh_s=600),
     # Trusts what the system trusts.
     "system": dict(fresh_s=600),
+}
+# What a variant's accounts have beside the usual.
+ROWS = {
+    "standby": dict(qt_url_standby="$QTOA_STANDBY_URL", service_secret="$QTOA_SECRET"),
 }
 LIMITS = SETTINGS["main"]
 TIGHT = SETTINGS["tight"]
@@ -90,7 +104,8 @@ def build_all():
     """All variants, in one object directory: only what sees the configuration differs."""
     OBJECTS.mkdir(parents=True, exist_ok=True)
     for name, settings in SETTINGS.items():
-        build(name, config_text(settings))
+        rows = [account_row(a, **ROWS.get(name, {})) for a in wechat.ACCOUNTS]
+        build(name, config_text(settings, rows))
 
 
 def until(condition, what, timeout=15):
@@ -118,9 +133,15 @@ class Log:
     def mark(self):
         self.at = len(self.text())
 
-    def lines(self):
+    def lines(self, at=None):
+        """From the mark on, or from elsewhere."""
         return [{k: v.strip('"') for k, v in self.PAIR.findall(line)}
-                for line in self.text()[self.at:].splitlines()]
+                for line in self.text()[self.at if at is None else at:].splitlines()]
+
+    def undelivered(self, at=0):
+        """The lines of messages that QT did not get at once, though WeChat heard `success`."""
+        return [r for r in self.lines(at) if r["what"] == "request" and
+                r["verdict"] in ("queued", "dead", "repeat")]
 
     def wait(self, n=1, timeout=10, **want):
         """The lines that have these values, once there are n."""
@@ -189,6 +210,13 @@ class Home:
     def give(self, path):
         if self.owner:
             os.chown(path, *self.owner)
+
+    def rows(self):
+        """What the store knows of each message, oldest first."""
+        store = f"file:{self.state}/qtoa.db?mode=ro"
+        with contextlib.closing(sqlite3.connect(store, uri=True, timeout=10)) as db:
+            db.row_factory = sqlite3.Row
+            return db.execute("SELECT * FROM message ORDER BY id").fetchall()
 
     def sanitizer_reports(self):
         return "\n".join(p.read_text(errors="replace") for p in self.reports.iterdir())

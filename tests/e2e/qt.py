@@ -113,6 +113,7 @@ class Received:
     at: float
     fields: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)
+    confirmed: bool = False
 
     def header(self, name):
         values = [v for k, v in self.headers if k.lower() == name.lower()]
@@ -182,6 +183,7 @@ def answer_of(code):
 
 
 def genuine(qt, conn, r):
+    r.confirmed = r.code == 200
     conn.sendall(http(200, answer_of(r.code)))
     return True
 
@@ -341,6 +343,11 @@ class QT:
     @property
     def problems(self):
         return [p for r in self.received for p in r.problems]
+
+    def confirmed(self, push):
+        """The requests with this push that QT has confirmed."""
+        return [r for r in self.received
+                if r.confirmed and r.fields["nonce"] == push.get("nonce")]
 
     def wait(self, n, timeout=10):
         """The first n requests, as soon as they are there."""

@@ -41,8 +41,10 @@ def test_length_right(home, qt):
     assert (answer.status, answer.body) == (200, b"success")
     assert answer.headers["status"] == "200 OK"
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    push = wechat.push(SAFE)
     zeros = params_of(push, CONTENT_LENGTH="000" + str(len(push.body)))
     assert run_cgi(home, zeros, push.body).body == b"success"
+    assert len(qt.received) == 2
 
 
 @pytest.mark.parametrize("length", (None, ""), ids=("absent", "empty"))
@@ -267,6 +269,60 @@ def test_the_log_cannot_be_written(home, qt):
                           env={**home.env, **params_of(push)}, timeout=30)
     assert fcgi.parse(done.stdout).body == b"success"
     assert b"settings.log" in done.stderr and b"verdict=delivered" in done.stderr
+
+
+# QT is down: our disk has it, and some later process sends it.
+
+def queued(home, qt):
+    """A message that QT did not take; QT is well again."""
+    push = wechat.push(SAFE)
+    qt.behave = qt_side.reset
+    assert run_cgi(home, params_of(push), push.body).body == b"success"
+    qt.behave = qt_side.genuine
+    home.log.one(verdict="queued", status=200, error="not confirmed by QT", **{"class": "retry"})
+    row, = home.rows()
+    assert (row["state"], row["body"]) == ("pending", push.body)
+    return push
+
+
+def assert_drained(home, qt, push):
+    home.log.wait(what="drain", verdict="delivered", account="safe")
+    assert len(qt.confirmed(push)) == 1
+    assert not [r for r in home.rows() if r["state"] != "delivered"]
+
+
+def test_drained_by_the_next_request(home, qt):
+    """... that comes when the back-off is over."""
+    push = queued(home, qt)
+
+    def drained():
+        other = wechat.push(SAFE)
+        assert run_cgi(home, params_of(other), other.body).body == b"success"
+        assert len(qt.confirmed(other)) == 1
+        return "what=drain" in home.log.text()
+
+    program.until(drained, "the queue is drained")
+    assert_drained(home, qt, push)
+
+
+def test_drained_by_command(home, qt):
+    """At once: what is asked for does not wait for the back-off."""
+    push = queued(home, qt)
+    done = subprocess.run([program.binary("main"), "drain"], env=home.env, capture_output=True,
+                          timeout=30)
+    assert done.returncode == 0, done
+    assert_drained(home, qt, push)
+
+
+def test_a_repeat_in_another_process(home, qt):
+    """Each has nothing but the disk to know it by."""
+    xml = wechat.text_message()
+    for verdict in ("delivered", "repeat", "repeat"):
+        push = wechat.push(SAFE, xml)
+        home.log.mark()
+        assert run_cgi(home, params_of(push), push.body).body == b"success"
+        home.log.one(verdict=verdict, status=200)
+    assert len(qt.received) == 1
 
 
 # What else must not disturb.

@@ -30,7 +30,7 @@ def test_help(home):
     for args in (("-h",), ("--help",), ("help",), ()):
         code, out, err = run(home, *args)
         assert code == 0 and err == ""
-        for verb in ("check", "send", "-V", "-h"):
+        for verb in ("check", "send", "queue", "drain", "-V", "-h"):
             assert re.search(rf"^  qtoa {verb}\b", out, re.M)
         assert max(map(len, out.splitlines())) <= 100
 
@@ -114,7 +114,7 @@ def lighttpd(qt_server):
 @pytest.fixture
 def files(tmp_path):
     for i, text in enumerate(("one", "\u4e2d\u6587\U0001f600", "x" * 20000)):
-        (tmp_path / f"{i}.xml").write_bytes(wechat.text_message(text, msgid=i + 1))
+        (tmp_path / f"{i}.xml").write_bytes(wechat.text_message(text))
     return [str(tmp_path / f"{i}.xml") for i in range(3)]
 
 
@@ -148,9 +148,16 @@ def test_send_is_not_taken(home, qt, lighttpd, files):
     assert code == 1 and out.startswith("404 ")
     code, out, err = run(home, "send", "safe", url, "/missing.xml", files[0])
     assert code == 1 and out.count("200 success") == 1 and "/missing.xml" in err
-    qt.behave = qt_side.code(101)
-    code, out, _ = run(home, "send", "safe", url, files[0])
-    assert code == 1 and out.startswith("503 ")
+
+
+def test_send_to_one_that_can_keep_nothing(home, files):
+    server = qt_side.QT(ACCOUNTS)
+    server.behave = qt_side.answering(503, "not accepted\n")
+    try:
+        code, out, _ = run(home, "send", "safe", server.url, files[0])
+        assert code == 1 and out.startswith("503 not accepted ")
+    finally:
+        server.stop()
 
 
 def test_send_to_nobody(home, files):
@@ -286,6 +293,8 @@ REFUSED = {
     "qt_url-scheme": ("qt_url", account(qt_url="ftp://qt.example.com/")),
     "qt_url-host": ("qt_url", account(qt_url="https:///server")),
     "qt_url-user": ("qt_url", account(qt_url="https://a:b@qt.example.com/")),
+    "qt_url_standby-scheme": ("qt_url_standby", account(qt_url_standby="qt.example.com")),
+    "qt_url_standby-user": ("qt_url_standby", account(qt_url_standby="https://a@qt.example.com/")),
     "service_id": ("service_id", account(service_id="")),
     "service_secret": ("service_secret", account(service_secret="")),
     "mode": ("mode", account(mode="(enum account_mode)7")),
@@ -303,6 +312,10 @@ REFUSED = {
     "body_max": ("body_max", config_text({"body_max": 1 << 30})),
     "fresh_s": ("fresh_s", config_text({"fresh_s": -1})),
     "collector": ("collector", config_text({"collector": 2})),
+    "breaker_fails": ("breaker_fails", config_text({"breaker_fails": -1})),
+    "drain_parallel": ("drain_parallel", config_text({"drain_parallel": 65})),
+    "dedupe_days": ("dedupe_days", config_text({"dedupe_days": 367})),
+    "keep_days": ("keep_days", config_text({"keep_days": -1})),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 import fronts
 import qt as qt_side
 import wechat
+from program import until
 from wechat import COMPATIBLE, KEYLESS, PLAIN, ROTATED, SAFE, SPARE
 
 pytestmark = pytest.mark.parametrize("running_front", fronts.NAMES, indirect=True)
@@ -175,13 +176,26 @@ def test_a_client_sets_headers(front, qt):
     assert len(qt.received) == 1
 
 
-def test_qt_does_not_confirm(front, qt):
-    qt.behave = qt_side.code(101)
-    answer = front.push(SAFE, wechat.push(SAFE))
-    assert (answer.status, answer.body) == (503, b"not accepted\n")
-    front.log.one(status=503, verdict="config", qt="Httpapi_300_101")
+def test_qt_is_down_and_comes_back(sick_front, qt):
+    """Nobody answers; `success`, because our disk has it; QT gets it when it is back, once."""
+    front, push = sick_front, wechat.push(SAFE)
+    qt.behave = qt_side.reset
+    assert_success(front.push(SAFE, push))
+    front.log.one(status=200, verdict="queued", error="not confirmed by QT", **{"class": "retry"})
+    row = front.home.rows()[-1]
+    assert (row["state"], row["query"].decode(), row["body"]) == ("pending", push.query, push.body)
     qt.behave = qt_side.genuine
+
+    def drained():
+        if front.kind.cgi:      # in what is left of the time of whoever comes next
+            assert_success(front.push(SAFE, wechat.push(SAFE)))
+        return [r for r in front.log.lines() if r["what"] == "drain"]
+
+    line, = until(drained, "the queue is drained")
+    assert (line["account"], line["verdict"], line["id"]) == ("safe", "delivered", str(row["id"]))
+    assert len(qt.confirmed(push)) == 1
     assert_success(front.push(SAFE, wechat.push(SAFE)))
+    assert not [r for r in front.home.rows() if r["state"] != "delivered"]
 
 
 def test_many_at_once(front, qt):

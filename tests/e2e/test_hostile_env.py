@@ -154,15 +154,23 @@ WRONG = {
 }
 
 
+def assert_refused(run, env):
+    """Either way: the message stays on our disk."""
+    for n, way in enumerate(run.ways):
+        assert way(env).body == b"success"
+        assert len(run.home.log.wait(n + 1, what="request", verdict="queued")) == n + 1
+        assert [r["state"] for r in run.home.rows()] == ["pending"] * (n + 1)
+    assert not run.qt.received
+
+
 @pytest.mark.parametrize("case", WRONG)
 @pytest.mark.parametrize("trusting", (False, True), ids=("alone", "told-to-trust"))
 def test_wrong_certificates(trap, good, evil, case, trusting):
     with Run(WRONG[case](good, evil), good.file) as run:
         env = hostile(trap, run.home, evil)[1] if trusting else {}
         env.pop("OPENSSL_CONF", None)       # which would refuse by itself
-        answer = run.cgi(env)
-        assert answer.status == 503
-        line = run.home.log.one(verdict="retry", error="not confirmed by QT")
+        assert run.cgi(env).body == b"success"
+        line = run.home.log.one(verdict="queued", error="not confirmed by QT", **{"class": "retry"})
         assert "certificate" in line["detail"] or "SSL" in line["detail"]
         assert not run.qt.received and run.qt.connections == 1
         assert not trap.touched()
@@ -171,10 +179,9 @@ def test_wrong_certificates(trap, good, evil, case, trusting):
 def test_the_systems_authorities_stay_those_of_the_system(evil):
     """Without ca_file the environment does not say whom to trust."""
     with Run(evil.context(), variant="system") as run:
-        for way in run.ways:
-            assert way({"SSL_CERT_FILE": str(evil.file), "CURL_CA_BUNDLE": str(evil.file),
-                        "SSL_CERT_DIR": str(evil.dir)}).status == 503
-        assert run.qt.connections == 2 and not run.qt.received
+        assert_refused(run, {"SSL_CERT_FILE": str(evil.file), "CURL_CA_BUNDLE": str(evil.file),
+                             "SSL_CERT_DIR": str(evil.dir)})
+        assert run.qt.connections >= 2
 
 
 def test_old_tls_is_refused(good):
@@ -182,9 +189,8 @@ def test_old_tls_is_refused(good):
     with Run(context, good.file) as run:
         conf = run.home.dir / "openssl.cnf"
         conf.write_text(OPENSSL_CONF_LAX)
-        for way in run.ways:
-            assert way({"OPENSSL_CONF": str(conf)}).status == 503
-        assert not run.qt.received and run.qt.connections == 2
+        assert_refused(run, {"OPENSSL_CONF": str(conf)})
+        assert run.qt.connections >= 2
 
 
 def test_tls_connections_are_kept(good):
@@ -202,9 +208,7 @@ def test_a_ca_file_that_is_none(good):
     """Nothing to trust: nothing is sent."""
     for ca_file in ("/nonexistent", "/dev/null", "/etc/hostname"):
         with Run(good.context(), ca_file) as run:
-            for way in run.ways:
-                assert way({}).status == 503
-            assert not run.qt.received
+            assert_refused(run, {})
 
 
 def test_values_are_not_taken_from_the_client(trap, qt, home):

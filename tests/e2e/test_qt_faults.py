@@ -1,172 +1,266 @@
-"""QT in all kinds of trouble: the class in the log, the answer to WeChat in time, and the next
-message unharmed."""
+"""QT in all kinds of trouble: WeChat hears `success` in time, the log says why, the message is
+on disk, and QT gets it once it is well again."""
 
 import contextlib
+import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Callable
 
 import pytest
 
 import program
 import qt as qt_side
 import wechat
-from program import LIMITS, TIGHT
+from program import LIMITS, SETTINGS, TIGHT
 from qt import answer_of, answering, code, http
-from wechat import SAFE
+from wechat import PLAIN, SAFE
 
 GOOD = http(200, answer_of(200))
 # The thread sanitizer keeps its own on a worker's stack and leaves less of it.
 DEEP = 500 if "thread" in program.SAN else 20000
-
-
-def timed(pool, limits):
-    """One push that QT does not confirm: 503, inside the deadline, as WeChat sees it."""
-    pool.log.mark()
-    begin = time.monotonic()
-    answer = pool.push(SAFE, wechat.push(SAFE))
-    took_ms = (time.monotonic() - begin) * 1000
-    assert (answer.status, answer.body) == (503, b"not accepted\n")
-    assert took_ms <= limits["deadline_ms"] * program.SLOWER
-    line = pool.log.one(account="safe", status=503, error="not confirmed by QT")
-    assert int(line["ms"]) <= limits["deadline_ms"]
-    return line
-
-
-def assert_unharmed(pool, qt):
-    qt.behave = qt_side.genuine
-    pool.log.mark()
-    for _ in range(2):
-        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
-    pool.log.wait(2, verdict="delivered")
-
-
-@pytest.mark.parametrize("number,verdict", (
-    (101, "config"), (102, "refused"), (103, "refused"), (104, "refused"), (105, "refused"),
-    (106, "config"), (107, "refused"), (108, "refused"), (109, "refused"), (110, "retry"),
-    (201, "retry"), (2000, "retry"), (20, "retry")))
-def test_codes(pool, qt, number, verdict):
-    qt.behave = code(number)
-    line = timed(pool, LIMITS)
-    assert (line["verdict"], line["qt"]) == (verdict, f"Httpapi_300_{number}")
-    assert_unharmed(pool, qt)
-
-
-ANSWERS = {
-    # What came, its class, a word of the reason.
-    "500": (answering(500, "boom"), "retry"),
-    "500-with-good-code": (answering(500, answer_of(200)), "retry"),
-    "502-html": (answering(502, "<html>Bad Gateway</html>"), "retry"),
-    "503": (answering(503, ""), "retry"),
-    "429": (answering(429, answer_of(200), "Retry-After: 7"), "retry"),
-    "400": (answering(400, "no"), "refused"),
-    "404": (answering(404, "<html>Not Found</html>"), "refused"),
-    "401": (answering(401, "", 'WWW-Authenticate: Basic realm="x"'), "refused"),
-    "204": (answering(204, ""), "retry"),
-    "html": (answering(200, "<html>login</html>"), "retry"),
-    "empty": (answering(200, ""), "retry"),
-    "cut-json": (answering(200, answer_of(200)[:-1]), "retry"),
-    "no-code": (answering(200, '{"message":"Report success"}'), "retry"),
-    "code-is-a-number": (answering(200, '{"code":200}'), "retry"),
-    "code-in-an-array": (answering(200, '[{"code":"Httpapi_300_200"}]'), "retry"),
-    "code-deeper": (answering(200, '{"data":{"code":"Httpapi_300_200"}}'), "retry"),
-    "code-null": (answering(200, '{"code":null}'), "retry"),
-    "other-code": (answering(200, '{"code":"success"}'), "retry"),
-    "code-very-long": (answering(200, '{"code":"Httpapi_300_200%s"}' % ("0" * 5000)), "retry"),
-    "code-with-controls": (answering(200, '{"code":"Httpapi\\u0000\\n_300 \\"x"}'), "retry"),
-    "nul": (answering(200, answer_of(200) + "\0"), "retry"),
-    "deep": (answering(200, "[" * DEEP), "retry"),
-    "large": (answering(200, answer_of(200) + " " * (70 * 1024)), "retry"),
-    "no-http": (qt_side.cut(b"SSH-2.0-OpenSSH_9.2\r\n", 21), "retry"),
-    "cut-in-head": (qt_side.cut(GOOD, 30), "retry"),
-    "cut-in-body": (qt_side.cut(GOOD, len(GOOD) - 5), "retry"),
-    "closed": (qt_side.cut(GOOD, 0), "retry"),
-    "reset": (qt_side.reset, "retry"),
-    "endless-head": (qt_side.endless_headers, "retry"),
-    "endless-body": (qt_side.endless_body, "retry"),
-}
-
-
-@pytest.mark.parametrize("name", ANSWERS)
-def test_answers(pool, qt, name):
-    qt.behave, verdict = ANSWERS[name]
-    assert timed(pool, LIMITS)["verdict"] == verdict
-    assert_unharmed(pool, qt)
-
-
-@pytest.mark.parametrize("status", (301, 302, 303, 307, 308))
-def test_redirects_are_not_followed(pool, qt, status):
-    trap = qt_side.Trap()
-    try:
-        qt.behave = answering(status, answer_of(200), f"Location: {trap.url}{qt_side.PATH}")
-        assert timed(pool, LIMITS)["verdict"] == "config"
-        assert not trap.touched() and len(qt.received) == 1
-    finally:
-        trap.stop()
-    assert_unharmed(pool, qt)
-
-
-def test_chunked_answer(pool, qt):
-    qt.behave = qt_side.chunked
-    for _ in range(3):
-        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
-
-
-def test_ten_seconds(pool, qt):
-    """The shipped limits: QT has forward_ms of the time and not more."""
-    qt.behave = qt_side.delayed(10)
-    line = timed(pool, LIMITS)
-    assert line["verdict"] == "retry" and int(line["qt_ms"]) >= LIMITS["forward_ms"] - 50
-    qt.drop()
-    assert_unharmed(pool, qt)
-
-
-@pytest.mark.parametrize("behave", (qt_side.delayed(10), qt_side.silent, qt_side.dripping(0.2)),
-                         ids=("slow", "silent", "dripping"))
-def test_slow(tight, qt, behave):
-    qt.behave = behave
-    line = timed(tight, TIGHT)
-    assert line["verdict"] == "retry" and int(line["qt_ms"]) >= TIGHT["forward_ms"] - 50
-    assert_unharmed(tight, qt)
-
-
-def test_slow_but_in_time(tight, qt):
-    qt.behave = qt_side.delayed(0.3)
-    assert tight.push(SAFE, wechat.push(SAFE)).body == b"success"
+ERROR = {"queued": "not confirmed by QT", "dead": "refused by QT"}
+STATE = {"queued": "pending", "dead": "dead"}
 
 
 @contextlib.contextmanager
-def tight_pool_of(server):
-    """A pool whose QT is this one."""
+def scene(variant="main", server=None, **env):
+    """A program with a store and a QT of its own: what fails is sent again by itself."""
     with contextlib.ExitStack() as stack:
+        server = server or qt_side.QT(wechat.ACCOUNTS)
         stack.callback(server.stop)
         home = program.Home(server.url)
         stack.callback(home.remove)
-        pool = program.Pool(home, "tight")
+        pool = program.Pool(home, variant, env=env)
         stack.callback(pool.stop)
-        yield pool
+        yield pool, server
         pool.check()
 
 
+def row_of(pool, push):
+    row, = [r for r in pool.home.rows() if r["query"] == push.query.encode()]
+    return row
+
+
+def fail(pool, push, why, verdict="queued", limits=LIMITS):
+    """One push that QT does not confirm: `success` inside the deadline, and it is on disk."""
+    pool.log.mark()
+    begin = time.monotonic()
+    answer = pool.push(SAFE, push)
+    took_ms = (time.monotonic() - begin) * 1000
+    assert (answer.status, answer.body) == (200, b"success")
+    assert took_ms <= limits["deadline_ms"] * program.SLOWER
+    line = pool.log.one(account="safe", status=200, verdict=verdict, error=ERROR[verdict],
+                        **{"class": why})
+    assert int(line["ms"]) <= limits["deadline_ms"]
+    row = row_of(pool, push)
+    assert (row["account"], row["state"], row["body"]) == ("safe", STATE[verdict], push.body)
+    return line
+
+
+def assert_delivered(pool, server, push):
+    """By itself, as soon as QT is well; once; and then it takes no more room."""
+    line, = pool.log.wait(what="drain", verdict="delivered", account="safe")
+    assert line["event"] == "$$_receive_msg" and int(line["attempts"]) >= 2
+    r, = server.confirmed(push)
+    assert r.fields["weChatOAData"] == push.body.decode()
+    assert not [r for r in pool.home.rows() if r["id"] == int(line["id"]) and
+                (r["state"], r["query"], r["body"]) != ("delivered", None, None)]
+
+
+def assert_unharmed(pool, server):
+    """The next messages go straight to QT."""
+    for _ in range(2):
+        push = wechat.push(SAFE)
+        assert pool.push(SAFE, push).body == b"success"
+        assert len(server.confirmed(push)) == 1
+    pool.log.wait(2, what="request", verdict="delivered", status=200)
+
+
+@dataclass
+class Case:
+    """What QT does, why that is no delivery, and what becomes of the message."""
+    behave: Callable
+    why: str = "retry"
+    verdict: str = "queued"
+    variant: str = "main"
+    line: dict = None       # what else the log says
+
+
+def code_case(number, *what):
+    return Case(code(number), *what, line={"qt": f"Httpapi_300_{number}", "qt_status": "200"})
+
+
+CASES = {
+    **{f"code-{n}": code_case(n, "refused", "dead") for n in (102, 103, 104, 105, 107, 108, 109)},
+    **{f"code-{n}": code_case(n) for n in (110, 201, 2000, 20)},
+    "500": Case(answering(500, "boom")),
+    "500-with-good-code": Case(answering(500, answer_of(200))),
+    "502-html": Case(answering(502, "<html>Bad Gateway</html>")),
+    "503": Case(answering(503, "")),
+    "429": Case(answering(429, answer_of(200), "Retry-After: 1")),
+    "400": Case(answering(400, "no"), "refused", "dead"),
+    "404": Case(answering(404, "<html>Not Found</html>"), "refused", "dead"),
+    "401": Case(answering(401, "", 'WWW-Authenticate: Basic realm="x"'), "refused", "dead"),
+    "204": Case(answering(204, "")),
+    "html": Case(answering(200, "<html>login</html>")),
+    "empty": Case(answering(200, "")),
+    "cut-json": Case(answering(200, answer_of(200)[:-1])),
+    "no-code": Case(answering(200, '{"message":"Report success"}')),
+    "code-is-a-number": Case(answering(200, '{"code":200}')),
+    "code-in-an-array": Case(answering(200, '[{"code":"Httpapi_300_200"}]')),
+    "code-deeper": Case(answering(200, '{"data":{"code":"Httpapi_300_200"}}')),
+    "code-null": Case(answering(200, '{"code":null}')),
+    "other-code": Case(answering(200, '{"code":"success"}')),
+    "code-very-long": Case(answering(200, '{"code":"Httpapi_300_200%s"}' % ("0" * 5000))),
+    "code-with-controls": Case(answering(200, '{"code":"Httpapi\\u0000\\n_300 \\"x"}')),
+    "nul": Case(answering(200, answer_of(200) + "\0")),
+    "deep": Case(answering(200, "[" * DEEP)),
+    "large": Case(answering(200, answer_of(200) + " " * (70 * 1024))),
+    "no-http": Case(qt_side.cut(b"SSH-2.0-OpenSSH_9.2\r\n", 21)),
+    "cut-in-head": Case(qt_side.cut(GOOD, 30)),
+    "cut-in-body": Case(qt_side.cut(GOOD, len(GOOD) - 5)),
+    "closed": Case(qt_side.cut(GOOD, 0)),
+    "reset": Case(qt_side.reset),
+    "endless-head": Case(qt_side.endless_headers),
+    "endless-body": Case(qt_side.endless_body),
+    # The shipped limits: QT has forward_ms of the time and not more.
+    "ten-seconds": Case(qt_side.delayed(10)),
+    **{name: Case(behave, variant="tight") for name, behave in (
+        ("slow", qt_side.delayed(10)), ("silent", qt_side.silent),
+        ("dripping", qt_side.dripping(0.2)))},
+}
+SLOW = ("ten-seconds", "slow", "silent", "dripping")
+
+
+def play(case):
+    """One message into the trouble, out of it, and two more; the log line of the first."""
+    push = wechat.push(SAFE)
+    limits = SETTINGS[case.variant]
+    with scene(case.variant) as (pool, server):
+        server.behave = case.behave
+        line = fail(pool, push, case.why, case.verdict, limits)
+        server.behave = qt_side.genuine
+        if case.verdict == "queued":
+            assert_delivered(pool, server, push)
+        assert_unharmed(pool, server)
+        if case.verdict == "dead":      # kept, and never sent again by itself
+            assert not server.confirmed(push) and row_of(pool, push)["state"] == "dead"
+        assert not server.problems, server.problems
+        return line
+
+
+@pytest.fixture(scope="module")
+def lines(request):
+    """Of each case that is asked for.  Several at once: most wait for their second attempt."""
+    asked = [item.callspec.params["name"] for item in request.session.items
+             if item.module is request.module and item.originalname == "test_trouble"]
+    with ThreadPoolExecutor(6) as executor:
+        yield {name: executor.submit(play, CASES[name]) for name in asked}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_trouble(lines, name):
+    line, case = lines[name].result(), CASES[name]
+    want = case.line or {}
+    assert {k: line.get(k) for k in want} == want
+    if name in SLOW:
+        assert int(line["qt_ms"]) >= SETTINGS[case.variant]["forward_ms"] - 50
+
+
+@pytest.mark.parametrize("number", (101, 106))
+def test_keys_that_qt_does_not_accept(number):
+    """The account stops, others go on; nothing is lost, nothing sent until the operator says so."""
+    first, second, other = wechat.push(SAFE), wechat.push(SAFE), wechat.push(PLAIN)
+    with scene() as (pool, server):
+        server.behave = code(number)
+        line = fail(pool, first, "config")
+        assert line["qt"] == f"Httpapi_300_{number}"
+        server.behave = qt_side.genuine
+        fail(pool, second, "stopped")
+        assert pool.push(PLAIN, other).body == b"success"
+        assert len(server.confirmed(other)) == 1 and len(server.received) == 2
+        subprocess.run([program.binary("main"), "queue", "retry", "all"], env=pool.home.env,
+                       capture_output=True, check=True, timeout=30)
+        pool.log.wait(2, what="drain", verdict="delivered", account="safe")
+        assert len(server.confirmed(first)) == len(server.confirmed(second)) == 1
+        assert_unharmed(pool, server)
+        assert not server.problems
+
+
+@pytest.mark.parametrize("status", (301, 302, 303, 307, 308))
+def test_redirects_are_not_followed(status):
+    trap, push = qt_side.Trap(), wechat.push(SAFE)
+    try:
+        with scene() as (pool, server):
+            server.behave = answering(status, answer_of(200), f"Location: {trap.url}{qt_side.PATH}")
+            fail(pool, push, "config")
+            assert not trap.touched() and len(server.received) == 1
+            server.behave = qt_side.genuine
+            assert_delivered(pool, server, push)
+            assert_unharmed(pool, server)
+            assert not trap.touched()
+    finally:
+        trap.stop()
+
+
 def test_refused_then_there():
-    server = qt_side.QT(wechat.ACCOUNTS, listen=False)
-    with tight_pool_of(server) as pool:
-        assert timed(pool, TIGHT)["verdict"] == "retry"
+    push = wechat.push(SAFE)
+    with scene("tight", qt_side.QT(wechat.ACCOUNTS, listen=False)) as (pool, server):
+        fail(pool, push, "retry", limits=TIGHT)
         server.start()
+        assert_delivered(pool, server, push)
         assert_unharmed(pool, server)
         assert not server.problems
 
 
 def test_black_hole():
     """Packets to QT vanish: connect_ms is the limit, not forward_ms."""
-    with tight_pool_of(qt_side.Deaf()) as pool:
-        line = timed(pool, TIGHT)
-        assert line["verdict"] == "retry" and int(line["qt_ms"]) < TIGHT["forward_ms"]
+    with scene("tight", qt_side.Deaf()) as (pool, _):
+        line = fail(pool, wechat.push(SAFE), "retry", limits=TIGHT)
+        assert int(line["qt_ms"]) < TIGHT["forward_ms"]
 
 
-def test_unknown_host(make_pool):
+def test_unknown_host():
     # A label longer than DNS has: no resolver needs to be asked.
-    pool = make_pool("tight", env={"QTOA_QT_URL": f"http://{'q' * 64}.invalid{qt_side.PATH}"})
-    assert timed(pool, TIGHT)["verdict"] == "retry"
-    pool.check()
+    url = f"http://{'q' * 64}.invalid{qt_side.PATH}"
+    with scene("tight", QTOA_QT_URL=url) as (pool, server):
+        fail(pool, wechat.push(SAFE), "retry", limits=TIGHT)
+        assert not server.received
+
+
+def test_a_repeat_of_what_failed_is_not_sent():
+    """WeChat asks again as it does: a new signature over the same message."""
+    xml = wechat.text_message()
+    first = wechat.push(SAFE, xml)
+    with scene() as (pool, server):
+        server.behave = answering(500, "")
+        fail(pool, first, "retry")
+        for _ in range(2):
+            pool.log.mark()
+            assert pool.push(SAFE, wechat.push(SAFE, xml)).body == b"success"
+            pool.log.one(verdict="repeat", status=200)
+        server.behave = qt_side.genuine
+        assert_delivered(pool, server, first)
+        assert pool.push(SAFE, wechat.push(SAFE, xml)).body == b"success"
+        assert len([r for r in server.received if r.confirmed]) == 1
+
+
+# QT that is well, in its own ways.
+
+def test_chunked_answer(pool, qt):
+    qt.behave = qt_side.chunked
+    for _ in range(3):
+        pool.log.mark()
+        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+        pool.log.one(verdict="delivered")
+
+
+def test_slow_but_in_time(tight, qt):
+    qt.behave = qt_side.delayed(0.3)
+    assert tight.push(SAFE, wechat.push(SAFE)).body == b"success"
+    tight.log.one(verdict="delivered")
 
 
 @pytest.mark.parametrize("behave", (qt_side.closing_after, qt_side.resetting_next),
@@ -176,6 +270,7 @@ def test_kept_connections_that_qt_closes(pool, qt, behave):
     qt.behave = behave
     for _ in range(20):
         assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+    pool.log.wait(20, what="request", verdict="delivered")
     assert len({r.fields["nonce"] for r in qt.received}) == 20
 
 
@@ -184,6 +279,7 @@ def test_connections_are_kept(make_pool, qt):
     before = qt.connections
     for _ in range(50):
         assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+    pool.log.wait(50, what="request", verdict="delivered")
     assert qt.connections == before + 1
 
 
@@ -192,3 +288,4 @@ def test_qt_restarts_under_load(pool, qt):
     for _ in range(10):
         assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
         qt.drop()
+    pool.log.wait(10, what="request", verdict="delivered")

@@ -50,7 +50,8 @@ status_and_number(void **state)
 		{ QT_EBUFFER, 403, -40008 },
 		{ QT_EAPPID, 403, -40005 },
 		{ QT_ECRYPTO, 503, 0 },
-		{ QT_EFORWARD, 503, 0 },
+		{ QT_EFORWARD, 200, 0 },
+		{ QT_EREFUSED, 200, 0 },
 		{ QT_ESTORE, 503, 0 },
 	};
 	size_t	 i;

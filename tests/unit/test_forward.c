@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "forward.h"
+#include "peer.h"
 #include "unit.h"
 
 #define CODE(nr)	"{\"code\":\"Httpapi_300_" nr "\",\"message\":\"x\"}"
@@ -75,6 +77,7 @@ classes(void **state)
 		check_int(cases[i].name, res.outcome, cases[i].want);
 		if (cases[i].status == 200)
 			check_text(cases[i].name, res.code, cases[i].code);
+		check_int(cases[i].name, res.alive, *cases[i].code != '\0');
 	}
 	forward_result_free(&res);
 }
@@ -107,6 +110,7 @@ same_again(void **state)
 		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
 		check_int(cases[i].name, forward_classify(&res), cases[i].want);
 		check_text(cases[i].name, res.code, cases[i].code);
+		check_int(cases[i].name, res.alive, *cases[i].code != '\0');
 		check_text(cases[i].name, res.http.why, cases[i].why);
 	}
 	forward_result_free(&res);
@@ -146,6 +150,35 @@ nothing_else_is_delivered(void **state)
 	forward_result_free(&res);
 }
 
+/* Who answers with a code of QT's is QT, even if we do not know the code. */
+static void
+alive(void **state)
+{
+	static const struct {
+		const char	*name, *body;
+		bool		 want;
+	} cases[] = {
+		{ "known", CODE("200"), true },
+		{ "unknown", CODE("999"), true },
+		{ "unknown, again", CODE("999"), true },
+		{ "a gateway's", "{\"code\":\"503\"}", false },
+		{ "a gateway's, again", "{\"code\":\"503\"}", false },
+		{ "no number", CODE(""), false },
+	};
+	struct forward_result	 res = { 0 };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		res.http.status = 200;
+		buf_reset(&res.http.body);
+		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
+		CHECK(cases[i].name, (forward_classify(&res) == FORWARD_DELIVERED) == (i == 0));
+		check_int(cases[i].name, res.alive, cases[i].want);
+	}
+	forward_result_free(&res);
+}
+
 static void
 names(void **state)
 {
@@ -169,18 +202,18 @@ no_time_left(void **state)
 	static const int64_t	 left_ms[] = { 0, -1, -100000 };
 	struct settings		 set = { .forward_ms = 2500, .connect_ms = 1000 };
 	struct account		 a = { .qt_url = "http://127.0.0.1:0/" };
-	struct forward		*f = forward_new(&set, NULL);
+	struct http		*h = http_new(&set, NULL);
 	struct forward_result	 res = { 0 };
 	char			 name[24];
 	size_t			 i;
 
 	(void)state;
-	assert_non_null(f);
+	assert_non_null(h);
 	assert_int_equal(buf_puts(&res.http.body, CODE("200")), QT_OK);
 	for (i = 0; i < COUNT(left_ms); i++) {
 		(void)snprintf(name, sizeof(name), "%d ms", (int)left_ms[i]);
 		res.http.status = 200;
-		forward_post(f, &res, &a, slice_of("{}"), clock_mono_ms() + left_ms[i]);
+		forward_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + left_ms[i]);
 		check_int(name, res.outcome, FORWARD_RETRY);
 		check_int(name, res.http.status, 0);
 		check_int(name, (int64_t)res.http.body.len, 0);
@@ -188,15 +221,111 @@ no_time_left(void **state)
 		CHECK(name, strstr(res.http.why, "time") != NULL);
 	}
 	forward_result_free(&res);
-	forward_free(f);
-	forward_free(NULL);
+	http_free(h);
+}
+
+/* The standby is for those who have nobody else, and a message goes to one of them. */
+static void
+standby(void **state)
+{
+	static const struct {
+		const char	*name;
+		const char	*first, *second;	/* NULL: refused; "": not set */
+		enum outcome	 want;
+		bool		 alive;
+		int		 requests[2];
+	} cases[] = {
+		{ "first delivers", "code", "code", FORWARD_DELIVERED, true, { 1, 0 } },
+		{ "first refused", NULL, "code", FORWARD_DELIVERED, true, { 0, 1 } },
+		{ "first refused, no standby", NULL, "", FORWARD_RETRY, false, { 0, 0 } },
+		{ "both refused", NULL, NULL, FORWARD_RETRY, false, { 0, 0 } },
+		{ "first cuts", "cut", "code", FORWARD_RETRY, false, { 1, 0 } },
+		{ "first cuts its answer", "half", "code", FORWARD_RETRY, false, { 1, 0 } },
+		{ "first is silent", "silent", "code", FORWARD_RETRY, false, { 1, 0 } },
+		{ "first is busy", "later", "code", FORWARD_RETRY, false, { 1, 0 } },
+		{ "first finds a fault", "secret", "code", FORWARD_CONFIG, true, { 1, 0 } },
+		{ "standby finds a fault", NULL, "secret", FORWARD_CONFIG, true, { 0, 1 } },
+		{ "standby cuts", NULL, "cut", FORWARD_RETRY, false, { 0, 1 } },
+	};
+	enum { PATIENCE_MS = 60000, SHORT_MS = 300 };
+	const struct settings	 set = { .forward_ms = PATIENCE_MS, .connect_ms = PATIENCE_MS };
+	struct forward_result	 res = { 0 };
+	struct http		*h = http_new(&set, NULL);
+	char			 nobody[PEER_URL], url[2][PEER_URL];
+	int			 fd = peer_refused(nobody);
+	size_t			 i;
+	int			 ms;
+
+	(void)state;
+	assert_non_null(h);
+	for (i = 0; i < COUNT(cases); i++) {
+		struct peer		*p[2] = { peer_new(), peer_new() };
+		const struct account	 a = {
+			.qt_url = cases[i].first == NULL ? nobody : url[0],
+			.qt_url_standby = cases[i].second == NULL ? nobody :
+			    *cases[i].second == '\0' ? NULL : url[1],
+		};
+
+		peer_url(p[0], url[0], cases[i].first == NULL ? "" : cases[i].first);
+		peer_url(p[1], url[1], cases[i].second == NULL ? "" : cases[i].second);
+		ms = cases[i].first != NULL && strcmp(cases[i].first, "silent") == 0 ?
+		    SHORT_MS : PATIENCE_MS;
+		forward_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + ms);
+		check_int(cases[i].name, res.outcome, cases[i].want);
+		check_int(cases[i].name, res.alive, cases[i].alive);
+		check_int(cases[i].name, peer_requests(p[0]), cases[i].requests[0]);
+		check_int(cases[i].name, peer_requests(p[1]), cases[i].requests[1]);
+		CHECK(cases[i].name, (*res.http.why != '\0') == (res.http.status == 0));
+		peer_free(p[0]);
+		peer_free(p[1]);
+	}
+	forward_result_free(&res);
+	http_free(h);
+	(void)close(fd);
+}
+
+static void
+standby_once(void **state)
+{
+	static const struct account	 without = { .qt_url = "a" },
+					 empty = { .qt_url = "a", .qt_url_standby = "" },
+					 with = { .qt_url = "a", .qt_url_standby = "b" };
+	static const struct {
+		const char		*name;
+		const struct account	*account;
+		int			 status, left_ms;
+		bool			 sent, want;
+	} cases[] = {
+		{ "nothing sent", &with, 0, 60000, false, true },
+		{ "sent", &with, 0, 60000, true, false },
+		{ "answered", &with, 500, 60000, true, false },
+		{ "no time left", &with, 0, 0, false, false },
+		{ "none", &without, 0, 60000, false, false },
+		{ "empty", &empty, 0, 60000, false, false },
+	};
+	struct http_answer		 got = { 0 };
+	struct http_call		 call;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		call = (struct http_call){ .url = cases[i].account->qt_url,
+		    .deadline_ms = clock_mono_ms() + cases[i].left_ms };
+		got.status = cases[i].status;
+		got.sent = cases[i].sent;
+		check_int(cases[i].name, forward_standby(&call, cases[i].account, &got),
+		    cases[i].want);
+		check_text(cases[i].name, call.url, cases[i].want ? "b" : "a");
+		CHECK(cases[i].name, !forward_standby(&call, cases[i].account, &got));
+	}
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(classes), TEST(same_again), TEST(nothing_else_is_delivered), TEST(names), TEST(no_time_left),
+		TEST(classes), TEST(same_again), TEST(nothing_else_is_delivered), TEST(alive),
+		TEST(names), TEST(no_time_left), TEST(standby), TEST(standby_once),
 	};
 
 	return RUN("forward", tests);

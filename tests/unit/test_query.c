@@ -218,12 +218,113 @@ picked_values(void **state)
 		check_bytes(push_names[k], p.v[k], (struct slice){ NULL, 0 });
 }
 
+/* What is written is read again as it was, whatever it is, and all in ASCII without spaces. */
+static void
+written(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct push	 p;
+		const char	*want;
+	} cases[] = {
+		{ "nothing", { .v = { BYTES("") } }, "signature=" },
+		{ "none", { .v = { { NULL, 0 } } }, "" },
+		{ "one", { .v = { [PUSH_NONCE] = BYTES("1") } }, "nonce=1" },
+		{ "in order", { .v = { [PUSH_ECHOSTR] = BYTES("c"), [PUSH_SIGNATURE] = BYTES("a"),
+		    [PUSH_OPENID] = BYTES("b") } }, "signature=a&openid=b&echostr=c" },
+		{ "all", { .v = { BYTES("1"), BYTES("2"), BYTES("3"), BYTES("4"), BYTES("5"),
+		    BYTES("6"), BYTES("7") } }, "signature=1&timestamp=2&nonce=3&openid=4&"
+		    "encrypt_type=5&msg_signature=6&echostr=7" },
+		{ "plain ones stay", { .v = { BYTES("azAZ09-._~") } }, "signature=azAZ09-._~" },
+		{ "others do not", { .v = { BYTES("a&b=c%41+ /\"?#") } },
+		    "signature=a%26b%3Dc%2541%2B%20%2F%22%3F%23" },
+		{ "NUL, high bytes", { .v = { BYTES("\0\x7F\x80\xFF") } },
+		    "signature=%00%7F%80%FF" },
+	};
+	struct buf	 b = { 0 };
+	enum push_key	 which;
+	struct query	 q;
+	struct push	 back;
+	size_t		 i;
+	int		 k;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		buf_reset(&b);
+		check_err(cases[i].name, query_put(&b, &cases[i].p), QT_OK);
+		check_bytes(cases[i].name, b.p == NULL ? slice_of("") : buf_slice(&b),
+		    slice_of(cases[i].want));
+		if (i == 0)	/* what is given is never empty */
+			continue;
+		check_err(cases[i].name, query_parse(&q, b.p, b.len), QT_OK);
+		check_err(cases[i].name, query_push(&back, &which, &q, 0), QT_OK);
+		for (k = 0; k < PUSH__MAX; k++)
+			check_bytes(cases[i].name, back.v[k], cases[i].p.v[k]);
+	}
+	buf_reset(&b);
+	check_err("a beginning", buf_puts(&b, "x="), QT_OK);
+	check_err("appended", query_put(&b, &cases[2].p), QT_OK);
+	check_bytes("appended", buf_slice(&b), slice_of("x=nonce=1"));
+	buf_free(&b);
+}
+
+/* Each byte that a value may have. */
+static void
+every_byte(void **state)
+{
+	struct buf	 b = { 0 };
+	enum push_key	 which;
+	struct query	 q;
+	struct push	 p = { .v = { { NULL, 0 } } }, back;
+	char		 all[256];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(all); i++)
+		all[i] = (char)i;
+	for (i = 0; i < PUSH__MAX; i++)
+		p.v[i] = (struct slice){ all, sizeof(all) };
+	check_err("written", query_put(&b, &p), QT_OK);
+	for (i = 0; i < b.len; i++)
+		if (b.p[i] <= ' ' || b.p[i] > '~')
+			CHECK("no such byte in it", b.p[i] == '.');
+	check_err("parsed", query_parse(&q, b.p, b.len), QT_OK);
+	check_err("picked", query_push(&back, &which, &q, 0), QT_OK);
+	for (i = 0; i < PUSH__MAX; i++)
+		check_bytes(push_names[i], back.v[i], p.v[i]);
+	buf_free(&b);
+}
+
+/* No memory, at whichever point: that is said, and nothing is lost behind it. */
+static void
+no_memory(void **state)
+{
+	const struct push	 p = { .v = { BYTES("a%b"), BYTES("c") } };
+	struct buf		 b = { 0 };
+	unsigned		 n;
+
+	(void)state;
+	for (n = 1;; n++) {
+		buf_free(&b);
+		unit_memory = n;
+		if (query_put(&b, &p) == QT_OK)
+			break;
+		check_int("used up", unit_memory, 0);
+	}
+	unit_memory = 0;
+	CHECK("it was needed", n > 1);
+	b.max = 20;
+	buf_free(&b);
+	check_err("a ceiling", query_put(&b, &p), QT_ETOOBIG);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(decoding), TEST(many), TEST(every_escape), TEST(picking),
-		TEST(picked_values),
+		TEST(picked_values), TEST(written), TEST(every_byte), TEST(no_memory),
 	};
 
 	return RUN("query", tests);

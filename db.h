@@ -1,0 +1,116 @@
+/*
+ * db.h: one connection to an SQLite database; the rest of the program knows SQL, not SQLite.
+ *
+ * A struct db belongs to one thread at a time.  SQL is given as string literals: a statement
+ * is prepared once and found again by its address.  What goes wrong is QT_ESTORE;
+ * db_fault() and db_why() tell more.
+ */
+#ifndef DB_H
+#define DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+
+struct db;
+
+/* What the last failure was, since db_patience(). */
+enum db_fault {
+	DB_FINE,
+	DB_BUSY,	/* others hold the database */
+	DB_FULL,	/* the disk is; what is there can be read */
+	DB_TROUBLE,	/* I/O error, permissions, memory: it may pass */
+	DB_DAMAGED	/* corrupt, or no database at all */
+};
+
+enum db_mode { DB_READ_WRITE, DB_READ_ONLY };
+
+/*
+ * DB_READ_WRITE creates the file where there is none.  *db is NULL only without memory;
+ * else it must be closed, also after a failure.
+ */
+enum qt_err	 db_open(struct db **db, const char *file, enum db_mode mode);
+void		 db_close(struct db *db);
+
+/*
+ * Others that hold the database are waited for until then (monotonic); 0: not at all.
+ * What has failed before is forgotten.
+ */
+void		 db_patience(struct db *db, int64_t until_ms);
+
+enum db_fault	 db_fault(const struct db *db);
+const char	*db_why(const struct db *db);
+
+/* A value for a `?` of the SQL; what it points to must live as long as the call. */
+struct db_value {
+	enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } type;
+	int64_t		 i;
+	struct slice	 s;
+};
+
+static inline struct db_value
+db_i(int64_t i)
+{
+	return (struct db_value){ .type = DB_INT, .i = i };
+}
+
+/* Text; NULL where s is. */
+static inline struct db_value
+db_s(const char *s)
+{
+	return (struct db_value){ .type = s == NULL ? DB_NULL : DB_TEXT, .s = slice_of(s) };
+}
+
+/* Bytes; NULL where they are absent. */
+static inline struct db_value
+db_b(struct slice s)
+{
+	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_BLOB, .s = s };
+}
+
+/* The two last arguments of the calls below. */
+#define DB_VALUES(...)	(const struct db_value[]){ __VA_ARGS__ }, \
+			sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
+#define DB_NO_VALUES	NULL, 0
+
+/* Statements without values or results, several in one text; not kept prepared. */
+enum qt_err	 db_script(struct db *db, const char *sql);
+
+/* One statement, run to its end.  *changed (may be NULL): rows that it changed. */
+enum qt_err	 db_run(struct db *db, int64_t *changed, const char *sql,
+		    const struct db_value *v, size_t n);
+
+/* The one number that a statement gives; *i stays what it is if there is no row or a NULL. */
+enum qt_err	 db_number(struct db *db, int64_t *i, const char *sql,
+		    const struct db_value *v, size_t n);
+
+/*
+ * A statement's rows one by one:
+ *
+ *	for (er = db_start(...); er == QT_OK && db_next(&rows, &er);)
+ *		... db_col_int(&rows, 0) ...
+ *	db_end(&rows);
+ */
+struct db_rows {
+	struct db	*db;
+	void		*stmt;		/* private */
+};
+
+enum qt_err	 db_start(struct db *db, struct db_rows *rows, const char *sql,
+		    const struct db_value *v, size_t n);
+bool		 db_next(struct db_rows *rows, enum qt_err *er);
+void		 db_end(struct db_rows *rows);
+
+/* Columns of the row at hand, from 0.  Slices are valid until the next row. */
+int64_t		 db_col_int(const struct db_rows *rows, int col);
+struct slice	 db_col(const struct db_rows *rows, int col);	/* absent for NULL */
+
+/* Copies to the file what the log has.  *left: pages of the log that are not there yet. */
+enum qt_err	 db_checkpoint(struct db *db, bool restart, int *left);
+
+/* Called after each commit with the pages that the log then has. */
+typedef void	 db_log_pages(void *ctx, int pages);
+void		 db_watch_log(struct db *db, db_log_pages *fn, void *ctx);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * http.h: HTTP requests that we make, with libcurl, inside a deadline.
+ *
+ * One struct http serves all threads.  Its handles stand on a last-in-first-out stack, so
+ * that the connections in use stay few and warm.  Nothing of the environment is heeded;
+ * certificates and host names are always verified; no redirect is followed; an answer is
+ * at most 64 KiB.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "conf.h"
+
+struct http_call {
+	const char	*url;
+	bool		 xml;		/* Content-Type text/xml instead of application/json */
+	struct slice	 body;
+	int64_t		 deadline_ms;	/* monotonic, absolute */
+};
+
+struct http_answer {
+	int		 status;	/* 0: no answer, see why */
+	int		 ms;		/* spent */
+	int		 retry_after_s;	/* Retry-After, 0 without one */
+	bool		 sent;		/* bytes of the request left: the peer may have it */
+	struct buf	 body;		/* owned by who owns the answer */
+	char		 why[128];	/* in words, "" if an answer came */
+
+	/* Private: of a call in a group. */
+	struct http_answer *next;
+	void		*tag;
+	struct http_call call;
+	int64_t		 begin_ms;
+};
+
+struct http;
+
+/*
+ * Keeps set; connects to nothing yet.  NULL: no memory.  *stop_ms, where it is not 0, is
+ * the monotonic time at which every transfer gives up (shutdown); may be NULL.
+ */
+struct http	*http_new(const struct settings *set, const _Atomic int64_t *stop_ms);
+void		 http_free(struct http *h);
+
+/* One POST.  Fills a, whose body it empties first. */
+void		 http_do(struct http *h, struct http_answer *a, const struct http_call *call);
+
+/*
+ * Many POSTs at once, parallel of them; what is added beyond that waits for its turn, its
+ * time running.  A group belongs to one thread; only http_group_wake() may come from
+ * others.  It keeps its connections from call to call.  It is freed before h.
+ */
+struct http_group;
+
+/* NULL: no memory or no descriptors. */
+struct http_group *http_group_new(struct http *h, int parallel);
+void		 http_group_free(struct http_group *g);	/* breaks off what is under way */
+
+/*
+ * Adds a call, which http_group_wait() begins.  a, and what call points to, must stay until
+ * tag, which is not NULL, comes out of http_group_done(), even if the call cannot begin:
+ * that is an answer too.  A call broken off by http_group_free() does not come out.
+ */
+void		 http_group_add(struct http_group *g, void *tag, struct http_answer *a,
+		    const struct http_call *call);
+
+/* Works until a call has finished, somebody wakes it, or timeout_ms are over. */
+void		 http_group_wait(struct http_group *g, int timeout_ms);
+
+/* The tag of a finished call, each once; NULL: none has finished since. */
+void		*http_group_done(struct http_group *g);
+
+/* Ends the wait under way, or the next one if there is none. */
+void		 http_group_wake(struct http_group *g);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * rescue.h: what waits in databases that were set aside is taken over into the store.
+ *
+ * state_dir/qtoa.db.damaged-TIME and qtoa.db.newer-TIME, when that is done, are called
+ * qtoa.db.rescued-TIME.  Nobody but the operator removes them.
+ */
+#ifndef RESCUE_H
+#define RESCUE_H
+
+#include "claim.h"
+#include "store.h"
+
+/* One process at a time; what cannot be done now is done the next time. */
+void	rescue_run(struct store *s, struct claims *cs, const char *dir);
+
+#endif

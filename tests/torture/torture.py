@@ -1,0 +1,126 @@
+"""Nothing acknowledged is lost: the long forms of the tests of the store, the queue and the
+breaker.  Each part prints what it did; the seed repeats what is drawn, though not the moments.
+
+    torture.py [--seed N] [storm|command|drain|points|disk|hole|crowd ...]"""
+
+import argparse
+import contextlib
+import secrets
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
+
+import crash  # noqa: E402
+import hole  # noqa: E402
+import program  # noqa: E402
+import storm  # noqa: E402
+from rig import SICK, Rig  # noqa: E402
+
+
+def torture_storm(seed):
+    """10,000 messages, 200 kills, QT in every mood; drained by the running processes."""
+    storm.Storm(n=10000, kills=200, seed=seed, hurry=False, say=print).run().check()
+
+
+def torture_command(seed):
+    """The same at a fifth, drained by `qtoa drain` with no process left."""
+    storm.Storm(n=2000, kills=40, seed=seed, drainer="command", say=print).run().check()
+
+
+def torture_drain(seed):
+    """5,000 messages that wait, and 100 kills while they are sent."""
+    print(storm.drain_and_kill(n=5000, kills=100, seed=seed))
+
+
+def torture_points(seed):
+    """The end at each call that writes, in each way."""
+    done = crash.walk(crash.points())
+    for point in done:
+        point.judgement.check()
+    print(f"{len(done)} points, died at {sum(p.died for p in done)}:",
+          dict(Counter(p.mode for p in done if p.died)),
+          f"taken again: {sum(p.judgement.in_flight for p in done)} in flight at the end")
+
+
+@contextlib.contextmanager
+def small_disk(path, size="2M"):
+    """A file system that is soon full, where we may mount one."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(path)]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def torture_disk(seed):
+    """A disk that is really full; then there is room again."""
+    with contextlib.ExitStack() as stack:
+        rig = Rig(stack, pools=0)
+        if not stack.enter_context(small_disk(rig.home.state)):
+            print("left out: no tmpfs can be mounted here")
+            return
+        rig.start()
+        stack.callback(rig.pool.proc.kill)
+        rig.qt.weather = SICK
+        program.until(lambda: not rig.push(size=30000), "a full disk", 30)
+        assert not any(rig.pushes(5, size=30000))
+        subprocess.run(["mount", "-o", "remount,size=100M", str(rig.home.state)], check=True)
+        begin = time.monotonic()
+        program.until(lambda: rig.push(size=30000), "recovery", 5)
+        took = time.monotonic() - begin
+        print(f"full after {len(rig.sent)} messages, well again after {took:.2f} s;", rig.check())
+        rig.site.terminate(rig.pool)
+
+
+def torture_hole(seed):
+    """A black hole under 100 pushes a second for a minute, and its return."""
+    seen = hole.black_hole(rate=100, seconds=60)
+    print(seen)
+    assert seen.refused == 0
+    assert seen.slowest <= program.LIMITS["deadline_ms"], "somebody waited too long"
+    assert seen.p99 <= 50, "the open breaker is slow"
+    assert seen.rate >= 2000, "the queue is drained too slowly"
+    assert seen.rss_kib[2] - seen.rss_kib[1] <= 8 * 1024, "memory grows with the queue"
+
+
+def torture_crowd(seed):
+    """Two processes of 32 threads on one store."""
+    seen = hole.two_processes(10000)
+    print(seen)
+    assert seen["locked"] == 0 and seen["unsafe"] == 0
+    seen["judgement"].check()
+
+
+PARTS = {name.partition("_")[2]: fn for name, fn in list(globals().items())
+         if name.startswith("torture_")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
+    args = parser.parse_args()
+    program.build_all()
+    failed = []
+    for name in args.parts or PARTS:
+        print(f"== {name}, seed {args.seed}: {PARTS[name].__doc__}", flush=True)
+        begin = time.monotonic()
+        try:
+            PARTS[name](args.seed)
+        except AssertionError as e:
+            failed.append(name)
+            print(f"FAILED: {e}")
+        print(f"   {time.monotonic() - begin:.1f} s", flush=True)
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

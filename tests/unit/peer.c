@@ -1,0 +1,476 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "peer.h"
+#include "unit.h"
+
+enum {
+	CONNECTIONS = 256,	/* at most in the life of a peer */
+	REQUEST_MAX = 4096,	/* bytes, head and body */
+	LONG = 64 * 1024 + 1,
+};
+
+/* One connection and the thread that serves it. */
+struct link {
+	struct peer	*peer;
+	pthread_t	 thread;
+	int		 fd;
+	int		 requests;		/* begun */
+	char		 in[REQUEST_MAX + 1];
+	size_t		 len;
+};
+
+struct peer {
+	int		 fd;
+	unsigned	 port;
+	pthread_t	 thread;
+	pthread_mutex_t	 lock;
+	pthread_cond_t	 changed;
+	bool		 open;			/* the gate is */
+	const char	*now;
+	bool		 ending;
+	int		 requests;
+	int		 n;
+	struct link	*links[CONNECTIONS];
+};
+
+struct request {
+	char		 path[32];
+	struct slice	 body;
+};
+
+static void
+put(const struct link *l, const char *p, size_t len)
+{
+	ssize_t	 n;
+
+	for (; len != 0; p += n, len -= (size_t)n)
+		if ((n = send(l->fd, p, len, MSG_NOSIGNAL)) <= 0)
+			return;
+}
+
+static void
+answer(const struct link *l, const char *status, struct slice body)
+{
+	char	 head[128];
+
+	(void)snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n", status,
+	    body.len);
+	put(l, head, strlen(head));
+	put(l, body.p, body.len);
+}
+
+static bool
+do_ok(struct link *l, const struct request *r)
+{
+	answer(l, "200 OK", r->body);
+	return true;
+}
+
+static void
+await_open(struct peer *p)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	while (!p->open)
+		(void)pthread_cond_wait(&p->changed, &p->lock);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+static bool
+do_gate(struct link *l, const struct request *r)
+{
+	await_open(l->peer);
+	return do_ok(l, r);
+}
+
+static bool
+do_later(struct link *l, const struct request *r)
+{
+	answer(l, "503 Busy\r\nRetry-After: 7", r->body);
+	return true;
+}
+
+static bool
+do_moved(struct link *l, const struct request *r)
+{
+	answer(l, "302 Found\r\nLocation: /ok", r->body);
+	return true;
+}
+
+static void
+answer_x(const struct link *l, size_t len)
+{
+	char	*x = malloc(len);
+
+	if (x == NULL)
+		return;
+	memset(x, 'x', len);
+	answer(l, "200 OK", (struct slice){ x, len });
+	free(x);
+}
+
+static bool
+do_long(struct link *l, const struct request *r)
+{
+	(void)r;
+	answer_x(l, LONG);
+	return true;
+}
+
+static bool
+do_full(struct link *l, const struct request *r)
+{
+	(void)r;
+	answer_x(l, LONG - 1);
+	return true;
+}
+
+static bool
+do_silent(struct link *l, const struct request *r)
+{
+	char	 c;
+
+	(void)r;
+	while (recv(l->fd, &c, 1, 0) > 0)
+		;
+	return false;
+}
+
+static bool
+do_cut(struct link *l, const struct request *r)
+{
+	(void)l, (void)r;
+	return false;
+}
+
+static bool
+do_half(struct link *l, const struct request *r)
+{
+	static const char	 half[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf";
+
+	(void)r;
+	put(l, half, sizeof(half) - 1);
+	return false;
+}
+
+static bool
+do_once(struct link *l, const struct request *r)
+{
+	return l->requests == 1 && do_ok(l, r);
+}
+
+static bool
+do_last(struct link *l, const struct request *r)
+{
+	(void)r;
+	(void)shutdown(l->peer->fd, SHUT_RDWR);	/* it keeps the port, but refuses */
+	return false;
+}
+
+static bool
+do_code(struct link *l, const struct request *r)
+{
+	(void)r;
+	answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_200\"}"));
+	return true;
+}
+
+static bool
+do_wait(struct link *l, const struct request *r)
+{
+	await_open(l->peer);
+	return do_code(l, r);
+}
+
+static bool
+do_secret(struct link *l, const struct request *r)
+{
+	(void)r;
+	answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_101\"}"));
+	return true;
+}
+
+static bool
+do_event(struct link *l, const struct request *r)
+{
+	(void)r;
+	answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_105\"}"));
+	return true;
+}
+
+static bool
+do_union(struct link *l, const struct request *r)
+{
+	(void)r;
+	answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_110\"}"));
+	return true;
+}
+
+/* False: the connection ends. */
+static const struct {
+	const char	*path;
+	bool		 (*act)(struct link *l, const struct request *r);
+} acts[] = {
+	{ "/ok", do_ok },
+	{ "/gate", do_gate },
+	{ "/later", do_later },
+	{ "/moved", do_moved },
+	{ "/long", do_long },
+	{ "/full", do_full },
+	{ "/silent", do_silent },
+	{ "/cut", do_cut },
+	{ "/half", do_half },
+	{ "/once", do_once },
+	{ "/last", do_last },
+	{ "/code", do_code },
+	{ "/wait", do_wait },
+	{ "/secret", do_secret },
+	{ "/event", do_event },
+	{ "/union", do_union },
+};
+
+/* Value of the head's Content-Length. */
+static size_t
+body_length(const char *head, const char *end)
+{
+	static const char	 name[] = "\r\nContent-Length:";
+	const char		*p;
+
+	for (p = head; p < end; p++)
+		if (strncasecmp(p, name, sizeof(name) - 1) == 0)
+			return (size_t)strtoul(p + sizeof(name) - 1, NULL, 10);
+	return 0;
+}
+
+/* False: the connection is at its end, or what comes is no request. */
+static bool
+read_request(struct link *l, struct request *r)
+{
+	char	*end = NULL;
+	size_t	 need = 0;
+	ssize_t	 n;
+
+	for (l->len = 0; end == NULL || l->len < need; l->len += (size_t)n) {
+		if ((n = recv(l->fd, l->in + l->len, REQUEST_MAX - l->len, 0)) <= 0)
+			return false;
+		l->in[l->len + (size_t)n] = '\0';
+		if (l->in[0] != 'P')	/* TLS: not here */
+			return false;
+		if (end == NULL && (end = strstr(l->in, "\r\n\r\n")) != NULL)
+			need = (size_t)(end + 4 - l->in) + body_length(l->in, end);
+	}
+	r->body = (struct slice){ end + 4, need - (size_t)(end + 4 - l->in) };
+	l->requests++;
+	return sscanf(l->in, "POST %31s ", r->path) == 1;
+}
+
+static bool
+act(struct link *l, const struct request *r)
+{
+	struct peer	*p = l->peer;
+	const char	*path = r->path;
+	size_t		 i;
+
+	(void)pthread_mutex_lock(&p->lock);
+	p->requests++;
+	if (strcmp(path, "/now") == 0)
+		path = p->now;
+	(void)pthread_cond_broadcast(&p->changed);
+	(void)pthread_mutex_unlock(&p->lock);
+	for (i = 0; i < COUNT(acts); i++)
+		if (strcmp(acts[i].path, path) == 0)
+			return acts[i].act(l, r);
+	return false;
+}
+
+static void *
+serve(void *arg)
+{
+	struct link	*l = arg;
+	struct request	 r;
+
+	while (read_request(l, &r) && act(l, &r))
+		;
+	(void)shutdown(l->fd, SHUT_RDWR);	/* closed when the peer ends */
+	return NULL;
+}
+
+static void
+add(struct peer *p, int fd)
+{
+	struct link	*l = calloc(1, sizeof(*l));
+	int		 on = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)pthread_mutex_lock(&p->lock);
+	if (l != NULL && !p->ending && p->n < CONNECTIONS) {
+		l->peer = p;
+		l->fd = fd;
+		if (pthread_create(&l->thread, NULL, serve, l) == 0) {
+			p->links[p->n++] = l;
+			l = NULL;
+			fd = -1;
+		}
+	}
+	(void)pthread_mutex_unlock(&p->lock);
+	free(l);
+	if (fd != -1)
+		(void)close(fd);
+}
+
+static void *
+listen_on(void *arg)
+{
+	struct peer	*p = arg;
+	int		 fd;
+
+	while ((fd = accept(p->fd, NULL, NULL)) != -1)
+		add(p, fd);
+	return NULL;
+}
+
+/* A loopback port of our own. */
+static int
+bind_any(unsigned *port)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+	socklen_t		 len = sizeof(sin);
+	int			 fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, len) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&sin, &len) == -1)
+		fail_msg("no socket");
+	*port = ntohs(sin.sin_port);
+	return fd;
+}
+
+struct peer *
+peer_new(void)
+{
+	struct peer	*p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		fail_msg("no memory");
+	(void)pthread_mutex_init(&p->lock, NULL);
+	(void)pthread_cond_init(&p->changed, NULL);
+	p->now = "/code";
+	p->fd = bind_any(&p->port);
+	if (listen(p->fd, CONNECTIONS) == -1 ||
+	    pthread_create(&p->thread, NULL, listen_on, p) != 0)
+		fail_msg("no server");
+	return p;
+}
+
+void
+peer_free(struct peer *p)
+{
+	int	 i;
+
+	(void)pthread_mutex_lock(&p->lock);
+	p->open = p->ending = true;
+	(void)pthread_cond_broadcast(&p->changed);
+	for (i = 0; i < p->n; i++)
+		(void)shutdown(p->links[i]->fd, SHUT_RDWR);
+	(void)pthread_mutex_unlock(&p->lock);
+	(void)shutdown(p->fd, SHUT_RDWR);
+	(void)pthread_join(p->thread, NULL);
+	(void)close(p->fd);
+	for (i = 0; i < p->n; i++) {
+		(void)pthread_join(p->links[i]->thread, NULL);
+		(void)close(p->links[i]->fd);
+		free(p->links[i]);
+	}
+	(void)pthread_mutex_destroy(&p->lock);
+	(void)pthread_cond_destroy(&p->changed);
+	free(p);
+}
+
+void
+peer_url(const struct peer *p, char url[PEER_URL], const char *path)
+{
+	(void)snprintf(url, PEER_URL, "http://127.0.0.1:%u/%s", p->port, path);
+}
+
+int
+peer_connections(struct peer *p)
+{
+	int	 n;
+
+	(void)pthread_mutex_lock(&p->lock);
+	n = p->n;
+	(void)pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+int
+peer_requests(struct peer *p)
+{
+	int	 n;
+
+	(void)pthread_mutex_lock(&p->lock);
+	n = p->requests;
+	(void)pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+void
+peer_await(struct peer *p, int requests)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	while (p->requests < requests)
+		(void)pthread_cond_wait(&p->changed, &p->lock);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+void
+peer_open(struct peer *p)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	p->open = true;
+	(void)pthread_cond_broadcast(&p->changed);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+void
+peer_now(struct peer *p, const char *path)
+{
+	size_t	 i = 0;
+
+	while (strcmp(acts[i].path + 1, path) != 0)
+		if (++i == COUNT(acts))
+			fail_msg("no %s", path);
+	(void)pthread_mutex_lock(&p->lock);
+	p->now = acts[i].path;
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+int
+peer_refused(char url[PEER_URL])
+{
+	unsigned	 port;
+	int		 fd = bind_any(&port);
+
+	(void)snprintf(url, PEER_URL, "http://127.0.0.1:%u/ok", port);
+	return fd;
+}
+
+int
+peer_mute(char url[PEER_URL])
+{
+	unsigned	 port;
+	int		 fd = bind_any(&port);
+
+	if (listen(fd, CONNECTIONS) == -1)
+		fail_msg("no server");
+	(void)snprintf(url, PEER_URL, "https://127.0.0.1:%u/ok", port);
+	return fd;
+}
