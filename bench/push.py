@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """push.py: writes pushes of WeChat in safe mode, signed, encrypted and fresh.
 
-    push.py ACCOUNT.json COUNT FILE
+    push.py ACCOUNT.json FIRST COUNT FILE
 
-ACCOUNT.json has token, aes_key and appid.  One push a line: the query, a tab, the
-body with its line ends written as \\n.  No two are the same message.
+ACCOUNT.json has token, aes_key and appid.  FILE gets the messages number FIRST and
+following, each as an HTTP request without its beginning, "POST PATH?", behind its
+length in four bytes, little endian.  No two numbers are the same message.
 """
 import base64
 import hashlib
@@ -15,6 +16,11 @@ import sys
 import time
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+HEAD = (
+    "{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/xml\r\n"
+    "Content-Length: {length}\r\n\r\n"
+)
 
 MESSAGES = (
     "<MsgType><![CDATA[text]]></MsgType>\n"
@@ -69,14 +75,16 @@ def push(account, key, n):
 
 
 def main():
+    first, count = int(sys.argv[2]), int(sys.argv[3])
     with open(sys.argv[1], encoding="utf-8") as f:
         account = json.load(f)
     key = base64.b64decode(account["aes_key"] + "=")
-    with open(sys.argv[3], "w", encoding="utf-8") as f:
-        for n in range(int(sys.argv[2])):
+    with open(sys.argv[4], "wb") as f:
+        for n in range(first, first + count):
             query, body = push(account, key, n)
-            body = body.replace("\n", "\\n")
-            f.write(f"{query}\t{body}\n")
+            body = body.encode()
+            head = HEAD.format(query=query, length=len(body)).encode()
+            f.write(struct.pack("<I", len(head) + len(body)) + head + body)
 
 
 if __name__ == "__main__":

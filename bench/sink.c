@@ -1,12 +1,13 @@
 /*
  * sink.c: a QT that says yes to everything, as fast as it can or after a delay.
  *
- *	sink [-d MS] [-c CERT.pem -k KEY.pem]
+ *	sink [-l] [-d MS] [-c CERT.pem -k KEY.pem]
  *
  * Listens on a free loopback port, prints its number, and answers each request on
  * connections kept open with QT's success, MS milliseconds after it came in.  With -c
- * and -k it speaks TLS.  GET /count answers how many requests and connections it had.
- * One thread, epoll; the delay is the same for all, so who waits stands in a queue.
+ * and -k it speaks TLS.  With -l (late) the port refuses connections until SIGUSR1.
+ * GET /count answers how many requests and connections it had.  One thread, epoll; the
+ * delay is the same for all, so who waits stands in a queue.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -256,24 +257,37 @@ watch(int fd, int *tag)
 }
 
 static void
-open_all(void)
+hold(sigset_t *set, int number)
+{
+	(void)sigemptyset(set);
+	(void)sigaddset(set, number);
+	(void)sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+static void
+open_all(bool late)
 {
 	struct sockaddr_in	 a = { .sin_family = AF_INET };
 	socklen_t		 len = sizeof(a);
+	sigset_t		 go;
+	int			 number;
 
+	hold(&go, SIGUSR1);
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	epoll_fd = epoll_create1(0);
 	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	listen_fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(listen_fd, (struct sockaddr *)&a, len) == -1 ||
-	    listen(listen_fd, 1024) == -1 ||
-	    getsockname(listen_fd, (struct sockaddr *)&a, &len) == -1)
+	    getsockname(listen_fd, (struct sockaddr *)&a, &len) == -1 ||
+	    (!late && listen(listen_fd, 1024) == -1))
+		fatal("listen");
+	(void)printf("%d\n", ntohs(a.sin_port));
+	(void)fflush(stdout);
+	if (late && (sigwait(&go, &number) != 0 || listen(listen_fd, 1024) == -1))
 		fatal("listen");
 	(void)fcntl(listen_fd, F_SETFL, O_NONBLOCK);
 	watch(timer_fd, &timer_fd);
 	watch(listen_fd, &listen_fd);
-	(void)printf("%d\n", ntohs(a.sin_port));
-	(void)fflush(stdout);
 }
 
 static void
@@ -301,10 +315,14 @@ int
 main(int argc, char **argv)
 {
 	const char	*cert = NULL, *key = NULL;
+	bool		 late = false;
 	int		 opt;
 
-	while ((opt = getopt(argc, argv, "d:c:k:")) != -1)
+	while ((opt = getopt(argc, argv, "ld:c:k:")) != -1)
 		switch (opt) {
+		case 'l':
+			late = true;
+			break;
 		case 'd':
 			delay_ns = (int64_t)atoi(optarg) * 1000000;
 			break;
@@ -315,7 +333,7 @@ main(int argc, char **argv)
 			key = optarg;
 			break;
 		default:
-			(void)fprintf(stderr, "usage: sink [-d MS] [-c CERT -k KEY]\n");
+			(void)fprintf(stderr, "usage: sink [-l] [-d MS] [-c CERT -k KEY]\n");
 			return 2;
 		}
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -324,6 +342,6 @@ main(int argc, char **argv)
 	    SSL_CTX_use_certificate_chain_file(tls, cert) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1))
 		fatal("certificate");
-	open_all();
+	open_all(late);
 	serve();
 }
