@@ -25,7 +25,7 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DQTOA_VERSION='"$(V)"' -I. $(WA
 LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
 
 MODULES	 = breaker buf check claim cmd collect conf crypto db deliver desk digest drain draincmd \
-	   err event forward head http json log means pool query queue queuecmd queuelist queueshow request rescue scan seen \
+	   err event forward head http json keep log means pool query queue queuecmd queuelist queueshow request rescue scan seen \
 	   schema send sign store storefile term trim trust utf8 xmlguard xmlmap
 OBJS	 = $(MODULES:%=$(B)/%.o)
 

@@ -1,6 +1,3 @@
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +11,6 @@
 #include "log.h"
 #include "query.h"
 #include "queue.h"
-#include "rescue.h"
 #include "seen.h"
 #include "sign.h"
 #include "store.h"
@@ -23,13 +19,7 @@ enum {
 	LOOK_MS = 500,		/* an idle drainer looks for work so often */
 	LEASE_MS = 1000,	/* between two tries for an end point that others drain */
 	BUSY_MS = 2000,		/* patience with other processes at the store */
-	STORE_PAUSE_MS = 250,	/* between two tries while the store fails */
-	SWEEP_MS = 60000,
-	SWEEP_ROWS = 200,	/* so few that no request waits long */
-	SWEEP_PAUSE_MS = 20,
-	SWEEP_AGAIN_MS = 3600000,
-	SWEEP_STEPS = 8,	/* in a process that is not to stay */
-	STACK = 512 * 1024
+	STORE_PAUSE_MS = 250	/* between two tries while the store fails */
 };
 
 /* A message of the queue on its way to QT; used again and again. */
@@ -81,12 +71,6 @@ struct drain {
 	int64_t			 start_ms;	/* of the run, ms since the epoch */
 	bool			 all;
 	struct drain_sum	 sum;
-	struct queue_sweep	 swept;		/* so far */
-	struct queue_sweep	 sweep;		/* after the step under way */
-	int64_t			 again_ms;	/* to sweep from the front */
-	pthread_t		 thread;
-	bool			 threaded;
-	_Atomic bool		 stopping;
 };
 
 static size_t
@@ -190,13 +174,6 @@ drain_free(struct drain *d)
 	free(d->lane_of);
 	free(d->place);
 	free(d);
-}
-
-/* Told to stop: nothing more is begun, and what QT does not answer now says nothing. */
-static bool
-is_stopping(const struct drain *d)
-{
-	return atomic_load(&d->stopping) || means_stopping(d->m);
 }
 
 static void
@@ -422,12 +399,12 @@ receive(struct drain *d)
 	struct sending	*s;
 
 	while ((s = http_group_done(d->group)) != NULL) {
-		if (!is_stopping(d) && forward_standby(&s->call, s->account, &s->qt.http)) {
+		if (!means_stopping(d->m) && forward_standby(&s->call, s->account, &s->qt.http)) {
 			http_group_add(d->group, s, &s->qt.http, &s->call);
 			continue;
 		}
 		(void)forward_classify(&s->qt);
-		if (s->qt.http.status == 0 && is_stopping(d)) {
+		if (s->qt.http.status == 0 && means_stopping(d->m)) {
 			s->lane->under_way--;
 			put_back(d, s);
 			continue;
@@ -534,63 +511,6 @@ settle_answered(struct drain *d)
 	}
 	d->answered_end = &d->answered;
 	return QT_OK;
-}
-
-/*
- * Whether there is anything to do.
- */
-
-struct wanting {
-	const struct means	*m;
-	bool			 wanted;	/* something can be sent */
-	bool			 waits;		/* something is there */
-};
-
-static enum qt_err
-look_whether(struct db *db, void *arg)
-{
-	struct wanting	*w = arg;
-	const int64_t	 now_ms = clock_wall_ms();
-	int64_t		 probe_ms, next_ms;
-	enum qt_err	 er;
-	enum gate	 gate;
-	size_t		 i;
-
-	w->wanted = w->waits = false;
-	er = breaker_load(db, w->m->breakers);
-	for (i = 0; i < w->m->conf->n && er == QT_OK; i++) {
-		gate = breaker_gate(w->m->breakers, &w->m->conf->accounts[i], &probe_ms);
-		er = queue_next(db, w->m->conf->accounts[i].path, &next_ms);
-		w->waits = w->waits || gate != GATE_GO || next_ms != INT64_MAX;
-		w->wanted = w->wanted || (next_ms <= now_ms && (gate == GATE_GO ||
-		    (gate == GATE_BROKEN && probe_ms <= now_ms)));
-	}
-	return er;
-}
-
-/* Takes the flag down when nothing waits any more. */
-static void
-lower_flag(const struct means *m)
-{
-	struct wanting	 w = { .m = m };
-
-	if (!store_is_raised(m->store) || store_do(m->store, STORE_READ, look_whether, &w,
-	    clock_mono_ms() + BUSY_MS) != QT_OK || w.waits)
-		return;
-	store_lower(m->store);
-	/* Had something come meanwhile, it would lie there unseen. */
-	if (store_do(m->store, STORE_READ, look_whether, &w, clock_mono_ms() + BUSY_MS) != QT_OK ||
-	    w.waits)
-		store_raise(m->store);
-}
-
-bool
-drain_wanted(const struct means *means)
-{
-	struct wanting	 w = { .m = means };
-
-	return store_is_raised(means->store) && store_do(means->store, STORE_READ, look_whether, &w,
-	    clock_mono_ms() + BUSY_MS) == QT_OK && w.wanted;
 }
 
 /*
@@ -706,37 +626,6 @@ hurry_all(struct drain *d)
 	return er;
 }
 
-/* A store_work: a step of forgetting. */
-static enum qt_err
-sweep(struct db *db, void *arg)
-{
-	struct drain		*d = arg;
-	struct queue_sweep	 sw = d->swept;
-	enum qt_err		 er = queue_sweep(db, &sw, SWEEP_ROWS);
-
-	if (er == QT_OK)
-		d->sweep = sw;
-	return er;
-}
-
-/* True: there is more to forget. */
-static bool
-sweep_step(struct drain *d)
-{
-	/* What was pending when it was passed may have been delivered since. */
-	if (clock_mono_ms() >= d->again_ms) {
-		d->swept.at = 0;
-		d->again_ms = clock_mono_ms() + SWEEP_AGAIN_MS;
-	}
-	d->swept.before_ms = clock_wall_ms() - d->m->conf->set.keep_days * INT64_C(86400000);
-	d->sweep = d->swept;
-	d->sweep.more = false;
-	if (store_do(d->m->store, STORE_WRITE, sweep, d, clock_mono_ms() + BUSY_MS) != QT_OK)
-		return false;
-	d->swept = d->sweep;
-	return d->swept.more;
-}
-
 static void
 begin_run(struct drain *d, const struct drain_order *o)
 {
@@ -756,7 +645,6 @@ drain_run(struct drain *d, struct drain_sum *sum, const struct drain_order *o)
 {
 	enum qt_err	 er = QT_OK;
 	bool		 more = true;
-	int		 steps;
 	size_t		 i;
 
 	begin_run(d, o);
@@ -764,7 +652,7 @@ drain_run(struct drain *d, struct drain_sum *sum, const struct drain_order *o)
 		er = hurry_all(d);
 	while (er == QT_OK && more) {
 		more = is_under_way(d);
-		if (!is_stopping(d) && clock_mono_ms() < o->until_ms)
+		if (!means_stopping(d->m) && clock_mono_ms() < o->until_ms)
 			er = begin_more(d, &more);
 		if (more && er == QT_OK)
 			er = go_on(d, LOOK_MS);
@@ -773,89 +661,35 @@ drain_run(struct drain *d, struct drain_sum *sum, const struct drain_order *o)
 	}
 	for (i = 0; i < d->nlanes; i++)
 		d->sum.elsewhere += d->lanes[i].lease_ms != 0;
-	for (steps = 0; er == QT_OK && steps < SWEEP_STEPS && sweep_step(d); steps++)
-		;
-	if (er == QT_OK) {
+	if (er == QT_OK)
 		rest(d);
-		lower_flag(d->m);
-	}
 	*sum = d->sum;
 	return er;
 }
 
-/*
- * The thread.
- */
-
-/* When the thread has time: what nobody should wait for. */
-static int64_t
-tend(struct drain *d)
+enum qt_err
+drain_turn(struct drain *d, int pause_ms)
 {
-	lower_flag(d->m);
-	return clock_mono_ms() + (sweep_step(d) ? SWEEP_PAUSE_MS : SWEEP_MS);
+	enum qt_err	 er;
+	bool		 more;
+
+	if ((er = begin_more(d, &more)) != QT_OK && pause_ms > STORE_PAUSE_MS)
+		pause_ms = STORE_PAUSE_MS;
+	if (!more)
+		rest(d);
+	return go_on(d, pause_ms < LOOK_MS ? pause_ms : LOOK_MS);
 }
 
-static void *
-work(void *arg)
+void
+drain_finish(struct drain *d)
 {
-	struct drain	*d = arg;
-	int64_t		 sweep_ms = 0, pause_ms;
-	enum qt_err	 er;
-	bool		 more, rescue = true;	/* what another process has set aside */
-
-	while (!is_stopping(d)) {
-		er = begin_more(d, &more);
-		if (!more)
-			rest(d);
-		pause_ms = er == QT_OK ? LOOK_MS : STORE_PAUSE_MS;
-		store_tend(d->m->store);
-		if (rescue || store_has_aside(d->m->store))
-			rescue_run(d->m->store, d->m->claims, d->m->conf->set.state_dir);
-		rescue = false;
-		if (clock_mono_ms() >= sweep_ms)
-			sweep_ms = tend(d);
-		if (sweep_ms - clock_mono_ms() < pause_ms)
-			pause_ms = sweep_ms > clock_mono_ms() ? sweep_ms - clock_mono_ms() : 0;
-		(void)go_on(d, (int)pause_ms);
-	}
 	while (is_under_way(d) && go_on(d, LOOK_MS) == QT_OK)
 		;	/* means->stop_ms ends them */
-	return NULL;
-}
-
-int
-drain_start(struct drain *d)
-{
-	sigset_t	 all, old;
-	pthread_attr_t	 attr;
-	int		 rc;
-
-	atomic_store(&d->stopping, false);
-	(void)sigfillset(&all);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	/* Signals are the main thread's. */
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&d->thread, &attr, work, d);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attr);
-	d->threaded = rc == 0;
-	return rc == 0 ? 0 : -1;
+	rest(d);
 }
 
 void
 drain_wake(struct drain *d)
 {
 	http_group_wake(d->group);
-}
-
-void
-drain_stop(struct drain *d)
-{
-	if (!d->threaded)
-		return;
-	atomic_store(&d->stopping, true);
-	http_group_wake(d->group);
-	(void)pthread_join(d->thread, NULL);
-	d->threaded = false;
 }

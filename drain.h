@@ -7,8 +7,8 @@
  * signed anew, its ts is now.  What becomes of it is settled in the store at once, a log
  * line each.
  *
- * The same drainer is a thread of a FastCGI process, the rest of a CGI's time, and
- * `qtoa drain`.  A struct drain belongs to one thread; drain_start() hands it over.
+ * The same drainer works in a thread of a FastCGI process (keep.h), in the rest of a CGI's
+ * time, and for `qtoa drain`.  A struct drain belongs to one thread.
  */
 #ifndef DRAIN_H
 #define DRAIN_H
@@ -44,15 +44,14 @@ struct drain_order {
 enum qt_err	 drain_run(struct drain *d, struct drain_sum *sum,
 		    const struct drain_order *order);
 
-/* Whether a drainer would find something to send, or to probe, now. */
-bool		 drain_wanted(const struct means *means);
-
 /*
- * The thread that drains, sweeps the store and tends it, until drain_stop().  -1: no thread
- * to be had.  drain_stop() waits for it, at most for the transfers that means->stop_ms ends.
+ * One turn of a drainer that goes on for ever: begins what can be begun, and works until
+ * something has come of it, somebody wakes it, or pause_ms.  Errors as drain_run()'s.
  */
-int		 drain_start(struct drain *d);
-void		 drain_wake(struct drain *d);	/* any thread: means->stop_ms is set */
-void		 drain_stop(struct drain *d);
+enum qt_err	 drain_turn(struct drain *d, int pause_ms);
+void		 drain_wake(struct drain *d);	/* any thread */
+
+/* Waits for what is under way: means->stop_ms, which is set, ends it. */
+void		 drain_finish(struct drain *d);
 
 #endif

@@ -12,6 +12,7 @@
 #include "conf.h"
 #include "desk.h"
 #include "drain.h"
+#include "keep.h"
 #include "log.h"
 #include "means.h"
 #include "queue.h"
@@ -231,6 +232,7 @@ drain_all(struct draining *d, int64_t until_ms)
 	good = run(d, drain, until_ms, true) == QT_OK;
 	good = look(d) && good && watch(d, drain, until_ms);
 	drain_free(drain);
+	keep_brief(&d->means);
 	print_summary(d);
 	return good && d->pending == 0 ? CMD_DONE : CMD_WRONG;
 }

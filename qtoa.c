@@ -24,6 +24,7 @@
 #include "deliver.h"
 #include "drain.h"
 #include "head.h"
+#include "keep.h"
 #include "log.h"
 #include "means.h"
 #include "pool.h"
@@ -37,7 +38,7 @@ struct app {
 	struct conf		 conf;
 	bool			 usable;	/* the configuration is */
 	struct means		 means;
-	struct drain		*drain;		/* FastCGI: its thread */
+	struct keeper		*keeper;	/* FastCGI: its thread */
 	_Atomic int64_t		 stop_ms;
 };
 
@@ -447,7 +448,7 @@ start(struct app *app, enum store_life life)
 static void
 end(struct app *app)
 {
-	drain_free(app->drain);
+	keep_free(app->keeper);
 	means_close(&app->means);
 	conf_free(&app->conf);
 	log_close();
@@ -468,22 +469,22 @@ forget_environment(void)
 
 /* The thread that sends what waits.  Without it requests are served all the same. */
 static void
-start_drain(struct app *app)
+start_keeper(struct app *app)
 {
 	if (!app->usable)
 		return;
-	if ((app->drain = drain_new(&app->means)) == NULL || drain_start(app->drain) != 0)
+	if ((app->keeper = keep_new(&app->means)) == NULL || keep_start(app->keeper) != 0)
 		log_msg(LEVEL_ERROR, "start", "no thread for the queue: out of memory or threads; "
 		    "what waits is sent by: qtoa drain");
 }
 
 static void
-stop_drain(void *ctx)
+wake_keeper(void *ctx)
 {
 	struct app	*app = ctx;
 
-	if (app->drain != NULL)
-		drain_wake(app->drain);
+	if (app->keeper != NULL)
+		keep_wake(app->keeper);
 }
 
 static int
@@ -492,7 +493,7 @@ run_fcgi(void)
 	struct app	 app = { 0 };
 	struct pool_app	 pool = {
 		.ctx = &app, .worker_new = worker_new, .worker_free = worker_free,
-		.serve = serve_connection, .stop_ms = &app.stop_ms, .on_stop = stop_drain,
+		.serve = serve_connection, .stop_ms = &app.stop_ms, .on_stop = wake_keeper,
 	};
 
 #ifdef __GLIBC__
@@ -502,13 +503,13 @@ run_fcgi(void)
 	pool_hold_signals();
 	start(&app, STORE_SERVER);
 	forget_environment();
-	start_drain(&app);
+	start_keeper(&app);
 	/* With an unusable configuration it only says so. */
 	pool.threads = app.usable ? app.conf.set.threads : 1;
 	if (request_init_fcgi() != QT_OK || pool_run(&pool, STDIN_FILENO) != 0)
 		_exit(1);	/* a worker that hangs still uses what end() frees */
-	if (app.drain != NULL)
-		drain_stop(app.drain);
+	if (app.keeper != NULL)
+		keep_stop(app.keeper);
 	end(&app);
 	return 0;
 }
@@ -521,13 +522,15 @@ static void
 drain_aside(struct app *app, int64_t until_ms)
 {
 	const struct drain_order	 order = { .until_ms = until_ms };
+	struct means			*m = &app->means;
+	const bool			 aside = store_has_aside(m->store);
 	struct drain_sum		 sum;
-	const bool			 aside = store_has_aside(app->means.store);
+	struct drain			*d;
 	int				 null;
 
-	if (!aside && !drain_wanted(&app->means))
+	if (!aside && !keep_wanted(m))
 		return;
-	means_close(&app->means);	/* an SQLite connection must not cross a fork */
+	means_close(m);		/* an SQLite connection must not cross a fork */
 	if (fork() != 0)
 		return;
 	(void)setsid();
@@ -536,12 +539,11 @@ drain_aside(struct app *app, int64_t until_ms)
 		(void)dup2(null, STDOUT_FILENO);
 		(void)dup2(null, STDERR_FILENO);
 	}
-	if (means_open(&app->means, &app->conf, STORE_BRIEF, NULL) &&
-	    (app->drain = drain_new(&app->means)) != NULL) {
+	if (means_open(m, &app->conf, STORE_BRIEF, NULL) && (d = drain_new(m)) != NULL) {
 		if (aside)
-			rescue_run(app->means.store, app->means.claims,
-			    app->conf.set.state_dir);
-		(void)drain_run(app->drain, &sum, &order);
+			rescue_run(m->store, m->claims, app->conf.set.state_dir);
+		(void)drain_run(d, &sum, &order);
+		keep_brief(m);
 	}
 	_exit(0);
 }

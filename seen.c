@@ -24,7 +24,8 @@ enum {
 	BITS_MIN = 13,		/* buckets as a power of two: a file of 4 MiB, with holes */
 	BITS_MAX = 24,
 	LOCK_TRIES = 100,
-	LOCK_PAUSE_NS = 50000,
+	LOCK_PAUSE_NS = 50000,	/* the first one; then twice as long, up to ... */
+	LOCK_PAUSE_MAX_NS = 1600000,
 	RETRY_MS = 1000		/* between two tries to have files where there are none */
 };
 
@@ -372,12 +373,15 @@ lock_bucket(const struct file *f, off_t at, short type)
 	struct flock	 range = {
 		.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = BUCKET,
 	};
-	const struct timespec	 pause = { 0, LOCK_PAUSE_NS };
-	int			 tries;
+	struct timespec	 pause = { 0, LOCK_PAUSE_NS };
+	int		 tries;
 
 	for (tries = 0; fcntl(f->fd, F_SETLK, &range) == -1 && tries < LOCK_TRIES &&
-	    (errno == EAGAIN || errno == EACCES); tries++)
+	    (errno == EAGAIN || errno == EACCES); tries++) {
 		(void)nanosleep(&pause, NULL);
+		if (pause.tv_nsec < LOCK_PAUSE_MAX_NS)
+			pause.tv_nsec *= 2;
+	}
 }
 
 /* A free slot in the youngest file; *full: there was none, and this one is the oldest. */
@@ -429,13 +433,19 @@ put_new(const struct seen *s, bool *full, const unsigned char *key, enum seen_as
 static enum qt_err
 add_key(struct seen *s, const unsigned char *key, enum seen_as as)
 {
-	bool		 full = false;
+	unsigned	 tried = 0;
+	bool		 full, must;
 	enum qt_err	 er;
 
-	if ((er = put_new(s, &full, key, as, false)) != QT_OK || !full)
-		return er;
-	add_file(s);
-	return s->n != 0 ? put_new(s, &full, key, as, true) : QT_ESTORE;
+	/* One that another process has begun may be full as well. */
+	while (s->n != 0) {
+		must = s->files[s->n - 1].number == tried;	/* there is no further one */
+		tried = s->files[s->n - 1].number;
+		if ((er = put_new(s, &full, key, as, must)) != QT_OK || !full || must)
+			return er;
+		add_file(s);
+	}
+	return QT_ESTORE;
 }
 
 /*

@@ -10,12 +10,14 @@ both are counted."""
 import base64
 import collections
 import contextlib
+import fcntl
 import hashlib
 import os
 import random
 import re
 import socket
 import struct
+import termios
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -184,6 +186,18 @@ def _opened(account, body):
     return text[20:20 + length]
 
 
+def was_taken(conn):
+    """The peer has closed: had it got all that was sent?  Its kernel says so, or resets."""
+    pause = threading.Event()
+    while True:
+        (waiting,) = struct.unpack("i", fcntl.ioctl(conn, termios.TIOCOUTQ, bytes(4)))
+        if conn.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0:
+            return False
+        if waiting == 0:
+            return True
+        pause.wait(0.001)
+
+
 GOOD = qt_side.http(200, qt_side.answer_of(200))
 
 
@@ -289,7 +303,7 @@ class QT:
                     self._take(conn, r)
                 finally:
                     self._count(-1)
-            if conn.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0:
+            if not was_taken(conn):
                 self._was_not_read(conn)
         except Down:
             pass

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "drain.h"
+#include "keep.h"
 #include "log.h"
 #include "peer.h"
 #include "queue.h"
@@ -33,6 +34,7 @@ struct place {
 	struct conf	 conf;
 	struct means	 means;
 	struct drain	*drain;
+	struct keeper	*keeper;
 	_Atomic int64_t	 stop_ms;
 	char		 one[PEER_URL], two[PEER_URL];
 	char		 log[STATE_PATH];
@@ -84,11 +86,14 @@ need_drain(struct place *p)
 {
 	if (p->drain == NULL)
 		assert_non_null(p->drain = drain_new(&p->means));
+	if (p->keeper == NULL)
+		assert_non_null(p->keeper = keep_new(&p->means));
 }
 
 static void
 place_free(struct place *p)
 {
+	keep_free(p->keeper);
 	drain_free(p->drain);
 	means_close(&p->means);
 	log_close();
@@ -204,9 +209,12 @@ run(struct place *p, struct drain_sum *sum, bool all)
 	const struct drain_order	 o = {
 		.until_ms = clock_mono_ms() + PATIENCE_MS, .all = all,
 	};
+	enum qt_err			 er;
 
 	need_drain(p);
-	return drain_run(p->drain, sum, &o);
+	er = drain_run(p->drain, sum, &o);
+	keep_brief(&p->means);
+	return er;
 }
 
 static void
@@ -509,7 +517,7 @@ probes(void **state)
 		add(p, "a", 0, 20);
 		add(p, "b", 100, 20);
 		broken(p, cases[i].probe);
-		check_int(cases[i].name, drain_wanted(&p->means), *cases[i].probe == '1' &&
+		check_int(cases[i].name, keep_wanted(&p->means), *cases[i].probe == '1' &&
 		    cases[i].probe[1] == '\0');
 		check_err(cases[i].name, run(p, &sum, cases[i].all), QT_OK);
 		check_sum(cases[i].name, &sum, cases[i].delivered, 0, cases[i].failed);
@@ -544,10 +552,10 @@ stopped(void **state)
 	check_sum("stopped", &sum, 0, 0, 1);
 	check_int("the rest is not sent", peer_requests(one), 1);
 	check_int("told of", lines_with(p, "what=breaker"), 1);
-	CHECK("nothing that could be sent", !drain_wanted(&p->means));
+	CHECK("nothing that could be sent", !keep_wanted(&p->means));
 	peer_now(one, "code");
 	add(p, "b", 100, 10);
-	CHECK("now there is", drain_wanted(&p->means));
+	CHECK("now there is", keep_wanted(&p->means));
 	check_err("another account", run(p, &sum, false), QT_OK);
 	check_sum("another account", &sum, 10, 0, 0);
 	check_err("not even now", run(p, &sum, true), QT_OK);
@@ -654,15 +662,15 @@ wanted(void **state)
 	struct place		*p = place_of(one, "code", two, "code");
 
 	(void)state;
-	CHECK("nothing there", !drain_wanted(&p->means));
+	CHECK("nothing there", !keep_wanted(&p->means));
 	check_int("and the database is not even made", state_count(p->conf.set.state_dir,
 	    "qtoa.db", NULL), 0);
 	put(p, &later);
-	CHECK("not due", !drain_wanted(&p->means));
+	CHECK("not due", !keep_wanted(&p->means));
 	add(p, "c", 100, 1);
-	CHECK("due", drain_wanted(&p->means));
+	CHECK("due", keep_wanted(&p->means));
 	store_lower(p->means.store);
-	CHECK("nobody has said so", !drain_wanted(&p->means));
+	CHECK("nobody has said so", !keep_wanted(&p->means));
 	place_free(p);
 	peer_free(one);
 	peer_free(two);
@@ -757,8 +765,8 @@ thread(void **state)
 
 	(void)state;
 	need_drain(p);
-	drain_stop(p->drain);	/* of none */
-	check_int("started", drain_start(p->drain), 0);
+	keep_stop(p->keeper);	/* of none */
+	check_int("started", keep_start(p->keeper), 0);
 	begun_ms = clock_mono_ms();
 	add(p, "a", 0, 100);
 	add(p, "c", 100, 100);
@@ -766,14 +774,14 @@ thread(void **state)
 	peer_await(two, 100);
 	CHECK("soon", clock_mono_ms() - begun_ms < SOON_MS);
 	begun_ms = clock_mono_ms();
-	drain_stop(p->drain);
+	keep_stop(p->keeper);
 	CHECK("it stops at once", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("what QT has is settled", number(p, "SELECT count(*) FROM message"), 0);
 	check_int("none twice", peer_requests(one) + peer_requests(two), 200);
-	check_int("started again", drain_start(p->drain), 0);
+	check_int("started again", keep_start(p->keeper), 0);
 	add(p, "b", 200, 1);
 	peer_await(one, 101);
-	drain_stop(p->drain);
+	keep_stop(p->keeper);
 	place_free(p);
 	peer_free(one);
 	peer_free(two);
@@ -791,13 +799,13 @@ stopping(void **state)
 	add(p, "a", 0, 20);
 	add(p, "c", 100, 20);
 	need_drain(p);
-	check_int("started", drain_start(p->drain), 0);
+	check_int("started", keep_start(p->keeper), 0);
 	peer_await(one, PARALLEL);
 	peer_await(two, 20);
 	begun_ms = clock_mono_ms();
 	p->stop_ms = begun_ms + SHORT_MS;
-	drain_wake(p->drain);
-	drain_stop(p->drain);
+	keep_wake(p->keeper);
+	keep_stop(p->keeper);
 	CHECK("after a while", clock_mono_ms() - begun_ms >= SHORT_MS);
 	CHECK("but soon", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("no more is begun", peer_requests(one), PARALLEL);
@@ -823,7 +831,7 @@ probe_under_way(void **state)
 	add(p, "b", 100, 20);
 	broken(p, "1");
 	need_drain(p);
-	check_int("started", drain_start(p->drain), 0);
+	check_int("started", keep_start(p->keeper), 0);
 	peer_await(one, 1);
 	add(p, "c", 200, 20);
 	peer_await(two, 20);
@@ -832,7 +840,7 @@ probe_under_way(void **state)
 	check_int("one probe", peer_requests(one), 1);
 	peer_open(one);
 	peer_await(one, 40);
-	drain_stop(p->drain);
+	keep_stop(p->keeper);
 	check_int("all are delivered", pending(p), 0);
 	check_int("none twice", peer_requests(one), 40);
 	place_free(p);
@@ -850,14 +858,14 @@ dropped(void **state)
 	(void)state;
 	add(p, "a", 0, PARALLEL);
 	need_drain(p);
-	check_int("started", drain_start(p->drain), 0);
+	check_int("started", keep_start(p->keeper), 0);
 	peer_await(one, PARALLEL);
 	sql(p, "DELETE FROM message");
 	add(p, "b", 100, PARALLEL);
 	peer_open(one);
 	peer_await(one, 2 * PARALLEL);
 	await_settled(p);
-	drain_stop(p->drain);
+	keep_stop(p->keeper);
 	check_int("nothing is left", number(p, "SELECT count(*) FROM message"), 0);
 	place_free(p);
 	peer_free(one);
@@ -957,7 +965,7 @@ store_fails_a_while(void **state)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	add(p, "a", 0, 30);
 	need_drain(p);
-	check_int("started", drain_start(p->drain), 0);
+	check_int("started", keep_start(p->keeper), 0);
 	peer_await(one, PARALLEL);
 	limit_to(512);
 	peer_open(one);
@@ -970,7 +978,7 @@ store_fails_a_while(void **state)
 	limit_to(RLIM_INFINITY);
 	peer_await(one, 30);
 	await_settled(p);
-	drain_stop(p->drain);
+	keep_stop(p->keeper);
 	check_int("none twice", peer_requests(one), 30);
 	place_free(p);
 	peer_free(one);

@@ -8,7 +8,7 @@ UNIT_crypto	= crypto digest query scan unit/vectors
 UNIT_db		= db unit/state
 UNIT_deliver	= breaker claim conf db deliver digest forward http json log means query queue schema \
 		  rescue seen sign store storefile trust utf8 unit/peer unit/state
-UNIT_drain	= $(UNIT_deliver) drain
+UNIT_drain	= $(UNIT_deliver) drain keep
 UNIT_forward	= forward http json trust unit/peer
 UNIT_head	= digest event scan utf8 xmlguard xmlmap head
 UNIT_http	= http trust unit/peer
@@ -27,8 +27,8 @@ UNIT_term	= term utf8
 UNIT_utf8	= utf8
 UNIT_xmlmap	= event utf8 xmlguard xmlmap
 
-UNIT_TESTS	= breaker buf claim conf crypto db deliver drain err forward head http json log means query \
-		  queue scan schema seen sign store term utf8 xmlmap
+UNIT_TESTS	= breaker buf claim conf crypto db deliver drain err forward head http json log \
+		  means query queue scan schema seen sign store term utf8 xmlmap
 UNIT_BINS	= $(UNIT_TESTS:%=$(B)/unit/test_%)
 UNIT_HELP	= $(B)/unit/unit.o $(B)/buf.o $(B)/err.o
 UNIT_LIBS	= -Wl,--wrap=realloc $(shell pkg-config --libs cmocka) $(LDLIBS)
