@@ -195,6 +195,8 @@ load_endpoint(struct db *db, struct endpoint *e)
 		e->opened_ms = db_col_int(&rows, 1);
 		e->probes = db_col_int(&rows, 2);
 		e->probe_ms = db_col_int(&rows, 3);
+		if (e->probe_ms > clock_wall_ms() + 2 * PROBE_MAX_MS)	/* the clock was set back */
+			e->probe_ms = 0;
 	}
 	db_end(&rows);
 	return er;

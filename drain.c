@@ -356,39 +356,52 @@ make_envelope(struct drain *d, struct sending *s)
 
 /* What cannot be sent is dead, or waits, without QT having a part in it. */
 static void
-answer_ourselves(struct drain *d, struct sending *s, enum qt_err er)
+answer_ourselves(struct drain *d, struct sending *s, enum outcome outcome, const char *why)
 {
 	s->qt.code[0] = '\0';
 	s->qt.alive = false;
-	s->qt.outcome = er == QT_EREQUEST || er == QT_EPARAM ? FORWARD_REFUSED : FORWARD_RETRY;
+	s->qt.outcome = outcome;
 	s->qt.http.status = s->qt.http.ms = 0;
-	(void)snprintf(s->qt.http.why, sizeof(s->qt.http.why), "cannot be signed: %s",
-	    errs[er].name);
+	(void)snprintf(s->qt.http.why, sizeof(s->qt.http.why), "%s", why);
 	s->asked = false;
 	d->unasked = true;
 	append(&d->answered_end, s);
 }
 
 static void
-send_fetched(struct drain *d)
+send_one(struct drain *d, struct sending *s)
 {
-	struct sending	*s;
+	enum seen_as	 as;
+	char		 why[64];
 	enum qt_err	 er;
 
-	while ((s = d->fetched) != NULL) {
-		d->fetched = s->next;
-		d->place[s->account - d->m->conf->accounts] = s->place;
-		s->lane->under_way++;
-		if ((er = make_envelope(d, s)) != QT_OK) {
-			answer_ourselves(d, s, er);
-			continue;
-		}
+	/* The one who sent it died before the queue knew. */
+	if (seen_look(d->m->seen, &as, s->row.key) == QT_OK && as == SEEN_DONE) {
+		answer_ourselves(d, s, FORWARD_DELIVERED, "QT has it already");
+	} else if ((er = make_envelope(d, s)) != QT_OK) {
+		(void)snprintf(why, sizeof(why), "cannot be signed: %s", errs[er].name);
+		answer_ourselves(d, s, er == QT_EREQUEST || er == QT_EPARAM ?
+		    FORWARD_REFUSED : FORWARD_RETRY, why);
+	} else {
 		s->call = (struct http_call){
 			.url = s->account->qt_url, .body = buf_slice(&s->envelope),
 			.deadline_ms = clock_mono_ms() + d->m->conf->set.forward_ms,
 		};
 		s->asked = true;
 		http_group_add(d->group, s, &s->qt.http, &s->call);
+	}
+}
+
+static void
+send_fetched(struct drain *d)
+{
+	struct sending	*s;
+
+	while ((s = d->fetched) != NULL) {
+		d->fetched = s->next;
+		d->place[s->account - d->m->conf->accounts] = s->place;
+		s->lane->under_way++;
+		send_one(d, s);
 	}
 	d->fetched_end = &d->fetched;
 }

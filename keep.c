@@ -24,6 +24,7 @@ enum {
 
 /* How far forgetting has come. */
 struct sweeper {
+	const struct means	*m;
 	struct queue_sweep	 done;
 	struct queue_sweep	 next;		/* after the step under way */
 	int64_t			 again_ms;	/* from the front */
@@ -45,7 +46,7 @@ keep_new(const struct means *means)
 
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return NULL;
-	k->m = means;
+	k->m = k->sweeper.m = means;
 	if ((k->drain = drain_new(means)) == NULL) {
 		keep_free(k);
 		return NULL;
@@ -128,9 +129,13 @@ static enum qt_err
 sweep(struct db *db, void *arg)
 {
 	struct sweeper		*s = arg;
+	const struct conf	*c = s->m->conf;
 	struct queue_sweep	 next = s->done;
 	enum qt_err		 er = queue_sweep(db, &next, SWEEP_ROWS);
+	size_t			 i;
 
+	for (i = 0; i < c->n && er == QT_OK; i++)
+		er = queue_mend_times(db, c->accounts[i].path, clock_wall_ms());
 	if (er == QT_OK)
 		s->next = next;
 	return er;
@@ -138,8 +143,10 @@ sweep(struct db *db, void *arg)
 
 /* True: there is more to forget. */
 static bool
-sweep_step(const struct means *m, struct sweeper *s)
+sweep_step(struct sweeper *s)
 {
+	const struct means	*m = s->m;
+
 	/* What was pending when it was passed may have been delivered since. */
 	if (clock_mono_ms() >= s->again_ms) {
 		s->done.at = 0;
@@ -155,10 +162,10 @@ sweep_step(const struct means *m, struct sweeper *s)
 void
 keep_brief(const struct means *m)
 {
-	struct sweeper	 s = { .again_ms = 0 };
+	struct sweeper	 s = { .m = m };
 	int		 steps;
 
-	for (steps = 0; steps < SWEEP_STEPS && sweep_step(m, &s); steps++)
+	for (steps = 0; steps < SWEEP_STEPS && sweep_step(&s); steps++)
 		;
 	lower_flag(m);
 }
@@ -183,7 +190,7 @@ work(void *arg)
 		if (clock_mono_ms() >= sweep_ms) {
 			lower_flag(m);
 			sweep_ms = clock_mono_ms() +
-			    (sweep_step(m, &k->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
+			    (sweep_step(&k->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
 		}
 		pause_ms = sweep_ms - clock_mono_ms();
 		(void)drain_turn(k->drain, pause_ms < 0 ? 0 :

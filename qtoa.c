@@ -526,7 +526,7 @@ drain_aside(struct app *app, int64_t until_ms)
 	const bool			 aside = store_has_aside(m->store);
 	struct drain_sum		 sum;
 	struct drain			*d;
-	int				 null;
+	int				 null, fd;
 
 	if (!aside && !keep_wanted(m))
 		return;
@@ -534,16 +534,16 @@ drain_aside(struct app *app, int64_t until_ms)
 	if (fork() != 0)
 		return;
 	(void)setsid();
-	if ((null = open("/dev/null", O_RDWR)) != -1) {
-		(void)dup2(null, STDIN_FILENO);
-		(void)dup2(null, STDOUT_FILENO);
-		(void)dup2(null, STDERR_FILENO);
-	}
+	/* The web server waits until all three are closed. */
+	null = open("/dev/null", O_RDWR);
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (null == -1 || dup2(null, fd) == -1)
+			(void)close(fd);
 	if (means_open(m, &app->conf, STORE_BRIEF, NULL) && (d = drain_new(m)) != NULL) {
 		if (aside)
 			rescue_run(m->store, m->claims, app->conf.set.state_dir);
-		(void)drain_run(d, &sum, &order);
-		keep_brief(m);
+		if (drain_run(d, &sum, &order) == QT_OK && sum.elsewhere == 0)
+			keep_brief(m);
 	}
 	_exit(0);
 }

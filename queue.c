@@ -166,6 +166,15 @@ queue_hurry(struct db *db, const char *account, int64_t now_ms, int64_t *n)
 	    "ORDER BY next LIMIT 1000)", DB_VALUES(db_s(account), db_i(now_ms)));
 }
 
+enum qt_err
+queue_mend_times(struct db *db, const char *account, int64_t now_ms)
+{
+	return db_run(db, NULL, "UPDATE message SET next = ?2 WHERE id IN (SELECT id "
+	    "FROM message WHERE state = 'pending' AND account = ?1 AND next > ?3 "
+	    "ORDER BY next LIMIT 1000)", DB_VALUES(db_s(account), db_i(now_ms),
+	    db_i(now_ms + 2 * QUEUE_BACKOFF_MAX_MS)));
+}
+
 int64_t
 queue_backoff_ms(int64_t attempts, uint64_t chance)
 {

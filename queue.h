@@ -78,6 +78,12 @@ enum qt_err	 queue_next(struct db *db, const char *account, int64_t *next_ms);
 /* What waits for a time after now_ms may be sent at once, a thousand of them.  *n: how many. */
 enum qt_err	 queue_hurry(struct db *db, const char *account, int64_t now_ms, int64_t *n);
 
+/*
+ * What waits for a time so far away that only a clock set back explains it may be sent now, a
+ * thousand of them.
+ */
+enum qt_err	 queue_mend_times(struct db *db, const char *account, int64_t now_ms);
+
 /* Pause after so many attempts: 1 s doubling to 5 min, up to a quarter of it less by chance. */
 int64_t		 queue_backoff_ms(int64_t attempts, uint64_t chance);
 

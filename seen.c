@@ -26,6 +26,7 @@ enum {
 	LOCK_TRIES = 100,
 	LOCK_PAUSE_NS = 50000,	/* the first one; then twice as long, up to ... */
 	LOCK_PAUSE_MAX_NS = 1600000,
+	GONE_MS = 50,		/* between two looks whether the files are still there */
 	RETRY_MS = 1000		/* between two tries to have files where there are none */
 };
 
@@ -54,6 +55,7 @@ struct seen {
 	size_t			 n;
 	unsigned		 last;			/* number there is, opened or not */
 	int64_t			 retry_ms;
+	int64_t			 gone_ms;		/* not to be looked for before */
 	bool			 in_trouble;		/* and it has been said */
 };
 
@@ -116,12 +118,17 @@ size_of(const struct head *h)
 	return HEAD + ((off_t)BUCKET << h->bits);
 }
 
-static bool
+enum condition { SOUND, DAMAGED, UNREADABLE };
+
+static enum condition
 read_head(struct file *f)
 {
-	return pread(f->fd, &f->head, sizeof(f->head), 0) == (ssize_t)sizeof(f->head) &&
-	    memcmp(f->head.magic, magic, sizeof(magic)) == 0 &&
-	    f->head.bits >= BITS_MIN && f->head.bits <= BITS_MAX;
+	ssize_t	 n = pread(f->fd, &f->head, sizeof(f->head), 0);
+
+	if (n == -1)
+		return UNREADABLE;
+	return n == (ssize_t)sizeof(f->head) && memcmp(f->head.magic, magic, sizeof(magic)) == 0 &&
+	    f->head.bits >= BITS_MIN && f->head.bits <= BITS_MAX ? SOUND : DAMAGED;
 }
 
 /* In order of their numbers; of too many the youngest count. */
@@ -146,18 +153,23 @@ open_one(struct seen *s, unsigned number)
 	struct file	 f = { .number = number };
 	char		 name[1100];
 	struct stat	 st;
+	enum condition	 is;
 
 	name_of(s, name, sizeof(name), number);
 	f.fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (f.fd == -1 ||
-	    (read_head(&f) && fstat(f.fd, &st) == 0 && st.st_size >= size_of(&f.head))) {
-		if (number > s->last)
-			s->last = number;
-		if (f.fd != -1)
-			insert_file(s, &f);
+	is = f.fd == -1 ? UNREADABLE : read_head(&f);
+	if (is == SOUND && fstat(f.fd, &st) == 0 && st.st_size < size_of(&f.head))
+		is = DAMAGED;
+	if (is != DAMAGED && number > s->last)
+		s->last = number;
+	if (is == SOUND) {
+		insert_file(s, &f);
 		return;
 	}
-	(void)close(f.fd);
+	if (f.fd != -1)
+		(void)close(f.fd);
+	if (is == UNREADABLE)	/* this time */
+		return;
 	(void)unlink(name);
 	log_msg(LEVEL_WARNING, "seen", "%s was damaged and is removed: a message that WeChat "
 	    "repeats now may be forwarded twice", name);
@@ -275,18 +287,31 @@ add_file(struct seen *s)
 	claim_end(s->claims, &c, false);
 }
 
+/* True: somebody has removed the file while we have it open; looked at now and then. */
+static bool
+is_gone(struct seen *s, const struct file *f, int64_t now_ms)
+{
+	struct stat	 st;
+
+	if (now_ms < s->gone_ms)
+		return false;
+	s->gone_ms = now_ms + GONE_MS;
+	return fstat(f->fd, &st) == 0 && st.st_nlink == 0;
+}
+
 /* The files that there are, this moment.  False: there are none, and none can be made. */
 static bool
 have_files(struct seen *s)
 {
+	const int64_t	 now_ms = clock_mono_ms();
 	struct file	*last;
 
 	if (s->n != 0) {
 		last = &s->files[s->n - 1];
-		if (!read_head(last) || last->head.full != 0)
+		if (read_head(last) != SOUND || last->head.full != 0 || is_gone(s, last, now_ms))
 			(void)open_files(s);
 	}
-	if (s->n != 0 || clock_mono_ms() < s->retry_ms)
+	if (s->n != 0 || now_ms < s->retry_ms)
 		return s->n != 0;
 	(void)open_files(s);
 	if (s->n == 0) {
@@ -481,6 +506,9 @@ seen_look(struct seen *s, enum seen_as *as, const unsigned char key[SEEN_KEY])
 	if (have_files(s) && (er = find(s, &p, key)) == QT_OK && p.file != NULL)
 		*as = p.slot[4] == SEEN_DONE ? SEEN_DONE : SEEN_QUEUED;
 	heed(s, er, false);
+	/* What could not be marked meanwhile is not there to be found. */
+	if (*as == SEEN_NEVER && s->in_trouble)
+		er = QT_ESTORE;
 	(void)pthread_mutex_unlock(&s->lock);
 	return er;
 }

@@ -29,7 +29,8 @@ struct seen	*seen_new(const struct settings *set, struct claims *cs);
 void		 seen_free(struct seen *s);
 
 /*
- * For all threads.  QT_ESTORE: the files cannot be read, or written, and the log says why.
+ * For all threads.  QT_ESTORE: the files cannot be read, or written, and the log says why;
+ * of a look also: it cannot tell, since of late keys could not be marked.
  * A key that has been marked longer ago than dedupe_days has never been seen.
  */
 enum qt_err	 seen_look(struct seen *s, enum seen_as *as, const unsigned char key[SEEN_KEY]);

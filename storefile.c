@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/vfs.h>
@@ -22,6 +23,7 @@ enum {
 	LOG_PAGES_MAX = 8000,	/* one so long must end: writers wait a moment */
 	LOG_PAGES_BRIEF = 200,
 	RESTART_MS = 300,	/* patience with writers then */
+	NAP_MS = 5,		/* between two tries to open a file that others are making */
 	ASIDE_MS = 2000		/* patience with who sets the file aside */
 };
 
@@ -271,10 +273,24 @@ storefile_heed(struct storefile *f)
 	}
 }
 
+/* A pause, if it ends before one of these times.  False: both have come. */
+static bool
+nap_until(int64_t one_ms, int64_t other_ms)
+{
+	const struct timespec	 pause = { 0, NAP_MS * 1000000 };
+	const int64_t		 end_ms = clock_mono_ms() + NAP_MS;
+
+	if (end_ms > one_ms && end_ms > other_ms)
+		return false;
+	(void)nanosleep(&pause, NULL);
+	return true;
+}
+
 struct db *
 storefile_ready(struct storefile *f, int64_t until_ms)
 {
 	int64_t	 now_ms = clock_mono_ms();
+	bool	 busy;
 	int	 tries;
 
 	if (f->db != NULL && now_ms < f->looked_ms + MOVED_MS)
@@ -287,17 +303,21 @@ storefile_ready(struct storefile *f, int64_t until_ms)
 	close_file(f);
 	if (now_ms < f->reopen_ms)
 		return NULL;
-	for (tries = 0; tries < 2; tries++) {	/* twice: after the first was set aside */
+	f->reopen_ms = 0;
+	for (tries = 0; tries < 2;) {	/* twice: after the first was set aside */
 		if (!touch(f)) {
 			f->reopen_ms = clock_mono_ms() + REOPEN_MS;
 			break;
 		}
 		if (open_file(f, until_ms) == QT_OK)
 			return f->db;
+		busy = f->db != NULL && db_fault(f->db) == DB_BUSY;
 		storefile_heed(f);
-		if (f->db == NULL && f->reopen_ms != 0)
-			break;
 		close_file(f);
+		/* Not all that SQLite finds busy it waits for: others may be making it now. */
+		if (f->reopen_ms != 0 || (busy && !nap_until(until_ms, now_ms + RESTART_MS)))
+			break;
+		tries += !busy;
 	}
 	return NULL;
 }

@@ -133,7 +133,7 @@ def _watch(site, hole, rate, seconds):
     def empty():
         nonlocal peak
         peak = max(peak, pool.status("VmRSS"))
-        return len(drained_lines(log)) >= waited
+        return log.text().count(" what=drain ") >= waited and len(drained_lines(log)) >= waited
     program.until(empty, "an empty queue", 120)
     rss.append(peak)
     took = time.monotonic() - begin

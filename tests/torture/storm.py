@@ -22,7 +22,8 @@ WEATHERS = {
     "fine": (8, oracle.FINE),
     "mixed": (12, Weather(
         (.06, "slow", lambda rng: rng.uniform(*SLOWNESS)),
-        (.04, "cut", lambda rng: rng.randrange(60)), (.04, "reset", None), (.02, "garbage", None), (.01, "silent", None),
+        (.04, "cut", lambda rng: rng.randrange(60)), (.04, "reset", None),
+        (.02, "garbage", None), (.01, "silent", None),
         (.04, "status", lambda rng: rng.choice((500, 502, 503, 429))),
         (.05, "code", lambda rng: rng.choice(REFUSALS)), (.04, "code", 110))),
     "slow": (2, Weather((1, "slow", lambda rng: rng.uniform(*SLOWNESS)))),
