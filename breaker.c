@@ -12,7 +12,15 @@
 enum {
 	PROBE_MIN_MS = 1000,
 	PROBE_MAX_MS = 10000,
-	PROBE_DOUBLINGS = 4	/* 1 s times 2^4 is over the maximum */
+	PROBE_DOUBLINGS = 4,	/* 1 s times 2^4 is over the maximum */
+	TICK_MS = 100,
+	TICKS = 64		/* together longer than any attempt */
+};
+
+/* A request's attempts under way, by the time at which they began. */
+struct traffic {
+	int	 begun[TICKS];
+	int	 all;
 };
 
 /* A row of table endpoint. */
@@ -29,8 +37,10 @@ struct breakers {
 	pthread_mutex_t		 lock;
 	struct endpoint		*endpoints;
 	size_t			 n;
+	struct traffic		*traffic;	/* by end point */
 	size_t			*endpoint_of;	/* by account */
 	bool			*stopped;	/* by account */
+	bool			 loaded;
 };
 
 static size_t
@@ -58,7 +68,8 @@ breakers_new(const struct conf *c)
 	b->endpoints = calloc(room, sizeof(*b->endpoints));
 	b->endpoint_of = calloc(room, sizeof(*b->endpoint_of));
 	b->stopped = calloc(room, sizeof(*b->stopped));
-	if (b->endpoints == NULL || b->endpoint_of == NULL || b->stopped == NULL) {
+	b->traffic = calloc(room, sizeof(*b->traffic));
+	if (b->traffic == NULL || b->endpoints == NULL || b->endpoint_of == NULL || b->stopped == NULL) {
 		breakers_free(b);
 		return NULL;
 	}
@@ -79,10 +90,51 @@ breakers_free(struct breakers *b)
 	if (b == NULL)
 		return;
 	free(b->endpoints);
+	free(b->traffic);
 	free(b->endpoint_of);
 	free(b->stopped);
 	(void)pthread_mutex_destroy(&b->lock);
 	free(b);
+}
+
+void
+breaker_enter(struct breakers *b, const struct account *a, int64_t *mark)
+{
+	struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+
+	*mark = clock_mono_ms() / TICK_MS;
+	(void)pthread_mutex_lock(&b->lock);
+	t->begun[*mark % TICKS]++;
+	t->all++;
+	(void)pthread_mutex_unlock(&b->lock);
+}
+
+void
+breaker_leave(struct breakers *b, const struct account *a, int64_t mark)
+{
+	struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+
+	(void)pthread_mutex_lock(&b->lock);
+	t->begun[mark % TICKS]--;
+	t->all--;
+	(void)pthread_mutex_unlock(&b->lock);
+}
+
+bool
+breaker_is_jammed(struct breakers *b, const struct account *a)
+{
+	const struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+	const struct settings	*set = &b->conf->set;
+	const int		 many = set->threads < 4 ? 2 : set->threads / 2;
+	int64_t			 tick = clock_mono_ms() / TICK_MS;
+	const int64_t		 last = tick - set->forward_ms / 2 / TICK_MS;
+	int			 old;
+
+	(void)pthread_mutex_lock(&b->lock);
+	for (old = t->all; old >= many && tick >= last; tick--)
+		old -= t->begun[tick % TICKS];
+	(void)pthread_mutex_unlock(&b->lock);
+	return old >= many;
 }
 
 enum gate
@@ -345,10 +397,22 @@ breaker_load(struct db *db, void *arg)
 	if (er == QT_OK && (er = load_stops(db, b, stopped)) == QT_OK) {
 		(void)pthread_mutex_lock(&b->lock);
 		memcpy(b->stopped, stopped, b->conf->n * sizeof(*stopped));
+		b->loaded = true;
 		(void)pthread_mutex_unlock(&b->lock);
 	}
 	free(stopped);
 	return er;
+}
+
+bool
+breaker_is_loaded(struct breakers *b)
+{
+	bool	 is;
+
+	(void)pthread_mutex_lock(&b->lock);
+	is = b->loaded;
+	(void)pthread_mutex_unlock(&b->lock);
+	return is;
 }
 
 enum qt_err

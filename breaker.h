@@ -12,6 +12,7 @@
 #ifndef BREAKER_H
 #define BREAKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "conf.h"
@@ -31,6 +32,15 @@ enum gate {
 
 /* *probe_ms, where broken: when to probe it (ms since the epoch). */
 enum gate	 breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms);
+
+/*
+ * Around a request's attempt, so that many which wait show before the first of them fails:
+ * *mark is for breaker_leave().  True of an end point is_jammed: half of all workers
+ * have waited half of the time that QT has, and who comes now had better not wait, too.
+ */
+void		 breaker_enter(struct breakers *b, const struct account *a, int64_t *mark);
+void		 breaker_leave(struct breakers *b, const struct account *a, int64_t mark);
+bool		 breaker_is_jammed(struct breakers *b, const struct account *a);
 
 /* What an attempt says of the end point and the account. */
 enum news {
@@ -60,6 +70,7 @@ void		 breaker_tell(struct breakers *b, const struct account *a,
 
 /* The store's truth into the copy: a store_work; arg is the struct breakers. */
 enum qt_err	 breaker_load(struct db *db, void *arg);
+bool		 breaker_is_loaded(struct breakers *b);		/* has it been, ever */
 
 /* The operator says: send again, at once.  account NULL: all. */
 enum qt_err	 breaker_reset(struct db *db, const struct conf *c, const char *account);

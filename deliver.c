@@ -138,30 +138,61 @@ forward(const struct means *m, struct signer *s, struct delivery *d)
 	return true;
 }
 
+/* Why QT is not to be asked: classes of the log, and what to do. */
+enum bar { BAR_NONE, BAR_BREAKER, BAR_STOPPED, BAR_JAMMED, BARS };
+
+static const struct {
+	const char	*why_not, *hint;
+} bars[BARS] = {
+	[BAR_BREAKER]	= { "breaker", "" },
+	[BAR_STOPPED]	= { "stopped", "mend the account's keys and start anew, or run: "
+	    "qtoa queue retry ACCOUNT" },
+	[BAR_JAMMED]	= { "jammed", "half of the workers wait for QT; is it slow?" },
+};
+
+/* *probes: this request is to probe the end point, and nobody else does; probe is ours. */
+static enum bar
+look_for_bar(const struct means *m, bool *probes, struct claim *probe, const struct delivery *d)
+{
+	int64_t	 probe_ms;
+
+	/* In a server the thread that drains keeps them up to date. */
+	if ((m->life == STORE_BRIEF || !breaker_is_loaded(m->breakers)) &&
+	    store_is_raised(m->store))
+		(void)store_do(m->store, STORE_READ, breaker_load, m->breakers, d->deadline_ms);
+	*probes = false;
+	switch (breaker_gate(m->breakers, d->account, &probe_ms)) {
+	case GATE_GO:
+		return breaker_is_jammed(m->breakers, d->account) ? BAR_JAMMED : BAR_NONE;
+	case GATE_BROKEN:
+		*probes = may_probe(m, probe, d->account, probe_ms);
+		return *probes ? BAR_NONE : BAR_BREAKER;
+	case GATE_STOPPED:
+		break;
+	}
+	return BAR_STOPPED;
+}
+
 /* True: QT was asked, and d->qt is its answer. */
 static bool
 ask(const struct means *m, struct signer *s, struct delivery *d)
 {
 	struct claim	 probe;
-	enum gate	 gate;
-	int64_t		 probe_ms;
-	bool		 probes, asked;
+	enum bar	 bar;
+	int64_t		 mark;
+	bool		 probes, asked = false;
 
-	/* In a server the thread that drains keeps them up to date. */
-	if (m->life == STORE_BRIEF && store_is_raised(m->store))
-		(void)store_do(m->store, STORE_READ, breaker_load, m->breakers, d->deadline_ms);
-	gate = breaker_gate(m->breakers, d->account, &probe_ms);
-	probes = gate == GATE_BROKEN && may_probe(m, &probe, d->account, probe_ms);
-	if (gate == GATE_GO || probes) {
+	if ((bar = look_for_bar(m, &probes, &probe, d)) == BAR_NONE) {
+		breaker_enter(m->breakers, d->account, &mark);
 		asked = forward(m, s, d);
-		if (probes)
-			claim_end(m->claims, &probe, false);
-		return asked;
+		breaker_leave(m->breakers, d->account, mark);
+	} else {
+		d->why_not = bars[bar].why_not;
+		d->hint = bars[bar].hint;
 	}
-	d->why_not = gate == GATE_STOPPED ? "stopped" : "breaker";
-	d->hint = gate == GATE_STOPPED ? "mend the account's keys and start anew, or run: "
-	    "qtoa queue retry ACCOUNT" : "";
-	return false;
+	if (probes)
+		claim_end(m->claims, &probe, false);
+	return asked;
 }
 
 /*

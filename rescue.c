@@ -36,7 +36,9 @@ rescue_file(struct store *s, const char *dir, const char *file)
 	enum qt_err	 er;
 
 	(void)snprintf(from, sizeof(from), "%s/%s", dir, file);
-	er = db_open(&r.was.from, from, DB_READ_ONLY);
+	/* A schema that is damaged in part is better than none. */
+	if ((er = db_open(&r.was.from, from, DB_READ_ONLY)) == QT_OK)
+		(void)db_script(r.was.from, "PRAGMA writable_schema = ON");
 	while (er == QT_OK && !r.was.over && (er = store_do(s, STORE_SYNC, rescue_step, &r,
 	    clock_mono_ms() + PATIENCE_MS)) == QT_OK)
 		r.was = r.is;

@@ -305,8 +305,15 @@ store_raise(struct store *s)
 	int	 fd;
 
 	/* Where it cannot be made, the database cannot be written either. */
-	if ((fd = open(s->flag, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) != -1)
+	fd = open(s->flag, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return;
+	(void)close(fd);
+	/* A power cut must not take it and leave what it stands for. */
+	if ((fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) != -1) {
+		(void)fsync(fd);
 		(void)close(fd);
+	}
 }
 
 void

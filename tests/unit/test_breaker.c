@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "breaker.h"
@@ -440,13 +441,44 @@ telling(void **state)
 	breakers_free(br);
 }
 
+/* Who comes while half of the workers have waited half of QT's time had better not wait. */
+static void
+jams(void **state)
+{
+	enum { THREADS = 8, HALF_MS = 100 };
+	const struct timespec	 half = { 0, (HALF_MS + 150) * 1000000 };
+	struct conf		 with = conf;
+	struct breakers		*br;
+	const struct account	*of = &with.accounts[0];
+	int64_t			 marks[THREADS];
+	int			 i;
+
+	(void)state;
+	with.set.threads = THREADS;
+	with.set.forward_ms = 2 * HALF_MS;
+	assert_non_null(br = breakers_new(&with));
+	CHECK("nobody waits", !breaker_is_jammed(br, of));
+	for (i = 0; i < THREADS / 2; i++)
+		breaker_enter(br, of, &marks[i]);
+	CHECK("they have just begun", !breaker_is_jammed(br, of));
+	(void)nanosleep(&half, NULL);
+	CHECK("they have waited", breaker_is_jammed(br, of));
+	breaker_enter(br, of, &marks[i]);
+	breaker_leave(br, of, marks[0]);
+	CHECK("too few have", !breaker_is_jammed(br, of));
+	for (; i > 0; i--)
+		breaker_leave(br, of, marks[i]);
+	CHECK("nobody waits", !breaker_is_jammed(br, of));
+	breakers_free(br);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(what_an_answer_says), TEST(opening), TEST(heeding), TEST(together),
 		TEST(store_fails), TEST(probing), TEST(hurrying), TEST(stops), TEST(resetting),
-		TEST(telling),
+		TEST(telling), TEST(jams),
 	};
 
 	return RUN("breaker", tests);
