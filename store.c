@@ -4,13 +4,18 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
 #include "store.h"
 
-enum { BUSY_MIN_MS = 50 };	/* patience with other processes, whatever the deadline */
+enum {
+	BUSY_MIN_MS = 800,	/* patience with other processes, whatever the deadline */
+	LONG_MS = 20,		/* after a transaction of that length others ... */
+	COURTESY_MS = 3		/* ... get their chance: they look every 2 ms (db.c) */
+};
 
 /* Work that waits for a transaction; on the stack of who wants it done. */
 struct job {
@@ -240,12 +245,26 @@ wait_for_leader(struct store *s, struct job *j)
 	s->sleepers = j->sleeper;
 }
 
+/* The owners of a list of jobs that are done, but for the one who leads. */
+static void
+wake(struct job *jobs, const struct job *mine)
+{
+	struct job	*j, *next;
+
+	for (j = jobs; j != NULL; j = next) {
+		next = j->next;		/* j is gone once its owner is awake */
+		if (j != mine)
+			(void)sem_post(&j->sleeper->wake);
+	}
+}
+
 /* Runs the jobs that wait, hands the lead on; with the lock held before and after. */
 static void
 lead(struct store *s, struct job *mine)
 {
-	struct job	*jobs, *j, *next;
-	struct sleeper	*heir = NULL;
+	const struct timespec	 courtesy = { 0, COURTESY_MS * 1000000 };
+	struct job		*jobs;
+	int64_t			 begin_ms;
 
 	if (s->gather) {
 		(void)pthread_mutex_unlock(&s->lock);
@@ -257,21 +276,17 @@ lead(struct store *s, struct job *mine)
 	s->first = NULL;
 	s->last = &s->first;
 	(void)pthread_mutex_unlock(&s->lock);
+	begin_ms = clock_mono_ms();
 	run(s, jobs);
+	wake(jobs, mine);
+	/* SQLite's lock is not fair, and a slow disk leaves it free for moments only. */
+	if (clock_mono_ms() - begin_ms >= LONG_MS)
+		(void)nanosleep(&courtesy, NULL);
 	(void)pthread_mutex_lock(&s->lock);
 	if ((s->led = s->first != NULL)) {
 		s->first->lead = true;
-		heir = s->first->sleeper;
+		(void)sem_post(&s->first->sleeper->wake);
 	}
-	(void)pthread_mutex_unlock(&s->lock);
-	for (j = jobs; j != NULL; j = next) {
-		next = j->next;		/* j is gone once its owner is awake */
-		if (j != mine)
-			(void)sem_post(&j->sleeper->wake);
-	}
-	if (heir != NULL)
-		(void)sem_post(&heir->wake);
-	(void)pthread_mutex_lock(&s->lock);
 }
 
 enum qt_err
