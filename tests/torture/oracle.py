@@ -420,9 +420,13 @@ class QT:
 # Who was killed.
 
 def ports_of(pid):
-    """The local TCP ports of a process."""
+    """The local TCP ports of a process; none of one that is at its end."""
     inodes = set()
-    for fd in os.listdir(f"/proc/{pid}/fd"):
+    try:
+        fds = os.listdir(f"/proc/{pid}/fd")
+    except PermissionError:
+        return inodes
+    for fd in fds:
         try:
             found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}"))
         except OSError:
