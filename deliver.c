@@ -129,9 +129,7 @@ forward(const struct means *m, struct signer *s, struct delivery *d)
 	    d->deadline_ms);
 	if (d->qt.outcome == FORWARD_DELIVERED)
 		return true;
-	if (*d->qt.http.why == '\0' && *d->qt.code == '\0')
-		(void)snprintf(d->qt.http.why, sizeof(d->qt.http.why), "HTTP %d",
-		    d->qt.http.status);
+	forward_explain(&d->qt);
 	(void)snprintf(d->detail, sizeof(d->detail), "%s", d->qt.http.why);
 	d->why_not = forward_names[d->qt.outcome];
 	d->hint = forward_hints[d->qt.outcome];

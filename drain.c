@@ -422,9 +422,7 @@ receive(struct drain *d)
 			put_back(d, s);
 			continue;
 		}
-		if (*s->qt.http.why == '\0' && *s->qt.code == '\0')
-			(void)snprintf(s->qt.http.why, sizeof(s->qt.http.why), "HTTP %d",
-			    s->qt.http.status);
+		forward_explain(&s->qt);
 		append(&d->answered_end, s);
 	}
 }

@@ -140,6 +140,13 @@ forward_classify(struct forward_result *res)
 }
 
 void
+forward_explain(struct forward_result *res)
+{
+	if (*res->http.why == '\0' && *res->code == '\0')
+		(void)snprintf(res->http.why, sizeof(res->http.why), "HTTP %d", res->http.status);
+}
+
+void
 forward_result_free(struct forward_result *res)
 {
 	buf_free(&res->http.body);

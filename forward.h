@@ -58,4 +58,7 @@ bool		 forward_standby(struct http_call *call, const struct account *a,
 /* The class of an answer: HTTP status and body.  Sets outcome, alive and code. */
 enum outcome	 forward_classify(struct forward_result *res);
 
+/* Where an answer has neither a code nor a why, its why becomes the HTTP status. */
+void		 forward_explain(struct forward_result *res);
+
 #endif
