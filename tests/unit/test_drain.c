@@ -21,7 +21,8 @@ enum {
 	PARALLEL = 4,
 	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
 	SHORT_MS = 150,		/* what is to be waited for to its end */
-	SOON_MS = 3000,		/* what is to happen at once */
+	SLOW_MS = 1000,		/* the same, while others must be done before it */
+	SOON_MS = PATIENCE_MS / 2,	/* at once, on a machine that has other things to do */
 	ROWS = 500
 };
 
@@ -426,7 +427,7 @@ dead_end_point(void **state)
 	int64_t			 begun_ms;
 
 	(void)state;
-	p->conf.set.forward_ms = SHORT_MS;
+	p->conf.set.forward_ms = SLOW_MS;	/* the other one must be faster, whatever runs here */
 	add(p, "a", 0, 50);
 	add(p, "c", 100, 100);
 	begun_ms = clock_mono_ms();
