@@ -1,0 +1,244 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive.h"
+#include "schema.h"
+#include "state.h"
+#include "unit.h"
+
+enum { MESSAGES = 400, DEVICES = 7, ORDERS = 5 };
+
+static const struct account	 shop = { .path = "shop", .name = "Shop", .appid = "wx1",
+    .app_key = "k" };
+
+static struct db *
+new_db(void)
+{
+	char		 path[STATE_PATH];
+	struct db	*db;
+
+	state_path(path, state_new(), "db");
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(schema_prepare(db), SCHEMA_READY);
+	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF; BEGIN"), QT_OK);
+	return db;
+}
+
+static int64_t
+number(struct db *db, const char *sql)
+{
+	int64_t	 i = -1;
+
+	check_err(sql, db_number(db, &i, sql, DB_NO_VALUES), QT_OK);
+	return i;
+}
+
+/* Message number n of a device at a time, with so many events. */
+static bool
+add(struct db *db, const struct account *a, const char *device, int n, int64_t time_s,
+    size_t parts)
+{
+	const struct archive_event	 e[3] = {
+		{ "$$_menu_click", slice_of("{\"EventKey\":\"V1\"}") },
+		{ NULL, slice_of("{}") },
+		{ "$$_receive_msg", slice_of("{\"MsgType\":\"text\"}") },
+	};
+	struct archive_message		 m = {
+		.account = a, .device = slice_of(device), .time_s = time_s, .received_ms = 5000,
+		.events = e, .n = parts,
+	};
+	bool				 new = false;
+
+	memcpy(m.key, &n, sizeof(n));
+	check_err(device, archive_add(db, &new, &m), QT_OK);
+	return new;
+}
+
+static void
+once(void **state)
+{
+	struct db	*db = new_db();
+
+	(void)state;
+	CHECK("new", add(db, &shop, "o1", 1, 1000, 3));
+	CHECK("again", !add(db, &shop, "o1", 1, 1000, 3));
+	CHECK("again, as one", !add(db, &shop, "o1", 1, 1000, 1));
+	CHECK("another", add(db, &shop, "o1", 2, 1000, 1));
+	check_int("events", number(db, "SELECT count(*) FROM event"), 4);
+	check_int("parts", number(db, "SELECT count(*) FROM event WHERE part = 2 AND "
+	    "code = '$$_receive_msg' AND item = 'text'"), 1);
+	check_int("without a code", number(db, "SELECT count(*) FROM event WHERE code IS NULL"), 1);
+	check_int("a device", number(db, "SELECT count(*) FROM device"), 1);
+	check_int("an account", number(db, "SELECT count(*) FROM account WHERE appid = 'wx1' AND "
+	    "application = 'k' AND path = 'shop' AND name = 'Shop'"), 1);
+	db_close(db);
+}
+
+/* A user is one in all accounts of an application, and another in the next application. */
+static void
+devices(void **state)
+{
+	struct account	 renamed = shop, other = shop, elsewhere = shop;
+	struct db	*db = new_db();
+
+	(void)state;
+	renamed.name = "Store";
+	other.appid = "wx2";
+	elsewhere.app_key = NULL;
+	(void)add(db, &shop, "u", 1, 86400 * 3 + 5, 1);
+	(void)add(db, &other, "u", 2, 86400 * 2, 1);
+	(void)add(db, &elsewhere, "u", 3, 86400, 1);
+	(void)add(db, &renamed, "u", 4, 86400 * 2 + 60, 1);
+	check_int("devices", number(db, "SELECT count(*) FROM device"), 2);
+	check_int("accounts", number(db, "SELECT count(*) FROM account"), 3);
+	check_int("the name in use", number(db, "SELECT count(*) FROM account WHERE "
+	    "name = 'Store' AND appid = 'wx1' AND application = 'k'"), 1);
+	check_int("first day", number(db, "SELECT count(*) FROM tracked WHERE is_first_day AND "
+	    "time = 86400 * 2 AND platform = 'wx2@wechatoa' AND device_id = 'u'"), 1);
+	check_int("in all of it", number(db, "SELECT count(*) FROM tracked WHERE is_first_day"), 3);
+	db_close(db);
+}
+
+/* Whatever the order of arrival, gap is to the event before, and first and last are right. */
+static void
+any_order(void **state)
+{
+	struct db	*db;
+	char		 device[8];
+	int		 order[MESSAGES], i, k, x, round;
+
+	(void)state;
+	srand(7);
+	for (round = 0; round < ORDERS; round++) {
+		db = new_db();
+		for (i = 0; i < MESSAGES; i++)
+			order[i] = round == 0 ? i : MESSAGES - 1 - i;
+		for (i = MESSAGES - 1; round > 1 && i > 0; i--) {
+			k = rand() % (i + 1);
+			x = order[i], order[i] = order[k], order[k] = x;
+		}
+		for (i = 0; i < MESSAGES; i++) {
+			(void)snprintf(device, sizeof(device), "o%d", order[i] % DEVICES);
+			/* Many in one second. */
+			(void)add(db, &shop, device, order[i], order[i] / 9 * 50,
+			    1 + (size_t)order[i] % 3);
+		}
+		check_int("gaps", number(db, "SELECT count(*) FROM (SELECT gap, time - lag(time) "
+		    "OVER (PARTITION BY device ORDER BY time, id) AS want FROM event) "
+		    "WHERE gap IS NOT want"), 0);
+		check_int("some", number(db, "SELECT count(*) > 300 FROM event WHERE gap >= 50"),
+		    1);
+		check_int("first and last", number(db, "SELECT count(*) FROM device WHERE "
+		    "first != (SELECT min(time) FROM event WHERE device = device.id) OR "
+		    "last != (SELECT max(time) FROM event WHERE device = device.id)"), 0);
+		db_close(db);
+	}
+}
+
+static void
+items(void **state)
+{
+	static const struct {
+		const char	*code, *attributes, *want;	/* NULL: none */
+	} cases[] = {
+		{ "$$_official_account_follow", "{\"EventKey\":\"qrscene_5\"}", "5" },
+		{ "$$_official_account_follow", "{\"EventKey\":\"qrsceneX5\"}", NULL },
+		{ "$$_official_account_follow", "{\"EventKey\":\"\"}", NULL },
+		{ "$$_official_account_follow", "{}", NULL },
+		{ "$$_official_account_follow", "{\"EventKey\":\"qrscene_\"}", "" },
+		{ "$$_scan_open_official_account", "{\"EventKey\":\"5\"}", "5" },
+		{ "$$_menu_click", "{\"EventKey\":\"\xE8\x8F\x9C\"}", "\xE8\x8F\x9C" },
+		{ "$$_receive_msg", "{\"MsgType\":\"voice\"}", "voice" },
+		{ "$$_template_send_finish", "{\"Status\":\"success\"}", "success" },
+		{ "$$_send_msg_popup", "{\"TemplateId\":\"t\"}", "t" },
+		{ "$$_publish_job_finish", "{\"publish_status\":\"0\"}", "0" },
+		{ "$$_send_localtion", "{\"EventKey\":\"5\"}", NULL },
+		{ NULL, "{\"EventKey\":\"5\"}", NULL },
+	};
+	struct archive_event	 e;
+	struct archive_message	 m = {
+		.account = &shop, .device = slice_of("o"), .events = &e, .n = 1,
+	};
+	struct db		*db = new_db();
+	struct db_rows		 rows;
+	enum qt_err		 er;
+	size_t			 i;
+	bool			 new;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		e = (struct archive_event){ cases[i].code, slice_of(cases[i].attributes) };
+		m.key[0] = (unsigned char)i;
+		check_err(cases[i].attributes, archive_add(db, &new, &m), QT_OK);
+		er = db_start(db, &rows, "SELECT item FROM event WHERE id = ?",
+		    DB_VALUES(db_i((int64_t)i + 1)));
+		CHECK(cases[i].attributes, er == QT_OK && db_next(&rows, &er));
+		check_bytes(cases[i].attributes, db_col(&rows, 0), slice_of(cases[i].want));
+		db_end(&rows);
+	}
+	db_close(db);
+}
+
+static void
+unionids(void **state)
+{
+	struct db	*db = new_db();
+	struct buf	 b = { 0 };
+
+	(void)state;
+	check_err("unknown", archive_unionid(db, &b, "wx1", slice_of("o1")), QT_OK);
+	check_int("nothing", (int64_t)b.len, 0);
+	check_err("kept", archive_set_unionid(db, "wx1", slice_of("o1"), slice_of("u1")), QT_OK);
+	check_err("it does not change", archive_set_unionid(db, "wx1", slice_of("o1"),
+	    slice_of("u2")), QT_OK);
+	check_err("known", archive_unionid(db, &b, "wx1", slice_of("o1")), QT_OK);
+	check_bytes("known", buf_slice(&b), slice_of("u1"));
+	buf_reset(&b);
+	check_err("elsewhere", archive_unionid(db, &b, "wx2", slice_of("o1")), QT_OK);
+	check_int("nothing", (int64_t)b.len, 0);
+	buf_free(&b);
+	db_close(db);
+}
+
+/* Of two files with some messages in both, everything once, as if it had come here. */
+static void
+salvaged(void **state)
+{
+	struct db	*old = new_db(), *db = new_db();
+	struct salvage	 s = { .from = old, .source = &archive_salvage };
+	int		 i, steps;
+
+	(void)state;
+	for (i = 0; i < 50; i++) {
+		(void)add(old, &shop, i % 2 == 0 ? "o1" : "o2", i, i * 100, 1 + (size_t)i % 3);
+		if (i >= 40)
+			(void)add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, i * 100,
+			    1 + (size_t)i % 3);
+	}
+	for (steps = 0; !s.over && steps < 100; steps++)
+		check_err("a step", salvage_step(db, &s, 7), QT_OK);
+	CHECK("over", s.over);
+	check_int("copied", s.copied, number(old, "SELECT count(*) FROM event "
+	    "WHERE time < 4000"));
+	check_int("all", number(db, "SELECT count(*) FROM event"),
+	    number(old, "SELECT count(*) FROM event"));
+	check_int("the same", number(db, "SELECT sum(time * 7 + part + coalesce(gap, -1)) FROM event"),
+	    number(old, "SELECT sum(time * 7 + part + coalesce(gap, -1)) FROM event"));
+	check_int("gaps", number(db, "SELECT count(*) FROM (SELECT gap, time - lag(time) "
+	    "OVER (PARTITION BY device ORDER BY time, id) AS want FROM event) "
+	    "WHERE gap IS NOT want"), 0);
+	db_close(old);
+	db_close(db);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(once), TEST(devices), TEST(any_order), TEST(items), TEST(unionids),
+		TEST(salvaged),
+	};
+
+	return RUN("archive", tests);
+}
