@@ -1,0 +1,211 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cmd.h"
+#include "desk.h"
+#include "report.h"
+#include "table.h"
+#include "term.h"
+#include "termtable.h"
+#include "words.h"
+
+enum { PATIENCE_MS = 60000 };	/* with all that is asked */
+
+static const char how[] =
+    "report [NAME] [--account A] [--from DAY] [--to DAY] [--json | --csv] [--OPTION VALUE...]";
+
+enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
+
+struct asking {
+	const struct conf		*conf;
+	const struct report_question	*q;	/* NULL: the overview */
+	enum form			 form;
+	int				 argc;	/* arguments of the questions: --NAME VALUE... */
+	char				**argv;
+	struct db			*db;	/* NULL: there is nothing yet */
+	struct table			 table;
+	struct buf			 out;
+};
+
+static int
+usage(void)
+{
+	const struct report_question	*q;
+	const struct report_option	*o;
+
+	(void)cmd_usage(how);
+	for (q = report_questions; q->name != NULL; q++) {
+		(void)fprintf(stderr, "  %-14s%s", q->name, words(ENGLISH, q->name));
+		for (o = q->options; o != q->options + REPORT_OPTIONS_MAX && o->name != NULL; o++)
+			(void)fprintf(stderr, "%s--%s%s%s", o == q->options ? "; " : " ", o->name,
+			    o->dflt != NULL ? " " : "", o->dflt != NULL ? o->dflt : "");
+		(void)fputc('\n', stderr);
+	}
+	return CMD_USAGE;
+}
+
+static bool
+is_option(const struct report_question *q, const char *name)
+{
+	static const char *const	 common[] = { "account", "from", "to" };
+	size_t				 i;
+
+	for (i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		if (strcmp(name, common[i]) == 0)
+			return true;
+	for (i = 0; q != NULL && i < REPORT_OPTIONS_MAX && q->options[i].name != NULL; i++)
+		if (strcmp(name, q->options[i].name) == 0)
+			return true;
+	return false;
+}
+
+/* --json and --csv are taken out; what is left are names and values. */
+static bool
+read_arguments(struct asking *k, int argc, char **argv)
+{
+	int	 i, n = 0;
+
+	if (argc > 1 && argv[1][0] != '-') {
+		if ((k->q = report_find(slice_of(argv[1]))) == NULL)
+			return false;
+		argc--, argv++;
+	}
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			k->form = FORM_JSON;
+		else if (strcmp(argv[i], "--csv") == 0)
+			k->form = FORM_CSV;
+		else if (strncmp(argv[i], "--", 2) != 0 || !is_option(k->q, argv[i] + 2) ||
+		    i + 1 == argc)
+			return false;
+		else {
+			argv[n++] = argv[i];
+			argv[n++] = argv[++i];
+		}
+	}
+	k->argc = n;
+	k->argv = argv;
+	return k->q != NULL || k->form == FORM_TEXT;
+}
+
+/* False: said what is wrong with them. */
+static bool
+set_arguments(struct report_args *a, const struct asking *k, const struct report_question *q)
+{
+	const char	*wrong;
+	int		 i;
+
+	report_defaults(a, q, clock_wall_ms() / 1000);
+	for (i = 0; i < k->argc; i += 2)
+		if ((wrong = report_set(a, q, k->argv[i] + 2, slice_of(k->argv[i + 1]))) != NULL) {
+			(void)fprintf(stderr, "qtoa: %s %s: %s\n", k->argv[i], k->argv[i + 1],
+			    wrong);
+			return false;
+		}
+	return true;
+}
+
+/* Where there is no store yet, the table is as empty as that. */
+static enum qt_err
+fill(struct asking *k, const struct report_question *q, const struct report_args *a)
+{
+	const char	*names[REPORT_COLUMNS_MAX];
+	size_t		 n;
+
+	if (k->db != NULL)
+		return report_ask(&k->table, k->db, k->conf, q, a);
+	for (n = 0; n < REPORT_COLUMNS_MAX && q->columns[n].name != NULL; n++)
+		names[n] = q->columns[n].name;
+	return table_begin(&k->table, names, n);
+}
+
+static enum qt_err
+print_text(struct asking *k, const struct report_question *q, const struct report_args *a)
+{
+	enum qt_err	 er;
+
+	er = buf_printf(&k->out, "%s, %s to %s%s%s\n", words(ENGLISH, q->name), a->from, a->to,
+	    *a->account != '\0' ? ", " : "", a->account);
+	if (er == QT_OK && k->table.rows == 0)
+		return buf_puts(&k->out, "  nothing\n");
+	return er == QT_OK ? termtable(&k->out, &k->table, q, term_width(STDOUT_FILENO)) : er;
+}
+
+/* One question, answered on stdout. */
+static int
+answer(struct asking *k, const struct report_question *q)
+{
+	struct report_args	 a;
+	enum qt_err		 er;
+
+	if (!set_arguments(&a, k, q))
+		return CMD_USAGE;
+	k->out.len = 0;
+	if ((er = fill(k, q, &a)) == QT_OK)
+		switch (k->form) {
+		case FORM_TEXT:
+			er = print_text(k, q, &a);
+			break;
+		case FORM_JSON:
+			er = table_json(&k->out, &k->table);
+			break;
+		case FORM_CSV:
+			er = table_csv(&k->out, &k->table);
+			break;
+		}
+	if (er == QT_OK) {
+		desk_print(&k->out);
+		return CMD_DONE;
+	}
+	(void)fprintf(stderr, "qtoa: %s: %s\n", q->name,
+	    er == QT_ESTORE ? db_why(k->db) : errs[er].name);
+	return CMD_WRONG;
+}
+
+static int
+answer_all(struct asking *k)
+{
+	const struct report_question	*q;
+	int				 rc = CMD_DONE;
+	bool				 first = true;
+
+	if (k->q != NULL)
+		return answer(k, k->q);
+	for (q = report_questions; q->name != NULL && rc == CMD_DONE; q++) {
+		if (q->model)
+			continue;
+		if (!first)
+			(void)putchar('\n');
+		first = false;
+		rc = answer(k, q);
+	}
+	return rc;
+}
+
+int
+reportcmd_run(struct conf *c, int problems, int argc, char **argv)
+{
+	struct asking	 k = { .conf = c };
+	struct desk	 d;
+	char		 why[160] = "";
+	int		 rc = CMD_WRONG;
+
+	if (!read_arguments(&k, argc, argv))
+		return usage();
+	if (!desk_open(&d, c, problems == 0))
+		goto out;
+	if (d.store != NULL && (k.db = report_open(&c->set, d.store,
+	    clock_mono_ms() + PATIENCE_MS, why, sizeof(why))) == NULL) {
+		(void)fprintf(stderr, "qtoa: %s\n", why);
+		goto out;
+	}
+	rc = answer_all(&k);
+out:
+	db_close(k.db);
+	desk_close(&d);
+	table_free(&k.table);
+	buf_free(&k.out);
+	return rc;
+}
