@@ -24,9 +24,14 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DQTOA_VERSION='"$(V)"' -I. $(WA
 	     $(HARD) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
 LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
 
-MODULES	 = breaker buf check claim cmd collect conf crypto db deliver desk digest drain draincmd \
-	   err event forward head http json keep log means pool query queue queuecmd queuelist queueshow request rescue scan seen \
-	   schema send sign store storefile term trim trust utf8 xmlguard xmlmap
+MODULES	 = allow answer archive breaker buf check claim cmd collect conf control \
+	   crypto cubepull cubestore datacube datacubecmd day db deliver desk \
+	   digest dispense drain draincmd err event figure flowchart form forward \
+	   grid head headline health html http identity json jsonpath keep log \
+	   means page pool query queue queuecmd queuelist queueshow reconcile \
+	   reconcilecmd report reportcmd request rescue salvage scan schema seen \
+	   send sign sql store storefile style table tally term termtable timechart \
+	   token tokencmd trim trust utf8 view words wxapi wxerr xmlguard xmlmap
 OBJS	 = $(MODULES:%=$(B)/%.o)
 
 all: $(BIN)
@@ -35,6 +40,19 @@ $(BIN): $(B)/qtoa.o $(OBJS) $(B)/config.ok
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(B)/qtoa.o $(OBJS) $(LDLIBS)
 
 $(B)/%.o: %.c $(B)/flags
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The style sheet, as C.
+$(B)/style.c: style.sh page.css $(B)/flags
+	./style.sh page.css >$@.new
+	mv $@.new $@
+$(B)/style.o: $(B)/style.c
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The questions' statements, as C.
+$(B)/sql.c: sql.sh $(wildcard sql/*.sql) $(B)/flags
+	./sql.sh $(filter %.sql,$^) >$@.new && mv $@.new $@
+$(B)/sql.o: $(B)/sql.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The one file that sees the values.
@@ -46,7 +64,7 @@ $(B)/config.ok: $(B)/confcheck
 	$(B)/confcheck
 	@touch $@
 
-$(B)/confcheck: $(B)/confcheck.o $(B)/conf.o $(B)/buf.o
+$(B)/confcheck: $(B)/confcheck.o $(B)/conf.o $(B)/allow.o $(B)/buf.o
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^
 
 # Other flags or compiler: everything anew.  Another CONFIG: what sees it.

@@ -7,10 +7,12 @@
 #include "clock.h"
 #include "cmd.h"
 #include "conf.h"
+#include "control.h"
 #include "http.h"
 #include "json.h"
+#include "jsonpath.h"
 
-enum { PROBE_MS = 5000 };	/* patience with QT */
+enum { PROBE_MS = 5000 };	/* patience with QT, and with a control server */
 
 static void
 check_state_dir(const struct settings *set, int *failed)
@@ -80,12 +82,6 @@ probe(struct http *h, const char *name, const char *url, int *failed)
 	buf_free(&answer.body);
 }
 
-static bool
-is_set(const char *value)
-{
-	return value != NULL && *value != '\0';
-}
-
 static void
 warn_open(const char *name, const char *field, const char *url)
 {
@@ -95,14 +91,59 @@ warn_open(const char *name, const char *field, const char *url)
 		    field);
 }
 
+/* What QT's console does when its Test button is pressed: is the access_token to be had? */
+static void
+probe_control(struct http *h, const struct account *a, int *failed)
+{
+	const int64_t	 deadline_ms = clock_mono_ms() + PROBE_MS;
+	struct buf	 token = { 0 };
+	char		 why[CONTROL_WHY];
+
+	if (control_token(h, &token, a, deadline_ms, why) == CONTROL_OK) {
+		(void)printf("ok       %s: control_url gives an access_token of %zu characters by "
+		    "%s\n", a->name, token.len, a->control_token_path);
+	} else {
+		(void)printf("failed   %s: %s\n", a->name, why);
+		++*failed;
+	}
+	buf_free(&token);
+}
+
+static bool
+check_token_path(const struct account *a, int *failed)
+{
+	struct jsonpath	 path;
+	char		 why[JSONPATH_WHY];
+
+	if (jsonpath_parse(&path, slice_of(a->control_token_path), why))
+		return true;
+	(void)printf("failed   %s: control_token_path: %s: %s\n", a->name, a->control_token_path,
+	    why);
+	++*failed;
+	return false;
+}
+
+/* With h the control server is asked, too. */
+static void
+check_control(const struct account *a, struct http *h, int *failed)
+{
+	bool	 good = check_token_path(a, failed);
+
+	if (!conf_is_set(a->control_url))
+		return;
+	warn_open(a->name, "control_url", a->control_url);
+	if (h != NULL && good)
+		probe_control(h, a, failed);
+}
+
 static void
 check_account(const struct account *a)
 {
-	bool	 standby = is_set(a->qt_url_standby);
+	bool	 standby = conf_is_set(a->qt_url_standby);
 
 	(void)printf("account  %s: .../%s, %s mode, %s%s, to %s%s%s\n", a->name, a->path,
 	    conf_mode_name(a->mode), a->appid,
-	    is_set(a->aes_key_old) ? ", old key accepted" : "", a->qt_url,
+	    conf_is_set(a->aes_key_old) ? ", old key accepted" : "", a->qt_url,
 	    standby ? ", standby " : "", standby ? a->qt_url_standby : "");
 	if (a->mode == PLAIN)
 		(void)printf("warning  %s: in plain mode WeChat does not sign the body\n",
@@ -123,8 +164,9 @@ check_accounts(const struct conf *c, struct http *h, bool online, int *failed)
 		check_account(a);
 		if (online)
 			probe(h, a->name, a->qt_url, failed);
-		if (online && is_set(a->qt_url_standby))
+		if (online && conf_is_set(a->qt_url_standby))
 			probe(h, a->name, a->qt_url_standby, failed);
+		check_control(a, online ? h : NULL, failed);
 	}
 }
 
@@ -141,6 +183,8 @@ check_run(struct conf *c, int problems, int argc, char **argv)
 		return CMD_WRONG;
 	check_state_dir(&c->set, &failed);
 	check_ca_file(&c->set, &failed);
+	if (c->set.wechat_api != NULL)
+		warn_open("settings", "wechat_api", c->set.wechat_api);
 	check_accounts(c, h, online, &failed);
 	http_free(h);
 	if (failed == 0)

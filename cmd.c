@@ -124,6 +124,18 @@ static const struct verb {
 	{ "queue", "drop ID [--yes]", "never send it", say_stderr, queuecmd_run },
 	{ "queue", "export [--state pending|dead]", "JSON lines", say_stderr, queuecmd_run },
 	{ "drain", "[--seconds N]", "send what waits, now", say_stderr, draincmd_run },
+	{ "report", "[NAME] [--from DAY] ...", "what happened; --help: what can be asked",
+	    say_stderr, reportcmd_run },
+	{ "token", "ACCOUNT [--refresh] [--age]", "WeChat's access_token; refresh: another, now",
+	    say_stderr, tokencmd_run },
+	{ "datacube", "pull [--from DAY] ...", "WeChat's statistics: fetch what is missing",
+	    say_stderr, datacubecmd_run },
+	{ "datacube", "show [NAME] ...", "what there is; the figures of one",
+	    say_stderr, datacubecmd_run },
+	{ "datacube", "export NAME ...", "CSV, or JSON lines with --json",
+	    say_stderr, datacubecmd_run },
+	{ "reconcile", "[--from DAY] [--hours] ...",
+	    "is every push that WeChat counts accounted for", say_stderr, reconcilecmd_run },
 	{ "-V", "", "print the version", NULL, cmd_version },
 	{ "-h", "", "print this", NULL, cmd_help },
 };
@@ -131,13 +143,15 @@ static const struct verb {
 static int
 cmd_help(struct conf *c, int problems, int argc, char **argv)
 {
+	enum { LEFT = 34 };	/* columns for a verb and its arguments */
 	const struct verb	*v;
 
 	(void)c, (void)problems, (void)argc, (void)argv;
 	(void)printf("qtoa %s: WeChat Official Account events to Quick Tracking\n\n",
 	    QTOA_VERSION);
 	for (v = verbs; v != verbs + sizeof(verbs) / sizeof(verbs[0]); v++)
-		(void)printf("  qtoa %-6s%-30s%s\n", v->name, v->args, v->what);
+		(void)printf("  qtoa %s %-*s %s\n", v->name,
+		    (int)(LEFT - strlen(v->name)), v->args, v->what);
 	(void)printf("\nA web server runs it as CGI or FastCGI, without arguments.  What root does "
 	    "with the queue\nis done as the owner of settings.state_dir.\n");
 	return CMD_DONE;

@@ -28,5 +28,9 @@ cmd_verb	check_run;	/* check.c */
 cmd_verb	send_run;	/* send.c */
 cmd_verb	queuecmd_run;	/* queuecmd.c */
 cmd_verb	draincmd_run;	/* draincmd.c */
+cmd_verb	reportcmd_run;	/* reportcmd.c */
+cmd_verb	datacubecmd_run;/* datacubecmd.c */
+cmd_verb	tokencmd_run;	/* tokencmd.c */
+cmd_verb	reconcilecmd_run; /* reconcilecmd.c */
 
 #endif

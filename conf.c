@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "allow.h"
 #include "conf.h"
 #include CONFIG_FILE
 
@@ -129,7 +130,7 @@ check_aes_key(why w, const struct account *a, const char *v)
 }
 
 static bool
-check_qt_url_standby(why w, const struct account *a, const char *v)
+check_url(why w, const struct account *a, const char *v)
 {
 	const char	*host;
 
@@ -152,7 +153,25 @@ check_qt_url(why w, const struct account *a, const char *v)
 {
 	if (*v == '\0')
 		return bad(w, "missing: the whole URL of QT's /server/thirdPartyDataSource");
-	return check_qt_url_standby(w, a, v);
+	return check_url(w, a, v);
+}
+
+static bool
+check_control_url(why w, const struct account *a, const char *v)
+{
+	if (*v == '\0' && a->identity == UNIONID && !conf_is_set(a->secret))
+		return bad(w, "missing: identity UNIONID needs the address of an access_token "
+		    "control server, or .secret");
+	return check_url(w, a, v);
+}
+
+static bool
+check_token_path(why w, const struct account *a, const char *v)
+{
+	(void)a;
+	if (*v != '\0' && strncmp(v, "$.", 2) != 0 && strncmp(v, "$[", 2) != 0)
+		return bad(w, "is no JSONPath: one begins with $. or $[");
+	return strlen(v) <= 256 || bad(w, "longer than 256 bytes");
 }
 
 static bool
@@ -171,6 +190,30 @@ check_service(why w, const struct account *a, const char *v)
 	return strlen(v) <= 256 || bad(w, "longer than 256 bytes");
 }
 
+static bool
+check_control_key(why w, const struct account *a, const char *v)
+{
+	const size_t	 len = strlen(v);
+
+	(void)a;
+	if (len == 0)
+		return true;
+	if (len < 16 || len > 256)
+		return bad(w, "%zu characters, must be 16 to 256: who has it has the account", len);
+	return all_graphic(v) || bad(w, "only printable characters without blanks can stand in it");
+}
+
+static bool
+check_allow(why w, const struct account *a, const char *v)
+{
+	struct slice	 wrong;
+
+	(void)a;
+	return !allow_wrong(&wrong, v) || bad(w, "%.*s is no address: 192.0.2.7, 10.0.0.0/8, "
+	    "::1, 2001:db8::/32, separated by blanks or commas",
+	    wrong.len > 64 ? 64 : (int)wrong.len, wrong.p);
+}
+
 static const struct text_rule {
 	const char	*name;
 	size_t		 off;
@@ -183,10 +226,15 @@ static const struct text_rule {
 	{ "aes_key",	offsetof(struct account, aes_key),	check_aes_key },
 	{ "aes_key_old", offsetof(struct account, aes_key_old),	check_aes_key_old },
 	{ "qt_url",	offsetof(struct account, qt_url),	check_qt_url },
-	{ "qt_url_standby", offsetof(struct account, qt_url_standby), check_qt_url_standby },
+	{ "qt_url_standby", offsetof(struct account, qt_url_standby), check_url },
 	{ "app_key",	offsetof(struct account, app_key),	check_app_key },
 	{ "service_id",	offsetof(struct account, service_id),	check_service },
 	{ "service_secret", offsetof(struct account, service_secret), check_service },
+	{ "secret", offsetof(struct account, secret), check_app_key },
+	{ "control_key", offsetof(struct account, control_key), check_control_key },
+	{ "control_allow", offsetof(struct account, control_allow), check_allow },
+	{ "control_url", offsetof(struct account, control_url), check_control_url },
+	{ "control_token_path", offsetof(struct account, control_token_path), check_token_path },
 };
 
 static bool
@@ -208,6 +256,9 @@ static const struct settings_text {
 	{ { "is_scan_no", offsetof(struct settings, is_scan_no), check_name }, "false" },
 	{ { "article_url", offsetof(struct settings, article_url), check_name },
 	    "article_URL" },
+	{ { "wechat_api", offsetof(struct settings, wechat_api), check_url },
+	    "https://api.weixin.qq.com" },
+	{ { "report_allow", offsetof(struct settings, report_allow), check_allow }, NULL },
 };
 
 static const struct settings_number {
@@ -227,7 +278,12 @@ static const struct settings_number {
 	{ "drain_parallel", offsetof(struct settings, drain_parallel), 8, 1, 64 },
 	{ "dedupe_days", offsetof(struct settings, dedupe_days), 7, 1, 366 },
 	{ "keep_days",	 offsetof(struct settings, keep_days),	 0, 0, 366 },
+	{ "legacy_token", offsetof(struct settings, legacy_token), 0, 0, 1 },
+	{ "control_per_minute", offsetof(struct settings, control_per_minute), 60, 1, 100000 },
 	{ "collector",	 offsetof(struct settings, collector),	 0, 0, 1 },
+	{ "collector_appkey_optional", offsetof(struct settings, collector_appkey_optional),
+	    0, 0, 1 },
+	{ "collector_strict", offsetof(struct settings, collector_strict), 0, 0, 1 },
 };
 
 /* The member of a struct that a table's offset names. */
@@ -266,7 +322,7 @@ from_client(const char *name)
 static bool
 is_indirect(const char *v)
 {
-	return *v == '@' || *v == '$';
+	return *v == '@' || (*v == '$' && v[1] != '.' && v[1] != '[');
 }
 
 static bool
@@ -389,12 +445,18 @@ settle_account(struct conf *c, struct report *r, struct account *a, size_t i)
 
 	if (conf_mode_name(a->mode) == NULL)
 		account_problem(r, a, i, "mode", "must be SAFE, COMPATIBLE or PLAIN");
+	if (a->identity != OPENID && a->identity != UNIONID)
+		account_problem(r, a, i, "identity", "must be OPENID or UNIONID");
 	for (k = 0; k < NELEM(account_rules); k++)
 		if (!settle_text(c, w, &account_rules[k], a,
 		    text_at(a, account_rules[k].off)))
 			account_problem(r, a, i, account_rules[k].name, w);
-	if (c != NULL && (a->name == NULL || *a->name == '\0'))
+	if (c == NULL)
+		return;
+	if (!conf_is_set(a->name))
 		a->name = a->path;
+	if (!conf_is_set(a->control_token_path))
+		a->control_token_path = "$.access_token";
 }
 
 static void
@@ -517,6 +579,12 @@ conf_account(const struct conf *c, struct slice path)
 		if (c->accounts[i].path != NULL && slice_is(path, c->accounts[i].path))
 			return &c->accounts[i];
 	return NULL;
+}
+
+bool
+conf_is_set(const char *value)
+{
+	return value != NULL && *value != '\0';
 }
 
 const char *

@@ -5,7 +5,8 @@
  * A string value that begins with '@' is the name of a file whose content (up to
  * 4096 bytes, line end at the end dropped) is the value; one that begins with '$' is
  * the name of an environment variable.  Both are read once, when the program starts.
- * Names that a client can set through CGI (HTTP_*, QUERY_STRING, ...) are refused.
+ * Names that a client can set through CGI (HTTP_*, QUERY_STRING, ...) are refused.  What
+ * begins with "$." or "$[" is a JSONPath, and the value itself.
  */
 #ifndef CONF_H
 #define CONF_H
@@ -22,6 +23,12 @@ enum account_mode {
 	PLAIN		/* not encrypted, body not signed: WeChat's design */
 };
 
+/* Who is one user to QT: "Anonymous user unique identifier" of its console. */
+enum account_identity {
+	OPENID,		/* the account's own name of a user */
+	UNIONID		/* one name in all accounts of an open platform; WeChat is asked */
+};
+
 struct account {
 	const char		*path;		/* last part of the URL */
 	const char		*name;		/* as the log calls it; NULL: path */
@@ -35,6 +42,12 @@ struct account {
 	const char		*app_key;	/* QT application key */
 	const char		*service_id;	/* QT ServiceID */
 	const char		*service_secret;/* QT ServiceSecret */
+	const char		*secret;	/* AppSecret: we ask WeChat ourselves */
+	const char		*control_key;	/* who knows it may have the access_token */
+	const char		*control_allow;	/* ... and from these addresses only */
+	enum account_identity	 identity;	/* to the collector */
+	const char		*control_url;	/* UNIONID: where the access_token is to be had */
+	const char		*control_token_path; /* JSONPath to it in that answer */
 };
 
 struct settings {
@@ -44,6 +57,8 @@ struct settings {
 	const char	*is_scan_yes;	/* values of QT's is_scan */
 	const char	*is_scan_no;
 	const char	*article_url;	/* key of a published article's address */
+	const char	*wechat_api;	/* base URL of WeChat's API */
+	const char	*report_allow;	/* addresses that may see /-/report; NULL: nobody */
 	int		 threads;	/* workers at most, FastCGI */
 	int		 deadline_ms;	/* for a whole request, from its acceptance */
 	int		 forward_ms;	/* for QT in it */
@@ -56,7 +71,11 @@ struct settings {
 	int		 drain_parallel;/* queued messages under way at once, per QT address */
 	int		 dedupe_days;	/* a repeat is known for so long */
 	int		 keep_days;	/* a delivered body is kept for so long; 0 = not at all */
+	int		 legacy_token;	/* 1 = /cgi-bin/token instead of stable_token */
+	int		 control_per_minute; /* access_tokens handed out to one address */
 	int		 collector;	/* 1 = answer /server/thirdPartyDataSource */
+	int		 collector_appkey_optional; /* 1 = also without appkey */
+	int		 collector_strict; /* 1 = refuse events without user or known code */
 };
 
 /* The configuration in use: strings resolved, defaults filled in.  conf owns all. */
@@ -88,6 +107,9 @@ void	conf_free(struct conf *c);
 
 /* The account whose path this is, NULL without one. */
 const struct account	*conf_account(const struct conf *c, struct slice path);
+
+/* Whether a text value is there and not empty. */
+bool		 conf_is_set(const char *value);
 
 const char	*conf_mode_name(enum account_mode m);	/* "safe", ... */
 

@@ -8,7 +8,7 @@
  *	"$NAME"		read from the environment when the program starts
  * so neither secrets nor what differs from host to host need to be in here.  A name
  * that a client can set through CGI (HTTP_..., QUERY_STRING, ...) is refused.  A value
- * that really begins with @ or $ goes into a file.
+ * that really begins with @ or $ goes into a file; a JSONPath ($. or $[) may stay.
  *
  * `make` refuses what it can see is wrong; `qtoa check` tells the rest.
  */
@@ -48,6 +48,33 @@ static const struct account accounts[] = {
 		.app_key	= "demoAppKey",
 		.service_id	= "demoServiceId",
 		.service_secret	= "demoServiceSecret",
+
+		/*
+		 * As whom the collector counts a user, as QT's console is set: OPENID,
+		 * or UNIONID, one name in all accounts of an open platform. For that
+		 * WeChat is asked, with the access_token that the control server gives
+		 * (or, without one, with that which .secret below is good for);
+		 * where in its answer, says a JSONPath. The address may hold a key of
+		 * yours: then give it as "@FILE".
+		 */
+		.identity	= OPENID,		/* default */
+		.control_url	= NULL,			/* needed with UNIONID */
+		.control_token_path = "$.access_token",	/* default */
+
+		/*
+		 * AppSecret of WeChat's console: then we ask WeChat for the account's
+		 * access_token ourselves. Best "@FILE".
+		 */
+		.secret		= NULL,
+
+		/*
+		 * With both, we are an access_token control server, for QT's console and
+		 * whoever else: .../demo/access_token. Who knows the key, 16 characters
+		 * or more, gets the token; from these addresses and networks only, if
+		 * any are given.
+		 */
+		.control_key	= NULL,			/* NULL: there is no such server */
+		.control_allow	= NULL,			/* "192.0.2.7, 2001:db8::/32" */
 	},
 };
 
@@ -90,8 +117,18 @@ static const struct settings settings = {
 	/* A timestamp further than this from our clock is refused. */
 	.fresh_s	= 600,			/* seconds, 0 = any age */
 
-	/* CA certificates for HTTPS to QT, PEM. NULL: the system's bundle. */
+	/* CA certificates for HTTPS, PEM. NULL: the system's bundle. */
 	.ca_file	= NULL,
+
+	/* WeChat's API, for accounts with .secret or that count users by UNIONID. */
+	.wechat_api	= "https://api.weixin.qq.com",	/* default */
+
+	/*
+	 * 1: fetch access_tokens the old way (/cgi-bin/token, each new one ends the one
+	 * before) instead of by stable_token. How many of them one address may have.
+	 */
+	.legacy_token	= 0,			/* default */
+	.control_per_minute = 60,		/* default */
 
 	/* Where log lines go: "stderr" (the default), "syslog", or a file. */
 	.log		= "stderr",
@@ -109,4 +146,18 @@ static const struct settings settings = {
 
 	/* 1: answer POST /server/thirdPartyDataSource as QT would, and keep it. */
 	.collector	= 1,			/* default 0 */
+
+	/*
+	 * 1: also from clients that send no appkey. 1: refuse an event without its user
+	 * or without an event code of QT's, instead of counting what can be counted.
+	 */
+	.collector_appkey_optional = 0,		/* default */
+	.collector_strict = 0,			/* default */
+
+	/*
+	 * Addresses and networks that may see .../-/report. Where a proxy on this host
+	 * stands before the web server, everybody comes from 127.0.0.1: let it ask for a
+	 * password then.
+	 */
+	.report_allow	= "127.0.0.1, ::1",	/* default NULL: nobody */
 };

@@ -10,7 +10,8 @@
 enum {
 	STATEMENTS = 64,	/* kept prepared */
 	PAUSE_MIN_US = 100,	/* between two looks at a database that others hold */
-	PAUSE_MAX_US = 2000
+	PAUSE_MAX_US = 2000,
+	STEPS = 10000		/* of SQLite's machine, between two looks at the clock */
 };
 
 struct statement {
@@ -23,6 +24,7 @@ struct db {
 	struct statement	 st[STATEMENTS];
 	size_t			 n;
 	int64_t			 until_ms;	/* patience */
+	int64_t			 limit_ms;
 	enum db_fault		 fault;
 	char			 why[160];
 	db_log_pages		*watch;
@@ -189,8 +191,7 @@ db_start(struct db *db, struct db_rows *rows, const char *sql, const struct db_v
 	size_t		 i;
 	int		 rc;
 
-	rows->db = db;
-	rows->stmt = NULL;
+	*rows = (struct db_rows){ .db = db };
 	if ((er = prepare(db, &stmt, sql)) != QT_OK)
 		return er;
 	rows->stmt = stmt;
@@ -198,6 +199,93 @@ db_start(struct db *db, struct db_rows *rows, const char *sql, const struct db_v
 		if ((rc = bind(stmt, (int)i + 1, &v[i])) != SQLITE_OK)
 			return fail(db, rc);
 	return QT_OK;
+}
+
+static enum qt_err
+bind_named(struct db_rows *rows, const struct db_named *v, size_t n)
+{
+	size_t	 i;
+	int	 at, rc;
+
+	for (i = 0; i < n; i++)
+		if ((at = sqlite3_bind_parameter_index(rows->stmt, v[i].name)) != 0 &&
+		    (rc = bind(rows->stmt, at, &v[i].v)) != SQLITE_OK)
+			return fail(rows->db, rc);
+	return QT_OK;
+}
+
+enum qt_err
+db_start_named(struct db *db, struct db_rows *rows, const char *sql, const struct db_named *v,
+    size_t n)
+{
+	enum qt_err	 er = db_start(db, rows, sql, DB_NO_VALUES);
+
+	return er == QT_OK ? bind_named(rows, v, n) : er;
+}
+
+enum qt_err
+db_start_text(struct db *db, struct db_rows *rows, const char *sql, const struct db_named *v,
+    size_t n)
+{
+	sqlite3_stmt	*stmt = NULL;
+	int		 rc;
+
+	*rows = (struct db_rows){ .db = db, .once = true };
+	if ((rc = sqlite3_prepare_v2(db->sq, sql, -1, &stmt, NULL)) != SQLITE_OK)
+		return fail(db, rc);
+	rows->stmt = stmt;
+	return bind_named(rows, v, n);
+}
+
+int
+db_cols(const struct db_rows *rows)
+{
+	return sqlite3_column_count(rows->stmt);
+}
+
+const char *
+db_col_name(const struct db_rows *rows, int col)
+{
+	const char	*name = sqlite3_column_name(rows->stmt, col);
+
+	return name == NULL ? "" : name;
+}
+
+enum db_type
+db_col_type(const struct db_rows *rows, int col)
+{
+	switch (sqlite3_column_type(rows->stmt, col)) {
+	case SQLITE_NULL:
+		return DB_NO_VALUE;
+	case SQLITE_INTEGER:
+		return DB_INTEGER;
+	case SQLITE_FLOAT:
+		return DB_REAL;
+	default:
+		return DB_OTHER;
+	}
+}
+
+double
+db_col_real(const struct db_rows *rows, int col)
+{
+	return sqlite3_column_double(rows->stmt, col);
+}
+
+/* Called by SQLite now and then while a statement runs.  Not 0: give up. */
+static int
+on_progress(void *arg)
+{
+	const struct db	*db = arg;
+
+	return db->limit_ms != 0 && clock_mono_ms() >= db->limit_ms;
+}
+
+void
+db_limit(struct db *db, int64_t until_ms)
+{
+	db->limit_ms = until_ms;
+	sqlite3_progress_handler(db->sq, until_ms == 0 ? 0 : STEPS, on_progress, db);
 }
 
 bool
@@ -215,8 +303,11 @@ db_next(struct db_rows *rows, enum qt_err *er)
 void
 db_end(struct db_rows *rows)
 {
-	if (rows->stmt != NULL)
-		(void)sqlite3_reset(rows->stmt);	/* its failure has been told */
+	/* What failed of it has been told. */
+	if (rows->stmt != NULL && rows->once)
+		(void)sqlite3_finalize(rows->stmt);
+	else if (rows->stmt != NULL)
+		(void)sqlite3_reset(rows->stmt);
 	rows->stmt = NULL;
 }
 
@@ -240,18 +331,32 @@ db_col(const struct db_rows *rows, int col)
 	return s;
 }
 
+/* Runs what has been started, well or not, to its end. */
+static enum qt_err
+finish(struct db_rows *rows, int64_t *changed, enum qt_err er)
+{
+	while (er == QT_OK && db_next(rows, &er))
+		;
+	db_end(rows);
+	if (er == QT_OK && changed != NULL)
+		*changed = sqlite3_changes(rows->db->sq);
+	return er;
+}
+
 enum qt_err
 db_run(struct db *db, int64_t *changed, const char *sql, const struct db_value *v, size_t n)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er = db_start(db, &rows, sql, v, n);
 
-	while (er == QT_OK && db_next(&rows, &er))
-		;
-	db_end(&rows);
-	if (er == QT_OK && changed != NULL)
-		*changed = sqlite3_changes(db->sq);
-	return er;
+	return finish(&rows, changed, db_start(db, &rows, sql, v, n));
+}
+
+enum qt_err
+db_run_text(struct db *db, int64_t *changed, const char *sql, const struct db_named *v, size_t n)
+{
+	struct db_rows	 rows;
+
+	return finish(&rows, changed, db_start_text(db, &rows, sql, v, n));
 }
 
 enum qt_err

@@ -2,8 +2,8 @@
  * db.h: one connection to an SQLite database; the rest of the program knows SQL, not SQLite.
  *
  * A struct db belongs to one thread at a time.  SQL is given as string literals: a statement
- * is prepared once and found again by its address.  What goes wrong is QT_ESTORE;
- * db_fault() and db_why() tell more.
+ * is prepared once and found again by its address; db_start_text() is for SQL that is made
+ * while the program runs.  What goes wrong is QT_ESTORE; db_fault() and db_why() tell more.
  */
 #ifndef DB_H
 #define DB_H
@@ -95,12 +95,37 @@ enum qt_err	 db_number(struct db *db, int64_t *i, const char *sql,
 struct db_rows {
 	struct db	*db;
 	void		*stmt;		/* private */
+	bool		 once;		/* private: it is not kept prepared */
 };
 
 enum qt_err	 db_start(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_value *v, size_t n);
 bool		 db_next(struct db_rows *rows, enum qt_err *er);
 void		 db_end(struct db_rows *rows);
+
+/* The same for SQL with names (:from) instead of `?`; what it does not name is left out. */
+struct db_named {
+	const char	*name;	/* with its colon */
+	struct db_value	 v;
+};
+enum qt_err	 db_start_named(struct db *db, struct db_rows *rows, const char *sql,
+		    const struct db_named *v, size_t n);
+
+/* The same for SQL that is no literal and may be gone when this returns; run to its end. */
+enum qt_err	 db_start_text(struct db *db, struct db_rows *rows, const char *sql,
+		    const struct db_named *v, size_t n);
+enum qt_err	 db_run_text(struct db *db, int64_t *changed, const char *sql,
+		    const struct db_named *v, size_t n);
+
+/* How many columns a statement gives, what they are called, what the row at hand has. */
+enum db_type	{ DB_NO_VALUE, DB_INTEGER, DB_REAL, DB_OTHER };
+int		 db_cols(const struct db_rows *rows);
+const char	*db_col_name(const struct db_rows *rows, int col);
+enum db_type	 db_col_type(const struct db_rows *rows, int col);
+double		 db_col_real(const struct db_rows *rows, int col);
+
+/* A statement that runs on after that (monotonic; 0: none does) fails; for long questions. */
+void		 db_limit(struct db *db, int64_t until_ms);
 
 /* Columns of the row at hand, from 0.  Slices are valid until the next row. */
 int64_t		 db_col_int(const struct db_rows *rows, int col);

@@ -14,6 +14,7 @@
 #include "seen.h"
 #include "sign.h"
 #include "store.h"
+#include "tally.h"
 
 enum {
 	LOOK_MS = 500,		/* an idle drainer looks for work so often */
@@ -488,12 +489,18 @@ tell(const struct sending *s, const char *verdict)
 static void
 settled(struct drain *d, struct sending *s)
 {
-	struct queue_message	 row;
+	static const enum tally_count	 counts[QUEUE__MAX] = {
+		[QUEUE_PENDING]		= TALLY_LATE_FAILED,
+		[QUEUE_DELIVERED]	= TALLY_LATE_DELIVERED,
+		[QUEUE_DEAD]		= TALLY_LATE_DEAD,
+	};
+	struct queue_message		 row;
 
 	deliver_judge(&row, &s->qt);
 	d->sum.delivered += row.state == QUEUE_DELIVERED;
 	d->sum.dead += row.state == QUEUE_DEAD;
 	d->sum.failed += row.state == QUEUE_PENDING;
+	tally_late(d->m->tally, s->account, counts[row.state], clock_wall_ms());
 	tell(s, row.state == QUEUE_PENDING ? "queued" : queue_states[row.state]);
 	breaker_tell(d->m->breakers, s->account, s->change,
 	    *s->qt.code != '\0' ? s->qt.code : s->qt.http.why);

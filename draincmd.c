@@ -22,7 +22,6 @@
 
 enum {
 	BAR_MS = 100,		/* between two drawings */
-	BAR_MAX = 40,		/* blocks of it */
 	RATE_MS = 1000,		/* over which the rate is taken */
 	WATCH_MS = 250,		/* between two looks at what another process does */
 	STOP_MS = 2000		/* what is under way when we are told to stop has this much */
@@ -72,32 +71,14 @@ heed_signals(void)
  */
 
 static void
-wipe(const struct draining *d)
-{
-	if (d->width != 0)
-		(void)printf("\r%*s\r", d->width - 1, "");
-}
-
-static void
 draw(struct draining *d, int64_t done)
 {
-	char	 text[80], bar[BAR_MAX + 1];
-	int	 len, room;
+	char	 text[80];
 
-	len = snprintf(text, sizeof(text), "%lld/%lld %lld/s%s", (long long)done,
+	(void)snprintf(text, sizeof(text), "%lld/%lld %lld/s%s", (long long)done,
 	    (long long)d->total, (long long)d->rate,
 	    d->elsewhere != 0 ? ", by another process" : "");
-	room = d->width - 1 - len - 3;	/* brackets and a blank */
-	if (room > BAR_MAX)
-		room = BAR_MAX;
-	if (room < 3) {
-		(void)printf("\r%-*.*s", d->width - 1, d->width - 1, text);
-	} else {
-		memset(bar, '.', (size_t)room);
-		memset(bar, '#', (size_t)(done * room / (d->total == 0 ? 1 : d->total)));
-		(void)printf("\r[%.*s] %-*s", room, bar, d->width - 1 - room - 3, text);
-	}
-	(void)fflush(stdout);
+	term_bar(d->width, done, d->total, text);
 }
 
 /* Draws it anew, if that is due. */
@@ -152,7 +133,7 @@ look(struct draining *d)
 	if (store_do(d->means.store, STORE_READ, count, d, clock_mono_ms() + DESK_PATIENCE_MS) == QT_OK)
 		return true;
 	store_why(d->means.store, why, sizeof(why));
-	wipe(d);
+	term_wipe(d->width);
 	(void)fprintf(stderr, "qtoa: %s\n", *why != '\0' ? why : errs[QT_ESTORE].name);
 	return false;
 }
@@ -178,7 +159,7 @@ say_watching(struct draining *d)
 {
 	if (d->watched || d->width == 0)
 		return;
-	wipe(d);
+	term_wipe(d->width);
 	(void)printf("another process is sending to %lld of the QT addresses: watching it\n",
 	    (long long)d->elsewhere);
 }
@@ -206,7 +187,7 @@ print_summary(struct draining *d)
 {
 	int64_t	 ms = clock_mono_ms() - d->begin_ms;
 
-	wipe(d);
+	term_wipe(d->width);
 	(void)printf("drained: %lld delivered, %lld dead, %lld failed, %lld still pending, "
 	    "%lld.%lld s%s\n", (long long)d->sum.delivered, (long long)d->sum.dead,
 	    (long long)d->sum.failed, (long long)d->pending, (long long)(ms / 1000),

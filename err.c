@@ -39,4 +39,13 @@ const struct err_info errs[QT__MAX] = {
 	    "qtoa queue show ID has its body and QT's code (QT, 3.4)" },
 	[QT_ESTORE]	= { "not stored", 503, 0, LEVEL_ERROR,
 	    "check settings.state_dir: owner, permissions, free space" },
+	[QT_EADDRESS]	= { "address not allowed", 403, 0, LEVEL_NOTICE,
+	    "settings.report_allow lists who may see the report" },
+	[QT_EBUSY]	= { "too many at once", 503, 0, LEVEL_NOTICE, "" },
+	[QT_EKEY]	= { "control key missing or wrong", 403, 0, LEVEL_NOTICE,
+	    "if QT sent it: compare the address in its console with .control_key" },
+	[QT_EOFTEN]	= { "asked too often", 429, 0, LEVEL_NOTICE,
+	    "see settings.control_per_minute" },
+	[QT_ETOKEN]	= { "no access_token", 503, 0, LEVEL_WARNING,
+	    "once that is mended, qtoa token ACCOUNT --refresh asks at once" },
 };

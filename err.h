@@ -30,6 +30,11 @@ enum qt_err {
 	QT_EFORWARD,	/* QT did not confirm; our disk has it */
 	QT_EREFUSED,	/* QT refused it for good; our disk has it */
 	QT_ESTORE,	/* our disk did not take it */
+	QT_EADDRESS,	/* the client's address may not see this */
+	QT_EBUSY,	/* as many do this already as may */
+	QT_EKEY,	/* the client does not have the control_key */
+	QT_EOFTEN,	/* the client has had as many access_tokens as it may */
+	QT_ETOKEN,	/* WeChat gives no access_token */
 	QT__MAX
 };
 

@@ -78,10 +78,20 @@ put_attr(struct buf *out, const struct event_attr *a, bool first)
 }
 
 enum qt_err
+event_attributes(struct buf *out, const struct event *ev)
+{
+	enum qt_err	 er = buf_putc(out, '{');
+	size_t		 i;
+
+	for (i = 0; i < ev->nattr && er == QT_OK; i++)
+		er = put_attr(out, &ev->attr[i], i == 0);
+	return er == QT_OK ? buf_putc(out, '}') : er;
+}
+
+enum qt_err
 event_json(struct buf *out, const struct event *ev)
 {
 	enum qt_err	 er;
-	size_t		 i;
 
 	if ((er = buf_puts(out, "{\"event_code\":")) != QT_OK ||
 	    (er = put_string_or_null(out, slice_of(ev->code))) != QT_OK ||
@@ -90,10 +100,8 @@ event_json(struct buf *out, const struct event *ev)
 	    (er = buf_puts(out, ",\"time\":")) != QT_OK ||
 	    (er = ev->time_s == 0 ? buf_puts(out, "null") :
 	    buf_printf(out, "%" PRId64, ev->time_s)) != QT_OK ||
-	    (er = buf_puts(out, ",\"attributes\":{")) != QT_OK)
+	    (er = buf_puts(out, ",\"attributes\":")) != QT_OK ||
+	    (er = event_attributes(out, ev)) != QT_OK)
 		return er;
-	for (i = 0; i < ev->nattr; i++)
-		if ((er = put_attr(out, &ev->attr[i], i == 0)) != QT_OK)
-			return er;
-	return buf_puts(out, "}}");
+	return buf_putc(out, '}');
 }

@@ -43,6 +43,9 @@ void		event_free(struct event *ev);
  */
 enum qt_err	event_json(struct buf *out, const struct event *ev);
 
+/* Appends the attributes alone, {"MsgType":"event",..}. */
+enum qt_err	event_attributes(struct buf *out, const struct event *ev);
+
 /* Appends UTF-8 text as a JSON string, quotes included; nothing needless is escaped. */
 enum qt_err	event_json_string(struct buf *out, struct slice text);
 

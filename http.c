@@ -11,7 +11,7 @@
 #include "trust.h"
 
 enum {
-	ANSWER_MAX = 64 * 1024,		/* bytes of an answer */
+	ANSWER_MAX = 64 * 1024,		/* bytes of an answer, where a call has no say */
 	TRANSFER_MIN_MS = 1,		/* libcurl takes 0 for no limit */
 	RECEIVE_BUFFER = 1024,		/* bytes; QT's answers have 60 */
 	SEND_BUFFER = 16 * 1024,	/* bytes; the least that libcurl takes, not 64 KiB */
@@ -30,7 +30,8 @@ struct handle {
 	struct http_answer	*answer;	/* of the transfer under way */
 	int			 place;		/* in its group */
 	bool			 again;		/* it has had its second try */
-	bool			 too_long;	/* the answer was over ANSWER_MAX */
+	size_t			 max;		/* bytes of the answer */
+	bool			 too_long;	/* it was over that */
 	char			 error[CURL_ERROR_SIZE];
 };
 
@@ -121,7 +122,7 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	struct handle	*t = arg;
 
 	n *= size;
-	if (t->answer->body.len + n > ANSWER_MAX) {
+	if (n > t->max || t->answer->body.len > t->max - n) {
 		t->too_long = true;
 		return 0;
 	}
@@ -286,21 +287,34 @@ reset(struct http_answer *a)
 	buf_reset(&a->body);
 }
 
+/* The method comes with what is set last. */
+static CURLcode
+set_method(struct handle *t, const struct http_call *call)
+{
+	const struct slice	 body = call->get ? (struct slice){ NULL, 0 } : call->body;
+	struct curl_slist	*headers = call->xml ? t->http->xml : t->http->json;
+	CURLcode		 rc;
+
+	if ((rc = curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER,
+	    call->get ? NULL : headers)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+	    (curl_off_t)body.len)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, body.p)) != CURLE_OK)
+		return rc;
+	return call->get ? curl_easy_setopt(t->curl, CURLOPT_HTTPGET, 1L) : CURLE_OK;
+}
+
 static CURLcode
 set_call(struct handle *t, struct http_answer *a, const struct http_call *call)
 {
 	CURLcode	 rc;
 
 	t->answer = a;
+	t->max = call->answer_max != 0 ? call->answer_max : ANSWER_MAX;
 	t->again = t->too_long = false;
 	t->error[0] = '\0';
-	if ((rc = curl_easy_setopt(t->curl, CURLOPT_URL, call->url)) != CURLE_OK ||
-	    (rc = curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER,
-	    call->xml ? t->http->xml : t->http->json)) != CURLE_OK ||
-	    (rc = curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-	    (curl_off_t)call->body.len)) != CURLE_OK)
-		return rc;
-	return curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, call->body.p);
+	rc = curl_easy_setopt(t->curl, CURLOPT_URL, call->url);
+	return rc == CURLE_OK ? set_method(t, call) : rc;
 }
 
 /* Before each try: what is left of the time. */
@@ -346,7 +360,10 @@ has_sent(const struct handle *t)
 static void
 fail(struct handle *t, CURLcode rc)
 {
-	say(t->answer, t->too_long ? "answer over 64 KiB" :
+	char	 too_long[48];
+
+	(void)snprintf(too_long, sizeof(too_long), "answer over %zu KiB", t->max / 1024);
+	say(t->answer, t->too_long ? too_long :
 	    rc == CURLE_ABORTED_BY_CALLBACK ? stopping :
 	    t->error[0] != '\0' ? t->error : curl_easy_strerror(rc));
 }

@@ -4,7 +4,7 @@
  * One struct http serves all threads.  Its handles stand on a last-in-first-out stack, so
  * that the connections in use stay few and warm.  Nothing of the environment is heeded;
  * certificates and host names are always verified; no redirect is followed; an answer is
- * at most 64 KiB.
+ * at most 64 KiB, unless a call allows for more.
  */
 #ifndef HTTP_H
 #define HTTP_H
@@ -18,8 +18,10 @@
 
 struct http_call {
 	const char	*url;
+	bool		 get;		/* GET, which has no body, instead of POST */
 	bool		 xml;		/* Content-Type text/xml instead of application/json */
 	struct slice	 body;
+	size_t		 answer_max;	/* bytes of an answer; 0: 64 KiB */
 	int64_t		 deadline_ms;	/* monotonic, absolute */
 };
 
@@ -47,11 +49,11 @@ struct http;
 struct http	*http_new(const struct settings *set, const _Atomic int64_t *stop_ms);
 void		 http_free(struct http *h);
 
-/* One POST.  Fills a, whose body it empties first. */
+/* One call.  Fills a, whose body it empties first. */
 void		 http_do(struct http *h, struct http_answer *a, const struct http_call *call);
 
 /*
- * Many POSTs at once, parallel of them; what is added beyond that waits for its turn, its
+ * Many calls at once, parallel of them; what is added beyond that waits for its turn, its
  * time running.  A group belongs to one thread; only http_group_wake() may come from
  * others.  It keeps its connections from call to call.  It is freed before h.
  */

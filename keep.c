@@ -10,6 +10,7 @@
 #include "queue.h"
 #include "rescue.h"
 #include "store.h"
+#include "tally.h"
 
 enum {
 	TURN_MS = 500,		/* the store is looked after so often */
@@ -151,6 +152,7 @@ sweep_step(struct sweeper *s)
 	if (clock_mono_ms() >= s->again_ms) {
 		s->done.at = 0;
 		s->again_ms = clock_mono_ms() + SWEEP_AGAIN_MS;
+		tally_tend(m->tally, clock_wall_ms());
 	}
 	s->done.before_ms = clock_wall_ms() - m->conf->set.keep_days * INT64_C(86400000);
 	if (store_do(m->store, STORE_WRITE, sweep, s, clock_mono_ms() + BUSY_MS) != QT_OK)

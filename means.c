@@ -15,13 +15,16 @@ means_open(struct means *m, const struct conf *c, enum store_life life,
 	if ((m->claims = claims_new(c->set.state_dir)) != NULL) {
 		m->store = store_new(&c->set, m->claims, life);
 		m->seen = seen_new(&c->set, m->claims);
+		m->tally = tally_new(c, m->claims);
 	}
-	return m->http != NULL && m->breakers != NULL && m->store != NULL && m->seen != NULL;
+	return m->http != NULL && m->breakers != NULL && m->store != NULL && m->seen != NULL &&
+	    m->tally != NULL;
 }
 
 void
 means_close(struct means *m)
 {
+	tally_free(m->tally);
 	seen_free(m->seen);
 	store_free(m->store);
 	claims_free(m->claims);

@@ -14,6 +14,7 @@
 #include "http.h"
 #include "seen.h"
 #include "store.h"
+#include "tally.h"
 
 /* For all threads of a process. */
 struct means {
@@ -23,6 +24,7 @@ struct means {
 	struct store		*store;
 	struct seen		*seen;
 	struct breakers		*breakers;
+	struct tally		*tally;
 	enum store_life		 life;
 	const _Atomic int64_t	*stop_ms;	/* see http.h; may be NULL */
 };

@@ -16,22 +16,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "allow.h"
 #include "clock.h"
 #include "cmd.h"
 #include "collect.h"
 #include "conf.h"
 #include "crypto.h"
 #include "deliver.h"
+#include "dispense.h"
 #include "drain.h"
 #include "head.h"
+#include "identity.h"
 #include "keep.h"
 #include "log.h"
 #include "means.h"
+#include "page.h"
 #include "pool.h"
 #include "request.h"
 #include "rescue.h"
 #include "sign.h"
 #include "store.h"
+#include "tally.h"
+#include "token.h"
 
 /* What all workers share. */
 struct app {
@@ -39,6 +45,9 @@ struct app {
 	bool			 usable;	/* the configuration is */
 	struct means		 means;
 	struct keeper		*keeper;	/* FastCGI: its thread */
+	struct identity		*identity;	/* for the collector, where that is on */
+	struct tokens		*tokens;
+	_Atomic int		 pages;		/* being made */
 	_Atomic int64_t		 stop_ms;
 };
 
@@ -48,24 +57,36 @@ struct worker {
 	struct request		*request;
 	struct crypto		*crypto;	/* made when first needed */
 	struct signer		*signer;
+	struct collector	*collector;
 	struct head		 head;
 	struct buf		 xml, work, out;
 	struct delivery		 msg;
+	struct collect_result	 collected;
+	struct dispense_reply	 dispensed;
+	char			 why[160];
 
 	/* Of the request at hand, for its log line. */
 	const struct account	*account;
+	enum tally_count	 counts_as;	/* if it is done, and no verdict says more */
 	const char		*verdict;
 	const char		*detail;	/* NULL: nothing to add */
 	const char		*hint;
 	const char		*code;		/* QT's, got or given; "" without one */
+	const char		*event;		/* what was collected; NULL: nothing */
+	enum log_level		 level;		/* at least */
 	bool			 known;		/* head and key are this request's */
 	bool			 posted;	/* and so is msg */
 	char			 key[HEAD_KEY_HEX + 1];
 };
 
-enum { ARENAS = 4 };	/* heaps that the workers share */
+enum {
+	ARENAS	 = 4,		/* heaps that the workers share */
+	PAGES	 = 2,		/* reports being made at once, so that they leave workers free */
+	PAGE_MS	 = 20000	/* for a report's questions */
+};
 
 static const char success[] = "success";
+static const char token_end[] = "/access_token";	/* of the path of an account's token */
 
 static enum qt_err
 need_crypto(struct worker *w)
@@ -210,37 +231,108 @@ on_collect(struct worker *w, struct reply *a)
 {
 	/* An envelope is the body as a JSON string: every byte may take six. */
 	size_t			 max = (size_t)w->app->conf.set.body_max * 6 + 4096;
-	struct collect_result	 res;
+	struct collect_result	*res = &w->collected;
 	enum qt_err		 er;
 
 	w->verdict = "collect";
-	if ((er = request_body(w->request, max, deadline_of(w))) != QT_OK ||
-	    (er = need_signer(w)) != QT_OK ||
-	    (er = collect_message(&res, &w->out, &w->work, &w->app->conf, w->signer,
-	    buf_slice(&w->request->body))) != QT_OK)
+	if (w->collector == NULL && (w->collector = collector_new(&w->app->conf,
+	    w->app->means.store, w->app->identity)) == NULL)
+		return QT_ENOMEM;
+	if ((er = request_body(w->request, max, deadline_of(w))) != QT_OK)
 		return er;
-	w->account = res.account;
-	w->code = res.code;
+	er = collect_message(w->collector, res, &w->out, buf_slice(&w->request->body),
+	    deadline_of(w));
+	w->account = res->account;
+	w->detail = res->why;
+	if (res->read)
+		w->event = res->event != NULL ? res->event : "-";
+	if (er != QT_OK)
+		return er;
+	if (res->repeat)
+		w->detail = "counted before";
+	if (strcmp(res->code, COLLECT_DONE) != 0)
+		w->level = LEVEL_NOTICE;
+	w->code = res->code;
 	a->type = "application/json";
 	a->body = buf_slice(&w->out);
 	return QT_OK;
 }
 
-enum target { NOWHERE, ACCOUNT, COLLECTOR, TARGETS };
+/* What the store knows, for those who may see it. */
+static enum qt_err
+on_page(struct worker *w, struct reply *a)
+{
+	const struct request		*r = w->request;
+	const struct page_request	 q = {
+		.path = r->path, .query = &r->query, .language = r->language,
+		.deadline_ms = r->accepted_ms + PAGE_MS,
+	};
+	struct page_reply		 page;
+	enum qt_err			 er = QT_EBUSY;
+
+	w->verdict = "page";
+	if (!allow_has(w->app->conf.set.report_allow, r->peer))
+		return QT_EADDRESS;
+	if (atomic_fetch_add(&w->app->pages, 1) < PAGES)
+		er = page_make(&page, &w->out, &w->app->conf, w->app->means.store, &q, w->why,
+		    sizeof(w->why));
+	(void)atomic_fetch_sub(&w->app->pages, 1);
+	w->detail = w->why;
+	if (er != QT_OK)
+		return er;
+	a->status = page.status;
+	a->type = page.type;
+	a->headers = page.headers;
+	a->body = buf_slice(&w->out);
+	return QT_OK;
+}
+
+/* WeChat's access_token, for those who have the key. */
+static enum qt_err
+on_token(struct worker *w, struct reply *a)
+{
+	const struct request		*r = w->request;
+	const struct dispense_request	 q = {
+		.account = w->account, .query = &r->query, .authorization = r->authorization,
+		.peer = r->peer, .deadline_ms = deadline_of(w),
+	};
+	struct dispense_reply		*d = &w->dispensed;
+	enum qt_err			 er;
+
+	w->verdict = "token";
+	d->body = &w->out;
+	er = dispense(d, &w->app->conf.set, w->app->tokens, w->app->means.store, &q);
+	w->detail = d->why;
+	if (er == QT_EKEY || er == QT_EADDRESS) {
+		w->hint = er == QT_EADDRESS ? ".control_allow lists who may have it" : NULL;
+		return er;
+	}
+	a->type = "application/json";
+	a->headers = d->headers;
+	a->body = buf_slice(&w->out);
+	return er;
+}
+
+enum target { NOWHERE, ACCOUNT, COLLECTOR, PAGE, TOKEN, TARGETS };
 
 static const char *const allowed[TARGETS] = {
 	[ACCOUNT]	= "GET, POST",
 	[COLLECTOR]	= "POST",
+	[PAGE]		= "GET",
+	[TOKEN]		= "GET",
 };
 
 static const struct route {
 	enum target		 target;
 	enum request_method	 method;
 	enum qt_err		 (*handle)(struct worker *w, struct reply *a);
+	enum tally_count	 counts_as;
 } routes[] = {
-	{ ACCOUNT,	METHOD_GET,	on_handshake },
-	{ ACCOUNT,	METHOD_POST,	on_message },
-	{ COLLECTOR,	METHOD_POST,	on_collect },
+	{ ACCOUNT,	METHOD_GET,	on_handshake,	TALLY_HANDSHAKE },
+	{ ACCOUNT,	METHOD_POST,	on_message,	TALLY_DELIVERED },
+	{ COLLECTOR,	METHOD_POST,	on_collect,	TALLY_COLLECTED },
+	{ PAGE,		METHOD_GET,	on_page,	TALLY_PAGE },
+	{ TOKEN,	METHOD_GET,	on_token,	TALLY_TOKEN },
 };
 
 static bool
@@ -251,20 +343,43 @@ ends_with(struct slice s, const char *end)
 	return s.len >= len && memcmp(s.p + s.len - len, end, len) == 0;
 }
 
-/* Where a path leads: the collector, or the account that its last part names. */
+/* The account that the last part of a path names, NULL if none has it. */
+static const struct account *
+account_of(const struct conf *c, struct slice path)
+{
+	const char	*p;
+
+	for (p = path.p + path.len; p != path.p && p[-1] != '/'; p--)
+		;
+	return conf_account(c, (struct slice){ p, (size_t)(path.p + path.len - p) });
+}
+
+/* The account whose access_token a path asks for, NULL: it does not, or there is no such. */
+static const struct account *
+dispenser_of(const struct conf *c, struct slice path)
+{
+	const struct account	*a;
+
+	if (!ends_with(path, token_end))
+		return NULL;
+	path.len -= sizeof(token_end) - 1;
+	a = account_of(c, path);
+	return a != NULL && dispense_is(a) ? a : NULL;
+}
+
+/* Where a path leads: the collector, the report, an account, or the server of its tokens. */
 static enum target
 find_target(struct worker *w)
 {
-	struct slice	 path = w->request->path, last = path;
-	const char	*p;
+	const struct slice	 path = w->request->path;
 
 	if (w->app->conf.set.collector != 0 && ends_with(path, COLLECT_PATH))
 		return COLLECTOR;
-	for (p = path.p + path.len; p != path.p && p[-1] != '/'; p--)
-		;
-	last.p = p;
-	last.len = (size_t)(path.p + path.len - p);
-	w->account = conf_account(&w->app->conf, last);
+	if (page_is(path))
+		return PAGE;
+	if ((w->account = dispenser_of(&w->app->conf, path)) != NULL)
+		return TOKEN;
+	w->account = account_of(&w->app->conf, path);
 	return w->account != NULL ? ACCOUNT : NOWHERE;
 }
 
@@ -276,11 +391,16 @@ dispatch(struct worker *w, struct reply *a)
 
 	if (!w->app->usable)
 		return QT_ECONF;
-	if ((target = find_target(w)) == NOWHERE)
+	if ((target = find_target(w)) == NOWHERE) {
+		if (ends_with(w->request->path, token_end))
+			w->hint = ".control_key and .secret make an account's control server";
 		return QT_EPATH;
+	}
 	for (r = routes; r != routes + sizeof(routes) / sizeof(routes[0]); r++)
-		if (r->target == target && r->method == w->request->method)
+		if (r->target == target && r->method == w->request->method) {
+			w->counts_as = r->counts_as;
 			return r->handle(w, a);
+		}
 	a->allow = allowed[target];
 	return QT_EMETHOD;
 }
@@ -311,7 +431,7 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 
 	(void)snprintf(id, sizeof(id), "%x-%x", (unsigned)(r->id >> 32),
 	    (unsigned)(r->id & 0xFFFFFFFF));
-	log_begin(&l, e->level, "request");
+	log_begin(&l, w->level > e->level ? w->level : e->level, "request");
 	log_str(&l, "id", id);
 	log_str(&l, "account", w->account != NULL ? w->account->name : "-");
 	log_str(&l, "verdict", w->verdict != NULL ? w->verdict : "rejected");
@@ -324,6 +444,8 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 		log_str(&l, "qt", w->code);
 	if (w->known)
 		log_event(&l, w);
+	else if (w->event != NULL)
+		log_str(&l, "event", w->event);
 	if (w->posted && w->msg.why_not != NULL)
 		log_str(&l, "class", w->msg.why_not);
 	if (w->posted && w->msg.qt.http.status != 0)
@@ -346,6 +468,34 @@ log_request(const struct worker *w, enum qt_err er, const struct reply *a)
 	log_end(&l);
 }
 
+static void
+count_request(const struct worker *w, enum qt_err er)
+{
+	static const enum tally_count	 verdicts[VERDICT__MAX] = {
+		[VERDICT_DELIVERED]	= TALLY_DELIVERED,
+		[VERDICT_QUEUED]	= TALLY_QUEUED,
+		[VERDICT_DEAD]		= TALLY_DEAD,
+		[VERDICT_REPEAT]	= TALLY_REPEAT,
+		[VERDICT_UNSAFE]	= TALLY_UNSAFE,
+	};
+	const struct http_answer	*qt = &w->msg.qt.http;
+	struct tally_request		 r = {
+		.account = w->account, .end = w->counts_as, .qt_ms = -1,
+		.ms = clock_mono_ms() - w->request->accepted_ms,
+	};
+
+	r.came_ms = clock_wall_ms() - r.ms;
+	if (w->posted)
+		r.end = verdicts[w->msg.verdict];
+	else if (er != QT_OK)
+		r.end = tally_refused(er, w->counts_as == TALLY_DELIVERED);
+	else if (r.end == TALLY_COLLECTED && strcmp(w->code, COLLECT_DONE) != 0)
+		r.end = TALLY_NOT_COLLECTED;
+	if (w->posted && (qt->status != 0 || qt->ms != 0))
+		r.qt_ms = qt->ms;
+	tally_request(w->app->means.tally, &r);
+}
+
 /* A request that has begun, well or not: handled, answered, logged. */
 static void
 serve(struct worker *w, enum qt_err er)
@@ -353,14 +503,19 @@ serve(struct worker *w, enum qt_err er)
 	struct reply	 a = { .body = slice_of("not accepted\n") };
 
 	w->account = NULL;
+	w->counts_as = TALLY_PAGE;
 	w->known = w->posted = false;
-	w->verdict = w->detail = w->hint = NULL;
+	w->verdict = w->detail = w->hint = w->event = NULL;
 	w->code = "";
+	w->level = LEVEL_DEBUG;
+	w->why[0] = '\0';
 	if (er == QT_OK)
 		er = dispatch(w, &a);
-	a.status = errs[er].status;
+	if (er != QT_OK || a.status == 0)
+		a.status = errs[er].status;
 	request_reply(w->request, &a);
 	log_request(w, er, &a);
+	count_request(w, er);
 }
 
 static void
@@ -373,6 +528,7 @@ worker_free(void *arg)
 	request_free(w->request);
 	crypto_free(w->crypto);
 	signer_free(w->signer);
+	collector_free(w->collector);
 	head_free(&w->head);
 	buf_free(&w->xml);
 	buf_free(&w->work);
@@ -424,6 +580,25 @@ keep_first(void *ctx, const char *line)
 		(void)snprintf(first, 512, "%s", line);
 }
 
+static bool
+open_tokens(struct app *app)
+{
+	const struct means	*m = &app->means;
+
+	app->tokens = tokens_new(&app->conf, m->http, m->claims, m->store);
+	return app->tokens != NULL;
+}
+
+/* What the collector's threads share, where it is on.  False: no memory. */
+static bool
+open_collector(struct app *app)
+{
+	if (app->conf.set.collector == 0)
+		return true;
+	app->identity = identity_new(&app->conf, app->means.http, app->means.store, app->tokens);
+	return app->identity != NULL;
+}
+
 static void
 start(struct app *app, enum store_life life)
 {
@@ -442,13 +617,16 @@ start(struct app *app, enum store_life life)
 		log_msg(LEVEL_ERROR, "start", "%s (%d in all; every request is answered 503 "
 		    "until this is mended; run: qtoa check)", first, problems);
 	app->usable = problems == 0 &&
-	    means_open(&app->means, &app->conf, life, &app->stop_ms);
+	    means_open(&app->means, &app->conf, life, &app->stop_ms) && open_tokens(app) &&
+	    open_collector(app);
 }
 
 static void
 end(struct app *app)
 {
 	keep_free(app->keeper);
+	identity_free(app->identity);
+	tokens_free(app->tokens);
 	means_close(&app->means);
 	conf_free(&app->conf);
 	log_close();

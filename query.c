@@ -110,8 +110,8 @@ query_push(struct push *out, enum push_key *which, const struct query *q, unsign
 	return QT_OK;
 }
 
-static enum qt_err
-put_encoded(struct buf *out, struct slice s)
+enum qt_err
+query_encode(struct buf *out, struct slice s)
 {
 	static const char	 plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-._~";
@@ -139,7 +139,7 @@ query_put(struct buf *out, const struct push *p)
 		if ((first || (er = buf_putc(out, '&')) == QT_OK) &&
 		    (er = buf_puts(out, push_names[k])) == QT_OK &&
 		    (er = buf_putc(out, '=')) == QT_OK)
-			er = put_encoded(out, p->v[k]);
+			er = query_encode(out, p->v[k]);
 		first = false;
 	}
 	return er;

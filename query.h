@@ -44,6 +44,9 @@ enum qt_err	query_parse(struct query *q, char *text, size_t len);
 enum qt_err	query_push(struct push *out, enum push_key *which, const struct query *q,
 		    unsigned need);
 
+/* Appends a name or value: all but what RFC 3986 calls unreserved as %XX. */
+enum qt_err	query_encode(struct buf *out, struct slice s);
+
 /* Appends WeChat's parameters as a query string from which they can be read again. */
 enum qt_err	query_put(struct buf *out, const struct push *p);
 

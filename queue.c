@@ -278,3 +278,28 @@ queue_drop(struct db *db, int64_t id, int64_t *n)
 	return db_run(db, n, "DELETE FROM message WHERE state IN ('pending', 'dead') "
 	    "AND id = ?", DB_VALUES(db_i(id)));
 }
+
+static enum qt_err
+salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
+{
+	int64_t		 new = 0;
+	enum qt_err	 er;
+
+	er = db_run(db, &new, "INSERT OR IGNORE INTO message (key, account, code, received, "
+	    "state, attempts, next, outcome, query, body) VALUES (?, CAST(? AS TEXT), "
+	    "CAST(? AS TEXT), ?, CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, ?)",
+	    DB_VALUES(db_b(db_col(row, 1)), db_b(db_col(row, 2)), db_b(db_col(row, 3)),
+	    db_i(db_col_int(row, 4)), db_b(db_col(row, 5)), db_i(db_col_int(row, 6)),
+	    db_i(db_col_int(row, 7)), db_b(db_col(row, 8)), db_b(db_col(row, 9)),
+	    db_b(db_col(row, 10))));
+	*copied += new;
+	return er;
+}
+
+const struct salvage_source queue_salvage = {
+	.what	= "waiting messages",
+	.select	= "SELECT id, key, account, code, received, state, attempts, next, outcome, "
+		  "query, body FROM message NOT INDEXED WHERE id >= ? "
+		  "AND state IN ('pending', 'dead') ORDER BY id",
+	.copy	= salvage_row,
+};

@@ -13,6 +13,7 @@
 
 #include "buf.h"
 #include "db.h"
+#include "salvage.h"
 
 enum {
 	QUEUE_KEY	= 24,		/* bytes: CreateTime in eight, half of the digest */
@@ -99,6 +100,9 @@ struct queue_sweep {
 
 /* A step: looks at max rows at most, and gives some free pages back. */
 enum qt_err	 queue_sweep(struct db *db, struct queue_sweep *sw, int max);
+
+/* Of a file that was set aside: what waits in it, and what QT has refused. */
+extern const struct salvage_source	 queue_salvage;
 
 /*
  * For the operator.

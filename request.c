@@ -161,6 +161,8 @@ begin(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	r->method_name = variable(r, "REQUEST_METHOD");
 	r->method = method_of(r->method_name);
 	r->peer = variable(r, "REMOTE_ADDR");
+	r->language = variable(r, "HTTP_ACCEPT_LANGUAGE");
+	r->authorization = variable(r, "HTTP_AUTHORIZATION");
 	r->io->length = variable(r, "CONTENT_LENGTH");
 	er = read_path(r);
 	other = read_query(r);
@@ -321,6 +323,7 @@ static const struct {
 	{ 404, "Not Found" },
 	{ 405, "Method Not Allowed" },
 	{ 413, "Content Too Large" },
+	{ 429, "Too Many Requests" },
 	{ 503, "Service Unavailable" },
 };
 
@@ -350,6 +353,16 @@ write_cgi(const struct buf *b)
 	}
 }
 
+/* A part of the answer: what cannot be sent or held is missing from it. */
+static void
+put(struct request *r, struct slice s)
+{
+	if (r->io->is_fcgi)
+		(void)FCGX_PutStr(s.p, (int)s.len, r->io->fcgi.out);
+	else
+		(void)buf_put(&r->io->answer, s.p, s.len);
+}
+
 void
 request_reply(struct request *r, const struct reply *a)
 {
@@ -365,18 +378,15 @@ request_reply(struct request *r, const struct reply *a)
 	    "Content-Length: %zu\r\n"
 	    "Cache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n"
-	    "%s%s%s\r\n",
+	    "%s%s%s",
 	    a->status, reason_of(a->status),
 	    a->type != NULL ? a->type : "text/plain; charset=utf-8", a->body.len,
 	    a->allow != NULL ? "Allow: " : "", a->allow != NULL ? a->allow : "",
 	    a->allow != NULL ? "\r\n" : "");
-	if (r->io->is_fcgi) {
-		(void)FCGX_PutStr(head, n, r->io->fcgi.out);
-		(void)FCGX_PutStr(a->body.p, (int)a->body.len, r->io->fcgi.out);
-	} else {
-		(void)buf_put(&r->io->answer, head, (size_t)n);
-		(void)buf_put(&r->io->answer, a->body.p, a->body.len);
-	}
+	put(r, (struct slice){ head, (size_t)n });
+	put(r, slice_of(a->headers));
+	put(r, slice_of("\r\n"));
+	put(r, a->body);
 }
 
 /*

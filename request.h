@@ -21,6 +21,8 @@ struct request {
 	struct slice		 method_name;
 	struct slice		 path;		/* whole path of the URL, decoded */
 	struct slice		 peer;		/* the client's address as the server says */
+	struct slice		 language;	/* Accept-Language */
+	struct slice		 authorization;	/* Authorization, where the server passes it on */
 	struct query		 query;
 	struct buf		 body;		/* after request_body() */
 	int64_t			 accepted_ms;	/* monotonic: when we got hold of it */
@@ -34,6 +36,7 @@ struct reply {
 	int		 status;
 	const char	*type;		/* Content-Type; NULL: plain text */
 	const char	*allow;		/* Allow, for 405; NULL: none */
+	const char	*headers;	/* further ones, each with its CRLF; NULL: none */
 	struct slice	 body;
 };
 

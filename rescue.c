@@ -2,20 +2,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "archive.h"
 #include "clock.h"
 #include "log.h"
+#include "queue.h"
 #include "rescue.h"
-#include "schema.h"
+#include "salvage.h"
 #include "storefile.h"
 
 enum {
-	STEP = 500,		/* messages a transaction */
+	STEP = 500,		/* rows a transaction */
 	PATIENCE_MS = 5000	/* with other processes at the store */
 };
 
 /* A transaction's share of a rescue; was is what it begins from. */
 struct rescue {
-	struct schema_rescue	 was, is;
+	struct salvage	 was, is;
 };
 
 static enum qt_err
@@ -24,25 +26,45 @@ rescue_step(struct db *db, void *arg)
 	struct rescue	*r = arg;
 
 	r->is = r->was;
-	return schema_rescue(db, &r->is, STEP);
+	return salvage_step(db, &r->is, STEP);
 }
 
-/* Takes over what waits in a file that was set aside, and gives it a name that says so. */
+/* What is worth it; what waits comes first. */
+static const struct salvage_source *const sources[] = { &queue_salvage, &archive_salvage };
+
+/* The rows of one table. */
+static enum qt_err
+rescue_rows(struct store *s, struct db *from, const struct salvage_source *source,
+    int64_t *copied)
+{
+	struct rescue	 r = { .was = { .from = from, .source = source } };
+	enum qt_err	 er = QT_OK;
+
+	while (!r.was.over && (er = store_do(s, STORE_SYNC, rescue_step, &r,
+	    clock_mono_ms() + PATIENCE_MS)) == QT_OK)
+		r.was = r.is;
+	*copied = r.was.copied;
+	return er;
+}
+
+/* Takes over what a file that was set aside has, and gives it a name that says so. */
 static bool
 rescue_file(struct store *s, const char *dir, const char *file)
 {
-	struct rescue	 r = { .was = { 0 } };
+	enum { SOURCES = sizeof(sources) / sizeof(sources[0]) };
+	int64_t		 copied[SOURCES];
 	char		 from[1400], to[1420], *kind;
+	struct db	*db;
 	enum qt_err	 er;
+	size_t		 i;
 
 	(void)snprintf(from, sizeof(from), "%s/%s", dir, file);
 	/* A schema that is damaged in part is better than none. */
-	if ((er = db_open(&r.was.from, from, DB_READ_ONLY)) == QT_OK)
-		(void)db_script(r.was.from, "PRAGMA writable_schema = ON");
-	while (er == QT_OK && !r.was.over && (er = store_do(s, STORE_SYNC, rescue_step, &r,
-	    clock_mono_ms() + PATIENCE_MS)) == QT_OK)
-		r.was = r.is;
-	db_close(r.was.from);
+	if ((er = db_open(&db, from, DB_READ_ONLY)) == QT_OK)
+		(void)db_script(db, "PRAGMA writable_schema = ON");
+	for (i = 0; i < SOURCES && er == QT_OK; i++)
+		er = rescue_rows(s, db, sources[i], &copied[i]);
+	db_close(db);
 	if (er != QT_OK)
 		return false;
 	store_raise(s);
@@ -51,8 +73,9 @@ rescue_file(struct store *s, const char *dir, const char *file)
 	(void)snprintf(kind, sizeof(to) - (size_t)(kind - to), ".rescued-%s",
 	    strrchr(from, '-') + 1);
 	(void)storefile_rename(from, to);
-	log_msg(LEVEL_NOTICE, "store", "%s: %lld waiting messages taken over; what is left of "
-	    "it is %s", from, (long long)r.was.copied, to);
+	log_msg(LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s taken over; what is left of it "
+	    "is %s", from, (long long)copied[0], sources[0]->what, (long long)copied[1],
+	    sources[1]->what, to);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /*
- * rescue.h: what waits in databases that were set aside is taken over into the store.
+ * rescue.h: what waits in databases that were set aside, and what was counted there, is taken
+ * over into the store.
  *
  * state_dir/qtoa.db.damaged-TIME and qtoa.db.newer-TIME, when that is done, are called
  * qtoa.db.rescued-TIME.  Nobody but the operator removes them.

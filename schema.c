@@ -43,6 +43,112 @@ static const char *const migrations[] = {
 	"	since		INTEGER NOT NULL,"
 	"	outcome		TEXT"
 	") WITHOUT ROWID;",
+	/*
+	 * What the collector has counted.  Times are epoch seconds; days are those of China,
+	 * numbered from 1970-01-01.
+	 *
+	 * account: an official account in a QT application (its appkey).
+	 */
+	"CREATE TABLE account ("
+	"	id		INTEGER PRIMARY KEY,"
+	"	appid		TEXT NOT NULL,"
+	"	application	TEXT NOT NULL,"
+	"	path		TEXT NOT NULL,"
+	"	name		TEXT NOT NULL,"
+	"	UNIQUE (appid, application)"
+	");"
+	/* device: a user, by openid or unionid; first, last: times of events. */
+	"CREATE TABLE device ("
+	"	id		INTEGER PRIMARY KEY,"
+	"	application	TEXT NOT NULL,"
+	"	device		TEXT NOT NULL,"
+	"	first		INTEGER NOT NULL,"
+	"	last		INTEGER NOT NULL,"
+	"	UNIQUE (application, device)"
+	");"
+	/*
+	 * event: part n of a message (key: see queue.h).  code: QT's, NULL without a row in
+	 * its table.  gap: seconds since the device's event before, by (time, id); NULL: it
+	 * is the first.  item: what the event is about.  received: ms.
+	 */
+	"CREATE TABLE event ("
+	"	id		INTEGER PRIMARY KEY,"
+	"	account		INTEGER NOT NULL REFERENCES account,"
+	"	device		INTEGER NOT NULL REFERENCES device,"
+	"	code		TEXT,"
+	"	time		INTEGER NOT NULL,"
+	"	gap		INTEGER,"
+	"	received	INTEGER NOT NULL,"
+	"	message		BLOB NOT NULL,"
+	"	part		INTEGER NOT NULL,"
+	"	attributes	TEXT NOT NULL,"
+	"	day		INTEGER GENERATED ALWAYS AS ((time + 28800) / 86400) VIRTUAL,"
+	"	item		TEXT GENERATED ALWAYS AS (CASE code"
+	"		WHEN '$$_official_account_follow' THEN CASE"
+	"			WHEN attributes ->> '$.EventKey' LIKE 'qrscene!_%' ESCAPE '!'"
+	"			THEN substr(attributes ->> '$.EventKey', 9) END"
+	"		WHEN '$$_scan_open_official_account' THEN attributes ->> '$.EventKey'"
+	"		WHEN '$$_menu_click' THEN attributes ->> '$.EventKey'"
+	"		WHEN '$$_receive_msg' THEN attributes ->> '$.MsgType'"
+	"		WHEN '$$_send_msg_popup' THEN attributes ->> '$.TemplateId'"
+	"		WHEN '$$_click_msg_popup' THEN attributes ->> '$.TemplateId'"
+	"		WHEN '$$_manager_msg_popup' THEN attributes ->> '$.TemplateId'"
+	"		WHEN '$$_template_send_finish' THEN attributes ->> '$.Status'"
+	"		WHEN '$$_mass_send_finish' THEN attributes ->> '$.Status'"
+	"		WHEN '$$_publish_job_finish' THEN attributes ->> '$.publish_status'"
+	"		END) VIRTUAL,"
+	"	UNIQUE (message, part)"
+	");"
+	/* All that questions about a period, or about a device's life, need of an event. */
+	"CREATE INDEX event_day ON event (day, code, item, device, time, account, gap);"
+	"CREATE INDEX event_device ON event (device, time, id, code, item, account, gap);"
+	/* unionid: what WeChat said of a user; it does not change. */
+	"CREATE TABLE unionid ("
+	"	appid		TEXT NOT NULL,"
+	"	openid		TEXT NOT NULL,"
+	"	unionid		TEXT NOT NULL,"
+	"	PRIMARY KEY (appid, openid)"
+	") WITHOUT ROWID;"
+	/* tracked: the events with QT's system attributes. */
+	"CREATE VIEW tracked AS SELECT"
+	"	event.id,"
+	"	account.appid || '@wechatoa' AS platform,"
+	"	'WeChat Official Accounts' AS platform_type,"
+	"	'Custom event' AS event_type,"
+	"	event.code AS event_code,"
+	"	device.device AS device_id,"
+	"	event.day = (device.first + 28800) / 86400 AS is_first_day,"
+	"	event.time,"
+	"	event.attributes"
+	"	FROM event JOIN account ON account.id = event.account"
+	"	JOIN device ON device.id = event.device;",
+	/*
+	 * token: WeChat's access_token of an account, by what it is asked with (config: a digest).
+	 * Times are epoch seconds; pause: ms, WeChat is not asked before.  renew: from then on a
+	 * newer one is to be had.  calls, forced: on that day of China; forced_at: the last time.
+	 */
+	"CREATE TABLE token ("
+	"	appid		TEXT NOT NULL,"
+	"	config		TEXT NOT NULL,"
+	"	token		TEXT,"
+	"	fetched		INTEGER NOT NULL,"
+	"	expires		INTEGER NOT NULL,"
+	"	renew		INTEGER NOT NULL,"
+	"	fails		INTEGER NOT NULL,"
+	"	pause		INTEGER NOT NULL,"
+	"	day		INTEGER NOT NULL,"
+	"	calls		INTEGER NOT NULL,"
+	"	forced		INTEGER NOT NULL,"
+	"	forced_at	INTEGER NOT NULL,"
+	"	why		TEXT,"
+	"	PRIMARY KEY (appid, config)"
+	") WITHOUT ROWID;"
+	/* handed: how many access_tokens an address was given in a minute (since the epoch). */
+	"CREATE TABLE handed ("
+	"	address		TEXT PRIMARY KEY,"
+	"	minute		INTEGER NOT NULL,"
+	"	count		INTEGER NOT NULL"
+	") WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
@@ -108,56 +214,4 @@ schema_prepare(struct db *db)
 		return SCHEMA_READY;
 	(void)db_script(db, "ROLLBACK");
 	return is == SCHEMA_READY ? SCHEMA_FAULT : is;
-}
-
-/* Where reading failed, it may go on behind the damaged pages. */
-static void
-leap(struct schema_rescue *r)
-{
-	enum { FAR = 40 };	/* as a power of two: beyond all ids */
-
-	r->at += r->skip;
-	r->skip = r->skip * 2 + 1;
-	r->over = r->skip >> FAR != 0;
-}
-
-static enum qt_err
-copy(struct db *db, struct schema_rescue *r, const struct db_rows *row)
-{
-	int64_t		 new = 0;
-	enum qt_err	 er;
-
-	er = db_run(db, &new, "INSERT OR IGNORE INTO message (key, account, code, received, "
-	    "state, attempts, next, outcome, query, body) VALUES (?, CAST(? AS TEXT), "
-	    "CAST(? AS TEXT), ?, CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, ?)",
-	    DB_VALUES(db_b(db_col(row, 1)), db_b(db_col(row, 2)), db_b(db_col(row, 3)),
-	    db_i(db_col_int(row, 4)), db_b(db_col(row, 5)), db_i(db_col_int(row, 6)),
-	    db_i(db_col_int(row, 7)), db_b(db_col(row, 8)), db_b(db_col(row, 9)),
-	    db_b(db_col(row, 10))));
-	r->copied += new;
-	return er;
-}
-
-enum qt_err
-schema_rescue(struct db *db, struct schema_rescue *r, int max)
-{
-	struct db_rows	 rows;
-	enum qt_err	 er = QT_OK, read;
-	int		 n = 0;
-
-	read = db_start(r->from, &rows, "SELECT id, key, account, code, received, state, "
-	    "attempts, next, outcome, query, body FROM message NOT INDEXED WHERE id >= ? "
-	    "AND state IN ('pending', 'dead') ORDER BY id", DB_VALUES(db_i(r->at)));
-	while (er == QT_OK && n++ < max && read == QT_OK && db_next(&rows, &read)) {
-		r->at = db_col_int(&rows, 0) + 1;
-		er = copy(db, r, &rows);
-	}
-	db_end(&rows);
-	if (read != QT_OK)
-		leap(r);
-	else if (n <= max)
-		r->over = true;
-	else
-		r->skip = 0;
-	return er;
 }

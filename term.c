@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -6,7 +7,10 @@
 #include "term.h"
 #include "utf8.h"
 
-enum { WIDTH = 80 };	/* of a terminal that does not say */
+enum {
+	WIDTH	= 80,	/* of a terminal that does not say */
+	BAR_MAX	= 40	/* blocks of a bar */
+};
 
 int
 term_width(int fd)
@@ -92,6 +96,35 @@ term_blanks(struct buf *out, int n)
 	while (n-- > 0 && er == QT_OK)
 		er = buf_putc(out, ' ');
 	return er;
+}
+
+void
+term_bar(int width, int64_t done, int64_t total, const char *text)
+{
+	char	 bar[BAR_MAX + 1];
+	int	 room = width - 1 - (int)strlen(text) - 3;	/* brackets and a blank */
+
+	if (width == 0)
+		return;
+	if (room > BAR_MAX)
+		room = BAR_MAX;
+	if (room < 3) {
+		(void)printf("\r%-*.*s", width - 1, width - 1, text);
+	} else {
+		if (done > total)
+			done = total;
+		memset(bar, '.', (size_t)room);
+		memset(bar, '#', (size_t)(done * room / (total == 0 ? 1 : total)));
+		(void)printf("\r[%.*s] %-*s", room, bar, width - 1 - room - 3, text);
+	}
+	(void)fflush(stdout);
+}
+
+void
+term_wipe(int width)
+{
+	if (width != 0)
+		(void)printf("\r%*s\r", width - 1, "");
 }
 
 void

@@ -21,6 +21,13 @@ enum qt_err	 term_put(struct buf *out, int *used, struct slice text, int max);
 /* Appends n blanks; none where n is below 1. */
 enum qt_err	 term_blanks(struct buf *out, int n);
 
+/*
+ * A progress bar with text behind it, on stdout, which is a terminal of that width; drawn again
+ * it takes the place of the one before, wiped it leaves the line empty.  width 0: nothing.
+ */
+void		 term_bar(int width, int64_t done, int64_t total, const char *text);
+void		 term_wipe(int width);
+
 enum { TERM_SPAN = 24, TERM_TIME = 32 };
 
 /* A span of time in its largest unit: "12 s", "5 min", "3 h", "2 d". */

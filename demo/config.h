@@ -34,4 +34,5 @@ static const struct settings settings = {
 	.state_dir	= "$QTOA_STATE_DIR",
 	.fresh_s	= 600,
 	.collector	= 1,
+	.report_allow	= "127.0.0.1",
 };

@@ -10,4 +10,13 @@ check-e2e:
 	    -n $(E2E_JOBS) --dist loadfile $(E2E_ARGS) \
 	    $(if $(findstring tests/e2e,$(E2E_ARGS)),,tests/e2e)
 
-.PHONY: check-e2e
+# What the test of the page wants from npm: fetched once, at the version that tests/axe pins.
+AXE	= build/axe/node_modules/axe-core/axe.min.js
+
+axe: $(AXE)
+$(AXE): tests/axe/package.json tests/axe/package-lock.json
+	mkdir -p build/axe && cp $^ build/axe
+	npm ci --prefix build/axe --no-audit --no-fund --ignore-scripts
+	touch $@
+
+.PHONY: axe check-e2e

@@ -15,7 +15,8 @@ import fcgi
 import program
 
 MODULES = "/usr/lib/apache2/modules"
-BLOCK = re.compile(r"(?m)^# ---- (\w+):.*\n((?:(?!# ----).*\n)*)^# ----\n")
+PASSWORDS = "/etc/qtoa/htpasswd"
+BLOCK = re.compile(r"(?m)^\t*# ---- (\w+):.*\n((?:(?!\t*# ----).*\n)*)^\t*# ----\n")
 START = re.compile(r"(?m)^#\s+(spawn-fcgi .*)$")
 
 
@@ -23,13 +24,14 @@ def switch(text, on):
     """The example with exactly these blocks switched on."""
     def block(m):
         name, lines = m.group(1), m.group(2).splitlines(True)
-        code = [i for i, line in enumerate(lines) if not line.startswith(("# ", "#\n"))]
-        if name not in on | {"values"}:
-            for i in code:
-                lines[i] = "#" + lines[i].lstrip("#")
-        elif name != "values":
-            for i in code:
-                lines[i] = lines[i].removeprefix("#")
+        code = [i for i, line in enumerate(lines)
+                if not line.lstrip("\t").startswith(("# ", "#\n"))]
+        for i in code if name != "values" else ():
+            off = re.match(r"(\t*)#", lines[i])
+            if off and name in on:
+                lines[i] = off.group(1) + lines[i][off.end():]
+            elif not off and name not in on:
+                lines[i] = "#" + lines[i]
         return m.group(0).replace(m.group(2), "".join(lines))
 
     names = {m.group(1) for m in BLOCK.finditer(text)}
@@ -50,8 +52,12 @@ def substitute(text, values):
 class Front:
     """One web server with the program behind it."""
 
-    def __init__(self, name, qt_url, ca_file="/dev/null", variant="main"):
+    def __init__(self, name, qt_url, ca_file="/dev/null", variant="main", blocks=frozenset(),
+                 files=None, env=None):
+        """blocks: of the example, switched on beside what the kind needs; files: what they
+        want to have in the directory of the server; env: E2E_... that the program wants."""
         self.name = name
+        self.blocks = blocks
         self.kind = KINDS[name]
         self.user = None
         if os.geteuid() == 0:       # never as root: not the server, not the program
@@ -59,6 +65,7 @@ class Front:
             self.user = dict(user=who.pw_uid, group=who.pw_gid, extra_groups=[])
         self.home = program.Home(qt_url, ca_file,
                                  owner=(who.pw_uid, who.pw_gid) if self.user else None)
+        self.home.env.update(env or {})
         self.run = self.home.subdir("run")
         self.program = self.home.dir / "qtoa"
         shutil.copy(program.binary(variant), self.program)
@@ -67,6 +74,8 @@ class Front:
         self.server = None
         self.spawned = []
         self.workers = set()
+        for file, text in (files or {}).items():
+            self.write(file, text)
         try:
             self._start()
         except BaseException:
@@ -215,13 +224,14 @@ class Lighttpd:
         return (program.TOP / self.file).read_text()
 
     def command(self, front):
-        text = switch(self.example(), {"alone", self.block})
+        text = switch(self.example(), {"alone", self.block} | front.blocks)
         # The port stands in the block "alone", for whom it is meant.
         assert "8080" in text
         text = substitute(text, {
             "/usr/local/bin/qtoa": str(front.wrapper), self.run: str(front.run),
             "https://qt.example.com/server/thirdPartyDataSource": front.home.env["QTOA_QT_URL"],
-            "/var/lib/qtoa": str(front.home.state)}).replace("8080", str(front.port))
+            "/var/lib/qtoa": str(front.home.state),
+            PASSWORDS: str(front.run / "htpasswd")}).replace("8080", str(front.port))
         return ["/usr/sbin/lighttpd", "-D", "-f", front.write("lighttpd.conf", text)]
 
 
@@ -235,13 +245,15 @@ class Apache(Lighttpd):
         self.mpm, self.spawned = mpm, block == "proxy"
 
     def command(self, front):
-        example = substitute(switch(self.example(), {self.block}), {
+        example = substitute(switch(self.example(), {self.block} | front.blocks), {
             "/usr/local/bin/qtoa": str(front.wrapper), self.run: str(front.run),
             "https://qt.example.com/server/thirdPartyDataSource": front.home.env["QTOA_QT_URL"],
-            "/var/lib/qtoa": str(front.home.state)})
+            "/var/lib/qtoa": str(front.home.state), PASSWORDS: str(front.run / "htpasswd")})
         # What Debian's apache2.conf is to it.
         modules = [f"mpm_{self.mpm}", "authz_core", "alias", "env", "reqtimeout",
                    *self.own[self.block]]
+        if "password" in front.blocks:
+            modules += ["auth_basic", "authn_core", "authn_file", "authz_user"]
         lines = [f"LoadModule {m}_module {MODULES}/mod_{m}.so" for m in modules]
         run = front.run
         lines += [f"ServerRoot {run}", "ServerName localhost", f"Listen 127.0.0.1:{front.port}",
@@ -266,8 +278,9 @@ class Nginx(Lighttpd):
 
     def command(self, front):
         run = front.run
-        example = substitute(self.example(), {
+        example = substitute(switch(self.example(), front.blocks), {
             self.run: str(run), "80;": f"127.0.0.1:{front.port};"})
+        example = example.replace(PASSWORDS, str(run / "htpasswd"))
         paths = "".join(f"\t{kind}_temp_path {run}/{kind};\n" for kind in (
             "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         # What Debian's nginx.conf is to it.

@@ -29,7 +29,8 @@ SLOWER = 3 if SAN else 1
 SETTINGS = {
     # The shipped limits.
     "main": dict(threads=64, deadline_ms=4000, forward_ms=2500, connect_ms=1000, io_ms=2000,
-                 fresh_s=600, collector=1, ca_file="$E2E_CA_FILE"),
+                 fresh_s=600, collector=1, ca_file="$E2E_CA_FILE",
+                 report_allow="127.0.0.1, ::1"),
     # Impatient and small, so that what takes its time in "main" is quick to see.
     "tight": dict(threads=2, deadline_ms=2000, forward_ms=800, connect_ms=300, io_ms=500,
                   fresh_s=600, ca_file="$E2E_CA_FILE"),
@@ -43,10 +44,40 @@ SETTINGS = {
                     fresh_s=600),
     # Trusts what the system trusts.
     "system": dict(fresh_s=600),
+    # The collector as it is for clients like QT's demo, which knows no appkey.
+    "optional": dict(threads=16, fresh_s=600, collector=1, collector_appkey_optional=1),
+    # The collector as it is at its most exact.
+    "strict": dict(threads=16, fresh_s=600, collector=1, collector_strict=1, one_per_item=1),
+    # Users by their unionid.
+    "unionid": dict(threads=16, connect_ms=500, fresh_s=600, collector=1,
+                    ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API"),
+    # WeChat is asked for its statistics.
+    "cube": dict(fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API"),
+    # Asks WeChat for access_tokens and hands them out; the older way.
+    "token": dict(threads=32, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
+                  control_per_minute=100000, collector=1),
+    "legacy": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
+                   legacy_token=1, control_per_minute=5),
 }
+ONE_APPLICATION = "akOneForAllAccounts"
 # What a variant's accounts have beside the usual.
 ROWS = {
     "standby": dict(qt_url_standby="$QTOA_STANDBY_URL", service_secret="$QTOA_SECRET"),
+    # All in one application of QT's; and WeChat sends nothing encrypted.
+    "strict": dict(app_key=ONE_APPLICATION, mode="PLAIN"),
+    "unionid": dict(identity="UNIONID", control_url="$E2E_CONTROL_URL",
+                    control_token_path="$E2E_TOKEN_PATH"),
+    "cube": dict(secret="hushAppSecret0123456789abcdef012"),
+    "token": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW",
+                  identity="UNIONID"),
+    "legacy": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW"),
+}
+# The accounts that it has, if not all.
+ONLY = {
+    "unionid": (wechat.SAFE, wechat.PLAIN),
+    "cube": (wechat.SAFE,),
+    "token": (wechat.SAFE, wechat.PLAIN),
+    "legacy": (wechat.SAFE, wechat.PLAIN),
 }
 LIMITS = SETTINGS["main"]
 TIGHT = SETTINGS["tight"]
@@ -62,8 +93,9 @@ def account_row(account, **more):
               "qt_url": "$QTOA_QT_URL", "app_key": account.app_key,
               "service_id": account.service_id, "service_secret": account.service_secret}
     values.update(more)
-    mode = values.pop("mode", account.mode)
-    fields = [f".mode = {mode}"] + [f".{k} = {c_text(v)}" for k, v in values.items() if v]
+    names = {k: values.pop(k) for k in ("mode", "identity") if k in values}
+    fields = [f".{k} = {v}" for k, v in {"mode": account.mode, **names}.items()]
+    fields += [f".{k} = {c_text(v)}" for k, v in values.items() if v]
     return "\t{ " + ",\n\t  ".join(fields) + " }"
 
 
@@ -104,7 +136,7 @@ def build_all():
     """All variants, in one object directory: only what sees the configuration differs."""
     OBJECTS.mkdir(parents=True, exist_ok=True)
     for name, settings in SETTINGS.items():
-        rows = [account_row(a, **ROWS.get(name, {})) for a in wechat.ACCOUNTS]
+        rows = [account_row(a, **ROWS.get(name, {})) for a in ONLY.get(name, wechat.ACCOUNTS)]
         build(name, config_text(settings, rows))
 
 
@@ -211,12 +243,20 @@ class Home:
         if self.owner:
             os.chown(path, *self.owner)
 
+    def query(self, sql, *values):
+        """What the store answers; nothing where there is none yet."""
+        file = self.state / "qtoa.db"
+        if not file.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True,
+                                                timeout=10)) as db:
+            db.row_factory = sqlite3.Row
+            made = db.execute("PRAGMA user_version").fetchone()[0] > 0
+            return db.execute(sql, values).fetchall() if made else []
+
     def rows(self):
         """What the store knows of each message, oldest first."""
-        store = f"file:{self.state}/qtoa.db?mode=ro"
-        with contextlib.closing(sqlite3.connect(store, uri=True, timeout=10)) as db:
-            db.row_factory = sqlite3.Row
-            return db.execute("SELECT * FROM message ORDER BY id").fetchall()
+        return self.query("SELECT * FROM message ORDER BY id")
 
     def sanitizer_reports(self):
         return "\n".join(p.read_text(errors="replace") for p in self.reports.iterdir())

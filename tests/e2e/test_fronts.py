@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+import collector
 import fronts
 import qt as qt_side
 import wechat
@@ -213,13 +214,13 @@ def test_many_at_once(front, qt):
 
 def test_collector(front):
     """The other pool."""
-    body = qt_side.envelope(SAFE, "<xml>collected</xml>", nonce=front.name)
-    answer = front.request("POST", qt_side.PATH, body)
-    assert (answer.status, json.loads(answer.body)) == (
-        200, {"code": "Httpapi_300_200", "message": "Report success"})
-    assert answer.headers["content-type"] == "application/json"
-    front.log.one(verdict="collect", account="safe", qt="Httpapi_300_200")
-    lines = (front.home.state / "collected.jsonl").read_text().splitlines()
-    assert json.loads(lines[-1])["message"] == json.loads(body)
+    place = collector.behind_front(front)
+    push = wechat.push(SAFE, wechat.text_message(front.name))
+    row, = place.takes(collector.posted(SAFE, push))
+    front.log.one(verdict="collect", account="safe", qt="Httpapi_300_200", event="$$_receive_msg")
+    assert (row["event_code"], row["path"]) == ("$$_receive_msg", "safe")
+    assert json.loads(row["attributes"])["Content"] == front.name
+    place.takes(collector.posted(SAFE, push), events=0)
+    place.refuses(qt_side.envelope(SAFE, "<xml></xml>", sign="0" * 32), 101)
     refused = front.request("GET", qt_side.PATH)
     assert (refused.status, refused.headers["allow"]) == (405, "POST")

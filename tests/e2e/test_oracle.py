@@ -6,6 +6,7 @@ import sys
 import program
 
 sys.path.append(str(program.TOP / "tests/torture"))
+import chain  # noqa: E402
 import storm  # noqa: E402
 
 
@@ -21,3 +22,8 @@ def test_storm_drained_by_command():
 
 def test_killed_while_draining():
     print(storm.drain_and_kill(n=400, kills=10))
+
+
+def test_the_collector_counts_each_message_once():
+    """QT is our own collector, and has its troubles: 1,000 messages, 20 kills."""
+    chain.Chain(n=1000, kills=20, say=print).run().check()

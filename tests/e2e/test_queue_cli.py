@@ -53,11 +53,11 @@ def run(home, *args, variant="main", env=None):
 class Terminal:
     """A command on a terminal of so many columns."""
 
-    def __init__(self, home, *args, columns=80):
+    def __init__(self, home, *args, columns=80, variant="main"):
         self.text = ""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        self.proc = subprocess.Popen([program.binary("main"), *args], env=home.env, stdin=slave,
+        self.proc = subprocess.Popen([program.binary(variant), *args], env=home.env, stdin=slave,
                                      stdout=slave, stderr=slave, start_new_session=True)
         os.close(slave)
 

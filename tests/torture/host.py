@@ -78,13 +78,15 @@ class Site:
         return [json.loads(line) for line in self.run(["queue", "export"])[0].splitlines()]
 
     def waiting(self):
-        return [r for r in self.rows() if r["state"] not in ("dead", "delivered")]
+        """What is to be sent; a damaged row may belong to no account any more."""
+        return [r for r in self.rows()
+                if r["state"] not in ("dead", "delivered") and r["account"] in BY_PATH]
 
     def dead(self):
         """The messages that are kept as refused."""
         found = set()
         for row in self.rows():
-            if row["state"] == "dead":
+            if row["state"] == "dead" and row["account"] in BY_PATH:
                 account = BY_PATH[row["account"]]
                 found.add(identity(account, opened(account, row["body"].encode())))
         return found

@@ -62,13 +62,15 @@ class Helper(threading.Thread):
 class Sky(Helper):
     """Changes QT's weather; in the end it is fine."""
 
-    def __init__(self, site, seed, qt):
+    def __init__(self, site, seed, qt, weathers=WEATHERS):
         super().__init__(site, seed)
         self.qt = qt
+        self.weathers = weathers
 
     def step(self):
-        name = self.rng.choices(list(WEATHERS), [w for w, _ in WEATHERS.values()])[0]
-        weather = WEATHERS[name][1]
+        weights = [weight for weight, _ in self.weathers.values()]
+        name = self.rng.choices(list(self.weathers), weights)[0]
+        weather = self.weathers[name][1]
         self.qt.weather = weather or oracle.FINE
         if weather is None:
             self.qt.down()

@@ -1,7 +1,7 @@
 """Nothing acknowledged is lost: the long forms of the tests of the store, the queue and the
 breaker.  Each part prints what it did; the seed repeats what is drawn, though not the moments.
 
-    torture.py [--seed N] [storm|command|drain|points|disk|hole|crowd ...]"""
+    torture.py [--seed N] [storm|command|chain|drain|points|disk|hole|crowd ...]"""
 
 import argparse
 import contextlib
@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
 
+import chain  # noqa: E402
 import crash  # noqa: E402
 import hole  # noqa: E402
 import program  # noqa: E402
@@ -29,6 +30,11 @@ def torture_storm(seed):
 def torture_command(seed):
     """The same at a fifth, drained by `qtoa drain` with no process left."""
     storm.Storm(n=2000, kills=40, seed=seed, drainer="command", say=print).run().check()
+
+
+def torture_chain(seed):
+    """10,000 messages to a collector of ours that has its troubles; 200 kills on both sides."""
+    chain.Chain(n=10000, kills=200, seed=seed, say=print).run().check()
 
 
 def torture_drain(seed):

@@ -15,6 +15,7 @@
 enum {
 	CONNECTIONS = 256,	/* at most in the life of a peer */
 	REQUEST_MAX = 4096,	/* bytes, head and body */
+	SAYINGS = 8,
 	LONG = 64 * 1024 + 1,
 };
 
@@ -28,6 +29,14 @@ struct link {
 	size_t		 len;
 };
 
+/* What has been said of the targets that begin so. */
+struct saying {
+	const char	*begin, *status, *body;
+	bool		 held;
+	int		 asked;
+	char		 target[PEER_TARGET];	/* of the last request */
+};
+
 struct peer {
 	int		 fd;
 	unsigned	 port;
@@ -36,6 +45,8 @@ struct peer {
 	pthread_cond_t	 changed;
 	bool		 open;			/* the gate is */
 	const char	*now;
+	struct saying	 sayings[SAYINGS];
+	size_t		 nsayings;
 	bool		 ending;
 	int		 requests;
 	int		 n;
@@ -43,8 +54,9 @@ struct peer {
 };
 
 struct request {
-	char		 path[32];
-	struct slice	 body;
+	char		 target[PEER_TARGET];
+	char		 path[32];		/* of it, without a query */
+	struct slice	 head, body;
 };
 
 static void
@@ -214,6 +226,13 @@ do_union(struct link *l, const struct request *r)
 	return true;
 }
 
+static bool
+do_head(struct link *l, const struct request *r)
+{
+	answer(l, "200 OK", r->head);
+	return true;
+}
+
 /* False: the connection ends. */
 static const struct {
 	const char	*path;
@@ -235,6 +254,7 @@ static const struct {
 	{ "/secret", do_secret },
 	{ "/event", do_event },
 	{ "/union", do_union },
+	{ "/head", do_head },
 };
 
 /* Value of the head's Content-Length. */
@@ -262,29 +282,74 @@ read_request(struct link *l, struct request *r)
 		if ((n = recv(l->fd, l->in + l->len, REQUEST_MAX - l->len, 0)) <= 0)
 			return false;
 		l->in[l->len + (size_t)n] = '\0';
-		if (l->in[0] != 'P')	/* TLS: not here */
+		if (l->in[0] != 'P' && l->in[0] != 'G')	/* TLS: not here */
 			return false;
 		if (end == NULL && (end = strstr(l->in, "\r\n\r\n")) != NULL)
 			need = (size_t)(end + 4 - l->in) + body_length(l->in, end);
 	}
-	r->body = (struct slice){ end + 4, need - (size_t)(end + 4 - l->in) };
+	r->head = (struct slice){ l->in, (size_t)(end + 4 - l->in) };
+	r->body = (struct slice){ end + 4, need - r->head.len };
 	l->requests++;
-	return sscanf(l->in, "POST %31s ", r->path) == 1;
+	return sscanf(l->in, "%*[A-Z] %4095s ", r->target) == 1 &&
+	    sscanf(r->target, "%31[^?]", r->path) == 1;
+}
+
+/* The one with the longest beginning of a target, NULL: there is none; with the lock held. */
+static struct saying *
+saying_of(struct peer *p, const char *target)
+{
+	struct saying	*s, *found = NULL;
+
+	for (s = p->sayings; s != p->sayings + p->nsayings; s++)
+		if (strncmp(s->begin, target, strlen(s->begin)) == 0 &&
+		    (found == NULL || strlen(s->begin) > strlen(found->begin)))
+			found = s;
+	return found;
+}
+
+/* Counts a request; what to answer if that has been said (status NULL: it has not). */
+static struct saying
+count(struct peer *p, const struct request *r)
+{
+	struct saying	 copy = { .status = NULL }, *s;
+
+	(void)pthread_mutex_lock(&p->lock);
+	if ((s = saying_of(p, r->target)) != NULL) {
+		s->asked++;
+		memcpy(s->target, r->target, sizeof(s->target));
+		copy = *s;
+	}
+	p->requests++;
+	(void)pthread_cond_broadcast(&p->changed);
+	(void)pthread_mutex_unlock(&p->lock);
+	return copy;
+}
+
+static const char *
+path_of(struct peer *p, const struct request *r)
+{
+	const char	*path = r->path;
+
+	(void)pthread_mutex_lock(&p->lock);
+	if (strcmp(path, "/now") == 0)
+		path = p->now;
+	(void)pthread_mutex_unlock(&p->lock);
+	return path;
 }
 
 static bool
 act(struct link *l, const struct request *r)
 {
-	struct peer	*p = l->peer;
-	const char	*path = r->path;
-	size_t		 i;
+	const struct saying	 said = count(l->peer, r);
+	const char		*path = path_of(l->peer, r);
+	size_t			 i;
 
-	(void)pthread_mutex_lock(&p->lock);
-	p->requests++;
-	if (strcmp(path, "/now") == 0)
-		path = p->now;
-	(void)pthread_cond_broadcast(&p->changed);
-	(void)pthread_mutex_unlock(&p->lock);
+	if (said.status != NULL) {
+		if (said.held)
+			await_open(l->peer);
+		answer(l, said.status, slice_of(said.body));
+		return true;
+	}
 	for (i = 0; i < COUNT(acts); i++)
 		if (strcmp(acts[i].path, path) == 0)
 			return acts[i].act(l, r);
@@ -451,6 +516,40 @@ peer_now(struct peer *p, const char *path)
 	(void)pthread_mutex_lock(&p->lock);
 	p->now = acts[i].path;
 	(void)pthread_mutex_unlock(&p->lock);
+}
+
+void
+peer_say(struct peer *p, const char *begin, const char *status, const char *body, bool held)
+{
+	struct saying	*s;
+
+	(void)pthread_mutex_lock(&p->lock);
+	s = saying_of(p, begin);
+	if ((s == NULL || strcmp(s->begin, begin) != 0) && p->nsayings == SAYINGS)
+		fail_msg("too much is said");
+	if (s == NULL || strcmp(s->begin, begin) != 0)
+		s = &p->sayings[p->nsayings++];
+	s->begin = begin;
+	s->status = status;
+	s->body = body;
+	s->held = held;
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+int
+peer_asked(struct peer *p, const char *begin, char target[PEER_TARGET])
+{
+	struct saying	*s;
+	int		 n;
+
+	(void)pthread_mutex_lock(&p->lock);
+	if ((s = saying_of(p, begin)) == NULL)
+		fail_msg("nothing is said of %s", begin);
+	n = s->asked;
+	if (target != NULL)
+		memcpy(target, s->target, PEER_TARGET);
+	(void)pthread_mutex_unlock(&p->lock);
+	return n;
 }
 
 int

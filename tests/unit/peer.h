@@ -1,7 +1,8 @@
 /*
  * peer.h: an HTTP server for the tests of what calls one, in threads of this process.
  *
- * It listens on a free loopback port.  What it does is the last part of the path:
+ * It listens on a free loopback port.  What it does is the path, unless peer_say() has said
+ * something else:
  *	ok	200 and the request's body
  *	gate	the same, but not before peer_open()
  *	later	503 with Retry-After: 7
@@ -18,12 +19,15 @@
  *	secret	200 and QT's code for an illegal signature
  *	event	200 and QT's code for an illegal event
  *	union	200 and QT's code for no unionid
+ *	head	200 and the request's head
  *	now	what peer_now() has named last, at first code
  */
 #ifndef PEER_H
 #define PEER_H
 
-enum { PEER_URL = 64 };
+#include <stdbool.h>
+
+enum { PEER_URL = 64, PEER_TARGET = 4096 };
 
 struct peer;
 
@@ -39,6 +43,17 @@ int		 peer_requests(struct peer *p);		/* read to their end */
 void		 peer_await(struct peer *p, int requests);	/* until there were so many */
 void		 peer_open(struct peer *p);
 void		 peer_now(struct peer *p, const char *path);
+
+/*
+ * What a target that begins so answers from here on: a status with its reason, and a body.
+ * The longest beginning counts.  With held it answers after peer_open().  The texts must
+ * stay.
+ */
+void		 peer_say(struct peer *p, const char *begin, const char *status,
+		    const char *body, bool held);
+
+/* How many requests such an answer was for; the target of the last one (may be NULL). */
+int		 peer_asked(struct peer *p, const char *begin, char target[PEER_TARGET]);
 
 /* The URL of a port at which nobody listens, as long as the descriptor is open. */
 int		 peer_refused(char url[PEER_URL]);

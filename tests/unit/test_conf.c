@@ -124,6 +124,10 @@ good_accounts(void **state)
 		{ "IPv6", ACCOUNT(qt_url), "https://[::1]:8443/x", SAFE },
 		{ "no app_key", ACCOUNT(app_key), NULL, SAFE },
 		{ "empty app_key", ACCOUNT(app_key), "", SAFE },
+		{ "secret", ACCOUNT(secret), X32, SAFE },
+		{ "no control_key", ACCOUNT(control_key), "", SAFE },
+		{ "control_key of 16", ACCOUNT(control_key), "0123456789/+=&%~", SAFE },
+		{ "control_allow", ACCOUNT(control_allow), "192.0.2.7, 10.0.0.0/8 ::1", SAFE },
 	};
 	struct conf	 c;
 	struct said	 s;
@@ -146,7 +150,8 @@ static bool
 is_secret(const char *member)
 {
 	static const char *const names[] = {
-		"token", "aes_key", "aes_key_old", "app_key", "service_secret",
+		"token", "aes_key", "aes_key_old", "app_key", "service_secret", "secret",
+		"control_key",
 	};
 	size_t	 i;
 
@@ -178,6 +183,9 @@ bad_accounts(void **state)
 		{ "path -, the operators'", ACCOUNT(path), "-", SAFE },
 		{ "path of the collector", ACCOUNT(path), "thirdPartyDataSource", SAFE },
 		{ "name of 65", ACCOUNT(name), X64 "a", SAFE },
+		{ "control_key of 15", ACCOUNT(control_key), "0123456789abcde", SAFE },
+		{ "control_key with a blank", ACCOUNT(control_key), "0123456789abcde f", SAFE },
+		{ "control_allow with a name", ACCOUNT(control_allow), "::1 localhost", SAFE },
 		{ "no appid", ACCOUNT(appid), NULL, SAFE },
 		{ "empty appid", ACCOUNT(appid), "", SAFE },
 		{ "appid with a blank", ACCOUNT(appid), "wx 1", SAFE },
@@ -242,6 +250,37 @@ bad_accounts(void **state)
 		if (is_secret(cases[i].m.name) && cases[i].value != NULL &&
 		    strlen(cases[i].value) >= 4)
 			CHECK(cases[i].name, strstr(text_of(&s), cases[i].value) == NULL);
+		conf_free(&c);
+		buf_free(&s.text);
+	}
+}
+
+/* Where the unionid's access_token comes from. */
+static void
+by_unionid(void **state)
+{
+	static const struct {
+		const char	*name, *control_url, *secret;
+		int		 problems;
+	} cases[] = {
+		{ "neither", NULL, "", 1 },
+		{ "a control server", "https://control.example/token", NULL, 0 },
+		{ "ourselves", NULL, X32, 0 },
+		{ "both", "https://control.example/token", X32, 0 },
+	};
+	struct account	 a = good;
+	struct conf	 c;
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	a.identity = UNIONID;
+	for (i = 0; i < COUNT(cases); i++) {
+		a.control_url = cases[i].control_url;
+		a.secret = cases[i].secret;
+		s = (struct said){ .clean = true };
+		check_int(cases[i].name, conf_load_from(&c, &a, 1, &none, say, &s),
+		    cases[i].problems);
 		conf_free(&c);
 		buf_free(&s.text);
 	}
@@ -631,7 +670,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(good_accounts), TEST(bad_accounts), TEST(several_accounts), TEST(names),
+		TEST(good_accounts), TEST(bad_accounts), TEST(by_unionid), TEST(several_accounts), TEST(names),
 		TEST(defaults), TEST(bad_settings), TEST(bad_settings_texts), TEST(from_files),
 		TEST(from_no_files), TEST(from_environment), TEST(settings_from_outside),
 		TEST(built_values), TEST(out_of_memory),

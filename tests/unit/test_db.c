@@ -109,6 +109,37 @@ made_values(void **state)
 	db_close(db);
 }
 
+/* SQL that is made anew each time in the same place. */
+static void
+made_sql(void **state)
+{
+	struct db	*db = open_db(state_new(), "db");
+	char		 sql[64];
+	struct db_named	 v = { ":x", db_i(5) };
+	struct db_rows	 rows;
+	int64_t		 changed = 0;
+	enum qt_err	 er;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		(void)snprintf(sql, sizeof(sql), "SELECT %d + :x", i);
+		er = db_start_text(db, &rows, sql, &v, 1);
+		memset(sql, 'x', sizeof(sql) - 1);
+		CHECK("a row", er == QT_OK && db_next(&rows, &er));
+		check_int("of this one", db_col_int(&rows, 0), i + 5);
+		db_end(&rows);
+	}
+	check_err("run", db_run_text(db, NULL, "CREATE TABLE t (v)", NULL, 0), QT_OK);
+	check_err("run", db_run_text(db, &changed, "INSERT INTO t VALUES (:x), (:x)", &v, 1),
+	    QT_OK);
+	check_int("changed", changed, 2);
+	check_err("wrong", db_start_text(db, &rows, "SELEC", NULL, 0), QT_ESTORE);
+	db_end(&rows);
+	check_err("wrong", db_run_text(db, NULL, "SELECT * FROM u", NULL, 0), QT_ESTORE);
+	db_close(db);
+}
+
 static void
 numbers_and_rows(void **state)
 {
@@ -426,7 +457,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(values), TEST(made_values), TEST(numbers_and_rows), TEST(what_is_wrong),
+		TEST(values), TEST(made_values), TEST(made_sql), TEST(numbers_and_rows),
+		TEST(what_is_wrong),
 		TEST(many_statements), TEST(others_hold_it), TEST(damage), TEST(full),
 		TEST(cannot_open), TEST(the_log),
 	};

@@ -146,6 +146,41 @@ answers(void **state)
 	http_free(NULL);
 }
 
+/* How long an answer may be is the call's own business. */
+static void
+sizes(void **state)
+{
+	static const struct {
+		const char	*path;
+		size_t		 max;
+		int64_t		 length;	/* 0: refused */
+	} cases[] = {
+		{ "full", 0, 65536 }, { "long", 0, 0 }, { "long", 65537, 65537 },
+		{ "full", 65536, 65536 }, { "full", 65535, 0 }, { "full", SIZE_MAX, 65536 },
+	};
+	struct peer		*p = peer_new();
+	struct http		*h = http_new(&set, NULL);
+	struct http_call	 call;
+	struct job		 j;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		job_init(&j, p, cases[i].path, "x");
+		call = call_of(&j, PATIENCE_MS);
+		call.answer_max = cases[i].max;
+		http_do(h, &j.answer, &call);
+		check_int(cases[i].path, j.answer.status, cases[i].length != 0 ? 200 : 0);
+		if (cases[i].length != 0)
+			check_int(cases[i].path, (int64_t)j.answer.body.len, cases[i].length);
+		else
+			CHECK(j.answer.why, strstr(j.answer.why, "answer over") != NULL);
+		buf_free(&j.answer.body);
+	}
+	http_free(h);
+	peer_free(p);
+}
+
 static void
 group_answers(void **state)
 {
@@ -173,6 +208,63 @@ group_answers(void **state)
 		buf_free(&jobs[i].answer.body);
 	http_group_free(g);
 	http_group_free(NULL);
+	http_free(h);
+	peer_free(p);
+}
+
+/* A GET has no body and none of its headers, whatever the handle did before and does next. */
+static void
+methods(void **state)
+{
+	static const struct {
+		const char	*name;
+		bool		 get;
+		const char	*line;
+	} cases[] = {
+		{ "GET first", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
+		{ "POST", false, "POST /head?a=b%20c&d= HTTP/1.1\r\n" },
+		{ "GET after it", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
+		{ "GET again", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
+		{ "POST after it", false, "POST /head?a=b%20c&d= HTTP/1.1\r\n" },
+	};
+	struct peer		*p = peer_new();
+	struct http		*h = http_new(&set, NULL);
+	struct http_answer	 a = { 0 };
+	char			 url[PEER_URL];
+	struct http_call	 call = { .url = url };
+	char			 text[1024];
+	size_t			 i;
+
+	(void)state;
+	assert_non_null(h);
+	peer_url(p, url, "head?a=b%20c&d=");
+	for (i = 0; i < COUNT(cases); i++) {
+		call.get = cases[i].get;
+		call.body = slice_of(cases[i].get ? NULL : "body");
+		call.deadline_ms = clock_mono_ms() + PATIENCE_MS;
+		http_do(h, &a, &call);
+		check_int(cases[i].name, a.status, 200);
+		(void)snprintf(text, sizeof(text), "%.*s", (int)a.body.len, a.body.p);
+		CHECK(cases[i].name, strncmp(text, cases[i].line, strlen(cases[i].line)) == 0);
+		CHECK(cases[i].name, (strstr(text, "Content-Type: application/json") == NULL) ==
+		    cases[i].get);
+		CHECK(cases[i].name, (strstr(text, "Content-Length: 4") == NULL) == cases[i].get);
+		CHECK(cases[i].name, (strstr(text, "Content-") == NULL) == cases[i].get);
+		CHECK(cases[i].name, strstr(text, "Transfer-") == NULL);
+		CHECK(cases[i].name, strstr(text, "User-Agent: qtoa/") != NULL);
+	}
+	check_int("one connection", peer_connections(p), 1);
+	/* No redirect is followed, the deadline holds, and so on: as with a POST. */
+	call.get = true;
+	call.body = slice_of(NULL);
+	for (i = 0; i < COUNT(kinds); i++) {
+		peer_url(p, url, kinds[i].path);
+		call.deadline_ms = clock_mono_ms() + time_for(i);
+		http_do(h, &a, &call);
+		check_int(kinds[i].path, a.status, kinds[i].status);
+		CHECK(kinds[i].path, (*a.why == '\0') == (kinds[i].why == NULL));
+	}
+	buf_free(&a.body);
 	http_free(h);
 	peer_free(p);
 }
@@ -531,9 +623,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(answers), TEST(group_answers), TEST(nothing_sent), TEST(slow_connection),
-		TEST(sent_before_refused), TEST(kept_connections_end), TEST(many), TEST(late),
-		TEST(waiting), TEST(broken_off), TEST(stop),
+		TEST(answers), TEST(sizes), TEST(group_answers), TEST(methods), TEST(nothing_sent),
+		TEST(slow_connection), TEST(sent_before_refused), TEST(kept_connections_end),
+		TEST(many), TEST(late), TEST(waiting), TEST(broken_off), TEST(stop),
 	};
 
 	return RUN("http", tests);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "guarded.h"
@@ -216,11 +217,215 @@ stops(void **state)
 	}
 }
 
+#define DOC	"{\"data\":{\"b c\":1,\"list\":[{\"x\":0},{\"token\":\"of list\"},\"last\"]}," \
+		"\"errcode\":-7,\"token\":\"T\"}"
+
+/* JSONPath over documents: what is found, or why not. */
+static void
+paths(void **state)
+{
+	static const struct {
+		const char	*json, *path;
+		enum json_found	 found;
+		const char	*want;		/* the text, or the whole why */
+	} cases[] = {
+		{ "{\"access_token\":\"T\"}", "$.access_token", JSON_FOUND, "T" },
+		{ "{\"a\":{\"b\":{\"c\":\"T\"}}}", "$.a.b.c", JSON_FOUND, "T" },
+		{ "{\"a\":{\"b c\":\"T\"}}", "$['a']['b c']", JSON_FOUND, "T" },
+		{ "{\"a\":{\"b c\":\"T\"}}", "$.a[ \"b c\"\t]", JSON_FOUND, "T" },
+		{ "{\"a\":{\"b c\":\"T\"}}", "$.['a'].[\"b c\"]", JSON_FOUND, "T" },
+		{ "{\"it's \\\"\\\\\":\"T\"}", "$['it\\'s \\\"\\\\']", JSON_FOUND, "T" },
+		{ "{\"]\":\"T\"}", "$[']']", JSON_FOUND, "T" },
+		{ "{\".\":\"T\"}", "$['.']", JSON_FOUND, "T" },
+		{ "{\"\":\"T\"}", "$['']", JSON_FOUND, "T" },
+		{ "{\"*\":\"T\"}", "$['*']", JSON_FOUND, "T" },
+		{ "{\"access-token\":\"T\"}", "$.access-token", JSON_FOUND, "T" },
+		{ "{\"\xE4\xB8\xAD\":\"T\"}", "$.\xE4\xB8\xAD", JSON_FOUND, "T" },
+		{ "{\"0\":\"T\"}", "$.0", JSON_FOUND, "T" },
+		{ "{\"a\":\"\"}", "$.a", JSON_FOUND, "" },
+		{ "{\"a\":\"\xE4\xB8\xAD\"}", "$.a", JSON_FOUND, "\xE4\xB8\xAD" },
+		{ "{\"a\":1,\"a\":\"T\"}", "$.a", JSON_FOUND, "T" },
+		{ "{\"a\":42}", "$.a", JSON_FOUND, "42" },
+		{ "{\"a\":-9223372036854775808}", "$.a", JSON_FOUND, "-9223372036854775808" },
+		{ "[{\"token\":\"T\"}]", "$[0].token", JSON_FOUND, "T" },
+		{ "[\"x\",\"y\",\"z\"]", "$[2]", JSON_FOUND, "z" },
+		{ "[\"x\",\"y\",\"z\"]", "$[-1]", JSON_FOUND, "z" },
+		{ "[\"x\",\"y\",\"z\"]", "$[ -3 ]", JSON_FOUND, "x" },
+		{ "[\"x\",\"y\",\"z\"]", "$.*", JSON_FOUND, "x" },
+		{ "\"T\"", "$", JSON_FOUND, "T" },
+		{ DOC, "$.errcode", JSON_FOUND, "-7" },
+		{ DOC, "$..token", JSON_FOUND, "T" },
+		{ DOC, "$.data..token", JSON_FOUND, "of list" },
+		{ DOC, "$..list[*].token", JSON_FOUND, "of list" },
+		{ DOC, "$..[-1]", JSON_FOUND, "last" },
+		{ DOC, "$..['b c']", JSON_FOUND, "1" },
+		{ DOC, "$.data.*", JSON_FOUND, "1" },
+		{ DOC, "$.*.*", JSON_FOUND, "1" },
+		{ DOC, "$..*..*..token", JSON_FOUND, "of list" },
+		{ "{\"a\":{\"t\":\"in a\"},\"b\":{\"t\":\"in b\"}}", "$..t", JSON_FOUND, "in a" },
+		{ "{\"b\":{\"t\":\"in b\"},\"a\":{\"t\":\"in a\"}}", "$[*].t", JSON_FOUND, "in b" },
+		{ "{\"a\":{\"b\":{\"t\":\"deep\"}},\"c\":{\"t\":\"in c\"}}", "$..t", JSON_FOUND,
+		    "deep" },
+
+		{ "{\"a\":1,\"b\":2}", "$.token", JSON_NOTHING,
+		    "no .token at $, an object with a, b" },
+		{ "{\"data\":{\"a\":1}}", "$.data.access_token", JSON_NOTHING,
+		    "no .access_token at $.data, an object with a" },
+		{ "{\"data\":{\"a\":1}}", "$.dat.access_token", JSON_NOTHING,
+		    "no .dat at $, an object with data" },
+		{ "{\"data\":{}}", "$.data['x'].y", JSON_NOTHING,
+		    "no ['x'] at $.data, an empty object" },
+		{ "{\"data\":[1,2]}", "$.data.x", JSON_NOTHING, "no .x at $.data, an array of 2" },
+		{ "{\"data\":[1,2]}", "$.data[2]", JSON_NOTHING,
+		    "no [2] at $.data, an array of 2" },
+		{ "{\"data\":[1,2]}", "$.data[-3]", JSON_NOTHING,
+		    "no [-3] at $.data, an array of 2" },
+		{ "{\"data\":[1,2]}", "$.data[999999999]", JSON_NOTHING,
+		    "no [999999999] at $.data, an array of 2" },
+		{ "{\"data\":[]}", "$.data[*]", JSON_NOTHING, "no [*] at $.data, an array of 0" },
+		{ "{\"0\":1}", "$[0]", JSON_NOTHING, "no [0] at $, an object with 0" },
+		{ "{\"data\":\"secret\"}", "$.data.x", JSON_NOTHING, "no .x at $.data, a string" },
+		{ "{\"data\":5}", "$.data.x", JSON_NOTHING, "no .x at $.data, an integer" },
+		{ "{\"data\":null}", "$.data.x", JSON_NOTHING, "no .x at $.data, null" },
+		{ "{\"data\":{\"a\":{}}}", "$..x", JSON_NOTHING,
+		    "no ..x at $, an object with data" },
+		{ "{\"data\":{\"a\":{}}}", "$..a.x", JSON_NOTHING,
+		    "no .x at $..a, an empty object" },
+		{ "{\"\\u001b[31m\xE4\xB8\xAD\":1}", "$.x", JSON_NOTHING,
+		    "no .x at $, an object with ?[31m???" },
+		{ "{\"0123456789012345678901234567890123456789\":1}", "$.x", JSON_NOTHING,
+		    "no .x at $, an object with 01234567890123456789012345678901" },
+		{ "\"secret\"", "$.x", JSON_NOTHING, "no .x at $, a string" },
+
+		{ "{\"a\":{\"b\":1}}", "$.a", JSON_NO_TEXT, "$.a is an object with b, no text" },
+		{ "{\"a\":[\"T\"]}", "$.a", JSON_NO_TEXT, "$.a is an array of 1, no text" },
+		{ "{\"a\":null}", "$.a", JSON_NO_TEXT, "$.a is null, no text" },
+		{ "{\"a\":true}", "$.a", JSON_NO_TEXT, "$.a is true, no text" },
+		{ "{\"a\":false}", "$.a", JSON_NO_TEXT, "$.a is false, no text" },
+		{ "{\"a\":1.5}", "$.a", JSON_NO_TEXT, "$.a is a fraction, no text" },
+		{ "[]", "$", JSON_NO_TEXT, "$ is an array of 0, no text" },
+
+		{ "{}", "x", JSON_BAD_PATH, "at character 1: a JSONPath begins with $" },
+	};
+	struct json	*j;
+	struct buf	 got = { 0 };
+	char		 why[JSON_WHY], name[128];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(name, sizeof(name), "%s of %s", cases[i].path, cases[i].json);
+		buf_reset(&got);
+		assert_non_null(j = json_parse_any(slice_of(cases[i].json)));
+		check_int(name, json_path(j, &got, slice_of(cases[i].path), why), cases[i].found);
+		if (cases[i].found == JSON_FOUND)
+			check_bytes(name, buf_slice(&got), slice_of(cases[i].want));
+		check_text(name, why, cases[i].found == JSON_FOUND ? "" : cases[i].want);
+		if (cases[i].found != JSON_FOUND)
+			check_int(name, (int64_t)got.len, 0);
+		json_free(j);
+	}
+	buf_free(&got);
+}
+
+/* Appended, within the ceiling. */
+static void
+path_value_is_appended(void **state)
+{
+	struct json	*j = json_parse_any(slice_of("[\"abc\", 7]"));
+	struct buf	 got = { .max = 5 };
+	char		 why[JSON_WHY];
+
+	(void)state;
+	assert_non_null(j);
+	check_int("first", json_path(j, &got, slice_of("$[0]"), why), JSON_FOUND);
+	check_int("second", json_path(j, &got, slice_of("$[1]"), why), JSON_FOUND);
+	check_bytes("both", buf_slice(&got), slice_of("abc7"));
+	check_int("no room", json_path(j, &got, slice_of("$[0]"), why), JSON_NOTHING);
+	check_text("no room", why, errs[QT_ETOOBIG].name);
+	buf_free(&got);
+	json_free(j);
+}
+
+/* The search goes down as far as a token can be, and no further than our stack. */
+static void
+depth(void **state)
+{
+	static const struct {
+		int		 levels;
+		enum json_found	 found;
+	} cases[] = { { 60, JSON_FOUND }, { 70, JSON_NOTHING }, { 2000, JSON_NOTHING } };
+	struct buf	 b = { 0 }, got = { 0 };
+	struct json	*j;
+	char		 why[JSON_WHY];
+	size_t		 i;
+	int		 n;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		buf_reset(&b);
+		for (n = 0; n < cases[i].levels; n++)
+			assert_int_equal(buf_puts(&b, n % 2 == 0 ? "[" : "{\"a\":"), QT_OK);
+		assert_int_equal(buf_puts(&b, "{\"x\":1}"), QT_OK);
+		for (n = cases[i].levels - 1; n >= 0; n--)
+			assert_int_equal(buf_putc(&b, n % 2 == 0 ? ']' : '}'), QT_OK);
+		assert_non_null(j = json_parse_any(buf_slice(&b)));
+		check_int("depth", json_path(j, &got, slice_of("$..x"), why), cases[i].found);
+		json_free(j);
+	}
+	buf_free(&b);
+	buf_free(&got);
+}
+
+/* However much a document has, and however it is nested: an end, and a why of its size. */
+static void
+hostile_documents(void **state)
+{
+	static const char *const	 paths[] = {
+		"$..x", "$..*..*..*..*..*..*..x", "$.*.*.*.*.*.*.*.*.x", "$..[0]..[0]..[-1]..x",
+	};
+	static const struct {
+		const char	*begin, *unit, *end;
+		int		 n;
+	} docs[] = {
+		{ "", "[", "", 2000 }, { "", "{\"a\":", "", 2000 }, { "[0", ",[0,[1]]", "]", 5000 },
+		{ "{\"a\":0", ",\"abcdefgh\":0", "}", 5000 },
+	};
+	struct buf	 b = { 0 }, got = { 0 };
+	struct json	*j;
+	char		 why[JSON_WHY];
+	size_t		 i, k;
+	int		 n;
+
+	(void)state;
+	for (i = 0; i < COUNT(docs); i++) {
+		buf_reset(&b);
+		assert_int_equal(buf_puts(&b, docs[i].begin), QT_OK);
+		for (n = 0; n < docs[i].n; n++)
+			assert_int_equal(buf_puts(&b, docs[i].unit), QT_OK);
+		if (*docs[i].end == '\0')
+			assert_int_equal(buf_puts(&b, "0"), QT_OK);
+		for (n = 0; n < docs[i].n && *docs[i].end == '\0'; n++)
+			assert_int_equal(buf_puts(&b, *docs[i].unit == '[' ? "]" : "}"), QT_OK);
+		assert_int_equal(buf_puts(&b, docs[i].end), QT_OK);
+		assert_non_null(j = json_parse_any(buf_slice(&b)));
+		for (k = 0; k < COUNT(paths); k++) {
+			check_int(paths[k], json_path(j, &got, slice_of(paths[k]), why),
+			    JSON_NOTHING);
+			CHECK(paths[k], strlen(why) > 10 && strlen(why) < JSON_WHY);
+		}
+		json_free(j);
+	}
+	buf_free(&b);
+	buf_free(&got);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(members), TEST(refused), TEST(deep), TEST(text_of_a_member), TEST(stops),
+		TEST(paths), TEST(path_value_is_appended), TEST(depth), TEST(hostile_documents),
 	};
 
 	return RUN("json", tests);

@@ -1,36 +1,65 @@
 # Unit tests: one program a module, linked with the module and what it stands on beside
-# buf and err.  A new one is a name in UNIT_TESTS, its line and tests/unit/test_NAME.c.
+# allow, buf and err.  A new one is a name in UNIT_TESTS, its line and tests/unit/test_NAME.c.
 
-UNIT_breaker	= breaker conf db digest forward http json log queue schema trust unit/state
+UNIT_allow	=
+UNIT_archive	= archive db queue salvage schema unit/state
+UNIT_breaker	= breaker conf db digest forward http json jsonpath log queue salvage schema trust unit/state
+UNIT_chart	= answer day db event figure flowchart grid html table timechart utf8 words
 UNIT_claim	= claim unit/state
+UNIT_collect	= archive claim collect conf control crypto day db digest event head http identity json \
+		  jsonpath log query queue salvage scan schema sign store storefile token trust utf8 \
+		  wxerr xmlguard xmlmap unit/state
 UNIT_conf	= conf
+UNIT_control	= control http json jsonpath trust unit/peer
 UNIT_crypto	= crypto digest query scan unit/vectors
+UNIT_cubestore	= cubestore datacube day db schema unit/state
+UNIT_datacube	= datacube day
 UNIT_db		= db unit/state
-UNIT_deliver	= breaker claim conf db deliver digest forward http json log means query queue schema \
-		  rescue seen sign store storefile trust utf8 unit/peer unit/state
+UNIT_day	= day
+UNIT_deliver	= breaker claim conf day db deliver digest forward http json jsonpath log means query queue salvage schema \
+		  archive rescue seen sign store storefile tally trust utf8 unit/peer unit/state
+UNIT_dispense	= $(UNIT_token) crypto dispense scan
 UNIT_drain	= $(UNIT_deliver) drain keep
-UNIT_forward	= forward http json trust unit/peer
+UNIT_figure	= figure words
+UNIT_forward	= forward http json jsonpath trust unit/peer
 UNIT_head	= digest event scan utf8 xmlguard xmlmap head
+UNIT_health	= claim conf day db event health log queue salvage schema table tally unit/state
+UNIT_html	= html utf8
 UNIT_http	= http trust unit/peer
-UNIT_json	= json
+UNIT_identity	= $(UNIT_token) control identity
+UNIT_json	= json jsonpath
+UNIT_jsonpath	= jsonpath
 UNIT_log	= log
-UNIT_means	= breaker claim conf db digest forward http json log means queue schema seen \
-		  store storefile trust unit/state
+UNIT_means	= breaker claim conf day db digest forward http json jsonpath log means queue salvage schema seen \
+		  store storefile tally trust unit/state
+UNIT_page	= answer conf day db digest event figure flowchart form grid headline html page \
+		  query style table timechart utf8 view words
 UNIT_query	= query
-UNIT_queue	= db queue schema unit/state
+UNIT_queue	= db queue salvage schema unit/state
 UNIT_scan	= scan
+UNIT_reconcile	= claim day log reconcile tally unit/state
+UNIT_salvage	= archive db queue salvage schema unit/state
 UNIT_schema	= db schema unit/state
 UNIT_seen	= claim log seen unit/state
 UNIT_sign	= digest query sign utf8 unit/vectors
-UNIT_store	= claim db log rescue schema store storefile unit/state
+UNIT_store	= archive claim db log queue rescue salvage schema store storefile unit/state
+UNIT_table	= db event table
+UNIT_tally	= claim day log tally unit/state
 UNIT_term	= term utf8
+UNIT_termtable	= db event table term termtable utf8
+UNIT_token	= archive claim conf day db digest http json jsonpath log query queue rescue salvage schema \
+		  store storefile token trust wxerr unit/peer unit/state
 UNIT_utf8	= utf8
+UNIT_words	= archive claim conf day db event health log queue report rescue salvage schema sql store storefile \
+		  table tally utf8 words
+UNIT_wxapi	= $(UNIT_token) wxapi
 UNIT_xmlmap	= event utf8 xmlguard xmlmap
 
-UNIT_TESTS	= breaker buf claim conf crypto db deliver drain err forward head http json log \
-		  means query queue scan schema seen sign store term utf8 xmlmap
+UNIT_TESTS	= allow archive breaker buf chart claim collect conf control crypto cubestore datacube day db deliver dispense drain err figure \
+		  forward head health html http identity json jsonpath log \
+		  means page query queue reconcile salvage scan schema seen sign store table tally term termtable token utf8 words wxapi xmlmap
 UNIT_BINS	= $(UNIT_TESTS:%=$(B)/unit/test_%)
-UNIT_HELP	= $(B)/unit/unit.o $(B)/buf.o $(B)/err.o
+UNIT_HELP	= $(B)/unit/unit.o $(B)/allow.o $(B)/buf.o $(B)/err.o
 UNIT_LIBS	= -Wl,--wrap=realloc $(shell pkg-config --libs cmocka) $(LDLIBS)
 
 .SECONDARY: $(UNIT_BINS:%=%.o) $(UNIT_HELP)
