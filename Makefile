@@ -74,8 +74,8 @@ $(B)/flags $(B)/config.name: FORCE
 	@mkdir -p $(B)
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
-# Everything that must hold; the three parts by themselves.
-check: check-unit check-table check-e2e
+# Everything that must hold; its parts by themselves.
+check: check-unit check-table check-models check-e2e
 
 # The same under sanitizers; threads where there are some.
 check-san:

@@ -40,9 +40,9 @@ walk (step, device, start, time, seconds, ahead) AS (
 		WHERE steps.next IS NOT NULL AND event.device = walk.device
 			AND event.time BETWEEN walk.time + (ahead >> 40)
 				AND start + coalesce(:window, 604800)
+			AND event.code = steps.next
 			AND (event.time > walk.time + (ahead >> 40)
 				OR event.id > ahead & 0xffffffffff)
-			AND event.code = steps.next
 			AND (:account IS NULL OR event.account IN mine)
 		ORDER BY event.time, event.id
 		LIMIT 1)

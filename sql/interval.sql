@@ -30,8 +30,8 @@ pairs (seconds) AS MATERIALIZED (
 		FROM event AS next INDEXED BY event_device
 		WHERE next.device = event.device
 			AND next.time >= event.time AND next.time < (SELECT until FROM span)
-			AND (next.time > event.time OR next.id > event.id)
 			AND (code = (SELECT second FROM codes) OR code = (SELECT first FROM codes))
+			AND (next.time > event.time OR next.id > event.id)
 			AND (:account IS NULL OR account IN mine)
 		ORDER BY next.time, next.id
 		LIMIT 1) - time

@@ -1,5 +1,5 @@
--- Menu keys ranked; for menus that open a page the key is its address.  share is that of all clicks.
--- The first 100.
+-- Menu keys ranked; for menus that open a page the key is its address.  share is that of all
+-- clicks.  The first 100.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

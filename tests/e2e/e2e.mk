@@ -1,7 +1,7 @@
 # End to end: the real program behind the real web servers, WeChat and QT played in Python.
 # E2E_ARGS is handed to pytest: make check-e2e E2E_ARGS='-k nginx'
 
-E2E_JOBS ?= 2
+E2E_JOBS ?= 3
 E2E_ARGS ?=
 
 check-e2e:
@@ -19,4 +19,8 @@ $(AXE): tests/axe/package.json tests/axe/package-lock.json
 	npm ci --prefix build/axe --no-audit --no-fund --ignore-scripts
 	touch $@
 
-.PHONY: axe check-e2e
+# The long form of a test that `check-e2e` has for three months.
+year:
+	E2E_DAYS=365 $(MAKE) check-e2e E2E_ARGS='tests/e2e/test_datacube.py -k killed_again -s'
+
+.PHONY: axe check-e2e year

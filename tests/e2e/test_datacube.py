@@ -6,6 +6,7 @@ import csv
 import glob
 import io
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -23,7 +24,7 @@ from wechat import SAFE
 CHINA = timezone(timedelta(hours=8))
 NOW = datetime(2026, 3, 20, 10, 0, tzinfo=CHINA)
 YESTERDAY = date(2026, 3, 19)
-DAYS = 365
+DAYS = int(os.environ.get("E2E_DAYS", 90))
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")[0]
 EVERY = sorted(INTERFACES)
 KILLS = 20
@@ -111,8 +112,8 @@ def test_every_end_point(api, site, name):
 
 
 def test_killed_again_and_again(api, site):
-    """A year of every end point, kill -9 at 20 places: nothing is missing, and a kill costs one
-    call at most."""
+    """Months of every end point, kill -9 at 20 places: nothing is missing, and a kill costs one
+    call at most.  `make year` takes a year."""
     begin = YESTERDAY - (DAYS - 1) * DAY
     want = least(api, EVERY, begin, YESTERDAY)
     dice = random.Random(KILLS)
@@ -129,7 +130,7 @@ def test_killed_again_and_again(api, site):
         out, err = proc.communicate(timeout=120)
         assert proc.returncode == -signal.SIGKILL, (out, err)
     pull(site, api, *since(begin))
-    assert want <= len(api.calls) <= want + KILLS and want > 3000
+    assert want <= len(api.calls) <= want + KILLS and want > 8 * DAYS
     print(f"{DAYS} days: {len(api.calls)} calls, {want} are the least; {KILLS} kills")
     compare(site, api, EVERY, begin, YESTERDAY)
 

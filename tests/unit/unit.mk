@@ -36,8 +36,10 @@ UNIT_page	= answer conf day db digest event figure flowchart form grid headline 
 		  query style table timechart utf8 view words
 UNIT_query	= query
 UNIT_queue	= db queue salvage schema unit/state
+UNIT_report	= archive claim conf day db event health log queue report rescue salvage schema sql \
+		  store storefile table tally utf8 xmlguard xmlmap unit/state
 UNIT_scan	= scan
-UNIT_reconcile	= claim day log reconcile tally unit/state
+UNIT_reconcile	= claim day log reconcile report tally unit/state
 UNIT_salvage	= archive db queue salvage schema unit/state
 UNIT_schema	= db schema unit/state
 UNIT_seen	= claim log seen unit/state
@@ -57,7 +59,7 @@ UNIT_xmlmap	= event utf8 xmlguard xmlmap
 
 UNIT_TESTS	= allow archive breaker buf chart claim collect conf control crypto cubestore datacube day db deliver dispense drain err figure \
 		  forward head health html http identity json jsonpath log \
-		  means page query queue reconcile salvage scan schema seen sign store table tally term termtable token utf8 words wxapi xmlmap
+		  means page query queue reconcile report salvage scan schema seen sign store table tally term termtable token utf8 words wxapi xmlmap
 UNIT_BINS	= $(UNIT_TESTS:%=$(B)/unit/test_%)
 UNIT_HELP	= $(B)/unit/unit.o $(B)/allow.o $(B)/buf.o $(B)/err.o
 UNIT_LIBS	= -Wl,--wrap=realloc $(shell pkg-config --libs cmocka) $(LDLIBS)
@@ -72,12 +74,16 @@ $(foreach t,$(UNIT_TESTS),$(eval $(B)/unit/test_$(t): $(UNIT_$(t):%=$(B)/%.o)))
 $(UNIT_BINS): $(B)/unit/test_%: $(B)/unit/test_%.o $(UNIT_HELP)
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^ $(UNIT_LIBS)
 
-# All run, whatever one of them says; a report of the sanitizer is a failure.
+# All run, whatever one of them says, some at once since many wait; what one has to say is shown
+# if it fails.  A report of the sanitizer is a failure.
+UNIT_JOBS ?= 3
+
 check-unit: export UBSAN_OPTIONS = halt_on_error=1:print_stacktrace=1
 check-unit: $(UNIT_BINS)
-	@bad=; tests/deps.sh tests/deps . || bad=" deps"; \
-	    for t in $(UNIT_BINS); do $$t || bad="$$bad $${t##*/}"; done; \
-	    test -z "$$bad" || { echo "failed:$$bad" >&2; exit 1; }
+	@bad=0; tests/deps.sh tests/deps . || bad=1; \
+	    printf '%s\n' $(UNIT_BINS) | xargs -n 1 -P $(UNIT_JOBS) sh -c '"$$0" >"$$0.log" 2>&1 && \
+	    sed -n "s|^\[  PASSED  \] \(.*\) test(s).*|ok      $${0##*/} (\1)|p" "$$0.log" || \
+	    { cat "$$0.log"; echo "failed: $${0##*/}" >&2; exit 1; }' || bad=1; exit $$bad
 
 .PHONY: check-unit
 -include $(wildcard $(B)/unit/*.d)
