@@ -26,20 +26,25 @@ static const char how[] =
 
 enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
 
-/* The table's columns; hour only with --hours. */
-static const struct report_question	 shape = {
-	.name = "reconcile", .chart = CHART_NONE,
-	.columns = {
-		{ "account", REPORT_TEXT }, { "day", REPORT_DAY }, { "hour", REPORT_COUNT },
-		{ "calls", REPORT_COUNT }, { "failed_calls", REPORT_COUNT },
-		{ "acknowledged", REPORT_COUNT }, { "refused", REPORT_COUNT },
-		{ "not_stored", REPORT_COUNT }, { "unheard", REPORT_COUNT },
-		{ "unclear", REPORT_COUNT }, { "missing", REPORT_COUNT },
-		{ "state", REPORT_TEXT },
-	},
+enum column {
+	ACCOUNT, DAY, HOUR, CALLS, FAILED_CALLS, ACKNOWLEDGED, REFUSED, NOT_STORED, UNHEARD,
+	UNCLEAR, MISSING, STATE, COLUMNS
 };
 
-enum { COLUMNS = 12 };
+static const struct report_column	 columns[COLUMNS] = {
+	[ACCOUNT]	= { "account", REPORT_TEXT },
+	[DAY]		= { "day", REPORT_DAY },
+	[HOUR]		= { "hour", REPORT_COUNT },	/* with --hours only */
+	[CALLS]		= { "calls", REPORT_COUNT },
+	[FAILED_CALLS]	= { "failed_calls", REPORT_COUNT },
+	[ACKNOWLEDGED]	= { "acknowledged", REPORT_COUNT },
+	[REFUSED]	= { "refused", REPORT_COUNT },
+	[NOT_STORED]	= { "not_stored", REPORT_COUNT },
+	[UNHEARD]	= { "unheard", REPORT_COUNT },
+	[UNCLEAR]	= { "unclear", REPORT_COUNT },
+	[MISSING]	= { "missing", REPORT_COUNT },
+	[STATE]		= { "state", REPORT_TEXT },
+};
 
 struct comparing {
 	const struct conf	*conf;
@@ -60,6 +65,8 @@ struct comparing {
 	struct hour		*daily;		/* by day */
 	struct tally_numbers	*ours;		/* by hour of the period */
 
+	struct report_question	 shape;		/* of the table */
+	size_t			 at[COLUMNS];	/* where in it a column is */
 	struct table		 table;
 	enum reconcile_state	 worst;
 };
@@ -189,24 +196,26 @@ add_day(struct comparing *k, int64_t day)
 static enum qt_err
 put_row(struct comparing *k, const struct reconcile_row *r)
 {
-	const int64_t	 numbers[] = {
-		r->hour, r->calls, r->fails, r->acknowledged, r->refused + r->proved, r->failed,
-		r->unheard, r->unclear, r->missing,
+	const int64_t	 numbers[COLUMNS] = {
+		[HOUR] = r->hour, [CALLS] = r->calls, [FAILED_CALLS] = r->fails,
+		[ACKNOWLEDGED] = r->acknowledged, [REFUSED] = r->refused + r->proved,
+		[NOT_STORED] = r->failed, [UNHEARD] = r->unheard, [UNCLEAR] = r->unclear,
+		[MISSING] = r->missing,
 	};
 	struct table	*t = &k->table;
 	char		 day[DAY_TEXT];
 	enum qt_err	 er;
-	size_t		 i;
+	enum column	 c;
 
 	day_text(day, r->day);
 	if ((er = table_row(t)) != QT_OK ||
-	    (er = table_text(t, 0, slice_of(k->account->name))) != QT_OK ||
-	    (er = table_text(t, 1, slice_of(day))) != QT_OK)
+	    (er = table_text(t, k->at[ACCOUNT], slice_of(k->account->name))) != QT_OK ||
+	    (er = table_text(t, k->at[DAY], slice_of(day))) != QT_OK)
 		return er;
-	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (numbers[i] != -1)
-			table_int(t, 2 + i, numbers[i]);
-	return table_text(t, COLUMNS - 1, slice_of(reconcile_states[r->state]));
+	for (c = k->hours ? HOUR : CALLS; c < STATE; c++)
+		if (numbers[c] != -1)
+			table_int(t, k->at[c], numbers[c]);
+	return table_text(t, k->at[STATE], slice_of(reconcile_states[r->state]));
 }
 
 static bool
@@ -283,17 +292,30 @@ is_meant(const struct comparing *k, const struct account *a)
 	    strcmp(k->which, a->name) == 0 || strcmp(k->which, a->appid) == 0;
 }
 
+static enum qt_err
+begin_table(struct comparing *k)
+{
+	const char	*names[COLUMNS];
+	enum column	 c;
+	size_t		 n = 0;
+
+	for (c = ACCOUNT; c < COLUMNS; c++) {
+		if (c == HOUR && !k->hours)
+			continue;
+		k->at[c] = n;
+		k->shape.columns[n] = columns[c];
+		names[n++] = columns[c].name;
+	}
+	return table_begin(&k->table, names, n);
+}
+
 static bool
 compare_all(struct comparing *k)
 {
-	const char		*names[COLUMNS];
 	const struct account	*a;
-	size_t			 i;
 	bool			 any = false;
 
-	for (i = 0; i < COLUMNS; i++)
-		names[i] = shape.columns[i].name;
-	if (table_begin(&k->table, names, COLUMNS) != QT_OK)
+	if (begin_table(k) != QT_OK)
 		return false;
 	for (a = k->conf->accounts; a != k->conf->accounts + k->conf->n; a++) {
 		if (!is_meant(k, a))
@@ -316,7 +338,7 @@ print(struct comparing *k)
 
 	switch (k->form) {
 	case FORM_TEXT:
-		er = termtable(&out, &k->table, &shape, term_width(STDOUT_FILENO));
+		er = termtable(&out, &k->table, &k->shape, term_width(STDOUT_FILENO));
 		break;
 	case FORM_JSON:
 		er = table_json(&out, &k->table);
