@@ -75,7 +75,7 @@ $(B)/flags $(B)/config.name: FORCE
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
 # Everything that must hold; its parts by themselves.
-check: check-unit check-table check-models check-e2e
+check: check-unit check-table check-e2e
 
 # The same under sanitizers; threads where there are some.
 check-san:

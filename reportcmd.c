@@ -104,7 +104,10 @@ set_arguments(struct report_args *a, const struct asking *k, const struct report
 			    wrong);
 			return false;
 		}
-	return true;
+	if ((wrong = report_period(a)) == NULL)
+		return true;
+	(void)fprintf(stderr, "qtoa: %s\n", wrong);
+	return false;
 }
 
 /* Where there is no store yet, the table is as empty as that. */

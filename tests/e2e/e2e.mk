@@ -4,11 +4,14 @@
 E2E_JOBS ?= 3
 E2E_ARGS ?=
 
-check-e2e:
-	E2E_B='$(abspath $(B))/e2e' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
+# What has to wait and what has to compute go side by side: the report's questions
+# (tests/models) are of the same run.
+check-e2e: $(B)/models/models_tool
+	MODELS_TOOL='$(abspath $(B))/models/models_tool' \
+	    E2E_B='$(abspath $(B))/e2e' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q -p no:cacheprovider \
 	    -n $(E2E_JOBS) --dist loadfile $(E2E_ARGS) \
-	    $(if $(findstring tests/e2e,$(E2E_ARGS)),,tests/e2e)
+	    $(if $(findstring tests/,$(E2E_ARGS)),,tests/e2e tests/models)
 
 # What the test of the page wants from npm: fetched once, at the version that tests/axe pins.
 AXE	= build/axe/node_modules/axe-core/axe.min.js

@@ -1,0 +1,20 @@
+# The report's questions against an independent computation (models.py) over a generated month.
+
+MODELS	 = $(B)/models/models_tool
+
+$(MODELS): tests/models/models_tool.c $(OBJS) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(OBJS) $(LDLIBS)
+
+MODELS_JOBS ?= 2
+
+check-models: $(MODELS)
+	MODELS_TOOL='$(abspath $(MODELS))' $(PYTHON) -B -m pytest -q -p no:cacheprovider \
+	    -n $(MODELS_JOBS) tests/models
+
+# How long each question takes with a million events within a month; see tests/models/bench.py.
+report-bench: $(MODELS)
+	MODELS_TOOL='$(abspath $(MODELS))' $(PYTHON) -B tests/models/bench.py $(B)/models
+
+.PHONY: check-models report-bench
+-include $(MODELS).d

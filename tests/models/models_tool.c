@@ -1,0 +1,239 @@
+/*
+ * models_tool: what the Python tests of this directory ask of the store and the questions.
+ *
+ *	models_tool load DIR	standard input is messages, a line each, with the events that
+ *				they mean on lines of their own; archive_add() counts them.
+ *				Fields are separated by tabs:
+ *		M appid application path name device time received key(hex)
+ *		E code(- for none) attributes
+ *	models_tool ask DIR	standard input is questions, a line each: NAME, then
+ *				name=value separated by tabs.  For each the number of bytes
+ *				of the answer and the answer, a JSON array, or a line "!" and
+ *				what is wrong
+ *	models_tool columns	name, columns, options of all questions
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "archive.h"
+#include "clock.h"
+#include "report.h"
+#include "schema.h"
+
+enum { FIELDS = 9, EVENTS = 64, PATIENCE_MS = 3600000 };
+
+struct message {
+	char			*line, *lines[EVENTS];
+	struct account		 account;
+	struct archive_event	 events[EVENTS];
+	struct archive_message	 m;
+};
+
+/* The fields of a line, up to max; missing ones are "". */
+static void
+split(char **field, int max, char *line)
+{
+	static char	 empty[] = "";
+	int		 i;
+
+	line[strcspn(line, "\n")] = '\0';
+	for (i = 0; i < max; i++) {
+		field[i] = line == NULL ? empty : line;
+		if (line != NULL && (line = strchr(line, '\t')) != NULL)
+			*line++ = '\0';
+	}
+}
+
+static void
+parse_key(unsigned char key[QUEUE_KEY], const char *hex)
+{
+	unsigned	 c;
+	size_t		 i;
+
+	for (i = 0; i < QUEUE_KEY && sscanf(hex + 2 * i, "%2x", &c) == 1; i++)
+		key[i] = (unsigned char)c;
+}
+
+static bool
+add(struct db *db, struct message *g)
+{
+	bool	 new;
+
+	g->m.account = &g->account;
+	g->m.events = g->events;
+	return g->line == NULL || archive_add(db, &new, &g->m) == QT_OK;
+}
+
+static void
+forget(struct message *g)
+{
+	size_t	 i;
+
+	for (i = 0; i < g->m.n; i++)
+		free(g->lines[i]);
+	free(g->line);
+	memset(g, 0, sizeof(*g));
+}
+
+static void
+begin(struct message *g, char *line)
+{
+	char	*f[FIELDS];
+
+	forget(g);
+	g->line = line;
+	split(f, FIELDS, line);
+	g->account = (struct account){ .appid = f[1], .app_key = f[2], .path = f[3], .name = f[4] };
+	g->m.device = slice_of(f[5]);
+	g->m.time_s = strtoll(f[6], NULL, 10);
+	g->m.received_ms = strtoll(f[7], NULL, 10);
+	parse_key(g->m.key, f[8]);
+}
+
+static bool
+add_event(struct message *g, char *line)
+{
+	char	*f[3];
+
+	if (g->m.n == EVENTS)
+		return false;
+	g->lines[g->m.n] = line;
+	split(f, 3, line);
+	g->events[g->m.n++] = (struct archive_event){
+		.code = strcmp(f[1], "-") == 0 ? NULL : f[1], .attributes = slice_of(f[2]),
+	};
+	return true;
+}
+
+static bool
+load(struct db *db)
+{
+	struct message	 g = { .line = NULL };
+	char		*line = NULL;
+	size_t		 cap = 0;
+	bool		 ok;
+
+	ok = schema_prepare(db) == SCHEMA_READY &&
+	    db_script(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; "
+	    "PRAGMA cache_size = -65536; BEGIN IMMEDIATE") == QT_OK;
+	for (; ok && getline(&line, &cap, stdin) > 0; line = NULL, cap = 0)
+		if (*line == 'E')
+			ok = add_event(&g, line);
+		else if ((ok = add(db, &g)))
+			begin(&g, line);
+	free(line);
+	ok = ok && add(db, &g) && db_script(db, "COMMIT") == QT_OK;
+	forget(&g);
+	return ok;
+}
+
+static const char *
+set_all(struct report_args *a, const struct report_question *q, char *rest)
+{
+	const char	*wrong = NULL;
+	char		*word, *value;
+
+	report_defaults(a, q, clock_wall_ms() / 1000);
+	while ((word = rest) != NULL && wrong == NULL) {
+		if ((rest = strchr(word, '\t')) != NULL)
+			*rest++ = '\0';
+		if ((value = strchr(word, '=')) == NULL)
+			return "no value";
+		*value++ = '\0';
+		wrong = report_set(a, q, word, slice_of(value));
+	}
+	return wrong != NULL ? wrong : report_period(a);
+}
+
+static const char *
+answer(struct buf *out, struct table *t, struct db *db, char *line)
+{
+	static const struct conf	 conf;
+	const struct report_question	*q;
+	struct report_args		 a;
+	const char			*wrong;
+	char				*rest;
+
+	line[strcspn(line, "\n")] = '\0';
+	if ((rest = strchr(line, '\t')) != NULL)
+		*rest++ = '\0';
+	if ((q = report_find(slice_of(line))) == NULL)
+		return "no such question";
+	if ((wrong = set_all(&a, q, rest)) != NULL)
+		return wrong;
+	if (report_ask(t, db, &conf, q, &a) != QT_OK)
+		return db_why(db);
+	return table_json(out, t) == QT_OK ? NULL : "no memory";
+}
+
+static bool
+ask(const char *dir)
+{
+	const struct settings	 set = { .state_dir = dir };
+	struct table		 t = { .cols = 0 };
+	struct buf		 out = { .p = NULL };
+	char			*line = NULL, why[160];
+	const char		*wrong;
+	size_t			 cap = 0;
+	struct db		*db;
+
+	db = report_open(&set, NULL, clock_mono_ms() + PATIENCE_MS, why, sizeof(why));
+	if (db == NULL) {
+		(void)fprintf(stderr, "%s\n", why);
+		return false;
+	}
+	while (getline(&line, &cap, stdin) > 0) {
+		out.len = 0;
+		if ((wrong = answer(&out, &t, db, line)) != NULL)
+			printf("!\n%s\n", wrong);
+		else
+			printf("%zu\n%.*s", out.len, (int)out.len, out.p);
+		(void)fflush(stdout);
+	}
+	free(line);
+	buf_free(&out);
+	table_free(&t);
+	db_close(db);
+	return true;
+}
+
+static void
+columns(void)
+{
+	const struct report_question	*q;
+	size_t				 i;
+
+	for (q = report_questions; q->name != NULL; q++) {
+		printf("%s\t", q->name);
+		for (i = 0; q->columns[i].name != NULL; i++)
+			printf("%s%s", i == 0 ? "" : " ", q->columns[i].name);
+		printf("\t");
+		for (i = 0; q->options[i].name != NULL; i++)
+			printf("%s%s", i == 0 ? "" : " ", q->options[i].name);
+		printf("\n");
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct db	*db = NULL;
+	char		 file[512];
+	bool		 ok = argc == 3;
+
+	if (argc == 2 && strcmp(argv[1], "columns") == 0) {
+		columns();
+		return 0;
+	}
+	if (ok && strcmp(argv[1], "load") == 0) {
+		(void)snprintf(file, sizeof(file), "%s/qtoa.db", argv[2]);
+		ok = db_open(&db, file, DB_READ_WRITE) == QT_OK && load(db);
+		if (!ok && db != NULL)
+			(void)fprintf(stderr, "%s\n", db_why(db));
+		db_close(db);
+	} else
+		ok = ok && strcmp(argv[1], "ask") == 0 && ask(argv[2]);
+	return ok ? 0 : 1;
+}
