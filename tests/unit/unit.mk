@@ -36,10 +36,10 @@ UNIT_page	= answer conf day db digest event figure flowchart form grid headline 
 		  query style table timechart utf8 view words
 UNIT_query	= query
 UNIT_queue	= db queue salvage schema unit/state
+UNIT_reconcile	= claim day log reconcile tally unit/state
 UNIT_report	= archive claim conf day db event health log queue report rescue salvage schema sql \
 		  store storefile table tally utf8 xmlguard xmlmap unit/state
 UNIT_scan	= scan
-UNIT_reconcile	= claim day log reconcile report tally unit/state
 UNIT_salvage	= archive db queue salvage schema unit/state
 UNIT_schema	= db schema unit/state
 UNIT_seen	= claim log seen unit/state
