@@ -6,6 +6,7 @@ BIN	?= qtoa
 SAN	?=
 CC	?= cc
 PYTHON	?= /usr/bin/python3
+JOBS	?= 2
 V	 = 0.1
 
 PKGS	 = libcurl openssl jansson mxml sqlite3
@@ -75,7 +76,9 @@ $(B)/flags $(B)/config.name: FORCE
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
 # Everything that must hold; its parts by themselves.
-check: check-unit check-table check-e2e
+check:
+	$(MAKE) -j $(JOBS) built
+	$(MAKE) check-unit check-table check-e2e
 
 # The same under sanitizers; threads where there are some.
 check-san:
@@ -86,9 +89,12 @@ check-tsan:
 
 include $(wildcard tests/*/*.mk bench/*.mk)
 
+# What the tests are made of.
+built: $(BIN) $(UNIT_BINS) $(MODELS)
+
 clean:
 	rm -rf build build-asan build-tsan $(B) $(BIN)
 
 FORCE:
-.PHONY: all check check-san check-tsan clean FORCE
+.PHONY: all built check check-san check-tsan clean FORCE
 -include $(wildcard $(B)/*.d)

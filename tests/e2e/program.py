@@ -349,8 +349,15 @@ class Pool:
     def signal(self, number=signal.SIGTERM):
         self.proc.send_signal(number)
 
+    def _heeds_signals(self):
+        """False while it is only just being started."""
+        text = Path(f"/proc/{self.proc.pid}/status").read_text()
+        masks = re.findall(r"^Sig(?:Blk|Cgt):\s+([0-9a-f]+)$", text, re.M)
+        return any(int(m, 16) >> (signal.SIGTERM - 1) & 1 for m in masks)
+
     def stop(self):
         if self.proc.poll() is None:
+            until(lambda: self.proc.poll() is not None or self._heeds_signals(), "a start")
             self.proc.terminate()
         try:
             self.proc.wait(30 if SAN else 5)
