@@ -11,6 +11,7 @@ static const struct wxerr	 errors[] = {
 	{ -1, WXERR_BUSY, "WeChat is busy" },
 	{ 40001, WXERR_TOKEN, "the access_token is not the latest" },
 	{ 40002, WXERR_BUG, "grant_type is wrong" },
+	{ 40003, WXERR_BUG, "this is no user of the account that the access_token is for" },
 	{ 40013, WXERR_SETTING, "appid is none of WeChat's, compare it with WeChat's console" },
 	{ 40014, WXERR_TOKEN, "the access_token is none" },
 	{ 40125, WXERR_SETTING, "secret is not the AppSecret in WeChat's console" },

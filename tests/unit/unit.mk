@@ -10,7 +10,7 @@ UNIT_collect	= archive claim collect conf control crypto day db digest event hea
 		  jsonpath log query queue salvage scan schema sign store storefile token trust utf8 \
 		  wxerr xmlguard xmlmap unit/state
 UNIT_conf	= conf
-UNIT_control	= control http json jsonpath trust unit/peer
+UNIT_control	= control http json jsonpath query trust wxerr unit/peer
 UNIT_crypto	= crypto digest query scan unit/vectors
 UNIT_cubestore	= cubestore datacube day db schema unit/state
 UNIT_datacube	= datacube day
