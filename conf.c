@@ -65,7 +65,9 @@ all_graphic(const char *v)
 static bool
 check_path(why w, const struct account *a, const char *v)
 {
-	static const char *const taken[] = { "-", ".", "..", "thirdPartyDataSource" };
+	static const char *const taken[] = {
+		"-", ".", "..", "thirdPartyDataSource", "access_token",
+	};
 	size_t	 i, len = strlen(v);
 
 	(void)a;
@@ -579,6 +581,30 @@ conf_account(const struct conf *c, struct slice path)
 		if (c->accounts[i].path != NULL && slice_is(path, c->accounts[i].path))
 			return &c->accounts[i];
 	return NULL;
+}
+
+static bool
+is_text(const char *value, const char *word)
+{
+	return value != NULL && strcmp(value, word) == 0;
+}
+
+bool
+conf_means(const struct account *a, const char *word)
+{
+	return is_text(a->path, word) || is_text(a->name, word) || is_text(a->appid, word);
+}
+
+const struct account *
+conf_find(const struct conf *c, const char *word)
+{
+	const struct account	*a = conf_account(c, slice_of(word));
+	size_t			 i;
+
+	for (i = 0; a == NULL && i < c->n; i++)
+		if (conf_means(&c->accounts[i], word))
+			a = &c->accounts[i];
+	return a;
 }
 
 bool

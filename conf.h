@@ -108,6 +108,13 @@ void	conf_free(struct conf *c);
 /* The account whose path this is, NULL without one. */
 const struct account	*conf_account(const struct conf *c, struct slice path);
 
+/*
+ * Whether an operator's word for an account, its path, name or AppID, means this one; and the
+ * account that one means, NULL without one.  Of two that it fits the one with this path.
+ */
+bool			 conf_means(const struct account *a, const char *word);
+const struct account	*conf_find(const struct conf *c, const char *word);
+
 /* Whether a text value is there and not empty. */
 bool		 conf_is_set(const char *value);
 

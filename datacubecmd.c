@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,36 +53,9 @@ on_stop(int sig)
 	atomic_store(&stop_ms, clock_mono_ms());
 }
 
-static void
-heed_signals(void)
-{
-	struct sigaction	 sa;
-
-	memset(&sa, 0, sizeof(sa));
-	(void)sigemptyset(&sa.sa_mask);
-	sa.sa_handler = on_stop;
-	(void)sigaction(SIGINT, &sa, NULL);
-	(void)sigaction(SIGTERM, &sa, NULL);
-	sa.sa_handler = SIG_IGN;
-	(void)sigaction(SIGPIPE, &sa, NULL);
-}
-
 /*
  * The command line.
  */
-
-static const struct account *
-find_account(const struct conf *c, const char *name)
-{
-	size_t	 i;
-
-	for (i = 0; i < c->n; i++)
-		if (strcmp(c->accounts[i].path, name) == 0 ||
-		    strcmp(c->accounts[i].appid, name) == 0 ||
-		    (conf_is_set(c->accounts[i].name) && strcmp(c->accounts[i].name, name) == 0))
-			return &c->accounts[i];
-	return NULL;
-}
 
 static bool
 read_day(int64_t *day, const char *option, const char *text)
@@ -103,7 +75,7 @@ read_option(struct order *o, const struct conf *c, const char *option, const cha
 	if (strcmp(option, "--to") == 0)
 		return read_day(&o->to, option, value);
 	if (strcmp(option, "--account") == 0) {
-		if ((o->account = find_account(c, value)) == NULL)
+		if ((o->account = conf_find(c, value)) == NULL)
 			(void)fprintf(stderr, "qtoa: there is no account %s\n", value);
 		return o->account != NULL;
 	}
@@ -292,7 +264,7 @@ run_pull(const struct conf *c, const struct order *o)
 	p.pull.ctx = &p;
 	if (desk_state(c) == DESK_FAULT)
 		return CMD_WRONG;
-	heed_signals();
+	desk_heed_signals(on_stop);
 	p.width = term_width(STDOUT_FILENO);
 	if ((p.pull.claims = claims_new(c->set.state_dir)) != NULL &&
 	    (p.pull.store = store_new(&c->set, p.pull.claims, STORE_BRIEF)) != NULL &&

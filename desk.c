@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -102,6 +103,20 @@ desk_print(const struct buf *b)
 {
 	if (b->len != 0)
 		(void)fwrite(b->p, 1, b->len, stdout);
+}
+
+void
+desk_heed_signals(void (*on_stop)(int sig))
+{
+	struct sigaction	 sa;
+
+	memset(&sa, 0, sizeof(sa));
+	(void)sigemptyset(&sa.sa_mask);
+	sa.sa_handler = on_stop;
+	(void)sigaction(SIGINT, &sa, NULL);
+	(void)sigaction(SIGTERM, &sa, NULL);
+	sa.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &sa, NULL);
 }
 
 bool

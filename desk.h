@@ -47,6 +47,9 @@ bool		 desk_do(struct desk *d, enum store_need need, store_work *work, void *arg
 /* A line for each end point that is broken and each account that is stopped: what to do. */
 void		 desk_trouble(FILE *f, const struct conf *c, struct breakers *b);
 
+/* SIGINT and SIGTERM call on_stop from here on; a reader that is gone ends nothing. */
+void		 desk_heed_signals(void (*on_stop)(int sig));
+
 /* The number that an argument is; false: it is none. */
 bool		 desk_read_id(int64_t *id, const char *text);
 

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,26 +43,12 @@ struct draining {
 	int64_t			 rate_ms, rate_n, rate;	/* the rate, and since when */
 };
 
+/* What is under way is settled before we end. */
 static void
 on_stop(int sig)
 {
 	(void)sig;
 	atomic_store(&stop_ms, clock_mono_ms() + STOP_MS);
-}
-
-/* What is under way is settled before we end. */
-static void
-heed_signals(void)
-{
-	struct sigaction	 sa;
-
-	memset(&sa, 0, sizeof(sa));
-	(void)sigemptyset(&sa.sa_mask);
-	sa.sa_handler = on_stop;
-	(void)sigaction(SIGINT, &sa, NULL);
-	(void)sigaction(SIGTERM, &sa, NULL);
-	sa.sa_handler = SIG_IGN;
-	(void)sigaction(SIGPIPE, &sa, NULL);
 }
 
 /*
@@ -273,7 +258,7 @@ draincmd_run(struct conf *c, int problems, int argc, char **argv)
 	}
 	if ((d.width = term_width(STDOUT_FILENO)) != 0)
 		spare_the_bar(c);
-	heed_signals();
+	desk_heed_signals(on_stop);
 	if (means_open(&d.means, c, STORE_BRIEF, &stop_ms))
 		rc = drain_all(&d, until_ms);
 	means_close(&d.means);

@@ -60,16 +60,12 @@ put_accounts(struct view *v)
 {
 	const char		*asked = v->args->account;
 	const struct account	*a;
-	bool			 chosen;
 
 	open_field(v, "account", "account");
 	html_raw(&v->h, "<select id=\"f-account\" name=\"account\">");
 	put_choice(v, "", answer_words(v->l, "all_accounts"), *asked == '\0');
-	for (a = v->c->accounts; a != v->c->accounts + v->c->n; a++) {
-		chosen = strcmp(asked, a->path) == 0 || strcmp(asked, a->name) == 0 ||
-		    strcmp(asked, a->appid) == 0;
-		put_choice(v, a->path, a->name, chosen);
-	}
+	for (a = v->c->accounts; a != v->c->accounts + v->c->n; a++)
+		put_choice(v, a->path, a->name, conf_means(a, asked));
 	html_raw(&v->h, "</select>");
 	close_field(v);
 }

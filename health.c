@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "day.h"
@@ -100,13 +99,6 @@ put_row(struct table *t, struct db *db, const struct account *a, const struct ta
 	return put_store(t, db, a->path);
 }
 
-static bool
-is_meant(const struct account *a, const char *which)
-{
-	return *which == '\0' || strcmp(which, a->path) == 0 || strcmp(which, a->name) == 0 ||
-	    strcmp(which, a->appid) == 0;
-}
-
 enum qt_err
 health_table(struct table *t, struct db *db, const struct conf *c, const char *account,
     const char *from, const char *to)
@@ -121,7 +113,7 @@ health_table(struct table *t, struct db *db, const struct conf *c, const char *a
 		return QT_ENOMEM;
 	er = read_sums(&s, from, to);
 	for (i = 0; i < c->n && er == QT_OK; i++)
-		if (is_meant(&c->accounts[i], account))
+		if (*account == '\0' || conf_means(&c->accounts[i], account))
 			er = put_row(t, db, &c->accounts[i], &s.sums[i]);
 	free(s.sums);
 	return er;

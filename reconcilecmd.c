@@ -285,13 +285,6 @@ compare(struct comparing *k)
 	return put_rows(k) == QT_OK;
 }
 
-static bool
-is_meant(const struct comparing *k, const struct account *a)
-{
-	return k->which == NULL || strcmp(k->which, a->path) == 0 ||
-	    strcmp(k->which, a->name) == 0 || strcmp(k->which, a->appid) == 0;
-}
-
 static enum qt_err
 begin_table(struct comparing *k)
 {
@@ -318,7 +311,7 @@ compare_all(struct comparing *k)
 	if (begin_table(k) != QT_OK)
 		return false;
 	for (a = k->conf->accounts; a != k->conf->accounts + k->conf->n; a++) {
-		if (!is_meant(k, a))
+		if (k->which != NULL && !conf_means(a, k->which))
 			continue;
 		any = true;
 		k->account = a;

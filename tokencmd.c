@@ -39,19 +39,6 @@ read_arguments(struct order *o, int argc, char **argv)
 	return o->name != NULL;
 }
 
-/* By path, or by the name that the log has. */
-static const struct account *
-find_account(const struct conf *c, const char *name)
-{
-	const struct account	*a = conf_account(c, slice_of(name));
-	size_t			 i;
-
-	for (i = 0; a == NULL && i < c->n; i++)
-		if (strcmp(c->accounts[i].name, name) == 0)
-			a = &c->accounts[i];
-	return a;
-}
-
 /* False: said why there is none. */
 static bool
 get(struct order *o, struct tokens *ts)
@@ -116,7 +103,7 @@ tokencmd_run(struct conf *c, int problems, int argc, char **argv)
 		return cmd_usage(how);
 	if (problems != 0)
 		return CMD_WRONG;
-	if ((o.account = find_account(c, o.name)) == NULL) {
+	if ((o.account = conf_find(c, o.name)) == NULL) {
 		(void)fprintf(stderr, "qtoa: no account has .path or .name \"%s\"\n", o.name);
 		return CMD_WRONG;
 	}

@@ -318,6 +318,16 @@ several_accounts(void **state)
 	CHECK("NUL", conf_account(&c, (struct slice){ "acme\0", 5 }) == NULL);
 	CHECK("empty", conf_account(&c, slice_of("")) == NULL);
 	CHECK("absent", conf_account(&c, slice_of(NULL)) == NULL);
+	c.accounts[2].name = "other";	/* as is the path of the second */
+	c.accounts[1].name = "Shop";
+	c.accounts[0].appid = "wx0000000000000000";
+	CHECK("by path, before a name", conf_find(&c, "other") == &c.accounts[1]);
+	CHECK("by name", conf_find(&c, "Shop") == &c.accounts[1]);
+	CHECK("by AppID", conf_find(&c, "wx0000000000000000") == &c.accounts[0]);
+	CHECK("by nothing", conf_find(&c, "") == NULL && conf_find(&c, "shop") == NULL);
+	CHECK("meant", conf_means(&c.accounts[2], "other") && conf_means(&c.accounts[2], "ACME"));
+	c.accounts[0].path = c.accounts[0].name = NULL;		/* as where it cannot be read */
+	CHECK("nameless", conf_find(&c, "acme") == NULL);
 	conf_free(&c);
 	buf_free(&s.text);
 
