@@ -110,7 +110,7 @@ static const struct verb {
 	conf_say	*say;	/* NULL: needs no configuration */
 	cmd_verb	*run;
 } verbs[] = {	/* of one name: the first runs, the others explain */
-	{ "check", "[--online]", "is the configuration right; online: does QT answer",
+	{ "check", "[--online]", "is it right; online: do QT and a control server answer",
 	    say_stdout, check_run },
 	{ "map", "[FILE...]", "translate WeChat's XML to QT's event, a line of JSON each",
 	    say_nothing, cmd_map },
