@@ -87,7 +87,7 @@ read_arguments(struct asking *k, int argc, char **argv)
 	}
 	k->argc = n;
 	k->argv = argv;
-	return k->q != NULL || k->form == FORM_TEXT;
+	return k->q != NULL || k->form != FORM_CSV;
 }
 
 /* False: said what is wrong with them. */
@@ -167,10 +167,12 @@ answer(struct asking *k, const struct report_question *q)
 	return CMD_WRONG;
 }
 
+/* One below the other, or as the members of an object. */
 static int
 answer_all(struct asking *k)
 {
 	const struct report_question	*q;
+	const bool			 json = k->form == FORM_JSON;
 	int				 rc = CMD_DONE;
 	bool				 first = true;
 
@@ -179,11 +181,15 @@ answer_all(struct asking *k)
 	for (q = report_questions; q->name != NULL && rc == CMD_DONE; q++) {
 		if (q->model)
 			continue;
-		if (!first)
+		if (json)
+			(void)printf("%c\"%s\":", first ? '{' : ',', q->name);
+		else if (!first)
 			(void)putchar('\n');
 		first = false;
 		rc = answer(k, q);
 	}
+	if (json && rc == CMD_DONE)
+		(void)puts("}");
 	return rc;
 }
 
