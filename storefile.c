@@ -42,6 +42,7 @@ struct storefile {
 	_Atomic int		 log_pages;
 	struct db		*tender;	/* storefile_tend()'s own */
 	struct stat		 tended;
+	_Atomic bool		 tender_ill;	/* it is to be opened anew */
 	_Atomic bool		 aside;		/* a file has been set */
 };
 
@@ -265,6 +266,11 @@ storefile_heed(struct storefile *f)
 		break;
 	case DB_TROUBLE:
 		close_file(f);
+		/*
+		 * An index of the log that could once be opened for reading only is shared by
+		 * all connections of the process, as long as there is one.
+		 */
+		atomic_store(&f->tender_ill, true);
 		f->reopen_ms = clock_mono_ms() + REOPEN_MS;
 		break;
 	case DB_DAMAGED:
@@ -386,6 +392,10 @@ storefile_tend(struct storefile *f)
 {
 	int	 pages = atomic_load_explicit(&f->log_pages, memory_order_relaxed), left;
 
+	if (atomic_exchange(&f->tender_ill, false)) {
+		db_close(f->tender);
+		f->tender = NULL;
+	}
 	if (pages < LOG_PAGES || !open_tender(f))
 		return;
 	/* A failure shows in the transactions, too, and is told there. */
