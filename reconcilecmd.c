@@ -53,6 +53,7 @@ struct comparing {
 	bool			 hours;
 	const char		*which;		/* account; NULL: all */
 	int64_t			 from, to;	/* days */
+	char			 first[DAY_TEXT], last[DAY_TEXT];	/* the same, as text */
 	bool			 from_given;
 
 	/* Of the account at hand: for each day 24 hours, or one row that is the day. */
@@ -86,19 +87,16 @@ static enum qt_err
 read_asked(struct db *db, struct comparing *k, const char *endpoint, struct hour *to,
     size_t each)
 {
-	char		 from[DAY_TEXT], until[DAY_TEXT];
 	struct db_rows	 rows;
 	enum qt_err	 er;
 	size_t		 i;
 	int64_t		 day;
 
-	day_text(from, k->from);
-	day_text(until, k->to);
 	for (i = 0; i < days_of(k) * each; i++)
 		to[i].calls = to[i].fails = -1;
 	er = db_start(db, &rows, "SELECT day FROM datacube_day WHERE appid = ? AND endpoint = ? "
 	    "AND day BETWEEN ? AND ? AND rows > 0", DB_VALUES(db_s(k->account->appid),
-	    db_s(endpoint), db_s(from), db_s(until)));
+	    db_s(endpoint), db_s(k->first), db_s(k->last)));
 	while (er == QT_OK && db_next(&rows, &er))
 		for (i = 0; i < each && day_parse(&day, db_col(&rows, 0)); i++)
 			to[(size_t)(day - k->from) * each + i] = (struct hour){ 0, 0 };
@@ -111,16 +109,13 @@ static enum qt_err
 read_calls(struct db *db, struct comparing *k, const char *select, struct hour *to,
     size_t each)
 {
-	char		 from[DAY_TEXT], until[DAY_TEXT];
 	struct db_rows	 rows;
 	enum qt_err	 er;
 	int64_t		 day, at;
 	struct hour	*h;
 
-	day_text(from, k->from);
-	day_text(until, k->to);
-	er = db_start(db, &rows, select, DB_VALUES(db_s(k->account->appid), db_s(from),
-	    db_s(until)));
+	er = db_start(db, &rows, select, DB_VALUES(db_s(k->account->appid), db_s(k->first),
+	    db_s(k->last)));
 	while (er == QT_OK && db_next(&rows, &er)) {
 		at = db_col_int(&rows, 1);
 		if (!day_parse(&day, db_col(&rows, 0)) || day < k->from || day > k->to ||
@@ -406,6 +401,8 @@ read_arguments(struct comparing *k, int argc, char **argv)
 			i++;
 	}
 	default_period(k);
+	day_text(k->first, k->from);
+	day_text(k->last, k->to);
 	return k->from <= k->to && k->to - k->from < LONGEST;
 }
 
