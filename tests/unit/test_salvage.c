@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "archive.h"
-#include "clock.h"
+#include "dbfile.h"
 #include "queue.h"
 #include "salvage.h"
 #include "schema.h"
@@ -13,33 +13,10 @@
 #include "unit.h"
 
 enum {
-	PATIENCE_MS = 30000,
 	ROWS = 2000,
 	STEP = 100,
 	PAGE = 4096
 };
-
-static struct db *
-open_db(const char *dir, const char *name)
-{
-	char		 path[STATE_PATH];
-	struct db	*db;
-
-	state_path(path, dir, name);
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
-	db_patience(db, clock_mono_ms() + PATIENCE_MS);
-	(void)db_script(db, "PRAGMA synchronous = OFF");	/* no power is cut here */
-	return db;
-}
-
-static int64_t
-number(struct db *db, const char *sql)
-{
-	int64_t	 i = -1;
-
-	(void)db_number(db, &i, sql, DB_NO_VALUES);
-	return i;
-}
 
 static void
 fill(struct db *db, int first, int n)
@@ -104,22 +81,22 @@ messages(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		r = (struct salvage){ .from = open_db(dir, "old"), .source = &queue_salvage };
+		r = (struct salvage){ .from = dbfile_open(dir, "old"), .source = &queue_salvage };
 		fill(r.from, 1, cases[i].rows);
 		db_close(r.from);
 		if (cases[i].pages != 0)
 			spoil(dir, "old", cases[i].page, cases[i].pages);
-		to = open_db(dir, "new");
+		to = dbfile_open(dir, "new");
 		fill(to, 1, cases[i].there);
-		r.from = open_db(dir, "old");
+		r.from = dbfile_open(dir, "old");
 		for (er = QT_OK, steps = 0; er == QT_OK && !r.over && steps < ROWS; steps++)
 			er = salvage_step(to, &r, STEP);
 		check_err(cases[i].name, er, QT_OK);
 		CHECK(cases[i].name, r.over);
 		CHECK(cases[i].name, r.copied >= cases[i].least && r.copied <= cases[i].most);
-		check_int(cases[i].name, number(to, "SELECT count(*) FROM message") -
+		check_int(cases[i].name, dbfile_number(to, "SELECT count(*) FROM message") -
 		    cases[i].there, r.copied);
-		check_int("as they were", number(to, "SELECT count(*) FROM message WHERE "
+		check_int("as they were", dbfile_number(to, "SELECT count(*) FROM message WHERE "
 		    "typeof(key) != 'blob' OR typeof(account) != 'text' OR length(body) != 600 "
 		    "OR outcome != 'out' OR attempts != 3 OR query != x'71' "
 		    "OR key != CAST(printf('%024d', received) AS BLOB) OR next != received"), 0);
@@ -136,7 +113,7 @@ nothing(void **state)
 		"CREATE TABLE t (a)", "CREATE TABLE message (a)", NULL,
 	};
 	const char			*dir = state_new();
-	struct db			*to = open_db(dir, "new");
+	struct db			*to = dbfile_open(dir, "new");
 	struct salvage		 r;
 	char				 name[8];
 	size_t				 i;
@@ -150,7 +127,7 @@ nothing(void **state)
 			state_write(dir, name, "no database, but longer than a hundred bytes: "
 			    "....................................................................",
 			    110);
-		r = (struct salvage){ .from = open_db(dir, name), .source = &queue_salvage };
+		r = (struct salvage){ .from = dbfile_open(dir, name), .source = &queue_salvage };
 		if (sql[i] != NULL)
 			assert_int_equal(db_script(r.from, sql[i]), QT_OK);
 		for (steps = 0; !r.over && steps < 100; steps++)

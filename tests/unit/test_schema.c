@@ -1,37 +1,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
+#include "dbfile.h"
 #include "schema.h"
 #include "state.h"
 #include "unit.h"
 
-enum {
-	PROCESSES = 4,
-	PATIENCE_MS = 30000
-};
-
-static struct db *
-open_db(const char *dir, const char *name)
-{
-	char		 path[STATE_PATH];
-	struct db	*db;
-
-	state_path(path, dir, name);
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
-	db_patience(db, clock_mono_ms() + PATIENCE_MS);
-	(void)db_script(db, "PRAGMA synchronous = OFF");	/* no power is cut here */
-	return db;
-}
-
-static int64_t
-number(struct db *db, const char *sql)
-{
-	int64_t	 i = -1;
-
-	(void)db_number(db, &i, sql, DB_NO_VALUES);
-	return i;
-}
+enum { PROCESSES = 4 };
 
 static void
 states(void **state)
@@ -55,16 +30,16 @@ states(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		db = open_db(dir, cases[i].name);
+		db = dbfile_open(dir, cases[i].name);
 		if (cases[i].before != NULL)
 			check_err(cases[i].name, db_script(db, cases[i].before), QT_OK);
-		changes = number(db, "PRAGMA schema_version");
+		changes = dbfile_number(db, "PRAGMA schema_version");
 		check_int(cases[i].name, schema_prepare(db), cases[i].want);
 		check_int(cases[i].name, schema_prepare(db), cases[i].want);
 		if (cases[i].want == SCHEMA_READY)
-			check_int(cases[i].name, number(db, "PRAGMA application_id"), 0x71746f61);
+			check_int(cases[i].name, dbfile_number(db, "PRAGMA application_id"), 0x71746f61);
 		else
-			check_int("untouched", number(db, "PRAGMA schema_version"), changes);
+			check_int("untouched", dbfile_number(db, "PRAGMA schema_version"), changes);
 		/* No transaction is left open. */
 		check_err(cases[i].name, db_script(db, "BEGIN; COMMIT"), QT_OK);
 		db_close(db);
@@ -75,11 +50,11 @@ static void
 fresh(void **state)
 {
 	const char	*dir = state_new();
-	struct db	*db = open_db(dir, "db"), *again;
+	struct db	*db = dbfile_open(dir, "db"), *again;
 
 	(void)state;
 	check_int("made", schema_prepare(db), SCHEMA_READY);
-	check_int("gives space back in steps", number(db, "PRAGMA auto_vacuum"), 2);
+	check_int("gives space back in steps", dbfile_number(db, "PRAGMA auto_vacuum"), 2);
 	check_err("the tables are there", db_script(db, "SELECT id, key, account, code, received, "
 	    "state, attempts, next, outcome, qt_ms, query, body FROM message;"
 	    "SELECT url, fails, opened, probes, probe, outcome FROM endpoint;"
@@ -94,7 +69,7 @@ fresh(void **state)
 	    "SELECT appid, config, token, fetched, expires, renew, fails, pause, day, calls, "
 	    "forced, forced_at, why FROM token;"
 	    "SELECT address, minute, count FROM handed"), QT_OK);
-	again = open_db(dir, "db");
+	again = dbfile_open(dir, "db");
 	check_int("found ready", schema_prepare(again), SCHEMA_READY);
 	check_err("others write", db_script(db, "BEGIN IMMEDIATE"), QT_OK);
 	db_patience(again, 0);
@@ -116,7 +91,7 @@ indexes(void **state)
 		"EXPLAIN QUERY PLAN SELECT count(*) FROM message WHERE state = 'pending'",
 		"EXPLAIN QUERY PLAN SELECT count(*) FROM message WHERE state = 'dead'",
 	};
-	struct db	*db = open_db(state_new(), "db");
+	struct db	*db = dbfile_open(state_new(), "db");
 	struct db_rows	 rows;
 	enum qt_err	 er;
 	char		 plan[512];
@@ -141,12 +116,12 @@ indexes(void **state)
 static void
 prepare_there(struct other *me, void *dir)
 {
-	struct db	*db = open_db(dir, "db");
+	struct db	*db = dbfile_open(dir, "db");
 
 	other_say(me);
 	(void)other_hear(me);
 	OTHER_CHECK(schema_prepare(db) == SCHEMA_READY);
-	OTHER_CHECK(number(db, "SELECT count(*) FROM message") == 0);
+	OTHER_CHECK(dbfile_number(db, "SELECT count(*) FROM message") == 0);
 	db_close(db);
 }
 
@@ -167,8 +142,8 @@ processes(void **state)
 		other_say(&o[i]);
 	for (i = 0; i < PROCESSES; i++)
 		check_int("each finds it ready", other_end(&o[i]), 0);
-	db = open_db(dir, "db");
-	check_int("made once", number(db, "SELECT count(*) FROM sqlite_schema "
+	db = dbfile_open(dir, "db");
+	check_int("made once", dbfile_number(db, "SELECT count(*) FROM sqlite_schema "
 	    "WHERE name = 'message'"), 1);
 	db_close(db);
 }

@@ -40,8 +40,8 @@ UNIT_reconcile	= claim day log reconcile tally unit/state
 UNIT_report	= archive claim conf day db event health log queue report rescue salvage schema sql \
 		  store storefile table tally utf8 xmlguard xmlmap unit/state
 UNIT_scan	= scan
-UNIT_salvage	= archive db queue salvage schema unit/state
-UNIT_schema	= db schema unit/state
+UNIT_salvage	= archive db queue salvage schema unit/dbfile unit/state
+UNIT_schema	= db schema unit/dbfile unit/state
 UNIT_seen	= claim log seen unit/state
 UNIT_sign	= digest query sign utf8 unit/vectors
 UNIT_store	= archive claim db log queue rescue salvage schema store storefile unit/state

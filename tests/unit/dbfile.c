@@ -1,0 +1,28 @@
+#include "clock.h"
+#include "dbfile.h"
+#include "state.h"
+#include "unit.h"
+
+enum { PATIENCE_MS = 30000 };	/* with other processes */
+
+struct db *
+dbfile_open(const char *dir, const char *name)
+{
+	char		 path[STATE_PATH];
+	struct db	*db;
+
+	state_path(path, dir, name);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	db_patience(db, clock_mono_ms() + PATIENCE_MS);
+	(void)db_script(db, "PRAGMA synchronous = OFF");
+	return db;
+}
+
+int64_t
+dbfile_number(struct db *db, const char *sql)
+{
+	int64_t	 i = -1;
+
+	(void)db_number(db, &i, sql, DB_NO_VALUES);
+	return i;
+}
