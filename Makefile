@@ -65,7 +65,7 @@ $(B)/config.ok: $(B)/confcheck
 	$(B)/confcheck
 	@touch $@
 
-$(B)/confcheck: $(B)/confcheck.o $(B)/conf.o $(B)/allow.o $(B)/buf.o
+$(B)/confcheck: $(B)/confcheck.o $(B)/conf.o $(B)/allow.o $(B)/buf.o $(B)/err.o
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^
 
 # Other flags or compiler: everything anew.  Another CONFIG: what sees it.

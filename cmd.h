@@ -32,5 +32,6 @@ cmd_verb	reportcmd_run;	/* reportcmd.c */
 cmd_verb	datacubecmd_run;/* datacubecmd.c */
 cmd_verb	tokencmd_run;	/* tokencmd.c */
 cmd_verb	reconcilecmd_run; /* reconcilecmd.c */
+cmd_verb	statuscmd_run;	/* statuscmd.c */
 
 #endif

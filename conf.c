@@ -9,6 +9,7 @@
 
 #include "allow.h"
 #include "conf.h"
+#include "err.h"
 #include CONFIG_FILE
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
@@ -246,6 +247,16 @@ check_file_name(why w, const struct account *a, const char *v)
 	return strlen(v) <= 1024 || bad(w, "longer than 1024 bytes");
 }
 
+static bool
+check_log_level(why w, const struct account *a, const char *v)
+{
+	enum log_level	 level;
+
+	(void)a;
+	return *v == '\0' || err_level(&level, v) ||
+	    bad(w, "must be debug, info, notice, warning or error");
+}
+
 static const struct settings_text {
 	struct text_rule	 rule;
 	const char		*dflt;
@@ -261,6 +272,8 @@ static const struct settings_text {
 	{ { "wechat_api", offsetof(struct settings, wechat_api), check_url },
 	    "https://api.weixin.qq.com" },
 	{ { "report_allow", offsetof(struct settings, report_allow), check_allow }, NULL },
+	{ { "metrics_allow", offsetof(struct settings, metrics_allow), check_allow }, NULL },
+	{ { "log_level", offsetof(struct settings, log_level), check_log_level }, "info" },
 };
 
 static const struct settings_number {
@@ -286,6 +299,10 @@ static const struct settings_number {
 	{ "collector_appkey_optional", offsetof(struct settings, collector_appkey_optional),
 	    0, 0, 1 },
 	{ "collector_strict", offsetof(struct settings, collector_strict), 0, 0, 1 },
+	{ "collect_days", offsetof(struct settings, collect_days), 0, 0, 36500 },
+	{ "log_users",	 offsetof(struct settings, log_users),	 0, 0, 1 },
+	{ "log_flood",	 offsetof(struct settings, log_flood),	 10, 1, 1000000 },
+	{ "late_s",	 offsetof(struct settings, late_s),	 600, 1, 604800 },
 };
 
 /* The member of a struct that a table's offset names. */
@@ -492,6 +509,8 @@ settle_settings(struct conf *c, struct report *r, struct settings *s)
 		else if (*v == NULL || **v == '\0')
 			*v = text->dflt;
 	}
+	if (!conf_is_set(s->metrics_allow))
+		s->metrics_allow = s->report_allow;
 	for (num = settings_numbers; num < settings_numbers + NELEM(settings_numbers); num++) {
 		value = number_at(s, num->off);
 		if (*value == 0)

@@ -59,6 +59,8 @@ struct settings {
 	const char	*article_url;	/* key of a published article's address */
 	const char	*wechat_api;	/* base URL of WeChat's API */
 	const char	*report_allow;	/* addresses that may see /-/report; NULL: nobody */
+	const char	*metrics_allow;	/* ... /-/metrics and /-/health; NULL: as report_allow */
+	const char	*log_level;	/* lines below it are left out: "debug", "info", ... */
 	int		 threads;	/* workers at most, FastCGI */
 	int		 deadline_ms;	/* for a whole request, from its acceptance */
 	int		 forward_ms;	/* for QT in it */
@@ -76,6 +78,10 @@ struct settings {
 	int		 collector;	/* 1 = answer /server/thirdPartyDataSource */
 	int		 collector_appkey_optional; /* 1 = also without appkey */
 	int		 collector_strict; /* 1 = refuse events without user or known code */
+	int		 collect_days;	/* an event is kept for so long; 0 = for ever */
+	int		 log_users;	/* 1 = users in the log as they are, not hashed */
+	int		 log_flood;	/* lines a minute of one failure, then they are summed */
+	int		 late_s;	/* a message that waits longer is trouble to /-/health */
 };
 
 /* The configuration in use: strings resolved, defaults filled in.  conf owns all. */

@@ -134,6 +134,15 @@ static const struct settings settings = {
 	.log		= "stderr",
 
 	/*
+	 * Which: from "debug", "info", "notice", "warning", "error" on. With "notice" no
+	 * line of a message that went well. Users stand in them hashed, or with 1 as they
+	 * are. Of one failure so many lines a minute; what is more is summed up in one.
+	 */
+	.log_level	= "info",		/* default */
+	.log_users	= 0,			/* default */
+	.log_flood	= 10,			/* lines a minute, default 10 */
+
+	/*
 	 * Where QT's event table leaves a choice, how events are translated: the values
 	 * of is_scan, the key of an article's address in $$_publish_job_finish, and
 	 * whether a list (templates of a subscription, articles) gives one event with
@@ -154,10 +163,20 @@ static const struct settings settings = {
 	.collector_appkey_optional = 0,		/* default */
 	.collector_strict = 0,			/* default */
 
+	/* An event that was counted is forgotten after so many days. */
+	.collect_days	= 0,			/* days, default 0 = never */
+
 	/*
 	 * Addresses and networks that may see .../-/report. Where a proxy on this host
 	 * stands before the web server, everybody comes from 127.0.0.1: let it ask for a
 	 * password then.
 	 */
 	.report_allow	= "127.0.0.1, ::1",	/* default NULL: nobody */
+
+	/*
+	 * Those that may see .../-/metrics and .../-/health, which say nothing of users. A
+	 * message that has waited longer for QT than late_s is trouble to the latter.
+	 */
+	.metrics_allow	= NULL,			/* default NULL: as report_allow */
+	.late_s		= 600,			/* seconds, default 600 */
 };

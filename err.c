@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "err.h"
 
 /*
@@ -40,7 +42,7 @@ const struct err_info errs[QT__MAX] = {
 	[QT_ESTORE]	= { "not stored", 503, 0, LEVEL_ERROR,
 	    "check settings.state_dir: owner, permissions, free space" },
 	[QT_EADDRESS]	= { "address not allowed", 403, 0, LEVEL_NOTICE,
-	    "settings.report_allow lists who may see the report" },
+	    "settings.report_allow, metrics_allow list who may see this" },
 	[QT_EBUSY]	= { "too many at once", 503, 0, LEVEL_NOTICE, "" },
 	[QT_EKEY]	= { "control key missing or wrong", 403, 0, LEVEL_NOTICE,
 	    "if QT sent it: compare the address in its console with .control_key" },
@@ -49,3 +51,21 @@ const struct err_info errs[QT__MAX] = {
 	[QT_ETOKEN]	= { "no access_token", 503, 0, LEVEL_WARNING,
 	    "once that is mended, qtoa token ACCOUNT --refresh asks at once" },
 };
+
+const char *const level_names[LEVEL__MAX] = {
+	[LEVEL_DEBUG] = "debug", [LEVEL_INFO] = "info", [LEVEL_NOTICE] = "notice",
+	[LEVEL_WARNING] = "warning", [LEVEL_ERROR] = "error",
+};
+
+bool
+err_level(enum log_level *level, const char *name)
+{
+	enum log_level	 l;
+
+	for (l = 0; l < LEVEL__MAX; l++)
+		if (strcmp(name, level_names[l]) == 0) {
+			*level = l;
+			return true;
+		}
+	return false;
+}

@@ -8,6 +8,8 @@
 #ifndef ERR_H
 #define ERR_H
 
+#include <stdbool.h>
+
 enum qt_err {
 	QT_OK,		/* done, WeChat hears `success` */
 	QT_ENOMEM,	/* out of memory */
@@ -49,5 +51,9 @@ struct err_info {
 };
 
 extern const struct err_info errs[QT__MAX];
+
+/* Levels by name, "debug" and so on; false: there is no such level. */
+extern const char *const level_names[LEVEL__MAX];
+bool	err_level(enum log_level *level, const char *name);
 
 #endif

@@ -20,6 +20,10 @@
  * of another layout is never read as one of this; it is set aside as .foreign-TIME, or left
  * alone where it is a later qtoa's.
  *
+ * What is in those of all days is summed up, since counting began, in qtoa.tally-total, beside
+ * it events by their code: numbers that only grow, for /-/metrics.  The file is laid out like
+ * that of a day (day 0), but a slot is one struct tally_total.
+ *
  * All functions take a tally NULL: then nothing is counted.
  */
 #ifndef TALLY_H
@@ -60,6 +64,14 @@ enum tally_count {
 /* The place of a refusal for that reason; what has no place of its own shares one. */
 enum tally_count	tally_refused(enum qt_err er, bool push);
 
+/*
+ * The place of one of QT's event codes, and the code there, NULL without one.  These are places
+ * in files, too.  0, "-", is for messages that QT's table has no row for.
+ */
+enum { TALLY_EVENTS = 32 };
+int			 tally_event(const char *code);
+const char		*tally_event_code(int place);
+
 /* What times there are: that WeChat has waited for `success`; that QT took of it, if asked. */
 enum tally_time { TALLY_WAITED, TALLY_QT, TALLY_TIMES };
 
@@ -75,6 +87,12 @@ struct tally_numbers {
 	uint64_t	 bucket[TALLY_TIMES][TALLY_BUCKETS];
 };
 
+/* All that was ever counted. */
+struct tally_total {
+	struct tally_numbers	 sum;
+	uint64_t		 event[TALLY_EVENTS];	/* pushes that were acknowledged, no repeats */
+};
+
 struct tally;
 
 /* Opens nothing yet, keeps c and cs.  NULL: no memory. */
@@ -87,6 +105,7 @@ struct tally_request {
 	int64_t			 came_ms;	/* ms since the epoch */
 	int64_t			 ms;		/* that it took */
 	int64_t			 qt_ms;		/* of that at QT; -1: QT was not asked */
+	int			 event;		/* tally_event()'s; -1: it was no message */
 };
 
 /*
@@ -117,6 +136,10 @@ struct tally_hour {
 typedef void	 tally_each(void *ctx, const struct tally_hour *h);
 enum qt_err	 tally_read(const char *dir, int64_t from_day, int64_t to_day, tally_each *fn,
 		    void *ctx);
+
+/* fn gets each slot of the totals; account empty: what belongs to none.  Errors as above. */
+typedef void	 tally_each_total(void *ctx, struct slice account, const struct tally_total *t);
+enum qt_err	 tally_totals(const char *dir, tally_each_total *fn, void *ctx);
 
 void		 tally_add(struct tally_numbers *sum, const struct tally_numbers *n);
 
