@@ -28,7 +28,7 @@ LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
 MODULES	 = allow answer archive breaker buf check claim cmd collect conf control \
 	   crypto cubepull cubestore datacube datacubecmd day db deliver desk \
 	   digest dispense drain draincmd err event figure flowchart form forward \
-	   grid head headline health html http identity json jsonpath keep log \
+	   grid head headline health html http identity journal json jsonpath keep log \
 	   means page pool query queue queuecmd queuelist queueshow reconcile \
 	   reconcilecmd report reportcmd request rescue salvage scan schema seen \
 	   send sign sql store storefile style table tally term termtable timechart \

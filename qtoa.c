@@ -27,6 +27,7 @@
 #include "drain.h"
 #include "head.h"
 #include "identity.h"
+#include "journal.h"
 #include "keep.h"
 #include "log.h"
 #include "means.h"
@@ -63,20 +64,10 @@ struct worker {
 	struct delivery		 msg;
 	struct collect_result	 collected;
 	struct dispense_reply	 dispensed;
-	char			 why[160];
-
-	/* Of the request at hand, for its log line. */
-	const struct account	*account;
-	enum tally_count	 counts_as;	/* if it is done, and no verdict says more */
-	const char		*verdict;
-	const char		*detail;	/* NULL: nothing to add */
-	const char		*hint;
-	const char		*code;		/* QT's, got or given; "" without one */
-	const char		*event;		/* what was collected; NULL: nothing */
-	enum log_level		 level;		/* at least */
-	bool			 known;		/* head and key are this request's */
-	bool			 posted;	/* and so is msg */
+	struct journal		*journal;
+	struct entry		 entry;		/* of the request at hand */
 	char			 key[HEAD_KEY_HEX + 1];
+	char			 why[160];
 };
 
 enum {
@@ -120,11 +111,11 @@ check_push(struct worker *w, struct push *p, unsigned need)
 
 	need |= 1u << PUSH_SIGNATURE | 1u << PUSH_TIMESTAMP | 1u << PUSH_NONCE;
 	if ((er = query_push(p, &which, &w->request->query, need)) != QT_OK) {
-		w->detail = push_names[which];
+		w->entry.detail = push_names[which];
 		return er;
 	}
 	if ((er = need_crypto(w)) != QT_OK ||
-	    (er = crypto_check_url(w->crypto, w->account, p)) != QT_OK)
+	    (er = crypto_check_url(w->crypto, w->entry.account, p)) != QT_OK)
 		return er;
 	return crypto_check_fresh(p, set->fresh_s, clock_wall_ms() / 1000);
 }
@@ -136,7 +127,7 @@ on_handshake(struct worker *w, struct reply *a)
 	struct push	 p;
 	enum qt_err	 er;
 
-	w->verdict = "handshake";
+	w->entry.verdict = "handshake";
 	if ((er = check_push(w, &p, 1u << PUSH_ECHOSTR)) == QT_OK)
 		a->body = p.v[PUSH_ECHOSTR];
 	return er;
@@ -153,16 +144,17 @@ look_at(struct worker *w, struct slice xml)
 
 	if ((er = head_read(&w->head, xml)) != QT_OK)
 		return er;
-	w->detail = w->head.why;
-	w->known = true;
-	return head_key(&w->head, w->key, slice_of(w->account->path), xml);
+	w->entry.detail = w->head.why;
+	w->entry.head = &w->head;
+	w->entry.key = w->key;
+	return head_key(&w->head, w->key, slice_of(w->entry.account->path), xml);
 }
 
 /* The push is WeChat's, and this is its XML. */
 static enum qt_err
 open_message(struct worker *w, struct push *p, struct slice *xml)
 {
-	const struct account	*a = w->account;
+	const struct account	*a = w->entry.account;
 	struct request		*r = w->request;
 	enum qt_err		 er;
 
@@ -174,10 +166,10 @@ open_message(struct worker *w, struct push *p, struct slice *xml)
 		er = crypto_open(w->crypto, &w->xml, &w->work, a, p, *xml);
 		*xml = buf_slice(&w->xml);
 	} else if (xml->len == 0) {
-		w->detail = "empty body";
+		w->entry.detail = "empty body";
 		er = QT_EREQUEST;
 	} else if (slice_is(p->v[PUSH_ENCRYPT_TYPE], "aes")) {
-		w->hint = "WeChat encrypts this account's messages: set .mode as its console does";
+		w->entry.hint = "WeChat encrypts this account's messages: set .mode as its console does";
 	}
 	return er;
 }
@@ -191,20 +183,20 @@ post(struct worker *w, const struct push *p)
 
 	if ((er = need_signer(w)) != QT_OK)
 		return er;
-	m->account = w->account;
+	m->account = w->entry.account;
 	m->push = p;
 	m->body = buf_slice(&w->request->body);
 	m->head = &w->head;
 	m->key = w->key;
 	m->deadline_ms = deadline_of(w);
 	er = deliver(&w->app->means, w->signer, m);
-	w->posted = true;
-	w->verdict = verdict_names[m->verdict];
-	w->code = m->qt.code;
+	w->entry.posted = m;
+	w->entry.verdict = verdict_names[m->verdict];
+	w->entry.code = m->qt.code;
 	if (*m->detail != '\0')
-		w->detail = m->detail;
+		w->entry.detail = m->detail;
 	if (m->hint != NULL && *m->hint != '\0')
-		w->hint = m->hint;
+		w->entry.hint = m->hint;
 	return er;
 }
 
@@ -234,7 +226,7 @@ on_collect(struct worker *w, struct reply *a)
 	struct collect_result	*res = &w->collected;
 	enum qt_err		 er;
 
-	w->verdict = "collect";
+	w->entry.verdict = "collect";
 	if (w->collector == NULL && (w->collector = collector_new(&w->app->conf,
 	    w->app->means.store, w->app->identity)) == NULL)
 		return QT_ENOMEM;
@@ -242,17 +234,17 @@ on_collect(struct worker *w, struct reply *a)
 		return er;
 	er = collect_message(w->collector, res, &w->out, buf_slice(&w->request->body),
 	    deadline_of(w));
-	w->account = res->account;
-	w->detail = res->why;
+	w->entry.account = res->account;
+	w->entry.detail = res->why;
 	if (res->read)
-		w->event = res->event != NULL ? res->event : "-";
+		w->entry.event = res->event != NULL ? res->event : "-";
 	if (er != QT_OK)
 		return er;
 	if (res->repeat)
-		w->detail = "counted before";
+		w->entry.detail = "counted before";
 	if (strcmp(res->code, COLLECT_DONE) != 0)
-		w->level = LEVEL_NOTICE;
-	w->code = res->code;
+		w->entry.level = LEVEL_NOTICE;
+	w->entry.code = res->code;
 	a->type = "application/json";
 	a->body = buf_slice(&w->out);
 	return QT_OK;
@@ -270,14 +262,14 @@ on_page(struct worker *w, struct reply *a)
 	struct page_reply		 page;
 	enum qt_err			 er = QT_EBUSY;
 
-	w->verdict = "page";
+	w->entry.verdict = "page";
 	if (!allow_has(w->app->conf.set.report_allow, r->peer))
 		return QT_EADDRESS;
 	if (atomic_fetch_add(&w->app->pages, 1) < PAGES)
 		er = page_make(&page, &w->out, &w->app->conf, w->app->means.store, &q, w->why,
 		    sizeof(w->why));
 	(void)atomic_fetch_sub(&w->app->pages, 1);
-	w->detail = w->why;
+	w->entry.detail = w->why;
 	if (er != QT_OK)
 		return er;
 	a->status = page.status;
@@ -293,18 +285,18 @@ on_token(struct worker *w, struct reply *a)
 {
 	const struct request		*r = w->request;
 	const struct dispense_request	 q = {
-		.account = w->account, .query = &r->query, .authorization = r->authorization,
+		.account = w->entry.account, .query = &r->query, .authorization = r->authorization,
 		.peer = r->peer, .deadline_ms = deadline_of(w),
 	};
 	struct dispense_reply		*d = &w->dispensed;
 	enum qt_err			 er;
 
-	w->verdict = "token";
+	w->entry.verdict = "token";
 	d->body = &w->out;
 	er = dispense(d, &w->app->conf.set, w->app->tokens, w->app->means.store, &q);
-	w->detail = d->why;
+	w->entry.detail = d->why;
 	if (er == QT_EKEY || er == QT_EADDRESS) {
-		w->hint = er == QT_EADDRESS ? ".control_allow lists who may have it" : NULL;
+		w->entry.hint = er == QT_EADDRESS ? ".control_allow lists who may have it" : NULL;
 		return er;
 	}
 	a->type = "application/json";
@@ -377,10 +369,10 @@ find_target(struct worker *w)
 		return COLLECTOR;
 	if (page_is(path))
 		return PAGE;
-	if ((w->account = dispenser_of(&w->app->conf, path)) != NULL)
+	if ((w->entry.account = dispenser_of(&w->app->conf, path)) != NULL)
 		return TOKEN;
-	w->account = account_of(&w->app->conf, path);
-	return w->account != NULL ? ACCOUNT : NOWHERE;
+	w->entry.account = account_of(&w->app->conf, path);
+	return w->entry.account != NULL ? ACCOUNT : NOWHERE;
 }
 
 static enum qt_err
@@ -393,107 +385,16 @@ dispatch(struct worker *w, struct reply *a)
 		return QT_ECONF;
 	if ((target = find_target(w)) == NOWHERE) {
 		if (ends_with(w->request->path, token_end))
-			w->hint = ".control_key and .secret make an account's control server";
+			w->entry.hint = ".control_key and .secret make an account's control server";
 		return QT_EPATH;
 	}
 	for (r = routes; r != routes + sizeof(routes) / sizeof(routes[0]); r++)
 		if (r->target == target && r->method == w->request->method) {
-			w->counts_as = r->counts_as;
+			w->entry.counts_as = r->counts_as;
 			return r->handle(w, a);
 		}
 	a->allow = allowed[target];
 	return QT_EMETHOD;
-}
-
-/* What a message was.  Without a row in QT's table: what WeChat calls it. */
-static void
-log_event(struct logline *l, const struct worker *w)
-{
-	const struct head	*h = &w->head;
-
-	log_str(l, "event", h->code != NULL ? h->code : "-");
-	if (h->code == NULL) {
-		log_bytes(l, "msgtype", h->msgtype);
-		log_bytes(l, "wechat_event", h->event);
-	}
-	log_bytes(l, "key", (struct slice){ w->key, 16 });
-}
-
-/* The request's one line: what came, what became of it, what to do. */
-static void
-log_request(const struct worker *w, enum qt_err er, const struct reply *a)
-{
-	const struct request	*r = w->request;
-	const struct err_info	*e = &errs[er];
-	struct logline		 l;
-	const char		*hint;
-	char			 id[24];
-
-	(void)snprintf(id, sizeof(id), "%x-%x", (unsigned)(r->id >> 32),
-	    (unsigned)(r->id & 0xFFFFFFFF));
-	log_begin(&l, w->level > e->level ? w->level : e->level, "request");
-	log_str(&l, "id", id);
-	log_str(&l, "account", w->account != NULL ? w->account->name : "-");
-	log_str(&l, "verdict", w->verdict != NULL ? w->verdict : "rejected");
-	log_int(&l, "status", a->status);
-	if (er != QT_OK)
-		log_str(&l, "error", e->name);
-	if (e->wechat != 0)
-		log_int(&l, "wechat", e->wechat);
-	if (*w->code != '\0')
-		log_str(&l, "qt", w->code);
-	if (w->known)
-		log_event(&l, w);
-	else if (w->event != NULL)
-		log_str(&l, "event", w->event);
-	if (w->posted && w->msg.why_not != NULL)
-		log_str(&l, "class", w->msg.why_not);
-	if (w->posted && w->msg.qt.http.status != 0)
-		log_int(&l, "qt_status", w->msg.qt.http.status);
-	log_int(&l, "bytes", (int64_t)r->body.len);
-	log_int(&l, "ms", clock_mono_ms() - r->accepted_ms);
-	if (w->posted && w->msg.qt.http.ms != 0)
-		log_int(&l, "qt_ms", w->msg.qt.http.ms);
-	if (r->peer.len != 0)
-		log_bytes(&l, "peer", r->peer);
-	if (er == QT_EPATH)
-		log_bytes(&l, "path", r->path);
-	if (er == QT_EMETHOD)
-		log_bytes(&l, "method", r->method_name);
-	if (w->detail != NULL && *w->detail != '\0')
-		log_str(&l, "detail", w->detail);
-	hint = w->hint != NULL ? w->hint : e->hint;
-	if (*hint != '\0')
-		log_str(&l, "hint", hint);
-	log_end(&l);
-}
-
-static void
-count_request(const struct worker *w, enum qt_err er)
-{
-	static const enum tally_count	 verdicts[VERDICT__MAX] = {
-		[VERDICT_DELIVERED]	= TALLY_DELIVERED,
-		[VERDICT_QUEUED]	= TALLY_QUEUED,
-		[VERDICT_DEAD]		= TALLY_DEAD,
-		[VERDICT_REPEAT]	= TALLY_REPEAT,
-		[VERDICT_UNSAFE]	= TALLY_UNSAFE,
-	};
-	const struct http_answer	*qt = &w->msg.qt.http;
-	struct tally_request		 r = {
-		.account = w->account, .end = w->counts_as, .qt_ms = -1,
-		.ms = clock_mono_ms() - w->request->accepted_ms,
-	};
-
-	r.came_ms = clock_wall_ms() - r.ms;
-	if (w->posted)
-		r.end = verdicts[w->msg.verdict];
-	else if (er != QT_OK)
-		r.end = tally_refused(er, w->counts_as == TALLY_DELIVERED);
-	else if (r.end == TALLY_COLLECTED && strcmp(w->code, COLLECT_DONE) != 0)
-		r.end = TALLY_NOT_COLLECTED;
-	if (w->posted && (qt->status != 0 || qt->ms != 0))
-		r.qt_ms = qt->ms;
-	tally_request(w->app->means.tally, &r);
 }
 
 /* A request that has begun, well or not: handled, answered, logged. */
@@ -502,20 +403,18 @@ serve(struct worker *w, enum qt_err er)
 {
 	struct reply	 a = { .body = slice_of("not accepted\n") };
 
-	w->account = NULL;
-	w->counts_as = TALLY_PAGE;
-	w->known = w->posted = false;
-	w->verdict = w->detail = w->hint = w->event = NULL;
-	w->code = "";
-	w->level = LEVEL_DEBUG;
+	w->entry = (struct entry){
+		.request = w->request, .counts_as = TALLY_PAGE, .code = "", .level = LEVEL_INFO,
+	};
 	w->why[0] = '\0';
 	if (er == QT_OK)
 		er = dispatch(w, &a);
 	if (er != QT_OK || a.status == 0)
 		a.status = errs[er].status;
 	request_reply(w->request, &a);
-	log_request(w, er, &a);
-	count_request(w, er);
+	w->entry.er = er;
+	w->entry.status = a.status;
+	journal_write(w->journal, &w->entry);
 }
 
 static void
@@ -526,6 +425,7 @@ worker_free(void *arg)
 	if (w == NULL)
 		return;
 	request_free(w->request);
+	journal_free(w->journal);
 	crypto_free(w->crypto);
 	signer_free(w->signer);
 	collector_free(w->collector);
@@ -545,7 +445,9 @@ worker_new(void *ctx)
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return NULL;
 	w->app = ctx;
-	if ((w->request = request_new(w->app->conf.set.io_ms)) == NULL) {
+	w->request = request_new(w->app->conf.set.io_ms);
+	w->journal = journal_new(&w->app->means);
+	if (w->request == NULL || w->journal == NULL) {
 		worker_free(w);
 		return NULL;
 	}
@@ -739,7 +641,7 @@ run_cgi(void)
 		er = request_cgi(w->request);
 		forget_environment();
 		serve(w, er);
-		if (w->posted)
+		if (w->entry.posted != NULL)
 			drain_aside(&app, deadline_of(w));
 		(void)request_finish(w->request);
 		rc = 0;

@@ -1,0 +1,169 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "collect.h"
+#include "journal.h"
+#include "log.h"
+#include "tally.h"
+
+struct journal {
+	const struct means	*m;
+};
+
+struct journal *
+journal_new(const struct means *m)
+{
+	struct journal	*j;
+
+	if ((j = calloc(1, sizeof(*j))) != NULL)
+		j->m = m;
+	return j;
+}
+
+void
+journal_free(struct journal *j)
+{
+	free(j);
+}
+
+static void
+put_id(struct logline *l, const struct request *r)
+{
+	char	 id[24];
+
+	(void)snprintf(id, sizeof(id), "%x-%x", (unsigned)(r->id >> 32),
+	    (unsigned)(r->id & 0xFFFFFFFF));
+	log_str(l, "id", id);
+}
+
+/* What a message was.  Without a row in QT's table: what WeChat calls it. */
+static void
+put_message(struct logline *l, const struct entry *e)
+{
+	const struct head	*h = e->head;
+
+	log_str(l, "event", h->code != NULL ? h->code : "-");
+	if (h->code == NULL) {
+		log_bytes(l, "msgtype", h->msgtype);
+		log_bytes(l, "wechat_event", h->event);
+	}
+	log_bytes(l, "key", (struct slice){ e->key, 16 });
+}
+
+static void
+put_outcome(struct logline *l, const struct entry *e)
+{
+	const struct err_info	*kind = &errs[e->er];
+
+	log_str(l, "account", e->account != NULL ? e->account->name : "-");
+	log_str(l, "verdict", e->verdict != NULL ? e->verdict : "rejected");
+	log_int(l, "status", e->status);
+	if (e->er != QT_OK)
+		log_str(l, "error", kind->name);
+	if (kind->wechat != 0)
+		log_int(l, "wechat", kind->wechat);
+	if (*e->code != '\0')
+		log_str(l, "qt", e->code);
+	if (e->head != NULL)
+		put_message(l, e);
+	else if (e->event != NULL)
+		log_str(l, "event", e->event);
+	if (e->posted != NULL && e->posted->why_not != NULL)
+		log_str(l, "class", e->posted->why_not);
+	if (e->posted != NULL && e->posted->qt.http.status != 0)
+		log_int(l, "qt_status", e->posted->qt.http.status);
+}
+
+static void
+put_request(struct logline *l, const struct entry *e)
+{
+	const struct request	*r = e->request;
+
+	log_int(l, "bytes", (int64_t)r->body.len);
+	log_int(l, "ms", clock_mono_ms() - r->accepted_ms);
+	if (e->posted != NULL && e->posted->qt.http.ms != 0)
+		log_int(l, "qt_ms", e->posted->qt.http.ms);
+	if (r->peer.len != 0)
+		log_bytes(l, "peer", r->peer);
+	if (e->er == QT_EPATH)
+		log_bytes(l, "path", r->path);
+	if (e->er == QT_EMETHOD)
+		log_bytes(l, "method", r->method_name);
+}
+
+static void
+put_advice(struct logline *l, const struct entry *e)
+{
+	const char	*hint = e->hint != NULL ? e->hint : errs[e->er].hint;
+
+	if (e->detail != NULL && *e->detail != '\0')
+		log_str(l, "detail", e->detail);
+	if (*hint != '\0')
+		log_str(l, "hint", hint);
+}
+
+static enum log_level
+level_of(const struct entry *e)
+{
+	const enum log_level	 least = errs[e->er].level;
+
+	return e->er == QT_OK || e->level > least ? e->level : least;
+}
+
+static void
+say(const struct entry *e)
+{
+	struct logline	 l;
+
+	log_begin(&l, level_of(e), "request");
+	put_id(&l, e->request);
+	put_outcome(&l, e);
+	put_request(&l, e);
+	put_advice(&l, e);
+	log_end(&l);
+}
+
+static enum tally_count
+place_of(const struct entry *e)
+{
+	static const enum tally_count	 verdicts[VERDICT__MAX] = {
+		[VERDICT_DELIVERED]	= TALLY_DELIVERED,
+		[VERDICT_QUEUED]	= TALLY_QUEUED,
+		[VERDICT_DEAD]		= TALLY_DEAD,
+		[VERDICT_REPEAT]	= TALLY_REPEAT,
+		[VERDICT_UNSAFE]	= TALLY_UNSAFE,
+	};
+
+	if (e->posted != NULL)
+		return verdicts[e->posted->verdict];
+	if (e->er != QT_OK)
+		return tally_refused(e->er, e->counts_as == TALLY_DELIVERED);
+	if (e->counts_as == TALLY_COLLECTED && strcmp(e->code, COLLECT_DONE) != 0)
+		return TALLY_NOT_COLLECTED;
+	return e->counts_as;
+}
+
+static void
+count(const struct entry *e, struct tally *t)
+{
+	const struct http_answer	*qt = e->posted != NULL ? &e->posted->qt.http : NULL;
+	struct tally_request		 r = {
+		.account = e->account, .end = place_of(e), .qt_ms = -1,
+		.ms = clock_mono_ms() - e->request->accepted_ms,
+		.event = -1,
+	};
+
+	r.came_ms = clock_wall_ms() - r.ms;
+	if (qt != NULL && (qt->status != 0 || qt->ms != 0))
+		r.qt_ms = qt->ms;
+	tally_request(t, &r);
+}
+
+void
+journal_write(struct journal *j, const struct entry *e)
+{
+	say(e);
+	count(e, j->m->tally);
+}
