@@ -50,6 +50,8 @@ const struct err_info errs[QT__MAX] = {
 	    "see settings.control_per_minute" },
 	[QT_ETOKEN]	= { "no access_token", 503, 0, LEVEL_WARNING,
 	    "once that is mended, qtoa token ACCOUNT --refresh asks at once" },
+	[QT_ESERVED]	= { "state_dir is within what is served", 503, 0, LEVEL_ERROR,
+	    "visitors could fetch it: move settings.state_dir out of the document root" },
 };
 
 const char *const level_names[LEVEL__MAX] = {

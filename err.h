@@ -37,6 +37,7 @@ enum qt_err {
 	QT_EKEY,	/* the client does not have the control_key */
 	QT_EOFTEN,	/* the client has had as many access_tokens as it may */
 	QT_ETOKEN,	/* WeChat gives no access_token */
+	QT_ESERVED,	/* our state lies where the web server's visitors can fetch it */
 	QT__MAX
 };
 

@@ -143,6 +143,18 @@ read_query(struct request *r)
 	return query_parse(&r->query, text->p, text->len);
 }
 
+/* Apache's context is another's where the path is an alias: it tells of files only below /~USER. */
+static void
+read_roots(struct request *r)
+{
+	const struct slice	 context = variable(r, "CONTEXT_PREFIX");
+
+	r->roots[0] = variable(r, "DOCUMENT_ROOT");
+	r->roots[1] = (struct slice){ NULL, 0 };
+	if (context.len > 1 && memcmp(context.p, "/~", 2) == 0)
+		r->roots[1] = variable(r, "CONTEXT_DOCUMENT_ROOT");
+}
+
 static enum qt_err
 begin(struct request *r, bool is_fcgi, int64_t accepted_ms)
 {
@@ -164,6 +176,7 @@ begin(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	r->language = variable(r, "HTTP_ACCEPT_LANGUAGE");
 	r->authorization = variable(r, "HTTP_AUTHORIZATION");
 	r->io->length = variable(r, "CONTENT_LENGTH");
+	read_roots(r);
 	er = read_path(r);
 	other = read_query(r);
 	return er != QT_OK ? er : other;

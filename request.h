@@ -16,6 +16,8 @@
 
 enum request_method { METHOD_GET, METHOD_POST, METHOD_OTHER };
 
+enum { REQUEST_ROOTS = 2 };	/* the document root; with Apache, a user's own */
+
 struct request {
 	enum request_method	 method;
 	struct slice		 method_name;
@@ -23,6 +25,7 @@ struct request {
 	struct slice		 peer;		/* the client's address as the server says */
 	struct slice		 language;	/* Accept-Language */
 	struct slice		 authorization;	/* Authorization, where the server passes it on */
+	struct slice		 roots[REQUEST_ROOTS];	/* directories that it serves, or absent */
 	struct query		 query;
 	struct buf		 body;		/* after request_body() */
 	int64_t			 accepted_ms;	/* monotonic: when we got hold of it */

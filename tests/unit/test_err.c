@@ -58,6 +58,7 @@ status_and_number(void **state)
 		{ QT_EKEY, 403, 0 },
 		{ QT_EOFTEN, 429, 0 },
 		{ QT_ETOKEN, 503, 0 },
+		{ QT_ESERVED, 503, 0 },
 	};
 	size_t	 i;
 
