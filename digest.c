@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/evp.h>
 
@@ -57,5 +58,18 @@ digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n)
 	if (EVP_DigestFinal_ex(d->ctx, md, &len) != 1)
 		return QT_ECRYPTO;
 	hex_encode(hex, md, len);
+	return QT_OK;
+}
+
+enum qt_err
+digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user)
+{
+	char		 hex[DIGEST_SHA256_HEX + 1];
+	enum qt_err	 er;
+
+	if ((er = digest_hex(d, hex, &user, 1)) != QT_OK)
+		return er;
+	memcpy(alias, hex, DIGEST_ALIAS);
+	alias[DIGEST_ALIAS] = '\0';
 	return QT_OK;
 }

@@ -8,6 +8,7 @@
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "buf.h"
@@ -19,14 +20,26 @@ struct logline {
 	char		 text[1024];
 };
 
-/* "stderr" (also NULL, ""), "syslog", or a file to append to; -1: not writable. */
+/*
+ * "stderr" (also NULL, ""), "syslog", or a file to append to; -1: not writable.  Within about
+ * a second a file that was renamed or removed is followed by a new one of its name: who rotates
+ * it tells nobody.
+ */
 int	log_open(const char *target);
 void	log_close(void);
+
+/*
+ * Lines below that level are not written, from here on; to begin with all are.  Called before there
+ * are threads, as log_open() is.  log_wants() tells who would build one in vain.
+ */
+void	log_set_level(enum log_level least);
+bool	log_wants(enum log_level level);
 
 void	log_begin(struct logline *l, enum log_level level, const char *what);
 void	log_str(struct logline *l, const char *key, const char *value);
 void	log_bytes(struct logline *l, const char *key, struct slice value);
 void	log_int(struct logline *l, const char *key, int64_t value);
+void	log_time(struct logline *l, const char *key, int64_t wall_ms);	/* as the line's own */
 void	log_end(struct logline *l);
 
 /* A line of its own: what, and a sentence for the operator. */

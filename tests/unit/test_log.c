@@ -2,12 +2,15 @@
 
 #include <ctype.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "log.h"
+#include "state.h"
 #include "unit.h"
 
 enum { LINE_MAX_BYTES = 1024 };
@@ -336,7 +339,164 @@ targets(void **state)
 	log_close();
 }
 
-enum { THREADS = 4, LINES = 500 };
+/* Of each level what is written while that one is the lowest. */
+static void
+least_level(void **state)
+{
+	const char	*path = begin_log();
+	char		 name[40];
+	enum log_level	 least, level;
+	struct logline	 l;
+	struct buf	 got;
+
+	(void)state;
+	for (least = 0; least < LEVEL__MAX; least++)
+		for (level = 0; level < LEVEL__MAX; level++) {
+			(void)snprintf(name, sizeof(name), "%s, from %s on", level_names[level],
+			    level_names[least]);
+			log_set_level(least);
+			check_int(name, log_wants(level), level >= least);
+			log_begin(&l, level, "t");
+			log_end(&l);
+			log_msg(level, "t", "%s", "x");
+			got = take_log(path);
+			check_int(name, line_ends(&got), level >= least ? 2 : 0);
+			buf_free(&got);
+		}
+	log_set_level(LEVEL_DEBUG);
+	log_close();
+}
+
+static void
+times(void **state)
+{
+	static const struct {
+		const char	*name;
+		int64_t		 ms;
+		const char	*want;
+	} cases[] = {
+		{ "the first", 0, "k=1970-01-01T00:00:00.000Z" },
+		{ "before", -1, "k=1970-01-01T00:00:00.000Z" },
+		{ "long before", INT64_MIN, "k=1970-01-01T00:00:00.000Z" },
+		{ "leap day", INT64_C(1835395199999), "k=2028-02-28T23:59:59.999Z" },
+		{ "and on", INT64_C(1835395200000), "k=2028-02-29T00:00:00.000Z" },
+		{ "the last", INT64_C(253402300799999), "k=9999-12-31T23:59:59.999Z" },
+		{ "behind", INT64_C(253402300800000), "k=9999-12-31T23:59:59.999Z" },
+		{ "far behind", INT64_MAX, "k=9999-12-31T23:59:59.999Z" },
+	};
+	const char	*path = begin_log();
+	struct logline	 l;
+	struct buf	 got;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		log_begin(&l, LEVEL_INFO, "t");
+		log_time(&l, "k", cases[i].ms);
+		log_end(&l);
+		got = take_log(path);
+		check_bytes(cases[i].name, members(&got), slice_of(cases[i].want));
+		buf_free(&got);
+	}
+	log_close();
+}
+
+/*
+ * Rotation.
+ */
+
+static void
+pass_ms(int64_t ms)
+{
+	(void)atomic_fetch_add(&clocks->mono_ahead_ms, ms);
+}
+
+static int
+lines_in(const char *path)
+{
+	struct buf	 got = take_log(path);
+	int		 n = line_ends(&got);
+
+	buf_free(&got);
+	return n;
+}
+
+static void
+rotated(void **state)
+{
+	const char	*dir = state_new();
+	char		 path[STATE_PATH], old[STATE_PATH];
+	struct stat	 st;
+
+	(void)state;
+	state_path(path, dir, "log");
+	state_path(old, dir, "log.1");
+	check_int("open", log_open(path), 0);
+	assert_int_equal(rename(path, old), 0);
+	log_msg(LEVEL_INFO, "t", "1");
+	check_int("nobody has looked", lines_in(old), 1);
+	pass_ms(1001);
+	log_msg(LEVEL_INFO, "t", "2");
+	log_msg(LEVEL_INFO, "t", "3");
+	check_int("in a new one", lines_in(path), 2);
+	check_int("no more in the old one", lines_in(old), 0);
+	check_int("stat", stat(path, &st), 0);
+	check_int("not for the world", st.st_mode & 07, 0);
+
+	assert_int_equal(unlink(path), 0);
+	state_write(dir, "log", "before\n", 7);
+	pass_ms(1001);
+	log_msg(LEVEL_INFO, "t", "4");
+	check_int("one that was made for it is appended to", lines_in(path), 2);
+	log_msg(LEVEL_INFO, "t", "5");
+	check_int("cut short and gone on", lines_in(path), 1);
+	pass_ms(1001);
+	log_msg(LEVEL_INFO, "t", "6");
+	check_int("as it was", lines_in(path), 1);
+	log_close();
+	pass_ms(1001);
+	assert_int_equal(unlink(path), 0);
+	log_msg(LEVEL_DEBUG, "test_log", "this is on stderr");
+	check_int("closed is closed", access(path, F_OK), -1);
+}
+
+/* What cannot be opened, or is no file, is not followed: the lines go where they went. */
+static void
+not_rotated(void **state)
+{
+	const char	*dir = state_new();
+	char		 sub[STATE_PATH], away[STATE_PATH], path[STATE_PATH], old[STATE_PATH];
+
+	(void)state;
+	state_path(sub, dir, "sub");
+	state_path(away, dir, "away");
+	state_path(path, sub, "log");
+	state_path(old, away, "log");
+	assert_int_equal(mkdir(sub, 0700), 0);
+	check_int("open", log_open(path), 0);
+	assert_int_equal(rename(sub, away), 0);
+	pass_ms(1001);
+	log_msg(LEVEL_INFO, "t", "1");
+	check_int("no directory", lines_in(old), 1);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	pass_ms(1001);
+	log_msg(LEVEL_INFO, "t", "2");
+	check_int("a pipe that nobody reads", lines_in(old), 1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	pass_ms(1001);
+	log_msg(LEVEL_INFO, "t", "3");
+	check_int("a directory", lines_in(old), 1);
+	assert_int_equal(rmdir(path), 0);
+	pass_ms(1001);
+	log_msg(LEVEL_INFO, "t", "4");
+	check_int("at last", lines_in(path), 1);
+	log_close();
+}
+
+enum { THREADS = 4, LINES = 500, TURNS = 20 };
+
 
 static void *
 write_lines(void *arg)
@@ -382,12 +542,50 @@ threads_do_not_mix(void **state)
 	log_close();
 }
 
+/* While it is rotated again and again every line is whole, in one of the files. */
+static void
+threads_and_rotation(void **state)
+{
+	const char	*dir = state_new();
+	char		 path[STATE_PATH], old[STATE_PATH], name[16];
+	char		 id[THREADS] = { 'a', 'b', 'c', 'd' };
+	pthread_t	 t[THREADS];
+	int		 i, n = 0, said = 0;
+
+	(void)state;
+	state_path(path, dir, "log");
+	check_int("open", log_open(path), 0);
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, write_lines, &id[i]), 0);
+	for (i = 0; i < TURNS; i++) {
+		(void)snprintf(name, sizeof(name), "log.%d", i);
+		state_path(old, dir, name);
+		assert_int_equal(rename(path, old), 0);
+		/* Another thread may have looked a moment before. */
+		do {
+			pass_ms(1001);
+			log_msg(LEVEL_INFO, "t", "%d", i);
+			said++;
+		} while (access(path, F_OK) == -1);
+	}
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	for (i = 0; i < TURNS; i++) {
+		(void)snprintf(name, sizeof(name), "log.%d", i);
+		state_path(old, dir, name);
+		n += lines_in(old);
+	}
+	check_int("lines", n + lines_in(path), THREADS * LINES + said);
+	log_close();
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(escaping), TEST(no_raw_byte), TEST(cutting), TEST(cut_for_good),
-		TEST(lines), TEST(targets), TEST(threads_do_not_mix),
+		TEST(lines), TEST(least_level), TEST(times), TEST(targets), TEST(rotated),
+		TEST(not_rotated), TEST(threads_do_not_mix), TEST(threads_and_rotation),
 	};
 
 	return RUN("log", tests);
