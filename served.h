@@ -14,4 +14,13 @@
  */
 bool	 served_within(const char *root, const char *dir);
 
+enum { SERVED_WHY = 320 };
+
+/*
+ * Whether dir looks as if it were served, where nobody says what is: by a name in its path that
+ * hosts give to what they serve, or a .htaccess in it or above.  why becomes that path, "" if
+ * nothing speaks for it.
+ */
+bool	 served_suspect(char why[SERVED_WHY], const char *dir);
+
 #endif
