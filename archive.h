@@ -1,6 +1,13 @@
 /*
  * archive.h: the events that the collector has counted (tables account, device, event,
- * unionid; see schema.c).
+ * past, forgotten, unionid; see schema.c), and forgetting the oldest of them.
+ *
+ * What is forgotten goes by whole days of China, by the event's own time.  The days that are
+ * left are as they were: of each device there stays when it was seen first, so that it is
+ * never new again, an event's gap to the one before that is gone, and of each device in each
+ * account when its last forgotten event was and whether it followed then.  An event of a day
+ * that has been forgotten is not counted when it comes (again): it is forgotten at once, which
+ * leaves the same, however often it comes.
  *
  * The functions are for store_work: they run within a transaction and fail with QT_ESTORE.
  */
@@ -32,11 +39,28 @@ struct archive_message {
 	size_t				 n;
 };
 
-/* Counts a message, unless it has been: *new false. */
-enum qt_err	archive_add(struct db *db, bool *new, const struct archive_message *m);
+enum archive_as {
+	ARCHIVE_NEW,		/* it is counted now */
+	ARCHIVE_REPEAT,		/* it has been */
+	ARCHIVE_FORGOTTEN	/* its day has been forgotten */
+};
 
-/* Of a file that was set aside: the events. */
-extern const struct salvage_source	 archive_salvage;
+/* Counts a message, once. */
+enum qt_err	archive_add(struct db *db, enum archive_as *as, const struct archive_message *m);
+
+/*
+ * A step of forgetting what lies more than so many days before today (now_s): max events, the
+ * oldest.  days 0: nothing but what is left of days that are forgotten already.  *more: there
+ * is more to do.  Days are also counted from the newest event on: as long as none comes, none
+ * goes, and a clock that is ahead does no harm.
+ */
+enum qt_err	archive_sweep(struct db *db, bool *more, int64_t now_s, int days, int max);
+
+/* The first day that is not forgotten, as day.h numbers them; INT64_MIN: none is. */
+enum qt_err	archive_since(struct db *db, int64_t *day);
+
+/* Of a file that was set aside: the events; what is left of those that are forgotten. */
+extern const struct salvage_source	 archive_salvage, archive_salvage_past;
 
 /* The unionid of a user of an official account is appended to out; nothing if it is not known. */
 enum qt_err	archive_unionid(struct db *db, struct buf *out, const char *appid,

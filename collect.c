@@ -83,6 +83,7 @@ struct collector {
 	enum verdict		 v;
 	struct archive_message	 message;
 	struct archive_event	 events[XMLMAP_EVENTS_MAX];
+	enum archive_as		 as;
 };
 
 static enum qt_err
@@ -352,12 +353,8 @@ static enum qt_err
 add(struct db *db, void *arg)
 {
 	struct collector	*c = arg;
-	bool			 new;
-	enum qt_err		 er;
 
-	er = archive_add(db, &new, &c->message);
-	c->res->repeat = !new;
-	return er;
+	return archive_add(db, &c->as, &c->message);
 }
 
 static enum qt_err
@@ -371,11 +368,16 @@ count(struct collector *c)
 	m->received_ms = clock_wall_ms();
 	m->time_s = c->ev.time_s != 0 ? c->ev.time_s : m->received_ms / 1000;
 	c->res->event = c->ev.code;
+	c->res->user = c->ev.user;
 	c->res->read = true;
 	if ((er = make_key(c)) != QT_OK || (er = translate(c)) != QT_OK)
 		return er;
 	if ((er = store_do(c->store, STORE_SYNC, add, c, c->deadline_ms)) == QT_ESTORE)
 		store_why(c->store, c->res->why, sizeof(c->res->why));
+	else if (er == QT_OK && c->as == ARCHIVE_FORGOTTEN)
+		(void)snprintf(c->res->why, sizeof(c->res->why), "its day has been forgotten: "
+		    "older than collect_days");
+	c->res->repeat = er == QT_OK && c->as == ARCHIVE_REPEAT;
 	return er;
 }
 

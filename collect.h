@@ -16,7 +16,8 @@
  *	109	encrypt_type is neither raw nor aes; encrypted, and the account is in plain mode
  *	110	identity UNIONID: WeChat does not tell it
  *
- * How old a message is does not matter: it may have waited for days.
+ * How old a message is does not matter: it may have waited for days.  One from before the days
+ * that collect_days keeps is accepted and not counted.
  */
 #ifndef COLLECT_H
 #define COLLECT_H
@@ -38,7 +39,8 @@ struct collect_result {
 	bool			 read;		/* event and key are this message's */
 	bool			 repeat;	/* it had been counted before */
 	const char		*event;		/* QT's event code; NULL: no row */
-	char			 why[COLLECT_WHY]; /* of a refusal, more than the code tells */
+	struct slice		 user;		/* openid; until the next message */
+	char			 why[COLLECT_WHY]; /* more than the code tells, of a refusal above all */
 };
 
 /* One thread's. */

@@ -115,7 +115,7 @@ static const struct settings settings = {
 	.keep_days	= 0,			/* days, default 0 = at once */
 
 	/* A timestamp further than this from our clock is refused. */
-	.fresh_s	= 600,			/* seconds, 0 = any age */
+	.fresh_s	= 600,			/* seconds, default 0 = any age */
 
 	/* CA certificates for HTTPS, PEM. NULL: the system's bundle. */
 	.ca_file	= NULL,
@@ -163,7 +163,10 @@ static const struct settings settings = {
 	.collector_appkey_optional = 0,		/* default */
 	.collector_strict = 0,			/* default */
 
-	/* An event that was counted is forgotten after so many days. */
+	/*
+	 * An event that was counted is forgotten after so many days, and one that comes later
+	 * than that is not counted: it must be more than messages may wait in a queue.
+	 */
 	.collect_days	= 0,			/* days, default 0 = never */
 
 	/*

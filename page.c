@@ -241,6 +241,7 @@ ask(struct work *w, struct store *s, char *why, size_t size)
 		w->answered[i] = er == QT_OK;
 		n += er == QT_OK;
 	}
+	(void)report_kept_from(w->view.kept, db, w->view.args);
 	if (er == QT_ESTORE)
 		(void)snprintf(why, size, "%s", db_why(db));
 	if (er == QT_ESTORE && n != 0)
@@ -258,6 +259,7 @@ put_answers(struct work *w)
 	for (i = 0; i < w->n; i++)
 		asked[i] = (struct view_asked){ w->q[i], &w->args[i],
 		    w->answered[i] ? &w->table[i] : NULL };
+	view_kept(&w->view);
 	if (w->view.q == NULL)
 		headline_put(&w->view, asked, w->n);
 	html_raw(&w->view.h, "<div class=\"answers\">");

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive.h"
 #include "day.h"
 #include "health.h"
 #include "report.h"
@@ -389,6 +390,18 @@ report_ask(struct table *t, struct db *db, const struct conf *c,
 		    value_of(a->option[i], q->options[i].kind == OPTION_NUMBER) };
 	}
 	return table_from(t, db, q->sql, v, n + 3, ROWS_MAX);
+}
+
+enum qt_err
+report_kept_from(char day[DAY_TEXT], struct db *db, const struct report_args *a)
+{
+	int64_t		 since, from;
+	enum qt_err	 er = archive_since(db, &since);
+
+	*day = '\0';
+	if (er == QT_OK && day_parse(&from, slice_of(a->from)) && from < since)
+		day_text(day, since);
+	return er;
 }
 
 /* A store_work: whoever does it makes the store. */

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "conf.h"
+#include "day.h"
 #include "db.h"
 #include "table.h"
 
@@ -73,7 +74,7 @@ const struct report_question *report_find(struct slice name);
 /* What is asked for, checked. */
 struct report_args {
 	char	 account[REPORT_VALUE_MAX];	/* "": all */
-	char	 from[11], to[11];
+	char	 from[DAY_TEXT], to[DAY_TEXT];
 	char	 option[REPORT_OPTIONS_MAX][REPORT_VALUE_MAX];	/* as the question has them */
 };
 
@@ -99,6 +100,12 @@ const char	*report_period(const struct report_args *a);
  */
 enum qt_err	 report_ask(struct table *t, struct db *db, const struct conf *c,
 		    const struct report_question *q, const struct report_args *a);
+
+/*
+ * The first day whose events are not forgotten (collect_days), where a period begins before it;
+ * else "".
+ */
+enum qt_err	 report_kept_from(char day[DAY_TEXT], struct db *db, const struct report_args *a);
 
 /*
  * A connection for questions, which does not hold up the store's work; the store is made and

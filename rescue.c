@@ -29,8 +29,10 @@ rescue_step(struct db *db, void *arg)
 	return salvage_step(db, &r->is, STEP);
 }
 
-/* What is worth it; what waits comes first. */
-static const struct salvage_source *const sources[] = { &queue_salvage, &archive_salvage };
+/* What is worth it; what waits comes first.  The log tells of the first two. */
+static const struct salvage_source *const sources[] = {
+	&queue_salvage, &archive_salvage, &archive_salvage_past,
+};
 
 /* The rows of one table. */
 static enum qt_err

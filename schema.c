@@ -68,8 +68,8 @@ static const char *const migrations[] = {
 	");"
 	/*
 	 * event: part n of a message (key: see queue.h).  code: QT's, NULL without a row in
-	 * its table.  gap: seconds since the device's event before, by (time, id); NULL: it
-	 * is the first.  item: what the event is about.  received: ms.
+	 * its table.  gap: seconds since the device's event before, by (time, id), which may
+	 * be gone; NULL: it is the first.  item: what the event is about.  received: ms.
 	 */
 	"CREATE TABLE event ("
 	"	id		INTEGER PRIMARY KEY,"
@@ -149,6 +149,29 @@ static const char *const migrations[] = {
 	"	minute		INTEGER NOT NULL,"
 	"	count		INTEGER NOT NULL"
 	") WITHOUT ROWID;",
+	/*
+	 * forgotten: one row at most.  before: a day; events of the days before it are gone, or
+	 * about to go, and none of them is counted any more.
+	 */
+	"CREATE TABLE forgotten ("
+	"	id		INTEGER PRIMARY KEY CHECK (id = 1),"
+	"	before		INTEGER NOT NULL"
+	");"
+	/*
+	 * past: what is left of the events of a device in an account that are gone.  last: when
+	 * the last of them was.  turned: when the last follow or unfollow among them was, and
+	 * turn, its id; follows: 1, it was a follow; NULL: there was none.
+	 */
+	"CREATE TABLE past ("
+	"	id		INTEGER PRIMARY KEY,"
+	"	device		INTEGER NOT NULL REFERENCES device,"
+	"	account		INTEGER NOT NULL REFERENCES account,"
+	"	last		INTEGER NOT NULL,"
+	"	turned		INTEGER,"
+	"	turn		INTEGER,"
+	"	follows		INTEGER,"
+	"	UNIQUE (device, account)"
+	");",
 };
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
@@ -177,21 +200,30 @@ migrate(struct db *db, int64_t version)
 	return er == QT_OK ? db_script(db, sql) : er;
 }
 
+enum schema_state
+schema_look(struct db *db, int64_t *version, int64_t *ours)
+{
+	int64_t	 application = 0, tables = 0;
+
+	*version = 0;
+	*ours = VERSION;
+	if (marks(db, &application, version, &tables) != QT_OK)
+		return SCHEMA_FAULT;
+	if (application != APPLICATION && (application != 0 || *version != 0 || tables != 0))
+		return SCHEMA_FOREIGN;
+	return *version > VERSION ? SCHEMA_NEWER : SCHEMA_READY;
+}
+
 /* In a transaction, so that of two processes the second finds it done. */
 static enum schema_state
 prepare(struct db *db)
 {
-	int64_t	 application = 0, version = 0, tables = 0;
+	int64_t			 version, ours;
+	enum schema_state	 is = schema_look(db, &version, &ours);
 
-	if (marks(db, &application, &version, &tables) != QT_OK)
+	if (is == SCHEMA_READY && version < ours && migrate(db, version) != QT_OK)
 		return SCHEMA_FAULT;
-	if (application != APPLICATION && (application != 0 || version != 0 || tables != 0))
-		return SCHEMA_FOREIGN;
-	if (version > VERSION)
-		return SCHEMA_NEWER;
-	if (version < VERSION && migrate(db, version) != QT_OK)
-		return SCHEMA_FAULT;
-	return SCHEMA_READY;
+	return is;
 }
 
 enum schema_state

@@ -15,6 +15,12 @@ enum schema_state {
 	SCHEMA_FAULT	/* db_fault() */
 };
 
+/*
+ * What a file is, which is left as it is: READY also of an older one, or an empty one, that
+ * schema_prepare() would bring from *version to *ours.
+ */
+enum schema_state	 schema_look(struct db *db, int64_t *version, int64_t *ours);
+
 /* Makes the tables, or brings older ones up to date. */
 enum schema_state	 schema_prepare(struct db *db);
 

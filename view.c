@@ -207,6 +207,16 @@ put_note(struct view *v, const char *key)
 	html_raw(&v->h, "</p>");
 }
 
+void
+view_kept(struct view *v)
+{
+	if (*v->kept == '\0')
+		return;
+	html_raw(&v->h, "<p class=\"note\">");
+	put(v, "forgotten");
+	html_printf(&v->h, " %s</p>", v->kept);
+}
+
 /* A picture beside which the table is only looked up. */
 static bool
 put_picture(struct view *v, const struct answer *a)

@@ -8,6 +8,7 @@
 
 #include "answer.h"
 #include "conf.h"
+#include "day.h"
 
 /* The page at hand. */
 struct view {
@@ -19,6 +20,7 @@ struct view {
 	const struct report_question	*q;	/* NULL: the overview */
 	const struct report_args	*args;
 	int64_t				 now_s;
+	char				 kept[DAY_TEXT]; /* days before it are forgotten; "": none */
 };
 
 /* A question of the page; without a table the question could not be answered. */
@@ -41,6 +43,9 @@ void	view_close(struct view *v);
  */
 void	view_link(struct view *v, const struct report_question *q, const struct report_args *args,
 	    const char *ending);
+
+/* From which day on there is anything, if that is not the whole period. */
+void	view_kept(struct view *v);
 
 /* A question's answer: what it says, chart, table, and links to it as data. */
 void	view_answer(struct view *v, const struct view_asked *asked);

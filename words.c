@@ -22,6 +22,8 @@ static const struct entry {
 	{ "no_answer",	{ "This could not be answered in time. A shorter period may help.",
 	    "未能在限定时间内得出结果，请缩短日期范围后再试。" } },
 	{ "nothing",	{ "Nothing in this period.", "该日期范围内没有数据。" } },
+	{ "forgotten",	{ "Older events are forgotten; they are kept from this day on:",
+	    "更早的事件已被清除，数据保留自：" } },
 	{ "table",	{ "Table", "数据表" } },
 	{ "chart",	{ "chart", "图表" } },
 	{ "heat",	{ "coloured table", "热力表" } },

@@ -2,7 +2,8 @@
 --
 -- A scan is one by a user who follows already, or a follow by QR code, also the follow itself that
 -- is explained.  It counts if it lies at most :window seconds before (by time and, within a
--- second, by order of arrival).  key: the scene or the menu key.  The first 1000.
+-- second, by order of arrival) and is not forgotten.  key: the scene or the menu key.  The first
+-- 1000.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

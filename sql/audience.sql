@@ -32,12 +32,17 @@ counts (device, events, first, last) AS (
 chosen (id, application, device, events, first, last) AS MATERIALIZED (
 	SELECT device.id, application, device.device, events, counts.first, counts.last
 	FROM counts CROSS JOIN device ON device.id = counts.device
-	WHERE :following IS NULL OR (:following = 'yes') IS (
+	WHERE :following IS NULL OR (:following = 'yes') IS coalesce((
 		SELECT code = '$$_official_account_follow' FROM event INDEXED BY event_device
 		WHERE event.device = device.id AND code IN ('$$_official_account_follow',
 			'$$_official_account_unfollow') AND (:account IS NULL OR account IN mine)
 		ORDER BY time DESC, event.id DESC
-		LIMIT 1)
+		LIMIT 1), (
+		SELECT follows FROM past	-- these are forgotten
+		WHERE past.device = device.id AND turned IS NOT NULL
+			AND (:account IS NULL OR account IN mine)
+		ORDER BY turned DESC, turn DESC
+		LIMIT 1))
 	ORDER BY events DESC, counts.last DESC, application, device.device
 	LIMIT coalesce(:limit, 1000))
 SELECT device,
@@ -48,11 +53,15 @@ SELECT device,
 		ORDER BY event.id DESC
 		LIMIT 1) AS account,
 	events, first, last,
-	(SELECT iif(code = '$$_official_account_follow', 'yes', 'no')
+	coalesce((SELECT iif(code = '$$_official_account_follow', 'yes', 'no')
 		FROM event INDEXED BY event_device
 		WHERE event.device = chosen.id AND code IN ('$$_official_account_follow',
 			'$$_official_account_unfollow') AND (:account IS NULL OR account IN mine)
 		ORDER BY time DESC, event.id DESC
-		LIMIT 1) AS following
+		LIMIT 1), (SELECT iif(follows, 'yes', 'no') FROM past
+		WHERE past.device = chosen.id AND turned IS NOT NULL
+			AND (:account IS NULL OR account IN mine)
+		ORDER BY turned DESC, turn DESC
+		LIMIT 1)) AS following
 FROM chosen
 ORDER BY events DESC, last DESC, application, device;

@@ -3,7 +3,7 @@
 -- new: their first event ever is on that day; active: with an event on that day, and the last day
 -- with one before lies at most :silence days back; returned: with an event on that day, and it
 -- lies further back; silent: without an event on that day and the :silence - 1 days before, but
--- with an earlier one.
+-- with an earlier one.  Days that are forgotten (see tables forgotten and past) have no new ones.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -34,14 +34,16 @@ seen (day, before) AS (
 		AND (gap IS NULL OR gap > (time + 28800) % 86400)
 		AND (:account IS NULL OR account IN mine)
 	UNION ALL
-	SELECT day, (
+	SELECT day, coalesce((
 		SELECT (last.time + 28800) / 86400
 		FROM event AS last INDEXED BY event_device
 		WHERE last.device = event.device AND last.time <= event.time
 			AND (last.time < event.time OR last.id < event.id)
 			AND last.account IN mine
 		ORDER BY last.time DESC, last.id DESC
-		LIMIT 1)
+		LIMIT 1), (
+		SELECT (max(past.last) + 28800) / 86400 FROM past
+		WHERE past.device = event.device AND past.account IN mine))
 	FROM event INDEXED BY event_day
 	WHERE (SELECT yes FROM shared)
 		AND day BETWEEN (SELECT first FROM period) - coalesce(:silence, 7) + 1
@@ -51,12 +53,29 @@ moves (day, before, n) AS MATERIALIZED (
 	SELECT day, before, count(*) FROM seen
 	WHERE before IS NULL OR before < day
 	GROUP BY day, before),
--- Devices with an event before the period.
+-- From when on nothing is forgotten, in the period.
+whole (since) AS (
+	SELECT max(since, coalesce((SELECT before * 86400 - 28800 FROM forgotten), since))
+	FROM span),
+-- What is forgotten: how many devices were seen on a day for the last time.
+gone (day, n) AS MATERIALIZED (
+	SELECT day, count(*) FROM (
+		SELECT (max(past.last) + 28800) / 86400 AS day
+		FROM past
+		WHERE :account IS NULL OR account IN mine
+		GROUP BY device)
+	GROUP BY day),
+-- Devices with an event before the period, or before it is whole.
 old (n) AS (
 	SELECT CASE WHEN (SELECT yes FROM shared) THEN
 		(SELECT count(DISTINCT device) FROM event INDEXED BY event_device
-			WHERE time < (SELECT since FROM span) AND account IN mine)
-		ELSE (SELECT count(*) FROM device WHERE first < (SELECT since FROM span)
+			WHERE time < (SELECT since FROM whole) AND account IN mine)
+		+ (SELECT count(DISTINCT device) FROM past
+			WHERE past.last < (SELECT since FROM whole) AND account IN mine
+			AND NOT EXISTS (SELECT 1 FROM event INDEXED BY event_device
+				WHERE event.device = past.device
+				AND time < (SELECT since FROM whole) AND account IN mine))
+		ELSE (SELECT count(*) FROM device WHERE first < (SELECT since FROM whole)
 			AND (:account IS NULL OR application IN
 			(SELECT application FROM account WHERE id IN mine))) END),
 counts (day, new, active, returned, recent) AS (
@@ -68,6 +87,9 @@ counts (day, new, active, returned, recent) AS (
 			AND before < days.day - coalesce(:silence, 7)), 0),
 		coalesce(sum(n) FILTER (WHERE before IS NULL
 			OR before <= days.day - coalesce(:silence, 7)), 0)
+		+ coalesce((SELECT sum(n) FROM gone
+			WHERE gone.day >= days.day - coalesce(:silence, 7) + 1
+			AND days.day >= (SELECT before FROM forgotten)), 0)
 	FROM days LEFT JOIN moves
 		ON moves.day BETWEEN days.day - coalesce(:silence, 7) + 1 AND days.day
 	GROUP BY days.day)

@@ -62,7 +62,12 @@ paths (device, code, trail) AS MATERIALIZED (
 				AND before.time BETWEEN event.time - coalesce(:pause, 1800)
 				AND event.time
 				AND (before.time < event.time OR before.id < event.id)
-				AND before.account IN mine) END),
+				AND before.account IN mine)
+			AND NOT EXISTS (	-- one that is forgotten
+			SELECT 1 FROM past
+			WHERE past.device = event.device AND past.account IN mine
+				AND past.last BETWEEN event.time - coalesce(:pause, 1800)
+				AND event.time) END),
 trails (device, trail) AS MATERIALIZED (
 	SELECT device, (SELECT letter FROM codes WHERE codes.code = coalesce(paths.code, ''))
 		|| substr(coalesce(trail, ''), 1, instr(coalesce(trail, '') || ' ', ' ') - 1)

@@ -1,4 +1,5 @@
-"""How long each question of the report takes: a million events of one account within a month.
+"""How long each question of the report takes: a million events of one account within a month;
+and forgetting the first of its days.
 
 usage: bench.py DIR [EVENTS [MONTHS]]     (make report-bench; the store is made once, in DIR)
 """
@@ -72,7 +73,8 @@ def rows(rnd, events, first, last):
         attributes = KINDS[code][1](rnd, i) if code in KINDS else (
             '{"Event":"subscribe","EventKey":"qrscene_%d"}' % rnd.randrange(300)
             if code == FOLLOW and rnd.random() < 0.6 else '{"Event":"unsubscribe"}')
-        yield device, code, at, gap, at * 1000, i.to_bytes(24, "big"), attributes
+        key = at.to_bytes(8, "big") + rnd.randbytes(16)
+        yield device, code, at, gap, at * 1000, key, attributes
 
 
 def fill(file, count, months):
@@ -99,6 +101,27 @@ def fill(file, count, months):
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def forget(store, days):
+    """All but the last so many days go, from a copy."""
+    copy = store.with_suffix(".copy")
+    subprocess.run(["rm", "-rf", str(copy)], check=True)
+    subprocess.run(["cp", "-r", str(store), str(copy)], check=True)
+    program = Store.open(copy)
+    with program.db() as db:
+        count = lambda: db.execute("SELECT count(*) FROM event").fetchone()[0]
+        size = lambda: (copy / "qtoa.db").stat().st_size / 1e6
+        events, large = count(), size()
+        began = time.perf_counter()
+        steps, longest = program.forget(days)
+        took = time.perf_counter() - began
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        print(f"forgetting {events - count():,} of {events:,} events: {took:.1f} s in {steps} "
+              f"steps, the longest transaction {longest / 1000:.0f} ms; "
+              f"{large:.0f} MB, then {size():.0f} MB")
+    program.close()
+    subprocess.run(["rm", "-rf", str(copy)], check=True)
+
+
 def main(where, count=1_000_000, months=1):
     store = Path(where) / f"bench-{count}-{months}"
     if not store.exists():
@@ -121,6 +144,8 @@ def main(where, count=1_000_000, months=1):
         text = " ".join(f"{k}={v or '-'}" for k, v in options.items()).replace("$$_", "")
         print(f"  {name:13} {text:52} {best:6.3f}  {len(found):5} rows", flush=True)
     program.close()
+    for days in (int(months) * 31 - 2, int(months) * 31 - 11):
+        forget(store, days)
     print(f"{slow} of {len(ASKED)} at a second or over; load {os.getloadavg()[0]:.1f}")
 
 

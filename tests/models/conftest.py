@@ -23,11 +23,23 @@ class Store:
     """A state directory whose database the program's own archive.c has filled."""
 
     def __init__(self, where, messages=()):
-        self.dir = where
-        lines = "".join(line + "\n" for line in gen.lines(messages))
-        subprocess.run([TOOL, "load", where], input=lines.encode("utf-8", "surrogatepass"),
-                       check=True, timeout=300)
+        self.dir, self.loaded = where, 0
+        self.load(messages)
         self.program = Popen([TOOL, "ask", where], stdin=PIPE, stdout=PIPE)
+
+    def load(self, messages, again=0):
+        """Further ones; again: of those that are there so many are posted once more."""
+        start = self.loaded - again
+        lines = "".join(line + "\n" for line in gen.lines(messages, start))
+        subprocess.run([TOOL, "load", self.dir], input=lines.encode("utf-8", "surrogatepass"),
+                       check=True, timeout=300)
+        self.loaded = start + len(messages)
+
+    def forget(self, days, steps=1000000):
+        """How many steps it took, of as many at most; the longest in microseconds."""
+        out = subprocess.run([TOOL, "forget", self.dir, str(days), str(steps)], check=True,
+                             stdout=PIPE, timeout=300).stdout
+        return tuple(map(int, out.split()))
 
     @classmethod
     def open(cls, where):

@@ -182,12 +182,12 @@ def month():
     return Month(20240301, "2024-02-26", "2024-04-02", 117_000).run()
 
 
-def lines(messages):
-    """What models_tool reads."""
-    for i, m in enumerate(messages):
+def lines(messages, start=0):
+    """What models_tool reads; start: how many there are already."""
+    for i, m in enumerate(messages, start):
         a = m.account
         yield "\t".join(("M", a.appid, a.application, a.path, a.name, m.device, str(m.time),
-                         str(m.time * 1000 + 250), f"{i + 1:048x}"))
+                         str(m.time * 1000 + 250), f"{m.time:016x}{i + 1:032x}"))
         for code, attributes in m.events:
             yield f"E\t{code or '-'}\t" + json.dumps(attributes, ensure_ascii=False,
                                                      separators=(",", ":"))

@@ -6,6 +6,10 @@
  *				Fields are separated by tabs:
  *		M appid application path name device time received key(hex)
  *		E code(- for none) attributes
+ *	models_tool forget DIR DAYS STEPS
+ *				archive_sweep() for so many steps at most, and after each a
+ *				queue_sweep(), as keep.c does.  Tells how many it were, and how
+ *				many microseconds the longest transaction took
  *	models_tool ask DIR	standard input is questions, a line each: NAME, then
  *				name=value separated by tabs.  For each the number of bytes
  *				of the answer and the answer, a JSON array, or a line "!" and
@@ -15,14 +19,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 
 #include "archive.h"
 #include "clock.h"
 #include "report.h"
 #include "schema.h"
 
-enum { FIELDS = 9, EVENTS = 64, PATIENCE_MS = 3600000 };
+enum { FIELDS = 9, EVENTS = 64, PATIENCE_MS = 3600000, SWEEP_ROWS = 200 };
 
 struct message {
 	char			*line, *lines[EVENTS];
@@ -59,11 +63,11 @@ parse_key(unsigned char key[QUEUE_KEY], const char *hex)
 static bool
 add(struct db *db, struct message *g)
 {
-	bool	 new;
+	enum archive_as	 as;
 
 	g->m.account = &g->account;
 	g->m.events = g->events;
-	return g->line == NULL || archive_add(db, &new, &g->m) == QT_OK;
+	return g->line == NULL || archive_add(db, &as, &g->m) == QT_OK;
 }
 
 static void
@@ -107,6 +111,15 @@ add_event(struct message *g, char *line)
 	return true;
 }
 
+static int64_t
+now_us(void)
+{
+	struct timespec	 t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
 static bool
 load(struct db *db)
 {
@@ -126,6 +139,54 @@ load(struct db *db)
 	free(line);
 	ok = ok && add(db, &g) && db_script(db, "COMMIT") == QT_OK;
 	forget(&g);
+	return ok;
+}
+
+struct sweeping {
+	struct queue_sweep	 queue;
+	int			 days;
+	bool			 more_events;
+	int64_t			 longest_us;
+};
+
+static enum qt_err
+sweep_events(struct db *db, struct sweeping *s)
+{
+	return archive_sweep(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
+}
+
+static enum qt_err
+sweep_queue(struct db *db, struct sweeping *s)
+{
+	return queue_sweep(db, &s->queue, SWEEP_ROWS);
+}
+
+static bool
+transact(struct db *db, struct sweeping *s, enum qt_err (*step)(struct db *, struct sweeping *))
+{
+	const int64_t	 begin_us = now_us();
+	const bool	 ok = db_script(db, "BEGIN IMMEDIATE") == QT_OK && step(db, s) == QT_OK &&
+			    db_script(db, "COMMIT") == QT_OK;
+
+	if (s->longest_us < now_us() - begin_us)
+		s->longest_us = now_us() - begin_us;
+	return ok;
+}
+
+static bool
+sweep(struct db *db, int days, int steps)
+{
+	struct sweeping	 s = { .days = days };
+	bool		 more = true, ok = db_script(db, "PRAGMA journal_mode = WAL; "
+	    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; "
+	    "PRAGMA cache_size = -1024") == QT_OK;
+	int		 n;
+
+	for (n = 0; ok && more && n < steps; n++) {
+		ok = transact(db, &s, sweep_events) && transact(db, &s, sweep_queue);
+		more = s.more_events || s.queue.more;
+	}
+	printf("%d %lld\n", n, (long long)s.longest_us);
 	return ok;
 }
 
@@ -216,24 +277,36 @@ columns(void)
 	}
 }
 
-int
-main(int argc, char **argv)
+/* What writes. */
+static bool
+change(const char *dir, int argc, char **argv)
 {
 	struct db	*db = NULL;
 	char		 file[512];
-	bool		 ok = argc == 3;
+	bool		 ok;
+
+	(void)snprintf(file, sizeof(file), "%s/qtoa.db", dir);
+	ok = db_open(&db, file, DB_READ_WRITE) == QT_OK && (argc == 0 ? load(db) :
+	    sweep(db, atoi(argv[0]), atoi(argv[1])));
+	if (!ok && db != NULL)
+		(void)fprintf(stderr, "%s\n", db_why(db));
+	db_close(db);
+	return ok;
+}
+
+int
+main(int argc, char **argv)
+{
+	bool	 ok = false;
 
 	if (argc == 2 && strcmp(argv[1], "columns") == 0) {
 		columns();
-		return 0;
-	}
-	if (ok && strcmp(argv[1], "load") == 0) {
-		(void)snprintf(file, sizeof(file), "%s/qtoa.db", argv[2]);
-		ok = db_open(&db, file, DB_READ_WRITE) == QT_OK && load(db);
-		if (!ok && db != NULL)
-			(void)fprintf(stderr, "%s\n", db_why(db));
-		db_close(db);
-	} else
-		ok = ok && strcmp(argv[1], "ask") == 0 && ask(argv[2]);
+		ok = true;
+	} else if (argc == 3 && strcmp(argv[1], "load") == 0)
+		ok = change(argv[2], 0, NULL);
+	else if (argc == 5 && strcmp(argv[1], "forget") == 0)
+		ok = change(argv[2], 2, argv + 3);
+	else
+		ok = argc == 3 && strcmp(argv[1], "ask") == 0 && ask(argv[2]);
 	return ok ? 0 : 1;
 }

