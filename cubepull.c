@@ -149,6 +149,12 @@ plan_days(struct pulling *g, struct db *db, const struct datacube_endpoint *e)
 	return er;
 }
 
+static bool
+is_chosen(const struct cubepull *p, const struct datacube_endpoint *e)
+{
+	return p->chosen == 0 || (p->chosen >> (e - datacube_endpoints) & 1) != 0;
+}
+
 static enum qt_err
 plan_endpoint(struct pulling *g, struct db *db, const struct datacube_endpoint *e)
 {
@@ -181,7 +187,7 @@ plan(struct db *db, void *arg)
 	if (g->p->retry && (er = cubestore_no_pause(db, g->a->appid, NULL)) != QT_OK)
 		return er;
 	for (e = datacube_endpoints; e->name != NULL && er == QT_OK; e++)
-		if (g->p->e == NULL || g->p->e == e)
+		if (is_chosen(g->p, e))
 			er = plan_endpoint(g, db, e);
 	g->sum->planned += (int64_t)g->n;
 	return er;
@@ -216,7 +222,7 @@ look_again(struct db *db, void *arg)
 	g->sum->again = g->before.again;
 	g->sum->again_s = g->before.again_s;
 	for (e = datacube_endpoints; e->name != NULL && er == QT_OK; e++)
-		if ((g->p->e == NULL || g->p->e == e) &&
+		if (is_chosen(g->p, e) &&
 		    (er = load(g, db, &range, e)) == QT_OK)
 			count_again(g, e, &range);
 	return er;

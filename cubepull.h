@@ -35,7 +35,7 @@ struct cubepull {
 	struct store			*store;
 	struct tokens			*tokens;
 	int64_t				 now_s;
-	const struct datacube_endpoint	*e;		/* NULL: all */
+	uint64_t			 chosen;	/* a bit each of datacube_endpoints; 0: all */
 	int64_t				 from, to;	/* days, or DATACUBE_DEFAULT */
 	bool				 all;		/* also what is there already */
 	bool				 retry;		/* also what WeChat has not allowed */

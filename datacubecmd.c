@@ -28,11 +28,6 @@ enum {
 	DAY_S		= 86400
 };
 
-static const char how[] =
-    "datacube pull [--account A] [--endpoint NAME] [--from DAY] [--to DAY] [--all] [--retry]\n"
-    "       qtoa datacube show [NAME] [--account A] [--from DAY] [--to DAY]\n"
-    "       qtoa datacube export NAME [--account A] [--from DAY] [--to DAY] [--csv | --json]";
-
 /* Not 0: we have been told to stop, at that time. */
 static _Atomic int64_t	 stop_ms;
 
@@ -41,7 +36,7 @@ struct order {
 	const char			*what;		/* pull, show, export */
 	const char			*name;		/* of a table; NULL: none */
 	const struct account		*account;	/* NULL: all */
-	const struct datacube_endpoint	*e;
+	uint64_t			 chosen;	/* as cubepull.h has them */
 	int64_t				 from, to;
 	bool				 all, retry, json, csv;
 };
@@ -66,6 +61,20 @@ read_day(int64_t *day, const char *option, const char *text)
 	return false;
 }
 
+/* One more. */
+static bool
+choose_endpoint(struct order *o, const char *name)
+{
+	const struct datacube_endpoint	*e = datacube_find(name);
+
+	if (e != NULL)
+		o->chosen |= UINT64_C(1) << (e - datacube_endpoints);
+	else
+		(void)fprintf(stderr, "qtoa: there is no end point %s; run: qtoa datacube show\n",
+		    name);
+	return e != NULL;
+}
+
 /* An option and its value.  False: said what is wrong, or there is no such option. */
 static bool
 read_option(struct order *o, const struct conf *c, const char *option, const char *value)
@@ -79,12 +88,8 @@ read_option(struct order *o, const struct conf *c, const char *option, const cha
 			(void)fprintf(stderr, "qtoa: there is no account %s\n", value);
 		return o->account != NULL;
 	}
-	if (strcmp(option, "--endpoint") == 0 && strcmp(o->what, "pull") == 0) {
-		if ((o->e = datacube_find(value)) == NULL)
-			(void)fprintf(stderr, "qtoa: there is no end point %s; run: "
-			    "qtoa datacube show\n", value);
-		return o->e != NULL;
-	}
+	if (strcmp(option, "--endpoint") == 0 && strcmp(o->what, "pull") == 0)
+		return choose_endpoint(o, value);
 	return false;
 }
 
@@ -255,7 +260,7 @@ static int
 run_pull(const struct conf *c, const struct order *o)
 {
 	struct pull	 p = { .pull = {
-		.conf = c, .now_s = clock_wall_ms() / 1000, .e = o->e, .from = o->from,
+		.conf = c, .now_s = clock_wall_ms() / 1000, .chosen = o->chosen, .from = o->from,
 		.to = o->to, .all = o->all, .retry = o->retry || o->all, .stop_ms = &stop_ms,
 		.say = say, .progress = draw,
 	} };
@@ -571,13 +576,22 @@ run_reading(const struct conf *c, const struct order *o, bool usable)
 	return rc;
 }
 
+static int
+usage(const char *what)
+{
+	char	 verb[32];
+
+	(void)snprintf(verb, sizeof(verb), "datacube %s", what != NULL ? what : "");
+	return cmd_usage(verb);
+}
+
 int
 datacubecmd_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct order	 o;
 
 	if (!read_order(&o, c, argc, argv))
-		return cmd_usage(how);
+		return usage(o.what);
 	if (strcmp(o.what, "pull") != 0)
 		return run_reading(c, &o, problems == 0);
 	return problems != 0 ? CMD_WRONG : run_pull(c, &o);	/* they have been said */
