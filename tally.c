@@ -1,82 +1,62 @@
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "day.h"
 #include "log.h"
 #include "tally.h"
+#include "tallyfile.h"
 
 enum {
-	VERSION		= 1,
-	NAME		= 64,		/* bytes; a path has no more */
-	PAGE_NAMES	= 64,		/* the head grows by so many, 4 KiB */
-	ROOM_MAX	= 1 << 16,
 	CHINA_S		= 8 * 3600,
 	DAY_S		= 86400,
-	PATIENCE_MS	= 100,		/* with others who make the same file ready */
 	RETRY_MS	= 1000,		/* between two tries while it fails */
-	TRIES		= 3,
-	FILE_NAME	= 1100
+	DAY_NAMES	= 64,
+	TOTAL_NAMES	= 1024		/* of many years */
 };
 
-static const char	 magic[8] = "qtoatall";
-static const char	 prefix[] = "qtoa.tally-";
-
-/* See tally.h. */
-struct head {
-	char		 magic[8];
-	uint32_t	 version, day, room, head, slot, hour;
-	uint64_t	 used;
-	char		 zero[24];
-};
-
-/* struct tally_numbers as it is in the file. */
-struct hour {
+/* struct tally_numbers and struct tally_total as they are in the files. */
+struct numbers {
 	_Atomic uint64_t	 count[TALLY_COUNTS], sum_ms[TALLY_TIMES], spare[2];
 	_Atomic uint64_t	 bucket[TALLY_TIMES][TALLY_BUCKETS];
 };
 
-enum { SLOT = sizeof(struct hour) * TALLY_HOURS };
-
-_Static_assert(sizeof(struct head) == NAME, "the names follow");
-_Static_assert(sizeof(struct hour) == sizeof(struct tally_numbers), "one layout");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
-
-/* A file being made ready. */
-struct file {
-	int		 fd;
-	char		 name[FILE_NAME];
-	struct head	 head;
-	struct stat	 st;
+struct total {
+	struct numbers		 sum;
+	_Atomic uint64_t	 event[TALLY_EVENTS];
 };
 
-/* One that is mapped. */
-struct day {
-	int64_t		  number;
-	char		 *map;		/* NULL: none is */
-	size_t		  len;
-	struct head	  head;
-	struct stat	  st;
-	struct hour	**slots;	/* by account, then none's: its first hour; NULL: look */
+_Static_assert(sizeof(struct numbers) == sizeof(struct tally_numbers), "one layout");
+_Static_assert(sizeof(struct total) == sizeof(struct tally_total), "one layout");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
+
+static tallyfile_seed	 sum_of_days;
+
+static const struct tallyfile_kind	day_kind = {
+	.hour = sizeof(struct numbers), .slot = sizeof(struct numbers) * TALLY_HOURS,
+	.names = DAY_NAMES,
+};
+static const struct tallyfile_kind	total_kind = {
+	.hour = sizeof(struct total), .slot = sizeof(struct total), .names = TOTAL_NAMES,
+	.seed = sum_of_days,
+};
+
+/* With what is counted by the day, or in all. */
+struct trouble {
+	_Atomic int64_t		 retry_ms;	/* monotonic */
+	_Atomic uint64_t	 lost;
+	bool			 is_said;
 };
 
 struct tally {
 	const struct conf	*conf;
-	struct claims		*claims;
 	pthread_rwlock_t	 lock;		/* who counts reads, who maps writes */
-	struct day		 days[2];	/* even and odd: about midnight there are two */
-	_Atomic int64_t		 retry_ms;	/* monotonic */
-	_Atomic uint64_t	 lost;
-	bool			 in_trouble;	/* and it has been said */
+	struct tallyfile	*days[2];	/* even and odd: about midnight there are two */
+	struct tallyfile	*total;
+	struct trouble		 trouble[2];
 };
 
 /*
@@ -93,11 +73,37 @@ tally_refused(enum qt_err er, bool push)
 		[QT_ESIGNATURE] = 9, [QT_ESTALE] = 10, [QT_EXML] = 11, [QT_EAESKEY] = 12,
 		[QT_EBASE64] = 13, [QT_EAES] = 14, [QT_EBUFFER] = 15, [QT_EAPPID] = 16,
 		[QT_ECRYPTO] = 17, [QT_ESTORE] = 18, [QT_EADDRESS] = 19, [QT_EBUSY] = 20,
-		[QT_EKEY] = 21, [QT_EOFTEN] = 22, [QT_ETOKEN] = 23,
+		[QT_EKEY] = 21, [QT_EOFTEN] = 22, [QT_ETOKEN] = 23, [QT_ESERVED] = 24,
 	};
 	const unsigned			 base = push ? TALLY_REFUSED : TALLY_REFUSED_ELSE;
 
 	return (enum tally_count)(base + reasons[er]);
+}
+
+/* In files: add, never change. */
+static const char *const events[TALLY_EVENTS] = {
+	"-", "$$_menu_click", "$$_official_account_follow", "$$_official_account_unfollow",
+	"$$_scan_open_official_account", "$$_send_localtion", "$$_send_msg_popup",
+	"$$_click_msg_popup", "$$_manager_msg_popup", "$$_template_send_finish",
+	"$$_mass_send_finish", "$$_publish_job_finish", "$$_receive_msg",
+};
+
+int
+tally_event(const char *code)
+{
+	int	 i;
+
+	if (code != NULL)
+		for (i = 1; i < TALLY_EVENTS && events[i] != NULL; i++)
+			if (strcmp(code, events[i]) == 0)
+				return i;
+	return 0;
+}
+
+const char *
+tally_event_code(int place)
+{
+	return place >= 0 && place < TALLY_EVENTS ? events[place] : NULL;
 }
 
 int
@@ -124,431 +130,135 @@ tally_bucket_ms(int bucket)
  * Files.
  */
 
-/* False: no such day has a name. */
-static bool
-name_of(char name[FILE_NAME], const char *dir, int64_t day)
+static struct tallyfile *
+file_of(const struct tally *t, int64_t day)
 {
-	char	 text[DAY_TEXT];
-
-	day_text(text, day);
-	(void)snprintf(name, FILE_NAME, "%s/%s%.4s%.2s%.2s", dir, prefix, text, text + 5, text + 8);
-	return *text != '\0';
+	return day == TALLYFILE_TOTAL ? t->total : t->days[day & 1];
 }
 
-/* The day of a file of that name, or of one that was set aside; -1: it is neither. */
-static int64_t
-day_of_name(const char *name, bool *aside)
+static struct trouble *
+trouble_of(struct tally *t, int64_t day)
 {
-	const char	*p = name + sizeof(prefix) - 1;
-	char		 text[16];
-	int64_t		 day;
-
-	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 || strlen(p) < 8)
-		return -1;
-	*aside = p[8] != '\0';
-	(void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2s", p, p + 4, p + 6);
-	return (!*aside || p[8] == '.') && day_parse(&day, slice_of(text)) ? day : -1;
-}
-
-enum condition { SOUND, EMPTY, OTHER, LATER, UNREADABLE };
-
-static enum condition
-read_head(struct file *f, int64_t day)
-{
-	static const struct head	 nothing;
-	const struct head		*h = &f->head;
-	ssize_t				 n;
-
-	memset(&f->head, 0, sizeof(f->head));
-	if (fstat(f->fd, &f->st) == -1 || (n = pread(f->fd, &f->head, sizeof(f->head), 0)) == -1)
-		return UNREADABLE;
-	/* Who began it may have died before the magic, which comes last. */
-	if (memcmp(h->magic, nothing.magic, sizeof(h->magic)) == 0)
-		return EMPTY;
-	if (n != (ssize_t)sizeof(f->head) || memcmp(h->magic, magic, sizeof(magic)) != 0)
-		return OTHER;
-	if (h->version > VERSION)
-		return LATER;
-	return h->version == VERSION && h->day == day && h->slot == SLOT &&
-	    h->hour == sizeof(struct hour) && h->room > 0 && h->room < ROOM_MAX &&
-	    h->head == NAME * (h->room + 1) && h->used > 0 && h->used <= h->room ? SOUND : OTHER;
-}
-
-static off_t
-slot_at(const struct head *h, uint64_t slot)
-{
-	return (off_t)(h->head + slot * SLOT);
-}
-
-/* All up to there is on disk.  A copy may have holes, which blocks tell. */
-static bool
-is_reserved(const struct file *f, off_t end)
-{
-	return f->st.st_size >= end && (off_t)f->st.st_blocks * 512 >= end;
-}
-
-static bool
-reserve(struct file *f, off_t end)
-{
-	int	 rc;
-
-	if (is_reserved(f, end))
-		return true;
-	if ((rc = posix_fallocate(f->fd, 0, end)) != 0)
-		errno = rc;
-	return rc == 0 && fstat(f->fd, &f->st) == 0;
-}
-
-static bool
-put(const struct file *f, const void *p, size_t len, off_t at)
-{
-	return pwrite(f->fd, p, len, at) == (ssize_t)len;
-}
-
-/* Whoever dies within leaves an empty file, as it was. */
-static bool
-begin_file(struct file *f, int64_t day, size_t accounts)
-{
-	struct head	*h = &f->head;
-	uint32_t	 room = 0;
-
-	while (room < ROOM_MAX - PAGE_NAMES && room < accounts * 2 + 8)
-		room += PAGE_NAMES;
-	*h = (struct head){
-		.version = VERSION, .day = (uint32_t)day, .room = room - 1, .head = NAME * room,
-		.slot = SLOT, .hour = sizeof(struct hour), .used = 1,
-	};
-	if (!reserve(f, slot_at(h, 1)) || !put(f, h, sizeof(*h), 0))
-		return false;
-	memcpy(h->magic, magic, sizeof(magic));
-	return put(f, h->magic, sizeof(h->magic), 0);
-}
-
-/* The name of an account, as in the file. */
-static void
-pad(char name[NAME], const char *path)
-{
-	size_t	 len = strlen(path);
-
-	memset(name, 0, NAME);
-	memcpy(name, path, len < NAME ? len : NAME);
-}
-
-/* After a power cut numbers may be there without their name. */
-static bool
-wipe(const struct file *f, off_t from, off_t to)
-{
-	static const char	 zeros[4096];
-	off_t			 len;
-
-	for (; from < to; from += len) {
-		len = to - from < (off_t)sizeof(zeros) ? to - from : (off_t)sizeof(zeros);
-		if (!put(f, zeros, (size_t)len, from))
-			return false;
-	}
-	return true;
-}
-
-/* One more slot.  Who dies within has added none. */
-static bool
-append_slot(struct file *f, const char name[NAME])
-{
-	struct head	*h = &f->head;
-	const off_t	 from = slot_at(h, h->used), to = slot_at(h, h->used + 1);
-	const bool	 is_new = f->st.st_size <= from;
-
-	if (!reserve(f, to) || (!is_new && !wipe(f, from, to)) ||
-	    !put(f, name, NAME, (off_t)(NAME * (h->used + 1))))
-		return false;
-	h->used++;
-	return put(f, &h->used, sizeof(h->used), offsetof(struct head, used));
-}
-
-/* A slot for the path, if there is room. */
-static bool
-need_slot(struct file *f, const char *path)
-{
-	const struct head	*h = &f->head;
-	char			 want[NAME], name[NAME];
-	uint64_t		 i;
-
-	if (!reserve(f, slot_at(h, h->used)))
-		return false;
-	pad(want, path);
-	for (i = 0; i < h->used; i++)
-		if (pread(f->fd, name, NAME, (off_t)(NAME * (i + 1))) != NAME)
-			return false;
-		else if (memcmp(name, want, NAME) == 0)
-			return true;
-	return h->used == h->room || append_slot(f, want);
-}
-
-static bool
-set_aside(const struct file *f)
-{
-	char	 to[FILE_NAME + 40];
-
-	(void)snprintf(to, sizeof(to), "%s.foreign-%lld", f->name, (long long)clock_wall_ms());
-	if (rename(f->name, to) == -1)
-		return false;
-	log_msg(LEVEL_WARNING, "tally", "%s is not of this program's layout: it is set aside as "
-	    "%s, a new one is begun", f->name, to);
-	return true;
-}
-
-/* NULL: opened, and of our layout; else why not. */
-static const char *
-open_or_begin(struct file *f, int64_t day, size_t accounts)
-{
-	bool	 ok;
-	int	 tries;
-
-	/* Once what is wrong has gone there is another one. */
-	for (tries = 0; tries < TRIES; tries++) {
-		f->fd = open(f->name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (f->fd == -1)
-			return strerror(errno);
-		switch (read_head(f, day)) {
-		case SOUND:
-			return NULL;
-		case LATER:
-			return "a later qtoa's";
-		case UNREADABLE:
-			return strerror(errno);
-		case EMPTY:
-			/* One that has been begun is not cut short: who knows who maps it. */
-			if (f->st.st_size == 0)
-				return begin_file(f, day, accounts) ? NULL : strerror(errno);
-			ok = unlink(f->name) == 0;
-			break;
-		case OTHER:
-			ok = set_aside(f);
-			break;
-		}
-		if (!ok)
-			return strerror(errno);
-		(void)close(f->fd);
-	}
-	f->fd = -1;
-	return "not of this program's layout";
-}
-
-/*
- * Mapping.  Who does it has the lock.
- */
-
-static void
-unmap(struct day *d)
-{
-	if (d->map != NULL)
-		(void)munmap(d->map, d->len);
-	d->map = NULL;
-}
-
-/* Whether the account has a slot in what is mapped; found, it need not be looked for again. */
-static bool
-find_slot(struct tally *t, struct day *d, size_t account)
-{
-	const struct conf	*c = t->conf;
-	const struct head	*h = &d->head;
-	char			 want[NAME];
-	uint64_t		 i;
-
-	pad(want, account < c->n ? c->accounts[account].path : "");
-	for (i = 0; i < h->used && memcmp(d->map + NAME * (i + 1), want, NAME) != 0; i++)
-		;
-	if (i == h->used && i < h->room)
-		return false;
-	d->slots[account] = (struct hour *)(void *)(d->map + slot_at(h, i == h->used ? 0 : i));
-	return true;
-}
-
-/* What the file has, in place of what d had; whose slots were found before, they are again. */
-static bool
-map(struct tally *t, struct day *d, const struct file *f, int64_t day)
-{
-	const size_t	 len = (size_t)f->st.st_size;
-	size_t		 i;
-	void		*p;
-
-	if ((p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0)) == MAP_FAILED)
-		return false;
-	unmap(d);
-	d->number = day;
-	d->map = p;
-	d->len = len;
-	d->head = f->head;
-	d->st = f->st;
-	for (i = 0; i <= t->conf->n; i++)
-		if (d->slots[i] != NULL && !find_slot(t, d, i))
-			d->slots[i] = NULL;
-	return true;
-}
-
-/* True: the file is as it must be, and so it was for others before us. */
-static bool
-map_as_it_is(struct tally *t, struct day *d, struct file *f, int64_t day)
-{
-	bool	 ok;
-
-	if ((f->fd = open(f->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) == -1)
-		return false;
-	ok = read_head(f, day) == SOUND && is_reserved(f, slot_at(&f->head, f->head.used)) &&
-	    map(t, d, f, day);
-	(void)close(f->fd);
-	return ok;
-}
-
-/* With a slot for the account, and the file if need be.  NULL: done; else why not. */
-static const char *
-map_anew(struct tally *t, struct day *d, struct file *f, int64_t day, size_t account)
-{
-	const struct conf	*c = t->conf;
-	unsigned char		 key[CLAIM_KEY];
-	struct claim		 claim;
-	const char		*why;
-
-	claim_name(key, "tally", f->name);
-	if (claim_begin(t->claims, &claim, key, clock_mono_ms() + PATIENCE_MS) != CLAIM_MINE)
-		return "another process has it in hand all the time";
-	(void)mkdir(c->set.state_dir, 0700);	/* whether it is there now shows below */
-	why = open_or_begin(f, day, c->n);
-	if (why == NULL && (!need_slot(f, account < c->n ? c->accounts[account].path : "") ||
-	    !map(t, d, f, day)))
-		why = strerror(errno);
-	if (f->fd != -1)
-		(void)close(f->fd);
-	claim_end(t->claims, &claim, false);
-	return why;
-}
-
-static const char *
-map_for(struct tally *t, struct day *d, int64_t day, size_t account, struct file *f)
-{
-	const char	*why;
-
-	if (!name_of(f->name, t->conf->set.state_dir, day))
-		return "the clock is wrong";
-	if (d->map != NULL && d->number == day && find_slot(t, d, account))
-		return NULL;
-	if (map_as_it_is(t, d, f, day) && find_slot(t, d, account))
-		return NULL;
-	if ((why = map_anew(t, d, f, day, account)) == NULL && !find_slot(t, d, account))
-		why = "its slots are gone";
-	return why;
+	return &t->trouble[day == TALLYFILE_TOTAL];
 }
 
 /* Said once when it begins, and when it is over. */
 static void
-heed(struct tally *t, const char *file, const char *why)
+heed(struct tally *t, int64_t day, const char *why)
 {
-	if (why != NULL && !t->in_trouble)
-		log_msg(LEVEL_WARNING, "tally", "%s: %s: requests are not counted until this is "
-		    "mended, which does them no harm; look at the owner, permissions and free "
-		    "space of %s", file, why, t->conf->set.state_dir);
-	else if (why == NULL && t->in_trouble)
-		log_msg(LEVEL_NOTICE, "tally", "requests are counted again, %llu were not",
-		    (unsigned long long)atomic_exchange(&t->lost, 0));
-	t->in_trouble = why != NULL;
-	atomic_store(&t->retry_ms, why == NULL ? 0 : clock_mono_ms() + RETRY_MS);
+	const char	*dir = t->conf->set.state_dir;
+	const char	*what = day == TALLYFILE_TOTAL ? "requests are not counted for /-/metrics" :
+			    "requests are not counted";
+	struct trouble	*x = trouble_of(t, day);
+	char		 path[TALLYFILE_PATH];
+
+	tallyfile_path(path, dir, day);
+	if (why != NULL && !x->is_said)
+		log_msg(LEVEL_WARNING, "tally", "%s: %s: %s until this is mended, which does them "
+		    "no harm; look at the owner, permissions and free space of %s",
+		    *path != '\0' ? path : "-", why, what, dir);
+	else if (why == NULL && x->is_said)
+		log_msg(LEVEL_NOTICE, "tally", "%s: requests are counted again, %llu were not",
+		    path, (unsigned long long)atomic_exchange(&x->lost, 0));
+	x->is_said = why != NULL;
+	atomic_store(&x->retry_ms, why == NULL ? 0 : clock_mono_ms() + RETRY_MS);
 }
 
-static struct hour *
-find(const struct tally *t, size_t account, int64_t day)
+/* As far as it can be had now. */
+static void
+make_ready(struct tally *t, int64_t day, size_t account)
 {
-	const struct day	*d = &t->days[day & 1];
+	struct tallyfile	*f = file_of(t, day);
 
-	return d->map != NULL && d->number == day ? d->slots[account] : NULL;
-}
-
-/* False: it cannot be had now. */
-static bool
-make_ready(struct tally *t, size_t account, int64_t day)
-{
-	const char	*why = NULL;
-	struct file	 f;
-
-	if (clock_mono_ms() < atomic_load(&t->retry_ms))
-		return false;
+	if (clock_mono_ms() < atomic_load(&trouble_of(t, day)->retry_ms))
+		return;
 	(void)pthread_rwlock_wrlock(&t->lock);
-	if (find(t, account, day) == NULL) {
-		why = map_for(t, &t->days[day & 1], day, account, &f);
-		heed(t, f.name, why);
-	}
+	if (tallyfile_slot(f, day, account) == NULL)
+		heed(t, day, tallyfile_ready(f, day, account));
 	(void)pthread_rwlock_unlock(&t->lock);
-	return why == NULL;
 }
 
 struct tally *
 tally_new(const struct conf *c, struct claims *cs)
 {
 	struct tally	*t;
-	int		 i;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	t->conf = c;
-	t->claims = cs;
 	(void)pthread_rwlock_init(&t->lock, NULL);
-	for (i = 0; i < 2; i++)
-		if ((t->days[i].slots = calloc(c->n + 1, sizeof(*t->days[i].slots))) == NULL) {
-			tally_free(t);
-			return NULL;
-		}
+	t->days[0] = tallyfile_new(c, cs, &day_kind);
+	t->days[1] = tallyfile_new(c, cs, &day_kind);
+	t->total = tallyfile_new(c, cs, &total_kind);
+	if (t->days[0] == NULL || t->days[1] == NULL || t->total == NULL) {
+		tally_free(t);
+		return NULL;
+	}
 	return t;
 }
 
 void
 tally_free(struct tally *t)
 {
-	int	 i;
-
 	if (t == NULL)
 		return;
-	for (i = 0; i < 2; i++) {
-		unmap(&t->days[i]);
-		free(t->days[i].slots);
-	}
+	tallyfile_free(t->days[0]);
+	tallyfile_free(t->days[1]);
+	tallyfile_free(t->total);
 	(void)pthread_rwlock_destroy(&t->lock);
 	free(t);
+}
+
+void
+tally_tend(struct tally *t, int64_t wall_ms)
+{
+	if (t == NULL)
+		return;
+	(void)pthread_rwlock_wrlock(&t->lock);
+	tallyfile_tend(t->days[0]);
+	tallyfile_tend(t->days[1]);
+	tallyfile_tend(t->total);
+	(void)pthread_rwlock_unlock(&t->lock);
+	tallyfile_forget(t->conf->set.state_dir, day_at(wall_ms / 1000) - TALLY_DAYS);
 }
 
 /*
  * Counting.
  */
 
-static void
-add(_Atomic uint64_t *n, int64_t more)
+/* Where to count; NULL: there is none. */
+struct held {
+	struct numbers	*hour;
+	struct total	*total;
+};
+
+static bool
+look(struct held *h, const struct tally *t, size_t account, int64_t time_s)
 {
-	(void)atomic_fetch_add_explicit(n, (uint64_t)more, memory_order_relaxed);
+	const int64_t	 day = day_at(time_s);
+	struct numbers	*first = tallyfile_slot(t->days[day & 1], day, account);
+
+	h->hour = first == NULL ? NULL : &first[(time_s + CHINA_S - day * DAY_S) / 3600];
+	h->total = tallyfile_slot(t->total, TALLYFILE_TOTAL, account);
+	return h->hour != NULL && h->total != NULL;
 }
 
+/* And the lock with it. */
 static void
-add_time(struct hour *h, enum tally_time which, int64_t ms)
-{
-	add(&h->sum_ms[which], ms < 0 ? 0 : ms);
-	add(&h->bucket[which][tally_bucket(ms)], 1);
-}
-
-/* The hour to count in, and the lock with it; NULL: there is none. */
-static struct hour *
-hold(struct tally *t, const struct account *a, int64_t wall_ms)
+hold(struct held *h, struct tally *t, const struct account *a, int64_t wall_ms)
 {
 	const size_t	 account = a == NULL ? t->conf->n : (size_t)(a - t->conf->accounts);
-	const int64_t	 time_s = wall_ms / 1000, day = day_at(time_s);
-	struct hour	*first;
-	int		 tries;
+	const int64_t	 time_s = wall_ms / 1000;
 
-	for (tries = 0; tries < 2; tries++) {
-		(void)pthread_rwlock_rdlock(&t->lock);
-		if ((first = find(t, account, day)) != NULL)
-			return &first[(time_s + CHINA_S - day * DAY_S) / 3600];
-		(void)pthread_rwlock_unlock(&t->lock);
-		if (tries == 0 && !make_ready(t, account, day))
-			break;
-	}
-	add(&t->lost, 1);
-	return NULL;
+	(void)pthread_rwlock_rdlock(&t->lock);
+	if (look(h, t, account, time_s))
+		return;
+	(void)pthread_rwlock_unlock(&t->lock);
+	/* New totals begin with what the days have: nobody counts in one before both are there. */
+	make_ready(t, TALLYFILE_TOTAL, account);
+	make_ready(t, day_at(time_s), account);
+	(void)pthread_rwlock_rdlock(&t->lock);
+	(void)look(h, t, account, time_s);
 }
 
 static void
@@ -557,219 +267,224 @@ let_go(struct tally *t)
 	(void)pthread_rwlock_unlock(&t->lock);
 }
 
+static void
+add(_Atomic uint64_t *n, int64_t more)
+{
+	(void)atomic_fetch_add_explicit(n, (uint64_t)more, memory_order_relaxed);
+}
+
+static void
+add_time(struct numbers *n, enum tally_time which, int64_t ms)
+{
+	add(&n->sum_ms[which], ms < 0 ? 0 : ms);
+	add(&n->bucket[which][tally_bucket(ms)], 1);
+}
+
 static bool
 is_acknowledged(enum tally_count end)
 {
 	return end <= TALLY_REPEAT;
 }
 
+static void
+count(struct numbers *n, const struct tally_request *r)
+{
+	add(&n->count[r->end], 1);
+	if (is_acknowledged(r->end))
+		add_time(n, TALLY_WAITED, r->ms);
+	if (r->qt_ms >= 0)
+		add_time(n, TALLY_QT, r->qt_ms);
+}
+
 void
 tally_request(struct tally *t, const struct tally_request *r)
 {
-	struct hour	*h;
+	struct held	 h;
 
-	if (t == NULL || (h = hold(t, r->account, r->came_ms)) == NULL)
+	if (t == NULL)
 		return;
-	add(&h->count[r->end], 1);
-	if (is_acknowledged(r->end))
-		add_time(h, TALLY_WAITED, r->ms);
-	if (r->qt_ms >= 0)
-		add_time(h, TALLY_QT, r->qt_ms);
+	hold(&h, t, r->account, r->came_ms);
+	if (h.hour != NULL)
+		count(h.hour, r);
+	else
+		add(&trouble_of(t, 0)->lost, 1);
+	if (h.total != NULL)
+		count(&h.total->sum, r);
+	else
+		add(&trouble_of(t, TALLYFILE_TOTAL)->lost, 1);
+	if (h.total != NULL && r->end <= TALLY_DEAD && r->event >= 0)
+		add(&h.total->event[r->event], 1);
 	let_go(t);
 }
 
 void
 tally_late(struct tally *t, const struct account *a, enum tally_count end, int64_t wall_ms)
 {
-	struct hour	*h;
-
-	if (t == NULL || (h = hold(t, a, wall_ms)) == NULL)
-		return;
-	add(&h->count[end], 1);
-	let_go(t);
+	tally_request(t, &(struct tally_request){
+		.account = a, .end = end, .came_ms = wall_ms, .qt_ms = -1, .event = -1,
+	});
 }
 
 /*
- * Looking after the files.
+ * Reading.
  */
-
-static void
-leave_gone(struct tally *t, struct day *d)
-{
-	char		 name[FILE_NAME];
-	struct stat	 st;
-
-	if (d->map == NULL || !name_of(name, t->conf->set.state_dir, d->number) ||
-	    (stat(name, &st) == 0 && st.st_dev == d->st.st_dev && st.st_ino == d->st.st_ino))
-		return;
-	unmap(d);
-}
-
-static void
-remove_old(const char *dir, int64_t before)
-{
-	char		 name[FILE_NAME];
-	struct dirent	*e;
-	int64_t		 day;
-	bool		 aside;
-	DIR		*p;
-
-	if ((p = opendir(dir)) == NULL)
-		return;
-	while ((e = readdir(p)) != NULL)
-		if ((day = day_of_name(e->d_name, &aside)) != -1 && day < before &&
-		    snprintf(name, sizeof(name), "%s/%s", dir, e->d_name) < (int)sizeof(name))
-			(void)unlink(name);
-	(void)closedir(p);
-}
-
-void
-tally_tend(struct tally *t, int64_t wall_ms)
-{
-	int	 i;
-
-	if (t == NULL)
-		return;
-	(void)pthread_rwlock_wrlock(&t->lock);
-	for (i = 0; i < 2; i++)
-		leave_gone(t, &t->days[i]);
-	(void)pthread_rwlock_unlock(&t->lock);
-	remove_old(t->conf->set.state_dir, day_at(wall_ms / 1000) - TALLY_DAYS);
-}
-
-/*
- * Reading.  Not mapped: a disk that fails is an error here, not the death of the process.
- */
-
-struct days {
-	int64_t	*v;
-	size_t	 n, room;
-};
-
-static int
-compare(const void *a, const void *b)
-{
-	const int64_t	*x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static enum qt_err
-add_day(struct days *d, int64_t day)
-{
-	size_t	 room = d->room == 0 ? 64 : d->room * 2;
-	int64_t	*v;
-
-	if (d->n == d->room) {
-		if ((v = realloc(d->v, room * sizeof(*v))) == NULL)
-			return QT_ENOMEM;
-		d->v = v;
-		d->room = room;
-	}
-	d->v[d->n++] = day;
-	return QT_OK;
-}
-
-/* The days for which there are files, in order. */
-static enum qt_err
-list_days(struct days *d, const char *dir, int64_t from, int64_t to)
-{
-	enum qt_err	 er = QT_OK;
-	struct dirent	*e;
-	int64_t		 day;
-	bool		 aside;
-	DIR		*p;
-
-	if ((p = opendir(dir)) == NULL)
-		return errno == ENOENT ? QT_OK : QT_ESTORE;
-	while (er == QT_OK && (e = readdir(p)) != NULL)
-		if ((day = day_of_name(e->d_name, &aside)) != -1 && !aside && day >= from &&
-		    day <= to)
-			er = add_day(d, day);
-	(void)closedir(p);
-	if (d->n != 0)
-		qsort(d->v, d->n, sizeof(*d->v), compare);
-	return er;
-}
 
 struct reading {
-	struct tally_numbers	 hours[TALLY_HOURS];	/* of one slot */
-	struct file		 file;
-	tally_each		*fn;
-	void			*ctx;
+	int64_t		 day;
+	tally_each	*fn;
+	void		*ctx;
 };
 
-/* What is not there yet is zeros. */
-static enum qt_err
-read_slot(struct reading *r, int64_t day, uint64_t slot)
+/* A tallyfile_each: the hours of a slot. */
+static void
+take_hours(void *ctx, struct slice account, const void *slot)
 {
 	static const struct tally_numbers	 nothing;
-	const int				 fd = r->file.fd;
-	struct tally_hour			 h = { .day = day };
-	char					 name[NAME + 1] = "";
+	const struct reading			*r = ctx;
+	struct tally_hour			 h = { .day = r->day, .account = account };
 
-	memset(r->hours, 0, sizeof(r->hours));
-	if (pread(fd, name, NAME, (off_t)(NAME * (slot + 1))) == -1 ||
-	    pread(fd, r->hours, sizeof(r->hours), slot_at(&r->file.head, slot)) == -1)
-		return QT_ESTORE;
-	if (slot != 0)
-		h.account = slice_of(name);
 	for (h.hour = 0; h.hour < TALLY_HOURS; h.hour++) {
-		h.numbers = &r->hours[h.hour];
+		h.numbers = (const struct tally_numbers *)slot + h.hour;
 		if (memcmp(h.numbers, &nothing, sizeof(nothing)) != 0)
 			r->fn(r->ctx, &h);
 	}
-	return QT_OK;
 }
 
 static enum qt_err
-read_day(struct reading *r, const char *dir, int64_t day)
+read_day(const char *dir, int64_t day, tally_each *fn, void *ctx)
 {
-	struct file	*f = &r->file;
-	enum qt_err	 er = QT_OK;
-	uint64_t	 i;
+	struct reading		 r = { day, fn, ctx };
+	enum tallyfile_state	 state;
 
-	(void)name_of(f->name, dir, day);
-	if ((f->fd = open(f->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
-		return errno == ENOENT ? QT_OK : QT_ESTORE;
-	switch (read_head(f, day)) {
-	case SOUND:
-		for (i = 0; i < f->head.used && er == QT_OK; i++)
-			er = read_slot(r, day, i);
-		break;
-	case UNREADABLE:
-		er = QT_ESTORE;
-		break;
-	case EMPTY:
-	case OTHER:
-	case LATER:
-		break;
-	}
-	(void)close(f->fd);
-	return er;
+	return tallyfile_read(&state, dir, day, &day_kind, take_hours, &r);
 }
 
 enum qt_err
 tally_read(const char *dir, int64_t from_day, int64_t to_day, tally_each *fn, void *ctx)
 {
-	struct days	 d = { .n = 0 };
-	struct reading	*r = NULL;
+	struct tallyfile_days	 d;
+	enum qt_err		 er;
+	size_t			 i;
+
+	er = tallyfile_days(&d, dir, from_day, to_day);
+	for (i = 0; i < d.n && er == QT_OK; i++)
+		er = read_day(dir, d.v[i], fn, ctx);
+	free(d.v);
+	return er;
+}
+
+/* Of all days, by account; none's is the first. */
+struct sums {
+	struct sum {
+		char			 account[TALLYFILE_NAME + 1];
+		struct tally_total	 total;
+	}		*v;
+	size_t		 n, room;
 	enum qt_err	 er;
+};
+
+/* NULL: no memory. */
+static struct sum *
+add_sum(struct sums *s)
+{
+	const size_t	 room = s->room == 0 ? 8 : s->room * 2;
+	struct sum	*v;
+
+	if (s->n == s->room) {
+		if ((v = realloc(s->v, room * sizeof(*v))) == NULL)
+			return NULL;
+		s->v = v;
+		s->room = room;
+	}
+	memset(&s->v[s->n], 0, sizeof(*s->v));
+	return &s->v[s->n++];
+}
+
+static struct sum *
+sum_for(struct sums *s, struct slice account)
+{
+	struct sum	*v;
 	size_t		 i;
 
-	if ((er = list_days(&d, dir, from_day, to_day)) == QT_OK && d.n != 0) {
-		if ((r = malloc(sizeof(*r))) == NULL) {
-			er = QT_ENOMEM;
-			goto out;
-		}
-		r->fn = fn;
-		r->ctx = ctx;
-	}
-	for (i = 0; i < d.n && er == QT_OK; i++)
-		er = read_day(r, dir, d.v[i]);
-out:
-	free(r);
+	for (i = 0; i < s->n; i++)
+		if (slice_is(account, s->v[i].account))
+			return &s->v[i];
+	if (s->n == TOTAL_NAMES - 1)
+		return &s->v[0];
+	if ((v = add_sum(s)) != NULL && account.len != 0)
+		memcpy(v->account, account.p, account.len);
+	return v;
+}
+
+/* A tally_each. */
+static void
+add_hour(void *ctx, const struct tally_hour *h)
+{
+	struct sums	*s = ctx;
+	struct sum	*v = s->er == QT_OK ? sum_for(s, h->account) : NULL;
+
+	if (v != NULL)
+		tally_add(&v->total.sum, h->numbers);
+	else
+		s->er = QT_ENOMEM;
+}
+
+/* A day that cannot be read is no reason to have no totals. */
+static enum qt_err
+sum_of_days(const char *dir, tallyfile_each *fn, void *ctx)
+{
+	struct tallyfile_days	 d = { .n = 0 };
+	struct sums		 s = { .er = QT_OK };
+	size_t			 i;
+
+	if (sum_for(&s, slice_of("")) == NULL)
+		s.er = QT_ENOMEM;
+	else
+		s.er = tallyfile_days(&d, dir, 0, INT64_MAX);
+	for (i = 0; i < d.n && s.er == QT_OK; i++)
+		if (read_day(dir, d.v[i], add_hour, &s) == QT_ENOMEM)
+			s.er = QT_ENOMEM;
+	for (i = 0; i < s.n && s.er == QT_OK; i++)
+		fn(ctx, slice_of(s.v[i].account), &s.v[i].total);
 	free(d.v);
+	free(s.v);
+	return s.er;
+}
+
+struct reading_totals {
+	tally_each_total	*fn;
+	void			*ctx;
+};
+
+/* A tallyfile_each. */
+static void
+take_total(void *ctx, struct slice account, const void *slot)
+{
+	const struct reading_totals	*r = ctx;
+
+	r->fn(r->ctx, account, slot);
+}
+
+enum qt_err
+tally_totals(const char *dir, tally_each_total *fn, void *ctx)
+{
+	struct reading_totals	 r = { fn, ctx };
+	enum tallyfile_state	 state;
+	enum qt_err		 er;
+
+	er = tallyfile_read(&state, dir, TALLYFILE_TOTAL, &total_kind, take_total, &r);
+	switch (state) {
+	case TALLYFILE_SOUND:
+	case TALLYFILE_UNREADABLE:
+		break;
+	case TALLYFILE_ABSENT:
+	case TALLYFILE_EMPTY:
+	case TALLYFILE_OTHER:
+		return sum_of_days(dir, take_total, &r);	/* as they will begin */
+	case TALLYFILE_LATER:
+		errno = ENOTSUP;
+		return QT_ESTORE;
+	}
 	return er;
 }
 

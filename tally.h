@@ -22,7 +22,10 @@
  *
  * What is in those of all days is summed up, since counting began, in qtoa.tally-total, beside
  * it events by their code: numbers that only grow, for /-/metrics.  The file is laid out like
- * that of a day (day 0), but a slot is one struct tally_total.
+ * that of a day (day 0), but a slot is one struct tally_total (2688 bytes, and so many are said
+ * to be an hour, too), and the head takes 64 KiB, so that the accounts of many years find
+ * room.  It begins with the sums of the days that there are, without events: so it does
+ * where there was a qtoa that had none, and if it gets lost.
  *
  * All functions take a tally NULL: then nothing is counted.
  */
@@ -56,6 +59,7 @@ enum tally_count {
 	TALLY_LATE_DEAD		= 10,
 	TALLY_LATE_FAILED	= 11,	/* attempts, after which it still waits */
 	TALLY_TOKEN		= 12,	/* access_tokens handed out */
+	TALLY_UNSETTLED		= 13,	/* what QT did with it the store could not be told */
 	TALLY_REFUSED		= 16,	/* pushes that were not judged, by reason */
 	TALLY_REFUSED_ELSE	= TALLY_REFUSED + TALLY_REASONS, /* all other requests */
 	TALLY_COUNTS		= TALLY_REFUSED_ELSE + TALLY_REASONS
@@ -115,7 +119,7 @@ struct tally_request {
  */
 void		 tally_request(struct tally *t, const struct tally_request *r);
 
-/* What became of a message that waited, at that time (ms since the epoch). */
+/* What became of a message that waited, or cannot be noted; wall_ms: since the epoch. */
 void		 tally_late(struct tally *t, const struct account *a, enum tally_count end,
 		    int64_t wall_ms);
 

@@ -22,7 +22,7 @@ from wechat import ACCOUNTS, COMPATIBLE, PLAIN, SAFE
 CHINA = timezone(timedelta(hours=8))
 PLACES = {0: "delivered", 1: "queued", 2: "dead", 3: "repeat", 4: "unsafe", 5: "handshake",
           6: "collected", 7: "not collected", 8: "page", 9: "late delivered", 10: "late dead",
-          11: "late failed"}
+          11: "late failed", 12: "token", 13: "unsettled"}
 REASONS = {4: "path", 5: "method", 6: "too big", 8: "parameter", 9: "signature", 11: "xml"}
 REFUSED, REFUSED_ELSE, COUNTS, BUCKETS = 16, 48, 80, 110
 ACKNOWLEDGED = ("delivered", "queued", "dead", "repeat")
@@ -84,7 +84,7 @@ class Tally:
     def hours(self):
         """All there are, which are those since it was begun."""
         found = []
-        for path in self.home.state.glob("qtoa.tally-*"):
+        for path in self.home.state.glob("qtoa.tally-2*"):
             for (account, hour), counted in read_file(path).items():
                 at = datetime.strptime(path.name[-8:], "%Y%m%d").replace(tzinfo=CHINA, hour=hour)
                 assert self.begun - timedelta(hours=1) < at <= datetime.now(CHINA)

@@ -17,6 +17,7 @@
 #include "state.h"
 #include "tally.h"
 #include "unit.h"
+#include "xmlmap.h"
 
 enum {
 	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
@@ -25,12 +26,13 @@ enum {
 	EACH = 20000,
 	KILLS = 8,
 
-	/* Of the file: see tally.h. */
-	HEAD = 64, NAME = 64, HOUR = 2432, SLOT = 24 * HOUR, VERSION_AT = 8, DAY_AT = 12,
-	ROOM_AT = 16, USED_AT = 32
+	/* Of the files: see tally.h. */
+	HOUR = 2432, SLOT = 24 * HOUR, TOTAL_HEAD = 65536, TOTAL_SLOT = 2688,
+	VERSION_AT = 8, DAY_AT = 12, ROOM_AT = 16, SLOT_AT = 24, HOUR_AT = 28, USED_AT = 32
 };
 
 static const char	 today[] = "2026-11-22", today_file[] = "qtoa.tally-20261122";
+static const char	 total_file[] = "qtoa.tally-total";
 
 /* A configuration with accounts a0, a1, ... and a tally of it. */
 struct place {
@@ -90,7 +92,7 @@ request(struct place *p, int account, enum tally_count end, int64_t came_ms)
 {
 	tally_request(p->tally, &(struct tally_request){
 		.account = account < 0 ? NULL : &p->conf.accounts[account], .end = end,
-		.came_ms = came_ms, .ms = 7, .qt_ms = -1,
+		.came_ms = came_ms, .ms = 7, .qt_ms = -1, .event = -1,
 	});
 }
 
@@ -129,6 +131,58 @@ static int64_t
 all_of(const char *dir, const char *account, enum tally_count end)
 {
 	return counted(dir, account, -1, -1, end);
+}
+
+/* The same of the totals. */
+struct asking_total {
+	const char		*account;
+	struct tally_total	 sum;
+	int			 slots;		/* that there are of it */
+};
+
+static void
+take_total(void *ctx, struct slice account, const struct tally_total *t)
+{
+	struct asking_total	*a = ctx;
+	int			 i;
+
+	if (a->account != NULL && !slice_is(account, a->account))
+		return;
+	a->slots++;
+	tally_add(&a->sum.sum, &t->sum);
+	for (i = 0; i < TALLY_EVENTS; i++)
+		a->sum.event[i] += t->event[i];
+}
+
+static int64_t
+total_of(const char *dir, const char *account, enum tally_count end)
+{
+	struct asking_total	 a = { .account = account };
+
+	if (tally_totals(dir, take_total, &a) != QT_OK)
+		return -1;
+	return (int64_t)a.sum.sum.count[end];
+}
+
+/* All that the totals have is what the days have; events apart. */
+static bool
+totals_agree(const char *dir, const char *account)
+{
+	struct asking		 a = { .account = account, .day = -1, .hour = -1 };
+	struct asking_total	 t = { .account = account };
+
+	return tally_read(dir, 0, 1 << 20, take, &a) == QT_OK &&
+	    tally_totals(dir, take_total, &t) == QT_OK &&
+	    memcmp(&a.sum, &t.sum.sum, sizeof(a.sum)) == 0;
+}
+
+static void
+remove_file(const char *dir, const char *name)
+{
+	char	 path[STATE_PATH];
+
+	state_path(path, dir, name);
+	OTHER_CHECK(unlink(path) == 0);
 }
 
 static const char *
@@ -172,7 +226,7 @@ places(void **state)
 		{ "collected", TALLY_COLLECTED, 6 }, { "not collected", TALLY_NOT_COLLECTED, 7 },
 		{ "page", TALLY_PAGE, 8 }, { "late delivered", TALLY_LATE_DELIVERED, 9 },
 		{ "late dead", TALLY_LATE_DEAD, 10 }, { "late failed", TALLY_LATE_FAILED, 11 },
-		{ "token", TALLY_TOKEN, 12 },
+		{ "token", TALLY_TOKEN, 12 }, { "unsettled", TALLY_UNSETTLED, 13 },
 		{ "refused", TALLY_REFUSED, 16 }, { "else", TALLY_REFUSED_ELSE, 48 },
 		{ "counts", TALLY_COUNTS, 80 }, { "waited", TALLY_WAITED, 0 },
 		{ "at QT", TALLY_QT, 1 }, { "times", TALLY_TIMES, 2 },
@@ -187,7 +241,7 @@ places(void **state)
 		{ QT_ESIGNATURE, 9 }, { QT_ESTALE, 10 }, { QT_EXML, 11 }, { QT_EAESKEY, 12 },
 		{ QT_EBASE64, 13 }, { QT_EAES, 14 }, { QT_EBUFFER, 15 }, { QT_EAPPID, 16 },
 		{ QT_ECRYPTO, 17 }, { QT_ESTORE, 18 }, { QT_EADDRESS, 19 }, { QT_EBUSY, 20 },
-		{ QT_EKEY, 21 }, { QT_EOFTEN, 22 }, { QT_ETOKEN, 23 },
+		{ QT_EKEY, 21 }, { QT_EOFTEN, 22 }, { QT_ETOKEN, 23 }, { QT_ESERVED, 24 },
 	};
 	size_t	 i;
 
@@ -219,6 +273,54 @@ reasons_differ(void **state)
 		    !taken[place]);
 		taken[place] = true;
 	}
+}
+
+static void
+event_places(void **state)
+{
+	static const char *const	 codes[] = {
+		"-", "$$_menu_click", "$$_official_account_follow",
+		"$$_official_account_unfollow", "$$_scan_open_official_account",
+		"$$_send_localtion", "$$_send_msg_popup", "$$_click_msg_popup",
+		"$$_manager_msg_popup", "$$_template_send_finish", "$$_mass_send_finish",
+		"$$_publish_job_finish", "$$_receive_msg",
+	};
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(codes); i++) {
+		check_int(codes[i], tally_event(codes[i]), (int64_t)i);
+		check_text(codes[i], tally_event_code((int)i), codes[i]);
+	}
+	for (; i < TALLY_EVENTS; i++)
+		CHECK("free", tally_event_code((int)i) == NULL);
+	check_int("no row", tally_event(NULL), 0);
+	check_int("unheard of", tally_event("$$_menu"), 0);
+	CHECK("outside", tally_event_code(-1) == NULL && tally_event_code(TALLY_EVENTS) == NULL);
+}
+
+/* Every code that a message may have, as xmlmap.c itself has them. */
+static void
+events_complete(void **state)
+{
+	struct buf	 b = { 0 };
+	char		*p, *end;
+	int		 found = 0;
+
+	(void)state;
+	assert_int_equal(buf_read_file(&b, "xmlmap.c", 1 << 20), 0);
+	assert_int_equal(buf_putc(&b, '\0'), QT_OK);
+	for (p = b.p; (p = strstr(p, "\"$$_")) != NULL; p = end + 1, found++) {
+		assert_non_null(end = strchr(++p, '"'));
+		*end = '\0';
+		CHECK(p, tally_event(p) > 0);
+	}
+	for (int i = 1; i < TALLY_EVENTS && tally_event_code(i) != NULL; i++)
+		found--;
+	check_int("as many as there are", found, 0);
+	check_text("what xmlmap gives", tally_event_code(tally_event(xmlmap_code(slice_of("text"),
+	    slice_of("")))), "$$_receive_msg");
+	buf_free(&b);
 }
 
 static void
@@ -280,10 +382,45 @@ kinds(void **state)
 	check_int("hour", counted(dir, "a1", day(today), 9, TALLY_QUEUED), 2);
 	check_int("none's", counted(dir, "", -1, 10, tally_refused(QT_EPATH, false)), 1);
 	check_int("nobody else's", all_of(dir, "a0", TALLY_DELIVERED), 0);
+	CHECK("in the totals, too", totals_agree(dir, "a1") && totals_agree(dir, ""));
 
 	state_path(file, dir, today_file);
 	CHECK("there", stat(file, &st) == 0 && (st.st_mode & 07777) == 0600);
 	check_int("no larger than said", st.st_size, 4096 + 2 * SLOT);
+	state_path(file, dir, total_file);
+	CHECK("there", stat(file, &st) == 0 && (st.st_mode & 07777) == 0600);
+	check_int("no larger than said", st.st_size, TOTAL_HEAD + 2 * TOTAL_SLOT);
+	place_free(p);
+}
+
+/* By its code each message that was acknowledged, whatever became of it; no repeat. */
+static void
+events(void **state)
+{
+	const char		*dir = state_new();
+	struct place		*p = place_new(dir, 2);
+	struct asking_total	 a = { .account = "a1" };
+	int			 end, event, want;
+
+	(void)state;
+	for (end = 0; end < TALLY_COUNTS; end++)
+		for (event = -1; event < TALLY_EVENTS; event++)
+			tally_request(p->tally, &(struct tally_request){
+				.account = &p->conf.accounts[1], .end = (enum tally_count)end,
+				.came_ms = at(today, 1, 0), .qt_ms = -1, .event = event });
+	tally_request(p->tally, &(struct tally_request){ .account = &p->conf.accounts[1],
+	    .end = TALLY_QUEUED, .came_ms = at(today, 30, 0), .qt_ms = -1,
+	    .event = tally_event("$$_menu_click") });
+	tally_late(p->tally, &p->conf.accounts[1], TALLY_LATE_DELIVERED, at(today, 31, 0));
+	check_err("read", tally_totals(dir, take_total, &a), QT_OK);
+	check_int("one slot", a.slots, 1);
+	for (event = 0; event < TALLY_EVENTS; event++) {
+		want = 3 + (event == 1);
+		check_int("event", (int64_t)a.sum.event[event], want);
+	}
+	a = (struct asking_total){ .account = "a0" };
+	check_err("read", tally_totals(dir, take_total, &a), QT_OK);
+	check_int("nobody else's", (int64_t)a.sum.event[1], 0);
 	place_free(p);
 }
 
@@ -355,7 +492,10 @@ midnight(void **state)
 	request(p, 0, TALLY_DEAD, INT64_MAX);
 	request(p, 0, TALLY_DEAD, INT64_MIN + 1000);
 	check_int("no such days", all_of(dir, "a0", TALLY_DEAD), 100);
+	request(p, 0, TALLY_DEAD, at("1970-01-01", -1, 0));
 	check_int("told", log_lines(log, "the clock is wrong"), 1);
+	check_int("in all", total_of(dir, "a0", TALLY_DEAD), 103);
+	check_int("over midnight", total_of(dir, NULL, TALLY_DELIVERED), 1000);
 	log_close();
 	place_free(p);
 }
@@ -456,6 +596,12 @@ overflow(void **state)
 		request(many, i, TALLY_DEAD, at(today, 24, 0));
 	check_int("none is nobody's", all_of(dir, "", TALLY_DEAD), 0);
 	check_int("all", all_of(dir, NULL, TALLY_DEAD), 300);
+
+	/* And so have the totals, for long. */
+	for (i = 0; i < 300; i++)
+		named += total_of(dir, many->path[i], TALLY_DELIVERED) == 2 + (i < 2);
+	check_int("each in its own", named - 62, 300);
+	check_int("none is nobody's", total_of(dir, "", TALLY_DELIVERED), 0);
 	place_free(many);
 	place_free(p);
 }
@@ -479,6 +625,10 @@ long_names(void **state)
 		request(p, i != 0, TALLY_DELIVERED, at(today, 1, 0));
 	check_int("long", all_of(dir, name[0], TALLY_DELIVERED), 1);
 	check_int("shorter", all_of(dir, name[1], TALLY_DELIVERED), 2);
+	check_int("in all", total_of(dir, name[0], TALLY_DELIVERED), 1);
+	remove_file(dir, total_file);
+	check_int("out of the days", total_of(dir, name[0], TALLY_DELIVERED), 1);
+	check_int("shorter", total_of(dir, name[1], TALLY_DELIVERED), 2);
 	place_free(p);
 }
 
@@ -506,6 +656,7 @@ count_much(void *arg)
 			.came_ms = at(today, (int)(i / 1000), 0) +
 			    (i / 4 % 2 == 0 ? 0 : INT64_C(86400000)),
 			.ms = i % 5000, .qt_ms = c->number == 0 ? 3 : -1,
+			.event = (int)(i % TALLY_EVENTS),
 		});
 		if (c->number == 1 && i % 4096 == 0)
 			tally_tend(c->place->tally, at(today, 12, 0));
@@ -537,6 +688,7 @@ all_at_once(void **state)
 	const int64_t	 whole = (int64_t)PROCESSES * THREADS * EACH;
 	const char	*dir = state_new();
 	struct asking	 a = { .day = -1, .hour = -1 };
+	struct asking_total	 t = { .account = NULL };
 	struct other	 o[PROCESSES];
 	int64_t		 timed = 0, spent = 0;
 	int		 i;
@@ -570,7 +722,13 @@ all_at_once(void **state)
 	}
 	check_int("each hour", counted(dir, "a0", day(today), 5, TALLY_DELIVERED),
 	    PROCESSES * THREADS * 125);
-	check_int("one file a day", state_count(dir, "qtoa.tally-", NULL), 2);
+	check_int("one file a day, and one", state_count(dir, "qtoa.tally-", NULL), 3);
+	CHECK("in all", totals_agree(dir, NULL) && totals_agree(dir, "a2") &&
+	    totals_agree(dir, ""));
+	check_err("read", tally_totals(dir, take_total, &t), QT_OK);
+	for (i = 0; i < TALLY_EVENTS; i++)
+		check_int("events", (int64_t)t.sum.event[i],
+		    i % 2 == 0 ? whole / TALLY_EVENTS : 0);
 }
 
 /* Many are the first, each with an account of its own. */
@@ -609,9 +767,10 @@ making_at_once(void **state)
 		for (i = 0; i < 50; i++) {
 			(void)snprintf(path, sizeof(path), "a%d", i);
 			bad += all_of(dir, path, TALLY_DELIVERED) != PROCESSES;
+			bad += total_of(dir, path, TALLY_DELIVERED) != PROCESSES;
 		}
 		check_int("all, each in one place", bad, 0);
-		check_int("nothing was set aside", state_count(dir, "qtoa.tally-", NULL), 1);
+		check_int("nothing was set aside", state_count(dir, "qtoa.tally-", NULL), 2);
 	}
 }
 
@@ -668,8 +827,11 @@ death(void **state)
 		said = (int64_t)atomic_load(d.said);
 		CHECK("nothing is lost", found >= said);
 		CHECK("nothing is made up", found <= said + 2 * (i + 1));
+		found = total_of(dir, NULL, TALLY_DELIVERED);
+		CHECK("nothing is lost in all", found >= said);
+		CHECK("nothing is made up in all", found <= said + 2 * (i + 1));
 	}
-	check_int("nothing was set aside", state_count(dir, "qtoa.tally-", NULL), 2);
+	check_int("nothing was set aside", state_count(dir, "qtoa.tally-", NULL), 3);
 	(void)munmap(d.said, sizeof(*d.said));
 }
 
@@ -677,101 +839,132 @@ death(void **state)
  * What lies there already.
  */
 
-/* The file of today, with one request in it, altered before it is met. */
+/* A file with one request in it, altered before it is met. */
+struct shape {
+	const char	*file;
+	off_t		 head, slot;
+};
+
+static const struct shape	day_shape = { today_file, 4096, SLOT };
+static const struct shape	total_shape = { total_file, TOTAL_HEAD, TOTAL_SLOT };
+
+struct altered {
+	const char		*dir;
+	const struct shape	*shape;
+};
+
 static void
-write_at(const char *dir, off_t at_byte, const void *p, size_t len)
+write_at(const struct altered *f, off_t at_byte, const void *p, size_t len)
 {
 	char	 path[STATE_PATH];
 	int	 fd;
 
-	state_path(path, dir, today_file);
+	state_path(path, f->dir, f->shape->file);
 	fd = open(path, O_WRONLY);
 	OTHER_CHECK(fd != -1 && pwrite(fd, p, len, at_byte) == (ssize_t)len);
 	(void)close(fd);
 }
 
 static void
-cut(const char *dir, off_t len)
+cut(const struct altered *f, off_t len)
 {
 	char	 path[STATE_PATH];
 
-	state_path(path, dir, today_file);
+	state_path(path, f->dir, f->shape->file);
 	OTHER_CHECK(truncate(path, len) == 0);
 }
 
 static void
-put_u32(const char *dir, off_t at_byte, uint32_t v)
+put_u32(const struct altered *f, off_t at_byte, uint32_t v)
 {
-	write_at(dir, at_byte, &v, sizeof(v));
+	write_at(f, at_byte, &v, sizeof(v));
 }
 
-static void make_text(const char *dir)	{ state_write(dir, today_file, "not at all one", 14); }
-static void make_empty(const char *dir)	{ cut(dir, 0); }
-static void make_short(const char *dir)	{ cut(dir, 20); }
-static void make_blank(const char *dir)	{ cut(dir, 0); cut(dir, 4096 + 2 * SLOT); }
-static void make_cut(const char *dir)	{ cut(dir, 4096 + SLOT / 2); }
-static void make_old(const char *dir)	{ put_u32(dir, VERSION_AT, 0); }
-static void make_later(const char *dir)	{ put_u32(dir, VERSION_AT, 2); }
-static void make_day(const char *dir)	{ put_u32(dir, DAY_AT, 1); }
-static void make_room(const char *dir)	{ put_u32(dir, ROOM_AT, 0xFFFFFFFF); }
-static void make_used(const char *dir)	{ write_at(dir, USED_AT, "\0\0\0\0\0\0\0\x10", 8); }
-static void make_unused(const char *dir) { write_at(dir, USED_AT, "\0\0\0\0\0\0\0\0", 8); }
+static off_t
+whole(const struct altered *f)
+{
+	return f->shape->head + 2 * f->shape->slot;
+}
+
+static void
+make_text(const struct altered *f)
+{
+	state_write(f->dir, f->shape->file, "not at all one", 14);
+}
+
+static void make_empty(const struct altered *f)	{ cut(f, 0); }
+static void make_short(const struct altered *f)	{ cut(f, 20); }
+static void make_blank(const struct altered *f)	{ cut(f, 0); cut(f, whole(f)); }
+static void make_cut(const struct altered *f)	{ cut(f, f->shape->head + f->shape->slot / 2); }
+static void make_old(const struct altered *f)	{ put_u32(f, VERSION_AT, 0); }
+static void make_later(const struct altered *f)	{ put_u32(f, VERSION_AT, 2); }
+static void make_day(const struct altered *f)	{ put_u32(f, DAY_AT, 1); }
+static void make_room(const struct altered *f)	{ put_u32(f, ROOM_AT, 0xFFFFFFFF); }
+static void make_slot(const struct altered *f)	{ put_u32(f, SLOT_AT, 64); }
+static void make_hour(const struct altered *f)	{ put_u32(f, HOUR_AT, 64); }
+static void make_used(const struct altered *f)	{ write_at(f, USED_AT, "\0\0\0\0\0\0\0\x10", 8); }
+static void make_unused(const struct altered *f) { write_at(f, USED_AT, "\0\0\0\0\0\0\0\0", 8); }
 
 /* A power cut has left numbers, but not the head ... */
 static void
-make_no_magic(const char *dir)
+make_no_magic(const struct altered *f)
 {
-	write_at(dir, 0, "\0\0\0\0\0\0\0", 8);
-	write_at(dir, 4096, "\1", 1);
+	write_at(f, 0, "\0\0\0\0\0\0\0", 8);
+	write_at(f, f->shape->head, "\1", 1);
 }
 
 /* ... or not that a slot is in use. */
 static void
-make_unnamed(const char *dir)
+make_unnamed(const struct altered *f)
 {
 	static const char	 garbage[] = "garbage";
 
-	write_at(dir, USED_AT, "\1\0\0\0\0\0\0\0", 8);
-	write_at(dir, 4096 + SLOT + 2 * HOUR, garbage, sizeof(garbage));
+	write_at(f, USED_AT, "\1\0\0\0\0\0\0\0", 8);
+	write_at(f, whole(f) - f->shape->slot + 16, garbage, sizeof(garbage));
 }
 
 /* A copy that has holes where nothing was counted. */
 static void
-make_sparse(const char *dir)
+make_sparse(const struct altered *f)
 {
-	char	 path[STATE_PATH], bytes[4096];
+	char	 path[STATE_PATH], bytes[TOTAL_HEAD];
+	size_t	 len = (size_t)f->shape->head;
 	int	 fd;
 
-	state_path(path, dir, today_file);
+	state_path(path, f->dir, f->shape->file);
 	fd = open(path, O_RDONLY);
-	OTHER_CHECK(fd != -1 && read(fd, bytes, sizeof(bytes)) == sizeof(bytes));
+	OTHER_CHECK(fd != -1 && read(fd, bytes, len) == (ssize_t)len);
 	(void)close(fd);
-	OTHER_CHECK(unlink(path) == 0);
-	state_write(dir, today_file, bytes, sizeof(bytes));
-	cut(dir, 4096 + 2 * SLOT);
+	remove_file(f->dir, f->shape->file);
+	state_write(f->dir, f->shape->file, bytes, len);
+	cut(f, whole(f));
 }
 
+/* -1: it cannot be read at all. */
 static const struct met {
 	const char	*name;
-	void		 (*alter)(const char *dir);
+	void		 (*alter)(const struct altered *f);
 	int		 before;	/* of one can be read as it is */
 	int		 after;		/* once another one was counted */
 	int		 files, aside;
+	int		 total_before, total_after;	/* the same, if it is that of the totals */
 } mets[] = {
-	{ "text",		make_text,	0, 1, 2, 1 },
-	{ "empty",		make_empty,	0, 1, 1, 0 },
-	{ "short",		make_short,	0, 1, 2, 1 },
-	{ "killed before it was begun", make_blank, 0, 1, 1, 0 },
-	{ "no magic",		make_no_magic,	0, 1, 1, 0 },
-	{ "cut short",		make_cut,	0, 1, 1, 0 },
-	{ "older",		make_old,	0, 1, 2, 1 },
-	{ "later",		make_later,	0, 0, 1, 0 },
-	{ "of another day",	make_day,	0, 1, 2, 1 },
-	{ "too much room",	make_room,	0, 1, 2, 1 },
-	{ "too many slots",	make_used,	0, 1, 2, 1 },
-	{ "no slot",		make_unused,	0, 1, 2, 1 },
-	{ "numbers without a name", make_unnamed, 0, 1, 1, 0 },
-	{ "holes",		make_sparse,	0, 1, 1, 0 },
+	{ "text",		make_text,	0, 1, 2, 1,	1, 2 },
+	{ "empty",		make_empty,	0, 1, 1, 0,	1, 2 },
+	{ "short",		make_short,	0, 1, 2, 1,	1, 2 },
+	{ "killed before it was begun", make_blank, 0, 1, 1, 0,	1, 2 },
+	{ "no magic",		make_no_magic,	0, 1, 1, 0,	1, 2 },
+	{ "cut short",		make_cut,	0, 1, 1, 0,	0, 1 },
+	{ "older",		make_old,	0, 1, 2, 1,	1, 2 },
+	{ "later",		make_later,	0, 0, 1, 0,	-1, -1 },
+	{ "of another day",	make_day,	0, 1, 2, 1,	1, 2 },
+	{ "too much room",	make_room,	0, 1, 2, 1,	1, 2 },
+	{ "smaller slots",	make_slot,	0, 1, 2, 1,	1, 2 },
+	{ "smaller hours",	make_hour,	0, 1, 2, 1,	1, 2 },
+	{ "too many slots",	make_used,	0, 1, 2, 1,	1, 2 },
+	{ "no slot",		make_unused,	0, 1, 2, 1,	1, 2 },
+	{ "numbers without a name", make_unnamed, 0, 1, 1, 0,	0, 1 },
+	{ "holes",		make_sparse,	0, 1, 1, 0,	0, 1 },
 };
 
 struct meeting {
@@ -780,73 +973,119 @@ struct meeting {
 };
 
 static bool
-is_reserved(const char *dir)
+is_reserved(const struct altered *f)
 {
 	char		 path[STATE_PATH];
 	struct stat	 st;
 
-	state_path(path, dir, today_file);
-	return stat(path, &st) == 0 && st.st_size >= 4096 + SLOT &&
+	state_path(path, f->dir, f->shape->file);
+	return stat(path, &st) == 0 && st.st_size >= f->shape->head + f->shape->slot &&
 	    (off_t)st.st_blocks * 512 >= st.st_size;
+}
+
+/* One, then the alteration, then ten of another kind and one more. */
+static void
+alter_between(const struct meeting *m, const struct altered *f)
+{
+	struct place	*p = place_new(m->dir, 1);
+	int		 i;
+
+	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
+	place_free(p);
+	m->met->alter(f);
+	if (f->shape == &day_shape)
+		OTHER_CHECK(all_of(m->dir, "a0", TALLY_DELIVERED) == m->met->before);
+	else
+		OTHER_CHECK(total_of(m->dir, "a0", TALLY_DELIVERED) == m->met->total_before);
+	p = place_new(m->dir, 1);
+	for (i = 0; i < 10; i++)
+		request(p, 0, TALLY_DEAD, at(today, 5, 0));
+	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
+	place_free(p);
 }
 
 static void
 meet_there(struct other *me, void *arg)
 {
 	const struct meeting	*m = arg;
+	const struct altered	 f = { m->dir, &day_shape };
 	const char		*log = log_to(m->dir);
-	struct place		*p = place_new(m->dir, 1);
-	int			 i;
 
 	(void)me;
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	place_free(p);
-	m->met->alter(m->dir);
-	OTHER_CHECK(all_of(m->dir, "a0", TALLY_DELIVERED) == m->met->before);
-	p = place_new(m->dir, 1);
-	for (i = 0; i < 10; i++)
-		request(p, 0, TALLY_DEAD, at(today, 5, 0));
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
+	alter_between(m, &f);
 	OTHER_CHECK(all_of(m->dir, NULL, TALLY_DELIVERED) == m->met->after);
 	OTHER_CHECK(all_of(m->dir, "a0", TALLY_DEAD) == 10 * m->met->after);
+	OTHER_CHECK(total_of(m->dir, "a0", TALLY_DELIVERED) == 2);
+	OTHER_CHECK(total_of(m->dir, "a0", TALLY_DEAD) == 10);
 	OTHER_CHECK(state_count(m->dir, today_file, NULL) == m->met->files);
 	OTHER_CHECK(log_lines(log, "set aside") == m->met->aside);
 	OTHER_CHECK(log_lines(log, "what=tally") == (m->met->after == 0 || m->met->aside != 0));
-	OTHER_CHECK(m->met->after == 0 || is_reserved(m->dir));
-	place_free(p);
+	OTHER_CHECK(m->met->after == 0 || is_reserved(&f));
+}
+
+/* New ones begin with what the days have. */
+static void
+meet_total_there(struct other *me, void *arg)
+{
+	const struct meeting	*m = arg;
+	const struct altered	 f = { m->dir, &total_shape };
+	const char		*log = log_to(m->dir);
+	const int		 after = m->met->total_after;
+
+	(void)me;
+	alter_between(m, &f);
+	OTHER_CHECK(all_of(m->dir, "a0", TALLY_DELIVERED) == 2);
+	OTHER_CHECK(all_of(m->dir, "a0", TALLY_DEAD) == 10);
+	OTHER_CHECK(total_of(m->dir, NULL, TALLY_DELIVERED) == after);
+	OTHER_CHECK(total_of(m->dir, "a0", TALLY_DEAD) == (after == -1 ? -1 : 10));
+	OTHER_CHECK(state_count(m->dir, total_file, NULL) == m->met->files);
+	OTHER_CHECK(log_lines(log, "set aside") == m->met->aside);
+	OTHER_CHECK(log_lines(log, "what=tally") == (after == -1 || m->met->aside != 0));
+	OTHER_CHECK(after == -1 || is_reserved(&f));
 }
 
 static void
 met_before(void **state)
 {
-	struct meeting	 m[COUNT(mets)];
-	struct other	 o[COUNT(mets)];
+	struct meeting	 m[2 * COUNT(mets)];
+	struct other	 o[2 * COUNT(mets)];
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(mets); i++) {
-		m[i] = (struct meeting){ state_new(), &mets[i] };
-		other_begin(&o[i], meet_there, &m[i]);
+	for (i = 0; i < COUNT(o); i++) {
+		m[i] = (struct meeting){ state_new(), &mets[i / 2] };
+		other_begin(&o[i], i % 2 == 0 ? meet_there : meet_total_there, &m[i]);
 	}
-	for (i = 0; i < COUNT(mets); i++)
-		check_int(mets[i].name, other_end(&o[i]), 0);
+	for (i = 0; i < COUNT(o); i++)
+		check_int(mets[i / 2].name, other_end(&o[i]), 0);
 }
 
 /*
  * Faults.
  */
 
-/* Counts once more, until it is counted. */
+/* Counts once more, until it is counted by the day and in all. */
 static bool
 count_again(struct place *p, const char *dir)
 {
 	const int64_t	 until_ms = clock_mono_ms() + PATIENCE_MS;
-	const int64_t	 before = all_of(dir, NULL, TALLY_DELIVERED);
+	const int64_t	 by_day = all_of(dir, NULL, TALLY_DELIVERED);
+	char		 path[STATE_PATH];
+	struct stat	 st;
 
+	state_path(path, dir, total_file);
 	do
 		request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	while (all_of(dir, NULL, TALLY_DELIVERED) == before && clock_mono_ms() < until_ms);
-	return all_of(dir, NULL, TALLY_DELIVERED) == before + 1;
+	while ((all_of(dir, NULL, TALLY_DELIVERED) == by_day || stat(path, &st) == -1 ||
+	    st.st_size < TOTAL_HEAD) && clock_mono_ms() < until_ms);
+	return clock_mono_ms() < until_ms;
+}
+
+/* The totals may have been there a moment before the day. */
+static bool
+has_all(const char *dir)
+{
+	return total_of(dir, NULL, TALLY_DELIVERED) >= all_of(dir, NULL, TALLY_DELIVERED);
 }
 
 static void
@@ -873,12 +1112,14 @@ full_disk_there(struct other *me, void *arg)
 	for (i = 0; i < 1000; i++)
 		request(p, i % 2, TALLY_DELIVERED, at(today, 5, 0));
 	OTHER_CHECK(all_of(dir, NULL, TALLY_DELIVERED) == 0);
-	OTHER_CHECK(log_lines(log, "what=tally") == 1);
-	OTHER_CHECK(log_lines(log, "File too large") == 1);
+	OTHER_CHECK(total_of(dir, NULL, TALLY_DELIVERED) == 0);
+	OTHER_CHECK(log_lines(log, "what=tally") == 2);		/* the day, and all */
+	OTHER_CHECK(log_lines(log, "File too large") == 2);
 	limit_to(RLIM_INFINITY);
 	OTHER_CHECK(count_again(p, dir));
-	OTHER_CHECK(log_lines(log, "what=tally") == 2);
-	OTHER_CHECK(log_lines(log, "counted again") == 1);
+	OTHER_CHECK(log_lines(log, "what=tally") == 4);
+	OTHER_CHECK(log_lines(log, "counted again") == 2);
+	OTHER_CHECK(has_all(dir));
 
 	/* Who has a slot is counted, who has none is not. */
 	limit_to(10000);
@@ -886,8 +1127,45 @@ full_disk_there(struct other *me, void *arg)
 		request(p, i % 2, TALLY_REPEAT, at(today, 6, 0));
 	OTHER_CHECK(all_of(dir, "a0", TALLY_REPEAT) == 500);
 	OTHER_CHECK(all_of(dir, NULL, TALLY_REPEAT) == 500);
-	OTHER_CHECK(log_lines(log, "what=tally") == 3);
+	OTHER_CHECK(total_of(dir, NULL, TALLY_REPEAT) == 500);
+	OTHER_CHECK(log_lines(log, "what=tally") == 6);
 	limit_to(RLIM_INFINITY);
+	place_free(p);
+}
+
+/* Room for the totals, but not for the day: they count alone; and the other way round. */
+static void
+half_full_there(struct other *me, void *arg)
+{
+	const char	*dir = arg, *log = log_to(dir);
+	struct place	*p = place_new(dir, 1);
+	char		 path[STATE_PATH];
+
+	(void)me;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	limit_to(TOTAL_HEAD + 2 * TOTAL_SLOT);
+	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
+	OTHER_CHECK(all_of(dir, NULL, TALLY_DELIVERED) == 0);
+	OTHER_CHECK(total_of(dir, "a0", TALLY_DELIVERED) == 1);
+	OTHER_CHECK(log_lines(log, "what=tally") == 1);
+	limit_to(RLIM_INFINITY);
+	OTHER_CHECK(count_again(p, dir));
+	place_free(p);
+
+	remove_file(dir, total_file);
+	state_path(path, dir, total_file);
+	OTHER_CHECK(mkdir(path, 0700) == 0);
+	p = place_new(dir, 1);
+	request(p, 0, TALLY_QUEUED, at(today, 5, 0));
+	OTHER_CHECK(all_of(dir, "a0", TALLY_QUEUED) == 1);
+	OTHER_CHECK(total_of(dir, "a0", TALLY_QUEUED) == -1);
+	OTHER_CHECK(log_lines(log, "not counted for /-/metrics") == 1);
+	OTHER_CHECK(rmdir(path) == 0);
+	OTHER_CHECK(total_of(dir, "a0", TALLY_QUEUED) == 1);	/* as they will begin */
+	place_free(p);
+	p = place_new(dir, 1);
+	request(p, 0, TALLY_QUEUED, at(today, 5, 0));
+	OTHER_CHECK(total_of(dir, "a0", TALLY_QUEUED) == 2);
 	place_free(p);
 }
 
@@ -906,10 +1184,11 @@ read_only_there(struct other *me, void *arg)
 	for (i = 0; i < 1000; i++)
 		request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
 	tally_tend(p->tally, at(today, 5, 0));
-	OTHER_CHECK(log_lines(log, "what=tally") == 1);
+	OTHER_CHECK(log_lines(log, "what=tally") == 2);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(count_again(p, dir));
-	OTHER_CHECK(log_lines(log, "counted again") == 1);
+	OTHER_CHECK(log_lines(log, "counted again") == 2);
+	OTHER_CHECK(has_all(dir));
 	place_free(p);
 }
 
@@ -966,6 +1245,7 @@ faults(void **state)
 		void		 (*fn)(struct other *me, void *dir);
 	} cases[] = {
 		{ "read-only directory", read_only_there }, { "full disk", full_disk_there },
+		{ "half full", half_full_there },
 		{ "directory", directory_there }, { "held up", claimed_there },
 	};
 	struct other	 o[COUNT(cases)];
@@ -1000,6 +1280,150 @@ gone(void **state)
 	tally_tend(p->tally, at(today, 5, 0));
 	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
 	check_int("in a new one", all_of(dir, "a0", TALLY_DELIVERED), 1);
+	check_int("not in all", total_of(dir, "a0", TALLY_DELIVERED), 4);
+
+	remove_file(dir, total_file);
+	request(p, 0, TALLY_DEAD, at(today, 5, 0));
+	tally_tend(p->tally, at(today, 5, 0));
+	request(p, 0, TALLY_DEAD, at(today, 5, 0));
+	check_int("there again", state_count(dir, total_file, NULL), 1);
+	check_int("new totals", total_of(dir, "a0", TALLY_DEAD), 2);
+	check_int("are what the days have", total_of(dir, "a0", TALLY_DELIVERED), 1);
+	place_free(p);
+}
+
+/*
+ * What was counted before there were totals, and they are lost, are in them all the same, once;
+ * of accounts that are no more, too.
+ */
+static void
+begun_with_days(void **state)
+{
+	const char		*dir = state_new();
+	struct place		*old = place_new(dir, 5), *p;
+	struct asking_total	 a = { .account = "" };
+	int			 i, round;
+
+	(void)state;
+	for (i = 0; i < 1000; i++)
+		tally_request(old->tally, &(struct tally_request){
+			.account = i % 6 == 5 ? NULL : &old->conf.accounts[i % 6],
+			.end = i % 3 == 0 ? TALLY_DELIVERED : TALLY_DEAD,
+			.came_ms = at("2026-10-01", i % 300, 0), .ms = i, .qt_ms = i / 2 });
+	place_free(old);
+	state_write(dir, "qtoa.tally-20261002", "garbage", 7);		/* and yet */
+	for (round = 0; round < 2; round++) {
+		remove_file(dir, total_file);
+		check_err("as they will begin", tally_totals(dir, take_total, &a), QT_OK);
+		check_int("none's is one", a.slots, 1 + round);
+		for (i = 0; i < 2; i++) {
+			p = place_new(dir, 1);
+			request(p, 0, TALLY_QUEUED, at(today, 5, 0));
+			CHECK("all of it", totals_agree(dir, NULL) && totals_agree(dir, "a4") &&
+			    totals_agree(dir, "a0") && totals_agree(dir, ""));
+			check_int("and no more", total_of(dir, "a0", TALLY_QUEUED),
+			    1 + i + 2 * round);
+			place_free(p);
+		}
+	}
+	check_int("whose is no more", total_of(dir, "a1", TALLY_DEAD),
+	    all_of(dir, "a1", TALLY_DEAD));
+	CHECK("which is some", total_of(dir, "a1", TALLY_DEAD) > 0);
+}
+
+/* Whoever is the first of many to count begins them: nothing counts twice, nothing is missed. */
+static void
+begun_at_once(void **state)
+{
+	struct other	 o[PROCESSES];
+	const char	*dir = state_new();
+	struct place	*p = place_new(dir, 50);
+	int		 i, round;
+
+	(void)state;
+	for (i = 0; i < 500; i++)
+		request(p, i % 50, TALLY_DELIVERED, at("2026-10-01", i, 0));
+	place_free(p);
+	for (round = 0; round < 3; round++) {
+		remove_file(dir, total_file);
+		for (i = 0; i < PROCESSES; i++)
+			other_begin(&o[i], first_there, (void *)(uintptr_t)dir);
+		for (i = 0; i < PROCESSES; i++)
+			(void)other_hear(&o[i]);
+		for (i = 0; i < PROCESSES; i++)
+			other_say(&o[i]);
+		for (i = 0; i < PROCESSES; i++)
+			check_int("the others", other_end(&o[i]), 0);
+		check_int("days", all_of(dir, NULL, TALLY_DELIVERED),
+		    500 + (round + 1) * PROCESSES * 50);
+		CHECK("in all", totals_agree(dir, NULL) && totals_agree(dir, "a7"));
+	}
+}
+
+static void
+totals_of_nothing(void **state)
+{
+	const char		*dir = state_new();
+	struct asking_total	 a = { .account = NULL };
+	char			 path[STATE_PATH];
+
+	(void)state;
+	state_path(path, dir, "none");
+	check_err("no directory", tally_totals(path, take_total, &a), QT_OK);
+	check_err("no files", tally_totals(dir, take_total, &a), QT_OK);
+	check_int("nothing", total_of(dir, NULL, TALLY_DELIVERED), 0);
+	check_int("none's", a.slots, 2);
+	state_path(path, dir, total_file);
+	assert_int_equal(mkdir(path, 0700), 0);
+	check_err("no file", tally_totals(dir, take_total, &a), QT_ESTORE);
+	(void)rmdir(path);
+	state_path(path, dir, today_file);
+	assert_int_equal(mkdir(path, 0700), 0);
+	check_err("a day that is no file", tally_totals(dir, take_total, &a), QT_OK);
+	(void)rmdir(path);
+}
+
+/* A day on which each of so many accounts had one message, none's the first. */
+static void
+write_crowded_day(const char *dir, uint32_t accounts)
+{
+	const struct altered	 f = { dir, &day_shape };
+	const uint64_t		 used = accounts, one = 1;
+	const uint32_t		 fields[] = { 1, (uint32_t)day(today), accounts,
+				    64 * (accounts + 1), SLOT, HOUR };
+	char			*head = calloc(accounts + 1, 64);
+	uint32_t		 i;
+
+	assert_non_null(head);
+	memcpy(head, "qtoatall", 8);
+	memcpy(head + VERSION_AT, fields, sizeof(fields));
+	memcpy(head + USED_AT, &used, sizeof(used));
+	for (i = 1; i < accounts; i++)
+		(void)snprintf(head + 64 * (i + 1), 64, "b%u", i);
+	state_write(dir, today_file, head, 64 * (accounts + 1));
+	for (i = 0; i < accounts; i++)
+		write_at(&f, (off_t)fields[3] + (off_t)i * SLOT, &one, sizeof(one));
+	free(head);
+}
+
+/* More accounts in all those days than totals have room for: the rest is nobody's. */
+static void
+begun_with_many(void **state)
+{
+	const char		*dir = state_new();
+	struct asking_total	 a = { .account = NULL };
+	struct place		*p;
+
+	(void)state;
+	write_crowded_day(dir, 1100);
+	p = place_new(dir, 1);
+	request(p, 0, TALLY_QUEUED, at(today, 24, 0));
+	check_err("read", tally_totals(dir, take_total, &a), QT_OK);
+	check_int("all", (int64_t)a.sum.sum.count[TALLY_DELIVERED], 1100);
+	check_int("slots", a.slots, 1023);
+	check_int("who was there", total_of(dir, "b1022", TALLY_DELIVERED), 1);
+	check_int("nobody's", total_of(dir, "", TALLY_DELIVERED), 1100 - 1022);
+	check_int("who came late", total_of(dir, "", TALLY_QUEUED), 1);
 	place_free(p);
 }
 
@@ -1015,7 +1439,8 @@ old_ones(void **state)
 		{ "qtoa.tally-20991231", true }, { "qtoa.tally-20200101.foreign-1", false },
 		{ "qtoa.tally-20260101.foreign-1", true }, { "qtoa.tally-20200101x", true },
 		{ "qtoa.tally-20201301", true }, { "qtoa.tally-", true }, { "qtoa.seen-1", true },
-		{ "qtoa.tally-2020010", true },
+		{ "qtoa.tally-2020010", true }, { "qtoa.tally-total", true },
+		{ "qtoa.tally-total.foreign-1", true },
 	};
 	const char	*dir = state_new();
 	struct place	*p = place_new(dir, 1);
@@ -1114,7 +1539,9 @@ main(void)
 		TEST(death), TEST(places), TEST(reasons_differ), TEST(buckets), TEST(kinds),
 		TEST(no_tally), TEST(china_time), TEST(midnight), TEST(ranges),
 		TEST(reading_nothing), TEST(overflow), TEST(long_names), TEST(gone),
-		TEST(old_ones), TEST(percentiles),
+		TEST(old_ones), TEST(percentiles), TEST(event_places), TEST(events_complete),
+		TEST(events), TEST(begun_with_days), TEST(begun_at_once),
+		TEST(begun_with_many), TEST(totals_of_nothing),
 	};
 
 	return RUN("tally", tests);
