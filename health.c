@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "day.h"
 #include "health.h"
+#include "queue.h"
 #include "tally.h"
 
 enum column {
@@ -69,15 +70,11 @@ put_counts(struct table *t, const struct tally_numbers *n)
 static enum qt_err
 put_store(struct table *t, struct db *db, const char *path)
 {
-	int64_t		 pending = 0, dead = 0, oldest_ms = -1, now_ms;
+	int64_t		 pending, dead, oldest_ms, unused, now_ms;
 	enum qt_err	 er;
 
-	if ((er = db_number(db, &pending, "SELECT count(*) FROM message "
-	    "WHERE state = 'pending' AND account = ?", DB_VALUES(db_s(path)))) != QT_OK ||
-	    (er = db_number(db, &dead, "SELECT count(*) FROM message "
-	    "WHERE state = 'dead' AND account = ?", DB_VALUES(db_s(path)))) != QT_OK ||
-	    (er = db_number(db, &oldest_ms, "SELECT min(received) FROM message "
-	    "WHERE state = 'pending' AND account = ?", DB_VALUES(db_s(path)))) != QT_OK)
+	if ((er = queue_depth(db, path, QUEUE_PENDING, &pending, &oldest_ms)) != QT_OK ||
+	    (er = queue_depth(db, path, QUEUE_DEAD, &dead, &unused)) != QT_OK)
 		return er;
 	table_int(t, PENDING, pending);
 	table_int(t, DEAD, dead);

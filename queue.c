@@ -257,6 +257,42 @@ queue_count(struct db *db, enum queue_state state, int64_t *n)
 	    DB_NO_VALUES);
 }
 
+/* The oldest of those whose ids come next to the lowest. */
+static enum qt_err
+oldest_from(struct db *db, int64_t *oldest_ms, const char *account, enum queue_state state,
+    int64_t id)
+{
+	return db_number(db, oldest_ms, "SELECT min(received) FROM message NOT INDEXED "
+	    "WHERE id BETWEEN ?1 AND ?1 + 200 AND state = ?2 AND account = ?3",
+	    DB_VALUES(db_i(id), db_s(queue_states[state]), db_s(account)));
+}
+
+enum qt_err
+queue_depth(struct db *db, const char *account, enum queue_state state, int64_t *n,
+    int64_t *oldest_ms)
+{
+	/* The state is a literal: else SQLite does not take the index of that state. */
+	static const char *const	 counts[QUEUE__MAX] = {
+		[QUEUE_PENDING]	= "SELECT count(*), min(id) FROM message WHERE state = 'pending' "
+		    "AND account = ?",
+		[QUEUE_DEAD]	= "SELECT count(*), min(id) FROM message WHERE state = 'dead' "
+		    "AND account = ?",
+	};
+	struct db_rows			 rows;
+	int64_t				 id = 0;
+	enum qt_err			 er;
+
+	*n = 0;
+	*oldest_ms = -1;
+	er = db_start(db, &rows, counts[state], DB_VALUES(db_s(account)));
+	if (er == QT_OK && db_next(&rows, &er)) {
+		*n = db_col_int(&rows, 0);
+		id = db_col_int(&rows, 1);
+	}
+	db_end(&rows);
+	return er == QT_OK && *n != 0 ? oldest_from(db, oldest_ms, account, state, id) : er;
+}
+
 enum qt_err
 queue_last(struct db *db, int64_t *id)
 {

@@ -113,6 +113,14 @@ enum qt_err	 queue_list(struct db *db, int64_t after_id, int max, queue_each *fn
 enum qt_err	 queue_show(struct db *db, int64_t id, queue_each *fn, void *ctx);
 enum qt_err	 queue_count(struct db *db, enum queue_state state, int64_t *n);
 
+/*
+ * How many of an account are pending or dead, and when the oldest of them came; -1: there is none.
+ * An index counts them, and the oldest is looked for next to the lowest id: only what was taken
+ * over from a file that was set aside can be older than its id says.
+ */
+enum qt_err	 queue_depth(struct db *db, const char *account, enum queue_state state, int64_t *n,
+		    int64_t *oldest_ms);
+
 enum qt_err	 queue_last(struct db *db, int64_t *id);	/* 0: the table is empty */
 
 /* Those of an account (NULL: of all) with ids in a range are to be sent at once.  *n: how many. */

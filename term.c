@@ -9,19 +9,33 @@
 
 enum {
 	WIDTH	= 80,	/* of a terminal that does not say */
+	HEIGHT	= 24,
 	BAR_MAX	= 40	/* blocks of a bar */
 };
+
+static int
+size_of(int fd, bool lines)
+{
+	struct winsize	 size = { 0 };
+	int		 n;
+
+	if (!isatty(fd))
+		return 0;
+	(void)ioctl(fd, TIOCGWINSZ, &size);	/* else it says nothing */
+	n = lines ? size.ws_row : size.ws_col;
+	return n != 0 ? n : lines ? HEIGHT : WIDTH;
+}
 
 int
 term_width(int fd)
 {
-	struct winsize	 size = { 0 };
+	return size_of(fd, false);
+}
 
-	if (!isatty(fd))
-		return 0;
-	if (ioctl(fd, TIOCGWINSZ, &size) == -1 || size.ws_col == 0)
-		return WIDTH;
-	return size.ws_col;
+int
+term_height(int fd)
+{
+	return size_of(fd, true);
 }
 
 /* Characters that do not take one column, sorted; -1: not to be printed. */
@@ -141,6 +155,18 @@ term_span(char text[TERM_SPAN], int64_t ms)
 	for (i = 0; units[i].s > 1 && s < 2 * units[i].s; i++)
 		;
 	(void)snprintf(text, TERM_SPAN, "%lld %s", (long long)(s / units[i].s), units[i].name);
+}
+
+void
+term_bytes(char text[TERM_SPAN], int64_t bytes)
+{
+	static const char *const	 units[] = { "bytes", "kB", "MB", "GB", "TB", "PB", "EB" };
+	double				 n = (double)bytes;
+	size_t				 i;
+
+	for (i = 0; n >= 999.5 && i + 1 < sizeof(units) / sizeof(units[0]); i++)
+		n /= 1000;
+	(void)snprintf(text, TERM_SPAN, "%.*f %s", n < 9.95 && i != 0, n, units[i]);
 }
 
 void

@@ -10,6 +10,7 @@
 
 /* Columns of the terminal that fd is; 0: it is none. */
 int		 term_width(int fd);
+int		 term_height(int fd);	/* and its lines */
 
 /*
  * Appends text as one line: what would move the cursor, and what is no UTF-8, becomes `?`.  It
@@ -32,6 +33,9 @@ enum { TERM_SPAN = 24, TERM_TIME = 32 };
 
 /* A span of time in its largest unit: "12 s", "5 min", "3 h", "2 d". */
 void		 term_span(char text[TERM_SPAN], int64_t ms);
+
+/* Bytes in a unit of 1000 that leaves three digits or fewer: "118 kB", "1.2 GB". */
+void		 term_bytes(char text[TERM_SPAN], int64_t bytes);
 
 /* A time, ms since the epoch, as "2026-11-22T04:44:44.649Z". */
 void		 term_time(char text[TERM_TIME], int64_t ms);

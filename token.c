@@ -67,6 +67,10 @@ struct asking {
 	struct row		 row;
 };
 
+/* Stands for the failure of a call from before it is made, until its end is known. */
+static const char	 unheard[] = "WeChat was asked by a process that has not lived to hear the "
+			    "answer";
+
 /* How much longer WeChat is left alone after an error of its own; 0: see pause_of(). */
 static const int	 pauses_s[WXERR__MAX] = {
 	[WXERR_TOKEN]	= MEND_S,
@@ -155,6 +159,29 @@ read_row(struct db *db, void *arg)
 	}
 	db_end(&rows);
 	return er;
+}
+
+enum qt_err
+token_look(struct db *db, struct token_state *t, const struct conf *c, const struct account *a)
+{
+	struct tokens	 ts = { .conf = c };
+	struct asking	 k = { .ts = &ts, .account = a, .why = t->why };
+	struct row	*r = &k.row;
+	enum qt_err	 er;
+
+	memset(t, 0, sizeof(*t));
+	if (!name_row(&k))
+		return QT_ECRYPTO;
+	if ((er = read_row(db, &k)) != QT_OK)
+		return er;
+	t->known = r->calls != 0;
+	if (*r->token.text != '\0') {
+		t->fetched_s = r->token.fetched_s;
+		t->expires_s = r->token.expires_s;
+	}
+	t->fails = r->fails - (strcmp(r->why, unheard) == 0);
+	(void)snprintf(t->why, sizeof(t->why), "%s", t->fails > 0 ? r->why : "");
+	return QT_OK;
 }
 
 /* And forgets what nobody has asked with for days. */
@@ -504,8 +531,7 @@ announce(struct asking *k)
 		r->forced++;
 		r->forced_s = k->now_ms / 1000;
 	}
-	wxerr_print(k->why, TOKEN_WHY, "WeChat was asked by a process that has not lived to "
-	    "hear the answer");
+	wxerr_print(k->why, TOKEN_WHY, "%s", unheard);
 	set_pause(k, WXERR_OTHER);
 	return keep_row(k);
 }

@@ -50,6 +50,18 @@ bool		 token_get(struct tokens *ts, struct token *t, const struct account *a,
 bool		 token_another(struct tokens *ts, struct token *t, const struct account *a,
 		    int64_t deadline_ms, char why[TOKEN_WHY]);
 
+/* What the store knows of an account's token. */
+struct token_state {
+	bool	 known;			/* one has been asked for */
+	int64_t	 fetched_s, expires_s;	/* of the last that was got; 0: there is none */
+	int64_t	 fails;			/* in a row since; a call that is under way is none yet */
+	char	 why[TOKEN_WHY];	/* of the last; "" without one */
+};
+
+/* Asks nobody, for a store_work.  QT_ESTORE, QT_ECRYPTO. */
+enum qt_err	 token_look(struct db *db, struct token_state *t, const struct conf *c,
+		    const struct account *a);
+
 /* By hand only: the token before becomes invalid at once (force_refresh). */
 bool		 token_force(struct tokens *ts, struct token *t, const struct account *a,
 		    int64_t deadline_ms, char why[TOKEN_WHY]);

@@ -577,13 +577,55 @@ dropping(void **state)
 	db_close(db);
 }
 
+/* Of each account and state by itself. */
+static void
+depth(void **state)
+{
+	static const struct {
+		const char		*name, *account;
+		enum queue_state	 is;
+		int64_t			 n, oldest;
+	} cases[] = {
+		{ "waiting", "shop", QUEUE_PENDING, 201, 1003 },
+		{ "dead", "shop", QUEUE_DEAD, 2, 1300 },
+		{ "another's", "news", QUEUE_PENDING, 1, 77 },
+		{ "none", "news", QUEUE_DEAD, 0, -1 },
+		{ "nobody's", "gone", QUEUE_PENDING, 0, -1 },
+	};
+	struct db	*db = open_queue();
+	int64_t		 n, oldest;
+	size_t		 i;
+	int		 k;
+
+	(void)state;
+	for (k = 10; k < 60; k++)
+		add(db, k, QUEUE_PENDING);
+	add(db, 3, QUEUE_PENDING);	/* taken over: it is older than its id says */
+	for (k = 60; k < 210; k++)
+		add(db, k, QUEUE_PENDING);
+	add(db, 1, QUEUE_DELIVERED);
+	add(db, 300, QUEUE_DEAD);
+	add(db, 301, QUEUE_DEAD);
+	add(db, 400, QUEUE_PENDING);
+	assert_int_equal(db_script(db, "UPDATE message SET account = 'news', received = 77 "
+	    "WHERE received = 1400"), QT_OK);
+	for (i = 0; i < COUNT(cases); i++) {
+		n = oldest = -7;
+		check_err(cases[i].name, queue_depth(db, cases[i].account, cases[i].is, &n,
+		    &oldest), QT_OK);
+		check_int(cases[i].name, n, cases[i].n);
+		check_int(cases[i].name, oldest, cases[i].oldest);
+	}
+	db_close(db);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(keys), TEST(adding), TEST(showing), TEST(settling), TEST(order),
 		TEST(backoff), TEST(hurrying), TEST(sweeping), TEST(giving_space_back),
-		TEST(paging), TEST(retrying), TEST(dropping),
+		TEST(paging), TEST(retrying), TEST(dropping), TEST(depth),
 	};
 
 	return RUN("queue", tests);

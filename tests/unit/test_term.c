@@ -88,6 +88,28 @@ spans(void **state)
 }
 
 static void
+sizes(void **state)
+{
+	static const struct {
+		int64_t		 bytes;
+		const char	*want;
+	} cases[] = {
+		{ 0, "0 bytes" }, { 999, "999 bytes" }, { 1000, "1.0 kB" }, { 9949, "9.9 kB" },
+		{ 9951, "10 kB" }, { 118000, "118 kB" }, { 999499, "999 kB" }, { 999500, "1.0 MB" },
+		{ INT64_C(75972841472), "76 GB" }, { INT64_C(1500000000000), "1.5 TB" },
+		{ INT64_MAX, "9.2 EB" },
+	};
+	char	 text[TERM_SPAN];
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		term_bytes(text, cases[i].bytes);
+		check_text(cases[i].want, text, cases[i].want);
+	}
+}
+
+static void
 times(void **state)
 {
 	static const struct {
@@ -119,6 +141,7 @@ no_terminal(void **state)
 	assert_non_null(f);
 	check_int("a file", term_width(fileno(f)), 0);
 	check_int("nothing", term_width(-1), 0);
+	check_int("no lines either", term_height(fileno(f)), 0);
 	(void)fclose(f);
 }
 
@@ -126,7 +149,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(cells), TEST(spans), TEST(times), TEST(no_terminal),
+		TEST(cells), TEST(spans), TEST(sizes), TEST(times), TEST(no_terminal),
 	};
 
 	return RUN("term", tests);
