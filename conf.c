@@ -626,6 +626,27 @@ conf_find(const struct conf *c, const char *word)
 	return a;
 }
 
+static void
+give_value(conf_value *fn, void *ctx, int i, const struct text_rule *rule, const void *base)
+{
+	const char	*v = *(const char *const *)(const void *)((const char *)base + rule->off);
+
+	if (conf_is_set(v))
+		fn(ctx, i, rule->name, v);
+}
+
+void
+conf_values(conf_value *fn, void *ctx)
+{
+	size_t	 i, k;
+
+	for (i = 0; i < NELEM(accounts); i++)
+		for (k = 0; k < NELEM(account_rules); k++)
+			give_value(fn, ctx, (int)i, &account_rules[k], &accounts[i]);
+	for (k = 0; k < NELEM(settings_texts); k++)
+		give_value(fn, ctx, -1, &settings_texts[k].rule, &settings);
+}
+
 bool
 conf_is_set(const char *value)
 {

@@ -121,6 +121,13 @@ const struct account	*conf_account(const struct conf *c, struct slice path);
 bool			 conf_means(const struct account *a, const char *word);
 const struct account	*conf_find(const struct conf *c, const char *word);
 
+/*
+ * Each text value that config.h gives, as it stands there: "@FILE", "$NAME" or the value itself.
+ * i: which account; -1: the settings.
+ */
+typedef void conf_value(void *ctx, int i, const char *field, const char *value);
+void		 conf_values(conf_value *fn, void *ctx);
+
 /* Whether a text value is there and not empty. */
 bool		 conf_is_set(const char *value);
 

@@ -1,5 +1,8 @@
+#define _DEFAULT_SOURCE		/* initgroups, setgroups: no standard has them */
 #include <dirent.h>
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +15,29 @@
 #include "log.h"
 #include "term.h"
 
-/* Root leaves no file of root's where another user's program is to write. */
+/*
+ * The groups are those that the user has, not root's own, and not the directory's: that may be
+ * root's.
+ */
 static bool
-become_owner(const char *dir)
+become(uid_t uid, gid_t gid)
+{
+	const struct passwd	*pw = getpwuid(uid);
+
+	if (pw != NULL)
+		gid = pw->pw_gid;
+	if ((pw != NULL ? initgroups(pw->pw_name, gid) : setgroups(0, NULL)) != 0)
+		return false;
+	return setgid(gid) == 0 && setuid(uid) == 0;
+}
+
+bool
+desk_become_owner(const char *dir)
 {
 	struct stat	 st;
 
-	if (geteuid() != 0 || stat(dir, &st) == -1 || st.st_uid == 0)
-		return true;
-	if (setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0)
+	if (geteuid() != 0 || stat(dir, &st) == -1 || st.st_uid == 0 ||
+	    become(st.st_uid, st.st_gid))
 		return true;
 	(void)fprintf(stderr, "qtoa: cannot become the owner of %s: %s\n", dir, strerror(errno));
 	return false;
@@ -31,6 +48,7 @@ desk_state(const struct conf *c)
 {
 	const char	*dir = c->set.state_dir;
 	enum desk_state	 is = DESK_NO_STATE;
+	enum log_level	 least;
 	struct dirent	*e;
 	DIR		*d;
 
@@ -38,9 +56,11 @@ desk_state(const struct conf *c)
 		(void)fprintf(stderr, "qtoa: settings.state_dir is not known\n");
 		return DESK_FAULT;
 	}
-	if (!become_owner(dir))
+	if (!desk_become_owner(dir))
 		return DESK_FAULT;
 	(void)log_open(c->set.log);	/* else stderr it stays */
+	if (conf_is_set(c->set.log_level) && err_level(&least, c->set.log_level))
+		log_set_level(least);
 	if ((d = opendir(dir)) == NULL) {
 		if (errno == ENOENT)
 			return DESK_NO_STATE;
@@ -166,7 +186,7 @@ desk_trouble(FILE *f, const struct conf *c, struct breakers *b)
 				break;
 			term_span(span, probe_ms - now_ms + 999);
 			(void)fprintf(f, "%s does not answer as QT does: next probe %s%s; run: "
-			    "qtoa check --online\n", a->qt_url,
+			    "qtoa check\n", a->qt_url,
 			    probe_ms > now_ms ? "in " : "now",
 			    probe_ms > now_ms ? span : "");
 			break;

@@ -32,6 +32,13 @@ struct desk {
 };
 
 /*
+ * Root becomes the owner of dir, with that user's groups, so that it leaves no file of root's where
+ * another user's program is to write, and can no more than that.  Anybody else, and where there
+ * is no dir or it is root's: nothing happens.  False: said why it cannot be.
+ */
+bool		 desk_become_owner(const char *dir);
+
+/*
  * Becomes the state directory's owner where root runs the program, opens the log, and looks
  * whether there is a store.  What is wrong is said.
  */

@@ -1,7 +1,9 @@
+#include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <curl/curl.h>
@@ -32,6 +34,7 @@ struct handle {
 	bool			 again;		/* it has had its second try */
 	size_t			 max;		/* bytes of the answer */
 	bool			 too_long;	/* it was over that */
+	bool			 dated;		/* its Date is wanted */
 	char			 error[CURL_ERROR_SIZE];
 };
 
@@ -267,14 +270,20 @@ give_back(struct http *h, struct handle *t)
 }
 
 static void
+copy(char *to, size_t size, const char *from)
+{
+	size_t	 len = strlen(from);
+
+	if (len >= size)
+		len = size - 1;
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
+static void
 say(struct http_answer *a, const char *why)
 {
-	size_t	 len = strlen(why);
-
-	if (len >= sizeof(a->why))
-		len = sizeof(a->why) - 1;
-	memcpy(a->why, why, len);
-	a->why[len] = '\0';
+	copy(a->why, sizeof(a->why), why);
 }
 
 static void
@@ -282,6 +291,7 @@ reset(struct http_answer *a)
 {
 	a->begin_ms = clock_mono_ms();
 	a->status = a->retry_after_s = a->ms = 0;
+	a->date_s = 0;
 	a->sent = false;
 	a->why[0] = '\0';
 	buf_reset(&a->body);
@@ -311,6 +321,7 @@ set_call(struct handle *t, struct http_answer *a, const struct http_call *call)
 
 	t->answer = a;
 	t->max = call->answer_max != 0 ? call->answer_max : ANSWER_MAX;
+	t->dated = call->dated;
 	t->again = t->too_long = false;
 	t->error[0] = '\0';
 	rc = curl_easy_setopt(t->curl, CURLOPT_URL, call->url);
@@ -368,6 +379,19 @@ fail(struct handle *t, CURLcode rc)
 	    t->error[0] != '\0' ? t->error : curl_easy_strerror(rc));
 }
 
+/* The answer's Date, epoch seconds; 0: there is none. */
+static int64_t
+read_date(CURL *curl)
+{
+	struct curl_header	*header;
+	time_t			 date;
+
+	if (curl_easy_header(curl, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return 0;
+	date = curl_getdate(header->value, NULL);
+	return date == -1 ? 0 : (int64_t)date;
+}
+
 /* A try is over: false if another one is due. */
 static bool
 settle(struct handle *t, CURLcode rc)
@@ -379,6 +403,8 @@ settle(struct handle *t, CURLcode rc)
 		a->sent = true;
 		(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
 		a->status = (int)status;
+		if (t->dated)
+			a->date_s = read_date(t->curl);
 		return true;
 	}
 	a->sent = a->sent || has_sent(t);
@@ -425,6 +451,162 @@ http_do(struct http *h, struct http_answer *a, const struct http_call *call)
 	transfer(t, a, call);
 	give_back(h, t);
 	a->ms = (int)(clock_mono_ms() - a->begin_ms);
+}
+
+/*
+ * A look at a server.
+ */
+
+/* A line of what libcurl says of a certificate: "Subject:CN = qt.example". */
+static void
+read_cert_line(struct http_cert *cert, const char *line)
+{
+	const struct {
+		const char	*name;
+		char		*text;
+		int64_t		*time_s;
+	} wanted[] = {
+		{ "Subject:", cert->subject, NULL },
+		{ "Issuer:", cert->issuer, NULL },
+		{ "X509v3 Subject Alternative Name:", cert->names, NULL },
+		{ "Start date:", NULL, &cert->from_s },
+		{ "Expire date:", NULL, &cert->until_s },
+	};
+	const char	*value;
+	time_t		 date;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (strncmp(line, wanted[i].name, strlen(wanted[i].name)) != 0)
+			continue;
+		value = line + strlen(wanted[i].name);
+		if (wanted[i].text != NULL)
+			copy(wanted[i].text, HTTP_NAME, value);
+		else if ((date = curl_getdate(value, NULL)) != -1)
+			*wanted[i].time_s = (int64_t)date;
+	}
+}
+
+static void
+read_certs(struct http_look *l, CURL *curl)
+{
+	const struct curl_slist	*line;
+	struct curl_certinfo	*info = NULL;
+
+	if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL)
+		return;
+	for (l->n = 0; l->n < info->num_of_certs && l->n < HTTP_CERTS; l->n++)
+		for (line = info->certinfo[l->n]; line != NULL; line = line->next)
+			read_cert_line(&l->certs[l->n], line->data);
+}
+
+static enum http_stage
+stage_of(const struct http_look *l, CURLcode rc)
+{
+	switch (rc) {
+	case CURLE_OK:
+		return HTTP_STAGE_DONE;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return HTTP_STAGE_URL;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return HTTP_STAGE_NAME;
+	case CURLE_SSL_CACERT_BADFILE:
+		return HTTP_STAGE_TRUST;
+	default:
+		return *l->peer != '\0' ? HTTP_STAGE_TLS : HTTP_STAGE_CONNECT;
+	}
+}
+
+static CURLcode
+connect_only(struct handle *t, const char *url, bool verified, int64_t deadline_ms)
+{
+	CURLcode	 rc;
+
+	if ((rc = curl_easy_setopt(t->curl, CURLOPT_URL, url)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_CONNECT_ONLY, 1L)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_CERTINFO, 1L)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYPEER, (long)verified)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYHOST, verified ? 2L : 0L)) !=
+	    CURLE_OK || (rc = set_time(t, deadline_ms)) != CURLE_OK)
+		return rc;
+	return curl_easy_perform(t->curl);
+}
+
+/* The address that a handle is, or was last, connected to. */
+static const char *
+peer_of(CURL *curl)
+{
+	char	*peer = NULL;
+
+	return curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK ? peer : NULL;
+}
+
+/* With a handle of its own, that nobody uses after it. */
+static CURLcode
+look(struct http *h, struct http_look *l, const char *url, bool verified, int64_t deadline_ms)
+{
+	struct http_answer	 none = { 0 };
+	struct handle		*t = NULL;
+	CURLcode		 rc = CURLE_FAILED_INIT;
+	bool			 started;
+
+	(void)pthread_mutex_lock(&h->lock);
+	started = start(h);
+	(void)pthread_mutex_unlock(&h->lock);
+	if (started && (t = handle_new(h)) != NULL) {
+		t->answer = &none;
+		rc = connect_only(t, url, verified, deadline_ms);
+		if (verified && peer_of(t->curl) != NULL)
+			copy(l->peer, sizeof(l->peer), peer_of(t->curl));
+		read_certs(l, t->curl);
+	}
+	if (verified && rc != CURLE_OK)
+		copy(l->why, sizeof(l->why), t != NULL && *t->error != '\0' ? t->error :
+		    curl_easy_strerror(rc));
+	handle_free(t);
+	return rc;
+}
+
+void
+http_look(struct http *h, struct http_look *l, const char *url, int64_t deadline_ms)
+{
+	const int64_t	 begin_ms = clock_mono_ms();
+
+	memset(l, 0, sizeof(*l));
+	l->tls = strncasecmp(url, "https:", 6) == 0;
+	l->failed = stage_of(l, look(h, l, url, true, deadline_ms));
+	l->ms = (int)(clock_mono_ms() - begin_ms);
+	if (l->failed == HTTP_STAGE_TLS && l->n == 0)
+		(void)look(h, l, url, false, deadline_ms);
+}
+
+bool
+http_addresses(char *text, size_t size, const char *host)
+{
+	const struct addrinfo	 hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	const struct addrinfo	*a;
+	struct addrinfo		*list;
+	char			 one[64];
+	size_t			 len = 0;
+
+	*text = '\0';
+	if (getaddrinfo(host, NULL, &hints, &list) != 0)
+		return false;
+	for (a = list; a != NULL; a = a->ai_next) {
+		if (getnameinfo(a->ai_addr, a->ai_addrlen, one, sizeof(one), NULL, 0,
+		    NI_NUMERICHOST) != 0 || strlen(one) + 2 > size - len)
+			continue;
+		len += (size_t)snprintf(text + len, size - len, "%s%s", len == 0 ? "" : " ", one);
+	}
+	freeaddrinfo(list);
+	return true;
+}
+
+const char *
+http_trusts(const struct http *h)
+{
+	return trust_file(&h->trust);
 }
 
 struct http_group *

@@ -5,6 +5,8 @@
  * that the connections in use stay few and warm.  Nothing of the environment is heeded;
  * certificates and host names are always verified; no redirect is followed; an answer is
  * at most 64 KiB, unless a call allows for more.
+ *
+ * http_look() is for who wants to know how a server is: it asks it nothing.
  */
 #ifndef HTTP_H
 #define HTTP_H
@@ -20,6 +22,7 @@ struct http_call {
 	const char	*url;
 	bool		 get;		/* GET, which has no body, instead of POST */
 	bool		 xml;		/* Content-Type text/xml instead of application/json */
+	bool		 dated;		/* date_s of the answer is wanted */
 	struct slice	 body;
 	size_t		 answer_max;	/* bytes of an answer; 0: 64 KiB */
 	int64_t		 deadline_ms;	/* monotonic, absolute */
@@ -29,6 +32,7 @@ struct http_answer {
 	int		 status;	/* 0: no answer, see why */
 	int		 ms;		/* spent */
 	int		 retry_after_s;	/* Retry-After, 0 without one */
+	int64_t		 date_s;	/* Date, epoch; 0 without one, or unless the call is dated */
 	bool		 sent;		/* bytes of the request left: the peer may have it */
 	struct buf	 body;		/* owned by who owns the answer */
 	char		 why[128];	/* in words, "" if an answer came */
@@ -51,6 +55,49 @@ void		 http_free(struct http *h);
 
 /* One call.  Fills a, whose body it empties first. */
 void		 http_do(struct http *h, struct http_answer *a, const struct http_call *call);
+
+enum { HTTP_CERTS = 8, HTTP_NAME = 160 };
+
+/* A certificate, in its own words: foreign text. */
+struct http_cert {
+	char	 subject[HTTP_NAME], issuer[HTTP_NAME];
+	char	 names[HTTP_NAME];	/* that it is for, "DNS:qt.example, IP Address:192.0.2.1" */
+	int64_t	 from_s, until_s;	/* epoch; 0: not known */
+};
+
+/* How far a look has come. */
+enum http_stage {
+	HTTP_STAGE_URL,		/* it is none */
+	HTTP_STAGE_NAME,	/* the host has no address */
+	HTTP_STAGE_CONNECT,
+	HTTP_STAGE_TRUST,	/* there are no CA certificates to verify with */
+	HTTP_STAGE_TLS,
+	HTTP_STAGE_DONE
+};
+
+struct http_look {
+	enum http_stage	 failed;	/* where; DONE: nothing did, and a certificate is verified */
+	int		 ms;		/* spent */
+	char		 peer[64];	/* the address that it is connected to, "" before that */
+	char		 why[128];	/* "", or what failed */
+	bool		 tls;
+	struct http_cert certs[HTTP_CERTS];	/* as the server sends them: its own first */
+	int		 n;		/* of them; 0 if the server does not speak TLS as we do */
+};
+
+/*
+ * Connects to where url leads, on a connection of its own, begins TLS if it is https, and goes.
+ * A certificate that cannot be verified is fetched all the same, to be shown: nothing is ever
+ * sent to who has it.
+ */
+void		 http_look(struct http *h, struct http_look *l, const char *url,
+		    int64_t deadline_ms);
+
+/* The addresses of a host, separated by blanks; cut where there is no room for more. */
+bool		 http_addresses(char *text, size_t size, const char *host);
+
+/* The certificates that are trusted, a file; NULL: there is none. */
+const char	*http_trusts(const struct http *h);
 
 /*
  * Many calls at once, parallel of them; what is added beyond that waits for its turn, its

@@ -619,11 +619,78 @@ stop(void **state)
 	peer_free(p);
 }
 
+/* Whom one looks at hears nothing. */
+static void
+looks(void **state)
+{
+	char			 refused[PEER_URL], mute[PEER_URL], url[PEER_URL], tls[PEER_URL];
+	const int		 one = peer_refused(refused), other = peer_mute(mute);
+	struct peer		*p = peer_new();
+	const struct {
+		const char	*name, *url;
+		int		 ms;
+		enum http_stage	 failed;
+		bool		 tls;
+		const char	*peer;
+	} cases[] = {
+		{ "there", url, PATIENCE_MS, HTTP_STAGE_DONE, false, "127.0.0.1" },
+		{ "no TLS", tls, PATIENCE_MS, HTTP_STAGE_TLS, true, "127.0.0.1" },
+		{ "silent", mute, SHORT_MS, HTTP_STAGE_TLS, true, "127.0.0.1" },
+		{ "refused", refused, PATIENCE_MS, HTTP_STAGE_CONNECT, false, "" },
+		{ "another protocol", "ftp://127.0.0.1/", PATIENCE_MS, HTTP_STAGE_URL, false, "" },
+		{ "no URL", "http://[", PATIENCE_MS, HTTP_STAGE_URL, false, "" },
+		{ "late", url, 0, HTTP_STAGE_CONNECT, false, "" },
+	};
+	struct http		*h = http_new(&set, NULL);
+	struct http_look	 l;
+	size_t			 i;
+
+	(void)state;
+	assert_true(p != NULL && h != NULL && one != -1 && other != -1);
+	peer_url(p, url, "ok");
+	(void)snprintf(tls, sizeof(tls), "https%.*s", PEER_URL - 6, url + 4);
+	for (i = 0; i < COUNT(cases); i++) {
+		http_look(h, &l, cases[i].url, clock_mono_ms() + cases[i].ms);
+		check_int(cases[i].name, l.failed, cases[i].failed);
+		check_int(cases[i].name, l.tls, cases[i].tls);
+		check_int(cases[i].name, l.n, 0);
+		check_text(cases[i].name, l.peer, cases[i].peer);
+		check_int(cases[i].name, *l.why == '\0', l.failed == HTTP_STAGE_DONE);
+	}
+	check_int("requests", peer_requests(p), 0);
+	(void)close(one);
+	(void)close(other);
+	http_free(h);
+	peer_free(p);
+}
+
+static void
+addresses(void **state)
+{
+	static const struct {
+		const char	*host;
+		size_t		 size;
+		const char	*want;
+	} cases[] = {
+		{ "127.0.0.1", 64, "127.0.0.1" }, { "::1", 64, "::1" }, { "::1", 4, "" },
+		{ "::1", 5, "::1" }, { "::1", 1, "" },
+	};
+	char	 text[64];
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		CHECK(cases[i].host, http_addresses(text, cases[i].size, cases[i].host));
+		check_text(cases[i].host, text, cases[i].want);
+	}
+	CHECK("none", !http_addresses(text, sizeof(text), "256.256.256.256.") && *text == '\0');
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(answers), TEST(sizes), TEST(group_answers), TEST(methods), TEST(nothing_sent),
+		TEST(looks), TEST(addresses), TEST(answers), TEST(sizes), TEST(group_answers), TEST(methods), TEST(nothing_sent),
 		TEST(slow_connection), TEST(sent_before_refused), TEST(kept_connections_end),
 		TEST(many), TEST(late), TEST(waiting), TEST(broken_off), TEST(stop),
 	};
