@@ -1,0 +1,173 @@
+"""README.md against the program, the links of all pages, and translations (NAME.zh-CN.md) against
+what they translate: the same headings, settings, commands and links.  A translation is compared
+as soon as it is there, and has to be there as soon as something links to it."""
+
+import re
+from collections import Counter
+
+import pytest
+
+import docs
+
+PAGES = sorted(str(p.relative_to(docs.TOP)) for p in
+               (*docs.TOP.glob("*.md"), *docs.TOP.glob("doc/*.md")))
+ZH = ".zh-CN.md"
+CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+# What is the same in every language: verbs, options, fields, commands.
+CODE = re.compile(r"qtoa |--|\.[a-z]|make|\./|/-/|\$|@")
+
+
+def test_verb_list():
+    """A code block of README.md has the lines of `qtoa -h`, and a line for each verb."""
+    rows = [line.strip() for line in docs.qtoa("-h").splitlines() if line.startswith("  qtoa ")]
+    found = [b for s in docs.sections(docs.text("README.md")) for b in s.blocks
+             if any(line.startswith("qtoa check ") for line in b) and len(b) > 9]
+    assert len(found) == 1
+    assert [line.strip() for line in found[0]] == rows
+
+
+def anchors(name):
+    return {docs.slug(s.title) for s in docs.sections(docs.text(name))}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links(name):
+    """Files exist, anchors are headings there."""
+    for target in docs.links(docs.text(name)):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        path = (docs.TOP / name).parent / file if file else docs.TOP / name
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.resolve().relative_to(docs.TOP)), target
+
+
+# The translation.
+
+def first_cell(line):
+    return re.split(r"\s{2,}|\s+#\s|\|", line.strip())[0].strip()
+
+
+def same_line(ours, theirs):
+    """What is not translated is the same; of what is, the part before a gap or a comment."""
+    if not CJK.search(theirs):
+        return ours.split() == theirs.split()
+    return bool(CJK.search(first_cell(theirs))) or first_cell(ours) == first_cell(theirs)
+
+
+def differ_in_code(ours, theirs):
+    if len(ours.blocks) != len(theirs.blocks):
+        yield f"{len(ours.blocks)} and {len(theirs.blocks)} code blocks"
+        return
+    for mine, other in zip(ours.blocks, theirs.blocks):
+        if len(mine) != len(other):
+            yield f"a code block of {len(mine)} and of {len(other)} lines: {mine[0]}"
+            continue
+        for a, b in zip(mine, other):
+            if not same_line(a, b):
+                yield f"code: {a!r} and {b!r}"
+
+
+def spans(text):
+    return {s for s in re.findall(r"`([^`]+)`", text) if CODE.match(s) and not CJK.search(s)}
+
+
+def differ_in_tables(ours, theirs):
+    shape = [[len(t), *{len(r) for r in t}] for t in ours.tables]
+    if shape != [[len(t), *{len(r) for r in t}] for t in theirs.tables]:
+        yield "tables of another size"
+        return
+    for mine, other in zip(ours.tables, theirs.tables):
+        for a, b in zip(mine[1:], other[1:]):
+            if re.findall("`[^`]*`", a[0]) != re.findall("`[^`]*`", b[0]):
+                yield f"table: {a[0]!r} and {b[0]!r}"
+            elif spans(" ".join(a)) != spans(" ".join(b)):
+                yield f"table, {a[0]}: {spans(' '.join(a)) ^ spans(' '.join(b))}"
+
+
+def differ_in_links(ours, theirs, numbers):
+    def targets(section, where):
+        text = "\n".join([*section.prose, *(c for t in section.tables for r in t for c in r)])
+        return Counter(where.get(t[1:], t) if t.startswith("#") else t.replace(ZH, ".md")
+                       for t in docs.links(text) if not t.startswith("README"))
+
+    mine, other = targets(ours, numbers[0]), targets(theirs, numbers[1])
+    if mine != other:
+        yield f"links: {(mine - other) + (other - mine)}"
+
+
+def differ_in_settings(ours, theirs):
+    if "`.state_dir`" not in ours:
+        return
+    for mine, other in zip(docs.settings_tables(ours), docs.settings_tables(theirs)):
+        if list(mine) != list(other):
+            yield f"settings: {set(mine) ^ set(other) or 'another order'}"
+            continue
+        for name, cells in mine.items():
+            for a, b in zip(cells[:-1], other[name][:-1]):
+                if re.findall(r"`[^`]*`|\d+", a) != re.findall(r"`[^`]*`|\d+", b):
+                    yield f"setting {name}: {a!r} and {b!r}"
+                elif bool(a) != bool(b) or (a.isascii() and b.isascii() and a != b):
+                    yield f"setting {name}: {a!r} and {b!r}"
+
+
+def differences(ours, theirs):
+    """What a translation does not have in common with what it translates."""
+    mine, other = docs.sections(ours), docs.sections(theirs)
+    levels = [[s.level for s in all_] for all_ in (mine, other)]
+    if levels[0] != levels[1]:
+        return [f"headings: {levels[0]} and {levels[1]}"]
+    found = list(differ_in_settings(ours, theirs))
+    numbers = [{docs.slug(s.title): i for i, s in enumerate(all_)} for all_ in (mine, other)]
+    for a, b in zip(mine, other):
+        prose = [spans(" ".join(s.prose)) for s in (a, b)]
+        here = [*differ_in_code(a, b), *differ_in_tables(a, b), *differ_in_links(a, b, numbers)]
+        if prose[0] != prose[1]:
+            here.append(f"text: {prose[0] ^ prose[1]}")
+        found += [f"{a.title}: {what}" for what in here]
+    return found
+
+
+@pytest.mark.parametrize("name", ["README.md", *(p for p in PAGES if p.endswith(ZH))])
+def test_translation(name):
+    assert differences(docs.text(name.replace(ZH, ".md")), docs.text(name)) == []
+
+
+CHANGES = {
+    "a heading less": (r"\n## Limits\n", "\n"),
+    "a heading deeper": (r"\n## Limits\n", "\n### Limits\n"),
+    "another default": (r"(`\.threads` \| )64", r"\g<1>65"),
+    "another unit": (r"(`\.fresh_s` \|[^|]*\| )s ", r"\g<1>ms "),
+    "no unit": (r"(`\.fresh_s` \|[^|]*\| )s ", r"\1"),
+    "a setting less": (r"\| `\.io_ms`[^\n]*\n", ""),
+    "a setting of another name": (r"\| `\.io_ms`", "| `.io_max`"),
+    "another command": (r"\n    make CONFIG=/etc/qtoa/config\.h", "\n    make CONFIG=/etc/config.h"),
+    "a command translated": (r"\n    make CONFIG=/etc/qtoa/config\.h",
+                             "\n    make CONFIG=/etc/config.h   # 编译"),
+    "a line of code less": (r"\n    lighty-enable-mod qtoa\n", "\n"),
+    "another verb in the text": (r"`qtoa check`", "`qtoa test`"),
+    "another link": (r"\(STYLE\)", "(README.md)"),
+    "another anchor": (r"\(#the-queue\)", "(#reports)"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_difference_is_seen(what):
+    markdown = docs.text("README.md")
+    changed = re.sub(*CHANGES[what], markdown, count=1)
+    assert changed != markdown and differences(markdown, changed) != []
+
+
+def test_a_translation_is_none():
+    """Words, headings, comments and descriptions may be in Chinese."""
+    markdown = docs.text("README.md")
+    changed = markdown
+    for english, chinese in (("## Limits", "## 限制"), ("## The queue", "## 队列"),
+                             ("(#the-queue)", "(#队列)"), ("# then put the", "# 然后写入"),
+                             ("workers at most in one", "一个进程中最多"),
+                             ("| field | default |", "| 字段 | 默认值 |"),
+                             ("(shipped: loopback)", "（随附：本机）")):
+        assert english in changed, english
+        changed = changed.replace(english, chinese)
+    assert differences(markdown, changed) == []

@@ -1,0 +1,144 @@
+"""Every setting: conf.c, conf.h, config.h, README and manual say the same of it."""
+
+import re
+
+import pytest
+
+import docs
+
+ACCOUNT_ENUMS = {"mode", "identity"}
+TEXTS = docs.text_settings()
+NUMBERS = docs.number_settings()
+SETTINGS = {*TEXTS, *NUMBERS}
+SWITCHES = {n for n, (_, least, most) in NUMBERS.items() if (least, most) == (0, 1)}
+
+
+def readme():
+    return docs.settings_tables(docs.text("README.md"))
+
+
+def manual(section):
+    return {tag.lstrip("."): said for tag, said in
+            docs.items(docs.manual("qtoa-config.5")[section]).items()}
+
+
+def test_the_sources_are_read():
+    assert len(docs.account_rules()) >= 16 and len(TEXTS) >= 10 and len(NUMBERS) >= 21
+    assert TEXTS["log"] == "stderr" and TEXTS["ca_file"] is None
+    assert NUMBERS["body_max"] == (65536, 1, 16777216)
+    assert docs.shipped("settings")["threads"] == (
+        "64", "Workers at most in one FastCGI process; they start as they are needed.",
+        "1 to 1024, default 64")
+
+
+def test_no_field_is_missing_and_none_is_invented():
+    want = {*docs.account_rules(), *ACCOUNT_ENUMS}
+    assert set(docs.members("account")) == want
+    assert set(docs.shipped("accounts")) == want
+    assert set(readme()[0]) == want
+    assert set(manual("ACCOUNTS")) == want
+
+
+def test_no_setting_is_missing_and_none_is_invented():
+    assert len(SETTINGS) == len(TEXTS) + len(NUMBERS)
+    assert set(docs.members("settings")) == SETTINGS
+    assert set(docs.shipped("settings")) == SETTINGS
+    assert set(readme()[1]) == SETTINGS
+    assert set(manual("SETTINGS")) == SETTINGS
+
+
+# Defaults.  What has none in conf.c says in words what then holds.
+
+def value_in_c(text):
+    if text == "NULL":
+        return None
+    return text.strip('"') if text.startswith('"') else docs.number(text)
+
+
+def default_in_comment(value, above, behind):
+    """What config.h calls the default; the value as it stands, where that is it."""
+    for said in (behind, above):
+        if found := re.search(r"\bdefault (\d+)( KiB)?", said):
+            return int(found[1]) * (1024 if found[2] else 1)
+        if found := re.search(r'"([^"]*)" \(the default\)', said):
+            return found[1]
+        if re.search(r"\b[Dd]efault(: | )NULL\b", said) or (value == "NULL" and
+                                                            "NULL: " in said):
+            return None
+        if re.search(r"\bdefault\b", said):
+            return value_in_c(value)
+    raise AssertionError(f"no default in {behind!r} or {above!r}")
+
+
+def default_of(name):
+    return TEXTS[name] if name in TEXTS else NUMBERS[name][0]
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_default_in_config_h(name):
+    value, above, behind = docs.shipped("settings")[name]
+    assert default_in_comment(value, above, behind) == default_of(name)
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_default_in_readme_and_manual(name):
+    cell = readme()[1][name][0]
+    default, _, rest = cell.partition(" (shipped: ")
+    said = re.search(r"Default: (.*?)\.(?:\s|$)", manual("SETTINGS")[name])[1].strip("\u2018\u2019")
+    assert said == default.replace("`", ""), name
+    if default_of(name) is None:
+        assert re.search("[a-z]", default)
+    else:
+        assert default.strip("`") == str(default_of(name))
+    value = value_in_c(docs.shipped("settings")[name][0])
+    assert bool(rest) == (value != default_of(name)), cell
+    if name in NUMBERS and rest:
+        assert rest == f"{value})"
+
+
+def test_defaults_of_an_account():
+    fields, about = readme()[0], manual("ACCOUNTS")
+    for name, default in (("control_token_path", "$.access_token"), ("name", "the path")):
+        assert f"default: {default}" in fields[name][0].replace("`", "")
+        assert f"Default: {default}" in re.sub("[\u2018\u2019]", "", about[name])
+    for name, default in (("identity", "OPENID"), ("mode", "SAFE")):
+        assert f"{default} (the default" in about[name]
+        assert docs.shipped("accounts")[name][0] == default
+
+
+# Units and ranges.
+
+@pytest.mark.parametrize("name", sorted(NUMBERS))
+def test_unit(name):
+    cell = readme()[1][name][1]
+    said = re.search(r"Unit: (.*?)\.(?:\s|$)", manual("SETTINGS")[name])
+    if name in SWITCHES:
+        assert cell == "" and said is None
+        return
+    assert cell and said[1] == cell
+    if docs.unit_by_name(name):
+        assert cell == docs.unit_by_name(name)
+        words = {"s": "seconds"}.get(cell, cell)
+        assert re.search(rf"\b{words}\b", docs.shipped("settings")[name][2])
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_texts_have_no_unit(name):
+    assert readme()[1][name][1] == "" and "Unit:" not in manual("SETTINGS")[name]
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERS))
+def test_range(name):
+    _, least, most = NUMBERS[name]
+    assert f"Range: {least} to {most}." in manual("SETTINGS")[name]
+    comment = docs.shipped("settings")[name][2]
+    if found := re.search(r"(\d+) to (\d+)", comment):
+        assert (int(found[1]), int(found[2])) == (least, most)
+    if found := re.search(r"up to (\d+)", comment):
+        assert int(found[1]) == most
+
+
+def test_every_field_has_an_example():
+    for section in ("ACCOUNTS", "SETTINGS"):
+        for name, said in manual(section).items():
+            assert re.search(rf"\.{name} = (\"[^\"]+\"|[\w* ]+)$", said), name
