@@ -9,13 +9,19 @@ import re
 import shlex
 import shutil
 import signal
+import ssl
 import subprocess
 
 import fcgi
 import program
 
 MODULES = "/usr/lib/apache2/modules"
+HOST = "wechat.example.com"
 PASSWORDS = "/etc/qtoa/htpasswd"
+ENCRYPT = f"/etc/letsencrypt/live/{HOST}/"
+WWW = "/var/www/html"
+PROGRAM = "/usr/local/bin/qtoa"
+SOCKETS = "/run/qtoa"
 BLOCK = re.compile(r"(?m)^\t*# ---- (\w+):.*\n((?:(?!\t*# ----).*\n)*)^\t*# ----\n")
 START = re.compile(r"(?m)^#\s+(spawn-fcgi .*)$")
 
@@ -49,16 +55,25 @@ def substitute(text, values):
     return text.replace(m.group(2), block)
 
 
+def replace(text, values):
+    """The same for what stands elsewhere."""
+    for old, new in values.items():
+        assert old in text, f"{old} is not there"
+        text = text.replace(old, new)
+    return text
+
+
 class Front:
     """One web server with the program behind it."""
 
     def __init__(self, name, qt_url, ca_file="/dev/null", variant="main", blocks=frozenset(),
-                 files=None, env=None):
-        """blocks: of the example, switched on beside what the kind needs; files: what they
-        want to have in the directory of the server; env: E2E_... that the program wants."""
-        self.name = name
-        self.blocks = blocks
-        self.kind = KINDS[name]
+                 files=None, env=None, authority=None):
+        """name: of a kind, or a kind; blocks: of the example, switched on beside what the kind
+        needs; files: what they want to have in the directory of the server; env: E2E_... that
+        the program wants; authority: HTTPS, with a certificate of its."""
+        self.kind = KINDS[name] if isinstance(name, str) else name
+        self.name = name if isinstance(name, str) else name.file
+        self.blocks = blocks | (self.kind.tls if authority else set())
         self.user = None
         if os.geteuid() == 0:       # never as root: not the server, not the program
             who = pwd.getpwnam("nobody")
@@ -67,6 +82,12 @@ class Front:
                                  owner=(who.pw_uid, who.pw_gid) if self.user else None)
         self.home.env.update(env or {})
         self.run = self.home.subdir("run")
+        self.www = self.home.subdir("www")
+        self.tls = None
+        if authority:
+            self.tls = ssl.create_default_context(cafile=authority.file)
+            key, certificate = authority.issue((HOST,))
+            files = {"fullchain.pem": certificate, "privkey.pem": key, **(files or {})}
         self.program = self.home.dir / "qtoa"
         shutil.copy(program.binary(variant), self.program)
         self.program.chmod(0o755)
@@ -92,17 +113,19 @@ class Front:
 
     def _popen(self, command, env, **more):
         return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=self.out,
-                                stderr=self.out, cwd=self.run, **(self.user or {}), **more)
+                                stderr=self.out, cwd="/", **(self.user or {}), **more)
 
     def _start(self):
         self.out = (self.home.logs / "server.out").open("wb")
         self._spawn()
         for attempt in range(8):
             # Below the ports that the system hands out by itself.
-            self.port = random.randrange(20000, 32000)
+            self.port = random.randrange(20000, 32000, 2)
+            self.tls_port = self.port + 1
             # What the program is to know from its environment the example must hand on.
-            self.server = self._popen(self.kind.command(self), {"PATH": "/usr/bin:/bin"},
-                                      start_new_session=True)
+            self.server = self._popen(self.kind.command(self), {
+                "PATH": "/usr/bin:/bin", "XDG_DATA_HOME": str(self.run),
+                "XDG_CONFIG_HOME": str(self.run)}, start_new_session=True)
             try:
                 program.until(self._is_up, f"{self.name} answers")
                 break
@@ -114,14 +137,19 @@ class Front:
         self.log.mark()
 
     def _is_up(self):
-        """An answer that our own log knows of: another server could have the port."""
         if self.server.poll() is not None:
             raise RuntimeError("ended")
         try:
-            return self.request("GET", "/qtoa/nobody").status == 404 and \
-                self.log.wait(error="no such account", timeout=5)
+            return self._answers()
+        except ssl.SSLCertVerificationError:
+            raise
         except OSError:
             return False
+
+    def _answers(self):
+        """So that our own log knows of it: another server could have the port."""
+        return self.request("GET", f"{self.kind.base}/nobody").status == 404 and \
+            self.log.wait(error="no such account", timeout=5)
 
     def _spawn(self):
         """The commands that the example's comments tell to type."""
@@ -129,10 +157,7 @@ class Front:
             return
         for line in START.findall(self.kind.example()):
             line = re.sub(r" -u www-data\b", "", line)  # for root to give
-            for old, new in ((self.kind.run, str(self.run)),
-                             ("/usr/local/bin/qtoa", str(self.wrapper))):
-                assert old in line
-                line = line.replace(old, new)
+            line = replace(line, {SOCKETS: str(self.run), PROGRAM: str(self.wrapper)})
             command = shlex.split(line)
             pid_file = self.run / f"{len(self.spawned)}.pid"
             done = self._popen(["spawn-fcgi", "-P", str(pid_file), *command[1:]], self.home.env)
@@ -151,17 +176,32 @@ class Front:
         files = [self.home.logs / "server.out", *self.run.glob("*.log")]
         return "\n".join(p.read_text(errors="replace") for p in files if p.exists())
 
-    def request(self, method, target, body=None, headers=()):
-        """One request on a connection of its own."""
-        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+    def connect(self, source=None, plain=False):
+        """A connection to the server, by HTTPS if that is on, with the server's name proved."""
+        tls = self.tls if not plain else None
+        conn = http.client.HTTPConnection("127.0.0.1", self.tls_port if tls else self.port,
+                                          timeout=20, source_address=source and (source, 0))
+        conn.connect()
+        if tls:
+            conn.sock = tls.wrap_socket(conn.sock, server_hostname=HOST)
+        return conn
+
+    def request(self, method, target, body=None, headers=(), source=None, plain=False):
+        """One request on a connection of its own; a body that is a list goes in chunks."""
+        chunked = isinstance(body, list)
+        conn = self.connect(source, plain)
         try:
-            conn.putrequest(method, target, skip_accept_encoding=True)
+            conn.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            conn.putheader("Host", f"{HOST if self.tls else '127.0.0.1'}:{conn.port}")
             for name, value in headers:
                 conn.putheader(name, value)
             if body is not None:
                 conn.putheader("Content-Type", "text/xml")
-                conn.putheader("Content-Length", str(len(body)))
-            conn.endheaders(body)
+                if chunked:
+                    conn.putheader("Transfer-Encoding", "chunked")
+                else:
+                    conn.putheader("Content-Length", str(len(body)))
+            conn.endheaders(body, encode_chunked=chunked)
             answer = conn.getresponse()
             return fcgi.Response(answer.status, {k.lower(): v for k, v in answer.getheaders()},
                                  answer.read())
@@ -169,7 +209,8 @@ class Front:
             conn.close()
 
     def push(self, account, push, headers=()):
-        return self.request(push.method, f"/qtoa/{account.path}?{push.query}", push.body, headers)
+        return self.request(push.method, f"{self.kind.base}/{account.path}?{push.query}", push.body,
+                            headers)
 
     def check(self):
         """After a test: the server and the program are as they were."""
@@ -216,61 +257,111 @@ class Front:
 class Lighttpd:
     file = "lighttpd-example.conf"
     run = "/run/lighttpd"
+    base = "/qtoa"
+    tls = {"tls", "redirect"}
+    bounds = True               # over its own limit it lets the program hear nothing,
+    too_large = 413             # and answers this
+    unsized = None              # to a body without a length; None: as to any other
+    patience = ("server.max-read-idle = 10", "server.max-read-idle = 1")
 
     def __init__(self, block, cgi=False):
         self.block, self.cgi, self.spawned = block, cgi, block == "socket"
 
+    def chunks(self, status):
+        """How a body without a length ends that would end so with one."""
+        return self.unsized or status
+
     def example(self):
         return (program.TOP / self.file).read_text()
 
+    def values(self, front):
+        """Those that all have that start the program themselves."""
+        return {PROGRAM: str(front.wrapper), SOCKETS: str(front.run),
+                "https://qt.example.com/server/thirdPartyDataSource":
+                    front.home.env["QTOA_QT_URL"],
+                "/var/lib/qtoa": str(front.home.state), ENCRYPT: f"{front.run}/",
+                PASSWORDS: str(front.run / "htpasswd")}
+
     def command(self, front):
         text = switch(self.example(), {"alone", self.block} | front.blocks)
-        # The port stands in the block "alone", for whom it is meant.
-        assert "8080" in text
-        text = substitute(text, {
-            "/usr/local/bin/qtoa": str(front.wrapper), self.run: str(front.run),
-            "https://qt.example.com/server/thirdPartyDataSource": front.home.env["QTOA_QT_URL"],
-            "/var/lib/qtoa": str(front.home.state),
-            PASSWORDS: str(front.run / "htpasswd")}).replace("8080", str(front.port))
+        text = substitute(text, {self.run: str(front.run), **self.values(front)})
+        # The ports stand where they are needed.
+        text = replace(text, {"8080": str(front.port), "0.0.0.0:443":
+                              f"127.0.0.1:{front.tls_port}", **self.hasty(front)})
         return ["/usr/sbin/lighttpd", "-D", "-f", front.write("lighttpd.conf", text)]
+
+    def hasty(self, front):
+        """What makes an example for HTTPS impatient with slow clients."""
+        return dict([self.patience]) if front.tls else {}
 
 
 class Apache(Lighttpd):
     file = "apache-example.conf"
-    run = "/run/qtoa"
     own = {"fcgid": ["fcgid"], "proxy": ["proxy", "proxy_fcgi"], "cgi": ["cgi"]}
+    patience = ("body=5,", "body=1,")
 
-    def __init__(self, block, mpm, cgi=False):
+    def __init__(self, block, mpm, cgi=False, too_large=413):
         super().__init__(block, cgi)
-        self.mpm, self.spawned = mpm, block == "proxy"
+        self.mpm, self.spawned, self.too_large = mpm, block == "proxy", too_large
+        self.bounds = block == "fcgid"
+
+    def modules(self, front):
+        """What the comments say."""
+        names = list(self.own[self.block])
+        if front.tls:
+            names += ["ssl"]
+        if "password" in front.blocks:
+            names += ["auth_basic", "authn_core", "authn_file", "authz_user"]
+        return names
 
     def command(self, front):
-        example = substitute(switch(self.example(), {self.block} | front.blocks), {
-            "/usr/local/bin/qtoa": str(front.wrapper), self.run: str(front.run),
-            "https://qt.example.com/server/thirdPartyDataSource": front.home.env["QTOA_QT_URL"],
-            "/var/lib/qtoa": str(front.home.state), PASSWORDS: str(front.run / "htpasswd")})
-        # What Debian's apache2.conf is to it.
-        modules = [f"mpm_{self.mpm}", "authz_core", "alias", "env", "reqtimeout",
-                   *self.own[self.block]]
-        if "password" in front.blocks:
-            modules += ["auth_basic", "authn_core", "authn_file", "authz_user"]
-        lines = [f"LoadModule {m}_module {MODULES}/mod_{m}.so" for m in modules]
+        example = substitute(switch(self.example(), {self.block} | front.blocks),
+                             self.values(front))
+        example = replace(example, {"*:80>": f"*:{front.port}>", "*:443>": f"*:{front.tls_port}>",
+                                    WWW: str(front.www), **self.hasty(front)})
+        return self.start(front, self.modules(front), f"""
+<Directory {front.www}>
+	Require all granted
+</Directory>
+Include {front.write("example.conf", example)}
+""")
+
+    def start(self, front, modules, more):
+        """What Debian's apache2.conf and ports.conf are to an example; and more modules and
+        lines."""
         run = front.run
-        lines += [f"ServerRoot {run}", "ServerName localhost", f"Listen 127.0.0.1:{front.port}",
-                  f"PidFile {run}/apache.pid", f"ErrorLog {run}/error.log",
-                  f"DefaultRuntimeDir {run}", f"DocumentRoot {run}", "Mutex pthread"
-                  if self.mpm == "event" else f"Mutex file:{run}",
-                  "<Directory />\n\tAllowOverride None\n\tRequire all granted\n</Directory>"]
-        if self.block == "fcgid":
-            lines += [f"FcgidIPCDir {run}/fcgid", f"FcgidProcessTableFile {run}/fcgid.shm"]
-        lines += [f"Include {front.write('example.conf', example)}", ""]
-        return ["/usr/sbin/apache2", "-DFOREGROUND", "-f",
-                front.write("apache.conf", "\n".join(lines))]
+        always = f"mpm_{self.mpm}", "authz_core", "alias", "env", "reqtimeout"
+        text = "".join(f"LoadModule {m}_module {MODULES}/mod_{m}.so\n"
+                       for m in (*always, *modules))
+        text += f"""
+ServerRoot {run}
+ServerName localhost
+Listen 127.0.0.1:{front.port}
+PidFile {run}/apache.pid
+ErrorLog {run}/error.log
+DefaultRuntimeDir {run}
+DocumentRoot {front.www}
+Mutex {"pthread" if self.mpm == "event" else f"file:{run}"}
+RequestReadTimeout header=20-40,minrate=500
+RequestReadTimeout body=10,minrate=500
+<IfModule fcgid_module>
+	FcgidIPCDir {run}/fcgid
+	FcgidProcessTableFile {run}/fcgid.shm
+</IfModule>
+<IfModule ssl_module>
+	Listen 127.0.0.1:{front.tls_port}
+</IfModule>
+<Directory />
+	AllowOverride None
+	Require all denied
+</Directory>
+{more}"""
+        return ["/usr/sbin/apache2", "-DFOREGROUND", "-f", front.write("apache.conf", text)]
 
 
 class Nginx(Lighttpd):
     file = "nginx-example.conf"
-    run = "/run/qtoa"
+    patience = ("client_body_timeout\t10s", "client_body_timeout\t1s")
 
     def __init__(self):
         super().__init__("", False)
@@ -279,8 +370,10 @@ class Nginx(Lighttpd):
     def command(self, front):
         run = front.run
         example = substitute(switch(self.example(), front.blocks), {
-            self.run: str(run), "80;": f"127.0.0.1:{front.port};"})
-        example = example.replace(PASSWORDS, str(run / "htpasswd"))
+            SOCKETS: str(run), "80;": f"127.0.0.1:{front.port};", WWW: str(front.www)})
+        example = replace(example, {
+            PASSWORDS: str(run / "htpasswd"), ENCRYPT: f"{run}/",
+            "443 ssl": f"127.0.0.1:{front.tls_port} ssl", **self.hasty(front)})
         paths = "".join(f"\t{kind}_temp_path {run}/{kind};\n" for kind in (
             "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         # What Debian's nginx.conf is to it.
@@ -292,13 +385,37 @@ class Nginx(Lighttpd):
                 front.write("nginx.conf", text)]
 
 
+class Caddy(Nginx):
+    file = "Caddyfile-example"
+    tls = {"tls"}               # it redirects by itself
+    unsized = 400               # it says that the length is -1
+    bounds = False
+    patience = ("read_body 10s", "read_body 2s")
+
+    def command(self, front):
+        run = front.run
+        site = f"https://{HOST}:{front.tls_port}" if front.tls else f"http://127.0.0.1:{front.port}"
+        text = substitute(switch(self.example(), {"alone"} | front.blocks), {
+            f"{HOST} {{": f"{site} {{", WWW: str(front.www)})
+        text = replace(text, {
+            SOCKETS: str(run), "/etc/caddy/": f"{run}/", "/etc/qtoa/": f"{run}/",
+            **self.hasty(front)})
+        return ["/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config",
+                front.write("Caddyfile", text)]
+
+
 KINDS = {
     "lighttpd-fastcgi": Lighttpd("fastcgi"),
     "lighttpd-socket": Lighttpd("socket"),
     "lighttpd-cgi": Lighttpd("cgi", cgi=True),
-    "apache-fcgid": Apache("fcgid", "event"),
+    "apache-fcgid": Apache("fcgid", "event", too_large=500),
     "apache-proxy": Apache("proxy", "event"),
     "apache-cgi": Apache("cgi", "prefork", cgi=True),
     "nginx": Nginx(),
+    "caddy": Caddy(),
 }
 NAMES = list(KINDS)
+# What is below /-/.
+PAGES = ("report", "metrics", "health")
+# One way to the program behind each server, and two where the way itself differs.
+WAYS = [name for name in NAMES if name != "lighttpd-socket"]

@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 import struct
+import tempfile
 import threading
 import time
 import warnings
@@ -477,19 +478,33 @@ class Authority:
                  .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), False))
         if sans:
             build = build.add_extension(x509.SubjectAlternativeName(sans), False)
+        if ca:
+            build = build.add_extension(x509.KeyUsage(
+                key_cert_sign=True, crl_sign=True, digital_signature=False,
+                content_commitment=False, key_encipherment=False, data_encipherment=False,
+                key_agreement=False, encipher_only=False, decipher_only=False), critical=True)
         return build.sign(signer or self.key, hashes.SHA256())
 
-    def context(self, sans=("127.0.0.1",), days=(-1, 30), self_signed=False, maximum=None):
-        """A server's TLS context with a certificate made for it."""
+    def issue(self, sans=("127.0.0.1",), days=(-1, 30), self_signed=False):
+        """A private key and a certificate made for these names, both PEM."""
         names = [x509.IPAddress(ipaddress.ip_address(s)) if s[0].isdigit() else x509.DNSName(s)
                  for s in sans]
         key = ec.generate_private_key(ec.SECP256R1())
         cert = self._build("qt", key, names, days=days, signer=key if self_signed else None)
-        pem = self.dir / f"{self.name}-{cert.serial_number}.pem"
-        pem.write_bytes(key.private_bytes(serialization.Encoding.PEM,
-                                          serialization.PrivateFormat.PKCS8,
-                                          serialization.NoEncryption())
-                        + cert.public_bytes(serialization.Encoding.PEM))
+        return (key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                  serialization.NoEncryption()).decode(),
+                cert.public_bytes(serialization.Encoding.PEM).decode())
+
+    def context(self, sans=("127.0.0.1",), days=(-1, 30), self_signed=False, maximum=None):
+        """A server's TLS context with a certificate made for it."""
+        key, cert = self.issue(sans, days, self_signed)
+        with tempfile.NamedTemporaryFile("w", dir=self.dir, suffix=".pem") as pem:
+            pem.write(key + cert)
+            pem.flush()
+            return self._context(pem.name, maximum)
+
+    @staticmethod
+    def _context(pem, maximum):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if maximum:
             context.set_ciphers("ALL:@SECLEVEL=0")

@@ -2,6 +2,7 @@
 files."""
 
 import json
+import re
 import threading
 
 import pytest
@@ -154,14 +155,33 @@ def test_body_over_the_limit(front, qt):
     assert not qt.received
 
 
-def test_body_over_the_servers_limit(front, qt):
+def in_chunks(body):
+    return [body[i:i + 8192] for i in range(0, len(body), 8192)]
+
+
+@pytest.mark.parametrize("path", ("/qtoa/plain", qt_side.PATH))
+def test_body_over_the_servers_limit(front, qt, path):
     """The server's own limit, where it has one; in no case a message."""
-    try:
-        assert front.push(PLAIN, wechat.push(PLAIN, b"x" * (1 << 18))).status in (413, 500)
-    except (BrokenPipeError, ConnectionResetError):
-        pass    # refused before all of it was sent
+    body = b"x" * (1 << 20)
+    for sent in (body, in_chunks(body)):
+        push = wechat.push(PLAIN, body)
+        try:
+            status = front.request("POST", f"{path}?{push.query}", sent).status
+            assert status in (413, front.kind.too_large, front.kind.chunks(413))
+        except (BrokenPipeError, ConnectionResetError):
+            pass    # refused before all of it was sent
     assert not qt.received
+    assert not (front.kind.bounds and front.log.lines())
     assert_success(front.push(PLAIN, wechat.push(PLAIN)))
+
+
+def test_body_without_a_length(front, qt):
+    """WeChat sends none, but others may."""
+    for size, status in ((BODY_MAX, 200), (BODY_MAX + 1, 413)):
+        push = wechat.push(PLAIN, b"chunk" + b"x" * (size - 5))
+        answer = front.request("POST", f"/qtoa/plain?{push.query}", in_chunks(push.body))
+        assert answer.status == front.kind.chunks(status), size
+    assert len(qt.received) == (front.kind.chunks(200) == 200)
 
 
 def test_a_client_sets_headers(front, qt):
@@ -221,6 +241,44 @@ def test_collector(front):
     assert (row["event_code"], row["path"]) == ("$$_receive_msg", "safe")
     assert json.loads(row["attributes"])["Content"] == front.name
     place.takes(collector.posted(SAFE, push), events=0)
+    # As a JSON string each of these bytes is six.
+    body = wechat.text_message("\u0007" * (BODY_MAX - 1000)).decode()
+    large = qt_side.envelope(PLAIN, body, **collector.parameters(wechat.push(PLAIN)))
+    assert len(large) > 6 * (BODY_MAX - 1000)
+    place.answers(large, 107)       # no XML, but read to its end
     place.refuses(qt_side.envelope(SAFE, "<xml></xml>", sign="0" * 32), 101)
     refused = front.request("GET", qt_side.PATH)
     assert (refused.status, refused.headers["allow"]) == (405, "POST")
+
+
+def test_nothing_else_is_served(front):
+    """Not the log of a server that is alone, and nothing above what it serves."""
+    state = f"{front.home.state.name}/qtoa.lock"
+    assert (front.home.dir / state).exists()
+    for path in ("/", "/error.log", "/qtoa.lock", f"/{state}", f"/../{state}",
+                 f"/%2e%2e/{state}", f"/..%2f{state}", f"/qtoa/../../{state}",
+                 f"/server/..%2f..%2f{state}", f"{front.home.dir}/{state}"):
+        answer = front.request("GET", path)
+        assert answer.status in (400, 403, 404, 405), path
+    # What the example names itself.
+    roots = re.findall(r"(?mi)^#?\s*(?:document)?root\s+(?:\* )?(/[^\s;]*)", front.kind.example())
+    assert roots or front.kind.file.startswith("lighttpd")
+    assert not [root for root in roots if "/var/lib/qtoa/".startswith(root.rstrip("/") + "/")]
+
+
+# What a client may say of its address.
+FORGED = [[(name, value.replace("PEER", peer)) for name, value in (
+    ("X-Forwarded-For", "PEER"), ("X-Forwarded-For", "203.0.113.9, PEER"), ("X-Real-IP", "PEER"),
+    ("Forwarded", 'for="PEER"'), ("Remote-Addr", "PEER"), ("Client-IP", "PEER"),
+    ("True-Client-IP", "PEER"))] for peer in ("127.0.0.1", "::1", "203.0.113.9")]
+
+
+@pytest.mark.parametrize("page", fronts.PAGES)
+def test_only_addresses_that_are_allowed(front, page):
+    """The tests' configuration allows 127.0.0.1, and a client may say of itself what it likes."""
+    path = f"/qtoa/-/{page}"
+    for headers in ([], *FORGED):
+        assert front.request("GET", path, headers=headers, source="127.0.0.2").status == 403
+    for headers in ([], FORGED[-1]):
+        assert front.request("GET", path, headers=headers).status == 200
+    assert front.request("POST", path, b"").status == 405

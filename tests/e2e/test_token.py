@@ -367,10 +367,7 @@ def test_not_too_often(home, make_pool, issuer):
     assert len(issuer.calls) == 1
 
 
-KINDS = ("lighttpd-fastcgi", "lighttpd-cgi", "apache-fcgid", "apache-proxy", "apache-cgi", "nginx")
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", fronts.WAYS)
 def test_behind_a_server(kind, qt, wx, authority):
     """The key comes through in the header and in the query; an address cannot be forged."""
     front = fronts.Front(kind, qt.url, authority.file, "token",
