@@ -1,4 +1,4 @@
-# GNU make.  The targets that matter: all, check, bench, install, clean; `make help`.
+# GNU make; `make help` says what for.
 
 CONFIG	?= config.h
 B	?= build
@@ -9,7 +9,12 @@ PYTHON	?= /usr/bin/python3
 JOBS	?= 2
 V	 = 0.1
 
-PKGS	 = libcurl openssl jansson mxml sqlite3
+# Asked once, and only by what needs it.  mxml 4 has a name of its own.
+once	 = $(eval $1 := $$(shell $2))$($1)
+MXML_PC	 = $(call once,MXML_PC,pkg-config --exists mxml4 2>/dev/null && echo mxml4 || echo mxml)
+PKGS	 = libcurl openssl jansson $(MXML_PC) sqlite3
+PKG_CFLAGS = $(call once,PKG_CFLAGS,pkg-config --cflags $(PKGS))
+PKG_LIBS = $(call once,PKG_LIBS,pkg-config --libs $(PKGS))
 CFLAGS	?= -O2 -g
 WARN	 = -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes \
 	   -Wmissing-prototypes -Werror
@@ -21,18 +26,20 @@ else
 HARD	+= -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDHARD	+= -fsanitize=$(SAN)
 endif
-ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
-	     $(HARD) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
-LDLIBS	 = -lfcgi $(shell pkg-config --libs $(PKGS)) -lpthread
+ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
+	     $(HARD) $(CFLAGS) $(PKG_CFLAGS)
+LDLIBS	 = -lfcgi $(PKG_LIBS) -lpthread
 
-MODULES	 = allow answer archive breaker buf check claim cmd collect conf control \
-	   crypto cubepull cubestore datacube datacubecmd day db deliver desk \
-	   digest dispense drain draincmd err event figure flowchart form forward \
-	   grid head headline health html http identity journal json jsonpath keep log \
-	   means page pool query queue queuecmd queuelist queueshow reconcile \
-	   reconcilecmd report reportcmd request rescue salvage scan schema seen \
-	   send sign sql store storefile style table tally term termtable timechart \
-	   token tokencmd trim trust utf8 view words wxapi wxerr xmlguard xmlmap
+MODULES	 = allow answer archive breaker buf check checkconf checkhost checknet checkstore \
+	   claim cmd collect completion conf control crypto cubepull cubestore datacube \
+	   datacubecmd day db deliver desk \
+	   digest dispense drain draincmd err event figure finding flood flowchart form forward \
+	   grid head headline health help html http identity journal json jsonpath keep \
+	   log means metrics page pool pulse query queue queuecmd queuelist queueshow reconcile \
+	   reconcilecmd report reportcmd request rescue salvage scan schema scripts seen \
+	   send served sign sql status statuscmd store storefile style table tally tallyfile term termtable \
+	   timechart token tokencmd trim trust utf8 verbs view vitals words wxapi wxerr \
+	   xmlguard xmlmap
 OBJS	 = $(MODULES:%=$(B)/%.o)
 
 all: $(BIN)
@@ -68,7 +75,13 @@ $(B)/config.ok: $(B)/confcheck
 $(B)/confcheck: $(B)/confcheck.o $(B)/conf.o $(B)/allow.o $(B)/buf.o $(B)/err.o
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^
 
+# What is missing to build at all is said before a compiler stumbles.
+$(B)/needs: FORCE
+	@mkdir -p $(B)
+	@packaging/needs.sh '$(CC)' $@ $(PKGS)
+
 # Other flags or compiler: everything anew.  Another CONFIG: what sees it.
+$(B)/flags: $(B)/needs
 $(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
 $(B)/config.name: NOW = $(abspath $(CONFIG))
 $(B)/flags $(B)/config.name: FORCE
@@ -78,7 +91,7 @@ $(B)/flags $(B)/config.name: FORCE
 # Everything that must hold; its parts by themselves.
 check:
 	$(MAKE) -j $(JOBS) built
-	$(MAKE) check-unit check-table check-e2e
+	$(MAKE) check-unit check-table check-docs check-e2e
 
 # The same under sanitizers; threads where there are some.
 check-san:
@@ -87,7 +100,7 @@ check-tsan:
 	$(MAKE) check-e2e B=$(B)-tsan BIN=$(B)-tsan/qtoa SAN=thread \
 	    E2E_ARGS='$(E2E_ARGS) tests/e2e/test_fcgi.py'
 
-include $(wildcard tests/*/*.mk bench/*.mk)
+include packaging/install.mk $(wildcard tests/*/*.mk bench/*.mk)
 
 # What the tests are made of.
 built: $(BIN) $(UNIT_BINS) $(MODELS)
@@ -95,6 +108,21 @@ built: $(BIN) $(UNIT_BINS) $(MODELS)
 clean:
 	rm -rf build build-asan build-tsan $(B) $(BIN)
 
+help:
+	@printf '%s\n' \
+	    'make [CONFIG=/path/my.h]  the program, with the accounts of that file' \
+	    'make install              OWNER=, PREFIX=, ...: see packaging/install.mk' \
+	    'make uninstall            what install has placed; the state stays' \
+	    'make deb                  a Debian package' \
+	    'make dist                 a tarball; distcheck: and does it build' \
+	    'make check                every test; or check-unit, check-table, check-e2e' \
+	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
+	    'make lint                 shell, manuals, completions, units, the package' \
+	    'make fuzz, torture        for as long as one likes' \
+	    'make bench                how fast it is' \
+	    'make clean                remove what was built' \
+	    'Of all: B=DIRECTORY for objects, BIN=FILE for the program, CC=, CFLAGS=, SAN=address,undefined'
+
 FORCE:
-.PHONY: all built check check-san check-tsan clean FORCE
+.PHONY: all built check check-san check-tsan clean help FORCE
 -include $(wildcard $(B)/*.d)

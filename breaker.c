@@ -363,7 +363,7 @@ breaker_tell(struct breakers *b, const struct account *a, enum breaker_change ch
 		break;
 	case BREAKER_OPENED:
 		log_msg(LEVEL_ERROR, "breaker", "%s: %d failures in a row, the last: %s: messages "
-		    "go to the queue until it answers; run: qtoa check --online", a->qt_url,
+		    "go to the queue until it answers; run: qtoa check", a->qt_url,
 		    b->conf->set.breaker_fails, why);
 		break;
 	case BREAKER_CLOSED:

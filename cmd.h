@@ -15,8 +15,13 @@ enum {
 
 int	cmd_main(int argc, char **argv);
 
-/* Says how a verb is used, "send ACCOUNT URL FILE...".  CMD_USAGE. */
-int	cmd_usage(const char *how);
+/*
+ * Says how a verb is used, which begins with that name ("queue list"; "queue" for all of them),
+ * and why that is said, unless it is plain.  CMD_USAGE.
+ */
+int	cmd_usage(const char *verb);
+int	cmd_usage_why(const char *verb, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
 
 /*
  * The larger verbs.  argv[0] is the verb; problems: how many the configuration has, all
@@ -32,6 +37,7 @@ cmd_verb	reportcmd_run;	/* reportcmd.c */
 cmd_verb	datacubecmd_run;/* datacubecmd.c */
 cmd_verb	tokencmd_run;	/* tokencmd.c */
 cmd_verb	reconcilecmd_run; /* reconcilecmd.c */
+cmd_verb	completion_run;	/* completion.c */
 cmd_verb	statuscmd_run;	/* statuscmd.c */
 
 #endif

@@ -8,6 +8,7 @@
 #include "queue.h"
 #include "seen.h"
 #include "store.h"
+#include "tally.h"
 
 enum {
 	PROBE_GRACE_MS = 2000	/* for the drainer to begin its probe */
@@ -297,6 +298,8 @@ settle(const struct means *m, struct delivery *d, enum seen_as was, bool asked)
 	    st.row.state == QUEUE_DELIVERED ? SEEN_DONE : SEEN_QUEUED, was);
 	er = store_it(&st, d->deadline_ms);
 	d->verdict = ends[st.row.state].verdict;
+	if (er != QT_OK && st.row.state == QUEUE_DELIVERED)
+		tally_late(m->tally, d->account, TALLY_UNSETTLED, clock_wall_ms());
 	if (er == QT_OK || st.row.state == QUEUE_DELIVERED)
 		return ends[st.row.state].er;
 	store_why(m->store, d->detail, sizeof(d->detail));

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "deliver.h"
 #include "drain.h"
+#include "flood.h"
 #include "forward.h"
 #include "log.h"
 #include "query.h"
@@ -458,32 +459,49 @@ settle(struct db *db, void *arg)
 }
 
 static void
-tell(const struct sending *s, const char *verdict)
+put_sending(struct logline *l, const struct sending *s, const char *verdict)
 {
-	enum log_level	 level = s->qt.outcome == FORWARD_DELIVERED ? LEVEL_INFO :
-			    s->qt.outcome == FORWARD_REFUSED ? LEVEL_ERROR : LEVEL_WARNING;
-	struct logline	 l;
-	char		 key[17];
+	char	 key[17];
 
-	log_begin(&l, level, "drain");
-	log_str(&l, "account", s->account->name);
-	log_str(&l, "verdict", verdict);
+	log_str(l, "account", s->account->name);
+	log_str(l, "verdict", verdict);
 	if (s->qt.outcome != FORWARD_DELIVERED)
-		log_str(&l, "class", forward_names[s->qt.outcome]);
+		log_str(l, "class", forward_names[s->qt.outcome]);
 	if (*s->qt.code != '\0')
-		log_str(&l, "qt", s->qt.code);
-	log_int(&l, "id", s->row.id);
-	log_str(&l, "event", *s->code != '\0' ? s->code : "-");
+		log_str(l, "qt", s->qt.code);
+	log_int(l, "id", s->row.id);
+	log_str(l, "event", *s->code != '\0' ? s->code : "-");
 	hex_encode(key, s->row.key + 8, 8);
-	log_str(&l, "key", key);
+	log_str(l, "key", key);
 	if (s->qt.http.status != 0)
-		log_int(&l, "qt_status", s->qt.http.status);
-	log_int(&l, "attempts", s->row.attempts + 1);
-	log_int(&l, "age_s", (clock_wall_ms() - s->row.received_ms) / 1000);
-	log_int(&l, "qt_ms", s->qt.http.ms);
+		log_int(l, "qt_status", s->qt.http.status);
+	log_int(l, "attempts", s->row.attempts + 1);
+	log_int(l, "age_s", (clock_wall_ms() - s->row.received_ms) / 1000);
+	log_int(l, "qt_ms", s->qt.http.ms);
 	if (*s->qt.http.why != '\0')
-		log_str(&l, "detail", s->qt.http.why);
-	log_end(&l);
+		log_str(l, "detail", s->qt.http.why);
+}
+
+static void
+tell(const struct drain *d, const struct sending *s, const char *verdict)
+{
+	const enum outcome		 outcome = s->qt.outcome;
+	const struct failure		 x = {
+		.level = outcome == FORWARD_DELIVERED ? LEVEL_INFO :
+		    outcome == FORWARD_REFUSED ? LEVEL_ERROR : LEVEL_WARNING,
+		.what = "drain", .account = s->account->name, .error = forward_names[outcome],
+		.reason = s->qt.code,
+	};
+	struct logline			 l;
+
+	if (log_wants(x.level)) {
+		log_begin(&l, x.level, x.what);
+		put_sending(&l, s, verdict);
+	}
+	if (outcome != FORWARD_DELIVERED)
+		flood_end(d->m->flood, log_wants(x.level) ? &l : NULL, &x);
+	else if (log_wants(x.level))
+		log_end(&l);
 }
 
 static void
@@ -501,7 +519,7 @@ settled(struct drain *d, struct sending *s)
 	d->sum.dead += row.state == QUEUE_DEAD;
 	d->sum.failed += row.state == QUEUE_PENDING;
 	tally_late(d->m->tally, s->account, counts[row.state], clock_wall_ms());
-	tell(s, row.state == QUEUE_PENDING ? "queued" : queue_states[row.state]);
+	tell(d, s, row.state == QUEUE_PENDING ? "queued" : queue_states[row.state]);
 	breaker_tell(d->m->breakers, s->account, s->change,
 	    *s->qt.code != '\0' ? s->qt.code : s->qt.http.why);
 	s->lane->failed = s->lane->failed || row.state == QUEUE_PENDING;
@@ -521,8 +539,11 @@ settle_answered(struct drain *d)
 	for (s = d->answered; s != NULL; s = s->next)
 		if (s->qt.outcome == FORWARD_DELIVERED)
 			(void)seen_mark(d->m->seen, s->row.key, SEEN_DONE, SEEN_QUEUED);
-	if ((er = store_do(d->m->store, STORE_WRITE, settle, d, clock_mono_ms() + BUSY_MS)) != QT_OK)
+	er = store_do(d->m->store, STORE_WRITE, settle, d, clock_mono_ms() + BUSY_MS);
+	if (er != QT_OK) {
+		tally_late(d->m->tally, d->answered->account, TALLY_UNSETTLED, clock_wall_ms());
 		return er;
+	}
 	while ((s = d->answered) != NULL) {
 		d->answered = s->next;
 		settled(d, s);

@@ -244,7 +244,7 @@ draincmd_run(struct conf *c, int problems, int argc, char **argv)
 	int		 rc = CMD_WRONG;
 
 	if (!read_seconds(&until_ms, argc, argv))
-		return cmd_usage("drain [--seconds N]");
+		return cmd_usage("drain");
 	if (problems != 0)	/* said already */
 		return CMD_WRONG;
 	switch (desk_state(c)) {

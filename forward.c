@@ -14,7 +14,7 @@ const char *const forward_names[FORWARD__MAX] = {
 
 const char *const forward_hints[FORWARD__MAX] = {
 	[FORWARD_DELIVERED]	= "",
-	[FORWARD_RETRY]		= "QT cannot be reached or has trouble; run: qtoa check --online",
+	[FORWARD_RETRY]		= "QT cannot be reached or has trouble; run: qtoa check",
 	[FORWARD_CONFIG]	= "compare qt_url, app_key, service_id, service_secret in QT",
 	[FORWARD_REFUSED]	= "QT refuses this message; its code says why (QT, 3.4)",
 };

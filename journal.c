@@ -4,12 +4,15 @@
 
 #include "clock.h"
 #include "collect.h"
+#include "digest.h"
+#include "flood.h"
 #include "journal.h"
 #include "log.h"
 #include "tally.h"
 
 struct journal {
 	const struct means	*m;
+	struct digest		*sha256;	/* made when first needed */
 };
 
 struct journal *
@@ -25,6 +28,8 @@ journal_new(const struct means *m)
 void
 journal_free(struct journal *j)
 {
+	if (j != NULL)
+		digest_free(j->sha256);
 	free(j);
 }
 
@@ -36,6 +41,24 @@ put_id(struct logline *l, const struct request *r)
 	(void)snprintf(id, sizeof(id), "%x-%x", (unsigned)(r->id >> 32),
 	    (unsigned)(r->id & 0xFFFFFFFF));
 	log_str(l, "id", id);
+}
+
+/* Who is meant, without saying who: the log may be read by more than the operator. */
+static void
+put_user(struct logline *l, struct journal *j, struct slice user)
+{
+	char	 alias[DIGEST_ALIAS + 1];
+
+	if (user.len == 0)
+		return;
+	if (j->m->conf->set.log_users != 0) {
+		log_bytes(l, "user", user);
+		return;
+	}
+	if (j->sha256 == NULL)
+		j->sha256 = digest_new(DIGEST_SHA256);
+	if (j->sha256 != NULL && digest_alias(j->sha256, alias, user) == QT_OK)
+		log_str(l, "user", alias);
 }
 
 /* What a message was.  Without a row in QT's table: what WeChat calls it. */
@@ -53,7 +76,7 @@ put_message(struct logline *l, const struct entry *e)
 }
 
 static void
-put_outcome(struct logline *l, const struct entry *e)
+put_outcome(struct logline *l, struct journal *j, const struct entry *e)
 {
 	const struct err_info	*kind = &errs[e->er];
 
@@ -70,10 +93,20 @@ put_outcome(struct logline *l, const struct entry *e)
 		put_message(l, e);
 	else if (e->event != NULL)
 		log_str(l, "event", e->event);
+	put_user(l, j, e->user);
 	if (e->posted != NULL && e->posted->why_not != NULL)
 		log_str(l, "class", e->posted->why_not);
 	if (e->posted != NULL && e->posted->qt.http.status != 0)
 		log_int(l, "qt_status", e->posted->qt.http.status);
+}
+
+/* Whether QT was, whatever it answered. */
+static bool
+was_asked(const struct entry *e)
+{
+	const struct http_answer	*qt = e->posted != NULL ? &e->posted->qt.http : NULL;
+
+	return qt != NULL && (qt->status != 0 || qt->ms != 0);
 }
 
 static void
@@ -83,7 +116,7 @@ put_request(struct logline *l, const struct entry *e)
 
 	log_int(l, "bytes", (int64_t)r->body.len);
 	log_int(l, "ms", clock_mono_ms() - r->accepted_ms);
-	if (e->posted != NULL && e->posted->qt.http.ms != 0)
+	if (was_asked(e))
 		log_int(l, "qt_ms", e->posted->qt.http.ms);
 	if (r->peer.len != 0)
 		log_bytes(l, "peer", r->peer);
@@ -112,17 +145,43 @@ level_of(const struct entry *e)
 	return e->er == QT_OK || e->level > least ? e->level : least;
 }
 
-static void
-say(const struct entry *e)
+/* What makes one failure the same as another. */
+static struct failure
+failure_of(const struct entry *e)
 {
-	struct logline	 l;
+	struct failure	 x = {
+		.level = level_of(e), .what = "request",
+		.error = e->er != QT_OK ? errs[e->er].name : "",
+		.account = e->account != NULL ? e->account->name : "-", .reason = e->code,
+	};
 
-	log_begin(&l, level_of(e), "request");
-	put_id(&l, e->request);
-	put_outcome(&l, e);
-	put_request(&l, e);
-	put_advice(&l, e);
-	log_end(&l);
+	if (e->posted == NULL)
+		x.peer = e->request->peer;
+	else if (*e->code == '\0' && e->posted->why_not != NULL)
+		x.reason = e->posted->why_not;
+	return x;
+}
+
+static void
+say(struct journal *j, const struct entry *e)
+{
+	const struct failure	 x = failure_of(e);
+	/* A page that tells of trouble is none itself: it has neither error nor code. */
+	const bool		 failed = x.level > LEVEL_INFO && (*x.error != '\0' || *x.reason != '\0');
+	const bool		 wanted = log_wants(x.level);
+	struct logline		 l;
+
+	if (wanted) {
+		log_begin(&l, x.level, "request");
+		put_id(&l, e->request);
+		put_outcome(&l, j, e);
+		put_request(&l, e);
+		put_advice(&l, e);
+	}
+	if (failed)
+		flood_end(j->m->flood, wanted ? &l : NULL, &x);
+	else if (wanted)
+		log_end(&l);
 }
 
 static enum tally_count
@@ -148,22 +207,21 @@ place_of(const struct entry *e)
 static void
 count(const struct entry *e, struct tally *t)
 {
-	const struct http_answer	*qt = e->posted != NULL ? &e->posted->qt.http : NULL;
 	struct tally_request		 r = {
 		.account = e->account, .end = place_of(e), .qt_ms = -1,
 		.ms = clock_mono_ms() - e->request->accepted_ms,
-		.event = -1,
+		.event = e->head != NULL ? tally_event(e->head->code) : -1,
 	};
 
 	r.came_ms = clock_wall_ms() - r.ms;
-	if (qt != NULL && (qt->status != 0 || qt->ms != 0))
-		r.qt_ms = qt->ms;
+	if (was_asked(e))
+		r.qt_ms = e->posted->qt.http.ms;
 	tally_request(t, &r);
 }
 
 void
 journal_write(struct journal *j, const struct entry *e)
 {
-	say(e);
+	say(j, e);
 	count(e, j->m->tally);
 }

@@ -22,6 +22,7 @@ struct entry {
 	const char		*hint;		/* NULL: that of the error */
 	const char		*code;		/* QT's, got or given; "" without one */
 	const char		*event;		/* what was collected; NULL: nothing */
+	struct slice		 user;		/* openid of a message that was opened or collected */
 	enum log_level		 level;		/* at least; of what went well: exactly */
 	const struct head	*head;		/* of a message that was opened, else NULL */
 	const char		*key;		/* head_key()'s, with head */

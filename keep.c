@@ -3,9 +3,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "archive.h"
 #include "breaker.h"
 #include "clock.h"
 #include "drain.h"
+#include "flood.h"
 #include "keep.h"
 #include "queue.h"
 #include "rescue.h"
@@ -28,6 +30,7 @@ struct sweeper {
 	const struct means	*m;
 	struct queue_sweep	 done;
 	struct queue_sweep	 next;		/* after the step under way */
+	bool			 more_events;
 	int64_t			 again_ms;	/* from the front */
 };
 
@@ -125,9 +128,9 @@ keep_wanted(const struct means *means)
  * Forgetting.
  */
 
-/* A store_work: a step of it. */
+/* A store_work: a step of it, messages that QT has. */
 static enum qt_err
-sweep(struct db *db, void *arg)
+sweep_queue(struct db *db, void *arg)
 {
 	struct sweeper		*s = arg;
 	const struct conf	*c = s->m->conf;
@@ -140,6 +143,16 @@ sweep(struct db *db, void *arg)
 	if (er == QT_OK)
 		s->next = next;
 	return er;
+}
+
+/* Another: events that the collector has counted. */
+static enum qt_err
+sweep_events(struct db *db, void *arg)
+{
+	struct sweeper	*s = arg;
+
+	return archive_sweep(db, &s->more_events, clock_wall_ms() / 1000,
+	    s->m->conf->set.collect_days, SWEEP_ROWS);
 }
 
 /* True: there is more to forget. */
@@ -155,10 +168,11 @@ sweep_step(struct sweeper *s)
 		tally_tend(m->tally, clock_wall_ms());
 	}
 	s->done.before_ms = clock_wall_ms() - m->conf->set.keep_days * INT64_C(86400000);
-	if (store_do(m->store, STORE_WRITE, sweep, s, clock_mono_ms() + BUSY_MS) != QT_OK)
+	if (store_do(m->store, STORE_WRITE, sweep_queue, s, clock_mono_ms() + BUSY_MS) != QT_OK ||
+	    store_do(m->store, STORE_WRITE, sweep_events, s, clock_mono_ms() + BUSY_MS) != QT_OK)
 		return false;
 	s->done = s->next;
-	return s->done.more;
+	return s->done.more || s->more_events;
 }
 
 void
@@ -169,6 +183,7 @@ keep_brief(const struct means *m)
 
 	for (steps = 0; steps < SWEEP_STEPS && sweep_step(&s); steps++)
 		;
+	flood_tend(m->flood, false);
 	lower_flag(m);
 }
 
@@ -186,6 +201,7 @@ work(void *arg)
 
 	while (!atomic_load(&k->stopping) && !means_stopping(m)) {
 		store_tend(m->store);
+		flood_tend(m->flood, false);
 		if (store_has_aside(m->store) || rescue)
 			rescue_run(m->store, m->claims, m->conf->set.state_dir);
 		rescue = false;

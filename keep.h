@@ -1,7 +1,7 @@
 /*
  * keep.h: looking after the store: the thread of a FastCGI process that drains the queue,
- * copies the database's log, takes over what was set aside, forgets what is old (tallies, too),
- * and takes the flag down that something waits (see store.h).
+ * copies the database's log, takes over what was set aside, forgets what is old (messages, events,
+ * tallies), and takes the flag down that something waits (see store.h).
  */
 #ifndef KEEP_H
 #define KEEP_H

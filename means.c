@@ -16,14 +16,16 @@ means_open(struct means *m, const struct conf *c, enum store_life life,
 		m->store = store_new(&c->set, m->claims, life);
 		m->seen = seen_new(&c->set, m->claims);
 		m->tally = tally_new(c, m->claims);
+		m->flood = flood_new(c, m->claims);
 	}
 	return m->http != NULL && m->breakers != NULL && m->store != NULL && m->seen != NULL &&
-	    m->tally != NULL;
+	    m->tally != NULL && m->flood != NULL;
 }
 
 void
 means_close(struct means *m)
 {
+	flood_free(m->flood);
 	tally_free(m->tally);
 	seen_free(m->seen);
 	store_free(m->store);

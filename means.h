@@ -11,6 +11,7 @@
 #include "breaker.h"
 #include "claim.h"
 #include "conf.h"
+#include "flood.h"
 #include "http.h"
 #include "seen.h"
 #include "store.h"
@@ -25,6 +26,7 @@ struct means {
 	struct seen		*seen;
 	struct breakers		*breakers;
 	struct tally		*tally;
+	struct flood		*flood;
 	enum store_life		 life;
 	const _Atomic int64_t	*stop_ms;	/* see http.h; may be NULL */
 };

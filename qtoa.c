@@ -25,20 +25,25 @@
 #include "deliver.h"
 #include "dispense.h"
 #include "drain.h"
+#include "flood.h"
 #include "head.h"
 #include "identity.h"
 #include "journal.h"
 #include "keep.h"
 #include "log.h"
 #include "means.h"
+#include "metrics.h"
 #include "page.h"
 #include "pool.h"
+#include "pulse.h"
 #include "request.h"
 #include "rescue.h"
+#include "served.h"
 #include "sign.h"
 #include "store.h"
 #include "tally.h"
 #include "token.h"
+#include "vitals.h"
 
 /* What all workers share. */
 struct app {
@@ -65,6 +70,7 @@ struct worker {
 	struct collect_result	 collected;
 	struct dispense_reply	 dispensed;
 	struct journal		*journal;
+	struct buf		 roots[REQUEST_ROOTS];	/* in which our state is not */
 	struct entry		 entry;		/* of the request at hand */
 	char			 key[HEAD_KEY_HEX + 1];
 	char			 why[160];
@@ -146,6 +152,7 @@ look_at(struct worker *w, struct slice xml)
 		return er;
 	w->entry.detail = w->head.why;
 	w->entry.head = &w->head;
+	w->entry.user = w->head.user;
 	w->entry.key = w->key;
 	return head_key(&w->head, w->key, slice_of(w->entry.account->path), xml);
 }
@@ -236,8 +243,10 @@ on_collect(struct worker *w, struct reply *a)
 	    deadline_of(w));
 	w->entry.account = res->account;
 	w->entry.detail = res->why;
-	if (res->read)
+	if (res->read) {
 		w->entry.event = res->event != NULL ? res->event : "-";
+		w->entry.user = res->user;
+	}
 	if (er != QT_OK)
 		return er;
 	if (res->repeat)
@@ -279,6 +288,53 @@ on_page(struct worker *w, struct reply *a)
 	return QT_OK;
 }
 
+/* How the program is, for those who look after it. */
+static enum qt_err
+look_at_vitals(struct worker *w, struct vitals *v)
+{
+	const struct means	*m = &w->app->means;
+
+	if (!allow_has(w->app->conf.set.metrics_allow, w->request->peer))
+		return QT_EADDRESS;
+	return vitals_read(v, m->conf, m->store, m->breakers, true, deadline_of(w));
+}
+
+static enum qt_err
+on_metrics(struct worker *w, struct reply *a)
+{
+	struct vitals	 v = { .conf = NULL };
+	enum qt_err	 er;
+
+	w->entry.verdict = "metrics";
+	if ((er = look_at_vitals(w, &v)) == QT_OK &&
+	    (er = metrics_make(&w->out, &v)) == QT_OK) {
+		w->entry.level = LEVEL_DEBUG;
+		a->type = METRICS_TYPE;
+		a->body = buf_slice(&w->out);
+	}
+	vitals_free(&v);
+	return er;
+}
+
+static enum qt_err
+on_health(struct worker *w, struct reply *a)
+{
+	struct vitals	 v = { .conf = NULL };
+	enum qt_err	 er;
+	bool		 well;
+
+	w->entry.verdict = "health";
+	if ((er = look_at_vitals(w, &v)) == QT_OK &&
+	    (er = pulse_make(&w->out, &well, &v)) == QT_OK) {
+		w->entry.level = well ? LEVEL_DEBUG : LEVEL_NOTICE;
+		a->status = well ? 200 : 503;
+		a->type = "application/json";
+		a->body = buf_slice(&w->out);
+	}
+	vitals_free(&v);
+	return er;
+}
+
 /* WeChat's access_token, for those who have the key. */
 static enum qt_err
 on_token(struct worker *w, struct reply *a)
@@ -305,12 +361,14 @@ on_token(struct worker *w, struct reply *a)
 	return er;
 }
 
-enum target { NOWHERE, ACCOUNT, COLLECTOR, PAGE, TOKEN, TARGETS };
+enum target { NOWHERE, ACCOUNT, COLLECTOR, PAGE, METRICS, HEALTH, TOKEN, TARGETS };
 
 static const char *const allowed[TARGETS] = {
 	[ACCOUNT]	= "GET, POST",
 	[COLLECTOR]	= "POST",
 	[PAGE]		= "GET",
+	[METRICS]	= "GET",
+	[HEALTH]	= "GET",
 	[TOKEN]		= "GET",
 };
 
@@ -324,6 +382,8 @@ static const struct route {
 	{ ACCOUNT,	METHOD_POST,	on_message,	TALLY_DELIVERED },
 	{ COLLECTOR,	METHOD_POST,	on_collect,	TALLY_COLLECTED },
 	{ PAGE,		METHOD_GET,	on_page,	TALLY_PAGE },
+	{ METRICS,	METHOD_GET,	on_metrics,	TALLY_PAGE },
+	{ HEALTH,	METHOD_GET,	on_health,	TALLY_PAGE },
 	{ TOKEN,	METHOD_GET,	on_token,	TALLY_TOKEN },
 };
 
@@ -369,10 +429,42 @@ find_target(struct worker *w)
 		return COLLECTOR;
 	if (page_is(path))
 		return PAGE;
+	if (ends_with(path, "/-/metrics"))
+		return METRICS;
+	if (ends_with(path, "/-/health"))
+		return HEALTH;
 	if ((w->entry.account = dispenser_of(&w->app->conf, path)) != NULL)
 		return TOKEN;
 	w->entry.account = account_of(&w->app->conf, path);
 	return w->entry.account != NULL ? ACCOUNT : NOWHERE;
+}
+
+/*
+ * Whether the web server's visitors could fetch our state.  A root of "/" does not say: servers
+ * that have no files of their own call it that.
+ */
+static bool
+is_served(struct worker *w)
+{
+	struct slice	 root;
+	struct buf	*known;
+	size_t		 i;
+
+	for (i = 0; i < REQUEST_ROOTS; i++) {
+		root = w->request->roots[i];
+		known = &w->roots[i];
+		if (root.len <= 1 ||
+		    (root.len == known->len && memcmp(root.p, known->p, root.len) == 0))
+			continue;
+		known->len = 0;
+		if (buf_put(known, root.p, root.len) != QT_OK || buf_putc(known, '\0') != QT_OK)
+			return false;
+		known->len = 0;
+		if (served_within(known->p, w->app->conf.set.state_dir))
+			return true;
+		known->len = root.len;
+	}
+	return false;
 }
 
 static enum qt_err
@@ -383,6 +475,8 @@ dispatch(struct worker *w, struct reply *a)
 
 	if (!w->app->usable)
 		return QT_ECONF;
+	if (is_served(w))
+		return QT_ESERVED;
 	if ((target = find_target(w)) == NOWHERE) {
 		if (ends_with(w->request->path, token_end))
 			w->entry.hint = ".control_key and .secret make an account's control server";
@@ -421,6 +515,7 @@ static void
 worker_free(void *arg)
 {
 	struct worker	*w = arg;
+	size_t		 i;
 
 	if (w == NULL)
 		return;
@@ -433,6 +528,8 @@ worker_free(void *arg)
 	buf_free(&w->xml);
 	buf_free(&w->work);
 	buf_free(&w->out);
+	for (i = 0; i < REQUEST_ROOTS; i++)
+		buf_free(&w->roots[i]);
 	delivery_free(&w->msg);
 	free(w);
 }
@@ -506,12 +603,15 @@ start(struct app *app, enum store_life life)
 {
 	const struct rlimit	 none = { 0, 0 };
 	char			 first[512] = "";
+	enum log_level		 least;
 	int			 problems;
 
 	(void)setrlimit(RLIMIT_CORE, &none);	/* it would hold the keys */
 	(void)signal(SIGPIPE, SIG_IGN);		/* a peer that is gone is no reason to end */
 	(void)umask(077);
 	problems = conf_load(&app->conf, keep_first, first);
+	if (conf_is_set(app->conf.set.log_level) && err_level(&least, app->conf.set.log_level))
+		log_set_level(least);
 	if (log_open(app->conf.set.log) == -1)
 		log_msg(LEVEL_ERROR, "start", "settings.log: cannot write %s, stderr it is",
 		    app->conf.set.log);
@@ -526,6 +626,7 @@ start(struct app *app, enum store_life life)
 static void
 end(struct app *app)
 {
+	flood_tend(app->means.flood, true);
 	keep_free(app->keeper);
 	identity_free(app->identity);
 	tokens_free(app->tokens);

@@ -106,7 +106,7 @@ retry_run(struct desk *d, int argc, char **argv)
 	int64_t		 sum = 0;
 
 	if (argc != 1)
-		return cmd_usage("queue retry ID|all|ACCOUNT (or /ACCOUNT, if it is called so)");
+		return cmd_usage_why("queue retry", "or /ACCOUNT, if it is called so");
 	if (!d->usable)
 		return CMD_WRONG;	/* said already */
 	if ((one = desk_read_id(&r.from, argv[0]))) {
@@ -231,7 +231,7 @@ drop_run(struct desk *d, int argc, char **argv)
 
 	if (argc < 1 || argc > 2 || !desk_read_id(&dr.id, argv[0]) || (argc == 2 && !yes) ||
 	    (!yes && !isatty(STDIN_FILENO)))
-		return cmd_usage("queue drop ID [--yes] (needed where nobody can be asked)");
+		return cmd_usage_why("queue drop", "--yes is needed where nobody can be asked");
 	if (!desk_do(d, STORE_READ, look_at, &dr))
 		return CMD_WRONG;
 	if (!dr.found)
@@ -277,7 +277,7 @@ queuecmd_run(struct conf *c, int problems, int argc, char **argv)
 		if (argc >= 2 && strcmp(argv[1], verbs[i].name) == 0)
 			break;
 	if (i == sizeof(verbs) / sizeof(verbs[0]))
-		return cmd_usage("queue list|show|retry|drop|export ...");
+		return cmd_usage("queue");
 	if (desk_open(&d, c, problems == 0))
 		rc = verbs[i].run(&d, argc - 2, argv + 2);
 	if (d.store != NULL && store_has_aside(d.store))

@@ -206,7 +206,7 @@ queuelist_run(struct desk *d, int argc, char **argv)
 	bool		 all = argc == 1, first, good;
 
 	if (argc > 1 || (all && strcmp(argv[0], "--all") != 0))
-		return cmd_usage("queue list [--all]");
+		return cmd_usage("queue list");
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return CMD_WRONG;
 	p->desk = d;

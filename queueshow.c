@@ -190,7 +190,7 @@ queueshow_run(struct desk *d, int argc, char **argv)
 	int		 rc = CMD_WRONG;
 
 	if (argc != 1 || !desk_read_id(&s.id, argv[0]))
-		return cmd_usage("queue show ID");
+		return cmd_usage("queue show");
 	if (desk_do(d, STORE_READ, read_message, &s)) {
 		rc = s.found ? CMD_DONE : desk_say_none(s.id);
 		desk_print(&s.out);
@@ -277,7 +277,7 @@ queueexport_run(struct desk *d, int argc, char **argv)
 	bool			 good;
 
 	if (!read_state(&e.only, argc, argv))
-		return cmd_usage("queue export [--state pending|dead]");
+		return cmd_usage("queue export");
 	while ((good = desk_do(d, STORE_READ, export_page, &e))) {
 		desk_print(&e.out);
 		e.after_id = e.last_id;

@@ -21,9 +21,6 @@ enum {
 	READY_S	 = 8 * 3600		/* of a day in China: yesterday's numbers are there */
 };
 
-static const char how[] =
-    "reconcile [--account A] [--from DAY] [--to DAY] [--hours] [--json | --csv]";
-
 enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
 
 enum column {
@@ -414,7 +411,7 @@ reconcilecmd_run(struct conf *c, int problems, int argc, char **argv)
 	int			 rc = CMD_WRONG;
 
 	if (!read_arguments(&k, argc, argv))
-		return cmd_usage(how);
+		return cmd_usage("reconcile");
 	days = days_of(&k);
 	k.rows = calloc(days * TALLY_HOURS, sizeof(*k.rows));
 	k.wechat = calloc(days * TALLY_HOURS, sizeof(*k.wechat));

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "cmd.h"
 #include "desk.h"
+#include "help.h"
 #include "report.h"
 #include "table.h"
 #include "term.h"
@@ -12,9 +13,6 @@
 #include "words.h"
 
 enum { PATIENCE_MS = 60000 };	/* with all that is asked */
-
-static const char how[] =
-    "report [NAME] [--account A] [--from DAY] [--to DAY] [--json | --csv] [--OPTION VALUE...]";
 
 enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
 
@@ -25,26 +23,10 @@ struct asking {
 	int				 argc;	/* arguments of the questions: --NAME VALUE... */
 	char				**argv;
 	struct db			*db;	/* NULL: there is nothing yet */
+	bool				 warned;	/* of days that are forgotten */
 	struct table			 table;
 	struct buf			 out;
 };
-
-static int
-usage(void)
-{
-	const struct report_question	*q;
-	const struct report_option	*o;
-
-	(void)cmd_usage(how);
-	for (q = report_questions; q->name != NULL; q++) {
-		(void)fprintf(stderr, "  %-14s%s", q->name, words(ENGLISH, q->name));
-		for (o = q->options; o != q->options + REPORT_OPTIONS_MAX && o->name != NULL; o++)
-			(void)fprintf(stderr, "%s--%s%s%s", o == q->options ? "; " : " ", o->name,
-			    o->dflt != NULL ? " " : "", o->dflt != NULL ? o->dflt : "");
-		(void)fputc('\n', stderr);
-	}
-	return CMD_USAGE;
-}
 
 static bool
 is_option(const struct report_question *q, const char *name)
@@ -136,6 +118,19 @@ print_text(struct asking *k, const struct report_question *q, const struct repor
 	return er == QT_OK ? termtable(&k->out, &k->table, q, term_width(STDOUT_FILENO)) : er;
 }
 
+/* Once, whatever the form: numbers of days that are forgotten are of what is left. */
+static void
+warn_of_forgotten(struct asking *k, const struct report_args *a)
+{
+	char	 day[DAY_TEXT];
+
+	if (k->db == NULL || k->warned || report_kept_from(day, k->db, a) != QT_OK ||
+	    *day == '\0')
+		return;
+	(void)fprintf(stderr, "qtoa: events before %s are forgotten (collect_days)\n", day);
+	k->warned = true;
+}
+
 /* One question, answered on stdout. */
 static int
 answer(struct asking *k, const struct report_question *q)
@@ -146,6 +141,7 @@ answer(struct asking *k, const struct report_question *q)
 	if (!set_arguments(&a, k, q))
 		return CMD_USAGE;
 	k->out.len = 0;
+	warn_of_forgotten(k, &a);
 	if ((er = fill(k, q, &a)) == QT_OK)
 		switch (k->form) {
 		case FORM_TEXT:
@@ -201,8 +197,11 @@ reportcmd_run(struct conf *c, int problems, int argc, char **argv)
 	char		 why[160] = "";
 	int		 rc = CMD_WRONG;
 
-	if (!read_arguments(&k, argc, argv))
-		return usage();
+	if (!read_arguments(&k, argc, argv)) {
+		(void)cmd_usage("report");
+		help_questions(stderr);
+		return CMD_USAGE;
+	}
 	if (!desk_open(&d, c, problems == 0))
 		goto out;
 	if (d.store != NULL && (k.db = report_open(&c->set, d.store,

@@ -171,7 +171,7 @@ send_run(struct conf *c, int problems, int argc, char **argv)
 	int		 i, rc = CMD_WRONG;
 
 	if (argc < 4)
-		return cmd_usage("send ACCOUNT URL FILE...");
+		return cmd_usage("send");
 	if (problems != 0)
 		return CMD_WRONG;
 	if ((s.account = conf_account(c, slice_of(argv[1]))) == NULL) {

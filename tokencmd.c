@@ -13,8 +13,6 @@
 
 enum { PATIENCE_MS = 20000 };	/* with WeChat and with who is asking it */
 
-static const char how[] = "token ACCOUNT [--refresh] [--age]";
-
 struct order {
 	const char		*name;
 	const struct account	*account;
@@ -100,7 +98,7 @@ tokencmd_run(struct conf *c, int problems, int argc, char **argv)
 	struct order	 o = { .name = NULL };
 
 	if (!read_arguments(&o, argc, argv))
-		return cmd_usage(how);
+		return cmd_usage("token");
 	if (problems != 0)
 		return CMD_WRONG;
 	if ((o.account = conf_find(c, o.name)) == NULL) {

@@ -4,7 +4,7 @@ $(B)/bench/xmlmap_bench: bench/xmlmap_bench.c $(patsubst %,$(B)/%.o,buf event ut
     xmlguard xmlmap) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
-	    $(shell pkg-config --libs mxml)
+	    $(shell pkg-config --libs $(MXML_PC))
 
 bench-xmlmap: $(B)/bench/xmlmap_bench
 	@$< $(wildcard tests/cases/*.xml)

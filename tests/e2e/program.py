@@ -48,6 +48,8 @@ SETTINGS = {
     "optional": dict(threads=16, fresh_s=600, collector=1, collector_appkey_optional=1),
     # The collector as it is at its most exact.
     "strict": dict(threads=16, fresh_s=600, collector=1, collector_strict=1, one_per_item=1),
+    # The collector forgets what is older.
+    "days": dict(threads=16, fresh_s=600, collector=1, collect_days=5),
     # Users by their unionid.
     "unionid": dict(threads=16, connect_ms=500, fresh_s=600, collector=1,
                     ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API"),
@@ -58,6 +60,15 @@ SETTINGS = {
                   control_per_minute=100000, collector=1),
     "legacy": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
                    legacy_token=1, control_per_minute=5),
+    # Soon in trouble, and tells those at 127.0.0.1.
+    "vital": dict(threads=8, forward_ms=500, connect_ms=300, fresh_s=600, late_s=1,
+                  ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API", collector=1,
+                  metrics_allow="127.0.0.1"),
+    # What is in the log, and how much of it.
+    "flood": dict(threads=16, forward_ms=500, fresh_s=600, collector=1, log_flood=5, log_users=1,
+                  log_level="$E2E_LOG_LEVEL"),
+    # More accounts, with names that are no names.
+    "ten": dict(threads=8, fresh_s=600),
 }
 ONE_APPLICATION = "akOneForAllAccounts"
 # What a variant's accounts have beside the usual.
@@ -71,6 +82,7 @@ ROWS = {
     "token": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW",
                   identity="UNIONID"),
     "legacy": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW"),
+    "vital": dict(secret="$E2E_SECRET"),
 }
 # The accounts that it has, if not all.
 ONLY = {
@@ -78,13 +90,20 @@ ONLY = {
     "cube": (wechat.SAFE,),
     "token": (wechat.SAFE, wechat.PLAIN),
     "legacy": (wechat.SAFE, wechat.PLAIN),
+    "vital": (wechat.SAFE, wechat.PLAIN),
+    "ten": wechat.TEN,
 }
+# What the accounts of "ten" are called.
+HOSTILE = ("\x1b[2J\x1b]0;title\x07", "two\nlines", "\u9009\u5e97" * 10, "a" * 64,
+           '"q\\uote%s"', "\x7f\x80", "\u202egnp", "<b>bold</b>", "tab\there", "x$(reboot)")
 LIMITS = SETTINGS["main"]
 TIGHT = SETTINGS["tight"]
 
 
 def c_text(value):
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    plain = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else "".join(f"\\{b:03o}" for b in c.encode())
+                         for c in plain) + '"'
 
 
 def account_row(account, **more):
@@ -137,7 +156,9 @@ def build_all():
     """All variants, in one object directory: only what sees the configuration differs."""
     OBJECTS.mkdir(parents=True, exist_ok=True)
     for name, settings in SETTINGS.items():
-        rows = [account_row(a, **ROWS.get(name, {})) for a in ONLY.get(name, wechat.ACCOUNTS)]
+        names = {a.path: dict(name=n) for a, n in zip(ONLY[name], HOSTILE)} if name == "ten" else {}
+        rows = [account_row(a, **ROWS.get(name, {}), **names.get(a.path, {}))
+                for a in ONLY.get(name, wechat.ACCOUNTS)]
         build(name, config_text(settings, rows))
 
 

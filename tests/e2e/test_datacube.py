@@ -219,6 +219,18 @@ def test_empty_yesterday(api, site):
     compare(site, api, ["getusercumulate"], YESTERDAY - 2 * DAY, YESTERDAY)
 
 
+def test_several_end_points(api, site):
+    """All that are named, each once, in whatever order; and no other."""
+    names = ["getusersummary", "publisher_adpos_general", "getinterfacesummaryhour"]
+    args = since(YESTERDAY - 4 * DAY, *reversed(names), names[0])
+    assert pull(site, api, *args) == least(api, names, YESTERDAY - 4 * DAY, YESTERDAY)
+    compare(site, api, names, YESTERDAY - 4 * DAY, YESTERDAY)
+    asked = {line.split()[1] for line in run(site, api, "show")[1].splitlines()[1:]
+             if "never pulled" not in line}
+    assert asked == set(names)
+    assert pull(site, api, *args) == 0
+
+
 def test_late_figures(api, site):
     """What was empty in the morning is there in the afternoon."""
     api.hidden.add(("getusercumulate", YESTERDAY))

@@ -83,7 +83,7 @@ def test_account_and_period(filled):
 
 def test_usage(home):
     for args in (("nothing",), ("--csv",), ("days", "--from"), ("days", "--window", "5"),
-                 ("--help",), ("days", "days")):
+                 ("days", "days")):
         code, out, err = run(home, *args)
         assert (code, out) == (2, "") and err.startswith("usage: qtoa report"), args
         assert "funnel" in err

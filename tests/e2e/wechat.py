@@ -50,6 +50,7 @@ SPARE = _account("spare", "SAFE", key=_account("spare", "SAFE").key[:42] + "D")
 # QT shows no application key for this one.
 KEYLESS = _account("keyless", "PLAIN", app_key="")
 ACCOUNTS = (SAFE, COMPATIBLE, PLAIN, ROTATED, SPARE, KEYLESS)
+TEN = tuple(_account(f"account{n}", "PLAIN") for n in range(10))
 
 
 def sha1_sorted(*parts):

@@ -10,8 +10,8 @@ FUZZ_query	= buf query
 FUZZ_TARGETS	= xmlmap head scan query
 FUZZ_SECONDS	?= 60
 FUZZ_CC		?= clang
-MXML		?= $(shell pkg-config --libs mxml)
-FUZZ_CFLAGS	= -std=c11 -D_POSIX_C_SOURCE=200809L -I. -Itests/fuzz $(WARN) -O1 -g \
+MXML		?= $(shell pkg-config --libs $(MXML_PC))
+FUZZ_CFLAGS	= -std=c11 -D_XOPEN_SOURCE=700 -I. -Itests/fuzz $(WARN) -O1 -g \
 		  -fno-omit-frame-pointer -fno-sanitize-recover=all \
 		  -fsanitize=fuzzer-no-link,address,undefined
 FUZZ_BINS	= $(FUZZ_TARGETS:%=$(B)/fuzz/fuzz_%)

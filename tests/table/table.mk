@@ -9,7 +9,7 @@ TABLE_OBJS = $(patsubst %,$(B)/%.o,buf event utf8 xmlguard)
 $(TABLE): tests/table/xmlmap_tool.c $(TABLE_OBJS) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< \
-	    $(TABLE_OBJS) $(shell pkg-config --libs mxml) -lpthread
+	    $(TABLE_OBJS) $(shell pkg-config --libs $(MXML_PC)) -lpthread
 
 check-table: $(TABLE) $(BIN)
 	XMLMAP_TOOL='$(abspath $(TABLE))' QTOA='$(abspath $(BIN))' $(PYTHON) -B -m pytest -q \

@@ -412,7 +412,7 @@ telling(void **state)
 		const char		*want;
 	} cases[] = {
 		{ "nothing", BREAKER_SAME, NULL },
-		{ "opened", BREAKER_OPENED, "qtoa check --online" },
+		{ "opened", BREAKER_OPENED, "qtoa check" },
 		{ "closed", BREAKER_CLOSED, "answers again" },
 		{ "stopped", BREAKER_STOPPED, "qtoa queue retry a" },
 	};

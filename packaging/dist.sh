@@ -1,0 +1,43 @@
+#!/bin/sh
+#
+# dist.sh VERSION DIRECTORY: the tree as DIRECTORY/qtoa-VERSION.tar.gz and .tar.xz: what git tracks,
+# or without git all but what .gitignore names.  The same tree gives the same bytes, whoever packs
+# it, and where.
+
+set -eu
+export LC_ALL=C
+
+name=qtoa-$1
+out=$2
+
+files() { # NUL after each
+	if [ -e .git ]; then
+		git ls-files -z
+	else
+		find . -name __pycache__ -prune -o -name .pytest_cache -prune -o -path './build*' -prune \
+		    -o -path ./qtoa -prune -o \( -type f -o -type l \) -printf '%P\0'
+	fi
+}
+
+# SOURCE_DATE_EPOCH, the last commit's, or what the tarball that this was has given all files.
+epoch() {
+	if [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
+		echo "$SOURCE_DATE_EPOCH"
+	elif [ -e .git ]; then
+		git log -1 --format=%ct
+	else
+		stat -c %Y config.h
+	fi
+}
+
+# In steps: a pipe would hide that git has failed.
+files >"$out/$name.list"
+sort -z -o "$out/$name.list" "$out/$name.list"
+when=$(epoch)
+tar --create --format=ustar --mtime="@$when" --owner=0 --group=0 --numeric-owner \
+    --mode=u=rwX,go=rX --transform="s|^|$name/|S" --no-recursion --null \
+    --files-from="$out/$name.list" >"$out/$name.tar"
+gzip -9n <"$out/$name.tar" >"$out/$name.tar.gz"
+xz -4 <"$out/$name.tar" >"$out/$name.tar.xz"
+rm "$out/$name.tar" "$out/$name.list"
+printf '%s\n' "$out/$name.tar.gz" "$out/$name.tar.xz"

@@ -1,0 +1,217 @@
+#!/bin/sh
+#
+# install.sh install|uninstall: puts the program and what belongs to it where the variables of
+# `make install` say, and notes each file and each directory that it makes; takes away again
+# exactly what is noted.  A file that the operator has changed stays, and so does the state.
+#
+# install.sh fill FILE...: prints these, with what stands there as @NAME@ filled in.
+
+set -eu
+export LC_ALL=C
+
+: "${BIN:?}" "${VERSION:?}" "${BINDIR:?}" "${MANDIR:?}" "${DOCDIR:?}" "${SYSCONFDIR:?}"
+: "${STATEDIR:?}" "${UNITDIR:?}" "${SYSUSERSDIR:?}" "${TMPFILESDIR:?}" "${BASHDIR:?}" "${ZSHDIR:?}"
+: "${OWNER:?}" "${WEBGROUP:?}" "${MODE:?}" "${DESTDIR=}" "${CGIBINDIR=}" "${GROUP=}" "${NOTED=}"
+
+noted=$DESTDIR$NOTED
+[ -n "$NOTED" ] || noted=/dev/null
+
+die() { # die WHAT REMEDY
+	printf 'make install: %s. %s\n' "$1" "$2" >&2
+	exit 1
+}
+
+# Only root gives files away, and not in a tree that is to be packed.
+ours() {
+	[ "$(id -u)" != 0 ] || [ -n "$DESTDIR" ]
+}
+
+resolve_owner() {
+	if ours; then
+		GROUP=${GROUP:-$OWNER}
+		return
+	fi
+	id -u "$OWNER" >/dev/null 2>&1 || die "there is no user $OWNER" \
+	    "Name the one that the web server runs programs as: make install OWNER=...; or make one: \
+useradd --system --home-dir $STATEDIR --shell /usr/sbin/nologin $OWNER"
+	GROUP=${GROUP:-$(id -gn "$OWNER")}
+}
+
+note() { # note KIND PATH [SUM]
+	grep -qsxF "$*" "$noted" || printf '%s\n' "$*" >>"$noted"
+}
+
+# Those that are not there yet, the outermost first.
+directory() { # directory PATH
+	case $1 in
+	/ | '') return ;;
+	esac
+	[ ! -d "$DESTDIR$1" ] || return 0
+	directory "$(dirname "$1")"
+	install -d -m 0755 "$DESTDIR$1"
+	made="$made$1
+"
+}
+
+give() { # give PATH OWNER: with our group
+	ours || chown "$2:$GROUP" "$1"
+}
+
+place() { # place MODE SOURCE PATH
+	directory "$(dirname "$3")"
+	install -m "$1" "$2" "$DESTDIR$3"
+	note file "$3"
+}
+
+# What refers to other files says where they are.
+fill() { # fill FILE...
+	case $STATEDIR in
+	/var/lib/*/*) state="ReadWritePaths=$STATEDIR" ;;
+	/var/lib/*) state="StateDirectory=${STATEDIR#/var/lib/}\\
+StateDirectoryMode=0700" ;;
+	*) state="ReadWritePaths=$STATEDIR" ;;
+	esac
+	sed -e '/^@HARDENING@$/{r systemd/hardening.in
+	    d
+	}' "$@" | sed -e "s|^@STATE@\$|$state|" -e "s|@BINDIR@|$BINDIR|g" \
+	    -e "s|@STATEDIR@|$STATEDIR|g" -e "s|@SYSCONFDIR@|$SYSCONFDIR|g" \
+	    -e "s|@OWNER@|$OWNER|g" -e "s|@GROUP@|$GROUP|g" -e "s|@WEBGROUP@|$WEBGROUP|g"
+}
+
+place_filled() { # place_filled MODE SOURCE PATH
+	fill "$2" >"$tmp/filled"
+	place "$1" "$tmp/filled" "$3"
+}
+
+# The examples and manuals speak of /usr/local and /var/lib/qtoa.
+place_adapted() { # place_adapted SOURCE PATH
+	sed -e "s|/usr/local/bin/qtoa|$BINDIR/qtoa|g" -e "s|/var/lib/qtoa|$STATEDIR|g" \
+	    -e "s|/etc/qtoa|$SYSCONFDIR/qtoa|g" "$1" >"$tmp/filled"
+	place 0644 "$tmp/filled" "$2"
+}
+
+# Moved into place: a server may be running the one that is there.
+place_program() { # place_program PATH
+	directory "$(dirname "$1")"
+	rm -f "$DESTDIR$1.new"
+	install -m "$MODE" "$BIN" "$DESTDIR$1.new"
+	give "$DESTDIR$1.new" root
+	mv -f "$DESTDIR$1.new" "$DESTDIR$1"
+	note file "$1"
+}
+
+# The operator's from now on.
+place_environment() {
+	file=$SYSCONFDIR/qtoa/environment
+	directory "$(dirname "$file")"
+	[ ! -e "$DESTDIR$file" ] || return 0
+	fill systemd/environment.in >"$tmp/filled"
+	install -m 0640 "$tmp/filled" "$DESTDIR$file"
+	give "$DESTDIR$file" root
+	note unchanged "$file" "$(cksum <"$DESTDIR$file")"
+}
+
+place_state() {
+	directory "$STATEDIR"
+	chmod 0700 "$DESTDIR$STATEDIR"
+	give "$DESTDIR$STATEDIR" "$OWNER"
+}
+
+# The program knows its own verbs.
+place_completion() { # place_completion SHELL PATH
+	"$BIN" completion "$1" >"$tmp/filled" || die "$BIN does not run" \
+	    "For another machine's program, run \`qtoa completion $1\` there."
+	place 0644 "$tmp/filled" "$2"
+}
+
+place_manuals() {
+	for page in man/qtoa*.[58]; do
+		place_adapted "$page" "$MANDIR/man${page##*.}/${page##*/}"
+	done
+	place_completion bash "$BASHDIR/qtoa"
+	place_completion zsh "$ZSHDIR/_qtoa"
+}
+
+place_examples() {
+	for file in README*.md doc/*.md; do
+		place 0644 "$file" "$DOCDIR/$file"
+	done
+	for file in *-example* config.h; do
+		place_adapted "$file" "$DOCDIR/examples/$file"
+	done
+	place 0644 systemd/logrotate-example "$DOCDIR/examples/logrotate"
+	for file in demo/messages/*.xml; do
+		place 0644 "$file" "$DOCDIR/examples/messages/${file##*/}"
+	done
+}
+
+place_units() {
+	for unit in systemd/*.socket.in systemd/*.service.in systemd/*.timer.in; do
+		name=${unit##*/}
+		place_filled 0644 "$unit" "$UNITDIR/${name%.in}"
+	done
+	place_filled 0644 systemd/qtoa.tmpfiles.in "$TMPFILESDIR/qtoa.conf"
+	# Nobody makes the web server's user anew.
+	[ "$OWNER" != qtoa ] || place_filled 0644 systemd/qtoa.sysusers.in "$SYSUSERSDIR/qtoa.conf"
+}
+
+install_all() {
+	resolve_owner
+	made=
+	[ -z "$NOTED" ] || directory "$(dirname "$NOTED")"
+	place_program "$BINDIR/qtoa"
+	# A copy: suexec runs no links.
+	[ -z "$CGIBINDIR" ] || place_program "$CGIBINDIR/qtoa.cgi"
+	place_manuals
+	place_examples
+	place_units
+	place_environment
+	place_state
+	printf '%s' "$made" | while read -r path; do
+		note directory "$path"
+	done
+	[ -z "$NOTED" ] || note file "$NOTED"
+	printf 'qtoa %s is in %s, for %s; its state is in %s\n' "$VERSION" "$DESTDIR$BINDIR" "$OWNER" \
+	    "$DESTDIR$STATEDIR"
+}
+
+remove_file() { # remove_file KIND PATH SUM...
+	kind=$1 path=$2
+	shift 2
+	if [ "$kind" = file ] || [ "$(cksum 2>/dev/null <"$DESTDIR$path")" = "$*" ]; then
+		rm -f "$DESTDIR$path"
+	elif [ -e "$DESTDIR$path" ]; then
+		printf 'left, since it was changed: %s\n' "$DESTDIR$path"
+	fi
+}
+
+uninstall_all() {
+	[ -e "$noted" ] || die "nothing is noted in $noted" \
+	    'Was it installed with another DESTDIR, PREFIX or DOCDIR?'
+	cp "$noted" "$tmp/noted"
+	while read -r kind path sum; do
+		case $kind in
+		file | unchanged) remove_file "$kind" "$path" "$sum" ;;
+		esac
+	done <"$tmp/noted"
+	# The innermost first; one that holds something else stays.
+	sed -n 's/^directory //p' "$tmp/noted" | sort -r | while read -r path; do
+		rmdir "$DESTDIR$path" 2>/dev/null || :
+	done
+	[ ! -e "$DESTDIR$STATEDIR" ] ||
+	    printf 'left: %s, with what has not been sent yet\n' "$DESTDIR$STATEDIR"
+}
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/qtoa.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' INT TERM HUP
+verb=$1
+shift
+case $verb in
+install) install_all ;;
+uninstall) uninstall_all ;;
+fill)
+	GROUP=${GROUP:-$OWNER}
+	fill "$@"
+	;;
+esac

@@ -1,0 +1,77 @@
+#!/bin/sh
+#
+# needs.sh CC STAMP LIBRARY...: says what is missing to build, and in which packages it is, before
+# a compiler can.  LIBRARY is pkg-config's name; libfcgi, which has none everywhere, is looked for
+# by compiling.  STAMP is made when all are there, and spares the compiling.
+
+set -eu
+
+cc=$1
+stamp=$2
+shift 2
+
+#	what		Debian, Ubuntu		Fedora, RHEL	Alpine
+packages='
+	cc		gcc+libc6-dev		gcc		gcc+musl-dev
+	pkg-config	pkgconf			pkgconf		pkgconf
+	libfcgi		libfcgi-dev		fcgi-devel	fcgi-dev
+	libcurl		libcurl4-openssl-dev	libcurl-devel	curl-dev
+	openssl		libssl-dev		openssl-devel	openssl-dev
+	jansson		libjansson-dev		jansson-devel	jansson-dev
+	mxml		libmxml-dev		mxml-devel	mxml-dev
+	sqlite3		libsqlite3-dev		sqlite-devel	sqlite-dev'
+
+missing=
+
+lacks() { # lacks NAME WHAT: one more that is missing
+	printf '%s\n' "$packages" | while read -r name debian fedora alpine; do
+		[ "$name" != "$1" ] ||
+		    printf 'qtoa needs %s.  Debian, Ubuntu: %s; Fedora, RHEL: %s; Alpine: %s\n' \
+		        "$2" "$debian" "$fedora" "$alpine" | tr + ' ' >&2
+	done
+	missing="$missing $1"
+}
+
+# All packages of one distribution, to be copied into a shell.
+column() { # column NUMBER
+	for name in $missing; do
+		printf '%s\n' "$packages" | awk -v name="$name" -v n="$1" '$1 == name { printf " %s", $n }'
+	done | tr + ' '
+}
+
+has_fcgi() {
+	printf '#include <fcgiapp.h>\nint main(void) { return FCGX_IsCGI(); }\n' |
+	    $cc -x c -o "$stamp.try" - -lfcgi >/dev/null 2>&1
+}
+
+if [ -e "$stamp" ] && command -v pkg-config >/dev/null && pkg-config --exists "$@"; then
+	exit 0
+fi
+if ! command -v "${cc%% *}" >/dev/null; then
+	lacks cc "a C compiler: $cc is none"
+	missing="$missing libfcgi"	# for all that can be known
+elif ! has_fcgi; then
+	lacks libfcgi 'libfcgi (fcgiapp.h)'
+fi
+if ! command -v pkg-config >/dev/null; then
+	lacks pkg-config 'pkg-config: it finds the libraries'
+	for library; do
+		missing="$missing ${library%4}"
+	done
+else
+	for library; do
+		pkg-config --exists "$library" || lacks "${library%4}" "$library"
+	done
+fi
+rm -f "$stamp.try"
+if [ -n "$missing" ]; then
+	if command -v apt-get >/dev/null; then
+		printf 'As root: apt-get install --no-install-recommends%s\n' "$(column 2)"
+	elif command -v dnf >/dev/null; then
+		printf 'As root: dnf install%s\n' "$(column 3)"
+	elif command -v apk >/dev/null; then
+		printf 'As root: apk add%s\n' "$(column 4)"
+	fi >&2
+	exit 1
+fi
+: >"$stamp"

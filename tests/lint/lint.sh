@@ -1,0 +1,81 @@
+#!/bin/sh
+#
+# lint.sh: all linters, whatever one of them says; BIN is the program, DEB the package, OUT a
+# directory to write to.
+
+# shellcheck disable=SC2317 # functions that try() calls
+
+set -u
+export LC_ALL=C
+: "${BIN:?}" "${DEB:?}" "${OUT:?}"
+
+bad=0
+
+try() { # try WHAT COMMAND...: silent if it is content
+	what=$1
+	shift
+	if "$@" >"$OUT/said" 2>&1; then
+		printf 'ok      %s\n' "$what"
+	else
+		cat "$OUT/said"
+		printf 'failed: %s\n' "$what"
+		bad=1
+	fi
+}
+
+# Content and silent.
+quiet() { # quiet COMMAND...
+	"$@" >"$OUT/words" 2>&1 || {
+		cat "$OUT/words"
+		return 1
+	}
+	cat "$OUT/words"
+	[ ! -s "$OUT/words" ]
+}
+
+shells() { # what begins with #!, and says sh
+	find . \( -name .git -o -name node_modules -o -path './build*' -o -path ./qtoa \) -prune \
+	    -o -type f -size -100k -exec awk '
+	        FNR == 1 && /^#!.*sh( |$)/ { print FILENAME }
+	        { nextfile }' {} +
+}
+
+# As `make install` fills them in, but where the program is now.
+fill_units() { # fill_units OWNER
+	mkdir "$OUT/$1"
+	for unit in systemd/*.socket.in systemd/*.service.in systemd/*.timer.in; do
+		name=${unit##*/}
+		make -s fill FILE="$unit" OWNER="$1" BINDIR="$OUT/bin" >"$OUT/$1/${name%.in}" || return 1
+	done
+	! grep -rn '@[A-Z]*@' "$OUT/$1"
+}
+
+threshold() { # threshold SERVICE: its exposure is under 2.0
+	systemd-analyze security --offline=true --no-pager --threshold=19 "$1"
+}
+
+rm -rf "$OUT"
+mkdir -p "$OUT/bin"
+ln -s "$BIN" "$OUT/bin/qtoa"
+
+# shellcheck disable=SC2046 # a word each
+try 'shellcheck' shellcheck $(shells)
+for page in man/*.[0-9]; do
+	try "mandoc $page" quiet mandoc -T lint -W warning "$page"
+done
+for shell in bash zsh; do
+	"$BIN" completion $shell >"$OUT/completion.$shell"
+	try "$shell completion" $shell -n "$OUT/completion.$shell"
+done
+try 'shellcheck bash completion' shellcheck -s bash "$OUT/completion.bash"
+try 'promtool, with its alert rules' promtool check config prometheus-example.yml
+for owner in qtoa www-data; do
+	try "units, of $owner" fill_units "$owner"
+	try "systemd-analyze verify, of $owner" quiet systemd-analyze verify --man=no "$OUT/$owner"/*
+done
+for service in "$OUT"/qtoa/*.service; do
+	try "systemd-analyze security ${service##*/}" threshold "$service"
+	sed -n 's/.*Overall exposure level.*: \([0-9.]*\).*/        exposure \1/p' "$OUT/said"
+done
+try 'lintian' quiet lintian --fail-on error,warning --allow-root "$DEB"
+exit $bad
