@@ -50,12 +50,17 @@ deb: dist
 	packaging/deb.sh $(V) $(B) $(abspath $(CONFIG))
 
 # The tarball builds, passes the unit tests, installs and uninstalls.
+UNPACKED  = $(abspath $(B))/distcheck/qtoa-$(V)
+AGAIN	  = $(MAKE) -C $(UNPACKED) B=build BIN=qtoa CONFIG=config.h \
+	    DESTDIR=$(abspath $(B))/distcheck/root
+
 distcheck: dist
 	rm -rf $(B)/distcheck && mkdir -p $(B)/distcheck
 	tar -C $(B)/distcheck -xzf $(B)/qtoa-$(V).tar.gz
-	$(MAKE) -C $(B)/distcheck/qtoa-$(V) -j $(JOBS) B=build BIN=qtoa CONFIG=config.h all check-unit
-	$(MAKE) -C $(B)/distcheck/qtoa-$(V) B=build BIN=qtoa CONFIG=config.h \
-	    DESTDIR=$(abspath $(B))/distcheck/root install uninstall
+	+$(AGAIN) -j $(JOBS) all
+	+$(AGAIN) check-unit
+	+$(AGAIN) install
+	+$(AGAIN) uninstall
 	rm -rf $(B)/distcheck
 
 .PHONY: fill install uninstall dist deb distcheck
