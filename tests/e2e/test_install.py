@@ -22,7 +22,9 @@ HERE = {"PREFIX": "/opt/qtoa", "SYSCONFDIR": "/opt/etc", "STATEDIR": "/srv/qtoa"
 
 def make(*args, top=TOP, path=None, cc=None, before=()):
     """make, as a user types it; path: what else PATH is, before: the command that runs it."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    # Not what the make that runs the tests was told: where its objects are, say.
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(("MAKE", "MFLAGS")) and k not in ("B", "BIN", "CONFIG", "E2E_ARGS")}
     env.update(PATH=path or env["PATH"], LC_ALL="C", **({"CC": cc} if cc else {}))
     return subprocess.run([*before, "make", "-s", "-C", str(top), *args], env=env,
                           capture_output=True, text=True, timeout=600)
