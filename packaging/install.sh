@@ -17,7 +17,7 @@ noted=$DESTDIR$NOTED
 [ -n "$NOTED" ] || noted=/dev/null
 
 die() { # die WHAT REMEDY
-	printf 'make install: %s. %s\n' "$1" "$2" >&2
+	printf 'make %s: %s. %s\n' "$verb" "$1" "$2" >&2
 	exit 1
 }
 
@@ -185,7 +185,16 @@ remove_file() { # remove_file KIND PATH SUM...
 	fi
 }
 
+# What systemd starts again and again must be there.
+forbid_while_enabled() {
+	for link in /etc/systemd/system/*.wants/qtoa*; do
+		[ ! -L "$link" ] || [ -n "$DESTDIR" ] || die "systemd still has ${link##*/}" \
+		    'First: systemctl disable --now qtoa.service qtoa.socket qtoa-collector.socket'
+	done
+}
+
 uninstall_all() {
+	forbid_while_enabled
 	[ -e "$noted" ] || die "nothing is noted in $noted" \
 	    'Was it installed with another DESTDIR, PREFIX or DOCDIR?'
 	cp "$noted" "$tmp/noted"
