@@ -307,6 +307,7 @@ make_key(struct collector *c)
 	    (er = head_key(&c->head, hex, slice_of(c->res->account->path), c->xml)) != QT_OK)
 		return er;
 	queue_key(c->message.key, c->head.time_s, hex);
+	c->res->user = c->head.user;	/* what the event points to moves with its next one */
 	return QT_OK;
 }
 
@@ -368,7 +369,6 @@ count(struct collector *c)
 	m->received_ms = clock_wall_ms();
 	m->time_s = c->ev.time_s != 0 ? c->ev.time_s : m->received_ms / 1000;
 	c->res->event = c->ev.code;
-	c->res->user = c->ev.user;
 	c->res->read = true;
 	if ((er = make_key(c)) != QT_OK || (er = translate(c)) != QT_OK)
 		return er;

@@ -26,6 +26,8 @@ def make(*args, top=TOP, path=None, cc=None, before=()):
     env = {k: v for k, v in os.environ.items()
            if not k.startswith(("MAKE", "MFLAGS")) and k not in ("B", "BIN", "CONFIG", "E2E_ARGS")}
     env.update(PATH=path or env["PATH"], LC_ALL="C", **({"CC": cc} if cc else {}))
+    if program.SAN:     # fakeroot's library comes before the sanitizer's
+        env["ASAN_OPTIONS"] = "verify_asan_link_order=0"
     return subprocess.run([*before, "make", "-s", "-C", str(top), *args], env=env,
                           capture_output=True, text=True, timeout=600)
 
