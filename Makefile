@@ -119,6 +119,7 @@ help:
 	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
 	    'make lint                 shell, manuals, completions, units, the package' \
 	    'make fuzz, torture        for as long as one likes' \
+	    'make fresh                README.md on a Debian that nobody has touched' \
 	    'make bench                how fast it is' \
 	    'make clean                remove what was built' \
 	    'Of all: B=DIRECTORY for objects, BIN=FILE for the program, CC=, CFLAGS=, SAN=address,undefined'
