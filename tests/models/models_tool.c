@@ -286,8 +286,10 @@ change(const char *dir, int argc, char **argv)
 	bool		 ok;
 
 	(void)snprintf(file, sizeof(file), "%s/qtoa.db", dir);
-	ok = db_open(&db, file, DB_READ_WRITE) == QT_OK && (argc == 0 ? load(db) :
-	    sweep(db, atoi(argv[0]), atoi(argv[1])));
+	if ((ok = db_open(&db, file, DB_READ_WRITE) == QT_OK)) {
+		db_patience(db, clock_mono_ms() + PATIENCE_MS);
+		ok = argc == 0 ? load(db) : sweep(db, atoi(argv[0]), atoi(argv[1]));
+	}
 	if (!ok && db != NULL)
 		(void)fprintf(stderr, "%s\n", db_why(db));
 	db_close(db);
