@@ -16,6 +16,17 @@ def pytest_sessionstart(session):
         program.build_all()
 
 
+# The files that take longest.
+LONG = ["test_page.py", "test_models.py", "test_fronts.py", "test_fcgi.py", "test_store_faults.py",
+        "test_oracle.py", "test_breaker.py", "test_collector.py", "test_install.py",
+        "test_datacube.py"]
+
+
+def pytest_collection_modifyitems(items):
+    """They come first, so that none of them is left to one process in the end."""
+    items.sort(key=lambda i: LONG.index(i.path.name) if i.path.name in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def qt_server():
     server = qt_side.QT(wechat.ACCOUNTS)
