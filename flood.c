@@ -539,13 +539,16 @@ set_aside(const char *name)
 	return true;
 }
 
-/* Who does this and what follows has the lock, for writing. */
+/*
+ * What is in a file others will say.  Who does this and what follows has the lock, for writing.
+ */
 static void
 drop_image(struct flood *f)
 {
-	if (f->own)
+	if (f->own) {
+		say_all(f->image, true);
 		free(f->image);
-	else if (f->image != NULL)
+	} else if (f->image != NULL)
 		(void)munmap(f->image, sizeof(*f->image));
 	f->image = NULL;
 	f->own = false;
@@ -559,8 +562,6 @@ map(struct flood *f, int fd, const struct stat *st)
 	if ((p = mmap(NULL, sizeof(struct image), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) ==
 	    MAP_FAILED)
 		return false;
-	if (f->image != NULL)
-		say_all(f->image, true);
 	drop_image(f);
 	f->image = p;
 	f->st = *st;

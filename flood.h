@@ -58,6 +58,7 @@ struct flood;
 
 /* Opens nothing yet, keeps c and cs.  NULL: no memory. */
 struct flood	*flood_new(const struct conf *c, struct claims *cs);
+/* Says what it has counted without the file; what is in it others say. */
 void		 flood_free(struct flood *f);
 
 /*

@@ -18,7 +18,7 @@ enum {
 	NAME		= TALLYFILE_NAME,
 	PAGE_NAMES	= 64,		/* the head grows by so many, 4 KiB */
 	ROOM_MAX	= 1 << 16,
-	PATIENCE_MS	= 500,		/* with others who make the same file ready */
+	PATIENCE_MS	= 2000,		/* with others who make the same file ready */
 	TRIES		= 3
 };
 

@@ -603,10 +603,10 @@ die_there(struct other *me, void *arg)
 		site_open(&s, d->dir);
 		(void)snprintf(account, sizeof(account), "a%d", i % 150);
 		happen(&s, broken(account, "retry"), 5);
+		site_close(&s);	/* where it had no file it says what it has */
 		atomic_fetch_add(d->said, 5);
 		if (i == 20)
 			other_say(me);
-		site_close(&s);
 	}
 }
 

@@ -442,7 +442,7 @@ limits(void **state)
 	peer_url(p->peer, url, "silent");
 	p->accounts[1].control_url = url;
 	do_look_up(&l);
-	check_look_up("silent", &l, NULL, "timed out");
+	check_look_up("silent", &l, NULL, "control_url: no answer: ");
 	close_all(p);
 	p->conf.set.state_dir = "/dev/null/state";
 	open_all(p);
