@@ -90,25 +90,35 @@ buf_puts(struct buf *b, const char *s)
 }
 
 enum qt_err
-buf_printf(struct buf *b, const char *fmt, ...)
+buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
-	va_list		 ap;
+	va_list		 twice;
 	enum qt_err	 er;
 	int		 n;
 
-	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
+	va_copy(twice, ap);
+	n = vsnprintf(NULL, 0, fmt, twice);
+	va_end(twice);
 	if (n < 0)
 		return QT_EREQUEST;
 	/* vsnprintf writes a terminator that is not part of the content. */
 	if ((er = buf_reserve(b, (size_t)n + 1)) != QT_OK)
 		return er;
-	va_start(ap, fmt);
 	(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
 	b->len += (size_t)n;
 	return QT_OK;
+}
+
+enum qt_err
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list		 ap;
+	enum qt_err	 er;
+
+	va_start(ap, fmt);
+	er = buf_vprintf(b, fmt, ap);
+	va_end(ap);
+	return er;
 }
 
 void

@@ -7,6 +7,7 @@
 #ifndef BUF_H
 #define BUF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -40,6 +41,8 @@ enum qt_err	buf_putc(struct buf *b, char c);
 enum qt_err	buf_puts(struct buf *b, const char *s);
 enum qt_err	buf_printf(struct buf *b, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
+enum qt_err	buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+		    __attribute__((format(printf, 2, 0)));
 
 /*
  * Replaces what b held by a file ("-": standard input), somewhat over max bytes of it at

@@ -26,17 +26,12 @@ html_raw(struct html *h, const char *markup)
 void
 html_printf(struct html *h, const char *fmt, ...)
 {
-	char	 text[1024];
 	va_list	 ap;
-	int	 n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
+	if (h->er == QT_OK)
+		h->er = buf_vprintf(h->out, fmt, ap);
 	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(text))
-		h->er = h->er == QT_OK ? QT_ETOOBIG : h->er;
-	else
-		put(h, text, (size_t)n);
 }
 
 /* A range of characters, and what stands for each of them. */

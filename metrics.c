@@ -40,15 +40,12 @@ put(struct page *p, const char *fmt, ...)
 static void
 put(struct page *p, const char *fmt, ...)
 {
-	char	 text[512];
 	va_list	 ap;
-	int	 n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (p->er == QT_OK)
-		p->er = buf_put(p->out, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
+		p->er = buf_vprintf(p->out, fmt, ap);
+	va_end(ap);
 }
 
 /*
