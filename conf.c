@@ -653,6 +653,14 @@ conf_is_set(const char *value)
 	return value != NULL && *value != '\0';
 }
 
+enum log_level
+conf_log_level(const struct settings *s)
+{
+	enum log_level	 level;
+
+	return conf_is_set(s->log_level) && err_level(&level, s->log_level) ? level : LEVEL_INFO;
+}
+
 const char *
 conf_mode_name(enum account_mode m)
 {

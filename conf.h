@@ -131,6 +131,9 @@ void		 conf_values(conf_value *fn, void *ctx);
 /* Whether a text value is there and not empty. */
 bool		 conf_is_set(const char *value);
 
+/* The lowest level that is logged; LEVEL_INFO where settings.log_level names none. */
+enum log_level	 conf_log_level(const struct settings *s);
+
 const char	*conf_mode_name(enum account_mode m);	/* "safe", ... */
 
 #endif

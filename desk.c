@@ -48,7 +48,6 @@ desk_state(const struct conf *c)
 {
 	const char	*dir = c->set.state_dir;
 	enum desk_state	 is = DESK_NO_STATE;
-	enum log_level	 least;
 	struct dirent	*e;
 	DIR		*d;
 
@@ -59,8 +58,7 @@ desk_state(const struct conf *c)
 	if (!desk_become_owner(dir))
 		return DESK_FAULT;
 	(void)log_open(c->set.log);	/* else stderr it stays */
-	if (conf_is_set(c->set.log_level) && err_level(&least, c->set.log_level))
-		log_set_level(least);
+	log_set_level(conf_log_level(&c->set));
 	if ((d = opendir(dir)) == NULL) {
 		if (errno == ENOENT)
 			return DESK_NO_STATE;

@@ -603,15 +603,13 @@ start(struct app *app, enum store_life life)
 {
 	const struct rlimit	 none = { 0, 0 };
 	char			 first[512] = "";
-	enum log_level		 least;
 	int			 problems;
 
 	(void)setrlimit(RLIMIT_CORE, &none);	/* it would hold the keys */
 	(void)signal(SIGPIPE, SIG_IGN);		/* a peer that is gone is no reason to end */
 	(void)umask(077);
 	problems = conf_load(&app->conf, keep_first, first);
-	if (conf_is_set(app->conf.set.log_level) && err_level(&least, app->conf.set.log_level))
-		log_set_level(least);
+	log_set_level(conf_log_level(&app->conf.set));
 	if (log_open(app->conf.set.log) == -1)
 		log_msg(LEVEL_ERROR, "start", "settings.log: cannot write %s, stderr it is",
 		    app->conf.set.log);
