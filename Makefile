@@ -2,6 +2,7 @@
 
 CONFIG	?= config.h
 B	?= build
+BC	?= $(B)
 BIN	?= qtoa
 SAN	?=
 CC	?= cc
@@ -40,11 +41,11 @@ MODULES	 = allow answer archive breaker buf check checkconf checkhost checknet c
 	   send served sign sql status statuscmd store storefile style table tally tallyfile term termtable \
 	   timechart token tokencmd trim trust utf8 verbs view vitals words wxapi wxerr \
 	   xmlguard xmlmap
-OBJS	 = $(MODULES:%=$(B)/%.o)
+OBJS	 = $(filter-out $(B)/conf.o,$(MODULES:%=$(B)/%.o)) $(BC)/conf.o
 
 all: $(BIN)
 
-$(BIN): $(B)/qtoa.o $(OBJS) $(B)/config.ok
+$(BIN): $(B)/qtoa.o $(OBJS) $(BC)/config.ok
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(B)/qtoa.o $(OBJS) $(LDLIBS)
 
 $(B)/%.o: %.c $(B)/flags
@@ -63,16 +64,17 @@ $(B)/sql.c: sql.sh $(wildcard sql/*.sql) $(B)/flags
 $(B)/sql.o: $(B)/sql.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The one file that sees the values.
-$(B)/conf.o: private ALL_CFLAGS += -DCONFIG_FILE='"$(CONFIG)"'
-$(B)/conf.o: $(CONFIG) $(B)/config.name
+# The one file that sees the values.  Several configurations can share all other objects: what
+# is made of each is in its BC.
+$(BC)/conf.o: conf.c $(CONFIG) $(BC)/config.name $(B)/flags
+	$(CC) $(ALL_CFLAGS) -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $<
 
 # What is wrong with the values themselves fails the build, by name.
-$(B)/config.ok: $(B)/confcheck
-	$(B)/confcheck
+$(BC)/config.ok: $(BC)/confcheck
+	$(BC)/confcheck
 	@touch $@
 
-$(B)/confcheck: $(B)/confcheck.o $(B)/conf.o $(B)/allow.o $(B)/buf.o $(B)/err.o
+$(BC)/confcheck: $(B)/confcheck.o $(BC)/conf.o $(B)/allow.o $(B)/buf.o $(B)/err.o
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^
 
 # What is missing to build at all is said before a compiler stumbles.
@@ -83,9 +85,9 @@ $(B)/needs: FORCE
 # Other flags or compiler: everything anew.  Another CONFIG: what sees it.
 $(B)/flags: $(B)/needs
 $(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
-$(B)/config.name: NOW = $(abspath $(CONFIG))
-$(B)/flags $(B)/config.name: FORCE
-	@mkdir -p $(B)
+$(BC)/config.name: NOW = $(abspath $(CONFIG))
+$(B)/flags $(BC)/config.name: FORCE
+	@mkdir -p $(@D)
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
 # Everything that must hold; its parts by themselves.
@@ -126,4 +128,4 @@ help:
 
 FORCE:
 .PHONY: all built check check-san check-tsan clean help FORCE
--include $(wildcard $(B)/*.d)
+-include $(wildcard $(sort $(B)/*.d $(BC)/*.d))

@@ -8,7 +8,7 @@ E2E_ARGS ?=
 # (tests/models) are of the same run.
 check-e2e: $(B)/models/models_tool
 	MODELS_TOOL='$(abspath $(B))/models/models_tool' \
-	    E2E_B='$(abspath $(B))/e2e' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
+	    QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q -p no:cacheprovider \
 	    -n $(E2E_JOBS) --dist loadfile $(E2E_ARGS) \
 	    $(if $(findstring tests/,$(E2E_ARGS)),,tests/e2e tests/models)

@@ -1,6 +1,7 @@
 """The program under test: built with the tests' own configurations, run as a web server would
 run it (CGI, FastCGI socket) or by hand; its log; what it left behind."""
 
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -18,8 +19,12 @@ import fcgi
 import wechat
 
 TOP = Path(__file__).resolve().parents[2]
-OBJECTS = Path(os.environ.get("E2E_B", TOP / "build/e2e")).resolve()
 SAN = os.environ.get("SAN", "")
+# What all programs share, and what the tests' own make.
+SHARED = Path(os.environ.get("QTOA_B", TOP / "build")).resolve()
+OBJECTS = SHARED / "e2e"
+# Preloaded: makes writing fail, sets the clock (tests/faults).
+FAULTS, CLOCK = SHARED / "faults.so", SHARED / "clock.so"
 # What a user may have set for make; anything else of make's own stays out.
 MAKE_VARIABLES = {k: os.environ[k] for k in ("CC", "CFLAGS", "LDFLAGS") if k in os.environ}
 
@@ -132,7 +137,7 @@ def make(config, objects, *args):
     """make in the project's directory: what a user would type."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     command = ["make", "-C", str(TOP), "-s", "-j2", f"CONFIG={config}", f"B={objects}",
-               f"SAN={SAN}", *(f"{k}={v}" for k, v in MAKE_VARIABLES.items()), *args]
+               f"SAN={SAN}", *(f"{k}={v}" for k, v in MAKE_VARIABLES.items()), *map(str, args)]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
 
 
@@ -146,20 +151,32 @@ def binary(name):
 
 
 def build(name, text):
-    config = OBJECTS / f"{name}.h"
-    write_if_changed(config, text)
-    done = make(config, OBJECTS, f"BIN={binary(name)}")
+    """A program with that configuration; the variables of make it was built with."""
+    variables = [f"CONFIG={OBJECTS}/{name}.h", f"B={SHARED}", f"BC={OBJECTS}/{name}",
+                 f"BIN={binary(name)}"]
+    write_if_changed(OBJECTS / f"{name}.h", text)
+    done = make(OBJECTS / f"{name}.h", SHARED, *variables)
     assert done.returncode == 0, done.stdout + done.stderr
+    return variables
+
+
+def text_of(name):
+    names = {a.path: dict(name=n) for a, n in zip(ONLY[name], HOSTILE)} if name == "ten" else {}
+    rows = [account_row(a, **ROWS.get(name, {}), **names.get(a.path, {}))
+            for a in ONLY.get(name, wechat.ACCOUNTS)]
+    return config_text(SETTINGS[name], rows)
 
 
 def build_all():
-    """All variants, in one object directory: only what sees the configuration differs."""
+    """All variants.  The first one makes what they share, the others need it only."""
     OBJECTS.mkdir(parents=True, exist_ok=True)
-    for name, settings in SETTINGS.items():
-        names = {a.path: dict(name=n) for a, n in zip(ONLY[name], HOSTILE)} if name == "ten" else {}
-        rows = [account_row(a, **ROWS.get(name, {}), **names.get(a.path, {}))
-                for a in ONLY.get(name, wechat.ACCOUNTS)]
-        build(name, config_text(settings, rows))
+    first, *others = SETTINGS
+    build(first, text_of(first))
+    done = make(OBJECTS / f"{first}.h", SHARED, "faults")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(build, name, text_of(name)) for name in others]:
+            done.result()
 
 
 def until(condition, what, timeout=15):

@@ -9,7 +9,7 @@ import fronts
 import program
 import qt as qt_side
 import wechat
-from program import OBJECTS, account_row, config_text
+from program import OBJECTS, SHARED, account_row, config_text
 from wechat import ACCOUNTS, COMPATIBLE, PLAIN, ROTATED, SAFE
 
 
@@ -296,5 +296,5 @@ def test_make_takes_what_is_right(refusing):
 
 
 def test_make_without_the_file():
-    done = program.make("/missing/config.h", OBJECTS, f"BIN={OBJECTS}/none")
+    done = program.make("/missing/config.h", SHARED, f"BC={OBJECTS}/none", f"BIN={OBJECTS}/qtoa-none")
     assert done.returncode != 0 and "/missing/config.h" in done.stderr

@@ -56,9 +56,7 @@ class Month:
         self.home, self.api, self.ledger = home, api, ledger
         self.clock = home.dir / "clock"
         self.clock.write_bytes(bytes(8))
-        made = program.make(program.OBJECTS / "cube.h", program.OBJECTS, "faults")
-        assert made.returncode == 0, made.stderr
-        env = {"LD_PRELOAD": str(program.OBJECTS / "clock.so"), "CLOCK_SHIFT": str(self.clock)}
+        env = {"LD_PRELOAD": str(program.CLOCK), "CLOCK_SHIFT": str(self.clock)}
         if "ASAN_OPTIONS" in home.env:      # which wants to be loaded first
             env["ASAN_OPTIONS"] = home.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
         self.pool = program.Pool(home, "cube", env=env)

@@ -1,5 +1,5 @@
 # Libraries to preload: one that lets writing fail (faults.c), one that sets the clock
-# (clock.c).  `make faults` builds them beside the tests' programs; they ask for it themselves.
+# (clock.c).
 
 FAULTS_CFLAGS = -std=c11 $(WARN) -O2 -g -fPIC -shared
 

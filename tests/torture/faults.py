@@ -2,8 +2,6 @@
 the calls with which it writes in its state directory, fails them, or kills it in them."""
 
 import errno
-import fcntl
-import functools
 import mmap
 import os
 import shutil
@@ -22,17 +20,6 @@ DIR_MAX = 1024
 SIZE = FIELDS * 8 + 2 * DIR_MAX
 
 
-@functools.cache
-def library():
-    """The library, made where the tests' programs are; several test processes may want it."""
-    program.OBJECTS.mkdir(parents=True, exist_ok=True)
-    with open(program.OBJECTS / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = program.make(program.OBJECTS / "main.h", program.OBJECTS, "faults")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return program.OBJECTS / "faults.so"
-
-
 class Faults:
     """The control file of one state directory; env is what a process needs to heed it."""
 
@@ -46,7 +33,7 @@ class Faults:
                               + self._name(self.images or ""))
         with open(self.path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), SIZE)
-        self.env = {"FAULTS_CONTROL": str(self.path), "LD_PRELOAD": str(library())}
+        self.env = {"FAULTS_CONTROL": str(self.path), "LD_PRELOAD": str(program.FAULTS)}
         if program.SAN:     # which wants to be first itself
             self.env["ASAN_OPTIONS"] = home.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
 

@@ -4,7 +4,7 @@
 TORTURE_ARGS ?=
 
 torture:
-	E2E_B='$(abspath $(B))/e2e' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
+	QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B tests/torture/torture.py $(TORTURE_ARGS)
 
 .PHONY: torture
