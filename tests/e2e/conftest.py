@@ -1,4 +1,4 @@
-"""Fixtures: the program is built once, servers run for the session, each test leaves them
+"""Fixtures: what is built is built once, servers run for the session, each test leaves them
 as it found them."""
 
 import contextlib
@@ -13,7 +13,7 @@ import wechat
 
 def pytest_sessionstart(session):
     if not hasattr(session.config, "workerinput"):      # once, not in every xdist worker
-        program.build_all()
+        program.build_shared()
 
 
 # The files that take longest.

@@ -1,8 +1,9 @@
 """The program under test: built with the tests' own configurations, run as a web server would
 run it (CGI, FastCGI socket) or by hand; its log; what it left behind."""
 
-import concurrent.futures
 import contextlib
+import fcntl
+import functools
 import os
 import re
 import shlex
@@ -23,6 +24,7 @@ SAN = os.environ.get("SAN", "")
 # What all programs share, and what the tests' own make.
 SHARED = Path(os.environ.get("QTOA_B", TOP / "build")).resolve()
 OBJECTS = SHARED / "e2e"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 # Preloaded: makes writing fail, sets the clock (tests/faults).
 FAULTS, CLOCK = SHARED / "faults.so", SHARED / "clock.so"
 # What a user may have set for make; anything else of make's own stays out.
@@ -146,37 +148,40 @@ def write_if_changed(path, text):
         path.write_text(text)
 
 
-def binary(name):
-    return OBJECTS / f"qtoa-{name}"
+def made(name):
+    """Where what is made for a name is; what a test builds for itself is its process's alone."""
+    return OBJECTS / (name if name in SETTINGS else f"{name}.{WORKER}")
 
 
 def build(name, text):
     """A program with that configuration; the variables of make it was built with."""
-    variables = [f"CONFIG={OBJECTS}/{name}.h", f"B={SHARED}", f"BC={OBJECTS}/{name}",
-                 f"BIN={binary(name)}"]
-    write_if_changed(OBJECTS / f"{name}.h", text)
-    done = make(OBJECTS / f"{name}.h", SHARED, *variables)
+    where = made(name)
+    config, file = where / "config.h", where / f"qtoa-{name}"
+    where.mkdir(parents=True, exist_ok=True)
+    with open(where / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_if_changed(config, text)
+        done = make(config, SHARED, f"BC={where}", f"BIN={file}")
     assert done.returncode == 0, done.stdout + done.stderr
-    return variables
+    return [f"CONFIG={config}", f"B={SHARED}", f"BC={where}", f"BIN={file}"]
 
 
-def text_of(name):
-    names = {a.path: dict(name=n) for a, n in zip(ONLY[name], HOSTILE)} if name == "ten" else {}
-    rows = [account_row(a, **ROWS.get(name, {}), **names.get(a.path, {}))
-            for a in ONLY.get(name, wechat.ACCOUNTS)]
-    return config_text(SETTINGS[name], rows)
+@functools.cache
+def binary(name):
+    """The program of that name; those of SETTINGS are built when they are first asked for."""
+    if name in SETTINGS:
+        names = {a.path: dict(name=n) for a, n in zip(ONLY[name], HOSTILE)} if name == "ten" else {}
+        rows = [account_row(a, **ROWS.get(name, {}), **names.get(a.path, {}))
+                for a in ONLY.get(name, wechat.ACCOUNTS)]
+        build(name, config_text(SETTINGS[name], rows))
+    return made(name) / f"qtoa-{name}"
 
 
-def build_all():
-    """All variants.  The first one makes what they share, the others need it only."""
-    OBJECTS.mkdir(parents=True, exist_ok=True)
-    first, *others = SETTINGS
-    build(first, text_of(first))
-    done = make(OBJECTS / f"{first}.h", SHARED, "faults")
+def build_shared():
+    """What all of them share, once and for all: after it several can be built at once."""
+    binary("main")
+    done = make(made("main") / "config.h", SHARED, "faults")
     assert done.returncode == 0, done.stdout + done.stderr
-    with concurrent.futures.ThreadPoolExecutor(2) as threads:
-        for done in [threads.submit(build, name, text_of(name)) for name in others]:
-            done.result()
 
 
 def until(condition, what, timeout=15):

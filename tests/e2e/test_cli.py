@@ -296,5 +296,5 @@ def test_make_takes_what_is_right(refusing):
 
 
 def test_make_without_the_file():
-    done = program.make("/missing/config.h", SHARED, f"BC={OBJECTS}/none", f"BIN={OBJECTS}/qtoa-none")
+    done = program.make("/missing/config.h", SHARED, f"BC={OBJECTS}/none", f"BIN={OBJECTS}/none/qtoa")
     assert done.returncode != 0 and "/missing/config.h" in done.stderr

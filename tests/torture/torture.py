@@ -114,7 +114,7 @@ def main():
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
     args = parser.parse_args()
-    program.build_all()
+    program.build_shared()
     failed = []
     for name in args.parts or PARTS:
         print(f"== {name}, seed {args.seed}: {PARTS[name].__doc__}", flush=True)
