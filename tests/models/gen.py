@@ -2,10 +2,12 @@
 as messages in the order in which they arrive."""
 
 import json
+import os
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
+SAN = os.environ.get("SAN", "")
 CHINA = timezone(timedelta(hours=8))
 FOLLOW = "$$_official_account_follow"
 UNFOLLOW = "$$_official_account_unfollow"
@@ -178,8 +180,9 @@ class Month:
 
 
 def month():
-    """100,000 events in March 2024, and some before and after."""
-    return Month(20240301, "2024-02-26", "2024-04-02", 117_000).run()
+    """100,000 events in March 2024, and some before and after; fewer for sanitizers, which have
+    nothing to find in what differs by its number only."""
+    return Month(20240301, "2024-02-26", "2024-04-02", 20_000 if SAN else 117_000).run()
 
 
 def lines(messages, start=0):

@@ -128,7 +128,7 @@ nothing_else_is_delivered(void **state)
 		"Httpapi_300_200Httpapi_300_200Httpapi_300_200Httpapi_300_200",
 	};
 	struct forward_result	 res = { 0 };
-	char			 name[16];
+	char			 name[24];
 	size_t			 i;
 	int			 status;
 

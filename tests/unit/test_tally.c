@@ -39,7 +39,7 @@ struct place {
 	struct conf	 conf;
 	struct claims	*claims;
 	struct tally	*tally;
-	char		 path[300][8];
+	char		 path[300][24];
 };
 
 static struct place *
@@ -714,7 +714,7 @@ all_at_once(void **state)
 	check_int("QT", (int64_t)a.sum.bucket[TALLY_QT][3], PROCESSES * EACH);
 	check_int("none's", all_of(dir, "", TALLY_REFUSED), whole / 4);
 	for (i = 0; i < 3; i++) {
-		char	 path[8];
+		char	 path[24];
 
 		(void)snprintf(path, sizeof(path), "a%d", i);
 		check_int(path, all_of(dir, path, i == 1 ? TALLY_REFUSED : TALLY_DELIVERED),
@@ -750,7 +750,7 @@ making_at_once(void **state)
 {
 	struct other	 o[PROCESSES];
 	const char	*dir;
-	char		 path[8];
+	char		 path[24];
 	int		 round, i, bad = 0;
 
 	(void)state;
