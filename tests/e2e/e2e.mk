@@ -1,7 +1,8 @@
 # End to end: the real program behind the real web servers, WeChat and QT played in Python.
 # E2E_ARGS is handed to pytest: make check-e2e E2E_ARGS='-k nginx'
 
-E2E_JOBS ?= 3
+# More than cores: what they do most is wait.
+E2E_JOBS ?= 5
 E2E_ARGS ?=
 
 # What has to wait and what has to compute go side by side: the report's questions

@@ -2,6 +2,7 @@
 each envelope with its own reading of fastjson's canonical form, keeps what it got and can
 be told to misbehave; and the certificates for it."""
 
+import contextlib
 import datetime
 import hashlib
 import ipaddress
@@ -40,17 +41,12 @@ SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '
          "\\": "\\\\"}
 
 
+ESCAPES = {**{n: f"\\u{n:04X}" for n in (*range(0x20), *range(0x7f, 0xa0), 0x2028, 0x2029)},
+           **{ord(ch): text for ch, text in SHORT.items()}}
+
+
 def canonical_string(text):
-    out = []
-    for ch in text:
-        n = ord(ch)
-        if ch in SHORT:
-            out.append(SHORT[ch])
-        elif n < 0x20 or 0x7f <= n <= 0x9f or n in (0x2028, 0x2029):
-            out.append("\\u%04X" % n)
-        else:
-            out.append(ch)
-    return '"' + "".join(out) + '"'
+    return '"' + text.translate(ESCAPES) + '"'
 
 
 def canonical(fields):
@@ -83,6 +79,8 @@ def envelope(account, body, **more):
 
 def java_decode(data):
     """new String(data, UTF_8): one U+FFFD for each maximal valid prefix."""
+    with contextlib.suppress(UnicodeDecodeError):
+        return data.decode()
     out, i = [], 0
     first = {0xe0: (0xa0, 0xbf), 0xf0: (0x90, 0xbf), 0xf4: (0x80, 0x8f)}
     while i < len(data):

@@ -104,10 +104,12 @@ def clean(server, window, path):
     assert window.js("return window.hit") is None
 
 
-@pytest.mark.parametrize("language, scheme, width", (
-    ("en-US,en;q=0.9", "light", DESK), ("zh-CN,zh;q=0.9,en;q=0.8", "dark", PHONE)))
-def test_pages(server, window, language, scheme, width):
-    """Each page with its chart, in two of the ways in which it is read; axe finds nothing."""
+@pytest.mark.parametrize("language, scheme, width, axe", (
+    ("en-US,en;q=0.9", "light", DESK, PAGES[::2]),
+    ("zh-CN,zh;q=0.9,en;q=0.8", "dark", PHONE, PAGES[1::2])), ids=("light", "dark"))
+def test_pages(server, window, language, scheme, width, axe):
+    """Each page with its chart, in two of the ways in which it is read; in one of them axe, which
+    takes its time, finds nothing either."""
     window.be(language, scheme, width)
     for path in PAGES:
         clean(server, window, path)
@@ -117,7 +119,7 @@ def test_pages(server, window, language, scheme, width):
             "rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 23, 26)")
         assert window.js("return document.querySelectorAll('main table, main svg').length") > 0, \
             path
-        faults = window.faults()
+        faults = path in axe and window.faults()
         assert not faults, (path, faults)
 
 
