@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -5,6 +6,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -518,12 +520,75 @@ stage_of(const struct http_look *l, CURLcode rc)
 	}
 }
 
+/* Addresses; libcurl from 8.0 on forgets whom it was connected to when TLS fails. */
+struct reach {
+	char	 tried[HTTP_PEER];	/* last */
+	char	 peer[HTTP_PEER];	/* connected to, until there was no use for it */
+};
+
+static void
+put_address(char text[HTTP_PEER], const struct sockaddr *a, socklen_t len)
+{
+	if (getnameinfo(a, len, text, HTTP_PEER, NULL, 0, NI_NUMERICHOST) != 0)
+		*text = '\0';
+}
+
+static curl_socket_t
+open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct reach	*r = ctx;
+	const int	 fd = socket(a->family, a->socktype, a->protocol);
+
+	(void)purpose;
+	if (fd == -1)
+		return CURL_SOCKET_BAD;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	put_address(r->tried, &a->addr, a->addrlen);
+	return fd;
+}
+
+static int
+close_socket(void *ctx, curl_socket_t fd)
+{
+	struct reach		*r = ctx;
+	struct sockaddr_storage	 a;
+	socklen_t		 len = sizeof(a);
+
+	if (getpeername(fd, (struct sockaddr *)&a, &len) == 0)
+		put_address(r->peer, (const struct sockaddr *)&a, len);
+	return close(fd);
+}
+
 static CURLcode
-connect_only(struct handle *t, const char *url, bool verified, int64_t deadline_ms)
+watch_sockets(CURL *curl, struct reach *r)
 {
 	CURLcode	 rc;
 
-	if ((rc = curl_easy_setopt(t->curl, CURLOPT_URL, url)) != CURLE_OK ||
+	if ((rc = curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, r)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(curl, CURLOPT_CLOSESOCKETFUNCTION, close_socket)) != CURLE_OK)
+		return rc;
+	return curl_easy_setopt(curl, CURLOPT_CLOSESOCKETDATA, r);
+}
+
+/* Once all its sockets are closed. */
+static const char *
+whom(const struct reach *r, CURLcode rc)
+{
+	if (*r->peer != '\0')
+		return r->peer;
+	/* One that was reset is connected to nobody any more. */
+	return rc == CURLE_SSL_CONNECT_ERROR || rc == CURLE_PEER_FAILED_VERIFICATION ? r->tried : "";
+}
+
+static CURLcode
+connect_only(struct handle *t, struct reach *r, const char *url, bool verified,
+    int64_t deadline_ms)
+{
+	CURLcode	 rc;
+
+	if ((rc = watch_sockets(t->curl, r)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_URL, url)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_CONNECT_ONLY, 1L)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_CERTINFO, 1L)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYPEER, (long)verified)) != CURLE_OK ||
@@ -533,20 +598,12 @@ connect_only(struct handle *t, const char *url, bool verified, int64_t deadline_
 	return curl_easy_perform(t->curl);
 }
 
-/* The address that a handle is, or was last, connected to. */
-static const char *
-peer_of(CURL *curl)
-{
-	char	*peer = NULL;
-
-	return curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK ? peer : NULL;
-}
-
 /* With a handle of its own, that nobody uses after it. */
 static CURLcode
 look(struct http *h, struct http_look *l, const char *url, bool verified, int64_t deadline_ms)
 {
 	struct http_answer	 none = { 0 };
+	struct reach		 reach = { "", "" };
 	struct handle		*t = NULL;
 	CURLcode		 rc = CURLE_FAILED_INIT;
 	bool			 started;
@@ -556,15 +613,15 @@ look(struct http *h, struct http_look *l, const char *url, bool verified, int64_
 	(void)pthread_mutex_unlock(&h->lock);
 	if (started && (t = handle_new(h)) != NULL) {
 		t->answer = &none;
-		rc = connect_only(t, url, verified, deadline_ms);
-		if (verified && peer_of(t->curl) != NULL)
-			copy(l->peer, sizeof(l->peer), peer_of(t->curl));
+		rc = connect_only(t, &reach, url, verified, deadline_ms);
 		read_certs(l, t->curl);
 	}
 	if (verified && rc != CURLE_OK)
 		copy(l->why, sizeof(l->why), t != NULL && *t->error != '\0' ? t->error :
 		    curl_easy_strerror(rc));
 	handle_free(t);
+	if (verified)
+		copy(l->peer, sizeof(l->peer), whom(&reach, rc));
 	return rc;
 }
 

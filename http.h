@@ -56,7 +56,7 @@ void		 http_free(struct http *h);
 /* One call.  Fills a, whose body it empties first. */
 void		 http_do(struct http *h, struct http_answer *a, const struct http_call *call);
 
-enum { HTTP_CERTS = 8, HTTP_NAME = 160 };
+enum { HTTP_CERTS = 8, HTTP_NAME = 160, HTTP_PEER = 64 };
 
 /* A certificate, in its own words: foreign text. */
 struct http_cert {
@@ -78,7 +78,7 @@ enum http_stage {
 struct http_look {
 	enum http_stage	 failed;	/* where; DONE: nothing did, and a certificate is verified */
 	int		 ms;		/* spent */
-	char		 peer[64];	/* the address that it is connected to, "" before that */
+	char		 peer[HTTP_PEER];	/* the address that it was connected to, "": none */
 	char		 why[128];	/* "", or what failed */
 	bool		 tls;
 	struct http_cert certs[HTTP_CERTS];	/* as the server sends them: its own first */
