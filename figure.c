@@ -94,10 +94,10 @@ figure_span(char f[FIGURE], enum language l, double s)
 void
 figure_ms(char f[FIGURE], enum language l, double ms)
 {
-	enum { LONG = 10000 };
-	char	 n[FIGURE];
+	const double	 long_ms = 10000;
+	char		 n[FIGURE];
 
-	if (ms >= LONG) {
+	if (ms >= long_ms) {
 		figure_span(f, l, ms / 1000);
 		return;
 	}

@@ -413,7 +413,7 @@ many(void **state)
 	struct http		*h = http_new(&set, NULL);
 	struct http_group	*g = http_group_new(h, PARALLEL);
 	struct job		 jobs[CALLS];
-	char			 text[16];
+	char			 text[24];
 	int			 i;
 
 	(void)state;
