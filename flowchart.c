@@ -10,7 +10,7 @@ enum { LAYERS_MAX = 9, NODES_MAX = 96, LINKS_MAX = 400 };
  * Pixels: a layer, a node's width, all nodes of the fullest layer, a line of text, what is between
  * nodes with and without a name.
  */
-enum { WIDE = 184, THICK = 6, TALL = 300, LINE = 15, GAP = 8, SLIT = 3 };
+static const double	 WIDE = 184, THICK = 6, TALL = 300, LINE = 15, GAP = 8, SLIT = 3;
 
 enum { NAMED_MAX = 8 };	/* of a layer's nodes: the largest have their names beside them */
 
@@ -208,7 +208,7 @@ put_node(struct html *h, const struct flow *f, const struct node *n)
 {
 	bool	 named = n->rank < NAMED_MAX;
 
-	html_printf(h, "<rect class=\"node\" x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"",
+	html_printf(h, "<rect class=\"node\" x=\"%.1f\" y=\"%.1f\" width=\"%.0f\" height=\"%.1f\"",
 	    x_of(n), n->y, THICK, thickness(f, n) > 1 ? thickness(f, n) : 1);
 	if (named)
 		html_printf(h, "/><text x=\"%.1f\" y=\"%.1f\">", x_of(n) + THICK + 5,
@@ -224,15 +224,15 @@ put_node(struct html *h, const struct flow *f, const struct node *n)
 static void
 put_flow(struct html *h, struct flow *f)
 {
-	int	 wide = (int)f->layers * WIDE;
-	size_t	 i;
+	const double	 wide = (double)f->layers * WIDE;
+	size_t		 i;
 
 	html_raw(h, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
 	html_text(h, answer_words(f->a->l, f->a->q->name));
 	html_raw(h, ": ");
 	html_text(h, answer_words(f->a->l, "chart"));
-	html_printf(h, "\"><svg class=\"chart\" width=\"%d\" height=\"%.0f\" "
-	    "viewBox=\"0 0 %d %.0f\" role=\"img\" aria-labelledby=\"%s-t\">"
+	html_printf(h, "\"><svg class=\"chart\" width=\"%.0f\" height=\"%.0f\" "
+	    "viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"%s-t\">"
 	    "<title id=\"%s-t\">", wide, f->height, wide, f->height, f->a->q->name,
 	    f->a->q->name);
 	html_text(h, answer_words(f->a->l, f->a->q->name));

@@ -127,7 +127,7 @@ put_count(struct html *h, double v)
 static double
 y_of(const struct scale *s, double v)
 {
-	return TOP + (s->max - v) / (s->max - s->min) * (HEIGHT - TOP - FOOT);
+	return (double)TOP + (s->max - v) / (s->max - s->min) * (HEIGHT - TOP - FOOT);
 }
 
 /* Round numbers that enclose 0, the highest and the lowest value. */
