@@ -448,7 +448,9 @@ def stored(db, table, appid):
 
 
 def canonical(rows):
-    """Comparable: an absent key is 0 or "" in the store."""
-    return sorted(json.dumps({k: v for k, v in row.items()
+    """Comparable: an absent key is 0 or "" in the store; of a fraction SQLite's releases do not
+    all read the last of 17 digits alike."""
+    return sorted(json.dumps({k: round(v, 12) if isinstance(v, float) else v
+                              for k, v in row.items()
                               if k not in ("user_source",) or v != 0},
                              sort_keys=True, ensure_ascii=False) for row in rows)
