@@ -520,7 +520,7 @@ stage_of(const struct http_look *l, CURLcode rc)
 	}
 }
 
-/* Addresses; libcurl from 8.0 on forgets whom it was connected to when TLS fails. */
+/* Addresses; libcurl 8.14 forgets whom it was connected to when TLS fails. */
 struct reach {
 	char	 tried[HTTP_PEER];	/* last */
 	char	 peer[HTTP_PEER];	/* connected to, until there was no use for it */
@@ -575,10 +575,10 @@ watch_sockets(CURL *curl, struct reach *r)
 static const char *
 whom(const struct reach *r, CURLcode rc)
 {
-	if (*r->peer != '\0')
-		return r->peer;
+	const bool	 tls = rc == CURLE_SSL_CONNECT_ERROR || rc == CURLE_PEER_FAILED_VERIFICATION;
+
 	/* One that was reset is connected to nobody any more. */
-	return rc == CURLE_SSL_CONNECT_ERROR || rc == CURLE_PEER_FAILED_VERIFICATION ? r->tried : "";
+	return *r->peer == '\0' && tls ? r->tried : r->peer;
 }
 
 static CURLcode
