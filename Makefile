@@ -99,7 +99,8 @@ check:
 # to compile, and find no more.
 SAN_CFLAGS = -O1 -g1
 check-san:
-	$(MAKE) check B=$(B)-asan BIN=$(B)-asan/qtoa SAN=address,undefined CFLAGS='$(SAN_CFLAGS)'
+	$(MAKE) check B=$(B)-asan BIN=$(B)-asan/qtoa SAN=address,undefined \
+	    CFLAGS='$(SAN_CFLAGS)' E2E_JOBS=3
 check-tsan:
 	$(MAKE) -j $(JOBS) $(B)-tsan/qtoa B=$(B)-tsan BIN=$(B)-tsan/qtoa SAN=thread \
 	    CFLAGS='$(SAN_CFLAGS)'

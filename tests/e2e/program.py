@@ -61,7 +61,7 @@ SETTINGS = {
     "unionid": dict(threads=16, connect_ms=500, fresh_s=600, collector=1,
                     ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API"),
     # WeChat is asked for its statistics.
-    "cube": dict(fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API"),
+    "cube": dict(connect_ms=5000, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API"),
     # Asks WeChat for access_tokens and hands them out; the older way.
     "token": dict(threads=32, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
                   control_per_minute=100000, collector=1),

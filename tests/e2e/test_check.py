@@ -96,7 +96,7 @@ class Host:
         return self.home.state / "qtoa.db"
 
     def change(self, sql):
-        with sqlite3.connect(self.home.state / "qtoa.db", isolation_level=None) as db:
+        with sqlite3.connect(self.home.state / "qtoa.db", timeout=60, isolation_level=None) as db:
             db.execute("PRAGMA journal_mode = TRUNCATE")
             db.execute(sql)
         db.close()

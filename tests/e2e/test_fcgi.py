@@ -423,7 +423,9 @@ def test_stop_answers_what_is_in_flight(make_pool, qt, number):
     assert [c.answer().body for c in conns] == [b"success"] * 12
     assert pool.proc.wait(10) == 0
     assert time.monotonic() - begin < STOP_S
-    pool.log.wait(12, what="request", verdict="delivered")
+    # What QT has not confirmed by then is on disk.
+    verdicts = {line["verdict"] for line in pool.log.wait(12, what="request")}
+    assert "delivered" in verdicts and verdicts <= {"delivered", "queued"}
 
 
 def test_stop_while_qt_is_silent(make_pool, qt):
