@@ -31,42 +31,46 @@ ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
 	     $(HARD) $(CFLAGS) $(PKG_CFLAGS)
 LDLIBS	 = -lfcgi $(PKG_LIBS) -lpthread
 
-MODULES	 = allow answer archive breaker buf check checkconf checkhost checknet checkstore \
-	   claim cmd collect completion conf control crypto cubepull cubestore datacube \
-	   datacubecmd day db deliver desk \
-	   digest dispense drain draincmd err event figure finding flood flowchart form forward \
-	   grid head headline health help html http identity journal json jsonpath keep \
-	   log means metrics page pool pulse query queue queuecmd queuelist queueshow reconcile \
-	   reconcilecmd report reportcmd request rescue salvage scan schema scripts seen \
-	   send served sign sql status statuscmd store storefile style table tally tallyfile term termtable \
-	   timechart token tokencmd trim trust utf8 verbs view vitals words wxapi wxerr \
-	   xmlguard xmlmap
-OBJS	 = $(filter-out $(B)/conf.o,$(MODULES:%=$(B)/%.o)) $(BC)/conf.o
+# The rooms, and in them every module: a new file is found by itself.  What STYLE calls layers is in
+# tests/layers.
+ROOMS	 = core net state wechat forwarder collector report monitor server cli
+SOURCES	 = $(filter-out qtoa.c,$(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c)))
+MADE	 = report/sql report/style
+OBJS	 = $(patsubst %,$(B)/%.o,$(filter-out core/conf,$(SOURCES:%.c=%) $(MADE)))
+# All but qtoa.o, for the program and for all that tests and measures it.
+LIBQTOA	 = $(BC)/core/conf.o $(B)/libqtoa.a
 
 all: $(BIN)
 
-$(BIN): $(B)/qtoa.o $(OBJS) $(BC)/config.ok
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(B)/qtoa.o $(OBJS) $(LDLIBS)
+$(BIN): $(B)/qtoa.o $(LIBQTOA) $(BC)/config.ok
+	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(B)/qtoa.o $(LIBQTOA) $(LDLIBS)
+
+$(B)/libqtoa.a: $(OBJS) $(B)/modules
+	@rm -f $@
+	$(AR) rcs $@ $(OBJS)
 
 $(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The style sheet, as C.
-$(B)/style.c: style.sh page.css $(B)/flags
-	./style.sh page.css >$@.new
+$(B)/report/style.c: report/style.sh report/page.css $(B)/flags
+	@mkdir -p $(@D)
+	report/style.sh report/page.css >$@.new
 	mv $@.new $@
-$(B)/style.o: $(B)/style.c
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The questions' statements, as C.
-$(B)/sql.c: sql.sh $(wildcard sql/*.sql) $(B)/flags
-	./sql.sh $(filter %.sql,$^) >$@.new && mv $@.new $@
-$(B)/sql.o: $(B)/sql.c
+$(B)/report/sql.c: report/sql.sh $(wildcard report/sql/*.sql) $(B)/flags
+	@mkdir -p $(@D)
+	report/sql.sh $(filter %.sql,$^) >$@.new && mv $@.new $@
+
+$(MADE:%=$(B)/%.o): $(B)/%.o: $(B)/%.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The one file that sees the values.  Several configurations can share all other objects: what
 # is made of each is in its BC.
-$(BC)/conf.o: conf.c $(CONFIG) $(BC)/config.name $(B)/flags
+$(BC)/core/conf.o: core/conf.c $(CONFIG) $(BC)/config.name $(B)/flags
+	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $<
 
 # What is wrong with the values themselves fails the build, by name.
@@ -74,19 +78,21 @@ $(BC)/config.ok: $(BC)/confcheck
 	$(BC)/confcheck
 	@touch $@
 
-$(BC)/confcheck: $(B)/confcheck.o $(BC)/conf.o $(B)/allow.o $(B)/buf.o $(B)/err.o
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^
+$(BC)/confcheck: $(B)/packaging/confcheck.o $(LIBQTOA)
+	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # What is missing to build at all is said before a compiler stumbles.
 $(B)/needs: FORCE
 	@mkdir -p $(B)
 	@packaging/needs.sh '$(CC)' $@ $(PKGS)
 
-# Other flags or compiler: everything anew.  Another CONFIG: what sees it.
+# Other flags or compiler: everything is built again.  Other modules: the archive.  Another CONFIG:
+# what sees it.
 $(B)/flags: $(B)/needs
 $(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
 $(BC)/config.name: NOW = $(abspath $(CONFIG))
-$(B)/flags $(BC)/config.name: FORCE
+$(B)/modules: NOW = $(OBJS)
+$(B)/flags $(B)/modules $(BC)/config.name: FORCE
 	@mkdir -p $(@D)
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
@@ -133,4 +139,4 @@ help:
 
 FORCE:
 .PHONY: all built check check-san check-tsan clean help FORCE
--include $(wildcard $(sort $(B)/*.d $(BC)/*.d))
+-include $(wildcard $(patsubst %,$(B)/%.d,qtoa packaging/confcheck) $(OBJS:.o=.d) $(BC)/core/conf.d)

@@ -5,9 +5,9 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "core/digest.h"
 #include "crypto.h"
-#include "digest.h"
-#include "scan.h"
+#include "wechat/xml_scan.h"
 
 enum {
 	LENGTH = 4,			/* bytes of the length field, big endian */

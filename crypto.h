@@ -14,9 +14,9 @@
 
 #include <stdint.h>
 
-#include "buf.h"
-#include "conf.h"
-#include "query.h"
+#include "core/buf.h"
+#include "core/conf.h"
+#include "core/query.h"
 
 enum { CRYPTO_SHA1_HEX = 40, CRYPTO_RANDOM = 16, CRYPTO_KEY = 32, CRYPTO_KEY_TEXT = 43 };
 

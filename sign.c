@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "digest.h"
+#include "core/digest.h"
+#include "core/utf8.h"
 #include "sign.h"
-#include "utf8.h"
 
 struct signer {
 	struct digest	*md5;

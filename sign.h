@@ -12,9 +12,9 @@
 
 #include <stdint.h>
 
-#include "buf.h"
-#include "conf.h"
-#include "query.h"
+#include "core/buf.h"
+#include "core/conf.h"
+#include "core/query.h"
 
 enum { SIGN_MD5_HEX = 32, SIGN_FIELDS_MAX = 64 };
 

@@ -4,7 +4,7 @@
 
 #include <mxml.h>
 
-#include "xmlguard.h"
+#include "wechat/xml_sanitize.h"
 #include "xmlmap.h"
 
 /*

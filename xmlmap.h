@@ -13,8 +13,8 @@
 #ifndef XMLMAP_H
 #define XMLMAP_H
 
-#include "conf.h"
-#include "event.h"
+#include "core/conf.h"
+#include "wechat/event.h"
 
 /* Where QT's table leaves a choice.  All zero is what we take it to mean. */
 struct xmlmap_options {

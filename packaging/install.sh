@@ -71,7 +71,7 @@ fill() { # fill FILE...
 StateDirectoryMode=0700" ;;
 	*) state="ReadWritePaths=$STATEDIR" ;;
 	esac
-	sed -e '/^@HARDENING@$/{r systemd/hardening.in
+	sed -e '/^@HARDENING@$/{r packaging/systemd/hardening.in
 	    d
 	}' "$@" | sed -e "s|^@STATE@\$|$state|" -e "s|@BINDIR@|$BINDIR|g" \
 	    -e "s|@STATEDIR@|$STATEDIR|g" -e "s|@SYSCONFDIR@|$SYSCONFDIR|g" \
@@ -105,7 +105,7 @@ place_environment() {
 	file=$SYSCONFDIR/qtoa/environment
 	directory "$(dirname "$file")"
 	[ ! -e "$DESTDIR$file" ] || return 0
-	fill systemd/environment.in >"$tmp/filled"
+	fill packaging/systemd/environment.in >"$tmp/filled"
 	install -m 0640 "$tmp/filled" "$DESTDIR$file"
 	give "$DESTDIR$file" root
 	note unchanged "$file" "$(cksum <"$DESTDIR$file")"
@@ -136,23 +136,23 @@ place_examples() {
 	for file in README*.md doc/*.md; do
 		place 0644 "$file" "$DOCDIR/$file"
 	done
-	for file in *-example* config.h; do
-		place_adapted "$file" "$DOCDIR/examples/$file"
+	for file in apache-example.conf examples/* config.h; do
+		place_adapted "$file" "$DOCDIR/examples/${file##*/}"
 	done
-	place 0644 systemd/logrotate-example "$DOCDIR/examples/logrotate"
+	place 0644 packaging/systemd/logrotate-example "$DOCDIR/examples/logrotate"
 	for file in demo/messages/*.xml; do
 		place 0644 "$file" "$DOCDIR/examples/messages/${file##*/}"
 	done
 }
 
 place_units() {
-	for unit in systemd/*.socket.in systemd/*.service.in systemd/*.timer.in; do
+	for unit in packaging/systemd/*.socket.in packaging/systemd/*.service.in packaging/systemd/*.timer.in; do
 		name=${unit##*/}
 		place_filled 0644 "$unit" "$UNITDIR/${name%.in}"
 	done
-	place_filled 0644 systemd/qtoa.tmpfiles.in "$TMPFILESDIR/qtoa.conf"
+	place_filled 0644 packaging/systemd/qtoa.tmpfiles.in "$TMPFILESDIR/qtoa.conf"
 	# Nobody makes the web server's user anew.
-	[ "$OWNER" != qtoa ] || place_filled 0644 systemd/qtoa.sysusers.in "$SYSUSERSDIR/qtoa.conf"
+	[ "$OWNER" != qtoa ] || place_filled 0644 packaging/systemd/qtoa.sysusers.in "$SYSUSERSDIR/qtoa.conf"
 }
 
 install_all() {

@@ -23,7 +23,7 @@ def qtoa(*args):
     return done.stdout
 
 
-# conf.c and conf.h
+# core/conf.c and core/conf.h
 
 def number(expression):
     """16 << 20, 64 * 1024"""
@@ -32,7 +32,7 @@ def number(expression):
 
 
 def table(name):
-    return re.search(rf"\b{name}\[\] = \{{\n(.*?)^\}};", text("conf.c"), re.S | re.M).group(1)
+    return re.search(rf"\b{name}\[\] = \{{\n(.*?)^\}};", text("core/conf.c"), re.S | re.M).group(1)
 
 
 def account_rules():
@@ -53,7 +53,7 @@ def number_settings():
 
 
 def members(struct):
-    body = re.search(rf"^struct {struct} \{{\n(.*?)^\}};", text("conf.h"), re.S | re.M).group(1)
+    body = re.search(rf"^struct {struct} \{{\n(.*?)^\}};", text("core/conf.h"), re.S | re.M).group(1)
     return re.findall(r"^\t[^/;]*?(\w+);", body, re.M)
 
 

@@ -10,10 +10,10 @@ import docs
 PAGES = ("qtoa.8", "qtoa-config.5")
 # Which of the sources read the options of which verbs.
 SOURCES = {
-    "check": ("check.c",), "send": ("send.c",), "drain": ("draincmd.c",),
-    "queue": ("queuecmd.c", "queuelist.c", "queueshow.c"), "token": ("tokencmd.c",),
-    "datacube": ("datacubecmd.c",), "reconcile": ("reconcilecmd.c",), "status": ("statuscmd.c",),
-    "report": ("reportcmd.c",), "completion": ("completion.c",),
+    "check": ("cli/check/cmd_check.c",), "send": ("cli/cmd_send.c",), "drain": ("cli/cmd_drain.c",),
+    "queue": ("cli/cmd_queue.c", "cli/cmd_queue_list.c", "cli/cmd_queue_show.c"), "token": ("cli/cmd_token.c",),
+    "datacube": ("cli/cmd_datacube.c",), "reconcile": ("cli/cmd_reconcile.c",), "status": ("cli/cmd_status.c",),
+    "report": ("cli/cmd_report.c",), "completion": ("cli/cmd_completion.c",),
 }
 # Of them all, and of the program without a verb.
 COMMON = {"--help", "--version"}

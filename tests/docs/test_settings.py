@@ -1,4 +1,4 @@
-"""Every setting: conf.c, conf.h, config.h, README and manual say the same of it."""
+"""Every setting: core/conf.c, core/conf.h, config.h, README and manual say the same of it."""
 
 import re
 
@@ -47,7 +47,7 @@ def test_no_setting_is_missing_and_none_is_invented():
     assert set(manual("SETTINGS")) == SETTINGS
 
 
-# Defaults.  What has none in conf.c says in words what then holds.
+# Defaults.  What has none in core/conf.c says in words what then holds.
 
 def value_in_c(text):
     if text == "NULL":

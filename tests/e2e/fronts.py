@@ -255,7 +255,7 @@ class Front:
 
 
 class Lighttpd:
-    file = "lighttpd-example.conf"
+    file = "examples/lighttpd-example.conf"
     run = "/run/lighttpd"
     base = "/qtoa"
     tls = {"tls", "redirect"}
@@ -360,7 +360,7 @@ RequestReadTimeout body=10,minrate=500
 
 
 class Nginx(Lighttpd):
-    file = "nginx-example.conf"
+    file = "examples/nginx-example.conf"
     patience = ("client_body_timeout\t10s", "client_body_timeout\t1s")
 
     def __init__(self):
@@ -386,7 +386,7 @@ class Nginx(Lighttpd):
 
 
 class Caddy(Nginx):
-    file = "Caddyfile-example"
+    file = "examples/Caddyfile-example"
     tls = {"tls"}               # it redirects by itself
     unsized = 400               # it says that the length is -1
     bounds = False

@@ -1,4 +1,4 @@
-"""Runs a program under what systemd/hardening.in says of system calls, as systemd would: what is
+"""Runs a program under what packaging/systemd/hardening.in says of system calls, as systemd would: what is
 not allowed is not refused but kills, so that nobody overlooks it.
 
     python3 jail.py PROGRAM [ARGUMENT...]
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HARDENING = Path(__file__).resolve().parents[2] / "systemd/hardening.in"
+HARDENING = Path(__file__).resolve().parents[2] / "packaging/systemd/hardening.in"
 
 ALLOW, KILL = 0x7fff0000, 0x80000000        # SCMP_ACT_...
 EQUAL, MASKED = 4, 7                        # SCMP_CMP_...

@@ -315,10 +315,10 @@ def test_golden_page():
 
 def test_examples():
     """What Prometheus is to be told: sound, of what there is, and every alert fires."""
-    promtool("check", "config", "prometheus-example.yml")
+    promtool("check", "config", "examples/prometheus-example.yml")
     promtool("test", "rules", "tests/vectors/alerts.yml")
     families = exposition.parse((program.TOP / "tests/vectors/metrics.txt").read_bytes())
-    rules = (program.TOP / "prometheus-example-rules.yml").read_text()
+    rules = (program.TOP / "examples/prometheus-example-rules.yml").read_text()
     names = set(re.findall(r"\bqtoa_\w+", rules)) - {"qtoa_forward_duration_seconds"}
     assert len(names) > 8
     assert {n.removesuffix("_bucket") for n in names} <= set(families)

@@ -24,7 +24,7 @@ SECRET = b"a secret of ours"
 
 
 class SharedHost(fronts.Apache):
-    file = "htaccess-example"
+    file = "examples/htaccess-example"
     base = "/qtoa.cgi"
 
     def __init__(self, *modules):

@@ -1,5 +1,5 @@
 """What is counted: requests of each kind through a real server, FastCGI and CGI, and the files
-read by a reader of its own, written from what tally.h says of them."""
+read by a reader of its own, written from what state/counters.h says of them."""
 
 import contextlib
 import struct
@@ -35,7 +35,7 @@ def place(n):
 
 
 def bucket_of(ms):
-    """Written as tally.h has it: in words."""
+    """Written as state/counters.h has it: in words."""
     begins = list(range(20))
     while len(begins) < BUCKETS:
         step = 2 ** (len(begins) // 10 - 1)

@@ -184,8 +184,8 @@ configure() {
 	must "sed -i -e 's|\"demo\"|\"shop\"|' -e 's|127.0.0.1:8080|$host|' /etc/qtoa/config.h"
 	[ "$way" = package ] || must "sed -i 's|\"qtoaDemoToken\"|\"@/etc/qtoa/token\"|' /etc/qtoa/config.h"
 	# This host has no name that WeChat knows, hence no certificate.
-	must "sed -i -e 's|server_name.*|server_name $host;|' nginx-example.conf"
-	must "sed -i -e 's|^wechat.example.com {|http://$host {|' Caddyfile-example"
+	must "sed -i -e 's|server_name.*|server_name $host;|' examples/nginx-example.conf"
+	must "sed -i -e 's|^wechat.example.com {|http://$host {|' examples/Caddyfile-example"
 }
 
 # Blocks of an example file, as its head says.

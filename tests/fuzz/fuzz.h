@@ -2,14 +2,14 @@
  * fuzz.h: what the fuzz targets share.  A target hands its module any bytes and stops
  * the run (so that libFuzzer keeps the input) when what the module promises does not hold.
  */
-#ifndef FUZZ_H
-#define FUZZ_H
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "buf.h"
+#include "core/buf.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
+#include "core/query.h"
 #include "fuzz.h"
-#include "query.h"
 
 static bool
 within(struct slice s, const char *p, size_t size)

@@ -1,8 +1,8 @@
 #include <string.h>
 
+#include "core/utf8.h"
 #include "fuzz.h"
-#include "utf8.h"
-#include "xmlguard.h"
+#include "wechat/xml_sanitize.h"
 #include "xmlmap.h"
 
 static bool

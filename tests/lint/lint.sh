@@ -43,7 +43,7 @@ shells() { # what begins with #!, and says sh
 # As `make install` fills them in, but where the program is now.
 fill_units() { # fill_units OWNER
 	mkdir "$OUT/$1"
-	for unit in systemd/*.socket.in systemd/*.service.in systemd/*.timer.in; do
+	for unit in packaging/systemd/*.socket.in packaging/systemd/*.service.in packaging/systemd/*.timer.in; do
 		name=${unit##*/}
 		make -s fill FILE="$unit" OWNER="$1" BINDIR="$OUT/bin" >"$OUT/$1/${name%.in}" || return 1
 	done
@@ -68,7 +68,7 @@ for shell in bash zsh; do
 	try "$shell completion" $shell -n "$OUT/completion.$shell"
 done
 try 'shellcheck bash completion' shellcheck -s bash "$OUT/completion.bash"
-try 'promtool, with its alert rules' promtool check config prometheus-example.yml
+try 'promtool, with its alert rules' promtool check config examples/prometheus-example.yml
 for owner in qtoa www-data; do
 	try "units, of $owner" fill_units "$owner"
 	try "systemd-analyze verify, of $owner" quiet systemd-analyze verify --man=no "$OUT/$owner"/*

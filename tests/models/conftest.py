@@ -11,7 +11,7 @@ import pytest
 import gen
 import models
 
-SQL = Path(__file__).resolve().parents[2] / "sql"
+SQL = Path(__file__).resolve().parents[2] / "report/sql"
 TOOL = os.environ["MODELS_TOOL"]
 
 
@@ -20,7 +20,7 @@ class Wrong(Exception):
 
 
 class Store:
-    """A state directory whose database the program's own archive.c has filled."""
+    """A state directory whose database the program's own collector/event_store.c has filled."""
 
     def __init__(self, where, messages=()):
         self.dir, self.loaded = where, 0

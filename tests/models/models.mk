@@ -2,9 +2,9 @@
 
 MODELS	 = $(B)/models/models_tool
 
-$(MODELS): tests/models/models_tool.c $(OBJS) $(B)/flags
+$(MODELS): tests/models/models_tool.c $(LIBQTOA) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(OBJS) $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIBQTOA) $(LDLIBS)
 
 MODELS_JOBS ?= 2
 

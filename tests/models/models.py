@@ -1,5 +1,5 @@
 """Every question of the report once more, from the list of all events: plain Python, no SQL.
-What each means is written at the head of sql/NAME.sql."""
+What each means is written at the head of report/sql/NAME.sql."""
 
 import bisect
 import math

@@ -8,7 +8,7 @@
  *		E code(- for none) attributes
  *	models_tool forget DIR DAYS STEPS
  *				archive_sweep() for so many steps at most, and after each a
- *				queue_sweep(), as keep.c does.  Tells how many it were, and how
+ *				queue_sweep(), as server/maintenance.c does.  Tells how many it were, and how
  *				many microseconds the longest transaction took
  *	models_tool ask DIR	standard input is questions, a line each: NAME, then
  *				name=value separated by tabs.  For each the number of bytes
@@ -21,10 +21,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "archive.h"
-#include "clock.h"
-#include "report.h"
-#include "schema.h"
+#include "collector/event_store.h"
+#include "core/clock.h"
+#include "report/questions.h"
+#include "state/schema.h"
 
 enum { FIELDS = 9, EVENTS = 64, PATIENCE_MS = 3600000, SWEEP_ROWS = 200 };
 

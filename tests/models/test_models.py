@@ -118,8 +118,8 @@ def test_sqlite3_tool(month):
     """What the files say of running them."""
     for f in SQL.glob("*.sql"):
         how = [line for line in f.read_text().splitlines() if line.startswith("--\tsqlite3 ")]
-        assert len(how) == 1 and how[0].endswith(f"qtoa.db <sql/{f.name}")
-        line = how[0][3:].replace("qtoa.db <sql/", f"{month.dir}/qtoa.db <{SQL}/")
+        assert len(how) == 1 and how[0].endswith(f"qtoa.db <report/sql/{f.name}")
+        line = how[0][3:].replace("qtoa.db <report/sql/", f"{month.dir}/qtoa.db <{SQL}/")
         assert "'2026-11-01'" in line
         p = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
         assert (p.returncode, p.stderr) == (0, ""), f

@@ -4,12 +4,9 @@
 TABLE	 = $(B)/table/xmlmap_tool
 
 # The tool has xmlmap.c in it, for the table.
-TABLE_OBJS = $(patsubst %,$(B)/%.o,buf event utf8 xmlguard)
-
-$(TABLE): tests/table/xmlmap_tool.c $(TABLE_OBJS) $(B)/flags
+$(TABLE): tests/table/xmlmap_tool.c $(LIBQTOA) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< \
-	    $(TABLE_OBJS) $(shell pkg-config --libs $(MXML_PC)) -lpthread
+	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIBQTOA) $(LDLIBS)
 
 check-table: $(TABLE) $(BIN)
 	XMLMAP_TOOL='$(abspath $(TABLE))' QTOA='$(abspath $(BIN))' $(PYTHON) -B -m pytest -q \

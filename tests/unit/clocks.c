@@ -1,7 +1,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "clocks.h"
+#include "tests/unit/clocks.h"
 
 static struct clocks	 own;
 

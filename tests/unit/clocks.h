@@ -2,8 +2,8 @@
  * clocks.h: the clocks as a test wants them, for a program that is linked with
  * -Wl,--wrap=clock_gettime.
  */
-#ifndef CLOCKS_H
-#define CLOCKS_H
+#ifndef TESTS_UNIT_CLOCKS_H
+#define TESTS_UNIT_CLOCKS_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
-#include "clock.h"
-#include "dbfile.h"
-#include "state.h"
-#include "unit.h"
+#include "core/clock.h"
+#include "tests/unit/dbfile.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
 
 enum { PATIENCE_MS = 30000 };	/* with other processes */
 

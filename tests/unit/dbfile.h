@@ -1,10 +1,10 @@
 /*
  * dbfile.h: databases of their own, for the tests of what stands on db.
  */
-#ifndef DBFILE_H
-#define DBFILE_H
+#ifndef TESTS_UNIT_DBFILE_H
+#define TESTS_UNIT_DBFILE_H
 
-#include "db.h"
+#include "state/db.h"
 
 /* The database name in dir, patient and without syncs: no power is cut here. */
 struct db	*dbfile_open(const char *dir, const char *name);

@@ -2,8 +2,8 @@
  * guarded.h: input that ends at the end of mapped memory, so that reading one byte
  * beyond it, or before the page it lies in, ends the test.
  */
-#ifndef GUARDED_H
-#define GUARDED_H
+#ifndef TESTS_UNIT_GUARDED_H
+#define TESTS_UNIT_GUARDED_H
 
 #include <sys/mman.h>
 
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 /* A PROT_NONE page, size bytes, a PROT_NONE page. */
 struct guarded {

@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "peer.h"
-#include "unit.h"
+#include "tests/unit/peer.h"
+#include "tests/unit/unit.h"
 
 enum {
 	CONNECTIONS = 256,	/* at most in the life of a peer */

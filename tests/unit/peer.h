@@ -22,8 +22,8 @@
  *	head	200 and the request's head
  *	now	what peer_now() has named last, at first code
  */
-#ifndef PEER_H
-#define PEER_H
+#ifndef TESTS_UNIT_PEER_H
+#define TESTS_UNIT_PEER_H
 
 #include <stdbool.h>
 

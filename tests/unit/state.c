@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "state.h"
-#include "unit.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
 
 enum { DIRS = 64, NOBODY = 65534 };
 

@@ -2,8 +2,8 @@
  * state.h: what the tests of the store and its parts share: state directories and other
  * processes.
  */
-#ifndef STATE_H
-#define STATE_H
+#ifndef TESTS_UNIT_STATE_H
+#define TESTS_UNIT_STATE_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -5,9 +5,9 @@
 #include <openssl/evp.h>
 
 #include "crypto.h"
-#include "guarded.h"
-#include "unit.h"
-#include "vectors.h"
+#include "tests/unit/guarded.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/vectors.h"
 
 #define NEED_URL	(1u << PUSH_SIGNATURE | 1u << PUSH_TIMESTAMP | 1u << PUSH_NONCE)
 #define NEED_SAFE	(NEED_URL | 1u << PUSH_MSG_SIGNATURE)

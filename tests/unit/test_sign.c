@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query.h"
+#include "core/query.h"
 #include "sign.h"
-#include "unit.h"
-#include "vectors.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/vectors.h"
 
 /* One vector as our program would have it. */
 struct message {

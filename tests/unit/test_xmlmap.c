@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
-#include "unit.h"
-#include "xmlguard.h"
+#include "tests/unit/unit.h"
+#include "wechat/xml_sanitize.h"
 #include "xmlmap.h"
 
 #define CASES	"tests/cases"

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 static int	 checked, failed;
 static char	 dir[128];

@@ -5,8 +5,8 @@
  * goes on, so that one run names every bad case; TEST() makes the test fail at its end
  * if a check failed, or if there was none at all.
  */
-#ifndef UNIT_H
-#define UNIT_H
+#ifndef TESTS_UNIT_UNIT_H
+#define TESTS_UNIT_UNIT_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "buf.h"
-#include "err.h"
+#include "core/buf.h"
+#include "core/error.h"
 
 #define TEST(f)		cmocka_unit_test_setup_teardown(f, unit_begin, unit_end)
 #define RUN(name, t)	cmocka_run_group_tests_name(name, t, NULL, NULL)

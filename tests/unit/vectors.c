@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit.h"
-#include "vectors.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/vectors.h"
 
 /* Puts VECTOR_NUL for each \u0000; an escaped backslash before a u is none. */
 static void

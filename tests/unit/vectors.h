@@ -1,12 +1,12 @@
 /*
  * vectors.h: the lines of the .jsonl files of tests/vectors.
  */
-#ifndef VECTORS_H
-#define VECTORS_H
+#ifndef TESTS_UNIT_VECTORS_H
+#define TESTS_UNIT_VECTORS_H
 
 #include <jansson.h>
 
-#include "buf.h"
+#include "core/buf.h"
 
 /*
  * The library reads no NUL within the name of a member.  In the lines read here this

@@ -1,0 +1,467 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/check/check_net.h"
+#include "core/clock.h"
+#include "core/jsonpath.h"
+#include "forwarder/qt_client.h"
+#include "state/lock.h"
+#include "state/store.h"
+#include "wechat/access_token.h"
+#include "wechat/token_client.h"
+
+enum {
+	PROBE_MS = 5000,	/* patience with each of them */
+	SOON_DAYS = 14,		/* a certificate that ends before is to be renewed */
+	DAY_S = 86400,
+	CLOCK_ODD_S = 30,
+	CLOCK_WRONG_S = 300,	/* or half of fresh_s */
+	NAMED = 3,		/* accounts that a subject names; the others are counted */
+	SUBJECT = 256,
+	HOST = 256,
+	DATE = 16
+};
+
+struct net {
+	struct findings		*f;
+	const struct conf	*c;
+	struct http		*http;
+	const char		**failed;	/* URLs whose origin is not reached */
+	size_t			 n;
+};
+
+/*
+ * URLs.
+ */
+
+/* Whether two are, by what counts. */
+typedef bool same_fn(const char *a, const char *b);
+
+/* The length of scheme, host and port. */
+static size_t
+origin_of(const char *url)
+{
+	const char	*host = strstr(url, "://");
+
+	host = host == NULL ? url : host + 3;
+	return (size_t)(host - url) + strcspn(host, "/?");
+}
+
+static bool
+same_origin(const char *a, const char *b)
+{
+	const size_t	 len = origin_of(a);
+
+	return origin_of(b) == len && memcmp(a, b, len) == 0;
+}
+
+static bool
+same_url(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+struct slice
+checknet_host(const char *url)
+{
+	const char	*host = strstr(url, "://"), *end = url + origin_of(url), *port;
+
+	host = host == NULL ? url : host + 3;
+	if (*host == '[' && (port = memchr(host, ']', (size_t)(end - host))) != NULL)
+		return (struct slice){ host + 1, (size_t)(port - host - 1) };
+	if ((port = memchr(host, ':', (size_t)(end - host))) != NULL)
+		end = port;
+	return (struct slice){ host, (size_t)(end - host) };
+}
+
+/* The host of a URL as text; false: it is an address, and no name. */
+static bool
+host_of(char host[HOST], const char *url)
+{
+	const struct slice	 s = checknet_host(url);
+
+	(void)snprintf(host, HOST, "%.*s", (int)s.len, s.p);
+	return strchr(host, ':') == NULL && host[strspn(host, "0123456789.")] != '\0';
+}
+
+/* An account's i-th URL; NULL: it has none there, or it is nobody's. */
+enum { URLS = 3 };
+
+static const char *
+url_of(const struct account *a, int i)
+{
+	const char *const	 urls[URLS] = { a->qt_url, a->qt_url_standby, a->control_url };
+
+	return a->name != NULL && conf_is_set(urls[i]) ? urls[i] : NULL;
+}
+
+/* Whether one of its first n URLs is the same. */
+static bool
+uses(const struct account *a, int n, const char *url, same_fn *same)
+{
+	int	 i;
+
+	for (i = 0; i < n; i++)
+		if (url_of(a, i) != NULL && same(url_of(a, i), url))
+			return true;
+	return false;
+}
+
+/*
+ * The accounts that use an account's i-th URL, "shop, news, blog and 2 more".  False: all about it
+ * has been said, of that account or of one before.
+ */
+static bool
+name_users(char text[SUBJECT], const struct net *n, const struct account *first, int i,
+    same_fn *same)
+{
+	const char		*url = url_of(first, i);
+	const struct account	*a;
+	size_t			 len = 0;
+	int			 users = 0;
+
+	for (a = n->c->accounts; a != first; a++)
+		if (uses(a, URLS, url, same))
+			return false;
+	if (uses(first, i, url, same))
+		return false;
+	for (; a != n->c->accounts + n->c->n; a++)
+		if (uses(a, URLS, url, same) && ++users <= NAMED && len < SUBJECT)
+			len += (size_t)snprintf(text + len, SUBJECT - len, "%s%.64s",
+			    users == 1 ? "" : ", ", a->name);
+	if (users > NAMED && len < SUBJECT)
+		(void)snprintf(text + len, SUBJECT - len, " and %d more", users - NAMED);
+	return true;
+}
+
+/*
+ * Certificates.
+ */
+
+static void
+print_day(char text[DATE], int64_t epoch_s)
+{
+	const time_t	 t = (time_t)epoch_s;
+	struct tm	 tm;
+
+	if (gmtime_r(&t, &tm) == NULL || strftime(text, DATE, "%Y-%m-%d", &tm) == 0)
+		(void)snprintf(text, DATE, "?");
+}
+
+/* The one of a chain that ends first; NULL: none says when. */
+static const struct http_cert *
+first_to_end(const struct http_look *l)
+{
+	const struct http_cert	*first = NULL;
+	int			 i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->certs[i].until_s != 0 &&
+		    (first == NULL || l->certs[i].until_s < first->until_s))
+			first = &l->certs[i];
+	return first;
+}
+
+/* The certificates are there, and are not to be trusted. */
+static void
+say_not_verified(struct findings *f, const char *subject, const char *where,
+    const struct http_look *l, const char *ca_file, int64_t now_s)
+{
+	const struct http_cert	*cert = &l->certs[0], *first = first_to_end(l);
+	char			 day[DATE];
+
+	if (first != NULL && first->until_s <= now_s) {
+		print_day(day, first->until_s);
+		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s has ended on "
+		    "%s\nwhoever runs the server must renew it; is this host's clock right?", where,
+		    first->subject, day);
+	} else if (cert->from_s > now_s) {
+		print_day(day, cert->from_s);
+		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s begins on %s\n"
+		    "is this host's clock right?", where, cert->subject, day);
+	} else if (strstr(l->why, "match") != NULL) {
+		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s is for %s: %s\n"
+		    "is the address right?", where, cert->subject,
+		    *cert->names == '\0' ? "no name" : cert->names, l->why);
+	} else if (l->n == 1 && strcmp(cert->subject, cert->issuer) == 0) {
+		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s is self-signed: "
+		    "nobody vouches for it\nis the address right? if it is, give that certificate "
+		    "as settings.ca_file", where, cert->subject);
+	} else {
+		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s is from %s, whom "
+		    "%s does not know: %s\nis the address right? if it is, add that CA to "
+		    "settings.ca_file, or let the server send its intermediate certificates",
+		    where, cert->subject, l->certs[l->n - 1].issuer, ca_file, l->why);
+	}
+}
+
+static void
+say_verified(struct findings *f, const char *subject, const char *where,
+    const struct http_look *l, int64_t now_s)
+{
+	const struct http_cert	*cert = &l->certs[0], *first = first_to_end(l);
+	const long long		 days = (long long)((first->until_s - now_s) / DAY_S);
+	char			 day[DATE], other[HTTP_NAME + 64] = "";
+
+	print_day(day, first->until_s);
+	if (first != cert)
+		(void)snprintf(other, sizeof(other), ", in the chain %s", first->subject);
+	if (days < SOON_DAYS)
+		finding_say(f, FINDING_WARNING, subject, "%s: the certificate of %s%s ends on %s, in "
+		    "%lld days\nwhoever runs the server must renew it", where, cert->subject, other,
+		    day, days);
+	else
+		finding_say(f, FINDING_OK, subject, "%s: certificate of %s, from %s, verified%s, "
+		    "until %s, %lld days more", where, cert->subject, cert->issuer, other, day,
+		    days);
+}
+
+void
+checknet_certificate(struct findings *f, const char *subject, const char *where,
+    const struct http_look *l, const char *ca_file, int64_t now_s)
+{
+	if (l->failed == HTTP_STAGE_TRUST)
+		finding_say(f, FINDING_FAILED, subject, "%s: %s has no CA certificates: %s\ninstall "
+		    "the system's (ca-certificates), or give settings.ca_file a PEM file of them",
+		    where, ca_file == NULL ? "this host" : ca_file, l->why);
+	else if (l->failed == HTTP_STAGE_TLS && l->n == 0)
+		finding_say(f, FINDING_FAILED, subject, "%s: TLS does not begin: %s\nis the port "
+		    "right? it must speak TLS 1.2 or later", where, l->why);
+	else if (l->failed == HTTP_STAGE_TLS)
+		say_not_verified(f, subject, where, l, ca_file == NULL ? "this host" : ca_file,
+		    now_s);
+	else if (first_to_end(l) != NULL)
+		say_verified(f, subject, where, l, now_s);
+	else
+		finding_say(f, FINDING_OK, subject, "%s: certificate verified", where);
+}
+
+/*
+ * Each origin once: its name, the connection, TLS.
+ */
+
+static void
+say_look(struct net *n, const char *subject, const char *where, const struct http_look *l)
+{
+	char	 host[HOST], addresses[256];
+
+	switch (l->failed) {
+	case HTTP_STAGE_URL:
+		finding_say(n->f, FINDING_FAILED, subject, "%s: %s\ncorrect the address", where,
+		    l->why);
+		return;
+	case HTTP_STAGE_NAME:
+		finding_say(n->f, FINDING_FAILED, subject, "%s: no address: %s\nis the name right? "
+		    "does this host have DNS (/etc/resolv.conf)?", where, l->why);
+		return;
+	case HTTP_STAGE_CONNECT:
+		finding_say(n->f, FINDING_FAILED, subject, "%s: no connection: %s\nis the address "
+		    "right, is a firewall in the way, does the server run?", where, l->why);
+		return;
+	case HTTP_STAGE_TRUST:
+	case HTTP_STAGE_TLS:
+	case HTTP_STAGE_DONE:
+		break;
+	}
+	if (host_of(host, where) && http_addresses(addresses, sizeof(addresses), host))
+		finding_say(n->f, FINDING_OK, subject, "%s: the name is %s", where, addresses);
+	if (*l->peer != '\0')
+		finding_say(n->f, FINDING_OK, subject, "%s: connected to %s in %d ms", where,
+		    l->peer, l->ms);
+	if (l->tls)
+		checknet_certificate(n->f, subject, where, l, http_trusts(n->http),
+		    clock_wall_ms() / 1000);
+}
+
+static void
+look(struct net *n, const char *subject, const char *url)
+{
+	char			 where[HOST + 16];
+	struct http_look	 l;
+
+	(void)snprintf(where, sizeof(where), "%.*s", (int)origin_of(url), url);
+	http_look(n->http, &l, url, clock_mono_ms() + PROBE_MS);
+	if (l.failed != HTTP_STAGE_DONE)
+		n->failed[n->n++] = url;
+	say_look(n, subject, where, &l);
+}
+
+static bool
+is_reached(const struct net *n, const char *url)
+{
+	size_t	 i;
+
+	for (i = 0; i < n->n; i++)
+		if (same_origin(n->failed[i], url))
+			return false;
+	return true;
+}
+
+/*
+ * Does QT answer there?  An empty object is no message: QT says so with a code, and nothing is
+ * recorded.
+ */
+
+void
+checknet_clock(struct findings *f, const char *subject, int64_t ahead_s, int fresh_s)
+{
+	const int64_t	 off_s = ahead_s < 0 ? -ahead_s : ahead_s;
+	const int64_t	 wrong_s = fresh_s != 0 && fresh_s / 2 < CLOCK_WRONG_S ? fresh_s / 2 :
+			     CLOCK_WRONG_S;
+	const char	*side = ahead_s < 0 ? "behind" : "ahead of";
+
+	if (off_s > wrong_s)
+		finding_say(f, FINDING_FAILED, subject, "this host's clock is %lld s %s QT's: pushes "
+		    "and signatures are taken for old ones\nset it, and keep it set: timedatectl "
+		    "set-ntp true, or chrony", (long long)off_s, side);
+	else if (off_s > CLOCK_ODD_S)
+		finding_say(f, FINDING_WARNING, subject, "this host's clock is %lld s %s QT's\n"
+		    "set it, and keep it set: timedatectl set-ntp true, or chrony",
+		    (long long)off_s, side);
+	else
+		finding_say(f, FINDING_OK, subject, "this host's clock is %lld s from QT's",
+		    (long long)off_s);
+}
+
+static void
+probe(struct net *n, const char *subject, const char *url)
+{
+	struct forward_result	 r = { 0 };
+	const struct http_call	 call = {
+		.url = url, .body = slice_of("{}"), .dated = true,
+		.deadline_ms = clock_mono_ms() + PROBE_MS,
+	};
+
+	http_do(n->http, &r.http, &call);
+	if (r.http.status == 0)
+		finding_say(n->f, FINDING_FAILED, subject, "%s: no answer: %s\nif it stays so, ask "
+		    "those who run QT; messages wait in the queue meanwhile", url, r.http.why);
+	else if ((void)forward_classify(&r), !r.alive)
+		finding_say(n->f, FINDING_FAILED, subject, "%s: HTTP %d, and the answer is not QT's"
+		    "\ncompare it with \"Server tracking\" in QT's console: the whole URL, to "
+		    "/server/thirdPartyDataSource", url, r.http.status);
+	else
+		finding_say(n->f, FINDING_OK, subject, "%s answers %s in %d ms", url, r.code,
+		    r.http.ms);
+	if (r.alive && r.http.date_s != 0)
+		checknet_clock(n->f, subject, clock_wall_ms() / 1000 - r.http.date_s,
+		    n->c->set.fresh_s);
+	forward_result_free(&r);
+}
+
+/*
+ * access_tokens.
+ */
+
+/* What QT's console does when its Test button is pressed. */
+static void
+ask_control(struct net *n, const struct account *a)
+{
+	const int64_t	 deadline_ms = clock_mono_ms() + PROBE_MS;
+	struct buf	 token = { 0 };
+	struct jsonpath	 path;
+	char		 why[CONTROL_WHY], wrong[JSONPATH_WHY];
+
+	if (!jsonpath_parse(&path, slice_of(a->control_token_path), wrong))
+		return;		/* already said */
+	if (control_token(n->http, &token, a, deadline_ms, why) == CONTROL_OK)
+		finding_say(n->f, FINDING_OK, a->name, "control_url gives an access_token of %zu "
+		    "characters by %s", token.len, a->control_token_path);
+	else
+		finding_say(n->f, FINDING_FAILED, a->name, "%s\ncompare control_url and "
+		    "control_token_path with what the control server answers", why);
+	buf_free(&token);
+}
+
+static void
+ask_token(struct net *n, struct tokens *ts, const struct account *a)
+{
+	const int64_t	 deadline_ms = clock_mono_ms() + PROBE_MS;
+	char		 why[TOKEN_WHY];
+	struct token	 t;
+
+	if (!token_get(ts, &t, a, deadline_ms, why))
+		finding_say(n->f, FINDING_FAILED, a->name, "no access_token: %s\nonce that is "
+		    "mended: qtoa token %s --refresh", why, a->name);
+	else if (*why != '\0')
+		finding_say(n->f, FINDING_WARNING, a->name, "the access_token is not the newest: "
+		    "%s\nonce that is mended: qtoa token %s --refresh", why, a->name);
+	else
+		finding_say(n->f, FINDING_OK, a->name, "access_token for %lld s more",
+		    (long long)(t.expires_s - clock_wall_ms() / 1000));
+}
+
+static void
+ask_tokens(struct net *n)
+{
+	const struct settings	*set = &n->c->set;
+	struct claims		*cs = claims_new(set->state_dir);
+	struct store		*s = cs == NULL ? NULL : store_new(set, cs, STORE_BRIEF);
+	struct tokens		*ts = s == NULL ? NULL : tokens_new(n->c, n->http, cs, s);
+	const struct account	*a;
+
+	for (a = n->c->accounts; a != n->c->accounts + n->c->n && ts != NULL; a++)
+		if (a->name != NULL && a->appid != NULL && conf_is_set(a->secret))
+			ask_token(n, ts, a);
+	tokens_free(ts);
+	store_free(s);
+	claims_free(cs);
+}
+
+static bool
+asks_wechat(const struct conf *c)
+{
+	size_t	 i;
+
+	for (i = 0; i < c->n; i++)
+		if (conf_is_set(c->accounts[i].secret) || c->accounts[i].identity == UNIONID)
+			return true;
+	return false;
+}
+
+static void
+check_account(struct net *n, const struct account *a)
+{
+	char		 subject[SUBJECT];
+	const char	*url;
+	int		 i;
+
+	for (i = 0; i < URLS; i++) {
+		if ((url = url_of(a, i)) == NULL)
+			continue;
+		if (name_users(subject, n, a, i, same_origin))
+			look(n, subject, url);
+		if (!is_reached(n, url))
+			continue;
+		if (url == a->control_url)
+			ask_control(n, a);
+		else if (name_users(subject, n, a, i, same_url))
+			probe(n, subject, url);
+	}
+}
+
+void
+checknet_run(struct findings *f, const struct conf *c, bool store)
+{
+	struct net	 n = { .f = f, .c = c };
+	size_t		 i;
+
+	n.failed = calloc(c->n * URLS + 1, sizeof(*n.failed));
+	n.http = http_new(&c->set, NULL);
+	if (n.failed == NULL || n.http == NULL) {
+		finding_say(f, FINDING_FAILED, "network", "%s\n%s", errs[QT_ENOMEM].name,
+		    errs[QT_ENOMEM].hint);
+		goto out;
+	}
+	for (i = 0; i < c->n; i++)
+		check_account(&n, &c->accounts[i]);
+	if (asks_wechat(c) && conf_is_set(c->set.wechat_api)) {
+		look(&n, "settings.wechat_api", c->set.wechat_api);
+		if (store && is_reached(&n, c->set.wechat_api))
+			ask_tokens(&n);
+	}
+out:
+	http_free(n.http);
+	free(n.failed);
+}

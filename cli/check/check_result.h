@@ -1,0 +1,41 @@
+/*
+ * check_result.h: what `qtoa check` finds, a line each:
+ *
+ *	warning  settings.state_dir: /srv/q is open to others, mode 0755; chmod 0700 /srv/q
+ *
+ * or one JSON document, {"checks":[{"state":"warning","subject":"settings.state_dir",
+ * "text":"...","remedy":"..."},...],"failed":0,"warnings":1}.
+ */
+#ifndef CLI_CHECK_CHECK_RESULT_H
+#define CLI_CHECK_CHECK_RESULT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "core/buf.h"
+
+enum finding_state { FINDING_OK, FINDING_WARNING, FINDING_FAILED, FINDING__MAX };
+
+struct findings {
+	FILE		*out;
+	bool		 json;
+	struct buf	 line, list;
+	enum qt_err	 er;		/* QT_ENOMEM: something is missing */
+	int		 n[FINDING__MAX];
+};
+
+/* Lines go out as they come, JSON at the end.  finding_end() in any case. */
+void	finding_begin(struct findings *f, FILE *out, bool json);
+
+/*
+ * subject: the account, the setting, the part of the host.  What is no FINDING_OK has, behind a
+ * line end, what to do about it: "%s is open to others\nchmod 0700 %s".  Foreign text may be in
+ * it, but not behind that.  No secret.
+ */
+void	finding_say(struct findings *f, enum finding_state is, const char *subject,
+	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* True: nothing has failed, and all of it was said. */
+bool	finding_end(struct findings *f);
+
+#endif

@@ -1,0 +1,598 @@
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "cli/term.h"
+#include "cli/term_table.h"
+#include "core/calendar.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "net/http_client.h"
+#include "state/store.h"
+#include "state/table.h"
+#include "wechat/access_token.h"
+#include "wechat/datacube/datacube.h"
+#include "wechat/datacube/datacube_pull.h"
+#include "wechat/datacube/datacube_tables.h"
+
+enum {
+	BAR_MS		= 100,		/* between two drawings */
+	SHOWN_DAYS	= 30,
+	SHOWN_ROWS	= 100000,
+	EXPORT_DAYS	= 31,		/* in memory at a time */
+	CHINA_S		= 8 * 3600,
+	DAY_S		= 86400
+};
+
+/* Not 0: we have been told to stop, at that time. */
+static _Atomic int64_t	 stop_ms;
+
+/* What the command line says. */
+struct order {
+	const char			*what;		/* pull, show, export */
+	const char			*name;		/* of a table; NULL: none */
+	const struct account		*account;	/* NULL: all */
+	uint64_t			 chosen;	/* as wechat/datacube/datacube_pull.h has them */
+	int64_t				 from, to;
+	bool				 all, retry, json, csv;
+};
+
+static void
+on_stop(int sig)
+{
+	(void)sig;
+	atomic_store(&stop_ms, clock_mono_ms());
+}
+
+/*
+ * The command line.
+ */
+
+static bool
+read_day(int64_t *day, const char *option, const char *text)
+{
+	if (day_parse(day, slice_of(text)))
+		return true;
+	(void)fprintf(stderr, "qtoa: %s %s: not a day, YYYY-MM-DD\n", option, text);
+	return false;
+}
+
+/* One more. */
+static bool
+choose_endpoint(struct order *o, const char *name)
+{
+	const struct datacube_endpoint	*e = datacube_find(name);
+
+	if (e != NULL)
+		o->chosen |= UINT64_C(1) << (e - datacube_endpoints);
+	else
+		(void)fprintf(stderr, "qtoa: there is no end point %s; run: qtoa datacube show\n",
+		    name);
+	return e != NULL;
+}
+
+/* An option and its value.  False: said what is wrong, or there is no such option. */
+static bool
+read_option(struct order *o, const struct conf *c, const char *option, const char *value)
+{
+	if (strcmp(option, "--from") == 0)
+		return read_day(&o->from, option, value);
+	if (strcmp(option, "--to") == 0)
+		return read_day(&o->to, option, value);
+	if (strcmp(option, "--account") == 0) {
+		if ((o->account = conf_find(c, value)) == NULL)
+			(void)fprintf(stderr, "qtoa: there is no account %s\n", value);
+		return o->account != NULL;
+	}
+	if (strcmp(option, "--endpoint") == 0 && strcmp(o->what, "pull") == 0)
+		return choose_endpoint(o, value);
+	return false;
+}
+
+static bool
+read_switch(struct order *o, const char *option)
+{
+	const struct {
+		const char	*what, *option;
+		bool		*is;
+	} switches[] = {
+		{ "pull", "--all", &o->all }, { "pull", "--retry", &o->retry },
+		{ "export", "--csv", &o->csv }, { "export", "--json", &o->json },
+	};
+	size_t	 i;
+
+	for (i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
+		if (strcmp(option, switches[i].option) == 0 &&
+		    strcmp(o->what, switches[i].what) == 0)
+			return *switches[i].is = true;
+	return false;
+}
+
+static bool
+read_order(struct order *o, const struct conf *c, int argc, char **argv)
+{
+	int	 i = 2;
+
+	*o = (struct order){ .from = DATACUBE_DEFAULT, .to = DATACUBE_DEFAULT };
+	if (argc < 2)
+		return false;
+	o->what = argv[1];
+	if (strcmp(o->what, "pull") != 0 && strcmp(o->what, "show") != 0 &&
+	    strcmp(o->what, "export") != 0)
+		return false;
+	if (strcmp(o->what, "pull") != 0 && argc > 2 && argv[2][0] != '-')
+		o->name = argv[i++];
+	for (; i < argc; i++) {
+		if (read_switch(o, argv[i]))
+			continue;
+		if (i + 1 == argc || !read_option(o, c, argv[i], argv[i + 1]))
+			return false;
+		i++;
+	}
+	if (o->from != DATACUBE_DEFAULT && o->to != DATACUBE_DEFAULT && o->to < o->from)
+		return false;
+	return !(o->json && o->csv) && (strcmp(o->what, "export") != 0 || o->name != NULL);
+}
+
+/*
+ * pull
+ */
+
+struct pull {
+	struct cubepull		 pull;
+	struct cubepull_sum	 sum;
+	int64_t			 begin_ms, drawn_ms;
+	int			 width;		/* of the bar's terminal; 0: no bar */
+};
+
+static void
+say(void *ctx, const char *line)
+{
+	const struct pull	*p = ctx;
+
+	term_wipe(p->width);
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "qtoa: %s\n", line);
+}
+
+static void
+draw(void *ctx, const struct cubepull_sum *sum)
+{
+	struct pull	*p = ctx;
+	const int64_t	 now_ms = clock_mono_ms();
+	char		 text[80];
+
+	if (p->width == 0 || (now_ms < p->drawn_ms + BAR_MS && sum->done != sum->planned))
+		return;
+	p->drawn_ms = now_ms;
+	(void)snprintf(text, sizeof(text), "%lld/%lld calls, %lld rows", (long long)sum->done,
+	    (long long)sum->planned, (long long)sum->rows);
+	term_bar(p->width, sum->done, sum->planned, text);
+}
+
+static void
+print_sum(const struct pull *p)
+{
+	const struct cubepull_sum	*s = &p->sum;
+	const int64_t			 ms = clock_mono_ms() - p->begin_ms;
+	char				 day[DAY_TEXT];
+	int64_t				 china_s = s->again_s + CHINA_S;
+
+	term_wipe(p->width);
+	(void)printf("pulled: %lld calls, %lld rows, %lld missing, %lld switched off, "
+	    "%lld.%lld s\n", (long long)s->calls, (long long)s->rows, (long long)s->missing,
+	    (long long)s->off, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
+	if (s->again == 0)
+		return;
+	day_text(day, day_at(s->again_s));
+	(void)printf("%lld were empty when they were fresh: to be asked again from %s %02d:%02d "
+	    "(China) on\n", (long long)s->again, day, (int)(china_s % DAY_S / 3600),
+	    (int)(china_s % 3600 / 60));
+}
+
+/* Several paths may have one AppID, which is pulled once. */
+static bool
+is_repeated(const struct conf *c, size_t i)
+{
+	size_t	 j;
+
+	for (j = 0; j < i; j++)
+		if (conf_is_set(c->accounts[j].secret) &&
+		    strcmp(c->accounts[j].appid, c->accounts[i].appid) == 0)
+			return true;
+	return false;
+}
+
+static bool
+pull_accounts(struct pull *p, const struct order *o)
+{
+	const struct conf	*c = p->pull.conf;
+	const struct account	*a;
+	bool			 good = true, any = false;
+	size_t			 i;
+
+	for (i = 0; i < c->n && atomic_load(&stop_ms) == 0; i++) {
+		a = &c->accounts[i];
+		if ((o->account != NULL && a != o->account) || !conf_is_set(a->secret) ||
+		    (o->account == NULL && is_repeated(c, i)))
+			continue;
+		any = true;
+		good = cubepull_account(&p->pull, &p->sum, a) && good;
+	}
+	if (any || atomic_load(&stop_ms) != 0)
+		return good;
+	(void)fprintf(stderr, "qtoa: %s has .secret, without which WeChat cannot be asked\n",
+	    o->account != NULL ? "this account does not" : "no account");
+	return false;
+}
+
+static void
+say_clamped(const struct order *o, int64_t now_s)
+{
+	char	 text[DAY_TEXT];
+
+	if (o->to == DATACUBE_DEFAULT || o->to <= datacube_ready(now_s))
+		return;
+	day_text(text, datacube_ready(now_s));
+	(void)printf("the figures are ready up to %s: a day's come at 08:00 (China) of the next\n",
+	    text);
+}
+
+static int
+pull_all(struct pull *p, const struct order *o)
+{
+	bool	 good;
+
+	p->begin_ms = clock_mono_ms();
+	say_clamped(o, p->pull.now_s);
+	good = pull_accounts(p, o);
+	print_sum(p);
+	if (atomic_load(&stop_ms) != 0)
+		(void)fprintf(stderr, "qtoa: stopped before it was done; the next run goes on\n");
+	return good && p->sum.missing == 0 && atomic_load(&stop_ms) == 0 ? CMD_DONE : CMD_WRONG;
+}
+
+static int
+run_pull(const struct conf *c, const struct order *o)
+{
+	struct pull	 p = { .pull = {
+		.conf = c, .now_s = clock_wall_ms() / 1000, .chosen = o->chosen, .from = o->from,
+		.to = o->to, .all = o->all, .retry = o->retry || o->all, .stop_ms = &stop_ms,
+		.say = say, .progress = draw,
+	} };
+	int		 rc = CMD_WRONG;
+
+	p.pull.ctx = &p;
+	if (desk_state(c) == DESK_FAULT)
+		return CMD_WRONG;
+	desk_heed_signals(on_stop);
+	p.width = term_width(STDOUT_FILENO);
+	if ((p.pull.claims = claims_new(c->set.state_dir)) != NULL &&
+	    (p.pull.store = store_new(&c->set, p.pull.claims, STORE_BRIEF)) != NULL &&
+	    (p.pull.http = http_new(&c->set, NULL)) != NULL &&
+	    (p.pull.tokens = tokens_new(c, p.pull.http, p.pull.claims, p.pull.store)) != NULL)
+		rc = pull_all(&p, o);
+	tokens_free(p.pull.tokens);
+	http_free(p.pull.http);
+	store_free(p.pull.store);
+	claims_free(p.pull.claims);
+	log_close();
+	return rc;
+}
+
+/*
+ * show
+ */
+
+struct showing {
+	const struct conf		*conf;
+	const struct order		*o;
+	const struct datacube_table	*t;	/* NULL: all end points, what there is of them */
+	const struct datacube_endpoint	*e;	/* whose it is */
+	int64_t				 from, to;	/* DATACUBE_DEFAULT: open */
+	int64_t				 now_s;
+	struct table			 table;
+};
+
+static enum qt_err
+ask_rows(struct db *db, void *arg)
+{
+	struct showing		*s = arg;
+	char			 from[DAY_TEXT] = "", to[DAY_TEXT] = "";
+	struct db_named		 v[] = {
+		{ ":appid", db_s(s->o->account != NULL ? s->o->account->appid : NULL) },
+		{ ":from", db_s(NULL) }, { ":to", db_s(NULL) },
+	};
+	struct db_rows		 rows = { 0 };
+	struct buf		 sql = { 0 };
+	enum qt_err		 er;
+
+	if (!cubestore_is_there(db))
+		return QT_OK;
+	day_text(from, s->from);
+	day_text(to, s->to);
+	if (s->from != DATACUBE_DEFAULT)
+		v[1].v = db_s(from);
+	if (s->to != DATACUBE_DEFAULT)
+		v[2].v = db_s(to);
+	if ((er = cubestore_select(&sql, s->t, s->e)) == QT_OK &&
+	    (er = db_start_text(db, &rows, sql.p, v, 3)) == QT_OK)
+		er = table_from_rows(&s->table, &rows, SHOWN_ROWS);
+	else
+		db_end(&rows);
+	buf_free(&sql);
+	return er;
+}
+
+/* What there is of an end point, and what is still to come. */
+struct stock {
+	int64_t			 first, last, days, rows;
+	int64_t			 due, again;
+	struct cubestore_pause	 pause;
+};
+
+static enum qt_err
+count_due(struct db *db, struct stock *k, const struct showing *s, const struct account *a,
+    const struct datacube_endpoint *e)
+{
+	struct datacube_span	 range = datacube_range(e, k->first, DATACUBE_DEFAULT, s->now_s);
+	struct datacube_known	*known;
+	int64_t			 unit;
+	enum qt_err		 er;
+
+	if (range.end < range.begin)
+		return QT_OK;
+	if ((known = calloc((size_t)(range.end - range.begin + 1), sizeof(*known))) == NULL)
+		return QT_ENOMEM;
+	er = cubestore_known(db, known, a->appid, e, &range);
+	for (unit = range.begin; er == QT_OK && datacube_unit_end(e, unit) <= range.end;
+	    unit = datacube_unit(e, unit + 1)) {
+		k->due += datacube_due(e, unit, &known[unit - range.begin], s->now_s);
+		k->again += datacube_again(e, unit, &known[unit - range.begin], s->now_s);
+	}
+	free(known);
+	return er;
+}
+
+static enum qt_err
+take_stock(struct db *db, struct stock *k, const struct showing *s, const struct account *a,
+    const struct datacube_endpoint *e)
+{
+	struct db_rows	 rows;
+	enum qt_err	 er;
+
+	*k = (struct stock){ .first = DATACUBE_DEFAULT, .last = DATACUBE_DEFAULT };
+	er = db_start(db, &rows, "SELECT min(day), max(day), count(*), sum(rows) "
+	    "FROM datacube_day WHERE appid = ? AND endpoint = ?",
+	    DB_VALUES(db_s(a->appid), db_s(e->name)));
+	if (er == QT_OK && db_next(&rows, &er) && db_col_int(&rows, 2) != 0) {
+		(void)day_parse(&k->first, db_col(&rows, 0));
+		(void)day_parse(&k->last, db_col(&rows, 1));
+		k->days = db_col_int(&rows, 2);
+		k->rows = db_col_int(&rows, 3);
+	}
+	db_end(&rows);
+	if (er == QT_OK && (er = cubestore_pause(db, &k->pause, a->appid, e, s->now_s)) == QT_OK &&
+	    k->days != 0)
+		er = count_due(db, k, s, a, e);
+	return er;
+}
+
+static void
+state_text(char *text, size_t size, const struct stock *k)
+{
+	char	 day[DAY_TEXT];
+
+	day_text(day, day_at(k->pause.since_s));
+	if (k->pause.until_s != 0)
+		(void)snprintf(text, size, "off since %s (%lld)", day,
+		    (long long)k->pause.errcode);
+	else if (k->days == 0)
+		(void)snprintf(text, size, "never pulled");
+	else if (k->due != 0)
+		(void)snprintf(text, size, "%lld to be asked for", (long long)k->due);
+	else if (k->again != 0)
+		(void)snprintf(text, size, "%lld empty, asked again later", (long long)k->again);
+	else
+		(void)snprintf(text, size, "there");
+}
+
+static enum qt_err
+stock_row(struct table *t, const struct stock *k, const struct account *a,
+    const struct datacube_endpoint *e)
+{
+	char		 first[DAY_TEXT], last[DAY_TEXT], state[64];
+	enum qt_err	 er;
+
+	day_text(first, k->first);
+	day_text(last, k->last);
+	state_text(state, sizeof(state), k);
+	if ((er = table_row(t)) != QT_OK || (er = table_text(t, 0, slice_of(a->path))) != QT_OK ||
+	    (er = table_text(t, 1, slice_of(e->name))) != QT_OK ||
+	    (k->days != 0 && ((er = table_text(t, 2, slice_of(first))) != QT_OK ||
+	    (er = table_text(t, 3, slice_of(last))) != QT_OK)) ||
+	    (er = table_text(t, 6, slice_of(state))) != QT_OK)
+		return er;
+	table_int(t, 4, k->days);
+	table_int(t, 5, k->rows);
+	return QT_OK;
+}
+
+static enum qt_err
+ask_stock(struct db *db, void *arg)
+{
+	static const char *const	 names[] = {
+		"account", "end point", "first", "last", "asked", "rows", "state"
+	};
+	struct showing			*s = arg;
+	const struct datacube_endpoint	*e;
+	const struct account		*a;
+	struct stock			 k;
+	enum qt_err			 er;
+	size_t				 i;
+
+	er = table_begin(&s->table, names, sizeof(names) / sizeof(names[0]));
+	if (!cubestore_is_there(db))
+		return er;
+	for (i = 0; i < s->conf->n && er == QT_OK; i++) {
+		a = &s->conf->accounts[i];
+		if ((s->o->account != NULL && s->o->account != a) || is_repeated(s->conf, i) ||
+		    !conf_is_set(a->secret))
+			continue;
+		for (e = datacube_endpoints; e->name != NULL && er == QT_OK; e++)
+			if ((er = take_stock(db, &k, s, a, e)) == QT_OK)
+				er = stock_row(&s->table, &k, a, e);
+	}
+	return er;
+}
+
+/* Beside a table: the others of its end point. */
+static enum qt_err
+put_others(struct buf *out, const struct showing *s)
+{
+	enum qt_err	 er = QT_OK;
+	size_t		 i;
+
+	for (i = 0; i < DATACUBE_TABLES && s->e->tables[i].name != NULL && er == QT_OK; i++)
+		if (&s->e->tables[i] != s->t)
+			er = buf_printf(out, "see also: qtoa datacube show %s\n",
+			    s->e->tables[i].name);
+	return er;
+}
+
+static int
+print_table(const struct showing *s)
+{
+	struct buf	 out = { 0 };
+	enum qt_err	 er;
+
+	er = s->table.rows == 0 ? buf_puts(&out, "nothing\n") :
+	    termtable(&out, &s->table, NULL, term_width(STDOUT_FILENO));
+	if (er == QT_OK && s->t != NULL)
+		er = put_others(&out, s);
+	if (er == QT_OK)
+		desk_print(&out);
+	buf_free(&out);
+	return er == QT_OK ? CMD_DONE : CMD_WRONG;
+}
+
+static int
+run_show(struct desk *d, struct showing *s)
+{
+	if (s->t == NULL)
+		return desk_do(d, STORE_READ, ask_stock, s) ? print_table(s) : CMD_WRONG;
+	if (s->from == DATACUBE_DEFAULT)
+		s->from = (s->to != DATACUBE_DEFAULT ? s->to : datacube_ready(s->now_s)) -
+		    SHOWN_DAYS + 1;
+	return desk_do(d, STORE_READ, ask_rows, s) ? print_table(s) : CMD_WRONG;
+}
+
+/*
+ * export
+ */
+
+/* The days of which there is anything, for all accounts. */
+static enum qt_err
+ask_span(struct db *db, void *arg)
+{
+	struct showing	*s = arg;
+	struct db_rows	 rows;
+	enum qt_err	 er;
+
+	if (!cubestore_is_there(db))
+		return QT_OK;
+	er = db_start(db, &rows, "SELECT min(day), max(day) FROM datacube_day WHERE endpoint = ?",
+	    DB_VALUES(db_s(s->e->name)));
+	if (er == QT_OK && db_next(&rows, &er)) {
+		(void)day_parse(&s->from, db_col(&rows, 0));
+		(void)day_parse(&s->to, db_col(&rows, 1));
+	}
+	db_end(&rows);
+	return er;
+}
+
+/* A part of the table on stdout; only the first has the names. */
+static bool
+print_part(const struct showing *s, bool first)
+{
+	struct buf	 out = { 0 };
+	enum qt_err	 er;
+
+	if (s->o->json)
+		er = table_json_lines(&out, &s->table);
+	else
+		er = first ? table_csv(&out, &s->table) : table_csv_more(&out, &s->table);
+	if (er == QT_OK)
+		desk_print(&out);
+	buf_free(&out);
+	return er == QT_OK;
+}
+
+/* In parts of some days, the outer ones open unless their days were given. */
+static int
+run_export(struct desk *d, struct showing *s)
+{
+	const struct order	*o = s->o;
+	int64_t			 day, first, last;
+
+	if (!desk_do(d, STORE_READ, ask_span, s))
+		return CMD_WRONG;
+	first = o->from != DATACUBE_DEFAULT ? o->from : s->from;
+	last = o->to != DATACUBE_DEFAULT ? o->to : s->to;
+	for (day = first; day <= last; day += EXPORT_DAYS) {
+		s->from = day == first ? o->from : day;
+		s->to = last - day < EXPORT_DAYS ? o->to : day + EXPORT_DAYS - 1;
+		if (s->t->list == NULL)		/* no days in it */
+			day = last;
+		if (!desk_do(d, STORE_READ, ask_rows, s) || !print_part(s, day == first ||
+		    s->t->list == NULL))
+			return CMD_WRONG;
+	}
+	return CMD_DONE;
+}
+
+static int
+run_reading(const struct conf *c, const struct order *o, bool usable)
+{
+	struct showing	 s = {
+		.conf = c, .o = o, .from = o->from, .to = o->to, .now_s = clock_wall_ms() / 1000,
+	};
+	struct desk	 d;
+	int		 rc = CMD_WRONG;
+
+	if (o->name != NULL && (s.t = datacube_table(o->name, &s.e)) == NULL) {
+		(void)fprintf(stderr, "qtoa: there is no table %s; run: qtoa datacube show\n",
+		    o->name);
+		return CMD_USAGE;
+	}
+	if (desk_open(&d, c, usable))
+		rc = strcmp(o->what, "show") == 0 ? run_show(&d, &s) : run_export(&d, &s);
+	desk_close(&d);
+	table_free(&s.table);
+	return rc;
+}
+
+static int
+usage(const char *what)
+{
+	char	 verb[32];
+
+	(void)snprintf(verb, sizeof(verb), "datacube %s", what != NULL ? what : "");
+	return cmd_usage(verb);
+}
+
+int
+datacubecmd_run(struct conf *c, int problems, int argc, char **argv)
+{
+	struct order	 o;
+
+	if (!read_order(&o, c, argc, argv))
+		return usage(o.what);
+	if (strcmp(o.what, "pull") != 0)
+		return run_reading(c, &o, problems == 0);
+	return problems != 0 ? CMD_WRONG : run_pull(c, &o);	/* they have been said */
+}

@@ -1,0 +1,267 @@
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "cli/term.h"
+#include "core/clock.h"
+#include "core/conf.h"
+#include "core/log.h"
+#include "forwarder/drain.h"
+#include "forwarder/services.h"
+#include "server/maintenance.h"
+#include "state/queue.h"
+#include "state/recover.h"
+#include "state/store.h"
+
+enum {
+	BAR_MS = 100,		/* between two drawings */
+	RATE_MS = 1000,		/* over which the rate is taken */
+	WATCH_MS = 250,		/* between two looks at what another process does */
+	STOP_MS = 2000		/* what is under way when we are told to stop has this much */
+};
+
+/* When all transfers give up; 0: nobody has told us to stop. */
+static _Atomic int64_t	 stop_ms;
+
+struct draining {
+	struct means		 means;
+	struct drain_sum	 sum;		/* of the runs before */
+	int64_t			 begin_ms;	/* monotonic */
+	int64_t			 total;		/* that waited at the beginning */
+	int64_t			 pending;	/* that wait */
+	int64_t			 elsewhere;	/* end points that another process drains */
+	bool			 watched;	/* there was one */
+
+	int			 width;		/* of the bar's terminal; 0: no bar */
+	int64_t			 drawn_ms;
+	int64_t			 rate_ms, rate_n, rate;	/* the rate, and since when */
+};
+
+/* What is under way is settled before we end. */
+static void
+on_stop(int sig)
+{
+	(void)sig;
+	atomic_store(&stop_ms, clock_mono_ms() + STOP_MS);
+}
+
+/*
+ * The bar.
+ */
+
+static void
+draw(struct draining *d, int64_t done)
+{
+	char	 text[80];
+
+	(void)snprintf(text, sizeof(text), "%lld/%lld %lld/s%s", (long long)done,
+	    (long long)d->total, (long long)d->rate,
+	    d->elsewhere != 0 ? ", by another process" : "");
+	term_bar(d->width, done, d->total, text);
+}
+
+/* Draws it anew, if that is due. */
+static void
+update(struct draining *d, int64_t done)
+{
+	int64_t	 now_ms = clock_mono_ms();
+
+	if (d->width == 0 || now_ms < d->drawn_ms + BAR_MS)
+		return;
+	d->drawn_ms = now_ms;
+	if (d->rate_ms == 0)
+		d->rate_ms = d->begin_ms;
+	d->rate = (done - d->rate_n) * 1000 / (now_ms == d->rate_ms ? 1 : now_ms - d->rate_ms);
+	if (now_ms >= d->rate_ms + RATE_MS) {
+		d->rate_ms = now_ms;
+		d->rate_n = done;
+	}
+	if (done > d->total)	/* more have come */
+		d->total = done;
+	draw(d, done);
+}
+
+static void
+progress(void *ctx, const struct drain_sum *sum)
+{
+	struct draining	*d = ctx;
+
+	update(d, d->sum.delivered + d->sum.dead + sum->delivered + sum->dead);
+}
+
+/*
+ * The drain.
+ */
+
+static enum qt_err
+count(struct db *db, void *arg)
+{
+	struct draining	*d = arg;
+	enum qt_err	 er;
+
+	if ((er = queue_count(db, QUEUE_PENDING, &d->pending)) == QT_OK)
+		er = breaker_load(db, d->means.breakers);
+	return er;
+}
+
+static bool
+look(struct draining *d)
+{
+	char	 why[256];
+
+	if (store_do(d->means.store, STORE_READ, count, d, clock_mono_ms() + DESK_PATIENCE_MS) == QT_OK)
+		return true;
+	store_why(d->means.store, why, sizeof(why));
+	term_wipe(d->width);
+	(void)fprintf(stderr, "qtoa: %s\n", *why != '\0' ? why : errs[QT_ESTORE].name);
+	return false;
+}
+
+static enum qt_err
+run(struct draining *d, struct drain *drain, int64_t until_ms, bool all)
+{
+	const struct drain_order	 order = {
+		.until_ms = until_ms, .all = all, .progress = progress, .ctx = d,
+	};
+	struct drain_sum		 sum = { 0 };
+	enum qt_err			 er = drain_run(drain, &sum, &order);
+
+	d->sum.delivered += sum.delivered;
+	d->sum.dead += sum.dead;
+	d->sum.failed += sum.failed;
+	d->elsewhere = sum.elsewhere;
+	return er;
+}
+
+static void
+say_watching(struct draining *d)
+{
+	if (d->watched || d->width == 0)
+		return;
+	term_wipe(d->width);
+	(void)printf("another process is sending to %lld of the QT addresses: watching it\n",
+	    (long long)d->elsewhere);
+}
+
+/* While another process has the queue of an end point; what it leaves is ours again. */
+static bool
+watch(struct draining *d, struct drain *drain, int64_t until_ms)
+{
+	const struct timespec	 pause = { 0, WATCH_MS * 1000000 };
+
+	while (d->elsewhere != 0 && d->pending != 0 && atomic_load(&stop_ms) == 0 &&
+	    clock_mono_ms() < until_ms) {
+		say_watching(d);
+		d->watched = true;
+		(void)nanosleep(&pause, NULL);
+		if (run(d, drain, until_ms, false) != QT_OK || !look(d))
+			return false;
+		update(d, d->total - d->pending);
+	}
+	return true;
+}
+
+static void
+print_summary(struct draining *d)
+{
+	int64_t	 ms = clock_mono_ms() - d->begin_ms;
+
+	term_wipe(d->width);
+	(void)printf("drained: %lld delivered, %lld dead, %lld failed, %lld still pending, "
+	    "%lld.%lld s%s\n", (long long)d->sum.delivered, (long long)d->sum.dead,
+	    (long long)d->sum.failed, (long long)d->pending, (long long)(ms / 1000),
+	    (long long)(ms % 1000 / 100), d->watched ? "; another process was sending, too" : "");
+	(void)fflush(stdout);
+	if (d->pending != 0)
+		desk_trouble(stderr, d->means.conf, d->means.breakers);
+}
+
+static int
+drain_all(struct draining *d, int64_t until_ms)
+{
+	struct drain	*drain;
+	bool		 good;
+
+	d->begin_ms = clock_mono_ms();
+	if (!look(d))		/* which opens the store, and sets a damaged file aside */
+		return CMD_WRONG;
+	rescue_run(d->means.store, d->means.claims, d->means.conf->set.state_dir);
+	if (!look(d) || (drain = drain_new(&d->means)) == NULL)
+		return CMD_WRONG;
+	d->total = d->pending;
+	good = run(d, drain, until_ms, true) == QT_OK;
+	good = look(d) && good && watch(d, drain, until_ms);
+	drain_free(drain);
+	keep_brief(&d->means);
+	print_summary(d);
+	return good && d->pending == 0 ? CMD_DONE : CMD_WRONG;
+}
+
+/* --seconds N.  False: not so. */
+static bool
+read_seconds(int64_t *until_ms, int argc, char **argv)
+{
+	char	*end;
+	long	 s;
+
+	*until_ms = INT64_MAX;
+	if (argc == 1)
+		return true;
+	if (argc != 3 || strcmp(argv[1], "--seconds") != 0 || *argv[2] < '0' || *argv[2] > '9')
+		return false;
+	errno = 0;
+	s = strtol(argv[2], &end, 10);
+	if (*end != '\0' || errno != 0 || s > 1000000)
+		return false;
+	*until_ms = clock_mono_ms() + s * 1000;
+	return true;
+}
+
+/*
+ * A log that is this terminal would tear the bar apart; `qtoa queue list` tells of what still
+ * waits.
+ */
+static void
+spare_the_bar(const struct conf *c)
+{
+	const char	*log = c->set.log;
+
+	if (isatty(STDERR_FILENO) && (log == NULL || *log == '\0' || strcmp(log, "stderr") == 0))
+		(void)log_open("/dev/null");
+}
+
+int
+draincmd_run(struct conf *c, int problems, int argc, char **argv)
+{
+	struct draining	 d = { .width = 0 };
+	int64_t		 until_ms;
+	int		 rc = CMD_WRONG;
+
+	if (!read_seconds(&until_ms, argc, argv))
+		return cmd_usage("drain");
+	if (problems != 0)	/* said already */
+		return CMD_WRONG;
+	switch (desk_state(c)) {
+	case DESK_FAULT:
+		return CMD_WRONG;
+	case DESK_NO_STATE:
+		(void)printf("the queue is empty\n");
+		return CMD_DONE;
+	case DESK_STATE:
+		break;
+	}
+	if ((d.width = term_width(STDOUT_FILENO)) != 0)
+		spare_the_bar(c);
+	desk_heed_signals(on_stop);
+	if (means_open(&d.means, c, STORE_BRIEF, &stop_ms))
+		rc = drain_all(&d, until_ms);
+	means_close(&d.means);
+	log_close();
+	return rc;
+}

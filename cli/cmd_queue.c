@@ -1,0 +1,288 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "cli/term.h"
+#include "core/clock.h"
+#include "core/conf.h"
+#include "core/log.h"
+#include "forwarder/breaker.h"
+#include "state/dedup.h"
+#include "state/queue.h"
+#include "state/recover.h"
+#include "state/store.h"
+
+enum { RETRY_STEP = 5000 };	/* ids a transaction */
+
+/*
+ * retry
+ */
+
+struct retrying {
+	const struct conf	*conf;
+	const char		*account;	/* NULL: of all */
+	int64_t			 from, to, last;
+	int64_t			 n;		/* in this step */
+	char			 of[128];	/* the account of the one */
+};
+
+static enum qt_err
+retry_step(struct db *db, void *arg)
+{
+	struct retrying	*r = arg;
+
+	return queue_retry(db, r->from, r->to, r->account, &r->n);
+}
+
+static enum qt_err
+keep_account(void *ctx, const struct queue_message *m)
+{
+	struct retrying	*r = ctx;
+
+	(void)snprintf(r->of, sizeof(r->of), "%.*s", (int)m->account.len, m->account.p);
+	return QT_OK;
+}
+
+static enum qt_err
+retry_one(struct db *db, void *arg)
+{
+	struct retrying	*r = arg;
+	enum qt_err	 er;
+
+	*r->of = '\0';
+	if ((er = queue_show(db, r->from, keep_account, r)) == QT_OK &&
+	    (er = retry_step(db, r)) == QT_OK && r->n != 0)
+		er = breaker_reset(db, r->conf, r->of);
+	return er;
+}
+
+static enum qt_err
+retry_begin(struct db *db, void *arg)
+{
+	struct retrying	*r = arg;
+	enum qt_err	 er;
+
+	if ((er = queue_last(db, &r->last)) == QT_OK)
+		er = breaker_reset(db, r->conf, r->account);
+	return er;
+}
+
+/* In the store, where a CGI that looks for work will find it. */
+static bool
+retry_in_store(struct desk *d, store_work *work, struct retrying *r)
+{
+	bool	 good;
+
+	if (d->store == NULL)
+		return true;
+	store_raise(d->store);
+	good = desk_do(d, STORE_WRITE, work, r);
+	store_raise(d->store);
+	return good;
+}
+
+/* Step by step, so that no request waits long.  *sum: messages that are due now. */
+static bool
+retry_all(struct desk *d, struct retrying *r, int64_t *sum)
+{
+	if (!retry_in_store(d, retry_begin, r))
+		return false;
+	for (r->from = 1; r->from <= r->last; r->from = r->to + 1) {
+		r->to = r->from + RETRY_STEP - 1;
+		if (!retry_in_store(d, retry_step, r))
+			return false;
+		*sum += r->n;
+	}
+	return true;
+}
+
+static int
+retry_run(struct desk *d, int argc, char **argv)
+{
+	struct retrying	 r = { .conf = d->conf };
+	bool		 one;
+	int64_t		 sum = 0;
+
+	if (argc != 1)
+		return cmd_usage_why("queue retry", "or /ACCOUNT, if it is called so");
+	if (!d->usable)
+		return CMD_WRONG;	/* said already */
+	if ((one = desk_read_id(&r.from, argv[0]))) {
+		r.to = r.from;
+		if (!retry_in_store(d, retry_one, &r))
+			return CMD_WRONG;
+		sum = r.n;
+	} else {
+		r.account = argv[0] + (*argv[0] == '/');
+		if (strcmp(argv[0], "all") == 0)
+			r.account = NULL;
+		if (r.account != NULL && conf_account(d->conf, slice_of(r.account)) == NULL) {
+			(void)fprintf(stderr, "qtoa: no account has .path \"%s\"\n", r.account);
+			return CMD_WRONG;
+		}
+		if (!retry_all(d, &r, &sum))
+			return CMD_WRONG;
+	}
+	if (one && sum == 0) {
+		(void)fprintf(stderr, "qtoa: no message %lld is pending or dead\n",
+		    (long long)r.from);
+		return CMD_WRONG;
+	}
+	(void)printf("%lld message%s due now\n", (long long)sum, sum == 1 ? " is" : "s are");
+	return CMD_DONE;
+}
+
+/*
+ * drop
+ */
+
+struct dropping {
+	int64_t			 id, n;
+	bool			 found;
+	enum queue_state	 state;
+	unsigned char		 key[QUEUE_KEY];
+	char			 text[256];	/* what it is */
+};
+
+static enum qt_err
+keep_text(void *ctx, const struct queue_message *m)
+{
+	struct dropping	*d = ctx;
+	struct buf	 text = { .max = sizeof(d->text) };
+	char		 age[TERM_SPAN];
+	enum qt_err	 er;
+
+	d->found = true;
+	d->state = m->state;
+	memcpy(d->key, m->key, QUEUE_KEY);
+	term_span(age, clock_wall_ms() - m->received_ms);
+	if ((er = term_put(&text, NULL, m->account, 64)) == QT_OK &&
+	    (er = buf_puts(&text, ", ")) == QT_OK &&
+	    (er = term_put(&text, NULL, desk_or_dash(m->code), 64)) == QT_OK &&
+	    (er = buf_printf(&text, ", %s, %s old", queue_states[m->state], age)) == QT_OK)
+		(void)snprintf(d->text, sizeof(d->text), "%.*s", (int)text.len, text.p);
+	buf_free(&text);
+	return er;
+}
+
+static enum qt_err
+look_at(struct db *db, void *arg)
+{
+	struct dropping	*d = arg;
+
+	d->found = false;
+	return queue_show(db, d->id, keep_text, d);
+}
+
+static enum qt_err
+compare(void *ctx, const struct queue_message *m)
+{
+	struct dropping	*d = ctx;
+
+	d->found = memcmp(d->key, m->key, QUEUE_KEY) == 0;
+	return QT_OK;
+}
+
+/* The one that was asked about, not one that has got its id since. */
+static enum qt_err
+drop(struct db *db, void *arg)
+{
+	struct dropping	*d = arg;
+	enum qt_err	 er;
+
+	d->found = false;
+	d->n = 0;
+	if ((er = queue_show(db, d->id, compare, d)) == QT_OK && d->found)
+		er = queue_drop(db, d->id, &d->n);
+	return er;
+}
+
+/* Should WeChat repeat it, it is not to come in again. */
+static void
+mark(const struct desk *d, const struct dropping *dr)
+{
+	struct seen	*s;
+
+	if (d->store == NULL || (s = seen_new(&d->conf->set, d->claims)) == NULL)
+		return;
+	(void)seen_mark(s, dr->key, SEEN_DONE, SEEN_QUEUED);
+	seen_free(s);
+}
+
+/* True: the operator means it. */
+static bool
+asked(const struct dropping *d)
+{
+	char	 line[16];
+
+	(void)printf("message %lld: %s\ndrop it, so that QT never gets it? [y/N] ",
+	    (long long)d->id, d->text);
+	(void)fflush(stdout);
+	return fgets(line, sizeof(line), stdin) != NULL && (*line == 'y' || *line == 'Y');
+}
+
+static int
+drop_run(struct desk *d, int argc, char **argv)
+{
+	struct dropping	 dr = { .id = 0 };
+	bool		 yes = argc == 2 && strcmp(argv[1], "--yes") == 0;
+
+	if (argc < 1 || argc > 2 || !desk_read_id(&dr.id, argv[0]) || (argc == 2 && !yes) ||
+	    (!yes && !isatty(STDIN_FILENO)))
+		return cmd_usage_why("queue drop", "--yes is needed where nobody can be asked");
+	if (!desk_do(d, STORE_READ, look_at, &dr))
+		return CMD_WRONG;
+	if (!dr.found)
+		return desk_say_none(dr.id);
+	if (dr.state == QUEUE_DELIVERED) {
+		(void)fprintf(stderr, "qtoa: message %lld is delivered; it goes when keep_days are "
+		    "over\n", (long long)dr.id);
+		return CMD_WRONG;
+	}
+	if (!yes && !asked(&dr)) {
+		(void)printf("message %lld is kept\n", (long long)dr.id);
+		return CMD_WRONG;
+	}
+	mark(d, &dr);
+	if (!desk_do(d, STORE_SYNC, drop, &dr))
+		return CMD_WRONG;
+	if (dr.n == 0)		/* delivered meanwhile */
+		return desk_say_none(dr.id);
+	(void)printf("message %lld is dropped: %s\n", (long long)dr.id, dr.text);
+	return CMD_DONE;
+}
+
+/*
+ * The verb.
+ */
+
+static const struct {
+	const char	*name;
+	desk_verb	*run;
+} verbs[] = {
+	{ "list", queuelist_run }, { "show", queueshow_run }, { "retry", retry_run },
+	{ "drop", drop_run }, { "export", queueexport_run },
+};
+
+int
+queuecmd_run(struct conf *c, int problems, int argc, char **argv)
+{
+	struct desk	 d = { .conf = c };
+	size_t		 i;
+	int		 rc = CMD_WRONG;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (argc >= 2 && strcmp(argv[1], verbs[i].name) == 0)
+			break;
+	if (i == sizeof(verbs) / sizeof(verbs[0]))
+		return cmd_usage("queue");
+	if (desk_open(&d, c, problems == 0))
+		rc = verbs[i].run(&d, argc - 2, argv + 2);
+	if (d.store != NULL && store_has_aside(d.store))
+		rescue_run(d.store, d.claims, c->set.state_dir);
+	desk_close(&d);
+	log_close();
+	return rc;
+}

@@ -1,0 +1,227 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "cli/term.h"
+#include "core/clock.h"
+#include "forwarder/breaker.h"
+#include "state/queue.h"
+
+enum { CELL_MAX = 200 };	/* columns of a terminal */
+
+enum column { ID, ACCOUNT, EVENT, STATE, AGE, ATTEMPTS, NEXT, OUTCOME, COLUMNS };
+
+static const struct {
+	const char	*name;
+	bool		 right;		/* aligned there */
+} columns[COLUMNS] = {
+	[ID]		= { "id", true },
+	[ACCOUNT]	= { "account", false },
+	[EVENT]		= { "event", false },
+	[STATE]		= { "state", false },
+	[AGE]		= { "age", true },
+	[ATTEMPTS]	= { "attempts", true },
+	[NEXT]		= { "next", false },
+	[OUTCOME]	= { "last outcome", false },
+};
+
+struct cell {
+	size_t	 at, len;	/* in the page's text */
+	int	 used;		/* columns of the terminal */
+};
+
+/* Some rows of the table.  Column widths grow from page to page. */
+struct page {
+	struct desk	*desk;
+	int64_t		 after_id;	/* begin: the rows after that */
+	int64_t		 now_ms;
+	struct buf	 text, line, cut;
+	struct cell	 cell[DESK_PAGE][COLUMNS];
+	int		 rows;
+	int		 width[COLUMNS];
+	int64_t		 last_id;
+	int64_t		 pending, dead;
+	bool		 homeless;	/* a row's account is not in the configuration */
+};
+
+static enum qt_err
+put_cell(struct page *p, enum column col, struct slice text)
+{
+	struct cell	*c = &p->cell[p->rows][col];
+	enum qt_err	 er;
+
+	c->at = p->text.len;
+	er = term_put(&p->text, &c->used, text, CELL_MAX);
+	c->len = p->text.len - c->at;
+	return er;
+}
+
+static enum qt_err
+put_number(struct page *p, enum column col, int64_t n)
+{
+	char	 text[24];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)n);
+	return put_cell(p, col, slice_of(text));
+}
+
+/* When it may be sent, in words. */
+static void
+say_next(struct page *p, char text[TERM_SPAN + 8], const struct queue_message *m)
+{
+	const struct account	*a = conf_account(p->desk->conf, m->account);
+	char			 span[TERM_SPAN];
+	int64_t			 probe_ms;
+
+	if (m->state != QUEUE_PENDING) {
+		(void)snprintf(text, TERM_SPAN + 8, "-");
+	} else if (p->desk->usable && a == NULL) {
+		(void)snprintf(text, TERM_SPAN + 8, "no account");
+		p->homeless = true;
+	} else if (p->desk->usable &&
+	    breaker_gate(p->desk->breakers, a, &probe_ms) == GATE_STOPPED) {
+		(void)snprintf(text, TERM_SPAN + 8, "stopped");
+	} else if (m->next_ms <= p->now_ms) {
+		(void)snprintf(text, TERM_SPAN + 8, "now");
+	} else {
+		term_span(span, m->next_ms - p->now_ms + 999);
+		(void)snprintf(text, TERM_SPAN + 8, "in %s", span);
+	}
+}
+
+static enum qt_err
+add_row(void *ctx, const struct queue_message *m)
+{
+	struct page	*p = ctx;
+	char		 age[TERM_SPAN], next[TERM_SPAN + 8];
+	enum qt_err	 er;
+
+	term_span(age, p->now_ms - m->received_ms);
+	say_next(p, next, m);
+	if ((er = put_number(p, ID, m->id)) == QT_OK &&
+	    (er = put_cell(p, ACCOUNT, desk_or_dash(m->account))) == QT_OK &&
+	    (er = put_cell(p, EVENT, desk_or_dash(m->code))) == QT_OK &&
+	    (er = put_cell(p, STATE, slice_of(queue_states[m->state]))) == QT_OK &&
+	    (er = put_cell(p, AGE, slice_of(age))) == QT_OK &&
+	    (er = put_number(p, ATTEMPTS, m->attempts)) == QT_OK &&
+	    (er = put_cell(p, NEXT, slice_of(next))) == QT_OK)
+		er = put_cell(p, OUTCOME, desk_or_dash(m->outcome));
+	p->last_id = m->id;
+	p->rows++;
+	return er;
+}
+
+static enum qt_err
+read_page(struct db *db, void *arg)
+{
+	struct page	*p = arg;
+	enum qt_err	 er = QT_OK;
+
+	p->text.len = 0;
+	p->rows = 0;
+	p->now_ms = clock_wall_ms();
+	if (p->desk->breakers != NULL)
+		er = breaker_load(db, p->desk->breakers);
+	if (er == QT_OK && (er = queue_count(db, QUEUE_PENDING, &p->pending)) == QT_OK &&
+	    (er = queue_count(db, QUEUE_DEAD, &p->dead)) == QT_OK)
+		er = queue_list(db, p->after_id, DESK_PAGE, add_row, p);
+	return er;
+}
+
+/* A line of the table; row -1 is its head. */
+static void
+print_row(struct page *p, int row)
+{
+	int		 width = term_width(STDOUT_FILENO), used, gap = 0;
+	struct slice	 text;
+	enum column	 col;
+	enum qt_err	 er;
+
+	p->line.len = 0;
+	for (er = QT_OK, col = 0; col < COLUMNS && er == QT_OK; col++) {
+		text = slice_of(columns[col].name);
+		used = (int)text.len;
+		if (row >= 0) {
+			text = (struct slice){ p->text.p + p->cell[row][col].at,
+			    p->cell[row][col].len };
+			used = p->cell[row][col].used;
+		}
+		if (columns[col].right)
+			gap += p->width[col] - used;
+		if ((er = term_blanks(&p->line, gap)) == QT_OK)
+			er = buf_put(&p->line, text.p, text.len);
+		gap = 2 + (columns[col].right ? 0 : p->width[col] - used);
+	}
+	text = buf_slice(&p->line);
+	if (width != 0) {
+		p->cut.len = 0;
+		(void)term_put(&p->cut, NULL, text, width);
+		text = buf_slice(&p->cut);
+	}
+	(void)printf("%.*s\n", (int)text.len, text.p);
+}
+
+static void
+print_page(struct page *p, bool first)
+{
+	enum column	 col;
+	int		 i, least;
+
+	for (col = 0; col < COLUMNS; col++) {
+		if ((least = (int)strlen(columns[col].name)) > p->width[col])
+			p->width[col] = least;
+		for (i = 0; i < p->rows; i++)
+			if (p->cell[i][col].used > p->width[col])
+				p->width[col] = p->cell[i][col].used;
+	}
+	if (first)
+		print_row(p, -1);
+	for (i = 0; i < p->rows; i++)
+		print_row(p, i);
+}
+
+static void
+print_summary(const struct page *p, bool all)
+{
+	if (p->pending + p->dead == 0)
+		(void)printf("the queue is empty\n");
+	else
+		(void)printf("%lld pending, %lld dead%s\n", (long long)p->pending,
+		    (long long)p->dead, !all && p->pending + p->dead > p->rows ?
+		    "; the first are shown, all of them by: qtoa queue list --all" : "");
+	if (p->homeless)
+		(void)printf("no account: there is none of that path in the configuration; such "
+		    "messages wait until there is, or until they are dropped\n");
+	if (p->desk->breakers != NULL)
+		desk_trouble(stdout, p->desk->conf, p->desk->breakers);
+}
+
+int
+queuelist_run(struct desk *d, int argc, char **argv)
+{
+	struct page	*p;
+	bool		 all = argc == 1, first, good;
+
+	if (argc > 1 || (all && strcmp(argv[0], "--all") != 0))
+		return cmd_usage("queue list");
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return CMD_WRONG;
+	p->desk = d;
+	for (first = true; (good = desk_do(d, STORE_READ, read_page, p)); first = false) {
+		if (p->rows != 0)
+			print_page(p, first);
+		if (!all || p->rows < DESK_PAGE)
+			break;
+		p->after_id = p->last_id;
+	}
+	if (good)
+		print_summary(p, all);
+	buf_free(&p->text);
+	buf_free(&p->line);
+	buf_free(&p->cut);
+	free(p);
+	return good ? CMD_DONE : CMD_WRONG;
+}

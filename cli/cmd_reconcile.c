@@ -1,0 +1,431 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "cli/term.h"
+#include "cli/term_table.h"
+#include "core/calendar.h"
+#include "core/clock.h"
+#include "report/questions.h"
+#include "state/counters.h"
+#include "state/table.h"
+#include "wechat/datacube/datacube_tables.h"
+#include "wechat/datacube/reconcile.h"
+
+enum {
+	PERIOD	 = 30,			/* days, unless told otherwise */
+	LONGEST	 = 366,
+	READY_S	 = 8 * 3600		/* of a day in China: yesterday's numbers are there */
+};
+
+enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
+
+enum column {
+	ACCOUNT, DAY, HOUR, CALLS, FAILED_CALLS, ACKNOWLEDGED, REFUSED, NOT_STORED, UNHEARD,
+	UNCLEAR, MISSING, STATE, COLUMNS
+};
+
+static const struct report_column	 columns[COLUMNS] = {
+	[ACCOUNT]	= { "account", REPORT_TEXT },
+	[DAY]		= { "day", REPORT_DAY },
+	[HOUR]		= { "hour", REPORT_COUNT },	/* with --hours only */
+	[CALLS]		= { "calls", REPORT_COUNT },
+	[FAILED_CALLS]	= { "failed_calls", REPORT_COUNT },
+	[ACKNOWLEDGED]	= { "acknowledged", REPORT_COUNT },
+	[REFUSED]	= { "refused", REPORT_COUNT },
+	[NOT_STORED]	= { "not_stored", REPORT_COUNT },
+	[UNHEARD]	= { "unheard", REPORT_COUNT },
+	[UNCLEAR]	= { "unclear", REPORT_COUNT },
+	[MISSING]	= { "missing", REPORT_COUNT },
+	[STATE]		= { "state", REPORT_TEXT },
+};
+
+struct comparing {
+	const struct conf	*conf;
+	struct desk		 desk;
+	enum form		 form;
+	bool			 hours;
+	const char		*which;		/* account; NULL: all */
+	int64_t			 from, to;	/* days */
+	char			 first[DAY_TEXT], last[DAY_TEXT];	/* the same, as text */
+	bool			 from_given;
+
+	/* Of the account at hand: for each day 24 hours, or one row that is the day. */
+	const struct account	*account;
+	struct reconcile_row	*rows;
+	size_t			 n;
+	struct hour {
+		int64_t	 calls, fails;
+	}			*wechat;	/* by hour of the period; -1: not known */
+	struct hour		*daily;		/* by day */
+	struct tally_numbers	*ours;		/* by hour of the period */
+
+	struct report_question	 shape;		/* of the table */
+	size_t			 at[COLUMNS];	/* where in it a column is */
+	struct table		 table;
+	enum reconcile_state	 worst;
+};
+
+static size_t
+days_of(const struct comparing *k)
+{
+	return (size_t)(k->to - k->from + 1);
+}
+
+/*
+ * WeChat's numbers.
+ */
+
+/* Days that have been asked for and had rows: what has none then is zero. */
+static enum qt_err
+read_asked(struct db *db, struct comparing *k, const char *endpoint, struct hour *to,
+    size_t each)
+{
+	struct db_rows	 rows;
+	enum qt_err	 er;
+	size_t		 i;
+	int64_t		 day;
+
+	for (i = 0; i < days_of(k) * each; i++)
+		to[i].calls = to[i].fails = -1;
+	er = db_start(db, &rows, "SELECT day FROM datacube_day WHERE appid = ? AND endpoint = ? "
+	    "AND day BETWEEN ? AND ? AND rows > 0", DB_VALUES(db_s(k->account->appid),
+	    db_s(endpoint), db_s(k->first), db_s(k->last)));
+	while (er == QT_OK && db_next(&rows, &er))
+		for (i = 0; i < each && day_parse(&day, db_col(&rows, 0)); i++)
+			to[(size_t)(day - k->from) * each + i] = (struct hour){ 0, 0 };
+	db_end(&rows);
+	return er;
+}
+
+/* select gives day, number within it, calls, failures. */
+static enum qt_err
+read_calls(struct db *db, struct comparing *k, const char *select, struct hour *to,
+    size_t each)
+{
+	struct db_rows	 rows;
+	enum qt_err	 er;
+	int64_t		 day, at;
+	struct hour	*h;
+
+	er = db_start(db, &rows, select, DB_VALUES(db_s(k->account->appid), db_s(k->first),
+	    db_s(k->last)));
+	while (er == QT_OK && db_next(&rows, &er)) {
+		at = db_col_int(&rows, 1);
+		if (!day_parse(&day, db_col(&rows, 0)) || day < k->from || day > k->to ||
+		    at < 0 || at >= (int64_t)each)
+			continue;
+		h = &to[(size_t)(day - k->from) * each + (size_t)at];
+		if (h->calls == -1)
+			continue;
+		h->calls += db_col_int(&rows, 2);
+		h->fails += db_col_int(&rows, 3);
+	}
+	db_end(&rows);
+	return er;
+}
+
+static enum qt_err
+read_wechat(struct db *db, void *arg)
+{
+	struct comparing	*k = arg;
+	enum qt_err		 er;
+
+	if ((er = cubestore_prepare(db)) != QT_OK ||
+	    (er = read_asked(db, k, "getinterfacesummaryhour", k->wechat, TALLY_HOURS)) !=
+	    QT_OK || (er = read_asked(db, k, "getinterfacesummary", k->daily, 1)) != QT_OK ||
+	    (er = read_calls(db, k, "SELECT ref_date, ref_hour / 100, callback_count, "
+	    "fail_count FROM datacube_getinterfacesummaryhour WHERE appid = ? AND ref_date "
+	    "BETWEEN ? AND ?", k->wechat, TALLY_HOURS)) != QT_OK)
+		return er;
+	return read_calls(db, k, "SELECT ref_date, 0, callback_count, fail_count "
+	    "FROM datacube_getinterfacesummary WHERE appid = ? AND ref_date BETWEEN ? AND ?",
+	    k->daily, 1);
+}
+
+/*
+ * Ours.
+ */
+
+static void
+take_hour(void *ctx, const struct tally_hour *h)
+{
+	struct comparing	*k = ctx;
+
+	if (slice_is(h->account, k->account->path))
+		tally_add(&k->ours[(size_t)(h->day - k->from) * TALLY_HOURS + (size_t)h->hour],
+		    h->numbers);
+}
+
+/* Rows for a day: its hours where WeChat's are there, else one. */
+static void
+add_day(struct comparing *k, int64_t day)
+{
+	const size_t		 at = (size_t)(day - k->from);
+	const struct hour	*w = &k->wechat[at * TALLY_HOURS];
+	const bool		 hourly = w->calls != -1;
+	struct reconcile_row	*r = NULL;
+	int			 i;
+
+	for (i = 0; i < TALLY_HOURS; i++) {
+		if (hourly || i == 0) {
+			r = &k->rows[k->n++];
+			*r = (struct reconcile_row){ .day = day, .hour = hourly ? i : -1 };
+			r->calls = hourly ? w[i].calls : k->daily[at].calls;
+			r->fails = hourly ? w[i].fails : k->daily[at].fails;
+		}
+		reconcile_count(r, &k->ours[at * TALLY_HOURS + (size_t)i]);
+	}
+}
+
+/*
+ * The table.
+ */
+
+static enum qt_err
+put_row(struct comparing *k, const struct reconcile_row *r)
+{
+	const int64_t	 numbers[COLUMNS] = {
+		[HOUR] = r->hour, [CALLS] = r->calls, [FAILED_CALLS] = r->fails,
+		[ACKNOWLEDGED] = r->acknowledged, [REFUSED] = r->refused + r->proved,
+		[NOT_STORED] = r->failed, [UNHEARD] = r->unheard, [UNCLEAR] = r->unclear,
+		[MISSING] = r->missing,
+	};
+	struct table	*t = &k->table;
+	char		 day[DAY_TEXT];
+	enum qt_err	 er;
+	enum column	 c;
+
+	day_text(day, r->day);
+	if ((er = table_row(t)) != QT_OK ||
+	    (er = table_text(t, k->at[ACCOUNT], slice_of(k->account->name))) != QT_OK ||
+	    (er = table_text(t, k->at[DAY], slice_of(day))) != QT_OK)
+		return er;
+	for (c = k->hours ? HOUR : CALLS; c < STATE; c++)
+		if (numbers[c] != -1)
+			table_int(t, k->at[c], numbers[c]);
+	return table_text(t, k->at[STATE], slice_of(reconcile_states[r->state]));
+}
+
+static bool
+is_empty(const struct reconcile_row *r)
+{
+	return r->calls <= 0 && r->acknowledged + r->failed + r->proved + r->refused == 0;
+}
+
+/* The rows of a day as they are, or their sum. */
+static enum qt_err
+put_day(struct comparing *k, const struct reconcile_row *rows, size_t n)
+{
+	struct reconcile_row	 sum;
+	enum qt_err		 er = QT_OK;
+	size_t			 i;
+
+	reconcile_sum(&sum, rows, n);
+	if (sum.state > k->worst)
+		k->worst = sum.state;
+	if (sum.state == RECONCILE_UNKNOWN)
+		sum.calls = sum.fails = -1;
+	if (!k->hours)
+		return put_row(k, &sum);
+	for (i = 0; i < n && er == QT_OK; i++)
+		if (!is_empty(&rows[i]) || rows[i].state == RECONCILE_UNKNOWN)
+			er = put_row(k, &rows[i]);
+	return er;
+}
+
+static enum qt_err
+put_rows(struct comparing *k)
+{
+	enum qt_err	 er = QT_OK;
+	size_t		 i, n;
+
+	for (i = 0; i < k->n && er == QT_OK; i += n) {
+		for (n = 1; i + n < k->n && k->rows[i + n].day == k->rows[i].day; n++)
+			;
+		er = put_day(k, &k->rows[i], n);
+	}
+	return er;
+}
+
+/* False: what is wrong has been said. */
+static bool
+compare(struct comparing *k)
+{
+	const size_t	 hours = days_of(k) * TALLY_HOURS;
+	enum qt_err	 er;
+	int64_t		 day;
+
+	memset(k->ours, 0, hours * sizeof(*k->ours));
+	if (k->desk.store == NULL) {
+		(void)fprintf(stderr, "qtoa: nothing has been stored yet; run: qtoa datacube pull\n");
+		return false;
+	}
+	if (!desk_do(&k->desk, STORE_WRITE, read_wechat, k))
+		return false;
+	if ((er = tally_read(k->conf->set.state_dir, k->from, k->to, take_hour, k)) != QT_OK) {
+		(void)fprintf(stderr, "qtoa: %s: what was counted cannot be read\n",
+		    k->conf->set.state_dir);
+		return false;
+	}
+	for (k->n = 0, day = k->from; day <= k->to; day++)
+		add_day(k, day);
+	reconcile_judge(k->rows, k->n);
+	return put_rows(k) == QT_OK;
+}
+
+static enum qt_err
+begin_table(struct comparing *k)
+{
+	const char	*names[COLUMNS];
+	enum column	 c;
+	size_t		 n = 0;
+
+	for (c = ACCOUNT; c < COLUMNS; c++) {
+		if (c == HOUR && !k->hours)
+			continue;
+		k->at[c] = n;
+		k->shape.columns[n] = columns[c];
+		names[n++] = columns[c].name;
+	}
+	return table_begin(&k->table, names, n);
+}
+
+static bool
+compare_all(struct comparing *k)
+{
+	const struct account	*a;
+	bool			 any = false;
+
+	if (begin_table(k) != QT_OK)
+		return false;
+	for (a = k->conf->accounts; a != k->conf->accounts + k->conf->n; a++) {
+		if (k->which != NULL && !conf_means(a, k->which))
+			continue;
+		any = true;
+		k->account = a;
+		if (!compare(k))
+			return false;
+	}
+	if (!any)
+		(void)fprintf(stderr, "qtoa: no account \"%s\"\n", k->which);
+	return any;
+}
+
+static bool
+print(struct comparing *k)
+{
+	struct buf	 out = { 0 };
+	enum qt_err	 er = QT_OK;
+
+	switch (k->form) {
+	case FORM_TEXT:
+		er = termtable(&out, &k->table, &k->shape, term_width(STDOUT_FILENO));
+		break;
+	case FORM_JSON:
+		er = table_json(&out, &k->table);
+		break;
+	case FORM_CSV:
+		er = table_csv(&out, &k->table);
+		break;
+	}
+	if (er == QT_OK)
+		desk_print(&out);
+	buf_free(&out);
+	return er == QT_OK;
+}
+
+/*
+ * The verb.
+ */
+
+static void
+first_day(void *ctx, const struct tally_hour *h)
+{
+	int64_t	*first = ctx;
+
+	if (h->day < *first)
+		*first = h->day;
+}
+
+/* To the last day whose numbers are there; from the first on which we counted, or so far back. */
+static void
+default_period(struct comparing *k)
+{
+	const int64_t	 now_s = clock_wall_ms() / 1000;
+	int64_t		 first = INT64_MAX;
+
+	if (k->to == 0)
+		k->to = day_at(now_s - READY_S) - 1;
+	if (k->from_given)
+		return;
+	k->from = k->to - PERIOD + 1;
+	(void)tally_read(k->conf->set.state_dir, k->from, k->to, first_day, &first);
+	if (first != INT64_MAX && first > k->from)
+		k->from = first;
+}
+
+static bool
+read_option(struct comparing *k, const char *name, const char *value)
+{
+	if (strcmp(name, "--account") == 0) {
+		k->which = value;
+		return true;
+	}
+	if (strcmp(name, "--from") == 0)
+		return k->from_given = day_parse(&k->from, slice_of(value));
+	return strcmp(name, "--to") == 0 && day_parse(&k->to, slice_of(value));
+}
+
+static bool
+read_arguments(struct comparing *k, int argc, char **argv)
+{
+	int	 i;
+
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--hours") == 0)
+			k->hours = true;
+		else if (strcmp(argv[i], "--json") == 0)
+			k->form = FORM_JSON;
+		else if (strcmp(argv[i], "--csv") == 0)
+			k->form = FORM_CSV;
+		else if (i + 1 == argc || !read_option(k, argv[i], argv[i + 1]))
+			return false;
+		else
+			i++;
+	}
+	default_period(k);
+	day_text(k->first, k->from);
+	day_text(k->last, k->to);
+	return k->from <= k->to && k->to - k->from < LONGEST;
+}
+
+int
+reconcilecmd_run(struct conf *c, int problems, int argc, char **argv)
+{
+	struct comparing	 k = { .conf = c };
+	size_t			 days;
+	int			 rc = CMD_WRONG;
+
+	if (!read_arguments(&k, argc, argv))
+		return cmd_usage("reconcile");
+	days = days_of(&k);
+	k.rows = calloc(days * TALLY_HOURS, sizeof(*k.rows));
+	k.wechat = calloc(days * TALLY_HOURS, sizeof(*k.wechat));
+	k.daily = calloc(days, sizeof(*k.daily));
+	k.ours = calloc(days * TALLY_HOURS, sizeof(*k.ours));
+	if (desk_open(&k.desk, c, problems == 0) && k.rows != NULL && k.wechat != NULL &&
+	    k.daily != NULL && k.ours != NULL && compare_all(&k) && print(&k) &&
+	    k.worst <= RECONCILE_MORE)
+		rc = CMD_DONE;
+	desk_close(&k.desk);
+	table_free(&k.table);
+	free(k.rows);
+	free(k.wechat);
+	free(k.daily);
+	free(k.ours);
+	return rc;
+}

@@ -1,0 +1,219 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/session.h"
+#include "cli/term.h"
+#include "cli/term_table.h"
+#include "core/clock.h"
+#include "report/i18n.h"
+#include "report/questions.h"
+#include "state/table.h"
+
+enum { PATIENCE_MS = 60000 };	/* with all that is asked */
+
+enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
+
+struct asking {
+	const struct conf		*conf;
+	const struct report_question	*q;	/* NULL: the overview */
+	enum form			 form;
+	int				 argc;	/* arguments of the questions: --NAME VALUE... */
+	char				**argv;
+	struct db			*db;	/* NULL: there is nothing yet */
+	bool				 warned;	/* of days that are forgotten */
+	struct table			 table;
+	struct buf			 out;
+};
+
+static bool
+is_option(const struct report_question *q, const char *name)
+{
+	static const char *const	 common[] = { "account", "from", "to" };
+	size_t				 i;
+
+	for (i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		if (strcmp(name, common[i]) == 0)
+			return true;
+	for (i = 0; q != NULL && i < REPORT_OPTIONS_MAX && q->options[i].name != NULL; i++)
+		if (strcmp(name, q->options[i].name) == 0)
+			return true;
+	return false;
+}
+
+/* --json and --csv are taken out; what is left are names and values. */
+static bool
+read_arguments(struct asking *k, int argc, char **argv)
+{
+	int	 i, n = 0;
+
+	if (argc > 1 && argv[1][0] != '-') {
+		if ((k->q = report_find(slice_of(argv[1]))) == NULL)
+			return false;
+		argc--, argv++;
+	}
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			k->form = FORM_JSON;
+		else if (strcmp(argv[i], "--csv") == 0)
+			k->form = FORM_CSV;
+		else if (strncmp(argv[i], "--", 2) != 0 || !is_option(k->q, argv[i] + 2) ||
+		    i + 1 == argc)
+			return false;
+		else {
+			argv[n++] = argv[i];
+			argv[n++] = argv[++i];
+		}
+	}
+	k->argc = n;
+	k->argv = argv;
+	return k->q != NULL || k->form != FORM_CSV;
+}
+
+/* False: said what is wrong with them. */
+static bool
+set_arguments(struct report_args *a, const struct asking *k, const struct report_question *q)
+{
+	const char	*wrong;
+	int		 i;
+
+	report_defaults(a, q, clock_wall_ms() / 1000);
+	for (i = 0; i < k->argc; i += 2)
+		if ((wrong = report_set(a, q, k->argv[i] + 2, slice_of(k->argv[i + 1]))) != NULL) {
+			(void)fprintf(stderr, "qtoa: %s %s: %s\n", k->argv[i], k->argv[i + 1],
+			    wrong);
+			return false;
+		}
+	if ((wrong = report_period(a)) == NULL)
+		return true;
+	(void)fprintf(stderr, "qtoa: %s\n", wrong);
+	return false;
+}
+
+/* Where there is no store yet, the table is as empty as that. */
+static enum qt_err
+fill(struct asking *k, const struct report_question *q, const struct report_args *a)
+{
+	const char	*names[REPORT_COLUMNS_MAX];
+	size_t		 n;
+
+	if (k->db != NULL)
+		return report_ask(&k->table, k->db, k->conf, q, a);
+	for (n = 0; n < REPORT_COLUMNS_MAX && q->columns[n].name != NULL; n++)
+		names[n] = q->columns[n].name;
+	return table_begin(&k->table, names, n);
+}
+
+static enum qt_err
+print_text(struct asking *k, const struct report_question *q, const struct report_args *a)
+{
+	enum qt_err	 er;
+
+	er = buf_printf(&k->out, "%s, %s to %s%s%s\n", words(ENGLISH, q->name), a->from, a->to,
+	    *a->account != '\0' ? ", " : "", a->account);
+	if (er == QT_OK && k->table.rows == 0)
+		return buf_puts(&k->out, "  nothing\n");
+	return er == QT_OK ? termtable(&k->out, &k->table, q, term_width(STDOUT_FILENO)) : er;
+}
+
+/* Once, whatever the form: numbers of days that are forgotten are of what is left. */
+static void
+warn_of_forgotten(struct asking *k, const struct report_args *a)
+{
+	char	 day[DAY_TEXT];
+
+	if (k->db == NULL || k->warned || report_kept_from(day, k->db, a) != QT_OK ||
+	    *day == '\0')
+		return;
+	(void)fprintf(stderr, "qtoa: events before %s are forgotten (collect_days)\n", day);
+	k->warned = true;
+}
+
+/* One question, answered on stdout. */
+static int
+answer(struct asking *k, const struct report_question *q)
+{
+	struct report_args	 a;
+	enum qt_err		 er;
+
+	if (!set_arguments(&a, k, q))
+		return CMD_USAGE;
+	k->out.len = 0;
+	warn_of_forgotten(k, &a);
+	if ((er = fill(k, q, &a)) == QT_OK)
+		switch (k->form) {
+		case FORM_TEXT:
+			er = print_text(k, q, &a);
+			break;
+		case FORM_JSON:
+			er = table_json(&k->out, &k->table);
+			break;
+		case FORM_CSV:
+			er = table_csv(&k->out, &k->table);
+			break;
+		}
+	if (er == QT_OK) {
+		desk_print(&k->out);
+		return CMD_DONE;
+	}
+	(void)fprintf(stderr, "qtoa: %s: %s\n", q->name,
+	    er == QT_ESTORE ? db_why(k->db) : errs[er].name);
+	return CMD_WRONG;
+}
+
+/* One below the other, or as the members of an object. */
+static int
+answer_all(struct asking *k)
+{
+	const struct report_question	*q;
+	const bool			 json = k->form == FORM_JSON;
+	int				 rc = CMD_DONE;
+	bool				 first = true;
+
+	if (k->q != NULL)
+		return answer(k, k->q);
+	for (q = report_questions; q->name != NULL && rc == CMD_DONE; q++) {
+		if (q->model)
+			continue;
+		if (json)
+			(void)printf("%c\"%s\":", first ? '{' : ',', q->name);
+		else if (!first)
+			(void)putchar('\n');
+		first = false;
+		rc = answer(k, q);
+	}
+	if (json && rc == CMD_DONE)
+		(void)puts("}");
+	return rc;
+}
+
+int
+reportcmd_run(struct conf *c, int problems, int argc, char **argv)
+{
+	struct asking	 k = { .conf = c };
+	struct desk	 d;
+	char		 why[160] = "";
+	int		 rc = CMD_WRONG;
+
+	if (!read_arguments(&k, argc, argv)) {
+		(void)cmd_usage("report");
+		help_questions(stderr);
+		return CMD_USAGE;
+	}
+	if (!desk_open(&d, c, problems == 0))
+		goto out;
+	if (d.store != NULL && (k.db = report_open(&c->set, d.store,
+	    clock_mono_ms() + PATIENCE_MS, why, sizeof(why))) == NULL) {
+		(void)fprintf(stderr, "qtoa: %s\n", why);
+		goto out;
+	}
+	rc = answer_all(&k);
+out:
+	db_close(k.db);
+	desk_close(&d);
+	table_free(&k.table);
+	buf_free(&k.out);
+	return rc;
+}

@@ -1,0 +1,735 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "cli/term.h"
+#include "core/calendar.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "monitor/status.h"
+
+enum {
+	WIDTH	= 80,		/* where there is no terminal, and of the tables */
+	HEIGHT	= 24,
+	NARROW	= 40,		/* no terminal is taken for less */
+	LABEL	= 13,		/* columns of what stands on the left of all lines */
+	STAMP	= 20,		/* of the time on the right of the first */
+	LINE	= 1024,
+	PATIENCE_MS = 2000,	/* with other processes at the store */
+	SECONDS	= 2,		/* between two screens */
+	SECONDS_MAX = 86400,
+	DAY_S	= 86400,
+	CHINA_S	= 8 * 3600,
+	YEARS_DAYS = 3650	/* further into the future nobody looks */
+};
+
+/* The parts of a screen, from top to bottom; each with its lines. */
+enum part_name { HEADLINE, SIGNS, TODAY, NOW, DISK, FAILURES, KNOCKING, PARTS };
+
+struct part {
+	struct buf	 text;
+	int		 lines;
+};
+
+struct screen {
+	const struct status	*st;
+	int			 width, height;
+	struct part		 parts[PARTS];
+	struct part		*at;		/* the one that is being written */
+	enum qt_err		 er;		/* the first */
+};
+
+struct watching {
+	const struct conf	*conf;
+	bool			 usable;
+	bool			 json;
+	bool			 watch;
+	int			 seconds;
+	bool			 terminal;	/* stdout is one */
+	bool			 well;		/* by the last screen */
+};
+
+/*
+ * Lines.
+ */
+
+static void
+begin_part(struct screen *s, enum part_name name)
+{
+	s->at = &s->parts[name];
+}
+
+/* A line, cut where the screen ends: a label, and text behind it. */
+static void
+put_slices(struct screen *s, const char *label, struct slice text)
+{
+	struct buf	*out = &s->at->text;
+	int		 used = 0;
+
+	if (s->er == QT_OK)
+		s->er = term_put(out, &used, slice_of(label), LABEL - 1);
+	if (s->er == QT_OK)
+		s->er = term_blanks(out, LABEL - used);
+	if (s->er == QT_OK)
+		s->er = term_put(out, NULL, text, s->width - LABEL);
+	if (s->er == QT_OK)
+		s->er = buf_putc(out, '\n');
+	s->at->lines++;
+}
+
+static void
+put_line(struct screen *s, const char *label, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+put_line(struct screen *s, const char *label, const char *fmt, ...)
+{
+	char	 text[LINE];
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	put_slices(s, label, slice_of(text));
+}
+
+/* Columns that text takes. */
+static int
+columns_of(struct screen *s, struct slice text)
+{
+	struct buf	 scratch = { 0 };
+	int		 used = 0;
+
+	if (s->er == QT_OK)
+		s->er = term_put(&scratch, &used, text, LINE);
+	buf_free(&scratch);
+	return used;
+}
+
+/* How many bytes of text go into a line; whole words, if there is one that does. */
+static size_t
+fitting(struct screen *s, struct slice text)
+{
+	size_t	 n = 0, next;
+
+	for (next = 0; n < text.len; n = next) {
+		while (next < text.len && text.p[next] == ' ')
+			next++;
+		while (next < text.len && text.p[next] != ' ')
+			next++;
+		if (columns_of(s, (struct slice){ text.p, next }) > s->width - LABEL)
+			break;
+	}
+	return n == 0 ? next : n;
+}
+
+static void
+put_wrapped(struct screen *s, const char *label, struct slice text)
+{
+	size_t	 n;
+
+	while (text.len != 0 && s->er == QT_OK) {
+		n = fitting(s, text);
+		put_slices(s, label, (struct slice){ text.p, n });
+		for (label = ""; n < text.len && text.p[n] == ' '; n++)
+			;
+		text = (struct slice){ text.p + n, text.len - n };
+	}
+}
+
+/*
+ * The first line, and what is wrong.
+ */
+
+/* "stopped shop, news; disk", as it grows. */
+struct summary {
+	char		 text[LINE];
+	size_t		 len;
+	const char	*what;		/* the last one */
+	int		 warnings;
+};
+
+static void
+sum_up(void *ctx, const struct vital_sign *v)
+{
+	struct summary	*m = ctx;
+	const bool	 same = m->what != NULL && strcmp(m->what, v->what) == 0;
+	int		 n;
+
+	m->warnings += !v->bad;
+	if (!v->bad || (same && *v->account == '\0'))
+		return;
+	if (same)
+		n = snprintf(m->text + m->len, LINE - m->len, ", %s", v->account);
+	else
+		n = snprintf(m->text + m->len, LINE - m->len, "%s%s%s%s", m->len == 0 ? "" : "; ",
+		    v->what, *v->account != '\0' ? " " : "", v->account);
+	m->what = v->what;
+	m->len = m->len + (size_t)n < LINE ? m->len + (size_t)n : LINE - 1;
+}
+
+static void
+put_headline(struct screen *s)
+{
+	const int64_t	 now_s = s->st->vitals.now_ms / 1000, at_s = (now_s + CHINA_S) % DAY_S;
+	struct summary	 m = { .len = 0 };
+	char		 text[LINE + 16], day[DAY_TEXT];
+	struct buf	*out = &s->parts[HEADLINE].text;
+	int		 used = 0;
+
+	status_judge(s->st, sum_up, &m);
+	if (m.len != 0)
+		(void)snprintf(text, sizeof(text), "failing: %s", m.text);
+	else if (m.warnings != 0)
+		(void)snprintf(text, sizeof(text), "well, but %d warning%s", m.warnings,
+		    m.warnings == 1 ? "" : "s");
+	else
+		(void)snprintf(text, sizeof(text), "well");
+	day_text(day, s->st->day);
+	s->parts[HEADLINE].lines = 1;
+	if ((s->er = term_put(out, &used, slice_of(text), s->width - STAMP)) == QT_OK &&
+	    (s->er = term_blanks(out, s->width - STAMP + 1 - used)) == QT_OK)
+		s->er = buf_printf(out, "%s %02d:%02d:%02d\n", day, (int)(at_s / 3600),
+		    (int)(at_s / 60 % 60), (int)(at_s % 60));
+}
+
+static void
+put_sign(void *ctx, const struct vital_sign *v)
+{
+	struct screen	*s = ctx;
+	char		 text[LINE];
+
+	(void)snprintf(text, sizeof(text), "%s%s%s", v->account, *v->account != '\0' ? ": " : "",
+	    v->text);
+	put_wrapped(s, v->bad ? "failed" : "warning", slice_of(text));
+}
+
+/*
+ * Tables: what came today, and how it is now.
+ */
+
+enum { CELL = 24 };
+
+/* With not more characters than width: 1234567, 12M. */
+static void
+write_count(char text[CELL], int64_t n, int width)
+{
+	static const char	 units[] = "kMGTPE";
+	const char		*u = units;
+
+	if (snprintf(text, CELL, "%lld", (long long)n) <= width)
+		return;
+	for (n /= 1000; snprintf(text, CELL, "%lld%c", (long long)n, *u) > width && u[1] != '\0';
+	    u++)
+		n /= 1000;
+}
+
+static void
+write_ms(char text[CELL], int64_t ms)
+{
+	if (ms == -1)
+		(void)snprintf(text, CELL, "-");
+	else if (ms < 10000)
+		(void)snprintf(text, CELL, "%d", (int)ms);
+	else
+		(void)snprintf(text, CELL, "%llds", (long long)(ms / 1000));
+}
+
+/* Half, and 99 of 100, stayed within it. */
+static void
+write_times(char text[CELL], int64_t p50_ms, int64_t p99_ms)
+{
+	char	 low[CELL], high[CELL];
+
+	write_ms(low, p50_ms);
+	write_ms(high, p99_ms);
+	if (p50_ms == -1)
+		(void)snprintf(text, CELL, "-");
+	else
+		(void)snprintf(text, CELL, "%.10s/%.10s", low, high);
+}
+
+static void
+put_today(struct screen *s, const struct account *a, const struct tally_numbers *today)
+{
+	enum { RECEIVED, DELIVERED, QUEUED, DEAD, REPEATS, REFUSED, WAITED, QT, CELLS };
+	char			 cell[CELLS][CELL];
+	struct status_counts	 n;
+
+	status_count(&n, today);
+	write_count(cell[RECEIVED], n.received, 8);
+	write_count(cell[DELIVERED], n.delivered, 9);
+	write_count(cell[QUEUED], n.queued, 6);
+	write_count(cell[DEAD], n.dead, 4);
+	write_count(cell[REPEATS], n.repeats, 7);
+	write_count(cell[REFUSED], n.refused, 7);
+	write_times(cell[WAITED], n.p50_ms, n.p99_ms);
+	write_times(cell[QT], n.qt_p50_ms, n.qt_p99_ms);
+	put_line(s, a->name, "%8s %9s %6s %4s %7s %7s %9s %9s", cell[RECEIVED], cell[DELIVERED],
+	    cell[QUEUED], cell[DEAD], cell[REPEATS], cell[REFUSED], cell[WAITED], cell[QT]);
+}
+
+static void
+put_all_today(struct screen *s)
+{
+	const struct conf	*c = s->st->vitals.conf;
+	size_t			 i;
+
+	begin_part(s, TODAY);
+	put_line(s, "today", "received delivered queued dead repeats refused %9s %9s", "p50/99 ms",
+	    "QT 50/99");
+	for (i = 0; i < c->n && s->st->counted; i++)
+		put_today(s, &c->accounts[i], &s->st->today[i]);
+	if (!s->st->counted)
+		put_line(s, "", "cannot be read");
+}
+
+static void
+write_age(char text[CELL], int64_t ms)
+{
+	if (ms == -1)
+		(void)snprintf(text, CELL, "-");
+	else
+		term_span(text, ms);
+}
+
+static void
+write_gate(char text[CELL], const struct vital_account *a, int64_t now_ms)
+{
+	const int64_t	 ms = a->probe_ms - now_ms;
+
+	if (a->gate == GATE_BROKEN && ms > 0)
+		(void)snprintf(text, CELL, "open, probe in %d s", (int)((ms + 999) / 1000));
+	else if (a->gate == GATE_BROKEN)
+		(void)snprintf(text, CELL, "open, probe is due");
+	else
+		(void)snprintf(text, CELL, "%s", status_gates[a->gate]);
+}
+
+static void
+write_token(char text[CELL], const struct vital_account *a)
+{
+	char	 span[TERM_SPAN];
+
+	if (a->token_left_s > 0) {
+		term_span(span, a->token_left_s * 1000);
+		(void)snprintf(text, CELL, "%.10s left", span);
+	} else {
+		(void)snprintf(text, CELL, "%s", a->token_fails > 0 ? "none, fails" : "-");
+	}
+}
+
+static void
+put_now(struct screen *s, const struct vital_account *a)
+{
+	char	 pending[CELL], dead[CELL], oldest[CELL], dead_age[CELL], gate[CELL], token[CELL];
+
+	write_count(pending, a->pending, 7);
+	write_count(dead, a->dead, 6);
+	if (a->pending == -1)
+		(void)snprintf(pending, CELL, "?");
+	if (a->dead == -1)
+		(void)snprintf(dead, CELL, "?");
+	write_age(oldest, a->pending_age_ms);
+	write_age(dead_age, a->dead_age_ms);
+	write_gate(gate, a, s->st->vitals.now_ms);
+	write_token(token, a);
+	put_line(s, a->account->name, "%7s %7s %6s %7s  %-18s  %s", pending, oldest, dead,
+	    dead_age, gate, token);
+}
+
+static void
+put_all_now(struct screen *s)
+{
+	const struct vitals	*v = &s->st->vitals;
+	size_t			 i;
+
+	begin_part(s, NOW);
+	put_line(s, "now", "%7s %7s %6s %7s  %-18s  %s", "pending", "oldest", "dead", "oldest",
+	    "QT", "token");
+	for (i = 0; i < v->n; i++)
+		put_now(s, &v->accounts[i]);
+}
+
+/*
+ * The disk, failures.
+ */
+
+static void
+write_bytes(char text[CELL], int64_t bytes)
+{
+	if (bytes == -1)
+		(void)snprintf(text, CELL, "?");
+	else
+		term_bytes(text, bytes);
+}
+
+static void
+put_disk(struct screen *s)
+{
+	const struct vitals	*v = &s->st->vitals;
+	char			 db[CELL], state[CELL], room[CELL], day[CELL], growth[LINE] = "";
+	const int64_t		 days = s->st->full_days;
+
+	begin_part(s, DISK);
+	write_bytes(db, v->db_bytes);
+	write_bytes(state, v->state_bytes);
+	write_bytes(room, v->free_bytes);
+	write_bytes(day, s->st->daily_bytes);
+	if (s->st->daily_bytes != -1)
+		(void)snprintf(growth, sizeof(growth), ", +%s a day", day);
+	if (days > YEARS_DAYS)
+		(void)snprintf(growth + strlen(growth), LINE - strlen(growth), ": for years");
+	else if (days != -1)
+		(void)snprintf(growth + strlen(growth), LINE - strlen(growth), ": %lld day%s",
+		    (long long)days, days == 1 ? "" : "s");
+	put_line(s, "disk", "qtoa.db %s, all %s, free %s%s", db, state, room, growth);
+}
+
+static void
+write_ago(char text[CELL], const struct screen *s, int64_t ms)
+{
+	char	 span[TERM_SPAN];
+
+	term_span(span, s->st->vitals.now_ms - ms);
+	(void)snprintf(text, CELL, "%.10s ago", span);
+}
+
+static void
+put_failure(struct screen *s, const char *label, const struct flood_entry *e)
+{
+	const bool	 is_request = strcmp(e->what, "request") == 0;
+	char		 ago[CELL], count[CELL];
+
+	write_ago(ago, s, e->last_ms);
+	write_count(count, (int64_t)e->count, 6);
+	put_line(s, label, "%10s %6s x  %s%s%s: %s%s%s%s%s", ago, count,
+	    is_request ? "" : e->what, is_request ? "" : " ", e->account, e->error,
+	    *e->reason != '\0' ? ", " : "", e->reason, *e->peer != '\0' ? ", from " : "",
+	    e->peer);
+}
+
+static void
+put_failures(struct screen *s)
+{
+	const struct status		*st = s->st;
+	const struct status_knocker	*k;
+	char				 ago[CELL], count[CELL];
+	size_t				 i;
+
+	begin_part(s, FAILURES);
+	for (i = 0; i < st->nfailures; i++)
+		put_failure(s, i == 0 ? "failures" : "", &st->failures[i]);
+	begin_part(s, KNOCKING);
+	for (k = st->knockers; k != st->knockers + st->nknockers; k++) {
+		write_ago(ago, s, k->last_ms);
+		write_count(count, (int64_t)k->count, 6);
+		put_line(s, k == st->knockers ? "knocking" : "", "%10s %6s x  %s at %s: "
+		    "signature wrong", ago, count,
+		    strcmp(k->peer, "*") == 0 ? "many" : k->peer, k->account);
+	}
+}
+
+/*
+ * The screen.
+ */
+
+static void
+make_screen(struct screen *s)
+{
+	put_headline(s);
+	begin_part(s, SIGNS);
+	status_judge(s->st, put_sign, s);
+	if (s->st->vitals.n != 0) {
+		put_all_today(s);
+		put_all_now(s);
+	}
+	put_disk(s);
+	put_failures(s);
+}
+
+/* What there is room for: of lists the first lines, the rest in blank lines between parts. */
+static int
+share_out(const struct screen *s, int lines[PARTS])
+{
+	static const enum part_name	 order[PARTS] = {
+		HEADLINE, TODAY, NOW, DISK, SIGNS, FAILURES, KNOCKING,
+	};
+	int				 room = s->height, i;
+
+	for (i = 0; i < PARTS; i++) {
+		lines[order[i]] = s->parts[order[i]].lines;
+		/* A list that goes on leaves the next ones a line. */
+		if (order[i] == FAILURES && s->parts[KNOCKING].lines != 0 && room > 1 &&
+		    lines[FAILURES] > room / 2)
+			lines[FAILURES] = (room + 1) / 2;
+		if (lines[order[i]] > room)
+			lines[order[i]] = room;
+		room -= lines[order[i]];
+	}
+	return room;
+}
+
+/* The first lines of a text. */
+static struct slice
+first_lines(const struct buf *text, int n)
+{
+	struct slice	 all = buf_slice(text);
+	size_t		 len = 0;
+
+	for (; n > 0 && len < all.len; n--)
+		len += (size_t)((const char *)memchr(all.p + len, '\n', all.len - len) -
+		    (all.p + len)) + 1;
+	return (struct slice){ all.p, len };
+}
+
+static enum qt_err
+put_screen(struct buf *out, const struct screen *s)
+{
+	int		 lines[PARTS], blanks = share_out(s, lines), i;
+	enum qt_err	 er = s->er;
+	struct slice	 text;
+
+	for (i = 0; i < PARTS && er == QT_OK; i++) {
+		text = first_lines(&s->parts[i].text, lines[i]);
+		if (text.len == 0)
+			continue;
+		if (i != HEADLINE && blanks-- > 0)
+			er = buf_putc(out, '\n');
+		if (er == QT_OK)
+			er = buf_put(out, text.p, text.len);
+	}
+	return er;
+}
+
+static void
+measure(struct screen *s, const struct watching *w)
+{
+	const int	 least = 4 + 2 * (int)s->st->vitals.n;	/* headings, tables, disk */
+
+	s->width = w->terminal ? term_width(STDOUT_FILENO) : WIDTH;
+	s->height = w->terminal ? term_height(STDOUT_FILENO) : HEIGHT;
+	if (s->width < NARROW)
+		s->width = NARROW;
+	if (!w->watch && s->height < least)	/* it may scroll */
+		s->height = least;
+}
+
+static enum qt_err
+draw(struct buf *out, const struct status *st, const struct watching *w)
+{
+	struct screen	 s = { .st = st };
+	enum qt_err	 er;
+	int		 i;
+
+	measure(&s, w);
+	make_screen(&s);
+	er = put_screen(out, &s);
+	for (i = 0; i < PARTS; i++)
+		buf_free(&s.parts[i].text);
+	return er;
+}
+
+/*
+ * Once, or again and again.
+ */
+
+/* In place of the screen before: each line ends what stood there. */
+static void
+redraw(const struct buf *out)
+{
+	struct slice	 rest = buf_slice(out);
+	const char	*end;
+
+	(void)fputs("\033[H", stdout);
+	while (rest.len != 0) {
+		end = memchr(rest.p, '\n', rest.len);
+		(void)printf("%.*s\033[K", (int)(end - rest.p), rest.p);
+		rest.len -= (size_t)(end - rest.p) + 1;
+		rest.p = end + 1;
+		if (rest.len != 0)	/* the last one would scroll */
+			(void)fputc('\n', stdout);
+	}
+	(void)fputs("\033[J", stdout);
+}
+
+static void
+hear_bad(void *ctx, const struct vital_sign *s)
+{
+	if (s->bad)
+		*(bool *)ctx = false;
+}
+
+/* A line in the log would tear the screen apart. */
+static void
+spare_the_screen(const struct watching *w)
+{
+	const char	*log = w->conf->set.log;
+
+	if (w->watch && w->terminal && isatty(STDERR_FILENO) &&
+	    (!conf_is_set(log) || strcmp(log, "stderr") == 0))
+		(void)log_open("/dev/null");
+}
+
+/* False: what is wrong has been said. */
+static bool
+look(struct status *st, struct watching *w)
+{
+	struct desk	 d = { .conf = w->conf };
+	enum qt_err	 er = QT_OK;
+	bool		 opened = true;
+
+	memset(st, 0, sizeof(*st));
+	if (conf_is_set(w->conf->set.state_dir))
+		opened = desk_open(&d, w->conf, w->usable);
+	spare_the_screen(w);
+	if (opened && (er = status_read(st, w->conf, w->usable, d.store, d.breakers,
+	    clock_mono_ms() + PATIENCE_MS)) != QT_OK)
+		(void)fprintf(stderr, "qtoa: %s\n", errs[er].name);
+	desk_close(&d);
+	return opened && er == QT_OK;
+}
+
+static bool
+show(struct watching *w)
+{
+	struct status	 st;
+	struct buf	 out = { 0 };
+	enum qt_err	 er;
+	bool		 good;
+
+	if ((good = look(&st, w))) {
+		w->well = true;
+		status_judge(&st, hear_bad, &w->well);
+		er = w->json ? status_json(&out, &st) : draw(&out, &st, w);
+		good = er == QT_OK;
+	}
+	if (good && w->watch && w->terminal && !w->json)
+		redraw(&out);
+	else if (good)
+		desk_print(&out);
+	status_free(&st);
+	buf_free(&out);
+	return fflush(stdout) == 0 && good;
+}
+
+/* The other screen of a terminal, so that the first is as it was afterwards. */
+static void
+enter(const struct watching *w, bool begin)
+{
+	if (!w->terminal || w->json)
+		return;
+	(void)fputs(begin ? "\033[?1049h" : "\033[?1049l", stdout);
+	(void)fflush(stdout);
+}
+
+/* Until the next screen is due, or the terminal has another size.  False: we are to end. */
+static bool
+wait_for_next(const struct watching *w, const sigset_t *heeded)
+{
+	const struct timespec	 pause = { w->seconds, 0 };
+
+	switch (sigtimedwait(heeded, NULL, &pause)) {
+	case SIGTSTP:
+		enter(w, false);
+		(void)raise(SIGSTOP);
+		enter(w, true);
+		return true;
+	case SIGINT:
+	case SIGTERM:
+	case SIGHUP:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Signals come when we wait for them, so that none is missed and no screen is cut short. */
+static bool
+watch(struct watching *w)
+{
+	sigset_t	 heeded;
+	bool		 good;
+
+	if (conf_is_set(w->conf->set.state_dir) && desk_state(w->conf) == DESK_FAULT)
+		return false;	/* and what was said stays on the screen */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(&heeded);
+	(void)sigaddset(&heeded, SIGINT);
+	(void)sigaddset(&heeded, SIGTERM);
+	(void)sigaddset(&heeded, SIGHUP);
+	(void)sigaddset(&heeded, SIGTSTP);
+	(void)sigaddset(&heeded, SIGWINCH);
+	(void)sigprocmask(SIG_BLOCK, &heeded, NULL);
+	enter(w, true);
+	while ((good = show(w)) && wait_for_next(w, &heeded))
+		if (!w->terminal && !w->json)
+			(void)fputc('\n', stdout);
+	enter(w, false);
+	return good;
+}
+
+/*
+ * The verb.
+ */
+
+/* A number, which may follow --watch. */
+static bool
+read_seconds(int *seconds, const char *text)
+{
+	char	*end;
+	long	 s;
+
+	errno = 0;
+	s = strtol(text, &end, 10);
+	*seconds = (int)s;
+	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && s >= 1 &&
+	    s <= SECONDS_MAX;
+}
+
+static bool
+read_arguments(struct watching *w, int argc, char **argv)
+{
+	int	 i;
+
+	for (i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			w->json = true;
+		else if (strcmp(argv[i], "--watch") != 0)
+			return false;
+		else {
+			w->watch = true;
+			if (i + 1 < argc && argv[i + 1][0] != '-' &&
+			    !read_seconds(&w->seconds, argv[++i]))
+				return false;
+		}
+	return true;
+}
+
+int
+statuscmd_run(struct conf *c, int problems, int argc, char **argv)
+{
+	struct conf	 used = *c;
+	struct watching	 w = {
+		.conf = &used, .usable = problems == 0, .seconds = SECONDS,
+		.terminal = isatty(STDOUT_FILENO),
+	};
+	bool		 good;
+
+	if (!read_arguments(&w, argc, argv))
+		return cmd_usage("status");
+	if (!w.usable)		/* which accounts there are is part of it */
+		used.n = 0;
+	if (used.set.state_dir == NULL)
+		used.set.state_dir = "";
+	good = w.watch ? watch(&w) : show(&w);
+	log_close();
+	return good && w.well ? CMD_DONE : CMD_WRONG;
+}

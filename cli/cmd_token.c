@@ -1,0 +1,118 @@
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "core/clock.h"
+#include "core/conf.h"
+#include "net/http_client.h"
+#include "state/store.h"
+#include "wechat/access_token.h"
+
+enum { PATIENCE_MS = 20000 };	/* with WeChat and with who is asking it */
+
+struct order {
+	const char		*name;
+	const struct account	*account;
+	bool			 refresh, age;
+	struct token		 t;
+};
+
+static bool
+read_arguments(struct order *o, int argc, char **argv)
+{
+	int	 i;
+
+	for (i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--refresh") == 0)
+			o->refresh = true;
+		else if (strcmp(argv[i], "--age") == 0)
+			o->age = true;
+		else if (*argv[i] == '-' || o->name != NULL)
+			return false;
+		else
+			o->name = argv[i];
+	return o->name != NULL;
+}
+
+/* False: said why there is none. */
+static bool
+get(struct order *o, struct tokens *ts)
+{
+	const int64_t	 deadline_ms = clock_mono_ms() + PATIENCE_MS;
+	char		 why[TOKEN_WHY];
+
+	if (!(o->refresh ? token_force : token_get)(ts, &o->t, o->account, deadline_ms, why)) {
+		(void)fprintf(stderr, "qtoa: %s: %s\n", o->account->name, why);
+		return false;
+	}
+	if (*why != '\0')
+		(void)fprintf(stderr, "qtoa: %s: this is not the newest: %s\n", o->account->name,
+		    why);
+	return true;
+}
+
+static void
+print(const struct order *o, const struct settings *set)
+{
+	const int64_t	 now_s = clock_wall_ms() / 1000;
+
+	if (o->refresh)
+		(void)fprintf(stderr, "qtoa: %s: WeChat has given a new access_token, the one "
+		    "before %s\n", o->account->name, set->legacy_token != 0 ?
+		    "holds for some minutes more" : "is over");
+	if (o->age)
+		(void)printf("age %lld s, %lld s left\n", (long long)(now_s - o->t.fetched_s),
+		    (long long)(o->t.expires_s - now_s));
+	else
+		(void)printf("%s\n", o->t.text);
+}
+
+static int
+run(struct order *o, const struct conf *c)
+{
+	struct http	*h = http_new(&c->set, NULL);
+	struct claims	*cs = claims_new(c->set.state_dir);
+	struct store	*s = cs == NULL ? NULL : store_new(&c->set, cs, STORE_BRIEF);
+	struct tokens	*ts = NULL;
+	int		 rc = CMD_WRONG;
+
+	if (h == NULL || s == NULL || (ts = tokens_new(c, h, cs, s)) == NULL)
+		(void)fprintf(stderr, "qtoa: %s\n", errs[QT_ENOMEM].name);
+	else if (get(o, ts)) {
+		print(o, &c->set);
+		rc = CMD_DONE;
+	}
+	tokens_free(ts);
+	store_free(s);
+	claims_free(cs);
+	http_free(h);
+	return rc;
+}
+
+int
+tokencmd_run(struct conf *c, int problems, int argc, char **argv)
+{
+	struct order	 o = { .name = NULL };
+
+	if (!read_arguments(&o, argc, argv))
+		return cmd_usage("token");
+	if (problems != 0)
+		return CMD_WRONG;
+	if ((o.account = conf_find(c, o.name)) == NULL) {
+		(void)fprintf(stderr, "qtoa: no account has .path or .name \"%s\"\n", o.name);
+		return CMD_WRONG;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (desk_state(c) == DESK_FAULT)
+		return CMD_WRONG;
+	/* What root made there no web server's program could write. */
+	if (geteuid() == 0 && access(c->set.state_dir, F_OK) == -1) {
+		(void)fprintf(stderr, "qtoa: there is no %s yet: make it, with the owner that the "
+		    "program has below the web server\n", c->set.state_dir);
+		return CMD_WRONG;
+	}
+	return run(&o, c);
+}

@@ -1,0 +1,317 @@
+#include <string.h>
+
+#include "cli/help.h"
+#include "report/i18n.h"
+
+enum {
+	WIDTH	= 80,		/* of a page */
+	LEFT	= 35,		/* columns for a verb in the list of all, with its arguments */
+	PIECE	= 64,
+	PIECES	= VERB_OPTIONS + 4
+};
+
+/* Usage, cut where a line may end: the name, each argument, each option. */
+struct pieces {
+	char	 text[PIECES][PIECE];
+	size_t	 n, required;
+};
+
+/* Words that fill lines; behind the first line there is room on the left. */
+struct para {
+	FILE	*f;
+	size_t	 at, left;
+};
+
+static void
+put(struct para *p, const char *word, size_t len)
+{
+	if (p->at > p->left && p->at + 1 + len > WIDTH) {
+		(void)fprintf(p->f, "\n%*s", (int)p->left, "");
+		p->at = p->left;
+	}
+	(void)fprintf(p->f, "%s%.*s", p->at > p->left ? " " : "", (int)len, word);
+	p->at += len + (p->at > p->left);
+}
+
+static void
+fill(struct para *p, const char *text)
+{
+	size_t	 len;
+
+	for (; *text != '\0'; text += len) {
+		text += strspn(text, " ");
+		if ((len = strcspn(text, " ")) != 0)
+			put(p, text, len);
+	}
+	(void)fputc('\n', p->f);
+}
+
+/*
+ * Usage.
+ */
+
+static void
+take_usage(struct pieces *s, const struct verb *v)
+{
+	const struct verb_option	*o;
+	struct slice			 arg;
+	char				*text;
+	size_t				 len = 0;
+	int				 i;
+
+	s->n = 0;
+	(void)snprintf(s->text[s->n++], PIECE, "%s", v->name);
+	for (i = 0; (arg = verb_arg(v, i)).p != NULL; i++)
+		(void)snprintf(s->text[s->n++], PIECE, "%.*s", (int)arg.len, arg.p);
+	s->required = s->n;
+	for (o = v->options; o != v->options + VERB_OPTIONS && o->name != NULL; o++) {
+		text = s->text[s->n];
+		len += (size_t)snprintf(text + len, PIECE - len, "%s%s%s%s%s", len == 0 ? "[" : "",
+		    o->name, o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "",
+		    o->or_next ? " | " : "]");
+		if (o->or_next && len < PIECE)
+			continue;
+		s->n++;
+		len = 0;
+	}
+}
+
+static void
+print_group(FILE *f, const struct verb *v)
+{
+	const struct slice	 group = verb_group(v);
+	char			 sep = ' ';
+
+	(void)fprintf(f, "usage: qtoa %.*s", (int)group.len, group.p);
+	for (; v != NULL; v = verb_next(v), sep = '|')
+		(void)fprintf(f, "%c%s", sep, v->name + group.len + 1);
+	(void)fputs(" ...", f);
+}
+
+void
+help_usage(FILE *f, const struct verb *v, bool group)
+{
+	struct pieces	 s;
+	size_t		 i;
+
+	if (group) {
+		print_group(f, v);
+		return;
+	}
+	take_usage(&s, v);
+	(void)fputs("usage: qtoa", f);
+	for (i = 0; i < s.n; i++)
+		(void)fprintf(f, " %s", s.text[i]);
+}
+
+/* The verb, its arguments, and of its options those that there is room for. */
+static void
+print_row(FILE *f, const struct verb *v)
+{
+	static const char	 more[] = " ...";
+	char			 text[PIECES * PIECE];
+	struct pieces		 s;
+	size_t			 i, len = 0, need;
+
+	take_usage(&s, v);
+	for (i = 0; i < s.n; i++) {
+		need = len + 1 + strlen(s.text[i]) + (i + 1 < s.n ? sizeof(more) - 1 : 0);
+		if (i >= s.required && need > LEFT)
+			break;
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i == 0 ? "" : " ",
+		    s.text[i]);
+	}
+	(void)snprintf(text + len, sizeof(text) - len, "%s", i < s.n ? more : "");
+	(void)fprintf(f, "  qtoa %-*s %s\n", LEFT, text, v->what);
+}
+
+void
+help_all(FILE *f)
+{
+	const struct verb	*v;
+
+	(void)fprintf(f, "qtoa %s: WeChat Official Account events to Quick Tracking\n\n",
+	    QTOA_VERSION);
+	for (v = verbs; v->name != NULL; v++)
+		print_row(f, v);
+	(void)fputs("\nA web server runs it as CGI or FastCGI, without arguments.  What root does "
+	    "with the queue\nis done as the owner of settings.state_dir.\n", f);
+}
+
+/*
+ * All about one.
+ */
+
+struct option_line {
+	char		 left[PIECE];
+	const char	*what, *dflt;
+};
+
+static void
+print_line(FILE *f, const struct option_line *l, int width)
+{
+	struct para	 p = { f, (size_t)width + 4, (size_t)width + 4 };
+
+	(void)fprintf(f, "  %-*s  ", width, l->left);
+	if (l->dflt == NULL) {
+		fill(&p, l->what);
+		return;
+	}
+	(void)fprintf(f, "%s; default:", l->what);
+	p.at += strlen(l->what) + strlen("; default:");
+	fill(&p, l->dflt);
+}
+
+void
+help_arg(char arg[HELP_ARG], const struct report_option *o)
+{
+	static const char *const	 names[] = {
+		[OPTION_TEXT] = "TEXT", [OPTION_NUMBER] = "N", [OPTION_CODE] = "CODE",
+		[OPTION_CODES] = "CODE,CODE...",
+	};
+	char				*p;
+
+	(void)snprintf(arg, HELP_ARG, "%s", o->choices != NULL ? o->choices : names[o->kind]);
+	for (p = arg; o->choices != NULL && *p != '\0'; p++)
+		if (*p == ' ')
+			*p = '|';
+}
+
+static size_t
+take_options(struct option_line *l, const struct verb *v, const struct report_question *q)
+{
+	const struct verb_option	*o;
+	const struct report_option	*own;
+	char				 arg[HELP_ARG];
+	size_t				 n = 0;
+
+	for (o = v->options; o != v->options + VERB_OPTIONS && o->name != NULL; o++) {
+		(void)snprintf(l[n].left, PIECE, "%s%s%s", o->name, o->arg != NULL ? " " : "",
+		    o->arg != NULL ? o->arg : "");
+		l[n++].what = o->what;
+	}
+	for (own = q == NULL ? NULL : q->options; own != NULL &&
+	    own != q->options + REPORT_OPTIONS_MAX && own->name != NULL; own++) {
+		help_arg(arg, own);
+		(void)snprintf(l[n].left, PIECE, "--%s %.50s", own->name, arg);
+		l[n].dflt = own->dflt;
+		l[n++].what = words(ENGLISH, own->name);
+	}
+	(void)snprintf(l[n].left, PIECE, "-h, --help");
+	l[n++].what = "print this";
+	return n;
+}
+
+static void
+print_options(FILE *f, const struct verb *v, const struct report_question *q)
+{
+	struct option_line	 l[VERB_OPTIONS + REPORT_OPTIONS_MAX + 1] = { 0 };
+	const size_t		 n = take_options(l, v, q);
+	size_t			 i;
+	int			 width = 0;
+
+	for (i = 0; i < n; i++)
+		if ((int)strlen(l[i].left) > width)
+			width = (int)strlen(l[i].left);
+	for (i = 0; i < n; i++)
+		print_line(f, &l[i], width);
+}
+
+static void
+put_own(struct para *p, const struct report_question *q)
+{
+	const struct report_option	*o;
+	char				 arg[HELP_ARG], piece[2 * PIECE];
+
+	for (o = q->options; o != q->options + REPORT_OPTIONS_MAX && o->name != NULL; o++) {
+		help_arg(arg, o);
+		(void)snprintf(piece, sizeof(piece), "[--%s %s]", o->name, arg);
+		put(p, piece, strlen(piece));
+	}
+}
+
+static void
+print_usage(FILE *f, const struct verb *v, const struct report_question *q)
+{
+	struct para	 p = { f, 0, strlen("usage: qtoa ") };
+	struct pieces	 s;
+	size_t		 i;
+
+	take_usage(&s, v);
+	p.at = p.left;
+	(void)fputs("usage: qtoa ", f);
+	for (i = 0; i < s.n; i++)
+		if (q != NULL && i == 1)
+			put(&p, q->name, strlen(q->name));
+		else
+			put(&p, s.text[i], strlen(s.text[i]));
+	if (q != NULL)
+		put_own(&p, q);
+	else if (verb_asks(v))
+		put(&p, "[--OPTION VALUE]...", strlen("[--OPTION VALUE]..."));
+	(void)fputc('\n', f);
+}
+
+/* What a question counts stands in the table of the page's words. */
+static void
+print_about(FILE *f, const struct verb *v, const struct report_question *q)
+{
+	struct para	 p = { f, 0, 0 };
+	char		 key[PIECE];
+
+	(void)fputc('\n', f);
+	if (q == NULL) {
+		fill(&p, *v->about != '\0' ? v->about : v->what);
+		return;
+	}
+	(void)snprintf(key, sizeof(key), "%s.about", q->name);
+	(void)fprintf(f, "%s.", words(ENGLISH, q->name));
+	p.at = strlen(words(ENGLISH, q->name)) + 1;
+	fill(&p, words(ENGLISH, key));
+}
+
+void
+help_verb(FILE *f, const struct verb *v, const struct report_question *q)
+{
+	size_t	 i;
+
+	print_usage(f, v, q);
+	print_about(f, v, q);
+	if (verb_asks(v) && q == NULL) {
+		(void)fputs("\nquestions, and their options with what these are by default:\n", f);
+		help_questions(f);
+	}
+	(void)fputc('\n', f);
+	print_options(f, v, q);
+	(void)fprintf(f, "\nexit status: %s, 2 wrong usage\n", v->status);
+	for (i = 0; i < VERB_EXAMPLES && v->examples[i] != NULL && q == NULL; i++)
+		(void)fprintf(f, "%s  %s\n", i == 0 ? "\nfor example:\n" : "", v->examples[i]);
+}
+
+void
+help_group(FILE *f, const struct verb *first)
+{
+	const struct slice	 group = verb_group(first);
+	const struct verb	*v;
+
+	print_group(f, first);
+	(void)fputs("\n\n", f);
+	for (v = first; v != NULL; v = verb_next(v))
+		print_row(f, v);
+	(void)fprintf(f, "\nmore of each: qtoa help %.*s VERB\n", (int)group.len, group.p);
+}
+
+void
+help_questions(FILE *f)
+{
+	const struct report_question	*q;
+	const struct report_option	*o;
+
+	for (q = report_questions; q->name != NULL; q++) {
+		(void)fprintf(f, "  %-14s%s", q->name, words(ENGLISH, q->name));
+		for (o = q->options; o != q->options + REPORT_OPTIONS_MAX && o->name != NULL; o++)
+			(void)fprintf(f, "%s--%s%s%s", o == q->options ? "; " : " ", o->name,
+			    o->dflt != NULL ? " " : "", o->dflt != NULL ? o->dflt : "");
+		(void)fputc('\n', f);
+	}
+}

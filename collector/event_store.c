@@ -1,0 +1,330 @@
+#include "collector/event_store.h"
+#include "core/calendar.h"
+
+enum { NO_GAP = -1, CHINA_S = 8 * 3600, DAY_S = 86400 };
+
+static const char	 follow[] = "$$_official_account_follow";
+static const char	 unfollow[] = "$$_official_account_unfollow";
+
+static struct db_value
+text(struct slice s)
+{
+	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_TEXT, .s = s };
+}
+
+/* An official account in an application of QT's. */
+struct source {
+	struct slice	 appid, application, path, name;
+};
+
+/* A row of event, all but what the database makes of it. */
+struct row {
+	int64_t		 account, device;
+	struct slice	 code, message, attributes;
+	int64_t		 time_s, received_ms, part;
+	int64_t		 gap;		/* that it had elsewhere */
+};
+
+/* When a device was seen. */
+struct span {
+	int64_t		 first, last;
+};
+
+/* The row of the account.  Its names are those of the configuration in use. */
+static enum qt_err
+need_account(struct db *db, int64_t *id, const struct source *s)
+{
+	const struct db_value	 v[] = {
+		text(s->appid), text(s->application), text(s->path), text(s->name),
+	};
+	const size_t		 n = sizeof(v) / sizeof(v[0]);
+	enum qt_err		 er;
+
+	*id = 0;
+	er = db_number(db, id, "SELECT id FROM account WHERE appid = ? AND application = ? "
+	    "AND path = ? AND name = ?", v, n);
+	if (er != QT_OK || *id != 0)
+		return er;
+	return db_number(db, id, "INSERT INTO account (appid, application, path, name) "
+	    "VALUES (?, ?, ?, ?) ON CONFLICT (appid, application) DO UPDATE SET "
+	    "path = excluded.path, name = excluded.name RETURNING id", v, n);
+}
+
+static enum qt_err
+need_device(struct db *db, int64_t *id, struct slice application, struct slice device,
+    const struct span *seen)
+{
+	return db_number(db, id, "INSERT INTO device (application, device, first, last) "
+	    "VALUES (?, ?, ?, ?) ON CONFLICT (application, device) DO UPDATE SET "
+	    "first = min(first, excluded.first), last = max(last, excluded.last) RETURNING id",
+	    DB_VALUES(text(application), text(device), db_i(seen->first), db_i(seen->last)));
+}
+
+/* The event before may be gone; where the row comes from, another one may be known. */
+static enum qt_err
+add_row(struct db *db, int64_t *id, const struct row *r)
+{
+	return db_number(db, id, "INSERT OR IGNORE INTO event (account, device, code, time, gap, "
+	    "received, message, part, attributes) SELECT ?1, ?2, ?3, ?4, "
+	    "coalesce(min(gap, ?9), gap, ?9), ?5, ?6, ?7, ?8 FROM (SELECT ?4 - coalesce("
+	    "(SELECT time FROM event WHERE device = ?2 AND time <= ?4 "
+	    "ORDER BY time DESC, id DESC LIMIT 1), "
+	    "(SELECT max(last) FROM past WHERE device = ?2 AND last <= ?4)) AS gap) "
+	    "RETURNING id",
+	    DB_VALUES(db_i(r->account), db_i(r->device), text(r->code), db_i(r->time_s),
+	    db_i(r->received_ms), db_b(r->message), db_i(r->part), text(r->attributes),
+	    r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
+}
+
+/* What came late stands before what is there already. */
+static enum qt_err
+close_gap(struct db *db, int64_t device, int64_t time_s)
+{
+	return db_run(db, NULL, "UPDATE event SET gap = coalesce(min(gap, time - ?2), time - ?2) "
+	    "WHERE id = (SELECT id FROM event WHERE device = ?1 AND time > ?2 "
+	    "ORDER BY time, id LIMIT 1)", DB_VALUES(db_i(device), db_i(time_s)));
+}
+
+/* What stays of an event that goes; id: 0 if it is known no more. */
+static enum qt_err
+leave_past(struct db *db, const struct row *r, int64_t id)
+{
+	const bool	 follows = slice_is(r->code, follow);
+	enum qt_err	 er;
+
+	er = db_run(db, NULL, "INSERT INTO past (device, account, last) VALUES (?, ?, ?) "
+	    "ON CONFLICT (device, account) DO UPDATE SET last = excluded.last "
+	    "WHERE excluded.last > past.last",
+	    DB_VALUES(db_i(r->device), db_i(r->account), db_i(r->time_s)));
+	if (er != QT_OK || (!follows && !slice_is(r->code, unfollow)))
+		return er;
+	return db_run(db, NULL, "UPDATE past SET turned = ?3, turn = ?4, follows = ?5 "
+	    "WHERE device = ?1 AND account = ?2 "
+	    "AND (turned IS NULL OR (turned, turn) < (?3, ?4))",
+	    DB_VALUES(db_i(r->device), db_i(r->account), db_i(r->time_s), db_i(id),
+	    db_i(follows)));
+}
+
+/* *id: 0 if the row is there already, or was.  *forgotten: its day has been. */
+static enum qt_err
+put_row(struct db *db, int64_t *id, bool *forgotten, const struct row *r)
+{
+	int64_t		 before;
+	enum qt_err	 er;
+
+	*id = 0;
+	if ((er = archive_since(db, &before)) != QT_OK)
+		return er;
+	*forgotten = day_at(r->time_s) < before;
+	return *forgotten ? leave_past(db, r, 0) : add_row(db, id, r);
+}
+
+enum qt_err
+archive_add(struct db *db, enum archive_as *as, const struct archive_message *m)
+{
+	const struct account	*a = m->account;
+	const struct source	 s = {
+		slice_of(a->appid), slice_of(a->app_key == NULL ? "" : a->app_key),
+		slice_of(a->path), slice_of(a->name),
+	};
+	struct row		 r = {
+		.message = { (const char *)m->key, sizeof(m->key) }, .time_s = m->time_s,
+		.received_ms = m->received_ms, .gap = NO_GAP,
+	};
+	int64_t			 there = 0, id;
+	bool			 forgotten = false;
+	enum qt_err		 er;
+
+	er = db_number(db, &there, "SELECT 1 FROM event WHERE message = ?",
+	    DB_VALUES(db_b(r.message)));
+	*as = ARCHIVE_REPEAT;
+	if (er != QT_OK || there != 0)
+		return er;
+	if ((er = need_account(db, &r.account, &s)) == QT_OK)
+		er = need_device(db, &r.device, s.application, m->device,
+		    &(struct span){ m->time_s, m->time_s });
+	for (; r.part < (int64_t)m->n && er == QT_OK; r.part++) {
+		r.code = slice_of(m->events[r.part].code);
+		r.attributes = m->events[r.part].attributes;
+		er = put_row(db, &id, &forgotten, &r);
+	}
+	*as = forgotten ? ARCHIVE_FORGOTTEN : ARCHIVE_NEW;
+	return er == QT_OK ? close_gap(db, r.device, r.time_s) : er;
+}
+
+/*
+ * Forgetting.
+ */
+
+enum qt_err
+archive_since(struct db *db, int64_t *day)
+{
+	*day = INT64_MIN;
+	return db_number(db, day, "SELECT before FROM forgotten", DB_NO_VALUES);
+}
+
+/* The first day that is to stay; there is no way back. */
+static enum qt_err
+choose_day(struct db *db, int64_t today, int days)
+{
+	return db_run(db, NULL, "INSERT INTO forgotten (id, before) SELECT 1, min(?1, day) - ?2 "
+	    "FROM (SELECT day FROM event INDEXED BY event_day ORDER BY day DESC LIMIT 1) WHERE true "
+	    "ON CONFLICT (id) DO UPDATE SET before = excluded.before "
+	    "WHERE excluded.before > forgotten.before", DB_VALUES(db_i(today), db_i(days)));
+}
+
+/* How the next ones are found; ?1: the day that stays, ?2: how many, ?3: the key of its begin. */
+struct order {
+	const char	*sql;
+	size_t		 values;
+};
+
+#define FORGET	"DELETE FROM event WHERE id IN (SELECT id FROM event "
+#define LEAVING	" LIMIT ?2) RETURNING id, device, account, time, code"
+
+/*
+ * Keys begin with the time, so in their order neighbours on disk go together.  A message that
+ * came without a time has 0 there, and its day in the other index only.
+ */
+static const struct order	 orders[] = {
+	{ FORGET "WHERE message >= x'0000000000000001' AND message < ?3 AND day < ?1 "
+	  "ORDER BY message" LEAVING, 3 },
+	{ FORGET "INDEXED BY event_day WHERE day < ?1 ORDER BY day" LEAVING, 2 },
+};
+
+/* Up to max of the days before one go; *n counts them. */
+static enum qt_err
+forget(struct db *db, int *n, int64_t before, int max, const struct order *by)
+{
+	unsigned char	 key[QUEUE_KEY];
+	struct db_rows	 rows;
+	struct row	 r = { .gap = NO_GAP };
+	enum qt_err	 er;
+
+	queue_key(key, before * DAY_S - CHINA_S, "00000000000000000000000000000000");
+	er = db_start(db, &rows, by->sql, (const struct db_value[]){ db_i(before), db_i(max),
+	    db_b((struct slice){ (const char *)key, sizeof(key) }) }, by->values);
+	while (er == QT_OK && db_next(&rows, &er)) {
+		r.device = db_col_int(&rows, 1);
+		r.account = db_col_int(&rows, 2);
+		r.time_s = db_col_int(&rows, 3);
+		r.code = db_col(&rows, 4);
+		er = leave_past(db, &r, db_col_int(&rows, 0));
+		++*n;
+	}
+	db_end(&rows);
+	return er;
+}
+
+enum qt_err
+archive_sweep(struct db *db, bool *more, int64_t now_s, int days, int max)
+{
+	int64_t		 before = INT64_MIN;
+	enum qt_err	 er = QT_OK;
+	size_t		 i;
+	int		 n = 0;
+
+	if (days > 0)
+		er = choose_day(db, day_at(now_s), days);
+	if (er == QT_OK)
+		er = archive_since(db, &before);
+	if (before != INT64_MIN)
+		for (i = 0; i < sizeof(orders) / sizeof(orders[0]) && er == QT_OK && n < max; i++)
+			er = forget(db, &n, before, max - n, &orders[i]);
+	*more = n == max;
+	return er;
+}
+
+/*
+ * Taking over.
+ */
+
+static enum qt_err
+salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
+{
+	const struct source	 s = {
+		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
+	};
+	struct row		 r = {
+		.code = db_col(row, 6), .time_s = db_col_int(row, 7),
+		.received_ms = db_col_int(row, 8), .message = db_col(row, 9),
+		.part = db_col_int(row, 10), .attributes = db_col(row, 11),
+		.gap = db_col_type(row, 12) == DB_NO_VALUE ? NO_GAP : db_col_int(row, 12),
+	};
+	int64_t			 id = 0;
+	bool			 forgotten = false;
+	enum qt_err		 er;
+
+	if ((er = need_account(db, &r.account, &s)) == QT_OK &&
+	    (er = need_device(db, &r.device, s.application, db_col(row, 5),
+	    &(struct span){ db_col_int(row, 13), r.time_s })) == QT_OK &&
+	    (er = put_row(db, &id, &forgotten, &r)) == QT_OK && (id != 0 || forgotten))
+		er = close_gap(db, r.device, r.time_s);
+	*copied += id != 0;
+	return er;
+}
+
+const struct salvage_source archive_salvage = {
+	.what	= "counted events",
+	.select	= "SELECT event.id, appid, account.application, path, name, device.device, code, "
+		  "time, received, message, part, attributes, gap, first FROM event NOT INDEXED "
+		  "JOIN account ON account.id = event.account "
+		  "JOIN device ON device.id = event.device WHERE event.id >= ? ORDER BY event.id",
+	.copy	= salvage_row,
+};
+
+static enum qt_err
+salvage_past(struct db *db, const struct db_rows *row, int64_t *copied)
+{
+	const struct source	 s = {
+		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
+	};
+	struct row		 r = { .time_s = db_col_int(row, 7), .gap = NO_GAP };
+	enum qt_err		 er;
+
+	if ((er = need_account(db, &r.account, &s)) == QT_OK &&
+	    (er = need_device(db, &r.device, s.application, db_col(row, 5),
+	    &(struct span){ db_col_int(row, 6), r.time_s })) == QT_OK &&
+	    (er = leave_past(db, &r, 0)) == QT_OK)
+		er = close_gap(db, r.device, r.time_s);
+	if (er == QT_OK && db_col_type(row, 8) != DB_NO_VALUE) {
+		r.time_s = db_col_int(row, 8);
+		r.code = slice_of(db_col_int(row, 10) != 0 ? follow : unfollow);
+		er = leave_past(db, &r, db_col_int(row, 9));
+	}
+	*copied += er == QT_OK;
+	return er;
+}
+
+const struct salvage_source archive_salvage_past = {
+	.what	= "devices whose events are forgotten",
+	.select	= "SELECT past.id, appid, account.application, path, name, device.device, first, "
+		  "past.last, turned, turn, follows FROM past NOT INDEXED "
+		  "JOIN account ON account.id = past.account "
+		  "JOIN device ON device.id = past.device WHERE past.id >= ? ORDER BY past.id",
+	.copy	= salvage_past,
+};
+
+enum qt_err
+archive_unionid(struct db *db, struct buf *out, const char *appid, struct slice openid)
+{
+	struct db_rows	 rows;
+	struct slice	 s;
+	enum qt_err	 er;
+
+	er = db_start(db, &rows, "SELECT unionid FROM unionid WHERE appid = ? AND openid = ?",
+	    DB_VALUES(db_s(appid), text(openid)));
+	if (er == QT_OK && db_next(&rows, &er)) {
+		s = db_col(&rows, 0);
+		er = buf_put(out, s.p, s.len);
+	}
+	db_end(&rows);
+	return er;
+}
+
+enum qt_err
+archive_set_unionid(struct db *db, const char *appid, struct slice openid, struct slice unionid)
+{
+	return db_run(db, NULL, "INSERT OR IGNORE INTO unionid (appid, openid, unionid) "
+	    "VALUES (?, ?, ?)", DB_VALUES(db_s(appid), text(openid), text(unionid)));
+}

@@ -1,0 +1,35 @@
+/*
+ * unionid.h: who a user is to QT: the device ID, an openid or the unionid that WeChat knows
+ * for it.
+ *
+ * The pair is kept in the store for ever and WeChat is asked for unknown users only.  Tokens are
+ * kept in memory until WeChat refuses one; then one other is fetched, once: from the account's
+ * control server or, where it has a secret and no such server, from WeChat (wechat/access_token.h).  Threads
+ * share one struct identity.
+ */
+#ifndef COLLECTOR_UNIONID_H
+#define COLLECTOR_UNIONID_H
+
+#include "core/buf.h"
+#include "core/conf.h"
+#include "net/http_client.h"
+#include "state/store.h"
+#include "wechat/access_token.h"
+#include "wechat/token_client.h"
+
+struct identity;
+
+/* Keeps all four.  NULL: no memory. */
+struct identity	*identity_new(const struct conf *c, struct http *h, struct store *s,
+		    struct tokens *ts);
+void		 identity_free(struct identity *id);
+
+/*
+ * The device ID of a user replaces what device held.  QT_OK with *known false: the look-up
+ * has failed, why says how.  QT_ESTORE, QT_ENOMEM.
+ */
+enum qt_err	 identity_device(struct identity *id, struct buf *device, bool *known,
+		    const struct account *a, struct slice openid, int64_t deadline_ms,
+		    char why[CONTROL_WHY]);
+
+#endif

@@ -1,0 +1,164 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+
+/* What a buf keeps between requests; 64 workers with several each must stay small. */
+#define BUF_KEEP 16384u
+
+struct slice
+slice_of(const char *s)
+{
+	return (struct slice){ s, s == NULL ? 0 : strlen(s) };
+}
+
+bool
+slice_is(struct slice a, const char *s)
+{
+	return a.p != NULL && a.len == strlen(s) && memcmp(a.p, s, a.len) == 0;
+}
+
+struct slice
+buf_slice(const struct buf *b)
+{
+	return (struct slice){ b->p == NULL ? "" : b->p, b->len };
+}
+
+void
+hex_encode(char *hex, const unsigned char *p, size_t n)
+{
+	static const char	 digits[] = "0123456789abcdef";
+
+	for (; n != 0; n--, p++) {
+		*hex++ = digits[*p >> 4];
+		*hex++ = digits[*p & 15];
+	}
+	*hex = '\0';
+}
+
+enum qt_err
+buf_reserve(struct buf *b, size_t more)
+{
+	size_t	 need, cap;
+	char	*p;
+
+	if (more <= b->cap - b->len)
+		return QT_OK;
+	if (more > SIZE_MAX / 2 - b->len)
+		return QT_ETOOBIG;
+	need = b->len + more;
+	if (b->max != 0 && need > b->max)
+		return QT_ETOOBIG;
+	cap = b->cap < 512 ? 512 : b->cap;
+	while (cap < need)
+		cap *= 2;
+	if (b->max != 0 && cap > b->max)
+		cap = b->max;
+	if ((p = realloc(b->p, cap)) == NULL)
+		return QT_ENOMEM;
+	b->p = p;
+	b->cap = cap;
+	return QT_OK;
+}
+
+enum qt_err
+buf_put(struct buf *b, const void *p, size_t len)
+{
+	enum qt_err	 er;
+
+	if ((er = buf_reserve(b, len)) == QT_OK && len != 0) {
+		memcpy(b->p + b->len, p, len);
+		b->len += len;
+	}
+	return er;
+}
+
+enum qt_err
+buf_putc(struct buf *b, char c)
+{
+	return buf_put(b, &c, 1);
+}
+
+enum qt_err
+buf_puts(struct buf *b, const char *s)
+{
+	return buf_put(b, s, strlen(s));
+}
+
+enum qt_err
+buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+{
+	va_list		 twice;
+	enum qt_err	 er;
+	int		 n;
+
+	va_copy(twice, ap);
+	n = vsnprintf(NULL, 0, fmt, twice);
+	va_end(twice);
+	if (n < 0)
+		return QT_EREQUEST;
+	/* vsnprintf writes a terminator that is not part of the content. */
+	if ((er = buf_reserve(b, (size_t)n + 1)) != QT_OK)
+		return er;
+	(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
+	b->len += (size_t)n;
+	return QT_OK;
+}
+
+enum qt_err
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list		 ap;
+	enum qt_err	 er;
+
+	va_start(ap, fmt);
+	er = buf_vprintf(b, fmt, ap);
+	va_end(ap);
+	return er;
+}
+
+void
+buf_reset(struct buf *b)
+{
+	if (b->cap > BUF_KEEP)
+		buf_free(b);
+	b->len = 0;
+}
+
+void
+buf_free(struct buf *b)
+{
+	free(b->p);
+	b->p = NULL;
+	b->len = b->cap = 0;
+}
+
+int
+buf_read_file(struct buf *b, const char *file, size_t max)
+{
+	FILE	*f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
+	size_t	 n;
+	int	 rc = 0;
+
+	if (f == NULL)
+		return -1;
+	b->len = 0;
+	do {
+		if (buf_reserve(b, 4096) != QT_OK) {
+			errno = ENOMEM;
+			rc = -1;
+			break;
+		}
+		n = fread(b->p + b->len, 1, 4096, f);
+		b->len += n;
+	} while (n != 0 && b->len <= max);
+	if (rc == 0 && ferror(f))
+		rc = -1;
+	if (f != stdin)
+		(void)fclose(f);
+	return rc;
+}

@@ -1,0 +1,56 @@
+/*
+ * buf.h: growable bytes with a ceiling, and slices of bytes that others own.
+ *
+ * A worker keeps its bufs from request to request: buf_reset() empties one without
+ * giving the memory back, unless it grew beyond what an ordinary message needs.
+ */
+#ifndef CORE_BUF_H
+#define CORE_BUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/error.h"
+
+/* Borrowed bytes: valid as long as what they point into.  p NULL: absent. */
+struct slice {
+	const char	*p;
+	size_t		 len;
+};
+
+/* Owned bytes, len of them.  All zero is an empty buf without a ceiling. */
+struct buf {
+	char	*p;
+	size_t	 len;
+	size_t	 cap;
+	size_t	 max;	/* ceiling in bytes, 0 = none */
+};
+
+struct slice	slice_of(const char *s);	/* NULL gives the absent slice */
+bool		slice_is(struct slice a, const char *s);
+struct slice	buf_slice(const struct buf *b);
+
+/* n bytes as 2 n lower-case hex digits and a NUL. */
+void		hex_encode(char *hex, const unsigned char *p, size_t n);
+
+/* Room for `more` further bytes.  QT_ENOMEM, or QT_ETOOBIG at the ceiling. */
+enum qt_err	buf_reserve(struct buf *b, size_t more);
+enum qt_err	buf_put(struct buf *b, const void *p, size_t len);
+enum qt_err	buf_putc(struct buf *b, char c);
+enum qt_err	buf_puts(struct buf *b, const char *s);
+enum qt_err	buf_printf(struct buf *b, const char *fmt, ...)
+		    __attribute__((format(printf, 2, 3)));
+enum qt_err	buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+		    __attribute__((format(printf, 2, 0)));
+
+/*
+ * Replaces what b held by a file ("-": standard input), somewhat over max bytes of it at
+ * most.  0, or -1 with errno set.
+ */
+int		buf_read_file(struct buf *b, const char *file, size_t max);
+
+void		buf_reset(struct buf *b);	/* empty; keeps an ordinary capacity */
+void		buf_free(struct buf *b);	/* empty and without memory; max stays */
+
+#endif

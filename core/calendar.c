@@ -1,0 +1,80 @@
+#include <stdio.h>
+
+#include "core/calendar.h"
+
+enum { CHINA_S = 8 * 3600, DAY_S = 86400, LAST = 2932896 };	/* LAST: 9999-12-31 */
+
+/* March is the first month here, so that a leap day ends a year. */
+enum { ERA_YEARS = 400, ERA_DAYS = 146097, EPOCH = 719468 };
+
+static int64_t
+number_of(int64_t y, int64_t m, int64_t d)
+{
+	int64_t	 era, of_era, of_year;
+
+	if (m <= 2)
+		y--;
+	era = y / ERA_YEARS;
+	of_era = y % ERA_YEARS;
+	of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+	return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH;
+}
+
+int64_t
+day_at(int64_t time_s)
+{
+	int64_t	 s = time_s + CHINA_S;
+
+	return (s - (s < 0 ? DAY_S - 1 : 0)) / DAY_S;
+}
+
+static int64_t
+digits(const char *p, size_t n)
+{
+	int64_t	 v = 0;
+
+	for (; n != 0; n--, p++) {
+		if (*p < '0' || *p > '9')
+			return -1;
+		v = v * 10 + *p - '0';
+	}
+	return v;
+}
+
+bool
+day_parse(int64_t *day, struct slice text)
+{
+	int64_t	 y, m, d;
+	char	 back[DAY_TEXT];
+
+	if (text.len != DAY_TEXT - 1 || text.p[4] != '-' || text.p[7] != '-')
+		return false;
+	y = digits(text.p, 4);
+	m = digits(text.p + 5, 2);
+	d = digits(text.p + 8, 2);
+	if (y < 1970 || m < 1 || m > 12 || d < 1 || d > 31)
+		return false;
+	*day = number_of(y, m, d);
+	day_text(back, *day);
+	return slice_is(text, back);	/* else the month is shorter */
+}
+
+void
+day_text(char text[DAY_TEXT], int64_t day)
+{
+	int64_t	 era, of_era, y, of_year, mp;
+
+	text[0] = '\0';
+	if (day < 0 || day > LAST)
+		return;
+	day += EPOCH;
+	era = day / ERA_DAYS;
+	of_era = day % ERA_DAYS;
+	y = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA_DAYS - 1)) / 365;
+	of_year = of_era - (365 * y + y / 4 - y / 100);
+	mp = (5 * of_year + 2) / 153;
+	(void)snprintf(text, DAY_TEXT, "%04u-%02u-%02u",
+	    (unsigned)(y + era * ERA_YEARS + (mp >= 10)) % 10000,
+	    (unsigned)(mp < 10 ? mp + 3 : mp - 9) % 100,
+	    (unsigned)(of_year - (153 * mp + 2) / 5 + 1) % 100);
+}

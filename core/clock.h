@@ -1,0 +1,32 @@
+/*
+ * clock.h: the two clocks.  Monotonic ms for deadlines, wall ms since the epoch for
+ * stamps that leave the host (QT's ts, WeChat's timestamp).
+ */
+#ifndef CORE_CLOCK_H
+#define CORE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t
+clock_read_ms(clockid_t id)
+{
+	struct timespec	 t;
+
+	(void)clock_gettime(id, &t);	/* cannot fail with these two */
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static inline int64_t
+clock_mono_ms(void)
+{
+	return clock_read_ms(CLOCK_MONOTONIC);
+}
+
+static inline int64_t
+clock_wall_ms(void)
+{
+	return clock_read_ms(CLOCK_REALTIME);
+}
+
+#endif

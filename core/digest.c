@@ -1,0 +1,75 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "core/digest.h"
+
+static const char *const names[DIGEST__MAX] = {
+	[DIGEST_MD5]	= "MD5",
+	[DIGEST_SHA1]	= "SHA1",
+	[DIGEST_SHA256]	= "SHA256",
+};
+
+/* Fetched once: OpenSSL 3 would look the algorithm up at each use. */
+struct digest {
+	EVP_MD		*md;
+	EVP_MD_CTX	*ctx;
+};
+
+struct digest *
+digest_new(enum digest_kind kind)
+{
+	struct digest	*d;
+
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return NULL;
+	d->md = EVP_MD_fetch(NULL, names[kind], NULL);
+	d->ctx = EVP_MD_CTX_new();
+	if (d->md == NULL || d->ctx == NULL) {
+		digest_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+digest_free(struct digest *d)
+{
+	if (d == NULL)
+		return;
+	EVP_MD_free(d->md);
+	EVP_MD_CTX_free(d->ctx);
+	free(d);
+}
+
+enum qt_err
+digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n)
+{
+	unsigned char	 md[EVP_MAX_MD_SIZE];
+	unsigned	 len;
+	size_t		 i;
+
+	if (EVP_DigestInit_ex2(d->ctx, d->md, NULL) != 1)
+		return QT_ECRYPTO;
+	for (i = 0; i < n; i++)
+		if (EVP_DigestUpdate(d->ctx, parts[i].p, parts[i].len) != 1)
+			return QT_ECRYPTO;
+	if (EVP_DigestFinal_ex(d->ctx, md, &len) != 1)
+		return QT_ECRYPTO;
+	hex_encode(hex, md, len);
+	return QT_OK;
+}
+
+enum qt_err
+digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user)
+{
+	char		 hex[DIGEST_SHA256_HEX + 1];
+	enum qt_err	 er;
+
+	if ((er = digest_hex(d, hex, &user, 1)) != QT_OK)
+		return er;
+	memcpy(alias, hex, DIGEST_ALIAS);
+	alias[DIGEST_ALIAS] = '\0';
+	return QT_OK;
+}

@@ -1,0 +1,339 @@
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "core/json.h"
+#include "core/jsonpath.h"
+
+enum {
+	DEEP = 64,		/* levels that .. goes down: no token is further */
+	STEPS_MAX = 100000,	/* of one search: ..*..*..* could go on for ever */
+	NAME_MAX = 32,		/* bytes of a name that are told */
+};
+
+/* A struct json is the library's root value; the name hides the library. */
+
+struct json *
+json_parse_any(struct slice text)
+{
+	/* \u0000 within a string is odd but signed like any other. */
+	return (struct json *)json_loadb(text.p, text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+}
+
+struct json *
+json_parse(struct slice text)
+{
+	json_t	*root = (json_t *)json_parse_any(text);
+
+	if (root != NULL && !json_is_object(root)) {
+		json_decref(root);
+		return NULL;
+	}
+	return (struct json *)root;
+}
+
+void
+json_free(struct json *j)
+{
+	json_decref((json_t *)j);
+}
+
+static struct slice
+text_of(const json_t *v)
+{
+	return (struct slice){ json_string_value(v), json_string_length(v) };
+}
+
+struct slice
+json_text(const struct json *j, const char *name)
+{
+	const json_t	*v = json_object_get((const json_t *)j, name);
+
+	return json_is_string(v) ? text_of(v) : (struct slice){ NULL, 0 };
+}
+
+static enum qt_err
+each_value(json_member *fn, void *ctx, struct slice name, const json_t *v, bool array)
+{
+	char	 number[40];
+
+	if (json_is_string(v))
+		return fn(ctx, name, JSON_TEXT, text_of(v), array);
+	if (json_is_true(v))
+		return fn(ctx, name, JSON_BARE, slice_of("true"), array);
+	if (json_is_false(v))
+		return fn(ctx, name, JSON_BARE, slice_of("false"), array);
+	if (json_is_integer(v)) {
+		(void)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
+		    json_integer_value(v));
+		return fn(ctx, name, JSON_BARE, slice_of(number), array);
+	}
+	/* A fraction has lost how it was written, and that is what would be signed. */
+	return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, array);
+}
+
+static enum qt_err
+each_member(json_member *fn, void *ctx, struct slice name, const json_t *v)
+{
+	const json_t	*item;
+	enum qt_err	 er = QT_OK;
+	size_t		 i;
+
+	if (json_is_null(v))
+		return QT_OK;
+	if (!json_is_array(v))
+		return each_value(fn, ctx, name, v, false);
+	if (json_array_size(v) == 0)	/* what would an empty one be called with? */
+		return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, true);
+	for (i = 0; i < json_array_size(v) && er == QT_OK; i++) {
+		item = json_array_get(v, i);
+		er = each_value(fn, ctx, name, item, true);
+	}
+	return er;
+}
+
+enum qt_err
+json_each(const struct json *j, json_member *fn, void *ctx)
+{
+	json_t		*root = (json_t *)(uintptr_t)j;
+	void		*it;
+	enum qt_err	 er = QT_OK;
+
+	for (it = json_object_iter(root); it != NULL && er == QT_OK;
+	    it = json_object_iter_next(root, it))
+		er = each_member(fn, ctx, slice_of(json_object_iter_key(it)),
+		    json_object_iter_value(it));
+	return er;
+}
+
+/*
+ * JSONPath.
+ */
+
+/* A search under way. */
+struct search {
+	const struct jsonpath	*path;
+	int			 patience;
+	size_t			 lost;		/* the furthest step that led nowhere */
+	const json_t		*where;		/* from here */
+};
+
+/* The members or elements of a value one by one. */
+struct children {
+	json_t	*of;
+	void	*it;
+	size_t	 i;
+};
+
+static struct children
+children_of(const json_t *v)
+{
+	json_t	*of = (json_t *)(uintptr_t)v;
+
+	return (struct children){ of, json_object_iter(of), 0 };
+}
+
+static const json_t *
+next(struct children *c)
+{
+	const json_t	*v;
+
+	if (json_is_array(c->of))
+		return json_array_get(c->of, c->i++);
+	if (c->it == NULL)
+		return NULL;
+	v = json_object_iter_value(c->it);
+	c->it = json_object_iter_next(c->of, c->it);
+	return v;
+}
+
+static const json_t	*walk(struct search *s, const json_t *v, size_t i, int depth);
+
+static const json_t *
+walk_name(struct search *s, const json_t *v, size_t i, int depth)
+{
+	const json_t	*child = json_object_get(v, s->path->steps[i].name);
+
+	return child == NULL ? NULL : walk(s, child, i + 1, depth);
+}
+
+static const json_t *
+walk_index(struct search *s, const json_t *v, size_t i, int depth)
+{
+	const size_t	 n = json_array_size(v);
+	const int	 index = s->path->steps[i].index;
+	const json_t	*child;
+
+	/* One that wraps is beyond the end. */
+	child = json_array_get(v, index < 0 ? n - (size_t)-index : (size_t)index);
+	return child == NULL ? NULL : walk(s, child, i + 1, depth);
+}
+
+static const json_t *
+walk_any(struct search *s, const json_t *v, size_t i, int depth)
+{
+	struct children	 children = children_of(v);
+	const json_t	*child, *found = NULL;
+
+	while (found == NULL && (child = next(&children)) != NULL)
+		found = walk(s, child, i + 1, depth);
+	return found;
+}
+
+/* By the kind of the i-th step. */
+typedef const json_t	*walk_step(struct search *s, const json_t *v, size_t i, int depth);
+
+static walk_step	*const walks[JSONPATH__MAX] = {
+	[JSONPATH_NAME]		= walk_name,
+	[JSONPATH_INDEX]	= walk_index,
+	[JSONPATH_ANY]		= walk_any,
+};
+
+/* What the steps from the i-th on lead to from v, NULL: nothing. */
+static const json_t *
+walk(struct search *s, const json_t *v, size_t i, int depth)
+{
+	struct children	 children;
+	const json_t	*child, *found;
+
+	if (i == s->path->n)
+		return v;
+	if (s->patience-- <= 0)
+		return NULL;
+	if (s->where == NULL || i > s->lost) {
+		s->lost = i;
+		s->where = v;
+	}
+	found = walks[s->path->steps[i].kind](s, v, i, depth);
+	if (!s->path->steps[i].deep || depth == DEEP)
+		return found;
+	children = children_of(v);
+	while (found == NULL && (child = next(&children)) != NULL)
+		found = walk(s, child, i, depth + 1);
+	return found;
+}
+
+/* A sentence for the operator: what does not fit is left out. */
+struct sentence {
+	char	*text;
+	size_t	 len;
+};
+
+static void	say(struct sentence *s, const char *fmt, ...)
+		    __attribute__((format(printf, 2, 3)));
+
+static void
+say(struct sentence *s, const char *fmt, ...)
+{
+	va_list	 ap;
+	int	 n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(s->text + s->len, JSON_WHY - s->len, fmt, ap);
+	va_end(ap);
+	s->len += n < 0 ? 0 : (size_t)n < JSON_WHY - s->len ? (size_t)n : JSON_WHY - 1 - s->len;
+}
+
+static void
+make_printable(char *p)
+{
+	for (; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+}
+
+/* "an object with access_token, expires_in" */
+static void
+say_object(struct sentence *s, const json_t *v)
+{
+	json_t	*of = (json_t *)(uintptr_t)v;
+	void	*it;
+
+	say(s, json_object_size(v) == 0 ? "an empty object" : "an object with ");
+	for (it = json_object_iter(of); it != NULL; it = json_object_iter_next(of, it))
+		say(s, "%s%.*s", it == json_object_iter(of) ? "" : ", ", NAME_MAX,
+		    json_object_iter_key(it));
+}
+
+static void
+say_kind(struct sentence *s, const json_t *v)
+{
+	static const char *const kinds[] = {
+		[JSON_STRING]	= "a string",
+		[JSON_INTEGER]	= "an integer",
+		[JSON_REAL]	= "a fraction",
+		[JSON_TRUE]	= "true",
+		[JSON_FALSE]	= "false",
+		[JSON_NULL]	= "null",
+	};
+
+	if (json_is_object(v))
+		say_object(s, v);
+	else if (json_is_array(v))
+		say(s, "an array of %zu", json_array_size(v));
+	else
+		say(s, "%s", kinds[json_typeof(v)]);
+}
+
+/* "no .token at $.data, an object with ..." */
+static void
+explain_nothing(const struct search *s, struct slice path, char why[JSON_WHY])
+{
+	const struct jsonpath	*p = s->path;
+	const size_t		 begin = p->steps[s->lost].begin;
+	const size_t		 end = s->lost + 1 < p->n ? p->steps[s->lost + 1].begin : path.len;
+	struct sentence		 out = { why, 0 };
+
+	say(&out, "no %.*s at %.*s, ", (int)(end - begin), path.p + begin, (int)begin, path.p);
+	say_kind(&out, s->where);
+	make_printable(why);
+}
+
+static void
+explain_no_text(const json_t *v, struct slice path, char why[JSON_WHY])
+{
+	struct sentence	 out = { why, 0 };
+
+	say(&out, "%.*s is ", (int)path.len, path.p);
+	say_kind(&out, v);
+	say(&out, ", no text");
+	make_printable(why);
+}
+
+static enum json_found
+put_value(struct buf *out, const json_t *v, char why[JSON_WHY])
+{
+	const struct slice	 s = text_of(v);
+	const enum qt_err	 er = json_is_string(v) ? buf_put(out, s.p, s.len) :
+				    buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+
+	if (er == QT_OK)
+		return JSON_FOUND;
+	(void)snprintf(why, JSON_WHY, "%s", errs[er].name);
+	return JSON_NOTHING;
+}
+
+enum json_found
+json_path(const struct json *j, struct buf *out, struct slice path, char why[JSON_WHY])
+{
+	struct jsonpath	 p;
+	struct search	 s = { .path = &p, .patience = STEPS_MAX };
+	const json_t	*v;
+
+	*why = '\0';
+	if (!jsonpath_parse(&p, path, why)) {
+		make_printable(why);
+		return JSON_BAD_PATH;
+	}
+	if ((v = walk(&s, (const json_t *)j, 0, 0)) == NULL) {
+		explain_nothing(&s, path, why);
+		return JSON_NOTHING;
+	}
+	if (!json_is_string(v) && !json_is_integer(v)) {
+		explain_no_text(v, path, why);
+		return JSON_NO_TEXT;
+	}
+	return put_value(out, v, why);
+}

@@ -1,0 +1,146 @@
+#include <string.h>
+
+#include "core/query.h"
+
+const char *const push_names[PUSH__MAX] = {
+	[PUSH_SIGNATURE]	= "signature",
+	[PUSH_TIMESTAMP]	= "timestamp",
+	[PUSH_NONCE]		= "nonce",
+	[PUSH_OPENID]		= "openid",
+	[PUSH_ENCRYPT_TYPE]	= "encrypt_type",
+	[PUSH_MSG_SIGNATURE]	= "msg_signature",
+	[PUSH_ECHOSTR]		= "echostr",
+};
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Decodes in place: the result is never longer.  False: a broken `%`. */
+static bool
+decode(struct slice *out, char *p, size_t len)
+{
+	char	*to = p, *end = p + len;
+	int	 hi, lo;
+
+	out->p = p;
+	for (; p != end; p++) {
+		if (*p == '+') {
+			*to++ = ' ';
+		} else if (*p != '%') {
+			*to++ = *p;
+		} else {
+			if (end - p < 3 || (hi = hex_digit(p[1])) == -1 ||
+			    (lo = hex_digit(p[2])) == -1)
+				return false;
+			*to++ = (char)(hi << 4 | lo);
+			p += 2;
+		}
+	}
+	out->len = (size_t)(to - out->p);
+	return true;
+}
+
+/* One `name=value`; p is not empty.  False: to be skipped. */
+static bool
+parse_param(struct param *out, char *p, size_t len)
+{
+	char	*eq = memchr(p, '=', len);
+	size_t	 namelen = eq == NULL ? len : (size_t)(eq - p);
+
+	if (!decode(&out->name, p, namelen) || out->name.len == 0)
+		return false;
+	if (eq == NULL) {
+		out->value = (struct slice){ "", 0 };
+		return true;
+	}
+	return decode(&out->value, eq + 1, len - namelen - 1);
+}
+
+enum qt_err
+query_parse(struct query *q, char *text, size_t len)
+{
+	char		*p = text, *end, *amp;
+	struct param	 param;
+
+	q->n = 0;
+	if (len == 0)		/* and text perhaps NULL */
+		return QT_OK;
+	end = text + len;
+	while (p < end) {
+		if ((amp = memchr(p, '&', (size_t)(end - p))) == NULL)
+			amp = end;
+		if (amp != p && parse_param(&param, p, (size_t)(amp - p))) {
+			if (q->n == QUERY_MAX)
+				return QT_EREQUEST;
+			q->p[q->n++] = param;
+		}
+		p = amp + 1;
+	}
+	return QT_OK;
+}
+
+enum qt_err
+query_push(struct push *out, enum push_key *which, const struct query *q, unsigned need)
+{
+	const struct param	*end = q->p + q->n, *p;
+	int			 k;
+
+	memset(out, 0, sizeof(*out));
+	for (k = 0; k < PUSH__MAX; k++) {
+		*which = (enum push_key)k;
+		for (p = q->p; p != end; p++) {
+			if (!slice_is(p->name, push_names[k]))
+				continue;
+			if (out->v[k].p != NULL || p->value.len == 0)
+				return QT_EPARAM;
+			out->v[k] = p->value;
+		}
+		if (out->v[k].p == NULL && (need & 1u << k) != 0)
+			return QT_EPARAM;
+	}
+	return QT_OK;
+}
+
+enum qt_err
+query_encode(struct buf *out, struct slice s)
+{
+	static const char	 plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~";
+	enum qt_err		 er = QT_OK;
+	size_t			 i;
+
+	for (i = 0; i < s.len && er == QT_OK; i++)
+		if (memchr(plain, s.p[i], sizeof(plain) - 1) != NULL)
+			er = buf_putc(out, s.p[i]);
+		else
+			er = buf_printf(out, "%%%02X", (unsigned)(unsigned char)s.p[i]);
+	return er;
+}
+
+enum qt_err
+query_put(struct buf *out, const struct push *p)
+{
+	enum qt_err	 er = QT_OK;
+	bool		 first = true;
+	int		 k;
+
+	for (k = 0; k < PUSH__MAX && er == QT_OK; k++) {
+		if (p->v[k].p == NULL)
+			continue;
+		if ((first || (er = buf_putc(out, '&')) == QT_OK) &&
+		    (er = buf_puts(out, push_names[k])) == QT_OK &&
+		    (er = buf_putc(out, '=')) == QT_OK)
+			er = query_encode(out, p->v[k]);
+		first = false;
+	}
+	return er;
+}

@@ -1,0 +1,432 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/digest.h"
+#include "core/log.h"
+#include "forwarder/breaker.h"
+#include "state/queue.h"
+
+enum {
+	PROBE_MIN_MS = 1000,
+	PROBE_MAX_MS = 10000,
+	PROBE_DOUBLINGS = 4,	/* 1 s times 2^4 is over the maximum */
+	TICK_MS = 100,
+	TICKS = 64		/* together longer than any attempt */
+};
+
+/* A request's attempts under way, by the time at which they began. */
+struct traffic {
+	int	 begun[TICKS];
+	int	 all;
+};
+
+/* A row of table endpoint. */
+struct endpoint {
+	const char	*url;
+	int64_t		 fails;		/* in a row */
+	int64_t		 opened_ms;	/* 0: closed */
+	int64_t		 probes;	/* since then, all failed */
+	int64_t		 probe_ms;	/* the next one not before */
+};
+
+struct breakers {
+	const struct conf	*conf;
+	pthread_mutex_t		 lock;
+	struct endpoint		*endpoints;
+	size_t			 n;
+	struct traffic		*traffic;	/* by end point */
+	size_t			*endpoint_of;	/* by account */
+	bool			*stopped;	/* by account */
+	bool			 loaded;
+};
+
+static size_t
+number_of(const struct breakers *b, const struct account *a)
+{
+	return (size_t)(a - b->conf->accounts);
+}
+
+static struct endpoint *
+endpoint_of(struct breakers *b, const struct account *a)
+{
+	return &b->endpoints[b->endpoint_of[number_of(b, a)]];
+}
+
+struct breakers *
+breakers_new(const struct conf *c)
+{
+	size_t		 room = c->n == 0 ? 1 : c->n, i, e;
+	struct breakers	*b;
+
+	if ((b = calloc(1, sizeof(*b))) == NULL)
+		return NULL;
+	b->conf = c;
+	(void)pthread_mutex_init(&b->lock, NULL);
+	b->endpoints = calloc(room, sizeof(*b->endpoints));
+	b->endpoint_of = calloc(room, sizeof(*b->endpoint_of));
+	b->stopped = calloc(room, sizeof(*b->stopped));
+	b->traffic = calloc(room, sizeof(*b->traffic));
+	if (b->traffic == NULL || b->endpoints == NULL || b->endpoint_of == NULL || b->stopped == NULL) {
+		breakers_free(b);
+		return NULL;
+	}
+	for (i = 0; i < c->n; i++) {
+		for (e = 0; e < b->n; e++)
+			if (strcmp(b->endpoints[e].url, c->accounts[i].qt_url) == 0)
+				break;
+		if (e == b->n)
+			b->endpoints[b->n++].url = c->accounts[i].qt_url;
+		b->endpoint_of[i] = e;
+	}
+	return b;
+}
+
+void
+breakers_free(struct breakers *b)
+{
+	if (b == NULL)
+		return;
+	free(b->endpoints);
+	free(b->traffic);
+	free(b->endpoint_of);
+	free(b->stopped);
+	(void)pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+void
+breaker_enter(struct breakers *b, const struct account *a, int64_t *mark)
+{
+	struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+
+	*mark = clock_mono_ms() / TICK_MS;
+	(void)pthread_mutex_lock(&b->lock);
+	t->begun[*mark % TICKS]++;
+	t->all++;
+	(void)pthread_mutex_unlock(&b->lock);
+}
+
+void
+breaker_leave(struct breakers *b, const struct account *a, int64_t mark)
+{
+	struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+
+	(void)pthread_mutex_lock(&b->lock);
+	t->begun[mark % TICKS]--;
+	t->all--;
+	(void)pthread_mutex_unlock(&b->lock);
+}
+
+bool
+breaker_is_jammed(struct breakers *b, const struct account *a)
+{
+	const struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+	const struct settings	*set = &b->conf->set;
+	const int		 many = set->threads < 4 ? 2 : set->threads / 2;
+	int64_t			 tick = clock_mono_ms() / TICK_MS;
+	const int64_t		 last = tick - set->forward_ms / 2 / TICK_MS;
+	int			 old;
+
+	(void)pthread_mutex_lock(&b->lock);
+	for (old = t->all; old >= many && tick >= last; tick--)
+		old -= t->begun[tick % TICKS];
+	(void)pthread_mutex_unlock(&b->lock);
+	return old >= many;
+}
+
+enum gate
+breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms)
+{
+	const struct endpoint	*e = endpoint_of(b, a);
+	enum gate		 gate = GATE_GO;
+
+	(void)pthread_mutex_lock(&b->lock);
+	if (b->stopped[number_of(b, a)])
+		gate = GATE_STOPPED;
+	else if (e->opened_ms != 0)
+		gate = GATE_BROKEN;
+	*probe_ms = e->probe_ms;
+	(void)pthread_mutex_unlock(&b->lock);
+	return gate;
+}
+
+enum news
+breaker_news(const struct forward_result *res)
+{
+	if (!res->alive)
+		return NEWS_TROUBLE;
+	return res->outcome == FORWARD_CONFIG ? NEWS_STOP : NEWS_ALIVE;
+}
+
+bool
+breaker_heeds(struct breakers *b, const struct account *a, enum news news)
+{
+	const struct endpoint	*e = endpoint_of(b, a);
+	bool			 heeds;
+
+	(void)pthread_mutex_lock(&b->lock);
+	heeds = news != NEWS_ALIVE || e->fails != 0 || e->opened_ms != 0;
+	(void)pthread_mutex_unlock(&b->lock);
+	return heeds;
+}
+
+/*
+ * Stops: QT's refusal holds for the keys that it refused.
+ */
+
+/* A digest of what QT may have refused, so that no key need be in the table. */
+static enum qt_err
+keys_of(char hex[DIGEST_SHA256_HEX + 1], const struct account *a)
+{
+	const struct slice	 parts[] = {
+		slice_of("qtoa keys"), slice_of(a->qt_url), slice_of("\n"),
+		slice_of(a->app_key != NULL ? a->app_key : ""), slice_of("\n"),
+		slice_of(a->service_id), slice_of("\n"), slice_of(a->service_secret),
+		slice_of("\n"), slice_of(a->appid),
+	};
+	struct digest		*d = digest_new(DIGEST_SHA256);
+	enum qt_err		 er = QT_ECRYPTO;
+
+	if (d != NULL)
+		er = digest_hex(d, hex, parts, sizeof(parts) / sizeof(parts[0]));
+	digest_free(d);
+	return er;
+}
+
+static enum qt_err
+store_stop(struct db *db, const struct account *a, const char *why, int64_t now_ms)
+{
+	char		 keys[DIGEST_SHA256_HEX + 1];
+	enum qt_err	 er;
+
+	if ((er = keys_of(keys, a)) != QT_OK)
+		return er;
+	return db_run(db, NULL, "INSERT INTO stopped (account, config, since, outcome) "
+	    "VALUES (?, ?, ?, ?) ON CONFLICT (account) DO UPDATE SET config = excluded.config, "
+	    "since = excluded.since, outcome = excluded.outcome",
+	    DB_VALUES(db_s(a->path), db_s(keys), db_i(now_ms), db_s(why)));
+}
+
+static enum qt_err
+load_stops(struct db *db, const struct breakers *b, bool *stopped)
+{
+	char			 keys[DIGEST_SHA256_HEX + 1];
+	const struct account	*a;
+	struct db_rows		 rows;
+	enum qt_err		 er;
+
+	er = db_start(db, &rows, "SELECT account, config FROM stopped", DB_NO_VALUES);
+	while (er == QT_OK && db_next(&rows, &er)) {
+		if ((a = conf_account(b->conf, db_col(&rows, 0))) == NULL)
+			continue;
+		if ((er = keys_of(keys, a)) == QT_OK)
+			stopped[number_of(b, a)] = slice_is(db_col(&rows, 1), keys);
+	}
+	db_end(&rows);
+	return er;
+}
+
+/*
+ * End points.
+ */
+
+static enum qt_err
+load_endpoint(struct db *db, struct endpoint *e)
+{
+	struct db_rows	 rows;
+	enum qt_err	 er;
+
+	e->fails = e->opened_ms = e->probes = e->probe_ms = 0;
+	er = db_start(db, &rows, "SELECT fails, opened, probes, probe FROM endpoint "
+	    "WHERE url = ?", DB_VALUES(db_s(e->url)));
+	if (er == QT_OK && db_next(&rows, &er)) {
+		e->fails = db_col_int(&rows, 0);
+		e->opened_ms = db_col_int(&rows, 1);
+		e->probes = db_col_int(&rows, 2);
+		e->probe_ms = db_col_int(&rows, 3);
+		if (e->probe_ms > clock_wall_ms() + 2 * PROBE_MAX_MS)	/* the clock was set back */
+			e->probe_ms = 0;
+	}
+	db_end(&rows);
+	return er;
+}
+
+static enum qt_err
+store_endpoint(struct db *db, const struct endpoint *e, const char *why)
+{
+	return db_run(db, NULL, "INSERT INTO endpoint (url, fails, opened, probes, probe, "
+	    "outcome) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET "
+	    "fails = excluded.fails, opened = excluded.opened, probes = excluded.probes, "
+	    "probe = excluded.probe, outcome = excluded.outcome",
+	    DB_VALUES(db_s(e->url), db_i(e->fails), db_i(e->opened_ms), db_i(e->probes),
+	    db_i(e->probe_ms), db_s(why)));
+}
+
+/* Between one and two times the half of what is due, so that not all come at once. */
+static int64_t
+probe_pause_ms(int64_t probes, int64_t now_ms)
+{
+	int64_t	 ms = probes >= PROBE_DOUBLINGS ? PROBE_MAX_MS : PROBE_MIN_MS << probes;
+
+	return ms - (int64_t)((uint64_t)now_ms * 2654435761U % (uint64_t)(ms / 4));
+}
+
+static enum breaker_change
+apply(struct endpoint *e, enum news news, int64_t fails_max, int64_t now_ms)
+{
+	bool	 was_open = e->opened_ms != 0;
+
+	if (news != NEWS_TROUBLE) {
+		e->fails = e->opened_ms = e->probes = e->probe_ms = 0;
+		return was_open ? BREAKER_CLOSED : BREAKER_SAME;
+	}
+	e->fails++;
+	if (was_open) {
+		/* What was under way when it opened says nothing new. */
+		if (now_ms >= e->probe_ms)
+			e->probe_ms = now_ms + probe_pause_ms(++e->probes, now_ms);
+		return BREAKER_SAME;
+	}
+	if (e->fails < fails_max)
+		return BREAKER_SAME;
+	e->opened_ms = now_ms;
+	e->probes = 0;
+	e->probe_ms = now_ms + probe_pause_ms(0, now_ms);
+	return BREAKER_OPENED;
+}
+
+/* What waits in back-off is due: the oldest is the probe, and first when there is an answer. */
+static enum qt_err
+hurry(struct db *db, const struct breakers *b, size_t endpoint, int64_t now_ms)
+{
+	enum qt_err	 er = QT_OK;
+	int64_t		 n;
+	size_t		 i;
+
+	for (i = 0; i < b->conf->n && er == QT_OK; i++)
+		if (b->endpoint_of[i] == endpoint)
+			er = queue_hurry(db, b->conf->accounts[i].path, now_ms, &n);
+	return er;
+}
+
+static void
+publish(struct breakers *b, const struct endpoint *e, const struct account *stopped)
+{
+	struct endpoint	*mine;
+
+	(void)pthread_mutex_lock(&b->lock);
+	for (mine = b->endpoints; mine != b->endpoints + b->n; mine++)
+		if (mine->url == e->url)
+			*mine = *e;
+	if (stopped != NULL)
+		b->stopped[number_of(b, stopped)] = true;
+	(void)pthread_mutex_unlock(&b->lock);
+}
+
+enum qt_err
+breaker_note(struct breakers *b, enum breaker_change *change, struct db *db,
+    const struct account *a, enum news news, const char *why)
+{
+	const bool	 stops = news == NEWS_STOP;
+	int64_t		 now_ms = clock_wall_ms();
+	struct endpoint	 e;
+	enum qt_err	 er = QT_OK;
+
+	(void)pthread_mutex_lock(&b->lock);
+	e = *endpoint_of(b, a);
+	(void)pthread_mutex_unlock(&b->lock);
+	if (db != NULL && (er = load_endpoint(db, &e)) != QT_OK)
+		return er;
+	*change = apply(&e, news, b->conf->set.breaker_fails, now_ms);
+	if (db != NULL && (er = store_endpoint(db, &e, why)) == QT_OK &&
+	    *change != BREAKER_SAME)
+		er = hurry(db, b, b->endpoint_of[number_of(b, a)], now_ms);
+	if (stops && er == QT_OK) {
+		*change = BREAKER_STOPPED;
+		if (db != NULL)
+			er = store_stop(db, a, why, now_ms);
+	}
+	if (er == QT_OK)
+		publish(b, &e, stops ? a : NULL);
+	return er;
+}
+
+void
+breaker_tell(struct breakers *b, const struct account *a, enum breaker_change change,
+    const char *why)
+{
+	switch (change) {
+	case BREAKER_SAME:
+		break;
+	case BREAKER_OPENED:
+		log_msg(LEVEL_ERROR, "breaker", "%s: %d failures in a row, the last: %s: messages "
+		    "go to the queue until it answers; run: qtoa check", a->qt_url,
+		    b->conf->set.breaker_fails, why);
+		break;
+	case BREAKER_CLOSED:
+		log_msg(LEVEL_NOTICE, "breaker", "%s answers again: the queue is being sent",
+		    a->qt_url);
+		break;
+	case BREAKER_STOPPED:
+		log_msg(LEVEL_ERROR, "breaker", "%s: QT refuses its signature or keys (%s): its "
+		    "messages wait; mend app_key, service_id, service_secret and start anew, or "
+		    "run: qtoa queue retry %s", a->name, why, a->path);
+		break;
+	}
+}
+
+enum qt_err
+breaker_load(struct db *db, void *arg)
+{
+	struct breakers	*b = arg;
+	struct endpoint	 e;
+	enum qt_err	 er = QT_OK;
+	bool		*stopped;
+	size_t		 i;
+
+	if ((stopped = calloc(b->conf->n + 1, sizeof(*stopped))) == NULL)
+		return QT_ENOMEM;
+	for (i = 0; i < b->n && er == QT_OK; i++) {
+		e.url = b->endpoints[i].url;
+		if ((er = load_endpoint(db, &e)) == QT_OK)
+			publish(b, &e, NULL);
+	}
+	if (er == QT_OK && (er = load_stops(db, b, stopped)) == QT_OK) {
+		(void)pthread_mutex_lock(&b->lock);
+		memcpy(b->stopped, stopped, b->conf->n * sizeof(*stopped));
+		b->loaded = true;
+		(void)pthread_mutex_unlock(&b->lock);
+	}
+	free(stopped);
+	return er;
+}
+
+bool
+breaker_is_loaded(struct breakers *b)
+{
+	bool	 is;
+
+	(void)pthread_mutex_lock(&b->lock);
+	is = b->loaded;
+	(void)pthread_mutex_unlock(&b->lock);
+	return is;
+}
+
+enum qt_err
+breaker_reset(struct db *db, const struct conf *c, const char *account)
+{
+	const struct account	*a;
+	enum qt_err		 er;
+
+	er = db_run(db, NULL, "DELETE FROM stopped WHERE ?1 IS NULL OR account = ?1",
+	    DB_VALUES(db_s(account)));
+	for (a = c->accounts; a != c->accounts + c->n && er == QT_OK; a++)
+		if (a->path != NULL && a->qt_url != NULL &&
+		    (account == NULL || strcmp(account, a->path) == 0))
+			er = db_run(db, NULL, "UPDATE endpoint SET probe = 0, probes = 0 "
+			    "WHERE url = ?", DB_VALUES(db_s(a->qt_url)));
+	return er;
+}

@@ -1,0 +1,76 @@
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include "net/ca_store.h"
+
+/* Where distributions keep their bundle. */
+static const char *const places[] = {
+	"/etc/ssl/certs/ca-certificates.crt",	/* Debian, Arch, Alpine */
+	"/etc/pki/tls/certs/ca-bundle.crt",	/* Fedora, RHEL */
+	"/etc/ssl/ca-bundle.pem",		/* openSUSE */
+	"/etc/ssl/cert.pem",			/* BSD */
+};
+
+void
+trust_init(struct trust *t, const char *ca_file)
+{
+	t->ca_file = ca_file;
+	t->store = NULL;
+	(void)pthread_mutex_init(&t->lock, NULL);
+}
+
+void
+trust_fini(struct trust *t)
+{
+	X509_STORE_free(t->store);
+	(void)pthread_mutex_destroy(&t->lock);
+}
+
+const char *
+trust_file(const struct trust *t)
+{
+	size_t	 i;
+
+	if (t->ca_file != NULL)
+		return t->ca_file;
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (access(places[i], R_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
+static X509_STORE *
+read_store(const char *file)
+{
+	X509_STORE	*store;
+
+	if (file == NULL || (store = X509_STORE_new()) == NULL)
+		return NULL;
+	if (X509_STORE_load_file(store, file) != 1) {
+		ERR_clear_error();
+		X509_STORE_free(store);
+		return NULL;
+	}
+	/* As libcurl does with its own: an intermediate may be trusted by itself. */
+	(void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+	return store;
+}
+
+int
+trust_apply(struct trust *t, void *ssl_ctx)
+{
+	X509_STORE	*store;
+
+	(void)pthread_mutex_lock(&t->lock);
+	if (t->store == NULL)
+		t->store = read_store(trust_file(t));
+	store = t->store;
+	(void)pthread_mutex_unlock(&t->lock);
+	if (store == NULL)
+		return -1;
+	SSL_CTX_set1_cert_store(ssl_ctx, store);
+	return 0;
+}

@@ -1,0 +1,659 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/calendar.h"
+#include "report/chart_days.h"
+#include "report/number_format.h"
+
+/*
+ * The period in buckets of a day, or of several where there are too many to see, and the
+ * values of each series in them.
+ */
+enum { BUCKETS_MAX = 100, SERIES_MAX = 16 };
+
+struct series {
+	size_t	 name;		/* a cell that has it: row or column of the table */
+	double	 total;
+	size_t	 peak;		/* bucket */
+	double	 v[BUCKETS_MAX];
+};
+
+struct chart {
+	const struct answer	*a;
+	int64_t			 first, last;	/* days */
+	int64_t			 per;		/* days of a bucket */
+	size_t			 n;		/* buckets */
+	size_t			 nseries;
+	struct series		 all;
+	struct series		 series[SERIES_MAX];
+};
+
+/* Pixels. */
+enum { HEIGHT = 180, TOP = 8, FOOT = 22, SMALL = 36 };
+
+/* From the value at the top to the one at the bottom. */
+struct scale {
+	double	 max, min, step;
+};
+
+static bool
+begin(struct chart *c, const struct answer *a)
+{
+	static const int64_t	 spans[] = { 1, 7, 28, 91, 364, 3640, 36400 };
+	size_t			 i;
+
+	c->a = a;
+	if (!day_parse(&c->first, slice_of(a->args->from)) ||
+	    !day_parse(&c->last, slice_of(a->args->to)) || c->last < c->first)
+		return false;
+	for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		c->per = spans[i];
+		c->n = (size_t)((c->last - c->first) / c->per + 1);
+		if (c->n <= BUCKETS_MAX)
+			return true;
+	}
+	return false;
+}
+
+/* The bucket that a row's day lies in; false: in none. */
+static bool
+bucket_of(size_t *bucket, const struct chart *c, size_t row)
+{
+	int64_t	 day;
+
+	if (!day_parse(&day, table_str(c->a->t, row, 0)) || day < c->first || day > c->last)
+		return false;
+	*bucket = (size_t)((day - c->first) / c->per);
+	return true;
+}
+
+static void
+add(struct series *s, size_t bucket, double v)
+{
+	s->total += v;
+	s->v[bucket] += v;
+}
+
+static void
+find_peak(struct series *s, size_t n)
+{
+	size_t	 i;
+
+	for (i = s->peak = 0; i < n; i++)
+		if (s->v[i] > s->v[s->peak])
+			s->peak = i;
+}
+
+/* "11-03", the first day of a bucket; "2026-11" where days come more than once. */
+static const char *
+short_day(char text[DAY_TEXT], const struct chart *c, size_t bucket)
+{
+	enum { YEAR = 365 };
+
+	day_text(text, c->first + (int64_t)bucket * c->per);
+	if (*text == '\0')
+		return text;
+	if (c->last - c->first < YEAR)
+		return text + strlen("2026-");
+	text[strlen("2026-11")] = '\0';
+	return text;
+}
+
+/* "2026-11-03", or first and last day. */
+static void
+put_bucket(struct html *h, const struct chart *c, size_t bucket)
+{
+	int64_t	 day = c->first + (int64_t)bucket * c->per;
+	int64_t	 end = day + c->per - 1 < c->last ? day + c->per - 1 : c->last;
+	char	 text[DAY_TEXT];
+
+	day_text(text, day);
+	html_text(h, text);
+	if (end > day) {
+		day_text(text, end);
+		html_printf(h, " – %s", text);
+	}
+}
+
+static void
+put_count(struct html *h, double v)
+{
+	char	 f[FIGURE];
+
+	figure_count(f, v);
+	html_text(h, f);
+}
+
+static double
+y_of(const struct scale *s, double v)
+{
+	return (double)TOP + (s->max - v) / (s->max - s->min) * (HEIGHT - TOP - FOOT);
+}
+
+/* Round numbers that enclose 0, the highest and the lowest value. */
+static struct scale
+scale_of(double highest, double lowest)
+{
+	struct scale	 s = { 0, 0, 0 };
+
+	s.step = figure_step(highest - lowest, 4);
+	while (s.max < highest || s.max == 0)
+		s.max += s.step;
+	while (s.min > lowest)
+		s.min -= s.step;
+	return s;
+}
+
+/* Lines at round numbers, each with its number in the margin. */
+static void
+put_grid(struct html *h, const struct scale *s)
+{
+	double	 v;
+
+	for (v = s->min; v <= s->max; v += s->step) {
+		html_printf(h, "<line class=\"%s\" x2=\"100%%\" y1=\"%.1f\" y2=\"%.1f\"/>",
+		    v == 0 ? "zero" : "rule", y_of(s, v), y_of(s, v));
+		html_printf(h, "<text class=\"tick end\" x=\"-6\" y=\"%.1f\">", y_of(s, v) + 4);
+		put_count(h, v < 0 ? -v : v);
+		html_raw(h, "</text>");
+	}
+}
+
+/* Up to six days under the chart, at even distances from the last one back. */
+static void
+put_days(struct html *h, const struct chart *c)
+{
+	enum { MOST = 6 };
+	static const size_t	 steps[] = { 1, 2, 3, 7, 14, 28 };
+	char			 text[DAY_TEXT];
+	double			 x;
+	size_t			 i, at, step;
+
+	for (i = 0; i + 1 < sizeof(steps) / sizeof(steps[0]) && c->n > steps[i] * MOST; i++)
+		;
+	step = steps[i];
+	for (at = (c->n - 1) % step; at < c->n; at += step) {
+		x = ((double)at + 0.5) * 100 / (double)c->n;
+		html_printf(h, "<text class=\"tick%s\" x=\"%.2f%%\" y=\"%d\">%s</text>",
+		    x < 5 ? "" : x > 95 ? " end" : " mid", x < 5 ? 0 : x > 95 ? 100 : x,
+		    HEIGHT - 5, short_day(text, c, at));
+	}
+}
+
+static void
+put_bar(struct html *h, const struct chart *c, const struct scale *s, const char *class,
+    size_t bucket, double from, double to)
+{
+	double	 wide = 100 / (double)c->n;
+
+	html_printf(h, "<rect class=\"%s\" x=\"%.3f%%\" width=\"%.3f%%\" y=\"%.1f\" "
+	    "height=\"%.1f\"", class, ((double)bucket + 0.1) * wide, 0.8 * wide,
+	    y_of(s, from > to ? from : to), y_of(s, from < to ? from : to) -
+	    y_of(s, from > to ? from : to));
+	html_raw(h, "/>");
+}
+
+/* Begins an image that says what it is. */
+static void
+open_image(struct html *h, const struct answer *a, int height)
+{
+	html_printf(h, "<div class=\"plot\"><svg class=\"chart\" width=\"100%%\" height=\"%d\" "
+	    "role=\"img\" aria-labelledby=\"%s-t %s-d\"><title id=\"%s-t\">", height,
+	    a->q->name, a->q->name, a->q->name);
+	html_text(h, answer_words(a->l, a->q->name));
+	html_printf(h, "</title><desc id=\"%s-d\">", a->q->name);
+}
+
+/* What a finger or pointer over a day is told; it covers the whole height. */
+static void
+open_hint(struct html *h, const struct chart *c, size_t bucket)
+{
+	html_printf(h, "<rect class=\"hit\" x=\"%.3f%%\" width=\"%.3f%%\" height=\"%d\"><title>",
+	    (double)bucket * 100 / (double)c->n, 100 / (double)c->n, HEIGHT);
+	put_bucket(h, c, bucket);
+}
+
+static void
+close_hint(struct html *h)
+{
+	html_raw(h, "</title></rect>");
+}
+
+/*
+ * CHART_DAYS.
+ */
+
+/* The series of a row, a new one if need be.  NULL: there is no place for more. */
+static struct series *
+series_of(struct chart *c, size_t row)
+{
+	size_t	 i;
+
+	for (i = 0; i < c->nseries; i++)
+		if (answer_same(c->a, c->series[i].name, 1, row, 1))
+			return &c->series[i];
+	if (c->nseries == SERIES_MAX)
+		return NULL;
+	c->series[c->nseries].name = row;
+	return &c->series[c->nseries++];
+}
+
+static int
+by_total(const void *p, const void *q)
+{
+	const struct series	*a = p, *b = q;
+
+	return (a->total < b->total) - (a->total > b->total);
+}
+
+static void
+read_days(struct chart *c)
+{
+	const struct table	*t = c->a->t;
+	struct series		*s;
+	size_t			 row, bucket;
+
+	for (row = 0; row < t->rows; row++) {
+		if (!bucket_of(&bucket, c, row))
+			continue;
+		add(&c->all, bucket, table_number(t, row, 2));
+		if ((s = series_of(c, row)) != NULL)
+			add(s, bucket, table_number(t, row, 2));
+	}
+	for (row = 0; row < c->nseries; row++)
+		find_peak(&c->series[row], c->n);
+	find_peak(&c->all, c->n);
+	qsort(c->series, c->nseries, sizeof(c->series[0]), by_total);
+}
+
+/* "1,234; peak 56, 2026-11-03" */
+static void
+put_summary(struct html *h, const struct chart *c, const struct series *s)
+{
+	put_count(h, s->total);
+	html_raw(h, "; ");
+	html_text(h, answer_words(c->a->l, "peak"));
+	html_raw(h, " ");
+	put_count(h, s->v[s->peak]);
+	html_raw(h, ", ");
+	put_bucket(h, c, s->peak);
+}
+
+static void
+put_all(struct html *h, const struct chart *c)
+{
+	struct scale	 s = scale_of(c->all.v[c->all.peak], 0);
+	size_t		 i;
+
+	open_image(h, c->a, HEIGHT);
+	put_summary(h, c, &c->all);
+	html_raw(h, "</desc>");
+	put_grid(h, &s);
+	for (i = 0; i < c->n; i++)
+		if (c->all.v[i] > 0)
+			put_bar(h, c, &s, "bar", i, 0, c->all.v[i]);
+	put_days(h, c);
+	for (i = 0; i < c->n; i++) {
+		open_hint(h, c, i);
+		html_raw(h, ": ");
+		put_count(h, c->all.v[i]);
+		close_hint(h);
+	}
+	html_raw(h, "</svg></div>");
+}
+
+/* The outline of a series over its own highest value. */
+static void
+put_outline(struct html *h, const struct chart *c, const struct series *s)
+{
+	double	 peak = s->v[s->peak] > 0 ? s->v[s->peak] : 1, now, was = -1;
+	size_t	 i;
+
+	html_printf(h, "<svg class=\"small\" width=\"100%%\" height=\"%d\" viewBox=\"0 0 %zu 100\" "
+	    "preserveAspectRatio=\"none\" aria-hidden=\"true\"><path d=\"M0 100", SMALL, c->n);
+	for (i = 0; i < c->n; i++) {
+		now = 100 - s->v[i] / peak * 100;
+		if (now != was)
+			html_printf(h, "V%.4g", now);
+		html_printf(h, "H%zu", i + 1);
+		was = now;
+	}
+	html_raw(h, "V100z\"/></svg>");
+}
+
+/* A series by itself: name, a number that stands for it, outline, a note. */
+static void
+open_multiple(struct html *h, const struct chart *c, const struct series *s, double n)
+{
+	html_raw(h, " <b>");
+	put_count(h, n);
+	html_raw(h, "</b>");
+	put_outline(h, c, s);
+	html_raw(h, "<small>");
+}
+
+static void
+put_multiple(struct html *h, const struct chart *c, const struct series *s)
+{
+	char	 text[DAY_TEXT];
+
+	html_raw(h, "<li><span>");
+	answer_cell(h, c->a, s->name, 1);
+	html_raw(h, "</span>");
+	open_multiple(h, c, s, s->total);
+	html_text(h, answer_words(c->a->l, "peak"));
+	html_raw(h, " ");
+	put_count(h, s->v[s->peak]);
+	html_printf(h, " · %s</small></li>", short_day(text, c, s->peak));
+}
+
+/* Says how many days a bar stands for, unless it is one. */
+static void
+put_per(struct html *h, const struct chart *c, bool mean)
+{
+	char	 f[FIGURE];
+
+	if (c->per == 1)
+		return;
+	figure_span(f, c->a->l, (double)c->per * 86400);
+	html_raw(h, "<p class=\"note\">");
+	html_text(h, answer_words(c->a->l, mean ? "mean_bar" : "per_bar"));
+	html_printf(h, " %s</p>", f);
+}
+
+void
+timechart_days(struct html *h, const struct answer *a)
+{
+	struct chart	*c = calloc(1, sizeof(*c));
+	size_t		 i;
+
+	if (c == NULL)
+		h->er = QT_ENOMEM;
+	else if (answer_cols(a) >= 3 && begin(c, a)) {
+		read_days(c);
+		put_all(h, c);
+		put_per(h, c, false);
+		if (c->nseries > 1) {
+			html_raw(h, "<ul class=\"multiples\">");
+			for (i = 0; i < c->nseries; i++)
+				put_multiple(h, c, &c->series[i]);
+			html_raw(h, "</ul>");
+		}
+	}
+	free(c);
+}
+
+/*
+ * CHART_SERIES.
+ */
+
+enum role { UP, DOWN, LINE, APART };	/* APART: too large for the same scale */
+
+static enum role
+role_of(const char *column)
+{
+	static const struct {
+		const char	*column;
+		enum role	 role;
+	} roles[] = {
+		{ "unfollows", DOWN }, { "net", LINE }, { "silent", APART },
+	};
+	size_t	 i;
+
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strcmp(column, roles[i].column) == 0)
+			return roles[i].role;
+	return UP;
+}
+
+static const char *
+column_of(const struct chart *c, const struct series *s)
+{
+	return c->a->q->columns[s->name].name;
+}
+
+/* A class for each series, in its order among those of its direction. */
+static const char *
+class_of(const struct chart *c, const struct series *s)
+{
+	static const char *const	 ups[] = { "up1", "up2", "up3", "up4" };
+	static const char *const	 downs[] = { "down1", "down2" };
+	const struct series		*p;
+	enum role			 role = role_of(column_of(c, s));
+	size_t				 nth = 0;
+
+	for (p = c->series; p != s; p++)
+		nth += role_of(column_of(c, p)) == role;
+	switch (role) {
+	case UP:
+		return ups[nth % (sizeof(ups) / sizeof(ups[0]))];
+	case DOWN:
+		return downs[nth % (sizeof(downs) / sizeof(downs[0]))];
+	case LINE:
+	case APART:
+		break;
+	}
+	return "line";
+}
+
+/* Where there is a balance, days add up: who is active on two of them is not two. */
+static bool
+adds_up(const struct chart *c)
+{
+	size_t	 i;
+
+	for (i = 0; i < c->nseries; i++)
+		if (role_of(column_of(c, &c->series[i])) == LINE)
+			return true;
+	return false;
+}
+
+/* What a bucket's days have together becomes what a day has. */
+static void
+average(const struct chart *c, struct series *s)
+{
+	int64_t	 left;
+	size_t	 i;
+
+	for (i = 0; i < c->n; i++) {
+		left = c->last - c->first + 1 - (int64_t)i * c->per;
+		s->v[i] /= (double)(left < c->per ? left : c->per);
+	}
+}
+
+static void
+read_series(struct chart *c)
+{
+	const struct table	*t = c->a->t;
+	size_t			 row, col, bucket;
+
+	for (col = 1; col < answer_cols(c->a) && c->nseries < SERIES_MAX; col++)
+		if (c->a->q->columns[col].kind == REPORT_COUNT)
+			c->series[c->nseries++].name = col;
+	for (row = 0; row < t->rows; row++)
+		for (col = 0; bucket_of(&bucket, c, row) && col < c->nseries; col++)
+			add(&c->series[col], bucket, table_number(t, row, c->series[col].name));
+	for (col = 0; col < c->nseries; col++) {
+		if (!adds_up(c))
+			average(c, &c->series[col]);
+		find_peak(&c->series[col], c->n);
+	}
+}
+
+/* The highest and the lowest that a bucket's bars and lines reach. */
+static void
+reach(const struct chart *c, double *high, double *low)
+{
+	double	 up, down, v;
+	size_t	 i, k;
+
+	*high = *low = 0;
+	for (i = 0; i < c->n; i++) {
+		for (k = 0, up = down = 0; k < c->nseries; k++) {
+			v = c->series[k].v[i];
+			switch (role_of(column_of(c, &c->series[k]))) {
+			case UP:
+				up += v;
+				break;
+			case DOWN:
+				down -= v;
+				break;
+			case LINE:
+				*high = v > *high ? v : *high;
+				*low = v < *low ? v : *low;
+				break;
+			case APART:
+				break;
+			}
+		}
+		*high = up > *high ? up : *high;
+		*low = down < *low ? down : *low;
+	}
+}
+
+static void
+put_stack(struct html *h, const struct chart *c, const struct scale *s, size_t bucket)
+{
+	double	 up = 0, down = 0, v;
+	size_t	 k;
+
+	for (k = 0; k < c->nseries; k++) {
+		if ((v = c->series[k].v[bucket]) <= 0)
+			continue;
+		switch (role_of(column_of(c, &c->series[k]))) {
+		case UP:
+			put_bar(h, c, s, class_of(c, &c->series[k]), bucket, up, up + v);
+			up += v;
+			break;
+		case DOWN:
+			put_bar(h, c, s, class_of(c, &c->series[k]), bucket, down, down - v);
+			down -= v;
+			break;
+		case LINE:
+		case APART:
+			break;
+		}
+	}
+}
+
+/* In an image within, whose unit across is a bucket. */
+static void
+put_line(struct html *h, const struct chart *c, const struct scale *s, const struct series *line)
+{
+	size_t	 i;
+
+	html_printf(h, "<svg width=\"100%%\" height=\"%d\" viewBox=\"0 0 %zu %d\" "
+	    "preserveAspectRatio=\"none\"><polyline class=\"line\" points=\"", HEIGHT, c->n,
+	    HEIGHT);
+	for (i = 0; i < c->n; i++)
+		html_printf(h, "%.1f,%.1f ", (double)i + 0.5, y_of(s, line->v[i]));
+	html_raw(h, "\"/></svg>");
+}
+
+/* What has a scale of its own, with its last value; there is a row. */
+static void
+put_apart(struct html *h, const struct chart *c)
+{
+	const struct series	*s;
+
+	for (s = c->series; s != c->series + c->nseries; s++)
+		if (role_of(column_of(c, s)) == APART) {
+			html_raw(h, "<ul class=\"multiples\"><li><span>");
+			html_text(h, answer_heading(c->a, s->name));
+			html_raw(h, "</span>");
+			open_multiple(h, c, s, table_number(c->a->t, c->a->t->rows - 1, s->name));
+			html_text(h, answer_words(c->a->l, "last_day"));
+			html_raw(h, "</small></li></ul>");
+		}
+}
+
+/* Name and total of a series. */
+static void
+put_name(struct html *h, const struct chart *c, const struct series *s)
+{
+	html_text(h, answer_heading(c->a, s->name));
+	if (adds_up(c)) {
+		html_raw(h, " ");
+		put_count(h, s->total);
+	}
+}
+
+/* Each series beside its colour. */
+static void
+put_key(struct html *h, const struct chart *c)
+{
+	const struct series	*s;
+
+	html_raw(h, "<ul class=\"key\">");
+	for (s = c->series; s != c->series + c->nseries; s++) {
+		if (role_of(column_of(c, s)) == APART)
+			continue;
+		html_printf(h, "<li><svg width=\"14\" height=\"12\" aria-hidden=\"true\">%s%s\" ",
+		    role_of(column_of(c, s)) == LINE ? "<line x2=\"14\" y1=\"6\" y2=\"6\" class=\""
+		    : "<rect width=\"14\" height=\"12\" class=\"", class_of(c, s));
+		html_raw(h, "/></svg> ");
+		put_name(h, c, s);
+		html_raw(h, "</li>");
+	}
+	html_raw(h, "</ul>");
+}
+
+static void
+put_hints(struct html *h, const struct chart *c)
+{
+	size_t	 i, k;
+
+	for (i = 0; i < c->n; i++) {
+		open_hint(h, c, i);
+		for (k = 0; k < c->nseries; k++) {
+			html_raw(h, k == 0 ? ": " : ", ");
+			html_text(h, answer_heading(c->a, c->series[k].name));
+			html_raw(h, " ");
+			put_count(h, c->series[k].v[i]);
+		}
+		close_hint(h);
+	}
+}
+
+static void
+put_series(struct html *h, const struct chart *c)
+{
+	struct scale	 s;
+	double		 high, low;
+	size_t		 i;
+
+	reach(c, &high, &low);
+	s = scale_of(high, low);
+	open_image(h, c->a, HEIGHT);
+	for (i = 0; i < c->nseries; i++) {
+		put_name(h, c, &c->series[i]);
+		html_raw(h, i + 1 == c->nseries ? "" : ", ");
+	}
+	html_raw(h, "</desc>");
+	put_grid(h, &s);
+	for (i = 0; i < c->n; i++)
+		put_stack(h, c, &s, i);
+	for (i = 0; i < c->nseries; i++)
+		if (role_of(column_of(c, &c->series[i])) == LINE)
+			put_line(h, c, &s, &c->series[i]);
+	put_days(h, c);
+	put_hints(h, c);
+	html_raw(h, "</svg></div>");
+}
+
+void
+timechart_series(struct html *h, const struct answer *a)
+{
+	struct chart	*c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		h->er = QT_ENOMEM;
+	else if (begin(c, a)) {
+		read_series(c);
+		put_key(h, c);
+		put_series(h, c);
+		put_per(h, c, !adds_up(c));
+		put_apart(h, c);
+	}
+	free(c);
+}

@@ -1,0 +1,147 @@
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/utf8.h"
+#include "report/html.h"
+
+enum { NO_LIMIT = 0 };
+
+static const char ellipsis[] = "…";
+
+static void
+put(struct html *h, const char *p, size_t len)
+{
+	if (h->er == QT_OK)
+		h->er = buf_put(h->out, p, len);
+}
+
+void
+html_raw(struct html *h, const char *markup)
+{
+	put(h, markup, strlen(markup));
+}
+
+void
+html_printf(struct html *h, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	if (h->er == QT_OK)
+		h->er = buf_vprintf(h->out, fmt, ap);
+	va_end(ap);
+}
+
+/* A range of characters, and what stands for each of them. */
+static const struct range {
+	uint32_t	 first, last;
+	const char	*is;
+} ranges[] = {
+	{ '"',		'"',	"&quot;" },
+	{ '&',		'&',	"&amp;" },
+	{ '\'',		'\'',	"&#39;" },
+	{ '<',		'<',	"&lt;" },
+	{ '>',		'>',	"&gt;" },
+	{ '\t',		'\n',	" " },
+	{ '\r',		'\r',	" " },
+	{ 0,		0x1F,	"�" },
+	{ 0x7F,		0x9F,	"�" },
+	{ 0x61C,	0x61C,	"�" },	/* these turn the direction of text */
+	{ 0x200E,	0x200F,	"�" },
+	{ 0x202A,	0x202E,	"�" },
+	{ 0x2066,	0x206F,	"�" },
+	{ 0x2028,	0x2029,	" " },
+	{ 0xFEFF,	0xFEFF,	"" },
+	{ 0xFFF9,	0xFFFB,	"�" },
+	{ 0xFFFE,	0xFFFF,	"�" },
+};
+
+/* NULL: the character stays what it is. */
+static const char *
+instead_of(uint32_t c)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return ranges[i].is;
+	return NULL;
+}
+
+static void
+put_text(struct html *h, struct slice s, size_t max)
+{
+	const char	*p = s.p, *end, *at, *is;
+	bool		 valid;
+	uint32_t	 c;
+	size_t		 n = 0;
+
+	if (s.p == NULL)
+		return;
+	for (end = p + s.len; p != end && h->er == QT_OK; n++) {
+		if (max != NO_LIMIT && n == max) {
+			html_raw(h, ellipsis);
+			return;
+		}
+		at = p;
+		c = utf8_next(&p, end, &valid);
+		if (!valid)
+			html_raw(h, "�");
+		else if ((is = instead_of(c)) != NULL)
+			html_raw(h, is);
+		else
+			put(h, at, (size_t)(p - at));
+	}
+}
+
+void
+html_text(struct html *h, const char *text)
+{
+	put_text(h, slice_of(text), NO_LIMIT);
+}
+
+void
+html_slice(struct html *h, struct slice text)
+{
+	put_text(h, text, NO_LIMIT);
+}
+
+void
+html_foreign(struct html *h, struct slice text, size_t max)
+{
+	html_raw(h, "<bdi>");
+	put_text(h, text, max);
+	html_raw(h, "</bdi>");
+}
+
+void
+html_isolate(struct html *h, struct slice text, size_t max)
+{
+	html_raw(h, "\xE2\x81\xA8");
+	put_text(h, text, max);
+	html_raw(h, "\xE2\x81\xA9");
+}
+
+void
+html_url(struct html *h, struct slice text)
+{
+	static const char	 digits[] = "0123456789ABCDEF";
+	static const char	 plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~";
+	unsigned char		 c;
+	char			 escape[3] = "%";
+	size_t			 i;
+
+	for (i = 0; i < text.len; i++) {
+		c = (unsigned char)text.p[i];
+		if (c != '\0' && strchr(plain, c) != NULL) {
+			put(h, &text.p[i], 1);
+			continue;
+		}
+		escape[1] = digits[c >> 4];
+		escape[2] = digits[c & 15];
+		put(h, escape, sizeof(escape));
+	}
+}

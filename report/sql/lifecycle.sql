@@ -1,0 +1,99 @@
+-- Devices by where they are in their life, each day.
+--
+-- new: their first event ever is on that day; active: with an event on that day, and the last day
+-- with one before lies at most :silence days back; returned: with an event on that day, and it
+-- lies further back; silent: without an event on that day and the :silence - 1 days before, but
+-- with an earlier one.  Days that are forgotten (see tables forgotten and past) have no new ones.
+--
+--	:account	path, name or AppID of an official account; unset: all
+--	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
+--	:silence	days; unset: 7
+--
+--	sqlite3 -readonly -cmd ".param set :from \"'2026-11-01'\"" qtoa.db <report/sql/lifecycle.sql
+WITH RECURSIVE
+period (first, last) AS (	-- as numbers of days since 1970-01-01
+	SELECT coalesce(unixepoch(:from) / 86400, today - 29), today FROM (
+		SELECT coalesce(unixepoch(:to), unixepoch('now', '+8 hours')) / 86400 AS today)),
+span (since, until) AS (	-- the same in epoch seconds
+	SELECT first * 86400 - 28800, (last + 1) * 86400 - 28800 FROM period),
+days (day) AS (
+	SELECT first FROM period
+	UNION ALL SELECT day + 1 FROM days WHERE day < (SELECT last FROM period)),
+mine (id) AS (
+	SELECT id FROM account WHERE :account IS NULL OR :account IN (path, name, appid)),
+shared (yes) AS (		-- some devices have events of other accounts, too
+	SELECT EXISTS (SELECT 1 FROM account WHERE id NOT IN mine AND
+		application IN (SELECT application FROM account WHERE id IN mine))),
+-- The first event of each device on each day; before: the last day with one before that.
+seen (day, before) AS (
+	SELECT day, (time - gap + 28800) / 86400
+	FROM event INDEXED BY event_day
+	WHERE NOT (SELECT yes FROM shared)
+		AND day BETWEEN (SELECT first FROM period) - coalesce(:silence, 7) + 1
+		AND (SELECT last FROM period)
+		AND (gap IS NULL OR gap > (time + 28800) % 86400)
+		AND (:account IS NULL OR account IN mine)
+	UNION ALL
+	SELECT day, coalesce((
+		SELECT (last.time + 28800) / 86400
+		FROM event AS last INDEXED BY event_device
+		WHERE last.device = event.device AND last.time <= event.time
+			AND (last.time < event.time OR last.id < event.id)
+			AND last.account IN mine
+		ORDER BY last.time DESC, last.id DESC
+		LIMIT 1), (
+		SELECT (max(past.last) + 28800) / 86400 FROM past
+		WHERE past.device = event.device AND past.account IN mine))
+	FROM event INDEXED BY event_day
+	WHERE (SELECT yes FROM shared)
+		AND day BETWEEN (SELECT first FROM period) - coalesce(:silence, 7) + 1
+		AND (SELECT last FROM period)
+		AND account IN mine),
+moves (day, before, n) AS MATERIALIZED (
+	SELECT day, before, count(*) FROM seen
+	WHERE before IS NULL OR before < day
+	GROUP BY day, before),
+-- From when on nothing is forgotten, in the period.
+whole (since) AS (
+	SELECT max(since, coalesce((SELECT before * 86400 - 28800 FROM forgotten), since))
+	FROM span),
+-- What is forgotten: how many devices were seen on a day for the last time.
+gone (day, n) AS MATERIALIZED (
+	SELECT day, count(*) FROM (
+		SELECT (max(past.last) + 28800) / 86400 AS day
+		FROM past
+		WHERE :account IS NULL OR account IN mine
+		GROUP BY device)
+	GROUP BY day),
+-- Devices with an event before the period, or before it is whole.
+old (n) AS (
+	SELECT CASE WHEN (SELECT yes FROM shared) THEN
+		(SELECT count(DISTINCT device) FROM event INDEXED BY event_device
+			WHERE time < (SELECT since FROM whole) AND account IN mine)
+		+ (SELECT count(DISTINCT device) FROM past
+			WHERE past.last < (SELECT since FROM whole) AND account IN mine
+			AND NOT EXISTS (SELECT 1 FROM event INDEXED BY event_device
+				WHERE event.device = past.device
+				AND time < (SELECT since FROM whole) AND account IN mine))
+		ELSE (SELECT count(*) FROM device WHERE first < (SELECT since FROM whole)
+			AND (:account IS NULL OR application IN
+			(SELECT application FROM account WHERE id IN mine))) END),
+counts (day, new, active, returned, recent) AS (
+	SELECT days.day,
+		coalesce(sum(n) FILTER (WHERE moves.day = days.day AND before IS NULL), 0),
+		coalesce(sum(n) FILTER (WHERE moves.day = days.day
+			AND before >= days.day - coalesce(:silence, 7)), 0),
+		coalesce(sum(n) FILTER (WHERE moves.day = days.day
+			AND before < days.day - coalesce(:silence, 7)), 0),
+		coalesce(sum(n) FILTER (WHERE before IS NULL
+			OR before <= days.day - coalesce(:silence, 7)), 0)
+		+ coalesce((SELECT sum(n) FROM gone
+			WHERE gone.day >= days.day - coalesce(:silence, 7) + 1
+			AND days.day >= (SELECT before FROM forgotten)), 0)
+	FROM days LEFT JOIN moves
+		ON moves.day BETWEEN days.day - coalesce(:silence, 7) + 1 AND days.day
+	GROUP BY days.day)
+SELECT date(day * 86400, 'unixepoch') AS day, new, active, returned,
+	(SELECT n FROM old) + sum(new) OVER (ORDER BY day) - recent AS silent
+FROM counts
+ORDER BY counts.day;

@@ -1,0 +1,49 @@
+-- Of those who followed on a day, how many come back n days later.
+--
+-- size: devices whose first follow of the period was on that day.  devices: those of them with
+-- an event other than an unfollow on the n-th day after it, n from 1 to 30, as far as these days
+-- have come.
+--
+--	:account	path, name or AppID of an official account; unset: all
+--	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
+--
+--	sqlite3 -readonly -cmd ".param set :from \"'2026-11-01'\"" qtoa.db <report/sql/retention.sql
+WITH RECURSIVE
+period (first, last) AS (	-- as numbers of days since 1970-01-01
+	SELECT coalesce(unixepoch(:from) / 86400, today - 29), today FROM (
+		SELECT coalesce(unixepoch(:to), unixepoch('now', '+8 hours')) / 86400 AS today)),
+days (day) AS (
+	SELECT first FROM period
+	UNION ALL SELECT day + 1 FROM days WHERE day < (SELECT last FROM period)),
+mine (id) AS (
+	SELECT id FROM account WHERE :account IS NULL OR :account IN (path, name, appid)),
+cohort (device, day) AS MATERIALIZED (
+	SELECT device, min(day)
+	FROM event INDEXED BY event_day
+	WHERE day IN days AND code = '$$_official_account_follow'
+		AND (:account IS NULL OR account IN mine)
+	GROUP BY device),
+sizes (day, size) AS (SELECT day, count(*) FROM cohort GROUP BY day),
+back (day, n, devices) AS MATERIALIZED (
+	SELECT cohort.day, (time + 28800) / 86400 - cohort.day AS n, count(*)
+	FROM cohort CROSS JOIN event INDEXED BY event_device ON event.device = cohort.device
+		AND time >= (cohort.day + 1) * 86400 - 28800
+		AND time < (cohort.day + 31) * 86400 - 28800
+	WHERE code IS NOT '$$_official_account_unfollow'
+		AND (:account IS NULL OR account IN mine)
+		-- The first one of its day, which mostly its gap tells.
+		AND (gap > (time + 28800) % 86400 OR NOT EXISTS (
+			SELECT 1 FROM event AS before INDEXED BY event_device
+			WHERE before.device = event.device AND before.time
+				BETWEEN event.time - (event.time + 28800) % 86400 AND event.time
+				AND (before.time < event.time OR before.id < event.id)
+				AND before.code IS NOT '$$_official_account_unfollow'
+				AND (:account IS NULL OR before.account IN mine)))
+	GROUP BY 1, 2),
+after (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM after WHERE n < 30)
+SELECT date(sizes.day * 86400, 'unixepoch') AS day, size, after.n,
+	coalesce(devices, 0) AS devices, coalesce(devices, 0) / CAST(size AS REAL) AS share
+FROM sizes
+CROSS JOIN after ON sizes.day + after.n <= unixepoch('now', '+8 hours') / 86400
+LEFT JOIN back ON back.day = sizes.day AND back.n = after.n
+ORDER BY sizes.day, after.n;

@@ -1,0 +1,18 @@
+#!/bin/sh
+# style.sh PAGE.CSS: the style sheet as C source (style.h), without comments and indentation, with
+# its SHA-256 in base64, by which a Content-Security-Policy allows it.
+set -eu
+export LC_ALL=C
+css=$(sed -e 's|/\*.*\*/||' -e 's/^[[:space:]]*//' -e '/^$/d' "$1")
+hash=sha256-$(printf '%s\n' "$css" | sha256sum | cut -c 1-64 | tr a-f A-F |
+    basenc -d --base16 -i | base64)
+printf '#include "report/style.h"\n\nconst char style_text[] =\n'
+printf '%s\n' "$css" | sed -e 's/["\\]/\\&/g' -e 's/.*/    "&\\n"/'
+cat <<END
+;
+
+const char *const style_headers[LANGUAGE__MAX] = {
+	[ENGLISH] = STYLE_PAGE("$hash", "en"),
+	[CHINESE] = STYLE_PAGE("$hash", "zh-CN"),
+};
+END

@@ -1,0 +1,402 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <sqlite3.h>
+
+#include "core/clock.h"
+#include "state/db.h"
+
+enum {
+	STATEMENTS = 64,	/* kept prepared */
+	PAUSE_MIN_US = 100,	/* between two looks at a database that others hold */
+	PAUSE_MAX_US = 2000,
+	STEPS = 10000		/* of SQLite's machine, between two looks at the clock */
+};
+
+struct statement {
+	const char	*sql;
+	sqlite3_stmt	*stmt;
+};
+
+struct db {
+	sqlite3			*sq;
+	struct statement	 st[STATEMENTS];
+	size_t			 n;
+	int64_t			 until_ms;	/* patience */
+	int64_t			 limit_ms;
+	enum db_fault		 fault;
+	char			 why[160];
+	db_log_pages		*watch;
+	void			*watch_ctx;
+};
+
+/* Called by SQLite while others hold the database.  0: give up. */
+static int
+on_busy(void *arg, int times)
+{
+	const struct db	*db = arg;
+	long		 us = PAUSE_MIN_US;
+	struct timespec	 t;
+
+	if (db->until_ms == 0 || clock_mono_ms() >= db->until_ms)
+		return 0;
+	while (times-- > 0 && us < PAUSE_MAX_US)
+		us += us / 2;
+	t = (struct timespec){ 0, us * 1000 };
+	(void)nanosleep(&t, NULL);
+	return 1;
+}
+
+static enum db_fault
+classify(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+		return DB_BUSY;
+	case SQLITE_FULL:
+		return DB_FULL;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return DB_DAMAGED;
+	default:
+		return DB_TROUBLE;
+	}
+}
+
+static enum qt_err
+fail(struct db *db, int rc)
+{
+	const char	*text = db->sq != NULL ? sqlite3_errmsg(db->sq) : sqlite3_errstr(rc);
+	size_t		 len = strlen(text);
+
+	db->fault = classify(rc);
+	if (len >= sizeof(db->why))
+		len = sizeof(db->why) - 1;
+	memcpy(db->why, text, len);
+	db->why[len] = '\0';
+	return QT_ESTORE;
+}
+
+enum qt_err
+db_open(struct db **out, const char *file, enum db_mode mode)
+{
+	int		 flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+	struct db	*db;
+	int		 rc;
+
+	if ((*out = db = calloc(1, sizeof(*db))) == NULL)
+		return QT_ENOMEM;
+	/* Refused once SQLite is initialised, and then it has been done. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	flags |= mode == DB_READ_ONLY ? SQLITE_OPEN_READONLY :
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	if ((rc = sqlite3_open_v2(file, &db->sq, flags, NULL)) != SQLITE_OK)
+		return fail(db, rc);
+	(void)sqlite3_extended_result_codes(db->sq, 1);
+	(void)sqlite3_busy_handler(db->sq, on_busy, db);
+	/* Closing must not take the time that a checkpoint takes. */
+	(void)sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return QT_OK;
+}
+
+void
+db_close(struct db *db)
+{
+	size_t	 i;
+
+	if (db == NULL)
+		return;
+	for (i = 0; i < db->n; i++)
+		(void)sqlite3_finalize(db->st[i].stmt);
+	(void)sqlite3_close(db->sq);
+	free(db);
+}
+
+void
+db_patience(struct db *db, int64_t until_ms)
+{
+	db->until_ms = until_ms;
+	db->fault = DB_FINE;
+	db->why[0] = '\0';
+}
+
+enum db_fault
+db_fault(const struct db *db)
+{
+	return db->fault;
+}
+
+const char *
+db_why(const struct db *db)
+{
+	return db->why;
+}
+
+enum qt_err
+db_script(struct db *db, const char *sql)
+{
+	int	 rc;
+
+	rc = sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
+	return rc == SQLITE_OK ? QT_OK : fail(db, rc);
+}
+
+static enum qt_err
+prepare(struct db *db, sqlite3_stmt **stmt, const char *sql)
+{
+	size_t	 i;
+	int	 rc;
+
+	for (i = 0; i < db->n; i++)
+		if (db->st[i].sql == sql) {
+			*stmt = db->st[i].stmt;
+			return QT_OK;
+		}
+	if (db->n == STATEMENTS)	/* the oldest makes room */
+		(void)sqlite3_finalize(db->st[0].stmt);
+	rc = sqlite3_prepare_v3(db->sq, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	if (db->n == STATEMENTS)
+		memmove(&db->st[0], &db->st[1], --db->n * sizeof(db->st[0]));
+	if (rc != SQLITE_OK)
+		return fail(db, rc);
+	db->st[db->n++] = (struct statement){ sql, *stmt };
+	return QT_OK;
+}
+
+static int
+bind(sqlite3_stmt *stmt, int i, const struct db_value *v)
+{
+	switch (v->type) {
+	case DB_NULL:
+		break;
+	case DB_INT:
+		return sqlite3_bind_int64(stmt, i, v->i);
+	case DB_TEXT:
+		return sqlite3_bind_text64(stmt, i, v->s.p, v->s.len, SQLITE_STATIC, SQLITE_UTF8);
+	case DB_BLOB:
+		return sqlite3_bind_blob64(stmt, i, v->s.p, v->s.len, SQLITE_STATIC);
+	}
+	return sqlite3_bind_null(stmt, i);
+}
+
+enum qt_err
+db_start(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *v,
+    size_t n)
+{
+	sqlite3_stmt	*stmt = NULL;
+	enum qt_err	 er;
+	size_t		 i;
+	int		 rc;
+
+	*rows = (struct db_rows){ .db = db };
+	if ((er = prepare(db, &stmt, sql)) != QT_OK)
+		return er;
+	rows->stmt = stmt;
+	for (i = 0; i < n; i++)
+		if ((rc = bind(stmt, (int)i + 1, &v[i])) != SQLITE_OK)
+			return fail(db, rc);
+	return QT_OK;
+}
+
+static enum qt_err
+bind_named(struct db_rows *rows, const struct db_named *v, size_t n)
+{
+	size_t	 i;
+	int	 at, rc;
+
+	for (i = 0; i < n; i++)
+		if ((at = sqlite3_bind_parameter_index(rows->stmt, v[i].name)) != 0 &&
+		    (rc = bind(rows->stmt, at, &v[i].v)) != SQLITE_OK)
+			return fail(rows->db, rc);
+	return QT_OK;
+}
+
+enum qt_err
+db_start_named(struct db *db, struct db_rows *rows, const char *sql, const struct db_named *v,
+    size_t n)
+{
+	enum qt_err	 er = db_start(db, rows, sql, DB_NO_VALUES);
+
+	return er == QT_OK ? bind_named(rows, v, n) : er;
+}
+
+enum qt_err
+db_start_text(struct db *db, struct db_rows *rows, const char *sql, const struct db_named *v,
+    size_t n)
+{
+	sqlite3_stmt	*stmt = NULL;
+	int		 rc;
+
+	*rows = (struct db_rows){ .db = db, .once = true };
+	if ((rc = sqlite3_prepare_v2(db->sq, sql, -1, &stmt, NULL)) != SQLITE_OK)
+		return fail(db, rc);
+	rows->stmt = stmt;
+	return bind_named(rows, v, n);
+}
+
+int
+db_cols(const struct db_rows *rows)
+{
+	return sqlite3_column_count(rows->stmt);
+}
+
+const char *
+db_col_name(const struct db_rows *rows, int col)
+{
+	const char	*name = sqlite3_column_name(rows->stmt, col);
+
+	return name == NULL ? "" : name;
+}
+
+enum db_type
+db_col_type(const struct db_rows *rows, int col)
+{
+	switch (sqlite3_column_type(rows->stmt, col)) {
+	case SQLITE_NULL:
+		return DB_NO_VALUE;
+	case SQLITE_INTEGER:
+		return DB_INTEGER;
+	case SQLITE_FLOAT:
+		return DB_REAL;
+	default:
+		return DB_OTHER;
+	}
+}
+
+double
+db_col_real(const struct db_rows *rows, int col)
+{
+	return sqlite3_column_double(rows->stmt, col);
+}
+
+/* Called by SQLite now and then while a statement runs.  Not 0: give up. */
+static int
+on_progress(void *arg)
+{
+	const struct db	*db = arg;
+
+	return db->limit_ms != 0 && clock_mono_ms() >= db->limit_ms;
+}
+
+void
+db_limit(struct db *db, int64_t until_ms)
+{
+	db->limit_ms = until_ms;
+	sqlite3_progress_handler(db->sq, until_ms == 0 ? 0 : STEPS, on_progress, db);
+}
+
+bool
+db_next(struct db_rows *rows, enum qt_err *er)
+{
+	int	 rc = sqlite3_step(rows->stmt);
+
+	if (rc == SQLITE_ROW)
+		return true;
+	if (rc != SQLITE_DONE)
+		*er = fail(rows->db, rc);
+	return false;
+}
+
+void
+db_end(struct db_rows *rows)
+{
+	/* What failed of it has been told. */
+	if (rows->stmt != NULL && rows->once)
+		(void)sqlite3_finalize(rows->stmt);
+	else if (rows->stmt != NULL)
+		(void)sqlite3_reset(rows->stmt);
+	rows->stmt = NULL;
+}
+
+int64_t
+db_col_int(const struct db_rows *rows, int col)
+{
+	return sqlite3_column_int64(rows->stmt, col);
+}
+
+struct slice
+db_col(const struct db_rows *rows, int col)
+{
+	struct slice	 s = { NULL, 0 };
+
+	if (sqlite3_column_type(rows->stmt, col) == SQLITE_NULL)
+		return s;
+	s.p = sqlite3_column_blob(rows->stmt, col);
+	s.len = (size_t)sqlite3_column_bytes(rows->stmt, col);
+	if (s.p == NULL)	/* how SQLite gives an empty one */
+		s.p = "";
+	return s;
+}
+
+/* Runs what has been started, well or not, to its end. */
+static enum qt_err
+finish(struct db_rows *rows, int64_t *changed, enum qt_err er)
+{
+	while (er == QT_OK && db_next(rows, &er))
+		;
+	db_end(rows);
+	if (er == QT_OK && changed != NULL)
+		*changed = sqlite3_changes(rows->db->sq);
+	return er;
+}
+
+enum qt_err
+db_run(struct db *db, int64_t *changed, const char *sql, const struct db_value *v, size_t n)
+{
+	struct db_rows	 rows;
+
+	return finish(&rows, changed, db_start(db, &rows, sql, v, n));
+}
+
+enum qt_err
+db_run_text(struct db *db, int64_t *changed, const char *sql, const struct db_named *v, size_t n)
+{
+	struct db_rows	 rows;
+
+	return finish(&rows, changed, db_start_text(db, &rows, sql, v, n));
+}
+
+enum qt_err
+db_number(struct db *db, int64_t *i, const char *sql, const struct db_value *v, size_t n)
+{
+	struct db_rows	 rows;
+	enum qt_err	 er = db_start(db, &rows, sql, v, n);
+
+	if (er == QT_OK && db_next(&rows, &er) &&
+	    sqlite3_column_type(rows.stmt, 0) != SQLITE_NULL)
+		*i = db_col_int(&rows, 0);
+	db_end(&rows);
+	return er;
+}
+
+enum qt_err
+db_checkpoint(struct db *db, bool restart, int *left)
+{
+	int	 pages = 0, done = 0, rc;
+
+	rc = sqlite3_wal_checkpoint_v2(db->sq, NULL,
+	    restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
+	*left = pages - done;
+	return rc == SQLITE_OK ? QT_OK : fail(db, rc);
+}
+
+static int
+on_log(void *arg, sqlite3 *sq, const char *name, int pages)
+{
+	const struct db	*db = arg;
+
+	(void)sq, (void)name;
+	db->watch(db->watch_ctx, pages);
+	return SQLITE_OK;
+}
+
+void
+db_watch_log(struct db *db, db_log_pages *fn, void *ctx)
+{
+	db->watch = fn;
+	db->watch_ctx = ctx;
+	(void)sqlite3_wal_hook(db->sq, on_log, db);
+}

@@ -1,0 +1,341 @@
+#include <string.h>
+
+#include "state/queue.h"
+
+enum {
+	VACUUM_PAGES = 64,	/* given back at a time */
+	VACUUM_FREE = 512	/* free pages that may stay, for what comes */
+};
+
+const char *const queue_states[QUEUE__MAX] = {
+	[QUEUE_NEW]		= "",
+	[QUEUE_PENDING]		= "pending",
+	[QUEUE_DELIVERED]	= "delivered",
+	[QUEUE_DEAD]		= "dead",
+};
+
+static int
+hex_digit(char c)
+{
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+void
+queue_key(unsigned char key[QUEUE_KEY], int64_t time_s, const char *hex)
+{
+	int	 i;
+
+	for (i = 0; i < 8; i++)
+		key[i] = (unsigned char)((uint64_t)time_s >> (56 - 8 * i));
+	for (; i < QUEUE_KEY; i++, hex += 2)
+		key[i] = (unsigned char)(hex_digit(hex[0]) << 4 | hex_digit(hex[1]));
+}
+
+static struct db_value
+db_key(const unsigned char *key)
+{
+	return db_b((struct slice){ (const char *)key, QUEUE_KEY });
+}
+
+static struct db_value
+db_text(struct slice s)
+{
+	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_TEXT, .s = s };
+}
+
+static enum queue_state
+state_of(struct slice name)
+{
+	enum queue_state	 s;
+
+	for (s = QUEUE_PENDING; s < QUEUE__MAX; s++)
+		if (slice_is(name, queue_states[s]))
+			return s;
+	return QUEUE_NEW;
+}
+
+enum qt_err
+queue_look(struct db *db, enum queue_state *state, const unsigned char key[QUEUE_KEY])
+{
+	struct db_rows	 rows;
+	enum qt_err	 er;
+
+	*state = QUEUE_NEW;
+	er = db_start(db, &rows, "SELECT state FROM message WHERE key = ?",
+	    DB_VALUES(db_key(key)));
+	if (er == QT_OK && db_next(&rows, &er))
+		*state = state_of(db_col(&rows, 0));
+	db_end(&rows);
+	return er;
+}
+
+enum qt_err
+queue_add(struct db *db, const struct queue_message *m)
+{
+	return db_run(db, NULL, "INSERT INTO message (key, account, code, received, state, "
+	    "attempts, next, outcome, qt_ms, query, body) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+	    "ON CONFLICT (key) DO UPDATE SET state = excluded.state, next = NULL, "
+	    "outcome = excluded.outcome, qt_ms = excluded.qt_ms, query = NULL, body = NULL "
+	    "WHERE state = 'pending' AND excluded.state = 'delivered'",
+	    DB_VALUES(db_key(m->key), db_text(m->account), db_text(m->code),
+	    db_i(m->received_ms), db_s(queue_states[m->state]), db_i(m->attempts),
+	    m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL), db_text(m->outcome),
+	    db_i(m->qt_ms), db_b(m->query), db_b(m->body)));
+}
+
+enum qt_err
+queue_settle(struct db *db, const struct queue_message *m, bool keep)
+{
+	const struct db_value	 next = m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL);
+
+	if (m->state == QUEUE_DELIVERED && !keep)
+		return db_run(db, NULL, "DELETE FROM message WHERE id = ? AND key = ?",
+		    DB_VALUES(db_i(m->id), db_key(m->key)));
+	return db_run(db, NULL, "UPDATE message SET state = ?, attempts = ?, next = ?, "
+	    "outcome = ?, qt_ms = ? WHERE id = ? AND key = ?",
+	    DB_VALUES(db_s(queue_states[m->state]), db_i(m->attempts), next,
+	    db_text(m->outcome), db_i(m->qt_ms), db_i(m->id), db_key(m->key)));
+}
+
+#define COLUMNS	"id, key, account, code, received, state, attempts, next, outcome, qt_ms, " \
+		"query, body"
+
+static void
+read_row(struct queue_message *m, const struct db_rows *rows)
+{
+	const struct slice	 key = db_col(rows, 1);
+
+	memset(m, 0, sizeof(*m));
+	m->id = db_col_int(rows, 0);
+	if (key.len == QUEUE_KEY)
+		memcpy(m->key, key.p, QUEUE_KEY);
+	m->account = db_col(rows, 2);
+	m->code = db_col(rows, 3);
+	m->received_ms = db_col_int(rows, 4);
+	m->state = state_of(db_col(rows, 5));
+	m->attempts = db_col_int(rows, 6);
+	m->next_ms = db_col_int(rows, 7);
+	m->outcome = db_col(rows, 8);
+	m->qt_ms = db_col_int(rows, 9);
+	m->query = db_col(rows, 10);
+	m->body = db_col(rows, 11);
+}
+
+/* fn for each row of a started statement, which it ends. */
+static enum qt_err
+each(struct db_rows *rows, enum qt_err er, queue_each *fn, void *ctx)
+{
+	struct queue_message	 m;
+
+	while (er == QT_OK && db_next(rows, &er)) {
+		read_row(&m, rows);
+		er = fn(ctx, &m);
+	}
+	db_end(rows);
+	return er;
+}
+
+enum qt_err
+queue_due(struct db *db, const char *account, const struct queue_place *after, int64_t now_ms,
+    int max, queue_each *fn, void *ctx)
+{
+	struct db_rows	 rows;
+	enum qt_err	 er;
+
+	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE state = 'pending' "
+	    "AND account = ? AND next <= ? AND (next, id) > (?, ?) ORDER BY next, id LIMIT ?",
+	    DB_VALUES(db_s(account), db_i(now_ms), db_i(after->next_ms), db_i(after->id),
+	    db_i(max)));
+	return each(&rows, er, fn, ctx);
+}
+
+enum qt_err
+queue_next(struct db *db, const char *account, int64_t *next_ms)
+{
+	*next_ms = INT64_MAX;
+	return db_number(db, next_ms, "SELECT min(next) FROM message WHERE state = 'pending' "
+	    "AND account = ?", DB_VALUES(db_s(account)));
+}
+
+enum qt_err
+queue_hurry(struct db *db, const char *account, int64_t now_ms, int64_t *n)
+{
+	return db_run(db, n, "UPDATE message SET next = min(received, ?2) WHERE id IN "
+	    "(SELECT id FROM message WHERE state = 'pending' AND account = ?1 AND next > ?2 "
+	    "ORDER BY next LIMIT 1000)", DB_VALUES(db_s(account), db_i(now_ms)));
+}
+
+enum qt_err
+queue_mend_times(struct db *db, const char *account, int64_t now_ms)
+{
+	return db_run(db, NULL, "UPDATE message SET next = ?2 WHERE id IN (SELECT id "
+	    "FROM message WHERE state = 'pending' AND account = ?1 AND next > ?3 "
+	    "ORDER BY next LIMIT 1000)", DB_VALUES(db_s(account), db_i(now_ms),
+	    db_i(now_ms + 2 * QUEUE_BACKOFF_MAX_MS)));
+}
+
+int64_t
+queue_backoff_ms(int64_t attempts, uint64_t chance)
+{
+	enum { DOUBLINGS = 9 };	/* 1 s times 2^9 is over the maximum */
+	int64_t	 ms;
+
+	if (attempts < 1)
+		attempts = 1;
+	ms = attempts > DOUBLINGS ? QUEUE_BACKOFF_MAX_MS : INT64_C(1000) << (attempts - 1);
+	if (ms > QUEUE_BACKOFF_MAX_MS)
+		ms = QUEUE_BACKOFF_MAX_MS;
+	return ms - (int64_t)(chance % (uint64_t)(ms / 4));
+}
+
+/* The last id of the next max rows that are older than before_ms; at, if there is none. */
+static enum qt_err
+end_of_step(struct db *db, int64_t *end, int64_t at, int64_t before_ms, int max)
+{
+	*end = at;
+	return db_number(db, end, "SELECT max(id) FROM (SELECT id, received FROM message "
+	    "WHERE id > ? ORDER BY id LIMIT ?) WHERE received < ?",
+	    DB_VALUES(db_i(at), db_i(max), db_i(before_ms)));
+}
+
+enum qt_err
+queue_sweep(struct db *db, struct queue_sweep *sw, int max)
+{
+	int64_t		 end = sw->at, pages = 0;
+	enum qt_err	 er;
+
+	if ((er = end_of_step(db, &end, sw->at, sw->before_ms, max)) == QT_OK && end != sw->at)
+		er = db_run(db, NULL, "DELETE FROM message WHERE id > ? AND id <= ? "
+		    "AND state = 'delivered' AND received < ?",
+		    DB_VALUES(db_i(sw->at), db_i(end), db_i(sw->before_ms)));
+	if (er == QT_OK &&
+	    (er = db_number(db, &pages, "PRAGMA freelist_count", DB_NO_VALUES)) == QT_OK &&
+	    pages > VACUUM_FREE + VACUUM_PAGES)
+		er = db_script(db, "PRAGMA incremental_vacuum(64)");
+	if (er != QT_OK)
+		return er;
+	sw->more = end != sw->at || pages > VACUUM_FREE + VACUUM_PAGES;
+	sw->at = end;
+	return QT_OK;
+}
+
+enum qt_err
+queue_list(struct db *db, int64_t after_id, int max, queue_each *fn, void *ctx)
+{
+	struct db_rows	 rows;
+	enum qt_err	 er;
+
+	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message "
+	    "WHERE state IN ('pending', 'dead') AND id > ? ORDER BY id LIMIT ?",
+	    DB_VALUES(db_i(after_id), db_i(max)));
+	return each(&rows, er, fn, ctx);
+}
+
+enum qt_err
+queue_show(struct db *db, int64_t id, queue_each *fn, void *ctx)
+{
+	struct db_rows	 rows;
+	enum qt_err	 er;
+
+	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE id = ?",
+	    DB_VALUES(db_i(id)));
+	return each(&rows, er, fn, ctx);
+}
+
+enum qt_err
+queue_count(struct db *db, enum queue_state state, int64_t *n)
+{
+	*n = 0;
+	if (state == QUEUE_PENDING)
+		return db_number(db, n, "SELECT count(*) FROM message WHERE state = 'pending'",
+		    DB_NO_VALUES);
+	if (state == QUEUE_DEAD)
+		return db_number(db, n, "SELECT count(*) FROM message WHERE state = 'dead'",
+		    DB_NO_VALUES);
+	return db_number(db, n, "SELECT count(*) FROM message WHERE state = 'delivered'",
+	    DB_NO_VALUES);
+}
+
+/* The oldest of those whose ids come next to the lowest. */
+static enum qt_err
+oldest_from(struct db *db, int64_t *oldest_ms, const char *account, enum queue_state state,
+    int64_t id)
+{
+	return db_number(db, oldest_ms, "SELECT min(received) FROM message NOT INDEXED "
+	    "WHERE id BETWEEN ?1 AND ?1 + 200 AND state = ?2 AND account = ?3",
+	    DB_VALUES(db_i(id), db_s(queue_states[state]), db_s(account)));
+}
+
+enum qt_err
+queue_depth(struct db *db, const char *account, enum queue_state state, int64_t *n,
+    int64_t *oldest_ms)
+{
+	/* The state is a literal: else SQLite does not take the index of that state. */
+	static const char *const	 counts[QUEUE__MAX] = {
+		[QUEUE_PENDING]	= "SELECT count(*), min(id) FROM message WHERE state = 'pending' "
+		    "AND account = ?",
+		[QUEUE_DEAD]	= "SELECT count(*), min(id) FROM message WHERE state = 'dead' "
+		    "AND account = ?",
+	};
+	struct db_rows			 rows;
+	int64_t				 id = 0;
+	enum qt_err			 er;
+
+	*n = 0;
+	*oldest_ms = -1;
+	er = db_start(db, &rows, counts[state], DB_VALUES(db_s(account)));
+	if (er == QT_OK && db_next(&rows, &er)) {
+		*n = db_col_int(&rows, 0);
+		id = db_col_int(&rows, 1);
+	}
+	db_end(&rows);
+	return er == QT_OK && *n != 0 ? oldest_from(db, oldest_ms, account, state, id) : er;
+}
+
+enum qt_err
+queue_last(struct db *db, int64_t *id)
+{
+	*id = 0;
+	return db_number(db, id, "SELECT max(id) FROM message", DB_NO_VALUES);
+}
+
+enum qt_err
+queue_retry(struct db *db, int64_t from, int64_t to, const char *account, int64_t *n)
+{
+	return db_run(db, n, "UPDATE message SET state = 'pending', next = received "
+	    "WHERE state IN ('pending', 'dead') AND id BETWEEN ?1 AND ?2 "
+	    "AND (?3 IS NULL OR account = ?3)", DB_VALUES(db_i(from), db_i(to), db_s(account)));
+}
+
+enum qt_err
+queue_drop(struct db *db, int64_t id, int64_t *n)
+{
+	return db_run(db, n, "DELETE FROM message WHERE state IN ('pending', 'dead') "
+	    "AND id = ?", DB_VALUES(db_i(id)));
+}
+
+static enum qt_err
+salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
+{
+	int64_t		 new = 0;
+	enum qt_err	 er;
+
+	er = db_run(db, &new, "INSERT OR IGNORE INTO message (key, account, code, received, "
+	    "state, attempts, next, outcome, query, body) VALUES (?, CAST(? AS TEXT), "
+	    "CAST(? AS TEXT), ?, CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, ?)",
+	    DB_VALUES(db_b(db_col(row, 1)), db_b(db_col(row, 2)), db_b(db_col(row, 3)),
+	    db_i(db_col_int(row, 4)), db_b(db_col(row, 5)), db_i(db_col_int(row, 6)),
+	    db_i(db_col_int(row, 7)), db_b(db_col(row, 8)), db_b(db_col(row, 9)),
+	    db_b(db_col(row, 10))));
+	*copied += new;
+	return er;
+}
+
+const struct salvage_source queue_salvage = {
+	.what	= "waiting messages",
+	.select	= "SELECT id, key, account, code, received, state, attempts, next, outcome, "
+		  "query, body FROM message NOT INDEXED WHERE id >= ? "
+		  "AND state IN ('pending', 'dead') ORDER BY id",
+	.copy	= salvage_row,
+};

@@ -1,0 +1,127 @@
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/event_store.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "state/queue.h"
+#include "state/recover.h"
+#include "state/salvage.h"
+#include "state/store_file.h"
+
+enum {
+	STEP = 500,		/* rows a transaction */
+	PATIENCE_MS = 5000	/* with other processes at the store */
+};
+
+/* A transaction's share of a rescue; was is what it begins from. */
+struct rescue {
+	struct salvage	 was, is;
+};
+
+static enum qt_err
+rescue_step(struct db *db, void *arg)
+{
+	struct rescue	*r = arg;
+
+	r->is = r->was;
+	return salvage_step(db, &r->is, STEP);
+}
+
+/* What is worth it; what waits comes first.  The log tells of the first two. */
+static const struct salvage_source *const sources[] = {
+	&queue_salvage, &archive_salvage, &archive_salvage_past,
+};
+
+/* The rows of one table. */
+static enum qt_err
+rescue_rows(struct store *s, struct db *from, const struct salvage_source *source,
+    int64_t *copied)
+{
+	struct rescue	 r = { .was = { .from = from, .source = source } };
+	enum qt_err	 er = QT_OK;
+
+	while (!r.was.over && (er = store_do(s, STORE_SYNC, rescue_step, &r,
+	    clock_mono_ms() + PATIENCE_MS)) == QT_OK)
+		r.was = r.is;
+	*copied = r.was.copied;
+	return er;
+}
+
+/* Takes over what a file that was set aside has, and gives it a name that says so. */
+static bool
+rescue_file(struct store *s, const char *dir, const char *file)
+{
+	enum { SOURCES = sizeof(sources) / sizeof(sources[0]) };
+	int64_t		 copied[SOURCES];
+	char		 from[1400], to[1420], *kind;
+	struct db	*db;
+	enum qt_err	 er;
+	size_t		 i;
+
+	(void)snprintf(from, sizeof(from), "%s/%s", dir, file);
+	/* A schema that is damaged in part is better than none. */
+	if ((er = db_open(&db, from, DB_READ_ONLY)) == QT_OK)
+		(void)db_script(db, "PRAGMA writable_schema = ON");
+	for (i = 0; i < SOURCES && er == QT_OK; i++)
+		er = rescue_rows(s, db, sources[i], &copied[i]);
+	db_close(db);
+	if (er != QT_OK)
+		return false;
+	store_raise(s);
+	(void)snprintf(to, sizeof(to), "%s", from);
+	kind = strrchr(to, '.');
+	(void)snprintf(kind, sizeof(to) - (size_t)(kind - to), ".rescued-%s",
+	    strrchr(from, '-') + 1);
+	(void)storefile_rename(from, to);
+	log_msg(LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s taken over; what is left of it "
+	    "is %s", from, (long long)copied[0], sources[0]->what, (long long)copied[1],
+	    sources[1]->what, to);
+	return true;
+}
+
+static bool
+is_log(const char *name)
+{
+	const char	*end = strrchr(name, '-');
+
+	return end != NULL && (strcmp(end, "-wal") == 0 || strcmp(end, "-shm") == 0 ||
+	    strcmp(end, "-journal") == 0);
+}
+
+/* The next file to rescue in the state directory.  False: none. */
+static bool
+find_file(const char *dir, char *name, size_t size)
+{
+	static const char	 damaged[] = "qtoa.db.damaged-", newer[] = "qtoa.db.newer-";
+	struct dirent		*e;
+	bool			 found = false;
+	DIR			*d;
+
+	if ((d = opendir(dir)) == NULL)
+		return false;
+	while (!found && (e = readdir(d)) != NULL)
+		if ((strncmp(e->d_name, damaged, sizeof(damaged) - 1) == 0 ||
+		    strncmp(e->d_name, newer, sizeof(newer) - 1) == 0) && !is_log(e->d_name)) {
+			(void)snprintf(name, size, "%s", e->d_name);
+			found = true;
+		}
+	(void)closedir(d);
+	return found;
+}
+
+void
+rescue_run(struct store *s, struct claims *cs, const char *dir)
+{
+	unsigned char	 key[CLAIM_KEY];
+	char		 name[256];
+	struct claim	 c;
+
+	claim_name(key, "rescue", dir);
+	if (claim_begin(cs, &c, key, 0) != CLAIM_MINE)
+		return;
+	while (find_file(dir, name, sizeof(name)) && rescue_file(s, dir, name))
+		;
+	claim_end(cs, &c, false);
+}

@@ -1,0 +1,429 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/event_store.h"
+#include "state/schema.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum { MESSAGES = 400, DEVICES = 7, ORDERS = 5 };
+
+static const struct account	 shop = { .path = "shop", .name = "Shop", .appid = "wx1",
+    .app_key = "k" };
+
+static struct db *
+new_db(void)
+{
+	char		 path[STATE_PATH];
+	struct db	*db;
+
+	state_path(path, state_new(), "db");
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(schema_prepare(db), SCHEMA_READY);
+	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF; BEGIN"), QT_OK);
+	return db;
+}
+
+static int64_t
+number(struct db *db, const char *sql)
+{
+	int64_t	 i = -1;
+
+	check_err(sql, db_number(db, &i, sql, DB_NO_VALUES), QT_OK);
+	return i;
+}
+
+/* Message number n of a device at a time, with so many events. */
+static enum archive_as
+add(struct db *db, const struct account *a, const char *device, int n, int64_t time_s,
+    size_t parts)
+{
+	const struct archive_event	 e[3] = {
+		{ "$$_menu_click", slice_of("{\"EventKey\":\"V1\"}") },
+		{ NULL, slice_of("{}") },
+		{ "$$_receive_msg", slice_of("{\"MsgType\":\"text\"}") },
+	};
+	struct archive_message		 m = {
+		.account = a, .device = slice_of(device), .time_s = time_s, .received_ms = 5000,
+		.events = e, .n = parts,
+	};
+	char				 hex[33];
+	enum archive_as			 as = ARCHIVE_REPEAT;
+
+	(void)snprintf(hex, sizeof(hex), "%032x", (unsigned)n);
+	queue_key(m.key, n % 5 == 0 ? 0 : time_s, hex);		/* some have no CreateTime */
+	check_err(device, archive_add(db, &as, &m), QT_OK);
+	return as;
+}
+
+static void
+once(void **state)
+{
+	struct db	*db = new_db();
+
+	(void)state;
+	check_int("new", add(db, &shop, "o1", 1, 1000, 3), ARCHIVE_NEW);
+	check_int("again", add(db, &shop, "o1", 1, 1000, 3), ARCHIVE_REPEAT);
+	check_int("again, as one", add(db, &shop, "o1", 1, 1000, 1), ARCHIVE_REPEAT);
+	check_int("another", add(db, &shop, "o1", 2, 1000, 1), ARCHIVE_NEW);
+	check_int("events", number(db, "SELECT count(*) FROM event"), 4);
+	check_int("parts", number(db, "SELECT count(*) FROM event WHERE part = 2 AND "
+	    "code = '$$_receive_msg' AND item = 'text'"), 1);
+	check_int("without a code", number(db, "SELECT count(*) FROM event WHERE code IS NULL"), 1);
+	check_int("a device", number(db, "SELECT count(*) FROM device"), 1);
+	check_int("an account", number(db, "SELECT count(*) FROM account WHERE appid = 'wx1' AND "
+	    "application = 'k' AND path = 'shop' AND name = 'Shop'"), 1);
+	db_close(db);
+}
+
+/* A user is one in all accounts of an application, and another in the next application. */
+static void
+devices(void **state)
+{
+	struct account	 renamed = shop, other = shop, elsewhere = shop;
+	struct db	*db = new_db();
+
+	(void)state;
+	renamed.name = "Store";
+	other.appid = "wx2";
+	elsewhere.app_key = NULL;
+	(void)add(db, &shop, "u", 1, 86400 * 3 + 5, 1);
+	(void)add(db, &other, "u", 2, 86400 * 2, 1);
+	(void)add(db, &elsewhere, "u", 3, 86400, 1);
+	(void)add(db, &renamed, "u", 4, 86400 * 2 + 60, 1);
+	check_int("devices", number(db, "SELECT count(*) FROM device"), 2);
+	check_int("accounts", number(db, "SELECT count(*) FROM account"), 3);
+	check_int("the name in use", number(db, "SELECT count(*) FROM account WHERE "
+	    "name = 'Store' AND appid = 'wx1' AND application = 'k'"), 1);
+	check_int("first day", number(db, "SELECT count(*) FROM tracked WHERE is_first_day AND "
+	    "time = 86400 * 2 AND platform = 'wx2@wechatoa' AND device_id = 'u'"), 1);
+	check_int("in all of it", number(db, "SELECT count(*) FROM tracked WHERE is_first_day"), 3);
+	db_close(db);
+}
+
+/* Whatever the order of arrival, gap is to the event before, and first and last are right. */
+static void
+any_order(void **state)
+{
+	struct db	*db;
+	char		 device[8];
+	int		 order[MESSAGES], i, k, x, round;
+
+	(void)state;
+	srand(7);
+	for (round = 0; round < ORDERS; round++) {
+		db = new_db();
+		for (i = 0; i < MESSAGES; i++)
+			order[i] = round == 0 ? i : MESSAGES - 1 - i;
+		for (i = MESSAGES - 1; round > 1 && i > 0; i--) {
+			k = rand() % (i + 1);
+			x = order[i], order[i] = order[k], order[k] = x;
+		}
+		for (i = 0; i < MESSAGES; i++) {
+			(void)snprintf(device, sizeof(device), "o%d", order[i] % DEVICES);
+			/* Many in one second. */
+			(void)add(db, &shop, device, order[i], order[i] / 9 * 50,
+			    1 + (size_t)order[i] % 3);
+		}
+		check_int("gaps", number(db, "SELECT count(*) FROM (SELECT gap, time - lag(time) "
+		    "OVER (PARTITION BY device ORDER BY time, id) AS want FROM event) "
+		    "WHERE gap IS NOT want"), 0);
+		check_int("some", number(db, "SELECT count(*) > 300 FROM event WHERE gap >= 50"),
+		    1);
+		check_int("first and last", number(db, "SELECT count(*) FROM device WHERE "
+		    "first != (SELECT min(time) FROM event WHERE device = device.id) OR "
+		    "last != (SELECT max(time) FROM event WHERE device = device.id)"), 0);
+		db_close(db);
+	}
+}
+
+static void
+items(void **state)
+{
+	static const struct {
+		const char	*code, *attributes, *want;	/* NULL: none */
+	} cases[] = {
+		{ "$$_official_account_follow", "{\"EventKey\":\"qrscene_5\"}", "5" },
+		{ "$$_official_account_follow", "{\"EventKey\":\"qrsceneX5\"}", NULL },
+		{ "$$_official_account_follow", "{\"EventKey\":\"\"}", NULL },
+		{ "$$_official_account_follow", "{}", NULL },
+		{ "$$_official_account_follow", "{\"EventKey\":\"qrscene_\"}", "" },
+		{ "$$_scan_open_official_account", "{\"EventKey\":\"5\"}", "5" },
+		{ "$$_menu_click", "{\"EventKey\":\"\xE8\x8F\x9C\"}", "\xE8\x8F\x9C" },
+		{ "$$_receive_msg", "{\"MsgType\":\"voice\"}", "voice" },
+		{ "$$_template_send_finish", "{\"Status\":\"success\"}", "success" },
+		{ "$$_send_msg_popup", "{\"TemplateId\":\"t\"}", "t" },
+		{ "$$_publish_job_finish", "{\"publish_status\":\"0\"}", "0" },
+		{ "$$_send_localtion", "{\"EventKey\":\"5\"}", NULL },
+		{ NULL, "{\"EventKey\":\"5\"}", NULL },
+	};
+	struct archive_event	 e;
+	struct archive_message	 m = {
+		.account = &shop, .device = slice_of("o"), .events = &e, .n = 1,
+	};
+	struct db		*db = new_db();
+	struct db_rows		 rows;
+	enum qt_err		 er;
+	size_t			 i;
+	enum archive_as		 as;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		e = (struct archive_event){ cases[i].code, slice_of(cases[i].attributes) };
+		m.key[0] = (unsigned char)i;
+		check_err(cases[i].attributes, archive_add(db, &as, &m), QT_OK);
+		er = db_start(db, &rows, "SELECT item FROM event WHERE id = ?",
+		    DB_VALUES(db_i((int64_t)i + 1)));
+		CHECK(cases[i].attributes, er == QT_OK && db_next(&rows, &er));
+		check_bytes(cases[i].attributes, db_col(&rows, 0), slice_of(cases[i].want));
+		db_end(&rows);
+	}
+	db_close(db);
+}
+
+static void
+unionids(void **state)
+{
+	struct db	*db = new_db();
+	struct buf	 b = { 0 };
+
+	(void)state;
+	check_err("unknown", archive_unionid(db, &b, "wx1", slice_of("o1")), QT_OK);
+	check_int("nothing", (int64_t)b.len, 0);
+	check_err("kept", archive_set_unionid(db, "wx1", slice_of("o1"), slice_of("u1")), QT_OK);
+	check_err("it does not change", archive_set_unionid(db, "wx1", slice_of("o1"),
+	    slice_of("u2")), QT_OK);
+	check_err("known", archive_unionid(db, &b, "wx1", slice_of("o1")), QT_OK);
+	check_bytes("known", buf_slice(&b), slice_of("u1"));
+	buf_reset(&b);
+	check_err("elsewhere", archive_unionid(db, &b, "wx2", slice_of("o1")), QT_OK);
+	check_int("nothing", (int64_t)b.len, 0);
+	buf_free(&b);
+	db_close(db);
+}
+
+/* Of two files with some messages in both, everything once, as if it had come here. */
+static void
+salvaged(void **state)
+{
+	struct db	*old = new_db(), *db = new_db();
+	struct salvage	 s = { .from = old, .source = &archive_salvage };
+	int		 i, steps;
+
+	(void)state;
+	for (i = 0; i < 50; i++) {
+		(void)add(old, &shop, i % 2 == 0 ? "o1" : "o2", i, i * 100, 1 + (size_t)i % 3);
+		if (i >= 40)
+			(void)add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, i * 100,
+			    1 + (size_t)i % 3);
+	}
+	for (steps = 0; !s.over && steps < 100; steps++)
+		check_err("a step", salvage_step(db, &s, 7), QT_OK);
+	CHECK("over", s.over);
+	check_int("copied", s.copied, number(old, "SELECT count(*) FROM event "
+	    "WHERE time < 4000"));
+	check_int("all", number(db, "SELECT count(*) FROM event"),
+	    number(old, "SELECT count(*) FROM event"));
+	check_int("the same", number(db, "SELECT sum(time * 7 + part + coalesce(gap, -1)) FROM event"),
+	    number(old, "SELECT sum(time * 7 + part + coalesce(gap, -1)) FROM event"));
+	check_int("gaps", number(db, "SELECT count(*) FROM (SELECT gap, time - lag(time) "
+	    "OVER (PARTITION BY device ORDER BY time, id) AS want FROM event) "
+	    "WHERE gap IS NOT want"), 0);
+	db_close(old);
+	db_close(db);
+}
+
+/* Noon of a day of China. */
+static int64_t
+noon(int64_t day)
+{
+	return day * 86400 + 4 * 3600;
+}
+
+/* All that there is to forget, in steps of max.  How many steps it took. */
+static int
+forget(struct db *db, int64_t today, int days, int max)
+{
+	bool	 more = true;
+	int	 steps;
+
+	for (steps = 0; more && steps < 1000; steps++)
+		check_err("a step", archive_sweep(db, &more, noon(today), days, max), QT_OK);
+	return steps;
+}
+
+/* Which days go: those before both today's, and the newest event's, so many. */
+static void
+days_go(void **state)
+{
+	enum { FIRST = 100, DAYS = 30 };	/* an event before and after each midnight */
+	static const struct {
+		const char	*name;
+		int64_t		 today;
+		int		 days;
+		int64_t		 since;		/* the first that stays; INT64_MIN: all do */
+	} cases[] = {
+		{ "never", 129, 0, INT64_MIN },
+		{ "longer than there are any", 129, 1000, 129 - 1000 },
+		{ "exactly as long", 129, 29, 100 },
+		{ "one day", 129, 28, 101 },
+		{ "most", 129, 2, 127 },
+		{ "all but yesterday and today", 129, 1, 128 },
+		{ "a clock that is ahead", 99999, 10, 119 },
+		{ "a clock that is behind", 110, 5, 105 },
+		{ "a clock at its beginning", 0, 5, -5 },
+	};
+	struct db	*db;
+	int64_t		 since, want;
+	size_t		 i;
+	int		 d, steps;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		db = new_db();
+		for (d = 0; d < DAYS; d++) {
+			(void)add(db, &shop, "o1", 2 * d, (FIRST + d) * 86400 - 28800, 1);
+			(void)add(db, &shop, "o1", 2 * d + 1, (FIRST + d) * 86400 + 57599, 1);
+		}
+		want = cases[i].since < FIRST ? 2 * DAYS : 2 * (FIRST + DAYS - cases[i].since);
+		steps = forget(db, cases[i].today, cases[i].days, 4);
+		check_int(cases[i].name, number(db, "SELECT count(*) FROM event"), want);
+		check_int(cases[i].name, steps, (2 * DAYS - want) / 4 + 1);
+		check_int("whole days", number(db, "SELECT count(DISTINCT day) FROM event"),
+		    want / 2);
+		check_err("since", archive_since(db, &since), QT_OK);
+		check_int(cases[i].name, since, cases[i].since);
+		db_close(db);
+	}
+}
+
+/* What comes of a day that is forgotten leaves what it would have left, and is no event. */
+static void
+never_again(void **state)
+{
+	struct db	*db = new_db();
+	int64_t		 before;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 40; i++)
+		(void)add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, noon(100 + i), 2);
+	(void)forget(db, 139, 10, 7);
+	check_int("left", number(db, "SELECT count(*) FROM event"), 22);
+	before = number(db, "SELECT sum(last * id + device) FROM past");
+	for (i = 0; i < 40; i++)
+		check_int("again", add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, noon(100 + i), 2),
+		    i < 29 ? ARCHIVE_FORGOTTEN : ARCHIVE_REPEAT);
+	check_int("none came back", number(db, "SELECT count(*) FROM event"), 22);
+	check_int("nothing changed", number(db, "SELECT sum(last * id + device) FROM past"), before);
+
+	check_int("late", add(db, &shop, "o3", 50, noon(90), 1), ARCHIVE_FORGOTTEN);
+	check_int("new", add(db, &shop, "o3", 51, noon(135), 1), ARCHIVE_NEW);
+	check_int("its gap", number(db, "SELECT gap FROM event WHERE device = (SELECT id FROM "
+	    "device WHERE device = 'o3')"), 45 * 86400);
+	check_int("later", add(db, &shop, "o3", 52, noon(95), 1), ARCHIVE_FORGOTTEN);
+	check_int("its gap", number(db, "SELECT gap FROM event WHERE device = (SELECT id FROM "
+	    "device WHERE device = 'o3')"), 40 * 86400);
+	check_int("seen first", number(db, "SELECT first FROM device WHERE device = 'o3'"), noon(90));
+	check_int("not new", number(db, "SELECT count(*) FROM tracked WHERE is_first_day"), 0);
+	db_close(db);
+}
+
+/* The last follow or unfollow, also of one second, whatever came after it. */
+static void
+who_followed(void **state)
+{
+	static const struct {
+		const char	*name, *codes;	/* one letter an event: f u m; '.': a second on */
+		int64_t		 want;		/* -1: none */
+	} cases[] = {
+		{ "follows", "f", 1 }, { "does not", "u", 0 }, { "neither", "m", -1 },
+		{ "came back", "f.u.m.f.m", 1 }, { "left", "f.m.u.m", 0 },
+		{ "left in the same second", "f.fmu", 0 }, { "came back in it", "ufm", 1 },
+	};
+	struct archive_event	 e = { NULL, slice_of("{}") };
+	struct archive_message	 m = { .account = &shop, .events = &e, .n = 1 };
+	enum archive_as		 as;
+	struct db		*db;
+	const char		*p;
+	size_t			 i;
+	int			 max;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases) * 2; i++) {
+		db = new_db();
+		m.device = slice_of("o1");
+		m.time_s = noon(100);
+		for (p = cases[i / 2].codes; *p != '\0'; p++) {
+			m.time_s += *p == '.';
+			/* Keys in no order. */
+			m.key[0] = (unsigned char)((p - cases[i / 2].codes + 1) * 77);
+			e.code = *p == 'f' ? "$$_official_account_follow" :
+			    *p == 'u' ? "$$_official_account_unfollow" : "$$_menu_click";
+			if (*p != '.')
+				check_err("add", archive_add(db, &as, &m), QT_OK);
+		}
+		(void)add(db, &shop, "o2", 99, noon(200), 1);
+		max = i % 2 == 0 ? 1 : 100;
+		(void)forget(db, 200, 5, max);
+		check_int("gone", number(db, "SELECT count(*) FROM event"), 1);
+		check_int(cases[i / 2].name, number(db, "SELECT coalesce(follows, -1) FROM past"),
+		    cases[i / 2].want);
+		db_close(db);
+	}
+}
+
+/* What is left of the forgotten is taken over too, before, after or between the events. */
+static void
+salvaged_past(void **state)
+{
+	static const struct salvage_source *const	 orders[][2] = {
+		{ &archive_salvage, &archive_salvage_past },
+		{ &archive_salvage_past, &archive_salvage },
+	};
+	struct db	*old, *db;
+	struct salvage	 s;
+	size_t		 i, k;
+	int		 d, steps;
+
+	(void)state;
+	for (i = 0; i < COUNT(orders); i++) {
+		old = new_db(), db = new_db();
+		/* Backwards, so that the table's order is not that of time. */
+		for (d = 39; d >= 0; d--)
+			(void)add(old, &shop, d % 2 == 0 ? "o1" : "o2", d, noon(100 + d), 2);
+		(void)add(old, &shop, "gone", 90, noon(101), 1);
+		(void)forget(old, 139, 10, 5);
+		/* Meanwhile. */
+		(void)add(db, &shop, "gone", 91, noon(140), 1);
+		(void)add(db, &shop, "o1", 92, noon(140), 1);
+		for (k = 0; k < 2; k++) {
+			s = (struct salvage){ .from = old, .source = orders[i][k] };
+			for (steps = 0; !s.over && steps < 100; steps++)
+				check_err("a step", salvage_step(db, &s, 7), QT_OK);
+		}
+		check_int("events", number(db, "SELECT count(*) FROM event"), 24);
+		check_int("past", number(db, "SELECT count(*) FROM past"), 3);
+		check_int("gaps", number(db, "SELECT sum(gap) FROM event WHERE part = 0"),
+		    (11 * 2 + 2 + 39) * 86400);
+		check_int("none is the first", number(db, "SELECT count(*) FROM event "
+		    "WHERE gap IS NULL"), 0);
+		check_int("seen first", number(db, "SELECT sum(first) FROM device"),
+		    noon(100) + noon(101) + noon(101));
+		db_close(old);
+		db_close(db);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(once), TEST(devices), TEST(any_order), TEST(items), TEST(unionids),
+		TEST(salvaged), TEST(days_go), TEST(never_again), TEST(who_followed),
+		TEST(salvaged_past),
+	};
+
+	return RUN("archive", tests);
+}

@@ -1,0 +1,74 @@
+#include "core/digest.h"
+#include "tests/unit/unit.h"
+
+static void
+digests(void **state)
+{
+	static const struct {
+		const char		*name;
+		enum digest_kind	 kind;
+		struct slice		 parts[3];
+		const char		*want;
+	} cases[] = {
+		{ "RFC 1321", DIGEST_MD5, { BYTES("message digest") },
+		    "f96b697d7cb7938d525a2f31aaf161d0" },
+		{ "FIPS 180", DIGEST_SHA1, { BYTES("abc") },
+		    "a9993e364706816aba3e25717850c26c9cd0d89d" },
+		{ "FIPS 180", DIGEST_SHA256, { BYTES("abc") },
+		    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+		{ "in parts", DIGEST_SHA256, { BYTES("a"), BYTES(""), BYTES("bc") },
+		    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+		{ "nothing", DIGEST_SHA256, { { NULL, 0 } },
+		    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+	};
+	char		 hex[DIGEST_SHA256_HEX + 1];
+	struct digest	*d;
+	size_t		 i;
+	int		 again;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_non_null(d = digest_new(cases[i].kind));
+		for (again = 0; again < 2; again++) {
+			check_err(cases[i].name, digest_hex(d, hex, cases[i].parts, 3), QT_OK);
+			check_text(cases[i].name, hex, cases[i].want);
+		}
+		digest_free(d);
+	}
+	digest_free(NULL);
+}
+
+/* What `printf %s USER | sha256sum | cut -c1-12` says. */
+static void
+aliases(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct slice	 user;
+		const char	*want;
+	} cases[] = {
+		{ "openid", BYTES("oDemo1x9Q7kVtW2nB4mC6zL8sR0h"), "e7f697cd57cc" },
+		{ "one letter less", BYTES("oDemo1x9Q7kVtW2nB4mC6zL8sR0"), "0030e78cd570" },
+		{ "nobody", BYTES(""), "e3b0c44298fc" },
+		{ "no text", BYTES("a\0\n"), "4fda62f3a9ac" },
+	};
+	char		 alias[DIGEST_ALIAS + 1];
+	struct digest	*d;
+	size_t		 i;
+
+	(void)state;
+	assert_non_null(d = digest_new(DIGEST_SHA256));
+	for (i = 0; i < COUNT(cases); i++) {
+		check_err(cases[i].name, digest_alias(d, alias, cases[i].user), QT_OK);
+		check_text(cases[i].name, alias, cases[i].want);
+	}
+	digest_free(d);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = { TEST(digests), TEST(aliases) };
+
+	return RUN("digest", tests);
+}

@@ -1,0 +1,968 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "forwarder/deliver.h"
+#include "tests/unit/peer.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum {
+	FAILS = 3,		/* that open the breaker */
+	FORWARD_MS = 150,
+	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
+	SHORT_MS = 60,		/* what is to be waited for to its end */
+	SOON_MS = 50,		/* an answer without QT takes no longer */
+	THREADS = 6,
+	TEXT = 256
+};
+
+static const char	 xml[] = "<xml><Encrypt>x+/=\"\\\n</Encrypt></xml>";
+
+/* WeChat's parameters, with bytes that a query string must escape. */
+static const struct push	 push = { .v = {
+	[PUSH_SIGNATURE] = BYTES("0123abc"), [PUSH_TIMESTAMP] = BYTES("1700000000"),
+	[PUSH_NONCE] = BYTES("a&b=c%+ \xC3\xA9\""), [PUSH_OPENID] = BYTES("o-1_x"),
+	[PUSH_ENCRYPT_TYPE] = BYTES("aes"), [PUSH_MSG_SIGNATURE] = BYTES("ffee"),
+} };
+
+/* All that a worker has.  Two accounts of one end point. */
+struct place {
+	struct account	 accounts[2];
+	struct conf	 conf;
+	struct means	 means;
+	struct signer	*signer;
+	struct head	 head;
+	struct delivery	 msg;
+	_Atomic int64_t	 stop_ms;
+	char		 key[HEAD_KEY_HEX + 1];
+	char		 url[PEER_URL];
+};
+
+static struct place *
+place_new(const char *dir, enum store_life life, const char *url)
+{
+	struct place	*p = calloc(1, sizeof(*p));
+	int		 i;
+
+	assert_non_null(p);
+	(void)snprintf(p->url, sizeof(p->url), "%s", url);
+	for (i = 0; i < 2; i++)
+		p->accounts[i] = (struct account){
+			.path = i == 0 ? "a" : "b", .name = i == 0 ? "A" : "B", .appid = "wx0",
+			.qt_url = p->url, .app_key = "k", .service_id = "i", .service_secret = "s",
+		};
+	p->conf = (struct conf){
+		.set = {
+			.state_dir = dir, .deadline_ms = 4000, .forward_ms = FORWARD_MS,
+			.connect_ms = FORWARD_MS, .breaker_fails = FAILS, .drain_parallel = 8,
+			.dedupe_days = 7,
+		},
+		.accounts = p->accounts, .n = 2,
+	};
+	assert_true(means_open(&p->means, &p->conf, life, &p->stop_ms));
+	assert_non_null(p->signer = signer_new());
+	return p;
+}
+
+static struct place *
+place_of_peer(const char *dir, enum store_life life, struct peer *peer, const char *path)
+{
+	char	 url[PEER_URL];
+
+	peer_url(peer, url, path);
+	return place_new(dir, life, url);
+}
+
+static void
+place_free(struct place *p)
+{
+	delivery_free(&p->msg);
+	signer_free(p->signer);
+	means_close(&p->means);
+	free(p);
+}
+
+static void
+set_message(struct place *p, unsigned n)
+{
+	p->head.code = "$$_menu_click";
+	p->head.time_s = 1700000000 + n;
+	(void)snprintf(p->key, sizeof(p->key), "%08x%08x%08x%08x%032x", n * 2654435761u,
+	    n ^ 0x5A5A5A5A, n * 40503u, n * 2246822519u, n);
+	p->msg.account = &p->accounts[0];
+	p->msg.push = &push;
+	p->msg.body = (struct slice){ xml, sizeof(xml) - 1 };
+	p->msg.head = &p->head;
+	p->msg.key = p->key;
+}
+
+static enum qt_err
+send_by(struct place *p, unsigned n, int account, int ms)
+{
+	set_message(p, n);
+	p->msg.account = &p->accounts[account];
+	p->msg.deadline_ms = clock_mono_ms() + ms;
+	return deliver(&p->means, p->signer, &p->msg);
+}
+
+static enum qt_err
+send_one(struct place *p, unsigned n)
+{
+	return send_by(p, n, 0, PATIENCE_MS);
+}
+
+static const char *
+class_of(const struct place *p)
+{
+	return p->msg.why_not != NULL ? p->msg.why_not : "";
+}
+
+/*
+ * What is in the store.
+ */
+
+struct row {
+	struct place	*place;
+	int64_t		 n;
+	char		 state[16], account[8], code[32], outcome[TEXT];
+	int64_t		 attempts, wait_ms;
+	struct buf	 query, body;
+};
+
+static void
+keep(char *to, size_t size, struct slice s)
+{
+	if (s.p == NULL)
+		s = slice_of("-");
+	(void)snprintf(to, size, "%.*s", (int)s.len, s.p);
+}
+
+static enum qt_err
+read_row(struct db *db, void *arg)
+{
+	struct row	*r = arg;
+	struct db_rows	 rows;
+	enum qt_err	 er;
+	unsigned char	 key[QUEUE_KEY];
+	struct slice	 s;
+
+	r->n = 0;
+	buf_reset(&r->query);
+	buf_reset(&r->body);
+	queue_key(key, r->place->head.time_s, r->place->key);
+	er = db_start(db, &rows, "SELECT state, account, code, outcome, attempts, next - received, "
+	    "query, body FROM message WHERE key = ?",
+	    DB_VALUES(db_b((struct slice){ (char *)key, QUEUE_KEY })));
+	while (er == QT_OK && db_next(&rows, &er)) {
+		r->n++;
+		keep(r->state, sizeof(r->state), db_col(&rows, 0));
+		keep(r->account, sizeof(r->account), db_col(&rows, 1));
+		keep(r->code, sizeof(r->code), db_col(&rows, 2));
+		keep(r->outcome, sizeof(r->outcome), db_col(&rows, 3));
+		r->attempts = db_col_int(&rows, 4);
+		r->wait_ms = db_col_int(&rows, 5);
+		if ((s = db_col(&rows, 6)).p != NULL)
+			assert_int_equal(buf_put(&r->query, s.p, s.len), QT_OK);
+		if ((s = db_col(&rows, 7)).p != NULL)
+			assert_int_equal(buf_put(&r->body, s.p, s.len), QT_OK);
+	}
+	db_end(&rows);
+	return er;
+}
+
+/* The row of the message that was sent last. */
+static void
+get_row(struct row *r, struct place *p)
+{
+	r->place = p;
+	check_err("the store can be read", store_do(p->means.store, STORE_READ, read_row, r,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+}
+
+static void
+row_free(struct row *r)
+{
+	buf_free(&r->query);
+	buf_free(&r->body);
+}
+
+static enum qt_err
+count_rows(struct db *db, void *arg)
+{
+	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
+}
+
+static int64_t
+rows(struct place *p)
+{
+	int64_t	 n = -1;
+
+	check_err("rows can be counted", store_do(p->means.store, STORE_READ, count_rows, &n,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	return n;
+}
+
+static enum qt_err
+run_sql(struct db *db, void *arg)
+{
+	return db_script(db, arg);
+}
+
+static void
+sql(struct place *p, const char *text)
+{
+	check_err(text, store_do(p->means.store, STORE_WRITE, run_sql, (void *)(uintptr_t)text,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+}
+
+/*
+ * What becomes of a message.
+ */
+
+static void
+outcomes(void **state)
+{
+	static const struct {
+		const char	*act;		/* NULL: nobody listens */
+		enum qt_err	 er;
+		enum verdict	 verdict;
+		const char	*class, *row, *outcome;
+		enum gate	 then;
+	} cases[] = {
+		{ "code", QT_OK, VERDICT_DELIVERED, "", "", NULL, GATE_GO },
+		{ "event", QT_EREFUSED, VERDICT_DEAD, "refused", "dead", "Httpapi_300_105",
+		    GATE_GO },
+		{ "union", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", "Httpapi_300_110",
+		    GATE_GO },
+		{ "later", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", "HTTP 503", GATE_GO },
+		{ "moved", QT_EFORWARD, VERDICT_QUEUED, "config", "pending", "HTTP 302", GATE_GO },
+		{ "ok", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", "wx0",
+		    GATE_GO },
+		{ "cut", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+		{ "silent", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+		{ NULL, QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+		{ "secret", QT_EFORWARD, VERDICT_QUEUED, "config", "pending", "Httpapi_300_101",
+		    GATE_STOPPED },
+	};
+	struct peer	*peer = peer_new();
+	struct place	*p;
+	struct row	 r = { .n = 0 };
+	const char	*dir, *name;
+	char		 url[PEER_URL];
+	int64_t		 probe_ms, begun_ms;
+	size_t		 i;
+	int		 fd = peer_refused(url), asked;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		name = cases[i].act != NULL ? cases[i].act : "refused port";
+		if (cases[i].act != NULL)
+			peer_url(peer, url, cases[i].act);
+		p = place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF, url);
+		begun_ms = clock_mono_ms();
+		check_err(name, send_one(p, 1), cases[i].er);
+		CHECK(name, clock_mono_ms() - begun_ms < PATIENCE_MS / 2);
+		check_int(name, p->msg.verdict, cases[i].verdict);
+		check_text(name, class_of(p), cases[i].class);
+		CHECK(name, (*p->msg.hint != '\0') == (p->msg.why_not != NULL));
+		if (cases[i].verdict != VERDICT_DELIVERED && cases[i].outcome == NULL)
+			CHECK(name, *p->msg.detail != '\0');
+		check_int(name, breaker_gate(p->means.breakers, p->msg.account, &probe_ms),
+		    cases[i].then);
+		check_int("a well QT needs no database", state_count(dir, "qtoa.db", NULL),
+		    *cases[i].row != '\0');
+		check_int("what waits is to be looked after", store_is_raised(p->means.store),
+		    *cases[i].row != '\0');
+		get_row(&r, p);
+		check_int(name, r.n, *cases[i].row != '\0');
+		if (*cases[i].row != '\0') {
+			check_text(name, r.state, cases[i].row);
+			check_text(name, r.account, "a");
+			check_text(name, r.code, "$$_menu_click");
+			check_int(name, r.attempts, 1);
+			check_bytes(name, buf_slice(&r.body), slice_of(xml));
+			if (cases[i].outcome != NULL)
+				check_text(name, r.outcome, cases[i].outcome);
+			else
+				check_text(name, r.outcome, p->msg.detail);
+			CHECK(name, *cases[i].row == 'd' ||
+			    (r.wait_ms >= 750 && r.wait_ms <= 1000));
+		}
+		/* WeChat sends it again, here and elsewhere, also after a while. */
+		asked = peer_requests(peer);
+		check_err("again", send_one(p, 1), QT_OK);
+		check_int("again", p->msg.verdict, VERDICT_REPEAT);
+		check_text("again", class_of(p), "");
+		place_free(p);
+		p = place_new(dir, STORE_BRIEF, url);
+		check_err("elsewhere", send_one(p, 1), QT_OK);
+		check_int("elsewhere", p->msg.verdict, VERDICT_REPEAT);
+		check_int("QT is not asked", peer_requests(peer), asked);
+		check_int("nor is there a second row", rows(p), *cases[i].row != '\0');
+		place_free(p);
+	}
+	row_free(&r);
+	(void)close(fd);
+	peer_free(peer);
+}
+
+/* The time in an envelope. */
+static int64_t
+stamp_of(const struct buf *envelope)
+{
+	static const char	 name[] = "\"ts\":";
+	struct buf		 b = { 0 };
+	char			*p;
+	int64_t			 ms = -1;
+
+	assert_int_equal(buf_put(&b, envelope->p, envelope->len), QT_OK);
+	assert_int_equal(buf_putc(&b, '\0'), QT_OK);
+	if ((p = strstr(b.p, name)) != NULL) {
+		p += sizeof(name) - 1;
+		ms = strtoll(*p == '"' ? p + 1 : p, NULL, 10);
+	}
+	buf_free(&b);
+	return ms;
+}
+
+/* What is kept is enough for the very envelope that QT did not take. */
+static void
+signed_again(void **state)
+{
+	struct peer	*peer = peer_new();
+	struct place	*p = place_of_peer(state_new(), STORE_SERVER, peer, "later");
+	struct row	 r = { .n = 0 };
+	struct buf	 again = { 0 };
+	struct query	 q;
+	struct push	 back;
+	enum push_key	 which;
+	int		 k;
+
+	(void)state;
+	check_err("queued", send_one(p, 1), QT_EFORWARD);
+	get_row(&r, p);
+	check_err("its query", query_parse(&q, r.query.p, r.query.len), QT_OK);
+	check_err("its push", query_push(&back, &which, &q, 0), QT_OK);
+	for (k = 0; k < PUSH__MAX; k++)
+		check_bytes(push_names[k], back.v[k], push.v[k]);
+	check_err("signed", sign_envelope(p->signer, &again, &p->accounts[0], &back,
+	    buf_slice(&r.body), stamp_of(&p->msg.out)), QT_OK);
+	check_bytes("the same", buf_slice(&again), buf_slice(&p->msg.out));
+	CHECK("it has a time", stamp_of(&p->msg.out) > 1600000000000);
+	buf_free(&again);
+	row_free(&r);
+	place_free(p);
+	peer_free(peer);
+}
+
+static void
+kept(void **state)
+{
+	struct peer	*peer = peer_new();
+	struct place	*p = place_of_peer(state_new(), STORE_SERVER, peer, "code");
+	struct row	 r = { .n = 0 };
+
+	(void)state;
+	p->conf.set.keep_days = 1;
+	check_err("delivered", send_one(p, 1), QT_OK);
+	check_int("delivered", p->msg.verdict, VERDICT_DELIVERED);
+	get_row(&r, p);
+	check_int("a row", r.n, 1);
+	check_text("a row", r.state, "delivered");
+	check_text("a row", r.outcome, "Httpapi_300_200");
+	check_bytes("its body", buf_slice(&r.body), slice_of(xml));
+	CHECK("its query", r.query.len != 0);
+	check_err("again", send_one(p, 1), QT_OK);
+	check_int("again", p->msg.verdict, VERDICT_REPEAT);
+	check_int("QT heard of it once", peer_requests(peer), 1);
+	row_free(&r);
+	place_free(p);
+	peer_free(peer);
+}
+
+/* Stopped: the next one of the account is not sent, that of another is. */
+static void
+stopped(void **state)
+{
+	struct peer	*peer = peer_new();
+	const char	*dir = state_new();
+	struct place	*p = place_of_peer(dir, STORE_SERVER, peer, "now");
+	struct row	 r = { .n = 0 };
+
+	(void)state;
+	peer_now(peer, "secret");
+	check_err("refused", send_one(p, 1), QT_EFORWARD);
+	peer_now(peer, "code");
+	check_err("the next", send_one(p, 2), QT_EFORWARD);
+	check_text("the next", class_of(p), "stopped");
+	CHECK("what to do", strstr(p->msg.hint, "qtoa queue retry") != NULL);
+	get_row(&r, p);
+	check_text("waits", r.state, "pending");
+	check_int("has not been tried", r.attempts, 0);
+	check_int("need not wait", r.wait_ms, 0);
+	check_int("was not sent", peer_requests(peer), 1);
+	check_err("another account's", send_by(p, 3, 1, PATIENCE_MS), QT_OK);
+	check_int("was sent", peer_requests(peer), 2);
+	place_free(p);
+
+	/* A CGI that comes later knows it from the store. */
+	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
+	check_err("later", send_one(p, 4), QT_EFORWARD);
+	check_text("later", class_of(p), "stopped");
+	check_err("another account's, later", send_by(p, 5, 1, PATIENCE_MS), QT_OK);
+	place_free(p);
+
+	/* With other keys it goes. */
+	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
+	p->accounts[0].service_secret = "mended";
+	check_err("mended", send_one(p, 6), QT_OK);
+	row_free(&r);
+	place_free(p);
+	peer_free(peer);
+}
+
+static void
+breaking(void **state)
+{
+	/* l: trouble, c: success; what the last of them met. */
+	static const struct {
+		const char	*name, *acts;
+		const char	*class;
+		int		 asked;
+	} cases[] = {
+		{ "fewer", "lll", "retry", 3 },
+		{ "one more is not sent", "llll", "breaker", 3 },
+		{ "and another", "lllll", "breaker", 3 },
+		{ "a success between", "llcl", "retry", 4 },
+		{ "and so on", "llcllcll", "retry", 8 },
+		{ "in a row after it", "llcllll", "breaker", 6 },
+		{ "QT's own patience is none", "uuuuul", "retry", 6 },
+		{ "a refusal ends a row", "llell", "retry", 5 },
+	};
+	struct place	*p;
+	struct peer	*peer;
+	int64_t		 begun_ms = 0;
+	unsigned	 n;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < 2 * COUNT(cases); i++) {
+		peer = peer_new();
+		p = place_of_peer(state_new(), i % 2 == 0 ? STORE_SERVER : STORE_BRIEF, peer,
+		    "now");
+		for (n = 0; cases[i / 2].acts[n] != '\0'; n++) {
+			peer_now(peer, cases[i / 2].acts[n] == 'l' ? "later" :
+			    cases[i / 2].acts[n] == 'u' ? "union" :
+			    cases[i / 2].acts[n] == 'e' ? "event" : "code");
+			begun_ms = clock_mono_ms();
+			(void)send_by(p, n, (int)n % 2, PATIENCE_MS);
+		}
+		check_text(cases[i / 2].name, class_of(p), cases[i / 2].class);
+		check_int(cases[i / 2].name, peer_requests(peer), cases[i / 2].asked);
+		CHECK(cases[i / 2].name, clock_mono_ms() - begun_ms < 20 * SOON_MS);
+		place_free(p);
+		peer_free(peer);
+	}
+}
+
+/* A thread that sends a message of its own place's, or of a shared one's means. */
+struct sender {
+	struct place	*place;		/* its own worker's */
+	const struct means *means;
+	pthread_t	 thread;
+	struct watched	 watched;
+	unsigned	 n;
+	int		 ms;
+	enum qt_err	 er;
+};
+
+static void *
+send_there(void *arg)
+{
+	struct sender	*s = arg;
+
+	set_message(s->place, s->n);
+	s->place->msg.deadline_ms = clock_mono_ms() + s->ms;
+	/* The breaker tells accounts by their place in the configuration. */
+	s->place->msg.account = &s->means->conf->accounts[0];
+	watched_here(&s->watched);
+	s->er = deliver(s->means, s->place->signer, &s->place->msg);
+	return NULL;
+}
+
+static void
+begin_sender(struct sender *s, struct place *p, unsigned n, int ms)
+{
+	*s = (struct sender){ .means = &p->means, .n = n, .ms = ms };
+	watched_init(&s->watched);
+	assert_non_null(s->place = calloc(1, sizeof(*s->place)));
+	assert_non_null(s->place->signer = signer_new());
+	assert_int_equal(pthread_create(&s->thread, NULL, send_there, s), 0);
+}
+
+static void
+end_sender(struct sender *s, enum qt_err *er, enum verdict *verdict)
+{
+	assert_int_equal(pthread_join(s->thread, NULL), 0);
+	*er = s->er;
+	*verdict = s->place->msg.verdict;
+	delivery_free(&s->place->msg);
+	signer_free(s->place->signer);
+	free(s->place);
+}
+
+/* A broken end point is probed by one request at a time; its success lets all go. */
+static void
+probing(void **state)
+{
+	const char	*dir = state_new();
+	struct peer	*peer = peer_new();
+	struct place	*p = place_of_peer(dir, STORE_BRIEF, peer, "now");
+	struct sender	 s;
+	enum qt_err	 er;
+	enum verdict	 verdict;
+	unsigned	 n;
+
+	(void)state;
+	p->conf.set.forward_ms = PATIENCE_MS;
+	peer_now(peer, "later");
+	for (n = 0; n <= FAILS; n++)
+		check_err("it breaks", send_one(p, n), QT_EFORWARD);
+	check_text("it is broken", class_of(p), "breaker");
+	sql(p, "UPDATE endpoint SET probe = 1");
+	peer_now(peer, "wait");
+	begin_sender(&s, p, 10, PATIENCE_MS);
+	peer_await(peer, FAILS + 1);
+	for (n = 11; n < 15; n++) {
+		check_err("meanwhile", send_one(p, n), QT_EFORWARD);
+		check_text("meanwhile", class_of(p), "breaker");
+	}
+	check_int("one probe", peer_requests(peer), FAILS + 1);
+	peer_open(peer);
+	end_sender(&s, &er, &verdict);
+	check_err("the probe", er, QT_OK);
+	check_int("the probe", verdict, VERDICT_DELIVERED);
+	check_err("then all", send_one(p, 15), QT_OK);
+	place_free(p);
+
+	/* Where there is a drainer it probes, unless it does not for a while. */
+	p = place_of_peer(dir, STORE_SERVER, peer, "now");
+	peer_now(peer, "later");
+	for (n = 20; n <= 20 + FAILS; n++)
+		check_err("it breaks again", send_one(p, n), QT_EFORWARD);
+	sql(p, "UPDATE endpoint SET probe = unixepoch() * 1000 - 500");
+	check_err("loaded", store_do(p->means.store, STORE_READ, breaker_load, p->means.breakers,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	peer_now(peer, "code");
+	check_err("the drainer's turn", send_one(p, 30), QT_EFORWARD);
+	check_text("the drainer's turn", class_of(p), "breaker");
+	sql(p, "UPDATE endpoint SET probe = 1");
+	check_err("loaded", store_do(p->means.store, STORE_READ, breaker_load, p->means.breakers,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err("it has not come", send_one(p, 31), QT_OK);
+	check_err("then all", send_one(p, 32), QT_OK);
+	place_free(p);
+	peer_free(peer);
+}
+
+/*
+ * Repeats of what is in hand.
+ */
+
+static void
+in_hand(void **state)
+{
+	static const struct {
+		const char	*name, *act;
+		enum qt_err	 er;
+		enum verdict	 verdict;
+	} cases[] = {
+		{ "delivered", "wait", QT_OK, VERDICT_DELIVERED },
+		{ "queued", "gate", QT_EFORWARD, VERDICT_QUEUED },
+	};
+	struct sender	 s[THREADS];
+	struct peer	*peer;
+	struct place	*p;
+	enum qt_err	 er;
+	enum verdict	 verdict;
+	size_t		 i;
+	int		 k;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		peer = peer_new();
+		p = place_of_peer(state_new(), STORE_SERVER, peer, cases[i].act);
+		p->conf.set.forward_ms = PATIENCE_MS;
+		begin_sender(&s[0], p, 1, PATIENCE_MS);
+		peer_await(peer, 1);
+		for (k = 1; k < THREADS; k++) {
+			begin_sender(&s[k], p, 1, PATIENCE_MS);
+			watched_asleep(&s[k].watched);
+		}
+		check_err("no time to wait", send_by(p, 1, 0, SHORT_MS), QT_ELATE);
+		check_int("no time to wait", p->msg.verdict, VERDICT_UNSAFE);
+		peer_open(peer);
+		end_sender(&s[0], &er, &verdict);
+		check_err(cases[i].name, er, cases[i].er);
+		check_int(cases[i].name, verdict, cases[i].verdict);
+		for (k = 1; k < THREADS; k++) {
+			end_sender(&s[k], &er, &verdict);
+			check_err("who waits", er, QT_OK);
+			check_int("who waits", verdict, VERDICT_REPEAT);
+		}
+		check_int("QT heard of it once", peer_requests(peer), 1);
+		check_int("other messages do not wait", send_one(p, 2) == cases[i].er, 1);
+		place_free(p);
+		peer_free(peer);
+	}
+}
+
+/* Has message 1 in hand until it is killed. */
+static void
+hold_there(struct other *me, void *dir)
+{
+	struct claims	*cs = claims_new(dir);
+	struct place	 p;
+	struct claim	 c;
+	unsigned char	 key[QUEUE_KEY];
+
+	memset(&p, 0, sizeof(p));
+	set_message(&p, 1);
+	queue_key(key, p.head.time_s, p.key);
+	OTHER_CHECK(claim_begin(cs, &c, key, 0) == CLAIM_MINE);
+	other_say(me);
+	(void)other_hear(me);
+}
+
+static void
+in_hand_elsewhere(void **state)
+{
+	const char	*dir = state_new();
+	struct other	 o;
+	struct peer	*peer;
+	struct place	*p;
+
+	(void)state;
+	other_begin(&o, hold_there, (void *)(uintptr_t)dir);
+	(void)other_hear(&o);
+	peer = peer_new();
+	p = place_of_peer(dir, STORE_SERVER, peer, "code");
+	check_err("it is in hand", send_by(p, 1, 0, SHORT_MS), QT_ELATE);
+	check_int("it is in hand", p->msg.verdict, VERDICT_UNSAFE);
+	CHECK("that is said", strstr(p->msg.hint, "in hand") != NULL);
+	check_int("not forwarded", peer_requests(peer), 0);
+	other_kill(&o);
+	check_err("taken over", send_one(p, 1), QT_OK);
+	check_int("taken over", p->msg.verdict, VERDICT_DELIVERED);
+	place_free(p);
+	peer_free(peer);
+}
+
+/* Marked, but not in the queue: whoever had it in hand died in between. */
+static void
+died_between(void **state)
+{
+	struct peer	*peer = peer_new();
+	struct place	*p = place_of_peer(state_new(), STORE_SERVER, peer, "code");
+	unsigned char	 key[QUEUE_KEY];
+
+	(void)state;
+	set_message(p, 1);
+	queue_key(key, p->head.time_s, p->key);
+	check_err("marked", seen_mark(p->means.seen, key, SEEN_QUEUED, SEEN_NEVER), QT_OK);
+	check_err("forwarded", send_one(p, 1), QT_OK);
+	check_int("forwarded", p->msg.verdict, VERDICT_DELIVERED);
+	check_err("again", send_one(p, 1), QT_OK);
+	check_int("again", p->msg.verdict, VERDICT_REPEAT);
+	check_int("QT heard of it once", peer_requests(peer), 1);
+	place_free(p);
+	peer_free(peer);
+}
+
+/* The drainer delivers it between the two looks of a repeat, at the marks and at the queue. */
+struct draining {
+	struct place	*place;
+	pthread_mutex_t	 lock;
+	pthread_cond_t	 changed;
+	bool		 begun, go;
+};
+
+static enum qt_err
+drain_it(struct db *db, void *arg)
+{
+	struct draining	*g = arg;
+	struct place	*p = g->place;
+	unsigned char	 key[QUEUE_KEY];
+
+	(void)pthread_mutex_lock(&g->lock);
+	g->begun = true;
+	(void)pthread_cond_broadcast(&g->changed);
+	while (!g->go)
+		(void)pthread_cond_wait(&g->changed, &g->lock);
+	(void)pthread_mutex_unlock(&g->lock);
+	queue_key(key, p->head.time_s, p->key);
+	(void)seen_mark(p->means.seen, key, SEEN_DONE, SEEN_QUEUED);
+	return db_script(db, "DELETE FROM message");
+}
+
+static void *
+drain_there(void *arg)
+{
+	struct draining	*g = arg;
+
+	(void)store_do(g->place->means.store, STORE_WRITE, drain_it, g,
+	    clock_mono_ms() + PATIENCE_MS);
+	return NULL;
+}
+
+static void
+drained_between(void **state)
+{
+	struct peer	*peer = peer_new();
+	struct place	*p = place_of_peer(state_new(), STORE_SERVER, peer, "now");
+	struct draining	 g = { .place = p };
+	struct sender	 s;
+	pthread_t	 t;
+	enum qt_err	 er;
+	enum verdict	 verdict;
+
+	(void)state;
+	(void)pthread_mutex_init(&g.lock, NULL);
+	(void)pthread_cond_init(&g.changed, NULL);
+	peer_now(peer, "later");
+	check_err("queued", send_one(p, 1), QT_EFORWARD);
+	peer_now(peer, "code");
+	assert_int_equal(pthread_create(&t, NULL, drain_there, &g), 0);
+	(void)pthread_mutex_lock(&g.lock);
+	while (!g.begun)
+		(void)pthread_cond_wait(&g.changed, &g.lock);
+	(void)pthread_mutex_unlock(&g.lock);
+	begin_sender(&s, p, 1, PATIENCE_MS);
+	watched_asleep(&s.watched);	/* it has seen the mark, and waits for the store */
+	(void)pthread_mutex_lock(&g.lock);
+	g.go = true;
+	(void)pthread_cond_broadcast(&g.changed);
+	(void)pthread_mutex_unlock(&g.lock);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	end_sender(&s, &er, &verdict);
+	check_err("a repeat", er, QT_OK);
+	check_int("a repeat", verdict, VERDICT_REPEAT);
+	check_int("QT is not asked again", peer_requests(peer), 1);
+	place_free(p);
+	peer_free(peer);
+}
+
+/*
+ * Faults.
+ */
+
+static void
+without_store(void **state)
+{
+	const struct timespec	 pause = { 0, 20000000 };
+	const char		*parent = state_new();
+	char			 dir[STATE_PATH];
+	struct peer		*peer = peer_new();
+	struct place		*p;
+	int64_t			 begun_ms, end_ms;
+	enum qt_err		 er = QT_ESTORE;
+	unsigned		 n;
+
+	(void)state;
+	assert_int_equal(log_open("/dev/null"), 0);
+	state_write(parent, "plain", "", 0);
+	state_path(dir, parent, "plain");
+	p = place_of_peer(dir, STORE_SERVER, peer, "now");
+	for (n = 0; n < 10; n++) {
+		peer_now(peer, "code");
+		check_err("QT has it", send_one(p, n), QT_OK);
+		check_int("QT has it", p->msg.verdict, VERDICT_DELIVERED);
+		peer_now(peer, n % 2 == 0 ? "union" : "event");
+		begun_ms = clock_mono_ms();
+		check_err("nobody has it", send_one(p, 100 + n), QT_ESTORE);
+		CHECK("quickly", clock_mono_ms() - begun_ms < 20 * SOON_MS);
+		check_int("nobody has it", p->msg.verdict, VERDICT_UNSAFE);
+		CHECK("the reason", strstr(p->msg.detail, "plain") != NULL);
+		CHECK("the error's own hint", p->msg.hint == NULL);
+	}
+	/* The breaker works all the same. */
+	peer_now(peer, "later");
+	for (n = 0; n <= FAILS; n++)
+		check_err("nobody has it", send_one(p, 200 + n), QT_ESTORE);
+	check_text("it is broken", class_of(p), "breaker");
+	check_int("QT is spared", peer_requests(peer), 20 + FAILS);
+
+	assert_int_equal(unlink(dir), 0);
+	for (end_ms = clock_mono_ms() + PATIENCE_MS; er != QT_EFORWARD && clock_mono_ms() < end_ms;)
+		if ((er = send_one(p, 300)) != QT_EFORWARD)
+			(void)nanosleep(&pause, NULL);
+	check_err("it comes back by itself", er, QT_EFORWARD);
+	check_int("what had not been stored is not there", rows(p), 1);
+	log_close();
+	place_free(p);
+	peer_free(peer);
+}
+
+static void
+read_only_there(struct other *me, void *arg)
+{
+	const char	*dir = arg;
+	struct peer	*peer;
+	struct place	*p;
+	int64_t		 begun_ms;
+	unsigned	 n;
+
+	(void)me;
+	state_drop_root();
+	OTHER_CHECK(log_open("/dev/null") == 0);
+	peer = peer_new();
+	p = place_of_peer(dir, STORE_SERVER, peer, "now");
+	OTHER_CHECK(chmod(dir, 0500) == 0);
+	for (n = 0; n < 5; n++) {
+		peer_now(peer, "code");
+		OTHER_CHECK(send_one(p, n) == QT_OK);
+		peer_now(peer, "union");
+		begun_ms = clock_mono_ms();
+		OTHER_CHECK(send_one(p, 100 + n) == QT_ESTORE);
+		OTHER_CHECK(p->msg.verdict == VERDICT_UNSAFE);
+		OTHER_CHECK(clock_mono_ms() - begun_ms < 20 * SOON_MS);
+	}
+	OTHER_CHECK(chmod(dir, 0700) == 0);
+	place_free(p);
+	peer_free(peer);
+}
+
+static void
+read_only(void **state)
+{
+	struct other	 o;
+
+	(void)state;
+	other_begin(&o, read_only_there, (void *)(uintptr_t)state_new());
+	check_int("read-only directory", other_end(&o), 0);
+}
+
+/* Whatever there is no memory for: `success` is said of nothing that could not be sent later. */
+static void
+memory(void **state)
+{
+	static const char *const	 acts[] = { "code", "union", "event", "later" };
+	struct peer	*peer = peer_new();
+	struct place	*p = place_of_peer(state_new(), STORE_SERVER, peer, "now");
+	struct row	 r = { .n = 0 };
+	unsigned	 n, step, left;
+	enum qt_err	 er;
+	size_t		 i;
+
+	(void)state;
+	p->conf.set.breaker_fails = 1000;
+	p->conf.set.keep_days = 1;
+	for (i = 0, n = 0; i < COUNT(acts); i++) {
+		peer_now(peer, acts[i]);
+		for (step = 1, left = 0; left == 0; step++, n++) {
+			delivery_free(&p->msg);
+			memset(&p->msg, 0, sizeof(p->msg));
+			signer_free(p->signer);
+			assert_non_null(p->signer = signer_new());
+			unit_memory = step;
+			er = send_one(p, n);
+			left = unit_memory;
+			unit_memory = 0;
+			get_row(&r, p);
+			if (er == QT_EFORWARD || er == QT_EREFUSED) {
+				check_int(acts[i], r.n, 1);
+				check_bytes(acts[i], buf_slice(&r.body), slice_of(xml));
+				CHECK(acts[i], r.query.len != 0);
+			} else if (er == QT_ESTORE) {
+				check_int(acts[i], r.n, 0);
+				check_text(acts[i], p->msg.detail, "out of memory");
+			} else {
+				check_err(acts[i], er, QT_OK);
+				CHECK(acts[i], i == 0);
+			}
+			if (step == 1) {
+				check_err("nothing can be signed", er, QT_EFORWARD);
+				CHECK("that is said", strstr(p->msg.detail, "cannot be signed") != NULL);
+				check_int("not tried", r.attempts, 0);
+			}
+		}
+		CHECK("there was an end", step > 2);
+	}
+	row_free(&r);
+	place_free(p);
+	peer_free(peer);
+}
+
+/* An attempt that ends because the program does says nothing of QT. */
+static void
+stopping(void **state)
+{
+	struct peer	*peer = peer_new();
+	struct place	*p = place_of_peer(state_new(), STORE_SERVER, peer, "silent");
+	int64_t		 probe_ms;
+	unsigned	 n;
+
+	(void)state;
+	p->conf.set.forward_ms = PATIENCE_MS;
+	p->stop_ms = clock_mono_ms();
+	for (n = 0; n < 2 * FAILS; n++)
+		check_err("queued", send_one(p, n), QT_EFORWARD);
+	check_int("and the breaker has heard nothing", breaker_gate(p->means.breakers,
+	    p->msg.account, &probe_ms), GATE_GO);
+	place_free(p);
+	peer_free(peer);
+}
+
+/* Queue states to outcomes. */
+static void
+judging(void **state)
+{
+	static const struct {
+		const char		*name;
+		struct forward_result	 qt;
+		enum queue_state	 want;
+		const char		*outcome;
+	} cases[] = {
+		{ "delivered", { .outcome = FORWARD_DELIVERED, .code = "200" }, QUEUE_DELIVERED,
+		    "200" },
+		{ "refused", { .outcome = FORWARD_REFUSED, .code = "105" }, QUEUE_DEAD, "105" },
+		{ "config", { .outcome = FORWARD_CONFIG, .code = "101" }, QUEUE_PENDING, "101" },
+		{ "retry", { .outcome = FORWARD_RETRY, .http.why = "no answer" }, QUEUE_PENDING,
+		    "no answer" },
+		{ "code before words", { .outcome = FORWARD_RETRY, .code = "110",
+		    .http.why = "words" }, QUEUE_PENDING, "110" },
+	};
+	struct queue_message	 row;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		deliver_judge(&row, &cases[i].qt);
+		check_int(cases[i].name, row.state, cases[i].want);
+		check_bytes(cases[i].name, row.outcome, slice_of(cases[i].outcome));
+	}
+	for (i = 0; i < VERDICT__MAX; i++)
+		CHECK("each has a name", verdict_names[i] != NULL && *verdict_names[i] != '\0');
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(in_hand_elsewhere), TEST(read_only), TEST(outcomes), TEST(signed_again),
+		TEST(kept), TEST(stopped), TEST(breaking), TEST(probing), TEST(in_hand),
+		TEST(died_between), TEST(drained_between), TEST(without_store), TEST(memory),
+		TEST(stopping), TEST(judging),
+	};
+
+	(void)log_open("/dev/null");
+	return RUN("deliver", tests);
+}

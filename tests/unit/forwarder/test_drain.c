@@ -1,0 +1,1005 @@
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "forwarder/drain.h"
+#include "server/maintenance.h"
+#include "state/queue.h"
+#include "tests/unit/peer.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum {
+	FAILS = 3,		/* that open the breaker */
+	PARALLEL = 4,
+	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
+	SHORT_MS = 150,		/* what is to be waited for to its end */
+	SLOW_MS = 1000,		/* the same, while others must be done before it */
+	SOON_MS = PATIENCE_MS / 2,	/* at once, on a machine that has other things to do */
+	ROWS = 500
+};
+
+static const char	 query[] = "signature=ab&timestamp=17&nonce=n%26",
+			 body[] = "<xml><Encrypt>x</Encrypt></xml>";
+
+/* Accounts a and b of one end point, c of another, and all that a drainer works with. */
+struct place {
+	struct account	 accounts[3];
+	struct conf	 conf;
+	struct means	 means;
+	struct drain	*drain;
+	struct keeper	*keeper;
+	_Atomic int64_t	 stop_ms;
+	char		 one[PEER_URL], two[PEER_URL];
+	char		 log[STATE_PATH];
+};
+
+static struct place *
+place_new(const char *dir, const char *one, const char *two)
+{
+	static const char *const	 paths[] = { "a", "b", "c" };
+	struct place			*p = calloc(1, sizeof(*p));
+	size_t				 i;
+
+	assert_non_null(p);
+	(void)snprintf(p->one, sizeof(p->one), "%s", one);
+	(void)snprintf(p->two, sizeof(p->two), "%s", two);
+	for (i = 0; i < COUNT(paths); i++)
+		p->accounts[i] = (struct account){
+			.path = paths[i], .name = paths[i], .appid = "wx0",
+			.qt_url = i < 2 ? p->one : p->two, .app_key = "k", .service_id = "i",
+			.service_secret = "s",
+		};
+	p->conf = (struct conf){
+		.set = {
+			.state_dir = dir, .forward_ms = PATIENCE_MS, .connect_ms = PATIENCE_MS,
+			.breaker_fails = FAILS, .drain_parallel = PARALLEL, .dedupe_days = 7,
+		},
+		.accounts = p->accounts, .n = COUNT(paths),
+	};
+	state_path(p->log, dir, "log");
+	assert_int_equal(log_open(p->log), 0);
+	assert_true(means_open(&p->means, &p->conf, STORE_BRIEF, &p->stop_ms));
+	return p;
+}
+
+/* The two end points do this. */
+static struct place *
+place_of(struct peer *one, const char *act, struct peer *two, const char *other)
+{
+	char	 first[PEER_URL], second[PEER_URL];
+
+	peer_url(one, first, act);
+	peer_url(two, second, other);
+	return place_new(state_new(), first, second);
+}
+
+/* After what has been set. */
+static void
+need_drain(struct place *p)
+{
+	if (p->drain == NULL)
+		assert_non_null(p->drain = drain_new(&p->means));
+	if (p->keeper == NULL)
+		assert_non_null(p->keeper = keep_new(&p->means));
+}
+
+static void
+place_free(struct place *p)
+{
+	keep_free(p->keeper);
+	drain_free(p->drain);
+	means_close(&p->means);
+	log_close();
+	free(p);
+}
+
+/*
+ * The store.
+ */
+
+static enum qt_err
+run_sql(struct db *db, void *arg)
+{
+	return db_script(db, arg);
+}
+
+static void
+sql(struct place *p, const char *text)
+{
+	check_err(text, store_do(p->means.store, STORE_WRITE, run_sql, (void *)(uintptr_t)text,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+}
+
+struct asking {
+	const char	*sql;
+	int64_t		 n;
+};
+
+static enum qt_err
+ask(struct db *db, void *arg)
+{
+	struct asking	*a = arg;
+
+	return db_number(db, &a->n, a->sql, DB_NO_VALUES);
+}
+
+static int64_t
+number(struct place *p, const char *text)
+{
+	struct asking	 a = { text, -1 };
+
+	check_err(text, store_do(p->means.store, STORE_READ, ask, &a,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	return a.n;
+}
+
+static int64_t
+pending(struct place *p)
+{
+	return number(p, "SELECT count(*) FROM message WHERE state = 'pending'");
+}
+
+/* Rows to be added: n of an account, the first one with this key. */
+struct adding {
+	const char	*account, *query, *body;
+	int		 key, n;
+	int64_t		 late_ms;	/* due so long after now */
+	bool		 backwards;	/* those added first are the youngest */
+};
+
+static void
+key_of(unsigned char key[QUEUE_KEY], int n)
+{
+	char	 hex[33];
+
+	(void)snprintf(hex, sizeof(hex), "%08x%08x%08x%08x", n, (unsigned)n * 2654435761u, n,
+	    (unsigned)n * 40503u);
+	queue_key(key, n, hex);
+}
+
+static enum qt_err
+add_rows(struct db *db, void *arg)
+{
+	const struct adding	*a = arg;
+	const int64_t		 now_ms = clock_wall_ms();
+	struct queue_message	 m = {
+		.account = slice_of(a->account), .code = slice_of("$$_x"), .attempts = 1,
+		.state = QUEUE_PENDING, .query = slice_of(a->query), .body = slice_of(a->body),
+		.outcome = slice_of("no answer"),
+	};
+	enum qt_err		 er = QT_OK;
+	int			 i;
+
+	for (i = 0; i < a->n && er == QT_OK; i++) {
+		key_of(m.key, a->key + i);
+		m.received_ms = now_ms - 100000 + (a->backwards ? a->n - i : i);
+		m.next_ms = a->late_ms != 0 ? now_ms + a->late_ms : m.received_ms;
+		er = queue_add(db, &m);
+	}
+	return er;
+}
+
+static void
+put(struct place *p, const struct adding *a)
+{
+	store_raise(p->means.store);
+	check_err("rows added", store_do(p->means.store, STORE_WRITE, add_rows,
+	    (void *)(uintptr_t)a, clock_mono_ms() + PATIENCE_MS), QT_OK);
+	store_raise(p->means.store);
+}
+
+static void
+add(struct place *p, const char *account, int key, int n)
+{
+	const struct adding	 a = { account, query, body, key, n, 0, false };
+
+	put(p, &a);
+}
+
+static enum qt_err
+run(struct place *p, struct drain_sum *sum, bool all)
+{
+	const struct drain_order	 o = {
+		.until_ms = clock_mono_ms() + PATIENCE_MS, .all = all,
+	};
+	enum qt_err			 er;
+
+	need_drain(p);
+	er = drain_run(p->drain, sum, &o);
+	keep_brief(&p->means);
+	return er;
+}
+
+static void
+check_sum(const char *name, const struct drain_sum *sum, int64_t delivered, int64_t dead,
+    int64_t failed)
+{
+	check_int(name, sum->delivered, delivered);
+	check_int(name, sum->dead, dead);
+	check_int(name, sum->failed, failed);
+}
+
+/*
+ * The log: what was settled, in order.
+ */
+
+struct lines {
+	int		 n;
+	struct {
+		int64_t	 id;
+		char	 account, verdict[16];
+	}		 line[2 * ROWS];
+};
+
+static struct lines	 lines;
+
+static void
+read_lines(struct place *p)
+{
+	struct buf	 b = { 0 };
+	char		*line, *end, *at;
+
+	lines.n = 0;
+	assert_int_equal(buf_read_file(&b, p->log, 1 << 20), 0);
+	assert_int_equal(buf_putc(&b, '\0'), QT_OK);
+	for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		if (strstr(line, "what=drain ") == NULL || lines.n == (int)COUNT(lines.line))
+			continue;
+		if ((at = strstr(line, " id=")) != NULL)
+			lines.line[lines.n].id = strtoll(at + 4, NULL, 10);
+		if ((at = strstr(line, " account=")) != NULL)
+			lines.line[lines.n].account = at[9];
+		if ((at = strstr(line, " verdict=")) != NULL)
+			(void)sscanf(at + 9, "%15s", lines.line[lines.n].verdict);
+		lines.n++;
+	}
+	buf_free(&b);
+}
+
+static int
+lines_with(struct place *p, const char *with)
+{
+	struct buf	 b = { 0 };
+	char		*line;
+	int		 n = 0;
+
+	assert_int_equal(buf_read_file(&b, p->log, 1 << 20), 0);
+	assert_int_equal(buf_putc(&b, '\0'), QT_OK);
+	for (line = b.p; (line = strstr(line, with)) != NULL; line++)
+		n++;
+	buf_free(&b);
+	return n;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const int64_t	 x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* How many different ids the lines name. */
+static int
+different(void)
+{
+	static int64_t	 ids[2 * ROWS];
+	int		 i, n = 0;
+
+	for (i = 0; i < lines.n; i++)
+		ids[i] = lines.line[i].id;
+	qsort(ids, (size_t)lines.n, sizeof(ids[0]), compare);
+	for (i = 0; i < lines.n; i++)
+		n += i == 0 || ids[i] != ids[i - 1];
+	return n;
+}
+
+/*
+ * A queue that QT takes.
+ */
+
+static void
+all_delivered(void **state)
+{
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "code", two, "code");
+	struct drain_sum	 sum;
+	unsigned char		 key[QUEUE_KEY];
+	enum seen_as		 as;
+	int			 i, done = 0;
+
+	(void)state;
+	add(p, "a", 0, 300);
+	add(p, "b", 300, 100);
+	add(p, "c", 400, 100);
+	add(p, "nobody", 900, 3);
+	check_err("drained", run(p, &sum, false), QT_OK);
+	check_sum("drained", &sum, ROWS, 0, 0);
+	check_int("nowhere else", sum.elsewhere, 0);
+	check_int("the first end point's", peer_requests(one), 400);
+	check_int("the other's", peer_requests(two), 100);
+	check_int("all but an unknown account's", number(p, "SELECT count(*) FROM message"), 3);
+	for (i = 0; i < ROWS; i++) {
+		key_of(key, i);
+		done += seen_look(p->means.seen, &as, key) == QT_OK && as == SEEN_DONE;
+	}
+	check_int("known again", done, ROWS);
+	read_lines(p);
+	check_int("a line each", lines.n, ROWS);
+	check_int("another one each", different(), ROWS);
+	check_int("nothing to look after", store_is_raised(p->means.store), false);
+	check_err("again", run(p, &sum, true), QT_OK);
+	check_sum("again", &sum, 0, 0, 0);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+	drain_free(NULL);
+}
+
+static void
+oldest_first(void **state)
+{
+	enum { EACH = 30 };
+	const struct adding	 a = { "a", query, body, 0, EACH, 0, true };
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "code", two, "code");
+	struct drain_sum	 sum;
+	int64_t			 last[3] = { 1 << 20, 0, 0 };
+	int			 i, k, n[3] = { 0, 0, 0 };
+
+	(void)state;
+	p->conf.set.drain_parallel = 1;
+	put(p, &a);
+	add(p, "b", 100, EACH);
+	add(p, "c", 200, EACH);
+	check_err("drained", run(p, &sum, false), QT_OK);
+	read_lines(p);
+	for (i = 0; i < lines.n; i++) {
+		k = lines.line[i].account - 'a';
+		if (k < 0 || k > 2)
+			continue;
+		n[k]++;
+		/* Of account a those added last are the oldest. */
+		if (k == 0)
+			CHECK("oldest first, a", lines.line[i].id < last[k]);
+		else
+			CHECK("oldest first", lines.line[i].id > last[k]);
+		last[k] = lines.line[i].id;
+	}
+	check_int("a", n[0], EACH);
+	check_int("b", n[1], EACH);
+	check_int("c", n[2], EACH);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/* What is kept, what goes by way of the standby, and what a drained row leaves. */
+static void
+settled_rows(void **state)
+{
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "event", two, "code");
+	struct drain_sum	 sum;
+	char			 refused[PEER_URL], standby[PEER_URL];
+	int			 fd = peer_refused(refused);
+
+	(void)state;
+	peer_url(two, standby, "code");
+	(void)snprintf(p->two, sizeof(p->two), "%s", refused);
+	p->accounts[2].qt_url_standby = standby;
+	p->conf.set.keep_days = 1;
+	add(p, "a", 0, 5);
+	add(p, "c", 100, 5);
+	check_err("drained", run(p, &sum, false), QT_OK);
+	check_sum("drained", &sum, 5, 5, 0);
+	check_int("refused ones stay", number(p, "SELECT count(*) FROM message WHERE "
+	    "state = 'dead' AND account = 'a' AND attempts = 2 AND next IS NULL AND "
+	    "outcome = 'Httpapi_300_105' AND length(body) > 0"), 5);
+	check_int("delivered ones are kept", number(p, "SELECT count(*) FROM message WHERE "
+	    "state = 'delivered' AND account = 'c' AND attempts = 2 AND length(body) > 0"), 5);
+	check_int("by the standby", peer_requests(two), 5);
+	place_free(p);
+	(void)close(fd);
+	peer_free(one);
+	peer_free(two);
+}
+
+/*
+ * One that does not.
+ */
+
+static void
+dead_end_point(void **state)
+{
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "silent", two, "code");
+	struct drain_sum	 sum;
+	int64_t			 begun_ms;
+
+	(void)state;
+	p->conf.set.forward_ms = SLOW_MS;	/* the other one must be faster, whatever runs here */
+	add(p, "a", 0, 50);
+	add(p, "c", 100, 100);
+	begun_ms = clock_mono_ms();
+	check_err("drained", run(p, &sum, false), QT_OK);
+	CHECK("in time", clock_mono_ms() - begun_ms < SOON_MS);
+	check_int("the other's are delivered", sum.delivered, 100);
+	CHECK("few are tried", sum.failed >= FAILS && sum.failed <= FAILS + PARALLEL);
+	check_int("as many as were sent", peer_requests(one), sum.failed);
+	check_int("the rest waits", pending(p), 50);
+	check_int("what was tried a little longer", number(p, "SELECT count(*) FROM message "
+	    "WHERE attempts = 2"), sum.failed);
+	check_int("the breaker is told of once", lines_with(p, "what=breaker"), 1);
+	check_int("and it is open", number(p, "SELECT count(*) FROM endpoint WHERE opened > 0"),
+	    1);
+	check_int("to be looked after", store_is_raised(p->means.store), true);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+static void
+all_at_once(void **state)
+{
+	static const struct {
+		const char	*name;
+		bool		 all;
+		int		 tried;
+	} cases[] = {
+		{ "not due", false, 0 }, { "all", true, 1200 }, { "not due again", false, 0 },
+		{ "all again", true, 1200 },
+	};
+	const struct adding	 later = { "a", query, body, 0, 1200, 300000, false };
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "union", two, "code");
+	struct drain_sum	 sum;
+	size_t			 i;
+	int			 n = 0;
+
+	(void)state;
+	put(p, &later);
+	for (i = 0; i < COUNT(cases); i++) {
+		check_err(cases[i].name, run(p, &sum, cases[i].all), QT_OK);
+		check_sum(cases[i].name, &sum, 0, 0, cases[i].tried);
+		check_int(cases[i].name, peer_requests(one), n += cases[i].tried);
+		/* However long that took. */
+		sql(p, (char[]){ "UPDATE message SET next = next + 300000" });
+	}
+	check_int("each as often", number(p, "SELECT count(*) FROM message WHERE attempts = 3"),
+	    1200);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+static void
+broken(struct place *p, const char *probe)
+{
+	char	 text[300];
+
+	(void)snprintf(text, sizeof(text), "INSERT INTO endpoint (url, fails, opened, probes, "
+	    "probe) VALUES ('%s', 9, 1, 0, %s) ON CONFLICT (url) DO UPDATE SET opened = 1, "
+	    "probe = excluded.probe", p->one, probe);
+	sql(p, text);
+}
+
+/* A probe that is not due; one further away would be that of a clock set back. */
+#define LATER	"strftime('%s', 'now') * 1000 + 15000"
+
+static void
+probes(void **state)
+{
+	static const struct {
+		const char	*name, *act, *probe;
+		bool		 all;
+		int		 asked, delivered, failed;
+	} cases[] = {
+		{ "not due", "code", LATER, false, 0, 0, 0 },
+		{ "due, fails", "later", "1", false, 1, 0, 1 },
+		{ "due, cut", "cut", "1", false, 1, 0, 1 },
+		{ "not due, but all are wanted", "later", LATER, true, 1, 0, 1 },
+		{ "due, good", "code", "1", false, 40, 40, 0 },
+		{ "not due, all are wanted, good", "code", LATER, true, 40, 40, 0 },
+	};
+	struct peer		*one, *two = peer_new();
+	struct place		*p;
+	struct drain_sum	 sum;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		one = peer_new();
+		p = place_of(one, cases[i].act, two, "code");
+		add(p, "a", 0, 20);
+		add(p, "b", 100, 20);
+		broken(p, cases[i].probe);
+		check_int(cases[i].name, keep_wanted(&p->means), *cases[i].probe == '1' &&
+		    cases[i].probe[1] == '\0');
+		check_err(cases[i].name, run(p, &sum, cases[i].all), QT_OK);
+		check_sum(cases[i].name, &sum, cases[i].delivered, 0, cases[i].failed);
+		check_int(cases[i].name, peer_requests(one), cases[i].asked);
+		check_int(cases[i].name, pending(p), 40 - cases[i].delivered);
+		check_int("told when it closes", lines_with(p, "answers again"),
+		    cases[i].delivered != 0);
+		place_free(p);
+		peer_free(one);
+	}
+	peer_free(two);
+}
+
+static enum qt_err
+reset(struct db *db, void *arg)
+{
+	return breaker_reset(db, arg, NULL);
+}
+
+static void
+stopped(void **state)
+{
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "now", two, "code");
+	struct drain_sum	 sum;
+
+	(void)state;
+	p->conf.set.drain_parallel = 1;
+	peer_now(one, "secret");
+	add(p, "a", 0, 10);
+	check_err("stopped", run(p, &sum, false), QT_OK);
+	check_sum("stopped", &sum, 0, 0, 1);
+	check_int("the rest is not sent", peer_requests(one), 1);
+	check_int("told of", lines_with(p, "what=breaker"), 1);
+	CHECK("nothing that could be sent", !keep_wanted(&p->means));
+	peer_now(one, "code");
+	add(p, "b", 100, 10);
+	CHECK("now there is", keep_wanted(&p->means));
+	check_err("another account", run(p, &sum, false), QT_OK);
+	check_sum("another account", &sum, 10, 0, 0);
+	check_err("not even now", run(p, &sum, true), QT_OK);
+	check_sum("not even now", &sum, 0, 0, 0);
+	check_int("the rest waits", pending(p), 10);
+	check_err("reset", store_do(p->means.store, STORE_WRITE, reset, &p->conf,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err("goes on", run(p, &sum, true), QT_OK);
+	check_sum("goes on", &sum, 10, 0, 0);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/* Rows from which nothing can be signed are dead; QT is not said to answer for that. */
+static void
+garbage(void **state)
+{
+	static char	 many[40 * 8];
+	static const struct {
+		const char	*name, *query, *body;
+		bool		 good;
+	} cases[] = {
+		{ "no body", query, NULL, false }, { "no query", NULL, body, false },
+		{ "neither", NULL, NULL, false }, { "empty query", "", body, false },
+		{ "empty body", query, "", false },
+		{ "a parameter twice", "nonce=1&nonce=2", body, false },
+		{ "an empty one", "nonce=", body, false }, { "too many", many, body, false },
+		{ "only noise", "%%%=&&\x01\xFF=%zz&;", body, true },
+		{ "as it should be", query, body, true },
+	};
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "now", two, "code");
+	struct drain_sum	 sum;
+	struct adding		 a;
+	int64_t			 begun_ms;
+	size_t			 i;
+	int			 asked;
+
+	(void)state;
+	for (i = 0; i < 40; i++)
+		(void)strcat(many, "p=1&");
+	peer_now(one, "later");
+	add(p, "b", 999, 1);
+	check_err("trouble", run(p, &sum, false), QT_OK);
+	check_int("once", number(p, "SELECT fails FROM endpoint"), 1);
+	sql(p, "DELETE FROM message");
+	begun_ms = clock_mono_ms();
+	for (i = 0; i < COUNT(cases); i++) {
+		asked = peer_requests(one);
+		if (cases[i].good)
+			peer_now(one, "union");
+		a = (struct adding){ "a", cases[i].query, cases[i].body, (int)i * 10, 3, 0, false };
+		put(p, &a);
+		check_err(cases[i].name, run(p, &sum, false), QT_OK);
+		if (cases[i].good) {
+			check_sum(cases[i].name, &sum, 0, 0, 3);
+			check_int(cases[i].name, peer_requests(one), asked + 3);
+			sql(p, "DELETE FROM message");
+			continue;
+		}
+		check_sum(cases[i].name, &sum, 0, 3, 0);
+		check_int(cases[i].name, peer_requests(one), asked);
+		check_int(cases[i].name, number(p, "SELECT count(*) FROM message WHERE "
+		    "state = 'dead' AND outcome LIKE 'cannot be signed%'"), ((int)i + 1) * 3);
+		check_int("that is no answer of QT's", number(p, "SELECT fails FROM endpoint"), 1);
+	}
+	CHECK("none waits for the others", clock_mono_ms() - begun_ms < SOON_MS);
+	check_int("QT's own is", number(p, "SELECT fails FROM endpoint"), 0);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/* The time is over before it has begun. */
+static void
+no_time(void **state)
+{
+	struct peer			*one = peer_new(), *two = peer_new();
+	struct place			*p = place_of(one, "code", two, "code");
+	const struct drain_order	 o = { .until_ms = 1 };
+	struct drain_sum		 sum;
+
+	(void)state;
+	add(p, "a", 0, 10);
+	need_drain(p);
+	check_err("no time", drain_run(p->drain, &sum, &o), QT_OK);
+	check_sum("no time", &sum, 0, 0, 0);
+	p->stop_ms = 1;
+	check_err("stopped", run(p, &sum, false), QT_OK);
+	check_sum("stopped", &sum, 0, 0, 0);
+	check_int("nothing is begun", peer_requests(one), 0);
+	check_int("all waits", pending(p), 10);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+static void
+wanted(void **state)
+{
+	const struct adding	 later = { "a", query, body, 0, 3, 1000000, false };
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "code", two, "code");
+
+	(void)state;
+	CHECK("nothing there", !keep_wanted(&p->means));
+	check_int("and the database is not even made", state_count(p->conf.set.state_dir,
+	    "qtoa.db", NULL), 0);
+	put(p, &later);
+	CHECK("not due", !keep_wanted(&p->means));
+	add(p, "c", 100, 1);
+	CHECK("due", keep_wanted(&p->means));
+	store_lower(p->means.store);
+	CHECK("nobody has said so", !keep_wanted(&p->means));
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/*
+ * Several processes.
+ */
+
+/* Drains end point $1 for ever, as far as others can see. */
+struct holding {
+	const char	*dir, *url;
+};
+
+static void
+hold_there(struct other *me, void *arg)
+{
+	struct holding	*h = arg;
+	struct claims	*cs = claims_new(h->dir);
+	struct claim	 c;
+	unsigned char	 key[CLAIM_KEY];
+
+	(void)other_hear(me);
+	claim_name(key, "drain", h->url);
+	OTHER_CHECK(claim_begin(cs, &c, key, 0) == CLAIM_MINE);
+	other_say(me);
+	(void)other_hear(me);
+}
+
+static void
+elsewhere(void **state)
+{
+	char			 one_url[PEER_URL], two_url[PEER_URL];
+	struct holding		 h = { state_new(), one_url };
+	struct peer		*one, *two;
+	struct place		*p;
+	struct other		 o;
+	struct drain_sum	 sum;
+	int			 fd = peer_refused(one_url);
+
+	(void)state;
+	/* The other process must be there before our threads, and know the URL: a port. */
+	other_begin(&o, hold_there, &h);
+	one = peer_new();
+	two = peer_new();
+	peer_url(two, two_url, "code");
+	p = place_new(h.dir, one_url, two_url);
+	peer_url(one, two_url, "code");
+	p->accounts[0].qt_url_standby = p->accounts[1].qt_url_standby = two_url;
+	add(p, "a", 0, 20);
+	add(p, "c", 100, 20);
+	other_say(&o);
+	(void)other_hear(&o);
+	check_err("one is taken", run(p, &sum, false), QT_OK);
+	check_sum("one is taken", &sum, 20, 0, 0);
+	check_int("it is told", sum.elsewhere, 1);
+	check_int("nothing of it is sent", peer_requests(one), 0);
+	other_kill(&o);
+	check_err("its process died", run(p, &sum, false), QT_OK);
+	check_sum("its process died", &sum, 20, 0, 0);
+	check_int("now it is ours", sum.elsewhere, 0);
+	(void)close(fd);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/*
+ * The thread.
+ */
+
+/* Until the store can be read, and no message waits in it. */
+static void
+await_settled(struct place *p)
+{
+	const struct timespec	 pause = { 0, 10000000 };
+	struct asking		 a = { "SELECT count(*) FROM message WHERE state = 'pending'", -1 };
+	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
+
+	while ((store_do(p->means.store, STORE_READ, ask, &a, end_ms) != QT_OK || a.n != 0) &&
+	    clock_mono_ms() < end_ms)
+		(void)nanosleep(&pause, NULL);
+	check_int("all are settled", a.n, 0);
+}
+
+static void
+thread(void **state)
+{
+	struct peer	*one = peer_new(), *two = peer_new();
+	struct place	*p = place_of(one, "code", two, "code");
+	int64_t		 begun_ms;
+
+	(void)state;
+	need_drain(p);
+	keep_stop(p->keeper);	/* of none */
+	check_int("started", keep_start(p->keeper), 0);
+	begun_ms = clock_mono_ms();
+	add(p, "a", 0, 100);
+	add(p, "c", 100, 100);
+	peer_await(one, 100);
+	peer_await(two, 100);
+	CHECK("soon", clock_mono_ms() - begun_ms < SOON_MS);
+	begun_ms = clock_mono_ms();
+	keep_stop(p->keeper);
+	CHECK("it stops at once", clock_mono_ms() - begun_ms < SOON_MS);
+	check_int("what QT has is settled", number(p, "SELECT count(*) FROM message"), 0);
+	check_int("none twice", peer_requests(one) + peer_requests(two), 200);
+	check_int("started again", keep_start(p->keeper), 0);
+	add(p, "b", 200, 1);
+	peer_await(one, 101);
+	keep_stop(p->keeper);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/* QT says nothing, and we are told to stop. */
+static void
+stopping(void **state)
+{
+	struct peer	*one = peer_new(), *two = peer_new();
+	struct place	*p = place_of(one, "silent", two, "code");
+	int64_t		 begun_ms;
+
+	(void)state;
+	add(p, "a", 0, 20);
+	add(p, "c", 100, 20);
+	need_drain(p);
+	check_int("started", keep_start(p->keeper), 0);
+	peer_await(one, PARALLEL);
+	peer_await(two, 20);
+	begun_ms = clock_mono_ms();
+	p->stop_ms = begun_ms + SHORT_MS;
+	keep_wake(p->keeper);
+	keep_stop(p->keeper);
+	CHECK("after a while", clock_mono_ms() - begun_ms >= SHORT_MS);
+	CHECK("but soon", clock_mono_ms() - begun_ms < SOON_MS);
+	check_int("no more is begun", peer_requests(one), PARALLEL);
+	check_int("what was under way waits as before", number(p, "SELECT count(*) FROM message "
+	    "WHERE state = 'pending' AND account = 'a' AND attempts = 1 AND "
+	    "outcome = 'no answer'"), 20);
+	check_int("the other's have gone", pending(p), 20);
+	check_int("QT is not blamed", number(p, "SELECT count(*) FROM endpoint"), 0);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/* One probe is under way, and nothing else, while others go. */
+static void
+probe_under_way(void **state)
+{
+	struct peer	*one = peer_new(), *two = peer_new();
+	struct place	*p = place_of(one, "wait", two, "code");
+
+	(void)state;
+	add(p, "a", 0, 20);
+	add(p, "b", 100, 20);
+	broken(p, "1");
+	need_drain(p);
+	check_int("started", keep_start(p->keeper), 0);
+	peer_await(one, 1);
+	add(p, "c", 200, 20);
+	peer_await(two, 20);
+	add(p, "c", 300, 1);	/* there has been another look */
+	peer_await(two, 21);
+	check_int("one probe", peer_requests(one), 1);
+	peer_open(one);
+	peer_await(one, 40);
+	keep_stop(p->keeper);
+	check_int("all are delivered", pending(p), 0);
+	check_int("none twice", peer_requests(one), 40);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/* The operator drops what is under way. */
+static void
+dropped(void **state)
+{
+	struct peer	*one = peer_new(), *two = peer_new();
+	struct place	*p = place_of(one, "wait", two, "code");
+
+	(void)state;
+	add(p, "a", 0, PARALLEL);
+	need_drain(p);
+	check_int("started", keep_start(p->keeper), 0);
+	peer_await(one, PARALLEL);
+	sql(p, "DELETE FROM message");
+	add(p, "b", 100, PARALLEL);
+	peer_open(one);
+	peer_await(one, 2 * PARALLEL);
+	await_settled(p);
+	keep_stop(p->keeper);
+	check_int("nothing is left", number(p, "SELECT count(*) FROM message"), 0);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/*
+ * A store that fails: a limit on the size of files stands for a full disk.
+ */
+
+static void
+limit_to(rlim_t bytes)
+{
+	struct rlimit	 r;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/* The store, as soon as it works again. */
+static void
+await_store(struct place *p)
+{
+	const struct timespec	 pause = { 0, 10000000 };
+	struct asking		 a = { "SELECT 1", 0 };
+	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
+
+	while (store_do(p->means.store, STORE_READ, ask, &a, end_ms) != QT_OK &&
+	    clock_mono_ms() < end_ms)
+		(void)nanosleep(&pause, NULL);
+	check_int("the store works again", a.n, 1);
+}
+
+static void
+fill_disk(void *ctx, const struct drain_sum *sum)
+{
+	(void)ctx;
+	if (sum->delivered != 0)
+		limit_to(512);
+}
+
+static void
+store_fails(void **state)
+{
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "code", two, "silent");
+	struct drain_order	 o = { .progress = fill_disk };
+	struct drain_sum	 sum;
+	int64_t			 begun_ms = clock_mono_ms();
+	int			 asked, n;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	add(p, "a", 0, 50);
+	add(p, "c", 100, 1);	/* under way all the time */
+	need_drain(p);
+	o.until_ms = clock_mono_ms() + PATIENCE_MS;
+	check_err("the store fails", drain_run(p->drain, &sum, &o), QT_ESTORE);
+	CHECK("that is known at once", clock_mono_ms() - begun_ms < SOON_MS);
+	limit_to(RLIM_INFINITY);
+	await_store(p);
+	asked = peer_requests(one);
+	CHECK("in the middle", sum.delivered > 0 && sum.delivered < 50 && asked < 50);
+	drain_free(p->drain);	/* while some are under way */
+	p->drain = NULL;
+	n = (int)pending(p);
+	check_int("what is not settled waits", n, 51 - sum.delivered);
+	(void)snprintf(p->two, sizeof(p->two), "%s", p->one);
+	check_err("the rest", run(p, &sum, false), QT_OK);
+	check_sum("the rest", &sum, n, 0, 0);
+	CHECK("hardly any twice", peer_requests(one) <= 51 + PARALLEL);
+	check_int("nothing is left", number(p, "SELECT count(*) FROM message"), 0);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+static enum qt_err
+touch(struct db *db, void *arg)
+{
+	(void)arg;
+	return db_script(db, "UPDATE message SET code = 'x' WHERE id = (SELECT min(id) FROM message)");
+}
+
+/* The thread keeps QT's answers until they can be settled. */
+static void
+store_fails_a_while(void **state)
+{
+	const struct timespec	 pause = { 0, 10000000 };
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "wait", two, "code");
+	const int64_t		 end_ms = clock_mono_ms() + PATIENCE_MS;
+	int			 tries;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	add(p, "a", 0, 30);
+	need_drain(p);
+	check_int("started", keep_start(p->keeper), 0);
+	peer_await(one, PARALLEL);
+	limit_to(512);
+	peer_open(one);
+	/* Neither can we write now. */
+	for (tries = 0; tries < 5 && clock_mono_ms() < end_ms; tries++) {
+		CHECK("it fails", store_do(p->means.store, STORE_SYNC, touch, NULL, end_ms) !=
+		    QT_OK);
+		(void)nanosleep(&pause, NULL);
+	}
+	limit_to(RLIM_INFINITY);
+	peer_await(one, 30);
+	await_settled(p);
+	keep_stop(p->keeper);
+	check_int("none twice", peer_requests(one), 30);
+	place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(elsewhere), TEST(all_delivered), TEST(oldest_first), TEST(settled_rows),
+		TEST(dead_end_point), TEST(all_at_once), TEST(probes), TEST(stopped), TEST(garbage),
+		TEST(no_time), TEST(wanted), TEST(thread), TEST(stopping), TEST(probe_under_way),
+		TEST(dropped), TEST(store_fails), TEST(store_fails_a_while),
+	};
+
+	return RUN("drain", tests);
+}

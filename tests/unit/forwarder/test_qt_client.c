@@ -1,0 +1,332 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "forwarder/qt_client.h"
+#include "tests/unit/peer.h"
+#include "tests/unit/unit.h"
+
+#define CODE(nr)	"{\"code\":\"Httpapi_300_" nr "\",\"message\":\"x\"}"
+
+/* QT, 3.4, and what HTTP adds to it. */
+static void
+classes(void **state)
+{
+	static const struct {
+		const char	*name;
+		int		 status;
+		const char	*body;
+		enum outcome	 want;
+		const char	*code;
+	} cases[] = {
+		{ "success", 200, CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200" },
+		{ "success, code last", 200, "{\"message\":\"x\", \"code\":\"Httpapi_300_200\"}\n",
+		    FORWARD_DELIVERED, "Httpapi_300_200" },
+		{ "success, no message", 200, "{\"code\":\"Httpapi_300_200\"}", FORWARD_DELIVERED,
+		    "Httpapi_300_200" },
+		{ "illegal signature", 200, CODE("101"), FORWARD_CONFIG, "Httpapi_300_101" },
+		{ "not JSON", 200, CODE("102"), FORWARD_REFUSED, "Httpapi_300_102" },
+		{ "field missing", 200, CODE("103"), FORWARD_REFUSED, "Httpapi_300_103" },
+		{ "user attribute missing", 200, CODE("104"), FORWARD_REFUSED, "Httpapi_300_104" },
+		{ "illegal event id", 200, CODE("105"), FORWARD_REFUSED, "Httpapi_300_105" },
+		{ "incorrect ak/sk", 200, CODE("106"), FORWARD_CONFIG, "Httpapi_300_106" },
+		{ "not XML", 200, CODE("107"), FORWARD_REFUSED, "Httpapi_300_107" },
+		{ "illegal message", 200, CODE("108"), FORWARD_REFUSED, "Httpapi_300_108" },
+		{ "encryption type", 200, CODE("109"), FORWARD_REFUSED, "Httpapi_300_109" },
+		{ "no unionid", 200, CODE("110"), FORWARD_RETRY, "Httpapi_300_110" },
+		{ "200 without a body", 200, "", FORWARD_RETRY, "" },
+		{ "200 with HTML", 200, "<html>Httpapi_300_200</html>", FORWARD_RETRY, "" },
+		{ "200 with success in words", 200, "success", FORWARD_RETRY, "" },
+		{ "200 cut in the body", 200, "{\"code\":\"Httpapi_300_200\"", FORWARD_RETRY, "" },
+		{ "200 with an array", 200, "[" CODE("200") "]", FORWARD_RETRY, "" },
+		{ "200 without a code", 200, "{\"message\":\"Httpapi_300_200\"}",
+		    FORWARD_RETRY, "" },
+		{ "200, code is a number", 200, "{\"code\":200}", FORWARD_RETRY, "" },
+		{ "200, code in an object", 200, "{\"data\":" CODE("200") "}", FORWARD_RETRY, "" },
+		{ "200, the last code counts", 200,
+		    "{\"code\":\"Httpapi_300_200\",\"code\":\"Httpapi_300_103\"}", FORWARD_REFUSED,
+		    "Httpapi_300_103" },
+		{ "no answer", 0, "", FORWARD_RETRY, "" },
+		{ "no answer, remains of a body", 0, CODE("200"), FORWARD_RETRY, "" },
+		{ "500", 500, "", FORWARD_RETRY, "" },
+		{ "502 with HTML", 502, "<html></html>", FORWARD_RETRY, "" },
+		{ "503", 503, "", FORWARD_RETRY, "" },
+		{ "599", 599, "", FORWARD_RETRY, "" },
+		{ "429", 429, "", FORWARD_RETRY, "" },
+		{ "400", 400, "", FORWARD_REFUSED, "" },
+		{ "401", 401, "", FORWARD_REFUSED, "" },
+		{ "403", 403, "", FORWARD_REFUSED, "" },
+		{ "404 with HTML", 404, "<html></html>", FORWARD_REFUSED, "" },
+		{ "413", 413, "", FORWARD_REFUSED, "" },
+		{ "428", 428, "", FORWARD_REFUSED, "" },
+		{ "430", 430, "", FORWARD_REFUSED, "" },
+		{ "499", 499, "", FORWARD_REFUSED, "" },
+	};
+	struct forward_result	 res = { 0 };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		res.http.status = cases[i].status;
+		res.http.why[0] = '\0';
+		buf_reset(&res.http.body);
+		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
+		res.outcome = FORWARD__MAX;
+		check_int(cases[i].name, forward_classify(&res), cases[i].want);
+		check_int(cases[i].name, res.outcome, cases[i].want);
+		if (cases[i].status == 200)
+			check_text(cases[i].name, res.code, cases[i].code);
+		check_int(cases[i].name, res.alive, *cases[i].code != '\0');
+	}
+	forward_result_free(&res);
+}
+
+/* The same answer again, and one that differs in a byte: judged like the first time. */
+static void
+same_again(void **state)
+{
+	static const struct {
+		const char	*name, *body;
+		enum outcome	 want;
+		const char	*code, *why;
+	} cases[] = {
+		{ "first", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
+		{ "again", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
+		{ "as long", CODE("101"), FORWARD_CONFIG, "Httpapi_300_101", "" },
+		{ "no JSON between", "<html>", FORWARD_RETRY, "", "answer is no JSON" },
+		{ "nothing between", "", FORWARD_RETRY, "", "answer is no JSON" },
+		{ "as long, again", CODE("101"), FORWARD_CONFIG, "Httpapi_300_101", "" },
+		{ "back", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
+	};
+	struct forward_result	 res = { 0 };
+	size_t			 i;
+
+	(void)state;
+	res.http.status = 200;
+	for (i = 0; i < COUNT(cases); i++) {
+		res.http.why[0] = '\0';
+		buf_reset(&res.http.body);
+		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
+		check_int(cases[i].name, forward_classify(&res), cases[i].want);
+		check_text(cases[i].name, res.code, cases[i].code);
+		check_int(cases[i].name, res.alive, *cases[i].code != '\0');
+		check_text(cases[i].name, res.http.why, cases[i].why);
+	}
+	forward_result_free(&res);
+}
+
+/* Nothing but QT's own word for it, and HTTP 200, is a delivery. */
+static void
+nothing_else_is_delivered(void **state)
+{
+	static const char *const codes[] = {
+		"", "200", "Httpapi_300_", "Httpapi_300_2", "Httpapi_300_20", "Httpapi_300_2000",
+		"Httpapi_300_200 ", " Httpapi_300_200", "httpapi_300_200", "HTTPAPI_300_200",
+		"Httpapi_301_200", "Httpapi_300_200\\u0000", "Httpapi_300_\\u0000200",
+		"Httpapi_300_201", "Httpapi_300_999", "success",
+		"Httpapi_300_200Httpapi_300_200Httpapi_300_200Httpapi_300_200",
+	};
+	struct forward_result	 res = { 0 };
+	char			 name[24];
+	size_t			 i;
+	int			 status;
+
+	(void)state;
+	for (i = 0; i < COUNT(codes); i++) {
+		res.http.status = 200;
+		buf_reset(&res.http.body);
+		assert_int_equal(buf_printf(&res.http.body, "{\"code\":\"%s\"}", codes[i]), QT_OK);
+		CHECK(codes[i], forward_classify(&res) != FORWARD_DELIVERED);
+		CHECK(codes[i], memchr(res.code, '\0', sizeof(res.code)) != NULL);
+	}
+	buf_reset(&res.http.body);
+	assert_int_equal(buf_puts(&res.http.body, CODE("200")), QT_OK);
+	for (status = 0; status < 600; status++) {
+		res.http.status = status;
+		(void)snprintf(name, sizeof(name), "HTTP %d", status);
+		CHECK(name, (forward_classify(&res) == FORWARD_DELIVERED) == (status == 200));
+	}
+	forward_result_free(&res);
+}
+
+/* Who answers with a code of QT's is QT, even if we do not know the code. */
+static void
+alive(void **state)
+{
+	static const struct {
+		const char	*name, *body;
+		bool		 want;
+	} cases[] = {
+		{ "known", CODE("200"), true },
+		{ "unknown", CODE("999"), true },
+		{ "unknown, again", CODE("999"), true },
+		{ "a gateway's", "{\"code\":\"503\"}", false },
+		{ "a gateway's, again", "{\"code\":\"503\"}", false },
+		{ "no number", CODE(""), false },
+	};
+	struct forward_result	 res = { 0 };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		res.http.status = 200;
+		buf_reset(&res.http.body);
+		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
+		CHECK(cases[i].name, (forward_classify(&res) == FORWARD_DELIVERED) == (i == 0));
+		check_int(cases[i].name, res.alive, cases[i].want);
+	}
+	forward_result_free(&res);
+}
+
+static void
+names(void **state)
+{
+	int	 i, j;
+
+	(void)state;
+	for (i = 0; i < FORWARD__MAX; i++) {
+		CHECK("named", forward_names[i] != NULL && *forward_names[i] != '\0');
+		/* Who is told of a failure is told what to do. */
+		CHECK("hint", forward_hints[i] != NULL &&
+		    (*forward_hints[i] == '\0') == (i == FORWARD_DELIVERED));
+		for (j = 0; j < i; j++)
+			CHECK("names differ", strcmp(forward_names[i], forward_names[j]) != 0);
+	}
+}
+
+/* When the time is up nobody is called, whom there would be none at port 0. */
+static void
+no_time_left(void **state)
+{
+	static const int64_t	 left_ms[] = { 0, -1, -100000 };
+	struct settings		 set = { .forward_ms = 2500, .connect_ms = 1000 };
+	struct account		 a = { .qt_url = "http://127.0.0.1:0/" };
+	struct http		*h = http_new(&set, NULL);
+	struct forward_result	 res = { 0 };
+	char			 name[24];
+	size_t			 i;
+
+	(void)state;
+	assert_non_null(h);
+	assert_int_equal(buf_puts(&res.http.body, CODE("200")), QT_OK);
+	for (i = 0; i < COUNT(left_ms); i++) {
+		(void)snprintf(name, sizeof(name), "%d ms", (int)left_ms[i]);
+		res.http.status = 200;
+		forward_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + left_ms[i]);
+		check_int(name, res.outcome, FORWARD_RETRY);
+		check_int(name, res.http.status, 0);
+		check_int(name, (int64_t)res.http.body.len, 0);
+		check_text(name, res.code, "");
+		CHECK(name, strstr(res.http.why, "time") != NULL);
+	}
+	forward_result_free(&res);
+	http_free(h);
+}
+
+/* The standby is for those who have nobody else, and a message goes to one of them. */
+static void
+standby(void **state)
+{
+	static const struct {
+		const char	*name;
+		const char	*first, *second;	/* NULL: refused; "": not set */
+		enum outcome	 want;
+		bool		 alive;
+		int		 requests[2];
+	} cases[] = {
+		{ "first delivers", "code", "code", FORWARD_DELIVERED, true, { 1, 0 } },
+		{ "first refused", NULL, "code", FORWARD_DELIVERED, true, { 0, 1 } },
+		{ "first refused, no standby", NULL, "", FORWARD_RETRY, false, { 0, 0 } },
+		{ "both refused", NULL, NULL, FORWARD_RETRY, false, { 0, 0 } },
+		{ "first cuts", "cut", "code", FORWARD_RETRY, false, { 1, 0 } },
+		{ "first cuts its answer", "half", "code", FORWARD_RETRY, false, { 1, 0 } },
+		{ "first is silent", "silent", "code", FORWARD_RETRY, false, { 1, 0 } },
+		{ "first is busy", "later", "code", FORWARD_RETRY, false, { 1, 0 } },
+		{ "first finds a fault", "secret", "code", FORWARD_CONFIG, true, { 1, 0 } },
+		{ "standby finds a fault", NULL, "secret", FORWARD_CONFIG, true, { 0, 1 } },
+		{ "standby cuts", NULL, "cut", FORWARD_RETRY, false, { 0, 1 } },
+	};
+	enum { PATIENCE_MS = 60000, SHORT_MS = 300 };
+	const struct settings	 set = { .forward_ms = PATIENCE_MS, .connect_ms = PATIENCE_MS };
+	struct forward_result	 res = { 0 };
+	struct http		*h = http_new(&set, NULL);
+	char			 nobody[PEER_URL], url[2][PEER_URL];
+	int			 fd = peer_refused(nobody);
+	size_t			 i;
+	int			 ms;
+
+	(void)state;
+	assert_non_null(h);
+	for (i = 0; i < COUNT(cases); i++) {
+		struct peer		*p[2] = { peer_new(), peer_new() };
+		const struct account	 a = {
+			.qt_url = cases[i].first == NULL ? nobody : url[0],
+			.qt_url_standby = cases[i].second == NULL ? nobody :
+			    *cases[i].second == '\0' ? NULL : url[1],
+		};
+
+		peer_url(p[0], url[0], cases[i].first == NULL ? "" : cases[i].first);
+		peer_url(p[1], url[1], cases[i].second == NULL ? "" : cases[i].second);
+		ms = cases[i].first != NULL && strcmp(cases[i].first, "silent") == 0 ?
+		    SHORT_MS : PATIENCE_MS;
+		forward_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + ms);
+		check_int(cases[i].name, res.outcome, cases[i].want);
+		check_int(cases[i].name, res.alive, cases[i].alive);
+		check_int(cases[i].name, peer_requests(p[0]), cases[i].requests[0]);
+		check_int(cases[i].name, peer_requests(p[1]), cases[i].requests[1]);
+		CHECK(cases[i].name, (*res.http.why != '\0') == (res.http.status == 0));
+		peer_free(p[0]);
+		peer_free(p[1]);
+	}
+	forward_result_free(&res);
+	http_free(h);
+	(void)close(fd);
+}
+
+static void
+standby_once(void **state)
+{
+	static const struct account	 without = { .qt_url = "a" },
+					 empty = { .qt_url = "a", .qt_url_standby = "" },
+					 with = { .qt_url = "a", .qt_url_standby = "b" };
+	static const struct {
+		const char		*name;
+		const struct account	*account;
+		int			 status, left_ms;
+		bool			 sent, want;
+	} cases[] = {
+		{ "nothing sent", &with, 0, 60000, false, true },
+		{ "sent", &with, 0, 60000, true, false },
+		{ "answered", &with, 500, 60000, true, false },
+		{ "no time left", &with, 0, 0, false, false },
+		{ "none", &without, 0, 60000, false, false },
+		{ "empty", &empty, 0, 60000, false, false },
+	};
+	struct http_answer		 got = { 0 };
+	struct http_call		 call;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		call = (struct http_call){ .url = cases[i].account->qt_url,
+		    .deadline_ms = clock_mono_ms() + cases[i].left_ms };
+		got.status = cases[i].status;
+		got.sent = cases[i].sent;
+		check_int(cases[i].name, forward_standby(&call, cases[i].account, &got),
+		    cases[i].want);
+		check_text(cases[i].name, call.url, cases[i].want ? "b" : "a");
+		CHECK(cases[i].name, !forward_standby(&call, cases[i].account, &got));
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(classes), TEST(same_again), TEST(nothing_else_is_delivered), TEST(alive),
+		TEST(names), TEST(no_time_left), TEST(standby), TEST(standby_once),
+	};
+
+	return RUN("forward", tests);
+}

@@ -1,0 +1,106 @@
+#include <string.h>
+
+#include "monitor/health.h"
+#include "tests/unit/unit.h"
+
+static struct account	 accounts[] = {
+	{ .path = "shop", .name = "a \"quoted\" \xE5\xBA\x97\xFF\n" }, { .path = "news", .name = "news" },
+};
+static struct conf	 conf = {
+	.set = { .state_dir = "/s", .late_s = 600, .breaker_fails = 5 }, .accounts = accounts,
+	.n = COUNT(accounts),
+};
+
+#define NAME	"\"a \\\"quoted\\\" \xE5\xBA\x97\xEF\xBF\xBD\\n\""
+#define DEAD	"{\"what\":\"dead\",\"account\":\"news\",\"text\":\"1 message that QT has refused " \
+		"for good waits for you, the oldest for 5 s: qtoa queue list, show, then retry or " \
+		"drop\"}"
+
+static const struct pulsed {
+	const char	*name;
+	enum gate	 gate;		/* of the first account */
+	int64_t		 dead;		/* of the second */
+	bool		 readable, well;
+	const char	*want;
+} cases[] = {
+	{ "well", GATE_GO, 0, true, true,
+	    "{\"status\":\"ok\",\"problems\":[],\"warnings\":[]}\n" },
+	{ "a warning", GATE_GO, 1, true, true,
+	    "{\"status\":\"ok\",\"problems\":[],\"warnings\":[" DEAD "]}\n" },
+	{ "problems", GATE_STOPPED, 0, false, false,
+	    "{\"status\":\"failing\",\"problems\":[{\"what\":\"store\",\"account\":\"\",\"text\":"
+	    "\"the store cannot be read: \\\"why\\\": what QT does not confirm is answered 503; look "
+	    "at the owner, permissions and free space of /s\"},{\"what\":\"stopped\",\"account\":"
+	    NAME ",\"text\":\"QT refuses the account's signature or keys, its messages wait: mend "
+	    "app_key, service_id, service_secret and start anew, or run: qtoa queue retry shop\"}],"
+	    "\"warnings\":[]}\n" },
+	{ "both", GATE_BROKEN, 1, true, false,
+	    "{\"status\":\"failing\",\"problems\":[{\"what\":\"breaker\",\"account\":" NAME
+	    ",\"text\":\"QT has not answered 5 times in a row: messages go to the queue until it "
+	    "does; next probe now; run: qtoa check\"}],\"warnings\":[" DEAD "]}\n" },
+};
+
+static struct vitals
+vitals_of(const struct pulsed *c, struct vital_account va[2])
+{
+	va[0] = (struct vital_account){ .account = &accounts[0], .gate = c->gate };
+	va[1] = (struct vital_account){
+		.account = &accounts[1], .dead = c->dead, .dead_age_ms = 5000,
+	};
+	return (struct vitals){
+		.conf = &conf, .now_ms = 1, .usable = true, .readable = c->readable,
+		.writable = true, .why = "\"why\"", .free_bytes = -1, .accounts = va, .n = 2,
+	};
+}
+
+static void
+bodies(void **state)
+{
+	struct vital_account	 va[2];
+	struct vitals		 v;
+	struct buf		 out = { 0 };
+	bool			 well;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		v = vitals_of(&cases[i], va);
+		check_err(cases[i].name, pulse_make(&out, &well, &v), QT_OK);
+		check_int(cases[i].name, well, cases[i].well);
+		check_bytes(cases[i].name, buf_slice(&out), slice_of(cases[i].want));
+	}
+	buf_free(&out);
+}
+
+/* Wherever memory ends, that is what is said. */
+static void
+no_memory(void **state)
+{
+	const struct pulsed	*c = &cases[COUNT(cases) - 1];
+	struct vital_account	 va[2];
+	struct vitals		 v = vitals_of(c, va);
+	enum qt_err		 er = QT_ENOMEM;
+	struct buf		 out = { 0 };
+	unsigned		 n;
+	bool			 well;
+
+	(void)state;
+	for (n = 1; er != QT_OK; n++) {
+		buf_free(&out);
+		unit_memory = n;
+		er = pulse_make(&out, &well, &v);
+		CHECK("no memory", er == (unit_memory == 0 ? QT_ENOMEM : QT_OK));
+	}
+	unit_memory = 0;
+	CHECK("some were needed", n > 3);
+	check_bytes("at last", buf_slice(&out), slice_of(c->want));
+	buf_free(&out);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = { TEST(bodies), TEST(no_memory) };
+
+	return RUN("pulse", tests);
+}

@@ -1,0 +1,359 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "monitor/metrics.h"
+#include "state/counters.h"
+#include "state/lock.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum { ACCOUNTS = 8 };
+
+static const char	golden[] = "tests/vectors/metrics.txt";
+
+/* A configuration, what was counted with it, and how it is. */
+struct place {
+	struct account		 accounts[ACCOUNTS];
+	struct conf		 conf;
+	struct vital_account	 now[ACCOUNTS];
+	struct vitals		 vitals;
+	struct claims		*claims;
+	struct tally		*tally;
+	struct buf		 page;
+};
+
+static void
+add_account(struct place *p, const char *path, const char *name)
+{
+	const size_t	 i = p->conf.n++;
+
+	assert_true(i < ACCOUNTS);
+	p->accounts[i].path = path;
+	p->accounts[i].name = name;
+	p->now[i] = (struct vital_account){
+		.account = &p->accounts[i], .pending_age_ms = -1, .dead_age_ms = -1,
+		.token_age_s = -1, .token_left_s = -1, .token_fails = -1,
+	};
+	p->vitals.n = p->conf.n;
+}
+
+static struct place *
+place_new(const char *dir)
+{
+	struct place	*p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	p->conf.accounts = p->accounts;
+	p->conf.set.state_dir = dir;
+	p->vitals = (struct vitals){
+		.conf = &p->conf, .usable = true, .readable = true, .writable = true,
+		.db_bytes = -1, .state_bytes = -1, .free_bytes = -1, .disk_bytes = -1,
+		.events = -1, .accounts = p->now,
+	};
+	assert_non_null(p->claims = claims_new(dir));
+	return p;
+}
+
+static void
+place_free(struct place *p)
+{
+	tally_free(p->tally);
+	claims_free(p->claims);
+	buf_free(&p->page);
+	free(p);
+}
+
+/* So many times; account -1: none's. */
+static void
+count(struct place *p, int account, enum tally_count end, int times, int64_t ms, int64_t qt_ms,
+    const char *event)
+{
+	if (p->tally == NULL)
+		assert_non_null(p->tally = tally_new(&p->conf, p->claims));
+	for (; times > 0; times--)
+		tally_request(p->tally, &(struct tally_request){
+			.account = account == -1 ? NULL : &p->accounts[account], .end = end,
+			.came_ms = INT64_C(1795363199999), .ms = ms, .qt_ms = qt_ms,
+			.event = event == NULL ? -1 : tally_event(event),
+		});
+}
+
+/* The page, NUL terminated. */
+static const char *
+make(struct place *p)
+{
+	check_err("made", metrics_make(&p->page, &p->vitals), QT_OK);
+	assert_int_equal(buf_putc(&p->page, '\0'), QT_OK);
+	return p->page.p;
+}
+
+/* Whether it is a line of the page; how many begin so. */
+static bool
+has(const struct place *p, const char *line)
+{
+	const size_t	 len = strlen(line);
+	const char	*at = p->page.p;
+
+	while ((at = strstr(at, line)) != NULL &&
+	    (at[len] != '\n' || (at != p->page.p && at[-1] != '\n')))
+		at++;
+	return at != NULL;
+}
+
+static int
+lines(const struct place *p, const char *begin)
+{
+	const char	*at;
+	int		 n = 0;
+
+	for (at = p->page.p; at != NULL && *at != '\0'; at = strchr(at, '\n'), at += at != NULL)
+		n += strncmp(at, begin, strlen(begin)) == 0;
+	return n;
+}
+
+/* Says where the first difference is: the page is long. */
+static void
+check_lines(const char *got, const char *want)
+{
+	int	 line = 1;
+
+	for (; *got == *want && *got != '\0'; got++, want++)
+		line += *got == '\n';
+	if (CHECK(golden, *got == *want))
+		return;
+	print_error("line %d:\n%.200s\nis:\n%.200s\n", line, want, got);
+}
+
+/* What an account may have, and one that is no more, against the page that it must make. */
+static void
+golden_page(void **state)
+{
+	struct place	*p = place_new(state_new());
+	struct buf	 want = { 0 };
+	char		*last;
+
+	(void)state;
+	add_account(p, "shop", "The Shop");
+	add_account(p, "old", "gone");
+	count(p, 1, TALLY_DELIVERED, 2, 30, 20, "$$_receive_msg");
+	tally_free(p->tally);
+	p->tally = NULL;
+	p->conf.n = p->vitals.n = 1;
+	add_account(p, "news", "\xE6\x96\xB0 \"\\\n\xFF\xED\xA0\x80!");
+
+	count(p, 0, TALLY_DELIVERED, 3, 9, 4, "$$_menu_click");
+	count(p, 0, TALLY_DELIVERED, 1, 10, 5, "$$_receive_msg");
+	count(p, 0, TALLY_QUEUED, 2, 2561, 2560, "-");
+	count(p, 0, TALLY_DEAD, 1, 0, 0, "$$_menu_click");
+	count(p, 0, TALLY_REPEAT, 5, 0, -1, "$$_menu_click");
+	count(p, 0, TALLY_UNSAFE, 7, 4000, 20000, "$$_menu_click");
+	count(p, 0, TALLY_HANDSHAKE, 1, 0, -1, NULL);
+	count(p, 0, TALLY_TOKEN, 2, 0, -1, NULL);
+	count(p, 0, tally_refused(QT_ESIGNATURE, true), 11, 0, -1, NULL);
+	count(p, 0, tally_refused(QT_ESIGNATURE, false), 2, 0, -1, NULL);
+	count(p, 0, tally_refused(QT_ESTORE, true), 1, 0, -1, NULL);
+	count(p, 0, TALLY_UNSETTLED, 1, 0, -1, NULL);
+	count(p, 0, TALLY_LATE_DELIVERED, 1, 0, -1, NULL);
+	count(p, 0, TALLY_LATE_FAILED, 4, 0, -1, NULL);
+	count(p, 1, TALLY_COLLECTED, 6, 0, -1, NULL);
+	count(p, -1, TALLY_NOT_COLLECTED, 1, 0, -1, NULL);
+	count(p, -1, TALLY_PAGE, 9, 0, -1, NULL);
+	count(p, -1, tally_refused(QT_EPATH, false), 3, 0, -1, NULL);
+
+	p->now[0].pending = 1;
+	p->now[0].pending_age_ms = 61001;
+	p->now[0].dead = 1;
+	p->now[0].dead_age_ms = 7200000;
+	p->now[0].gate = GATE_BROKEN;
+	p->now[0].token_age_s = 100;
+	p->now[0].token_left_s = 7100;
+	p->now[0].token_fails = 0;
+	p->now[1].gate = GATE_STOPPED;
+	p->now[1].token_fails = 3;
+	p->vitals.writable = false;
+	p->vitals.db_bytes = 49152;
+	p->vitals.state_bytes = 262144;
+	p->vitals.free_bytes = INT64_C(5000000000000);
+	p->vitals.disk_bytes = INT64_C(10000000000000);
+	p->vitals.events = 0;
+	make(p);
+	CHECK("the version", has(p, "qtoa_build_info{version=\"" QTOA_VERSION "\"} 1"));
+	assert_non_null(last = strstr(p->page.p, "qtoa_build_info{"));
+	*last = '\0';
+	assert_int_equal(buf_read_file(&want, golden, 1 << 20), 0);
+	assert_int_equal(buf_putc(&want, '\0'), QT_OK);
+	check_lines(p->page.p, want.p);
+	buf_free(&want);
+	place_free(p);
+}
+
+/* Nothing was counted yet: every account has its zeros, and a counter nothing else. */
+static void
+from_the_start(void **state)
+{
+	static const char *const	 zeros[] = {
+		"qtoa_requests_total{account=\"a\",verdict=\"delivered\"} 0",
+		"qtoa_requests_total{account=\"b\",verdict=\"rejected\"} 0",
+		"qtoa_requests_total{account=\"-\",verdict=\"rejected\"} 0",
+		"qtoa_refused_total{account=\"b\",reason=\"signature\"} 0",
+		"qtoa_refused_total{account=\"-\",reason=\"path\"} 0",
+		"qtoa_events_total{account=\"a\",event=\"$$_menu_click\"} 0",
+		"qtoa_repeats_total{account=\"a\"} 0",
+		"qtoa_store_errors_total{account=\"b\"} 0",
+		"qtoa_drain_attempts_total{account=\"b\",outcome=\"failed\"} 0",
+		"qtoa_forward_duration_seconds_bucket{account=\"a\",le=\"+Inf\"} 0",
+		"qtoa_request_duration_seconds_sum{account=\"b\"} 0",
+		"qtoa_request_duration_seconds_count{account=\"b\"} 0",
+		"qtoa_queue_messages{account=\"a\",state=\"pending\"} 0",
+		"qtoa_queue_oldest_age_seconds{account=\"a\",state=\"dead\"} 0",
+		"qtoa_breaker_open{account=\"a\"} 0", "qtoa_account_stopped{account=\"b\"} 0",
+		"qtoa_store_writable 1",
+	};
+	struct place			*p = place_new(state_new());
+	size_t				 i;
+
+	(void)state;
+	add_account(p, "a", "a");
+	add_account(p, "b", "b");
+	make(p);
+	for (i = 0; i < COUNT(zeros); i++)
+		CHECK(zeros[i], has(p, zeros[i]));
+	check_int("not of none", lines(p, "qtoa_events_total{account=\"-\""), 0);
+	/* What is not known is not there. */
+	check_int("token", lines(p, "qtoa_access_token_"), 0);
+	check_int("bytes", lines(p, "qtoa_store_bytes") + lines(p, "qtoa_disk_free_bytes"), 0);
+	p->now[0].pending = p->now[0].dead = -1;
+	make(p);
+	check_int("queue", lines(p, "qtoa_queue_messages{account=\"a\""), 0);
+	check_int("age", lines(p, "qtoa_queue_oldest_age_seconds{account=\"a\""), 0);
+	check_int("the other's", lines(p, "qtoa_queue_messages{account=\"b\""), 2);
+	place_free(p);
+}
+
+/* Whatever names there are: no two lines are labelled alike, and each account has its own. */
+static void
+names(void **state)
+{
+	static const struct {
+		const char	*path, *name, *label;
+	} cases[] = {
+		{ "p1", "twin", "twin" },
+		{ "p2", "twin", "twin (p2)" },
+		{ "p3", "twin (p4)", "twin (p4)" },
+		{ "p4", "twin", "twin (p4) 2" },
+		{ "p5", "-", "- (p5)" },
+		{ "p6", "\\\"\n\r\t}{", "\\\\\\\"\\n\r\t}{" },
+		{ "p7", "\xC0\xAF\xED\xA0\x80\xF4\x90\x80\x80", "\xEF\xBF\xBD" },
+		{ "p8", "", "" },
+	};
+	struct place	*p = place_new(state_new());
+	char		 line[256];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		add_account(p, cases[i].path, cases[i].name);
+		count(p, (int)i, TALLY_DELIVERED, (int)i + 1, 1, 1, "-");
+		tally_free(p->tally);
+		p->tally = NULL;
+	}
+	/* Two are gone; the path of one is the name of another. */
+	p->accounts[4].path = "twin";
+	p->accounts[5].path = "p9";
+	make(p);
+	for (i = 0; i < 4; i++) {
+		(void)snprintf(line, sizeof(line), "qtoa_repeats_total{account=\"%s\"} 0",
+		    cases[i].label);
+		CHECK(line, has(p, line));
+		(void)snprintf(line, sizeof(line), "qtoa_requests_total{account=\"%s\","
+		    "verdict=\"delivered\"} %zu", cases[i].label, i + 1);
+		CHECK(line, has(p, line));
+	}
+	CHECK("a path that is taken", has(p, "qtoa_repeats_total{account=\"- (twin)\"} 0"));
+	(void)snprintf(line, sizeof(line), "qtoa_repeats_total{account=\"%s\"} 0", cases[5].label);
+	CHECK("escaped", has(p, line));
+	check_int("no UTF-8", lines(p, "qtoa_repeats_total{account=\"\xEF\xBF\xBD"), 1);
+	CHECK("empty", has(p, "qtoa_repeats_total{account=\"\"} 0"));
+	CHECK("gone", has(p, "qtoa_requests_total{account=\"p5\",verdict=\"delivered\"} 5"));
+	CHECK("gone", has(p, "qtoa_requests_total{account=\"p6\",verdict=\"delivered\"} 6"));
+	check_int("each once", lines(p, "qtoa_repeats_total{"), 8);
+	place_free(p);
+}
+
+/* Every reason has a word of its own, and what they sum up to was rejected. */
+static void
+words(void **state)
+{
+	struct place	*p = place_new(state_new());
+	char		 line[128];
+	int		 er, reasons = 0, sum = 0;
+	bool		 taken[TALLY_COUNTS] = { false };
+
+	(void)state;
+	for (er = 0; er < QT__MAX; er++) {
+		enum tally_count	 place = tally_refused((enum qt_err)er, er % 2 == 0);
+
+		if (!taken[place]) {
+			count(p, -1, place, 100 + er, 0, -1, NULL);
+			sum += 100 + er;
+			reasons++;
+		}
+		taken[tally_refused((enum qt_err)er, true)] = true;
+		taken[tally_refused((enum qt_err)er, false)] = true;
+	}
+	make(p);
+	check_int("one each", lines(p, "qtoa_refused_total{account=\"-\",reason=\""), reasons);
+	for (er = 0; er < QT__MAX; er++) {
+		(void)snprintf(line, sizeof(line), "\"} %d\n", 100 + er);
+		CHECK(errs[er].name, strstr(p->page.p, line) != NULL || er == QT_EFORWARD ||
+		    er == QT_EREFUSED);
+	}
+	(void)snprintf(line, sizeof(line),
+	    "qtoa_requests_total{account=\"-\",verdict=\"rejected\"} %d", sum);
+	CHECK(line, has(p, line));
+	place_free(p);
+}
+
+static void
+faults(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p = place_new(dir);
+	char		 path[STATE_PATH];
+	unsigned	 n;
+	enum qt_err	 er;
+
+	(void)state;
+	add_account(p, "a", "a");
+	count(p, 0, TALLY_DELIVERED, 1, 1, 1, "-");
+	for (n = 1;; n++) {
+		buf_free(&p->page);
+		unit_memory = n;
+		er = metrics_make(&p->page, &p->vitals);
+		if (unit_memory != 0)
+			break;
+		check_err("no memory", er, QT_ENOMEM);
+	}
+	unit_memory = 0;
+	check_err("enough", er, QT_OK);
+
+	state_path(path, dir, "qtoa.tally-total");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	check_err("totals that cannot be read", metrics_make(&p->page, &p->vitals), QT_ESTORE);
+	assert_int_equal(rmdir(path), 0);
+	place_free(p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(golden_page), TEST(from_the_start), TEST(names), TEST(words), TEST(faults),
+	};
+
+	return RUN("metrics", tests);
+}

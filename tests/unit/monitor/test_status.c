@@ -1,0 +1,221 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/calendar.h"
+#include "core/clock.h"
+#include "monitor/status.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum { DAY_MS = 86400000, EVENT = 300, SEEN = 40, BODY = 1250, PATIENCE_MS = 60000 };
+
+/* Two accounts, a tally, and no store. */
+struct place {
+	struct account	 accounts[2];
+	struct conf	 conf;
+	struct claims	*claims;
+	struct tally	*tally;
+	struct status	 st;
+	struct buf	 said;
+};
+
+static struct place *
+place_new(void)
+{
+	struct place	*p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	p->accounts[0] = (struct account){ .path = "shop", .name = "The \xFF Shop" };
+	p->accounts[1] = (struct account){ .path = "news", .name = "news" };
+	p->conf.accounts = p->accounts;
+	p->conf.n = COUNT(p->accounts);
+	p->conf.set.state_dir = state_new();
+	p->conf.set.late_s = 600;
+	p->conf.set.log_flood = 1000000;
+	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
+	assert_non_null(p->tally = tally_new(&p->conf, p->claims));
+	return p;
+}
+
+static void
+place_free(struct place *p)
+{
+	status_free(&p->st);
+	buf_free(&p->said);
+	tally_free(p->tally);
+	claims_free(p->claims);
+	free(p);
+}
+
+/* A vitals_each. */
+static void
+hear(void *ctx, const struct vital_sign *s)
+{
+	if (strcmp(s->what, "disk") != 0)	/* the tests' own */
+		(void)buf_printf(ctx, "%s %s%c\n", s->what, s->account, s->bad ? '!' : '?');
+}
+
+static void
+look(struct place *p, const char *name, const char *signs)
+{
+	status_free(&p->st);
+	check_err(name, status_read(&p->st, &p->conf, true, NULL, NULL,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	buf_reset(&p->said);
+	status_judge(&p->st, hear, &p->said);
+	check_bytes(name, buf_slice(&p->said), slice_of(signs));
+}
+
+static void
+count(struct place *p, int account, int days_ago, enum tally_count end, int times)
+{
+	const int64_t	 at_ms = clock_wall_ms() - days_ago * INT64_C(1) * DAY_MS;
+
+	while (times-- > 0)
+		tally_request(p->tally, &(struct tally_request){
+			.account = &p->accounts[account], .end = end, .came_ms = at_ms, .ms = 8,
+			.qt_ms = end == TALLY_DELIVERED ? 5 : -1, .event = -1,
+		});
+}
+
+static void
+today(void **state)
+{
+	struct place		*p = place_new();
+	struct status_counts	 n;
+
+	(void)state;
+	look(p, "nothing", "");
+	CHECK("nothing", p->st.counted);
+	check_int("nothing", p->st.daily_bytes, -1);
+	check_int("nothing", p->st.full_days, -1);
+	status_count(&n, &p->st.today[0]);
+	check_int("nothing", n.received, 0);
+	check_int("no time", n.p50_ms, -1);
+	check_int("no time at QT", n.qt_p99_ms, -1);
+
+	count(p, 0, 1, TALLY_DELIVERED, 99);
+	count(p, 0, 0, TALLY_DELIVERED, 5);
+	count(p, 0, 0, TALLY_QUEUED, 4);
+	count(p, 0, 0, TALLY_DEAD, 3);
+	count(p, 0, 0, TALLY_REPEAT, 2);
+	count(p, 0, 0, TALLY_UNSAFE, 1);
+	count(p, 0, 0, tally_refused(QT_ESIGNATURE, true), 7);
+	tally_late(p->tally, &p->accounts[0], TALLY_LATE_DELIVERED, clock_wall_ms());
+	tally_late(p->tally, &p->accounts[0], TALLY_LATE_DEAD, clock_wall_ms());
+	look(p, "a day", "unsafe The \xFF Shop?\n");
+	status_count(&n, &p->st.today[0]);
+	check_int("received", n.received, 22);
+	check_int("delivered", n.delivered, 6);
+	check_int("queued", n.queued, 4);
+	check_int("dead", n.dead, 4);
+	check_int("repeats", n.repeats, 2);
+	check_int("refused", n.refused, 7);
+	check_int("unsafe", n.unsafe, 1);
+	check_int("p99", n.p99_ms, 8);
+	check_int("at QT", n.qt_p50_ms, 5);
+	status_count(&n, &p->st.today[1]);
+	check_int("another's", n.received, 0);
+	place_free(p);
+}
+
+static void
+growth(void **state)
+{
+	struct place	*p = place_new();
+	const int64_t	 file = 4096 + 3 * 24 * (int64_t)sizeof(struct tally_numbers);
+
+	(void)state;
+	count(p, 0, 0, TALLY_COLLECTED, 50);
+	count(p, 0, 0, TALLY_DELIVERED, 10);
+	look(p, "the first day", "");
+	check_int("the first day", p->st.daily_bytes, file + 50 * EVENT + 10 * SEEN);
+
+	/* Three days, on one of which nothing came; not what is older. */
+	count(p, 0, 3, TALLY_COLLECTED, 60);
+	count(p, 1, 1, TALLY_COLLECTED, 30);
+	count(p, 1, 1, TALLY_REPEAT, 3);
+	look(p, "three days", "");
+	check_int("three days", p->st.daily_bytes, file + 30 * EVENT + SEEN);
+	check_int("how long", p->st.full_days, p->st.vitals.free_bytes / p->st.daily_bytes);
+	count(p, 0, STATUS_DAYS + 1, TALLY_COLLECTED, 100);
+	look(p, "and older ones", "");
+	check_int("the same", p->st.daily_bytes, file + 30 * EVENT + SEEN);
+	p->conf.set.keep_days = 1;
+	look(p, "with bodies", "");
+	check_int("with bodies", p->st.daily_bytes, file + 30 * EVENT + SEEN + BODY);
+	place_free(p);
+}
+
+static void
+failed(struct flood *f, const char *account, const char *error, const char *peer, int times)
+{
+	const struct failure	 x = {
+		.level = LEVEL_NOTICE, .what = "request", .account = account, .error = error,
+		.reason = "", .peer = slice_of(peer),
+	};
+
+	while (times-- > 0)
+		flood_end(f, NULL, &x);
+}
+
+static void
+failures(void **state)
+{
+	struct place	*p = place_new();
+	struct flood	*f = flood_new(&p->conf, p->claims);
+	char		 error[FLOOD_TEXT];
+	int		 i;
+
+	(void)state;
+	assert_non_null(f);
+	failed(f, "shop", errs[QT_ESIGNATURE].name, "192.0.2.1", 3);
+	failed(f, "news", errs[QT_ESIGNATURE].name, "192.0.2.1", 4);
+	failed(f, "shop", errs[QT_ESIGNATURE].name, "192.0.2.2", 5);
+	for (i = 0; i < STATUS_FAILURES + 3; i++) {
+		(void)snprintf(error, sizeof(error), "failure %d", i);
+		failed(f, "shop", error, "", i + 1);
+	}
+	look(p, "many", "");
+	check_int("as many as there is room for", (int64_t)p->st.nfailures, STATUS_FAILURES);
+	CHECK("no signatures", strncmp(p->st.failures[0].error, "failure ", 8) == 0);
+	check_int("peers", (int64_t)p->st.nknockers, 2);
+	check_text("most often", p->st.knockers[0].peer, "192.0.2.1");
+	check_int("at whomever", (int64_t)p->st.knockers[0].count, 7);
+	check_int("the other", (int64_t)p->st.knockers[1].count, 5);
+	flood_free(f);
+	place_free(p);
+}
+
+static void
+trouble(void **state)
+{
+	struct place	*p = place_new();
+	struct buf	 out = { 0 };
+	char		 path[STATE_PATH], name[32], day[DAY_TEXT];
+
+	(void)state;
+	day_text(day, day_at(clock_wall_ms() / 1000));
+	(void)snprintf(name, sizeof(name), "qtoa.tally-%.4s%.2s%.2s", day, day + 5, day + 8);
+	state_path(path, p->conf.set.state_dir, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+	look(p, "no tally", "tally ?\n");
+	CHECK("not counted", !p->st.counted);
+	check_err("as JSON", status_json(&out, &p->st), QT_OK);
+	CHECK("null", buf_putc(&out, '\0') == QT_OK && strstr(out.p, "\"received\":null") != NULL);
+	CHECK("no foreign bytes", strstr(out.p, "\"The ? Shop\"") != NULL);
+	buf_free(&out);
+	place_free(p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(today), TEST(growth), TEST(failures), TEST(trouble),
+	};
+
+	return RUN("status", tests);
+}

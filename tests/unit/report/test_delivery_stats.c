@@ -1,0 +1,259 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/calendar.h"
+#include "core/clock.h"
+#include "report/delivery_stats.h"
+#include "state/counters.h"
+#include "state/queue.h"
+#include "state/schema.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum { COLS = 12, OLDEST = 8, NONE = -1, AGE = -2 };
+
+/* Three accounts, of which the third is idle; a tally and a store. */
+struct place {
+	struct account	 accounts[3];
+	struct conf	 conf;
+	struct claims	*claims;
+	struct tally	*tally;
+	struct db	*db;
+	struct table	 table;
+};
+
+static struct place *
+place_new(void)
+{
+	static const struct account	 accounts[3] = {
+		{ .path = "shop", .name = "The Shop", .appid = "wx1" },
+		{ .path = "news", .name = "news", .appid = "wx2" },
+		{ .path = "idle", .name = "idle", .appid = "wx2" },
+	};
+	struct place			*p = calloc(1, sizeof(*p));
+	char				 path[STATE_PATH];
+
+	assert_non_null(p);
+	memcpy(p->accounts, accounts, sizeof(accounts));
+	p->conf.accounts = p->accounts;
+	p->conf.n = COUNT(accounts);
+	p->conf.set.state_dir = state_new();
+	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
+	assert_non_null(p->tally = tally_new(&p->conf, p->claims));
+	state_path(path, p->conf.set.state_dir, "qtoa.db");
+	assert_int_equal(db_open(&p->db, path, DB_READ_WRITE), QT_OK);
+	/* No power is cut here. */
+	assert_int_equal(db_script(p->db, "PRAGMA synchronous = OFF"), QT_OK);
+	assert_int_equal(schema_prepare(p->db), SCHEMA_READY);
+	return p;
+}
+
+static void
+place_free(struct place *p)
+{
+	table_free(&p->table);
+	db_close(p->db);
+	tally_free(p->tally);
+	claims_free(p->claims);
+	free(p);
+}
+
+/* Noon in China. */
+static int64_t
+noon(const char *day)
+{
+	int64_t	 number = -1;
+
+	assert_true(day_parse(&number, slice_of(day)));
+	return (number * 24 + 12 - 8) * 3600000;
+}
+
+static void
+count(struct place *p, int account, const char *day, enum tally_count end, int times)
+{
+	for (; times > 0; times--)
+		tally_request(p->tally, &(struct tally_request){
+			.account = &p->accounts[account], .end = end, .came_ms = noon(day),
+			.ms = times, .qt_ms = -1,
+		});
+}
+
+static void
+late(struct place *p, int account, const char *day, enum tally_count end, int times)
+{
+	for (; times > 0; times--)
+		tally_late(p->tally, &p->accounts[account], end, noon(day));
+}
+
+static void
+row(struct place *p, const char *account, int n, enum queue_state state, int64_t age_ms)
+{
+	struct queue_message	 m = {
+		.account = slice_of(account), .received_ms = clock_wall_ms() - age_ms,
+		.state = state, .next_ms = 1,
+	};
+	char			 hex[65];
+
+	(void)snprintf(hex, sizeof(hex), "%064x", n);
+	queue_key(m.key, n, hex + 32);
+	assert_int_equal(queue_add(p->db, &m), QT_OK);
+}
+
+/* A month in which something has happened. */
+static void
+fill(struct place *p)
+{
+	count(p, 0, "2026-11-01", TALLY_DELIVERED, 5);
+	count(p, 0, "2026-11-02", TALLY_DELIVERED, 10);
+	count(p, 0, "2026-11-02", TALLY_QUEUED, 4);
+	count(p, 0, "2026-11-02", TALLY_DEAD, 2);
+	count(p, 0, "2026-11-02", TALLY_REPEAT, 3);
+	count(p, 0, "2026-11-02", TALLY_UNSAFE, 1);
+	count(p, 0, "2026-11-02", tally_refused(QT_ESIGNATURE, true), 6);
+	count(p, 0, "2026-11-03", tally_refused(QT_ELATE, true), 1);
+	count(p, 0, "2026-11-03", tally_refused(QT_ESIGNATURE, false), 50);
+	count(p, 0, "2026-11-03", TALLY_HANDSHAKE, 50);
+	late(p, 0, "2026-11-03", TALLY_LATE_DELIVERED, 3);
+	late(p, 0, "2026-11-03", TALLY_LATE_FAILED, 70);
+	late(p, 0, "2026-11-03", TALLY_LATE_DEAD, 1);
+	count(p, 1, "2026-11-03", TALLY_DELIVERED, 100);
+	row(p, "shop", 1, QUEUE_PENDING, 5000);
+	row(p, "shop", 2, QUEUE_PENDING, 60000);
+	row(p, "shop", 3, QUEUE_DEAD, 90000);
+	row(p, "shop", 4, QUEUE_DELIVERED, 95000);
+	row(p, "news", 5, QUEUE_DEAD, 1000);
+	row(p, "gone", 6, QUEUE_PENDING, 1000);
+}
+
+static const char *const	 columns[COLS] = {
+	"account", "received", "acknowledged", "delivered", "pending", "dead", "repeats",
+	"refused", "oldest_ms", "p50_ms", "p90_ms", "p99_ms",
+};
+
+struct want {
+	const char	*account;
+	int64_t		 v[COLS - 1];	/* NONE: NULL; AGE: some time */
+};
+
+static const struct asked {
+	const char	*name, *account, *from, *to;
+	size_t		 rows;
+	struct want	 want[3];
+} cases[] = {
+	{ "all of it", "", "2026-11-01", "2026-11-30", 3, {
+		{ "The Shop", { 32, 24, 18, 2, 1, 3, 7, AGE, 3, 8, 10 } },
+		{ "news", { 100, 100, 100, 0, 1, 0, 0, NONE, 50, 90, 101 } },
+		{ "idle", { 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, NONE } },
+	} },
+	{ "a day", "", "2026-11-01", "2026-11-01", 3, {
+		{ "The Shop", { 5, 5, 5, 2, 1, 0, 0, AGE, 3, 5, 5 } },
+		{ "news", { 0, 0, 0, 0, 1, 0, 0, NONE, NONE, NONE, NONE } },
+		{ "idle", { 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, NONE } },
+	} },
+	{ "by path", "shop", "2026-11-03", "2026-11-03", 1, {
+		{ "The Shop", { 1, 0, 3, 2, 1, 0, 1, AGE, NONE, NONE, NONE } },
+	} },
+	{ "by name", "The Shop", "2026-10-01", "2026-10-31", 1, {
+		{ "The Shop", { 0, 0, 0, 2, 1, 0, 0, AGE, NONE, NONE, NONE } },
+	} },
+	{ "by AppID", "wx2", "2026-11-03", "2026-11-03", 2, {
+		{ "news", { 100, 100, 100, 0, 1, 0, 0, NONE, 50, 90, 101 } },
+		{ "idle", { 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, NONE } },
+	} },
+	{ "nobody", "nobody", "2026-11-01", "2026-11-30", 0, { { "", { 0 } } } },
+};
+
+static void
+check_row(const char *name, const struct table *t, size_t i, const struct want *w)
+{
+	const struct table_cell	*c;
+	size_t			 k;
+
+	check_bytes(name, table_str(t, i, 0), slice_of(w->account));
+	for (k = 1; k < COLS; k++) {
+		c = table_at(t, i, k);
+		if (w->v[k - 1] == NONE)
+			check_int(columns[k], c->type, CELL_NULL);
+		else if (w->v[k - 1] == AGE)
+			CHECK(name, c->type == CELL_INT && c->i >= 60000 && c->i < 1000000);
+		else if (check_int(columns[k], c->type, CELL_INT))
+			check_int(columns[k], c->i, w->v[k - 1]);
+	}
+}
+
+static void
+tables(void **state)
+{
+	struct place	*p = place_new();
+	size_t		 i, k;
+
+	(void)state;
+	fill(p);
+	for (i = 0; i < COUNT(cases); i++) {
+		check_err(cases[i].name, health_table(&p->table, p->db, &p->conf,
+		    cases[i].account, cases[i].from, cases[i].to), QT_OK);
+		check_int(cases[i].name, (int64_t)p->table.cols, COLS);
+		for (k = 0; k < COLS; k++)
+			check_text(cases[i].name, p->table.name[k], columns[k]);
+		if (check_int(cases[i].name, (int64_t)p->table.rows, (int64_t)cases[i].rows))
+			for (k = 0; k < cases[i].rows; k++)
+				check_row(cases[i].name, &p->table, k, &cases[i].want[k]);
+	}
+	place_free(p);
+}
+
+/* Nothing has ever been counted. */
+static void
+empty(void **state)
+{
+	struct place	*p = place_new();
+	size_t		 i;
+
+	(void)state;
+	check_err("asked", health_table(&p->table, p->db, &p->conf, "", "1970-01-01",
+	    "9999-12-31"), QT_OK);
+	check_int("rows", (int64_t)p->table.rows, 3);
+	for (i = 0; i < p->table.rows; i++)
+		check_row("idle", &p->table, i, &(struct want){ p->accounts[i].name,
+		    { 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, NONE } });
+	place_free(p);
+}
+
+static void
+faults(void **state)
+{
+	struct place	*p = place_new();
+	struct db	*none;
+	char		 path[STATE_PATH];
+
+	(void)state;
+	check_err("no day", health_table(&p->table, p->db, &p->conf, "", "2026-02-30",
+	    "2026-11-30"), QT_EREQUEST);
+	state_path(path, p->conf.set.state_dir, "other.db");
+	assert_int_equal(db_open(&none, path, DB_READ_WRITE), QT_OK);
+	check_err("no tables", health_table(&p->table, none, &p->conf, "", "2026-11-01",
+	    "2026-11-30"), QT_ESTORE);
+	db_close(none);
+	state_path(path, p->conf.set.state_dir, "qtoa.tally-20261122");
+	assert_int_equal(mkdir(path, 0700), 0);
+	check_err("no file", health_table(&p->table, p->db, &p->conf, "", "2026-11-01",
+	    "2026-11-30"), QT_ESTORE);
+	(void)rmdir(path);
+	/* A clock that was set back since. */
+	row(p, "shop", 1, QUEUE_PENDING, -3600000);
+	check_err("asked", health_table(&p->table, p->db, &p->conf, "shop", "2026-11-01",
+	    "2026-11-30"), QT_OK);
+	check_int("no age", table_at(&p->table, 0, OLDEST)->i, 0);
+	place_free(p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = { TEST(tables), TEST(empty), TEST(faults) };
+
+	return RUN("health", tests);
+}

@@ -1,0 +1,252 @@
+#include <string.h>
+
+#include "core/clock.h"
+#include "report/questions.h"
+#include "report/sql.h"
+#include "state/schema.h"
+#include "state/store.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+#include "xmlmap.h"
+
+enum { PATIENCE_MS = 30000 };
+
+/* What the program says of a question is what the statement gives. */
+static void
+questions(void **state)
+{
+	const char			*dir = state_new();
+	const struct report_question	*q;
+	struct report_args		 a;
+	struct table			 t = { .cols = 0 };
+	struct conf			 c = { .set = { .state_dir = dir } };
+	char				 path[STATE_PATH];
+	struct db			*db;
+	size_t				 n;
+
+	(void)state;
+	state_path(path, dir, "qtoa.db");
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(schema_prepare(db), SCHEMA_READY);
+	for (q = report_questions; q->name != NULL; q++) {
+		CHECK(q->name, report_find(slice_of(q->name)) == q);
+		report_defaults(&a, q, clock_wall_ms() / 1000);
+		check_err(q->name, report_ask(&t, db, &c, q, &a), QT_OK);
+		for (n = 0; n < t.cols && q->columns[n].name != NULL; n++)
+			check_text(q->name, t.name[n], q->columns[n].name);
+		CHECK(q->name, n == t.cols && q->columns[n].name == NULL);
+		CHECK(q->name, q->options[REPORT_OPTIONS_MAX - 1].name == NULL);
+	}
+	CHECK("no such question", report_find(slice_of("day")) == NULL);
+	table_free(&t);
+	db_close(db);
+}
+
+static void
+defaults(void **state)
+{
+	static const struct {
+		const char	*name;
+		int64_t		 now_s;
+		const char	*from, *to;
+	} cases[] = {
+		{ "a leap day", 1709164800, "2024-01-31", "2024-02-29" },
+		{ "the last second of a day in China", 1709222399, "2024-01-31", "2024-02-29" },
+		{ "the first one of the next", 1709222400, "2024-02-01", "2024-03-01" },
+	};
+	const struct report_question	*q = report_find(slice_of("funnel"));
+	struct report_args		 a;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		memset(&a, 'x', sizeof(a));
+		report_defaults(&a, q, cases[i].now_s);
+		check_text(cases[i].name, a.from, cases[i].from);
+		check_text(cases[i].name, a.to, cases[i].to);
+		check_text(cases[i].name, a.account, "");
+		check_text(cases[i].name, a.option[1], "604800");
+		CHECK(cases[i].name, report_period(&a) == NULL);
+	}
+}
+
+static void
+setting(void **state)
+{
+	static const char	 long_text[] =
+	    "0123456789012345678901234567890123456789012345678901234567890123456789"
+	    "0123456789012345678901234567890123456789012345678901234567890123456789"
+	    "0123456789012345678901234567890123456789012345678901234567890123456789"
+	    "0123456789012345678901234567890123456789012345";
+	static const struct {
+		const char	*question, *name;
+		struct slice	 value;
+		const char	*want;		/* NULL: it is refused */
+	} cases[] = {
+		{ "audience", "item", BYTES("a \xE4\xB8\xAD <b>"), "a \xE4\xB8\xAD <b>" },
+		{ "audience", "item", { long_text + 1, sizeof(long_text) - 2 }, long_text + 1 },
+		{ "audience", "item", { long_text, sizeof(long_text) - 1 }, NULL },
+		{ "audience", "item", BYTES("a\0b"), NULL },
+		{ "audience", "item", BYTES("a\n"), NULL },
+		{ "audience", "item", BYTES("\x7F"), NULL },
+		{ "audience", "item", BYTES("\xC2\x85"), NULL },
+		{ "audience", "item", BYTES("\xFF"), NULL },
+		{ "audience", "item", BYTES("\xE4\xB8"), NULL },
+		{ "audience", "item", { NULL, 0 }, "" },
+		{ "audience", "following", BYTES("yes"), "yes" },
+		{ "audience", "following", BYTES(""), "" },
+		{ "audience", "following", BYTES("yes no"), NULL },
+		{ "audience", "following", BYTES("ye"), NULL },
+		{ "audience", "at_most", BYTES(""), "" },
+		{ "audience", "at_most", BYTES("007"), "7" },
+		{ "audience", "limit", BYTES(""), NULL },
+		{ "audience", "limit", BYTES("100000"), "100000" },
+		{ "audience", "limit", BYTES("100001"), NULL },
+		{ "audience", "limit", BYTES("0"), NULL },
+		{ "audience", "limit", BYTES("+1"), NULL },
+		{ "audience", "limit", BYTES(" 1"), NULL },
+		{ "audience", "limit", BYTES("0x1"), NULL },
+		{ "audience", "limit", BYTES("18446744073709551617"), NULL },
+		{ "audience", "code", BYTES("$$_menu_click"), "$$_menu_click" },
+		{ "audience", "code", BYTES("menu_click"), "$$_menu_click" },
+		{ "audience", "code", BYTES("unfollow"), "$$_official_account_unfollow" },
+		{ "audience", "code", BYTES(""), "" },
+		{ "audience", "code", BYTES("menu"), NULL },
+		{ "audience", "code", BYTES("menu_click,scan"), NULL },
+		{ "event", "by", BYTES("hour"), "hour" },
+		{ "event", "by", BYTES(""), NULL },
+		{ "event", "by", BYTES("year"), NULL },
+		{ "funnel", "steps", BYTES("scan"), "$$_scan_open_official_account" },
+		{ "funnel", "steps", BYTES("scan, $$_receive_msg ,scan"),
+		    "$$_scan_open_official_account,$$_receive_msg,$$_scan_open_official_account" },
+		{ "funnel", "steps", BYTES("scan,"), NULL },
+		{ "funnel", "steps", BYTES(",scan"), NULL },
+		{ "funnel", "steps", BYTES(""), NULL },
+		{ "funnel", "steps", BYTES("scan,scan,scan,scan,scan,scan,scan,scan,scan"), NULL },
+	};
+	const struct report_question	*q;
+	struct report_args		 a;
+	const char			*wrong;
+	size_t				 i, k;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		q = report_find(slice_of(cases[i].question));
+		report_defaults(&a, q, 0);
+		for (k = 0; strcmp(q->options[k].name, cases[i].name) != 0; k++)
+			(void)strcpy(a.option[k], "as it was");
+		(void)strcpy(a.option[k], "as it was");
+		wrong = report_set(&a, q, cases[i].name, cases[i].value);
+		CHECK(cases[i].name, (wrong == NULL) == (cases[i].want != NULL));
+		check_text(cases[i].name, a.option[k],
+		    cases[i].want == NULL ? "as it was" : cases[i].want);
+	}
+	CHECK("none of its own", report_set(&a, q, "limit", slice_of("many")) == NULL);
+}
+
+static void
+periods(void **state)
+{
+	static const struct {
+		const char	*from, *to;
+		bool		 set, fits;
+	} cases[] = {
+		{ "2024-02-29", "2024-02-29", true, true },
+		{ "2023-02-29", "2024-02-29", false, true },
+		{ "2024-03-01", "2024-02-29", true, false },
+		{ "2020-01-01", "2030-01-06", true, true },
+		{ "2020-01-01", "2030-01-08", true, false },
+		{ "2024-2-29", "2024-02-29", false, true },
+		{ "1969-12-31", "1970-01-01", false, true },
+		{ "", "2024-02-29", false, true },
+		{ "now", "2024-02-29", false, true },
+		{ "2024-02-28 ", "2024-02-29", false, true },
+	};
+	const struct report_question	*q = report_find(slice_of("days"));
+	struct report_args		 a;
+	size_t				 i;
+	bool				 set;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		report_defaults(&a, q, 0);
+		(void)report_set(&a, q, "from", slice_of(cases[i].to));
+		set = report_set(&a, q, "to", slice_of(cases[i].to)) == NULL &&
+		    report_set(&a, q, "from", slice_of(cases[i].from)) == NULL;
+		CHECK(cases[i].from, set == cases[i].set);
+		CHECK(cases[i].from, (report_period(&a) == NULL) == cases[i].fits);
+	}
+}
+
+/* Every event that WeChat can send can be asked for, and is a step of a path. */
+static void
+all_codes(void **state)
+{
+	static const char *const types[][2] = {
+		{ "event", "CLICK" }, { "event", "subscribe" }, { "event", "unsubscribe" },
+		{ "event", "SCAN" }, { "event", "LOCATION" },
+		{ "event", "subscribe_msg_sent_event" }, { "event", "subscribe_msg_popup_event" },
+		{ "event", "subscribe_msg_change_event" }, { "event", "TEMPLATESENDJOBFINISH" },
+		{ "event", "MASSSENDJOBFINISH" }, { "event", "PUBLISHJOBFINISH" }, { "text", "" },
+	};
+	const struct report_question	*q = report_find(slice_of("distribution"));
+	struct report_args		 a;
+	const char			*code;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(types); i++) {
+		code = xmlmap_code(slice_of(types[i][0]), slice_of(types[i][1]));
+		if (!CHECK(types[i][1], code != NULL))
+			continue;
+		report_defaults(&a, q, 0);
+		CHECK(code, report_set(&a, q, "code", slice_of(code)) == NULL);
+		check_text(code, a.option[0], code);
+		CHECK(code, strstr(sql_path, code) != NULL);
+	}
+}
+
+static void
+opening(void **state)
+{
+	const char	*dir = state_new();
+	struct settings	 set = { .state_dir = dir };
+	const int64_t	 until_ms = clock_mono_ms() + PATIENCE_MS;
+	struct claims	*cs = claims_new(dir);
+	struct store	*store = store_new(&set, cs, STORE_BRIEF);
+	struct table	 t = { .cols = 0 };
+	struct conf	 c = { .set = set };
+	struct report_args	 a;
+	char		 why[160] = "";
+	struct db	*db;
+
+	(void)state;
+	CHECK("no file", report_open(&set, NULL, until_ms, why, sizeof(why)) == NULL);
+	CHECK("and why", *why != '\0');
+	db = report_open(&set, store, until_ms, why, sizeof(why));
+	CHECK("the store makes it", db != NULL);
+	check_err("it is not written to", db_script(db, "DELETE FROM event"), QT_ESTORE);
+	report_defaults(&a, &report_questions[0], clock_wall_ms() / 1000);
+	check_err("asked", report_ask(&t, db, &c, &report_questions[0], &a), QT_OK);
+	check_err("no period", report_set(&a, &report_questions[0], "from",
+	    slice_of("9999-12-31")) == NULL ?
+	    report_ask(&t, db, &c, &report_questions[0], &a) : QT_OK, QT_EREQUEST);
+	db_limit(db, 1);
+	check_err("too long", db_script(db, "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL "
+	    "SELECT n + 1 FROM n) SELECT max(n) FROM n"), QT_ESTORE);
+	db_close(db);
+	table_free(&t);
+	store_free(store);
+	claims_free(cs);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(questions), TEST(defaults), TEST(setting), TEST(periods), TEST(all_codes),
+		TEST(opening),
+	};
+
+	return RUN("report", tests);
+}

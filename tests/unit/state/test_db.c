@@ -1,0 +1,467 @@
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "state/db.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum {
+	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
+	SHORT_MS = 100,		/* what is to be waited for to its end */
+	STATEMENTS = 200,	/* more than are kept prepared */
+	ROWS = 2000,
+	PAGE = 4096
+};
+
+static struct db *
+open_db(const char *dir, const char *name)
+{
+	char		 path[STATE_PATH];
+	struct db	*db;
+
+	state_path(path, dir, name);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	return db;
+}
+
+static void
+values(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct db_value	 v;
+		const char	*type;
+	} cases[] = {
+		{ "zero", { .type = DB_INT, .i = 0 }, "integer" },
+		{ "largest", { .type = DB_INT, .i = INT64_MAX }, "integer" },
+		{ "smallest", { .type = DB_INT, .i = INT64_MIN }, "integer" },
+		{ "beyond a double", { .type = DB_INT, .i = (INT64_C(1) << 53) + 1 }, "integer" },
+		{ "text", { .type = DB_TEXT, .s = BYTES("plain") }, "text" },
+		{ "UTF-8", { .type = DB_TEXT, .s = BYTES("\xE4\xB8\xAD\xF0\x9F\x98\x80") },
+		    "text" },
+		{ "digits are text", { .type = DB_TEXT, .s = BYTES("012") }, "text" },
+		{ "empty text", { .type = DB_TEXT, .s = BYTES("") }, "text" },
+		{ "bytes", { .type = DB_BLOB, .s = BYTES("a\0b\xFF\0") }, "blob" },
+		{ "empty bytes", { .type = DB_BLOB, .s = BYTES("") }, "blob" },
+		{ "nothing", { .type = DB_NULL }, "null" },
+	};
+	struct db	*db = open_db(state_new(), "db");
+	struct db_rows	 rows;
+	enum qt_err	 er;
+	size_t		 i;
+	int		 n;
+
+	(void)state;
+	check_err("table", db_script(db, "CREATE TABLE t (v)"), QT_OK);
+	for (i = 0; i < COUNT(cases); i++) {
+		const struct db_value	*v = &cases[i].v;
+
+		check_err(cases[i].name, db_run(db, NULL, "DELETE FROM t", DB_NO_VALUES), QT_OK);
+		check_err(cases[i].name, db_run(db, NULL, "INSERT INTO t VALUES (?)", v, 1), QT_OK);
+		n = 0;
+		er = db_start(db, &rows, "SELECT typeof(v), v, v IS ? FROM t", v, 1);
+		for (; er == QT_OK && db_next(&rows, &er); n++) {
+			check_bytes(cases[i].name, db_col(&rows, 0), slice_of(cases[i].type));
+			check_int(cases[i].name, db_col_int(&rows, 2), 1);
+			if (v->type == DB_INT)
+				check_int(cases[i].name, db_col_int(&rows, 1), v->i);
+			else
+				check_bytes(cases[i].name, db_col(&rows, 1), v->s);
+		}
+		db_end(&rows);
+		check_err(cases[i].name, er, QT_OK);
+		check_int(cases[i].name, n, 1);
+	}
+	db_close(db);
+}
+
+/* What the functions that make values make of what is absent. */
+static void
+made_values(void **state)
+{
+	struct db	*db = open_db(state_new(), "db");
+	const struct db_value	 v[] = {
+		db_s(NULL), db_s(""), db_s("x"), db_b((struct slice){ NULL, 0 }),
+		db_b((struct slice){ "", 0 }), db_b((struct slice){ "x", 1 }), db_i(-1),
+	};
+	static const char *const	 want[] = {
+		"null", "text", "text", "null", "blob", "blob", "integer",
+	};
+	struct db_rows	 rows;
+	enum qt_err	 er;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(v); i++) {
+		er = db_start(db, &rows, "SELECT typeof(?)", &v[i], 1);
+		check_err(want[i], er, QT_OK);
+		CHECK(want[i], db_next(&rows, &er));
+		check_bytes(want[i], db_col(&rows, 0), slice_of(want[i]));
+		CHECK(want[i], !db_next(&rows, &er));
+		db_end(&rows);
+	}
+	db_close(db);
+}
+
+/* SQL that is made anew each time in the same place. */
+static void
+made_sql(void **state)
+{
+	struct db	*db = open_db(state_new(), "db");
+	char		 sql[64];
+	struct db_named	 v = { ":x", db_i(5) };
+	struct db_rows	 rows;
+	int64_t		 changed = 0;
+	enum qt_err	 er;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		(void)snprintf(sql, sizeof(sql), "SELECT %d + :x", i);
+		er = db_start_text(db, &rows, sql, &v, 1);
+		memset(sql, 'x', sizeof(sql) - 1);
+		CHECK("a row", er == QT_OK && db_next(&rows, &er));
+		check_int("of this one", db_col_int(&rows, 0), i + 5);
+		db_end(&rows);
+	}
+	check_err("run", db_run_text(db, NULL, "CREATE TABLE t (v)", NULL, 0), QT_OK);
+	check_err("run", db_run_text(db, &changed, "INSERT INTO t VALUES (:x), (:x)", &v, 1),
+	    QT_OK);
+	check_int("changed", changed, 2);
+	check_err("wrong", db_start_text(db, &rows, "SELEC", NULL, 0), QT_ESTORE);
+	db_end(&rows);
+	check_err("wrong", db_run_text(db, NULL, "SELECT * FROM u", NULL, 0), QT_ESTORE);
+	db_close(db);
+}
+
+static void
+numbers_and_rows(void **state)
+{
+	struct db	*db = open_db(state_new(), "db");
+	struct db_rows	 rows;
+	int64_t		 i = 42, sum = 0, changed = -1;
+	enum qt_err	 er;
+
+	(void)state;
+	check_err("script", db_script(db, "CREATE TABLE t (a, b); INSERT INTO t VALUES (1, NULL);"
+	    "INSERT INTO t VALUES (2, 20); INSERT INTO t VALUES (3, 30)"), QT_OK);
+	check_err("no row", db_number(db, &i, "SELECT a FROM t WHERE a = 9", DB_NO_VALUES), QT_OK);
+	check_int("no row: stays", i, 42);
+	check_err("NULL", db_number(db, &i, "SELECT b FROM t WHERE a = 1", DB_NO_VALUES), QT_OK);
+	check_int("NULL: stays", i, 42);
+	check_err("a number", db_number(db, &i, "SELECT b FROM t WHERE a = ?",
+	    DB_VALUES(db_i(3))), QT_OK);
+	check_int("a number", i, 30);
+	check_err("changed", db_run(db, &changed, "UPDATE t SET b = ? WHERE a > ?",
+	    DB_VALUES(db_i(7), db_i(1))), QT_OK);
+	check_int("changed", changed, 2);
+	check_err("none", db_run(db, &changed, "DELETE FROM t WHERE a = ?", DB_VALUES(db_i(8))),
+	    QT_OK);
+	check_int("none", changed, 0);
+
+	/* A walk that is left early leaves nothing locked and can begin anew. */
+	er = db_start(db, &rows, "SELECT a FROM t ORDER BY a", DB_NO_VALUES);
+	CHECK("first", er == QT_OK && db_next(&rows, &er) && db_col_int(&rows, 0) == 1);
+	db_end(&rows);
+	db_end(&rows);
+	check_err("not locked", db_script(db, "DROP INDEX IF EXISTS x"), QT_OK);
+	for (er = db_start(db, &rows, "SELECT a FROM t ORDER BY a", DB_NO_VALUES);
+	    er == QT_OK && db_next(&rows, &er);)
+		sum = sum * 10 + db_col_int(&rows, 0);
+	db_end(&rows);
+	check_int("all of them", sum, 123);
+	check_err("at the end", er, QT_OK);
+	db_close(db);
+	db_close(NULL);
+}
+
+static void
+what_is_wrong(void **state)
+{
+	struct db	*db = open_db(state_new(), "db");
+	struct db_rows	 rows;
+	int64_t		 i = 42;
+
+	(void)state;
+	check_int("nothing yet", db_fault(db), DB_FINE);
+	check_text("nothing to say", db_why(db), "");
+	check_err("no SQL", db_run(db, NULL, "SELEKT", DB_NO_VALUES), QT_ESTORE);
+	CHECK("it says so", strstr(db_why(db), "SELEKT") != NULL);
+	check_err("no table", db_number(db, &i, "SELECT 1 FROM nothing", DB_NO_VALUES), QT_ESTORE);
+	check_err("script", db_script(db, "SELECT 1; SELEKT"), QT_ESTORE);
+	check_err("values too many", db_start(db, &rows, "SELECT ?", DB_VALUES(db_i(1), db_i(2))),
+	    QT_ESTORE);
+	db_end(&rows);
+	check_int("untouched", i, 42);
+	check_err("goes on", db_number(db, &i, "SELECT 5", DB_NO_VALUES), QT_OK);
+	check_int("goes on", i, 5);
+	db_close(db);
+}
+
+/* Statements are found again by their address. */
+static void
+many_statements(void **state)
+{
+	static char	 sql[STATEMENTS][32];
+	struct db	*db = open_db(state_new(), "db");
+	int64_t		 got;
+	int		 round, i, at, wrong = 0;
+
+	(void)state;
+	for (i = 0; i < STATEMENTS; i++)
+		(void)snprintf(sql[i], sizeof(sql[i]), "SELECT %d + ?", i);
+	for (round = 0; round < 4; round++)
+		for (i = 0; i < STATEMENTS; i++) {
+			at = round % 2 == 0 ? i : i * 7 % STATEMENTS;
+			got = -1;
+			if (db_number(db, &got, sql[at], DB_VALUES(db_i(round))) != QT_OK ||
+			    got != at + round)
+				wrong++;
+			if (db_number(db, &got, "SELECT ?", DB_VALUES(db_i(i))) != QT_OK ||
+			    got != i)
+				wrong++;
+		}
+	check_int("wrong answers", wrong, 0);
+	db_close(db);
+}
+
+/* Who lets go of the database after a while. */
+static void *
+let_go(void *db)
+{
+	const struct timespec	 pause = { 0, 30000000 };
+
+	(void)nanosleep(&pause, NULL);
+	(void)db_script(db, "COMMIT");
+	return NULL;
+}
+
+static void
+others_hold_it(void **state)
+{
+	static const struct {
+		const char	*name, *journal;
+		int		 ms;
+		bool		 ends;
+		enum qt_err	 want;
+	} cases[] = {
+		{ "no patience", "PRAGMA journal_mode = WAL", 0, false, QT_ESTORE },
+		{ "not long enough", "PRAGMA journal_mode = WAL", SHORT_MS, false, QT_ESTORE },
+		{ "long enough", "PRAGMA journal_mode = WAL", PATIENCE_MS, true, QT_OK },
+		{ "no patience, no WAL", "PRAGMA journal_mode = TRUNCATE", 0, false, QT_ESTORE },
+		{ "long enough, no WAL", "PRAGMA journal_mode = TRUNCATE", PATIENCE_MS, true,
+		    QT_OK },
+	};
+	struct db	*a, *b;
+	pthread_t	 t;
+	int64_t		 begun_ms, took_ms;
+	const char	*dir;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		a = open_db(dir, "db");
+		b = open_db(dir, "db");
+		check_err(cases[i].name, db_script(a, cases[i].journal), QT_OK);
+		check_err(cases[i].name, db_script(a, "CREATE TABLE t (a)"), QT_OK);
+		check_err(cases[i].name, db_script(a, "BEGIN IMMEDIATE"), QT_OK);
+		if (cases[i].ends)
+			assert_int_equal(pthread_create(&t, NULL, let_go, a), 0);
+		begun_ms = clock_mono_ms();
+		db_patience(b, cases[i].ms == 0 ? 0 : begun_ms + cases[i].ms);
+		check_err(cases[i].name, db_script(b, "BEGIN IMMEDIATE"), cases[i].want);
+		took_ms = clock_mono_ms() - begun_ms;
+		if (cases[i].want != QT_OK) {
+			check_int(cases[i].name, db_fault(b), DB_BUSY);
+			CHECK(cases[i].name, took_ms >= cases[i].ms);
+		}
+		CHECK(cases[i].name, took_ms < PATIENCE_MS);
+		if (cases[i].ends)
+			assert_int_equal(pthread_join(t, NULL), 0);
+		db_close(b);
+		db_close(a);
+	}
+}
+
+static void
+fill(const char *dir, const char *name)
+{
+	static const char	 zeros[300];
+	struct db		*db = open_db(dir, name);
+	int			 i;
+
+	assert_int_equal(db_script(db, "PRAGMA page_size = 4096; CREATE TABLE t (a INTEGER "
+	    "PRIMARY KEY, b); BEGIN"), QT_OK);
+	for (i = 0; i < ROWS; i++)
+		assert_int_equal(db_run(db, NULL, "INSERT INTO t VALUES (NULL, ?)",
+		    DB_VALUES(db_b((struct slice){ zeros, sizeof(zeros) }))), QT_OK);
+	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+	db_close(db);
+}
+
+/* Writes over some of a file. */
+static void
+spoil(const char *dir, const char *name, off_t from, size_t len)
+{
+	static const char	 junk[16 * PAGE] = { 1, 2, 3 };
+	char			 path[STATE_PATH];
+	int			 fd;
+
+	state_path(path, dir, name);
+	fd = open(path, O_WRONLY);
+	if (fd == -1 || len > sizeof(junk) || pwrite(fd, junk, len, from) != (ssize_t)len)
+		fail_msg("cannot spoil %s", path);
+	(void)close(fd);
+}
+
+static enum qt_err
+count_rows(struct db *db)
+{
+	int64_t	 n = 0;
+
+	return db_number(db, &n, "SELECT sum(length(b)) FROM t", DB_NO_VALUES);
+}
+
+static void
+damage(void **state)
+{
+	static const struct {
+		const char	*name;
+		off_t		 from;
+		size_t		 len;
+		enum qt_err	 want;
+	} cases[] = {
+		{ "none", 0, 0, QT_OK },
+		{ "its head", 0, 100, QT_ESTORE },
+		{ "pages in its middle", 40 * PAGE, 4 * PAGE, QT_ESTORE },
+	};
+	const char	*dir = state_new();
+	struct db	*db;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		fill(dir, cases[i].name);
+		if (cases[i].len != 0)
+			spoil(dir, cases[i].name, cases[i].from, cases[i].len);
+		db = open_db(dir, cases[i].name);
+		check_err(cases[i].name, count_rows(db), cases[i].want);
+		check_int(cases[i].name, db_fault(db),
+		    cases[i].want == QT_OK ? DB_FINE : DB_DAMAGED);
+		db_close(db);
+	}
+	state_write(dir, "garbage", "This is no database but a text of some length, so that it is "
+	    "not taken for an empty file; SQLite looks at its first hundred bytes.", 130);
+	db = open_db(dir, "garbage");
+	check_err("garbage", db_script(db, "SELECT * FROM sqlite_schema"), QT_ESTORE);
+	check_int("garbage", db_fault(db), DB_DAMAGED);
+	db_close(db);
+}
+
+static void
+full(void **state)
+{
+	static const char	 zeros[PAGE];
+	struct db		*db = open_db(state_new(), "db");
+	enum qt_err		 er = QT_OK;
+	int			 i;
+
+	(void)state;
+	check_err("limit", db_script(db, "CREATE TABLE t (a); PRAGMA max_page_count = 10"), QT_OK);
+	for (i = 0; i < 20 && er == QT_OK; i++)
+		er = db_run(db, NULL, "INSERT INTO t VALUES (?)",
+		    DB_VALUES(db_b((struct slice){ zeros, sizeof(zeros) })));
+	check_err("full", er, QT_ESTORE);
+	check_int("full", db_fault(db), DB_FULL);
+	check_err("can be read", db_script(db, "SELECT count(*) FROM t"), QT_OK);
+	db_close(db);
+}
+
+static void
+cannot_open(void **state)
+{
+	const char	*dir = state_new();
+	char		 path[STATE_PATH];
+	struct db	*db;
+	struct stat	 st;
+
+	(void)state;
+	check_err("no directory", db_open(&db, "/proc/self/nowhere/db", DB_READ_WRITE), QT_ESTORE);
+	check_int("no directory", db_fault(db), DB_TROUBLE);
+	CHECK("it says why", *db_why(db) != '\0');
+	db_close(db);
+	state_path(path, dir, "none");
+	check_err("not created", db_open(&db, path, DB_READ_ONLY), QT_ESTORE);
+	check_int("not created", db_fault(db), DB_TROUBLE);
+	db_close(db);
+	check_int("not created", stat(path, &st), -1);
+	fill(dir, "some");
+	state_path(path, dir, "some");
+	check_err("to read", db_open(&db, path, DB_READ_ONLY), QT_OK);
+	check_err("to read", count_rows(db), QT_OK);
+	check_err("not to write", db_script(db, "DELETE FROM t"), QT_ESTORE);
+	check_int("not to write", db_fault(db), DB_TROUBLE);
+	db_close(db);
+}
+
+static void
+keep_pages(void *ctx, int pages)
+{
+	*(int *)ctx = pages;
+}
+
+static void
+the_log(void **state)
+{
+	const char	*dir = state_new();
+	struct db	*db = open_db(dir, "db"), *reader;
+	int		 pages = 0, left = -1;
+	int64_t		 n = 0;
+
+	(void)state;
+	check_err("WAL", db_script(db, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
+	    "CREATE TABLE t (a)"), QT_OK);
+	db_watch_log(db, keep_pages, &pages);
+	check_err("a commit", db_run(db, NULL, "INSERT INTO t VALUES (1)", DB_NO_VALUES), QT_OK);
+	CHECK("pages are told", pages > 0);
+	check_err("copied", db_checkpoint(db, false, &left), QT_OK);
+	check_int("all of it", left, 0);
+	check_err("begun anew", db_run(db, NULL, "INSERT INTO t VALUES (2)", DB_NO_VALUES), QT_OK);
+	CHECK("it is short", pages > 0 && pages < 3);
+
+	/* What others still read cannot be copied over. */
+	reader = open_db(dir, "db");
+	check_err("a reader", db_script(reader, "BEGIN"), QT_OK);
+	check_err("reads", db_number(reader, &n, "SELECT count(*) FROM t", DB_NO_VALUES), QT_OK);
+	check_err("more", db_run(db, NULL, "INSERT INTO t VALUES (3)", DB_NO_VALUES), QT_OK);
+	check_err("not all", db_checkpoint(db, false, &left), QT_OK);
+	CHECK("some is left", left > 0);
+	db_patience(db, 0);
+	check_err("no restart meanwhile", db_checkpoint(db, true, &left), QT_ESTORE);
+	check_int("busy", db_fault(db), DB_BUSY);
+	check_err("reader ends", db_script(reader, "COMMIT"), QT_OK);
+	check_err("restart", db_checkpoint(db, true, &left), QT_OK);
+	check_int("nothing is left", left, 0);
+	db_close(reader);
+	db_close(db);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(values), TEST(made_values), TEST(made_sql), TEST(numbers_and_rows),
+		TEST(what_is_wrong),
+		TEST(many_statements), TEST(others_hold_it), TEST(damage), TEST(full),
+		TEST(cannot_open), TEST(the_log),
+	};
+
+	return RUN("db", tests);
+}

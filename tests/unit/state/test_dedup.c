@@ -1,0 +1,929 @@
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "state/dedup.h"
+#include "state/lock.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum {
+	MANY = 300000,
+	DAYS = 7,
+	DAY_S = 86400,
+	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
+	THREADS = 8,
+	EACH = 200,		/* keys of a thread */
+
+	/* Of a file: see state/dedup.c. */
+	HEAD = 4096, BUCKET = 512, SLOTS = 32, SLOT = 16, BITS_MIN = 13,
+	AT_BITS = 8, AT_FULL = 12, AT_BEGUN = 16
+};
+
+/* A set of marks and what it stands on. */
+struct place {
+	struct settings	 set;
+	struct claims	*claims;
+	struct seen	*seen;
+};
+
+static struct place *
+place_new(const char *dir)
+{
+	struct place	*p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	p->set.state_dir = dir;
+	p->set.dedupe_days = DAYS;
+	assert_non_null(p->claims = claims_new(dir));
+	assert_non_null(p->seen = seen_new(&p->set, p->claims));
+	return p;
+}
+
+static void
+place_free(struct place *p)
+{
+	seen_free(p->seen);
+	claims_free(p->claims);
+	free(p);
+}
+
+/* As digests are: all over the buckets. */
+static void
+key_of(unsigned char key[SEEN_KEY], uint64_t n)
+{
+	int	 i;
+
+	memset(key, 0, 8);
+	for (i = 8; i < SEEN_KEY; i++) {
+		n = n * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		key[i] = (unsigned char)(n >> 56);
+	}
+}
+
+/* All in one bucket, in files of any size. */
+static void
+crowd_key(unsigned char key[SEEN_KEY], unsigned n)
+{
+	memset(key, 0, SEEN_KEY);
+	memcpy(key + 9, &n, sizeof(n));
+}
+
+static enum seen_as
+look_key(struct place *p, const unsigned char *key)
+{
+	enum seen_as	 as = SEEN_DONE;
+
+	return seen_look(p->seen, &as, key) == QT_OK ? as : SEEN_NEVER;
+}
+
+static enum seen_as
+look(struct place *p, uint64_t n)
+{
+	unsigned char	 key[SEEN_KEY];
+
+	key_of(key, n);
+	return look_key(p, key);
+}
+
+static enum qt_err
+mark(struct place *p, uint64_t n, enum seen_as as)
+{
+	unsigned char	 key[SEEN_KEY];
+
+	key_of(key, n);
+	return seen_mark(p->seen, key, as, SEEN_QUEUED);
+}
+
+static enum qt_err
+mark_new(struct place *p, uint64_t n)
+{
+	unsigned char	 key[SEEN_KEY];
+
+	key_of(key, n);
+	return seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER);
+}
+
+/* The n-th to (n + many)-th of one bucket.  How many could be marked. */
+static int
+mark_crowd(struct place *p, unsigned n, int many)
+{
+	unsigned char	 key[SEEN_KEY];
+	int		 good = 0;
+
+	for (; many > 0; many--, n++) {
+		crowd_key(key, n);
+		good += seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER) == QT_OK;
+	}
+	return good;
+}
+
+static int
+look_crowd(struct place *p, unsigned n, int many)
+{
+	unsigned char	 key[SEEN_KEY];
+	int		 found = 0;
+
+	for (; many > 0; many--, n++) {
+		crowd_key(key, n);
+		found += look_key(p, key) == SEEN_DONE;
+	}
+	return found;
+}
+
+static int
+files(const char *dir)
+{
+	return state_count(dir, "qtoa.seen-", NULL);
+}
+
+/*
+ * The files, by hand.
+ */
+
+static void
+path_of(char path[STATE_PATH], const char *dir, int number)
+{
+	char	 name[32];
+
+	(void)snprintf(name, sizeof(name), "qtoa.seen-%d", number);
+	state_path(path, dir, name);
+}
+
+static bool
+is_there(const char *dir, int number)
+{
+	char	 path[STATE_PATH];
+
+	path_of(path, dir, number);
+	return access(path, F_OK) == 0;
+}
+
+static void
+poke(const char *dir, int number, off_t at, const void *p, size_t len)
+{
+	char	 path[STATE_PATH];
+	int	 fd;
+
+	path_of(path, dir, number);
+	if ((fd = open(path, O_WRONLY)) == -1 || pwrite(fd, p, len, at) != (ssize_t)len)
+		fail_msg("cannot write %s", path);
+	(void)close(fd);
+}
+
+static void
+peek(const char *dir, int number, off_t at, void *p, size_t len)
+{
+	char	 path[STATE_PATH];
+	int	 fd;
+
+	path_of(path, dir, number);
+	if ((fd = open(path, O_RDONLY)) == -1 || pread(fd, p, len, at) != (ssize_t)len)
+		fail_msg("cannot read %s", path);
+	(void)close(fd);
+}
+
+static uint32_t
+bits_of(const char *dir, int number)
+{
+	uint32_t	 bits;
+
+	peek(dir, number, AT_BITS, &bits, sizeof(bits));
+	return bits;
+}
+
+static void
+age_file(const char *dir, int number, int64_t s)
+{
+	int64_t	 begun_s = clock_wall_ms() / 1000 - s;
+
+	poke(dir, number, AT_BEGUN, &begun_s, sizeof(begun_s));
+}
+
+/* All marks of one bucket, which crowd_key() leads to, were made so long ago. */
+static void
+age_crowd(const char *dir, int number, int64_t s)
+{
+	uint32_t	 then_s = (uint32_t)(clock_wall_ms() / 1000 - s);
+	unsigned char	 t[4] = { (unsigned char)then_s, (unsigned char)(then_s >> 8),
+			    (unsigned char)(then_s >> 16), (unsigned char)(then_s >> 24) };
+	int		 i;
+
+	for (i = 0; i < SLOTS; i++)
+		poke(dir, number, HEAD + i * SLOT, t, sizeof(t));
+}
+
+static const char *
+log_to(const char *dir)
+{
+	static char	 path[STATE_PATH];
+
+	state_path(path, dir, "log");
+	assert_int_equal(log_open(path), 0);
+	return path;
+}
+
+static int
+log_lines(const char *path, const char *with)
+{
+	struct buf	 b = { 0 };
+	char		*line, *end;
+	int		 n = 0;
+
+	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == QT_OK)
+		for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+			*end = '\0';
+			n += strstr(line, with) != NULL;
+		}
+	buf_free(&b);
+	return n;
+}
+
+/*
+ * Marks.
+ */
+
+static void
+marks(void **state)
+{
+	static const struct {
+		const char	*name;
+		enum seen_as	 first, second, want;	/* SEEN_NEVER: not marked */
+	} cases[] = {
+		{ "never", SEEN_NEVER, SEEN_NEVER, SEEN_NEVER },
+		{ "queued", SEEN_QUEUED, SEEN_NEVER, SEEN_QUEUED },
+		{ "done", SEEN_DONE, SEEN_NEVER, SEEN_DONE },
+		{ "queued, then done", SEEN_QUEUED, SEEN_DONE, SEEN_DONE },
+		{ "done, then queued", SEEN_DONE, SEEN_QUEUED, SEEN_QUEUED },
+		{ "done twice", SEEN_DONE, SEEN_DONE, SEEN_DONE },
+	};
+	const char	*dir = state_new();
+	struct place	*p = place_new(dir);
+	size_t		 i;
+
+	(void)state;
+	check_int("nothing is made before", files(dir), 0);
+	for (i = 0; i < COUNT(cases); i++) {
+		check_int(cases[i].name, look(p, i), SEEN_NEVER);
+		if (cases[i].first != SEEN_NEVER)
+			check_err(cases[i].name, mark(p, i, cases[i].first), QT_OK);
+		if (cases[i].second != SEEN_NEVER)
+			check_err(cases[i].name, mark(p, i, cases[i].second), QT_OK);
+		check_int(cases[i].name, look(p, i), cases[i].want);
+	}
+	place_free(p);
+	p = place_new(dir);
+	for (i = 0; i < COUNT(cases); i++)
+		check_int(cases[i].name, look(p, i), cases[i].want);
+	check_int("one file", files(dir), 1);
+	place_free(p);
+	seen_free(NULL);
+}
+
+/* A mark made anew takes no more room: else 33 of them would fill a bucket. */
+static void
+marks_again(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p = place_new(dir);
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 3 * SLOTS; i++)
+		check_err("again", mark(p, 1, i % 2 == 0 ? SEEN_QUEUED : SEEN_DONE), QT_OK);
+	check_int("one file", files(dir), 1);
+	place_free(p);
+}
+
+/* Keys that differ in one bit are different, and their CreateTime does not count. */
+static void
+near_keys(void **state)
+{
+	struct place	*p = place_new(state_new());
+	unsigned char	 key[SEEN_KEY] = { 0 };
+	char		 name[32];
+	int		 i;
+
+	(void)state;
+	check_err("marked", seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER), QT_OK);
+	for (i = 9 * 8; i < SEEN_KEY * 8 - 32 + BITS_MIN; i++) {
+		/* The bits that choose the bucket are the last ones. */
+		int	 bit = i < (SEEN_KEY - 4) * 8 ? i : SEEN_KEY * 8 - 1 - (i - (SEEN_KEY - 4) * 8);
+
+		(void)snprintf(name, sizeof(name), "bit %d", bit);
+		key[bit / 8] = (unsigned char)(0x80 >> bit % 8);
+		check_int(name, look_key(p, key), SEEN_NEVER);
+		key[bit / 8] = 0;
+	}
+	check_int("it is there", look_key(p, key), SEEN_DONE);
+	place_free(p);
+}
+
+static void
+very_many(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p = place_new(dir);
+	uint64_t	 i;
+	int		 good = 0, found = 0, wrong = 0, n;
+	char		 path[STATE_PATH];
+	struct stat	 st;
+
+	(void)state;
+	for (i = 0; i < MANY; i++)
+		good += mark_new(p, i) == QT_OK;
+	for (i = 0; i < MANY; i++)
+		found += look(p, i) == SEEN_DONE;
+	for (; i < 2 * MANY; i++)
+		wrong += look(p, i) != SEEN_NEVER;
+	check_int("all marked", good, MANY);
+	check_int("all found", found, MANY);
+	check_int("no others", wrong, 0);
+	n = files(dir);
+	CHECK("several files, not many", n >= 2 && n <= 4);
+	for (; n > 0; n--) {
+		path_of(path, dir, n);
+		assert_int_equal(stat(path, &st), 0);
+		check_int("ours alone", st.st_mode & 07777, 0600);
+		check_int("twice as large as the one before", bits_of(dir, n), BITS_MIN + n - 1);
+		check_int("as its head says", st.st_size, HEAD + ((off_t)BUCKET << bits_of(dir, n)));
+	}
+	place_free(p);
+	p = place_new(dir);
+	for (found = 0, i = 0; i < MANY; i += 100)
+		found += look(p, i) == SEEN_DONE;
+	check_int("by another, too", found, MANY / 100);
+	place_free(p);
+}
+
+/*
+ * Age.
+ */
+
+static void
+expiry(void **state)
+{
+	static const struct {
+		const char	*name;
+		int64_t		 age_s;
+		bool		 known;
+	} cases[] = {
+		{ "an hour", 3600, true },
+		{ "almost", DAYS * DAY_S - 60, true },
+		{ "too old", DAYS * DAY_S + 60, false },
+		{ "much too old", 1000 * DAY_S, false },
+		{ "from a clock that was ahead", -DAY_S, true },
+	};
+	enum { FEW = 5 };	/* so that a bucket has room for more */
+	const char	*dir = state_new();
+	struct place	*p = place_new(dir);
+	size_t		 i;
+
+	(void)state;
+	check_int("marked", mark_crowd(p, 0, FEW), FEW);
+	for (i = 0; i < COUNT(cases); i++) {
+		age_crowd(dir, 1, cases[i].age_s);
+		check_int(cases[i].name, look_crowd(p, 0, FEW), cases[i].known ? FEW : 0);
+	}
+	/* In a file that is still in use: the same keys again, in their bucket. */
+	age_crowd(dir, 1, DAYS * DAY_S + 60);
+	check_int("marked anew", mark_crowd(p, 0, FEW), FEW);
+	check_int("and found", look_crowd(p, 0, FEW), FEW);
+	check_int("one file", files(dir), 1);
+	place_free(p);
+}
+
+static void
+rotation(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p = place_new(dir), *q = place_new(dir);
+
+	(void)state;
+	check_err("marked", mark(p, 1, SEEN_DONE), QT_OK);
+	check_int("found", look(q, 1), SEEN_DONE);
+	age_file(dir, 1, DAYS * DAY_S - 60);
+	check_int("looked", look(p, 1), SEEN_DONE);
+	check_err("marked", mark(p, 2, SEEN_DONE), QT_OK);
+	check_int("not yet", files(dir), 1);
+
+	age_file(dir, 1, DAYS * DAY_S + 60);
+	check_int("looked", look(p, 2), SEEN_DONE);
+	check_err("marked", mark(p, 3, SEEN_DONE), QT_OK);
+	check_int("a further file", files(dir), 2);
+	check_int("as large", bits_of(dir, 2), BITS_MIN);
+	check_int("what is in the first", look(p, 1), SEEN_DONE);
+	check_int("others see both: first", look(q, 2), SEEN_DONE);
+	check_int("others see both: second", look(q, 3), SEEN_DONE);
+
+	age_file(dir, 2, DAYS * DAY_S + 60);
+	check_int("looked", look(p, 3), SEEN_DONE);
+	check_err("marked", mark(p, 4, SEEN_DONE), QT_OK);
+	CHECK("the first is gone", !is_there(dir, 1));
+	CHECK("the second is not", is_there(dir, 2));
+	CHECK("there is a third", is_there(dir, 3));
+	check_int("forgotten", look(p, 1), SEEN_NEVER);
+	check_int("not forgotten", look(p, 3), SEEN_DONE);
+	check_int("new", look(p, 4), SEEN_DONE);
+	check_int("others see the third", look(q, 4), SEEN_DONE);
+	check_int("and have forgotten, too", look(q, 1), SEEN_NEVER);
+	place_free(q);
+	place_free(p);
+}
+
+/* Who began a further file died before it could say so: the next one that comes does. */
+static void
+unsaid(void **state)
+{
+	static const uint32_t	 no;
+	const char		*dir = state_new();
+	struct place		*p = place_new(dir), *q = place_new(dir), *r = place_new(dir);
+
+	(void)state;
+	check_int("marked", mark_crowd(p, 0, SLOTS), SLOTS);
+	check_int("others know that file", look_crowd(q, 0, SLOTS), SLOTS);
+	check_int("marked in a further one", mark_crowd(p, SLOTS, 1), 1);
+	poke(dir, 1, AT_FULL, &no, sizeof(no));
+	check_int("which others do not know", look_crowd(q, SLOTS, 1), 0);
+	check_int("one that comes later does", look_crowd(r, SLOTS, 1), 1);
+	check_int("and so do all", look_crowd(q, SLOTS, 1), 1);
+	place_free(r);
+	place_free(q);
+	place_free(p);
+}
+
+/*
+ * Faults.
+ */
+
+static void
+damaged_head(void **state)
+{
+	static const unsigned char	 zero[HEAD];
+	static const struct {
+		const char	*name;
+		off_t		 at;
+		size_t		 len;
+		bool		 opened;	/* when it happens */
+	} cases[] = {
+		{ "magic", 0, 1, false }, { "size", AT_BITS, 4, false }, { "all", 0, HEAD, false },
+		{ "magic, while it is in use", 0, 1, true },
+		{ "size, while it is in use", AT_BITS, 4, true },
+	};
+	const char	*dir, *path;
+	struct place	*p;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		path = log_to(dir);
+		p = place_new(dir);
+		check_err(cases[i].name, mark(p, 1, SEEN_DONE), QT_OK);
+		if (!cases[i].opened) {
+			place_free(p);
+			p = place_new(dir);
+		}
+		poke(dir, 1, cases[i].at, zero, cases[i].len);
+		check_int(cases[i].name, look(p, 1), SEEN_NEVER);
+		check_int("it is said", log_lines(path, "damaged"), 1);
+		check_int("that is all", log_lines(path, "what=seen"), 1);
+		check_err("a new one", mark(p, 2, SEEN_DONE), QT_OK);
+		check_int("in use", look(p, 2), SEEN_DONE);
+		check_int("the only one", files(dir), 1);
+		log_close();
+		place_free(p);
+	}
+}
+
+/* It is not for ever that nothing can be read. */
+static void
+truncated(void **state)
+{
+	static const struct {
+		const char	*name;
+		off_t		 len;
+		bool		 opened;
+	} cases[] = {
+		{ "empty", 0, false }, { "within the head", 10, false }, { "the head", HEAD, false },
+		{ "half", 2 << 20, false },
+		{ "empty, in use", 0, true }, { "the head, in use", HEAD, true },
+	};
+	const char	*dir, *path;
+	char		 file[STATE_PATH];
+	struct place	*p;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		path = log_to(dir);
+		p = place_new(dir);
+		check_int(cases[i].name, mark_crowd(p, 0, 3), 3);
+		if (!cases[i].opened) {
+			place_free(p);
+			p = place_new(dir);
+		}
+		path_of(file, dir, 1);
+		assert_int_equal(truncate(file, cases[i].len), 0);
+		(void)look(p, 1);
+		(void)mark(p, 1, SEEN_DONE);
+		check_err("soon", mark(p, 2, SEEN_DONE), QT_OK);
+		check_int("marks hold", look(p, 2), SEEN_DONE);
+		check_int("looked", look_crowd(p, 0, 3), 0);
+		check_int("it is said", log_lines(path, "damaged"), 1);
+		log_close();
+		place_free(p);
+	}
+}
+
+/* Key 1, as soon as it can be. */
+static enum qt_err
+mark_again(struct place *p)
+{
+	const struct timespec	 pause = { 0, 20000000 };
+	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
+	enum qt_err		 er;
+
+	while ((er = mark(p, 1, SEEN_DONE)) != QT_OK && clock_mono_ms() < end_ms)
+		(void)nanosleep(&pause, NULL);
+	return er;
+}
+
+/* A directory that is not there, and one that cannot be. */
+static void
+directory_there(struct other *me, void *arg)
+{
+	const char		*parent = arg, *path = log_to(parent);
+	char			 dir[STATE_PATH];
+	unsigned char		 key[SEEN_KEY] = { 0 };
+	enum seen_as		 as;
+	struct place		*p;
+	struct stat		 st;
+	int			 i;
+
+	(void)me;
+	state_path(dir, parent, "new");
+	p = place_new(dir);
+	OTHER_CHECK(look(p, 1) == SEEN_NEVER);
+	OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_OK);
+	OTHER_CHECK(look(p, 1) == SEEN_DONE);
+	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
+	place_free(p);
+
+	state_write(parent, "plain", "", 0);
+	state_path(dir, parent, "plain");
+	p = place_new(dir);
+	for (i = 0; i < 50; i++) {
+		OTHER_CHECK(seen_look(p->seen, &as, key) == QT_ESTORE);
+		OTHER_CHECK(as == SEEN_NEVER);
+		OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_ESTORE);
+	}
+	OTHER_CHECK(log_lines(path, "level=error") == 1);
+	OTHER_CHECK(unlink(dir) == 0);
+	OTHER_CHECK(mark_again(p) == QT_OK);
+	OTHER_CHECK(look(p, 1) == SEEN_DONE);
+	OTHER_CHECK(log_lines(path, "known again") == 1);
+	place_free(p);
+}
+
+static void
+read_only_there(struct other *me, void *arg)
+{
+	const char	*dir = arg, *path;
+	struct place	*p;
+	int		 i;
+
+	(void)me;
+	state_drop_root();
+	path = log_to(dir);
+	OTHER_CHECK(chmod(dir, 0500) == 0);
+	p = place_new(dir);
+	for (i = 0; i < 100; i++)
+		OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_ESTORE);
+	OTHER_CHECK(log_lines(path, "level=error") == 1);
+	OTHER_CHECK(chmod(dir, 0700) == 0);
+	OTHER_CHECK(mark_again(p) == QT_OK);
+	OTHER_CHECK(look(p, 1) == SEEN_DONE);
+
+	/* No further file can be begun: the oldest marks go, the newest are known. */
+	OTHER_CHECK(chmod(dir, 0500) == 0);
+	OTHER_CHECK(mark_crowd(p, 0, 3 * SLOTS) == 3 * SLOTS);
+	OTHER_CHECK(look_crowd(p, 3 * SLOTS - 1, 1) == 1);
+	OTHER_CHECK(look_crowd(p, 0, 3 * SLOTS) == SLOTS);
+	OTHER_CHECK(chmod(dir, 0700) == 0);
+	OTHER_CHECK(mark_crowd(p, 3 * SLOTS, 2) == 2);
+	OTHER_CHECK(files(dir) == 2);
+	place_free(p);
+}
+
+static void
+limit_to(rlim_t bytes)
+{
+	struct rlimit	 r;
+
+	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
+	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
+	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
+}
+
+/* A file size limit stands for a full disk. */
+static void
+full_disk_there(struct other *me, void *arg)
+{
+	const char	*dir = arg, *path = log_to(dir);
+	struct place	*p = place_new(dir);
+	unsigned char	 key[SEEN_KEY] = { 0 };
+	enum seen_as	 as;
+	int		 i;
+
+	(void)me;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	limit_to(1 << 20);
+	for (i = 0; i < 100; i++)
+		OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_ESTORE);
+	OTHER_CHECK(files(dir) == 0);
+	limit_to(RLIM_INFINITY);
+	OTHER_CHECK(mark_again(p) == QT_OK);
+	OTHER_CHECK(log_lines(path, "level=error") == 1);
+	OTHER_CHECK(log_lines(path, "known again") == 1);
+
+	/* What is there can be read, what is new cannot be written; told once. */
+	limit_to(HEAD);
+	for (i = 0; i < 100; i++) {
+		key[SEEN_KEY - 1] = 1;
+		key[9] = (unsigned char)i;
+		OTHER_CHECK(look(p, 1) == SEEN_DONE);
+		OTHER_CHECK(seen_look(p->seen, &as, key) == (i == 0 ? QT_OK : QT_ESTORE) &&
+		    as == SEEN_NEVER);	/* it cannot tell, once a mark is missing */
+		OTHER_CHECK(seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER) == QT_ESTORE);
+	}
+	OTHER_CHECK(log_lines(path, "level=error") == 2);
+	OTHER_CHECK(log_lines(path, "known again") == 1);
+	limit_to(RLIM_INFINITY);
+	OTHER_CHECK(seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER) == QT_OK);
+	OTHER_CHECK(look_key(p, key) == SEEN_DONE);
+	place_free(p);
+}
+
+/* A file that cannot be opened is not written over. */
+static void
+not_openable_there(struct other *me, void *arg)
+{
+	const char	*dir = arg;
+	struct place	*p;
+	char		 file[STATE_PATH];
+
+	(void)me;
+	state_drop_root();
+	p = place_new(dir);
+	OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_OK);
+	place_free(p);
+	path_of(file, dir, 1);
+	OTHER_CHECK(chmod(file, 0) == 0);
+	p = place_new(dir);
+	OTHER_CHECK(look(p, 1) == SEEN_NEVER);
+	OTHER_CHECK(mark(p, 2, SEEN_DONE) == QT_OK);
+	OTHER_CHECK(look(p, 2) == SEEN_DONE);
+	place_free(p);
+	OTHER_CHECK(chmod(file, 0600) == 0);
+	p = place_new(dir);
+	OTHER_CHECK(look(p, 1) == SEEN_DONE);
+	OTHER_CHECK(look(p, 2) == SEEN_DONE);
+	place_free(p);
+}
+
+/* All at once, since each waits a while. */
+static void
+faults(void **state)
+{
+	static const struct {
+		const char	*name;
+		void		 (*fn)(struct other *me, void *dir);
+	} cases[] = {
+		{ "read-only directory", read_only_there }, { "full disk", full_disk_there },
+		{ "file that cannot be opened", not_openable_there },
+		{ "directory", directory_there },
+	};
+	struct other	 o[COUNT(cases)];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		other_begin(&o[i], cases[i].fn, (void *)(uintptr_t)state_new());
+	for (i = 0; i < COUNT(cases); i++)
+		check_int(cases[i].name, other_end(&o[i]), 0);
+}
+
+/* What lies beside the files and only looks like one. */
+static void
+other_names(void **state)
+{
+	static const char *const	 names[] = {
+		"qtoa.seen-", "qtoa.seen-0", "qtoa.seen-1.new", "qtoa.seen-x", "qtoa.seen-1x",
+		"qtoa.seen-99999999999999999999", "qtoa.seen--1",
+	};
+	const char	*dir = state_new();
+	struct place	*p = place_new(dir);
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(names); i++)
+		state_write(dir, names[i], "x", 1);
+	check_err("marked", mark(p, 1, SEEN_DONE), QT_OK);
+	check_int("found", look(p, 1), SEEN_DONE);
+	check_int("the rest of one that was begun is used", files(dir), (int)COUNT(names));
+	CHECK("it is the first", is_there(dir, 1));
+	place_free(p);
+}
+
+/*
+ * Several processes.
+ */
+
+/* Does in turn what the test does, on the other keys. */
+static void
+turns_there(struct other *me, void *dir)
+{
+	struct place	*p = place_new(dir);
+	unsigned	 n = 0;
+
+	while (other_hear(me)) {
+		OTHER_CHECK(look_crowd(p, n, 10) == 10);	/* what the test has marked */
+		OTHER_CHECK(mark_crowd(p, n + 10, 10) == 10);
+		n += 20;
+		other_say(me);
+	}
+	place_free(p);
+}
+
+/* Each sees at once what the other marks, also when one of them begins a further file. */
+static void
+taking_turns(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p;
+	struct other	 o;
+	unsigned	 n;
+
+	(void)state;
+	other_begin(&o, turns_there, (void *)(uintptr_t)dir);
+	p = place_new(dir);
+	check_int("looked", look_crowd(p, 0, 1), 0);
+	for (n = 0; n < 8 * SLOTS; n += 20) {
+		check_int("marked here", mark_crowd(p, n, 10), 10);
+		other_say(&o);
+		(void)other_hear(&o);
+		check_int("seen here", look_crowd(p, n + 10, 10), 10);
+	}
+	check_int("the other", other_end(&o), 0);
+	check_int("all", look_crowd(p, 0, (int)n), n);
+	CHECK("in many files", files(dir) >= 8);
+	place_free(p);
+}
+
+/* A crew's key: a few buckets only, so that they meet. */
+static void
+crew_key(unsigned char key[SEEN_KEY], unsigned process, unsigned thread, unsigned n)
+{
+	memset(key, 0, SEEN_KEY);
+	key[9] = (unsigned char)process;
+	key[10] = (unsigned char)thread;
+	key[11] = (unsigned char)n;
+	key[12] = (unsigned char)(n >> 8);
+	key[SEEN_KEY - 1] = (unsigned char)(n % 4);
+	key[SEEN_KEY - 2] = (unsigned char)(n / 4 % 8 << 5);	/* told apart in larger files */
+	key[SEEN_KEY - 3] = (unsigned char)(n / 4);
+}
+
+struct crew {
+	struct place	*place;
+	pthread_t	 thread;
+	unsigned	 process, number;
+	int		 good;
+};
+
+static void *
+crew_run(void *arg)
+{
+	struct crew	*c = arg;
+	unsigned char	 key[SEEN_KEY];
+	unsigned	 i;
+
+	for (i = 0; i < EACH; i++) {
+		crew_key(key, c->process, c->number, i);
+		if (look_key(c->place, key) == SEEN_NEVER)
+			c->good += seen_mark(c->place->seen, key, SEEN_DONE, SEEN_NEVER) == QT_OK;
+	}
+	return NULL;
+}
+
+struct crews {
+	const char	*dir;
+	unsigned	 process;
+};
+
+static void
+crews_there(struct other *me, void *arg)
+{
+	struct crews	*a = arg;
+	struct crew	 c[THREADS];
+	struct place	*p = place_new(a->dir);
+	unsigned	 i;
+
+	other_say(me);
+	(void)other_hear(me);
+	for (i = 0; i < THREADS; i++) {
+		c[i] = (struct crew){ .place = p, .process = a->process, .number = i };
+		OTHER_CHECK(pthread_create(&c[i].thread, NULL, crew_run, &c[i]) == 0);
+	}
+	for (i = 0; i < THREADS; i++) {
+		OTHER_CHECK(pthread_join(c[i].thread, NULL) == 0);
+		OTHER_CHECK(c[i].good == EACH);
+	}
+	place_free(p);
+}
+
+static void
+all_at_once(void **state)
+{
+	struct crews	 a[2] = { { state_new(), 0 }, { NULL, 1 } };
+	struct other	 o[2];
+	struct place	*p;
+	unsigned char	 key[SEEN_KEY];
+	unsigned	 k, t, i;
+	int		 found = 0;
+
+	(void)state;
+	a[1].dir = a[0].dir;
+	for (k = 0; k < 2; k++)
+		other_begin(&o[k], crews_there, &a[k]);
+	for (k = 0; k < 2; k++)
+		(void)other_hear(&o[k]);
+	for (k = 0; k < 2; k++)
+		other_say(&o[k]);
+	for (k = 0; k < 2; k++)
+		check_int("all are marked", other_end(&o[k]), 0);
+	p = place_new(a[0].dir);
+	for (k = 0; k < 2; k++)
+		for (t = 0; t < THREADS; t++)
+			for (i = 0; i < EACH; i++) {
+				crew_key(key, k, t, i);
+				found += look_key(p, key) == SEEN_DONE;
+			}
+	check_int("nothing is lost", found, 2 * THREADS * EACH);
+	place_free(p);
+}
+
+/* Marks until it is killed, somewhere between two further files. */
+static void
+die_there(struct other *me, void *dir)
+{
+	struct place	*p = place_new(dir);
+	unsigned	 n;
+
+	other_say(me);
+	for (n = 1000000;; n++)
+		(void)mark_crowd(p, n, 1);
+}
+
+static void
+death(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p;
+	struct other	 o;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		other_begin(&o, die_there, (void *)(uintptr_t)dir);
+		(void)other_hear(&o);
+		other_kill(&o);
+		p = place_new(dir);
+		check_int("we mark", mark_crowd(p, (unsigned)i * SLOTS, SLOTS), SLOTS);
+		check_int("we see", look_crowd(p, (unsigned)i * SLOTS, SLOTS), SLOTS);
+		place_free(p);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(faults), TEST(taking_turns), TEST(all_at_once), TEST(death), TEST(marks),
+		TEST(marks_again), TEST(near_keys), TEST(very_many), TEST(expiry), TEST(rotation),
+		TEST(unsaid), TEST(damaged_head), TEST(truncated), TEST(other_names),
+	};
+
+	return RUN("seen", tests);
+}

@@ -1,0 +1,1175 @@
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "state/log_ratelimit.h"
+#include "tests/unit/clocks.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum {
+	LIMIT = 3,
+	PROCESSES = 3,
+	THREADS = 4,
+	EVENTS = 5000,
+	KILLS = 6,
+	MINUTE_MS = 60000,
+
+	/* Of the file: see state/log_ratelimit.h. */
+	HEAD = 4096, PLACE = 512, PLACES = 256, SIZE = HEAD + PLACES * PLACE,
+	VERSION_AT = 8, PLACES_AT = 12, INDEX_AT = 64, TEXT_AT = 80, EACH = 192, SHARED = 48, REST = 16
+};
+
+static const int64_t	 noon_ms = INT64_C(1795348800000);	/* 2026-11-22T12:00:00Z */
+static const char	 file[] = "qtoa.failures";
+
+struct site {
+	struct conf	 conf;
+	struct claims	*claims;
+	struct flood	*flood;
+};
+
+static void
+site_open(struct site *s, const char *dir)
+{
+	memset(s, 0, sizeof(*s));
+	s->conf.set.state_dir = dir;
+	s->conf.set.log_flood = LIMIT;
+	assert_non_null(s->claims = claims_new(dir));
+	assert_non_null(s->flood = flood_new(&s->conf, s->claims));
+}
+
+static void
+site_close(struct site *s)
+{
+	flood_free(s->flood);
+	claims_free(s->claims);
+}
+
+/* One that every test may alter. */
+static struct failure
+forged(const char *peer)
+{
+	return (struct failure){ LEVEL_NOTICE, "request", "shop", "signature mismatch", "",
+	    slice_of(peer) };
+}
+
+static struct failure
+broken(const char *account, const char *reason)
+{
+	return (struct failure){ LEVEL_WARNING, "request", account, "not confirmed by QT", reason,
+	    { NULL, 0 } };
+}
+
+static void
+happen(struct site *s, struct failure x, int times)
+{
+	struct logline	 l;
+
+	while (times-- > 0) {
+		log_begin(&l, x.level, x.what);
+		log_str(&l, "error", x.error);
+		flood_end(s->flood, &l, &x);
+	}
+}
+
+static void
+later(int64_t ms)
+{
+	(void)atomic_fetch_add(&clocks->wall_ms, ms);
+}
+
+/* Memory that processes begun later have, too. */
+static void *
+shared(size_t len)
+{
+	char	 path[STATE_PATH];
+	void	*p;
+	int	 fd;
+
+	state_path(path, state_new(), "shared");
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_true(fd != -1 && ftruncate(fd, (off_t)len) == 0);
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(p != MAP_FAILED);
+	(void)close(fd);
+	return p;
+}
+
+/* Every test has a directory of its own, with the log in it. */
+static const char *
+begin(const char *dir)
+{
+	static char	 path[STATE_PATH];
+
+	atomic_store(&clocks->wall_ms, noon_ms);
+	state_path(path, dir, "log");
+	OTHER_CHECK(log_open(path) == 0);
+	return path;
+}
+
+/* What the log has: lines with that word; and what those of sums come to. */
+static int64_t
+look(const char *log, const char *word, bool sums)
+{
+	char		 line[2048];
+	const char	*p;
+	FILE		*f = fopen(log, "r");
+	int64_t		 n = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (strstr(line, word) != NULL)
+			n += !sums ? 1 : (p = strstr(line, " count=")) == NULL ? 0 :
+			    strtoll(p + 7, NULL, 10);
+	if (f != NULL)
+		(void)fclose(f);
+	return n;
+}
+
+static int64_t
+written(const char *log)
+{
+	return look(log, "what=request", false);
+}
+
+static int64_t
+summed(const char *log)
+{
+	return look(log, "what=repeated", true);
+}
+
+static int64_t
+summaries(const char *log)
+{
+	return look(log, "what=repeated", false);
+}
+
+static int64_t
+told(const char *log)
+{
+	return written(log) + summed(log);
+}
+
+/* The last line of the log. */
+static const char *
+last_line(const char *log)
+{
+	static char	 line[2048];
+	FILE		*f = fopen(log, "r");
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		;
+	if (f != NULL)
+		(void)fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+/*
+ * Summing up.
+ */
+
+static void
+a_minute(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	struct site	 s;
+
+	(void)state;
+	site_open(&s, dir);
+	happen(&s, forged("203.0.113.9"), LIMIT);
+	check_int("as they are", written(log), LIMIT);
+	later(1500);
+	happen(&s, forged("203.0.113.9"), 4);
+	later(30000);
+	happen(&s, forged("203.0.113.9"), 3);
+	flood_tend(s.flood, false);
+	check_int("no more in this minute", told(log), LIMIT);
+	later(MINUTE_MS - 31500 - 1);
+	happen(&s, forged("203.0.113.9"), 1);
+	check_int("to its last ms", told(log), LIMIT);
+	later(1);
+	flood_tend(s.flood, false);
+	check_text("the sum", last_line(log), "time=2026-11-22T12:01:00.000Z level=notice "
+	    "what=repeated line=request account=shop error=\"signature mismatch\" peer=203.0.113.9 "
+	    "count=8 first=2026-11-22T12:00:01.500Z last=2026-11-22T12:00:59.999Z "
+	    "hint=\"if WeChat sent it: .token differs from the console's Token\"");
+	flood_tend(s.flood, false);
+	flood_tend(s.flood, true);
+	check_int("said once", summaries(log), 1);
+	happen(&s, forged("203.0.113.9"), LIMIT + 1);
+	check_int("the next minute", written(log), 2 * LIMIT);
+	later(MINUTE_MS);
+	happen(&s, forged("203.0.113.9"), 1);
+	check_int("a failure says it as well", summed(log), 9);
+	check_int("and is written behind it", strstr(last_line(log), "what=request") != NULL, true);
+	site_close(&s);
+	log_close();
+}
+
+static void
+the_last_call(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	struct site	 s, next;
+
+	(void)state;
+	site_open(&s, dir);
+	happen(&s, forged("192.0.2.1"), 10);
+	flood_tend(s.flood, true);
+	check_int("all is said", told(log), 10);
+	site_close(&s);
+	/* Who is started again and again does not begin anew each time. */
+	site_open(&next, dir);
+	happen(&next, forged("192.0.2.1"), 10);
+	check_int("the minute is the same", written(log), LIMIT);
+	flood_tend(next.flood, true);
+	check_int("said", told(log), 20);
+	site_close(&next);
+	log_close();
+}
+
+/* Who dies has said nothing of what was counted: another one does, that saw no failure. */
+static void
+said_by_others(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	struct site	 dead, other, third;
+
+	(void)state;
+	site_open(&dead, dir);
+	site_open(&other, dir);
+	site_open(&third, dir);
+	flood_tend(other.flood, false);
+	check_int("none is made for that", state_count(dir, file, NULL), 0);
+	happen(&dead, forged("192.0.2.1"), 10);
+	site_close(&dead);
+	flood_tend(other.flood, false);
+	check_int("not yet", told(log), LIMIT);
+	later(MINUTE_MS);
+	flood_tend(other.flood, false);
+	flood_tend(third.flood, true);
+	check_int("now", told(log), 10);
+	check_int("once", summaries(log), 1);
+	site_close(&other);
+	site_close(&third);
+	log_close();
+}
+
+/* As CGI runs do: each a process with one failure, and nobody who tends. */
+static void
+one_by_one(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	struct site	 s;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		site_open(&s, dir);
+		happen(&s, forged("192.0.2.1"), 1);
+		site_close(&s);
+	}
+	check_int("counted", told(log), LIMIT);
+	later(MINUTE_MS + 1);
+	site_open(&s, dir);
+	happen(&s, broken("other", "retry"), 1);
+	check_int("one that fails otherwise says it", summed(log), 20 - LIMIT);
+	site_close(&s);
+	log_close();
+}
+
+static void
+without(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	struct failure	 x = forged("192.0.2.1");
+	struct logline	 l;
+	struct site	 s;
+	int		 i;
+
+	(void)state;
+	log_begin(&l, LEVEL_NOTICE, "request");
+	flood_end(NULL, &l, &x);
+	check_int("no flood: the log", written(log), 1);
+	flood_tend(NULL, true);
+	flood_free(NULL);
+	check_int("nothing opened", state_count(dir, "qtoa.", NULL), 0);
+	site_open(&s, dir);
+	for (i = 0; i < 5; i++)
+		flood_end(s.flood, NULL, &x);
+	check_int("no line: none", written(log), 1);
+	flood_tend(s.flood, true);
+	check_int("but counted", summed(log), 5 - LIMIT);
+	flood_end(s.flood, NULL, &(struct failure){ .level = LEVEL_ERROR });
+	flood_end(s.flood, NULL, &(struct failure){ .level = LEVEL_ERROR, .what = "" });
+	site_close(&s);
+	log_close();
+}
+
+static void
+levels(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	struct site	 s;
+
+	(void)state;
+	site_open(&s, dir);
+	log_set_level(LEVEL_WARNING);
+	happen(&s, forged("192.0.2.1"), 10);
+	happen(&s, broken("shop", "retry"), 10);
+	flood_tend(s.flood, true);
+	log_set_level(LEVEL_DEBUG);
+	check_int("those above", written(log), LIMIT);
+	check_int("and their sum", summed(log), 10 - LIMIT);
+	CHECK("as loud as they", strstr(last_line(log), " level=warning ") != NULL);
+	CHECK("without what it does not have", strstr(last_line(log), "peer=") == NULL);
+	site_close(&s);
+	log_close();
+}
+
+/* What is not the same is not summed. */
+static void
+keys(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct failure	 x;
+	} cases[] = {
+		{ "one", { LEVEL_NOTICE, "request", "a", "b", "c", BYTES("d") } },
+		{ "level", { LEVEL_ERROR, "request", "a", "b", "c", BYTES("d") } },
+		{ "what", { LEVEL_NOTICE, "drain", "a", "b", "c", BYTES("d") } },
+		{ "account", { LEVEL_NOTICE, "request", "A", "b", "c", BYTES("d") } },
+		{ "error", { LEVEL_NOTICE, "request", "a", "B", "c", BYTES("d") } },
+		{ "reason", { LEVEL_NOTICE, "request", "a", "b", "C", BYTES("d") } },
+		{ "peer", { LEVEL_NOTICE, "request", "a", "b", "c", BYTES("D") } },
+		{ "no reason", { LEVEL_NOTICE, "request", "a", "b", "", BYTES("d") } },
+		{ "NULL peer", { LEVEL_NOTICE, "request", "a", "b", "c", { NULL, 0 } } },
+		{ "shifted", { LEVEL_NOTICE, "request", "", "ab", "c", BYTES("d") } },
+		{ "shifted on", { LEVEL_NOTICE, "request", "a", "bc", "", BYTES("d") } },
+		{ "and on", { LEVEL_NOTICE, "request", "a", "b", "", BYTES("cd") } },
+	};
+	const char	*dir = state_new(), *log = begin(dir);
+	struct site	 s;
+	size_t		 i;
+
+	(void)state;
+	site_open(&s, dir);
+	for (i = 0; i < COUNT(cases); i++) {
+		happen(&s, cases[i].x, LIMIT - 1);
+		check_int(cases[i].name, look(log, "time=", false), (int64_t)(i + 1) * (LIMIT - 1));
+	}
+	happen(&s, (struct failure){ LEVEL_NOTICE, "request", "a", "b", NULL, BYTES("d") }, 2);
+	check_int("NULL is \"\"", look(log, "time=", false), (int64_t)COUNT(cases) * (LIMIT - 1) + 1);
+	site_close(&s);
+	log_close();
+}
+
+static void
+clocks_that_are_set(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	struct site	 s;
+
+	(void)state;
+	site_open(&s, dir);
+	happen(&s, forged("192.0.2.1"), 5);
+	later(-3000);
+	happen(&s, forged("192.0.2.1"), 5);
+	check_int("a little: the same minute", written(log), LIMIT);
+	later(-INT64_C(3600000));
+	happen(&s, forged("192.0.2.1"), 5);
+	check_int("an hour: another one", written(log), 2 * LIMIT);
+	later(INT64_C(7200000));
+	flood_tend(s.flood, false);
+	check_int("none is lost", told(log), 15);
+	atomic_store(&clocks->wall_ms, 1);	/* 1970 */
+	happen(&s, forged("192.0.2.1"), 5);
+	flood_tend(s.flood, true);
+	check_int("nor then", told(log), 20);
+	site_close(&s);
+	log_close();
+}
+
+/*
+ * Room.
+ */
+
+/* A flood from everywhere. */
+static void
+many_peers(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	char		 peer[32];
+	struct site	 s;
+	int		 i;
+
+	(void)state;
+	site_open(&s, dir);
+	for (i = 0; i < 2000; i++) {
+		(void)snprintf(peer, sizeof(peer), "198.51.%d.%d", i / 250, i % 250);
+		happen(&s, forged(peer), 2);
+	}
+	check_int("some have their own lines, all others together", written(log),
+	    FLOOD_PEERS * 2 + LIMIT);
+	happen(&s, broken("shop", "retry"), 1);
+	check_int("which take no room from others", written(log), FLOOD_PEERS * 2 + LIMIT + 1);
+	flood_tend(s.flood, true);
+	check_int("none is lost", told(log), 4001);
+	check_int("one sum", look(log, "peer=* ", true), 4000 - FLOOD_PEERS * 2 - LIMIT);
+	later(MINUTE_MS);
+	happen(&s, forged("203.0.113.9"), 5);
+	later(MINUTE_MS);
+	flood_tend(s.flood, false);
+	check_int("later there is room again", look(log, "peer=203.0.113.9 ", true), 5 - LIMIT);
+	site_close(&s);
+	log_close();
+}
+
+/* A table that is full: more and more is summed together, and at last nothing. */
+static void
+no_room(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	char		 text[32];
+	struct site	 s;
+	int64_t		 lines = 0;
+	int		 i;
+
+	(void)state;
+	site_open(&s, dir);
+	for (i = 0; i < 500; i++) {
+		(void)snprintf(text, sizeof(text), "a%03d", i);
+		happen(&s, broken(text, "retry"), 5);
+		lines += i < EACH + SHARED || i == 499 ? LIMIT : 0;
+	}
+	check_int("each, then all together", written(log), lines);
+	for (i = 0; i < 100; i++) {
+		(void)snprintf(text, sizeof(text), "r%03d", i);
+		happen(&s, broken("a000", text), 5);
+		lines += i < REST - 1 ? LIMIT : 5;
+	}
+	check_int("each, then as they are", written(log), lines);
+	happen(&s, broken("a000", "retry"), 1);
+	check_int("who has room keeps it", written(log), lines);
+	flood_tend(s.flood, true);
+	check_int("none is lost", told(log), 600 * 5 + 1);
+	check_int("of several accounts", look(log, "account=* ", true),
+	    (500 - EACH - SHARED) * 5 - LIMIT + (REST - 1) * (5 - LIMIT));
+
+	/* What is silent makes room, the longest silent first, and is said before. */
+	happen(&s, broken("a000", "retry"), 1);
+	happen(&s, broken("a001", "retry"), 1);
+	later(MINUTE_MS - 1);
+	happen(&s, broken("a000", "retry"), 1);
+	later(1);
+	happen(&s, broken("new", "retry"), 5);
+	happen(&s, broken("a000", "retry"), 5);
+	check_int("new", look(log, "what=request", false), lines + 2 * LIMIT);
+	later(MINUTE_MS);
+	flood_tend(s.flood, false);
+	check_int("of each as it was", look(log, "account=new ", true), 5 - LIMIT);
+	check_int("none is lost", told(log), 600 * 5 + 1 + 3 + 10);
+	site_close(&s);
+	log_close();
+}
+
+/* Who makes room has not said all. */
+static void
+replaced(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	char		 text[32];
+	struct site	 s;
+	int		 i;
+
+	(void)state;
+	site_open(&s, dir);
+	for (i = 0; i < EACH; i++) {
+		(void)snprintf(text, sizeof(text), "a%03d", i);
+		happen(&s, broken(text, "retry"), 5);
+		later(1);
+	}
+	check_int("unsaid", told(log), EACH * LIMIT);
+	later(MINUTE_MS);
+	atomic_store(&clocks->mono_ahead_ms, -5000);	/* not yet are all of them looked at */
+	happen(&s, broken("a191", "other"), 1);
+	atomic_store(&clocks->mono_ahead_ms, 0);
+	check_int("said when it goes", look(log, "account=a000 ", true), 2);
+	check_int("no other", summaries(log), 1);
+	site_close(&s);
+	log_close();
+}
+
+/*
+ * Several at once.
+ */
+
+struct crew {
+	struct site	*site;
+	pthread_t	 thread;
+	int		 number;
+};
+
+static void *
+fail_much(void *arg)
+{
+	struct crew	*c = arg;
+	char		 peer[32];
+	int		 i;
+
+	for (i = 0; i < EVENTS; i++) {
+		(void)snprintf(peer, sizeof(peer), "198.51.100.%d", i % 50);
+		happen(c->site, i % 2 == 0 ? forged(peer) : broken("shop", i % 3 == 0 ? "a" : "b"), 1);
+		/* A minute passes now and then, not for all at once. */
+		if (i % 1000 == 999) {
+			later(MINUTE_MS / 2);
+			if (c->number % 2 == 0)
+				flood_tend(c->site->flood, false);
+		}
+	}
+	return NULL;
+}
+
+static void
+crew_there(struct other *me, void *arg)
+{
+	struct crew	 c[THREADS];
+	struct site	 s;
+	int		 i;
+
+	site_open(&s, arg);
+	other_say(me);
+	(void)other_hear(me);
+	for (i = 0; i < THREADS; i++) {
+		c[i] = (struct crew){ .site = &s, .number = i };
+		OTHER_CHECK(pthread_create(&c[i].thread, NULL, fail_much, &c[i]) == 0);
+	}
+	for (i = 0; i < THREADS; i++)
+		OTHER_CHECK(pthread_join(c[i].thread, NULL) == 0);
+	flood_tend(s.flood, true);
+	site_close(&s);
+}
+
+static void
+all_at_once(void **state)
+{
+	const char	*dir = state_new(), *log;
+	struct clocks	*before = clocks;
+	struct other	 o[PROCESSES];
+	int		 i;
+
+	(void)state;
+	clocks = shared(sizeof(*clocks));
+	log = begin(dir);
+	for (i = 0; i < PROCESSES; i++)
+		other_begin(&o[i], crew_there, (void *)(uintptr_t)dir);
+	for (i = 0; i < PROCESSES; i++)
+		(void)other_hear(&o[i]);
+	for (i = 0; i < PROCESSES; i++)
+		other_say(&o[i]);
+	for (i = 0; i < PROCESSES; i++)
+		check_int("the others", other_end(&o[i]), 0);
+	check_int("each is told once", told(log), PROCESSES * THREADS * EVENTS);
+	CHECK("few of them in full", written(log) < PROCESSES * THREADS * EVENTS / 10);
+	check_int("one file", state_count(dir, file, NULL), 1);
+	clocks = before;
+	log_close();
+}
+
+struct dying {
+	const char		*dir;
+	_Atomic uint64_t	*said;
+};
+
+static void
+die_there(struct other *me, void *arg)
+{
+	struct dying	*d = arg;
+	struct site	 s;
+	char		 account[16];
+	int		 i;
+
+	/* Begun anew now and then, so that a kill meets the making as well. */
+	for (i = 0;; i++) {
+		site_open(&s, d->dir);
+		(void)snprintf(account, sizeof(account), "a%d", i % 150);
+		happen(&s, broken(account, "retry"), 5);
+		site_close(&s);	/* where it had no file it says what it has */
+		atomic_fetch_add(d->said, 5);
+		if (i == 20)
+			other_say(me);
+	}
+}
+
+static void
+death(void **state)
+{
+	const char	*dir, *log = "";
+	struct dying	 d;
+	struct other	 o[2];
+	struct site	 s;
+	int		 i, k;
+
+	(void)state;
+	d.said = shared(sizeof(*d.said));
+	for (i = 0; i < KILLS; i++) {
+		d.dir = dir = state_new();
+		log = begin(dir);
+		atomic_store(d.said, 0);
+		for (k = 0; k < 2; k++)
+			other_begin(&o[k], die_there, &d);
+		for (k = 0; k < 2; k++)
+			(void)other_hear(&o[k]);
+		for (k = 0; k < 2; k++)
+			other_kill(&o[k]);
+		site_open(&s, dir);
+		happen(&s, forged("192.0.2.1"), 5);
+		flood_tend(s.flood, true);
+		site_close(&s);
+		/* One that was killed may have told what it did not count. */
+		CHECK("nothing is lost", told(log) >= (int64_t)atomic_load(d.said) + 5);
+		CHECK("nothing is made up", told(log) <= (int64_t)atomic_load(d.said) + 5 + 2 * 5);
+	}
+	(void)munmap(d.said, sizeof(*d.said));
+	log_close();
+}
+
+/*
+ * What lies there already.
+ */
+
+static void
+write_at(const char *dir, off_t at, const void *p, size_t len)
+{
+	char	 path[STATE_PATH];
+	int	 fd;
+
+	state_path(path, dir, file);
+	fd = open(path, O_WRONLY);
+	OTHER_CHECK(fd != -1 && pwrite(fd, p, len, at) == (ssize_t)len);
+	(void)close(fd);
+}
+
+static void
+cut(const char *dir, off_t len)
+{
+	char	 path[STATE_PATH];
+
+	state_path(path, dir, file);
+	OTHER_CHECK(truncate(path, len) == 0);
+}
+
+static void
+put_u32(const char *dir, off_t at, uint32_t v)
+{
+	write_at(dir, at, &v, sizeof(v));
+}
+
+static void make_text(const char *dir)	{ state_write(dir, file, "not at all one", 14); }
+static void make_empty(const char *dir)	{ cut(dir, 0); }
+static void make_short(const char *dir)	{ cut(dir, 20); }
+static void make_blank(const char *dir)	{ cut(dir, 0); cut(dir, SIZE); }
+static void make_cut(const char *dir)	{ cut(dir, HEAD + 100 * PLACE + 7); }
+static void make_old(const char *dir)	{ put_u32(dir, VERSION_AT, 0); }
+static void make_later(const char *dir)	{ put_u32(dir, VERSION_AT, 2); }
+static void make_few(const char *dir)	{ put_u32(dir, PLACES_AT, 255); }
+
+/* Who died while it took a place: the texts are half of another's. */
+static void
+make_half(const char *dir)
+{
+	write_at(dir, HEAD, "\0\0\0\0\0\0\0", 8);
+	write_at(dir, HEAD + TEXT_AT, "half", 4);
+}
+
+/* A power cut has left the index without the place, or the place without the index. */
+static void
+make_unwritten(const char *dir)
+{
+	static const char	 zeros[PLACE];
+
+	write_at(dir, HEAD, zeros, sizeof(zeros));
+}
+
+static void make_unknown(const char *dir) { write_at(dir, INDEX_AT, "\0\0\0\0\0\0\0", 8); }
+
+/* A copy that has holes. */
+static void
+make_sparse(const char *dir)
+{
+	char	 path[STATE_PATH], bytes[HEAD + PLACE];
+	int	 fd;
+
+	state_path(path, dir, file);
+	fd = open(path, O_RDONLY);
+	OTHER_CHECK(fd != -1 && read(fd, bytes, sizeof(bytes)) == sizeof(bytes));
+	(void)close(fd);
+	OTHER_CHECK(unlink(path) == 0);
+	state_write(dir, file, bytes, sizeof(bytes));
+	cut(dir, SIZE);
+}
+
+/* One who died there. */
+static void
+make_new(const char *dir)
+{
+	state_write(dir, "qtoa.failures.new", "x", 1);
+	cut(dir, 0);
+}
+
+static const struct met {
+	const char	*name;
+	void		 (*alter)(const char *dir);
+	int		 told;		/* of ten before and ten behind */
+	int		 aside, trouble;
+} mets[] = {
+	{ "text",	make_text,	LIMIT + 10, 1, 0 },
+	{ "empty",	make_empty,	LIMIT + 10, 0, 0 },
+	{ "short",	make_short,	LIMIT + 10, 1, 0 },
+	{ "blank",	make_blank,	LIMIT + 10, 0, 0 },
+	{ "cut short",	make_cut,	LIMIT + 10, 1, 0 },
+	{ "older",	make_old,	LIMIT + 10, 1, 0 },
+	{ "later",	make_later,	LIMIT + 10, 0, 1 },
+	{ "other size",	make_few,	LIMIT + 10, 1, 0 },
+	{ "half taken",	make_half,	LIMIT + 10, 0, 0 },
+	{ "unwritten",	make_unwritten,	LIMIT + 10, 0, 0 },
+	{ "unknown",	make_unknown,	LIMIT + 10, 0, 0 },
+	{ "holes",	make_sparse,	20, 0, 0 },
+	{ "half made",	make_new,	LIMIT + 10, 0, 0 },
+};
+
+struct meeting {
+	const char		*dir;
+	const struct met	*met;
+};
+
+static void
+meet_there(struct other *me, void *arg)
+{
+	const struct meeting	*m = arg;
+	const char		*log = begin(m->dir);
+	char			 path[STATE_PATH];
+	struct stat		 st;
+	struct site		 s;
+
+	(void)me;
+	site_open(&s, m->dir);
+	happen(&s, forged("192.0.2.1"), 10);
+	site_close(&s);
+	state_path(path, m->dir, file);
+	OTHER_CHECK(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600 && st.st_size == SIZE);
+	m->met->alter(m->dir);
+	site_open(&s, m->dir);
+	happen(&s, forged("192.0.2.1"), 10);
+	flood_tend(s.flood, true);
+	site_close(&s);
+	OTHER_CHECK(told(log) == m->met->told);
+	OTHER_CHECK(written(log) == (m->met->told == 20 ? LIMIT : 2 * LIMIT));
+	OTHER_CHECK(look(log, "set aside", false) == m->met->aside);
+	OTHER_CHECK(look(log, "what=flood", false) == m->met->aside + m->met->trouble);
+	OTHER_CHECK(state_count(m->dir, file, NULL) == 1 + m->met->aside);
+	OTHER_CHECK(m->met->trouble != 0 || (stat(path, &st) == 0 && st.st_size == SIZE &&
+	    (off_t)st.st_blocks * 512 >= SIZE));
+}
+
+static void
+met_before(void **state)
+{
+	struct meeting	 m[COUNT(mets)];
+	struct other	 o[COUNT(mets)];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(mets); i++) {
+		m[i] = (struct meeting){ state_new(), &mets[i] };
+		other_begin(&o[i], meet_there, &m[i]);
+	}
+	for (i = 0; i < COUNT(mets); i++)
+		check_int(mets[i].name, other_end(&o[i]), 0);
+}
+
+static uint64_t
+next(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return *seed >> 11;
+}
+
+static void
+ignore(void *ctx, const struct flood_entry *e)
+{
+	const char *const	 text[] = { e->what, e->account, e->error, e->reason, e->peer };
+	const char		*p;
+	size_t			 i;
+	int			*n = ctx;
+
+	for (i = 0; i < COUNT(text); i++)
+		for (p = text[i]; *p != '\0'; p++)
+			CHECK("printable", *p >= ' ' && *p <= '~');
+	CHECK("a level", e->level < LEVEL__MAX);
+	(*n)++;
+}
+
+/* Whatever stands in a place, it is read and written as one. */
+static void
+garbage(void **state)
+{
+	static uint64_t	 words[SIZE / 8];
+	const char	*dir = state_new(), *log = begin(dir);
+	uint64_t	 seed = 7;
+	struct site	 s;
+	int		 i, n = 0;
+
+	(void)state;
+	site_open(&s, dir);
+	happen(&s, forged("192.0.2.1"), 1);
+	for (i = HEAD / 8; i < SIZE / 8; i++)
+		words[i] = next(&seed) << 11 ^ next(&seed);
+	for (i = 0; i < PLACES; i++)
+		words[INDEX_AT / 8 + i] = words[(HEAD + i * PLACE) / 8];
+	write_at(dir, INDEX_AT, words + INDEX_AT / 8, sizeof(words) - INDEX_AT);
+	check_err("read", flood_read(dir, ignore, &n), QT_OK);
+	check_int("all of them", n, PLACES);
+	for (i = 0; i < 100; i++) {
+		happen(&s, forged("192.0.2.1"), 1);
+		happen(&s, broken("shop", "retry"), 1);
+	}
+	flood_tend(s.flood, false);
+	flood_tend(s.flood, true);
+	CHECK("said", summaries(log) > 100);
+	site_close(&s);
+	log_close();
+}
+
+/*
+ * Faults.
+ */
+
+static void
+limit_to(rlim_t bytes)
+{
+	struct rlimit	 r;
+
+	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
+	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
+	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
+}
+
+/* Fails while there is no file, and once there is. */
+static void
+without_and_with(const char *dir, struct site *s, const char *log, void (*mend)(const char *dir))
+{
+	happen(s, forged("192.0.2.1"), 10);
+	OTHER_CHECK(written(log) == LIMIT);
+	OTHER_CHECK(look(log, "what=flood", false) == 1);
+	flood_tend(s->flood, false);
+	OTHER_CHECK(told(log) == LIMIT);
+	mend(dir);
+	atomic_store(&clocks->mono_ahead_ms, -5000);
+	happen(s, forged("192.0.2.1"), 1);
+	OTHER_CHECK(look(log, "works again", false) == 0);	/* it is not tried each time */
+	atomic_store(&clocks->mono_ahead_ms, 1001);
+	happen(s, forged("192.0.2.1"), 10);
+	OTHER_CHECK(look(log, "works again", false) == 1);
+	OTHER_CHECK(state_count(dir, file, NULL) == 1);
+	OTHER_CHECK(told(log) == 11 + LIMIT);	/* what was its own has been said */
+	flood_tend(s->flood, true);
+	OTHER_CHECK(told(log) == 21);
+	OTHER_CHECK(look(log, "what=flood", false) == 2);
+}
+
+/* A file size limit stands for a full disk. */
+static void mend_disk(const char *dir)	{ (void)dir; limit_to(RLIM_INFINITY); }
+static void mend_mode(const char *dir)	{ OTHER_CHECK(chmod(dir, 0700) == 0); }
+
+static void
+full_disk_there(struct other *me, void *arg)
+{
+	const char	*log = begin(arg);
+	struct site	 s;
+
+	(void)me;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	site_open(&s, arg);
+	limit_to(20000);
+	without_and_with(arg, &s, log, mend_disk);
+	/* It is there: nothing more is needed. */
+	limit_to(20000);
+	happen(&s, broken("shop", "retry"), 10);
+	flood_tend(s.flood, true);
+	OTHER_CHECK(told(log) == 31);
+	OTHER_CHECK(look(log, "what=flood", false) == 2);
+	site_close(&s);
+}
+
+static void
+read_only_there(struct other *me, void *arg)
+{
+	const char	*log;
+	struct site	 s;
+
+	(void)me;
+	state_drop_root();
+	log = begin(arg);
+	OTHER_CHECK(chmod(arg, 0500) == 0);
+	site_open(&s, arg);
+	without_and_with(arg, &s, log, mend_mode);
+	site_close(&s);
+}
+
+static void
+directory_there(struct other *me, void *arg)
+{
+	const char	*log = begin(arg);
+	char		 dir[STATE_PATH];
+	struct stat	 st;
+	struct site	 s;
+
+	(void)me;
+	state_path(dir, arg, "new");
+	site_open(&s, dir);
+	OTHER_CHECK(stat(dir, &st) == -1);
+	happen(&s, forged("192.0.2.1"), 1);
+	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
+	OTHER_CHECK(state_count(dir, file, NULL) == 1);
+	OTHER_CHECK(look(log, "what=flood", false) == 0);
+	site_close(&s);
+}
+
+/* One who holds what is needed for a place, and does not go on. */
+static void
+claimed_there(struct other *me, void *arg)
+{
+	const char	*log = begin(arg);
+	struct site	 s;
+	struct claim	 c;
+	unsigned char	 key[CLAIM_KEY];
+
+	(void)me;
+	site_open(&s, arg);
+	happen(&s, forged("192.0.2.1"), 10);
+	claim_name(key, "failures", "");
+	OTHER_CHECK(claim_begin(s.claims, &c, key, 0) == CLAIM_MINE);
+	happen(&s, broken("shop", "retry"), 5);
+	OTHER_CHECK(written(log) == LIMIT + 5);	/* as they are */
+	happen(&s, forged("192.0.2.1"), 10);
+	OTHER_CHECK(written(log) == LIMIT + 5);	/* who has a place needs nothing */
+	claim_end(s.claims, &c, false);
+	happen(&s, broken("shop", "retry"), 5);
+	OTHER_CHECK(written(log) == 2 * LIMIT + 5);
+	flood_tend(s.flood, true);
+	OTHER_CHECK(told(log) == 30);
+	site_close(&s);
+}
+
+static void
+faults(void **state)
+{
+	static const struct {
+		const char	*name;
+		void		 (*fn)(struct other *me, void *dir);
+	} cases[] = {
+		{ "read-only directory", read_only_there }, { "full disk", full_disk_there },
+		{ "directory", directory_there }, { "held up", claimed_there },
+	};
+	struct other	 o[COUNT(cases)];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		other_begin(&o[i], cases[i].fn, (void *)(uintptr_t)state_new());
+	for (i = 0; i < COUNT(cases); i++)
+		check_int(cases[i].name, other_end(&o[i]), 0);
+}
+
+static void
+gone(void **state)
+{
+	const char	*dir = state_new(), *log = begin(dir);
+	struct site	 s, other;
+	char		 path[STATE_PATH];
+
+	(void)state;
+	site_open(&s, dir);
+	site_open(&other, dir);
+	happen(&s, forged("192.0.2.1"), 10);
+	happen(&other, forged("192.0.2.1"), 10);
+	state_path(path, dir, file);
+	assert_int_equal(unlink(path), 0);
+	flood_tend(s.flood, false);
+	flood_tend(other.flood, false);
+	check_int("what it had is said, once", told(log), 20);
+	check_int("by one", summaries(log), 1);
+	happen(&s, forged("192.0.2.1"), 10);
+	happen(&other, forged("192.0.2.1"), 10);
+	check_int("a new one", written(log), 2 * LIMIT);
+	check_int("there", state_count(dir, file, NULL), 1);
+	flood_tend(other.flood, true);
+	check_int("none is lost", told(log), 40);
+	site_close(&s);
+	site_close(&other);
+	log_close();
+}
+
+/*
+ * Reading.
+ */
+
+struct reading {
+	struct flood_entry	 e[8];
+	int			 n;
+};
+
+static void
+keep(void *ctx, const struct flood_entry *e)
+{
+	struct reading	*r = ctx;
+
+	if (r->n < (int)COUNT(r->e))
+		r->e[r->n] = *e;
+	r->n++;
+}
+
+static void
+reading(void **state)
+{
+	const char	*dir = state_new();
+	struct reading	 r = { .n = 0 };
+	struct site	 s;
+
+	(void)state;
+	(void)begin(dir);
+	site_open(&s, dir);
+	happen(&s, forged("192.0.2.1"), 10);
+	later(500);
+	happen(&s, broken("other", "Httpapi_300_101"), 2);
+	later(500);
+	happen(&s, forged("192.0.2.1"), 2);
+	check_err("read", flood_read(dir, keep, &r), QT_OK);
+	check_int("each", r.n, 2);
+	check_int("the newest first", (int64_t)r.e[0].count, 12);
+	check_int("since", r.e[0].first_ms, noon_ms);
+	check_int("until", r.e[0].last_ms, noon_ms + 1000);
+	check_int("level", r.e[0].level, LEVEL_NOTICE);
+	check_text("what", r.e[0].what, "request");
+	check_text("account", r.e[0].account, "shop");
+	check_text("error", r.e[0].error, "signature mismatch");
+	check_text("reason", r.e[0].reason, "");
+	check_text("peer", r.e[0].peer, "192.0.2.1");
+	check_text("its reason", r.e[1].reason, "Httpapi_300_101");
+	check_text("no peer", r.e[1].peer, "");
+
+	/* Saying does not take from it; a day without does. */
+	later(MINUTE_MS);
+	flood_tend(s.flood, true);
+	r.n = 0;
+	check_err("read", flood_read(dir, keep, &r), QT_OK);
+	check_int("as it was", (int64_t)r.e[0].count, 12);
+	later(INT64_C(86400000) + 1);
+	happen(&s, forged("192.0.2.1"), 1);
+	r.n = 0;
+	check_err("read", flood_read(dir, keep, &r), QT_OK);
+	check_int("anew", (int64_t)r.e[0].count, 1);
+	check_int("since then", r.e[0].first_ms, r.e[0].last_ms);
+	site_close(&s);
+	log_close();
+}
+
+static void
+reading_nothing(void **state)
+{
+	const char	*dir = state_new();
+	char		 path[STATE_PATH];
+	struct reading	 r = { .n = 0 };
+
+	(void)state;
+	state_path(path, dir, "none");
+	check_err("no directory", flood_read(path, keep, &r), QT_OK);
+	check_err("no file", flood_read(dir, keep, &r), QT_OK);
+	state_write(dir, file, "something else", 14);
+	check_err("another layout", flood_read(dir, keep, &r), QT_OK);
+	state_write(dir, "plain", "", 0);
+	state_path(path, dir, "plain");
+	check_err("no directory at all", flood_read(path, keep, &r), QT_ESTORE);
+	state_path(path, dir, file);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	check_err("no file at all", flood_read(dir, keep, &r), QT_ESTORE);
+	check_int("none", r.n, 0);
+	(void)rmdir(path);
+}
+
+/* What a client may have sent stays within its value, in the log and for who reads. */
+static void
+hostile_bytes(void **state)
+{
+	static char	 longer[2][500];
+	static const struct {
+		const char	*name, *account;
+		struct slice	 peer;
+		const char	*want;		/* of the sum */
+		const char	*read;		/* of the peer */
+	} cases[] = {
+		{ "line end", "a", BYTES("1.2.3.4\nlevel=error"),
+		    "account=a error=e peer=\"1.2.3.4\\x0alevel=error\"", "1.2.3.4?level=error" },
+		{ "quote", "a", BYTES("\" count=1 x=\""),
+		    "account=a error=e peer=\"\\\" count=1 x=\\\"\"", "\" count=1 x=\"" },
+		{ "escape", "a", BYTES("\x1b[31m\xff\x80"),
+		    "account=a error=e peer=\"\\x1b[31m\\xff\\x80\"", "?[31m??" },
+		{ "NUL ends it", "a", BYTES("1.2.3.4\0x"), "account=a error=e peer=1.2.3.4 ",
+		    "1.2.3.4" },
+		{ "name", "\xE5\xBA\x97", BYTES("p"),
+		    "account=\"\\xe5\\xba\\x97\" error=e peer=p", "p" },
+		{ "long", "a", { longer[0], sizeof(longer[0]) }, "account=a error=e peer=llll", NULL },
+		{ "long, too", "a", { longer[1], sizeof(longer[1]) }, "account=a error=e peer=llll", NULL },
+	};
+	const char	*dir = state_new(), *log = begin(dir);
+	struct reading	 r;
+	struct site	 s;
+	size_t		 i;
+
+	(void)state;
+	memset(longer, 'l', sizeof(longer));
+	longer[1][499] = 'L';
+	site_open(&s, dir);
+	for (i = 0; i < COUNT(cases); i++) {
+		later(1);
+		happen(&s, (struct failure){ LEVEL_NOTICE, "request", cases[i].account, "e", "",
+		    cases[i].peer }, LIMIT + 2);
+		flood_tend(s.flood, true);
+		CHECK(cases[i].name, strstr(last_line(log), cases[i].want) != NULL);
+		check_int(cases[i].name, summaries(log), (int64_t)i + 1);
+		CHECK(cases[i].name, strstr(last_line(log), " count=2 ") != NULL);
+		r.n = 0;
+		check_err(cases[i].name, flood_read(dir, keep, &r), QT_OK);
+		check_int(cases[i].name, r.n, (int64_t)i + 1);
+		if (cases[i].read != NULL)
+			check_text(cases[i].name, r.e[0].peer, cases[i].read);
+		CHECK(cases[i].name, strlen(r.e[0].peer) < FLOOD_TEXT);
+	}
+	site_close(&s);
+	log_close();
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(met_before), TEST(faults), TEST(all_at_once), TEST(death), TEST(a_minute),
+		TEST(the_last_call), TEST(said_by_others), TEST(one_by_one), TEST(without),
+		TEST(levels), TEST(keys), TEST(clocks_that_are_set), TEST(many_peers),
+		TEST(no_room), TEST(replaced), TEST(garbage), TEST(gone), TEST(reading),
+		TEST(reading_nothing), TEST(hostile_bytes),
+	};
+
+	return RUN("flood", tests);
+}

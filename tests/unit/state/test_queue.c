@@ -1,0 +1,632 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "state/queue.h"
+#include "state/schema.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum {
+	MANY = 10000,
+	PAGE = 100
+};
+
+static struct db *
+open_queue(void)
+{
+	char		 path[STATE_PATH];
+	struct db	*db;
+
+	state_path(path, state_new(), "db");
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	/* No power is cut here. */
+	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), QT_OK);
+	assert_int_equal(schema_prepare(db), SCHEMA_READY);
+	return db;
+}
+
+static int64_t
+number(struct db *db, const char *sql)
+{
+	int64_t	 i = -1;
+
+	(void)db_number(db, &i, sql, DB_NO_VALUES);
+	return i;
+}
+
+static void
+key_of(unsigned char key[QUEUE_KEY], int n)
+{
+	char	 hex[65];
+
+	(void)snprintf(hex, sizeof(hex), "%064x", n);
+	queue_key(key, n, hex + 32);
+}
+
+static struct queue_message
+message(int n, enum queue_state state)
+{
+	struct queue_message	 m = {
+		.account = slice_of("shop"), .code = slice_of("$$_menu_click"),
+		.received_ms = 1000 + n, .state = state, .attempts = 1, .next_ms = 1000 + n,
+		.outcome = slice_of("no answer"), .qt_ms = 7, .query = slice_of("a=1"),
+		.body = slice_of("<xml/>"),
+	};
+
+	key_of(m.key, n);
+	return m;
+}
+
+static void
+add(struct db *db, int n, enum queue_state state)
+{
+	struct queue_message	 m = message(n, state);
+
+	assert_int_equal(queue_add(db, &m), QT_OK);
+}
+
+/* What came out, in order. */
+struct seen {
+	int			 n;
+	int64_t			 id[MANY + 1];
+	struct queue_message	 last;
+	char			 text[5][64];
+	struct queue_place	 place;
+};
+
+static struct seen	 seen;
+
+static void
+keep(char text[64], struct slice s)
+{
+	if (s.p == NULL)
+		s = slice_of("-");
+	(void)snprintf(text, 64, "%.*s", (int)s.len, s.p);
+}
+
+static enum qt_err
+see(void *ctx, const struct queue_message *m)
+{
+	struct seen	*s = ctx;
+
+	if (s->n <= MANY)
+		s->id[s->n++] = m->id;
+	s->last = *m;
+	s->place = (struct queue_place){ m->next_ms, m->id };
+	keep(s->text[0], m->account);
+	keep(s->text[1], m->code);
+	keep(s->text[2], m->outcome);
+	keep(s->text[3], m->query);
+	keep(s->text[4], m->body);
+	return QT_OK;
+}
+
+static enum qt_err
+refuse(void *ctx, const struct queue_message *m)
+{
+	(void)m;
+	++*(int *)ctx;
+	return QT_ENOMEM;
+}
+
+static void
+keys(void **state)
+{
+	static const struct {
+		const char	*name;
+		int64_t		 time_s;
+		const char	*hex, *want;
+	} cases[] = {
+		{ "zero", 0, "00000000000000000000000000000000",
+		    "000000000000000000000000000000000000000000000000" },
+		{ "a time", 0x0102030405060708, "0123456789abcdeffedcba9876543210",
+		    "01020304050607080123456789abcdeffedcba9876543210" },
+		{ "the rest of the digest is not in it", 1, "ffffffffffffffffffffffffffffffff00",
+		    "0000000000000001ffffffffffffffffffffffffffffffff" },
+		{ "before the epoch", -1, "00000000000000000000000000000001",
+		    "ffffffffffffffff00000000000000000000000000000001" },
+	};
+	unsigned char	 key[QUEUE_KEY];
+	char		 hex[2 * QUEUE_KEY + 1];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		queue_key(key, cases[i].time_s, cases[i].hex);
+		hex_encode(hex, key, QUEUE_KEY);
+		check_text(cases[i].name, hex, cases[i].want);
+	}
+}
+
+/* What a row is after it has been added once and again. */
+static void
+adding(void **state)
+{
+	static const struct {
+		const char		*name;
+		enum queue_state	 first, then, want;	/* then NEW: only once */
+		bool			 body;
+	} cases[] = {
+		{ "pending", QUEUE_PENDING, QUEUE_NEW, QUEUE_PENDING, true },
+		{ "dead", QUEUE_DEAD, QUEUE_NEW, QUEUE_DEAD, true },
+		{ "delivered", QUEUE_DELIVERED, QUEUE_NEW, QUEUE_DELIVERED, true },
+		{ "pending twice", QUEUE_PENDING, QUEUE_PENDING, QUEUE_PENDING, true },
+		{ "delivered after all", QUEUE_PENDING, QUEUE_DELIVERED, QUEUE_DELIVERED, false },
+		{ "delivered, not pending", QUEUE_DELIVERED, QUEUE_PENDING, QUEUE_DELIVERED, true },
+		{ "delivered, not dead", QUEUE_DELIVERED, QUEUE_DEAD, QUEUE_DELIVERED, true },
+		{ "pending, not dead", QUEUE_PENDING, QUEUE_DEAD, QUEUE_PENDING, true },
+	};
+	struct db		*db = open_queue();
+	struct queue_message	 m;
+	enum queue_state	 is;
+	int			 i;
+
+	(void)state;
+	for (i = 0; i < (int)COUNT(cases); i++) {
+		m = message(i, cases[i].first);
+		check_err(cases[i].name, queue_look(db, &is, m.key), QT_OK);
+		check_int(cases[i].name, is, QUEUE_NEW);
+		check_err(cases[i].name, queue_add(db, &m), QT_OK);
+		m = message(i, cases[i].then);
+		m.outcome = slice_of("the second");
+		if (cases[i].then != QUEUE_NEW)
+			check_err(cases[i].name, queue_add(db, &m), QT_OK);
+		check_err(cases[i].name, queue_look(db, &is, m.key), QT_OK);
+		check_int(cases[i].name, is, cases[i].want);
+		seen.n = 0;
+		check_err(cases[i].name, queue_show(db, number(db, "SELECT max(id) FROM message"),
+		    see, &seen), QT_OK);
+		check_int(cases[i].name, seen.n, 1);
+		check_int(cases[i].name, seen.last.state, cases[i].want);
+		check_text(cases[i].name, seen.text[4], cases[i].body ? "<xml/>" : "-");
+	}
+	check_int("a row each", number(db, "SELECT count(*) FROM message"), (int)COUNT(cases));
+	check_int("only what waits has a time to be sent", number(db,
+	    "SELECT count(*) FROM message WHERE (state = 'pending') != (next IS NOT NULL)"), 0);
+	db_close(db);
+}
+
+static void
+showing(void **state)
+{
+	struct db		*db = open_queue();
+	struct queue_message	 m = message(5, QUEUE_PENDING);
+	int64_t			 last = -1;
+
+	(void)state;
+	check_err("empty", queue_last(db, &last), QT_OK);
+	check_int("empty", last, 0);
+	m.code = m.outcome = (struct slice){ NULL, 0 };
+	m.body = (struct slice)BYTES("<x>\xFF\0</x>");
+	assert_int_equal(queue_add(db, &m), QT_OK);
+	check_err("last", queue_last(db, &last), QT_OK);
+	check_int("last", last, 1);
+	seen.n = 0;
+	check_err("none", queue_show(db, 2, see, &seen), QT_OK);
+	check_int("none", seen.n, 0);
+	check_err("one", queue_show(db, 1, see, &seen), QT_OK);
+	check_int("one", seen.n, 1);
+	check_int("id", seen.last.id, 1);
+	check_int("key", memcmp(seen.last.key, m.key, QUEUE_KEY), 0);
+	check_int("received", seen.last.received_ms, 1005);
+	check_int("state", seen.last.state, QUEUE_PENDING);
+	check_int("attempts", seen.last.attempts, 1);
+	check_int("next", seen.last.next_ms, 1005);
+	check_int("qt_ms", seen.last.qt_ms, 7);
+	check_text("account", seen.text[0], "shop");
+	check_text("no code", seen.text[1], "-");
+	check_text("no outcome", seen.text[2], "-");
+	check_text("query", seen.text[3], "a=1");
+	check_int("body", (int64_t)seen.last.body.len, 9);
+	db_close(db);
+}
+
+static void
+settling(void **state)
+{
+	static const struct {
+		const char		*name;
+		enum queue_state	 to;
+		bool			 keep, other;	/* other: that id is another's by now */
+		bool			 there, settled;
+	} cases[] = {
+		{ "still pending", QUEUE_PENDING, false, false, true, true },
+		{ "dead", QUEUE_DEAD, false, false, true, true },
+		{ "delivered", QUEUE_DELIVERED, false, false, false, false },
+		{ "delivered and kept", QUEUE_DELIVERED, true, false, true, true },
+		{ "another is pending", QUEUE_PENDING, false, true, true, false },
+		{ "another is delivered", QUEUE_DELIVERED, false, true, true, false },
+		{ "another is kept", QUEUE_DELIVERED, true, true, true, false },
+	};
+	struct db		*db;
+	struct queue_message	 m;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		db = open_queue();
+		add(db, 7, QUEUE_PENDING);
+		m = (struct queue_message){ .id = 1, .state = cases[i].to, .attempts = 9,
+		    .next_ms = 5555, .outcome = slice_of("settled"), .qt_ms = 77 };
+		key_of(m.key, cases[i].other ? 8 : 7);
+		check_err(cases[i].name, queue_settle(db, &m, cases[i].keep), QT_OK);
+		seen.n = 0;
+		check_err(cases[i].name, queue_show(db, 1, see, &seen), QT_OK);
+		check_int(cases[i].name, seen.n, cases[i].there);
+		if (cases[i].there) {
+			check_int(cases[i].name, seen.last.state,
+			    cases[i].settled ? cases[i].to : QUEUE_PENDING);
+			check_int(cases[i].name, seen.last.attempts, cases[i].settled ? 9 : 1);
+			check_int(cases[i].name, seen.last.qt_ms, cases[i].settled ? 77 : 7);
+			check_int(cases[i].name, seen.last.received_ms, 1007);
+			check_text(cases[i].name, seen.text[2],
+			    cases[i].settled ? "settled" : "no answer");
+			check_text(cases[i].name, seen.text[3], "a=1");
+			check_text(cases[i].name, seen.text[4], "<xml/>");
+			check_int(cases[i].name, number(db, "SELECT next IS NULL FROM message"),
+			    cases[i].settled && cases[i].to != QUEUE_PENDING);
+		}
+		db_close(db);
+	}
+}
+
+static void
+order(void **state)
+{
+	/* When they are due; the account's number; and the order in which they come out. */
+	static const struct {
+		int64_t		 next_ms;
+		const char	*account;
+		enum queue_state state;
+		int		 turn;	/* 0: not */
+	} rows[] = {
+		{ 500, "shop", QUEUE_PENDING, 4 },
+		{ 100, "shop", QUEUE_PENDING, 1 },
+		{ 300, "shop", QUEUE_DEAD, 0 },
+		{ 200, "other", QUEUE_PENDING, 0 },
+		{ 300, "shop", QUEUE_PENDING, 2 },
+		{ 300, "shop", QUEUE_PENDING, 3 },	/* of one time: as they came */
+		{ 501, "shop", QUEUE_PENDING, 0 },	/* not due */
+		{ 50, "shop", QUEUE_DELIVERED, 0 },
+	};
+	static const struct {
+		const char		*name;
+		struct queue_place	 after;
+		int			 max, first, n;
+	} cases[] = {
+		{ "all", { 0, 0 }, 10, 1, 4 },
+		{ "some", { 0, 0 }, 2, 1, 2 },
+		{ "after the first", { 100, 2 }, 10, 2, 3 },
+		{ "between two of one time", { 300, 5 }, 10, 3, 2 },
+		{ "none left", { 500, 1 }, 10, 0, 0 },
+	};
+	struct db		*db = open_queue();
+	struct queue_message	 m;
+	int64_t			 next_ms;
+	size_t			 i;
+	int			 j;
+
+	(void)state;
+	check_err("next of none", queue_next(db, "shop", &next_ms), QT_OK);
+	check_int("next of none", next_ms, INT64_MAX);
+	for (i = 0; i < COUNT(rows); i++) {
+		m = message((int)i, rows[i].state);
+		m.next_ms = rows[i].next_ms;
+		m.account = slice_of(rows[i].account);
+		assert_int_equal(queue_add(db, &m), QT_OK);
+	}
+	for (i = 0; i < COUNT(cases); i++) {
+		seen.n = 0;
+		check_err(cases[i].name, queue_due(db, "shop", &cases[i].after, 500, cases[i].max,
+		    see, &seen), QT_OK);
+		check_int(cases[i].name, seen.n, cases[i].n);
+		for (j = 0; j < seen.n && j < 8; j++)
+			check_int(cases[i].name, rows[seen.id[j] - 1].turn, cases[i].first + j);
+	}
+	check_err("next", queue_next(db, "shop", &next_ms), QT_OK);
+	check_int("next", next_ms, 100);
+	j = 0;
+	check_err("who cannot go on ends it", queue_due(db, "shop", &cases[0].after, 500, 10,
+	    refuse, &j), QT_ENOMEM);
+	check_int("at once", j, 1);
+	db_close(db);
+}
+
+static void
+backoff(void **state)
+{
+	static const struct {
+		int64_t	 attempts, most;
+	} cases[] = {
+		{ -1, 1000 }, { 0, 1000 }, { 1, 1000 }, { 2, 2000 }, { 3, 4000 }, { 8, 128000 },
+		{ 9, 256000 }, { 10, 300000 }, { 11, 300000 }, { 64, 300000 }, { 65, 300000 },
+		{ INT64_MAX, 300000 },
+	};
+	static const uint64_t	 chances[] = { 0, 1, 12345, UINT32_MAX, UINT64_MAX };
+	char			 name[32];
+	size_t			 i, j;
+	int64_t			 ms, least, most;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(name, sizeof(name), "after %lld", (long long)cases[i].attempts);
+		least = INT64_MAX;
+		most = 0;
+		for (j = 0; j < COUNT(chances) + 1000; j++) {
+			ms = queue_backoff_ms(cases[i].attempts,
+			    j < COUNT(chances) ? chances[j] : j * 7919);
+			least = ms < least ? ms : least;
+			most = ms > most ? ms : most;
+		}
+		check_int(name, most, cases[i].most);
+		CHECK(name, least > cases[i].most * 3 / 4 - 1 && least < cases[i].most * 8 / 10);
+	}
+}
+
+static void
+hurrying(void **state)
+{
+	struct db		*db = open_queue();
+	struct queue_message	 m;
+	int64_t			 n = -1, sum = 0;
+	int			 i, steps = 0;
+
+	(void)state;
+	assert_int_equal(db_script(db, "BEGIN"), QT_OK);
+	for (i = 0; i < 2500; i++) {
+		m = message(i, QUEUE_PENDING);
+		m.next_ms = i < 100 ? 50 : 1000000 + i;
+		m.account = slice_of(i % 500 == 499 ? "other" : "shop");
+		assert_int_equal(queue_add(db, &m), QT_OK);
+	}
+	do {
+		check_err("a step", queue_hurry(db, "shop", 500000, &n), QT_OK);
+		CHECK("a small one", n <= 1000);
+		sum += n;
+	} while (n > 0 && steps++ < 10);
+	check_int("all that wait", sum, 2500 - 100 - 5);
+	check_int("due, oldest first", number(db, "SELECT count(*) FROM message WHERE "
+	    "account = 'shop' AND next != received AND next != 50"), 0);
+	check_int("not the others'", number(db, "SELECT count(*) FROM message WHERE "
+	    "account = 'other' AND next = received"), 0);
+	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+	db_close(db);
+}
+
+static void
+sweeping(void **state)
+{
+	enum { STEP = 10, DELIVERED = 40, PENDING = 10, DEAD = 10, ROWS = 60 };
+	static const struct {
+		const char	*name;
+		int64_t		 before_ms;	/* they were received from 1000 on */
+		int		 want;		/* that are left, of delivered ones */
+	} cases[] = {
+		{ "nothing is old", 1000, DELIVERED }, { "some", 1025, DELIVERED - 25 },
+		{ "the last of a step", 1030, DELIVERED - 30 }, { "all", INT64_MAX, 0 },
+	};
+	struct queue_sweep	 sw;
+	struct db		*db;
+	int64_t			 before, after;
+	size_t			 i;
+	int			 j, steps;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		db = open_queue();
+		for (j = 0; j < ROWS; j++)
+			add(db, j, j < DELIVERED ? QUEUE_DELIVERED :
+			    j < DELIVERED + PENDING ? QUEUE_PENDING : QUEUE_DEAD);
+		sw = (struct queue_sweep){ .before_ms = cases[i].before_ms, .more = true };
+		after = ROWS;
+		for (steps = 0; sw.more && steps < 100; steps++) {
+			before = after;
+			check_err(cases[i].name, queue_sweep(db, &sw, STEP), QT_OK);
+			after = number(db, "SELECT count(*) FROM message");
+			CHECK("a small step", before - after <= STEP);
+		}
+		CHECK(cases[i].name, !sw.more && steps <= ROWS / STEP + 1);
+		check_int(cases[i].name, number(db, "SELECT count(*) FROM message WHERE "
+		    "state = 'delivered'"), cases[i].want);
+		check_int("what waits and what is dead stays", number(db, "SELECT count(*) FROM "
+		    "message WHERE state != 'delivered' AND body IS NOT NULL"), PENDING + DEAD);
+		db_close(db);
+	}
+}
+
+/* The file shrinks again, a little at a time. */
+static void
+giving_space_back(void **state)
+{
+	static char		 body[20000];
+	struct queue_sweep	 sw = { .before_ms = INT64_MAX, .more = true };
+	struct db		*db = open_queue();
+	struct queue_message	 m;
+	int64_t			 full, before, after;
+	int			 i, steps;
+
+	(void)state;
+	memset(body, 'x', sizeof(body));
+	assert_int_equal(db_script(db, "BEGIN"), QT_OK);
+	for (i = 0; i < 1000; i++) {
+		m = message(i, QUEUE_DELIVERED);
+		m.body = (struct slice){ body, sizeof(body) };
+		assert_int_equal(queue_add(db, &m), QT_OK);
+	}
+	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+	full = after = number(db, "PRAGMA page_count");
+	for (steps = 0; sw.more && steps < 1000; steps++) {
+		before = after;
+		check_err("a step", queue_sweep(db, &sw, 50), QT_OK);
+		after = number(db, "PRAGMA page_count");
+		CHECK("a small one", before - after <= 80);
+	}
+	CHECK("an end", !sw.more);
+	CHECK("much smaller", after < full / 5);
+	db_close(db);
+}
+
+static void
+paging(void **state)
+{
+	struct db	*db = open_queue();
+	int64_t		 n, after = 0;
+	int		 i, pages, at = 0, wrong = 0;
+
+	(void)state;
+	assert_int_equal(db_script(db, "BEGIN"), QT_OK);
+	for (i = 0; i < MANY; i++)
+		add(db, i, i % 10 == 0 ? QUEUE_DELIVERED : i % 10 == 1 ? QUEUE_DEAD :
+		    QUEUE_PENDING);
+	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+	for (pages = 0; pages < MANY; pages++) {
+		seen.n = 0;
+		if (queue_list(db, after, PAGE, see, &seen) != QT_OK || seen.n == 0)
+			break;
+		for (i = 0; i < seen.n; i++) {
+			at += at % 10 == 0;	/* delivered: not listed */
+			wrong += seen.id[i] != ++at;
+		}
+		after = seen.id[seen.n - 1];
+	}
+	check_int("pages", pages, MANY * 9 / 10 / PAGE);
+	check_int("in order, none twice", wrong, 0);
+	check_int("to the last", after, MANY);
+	check_err("pending", queue_count(db, QUEUE_PENDING, &n), QT_OK);
+	check_int("pending", n, MANY * 8 / 10);
+	check_err("dead", queue_count(db, QUEUE_DEAD, &n), QT_OK);
+	check_int("dead", n, MANY / 10);
+	check_err("delivered", queue_count(db, QUEUE_DELIVERED, &n), QT_OK);
+	check_int("delivered", n, MANY / 10);
+	db_close(db);
+}
+
+static void
+retrying(void **state)
+{
+	static const struct {
+		const char	*name;
+		int64_t		 from, to;
+		const char	*account;
+		int64_t		 want;
+	} cases[] = {
+		{ "one that waits", 1, 1, NULL, 1 },
+		{ "one that is dead", 2, 2, NULL, 1 },
+		{ "one that is delivered", 3, 3, NULL, 0 },
+		{ "one that is not there", 99, 99, NULL, 0 },
+		{ "all", 1, 6, NULL, 4 },
+		{ "an account's", 1, 6, "other", 2 },
+		{ "nobody's", 1, 6, "nobody", 0 },
+		{ "an account's, of these", 1, 3, "other", 0 },
+		{ "a range that is empty", 5, 4, NULL, 0 },
+	};
+	static const enum queue_state	 states[] = {
+		QUEUE_PENDING, QUEUE_DEAD, QUEUE_DELIVERED,
+	};
+	struct queue_message	 m;
+	struct db		*db;
+	int64_t			 n;
+	size_t			 i;
+	int			 j;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		db = open_queue();
+		for (j = 0; j < 6; j++) {	/* ids 1 to 3: shop's; 4 to 6: other's */
+			m = message(j, states[j % 3]);
+			m.account = slice_of(j < 3 ? "shop" : "other");
+			m.next_ms = 9999999;
+			assert_int_equal(queue_add(db, &m), QT_OK);
+		}
+		n = -1;
+		check_err(cases[i].name, queue_retry(db, cases[i].from, cases[i].to,
+		    cases[i].account, &n), QT_OK);
+		check_int(cases[i].name, n, cases[i].want);
+		check_int(cases[i].name, number(db, "SELECT count(*) FROM message "
+		    "WHERE state = 'pending' AND next = received"), cases[i].want);
+		db_close(db);
+	}
+}
+
+static void
+dropping(void **state)
+{
+	static const struct {
+		const char		*name;
+		enum queue_state	 is;
+		int64_t			 want;
+	} cases[] = {
+		{ "pending", QUEUE_PENDING, 1 },
+		{ "dead", QUEUE_DEAD, 1 },
+		{ "delivered: it is to be known again", QUEUE_DELIVERED, 0 },
+	};
+	struct db	*db = open_queue();
+	int64_t		 n;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < (int)COUNT(cases); i++) {
+		add(db, i, cases[i].is);
+		n = number(db, "SELECT max(id) FROM message");
+		check_err(cases[i].name, queue_drop(db, n, &n), QT_OK);
+		check_int(cases[i].name, n, cases[i].want);
+	}
+	check_err("none", queue_drop(db, 99, &n), QT_OK);
+	check_int("none", n, 0);
+	check_int("one is left", number(db, "SELECT count(*) FROM message"), 1);
+	db_close(db);
+}
+
+/* Of each account and state by itself. */
+static void
+depth(void **state)
+{
+	static const struct {
+		const char		*name, *account;
+		enum queue_state	 is;
+		int64_t			 n, oldest;
+	} cases[] = {
+		{ "waiting", "shop", QUEUE_PENDING, 201, 1003 },
+		{ "dead", "shop", QUEUE_DEAD, 2, 1300 },
+		{ "another's", "news", QUEUE_PENDING, 1, 77 },
+		{ "none", "news", QUEUE_DEAD, 0, -1 },
+		{ "nobody's", "gone", QUEUE_PENDING, 0, -1 },
+	};
+	struct db	*db = open_queue();
+	int64_t		 n, oldest;
+	size_t		 i;
+	int		 k;
+
+	(void)state;
+	for (k = 10; k < 60; k++)
+		add(db, k, QUEUE_PENDING);
+	add(db, 3, QUEUE_PENDING);	/* taken over: it is older than its id says */
+	for (k = 60; k < 210; k++)
+		add(db, k, QUEUE_PENDING);
+	add(db, 1, QUEUE_DELIVERED);
+	add(db, 300, QUEUE_DEAD);
+	add(db, 301, QUEUE_DEAD);
+	add(db, 400, QUEUE_PENDING);
+	assert_int_equal(db_script(db, "UPDATE message SET account = 'news', received = 77 "
+	    "WHERE received = 1400"), QT_OK);
+	for (i = 0; i < COUNT(cases); i++) {
+		n = oldest = -7;
+		check_err(cases[i].name, queue_depth(db, cases[i].account, cases[i].is, &n,
+		    &oldest), QT_OK);
+		check_int(cases[i].name, n, cases[i].n);
+		check_int(cases[i].name, oldest, cases[i].oldest);
+	}
+	db_close(db);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(keys), TEST(adding), TEST(showing), TEST(settling), TEST(order),
+		TEST(backoff), TEST(hurrying), TEST(sweeping), TEST(giving_space_back),
+		TEST(paging), TEST(retrying), TEST(dropping), TEST(depth),
+	};
+
+	return RUN("queue", tests);
+}

@@ -1,0 +1,148 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collector/event_store.h"
+#include "state/queue.h"
+#include "state/salvage.h"
+#include "state/schema.h"
+#include "tests/unit/dbfile.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum {
+	ROWS = 2000,
+	STEP = 100,
+	PAGE = 4096
+};
+
+static void
+fill(struct db *db, int first, int n)
+{
+	char	 body[600];
+	int	 i;
+
+	memset(body, 'b', sizeof(body));
+	assert_int_equal(schema_prepare(db), SCHEMA_READY);
+	assert_int_equal(db_script(db, "BEGIN"), QT_OK);
+	for (i = first; i < first + n; i++)
+		assert_int_equal(db_run(db, NULL, "INSERT INTO message VALUES (?1, "
+		    "CAST(printf('%024d', ?1) AS BLOB), 'shop', 'c', ?1, "
+		    "CASE ?1 % 4 WHEN 0 THEN 'delivered' WHEN 1 THEN 'dead' ELSE 'pending' END, "
+		    "3, ?1, 'out', 5, x'71', ?2)",
+		    DB_VALUES(db_i(i), db_b((struct slice){ body, sizeof(body) }))), QT_OK);
+	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+}
+
+static void
+spoil(const char *dir, const char *name, off_t page, int pages)
+{
+	static const char	 junk[PAGE] = { 1, 2, 3 };
+	char			 path[STATE_PATH];
+	int			 fd, i;
+
+	state_path(path, dir, name);
+	fd = open(path, O_WRONLY);
+	for (i = 0; i < pages; i++)
+		if (pwrite(fd, junk, PAGE, (page + i) * PAGE) != PAGE)
+			fail_msg("cannot spoil %s", path);
+	(void)close(fd);
+}
+
+static void
+messages(void **state)
+{
+	/* Of four rows three are worth it. */
+	enum { ALL = ROWS * 3 / 4 };
+	static const struct {
+		const char	*name;
+		int		 rows, there;	/* in the old one; of these in the new one before */
+		off_t		 page;
+		int		 pages;
+		int		 least, most;	/* copied */
+	} cases[] = {
+		{ "none is there", 0, 0, 0, 0, 0, 0 },
+		{ "whole", ROWS, 0, 0, 0, ALL, ALL },
+		{ "half of it is known", ROWS, ROWS / 2, 0, 0, ALL / 2, ALL / 2 },
+		{ "all of it is known", ROWS, ROWS, 0, 0, 0, 0 },
+		{ "damaged in the middle", ROWS, 0, 100, 30, ALL * 3 / 4, ALL - 1 },
+		{ "damaged at the end", ROWS, 0, 300, 20, ALL / 2, ALL - 1 },
+		{ "exactly a step", STEP * 4 / 3, 0, 0, 0, STEP, STEP },
+	};
+	struct salvage	 r;
+	struct db		*to;
+	const char		*dir;
+	enum qt_err		 er;
+	size_t			 i;
+	int			 steps;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		r = (struct salvage){ .from = dbfile_open(dir, "old"), .source = &queue_salvage };
+		fill(r.from, 1, cases[i].rows);
+		db_close(r.from);
+		if (cases[i].pages != 0)
+			spoil(dir, "old", cases[i].page, cases[i].pages);
+		to = dbfile_open(dir, "new");
+		fill(to, 1, cases[i].there);
+		r.from = dbfile_open(dir, "old");
+		for (er = QT_OK, steps = 0; er == QT_OK && !r.over && steps < ROWS; steps++)
+			er = salvage_step(to, &r, STEP);
+		check_err(cases[i].name, er, QT_OK);
+		CHECK(cases[i].name, r.over);
+		CHECK(cases[i].name, r.copied >= cases[i].least && r.copied <= cases[i].most);
+		check_int(cases[i].name, dbfile_number(to, "SELECT count(*) FROM message") -
+		    cases[i].there, r.copied);
+		check_int("as they were", dbfile_number(to, "SELECT count(*) FROM message WHERE "
+		    "typeof(key) != 'blob' OR typeof(account) != 'text' OR length(body) != 600 "
+		    "OR outcome != 'out' OR attempts != 3 OR query != x'71' "
+		    "OR key != CAST(printf('%024d', received) AS BLOB) OR next != received"), 0);
+		db_close(r.from);
+		db_close(to);
+	}
+}
+
+/* What is no database of ours, or none at all, is over soon. */
+static void
+nothing(void **state)
+{
+	static const char *const	 sql[] = {
+		"CREATE TABLE t (a)", "CREATE TABLE message (a)", NULL,
+	};
+	const char			*dir = state_new();
+	struct db			*to = dbfile_open(dir, "new");
+	struct salvage		 r;
+	char				 name[8];
+	size_t				 i;
+	int				 steps;
+
+	(void)state;
+	assert_int_equal(schema_prepare(to), SCHEMA_READY);
+	for (i = 0; i < COUNT(sql); i++) {
+		(void)snprintf(name, sizeof(name), "%zu", i);
+		if (sql[i] == NULL)
+			state_write(dir, name, "no database, but longer than a hundred bytes: "
+			    "....................................................................",
+			    110);
+		r = (struct salvage){ .from = dbfile_open(dir, name), .source = &queue_salvage };
+		if (sql[i] != NULL)
+			assert_int_equal(db_script(r.from, sql[i]), QT_OK);
+		for (steps = 0; !r.over && steps < 100; steps++)
+			check_err(name, salvage_step(to, &r, STEP), QT_OK);
+		CHECK(name, r.over);
+		check_int(name, r.copied, 0);
+		db_close(r.from);
+	}
+	db_close(to);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = { TEST(messages), TEST(nothing) };
+
+	return RUN("salvage", tests);
+}

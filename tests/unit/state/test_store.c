@@ -1,0 +1,738 @@
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "state/lock.h"
+#include "state/recover.h"
+#include "state/store.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+
+enum {
+	PATIENCE_MS = 60000,	/* nothing that is to happen takes so long */
+	SHORT_MS = 100,		/* what is to be waited for to its end */
+	THREADS = 16,
+	JOBS = 200,		/* of each */
+	BODY = 600,
+	PAGE = 4096
+};
+
+/* A store and what it stands on. */
+struct place {
+	struct settings	 set;
+	struct claims	*claims;
+	struct store	*store;
+};
+
+static struct place *
+place_new(const char *dir, enum store_life life)
+{
+	struct place	*p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	p->set.state_dir = dir;
+	assert_non_null(p->claims = claims_new(dir));
+	assert_non_null(p->store = store_new(&p->set, p->claims, life));
+	return p;
+}
+
+static void
+place_free(struct place *p)
+{
+	store_free(p->store);
+	claims_free(p->claims);
+	free(p);
+}
+
+static enum qt_err
+go(struct place *p, enum store_need need, store_work *work, void *arg)
+{
+	return store_do(p->store, need, work, arg, clock_mono_ms() + PATIENCE_MS);
+}
+
+/* A row; keys are the process's and the number's. */
+static enum qt_err
+put_row(struct db *db, int64_t n)
+{
+	static char	 body[BODY];
+
+	return db_run(db, NULL, "INSERT INTO message (key, account, received, state, attempts, "
+	    "next, body) VALUES (CAST(? || '-' || ? AS BLOB), 'shop', ?, 'pending', 0, 1, ?)",
+	    DB_VALUES(db_i(getpid()), db_i(n), db_i(n),
+	    db_b((struct slice){ body, sizeof(body) })));
+}
+
+static enum qt_err
+put(struct db *db, void *arg)
+{
+	return put_row(db, *(int *)arg);
+}
+
+static enum qt_err
+put_many(struct db *db, void *arg)
+{
+	enum qt_err	 er = QT_OK;
+	int		 i;
+
+	for (i = 0; i < *(int *)arg && er == QT_OK; i++)
+		er = put_row(db, 1000000 + i);
+	return er;
+}
+
+static enum qt_err
+count(struct db *db, void *arg)
+{
+	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
+}
+
+static enum qt_err
+read_all(struct db *db, void *arg)
+{
+	*(int64_t *)arg = 0;
+	return db_number(db, arg, "SELECT count(*) FROM message NOT INDEXED WHERE "
+	    "length(body) > 0", DB_NO_VALUES);
+}
+
+static int64_t
+rows(struct place *p)
+{
+	int64_t	 n = -1;
+
+	check_err("rows can be counted", go(p, STORE_READ, count, &n), QT_OK);
+	return n;
+}
+
+static enum qt_err
+put_one(struct place *p, enum store_need need, int n)
+{
+	return go(p, need, put, &n);
+}
+
+static const char *
+log_to(const char *dir)
+{
+	static char	 path[STATE_PATH];
+
+	state_path(path, dir, "log");
+	assert_int_equal(log_open(path), 0);
+	return path;
+}
+
+static int
+log_lines(const char *path, const char *with)
+{
+	struct buf	 b = { 0 };
+	char		*line, *end;
+	int		 n = 0;
+
+	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == QT_OK)
+		for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+			*end = '\0';
+			n += strstr(line, with) != NULL;
+		}
+	buf_free(&b);
+	return n;
+}
+
+static void
+print_log(const char *path)
+{
+	struct buf	 b = { 0 };
+
+	if (buf_read_file(&b, path, 1 << 20) == 0)
+		print_error("%.*s", (int)b.len, b.p);
+	buf_free(&b);
+}
+
+/* The database by another way than the store's. */
+static struct db *
+open_db(const char *dir, const char *name)
+{
+	char		 path[STATE_PATH];
+	struct db	*db;
+
+	state_path(path, dir, name);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	return db;
+}
+
+/*
+ * Work of many threads.
+ */
+
+/* One thread's jobs: every fails-th fails after it has written. */
+struct crew {
+	struct place	*place;
+	pthread_t	 thread, self;
+	int		 number, fails;
+	int		 n;		/* the job at hand */
+	int		 led;		/* of its jobs it did itself: one a transaction */
+	int		 good, bad;
+};
+
+static enum qt_err
+crew_work(struct db *db, void *arg)
+{
+	struct crew	*c = arg;
+	enum qt_err	 er = put_row(db, c->number * JOBS + c->n);
+
+	c->led += pthread_equal(pthread_self(), c->self) != 0;
+	if (er == QT_OK && c->fails != 0 && c->n % c->fails == 0)
+		er = QT_ENOMEM;
+	return er;
+}
+
+static void *
+crew_run(void *arg)
+{
+	struct crew	*c = arg;
+	enum qt_err	 er;
+
+	c->self = pthread_self();
+	for (c->n = 0; c->n < JOBS; c->n++) {
+		er = go(c->place, c->n % 2 == 0 ? STORE_SYNC : STORE_WRITE, crew_work, c);
+		if (c->fails != 0 && c->n % c->fails == 0)
+			c->bad += er == QT_ENOMEM;
+		else
+			c->good += er == QT_OK;
+	}
+	return NULL;
+}
+
+struct tending {
+	struct place	*place;
+	_Atomic bool	 over;
+};
+
+static void *
+tend(void *arg)
+{
+	const struct timespec	 pause = { 0, 5000000 };
+	struct tending		*t = arg;
+
+	while (!atomic_load(&t->over)) {
+		store_tend(t->place->store);
+		(void)nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/* What all of them did together. */
+static struct crew
+run_crews(struct place *p, int threads, int fails)
+{
+	static struct crew	 c[THREADS];
+	struct tending		 t = { .place = p };
+	struct crew		 all = { .place = p };
+	pthread_t		 tender;
+	int			 i;
+
+	assert_int_equal(pthread_create(&tender, NULL, tend, &t), 0);
+	for (i = 0; i < threads; i++) {
+		c[i] = (struct crew){ .place = p, .number = i, .fails = fails };
+		assert_int_equal(pthread_create(&c[i].thread, NULL, crew_run, &c[i]), 0);
+	}
+	for (i = 0; i < threads; i++) {
+		assert_int_equal(pthread_join(c[i].thread, NULL), 0);
+		all.led += c[i].led;
+		all.good += c[i].good;
+		all.bad += c[i].bad;
+	}
+	atomic_store(&t.over, true);
+	assert_int_equal(pthread_join(tender, NULL), 0);
+	return all;
+}
+
+static void
+gathering(void **state)
+{
+	struct place	*p = place_new(state_new(), STORE_SERVER);
+	struct crew	 all;
+
+	(void)state;
+	all = run_crews(p, THREADS, 0);
+	check_int("all jobs are done", all.good, THREADS * JOBS);
+	check_int("each once", rows(p), THREADS * JOBS);
+	CHECK("in fewer transactions", all.led > 0 && all.led < THREADS * JOBS * 3 / 4);
+	print_message("%d jobs in %d transactions\n", THREADS * JOBS, all.led);
+	place_free(p);
+}
+
+static void
+one_that_fails(void **state)
+{
+	const char	*dir = state_new(), *path = log_to(dir);
+	struct place	*p = place_new(dir, STORE_SERVER);
+	struct db	*other;
+	struct crew	 all;
+	int		 n = -1;
+
+	(void)state;
+	/* Whatever went wrong before has nothing to do with it. */
+	check_err("a row", put_one(p, STORE_WRITE, -2), QT_OK);
+	other = open_db(dir, "qtoa.db");
+	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), QT_OK);
+	check_err("so we cannot", store_do(p->store, STORE_WRITE, put, &n, 0), QT_ESTORE);
+	db_close(other);
+	all = run_crews(p, THREADS, 10);
+	check_int("those that can are done", all.good, THREADS * JOBS * 9 / 10);
+	check_int("the others know", all.bad, THREADS * JOBS / 10);
+	check_int("nothing is left of those", rows(p), THREADS * JOBS * 9 / 10 + 1);
+	check_int("nor is it the store's fault", log_lines(path, "level=error"), 1);
+	log_close();
+	place_free(p);
+}
+
+/*
+ * What is needed.
+ */
+
+static enum qt_err
+how_synced(struct db *db, void *arg)
+{
+	return db_number(db, arg, "PRAGMA synchronous", DB_NO_VALUES);
+}
+
+static enum qt_err
+journal_is(struct db *db, void *arg)
+{
+	return db_number(db, arg, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
+	    DB_NO_VALUES);
+}
+
+static void
+needs(void **state)
+{
+	enum { NORMAL = 1, FULL = 2 };
+	static const struct {
+		const char	*name;
+		enum store_need	 need;
+		int64_t		 want;		/* -1: as it was */
+	} cases[] = {
+		{ "write", STORE_WRITE, NORMAL }, { "sync", STORE_SYNC, FULL },
+		{ "read", STORE_READ, -1 }, { "sync again", STORE_SYNC, FULL },
+		{ "write again", STORE_WRITE, NORMAL },
+	};
+	const char	*dir = state_new(), *path = log_to(dir);
+	struct place	*p = place_new(dir, STORE_SERVER);
+	struct db	*other;
+	int64_t		 n, begun_ms;
+	char		 why[200];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		n = -1;
+		check_err(cases[i].name, go(p, cases[i].need, how_synced, &n), QT_OK);
+		if (cases[i].want != -1)
+			check_int(cases[i].name, n, cases[i].want);
+	}
+	check_err("journal", go(p, STORE_READ, journal_is, &n), QT_OK);
+	check_int("WAL", n, 1);
+
+	other = open_db(dir, "qtoa.db");
+	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), QT_OK);
+	check_int("we read meanwhile", rows(p), 0);
+	begun_ms = clock_mono_ms();
+	check_err("but do not write", store_do(p->store, STORE_WRITE, put_many, &n,
+	    begun_ms + SHORT_MS), QT_ESTORE);
+	CHECK("patiently", clock_mono_ms() - begun_ms >= SHORT_MS);
+	CHECK("but not for long", clock_mono_ms() - begun_ms < PATIENCE_MS / 2);
+	store_why(p->store, why, sizeof(why));
+	CHECK("it says why", strstr(why, "locked") != NULL);
+	check_err("they are done", db_script(other, "COMMIT"), QT_OK);
+	check_err("and we write", put_one(p, STORE_SYNC, 1), QT_OK);
+	store_why(p->store, why, sizeof(why));
+	check_text("nothing to say", why, "");
+	check_int("told once", log_lines(path, "level=error"), 1);
+	check_int("and that it is over", log_lines(path, "works again"), 1);
+	db_close(other);
+	log_close();
+	place_free(p);
+	store_free(NULL);
+}
+
+/*
+ * The file.
+ */
+
+static unsigned
+mode_of(const char *dir, const char *name)
+{
+	char		 path[STATE_PATH];
+	struct stat	 st;
+
+	state_path(path, dir, name);
+	return stat(path, &st) == -1 ? 0 : st.st_mode & 07777;
+}
+
+static void
+permissions(void **state)
+{
+	const char	*parent = state_new();
+	char		 dir[STATE_PATH], file[STATE_PATH];
+	struct place	*p;
+
+	(void)state;
+	state_path(dir, parent, "new");
+	state_path(file, dir, "qtoa.db");
+	p = place_new(dir, STORE_SERVER);
+	check_int("nothing is made before", mode_of(parent, "new"), 0);
+	check_err("a row", put_one(p, STORE_WRITE, 1), QT_OK);
+	check_int("the directory is ours alone", mode_of(parent, "new"), 0700);
+	check_int("so is the file", mode_of(dir, "qtoa.db"), 0600);
+	check_int("and its log", mode_of(dir, "qtoa.db-wal"), 0600);
+	check_int("and what belongs to that", mode_of(dir, "qtoa.db-shm"), 0600);
+	place_free(p);
+	assert_int_equal(chmod(file, 0644), 0);
+	p = place_new(dir, STORE_SERVER);
+	check_int("what is there stays", rows(p), 1);
+	check_int("and is made ours alone", mode_of(dir, "qtoa.db"), 0600);
+	place_free(p);
+}
+
+static void
+read_only_there(struct other *me, void *arg)
+{
+	const struct timespec	 pause = { 0, 10000000 };
+	const char		*dir = arg, *path;
+	struct place		*p;
+	int64_t			 begun_ms, end_ms;
+	enum qt_err		 er = QT_ESTORE;
+	int			 i;
+
+	(void)me;
+	state_drop_root();
+	path = log_to(dir);
+	OTHER_CHECK(chmod(dir, 0500) == 0);
+	p = place_new(dir, STORE_SERVER);
+	begun_ms = clock_mono_ms();
+	for (i = 0; i < 100; i++)
+		OTHER_CHECK(put_one(p, STORE_SYNC, i) == QT_ESTORE);
+	OTHER_CHECK(clock_mono_ms() - begun_ms < 1000);
+	OTHER_CHECK(chmod(dir, 0700) == 0);
+	for (end_ms = clock_mono_ms() + 5000; er != QT_OK && clock_mono_ms() < end_ms;) {
+		er = put_one(p, STORE_SYNC, 1);
+		if (er != QT_OK)
+			(void)nanosleep(&pause, NULL);
+	}
+	OTHER_CHECK(er == QT_OK);
+	OTHER_CHECK(log_lines(path, "answered 503") == 1);
+	OTHER_CHECK(log_lines(path, "works again") == 1);
+
+	/* A file that cannot be written is no better. */
+	place_free(p);
+	OTHER_CHECK(log_open("/dev/null") == 0);
+}
+
+static void
+read_only(void **state)
+{
+	struct other	 o;
+
+	(void)state;
+	other_begin(&o, read_only_there, (void *)(uintptr_t)state_new());
+	check_int("it comes back by itself", other_end(&o), 0);
+}
+
+/* What happens to the file behind the store's back. */
+enum deed { DELETED, DELETED_ALONE, MOVED, MOVED_ALONE, REPLACED };
+
+static void
+do_deed(const char *dir, enum deed deed)
+{
+	static const char *const	 ends[] = { "", "-wal", "-shm" };
+	char				 path[STATE_PATH], to[STATE_PATH + 8];
+	size_t				 i;
+
+	for (i = 0; i < (deed == DELETED_ALONE || deed == MOVED_ALONE ? 1 : COUNT(ends)); i++) {
+		state_path(path, dir, "qtoa.db");
+		(void)strcat(path, ends[i]);
+		(void)snprintf(to, sizeof(to), "%s/away%s", dir, ends[i]);
+		if (deed == DELETED || deed == DELETED_ALONE)
+			(void)unlink(path);
+		else
+			(void)rename(path, to);
+	}
+	if (deed == REPLACED)
+		state_write(dir, "qtoa.db", "", 0);
+}
+
+struct doing {
+	const char	*dir;
+	enum deed	 deed;
+	int		 times;
+};
+
+/* It happens within the transaction: after its begin, before its end. */
+static enum qt_err
+put_meanwhile(struct db *db, void *arg)
+{
+	struct doing	*d = arg;
+	enum qt_err	 er = put_row(db, 3);
+
+	if (d->times++ == 0)
+		do_deed(d->dir, d->deed);
+	return er;
+}
+
+static void
+behind_our_back(void **state)
+{
+	static const struct {
+		const char	*name;
+		enum deed	 deed;
+	} cases[] = {
+		{ "deleted", DELETED }, { "deleted but for its log", DELETED_ALONE },
+		{ "moved", MOVED }, { "moved but for its log", MOVED_ALONE },
+		{ "replaced", REPLACED },
+	};
+	const char	*dir;
+	struct place	*p, *q;
+	struct doing	 d;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		p = place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF);
+		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), QT_OK);
+		do_deed(dir, cases[i].deed);
+		check_err(cases[i].name, put_one(p, STORE_SYNC, 2), QT_OK);
+		q = place_new(dir, STORE_BRIEF);
+		check_int("it is in the new one", rows(q), 1);
+		check_err("by another way, too", put_one(q, STORE_SYNC, 4), QT_OK);
+		check_int("which is the same", rows(p), 2);
+		d = (struct doing){ dir, cases[i].deed, 0 };
+		check_err(cases[i].name, go(p, STORE_SYNC, put_meanwhile, &d), QT_OK);
+		check_int("it is done again", d.times, 2);
+		place_free(q);
+		q = place_new(dir, STORE_BRIEF);
+		check_int("for the new one", rows(q), 1);
+		place_free(q);
+		place_free(p);
+	}
+}
+
+static void
+set_aside(void **state)
+{
+	static const struct {
+		const char	*name, *kind, *sql;
+		bool		 rescued;
+	} cases[] = {
+		{ "garbage", "qtoa.db.damaged-", NULL, true },
+		{ "another program's", "qtoa.db.foreign-", "CREATE TABLE t (a)", false },
+		{ "a later one", "qtoa.db.newer-", "PRAGMA application_id = 1903456097; "
+		    "PRAGMA user_version = 99; CREATE TABLE message (id INTEGER PRIMARY KEY, key, "
+		    "account, code, received, state, attempts, next, outcome, query, body, more);"
+		    "INSERT INTO message VALUES (7, x'01', 'shop', 'c', 5, 'pending', 1, 1, 'o', "
+		    "x'71', x'62', 'more')", true },
+	};
+	const char	*dir, *path;
+	struct place	*p;
+	struct db	*db;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		path = log_to(dir);
+		if (cases[i].sql == NULL) {
+			state_write(dir, "qtoa.db", "This is no database, however long it may be: "
+			    "..................................................................",
+			    110);
+		} else {
+			db = open_db(dir, "qtoa.db");
+			check_err(cases[i].name, db_script(db, cases[i].sql), QT_OK);
+			db_close(db);
+		}
+		p = place_new(dir, STORE_SERVER);
+		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), QT_OK);
+		check_int(cases[i].name, rows(p), 1);
+		check_int(cases[i].name, state_count(dir, cases[i].kind, NULL), 1);
+		check_int("it is said", log_lines(path, "set aside"), 1);
+		check_int("nothing else is", log_lines(path, "level=error"), 1);
+		rescue_run(p->store, p->claims, dir);
+		rescue_run(p->store, p->claims, dir);
+		check_int("what is taken over is called so", state_count(dir, cases[i].kind, NULL),
+		    !cases[i].rescued);
+		check_int("what is taken over is called so", state_count(dir, "qtoa.db.rescued-",
+		    NULL), cases[i].rescued);
+		check_int("and that is said", log_lines(path, "taken over\""), 0);
+		check_int(cases[i].name, rows(p), i == 2 ? 2 : 1);
+		log_close();
+		place_free(p);
+	}
+}
+
+/* Some pages of it are no more what they were. */
+static void
+partly_damaged(void **state)
+{
+	enum { ROWS = 3000, FIRST = 150, PAGES = 40 };
+	static const char	 junk[PAGE] = { 1, 2, 3 };
+	const char		*dir = state_new(), *path = log_to(dir);
+	struct place		*p = place_new(dir, STORE_BRIEF);
+	struct db		*db;
+	char			 file[STATE_PATH];
+	int64_t			 n;
+	int			 i, fd, many = ROWS, left;
+
+	(void)state;
+	check_err("rows", go(p, STORE_SYNC, put_many, &many), QT_OK);
+	db = open_db(dir, "qtoa.db");
+	check_err("all in the file", db_checkpoint(db, true, &left), QT_OK);
+	db_close(db);
+	place_free(p);
+	state_path(file, dir, "qtoa.db-wal");	/* what has been copied is still in it */
+	assert_int_equal(unlink(file), 0);
+	state_path(file, dir, "qtoa.db");
+	assert_int_not_equal(fd = open(file, O_WRONLY), -1);
+	for (i = 0; i < PAGES; i++)
+		assert_int_equal(pwrite(fd, junk, PAGE, (FIRST + i) * PAGE), PAGE);
+	(void)close(fd);
+
+	p = place_new(dir, STORE_SERVER);
+	check_err("read in the new one", go(p, STORE_READ, read_all, &n), QT_OK);
+	check_int("which has none", n, 0);
+	check_int("set aside", log_lines(path, "set aside"), 1);
+	check_err("a new one", put_one(p, STORE_SYNC, 1), QT_OK);
+	rescue_run(p->store, p->claims, dir);
+	n = rows(p);
+	CHECK("most are taken over", n > ROWS * 3 / 4 && n < ROWS);
+	check_int("and it is called so", state_count(dir, "qtoa.db.rescued-", NULL), 1);
+	rescue_run(p->store, p->claims, dir);
+	check_int("none twice", rows(p), n);
+	log_close();
+	place_free(p);
+}
+
+/* The log does not grow for ever, whoever writes. */
+static void
+log_stays_small(void **state)
+{
+	static const struct {
+		const char	*name;
+		enum store_life	 life;
+	} cases[] = { { "tended", STORE_SERVER }, { "brief", STORE_BRIEF } };
+	const char	*dir;
+	struct place	*p;
+	struct stat	 st;
+	char		 wal[STATE_PATH];
+	size_t		 i;
+	int		 j;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		state_path(wal, dir, "qtoa.db-wal");
+		p = place_new(dir, cases[i].life);
+		for (j = 0; j < 4000; j++) {
+			if (put_one(p, STORE_WRITE, j) != QT_OK)
+				break;
+			if (cases[i].life == STORE_SERVER && j % 50 == 0)
+				store_tend(p->store);
+		}
+		check_int(cases[i].name, j, 4000);
+		check_int(cases[i].name, stat(wal, &st), 0);
+		CHECK(cases[i].name, st.st_size < 2000 * PAGE);
+		place_free(p);
+	}
+}
+
+/*
+ * Several processes.
+ */
+
+static void
+write_there(struct other *me, void *dir)
+{
+	struct place	*p = place_new(dir, STORE_SERVER);
+	struct crew	 all;
+
+	other_say(me);
+	(void)other_hear(me);
+	all = run_crews(p, 4, 0);
+	OTHER_CHECK(all.good == 4 * JOBS);
+	place_free(p);
+}
+
+static void
+processes(void **state)
+{
+	const char	*dir = state_new(), *path = log_to(dir);
+	struct other	 o[2];
+	struct place	*p;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		other_begin(&o[i], write_there, (void *)(uintptr_t)dir);
+	for (i = 0; i < 2; i++)
+		(void)other_hear(&o[i]);
+	for (i = 0; i < 2; i++)
+		other_say(&o[i]);
+	for (i = 0; i < 2; i++)
+		check_int("no job fails", other_end(&o[i]), 0);
+	p = place_new(dir, STORE_BRIEF);
+	check_int("nothing is lost", rows(p), 2 * 4 * JOBS);
+	if (!check_int("nothing to complain about", log_lines(path, "what=store"), 0))
+		print_log(path);
+	log_close();
+	place_free(p);
+}
+
+static void
+die_there(struct other *me, void *dir)
+{
+	struct place	*p = place_new(dir, STORE_SERVER);
+	int		 i;
+
+	for (i = 0; i < 100; i++)
+		OTHER_CHECK(put_one(p, STORE_WRITE, i) == QT_OK);
+	other_say(me);
+	for (;; i++)
+		(void)put_one(p, STORE_SYNC, i);
+}
+
+/* A process that is killed as it writes leaves what it had committed, and no lock. */
+static void
+death(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p;
+	struct other	 o;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		other_begin(&o, die_there, (void *)(uintptr_t)dir);
+		(void)other_hear(&o);
+		other_kill(&o);
+		p = place_new(dir, STORE_SERVER);
+		check_err("we write", put_one(p, STORE_SYNC, i), QT_OK);
+		CHECK("what was committed is there", rows(p) >= 101 * (i + 1));
+		place_free(p);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(processes), TEST(death), TEST(read_only), TEST(gathering),
+		TEST(one_that_fails), TEST(needs), TEST(permissions), TEST(behind_our_back),
+		TEST(set_aside), TEST(partly_damaged), TEST(log_stays_small),
+	};
+
+	return RUN("store", tests);
+}

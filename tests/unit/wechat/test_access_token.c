@@ -1,0 +1,730 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/calendar.h"
+#include "core/clock.h"
+#include "tests/unit/peer.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+#include "wechat/access_token.h"
+
+#define X16	"0123456789abcdef"
+#define X128	X16 X16 X16 X16 X16 X16 X16 X16
+#define X512	X128 X128 X128 X128
+#define STABLE	"/cgi-bin/stable_token"
+#define LEGACY	"/cgi-bin/token"
+#define GIVES(t, s) "{\"access_token\":\"" t "\",\"expires_in\":" #s "}"
+
+enum {
+	PATIENCE_MS = 60000,	/* nothing that is to happen takes so long */
+	SHORT_MS = 400,		/* what is to be waited for to its end */
+	THREADS = 25,
+};
+
+/* WeChat, an account, and what asks for its tokens. */
+struct place {
+	struct peer	*peer;
+	struct account	 accounts[2];
+	struct conf	 conf;
+	struct http	*http;
+	struct claims	*claims;
+	struct store	*store;
+	struct tokens	*tokens;
+	char		 api[PEER_URL];
+	struct token	 t;
+	char		 why[TOKEN_WHY];
+};
+
+static void
+say(struct place *p, const char *body)
+{
+	peer_say(p->peer, STABLE, "200 OK", body, false);
+	peer_say(p->peer, LEGACY, "200 OK", body, false);
+}
+
+static int
+asked(struct place *p)
+{
+	return peer_asked(p->peer, STABLE, NULL) + peer_asked(p->peer, LEGACY, NULL);
+}
+
+static struct place *
+place_new(void)
+{
+	struct place	*p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	p->peer = peer_new();
+	peer_url(p->peer, p->api, "");
+	p->accounts[0] = (struct account){ .path = "a", .name = "a", .appid = "wx1",
+	    .secret = "HUSH" };
+	p->accounts[1] = (struct account){ .path = "b", .name = "b", .appid = "wx2",
+	    .secret = "other" };
+	p->conf = (struct conf){
+		.set = { .state_dir = state_new(), .connect_ms = PATIENCE_MS, .wechat_api = p->api },
+		.accounts = p->accounts, .n = COUNT(p->accounts),
+	};
+	say(p, GIVES("T1", 7200));
+	assert_non_null(p->http = http_new(&p->conf.set, NULL));
+	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
+	assert_non_null(p->store = store_new(&p->conf.set, p->claims, STORE_SERVER));
+	assert_non_null(p->tokens = tokens_new(&p->conf, p->http, p->claims, p->store));
+	return p;
+}
+
+static void
+place_free(struct place *p)
+{
+	tokens_free(p->tokens);
+	store_free(p->store);
+	claims_free(p->claims);
+	http_free(p->http);
+	peer_free(p->peer);
+	free(p);
+}
+
+static bool
+get_in(struct place *p, int ms)
+{
+	memset(&p->t, 0, sizeof(p->t));
+	return token_get(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + ms, p->why);
+}
+
+static bool
+get(struct place *p)
+{
+	return get_in(p, PATIENCE_MS);
+}
+
+static bool
+another(struct place *p)
+{
+	return token_another(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS,
+	    p->why);
+}
+
+static bool
+force(struct place *p)
+{
+	return token_force(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS,
+	    p->why);
+}
+
+static enum qt_err
+run(struct db *db, void *arg)
+{
+	return db_script(db, arg);
+}
+
+static void
+in_store(struct place *p, char *sql)
+{
+	check_err(sql, store_do(p->store, STORE_WRITE, run, sql, clock_mono_ms() + PATIENCE_MS),
+	    QT_OK);
+}
+
+/* As if so much time had passed. */
+static void
+pass(struct place *p, int64_t s)
+{
+	char	 sql[256];
+
+	(void)snprintf(sql, sizeof(sql), "UPDATE token SET fetched = fetched - %lld, "
+	    "expires = expires - %lld, renew = renew - %lld, pause = pause - %lld, "
+	    "forced_at = forced_at - %lld", (long long)s, (long long)s, (long long)s,
+	    (long long)s * 1000, (long long)s);
+	in_store(p, sql);
+}
+
+struct number {
+	const char	*sql;
+	int64_t		 i;
+};
+
+static enum qt_err
+read_number(struct db *db, void *arg)
+{
+	struct number	*n = arg;
+
+	n->i = -1;
+	return db_number(db, &n->i, n->sql, DB_NO_VALUES);
+}
+
+static int64_t
+number(struct place *p, const char *sql)
+{
+	struct number	 n = { sql, -1 };
+
+	check_err(sql, store_do(p->store, STORE_READ, read_number, &n,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	return n.i;
+}
+
+/* Whole seconds, rounded up, that WeChat is left alone. */
+static int64_t
+pause_s(struct place *p)
+{
+	return (number(p, "SELECT pause FROM token WHERE appid = 'wx1'") - clock_wall_ms() +
+	    999) / 1000;
+}
+
+static void
+check_why(const char *name, const struct place *p, const char *part)
+{
+	const char	*c;
+
+	if (!CHECK(name, strstr(p->why, part) != NULL))
+		print_error("%s\n", p->why);
+	for (c = p->why; *c != '\0'; c++)
+		CHECK(name, *c >= ' ' && *c <= '~');
+	CHECK(name, strstr(p->why, "HUSH") == NULL);
+}
+
+/* What WeChat says, what becomes of it, and how long it is left alone after that. */
+static void
+answers(void **state)
+{
+	static const struct {
+		const char	*name, *body;
+		const char	*want;		/* the token, NULL: none ... */
+		const char	*why;		/* ... and this is said, ... */
+		int		 pause_s;	/* ... and it is not asked again for so long */
+	} cases[] = {
+		{ "as WeChat has it", GIVES("T-1_x", 7200), "T-1_x", "", 0 },
+		{ "longest", GIVES(X512, 7200), X512, "", 0 },
+		{ "with an errcode", "{\"errcode\":0,\"errmsg\":\"ok\",\"access_token\":\"T\","
+		    "\"expires_in\":7200}", "T", "", 0 },
+		{ "seconds as text", "{\"access_token\":\"T\",\"expires_in\":\"7200\"}", "T", "", 0 },
+		{ "too long", GIVES(X512 "x", 7200), NULL, "no access_token", 1 },
+		{ "empty", GIVES("", 7200), NULL, "no access_token", 1 },
+		{ "line end", GIVES("T\\n", 7200), NULL, "no access_token", 1 },
+		{ "no seconds", "{\"access_token\":\"T\"}", NULL, "no access_token and expires_in", 1 },
+		{ "no time", GIVES("T", 0), NULL, "expires_in", 1 },
+		{ "time before", GIVES("T", -5), NULL, "expires_in", 1 },
+		{ "no token", "{\"expires_in\":7200}", NULL, "no access_token", 1 },
+		{ "array", "[]", NULL, "no JSON", 1 },
+		{ "HTML", "<html>", NULL, "the answer, 6 bytes, is no JSON", 1 },
+		{ "wrong secret", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}", NULL,
+		    "errcode 40001: secret is not the AppSecret in WeChat's console", 3600 },
+		{ "wrong secret too", "{\"errcode\":40125,\"errmsg\":\"invalid appsecret rid: 1\"}",
+		    NULL, "errcode 40125: secret is not the AppSecret", 3600 },
+		{ "our secret in its words", "{\"errcode\":40125,\"errmsg\":\"no HUSH\"}", NULL,
+		    "40125", 3600 },
+		{ "wrong appid", "{\"errcode\":40013,\"errmsg\":\"x\"}", NULL, "errcode 40013: appid",
+		    3600 },
+		{ "address", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7 ipv6 "
+		    "::ffff:192.0.2.7, not in whitelist\"}", NULL, "errcode 40164: put this address "
+		    "on the IP whitelist in WeChat's console: invalid ip 192.0.2.7 ipv6", 300 },
+		{ "unconfirmed", "{\"errcode\":89503,\"errmsg\":\"x\"}", NULL, "administrator", 300 },
+		{ "a minute's quota", "{\"errcode\":45011,\"errmsg\":\"x\"}", NULL, "too often", 60 },
+		{ "busy", "{\"errcode\":-1,\"errmsg\":\"system error\"}", NULL,
+		    "errcode -1: WeChat is busy: system error", 1 },
+		{ "unheard of", "{\"errcode\":61234,\"errmsg\":\"a\\r\\n\\u001b[m\"}", NULL,
+		    "errcode 61234: see WeChat's return codes: a???[m", 1 },
+	};
+	struct place	*p = place_new();
+	size_t		 i;
+	int		 legacy;
+
+	(void)state;
+	for (legacy = 0; legacy < 2; legacy++) {
+		p->conf.set.legacy_token = legacy;
+		for (i = 0; i < COUNT(cases); i++) {
+			say(p, cases[i].body);
+			check_int(cases[i].name, get(p), cases[i].want != NULL);
+			check_why(cases[i].name, p, cases[i].why);
+			check_int(cases[i].name, (int64_t)strlen(p->why) != 0, cases[i].want == NULL);
+			if (cases[i].want != NULL)
+				check_text(cases[i].name, p->t.text, cases[i].want);
+			if (cases[i].pause_s != 0)
+				check_int(cases[i].name, pause_s(p), cases[i].pause_s);
+			in_store(p, (char[]){ "DELETE FROM token" });
+		}
+	}
+	check_int("asked once each", asked(p), 2 * COUNT(cases));
+	place_free(p);
+}
+
+/* The day's quota: until it is over in China. */
+static void
+day_quota(void **state)
+{
+	struct place	*p = place_new();
+	int64_t		 left_s;
+
+	(void)state;
+	say(p, "{\"errcode\":45009,\"errmsg\":\"reach max api daily quota limit\"}");
+	CHECK("none", !get(p));
+	check_why("none", p, "45009: the day's quota");
+	left_s = (day_at(clock_wall_ms() / 1000) + 1) * 86400 - 8 * 3600 - clock_wall_ms() / 1000;
+	CHECK("until tomorrow", pause_s(p) - left_s <= 2 && pause_s(p) - left_s >= 0);
+	say(p, GIVES("T1", 7200));
+	CHECK("still", !get(p));
+	check_int("not asked", asked(p), 1);
+	pass(p, left_s + 2);
+	CHECK("tomorrow", get(p));
+	place_free(p);
+}
+
+/* How it is asked the old way; the new one is tests/e2e's. */
+static void
+legacy_url(void **state)
+{
+	struct place	*p = place_new();
+	char		 target[PEER_TARGET];
+
+	(void)state;
+	p->conf.set.legacy_token = 1;
+	p->accounts[0].secret = "a&b/+ c";
+	CHECK("there", get(p));
+	(void)peer_asked(p->peer, LEGACY, target);
+	check_text("encoded", target,
+	    LEGACY "?grant_type=client_credential&appid=wx1&secret=a%26b%2F%2B%20c");
+	place_free(p);
+}
+
+/* Kept, renewed 5 to 10 minutes before its end, by each account at a time of its own. */
+static void
+renewal(void **state)
+{
+	static const char *const	 others[] = { "other", "third", "fourth" };
+	struct place	*p = place_new();
+	size_t		 i;
+
+	(void)state;
+	CHECK("fetched", get(p));
+	check_int("its life", p->t.expires_s - p->t.fetched_s, 7200);
+	for (i = 0; i < COUNT(others); i++) {
+		p->accounts[1].secret = others[i];
+		CHECK(others[i], token_get(p->tokens, &p->t, &p->accounts[1],
+		    clock_mono_ms() + PATIENCE_MS, p->why));
+	}
+	check_int("5 to 10 minutes", number(p, "SELECT count(*) FROM token "
+	    "WHERE expires - renew BETWEEN 300 AND 600"), 1 + COUNT(others));
+	/* It follows from the address too, whose port differs: two may have the same. */
+	CHECK("not together", number(p, "SELECT count(DISTINCT expires - renew) FROM token") > 1);
+	say(p, GIVES("T2", 7200));
+	CHECK("again", get(p));
+	check_text("kept", p->t.text, "T1");
+	pass(p, 7200 - 660);
+	CHECK("before", get(p));
+	check_text("kept", p->t.text, "T1");
+	pass(p, 361);
+	CHECK("after", get(p));
+	check_text("renewed", p->t.text, "T2");
+	check_text("renewed", p->why, "");
+	check_int("asked", asked(p), 2 + COUNT(others));
+	check_int("counted", number(p, "SELECT sum(calls) FROM token"), 2 + COUNT(others));
+	place_free(p);
+}
+
+/* Asked before the last five minutes WeChat gives the same token: then is not asked at once. */
+static void
+same_until_the_end(void **state)
+{
+	struct place	*p = place_new();
+
+	(void)state;
+	CHECK("fetched", get(p));
+	pass(p, 7200 - 299);	/* when it is renewed differs by account and port */
+	say(p, GIVES("T1", 360));
+	CHECK("the same", get(p));
+	check_text("the same", p->t.text, "T1");
+	CHECK("its age", p->t.expires_s - p->t.fetched_s >= 7199);
+	CHECK("kept", get(p));
+	check_int("not asked", asked(p), 2);
+	pass(p, 62);
+	say(p, GIVES("T2", 7200));
+	CHECK("another", get(p));
+	check_text("another", p->t.text, "T2");
+	check_int("asked", asked(p), 3);
+	/* One that is given for less than that. */
+	in_store(p, (char[]){ "DELETE FROM token" });
+	say(p, GIVES("T3", 10));
+	CHECK("short", get(p));
+	check_int("its life", p->t.expires_s - p->t.fetched_s, 10);
+	check_int("half of it", number(p, "SELECT expires - renew FROM token"), 5);
+	place_free(p);
+}
+
+/* No answer: the old one as long as it lasts, pauses that double, and all is well after that. */
+static void
+trouble(void **state)
+{
+	static const int	 pauses[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300 };
+	struct place		*p = place_new();
+	char			 nr[24];
+	size_t			 i;
+
+	(void)state;
+	CHECK("fetched", get(p));
+	pass(p, 7200 - 200);
+	peer_say(p->peer, STABLE, "502 Bad", "", false);
+	for (i = 0; i < COUNT(pauses); i++) {
+		(void)snprintf(nr, sizeof(nr), "failure %zu", i + 1);
+		check_int(nr, get(p), i < 8);
+		check_why(nr, p, "WeChat: HTTP 502");
+		check_int(nr, pause_s(p), pauses[i]);
+		check_int(nr, get(p), i < 8);
+		check_why(nr, p, "WeChat: HTTP 502");
+		check_int(nr, asked(p), (int64_t)i + 2);
+		pass(p, pauses[i]);
+	}
+	say(p, GIVES("T2", 7200));
+	CHECK("recovered", get(p));
+	check_text("recovered", p->t.text, "T2");
+	check_text("recovered", p->why, "");
+	check_int("forgotten", number(p, "SELECT fails FROM token"), 0);
+	place_free(p);
+}
+
+/* Nobody there; nobody who answers; no time; no secret. */
+static void
+no_answer(void **state)
+{
+	struct place	*p = place_new();
+	char		 url[PEER_URL];
+	int		 fd = peer_refused(url);
+
+	(void)state;
+	CHECK("no time", !get_in(p, 10));
+	check_why("no time", p, "no time left to ask WeChat");
+	check_int("not asked", number(p, "SELECT count(*) FROM token"), 0);
+	peer_say(p->peer, STABLE, "200 OK", GIVES("T1", 7200), true);
+	CHECK("silent", !get_in(p, SHORT_MS));
+	check_why("silent", p, "WeChat: no answer: ");
+	peer_open(p->peer);
+	p->conf.set.wechat_api = url;
+	CHECK("refused", !get(p));
+	check_why("refused", p, "WeChat: no answer: ");
+	p->accounts[0].secret = NULL;
+	CHECK("no secret", !get(p));
+	check_why("no secret", p, "the account has no secret");
+	place_free(p);
+	(void)close(fd);
+}
+
+/* Other settings are asked with at once; those before still have their pause. */
+static void
+mended(void **state)
+{
+	struct place	*p = place_new();
+
+	(void)state;
+	say(p, "{\"errcode\":40125,\"errmsg\":\"x\"}");
+	CHECK("wrong", !get(p));
+	p->accounts[0].secret = "right";
+	say(p, GIVES("T1", 7200));
+	CHECK("mended", get(p));
+	p->accounts[0].secret = "HUSH";
+	CHECK("wrong again", !get(p));
+	check_why("wrong again", p, "40125");
+	check_int("asked", asked(p), 2);
+	place_free(p);
+}
+
+static void
+clock_set_back(void **state)
+{
+	struct place	*p = place_new();
+
+	(void)state;
+	CHECK("fetched", get(p));
+	say(p, GIVES("T2", 7200));
+	pass(p, -30);
+	CHECK("a little", get(p));
+	check_text("a little", p->t.text, "T1");
+	pass(p, -86400);
+	CHECK("a day", get(p));
+	check_text("nobody knows when it ends", p->t.text, "T2");
+	peer_say(p->peer, STABLE, "502 Bad", "", false);
+	pass(p, 7200);
+	CHECK("failed", !get(p));
+	say(p, GIVES("T3", 7200));
+	pass(p, -2 * 86400);
+	CHECK("no pause of days", get(p));
+	place_free(p);
+}
+
+/* One that WeChat refuses. */
+static void
+refused(void **state)
+{
+	struct place	*p = place_new();
+
+	(void)state;
+	CHECK("fetched", get(p));
+	say(p, GIVES("T2", 7200));
+	CHECK("another", another(p));
+	check_text("another", p->t.text, "T2");
+	strcpy(p->t.text, "T1");
+	CHECK("is there", another(p));
+	check_text("is there", p->t.text, "T2");
+	check_int("asked", asked(p), 2);
+	CHECK("the same again", !another(p));
+	check_why("the same again", p, "WeChat gives the same access_token again that it has refused");
+	check_text("untouched", p->t.text, "T2");
+	CHECK("still", !another(p));
+	check_why("still", p, "the same access_token again");
+	check_int("asked once", asked(p), 3);
+	CHECK("who knows of nothing gets it", get(p));
+	check_text("who knows of nothing gets it", p->t.text, "T2");
+	check_text("who knows of nothing gets it", p->why, "");
+	pass(p, 1);
+	say(p, GIVES("T3", 7200));
+	CHECK("a moment later", another(p));
+	check_text("a moment later", p->t.text, "T3");
+	place_free(p);
+}
+
+/* By hand. */
+static void
+forced(void **state)
+{
+	struct place	*p = place_new();
+	int		 i;
+
+	(void)state;
+	CHECK("fetched", get(p));
+	say(p, GIVES("T2", 7200));
+	CHECK("forced", force(p));
+	check_text("forced", p->t.text, "T2");
+	say(p, GIVES("T3", 7200));
+	CHECK("at once", !force(p));
+	check_why("at once", p, " s ago, WeChat wants 30 s between two");
+	check_int("asked", asked(p), 2);
+	for (i = 2; i <= 20; i++) {
+		pass(p, 31);
+		say(p, i % 2 == 0 ? GIVES("T4", 7200) : GIVES("T5", 7200));
+		CHECK("20 a day", force(p));
+	}
+	pass(p, 31);
+	CHECK("no more", !force(p));
+	check_why("no more", p, "20 have been forced today");
+	check_int("asked", asked(p), 21);
+	/* Of another day. */
+	in_store(p, (char[]){ "UPDATE token SET day = day - 1" });
+	CHECK("not forced after all", !force(p));
+	check_why("not forced after all", p, "the same access_token again, although forced");
+	/* A pause is for those who do not know what has been mended. */
+	say(p, "{\"errcode\":40164,\"errmsg\":\"x\"}");
+	pass(p, 7000);
+	CHECK("paused", get(p) && *p->why != '\0');
+	say(p, GIVES("T6", 7200));
+	CHECK("paused", force(p));
+	check_text("no pause", p->t.text, "T6");
+	place_free(p);
+}
+
+static void
+legacy_quota(void **state)
+{
+	struct place	*p = place_new();
+
+	(void)state;
+	p->conf.set.legacy_token = 1;
+	CHECK("fetched", get(p));
+	say(p, GIVES("T2", 7200));
+	CHECK("no quota of forced ones", force(p));
+	say(p, GIVES("T3", 7200));
+	CHECK("no quota of forced ones", force(p));
+	in_store(p, (char[]){ "UPDATE token SET calls = 1999" });
+	say(p, GIVES("T4", 7200));
+	CHECK("the last one", another(p));
+	CHECK("no more", !another(p));
+	check_why("no more", p, "2000 access_tokens have been asked for today");
+	CHECK("by hand neither", !force(p));
+	check_int("asked", asked(p), 4);
+	in_store(p, (char[]){ "UPDATE token SET day = day - 1" });
+	say(p, GIVES("T5", 7200));
+	CHECK("tomorrow", another(p));
+	check_int("counted anew", number(p, "SELECT calls FROM token"), 1);
+	place_free(p);
+}
+
+/*
+ * Threads.
+ */
+
+struct seeker {
+	struct place	*place;
+	bool		 another;
+	struct watched	 watched;
+	pthread_t	 thread;
+	struct token	 t;
+	char		 why[TOKEN_WHY];
+	bool		 got;
+};
+
+static void *
+seek(void *arg)
+{
+	struct seeker	*s = arg;
+	struct place	*p = s->place;
+
+	watched_here(&s->watched);
+	s->t = p->t;
+	s->got = (s->another ? token_another : token_get)(p->tokens, &s->t, &p->accounts[0],
+	    clock_mono_ms() + PATIENCE_MS, s->why);
+	return NULL;
+}
+
+static void
+begin(struct seeker *s, struct place *p, bool other)
+{
+	*s = (struct seeker){ .place = p, .another = other };
+	watched_init(&s->watched);
+	assert_int_equal(pthread_create(&s->thread, NULL, seek, s), 0);
+}
+
+static void
+check_found(struct seeker *s, const char *name, bool got, const char *want)
+{
+	(void)pthread_join(s->thread, NULL);
+	check_int(name, s->got, got);
+	if (got)
+		check_text(name, s->t.text, want);
+	else
+		CHECK(name, *s->why != '\0');
+}
+
+static void
+together(void **state)
+{
+	static const struct {
+		const char	*name, *status, *body;
+		bool		 another, got;
+	} cases[] = {
+		{ "the first one", "200 OK", GIVES("T2", 7200), false, true },
+		{ "instead of one refused", "200 OK", GIVES("T2", 7200), true, true },
+		{ "the same again", "200 OK", GIVES("T1", 7200), true, false },
+		{ "none", "502 Bad", "", false, false },
+	};
+	struct seeker	 s[THREADS];
+	struct place	*p;
+	size_t		 i, n;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		p = place_new();
+		if (cases[i].another)
+			CHECK(cases[i].name, get(p));
+		peer_say(p->peer, STABLE, cases[i].status, cases[i].body, true);
+		for (n = 0; n < THREADS; n++)
+			begin(&s[n], p, cases[i].another);
+		peer_await(p->peer, cases[i].another ? 2 : 1);
+		/* Whoever dies in it has been counted. */
+		check_int(cases[i].name, number(p, "SELECT calls FROM token"),
+		    cases[i].another ? 2 : 1);
+		CHECK(cases[i].name, pause_s(p) > 0);
+		peer_open(p->peer);
+		for (n = 0; n < THREADS; n++)
+			check_found(&s[n], cases[i].name, cases[i].got, "T2");
+		check_int(cases[i].name, asked(p), cases[i].another ? 2 : 1);
+		place_free(p);
+	}
+}
+
+/* While the old one holds nobody but who renews it waits. */
+static void
+renewed_meanwhile(void **state)
+{
+	struct place	*p = place_new();
+	struct seeker	 s;
+
+	(void)state;
+	CHECK("fetched", get(p));
+	pass(p, 7000);
+	peer_say(p->peer, STABLE, "200 OK", GIVES("T2", 7200), true);
+	begin(&s, p, false);
+	peer_await(p->peer, 2);
+	CHECK("meanwhile", get(p));
+	check_text("meanwhile", p->t.text, "T1");
+	check_text("meanwhile", p->why, "");
+	peer_open(p->peer);
+	check_found(&s, "renewed", true, "T2");
+	check_int("asked", asked(p), 2);
+	place_free(p);
+}
+
+/* Who waited for a renewal that has brought the very token that was refused asks, too. */
+static void
+not_what_was_wanted(void **state)
+{
+	struct place	*p = place_new();
+	struct seeker	 renews, wants;
+
+	(void)state;
+	CHECK("fetched", get(p));
+	pass(p, 7200 - 299);
+	peer_say(p->peer, STABLE, "200 OK", GIVES("T1", 302), true);
+	begin(&renews, p, false);
+	peer_await(p->peer, 2);
+	begin(&wants, p, true);
+	watched_asleep(&wants.watched);
+	say(p, GIVES("T2", 7200));
+	peer_open(p->peer);
+	check_found(&renews, "renewed", true, "T1");
+	check_found(&wants, "another", true, "T2");
+	place_free(p);
+}
+
+/* Who has no time to ask leaves it to who has. */
+static void
+impatient(void **state)
+{
+	struct place	*p = place_new();
+	struct claim	 c;
+	unsigned char	 key[CLAIM_KEY];
+
+	(void)state;
+	claim_name(key, "token", "wx1");
+	check_int("another has it", claim_begin(p->claims, &c, key, 0), CLAIM_MINE);
+	CHECK("late", !get_in(p, 20));
+	check_why("late", p, "no time left to wait");
+	claim_end(p->claims, &c, false);
+	CHECK("free", get(p));
+	place_free(p);
+}
+
+/* What cannot be kept is not asked for; what is there is handed out. */
+static void
+no_store(void **state)
+{
+	struct place	*p = place_new();
+	char		 lock[STATE_PATH];
+	struct db	*db;
+
+	(void)state;
+	CHECK("fetched", get(p));
+	pass(p, 7000);
+	state_path(lock, p->conf.set.state_dir, "qtoa.db");
+	check_err("another", db_open(&db, lock, DB_READ_WRITE), QT_OK);
+	check_err("holds it", db_script(db, "BEGIN IMMEDIATE"), QT_OK);
+	CHECK("read", get_in(p, 500));
+	check_text("read", p->t.text, "T1");
+	check_why("read", p, "not stored: ");
+	check_int("not asked", asked(p), 1);
+	check_err("lets go", db_script(db, "COMMIT"), QT_OK);
+	db_close(db);
+	CHECK("renewed", get(p));
+	check_int("asked", asked(p), 2);
+	place_free(p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(answers), TEST(day_quota), TEST(legacy_url), TEST(renewal),
+		TEST(same_until_the_end), TEST(trouble), TEST(no_answer), TEST(mended),
+		TEST(clock_set_back), TEST(refused), TEST(forced), TEST(legacy_quota),
+		TEST(together), TEST(renewed_meanwhile), TEST(not_what_was_wanted),
+		TEST(impatient), TEST(no_store),
+	};
+
+	return RUN("token", tests);
+}

@@ -1,0 +1,243 @@
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/guarded.h"
+#include "tests/unit/unit.h"
+#include "wechat/message.h"
+#include "xmlmap.h"
+
+#define CASES	"tests/cases"
+
+#define HEAD	"<xml><FromUserName>u</FromUserName><CreateTime>1712000001</CreateTime>"
+#define TEXT	HEAD "<MsgType>text</MsgType>"
+#define EVENT(e) HEAD "<MsgType>event</MsgType><Event>" e "</Event>"
+#define CLICKED(s)	EVENT("CLICK") s "</xml>"
+#define SENT(s)		EVENT("subscribe_msg_sent_event") "<SubscribeMsgSentEvent>" s \
+			"</SubscribeMsgSentEvent></xml>"
+
+static struct head	 head;
+
+static int
+end(void **state)
+{
+	head_free(&head);
+	return unit_end(state);
+}
+
+#define HEADTEST(f)	cmocka_unit_test_setup_teardown(f, unit_begin, end)
+
+static void
+check_slice(const char *name, struct slice got, struct slice want)
+{
+	if (CHECK(name, (got.p == NULL) == (want.p == NULL)) && got.p != NULL)
+		check_bytes(name, got, want);
+}
+
+/*
+ * The deduplication key.
+ */
+
+static void
+make_key(char key[HEAD_KEY_HEX + 1], const char *account, struct slice xml)
+{
+	check_err(account, head_read(&head, xml), QT_OK);
+	check_err(account, head_key(&head, key, slice_of(account), xml), QT_OK);
+	check_int(account, (int64_t)strspn(key, "0123456789abcdef"), HEAD_KEY_HEX);
+}
+
+static void
+keys(void **state)
+{
+	/* Pairs of the same user in the same second; nothing but `a` itself equals `a`. */
+	static const struct {
+		const char	*name, *account[2], *xml[2];
+		bool		 same;
+	} cases[] = {
+		{ "a repeat", { "demo", "demo" }, { TEXT "<MsgId>1</MsgId></xml>",
+		    TEXT "<MsgId>1</MsgId></xml>" }, true },
+		{ "another account", { "demo", "demo2" }, { TEXT "</xml>", TEXT "</xml>" }, false },
+		{ "MsgId", { "a", "a" }, { TEXT "<MsgId>1</MsgId></xml>",
+		    TEXT "<MsgId>2</MsgId></xml>" }, false },
+		{ "MsgID of an event", { "a", "a" }, { EVENT("TEMPLATESENDJOBFINISH") "<MsgID>1"
+		    "</MsgID></xml>", EVENT("TEMPLATESENDJOBFINISH") "<MsgID>2</MsgID></xml>" },
+		    false },
+		{ "two clicks", { "a", "a" }, { CLICKED("<EventKey>1</EventKey>"),
+		    CLICKED("<EventKey>2</EventKey>") }, false },
+		{ "click and view", { "a", "a" }, { EVENT("CLICK") "</xml>",
+		    EVENT("VIEW") "</xml>" }, false },
+		{ "event and message", { "a", "a" }, { EVENT("CLICK") "</xml>", TEXT "</xml>" },
+		    false },
+		{ "two templates, one MsgID", { "a", "a" }, { SENT("<List><TemplateId>1"
+		    "</TemplateId><MsgID>7</MsgID></List>"), SENT("<List><TemplateId>2"
+		    "</TemplateId><MsgID>7</MsgID></List>") }, false },
+		{ "without row", { "a", "a" }, { EVENT("x") "<y>1</y></xml>",
+		    EVENT("x") "<y>2</y></xml>" }, false },
+		{ "without row, a repeat", { "a", "a" }, { EVENT("x") "<y>1</y></xml>",
+		    EVENT("x") "<y>1</y></xml>" }, true },
+		{ "no XML", { "a", "a" }, { "x", "y" }, false },
+		{ "no XML, a repeat", { "a", "a" }, { "x", "x" }, true },
+		{ "no XML, account and text shift", { "ab", "a" }, { "c", "bc" }, false },
+	};
+	char	 key[2][HEAD_KEY_HEX + 1];
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		make_key(key[0], cases[i].account[0], slice_of(cases[i].xml[0]));
+		make_key(key[1], cases[i].account[1], slice_of(cases[i].xml[1]));
+		CHECK(cases[i].name, (strcmp(key[0], key[1]) == 0) == cases[i].same);
+	}
+}
+
+/* Computed by hand: the key must not change from release to release. */
+static void
+key_value(void **state)
+{
+	char	 key[HEAD_KEY_HEX + 1];
+
+	(void)state;
+	make_key(key, "demo", slice_of(TEXT "<Content>hi</Content><MsgId>1</MsgId></xml>"));
+	check_text("message", key,
+	    "7198971f6d6e4f967b6306c1b1d32384dbd84bbc2b3ced93f2f5ea2ded5c7ffe");
+	make_key(key, "demo", slice_of("not XML"));
+	check_text("no XML", key,
+	    "3e184268f2fee84e54e001698cacaa928bba7e5b286611256d5c33b475ca209e");
+}
+
+/*
+ * The samples: at a glance the same as in full, and no two of one key.
+ */
+
+static void
+check_as_in_full(const char *name, struct xmlmap *map, struct slice xml)
+{
+	struct event	 ev = { .code = NULL };
+
+	check_err(name, xmlmap_event(map, &ev, xml), QT_OK);
+	check_err(name, head_read(&head, xml), QT_OK);
+	check_text(name, head.why, "");
+	CHECK(name, head.code == ev.code);
+	check_slice(name, head.msgtype, ev.msgtype);
+	check_slice(name, head.event, ev.event);
+	check_slice(name, head.user, ev.user);
+	check_int(name, head.time_s, ev.time_s);
+	event_free(&ev);
+}
+
+static void
+samples(void **state)
+{
+	static char	 seen[128][HEAD_KEY_HEX + 1];
+	struct xmlmap	*map = xmlmap_new(NULL);
+	struct dirent	*e;
+	struct buf	 xml = { .p = NULL };
+	char		 path[512];
+	size_t		 n = 0, i;
+	DIR		*d = opendir(CASES);
+
+	(void)state;
+	assert_non_null(map);
+	assert_non_null(d);
+	while ((e = readdir(d)) != NULL) {
+		if (strlen(e->d_name) < 4 ||
+		    strcmp(e->d_name + strlen(e->d_name) - 4, ".xml") != 0)
+			continue;
+		(void)snprintf(path, sizeof(path), CASES "/%s", e->d_name);
+		assert_int_equal(buf_read_file(&xml, path, 1 << 20), 0);
+		check_as_in_full(e->d_name, map, buf_slice(&xml));
+		assert_true(n < COUNT(seen));
+		make_key(seen[n], "demo", buf_slice(&xml));
+		for (i = 0; i < n; i++)
+			CHECK(e->d_name, strcmp(seen[i], seen[n]) != 0);
+		n++;
+	}
+	(void)closedir(d);
+	CHECK("all samples", n == 70);
+	buf_free(&xml);
+	xmlmap_free(map);
+}
+
+/*
+ * Parts, and what is no message.
+ */
+
+static void
+parts(void **state)
+{
+	static const struct {
+		const char	*name, *xml, *why, *code;
+		struct slice	 user, msgid;
+		int64_t		 time_s;
+	} cases[] = {
+		{ "MsgId", TEXT "<MsgId>7</MsgId></xml>", "", "$$_receive_msg", BYTES("u"),
+		    BYTES("7"), 1712000001 },
+		{ "MsgID", EVENT("TEMPLATESENDJOBFINISH") "<MsgID>8</MsgID></xml>", "",
+		    "$$_template_send_finish", BYTES("u"), BYTES("8"), 1712000001 },
+		{ "MsgId before MsgID", TEXT "<MsgID>8</MsgID><MsgId>7</MsgId></xml>", "",
+		    "$$_receive_msg", BYTES("u"), BYTES("7"), 1712000001 },
+		{ "the first of two", TEXT "<FromUserName>v</FromUserName></xml>", "",
+		    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
+		{ "not a grandchild", "<xml><a><FromUserName>v</FromUserName></a></xml>", "",
+		    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "case of the type", "<xml><MsgType> TEXT </MsgType></xml>", "",
+		    "$$_receive_msg", { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "empty user", "<xml><FromUserName/></xml>", "", NULL, BYTES(""),
+		    { NULL, 0 }, 0 },
+		{ "time is no number", "<xml><CreateTime>1e9</CreateTime></xml>", "", NULL,
+		    { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "time too long", "<xml><CreateTime>1234567890123456789</CreateTime></xml>",
+		    "", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "nothing", "", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "no XML", "hello", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "JSON", "{\"MsgType\":\"text\"}", "not well-formed", NULL, { NULL, 0 },
+		    { NULL, 0 }, 0 },
+		{ "another root", "<a><MsgType>text</MsgType></a>", "not well-formed", NULL,
+		    { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "cut short", TEXT, "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "unknown entity", "<xml><MsgType>&x;</MsgType></xml>", "not well-formed",
+		    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "control character", TEXT "<Content>\x01</Content></xml>",
+		    "control character", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+		{ "tab and line ends", TEXT "<Content>\t\r\n</Content></xml>", "",
+		    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
+	};
+	struct guarded	 g;
+	size_t		 i;
+
+	(void)state;
+	guarded_init(&g, 1024);
+	for (i = 0; i < COUNT(cases); i++) {
+		check_err(cases[i].name, head_read(&head,
+		    guarded_slice(&g, slice_of(cases[i].xml))), QT_OK);
+		check_text(cases[i].name, head.why, cases[i].why);
+		check_text(cases[i].name, head.code == NULL ? "-" : head.code,
+		    cases[i].code == NULL ? "-" : cases[i].code);
+		check_slice(cases[i].name, head.user, cases[i].user);
+		check_slice(cases[i].name, head.msgid, cases[i].msgid);
+		check_int(cases[i].name, head.time_s, cases[i].time_s);
+	}
+	guarded_fini(&g);
+}
+
+static void
+without_memory(void **state)
+{
+	(void)state;
+	unit_memory = 1;
+	check_err("first text", head_read(&head, slice_of(TEXT "</xml>")), QT_ENOMEM);
+	unit_memory = 0;
+	check_err("again", head_read(&head, slice_of(TEXT "</xml>")), QT_OK);
+	check_slice("again", head.user, slice_of("u"));
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		HEADTEST(keys), HEADTEST(key_value), HEADTEST(samples), HEADTEST(parts),
+		HEADTEST(without_memory),
+	};
+
+	return RUN("head", tests);
+}

@@ -1,0 +1,284 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "tests/unit/peer.h"
+#include "tests/unit/unit.h"
+#include "wechat/token_client.h"
+
+#define X16	"0123456789abcdef"
+#define X128	X16 X16 X16 X16 X16 X16 X16 X16
+#define X512	X128 X128 X128 X128
+#define INFO	"/cgi-bin/user/info"
+
+enum {
+	PATIENCE_MS = 60000,	/* nothing that is to happen takes so long */
+	SHORT_MS = 300,		/* what is to be waited for to its end */
+};
+
+static const struct settings	 set = { .connect_ms = PATIENCE_MS };
+
+/* A peer, and an account whose control server it is. */
+struct place {
+	struct peer	*peer;
+	struct http	*http;
+	struct account	 account;
+	char		 url[PEER_URL], api[PEER_URL];
+	struct buf	 out;
+	char		 why[CONTROL_WHY];
+};
+
+static void
+place_init(struct place *p)
+{
+	*p = (struct place){ .peer = peer_new(), .http = http_new(&set, NULL) };
+	assert_non_null(p->http);
+	peer_url(p->peer, p->url, "token?key=hush");
+	peer_url(p->peer, p->api, "");
+	p->account = (struct account){
+		.control_url = p->url, .control_token_path = "$.access_token",
+	};
+}
+
+static void
+place_fini(struct place *p)
+{
+	buf_free(&p->out);
+	http_free(p->http);
+	peer_free(p->peer);
+}
+
+static enum control_result
+get_token(struct place *p, int ms)
+{
+	return control_token(p->http, &p->out, &p->account, clock_mono_ms() + ms, p->why);
+}
+
+static enum control_result
+get_unionid(struct place *p, const char *token, const char *openid, int ms)
+{
+	return control_unionid(p->http, &p->out, p->api, slice_of(token), slice_of(openid),
+	    clock_mono_ms() + ms, p->why);
+}
+
+/* One line of printable ASCII that gives nothing away. */
+static void
+check_why(const char *name, const struct place *p, const char *part)
+{
+	const char	*c;
+
+	if (!CHECK(name, strstr(p->why, part) != NULL))
+		print_error("%s\n", p->why);
+	for (c = p->why; *c != '\0'; c++)
+		CHECK(name, *c >= ' ' && *c <= '~');
+	CHECK(name, strstr(p->why, "hush") == NULL && strstr(p->why, "SECRET") == NULL);
+	check_int(name, (int64_t)p->out.len, 0);
+}
+
+static void
+tokens(void **state)
+{
+	static const struct {
+		const char	*name, *status, *body, *path;
+		const char	*want;		/* the token, NULL: none ... */
+		const char	*why;		/* ... and this is said */
+	} cases[] = {
+		{ "as QT has it", "200 OK", "{\"access_token\":\"T-1_x\",\"expires_in\":7200}",
+		    "$.access_token", "T-1_x", NULL },
+		{ "nested", "200 OK", "{\"data\":{\"token\":\"T\"}}", "$.data.token", "T", NULL },
+		{ "in an array", "200 OK", "[{\"token\":\"T\"}]", "$[0]['token']", "T", NULL },
+		{ "digits", "200 OK", "{\"t\":12}", "$.t", "12", NULL },
+		{ "all that is graphic", "200 OK", "{\"t\":\"!~%&=?#/+\"}", "$.t", "!~%&=?#/+",
+		    NULL },
+		{ "longest", "200 OK", "{\"t\":\"" X512 "\"}", "$.t", X512, NULL },
+		{ "too long", "200 OK", "{\"t\":\"SECRET" X512 "\"}", "$.t", NULL,
+		    "at $.t, 518 bytes, is no access_token" },
+		{ "empty", "200 OK", "{\"t\":\"\"}", "$.t", NULL, "is no access_token" },
+		{ "blank within", "200 OK", "{\"t\":\"SECRET T\"}", "$.t", NULL,
+		    "is no access_token" },
+		{ "line end", "200 OK", "{\"t\":\"SECRET\\r\\nX: y\"}", "$.t", NULL,
+		    "is no access_token" },
+		{ "NUL", "200 OK", "{\"t\":\"SECRET\\u0000\"}", "$.t", NULL, "is no access_token" },
+		{ "not ASCII", "200 OK", "{\"t\":\"SECRET\xC3\xA9\"}", "$.t", NULL,
+		    "is no access_token" },
+		{ "not there", "200 OK", "{\"token\":\"SECRET\",\"expires_in\":1}",
+		    "$.access_token", NULL, "control_token_path: no .access_token at $, an object "
+		    "with token, expires_in" },
+		{ "no text", "200 OK", "{\"access_token\":{\"value\":\"SECRET\"}}",
+		    "$.access_token", NULL, "$.access_token is an object with value, no text" },
+		{ "names that would write a line", "200 OK", "{\"a\\r\\n\\u001bb\":\"SECRET\"}",
+		    "$.t", NULL, "an object with a???b" },
+		{ "no path", "200 OK", "{\"t\":\"SECRET\"}", "$.t.", NULL, "at character 5: " },
+		{ "HTML", "200 OK", "<html>SECRET", "$.t", NULL,
+		    "control_url: the answer, 12 bytes, is no JSON" },
+		{ "bare token", "200 OK", "SECRET", "$.t", NULL, "is no JSON" },
+		{ "nothing", "200 OK", "", "$.t", NULL, "is no JSON" },
+		{ "503", "503 Busy", "{\"t\":\"SECRET\"}", "$.t", NULL, "control_url: HTTP 503" },
+		{ "403", "403 No", "{\"t\":\"SECRET\"}", "$.t", NULL, "control_url: HTTP 403" },
+		{ "204", "204 None", "", "$.t", NULL, "control_url: HTTP 204" },
+		{ "elsewhere", "302 Found\r\nLocation: /ok", "{\"t\":\"SECRET\"}", "$.t", NULL,
+		    "HTTP 302 instead of 200, redirects are not followed" },
+	};
+	struct place	 p;
+	char		 target[PEER_TARGET];
+	size_t		 i;
+
+	(void)state;
+	place_init(&p);
+	for (i = 0; i < COUNT(cases); i++) {
+		peer_say(p.peer, "/token", cases[i].status, cases[i].body, false);
+		p.account.control_token_path = cases[i].path;
+		check_int(cases[i].name, get_token(&p, PATIENCE_MS),
+		    cases[i].want != NULL ? CONTROL_OK : CONTROL_FAILED);
+		if (cases[i].want == NULL) {
+			check_why(cases[i].name, &p, cases[i].why);
+			continue;
+		}
+		check_bytes(cases[i].name, buf_slice(&p.out), slice_of(cases[i].want));
+		check_text(cases[i].name, p.why, "");
+	}
+	check_int("asked once each", peer_asked(p.peer, "/token", target), COUNT(cases));
+	check_text("as it is", target, "/token?key=hush");
+	place_fini(&p);
+}
+
+static void
+users(void **state)
+{
+	static const struct {
+		const char		*name, *body;
+		enum control_result	 result;
+		const char		*want;	/* the unionid, or what is said */
+	} cases[] = {
+		{ "follower", "{\"subscribe\":1,\"openid\":\"o1\",\"unionid\":\"uN-1_\"}",
+		    CONTROL_OK, "uN-1_" },
+		{ "errcode 0", "{\"errcode\":0,\"errmsg\":\"ok\",\"unionid\":\"u\"}",
+		    CONTROL_OK, "u" },
+		{ "longest", "{\"unionid\":\"" X128 "\"}", CONTROL_OK, X128 },
+		{ "too long", "{\"unionid\":\"x" X128 "\"}", CONTROL_FAILED, "129 bytes" },
+		{ "blank within", "{\"unionid\":\"a b\"}", CONTROL_FAILED, "the unionid is none" },
+		{ "unbound", "{\"subscribe\":1,\"openid\":\"o1\"}", CONTROL_NONE,
+		    "no unionid: the account is bound to no open platform" },
+		{ "empty", "{\"subscribe\":1,\"unionid\":\"\"}", CONTROL_NONE, "no open platform" },
+		{ "no follower", "{\"subscribe\":0,\"openid\":\"o1\"}", CONTROL_NONE,
+		    "no unionid: the user does not follow the account" },
+		{ "empty object", "{}", CONTROL_NONE, "no unionid" },
+		{ "array", "[]", CONTROL_NONE, "no unionid" },
+		{ "not the latest", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}",
+		    CONTROL_TOKEN, "WeChat: errcode 40001: " },
+		{ "no token", "{\"errcode\":40014,\"errmsg\":\"x\"}", CONTROL_TOKEN, "40014" },
+		{ "over", "{\"errcode\":42001,\"errmsg\":\"x\"}", CONTROL_TOKEN, "42001" },
+		{ "number as text", "{\"errcode\":\"42001\"}", CONTROL_TOKEN, "42001" },
+		{ "no such user", "{\"errcode\":40003,\"errmsg\":\"invalid openid rid: 1\"}",
+		    CONTROL_NONE, "errcode 40003: this is no user of the account" },
+		{ "address", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7 ipv6 "
+		    "::ffff:192.0.2.7, not in whitelist rid: x\"}", CONTROL_FAILED,
+		    "errcode 40164: put this address on the IP whitelist in WeChat's console: "
+		    "invalid ip 192.0.2.7" },
+		{ "not allowed", "{\"errcode\":48001,\"errmsg\":\"api unauthorized\"}",
+		    CONTROL_FAILED, "errcode 48001: the account may not use this interface" },
+		{ "quota", "{\"errcode\":45009,\"errmsg\":\"x\"}", CONTROL_FAILED, "quota" },
+		{ "busy", "{\"errcode\":-1,\"errmsg\":\"system error\"}", CONTROL_FAILED,
+		    "errcode -1: WeChat is busy: system error" },
+		{ "unheard of", "{\"errcode\":61234,\"errmsg\":\"what\"}", CONTROL_FAILED,
+		    "errcode 61234: see WeChat's return codes: what" },
+		{ "no words", "{\"errcode\":61234}", CONTROL_FAILED, "61234" },
+		{ "words that would write a line",
+		    "{\"errcode\":61234,\"errmsg\":\"a\\r\\n\\u001b[m\xC3\xA9\"}",
+		    CONTROL_FAILED, ": a???[m??" },
+		{ "words with the token", "{\"errcode\":40001,\"errmsg\":\"invalid SECRET&/+ \"}",
+		    CONTROL_TOKEN, "40001" },
+		{ "long words", "{\"errcode\":61234,\"errmsg\":\"" X512 "\"}",
+		    CONTROL_FAILED, X16 },
+		{ "long number", "{\"errcode\":\"" X512 "\"}", CONTROL_FAILED,
+		    "errcode 123456789: " },
+		{ "no JSON", "<html>", CONTROL_FAILED, "WeChat: the answer, 6 bytes, is no JSON" },
+	};
+	struct place	 p;
+	char		 target[PEER_TARGET];
+	size_t		 i;
+
+	(void)state;
+	place_init(&p);
+	for (i = 0; i < COUNT(cases); i++) {
+		peer_say(p.peer, INFO, "200 OK", cases[i].body, false);
+		check_int(cases[i].name, get_unionid(&p, "SECRET&/+", "o-1_", PATIENCE_MS),
+		    cases[i].result);
+		if (cases[i].result != CONTROL_OK) {
+			check_why(cases[i].name, &p, cases[i].want);
+			continue;
+		}
+		check_bytes(cases[i].name, buf_slice(&p.out), slice_of(cases[i].want));
+		check_text(cases[i].name, p.why, "");
+	}
+	check_int("asked once each", peer_asked(p.peer, INFO, target), COUNT(cases));
+	check_text("encoded", target,
+	    INFO "?access_token=SECRET%26%2F%2B&openid=o-1_&lang=zh_CN");
+	peer_say(p.peer, INFO, "502 Bad", "{\"unionid\":\"u\"}", false);
+	check_int("502", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), CONTROL_FAILED);
+	check_why("502", &p, "WeChat: HTTP 502");
+	place_fini(&p);
+}
+
+/* What is no openid is not asked for; an address of WeChat's without a slash is as good. */
+static void
+openids(void **state)
+{
+	static const char *const	 wrong[] = { "", "a b", "a\n", "\xC3\xA9", "x" X128 };
+	struct place	 p;
+	char		 target[PEER_TARGET];
+	size_t		 i;
+
+	(void)state;
+	place_init(&p);
+	peer_say(p.peer, INFO, "200 OK", "{\"unionid\":\"u\"}", false);
+	for (i = 0; i < COUNT(wrong); i++) {
+		check_int(wrong[i], get_unionid(&p, "T", wrong[i], PATIENCE_MS), CONTROL_NONE);
+		check_why(wrong[i], &p, "no openid");
+	}
+	check_int("not asked", peer_requests(p.peer), 0);
+	p.api[strlen(p.api) - 1] = '\0';
+	check_int("no slash", get_unionid(&p, "T", "%&=#?/+", PATIENCE_MS), CONTROL_OK);
+	(void)peer_asked(p.peer, INFO, target);
+	check_text("encoded", target,
+	    INFO "?access_token=T&openid=%25%26%3D%23%3F%2F%2B&lang=zh_CN");
+	place_fini(&p);
+}
+
+/* Nobody there, nobody who answers, no time. */
+static void
+no_answer(void **state)
+{
+	struct place	 p;
+	int		 fd;
+
+	(void)state;
+	place_init(&p);
+	peer_url(p.peer, p.url, "silent?key=hush");
+	check_int("silent", get_token(&p, SHORT_MS), CONTROL_FAILED);
+	check_why("silent", &p, "control_url: no answer: Operation timed out");
+	check_int("late", get_token(&p, 0), CONTROL_FAILED);
+	check_why("late", &p, "control_url: no answer: no time left");
+	(void)strcpy(p.url, "http://[/?key=hush");
+	check_int("no URL", get_token(&p, PATIENCE_MS), CONTROL_FAILED);
+	check_why("no URL", &p, "control_url: no answer: ");
+	fd = peer_refused(p.url);
+	check_int("refused", get_token(&p, PATIENCE_MS), CONTROL_FAILED);
+	check_why("refused", &p, "control_url: no answer: ");
+	(void)snprintf(p.api, sizeof(p.api), "%.*s", (int)strlen(p.url) - 3, p.url);
+	check_int("WeChat", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), CONTROL_FAILED);
+	check_why("WeChat", &p, "WeChat: no answer: ");
+	place_fini(&p);
+	(void)close(fd);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(tokens), TEST(users), TEST(openids), TEST(no_answer),
+	};
+
+	return RUN("control", tests);
+}

@@ -1,0 +1,250 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "tests/unit/peer.h"
+#include "tests/unit/state.h"
+#include "tests/unit/unit.h"
+#include "wechat/token_server.h"
+
+#define STABLE	"/cgi-bin/stable_token"
+#define KEY	"0123456789abcdef+/=&"
+
+enum { PATIENCE_MS = 60000 };	/* nothing that is to happen takes so long */
+
+/* WeChat, an account, and the server of its tokens. */
+struct place {
+	struct peer		*peer;
+	struct account		 account;
+	struct conf		 conf;
+	struct http		*http;
+	struct claims		*claims;
+	struct store		*store;
+	struct tokens		*tokens;
+	char			 api[PEER_URL];
+	struct query		 query;
+	char			 text[256];
+	struct buf		 body;
+	struct dispense_reply	 reply;
+};
+
+static void
+place_init(struct place *p)
+{
+	*p = (struct place){ .peer = peer_new() };
+	peer_url(p->peer, p->api, "");
+	p->account = (struct account){ .path = "a", .name = "a", .appid = "wx1", .secret = "HUSH",
+	    .control_key = KEY };
+	p->conf = (struct conf){
+		.set = { .state_dir = state_new(), .connect_ms = PATIENCE_MS, .wechat_api = p->api,
+		    .control_per_minute = 1000 },
+		.accounts = &p->account, .n = 1,
+	};
+	peer_say(p->peer, STABLE, "200 OK", "{\"access_token\":\"T\\\"1\\\\\",\"expires_in\":7200}",
+	    false);
+	p->reply.body = &p->body;
+	assert_non_null(p->http = http_new(&p->conf.set, NULL));
+	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
+	assert_non_null(p->store = store_new(&p->conf.set, p->claims, STORE_SERVER));
+	assert_non_null(p->tokens = tokens_new(&p->conf, p->http, p->claims, p->store));
+}
+
+static void
+place_fini(struct place *p)
+{
+	buf_free(&p->body);
+	tokens_free(p->tokens);
+	store_free(p->store);
+	claims_free(p->claims);
+	http_free(p->http);
+	peer_free(p->peer);
+}
+
+static enum qt_err
+ask(struct place *p, const char *header, const char *query, const char *peer)
+{
+	struct dispense_request	 q = {
+		.account = &p->account, .query = &p->query, .authorization = slice_of(header),
+		.peer = slice_of(peer), .deadline_ms = clock_mono_ms() + PATIENCE_MS,
+	};
+
+	(void)snprintf(p->text, sizeof(p->text), "%s", query == NULL ? "" : query);
+	check_err("query", query_parse(&p->query, p->text, strlen(p->text)), QT_OK);
+	return dispense(&p->reply, &p->conf.set, p->tokens, p->store, &q);
+}
+
+static bool
+says(const struct place *p, const char *part)
+{
+	char	 text[512];
+
+	(void)snprintf(text, sizeof(text), "%.*s", (int)p->body.len,
+	    p->body.len == 0 ? "" : p->body.p);
+	return strstr(text, part) != NULL;
+}
+
+static void
+guard(void **state)
+{
+	static const struct {
+		const char	*name, *allow, *header, *query, *peer;
+		enum qt_err	 want;
+	} cases[] = {
+		{ "header", NULL, "Bearer " KEY, NULL, "192.0.2.1", QT_OK },
+		{ "scheme's case", NULL, "bEARER " KEY, NULL, "192.0.2.1", QT_OK },
+		{ "query", NULL, NULL, "x=1&key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", QT_OK },
+		{ "another scheme beside", NULL, "Basic eA==", "key=0123456789abcdef%2B%2F%3D%26",
+		    "192.0.2.1", QT_OK },
+		{ "no key", NULL, NULL, NULL, "192.0.2.1", QT_EKEY },
+		{ "empty ones", NULL, "Bearer ", "key=", "192.0.2.1", QT_EKEY },
+		{ "wrong header", NULL, "Bearer x" KEY, NULL, "192.0.2.1", QT_EKEY },
+		{ "one short", NULL, "Bearer 0123456789abcdef+/=", NULL, "192.0.2.1", QT_EKEY },
+		{ "one too many", NULL, "Bearer " KEY "&", NULL, "192.0.2.1", QT_EKEY },
+		{ "no scheme", NULL, KEY, NULL, "192.0.2.1", QT_EKEY },
+		{ "no blank", NULL, "Bearer" KEY, NULL, "192.0.2.1", QT_EKEY },
+		{ "wrong header, right query", NULL, "Bearer x", "key=0123456789abcdef%2B%2F%3D%26",
+		    "192.0.2.1", QT_EKEY },
+		{ "wrong query", NULL, NULL, "key=0123456789abcdef", "192.0.2.1", QT_EKEY },
+		{ "twice", NULL, NULL, "key=0123456789abcdef%2B%2F%3D%26&"
+		    "key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", QT_EKEY },
+		{ "another's name", NULL, NULL, "Key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1",
+		    QT_EKEY },
+		{ "empty list", "", "Bearer " KEY, NULL, "192.0.2.1", QT_OK },
+		{ "in the list", "10.0.0.0/8, 192.0.2.0/24", "Bearer " KEY, NULL, "192.0.2.1", QT_OK },
+		{ "mapped", "192.0.2.1", "Bearer " KEY, NULL, "::ffff:192.0.2.1", QT_OK },
+		{ "v6", "2001:db8::/32", "Bearer " KEY, NULL, "2001:db8:1::2", QT_OK },
+		{ "outside", "192.0.2.0/24", "Bearer " KEY, NULL, "192.0.3.1", QT_EADDRESS },
+		{ "no address", "0.0.0.0/0", "Bearer " KEY, NULL, "localhost", QT_EADDRESS },
+		{ "none at all", "0.0.0.0/0, ::/0", "Bearer " KEY, NULL, NULL, QT_EADDRESS },
+		{ "none at all, no list", NULL, "Bearer " KEY, NULL, NULL, QT_OK },
+		{ "in the list, no key", "192.0.2.1", NULL, NULL, "192.0.2.1", QT_EKEY },
+	};
+	struct place	 p;
+	size_t		 i;
+
+	(void)state;
+	place_init(&p);
+	for (i = 0; i < COUNT(cases); i++) {
+		p.account.control_allow = cases[i].allow;
+		check_err(cases[i].name, ask(&p, cases[i].header, cases[i].query, cases[i].peer),
+		    cases[i].want);
+		check_int(cases[i].name, p.body.len != 0, cases[i].want == QT_OK);
+		check_text(cases[i].name, p.reply.headers, "");
+	}
+	check_int("one token", peer_asked(p.peer, STABLE, NULL), 1);
+	place_fini(&p);
+}
+
+/* What is refused touches nothing. */
+static void
+refusals_are_cheap(void **state)
+{
+	struct place	 p;
+
+	(void)state;
+	place_init(&p);
+	check_err("refused", ask(&p, "Bearer x", NULL, "192.0.2.1"), QT_EKEY);
+	p.account.control_allow = "10.0.0.1";
+	check_err("refused", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), QT_EADDRESS);
+	check_int("nothing is made", state_count(p.conf.set.state_dir, "qtoa", NULL), 0);
+	check_int("nobody is asked", peer_requests(p.peer), 0);
+	place_fini(&p);
+}
+
+static void
+answers(void **state)
+{
+	struct place	 p;
+	char		 want[96];
+	int64_t		 left_s;
+
+	(void)state;
+	place_init(&p);
+	check_err("there", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), QT_OK);
+	for (left_s = 7200; left_s > 7190; left_s--) {
+		(void)snprintf(want, sizeof(want), "{\"access_token\":\"T\\\"1\\\\\","
+		    "\"expires_in\":%d}\n", (int)left_s);
+		if (says(&p, want))
+			break;
+	}
+	CHECK("what is left of it", left_s > 7190);
+	check_text("no complaint", p.reply.why, "");
+	place_fini(&p);
+
+	place_init(&p);
+	peer_say(p.peer, STABLE, "200 OK", "{\"errcode\":40164,\"errmsg\":\"invalid ip \\\"::1\\\"\"}",
+	    false);
+	check_err("none", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), QT_ETOKEN);
+	CHECK("none", says(&p, "{\"error\":\"WeChat: errcode 40164: put this address on the IP "
+	    "whitelist in WeChat's console: invalid ip \\\"::1\\\"\"}\n"));
+	CHECK("none", !says(&p, "access_token"));
+	CHECK("for the log", strstr(p.reply.why, "errcode 40164") != NULL);
+	place_fini(&p);
+}
+
+static enum qt_err
+run(struct db *db, void *arg)
+{
+	return db_script(db, arg);
+}
+
+static void
+often(void **state)
+{
+	static char	 earlier[] = "UPDATE handed SET minute = minute - 1";
+	static char	 long_ago[] = "UPDATE handed SET minute = minute - 2";
+	int64_t		 minute;
+	struct place	 p;
+	int		 i, s;
+
+	(void)state;
+	place_init(&p);
+	p.conf.set.control_per_minute = 3;
+	do {	/* until all of it has been in one minute */
+		minute = clock_wall_ms() / 60000;
+		check_err("anew", store_do(p.store, STORE_WRITE, run, long_ago,
+		    clock_mono_ms() + PATIENCE_MS), QT_OK);
+		for (i = 0; i < 3; i++)
+			check_err("as many as may be", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"),
+			    QT_OK);
+	} while (clock_wall_ms() / 60000 != minute);
+	if (ask(&p, "Bearer " KEY, NULL, "192.0.2.1") == QT_EOFTEN) {
+		check_int("when", sscanf(p.reply.headers, "Retry-After: %d\r\n", &s), 1);
+		CHECK("when", s >= 1 && s <= 60);
+		CHECK("one more", says(&p, "{\"error\":\"asked too often\"}\n"));
+	} else {
+		check_int("a minute later", clock_wall_ms() / 60000 > minute, true);
+	}
+	check_err("another address", ask(&p, "Bearer " KEY, NULL, "192.0.2.2"), QT_OK);
+	check_err("later", store_do(p.store, STORE_WRITE, run, earlier,
+	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err("another minute", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), QT_OK);
+	place_fini(&p);
+}
+
+static void
+where_there_is_one(void **state)
+{
+	struct account	 a = { .path = "a" };
+
+	(void)state;
+	CHECK("neither", !dispense_is(&a));
+	a.control_key = KEY;
+	CHECK("no secret", !dispense_is(&a));
+	a.secret = "s";
+	CHECK("both", dispense_is(&a));
+	a.control_key = "";
+	CHECK("no key", !dispense_is(&a));
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+		TEST(guard), TEST(refusals_are_cheap), TEST(answers), TEST(often),
+		TEST(where_there_is_one),
+	};
+
+	return RUN("dispense", tests);
+}

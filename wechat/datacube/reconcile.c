@@ -1,0 +1,144 @@
+#include "core/error.h"
+#include "wechat/datacube/reconcile.h"
+
+enum {
+	HANG_UP_MS = 5000,	/* WeChat's patience */
+	CLOCKS_S = 5,		/* what two clocks may differ by, and the way takes */
+	HOUR_S = 3600
+};
+
+const char *const reconcile_states[RECONCILE__MAX] = {
+	[RECONCILE_OK]		= "ok",
+	[RECONCILE_MORE]	= "ok, and more",
+	[RECONCILE_UNCLEAR]	= "unclear",
+	[RECONCILE_MISSING]	= "missing",
+	[RECONCILE_UNKNOWN]	= "not pulled",
+};
+
+/* Reasons for which only a push is refused whose signature holds: WeChat's. */
+static const enum qt_err proof[] = {
+	QT_ESTALE, QT_EAESKEY, QT_EBASE64, QT_EAES, QT_EBUFFER, QT_EAPPID, QT_ESTORE,
+};
+
+static int64_t
+slow_ones(const struct tally_numbers *n)
+{
+	int64_t	 sum = 0;
+	int	 i;
+
+	for (i = tally_bucket(HANG_UP_MS); i < TALLY_BUCKETS; i++)
+		if (tally_bucket_ms(i) >= HANG_UP_MS)
+			sum += (int64_t)n->bucket[TALLY_WAITED][i];
+	return sum;
+}
+
+void
+reconcile_count(struct reconcile_row *r, const struct tally_numbers *n)
+{
+	int64_t	 proved = 0;
+	size_t	 i;
+
+	for (i = 0; i < sizeof(proof) / sizeof(proof[0]); i++)
+		proved += (int64_t)n->count[tally_refused(proof[i], true)];
+	r->acknowledged += (int64_t)tally_acknowledged(n);
+	r->slow += slow_ones(n);
+	r->failed += (int64_t)n->count[TALLY_UNSAFE];
+	r->proved += proved;
+	r->refused += (int64_t)tally_refusals(n) - proved;
+}
+
+static int64_t
+least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Calls that are not accounted for; below 0: there were others. */
+static int64_t
+lack_of(const struct reconcile_row *r)
+{
+	return r->calls - r->acknowledged - r->failed - r->proved;
+}
+
+static bool
+follows(const struct reconcile_row *r, const struct reconcile_row *next)
+{
+	if (r->hour == -1 || next->hour == -1)
+		return next->day == r->day + 1;
+	return next->day * TALLY_HOURS + next->hour == r->day * TALLY_HOURS + r->hour + 1;
+}
+
+/* How much of what this row lacks the next one has too much, or the other way round. */
+static int64_t
+carried(const struct reconcile_row *r, int64_t lack, const struct reconcile_row *next)
+{
+	const int64_t	 other = lack_of(next), most = 1 + r->calls * CLOCKS_S / HOUR_S;
+
+	if (next->calls == -1 || !follows(r, next))
+		return 0;
+	if (lack > 0 && other < 0)
+		return least(least(lack, -other), most);
+	if (lack < 0 && other > 0)
+		return -least(least(-lack, other), most);
+	return 0;
+}
+
+/* With so many calls unaccounted for. */
+static void
+judge(struct reconcile_row *r, int64_t lack)
+{
+	const int64_t	 heard = r->acknowledged - r->slow;
+
+	r->unclear = least(lack, r->refused);
+	r->missing = lack - r->unclear;
+	if (lack < 0)
+		r->unclear = r->missing = 0;
+	/* Calls that failed beyond those that had no good answer from us. */
+	r->unheard = r->fails - (r->calls > heard ? r->calls - heard : 0);
+	if (r->fails == -1 || r->unheard < 0)
+		r->unheard = 0;
+	r->state = r->missing > 0 ? RECONCILE_MISSING : r->unclear > 0 ? RECONCILE_UNCLEAR :
+	    lack < 0 ? RECONCILE_MORE : RECONCILE_OK;
+}
+
+void
+reconcile_judge(struct reconcile_row *rows, size_t n)
+{
+	int64_t	 over = 0, lack, next;	/* over: what the row before has handed on */
+	size_t	 i;
+
+	for (i = 0; i < n; i++, over = next) {
+		next = 0;
+		if (rows[i].calls == -1) {
+			rows[i].missing = rows[i].unclear = rows[i].unheard = 0;
+			rows[i].state = RECONCILE_UNKNOWN;
+			continue;
+		}
+		lack = lack_of(&rows[i]) + over;
+		if (i + 1 < n)
+			next = carried(&rows[i], lack, &rows[i + 1]);
+		judge(&rows[i], lack - next);
+	}
+}
+
+void
+reconcile_sum(struct reconcile_row *sum, const struct reconcile_row *rows, size_t n)
+{
+	size_t	 i;
+
+	*sum = (struct reconcile_row){ .day = n != 0 ? rows[0].day : 0, .hour = -1 };
+	for (i = 0; i < n; i++) {
+		sum->calls += rows[i].calls == -1 ? 0 : rows[i].calls;
+		sum->fails += rows[i].fails == -1 ? 0 : rows[i].fails;
+		sum->acknowledged += rows[i].acknowledged;
+		sum->slow += rows[i].slow;
+		sum->failed += rows[i].failed;
+		sum->proved += rows[i].proved;
+		sum->refused += rows[i].refused;
+		sum->missing += rows[i].missing;
+		sum->unclear += rows[i].unclear;
+		sum->unheard += rows[i].unheard;
+		if (rows[i].state > sum->state)
+			sum->state = rows[i].state;
+	}
+}

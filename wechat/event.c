@@ -1,0 +1,107 @@
+#include <inttypes.h>
+
+#include "wechat/event.h"
+
+void
+event_reset(struct event *ev)
+{
+	buf_reset(&ev->text);
+	ev->code = NULL;
+	ev->msgtype = ev->event = ev->user = (struct slice){ NULL, 0 };
+	ev->time_s = 0;
+	ev->nattr = 0;
+}
+
+void
+event_free(struct event *ev)
+{
+	event_reset(ev);
+	buf_free(&ev->text);
+}
+
+/* Appends c as JSON writes it inside a string. */
+static enum qt_err
+put_escaped(struct buf *out, char c)
+{
+	static const char	 hex[] = "0123456789abcdef";
+	char			 u[] = "\\u0000";
+
+	switch (c) {
+	case '"':
+		return buf_puts(out, "\\\"");
+	case '\\':
+		return buf_puts(out, "\\\\");
+	case '\n':
+		return buf_puts(out, "\\n");
+	case '\t':
+		return buf_puts(out, "\\t");
+	default:
+		u[4] = hex[c >> 4];
+		u[5] = hex[c & 0xF];
+		return buf_puts(out, u);
+	}
+}
+
+enum qt_err
+event_json_string(struct buf *out, struct slice text)
+{
+	const char	*p = text.p, *end = text.p + text.len, *from;
+	enum qt_err	 er = buf_putc(out, '"');
+
+	while (er == QT_OK && p != end) {
+		for (from = p; p != end && (unsigned char)*p >= 0x20 && *p != '"' &&
+		    *p != '\\'; p++)
+			;
+		if ((er = buf_put(out, from, (size_t)(p - from))) == QT_OK && p != end)
+			er = put_escaped(out, *p++);
+	}
+	return er == QT_OK ? buf_putc(out, '"') : er;
+}
+
+static enum qt_err
+put_string_or_null(struct buf *out, struct slice text)
+{
+	return text.p == NULL ? buf_puts(out, "null") : event_json_string(out, text);
+}
+
+static enum qt_err
+put_attr(struct buf *out, const struct event_attr *a, bool first)
+{
+	enum qt_err	 er;
+
+	if ((!first && (er = buf_putc(out, ',')) != QT_OK) ||
+	    (er = event_json_string(out, slice_of(a->key))) != QT_OK ||
+	    (er = buf_putc(out, ':')) != QT_OK)
+		return er;
+	return a->type == EVENT_NUMBER ? buf_put(out, a->value.p, a->value.len) :
+	    event_json_string(out, a->value);
+}
+
+enum qt_err
+event_attributes(struct buf *out, const struct event *ev)
+{
+	enum qt_err	 er = buf_putc(out, '{');
+	size_t		 i;
+
+	for (i = 0; i < ev->nattr && er == QT_OK; i++)
+		er = put_attr(out, &ev->attr[i], i == 0);
+	return er == QT_OK ? buf_putc(out, '}') : er;
+}
+
+enum qt_err
+event_json(struct buf *out, const struct event *ev)
+{
+	enum qt_err	 er;
+
+	if ((er = buf_puts(out, "{\"event_code\":")) != QT_OK ||
+	    (er = put_string_or_null(out, slice_of(ev->code))) != QT_OK ||
+	    (er = buf_puts(out, ",\"user\":")) != QT_OK ||
+	    (er = put_string_or_null(out, ev->user)) != QT_OK ||
+	    (er = buf_puts(out, ",\"time\":")) != QT_OK ||
+	    (er = ev->time_s == 0 ? buf_puts(out, "null") :
+	    buf_printf(out, "%" PRId64, ev->time_s)) != QT_OK ||
+	    (er = buf_puts(out, ",\"attributes\":")) != QT_OK ||
+	    (er = event_attributes(out, ev)) != QT_OK)
+		return er;
+	return buf_putc(out, '}');
+}
