@@ -83,32 +83,32 @@ base64_decode(unsigned char *out, const char *in, size_t n)
 }
 
 /* Standard base64 with its padding, decoded in place. */
-static enum qt_err
+static enum error
 open_base64(struct buf *b)
 {
 	size_t	 n = b->len, pad = 0;
 
 	if (n == 0 || n % 4 != 0)
-		return QT_EBASE64;
+		return ERR_BASE64;
 	while (pad < 2 && b->p[n - 1 - pad] == '=')
 		pad++;
 	if (!base64_decode((unsigned char *)b->p, b->p, n - pad))
-		return QT_EBASE64;
+		return ERR_BASE64;
 	b->len = n / 4 * 3 - pad;
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 crypto_key(unsigned char key[CRYPTO_KEY], struct slice text)
 {
 	size_t	 i;
 
 	if (text.len != CRYPTO_KEY_TEXT)
-		return QT_EAESKEY;
+		return ERR_AESKEY;
 	for (i = 0; i < text.len; i++)
 		if (text.p[i] == '+' || text.p[i] == '/')	/* never in a key */
-			return QT_EAESKEY;
-	return base64_decode(key, text.p, text.len) ? QT_OK : QT_EAESKEY;
+			return ERR_AESKEY;
+	return base64_decode(key, text.p, text.len) ? ERR_OK : ERR_AESKEY;
 }
 
 bool
@@ -125,7 +125,7 @@ slice_compare(struct slice a, struct slice b)
 	return d != 0 ? d : (a.len > b.len) - (a.len < b.len);
 }
 
-enum qt_err
+enum error
 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice *parts, size_t n)
 {
 	struct slice	 sorted[4], part;
@@ -141,22 +141,22 @@ crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice 
 }
 
 /* The signature of parts is the one claimed. */
-static enum qt_err
+static enum error
 check(struct crypto *c, struct slice claimed, const struct slice *parts, size_t n)
 {
 	char		 hex[CRYPTO_SHA1_HEX + 1];
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
 	for (i = 0; i < n; i++)
 		if (parts[i].p == NULL)
-			return QT_EPARAM;
-	if ((er = crypto_sign(c, hex, parts, n)) != QT_OK)
+			return ERR_PARAM;
+	if ((er = crypto_sign(c, hex, parts, n)) != ERR_OK)
 		return er;
-	return crypto_equal(claimed, slice_of(hex)) ? QT_OK : QT_ESIGNATURE;
+	return crypto_equal(claimed, slice_of(hex)) ? ERR_OK : ERR_SIGNATURE;
 }
 
-enum qt_err
+enum error
 crypto_check_url(struct crypto *c, const struct account *a, const struct push *p)
 {
 	struct slice	 parts[] = { slice_of(a->token), p->v[PUSH_TIMESTAMP],
@@ -165,7 +165,7 @@ crypto_check_url(struct crypto *c, const struct account *a, const struct push *p
 	return check(c, p->v[PUSH_SIGNATURE], parts, 3);
 }
 
-enum qt_err
+enum error
 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s)
 {
 	struct slice	 ts = p->v[PUSH_TIMESTAMP];
@@ -173,19 +173,19 @@ crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s)
 	size_t		 i;
 
 	if (fresh_s == 0)
-		return QT_OK;
+		return ERR_OK;
 	if (ts.len == 0 || ts.len > 18)
-		return QT_ESTALE;
+		return ERR_STALE;
 	for (i = 0; i < ts.len; i++) {
 		if (ts.p[i] < '0' || ts.p[i] > '9')
-			return QT_ESTALE;
+			return ERR_STALE;
 		t = t * 10 + (ts.p[i] - '0');
 	}
-	return t >= now_s - fresh_s && t <= now_s + fresh_s ? QT_OK : QT_ESTALE;
+	return t >= now_s - fresh_s && t <= now_s + fresh_s ? ERR_OK : ERR_STALE;
 }
 
 /* The AES context, ready for key in one direction, without the library's padding. */
-static enum qt_err
+static enum error
 aes_begin(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
 {
 	if (c->cbc == NULL)
@@ -196,115 +196,115 @@ aes_begin(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
 	if (c->cbc == NULL || c->aes == NULL ||
 	    EVP_CipherInit_ex2(c->aes, c->cbc, key, key, encrypt, NULL) != 1 ||
 	    EVP_CIPHER_CTX_set_padding(c->aes, 0) != 1)
-		return QT_ECRYPTO;
-	return QT_OK;
+		return ERR_CRYPTO;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 decrypt(struct crypto *c, struct buf *out, struct slice key_text, const struct buf *cipher)
 {
 	unsigned char	 key[CRYPTO_KEY];
-	enum qt_err	 er;
+	enum error	 er;
 	int		 n;
 
-	if ((er = crypto_key(key, key_text)) != QT_OK)
+	if ((er = crypto_key(key, key_text)) != ERR_OK)
 		return er;
 	out->len = 0;
 	if (cipher->len == 0 || cipher->len % BLOCK != 0 || cipher->len > 1 << 30)
-		er = QT_EAES;
-	else if ((er = buf_reserve(out, cipher->len)) == QT_OK &&
-	    (er = aes_begin(c, key, 0)) == QT_OK) {
+		er = ERR_AES;
+	else if ((er = buf_reserve(out, cipher->len)) == ERR_OK &&
+	    (er = aes_begin(c, key, 0)) == ERR_OK) {
 		if (EVP_DecryptUpdate(c->aes, (unsigned char *)out->p, &n,
 		    (const unsigned char *)cipher->p, (int)cipher->len) == 1)
 			out->len = (size_t)n;
-		er = out->len == cipher->len ? QT_OK : QT_EAES;
+		er = out->len == cipher->len ? ERR_OK : ERR_AES;
 	}
 	OPENSSL_cleanse(key, sizeof(key));
 	return er;
 }
 
 /* Takes off the padding, all of which must be right. */
-static enum qt_err
+static enum error
 unpad(struct buf *b)
 {
 	size_t	 pad = (unsigned char)b->p[b->len - 1], i;
 
 	if (pad < 1 || pad > BLOCK || pad > b->len)
-		return QT_EAES;
+		return ERR_AES;
 	for (i = 1; i <= pad; i++)
 		if ((unsigned char)b->p[b->len - i] != pad)
-			return QT_EAES;
+			return ERR_AES;
 	b->len -= pad;
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* Leaves of random, length, message, AppID the message. */
-static enum qt_err
+static enum error
 unwrap(struct buf *b, struct slice appid)
 {
 	const unsigned char	*l;
 	size_t			 len, rest;
 
 	if (b->len <= HEAD)
-		return QT_EBUFFER;
+		return ERR_BUFFER;
 	l = (const unsigned char *)b->p + CRYPTO_RANDOM;
 	len = (size_t)l[0] << 24 | (size_t)l[1] << 16 | (size_t)l[2] << 8 | l[3];
 	rest = b->len - HEAD;
 	if (len >= rest)
-		return QT_EBUFFER;
+		return ERR_BUFFER;
 	if (!crypto_equal((struct slice){ b->p + HEAD + len, rest - len }, appid))
-		return QT_EAPPID;
+		return ERR_APPID;
 	memmove(b->p, b->p + HEAD, len);
 	b->len = len;
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 open_with(struct crypto *c, struct buf *xml, const char *key, const char *appid,
     const struct buf *cipher)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = decrypt(c, xml, slice_of(key), cipher)) == QT_OK &&
-	    (er = unpad(xml)) == QT_OK)
+	if ((er = decrypt(c, xml, slice_of(key), cipher)) == ERR_OK &&
+	    (er = unpad(xml)) == ERR_OK)
 		er = unwrap(xml, slice_of(appid));
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		xml->len = 0;
 	return er;
 }
 
-enum qt_err
+enum error
 crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct account *a,
     const struct push *p, struct slice body)
 {
 	struct slice	 parts[4] = { slice_of(a->token), p->v[PUSH_TIMESTAMP],
 			    p->v[PUSH_NONCE] };
-	enum qt_err	 er;
+	enum error	 er;
 
 	buf_reset(xml);
 	buf_reset(work);
-	if ((er = scan_child(work, body, "Encrypt")) != QT_OK)
+	if ((er = xml_scan_child(work, body, "Encrypt")) != ERR_OK)
 		return er;
 	if (work->len == 0)
-		return QT_EXML;
+		return ERR_XML;
 	parts[3] = buf_slice(work);
-	if ((er = check(c, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != QT_OK ||
-	    (er = open_base64(work)) != QT_OK)
+	if ((er = check(c, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != ERR_OK ||
+	    (er = open_base64(work)) != ERR_OK)
 		return er;
 	er = open_with(c, xml, a->aes_key, a->appid, work);
-	if (er != QT_OK && a->aes_key_old != NULL && *a->aes_key_old != '\0' &&
-	    open_with(c, xml, a->aes_key_old, a->appid, work) == QT_OK)
-		er = QT_OK;
+	if (er != ERR_OK && a->aes_key_old != NULL && *a->aes_key_old != '\0' &&
+	    open_with(c, xml, a->aes_key_old, a->appid, work) == ERR_OK)
+		er = ERR_OK;
 	return er;
 }
 
 /* random, length, message, AppID, padding. */
-static enum qt_err
+static enum error
 wrap(struct buf *out, const unsigned char *random, struct slice msg, struct slice appid)
 {
 	unsigned char	 head[HEAD], pad[BLOCK];
 	size_t		 n;
-	enum qt_err	 er;
+	enum error	 er;
 
 	memcpy(head, random, CRYPTO_RANDOM);
 	head[CRYPTO_RANDOM] = (unsigned char)(msg.len >> 24 & 0xFF);
@@ -313,38 +313,38 @@ wrap(struct buf *out, const unsigned char *random, struct slice msg, struct slic
 	head[CRYPTO_RANDOM + 3] = (unsigned char)(msg.len & 0xFF);
 	n = BLOCK - (HEAD + msg.len + appid.len) % BLOCK;
 	memset(pad, (int)n, n);
-	if ((er = buf_put(out, head, HEAD)) != QT_OK ||
-	    (er = buf_put(out, msg.p, msg.len)) != QT_OK ||
-	    (er = buf_put(out, appid.p, appid.len)) != QT_OK)
+	if ((er = buf_put(out, head, HEAD)) != ERR_OK ||
+	    (er = buf_put(out, msg.p, msg.len)) != ERR_OK ||
+	    (er = buf_put(out, appid.p, appid.len)) != ERR_OK)
 		return er;
 	return buf_put(out, pad, n);
 }
 
-enum qt_err
+enum error
 crypto_seal(struct crypto *c, struct buf *out, const struct account *a, struct slice msg,
     const unsigned char *random)
 {
 	struct buf	 clear = { 0 };
 	unsigned char	 key[CRYPTO_KEY], fresh[CRYPTO_RANDOM];
-	enum qt_err	 er;
+	enum error	 er;
 	int		 n;
 
 	if (msg.len > 1 << 24)
-		return QT_ETOOBIG;
-	if ((er = crypto_key(key, slice_of(a->aes_key))) != QT_OK)
+		return ERR_TOOBIG;
+	if ((er = crypto_key(key, slice_of(a->aes_key))) != ERR_OK)
 		return er;
 	if (random == NULL && RAND_bytes(fresh, sizeof(fresh)) != 1)
-		er = QT_ECRYPTO;
-	if (er == QT_OK && (er = wrap(&clear, random == NULL ? fresh : random, msg,
-	    slice_of(a->appid))) == QT_OK &&
-	    (er = buf_reserve(out, (clear.len + 2) / 3 * 4 + 1)) == QT_OK &&
-	    (er = aes_begin(c, key, 1)) == QT_OK) {
+		er = ERR_CRYPTO;
+	if (er == ERR_OK && (er = wrap(&clear, random == NULL ? fresh : random, msg,
+	    slice_of(a->appid))) == ERR_OK &&
+	    (er = buf_reserve(out, (clear.len + 2) / 3 * 4 + 1)) == ERR_OK &&
+	    (er = aes_begin(c, key, 1)) == ERR_OK) {
 		if (EVP_EncryptUpdate(c->aes, (unsigned char *)clear.p, &n,
 		    (unsigned char *)clear.p, (int)clear.len) == 1)
 			out->len += (size_t)EVP_EncodeBlock((unsigned char *)out->p + out->len,
 			    (unsigned char *)clear.p, (int)clear.len);
 		else
-			er = QT_ECRYPTO;
+			er = ERR_CRYPTO;
 	}
 	OPENSSL_cleanse(key, sizeof(key));
 	buf_free(&clear);

@@ -22,40 +22,40 @@ enum { CRYPTO_SHA1_HEX = 40, CRYPTO_RANDOM = 16, CRYPTO_KEY = 32, CRYPTO_KEY_TEX
 
 struct crypto;
 
-struct crypto	*crypto_new(void);	/* NULL: QT_ECRYPTO */
+struct crypto	*crypto_new(void);	/* NULL: ERR_CRYPTO */
 void		 crypto_free(struct crypto *c);
 
 /* Equal in length and bytes; how much of them is, time does not tell. */
 bool		 crypto_equal(struct slice a, struct slice b);
 
-/* 43 characters to 32 bytes; spare bits of the last are ignored.  QT_EAESKEY. */
-enum qt_err	 crypto_key(unsigned char key[CRYPTO_KEY], struct slice text);
+/* 43 characters to 32 bytes; spare bits of the last are ignored.  ERR_AESKEY. */
+enum error	 crypto_key(unsigned char key[CRYPTO_KEY], struct slice text);
 
-/* Hex signature of n (up to 4) parts, NUL terminated.  QT_ECRYPTO. */
-enum qt_err	 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1],
+/* Hex signature of n (up to 4) parts, NUL terminated.  ERR_CRYPTO. */
+enum error	 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1],
 		    const struct slice *parts, size_t n);
 
-/* The URL's `signature`, compared in constant time.  QT_ESIGNATURE. */
-enum qt_err	 crypto_check_url(struct crypto *c, const struct account *a,
+/* The URL's `signature`, compared in constant time.  ERR_SIGNATURE. */
+enum error	 crypto_check_url(struct crypto *c, const struct account *a,
 		    const struct push *p);
 
-/* The timestamp is at most fresh_s (0: any) from now_s.  QT_ESTALE. */
-enum qt_err	 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s);
+/* The timestamp is at most fresh_s (0: any) from now_s.  ERR_STALE. */
+enum error	 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s);
 
 /*
  * Checks msg_signature over the body's <Encrypt> and opens it with the account's key,
  * then with the old one.  xml is the message, empty on error; work is scratch.
- * QT_EXML, QT_ESIGNATURE, QT_EBASE64, QT_EAESKEY, QT_EAES, QT_EBUFFER, QT_EAPPID,
+ * ERR_XML, ERR_SIGNATURE, ERR_BASE64, ERR_AESKEY, ERR_AES, ERR_BUFFER, ERR_APPID,
  * in WeChat's order of checks (the key's error is that of aes_key).
  */
-enum qt_err	 crypto_open(struct crypto *c, struct buf *xml, struct buf *work,
+enum error	 crypto_open(struct crypto *c, struct buf *xml, struct buf *work,
 		    const struct account *a, const struct push *p, struct slice body);
 
 /*
  * The reverse: appends to out the base64 of msg sealed with the account's aes_key and
  * the 16 given bytes (NULL: random ones).
  */
-enum qt_err	 crypto_seal(struct crypto *c, struct buf *out, const struct account *a,
+enum error	 crypto_seal(struct crypto *c, struct buf *out, const struct account *a,
 		    struct slice msg, const unsigned char *random);
 
 #endif

@@ -49,31 +49,31 @@
 struct app {
 	struct conf		 conf;
 	bool			 usable;	/* the configuration is */
-	struct means		 means;
-	struct keeper		*keeper;	/* FastCGI: its thread */
-	struct identity		*identity;	/* for the collector, where that is on */
-	struct tokens		*tokens;
+	struct services		 services;
+	struct maintenance	*maintenance;	/* FastCGI: its thread */
+	struct unionid		*identity;	/* for the collector, where that is on */
+	struct access_tokens	*tokens;
 	_Atomic int		 pages;		/* being made */
 	_Atomic int64_t		 stop_ms;
 };
 
 /* What one thread keeps from request to request. */
 struct worker {
-	struct app		*app;
-	struct request		*request;
-	struct crypto		*crypto;	/* made when first needed */
-	struct signer		*signer;
-	struct collector	*collector;
-	struct head		 head;
-	struct buf		 xml, work, out;
-	struct delivery		 msg;
-	struct collect_result	 collected;
-	struct dispense_reply	 dispensed;
-	struct journal		*journal;
-	struct buf		 roots[REQUEST_ROOTS];	/* in which our state is not */
-	struct entry		 entry;		/* of the request at hand */
-	char			 key[HEAD_KEY_HEX + 1];
-	char			 why[160];
+	struct app			*app;
+	struct request			*request;
+	struct crypto			*crypto;	/* made when first needed */
+	struct signer			*signer;
+	struct collector		*collector;
+	struct message			 head;
+	struct buf			 xml, work, out;
+	struct delivery			 msg;
+	struct collect_result		 collected;
+	struct token_server_reply	 dispensed;
+	struct access_log		*access_log;
+	struct buf			 roots[REQUEST_ROOTS];	/* in which our state is not */
+	struct access_entry		 entry;		/* of the request at hand */
+	char				 key[MESSAGE_KEY_HEX + 1];
+	char				 why[160];
 };
 
 enum {
@@ -85,20 +85,20 @@ enum {
 static const char success[] = "success";
 static const char token_end[] = "/access_token";	/* of the path of an account's token */
 
-static enum qt_err
+static enum error
 need_crypto(struct worker *w)
 {
 	if (w->crypto == NULL)
 		w->crypto = crypto_new();
-	return w->crypto != NULL ? QT_OK : QT_ECRYPTO;
+	return w->crypto != NULL ? ERR_OK : ERR_CRYPTO;
 }
 
-static enum qt_err
+static enum error
 need_signer(struct worker *w)
 {
 	if (w->signer == NULL)
-		w->signer = signer_new();
-	return w->signer != NULL ? QT_OK : QT_ECRYPTO;
+		w->signer = sign_new();
+	return w->signer != NULL ? ERR_OK : ERR_CRYPTO;
 }
 
 static int64_t
@@ -108,33 +108,33 @@ deadline_of(const struct worker *w)
 }
 
 /* WeChat's parameters, their signature and age. */
-static enum qt_err
+static enum error
 check_push(struct worker *w, struct push *p, unsigned need)
 {
 	const struct settings	*set = &w->app->conf.set;
 	enum push_key		 which;
-	enum qt_err		 er;
+	enum error		 er;
 
 	need |= 1u << PUSH_SIGNATURE | 1u << PUSH_TIMESTAMP | 1u << PUSH_NONCE;
-	if ((er = query_push(p, &which, &w->request->query, need)) != QT_OK) {
+	if ((er = push_read(p, &which, &w->request->query, need)) != ERR_OK) {
 		w->entry.detail = push_names[which];
 		return er;
 	}
-	if ((er = need_crypto(w)) != QT_OK ||
-	    (er = crypto_check_url(w->crypto, w->entry.account, p)) != QT_OK)
+	if ((er = need_crypto(w)) != ERR_OK ||
+	    (er = crypto_check_url(w->crypto, w->entry.account, p)) != ERR_OK)
 		return er;
 	return crypto_check_fresh(p, set->fresh_s, clock_wall_ms() / 1000);
 }
 
 /* WeChat's administrator has saved the URL: show that we know the token. */
-static enum qt_err
+static enum error
 on_handshake(struct worker *w, struct reply *a)
 {
 	struct push	 p;
-	enum qt_err	 er;
+	enum error	 er;
 
 	w->entry.verdict = "handshake";
-	if ((er = check_push(w, &p, 1u << PUSH_ECHOSTR)) == QT_OK)
+	if ((er = check_push(w, &p, 1u << PUSH_ECHOSTR)) == ERR_OK)
 		a->body = p.v[PUSH_ECHOSTR];
 	return er;
 }
@@ -143,30 +143,30 @@ on_handshake(struct worker *w, struct reply *a)
  * What the message is, for the log.  No XML, or none of QT's events: it is forwarded all
  * the same, QT decides.
  */
-static enum qt_err
+static enum error
 look_at(struct worker *w, struct slice xml)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = head_read(&w->head, xml)) != QT_OK)
+	if ((er = message_read(&w->head, xml)) != ERR_OK)
 		return er;
 	w->entry.detail = w->head.why;
 	w->entry.head = &w->head;
 	w->entry.user = w->head.user;
 	w->entry.key = w->key;
-	return head_key(&w->head, w->key, slice_of(w->entry.account->path), xml);
+	return message_key(&w->head, w->key, slice_of(w->entry.account->path), xml);
 }
 
 /* The push is WeChat's, and this is its XML. */
-static enum qt_err
+static enum error
 open_message(struct worker *w, struct push *p, struct slice *xml)
 {
 	const struct account	*a = w->entry.account;
 	struct request		*r = w->request;
-	enum qt_err		 er;
+	enum error		 er;
 
-	if ((er = request_body(r, (size_t)w->app->conf.set.body_max, deadline_of(w))) != QT_OK ||
-	    (er = check_push(w, p, a->mode == PLAIN ? 0 : 1u << PUSH_MSG_SIGNATURE)) != QT_OK)
+	if ((er = request_body(r, (size_t)w->app->conf.set.body_max, deadline_of(w))) != ERR_OK ||
+	    (er = check_push(w, p, a->mode == PLAIN ? 0 : 1u << PUSH_MSG_SIGNATURE)) != ERR_OK)
 		return er;
 	*xml = buf_slice(&r->body);
 	if (a->mode != PLAIN) {
@@ -174,7 +174,7 @@ open_message(struct worker *w, struct push *p, struct slice *xml)
 		*xml = buf_slice(&w->xml);
 	} else if (xml->len == 0) {
 		w->entry.detail = "empty body";
-		er = QT_EREQUEST;
+		er = ERR_REQUEST;
 	} else if (slice_is(p->v[PUSH_ENCRYPT_TYPE], "aes")) {
 		w->entry.hint = "WeChat encrypts this account's messages: set .mode as its console does";
 	}
@@ -182,13 +182,13 @@ open_message(struct worker *w, struct push *p, struct slice *xml)
 }
 
 /* QT or our disk has it, and whoever sends it again hears the same. */
-static enum qt_err
+static enum error
 post(struct worker *w, const struct push *p)
 {
 	struct delivery	*m = &w->msg;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = need_signer(w)) != QT_OK)
+	if ((er = need_signer(w)) != ERR_OK)
 		return er;
 	m->account = w->entry.account;
 	m->push = p;
@@ -196,9 +196,9 @@ post(struct worker *w, const struct push *p)
 	m->head = &w->head;
 	m->key = w->key;
 	m->deadline_ms = deadline_of(w);
-	er = deliver(&w->app->means, w->signer, m);
+	er = deliver(&w->app->services, w->signer, m);
 	w->entry.posted = m;
-	w->entry.verdict = verdict_names[m->verdict];
+	w->entry.verdict = deliver_verdicts[m->verdict];
 	w->entry.code = m->qt.code;
 	if (*m->detail != '\0')
 		w->entry.detail = m->detail;
@@ -208,36 +208,36 @@ post(struct worker *w, const struct push *p)
 }
 
 /* One message.  `success` says that QT or our disk has it; else WeChat is to ask again. */
-static enum qt_err
+static enum error
 on_message(struct worker *w, struct reply *a)
 {
 	struct push	 p;
 	struct slice	 xml;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = open_message(w, &p, &xml)) != QT_OK ||
-	    (er = look_at(w, xml)) != QT_OK)
+	if ((er = open_message(w, &p, &xml)) != ERR_OK ||
+	    (er = look_at(w, xml)) != ERR_OK)
 		return er;
 	er = post(w, &p);
-	if (errs[er].status == 200)
+	if (error_table[er].status == 200)
 		a->body = (struct slice){ success, sizeof(success) - 1 };
 	return er;
 }
 
 /* QT's side of the wire. */
-static enum qt_err
+static enum error
 on_collect(struct worker *w, struct reply *a)
 {
 	/* An envelope is the body as a JSON string: every byte may take six. */
 	size_t			 max = (size_t)w->app->conf.set.body_max * 6 + 4096;
 	struct collect_result	*res = &w->collected;
-	enum qt_err		 er;
+	enum error		 er;
 
 	w->entry.verdict = "collect";
-	if (w->collector == NULL && (w->collector = collector_new(&w->app->conf,
-	    w->app->means.store, w->app->identity)) == NULL)
-		return QT_ENOMEM;
-	if ((er = request_body(w->request, max, deadline_of(w))) != QT_OK)
+	if (w->collector == NULL && (w->collector = collect_new(&w->app->conf,
+	    w->app->services.store, w->app->identity)) == NULL)
+		return ERR_NOMEM;
+	if ((er = request_body(w->request, max, deadline_of(w))) != ERR_OK)
 		return er;
 	er = collect_message(w->collector, res, &w->out, buf_slice(&w->request->body),
 	    deadline_of(w));
@@ -247,7 +247,7 @@ on_collect(struct worker *w, struct reply *a)
 		w->entry.event = res->event != NULL ? res->event : "-";
 		w->entry.user = res->user;
 	}
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		return er;
 	if (res->repeat)
 		w->entry.detail = "counted before";
@@ -256,11 +256,11 @@ on_collect(struct worker *w, struct reply *a)
 	w->entry.code = res->code;
 	a->type = "application/json";
 	a->body = buf_slice(&w->out);
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* What the store knows, for those who may see it. */
-static enum qt_err
+static enum error
 on_page(struct worker *w, struct reply *a)
 {
 	const struct request		*r = w->request;
@@ -269,90 +269,90 @@ on_page(struct worker *w, struct reply *a)
 		.deadline_ms = r->accepted_ms + PAGE_MS,
 	};
 	struct page_reply		 page;
-	enum qt_err			 er = QT_EBUSY;
+	enum error			 er = ERR_BUSY;
 
 	w->entry.verdict = "page";
-	if (!allow_has(w->app->conf.set.report_allow, r->peer))
-		return QT_EADDRESS;
+	if (!acl_has(w->app->conf.set.report_allow, r->peer))
+		return ERR_ADDRESS;
 	if (atomic_fetch_add(&w->app->pages, 1) < PAGES)
-		er = page_make(&page, &w->out, &w->app->conf, w->app->means.store, &q, w->why,
+		er = page_make(&page, &w->out, &w->app->conf, w->app->services.store, &q, w->why,
 		    sizeof(w->why));
 	(void)atomic_fetch_sub(&w->app->pages, 1);
 	w->entry.detail = w->why;
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		return er;
 	a->status = page.status;
 	a->type = page.type;
 	a->headers = page.headers;
 	a->body = buf_slice(&w->out);
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* How the program is, for those who look after it. */
-static enum qt_err
-look_at_vitals(struct worker *w, struct vitals *v)
+static enum error
+look_at_vitals(struct worker *w, struct health_state *v)
 {
-	const struct means	*m = &w->app->means;
+	const struct services	*m = &w->app->services;
 
-	if (!allow_has(w->app->conf.set.metrics_allow, w->request->peer))
-		return QT_EADDRESS;
-	return vitals_read(v, m->conf, m->store, m->breakers, true, deadline_of(w));
+	if (!acl_has(w->app->conf.set.metrics_allow, w->request->peer))
+		return ERR_ADDRESS;
+	return health_state_read(v, m->conf, m->store, m->breakers, true, deadline_of(w));
 }
 
-static enum qt_err
+static enum error
 on_metrics(struct worker *w, struct reply *a)
 {
-	struct vitals	 v = { .conf = NULL };
-	enum qt_err	 er;
+	struct health_state	 v = { .conf = NULL };
+	enum error		 er;
 
 	w->entry.verdict = "metrics";
-	if ((er = look_at_vitals(w, &v)) == QT_OK &&
-	    (er = metrics_make(&w->out, &v)) == QT_OK) {
+	if ((er = look_at_vitals(w, &v)) == ERR_OK &&
+	    (er = metrics_make(&w->out, &v)) == ERR_OK) {
 		w->entry.level = LEVEL_DEBUG;
 		a->type = METRICS_TYPE;
 		a->body = buf_slice(&w->out);
 	}
-	vitals_free(&v);
+	health_state_free(&v);
 	return er;
 }
 
-static enum qt_err
+static enum error
 on_health(struct worker *w, struct reply *a)
 {
-	struct vitals	 v = { .conf = NULL };
-	enum qt_err	 er;
-	bool		 well;
+	struct health_state	 v = { .conf = NULL };
+	enum error		 er;
+	bool			 well;
 
 	w->entry.verdict = "health";
-	if ((er = look_at_vitals(w, &v)) == QT_OK &&
-	    (er = pulse_make(&w->out, &well, &v)) == QT_OK) {
+	if ((er = look_at_vitals(w, &v)) == ERR_OK &&
+	    (er = health_make(&w->out, &well, &v)) == ERR_OK) {
 		w->entry.level = well ? LEVEL_DEBUG : LEVEL_NOTICE;
 		a->status = well ? 200 : 503;
 		a->type = "application/json";
 		a->body = buf_slice(&w->out);
 	}
-	vitals_free(&v);
+	health_state_free(&v);
 	return er;
 }
 
 /* WeChat's access_token, for those who have the key. */
-static enum qt_err
+static enum error
 on_token(struct worker *w, struct reply *a)
 {
-	const struct request		*r = w->request;
-	const struct dispense_request	 q = {
+	const struct request			*r = w->request;
+	const struct token_server_request	 q = {
 		.account = w->entry.account, .query = &r->query, .authorization = r->authorization,
 		.peer = r->peer, .deadline_ms = deadline_of(w),
 	};
-	struct dispense_reply		*d = &w->dispensed;
-	enum qt_err			 er;
+	struct token_server_reply	*d = &w->dispensed;
+	enum error			 er;
 
 	w->entry.verdict = "token";
 	d->body = &w->out;
-	er = dispense(d, &w->app->conf.set, w->app->tokens, w->app->means.store, &q);
+	er = token_server_answer(d, &w->app->conf.set, w->app->tokens, w->app->services.store, &q);
 	w->entry.detail = d->why;
-	if (er == QT_EKEY || er == QT_EADDRESS) {
-		w->entry.hint = er == QT_EADDRESS ? ".control_allow lists who may have it" : NULL;
+	if (er == ERR_KEY || er == ERR_ADDRESS) {
+		w->entry.hint = er == ERR_ADDRESS ? ".control_allow lists who may have it" : NULL;
 		return er;
 	}
 	a->type = "application/json";
@@ -375,16 +375,16 @@ static const char *const allowed[TARGETS] = {
 static const struct route {
 	enum target		 target;
 	enum request_method	 method;
-	enum qt_err		 (*handle)(struct worker *w, struct reply *a);
-	enum tally_count	 counts_as;
+	enum error		 (*handle)(struct worker *w, struct reply *a);
+	enum counter		 counts_as;
 } routes[] = {
-	{ ACCOUNT,	METHOD_GET,	on_handshake,	TALLY_HANDSHAKE },
-	{ ACCOUNT,	METHOD_POST,	on_message,	TALLY_DELIVERED },
-	{ COLLECTOR,	METHOD_POST,	on_collect,	TALLY_COLLECTED },
-	{ PAGE,		METHOD_GET,	on_page,	TALLY_PAGE },
-	{ METRICS,	METHOD_GET,	on_metrics,	TALLY_PAGE },
-	{ HEALTH,	METHOD_GET,	on_health,	TALLY_PAGE },
-	{ TOKEN,	METHOD_GET,	on_token,	TALLY_TOKEN },
+	{ ACCOUNT,	METHOD_GET,	on_handshake,	COUNTER_HANDSHAKE },
+	{ ACCOUNT,	METHOD_POST,	on_message,	COUNTER_DELIVERED },
+	{ COLLECTOR,	METHOD_POST,	on_collect,	COUNTER_COLLECTED },
+	{ PAGE,		METHOD_GET,	on_page,	COUNTER_PAGE },
+	{ METRICS,	METHOD_GET,	on_metrics,	COUNTER_PAGE },
+	{ HEALTH,	METHOD_GET,	on_health,	COUNTER_PAGE },
+	{ TOKEN,	METHOD_GET,	on_token,	COUNTER_TOKEN },
 };
 
 static bool
@@ -416,7 +416,7 @@ dispenser_of(const struct conf *c, struct slice path)
 		return NULL;
 	path.len -= sizeof(token_end) - 1;
 	a = account_of(c, path);
-	return a != NULL && dispense_is(a) ? a : NULL;
+	return a != NULL && token_server_is_on(a) ? a : NULL;
 }
 
 /* Where a path leads: the collector, the report, an account, or the server of its tokens. */
@@ -457,30 +457,30 @@ is_served(struct worker *w)
 		    (root.len == known->len && memcmp(root.p, known->p, root.len) == 0))
 			continue;
 		known->len = 0;
-		if (buf_put(known, root.p, root.len) != QT_OK || buf_putc(known, '\0') != QT_OK)
+		if (buf_put(known, root.p, root.len) != ERR_OK || buf_putc(known, '\0') != ERR_OK)
 			return false;
 		known->len = 0;
-		if (served_within(known->p, w->app->conf.set.state_dir))
+		if (docroot_has(known->p, w->app->conf.set.state_dir))
 			return true;
 		known->len = root.len;
 	}
 	return false;
 }
 
-static enum qt_err
+static enum error
 dispatch(struct worker *w, struct reply *a)
 {
 	const struct route	*r;
 	enum target		 target;
 
 	if (!w->app->usable)
-		return QT_ECONF;
+		return ERR_CONF;
 	if (is_served(w))
-		return QT_ESERVED;
+		return ERR_SERVED;
 	if ((target = find_target(w)) == NOWHERE) {
 		if (ends_with(w->request->path, token_end))
 			w->entry.hint = ".control_key and .secret make an account's control server";
-		return QT_EPATH;
+		return ERR_PATH;
 	}
 	for (r = routes; r != routes + sizeof(routes) / sizeof(routes[0]); r++)
 		if (r->target == target && r->method == w->request->method) {
@@ -488,27 +488,27 @@ dispatch(struct worker *w, struct reply *a)
 			return r->handle(w, a);
 		}
 	a->allow = allowed[target];
-	return QT_EMETHOD;
+	return ERR_METHOD;
 }
 
 /* A request that has begun, well or not: handled, answered, logged. */
 static void
-serve(struct worker *w, enum qt_err er)
+serve(struct worker *w, enum error er)
 {
 	struct reply	 a = { .body = slice_of("not accepted\n") };
 
-	w->entry = (struct entry){
-		.request = w->request, .counts_as = TALLY_PAGE, .code = "", .level = LEVEL_INFO,
+	w->entry = (struct access_entry){
+		.request = w->request, .counts_as = COUNTER_PAGE, .code = "", .level = LEVEL_INFO,
 	};
 	w->why[0] = '\0';
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		er = dispatch(w, &a);
-	if (er != QT_OK || a.status == 0)
-		a.status = errs[er].status;
+	if (er != ERR_OK || a.status == 0)
+		a.status = error_table[er].status;
 	request_reply(w->request, &a);
 	w->entry.er = er;
 	w->entry.status = a.status;
-	journal_write(w->journal, &w->entry);
+	access_log_write(w->access_log, &w->entry);
 }
 
 static void
@@ -520,17 +520,17 @@ worker_free(void *arg)
 	if (w == NULL)
 		return;
 	request_free(w->request);
-	journal_free(w->journal);
+	access_log_free(w->access_log);
 	crypto_free(w->crypto);
-	signer_free(w->signer);
-	collector_free(w->collector);
-	head_free(&w->head);
+	sign_free(w->signer);
+	collect_free(w->collector);
+	message_free(&w->head);
 	buf_free(&w->xml);
 	buf_free(&w->work);
 	buf_free(&w->out);
 	for (i = 0; i < REQUEST_ROOTS; i++)
 		buf_free(&w->roots[i]);
-	delivery_free(&w->msg);
+	deliver_free(&w->msg);
 	free(w);
 }
 
@@ -543,8 +543,8 @@ worker_new(void *ctx)
 		return NULL;
 	w->app = ctx;
 	w->request = request_new(w->app->conf.set.io_ms);
-	w->journal = journal_new(&w->app->means);
-	if (w->request == NULL || w->journal == NULL) {
+	w->access_log = access_log_new(&w->app->services);
+	if (w->request == NULL || w->access_log == NULL) {
 		worker_free(w);
 		return NULL;
 	}
@@ -556,7 +556,7 @@ static void
 serve_connection(void *worker, int fd)
 {
 	struct worker	*w = worker;
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 got, more;
 
 	do {
@@ -582,9 +582,9 @@ keep_first(void *ctx, const char *line)
 static bool
 open_tokens(struct app *app)
 {
-	const struct means	*m = &app->means;
+	const struct services	*m = &app->services;
 
-	app->tokens = tokens_new(&app->conf, m->http, m->claims, m->store);
+	app->tokens = access_token_new(&app->conf, m->http, m->locks, m->store);
 	return app->tokens != NULL;
 }
 
@@ -594,7 +594,7 @@ open_collector(struct app *app)
 {
 	if (app->conf.set.collector == 0)
 		return true;
-	app->identity = identity_new(&app->conf, app->means.http, app->means.store, app->tokens);
+	app->identity = unionid_new(&app->conf, app->services.http, app->services.store, app->tokens);
 	return app->identity != NULL;
 }
 
@@ -617,18 +617,18 @@ start(struct app *app, enum store_life life)
 		log_msg(LEVEL_ERROR, "start", "%s (%d in all; every request is answered 503 "
 		    "until this is mended; run: qtoa check)", first, problems);
 	app->usable = problems == 0 &&
-	    means_open(&app->means, &app->conf, life, &app->stop_ms) && open_tokens(app) &&
+	    services_open(&app->services, &app->conf, life, &app->stop_ms) && open_tokens(app) &&
 	    open_collector(app);
 }
 
 static void
 end(struct app *app)
 {
-	flood_tend(app->means.flood, true);
-	keep_free(app->keeper);
-	identity_free(app->identity);
-	tokens_free(app->tokens);
-	means_close(&app->means);
+	log_ratelimit_housekeep(app->services.log_ratelimit, true);
+	maintenance_free(app->maintenance);
+	unionid_free(app->identity);
+	access_token_free(app->tokens);
+	services_close(&app->services);
 	conf_free(&app->conf);
 	log_close();
 }
@@ -652,7 +652,7 @@ start_keeper(struct app *app)
 {
 	if (!app->usable)
 		return;
-	if ((app->keeper = keep_new(&app->means)) == NULL || keep_start(app->keeper) != 0)
+	if ((app->maintenance = maintenance_new(&app->services)) == NULL || maintenance_start(app->maintenance) != 0)
 		log_msg(LEVEL_ERROR, "start", "no thread for the queue: out of memory or threads; "
 		    "what waits is sent by: qtoa drain");
 }
@@ -662,15 +662,15 @@ wake_keeper(void *ctx)
 {
 	struct app	*app = ctx;
 
-	if (app->keeper != NULL)
-		keep_wake(app->keeper);
+	if (app->maintenance != NULL)
+		maintenance_wake(app->maintenance);
 }
 
 static int
 run_fcgi(void)
 {
-	struct app	 app = { 0 };
-	struct pool_app	 pool = {
+	struct app		 app = { 0 };
+	struct thread_pool_app	 pool = {
 		.ctx = &app, .worker_new = worker_new, .worker_free = worker_free,
 		.serve = serve_connection, .stop_ms = &app.stop_ms, .on_stop = wake_keeper,
 	};
@@ -679,16 +679,16 @@ run_fcgi(void)
 	/* An arena a thread would cost more memory than it saves time. */
 	(void)mallopt(M_ARENA_MAX, ARENAS);
 #endif
-	pool_hold_signals();
+	thread_pool_hold_signals();
 	start(&app, STORE_SERVER);
 	forget_environment();
 	start_keeper(&app);
 	/* With an unusable configuration it only says so. */
 	pool.threads = app.usable ? app.conf.set.threads : 1;
-	if (request_init_fcgi() != QT_OK || pool_run(&pool, STDIN_FILENO) != 0)
+	if (request_init_fcgi() != ERR_OK || thread_pool_run(&pool, STDIN_FILENO) != 0)
 		_exit(1);	/* a worker that hangs still uses what end() frees */
-	if (app.keeper != NULL)
-		keep_stop(app.keeper);
+	if (app.maintenance != NULL)
+		maintenance_stop(app.maintenance);
 	end(&app);
 	return 0;
 }
@@ -701,15 +701,15 @@ static void
 drain_aside(struct app *app, int64_t until_ms)
 {
 	const struct drain_order	 order = { .until_ms = until_ms };
-	struct means			*m = &app->means;
-	const bool			 aside = store_has_aside(m->store);
+	struct services			*m = &app->services;
+	const bool			 aside = store_has_quarantine(m->store);
 	struct drain_sum		 sum;
 	struct drain			*d;
 	int				 null, fd;
 
-	if (!aside && !keep_wanted(m))
+	if (!aside && !maintenance_wanted(m))
 		return;
-	means_close(m);		/* an SQLite connection must not cross a fork */
+	services_close(m);		/* an SQLite connection must not cross a fork */
 	if (fork() != 0)
 		return;
 	(void)setsid();
@@ -718,11 +718,11 @@ drain_aside(struct app *app, int64_t until_ms)
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (null == -1 || dup2(null, fd) == -1)
 			(void)close(fd);
-	if (means_open(m, &app->conf, STORE_BRIEF, NULL) && (d = drain_new(m)) != NULL) {
+	if (services_open(m, &app->conf, STORE_BRIEF, NULL) && (d = drain_new(m)) != NULL) {
 		if (aside)
-			rescue_run(m->store, m->claims, app->conf.set.state_dir);
-		if (drain_run(d, &sum, &order) == QT_OK && sum.elsewhere == 0)
-			keep_brief(m);
+			recover_run(m->store, m->locks, app->conf.set.state_dir);
+		if (drain_run(d, &sum, &order) == ERR_OK && sum.elsewhere == 0)
+			maintenance_brief(m);
 	}
 	_exit(0);
 }
@@ -732,7 +732,7 @@ run_cgi(void)
 {
 	struct app	 app = { 0 };
 	struct worker	*w;
-	enum qt_err	 er;
+	enum error	 er;
 	int		 rc = 1;
 
 	start(&app, STORE_BRIEF);
@@ -756,5 +756,5 @@ main(int argc, char **argv)
 		return run_fcgi();
 	if (request_is_cgi())	/* whose argv may be the query string */
 		return run_cgi();
-	return cmd_main(argc, argv);
+	return cli_main(argc, argv);
 }

@@ -11,7 +11,7 @@ struct signer {
 };
 
 struct signer *
-signer_new(void)
+sign_new(void)
 {
 	struct signer	*s;
 
@@ -25,7 +25,7 @@ signer_new(void)
 }
 
 void
-signer_free(struct signer *s)
+sign_free(struct signer *s)
 {
 	if (s == NULL)
 		return;
@@ -34,7 +34,7 @@ signer_free(struct signer *s)
 }
 
 /* fastjson's short escapes; other controls, DEL to 9F and the line separators are \uXXXX. */
-static enum qt_err
+static enum error
 put_escape(struct buf *out, uint32_t cp)
 {
 	static const char	 from[] = "\b\t\n\f\r\"\\", to[] = "btnfr\"\\";
@@ -73,16 +73,16 @@ static const unsigned char plain[256] = {
 	NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16
 };
 
-enum qt_err
+enum error
 sign_string(struct buf *out, struct slice text)
 {
 	const char	*p = text.p, *run = p, *end = p + text.len, *at;
-	enum qt_err	 er;
+	enum error	 er;
 	uint32_t	 cp;
 	bool		 valid;
 
-	if ((er = buf_reserve(out, text.len + 2)) != QT_OK ||
-	    (er = buf_putc(out, '"')) != QT_OK)
+	if ((er = buf_reserve(out, text.len + 2)) != ERR_OK ||
+	    (er = buf_putc(out, '"')) != ERR_OK)
 		return er;
 	while (p != end) {
 		if (plain[(unsigned char)*p]) {
@@ -93,12 +93,12 @@ sign_string(struct buf *out, struct slice text)
 		cp = utf8_next(&p, end, &valid);
 		if (valid && !is_escaped(cp))
 			continue;
-		if ((er = buf_put(out, run, (size_t)(at - run))) != QT_OK ||
-		    (er = valid ? put_escape(out, cp) : buf_puts(out, "\xEF\xBF\xBD")) != QT_OK)
+		if ((er = buf_put(out, run, (size_t)(at - run))) != ERR_OK ||
+		    (er = valid ? put_escape(out, cp) : buf_puts(out, "\xEF\xBF\xBD")) != ERR_OK)
 			return er;
 		run = p;
 	}
-	if ((er = buf_put(out, run, (size_t)(end - run))) != QT_OK)
+	if ((er = buf_put(out, run, (size_t)(end - run))) != ERR_OK)
 		return er;
 	return buf_putc(out, '"');
 }
@@ -118,57 +118,57 @@ sort(struct field *f, size_t n)
 	}
 }
 
-static enum qt_err
+static enum error
 put_value(struct buf *out, const struct field *f)
 {
 	return f->bare ? buf_put(out, f->value.p, f->value.len) : sign_string(out, f->value);
 }
 
 /* One member from its `n` values. */
-static enum qt_err
+static enum error
 put_member(struct buf *out, const struct field *f, size_t n)
 {
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
-	if ((er = sign_string(out, f->name)) != QT_OK ||
-	    (er = buf_putc(out, ':')) != QT_OK)
+	if ((er = sign_string(out, f->name)) != ERR_OK ||
+	    (er = buf_putc(out, ':')) != ERR_OK)
 		return er;
 	if (n == 1 && !f->array)
 		return put_value(out, f);
 	for (i = 0; i < n; i++)
-		if ((er = buf_putc(out, i == 0 ? '[' : ',')) != QT_OK ||
-		    (er = put_value(out, &f[i])) != QT_OK)
+		if ((er = buf_putc(out, i == 0 ? '[' : ',')) != ERR_OK ||
+		    (er = put_value(out, &f[i])) != ERR_OK)
 			return er;
 	return buf_putc(out, ']');
 }
 
 /* *sign_at: where, before which member, a member "sign" would stand. */
-static enum qt_err
+static enum error
 put_object(struct buf *out, struct field *f, size_t n, size_t *sign_at)
 {
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i, same;
 
 	sort(f, n);
 	*sign_at = 0;
-	if ((er = buf_putc(out, '{')) != QT_OK)
+	if ((er = buf_putc(out, '{')) != ERR_OK)
 		return er;
 	for (i = 0; i < n; i += same) {
 		for (same = 1; i + same < n &&
 		    utf8_compare16(f[i].name, f[i + same].name) == 0; same++)
 			;
-		if (i != 0 && (er = buf_putc(out, ',')) != QT_OK)
+		if (i != 0 && (er = buf_putc(out, ',')) != ERR_OK)
 			return er;
 		if (*sign_at == 0 && utf8_compare16(f[i].name, slice_of("sign")) > 0)
 			*sign_at = out->len;
-		if ((er = put_member(out, &f[i], same)) != QT_OK)
+		if ((er = put_member(out, &f[i], same)) != ERR_OK)
 			return er;
 	}
 	return buf_putc(out, '}');
 }
 
-enum qt_err
+enum error
 sign_canonical(struct buf *out, struct field *f, size_t n)
 {
 	size_t	 sign_at;
@@ -176,7 +176,7 @@ sign_canonical(struct buf *out, struct field *f, size_t n)
 	return put_object(out, f, n, &sign_at);
 }
 
-enum qt_err
+enum error
 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json, struct slice secret)
 {
 	const struct slice	 parts[] = { json, secret };
@@ -185,16 +185,16 @@ sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json, str
 }
 
 /* Puts `"sign":"hex",` at its place among what is there. */
-static enum qt_err
+static enum error
 insert_sign(struct buf *out, size_t at, const char hex[SIGN_MD5_HEX + 1])
 {
 	static const char	 head[] = "\"sign\":\"", tail[] = "\",";
 	enum { HEAD = sizeof(head) - 1, TAIL = sizeof(tail) - 1,
 	    ALL = HEAD + SIGN_MD5_HEX + TAIL };
-	enum qt_err		 er;
+	enum error		 er;
 	char			*p;
 
-	if ((er = buf_reserve(out, ALL)) != QT_OK)
+	if ((er = buf_reserve(out, ALL)) != ERR_OK)
 		return er;
 	p = out->p + at;
 	memmove(p + ALL, p, out->len - at);
@@ -202,10 +202,10 @@ insert_sign(struct buf *out, size_t at, const char hex[SIGN_MD5_HEX + 1])
 	memcpy(p + HEAD, hex, SIGN_MD5_HEX);
 	memcpy(p + HEAD + SIGN_MD5_HEX, tail, TAIL);
 	out->len += ALL;
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 sign_envelope(struct signer *s, struct buf *out, const struct account *a, const struct push *p,
     struct slice body, int64_t ts_ms)
 {
@@ -213,7 +213,7 @@ sign_envelope(struct signer *s, struct buf *out, const struct account *a, const 
 	char		 ts[24];
 	char		 hex[SIGN_MD5_HEX + 1];
 	size_t		 n = 0, sign_at, k;
-	enum qt_err	 er;
+	enum error	 er;
 
 	buf_reset(out);
 	(void)snprintf(ts, sizeof(ts), "%lld", (long long)ts_ms);
@@ -228,8 +228,8 @@ sign_envelope(struct signer *s, struct buf *out, const struct account *a, const 
 		if (k != PUSH_ECHOSTR && p->v[k].p != NULL)
 			f[n++] = (struct field){ .name = slice_of(push_names[k]),
 			    .value = p->v[k] };
-	if ((er = put_object(out, f, n, &sign_at)) != QT_OK ||
-	    (er = sign_digest(s, hex, buf_slice(out), slice_of(a->service_secret))) != QT_OK)
+	if ((er = put_object(out, f, n, &sign_at)) != ERR_OK ||
+	    (er = sign_digest(s, hex, buf_slice(out), slice_of(a->service_secret))) != ERR_OK)
 		return er;
 	return insert_sign(out, sign_at, hex);
 }

@@ -29,24 +29,24 @@ struct field {
 
 struct signer;
 
-struct signer	*signer_new(void);	/* NULL: no MD5 here */
-void		 signer_free(struct signer *s);
+struct signer	*sign_new(void);	/* NULL: no MD5 here */
+void		 sign_free(struct signer *s);
 
 /* Appends text as a JSON string, quotes included, in the canonical form. */
-enum qt_err	 sign_string(struct buf *out, struct slice text);
+enum error	 sign_string(struct buf *out, struct slice text);
 
 /* Appends the canonical JSON object; sorts f.  n up to SIGN_FIELDS_MAX. */
-enum qt_err	 sign_canonical(struct buf *out, struct field *f, size_t n);
+enum error	 sign_canonical(struct buf *out, struct field *f, size_t n);
 
 /* Hex MD5 of json and secret, NUL terminated. */
-enum qt_err	 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json,
+enum error	 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json,
 		    struct slice secret);
 
 /*
  * The envelope for one push: the account's fields, WeChat's own parameters, the raw
  * body, ts (ms since the epoch), signed.  Replaces what out held.
  */
-enum qt_err	 sign_envelope(struct signer *s, struct buf *out, const struct account *a,
+enum error	 sign_envelope(struct signer *s, struct buf *out, const struct account *a,
 		    const struct push *p, struct slice body, int64_t ts_ms);
 
 #endif

@@ -234,7 +234,7 @@ static const struct row messages[] = {
 };
 
 /* What every message has, by the root's children. */
-enum head { MSGTYPE, EVENT, USER, TIME, HEAD__MAX };
+enum message { MSGTYPE, EVENT, USER, TIME, HEAD__MAX };
 
 static const char *const head_names[HEAD__MAX] = {
 	[MSGTYPE]	= "MsgType",
@@ -260,7 +260,7 @@ struct xmlmap {
 	int			 events;	/* taken of this message */
 };
 
-/* What mxml 4 renamed.  Its complaints go nowhere: xmlguard has said what is wrong. */
+/* What mxml 4 renamed.  Its complaints go nowhere: xml_sanitize has said what is wrong. */
 #if MXML_MAJOR_VERSION >= 4
 
 #define MXML_OPAQUE	MXML_TYPE_OPAQUE
@@ -387,16 +387,16 @@ find(mxml_node_t *el, const char *path, struct slice *leaf)
 
 /*
  * Appends an element's own text: as it is where there is a CDATA section (blanks beside
- * it are layout and have not come past xmlguard), else trimmed.
+ * it are layout and have not come past xml_sanitize), else trimmed.
  */
-static enum qt_err
+static enum error
 put_text(struct buf *out, mxml_node_t *el)
 {
 	bool		 cdata = false;
 	size_t		 start = out->len;
 	mxml_node_t	*n;
 	const char	*s;
-	enum qt_err	 er;
+	enum error	 er;
 	struct slice	 t;
 
 	for (n = mxmlGetFirstChild(el); n != NULL; n = mxmlGetNextSibling(n)) {
@@ -404,7 +404,7 @@ put_text(struct buf *out, mxml_node_t *el)
 			cdata = true;
 		else if (mxmlGetType(n) == MXML_OPAQUE)
 			s = mxmlGetOpaque(n);
-		if (s != NULL && (er = buf_puts(out, s)) != QT_OK)
+		if (s != NULL && (er = buf_puts(out, s)) != ERR_OK)
 			return er;
 	}
 	if (!cdata && out->len != start) {
@@ -412,14 +412,14 @@ put_text(struct buf *out, mxml_node_t *el)
 		memmove(out->p + start, t.p, t.len);
 		out->len = start + t.len;
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* The text of el alone, in the scratch buffer. */
-static enum qt_err
+static enum error
 scratch_text(struct xmlmap *m, mxml_node_t *el, struct slice *text)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	buf_reset(&m->scratch);
 	if (el != NULL)
@@ -465,100 +465,100 @@ is_number(struct slice s)
 
 /* The rules: append a field's value to out, *got says whether there is one. */
 
-static enum qt_err
+static enum error
 take_string(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	(void)m;
 	(void)f;
 	*got = at->el != NULL;
-	return at->el == NULL ? QT_OK : put_text(out, at->el);
+	return at->el == NULL ? ERR_OK : put_text(out, at->el);
 }
 
-static enum qt_err
+static enum error
 take_number(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	struct slice	 text;
-	enum qt_err	 er;
+	enum error	 er;
 
 	(void)f;
-	if ((er = scratch_text(m, at->el, &text)) != QT_OK)
+	if ((er = scratch_text(m, at->el, &text)) != ERR_OK)
 		return er;
 	text = trim(text);
 	*got = is_number(text);
-	return *got ? buf_put(out, text.p, text.len) : QT_OK;
+	return *got ? buf_put(out, text.p, text.len) : ERR_OK;
 }
 
 /* An item without the element leaves an empty place; no item with it, no key. */
-static enum qt_err
+static enum error
 take_list(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	mxml_node_t	*item, *el;
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 first = true;
 
 	(void)f;
 	for (; (item = at->el) != NULL; first = false) {
 		at->el = next_item(item);
 		el = at->leaf.len == 0 ? item : child(item, at->leaf);
-		if (!first && (er = buf_putc(out, ',')) != QT_OK)
+		if (!first && (er = buf_putc(out, ',')) != ERR_OK)
 			return er;
 		if (el != NULL) {
 			*got = true;
-			if ((er = put_text(out, el)) != QT_OK)
+			if ((er = put_text(out, el)) != ERR_OK)
 				return er;
 		}
 		if (m->opt.one_per_item && m->events < XMLMAP_EVENTS_MAX)
 			break;
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* "name":"text" for a child that is there. */
-static enum qt_err
+static enum error
 put_member(struct xmlmap *m, struct buf *out, mxml_node_t *el, const char *name, bool *first)
 {
 	struct slice	 text;
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (el == NULL)
-		return QT_OK;
-	if ((!*first && (er = buf_putc(out, ',')) != QT_OK) ||
-	    (er = event_json_string(out, slice_of(name))) != QT_OK ||
-	    (er = buf_putc(out, ':')) != QT_OK ||
-	    (er = scratch_text(m, el, &text)) != QT_OK)
+		return ERR_OK;
+	if ((!*first && (er = buf_putc(out, ',')) != ERR_OK) ||
+	    (er = json_write_string(out, slice_of(name))) != ERR_OK ||
+	    (er = buf_putc(out, ':')) != ERR_OK ||
+	    (er = scratch_text(m, el, &text)) != ERR_OK)
 		return er;
 	*first = false;
-	return event_json_string(out, text);
+	return json_write_string(out, text);
 }
 
-static enum qt_err
+static enum error
 put_item(struct xmlmap *m, struct buf *out, mxml_node_t *item, const char *leaf)
 {
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 first = true;
 
-	if ((er = buf_putc(out, '{')) != QT_OK ||
-	    (er = put_member(m, out, child(item, slice_of(leaf)), leaf, &first)) != QT_OK)
+	if ((er = buf_putc(out, '{')) != ERR_OK ||
+	    (er = put_member(m, out, child(item, slice_of(leaf)), leaf, &first)) != ERR_OK)
 		return er;
 	return buf_putc(out, '}');
 }
 
 /* "name":[{..},..] of the items in el and the elements of its name after it. */
-static enum qt_err
+static enum error
 put_items(struct xmlmap *m, struct buf *out, mxml_node_t *el, const struct member *mb,
     bool first)
 {
 	mxml_node_t	*item;
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 comma = false;
 
-	if ((er = buf_printf(out, "%s\"%s\":[", first ? "" : ",", mb->name)) != QT_OK)
+	if ((er = buf_printf(out, "%s\"%s\":[", first ? "" : ",", mb->name)) != ERR_OK)
 		return er;
 	for (; el != NULL; el = next_item(el)) {
 		item = child(el, slice_of(mb->item));
 		for (; item != NULL; item = next_item(item)) {
-			if ((comma && (er = buf_putc(out, ',')) != QT_OK) ||
-			    (er = put_item(m, out, item, mb->leaf)) != QT_OK)
+			if ((comma && (er = buf_putc(out, ',')) != ERR_OK) ||
+			    (er = put_item(m, out, item, mb->leaf)) != ERR_OK)
 				return er;
 			comma = true;
 		}
@@ -566,19 +566,19 @@ put_items(struct xmlmap *m, struct buf *out, mxml_node_t *el, const struct membe
 	return buf_putc(out, ']');
 }
 
-static enum qt_err
+static enum error
 take_object(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	const struct member	*mb;
 	mxml_node_t		*part;
-	enum qt_err		 er;
+	enum error		 er;
 	bool			 first = true;
 
 	if (at->el == NULL)
-		return QT_OK;
+		return ERR_OK;
 	*got = true;
 	er = buf_putc(out, '{');
-	for (mb = f->members; er == QT_OK && mb->name != NULL; mb++) {
+	for (mb = f->members; er == ERR_OK && mb->name != NULL; mb++) {
 		part = child(at->el, slice_of(mb->name));
 		if (mb->item == NULL) {
 			er = put_member(m, out, part, mb->name, &first);
@@ -587,31 +587,31 @@ take_object(struct xmlmap *m, struct buf *out, const struct field *f, struct spo
 			first = false;
 		}
 	}
-	return er == QT_OK ? buf_putc(out, '}') : er;
+	return er == ERR_OK ? buf_putc(out, '}') : er;
 }
 
 /* By QR code: EventKey begins with qrscene_, or there is a Ticket. */
-static enum qt_err
+static enum error
 take_is_scan(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
 {
 	static const char	 prefix[] = "qrscene_";
 	struct slice		 text;
-	enum qt_err		 er;
+	enum error		 er;
 	bool			 scanned;
 
 	(void)f;
 	(void)at;
-	if ((er = scratch_text(m, child(m->root, slice_of("EventKey")), &text)) != QT_OK)
+	if ((er = scratch_text(m, child(m->root, slice_of("EventKey")), &text)) != ERR_OK)
 		return er;
 	scanned = text.len >= strlen(prefix) && memcmp(text.p, prefix, strlen(prefix)) == 0;
-	if ((er = scratch_text(m, child(m->root, slice_of("Ticket")), &text)) != QT_OK)
+	if ((er = scratch_text(m, child(m->root, slice_of("Ticket")), &text)) != ERR_OK)
 		return er;
 	scanned = scanned || text.len != 0;
 	*got = true;
 	return buf_puts(out, scanned ? m->opt.is_scan_yes : m->opt.is_scan_no);
 }
 
-typedef enum qt_err	 take(struct xmlmap *m, struct buf *out, const struct field *f,
+typedef enum error	 take(struct xmlmap *m, struct buf *out, const struct field *f,
 			    struct spot *at, bool *got);
 
 static take *const	 rules[] = {
@@ -627,15 +627,15 @@ static take *const	 rules[] = {
  * While an event is filled its text may move: its values carry their lengths only, in the
  * order in which they stand in the text, and p says no more than that they are there.
  */
-static enum qt_err
+static enum error
 put_head(struct event *ev, mxml_node_t *el, struct slice *value)
 {
 	size_t		 start = ev->text.len;
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (el == NULL)
-		return QT_OK;
-	if ((er = put_text(&ev->text, el)) == QT_OK)
+		return ERR_OK;
+	if ((er = put_text(&ev->text, el)) == ERR_OK)
 		*value = (struct slice){ "", ev->text.len - start };
 	return er;
 }
@@ -678,32 +678,32 @@ seconds(struct slice text)
 	return t;
 }
 
-static enum qt_err
+static enum error
 fill_head(struct xmlmap *m, struct event *ev)
 {
 	struct slice	 text;
-	enum qt_err	 er;
+	enum error	 er;
 
 	event_reset(ev);
-	if ((er = put_head(ev, m->head[MSGTYPE], &ev->msgtype)) != QT_OK ||
-	    (er = put_head(ev, m->head[EVENT], &ev->event)) != QT_OK ||
-	    (er = put_head(ev, m->head[USER], &ev->user)) != QT_OK ||
-	    (er = scratch_text(m, m->head[TIME], &text)) != QT_OK)
+	if ((er = put_head(ev, m->head[MSGTYPE], &ev->msgtype)) != ERR_OK ||
+	    (er = put_head(ev, m->head[EVENT], &ev->event)) != ERR_OK ||
+	    (er = put_head(ev, m->head[USER], &ev->user)) != ERR_OK ||
+	    (er = scratch_text(m, m->head[TIME], &text)) != ERR_OK)
 		return er;
 	ev->time_s = seconds(text);
 	place_all(ev);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 fill_attr(struct xmlmap *m, struct event *ev, const struct field *f, struct spot *at)
 {
 	size_t		 start = ev->text.len;
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 got = false;
 
 	er = rules[f->rule](m, &ev->text, f, at, &got);
-	if (er != QT_OK || !got) {
+	if (er != ERR_OK || !got) {
 		ev->text.len = start;
 		return er;
 	}
@@ -712,21 +712,21 @@ fill_attr(struct xmlmap *m, struct event *ev, const struct field *f, struct spot
 		f->rule == NUMBER ? EVENT_NUMBER : EVENT_STRING,
 		{ "", ev->text.len - start }
 	};
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* Attributes, after the head; the lists' next items are used up. */
-static enum qt_err
+static enum error
 fill_attrs(struct xmlmap *m, struct event *ev)
 {
 	const struct field	*f;
 	struct spot		*at = m->spots;
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 
 	m->events++;
 	if (m->mapping != NULL) {
 		ev->code = m->mapping->code;
-		for (f = m->mapping->fields; er == QT_OK && f->key != NULL; f++)
+		for (f = m->mapping->fields; er == ERR_OK && f->key != NULL; f++)
 			er = fill_attr(m, ev, f, at++);
 	}
 	place_all(ev);
@@ -766,7 +766,7 @@ xmlmap_code(struct slice msgtype, struct slice event)
 static void
 find_head(struct xmlmap *m)
 {
-	enum head	 h;
+	enum message	 h;
 
 	for (h = 0; h < HEAD__MAX; h++)
 		m->head[h] = child(m->root, slice_of(head_names[h]));
@@ -855,43 +855,43 @@ xmlmap_more(const struct xmlmap *m)
 }
 
 /* An event filled or not: what is done with is let go. */
-static enum qt_err
-finish(struct xmlmap *m, struct event *ev, enum qt_err er)
+static enum error
+finish(struct xmlmap *m, struct event *ev, enum error er)
 {
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		event_reset(ev);
-	if (er != QT_OK || !xmlmap_more(m))
+	if (er != ERR_OK || !xmlmap_more(m))
 		end(m);
 	return er;
 }
 
-enum qt_err
+enum error
 xmlmap_next(struct xmlmap *m, struct event *ev)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = fill_head(m, ev)) == QT_OK)
+	if ((er = fill_head(m, ev)) == ERR_OK)
 		er = fill_attrs(m, ev);
 	return finish(m, ev, er);
 }
 
-enum qt_err
+enum error
 xmlmap_event(struct xmlmap *m, struct event *ev, struct slice xml)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
 	end(m);
 	event_reset(ev);
-	if ((er = xmlguard(&m->xml, &m->why, xml)) != QT_OK)
+	if ((er = xml_sanitize(&m->xml, &m->why, xml)) != ERR_OK)
 		return er;
-	er = QT_EXML;
+	er = ERR_XML;
 	if ((m->root = load(m->xml.p)) == NULL) {
 		m->why = "mxml refused it";
 	} else if (!slice_is(slice_of(mxmlGetElement(m->root)), "xml")) {
 		m->why = "root element is not <xml>";
 	} else {
 		find_head(m);
-		if ((er = fill_head(m, ev)) == QT_OK) {
+		if ((er = fill_head(m, ev)) == ERR_OK) {
 			find_attrs(m, ev);
 			er = fill_attrs(m, ev);
 		}

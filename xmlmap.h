@@ -42,18 +42,18 @@ struct xmlmap	*xmlmap_for(const struct settings *set);	/* which must outlive it 
 void		 xmlmap_free(struct xmlmap *m);
 
 /*
- * Fills ev, which is emptied first, with the (first) event that xml means.  QT_OK, code
- * NULL where the type has no row; QT_EXML: no XML or not a message, see xmlmap_why();
- * QT_ENOMEM.
+ * Fills ev, which is emptied first, with the (first) event that xml means.  ERR_OK, code
+ * NULL where the type has no row; ERR_XML: no XML or not a message, see xmlmap_why();
+ * ERR_NOMEM.
  */
-enum qt_err	 xmlmap_event(struct xmlmap *m, struct event *ev, struct slice xml);
+enum error	 xmlmap_event(struct xmlmap *m, struct event *ev, struct slice xml);
 
 /*
  * After a good xmlmap_event(): whether the message means a further event (only with
  * one_per_item), and that event into ev.
  */
 bool		 xmlmap_more(const struct xmlmap *m);
-enum qt_err	 xmlmap_next(struct xmlmap *m, struct event *ev);
+enum error	 xmlmap_next(struct xmlmap *m, struct event *ev);
 
 /* What was wrong with the last XML, in a few words; "" if nothing. */
 const char	*xmlmap_why(const struct xmlmap *m);

@@ -34,10 +34,10 @@ read_file(struct buf *b, const char *path)
 	if ((f = fopen(path, "rb")) == NULL)
 		return false;
 	while ((n = fread(part, 1, sizeof(part), f)) != 0)
-		if (buf_put(b, part, n) != QT_OK)
+		if (buf_put(b, part, n) != ERR_OK)
 			break;
 	(void)fclose(f);
-	return buf_putc(b, '\0') == QT_OK;
+	return buf_putc(b, '\0') == ERR_OK;
 }
 
 static void
@@ -158,7 +158,7 @@ hostile(struct xmlmap *m, struct event *ev)
 {
 	struct buf	 xml = { .p = NULL };
 	double		 ms, worst = 0;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	int64_t		 t;
 	size_t		 i;
 	int		 round;
@@ -169,12 +169,12 @@ hostile(struct xmlmap *m, struct event *ev)
 		for (round = 0; round < 9; round++) {
 			t = cpu_ns();
 			er = xmlmap_event(m, ev, buf_slice(&xml));
-			while (er == QT_OK && xmlmap_more(m))
+			while (er == ERR_OK && xmlmap_more(m))
 				er = xmlmap_next(m, ev);
 			ms = best(ms, cpu_ns() - t, 1000);
 		}
 		printf("%-29s %6zu bytes %8.3f ms  %s\n", shapes[i].name, xml.len, ms,
-		    er == QT_OK ? "read" : xmlmap_why(m));
+		    er == ERR_OK ? "read" : xmlmap_why(m));
 		worst = ms > worst ? ms : worst;
 	}
 	buf_free(&xml);
@@ -185,8 +185,8 @@ int
 main(int argc, char **argv)
 {
 	static const struct xmlmap_options	 split = { .one_per_item = true };
-	struct xmlmap	*m = xmlmap_new(NULL);
-	struct event	 ev = { .code = NULL };
+	struct xmlmap				*m = xmlmap_new(NULL);
+	struct event				 ev = { .code = NULL };
 
 	if (m == NULL || argc < 2) {
 		fputs("usage: xmlmap_bench FILE.xml...\n", stderr);

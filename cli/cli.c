@@ -36,15 +36,15 @@ say_usage(const char *name)
 }
 
 int
-cmd_usage(const char *verb)
+cli_usage(const char *verb)
 {
 	say_usage(verb);
 	(void)fputc('\n', stderr);
-	return CMD_USAGE;
+	return CLI_USAGE;
 }
 
 int
-cmd_usage_why(const char *verb, const char *fmt, ...)
+cli_usage_why(const char *verb, const char *fmt, ...)
 {
 	va_list	 ap;
 
@@ -54,7 +54,7 @@ cmd_usage_why(const char *verb, const char *fmt, ...)
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	(void)fputs(")\n", stderr);
-	return CMD_USAGE;
+	return CLI_USAGE;
 }
 
 /* Where problems of the configuration go: what a verb is for, or beside the point of it. */
@@ -81,7 +81,7 @@ static bool
 map_file(struct xmlmap *m, struct event *ev, struct buf *xml, struct buf *line,
     const char *file)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (buf_read_file(xml, file, 1 << 20) == -1) {
 		(void)fprintf(stderr, "qtoa: %s: %s\n", file, strerror(errno));
@@ -90,9 +90,9 @@ map_file(struct xmlmap *m, struct event *ev, struct buf *xml, struct buf *line,
 	er = xmlmap_event(m, ev, buf_slice(xml));
 	for (;;) {
 		line->len = 0;
-		if (er == QT_OK && (er = event_json(line, ev)) == QT_OK)
+		if (er == ERR_OK && (er = event_json(line, ev)) == ERR_OK)
 			er = buf_putc(line, '\n');
-		if (er != QT_OK)
+		if (er != ERR_OK)
 			break;
 		(void)fwrite(line->p, 1, line->len, stdout);
 		if (!xmlmap_more(m))
@@ -100,7 +100,7 @@ map_file(struct xmlmap *m, struct event *ev, struct buf *xml, struct buf *line,
 		er = xmlmap_next(m, ev);
 	}
 	(void)fprintf(stderr, "qtoa: %s: %s\n", file,
-	    er == QT_EXML ? xmlmap_why(m) : errs[er].name);
+	    er == ERR_XML ? xmlmap_why(m) : error_table[er].name);
 	return false;
 }
 
@@ -110,14 +110,14 @@ cmd_map(struct conf *c, int problems, int argc, char **argv)
 	struct xmlmap	*m = xmlmap_for(&c->set);
 	struct event	 ev = { 0 };
 	struct buf	 xml = { 0 }, line = { 0 };
-	int		 i, rc = m == NULL ? CMD_WRONG : CMD_DONE;
+	int		 i, rc = m == NULL ? CLI_WRONG : CLI_DONE;
 
 	(void)problems;		/* no account is needed */
 	for (i = 1; m != NULL && i < argc; i++)
 		if (!map_file(m, &ev, &xml, &line, argv[i]))
-			rc = CMD_WRONG;
+			rc = CLI_WRONG;
 	if (m != NULL && argc == 1 && !map_file(m, &ev, &xml, &line, "-"))
-		rc = CMD_WRONG;
+		rc = CLI_WRONG;
 	buf_free(&line);
 	buf_free(&xml);
 	event_free(&ev);
@@ -133,18 +133,18 @@ static int
 no_verb(const char *name)
 {
 	(void)fprintf(stderr, "qtoa: no verb \"%s\"; run: qtoa -h\n", name);
-	return CMD_USAGE;
+	return CLI_USAGE;
 }
 
 static int
 no_question(const struct verb *v, const char *name)
 {
-	(void)cmd_usage_why(v->name, "there is no question %s", name);
+	(void)cli_usage_why(v->name, "there is no question %s", name);
 	help_questions(stderr);
-	return CMD_USAGE;
+	return CLI_USAGE;
 }
 
-/* All about what words name: a verb, a group of verbs, one of the report's questions. */
+/* All about what words name: a verb, a group of verb_table, one of the report's questions. */
 static int
 explain(int argc, char **argv)
 {
@@ -155,15 +155,15 @@ explain(int argc, char **argv)
 	if ((v = verb_find(&group, argc, argv)) == NULL)
 		return no_verb(argv[0]);
 	if (group && argc > 1)
-		return cmd_usage_why(argv[0], "there is no %s", argv[1]);
+		return cli_usage_why(argv[0], "there is no %s", argv[1]);
 	if (verb_asks(v) && argc > 1 && argv[1][0] != '-' &&
-	    (q = report_find(slice_of(argv[1]))) == NULL)
+	    (q = questions_find(slice_of(argv[1]))) == NULL)
 		return no_question(v, argv[1]);
 	if (group)
 		help_group(stdout, v);
 	else
 		help_verb(stdout, v, q);
-	return fflush(stdout) == 0 ? CMD_DONE : CMD_WRONG;
+	return fflush(stdout) == 0 ? CLI_DONE : CLI_WRONG;
 }
 
 static int
@@ -173,7 +173,7 @@ cmd_help(struct conf *c, int problems, int argc, char **argv)
 	if (argc > 1 && strcmp(argv[0], "help") == 0)
 		return explain(argc - 1, argv + 1);
 	help_all(stdout);
-	return CMD_DONE;
+	return CLI_DONE;
 }
 
 /*
@@ -185,26 +185,26 @@ cmd_version(struct conf *c, int problems, int argc, char **argv)
 {
 	(void)c, (void)problems, (void)argc, (void)argv;
 	(void)printf("qtoa %s\n", QTOA_VERSION);
-	return CMD_DONE;
+	return CLI_DONE;
 }
 
 /* By the first word of their names. */
 static const struct runner {
 	const char	*name;
 	conf_say	*say;	/* NULL: needs no configuration */
-	cmd_verb	*run;
+	cli_verb	*run;
 } runners[] = {
-	{ "check", say_nothing, check_run },
+	{ "check", say_nothing, cmd_check_run },
 	{ "map", say_nothing, cmd_map },
-	{ "send", say_stderr, send_run },
-	{ "queue", say_stderr, queuecmd_run },
-	{ "drain", say_stderr, draincmd_run },
-	{ "report", say_stderr, reportcmd_run },
-	{ "token", say_stderr, tokencmd_run },
-	{ "datacube", say_stderr, datacubecmd_run },
-	{ "reconcile", say_stderr, reconcilecmd_run },
-	{ "status", say_stderr, statuscmd_run },
-	{ "completion", say_nothing, completion_run },
+	{ "send", say_stderr, cmd_send_run },
+	{ "queue", say_stderr, cmd_queue_run },
+	{ "drain", say_stderr, cmd_drain_run },
+	{ "report", say_stderr, cmd_report_run },
+	{ "token", say_stderr, cmd_token_run },
+	{ "datacube", say_stderr, cmd_datacube_run },
+	{ "reconcile", say_stderr, cmd_reconcile_run },
+	{ "status", say_stderr, cmd_status_run },
+	{ "completion", say_nothing, cmd_completion_run },
 	{ "help", NULL, cmd_help },
 	{ "-V", NULL, cmd_version },
 	{ "-h", NULL, cmd_help },
@@ -220,8 +220,8 @@ run(const struct runner *r, int argc, char **argv)
 		problems = conf_load(&c, r->say, NULL);
 	rc = r->run(&c, problems, argc, argv);
 	conf_free(&c);
-	if (fflush(stdout) != 0 && rc == CMD_DONE)
-		rc = CMD_WRONG;
+	if (fflush(stdout) != 0 && rc == CLI_DONE)
+		rc = CLI_WRONG;
 	return rc;
 }
 
@@ -231,15 +231,15 @@ is_help(const char *arg)
 	return strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0;
 }
 
-/* A group's name without one of its verbs. */
+/* A group's name without one of its verb_table. */
 static int
 run_group(int argc, char **argv)
 {
 	if (argc < 2)
-		return cmd_usage(argv[0]);
+		return cli_usage(argv[0]);
 	if (is_help(argv[1]))
 		return explain(1, argv);
-	return cmd_usage_why(argv[0], "there is no %s", argv[1]);
+	return cli_usage_why(argv[0], "there is no %s", argv[1]);
 }
 
 static bool
@@ -295,16 +295,16 @@ run_verb(const struct verb *v, int argc, char **argv)
 	bool				 help;
 
 	if (verb_asks(v) && argc > 1 && argv[1][0] != '-' &&
-	    (q = report_find(slice_of(argv[1]))) == NULL)
+	    (q = questions_find(slice_of(argv[1]))) == NULL)
 		return no_question(v, argv[1]);
 	unknown = find_unknown(&help, v, q, argc, argv);
 	if (help)
 		return explain(argc, argv);
 	if (unknown != NULL) {
-		(void)cmd_usage_why(v->name, "it has no option %s", unknown);
+		(void)cli_usage_why(v->name, "it has no option %s", unknown);
 		if (verb_asks(v))
 			help_questions(stderr);
-		return CMD_USAGE;
+		return CLI_USAGE;
 	}
 	for (r = runners; r != runners + sizeof(runners) / sizeof(runners[0]); r++)
 		if (slice_is(verb_group(v), r->name))
@@ -313,7 +313,7 @@ run_verb(const struct verb *v, int argc, char **argv)
 }
 
 int
-cmd_main(int argc, char **argv)
+cli_main(int argc, char **argv)
 {
 	static char		 version[] = "-V", help[] = "-h";
 	char			*none[] = { help, NULL };

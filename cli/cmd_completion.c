@@ -39,12 +39,12 @@ accounts(const struct conf *c)
 			(void)puts(c->accounts[i].path);
 }
 
-static enum qt_err
+static enum error
 print_id(void *ctx, const struct queue_message *m)
 {
 	(void)ctx;
 	(void)printf("%lld\n", (long long)m->id);
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* Read as it is: nothing is made, migrated or set aside because somebody presses a key. */
@@ -55,12 +55,12 @@ ids(const struct conf *c)
 	char		 path[4096];
 	struct db	*db = NULL;
 
-	if (dir == NULL || !desk_become_owner(dir))
+	if (dir == NULL || !session_become_owner(dir))
 		return;
 	(void)snprintf(path, sizeof(path), "%s/qtoa.db", dir);
-	if (access(path, R_OK) == 0 && db_open(&db, path, DB_READ_ONLY) == QT_OK) {
+	if (access(path, R_OK) == 0 && db_open(&db, path, DB_READ_ONLY) == ERR_OK) {
 		db_patience(db, clock_mono_ms() + PATIENCE_MS);
-		(void)queue_list(db, 0, DESK_PAGE, print_id, NULL);
+		(void)queue_list(db, 0, SESSION_PAGE, print_id, NULL);
 	}
 	db_close(db);
 }
@@ -69,12 +69,12 @@ static void
 on_alarm(int sig)
 {
 	(void)sig;
-	_exit(CMD_DONE);
+	_exit(CLI_DONE);
 }
 
 /* What a script may ask for is not for people, so that help does not name it. */
 int
-completion_run(struct conf *c, int problems, int argc, char **argv)
+cmd_completion_run(struct conf *c, int problems, int argc, char **argv)
 {
 	static const struct {
 		const char	*name;
@@ -90,7 +90,7 @@ completion_run(struct conf *c, int problems, int argc, char **argv)
 			(void)signal(SIGALRM, on_alarm);
 			(void)alarm(LIMIT_S);
 			kinds[i].print(c);
-			return CMD_DONE;
+			return CLI_DONE;
 		}
-	return cmd_usage("completion");
+	return cli_usage("completion");
 }

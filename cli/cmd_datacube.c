@@ -55,7 +55,7 @@ on_stop(int sig)
 static bool
 read_day(int64_t *day, const char *option, const char *text)
 {
-	if (day_parse(day, slice_of(text)))
+	if (calendar_parse_day(day, slice_of(text)))
 		return true;
 	(void)fprintf(stderr, "qtoa: %s %s: not a day, YYYY-MM-DD\n", option, text);
 	return false;
@@ -143,10 +143,10 @@ read_order(struct order *o, const struct conf *c, int argc, char **argv)
  */
 
 struct pull {
-	struct cubepull		 pull;
-	struct cubepull_sum	 sum;
-	int64_t			 begin_ms, drawn_ms;
-	int			 width;		/* of the bar's terminal; 0: no bar */
+	struct datacube_pull		 pull;
+	struct datacube_pull_sum	 sum;
+	int64_t				 begin_ms, drawn_ms;
+	int				 width;		/* of the bar's terminal; 0: no bar */
 };
 
 static void
@@ -160,7 +160,7 @@ say(void *ctx, const char *line)
 }
 
 static void
-draw(void *ctx, const struct cubepull_sum *sum)
+draw(void *ctx, const struct datacube_pull_sum *sum)
 {
 	struct pull	*p = ctx;
 	const int64_t	 now_ms = clock_mono_ms();
@@ -177,9 +177,9 @@ draw(void *ctx, const struct cubepull_sum *sum)
 static void
 print_sum(const struct pull *p)
 {
-	const struct cubepull_sum	*s = &p->sum;
+	const struct datacube_pull_sum	*s = &p->sum;
 	const int64_t			 ms = clock_mono_ms() - p->begin_ms;
-	char				 day[DAY_TEXT];
+	char				 day[CALENDAR_DAY_TEXT];
 	int64_t				 china_s = s->again_s + CHINA_S;
 
 	term_wipe(p->width);
@@ -188,7 +188,7 @@ print_sum(const struct pull *p)
 	    (long long)s->off, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
 	if (s->again == 0)
 		return;
-	day_text(day, day_at(s->again_s));
+	calendar_day_text(day, calendar_day_at(s->again_s));
 	(void)printf("%lld were empty when they were fresh: to be asked again from %s %02d:%02d "
 	    "(China) on\n", (long long)s->again, day, (int)(china_s % DAY_S / 3600),
 	    (int)(china_s % 3600 / 60));
@@ -221,7 +221,7 @@ pull_accounts(struct pull *p, const struct order *o)
 		    (o->account == NULL && is_repeated(c, i)))
 			continue;
 		any = true;
-		good = cubepull_account(&p->pull, &p->sum, a) && good;
+		good = datacube_pull_account(&p->pull, &p->sum, a) && good;
 	}
 	if (any || atomic_load(&stop_ms) != 0)
 		return good;
@@ -233,11 +233,11 @@ pull_accounts(struct pull *p, const struct order *o)
 static void
 say_clamped(const struct order *o, int64_t now_s)
 {
-	char	 text[DAY_TEXT];
+	char	 text[CALENDAR_DAY_TEXT];
 
 	if (o->to == DATACUBE_DEFAULT || o->to <= datacube_ready(now_s))
 		return;
-	day_text(text, datacube_ready(now_s));
+	calendar_day_text(text, datacube_ready(now_s));
 	(void)printf("the figures are ready up to %s: a day's come at 08:00 (China) of the next\n",
 	    text);
 }
@@ -253,7 +253,7 @@ pull_all(struct pull *p, const struct order *o)
 	print_sum(p);
 	if (atomic_load(&stop_ms) != 0)
 		(void)fprintf(stderr, "qtoa: stopped before it was done; the next run goes on\n");
-	return good && p->sum.missing == 0 && atomic_load(&stop_ms) == 0 ? CMD_DONE : CMD_WRONG;
+	return good && p->sum.missing == 0 && atomic_load(&stop_ms) == 0 ? CLI_DONE : CLI_WRONG;
 }
 
 static int
@@ -264,22 +264,22 @@ run_pull(const struct conf *c, const struct order *o)
 		.to = o->to, .all = o->all, .retry = o->retry || o->all, .stop_ms = &stop_ms,
 		.say = say, .progress = draw,
 	} };
-	int		 rc = CMD_WRONG;
+	int		 rc = CLI_WRONG;
 
 	p.pull.ctx = &p;
-	if (desk_state(c) == DESK_FAULT)
-		return CMD_WRONG;
-	desk_heed_signals(on_stop);
+	if (session_state(c) == SESSION_FAULT)
+		return CLI_WRONG;
+	session_catch_signals(on_stop);
 	p.width = term_width(STDOUT_FILENO);
-	if ((p.pull.claims = claims_new(c->set.state_dir)) != NULL &&
-	    (p.pull.store = store_new(&c->set, p.pull.claims, STORE_BRIEF)) != NULL &&
-	    (p.pull.http = http_new(&c->set, NULL)) != NULL &&
-	    (p.pull.tokens = tokens_new(c, p.pull.http, p.pull.claims, p.pull.store)) != NULL)
+	if ((p.pull.locks = lock_new(c->set.state_dir)) != NULL &&
+	    (p.pull.store = store_new(&c->set, p.pull.locks, STORE_BRIEF)) != NULL &&
+	    (p.pull.http = http_client_new(&c->set, NULL)) != NULL &&
+	    (p.pull.tokens = access_token_new(c, p.pull.http, p.pull.locks, p.pull.store)) != NULL)
 		rc = pull_all(&p, o);
-	tokens_free(p.pull.tokens);
-	http_free(p.pull.http);
+	access_token_free(p.pull.tokens);
+	http_client_free(p.pull.http);
 	store_free(p.pull.store);
-	claims_free(p.pull.claims);
+	lock_free(p.pull.locks);
 	log_close();
 	return rc;
 }
@@ -298,29 +298,29 @@ struct showing {
 	struct table			 table;
 };
 
-static enum qt_err
+static enum error
 ask_rows(struct db *db, void *arg)
 {
 	struct showing		*s = arg;
-	char			 from[DAY_TEXT] = "", to[DAY_TEXT] = "";
+	char			 from[CALENDAR_DAY_TEXT] = "", to[CALENDAR_DAY_TEXT] = "";
 	struct db_named		 v[] = {
 		{ ":appid", db_s(s->o->account != NULL ? s->o->account->appid : NULL) },
 		{ ":from", db_s(NULL) }, { ":to", db_s(NULL) },
 	};
 	struct db_rows		 rows = { 0 };
 	struct buf		 sql = { 0 };
-	enum qt_err		 er;
+	enum error		 er;
 
-	if (!cubestore_is_there(db))
-		return QT_OK;
-	day_text(from, s->from);
-	day_text(to, s->to);
+	if (!datacube_tables_is_there(db))
+		return ERR_OK;
+	calendar_day_text(from, s->from);
+	calendar_day_text(to, s->to);
 	if (s->from != DATACUBE_DEFAULT)
 		v[1].v = db_s(from);
 	if (s->to != DATACUBE_DEFAULT)
 		v[2].v = db_s(to);
-	if ((er = cubestore_select(&sql, s->t, s->e)) == QT_OK &&
-	    (er = db_start_text(db, &rows, sql.p, v, 3)) == QT_OK)
+	if ((er = datacube_tables_select(&sql, s->t, s->e)) == ERR_OK &&
+	    (er = db_start_text(db, &rows, sql.p, v, 3)) == ERR_OK)
 		er = table_from_rows(&s->table, &rows, SHOWN_ROWS);
 	else
 		db_end(&rows);
@@ -330,26 +330,26 @@ ask_rows(struct db *db, void *arg)
 
 /* What there is of an end point, and what is still to come. */
 struct stock {
-	int64_t			 first, last, days, rows;
-	int64_t			 due, again;
-	struct cubestore_pause	 pause;
+	int64_t				 first, last, days, rows;
+	int64_t				 due, again;
+	struct datacube_tables_pause	 pause;
 };
 
-static enum qt_err
+static enum error
 count_due(struct db *db, struct stock *k, const struct showing *s, const struct account *a,
     const struct datacube_endpoint *e)
 {
 	struct datacube_span	 range = datacube_range(e, k->first, DATACUBE_DEFAULT, s->now_s);
 	struct datacube_known	*known;
 	int64_t			 unit;
-	enum qt_err		 er;
+	enum error		 er;
 
 	if (range.end < range.begin)
-		return QT_OK;
+		return ERR_OK;
 	if ((known = calloc((size_t)(range.end - range.begin + 1), sizeof(*known))) == NULL)
-		return QT_ENOMEM;
-	er = cubestore_known(db, known, a->appid, e, &range);
-	for (unit = range.begin; er == QT_OK && datacube_unit_end(e, unit) <= range.end;
+		return ERR_NOMEM;
+	er = datacube_tables_known(db, known, a->appid, e, &range);
+	for (unit = range.begin; er == ERR_OK && datacube_unit_end(e, unit) <= range.end;
 	    unit = datacube_unit(e, unit + 1)) {
 		k->due += datacube_due(e, unit, &known[unit - range.begin], s->now_s);
 		k->again += datacube_again(e, unit, &known[unit - range.begin], s->now_s);
@@ -358,25 +358,25 @@ count_due(struct db *db, struct stock *k, const struct showing *s, const struct 
 	return er;
 }
 
-static enum qt_err
+static enum error
 take_stock(struct db *db, struct stock *k, const struct showing *s, const struct account *a,
     const struct datacube_endpoint *e)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
 	*k = (struct stock){ .first = DATACUBE_DEFAULT, .last = DATACUBE_DEFAULT };
 	er = db_start(db, &rows, "SELECT min(day), max(day), count(*), sum(rows) "
 	    "FROM datacube_day WHERE appid = ? AND endpoint = ?",
 	    DB_VALUES(db_s(a->appid), db_s(e->name)));
-	if (er == QT_OK && db_next(&rows, &er) && db_col_int(&rows, 2) != 0) {
-		(void)day_parse(&k->first, db_col(&rows, 0));
-		(void)day_parse(&k->last, db_col(&rows, 1));
+	if (er == ERR_OK && db_next(&rows, &er) && db_col_int(&rows, 2) != 0) {
+		(void)calendar_parse_day(&k->first, db_col(&rows, 0));
+		(void)calendar_parse_day(&k->last, db_col(&rows, 1));
 		k->days = db_col_int(&rows, 2);
 		k->rows = db_col_int(&rows, 3);
 	}
 	db_end(&rows);
-	if (er == QT_OK && (er = cubestore_pause(db, &k->pause, a->appid, e, s->now_s)) == QT_OK &&
+	if (er == ERR_OK && (er = datacube_tables_pause(db, &k->pause, a->appid, e, s->now_s)) == ERR_OK &&
 	    k->days != 0)
 		er = count_due(db, k, s, a, e);
 	return er;
@@ -385,9 +385,9 @@ take_stock(struct db *db, struct stock *k, const struct showing *s, const struct
 static void
 state_text(char *text, size_t size, const struct stock *k)
 {
-	char	 day[DAY_TEXT];
+	char	 day[CALENDAR_DAY_TEXT];
 
-	day_text(day, day_at(k->pause.since_s));
+	calendar_day_text(day, calendar_day_at(k->pause.since_s));
 	if (k->pause.until_s != 0)
 		(void)snprintf(text, size, "off since %s (%lld)", day,
 		    (long long)k->pause.errcode);
@@ -401,28 +401,28 @@ state_text(char *text, size_t size, const struct stock *k)
 		(void)snprintf(text, size, "there");
 }
 
-static enum qt_err
+static enum error
 stock_row(struct table *t, const struct stock *k, const struct account *a,
     const struct datacube_endpoint *e)
 {
-	char		 first[DAY_TEXT], last[DAY_TEXT], state[64];
-	enum qt_err	 er;
+	char		 first[CALENDAR_DAY_TEXT], last[CALENDAR_DAY_TEXT], state[64];
+	enum error	 er;
 
-	day_text(first, k->first);
-	day_text(last, k->last);
+	calendar_day_text(first, k->first);
+	calendar_day_text(last, k->last);
 	state_text(state, sizeof(state), k);
-	if ((er = table_row(t)) != QT_OK || (er = table_text(t, 0, slice_of(a->path))) != QT_OK ||
-	    (er = table_text(t, 1, slice_of(e->name))) != QT_OK ||
-	    (k->days != 0 && ((er = table_text(t, 2, slice_of(first))) != QT_OK ||
-	    (er = table_text(t, 3, slice_of(last))) != QT_OK)) ||
-	    (er = table_text(t, 6, slice_of(state))) != QT_OK)
+	if ((er = table_row(t)) != ERR_OK || (er = table_text(t, 0, slice_of(a->path))) != ERR_OK ||
+	    (er = table_text(t, 1, slice_of(e->name))) != ERR_OK ||
+	    (k->days != 0 && ((er = table_text(t, 2, slice_of(first))) != ERR_OK ||
+	    (er = table_text(t, 3, slice_of(last))) != ERR_OK)) ||
+	    (er = table_text(t, 6, slice_of(state))) != ERR_OK)
 		return er;
 	table_int(t, 4, k->days);
 	table_int(t, 5, k->rows);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 ask_stock(struct db *db, void *arg)
 {
 	static const char *const	 names[] = {
@@ -432,32 +432,32 @@ ask_stock(struct db *db, void *arg)
 	const struct datacube_endpoint	*e;
 	const struct account		*a;
 	struct stock			 k;
-	enum qt_err			 er;
+	enum error			 er;
 	size_t				 i;
 
 	er = table_begin(&s->table, names, sizeof(names) / sizeof(names[0]));
-	if (!cubestore_is_there(db))
+	if (!datacube_tables_is_there(db))
 		return er;
-	for (i = 0; i < s->conf->n && er == QT_OK; i++) {
+	for (i = 0; i < s->conf->n && er == ERR_OK; i++) {
 		a = &s->conf->accounts[i];
 		if ((s->o->account != NULL && s->o->account != a) || is_repeated(s->conf, i) ||
 		    !conf_is_set(a->secret))
 			continue;
-		for (e = datacube_endpoints; e->name != NULL && er == QT_OK; e++)
-			if ((er = take_stock(db, &k, s, a, e)) == QT_OK)
+		for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
+			if ((er = take_stock(db, &k, s, a, e)) == ERR_OK)
 				er = stock_row(&s->table, &k, a, e);
 	}
 	return er;
 }
 
 /* Beside a table: the others of its end point. */
-static enum qt_err
+static enum error
 put_others(struct buf *out, const struct showing *s)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 i;
 
-	for (i = 0; i < DATACUBE_TABLES && s->e->tables[i].name != NULL && er == QT_OK; i++)
+	for (i = 0; i < DATACUBE_TABLES && s->e->tables[i].name != NULL && er == ERR_OK; i++)
 		if (&s->e->tables[i] != s->t)
 			er = buf_printf(out, "see also: qtoa datacube show %s\n",
 			    s->e->tables[i].name);
@@ -468,27 +468,27 @@ static int
 print_table(const struct showing *s)
 {
 	struct buf	 out = { 0 };
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = s->table.rows == 0 ? buf_puts(&out, "nothing\n") :
-	    termtable(&out, &s->table, NULL, term_width(STDOUT_FILENO));
-	if (er == QT_OK && s->t != NULL)
+	    term_table(&out, &s->table, NULL, term_width(STDOUT_FILENO));
+	if (er == ERR_OK && s->t != NULL)
 		er = put_others(&out, s);
-	if (er == QT_OK)
-		desk_print(&out);
+	if (er == ERR_OK)
+		session_print(&out);
 	buf_free(&out);
-	return er == QT_OK ? CMD_DONE : CMD_WRONG;
+	return er == ERR_OK ? CLI_DONE : CLI_WRONG;
 }
 
 static int
-run_show(struct desk *d, struct showing *s)
+run_show(struct session *d, struct showing *s)
 {
 	if (s->t == NULL)
-		return desk_do(d, STORE_READ, ask_stock, s) ? print_table(s) : CMD_WRONG;
+		return session_do(d, STORE_READ, ask_stock, s) ? print_table(s) : CLI_WRONG;
 	if (s->from == DATACUBE_DEFAULT)
 		s->from = (s->to != DATACUBE_DEFAULT ? s->to : datacube_ready(s->now_s)) -
 		    SHOWN_DAYS + 1;
-	return desk_do(d, STORE_READ, ask_rows, s) ? print_table(s) : CMD_WRONG;
+	return session_do(d, STORE_READ, ask_rows, s) ? print_table(s) : CLI_WRONG;
 }
 
 /*
@@ -496,20 +496,20 @@ run_show(struct desk *d, struct showing *s)
  */
 
 /* The days of which there is anything, for all accounts. */
-static enum qt_err
+static enum error
 ask_span(struct db *db, void *arg)
 {
 	struct showing	*s = arg;
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if (!cubestore_is_there(db))
-		return QT_OK;
+	if (!datacube_tables_is_there(db))
+		return ERR_OK;
 	er = db_start(db, &rows, "SELECT min(day), max(day) FROM datacube_day WHERE endpoint = ?",
 	    DB_VALUES(db_s(s->e->name)));
-	if (er == QT_OK && db_next(&rows, &er)) {
-		(void)day_parse(&s->from, db_col(&rows, 0));
-		(void)day_parse(&s->to, db_col(&rows, 1));
+	if (er == ERR_OK && db_next(&rows, &er)) {
+		(void)calendar_parse_day(&s->from, db_col(&rows, 0));
+		(void)calendar_parse_day(&s->to, db_col(&rows, 1));
 	}
 	db_end(&rows);
 	return er;
@@ -520,27 +520,27 @@ static bool
 print_part(const struct showing *s, bool first)
 {
 	struct buf	 out = { 0 };
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (s->o->json)
 		er = table_json_lines(&out, &s->table);
 	else
 		er = first ? table_csv(&out, &s->table) : table_csv_more(&out, &s->table);
-	if (er == QT_OK)
-		desk_print(&out);
+	if (er == ERR_OK)
+		session_print(&out);
 	buf_free(&out);
-	return er == QT_OK;
+	return er == ERR_OK;
 }
 
 /* In parts of some days, the outer ones open unless their days were given. */
 static int
-run_export(struct desk *d, struct showing *s)
+run_export(struct session *d, struct showing *s)
 {
 	const struct order	*o = s->o;
 	int64_t			 day, first, last;
 
-	if (!desk_do(d, STORE_READ, ask_span, s))
-		return CMD_WRONG;
+	if (!session_do(d, STORE_READ, ask_span, s))
+		return CLI_WRONG;
 	first = o->from != DATACUBE_DEFAULT ? o->from : s->from;
 	last = o->to != DATACUBE_DEFAULT ? o->to : s->to;
 	for (day = first; day <= last; day += EXPORT_DAYS) {
@@ -548,11 +548,11 @@ run_export(struct desk *d, struct showing *s)
 		s->to = last - day < EXPORT_DAYS ? o->to : day + EXPORT_DAYS - 1;
 		if (s->t->list == NULL)		/* no days in it */
 			day = last;
-		if (!desk_do(d, STORE_READ, ask_rows, s) || !print_part(s, day == first ||
+		if (!session_do(d, STORE_READ, ask_rows, s) || !print_part(s, day == first ||
 		    s->t->list == NULL))
-			return CMD_WRONG;
+			return CLI_WRONG;
 	}
-	return CMD_DONE;
+	return CLI_DONE;
 }
 
 static int
@@ -561,17 +561,17 @@ run_reading(const struct conf *c, const struct order *o, bool usable)
 	struct showing	 s = {
 		.conf = c, .o = o, .from = o->from, .to = o->to, .now_s = clock_wall_ms() / 1000,
 	};
-	struct desk	 d;
-	int		 rc = CMD_WRONG;
+	struct session	 d;
+	int		 rc = CLI_WRONG;
 
 	if (o->name != NULL && (s.t = datacube_table(o->name, &s.e)) == NULL) {
 		(void)fprintf(stderr, "qtoa: there is no table %s; run: qtoa datacube show\n",
 		    o->name);
-		return CMD_USAGE;
+		return CLI_USAGE;
 	}
-	if (desk_open(&d, c, usable))
+	if (session_open(&d, c, usable))
 		rc = strcmp(o->what, "show") == 0 ? run_show(&d, &s) : run_export(&d, &s);
-	desk_close(&d);
+	session_close(&d);
 	table_free(&s.table);
 	return rc;
 }
@@ -582,11 +582,11 @@ usage(const char *what)
 	char	 verb[32];
 
 	(void)snprintf(verb, sizeof(verb), "datacube %s", what != NULL ? what : "");
-	return cmd_usage(verb);
+	return cli_usage(verb);
 }
 
 int
-datacubecmd_run(struct conf *c, int problems, int argc, char **argv)
+cmd_datacube_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct order	 o;
 
@@ -594,5 +594,5 @@ datacubecmd_run(struct conf *c, int problems, int argc, char **argv)
 		return usage(o.what);
 	if (strcmp(o.what, "pull") != 0)
 		return run_reading(c, &o, problems == 0);
-	return problems != 0 ? CMD_WRONG : run_pull(c, &o);	/* they have been said */
+	return problems != 0 ? CLI_WRONG : run_pull(c, &o);	/* they have been said */
 }

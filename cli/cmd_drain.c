@@ -30,7 +30,7 @@ enum {
 static _Atomic int64_t	 stop_ms;
 
 struct draining {
-	struct means		 means;
+	struct services		 services;
 	struct drain_sum	 sum;		/* of the runs before */
 	int64_t			 begin_ms;	/* monotonic */
 	int64_t			 total;		/* that waited at the beginning */
@@ -99,14 +99,14 @@ progress(void *ctx, const struct drain_sum *sum)
  * The drain.
  */
 
-static enum qt_err
+static enum error
 count(struct db *db, void *arg)
 {
 	struct draining	*d = arg;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = queue_count(db, QUEUE_PENDING, &d->pending)) == QT_OK)
-		er = breaker_load(db, d->means.breakers);
+	if ((er = queue_count(db, QUEUE_PENDING, &d->pending)) == ERR_OK)
+		er = breaker_load(db, d->services.breakers);
 	return er;
 }
 
@@ -115,22 +115,22 @@ look(struct draining *d)
 {
 	char	 why[256];
 
-	if (store_do(d->means.store, STORE_READ, count, d, clock_mono_ms() + DESK_PATIENCE_MS) == QT_OK)
+	if (store_do(d->services.store, STORE_READ, count, d, clock_mono_ms() + SESSION_PATIENCE_MS) == ERR_OK)
 		return true;
-	store_why(d->means.store, why, sizeof(why));
+	store_why(d->services.store, why, sizeof(why));
 	term_wipe(d->width);
-	(void)fprintf(stderr, "qtoa: %s\n", *why != '\0' ? why : errs[QT_ESTORE].name);
+	(void)fprintf(stderr, "qtoa: %s\n", *why != '\0' ? why : error_table[ERR_STORE].name);
 	return false;
 }
 
-static enum qt_err
+static enum error
 run(struct draining *d, struct drain *drain, int64_t until_ms, bool all)
 {
 	const struct drain_order	 order = {
 		.until_ms = until_ms, .all = all, .progress = progress, .ctx = d,
 	};
 	struct drain_sum		 sum = { 0 };
-	enum qt_err			 er = drain_run(drain, &sum, &order);
+	enum error			 er = drain_run(drain, &sum, &order);
 
 	d->sum.delivered += sum.delivered;
 	d->sum.dead += sum.dead;
@@ -160,7 +160,7 @@ watch(struct draining *d, struct drain *drain, int64_t until_ms)
 		say_watching(d);
 		d->watched = true;
 		(void)nanosleep(&pause, NULL);
-		if (run(d, drain, until_ms, false) != QT_OK || !look(d))
+		if (run(d, drain, until_ms, false) != ERR_OK || !look(d))
 			return false;
 		update(d, d->total - d->pending);
 	}
@@ -179,7 +179,7 @@ print_summary(struct draining *d)
 	    (long long)(ms % 1000 / 100), d->watched ? "; another process was sending, too" : "");
 	(void)fflush(stdout);
 	if (d->pending != 0)
-		desk_trouble(stderr, d->means.conf, d->means.breakers);
+		session_say_trouble(stderr, d->services.conf, d->services.breakers);
 }
 
 static int
@@ -190,17 +190,17 @@ drain_all(struct draining *d, int64_t until_ms)
 
 	d->begin_ms = clock_mono_ms();
 	if (!look(d))		/* which opens the store, and sets a damaged file aside */
-		return CMD_WRONG;
-	rescue_run(d->means.store, d->means.claims, d->means.conf->set.state_dir);
-	if (!look(d) || (drain = drain_new(&d->means)) == NULL)
-		return CMD_WRONG;
+		return CLI_WRONG;
+	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir);
+	if (!look(d) || (drain = drain_new(&d->services)) == NULL)
+		return CLI_WRONG;
 	d->total = d->pending;
-	good = run(d, drain, until_ms, true) == QT_OK;
+	good = run(d, drain, until_ms, true) == ERR_OK;
 	good = look(d) && good && watch(d, drain, until_ms);
 	drain_free(drain);
-	keep_brief(&d->means);
+	maintenance_brief(&d->services);
 	print_summary(d);
-	return good && d->pending == 0 ? CMD_DONE : CMD_WRONG;
+	return good && d->pending == 0 ? CLI_DONE : CLI_WRONG;
 }
 
 /* --seconds N.  False: not so. */
@@ -237,31 +237,31 @@ spare_the_bar(const struct conf *c)
 }
 
 int
-draincmd_run(struct conf *c, int problems, int argc, char **argv)
+cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct draining	 d = { .width = 0 };
 	int64_t		 until_ms;
-	int		 rc = CMD_WRONG;
+	int		 rc = CLI_WRONG;
 
 	if (!read_seconds(&until_ms, argc, argv))
-		return cmd_usage("drain");
+		return cli_usage("drain");
 	if (problems != 0)	/* said already */
-		return CMD_WRONG;
-	switch (desk_state(c)) {
-	case DESK_FAULT:
-		return CMD_WRONG;
-	case DESK_NO_STATE:
+		return CLI_WRONG;
+	switch (session_state(c)) {
+	case SESSION_FAULT:
+		return CLI_WRONG;
+	case SESSION_NO_STATE:
 		(void)printf("the queue is empty\n");
-		return CMD_DONE;
-	case DESK_STATE:
+		return CLI_DONE;
+	case SESSION_STATE:
 		break;
 	}
 	if ((d.width = term_width(STDOUT_FILENO)) != 0)
 		spare_the_bar(c);
-	desk_heed_signals(on_stop);
-	if (means_open(&d.means, c, STORE_BRIEF, &stop_ms))
+	session_catch_signals(on_stop);
+	if (services_open(&d.services, c, STORE_BRIEF, &stop_ms))
 		rc = drain_all(&d, until_ms);
-	means_close(&d.means);
+	services_close(&d.services);
 	log_close();
 	return rc;
 }

@@ -28,7 +28,7 @@ struct retrying {
 	char			 of[128];	/* the account of the one */
 };
 
-static enum qt_err
+static enum error
 retry_step(struct db *db, void *arg)
 {
 	struct retrying	*r = arg;
@@ -36,56 +36,56 @@ retry_step(struct db *db, void *arg)
 	return queue_retry(db, r->from, r->to, r->account, &r->n);
 }
 
-static enum qt_err
+static enum error
 keep_account(void *ctx, const struct queue_message *m)
 {
 	struct retrying	*r = ctx;
 
 	(void)snprintf(r->of, sizeof(r->of), "%.*s", (int)m->account.len, m->account.p);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 retry_one(struct db *db, void *arg)
 {
 	struct retrying	*r = arg;
-	enum qt_err	 er;
+	enum error	 er;
 
 	*r->of = '\0';
-	if ((er = queue_show(db, r->from, keep_account, r)) == QT_OK &&
-	    (er = retry_step(db, r)) == QT_OK && r->n != 0)
+	if ((er = queue_show(db, r->from, keep_account, r)) == ERR_OK &&
+	    (er = retry_step(db, r)) == ERR_OK && r->n != 0)
 		er = breaker_reset(db, r->conf, r->of);
 	return er;
 }
 
-static enum qt_err
+static enum error
 retry_begin(struct db *db, void *arg)
 {
 	struct retrying	*r = arg;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = queue_last(db, &r->last)) == QT_OK)
+	if ((er = queue_last(db, &r->last)) == ERR_OK)
 		er = breaker_reset(db, r->conf, r->account);
 	return er;
 }
 
 /* In the store, where a CGI that looks for work will find it. */
 static bool
-retry_in_store(struct desk *d, store_work *work, struct retrying *r)
+retry_in_store(struct session *d, store_work *work, struct retrying *r)
 {
 	bool	 good;
 
 	if (d->store == NULL)
 		return true;
 	store_raise(d->store);
-	good = desk_do(d, STORE_WRITE, work, r);
+	good = session_do(d, STORE_WRITE, work, r);
 	store_raise(d->store);
 	return good;
 }
 
 /* Step by step, so that no request waits long.  *sum: messages that are due now. */
 static bool
-retry_all(struct desk *d, struct retrying *r, int64_t *sum)
+retry_all(struct session *d, struct retrying *r, int64_t *sum)
 {
 	if (!retry_in_store(d, retry_begin, r))
 		return false;
@@ -99,20 +99,20 @@ retry_all(struct desk *d, struct retrying *r, int64_t *sum)
 }
 
 static int
-retry_run(struct desk *d, int argc, char **argv)
+retry_run(struct session *d, int argc, char **argv)
 {
 	struct retrying	 r = { .conf = d->conf };
 	bool		 one;
 	int64_t		 sum = 0;
 
 	if (argc != 1)
-		return cmd_usage_why("queue retry", "or /ACCOUNT, if it is called so");
+		return cli_usage_why("queue retry", "or /ACCOUNT, if it is called so");
 	if (!d->usable)
-		return CMD_WRONG;	/* said already */
-	if ((one = desk_read_id(&r.from, argv[0]))) {
+		return CLI_WRONG;	/* said already */
+	if ((one = session_read_id(&r.from, argv[0]))) {
 		r.to = r.from;
 		if (!retry_in_store(d, retry_one, &r))
-			return CMD_WRONG;
+			return CLI_WRONG;
 		sum = r.n;
 	} else {
 		r.account = argv[0] + (*argv[0] == '/');
@@ -120,18 +120,18 @@ retry_run(struct desk *d, int argc, char **argv)
 			r.account = NULL;
 		if (r.account != NULL && conf_account(d->conf, slice_of(r.account)) == NULL) {
 			(void)fprintf(stderr, "qtoa: no account has .path \"%s\"\n", r.account);
-			return CMD_WRONG;
+			return CLI_WRONG;
 		}
 		if (!retry_all(d, &r, &sum))
-			return CMD_WRONG;
+			return CLI_WRONG;
 	}
 	if (one && sum == 0) {
 		(void)fprintf(stderr, "qtoa: no message %lld is pending or dead\n",
 		    (long long)r.from);
-		return CMD_WRONG;
+		return CLI_WRONG;
 	}
 	(void)printf("%lld message%s due now\n", (long long)sum, sum == 1 ? " is" : "s are");
-	return CMD_DONE;
+	return CLI_DONE;
 }
 
 /*
@@ -146,28 +146,28 @@ struct dropping {
 	char			 text[256];	/* what it is */
 };
 
-static enum qt_err
+static enum error
 keep_text(void *ctx, const struct queue_message *m)
 {
 	struct dropping	*d = ctx;
 	struct buf	 text = { .max = sizeof(d->text) };
-	char		 age[TERM_SPAN];
-	enum qt_err	 er;
+	char		 age[FORMAT_SPAN];
+	enum error	 er;
 
 	d->found = true;
 	d->state = m->state;
 	memcpy(d->key, m->key, QUEUE_KEY);
-	term_span(age, clock_wall_ms() - m->received_ms);
-	if ((er = term_put(&text, NULL, m->account, 64)) == QT_OK &&
-	    (er = buf_puts(&text, ", ")) == QT_OK &&
-	    (er = term_put(&text, NULL, desk_or_dash(m->code), 64)) == QT_OK &&
-	    (er = buf_printf(&text, ", %s, %s old", queue_states[m->state], age)) == QT_OK)
+	format_span(age, clock_wall_ms() - m->received_ms);
+	if ((er = format_line(&text, NULL, m->account, 64)) == ERR_OK &&
+	    (er = buf_puts(&text, ", ")) == ERR_OK &&
+	    (er = format_line(&text, NULL, session_or_dash(m->code), 64)) == ERR_OK &&
+	    (er = buf_printf(&text, ", %s, %s old", queue_states[m->state], age)) == ERR_OK)
 		(void)snprintf(d->text, sizeof(d->text), "%.*s", (int)text.len, text.p);
 	buf_free(&text);
 	return er;
 }
 
-static enum qt_err
+static enum error
 look_at(struct db *db, void *arg)
 {
 	struct dropping	*d = arg;
@@ -176,39 +176,39 @@ look_at(struct db *db, void *arg)
 	return queue_show(db, d->id, keep_text, d);
 }
 
-static enum qt_err
+static enum error
 compare(void *ctx, const struct queue_message *m)
 {
 	struct dropping	*d = ctx;
 
 	d->found = memcmp(d->key, m->key, QUEUE_KEY) == 0;
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* The one that was asked about, not one that has got its id since. */
-static enum qt_err
+static enum error
 drop(struct db *db, void *arg)
 {
 	struct dropping	*d = arg;
-	enum qt_err	 er;
+	enum error	 er;
 
 	d->found = false;
 	d->n = 0;
-	if ((er = queue_show(db, d->id, compare, d)) == QT_OK && d->found)
+	if ((er = queue_show(db, d->id, compare, d)) == ERR_OK && d->found)
 		er = queue_drop(db, d->id, &d->n);
 	return er;
 }
 
 /* Should WeChat repeat it, it is not to come in again. */
 static void
-mark(const struct desk *d, const struct dropping *dr)
+mark(const struct session *d, const struct dropping *dr)
 {
-	struct seen	*s;
+	struct dedup	*s;
 
-	if (d->store == NULL || (s = seen_new(&d->conf->set, d->claims)) == NULL)
+	if (d->store == NULL || (s = dedup_new(&d->conf->set, d->locks)) == NULL)
 		return;
-	(void)seen_mark(s, dr->key, SEEN_DONE, SEEN_QUEUED);
-	seen_free(s);
+	(void)dedup_mark(s, dr->key, DEDUP_DONE, DEDUP_QUEUED);
+	dedup_free(s);
 }
 
 /* True: the operator means it. */
@@ -224,34 +224,34 @@ asked(const struct dropping *d)
 }
 
 static int
-drop_run(struct desk *d, int argc, char **argv)
+drop_run(struct session *d, int argc, char **argv)
 {
 	struct dropping	 dr = { .id = 0 };
 	bool		 yes = argc == 2 && strcmp(argv[1], "--yes") == 0;
 
-	if (argc < 1 || argc > 2 || !desk_read_id(&dr.id, argv[0]) || (argc == 2 && !yes) ||
+	if (argc < 1 || argc > 2 || !session_read_id(&dr.id, argv[0]) || (argc == 2 && !yes) ||
 	    (!yes && !isatty(STDIN_FILENO)))
-		return cmd_usage_why("queue drop", "--yes is needed where nobody can be asked");
-	if (!desk_do(d, STORE_READ, look_at, &dr))
-		return CMD_WRONG;
+		return cli_usage_why("queue drop", "--yes is needed where nobody can be asked");
+	if (!session_do(d, STORE_READ, look_at, &dr))
+		return CLI_WRONG;
 	if (!dr.found)
-		return desk_say_none(dr.id);
+		return session_say_nothing(dr.id);
 	if (dr.state == QUEUE_DELIVERED) {
 		(void)fprintf(stderr, "qtoa: message %lld is delivered; it goes when keep_days are "
 		    "over\n", (long long)dr.id);
-		return CMD_WRONG;
+		return CLI_WRONG;
 	}
 	if (!yes && !asked(&dr)) {
 		(void)printf("message %lld is kept\n", (long long)dr.id);
-		return CMD_WRONG;
+		return CLI_WRONG;
 	}
 	mark(d, &dr);
-	if (!desk_do(d, STORE_SYNC, drop, &dr))
-		return CMD_WRONG;
+	if (!session_do(d, STORE_SYNC, drop, &dr))
+		return CLI_WRONG;
 	if (dr.n == 0)		/* delivered meanwhile */
-		return desk_say_none(dr.id);
+		return session_say_nothing(dr.id);
 	(void)printf("message %lld is dropped: %s\n", (long long)dr.id, dr.text);
-	return CMD_DONE;
+	return CLI_DONE;
 }
 
 /*
@@ -260,29 +260,29 @@ drop_run(struct desk *d, int argc, char **argv)
 
 static const struct {
 	const char	*name;
-	desk_verb	*run;
-} verbs[] = {
-	{ "list", queuelist_run }, { "show", queueshow_run }, { "retry", retry_run },
-	{ "drop", drop_run }, { "export", queueexport_run },
+	session_verb	*run;
+} verb_table[] = {
+	{ "list", cmd_queue_list_run }, { "show", cmd_queue_show_run }, { "retry", retry_run },
+	{ "drop", drop_run }, { "export", cmd_queue_show_export },
 };
 
 int
-queuecmd_run(struct conf *c, int problems, int argc, char **argv)
+cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 {
-	struct desk	 d = { .conf = c };
+	struct session	 d = { .conf = c };
 	size_t		 i;
-	int		 rc = CMD_WRONG;
+	int		 rc = CLI_WRONG;
 
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (argc >= 2 && strcmp(argv[1], verbs[i].name) == 0)
+	for (i = 0; i < sizeof(verb_table) / sizeof(verb_table[0]); i++)
+		if (argc >= 2 && strcmp(argv[1], verb_table[i].name) == 0)
 			break;
-	if (i == sizeof(verbs) / sizeof(verbs[0]))
-		return cmd_usage("queue");
-	if (desk_open(&d, c, problems == 0))
-		rc = verbs[i].run(&d, argc - 2, argv + 2);
-	if (d.store != NULL && store_has_aside(d.store))
-		rescue_run(d.store, d.claims, c->set.state_dir);
-	desk_close(&d);
+	if (i == sizeof(verb_table) / sizeof(verb_table[0]))
+		return cli_usage("queue");
+	if (session_open(&d, c, problems == 0))
+		rc = verb_table[i].run(&d, argc - 2, argv + 2);
+	if (d.store != NULL && store_has_quarantine(d.store))
+		recover_run(d.store, d.locks, c->set.state_dir);
+	session_close(&d);
 	log_close();
 	return rc;
 }

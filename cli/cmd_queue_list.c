@@ -35,11 +35,11 @@ struct cell {
 
 /* Some rows of the table.  Column widths grow from page to page. */
 struct page {
-	struct desk	*desk;
+	struct session	*desk;
 	int64_t		 after_id;	/* begin: the rows after that */
 	int64_t		 now_ms;
 	struct buf	 text, line, cut;
-	struct cell	 cell[DESK_PAGE][COLUMNS];
+	struct cell	 cell[SESSION_PAGE][COLUMNS];
 	int		 rows;
 	int		 width[COLUMNS];
 	int64_t		 last_id;
@@ -47,19 +47,19 @@ struct page {
 	bool		 homeless;	/* a row's account is not in the configuration */
 };
 
-static enum qt_err
+static enum error
 put_cell(struct page *p, enum column col, struct slice text)
 {
 	struct cell	*c = &p->cell[p->rows][col];
-	enum qt_err	 er;
+	enum error	 er;
 
 	c->at = p->text.len;
-	er = term_put(&p->text, &c->used, text, CELL_MAX);
+	er = format_line(&p->text, &c->used, text, CELL_MAX);
 	c->len = p->text.len - c->at;
 	return er;
 }
 
-static enum qt_err
+static enum error
 put_number(struct page *p, enum column col, int64_t n)
 {
 	char	 text[24];
@@ -70,64 +70,64 @@ put_number(struct page *p, enum column col, int64_t n)
 
 /* When it may be sent, in words. */
 static void
-say_next(struct page *p, char text[TERM_SPAN + 8], const struct queue_message *m)
+say_next(struct page *p, char text[FORMAT_SPAN + 8], const struct queue_message *m)
 {
 	const struct account	*a = conf_account(p->desk->conf, m->account);
-	char			 span[TERM_SPAN];
+	char			 span[FORMAT_SPAN];
 	int64_t			 probe_ms;
 
 	if (m->state != QUEUE_PENDING) {
-		(void)snprintf(text, TERM_SPAN + 8, "-");
+		(void)snprintf(text, FORMAT_SPAN + 8, "-");
 	} else if (p->desk->usable && a == NULL) {
-		(void)snprintf(text, TERM_SPAN + 8, "no account");
+		(void)snprintf(text, FORMAT_SPAN + 8, "no account");
 		p->homeless = true;
 	} else if (p->desk->usable &&
 	    breaker_gate(p->desk->breakers, a, &probe_ms) == GATE_STOPPED) {
-		(void)snprintf(text, TERM_SPAN + 8, "stopped");
+		(void)snprintf(text, FORMAT_SPAN + 8, "stopped");
 	} else if (m->next_ms <= p->now_ms) {
-		(void)snprintf(text, TERM_SPAN + 8, "now");
+		(void)snprintf(text, FORMAT_SPAN + 8, "now");
 	} else {
-		term_span(span, m->next_ms - p->now_ms + 999);
-		(void)snprintf(text, TERM_SPAN + 8, "in %s", span);
+		format_span(span, m->next_ms - p->now_ms + 999);
+		(void)snprintf(text, FORMAT_SPAN + 8, "in %s", span);
 	}
 }
 
-static enum qt_err
+static enum error
 add_row(void *ctx, const struct queue_message *m)
 {
 	struct page	*p = ctx;
-	char		 age[TERM_SPAN], next[TERM_SPAN + 8];
-	enum qt_err	 er;
+	char		 age[FORMAT_SPAN], next[FORMAT_SPAN + 8];
+	enum error	 er;
 
-	term_span(age, p->now_ms - m->received_ms);
+	format_span(age, p->now_ms - m->received_ms);
 	say_next(p, next, m);
-	if ((er = put_number(p, ID, m->id)) == QT_OK &&
-	    (er = put_cell(p, ACCOUNT, desk_or_dash(m->account))) == QT_OK &&
-	    (er = put_cell(p, EVENT, desk_or_dash(m->code))) == QT_OK &&
-	    (er = put_cell(p, STATE, slice_of(queue_states[m->state]))) == QT_OK &&
-	    (er = put_cell(p, AGE, slice_of(age))) == QT_OK &&
-	    (er = put_number(p, ATTEMPTS, m->attempts)) == QT_OK &&
-	    (er = put_cell(p, NEXT, slice_of(next))) == QT_OK)
-		er = put_cell(p, OUTCOME, desk_or_dash(m->outcome));
+	if ((er = put_number(p, ID, m->id)) == ERR_OK &&
+	    (er = put_cell(p, ACCOUNT, session_or_dash(m->account))) == ERR_OK &&
+	    (er = put_cell(p, EVENT, session_or_dash(m->code))) == ERR_OK &&
+	    (er = put_cell(p, STATE, slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = put_cell(p, AGE, slice_of(age))) == ERR_OK &&
+	    (er = put_number(p, ATTEMPTS, m->attempts)) == ERR_OK &&
+	    (er = put_cell(p, NEXT, slice_of(next))) == ERR_OK)
+		er = put_cell(p, OUTCOME, session_or_dash(m->outcome));
 	p->last_id = m->id;
 	p->rows++;
 	return er;
 }
 
-static enum qt_err
+static enum error
 read_page(struct db *db, void *arg)
 {
 	struct page	*p = arg;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	p->text.len = 0;
 	p->rows = 0;
 	p->now_ms = clock_wall_ms();
 	if (p->desk->breakers != NULL)
 		er = breaker_load(db, p->desk->breakers);
-	if (er == QT_OK && (er = queue_count(db, QUEUE_PENDING, &p->pending)) == QT_OK &&
-	    (er = queue_count(db, QUEUE_DEAD, &p->dead)) == QT_OK)
-		er = queue_list(db, p->after_id, DESK_PAGE, add_row, p);
+	if (er == ERR_OK && (er = queue_count(db, QUEUE_PENDING, &p->pending)) == ERR_OK &&
+	    (er = queue_count(db, QUEUE_DEAD, &p->dead)) == ERR_OK)
+		er = queue_list(db, p->after_id, SESSION_PAGE, add_row, p);
 	return er;
 }
 
@@ -138,10 +138,10 @@ print_row(struct page *p, int row)
 	int		 width = term_width(STDOUT_FILENO), used, gap = 0;
 	struct slice	 text;
 	enum column	 col;
-	enum qt_err	 er;
+	enum error	 er;
 
 	p->line.len = 0;
-	for (er = QT_OK, col = 0; col < COLUMNS && er == QT_OK; col++) {
+	for (er = ERR_OK, col = 0; col < COLUMNS && er == ERR_OK; col++) {
 		text = slice_of(columns[col].name);
 		used = (int)text.len;
 		if (row >= 0) {
@@ -151,14 +151,14 @@ print_row(struct page *p, int row)
 		}
 		if (columns[col].right)
 			gap += p->width[col] - used;
-		if ((er = term_blanks(&p->line, gap)) == QT_OK)
+		if ((er = term_blanks(&p->line, gap)) == ERR_OK)
 			er = buf_put(&p->line, text.p, text.len);
 		gap = 2 + (columns[col].right ? 0 : p->width[col] - used);
 	}
 	text = buf_slice(&p->line);
 	if (width != 0) {
 		p->cut.len = 0;
-		(void)term_put(&p->cut, NULL, text, width);
+		(void)format_line(&p->cut, NULL, text, width);
 		text = buf_slice(&p->cut);
 	}
 	(void)printf("%.*s\n", (int)text.len, text.p);
@@ -196,24 +196,24 @@ print_summary(const struct page *p, bool all)
 		(void)printf("no account: there is none of that path in the configuration; such "
 		    "messages wait until there is, or until they are dropped\n");
 	if (p->desk->breakers != NULL)
-		desk_trouble(stdout, p->desk->conf, p->desk->breakers);
+		session_say_trouble(stdout, p->desk->conf, p->desk->breakers);
 }
 
 int
-queuelist_run(struct desk *d, int argc, char **argv)
+cmd_queue_list_run(struct session *d, int argc, char **argv)
 {
 	struct page	*p;
 	bool		 all = argc == 1, first, good;
 
 	if (argc > 1 || (all && strcmp(argv[0], "--all") != 0))
-		return cmd_usage("queue list");
+		return cli_usage("queue list");
 	if ((p = calloc(1, sizeof(*p))) == NULL)
-		return CMD_WRONG;
+		return CLI_WRONG;
 	p->desk = d;
-	for (first = true; (good = desk_do(d, STORE_READ, read_page, p)); first = false) {
+	for (first = true; (good = session_do(d, STORE_READ, read_page, p)); first = false) {
 		if (p->rows != 0)
 			print_page(p, first);
-		if (!all || p->rows < DESK_PAGE)
+		if (!all || p->rows < SESSION_PAGE)
 			break;
 		p->after_id = p->last_id;
 	}
@@ -223,5 +223,5 @@ queuelist_run(struct desk *d, int argc, char **argv)
 	buf_free(&p->line);
 	buf_free(&p->cut);
 	free(p);
-	return good ? CMD_DONE : CMD_WRONG;
+	return good ? CLI_DONE : CLI_WRONG;
 }

@@ -45,12 +45,12 @@ static const struct report_column	 columns[COLUMNS] = {
 
 struct comparing {
 	const struct conf	*conf;
-	struct desk		 desk;
+	struct session		 desk;
 	enum form		 form;
 	bool			 hours;
 	const char		*which;		/* account; NULL: all */
 	int64_t			 from, to;	/* days */
-	char			 first[DAY_TEXT], last[DAY_TEXT];	/* the same, as text */
+	char			 first[CALENDAR_DAY_TEXT], last[CALENDAR_DAY_TEXT];	/* the same, as text */
 	bool			 from_given;
 
 	/* Of the account at hand: for each day 24 hours, or one row that is the day. */
@@ -61,7 +61,7 @@ struct comparing {
 		int64_t	 calls, fails;
 	}			*wechat;	/* by hour of the period; -1: not known */
 	struct hour		*daily;		/* by day */
-	struct tally_numbers	*ours;		/* by hour of the period */
+	struct counter_numbers	*ours;		/* by hour of the period */
 
 	struct report_question	 shape;		/* of the table */
 	size_t			 at[COLUMNS];	/* where in it a column is */
@@ -80,12 +80,12 @@ days_of(const struct comparing *k)
  */
 
 /* Days that have been asked for and had rows: what has none then is zero. */
-static enum qt_err
+static enum error
 read_asked(struct db *db, struct comparing *k, const char *endpoint, struct hour *to,
     size_t each)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 	int64_t		 day;
 
@@ -94,28 +94,28 @@ read_asked(struct db *db, struct comparing *k, const char *endpoint, struct hour
 	er = db_start(db, &rows, "SELECT day FROM datacube_day WHERE appid = ? AND endpoint = ? "
 	    "AND day BETWEEN ? AND ? AND rows > 0", DB_VALUES(db_s(k->account->appid),
 	    db_s(endpoint), db_s(k->first), db_s(k->last)));
-	while (er == QT_OK && db_next(&rows, &er))
-		for (i = 0; i < each && day_parse(&day, db_col(&rows, 0)); i++)
+	while (er == ERR_OK && db_next(&rows, &er))
+		for (i = 0; i < each && calendar_parse_day(&day, db_col(&rows, 0)); i++)
 			to[(size_t)(day - k->from) * each + i] = (struct hour){ 0, 0 };
 	db_end(&rows);
 	return er;
 }
 
 /* select gives day, number within it, calls, failures. */
-static enum qt_err
+static enum error
 read_calls(struct db *db, struct comparing *k, const char *select, struct hour *to,
     size_t each)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 	int64_t		 day, at;
 	struct hour	*h;
 
 	er = db_start(db, &rows, select, DB_VALUES(db_s(k->account->appid), db_s(k->first),
 	    db_s(k->last)));
-	while (er == QT_OK && db_next(&rows, &er)) {
+	while (er == ERR_OK && db_next(&rows, &er)) {
 		at = db_col_int(&rows, 1);
-		if (!day_parse(&day, db_col(&rows, 0)) || day < k->from || day > k->to ||
+		if (!calendar_parse_day(&day, db_col(&rows, 0)) || day < k->from || day > k->to ||
 		    at < 0 || at >= (int64_t)each)
 			continue;
 		h = &to[(size_t)(day - k->from) * each + (size_t)at];
@@ -128,18 +128,18 @@ read_calls(struct db *db, struct comparing *k, const char *select, struct hour *
 	return er;
 }
 
-static enum qt_err
+static enum error
 read_wechat(struct db *db, void *arg)
 {
 	struct comparing	*k = arg;
-	enum qt_err		 er;
+	enum error		 er;
 
-	if ((er = cubestore_prepare(db)) != QT_OK ||
-	    (er = read_asked(db, k, "getinterfacesummaryhour", k->wechat, TALLY_HOURS)) !=
-	    QT_OK || (er = read_asked(db, k, "getinterfacesummary", k->daily, 1)) != QT_OK ||
+	if ((er = datacube_tables_prepare(db)) != ERR_OK ||
+	    (er = read_asked(db, k, "getinterfacesummaryhour", k->wechat, COUNTER_HOURS)) !=
+	    ERR_OK || (er = read_asked(db, k, "getinterfacesummary", k->daily, 1)) != ERR_OK ||
 	    (er = read_calls(db, k, "SELECT ref_date, ref_hour / 100, callback_count, "
 	    "fail_count FROM datacube_getinterfacesummaryhour WHERE appid = ? AND ref_date "
-	    "BETWEEN ? AND ?", k->wechat, TALLY_HOURS)) != QT_OK)
+	    "BETWEEN ? AND ?", k->wechat, COUNTER_HOURS)) != ERR_OK)
 		return er;
 	return read_calls(db, k, "SELECT ref_date, 0, callback_count, fail_count "
 	    "FROM datacube_getinterfacesummary WHERE appid = ? AND ref_date BETWEEN ? AND ?",
@@ -151,12 +151,12 @@ read_wechat(struct db *db, void *arg)
  */
 
 static void
-take_hour(void *ctx, const struct tally_hour *h)
+take_hour(void *ctx, const struct counter_hour *h)
 {
 	struct comparing	*k = ctx;
 
 	if (slice_is(h->account, k->account->path))
-		tally_add(&k->ours[(size_t)(h->day - k->from) * TALLY_HOURS + (size_t)h->hour],
+		counters_add(&k->ours[(size_t)(h->day - k->from) * COUNTER_HOURS + (size_t)h->hour],
 		    h->numbers);
 }
 
@@ -165,19 +165,19 @@ static void
 add_day(struct comparing *k, int64_t day)
 {
 	const size_t		 at = (size_t)(day - k->from);
-	const struct hour	*w = &k->wechat[at * TALLY_HOURS];
+	const struct hour	*w = &k->wechat[at * COUNTER_HOURS];
 	const bool		 hourly = w->calls != -1;
 	struct reconcile_row	*r = NULL;
 	int			 i;
 
-	for (i = 0; i < TALLY_HOURS; i++) {
+	for (i = 0; i < COUNTER_HOURS; i++) {
 		if (hourly || i == 0) {
 			r = &k->rows[k->n++];
 			*r = (struct reconcile_row){ .day = day, .hour = hourly ? i : -1 };
 			r->calls = hourly ? w[i].calls : k->daily[at].calls;
 			r->fails = hourly ? w[i].fails : k->daily[at].fails;
 		}
-		reconcile_count(r, &k->ours[at * TALLY_HOURS + (size_t)i]);
+		reconcile_count(r, &k->ours[at * COUNTER_HOURS + (size_t)i]);
 	}
 }
 
@@ -185,7 +185,7 @@ add_day(struct comparing *k, int64_t day)
  * The table.
  */
 
-static enum qt_err
+static enum error
 put_row(struct comparing *k, const struct reconcile_row *r)
 {
 	const int64_t	 numbers[COLUMNS] = {
@@ -195,14 +195,14 @@ put_row(struct comparing *k, const struct reconcile_row *r)
 		[MISSING] = r->missing,
 	};
 	struct table	*t = &k->table;
-	char		 day[DAY_TEXT];
-	enum qt_err	 er;
+	char		 day[CALENDAR_DAY_TEXT];
+	enum error	 er;
 	enum column	 c;
 
-	day_text(day, r->day);
-	if ((er = table_row(t)) != QT_OK ||
-	    (er = table_text(t, k->at[ACCOUNT], slice_of(k->account->name))) != QT_OK ||
-	    (er = table_text(t, k->at[DAY], slice_of(day))) != QT_OK)
+	calendar_day_text(day, r->day);
+	if ((er = table_row(t)) != ERR_OK ||
+	    (er = table_text(t, k->at[ACCOUNT], slice_of(k->account->name))) != ERR_OK ||
+	    (er = table_text(t, k->at[DAY], slice_of(day))) != ERR_OK)
 		return er;
 	for (c = k->hours ? HOUR : CALLS; c < STATE; c++)
 		if (numbers[c] != -1)
@@ -217,11 +217,11 @@ is_empty(const struct reconcile_row *r)
 }
 
 /* The rows of a day as they are, or their sum. */
-static enum qt_err
+static enum error
 put_day(struct comparing *k, const struct reconcile_row *rows, size_t n)
 {
 	struct reconcile_row	 sum;
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 	size_t			 i;
 
 	reconcile_sum(&sum, rows, n);
@@ -231,19 +231,19 @@ put_day(struct comparing *k, const struct reconcile_row *rows, size_t n)
 		sum.calls = sum.fails = -1;
 	if (!k->hours)
 		return put_row(k, &sum);
-	for (i = 0; i < n && er == QT_OK; i++)
+	for (i = 0; i < n && er == ERR_OK; i++)
 		if (!is_empty(&rows[i]) || rows[i].state == RECONCILE_UNKNOWN)
 			er = put_row(k, &rows[i]);
 	return er;
 }
 
-static enum qt_err
+static enum error
 put_rows(struct comparing *k)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 i, n;
 
-	for (i = 0; i < k->n && er == QT_OK; i += n) {
+	for (i = 0; i < k->n && er == ERR_OK; i += n) {
 		for (n = 1; i + n < k->n && k->rows[i + n].day == k->rows[i].day; n++)
 			;
 		er = put_day(k, &k->rows[i], n);
@@ -255,8 +255,8 @@ put_rows(struct comparing *k)
 static bool
 compare(struct comparing *k)
 {
-	const size_t	 hours = days_of(k) * TALLY_HOURS;
-	enum qt_err	 er;
+	const size_t	 hours = days_of(k) * COUNTER_HOURS;
+	enum error	 er;
 	int64_t		 day;
 
 	memset(k->ours, 0, hours * sizeof(*k->ours));
@@ -264,9 +264,9 @@ compare(struct comparing *k)
 		(void)fprintf(stderr, "qtoa: nothing has been stored yet; run: qtoa datacube pull\n");
 		return false;
 	}
-	if (!desk_do(&k->desk, STORE_WRITE, read_wechat, k))
+	if (!session_do(&k->desk, STORE_WRITE, read_wechat, k))
 		return false;
-	if ((er = tally_read(k->conf->set.state_dir, k->from, k->to, take_hour, k)) != QT_OK) {
+	if ((er = counters_read(k->conf->set.state_dir, k->from, k->to, take_hour, k)) != ERR_OK) {
 		(void)fprintf(stderr, "qtoa: %s: what was counted cannot be read\n",
 		    k->conf->set.state_dir);
 		return false;
@@ -274,10 +274,10 @@ compare(struct comparing *k)
 	for (k->n = 0, day = k->from; day <= k->to; day++)
 		add_day(k, day);
 	reconcile_judge(k->rows, k->n);
-	return put_rows(k) == QT_OK;
+	return put_rows(k) == ERR_OK;
 }
 
-static enum qt_err
+static enum error
 begin_table(struct comparing *k)
 {
 	const char	*names[COLUMNS];
@@ -300,7 +300,7 @@ compare_all(struct comparing *k)
 	const struct account	*a;
 	bool			 any = false;
 
-	if (begin_table(k) != QT_OK)
+	if (begin_table(k) != ERR_OK)
 		return false;
 	for (a = k->conf->accounts; a != k->conf->accounts + k->conf->n; a++) {
 		if (k->which != NULL && !conf_means(a, k->which))
@@ -319,11 +319,11 @@ static bool
 print(struct comparing *k)
 {
 	struct buf	 out = { 0 };
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	switch (k->form) {
 	case FORM_TEXT:
-		er = termtable(&out, &k->table, &k->shape, term_width(STDOUT_FILENO));
+		er = term_table(&out, &k->table, &k->shape, term_width(STDOUT_FILENO));
 		break;
 	case FORM_JSON:
 		er = table_json(&out, &k->table);
@@ -332,10 +332,10 @@ print(struct comparing *k)
 		er = table_csv(&out, &k->table);
 		break;
 	}
-	if (er == QT_OK)
-		desk_print(&out);
+	if (er == ERR_OK)
+		session_print(&out);
 	buf_free(&out);
-	return er == QT_OK;
+	return er == ERR_OK;
 }
 
 /*
@@ -343,7 +343,7 @@ print(struct comparing *k)
  */
 
 static void
-first_day(void *ctx, const struct tally_hour *h)
+first_day(void *ctx, const struct counter_hour *h)
 {
 	int64_t	*first = ctx;
 
@@ -359,11 +359,11 @@ default_period(struct comparing *k)
 	int64_t		 first = INT64_MAX;
 
 	if (k->to == 0)
-		k->to = day_at(now_s - READY_S) - 1;
+		k->to = calendar_day_at(now_s - READY_S) - 1;
 	if (k->from_given)
 		return;
 	k->from = k->to - PERIOD + 1;
-	(void)tally_read(k->conf->set.state_dir, k->from, k->to, first_day, &first);
+	(void)counters_read(k->conf->set.state_dir, k->from, k->to, first_day, &first);
 	if (first != INT64_MAX && first > k->from)
 		k->from = first;
 }
@@ -376,8 +376,8 @@ read_option(struct comparing *k, const char *name, const char *value)
 		return true;
 	}
 	if (strcmp(name, "--from") == 0)
-		return k->from_given = day_parse(&k->from, slice_of(value));
-	return strcmp(name, "--to") == 0 && day_parse(&k->to, slice_of(value));
+		return k->from_given = calendar_parse_day(&k->from, slice_of(value));
+	return strcmp(name, "--to") == 0 && calendar_parse_day(&k->to, slice_of(value));
 }
 
 static bool
@@ -398,30 +398,30 @@ read_arguments(struct comparing *k, int argc, char **argv)
 			i++;
 	}
 	default_period(k);
-	day_text(k->first, k->from);
-	day_text(k->last, k->to);
+	calendar_day_text(k->first, k->from);
+	calendar_day_text(k->last, k->to);
 	return k->from <= k->to && k->to - k->from < LONGEST;
 }
 
 int
-reconcilecmd_run(struct conf *c, int problems, int argc, char **argv)
+cmd_reconcile_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct comparing	 k = { .conf = c };
 	size_t			 days;
-	int			 rc = CMD_WRONG;
+	int			 rc = CLI_WRONG;
 
 	if (!read_arguments(&k, argc, argv))
-		return cmd_usage("reconcile");
+		return cli_usage("reconcile");
 	days = days_of(&k);
-	k.rows = calloc(days * TALLY_HOURS, sizeof(*k.rows));
-	k.wechat = calloc(days * TALLY_HOURS, sizeof(*k.wechat));
+	k.rows = calloc(days * COUNTER_HOURS, sizeof(*k.rows));
+	k.wechat = calloc(days * COUNTER_HOURS, sizeof(*k.wechat));
 	k.daily = calloc(days, sizeof(*k.daily));
-	k.ours = calloc(days * TALLY_HOURS, sizeof(*k.ours));
-	if (desk_open(&k.desk, c, problems == 0) && k.rows != NULL && k.wechat != NULL &&
+	k.ours = calloc(days * COUNTER_HOURS, sizeof(*k.ours));
+	if (session_open(&k.desk, c, problems == 0) && k.rows != NULL && k.wechat != NULL &&
 	    k.daily != NULL && k.ours != NULL && compare_all(&k) && print(&k) &&
 	    k.worst <= RECONCILE_MORE)
-		rc = CMD_DONE;
-	desk_close(&k.desk);
+		rc = CLI_DONE;
+	session_close(&k.desk);
 	table_free(&k.table);
 	free(k.rows);
 	free(k.wechat);

@@ -50,7 +50,7 @@ read_arguments(struct asking *k, int argc, char **argv)
 	int	 i, n = 0;
 
 	if (argc > 1 && argv[1][0] != '-') {
-		if ((k->q = report_find(slice_of(argv[1]))) == NULL)
+		if ((k->q = questions_find(slice_of(argv[1]))) == NULL)
 			return false;
 		argc--, argv++;
 	}
@@ -79,52 +79,52 @@ set_arguments(struct report_args *a, const struct asking *k, const struct report
 	const char	*wrong;
 	int		 i;
 
-	report_defaults(a, q, clock_wall_ms() / 1000);
+	questions_defaults(a, q, clock_wall_ms() / 1000);
 	for (i = 0; i < k->argc; i += 2)
-		if ((wrong = report_set(a, q, k->argv[i] + 2, slice_of(k->argv[i + 1]))) != NULL) {
+		if ((wrong = questions_set(a, q, k->argv[i] + 2, slice_of(k->argv[i + 1]))) != NULL) {
 			(void)fprintf(stderr, "qtoa: %s %s: %s\n", k->argv[i], k->argv[i + 1],
 			    wrong);
 			return false;
 		}
-	if ((wrong = report_period(a)) == NULL)
+	if ((wrong = questions_period(a)) == NULL)
 		return true;
 	(void)fprintf(stderr, "qtoa: %s\n", wrong);
 	return false;
 }
 
 /* Where there is no store yet, the table is as empty as that. */
-static enum qt_err
+static enum error
 fill(struct asking *k, const struct report_question *q, const struct report_args *a)
 {
 	const char	*names[REPORT_COLUMNS_MAX];
 	size_t		 n;
 
 	if (k->db != NULL)
-		return report_ask(&k->table, k->db, k->conf, q, a);
+		return questions_ask(&k->table, k->db, k->conf, q, a);
 	for (n = 0; n < REPORT_COLUMNS_MAX && q->columns[n].name != NULL; n++)
 		names[n] = q->columns[n].name;
 	return table_begin(&k->table, names, n);
 }
 
-static enum qt_err
+static enum error
 print_text(struct asking *k, const struct report_question *q, const struct report_args *a)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	er = buf_printf(&k->out, "%s, %s to %s%s%s\n", words(ENGLISH, q->name), a->from, a->to,
+	er = buf_printf(&k->out, "%s, %s to %s%s%s\n", i18n_text(ENGLISH, q->name), a->from, a->to,
 	    *a->account != '\0' ? ", " : "", a->account);
-	if (er == QT_OK && k->table.rows == 0)
+	if (er == ERR_OK && k->table.rows == 0)
 		return buf_puts(&k->out, "  nothing\n");
-	return er == QT_OK ? termtable(&k->out, &k->table, q, term_width(STDOUT_FILENO)) : er;
+	return er == ERR_OK ? term_table(&k->out, &k->table, q, term_width(STDOUT_FILENO)) : er;
 }
 
 /* Once, whatever the form: numbers of days that are forgotten are of what is left. */
 static void
 warn_of_forgotten(struct asking *k, const struct report_args *a)
 {
-	char	 day[DAY_TEXT];
+	char	 day[CALENDAR_DAY_TEXT];
 
-	if (k->db == NULL || k->warned || report_kept_from(day, k->db, a) != QT_OK ||
+	if (k->db == NULL || k->warned || questions_kept_from(day, k->db, a) != ERR_OK ||
 	    *day == '\0')
 		return;
 	(void)fprintf(stderr, "qtoa: events before %s are forgotten (collect_days)\n", day);
@@ -136,13 +136,13 @@ static int
 answer(struct asking *k, const struct report_question *q)
 {
 	struct report_args	 a;
-	enum qt_err		 er;
+	enum error		 er;
 
 	if (!set_arguments(&a, k, q))
-		return CMD_USAGE;
+		return CLI_USAGE;
 	k->out.len = 0;
 	warn_of_forgotten(k, &a);
-	if ((er = fill(k, q, &a)) == QT_OK)
+	if ((er = fill(k, q, &a)) == ERR_OK)
 		switch (k->form) {
 		case FORM_TEXT:
 			er = print_text(k, q, &a);
@@ -154,13 +154,13 @@ answer(struct asking *k, const struct report_question *q)
 			er = table_csv(&k->out, &k->table);
 			break;
 		}
-	if (er == QT_OK) {
-		desk_print(&k->out);
-		return CMD_DONE;
+	if (er == ERR_OK) {
+		session_print(&k->out);
+		return CLI_DONE;
 	}
 	(void)fprintf(stderr, "qtoa: %s: %s\n", q->name,
-	    er == QT_ESTORE ? db_why(k->db) : errs[er].name);
-	return CMD_WRONG;
+	    er == ERR_STORE ? db_why(k->db) : error_table[er].name);
+	return CLI_WRONG;
 }
 
 /* One below the other, or as the members of an object. */
@@ -169,12 +169,12 @@ answer_all(struct asking *k)
 {
 	const struct report_question	*q;
 	const bool			 json = k->form == FORM_JSON;
-	int				 rc = CMD_DONE;
+	int				 rc = CLI_DONE;
 	bool				 first = true;
 
 	if (k->q != NULL)
 		return answer(k, k->q);
-	for (q = report_questions; q->name != NULL && rc == CMD_DONE; q++) {
+	for (q = questions_table; q->name != NULL && rc == CLI_DONE; q++) {
 		if (q->model)
 			continue;
 		if (json)
@@ -184,27 +184,27 @@ answer_all(struct asking *k)
 		first = false;
 		rc = answer(k, q);
 	}
-	if (json && rc == CMD_DONE)
+	if (json && rc == CLI_DONE)
 		(void)puts("}");
 	return rc;
 }
 
 int
-reportcmd_run(struct conf *c, int problems, int argc, char **argv)
+cmd_report_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct asking	 k = { .conf = c };
-	struct desk	 d;
+	struct session	 d;
 	char		 why[160] = "";
-	int		 rc = CMD_WRONG;
+	int		 rc = CLI_WRONG;
 
 	if (!read_arguments(&k, argc, argv)) {
-		(void)cmd_usage("report");
+		(void)cli_usage("report");
 		help_questions(stderr);
-		return CMD_USAGE;
+		return CLI_USAGE;
 	}
-	if (!desk_open(&d, c, problems == 0))
+	if (!session_open(&d, c, problems == 0))
 		goto out;
-	if (d.store != NULL && (k.db = report_open(&c->set, d.store,
+	if (d.store != NULL && (k.db = questions_open(&c->set, d.store,
 	    clock_mono_ms() + PATIENCE_MS, why, sizeof(why))) == NULL) {
 		(void)fprintf(stderr, "qtoa: %s\n", why);
 		goto out;
@@ -212,7 +212,7 @@ reportcmd_run(struct conf *c, int problems, int argc, char **argv)
 	rc = answer_all(&k);
 out:
 	db_close(k.db);
-	desk_close(&d);
+	session_close(&d);
 	table_free(&k.table);
 	buf_free(&k.out);
 	return rc;

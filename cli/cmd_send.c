@@ -17,23 +17,23 @@ struct sender {
 	const struct conf	*conf;
 	const struct account	*account;
 	const char		*url;
-	struct http		*http;
+	struct http_client	*http;
 	struct crypto		*crypto;
 	struct buf		 xml, body, openid, target, sealed;
 	struct http_answer	 answer;
 };
 
 /* Appends `&name=value`, the value percent-encoded. */
-static enum qt_err
+static enum error
 put_param(struct buf *b, const char *name, struct slice value)
 {
 	static const char	 hex[] = "0123456789ABCDEF";
-	enum qt_err		 er;
+	enum error		 er;
 	size_t			 i;
 	char			 enc[3] = { '%' };
 	unsigned char		 c;
 
-	if ((er = buf_printf(b, "&%s=", name)) != QT_OK)
+	if ((er = buf_printf(b, "&%s=", name)) != ERR_OK)
 		return er;
 	for (i = 0; i < value.len; i++) {
 		c = (unsigned char)value.p[i];
@@ -45,26 +45,26 @@ put_param(struct buf *b, const char *name, struct slice value)
 			enc[2] = hex[c & 15];
 			er = buf_put(b, enc, 3);
 		}
-		if (er != QT_OK)
+		if (er != ERR_OK)
 			return er;
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* The body as WeChat sends it in the account's mode. */
-static enum qt_err
+static enum error
 put_body(struct sender *s)
 {
 	static const char	 end[] = "</xml>";
 	struct slice		 xml = buf_slice(&s->xml);
 	const char		*tail = NULL, *p;
-	enum qt_err		 er;
+	enum error		 er;
 
 	s->body.len = s->sealed.len = 0;
 	if (s->account->mode == PLAIN)
 		return buf_put(&s->body, xml.p, xml.len);
-	if ((er = crypto_seal(s->crypto, &s->sealed, s->account, xml, NULL)) != QT_OK ||
-	    (er = buf_putc(&s->sealed, '\0')) != QT_OK)
+	if ((er = crypto_seal(s->crypto, &s->sealed, s->account, xml, NULL)) != ERR_OK ||
+	    (er = buf_putc(&s->sealed, '\0')) != ERR_OK)
 		return er;
 	if (s->account->mode == SAFE)
 		return buf_printf(&s->body, "<xml>\n<ToUserName><![CDATA[gh_qtoasend]]>"
@@ -73,21 +73,21 @@ put_body(struct sender *s)
 		if (memcmp(p, end, sizeof(end) - 1) == 0)
 			tail = p;
 	if (tail == NULL)
-		return QT_EXML;
-	if ((er = buf_put(&s->body, xml.p, (size_t)(tail - xml.p))) != QT_OK)
+		return ERR_XML;
+	if ((er = buf_put(&s->body, xml.p, (size_t)(tail - xml.p))) != ERR_OK)
 		return er;
 	return buf_printf(&s->body, "<Encrypt><![CDATA[%s]]></Encrypt>%s", s->sealed.p, end);
 }
 
 /* URL with WeChat's parameters, signed now. */
-static enum qt_err
+static enum error
 put_target(struct sender *s)
 {
 	static unsigned	 count;
 	char		 ts[24], nonce[24], hex[CRYPTO_SHA1_HEX + 1];
 	struct slice	 parts[4] = { slice_of(s->account->token), { NULL, 0 }, { NULL, 0 },
 			    { s->sealed.p, s->sealed.len == 0 ? 0 : s->sealed.len - 1 } };
-	enum qt_err	 er;
+	enum error	 er;
 
 	(void)snprintf(ts, sizeof(ts), "%lld", (long long)(clock_wall_ms() / 1000));
 	(void)snprintf(nonce, sizeof(nonce), "%u%03u%03u",
@@ -95,15 +95,15 @@ put_target(struct sender *s)
 	parts[1] = slice_of(ts);
 	parts[2] = slice_of(nonce);
 	s->target.len = 0;
-	if ((er = crypto_sign(s->crypto, hex, parts, 3)) != QT_OK ||
+	if ((er = crypto_sign(s->crypto, hex, parts, 3)) != ERR_OK ||
 	    (er = buf_printf(&s->target, "%s%csignature=%s&timestamp=%s&nonce=%s", s->url,
-	    strchr(s->url, '?') == NULL ? '?' : '&', hex, ts, nonce)) != QT_OK)
+	    strchr(s->url, '?') == NULL ? '?' : '&', hex, ts, nonce)) != ERR_OK)
 		return er;
 	if (s->openid.len != 0 &&
-	    (er = put_param(&s->target, "openid", buf_slice(&s->openid))) != QT_OK)
+	    (er = put_param(&s->target, "openid", buf_slice(&s->openid))) != ERR_OK)
 		return er;
-	if (s->account->mode != PLAIN && ((er = crypto_sign(s->crypto, hex, parts, 4)) != QT_OK ||
-	    (er = buf_printf(&s->target, "&encrypt_type=aes&msg_signature=%s", hex)) != QT_OK))
+	if (s->account->mode != PLAIN && ((er = crypto_sign(s->crypto, hex, parts, 4)) != ERR_OK ||
+	    (er = buf_printf(&s->target, "&encrypt_type=aes&msg_signature=%s", hex)) != ERR_OK))
 		return er;
 	return buf_putc(&s->target, '\0');
 }
@@ -132,9 +132,9 @@ send_file(struct sender *s, const char *file)
 		return false;
 	}
 	s->openid.len = 0;	/* who has no FromUserName has no openid either */
-	if (scan_child(&s->openid, buf_slice(&s->xml), "FromUserName") != QT_OK)
+	if (xml_scan_child(&s->openid, buf_slice(&s->xml), "FromUserName") != ERR_OK)
 		s->openid.len = 0;
-	if (put_body(s) != QT_OK || put_target(s) != QT_OK) {
+	if (put_body(s) != ERR_OK || put_target(s) != ERR_OK) {
 		(void)fprintf(stderr, "qtoa: %s: cannot be sent in %s mode\n", file,
 		    conf_mode_name(s->account->mode));
 		return false;
@@ -142,7 +142,7 @@ send_file(struct sender *s, const char *file)
 	call.url = s->target.p;
 	call.body = buf_slice(&s->body);
 	call.deadline_ms = clock_mono_ms() + SEND_MS;
-	http_do(s->http, &s->answer, &call);
+	http_client_do(s->http, &s->answer, &call);
 	good = s->answer.status == 200 && slice_is(buf_slice(&s->answer.body), "success");
 	(void)printf("%3d ", s->answer.status);
 	print_text(s->answer.status == 0 ? slice_of(s->answer.why) :
@@ -154,7 +154,7 @@ send_file(struct sender *s, const char *file)
 static void
 sender_fini(struct sender *s)
 {
-	http_free(s->http);
+	http_client_free(s->http);
 	crypto_free(s->crypto);
 	buf_free(&s->xml);
 	buf_free(&s->body);
@@ -165,26 +165,26 @@ sender_fini(struct sender *s)
 }
 
 int
-send_run(struct conf *c, int problems, int argc, char **argv)
+cmd_send_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct sender	 s = { .conf = c };
-	int		 i, rc = CMD_WRONG;
+	int		 i, rc = CLI_WRONG;
 
 	if (argc < 4)
-		return cmd_usage("send");
+		return cli_usage("send");
 	if (problems != 0)
-		return CMD_WRONG;
+		return CLI_WRONG;
 	if ((s.account = conf_account(c, slice_of(argv[1]))) == NULL) {
 		(void)fprintf(stderr, "qtoa: no account has .path \"%s\"\n", argv[1]);
-		return CMD_WRONG;
+		return CLI_WRONG;
 	}
 	s.url = argv[2];
-	s.http = http_new(&c->set, NULL);
+	s.http = http_client_new(&c->set, NULL);
 	s.crypto = crypto_new();
 	if (s.http != NULL && s.crypto != NULL)
-		for (rc = CMD_DONE, i = 3; i < argc; i++)
+		for (rc = CLI_DONE, i = 3; i < argc; i++)
 			if (!send_file(&s, argv[i]))
-				rc = CMD_WRONG;
+				rc = CLI_WRONG;
 	sender_fini(&s);
 	return rc;
 }

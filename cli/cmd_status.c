@@ -43,7 +43,7 @@ struct screen {
 	int			 width, height;
 	struct part		 parts[PARTS];
 	struct part		*at;		/* the one that is being written */
-	enum qt_err		 er;		/* the first */
+	enum error		 er;		/* the first */
 };
 
 struct watching {
@@ -73,13 +73,13 @@ put_slices(struct screen *s, const char *label, struct slice text)
 	struct buf	*out = &s->at->text;
 	int		 used = 0;
 
-	if (s->er == QT_OK)
-		s->er = term_put(out, &used, slice_of(label), LABEL - 1);
-	if (s->er == QT_OK)
+	if (s->er == ERR_OK)
+		s->er = format_line(out, &used, slice_of(label), LABEL - 1);
+	if (s->er == ERR_OK)
 		s->er = term_blanks(out, LABEL - used);
-	if (s->er == QT_OK)
-		s->er = term_put(out, NULL, text, s->width - LABEL);
-	if (s->er == QT_OK)
+	if (s->er == ERR_OK)
+		s->er = format_line(out, NULL, text, s->width - LABEL);
+	if (s->er == ERR_OK)
 		s->er = buf_putc(out, '\n');
 	s->at->lines++;
 }
@@ -107,8 +107,8 @@ columns_of(struct screen *s, struct slice text)
 	struct buf	 scratch = { 0 };
 	int		 used = 0;
 
-	if (s->er == QT_OK)
-		s->er = term_put(&scratch, &used, text, LINE);
+	if (s->er == ERR_OK)
+		s->er = format_line(&scratch, &used, text, LINE);
 	buf_free(&scratch);
 	return used;
 }
@@ -135,7 +135,7 @@ put_wrapped(struct screen *s, const char *label, struct slice text)
 {
 	size_t	 n;
 
-	while (text.len != 0 && s->er == QT_OK) {
+	while (text.len != 0 && s->er == ERR_OK) {
 		n = fitting(s, text);
 		put_slices(s, label, (struct slice){ text.p, n });
 		for (label = ""; n < text.len && text.p[n] == ' '; n++)
@@ -157,7 +157,7 @@ struct summary {
 };
 
 static void
-sum_up(void *ctx, const struct vital_sign *v)
+sum_up(void *ctx, const struct health_sign *v)
 {
 	struct summary	*m = ctx;
 	const bool	 same = m->what != NULL && strcmp(m->what, v->what) == 0;
@@ -178,9 +178,9 @@ sum_up(void *ctx, const struct vital_sign *v)
 static void
 put_headline(struct screen *s)
 {
-	const int64_t	 now_s = s->st->vitals.now_ms / 1000, at_s = (now_s + CHINA_S) % DAY_S;
+	const int64_t	 now_s = s->st->health.now_ms / 1000, at_s = (now_s + CHINA_S) % DAY_S;
 	struct summary	 m = { .len = 0 };
-	char		 text[LINE + 16], day[DAY_TEXT];
+	char		 text[LINE + 16], day[CALENDAR_DAY_TEXT];
 	struct buf	*out = &s->parts[HEADLINE].text;
 	int		 used = 0;
 
@@ -192,16 +192,16 @@ put_headline(struct screen *s)
 		    m.warnings == 1 ? "" : "s");
 	else
 		(void)snprintf(text, sizeof(text), "well");
-	day_text(day, s->st->day);
+	calendar_day_text(day, s->st->day);
 	s->parts[HEADLINE].lines = 1;
-	if ((s->er = term_put(out, &used, slice_of(text), s->width - STAMP)) == QT_OK &&
-	    (s->er = term_blanks(out, s->width - STAMP + 1 - used)) == QT_OK)
+	if ((s->er = format_line(out, &used, slice_of(text), s->width - STAMP)) == ERR_OK &&
+	    (s->er = term_blanks(out, s->width - STAMP + 1 - used)) == ERR_OK)
 		s->er = buf_printf(out, "%s %02d:%02d:%02d\n", day, (int)(at_s / 3600),
 		    (int)(at_s / 60 % 60), (int)(at_s % 60));
 }
 
 static void
-put_sign(void *ctx, const struct vital_sign *v)
+put_sign(void *ctx, const struct health_sign *v)
 {
 	struct screen	*s = ctx;
 	char		 text[LINE];
@@ -257,7 +257,7 @@ write_times(char text[CELL], int64_t p50_ms, int64_t p99_ms)
 }
 
 static void
-put_today(struct screen *s, const struct account *a, const struct tally_numbers *today)
+put_today(struct screen *s, const struct account *a, const struct counter_numbers *today)
 {
 	enum { RECEIVED, DELIVERED, QUEUED, DEAD, REPEATS, REFUSED, WAITED, QT, CELLS };
 	char			 cell[CELLS][CELL];
@@ -279,7 +279,7 @@ put_today(struct screen *s, const struct account *a, const struct tally_numbers 
 static void
 put_all_today(struct screen *s)
 {
-	const struct conf	*c = s->st->vitals.conf;
+	const struct conf	*c = s->st->health.conf;
 	size_t			 i;
 
 	begin_part(s, TODAY);
@@ -297,11 +297,11 @@ write_age(char text[CELL], int64_t ms)
 	if (ms == -1)
 		(void)snprintf(text, CELL, "-");
 	else
-		term_span(text, ms);
+		format_span(text, ms);
 }
 
 static void
-write_gate(char text[CELL], const struct vital_account *a, int64_t now_ms)
+write_gate(char text[CELL], const struct health_account *a, int64_t now_ms)
 {
 	const int64_t	 ms = a->probe_ms - now_ms;
 
@@ -314,12 +314,12 @@ write_gate(char text[CELL], const struct vital_account *a, int64_t now_ms)
 }
 
 static void
-write_token(char text[CELL], const struct vital_account *a)
+write_token(char text[CELL], const struct health_account *a)
 {
-	char	 span[TERM_SPAN];
+	char	 span[FORMAT_SPAN];
 
 	if (a->token_left_s > 0) {
-		term_span(span, a->token_left_s * 1000);
+		format_span(span, a->token_left_s * 1000);
 		(void)snprintf(text, CELL, "%.10s left", span);
 	} else {
 		(void)snprintf(text, CELL, "%s", a->token_fails > 0 ? "none, fails" : "-");
@@ -327,7 +327,7 @@ write_token(char text[CELL], const struct vital_account *a)
 }
 
 static void
-put_now(struct screen *s, const struct vital_account *a)
+put_now(struct screen *s, const struct health_account *a)
 {
 	char	 pending[CELL], dead[CELL], oldest[CELL], dead_age[CELL], gate[CELL], token[CELL];
 
@@ -339,7 +339,7 @@ put_now(struct screen *s, const struct vital_account *a)
 		(void)snprintf(dead, CELL, "?");
 	write_age(oldest, a->pending_age_ms);
 	write_age(dead_age, a->dead_age_ms);
-	write_gate(gate, a, s->st->vitals.now_ms);
+	write_gate(gate, a, s->st->health.now_ms);
 	write_token(token, a);
 	put_line(s, a->account->name, "%7s %7s %6s %7s  %-18s  %s", pending, oldest, dead,
 	    dead_age, gate, token);
@@ -348,8 +348,8 @@ put_now(struct screen *s, const struct vital_account *a)
 static void
 put_all_now(struct screen *s)
 {
-	const struct vitals	*v = &s->st->vitals;
-	size_t			 i;
+	const struct health_state	*v = &s->st->health;
+	size_t				 i;
 
 	begin_part(s, NOW);
 	put_line(s, "now", "%7s %7s %6s %7s  %-18s  %s", "pending", "oldest", "dead", "oldest",
@@ -368,15 +368,15 @@ write_bytes(char text[CELL], int64_t bytes)
 	if (bytes == -1)
 		(void)snprintf(text, CELL, "?");
 	else
-		term_bytes(text, bytes);
+		format_bytes(text, bytes);
 }
 
 static void
 put_disk(struct screen *s)
 {
-	const struct vitals	*v = &s->st->vitals;
-	char			 db[CELL], state[CELL], room[CELL], day[CELL], growth[LINE] = "";
-	const int64_t		 days = s->st->full_days;
+	const struct health_state	*v = &s->st->health;
+	char				 db[CELL], state[CELL], room[CELL], day[CELL], growth[LINE] = "";
+	const int64_t			 days = s->st->full_days;
 
 	begin_part(s, DISK);
 	write_bytes(db, v->db_bytes);
@@ -396,14 +396,14 @@ put_disk(struct screen *s)
 static void
 write_ago(char text[CELL], const struct screen *s, int64_t ms)
 {
-	char	 span[TERM_SPAN];
+	char	 span[FORMAT_SPAN];
 
-	term_span(span, s->st->vitals.now_ms - ms);
+	format_span(span, s->st->health.now_ms - ms);
 	(void)snprintf(text, CELL, "%.10s ago", span);
 }
 
 static void
-put_failure(struct screen *s, const char *label, const struct flood_entry *e)
+put_failure(struct screen *s, const char *label, const struct log_ratelimit_entry *e)
 {
 	const bool	 is_request = strcmp(e->what, "request") == 0;
 	char		 ago[CELL], count[CELL];
@@ -420,7 +420,7 @@ static void
 put_failures(struct screen *s)
 {
 	const struct status		*st = s->st;
-	const struct status_knocker	*k;
+	const struct status_bad_peer	*k;
 	char				 ago[CELL], count[CELL];
 	size_t				 i;
 
@@ -447,7 +447,7 @@ make_screen(struct screen *s)
 	put_headline(s);
 	begin_part(s, SIGNS);
 	status_judge(s->st, put_sign, s);
-	if (s->st->vitals.n != 0) {
+	if (s->st->health.n != 0) {
 		put_all_today(s);
 		put_all_now(s);
 	}
@@ -490,20 +490,20 @@ first_lines(const struct buf *text, int n)
 	return (struct slice){ all.p, len };
 }
 
-static enum qt_err
+static enum error
 put_screen(struct buf *out, const struct screen *s)
 {
 	int		 lines[PARTS], blanks = share_out(s, lines), i;
-	enum qt_err	 er = s->er;
+	enum error	 er = s->er;
 	struct slice	 text;
 
-	for (i = 0; i < PARTS && er == QT_OK; i++) {
+	for (i = 0; i < PARTS && er == ERR_OK; i++) {
 		text = first_lines(&s->parts[i].text, lines[i]);
 		if (text.len == 0)
 			continue;
 		if (i != HEADLINE && blanks-- > 0)
 			er = buf_putc(out, '\n');
-		if (er == QT_OK)
+		if (er == ERR_OK)
 			er = buf_put(out, text.p, text.len);
 	}
 	return er;
@@ -512,7 +512,7 @@ put_screen(struct buf *out, const struct screen *s)
 static void
 measure(struct screen *s, const struct watching *w)
 {
-	const int	 least = 4 + 2 * (int)s->st->vitals.n;	/* headings, tables, disk */
+	const int	 least = 4 + 2 * (int)s->st->health.n;	/* headings, tables, disk */
 
 	s->width = w->terminal ? term_width(STDOUT_FILENO) : WIDTH;
 	s->height = w->terminal ? term_height(STDOUT_FILENO) : HEIGHT;
@@ -522,11 +522,11 @@ measure(struct screen *s, const struct watching *w)
 		s->height = least;
 }
 
-static enum qt_err
+static enum error
 draw(struct buf *out, const struct status *st, const struct watching *w)
 {
 	struct screen	 s = { .st = st };
-	enum qt_err	 er;
+	enum error	 er;
 	int		 i;
 
 	measure(&s, w);
@@ -561,7 +561,7 @@ redraw(const struct buf *out)
 }
 
 static void
-hear_bad(void *ctx, const struct vital_sign *s)
+hear_bad(void *ctx, const struct health_sign *s)
 {
 	if (s->bad)
 		*(bool *)ctx = false;
@@ -582,19 +582,19 @@ spare_the_screen(const struct watching *w)
 static bool
 look(struct status *st, struct watching *w)
 {
-	struct desk	 d = { .conf = w->conf };
-	enum qt_err	 er = QT_OK;
+	struct session	 d = { .conf = w->conf };
+	enum error	 er = ERR_OK;
 	bool		 opened = true;
 
 	memset(st, 0, sizeof(*st));
 	if (conf_is_set(w->conf->set.state_dir))
-		opened = desk_open(&d, w->conf, w->usable);
+		opened = session_open(&d, w->conf, w->usable);
 	spare_the_screen(w);
 	if (opened && (er = status_read(st, w->conf, w->usable, d.store, d.breakers,
-	    clock_mono_ms() + PATIENCE_MS)) != QT_OK)
-		(void)fprintf(stderr, "qtoa: %s\n", errs[er].name);
-	desk_close(&d);
-	return opened && er == QT_OK;
+	    clock_mono_ms() + PATIENCE_MS)) != ERR_OK)
+		(void)fprintf(stderr, "qtoa: %s\n", error_table[er].name);
+	session_close(&d);
+	return opened && er == ERR_OK;
 }
 
 static bool
@@ -602,19 +602,19 @@ show(struct watching *w)
 {
 	struct status	 st;
 	struct buf	 out = { 0 };
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 good;
 
 	if ((good = look(&st, w))) {
 		w->well = true;
 		status_judge(&st, hear_bad, &w->well);
 		er = w->json ? status_json(&out, &st) : draw(&out, &st, w);
-		good = er == QT_OK;
+		good = er == ERR_OK;
 	}
 	if (good && w->watch && w->terminal && !w->json)
 		redraw(&out);
 	else if (good)
-		desk_print(&out);
+		session_print(&out);
 	status_free(&st);
 	buf_free(&out);
 	return fflush(stdout) == 0 && good;
@@ -658,7 +658,7 @@ watch(struct watching *w)
 	sigset_t	 heeded;
 	bool		 good;
 
-	if (conf_is_set(w->conf->set.state_dir) && desk_state(w->conf) == DESK_FAULT)
+	if (conf_is_set(w->conf->set.state_dir) && session_state(w->conf) == SESSION_FAULT)
 		return false;	/* and what was said stays on the screen */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigemptyset(&heeded);
@@ -714,7 +714,7 @@ read_arguments(struct watching *w, int argc, char **argv)
 }
 
 int
-statuscmd_run(struct conf *c, int problems, int argc, char **argv)
+cmd_status_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct conf	 used = *c;
 	struct watching	 w = {
@@ -724,12 +724,12 @@ statuscmd_run(struct conf *c, int problems, int argc, char **argv)
 	bool		 good;
 
 	if (!read_arguments(&w, argc, argv))
-		return cmd_usage("status");
+		return cli_usage("status");
 	if (!w.usable)		/* which accounts there are is part of it */
 		used.n = 0;
 	if (used.set.state_dir == NULL)
 		used.set.state_dir = "";
 	good = w.watch ? watch(&w) : show(&w);
 	log_close();
-	return good && w.well ? CMD_DONE : CMD_WRONG;
+	return good && w.well ? CLI_DONE : CLI_WRONG;
 }

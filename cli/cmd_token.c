@@ -17,7 +17,7 @@ struct order {
 	const char		*name;
 	const struct account	*account;
 	bool			 refresh, age;
-	struct token		 t;
+	struct access_token	 t;
 };
 
 static bool
@@ -39,12 +39,12 @@ read_arguments(struct order *o, int argc, char **argv)
 
 /* False: said why there is none. */
 static bool
-get(struct order *o, struct tokens *ts)
+get(struct order *o, struct access_tokens *ts)
 {
 	const int64_t	 deadline_ms = clock_mono_ms() + PATIENCE_MS;
 	char		 why[TOKEN_WHY];
 
-	if (!(o->refresh ? token_force : token_get)(ts, &o->t, o->account, deadline_ms, why)) {
+	if (!(o->refresh ? access_token_force : access_token_get)(ts, &o->t, o->account, deadline_ms, why)) {
 		(void)fprintf(stderr, "qtoa: %s: %s\n", o->account->name, why);
 		return false;
 	}
@@ -73,46 +73,46 @@ print(const struct order *o, const struct settings *set)
 static int
 run(struct order *o, const struct conf *c)
 {
-	struct http	*h = http_new(&c->set, NULL);
-	struct claims	*cs = claims_new(c->set.state_dir);
-	struct store	*s = cs == NULL ? NULL : store_new(&c->set, cs, STORE_BRIEF);
-	struct tokens	*ts = NULL;
-	int		 rc = CMD_WRONG;
+	struct http_client	*h = http_client_new(&c->set, NULL);
+	struct locks		*cs = lock_new(c->set.state_dir);
+	struct store		*s = cs == NULL ? NULL : store_new(&c->set, cs, STORE_BRIEF);
+	struct access_tokens	*ts = NULL;
+	int			 rc = CLI_WRONG;
 
-	if (h == NULL || s == NULL || (ts = tokens_new(c, h, cs, s)) == NULL)
-		(void)fprintf(stderr, "qtoa: %s\n", errs[QT_ENOMEM].name);
+	if (h == NULL || s == NULL || (ts = access_token_new(c, h, cs, s)) == NULL)
+		(void)fprintf(stderr, "qtoa: %s\n", error_table[ERR_NOMEM].name);
 	else if (get(o, ts)) {
 		print(o, &c->set);
-		rc = CMD_DONE;
+		rc = CLI_DONE;
 	}
-	tokens_free(ts);
+	access_token_free(ts);
 	store_free(s);
-	claims_free(cs);
-	http_free(h);
+	lock_free(cs);
+	http_client_free(h);
 	return rc;
 }
 
 int
-tokencmd_run(struct conf *c, int problems, int argc, char **argv)
+cmd_token_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct order	 o = { .name = NULL };
 
 	if (!read_arguments(&o, argc, argv))
-		return cmd_usage("token");
+		return cli_usage("token");
 	if (problems != 0)
-		return CMD_WRONG;
+		return CLI_WRONG;
 	if ((o.account = conf_find(c, o.name)) == NULL) {
 		(void)fprintf(stderr, "qtoa: no account has .path or .name \"%s\"\n", o.name);
-		return CMD_WRONG;
+		return CLI_WRONG;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (desk_state(c) == DESK_FAULT)
-		return CMD_WRONG;
+	if (session_state(c) == SESSION_FAULT)
+		return CLI_WRONG;
 	/* What root made there no web server's program could write. */
 	if (geteuid() == 0 && access(c->set.state_dir, F_OK) == -1) {
 		(void)fprintf(stderr, "qtoa: there is no %s yet: make it, with the owner that the "
 		    "program has below the web server\n", c->set.state_dir);
-		return CMD_WRONG;
+		return CLI_WRONG;
 	}
 	return run(&o, c);
 }

@@ -38,7 +38,7 @@ offer_questions(struct offer *o)
 {
 	const struct report_question	*q;
 
-	for (q = report_questions; q->name != NULL; q++)
+	for (q = questions_table; q->name != NULL; q++)
 		offer_text(o, q->name);
 }
 
@@ -56,7 +56,7 @@ offer_datacube(struct offer *o, bool tables)
 	}
 }
 
-/* First words of verbs; of a group: second ones. */
+/* First words of verb_table; of a group: second ones. */
 static void
 offer_verbs(struct offer *o, const struct verb *group)
 {
@@ -64,7 +64,7 @@ offer_verbs(struct offer *o, const struct verb *group)
 
 	for (v = group; v != NULL; v = verb_next(v))
 		offer_text(o, v->name + verb_group(v).len + 1);
-	for (v = verbs; group == NULL && v->name != NULL; v++)
+	for (v = verb_table; group == NULL && v->name != NULL; v++)
 		if (*v->name != '-' && verb_leads(v))
 			offer(o, v->name, verb_group(v).len);
 }
@@ -138,7 +138,7 @@ is_many(struct slice arg)
 	return arg.len != 0 && memchr(arg.p, '.', arg.len) != NULL;
 }
 
-/* The first of a group of verbs. */
+/* The first of a group of verb_table. */
 static bool
 is_first(const struct verb *v)
 {
@@ -159,7 +159,7 @@ is_last_own(const struct report_question *q, size_t i)
 
 /*
  * bash: the words before the one at hand lead to a state, $verb and $place; a question of
- * the report is a state, as is a group of verbs.
+ * the report is a state, as is a group of verb_table.
  */
 
 static const char	 bash_begin[] =
@@ -224,16 +224,16 @@ bash_states(FILE *f)
 	const struct report_question	*q;
 	char				 sep = ' ';
 
-	for (v = verbs; v->name != NULL; v++) {
+	for (v = verb_table; v->name != NULL; v++) {
 		if (*v->name != '-' && verb_leads(v))
 			(void)fprintf(f, "%s'/%.*s'", sep == ' ' ? "\t\t" : "|",
 			    (int)verb_group(v).len, v->name), sep = '|';
 	}
 	(void)fputs(") verb=$word ;;\n", f);
-	for (v = verbs; v->name != NULL; v++) {
+	for (v = verb_table; v->name != NULL; v++) {
 		if (verb_asks(v))
-			for (q = report_questions; q->name != NULL; q++)
-				(void)fprintf(f, "%s'%s/%s'", q == report_questions ? "\t\t" : "|",
+			for (q = questions_table; q->name != NULL; q++)
+				(void)fprintf(f, "%s'%s/%s'", q == questions_table ? "\t\t" : "|",
 				    v->name, q->name);
 		for (w = is_first(v) ? v : NULL; w != NULL; w = verb_next(w))
 			(void)fprintf(f, "%s'%.*s/%s'", w == v ? "\t\t" : "|",
@@ -262,7 +262,7 @@ bash_values(FILE *f, bool what)
 	const struct verb		*v;
 	bool				 any = false;
 
-	for (v = verbs; v->name != NULL; v++)
+	for (v = verb_table; v->name != NULL; v++)
 		for (o = v->options; o != v->options + VERB_OPTIONS && o->name != NULL; o++) {
 			if (o->arg == NULL || (!what && verb_may_lack(o->arg)))
 				continue;
@@ -281,7 +281,7 @@ bash_own_values(FILE *f, bool what)
 	const struct report_question	*q;
 	const struct report_option	*o;
 
-	for (q = report_questions; q->name != NULL; q++)
+	for (q = questions_table; q->name != NULL; q++)
 		for (o = q->options; o != q->options + REPORT_OPTIONS_MAX && o->name != NULL; o++)
 			if (!what)
 				(void)fprintf(f, "|*' %s/--%s'", q->name, o->name);
@@ -300,7 +300,7 @@ bash_options(FILE *f)
 	size_t				 i;
 
 	(void)fputs("\t\t'') ((place)) || options='-V -h --version' ;;\n", f);
-	for (v = verbs; v->name != NULL; v++) {
+	for (v = verb_table; v->name != NULL; v++) {
 		if (is_last_option(v, 0))
 			continue;
 		(void)fprintf(f, "\t\t'%s'%s) options='", v->name, verb_asks(v) ? "*" : "");
@@ -309,7 +309,7 @@ bash_options(FILE *f)
 		(void)fputs("' ;;\n", f);
 	}
 	(void)fputs("\t\tesac\n\t\tcase $verb in\n", f);
-	for (q = report_questions; q->name != NULL; q++) {
+	for (q = questions_table; q->name != NULL; q++) {
 		if (is_last_own(q, 0))
 			continue;
 		(void)fprintf(f, "\t\t'report %s') options+='", q->name);
@@ -330,7 +330,7 @@ bash_places(FILE *f)
 	(void)fputs("\t\t'/0') want='", f);
 	offer_verbs(&o, NULL);
 	(void)fputs("' ;;\n", f);
-	for (v = verbs; v->name != NULL; v++) {
+	for (v = verb_table; v->name != NULL; v++) {
 		for (i = 0; (arg = verb_arg(v, i)).p != NULL; i++) {
 			(void)fprintf(f, is_many(arg) ? "\t\t'%s/'*" : "\t\t'%s/%d'", v->name, i);
 			bash_want(f, arg);
@@ -476,7 +476,7 @@ zsh_own(FILE *f, const struct report_question *q)
 	for (i = 0; !is_last_own(q, i); i++) {
 		help_arg(arg, &q->options[i]);
 		(void)fprintf(f, "%s'--%s[", i == 0 ? "" : "\n\t\t\t    ", q->options[i].name);
-		zsh_text(f, words(ENGLISH, q->options[i].name), "[]\\");
+		zsh_text(f, i18n_text(ENGLISH, q->options[i].name), "[]\\");
 		(void)fputc(']', f);
 		zsh_action(f, slice_of(arg));
 		(void)fputc('\'', f);
@@ -496,7 +496,7 @@ zsh_verb(FILE *f, const struct verb *v)
 	(void)fprintf(f, "\t'%s')\n", v->name);
 	if (verb_asks(v)) {
 		(void)fputs("\t\tcase $words[2] in\n", f);
-		for (q = report_questions; q->name != NULL; q++)
+		for (q = questions_table; q->name != NULL; q++)
 			zsh_own(f, q);
 		(void)fputs("\t\tesac\n", f);
 	}
@@ -540,7 +540,7 @@ zsh_all(FILE *f)
 	const struct verb	*v;
 
 	(void)fputs("\t'')\n\t\t_qtoa_group ''", f);
-	for (v = verbs; v->name != NULL; v++)
+	for (v = verb_table; v->name != NULL; v++)
 		if (*v->name != '-' && verb_leads(v))
 			zsh_name(f, verb_group(v), v->what);
 	(void)fputs("\n\t\t;;\n", f);
@@ -553,7 +553,7 @@ scripts_zsh(FILE *f)
 
 	(void)fputs(zsh_begin, f);
 	zsh_all(f);
-	for (v = verbs; v->name != NULL; v++) {
+	for (v = verb_table; v->name != NULL; v++) {
 		if (is_first(v))
 			zsh_group(f, v);
 		if (*v->name != '-')

@@ -1,5 +1,5 @@
 /*
- * completion_scripts.h: what makes a shell complete the command line: scripts made of the verbs' table.
+ * completion_scripts.h: what makes a shell complete the command line: scripts made of the verb_table' table.
  *
  * What only the configuration or the store knows the scripts ask for when it is needed, by
  * `qtoa completion accounts` and `qtoa completion ids`.

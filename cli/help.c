@@ -132,7 +132,7 @@ help_all(FILE *f)
 
 	(void)fprintf(f, "qtoa %s: WeChat Official Account events to Quick Tracking\n\n",
 	    QTOA_VERSION);
-	for (v = verbs; v->name != NULL; v++)
+	for (v = verb_table; v->name != NULL; v++)
 		print_row(f, v);
 	(void)fputs("\nA web server runs it as CGI or FastCGI, without arguments.  What root does "
 	    "with the queue\nis done as the owner of settings.state_dir.\n", f);
@@ -195,7 +195,7 @@ take_options(struct option_line *l, const struct verb *v, const struct report_qu
 		help_arg(arg, own);
 		(void)snprintf(l[n].left, PIECE, "--%s %.50s", own->name, arg);
 		l[n].dflt = own->dflt;
-		l[n++].what = words(ENGLISH, own->name);
+		l[n++].what = i18n_text(ENGLISH, own->name);
 	}
 	(void)snprintf(l[n].left, PIECE, "-h, --help");
 	l[n++].what = "print this";
@@ -265,9 +265,9 @@ print_about(FILE *f, const struct verb *v, const struct report_question *q)
 		return;
 	}
 	(void)snprintf(key, sizeof(key), "%s.about", q->name);
-	(void)fprintf(f, "%s.", words(ENGLISH, q->name));
-	p.at = strlen(words(ENGLISH, q->name)) + 1;
-	fill(&p, words(ENGLISH, key));
+	(void)fprintf(f, "%s.", i18n_text(ENGLISH, q->name));
+	p.at = strlen(i18n_text(ENGLISH, q->name)) + 1;
+	fill(&p, i18n_text(ENGLISH, key));
 }
 
 void
@@ -307,8 +307,8 @@ help_questions(FILE *f)
 	const struct report_question	*q;
 	const struct report_option	*o;
 
-	for (q = report_questions; q->name != NULL; q++) {
-		(void)fprintf(f, "  %-14s%s", q->name, words(ENGLISH, q->name));
+	for (q = questions_table; q->name != NULL; q++) {
+		(void)fprintf(f, "  %-14s%s", q->name, i18n_text(ENGLISH, q->name));
 		for (o = q->options; o != q->options + REPORT_OPTIONS_MAX && o->name != NULL; o++)
 			(void)fprintf(f, "%s--%s%s%s", o == q->options ? "; " : " ", o->name,
 			    o->dflt != NULL ? " " : "", o->dflt != NULL ? o->dflt : "");

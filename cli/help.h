@@ -1,5 +1,5 @@
 /*
- * help.h: what there is to say of the verbs (cli/verb.h), and of the report's questions.
+ * help.h: what there is to say of the verb_table (cli/verb.h), and of the report's questions.
  */
 #ifndef CLI_HELP_H
 #define CLI_HELP_H
@@ -9,10 +9,10 @@
 #include "cli/verb.h"
 #include "report/questions.h"
 
-/* All verbs, a line each. */
+/* All verb_table, a line each. */
 void	help_all(FILE *f);
 
-/* How a verb is used, in a line without its end; of a group: which verbs it has. */
+/* How a verb is used, in a line without its end; of a group: which verb_table it has. */
 void	help_usage(FILE *f, const struct verb *v, bool group);
 
 /* All about a verb; q, of one that asks: all about that question, or NULL. */

@@ -32,7 +32,7 @@ become(uid_t uid, gid_t gid)
 }
 
 bool
-desk_become_owner(const char *dir)
+session_become_owner(const char *dir)
 {
 	struct stat	 st;
 
@@ -43,88 +43,88 @@ desk_become_owner(const char *dir)
 	return false;
 }
 
-enum desk_state
-desk_state(const struct conf *c)
+enum session_state
+session_state(const struct conf *c)
 {
-	const char	*dir = c->set.state_dir;
-	enum desk_state	 is = DESK_NO_STATE;
-	struct dirent	*e;
-	DIR		*d;
+	const char		*dir = c->set.state_dir;
+	enum session_state	 is = SESSION_NO_STATE;
+	struct dirent		*e;
+	DIR			*d;
 
 	if (dir == NULL || *dir == '\0') {
 		(void)fprintf(stderr, "qtoa: settings.state_dir is not known\n");
-		return DESK_FAULT;
+		return SESSION_FAULT;
 	}
-	if (!desk_become_owner(dir))
-		return DESK_FAULT;
+	if (!session_become_owner(dir))
+		return SESSION_FAULT;
 	(void)log_open(c->set.log);	/* else stderr it stays */
 	log_set_level(conf_log_level(&c->set));
 	if ((d = opendir(dir)) == NULL) {
 		if (errno == ENOENT)
-			return DESK_NO_STATE;
+			return SESSION_NO_STATE;
 		(void)fprintf(stderr, "qtoa: %s: %s\n", dir, strerror(errno));
-		return DESK_FAULT;
+		return SESSION_FAULT;
 	}
 	/* One that was set aside counts: what waits in it is still to be taken over. */
-	while (is == DESK_NO_STATE && (e = readdir(d)) != NULL)
+	while (is == SESSION_NO_STATE && (e = readdir(d)) != NULL)
 		if (strncmp(e->d_name, "qtoa.db", 7) == 0)
-			is = DESK_STATE;
+			is = SESSION_STATE;
 	(void)closedir(d);
 	return is;
 }
 
 void
-desk_close(struct desk *d)
+session_close(struct session *d)
 {
 	store_free(d->store);
-	claims_free(d->claims);
-	breakers_free(d->breakers);
+	lock_free(d->locks);
+	breaker_free(d->breakers);
 }
 
 bool
-desk_open(struct desk *d, const struct conf *c, bool usable)
+session_open(struct session *d, const struct conf *c, bool usable)
 {
-	enum desk_state	 is;
+	enum session_state	 is;
 
 	memset(d, 0, sizeof(*d));
 	d->conf = c;
 	d->usable = usable;
-	if ((is = desk_state(c)) == DESK_FAULT)
+	if ((is = session_state(c)) == SESSION_FAULT)
 		return false;
-	if (usable && (d->breakers = breakers_new(c)) == NULL)
+	if (usable && (d->breakers = breaker_new(c)) == NULL)
 		return false;
-	if (is == DESK_NO_STATE)
+	if (is == SESSION_NO_STATE)
 		return true;
-	if ((d->claims = claims_new(c->set.state_dir)) != NULL)
-		d->store = store_new(&c->set, d->claims, STORE_BRIEF);
+	if ((d->locks = lock_new(c->set.state_dir)) != NULL)
+		d->store = store_new(&c->set, d->locks, STORE_BRIEF);
 	return d->store != NULL;
 }
 
 bool
-desk_do(struct desk *d, enum store_need need, store_work *work, void *arg)
+session_do(struct session *d, enum store_need need, store_work *work, void *arg)
 {
 	char		 why[256];
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (d->store == NULL)
 		return true;
-	er = store_do(d->store, need, work, arg, clock_mono_ms() + DESK_PATIENCE_MS);
-	if (er == QT_OK)
+	er = store_do(d->store, need, work, arg, clock_mono_ms() + SESSION_PATIENCE_MS);
+	if (er == ERR_OK)
 		return true;
 	store_why(d->store, why, sizeof(why));
-	(void)fprintf(stderr, "qtoa: %s\n", er == QT_ESTORE && *why != '\0' ? why : errs[er].name);
+	(void)fprintf(stderr, "qtoa: %s\n", er == ERR_STORE && *why != '\0' ? why : error_table[er].name);
 	return false;
 }
 
 void
-desk_print(const struct buf *b)
+session_print(const struct buf *b)
 {
 	if (b->len != 0)
 		(void)fwrite(b->p, 1, b->len, stdout);
 }
 
 void
-desk_heed_signals(void (*on_stop)(int sig))
+session_catch_signals(void (*on_stop)(int sig))
 {
 	struct sigaction	 sa;
 
@@ -138,7 +138,7 @@ desk_heed_signals(void (*on_stop)(int sig))
 }
 
 bool
-desk_read_id(int64_t *id, const char *text)
+session_read_id(int64_t *id, const char *text)
 {
 	char	*end;
 
@@ -162,10 +162,10 @@ is_repeated(const struct conf *c, size_t i)
 }
 
 void
-desk_trouble(FILE *f, const struct conf *c, struct breakers *b)
+session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 {
 	const struct account	*a;
-	char			 span[TERM_SPAN];
+	char			 span[FORMAT_SPAN];
 	int64_t			 probe_ms, now_ms = clock_wall_ms();
 	size_t			 i;
 
@@ -182,7 +182,7 @@ desk_trouble(FILE *f, const struct conf *c, struct breakers *b)
 		case GATE_BROKEN:
 			if (is_repeated(c, i))
 				break;
-			term_span(span, probe_ms - now_ms + 999);
+			format_span(span, probe_ms - now_ms + 999);
 			(void)fprintf(f, "%s does not answer as QT does: next probe %s%s; run: "
 			    "qtoa check\n", a->qt_url,
 			    probe_ms > now_ms ? "in " : "now",
@@ -193,14 +193,14 @@ desk_trouble(FILE *f, const struct conf *c, struct breakers *b)
 }
 
 int
-desk_say_none(int64_t id)
+session_say_nothing(int64_t id)
 {
 	(void)fprintf(stderr, "qtoa: there is no message %lld\n", (long long)id);
-	return CMD_WRONG;
+	return CLI_WRONG;
 }
 
 struct slice
-desk_or_dash(struct slice s)
+session_or_dash(struct slice s)
 {
 	return s.len == 0 ? slice_of("-") : s;
 }

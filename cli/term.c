@@ -64,18 +64,18 @@ columns_of(uint32_t cp)
 	return 1;
 }
 
-enum qt_err
-term_put(struct buf *out, int *used, struct slice text, int max)
+enum error
+format_line(struct buf *out, int *used, struct slice text, int max)
 {
 	static const char	 cut[] = "\xE2\x80\xA6";
 	const char		*p = text.p, *end = p + text.len, *from;
 	size_t			 room = out->len;	/* where the mark of a cut would go */
 	int			 at = 0, columns, room_at = 0;
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 	uint32_t		 cp;
 	bool			 valid;
 
-	while (er == QT_OK && p != end) {
+	while (er == ERR_OK && p != end) {
 		from = p;
 		cp = utf8_next(&p, end, &valid);
 		if (!valid || (columns = columns_of(cp)) == -1) {
@@ -92,7 +92,7 @@ term_put(struct buf *out, int *used, struct slice text, int max)
 			room_at = at;
 		}
 	}
-	if (er == QT_OK && p != end && max > 0) {
+	if (er == ERR_OK && p != end && max > 0) {
 		out->len = room;
 		at = room_at + 1;
 		er = buf_puts(out, cut);
@@ -102,12 +102,12 @@ term_put(struct buf *out, int *used, struct slice text, int max)
 	return er;
 }
 
-enum qt_err
+enum error
 term_blanks(struct buf *out, int n)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
-	while (n-- > 0 && er == QT_OK)
+	while (n-- > 0 && er == ERR_OK)
 		er = buf_putc(out, ' ');
 	return er;
 }
@@ -142,7 +142,7 @@ term_wipe(int width)
 }
 
 void
-term_span(char text[TERM_SPAN], int64_t ms)
+format_span(char text[FORMAT_SPAN], int64_t ms)
 {
 	/* A unit is used from two of it on: "90 s" says more than "1 min". */
 	static const struct {
@@ -154,11 +154,11 @@ term_span(char text[TERM_SPAN], int64_t ms)
 
 	for (i = 0; units[i].s > 1 && s < 2 * units[i].s; i++)
 		;
-	(void)snprintf(text, TERM_SPAN, "%lld %s", (long long)(s / units[i].s), units[i].name);
+	(void)snprintf(text, FORMAT_SPAN, "%lld %s", (long long)(s / units[i].s), units[i].name);
 }
 
 void
-term_bytes(char text[TERM_SPAN], int64_t bytes)
+format_bytes(char text[FORMAT_SPAN], int64_t bytes)
 {
 	static const char *const	 units[] = { "bytes", "kB", "MB", "GB", "TB", "PB", "EB" };
 	double				 n = (double)bytes;
@@ -166,18 +166,18 @@ term_bytes(char text[TERM_SPAN], int64_t bytes)
 
 	for (i = 0; n >= 999.5 && i + 1 < sizeof(units) / sizeof(units[0]); i++)
 		n /= 1000;
-	(void)snprintf(text, TERM_SPAN, "%.*f %s", n < 9.95 && i != 0, n, units[i]);
+	(void)snprintf(text, FORMAT_SPAN, "%.*f %s", n < 9.95 && i != 0, n, units[i]);
 }
 
 void
-term_time(char text[TERM_TIME], int64_t ms)
+format_time(char text[FORMAT_TIME], int64_t ms)
 {
 	time_t		 s = (time_t)(ms / 1000);
 	struct tm	 tm;
 	size_t		 n;
 
 	if (gmtime_r(&s, &tm) == NULL ||
-	    (n = strftime(text, TERM_TIME - 8, "%Y-%m-%dT%H:%M:%S", &tm)) == 0)
-		n = (size_t)snprintf(text, TERM_TIME - 8, "?");
-	(void)snprintf(text + n, TERM_TIME - n, ".%03dZ", (int)(ms % 1000));
+	    (n = strftime(text, FORMAT_TIME - 8, "%Y-%m-%dT%H:%M:%S", &tm)) == 0)
+		n = (size_t)snprintf(text, FORMAT_TIME - 8, "?");
+	(void)snprintf(text + n, FORMAT_TIME - n, ".%03dZ", (int)(ms % 1000));
 }

@@ -17,10 +17,10 @@ int		 term_height(int fd);	/* and its lines */
  * takes max columns at most; what is cut ends with U+2026.  *used (may be NULL): the columns it
  * takes, two for a character of East Asian width, none for a combining one.
  */
-enum qt_err	 term_put(struct buf *out, int *used, struct slice text, int max);
+enum error	 format_line(struct buf *out, int *used, struct slice text, int max);
 
 /* Appends n blanks; none where n is below 1. */
-enum qt_err	 term_blanks(struct buf *out, int n);
+enum error	 term_blanks(struct buf *out, int n);
 
 /*
  * A progress bar with text behind it, on stdout, which is a terminal of that width; drawn again
@@ -29,15 +29,15 @@ enum qt_err	 term_blanks(struct buf *out, int n);
 void		 term_bar(int width, int64_t done, int64_t total, const char *text);
 void		 term_wipe(int width);
 
-enum { TERM_SPAN = 24, TERM_TIME = 32 };
+enum { FORMAT_SPAN = 24, FORMAT_TIME = 32 };
 
 /* A span of time in its largest unit: "12 s", "5 min", "3 h", "2 d". */
-void		 term_span(char text[TERM_SPAN], int64_t ms);
+void		 format_span(char text[FORMAT_SPAN], int64_t ms);
 
 /* Bytes in a unit of 1000 that leaves three digits or fewer: "118 kB", "1.2 GB". */
-void		 term_bytes(char text[TERM_SPAN], int64_t bytes);
+void		 format_bytes(char text[FORMAT_SPAN], int64_t bytes);
 
 /* A time, ms since the epoch, as "2026-11-22T04:44:44.649Z". */
-void		 term_time(char text[TERM_TIME], int64_t ms);
+void		 format_time(char text[FORMAT_TIME], int64_t ms);
 
 #endif

@@ -33,7 +33,7 @@ kind_of(const struct report_question *q, size_t col)
 	return q != NULL && col < REPORT_COLUMNS_MAX ? q->columns[col].kind : REPORT_TEXT;
 }
 
-static enum qt_err
+static enum error
 put_time(struct buf *out, int64_t time_s)
 {
 	const time_t	 t = (time_t)(time_s + CHINA_S);
@@ -46,17 +46,17 @@ put_time(struct buf *out, int64_t time_s)
 	return buf_puts(out, text);
 }
 
-static enum qt_err
+static enum error
 put_span(struct buf *out, double ms)
 {
-	char	 span[TERM_SPAN];
+	char	 span[FORMAT_SPAN];
 
-	term_span(span, (int64_t)ms);
+	format_span(span, (int64_t)ms);
 	return buf_puts(out, span);
 }
 
-enum qt_err
-termtable_cell(struct buf *out, const struct table *t, size_t row, size_t col,
+enum error
+term_table_cell(struct buf *out, const struct table *t, size_t row, size_t col,
     enum report_kind kind)
 {
 	const struct table_cell	*c = table_at(t, row, col);
@@ -90,33 +90,33 @@ spot_of(struct grid *g, size_t line, size_t col)
 	return &g->spot[line * g->t->cols + col];
 }
 
-static enum qt_err
+static enum error
 place(struct grid *g, size_t line, size_t col, struct slice word)
 {
 	struct spot	*s = spot_of(g, line, col);
-	enum qt_err	 er;
+	enum error	 er;
 
 	s->at = g->text.len;
-	er = term_put(&g->text, &s->used, word, CELL_MAX);
+	er = format_line(&g->text, &s->used, word, CELL_MAX);
 	s->len = g->text.len - s->at;
 	if (s->used > g->width[col])
 		g->width[col] = s->used;
 	return er;
 }
 
-static enum qt_err
+static enum error
 fill(struct grid *g)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 row, col;
 
-	for (col = 0; col < g->t->cols && er == QT_OK; col++)
+	for (col = 0; col < g->t->cols && er == ERR_OK; col++)
 		er = place(g, 0, col, slice_of(g->t->name[col]));
-	for (row = 0; row < g->t->rows && er == QT_OK; row++)
-		for (col = 0; col < g->t->cols && er == QT_OK; col++) {
+	for (row = 0; row < g->t->rows && er == ERR_OK; row++)
+		for (col = 0; col < g->t->cols && er == ERR_OK; col++) {
 			buf_reset(&g->word);
-			er = termtable_cell(&g->word, g->t, row, col, kind_of(g->q, col));
-			if (er == QT_OK)
+			er = term_table_cell(&g->word, g->t, row, col, kind_of(g->q, col));
+			if (er == ERR_OK)
 				er = place(g, row + 1, col, buf_slice(&g->word));
 		}
 	return er;
@@ -144,18 +144,18 @@ plan_bar(struct grid *g, int width)
 	g->bar = width - used - 1 < BAR_MAX ? width - used - 1 : BAR_MAX;
 }
 
-static enum qt_err
+static enum error
 put_bar(struct buf *out, const struct grid *g, size_t row)
 {
 	int		 n;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	if (g->bar == 0 || g->most <= 0 || table_number(g->t, row, g->bar_col) <= 0)
-		return QT_OK;
+		return ERR_OK;
 	er = term_blanks(out, GAP);
 	n = (int)(table_number(g->t, row, g->bar_col) / g->most * g->bar + 0.5);
 	do {
-		if (er == QT_OK)
+		if (er == ERR_OK)
 			er = buf_puts(out, "\xE2\x96\x87");	/* U+2587 */
 	} while (--n > 0);
 	return er;
@@ -183,40 +183,40 @@ is_number(const struct grid *g, size_t col)
 	    kind == REPORT_MS;
 }
 
-static enum qt_err
+static enum error
 put_line(struct buf *out, struct grid *g, size_t line)
 {
 	const struct spot	*s;
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 	size_t			 col;
 	int			 blanks, owed = 0;	/* none at a line's end */
 
-	for (col = 0; col < g->t->cols && er == QT_OK; col++) {
+	for (col = 0; col < g->t->cols && er == ERR_OK; col++) {
 		s = spot_of(g, line, col);
 		blanks = g->width[col] - s->used;
 		if (is_number(g, col))
 			owed += blanks;
-		if ((er = term_blanks(out, owed)) == QT_OK)
+		if ((er = term_blanks(out, owed)) == ERR_OK)
 			er = buf_put(out, g->text.p + s->at, s->len);
 		owed = GAP + (is_number(g, col) ? 0 : blanks);
 	}
-	if (er == QT_OK && line != 0)
+	if (er == ERR_OK && line != 0)
 		er = put_bar(out, g, line - 1);
-	return er == QT_OK ? buf_putc(out, '\n') : er;
+	return er == ERR_OK ? buf_putc(out, '\n') : er;
 }
 
-enum qt_err
-termtable(struct buf *out, const struct table *t, const struct report_question *q, int width)
+enum error
+term_table(struct buf *out, const struct table *t, const struct report_question *q, int width)
 {
 	struct grid	 g = { .t = t, .q = q };
-	enum qt_err	 er = QT_ENOMEM;
+	enum error	 er = ERR_NOMEM;
 	size_t		 line;
 
 	if ((g.spot = calloc((t->rows + 1) * (t->cols + 1), sizeof(*g.spot))) != NULL)
 		er = fill(&g);
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		plan_bar(&g, width);
-	for (line = 0; line <= t->rows && er == QT_OK; line++)
+	for (line = 0; line <= t->rows && er == ERR_OK; line++)
 		er = put_line(out, &g, line);
 	free(g.spot);
 	buf_free(&g.text);

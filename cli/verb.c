@@ -2,13 +2,13 @@
 
 #include "cli/verb.h"
 
-/* What several verbs take. */
+/* What several verb_table take. */
 #define ACCOUNT		{ "--account", "ACCOUNT", "of this account only: its path, name or AppID", false }
 #define FROM		{ "--from", "DAY", "from this day on, YYYY-MM-DD, in China (UTC+8)", false }
 #define TO		{ "--to", "DAY", "up to this day, with it", false }
 #define JSON_OR_CSV	{ "--json", NULL, "as JSON", true }, { "--csv", NULL, "as CSV", false }
 
-const struct verb verbs[] = {
+const struct verb verb_table[] = {
 	{ "check", "", "is all right: files, store, disk, QT, certificates, clock",
 	  .about = "Looks at the configuration, at who may do what to its files, at the store and its "
 	    "disk, and asks QT, the control servers and WeChat how they are: names, connections, "
@@ -160,7 +160,7 @@ verb_in_group(const struct verb *v)
 bool
 verb_leads(const struct verb *v)
 {
-	return v == verbs || verb_next(v - 1) != v;
+	return v == verb_table || verb_next(v - 1) != v;
 }
 
 const struct verb *
@@ -180,7 +180,7 @@ verb_find(bool *group, int argc, char *const *argv)
 	const char		*second;
 
 	*group = false;
-	for (v = verbs; argc > 0 && v->name != NULL; v++) {
+	for (v = verb_table; argc > 0 && v->name != NULL; v++) {
 		if (!slice_is(verb_group(v), argv[0]))
 			continue;
 		second = v->name + strcspn(v->name, " ");

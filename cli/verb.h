@@ -1,5 +1,5 @@
 /*
- * verb.h: the command line as a table: its verbs, what each takes, and what is to be said of it.
+ * verb.h: the command line as a table: its verb_table, what each takes, and what is to be said of it.
  * Help, completion and the check of options are made of it: what is not in here is refused.
  *
  * Arguments are as usage shows them: "ACCOUNT URL FILE...", "[QUESTION]", "ID|all|ACCOUNT".
@@ -34,7 +34,7 @@ struct verb {
 };
 
 /* Ended by name NULL; those of a group side by side. */
-extern const struct verb	 verbs[];
+extern const struct verb	 verb_table[];
 
 /* What can stand for an argument, as completion knows it. */
 enum verb_kind {
@@ -48,7 +48,7 @@ enum verb_kind {
 	VERB_TABLE,	/* of these in the store */
 	VERB_VERB
 };
-enum verb_kind	 verb_kind(struct slice word);
+enum verb_kind		 verb_kind(struct slice word);
 
 /* The verb that words begin with, or the first of the group, *group.  NULL: there is none. */
 const struct verb	*verb_find(bool *group, int argc, char *const *argv);

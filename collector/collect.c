@@ -51,7 +51,7 @@ static const struct {
 };
 
 /* What was posted, as fields; those that mean something by number. */
-struct message {
+struct envelope {
 	struct field	 f[SIGN_FIELDS_MAX];
 	char		 bare[SIGN_FIELDS_MAX][40];	/* what bare fields point to */
 	size_t		 n;
@@ -64,34 +64,34 @@ struct message {
 struct collector {
 	const struct conf	*conf;
 	struct store		*store;
-	struct identity		*identity;
+	struct unionid		*identity;
 	struct crypto		*crypto;
 	struct signer		*signer;
 	struct xmlmap		*xmlmap;
-	struct head		 head;
+	struct message		 head;
 	struct event		 ev;
 	struct buf		 canonical, opened, work, device;
 	struct buf		 attributes;		/* of all events, one after the other */
 
 	/* Of the message at hand. */
-	struct collect_result	*res;
-	struct slice		 body;
-	int64_t			 deadline_ms;
-	struct json		*json;
-	struct message		 m;
-	struct slice		 xml;
-	enum verdict		 v;
-	struct archive_message	 message;
-	struct archive_event	 events[XMLMAP_EVENTS_MAX];
-	enum archive_as		 as;
+	struct collect_result		*res;
+	struct slice			 body;
+	int64_t				 deadline_ms;
+	struct json			*json;
+	struct envelope			 m;
+	struct slice			 xml;
+	enum verdict			 v;
+	struct event_store_message	 message;
+	struct event_store_event	 events[XMLMAP_EVENTS_MAX];
+	enum event_store_as		 as;
 };
 
-static enum qt_err
+static enum error
 refuse(struct collector *c, enum verdict v, const char *why)
 {
 	c->v = v;
 	(void)snprintf(c->res->why, sizeof(c->res->why), "%s", why);
-	return QT_OK;
+	return ERR_OK;
 }
 
 /*
@@ -100,7 +100,7 @@ refuse(struct collector *c, enum verdict v, const char *why)
 
 /* Which of the fields that mean something this is. */
 static void
-keep_field(struct message *m, const struct field *f)
+keep_field(struct envelope *m, const struct field *f)
 {
 	size_t	 i;
 
@@ -114,15 +114,15 @@ keep_field(struct message *m, const struct field *f)
 		}
 }
 
-static enum qt_err
+static enum error
 on_member(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
 {
-	struct message	*m = ctx;
+	struct envelope	*m = ctx;
 	struct field	*f = &m->f[m->n];
 
 	if (kind == JSON_NESTED || m->n == SIGN_FIELDS_MAX) {
 		m->nested = true;
-		return QT_OK;
+		return ERR_OK;
 	}
 	*f = (struct field){ name, value, array, kind == JSON_BARE };
 	if (f->bare) {
@@ -132,14 +132,14 @@ on_member(void *ctx, struct slice name, enum json_kind kind, struct slice value,
 	}
 	keep_field(m, f);
 	m->n++;
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 read_envelope(struct collector *c)
 {
-	struct message	*m = &c->m;
-	enum qt_err	 er;
+	struct envelope	*m = &c->m;
+	enum error	 er;
 	size_t		 i;
 
 	m->n = 0;
@@ -148,16 +148,16 @@ read_envelope(struct collector *c)
 	memset(&m->push, 0, sizeof(m->push));
 	if ((c->json = json_parse(c->body)) == NULL)
 		return refuse(c, NOT_JSON, "");
-	if ((er = json_each(c->json, on_member, m)) != QT_OK)
+	if ((er = json_each(c->json, on_member, m)) != ERR_OK)
 		return er;
 	for (i = 0; i < NEEDED; i++)
 		if (m->need[i].len == 0 &&
 		    (i != APPKEY || !c->conf->set.collector_appkey_optional))
 			return refuse(c, MISSING, needed[i]);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 find_account(struct collector *c)
 {
 	const struct slice	*need = c->m.need;
@@ -168,20 +168,20 @@ find_account(struct collector *c)
 		    (need[APPKEY].len == 0 ||
 		    slice_is(need[APPKEY], a->app_key == NULL ? "" : a->app_key))) {
 			c->res->account = a;
-			return QT_OK;
+			return ERR_OK;
 		}
 	return refuse(c, BAD_KEYS, "no account has this app_id, appkey and code");
 }
 
 /* What was posted, without sign, printed anew and signed, gives the sign it came with. */
-static enum qt_err
+static enum error
 check_sign(struct collector *c)
 {
-	const struct message	*m = &c->m;
+	const struct envelope	*m = &c->m;
 	struct field		 f[SIGN_FIELDS_MAX];
 	char			 hex[SIGN_MD5_HEX + 1];
 	size_t			 i, n = 0;
-	enum qt_err		 er;
+	enum error		 er;
 
 	if (m->nested)
 		return refuse(c, BAD_SIGN, "values that no client of QT signs");
@@ -189,98 +189,98 @@ check_sign(struct collector *c)
 		if (!slice_is(m->f[i].name, "sign"))
 			f[n++] = m->f[i];
 	buf_reset(&c->canonical);
-	if ((er = sign_canonical(&c->canonical, f, n)) != QT_OK ||
+	if ((er = sign_canonical(&c->canonical, f, n)) != ERR_OK ||
 	    (er = sign_digest(c->signer, hex, buf_slice(&c->canonical),
-	    slice_of(c->res->account->service_secret))) != QT_OK)
+	    slice_of(c->res->account->service_secret))) != ERR_OK)
 		return er;
-	return crypto_equal(m->need[SIGN], slice_of(hex)) ? QT_OK : refuse(c, BAD_SIGN, "");
+	return crypto_equal(m->need[SIGN], slice_of(hex)) ? ERR_OK : refuse(c, BAD_SIGN, "");
 }
 
 /*
  * WeChat's message.
  */
 
-static enum qt_err
+static enum error
 has_child(bool *has, struct slice body, const char *name)
 {
 	struct slice	 inside;
-	enum qt_err	 er = scan_children(&inside, &name, 1, body);
+	enum error	 er = xml_scan_children(&inside, &name, 1, body);
 
-	*has = er == QT_OK && inside.p != NULL;
-	return er == QT_EXML ? QT_OK : er;
+	*has = er == ERR_OK && inside.p != NULL;
+	return er == ERR_XML ? ERR_OK : er;
 }
 
 /* How the message is sealed, as its sender says, and as the account's are. */
-static enum qt_err
+static enum error
 check_encryption(struct collector *c)
 {
 	const struct slice	 type = c->m.push.v[PUSH_ENCRYPT_TYPE];
 	const bool		 aes = slice_is(type, "aes");
 	bool			 sealed, open;
-	enum qt_err		 er;
+	enum error		 er;
 
 	if (!aes && type.len != 0 && !slice_is(type, "raw"))
 		return refuse(c, BAD_ENCRYPTION, "encrypt_type is neither raw nor aes");
 	if (c->res->account->mode != PLAIN)
-		return QT_OK;
-	if ((er = has_child(&sealed, c->m.need[DATA], "Encrypt")) != QT_OK ||
-	    (er = has_child(&open, c->m.need[DATA], "MsgType")) != QT_OK)
+		return ERR_OK;
+	if ((er = has_child(&sealed, c->m.need[DATA], "Encrypt")) != ERR_OK ||
+	    (er = has_child(&open, c->m.need[DATA], "MsgType")) != ERR_OK)
 		return er;
 	return aes || (sealed && !open) ?
-	    refuse(c, BAD_ENCRYPTION, "encrypted, and the account is in plain mode") : QT_OK;
+	    refuse(c, BAD_ENCRYPTION, "encrypted, and the account is in plain mode") : ERR_OK;
 }
 
 /* `signature` is WeChat's, where the client has passed it on with what it covers. */
-static enum qt_err
+static enum error
 check_push(struct collector *c)
 {
 	const struct push	*p = &c->m.push;
-	enum qt_err		 er;
+	enum error		 er;
 
 	if (c->m.twice)
 		return refuse(c, ILLEGAL, "a parameter of WeChat's given twice");
 	if (p->v[PUSH_SIGNATURE].len == 0 || p->v[PUSH_TIMESTAMP].len == 0 ||
 	    p->v[PUSH_NONCE].len == 0)
-		return QT_OK;
+		return ERR_OK;
 	er = crypto_check_url(c->crypto, c->res->account, p);
-	return er == QT_ESIGNATURE ? refuse(c, ILLEGAL, "signature is not WeChat's") : er;
+	return er == ERR_SIGNATURE ? refuse(c, ILLEGAL, "signature is not WeChat's") : er;
 }
 
-static enum qt_err
+static enum error
 open_message(struct collector *c)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
 	c->xml = c->m.need[DATA];
 	if (c->res->account->mode == PLAIN)
-		return QT_OK;
+		return ERR_OK;
 	er = crypto_open(c->crypto, &c->opened, &c->work, c->res->account, &c->m.push, c->xml);
 	switch (er) {
-	case QT_OK:
+	case ERR_OK:
 		c->xml = buf_slice(&c->opened);
-		return QT_OK;
-	case QT_ENOMEM:
-	case QT_ECRYPTO:
+		return ERR_OK;
+	case ERR_NOMEM:
+	case ERR_CRYPTO:
 		return er;
-	case QT_EXML:	/* no XML at all, or one that is not encrypted */
-		if ((er = xmlmap_event(c->xmlmap, &c->ev, c->xml)) != QT_EXML)
-			return er != QT_OK ? er : refuse(c, ILLEGAL, "it is not encrypted");
+	case ERR_XML:	/* no XML at all, or one that is not encrypted */
+		if ((er = xmlmap_event(c->xmlmap, &c->ev, c->xml)) != ERR_XML)
+			return er != ERR_OK ? er : refuse(c, ILLEGAL, "it is not encrypted");
 		return refuse(c, BAD_XML, xmlmap_why(c->xmlmap));
 	default:
-		return refuse(c, ILLEGAL, errs[er].name);
+		return refuse(c, ILLEGAL, error_table[er].name);
 	}
 }
 
-static enum qt_err
+static enum error
 read_message(struct collector *c)
 {
 	const struct event	*ev = &c->ev;
 	const bool		 strict = c->conf->set.collector_strict != 0;
-	enum qt_err		 er;
+	enum error		 er;
 
-	if ((er = xmlmap_event(c->xmlmap, &c->ev, c->xml)) == QT_EXML)
+	if ((er = xmlmap_event(c->xmlmap, &c->ev, c->xml)) == ERR_XML)
 		return refuse(c, BAD_XML, xmlmap_why(c->xmlmap));
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		return er;
 	if (ev->msgtype.len == 0)
 		return refuse(c, ILLEGAL, "no MsgType");
@@ -289,7 +289,7 @@ read_message(struct collector *c)
 		    "no FromUserName");
 	if (strict && ev->code == NULL)
 		return refuse(c, NO_EVENT, "QT's event table has no row for it");
-	return QT_OK;
+	return ERR_OK;
 }
 
 /*
@@ -297,35 +297,35 @@ read_message(struct collector *c)
  */
 
 /* The key that the forwarder has for it too. */
-static enum qt_err
+static enum error
 make_key(struct collector *c)
 {
-	char		 hex[HEAD_KEY_HEX + 1];
-	enum qt_err	 er;
+	char		 hex[MESSAGE_KEY_HEX + 1];
+	enum error	 er;
 
-	if ((er = head_read(&c->head, c->xml)) != QT_OK ||
-	    (er = head_key(&c->head, hex, slice_of(c->res->account->path), c->xml)) != QT_OK)
+	if ((er = message_read(&c->head, c->xml)) != ERR_OK ||
+	    (er = message_key(&c->head, hex, slice_of(c->res->account->path), c->xml)) != ERR_OK)
 		return er;
 	queue_key(c->message.key, c->head.time_s, hex);
 	c->res->user = c->head.user;	/* what the event points to moves with its next one */
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* All events of the message.  Their attributes may move until the last one is there. */
-static enum qt_err
+static enum error
 translate(struct collector *c)
 {
 	size_t		 begin[XMLMAP_EVENTS_MAX + 1], n = 0, i;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	bool		 more = true;
 
 	buf_reset(&c->attributes);
 	for (begin[0] = 0; more && n < XMLMAP_EVENTS_MAX; begin[n] = c->attributes.len) {
 		c->events[n++].code = c->ev.code;
-		if ((er = event_attributes(&c->attributes, &c->ev)) != QT_OK)
+		if ((er = event_attributes(&c->attributes, &c->ev)) != ERR_OK)
 			return er;
 		if ((more = xmlmap_more(c->xmlmap)) &&
-		    (er = xmlmap_next(c->xmlmap, &c->ev)) != QT_OK)
+		    (er = xmlmap_next(c->xmlmap, &c->ev)) != ERR_OK)
 			return er;
 	}
 	for (i = 0; i < n; i++)
@@ -333,36 +333,36 @@ translate(struct collector *c)
 		    begin[i + 1] - begin[i] };
 	c->message.events = c->events;
 	c->message.n = n;
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 find_device(struct collector *c)
 {
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 known;
 
-	er = identity_device(c->identity, &c->device, &known, c->res->account, c->ev.user,
+	er = unionid_device(c->identity, &c->device, &known, c->res->account, c->ev.user,
 	    c->deadline_ms, c->res->why);
-	if (er != QT_OK || known)
+	if (er != ERR_OK || known)
 		return er;
 	c->v = NO_UNIONID;
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 add(struct db *db, void *arg)
 {
 	struct collector	*c = arg;
 
-	return archive_add(db, &c->as, &c->message);
+	return event_store_add(db, &c->as, &c->message);
 }
 
-static enum qt_err
+static enum error
 count(struct collector *c)
 {
-	struct archive_message	*m = &c->message;
-	enum qt_err		 er;
+	struct event_store_message	*m = &c->message;
+	enum error			 er;
 
 	m->account = c->res->account;
 	m->device = buf_slice(&c->device);
@@ -370,39 +370,39 @@ count(struct collector *c)
 	m->time_s = c->ev.time_s != 0 ? c->ev.time_s : m->received_ms / 1000;
 	c->res->event = c->ev.code;
 	c->res->read = true;
-	if ((er = make_key(c)) != QT_OK || (er = translate(c)) != QT_OK)
+	if ((er = make_key(c)) != ERR_OK || (er = translate(c)) != ERR_OK)
 		return er;
-	if ((er = store_do(c->store, STORE_SYNC, add, c, c->deadline_ms)) == QT_ESTORE)
+	if ((er = store_do(c->store, STORE_SYNC, add, c, c->deadline_ms)) == ERR_STORE)
 		store_why(c->store, c->res->why, sizeof(c->res->why));
-	else if (er == QT_OK && c->as == ARCHIVE_FORGOTTEN)
+	else if (er == ERR_OK && c->as == EVENT_STORE_FORGOTTEN)
 		(void)snprintf(c->res->why, sizeof(c->res->why), "its day has been forgotten: "
 		    "older than collect_days");
-	c->res->repeat = er == QT_OK && c->as == ARCHIVE_REPEAT;
+	c->res->repeat = er == ERR_OK && c->as == EVENT_STORE_REPEAT;
 	return er;
 }
 
 /* The way of a message; the first step that refuses it is the last. */
-static enum qt_err
+static enum error
 judge(struct collector *c)
 {
-	static enum qt_err	 (*const steps[])(struct collector *c) = {
+	static enum error	 (*const steps[])(struct collector *c) = {
 		read_envelope, find_account, check_sign, check_encryption, check_push,
 		open_message, read_message, find_device, count,
 	};
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 	size_t			 i;
 
 	c->v = ACCEPTED;
-	for (i = 0; i < sizeof(steps) / sizeof(steps[0]) && er == QT_OK && c->v == ACCEPTED; i++)
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]) && er == ERR_OK && c->v == ACCEPTED; i++)
 		er = steps[i](c);
 	return er;
 }
 
-enum qt_err
+enum error
 collect_message(struct collector *c, struct collect_result *res, struct buf *out,
     struct slice body, int64_t deadline_ms)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
 	memset(res, 0, sizeof(*res));
 	c->res = res;
@@ -413,14 +413,14 @@ collect_message(struct collector *c, struct collect_result *res, struct buf *out
 	c->json = NULL;
 	res->code = answers[c->v].code;
 	buf_reset(out);
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		er = buf_printf(out, "{\"code\":\"%s\",\"message\":\"%s\"}", answers[c->v].code,
 		    answers[c->v].message);
 	return er;
 }
 
 struct collector *
-collector_new(const struct conf *conf, struct store *s, struct identity *id)
+collect_new(const struct conf *conf, struct store *s, struct unionid *id)
 {
 	struct collector	*c;
 
@@ -429,23 +429,23 @@ collector_new(const struct conf *conf, struct store *s, struct identity *id)
 	c->conf = conf;
 	c->store = s;
 	c->identity = id;
-	if ((c->crypto = crypto_new()) == NULL || (c->signer = signer_new()) == NULL ||
+	if ((c->crypto = crypto_new()) == NULL || (c->signer = sign_new()) == NULL ||
 	    (c->xmlmap = xmlmap_for(&conf->set)) == NULL) {
-		collector_free(c);
+		collect_free(c);
 		return NULL;
 	}
 	return c;
 }
 
 void
-collector_free(struct collector *c)
+collect_free(struct collector *c)
 {
 	if (c == NULL)
 		return;
 	crypto_free(c->crypto);
-	signer_free(c->signer);
+	sign_free(c->signer);
 	xmlmap_free(c->xmlmap);
-	head_free(&c->head);
+	message_free(&c->head);
 	event_free(&c->ev);
 	buf_free(&c->canonical);
 	buf_free(&c->opened);

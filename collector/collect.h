@@ -31,7 +31,7 @@
 
 #define COLLECT_DONE	"Httpapi_300_200"
 
-enum { COLLECT_WHY = CONTROL_WHY };
+enum { COLLECT_WHY = TOKEN_CLIENT_WHY };
 
 struct collect_result {
 	const char		*code;		/* Httpapi_300_... */
@@ -47,14 +47,14 @@ struct collect_result {
 struct collector;
 
 /* Keeps all three.  NULL: no memory, or no such digests here. */
-struct collector *collector_new(const struct conf *c, struct store *s, struct identity *id);
-void		 collector_free(struct collector *c);
+struct collector *collect_new(const struct conf *c, struct store *s, struct unionid *id);
+void		 collect_free(struct collector *c);
 
 /*
- * Judges one posted body and counts what it accepts; out gets the JSON answer.  QT_OK with
- * any of QT's codes; QT_ESTORE, QT_ENOMEM, QT_ECRYPTO: no answer, the sender must ask again.
+ * Judges one posted body and counts what it accepts; out gets the JSON answer.  ERR_OK with
+ * any of QT's codes; ERR_STORE, ERR_NOMEM, ERR_CRYPTO: no answer, the sender must ask again.
  */
-enum qt_err	 collect_message(struct collector *c, struct collect_result *res,
+enum error	 collect_message(struct collector *c, struct collect_result *res,
 		    struct buf *out, struct slice body, int64_t deadline_ms);
 
 #endif

@@ -31,26 +31,26 @@ struct span {
 };
 
 /* The row of the account.  Its names are those of the configuration in use. */
-static enum qt_err
+static enum error
 need_account(struct db *db, int64_t *id, const struct source *s)
 {
 	const struct db_value	 v[] = {
 		text(s->appid), text(s->application), text(s->path), text(s->name),
 	};
 	const size_t		 n = sizeof(v) / sizeof(v[0]);
-	enum qt_err		 er;
+	enum error		 er;
 
 	*id = 0;
 	er = db_number(db, id, "SELECT id FROM account WHERE appid = ? AND application = ? "
 	    "AND path = ? AND name = ?", v, n);
-	if (er != QT_OK || *id != 0)
+	if (er != ERR_OK || *id != 0)
 		return er;
 	return db_number(db, id, "INSERT INTO account (appid, application, path, name) "
 	    "VALUES (?, ?, ?, ?) ON CONFLICT (appid, application) DO UPDATE SET "
 	    "path = excluded.path, name = excluded.name RETURNING id", v, n);
 }
 
-static enum qt_err
+static enum error
 need_device(struct db *db, int64_t *id, struct slice application, struct slice device,
     const struct span *seen)
 {
@@ -61,7 +61,7 @@ need_device(struct db *db, int64_t *id, struct slice application, struct slice d
 }
 
 /* The event before may be gone; where the row comes from, another one may be known. */
-static enum qt_err
+static enum error
 add_row(struct db *db, int64_t *id, const struct row *r)
 {
 	return db_number(db, id, "INSERT OR IGNORE INTO event (account, device, code, time, gap, "
@@ -77,7 +77,7 @@ add_row(struct db *db, int64_t *id, const struct row *r)
 }
 
 /* What came late stands before what is there already. */
-static enum qt_err
+static enum error
 close_gap(struct db *db, int64_t device, int64_t time_s)
 {
 	return db_run(db, NULL, "UPDATE event SET gap = coalesce(min(gap, time - ?2), time - ?2) "
@@ -86,17 +86,17 @@ close_gap(struct db *db, int64_t device, int64_t time_s)
 }
 
 /* What stays of an event that goes; id: 0 if it is known no more. */
-static enum qt_err
+static enum error
 leave_past(struct db *db, const struct row *r, int64_t id)
 {
 	const bool	 follows = slice_is(r->code, follow);
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = db_run(db, NULL, "INSERT INTO past (device, account, last) VALUES (?, ?, ?) "
 	    "ON CONFLICT (device, account) DO UPDATE SET last = excluded.last "
 	    "WHERE excluded.last > past.last",
 	    DB_VALUES(db_i(r->device), db_i(r->account), db_i(r->time_s)));
-	if (er != QT_OK || (!follows && !slice_is(r->code, unfollow)))
+	if (er != ERR_OK || (!follows && !slice_is(r->code, unfollow)))
 		return er;
 	return db_run(db, NULL, "UPDATE past SET turned = ?3, turn = ?4, follows = ?5 "
 	    "WHERE device = ?1 AND account = ?2 "
@@ -106,21 +106,21 @@ leave_past(struct db *db, const struct row *r, int64_t id)
 }
 
 /* *id: 0 if the row is there already, or was.  *forgotten: its day has been. */
-static enum qt_err
+static enum error
 put_row(struct db *db, int64_t *id, bool *forgotten, const struct row *r)
 {
 	int64_t		 before;
-	enum qt_err	 er;
+	enum error	 er;
 
 	*id = 0;
-	if ((er = archive_since(db, &before)) != QT_OK)
+	if ((er = event_store_since(db, &before)) != ERR_OK)
 		return er;
-	*forgotten = day_at(r->time_s) < before;
+	*forgotten = calendar_day_at(r->time_s) < before;
 	return *forgotten ? leave_past(db, r, 0) : add_row(db, id, r);
 }
 
-enum qt_err
-archive_add(struct db *db, enum archive_as *as, const struct archive_message *m)
+enum error
+event_store_add(struct db *db, enum event_store_as *as, const struct event_store_message *m)
 {
 	const struct account	*a = m->account;
 	const struct source	 s = {
@@ -133,38 +133,38 @@ archive_add(struct db *db, enum archive_as *as, const struct archive_message *m)
 	};
 	int64_t			 there = 0, id;
 	bool			 forgotten = false;
-	enum qt_err		 er;
+	enum error		 er;
 
 	er = db_number(db, &there, "SELECT 1 FROM event WHERE message = ?",
 	    DB_VALUES(db_b(r.message)));
-	*as = ARCHIVE_REPEAT;
-	if (er != QT_OK || there != 0)
+	*as = EVENT_STORE_REPEAT;
+	if (er != ERR_OK || there != 0)
 		return er;
-	if ((er = need_account(db, &r.account, &s)) == QT_OK)
+	if ((er = need_account(db, &r.account, &s)) == ERR_OK)
 		er = need_device(db, &r.device, s.application, m->device,
 		    &(struct span){ m->time_s, m->time_s });
-	for (; r.part < (int64_t)m->n && er == QT_OK; r.part++) {
+	for (; r.part < (int64_t)m->n && er == ERR_OK; r.part++) {
 		r.code = slice_of(m->events[r.part].code);
 		r.attributes = m->events[r.part].attributes;
 		er = put_row(db, &id, &forgotten, &r);
 	}
-	*as = forgotten ? ARCHIVE_FORGOTTEN : ARCHIVE_NEW;
-	return er == QT_OK ? close_gap(db, r.device, r.time_s) : er;
+	*as = forgotten ? EVENT_STORE_FORGOTTEN : EVENT_STORE_NEW;
+	return er == ERR_OK ? close_gap(db, r.device, r.time_s) : er;
 }
 
 /*
  * Forgetting.
  */
 
-enum qt_err
-archive_since(struct db *db, int64_t *day)
+enum error
+event_store_since(struct db *db, int64_t *day)
 {
 	*day = INT64_MIN;
 	return db_number(db, day, "SELECT before FROM forgotten", DB_NO_VALUES);
 }
 
 /* The first day that is to stay; there is no way back. */
-static enum qt_err
+static enum error
 choose_day(struct db *db, int64_t today, int days)
 {
 	return db_run(db, NULL, "INSERT INTO forgotten (id, before) SELECT 1, min(?1, day) - ?2 "
@@ -193,18 +193,18 @@ static const struct order	 orders[] = {
 };
 
 /* Up to max of the days before one go; *n counts them. */
-static enum qt_err
+static enum error
 forget(struct db *db, int *n, int64_t before, int max, const struct order *by)
 {
 	unsigned char	 key[QUEUE_KEY];
 	struct db_rows	 rows;
 	struct row	 r = { .gap = NO_GAP };
-	enum qt_err	 er;
+	enum error	 er;
 
 	queue_key(key, before * DAY_S - CHINA_S, "00000000000000000000000000000000");
 	er = db_start(db, &rows, by->sql, (const struct db_value[]){ db_i(before), db_i(max),
 	    db_b((struct slice){ (const char *)key, sizeof(key) }) }, by->values);
-	while (er == QT_OK && db_next(&rows, &er)) {
+	while (er == ERR_OK && db_next(&rows, &er)) {
 		r.device = db_col_int(&rows, 1);
 		r.account = db_col_int(&rows, 2);
 		r.time_s = db_col_int(&rows, 3);
@@ -216,20 +216,20 @@ forget(struct db *db, int *n, int64_t before, int max, const struct order *by)
 	return er;
 }
 
-enum qt_err
-archive_sweep(struct db *db, bool *more, int64_t now_s, int days, int max)
+enum error
+event_store_sweep(struct db *db, bool *more, int64_t now_s, int days, int max)
 {
 	int64_t		 before = INT64_MIN;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 i;
 	int		 n = 0;
 
 	if (days > 0)
-		er = choose_day(db, day_at(now_s), days);
-	if (er == QT_OK)
-		er = archive_since(db, &before);
+		er = choose_day(db, calendar_day_at(now_s), days);
+	if (er == ERR_OK)
+		er = event_store_since(db, &before);
 	if (before != INT64_MIN)
-		for (i = 0; i < sizeof(orders) / sizeof(orders[0]) && er == QT_OK && n < max; i++)
+		for (i = 0; i < sizeof(orders) / sizeof(orders[0]) && er == ERR_OK && n < max; i++)
 			er = forget(db, &n, before, max - n, &orders[i]);
 	*more = n == max;
 	return er;
@@ -239,7 +239,7 @@ archive_sweep(struct db *db, bool *more, int64_t now_s, int days, int max)
  * Taking over.
  */
 
-static enum qt_err
+static enum error
 salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
 {
 	const struct source	 s = {
@@ -253,18 +253,18 @@ salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
 	};
 	int64_t			 id = 0;
 	bool			 forgotten = false;
-	enum qt_err		 er;
+	enum error		 er;
 
-	if ((er = need_account(db, &r.account, &s)) == QT_OK &&
+	if ((er = need_account(db, &r.account, &s)) == ERR_OK &&
 	    (er = need_device(db, &r.device, s.application, db_col(row, 5),
-	    &(struct span){ db_col_int(row, 13), r.time_s })) == QT_OK &&
-	    (er = put_row(db, &id, &forgotten, &r)) == QT_OK && (id != 0 || forgotten))
+	    &(struct span){ db_col_int(row, 13), r.time_s })) == ERR_OK &&
+	    (er = put_row(db, &id, &forgotten, &r)) == ERR_OK && (id != 0 || forgotten))
 		er = close_gap(db, r.device, r.time_s);
 	*copied += id != 0;
 	return er;
 }
 
-const struct salvage_source archive_salvage = {
+const struct recover_source event_store_recovered = {
 	.what	= "counted events",
 	.select	= "SELECT event.id, appid, account.application, path, name, device.device, code, "
 		  "time, received, message, part, attributes, gap, first FROM event NOT INDEXED "
@@ -273,30 +273,30 @@ const struct salvage_source archive_salvage = {
 	.copy	= salvage_row,
 };
 
-static enum qt_err
+static enum error
 salvage_past(struct db *db, const struct db_rows *row, int64_t *copied)
 {
 	const struct source	 s = {
 		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
 	};
 	struct row		 r = { .time_s = db_col_int(row, 7), .gap = NO_GAP };
-	enum qt_err		 er;
+	enum error		 er;
 
-	if ((er = need_account(db, &r.account, &s)) == QT_OK &&
+	if ((er = need_account(db, &r.account, &s)) == ERR_OK &&
 	    (er = need_device(db, &r.device, s.application, db_col(row, 5),
-	    &(struct span){ db_col_int(row, 6), r.time_s })) == QT_OK &&
-	    (er = leave_past(db, &r, 0)) == QT_OK)
+	    &(struct span){ db_col_int(row, 6), r.time_s })) == ERR_OK &&
+	    (er = leave_past(db, &r, 0)) == ERR_OK)
 		er = close_gap(db, r.device, r.time_s);
-	if (er == QT_OK && db_col_type(row, 8) != DB_NO_VALUE) {
+	if (er == ERR_OK && db_col_type(row, 8) != DB_NO_VALUE) {
 		r.time_s = db_col_int(row, 8);
 		r.code = slice_of(db_col_int(row, 10) != 0 ? follow : unfollow);
 		er = leave_past(db, &r, db_col_int(row, 9));
 	}
-	*copied += er == QT_OK;
+	*copied += er == ERR_OK;
 	return er;
 }
 
-const struct salvage_source archive_salvage_past = {
+const struct recover_source event_store_recovered_past = {
 	.what	= "devices whose events are forgotten",
 	.select	= "SELECT past.id, appid, account.application, path, name, device.device, first, "
 		  "past.last, turned, turn, follows FROM past NOT INDEXED "
@@ -305,16 +305,16 @@ const struct salvage_source archive_salvage_past = {
 	.copy	= salvage_past,
 };
 
-enum qt_err
-archive_unionid(struct db *db, struct buf *out, const char *appid, struct slice openid)
+enum error
+unionid_known(struct db *db, struct buf *out, const char *appid, struct slice openid)
 {
 	struct db_rows	 rows;
 	struct slice	 s;
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = db_start(db, &rows, "SELECT unionid FROM unionid WHERE appid = ? AND openid = ?",
 	    DB_VALUES(db_s(appid), text(openid)));
-	if (er == QT_OK && db_next(&rows, &er)) {
+	if (er == ERR_OK && db_next(&rows, &er)) {
 		s = db_col(&rows, 0);
 		er = buf_put(out, s.p, s.len);
 	}
@@ -322,8 +322,8 @@ archive_unionid(struct db *db, struct buf *out, const char *appid, struct slice 
 	return er;
 }
 
-enum qt_err
-archive_set_unionid(struct db *db, const char *appid, struct slice openid, struct slice unionid)
+enum error
+unionid_remember(struct db *db, const char *appid, struct slice openid, struct slice unionid)
 {
 	return db_run(db, NULL, "INSERT OR IGNORE INTO unionid (appid, openid, unionid) "
 	    "VALUES (?, ?, ?)", DB_VALUES(db_s(appid), text(openid), text(unionid)));

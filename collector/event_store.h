@@ -9,7 +9,7 @@
  * that has been forgotten is not counted when it comes (again): it is forgotten at once, which
  * leaves the same, however often it comes.
  *
- * The functions are for store_work: they run within a transaction and fail with QT_ESTORE.
+ * The functions are for store_work: they run within a transaction and fail with ERR_STORE.
  */
 #ifndef COLLECTOR_EVENT_STORE_H
 #define COLLECTOR_EVENT_STORE_H
@@ -23,30 +23,30 @@
 #include "state/queue.h"
 #include "state/salvage.h"
 
-struct archive_event {
+struct event_store_event {
 	const char	*code;		/* QT's event code; NULL: no row in its table */
 	struct slice	 attributes;	/* a JSON object */
 };
 
 /* A message, and the events that it means.  Everything is borrowed. */
-struct archive_message {
+struct event_store_message {
 	const struct account		*account;
 	struct slice			 device;	/* the user: openid or unionid */
 	unsigned char			 key[QUEUE_KEY];
 	int64_t				 time_s;	/* epoch seconds */
 	int64_t				 received_ms;
-	const struct archive_event	*events;
+	const struct event_store_event	*events;
 	size_t				 n;
 };
 
-enum archive_as {
-	ARCHIVE_NEW,		/* it is counted now */
-	ARCHIVE_REPEAT,		/* it has been */
-	ARCHIVE_FORGOTTEN	/* its day has been forgotten */
+enum event_store_as {
+	EVENT_STORE_NEW,		/* it is counted now */
+	EVENT_STORE_REPEAT,		/* it has been */
+	EVENT_STORE_FORGOTTEN	/* its day has been forgotten */
 };
 
 /* Counts a message, once. */
-enum qt_err	archive_add(struct db *db, enum archive_as *as, const struct archive_message *m);
+enum error				event_store_add(struct db *db, enum event_store_as *as, const struct event_store_message *m);
 
 /*
  * A step of forgetting what lies more than so many days before today (now_s): max events, the
@@ -54,18 +54,18 @@ enum qt_err	archive_add(struct db *db, enum archive_as *as, const struct archive
  * is more to do.  Days are also counted from the newest event on: as long as none comes, none
  * goes, and a clock that is ahead does no harm.
  */
-enum qt_err	archive_sweep(struct db *db, bool *more, int64_t now_s, int days, int max);
+enum error				event_store_sweep(struct db *db, bool *more, int64_t now_s, int days, int max);
 
 /* The first day that is not forgotten, as core/calendar.h numbers them; INT64_MIN: none is. */
-enum qt_err	archive_since(struct db *db, int64_t *day);
+enum error				event_store_since(struct db *db, int64_t *day);
 
 /* Of a file that was set aside: the events; what is left of those that are forgotten. */
-extern const struct salvage_source	 archive_salvage, archive_salvage_past;
+extern const struct recover_source	 event_store_recovered, event_store_recovered_past;
 
 /* The unionid of a user of an official account is appended to out; nothing if it is not known. */
-enum qt_err	archive_unionid(struct db *db, struct buf *out, const char *appid,
-		    struct slice openid);
-enum qt_err	archive_set_unionid(struct db *db, const char *appid, struct slice openid,
-		    struct slice unionid);
+enum error				unionid_known(struct db *db, struct buf *out, const char *appid,
+					    struct slice openid);
+enum error				unionid_remember(struct db *db, const char *appid, struct slice openid,
+					    struct slice unionid);
 
 #endif

@@ -24,7 +24,7 @@ struct question {
 
 	struct buf		*device;
 	char			*why;
-	enum qt_err		 er;
+	enum error		 er;
 	bool			 known;
 
 	struct question		*next;
@@ -40,24 +40,24 @@ struct source {
 	bool			 fetching;	/* somebody is */
 	unsigned		 failures;
 	int64_t			 pause_ms;	/* nobody asks before; 0: it works */
-	char			 why[CONTROL_WHY]; /* the last failure */
+	char			 why[TOKEN_CLIENT_WHY]; /* the last failure */
 };
 
-struct identity {
+struct unionid {
 	const struct conf	*conf;
-	struct http		*http;
+	struct http_client	*http;
 	struct store		*store;
-	struct tokens		*tokens;
+	struct access_tokens	*tokens;
 	pthread_mutex_t		 lock;		/* of the sources, and of questions in them */
 	pthread_cond_t		 changed;
 	struct source		 sources[];	/* of the accounts */
 };
 
-struct identity *
-identity_new(const struct conf *c, struct http *h, struct store *s, struct tokens *ts)
+struct unionid *
+unionid_new(const struct conf *c, struct http_client *h, struct store *s, struct access_tokens *ts)
 {
 	pthread_condattr_t	 attr;
-	struct identity		*id;
+	struct unionid		*id;
 
 	if ((id = calloc(1, sizeof(*id) + c->n * sizeof(id->sources[0]))) == NULL)
 		return NULL;
@@ -74,7 +74,7 @@ identity_new(const struct conf *c, struct http *h, struct store *s, struct token
 }
 
 void
-identity_free(struct identity *id)
+unionid_free(struct unionid *id)
 {
 	size_t	 i;
 
@@ -90,12 +90,12 @@ identity_free(struct identity *id)
 static void
 say(struct question *q, const char *why)
 {
-	(void)snprintf(q->why, CONTROL_WHY, "%s", why);
+	(void)snprintf(q->why, TOKEN_CLIENT_WHY, "%s", why);
 }
 
 /* Until something has changed.  False: it is until_ms. */
 static bool
-await(struct identity *id, int64_t until_ms)
+await(struct unionid *id, int64_t until_ms)
 {
 	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
 
@@ -106,32 +106,32 @@ await(struct identity *id, int64_t until_ms)
  * The store.
  */
 
-static enum qt_err
+static enum error
 read_pair(struct db *db, void *arg)
 {
 	struct question	*q = arg;
-	enum qt_err	 er;
+	enum error	 er;
 
 	buf_reset(q->device);
-	er = archive_unionid(db, q->device, q->account->appid, q->openid);
-	q->known = er == QT_OK && q->device->len != 0;
+	er = unionid_known(db, q->device, q->account->appid, q->openid);
+	q->known = er == ERR_OK && q->device->len != 0;
 	return er;
 }
 
-static enum qt_err
+static enum error
 write_pair(struct db *db, void *arg)
 {
 	const struct question	*q = arg;
 
-	return archive_set_unionid(db, q->account->appid, q->openid, buf_slice(q->device));
+	return unionid_remember(db, q->account->appid, q->openid, buf_slice(q->device));
 }
 
 static void
-in_store(struct identity *id, struct question *q, enum store_need need, store_work *work)
+in_store(struct unionid *id, struct question *q, enum store_need need, store_work *work)
 {
 	q->er = store_do(id->store, need, work, q, q->deadline_ms);
-	if (q->er == QT_ESTORE)
-		store_why(id->store, q->why, CONTROL_WHY);
+	if (q->er == ERR_STORE)
+		store_why(id->store, q->why, TOKEN_CLIENT_WHY);
 }
 
 /*
@@ -148,7 +148,7 @@ note_failure(struct source *s, const char *why)
 
 /* While nobody answers, one tries now and then, and the others do not wait for that one. */
 static bool
-may_ask(struct identity *id, struct question *q)
+may_ask(struct unionid *id, struct question *q)
 {
 	struct source	*s = q->source;
 	bool		 may;
@@ -164,35 +164,35 @@ may_ask(struct identity *id, struct question *q)
 }
 
 /* A token other than that of t, the account's own one. */
-static enum control_result
-own_token(struct identity *id, struct question *q, struct buf *token, struct token *t)
+static enum token_client_result
+own_token(struct unionid *id, struct question *q, struct buf *token, struct access_token *t)
 {
-	const bool	 there = (*t->text != '\0' ? token_another : token_get)(id->tokens, t,
+	const bool	 there = (*t->text != '\0' ? access_token_replace : access_token_get)(id->tokens, t,
 			     q->account, q->deadline_ms, q->why);
 
-	return there && buf_puts(token, t->text) == QT_OK ? CONTROL_OK : CONTROL_FAILED;
+	return there && buf_puts(token, t->text) == ERR_OK ? TOKEN_CLIENT_OK : TOKEN_CLIENT_FAILED;
 }
 
 /* Fetches a token, with the lock held but for the call itself. */
 static bool
-fetch(struct identity *id, struct question *q)
+fetch(struct unionid *id, struct question *q)
 {
-	struct source		*s = q->source;
-	struct buf		 token = { 0 };
-	struct token		 t = { .fetched_s = 0 };
-	enum control_result	 result;
+	struct source			*s = q->source;
+	struct buf			 token = { 0 };
+	struct access_token		 t = { .fetched_s = 0 };
+	enum token_client_result	 result;
 
 	if (s->token.len != 0 && s->token.len <= TOKEN_MAX)
 		memcpy(t.text, s->token.p, s->token.len);
 	s->fetching = true;
 	(void)pthread_mutex_unlock(&id->lock);
 	result = conf_is_set(q->account->control_url) ?
-	    control_token(id->http, &token, q->account, q->deadline_ms, q->why) :
+	    token_client_ask(id->http, &token, q->account, q->deadline_ms, q->why) :
 	    own_token(id, q, &token, &t);
 	(void)pthread_mutex_lock(&id->lock);
 	s->fetching = false;
 	(void)pthread_cond_broadcast(&id->changed);
-	if (result != CONTROL_OK) {
+	if (result != TOKEN_CLIENT_OK) {
 		note_failure(s, q->why);
 		buf_free(&token);
 		return false;
@@ -205,7 +205,7 @@ fetch(struct identity *id, struct question *q)
 
 /* There is a token, other than that of the number; with the lock held. */
 static bool
-need_token(struct identity *id, struct question *q, uint64_t number)
+need_token(struct unionid *id, struct question *q, uint64_t number)
 {
 	struct source	*s = q->source;
 	const unsigned	 failures = s->failures;
@@ -223,37 +223,37 @@ need_token(struct identity *id, struct question *q, uint64_t number)
 
 /* The token replaces what token held, *number becomes its number. */
 static bool
-take_token(struct identity *id, struct question *q, struct buf *token, uint64_t *number)
+take_token(struct unionid *id, struct question *q, struct buf *token, uint64_t *number)
 {
 	bool	 there;
 
 	buf_reset(token);
 	(void)pthread_mutex_lock(&id->lock);
 	there = need_token(id, q, *number);
-	if (there && (q->er = buf_put(token, q->source->token.p, q->source->token.len)) != QT_OK)
+	if (there && (q->er = buf_put(token, q->source->token.p, q->source->token.len)) != ERR_OK)
 		there = false;
 	*number = q->source->number;
 	(void)pthread_mutex_unlock(&id->lock);
 	return there;
 }
 
-static enum control_result
-ask_wechat(struct identity *id, struct question *q)
+static enum token_client_result
+ask_wechat(struct unionid *id, struct question *q)
 {
-	enum control_result	 result = CONTROL_TOKEN;
-	struct buf		 token = { 0 };
-	uint64_t		 number = 0;
-	int			 i;
+	enum token_client_result	 result = TOKEN_CLIENT_TOKEN;
+	struct buf			 token = { 0 };
+	uint64_t			 number = 0;
+	int				 i;
 
-	for (i = 0; i < TRIES && result == CONTROL_TOKEN; i++)
-		result = !take_token(id, q, &token, &number) ? CONTROL_FAILED :
-		    control_unionid(id->http, q->device, id->conf->set.wechat_api,
+	for (i = 0; i < TRIES && result == TOKEN_CLIENT_TOKEN; i++)
+		result = !take_token(id, q, &token, &number) ? TOKEN_CLIENT_FAILED :
+		    token_client_ask_unionid(id->http, q->device, id->conf->set.wechat_api,
 		    buf_slice(&token), q->openid, q->deadline_ms, q->why);
 	buf_free(&token);
 	(void)pthread_mutex_lock(&id->lock);
-	if (result == CONTROL_TOKEN && number == q->source->number)
+	if (result == TOKEN_CLIENT_TOKEN && number == q->source->number)
 		buf_free(&q->source->token);
-	if (result == CONTROL_TOKEN || result == CONTROL_FAILED)
+	if (result == TOKEN_CLIENT_TOKEN || result == TOKEN_CLIENT_FAILED)
 		note_failure(q->source, q->why);
 	else
 		q->source->pause_ms = 0;
@@ -266,13 +266,13 @@ ask_wechat(struct identity *id, struct question *q)
  */
 
 static void
-ask(struct identity *id, struct question *q)
+ask(struct unionid *id, struct question *q)
 {
 	/* Another thread, or process, may have kept it just now. */
 	in_store(id, q, STORE_READ, read_pair);
-	if (q->er != QT_OK || q->known || !may_ask(id, q))
+	if (q->er != ERR_OK || q->known || !may_ask(id, q))
 		return;
-	q->known = ask_wechat(id, q) == CONTROL_OK;
+	q->known = ask_wechat(id, q) == TOKEN_CLIENT_OK;
 	/* The pair does not change: one that a power cut undoes is asked for again. */
 	if (q->known)
 		in_store(id, q, STORE_WRITE, write_pair);
@@ -297,7 +297,7 @@ find(const struct question *q)
 
 /* Another thread's answer is that to our question too; with the lock held. */
 static void
-share(struct identity *id, struct question *q, struct question *other)
+share(struct unionid *id, struct question *q, struct question *other)
 {
 	other->waiting++;
 	while (!other->answered && await(id, q->deadline_ms))
@@ -308,7 +308,7 @@ share(struct identity *id, struct question *q, struct question *other)
 		say(q, other->why);
 		q->known = other->known;
 		q->er = other->er;
-		if (q->er == QT_OK)
+		if (q->er == ERR_OK)
 			q->er = buf_put(q->device, other->device->p, other->device->len);
 	}
 	if (--other->waiting == 0)
@@ -317,7 +317,7 @@ share(struct identity *id, struct question *q, struct question *other)
 
 /* Asks for others too; with the lock held but for the asking. */
 static void
-ask_for_all(struct identity *id, struct question *q)
+ask_for_all(struct unionid *id, struct question *q)
 {
 	struct question	**p;
 
@@ -336,7 +336,7 @@ ask_for_all(struct identity *id, struct question *q)
 }
 
 static void
-find_out(struct identity *id, struct question *q)
+find_out(struct unionid *id, struct question *q)
 {
 	struct question	*other;
 
@@ -349,9 +349,9 @@ find_out(struct identity *id, struct question *q)
 	(void)pthread_mutex_unlock(&id->lock);
 }
 
-enum qt_err
-identity_device(struct identity *id, struct buf *device, bool *known, const struct account *a,
-    struct slice openid, int64_t deadline_ms, char why[CONTROL_WHY])
+enum error
+unionid_device(struct unionid *id, struct buf *device, bool *known, const struct account *a,
+    struct slice openid, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
 {
 	struct question	 q = {
 		.account = a, .source = &id->sources[a - id->conf->accounts], .openid = openid,
@@ -365,10 +365,10 @@ identity_device(struct identity *id, struct buf *device, bool *known, const stru
 		return buf_put(device, openid.p, openid.len);
 	}
 	in_store(id, &q, STORE_READ, read_pair);
-	if (q.er == QT_OK && !q.known)
+	if (q.er == ERR_OK && !q.known)
 		find_out(id, &q);
 	*known = q.known;
-	if (q.er == QT_OK && q.known)
+	if (q.er == ERR_OK && q.known)
 		*why = '\0';	/* a token may have been refused meanwhile */
 	return q.er;
 }

@@ -5,7 +5,7 @@
  * The pair is kept in the store for ever and WeChat is asked for unknown users only.  Tokens are
  * kept in memory until WeChat refuses one; then one other is fetched, once: from the account's
  * control server or, where it has a secret and no such server, from WeChat (wechat/access_token.h).  Threads
- * share one struct identity.
+ * share one struct unionid.
  */
 #ifndef COLLECTOR_UNIONID_H
 #define COLLECTOR_UNIONID_H
@@ -17,19 +17,19 @@
 #include "wechat/access_token.h"
 #include "wechat/token_client.h"
 
-struct identity;
+struct unionid;
 
 /* Keeps all four.  NULL: no memory. */
-struct identity	*identity_new(const struct conf *c, struct http *h, struct store *s,
-		    struct tokens *ts);
-void		 identity_free(struct identity *id);
+struct unionid	*unionid_new(const struct conf *c, struct http_client *h, struct store *s,
+		    struct access_tokens *ts);
+void		 unionid_free(struct unionid *id);
 
 /*
- * The device ID of a user replaces what device held.  QT_OK with *known false: the look-up
- * has failed, why says how.  QT_ESTORE, QT_ENOMEM.
+ * The device ID of a user replaces what device held.  ERR_OK with *known false: the look-up
+ * has failed, why says how.  ERR_STORE, ERR_NOMEM.
  */
-enum qt_err	 identity_device(struct identity *id, struct buf *device, bool *known,
+enum error	 unionid_device(struct unionid *id, struct buf *device, bool *known,
 		    const struct account *a, struct slice openid, int64_t deadline_ms,
-		    char why[CONTROL_WHY]);
+		    char why[TOKEN_CLIENT_WHY]);
 
 #endif

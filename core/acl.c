@@ -72,7 +72,7 @@ next(struct slice *entry, const char **list)
 }
 
 bool
-allow_has(const char *list, struct slice peer)
+acl_has(const char *list, struct slice peer)
 {
 	struct network	 n, a;
 	struct slice	 entry;
@@ -86,7 +86,7 @@ allow_has(const char *list, struct slice peer)
 }
 
 bool
-allow_wrong(struct slice *wrong, const char *list)
+acl_is_wrong(struct slice *wrong, const char *list)
 {
 	struct network	 n;
 

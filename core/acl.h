@@ -13,9 +13,9 @@
 #include "core/buf.h"
 
 /* Whether the list (NULL: an empty one) has the address; a peer that is no address is in none. */
-bool	allow_has(const char *list, struct slice peer);
+bool	acl_has(const char *list, struct slice peer);
 
 /* True: an entry, *wrong, is neither address nor network. */
-bool	allow_wrong(struct slice *wrong, const char *list);
+bool	acl_is_wrong(struct slice *wrong, const char *list);
 
 #endif

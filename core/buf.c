@@ -40,80 +40,80 @@ hex_encode(char *hex, const unsigned char *p, size_t n)
 	*hex = '\0';
 }
 
-enum qt_err
+enum error
 buf_reserve(struct buf *b, size_t more)
 {
 	size_t	 need, cap;
 	char	*p;
 
 	if (more <= b->cap - b->len)
-		return QT_OK;
+		return ERR_OK;
 	if (more > SIZE_MAX / 2 - b->len)
-		return QT_ETOOBIG;
+		return ERR_TOOBIG;
 	need = b->len + more;
 	if (b->max != 0 && need > b->max)
-		return QT_ETOOBIG;
+		return ERR_TOOBIG;
 	cap = b->cap < 512 ? 512 : b->cap;
 	while (cap < need)
 		cap *= 2;
 	if (b->max != 0 && cap > b->max)
 		cap = b->max;
 	if ((p = realloc(b->p, cap)) == NULL)
-		return QT_ENOMEM;
+		return ERR_NOMEM;
 	b->p = p;
 	b->cap = cap;
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 buf_put(struct buf *b, const void *p, size_t len)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = buf_reserve(b, len)) == QT_OK && len != 0) {
+	if ((er = buf_reserve(b, len)) == ERR_OK && len != 0) {
 		memcpy(b->p + b->len, p, len);
 		b->len += len;
 	}
 	return er;
 }
 
-enum qt_err
+enum error
 buf_putc(struct buf *b, char c)
 {
 	return buf_put(b, &c, 1);
 }
 
-enum qt_err
+enum error
 buf_puts(struct buf *b, const char *s)
 {
 	return buf_put(b, s, strlen(s));
 }
 
-enum qt_err
+enum error
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list		 twice;
-	enum qt_err	 er;
+	enum error	 er;
 	int		 n;
 
 	va_copy(twice, ap);
 	n = vsnprintf(NULL, 0, fmt, twice);
 	va_end(twice);
 	if (n < 0)
-		return QT_EREQUEST;
+		return ERR_REQUEST;
 	/* vsnprintf writes a terminator that is not part of the content. */
-	if ((er = buf_reserve(b, (size_t)n + 1)) != QT_OK)
+	if ((er = buf_reserve(b, (size_t)n + 1)) != ERR_OK)
 		return er;
 	(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
 	b->len += (size_t)n;
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list		 ap;
-	enum qt_err	 er;
+	enum error	 er;
 
 	va_start(ap, fmt);
 	er = buf_vprintf(b, fmt, ap);
@@ -148,7 +148,7 @@ buf_read_file(struct buf *b, const char *file, size_t max)
 		return -1;
 	b->len = 0;
 	do {
-		if (buf_reserve(b, 4096) != QT_OK) {
+		if (buf_reserve(b, 4096) != ERR_OK) {
 			errno = ENOMEM;
 			rc = -1;
 			break;

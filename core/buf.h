@@ -34,14 +34,14 @@ struct slice	buf_slice(const struct buf *b);
 /* n bytes as 2 n lower-case hex digits and a NUL. */
 void		hex_encode(char *hex, const unsigned char *p, size_t n);
 
-/* Room for `more` further bytes.  QT_ENOMEM, or QT_ETOOBIG at the ceiling. */
-enum qt_err	buf_reserve(struct buf *b, size_t more);
-enum qt_err	buf_put(struct buf *b, const void *p, size_t len);
-enum qt_err	buf_putc(struct buf *b, char c);
-enum qt_err	buf_puts(struct buf *b, const char *s);
-enum qt_err	buf_printf(struct buf *b, const char *fmt, ...)
+/* Room for `more` further bytes.  ERR_NOMEM, or ERR_TOOBIG at the ceiling. */
+enum error	buf_reserve(struct buf *b, size_t more);
+enum error	buf_put(struct buf *b, const void *p, size_t len);
+enum error	buf_putc(struct buf *b, char c);
+enum error	buf_puts(struct buf *b, const char *s);
+enum error	buf_printf(struct buf *b, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
-enum qt_err	buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+enum error	buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 		    __attribute__((format(printf, 2, 0)));
 
 /*

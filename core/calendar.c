@@ -21,7 +21,7 @@ number_of(int64_t y, int64_t m, int64_t d)
 }
 
 int64_t
-day_at(int64_t time_s)
+calendar_day_at(int64_t time_s)
 {
 	int64_t	 s = time_s + CHINA_S;
 
@@ -42,12 +42,12 @@ digits(const char *p, size_t n)
 }
 
 bool
-day_parse(int64_t *day, struct slice text)
+calendar_parse_day(int64_t *day, struct slice text)
 {
 	int64_t	 y, m, d;
-	char	 back[DAY_TEXT];
+	char	 back[CALENDAR_DAY_TEXT];
 
-	if (text.len != DAY_TEXT - 1 || text.p[4] != '-' || text.p[7] != '-')
+	if (text.len != CALENDAR_DAY_TEXT - 1 || text.p[4] != '-' || text.p[7] != '-')
 		return false;
 	y = digits(text.p, 4);
 	m = digits(text.p + 5, 2);
@@ -55,12 +55,12 @@ day_parse(int64_t *day, struct slice text)
 	if (y < 1970 || m < 1 || m > 12 || d < 1 || d > 31)
 		return false;
 	*day = number_of(y, m, d);
-	day_text(back, *day);
+	calendar_day_text(back, *day);
 	return slice_is(text, back);	/* else the month is shorter */
 }
 
 void
-day_text(char text[DAY_TEXT], int64_t day)
+calendar_day_text(char text[CALENDAR_DAY_TEXT], int64_t day)
 {
 	int64_t	 era, of_era, y, of_year, mp;
 
@@ -73,7 +73,7 @@ day_text(char text[DAY_TEXT], int64_t day)
 	y = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA_DAYS - 1)) / 365;
 	of_year = of_era - (365 * y + y / 4 - y / 100);
 	mp = (5 * of_year + 2) / 153;
-	(void)snprintf(text, DAY_TEXT, "%04u-%02u-%02u",
+	(void)snprintf(text, CALENDAR_DAY_TEXT, "%04u-%02u-%02u",
 	    (unsigned)(y + era * ERA_YEARS + (mp >= 10)) % 10000,
 	    (unsigned)(mp < 10 ? mp + 3 : mp - 9) % 100,
 	    (unsigned)(of_year - (153 * mp + 2) / 5 + 1) % 100);

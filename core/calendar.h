@@ -9,15 +9,15 @@
 
 #include "core/buf.h"
 
-enum { DAY_TEXT = 11 };
+enum { CALENDAR_DAY_TEXT = 11 };
 
 /* A day of China at that epoch second. */
-int64_t	day_at(int64_t time_s);
+int64_t	calendar_day_at(int64_t time_s);
 
 /* "YYYY-MM-DD", 1970 to 9999; false: it is none. */
-bool	day_parse(int64_t *day, struct slice text);
+bool	calendar_parse_day(int64_t *day, struct slice text);
 
 /* The other way; what lies outside of these years is "". */
-void	day_text(char text[DAY_TEXT], int64_t day);
+void	calendar_day_text(char text[CALENDAR_DAY_TEXT], int64_t day);
 
 #endif

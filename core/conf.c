@@ -212,7 +212,7 @@ check_allow(why w, const struct account *a, const char *v)
 	struct slice	 wrong;
 
 	(void)a;
-	return !allow_wrong(&wrong, v) || bad(w, "%.*s is no address: 192.0.2.7, 10.0.0.0/8, "
+	return !acl_is_wrong(&wrong, v) || bad(w, "%.*s is no address: 192.0.2.7, 10.0.0.0/8, "
 	    "::1, 2001:db8::/32, separated by blanks or commas",
 	    wrong.len > 64 ? 64 : (int)wrong.len, wrong.p);
 }
@@ -253,7 +253,7 @@ check_log_level(why w, const struct account *a, const char *v)
 	enum log_level	 level;
 
 	(void)a;
-	return *v == '\0' || err_level(&level, v) ||
+	return *v == '\0' || error_level(&level, v) ||
 	    bad(w, "must be debug, info, notice, warning or error");
 }
 
@@ -658,7 +658,7 @@ conf_log_level(const struct settings *s)
 {
 	enum log_level	 level;
 
-	return conf_is_set(s->log_level) && err_level(&level, s->log_level) ? level : LEVEL_INFO;
+	return conf_is_set(s->log_level) && error_level(&level, s->log_level) ? level : LEVEL_INFO;
 }
 
 const char *

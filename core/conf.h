@@ -100,16 +100,16 @@ typedef void conf_say(void *ctx, const char *line);
  * What the values alone can tell, nothing of the host: the build runs it.  '@' and '$'
  * values are taken on trust.  Returns the number of problems said.
  */
-int	conf_check_built(conf_say *say, void *ctx);
+int			conf_check_built(conf_say *say, void *ctx);
 
 /*
  * Resolves and checks everything that requests rely on.  Returns the number of
  * problems; above zero the conf must not serve a request.  conf_free() in any case.
  */
-int	conf_load(struct conf *c, conf_say *say, void *ctx);
-int	conf_load_from(struct conf *c, const struct account *accounts, size_t n,
-	    const struct settings *set, conf_say *say, void *ctx);
-void	conf_free(struct conf *c);
+int			conf_load(struct conf *c, conf_say *say, void *ctx);
+int			conf_load_from(struct conf *c, const struct account *accounts, size_t n,
+			    const struct settings *set, conf_say *say, void *ctx);
+void			conf_free(struct conf *c);
 
 /* The account whose path this is, NULL without one. */
 const struct account	*conf_account(const struct conf *c, struct slice path);

@@ -43,7 +43,7 @@ digest_free(struct digest *d)
 	free(d);
 }
 
-enum qt_err
+enum error
 digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n)
 {
 	unsigned char	 md[EVP_MAX_MD_SIZE];
@@ -51,25 +51,25 @@ digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n)
 	size_t		 i;
 
 	if (EVP_DigestInit_ex2(d->ctx, d->md, NULL) != 1)
-		return QT_ECRYPTO;
+		return ERR_CRYPTO;
 	for (i = 0; i < n; i++)
 		if (EVP_DigestUpdate(d->ctx, parts[i].p, parts[i].len) != 1)
-			return QT_ECRYPTO;
+			return ERR_CRYPTO;
 	if (EVP_DigestFinal_ex(d->ctx, md, &len) != 1)
-		return QT_ECRYPTO;
+		return ERR_CRYPTO;
 	hex_encode(hex, md, len);
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user)
 {
 	char		 hex[DIGEST_SHA256_HEX + 1];
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = digest_hex(d, hex, &user, 1)) != QT_OK)
+	if ((er = digest_hex(d, hex, &user, 1)) != ERR_OK)
 		return er;
 	memcpy(alias, hex, DIGEST_ALIAS);
 	alias[DIGEST_ALIAS] = '\0';
-	return QT_OK;
+	return ERR_OK;
 }

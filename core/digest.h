@@ -17,13 +17,13 @@ struct digest	*digest_new(enum digest_kind kind);	/* NULL: not to be had here */
 void		 digest_free(struct digest *d);
 
 /* Hex of the n parts one after the other, NUL terminated: DIGEST_..._HEX + 1 bytes. */
-enum qt_err	 digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n);
+enum error	 digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n);
 
 /*
  * As whom the log has a user: `printf %s OPENID | sha256sum | cut -c1-12` says it, too.  d is one
  * of DIGEST_SHA256.
  */
 enum { DIGEST_ALIAS = 12 };
-enum qt_err	 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user);
+enum error	 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user);
 
 #endif

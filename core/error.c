@@ -6,66 +6,66 @@
  * Whatever a forger may try ends in the same 403: nobody outside learns which check
  * failed.  The log does.
  */
-const struct err_info errs[QT__MAX] = {
-	[QT_OK]		= { "ok", 200, 0, LEVEL_INFO, "" },
-	[QT_ENOMEM]	= { "out of memory", 503, 0, LEVEL_ERROR,
+const struct error_info error_table[ERR__MAX] = {
+	[ERR_OK]		= { "ok", 200, 0, LEVEL_INFO, "" },
+	[ERR_NOMEM]	= { "out of memory", 503, 0, LEVEL_ERROR,
 	    "raise the memory limit or lower settings.threads" },
-	[QT_ECONF]	= { "configuration unusable", 503, 0, LEVEL_ERROR, "run: qtoa check" },
-	[QT_EREQUEST]	= { "malformed request", 400, 0, LEVEL_NOTICE, "" },
-	[QT_EPATH]	= { "no such account", 404, 0, LEVEL_NOTICE,
+	[ERR_CONF]	= { "configuration unusable", 503, 0, LEVEL_ERROR, "run: qtoa check" },
+	[ERR_REQUEST]	= { "malformed request", 400, 0, LEVEL_NOTICE, "" },
+	[ERR_PATH]	= { "no such account", 404, 0, LEVEL_NOTICE,
 	    "compare the URL in WeChat's console with .path in config.h" },
-	[QT_EMETHOD]	= { "method not allowed", 405, 0, LEVEL_NOTICE, "" },
-	[QT_ETOOBIG]	= { "body too large", 413, 0, LEVEL_NOTICE, "see settings.body_max" },
-	[QT_ELATE]	= { "deadline passed", 503, 0, LEVEL_WARNING,
+	[ERR_METHOD]	= { "method not allowed", 405, 0, LEVEL_NOTICE, "" },
+	[ERR_TOOBIG]	= { "body too large", 413, 0, LEVEL_NOTICE, "see settings.body_max" },
+	[ERR_LATE]	= { "deadline passed", 503, 0, LEVEL_WARNING,
 	    "is the web server slow in handing over the body?" },
-	[QT_EPARAM]	= { "parameter missing, empty or repeated", 403, -40001, LEVEL_NOTICE, "" },
-	[QT_ESIGNATURE]	= { "signature mismatch", 403, -40001, LEVEL_NOTICE,
+	[ERR_PARAM]	= { "parameter missing, empty or repeated", 403, -40001, LEVEL_NOTICE, "" },
+	[ERR_SIGNATURE]	= { "signature mismatch", 403, -40001, LEVEL_NOTICE,
 	    "if WeChat sent it: .token differs from the console's Token" },
-	[QT_ESTALE]	= { "timestamp not fresh", 403, -40001, LEVEL_NOTICE,
+	[ERR_STALE]	= { "timestamp not fresh", 403, -40001, LEVEL_NOTICE,
 	    "check this host's clock; see settings.fresh_s" },
-	[QT_EXML]	= { "no <Encrypt> in the body", 403, -40002, LEVEL_NOTICE,
+	[ERR_XML]	= { "no <Encrypt> in the body", 403, -40002, LEVEL_NOTICE,
 	    "if WeChat sent it: the console is in plaintext mode or JSON format, .mode is not" },
-	[QT_EAESKEY]	= { "illegal EncodingAESKey", 403, -40004, LEVEL_ERROR,
+	[ERR_AESKEY]	= { "illegal EncodingAESKey", 403, -40004, LEVEL_ERROR,
 	    "copy EncodingAESKey (43 characters) from WeChat's console" },
-	[QT_EBASE64]	= { "Encrypt is no base64", 403, -40010, LEVEL_NOTICE, "" },
-	[QT_EAES]	= { "decryption failed", 403, -40007, LEVEL_NOTICE,
+	[ERR_BASE64]	= { "Encrypt is no base64", 403, -40010, LEVEL_NOTICE, "" },
+	[ERR_AES]	= { "decryption failed", 403, -40007, LEVEL_NOTICE,
 	    "if WeChat sent it: .aes_key differs from the console's EncodingAESKey" },
-	[QT_EBUFFER]	= { "illegal length in the decrypted message", 403, -40008, LEVEL_NOTICE,
+	[ERR_BUFFER]	= { "illegal length in the decrypted message", 403, -40008, LEVEL_NOTICE,
 	    "if WeChat sent it: .aes_key differs from the console's EncodingAESKey" },
-	[QT_EAPPID]	= { "message for another AppID", 403, -40005, LEVEL_NOTICE,
+	[ERR_APPID]	= { "message for another AppID", 403, -40005, LEVEL_NOTICE,
 	    "if WeChat sent it: .appid differs from the console's AppID" },
-	[QT_ECRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
+	[ERR_CRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
 	    "does this OpenSSL offer SHA-1, MD5 and AES-256-CBC?" },
-	[QT_EFORWARD]	= { "not confirmed by QT", 200, 0, LEVEL_WARNING, "" },
-	[QT_EREFUSED]	= { "refused by QT", 200, 0, LEVEL_ERROR,
+	[ERR_FORWARD]	= { "not confirmed by QT", 200, 0, LEVEL_WARNING, "" },
+	[ERR_REFUSED]	= { "refused by QT", 200, 0, LEVEL_ERROR,
 	    "qtoa queue show ID has its body and QT's code (QT, 3.4)" },
-	[QT_ESTORE]	= { "not stored", 503, 0, LEVEL_ERROR,
+	[ERR_STORE]	= { "not stored", 503, 0, LEVEL_ERROR,
 	    "check settings.state_dir: owner, permissions, free space" },
-	[QT_EADDRESS]	= { "address not allowed", 403, 0, LEVEL_NOTICE,
+	[ERR_ADDRESS]	= { "address not allowed", 403, 0, LEVEL_NOTICE,
 	    "settings.report_allow, metrics_allow list who may see this" },
-	[QT_EBUSY]	= { "too many at once", 503, 0, LEVEL_NOTICE, "" },
-	[QT_EKEY]	= { "control key missing or wrong", 403, 0, LEVEL_NOTICE,
+	[ERR_BUSY]	= { "too many at once", 503, 0, LEVEL_NOTICE, "" },
+	[ERR_KEY]	= { "control key missing or wrong", 403, 0, LEVEL_NOTICE,
 	    "if QT sent it: compare the address in its console with .control_key" },
-	[QT_EOFTEN]	= { "asked too often", 429, 0, LEVEL_NOTICE,
+	[ERR_OFTEN]	= { "asked too often", 429, 0, LEVEL_NOTICE,
 	    "see settings.control_per_minute" },
-	[QT_ETOKEN]	= { "no access_token", 503, 0, LEVEL_WARNING,
+	[ERR_TOKEN]	= { "no access_token", 503, 0, LEVEL_WARNING,
 	    "once that is mended, qtoa token ACCOUNT --refresh asks at once" },
-	[QT_ESERVED]	= { "state_dir is within what is served", 503, 0, LEVEL_ERROR,
+	[ERR_SERVED]	= { "state_dir is within what is served", 503, 0, LEVEL_ERROR,
 	    "visitors could fetch it: move settings.state_dir out of the document root" },
 };
 
-const char *const level_names[LEVEL__MAX] = {
+const char *const error_level_names[LEVEL__MAX] = {
 	[LEVEL_DEBUG] = "debug", [LEVEL_INFO] = "info", [LEVEL_NOTICE] = "notice",
 	[LEVEL_WARNING] = "warning", [LEVEL_ERROR] = "error",
 };
 
 bool
-err_level(enum log_level *level, const char *name)
+error_level(enum log_level *level, const char *name)
 {
 	enum log_level	 l;
 
 	for (l = 0; l < LEVEL__MAX; l++)
-		if (strcmp(name, level_names[l]) == 0) {
+		if (strcmp(name, error_level_names[l]) == 0) {
 			*level = l;
 			return true;
 		}

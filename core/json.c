@@ -54,7 +54,7 @@ json_text(const struct json *j, const char *name)
 	return json_is_string(v) ? text_of(v) : (struct slice){ NULL, 0 };
 }
 
-static enum qt_err
+static enum error
 each_value(json_member *fn, void *ctx, struct slice name, const json_t *v, bool array)
 {
 	char	 number[40];
@@ -74,34 +74,34 @@ each_value(json_member *fn, void *ctx, struct slice name, const json_t *v, bool 
 	return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, array);
 }
 
-static enum qt_err
+static enum error
 each_member(json_member *fn, void *ctx, struct slice name, const json_t *v)
 {
 	const json_t	*item;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 i;
 
 	if (json_is_null(v))
-		return QT_OK;
+		return ERR_OK;
 	if (!json_is_array(v))
 		return each_value(fn, ctx, name, v, false);
 	if (json_array_size(v) == 0)	/* what would an empty one be called with? */
 		return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, true);
-	for (i = 0; i < json_array_size(v) && er == QT_OK; i++) {
+	for (i = 0; i < json_array_size(v) && er == ERR_OK; i++) {
 		item = json_array_get(v, i);
 		er = each_value(fn, ctx, name, item, true);
 	}
 	return er;
 }
 
-enum qt_err
+enum error
 json_each(const struct json *j, json_member *fn, void *ctx)
 {
 	json_t		*root = (json_t *)(uintptr_t)j;
 	void		*it;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
-	for (it = json_object_iter(root); it != NULL && er == QT_OK;
+	for (it = json_object_iter(root); it != NULL && er == ERR_OK;
 	    it = json_object_iter_next(root, it))
 		er = each_member(fn, ctx, slice_of(json_object_iter_key(it)),
 		    json_object_iter_value(it));
@@ -306,12 +306,12 @@ static enum json_found
 put_value(struct buf *out, const json_t *v, char why[JSON_WHY])
 {
 	const struct slice	 s = text_of(v);
-	const enum qt_err	 er = json_is_string(v) ? buf_put(out, s.p, s.len) :
+	const enum error	 er = json_is_string(v) ? buf_put(out, s.p, s.len) :
 				    buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		return JSON_FOUND;
-	(void)snprintf(why, JSON_WHY, "%s", errs[er].name);
+	(void)snprintf(why, JSON_WHY, "%s", error_table[er].name);
 	return JSON_NOTHING;
 }
 

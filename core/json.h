@@ -27,11 +27,11 @@ struct slice	 json_text(const struct json *j, const char *name);
 
 /*
  * Calls fn for each member, for an array of texts once per element with array set;
- * null members are left out.  Stops and returns what fn returns unless QT_OK.
+ * null members are left out.  Stops and returns what fn returns unless ERR_OK.
  */
-typedef enum qt_err	 json_member(void *ctx, struct slice name, enum json_kind kind,
+typedef enum error	 json_member(void *ctx, struct slice name, enum json_kind kind,
 			    struct slice value, bool array);
-enum qt_err	 json_each(const struct json *j, json_member *fn, void *ctx);
+enum error	 json_each(const struct json *j, json_member *fn, void *ctx);
 
 enum { JSON_WHY = 160 };
 

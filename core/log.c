@@ -193,7 +193,7 @@ log_begin(struct logline *l, enum log_level level, const char *what)
 	l->len = 0;
 	if (sink.fd != -1)	/* syslog stamps by itself */
 		log_time(l, "time", clock_wall_ms());
-	log_str(l, "level", level_names[level]);
+	log_str(l, "level", error_level_names[level]);
 	log_str(l, "what", what);
 }
 

@@ -65,7 +65,7 @@ parse_param(struct param *out, char *p, size_t len)
 	return decode(&out->value, eq + 1, len - namelen - 1);
 }
 
-enum qt_err
+enum error
 query_parse(struct query *q, char *text, size_t len)
 {
 	char		*p = text, *end, *amp;
@@ -73,23 +73,23 @@ query_parse(struct query *q, char *text, size_t len)
 
 	q->n = 0;
 	if (len == 0)		/* and text perhaps NULL */
-		return QT_OK;
+		return ERR_OK;
 	end = text + len;
 	while (p < end) {
 		if ((amp = memchr(p, '&', (size_t)(end - p))) == NULL)
 			amp = end;
 		if (amp != p && parse_param(&param, p, (size_t)(amp - p))) {
 			if (q->n == QUERY_MAX)
-				return QT_EREQUEST;
+				return ERR_REQUEST;
 			q->p[q->n++] = param;
 		}
 		p = amp + 1;
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
-query_push(struct push *out, enum push_key *which, const struct query *q, unsigned need)
+enum error
+push_read(struct push *out, enum push_key *which, const struct query *q, unsigned need)
 {
 	const struct param	*end = q->p + q->n, *p;
 	int			 k;
@@ -101,24 +101,24 @@ query_push(struct push *out, enum push_key *which, const struct query *q, unsign
 			if (!slice_is(p->name, push_names[k]))
 				continue;
 			if (out->v[k].p != NULL || p->value.len == 0)
-				return QT_EPARAM;
+				return ERR_PARAM;
 			out->v[k] = p->value;
 		}
 		if (out->v[k].p == NULL && (need & 1u << k) != 0)
-			return QT_EPARAM;
+			return ERR_PARAM;
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 query_encode(struct buf *out, struct slice s)
 {
 	static const char	 plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-._~";
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 	size_t			 i;
 
-	for (i = 0; i < s.len && er == QT_OK; i++)
+	for (i = 0; i < s.len && er == ERR_OK; i++)
 		if (memchr(plain, s.p[i], sizeof(plain) - 1) != NULL)
 			er = buf_putc(out, s.p[i]);
 		else
@@ -126,19 +126,19 @@ query_encode(struct buf *out, struct slice s)
 	return er;
 }
 
-enum qt_err
-query_put(struct buf *out, const struct push *p)
+enum error
+push_write(struct buf *out, const struct push *p)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	bool		 first = true;
 	int		 k;
 
-	for (k = 0; k < PUSH__MAX && er == QT_OK; k++) {
+	for (k = 0; k < PUSH__MAX && er == ERR_OK; k++) {
 		if (p->v[k].p == NULL)
 			continue;
-		if ((first || (er = buf_putc(out, '&')) == QT_OK) &&
-		    (er = buf_puts(out, push_names[k])) == QT_OK &&
-		    (er = buf_putc(out, '=')) == QT_OK)
+		if ((first || (er = buf_putc(out, '&')) == ERR_OK) &&
+		    (er = buf_puts(out, push_names[k])) == ERR_OK &&
+		    (er = buf_putc(out, '=')) == ERR_OK)
 			er = query_encode(out, p->v[k]);
 		first = false;
 	}

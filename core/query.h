@@ -34,20 +34,20 @@ struct push {
 	struct slice	v[PUSH__MAX];	/* p NULL: absent */
 };
 
-/* Decodes text in place.  QT_EREQUEST: more than QUERY_MAX parameters. */
-enum qt_err	query_parse(struct query *q, char *text, size_t len);
+/* Decodes text in place.  ERR_REQUEST: more than QUERY_MAX parameters. */
+enum error	query_parse(struct query *q, char *text, size_t len);
 
 /*
- * Picks WeChat's parameters.  QT_EPARAM, *which then says which: one of them given
+ * Picks WeChat's parameters.  ERR_PARAM, *which then says which: one of them given
  * twice or empty, or one of those in the bit mask `need` (1 << PUSH_...) missing.
  */
-enum qt_err	query_push(struct push *out, enum push_key *which, const struct query *q,
+enum error	push_read(struct push *out, enum push_key *which, const struct query *q,
 		    unsigned need);
 
 /* Appends a name or value: all but what RFC 3986 calls unreserved as %XX. */
-enum qt_err	query_encode(struct buf *out, struct slice s);
+enum error	query_encode(struct buf *out, struct slice s);
 
 /* Appends WeChat's parameters as a query string from which they can be read again. */
-enum qt_err	query_put(struct buf *out, const struct push *p);
+enum error	push_write(struct buf *out, const struct push *p);
 
 #endif

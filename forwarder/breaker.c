@@ -56,7 +56,7 @@ endpoint_of(struct breakers *b, const struct account *a)
 }
 
 struct breakers *
-breakers_new(const struct conf *c)
+breaker_new(const struct conf *c)
 {
 	size_t		 room = c->n == 0 ? 1 : c->n, i, e;
 	struct breakers	*b;
@@ -70,7 +70,7 @@ breakers_new(const struct conf *c)
 	b->stopped = calloc(room, sizeof(*b->stopped));
 	b->traffic = calloc(room, sizeof(*b->traffic));
 	if (b->traffic == NULL || b->endpoints == NULL || b->endpoint_of == NULL || b->stopped == NULL) {
-		breakers_free(b);
+		breaker_free(b);
 		return NULL;
 	}
 	for (i = 0; i < c->n; i++) {
@@ -85,7 +85,7 @@ breakers_new(const struct conf *c)
 }
 
 void
-breakers_free(struct breakers *b)
+breaker_free(struct breakers *b)
 {
 	if (b == NULL)
 		return;
@@ -121,7 +121,7 @@ breaker_leave(struct breakers *b, const struct account *a, int64_t mark)
 }
 
 bool
-breaker_is_jammed(struct breakers *b, const struct account *a)
+breaker_is_saturated(struct breakers *b, const struct account *a)
 {
 	const struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
 	const struct settings	*set = &b->conf->set;
@@ -137,11 +137,11 @@ breaker_is_jammed(struct breakers *b, const struct account *a)
 	return old >= many;
 }
 
-enum gate
+enum breaker_gate
 breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms)
 {
 	const struct endpoint	*e = endpoint_of(b, a);
-	enum gate		 gate = GATE_GO;
+	enum breaker_gate	 gate = GATE_GO;
 
 	(void)pthread_mutex_lock(&b->lock);
 	if (b->stopped[number_of(b, a)])
@@ -153,16 +153,16 @@ breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms)
 	return gate;
 }
 
-enum news
-breaker_news(const struct forward_result *res)
+enum breaker_news
+breaker_news(const struct qt_result *res)
 {
 	if (!res->alive)
 		return NEWS_TROUBLE;
-	return res->outcome == FORWARD_CONFIG ? NEWS_STOP : NEWS_ALIVE;
+	return res->outcome == QT_CONFIG ? NEWS_STOP : NEWS_ALIVE;
 }
 
 bool
-breaker_heeds(struct breakers *b, const struct account *a, enum news news)
+breaker_changes(struct breakers *b, const struct account *a, enum breaker_news news)
 {
 	const struct endpoint	*e = endpoint_of(b, a);
 	bool			 heeds;
@@ -178,7 +178,7 @@ breaker_heeds(struct breakers *b, const struct account *a, enum news news)
  */
 
 /* A digest of what QT may have refused, so that no key need be in the table. */
-static enum qt_err
+static enum error
 keys_of(char hex[DIGEST_SHA256_HEX + 1], const struct account *a)
 {
 	const struct slice	 parts[] = {
@@ -188,7 +188,7 @@ keys_of(char hex[DIGEST_SHA256_HEX + 1], const struct account *a)
 		slice_of("\n"), slice_of(a->appid),
 	};
 	struct digest		*d = digest_new(DIGEST_SHA256);
-	enum qt_err		 er = QT_ECRYPTO;
+	enum error		 er = ERR_CRYPTO;
 
 	if (d != NULL)
 		er = digest_hex(d, hex, parts, sizeof(parts) / sizeof(parts[0]));
@@ -196,13 +196,13 @@ keys_of(char hex[DIGEST_SHA256_HEX + 1], const struct account *a)
 	return er;
 }
 
-static enum qt_err
+static enum error
 store_stop(struct db *db, const struct account *a, const char *why, int64_t now_ms)
 {
 	char		 keys[DIGEST_SHA256_HEX + 1];
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = keys_of(keys, a)) != QT_OK)
+	if ((er = keys_of(keys, a)) != ERR_OK)
 		return er;
 	return db_run(db, NULL, "INSERT INTO stopped (account, config, since, outcome) "
 	    "VALUES (?, ?, ?, ?) ON CONFLICT (account) DO UPDATE SET config = excluded.config, "
@@ -210,19 +210,19 @@ store_stop(struct db *db, const struct account *a, const char *why, int64_t now_
 	    DB_VALUES(db_s(a->path), db_s(keys), db_i(now_ms), db_s(why)));
 }
 
-static enum qt_err
+static enum error
 load_stops(struct db *db, const struct breakers *b, bool *stopped)
 {
 	char			 keys[DIGEST_SHA256_HEX + 1];
 	const struct account	*a;
 	struct db_rows		 rows;
-	enum qt_err		 er;
+	enum error		 er;
 
 	er = db_start(db, &rows, "SELECT account, config FROM stopped", DB_NO_VALUES);
-	while (er == QT_OK && db_next(&rows, &er)) {
+	while (er == ERR_OK && db_next(&rows, &er)) {
 		if ((a = conf_account(b->conf, db_col(&rows, 0))) == NULL)
 			continue;
-		if ((er = keys_of(keys, a)) == QT_OK)
+		if ((er = keys_of(keys, a)) == ERR_OK)
 			stopped[number_of(b, a)] = slice_is(db_col(&rows, 1), keys);
 	}
 	db_end(&rows);
@@ -233,16 +233,16 @@ load_stops(struct db *db, const struct breakers *b, bool *stopped)
  * End points.
  */
 
-static enum qt_err
+static enum error
 load_endpoint(struct db *db, struct endpoint *e)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
 	e->fails = e->opened_ms = e->probes = e->probe_ms = 0;
 	er = db_start(db, &rows, "SELECT fails, opened, probes, probe FROM endpoint "
 	    "WHERE url = ?", DB_VALUES(db_s(e->url)));
-	if (er == QT_OK && db_next(&rows, &er)) {
+	if (er == ERR_OK && db_next(&rows, &er)) {
 		e->fails = db_col_int(&rows, 0);
 		e->opened_ms = db_col_int(&rows, 1);
 		e->probes = db_col_int(&rows, 2);
@@ -254,7 +254,7 @@ load_endpoint(struct db *db, struct endpoint *e)
 	return er;
 }
 
-static enum qt_err
+static enum error
 store_endpoint(struct db *db, const struct endpoint *e, const char *why)
 {
 	return db_run(db, NULL, "INSERT INTO endpoint (url, fails, opened, probes, probe, "
@@ -275,7 +275,7 @@ probe_pause_ms(int64_t probes, int64_t now_ms)
 }
 
 static enum breaker_change
-apply(struct endpoint *e, enum news news, int64_t fails_max, int64_t now_ms)
+apply(struct endpoint *e, enum breaker_news news, int64_t fails_max, int64_t now_ms)
 {
 	bool	 was_open = e->opened_ms != 0;
 
@@ -299,16 +299,16 @@ apply(struct endpoint *e, enum news news, int64_t fails_max, int64_t now_ms)
 }
 
 /* What waits in back-off is due: the oldest is the probe, and first when there is an answer. */
-static enum qt_err
+static enum error
 hurry(struct db *db, const struct breakers *b, size_t endpoint, int64_t now_ms)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	int64_t		 n;
 	size_t		 i;
 
-	for (i = 0; i < b->conf->n && er == QT_OK; i++)
+	for (i = 0; i < b->conf->n && er == ERR_OK; i++)
 		if (b->endpoint_of[i] == endpoint)
-			er = queue_hurry(db, b->conf->accounts[i].path, now_ms, &n);
+			er = queue_make_due(db, b->conf->accounts[i].path, now_ms, &n);
 	return er;
 }
 
@@ -326,30 +326,30 @@ publish(struct breakers *b, const struct endpoint *e, const struct account *stop
 	(void)pthread_mutex_unlock(&b->lock);
 }
 
-enum qt_err
+enum error
 breaker_note(struct breakers *b, enum breaker_change *change, struct db *db,
-    const struct account *a, enum news news, const char *why)
+    const struct account *a, enum breaker_news news, const char *why)
 {
 	const bool	 stops = news == NEWS_STOP;
 	int64_t		 now_ms = clock_wall_ms();
 	struct endpoint	 e;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	(void)pthread_mutex_lock(&b->lock);
 	e = *endpoint_of(b, a);
 	(void)pthread_mutex_unlock(&b->lock);
-	if (db != NULL && (er = load_endpoint(db, &e)) != QT_OK)
+	if (db != NULL && (er = load_endpoint(db, &e)) != ERR_OK)
 		return er;
 	*change = apply(&e, news, b->conf->set.breaker_fails, now_ms);
-	if (db != NULL && (er = store_endpoint(db, &e, why)) == QT_OK &&
+	if (db != NULL && (er = store_endpoint(db, &e, why)) == ERR_OK &&
 	    *change != BREAKER_SAME)
 		er = hurry(db, b, b->endpoint_of[number_of(b, a)], now_ms);
-	if (stops && er == QT_OK) {
+	if (stops && er == ERR_OK) {
 		*change = BREAKER_STOPPED;
 		if (db != NULL)
 			er = store_stop(db, a, why, now_ms);
 	}
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		publish(b, &e, stops ? a : NULL);
 	return er;
 }
@@ -378,23 +378,23 @@ breaker_tell(struct breakers *b, const struct account *a, enum breaker_change ch
 	}
 }
 
-enum qt_err
+enum error
 breaker_load(struct db *db, void *arg)
 {
 	struct breakers	*b = arg;
 	struct endpoint	 e;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	bool		*stopped;
 	size_t		 i;
 
 	if ((stopped = calloc(b->conf->n + 1, sizeof(*stopped))) == NULL)
-		return QT_ENOMEM;
-	for (i = 0; i < b->n && er == QT_OK; i++) {
+		return ERR_NOMEM;
+	for (i = 0; i < b->n && er == ERR_OK; i++) {
 		e.url = b->endpoints[i].url;
-		if ((er = load_endpoint(db, &e)) == QT_OK)
+		if ((er = load_endpoint(db, &e)) == ERR_OK)
 			publish(b, &e, NULL);
 	}
-	if (er == QT_OK && (er = load_stops(db, b, stopped)) == QT_OK) {
+	if (er == ERR_OK && (er = load_stops(db, b, stopped)) == ERR_OK) {
 		(void)pthread_mutex_lock(&b->lock);
 		memcpy(b->stopped, stopped, b->conf->n * sizeof(*stopped));
 		b->loaded = true;
@@ -415,15 +415,15 @@ breaker_is_loaded(struct breakers *b)
 	return is;
 }
 
-enum qt_err
+enum error
 breaker_reset(struct db *db, const struct conf *c, const char *account)
 {
 	const struct account	*a;
-	enum qt_err		 er;
+	enum error		 er;
 
 	er = db_run(db, NULL, "DELETE FROM stopped WHERE ?1 IS NULL OR account = ?1",
 	    DB_VALUES(db_s(account)));
-	for (a = c->accounts; a != c->accounts + c->n && er == QT_OK; a++)
+	for (a = c->accounts; a != c->accounts + c->n && er == ERR_OK; a++)
 		if (a->path != NULL && a->qt_url != NULL &&
 		    (account == NULL || strcmp(account, a->path) == 0))
 			er = db_run(db, NULL, "UPDATE endpoint SET probe = 0, probes = 0 "

@@ -21,38 +21,38 @@
 
 struct breakers;
 
-struct breakers	*breakers_new(const struct conf *c);	/* keeps c; NULL: no memory */
-void		 breakers_free(struct breakers *b);
+struct breakers	*breaker_new(const struct conf *c);	/* keeps c; NULL: no memory */
+void		 breaker_free(struct breakers *b);
 
-enum gate {
+enum breaker_gate {
 	GATE_GO,
 	GATE_BROKEN,	/* the end point's breaker is open */
 	GATE_STOPPED	/* the account is */
 };
 
 /* *probe_ms, where broken: when to probe it (ms since the epoch). */
-enum gate	 breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms);
+enum breaker_gate	 breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms);
 
 /*
  * Around a request's attempt, so that many which wait show before the first of them fails:
  * *mark is for breaker_leave().  True of an end point is_jammed: half of all workers
  * have waited half of the time that QT has, and who comes now had better not wait, too.
  */
-void		 breaker_enter(struct breakers *b, const struct account *a, int64_t *mark);
-void		 breaker_leave(struct breakers *b, const struct account *a, int64_t mark);
-bool		 breaker_is_jammed(struct breakers *b, const struct account *a);
+void			 breaker_enter(struct breakers *b, const struct account *a, int64_t *mark);
+void			 breaker_leave(struct breakers *b, const struct account *a, int64_t mark);
+bool			 breaker_is_saturated(struct breakers *b, const struct account *a);
 
 /* What an attempt says of the end point and the account. */
-enum news {
+enum breaker_news {
 	NEWS_ALIVE,	/* QT answered, whatever it was */
 	NEWS_TROUBLE,	/* no answer, or not QT's */
 	NEWS_STOP	/* QT does not accept the account's keys */
 };
 
-enum news	 breaker_news(const struct forward_result *res);
+enum breaker_news	 breaker_news(const struct qt_result *res);
 
 /* False: the news changes nothing, breaker_note() need not be called. */
-bool		 breaker_heeds(struct breakers *b, const struct account *a, enum news news);
+bool			 breaker_changes(struct breakers *b, const struct account *a, enum breaker_news news);
 
 enum breaker_change { BREAKER_SAME, BREAKER_OPENED, BREAKER_CLOSED, BREAKER_STOPPED };
 
@@ -61,18 +61,18 @@ enum breaker_change { BREAKER_SAME, BREAKER_OPENED, BREAKER_CLOSED, BREAKER_STOP
  * alone.  When a breaker opens or closes, what waits in back-off becomes due.  why: in words.
  * *change is for breaker_tell(), once the transaction is committed.
  */
-enum qt_err	 breaker_note(struct breakers *b, enum breaker_change *change, struct db *db,
-		    const struct account *a, enum news news, const char *why);
+enum error	 breaker_note(struct breakers *b, enum breaker_change *change, struct db *db,
+		    const struct account *a, enum breaker_news news, const char *why);
 
 /* A line in the log where something changed. */
 void		 breaker_tell(struct breakers *b, const struct account *a,
 		    enum breaker_change change, const char *why);
 
 /* The store's truth into the copy: a store_work; arg is the struct breakers. */
-enum qt_err	 breaker_load(struct db *db, void *arg);
+enum error	 breaker_load(struct db *db, void *arg);
 bool		 breaker_is_loaded(struct breakers *b);		/* has it been, ever */
 
 /* The operator says: send again, at once.  account NULL: all. */
-enum qt_err	 breaker_reset(struct db *db, const struct conf *c, const char *account);
+enum error	 breaker_reset(struct db *db, const struct conf *c, const char *account);
 
 #endif

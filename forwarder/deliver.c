@@ -14,7 +14,7 @@ enum {
 	PROBE_GRACE_MS = 2000	/* for the drainer to begin its probe */
 };
 
-const char *const verdict_names[VERDICT__MAX] = {
+const char *const deliver_verdicts[VERDICT__MAX] = {
 	[VERDICT_DELIVERED]	= "delivered",
 	[VERDICT_QUEUED]	= "queued",
 	[VERDICT_DEAD]		= "dead",
@@ -25,17 +25,17 @@ const char *const verdict_names[VERDICT__MAX] = {
 /* The states of a row that a request leaves behind, and how the request ends. */
 static const struct {
 	enum verdict	 verdict;
-	enum qt_err	 er;
+	enum error	 er;
 } ends[QUEUE__MAX] = {
-	[QUEUE_PENDING]		= { VERDICT_QUEUED,	QT_EFORWARD },
-	[QUEUE_DELIVERED]	= { VERDICT_DELIVERED,	QT_OK },
-	[QUEUE_DEAD]		= { VERDICT_DEAD,	QT_EREFUSED },
+	[QUEUE_PENDING]		= { VERDICT_QUEUED,	ERR_FORWARD },
+	[QUEUE_DELIVERED]	= { VERDICT_DELIVERED,	ERR_OK },
+	[QUEUE_DEAD]		= { VERDICT_DEAD,	ERR_REFUSED },
 };
 
 void
-delivery_free(struct delivery *d)
+deliver_free(struct delivery *d)
 {
-	forward_result_free(&d->qt);
+	qt_client_result_free(&d->qt);
 	buf_free(&d->out);
 	buf_free(&d->query);
 }
@@ -50,7 +50,7 @@ struct look {
 };
 
 /* A store_work. */
-static enum qt_err
+static enum error
 look(struct db *db, void *arg)
 {
 	struct look	*l = arg;
@@ -60,21 +60,21 @@ look(struct db *db, void *arg)
 
 /* Without the store a repeat cannot be told, and QT may still get the message. */
 static bool
-is_repeat(const struct means *m, enum seen_as *as, const unsigned char *key,
+is_repeat(const struct services *m, enum dedup_as *as, const unsigned char *key,
     int64_t deadline_ms)
 {
 	struct look	 l = { .key = key };
-	enum seen_as	 now;
+	enum dedup_as	 now;
 
-	if (seen_look(m->seen, as, key) == QT_OK && *as != SEEN_QUEUED)
-		return *as == SEEN_DONE;
-	*as = SEEN_QUEUED;
-	if (store_do(m->store, STORE_READ, look, &l, deadline_ms) != QT_OK)
+	if (dedup_find(m->dedup, as, key) == ERR_OK && *as != DEDUP_QUEUED)
+		return *as == DEDUP_DONE;
+	*as = DEDUP_QUEUED;
+	if (store_do(m->store, STORE_READ, look, &l, deadline_ms) != ERR_OK)
 		return false;
 	if (l.state != QUEUE_NEW)
 		return true;
 	/* It may have been drained between the two looks: it is marked before it goes. */
-	return seen_look(m->seen, &now, key) == QT_OK && now == SEEN_DONE;
+	return dedup_find(m->dedup, &now, key) == ERR_OK && now == DEDUP_DONE;
 }
 
 /*
@@ -83,29 +83,29 @@ is_repeat(const struct means *m, enum seen_as *as, const unsigned char *key,
 
 /* True: this request probes the broken end point; nobody else does meanwhile. */
 static bool
-may_probe(const struct means *m, struct claim *probe, const struct account *a,
+may_probe(const struct services *m, struct lock *probe, const struct account *a,
     int64_t probe_ms)
 {
-	unsigned char	 key[CLAIM_KEY];
+	unsigned char	 key[LOCK_KEY];
 	/* In a server the drainer probes; a request does if there was nothing to probe with. */
 	int64_t		 grace_ms = m->life == STORE_SERVER ?
 			    m->conf->set.forward_ms + PROBE_GRACE_MS : 0;
 
 	if (clock_wall_ms() < probe_ms + grace_ms)
 		return false;
-	claim_name(key, "probe", a->qt_url);
-	return claim_begin(m->claims, probe, key, 0) == CLAIM_MINE;
+	lock_name(key, "probe", a->qt_url);
+	return lock_take(m->locks, probe, key, 0) == LOCK_MINE;
 }
 
 /* What an answer makes of a message. */
 void
-deliver_judge(struct queue_message *row, const struct forward_result *qt)
+deliver_judge(struct queue_message *row, const struct qt_result *qt)
 {
-	static const enum queue_state	 states[FORWARD__MAX] = {
-		[FORWARD_DELIVERED]	= QUEUE_DELIVERED,
-		[FORWARD_RETRY]		= QUEUE_PENDING,
-		[FORWARD_CONFIG]	= QUEUE_PENDING,
-		[FORWARD_REFUSED]	= QUEUE_DEAD,
+	static const enum queue_state	 states[QT__MAX] = {
+		[QT_DELIVERED]	= QUEUE_DELIVERED,
+		[QT_RETRY]		= QUEUE_PENDING,
+		[QT_CONFIG]	= QUEUE_PENDING,
+		[QT_REFUSED]	= QUEUE_DEAD,
 	};
 
 	row->state = states[qt->outcome];
@@ -115,25 +115,25 @@ deliver_judge(struct queue_message *row, const struct forward_result *qt)
 
 /* False: it could not be sent at all, QT has no part in that. */
 static bool
-forward(const struct means *m, struct signer *s, struct delivery *d)
+forward(const struct services *m, struct signer *s, struct delivery *d)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = sign_envelope(s, &d->out, d->account, d->push, d->body, clock_wall_ms());
-	if (er != QT_OK) {
-		d->why_not = forward_names[FORWARD_RETRY];
+	if (er != ERR_OK) {
+		d->why_not = qt_client_names[QT_RETRY];
 		(void)snprintf(d->detail, sizeof(d->detail), "cannot be signed: %s",
-		    errs[er].name);
+		    error_table[er].name);
 		return false;
 	}
-	forward_post(m->http, &m->conf->set, &d->qt, d->account, buf_slice(&d->out),
+	qt_client_post(m->http, &m->conf->set, &d->qt, d->account, buf_slice(&d->out),
 	    d->deadline_ms);
-	if (d->qt.outcome == FORWARD_DELIVERED)
+	if (d->qt.outcome == QT_DELIVERED)
 		return true;
-	forward_explain(&d->qt);
+	qt_client_explain(&d->qt);
 	(void)snprintf(d->detail, sizeof(d->detail), "%s", d->qt.http.why);
-	d->why_not = forward_names[d->qt.outcome];
-	d->hint = forward_hints[d->qt.outcome];
+	d->why_not = qt_client_names[d->qt.outcome];
+	d->hint = qt_client_hints[d->qt.outcome];
 	return true;
 }
 
@@ -151,7 +151,7 @@ static const struct {
 
 /* *probes: this request is to probe the end point, and nobody else does; probe is ours. */
 static enum bar
-look_for_bar(const struct means *m, bool *probes, struct claim *probe, const struct delivery *d)
+look_for_bar(const struct services *m, bool *probes, struct lock *probe, const struct delivery *d)
 {
 	int64_t	 probe_ms;
 
@@ -162,7 +162,7 @@ look_for_bar(const struct means *m, bool *probes, struct claim *probe, const str
 	*probes = false;
 	switch (breaker_gate(m->breakers, d->account, &probe_ms)) {
 	case GATE_GO:
-		return breaker_is_jammed(m->breakers, d->account) ? BAR_JAMMED : BAR_NONE;
+		return breaker_is_saturated(m->breakers, d->account) ? BAR_JAMMED : BAR_NONE;
 	case GATE_BROKEN:
 		*probes = may_probe(m, probe, d->account, probe_ms);
 		return *probes ? BAR_NONE : BAR_BREAKER;
@@ -174,9 +174,9 @@ look_for_bar(const struct means *m, bool *probes, struct claim *probe, const str
 
 /* True: QT was asked, and d->qt is its answer. */
 static bool
-ask(const struct means *m, struct signer *s, struct delivery *d)
+ask(const struct services *m, struct signer *s, struct delivery *d)
 {
-	struct claim	 probe;
+	struct lock	 probe;
 	enum bar	 bar;
 	int64_t		 mark;
 	bool		 probes, asked = false;
@@ -190,7 +190,7 @@ ask(const struct means *m, struct signer *s, struct delivery *d)
 		d->hint = bars[bar].hint;
 	}
 	if (probes)
-		claim_end(m->claims, &probe, false);
+		lock_release(m->locks, &probe, false);
 	return asked;
 }
 
@@ -199,24 +199,24 @@ ask(const struct means *m, struct signer *s, struct delivery *d)
  */
 
 struct settling {
-	const struct means	*m;
+	const struct services	*m;
 	const struct account	*account;
 	struct queue_message	 row;
 	bool			 heeded;	/* by the breaker */
-	enum news		 news;
+	enum breaker_news	 news;
 	const char		*why;
 	enum breaker_change	 change;
 };
 
-static enum qt_err
+static enum error
 settle_work(struct db *db, void *arg)
 {
 	struct settling	*st = arg;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	if (st->row.state != QUEUE_DELIVERED || st->m->conf->set.keep_days != 0)
 		er = queue_add(db, &st->row);
-	if (er == QT_OK && st->heeded)
+	if (er == ERR_OK && st->heeded)
 		er = breaker_note(st->m->breakers, &st->change, db, st->account, st->news,
 		    st->why);
 	return er;
@@ -244,7 +244,7 @@ fill_row(struct settling *st, struct delivery *d, bool asked)
 	if (row->state == QUEUE_DELIVERED && set->keep_days == 0)
 		return true;
 	buf_reset(&d->query);
-	if (query_put(&d->query, d->push) != QT_OK)
+	if (push_write(&d->query, d->push) != ERR_OK)
 		return false;
 	row->query = buf_slice(&d->query);
 	row->body = d->body;
@@ -252,21 +252,21 @@ fill_row(struct settling *st, struct delivery *d, bool asked)
 }
 
 /* What the store must know of it.  With a well QT and nothing to keep that is nothing. */
-static enum qt_err
+static enum error
 store_it(struct settling *st, int64_t deadline_ms)
 {
-	const struct means	*m = st->m;
+	const struct services	*m = st->m;
 	const bool		 waits = st->row.state != QUEUE_DELIVERED;
-	enum qt_err		 er;
+	enum error		 er;
 
 	if (!waits && !st->heeded && m->conf->set.keep_days == 0)
-		return QT_OK;
+		return ERR_OK;
 	if (waits)
 		store_raise(m->store);
 	er = store_do(m->store, waits ? STORE_SYNC : STORE_WRITE, settle_work, st, deadline_ms);
 	if (waits)
 		store_raise(m->store);
-	if (er != QT_OK && st->heeded)
+	if (er != ERR_OK && st->heeded)
 		(void)breaker_note(m->breakers, &st->change, NULL, st->account, st->news, st->why);
 	if (st->heeded)
 		breaker_tell(m->breakers, st->account, st->change, st->why);
@@ -277,44 +277,44 @@ store_it(struct settling *st, int64_t deadline_ms)
  * Marked first: that a message may be in the queue says only that one has to look there, and
  * that it is done is true already.
  */
-static enum qt_err
-settle(const struct means *m, struct delivery *d, enum seen_as was, bool asked)
+static enum error
+settle(const struct services *m, struct delivery *d, enum dedup_as was, bool asked)
 {
 	struct settling	 st = { .m = m, .account = d->account };
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (!fill_row(&st, d, asked) && st.row.state != QUEUE_DELIVERED) {
-		(void)snprintf(d->detail, sizeof(d->detail), "%s", errs[QT_ENOMEM].name);
+		(void)snprintf(d->detail, sizeof(d->detail), "%s", error_table[ERR_NOMEM].name);
 		d->verdict = VERDICT_UNSAFE;
 		d->hint = NULL;
-		return QT_ESTORE;
+		return ERR_STORE;
 	}
 	st.why = st.row.outcome.p != NULL ? st.row.outcome.p : "";
 	st.news = breaker_news(&d->qt);
 	/* An attempt that shutting down cut short says nothing. */
-	st.heeded = asked && !(d->qt.http.status == 0 && means_stopping(m)) &&
-	    breaker_heeds(m->breakers, d->account, st.news);
-	(void)seen_mark(m->seen, st.row.key,
-	    st.row.state == QUEUE_DELIVERED ? SEEN_DONE : SEEN_QUEUED, was);
+	st.heeded = asked && !(d->qt.http.status == 0 && services_stopping(m)) &&
+	    breaker_changes(m->breakers, d->account, st.news);
+	(void)dedup_mark(m->dedup, st.row.key,
+	    st.row.state == QUEUE_DELIVERED ? DEDUP_DONE : DEDUP_QUEUED, was);
 	er = store_it(&st, d->deadline_ms);
 	d->verdict = ends[st.row.state].verdict;
-	if (er != QT_OK && st.row.state == QUEUE_DELIVERED)
-		tally_late(m->tally, d->account, TALLY_UNSETTLED, clock_wall_ms());
-	if (er == QT_OK || st.row.state == QUEUE_DELIVERED)
+	if (er != ERR_OK && st.row.state == QUEUE_DELIVERED)
+		counters_late(m->counters, d->account, COUNTER_UNSETTLED, clock_wall_ms());
+	if (er == ERR_OK || st.row.state == QUEUE_DELIVERED)
 		return ends[st.row.state].er;
 	store_why(m->store, d->detail, sizeof(d->detail));
 	d->verdict = VERDICT_UNSAFE;
 	d->hint = NULL;
-	return QT_ESTORE;
+	return ERR_STORE;
 }
 
-enum qt_err
-deliver(const struct means *m, struct signer *s, struct delivery *d)
+enum error
+deliver(const struct services *m, struct signer *s, struct delivery *d)
 {
 	unsigned char	 key[QUEUE_KEY];
-	struct claim	 claim;
-	enum seen_as	 was;
-	enum qt_err	 er = QT_OK;
+	struct lock	 claim;
+	enum dedup_as	 was;
+	enum error	 er = ERR_OK;
 
 	d->verdict = VERDICT_REPEAT;
 	d->why_not = NULL;
@@ -324,18 +324,18 @@ deliver(const struct means *m, struct signer *s, struct delivery *d)
 	d->qt.http.why[0] = '\0';
 	d->qt.alive = false;
 	queue_key(key, d->head->time_s, d->key);
-	switch (claim_begin(m->claims, &claim, key, d->deadline_ms)) {
-	case CLAIM_MINE:
+	switch (lock_take(m->locks, &claim, key, d->deadline_ms)) {
+	case LOCK_MINE:
 		break;
-	case CLAIM_DONE:
-		return QT_OK;
-	case CLAIM_BUSY:
+	case LOCK_DONE:
+		return ERR_OK;
+	case LOCK_BUSY:
 		d->verdict = VERDICT_UNSAFE;
 		d->hint = "the same message has been in hand all the time";
-		return QT_ELATE;
+		return ERR_LATE;
 	}
 	if (!is_repeat(m, &was, key, d->deadline_ms))
 		er = settle(m, d, was, ask(m, s, d));
-	claim_end(m->claims, &claim, er != QT_ESTORE);
+	lock_release(m->locks, &claim, er != ERR_STORE);
 	return er;
 }

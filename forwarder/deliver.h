@@ -27,7 +27,7 @@ enum verdict {
 	VERDICT__MAX
 };
 
-extern const char *const verdict_names[VERDICT__MAX];
+extern const char *const deliver_verdicts[VERDICT__MAX];
 
 /* One message; kept by a worker from message to message. */
 struct delivery {
@@ -35,29 +35,29 @@ struct delivery {
 	const struct account	*account;
 	const struct push	*push;
 	struct slice		 body;
-	const struct head	*head;
-	const char		*key;		/* head_key()'s */
+	const struct message	*head;
+	const char		*key;		/* message_key()'s */
 	int64_t			 deadline_ms;	/* monotonic */
 
 	/* What became of it. */
 	enum verdict		 verdict;
 	const char		*why_not;	/* class of what kept it from QT; NULL: nothing */
 	const char		*hint;		/* for the operator, "" without one */
-	struct forward_result	 qt;		/* QT's answer; not asked: http.status 0, ms 0 */
+	struct qt_result	 qt;		/* QT's answer; not asked: http.status 0, ms 0 */
 	char			 detail[200];	/* in words, "" if there is nothing to say */
 
 	struct buf		 out, query;	/* private */
 };
 
-void		 delivery_free(struct delivery *d);	/* what it points to */
+void		 deliver_free(struct delivery *d);	/* what it points to */
 
 /*
- * QT_OK: delivered, or a repeat.  QT_EFORWARD: queued.  QT_EREFUSED: dead.  These are safe.
- * QT_ESTORE: unsafe.  QT_ELATE: another has had it in hand all the time.
+ * ERR_OK: delivered, or a repeat.  ERR_FORWARD: queued.  ERR_REFUSED: dead.  These are safe.
+ * ERR_STORE: unsafe.  ERR_LATE: another has had it in hand all the time.
  */
-enum qt_err	 deliver(const struct means *m, struct signer *s, struct delivery *d);
+enum error	 deliver(const struct services *m, struct signer *s, struct delivery *d);
 
 /* The row of the queue that an answer of QT's leads to: state, outcome and time of it. */
-void		 deliver_judge(struct queue_message *row, const struct forward_result *qt);
+void		 deliver_judge(struct queue_message *row, const struct qt_result *qt);
 
 #endif

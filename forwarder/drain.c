@@ -35,18 +35,18 @@ struct sending {
 	struct buf		 query, body, envelope;
 	struct queue_place	 place;		/* in the queue, as it was */
 	struct http_call	 call;
-	struct forward_result	 qt;
+	struct qt_result	 qt;
 	bool			 asked;		/* QT has been */
-	enum news		 news;
+	enum breaker_news	 news;
 	enum breaker_change	 change;
 };
 
 /* The way to one end point. */
 struct lane {
 	const char	*url;
-	struct claim	 lease;
+	struct lock	 lease;
 	bool		 leased;
-	struct claim	 probe;
+	struct lock	 probe;
 	bool		 probing;	/* what is under way is a probe, and nobody else's is */
 	int64_t		 lease_ms;	/* not to be tried before */
 	int		 fetched;	/* by the look under way */
@@ -56,8 +56,8 @@ struct lane {
 };
 
 struct drain {
-	const struct means	*m;
-	struct http_group	*group;
+	const struct services	*m;
+	struct http_multi	*group;
 	struct signer		*signer;
 	struct lane		*lanes;
 	size_t			 nlanes;
@@ -93,27 +93,27 @@ count_lanes(struct drain *d)
 }
 
 struct drain *
-drain_new(const struct means *means)
+drain_new(const struct services *services)
 {
-	size_t		 room = means->conf->n + 1;
+	size_t		 room = services->conf->n + 1;
 	struct drain	*d;
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return NULL;
-	d->m = means;
+	d->m = services;
 	d->fetched_end = &d->fetched;
 	d->answered_end = &d->answered;
 	d->lanes = calloc(room, sizeof(*d->lanes));
 	d->lane_of = calloc(room, sizeof(*d->lane_of));
 	d->place = calloc(room, sizeof(*d->place));
-	d->signer = signer_new();
+	d->signer = sign_new();
 	if (d->lanes == NULL || d->lane_of == NULL || d->place == NULL || d->signer == NULL) {
 		drain_free(d);
 		return NULL;
 	}
 	d->nlanes = count_lanes(d);
-	d->group = http_group_new(means->http,
-	    (int)d->nlanes * means->conf->set.drain_parallel);
+	d->group = http_multi_new(services->http,
+	    (int)d->nlanes * services->conf->set.drain_parallel);
 	if (d->group == NULL) {
 		drain_free(d);
 		return NULL;
@@ -125,7 +125,7 @@ static void
 give_lease(struct drain *d, struct lane *l)
 {
 	if (l->leased)
-		claim_end(d->m->claims, &l->lease, false);
+		lock_release(d->m->locks, &l->lease, false);
 	l->leased = false;
 }
 
@@ -133,11 +133,11 @@ give_lease(struct drain *d, struct lane *l)
 static bool
 may_probe(struct drain *d, struct lane *l)
 {
-	unsigned char	 key[CLAIM_KEY];
+	unsigned char	 key[LOCK_KEY];
 
 	if (!l->probing) {
-		claim_name(key, "probe", l->url);
-		l->probing = claim_begin(d->m->claims, &l->probe, key, 0) == CLAIM_MINE;
+		lock_name(key, "probe", l->url);
+		l->probing = lock_take(d->m->locks, &l->probe, key, 0) == LOCK_MINE;
 	}
 	return l->probing;
 }
@@ -146,7 +146,7 @@ static void
 end_probe(struct drain *d, struct lane *l)
 {
 	if (l->probing)
-		claim_end(d->m->claims, &l->probe, false);
+		lock_release(d->m->locks, &l->probe, false);
 	l->probing = false;
 }
 
@@ -158,7 +158,7 @@ drain_free(struct drain *d)
 
 	if (d == NULL)
 		return;
-	http_group_free(d->group);
+	http_multi_free(d->group);
 	for (i = 0; i < d->nlanes; i++) {
 		end_probe(d, &d->lanes[i]);
 		give_lease(d, &d->lanes[i]);
@@ -168,10 +168,10 @@ drain_free(struct drain *d)
 		buf_free(&s->query);
 		buf_free(&s->body);
 		buf_free(&s->envelope);
-		forward_result_free(&s->qt);
+		qt_client_result_free(&s->qt);
 		free(s);
 	}
-	signer_free(d->signer);
+	sign_free(d->signer);
 	free(d->lanes);
 	free(d->lane_of);
 	free(d->place);
@@ -197,14 +197,14 @@ put_back(struct drain *d, struct sending *s)
  * Fetching.
  */
 
-static enum qt_err
+static enum error
 copy(struct buf *b, struct slice *s)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
 	buf_reset(b);
 	if (s->p == NULL)
-		return QT_OK;
+		return ERR_OK;
 	er = buf_put(b, s->p, s->len);
 	*s = buf_slice(b);
 	return er;
@@ -229,16 +229,16 @@ struct fetching {
 	size_t		 account;
 };
 
-static enum qt_err
+static enum error
 fetch(void *ctx, const struct queue_message *row)
 {
 	struct fetching	*f = ctx;
 	struct drain	*d = f->d;
 	struct sending	*s;
-	enum qt_err	 er;
+	enum error	 er;
 
 	if ((s = take_idle(d)) == NULL)
-		return QT_ENOMEM;
+		return ERR_NOMEM;
 	append(&d->fetched_end, s);
 	s->account = &d->m->conf->accounts[f->account];
 	s->lane = &d->lanes[d->lane_of[f->account]];
@@ -247,7 +247,7 @@ fetch(void *ctx, const struct queue_message *row)
 	s->place = (struct queue_place){ row->next_ms, row->id };
 	(void)snprintf(s->code, sizeof(s->code), "%.*s", (int)row->code.len,
 	    row->code.p != NULL ? row->code.p : "");
-	if ((er = copy(&s->query, &s->row.query)) == QT_OK)
+	if ((er = copy(&s->query, &s->row.query)) == ERR_OK)
 		er = copy(&s->body, &s->row.body);
 	return er;
 }
@@ -274,18 +274,18 @@ room_of(struct drain *d, bool *probe, struct lane *l, const struct account *a)
 static bool
 has_lease(struct drain *d, struct lane *l)
 {
-	unsigned char	 key[CLAIM_KEY];
+	unsigned char	 key[LOCK_KEY];
 
 	if (l->leased || clock_mono_ms() < l->lease_ms)
 		return l->leased;
-	claim_name(key, "drain", l->url);
-	l->leased = claim_begin(d->m->claims, &l->lease, key, 0) == CLAIM_MINE;
+	lock_name(key, "drain", l->url);
+	l->leased = lock_take(d->m->locks, &l->lease, key, 0) == LOCK_MINE;
 	l->lease_ms = l->leased ? 0 : clock_mono_ms() + LEASE_MS;
 	return l->leased;
 }
 
 /* What an account's queue has for its lane. */
-static enum qt_err
+static enum error
 look_at(struct drain *d, struct db *db, size_t account)
 {
 	const struct account	*a = &d->m->conf->accounts[account];
@@ -295,13 +295,13 @@ look_at(struct drain *d, struct db *db, size_t account)
 	bool			 probe;
 	const int		 room = room_of(d, &probe, l, a);
 	int			 want = room - l->under_way - l->fetched;
-	enum qt_err		 er;
+	enum error		 er;
 
 	if (want <= 0) {
 		l->dry = l->dry && room == 0;	/* who knows what is behind those */
-		return QT_OK;
+		return ERR_OK;
 	}
-	if ((er = queue_next(db, a->path, &next_ms)) != QT_OK || next_ms > due_ms ||
+	if ((er = queue_next(db, a->path, &next_ms)) != ERR_OK || next_ms > due_ms ||
 	    !has_lease(d, l) || (probe && !may_probe(d, l)))
 		return er;
 	want += l->fetched;
@@ -311,13 +311,13 @@ look_at(struct drain *d, struct db *db, size_t account)
 }
 
 /* A store_work: fills d->fetched. */
-static enum qt_err
+static enum error
 look(struct db *db, void *arg)
 {
 	struct drain	*d = arg;
 	const size_t	 n = d->m->conf->n;
 	struct sending	*s;
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
 	while ((s = d->fetched) != NULL) {	/* of a look that failed */
@@ -330,7 +330,7 @@ look(struct db *db, void *arg)
 		d->lanes[i].dry = true;
 	}
 	er = breaker_load(db, d->m->breakers);
-	for (i = 0; i < n && er == QT_OK; i++)
+	for (i = 0; i < n && er == ERR_OK; i++)
 		er = look_at(d, db, (d->first + i) % n);
 	return er;
 }
@@ -339,18 +339,18 @@ look(struct db *db, void *arg)
  * Sending.
  */
 
-static enum qt_err
+static enum error
 make_envelope(struct drain *d, struct sending *s)
 {
 	enum push_key	 which;
 	struct query	 q;
 	struct push	 p;
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (s->row.body.len == 0 || s->row.query.len == 0)
-		return QT_EREQUEST;
-	if ((er = query_parse(&q, s->query.p, s->query.len)) != QT_OK ||
-	    (er = query_push(&p, &which, &q, 0)) != QT_OK)
+		return ERR_REQUEST;
+	if ((er = query_parse(&q, s->query.p, s->query.len)) != ERR_OK ||
+	    (er = push_read(&p, &which, &q, 0)) != ERR_OK)
 		return er;
 	return sign_envelope(d->signer, &s->envelope, s->account, &p, s->row.body,
 	    clock_wall_ms());
@@ -358,7 +358,7 @@ make_envelope(struct drain *d, struct sending *s)
 
 /* What cannot be sent is dead, or waits, without QT having a part in it. */
 static void
-answer_ourselves(struct drain *d, struct sending *s, enum outcome outcome, const char *why)
+answer_ourselves(struct drain *d, struct sending *s, enum qt_outcome outcome, const char *why)
 {
 	s->qt.code[0] = '\0';
 	s->qt.alive = false;
@@ -373,24 +373,24 @@ answer_ourselves(struct drain *d, struct sending *s, enum outcome outcome, const
 static void
 send_one(struct drain *d, struct sending *s)
 {
-	enum seen_as	 as;
+	enum dedup_as	 as;
 	char		 why[64];
-	enum qt_err	 er;
+	enum error	 er;
 
 	/* The one who sent it died before the queue knew. */
-	if (seen_look(d->m->seen, &as, s->row.key) == QT_OK && as == SEEN_DONE) {
-		answer_ourselves(d, s, FORWARD_DELIVERED, "QT has it already");
-	} else if ((er = make_envelope(d, s)) != QT_OK) {
-		(void)snprintf(why, sizeof(why), "cannot be signed: %s", errs[er].name);
-		answer_ourselves(d, s, er == QT_EREQUEST || er == QT_EPARAM ?
-		    FORWARD_REFUSED : FORWARD_RETRY, why);
+	if (dedup_find(d->m->dedup, &as, s->row.key) == ERR_OK && as == DEDUP_DONE) {
+		answer_ourselves(d, s, QT_DELIVERED, "QT has it already");
+	} else if ((er = make_envelope(d, s)) != ERR_OK) {
+		(void)snprintf(why, sizeof(why), "cannot be signed: %s", error_table[er].name);
+		answer_ourselves(d, s, er == ERR_REQUEST || er == ERR_PARAM ?
+		    QT_REFUSED : QT_RETRY, why);
 	} else {
 		s->call = (struct http_call){
 			.url = s->account->qt_url, .body = buf_slice(&s->envelope),
 			.deadline_ms = clock_mono_ms() + d->m->conf->set.forward_ms,
 		};
 		s->asked = true;
-		http_group_add(d->group, s, &s->qt.http, &s->call);
+		http_multi_add(d->group, s, &s->qt.http, &s->call);
 	}
 }
 
@@ -413,18 +413,18 @@ receive(struct drain *d)
 {
 	struct sending	*s;
 
-	while ((s = http_group_done(d->group)) != NULL) {
-		if (!means_stopping(d->m) && forward_standby(&s->call, s->account, &s->qt.http)) {
-			http_group_add(d->group, s, &s->qt.http, &s->call);
+	while ((s = http_multi_done(d->group)) != NULL) {
+		if (!services_stopping(d->m) && qt_client_standby(&s->call, s->account, &s->qt.http)) {
+			http_multi_add(d->group, s, &s->qt.http, &s->call);
 			continue;
 		}
-		(void)forward_classify(&s->qt);
-		if (s->qt.http.status == 0 && means_stopping(d->m)) {
+		(void)qt_client_classify(&s->qt);
+		if (s->qt.http.status == 0 && services_stopping(d->m)) {
 			s->lane->under_way--;
 			put_back(d, s);
 			continue;
 		}
-		forward_explain(&s->qt);
+		qt_client_explain(&s->qt);
 		append(&d->answered_end, s);
 	}
 }
@@ -434,15 +434,15 @@ receive(struct drain *d)
  */
 
 /* A store_work: every answer there is. */
-static enum qt_err
+static enum error
 settle(struct db *db, void *arg)
 {
 	struct drain		*d = arg;
 	struct queue_message	 row;
 	struct sending		*s;
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 
-	for (s = d->answered; s != NULL && er == QT_OK; s = s->next) {
+	for (s = d->answered; s != NULL && er == ERR_OK; s = s->next) {
 		row = s->row;
 		row.attempts++;
 		deliver_judge(&row, &s->qt);
@@ -451,7 +451,7 @@ settle(struct db *db, void *arg)
 		s->news = breaker_news(&s->qt);
 		s->change = BREAKER_SAME;
 		er = queue_settle(db, &row, d->m->conf->set.keep_days != 0);
-		if (er == QT_OK && s->asked && breaker_heeds(d->m->breakers, s->account, s->news))
+		if (er == ERR_OK && s->asked && breaker_changes(d->m->breakers, s->account, s->news))
 			er = breaker_note(d->m->breakers, &s->change, db, s->account, s->news,
 			    row.outcome.p);
 	}
@@ -465,8 +465,8 @@ put_sending(struct logline *l, const struct sending *s, const char *verdict)
 
 	log_str(l, "account", s->account->name);
 	log_str(l, "verdict", verdict);
-	if (s->qt.outcome != FORWARD_DELIVERED)
-		log_str(l, "class", forward_names[s->qt.outcome]);
+	if (s->qt.outcome != QT_DELIVERED)
+		log_str(l, "class", qt_client_names[s->qt.outcome]);
 	if (*s->qt.code != '\0')
 		log_str(l, "qt", s->qt.code);
 	log_int(l, "id", s->row.id);
@@ -485,11 +485,11 @@ put_sending(struct logline *l, const struct sending *s, const char *verdict)
 static void
 tell(const struct drain *d, const struct sending *s, const char *verdict)
 {
-	const enum outcome		 outcome = s->qt.outcome;
-	const struct failure		 x = {
-		.level = outcome == FORWARD_DELIVERED ? LEVEL_INFO :
-		    outcome == FORWARD_REFUSED ? LEVEL_ERROR : LEVEL_WARNING,
-		.what = "drain", .account = s->account->name, .error = forward_names[outcome],
+	const enum qt_outcome			 outcome = s->qt.outcome;
+	const struct log_ratelimit_failure	 x = {
+		.level = outcome == QT_DELIVERED ? LEVEL_INFO :
+		    outcome == QT_REFUSED ? LEVEL_ERROR : LEVEL_WARNING,
+		.what = "drain", .account = s->account->name, .error = qt_client_names[outcome],
 		.reason = s->qt.code,
 	};
 	struct logline			 l;
@@ -498,8 +498,8 @@ tell(const struct drain *d, const struct sending *s, const char *verdict)
 		log_begin(&l, x.level, x.what);
 		put_sending(&l, s, verdict);
 	}
-	if (outcome != FORWARD_DELIVERED)
-		flood_end(d->m->flood, log_wants(x.level) ? &l : NULL, &x);
+	if (outcome != QT_DELIVERED)
+		log_ratelimit_end(d->m->log_ratelimit, log_wants(x.level) ? &l : NULL, &x);
 	else if (log_wants(x.level))
 		log_end(&l);
 }
@@ -507,10 +507,10 @@ tell(const struct drain *d, const struct sending *s, const char *verdict)
 static void
 settled(struct drain *d, struct sending *s)
 {
-	static const enum tally_count	 counts[QUEUE__MAX] = {
-		[QUEUE_PENDING]		= TALLY_LATE_FAILED,
-		[QUEUE_DELIVERED]	= TALLY_LATE_DELIVERED,
-		[QUEUE_DEAD]		= TALLY_LATE_DEAD,
+	static const enum counter	 counts[QUEUE__MAX] = {
+		[QUEUE_PENDING]		= COUNTER_LATE_FAILED,
+		[QUEUE_DELIVERED]	= COUNTER_LATE_DELIVERED,
+		[QUEUE_DEAD]		= COUNTER_LATE_DEAD,
 	};
 	struct queue_message		 row;
 
@@ -518,7 +518,7 @@ settled(struct drain *d, struct sending *s)
 	d->sum.delivered += row.state == QUEUE_DELIVERED;
 	d->sum.dead += row.state == QUEUE_DEAD;
 	d->sum.failed += row.state == QUEUE_PENDING;
-	tally_late(d->m->tally, s->account, counts[row.state], clock_wall_ms());
+	counters_late(d->m->counters, s->account, counts[row.state], clock_wall_ms());
 	tell(d, s, row.state == QUEUE_PENDING ? "queued" : queue_states[row.state]);
 	breaker_tell(d->m->breakers, s->account, s->change,
 	    *s->qt.code != '\0' ? s->qt.code : s->qt.http.why);
@@ -527,21 +527,21 @@ settled(struct drain *d, struct sending *s)
 	put_back(d, s);
 }
 
-static enum qt_err
+static enum error
 settle_answered(struct drain *d)
 {
 	struct sending	*s;
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (d->answered == NULL)
-		return QT_OK;
+		return ERR_OK;
 	/* First, so that no repeat comes between: what is in the queue may be sent twice. */
 	for (s = d->answered; s != NULL; s = s->next)
-		if (s->qt.outcome == FORWARD_DELIVERED)
-			(void)seen_mark(d->m->seen, s->row.key, SEEN_DONE, SEEN_QUEUED);
+		if (s->qt.outcome == QT_DELIVERED)
+			(void)dedup_mark(d->m->dedup, s->row.key, DEDUP_DONE, DEDUP_QUEUED);
 	er = store_do(d->m->store, STORE_WRITE, settle, d, clock_mono_ms() + BUSY_MS);
-	if (er != QT_OK) {
-		tally_late(d->m->tally, d->answered->account, TALLY_UNSETTLED, clock_wall_ms());
+	if (er != ERR_OK) {
+		counters_late(d->m->counters, d->answered->account, COUNTER_UNSETTLED, clock_wall_ms());
 		return er;
 	}
 	while ((s = d->answered) != NULL) {
@@ -549,7 +549,7 @@ settle_answered(struct drain *d)
 		settled(d, s);
 	}
 	d->answered_end = &d->answered;
-	return QT_OK;
+	return ERR_OK;
 }
 
 /*
@@ -595,11 +595,11 @@ is_look_due(const struct drain *d)
 }
 
 /* Begins what can be begun.  *more: something is under way. */
-static enum qt_err
+static enum error
 begin_more(struct drain *d, bool *more)
 {
 	const size_t	 n = d->m->conf->n;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 i;
 
 	if (is_look_due(d)) {
@@ -610,20 +610,20 @@ begin_more(struct drain *d, bool *more)
 		d->first = (d->first + 1) % n;
 		d->look_ms = clock_mono_ms();
 		er = store_do(d->m->store, STORE_READ, look, d, clock_mono_ms() + BUSY_MS);
-		if (er == QT_OK)
+		if (er == ERR_OK)
 			send_fetched(d);
 	}
 	*more = is_under_way(d);
 	return er;
 }
 
-static enum qt_err
+static enum error
 go_on(struct drain *d, int timeout_ms)
 {
 	struct lane	*l;
-	enum qt_err	 er;
+	enum error	 er;
 
-	http_group_wait(d->group, d->unasked ? 0 : timeout_ms);
+	http_multi_wait(d->group, d->unasked ? 0 : timeout_ms);
 	d->unasked = false;
 	receive(d);
 	er = settle_answered(d);
@@ -638,30 +638,30 @@ struct hurrying {
 	int64_t			 n;
 };
 
-static enum qt_err
+static enum error
 hurry(struct db *db, void *arg)
 {
 	struct hurrying		*h = arg;
 	const struct conf	*c = h->d->m->conf;
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 	size_t			 i;
 
 	h->n = 0;
-	for (i = 0; i < c->n && er == QT_OK && h->n == 0; i++)
-		er = queue_hurry(db, c->accounts[i].path, h->d->start_ms, &h->n);
+	for (i = 0; i < c->n && er == ERR_OK && h->n == 0; i++)
+		er = queue_make_due(db, c->accounts[i].path, h->d->start_ms, &h->n);
 	return er;
 }
 
 /* What is in back-off is due now, so that all of it is tried once. */
-static enum qt_err
+static enum error
 hurry_all(struct drain *d)
 {
 	struct hurrying	 h = { .d = d };
-	enum qt_err	 er;
+	enum error	 er;
 
 	do
 		er = store_do(d->m->store, STORE_WRITE, hurry, &h, clock_mono_ms() + BUSY_MS);
-	while (er == QT_OK && h.n != 0);
+	while (er == ERR_OK && h.n != 0);
 	return er;
 }
 
@@ -679,40 +679,40 @@ begin_run(struct drain *d, const struct drain_order *o)
 	}
 }
 
-enum qt_err
+enum error
 drain_run(struct drain *d, struct drain_sum *sum, const struct drain_order *o)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	bool		 more = true;
 	size_t		 i;
 
 	begin_run(d, o);
 	if (o->all)
 		er = hurry_all(d);
-	while (er == QT_OK && more) {
+	while (er == ERR_OK && more) {
 		more = is_under_way(d);
-		if (!means_stopping(d->m) && clock_mono_ms() < o->until_ms)
+		if (!services_stopping(d->m) && clock_mono_ms() < o->until_ms)
 			er = begin_more(d, &more);
-		if (more && er == QT_OK)
+		if (more && er == ERR_OK)
 			er = go_on(d, LOOK_MS);
 		if (o->progress != NULL)
 			o->progress(o->ctx, &d->sum);
 	}
 	for (i = 0; i < d->nlanes; i++)
 		d->sum.elsewhere += d->lanes[i].lease_ms != 0;
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		rest(d);
 	*sum = d->sum;
 	return er;
 }
 
-enum qt_err
+enum error
 drain_turn(struct drain *d, int pause_ms)
 {
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 more;
 
-	if ((er = begin_more(d, &more)) != QT_OK && pause_ms > STORE_PAUSE_MS)
+	if ((er = begin_more(d, &more)) != ERR_OK && pause_ms > STORE_PAUSE_MS)
 		pause_ms = STORE_PAUSE_MS;
 	if (!more)
 		rest(d);
@@ -722,7 +722,7 @@ drain_turn(struct drain *d, int pause_ms)
 void
 drain_finish(struct drain *d)
 {
-	while (is_under_way(d) && go_on(d, LOOK_MS) == QT_OK)
+	while (is_under_way(d) && go_on(d, LOOK_MS) == ERR_OK)
 		;	/* means->stop_ms ends them */
 	rest(d);
 }
@@ -730,5 +730,5 @@ drain_finish(struct drain *d)
 void
 drain_wake(struct drain *d)
 {
-	http_group_wake(d->group);
+	http_multi_wake(d->group);
 }

@@ -21,7 +21,7 @@
 struct drain;
 
 /* Keeps means.  NULL: no memory. */
-struct drain	*drain_new(const struct means *means);
+struct drain	*drain_new(const struct services *services);
 void		 drain_free(struct drain *d);
 
 struct drain_sum {
@@ -39,16 +39,16 @@ struct drain_order {
 
 /*
  * Sends what is due, and what becomes due meanwhile, until nothing is left that could be
- * sent now.  QT_ESTORE: the store failed, and what is not settled stays pending.
+ * sent now.  ERR_STORE: the store failed, and what is not settled stays pending.
  */
-enum qt_err	 drain_run(struct drain *d, struct drain_sum *sum,
+enum error	 drain_run(struct drain *d, struct drain_sum *sum,
 		    const struct drain_order *order);
 
 /*
  * One turn of a drainer that goes on for ever: begins what can be begun, and works until
  * something has come of it, somebody wakes it, or pause_ms.  Errors as drain_run()'s.
  */
-enum qt_err	 drain_turn(struct drain *d, int pause_ms);
+enum error	 drain_turn(struct drain *d, int pause_ms);
 void		 drain_wake(struct drain *d);	/* any thread */
 
 /* Waits for what is under way: means->stop_ms, which is set, ends it. */

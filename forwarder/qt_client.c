@@ -5,47 +5,47 @@
 #include "core/json.h"
 #include "forwarder/qt_client.h"
 
-const char *const forward_names[FORWARD__MAX] = {
-	[FORWARD_DELIVERED]	= "delivered",
-	[FORWARD_RETRY]		= "retry",
-	[FORWARD_CONFIG]	= "config",
-	[FORWARD_REFUSED]	= "refused",
+const char *const qt_client_names[QT__MAX] = {
+	[QT_DELIVERED]	= "delivered",
+	[QT_RETRY]		= "retry",
+	[QT_CONFIG]	= "config",
+	[QT_REFUSED]	= "refused",
 };
 
-const char *const forward_hints[FORWARD__MAX] = {
-	[FORWARD_DELIVERED]	= "",
-	[FORWARD_RETRY]		= "QT cannot be reached or has trouble; run: qtoa check",
-	[FORWARD_CONFIG]	= "compare qt_url, app_key, service_id, service_secret in QT",
-	[FORWARD_REFUSED]	= "QT refuses this message; its code says why (QT, 3.4)",
+const char *const qt_client_hints[QT__MAX] = {
+	[QT_DELIVERED]	= "",
+	[QT_RETRY]		= "QT cannot be reached or has trouble; run: qtoa check",
+	[QT_CONFIG]	= "compare qt_url, app_key, service_id, service_secret in QT",
+	[QT_REFUSED]	= "QT refuses this message; its code says why (QT, 3.4)",
 };
 
 /* QT, 3.4.  Codes begin with Httpapi_300_. */
 static const struct {
 	const char	*code;
-	enum outcome	 outcome;
+	enum qt_outcome	 outcome;
 } codes[] = {
-	{ "200", FORWARD_DELIVERED },
-	{ "101", FORWARD_CONFIG },	/* illegal signature */
-	{ "102", FORWARD_REFUSED },	/* not JSON */
-	{ "103", FORWARD_REFUSED },	/* required field missing */
-	{ "104", FORWARD_REFUSED },	/* user attribute missing */
-	{ "105", FORWARD_REFUSED },	/* illegal event id */
-	{ "106", FORWARD_CONFIG },	/* incorrect ak/sk */
-	{ "107", FORWARD_REFUSED },	/* not XML */
-	{ "108", FORWARD_REFUSED },	/* illegal message */
-	{ "109", FORWARD_REFUSED },	/* unknown encryption type */
-	{ "110", FORWARD_RETRY },	/* no unionid */
+	{ "200", QT_DELIVERED },
+	{ "101", QT_CONFIG },	/* illegal signature */
+	{ "102", QT_REFUSED },	/* not JSON */
+	{ "103", QT_REFUSED },	/* required field missing */
+	{ "104", QT_REFUSED },	/* user attribute missing */
+	{ "105", QT_REFUSED },	/* illegal event id */
+	{ "106", QT_CONFIG },	/* incorrect ak/sk */
+	{ "107", QT_REFUSED },	/* not XML */
+	{ "108", QT_REFUSED },	/* illegal message */
+	{ "109", QT_REFUSED },	/* unknown encryption type */
+	{ "110", QT_RETRY },	/* no unionid */
 };
 
 /* False: it is not QT's. */
 static bool
-classify_code(enum outcome *outcome, struct slice code)
+classify_code(enum qt_outcome *outcome, struct slice code)
 {
 	static const char	 prefix[] = "Httpapi_300_";
 	enum { LEN = sizeof(prefix) - 1 };
 	size_t			 i;
 
-	*outcome = FORWARD_RETRY;
+	*outcome = QT_RETRY;
 	if (code.len <= LEN || memcmp(code.p, prefix, LEN) != 0)
 		return false;
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -55,18 +55,18 @@ classify_code(enum outcome *outcome, struct slice code)
 }
 
 /* Without a code to go by: 3xx is an address that moved, 4xx but 429 a refusal. */
-static enum outcome
+static enum qt_outcome
 classify_status(int status)
 {
 	if (status >= 300 && status < 400)
-		return FORWARD_CONFIG;
+		return QT_CONFIG;
 	if (status >= 400 && status < 500 && status != 429)
-		return FORWARD_REFUSED;
-	return FORWARD_RETRY;
+		return QT_REFUSED;
+	return QT_RETRY;
 }
 
 static void
-read_code(struct forward_result *res, struct slice code)
+read_code(struct qt_result *res, struct slice code)
 {
 	size_t	 len = code.len < sizeof(res->code) ? code.len : sizeof(res->code) - 1;
 
@@ -77,7 +77,7 @@ read_code(struct forward_result *res, struct slice code)
 
 /* QT nearly always answers the same word for word: then there is nothing to parse. */
 static bool
-recall(struct forward_result *res)
+recall(struct qt_result *res)
 {
 	const struct buf	*body = &res->http.body;
 
@@ -91,23 +91,23 @@ recall(struct forward_result *res)
 }
 
 static void
-remember(struct forward_result *res)
+remember(struct qt_result *res)
 {
 	buf_reset(&res->known);
-	if (buf_put(&res->known, res->http.body.p, res->http.body.len) != QT_OK)
+	if (buf_put(&res->known, res->http.body.p, res->http.body.len) != ERR_OK)
 		res->known.len = 0;
 	memcpy(res->known_code, res->code, sizeof(res->code));
 	res->known_outcome = res->outcome;
 }
 
 static void
-say(struct forward_result *res, const char *why)
+say(struct qt_result *res, const char *why)
 {
 	(void)snprintf(res->http.why, sizeof(res->http.why), "%s", why);
 }
 
 static void
-read_answer(struct forward_result *res)
+read_answer(struct qt_result *res)
 {
 	struct json	*j;
 	struct slice	 code;
@@ -128,8 +128,8 @@ read_answer(struct forward_result *res)
 	json_free(j);
 }
 
-enum outcome
-forward_classify(struct forward_result *res)
+enum qt_outcome
+qt_client_classify(struct qt_result *res)
 {
 	res->code[0] = '\0';
 	res->alive = false;
@@ -140,21 +140,21 @@ forward_classify(struct forward_result *res)
 }
 
 void
-forward_explain(struct forward_result *res)
+qt_client_explain(struct qt_result *res)
 {
 	if (*res->http.why == '\0' && *res->code == '\0')
 		(void)snprintf(res->http.why, sizeof(res->http.why), "HTTP %d", res->http.status);
 }
 
 void
-forward_result_free(struct forward_result *res)
+qt_client_result_free(struct qt_result *res)
 {
 	buf_free(&res->http.body);
 	buf_free(&res->known);
 }
 
 bool
-forward_standby(struct http_call *call, const struct account *a, const struct http_answer *got)
+qt_client_standby(struct http_call *call, const struct account *a, const struct http_answer *got)
 {
 	if (got->status != 0 || got->sent || call->url != a->qt_url ||
 	    a->qt_url_standby == NULL || *a->qt_url_standby == '\0' ||
@@ -165,7 +165,7 @@ forward_standby(struct http_call *call, const struct account *a, const struct ht
 }
 
 void
-forward_post(struct http *h, const struct settings *set, struct forward_result *res,
+qt_client_post(struct http_client *h, const struct settings *set, struct qt_result *res,
     const struct account *a, struct slice envelope, int64_t deadline_ms)
 {
 	int64_t			 ours_ms = clock_mono_ms() + set->forward_ms;
@@ -176,11 +176,11 @@ forward_post(struct http *h, const struct settings *set, struct forward_result *
 	};
 	int			 first_ms;
 
-	http_do(h, &res->http, &call);
-	if (forward_standby(&call, a, &res->http)) {
+	http_client_do(h, &res->http, &call);
+	if (qt_client_standby(&call, a, &res->http)) {
 		first_ms = res->http.ms;
-		http_do(h, &res->http, &call);
+		http_client_do(h, &res->http, &call);
 		res->http.ms += first_ms;
 	}
-	(void)forward_classify(res);
+	(void)qt_client_classify(res);
 }

@@ -14,16 +14,16 @@
 #include "core/conf.h"
 #include "net/http_client.h"
 
-enum outcome {
-	FORWARD_DELIVERED,	/* QT has it */
-	FORWARD_RETRY,		/* try again later */
-	FORWARD_CONFIG,		/* our configuration is wrong: say so, try slowly */
-	FORWARD_REFUSED,	/* this message is refused for good */
-	FORWARD__MAX
+enum qt_outcome {
+	QT_DELIVERED,	/* QT has it */
+	QT_RETRY,		/* try again later */
+	QT_CONFIG,		/* our configuration is wrong: say so, try slowly */
+	QT_REFUSED,	/* this message is refused for good */
+	QT__MAX
 };
 
-struct forward_result {
-	enum outcome		 outcome;
+struct qt_result {
+	enum qt_outcome		 outcome;
 	bool			 alive;		/* QT itself answered: a code of its own came */
 	char			 code[32];	/* QT's code, "" if there was none */
 	struct http_answer	 http;
@@ -31,34 +31,34 @@ struct forward_result {
 	/* Private: the last answer that had a code of QT's, and what it was. */
 	struct buf		 known;
 	char			 known_code[32];
-	enum outcome		 known_outcome;
+	enum qt_outcome		 known_outcome;
 };
 
-void		 forward_result_free(struct forward_result *res);	/* what it points to */
+void		 qt_client_result_free(struct qt_result *res);	/* what it points to */
 
-extern const char *const forward_names[FORWARD__MAX];
-extern const char *const forward_hints[FORWARD__MAX];	/* for the operator */
+extern const char *const qt_client_names[QT__MAX];
+extern const char *const qt_client_hints[QT__MAX];	/* for the operator */
 
 /*
  * One envelope to the account's QT, within forward_ms and done before deadline_ms
  * (monotonic).  The standby's answer replaces the first one's, but for the time: ms is of
  * both.
  */
-void		 forward_post(struct http *h, const struct settings *set,
-		    struct forward_result *res, const struct account *a,
+void		 qt_client_post(struct http_client *h, const struct settings *set,
+		    struct qt_result *res, const struct account *a,
 		    struct slice envelope, int64_t deadline_ms);
 
 /*
  * call, to a's qt_url, was answered got.  If the standby is to be tried next, because
  * nothing of the request was sent and there is time left: true, and call leads there.
  */
-bool		 forward_standby(struct http_call *call, const struct account *a,
+bool		 qt_client_standby(struct http_call *call, const struct account *a,
 		    const struct http_answer *got);
 
 /* The class of an answer: HTTP status and body.  Sets outcome, alive and code. */
-enum outcome	 forward_classify(struct forward_result *res);
+enum qt_outcome	 qt_client_classify(struct qt_result *res);
 
 /* Where an answer has neither a code nor a why, its why becomes the HTTP status. */
-void		 forward_explain(struct forward_result *res);
+void		 qt_client_explain(struct qt_result *res);
 
 #endif

@@ -18,25 +18,25 @@
 #include "state/store.h"
 
 /* For all threads of a process. */
-struct means {
+struct services {
 	const struct conf	*conf;
-	struct http		*http;
-	struct claims		*claims;
+	struct http_client	*http;
+	struct locks		*locks;
 	struct store		*store;
-	struct seen		*seen;
+	struct dedup		*dedup;
 	struct breakers		*breakers;
-	struct tally		*tally;
-	struct flood		*flood;
+	struct counters		*counters;
+	struct log_ratelimit	*log_ratelimit;
 	enum store_life		 life;
 	const _Atomic int64_t	*stop_ms;	/* see net/http_client.h; may be NULL */
 };
 
 /* Opens no file yet.  False: no memory.  The conf must be usable and outlive it. */
-bool	means_open(struct means *m, const struct conf *c, enum store_life life,
+bool	services_open(struct services *m, const struct conf *c, enum store_life life,
 	    const _Atomic int64_t *stop_ms);
-void	means_close(struct means *m);		/* also after a failed means_open() */
+void	services_close(struct services *m);		/* also after a failed services_open() */
 
 /* True once the process has been told to stop: what is cut short now says nothing of QT. */
-bool	means_stopping(const struct means *m);
+bool	services_stopping(const struct services *m);
 
 #endif

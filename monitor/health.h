@@ -11,7 +11,7 @@
 
 #include "monitor/health_state.h"
 
-/* out becomes the body.  *well: 200.  QT_ENOMEM. */
-enum qt_err	 pulse_make(struct buf *out, bool *well, const struct vitals *v);
+/* out becomes the body.  *well: 200.  ERR_NOMEM. */
+enum error	 health_make(struct buf *out, bool *well, const struct health_state *v);
 
 #endif

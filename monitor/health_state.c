@@ -39,7 +39,7 @@ is_aside(const char *name)
 }
 
 static void
-add_file(struct vitals *v, int dir, const char *name)
+add_file(struct health_state *v, int dir, const char *name)
 {
 	struct stat	 st;
 	int64_t		 bytes;
@@ -56,7 +56,7 @@ add_file(struct vitals *v, int dir, const char *name)
 
 /* There is nothing below it but files. */
 static void
-read_files(struct vitals *v, const char *dir)
+read_files(struct health_state *v, const char *dir)
 {
 	struct dirent	*e;
 	DIR		*d;
@@ -71,7 +71,7 @@ read_files(struct vitals *v, const char *dir)
 }
 
 static void
-read_disk(struct vitals *v)
+read_disk(struct health_state *v)
 {
 	const char	*dir = v->conf->set.state_dir;
 	struct statvfs	 fs;
@@ -91,35 +91,35 @@ read_disk(struct vitals *v)
  */
 
 static bool
-in_store(struct vitals *v, struct store *s, enum store_need need, store_work *work, void *arg,
+in_store(struct health_state *v, struct store *s, enum store_need need, store_work *work, void *arg,
     int64_t deadline_ms)
 {
-	enum qt_err	 er = store_do(s, need, work, arg, deadline_ms);
+	enum error	 er = store_do(s, need, work, arg, deadline_ms);
 
-	if (er == QT_ESTORE)
+	if (er == ERR_STORE)
 		store_why(s, v->why, sizeof(v->why));
-	if (er != QT_OK && *v->why == '\0')
-		(void)snprintf(v->why, sizeof(v->why), "%s", errs[er].name);
-	return er == QT_OK;
+	if (er != ERR_OK && *v->why == '\0')
+		(void)snprintf(v->why, sizeof(v->why), "%s", error_table[er].name);
+	return er == ERR_OK;
 }
 
 /* One page, with what is there already. */
-static enum qt_err
+static enum error
 write_again(struct db *db, void *arg)
 {
 	int64_t		 version = 0;
 	char		 sql[48];
-	enum qt_err	 er;
+	enum error	 er;
 
 	(void)arg;
-	if ((er = db_number(db, &version, "PRAGMA user_version", DB_NO_VALUES)) != QT_OK)
+	if ((er = db_number(db, &version, "PRAGMA user_version", DB_NO_VALUES)) != ERR_OK)
 		return er;
 	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)version);
 	return db_script(db, sql);
 }
 
 /* A look at the least, for whom there are no breakers. */
-static enum qt_err
+static enum error
 look(struct db *db, void *arg)
 {
 	int64_t	 version;
@@ -129,102 +129,102 @@ look(struct db *db, void *arg)
 }
 
 static int64_t
-age(const struct vitals *v, int64_t then_ms)
+age(const struct health_state *v, int64_t then_ms)
 {
 	if (then_ms == -1)
 		return -1;
 	return then_ms < v->now_ms ? v->now_ms - then_ms : 0;	/* a clock that was set back */
 }
 
-static enum qt_err
-read_queue(struct vitals *v, struct vital_account *a, struct db *db)
+static enum error
+read_queue(struct health_state *v, struct health_account *a, struct db *db)
 {
 	const char	*path = a->account->path;
 	int64_t		 pending_ms, dead_ms;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = queue_depth(db, path, QUEUE_PENDING, &a->pending, &pending_ms)) != QT_OK ||
-	    (er = queue_depth(db, path, QUEUE_DEAD, &a->dead, &dead_ms)) != QT_OK)
+	if ((er = queue_depth(db, path, QUEUE_PENDING, &a->pending, &pending_ms)) != ERR_OK ||
+	    (er = queue_depth(db, path, QUEUE_DEAD, &a->dead, &dead_ms)) != ERR_OK)
 		return er;
 	a->pending_age_ms = age(v, pending_ms);
 	a->dead_age_ms = age(v, dead_ms);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
-read_token(struct vitals *v, struct vital_account *a, struct db *db)
+static enum error
+read_token(struct health_state *v, struct health_account *a, struct db *db)
 {
-	const int64_t		 now_s = v->now_ms / 1000;
-	struct token_state	 t;
-	enum qt_err		 er;
+	const int64_t			 now_s = v->now_ms / 1000;
+	struct access_token_state	 t;
+	enum error			 er;
 
 	if (!conf_is_set(a->account->secret))
-		return QT_OK;
-	if ((er = token_look(db, &t, v->conf, a->account)) != QT_OK || !t.known)
+		return ERR_OK;
+	if ((er = access_token_look(db, &t, v->conf, a->account)) != ERR_OK || !t.known)
 		return er;
 	a->token_fails = t.fails;
 	(void)snprintf(a->token_why, sizeof(a->token_why), "%s", t.why);
 	if (t.fetched_s == 0)
-		return QT_OK;
+		return ERR_OK;
 	a->token_age_s = now_s > t.fetched_s ? now_s - t.fetched_s : 0;
 	a->token_left_s = now_s < t.expires_s ? t.expires_s - now_s : 0;
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* About: some may have gone from between. */
-static enum qt_err
-read_events(struct vitals *v, struct db *db)
+static enum error
+read_events(struct health_state *v, struct db *db)
 {
 	int64_t		 first = 1, last = 0;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = db_number(db, &first, "SELECT min(id) FROM event", DB_NO_VALUES)) == QT_OK &&
-	    (er = db_number(db, &last, "SELECT max(id) FROM event", DB_NO_VALUES)) == QT_OK)
+	if ((er = db_number(db, &first, "SELECT min(id) FROM event", DB_NO_VALUES)) == ERR_OK &&
+	    (er = db_number(db, &last, "SELECT max(id) FROM event", DB_NO_VALUES)) == ERR_OK)
 		v->events = last - first + 1;
 	return er;
 }
 
-static enum qt_err
-read_all(struct vitals *v, struct db *db)
+static enum error
+read_all(struct health_state *v, struct db *db)
 {
-	enum qt_err	 er = read_events(v, db);
+	enum error	 er = read_events(v, db);
 	size_t		 i;
 
-	for (i = 0; i < v->n && er == QT_OK; i++)
-		if ((er = read_queue(v, &v->accounts[i], db)) == QT_OK)
+	for (i = 0; i < v->n && er == ERR_OK; i++)
+		if ((er = read_queue(v, &v->accounts[i], db)) == ERR_OK)
 			er = read_token(v, &v->accounts[i], db);
 	return er;
 }
 
 /* On a connection of our own: the store's would keep all who work in it waiting. */
-static enum qt_err
-read_store(struct vitals *v, int64_t deadline_ms)
+static enum error
+read_store(struct health_state *v, int64_t deadline_ms)
 {
 	char		 file[1056];
 	struct db	*db;
-	enum qt_err	 er;
+	enum error	 er;
 
 	(void)snprintf(file, sizeof(file), "%s/qtoa.db", v->conf->set.state_dir);
-	if ((er = db_open(&db, file, DB_READ_ONLY)) == QT_OK) {
+	if ((er = db_open(&db, file, DB_READ_ONLY)) == ERR_OK) {
 		db_patience(db, deadline_ms);
 		er = read_all(v, db);
 	}
-	if (er == QT_ENOMEM)
+	if (er == ERR_NOMEM)
 		goto out;
-	v->readable = er == QT_OK;
+	v->readable = er == ERR_OK;
 	if (!v->readable)
 		(void)snprintf(v->why, sizeof(v->why), "qtoa.db: %s",
-		    er == QT_ESTORE ? db_why(db) : errs[er].name);
-	er = QT_OK;
+		    er == ERR_STORE ? db_why(db) : error_table[er].name);
+	er = ERR_OK;
 out:
 	db_close(db);
 	return er;
 }
 
 static bool
-begin(struct vitals *v, const struct conf *c)
+begin(struct health_state *v, const struct conf *c)
 {
-	struct vital_account	*a;
+	struct health_account	*a;
 
 	memset(v, 0, sizeof(*v));
 	v->conf = c;
@@ -242,24 +242,24 @@ begin(struct vitals *v, const struct conf *c)
 }
 
 static void
-forget(struct vitals *v)
+forget(struct health_state *v)
 {
-	struct vital_account	*a;
+	struct health_account	*a;
 
 	v->events = -1;
 	for (a = v->accounts; a != v->accounts + v->n; a++)
 		a->pending = a->dead = a->pending_age_ms = a->dead_age_ms = -1;
 }
 
-enum qt_err
-vitals_read(struct vitals *v, const struct conf *c, struct store *s, struct breakers *b,
+enum error
+health_state_read(struct health_state *v, const struct conf *c, struct store *s, struct breakers *b,
     bool try_write, int64_t deadline_ms)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 i;
 
 	if (!begin(v, c))
-		return QT_ENOMEM;
+		return ERR_NOMEM;
 	if (s != NULL) {
 		if (try_write)
 			v->writable = in_store(v, s, STORE_SYNC, write_again, NULL, deadline_ms);
@@ -277,7 +277,7 @@ vitals_read(struct vitals *v, const struct conf *c, struct store *s, struct brea
 }
 
 void
-vitals_free(struct vitals *v)
+health_state_free(struct health_state *v)
 {
 	free(v->accounts);
 	v->accounts = NULL;
@@ -288,11 +288,11 @@ vitals_free(struct vitals *v)
  */
 
 static bool
-say(struct vital_sign *s, const char *fmt, ...)
+say(struct health_sign *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 static bool
-say(struct vital_sign *s, const char *fmt, ...)
+say(struct health_sign *s, const char *fmt, ...)
 {
 	va_list	 ap;
 
@@ -310,7 +310,7 @@ plural(int64_t n)
 }
 
 static bool
-is_unusable(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+is_unusable(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	(void)a;
 	return !v->usable && say(s, "the configuration is unusable: every request is answered 503 "
@@ -318,7 +318,7 @@ is_unusable(struct vital_sign *s, const struct vitals *v, const struct vital_acc
 }
 
 static bool
-is_unreadable(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+is_unreadable(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	(void)a;
 	return !v->readable && say(s, "the store cannot be read: %s: what QT does not confirm is "
@@ -327,7 +327,7 @@ is_unreadable(struct vital_sign *s, const struct vitals *v, const struct vital_a
 }
 
 static bool
-is_unwritable(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+is_unwritable(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	(void)a;
 	return v->readable && !v->writable && say(s, "the store cannot be written: %s: what QT "
@@ -336,7 +336,7 @@ is_unwritable(struct vital_sign *s, const struct vitals *v, const struct vital_a
 }
 
 static bool
-has_aside(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+has_aside(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	(void)a;
 	return *v->aside != '\0' && say(s, "%s was set aside, and what waits in it is still to be "
@@ -344,18 +344,18 @@ has_aside(struct vital_sign *s, const struct vitals *v, const struct vital_accou
 }
 
 static bool
-say_room(struct vital_sign *s, const struct vitals *v, const char *then)
+say_room(struct health_sign *s, const struct health_state *v, const char *then)
 {
-	char	 left[TERM_SPAN], all[TERM_SPAN];
+	char	 left[FORMAT_SPAN], all[FORMAT_SPAN];
 
-	term_bytes(left, v->free_bytes);
-	term_bytes(all, v->disk_bytes);
+	format_bytes(left, v->free_bytes);
+	format_bytes(all, v->disk_bytes);
 	return say(s, "%s left of %s where %s is: make room, or move state_dir%s", left, all,
 	    v->conf->set.state_dir, then);
 }
 
 static bool
-is_full(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+is_full(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	(void)a;
 	return v->free_bytes != -1 && v->free_bytes < disk_out &&
@@ -363,7 +363,7 @@ is_full(struct vital_sign *s, const struct vitals *v, const struct vital_account
 }
 
 static bool
-is_nearly_full(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+is_nearly_full(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	(void)a;
 	return v->free_bytes >= disk_out &&
@@ -372,34 +372,34 @@ is_nearly_full(struct vital_sign *s, const struct vitals *v, const struct vital_
 }
 
 static bool
-is_late(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+is_late(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
-	char	 span[TERM_SPAN];
+	char	 span[FORMAT_SPAN];
 
 	if (a->pending_age_ms <= v->conf->set.late_s * INT64_C(1000))
 		return false;
-	term_span(span, a->pending_age_ms);
+	format_span(span, a->pending_age_ms);
 	return say(s, "%lld message%s for QT, the oldest for %s; qtoa queue list says why; "
 	    "qtoa drain sends at once", (long long)a->pending,
 	    a->pending == 1 ? " waits" : "s wait", span);
 }
 
 static bool
-is_broken(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+is_broken(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	const int64_t	 ms = a->probe_ms - v->now_ms;
-	char		 span[TERM_SPAN];
+	char		 span[FORMAT_SPAN];
 
 	if (a->gate != GATE_BROKEN)
 		return false;
-	term_span(span, ms + 999);
+	format_span(span, ms + 999);
 	return say(s, "QT has not answered %d times in a row: messages go to the queue until it "
 	    "does; next probe %s%s; run: qtoa check", v->conf->set.breaker_fails,
 	    ms > 0 ? "in " : "now", ms > 0 ? span : "");
 }
 
 static bool
-is_stopped(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+is_stopped(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	(void)v;
 	return a->gate == GATE_STOPPED && say(s, "QT refuses the account's signature or keys, its "
@@ -409,7 +409,7 @@ is_stopped(struct vital_sign *s, const struct vitals *v, const struct vital_acco
 
 /* A failure while the one before still holds is none: it is asked again. */
 static bool
-has_no_token(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+has_no_token(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
 	(void)v;
 	return a->token_fails > 0 && a->token_left_s <= 0 && say(s, "there is no access_token "
@@ -419,14 +419,14 @@ has_no_token(struct vital_sign *s, const struct vitals *v, const struct vital_ac
 }
 
 static bool
-has_dead(struct vital_sign *s, const struct vitals *v, const struct vital_account *a)
+has_dead(struct health_sign *s, const struct health_state *v, const struct health_account *a)
 {
-	char	 span[TERM_SPAN];
+	char	 span[FORMAT_SPAN];
 
 	(void)v;
 	if (a->dead <= 0)
 		return false;
-	term_span(span, a->dead_age_ms);
+	format_span(span, a->dead_age_ms);
 	return say(s, "%lld message%s that QT has refused for good %s for you, the oldest for "
 	    "%s: qtoa queue list, show, then retry or drop", (long long)a->dead,
 	    plural(a->dead), a->dead == 1 ? "waits" : "wait", span);
@@ -437,8 +437,8 @@ static const struct rule {
 	const char	*what;
 	bool		 bad;
 	bool		 each;		/* of each account; else a is NULL */
-	bool		 (*is_broken)(struct vital_sign *s, const struct vitals *v,
-			    const struct vital_account *a);
+	bool		 (*is_broken)(struct health_sign *s, const struct health_state *v,
+			    const struct health_account *a);
 } rules[] = {
 	{ "configuration", true, false,	is_unusable },
 	{ "store",	true,	false,	is_unreadable },
@@ -454,11 +454,11 @@ static const struct rule {
 };
 
 void
-vitals_judge(const struct vitals *v, vitals_each *fn, void *ctx)
+health_state_judge(const struct health_state *v, health_state_each *fn, void *ctx)
 {
 	const struct rule		*r;
-	const struct vital_account	*a;
-	struct vital_sign		 s;
+	const struct health_account	*a;
+	struct health_sign		 s;
 	size_t				 i, n;
 
 	for (r = rules; r != rules + sizeof(rules) / sizeof(rules[0]); r++) {

@@ -19,18 +19,18 @@ static const char	 none[] = "-";	/* the account of what belongs to none, as in t
  * which is the first row.
  */
 struct row {
-	const struct vital_account	*now;	/* NULL: it is not in the configuration */
+	const struct health_account	*now;	/* NULL: it is not in the configuration */
 	char				 path[PATH + 1];
 	struct buf			 label;	/* as it stands in the page, unlike all others */
-	struct tally_total		 total;
+	struct counter_total		 total;
 };
 
 struct page {
-	struct buf		*out;
-	const struct vitals	*v;
-	struct row		*rows;
-	size_t			 n, room;
-	enum qt_err		 er;	/* the first; after it nothing is put */
+	struct buf			*out;
+	const struct health_state	*v;
+	struct row			*rows;
+	size_t				 n, room;
+	enum error			 er;	/* the first; after it nothing is put */
 };
 
 static void
@@ -43,7 +43,7 @@ put(struct page *p, const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	if (p->er == QT_OK)
+	if (p->er == ERR_OK)
 		p->er = buf_vprintf(p->out, fmt, ap);
 	va_end(ap);
 }
@@ -54,14 +54,14 @@ put(struct page *p, const char *fmt, ...)
 
 /* NULL: no memory. */
 static struct row *
-add_row(struct page *p, const struct vital_account *now, struct slice path)
+add_row(struct page *p, const struct health_account *now, struct slice path)
 {
 	const size_t	 room = p->room == 0 ? p->v->n + 8 : p->room * 2;
 	struct row	*r;
 
 	if (p->n == p->room) {
 		if ((r = realloc(p->rows, room * sizeof(*r))) == NULL) {
-			p->er = QT_ENOMEM;
+			p->er = ERR_NOMEM;
 			return NULL;
 		}
 		p->rows = r;
@@ -75,15 +75,15 @@ add_row(struct page *p, const struct vital_account *now, struct slice path)
 	return r;
 }
 
-/* A tally_each_total. */
+/* A counters_each_total. */
 static void
-take_total(void *ctx, struct slice account, const struct tally_total *t)
+take_total(void *ctx, struct slice account, const struct counter_total *t)
 {
 	struct page	*p = ctx;
 	struct row	*r = NULL;
 	size_t		 i;
 
-	if (p->er != QT_OK)
+	if (p->er != ERR_OK)
 		return;
 	for (i = 0; i < p->n && r == NULL; i++)
 		if (strlen(p->rows[i].path) == account.len &&
@@ -94,14 +94,14 @@ take_total(void *ctx, struct slice account, const struct tally_total *t)
 }
 
 /* A label's value: UTF-8 whatever it was, and nothing that ends it. */
-static enum qt_err
+static enum error
 put_escaped(struct buf *b, const char *text)
 {
 	const char	*at = text, *end = text + strlen(text), *begun;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	bool		 valid;
 
-	while (at != end && er == QT_OK) {
+	while (at != end && er == ERR_OK) {
 		begun = at;
 		(void)utf8_next(&at, end, &valid);
 		if (!valid)
@@ -141,32 +141,32 @@ make_label(struct page *p, struct row *r)
 
 	if (r == p->rows)
 		name = none;
-	for (tries = 0; p->er == QT_OK; tries++) {
+	for (tries = 0; p->er == ERR_OK; tries++) {
 		if (tries == 1)
 			(void)snprintf(more, sizeof(more), " (%s)", r->path);
 		else if (tries > 1)
 			(void)snprintf(more, sizeof(more), " (%s) %d", r->path, tries);
 		r->label.len = 0;
-		if ((p->er = put_escaped(&r->label, name)) == QT_OK)
+		if ((p->er = put_escaped(&r->label, name)) == ERR_OK)
 			p->er = put_escaped(&r->label, more);
-		if (p->er == QT_OK && !is_taken(p, r))
+		if (p->er == ERR_OK && !is_taken(p, r))
 			return;
 	}
 }
 
-static enum qt_err
+static enum error
 make_rows(struct page *p)
 {
-	const struct vitals	*v = p->v;
-	enum qt_err		 er;
-	size_t			 i;
+	const struct health_state	*v = p->v;
+	enum error			 er;
+	size_t				 i;
 
 	if (add_row(p, NULL, slice_of("")) == NULL)
 		return p->er;
 	for (i = 0; i < v->n; i++)
 		if (add_row(p, &v->accounts[i], slice_of(v->accounts[i].account->path)) == NULL)
 			return p->er;
-	if ((er = tally_totals(v->conf->set.state_dir, take_total, p)) != QT_OK)
+	if ((er = counters_totals(v->conf->set.state_dir, take_total, p)) != ERR_OK)
 		return er;
 	for (i = 0; i < p->n; i++)
 		make_label(p, &p->rows[i]);
@@ -203,7 +203,7 @@ begin(struct page *p, const struct family *f, const char *suffix, const struct r
     const char *key, const char *value)
 {
 	put(p, "%s%s{account=\"", f->name, suffix);
-	if (p->er == QT_OK)
+	if (p->er == ERR_OK)
 		p->er = buf_put(p->out, r->label.p, r->label.len);
 	put(p, "\"");
 	if (key != NULL)
@@ -248,28 +248,28 @@ seconds(char text[SECONDS], uint64_t ms)
  */
 
 static const struct part	verdicts[] = {
-	{ "delivered", TALLY_DELIVERED, TALLY_DELIVERED + 1 },
-	{ "queued", TALLY_QUEUED, TALLY_QUEUED + 1 },
-	{ "dead", TALLY_DEAD, TALLY_DEAD + 1 },
-	{ "repeat", TALLY_REPEAT, TALLY_REPEAT + 1 },
-	{ "unsafe", TALLY_UNSAFE, TALLY_UNSAFE + 1 },
-	{ "rejected", TALLY_REFUSED, TALLY_COUNTS },
-	{ "handshake", TALLY_HANDSHAKE, TALLY_HANDSHAKE + 1 },
-	{ "collect", TALLY_COLLECTED, TALLY_COLLECTED + 1 },
-	{ "collect_refused", TALLY_NOT_COLLECTED, TALLY_NOT_COLLECTED + 1 },
-	{ "page", TALLY_PAGE, TALLY_PAGE + 1 },
-	{ "token", TALLY_TOKEN, TALLY_TOKEN + 1 },
+	{ "delivered", COUNTER_DELIVERED, COUNTER_DELIVERED + 1 },
+	{ "queued", COUNTER_QUEUED, COUNTER_QUEUED + 1 },
+	{ "dead", COUNTER_DEAD, COUNTER_DEAD + 1 },
+	{ "repeat", COUNTER_REPEAT, COUNTER_REPEAT + 1 },
+	{ "unsafe", COUNTER_UNSAFE, COUNTER_UNSAFE + 1 },
+	{ "rejected", COUNTER_REFUSED, COUNTER__MAX },
+	{ "handshake", COUNTER_HANDSHAKE, COUNTER_HANDSHAKE + 1 },
+	{ "collect", COUNTER_COLLECTED, COUNTER_COLLECTED + 1 },
+	{ "collect_refused", COUNTER_NOT_COLLECTED, COUNTER_NOT_COLLECTED + 1 },
+	{ "page", COUNTER_PAGE, COUNTER_PAGE + 1 },
+	{ "token", COUNTER_TOKEN, COUNTER_TOKEN + 1 },
 	{ NULL, 0, 0 }
 };
 
 static const struct part	repeats[] = {
-	{ NULL, TALLY_REPEAT, TALLY_REPEAT + 1 }, { NULL, 0, 0 }
+	{ NULL, COUNTER_REPEAT, COUNTER_REPEAT + 1 }, { NULL, 0, 0 }
 };
 
 static const struct part	attempts[] = {
-	{ "delivered", TALLY_LATE_DELIVERED, TALLY_LATE_DELIVERED + 1 },
-	{ "dead", TALLY_LATE_DEAD, TALLY_LATE_DEAD + 1 },
-	{ "failed", TALLY_LATE_FAILED, TALLY_LATE_FAILED + 1 },
+	{ "delivered", COUNTER_LATE_DELIVERED, COUNTER_LATE_DELIVERED + 1 },
+	{ "dead", COUNTER_LATE_DEAD, COUNTER_LATE_DEAD + 1 },
+	{ "failed", COUNTER_LATE_FAILED, COUNTER_LATE_FAILED + 1 },
 	{ NULL, 0, 0 }
 };
 
@@ -290,23 +290,23 @@ put_parts(struct page *p, const struct family *f)
 }
 
 static uint64_t
-refused(const struct row *r, enum qt_err er)
+refused(const struct row *r, enum error er)
 {
-	return r->total.sum.count[tally_refused(er, true)] +
-	    r->total.sum.count[tally_refused(er, false)];
+	return r->total.sum.count[counters_refused(er, true)] +
+	    r->total.sum.count[counters_refused(er, false)];
 }
 
-/* In alerts: add, never change.  What tally_refused() has no place for shares QT_OK's. */
-static const char *const	reasons[QT__MAX] = {
-	[QT_OK] = "other", [QT_ENOMEM] = "memory", [QT_ECONF] = "configuration",
-	[QT_EREQUEST] = "malformed", [QT_EPATH] = "path", [QT_EMETHOD] = "method",
-	[QT_ETOOBIG] = "too_big", [QT_ELATE] = "late", [QT_EPARAM] = "parameter",
-	[QT_ESIGNATURE] = "signature", [QT_ESTALE] = "stale", [QT_EXML] = "xml",
-	[QT_EAESKEY] = "aes_key", [QT_EBASE64] = "base64", [QT_EAES] = "decryption",
-	[QT_EBUFFER] = "length", [QT_EAPPID] = "appid", [QT_ECRYPTO] = "crypto",
-	[QT_ESTORE] = "store", [QT_EADDRESS] = "address", [QT_EBUSY] = "busy",
-	[QT_EKEY] = "control_key", [QT_EOFTEN] = "too_often", [QT_ETOKEN] = "token",
-	[QT_ESERVED] = "served",
+/* In alerts: add, never change.  What counters_refused() has no place for shares ERR_OK's. */
+static const char *const	reasons[ERR__MAX] = {
+	[ERR_OK] = "other", [ERR_NOMEM] = "memory", [ERR_CONF] = "configuration",
+	[ERR_REQUEST] = "malformed", [ERR_PATH] = "path", [ERR_METHOD] = "method",
+	[ERR_TOOBIG] = "too_big", [ERR_LATE] = "late", [ERR_PARAM] = "parameter",
+	[ERR_SIGNATURE] = "signature", [ERR_STALE] = "stale", [ERR_XML] = "xml",
+	[ERR_AESKEY] = "aes_key", [ERR_BASE64] = "base64", [ERR_AES] = "decryption",
+	[ERR_BUFFER] = "length", [ERR_APPID] = "appid", [ERR_CRYPTO] = "crypto",
+	[ERR_STORE] = "store", [ERR_ADDRESS] = "address", [ERR_BUSY] = "busy",
+	[ERR_KEY] = "control_key", [ERR_OFTEN] = "too_often", [ERR_TOKEN] = "token",
+	[ERR_SERVED] = "served",
 };
 
 static void
@@ -316,9 +316,9 @@ put_refused(struct page *p, const struct family *f)
 	int			 er;
 
 	for (r = p->rows; r != p->rows + p->n; r++)
-		for (er = 0; er < QT__MAX; er++)
+		for (er = 0; er < ERR__MAX; er++)
 			if (reasons[er] != NULL)
-				put_count(p, f, r, reasons[er], refused(r, (enum qt_err)er));
+				put_count(p, f, r, reasons[er], refused(r, (enum error)er));
 }
 
 static void
@@ -328,8 +328,8 @@ put_events(struct page *p, const struct family *f)
 	int			 i;
 
 	for (r = p->rows; r != p->rows + p->n; r++)
-		for (i = 0; i < TALLY_EVENTS && tally_event_code(i) != NULL; i++)
-			put_count(p, f, r, tally_event_code(i), r->total.event[i]);
+		for (i = 0; i < COUNTER_EVENTS && counters_event_code(i) != NULL; i++)
+			put_count(p, f, r, counters_event_code(i), r->total.event[i]);
 }
 
 static void
@@ -338,8 +338,8 @@ put_store_errors(struct page *p, const struct family *f)
 	const struct row	*r;
 
 	for (r = p->rows; r != p->rows + p->n; r++)
-		put_count(p, f, r, NULL, r->total.sum.count[TALLY_UNSAFE] +
-		    r->total.sum.count[TALLY_UNSETTLED] + refused(r, QT_ESTORE));
+		put_count(p, f, r, NULL, r->total.sum.count[COUNTER_UNSAFE] +
+		    r->total.sum.count[COUNTER_UNSETTLED] + refused(r, ERR_STORE));
 }
 
 /* Where buckets end, ms: edges of tally's as well, which are whole ms. */
@@ -348,19 +348,19 @@ static const int	edges[] = { 1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560,
 static void
 put_histogram(struct page *p, const struct family *f, const struct row *r)
 {
-	const enum tally_time	 which = (enum tally_time)f->at;
+	const enum counter_time	 which = (enum counter_time)f->at;
 	const uint64_t		*bucket = r->total.sum.bucket[which];
 	uint64_t		 all = 0, within = 0;
 	char			 text[SECONDS];
 	size_t			 e;
 	int			 i;
 
-	for (i = 0; i < TALLY_BUCKETS; i++)
+	for (i = 0; i < COUNTER_BUCKETS; i++)
 		all += bucket[i];
 	if (!is_shown(p, f, r, all))
 		return;
 	for (e = 0, i = 0; e < sizeof(edges) / sizeof(edges[0]); e++) {
-		for (; tally_bucket_ms(i + 1) <= edges[e]; i++)
+		for (; counters_bucket_ms(i + 1) <= edges[e]; i++)
 			within += bucket[i];
 		begin(p, f, "_bucket", r, "le", seconds(text, (uint64_t)edges[e]));
 		put(p, "%llu\n", (unsigned long long)within);
@@ -397,12 +397,12 @@ number_at(const void *p, size_t at)
 
 static const struct {
 	const char	*name;
-	size_t		 messages, age_ms;	/* of struct vital_account */
+	size_t		 messages, age_ms;	/* of struct health_account */
 } states[] = {
-	{ "pending", offsetof(struct vital_account, pending),
-	    offsetof(struct vital_account, pending_age_ms) },
-	{ "dead", offsetof(struct vital_account, dead),
-	    offsetof(struct vital_account, dead_age_ms) },
+	{ "pending", offsetof(struct health_account, pending),
+	    offsetof(struct health_account, pending_age_ms) },
+	{ "dead", offsetof(struct health_account, dead),
+	    offsetof(struct health_account, dead_age_ms) },
 };
 
 static void
@@ -445,7 +445,7 @@ put_gate(struct page *p, const struct family *f)
 	for (r = p->rows; r != p->rows + p->n; r++)
 		if (r->now != NULL) {
 			begin(p, f, "", r, NULL, NULL);
-			put(p, "%d\n", r->now->gate == (enum gate)f->at);
+			put(p, "%d\n", r->now->gate == (enum breaker_gate)f->at);
 		}
 }
 
@@ -480,8 +480,8 @@ put_build(struct page *p, const struct family *f)
 	put(p, "%s{version=\"%s\"} 1\n", f->name, QTOA_VERSION);
 }
 
-#define OF_ACCOUNT(member)	offsetof(struct vital_account, member)
-#define OF_ALL(member)		offsetof(struct vitals, member)
+#define OF_ACCOUNT(member)	offsetof(struct health_account, member)
+#define OF_ALL(member)		offsetof(struct health_state, member)
 
 static const char	counter[] = "counter", gauge[] = "gauge", histogram[] = "histogram";
 
@@ -503,9 +503,9 @@ static const struct family	families[] = {
 	    put_parts, .key = "outcome", .parts = attempts },
 	{ "qtoa_forward_duration_seconds", histogram, "Time that Quick Tracking took for a "
 	    "message while WeChat waited.",
-	    put_times, .at = TALLY_QT },
+	    put_times, .at = COUNTER_QT },
 	{ "qtoa_request_duration_seconds", histogram, "Time after which WeChat heard success.",
-	    put_times, .at = TALLY_WAITED },
+	    put_times, .at = COUNTER_WAITED },
 	{ "qtoa_queue_messages", gauge, "Messages in the store that Quick Tracking does not have, "
 	    "by state (dead: it has refused them).",
 	    put_queue, .key = "state" },
@@ -544,16 +544,16 @@ static const struct family	families[] = {
 	    put_build, .key = NULL },
 };
 
-enum qt_err
-metrics_make(struct buf *out, const struct vitals *v)
+enum error
+metrics_make(struct buf *out, const struct health_state *v)
 {
 	struct page		 p = { .out = out, .v = v };
 	const struct family	*f;
-	enum qt_err		 er;
+	enum error		 er;
 	size_t			 i;
 
 	out->len = 0;
-	if ((er = make_rows(&p)) != QT_OK)
+	if ((er = make_rows(&p)) != ERR_OK)
 		goto out;
 	for (f = families; f != families + sizeof(families) / sizeof(families[0]); f++) {
 		put(&p, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);

@@ -10,7 +10,7 @@
 
 #define METRICS_TYPE	"text/plain; version=0.0.4; charset=utf-8"
 
-/* out becomes the page.  QT_ESTORE: the totals cannot be read; QT_ENOMEM. */
-enum qt_err	 metrics_make(struct buf *out, const struct vitals *v);
+/* out becomes the page.  ERR_STORE: the totals cannot be read; ERR_NOMEM. */
+enum error	 metrics_make(struct buf *out, const struct health_state *v);
 
 #endif

@@ -19,73 +19,73 @@ enum {
 /* What was counted, while it is read. */
 struct counting {
 	struct status		*st;
-	struct tally_numbers	 before;	/* of all accounts, in the days before today */
-	struct tally_numbers	 today;
+	struct counter_numbers	 before;	/* of all accounts, in the days before today */
+	struct counter_numbers	 today;
 	int64_t			 first;		/* day on which anything was counted */
 };
 
-/* A tally_each. */
+/* A counters_each. */
 static void
-add_hour(void *ctx, const struct tally_hour *h)
+add_hour(void *ctx, const struct counter_hour *h)
 {
 	struct counting		*k = ctx;
-	const struct conf	*c = k->st->vitals.conf;
+	const struct conf	*c = k->st->health.conf;
 	const struct account	*a = conf_account(c, h->account);
 
 	if (h->day < k->first)
 		k->first = h->day;
 	if (h->day != k->st->day) {
-		tally_add(&k->before, h->numbers);
+		counters_add(&k->before, h->numbers);
 		return;
 	}
-	tally_add(&k->today, h->numbers);
+	counters_add(&k->today, h->numbers);
 	if (a != NULL)
-		tally_add(&k->st->today[a - c->accounts], h->numbers);
+		counters_add(&k->st->today[a - c->accounts], h->numbers);
 }
 
 static int64_t
-bytes_of(const struct conf *c, const struct tally_numbers *n, int64_t days)
+bytes_of(const struct conf *c, const struct counter_numbers *n, int64_t days)
 {
 	const int64_t	 slots = (int64_t)c->n + 1;
 	const int64_t	 each = SEEN_BYTES + (c->set.keep_days != 0 ? BODY_BYTES : 0);
 
-	return (int64_t)n->count[TALLY_COLLECTED] * EVENT_BYTES +
-	    (int64_t)tally_acknowledged(n) * each +
-	    (TALLY_HEAD + slots * TALLY_HOURS * (int64_t)sizeof(*n)) * days;
+	return (int64_t)n->count[COUNTER_COLLECTED] * EVENT_BYTES +
+	    (int64_t)counters_acknowledged(n) * each +
+	    (TALLY_HEAD + slots * COUNTER_HOURS * (int64_t)sizeof(*n)) * days;
 }
 
 /* Whole days count; where there is none yet, today as far as it has come. */
 static void
 estimate(struct status *st, const struct counting *k)
 {
-	const struct conf	*c = st->vitals.conf;
+	const struct conf	*c = st->health.conf;
 	const int64_t		 days = st->day - k->first;
 
 	if (k->first == INT64_MAX)
 		return;
 	st->daily_bytes = days == 0 ? bytes_of(c, &k->today, 1) :
 	    bytes_of(c, &k->before, days) / days;
-	if (st->vitals.free_bytes != -1)
-		st->full_days = st->vitals.free_bytes / st->daily_bytes;
+	if (st->health.free_bytes != -1)
+		st->full_days = st->health.free_bytes / st->daily_bytes;
 }
 
-static enum qt_err
+static enum error
 read_counts(struct status *st)
 {
 	struct counting	*k;
-	enum qt_err	 er = QT_ENOMEM;
+	enum error	 er = ERR_NOMEM;
 
 	if ((k = calloc(1, sizeof(*k))) == NULL)
-		return QT_ENOMEM;
+		return ERR_NOMEM;
 	k->st = st;
 	k->first = INT64_MAX;
-	er = tally_read(st->vitals.conf->set.state_dir, st->day - STATUS_DAYS, st->day, add_hour,
+	er = counters_read(st->health.conf->set.state_dir, st->day - STATUS_DAYS, st->day, add_hour,
 	    k);
-	st->counted = er == QT_OK;
-	if (er == QT_OK)
+	st->counted = er == ERR_OK;
+	if (er == ERR_OK)
 		estimate(st, k);
 	free(k);
-	return er == QT_ENOMEM ? er : QT_OK;
+	return er == ERR_NOMEM ? er : ERR_OK;
 }
 
 /*
@@ -93,14 +93,14 @@ read_counts(struct status *st)
  */
 
 static void
-knock(struct status *st, const struct flood_entry *e)
+knock(struct status *st, const struct log_ratelimit_entry *e)
 {
-	struct status_knocker	*k;
+	struct status_bad_peer	*k;
 
 	for (k = st->knockers; k != st->knockers + st->nknockers; k++)
 		if (strcmp(k->peer, e->peer) == 0)
 			break;
-	if (k == st->knockers + STATUS_KNOCKERS)
+	if (k == st->knockers + STATUS_BAD_PEERS)
 		return;
 	if (k == st->knockers + st->nknockers) {	/* the newest comes first */
 		st->nknockers++;
@@ -111,13 +111,13 @@ knock(struct status *st, const struct flood_entry *e)
 	k->count += e->count;
 }
 
-/* A flood_each. */
+/* A log_ratelimit_each. */
 static void
-take_failure(void *ctx, const struct flood_entry *e)
+take_failure(void *ctx, const struct log_ratelimit_entry *e)
 {
 	struct status	*st = ctx;
 
-	if (strcmp(e->error, errs[QT_ESIGNATURE].name) == 0)
+	if (strcmp(e->error, error_table[ERR_SIGNATURE].name) == 0)
 		knock(st, e);
 	else if (*e->error != '\0' && st->nfailures < STATUS_FAILURES)
 		st->failures[st->nfailures++] = *e;
@@ -126,36 +126,36 @@ take_failure(void *ctx, const struct flood_entry *e)
 static int
 by_count(const void *a, const void *b)
 {
-	const struct status_knocker	*x = a, *y = b;
+	const struct status_bad_peer	*x = a, *y = b;
 
 	return (x->count < y->count) - (x->count > y->count);
 }
 
-static enum qt_err
+static enum error
 read_failures(struct status *st)
 {
-	enum qt_err	 er = flood_read(st->vitals.conf->set.state_dir, take_failure, st);
+	enum error	 er = log_ratelimit_read(st->health.conf->set.state_dir, take_failure, st);
 
 	if (st->nknockers != 0)
 		qsort(st->knockers, st->nknockers, sizeof(st->knockers[0]), by_count);
-	return er == QT_ENOMEM ? er : QT_OK;
+	return er == ERR_NOMEM ? er : ERR_OK;
 }
 
-enum qt_err
+enum error
 status_read(struct status *st, const struct conf *c, bool usable, struct store *s,
     struct breakers *b, int64_t deadline_ms)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
 	memset(st, 0, sizeof(*st));
 	st->daily_bytes = st->full_days = -1;
-	if ((er = vitals_read(&st->vitals, c, s, b, true, deadline_ms)) != QT_OK)
+	if ((er = health_state_read(&st->health, c, s, b, true, deadline_ms)) != ERR_OK)
 		return er;
-	st->vitals.usable = usable;
-	st->day = day_at(st->vitals.now_ms / 1000);
+	st->health.usable = usable;
+	st->day = calendar_day_at(st->health.now_ms / 1000);
 	if ((st->today = calloc(c->n + 1, sizeof(*st->today))) == NULL)
-		return QT_ENOMEM;
-	if ((er = read_counts(st)) == QT_OK)
+		return ERR_NOMEM;
+	if ((er = read_counts(st)) == ERR_OK)
 		er = read_failures(st);
 	return er;
 }
@@ -163,27 +163,27 @@ status_read(struct status *st, const struct conf *c, bool usable, struct store *
 void
 status_free(struct status *st)
 {
-	vitals_free(&st->vitals);
+	health_state_free(&st->health);
 	free(st->today);
 	st->today = NULL;
 }
 
 void
-status_judge(const struct status *st, vitals_each *fn, void *ctx)
+status_judge(const struct status *st, health_state_each *fn, void *ctx)
 {
-	const struct conf	*c = st->vitals.conf;
-	struct vital_sign	 s = { .what = "tally", .account = "" };
+	const struct conf	*c = st->health.conf;
+	struct health_sign	 s = { .what = "tally", .account = "" };
 	uint64_t		 unsafe;
 	size_t			 i;
 
-	vitals_judge(&st->vitals, fn, ctx);
+	health_state_judge(&st->health, fn, ctx);
 	if (!st->counted) {
 		(void)snprintf(s.text, sizeof(s.text), "what was counted cannot be read; look at "
 		    "qtoa.tally-* in %s", c->set.state_dir);
 		fn(ctx, &s);
 	}
 	for (i = 0; i < c->n; i++) {
-		if ((unsafe = st->today[i].count[TALLY_UNSAFE]) == 0)
+		if ((unsafe = st->today[i].count[COUNTER_UNSAFE]) == 0)
 			continue;
 		s.what = "unsafe";
 		s.account = c->accounts[i].name;
@@ -219,20 +219,20 @@ const char *const status_gates[] = {
 };
 
 void
-status_count(struct status_counts *n, const struct tally_numbers *t)
+status_count(struct status_counts *n, const struct counter_numbers *t)
 {
 	*n = (struct status_counts){
-		.received = (int64_t)tally_received(t),
-		.delivered = (int64_t)(t->count[TALLY_DELIVERED] + t->count[TALLY_LATE_DELIVERED]),
-		.queued = (int64_t)t->count[TALLY_QUEUED],
-		.dead = (int64_t)(t->count[TALLY_DEAD] + t->count[TALLY_LATE_DEAD]),
-		.repeats = (int64_t)t->count[TALLY_REPEAT],
-		.refused = (int64_t)tally_refusals(t),
-		.unsafe = (int64_t)t->count[TALLY_UNSAFE],
-		.p50_ms = tally_percentile(t, TALLY_WAITED, 0.5),
-		.p99_ms = tally_percentile(t, TALLY_WAITED, 0.99),
-		.qt_p50_ms = tally_percentile(t, TALLY_QT, 0.5),
-		.qt_p99_ms = tally_percentile(t, TALLY_QT, 0.99),
+		.received = (int64_t)counters_received(t),
+		.delivered = (int64_t)(t->count[COUNTER_DELIVERED] + t->count[COUNTER_LATE_DELIVERED]),
+		.queued = (int64_t)t->count[COUNTER_QUEUED],
+		.dead = (int64_t)(t->count[COUNTER_DEAD] + t->count[COUNTER_LATE_DEAD]),
+		.repeats = (int64_t)t->count[COUNTER_REPEAT],
+		.refused = (int64_t)counters_refusals(t),
+		.unsafe = (int64_t)t->count[COUNTER_UNSAFE],
+		.p50_ms = counters_percentile(t, COUNTER_WAITED, 0.5),
+		.p99_ms = counters_percentile(t, COUNTER_WAITED, 0.99),
+		.qt_p50_ms = counters_percentile(t, COUNTER_QT, 0.5),
+		.qt_p99_ms = counters_percentile(t, COUNTER_QT, 0.99),
 	};
 }
 
@@ -245,20 +245,20 @@ put_number(struct table *t, size_t col, int64_t n)
 }
 
 /* A name may be any bytes; JSON is UTF-8. */
-static enum qt_err
+static enum error
 put_text(struct table *t, size_t col, const char *text)
 {
 	struct buf	 clean = { 0 };
-	enum qt_err	 er = term_put(&clean, NULL, slice_of(text), 1000);
+	enum error	 er = format_line(&clean, NULL, slice_of(text), 1000);
 
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		er = table_text(t, col, buf_slice(&clean));
 	buf_free(&clean);
 	return er;
 }
 
 static void
-put_counts(struct table *t, const struct tally_numbers *today)
+put_counts(struct table *t, const struct counter_numbers *today)
 {
 	struct status_counts	 n;
 
@@ -276,14 +276,14 @@ put_counts(struct table *t, const struct tally_numbers *today)
 	put_number(t, QT_P99, n.qt_p99_ms);
 }
 
-static enum qt_err
-put_account(struct table *t, const struct vital_account *a)
+static enum error
+put_account(struct table *t, const struct health_account *a)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = put_text(t, ACCOUNT, a->account->name)) != QT_OK ||
-	    (er = put_text(t, PATH, a->account->path)) != QT_OK ||
-	    (er = put_text(t, GATE, status_gates[a->gate])) != QT_OK)
+	if ((er = put_text(t, ACCOUNT, a->account->name)) != ERR_OK ||
+	    (er = put_text(t, PATH, a->account->path)) != ERR_OK ||
+	    (er = put_text(t, GATE, status_gates[a->gate])) != ERR_OK)
 		return er;
 	put_number(t, PENDING, a->pending);
 	put_number(t, PENDING_AGE, a->pending_age_ms);
@@ -292,39 +292,39 @@ put_account(struct table *t, const struct vital_account *a)
 	put_number(t, TOKEN_AGE, a->token_age_s);
 	put_number(t, TOKEN_LEFT, a->token_left_s);
 	put_number(t, TOKEN_FAILS, a->token_fails);
-	return *a->token_why != '\0' ? put_text(t, TOKEN_TROUBLE, a->token_why) : QT_OK;
+	return *a->token_why != '\0' ? put_text(t, TOKEN_TROUBLE, a->token_why) : ERR_OK;
 }
 
-static enum qt_err
+static enum error
 fill_accounts(struct table *t, const struct status *st)
 {
-	enum qt_err	 er = table_begin(t, account_names, ACCOUNT_COLUMNS);
+	enum error	 er = table_begin(t, account_names, ACCOUNT_COLUMNS);
 	size_t		 i;
 
-	for (i = 0; i < st->vitals.n && er == QT_OK; i++)
-		if ((er = table_row(t)) == QT_OK &&
-		    (er = put_account(t, &st->vitals.accounts[i])) == QT_OK && st->counted)
+	for (i = 0; i < st->health.n && er == ERR_OK; i++)
+		if ((er = table_row(t)) == ERR_OK &&
+		    (er = put_account(t, &st->health.accounts[i])) == ERR_OK && st->counted)
 			put_counts(t, &st->today[i]);
 	return er;
 }
 
-static enum qt_err
+static enum error
 fill_failures(struct table *t, const struct status *st)
 {
 	static const char *const	 names[] = {
 		"level", "what", "account", "error", "reason", "peer", "count", "first_ms", "last_ms",
 	};
-	const struct flood_entry	*e;
-	enum qt_err			 er = table_begin(t, names, sizeof(names) / sizeof(names[0]));
+	const struct log_ratelimit_entry	*e;
+	enum error				 er = table_begin(t, names, sizeof(names) / sizeof(names[0]));
 
-	for (e = st->failures; e != st->failures + st->nfailures && er == QT_OK; e++) {
-		if ((er = table_row(t)) != QT_OK ||
-		    (er = put_text(t, 0, level_names[e->level])) != QT_OK ||
-		    (er = put_text(t, 1, e->what)) != QT_OK ||
-		    (er = put_text(t, 2, e->account)) != QT_OK ||
-		    (er = put_text(t, 3, e->error)) != QT_OK ||
-		    (er = put_text(t, 4, e->reason)) != QT_OK ||
-		    (er = put_text(t, 5, e->peer)) != QT_OK)
+	for (e = st->failures; e != st->failures + st->nfailures && er == ERR_OK; e++) {
+		if ((er = table_row(t)) != ERR_OK ||
+		    (er = put_text(t, 0, error_level_names[e->level])) != ERR_OK ||
+		    (er = put_text(t, 1, e->what)) != ERR_OK ||
+		    (er = put_text(t, 2, e->account)) != ERR_OK ||
+		    (er = put_text(t, 3, e->error)) != ERR_OK ||
+		    (er = put_text(t, 4, e->reason)) != ERR_OK ||
+		    (er = put_text(t, 5, e->peer)) != ERR_OK)
 			return er;
 		table_int(t, 6, (int64_t)e->count);
 		table_int(t, 7, e->first_ms);
@@ -333,16 +333,16 @@ fill_failures(struct table *t, const struct status *st)
 	return er;
 }
 
-static enum qt_err
+static enum error
 fill_knockers(struct table *t, const struct status *st)
 {
 	static const char *const	 names[] = { "peer", "account", "count", "last_ms" };
-	const struct status_knocker	*k;
-	enum qt_err			 er = table_begin(t, names, sizeof(names) / sizeof(names[0]));
+	const struct status_bad_peer	*k;
+	enum error			 er = table_begin(t, names, sizeof(names) / sizeof(names[0]));
 
-	for (k = st->knockers; k != st->knockers + st->nknockers && er == QT_OK; k++) {
-		if ((er = table_row(t)) != QT_OK || (er = put_text(t, 0, k->peer)) != QT_OK ||
-		    (er = put_text(t, 1, k->account)) != QT_OK)
+	for (k = st->knockers; k != st->knockers + st->nknockers && er == ERR_OK; k++) {
+		if ((er = table_row(t)) != ERR_OK || (er = put_text(t, 0, k->peer)) != ERR_OK ||
+		    (er = put_text(t, 1, k->account)) != ERR_OK)
 			return er;
 		table_int(t, 2, (int64_t)k->count);
 		table_int(t, 3, k->last_ms);
@@ -350,35 +350,35 @@ fill_knockers(struct table *t, const struct status *st)
 	return er;
 }
 
-static enum qt_err
+static enum error
 fill_disk(struct table *t, const struct status *st)
 {
 	static const char *const	 names[] = {
 		"db_bytes", "state_bytes", "free_bytes", "disk_bytes", "events", "daily_bytes",
 		"full_days",
 	};
-	const struct vitals		*v = &st->vitals;
+	const struct health_state	*v = &st->health;
 	const int64_t			 numbers[] = {
 		v->db_bytes, v->state_bytes, v->free_bytes, v->disk_bytes, v->events,
 		st->daily_bytes, st->full_days,
 	};
 	enum { N = sizeof(names) / sizeof(names[0]) };
-	enum qt_err			 er;
+	enum error			 er;
 	size_t				 i;
 
-	if ((er = table_begin(t, names, N)) != QT_OK || (er = table_row(t)) != QT_OK)
+	if ((er = table_begin(t, names, N)) != ERR_OK || (er = table_row(t)) != ERR_OK)
 		return er;
 	for (i = 0; i < N; i++)
 		put_number(t, i, numbers[i]);
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 status_json(struct buf *out, const struct status *st)
 {
 	static const struct {
 		const char	*name;
-		enum qt_err	 (*fill)(struct table *t, const struct status *st);
+		enum error	 (*fill)(struct table *t, const struct status *st);
 		bool		 one;	/* an object; else an array */
 	} parts[] = {
 		{ "accounts", fill_accounts, false }, { "failures", fill_failures, false },
@@ -386,17 +386,17 @@ status_json(struct buf *out, const struct status *st)
 	};
 	struct table	 t = { 0 };
 	struct buf	 health = { 0 };
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 well;
 	size_t		 i;
 
-	if ((er = pulse_make(&health, &well, &st->vitals)) == QT_OK)
+	if ((er = health_make(&health, &well, &st->health)) == ERR_OK)
 		er = buf_printf(out, "{\"health\":%.*s", (int)health.len - 1, health.p);
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]) && er == QT_OK; i++)
-		if ((er = buf_printf(out, ",\"%s\":", parts[i].name)) == QT_OK &&
-		    (er = parts[i].fill(&t, st)) == QT_OK)
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]) && er == ERR_OK; i++)
+		if ((er = buf_printf(out, ",\"%s\":", parts[i].name)) == ERR_OK &&
+		    (er = parts[i].fill(&t, st)) == ERR_OK)
 			er = (parts[i].one ? table_json_lines : table_json)(out, &t);
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		er = buf_puts(out, "}\n");
 	buf_free(&health);
 	table_free(&t);

@@ -14,39 +14,39 @@
 #include "state/log_ratelimit.h"
 #include "state/store.h"
 
-enum { STATUS_DAYS = 7, STATUS_FAILURES = 8, STATUS_KNOCKERS = 64 };
+enum { STATUS_DAYS = 7, STATUS_FAILURES = 8, STATUS_BAD_PEERS = 64 };
 
 /* Who sends what is not WeChat's. */
-struct status_knocker {
-	char		 peer[FLOOD_TEXT];	/* its address; "*": many */
-	char		 account[FLOOD_TEXT];	/* to whom it was the last time */
+struct status_bad_peer {
+	char		 peer[LOG_RATELIMIT_TEXT];	/* its address; "*": many */
+	char		 account[LOG_RATELIMIT_TEXT];	/* to whom it was the last time */
 	uint64_t	 count;
 	int64_t		 last_ms;		/* ms since the epoch */
 };
 
 struct status {
-	struct vitals		 vitals;
+	struct health_state		 health;
 
 	int64_t			 day;		/* today, in China (core/calendar.h) */
 	bool			 counted;	/* what was counted could be read */
-	struct tally_numbers	*today;		/* by account, as in conf */
+	struct counter_numbers	*today;		/* by account, as in conf */
 
 	/* What a day of the last STATUS_DAYS has added, about; in how many days that fills the disk. */
 	int64_t			 daily_bytes;	/* -1: nothing has been counted yet */
 	int64_t			 full_days;	/* -1: never, or not known */
 
 	/* Newest first; those that knock most often first. */
-	struct flood_entry	 failures[STATUS_FAILURES];
-	size_t			 nfailures;
-	struct status_knocker	 knockers[STATUS_KNOCKERS];
-	size_t			 nknockers;
+	struct log_ratelimit_entry	 failures[STATUS_FAILURES];
+	size_t				 nfailures;
+	struct status_bad_peer		 knockers[STATUS_BAD_PEERS];
+	size_t				 nknockers;
 };
 
 /*
- * Looks: s and b as for vitals_read(), usable: the configuration is.  What cannot be read is shown
- * as such.  QT_ENOMEM.  status_free() in any case.
+ * Looks: s and b as for health_state_read(), usable: the configuration is.  What cannot be read is shown
+ * as such.  ERR_NOMEM.  status_free() in any case.
  */
-enum qt_err	 status_read(struct status *st, const struct conf *c, bool usable,
+enum error	 status_read(struct status *st, const struct conf *c, bool usable,
 		    struct store *s, struct breakers *b, int64_t deadline_ms);
 void		 status_free(struct status *st);
 
@@ -56,17 +56,17 @@ struct status_counts {
 	int64_t	 p50_ms, p99_ms;	/* until WeChat was answered */
 	int64_t	 qt_p50_ms, qt_p99_ms;	/* of that at QT */
 };
-void		 status_count(struct status_counts *n, const struct tally_numbers *t);
+void		 status_count(struct status_counts *n, const struct counter_numbers *t);
 
-extern const char *const status_gates[];	/* an enum gate in words */
+extern const char *const status_gates[];	/* an enum breaker_gate in words */
 
 /*
  * Appends all of it as a JSON object: health (see monitor/health.h), accounts, failures, knocking, disk.
  * What is not known is null.
  */
-enum qt_err	 status_json(struct buf *out, const struct status *st);
+enum error	 status_json(struct buf *out, const struct status *st);
 
-/* vitals_judge(), and what today's counts say (unsafe, tally): warnings all of them. */
-void		 status_judge(const struct status *st, vitals_each *fn, void *ctx);
+/* health_state_judge(), and what today's counts say (unsafe, tally): warnings all of them. */
+void		 status_judge(const struct status *st, health_state_each *fn, void *ctx);
 
 #endif

@@ -15,7 +15,7 @@ static const char *const places[] = {
 };
 
 void
-trust_init(struct trust *t, const char *ca_file)
+ca_store_init(struct ca_store *t, const char *ca_file)
 {
 	t->ca_file = ca_file;
 	t->store = NULL;
@@ -23,14 +23,14 @@ trust_init(struct trust *t, const char *ca_file)
 }
 
 void
-trust_fini(struct trust *t)
+ca_store_fini(struct ca_store *t)
 {
 	X509_STORE_free(t->store);
 	(void)pthread_mutex_destroy(&t->lock);
 }
 
 const char *
-trust_file(const struct trust *t)
+ca_store_file(const struct ca_store *t)
 {
 	size_t	 i;
 
@@ -60,13 +60,13 @@ read_store(const char *file)
 }
 
 int
-trust_apply(struct trust *t, void *ssl_ctx)
+ca_store_apply(struct ca_store *t, void *ssl_ctx)
 {
 	X509_STORE	*store;
 
 	(void)pthread_mutex_lock(&t->lock);
 	if (t->store == NULL)
-		t->store = read_store(trust_file(t));
+		t->store = read_store(ca_store_file(t));
 	store = t->store;
 	(void)pthread_mutex_unlock(&t->lock);
 	if (store == NULL)

@@ -9,19 +9,19 @@
 
 #include <pthread.h>
 
-struct trust {
+struct ca_store {
 	const char	*ca_file;	/* NULL: the first bundle of known places */
 	pthread_mutex_t	 lock;
 	void		*store;		/* X509_STORE, once read */
 };
 
-void		 trust_init(struct trust *t, const char *ca_file);
-void		 trust_fini(struct trust *t);
+void		 ca_store_init(struct ca_store *t, const char *ca_file);
+void		 ca_store_fini(struct ca_store *t);
 
 /* The file in use, NULL if no place has one. */
-const char	*trust_file(const struct trust *t);
+const char	*ca_store_file(const struct ca_store *t);
 
 /* Gives an SSL_CTX our store.  0, or -1: the file is not readable or has none. */
-int		 trust_apply(struct trust *t, void *ssl_ctx);
+int		 ca_store_apply(struct ca_store *t, void *ssl_ctx);
 
 #endif

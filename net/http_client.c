@@ -29,7 +29,7 @@ static const char late[] = "no time left";
 /* A libcurl handle and what its callbacks fill. */
 struct handle {
 	struct handle		*below;		/* on the stack */
-	struct http		*http;
+	struct http_client	*http;
 	CURL			*curl;
 	struct http_answer	*answer;	/* of the transfer under way */
 	int			 place;		/* in its group */
@@ -40,10 +40,10 @@ struct handle {
 	char			 error[CURL_ERROR_SIZE];
 };
 
-struct http {
+struct http_client {
 	const struct settings	*set;
 	const _Atomic int64_t	*stop_ms;
-	struct trust		 trust;
+	struct ca_store		 trust;
 	struct curl_slist	*json, *xml;	/* headers of the two content types */
 	pthread_mutex_t		 lock;
 	struct handle		*top;		/* handles not in use, last used first */
@@ -55,8 +55,8 @@ struct queue {
 	struct http_answer	*first, *last;
 };
 
-struct http_group {
-	struct http		*http;
+struct http_multi {
+	struct http_client	*http;
 	CURLM			*multi;
 	atomic_bool		 woken;
 	struct queue		 waiting, done;
@@ -66,16 +66,16 @@ struct http_group {
 	struct handle		*handles[];	/* the busy ones first */
 };
 
-struct http *
-http_new(const struct settings *set, const _Atomic int64_t *stop_ms)
+struct http_client *
+http_client_new(const struct settings *set, const _Atomic int64_t *stop_ms)
 {
-	struct http	*h;
+	struct http_client	*h;
 
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return NULL;
 	h->set = set;
 	h->stop_ms = stop_ms;
-	trust_init(&h->trust, set->ca_file);
+	ca_store_init(&h->trust, set->ca_file);
 	(void)pthread_mutex_init(&h->lock, NULL);
 	return h;
 }
@@ -90,7 +90,7 @@ handle_free(struct handle *t)
 }
 
 void
-http_free(struct http *h)
+http_client_free(struct http_client *h)
 {
 	struct handle	*t;
 
@@ -104,14 +104,14 @@ http_free(struct http *h)
 	curl_slist_free_all(h->xml);
 	if (h->ready)
 		curl_global_cleanup();
-	trust_fini(&h->trust);
+	ca_store_fini(&h->trust);
 	(void)pthread_mutex_destroy(&h->lock);
 	free(h);
 }
 
 /* Has the time come at which everything gives up? */
 static bool
-stopped(const struct http *h)
+stopped(const struct http_client *h)
 {
 	int64_t	 stop_ms;
 
@@ -131,7 +131,7 @@ on_body(char *p, size_t size, size_t n, void *arg)
 		t->too_long = true;
 		return 0;
 	}
-	return buf_put(&t->answer->body, p, n) == QT_OK ? n : 0;
+	return buf_put(&t->answer->body, p, n) == ERR_OK ? n : 0;
 }
 
 static size_t
@@ -169,7 +169,7 @@ on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
 	struct handle	*t = arg;
 
 	(void)curl;
-	return trust_apply(&t->http->trust, ssl_ctx) == 0 ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
+	return ca_store_apply(&t->http->trust, ssl_ctx) == 0 ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
 }
 
 /*
@@ -215,12 +215,12 @@ set_options(struct handle *t)
 	/* Our shared certificates; a libcurl that cannot share reads the file itself. */
 	if (curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK)
 		return ok && curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, t) == CURLE_OK;
-	return ok && curl_easy_setopt(c, CURLOPT_CAINFO, trust_file(&t->http->trust)) == CURLE_OK;
+	return ok && curl_easy_setopt(c, CURLOPT_CAINFO, ca_store_file(&t->http->trust)) == CURLE_OK;
 }
 
 /* libcurl is only started by who needs it; called with the lock held. */
 static bool
-start(struct http *h)
+start(struct http_client *h)
 {
 	if (h->ready)
 		return true;
@@ -234,7 +234,7 @@ start(struct http *h)
 }
 
 static struct handle *
-handle_new(struct http *h)
+handle_new(struct http_client *h)
 {
 	struct handle	*t;
 
@@ -249,7 +249,7 @@ handle_new(struct http *h)
 }
 
 static struct handle *
-take(struct http *h)
+take(struct http_client *h)
 {
 	struct handle	*t;
 	bool		 started;
@@ -263,7 +263,7 @@ take(struct http *h)
 }
 
 static void
-give_back(struct http *h, struct handle *t)
+give_back(struct http_client *h, struct handle *t)
 {
 	(void)pthread_mutex_lock(&h->lock);
 	t->below = h->top;
@@ -437,7 +437,7 @@ transfer(struct handle *t, struct http_answer *a, const struct http_call *call)
 }
 
 void
-http_do(struct http *h, struct http_answer *a, const struct http_call *call)
+http_client_do(struct http_client *h, struct http_answer *a, const struct http_call *call)
 {
 	struct handle	*t;
 
@@ -461,7 +461,7 @@ http_do(struct http *h, struct http_answer *a, const struct http_call *call)
 
 /* A line of what libcurl says of a certificate: "Subject:CN = qt.example". */
 static void
-read_cert_line(struct http_cert *cert, const char *line)
+read_cert_line(struct tls_cert *cert, const char *line)
 {
 	const struct {
 		const char	*name;
@@ -490,33 +490,33 @@ read_cert_line(struct http_cert *cert, const char *line)
 }
 
 static void
-read_certs(struct http_look *l, CURL *curl)
+read_certs(struct tls_probe *l, CURL *curl)
 {
 	const struct curl_slist	*line;
 	struct curl_certinfo	*info = NULL;
 
 	if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL)
 		return;
-	for (l->n = 0; l->n < info->num_of_certs && l->n < HTTP_CERTS; l->n++)
+	for (l->n = 0; l->n < info->num_of_certs && l->n < TLS_CERTS; l->n++)
 		for (line = info->certinfo[l->n]; line != NULL; line = line->next)
 			read_cert_line(&l->certs[l->n], line->data);
 }
 
-static enum http_stage
-stage_of(const struct http_look *l, CURLcode rc)
+static enum tls_stage
+stage_of(const struct tls_probe *l, CURLcode rc)
 {
 	switch (rc) {
 	case CURLE_OK:
-		return HTTP_STAGE_DONE;
+		return TLS_STAGE_DONE;
 	case CURLE_URL_MALFORMAT:
 	case CURLE_UNSUPPORTED_PROTOCOL:
-		return HTTP_STAGE_URL;
+		return TLS_STAGE_URL;
 	case CURLE_COULDNT_RESOLVE_HOST:
-		return HTTP_STAGE_NAME;
+		return TLS_STAGE_NAME;
 	case CURLE_SSL_CACERT_BADFILE:
-		return HTTP_STAGE_TRUST;
+		return TLS_STAGE_TRUST;
 	default:
-		return *l->peer != '\0' ? HTTP_STAGE_TLS : HTTP_STAGE_CONNECT;
+		return *l->peer != '\0' ? TLS_STAGE_TLS : TLS_STAGE_CONNECT;
 	}
 }
 
@@ -600,7 +600,7 @@ connect_only(struct handle *t, struct reach *r, const char *url, bool verified,
 
 /* With a handle of its own, that nobody uses after it. */
 static CURLcode
-look(struct http *h, struct http_look *l, const char *url, bool verified, int64_t deadline_ms)
+look(struct http_client *h, struct tls_probe *l, const char *url, bool verified, int64_t deadline_ms)
 {
 	struct http_answer	 none = { 0 };
 	struct reach		 reach = { "", "" };
@@ -626,7 +626,7 @@ look(struct http *h, struct http_look *l, const char *url, bool verified, int64_
 }
 
 void
-http_look(struct http *h, struct http_look *l, const char *url, int64_t deadline_ms)
+tls_probe(struct http_client *h, struct tls_probe *l, const char *url, int64_t deadline_ms)
 {
 	const int64_t	 begin_ms = clock_mono_ms();
 
@@ -634,12 +634,12 @@ http_look(struct http *h, struct http_look *l, const char *url, int64_t deadline
 	l->tls = strncasecmp(url, "https:", 6) == 0;
 	l->failed = stage_of(l, look(h, l, url, true, deadline_ms));
 	l->ms = (int)(clock_mono_ms() - begin_ms);
-	if (l->failed == HTTP_STAGE_TLS && l->n == 0)
+	if (l->failed == TLS_STAGE_TLS && l->n == 0)
 		(void)look(h, l, url, false, deadline_ms);
 }
 
 bool
-http_addresses(char *text, size_t size, const char *host)
+tls_probe_addresses(char *text, size_t size, const char *host)
 {
 	const struct addrinfo	 hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	const struct addrinfo	*a;
@@ -661,15 +661,15 @@ http_addresses(char *text, size_t size, const char *host)
 }
 
 const char *
-http_trusts(const struct http *h)
+http_client_trusts(const struct http_client *h)
 {
-	return trust_file(&h->trust);
+	return ca_store_file(&h->trust);
 }
 
-struct http_group *
-http_group_new(struct http *h, int parallel)
+struct http_multi *
+http_multi_new(struct http_client *h, int parallel)
 {
-	struct http_group	*g;
+	struct http_multi	*g;
 	bool			 started;
 
 	(void)pthread_mutex_lock(&h->lock);
@@ -688,14 +688,14 @@ http_group_new(struct http *h, int parallel)
 	    curl_multi_setopt(g->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK ||
 	    curl_multi_setopt(g->multi, CURLMOPT_MAXCONNECTS, 2L * parallel) != CURLM_OK ||
 	    curl_multi_wakeup(g->multi) != CURLM_OK) {
-		http_group_free(g);
+		http_multi_free(g);
 		return NULL;
 	}
 	return g;
 }
 
 void
-http_group_free(struct http_group *g)
+http_multi_free(struct http_multi *g)
 {
 	int	 i;
 
@@ -732,7 +732,7 @@ get(struct queue *q)
 }
 
 void
-http_group_add(struct http_group *g, void *tag, struct http_answer *a,
+http_multi_add(struct http_multi *g, void *tag, struct http_answer *a,
     const struct http_call *call)
 {
 	reset(a);
@@ -742,7 +742,7 @@ http_group_add(struct http_group *g, void *tag, struct http_answer *a,
 }
 
 static void
-finish(struct http_group *g, struct http_answer *a)
+finish(struct http_multi *g, struct http_answer *a)
 {
 	a->ms = (int)(clock_mono_ms() - a->begin_ms);
 	put(&g->done, a);
@@ -750,7 +750,7 @@ finish(struct http_group *g, struct http_answer *a)
 
 /* The first handle that is not busy, made if there is none yet. */
 static struct handle *
-spare(struct http_group *g)
+spare(struct http_multi *g)
 {
 	struct handle	*t;
 
@@ -765,7 +765,7 @@ spare(struct http_group *g)
 
 /* One try of a handle that is not in the multi. */
 static CURLcode
-try(struct http_group *g, struct handle *t)
+try(struct http_multi *g, struct handle *t)
 {
 	CURLcode	 rc;
 
@@ -776,7 +776,7 @@ try(struct http_group *g, struct handle *t)
 }
 
 static void
-begin(struct http_group *g, struct http_answer *a)
+begin(struct http_multi *g, struct http_answer *a)
 {
 	struct handle	*t;
 	CURLcode	 rc;
@@ -797,7 +797,7 @@ begin(struct http_group *g, struct http_answer *a)
 
 /* A busy handle is out of the multi and has its answer: the last busy one takes its place. */
 static void
-release(struct http_group *g, struct handle *t)
+release(struct http_multi *g, struct handle *t)
 {
 	struct handle	*last = g->handles[--g->busy];
 
@@ -809,7 +809,7 @@ release(struct http_group *g, struct handle *t)
 }
 
 static void
-end(struct http_group *g, struct handle *t, CURLcode rc)
+end(struct http_multi *g, struct handle *t, CURLcode rc)
 {
 	bool	 over = settle(t, rc);
 
@@ -823,7 +823,7 @@ end(struct http_group *g, struct handle *t, CURLcode rc)
 }
 
 static void
-end_all(struct http_group *g)
+end_all(struct http_multi *g)
 {
 	struct http_answer	*a;
 
@@ -837,7 +837,7 @@ end_all(struct http_group *g)
 
 /* Those whose time is over before their turn came. */
 static void
-end_late(struct http_group *g)
+end_late(struct http_multi *g)
 {
 	struct queue		 all = g->waiting;
 	struct http_answer	*a;
@@ -858,7 +858,7 @@ end_late(struct http_group *g)
 
 /* All that can be done without waiting. */
 static void
-work(struct http_group *g)
+work(struct http_multi *g)
 {
 	struct http_answer	*a;
 	struct handle		*t;
@@ -882,7 +882,7 @@ work(struct http_group *g)
 
 /* How long nothing need be done that no descriptor tells of, left_ms at most. */
 static int
-patience(const struct http_group *g, int64_t left_ms)
+patience(const struct http_multi *g, int64_t left_ms)
 {
 	const struct http_answer	*a;
 	int64_t				 now_ms = clock_mono_ms(), ms = left_ms;
@@ -896,7 +896,7 @@ patience(const struct http_group *g, int64_t left_ms)
 }
 
 void
-http_group_wait(struct http_group *g, int timeout_ms)
+http_multi_wait(struct http_multi *g, int timeout_ms)
 {
 	const struct timespec	 pause = { 0, 10000000 };
 	int64_t			 end_ms = clock_mono_ms() + timeout_ms, left_ms;
@@ -912,7 +912,7 @@ http_group_wait(struct http_group *g, int timeout_ms)
 }
 
 void *
-http_group_done(struct http_group *g)
+http_multi_done(struct http_multi *g)
 {
 	struct http_answer	*a = get(&g->done);
 
@@ -920,7 +920,7 @@ http_group_done(struct http_group *g)
 }
 
 void
-http_group_wake(struct http_group *g)
+http_multi_wake(struct http_multi *g)
 {
 	atomic_store(&g->woken, true);
 	(void)curl_multi_wakeup(g->multi);

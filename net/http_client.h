@@ -1,12 +1,12 @@
 /*
  * http_client.h: HTTP requests that we make, with libcurl, inside a deadline.
  *
- * One struct http serves all threads.  Its handles stand on a last-in-first-out stack, so
+ * One struct http_client serves all threads.  Its handles stand on a last-in-first-out stack, so
  * that the connections in use stay few and warm.  Nothing of the environment is heeded;
  * certificates and host names are always verified; no redirect is followed; an answer is
  * at most 64 KiB, unless a call allows for more.
  *
- * http_look() is for who wants to know how a server is: it asks it nothing.
+ * tls_probe() is for who wants to know how a server is: it asks it nothing.
  */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
@@ -44,44 +44,44 @@ struct http_answer {
 	int64_t		 begin_ms;
 };
 
-struct http;
+struct http_client;
 
 /*
  * Keeps set; connects to nothing yet.  NULL: no memory.  *stop_ms, where it is not 0, is
  * the monotonic time at which every transfer gives up (shutdown); may be NULL.
  */
-struct http	*http_new(const struct settings *set, const _Atomic int64_t *stop_ms);
-void		 http_free(struct http *h);
+struct http_client	*http_client_new(const struct settings *set, const _Atomic int64_t *stop_ms);
+void			 http_client_free(struct http_client *h);
 
 /* One call.  Fills a, whose body it empties first. */
-void		 http_do(struct http *h, struct http_answer *a, const struct http_call *call);
+void			 http_client_do(struct http_client *h, struct http_answer *a, const struct http_call *call);
 
-enum { HTTP_CERTS = 8, HTTP_NAME = 160, HTTP_PEER = 64 };
+enum { TLS_CERTS = 8, HTTP_NAME = 160, HTTP_PEER = 64 };
 
 /* A certificate, in its own words: foreign text. */
-struct http_cert {
+struct tls_cert {
 	char	 subject[HTTP_NAME], issuer[HTTP_NAME];
 	char	 names[HTTP_NAME];	/* that it is for, "DNS:qt.example, IP Address:192.0.2.1" */
 	int64_t	 from_s, until_s;	/* epoch; 0: not known */
 };
 
 /* How far a look has come. */
-enum http_stage {
-	HTTP_STAGE_URL,		/* it is none */
-	HTTP_STAGE_NAME,	/* the host has no address */
-	HTTP_STAGE_CONNECT,
-	HTTP_STAGE_TRUST,	/* there are no CA certificates to verify with */
-	HTTP_STAGE_TLS,
-	HTTP_STAGE_DONE
+enum tls_stage {
+	TLS_STAGE_URL,		/* it is none */
+	TLS_STAGE_NAME,	/* the host has no address */
+	TLS_STAGE_CONNECT,
+	TLS_STAGE_TRUST,	/* there are no CA certificates to verify with */
+	TLS_STAGE_TLS,
+	TLS_STAGE_DONE
 };
 
-struct http_look {
-	enum http_stage	 failed;	/* where; DONE: nothing did, and a certificate is verified */
+struct tls_probe {
+	enum tls_stage	 failed;	/* where; DONE: nothing did, and a certificate is verified */
 	int		 ms;		/* spent */
 	char		 peer[HTTP_PEER];	/* the address that it was connected to, "": none */
 	char		 why[128];	/* "", or what failed */
 	bool		 tls;
-	struct http_cert certs[HTTP_CERTS];	/* as the server sends them: its own first */
+	struct tls_cert certs[TLS_CERTS];	/* as the server sends them: its own first */
 	int		 n;		/* of them; 0 if the server does not speak TLS as we do */
 };
 
@@ -90,41 +90,41 @@ struct http_look {
  * A certificate that cannot be verified is fetched all the same, to be shown: nothing is ever
  * sent to who has it.
  */
-void		 http_look(struct http *h, struct http_look *l, const char *url,
+void		 tls_probe(struct http_client *h, struct tls_probe *l, const char *url,
 		    int64_t deadline_ms);
 
 /* The addresses of a host, separated by blanks; cut where there is no room for more. */
-bool		 http_addresses(char *text, size_t size, const char *host);
+bool		 tls_probe_addresses(char *text, size_t size, const char *host);
 
 /* The certificates that are trusted, a file; NULL: there is none. */
-const char	*http_trusts(const struct http *h);
+const char	*http_client_trusts(const struct http_client *h);
 
 /*
  * Many calls at once, parallel of them; what is added beyond that waits for its turn, its
- * time running.  A group belongs to one thread; only http_group_wake() may come from
+ * time running.  A group belongs to one thread; only http_multi_wake() may come from
  * others.  It keeps its connections from call to call.  It is freed before h.
  */
-struct http_group;
+struct http_multi;
 
 /* NULL: no memory or no descriptors. */
-struct http_group *http_group_new(struct http *h, int parallel);
-void		 http_group_free(struct http_group *g);	/* breaks off what is under way */
+struct http_multi *http_multi_new(struct http_client *h, int parallel);
+void		 http_multi_free(struct http_multi *g);	/* breaks off what is under way */
 
 /*
- * Adds a call, which http_group_wait() begins.  a, and what call points to, must stay until
- * tag, which is not NULL, comes out of http_group_done(), even if the call cannot begin:
- * that is an answer too.  A call broken off by http_group_free() does not come out.
+ * Adds a call, which http_multi_wait() begins.  a, and what call points to, must stay until
+ * tag, which is not NULL, comes out of http_multi_done(), even if the call cannot begin:
+ * that is an answer too.  A call broken off by http_multi_free() does not come out.
  */
-void		 http_group_add(struct http_group *g, void *tag, struct http_answer *a,
+void		 http_multi_add(struct http_multi *g, void *tag, struct http_answer *a,
 		    const struct http_call *call);
 
 /* Works until a call has finished, somebody wakes it, or timeout_ms are over. */
-void		 http_group_wait(struct http_group *g, int timeout_ms);
+void		 http_multi_wait(struct http_multi *g, int timeout_ms);
 
 /* The tag of a finished call, each once; NULL: none has finished since. */
-void		*http_group_done(struct http_group *g);
+void		*http_multi_done(struct http_multi *g);
 
 /* Ends the wait under way, or the next one if there is none. */
-void		 http_group_wake(struct http_group *g);
+void		 http_multi_wake(struct http_multi *g);
 
 #endif

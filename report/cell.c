@@ -7,7 +7,7 @@
 typedef void	 put_foreign(struct html *h, struct slice text, size_t max);
 
 size_t
-answer_cols(const struct answer *a)
+cell_count_columns(const struct answer *a)
 {
 	size_t	 n;
 
@@ -17,7 +17,7 @@ answer_cols(const struct answer *a)
 }
 
 bool
-answer_is_number(const struct answer *a, size_t col)
+cell_is_number(const struct answer *a, size_t col)
 {
 	switch (a->q->columns[col].kind) {
 	case REPORT_DAY:
@@ -35,9 +35,9 @@ answer_is_number(const struct answer *a, size_t col)
 }
 
 const char *
-answer_words(enum language l, const char *key)
+cell_words(enum language l, const char *key)
 {
-	const char	*w = words(l, key);
+	const char	*w = i18n_text(l, key);
 
 	return w != NULL ? w : key;
 }
@@ -53,21 +53,21 @@ words_of(enum language l, const char *name, struct slice value)
 	if (value.len > KEY_MAX / 2 || memchr(value.p, '\0', value.len) != NULL)
 		return NULL;
 	(void)snprintf(key, sizeof(key), "%.32s.%.*s", name, (int)value.len, value.p);
-	return words(l, key);
+	return i18n_text(l, key);
 }
 
 const char *
-answer_column(enum language l, const char *name)
+cell_column_name(enum language l, const char *name)
 {
 	const char	*w = words_of(l, name, slice_of("column"));
 
-	return w != NULL ? w : answer_words(l, name);
+	return w != NULL ? w : cell_words(l, name);
 }
 
 const char *
-answer_heading(const struct answer *a, size_t col)
+cell_heading(const struct answer *a, size_t col)
 {
-	return answer_column(a->l, a->q->columns[col].name);
+	return cell_column_name(a->l, a->q->columns[col].name);
 }
 
 /* What the table calls an event; one that QT's table does not have has no code. */
@@ -80,12 +80,12 @@ put_code(struct html *h, enum language l, struct slice code, put_foreign *put)
 	if (code.len < sizeof(key) && memchr(code.p, '\0', code.len) == NULL) {
 		if (code.len != 0)
 			(void)snprintf(key, sizeof(key), "%.*s", (int)code.len, code.p);
-		w = words(l, key);
+		w = i18n_text(l, key);
 	}
 	if (w != NULL)
 		html_text(h, w);
 	else
-		put(h, code, ANSWER_CUT);
+		put(h, code, CELL_CUT);
 }
 
 /* Nothing has words, too: of the column's own, or those that say just that. */
@@ -94,7 +94,7 @@ put_none(struct html *h, enum language l, const char *column, const char *otherw
 {
 	const char	*w = words_of(l, column, slice_of("none"));
 
-	html_text(h, w != NULL ? w : answer_words(l, otherwise));
+	html_text(h, w != NULL ? w : cell_words(l, otherwise));
 }
 
 static void
@@ -111,14 +111,14 @@ put_text(struct html *h, const struct answer *a, size_t col, struct slice text, 
 	else if (a->q->columns[col].kind == REPORT_DAY)
 		html_slice(h, text);
 	else
-		put(h, text, ANSWER_CUT);
+		put(h, text, CELL_CUT);
 }
 
 static void
 put_number(struct html *h, const struct answer *a, size_t row, size_t col)
 {
 	double	 v = table_number(a->t, row, col);
-	char	 f[FIGURE] = "";
+	char	 f[NUMBER_FORMAT] = "";
 
 	switch (a->q->columns[col].kind) {
 	case REPORT_COUNT:
@@ -126,21 +126,21 @@ put_number(struct html *h, const struct answer *a, size_t row, size_t col)
 	case REPORT_CODE:
 	case REPORT_TEXT:
 		if (table_at(a->t, row, col)->type == CELL_REAL)
-			figure_mean(f, v);
+			number_format_mean(f, v);
 		else
-			figure_count(f, v);
+			number_format_count(f, v);
 		break;
 	case REPORT_SHARE:
-		figure_share(f, v);
+		number_format_share(f, v);
 		break;
 	case REPORT_SECONDS:
-		figure_span(f, a->l, v);
+		number_format_span(f, a->l, v);
 		break;
 	case REPORT_MS:
-		figure_ms(f, a->l, v);
+		number_format_ms(f, a->l, v);
 		break;
 	case REPORT_TIME:
-		figure_time(f, table_at(a->t, row, col)->i);
+		number_format_time(f, table_at(a->t, row, col)->i);
 		break;
 	}
 	html_text(h, f);
@@ -175,19 +175,19 @@ put_cell(struct html *h, const struct answer *a, size_t row, size_t col, put_for
 }
 
 void
-answer_cell(struct html *h, const struct answer *a, size_t row, size_t col)
+cell_put(struct html *h, const struct answer *a, size_t row, size_t col)
 {
 	put_cell(h, a, row, col, html_foreign);
 }
 
 void
-answer_plain(struct html *h, const struct answer *a, size_t row, size_t col)
+cell_put_plain(struct html *h, const struct answer *a, size_t row, size_t col)
 {
 	put_cell(h, a, row, col, html_isolate);
 }
 
 bool
-answer_same(const struct answer *a, size_t row, size_t col, size_t row2, size_t col2)
+cell_is_same(const struct answer *a, size_t row, size_t col, size_t row2, size_t col2)
 {
 	struct slice	 x = table_str(a->t, row, col), y = table_str(a->t, row2, col2);
 

@@ -43,8 +43,8 @@ begin(struct chart *c, const struct answer *a)
 	size_t			 i;
 
 	c->a = a;
-	if (!day_parse(&c->first, slice_of(a->args->from)) ||
-	    !day_parse(&c->last, slice_of(a->args->to)) || c->last < c->first)
+	if (!calendar_parse_day(&c->first, slice_of(a->args->from)) ||
+	    !calendar_parse_day(&c->last, slice_of(a->args->to)) || c->last < c->first)
 		return false;
 	for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
 		c->per = spans[i];
@@ -61,7 +61,7 @@ bucket_of(size_t *bucket, const struct chart *c, size_t row)
 {
 	int64_t	 day;
 
-	if (!day_parse(&day, table_str(c->a->t, row, 0)) || day < c->first || day > c->last)
+	if (!calendar_parse_day(&day, table_str(c->a->t, row, 0)) || day < c->first || day > c->last)
 		return false;
 	*bucket = (size_t)((day - c->first) / c->per);
 	return true;
@@ -86,11 +86,11 @@ find_peak(struct series *s, size_t n)
 
 /* "11-03", the first day of a bucket; "2026-11" where days come more than once. */
 static const char *
-short_day(char text[DAY_TEXT], const struct chart *c, size_t bucket)
+short_day(char text[CALENDAR_DAY_TEXT], const struct chart *c, size_t bucket)
 {
 	enum { YEAR = 365 };
 
-	day_text(text, c->first + (int64_t)bucket * c->per);
+	calendar_day_text(text, c->first + (int64_t)bucket * c->per);
 	if (*text == '\0')
 		return text;
 	if (c->last - c->first < YEAR)
@@ -105,12 +105,12 @@ put_bucket(struct html *h, const struct chart *c, size_t bucket)
 {
 	int64_t	 day = c->first + (int64_t)bucket * c->per;
 	int64_t	 end = day + c->per - 1 < c->last ? day + c->per - 1 : c->last;
-	char	 text[DAY_TEXT];
+	char	 text[CALENDAR_DAY_TEXT];
 
-	day_text(text, day);
+	calendar_day_text(text, day);
 	html_text(h, text);
 	if (end > day) {
-		day_text(text, end);
+		calendar_day_text(text, end);
 		html_printf(h, " – %s", text);
 	}
 }
@@ -118,9 +118,9 @@ put_bucket(struct html *h, const struct chart *c, size_t bucket)
 static void
 put_count(struct html *h, double v)
 {
-	char	 f[FIGURE];
+	char	 f[NUMBER_FORMAT];
 
-	figure_count(f, v);
+	number_format_count(f, v);
 	html_text(h, f);
 }
 
@@ -136,7 +136,7 @@ scale_of(double highest, double lowest)
 {
 	struct scale	 s = { 0, 0, 0 };
 
-	s.step = figure_step(highest - lowest, 4);
+	s.step = number_format_step(highest - lowest, 4);
 	while (s.max < highest || s.max == 0)
 		s.max += s.step;
 	while (s.min > lowest)
@@ -165,7 +165,7 @@ put_days(struct html *h, const struct chart *c)
 {
 	enum { MOST = 6 };
 	static const size_t	 steps[] = { 1, 2, 3, 7, 14, 28 };
-	char			 text[DAY_TEXT];
+	char			 text[CALENDAR_DAY_TEXT];
 	double			 x;
 	size_t			 i, at, step;
 
@@ -200,7 +200,7 @@ open_image(struct html *h, const struct answer *a, int height)
 	html_printf(h, "<div class=\"plot\"><svg class=\"chart\" width=\"100%%\" height=\"%d\" "
 	    "role=\"img\" aria-labelledby=\"%s-t %s-d\"><title id=\"%s-t\">", height,
 	    a->q->name, a->q->name, a->q->name);
-	html_text(h, answer_words(a->l, a->q->name));
+	html_text(h, cell_words(a->l, a->q->name));
 	html_printf(h, "</title><desc id=\"%s-d\">", a->q->name);
 }
 
@@ -230,7 +230,7 @@ series_of(struct chart *c, size_t row)
 	size_t	 i;
 
 	for (i = 0; i < c->nseries; i++)
-		if (answer_same(c->a, c->series[i].name, 1, row, 1))
+		if (cell_is_same(c->a, c->series[i].name, 1, row, 1))
 			return &c->series[i];
 	if (c->nseries == SERIES_MAX)
 		return NULL;
@@ -272,7 +272,7 @@ put_summary(struct html *h, const struct chart *c, const struct series *s)
 {
 	put_count(h, s->total);
 	html_raw(h, "; ");
-	html_text(h, answer_words(c->a->l, "peak"));
+	html_text(h, cell_words(c->a->l, "peak"));
 	html_raw(h, " ");
 	put_count(h, s->v[s->peak]);
 	html_raw(h, ", ");
@@ -335,13 +335,13 @@ open_multiple(struct html *h, const struct chart *c, const struct series *s, dou
 static void
 put_multiple(struct html *h, const struct chart *c, const struct series *s)
 {
-	char	 text[DAY_TEXT];
+	char	 text[CALENDAR_DAY_TEXT];
 
 	html_raw(h, "<li><span>");
-	answer_cell(h, c->a, s->name, 1);
+	cell_put(h, c->a, s->name, 1);
 	html_raw(h, "</span>");
 	open_multiple(h, c, s, s->total);
-	html_text(h, answer_words(c->a->l, "peak"));
+	html_text(h, cell_words(c->a->l, "peak"));
 	html_raw(h, " ");
 	put_count(h, s->v[s->peak]);
 	html_printf(h, " · %s</small></li>", short_day(text, c, s->peak));
@@ -351,25 +351,25 @@ put_multiple(struct html *h, const struct chart *c, const struct series *s)
 static void
 put_per(struct html *h, const struct chart *c, bool mean)
 {
-	char	 f[FIGURE];
+	char	 f[NUMBER_FORMAT];
 
 	if (c->per == 1)
 		return;
-	figure_span(f, c->a->l, (double)c->per * 86400);
+	number_format_span(f, c->a->l, (double)c->per * 86400);
 	html_raw(h, "<p class=\"note\">");
-	html_text(h, answer_words(c->a->l, mean ? "mean_bar" : "per_bar"));
+	html_text(h, cell_words(c->a->l, mean ? "mean_bar" : "per_bar"));
 	html_printf(h, " %s</p>", f);
 }
 
 void
-timechart_days(struct html *h, const struct answer *a)
+chart_days(struct html *h, const struct answer *a)
 {
 	struct chart	*c = calloc(1, sizeof(*c));
 	size_t		 i;
 
 	if (c == NULL)
-		h->er = QT_ENOMEM;
-	else if (answer_cols(a) >= 3 && begin(c, a)) {
+		h->er = ERR_NOMEM;
+	else if (cell_count_columns(a) >= 3 && begin(c, a)) {
 		read_days(c);
 		put_all(h, c);
 		put_per(h, c, false);
@@ -467,7 +467,7 @@ read_series(struct chart *c)
 	const struct table	*t = c->a->t;
 	size_t			 row, col, bucket;
 
-	for (col = 1; col < answer_cols(c->a) && c->nseries < SERIES_MAX; col++)
+	for (col = 1; col < cell_count_columns(c->a) && c->nseries < SERIES_MAX; col++)
 		if (c->a->q->columns[col].kind == REPORT_COUNT)
 			c->series[c->nseries++].name = col;
 	for (row = 0; row < t->rows; row++)
@@ -559,10 +559,10 @@ put_apart(struct html *h, const struct chart *c)
 	for (s = c->series; s != c->series + c->nseries; s++)
 		if (role_of(column_of(c, s)) == APART) {
 			html_raw(h, "<ul class=\"multiples\"><li><span>");
-			html_text(h, answer_heading(c->a, s->name));
+			html_text(h, cell_heading(c->a, s->name));
 			html_raw(h, "</span>");
 			open_multiple(h, c, s, table_number(c->a->t, c->a->t->rows - 1, s->name));
-			html_text(h, answer_words(c->a->l, "last_day"));
+			html_text(h, cell_words(c->a->l, "last_day"));
 			html_raw(h, "</small></li></ul>");
 		}
 }
@@ -571,7 +571,7 @@ put_apart(struct html *h, const struct chart *c)
 static void
 put_name(struct html *h, const struct chart *c, const struct series *s)
 {
-	html_text(h, answer_heading(c->a, s->name));
+	html_text(h, cell_heading(c->a, s->name));
 	if (adds_up(c)) {
 		html_raw(h, " ");
 		put_count(h, s->total);
@@ -607,7 +607,7 @@ put_hints(struct html *h, const struct chart *c)
 		open_hint(h, c, i);
 		for (k = 0; k < c->nseries; k++) {
 			html_raw(h, k == 0 ? ": " : ", ");
-			html_text(h, answer_heading(c->a, c->series[k].name));
+			html_text(h, cell_heading(c->a, c->series[k].name));
 			html_raw(h, " ");
 			put_count(h, c->series[k].v[i]);
 		}
@@ -642,12 +642,12 @@ put_series(struct html *h, const struct chart *c)
 }
 
 void
-timechart_series(struct html *h, const struct answer *a)
+chart_days_series(struct html *h, const struct answer *a)
 {
 	struct chart	*c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
-		h->er = QT_ENOMEM;
+		h->er = ERR_NOMEM;
 	else if (begin(c, a)) {
 		read_series(c);
 		put_key(h, c);

@@ -10,9 +10,9 @@
 #include "report/cell.h"
 
 /* All together day by day, then each series by itself, largest first. */
-void	timechart_days(struct html *h, const struct answer *a);
+void	chart_days(struct html *h, const struct answer *a);
 
 /* What comes in upwards, what goes downwards, the balance as a line. */
-void	timechart_series(struct html *h, const struct answer *a);
+void	chart_days_series(struct html *h, const struct answer *a);
 
 #endif

@@ -44,7 +44,7 @@ node_of(struct flow *f, size_t layer, size_t row, size_t col)
 	struct node	*n;
 
 	for (n = f->nodes; n != f->nodes + f->nnodes; n++)
-		if (n->layer == layer && answer_same(f->a, n->row, n->col, row, col))
+		if (n->layer == layer && cell_is_same(f->a, n->row, n->col, row, col))
 			return n;
 	if (f->nnodes == NODES_MAX)
 		return NULL;
@@ -171,9 +171,9 @@ by_place(const void *p, const void *q)
 static void
 put_n(struct html *h, double n)
 {
-	char	 f[FIGURE];
+	char	 f[NUMBER_FORMAT];
 
-	figure_count(f, n);
+	number_format_count(f, n);
 	html_text(h, f);
 }
 
@@ -195,9 +195,9 @@ put_link(struct html *h, const struct flow *f, struct link *l)
 	    x, y, middle, y, middle, to, end, to);
 	html_printf(h, "v%.1fC%.1f %.1f %.1f %.1f %.1f %.1fz\"><title>", thick, middle, to + thick,
 	    middle, y + thick, x, y + thick);
-	answer_plain(h, f->a, l->from->row, l->from->col);
+	cell_put_plain(h, f->a, l->from->row, l->from->col);
 	html_raw(h, " → ");
-	answer_plain(h, f->a, l->to->row, l->to->col);
+	cell_put_plain(h, f->a, l->to->row, l->to->col);
 	html_raw(h, ": ");
 	put_n(h, l->n);
 	html_raw(h, "</title></path>");
@@ -215,7 +215,7 @@ put_node(struct html *h, const struct flow *f, const struct node *n)
 		    n->y + LINE - 4);
 	else
 		html_raw(h, "><title>");
-	answer_plain(h, f->a, n->row, n->col);
+	cell_put_plain(h, f->a, n->row, n->col);
 	html_raw(h, named ? " <tspan class=\"n\">" : ": ");
 	put_n(h, size_of(n));
 	html_raw(h, named ? "</tspan></text>" : "</title></rect>");
@@ -228,14 +228,14 @@ put_flow(struct html *h, struct flow *f)
 	size_t		 i;
 
 	html_raw(h, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
-	html_text(h, answer_words(f->a->l, f->a->q->name));
+	html_text(h, cell_words(f->a->l, f->a->q->name));
 	html_raw(h, ": ");
-	html_text(h, answer_words(f->a->l, "chart"));
+	html_text(h, cell_words(f->a->l, "chart"));
 	html_printf(h, "\"><svg class=\"chart\" width=\"%.0f\" height=\"%.0f\" "
 	    "viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"%s-t\">"
 	    "<title id=\"%s-t\">", wide, f->height, wide, f->height, f->a->q->name,
 	    f->a->q->name);
-	html_text(h, answer_words(f->a->l, f->a->q->name));
+	html_text(h, cell_words(f->a->l, f->a->q->name));
 	html_raw(h, "</title>");
 	for (i = 0; i < f->nlinks; i++)
 		put_link(h, f, &f->links[i]);
@@ -245,15 +245,15 @@ put_flow(struct html *h, struct flow *f)
 }
 
 void
-flowchart(struct html *h, const struct answer *a)
+chart_flow(struct html *h, const struct answer *a)
 {
 	struct flow	*f = calloc(1, sizeof(*f));
 
 	if (f == NULL) {
-		h->er = QT_ENOMEM;
+		h->er = ERR_NOMEM;
 		return;
 	}
-	if (answer_cols(a) >= COLUMNS)
+	if (cell_count_columns(a) >= COLUMNS)
 		read_table(f, a);
 	if (f->nnodes != 0) {
 		place(f);

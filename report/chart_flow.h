@@ -6,6 +6,6 @@
 
 #include "report/cell.h"
 
-void	flowchart(struct html *h, const struct answer *a);
+void	chart_flow(struct html *h, const struct answer *a);
 
 #endif

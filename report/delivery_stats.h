@@ -24,9 +24,9 @@
  *	p50_ms ...	within that time half of the acknowledged were answered; p90, p99
  *
  * NULL stands where there is none.  from, to: first and last day, "YYYY-MM-DD", in China.
- * QT_ESTORE: the database (db_why()) or a file of the tally; QT_EREQUEST: no such day.
+ * ERR_STORE: the database (db_why()) or a file of the tally; ERR_REQUEST: no such day.
  */
-enum qt_err	 health_table(struct table *t, struct db *db, const struct conf *c,
+enum error	 delivery_stats_table(struct table *t, struct db *db, const struct conf *c,
 		    const char *account, const char *from, const char *to);
 
 #endif

@@ -17,14 +17,14 @@ static const char *const codes[] = {
 enum { STEPS_MIN = 4, STEPS_MAX = 8 };	/* of a list of events */
 
 static void
-put(struct view *v, const char *key)
+put(struct layout *v, const char *key)
 {
-	html_text(&v->h, answer_words(v->l, key));
+	html_text(&v->h, cell_words(v->l, key));
 }
 
 /* An attribute whose value is a stranger's. */
 static void
-put_value(struct view *v, const char *value)
+put_value(struct layout *v, const char *value)
 {
 	html_raw(&v->h, " value=\"");
 	html_text(&v->h, value);
@@ -32,7 +32,7 @@ put_value(struct view *v, const char *value)
 }
 
 static void
-open_field(struct view *v, const char *name, const char *label)
+open_field(struct layout *v, const char *name, const char *label)
 {
 	html_printf(&v->h, "<div class=\"field\"><label for=\"f-%s\">", name);
 	put(v, label);
@@ -40,13 +40,13 @@ open_field(struct view *v, const char *name, const char *label)
 }
 
 static void
-close_field(struct view *v)
+close_field(struct layout *v)
 {
 	html_raw(&v->h, "</div>");
 }
 
 static void
-put_choice(struct view *v, const char *value, const char *text, bool chosen)
+put_choice(struct layout *v, const char *value, const char *text, bool chosen)
 {
 	html_raw(&v->h, "<option");
 	put_value(v, value);
@@ -56,14 +56,14 @@ put_choice(struct view *v, const char *value, const char *text, bool chosen)
 }
 
 static void
-put_accounts(struct view *v)
+put_accounts(struct layout *v)
 {
 	const char		*asked = v->args->account;
 	const struct account	*a;
 
 	open_field(v, "account", "account");
 	html_raw(&v->h, "<select id=\"f-account\" name=\"account\">");
-	put_choice(v, "", answer_words(v->l, "all_accounts"), *asked == '\0');
+	put_choice(v, "", cell_words(v->l, "all_accounts"), *asked == '\0');
 	for (a = v->c->accounts; a != v->c->accounts + v->c->n; a++)
 		put_choice(v, a->path, a->name, conf_means(a, asked));
 	html_raw(&v->h, "</select>");
@@ -71,7 +71,7 @@ put_accounts(struct view *v)
 }
 
 static void
-put_day(struct view *v, const char *name, const char *day)
+put_day(struct layout *v, const char *name, const char *day)
 {
 	char	 label[32];
 
@@ -84,7 +84,7 @@ put_day(struct view *v, const char *name, const char *day)
 
 /* id: one of several fields of that name. */
 static void
-put_codes(struct view *v, const char *name, int id, struct slice chosen)
+put_codes(struct layout *v, const char *name, int id, struct slice chosen)
 {
 	size_t	 i;
 
@@ -92,9 +92,9 @@ put_codes(struct view *v, const char *name, int id, struct slice chosen)
 	if (id != 0)
 		html_printf(&v->h, "-%d", id);
 	html_printf(&v->h, "\" name=\"%s\">", name);
-	put_choice(v, "", answer_words(v->l, id != 0 ? "no_step" : "any_event"), chosen.len == 0);
+	put_choice(v, "", cell_words(v->l, id != 0 ? "no_step" : "any_event"), chosen.len == 0);
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		put_choice(v, codes[i], answer_words(v->l, codes[i]), slice_is(chosen, codes[i]));
+		put_choice(v, codes[i], cell_words(v->l, codes[i]), slice_is(chosen, codes[i]));
 	html_raw(&v->h, "</select>");
 }
 
@@ -116,7 +116,7 @@ next_code(struct slice *list)
 
 /* A list of events is asked for one by one, under one name; one more can be added. */
 static void
-put_steps(struct view *v, const struct report_option *o, const char *value)
+put_steps(struct layout *v, const struct report_option *o, const char *value)
 {
 	struct slice	 list = slice_of(value), code = next_code(&list);
 	int		 i;
@@ -138,24 +138,24 @@ put_steps(struct view *v, const struct report_option *o, const char *value)
 }
 
 static void
-put_choices(struct view *v, const struct report_option *o, const char *value)
+put_choices(struct layout *v, const struct report_option *o, const char *value)
 {
 	struct slice	 list = slice_of(o->choices), one;
 	char		 key[64];
 
 	html_printf(&v->h, "<select id=\"f-%s\" name=\"%s\">", o->name, o->name);
 	if (o->dflt == NULL)
-		put_choice(v, "", answer_words(v->l, "no_step"), *value == '\0');
+		put_choice(v, "", cell_words(v->l, "no_step"), *value == '\0');
 	for (one = next_code(&list); one.len != 0; one = next_code(&list)) {
 		(void)snprintf(key, sizeof(key), "%s.%.*s", o->name, (int)one.len, one.p);
-		put_choice(v, key + strlen(o->name) + 1, answer_words(v->l, key),
+		put_choice(v, key + strlen(o->name) + 1, cell_words(v->l, key),
 		    slice_is(one, value));
 	}
 	html_raw(&v->h, "</select>");
 }
 
 static void
-put_text(struct view *v, const char *name, const char *value)
+put_text(struct layout *v, const char *name, const char *value)
 {
 	html_printf(&v->h, "<input id=\"f-%s\" name=\"%s\" dir=\"auto\" maxlength=\"%d\"", name,
 	    name, REPORT_VALUE_MAX - 1);
@@ -165,19 +165,19 @@ put_text(struct view *v, const char *name, const char *value)
 
 /* Many seconds are also said in days or hours. */
 static void
-put_seconds(struct view *v, const char *name, const char *value)
+put_seconds(struct layout *v, const char *name, const char *value)
 {
-	char		 f[FIGURE];
+	char		 f[NUMBER_FORMAT];
 	long long	 s = strtoll(value, NULL, 10);
 
 	if ((strcmp(name, "window") != 0 && strcmp(name, "pause") != 0) || s < 60)
 		return;
-	figure_span(f, v->l, (double)s);
+	number_format_span(f, v->l, (double)s);
 	html_printf(&v->h, " (%s)", f);
 }
 
 static void
-put_option(struct view *v, const struct report_option *o, const char *value)
+put_option(struct layout *v, const struct report_option *o, const char *value)
 {
 	if (o->kind == OPTION_CODES) {
 		put_steps(v, o, value);
@@ -210,22 +210,22 @@ put_option(struct view *v, const struct report_option *o, const char *value)
 
 /* The last 7, 30, 90 days. */
 static void
-put_presets(struct view *v)
+put_presets(struct layout *v)
 {
 	static const int	 spans[] = { 7, 30, 90 };
 	struct report_args	 args = *v->args;
-	int64_t			 today = day_at(v->now_s);
-	char			 from[DAY_TEXT], to[DAY_TEXT];
+	int64_t			 today = calendar_day_at(v->now_s);
+	char			 from[CALENDAR_DAY_TEXT], to[CALENDAR_DAY_TEXT];
 	size_t			 i;
 
 	html_raw(&v->h, "<ul class=\"presets\">");
 	for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
-		day_text(from, today - spans[i] + 1);
-		day_text(to, today);
+		calendar_day_text(from, today - spans[i] + 1);
+		calendar_day_text(to, today);
 		memcpy(args.from, from, sizeof(from));
 		memcpy(args.to, to, sizeof(to));
 		html_raw(&v->h, "<li><a href=\"");
-		view_link(v, v->q, &args, "");
+		layout_link(v, v->q, &args, "");
 		html_printf(&v->h, "\"%s>", strcmp(from, v->args->from) == 0 &&
 		    strcmp(to, v->args->to) == 0 ? " aria-current=\"true\"" : "");
 		html_printf(&v->h, "%d ", spans[i]);
@@ -236,7 +236,7 @@ put_presets(struct view *v)
 }
 
 void
-form_put(struct view *v, const char *wrong)
+form_put(struct layout *v, const char *wrong)
 {
 	size_t	 i;
 

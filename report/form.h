@@ -7,6 +7,6 @@
 #include "report/layout.h"
 
 /* wrong: what is wrong with what was asked for; "" if nothing. */
-void	form_put(struct view *v, const char *wrong);
+void	form_put(struct layout *v, const char *wrong);
 
 #endif

@@ -13,7 +13,7 @@ static const char ellipsis[] = "…";
 static void
 put(struct html *h, const char *p, size_t len)
 {
-	if (h->er == QT_OK)
+	if (h->er == ERR_OK)
 		h->er = buf_put(h->out, p, len);
 }
 
@@ -29,7 +29,7 @@ html_printf(struct html *h, const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	if (h->er == QT_OK)
+	if (h->er == ERR_OK)
 		h->er = buf_vprintf(h->out, fmt, ap);
 	va_end(ap);
 }
@@ -80,7 +80,7 @@ put_text(struct html *h, struct slice s, size_t max)
 
 	if (s.p == NULL)
 		return;
-	for (end = p + s.len; p != end && h->er == QT_OK; n++) {
+	for (end = p + s.len; p != end && h->er == ERR_OK; n++) {
 		if (max != NO_LIMIT && n == max) {
 			html_raw(h, ellipsis);
 			return;

@@ -13,7 +13,7 @@
 
 struct html {
 	struct buf	*out;
-	enum qt_err	 er;	/* QT_ENOMEM, QT_ETOOBIG: what was to be written first and was not */
+	enum error	 er;	/* ERR_NOMEM, ERR_TOOBIG: what was to be written first and was not */
 };
 
 /* Markup of our own. */

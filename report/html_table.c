@@ -11,11 +11,11 @@ static void
 open_table(struct html *h, const struct answer *a, const char *kind, const char *class)
 {
 	html_raw(h, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
-	html_text(h, answer_words(a->l, a->q->name));
+	html_text(h, cell_words(a->l, a->q->name));
 	html_raw(h, ": ");
-	html_text(h, answer_words(a->l, kind));
+	html_text(h, cell_words(a->l, kind));
 	html_printf(h, "\"><table class=\"%s\"><caption>", class);
-	html_text(h, answer_words(a->l, a->q->name));
+	html_text(h, cell_words(a->l, a->q->name));
 	html_raw(h, "</caption><thead><tr>");
 }
 
@@ -49,7 +49,7 @@ static void
 put_heading(struct html *h, const struct answer *a, size_t col)
 {
 	html_printf(h, "<th scope=\"col\"%s>", class_of(a, col));
-	html_text(h, answer_heading(a, col));
+	html_text(h, cell_heading(a, col));
 	html_raw(h, "</th>");
 }
 
@@ -62,12 +62,12 @@ bar_column(const struct answer *a)
 
 	switch (a->q->chart) {
 	case CHART_BARS:
-		for (col = 0; col < answer_cols(a); col++)
-			if (answer_is_number(a, col))
+		for (col = 0; col < cell_count_columns(a); col++)
+			if (cell_is_number(a, col))
 				return col;
 		break;
 	case CHART_FUNNEL:
-		return answer_cols(a) > FUNNEL_DEVICES ? FUNNEL_DEVICES : none;
+		return cell_count_columns(a) > FUNNEL_DEVICES ? FUNNEL_DEVICES : none;
 	case CHART_NONE:
 	case CHART_DAYS:
 	case CHART_SERIES:
@@ -97,7 +97,7 @@ put_bar(struct html *h, double share)
 	    "<rect class=\"bar\" width=\"%.2f%%\" height=\"10\"/></svg></td>", share * 100);
 }
 
-/* Times beside bars belong to all rows alike: see grid_facts(). */
+/* Times beside bars belong to all rows alike: see html_table_facts(). */
 static bool
 is_fact(const struct answer *a, size_t col)
 {
@@ -112,52 +112,52 @@ put_row(struct html *h, const struct answer *a, size_t row, size_t bars, double 
 	size_t	 col;
 
 	html_raw(h, "<tr>");
-	for (col = 0; col < answer_cols(a); col++) {
+	for (col = 0; col < cell_count_columns(a); col++) {
 		if (is_fact(a, col))
 			continue;
 		if (col == bars)
 			put_bar(h, most > 0 ? table_number(a->t, row, col) / most : 0);
-		first = col == 0 && !answer_is_number(a, col);
+		first = col == 0 && !cell_is_number(a, col);
 		html_printf(h, "<%s%s>", first ? "th scope=\"row\"" : "td", class_of(a, col));
-		answer_cell(h, a, row, col);
+		cell_put(h, a, row, col);
 		html_raw(h, first ? "</th>" : "</td>");
 	}
 	html_raw(h, "</tr>");
 }
 
 void
-grid_table(struct html *h, const struct answer *a, size_t max)
+html_table_rows(struct html *h, const struct answer *a, size_t max)
 {
 	size_t	 bars = bar_column(a), i;
 	double	 most = bars == none ? 0 : highest(a, bars);
 
 	open_table(h, a, "table", bars == none ? "table" : "table bars");
-	for (i = 0; i < answer_cols(a); i++) {
+	for (i = 0; i < cell_count_columns(a); i++) {
 		if (i == bars)
 			html_raw(h, "<td class=\"b\" aria-hidden=\"true\"></td>");
 		if (!is_fact(a, i))
 			put_heading(h, a, i);
 	}
 	html_raw(h, "</tr></thead><tbody>");
-	for (i = 0; i < a->t->rows && i < max && h->er == QT_OK; i++)
+	for (i = 0; i < a->t->rows && i < max && h->er == ERR_OK; i++)
 		put_row(h, a, i, bars, most);
 	close_table(h);
 }
 
 void
-grid_facts(struct html *h, const struct answer *a)
+html_table_facts(struct html *h, const struct answer *a)
 {
 	bool	 open = false;
 	size_t	 col;
 
-	for (col = 0; col < answer_cols(a) && a->t->rows != 0; col++) {
+	for (col = 0; col < cell_count_columns(a) && a->t->rows != 0; col++) {
 		if (!is_fact(a, col))
 			continue;
 		html_raw(h, open ? "<div><dt>" : "<dl class=\"figures\"><div><dt>");
 		open = true;
-		html_text(h, answer_heading(a, col));
+		html_text(h, cell_heading(a, col));
 		html_raw(h, "</dt><dd>");
-		answer_cell(h, a, 0, col);
+		cell_put(h, a, 0, col);
 		html_raw(h, "</dd></div>");
 	}
 	if (open)
@@ -225,12 +225,12 @@ put_heat(struct html *h, const struct heat *m, double devices, double size)
 	enum { COLOURS = 9 };
 	double	 share = share_of(devices, size);
 	int	 colour = 0;
-	char	 of[FIGURE], all[FIGURE];
+	char	 of[NUMBER_FORMAT], all[NUMBER_FORMAT];
 
 	if (share > 0)
 		colour = share < m->top ? 1 + (int)(share / m->top * (COLOURS - 1)) : COLOURS;
-	figure_count(of, devices);
-	figure_count(all, size);
+	number_format_count(of, devices);
+	number_format_count(all, size);
 	html_printf(h, "<td class=\"n h%d\" title=\"%s / %s\">%.0f</td>", colour, of, all,
 	    share * 100);
 }
@@ -251,12 +251,12 @@ put_heat_head(struct html *h, const struct heat *m)
 static void
 put_heat_sum(struct html *h, const struct heat *m)
 {
-	char	 f[FIGURE];
+	char	 f[NUMBER_FORMAT];
 	int64_t	 n;
 
 	html_raw(h, "<tr class=\"sum\"><th scope=\"row\">");
-	html_text(h, answer_words(m->a->l, "together"));
-	figure_count(f, m->size[0]);
+	html_text(h, cell_words(m->a->l, "together"));
+	number_format_count(f, m->size[0]);
 	html_printf(h, "</th><td class=\"n\">%s</td>", f);
 	for (n = 0; n <= m->last - m->first; n++)
 		put_heat(h, m, m->devices[n], m->size[n]);
@@ -271,11 +271,11 @@ put_heat_row(struct html *h, const struct heat *m, size_t row)
 	int64_t	 n = m->first;
 
 	html_raw(h, "<tr><th scope=\"row\">");
-	answer_cell(h, m->a, row, DAY);
+	cell_put(h, m->a, row, DAY);
 	html_raw(h, "</th><td class=\"n\">");
-	answer_cell(h, m->a, row, SIZE);
+	cell_put(h, m->a, row, SIZE);
 	html_raw(h, "</td>");
-	for (; row < m->a->t->rows && answer_same(m->a, begin, DAY, row, DAY); row++) {
+	for (; row < m->a->t->rows && cell_is_same(m->a, begin, DAY, row, DAY); row++) {
 		for (; n < n_of(m->a, row) && n <= m->last; n++)
 			html_raw(h, "<td></td>");
 		if (n <= m->last && n == n_of(m->a, row)) {
@@ -291,18 +291,18 @@ put_heat_row(struct html *h, const struct heat *m, size_t row)
 }
 
 void
-grid_heat(struct html *h, const struct answer *a)
+html_table_heat(struct html *h, const struct answer *a)
 {
 	struct heat	 m;
 	size_t		 row;
 
-	if (answer_cols(a) < COLUMNS || a->t->rows == 0)
+	if (cell_count_columns(a) < COLUMNS || a->t->rows == 0)
 		return;
 	measure(&m, a);
 	open_table(h, a, "heat", "heat");
 	put_heat_head(h, &m);
 	put_heat_sum(h, &m);
-	for (row = 0; row < a->t->rows && h->er == QT_OK;)
+	for (row = 0; row < a->t->rows && h->er == ERR_OK;)
 		row = put_heat_row(h, &m, row);
 	close_table(h);
 }

@@ -10,12 +10,12 @@
  * Up to max rows.  Where the question's chart is CHART_BARS or CHART_FUNNEL each row has a
  * bar: these tables are their own charts.
  */
-void	grid_table(struct html *h, const struct answer *a, size_t max);
+void	html_table_rows(struct html *h, const struct answer *a, size_t max);
 
 /* What stands in every row of a table with bars alike, once. */
-void	grid_facts(struct html *h, const struct answer *a);
+void	html_table_facts(struct html *h, const struct answer *a);
 
 /* CHART_HEAT: a row for each day, shares by n across, in colour and figures. */
-void	grid_heat(struct html *h, const struct answer *a);
+void	html_table_heat(struct html *h, const struct answer *a);
 
 #endif

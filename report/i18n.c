@@ -6,7 +6,7 @@
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
-static const struct entry {
+static const struct access_entry {
 	const char	*key;
 	const char	*text[LANGUAGE__MAX];
 } entries[] = {
@@ -257,9 +257,9 @@ static const struct entry {
 };
 
 const char *
-words(enum language l, const char *key)
+i18n_text(enum language l, const char *key)
 {
-	const struct entry	*e;
+	const struct access_entry	*e;
 
 	for (e = entries; e != entries + NELEM(entries); e++)
 		if (strcmp(e->key, key) == 0)
@@ -268,7 +268,7 @@ words(enum language l, const char *key)
 }
 
 const char *
-words_tag(enum language l)
+i18n_tag(enum language l)
 {
 	static const char	*const tags[LANGUAGE__MAX] = {
 		[ENGLISH] = "en", [CHINESE] = "zh-CN",
@@ -346,7 +346,7 @@ language_of(enum language *l, struct slice range)
 }
 
 enum language
-words_language(struct slice accept)
+i18n_language(struct slice accept)
 {
 	enum language	 best = ENGLISH, l;
 	struct slice	 part, range;

@@ -11,29 +11,29 @@
 /* Rows that are shown: in the overview, on a question's own page, behind a chart. */
 enum { ROWS_FEW = 10, ROWS_MANY = 200, ROWS_BEHIND = 500 };
 
-const struct report_question view_overview = { .name = "report" };
+const struct report_question layout_overview = { .name = "report" };
 
 static const char *
-say(const struct view *v, const char *key)
+say(const struct layout *v, const char *key)
 {
-	return answer_words(v->l, key);
+	return cell_words(v->l, key);
 }
 
 static void
-put(struct view *v, const char *key)
+put(struct layout *v, const char *key)
 {
 	html_text(&v->h, say(v, key));
 }
 
 /* The words of "NAME.about": one sentence that says what is counted. */
 static void
-put_about(struct view *v, const struct report_question *q)
+put_about(struct layout *v, const struct report_question *q)
 {
 	char		 key[64];
 	const char	*about;
 
 	(void)snprintf(key, sizeof(key), "%s.about", q->name);
-	if ((about = words(v->l, key)) != NULL)
+	if ((about = i18n_text(v->l, key)) != NULL)
 		html_text(&v->h, about);
 }
 
@@ -51,7 +51,7 @@ put_parameter(struct html *h, const char *name, const char *value, bool *first)
 
 /* What is so anyway is left out, so that the last 30 days stay the last 30. */
 void
-view_link(struct view *v, const struct report_question *q, const struct report_args *args,
+layout_link(struct layout *v, const struct report_question *q, const struct report_args *args,
     const char *ending)
 {
 	struct report_args	 dflt;
@@ -60,7 +60,7 @@ view_link(struct view *v, const struct report_question *q, const struct report_a
 
 	html_printf(&v->h, "%sreport%s%s%s", v->up, q == NULL ? "" : "/",
 	    q == NULL ? "" : q->name, ending);
-	report_defaults(&dflt, q == NULL ? &view_overview : q, v->now_s);
+	questions_defaults(&dflt, q == NULL ? &layout_overview : q, v->now_s);
 	if (*args->account != '\0')
 		put_parameter(&v->h, "account", args->account, &first);
 	if (strcmp(args->from, dflt.from) != 0 || strcmp(args->to, dflt.to) != 0) {
@@ -74,16 +74,16 @@ view_link(struct view *v, const struct report_question *q, const struct report_a
 
 /* To another question: its options are its own. */
 static void
-open_link(struct view *v, const struct report_question *q)
+open_link(struct layout *v, const struct report_question *q)
 {
 	struct report_args	 args;
 
-	report_defaults(&args, q == NULL ? &view_overview : q, v->now_s);
+	questions_defaults(&args, q == NULL ? &layout_overview : q, v->now_s);
 	(void)snprintf(args.account, sizeof(args.account), "%s", v->args->account);
 	(void)snprintf(args.from, sizeof(args.from), "%s", v->args->from);
 	(void)snprintf(args.to, sizeof(args.to), "%s", v->args->to);
 	html_raw(&v->h, "<a href=\"");
-	view_link(v, q, &args, "");
+	layout_link(v, q, &args, "");
 	html_raw(&v->h, q == v->q ? "\" aria-current=\"page\">" : "\">");
 }
 
@@ -92,7 +92,7 @@ open_link(struct view *v, const struct report_question *q)
  */
 
 static void
-put_title(struct view *v)
+put_title(struct layout *v)
 {
 	html_raw(&v->h, "<title>");
 	if (v->q != NULL) {
@@ -104,7 +104,7 @@ put_title(struct view *v)
 }
 
 static void
-put_nav(struct view *v)
+put_nav(struct layout *v)
 {
 	const struct report_question	*q;
 
@@ -126,7 +126,7 @@ put_nav(struct view *v)
 
 /* "Shop · 2026-10-24 – 2026-11-22" */
 static void
-put_scope(struct view *v)
+put_scope(struct layout *v)
 {
 	const struct account	*a = conf_account(v->c, slice_of(v->args->account));
 
@@ -134,17 +134,17 @@ put_scope(struct view *v)
 	if (*v->args->account == '\0')
 		put(v, "all_accounts");
 	else
-		html_foreign(&v->h, slice_of(a != NULL ? a->name : v->args->account), ANSWER_CUT);
+		html_foreign(&v->h, slice_of(a != NULL ? a->name : v->args->account), CELL_CUT);
 	html_printf(&v->h, " · %s – %s</p>", v->args->from, v->args->to);
 }
 
 void
-view_open(struct view *v)
+layout_open(struct layout *v)
 {
 	html_printf(&v->h, "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">"
 	    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 	    "<meta name=\"color-scheme\" content=\"light dark\">"
-	    "<meta name=\"robots\" content=\"noindex\">", words_tag(v->l));
+	    "<meta name=\"robots\" content=\"noindex\">", i18n_tag(v->l));
 	put_title(v);
 	html_raw(&v->h, "<link rel=\"icon\" href=\"data:,\"><style>");
 	html_raw(&v->h, style_text);
@@ -159,7 +159,7 @@ view_open(struct view *v)
 }
 
 void
-view_close(struct view *v)
+layout_close(struct layout *v)
 {
 	html_raw(&v->h, "</main>\n<footer><p>");
 	put(v, "china_time");
@@ -167,16 +167,16 @@ view_close(struct view *v)
 }
 
 void
-view_lost(struct view *v)
+layout_lost(struct layout *v)
 {
 	html_raw(&v->h, "<p class=\"note\">");
 	put(v, "no_page");
 	html_raw(&v->h, "</p>");
-	view_models(v);
+	layout_models(v);
 }
 
 void
-view_models(struct view *v)
+layout_models(struct layout *v)
 {
 	const struct report_question	*q;
 
@@ -200,7 +200,7 @@ view_models(struct view *v)
  */
 
 static void
-put_note(struct view *v, const char *key)
+put_note(struct layout *v, const char *key)
 {
 	html_raw(&v->h, "<p class=\"note\">");
 	put(v, key);
@@ -208,7 +208,7 @@ put_note(struct view *v, const char *key)
 }
 
 void
-view_kept(struct view *v)
+layout_kept(struct layout *v)
 {
 	if (*v->kept == '\0')
 		return;
@@ -219,20 +219,20 @@ view_kept(struct view *v)
 
 /* A picture beside which the table is only looked up. */
 static bool
-put_picture(struct view *v, const struct answer *a)
+put_picture(struct layout *v, const struct answer *a)
 {
 	switch (a->q->chart) {
 	case CHART_DAYS:
-		timechart_days(&v->h, a);
+		chart_days(&v->h, a);
 		return true;
 	case CHART_SERIES:
-		timechart_series(&v->h, a);
+		chart_days_series(&v->h, a);
 		return true;
 	case CHART_HEAT:
-		grid_heat(&v->h, a);
+		html_table_heat(&v->h, a);
 		return true;
 	case CHART_FLOW:
-		flowchart(&v->h, a);
+		chart_flow(&v->h, a);
 		return true;
 	case CHART_NONE:
 	case CHART_BARS:
@@ -243,18 +243,18 @@ put_picture(struct view *v, const struct answer *a)
 }
 
 static size_t
-put_table(struct view *v, const struct answer *a, bool pictured)
+put_table(struct layout *v, const struct answer *a, bool pictured)
 {
 	size_t	 max = pictured ? ROWS_BEHIND : v->q == NULL ? ROWS_FEW : ROWS_MANY;
-	char	 n[FIGURE];
+	char	 n[NUMBER_FORMAT];
 
 	if (pictured) {
-		figure_count(n, (double)a->t->rows);
+		number_format_count(n, (double)a->t->rows);
 		html_raw(&v->h, "<details><summary>");
 		put(v, "table");
 		html_printf(&v->h, " (%s)</summary>", n);
 	}
-	grid_table(&v->h, a, max);
+	html_table_rows(&v->h, a, max);
 	if (pictured)
 		html_raw(&v->h, "</details>");
 	return max;
@@ -262,18 +262,18 @@ put_table(struct view *v, const struct answer *a, bool pictured)
 
 /* That there is more than is shown, and where. */
 static void
-put_more(struct view *v, const struct answer *a, size_t shown)
+put_more(struct layout *v, const struct answer *a, size_t shown)
 {
-	char	 all[FIGURE], some[FIGURE];
+	char	 all[NUMBER_FORMAT], some[NUMBER_FORMAT];
 
 	if (a->t->rows <= shown)
 		return;
-	figure_count(some, (double)shown);
-	figure_count(all, (double)a->t->rows);
+	number_format_count(some, (double)shown);
+	number_format_count(all, (double)a->t->rows);
 	html_printf(&v->h, "<p class=\"note\">%s / %s. ", some, all);
 	if (v->q == NULL) {
 		html_raw(&v->h, "<a href=\"");
-		view_link(v, a->q, a->args, "");
+		layout_link(v, a->q, a->args, "");
 		html_raw(&v->h, "\">");
 		put(v, "more_rows");
 		html_raw(&v->h, "</a>");
@@ -284,7 +284,7 @@ put_more(struct view *v, const struct answer *a, size_t shown)
 }
 
 static void
-put_data_links(struct view *v, const struct view_asked *asked)
+put_data_links(struct layout *v, const struct layout_asked *asked)
 {
 	static const struct {
 		const char	*ending, *name;
@@ -294,7 +294,7 @@ put_data_links(struct view *v, const struct view_asked *asked)
 	html_raw(&v->h, "<p class=\"links\">");
 	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		html_raw(&v->h, "<a href=\"");
-		view_link(v, asked->q, asked->args, forms[i].ending);
+		layout_link(v, asked->q, asked->args, forms[i].ending);
 		html_raw(&v->h, "\" aria-label=\"");
 		put(v, asked->q->name);
 		html_printf(&v->h, ": %s\">%s</a> ", forms[i].name, forms[i].name);
@@ -303,7 +303,7 @@ put_data_links(struct view *v, const struct view_asked *asked)
 }
 
 static void
-put_content(struct view *v, const struct view_asked *asked)
+put_content(struct layout *v, const struct layout_asked *asked)
 {
 	struct answer	 a = { asked->q, asked->args, asked->t, v->l };
 	size_t		 shown;
@@ -312,7 +312,7 @@ put_content(struct view *v, const struct view_asked *asked)
 		put_note(v, a.t == NULL ? "no_answer" : "nothing");
 		return;
 	}
-	grid_facts(&v->h, &a);
+	html_table_facts(&v->h, &a);
 	shown = put_table(v, &a, put_picture(v, &a));
 	put_more(v, &a, shown);
 	put_data_links(v, asked);
@@ -320,7 +320,7 @@ put_content(struct view *v, const struct view_asked *asked)
 
 /* What has days or many columns across takes the whole width. */
 static bool
-is_wide(const struct view *v, const struct report_question *q)
+is_wide(const struct layout *v, const struct report_question *q)
 {
 	enum { MANY = 5 };
 
@@ -329,7 +329,7 @@ is_wide(const struct view *v, const struct report_question *q)
 }
 
 void
-view_answer(struct view *v, const struct view_asked *asked)
+layout_answer(struct layout *v, const struct layout_asked *asked)
 {
 	html_printf(&v->h, "<section id=\"%s\"%s aria-label=\"", asked->q->name,
 	    is_wide(v, asked->q) ? " class=\"wide\"" : "");

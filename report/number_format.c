@@ -21,19 +21,19 @@ whole(double v)
 
 /* Digits in groups of three before the point. */
 static void
-put_number(char f[FIGURE], double n, int decimals)
+put_number(char f[NUMBER_FORMAT], double n, int decimals)
 {
-	char	 digits[FIGURE], *out = f;
+	char	 digits[NUMBER_FORMAT], *out = f;
 	size_t	 i, units;
 
 	if (!(fabs(n) <= most_count)) {
-		(void)snprintf(f, FIGURE, "%g", n);
+		(void)snprintf(f, NUMBER_FORMAT, "%g", n);
 		return;
 	}
 	(void)snprintf(digits, sizeof(digits), "%.*f", decimals, fabs(n));
 	units = strcspn(digits, ".");
 	if (n < 0 && strspn(digits, "0.") != strlen(digits))
-		out += snprintf(out, FIGURE, "%s", minus);
+		out += snprintf(out, NUMBER_FORMAT, "%s", minus);
 	for (i = 0; digits[i] != '\0'; i++) {
 		if (i != 0 && i < units && (units - i) % 3 == 0)
 			*out++ = ',';
@@ -43,33 +43,33 @@ put_number(char f[FIGURE], double n, int decimals)
 }
 
 void
-figure_count(char f[FIGURE], double n)
+number_format_count(char f[NUMBER_FORMAT], double n)
 {
 	put_number(f, n, 0);
 }
 
 void
-figure_mean(char f[FIGURE], double n)
+number_format_mean(char f[NUMBER_FORMAT], double n)
 {
 	put_number(f, n, 2);
 }
 
 void
-figure_share(char f[FIGURE], double share)
+number_format_share(char f[NUMBER_FORMAT], double share)
 {
 	double	 percent = share * 100;
 
 	if (percent > 0 && percent < 0.1)
-		(void)snprintf(f, FIGURE, "<0.1%%");
+		(void)snprintf(f, NUMBER_FORMAT, "<0.1%%");
 	else if (percent < 100 && percent > 99.9)
-		(void)snprintf(f, FIGURE, ">99.9%%");
+		(void)snprintf(f, NUMBER_FORMAT, ">99.9%%");
 	else
-		(void)snprintf(f, FIGURE, "%.*f%%", percent > 0 && percent < 100 ? 1 : 0, percent);
+		(void)snprintf(f, NUMBER_FORMAT, "%.*f%%", percent > 0 && percent < 100 ? 1 : 0, percent);
 }
 
 /* The largest unit of which there are two; of the last however many. */
 void
-figure_span(char f[FIGURE], enum language l, double s)
+number_format_span(char f[NUMBER_FORMAT], enum language l, double s)
 {
 	static const struct {
 		double		 below;
@@ -81,32 +81,32 @@ figure_span(char f[FIGURE], enum language l, double s)
 		{ 2 * DAY,	HOUR,	{ "h", "小时" } },
 		{ INFINITY,	DAY,	{ "d", "天" } },
 	};
-	char	 n[FIGURE];
+	char	 n[NUMBER_FORMAT];
 	size_t	 i;
 
 	s = s > 0 ? s : 0;	/* no number is none too */
 	for (i = 0; i + 1 < sizeof(units) / sizeof(units[0]) && s >= units[i].below; i++)
 		;
-	figure_count(n, whole(s / units[i].is));
-	(void)snprintf(f, FIGURE, "%.30s %s", n, units[i].unit[l]);
+	number_format_count(n, whole(s / units[i].is));
+	(void)snprintf(f, NUMBER_FORMAT, "%.30s %s", n, units[i].unit[l]);
 }
 
 void
-figure_ms(char f[FIGURE], enum language l, double ms)
+number_format_ms(char f[NUMBER_FORMAT], enum language l, double ms)
 {
 	const double	 long_ms = 10000;
-	char		 n[FIGURE];
+	char		 n[NUMBER_FORMAT];
 
 	if (ms >= long_ms) {
-		figure_span(f, l, ms / 1000);
+		number_format_span(f, l, ms / 1000);
 		return;
 	}
-	figure_count(n, whole(ms > 0 ? ms : 0));
-	(void)snprintf(f, FIGURE, "%.30s %s", n, l == CHINESE ? "毫秒" : "ms");
+	number_format_count(n, whole(ms > 0 ? ms : 0));
+	(void)snprintf(f, NUMBER_FORMAT, "%.30s %s", n, l == CHINESE ? "毫秒" : "ms");
 }
 
 void
-figure_time(char f[FIGURE], int64_t time_s)
+number_format_time(char f[NUMBER_FORMAT], int64_t time_s)
 {
 	time_t		 t;
 	struct tm	 tm;
@@ -115,12 +115,12 @@ figure_time(char f[FIGURE], int64_t time_s)
 	if (time_s > INT64_MAX - CHINA_S)
 		return;
 	t = (time_t)(time_s + CHINA_S);
-	if (gmtime_r(&t, &tm) == NULL || strftime(f, FIGURE, "%Y-%m-%d %H:%M", &tm) == 0)
+	if (gmtime_r(&t, &tm) == NULL || strftime(f, NUMBER_FORMAT, "%Y-%m-%d %H:%M", &tm) == 0)
 		f[0] = '\0';
 }
 
 double
-figure_step(double max, int most)
+number_format_step(double max, int most)
 {
 	static const double	 nice[] = { 1, 2, 5 };
 	double			 power;

@@ -30,7 +30,7 @@ struct work {
 	struct table			 table[ASKED_MAX];
 	bool				 answered[ASKED_MAX];
 	char				 up[64];
-	struct view			 view;
+	struct layout			 view;
 };
 
 /*
@@ -99,15 +99,15 @@ find_page(struct work *w)
 
 	find_up(w, rest);
 	if (rest.len <= 1) {
-		for (q = report_questions; q->name != NULL && w->n < ASKED_MAX; q++)
-			if (!q->model || headline_needs(q))
+		for (q = questions_table; q->name != NULL && w->n < ASKED_MAX; q++)
+			if (!q->model || summary_needs(q))
 				w->q[w->n++] = q;
 		return;
 	}
 	rest.p++;
 	rest.len--;
 	cut_ending(w, &rest);
-	if ((q = report_find(rest)) != NULL) {
+	if ((q = questions_find(rest)) != NULL) {
 		w->view.q = q;
 		w->q[w->n++] = q;
 	}
@@ -130,14 +130,14 @@ say_wrong(struct work *w, const char *name, const char *why)
 	if (strcmp(name, "to") == 0)
 		name = "period_to";
 	if (*w->wrong == '\0')
-		(void)snprintf(w->wrong, sizeof(w->wrong), "%.64s: %s", answer_words(l, name),
-		    answer_words(l, why));
+		(void)snprintf(w->wrong, sizeof(w->wrong), "%.64s: %s", cell_words(l, name),
+		    cell_words(l, why));
 }
 
 static void
 set(struct work *w, size_t i, const char *name, struct slice value)
 {
-	const char	*why = report_set(&w->args[i], w->q[i], name, value);
+	const char	*why = questions_set(&w->args[i], w->q[i], name, value);
 
 	if (why != NULL)
 		say_wrong(w, name, why);
@@ -187,7 +187,7 @@ set_all(struct work *w, size_t i)
 	const char			*why;
 	size_t				 k;
 
-	report_defaults(&w->args[i], w->q[i], w->view.now_s);
+	questions_defaults(&w->args[i], w->q[i], w->view.now_s);
 	set_one(w, i, "account", true);
 	set_one(w, i, "from", false);
 	set_one(w, i, "to", false);
@@ -204,7 +204,7 @@ set_all(struct work *w, size_t i)
 			set_one(w, i, o[k].name, false);
 			break;
 		}
-	if ((why = report_period(&w->args[i])) != NULL)
+	if ((why = questions_period(&w->args[i])) != NULL)
 		say_wrong(w, "period", why);
 }
 
@@ -216,8 +216,8 @@ read_arguments(struct work *w)
 	for (i = 0; i < w->n; i++)
 		set_all(w, i);
 	if (w->n == 0) {
-		w->q[0] = &view_overview;
-		report_defaults(&w->args[0], &view_overview, w->view.now_s);
+		w->q[0] = &layout_overview;
+		questions_defaults(&w->args[0], &layout_overview, w->view.now_s);
 	}
 	w->view.args = &w->args[0];
 }
@@ -227,25 +227,25 @@ read_arguments(struct work *w)
  */
 
 /* On a page with many questions those that can be answered are. */
-static enum qt_err
+static enum error
 ask(struct work *w, struct store *s, char *why, size_t size)
 {
 	struct db	*db;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 i, n = 0;
 
-	if ((db = report_open(&w->conf->set, s, w->r->deadline_ms, why, size)) == NULL)
-		return QT_ESTORE;
-	for (i = 0; i < w->n && er != QT_ENOMEM; i++) {
-		er = report_ask(&w->table[i], db, w->conf, w->q[i], &w->args[i]);
-		w->answered[i] = er == QT_OK;
-		n += er == QT_OK;
+	if ((db = questions_open(&w->conf->set, s, w->r->deadline_ms, why, size)) == NULL)
+		return ERR_STORE;
+	for (i = 0; i < w->n && er != ERR_NOMEM; i++) {
+		er = questions_ask(&w->table[i], db, w->conf, w->q[i], &w->args[i]);
+		w->answered[i] = er == ERR_OK;
+		n += er == ERR_OK;
 	}
-	(void)report_kept_from(w->view.kept, db, w->view.args);
-	if (er == QT_ESTORE)
+	(void)questions_kept_from(w->view.kept, db, w->view.args);
+	if (er == ERR_STORE)
 		(void)snprintf(why, size, "%s", db_why(db));
-	if (er == QT_ESTORE && n != 0)
-		er = QT_OK;
+	if (er == ERR_STORE && n != 0)
+		er = ERR_OK;
 	db_close(db);
 	return er;
 }
@@ -253,45 +253,45 @@ ask(struct work *w, struct store *s, char *why, size_t size)
 static void
 put_answers(struct work *w)
 {
-	struct view_asked	 asked[ASKED_MAX];
+	struct layout_asked	 asked[ASKED_MAX];
 	size_t			 i;
 
 	for (i = 0; i < w->n; i++)
-		asked[i] = (struct view_asked){ w->q[i], &w->args[i],
+		asked[i] = (struct layout_asked){ w->q[i], &w->args[i],
 		    w->answered[i] ? &w->table[i] : NULL };
-	view_kept(&w->view);
+	layout_kept(&w->view);
 	if (w->view.q == NULL)
-		headline_put(&w->view, asked, w->n);
+		summary_put(&w->view, asked, w->n);
 	html_raw(&w->view.h, "<div class=\"answers\">");
 	for (i = 0; i < w->n; i++)
 		if (w->view.q != NULL || !w->q[i]->model)
-			view_answer(&w->view, &asked[i]);
+			layout_answer(&w->view, &asked[i]);
 	if (w->view.q == NULL)
-		view_models(&w->view);
+		layout_models(&w->view);
 	html_raw(&w->view.h, "</div>");
 }
 
-static enum qt_err
+static enum error
 put_page(struct work *w)
 {
-	struct view	*v = &w->view;
+	struct layout	*v = &w->view;
 
 	w->reply->type = "text/html; charset=utf-8";
 	w->reply->headers = style_headers[v->l];
-	view_open(v);
+	layout_open(v);
 	if (w->lost) {
-		view_lost(v);
+		layout_lost(v);
 	} else {
 		form_put(v, w->wrong);
 		if (*w->wrong == '\0')
 			put_answers(w);
 	}
-	view_close(v);
+	layout_close(v);
 	return v->h.er;
 }
 
 /* The table for other programs; what is wrong with the question as text. */
-static enum qt_err
+static enum error
 put_data(struct work *w)
 {
 	struct buf	*out = w->view.h.out;
@@ -310,36 +310,36 @@ put_data(struct work *w)
 	return table_csv(out, &w->table[0]);
 }
 
-static enum qt_err
+static enum error
 make(struct work *w, struct store *s, char *why, size_t size)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	w->view.l = words_language(w->r->language);
+	w->view.l = i18n_language(w->r->language);
 	w->view.now_s = clock_wall_ms() / 1000;
 	w->view.up = w->up;
 	w->view.c = w->conf;
-	w->view.all = report_questions;
+	w->view.all = questions_table;
 	find_page(w);
 	read_arguments(w);
 	w->reply->status = w->lost ? 404 : *w->wrong != '\0' ? 400 : 200;
-	if (w->reply->status == 200 && (er = ask(w, s, why, size)) != QT_OK)
+	if (w->reply->status == 200 && (er = ask(w, s, why, size)) != ERR_OK)
 		return er;
 	return w->form == PAGE_HTML ? put_page(w) : put_data(w);
 }
 
-enum qt_err
+enum error
 page_make(struct page_reply *r, struct buf *out, const struct conf *c, struct store *s,
     const struct page_request *q, char *why, size_t size)
 {
 	struct work	*w;
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
 	*why = '\0';
 	buf_reset(out);
 	if ((w = calloc(1, sizeof(*w))) == NULL)
-		return QT_ENOMEM;
+		return ERR_NOMEM;
 	*r = (struct page_reply){ 0 };
 	w->r = q;
 	w->conf = c;

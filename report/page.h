@@ -34,8 +34,8 @@ struct page_reply {
 /* True if a path leads here. */
 bool		 page_is(struct slice path);
 
-/* out gets the body.  QT_ESTORE, QT_ENOMEM: there is no answer; *why says more. */
-enum qt_err	 page_make(struct page_reply *r, struct buf *out, const struct conf *c,
+/* out gets the body.  ERR_STORE, ERR_NOMEM: there is no answer; *why says more. */
+enum error	 page_make(struct page_reply *r, struct buf *out, const struct conf *c,
 		    struct store *s, const struct page_request *q, char *why, size_t size);
 
 #endif

@@ -23,7 +23,7 @@ enum {
 
 #define WEEK_S	"604800"
 
-const struct report_question report_questions[] = {
+const struct report_question questions_table[] = {
 	{ "days", false, sql_days, CHART_DAYS,
 	  COLUMNS{ { "day", REPORT_DAY }, { "code", REPORT_CODE }, { "events", REPORT_COUNT },
 	    { "devices", REPORT_COUNT } } },
@@ -139,11 +139,11 @@ static const struct {
 };
 
 const struct report_question *
-report_find(struct slice name)
+questions_find(struct slice name)
 {
 	const struct report_question	*q;
 
-	for (q = report_questions; q->name != NULL; q++)
+	for (q = questions_table; q->name != NULL; q++)
 		if (slice_is(name, q->name))
 			return q;
 	return NULL;
@@ -164,28 +164,28 @@ count_options(const struct report_question *q)
 }
 
 void
-report_defaults(struct report_args *a, const struct report_question *q, int64_t now_s)
+questions_defaults(struct report_args *a, const struct report_question *q, int64_t now_s)
 {
-	const int64_t	 today = day_at(now_s);
+	const int64_t	 today = calendar_day_at(now_s);
 	const size_t	 n = count_options(q);
 	size_t		 i;
 
 	memset(a, 0, sizeof(*a));
-	day_text(a->from, today - DAYS + 1);
-	day_text(a->to, today);
+	calendar_day_text(a->from, today - DAYS + 1);
+	calendar_day_text(a->to, today);
 	for (i = 0; i < n; i++)
 		if (q->options[i].dflt != NULL)
 			(void)snprintf(a->option[i], REPORT_VALUE_MAX, "%s", q->options[i].dflt);
 }
 
 static const char *
-set_day(char to[DAY_TEXT], struct slice value)
+set_day(char to[CALENDAR_DAY_TEXT], struct slice value)
 {
 	int64_t	 day;
 
-	if (!day_parse(&day, value))
+	if (!calendar_parse_day(&day, value))
 		return "is no day, YYYY-MM-DD";
-	day_text(to, day);
+	calendar_day_text(to, day);
 	return NULL;
 }
 
@@ -322,7 +322,7 @@ set_option(char to[REPORT_VALUE_MAX], const struct report_option *o, struct slic
 }
 
 const char *
-report_set(struct report_args *a, const struct report_question *q, const char *name,
+questions_set(struct report_args *a, const struct report_question *q, const char *name,
     struct slice value)
 {
 	const size_t	 n = count_options(q);
@@ -343,11 +343,11 @@ report_set(struct report_args *a, const struct report_question *q, const char *n
 }
 
 const char *
-report_period(const struct report_args *a)
+questions_period(const struct report_args *a)
 {
 	int64_t	 from, to;
 
-	if (!day_parse(&from, slice_of(a->from)) || !day_parse(&to, slice_of(a->to)))
+	if (!calendar_parse_day(&from, slice_of(a->from)) || !calendar_parse_day(&to, slice_of(a->to)))
 		return "is no day, YYYY-MM-DD";
 	if (from > to)
 		return "from is later than to";
@@ -367,8 +367,8 @@ value_of(const char *text, bool number)
 	return db_s(*text == '\0' ? NULL : text);
 }
 
-enum qt_err
-report_ask(struct table *t, struct db *db, const struct conf *c,
+enum error
+questions_ask(struct table *t, struct db *db, const struct conf *c,
     const struct report_question *q, const struct report_args *a)
 {
 	const size_t	 n = count_options(q);
@@ -380,10 +380,10 @@ report_ask(struct table *t, struct db *db, const struct conf *c,
 	char		 names[REPORT_OPTIONS_MAX][OPTION_NAME];
 	size_t		 i;
 
-	if (report_period(a) != NULL)
-		return QT_EREQUEST;
+	if (questions_period(a) != NULL)
+		return ERR_REQUEST;
 	if (q->sql == NULL)
-		return health_table(t, db, c, a->account, a->from, a->to);
+		return delivery_stats_table(t, db, c, a->account, a->from, a->to);
 	for (i = 0; i < n; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), ":%s", q->options[i].name);
 		v[i + 3] = (struct db_named){ names[i],
@@ -392,28 +392,28 @@ report_ask(struct table *t, struct db *db, const struct conf *c,
 	return table_from(t, db, q->sql, v, n + 3, ROWS_MAX);
 }
 
-enum qt_err
-report_kept_from(char day[DAY_TEXT], struct db *db, const struct report_args *a)
+enum error
+questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db, const struct report_args *a)
 {
 	int64_t		 since, from;
-	enum qt_err	 er = archive_since(db, &since);
+	enum error	 er = event_store_since(db, &since);
 
 	*day = '\0';
-	if (er == QT_OK && day_parse(&from, slice_of(a->from)) && from < since)
-		day_text(day, since);
+	if (er == ERR_OK && calendar_parse_day(&from, slice_of(a->from)) && from < since)
+		calendar_day_text(day, since);
 	return er;
 }
 
 /* A store_work: whoever does it makes the store. */
-static enum qt_err
+static enum error
 look(struct db *db, void *arg)
 {
 	(void)db, (void)arg;
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* What is sorted is kept in memory: it is no business of /tmp. */
-static enum qt_err
+static enum error
 tune(struct db *db, int64_t until_ms)
 {
 	db_patience(db, until_ms);
@@ -422,20 +422,20 @@ tune(struct db *db, int64_t until_ms)
 }
 
 struct db *
-report_open(const struct settings *set, struct store *store, int64_t until_ms, char *why,
+questions_open(const struct settings *set, struct store *store, int64_t until_ms, char *why,
     size_t size)
 {
 	struct db	*db = NULL;
 	struct buf	 file = { .p = NULL };
 
-	if (store != NULL && store_do(store, STORE_READ, look, NULL, until_ms) != QT_OK) {
+	if (store != NULL && store_do(store, STORE_READ, look, NULL, until_ms) != ERR_OK) {
 		store_why(store, why, size);
 		return NULL;
 	}
-	if (buf_printf(&file, "%s/qtoa.db", set->state_dir) != QT_OK ||
-	    buf_putc(&file, '\0') != QT_OK ||
-	    db_open(&db, file.p, DB_READ_ONLY) != QT_OK || tune(db, until_ms) != QT_OK) {
-		(void)snprintf(why, size, "qtoa.db: %s", db == NULL ? errs[QT_ENOMEM].name :
+	if (buf_printf(&file, "%s/qtoa.db", set->state_dir) != ERR_OK ||
+	    buf_putc(&file, '\0') != ERR_OK ||
+	    db_open(&db, file.p, DB_READ_ONLY) != ERR_OK || tune(db, until_ms) != ERR_OK) {
+		(void)snprintf(why, size, "qtoa.db: %s", db == NULL ? error_table[ERR_NOMEM].name :
 		    db_why(db));
 		db_close(db);
 		db = NULL;

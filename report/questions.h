@@ -66,20 +66,20 @@ struct report_question {
 	struct report_option		 options[REPORT_OPTIONS_MAX];	/* ended by name NULL */
 };
 
-extern const struct report_question	 report_questions[];	/* ended by name NULL */
+extern const struct report_question	 questions_table[];	/* ended by name NULL */
 
 /* NULL: there is none of that name. */
-const struct report_question *report_find(struct slice name);
+const struct report_question *questions_find(struct slice name);
 
 /* What is asked for, checked. */
 struct report_args {
 	char	 account[REPORT_VALUE_MAX];	/* "": all */
-	char	 from[DAY_TEXT], to[DAY_TEXT];
+	char	 from[CALENDAR_DAY_TEXT], to[CALENDAR_DAY_TEXT];
 	char	 option[REPORT_OPTIONS_MAX][REPORT_VALUE_MAX];	/* as the question has them */
 };
 
 /* The last 30 days, today (now_s, in China) included; all accounts; a question's defaults. */
-void		 report_defaults(struct report_args *a, const struct report_question *q,
+void		 questions_defaults(struct report_args *a, const struct report_question *q,
 		    int64_t now_s);
 
 /*
@@ -88,24 +88,24 @@ void		 report_defaults(struct report_args *a, const struct report_question *q,
  * may lack their "$$_", which a shell takes for its own; "follow", "unfollow" and "scan" will
  * do for three long ones.
  */
-const char	*report_set(struct report_args *a, const struct report_question *q,
+const char	*questions_set(struct report_args *a, const struct report_question *q,
 		    const char *name, struct slice value);
 
 /* NULL, or what is wrong with the period when all is set. */
-const char	*report_period(const struct report_args *a);
+const char	*questions_period(const struct report_args *a);
 
 /*
- * Asks.  db: a connection of its own, since a question may take a second.  QT_ESTORE: see
- * db_why(); QT_EREQUEST: see report_period().
+ * Asks.  db: a connection of its own, since a question may take a second.  ERR_STORE: see
+ * db_why(); ERR_REQUEST: see questions_period().
  */
-enum qt_err	 report_ask(struct table *t, struct db *db, const struct conf *c,
+enum error	 questions_ask(struct table *t, struct db *db, const struct conf *c,
 		    const struct report_question *q, const struct report_args *a);
 
 /*
  * The first day whose events are not forgotten (collect_days), where a period begins before it;
  * else "".
  */
-enum qt_err	 report_kept_from(char day[DAY_TEXT], struct db *db, const struct report_args *a);
+enum error	 questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db, const struct report_args *a);
 
 /*
  * A connection for questions, which does not hold up the store's work; the store is made and
@@ -113,7 +113,7 @@ enum qt_err	 report_kept_from(char day[DAY_TEXT], struct db *db, const struct re
  * cannot be had, why has the reason.
  */
 struct store;
-struct db	*report_open(const struct settings *set, struct store *store, int64_t until_ms,
+struct db	*questions_open(const struct settings *set, struct store *store, int64_t until_ms,
 		    char *why, size_t size);
 
 #endif

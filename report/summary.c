@@ -24,7 +24,7 @@ static const struct {
 };
 
 bool
-headline_needs(const struct report_question *q)
+summary_needs(const struct report_question *q)
 {
 	size_t	 i;
 
@@ -36,10 +36,10 @@ headline_needs(const struct report_question *q)
 
 /* False: the question was not answered. */
 static bool
-sum_of(double *sum, enum sum what, const struct view_asked *asked, size_t n)
+sum_of(double *sum, enum sum what, const struct layout_asked *asked, size_t n)
 {
-	const struct view_asked	*p;
-	size_t			 row, col;
+	const struct layout_asked	*p;
+	size_t				 row, col;
 
 	*sum = 0;
 	for (p = asked; p != asked + n && strcmp(p->q->name, sums[what].question) != 0; p++)
@@ -56,44 +56,44 @@ sum_of(double *sum, enum sum what, const struct view_asked *asked, size_t n)
 }
 
 static void
-put(struct view *v, const char *name, const char *figure, bool alarm)
+put(struct layout *v, const char *name, const char *figure, bool alarm)
 {
 	html_printf(&v->h, "<div%s><dt>", alarm ? " class=\"alarm\"" : "");
-	html_text(&v->h, answer_column(v->l, name));
+	html_text(&v->h, cell_column_name(v->l, name));
 	html_printf(&v->h, "</dt><dd>%s</dd></div>", figure);
 }
 
 static void
-put_sums(struct view *v, enum sum first, enum sum last, bool alarm, const struct view_asked *asked,
+put_sums(struct layout *v, enum sum first, enum sum last, bool alarm, const struct layout_asked *asked,
     size_t n)
 {
 	enum sum	 i;
 	double		 sum;
-	char		 f[FIGURE];
+	char		 f[NUMBER_FORMAT];
 
 	for (i = first; i <= last; i++)
 		if (sum_of(&sum, i, asked, n)) {
-			figure_count(f, sum);
+			number_format_count(f, sum);
 			put(v, sums[i].column, f, alarm && sum > 0);
 		}
 }
 
 /* Of WeChat's pushes, those that were answered `success`; what is refused is not WeChat's. */
 static void
-put_share(struct view *v, const struct view_asked *asked, size_t n)
+put_share(struct layout *v, const struct layout_asked *asked, size_t n)
 {
 	double	 received, refused, taken;
-	char	 f[FIGURE];
+	char	 f[NUMBER_FORMAT];
 
 	if (!sum_of(&received, RECEIVED, asked, n) || !sum_of(&refused, REFUSED, asked, n) ||
 	    !sum_of(&taken, TAKEN, asked, n) || received <= refused)
 		return;
-	figure_share(f, taken / (received - refused));
+	number_format_share(f, taken / (received - refused));
 	put(v, "acknowledged", f, taken < received - refused);
 }
 
 void
-headline_put(struct view *v, const struct view_asked *asked, size_t n)
+summary_put(struct layout *v, const struct layout_asked *asked, size_t n)
 {
 	html_raw(&v->h, "<dl class=\"figures\">");
 	put_sums(v, EVENTS, NET, false, asked, n);

@@ -7,9 +7,9 @@
 #include "report/layout.h"
 
 /* Whether numbers come from this question: the overview needs its answer, shown or not. */
-bool	headline_needs(const struct report_question *q);
+bool	summary_needs(const struct report_question *q);
 
 /* Those whose question has no answer are left out. */
-void	headline_put(struct view *v, const struct view_asked *asked, size_t n);
+void	summary_put(struct layout *v, const struct layout_asked *asked, size_t n);
 
 #endif

@@ -10,15 +10,15 @@
 #include "state/counters.h"
 #include "state/log_ratelimit.h"
 
-struct journal {
-	const struct means	*m;
+struct access_log {
+	const struct services	*m;
 	struct digest		*sha256;	/* made when first needed */
 };
 
-struct journal *
-journal_new(const struct means *m)
+struct access_log *
+access_log_new(const struct services *m)
 {
-	struct journal	*j;
+	struct access_log	*j;
 
 	if ((j = calloc(1, sizeof(*j))) != NULL)
 		j->m = m;
@@ -26,7 +26,7 @@ journal_new(const struct means *m)
 }
 
 void
-journal_free(struct journal *j)
+access_log_free(struct access_log *j)
 {
 	if (j != NULL)
 		digest_free(j->sha256);
@@ -45,7 +45,7 @@ put_id(struct logline *l, const struct request *r)
 
 /* Who is meant, without saying who: the log may be read by more than the operator. */
 static void
-put_user(struct logline *l, struct journal *j, struct slice user)
+put_user(struct logline *l, struct access_log *j, struct slice user)
 {
 	char	 alias[DIGEST_ALIAS + 1];
 
@@ -57,15 +57,15 @@ put_user(struct logline *l, struct journal *j, struct slice user)
 	}
 	if (j->sha256 == NULL)
 		j->sha256 = digest_new(DIGEST_SHA256);
-	if (j->sha256 != NULL && digest_alias(j->sha256, alias, user) == QT_OK)
+	if (j->sha256 != NULL && digest_alias(j->sha256, alias, user) == ERR_OK)
 		log_str(l, "user", alias);
 }
 
 /* What a message was.  Without a row in QT's table: what WeChat calls it. */
 static void
-put_message(struct logline *l, const struct entry *e)
+put_message(struct logline *l, const struct access_entry *e)
 {
-	const struct head	*h = e->head;
+	const struct message	*h = e->head;
 
 	log_str(l, "event", h->code != NULL ? h->code : "-");
 	if (h->code == NULL) {
@@ -76,14 +76,14 @@ put_message(struct logline *l, const struct entry *e)
 }
 
 static void
-put_outcome(struct logline *l, struct journal *j, const struct entry *e)
+put_outcome(struct logline *l, struct access_log *j, const struct access_entry *e)
 {
-	const struct err_info	*kind = &errs[e->er];
+	const struct error_info	*kind = &error_table[e->er];
 
 	log_str(l, "account", e->account != NULL ? e->account->name : "-");
 	log_str(l, "verdict", e->verdict != NULL ? e->verdict : "rejected");
 	log_int(l, "status", e->status);
-	if (e->er != QT_OK)
+	if (e->er != ERR_OK)
 		log_str(l, "error", kind->name);
 	if (kind->wechat != 0)
 		log_int(l, "wechat", kind->wechat);
@@ -102,7 +102,7 @@ put_outcome(struct logline *l, struct journal *j, const struct entry *e)
 
 /* Whether QT was, whatever it answered. */
 static bool
-was_asked(const struct entry *e)
+was_asked(const struct access_entry *e)
 {
 	const struct http_answer	*qt = e->posted != NULL ? &e->posted->qt.http : NULL;
 
@@ -110,7 +110,7 @@ was_asked(const struct entry *e)
 }
 
 static void
-put_request(struct logline *l, const struct entry *e)
+put_request(struct logline *l, const struct access_entry *e)
 {
 	const struct request	*r = e->request;
 
@@ -120,16 +120,16 @@ put_request(struct logline *l, const struct entry *e)
 		log_int(l, "qt_ms", e->posted->qt.http.ms);
 	if (r->peer.len != 0)
 		log_bytes(l, "peer", r->peer);
-	if (e->er == QT_EPATH)
+	if (e->er == ERR_PATH)
 		log_bytes(l, "path", r->path);
-	if (e->er == QT_EMETHOD)
+	if (e->er == ERR_METHOD)
 		log_bytes(l, "method", r->method_name);
 }
 
 static void
-put_advice(struct logline *l, const struct entry *e)
+put_advice(struct logline *l, const struct access_entry *e)
 {
-	const char	*hint = e->hint != NULL ? e->hint : errs[e->er].hint;
+	const char	*hint = e->hint != NULL ? e->hint : error_table[e->er].hint;
 
 	if (e->detail != NULL && *e->detail != '\0')
 		log_str(l, "detail", e->detail);
@@ -138,20 +138,20 @@ put_advice(struct logline *l, const struct entry *e)
 }
 
 static enum log_level
-level_of(const struct entry *e)
+level_of(const struct access_entry *e)
 {
-	const enum log_level	 least = errs[e->er].level;
+	const enum log_level	 least = error_table[e->er].level;
 
-	return e->er == QT_OK || e->level > least ? e->level : least;
+	return e->er == ERR_OK || e->level > least ? e->level : least;
 }
 
 /* What makes one failure the same as another. */
-static struct failure
-failure_of(const struct entry *e)
+static struct log_ratelimit_failure
+failure_of(const struct access_entry *e)
 {
-	struct failure	 x = {
+	struct log_ratelimit_failure	 x = {
 		.level = level_of(e), .what = "request",
-		.error = e->er != QT_OK ? errs[e->er].name : "",
+		.error = e->er != ERR_OK ? error_table[e->er].name : "",
 		.account = e->account != NULL ? e->account->name : "-", .reason = e->code,
 	};
 
@@ -163,13 +163,13 @@ failure_of(const struct entry *e)
 }
 
 static void
-say(struct journal *j, const struct entry *e)
+say(struct access_log *j, const struct access_entry *e)
 {
-	const struct failure	 x = failure_of(e);
+	const struct log_ratelimit_failure	 x = failure_of(e);
 	/* A page that tells of trouble is none itself: it has neither error nor code. */
-	const bool		 failed = x.level > LEVEL_INFO && (*x.error != '\0' || *x.reason != '\0');
-	const bool		 wanted = log_wants(x.level);
-	struct logline		 l;
+	const bool				 failed = x.level > LEVEL_INFO && (*x.error != '\0' || *x.reason != '\0');
+	const bool				 wanted = log_wants(x.level);
+	struct logline				 l;
 
 	if (wanted) {
 		log_begin(&l, x.level, "request");
@@ -179,49 +179,49 @@ say(struct journal *j, const struct entry *e)
 		put_advice(&l, e);
 	}
 	if (failed)
-		flood_end(j->m->flood, wanted ? &l : NULL, &x);
+		log_ratelimit_end(j->m->log_ratelimit, wanted ? &l : NULL, &x);
 	else if (wanted)
 		log_end(&l);
 }
 
-static enum tally_count
-place_of(const struct entry *e)
+static enum counter
+place_of(const struct access_entry *e)
 {
-	static const enum tally_count	 verdicts[VERDICT__MAX] = {
-		[VERDICT_DELIVERED]	= TALLY_DELIVERED,
-		[VERDICT_QUEUED]	= TALLY_QUEUED,
-		[VERDICT_DEAD]		= TALLY_DEAD,
-		[VERDICT_REPEAT]	= TALLY_REPEAT,
-		[VERDICT_UNSAFE]	= TALLY_UNSAFE,
+	static const enum counter	 verdicts[VERDICT__MAX] = {
+		[VERDICT_DELIVERED]	= COUNTER_DELIVERED,
+		[VERDICT_QUEUED]	= COUNTER_QUEUED,
+		[VERDICT_DEAD]		= COUNTER_DEAD,
+		[VERDICT_REPEAT]	= COUNTER_REPEAT,
+		[VERDICT_UNSAFE]	= COUNTER_UNSAFE,
 	};
 
 	if (e->posted != NULL)
 		return verdicts[e->posted->verdict];
-	if (e->er != QT_OK)
-		return tally_refused(e->er, e->counts_as == TALLY_DELIVERED);
-	if (e->counts_as == TALLY_COLLECTED && strcmp(e->code, COLLECT_DONE) != 0)
-		return TALLY_NOT_COLLECTED;
+	if (e->er != ERR_OK)
+		return counters_refused(e->er, e->counts_as == COUNTER_DELIVERED);
+	if (e->counts_as == COUNTER_COLLECTED && strcmp(e->code, COLLECT_DONE) != 0)
+		return COUNTER_NOT_COLLECTED;
 	return e->counts_as;
 }
 
 static void
-count(const struct entry *e, struct tally *t)
+count(const struct access_entry *e, struct counters *t)
 {
-	struct tally_request		 r = {
+	struct counters_request		 r = {
 		.account = e->account, .end = place_of(e), .qt_ms = -1,
 		.ms = clock_mono_ms() - e->request->accepted_ms,
-		.event = e->head != NULL ? tally_event(e->head->code) : -1,
+		.event = e->head != NULL ? counters_event(e->head->code) : -1,
 	};
 
 	r.came_ms = clock_wall_ms() - r.ms;
 	if (was_asked(e))
 		r.qt_ms = e->posted->qt.http.ms;
-	tally_request(t, &r);
+	counters_request(t, &r);
 }
 
 void
-journal_write(struct journal *j, const struct entry *e)
+access_log_write(struct access_log *j, const struct access_entry *e)
 {
 	say(j, e);
-	count(e, j->m->tally);
+	count(e, j->m->counters);
 }

@@ -11,12 +11,12 @@
 #include "wechat/message.h"
 
 /* What came, and what became of it. */
-struct entry {
+struct access_entry {
 	const struct request	*request;
 	const struct account	*account;	/* NULL: none was found */
-	enum qt_err		 er;
+	enum error		 er;
 	int			 status;	/* that was answered */
-	enum tally_count	 counts_as;	/* if it is done, and no verdict says more */
+	enum counter		 counts_as;	/* if it is done, and no verdict says more */
 	const char		*verdict;	/* NULL: rejected */
 	const char		*detail;	/* NULL: nothing to add */
 	const char		*hint;		/* NULL: that of the error */
@@ -24,18 +24,18 @@ struct entry {
 	const char		*event;		/* what was collected; NULL: nothing */
 	struct slice		 user;		/* openid of a message that was opened or collected */
 	enum log_level		 level;		/* at least; of what went well: exactly */
-	const struct head	*head;		/* of a message that was opened, else NULL */
-	const char		*key;		/* head_key()'s, with head */
+	const struct message	*head;		/* of a message that was opened, else NULL */
+	const char		*key;		/* message_key()'s, with head */
 	const struct delivery	*posted;	/* of a message that was delivered or kept, else NULL */
 };
 
 /* Of one thread. */
-struct journal;
+struct access_log;
 
-struct journal	*journal_new(const struct means *m);	/* keeps m; NULL: no memory */
-void		 journal_free(struct journal *j);
+struct access_log	*access_log_new(const struct services *m);	/* keeps m; NULL: no memory */
+void			 access_log_free(struct access_log *j);
 
 /* After the answer has been given. */
-void		 journal_write(struct journal *j, const struct entry *e);
+void			 access_log_write(struct access_log *j, const struct access_entry *e);
 
 #endif

@@ -66,7 +66,7 @@ name_at(const char **at, size_t *len)
 }
 
 bool
-served_within(const char *root, const char *dir)
+docroot_has(const char *root, const char *dir)
 {
 	char		*above = resolve(root), *below = resolve(dir);
 	const char	*a = above, *b = below, *name, *other;
@@ -115,7 +115,7 @@ has_htaccess(char *path)
 }
 
 bool
-served_suspect(char why[SERVED_WHY], const char *dir)
+docroot_find_suspect(char why[DOCROOT_WHY], const char *dir)
 {
 	char		*path = resolve(dir);
 	const char	*at = path, *name;
@@ -124,11 +124,11 @@ served_suspect(char why[SERVED_WHY], const char *dir)
 	*why = '\0';
 	while (path != NULL && (name = name_at(&at, &len)) != NULL)
 		if (is_served_name(name, len)) {
-			(void)snprintf(why, SERVED_WHY, "%.*s", (int)(at - path), path);
+			(void)snprintf(why, DOCROOT_WHY, "%.*s", (int)(at - path), path);
 			break;
 		}
 	if (path != NULL && *why == '\0' && has_htaccess(path))
-		(void)snprintf(why, SERVED_WHY, "%.*s/.htaccess", SERVED_WHY - 16, path);
+		(void)snprintf(why, DOCROOT_WHY, "%.*s/.htaccess", DOCROOT_WHY - 16, path);
 	free(path);
 	return *why != '\0';
 }

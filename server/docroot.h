@@ -12,15 +12,15 @@
  * root that does not exist) is not within.  A directory that does not exist yet is where its
  * parent is.
  */
-bool	 served_within(const char *root, const char *dir);
+bool	 docroot_has(const char *root, const char *dir);
 
-enum { SERVED_WHY = 320 };
+enum { DOCROOT_WHY = 320 };
 
 /*
  * Whether dir looks as if it were served, where nobody says what is: by a name in its path that
  * hosts give to what they serve, or a .htaccess in it or above.  why becomes that path, "" if
  * nothing speaks for it.
  */
-bool	 served_suspect(char why[SERVED_WHY], const char *dir);
+bool	 docroot_find_suspect(char why[DOCROOT_WHY], const char *dir);
 
 #endif

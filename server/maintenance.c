@@ -27,15 +27,15 @@ enum {
 
 /* How far forgetting has come. */
 struct sweeper {
-	const struct means	*m;
+	const struct services	*m;
 	struct queue_sweep	 done;
 	struct queue_sweep	 next;		/* after the step under way */
 	bool			 more_events;
 	int64_t			 again_ms;	/* from the front */
 };
 
-struct keeper {
-	const struct means	*m;
+struct maintenance {
+	const struct services	*m;
 	struct drain		*drain;
 	struct sweeper		 sweeper;
 	pthread_t		 thread;
@@ -43,23 +43,23 @@ struct keeper {
 	_Atomic bool		 stopping;
 };
 
-struct keeper *
-keep_new(const struct means *means)
+struct maintenance *
+maintenance_new(const struct services *services)
 {
-	struct keeper	*k;
+	struct maintenance	*k;
 
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return NULL;
-	k->m = k->sweeper.m = means;
-	if ((k->drain = drain_new(means)) == NULL) {
-		keep_free(k);
+	k->m = k->sweeper.m = services;
+	if ((k->drain = drain_new(services)) == NULL) {
+		maintenance_free(k);
 		return NULL;
 	}
 	return k;
 }
 
 void
-keep_free(struct keeper *k)
+maintenance_free(struct maintenance *k)
 {
 	if (k == NULL)
 		return;
@@ -72,24 +72,24 @@ keep_free(struct keeper *k)
  */
 
 struct wanting {
-	const struct means	*m;
+	const struct services	*m;
 	bool			 wanted;	/* something can be sent */
 	bool			 waits;		/* something is there */
 };
 
-static enum qt_err
+static enum error
 look_whether(struct db *db, void *arg)
 {
-	struct wanting	*w = arg;
-	const int64_t	 now_ms = clock_wall_ms();
-	int64_t		 probe_ms, next_ms;
-	enum qt_err	 er;
-	enum gate	 gate;
-	size_t		 i;
+	struct wanting		*w = arg;
+	const int64_t		 now_ms = clock_wall_ms();
+	int64_t			 probe_ms, next_ms;
+	enum error		 er;
+	enum breaker_gate	 gate;
+	size_t			 i;
 
 	w->wanted = w->waits = false;
 	er = breaker_load(db, w->m->breakers);
-	for (i = 0; i < w->m->conf->n && er == QT_OK; i++) {
+	for (i = 0; i < w->m->conf->n && er == ERR_OK; i++) {
 		gate = breaker_gate(w->m->breakers, &w->m->conf->accounts[i], &probe_ms);
 		er = queue_next(db, w->m->conf->accounts[i].path, &next_ms);
 		w->waits = w->waits || gate != GATE_GO || next_ms != INT64_MAX;
@@ -101,27 +101,27 @@ look_whether(struct db *db, void *arg)
 
 /* Takes the flag down when nothing waits any more. */
 static void
-lower_flag(const struct means *m)
+lower_flag(const struct services *m)
 {
 	struct wanting	 w = { .m = m };
 
 	if (!store_is_raised(m->store) || store_do(m->store, STORE_READ, look_whether, &w,
-	    clock_mono_ms() + BUSY_MS) != QT_OK || w.waits)
+	    clock_mono_ms() + BUSY_MS) != ERR_OK || w.waits)
 		return;
 	store_lower(m->store);
 	/* Had something come meanwhile, it would lie there unseen. */
-	if (store_do(m->store, STORE_READ, look_whether, &w, clock_mono_ms() + BUSY_MS) != QT_OK ||
+	if (store_do(m->store, STORE_READ, look_whether, &w, clock_mono_ms() + BUSY_MS) != ERR_OK ||
 	    w.waits)
 		store_raise(m->store);
 }
 
 bool
-keep_wanted(const struct means *means)
+maintenance_wanted(const struct services *services)
 {
-	struct wanting	 w = { .m = means };
+	struct wanting	 w = { .m = services };
 
-	return store_is_raised(means->store) && store_do(means->store, STORE_READ, look_whether, &w,
-	    clock_mono_ms() + BUSY_MS) == QT_OK && w.wanted;
+	return store_is_raised(services->store) && store_do(services->store, STORE_READ, look_whether, &w,
+	    clock_mono_ms() + BUSY_MS) == ERR_OK && w.wanted;
 }
 
 /*
@@ -129,29 +129,29 @@ keep_wanted(const struct means *means)
  */
 
 /* A store_work: a step of it, messages that QT has. */
-static enum qt_err
+static enum error
 sweep_queue(struct db *db, void *arg)
 {
 	struct sweeper		*s = arg;
 	const struct conf	*c = s->m->conf;
 	struct queue_sweep	 next = s->done;
-	enum qt_err		 er = queue_sweep(db, &next, SWEEP_ROWS);
+	enum error		 er = queue_sweep(db, &next, SWEEP_ROWS);
 	size_t			 i;
 
-	for (i = 0; i < c->n && er == QT_OK; i++)
-		er = queue_mend_times(db, c->accounts[i].path, clock_wall_ms());
-	if (er == QT_OK)
+	for (i = 0; i < c->n && er == ERR_OK; i++)
+		er = queue_repair_times(db, c->accounts[i].path, clock_wall_ms());
+	if (er == ERR_OK)
 		s->next = next;
 	return er;
 }
 
 /* Another: events that the collector has counted. */
-static enum qt_err
+static enum error
 sweep_events(struct db *db, void *arg)
 {
 	struct sweeper	*s = arg;
 
-	return archive_sweep(db, &s->more_events, clock_wall_ms() / 1000,
+	return event_store_sweep(db, &s->more_events, clock_wall_ms() / 1000,
 	    s->m->conf->set.collect_days, SWEEP_ROWS);
 }
 
@@ -159,31 +159,31 @@ sweep_events(struct db *db, void *arg)
 static bool
 sweep_step(struct sweeper *s)
 {
-	const struct means	*m = s->m;
+	const struct services	*m = s->m;
 
 	/* What was pending when it was passed may have been delivered since. */
 	if (clock_mono_ms() >= s->again_ms) {
 		s->done.at = 0;
 		s->again_ms = clock_mono_ms() + SWEEP_AGAIN_MS;
-		tally_tend(m->tally, clock_wall_ms());
+		counters_housekeep(m->counters, clock_wall_ms());
 	}
 	s->done.before_ms = clock_wall_ms() - m->conf->set.keep_days * INT64_C(86400000);
-	if (store_do(m->store, STORE_WRITE, sweep_queue, s, clock_mono_ms() + BUSY_MS) != QT_OK ||
-	    store_do(m->store, STORE_WRITE, sweep_events, s, clock_mono_ms() + BUSY_MS) != QT_OK)
+	if (store_do(m->store, STORE_WRITE, sweep_queue, s, clock_mono_ms() + BUSY_MS) != ERR_OK ||
+	    store_do(m->store, STORE_WRITE, sweep_events, s, clock_mono_ms() + BUSY_MS) != ERR_OK)
 		return false;
 	s->done = s->next;
 	return s->done.more || s->more_events;
 }
 
 void
-keep_brief(const struct means *m)
+maintenance_brief(const struct services *m)
 {
 	struct sweeper	 s = { .m = m };
 	int		 steps;
 
 	for (steps = 0; steps < SWEEP_STEPS && sweep_step(&s); steps++)
 		;
-	flood_tend(m->flood, false);
+	log_ratelimit_housekeep(m->log_ratelimit, false);
 	lower_flag(m);
 }
 
@@ -194,16 +194,16 @@ keep_brief(const struct means *m)
 static void *
 work(void *arg)
 {
-	struct keeper		*k = arg;
-	const struct means	*m = k->m;
+	struct maintenance	*k = arg;
+	const struct services	*m = k->m;
 	int64_t			 sweep_ms = 0, pause_ms;
 	bool			 rescue = true;		/* what another process has set aside */
 
-	while (!atomic_load(&k->stopping) && !means_stopping(m)) {
-		store_tend(m->store);
-		flood_tend(m->flood, false);
-		if (store_has_aside(m->store) || rescue)
-			rescue_run(m->store, m->claims, m->conf->set.state_dir);
+	while (!atomic_load(&k->stopping) && !services_stopping(m)) {
+		store_housekeep(m->store);
+		log_ratelimit_housekeep(m->log_ratelimit, false);
+		if (store_has_quarantine(m->store) || rescue)
+			recover_run(m->store, m->locks, m->conf->set.state_dir);
 		rescue = false;
 		if (clock_mono_ms() >= sweep_ms) {
 			lower_flag(m);
@@ -219,7 +219,7 @@ work(void *arg)
 }
 
 int
-keep_start(struct keeper *k)
+maintenance_start(struct maintenance *k)
 {
 	sigset_t	 all, old;
 	pthread_attr_t	 attr;
@@ -239,18 +239,18 @@ keep_start(struct keeper *k)
 }
 
 void
-keep_wake(struct keeper *k)
+maintenance_wake(struct maintenance *k)
 {
 	drain_wake(k->drain);
 }
 
 void
-keep_stop(struct keeper *k)
+maintenance_stop(struct maintenance *k)
 {
 	if (!k->started)
 		return;
 	atomic_store(&k->stopping, true);
-	keep_wake(k);
+	maintenance_wake(k);
 	(void)pthread_join(k->thread, NULL);
 	k->started = false;
 }

@@ -10,20 +10,20 @@
 
 #include "forwarder/services.h"
 
-struct keeper;
+struct maintenance;
 
-struct keeper	*keep_new(const struct means *means);	/* keeps means; NULL: no memory */
-void		 keep_free(struct keeper *k);
+struct maintenance	*maintenance_new(const struct services *services);	/* keeps means; NULL: no memory */
+void			 maintenance_free(struct maintenance *k);
 
-/* -1: no thread to be had.  keep_stop() waits for what is under way: means->stop_ms ends it. */
-int		 keep_start(struct keeper *k);
-void		 keep_wake(struct keeper *k);	/* any thread: means->stop_ms is set */
-void		 keep_stop(struct keeper *k);
+/* -1: no thread to be had.  maintenance_stop() waits for what is under way: means->stop_ms ends it. */
+int			 maintenance_start(struct maintenance *k);
+void			 maintenance_wake(struct maintenance *k);	/* any thread: means->stop_ms is set */
+void			 maintenance_stop(struct maintenance *k);
 
 /* For a process that is not to stay: a little of what the thread does beside draining. */
-void		 keep_brief(const struct means *means);
+void			 maintenance_brief(const struct services *services);
 
 /* Whether a drainer would find something to send, or to probe, now. */
-bool		 keep_wanted(const struct means *means);
+bool			 maintenance_wanted(const struct services *services);
 
 #endif

@@ -44,7 +44,7 @@ trim_object(struct dl_phdr_info *o, size_t size, void *ctx)
 }
 
 void
-trim_readonly(void)
+release_pages(void)
 {
 	(void)dl_iterate_phdr(trim_object, NULL);
 }

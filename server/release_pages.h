@@ -11,6 +11,6 @@
  * Lets go of what is read-only in all loaded programs and libraries; the kernel maps it
  * again, from its cache, as it is used.
  */
-void	trim_readonly(void);
+void	release_pages(void);
 
 #endif

@@ -62,10 +62,10 @@ request_free(struct request *r)
 	free(r);
 }
 
-enum qt_err
+enum error
 request_init_fcgi(void)
 {
-	return FCGX_Init() == 0 ? QT_OK : QT_ENOMEM;
+	return FCGX_Init() == 0 ? ERR_OK : ERR_NOMEM;
 }
 
 bool
@@ -99,11 +99,11 @@ method_of(struct slice name)
 	return slice_is(name, "POST") ? METHOD_POST : METHOD_OTHER;
 }
 
-static enum qt_err
+static enum error
 copy(struct buf *to, struct slice from, size_t max)
 {
 	if (from.len > max - to->len)
-		return QT_EREQUEST;
+		return ERR_REQUEST;
 	return buf_put(to, from.p, from.len);
 }
 
@@ -111,34 +111,34 @@ copy(struct buf *to, struct slice from, size_t max)
  * How a server splits a URL between SCRIPT_NAME and PATH_INFO depends on its
  * configuration; together they are always the path.
  */
-static enum qt_err
+static enum error
 read_path(struct request *r)
 {
 	struct buf	*text = &r->text[0];
 	struct slice	 uri;
 	const char	*end;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = copy(text, variable(r, "SCRIPT_NAME"), PATH_BYTES)) != QT_OK ||
-	    (er = copy(text, variable(r, "PATH_INFO"), PATH_BYTES)) != QT_OK)
+	if ((er = copy(text, variable(r, "SCRIPT_NAME"), PATH_BYTES)) != ERR_OK ||
+	    (er = copy(text, variable(r, "PATH_INFO"), PATH_BYTES)) != ERR_OK)
 		return er;
 	if (text->len == 0 && (uri = variable(r, "REQUEST_URI")).p != NULL) {
 		if ((end = memchr(uri.p, '?', uri.len)) != NULL)
 			uri.len = (size_t)(end - uri.p);
-		if ((er = copy(text, uri, PATH_BYTES)) != QT_OK)
+		if ((er = copy(text, uri, PATH_BYTES)) != ERR_OK)
 			return er;
 	}
 	r->path = buf_slice(text);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 read_query(struct request *r)
 {
 	struct buf	*text = &r->text[1];
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = copy(text, variable(r, "QUERY_STRING"), QUERY_BYTES)) != QT_OK)
+	if ((er = copy(text, variable(r, "QUERY_STRING"), QUERY_BYTES)) != ERR_OK)
 		return er;
 	return query_parse(&r->query, text->p, text->len);
 }
@@ -155,11 +155,11 @@ read_roots(struct request *r)
 		r->roots[1] = variable(r, "CONTEXT_DOCUMENT_ROOT");
 }
 
-static enum qt_err
+static enum error
 begin(struct request *r, bool is_fcgi, int64_t accepted_ms)
 {
 	static _Atomic uint32_t	 count;
-	enum qt_err		 er, other;
+	enum error		 er, other;
 
 	r->io->is_fcgi = is_fcgi;
 	r->accepted_ms = accepted_ms;
@@ -179,10 +179,10 @@ begin(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	read_roots(r);
 	er = read_path(r);
 	other = read_query(r);
-	return er != QT_OK ? er : other;
+	return er != ERR_OK ? er : other;
 }
 
-enum qt_err
+enum error
 request_cgi(struct request *r)
 {
 	return begin(r, false, clock_mono_ms());
@@ -197,7 +197,7 @@ limit_reads(int fd, int io_ms)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 }
 
-enum qt_err
+enum error
 request_fcgi(struct request *r, int fd, bool *got)
 {
 	FCGX_Request	*f = &r->io->fcgi;
@@ -216,7 +216,7 @@ request_fcgi(struct request *r, int fd, bool *got)
 	*got = FCGX_Accept_r(f) == 0;
 	if (!*got) {
 		f->ipcFd = -1;
-		return QT_EREQUEST;
+		return ERR_REQUEST;
 	}
 	/* A kept connection may have been silent for long: there the time starts now. */
 	return begin(r, true, fd != -1 ? accepted_ms : clock_mono_ms());
@@ -277,53 +277,53 @@ read_fcgi(struct request *r, char *to, size_t room)
 }
 
 /* Reads up to max + 1 bytes, so that one too many is seen. */
-static enum qt_err
+static enum error
 read_body(struct request *r, size_t max, int64_t deadline_ms)
 {
 	struct buf	*b = &r->body;
 	int64_t		 left_ms;
 	size_t		 room;
 	ssize_t		 n;
-	enum qt_err	 er;
+	enum error	 er;
 
 	while (b->len <= max) {
 		if ((left_ms = deadline_ms - clock_mono_ms()) <= 0)
-			return QT_ELATE;
+			return ERR_LATE;
 		room = max + 1 - b->len < READ_STEP ? max + 1 - b->len : READ_STEP;
-		if ((er = buf_reserve(b, room)) != QT_OK)
+		if ((er = buf_reserve(b, room)) != ERR_OK)
 			return er;
 		n = r->io->is_fcgi ? read_fcgi(r, b->p + b->len, room) :
 		    read_cgi(r, b->p + b->len, room, left_ms);
 		if (n == -1)
-			return clock_mono_ms() >= deadline_ms ? QT_ELATE : QT_EREQUEST;
+			return clock_mono_ms() >= deadline_ms ? ERR_LATE : ERR_REQUEST;
 		if (n == 0)
-			return QT_OK;
+			return ERR_OK;
 		b->len += (size_t)n;
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 request_body(struct request *r, size_t max, int64_t deadline_ms)
 {
 	size_t		 len;
 	bool		 given;
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (content_length(r, &len, &given) != 0)
-		return QT_EREQUEST;
+		return ERR_REQUEST;
 	if (len > max)
-		return QT_ETOOBIG;
+		return ERR_TOOBIG;
 	/* A CGI's standard input need not end where the body does. */
 	if (given && !r->io->is_fcgi) {
-		if (len != 0 && (er = read_body(r, len - 1, deadline_ms)) != QT_OK)
+		if (len != 0 && (er = read_body(r, len - 1, deadline_ms)) != ERR_OK)
 			return er;
-	} else if ((er = read_body(r, given ? len : max, deadline_ms)) != QT_OK) {
+	} else if ((er = read_body(r, given ? len : max, deadline_ms)) != ERR_OK) {
 		return er;
 	}
 	if (r->body.len > max)
-		return QT_ETOOBIG;
-	return given && r->body.len != len ? QT_EREQUEST : QT_OK;
+		return ERR_TOOBIG;
+	return given && r->body.len != len ? ERR_REQUEST : ERR_OK;
 }
 
 static const struct {

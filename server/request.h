@@ -48,31 +48,31 @@ struct request	*request_new(int io_ms);
 void		 request_free(struct request *r);
 
 /* Once a process, before the first request_fcgi(). */
-enum qt_err	 request_init_fcgi(void);
+enum error	 request_init_fcgi(void);
 
 /* True if the environment is a CGI's; descriptor 0 is a listening socket. */
 bool		 request_is_cgi(void);
 bool		 request_is_fcgi(void);
 
 /*
- * Begins the request in the environment, which nobody reads after that.  QT_OK, or QT_EREQUEST: still a request, to be
+ * Begins the request in the environment, which nobody reads after that.  ERR_OK, or ERR_REQUEST: still a request, to be
  * answered with that error and finished.
  */
-enum qt_err	 request_cgi(struct request *r);
+enum error	 request_cgi(struct request *r);
 
 /*
  * Begins the next request of a connection just accepted (fd is ours from here; -1: the
  * connection kept open by the request before).  *got false: no request came, nothing
  * to answer, the connection is closed.
  */
-enum qt_err	 request_fcgi(struct request *r, int fd, bool *got);
+enum error	 request_fcgi(struct request *r, int fd, bool *got);
 
 /*
- * Reads the body, at most max bytes, until deadline_ms (monotonic).  QT_ETOOBIG,
- * QT_EREQUEST (shorter than Content-Length says, Content-Length no number),
- * QT_ELATE, QT_ENOMEM.
+ * Reads the body, at most max bytes, until deadline_ms (monotonic).  ERR_TOOBIG,
+ * ERR_REQUEST (shorter than Content-Length says, Content-Length no number),
+ * ERR_LATE, ERR_NOMEM.
  */
-enum qt_err	 request_body(struct request *r, size_t max, int64_t deadline_ms);
+enum error	 request_body(struct request *r, size_t max, int64_t deadline_ms);
 
 /*
  * Gives the answer, once.  It leaves with request_finish(): lighttpd ends a CGI as soon as

@@ -47,20 +47,20 @@ struct window {
 };
 
 struct pool {
-	const struct pool_app	*app;
-	int			 listen_fd;
-	pthread_t		 main;
-	struct member		*members;
-	int			 n;		/* started; main's alone */
-	int			 few;		/* PER_CPU times the processors */
-	bool			 cannot_grow;	/* said once */
-	bool			 trimmed;
-	struct window		 window;
-	_Atomic unsigned	 served;	/* connections accepted */
-	_Atomic int		 idle;
-	_Atomic bool		 pressed;	/* main has been told to look */
-	_Atomic bool		 stopping;
-	_Atomic bool		 short_of;	/* of descriptors, memory: said once */
+	const struct thread_pool_app	*app;
+	int				 listen_fd;
+	pthread_t			 main;
+	struct member			*members;
+	int				 n;		/* started; main's alone */
+	int				 few;		/* PER_CPU times the processors */
+	bool				 cannot_grow;	/* said once */
+	bool				 trimmed;
+	struct window			 window;
+	_Atomic unsigned		 served;	/* connections accepted */
+	_Atomic int			 idle;
+	_Atomic bool			 pressed;	/* main has been told to look */
+	_Atomic bool			 stopping;
+	_Atomic bool			 short_of;	/* of descriptors, memory: said once */
 };
 
 /* To main: look whether more workers are needed.  To a worker: wake up. */
@@ -267,7 +267,7 @@ watch(struct pool *p, const sigset_t *signals)
 			continue;
 		if (!p->trimmed && atomic_load(&p->served) >= WARM) {
 			p->trimmed = true;
-			trim_readonly();
+			release_pages();
 		}
 		if (p->n == p->app->threads || p->cannot_grow) {
 			calm = CALM_TICKS;	/* and pressed stays set: no use in asking */
@@ -327,7 +327,7 @@ set_of_signals(sigset_t *signals)
 
 /* All signals are main's: threads started from here on inherit the mask. */
 void
-pool_hold_signals(void)
+thread_pool_hold_signals(void)
 {
 	struct sigaction	 sa = { .sa_handler = on_wake };
 	sigset_t		 signals;
@@ -338,7 +338,7 @@ pool_hold_signals(void)
 }
 
 int
-pool_run(const struct pool_app *app, int listen_fd)
+thread_pool_run(const struct thread_pool_app *app, int listen_fd)
 {
 	struct pool	 p = { .app = app, .listen_fd = listen_fd, .main = pthread_self() };
 	long		 cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -351,7 +351,7 @@ pool_run(const struct pool_app *app, int listen_fd)
 	if (p.few > app->threads)
 		p.few = app->threads;
 	set_of_signals(&signals);
-	trim_readonly();	/* what loading touched; what initialising does, follows */
+	release_pages();	/* what loading touched; what initialising does, follows */
 	add_workers(&p, 1);
 	if (p.n != 0) {
 		watch(&p, &signals);

@@ -11,20 +11,20 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-struct pool_app {
-	void	*ctx;
-	void	*(*worker_new)(void *ctx);		/* NULL: cannot */
-	void	 (*worker_free)(void *worker);
-	void	 (*serve)(void *worker, int fd);	/* owns fd */
-	int	 threads;				/* at most */
+struct thread_pool_app {
+	void		*ctx;
+	void		*(*worker_new)(void *ctx);		/* NULL: cannot */
+	void		 (*worker_free)(void *worker);
+	void		 (*serve)(void *worker, int fd);	/* owns fd */
+	int		 threads;				/* at most */
 	_Atomic int64_t	*stop_ms;			/* set when stopping: see net/http_client.h */
-	void	 (*on_stop)(void *ctx);			/* then called; may be NULL */
+	void		 (*on_stop)(void *ctx);			/* then called; may be NULL */
 };
 
-/* Once a process, before it starts any thread: signals wait for pool_run(). */
-void	pool_hold_signals(void);
+/* Once a process, before it starts any thread: signals wait for thread_pool_run(). */
+void	thread_pool_hold_signals(void);
 
 /* Serves listen_fd until told to stop.  0; -1 if it could not begin, or a worker hung. */
-int	pool_run(const struct pool_app *app, int listen_fd);
+int	thread_pool_run(const struct thread_pool_app *app, int listen_fd);
 
 #endif

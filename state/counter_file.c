@@ -15,7 +15,7 @@
 
 enum {
 	VERSION		= 1,
-	NAME		= TALLYFILE_NAME,
+	NAME		= COUNTER_FILE_NAME,
 	PAGE_NAMES	= 64,		/* the head grows by so many, 4 KiB */
 	ROOM_MAX	= 1 << 16,
 	PATIENCE_MS	= 2000,		/* with others who make the same file ready */
@@ -26,34 +26,34 @@ static const char	 magic[8] = "qtoatall";
 static const char	 prefix[] = "qtoa.tally-";
 
 /* See state/counters.h. */
-struct head {
+struct message {
 	char		 magic[8];
 	uint32_t	 version, day, room, head, slot, hour;
 	uint64_t	 used;
 	char		 zero[24];
 };
 
-_Static_assert(sizeof(struct head) == NAME, "the names follow");
+_Static_assert(sizeof(struct message) == NAME, "the names follow");
 
 /* A file being made ready, or read. */
 struct opened {
-	const struct tallyfile_kind	*kind;
+	const struct counter_file_kind	*kind;
 	const char			*dir;
 	int64_t				 day;
 	int				 fd;
-	char				 name[TALLYFILE_PATH];
-	struct head			 head;
+	char				 name[COUNTER_FILE_PATH];
+	struct message			 head;
 	struct stat			 st;
 };
 
-struct tallyfile {
+struct counter_file {
 	const struct conf		*conf;
-	struct claims			*claims;
-	const struct tallyfile_kind	*kind;
+	struct locks			*locks;
+	const struct counter_file_kind	*kind;
 	int64_t				 day;
 	char				*map;	/* NULL: none is */
 	size_t				 len;
-	struct head			 head;
+	struct message			 head;
 	struct stat			 st;
 	void				**slots; /* by account, then none's; NULL: look */
 };
@@ -63,17 +63,17 @@ struct tallyfile {
  */
 
 void
-tallyfile_path(char path[TALLYFILE_PATH], const char *dir, int64_t day)
+counter_file_path(char path[COUNTER_FILE_PATH], const char *dir, int64_t day)
 {
-	char	 text[DAY_TEXT];
+	char	 text[CALENDAR_DAY_TEXT];
 
-	day_text(text, day);
-	if (day == TALLYFILE_TOTAL)
-		(void)snprintf(path, TALLYFILE_PATH, "%s/%stotal", dir, prefix);
+	calendar_day_text(text, day);
+	if (day == COUNTER_FILE_TOTAL)
+		(void)snprintf(path, COUNTER_FILE_PATH, "%s/%stotal", dir, prefix);
 	else if (*text == '\0')
 		*path = '\0';
 	else
-		(void)snprintf(path, TALLYFILE_PATH, "%s/%s%.4s%.2s%.2s", dir, prefix, text,
+		(void)snprintf(path, COUNTER_FILE_PATH, "%s/%s%.4s%.2s%.2s", dir, prefix, text,
 		    text + 5, text + 8);
 }
 
@@ -89,7 +89,7 @@ day_of_name(const char *name, bool *aside)
 		return -1;
 	*aside = p[8] != '\0';
 	(void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2s", p, p + 4, p + 6);
-	return (!*aside || p[8] == '.') && day_parse(&day, slice_of(text)) ? day : -1;
+	return (!*aside || p[8] == '.') && calendar_parse_day(&day, slice_of(text)) ? day : -1;
 }
 
 /*
@@ -99,34 +99,34 @@ day_of_name(const char *name, bool *aside)
 static uint32_t
 day_of_head(int64_t day)
 {
-	return day == TALLYFILE_TOTAL ? 0 : (uint32_t)day;
+	return day == COUNTER_FILE_TOTAL ? 0 : (uint32_t)day;
 }
 
-static enum tallyfile_state
+static enum counter_file_state
 read_head(struct opened *f)
 {
-	static const struct head	 nothing;
-	const struct head		*h = &f->head;
+	static const struct message	 nothing;
+	const struct message		*h = &f->head;
 	ssize_t				 n;
 
 	memset(&f->head, 0, sizeof(f->head));
 	if (fstat(f->fd, &f->st) == -1 || (n = pread(f->fd, &f->head, sizeof(f->head), 0)) == -1)
-		return TALLYFILE_UNREADABLE;
+		return COUNTER_FILE_UNREADABLE;
 	/* Who began it may have died before the magic, which comes last. */
 	if (memcmp(h->magic, nothing.magic, sizeof(h->magic)) == 0)
-		return TALLYFILE_EMPTY;
+		return COUNTER_FILE_EMPTY;
 	if (n != (ssize_t)sizeof(f->head) || memcmp(h->magic, magic, sizeof(magic)) != 0)
-		return TALLYFILE_OTHER;
+		return COUNTER_FILE_OTHER;
 	if (h->version > VERSION)
-		return TALLYFILE_LATER;
+		return COUNTER_FILE_LATER;
 	return h->version == VERSION && h->day == day_of_head(f->day) &&
 	    h->slot == f->kind->slot && h->hour == f->kind->hour && h->room > 0 &&
 	    h->room < ROOM_MAX && h->head == NAME * (h->room + 1) && h->used > 0 &&
-	    h->used <= h->room ? TALLYFILE_SOUND : TALLYFILE_OTHER;
+	    h->used <= h->room ? COUNTER_FILE_SOUND : COUNTER_FILE_OTHER;
 }
 
 static off_t
-slot_at(const struct head *h, uint64_t slot)
+slot_at(const struct message *h, uint64_t slot)
 {
 	return (off_t)(h->head + slot * h->slot);
 }
@@ -184,7 +184,7 @@ wipe(const struct opened *f, off_t from, off_t to)
 static bool
 append_slot(struct opened *f, const char name[NAME])
 {
-	struct head	*h = &f->head;
+	struct message	*h = &f->head;
 	const off_t	 from = slot_at(h, h->used), to = slot_at(h, h->used + 1);
 	const bool	 is_new = f->st.st_size <= from;
 
@@ -192,14 +192,14 @@ append_slot(struct opened *f, const char name[NAME])
 	    !put(f, name, NAME, (off_t)(NAME * (h->used + 1))))
 		return false;
 	h->used++;
-	return put(f, &h->used, sizeof(h->used), offsetof(struct head, used));
+	return put(f, &h->used, sizeof(h->used), offsetof(struct message, used));
 }
 
 /* A slot for the path, if there is room. */
 static bool
 need_slot(struct opened *f, const char *path)
 {
-	const struct head	*h = &f->head;
+	const struct message	*h = &f->head;
 	char			 want[NAME], name[NAME];
 	uint64_t		 i;
 
@@ -219,7 +219,7 @@ struct seeding {
 	bool		 ok;
 };
 
-/* A tallyfile_each: a slot of a new file. */
+/* A counter_file_each: a slot of a new file. */
 static void
 sow(void *ctx, struct slice account, const void *slot)
 {
@@ -240,7 +240,7 @@ seed(struct opened *f)
 
 	if (f->kind->seed == NULL)
 		return true;
-	return f->kind->seed(f->dir, sow, &s) == QT_OK && s.ok &&
+	return f->kind->seed(f->dir, sow, &s) == ERR_OK && s.ok &&
 	    (f->head.used == 1 || fdatasync(f->fd) == 0);
 }
 
@@ -248,12 +248,12 @@ seed(struct opened *f)
 static bool
 begin_file(struct opened *f, size_t accounts)
 {
-	struct head	*h = &f->head;
+	struct message	*h = &f->head;
 	uint32_t	 names = f->kind->names;
 
 	while (names < ROOM_MAX - PAGE_NAMES && names < accounts * 2 + 8)
 		names += PAGE_NAMES;
-	*h = (struct head){
+	*h = (struct message){
 		.version = VERSION, .day = day_of_head(f->day), .room = names - 1,
 		.head = NAME * names, .slot = f->kind->slot, .hour = f->kind->hour, .used = 1,
 	};
@@ -266,7 +266,7 @@ begin_file(struct opened *f, size_t accounts)
 static bool
 set_aside(const struct opened *f)
 {
-	char	 to[TALLYFILE_PATH + 40];
+	char	 to[COUNTER_FILE_PATH + 40];
 
 	(void)snprintf(to, sizeof(to), "%s.foreign-%lld", f->name, (long long)clock_wall_ms());
 	if (rename(f->name, to) == -1)
@@ -289,20 +289,20 @@ open_or_begin(struct opened *f, size_t accounts)
 		if (f->fd == -1)
 			return strerror(errno);
 		switch (read_head(f)) {
-		case TALLYFILE_SOUND:
+		case COUNTER_FILE_SOUND:
 			return NULL;
-		case TALLYFILE_LATER:
+		case COUNTER_FILE_LATER:
 			return "a later qtoa's";
-		case TALLYFILE_ABSENT:
-		case TALLYFILE_UNREADABLE:
+		case COUNTER_FILE_ABSENT:
+		case COUNTER_FILE_UNREADABLE:
 			return strerror(errno);
-		case TALLYFILE_EMPTY:
+		case COUNTER_FILE_EMPTY:
 			/* One that has been begun is not cut short: who knows who maps it. */
 			if (f->st.st_size == 0)
 				return begin_file(f, accounts) ? NULL : strerror(errno);
 			ok = unlink(f->name) == 0;
 			break;
-		case TALLYFILE_OTHER:
+		case COUNTER_FILE_OTHER:
 			ok = set_aside(f);
 			break;
 		}
@@ -319,7 +319,7 @@ open_or_begin(struct opened *f, size_t accounts)
  */
 
 static void
-unmap(struct tallyfile *f)
+unmap(struct counter_file *f)
 {
 	if (f->map != NULL)
 		(void)munmap(f->map, f->len);
@@ -334,9 +334,9 @@ path_of(const struct conf *c, size_t account)
 
 /* Whether the account has a slot in what is mapped; found, it need not be looked for again. */
 static bool
-find_slot(struct tallyfile *f, size_t account)
+find_slot(struct counter_file *f, size_t account)
 {
-	const struct head	*h = &f->head;
+	const struct message	*h = &f->head;
 	char			 want[NAME];
 	uint64_t		 i;
 
@@ -351,7 +351,7 @@ find_slot(struct tallyfile *f, size_t account)
 
 /* What o has, in place of what f had; whose slots were found before, they are again. */
 static bool
-map(struct tallyfile *f, const struct opened *o)
+map(struct counter_file *f, const struct opened *o)
 {
 	const size_t	 len = (size_t)o->st.st_size;
 	size_t		 i;
@@ -373,13 +373,13 @@ map(struct tallyfile *f, const struct opened *o)
 
 /* True: the file is as it must be, and so it was for others before us. */
 static bool
-map_as_it_is(struct tallyfile *f, struct opened *o)
+map_as_it_is(struct counter_file *f, struct opened *o)
 {
 	bool	 ok;
 
 	if ((o->fd = open(o->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) == -1)
 		return false;
-	ok = read_head(o) == TALLYFILE_SOUND &&
+	ok = read_head(o) == COUNTER_FILE_SOUND &&
 	    is_reserved(o, slot_at(&o->head, o->head.used)) && map(f, o);
 	(void)close(o->fd);
 	return ok;
@@ -387,14 +387,14 @@ map_as_it_is(struct tallyfile *f, struct opened *o)
 
 /* With a slot for the account, and the file if need be.  NULL: done; else why not. */
 static const char *
-map_anew(struct tallyfile *f, struct opened *o, size_t account)
+map_anew(struct counter_file *f, struct opened *o, size_t account)
 {
-	unsigned char	 key[CLAIM_KEY];
-	struct claim	 claim;
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 claim;
 	const char	*why;
 
-	claim_name(key, "tally", o->name);
-	if (claim_begin(f->claims, &claim, key, clock_mono_ms() + PATIENCE_MS) != CLAIM_MINE)
+	lock_name(key, "tally", o->name);
+	if (lock_take(f->locks, &claim, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
 		return "another process has it in hand all the time";
 	(void)mkdir(o->dir, 0700);	/* whether it is there now shows below */
 	why = open_or_begin(o, f->conf->n);
@@ -402,17 +402,17 @@ map_anew(struct tallyfile *f, struct opened *o, size_t account)
 		why = strerror(errno);
 	if (o->fd != -1)
 		(void)close(o->fd);
-	claim_end(f->claims, &claim, false);
+	lock_release(f->locks, &claim, false);
 	return why;
 }
 
 const char *
-tallyfile_ready(struct tallyfile *f, int64_t day, size_t account)
+counter_file_ready(struct counter_file *f, int64_t day, size_t account)
 {
 	struct opened	 o = { .kind = f->kind, .dir = f->conf->set.state_dir, .day = day };
 	const char	*why;
 
-	tallyfile_path(o.name, o.dir, day);
+	counter_file_path(o.name, o.dir, day);
 	if (*o.name == '\0')
 		return "the clock is wrong";
 	if (f->map != NULL && f->day == day && find_slot(f, account))
@@ -425,33 +425,33 @@ tallyfile_ready(struct tallyfile *f, int64_t day, size_t account)
 }
 
 void *
-tallyfile_slot(const struct tallyfile *f, int64_t day, size_t account)
+counter_file_slot(const struct counter_file *f, int64_t day, size_t account)
 {
 	return f->map != NULL && f->day == day ? f->slots[account] : NULL;
 }
 
 void
-tallyfile_tend(struct tallyfile *f)
+counter_file_housekeep(struct counter_file *f)
 {
-	char		 path[TALLYFILE_PATH];
+	char		 path[COUNTER_FILE_PATH];
 	struct stat	 st;
 
 	if (f->map == NULL)
 		return;
-	tallyfile_path(path, f->conf->set.state_dir, f->day);
+	counter_file_path(path, f->conf->set.state_dir, f->day);
 	if (stat(path, &st) == -1 || st.st_dev != f->st.st_dev || st.st_ino != f->st.st_ino)
 		unmap(f);
 }
 
-struct tallyfile *
-tallyfile_new(const struct conf *c, struct claims *cs, const struct tallyfile_kind *k)
+struct counter_file *
+counter_file_new(const struct conf *c, struct locks *cs, const struct counter_file_kind *k)
 {
-	struct tallyfile	*f;
+	struct counter_file	*f;
 
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return NULL;
 	f->conf = c;
-	f->claims = cs;
+	f->locks = cs;
 	f->kind = k;
 	if ((f->slots = calloc(c->n + 1, sizeof(*f->slots))) == NULL) {
 		free(f);
@@ -461,7 +461,7 @@ tallyfile_new(const struct conf *c, struct claims *cs, const struct tallyfile_ki
 }
 
 void
-tallyfile_free(struct tallyfile *f)
+counter_file_free(struct counter_file *f)
 {
 	if (f == NULL)
 		return;
@@ -475,50 +475,50 @@ tallyfile_free(struct tallyfile *f)
  */
 
 /* What is not there yet is zeros. */
-static enum qt_err
-read_slot(const struct opened *f, void *slot, uint64_t i, tallyfile_each *fn, void *ctx)
+static enum error
+read_slot(const struct opened *f, void *slot, uint64_t i, counter_file_each *fn, void *ctx)
 {
 	char	 name[NAME + 1] = "";
 
 	memset(slot, 0, f->head.slot);
 	if (pread(f->fd, name, NAME, (off_t)(NAME * (i + 1))) == -1 ||
 	    pread(f->fd, slot, f->head.slot, slot_at(&f->head, i)) == -1)
-		return QT_ESTORE;
+		return ERR_STORE;
 	fn(ctx, slice_of(i == 0 ? "" : name), slot);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
-read_slots(const struct opened *f, tallyfile_each *fn, void *ctx)
+static enum error
+read_slots(const struct opened *f, counter_file_each *fn, void *ctx)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	uint64_t	 i;
 	void		*slot;
 
 	if ((slot = malloc(f->head.slot)) == NULL)
-		return QT_ENOMEM;
-	for (i = 0; i < f->head.used && er == QT_OK; i++)
+		return ERR_NOMEM;
+	for (i = 0; i < f->head.used && er == ERR_OK; i++)
 		er = read_slot(f, slot, i, fn, ctx);
 	free(slot);
 	return er;
 }
 
-enum qt_err
-tallyfile_read(enum tallyfile_state *state, const char *dir, int64_t day,
-    const struct tallyfile_kind *k, tallyfile_each *fn, void *ctx)
+enum error
+counter_file_read(enum counter_file_state *state, const char *dir, int64_t day,
+    const struct counter_file_kind *k, counter_file_each *fn, void *ctx)
 {
 	struct opened	 f = { .kind = k, .dir = dir, .day = day };
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
-	tallyfile_path(f.name, dir, day);
+	counter_file_path(f.name, dir, day);
 	if ((f.fd = open(f.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1) {
-		*state = errno == ENOENT ? TALLYFILE_ABSENT : TALLYFILE_UNREADABLE;
+		*state = errno == ENOENT ? COUNTER_FILE_ABSENT : COUNTER_FILE_UNREADABLE;
 	} else {
-		if ((*state = read_head(&f)) == TALLYFILE_SOUND)
+		if ((*state = read_head(&f)) == COUNTER_FILE_SOUND)
 			er = read_slots(&f, fn, ctx);
 		(void)close(f.fd);
 	}
-	return *state == TALLYFILE_UNREADABLE ? QT_ESTORE : er;
+	return *state == COUNTER_FILE_UNREADABLE ? ERR_STORE : er;
 }
 
 static int
@@ -529,35 +529,35 @@ compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static enum qt_err
-add_day(struct tallyfile_days *d, int64_t day)
+static enum error
+add_day(struct counter_file_days *d, int64_t day)
 {
 	size_t	 room = d->room == 0 ? 64 : d->room * 2;
 	int64_t	*v;
 
 	if (d->n == d->room) {
 		if ((v = realloc(d->v, room * sizeof(*v))) == NULL)
-			return QT_ENOMEM;
+			return ERR_NOMEM;
 		d->v = v;
 		d->room = room;
 	}
 	d->v[d->n++] = day;
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
-tallyfile_days(struct tallyfile_days *d, const char *dir, int64_t from, int64_t to)
+enum error
+counter_file_days(struct counter_file_days *d, const char *dir, int64_t from, int64_t to)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	struct dirent	*e;
 	int64_t		 day;
 	bool		 aside;
 	DIR		*p;
 
-	*d = (struct tallyfile_days){ .n = 0 };
+	*d = (struct counter_file_days){ .n = 0 };
 	if ((p = opendir(dir)) == NULL)
-		return errno == ENOENT ? QT_OK : QT_ESTORE;
-	while (er == QT_OK && (e = readdir(p)) != NULL)
+		return errno == ENOENT ? ERR_OK : ERR_STORE;
+	while (er == ERR_OK && (e = readdir(p)) != NULL)
 		if ((day = day_of_name(e->d_name, &aside)) != -1 && !aside && day >= from &&
 		    day <= to)
 			er = add_day(d, day);
@@ -568,9 +568,9 @@ tallyfile_days(struct tallyfile_days *d, const char *dir, int64_t from, int64_t 
 }
 
 void
-tallyfile_forget(const char *dir, int64_t before)
+counter_file_forget(const char *dir, int64_t before)
 {
-	char		 name[TALLYFILE_PATH];
+	char		 name[COUNTER_FILE_PATH];
 	struct dirent	*e;
 	int64_t		 day;
 	bool		 aside;

@@ -18,28 +18,28 @@ enum {
 	TOTAL_NAMES	= 1024		/* of many years */
 };
 
-/* struct tally_numbers and struct tally_total as they are in the files. */
+/* struct counter_numbers and struct counter_total as they are in the files. */
 struct numbers {
-	_Atomic uint64_t	 count[TALLY_COUNTS], sum_ms[TALLY_TIMES], spare[2];
-	_Atomic uint64_t	 bucket[TALLY_TIMES][TALLY_BUCKETS];
+	_Atomic uint64_t	 count[COUNTER__MAX], sum_ms[COUNTER_TIMES], spare[2];
+	_Atomic uint64_t	 bucket[COUNTER_TIMES][COUNTER_BUCKETS];
 };
 
 struct total {
 	struct numbers		 sum;
-	_Atomic uint64_t	 event[TALLY_EVENTS];
+	_Atomic uint64_t	 event[COUNTER_EVENTS];
 };
 
-_Static_assert(sizeof(struct numbers) == sizeof(struct tally_numbers), "one layout");
-_Static_assert(sizeof(struct total) == sizeof(struct tally_total), "one layout");
+_Static_assert(sizeof(struct numbers) == sizeof(struct counter_numbers), "one layout");
+_Static_assert(sizeof(struct total) == sizeof(struct counter_total), "one layout");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
 
-static tallyfile_seed	 sum_of_days;
+static counter_file_seed	 sum_of_days;
 
-static const struct tallyfile_kind	day_kind = {
-	.hour = sizeof(struct numbers), .slot = sizeof(struct numbers) * TALLY_HOURS,
+static const struct counter_file_kind	day_kind = {
+	.hour = sizeof(struct numbers), .slot = sizeof(struct numbers) * COUNTER_HOURS,
 	.names = DAY_NAMES,
 };
-static const struct tallyfile_kind	total_kind = {
+static const struct counter_file_kind	total_kind = {
 	.hour = sizeof(struct total), .slot = sizeof(struct total), .names = TOTAL_NAMES,
 	.seed = sum_of_days,
 };
@@ -51,11 +51,11 @@ struct trouble {
 	bool			 is_said;
 };
 
-struct tally {
+struct counters {
 	const struct conf	*conf;
 	pthread_rwlock_t	 lock;		/* who counts reads, who maps writes */
-	struct tallyfile	*days[2];	/* even and odd: about midnight there are two */
-	struct tallyfile	*total;
+	struct counter_file	*days[2];	/* even and odd: about midnight there are two */
+	struct counter_file	*total;
 	struct trouble		 trouble[2];
 };
 
@@ -63,25 +63,25 @@ struct tally {
  * Places.
  */
 
-enum tally_count
-tally_refused(enum qt_err er, bool push)
+enum counter
+counters_refused(enum error er, bool push)
 {
 	/* In files: add, never change. */
-	static const unsigned char	 reasons[QT__MAX] = {
-		[QT_ENOMEM] = 1, [QT_ECONF] = 2, [QT_EREQUEST] = 3, [QT_EPATH] = 4,
-		[QT_EMETHOD] = 5, [QT_ETOOBIG] = 6, [QT_ELATE] = 7, [QT_EPARAM] = 8,
-		[QT_ESIGNATURE] = 9, [QT_ESTALE] = 10, [QT_EXML] = 11, [QT_EAESKEY] = 12,
-		[QT_EBASE64] = 13, [QT_EAES] = 14, [QT_EBUFFER] = 15, [QT_EAPPID] = 16,
-		[QT_ECRYPTO] = 17, [QT_ESTORE] = 18, [QT_EADDRESS] = 19, [QT_EBUSY] = 20,
-		[QT_EKEY] = 21, [QT_EOFTEN] = 22, [QT_ETOKEN] = 23, [QT_ESERVED] = 24,
+	static const unsigned char	 reasons[ERR__MAX] = {
+		[ERR_NOMEM] = 1, [ERR_CONF] = 2, [ERR_REQUEST] = 3, [ERR_PATH] = 4,
+		[ERR_METHOD] = 5, [ERR_TOOBIG] = 6, [ERR_LATE] = 7, [ERR_PARAM] = 8,
+		[ERR_SIGNATURE] = 9, [ERR_STALE] = 10, [ERR_XML] = 11, [ERR_AESKEY] = 12,
+		[ERR_BASE64] = 13, [ERR_AES] = 14, [ERR_BUFFER] = 15, [ERR_APPID] = 16,
+		[ERR_CRYPTO] = 17, [ERR_STORE] = 18, [ERR_ADDRESS] = 19, [ERR_BUSY] = 20,
+		[ERR_KEY] = 21, [ERR_OFTEN] = 22, [ERR_TOKEN] = 23, [ERR_SERVED] = 24,
 	};
-	const unsigned			 base = push ? TALLY_REFUSED : TALLY_REFUSED_ELSE;
+	const unsigned			 base = push ? COUNTER_REFUSED : COUNTER_REFUSED_ELSE;
 
-	return (enum tally_count)(base + reasons[er]);
+	return (enum counter)(base + reasons[er]);
 }
 
 /* In files: add, never change. */
-static const char *const events[TALLY_EVENTS] = {
+static const char *const events[COUNTER_EVENTS] = {
 	"-", "$$_menu_click", "$$_official_account_follow", "$$_official_account_unfollow",
 	"$$_scan_open_official_account", "$$_send_localtion", "$$_send_msg_popup",
 	"$$_click_msg_popup", "$$_manager_msg_popup", "$$_template_send_finish",
@@ -89,27 +89,27 @@ static const char *const events[TALLY_EVENTS] = {
 };
 
 int
-tally_event(const char *code)
+counters_event(const char *code)
 {
 	int	 i;
 
 	if (code != NULL)
-		for (i = 1; i < TALLY_EVENTS && events[i] != NULL; i++)
+		for (i = 1; i < COUNTER_EVENTS && events[i] != NULL; i++)
 			if (strcmp(code, events[i]) == 0)
 				return i;
 	return 0;
 }
 
 const char *
-tally_event_code(int place)
+counters_event_code(int place)
 {
-	return place >= 0 && place < TALLY_EVENTS ? events[place] : NULL;
+	return place >= 0 && place < COUNTER_EVENTS ? events[place] : NULL;
 }
 
 int
-tally_bucket(int64_t ms)
+counters_bucket(int64_t ms)
 {
-	const int64_t	 last = tally_bucket_ms(TALLY_BUCKETS) - 1;
+	const int64_t	 last = counters_bucket_ms(COUNTER_BUCKETS) - 1;
 	int		 doubled = 0;
 
 	ms = ms < 0 ? 0 : ms > last ? last : ms;
@@ -119,7 +119,7 @@ tally_bucket(int64_t ms)
 }
 
 int64_t
-tally_bucket_ms(int bucket)
+counters_bucket_ms(int bucket)
 {
 	const int	 doubled = bucket < 20 ? 0 : bucket / 10 - 1;
 
@@ -130,29 +130,29 @@ tally_bucket_ms(int bucket)
  * Files.
  */
 
-static struct tallyfile *
-file_of(const struct tally *t, int64_t day)
+static struct counter_file *
+file_of(const struct counters *t, int64_t day)
 {
-	return day == TALLYFILE_TOTAL ? t->total : t->days[day & 1];
+	return day == COUNTER_FILE_TOTAL ? t->total : t->days[day & 1];
 }
 
 static struct trouble *
-trouble_of(struct tally *t, int64_t day)
+trouble_of(struct counters *t, int64_t day)
 {
-	return &t->trouble[day == TALLYFILE_TOTAL];
+	return &t->trouble[day == COUNTER_FILE_TOTAL];
 }
 
 /* Said once when it begins, and when it is over. */
 static void
-heed(struct tally *t, int64_t day, const char *why)
+heed(struct counters *t, int64_t day, const char *why)
 {
 	const char	*dir = t->conf->set.state_dir;
-	const char	*what = day == TALLYFILE_TOTAL ? "requests are not counted for /-/metrics" :
+	const char	*what = day == COUNTER_FILE_TOTAL ? "requests are not counted for /-/metrics" :
 			    "requests are not counted";
 	struct trouble	*x = trouble_of(t, day);
-	char		 path[TALLYFILE_PATH];
+	char		 path[COUNTER_FILE_PATH];
 
-	tallyfile_path(path, dir, day);
+	counter_file_path(path, dir, day);
 	if (why != NULL && !x->is_said)
 		log_msg(LEVEL_WARNING, "tally", "%s: %s: %s until this is mended, which does them "
 		    "no harm; look at the owner, permissions and free space of %s",
@@ -166,60 +166,60 @@ heed(struct tally *t, int64_t day, const char *why)
 
 /* As far as it can be had now. */
 static void
-make_ready(struct tally *t, int64_t day, size_t account)
+make_ready(struct counters *t, int64_t day, size_t account)
 {
-	struct tallyfile	*f = file_of(t, day);
+	struct counter_file	*f = file_of(t, day);
 
 	if (clock_mono_ms() < atomic_load(&trouble_of(t, day)->retry_ms))
 		return;
 	(void)pthread_rwlock_wrlock(&t->lock);
-	if (tallyfile_slot(f, day, account) == NULL)
-		heed(t, day, tallyfile_ready(f, day, account));
+	if (counter_file_slot(f, day, account) == NULL)
+		heed(t, day, counter_file_ready(f, day, account));
 	(void)pthread_rwlock_unlock(&t->lock);
 }
 
-struct tally *
-tally_new(const struct conf *c, struct claims *cs)
+struct counters *
+counters_new(const struct conf *c, struct locks *cs)
 {
-	struct tally	*t;
+	struct counters	*t;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	t->conf = c;
 	(void)pthread_rwlock_init(&t->lock, NULL);
-	t->days[0] = tallyfile_new(c, cs, &day_kind);
-	t->days[1] = tallyfile_new(c, cs, &day_kind);
-	t->total = tallyfile_new(c, cs, &total_kind);
+	t->days[0] = counter_file_new(c, cs, &day_kind);
+	t->days[1] = counter_file_new(c, cs, &day_kind);
+	t->total = counter_file_new(c, cs, &total_kind);
 	if (t->days[0] == NULL || t->days[1] == NULL || t->total == NULL) {
-		tally_free(t);
+		counters_free(t);
 		return NULL;
 	}
 	return t;
 }
 
 void
-tally_free(struct tally *t)
+counters_free(struct counters *t)
 {
 	if (t == NULL)
 		return;
-	tallyfile_free(t->days[0]);
-	tallyfile_free(t->days[1]);
-	tallyfile_free(t->total);
+	counter_file_free(t->days[0]);
+	counter_file_free(t->days[1]);
+	counter_file_free(t->total);
 	(void)pthread_rwlock_destroy(&t->lock);
 	free(t);
 }
 
 void
-tally_tend(struct tally *t, int64_t wall_ms)
+counters_housekeep(struct counters *t, int64_t wall_ms)
 {
 	if (t == NULL)
 		return;
 	(void)pthread_rwlock_wrlock(&t->lock);
-	tallyfile_tend(t->days[0]);
-	tallyfile_tend(t->days[1]);
-	tallyfile_tend(t->total);
+	counter_file_housekeep(t->days[0]);
+	counter_file_housekeep(t->days[1]);
+	counter_file_housekeep(t->total);
 	(void)pthread_rwlock_unlock(&t->lock);
-	tallyfile_forget(t->conf->set.state_dir, day_at(wall_ms / 1000) - TALLY_DAYS);
+	counter_file_forget(t->conf->set.state_dir, calendar_day_at(wall_ms / 1000) - COUNTER_DAYS);
 }
 
 /*
@@ -233,19 +233,19 @@ struct held {
 };
 
 static bool
-look(struct held *h, const struct tally *t, size_t account, int64_t time_s)
+look(struct held *h, const struct counters *t, size_t account, int64_t time_s)
 {
-	const int64_t	 day = day_at(time_s);
-	struct numbers	*first = tallyfile_slot(t->days[day & 1], day, account);
+	const int64_t	 day = calendar_day_at(time_s);
+	struct numbers	*first = counter_file_slot(t->days[day & 1], day, account);
 
 	h->hour = first == NULL ? NULL : &first[(time_s + CHINA_S - day * DAY_S) / 3600];
-	h->total = tallyfile_slot(t->total, TALLYFILE_TOTAL, account);
+	h->total = counter_file_slot(t->total, COUNTER_FILE_TOTAL, account);
 	return h->hour != NULL && h->total != NULL;
 }
 
 /* And the lock with it. */
 static void
-hold(struct held *h, struct tally *t, const struct account *a, int64_t wall_ms)
+hold(struct held *h, struct counters *t, const struct account *a, int64_t wall_ms)
 {
 	const size_t	 account = a == NULL ? t->conf->n : (size_t)(a - t->conf->accounts);
 	const int64_t	 time_s = wall_ms / 1000;
@@ -255,14 +255,14 @@ hold(struct held *h, struct tally *t, const struct account *a, int64_t wall_ms)
 		return;
 	(void)pthread_rwlock_unlock(&t->lock);
 	/* New totals begin with what the days have: nobody counts in one before both are there. */
-	make_ready(t, TALLYFILE_TOTAL, account);
-	make_ready(t, day_at(time_s), account);
+	make_ready(t, COUNTER_FILE_TOTAL, account);
+	make_ready(t, calendar_day_at(time_s), account);
 	(void)pthread_rwlock_rdlock(&t->lock);
 	(void)look(h, t, account, time_s);
 }
 
 static void
-let_go(struct tally *t)
+let_go(struct counters *t)
 {
 	(void)pthread_rwlock_unlock(&t->lock);
 }
@@ -274,30 +274,30 @@ add(_Atomic uint64_t *n, int64_t more)
 }
 
 static void
-add_time(struct numbers *n, enum tally_time which, int64_t ms)
+add_time(struct numbers *n, enum counter_time which, int64_t ms)
 {
 	add(&n->sum_ms[which], ms < 0 ? 0 : ms);
-	add(&n->bucket[which][tally_bucket(ms)], 1);
+	add(&n->bucket[which][counters_bucket(ms)], 1);
 }
 
 static bool
-is_acknowledged(enum tally_count end)
+is_acknowledged(enum counter end)
 {
-	return end <= TALLY_REPEAT;
+	return end <= COUNTER_REPEAT;
 }
 
 static void
-count(struct numbers *n, const struct tally_request *r)
+count(struct numbers *n, const struct counters_request *r)
 {
 	add(&n->count[r->end], 1);
 	if (is_acknowledged(r->end))
-		add_time(n, TALLY_WAITED, r->ms);
+		add_time(n, COUNTER_WAITED, r->ms);
 	if (r->qt_ms >= 0)
-		add_time(n, TALLY_QT, r->qt_ms);
+		add_time(n, COUNTER_QT, r->qt_ms);
 }
 
 void
-tally_request(struct tally *t, const struct tally_request *r)
+counters_request(struct counters *t, const struct counters_request *r)
 {
 	struct held	 h;
 
@@ -311,16 +311,16 @@ tally_request(struct tally *t, const struct tally_request *r)
 	if (h.total != NULL)
 		count(&h.total->sum, r);
 	else
-		add(&trouble_of(t, TALLYFILE_TOTAL)->lost, 1);
-	if (h.total != NULL && r->end <= TALLY_DEAD && r->event >= 0)
+		add(&trouble_of(t, COUNTER_FILE_TOTAL)->lost, 1);
+	if (h.total != NULL && r->end <= COUNTER_DEAD && r->event >= 0)
 		add(&h.total->event[r->event], 1);
 	let_go(t);
 }
 
 void
-tally_late(struct tally *t, const struct account *a, enum tally_count end, int64_t wall_ms)
+counters_late(struct counters *t, const struct account *a, enum counter end, int64_t wall_ms)
 {
-	tally_request(t, &(struct tally_request){
+	counters_request(t, &(struct counters_request){
 		.account = a, .end = end, .came_ms = wall_ms, .qt_ms = -1, .event = -1,
 	});
 }
@@ -331,43 +331,43 @@ tally_late(struct tally *t, const struct account *a, enum tally_count end, int64
 
 struct reading {
 	int64_t		 day;
-	tally_each	*fn;
+	counters_each	*fn;
 	void		*ctx;
 };
 
-/* A tallyfile_each: the hours of a slot. */
+/* A counter_file_each: the hours of a slot. */
 static void
 take_hours(void *ctx, struct slice account, const void *slot)
 {
-	static const struct tally_numbers	 nothing;
+	static const struct counter_numbers	 nothing;
 	const struct reading			*r = ctx;
-	struct tally_hour			 h = { .day = r->day, .account = account };
+	struct counter_hour			 h = { .day = r->day, .account = account };
 
-	for (h.hour = 0; h.hour < TALLY_HOURS; h.hour++) {
-		h.numbers = (const struct tally_numbers *)slot + h.hour;
+	for (h.hour = 0; h.hour < COUNTER_HOURS; h.hour++) {
+		h.numbers = (const struct counter_numbers *)slot + h.hour;
 		if (memcmp(h.numbers, &nothing, sizeof(nothing)) != 0)
 			r->fn(r->ctx, &h);
 	}
 }
 
-static enum qt_err
-read_day(const char *dir, int64_t day, tally_each *fn, void *ctx)
+static enum error
+read_day(const char *dir, int64_t day, counters_each *fn, void *ctx)
 {
 	struct reading		 r = { day, fn, ctx };
-	enum tallyfile_state	 state;
+	enum counter_file_state	 state;
 
-	return tallyfile_read(&state, dir, day, &day_kind, take_hours, &r);
+	return counter_file_read(&state, dir, day, &day_kind, take_hours, &r);
 }
 
-enum qt_err
-tally_read(const char *dir, int64_t from_day, int64_t to_day, tally_each *fn, void *ctx)
+enum error
+counters_read(const char *dir, int64_t from_day, int64_t to_day, counters_each *fn, void *ctx)
 {
-	struct tallyfile_days	 d;
-	enum qt_err		 er;
-	size_t			 i;
+	struct counter_file_days	 d;
+	enum error			 er;
+	size_t				 i;
 
-	er = tallyfile_days(&d, dir, from_day, to_day);
-	for (i = 0; i < d.n && er == QT_OK; i++)
+	er = counter_file_days(&d, dir, from_day, to_day);
+	for (i = 0; i < d.n && er == ERR_OK; i++)
 		er = read_day(dir, d.v[i], fn, ctx);
 	free(d.v);
 	return er;
@@ -376,11 +376,11 @@ tally_read(const char *dir, int64_t from_day, int64_t to_day, tally_each *fn, vo
 /* Of all days, by account; none's is the first. */
 struct sums {
 	struct sum {
-		char			 account[TALLYFILE_NAME + 1];
-		struct tally_total	 total;
+		char			 account[COUNTER_FILE_NAME + 1];
+		struct counter_total	 total;
 	}		*v;
 	size_t		 n, room;
-	enum qt_err	 er;
+	enum error	 er;
 };
 
 /* NULL: no memory. */
@@ -416,35 +416,35 @@ sum_for(struct sums *s, struct slice account)
 	return v;
 }
 
-/* A tally_each. */
+/* A counters_each. */
 static void
-add_hour(void *ctx, const struct tally_hour *h)
+add_hour(void *ctx, const struct counter_hour *h)
 {
 	struct sums	*s = ctx;
-	struct sum	*v = s->er == QT_OK ? sum_for(s, h->account) : NULL;
+	struct sum	*v = s->er == ERR_OK ? sum_for(s, h->account) : NULL;
 
 	if (v != NULL)
-		tally_add(&v->total.sum, h->numbers);
+		counters_add(&v->total.sum, h->numbers);
 	else
-		s->er = QT_ENOMEM;
+		s->er = ERR_NOMEM;
 }
 
 /* A day that cannot be read is no reason to have no totals. */
-static enum qt_err
-sum_of_days(const char *dir, tallyfile_each *fn, void *ctx)
+static enum error
+sum_of_days(const char *dir, counter_file_each *fn, void *ctx)
 {
-	struct tallyfile_days	 d = { .n = 0 };
-	struct sums		 s = { .er = QT_OK };
-	size_t			 i;
+	struct counter_file_days	 d = { .n = 0 };
+	struct sums			 s = { .er = ERR_OK };
+	size_t				 i;
 
 	if (sum_for(&s, slice_of("")) == NULL)
-		s.er = QT_ENOMEM;
+		s.er = ERR_NOMEM;
 	else
-		s.er = tallyfile_days(&d, dir, 0, INT64_MAX);
-	for (i = 0; i < d.n && s.er == QT_OK; i++)
-		if (read_day(dir, d.v[i], add_hour, &s) == QT_ENOMEM)
-			s.er = QT_ENOMEM;
-	for (i = 0; i < s.n && s.er == QT_OK; i++)
+		s.er = counter_file_days(&d, dir, 0, INT64_MAX);
+	for (i = 0; i < d.n && s.er == ERR_OK; i++)
+		if (read_day(dir, d.v[i], add_hour, &s) == ERR_NOMEM)
+			s.er = ERR_NOMEM;
+	for (i = 0; i < s.n && s.er == ERR_OK; i++)
 		fn(ctx, slice_of(s.v[i].account), &s.v[i].total);
 	free(d.v);
 	free(s.v);
@@ -452,11 +452,11 @@ sum_of_days(const char *dir, tallyfile_each *fn, void *ctx)
 }
 
 struct reading_totals {
-	tally_each_total	*fn;
+	counters_each_total	*fn;
 	void			*ctx;
 };
 
-/* A tallyfile_each. */
+/* A counter_file_each. */
 static void
 take_total(void *ctx, struct slice account, const void *slot)
 {
@@ -465,45 +465,45 @@ take_total(void *ctx, struct slice account, const void *slot)
 	r->fn(r->ctx, account, slot);
 }
 
-enum qt_err
-tally_totals(const char *dir, tally_each_total *fn, void *ctx)
+enum error
+counters_totals(const char *dir, counters_each_total *fn, void *ctx)
 {
 	struct reading_totals	 r = { fn, ctx };
-	enum tallyfile_state	 state;
-	enum qt_err		 er;
+	enum counter_file_state	 state;
+	enum error		 er;
 
-	er = tallyfile_read(&state, dir, TALLYFILE_TOTAL, &total_kind, take_total, &r);
+	er = counter_file_read(&state, dir, COUNTER_FILE_TOTAL, &total_kind, take_total, &r);
 	switch (state) {
-	case TALLYFILE_SOUND:
-	case TALLYFILE_UNREADABLE:
+	case COUNTER_FILE_SOUND:
+	case COUNTER_FILE_UNREADABLE:
 		break;
-	case TALLYFILE_ABSENT:
-	case TALLYFILE_EMPTY:
-	case TALLYFILE_OTHER:
+	case COUNTER_FILE_ABSENT:
+	case COUNTER_FILE_EMPTY:
+	case COUNTER_FILE_OTHER:
 		return sum_of_days(dir, take_total, &r);	/* as they will begin */
-	case TALLYFILE_LATER:
+	case COUNTER_FILE_LATER:
 		errno = ENOTSUP;
-		return QT_ESTORE;
+		return ERR_STORE;
 	}
 	return er;
 }
 
 void
-tally_add(struct tally_numbers *sum, const struct tally_numbers *n)
+counters_add(struct counter_numbers *sum, const struct counter_numbers *n)
 {
 	int	 i, k;
 
-	for (i = 0; i < TALLY_COUNTS; i++)
+	for (i = 0; i < COUNTER__MAX; i++)
 		sum->count[i] += n->count[i];
-	for (k = 0; k < TALLY_TIMES; k++) {
+	for (k = 0; k < COUNTER_TIMES; k++) {
 		sum->sum_ms[k] += n->sum_ms[k];
-		for (i = 0; i < TALLY_BUCKETS; i++)
+		for (i = 0; i < COUNTER_BUCKETS; i++)
 			sum->bucket[k][i] += n->bucket[k][i];
 	}
 }
 
 static uint64_t
-sum_of(const struct tally_numbers *n, int from, int to)
+sum_of(const struct counter_numbers *n, int from, int to)
 {
 	uint64_t	 sum = 0;
 
@@ -513,25 +513,25 @@ sum_of(const struct tally_numbers *n, int from, int to)
 }
 
 uint64_t
-tally_acknowledged(const struct tally_numbers *n)
+counters_acknowledged(const struct counter_numbers *n)
 {
-	return sum_of(n, TALLY_DELIVERED, TALLY_REPEAT + 1);
+	return sum_of(n, COUNTER_DELIVERED, COUNTER_REPEAT + 1);
 }
 
 uint64_t
-tally_refusals(const struct tally_numbers *n)
+counters_refusals(const struct counter_numbers *n)
 {
-	return sum_of(n, TALLY_REFUSED, TALLY_REFUSED + TALLY_REASONS);
+	return sum_of(n, COUNTER_REFUSED, COUNTER_REFUSED + COUNTER_REASONS);
 }
 
 uint64_t
-tally_received(const struct tally_numbers *n)
+counters_received(const struct counter_numbers *n)
 {
-	return tally_acknowledged(n) + n->count[TALLY_UNSAFE] + tally_refusals(n);
+	return counters_acknowledged(n) + n->count[COUNTER_UNSAFE] + counters_refusals(n);
 }
 
 int64_t
-tally_percentile(const struct tally_numbers *n, enum tally_time which, double share)
+counters_percentile(const struct counter_numbers *n, enum counter_time which, double share)
 {
 	const uint64_t	*bucket = n->bucket[which];
 	uint64_t	 all = 0, below = 0;
@@ -539,7 +539,7 @@ tally_percentile(const struct tally_numbers *n, enum tally_time which, double sh
 	double		 low, high;
 	int		 i;
 
-	for (i = 0; i < TALLY_BUCKETS; i++)
+	for (i = 0; i < COUNTER_BUCKETS; i++)
 		all += bucket[i];
 	if (all == 0)
 		return -1;
@@ -548,8 +548,8 @@ tally_percentile(const struct tally_numbers *n, enum tally_time which, double sh
 	rank = rank == 0 ? 1 : rank > all ? all : rank;
 	for (i = 0; below + bucket[i] < rank; i++)
 		below += bucket[i];
-	low = (double)tally_bucket_ms(i);
-	high = (double)tally_bucket_ms(i + 1) - 1;
+	low = (double)counters_bucket_ms(i);
+	high = (double)counters_bucket_ms(i + 1) - 1;
 	return (int64_t)(low + 0.5 +
 	    (high - low) * ((double)(rank - below) - 0.5) / (double)bucket[i]);
 }

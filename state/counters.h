@@ -13,7 +13,7 @@
  *			an hour, u64 slots in use; zeros up to 64
  *	at 64 + 64 n	the name of slot n, an account's path, filled up with NULs; slot 0, whose
  *			name is empty, has what belongs to no account, or to one without room
- *	head + slot n	24 hours, each an array of u64: what struct tally_numbers has
+ *	head + slot n	24 hours, each an array of u64: what struct counter_numbers has
  *
  * The head takes 4 KiB (or more, so that all accounts find room), a slot 57 KiB.  Space is
  * reserved before it is used: a full disk is an error, not the death of who counts.  A file
@@ -22,7 +22,7 @@
  *
  * What is in those of all days is summed up, since counting began, in qtoa.tally-total, beside
  * it events by their code: numbers that only grow, for /-/metrics.  The file is laid out like
- * that of a day (day 0), but a slot is one struct tally_total (2688 bytes, and so many are said
+ * that of a day (day 0), but a slot is one struct counter_total (2688 bytes, and so many are said
  * to be an hour, too), and the head takes 64 KiB, so that the accounts of many years find
  * room.  It begins with the sums of the days that there are, without events: so it does
  * where there was a qtoa that had none, and if it gets lost.
@@ -38,78 +38,78 @@
 #include "state/lock.h"
 
 enum {
-	TALLY_HOURS	= 24,
-	TALLY_DAYS	= 400,	/* older files are removed */
-	TALLY_REASONS	= 32,
-	TALLY_BUCKETS	= 110
+	COUNTER_HOURS	= 24,
+	COUNTER_DAYS	= 400,	/* older files are removed */
+	COUNTER_REASONS	= 32,
+	COUNTER_BUCKETS	= 110
 };
 
 /* What is counted.  These are places in files: add, never change.  Up to 15 is free. */
-enum tally_count {
-	TALLY_DELIVERED		= 0,	/* pushes, by verdict (forwarder/deliver.h) */
-	TALLY_QUEUED		= 1,
-	TALLY_DEAD		= 2,
-	TALLY_REPEAT		= 3,
-	TALLY_UNSAFE		= 4,
-	TALLY_HANDSHAKE		= 5,
-	TALLY_COLLECTED		= 6,	/* the collector: accepted ... */
-	TALLY_NOT_COLLECTED	= 7,	/* ... and refused with a code of QT's */
-	TALLY_PAGE		= 8,
-	TALLY_LATE_DELIVERED	= 9,	/* what the drainer has sent */
-	TALLY_LATE_DEAD		= 10,
-	TALLY_LATE_FAILED	= 11,	/* attempts, after which it still waits */
-	TALLY_TOKEN		= 12,	/* access_tokens handed out */
-	TALLY_UNSETTLED		= 13,	/* what QT did with it the store could not be told */
-	TALLY_REFUSED		= 16,	/* pushes that were not judged, by reason */
-	TALLY_REFUSED_ELSE	= TALLY_REFUSED + TALLY_REASONS, /* all other requests */
-	TALLY_COUNTS		= TALLY_REFUSED_ELSE + TALLY_REASONS
+enum counter {
+	COUNTER_DELIVERED		= 0,	/* pushes, by verdict (forwarder/deliver.h) */
+	COUNTER_QUEUED		= 1,
+	COUNTER_DEAD		= 2,
+	COUNTER_REPEAT		= 3,
+	COUNTER_UNSAFE		= 4,
+	COUNTER_HANDSHAKE		= 5,
+	COUNTER_COLLECTED		= 6,	/* the collector: accepted ... */
+	COUNTER_NOT_COLLECTED	= 7,	/* ... and refused with a code of QT's */
+	COUNTER_PAGE		= 8,
+	COUNTER_LATE_DELIVERED	= 9,	/* what the drainer has sent */
+	COUNTER_LATE_DEAD		= 10,
+	COUNTER_LATE_FAILED	= 11,	/* attempts, after which it still waits */
+	COUNTER_TOKEN		= 12,	/* access_tokens handed out */
+	COUNTER_UNSETTLED		= 13,	/* what QT did with it the store could not be told */
+	COUNTER_REFUSED		= 16,	/* pushes that were not judged, by reason */
+	COUNTER_REFUSED_ELSE	= COUNTER_REFUSED + COUNTER_REASONS, /* all other requests */
+	COUNTER__MAX		= COUNTER_REFUSED_ELSE + COUNTER_REASONS
 };
 
 /* The place of a refusal for that reason; what has no place of its own shares one. */
-enum tally_count	tally_refused(enum qt_err er, bool push);
+enum counter	counters_refused(enum error er, bool push);
 
 /*
  * The place of one of QT's event codes, and the code there, NULL without one.  These are places
  * in files, too.  0, "-", is for messages that QT's table has no row for.
  */
-enum { TALLY_EVENTS = 32 };
-int			 tally_event(const char *code);
-const char		*tally_event_code(int place);
+enum { COUNTER_EVENTS = 32 };
+int			 counters_event(const char *code);
+const char		*counters_event_code(int place);
 
 /* What times there are: that WeChat has waited for `success`; that QT took of it, if asked. */
-enum tally_time { TALLY_WAITED, TALLY_QT, TALLY_TIMES };
+enum counter_time { COUNTER_WAITED, COUNTER_QT, COUNTER_TIMES };
 
 /*
  * An hour, or the sum of many.  Buckets of whole ms: 0 to 9 one each, then ten for each
  * doubling (10, 11 ... 19; 20, 22 ... 38; 40, 44 ...; 5120, 5632 ... 9728), so that what is in
  * one differs by less than a tenth.  The last one has what took longer, too.
  */
-struct tally_numbers {
-	uint64_t	 count[TALLY_COUNTS];
-	uint64_t	 sum_ms[TALLY_TIMES];
+struct counter_numbers {
+	uint64_t	 count[COUNTER__MAX];
+	uint64_t	 sum_ms[COUNTER_TIMES];
 	uint64_t	 spare[2];
-	uint64_t	 bucket[TALLY_TIMES][TALLY_BUCKETS];
+	uint64_t	 bucket[COUNTER_TIMES][COUNTER_BUCKETS];
 };
 
 /* All that was ever counted. */
-struct tally_total {
-	struct tally_numbers	 sum;
-	uint64_t		 event[TALLY_EVENTS];	/* pushes that were acknowledged, no repeats */
+struct counter_total {
+	struct counter_numbers	 sum;
+	uint64_t		 event[COUNTER_EVENTS];	/* pushes that were acknowledged, no repeats */
 };
 
-struct tally;
+struct counters;
 
 /* Opens nothing yet, keeps c and cs.  NULL: no memory. */
-struct tally	*tally_new(const struct conf *c, struct claims *cs);
-void		 tally_free(struct tally *t);
+struct counters	*counters_new(const struct conf *c, struct locks *cs);
+void		 counters_free(struct counters *t);
 
-struct tally_request {
+struct counters_request {
 	const struct account	*account;	/* of the conf; NULL: none */
-	enum tally_count	 end;
+	enum counter		 end;
 	int64_t			 came_ms;	/* ms since the epoch */
 	int64_t			 ms;		/* that it took */
 	int64_t			 qt_ms;		/* of that at QT; -1: QT was not asked */
-	int			 event;		/* tally_event()'s; -1: it was no message */
+	int			 event;		/* counters_event()'s; -1: it was no message */
 };
 
 /*
@@ -117,50 +117,50 @@ struct tally_request {
  * account and a day.  What cannot be counted is lost, and the log says when that begins and
  * ends.
  */
-void		 tally_request(struct tally *t, const struct tally_request *r);
+void		 counters_request(struct counters *t, const struct counters_request *r);
 
 /* What became of a message that waited, or cannot be noted; wall_ms: since the epoch. */
-void		 tally_late(struct tally *t, const struct account *a, enum tally_count end,
+void		 counters_late(struct counters *t, const struct account *a, enum counter end,
 		    int64_t wall_ms);
 
-/* Now and then: a file that is gone is made anew; what is older than TALLY_DAYS is removed. */
-void		 tally_tend(struct tally *t, int64_t wall_ms);
+/* Now and then: a file that is gone is made anew; what is older than COUNTER_DAYS is removed. */
+void		 counters_housekeep(struct counters *t, int64_t wall_ms);
 
 /*
  * Reading.  fn gets each hour of each slot in which anything was counted, from one day to
- * another (core/calendar.h).  Days that are not there have nothing.  QT_ESTORE: a file cannot be read
- * (errno); QT_ENOMEM.
+ * another (core/calendar.h).  Days that are not there have nothing.  ERR_STORE: a file cannot be read
+ * (errno); ERR_NOMEM.
  */
-struct tally_hour {
+struct counter_hour {
 	int64_t				 day;
 	int				 hour;
 	struct slice			 account;	/* its path; empty: none */
-	const struct tally_numbers	*numbers;
+	const struct counter_numbers	*numbers;
 };
-typedef void	 tally_each(void *ctx, const struct tally_hour *h);
-enum qt_err	 tally_read(const char *dir, int64_t from_day, int64_t to_day, tally_each *fn,
+typedef void	 counters_each(void *ctx, const struct counter_hour *h);
+enum error	 counters_read(const char *dir, int64_t from_day, int64_t to_day, counters_each *fn,
 		    void *ctx);
 
 /* fn gets each slot of the totals; account empty: what belongs to none.  Errors as above. */
-typedef void	 tally_each_total(void *ctx, struct slice account, const struct tally_total *t);
-enum qt_err	 tally_totals(const char *dir, tally_each_total *fn, void *ctx);
+typedef void	 counters_each_total(void *ctx, struct slice account, const struct counter_total *t);
+enum error	 counters_totals(const char *dir, counters_each_total *fn, void *ctx);
 
-void		 tally_add(struct tally_numbers *sum, const struct tally_numbers *n);
+void		 counters_add(struct counter_numbers *sum, const struct counter_numbers *n);
 
 /* Pushes that were answered `success`; those that were refused; all, with the unsafe ones. */
-uint64_t	 tally_acknowledged(const struct tally_numbers *n);
-uint64_t	 tally_refusals(const struct tally_numbers *n);
-uint64_t	 tally_received(const struct tally_numbers *n);
+uint64_t	 counters_acknowledged(const struct counter_numbers *n);
+uint64_t	 counters_refusals(const struct counter_numbers *n);
+uint64_t	 counters_received(const struct counter_numbers *n);
 
-/* Whole ms from which on a bucket counts; of TALLY_BUCKETS: where the last one ends. */
-int64_t		 tally_bucket_ms(int bucket);
-int		 tally_bucket(int64_t ms);
+/* Whole ms from which on a bucket counts; of COUNTER_BUCKETS: where the last one ends. */
+int64_t		 counters_bucket_ms(int bucket);
+int		 counters_bucket(int64_t ms);
 
 /*
  * The ms within which that share (0 to 1) stayed, off by less than a tenth up to 10 s; -1:
  * nothing was timed.
  */
-int64_t		 tally_percentile(const struct tally_numbers *n, enum tally_time which,
+int64_t		 counters_percentile(const struct counter_numbers *n, enum counter_time which,
 		    double share);
 
 #endif

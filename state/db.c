@@ -66,7 +66,7 @@ classify(int rc)
 	}
 }
 
-static enum qt_err
+static enum error
 fail(struct db *db, int rc)
 {
 	const char	*text = db->sq != NULL ? sqlite3_errmsg(db->sq) : sqlite3_errstr(rc);
@@ -77,10 +77,10 @@ fail(struct db *db, int rc)
 		len = sizeof(db->why) - 1;
 	memcpy(db->why, text, len);
 	db->why[len] = '\0';
-	return QT_ESTORE;
+	return ERR_STORE;
 }
 
-enum qt_err
+enum error
 db_open(struct db **out, const char *file, enum db_mode mode)
 {
 	int		 flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
@@ -88,7 +88,7 @@ db_open(struct db **out, const char *file, enum db_mode mode)
 	int		 rc;
 
 	if ((*out = db = calloc(1, sizeof(*db))) == NULL)
-		return QT_ENOMEM;
+		return ERR_NOMEM;
 	/* Refused once SQLite is initialised, and then it has been done. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	flags |= mode == DB_READ_ONLY ? SQLITE_OPEN_READONLY :
@@ -99,7 +99,7 @@ db_open(struct db **out, const char *file, enum db_mode mode)
 	(void)sqlite3_busy_handler(db->sq, on_busy, db);
 	/* Closing must not take the time that a checkpoint takes. */
 	(void)sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	return QT_OK;
+	return ERR_OK;
 }
 
 void
@@ -135,16 +135,16 @@ db_why(const struct db *db)
 	return db->why;
 }
 
-enum qt_err
+enum error
 db_script(struct db *db, const char *sql)
 {
 	int	 rc;
 
 	rc = sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
-	return rc == SQLITE_OK ? QT_OK : fail(db, rc);
+	return rc == SQLITE_OK ? ERR_OK : fail(db, rc);
 }
 
-static enum qt_err
+static enum error
 prepare(struct db *db, sqlite3_stmt **stmt, const char *sql)
 {
 	size_t	 i;
@@ -153,7 +153,7 @@ prepare(struct db *db, sqlite3_stmt **stmt, const char *sql)
 	for (i = 0; i < db->n; i++)
 		if (db->st[i].sql == sql) {
 			*stmt = db->st[i].stmt;
-			return QT_OK;
+			return ERR_OK;
 		}
 	if (db->n == STATEMENTS)	/* the oldest makes room */
 		(void)sqlite3_finalize(db->st[0].stmt);
@@ -163,7 +163,7 @@ prepare(struct db *db, sqlite3_stmt **stmt, const char *sql)
 	if (rc != SQLITE_OK)
 		return fail(db, rc);
 	db->st[db->n++] = (struct statement){ sql, *stmt };
-	return QT_OK;
+	return ERR_OK;
 }
 
 static int
@@ -182,26 +182,26 @@ bind(sqlite3_stmt *stmt, int i, const struct db_value *v)
 	return sqlite3_bind_null(stmt, i);
 }
 
-enum qt_err
+enum error
 db_start(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *v,
     size_t n)
 {
 	sqlite3_stmt	*stmt = NULL;
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 	int		 rc;
 
 	*rows = (struct db_rows){ .db = db };
-	if ((er = prepare(db, &stmt, sql)) != QT_OK)
+	if ((er = prepare(db, &stmt, sql)) != ERR_OK)
 		return er;
 	rows->stmt = stmt;
 	for (i = 0; i < n; i++)
 		if ((rc = bind(stmt, (int)i + 1, &v[i])) != SQLITE_OK)
 			return fail(db, rc);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 bind_named(struct db_rows *rows, const struct db_named *v, size_t n)
 {
 	size_t	 i;
@@ -211,19 +211,19 @@ bind_named(struct db_rows *rows, const struct db_named *v, size_t n)
 		if ((at = sqlite3_bind_parameter_index(rows->stmt, v[i].name)) != 0 &&
 		    (rc = bind(rows->stmt, at, &v[i].v)) != SQLITE_OK)
 			return fail(rows->db, rc);
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 db_start_named(struct db *db, struct db_rows *rows, const char *sql, const struct db_named *v,
     size_t n)
 {
-	enum qt_err	 er = db_start(db, rows, sql, DB_NO_VALUES);
+	enum error	 er = db_start(db, rows, sql, DB_NO_VALUES);
 
-	return er == QT_OK ? bind_named(rows, v, n) : er;
+	return er == ERR_OK ? bind_named(rows, v, n) : er;
 }
 
-enum qt_err
+enum error
 db_start_text(struct db *db, struct db_rows *rows, const char *sql, const struct db_named *v,
     size_t n)
 {
@@ -289,7 +289,7 @@ db_limit(struct db *db, int64_t until_ms)
 }
 
 bool
-db_next(struct db_rows *rows, enum qt_err *er)
+db_next(struct db_rows *rows, enum error *er)
 {
 	int	 rc = sqlite3_step(rows->stmt);
 
@@ -332,18 +332,18 @@ db_col(const struct db_rows *rows, int col)
 }
 
 /* Runs what has been started, well or not, to its end. */
-static enum qt_err
-finish(struct db_rows *rows, int64_t *changed, enum qt_err er)
+static enum error
+finish(struct db_rows *rows, int64_t *changed, enum error er)
 {
-	while (er == QT_OK && db_next(rows, &er))
+	while (er == ERR_OK && db_next(rows, &er))
 		;
 	db_end(rows);
-	if (er == QT_OK && changed != NULL)
+	if (er == ERR_OK && changed != NULL)
 		*changed = sqlite3_changes(rows->db->sq);
 	return er;
 }
 
-enum qt_err
+enum error
 db_run(struct db *db, int64_t *changed, const char *sql, const struct db_value *v, size_t n)
 {
 	struct db_rows	 rows;
@@ -351,7 +351,7 @@ db_run(struct db *db, int64_t *changed, const char *sql, const struct db_value *
 	return finish(&rows, changed, db_start(db, &rows, sql, v, n));
 }
 
-enum qt_err
+enum error
 db_run_text(struct db *db, int64_t *changed, const char *sql, const struct db_named *v, size_t n)
 {
 	struct db_rows	 rows;
@@ -359,20 +359,20 @@ db_run_text(struct db *db, int64_t *changed, const char *sql, const struct db_na
 	return finish(&rows, changed, db_start_text(db, &rows, sql, v, n));
 }
 
-enum qt_err
+enum error
 db_number(struct db *db, int64_t *i, const char *sql, const struct db_value *v, size_t n)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er = db_start(db, &rows, sql, v, n);
+	enum error	 er = db_start(db, &rows, sql, v, n);
 
-	if (er == QT_OK && db_next(&rows, &er) &&
+	if (er == ERR_OK && db_next(&rows, &er) &&
 	    sqlite3_column_type(rows.stmt, 0) != SQLITE_NULL)
 		*i = db_col_int(&rows, 0);
 	db_end(&rows);
 	return er;
 }
 
-enum qt_err
+enum error
 db_checkpoint(struct db *db, bool restart, int *left)
 {
 	int	 pages = 0, done = 0, rc;
@@ -380,7 +380,7 @@ db_checkpoint(struct db *db, bool restart, int *left)
 	rc = sqlite3_wal_checkpoint_v2(db->sq, NULL,
 	    restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
 	*left = pages - done;
-	return rc == SQLITE_OK ? QT_OK : fail(db, rc);
+	return rc == SQLITE_OK ? ERR_OK : fail(db, rc);
 }
 
 static int

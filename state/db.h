@@ -3,7 +3,7 @@
  *
  * A struct db belongs to one thread at a time.  SQL is given as string literals: a statement
  * is prepared once and found again by its address; db_start_text() is for SQL that is made
- * while the program runs.  What goes wrong is QT_ESTORE; db_fault() and db_why() tell more.
+ * while the program runs.  What goes wrong is ERR_STORE; db_fault() and db_why() tell more.
  */
 #ifndef STATE_DB_H
 #define STATE_DB_H
@@ -30,7 +30,7 @@ enum db_mode { DB_READ_WRITE, DB_READ_ONLY };
  * DB_READ_WRITE creates the file where there is none.  *db is NULL only without memory;
  * else it must be closed, also after a failure.
  */
-enum qt_err	 db_open(struct db **db, const char *file, enum db_mode mode);
+enum error	 db_open(struct db **db, const char *file, enum db_mode mode);
 void		 db_close(struct db *db);
 
 /*
@@ -75,20 +75,20 @@ db_b(struct slice s)
 #define DB_NO_VALUES	NULL, 0
 
 /* Statements without values or results, several in one text; not kept prepared. */
-enum qt_err	 db_script(struct db *db, const char *sql);
+enum error	 db_script(struct db *db, const char *sql);
 
 /* One statement, run to its end.  *changed (may be NULL): rows that it changed. */
-enum qt_err	 db_run(struct db *db, int64_t *changed, const char *sql,
+enum error	 db_run(struct db *db, int64_t *changed, const char *sql,
 		    const struct db_value *v, size_t n);
 
 /* The one number that a statement gives; *i stays what it is if there is no row or a NULL. */
-enum qt_err	 db_number(struct db *db, int64_t *i, const char *sql,
+enum error	 db_number(struct db *db, int64_t *i, const char *sql,
 		    const struct db_value *v, size_t n);
 
 /*
  * A statement's rows one by one:
  *
- *	for (er = db_start(...); er == QT_OK && db_next(&rows, &er);)
+ *	for (er = db_start(...); er == ERR_OK && db_next(&rows, &er);)
  *		... db_col_int(&rows, 0) ...
  *	db_end(&rows);
  */
@@ -98,9 +98,9 @@ struct db_rows {
 	bool		 once;		/* private: it is not kept prepared */
 };
 
-enum qt_err	 db_start(struct db *db, struct db_rows *rows, const char *sql,
+enum error	 db_start(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_value *v, size_t n);
-bool		 db_next(struct db_rows *rows, enum qt_err *er);
+bool		 db_next(struct db_rows *rows, enum error *er);
 void		 db_end(struct db_rows *rows);
 
 /* The same for SQL with names (:from) instead of `?`; what it does not name is left out. */
@@ -108,13 +108,13 @@ struct db_named {
 	const char	*name;	/* with its colon */
 	struct db_value	 v;
 };
-enum qt_err	 db_start_named(struct db *db, struct db_rows *rows, const char *sql,
+enum error	 db_start_named(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_named *v, size_t n);
 
 /* The same for SQL that is no literal and may be gone when this returns; run to its end. */
-enum qt_err	 db_start_text(struct db *db, struct db_rows *rows, const char *sql,
+enum error	 db_start_text(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_named *v, size_t n);
-enum qt_err	 db_run_text(struct db *db, int64_t *changed, const char *sql,
+enum error	 db_run_text(struct db *db, int64_t *changed, const char *sql,
 		    const struct db_named *v, size_t n);
 
 /* How many columns a statement gives, what they are called, what the row at hand has. */
@@ -132,7 +132,7 @@ int64_t		 db_col_int(const struct db_rows *rows, int col);
 struct slice	 db_col(const struct db_rows *rows, int col);	/* absent for NULL */
 
 /* Copies to the file what the log has.  *left: pages of the log that are not there yet. */
-enum qt_err	 db_checkpoint(struct db *db, bool restart, int *left);
+enum error	 db_checkpoint(struct db *db, bool restart, int *left);
 
 /* Called after each commit with the pages that the log then has. */
 typedef void	 db_log_pages(void *ctx, int pages);

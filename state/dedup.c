@@ -34,7 +34,7 @@ static const char	 magic[8] = "qtoaseen";
 static const char	 prefix[] = "qtoa.seen-";
 
 /* One file; its head is this, in the machine's own byte order. */
-struct head {
+struct message {
 	char		 magic[8];
 	uint32_t	 bits;
 	uint32_t	 full;		/* a further file has been begun */
@@ -44,12 +44,12 @@ struct head {
 struct file {
 	int		 fd;
 	unsigned	 number;
-	struct head	 head;
+	struct message	 head;
 };
 
-struct seen {
+struct dedup {
 	const struct settings	*set;
-	struct claims		*claims;
+	struct locks		*locks;
 	pthread_mutex_t		 lock;
 	struct file		 files[FILES_MAX];	/* the oldest first */
 	size_t			 n;
@@ -66,28 +66,28 @@ struct place {
 	unsigned char		 slot[SLOT];
 };
 
-struct seen *
-seen_new(const struct settings *set, struct claims *cs)
+struct dedup *
+dedup_new(const struct settings *set, struct locks *cs)
 {
-	struct seen	*s;
+	struct dedup	*s;
 
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	s->set = set;
-	s->claims = cs;
+	s->locks = cs;
 	(void)pthread_mutex_init(&s->lock, NULL);
 	return s;
 }
 
 static void
-close_files(struct seen *s)
+close_files(struct dedup *s)
 {
 	while (s->n != 0)
 		(void)close(s->files[--s->n].fd);
 }
 
 void
-seen_free(struct seen *s)
+dedup_free(struct dedup *s)
 {
 	if (s == NULL)
 		return;
@@ -97,7 +97,7 @@ seen_free(struct seen *s)
 }
 
 static int64_t
-days_s(const struct seen *s)
+days_s(const struct dedup *s)
 {
 	return (int64_t)s->set->dedupe_days * 86400;
 }
@@ -107,13 +107,13 @@ days_s(const struct seen *s)
  */
 
 static void
-name_of(const struct seen *s, char *name, size_t size, unsigned number)
+name_of(const struct dedup *s, char *name, size_t size, unsigned number)
 {
 	(void)snprintf(name, size, "%s/%s%u", s->set->state_dir, prefix, number);
 }
 
 static off_t
-size_of(const struct head *h)
+size_of(const struct message *h)
 {
 	return HEAD + ((off_t)BUCKET << h->bits);
 }
@@ -133,7 +133,7 @@ read_head(struct file *f)
 
 /* In order of their numbers; of too many the youngest count. */
 static void
-insert_file(struct seen *s, const struct file *f)
+insert_file(struct dedup *s, const struct file *f)
 {
 	size_t	 i;
 
@@ -148,7 +148,7 @@ insert_file(struct seen *s, const struct file *f)
 }
 
 static void
-open_one(struct seen *s, unsigned number)
+open_one(struct dedup *s, unsigned number)
 {
 	struct file	 f = { .number = number };
 	char		 name[1100];
@@ -177,9 +177,9 @@ open_one(struct seen *s, unsigned number)
 
 /* Others look for a further file when the last one that they know says that it is full. */
 static bool
-say_full(struct seen *s)
+say_full(struct dedup *s)
 {
-	struct head	*h;
+	struct message	*h;
 	bool		 ok = true;
 	size_t		 i;
 
@@ -198,7 +198,7 @@ say_full(struct seen *s)
 
 /* All files there are.  -1: the directory cannot be read. */
 static int
-open_files(struct seen *s)
+open_files(struct dedup *s)
 {
 	struct dirent	*e;
 	unsigned long	 number;
@@ -223,9 +223,9 @@ open_files(struct seen *s)
 
 /* A new file under its final name, or none.  Holes cost nothing. */
 static int
-make_file(struct seen *s, unsigned number, uint32_t bits)
+make_file(struct dedup *s, unsigned number, uint32_t bits)
 {
-	struct head	 head = { .bits = bits, .begun_s = clock_wall_ms() / 1000 };
+	struct message	 head = { .bits = bits, .begun_s = clock_wall_ms() / 1000 };
 	char		 name[1100], tmp[1120];
 	int		 fd, ok;
 
@@ -245,7 +245,7 @@ make_file(struct seen *s, unsigned number, uint32_t bits)
 
 /* Files whose marks are all too old: what came after them began that long ago. */
 static void
-remove_old(struct seen *s)
+remove_old(struct dedup *s)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 	char		 name[1100];
@@ -260,22 +260,22 @@ remove_old(struct seen *s)
 
 /* Begins a further file, unless another process has.  Then all are opened anew. */
 static void
-add_file(struct seen *s)
+add_file(struct dedup *s)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 	struct file	*last = s->n != 0 ? &s->files[s->n - 1] : NULL;
 	const unsigned	 was = s->last;
-	unsigned char	 key[CLAIM_KEY];
+	unsigned char	 key[LOCK_KEY];
 	uint32_t	 bits = BITS_MIN;
-	struct claim	 c;
+	struct lock	 c;
 
 	if (last != NULL) {
 		bits = last->head.bits;
 		if (now_s - last->head.begun_s <= days_s(s) && bits < BITS_MAX)
 			bits++;
 	}
-	claim_name(key, "seen", s->set->state_dir);
-	if (claim_begin(s->claims, &c, key, clock_mono_ms() + RETRY_MS) != CLAIM_MINE)
+	lock_name(key, "seen", s->set->state_dir);
+	if (lock_take(s->locks, &c, key, clock_mono_ms() + RETRY_MS) != LOCK_MINE)
 		return;
 	if (open_files(s) == 0 && s->last == was && make_file(s, was + 1, bits) == 0) {
 		(void)open_files(s);
@@ -284,12 +284,12 @@ add_file(struct seen *s)
 			    "what is marked now", s->set->state_dir, prefix, was, strerror(errno));
 	}
 	remove_old(s);
-	claim_end(s->claims, &c, false);
+	lock_release(s->locks, &c, false);
 }
 
 /* True: somebody has removed the file while we have it open; looked at now and then. */
 static bool
-is_gone(struct seen *s, const struct file *f, int64_t now_ms)
+is_gone(struct dedup *s, const struct file *f, int64_t now_ms)
 {
 	struct stat	 st;
 
@@ -301,7 +301,7 @@ is_gone(struct seen *s, const struct file *f, int64_t now_ms)
 
 /* The files that there are, this moment.  False: there are none, and none can be made. */
 static bool
-have_files(struct seen *s)
+have_files(struct dedup *s)
 {
 	const int64_t	 now_ms = clock_mono_ms();
 	struct file	*last;
@@ -333,7 +333,7 @@ bucket_at(const struct file *f, const unsigned char *key)
 	uint32_t	 h = 0;
 	int		 i;
 
-	for (i = SEEN_KEY - 4; i < SEEN_KEY; i++)
+	for (i = DEDUP_KEY - 4; i < DEDUP_KEY; i++)
 		h = h << 8 | key[i];
 	return HEAD + (off_t)(h & ((1U << f->head.bits) - 1)) * BUCKET;
 }
@@ -346,7 +346,7 @@ time_of(const unsigned char *slot)
 }
 
 static void
-fill_slot(unsigned char *slot, const unsigned char *key, enum seen_as as)
+fill_slot(unsigned char *slot, const unsigned char *key, enum dedup_as as)
 {
 	uint32_t	 now_s = (uint32_t)(clock_wall_ms() / 1000);
 	int		 i;
@@ -354,19 +354,19 @@ fill_slot(unsigned char *slot, const unsigned char *key, enum seen_as as)
 	for (i = 0; i < 4; i++)
 		slot[i] = (unsigned char)(now_s >> 8 * i);
 	slot[4] = (unsigned char)as;
-	memcpy(slot + SLOT - DIGEST, key + SEEN_KEY - 4 - DIGEST, DIGEST);
+	memcpy(slot + SLOT - DIGEST, key + DEDUP_KEY - 4 - DIGEST, DIGEST);
 }
 
 static bool
 is_key(const unsigned char *slot, const unsigned char *key)
 {
-	return memcmp(slot + SLOT - DIGEST, key + SEEN_KEY - 4 - DIGEST, DIGEST) == 0 &&
-	    slot[4] != SEEN_NEVER;
+	return memcmp(slot + SLOT - DIGEST, key + DEDUP_KEY - 4 - DIGEST, DIGEST) == 0 &&
+	    slot[4] != DEDUP_NEVER;
 }
 
 /* The slot of a key in any file, if it is not too old; p->file NULL without one. */
-static enum qt_err
-find(const struct seen *s, struct place *p, const unsigned char *key)
+static enum error
+find(const struct dedup *s, struct place *p, const unsigned char *key)
 {
 	unsigned char		 bucket[BUCKET];
 	const int64_t		 after_s = clock_wall_ms() / 1000 - days_s(s);
@@ -378,17 +378,17 @@ find(const struct seen *s, struct place *p, const unsigned char *key)
 	for (f = s->files + s->n; f-- != s->files;) {
 		at = bucket_at(f, key);
 		if (pread(f->fd, bucket, BUCKET, at) != BUCKET)
-			return QT_ESTORE;
+			return ERR_STORE;
 		for (i = 0; i < SLOTS; i++)
 			if (is_key(bucket + i * SLOT, key) &&
 			    time_of(bucket + i * SLOT) >= after_s) {
 				p->file = f;
 				p->at = at + i * SLOT;
 				memcpy(p->slot, bucket + i * SLOT, SLOT);
-				return QT_OK;
+				return ERR_OK;
 			}
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* A bucket for us alone, among processes; one that hangs in there is not waited for long. */
@@ -410,8 +410,8 @@ lock_bucket(const struct file *f, off_t at, short type)
 }
 
 /* A free slot in the youngest file; *full: there was none, and this one is the oldest. */
-static enum qt_err
-find_free(const struct seen *s, struct place *p, bool *full, const unsigned char *key)
+static enum error
+find_free(const struct dedup *s, struct place *p, bool *full, const unsigned char *key)
 {
 	const struct file	*f = &s->files[s->n - 1];
 	unsigned char		 bucket[BUCKET];
@@ -420,57 +420,57 @@ find_free(const struct seen *s, struct place *p, bool *full, const unsigned char
 	p->file = f;
 	p->at = bucket_at(f, key);
 	if (pread(f->fd, bucket, BUCKET, p->at) != BUCKET)
-		return QT_ESTORE;
-	for (i = 0; i < SLOTS && bucket[i * SLOT + 4] != SEEN_NEVER; i++)
+		return ERR_STORE;
+	for (i = 0; i < SLOTS && bucket[i * SLOT + 4] != DEDUP_NEVER; i++)
 		if (time_of(bucket + i * SLOT) < time_of(bucket + oldest * SLOT))
 			oldest = i;
 	*full = i == SLOTS;
 	p->at += (*full ? oldest : i) * SLOT;
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
-put(const struct place *p, const unsigned char *key, enum seen_as as)
+static enum error
+put(const struct place *p, const unsigned char *key, enum dedup_as as)
 {
 	unsigned char	 slot[SLOT];
 
 	fill_slot(slot, key, as);
-	return pwrite(p->file->fd, slot, SLOT, p->at) == SLOT ? QT_OK : QT_ESTORE;
+	return pwrite(p->file->fd, slot, SLOT, p->at) == SLOT ? ERR_OK : ERR_STORE;
 }
 
 /* A free slot of the youngest file, or, if it must be, the oldest one of the bucket. */
-static enum qt_err
-put_new(const struct seen *s, bool *full, const unsigned char *key, enum seen_as as, bool must)
+static enum error
+put_new(const struct dedup *s, bool *full, const unsigned char *key, enum dedup_as as, bool must)
 {
 	const struct file	*f = &s->files[s->n - 1];
 	const off_t		 at = bucket_at(f, key);
 	struct place		 p;
-	enum qt_err		 er;
+	enum error		 er;
 
 	lock_bucket(f, at, F_WRLCK);
-	if ((er = find_free(s, &p, full, key)) == QT_OK && (!*full || must))
+	if ((er = find_free(s, &p, full, key)) == ERR_OK && (!*full || must))
 		er = put(&p, key, as);
 	lock_bucket(f, at, F_UNLCK);
 	return er;
 }
 
 /* A key that is in no file yet. */
-static enum qt_err
-add_key(struct seen *s, const unsigned char *key, enum seen_as as)
+static enum error
+add_key(struct dedup *s, const unsigned char *key, enum dedup_as as)
 {
 	unsigned	 tried = 0;
 	bool		 full, must;
-	enum qt_err	 er;
+	enum error	 er;
 
 	/* One that another process has begun may be full as well. */
 	while (s->n != 0) {
 		must = s->files[s->n - 1].number == tried;	/* there is no further one */
 		tried = s->files[s->n - 1].number;
-		if ((er = put_new(s, &full, key, as, must)) != QT_OK || !full || must)
+		if ((er = put_new(s, &full, key, as, must)) != ERR_OK || !full || must)
 			return er;
 		add_file(s);
 	}
-	return QT_ESTORE;
+	return ERR_STORE;
 }
 
 /*
@@ -478,11 +478,11 @@ add_key(struct seen *s, const unsigned char *key, enum seen_as as)
  * it is over shows when a key can be marked again.
  */
 static void
-heed(struct seen *s, enum qt_err er, bool marked)
+heed(struct dedup *s, enum error er, bool marked)
 {
 	const char	*why = strerror(errno);
 
-	if (er != QT_OK) {
+	if (er != ERR_OK) {
 		if (!s->in_trouble)
 			log_msg(LEVEL_ERROR, "seen", "%s/%s*: %s: a message that WeChat repeats "
 			    "may be forwarded twice; look at the owner, permissions and free "
@@ -495,38 +495,38 @@ heed(struct seen *s, enum qt_err er, bool marked)
 	}
 }
 
-enum qt_err
-seen_look(struct seen *s, enum seen_as *as, const unsigned char key[SEEN_KEY])
+enum error
+dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY])
 {
 	struct place	 p;
-	enum qt_err	 er = QT_ESTORE;
+	enum error	 er = ERR_STORE;
 
-	*as = SEEN_NEVER;
+	*as = DEDUP_NEVER;
 	(void)pthread_mutex_lock(&s->lock);
-	if (have_files(s) && (er = find(s, &p, key)) == QT_OK && p.file != NULL)
-		*as = p.slot[4] == SEEN_DONE ? SEEN_DONE : SEEN_QUEUED;
+	if (have_files(s) && (er = find(s, &p, key)) == ERR_OK && p.file != NULL)
+		*as = p.slot[4] == DEDUP_DONE ? DEDUP_DONE : DEDUP_QUEUED;
 	heed(s, er, false);
 	/* What could not be marked meanwhile is not there to be found. */
-	if (*as == SEEN_NEVER && s->in_trouble)
-		er = QT_ESTORE;
+	if (*as == DEDUP_NEVER && s->in_trouble)
+		er = ERR_STORE;
 	(void)pthread_mutex_unlock(&s->lock);
 	return er;
 }
 
-enum qt_err
-seen_mark(struct seen *s, const unsigned char key[SEEN_KEY], enum seen_as as,
-    enum seen_as was)
+enum error
+dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as,
+    enum dedup_as was)
 {
 	struct place	 p = { .file = NULL };
-	enum qt_err	 er = QT_ESTORE;
+	enum error	 er = ERR_STORE;
 
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->n != 0 && clock_wall_ms() / 1000 - s->files[s->n - 1].head.begun_s > days_s(s))
 		add_file(s);
 	/* A file that another has begun since the look is found by the next look. */
 	if (s->n != 0 || have_files(s)) {
-		er = was == SEEN_NEVER ? QT_OK : find(s, &p, key);
-		if (er == QT_OK)
+		er = was == DEDUP_NEVER ? ERR_OK : find(s, &p, key);
+		if (er == ERR_OK)
 			er = p.file != NULL ? put(&p, key, as) : add_key(s, key, as);
 	}
 	heed(s, er, true);

@@ -15,28 +15,28 @@
 #include "core/conf.h"
 #include "state/lock.h"
 
-enum { SEEN_KEY = 24 };		/* bytes; the last sixteen are a digest's */
+enum { DEDUP_KEY = 24 };		/* bytes; the last sixteen are a digest's */
 
-enum seen_as {
-	SEEN_NEVER,
-	SEEN_QUEUED,	/* in the queue, if it is there: look */
-	SEEN_DONE	/* QT has it, or it is not to be sent */
+enum dedup_as {
+	DEDUP_NEVER,
+	DEDUP_QUEUED,	/* in the queue, if it is there: look */
+	DEDUP_DONE	/* QT has it, or it is not to be sent */
 };
 
-struct seen;
+struct dedup;
 
-struct seen	*seen_new(const struct settings *set, struct claims *cs);
-void		 seen_free(struct seen *s);
+struct dedup	*dedup_new(const struct settings *set, struct locks *cs);
+void		 dedup_free(struct dedup *s);
 
 /*
- * For all threads.  QT_ESTORE: the files cannot be read, or written, and the log says why;
+ * For all threads.  ERR_STORE: the files cannot be read, or written, and the log says why;
  * of a look also: it cannot tell, since of late keys could not be marked.
  * A key that has been marked longer ago than dedupe_days has never been seen.
  */
-enum qt_err	 seen_look(struct seen *s, enum seen_as *as, const unsigned char key[SEEN_KEY]);
+enum error	 dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY]);
 
-/* was: what seen_look() said, of a key that is claimed since; if unknown, SEEN_QUEUED. */
-enum qt_err	 seen_mark(struct seen *s, const unsigned char key[SEEN_KEY], enum seen_as as,
-		    enum seen_as was);
+/* was: what dedup_find() said, of a key that is claimed since; if unknown, DEDUP_QUEUED. */
+enum error	 dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as,
+		    enum dedup_as was);
 
 #endif

@@ -26,21 +26,21 @@ struct waiter {
 	bool			 done;		/* ... well */
 };
 
-struct claims {
+struct locks {
 	char			 dir[1040], file[1056];
 	pthread_mutex_t		 lock;
 	pthread_cond_t		 ended;
-	struct claim		*bucket[BUCKETS];
+	struct lock		*bucket[BUCKETS];
 	struct waiter		*waiters;
 	int			 fd;
 	struct stat		 opened;	/* the file that fd is */
 	int64_t			 look_ms;	/* whether it is still there, next time */
 };
 
-struct claims *
-claims_new(const char *dir)
+struct locks *
+lock_new(const char *dir)
 {
-	struct claims		*cs;
+	struct locks		*cs;
 	pthread_condattr_t	 attr;
 
 	if ((cs = calloc(1, sizeof(*cs))) == NULL)
@@ -57,7 +57,7 @@ claims_new(const char *dir)
 }
 
 void
-claims_free(struct claims *cs)
+lock_free(struct locks *cs)
 {
 	if (cs == NULL)
 		return;
@@ -69,54 +69,54 @@ claims_free(struct claims *cs)
 }
 
 void
-claim_name(unsigned char key[CLAIM_KEY], const char *what, const char *which)
+lock_name(unsigned char key[LOCK_KEY], const char *what, const char *which)
 {
 	uint64_t	 h = UINT64_C(14695981039346656037);	/* FNV-1a */
 	const char	*p;
 	int		 i;
 
-	memset(key, 0, CLAIM_KEY);
-	(void)snprintf((char *)key, CLAIM_KEY - sizeof(h), "%s", what);
+	memset(key, 0, LOCK_KEY);
+	(void)snprintf((char *)key, LOCK_KEY - sizeof(h), "%s", what);
 	for (p = what; *p != '\0'; p++)
 		h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
 	for (p = which; *p != '\0'; p++)
 		h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
 	for (i = 1; i <= 8; i++, h >>= 8)
-		key[CLAIM_KEY - i] = (unsigned char)h;
+		key[LOCK_KEY - i] = (unsigned char)h;
 }
 
-static struct claim **
-bucket_of(struct claims *cs, const unsigned char *key)
+static struct lock **
+bucket_of(struct locks *cs, const unsigned char *key)
 {
-	return &cs->bucket[key[CLAIM_KEY - 1] & (BUCKETS - 1)];
+	return &cs->bucket[key[LOCK_KEY - 1] & (BUCKETS - 1)];
 }
 
-static struct claim *
-find(struct claims *cs, const unsigned char *key)
+static struct lock *
+find(struct locks *cs, const unsigned char *key)
 {
-	struct claim	*c;
+	struct lock	*c;
 
 	for (c = *bucket_of(cs, key); c != NULL; c = c->next)
-		if (memcmp(c->key, key, CLAIM_KEY) == 0)
+		if (memcmp(c->key, key, LOCK_KEY) == 0)
 			return c;
 	return NULL;
 }
 
 static void
-insert(struct claims *cs, struct claim *c, const unsigned char *key)
+insert(struct locks *cs, struct lock *c, const unsigned char *key)
 {
-	struct claim	**b = bucket_of(cs, key);
+	struct lock	**b = bucket_of(cs, key);
 
-	memcpy(c->key, key, CLAIM_KEY);
+	memcpy(c->key, key, LOCK_KEY);
 	c->next = *b;
 	*b = c;
 }
 
 /* Takes c out, and tells those who wait for it how it ended. */
 static void
-take_out(struct claims *cs, struct claim *c, bool done)
+take_out(struct locks *cs, struct lock *c, bool done)
 {
-	struct claim	**p = bucket_of(cs, c->key);
+	struct lock	**p = bucket_of(cs, c->key);
 	struct waiter	*w;
 	bool		 any = false;
 
@@ -124,7 +124,7 @@ take_out(struct claims *cs, struct claim *c, bool done)
 		p = &(*p)->next;
 	*p = c->next;
 	for (w = cs->waiters; w != NULL; w = w->next)
-		if (memcmp(w->key, c->key, CLAIM_KEY) == 0) {
+		if (memcmp(w->key, c->key, LOCK_KEY) == 0) {
 			w->over = any = true;
 			w->done = done;
 		}
@@ -137,7 +137,7 @@ take_out(struct claims *cs, struct claim *c, bool done)
  * The old one stays open: claims that still hold are on it.
  */
 static int
-lock_file(struct claims *cs)
+lock_file(struct locks *cs)
 {
 	int64_t		 now_ms = clock_mono_ms();
 	struct stat	 st;
@@ -166,7 +166,7 @@ lock_byte(int fd, const unsigned char *key, short type)
 
 	if (fd == -1)
 		return true;
-	for (i = CLAIM_KEY - 8; i < CLAIM_KEY; i++)
+	for (i = LOCK_KEY - 8; i < LOCK_KEY; i++)
 		at = at << 8 | key[i];
 	byte.l_start = (off_t)(at >> 2);	/* within off_t, whatever its last byte */
 	while (fcntl(fd, F_SETLK, &byte) == -1) {
@@ -180,7 +180,7 @@ lock_byte(int fd, const unsigned char *key, short type)
 
 /* Waits for a claim of this process, with the lock held.  True: it has ended well. */
 static bool
-wait_here(struct claims *cs, const unsigned char *key, int64_t until_ms)
+wait_here(struct locks *cs, const unsigned char *key, int64_t until_ms)
 {
 	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
 	struct waiter		 w = { key, cs->waiters, false, false }, **p;
@@ -195,18 +195,18 @@ wait_here(struct claims *cs, const unsigned char *key, int64_t until_ms)
 }
 
 /* The part of a claim that holds among the threads of this process. */
-static enum claimed
-claim_here(struct claims *cs, struct claim *c, const unsigned char *key, int64_t until_ms)
+static enum lock_result
+claim_here(struct locks *cs, struct lock *c, const unsigned char *key, int64_t until_ms)
 {
-	enum claimed	 is = CLAIM_MINE;
+	enum lock_result	 is = LOCK_MINE;
 
 	(void)pthread_mutex_lock(&cs->lock);
-	while (is == CLAIM_MINE && find(cs, key) != NULL)
+	while (is == LOCK_MINE && find(cs, key) != NULL)
 		if (clock_mono_ms() >= until_ms)
-			is = CLAIM_BUSY;
+			is = LOCK_BUSY;
 		else if (wait_here(cs, key, until_ms))
-			is = CLAIM_DONE;
-	if (is == CLAIM_MINE) {
+			is = LOCK_DONE;
+	if (is == LOCK_MINE) {
 		insert(cs, c, key);
 		c->fd = lock_file(cs);
 	}
@@ -214,32 +214,32 @@ claim_here(struct claims *cs, struct claim *c, const unsigned char *key, int64_t
 	return is;
 }
 
-enum claimed
-claim_begin(struct claims *cs, struct claim *c, const unsigned char key[CLAIM_KEY],
+enum lock_result
+lock_take(struct locks *cs, struct lock *c, const unsigned char key[LOCK_KEY],
     int64_t until_ms)
 {
-	struct timespec	 pause;
-	enum claimed	 is;
-	long		 ms = LOOK_MIN_MS;
+	struct timespec		 pause;
+	enum lock_result	 is;
+	long			 ms = LOOK_MIN_MS;
 
-	if ((is = claim_here(cs, c, key, until_ms)) != CLAIM_MINE)
+	if ((is = claim_here(cs, c, key, until_ms)) != LOCK_MINE)
 		return is;
 	while (!lock_byte(c->fd, key, F_WRLCK)) {
 		if (clock_mono_ms() + ms > until_ms) {
 			(void)pthread_mutex_lock(&cs->lock);
 			take_out(cs, c, false);
 			(void)pthread_mutex_unlock(&cs->lock);
-			return CLAIM_BUSY;
+			return LOCK_BUSY;
 		}
 		pause = (struct timespec){ 0, ms * 1000000 };
 		(void)nanosleep(&pause, NULL);
 		ms = ms * 2 < LOOK_MAX_MS ? ms * 2 : LOOK_MAX_MS;
 	}
-	return CLAIM_MINE;
+	return LOCK_MINE;
 }
 
 void
-claim_end(struct claims *cs, struct claim *c, bool done)
+lock_release(struct locks *cs, struct lock *c, bool done)
 {
 	(void)pthread_mutex_lock(&cs->lock);
 	/* Before a thread here can claim it anew, or its lock would go. */

@@ -18,37 +18,37 @@
 
 #include "core/buf.h"
 
-enum { CLAIM_KEY = 24 };	/* bytes */
+enum { LOCK_KEY = 24 };	/* bytes */
 
-enum claimed {
-	CLAIM_MINE,	/* nobody else has it until claim_end() */
-	CLAIM_DONE,	/* a thread of this process had it, and did it */
-	CLAIM_BUSY	/* still in other hands */
+enum lock_result {
+	LOCK_MINE,	/* nobody else has it until lock_release() */
+	LOCK_DONE,	/* a thread of this process had it, and did it */
+	LOCK_BUSY	/* still in other hands */
 };
 
 /* Its owner's; must stay where it is while the claim holds. */
-struct claim {
-	unsigned char	 key[CLAIM_KEY];
-	struct claim	*next;		/* private */
+struct lock {
+	unsigned char	 key[LOCK_KEY];
+	struct lock	*next;		/* private */
 	int		 fd;		/* private */
 };
 
-struct claims;
+struct locks;
 
-struct claims	*claims_new(const char *dir);	/* opens nothing yet; NULL: no memory */
-void		 claims_free(struct claims *cs);
+struct locks		*lock_new(const char *dir);	/* opens nothing yet; NULL: no memory */
+void			 lock_free(struct locks *cs);
 
 /*
- * Claims key, waiting for others until until_ms (monotonic; 0: not at all).  CLAIM_MINE
+ * Claims key, waiting for others until until_ms (monotonic; 0: not at all).  LOCK_MINE
  * does not tell whether another process has done it before: look into the store then.
  */
-enum claimed	 claim_begin(struct claims *cs, struct claim *c,
-		    const unsigned char key[CLAIM_KEY], int64_t until_ms);
+enum lock_result	 lock_take(struct locks *cs, struct lock *c,
+		    const unsigned char key[LOCK_KEY], int64_t until_ms);
 
-/* Ends a claim that is CLAIM_MINE.  done: whoever waits for it here need not do it. */
-void		 claim_end(struct claims *cs, struct claim *c, bool done);
+/* Ends a claim that is LOCK_MINE.  done: whoever waits for it here need not do it. */
+void			 lock_release(struct locks *cs, struct lock *c, bool done);
 
 /* A key for what is no message: "drain" and a URL, say. */
-void		 claim_name(unsigned char key[CLAIM_KEY], const char *what, const char *which);
+void			 lock_name(unsigned char key[LOCK_KEY], const char *what, const char *which);
 
 #endif

@@ -17,7 +17,7 @@ enum {
 	PLACES		= 256,
 	HEAD		= 4096,
 	PLACE		= 512,		/* a sector: a power cut leaves it whole or as it was */
-	WORDS		= FLOOD_TEXT / 8,
+	WORDS		= LOG_RATELIMIT_TEXT / 8,
 	MINUTE_S	= 60,
 	DAY_MS		= 86400000,
 	PATIENCE_MS	= 20,		/* with others who look for a place */
@@ -29,7 +29,7 @@ enum {
 static const char	 magic[8] = "qtoafail";
 
 /* See state/log_ratelimit.h. */
-struct head {
+struct message {
 	char		 magic[8];
 	uint32_t	 version, places, head, place;
 	char		 zero[40];
@@ -51,13 +51,13 @@ struct place {
 };
 
 struct image {
-	struct head		 head;
+	struct message		 head;
 	_Atomic uint64_t	 index[PLACES];	/* in few cache lines, since all are looked at */
-	char			 zero[HEAD - sizeof(struct head) - 8 * PLACES];
+	char			 zero[HEAD - sizeof(struct message) - 8 * PLACES];
 	struct place		 place[PLACES];
 };
 
-_Static_assert(sizeof(struct head) == 64, "the index follows");
+_Static_assert(sizeof(struct message) == 64, "the index follows");
 _Static_assert(sizeof(struct place) == PLACE, "one layout");
 _Static_assert(sizeof(struct image) == HEAD + PLACES * PLACE, "one layout");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
@@ -84,9 +84,9 @@ struct sought {
 	int64_t		 now_ms;
 };
 
-struct flood {
+struct log_ratelimit {
 	const struct conf	*conf;
-	struct claims		*claims;
+	struct locks		*locks;
 	pthread_rwlock_t	 lock;		/* who counts reads, who maps writes */
 	struct image		*image;		/* NULL: none yet */
 	bool			 own;		/* it is of this process alone */
@@ -120,21 +120,21 @@ put_text(struct place *p, enum text which, struct slice s)
 	size_t		 i;
 
 	if (s.len != 0)
-		memcpy(words, s.p, s.len < FLOOD_TEXT ? s.len : FLOOD_TEXT - 1);
+		memcpy(words, s.p, s.len < LOG_RATELIMIT_TEXT ? s.len : LOG_RATELIMIT_TEXT - 1);
 	for (i = 0; i < WORDS; i++)
 		set(&p->text[which][i], words[i]);
 }
 
 static void
-get_text(char text[FLOOD_TEXT], const struct place *p, enum text which)
+get_text(char text[LOG_RATELIMIT_TEXT], const struct place *p, enum text which)
 {
 	uint64_t	 words[WORDS];
 	size_t		 i;
 
 	for (i = 0; i < WORDS; i++)
 		words[i] = atomic_load_explicit(&p->text[which][i], memory_order_acquire);
-	memcpy(text, words, FLOOD_TEXT);
-	text[FLOOD_TEXT - 1] = '\0';
+	memcpy(text, words, LOG_RATELIMIT_TEXT);
+	text[LOG_RATELIMIT_TEXT - 1] = '\0';
 }
 
 static enum log_level
@@ -185,7 +185,7 @@ finish(uint64_t h, enum rung r)
 }
 
 static void
-seek(struct sought *s, const struct failure *x)
+seek(struct sought *s, const struct log_ratelimit_failure *x)
 {
 	uint64_t	 h = UINT64_C(14695981039346656037);
 	const char	 level = (char)x->level;
@@ -214,14 +214,14 @@ hint_of(const char *error)
 {
 	int	 er;
 
-	for (er = 0; er < QT__MAX; er++)
-		if (strcmp(errs[er].name, error) == 0)
-			return errs[er].hint;
+	for (er = 0; er < ERR__MAX; er++)
+		if (strcmp(error_table[er].name, error) == 0)
+			return error_table[er].hint;
 	return "";
 }
 
 static void
-write_sum(char text[TEXTS][FLOOD_TEXT], enum log_level level, uint64_t n, int64_t first_ms,
+write_sum(char text[TEXTS][LOG_RATELIMIT_TEXT], enum log_level level, uint64_t n, int64_t first_ms,
     int64_t last_ms)
 {
 	static const char *const	 keys[TEXTS] = { "line", "account", "error", "reason", "peer" };
@@ -246,7 +246,7 @@ static void
 say(struct place *p)
 {
 	const uint64_t	 hash = get(&p->hash);
-	char		 text[TEXTS][FLOOD_TEXT];
+	char		 text[TEXTS][LOG_RATELIMIT_TEXT];
 	enum log_level	 level;
 	uint64_t	 n;
 	int64_t		 first_ms, last_ms;
@@ -308,7 +308,7 @@ is_crowd(const struct image *m, const struct sought *s)
 	for (i = places[EACH].from; i < places[EACH].to; i++)
 		n += is_taken(m, i) && get(&m->place[i].kin) == s->hash[ALL_PEERS] &&
 		    silence_ms(&m->place[i], s->now_ms) < MINUTE_S * 1000;
-	return n >= FLOOD_PEERS;
+	return n >= LOG_RATELIMIT_PEERS;
 }
 
 /* One that is free, or the longest silent of those that may go; PLACES: there is none. */
@@ -378,10 +378,10 @@ make_place(struct image *m, const struct sought *s, enum rung *r)
 
 /* Where it is counted, alone or with others.  *r: on which rung.  NULL: nowhere. */
 static struct place *
-place_of(struct flood *f, const struct sought *s, enum rung *r)
+place_of(struct log_ratelimit *f, const struct sought *s, enum rung *r)
 {
-	unsigned char	 key[CLAIM_KEY];
-	struct claim	 claim;
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 claim;
 	struct place	*p;
 
 	/* With others as long as their minute lasts, then it may have room of its own again. */
@@ -389,11 +389,11 @@ place_of(struct flood *f, const struct sought *s, enum rung *r)
 		if ((p = find(f->image, *r, s->hash[*r])) != NULL &&
 		    (*r == EACH || !is_over(get(&p->minute), s->now_ms)))
 			return p;
-	claim_name(key, "failures", "");
-	if (claim_begin(f->claims, &claim, key, clock_mono_ms() + PATIENCE_MS) != CLAIM_MINE)
+	lock_name(key, "failures", "");
+	if (lock_take(f->locks, &claim, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
 		return NULL;
 	p = make_place(f->image, s, r);
-	claim_end(f->claims, &claim, false);
+	lock_release(f->locks, &claim, false);
 	return p;
 }
 
@@ -403,7 +403,7 @@ place_of(struct flood *f, const struct sought *s, enum rung *r)
 
 /* One more in a minute that has begun already, or the first of the next; false: not written. */
 static bool
-may_write(struct flood *f, struct place *p, const struct sought *s, uint64_t hash)
+may_write(struct log_ratelimit *f, struct place *p, const struct sought *s, uint64_t hash)
 {
 	const uint64_t	 most = (uint64_t)f->conf->set.log_flood;
 	const uint64_t	 begins = (uint64_t)(s->now_ms / 1000) << 32 | 1;
@@ -436,7 +436,7 @@ count_unsaid(struct place *p, int64_t now_ms)
 
 /* False: its line is not to be written, it has been counted. */
 static bool
-count(struct flood *f, const struct sought *s)
+count(struct log_ratelimit *f, const struct sought *s)
 {
 	struct place	*p;
 	enum rung	 r;
@@ -464,8 +464,8 @@ enum condition { SOUND, NOTHING, OTHER, LATER, UNREADABLE };
 static enum condition
 read_head(int fd, struct stat *st)
 {
-	static const struct head	 nothing;
-	struct head			 h = { .version = 0 };
+	static const struct message	 nothing;
+	struct message			 h = { .version = 0 };
 	ssize_t				 n;
 
 	if (fstat(fd, st) == -1 || (n = pread(fd, &h, sizeof(h), 0)) == -1)
@@ -505,7 +505,7 @@ name_of(char name[FILE_NAME], const char *dir)
 static bool
 make_file(const char *name)
 {
-	const struct head	 h = {
+	const struct message	 h = {
 		.magic = { 'q', 't', 'o', 'a', 'f', 'a', 'i', 'l' }, .version = VERSION,
 		.places = PLACES, .head = HEAD, .place = PLACE,
 	};
@@ -543,7 +543,7 @@ set_aside(const char *name)
  * What is in a file others will say.  Who does this and what follows has the lock, for writing.
  */
 static void
-drop_image(struct flood *f)
+drop_image(struct log_ratelimit *f)
 {
 	if (f->own) {
 		say_all(f->image, true);
@@ -555,7 +555,7 @@ drop_image(struct flood *f)
 }
 
 static bool
-map(struct flood *f, int fd, const struct stat *st)
+map(struct log_ratelimit *f, int fd, const struct stat *st)
 {
 	void	*p;
 
@@ -570,7 +570,7 @@ map(struct flood *f, int fd, const struct stat *st)
 
 /* If it is sound it is mapped; *is_mapped: it has been. */
 static enum condition
-map_as_it_is(struct flood *f, const char *name, bool *is_mapped)
+map_as_it_is(struct log_ratelimit *f, const char *name, bool *is_mapped)
 {
 	enum condition	 is;
 	struct stat	 st;
@@ -589,7 +589,7 @@ map_as_it_is(struct flood *f, const char *name, bool *is_mapped)
 
 /* With the claim.  NULL: mapped; else why not. */
 static const char *
-map_anew(struct flood *f, const char *name)
+map_anew(struct log_ratelimit *f, const char *name)
 {
 	bool	 ok = true, is_mapped;
 
@@ -613,24 +613,24 @@ map_anew(struct flood *f, const char *name)
 }
 
 static const char *
-map_with_claim(struct flood *f, const char *name)
+map_with_claim(struct log_ratelimit *f, const char *name)
 {
-	unsigned char	 key[CLAIM_KEY];
-	struct claim	 claim;
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 claim;
 	const char	*why;
 
 	/* This makes the directory, too. */
-	claim_name(key, "failures", "");
-	if (claim_begin(f->claims, &claim, key, clock_mono_ms() + PATIENCE_MS) != CLAIM_MINE)
+	lock_name(key, "failures", "");
+	if (lock_take(f->locks, &claim, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
 		return "another process has it in hand all the time";
 	why = map_anew(f, name);
-	claim_end(f->claims, &claim, false);
+	lock_release(f->locks, &claim, false);
 	return why;
 }
 
 /* Said once when it begins, and when it is over. */
 static void
-heed(struct flood *f, const char *name, const char *why)
+heed(struct log_ratelimit *f, const char *name, const char *why)
 {
 	if (why != NULL && !f->in_trouble)
 		log_msg(LEVEL_WARNING, "flood", "%s: %s: each process sums up what it sees itself "
@@ -644,14 +644,14 @@ heed(struct flood *f, const char *name, const char *why)
 
 /* The file is not mapped, and may be tried. */
 static bool
-wants_file(const struct flood *f)
+wants_file(const struct log_ratelimit *f)
 {
 	return (f->image == NULL || f->own) && clock_mono_ms() >= atomic_load(&f->retry_ms);
 }
 
 /* The file, or if it cannot be had a table of our own: when the disk is full most fails. */
 static void
-make_ready(struct flood *f)
+make_ready(struct log_ratelimit *f)
 {
 	char		 name[FILE_NAME];
 	const char	*why = NULL;
@@ -671,7 +671,7 @@ make_ready(struct flood *f)
 
 /* True: there is an image, and the lock with it. */
 static bool
-hold(struct flood *f)
+hold(struct log_ratelimit *f)
 {
 	(void)pthread_rwlock_rdlock(&f->lock);
 	if (wants_file(f)) {
@@ -685,21 +685,21 @@ hold(struct flood *f)
 	return false;
 }
 
-struct flood *
-flood_new(const struct conf *c, struct claims *cs)
+struct log_ratelimit *
+log_ratelimit_new(const struct conf *c, struct locks *cs)
 {
-	struct flood	*f;
+	struct log_ratelimit	*f;
 
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return NULL;
 	f->conf = c;
-	f->claims = cs;
+	f->locks = cs;
 	(void)pthread_rwlock_init(&f->lock, NULL);
 	return f;
 }
 
 void
-flood_free(struct flood *f)
+log_ratelimit_free(struct log_ratelimit *f)
 {
 	if (f == NULL)
 		return;
@@ -708,9 +708,9 @@ flood_free(struct flood *f)
 	free(f);
 }
 
-/* One thread now and then: where nobody calls flood_tend() others hear of it here. */
+/* One thread now and then: where nobody calls log_ratelimit_housekeep() others hear of it here. */
 static void
-say_due(struct flood *f)
+say_due(struct log_ratelimit *f)
 {
 	const int64_t	 now_ms = clock_mono_ms();
 	int64_t		 due_ms = atomic_load_explicit(&f->due_ms, memory_order_relaxed);
@@ -721,7 +721,7 @@ say_due(struct flood *f)
 }
 
 void
-flood_end(struct flood *f, struct logline *l, const struct failure *x)
+log_ratelimit_end(struct log_ratelimit *f, struct logline *l, const struct log_ratelimit_failure *x)
 {
 	struct sought	 s;
 	bool		 write = true;
@@ -738,7 +738,7 @@ flood_end(struct flood *f, struct logline *l, const struct failure *x)
 
 /* The file has been removed: what it has is said, by whoever comes first. */
 static void
-leave_gone(struct flood *f, const char *name)
+leave_gone(struct log_ratelimit *f, const char *name)
 {
 	struct stat	 st;
 
@@ -751,7 +751,7 @@ leave_gone(struct flood *f, const char *name)
 
 /* What others have counted, and did not live to say, is in a file that is there already. */
 void
-flood_tend(struct flood *f, bool last)
+log_ratelimit_housekeep(struct log_ratelimit *f, bool last)
 {
 	char	 name[FILE_NAME];
 	bool	 is_mapped;
@@ -775,26 +775,26 @@ flood_tend(struct flood *f, bool last)
  */
 
 /* The index comes last: what has changed meanwhile is not in it any more. */
-static enum qt_err
+static enum error
 read_image(struct image *m, const char *dir)
 {
 	const size_t	 behind = sizeof(*m) - HEAD, index = sizeof(m->index);
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	char		 name[FILE_NAME];
 	struct stat	 st;
 	int		 fd;
 
 	name_of(name, dir);
 	if ((fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
-		return errno == ENOENT ? QT_OK : QT_ESTORE;
+		return errno == ENOENT ? ERR_OK : ERR_STORE;
 	switch (read_head(fd, &st)) {
 	case SOUND:
 		if (pread(fd, m->place, behind, HEAD) != (ssize_t)behind ||
 		    pread(fd, m->index, index, sizeof(m->head)) != (ssize_t)index)
-			er = QT_ESTORE;
+			er = ERR_STORE;
 		break;
 	case UNREADABLE:
-		er = QT_ESTORE;
+		er = ERR_STORE;
 		break;
 	case NOTHING:
 	case OTHER:
@@ -806,7 +806,7 @@ read_image(struct image *m, const char *dir)
 }
 
 static void
-get_printable(char text[FLOOD_TEXT], const struct place *p, enum text which)
+get_printable(char text[LOG_RATELIMIT_TEXT], const struct place *p, enum text which)
 {
 	get_text(text, p, which);
 	for (; *text != '\0'; text++)
@@ -815,7 +815,7 @@ get_printable(char text[FLOOD_TEXT], const struct place *p, enum text which)
 }
 
 static void
-get_entry(struct flood_entry *e, const struct place *p)
+get_entry(struct log_ratelimit_entry *e, const struct place *p)
 {
 	e->level = get_level(p);
 	e->count = get(&p->count);
@@ -831,20 +831,20 @@ get_entry(struct flood_entry *e, const struct place *p)
 static int
 by_age(const void *a, const void *b)
 {
-	const struct flood_entry	*x = a, *y = b;
+	const struct log_ratelimit_entry	*x = a, *y = b;
 
 	return (x->last_ms < y->last_ms) - (x->last_ms > y->last_ms);
 }
 
-enum qt_err
-flood_read(const char *dir, flood_each *fn, void *ctx)
+enum error
+log_ratelimit_read(const char *dir, log_ratelimit_each *fn, void *ctx)
 {
-	struct image		*m = calloc(1, sizeof(*m));
-	struct flood_entry	*e = calloc(PLACES, sizeof(*e));
-	enum qt_err		 er = m == NULL || e == NULL ? QT_ENOMEM : read_image(m, dir);
-	size_t			 i, n = 0;
+	struct image			*m = calloc(1, sizeof(*m));
+	struct log_ratelimit_entry	*e = calloc(PLACES, sizeof(*e));
+	enum error			 er = m == NULL || e == NULL ? ERR_NOMEM : read_image(m, dir);
+	size_t				 i, n = 0;
 
-	for (i = 0; er == QT_OK && i < PLACES; i++)
+	for (i = 0; er == ERR_OK && i < PLACES; i++)
 		if (is_taken(m, i))
 			get_entry(&e[n++], &m->place[i]);
 	if (n != 0)

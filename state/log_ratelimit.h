@@ -11,7 +11,7 @@
  * new there a claim is held.  What is counted is said once, by whichever process comes to it, and
  * does not get lost when others are killed.  A power cut may take what is in the table.
  *
- * Where there is no room, or many peers fail alike (of FLOOD_PEERS a minute each has its own),
+ * Where there is no room, or many peers fail alike (of LOG_RATELIMIT_PEERS a minute each has its own),
  * those that are more share one place, whose peer is "*", or whose account is, too; if that does
  * not help either, a line is written as it is.  What has not been seen for a minute makes room for
  * others, what was seen last longest ago first.  Without the file each process has a table of its
@@ -27,7 +27,7 @@
  *			half, how many lines were written in it in the lower), how many have not
  *			been said and when the first and the last of them came (ms since the
  *			epoch), how many there were in all and when those came, all u64; then what,
- *			account, error, reason and peer, FLOOD_TEXT bytes each, NUL-padded
+ *			account, error, reason and peer, LOG_RATELIMIT_TEXT bytes each, NUL-padded
  *
  * It takes 132 KiB, which are reserved before they are used.  A file of another layout is set
  * aside as .foreign-TIME; that of a later qtoa is left alone.  One that is removed is made anew; it
@@ -42,10 +42,10 @@
 #include "core/log.h"
 #include "state/lock.h"
 
-enum { FLOOD_TEXT = 72, FLOOD_PEERS = 32 };
+enum { LOG_RATELIMIT_TEXT = 72, LOG_RATELIMIT_PEERS = 32 };
 
 /* Texts may be NULL, which is the same as "". */
-struct failure {
+struct log_ratelimit_failure {
 	enum log_level	 level;
 	const char	*what;		/* "request", "drain" */
 	const char	*account;	/* its name, or "-" */
@@ -54,37 +54,37 @@ struct failure {
 	struct slice	 peer;		/* of a request that was refused; else empty */
 };
 
-struct flood;
+struct log_ratelimit;
 
 /* Opens nothing yet, keeps c and cs.  NULL: no memory. */
-struct flood	*flood_new(const struct conf *c, struct claims *cs);
+struct log_ratelimit	*log_ratelimit_new(const struct conf *c, struct locks *cs);
 /* Says what it has counted without the file; what is in it others say. */
-void		 flood_free(struct flood *f);
+void			 log_ratelimit_free(struct log_ratelimit *f);
 
 /*
  * Ends the line l, in the log or as a count, and says what else is due.  f NULL: in the log.  l
  * NULL: nobody wants to read it, it is only counted.  For all threads.
  */
-void		 flood_end(struct flood *f, struct logline *l, const struct failure *x);
+void			 log_ratelimit_end(struct log_ratelimit *f, struct logline *l, const struct log_ratelimit_failure *x);
 
 /*
  * Once a second or so: says what is due, whichever process counted it.  With the last call before
  * the end: what is not due yet as well.  f may be NULL.
  */
-void		 flood_tend(struct flood *f, bool last);
+void			 log_ratelimit_housekeep(struct log_ratelimit *f, bool last);
 
 /*
  * Reading, newest first.  Texts are printable ASCII, '?' for any other byte.  No file, or one of
- * another layout: there are none.  QT_ESTORE: errno; QT_ENOMEM.
+ * another layout: there are none.  ERR_STORE: errno; ERR_NOMEM.
  */
-struct flood_entry {
+struct log_ratelimit_entry {
 	enum log_level	 level;
-	char		 what[FLOOD_TEXT], account[FLOOD_TEXT], error[FLOOD_TEXT];
-	char		 reason[FLOOD_TEXT], peer[FLOOD_TEXT];
+	char		 what[LOG_RATELIMIT_TEXT], account[LOG_RATELIMIT_TEXT], error[LOG_RATELIMIT_TEXT];
+	char		 reason[LOG_RATELIMIT_TEXT], peer[LOG_RATELIMIT_TEXT];
 	uint64_t	 count;			/* since first_ms; it begins anew after a day without */
 	int64_t		 first_ms, last_ms;	/* ms since the epoch */
 };
-typedef void	 flood_each(void *ctx, const struct flood_entry *e);
-enum qt_err	 flood_read(const char *dir, flood_each *fn, void *ctx);
+typedef void	 log_ratelimit_each(void *ctx, const struct log_ratelimit_entry *e);
+enum error	 log_ratelimit_read(const char *dir, log_ratelimit_each *fn, void *ctx);
 
 #endif

@@ -54,22 +54,22 @@ state_of(struct slice name)
 	return QUEUE_NEW;
 }
 
-enum qt_err
+enum error
 queue_look(struct db *db, enum queue_state *state, const unsigned char key[QUEUE_KEY])
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
 	*state = QUEUE_NEW;
 	er = db_start(db, &rows, "SELECT state FROM message WHERE key = ?",
 	    DB_VALUES(db_key(key)));
-	if (er == QT_OK && db_next(&rows, &er))
+	if (er == ERR_OK && db_next(&rows, &er))
 		*state = state_of(db_col(&rows, 0));
 	db_end(&rows);
 	return er;
 }
 
-enum qt_err
+enum error
 queue_add(struct db *db, const struct queue_message *m)
 {
 	return db_run(db, NULL, "INSERT INTO message (key, account, code, received, state, "
@@ -84,7 +84,7 @@ queue_add(struct db *db, const struct queue_message *m)
 	    db_i(m->qt_ms), db_b(m->query), db_b(m->body)));
 }
 
-enum qt_err
+enum error
 queue_settle(struct db *db, const struct queue_message *m, bool keep)
 {
 	const struct db_value	 next = m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL);
@@ -123,12 +123,12 @@ read_row(struct queue_message *m, const struct db_rows *rows)
 }
 
 /* fn for each row of a started statement, which it ends. */
-static enum qt_err
-each(struct db_rows *rows, enum qt_err er, queue_each *fn, void *ctx)
+static enum error
+each(struct db_rows *rows, enum error er, queue_each *fn, void *ctx)
 {
 	struct queue_message	 m;
 
-	while (er == QT_OK && db_next(rows, &er)) {
+	while (er == ERR_OK && db_next(rows, &er)) {
 		read_row(&m, rows);
 		er = fn(ctx, &m);
 	}
@@ -136,12 +136,12 @@ each(struct db_rows *rows, enum qt_err er, queue_each *fn, void *ctx)
 	return er;
 }
 
-enum qt_err
+enum error
 queue_due(struct db *db, const char *account, const struct queue_place *after, int64_t now_ms,
     int max, queue_each *fn, void *ctx)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE state = 'pending' "
 	    "AND account = ? AND next <= ? AND (next, id) > (?, ?) ORDER BY next, id LIMIT ?",
@@ -150,7 +150,7 @@ queue_due(struct db *db, const char *account, const struct queue_place *after, i
 	return each(&rows, er, fn, ctx);
 }
 
-enum qt_err
+enum error
 queue_next(struct db *db, const char *account, int64_t *next_ms)
 {
 	*next_ms = INT64_MAX;
@@ -158,16 +158,16 @@ queue_next(struct db *db, const char *account, int64_t *next_ms)
 	    "AND account = ?", DB_VALUES(db_s(account)));
 }
 
-enum qt_err
-queue_hurry(struct db *db, const char *account, int64_t now_ms, int64_t *n)
+enum error
+queue_make_due(struct db *db, const char *account, int64_t now_ms, int64_t *n)
 {
 	return db_run(db, n, "UPDATE message SET next = min(received, ?2) WHERE id IN "
 	    "(SELECT id FROM message WHERE state = 'pending' AND account = ?1 AND next > ?2 "
 	    "ORDER BY next LIMIT 1000)", DB_VALUES(db_s(account), db_i(now_ms)));
 }
 
-enum qt_err
-queue_mend_times(struct db *db, const char *account, int64_t now_ms)
+enum error
+queue_repair_times(struct db *db, const char *account, int64_t now_ms)
 {
 	return db_run(db, NULL, "UPDATE message SET next = ?2 WHERE id IN (SELECT id "
 	    "FROM message WHERE state = 'pending' AND account = ?1 AND next > ?3 "
@@ -190,7 +190,7 @@ queue_backoff_ms(int64_t attempts, uint64_t chance)
 }
 
 /* The last id of the next max rows that are older than before_ms; at, if there is none. */
-static enum qt_err
+static enum error
 end_of_step(struct db *db, int64_t *end, int64_t at, int64_t before_ms, int max)
 {
 	*end = at;
@@ -199,32 +199,32 @@ end_of_step(struct db *db, int64_t *end, int64_t at, int64_t before_ms, int max)
 	    DB_VALUES(db_i(at), db_i(max), db_i(before_ms)));
 }
 
-enum qt_err
+enum error
 queue_sweep(struct db *db, struct queue_sweep *sw, int max)
 {
 	int64_t		 end = sw->at, pages = 0;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = end_of_step(db, &end, sw->at, sw->before_ms, max)) == QT_OK && end != sw->at)
+	if ((er = end_of_step(db, &end, sw->at, sw->before_ms, max)) == ERR_OK && end != sw->at)
 		er = db_run(db, NULL, "DELETE FROM message WHERE id > ? AND id <= ? "
 		    "AND state = 'delivered' AND received < ?",
 		    DB_VALUES(db_i(sw->at), db_i(end), db_i(sw->before_ms)));
-	if (er == QT_OK &&
-	    (er = db_number(db, &pages, "PRAGMA freelist_count", DB_NO_VALUES)) == QT_OK &&
+	if (er == ERR_OK &&
+	    (er = db_number(db, &pages, "PRAGMA freelist_count", DB_NO_VALUES)) == ERR_OK &&
 	    pages > VACUUM_FREE + VACUUM_PAGES)
 		er = db_script(db, "PRAGMA incremental_vacuum(64)");
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		return er;
 	sw->more = end != sw->at || pages > VACUUM_FREE + VACUUM_PAGES;
 	sw->at = end;
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 queue_list(struct db *db, int64_t after_id, int max, queue_each *fn, void *ctx)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message "
 	    "WHERE state IN ('pending', 'dead') AND id > ? ORDER BY id LIMIT ?",
@@ -232,18 +232,18 @@ queue_list(struct db *db, int64_t after_id, int max, queue_each *fn, void *ctx)
 	return each(&rows, er, fn, ctx);
 }
 
-enum qt_err
+enum error
 queue_show(struct db *db, int64_t id, queue_each *fn, void *ctx)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE id = ?",
 	    DB_VALUES(db_i(id)));
 	return each(&rows, er, fn, ctx);
 }
 
-enum qt_err
+enum error
 queue_count(struct db *db, enum queue_state state, int64_t *n)
 {
 	*n = 0;
@@ -258,7 +258,7 @@ queue_count(struct db *db, enum queue_state state, int64_t *n)
 }
 
 /* The oldest of those whose ids come next to the lowest. */
-static enum qt_err
+static enum error
 oldest_from(struct db *db, int64_t *oldest_ms, const char *account, enum queue_state state,
     int64_t id)
 {
@@ -267,7 +267,7 @@ oldest_from(struct db *db, int64_t *oldest_ms, const char *account, enum queue_s
 	    DB_VALUES(db_i(id), db_s(queue_states[state]), db_s(account)));
 }
 
-enum qt_err
+enum error
 queue_depth(struct db *db, const char *account, enum queue_state state, int64_t *n,
     int64_t *oldest_ms)
 {
@@ -280,27 +280,27 @@ queue_depth(struct db *db, const char *account, enum queue_state state, int64_t 
 	};
 	struct db_rows			 rows;
 	int64_t				 id = 0;
-	enum qt_err			 er;
+	enum error			 er;
 
 	*n = 0;
 	*oldest_ms = -1;
 	er = db_start(db, &rows, counts[state], DB_VALUES(db_s(account)));
-	if (er == QT_OK && db_next(&rows, &er)) {
+	if (er == ERR_OK && db_next(&rows, &er)) {
 		*n = db_col_int(&rows, 0);
 		id = db_col_int(&rows, 1);
 	}
 	db_end(&rows);
-	return er == QT_OK && *n != 0 ? oldest_from(db, oldest_ms, account, state, id) : er;
+	return er == ERR_OK && *n != 0 ? oldest_from(db, oldest_ms, account, state, id) : er;
 }
 
-enum qt_err
+enum error
 queue_last(struct db *db, int64_t *id)
 {
 	*id = 0;
 	return db_number(db, id, "SELECT max(id) FROM message", DB_NO_VALUES);
 }
 
-enum qt_err
+enum error
 queue_retry(struct db *db, int64_t from, int64_t to, const char *account, int64_t *n)
 {
 	return db_run(db, n, "UPDATE message SET state = 'pending', next = received "
@@ -308,18 +308,18 @@ queue_retry(struct db *db, int64_t from, int64_t to, const char *account, int64_
 	    "AND (?3 IS NULL OR account = ?3)", DB_VALUES(db_i(from), db_i(to), db_s(account)));
 }
 
-enum qt_err
+enum error
 queue_drop(struct db *db, int64_t id, int64_t *n)
 {
 	return db_run(db, n, "DELETE FROM message WHERE state IN ('pending', 'dead') "
 	    "AND id = ?", DB_VALUES(db_i(id)));
 }
 
-static enum qt_err
+static enum error
 salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
 {
 	int64_t		 new = 0;
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = db_run(db, &new, "INSERT OR IGNORE INTO message (key, account, code, received, "
 	    "state, attempts, next, outcome, query, body) VALUES (?, CAST(? AS TEXT), "
@@ -332,7 +332,7 @@ salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
 	return er;
 }
 
-const struct salvage_source queue_salvage = {
+const struct recover_source queue_recovered = {
 	.what	= "waiting messages",
 	.select	= "SELECT id, key, account, code, received, state, attempts, next, outcome, "
 		  "query, body FROM message NOT INDEXED WHERE id >= ? "

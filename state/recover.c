@@ -17,33 +17,33 @@ enum {
 
 /* A transaction's share of a rescue; was is what it begins from. */
 struct rescue {
-	struct salvage	 was, is;
+	struct recover	 was, is;
 };
 
-static enum qt_err
+static enum error
 rescue_step(struct db *db, void *arg)
 {
 	struct rescue	*r = arg;
 
 	r->is = r->was;
-	return salvage_step(db, &r->is, STEP);
+	return recover_step(db, &r->is, STEP);
 }
 
 /* What is worth it; what waits comes first.  The log tells of the first two. */
-static const struct salvage_source *const sources[] = {
-	&queue_salvage, &archive_salvage, &archive_salvage_past,
+static const struct recover_source *const sources[] = {
+	&queue_recovered, &event_store_recovered, &event_store_recovered_past,
 };
 
 /* The rows of one table. */
-static enum qt_err
-rescue_rows(struct store *s, struct db *from, const struct salvage_source *source,
+static enum error
+rescue_rows(struct store *s, struct db *from, const struct recover_source *source,
     int64_t *copied)
 {
 	struct rescue	 r = { .was = { .from = from, .source = source } };
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	while (!r.was.over && (er = store_do(s, STORE_SYNC, rescue_step, &r,
-	    clock_mono_ms() + PATIENCE_MS)) == QT_OK)
+	    clock_mono_ms() + PATIENCE_MS)) == ERR_OK)
 		r.was = r.is;
 	*copied = r.was.copied;
 	return er;
@@ -57,24 +57,24 @@ rescue_file(struct store *s, const char *dir, const char *file)
 	int64_t		 copied[SOURCES];
 	char		 from[1400], to[1420], *kind;
 	struct db	*db;
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
 	(void)snprintf(from, sizeof(from), "%s/%s", dir, file);
 	/* A schema that is damaged in part is better than none. */
-	if ((er = db_open(&db, from, DB_READ_ONLY)) == QT_OK)
+	if ((er = db_open(&db, from, DB_READ_ONLY)) == ERR_OK)
 		(void)db_script(db, "PRAGMA writable_schema = ON");
-	for (i = 0; i < SOURCES && er == QT_OK; i++)
+	for (i = 0; i < SOURCES && er == ERR_OK; i++)
 		er = rescue_rows(s, db, sources[i], &copied[i]);
 	db_close(db);
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		return false;
 	store_raise(s);
 	(void)snprintf(to, sizeof(to), "%s", from);
 	kind = strrchr(to, '.');
 	(void)snprintf(kind, sizeof(to) - (size_t)(kind - to), ".rescued-%s",
 	    strrchr(from, '-') + 1);
-	(void)storefile_rename(from, to);
+	(void)store_file_rename(from, to);
 	log_msg(LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s taken over; what is left of it "
 	    "is %s", from, (long long)copied[0], sources[0]->what, (long long)copied[1],
 	    sources[1]->what, to);
@@ -112,16 +112,16 @@ find_file(const char *dir, char *name, size_t size)
 }
 
 void
-rescue_run(struct store *s, struct claims *cs, const char *dir)
+recover_run(struct store *s, struct locks *cs, const char *dir)
 {
-	unsigned char	 key[CLAIM_KEY];
+	unsigned char	 key[LOCK_KEY];
 	char		 name[256];
-	struct claim	 c;
+	struct lock	 c;
 
-	claim_name(key, "rescue", dir);
-	if (claim_begin(cs, &c, key, 0) != CLAIM_MINE)
+	lock_name(key, "rescue", dir);
+	if (lock_take(cs, &c, key, 0) != LOCK_MINE)
 		return;
 	while (find_file(dir, name, sizeof(name)) && rescue_file(s, dir, name))
 		;
-	claim_end(cs, &c, false);
+	lock_release(cs, &c, false);
 }

@@ -12,6 +12,6 @@
 #include "state/store.h"
 
 /* One process at a time; what cannot be done now is done the next time. */
-void	rescue_run(struct store *s, struct claims *cs, const char *dir);
+void	recover_run(struct store *s, struct locks *cs, const char *dir);
 
 #endif

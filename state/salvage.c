@@ -2,7 +2,7 @@
 
 /* Where reading failed, it may go on behind the damaged pages. */
 static void
-leap(struct salvage *s)
+leap(struct recover *s)
 {
 	enum { FAR = 40 };	/* as a power of two: beyond all ids */
 
@@ -11,20 +11,20 @@ leap(struct salvage *s)
 	s->over = s->skip >> FAR != 0;
 }
 
-enum qt_err
-salvage_step(struct db *db, struct salvage *s, int max)
+enum error
+recover_step(struct db *db, struct recover *s, int max)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er = QT_OK, read;
+	enum error	 er = ERR_OK, read;
 	int		 n = 0;
 
 	read = db_start(s->from, &rows, s->source->select, DB_VALUES(db_i(s->at)));
-	while (er == QT_OK && n++ < max && read == QT_OK && db_next(&rows, &read)) {
+	while (er == ERR_OK && n++ < max && read == ERR_OK && db_next(&rows, &read)) {
 		s->at = db_col_int(&rows, 0) + 1;
 		er = s->source->copy(db, &rows, &s->copied);
 	}
 	db_end(&rows);
-	if (read != QT_OK)
+	if (read != ERR_OK)
 		leap(s);
 	else if (n <= max)
 		s->over = true;

@@ -11,16 +11,16 @@
 #include "state/db.h"
 
 /* Which rows, and where they go: a table of the store that is worth it. */
-struct salvage_source {
+struct recover_source {
 	const char	*what;		/* for the log: "waiting messages" */
 	const char	*select;	/* by id, which is column 0, from the one `?` on */
-	enum qt_err	 (*copy)(struct db *db, const struct db_rows *row, int64_t *copied);
+	enum error	 (*copy)(struct db *db, const struct db_rows *row, int64_t *copied);
 };
 
 /* How far it is; begins as { .from = db, .source = source }. */
-struct salvage {
+struct recover {
 	struct db			*from;
-	const struct salvage_source	*source;
+	const struct recover_source	*source;
 	int64_t				 at;		/* next id */
 	int64_t				 skip;		/* rows to leave out at the next damage */
 	int64_t				 copied;	/* rows that db did not have */
@@ -29,8 +29,8 @@ struct salvage {
 
 /*
  * A step of it: up to max rows, within db's transaction.  What cannot be read is left out;
- * QT_ESTORE is db's.
+ * ERR_STORE is db's.
  */
-enum qt_err	salvage_step(struct db *db, struct salvage *s, int max);
+enum error	recover_step(struct db *db, struct recover *s, int max);
 
 #endif

@@ -176,28 +176,28 @@ static const char *const migrations[] = {
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 
-static enum qt_err
+static enum error
 marks(struct db *db, int64_t *application, int64_t *version, int64_t *tables)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = db_number(db, application, "PRAGMA application_id", DB_NO_VALUES)) == QT_OK &&
-	    (er = db_number(db, version, "PRAGMA user_version", DB_NO_VALUES)) == QT_OK)
+	if ((er = db_number(db, application, "PRAGMA application_id", DB_NO_VALUES)) == ERR_OK &&
+	    (er = db_number(db, version, "PRAGMA user_version", DB_NO_VALUES)) == ERR_OK)
 		er = db_number(db, tables, "SELECT count(*) FROM sqlite_schema", DB_NO_VALUES);
 	return er;
 }
 
-static enum qt_err
+static enum error
 migrate(struct db *db, int64_t version)
 {
 	char		 sql[96];
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
-	for (; er == QT_OK && version < VERSION; version++)
+	for (; er == ERR_OK && version < VERSION; version++)
 		er = db_script(db, migrations[version]);
 	(void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d",
 	    APPLICATION, (int)VERSION);
-	return er == QT_OK ? db_script(db, sql) : er;
+	return er == ERR_OK ? db_script(db, sql) : er;
 }
 
 enum schema_state
@@ -207,7 +207,7 @@ schema_look(struct db *db, int64_t *version, int64_t *ours)
 
 	*version = 0;
 	*ours = VERSION;
-	if (marks(db, &application, version, &tables) != QT_OK)
+	if (marks(db, &application, version, &tables) != ERR_OK)
 		return SCHEMA_FAULT;
 	if (application != APPLICATION && (application != 0 || *version != 0 || tables != 0))
 		return SCHEMA_FOREIGN;
@@ -221,7 +221,7 @@ prepare(struct db *db)
 	int64_t			 version, ours;
 	enum schema_state	 is = schema_look(db, &version, &ours);
 
-	if (is == SCHEMA_READY && version < ours && migrate(db, version) != QT_OK)
+	if (is == SCHEMA_READY && version < ours && migrate(db, version) != ERR_OK)
 		return SCHEMA_FAULT;
 	return is;
 }
@@ -232,17 +232,17 @@ schema_prepare(struct db *db)
 	int64_t			 application = 0, version = 0, tables = 0;
 	enum schema_state	 is;
 
-	if (marks(db, &application, &version, &tables) != QT_OK)
+	if (marks(db, &application, &version, &tables) != ERR_OK)
 		return SCHEMA_FAULT;
 	if (application == APPLICATION && version == VERSION)
 		return SCHEMA_READY;
 	/* Only an empty file takes these: small pages, since each message dirties a few. */
 	if (tables == 0 && version == 0)
 		(void)db_script(db, "PRAGMA page_size = 1024; PRAGMA auto_vacuum = INCREMENTAL");
-	if (db_script(db, "BEGIN IMMEDIATE") != QT_OK)
+	if (db_script(db, "BEGIN IMMEDIATE") != ERR_OK)
 		return SCHEMA_FAULT;
 	is = prepare(db);
-	if (is == SCHEMA_READY && db_script(db, "COMMIT") == QT_OK)
+	if (is == SCHEMA_READY && db_script(db, "COMMIT") == ERR_OK)
 		return SCHEMA_READY;
 	(void)db_script(db, "ROLLBACK");
 	return is == SCHEMA_READY ? SCHEMA_FAULT : is;

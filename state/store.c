@@ -23,7 +23,7 @@ struct job {
 	store_work	*work;
 	void		*arg;
 	int64_t		 until_ms;
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 lead;		/* not done: do it, and that of all who wait */
 	struct sleeper	*sleeper;
 	struct job	*next;
@@ -48,13 +48,13 @@ struct store {
 	struct sleeper		*sleepers;
 	char			 why[1240];
 
-	struct storefile	*file;		/* the rest is the leader's */
+	struct store_file	*file;		/* the rest is the leader's */
 	enum db_fault		 fault;		/* of the last transaction */
 	bool			 in_trouble;	/* and it has been said */
 };
 
 struct store *
-store_new(const struct settings *set, struct claims *cs, enum store_life life)
+store_new(const struct settings *set, struct locks *cs, enum store_life life)
 {
 	struct store	*s;
 
@@ -64,7 +64,7 @@ store_new(const struct settings *set, struct claims *cs, enum store_life life)
 	(void)snprintf(s->flag, sizeof(s->flag), "%s/qtoa.work", s->dir);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->last = &s->first;
-	if ((s->file = storefile_new(s->dir, cs, life)) == NULL) {
+	if ((s->file = store_file_new(s->dir, cs, life)) == NULL) {
 		store_free(s);
 		return NULL;
 	}
@@ -78,7 +78,7 @@ store_free(struct store *s)
 
 	if (s == NULL)
 		return;
-	storefile_free(s->file);
+	store_file_free(s->file);
 	while ((z = s->sleepers) != NULL) {
 		s->sleepers = z->next;
 		(void)sem_destroy(&z->wake);
@@ -100,16 +100,16 @@ store_why(struct store *s, char *why, size_t size)
  * Transactions.
  */
 
-static enum qt_err
+static enum error
 begin(struct store *s, struct db *db, enum store_need need, int64_t until_ms)
 {
 	int64_t		 least_ms = clock_mono_ms() + BUSY_MIN_MS;
-	enum qt_err	 er;
+	enum error	 er;
 
 	db_patience(db, until_ms > least_ms ? until_ms : least_ms);
 	if (need == STORE_READ)
 		return db_run(db, NULL, "BEGIN", DB_NO_VALUES);
-	if ((er = storefile_sync(s->file, need == STORE_SYNC)) != QT_OK)
+	if ((er = store_file_sync(s->file, need == STORE_SYNC)) != ERR_OK)
 		return er;
 	return db_run(db, NULL, "BEGIN IMMEDIATE", DB_NO_VALUES);
 }
@@ -121,47 +121,47 @@ fail(struct store *s, struct db *db, bool begun)
 	s->fault = db_fault(db);
 	if (begun && (s->fault == DB_FINE || s->fault == DB_BUSY || s->fault == DB_FULL))
 		(void)db_script(db, "ROLLBACK");
-	storefile_heed(s->file);	/* where it closes the file, that undoes it */
+	store_file_handle_error(s->file);	/* where it closes the file, that undoes it */
 }
 
 /* The work of all jobs of a list, or none of it. */
-static enum qt_err
+static enum error
 transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {
 	/* One who only looks needs no transaction. */
 	const bool	 alone = need == STORE_READ && jobs->next == NULL;
 	struct job	*j;
 	struct db	*db;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((db = storefile_ready(s->file, until_ms)) == NULL)
-		return QT_ESTORE;
+	if ((db = store_file_ready(s->file, until_ms)) == NULL)
+		return ERR_STORE;
 	if (alone)
 		db_patience(db, until_ms);
-	er = alone ? QT_OK : begin(s, db, need, until_ms);
-	if (er != QT_OK) {
+	er = alone ? ERR_OK : begin(s, db, need, until_ms);
+	if (er != ERR_OK) {
 		fail(s, db, false);
 		return er;
 	}
-	for (j = jobs; j != NULL && er == QT_OK; j = j->next)
+	for (j = jobs; j != NULL && er == ERR_OK; j = j->next)
 		er = j->work(db, j->arg);
-	if (er == QT_OK && !alone)
+	if (er == ERR_OK && !alone)
 		er = db_run(db, NULL, "COMMIT", DB_NO_VALUES);
-	if (er != QT_OK) {
+	if (er != ERR_OK) {
 		fail(s, db, !alone);
 		return er;
 	}
 	/* What went to a file that was set aside meanwhile must be done again. */
-	return need != STORE_SYNC || storefile_holds(s->file) ? QT_OK : QT_ESTORE;
+	return need != STORE_SYNC || store_file_holds(s->file) ? ERR_OK : ERR_STORE;
 }
 
 /* Once more where that may help: the file was damaged or moved, and a new one is begun. */
-static enum qt_err
+static enum error
 transact_again(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {
-	enum qt_err	 er = transact(s, jobs, need, until_ms);
+	enum error	 er = transact(s, jobs, need, until_ms);
 
-	if (er == QT_ESTORE && storefile_is_other(s->file))
+	if (er == ERR_STORE && store_file_is_other(s->file))
 		er = transact(s, jobs, need, until_ms);
 	return er;
 }
@@ -175,7 +175,7 @@ tell_trouble(struct store *s, bool trouble)
 	if (trouble)
 		log_msg(LEVEL_ERROR, "store", "%s: what QT does not confirm is answered 503 until "
 		    "this is mended; look at the owner, permissions and free space of %s",
-		    storefile_why(s->file), s->dir);
+		    store_file_why(s->file), s->dir);
 	else
 		log_msg(LEVEL_NOTICE, "store", "qtoa.db works again");
 }
@@ -184,7 +184,7 @@ static void
 keep_why(struct store *s, bool trouble)
 {
 	(void)pthread_mutex_lock(&s->lock);
-	(void)snprintf(s->why, sizeof(s->why), "%s", trouble ? storefile_why(s->file) : "");
+	(void)snprintf(s->why, sizeof(s->why), "%s", trouble ? store_file_why(s->file) : "");
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -195,7 +195,7 @@ run(struct store *s, struct job *jobs)
 	enum store_need	 need = STORE_READ;
 	int64_t		 until_ms = INT64_MAX;
 	struct job	*j, *next;
-	enum qt_err	 er;
+	enum error	 er;
 
 	for (j = jobs; j != NULL; j = j->next) {
 		need = j->need > need ? j->need : need;
@@ -204,17 +204,17 @@ run(struct store *s, struct job *jobs)
 	er = transact_again(s, jobs, need, until_ms);
 	for (j = jobs; j != NULL; j = j->next)
 		j->er = er;
-	if (er != QT_OK && jobs->next != NULL && s->fault != DB_BUSY)
+	if (er != ERR_OK && jobs->next != NULL && s->fault != DB_BUSY)
 		for (j = jobs; j != NULL; j = next) {
 			next = j->next;
 			j->next = NULL;
 			j->er = transact_again(s, j, j->need, j->until_ms);
 			j->next = next;
-			er = j->er != QT_OK ? j->er : er;
+			er = j->er != ERR_OK ? j->er : er;
 		}
-	if (er == QT_OK || er == QT_ESTORE)
-		tell_trouble(s, er != QT_OK);
-	keep_why(s, er != QT_OK);
+	if (er == ERR_OK || er == ERR_STORE)
+		tell_trouble(s, er != ERR_OK);
+	keep_why(s, er != ERR_OK);
 }
 
 static struct sleeper *
@@ -289,11 +289,11 @@ lead(struct store *s, struct job *mine)
 	}
 }
 
-enum qt_err
+enum error
 store_do(struct store *s, enum store_need need, store_work *work, void *arg, int64_t until_ms)
 {
 	struct job	 j = {
-		.need = need, .work = work, .arg = arg, .until_ms = until_ms, .er = QT_ENOMEM,
+		.need = need, .work = work, .arg = arg, .until_ms = until_ms, .er = ERR_NOMEM,
 	};
 
 	(void)pthread_mutex_lock(&s->lock);
@@ -344,13 +344,13 @@ store_is_raised(const struct store *s)
 }
 
 void
-store_tend(struct store *s)
+store_housekeep(struct store *s)
 {
-	storefile_tend(s->file);
+	store_file_housekeep(s->file);
 }
 
 bool
-store_has_aside(struct store *s)
+store_has_quarantine(struct store *s)
 {
-	return storefile_set_aside(s->file);
+	return store_file_quarantine(s->file);
 }

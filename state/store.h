@@ -24,7 +24,7 @@
 struct store;
 
 /* Opens nothing yet; keeps set and cs.  NULL: no memory. */
-struct store	*store_new(const struct settings *set, struct claims *cs, enum store_life life);
+struct store	*store_new(const struct settings *set, struct locks *cs, enum store_life life);
 void		 store_free(struct store *s);
 
 enum store_need {
@@ -34,17 +34,17 @@ enum store_need {
 };
 
 /*
- * Runs in a transaction beside the work of others; QT_ESTORE undoes it.  It may be run
+ * Runs in a transaction beside the work of others; ERR_STORE undoes it.  It may be run
  * again after that, so it must begin from its argument anew.
  */
-typedef enum qt_err	 store_work(struct db *db, void *arg);
+typedef enum error	 store_work(struct db *db, void *arg);
 
 /*
- * QT_OK: the work is done and committed.  QT_ESTORE: nothing of it is; store_why() says
+ * ERR_OK: the work is done and committed.  ERR_STORE: nothing of it is; store_why() says
  * why.  Other processes that hold the file are waited for until until_ms (monotonic);
  * for other faults there is no waiting, and the next call tries anew.
  */
-enum qt_err	 store_do(struct store *s, enum store_need need, store_work *work, void *arg,
+enum error	 store_do(struct store *s, enum store_need need, store_work *work, void *arg,
 		    int64_t until_ms);
 
 /* The last fault in words, "" without one; for a line in the log. */
@@ -64,9 +64,9 @@ bool		 store_is_raised(const struct store *s);
  * Copies the log into the file when it has grown; for a thread that has time, a few times
  * a second.
  */
-void		 store_tend(struct store *s);
+void		 store_housekeep(struct store *s);
 
 /* True, once: the file has been set aside, here or by another process: see state/recover.h. */
-bool		 store_has_aside(struct store *s);
+bool		 store_has_quarantine(struct store *s);
 
 #endif

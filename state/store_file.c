@@ -27,8 +27,8 @@ enum {
 	ASIDE_MS = 2000		/* patience with who sets the file aside */
 };
 
-struct storefile {
-	struct claims		*claims;
+struct store_file {
+	struct locks		*locks;
 	enum store_life		 life;
 	char			 dir[1040], file[1056];
 	struct db		*db;
@@ -40,20 +40,20 @@ struct storefile {
 	char			 why[1240];
 
 	_Atomic int		 log_pages;
-	struct db		*tender;	/* storefile_tend()'s own */
+	struct db		*tender;	/* store_file_housekeep()'s own */
 	struct stat		 tended;
 	_Atomic bool		 tender_ill;	/* it is to be opened anew */
 	_Atomic bool		 aside;		/* a file has been set */
 };
 
-struct storefile *
-storefile_new(const char *dir, struct claims *cs, enum store_life life)
+struct store_file *
+store_file_new(const char *dir, struct locks *cs, enum store_life life)
 {
-	struct storefile	*f;
+	struct store_file	*f;
 
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return NULL;
-	f->claims = cs;
+	f->locks = cs;
 	f->life = life;
 	(void)snprintf(f->dir, sizeof(f->dir), "%s", dir);
 	(void)snprintf(f->file, sizeof(f->file), "%s/qtoa.db", f->dir);
@@ -61,7 +61,7 @@ storefile_new(const char *dir, struct claims *cs, enum store_life life)
 }
 
 void
-storefile_free(struct storefile *f)
+store_file_free(struct store_file *f)
 {
 	if (f == NULL)
 		return;
@@ -78,7 +78,7 @@ same_file(const struct stat *a, const struct stat *b)
 
 /* True: the file that we have open is not the one of that name any more. */
 static bool
-has_moved(const struct storefile *f, const struct stat *opened)
+has_moved(const struct store_file *f, const struct stat *opened)
 {
 	struct stat	 st;
 
@@ -109,11 +109,11 @@ on_network(const char *dir)
 	return false;
 }
 
-static enum qt_err
-set_journal(struct storefile *f)
+static enum error
+set_journal(struct store_file *f)
 {
 	char		 sql[64];
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (on_network(f->dir)) {
 		if (!f->told_network)
@@ -122,7 +122,7 @@ set_journal(struct storefile *f)
 		f->told_network = true;
 		return db_script(f->db, "PRAGMA journal_mode = TRUNCATE");
 	}
-	if ((er = db_script(f->db, "PRAGMA journal_mode = WAL")) != QT_OK)
+	if ((er = db_script(f->db, "PRAGMA journal_mode = WAL")) != ERR_OK)
 		return er;
 	if (f->life == STORE_SERVER)
 		return db_script(f->db, "PRAGMA wal_autocheckpoint = 0");
@@ -133,14 +133,14 @@ set_journal(struct storefile *f)
 static void
 on_log_pages(void *ctx, int pages)
 {
-	struct storefile	*f = ctx;
+	struct store_file	*f = ctx;
 
 	atomic_store_explicit(&f->log_pages, pages, memory_order_relaxed);
 }
 
 /* The file is there, ours alone, and f->opened is it.  Not while it is open: POSIX locks. */
 static bool
-touch(struct storefile *f)
+touch(struct store_file *f)
 {
 	int	 fd;
 
@@ -158,7 +158,7 @@ touch(struct storefile *f)
 }
 
 static void
-close_file(struct storefile *f)
+close_file(struct store_file *f)
 {
 	db_close(f->db);
 	f->db = NULL;
@@ -166,7 +166,7 @@ close_file(struct storefile *f)
 
 /* The log first: a new file must not find it. */
 bool
-storefile_rename(const char *from, const char *to)
+store_file_rename(const char *from, const char *to)
 {
 	static const char *const	 ends[] = { "-wal", "-shm", "-journal", "" };
 	char				 old[1440], new[1440];
@@ -188,20 +188,20 @@ storefile_rename(const char *from, const char *to)
  * several processes that find it damaged one does so: the others find it moved.
  */
 static void
-set_aside(struct storefile *f, const char *kind, const char *why)
+set_aside(struct store_file *f, const char *kind, const char *why)
 {
-	unsigned char	 key[CLAIM_KEY];
+	unsigned char	 key[LOCK_KEY];
 	char		 to[1140];
-	struct claim	 c;
+	struct lock	 c;
 
 	close_file(f);
-	claim_name(key, "set aside", f->file);
-	if (claim_begin(f->claims, &c, key, clock_mono_ms() + ASIDE_MS) != CLAIM_MINE)
+	lock_name(key, "set aside", f->file);
+	if (lock_take(f->locks, &c, key, clock_mono_ms() + ASIDE_MS) != LOCK_MINE)
 		return;
 	if (!has_moved(f, &f->opened)) {
 		(void)snprintf(to, sizeof(to), "%s.%s-%lld", f->file, kind,
 		    (long long)clock_wall_ms());
-		if (storefile_rename(f->file, to))
+		if (store_file_rename(f->file, to))
 			log_msg(LEVEL_ERROR, "store", "%s: %s: it is set aside as %s, a new one is "
 			    "begun; what waits in it is taken over if it can be read", f->file,
 			    why, to);
@@ -209,19 +209,19 @@ set_aside(struct storefile *f, const char *kind, const char *why)
 			log_msg(LEVEL_ERROR, "store", "%s: %s, and it cannot be set aside: %s",
 			    f->file, why, strerror(errno));
 	}
-	claim_end(f->claims, &c, false);
+	lock_release(f->locks, &c, false);
 	atomic_store(&f->aside, true);
 	f->reopen_ms = 0;
 }
 
 /* Opens what touch() found. */
-static enum qt_err
-open_file(struct storefile *f, int64_t until_ms)
+static enum error
+open_file(struct store_file *f, int64_t until_ms)
 {
 	int64_t		 open_ms;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = db_open(&f->db, f->file, DB_READ_WRITE)) != QT_OK)
+	if ((er = db_open(&f->db, f->file, DB_READ_WRITE)) != ERR_OK)
 		return er;
 	open_ms = clock_mono_ms() + RESTART_MS;		/* others may be making it now */
 	db_patience(f->db, until_ms > open_ms ? until_ms : open_ms);
@@ -231,24 +231,24 @@ open_file(struct storefile *f, int64_t until_ms)
 		break;
 	case SCHEMA_FOREIGN:
 		set_aside(f, "foreign", "another program's database");
-		return QT_ESTORE;
+		return ERR_STORE;
 	case SCHEMA_NEWER:
 		set_aside(f, "newer", "a later qtoa's database");
-		return QT_ESTORE;
+		return ERR_STORE;
 	case SCHEMA_FAULT:
-		return QT_ESTORE;
+		return ERR_STORE;
 	}
 	if ((er = db_script(f->db, "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; "
-	    "PRAGMA cache_size = -1024; PRAGMA journal_size_limit = 33554432")) != QT_OK ||
-	    (er = set_journal(f)) != QT_OK)
+	    "PRAGMA cache_size = -1024; PRAGMA journal_size_limit = 33554432")) != ERR_OK ||
+	    (er = set_journal(f)) != ERR_OK)
 		return er;
 	if (f->life == STORE_SERVER)
 		db_watch_log(f->db, on_log_pages, f);
-	return QT_OK;
+	return ERR_OK;
 }
 
 void
-storefile_heed(struct storefile *f)
+store_file_handle_error(struct store_file *f)
 {
 	enum db_fault	 fault;
 	char		 why[160];
@@ -293,7 +293,7 @@ nap_until(int64_t one_ms, int64_t other_ms)
 }
 
 struct db *
-storefile_ready(struct storefile *f, int64_t until_ms)
+store_file_ready(struct store_file *f, int64_t until_ms)
 {
 	int64_t	 now_ms = clock_mono_ms();
 	bool	 busy;
@@ -315,10 +315,10 @@ storefile_ready(struct storefile *f, int64_t until_ms)
 			f->reopen_ms = clock_mono_ms() + REOPEN_MS;
 			break;
 		}
-		if (open_file(f, until_ms) == QT_OK)
+		if (open_file(f, until_ms) == ERR_OK)
 			return f->db;
 		busy = f->db != NULL && db_fault(f->db) == DB_BUSY;
-		storefile_heed(f);
+		store_file_handle_error(f);
 		close_file(f);
 		/* Not all that SQLite finds busy it waits for: others may be making it now. */
 		if (f->reopen_ms != 0 || (busy && !nap_until(until_ms, now_ms + RESTART_MS)))
@@ -328,21 +328,21 @@ storefile_ready(struct storefile *f, int64_t until_ms)
 	return NULL;
 }
 
-enum qt_err
-storefile_sync(struct storefile *f, bool sync)
+enum error
+store_file_sync(struct store_file *f, bool sync)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	if (sync != f->synced)
 		er = db_script(f->db, sync ? "PRAGMA synchronous = FULL" :
 		    "PRAGMA synchronous = NORMAL");
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		f->synced = sync;
 	return er;
 }
 
 bool
-storefile_holds(struct storefile *f)
+store_file_holds(struct store_file *f)
 {
 	if (!has_moved(f, &f->opened))
 		return true;
@@ -351,26 +351,26 @@ storefile_holds(struct storefile *f)
 }
 
 bool
-storefile_is_other(const struct storefile *f)
+store_file_is_other(const struct store_file *f)
 {
 	return (f->db == NULL || f->looked_ms == 0) && clock_mono_ms() >= f->reopen_ms;
 }
 
 const char *
-storefile_why(const struct storefile *f)
+store_file_why(const struct store_file *f)
 {
 	return f->why;
 }
 
 bool
-storefile_set_aside(struct storefile *f)
+store_file_quarantine(struct store_file *f)
 {
 	return atomic_exchange(&f->aside, false);
 }
 
 /* A connection of its own, so that writers go on meanwhile. */
 static bool
-open_tender(struct storefile *f)
+open_tender(struct store_file *f)
 {
 	if (f->tender != NULL && !has_moved(f, &f->tended))
 		return true;
@@ -378,9 +378,9 @@ open_tender(struct storefile *f)
 	f->tender = NULL;
 	if (stat(f->file, &f->tended) == -1)
 		return false;
-	if (db_open(&f->tender, f->file, DB_READ_WRITE) == QT_OK &&
+	if (db_open(&f->tender, f->file, DB_READ_WRITE) == ERR_OK &&
 	    db_script(f->tender, "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; "
-	    "PRAGMA cache_size = -64") == QT_OK)
+	    "PRAGMA cache_size = -64") == ERR_OK)
 		return true;
 	db_close(f->tender);
 	f->tender = NULL;
@@ -388,7 +388,7 @@ open_tender(struct storefile *f)
 }
 
 void
-storefile_tend(struct storefile *f)
+store_file_housekeep(struct store_file *f)
 {
 	int	 pages = atomic_load_explicit(&f->log_pages, memory_order_relaxed), left;
 
@@ -400,7 +400,7 @@ storefile_tend(struct storefile *f)
 		return;
 	/* A failure shows in the transactions, too, and is told there. */
 	db_patience(f->tender, 0);
-	if (db_checkpoint(f->tender, false, &left) != QT_OK || pages < LOG_PAGES_MAX) {
+	if (db_checkpoint(f->tender, false, &left) != ERR_OK || pages < LOG_PAGES_MAX) {
 		if (left == 0)	/* the next writer begins it anew */
 			atomic_store_explicit(&f->log_pages, 0, memory_order_relaxed);
 		return;

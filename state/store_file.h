@@ -2,7 +2,7 @@
  * store_file.h: the file state_dir/qtoa.db: making, opening, migrating it, setting it aside,
  * copying its log.  state/store.h is the door for everybody else.
  *
- * But for storefile_tend() a struct storefile belongs to one thread at a time.
+ * But for store_file_housekeep() a struct store_file belongs to one thread at a time.
  */
 #ifndef STATE_STORE_FILE_H
 #define STATE_STORE_FILE_H
@@ -20,40 +20,40 @@ enum store_life {
 	STORE_BRIEF	/* whoever commits, now and then */
 };
 
-struct storefile;
+struct store_file;
 
 /* Opens nothing yet; keeps cs.  NULL: no memory. */
-struct storefile *storefile_new(const char *dir, struct claims *cs, enum store_life life);
-void		 storefile_free(struct storefile *f);
+struct store_file *store_file_new(const char *dir, struct locks *cs, enum store_life life);
+void		 store_file_free(struct store_file *f);
 
 /*
  * The open file, the one that has that name now.  NULL: it cannot be had, see
- * storefile_why().  Others that hold it are waited for until until_ms.
+ * store_file_why().  Others that hold it are waited for until until_ms.
  */
-struct db	*storefile_ready(struct storefile *f, int64_t until_ms);
+struct db	*store_file_ready(struct store_file *f, int64_t until_ms);
 
 /* Whether commits from here on are synced. */
-enum qt_err	 storefile_sync(struct storefile *f, bool sync);
+enum error	 store_file_sync(struct store_file *f, bool sync);
 
 /* Heeds what db_fault() says: it may close the file or set it aside. */
-void		 storefile_heed(struct storefile *f);
+void		 store_file_handle_error(struct store_file *f);
 
 /* After a commit: it went to the file that still has that name. */
-bool		 storefile_holds(struct storefile *f);
+bool		 store_file_holds(struct store_file *f);
 
 /* True: what failed may succeed at once, with another file. */
-bool		 storefile_is_other(const struct storefile *f);
+bool		 store_file_is_other(const struct store_file *f);
 
 /* The last fault in words. */
-const char	*storefile_why(const struct storefile *f);
+const char	*store_file_why(const struct store_file *f);
 
 /* Copies the log into the file when it has grown; by one thread, while others write. */
-void		 storefile_tend(struct storefile *f);
+void		 store_file_housekeep(struct store_file *f);
 
 /* True, once: a file has been set aside since the last time, here or elsewhere. */
-bool		 storefile_set_aside(struct storefile *f);
+bool		 store_file_quarantine(struct store_file *f);
 
 /* Renames a database and what belongs to it.  False: errno says why. */
-bool		 storefile_rename(const char *from, const char *to);
+bool		 store_file_rename(const char *from, const char *to);
 
 #endif

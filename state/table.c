@@ -20,7 +20,7 @@ name_col(struct table *t, size_t col, const char *name)
 	(void)snprintf(t->name[col], sizeof(t->name[col]), "%s", name);
 }
 
-enum qt_err
+enum error
 table_begin(struct table *t, const char *const *names, size_t cols)
 {
 	size_t	 i;
@@ -35,10 +35,10 @@ table_begin(struct table *t, const char *const *names, size_t cols)
 	}
 	for (i = 0; i < cols; i++)
 		name_col(t, i, names[i]);
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
+enum error
 table_row(struct table *t)
 {
 	enum { FIRST = 32 };
@@ -49,14 +49,14 @@ table_row(struct table *t)
 		cap = t->cap == 0 ? FIRST : t->cap * 2;
 		if (cap > SIZE_MAX / 2 / TABLE_COLS_MAX / sizeof(*p) ||
 		    (p = realloc(t->cell, cap * t->cols * sizeof(*p))) == NULL)
-			return QT_ENOMEM;
+			return ERR_NOMEM;
 		t->cell = p;
 		t->cap = cap;
 	}
 	for (i = 0; i < t->cols; i++)
 		t->cell[t->rows * t->cols + i] = (struct table_cell){ .type = CELL_NULL };
 	t->rows++;
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* Of the last row. */
@@ -78,26 +78,26 @@ table_real(struct table *t, size_t col, double r)
 	*cell_of(t, col) = (struct table_cell){ .type = CELL_REAL, .r = r };
 }
 
-enum qt_err
+enum error
 table_text(struct table *t, size_t col, struct slice s)
 {
 	const size_t	 at = t->text.len;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = buf_put(&t->text, s.p, s.len)) == QT_OK)
+	if ((er = buf_put(&t->text, s.p, s.len)) == ERR_OK)
 		*cell_of(t, col) = (struct table_cell){ .type = CELL_TEXT, .at = at, .len = s.len };
 	return er;
 }
 
-static enum qt_err
+static enum error
 take_row(struct table *t, const struct db_rows *rows)
 {
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
-	if ((er = table_row(t)) != QT_OK)
+	if ((er = table_row(t)) != ERR_OK)
 		return er;
-	for (i = 0; i < t->cols && er == QT_OK; i++)
+	for (i = 0; i < t->cols && er == ERR_OK; i++)
 		switch (db_col_type(rows, (int)i)) {
 		case DB_NO_VALUE:
 			break;
@@ -114,11 +114,11 @@ take_row(struct table *t, const struct db_rows *rows)
 	return er;
 }
 
-enum qt_err
+enum error
 table_from_rows(struct table *t, struct db_rows *rows, size_t max)
 {
 	const char	*names[TABLE_COLS_MAX];
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i, cols;
 
 	cols = (size_t)db_cols(rows);
@@ -127,20 +127,20 @@ table_from_rows(struct table *t, struct db_rows *rows, size_t max)
 	for (i = 0; i < cols; i++)
 		names[i] = db_col_name(rows, (int)i);
 	er = table_begin(t, names, cols);
-	while (er == QT_OK && t->rows < max && db_next(rows, &er))
+	while (er == ERR_OK && t->rows < max && db_next(rows, &er))
 		er = take_row(t, rows);
 	db_end(rows);
 	return er;
 }
 
-enum qt_err
+enum error
 table_from(struct table *t, struct db *db, const char *sql, const struct db_named *v, size_t n,
     size_t max)
 {
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = db_start_named(db, &rows, sql, v, n)) == QT_OK)
+	if ((er = db_start_named(db, &rows, sql, v, n)) == ERR_OK)
 		return table_from_rows(t, &rows, max);
 	db_end(&rows);
 	return er;
@@ -180,7 +180,7 @@ table_number(const struct table *t, size_t row, size_t col)
 }
 
 /* As short as it reads back the same. */
-static enum qt_err
+static enum error
 put_real(struct buf *out, double r)
 {
 	char	 text[40];
@@ -191,7 +191,7 @@ put_real(struct buf *out, double r)
 	return buf_puts(out, text);
 }
 
-enum qt_err
+enum error
 table_cell_text(struct buf *out, const struct table *t, size_t row, size_t col)
 {
 	const struct table_cell	*c = table_at(t, row, col);
@@ -208,17 +208,17 @@ table_cell_text(struct buf *out, const struct table *t, size_t row, size_t col)
 	case CELL_NULL:
 		break;
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 json_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 {
 	const struct table_cell	*c = table_at(t, row, col);
-	enum qt_err		 er;
+	enum error		 er;
 
-	if ((er = event_json_string(out, slice_of(t->name[col]))) != QT_OK ||
-	    (er = buf_putc(out, ':')) != QT_OK)
+	if ((er = json_write_string(out, slice_of(t->name[col]))) != ERR_OK ||
+	    (er = buf_putc(out, ':')) != ERR_OK)
 		return er;
 	switch (c->type) {
 	case CELL_REAL:
@@ -226,7 +226,7 @@ json_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 			return put_real(out, c->r);
 		break;		/* JSON has no word for it */
 	case CELL_TEXT:
-		return event_json_string(out, table_str(t, row, col));
+		return json_write_string(out, table_str(t, row, col));
 	case CELL_INT:
 		return table_cell_text(out, t, row, col);
 	case CELL_NULL:
@@ -235,59 +235,59 @@ json_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 	return buf_puts(out, "null");
 }
 
-static enum qt_err
+static enum error
 json_row(struct buf *out, const struct table *t, size_t row)
 {
-	enum qt_err	 er = buf_putc(out, '{');
+	enum error	 er = buf_putc(out, '{');
 	size_t		 col;
 
-	for (col = 0; col < t->cols && er == QT_OK; col++)
-		if (col == 0 || (er = buf_putc(out, ',')) == QT_OK)
+	for (col = 0; col < t->cols && er == ERR_OK; col++)
+		if (col == 0 || (er = buf_putc(out, ',')) == ERR_OK)
 			er = json_cell(out, t, row, col);
-	return er == QT_OK ? buf_putc(out, '}') : er;
+	return er == ERR_OK ? buf_putc(out, '}') : er;
 }
 
-enum qt_err
+enum error
 table_json(struct buf *out, const struct table *t)
 {
-	enum qt_err	 er = buf_putc(out, '[');
+	enum error	 er = buf_putc(out, '[');
 	size_t		 row;
 
-	for (row = 0; row < t->rows && er == QT_OK; row++)
-		if ((er = buf_puts(out, row == 0 ? "\n" : ",\n")) == QT_OK)
+	for (row = 0; row < t->rows && er == ERR_OK; row++)
+		if ((er = buf_puts(out, row == 0 ? "\n" : ",\n")) == ERR_OK)
 			er = json_row(out, t, row);
-	return er == QT_OK ? buf_puts(out, "\n]\n") : er;
+	return er == ERR_OK ? buf_puts(out, "\n]\n") : er;
 }
 
-enum qt_err
+enum error
 table_json_lines(struct buf *out, const struct table *t)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 row;
 
-	for (row = 0; row < t->rows && er == QT_OK; row++)
-		if ((er = json_row(out, t, row)) == QT_OK)
+	for (row = 0; row < t->rows && er == ERR_OK; row++)
+		if ((er = json_row(out, t, row)) == ERR_OK)
 			er = buf_putc(out, '\n');
 	return er;
 }
 
-static enum qt_err
+static enum error
 csv_text(struct buf *out, struct slice s)
 {
-	enum qt_err	 er = buf_putc(out, '"');
+	enum error	 er = buf_putc(out, '"');
 	size_t		 i;
 
-	if (er == QT_OK && s.len != 0 && memchr("=+-@\t\r", s.p[0], 6) != NULL)
+	if (er == ERR_OK && s.len != 0 && memchr("=+-@\t\r", s.p[0], 6) != NULL)
 		er = buf_putc(out, '\'');
-	for (i = 0; i < s.len && er == QT_OK; i++) {
+	for (i = 0; i < s.len && er == ERR_OK; i++) {
 		er = buf_putc(out, s.p[i]);
-		if (er == QT_OK && s.p[i] == '"')
+		if (er == ERR_OK && s.p[i] == '"')
 			er = buf_putc(out, '"');
 	}
-	return er == QT_OK ? buf_putc(out, '"') : er;
+	return er == ERR_OK ? buf_putc(out, '"') : er;
 }
 
-static enum qt_err
+static enum error
 csv_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 {
 	const struct table_cell	*c = table_at(t, row, col);
@@ -297,30 +297,30 @@ csv_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 	return c->type == CELL_REAL ? put_real(out, c->r) : table_cell_text(out, t, row, col);
 }
 
-enum qt_err
+enum error
 table_csv(struct buf *out, const struct table *t)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 col;
 
-	for (col = 0; col < t->cols && er == QT_OK; col++)
+	for (col = 0; col < t->cols && er == ERR_OK; col++)
 		er = buf_printf(out, "%s%s", col == 0 ? "" : ",", t->name[col]);
-	if (er == QT_OK && (er = buf_puts(out, "\r\n")) == QT_OK)
+	if (er == ERR_OK && (er = buf_puts(out, "\r\n")) == ERR_OK)
 		er = table_csv_more(out, t);
 	return er;
 }
 
-enum qt_err
+enum error
 table_csv_more(struct buf *out, const struct table *t)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	size_t		 row, col;
 
-	for (row = 0; row < t->rows && er == QT_OK; row++) {
-		for (col = 0; col < t->cols && er == QT_OK; col++)
-			if (col == 0 || (er = buf_putc(out, ',')) == QT_OK)
+	for (row = 0; row < t->rows && er == ERR_OK; row++) {
+		for (col = 0; col < t->cols && er == ERR_OK; col++)
+			if (col == 0 || (er = buf_putc(out, ',')) == ERR_OK)
 				er = csv_cell(out, t, row, col);
-		if (er == QT_OK)
+		if (er == ERR_OK)
 			er = buf_puts(out, "\r\n");
 	}
 	return er;

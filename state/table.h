@@ -32,20 +32,20 @@ struct table {
 void		 table_free(struct table *t);
 
 /* Empties t; its columns are these. */
-enum qt_err	 table_begin(struct table *t, const char *const *names, size_t cols);
+enum error	 table_begin(struct table *t, const char *const *names, size_t cols);
 
 /* A row more, of NULLs; then its cells by column. */
-enum qt_err	 table_row(struct table *t);
+enum error	 table_row(struct table *t);
 void		 table_int(struct table *t, size_t col, int64_t i);
 void		 table_real(struct table *t, size_t col, double r);
-enum qt_err	 table_text(struct table *t, size_t col, struct slice s);
+enum error	 table_text(struct table *t, size_t col, struct slice s);
 
 /* What a statement gives, up to max rows, replaces what t held. */
-enum qt_err	 table_from(struct table *t, struct db *db, const char *sql,
+enum error	 table_from(struct table *t, struct db *db, const char *sql,
 		    const struct db_named *v, size_t n, size_t max);
 
 /* The same of a statement that has been started, and that ends here. */
-enum qt_err	 table_from_rows(struct table *t, struct db_rows *rows, size_t max);
+enum error	 table_from_rows(struct table *t, struct db_rows *rows, size_t max);
 
 const struct table_cell *table_at(const struct table *t, size_t row, size_t col);
 
@@ -56,21 +56,21 @@ struct slice	 table_str(const struct table *t, size_t row, size_t col);
 double		 table_number(const struct table *t, size_t row, size_t col);
 
 /* Appends a cell as people read it: digits, text as it is, "" for NULL. */
-enum qt_err	 table_cell_text(struct buf *out, const struct table *t, size_t row, size_t col);
+enum error	 table_cell_text(struct buf *out, const struct table *t, size_t row, size_t col);
 
 /* Appends a JSON array of an object a row, on lines of their own; reals read back the same. */
-enum qt_err	 table_json(struct buf *out, const struct table *t);
+enum error	 table_json(struct buf *out, const struct table *t);
 
 /* The same as JSON lines. */
-enum qt_err	 table_json_lines(struct buf *out, const struct table *t);
+enum error	 table_json_lines(struct buf *out, const struct table *t);
 
 /*
  * Appends CSV (RFC 4180) with a line of names, lines ended by CRLF.  Text that a spreadsheet
  * would take for a formula (= + - @ tab, at its beginning) gets a ' before it.
  */
-enum qt_err	 table_csv(struct buf *out, const struct table *t);
+enum error	 table_csv(struct buf *out, const struct table *t);
 
 /* The same without the line of names, to go on after another part of the table. */
-enum qt_err	 table_csv_more(struct buf *out, const struct table *t);
+enum error	 table_csv_more(struct buf *out, const struct table *t);
 
 #endif

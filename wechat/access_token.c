@@ -28,24 +28,24 @@ enum {
 	CHINA_S		= 8 * 3600
 };
 
-struct tokens {
+struct access_tokens {
 	const struct conf	*conf;
-	struct http		*http;
-	struct claims		*claims;
+	struct http_client	*http;
+	struct locks		*locks;
 	struct store		*store;
 };
 
 /* What the store knows of an account's token. */
 struct row {
-	struct token	 token;		/* text empty: none */
-	int64_t		 renew_s;	/* from then on a newer one is to be had */
-	int64_t		 fails;		/* in a row */
-	int64_t		 pause_ms;	/* WeChat is not asked before */
-	int64_t		 day;		/* of China, to which calls and forced belong */
-	int64_t		 calls;
-	int64_t		 forced;
-	int64_t		 forced_s;	/* the last time */
-	char		 why[TOKEN_WHY];/* the last failure */
+	struct access_token	 token;		/* text empty: none */
+	int64_t			 renew_s;	/* from then on a newer one is to be had */
+	int64_t			 fails;		/* in a row */
+	int64_t			 pause_ms;	/* WeChat is not asked before */
+	int64_t			 day;		/* of China, to which calls and forced belong */
+	int64_t			 calls;
+	int64_t			 forced;
+	int64_t			 forced_s;	/* the last time */
+	char			 why[TOKEN_WHY];/* the last failure */
 };
 
 /* What token is wanted. */
@@ -56,7 +56,7 @@ enum aim {
 };
 
 struct asking {
-	struct tokens		*ts;
+	struct access_tokens	*ts;
 	const struct account	*account;
 	enum aim		 aim;
 	const char		*refused;
@@ -72,28 +72,28 @@ static const char	 unheard[] = "WeChat was asked by a process that has not lived
 			    "answer";
 
 /* How much longer WeChat is left alone after an error of its own; 0: see pause_of(). */
-static const int	 pauses_s[WXERR__MAX] = {
-	[WXERR_TOKEN]	= MEND_S,
-	[WXERR_ADDRESS]	= PAUSE_MAX_S,
-	[WXERR_SETTING]	= MEND_S,
-	[WXERR_MINUTE]	= 60,
-	[WXERR_DENIED]	= MEND_S,
-	[WXERR_BUG]	= MEND_S,
+static const int	 pauses_s[ERRCODE__MAX] = {
+	[ERRCODE_TOKEN]	= MEND_S,
+	[ERRCODE_ADDRESS]	= PAUSE_MAX_S,
+	[ERRCODE_SETTING]	= MEND_S,
+	[ERRCODE_MINUTE]	= 60,
+	[ERRCODE_DENIED]	= MEND_S,
+	[ERRCODE_BUG]	= MEND_S,
 };
 
-struct tokens *
-tokens_new(const struct conf *c, struct http *h, struct claims *cs, struct store *s)
+struct access_tokens *
+access_token_new(const struct conf *c, struct http_client *h, struct locks *cs, struct store *s)
 {
-	struct tokens	*ts;
+	struct access_tokens	*ts;
 
 	if ((ts = malloc(sizeof(*ts))) == NULL)
 		return NULL;
-	*ts = (struct tokens){ c, h, cs, s };
+	*ts = (struct access_tokens){ c, h, cs, s };
 	return ts;
 }
 
 void
-tokens_free(struct tokens *ts)
+access_token_free(struct access_tokens *ts)
 {
 	free(ts);
 }
@@ -112,14 +112,14 @@ name_row(struct asking *k)
 		slice_of(k->account->secret),
 	};
 	struct digest		*d = digest_new(DIGEST_SHA256);
-	enum qt_err		 er = QT_ECRYPTO;
+	enum error		 er = ERR_CRYPTO;
 
 	if (d != NULL)
 		er = digest_hex(d, k->config, parts, sizeof(parts) / sizeof(parts[0]));
 	digest_free(d);
-	if (er != QT_OK)
-		wxerr_print(k->why, TOKEN_WHY, "%s", errs[er].name);
-	return er == QT_OK;
+	if (er != ERR_OK)
+		errcode_print(k->why, TOKEN_WHY, "%s", error_table[er].name);
+	return er == ERR_OK;
 }
 
 static void
@@ -132,19 +132,19 @@ copy_text(char *to, size_t size, struct slice s)
 	to[len] = '\0';
 }
 
-static enum qt_err
+static enum error
 read_row(struct db *db, void *arg)
 {
 	struct asking	*k = arg;
 	struct row	*r = &k->row;
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 
 	memset(r, 0, sizeof(*r));
 	er = db_start(db, &rows, "SELECT token, fetched, expires, renew, fails, pause, day, calls, "
 	    "forced, forced_at, why FROM token WHERE appid = ? AND config = ?",
 	    DB_VALUES(db_s(k->account->appid), db_s(k->config)));
-	if (er == QT_OK && db_next(&rows, &er)) {
+	if (er == ERR_OK && db_next(&rows, &er)) {
 		copy_text(r->token.text, sizeof(r->token.text), db_col(&rows, 0));
 		r->token.fetched_s = db_col_int(&rows, 1);
 		r->token.expires_s = db_col_int(&rows, 2);
@@ -161,18 +161,18 @@ read_row(struct db *db, void *arg)
 	return er;
 }
 
-enum qt_err
-token_look(struct db *db, struct token_state *t, const struct conf *c, const struct account *a)
+enum error
+access_token_look(struct db *db, struct access_token_state *t, const struct conf *c, const struct account *a)
 {
-	struct tokens	 ts = { .conf = c };
-	struct asking	 k = { .ts = &ts, .account = a, .why = t->why };
-	struct row	*r = &k.row;
-	enum qt_err	 er;
+	struct access_tokens	 ts = { .conf = c };
+	struct asking		 k = { .ts = &ts, .account = a, .why = t->why };
+	struct row		*r = &k.row;
+	enum error		 er;
 
 	memset(t, 0, sizeof(*t));
 	if (!name_row(&k))
-		return QT_ECRYPTO;
-	if ((er = read_row(db, &k)) != QT_OK)
+		return ERR_CRYPTO;
+	if ((er = read_row(db, &k)) != ERR_OK)
 		return er;
 	t->known = r->calls != 0;
 	if (*r->token.text != '\0') {
@@ -181,19 +181,19 @@ token_look(struct db *db, struct token_state *t, const struct conf *c, const str
 	}
 	t->fails = r->fails - (strcmp(r->why, unheard) == 0);
 	(void)snprintf(t->why, sizeof(t->why), "%s", t->fails > 0 ? r->why : "");
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* And forgets what nobody has asked with for days. */
-static enum qt_err
+static enum error
 write_row(struct db *db, void *arg)
 {
 	const struct asking	*k = arg;
 	const struct row	*r = &k->row;
-	enum qt_err		 er;
+	enum error		 er;
 
 	er = db_run(db, NULL, "DELETE FROM token WHERE day < ?", DB_VALUES(db_i(r->day - 2)));
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		return er;
 	return db_run(db, NULL, "INSERT OR REPLACE INTO token (appid, config, token, fetched, "
 	    "expires, renew, fails, pause, day, calls, forced, forced_at, why) "
@@ -207,14 +207,14 @@ write_row(struct db *db, void *arg)
 static bool
 in_store(struct asking *k, enum store_need need, store_work *work)
 {
-	enum qt_err	 er = store_do(k->ts->store, need, work, k, k->deadline_ms);
+	enum error	 er = store_do(k->ts->store, need, work, k, k->deadline_ms);
 	char		 why[TOKEN_WHY] = "";
 
-	if (er == QT_ESTORE)
+	if (er == ERR_STORE)
 		store_why(k->ts->store, why, sizeof(why));
-	if (er != QT_OK)
-		wxerr_print(k->why, TOKEN_WHY, "%s: %s", errs[er].name, why);
-	return er == QT_OK;
+	if (er != ERR_OK)
+		errcode_print(k->why, TOKEN_WHY, "%s: %s", error_table[er].name, why);
+	return er == ERR_OK;
 }
 
 /* What a clock that was set back would keep up is dropped. */
@@ -222,7 +222,7 @@ static bool
 look(struct asking *k)
 {
 	struct row	*r = &k->row;
-	const int64_t	 now_ms = clock_wall_ms(), day = day_at(now_ms / 1000);
+	const int64_t	 now_ms = clock_wall_ms(), day = calendar_day_at(now_ms / 1000);
 
 	if (!in_store(k, STORE_READ, read_row))
 		return false;
@@ -249,8 +249,8 @@ keep_row(struct asking *k)
 static bool
 is_usable(const struct asking *k)
 {
-	const struct token	*t = &k->row.token;
-	const int64_t		 now_s = k->now_ms / 1000;
+	const struct access_token	*t = &k->row.token;
+	const int64_t			 now_s = k->now_ms / 1000;
 
 	if (*t->text == '\0' || now_s >= t->expires_s || now_s < t->fetched_s - BACK_S)
 		return false;
@@ -275,17 +275,17 @@ within_quotas(const struct asking *k)
 	const int64_t		 gap_s = k->now_ms / 1000 - r->forced_s;
 
 	if (r->calls >= max) {
-		wxerr_print(k->why, TOKEN_WHY, "%d access_tokens have been asked for today, as "
+		errcode_print(k->why, TOKEN_WHY, "%d access_tokens have been asked for today, as "
 		    "many as WeChat gives", max);
 		return false;
 	}
 	if (k->aim != FORCED || legacy)
 		return true;
 	if (r->forced >= FORCED_DAY)
-		wxerr_print(k->why, TOKEN_WHY, "%d have been forced today, as many as WeChat "
+		errcode_print(k->why, TOKEN_WHY, "%d have been forced today, as many as WeChat "
 		    "allows", FORCED_DAY);
 	else if (gap_s >= 0 && gap_s < FORCED_GAP_S)
-		wxerr_print(k->why, TOKEN_WHY, "one was forced %d s ago, WeChat wants %d s between "
+		errcode_print(k->why, TOKEN_WHY, "one was forced %d s ago, WeChat wants %d s between "
 		    "two", (int)gap_s, FORCED_GAP_S);
 	else
 		return true;
@@ -300,14 +300,14 @@ may_ask(const struct asking *k)
 
 	/* Who asks by hand may have mended what was wrong. */
 	if (r->pause_ms > k->now_ms && k->aim != FORCED) {
-		wxerr_print(k->why, TOKEN_WHY, "%s", r->why);
+		errcode_print(k->why, TOKEN_WHY, "%s", r->why);
 		return false;
 	}
 	if (!within_quotas(k))
 		return false;
 	if (k->deadline_ms - clock_mono_ms() >= CALL_MIN_MS)
 		return true;
-	wxerr_print(k->why, TOKEN_WHY, "no time left to ask WeChat");
+	errcode_print(k->why, TOKEN_WHY, "no time left to ask WeChat");
 	return false;
 }
 
@@ -315,60 +315,60 @@ may_ask(const struct asking *k)
  * WeChat.
  */
 
-static enum qt_err
+static enum error
 put_json(struct buf *b, const char *name, const char *value)
 {
-	enum qt_err	 er = buf_printf(b, "\"%s\":\"", name);
+	enum error	 er = buf_printf(b, "\"%s\":\"", name);
 
-	for (; *value != '\0' && er == QT_OK; value++)
+	for (; *value != '\0' && er == ERR_OK; value++)
 		if ((unsigned char)*value < ' ' || *value == '"' || *value == '\\')
 			er = buf_printf(b, "\\u%04x", (unsigned char)*value);
 		else
 			er = buf_putc(b, *value);
-	return er == QT_OK ? buf_puts(b, "\",") : er;
+	return er == ERR_OK ? buf_puts(b, "\",") : er;
 }
 
 /* getStableAccessToken; the body has a JSON object. */
-static enum qt_err
+static enum error
 put_stable(struct buf *url, struct buf *body, const struct asking *k)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = buf_puts(url, "/cgi-bin/stable_token")) != QT_OK ||
-	    (er = buf_putc(body, '{')) != QT_OK ||
-	    (er = put_json(body, "grant_type", "client_credential")) != QT_OK ||
-	    (er = put_json(body, "appid", k->account->appid)) != QT_OK ||
-	    (er = put_json(body, "secret", k->account->secret)) != QT_OK)
+	if ((er = buf_puts(url, "/cgi-bin/stable_token")) != ERR_OK ||
+	    (er = buf_putc(body, '{')) != ERR_OK ||
+	    (er = put_json(body, "grant_type", "client_credential")) != ERR_OK ||
+	    (er = put_json(body, "appid", k->account->appid)) != ERR_OK ||
+	    (er = put_json(body, "secret", k->account->secret)) != ERR_OK)
 		return er;
 	return buf_printf(body, "\"force_refresh\":%s}", k->aim == FORCED ? "true" : "false");
 }
 
 /* "Get access_token", which stands in the URL as a whole. */
-static enum qt_err
+static enum error
 put_legacy(struct buf *url, const struct asking *k)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = buf_puts(url, "/cgi-bin/token?grant_type=client_credential&appid=")) != QT_OK ||
-	    (er = query_encode(url, slice_of(k->account->appid))) != QT_OK ||
-	    (er = buf_puts(url, "&secret=")) != QT_OK)
+	if ((er = buf_puts(url, "/cgi-bin/token?grant_type=client_credential&appid=")) != ERR_OK ||
+	    (er = query_encode(url, slice_of(k->account->appid))) != ERR_OK ||
+	    (er = buf_puts(url, "&secret=")) != ERR_OK)
 		return er;
 	return query_encode(url, slice_of(k->account->secret));
 }
 
-static enum qt_err
+static enum error
 put_call(struct buf *url, struct buf *body, const struct asking *k)
 {
 	const char	*api = k->ts->conf->set.wechat_api;
 	size_t		 len = strlen(api);
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (len != 0 && api[len - 1] == '/')
 		len--;
-	if ((er = buf_put(url, api, len)) != QT_OK)
+	if ((er = buf_put(url, api, len)) != ERR_OK)
 		return er;
 	er = k->ts->conf->set.legacy_token != 0 ? put_legacy(url, k) : put_stable(url, body, k);
-	return er == QT_OK ? buf_putc(url, '\0') : er;
+	return er == ERR_OK ? buf_putc(url, '\0') : er;
 }
 
 /* While there is an old token its holder does not wait as long. */
@@ -389,22 +389,22 @@ ask(struct asking *k)
 	struct http_answer	 answer = { 0 };
 	struct buf		 url = { 0 }, body = { 0 };
 	struct json		*j = NULL;
-	enum qt_err		 er;
+	enum error		 er;
 
-	if ((er = put_call(&url, &body, k)) != QT_OK) {
-		wxerr_print(k->why, TOKEN_WHY, "%s", errs[er].name);
+	if ((er = put_call(&url, &body, k)) != ERR_OK) {
+		errcode_print(k->why, TOKEN_WHY, "%s", error_table[er].name);
 		goto out;
 	}
 	call.url = url.p;
 	call.body = buf_slice(&body);
 	call.deadline_ms = patience(k);
-	http_do(k->ts->http, &answer, &call);
+	http_client_do(k->ts->http, &answer, &call);
 	if (answer.status == 0)
-		wxerr_print(k->why, TOKEN_WHY, "WeChat: no answer: %s", answer.why);
+		errcode_print(k->why, TOKEN_WHY, "WeChat: no answer: %s", answer.why);
 	else if (answer.status != 200)
-		wxerr_print(k->why, TOKEN_WHY, "WeChat: HTTP %d instead of 200", answer.status);
+		errcode_print(k->why, TOKEN_WHY, "WeChat: HTTP %d instead of 200", answer.status);
 	else if ((j = json_parse(buf_slice(&answer.body))) == NULL)
-		wxerr_print(k->why, TOKEN_WHY, "WeChat: the answer, %zu bytes, is no JSON",
+		errcode_print(k->why, TOKEN_WHY, "WeChat: the answer, %zu bytes, is no JSON",
 		    answer.body.len);
 out:
 	buf_free(&answer.body);
@@ -433,7 +433,7 @@ read_life(const struct json *j)
 	int64_t		 s = 0;
 
 	if (json_path(j, &b, slice_of("$.expires_in"), lost) == JSON_FOUND &&
-	    buf_putc(&b, '\0') == QT_OK)
+	    buf_putc(&b, '\0') == ERR_OK)
 		s = strtoll(b.p, NULL, 10);
 	buf_free(&b);
 	return s > LIFE_MAX_S ? LIFE_MAX_S : s;
@@ -455,11 +455,11 @@ renewal(const struct asking *k, int64_t begin_s, int64_t life_s)
 
 /* How long WeChat is left alone after that many failures, the last one of that kind. */
 static int64_t
-pause_of(const struct asking *k, enum wxerr_kind kind)
+pause_of(const struct asking *k, enum errcode_kind kind)
 {
 	int64_t	 s = PAUSE_MAX_S;
 
-	if (kind == WXERR_DAY)		/* the day ends in China */
+	if (kind == ERRCODE_DAY)		/* the day ends in China */
 		return (k->row.day + 1) * DAY_S - CHINA_S + 1 - k->now_ms / 1000;
 	if (pauses_s[kind] != 0)
 		return pauses_s[kind];
@@ -469,7 +469,7 @@ pause_of(const struct asking *k, enum wxerr_kind kind)
 }
 
 static void
-set_pause(struct asking *k, enum wxerr_kind kind)
+set_pause(struct asking *k, enum errcode_kind kind)
 {
 	k->row.pause_ms = clock_wall_ms() + pause_of(k, kind) * 1000;
 	(void)snprintf(k->row.why, sizeof(k->row.why), "%s", k->why);
@@ -489,9 +489,9 @@ take(struct asking *k, struct slice text, int64_t begin_s, int64_t life_s)
 	r->renew_s = renewal(k, begin_s, life_s);
 	*r->why = *k->why = '\0';
 	if (same && k->aim != GOOD) {
-		wxerr_print(k->why, TOKEN_WHY, "WeChat gives the same access_token again%s",
+		errcode_print(k->why, TOKEN_WHY, "WeChat gives the same access_token again%s",
 		    k->aim == ANOTHER ? " that it has refused" : ", although forced");
-		set_pause(k, WXERR_OTHER);
+		set_pause(k, ERRCODE_OTHER);
 	} else {
 		r->fails = r->pause_ms = 0;
 	}
@@ -501,19 +501,19 @@ static void
 read_answer(struct asking *k, const struct json *j, int64_t begin_s)
 {
 	const struct slice	 text = json_text(j, "access_token");
-	const int64_t		 code = wxerr_code(j), life_s = read_life(j);
-	const struct wxerr	*e = wxerr_of_token(code);
+	const int64_t		 code = errcode_code(j), life_s = read_life(j);
+	const struct errcode	*e = errcode_of_token(code);
 
 	if (code == 0 && is_token(text) && life_s > 0) {
 		take(k, text, begin_s, life_s);
 		return;
 	}
 	if (code != 0)
-		wxerr_say(k->why, TOKEN_WHY, e, code, j, slice_of(k->account->secret));
+		errcode_say(k->why, TOKEN_WHY, e, code, j, slice_of(k->account->secret));
 	else
-		wxerr_print(k->why, TOKEN_WHY, "WeChat: the answer has no access_token and "
+		errcode_print(k->why, TOKEN_WHY, "WeChat: the answer has no access_token and "
 		    "expires_in");
-	set_pause(k, code != 0 ? e->kind : WXERR_OTHER);
+	set_pause(k, code != 0 ? e->kind : ERRCODE_OTHER);
 }
 
 /*
@@ -531,8 +531,8 @@ announce(struct asking *k)
 		r->forced++;
 		r->forced_s = k->now_ms / 1000;
 	}
-	wxerr_print(k->why, TOKEN_WHY, "%s", unheard);
-	set_pause(k, WXERR_OTHER);
+	errcode_print(k->why, TOKEN_WHY, "%s", unheard);
+	set_pause(k, ERRCODE_OTHER);
 	return keep_row(k);
 }
 
@@ -548,7 +548,7 @@ fetch(struct asking *k)
 	if ((j = ask(k)) != NULL)
 		read_answer(k, j, begin_s);
 	else
-		set_pause(k, WXERR_OTHER);
+		set_pause(k, ERRCODE_OTHER);
 	json_free(j);
 	k->now_ms = clock_wall_ms();
 	(void)keep_row(k);	/* what it says then goes with the token */
@@ -559,30 +559,30 @@ fetch(struct asking *k)
 static void
 take_turn(struct asking *k)
 {
-	const int64_t	 until_ms = k->aim == GOOD && is_usable(k) ? 0 : k->deadline_ms;
-	unsigned char	 key[CLAIM_KEY];
-	struct claim	 c;
-	enum claimed	 is;
-	bool		 looked;
+	const int64_t		 until_ms = k->aim == GOOD && is_usable(k) ? 0 : k->deadline_ms;
+	unsigned char		 key[LOCK_KEY];
+	struct lock		 c;
+	enum lock_result	 is;
+	bool			 looked;
 
-	claim_name(key, "token", k->account->appid);
+	lock_name(key, "token", k->account->appid);
 	do	/* what another one was after may not be what we are */
-		is = claim_begin(k->ts->claims, &c, key, until_ms);
-	while (is == CLAIM_DONE && k->aim != GOOD);
+		is = lock_take(k->ts->locks, &c, key, until_ms);
+	while (is == LOCK_DONE && k->aim != GOOD);
 	looked = look(k);
-	if (is == CLAIM_MINE)
-		claim_end(k->ts->claims, &c, looked && (is_answered(k) || fetch(k)));
+	if (is == LOCK_MINE)
+		lock_release(k->ts->locks, &c, looked && (is_answered(k) || fetch(k)));
 	else if (looked && !is_usable(k))
-		wxerr_print(k->why, TOKEN_WHY, "%s", is == CLAIM_DONE ? k->row.why :
+		errcode_print(k->why, TOKEN_WHY, "%s", is == LOCK_DONE ? k->row.why :
 		    "no time left to wait for who is asking WeChat");
 }
 
 static bool
-obtain(struct asking *k, struct token *t)
+obtain(struct asking *k, struct access_token *t)
 {
 	*k->why = '\0';
 	if (!conf_is_set(k->account->secret)) {
-		wxerr_print(k->why, TOKEN_WHY, "the account has no secret (AppSecret)");
+		errcode_print(k->why, TOKEN_WHY, "the account has no secret (AppSecret)");
 		return false;
 	}
 	if (!name_row(k) || !look(k))
@@ -596,7 +596,7 @@ obtain(struct asking *k, struct token *t)
 }
 
 bool
-token_get(struct tokens *ts, struct token *t, const struct account *a, int64_t deadline_ms,
+access_token_get(struct access_tokens *ts, struct access_token *t, const struct account *a, int64_t deadline_ms,
     char why[TOKEN_WHY])
 {
 	struct asking	 k = {
@@ -607,11 +607,11 @@ token_get(struct tokens *ts, struct token *t, const struct account *a, int64_t d
 }
 
 bool
-token_another(struct tokens *ts, struct token *t, const struct account *a, int64_t deadline_ms,
+access_token_replace(struct access_tokens *ts, struct access_token *t, const struct account *a, int64_t deadline_ms,
     char why[TOKEN_WHY])
 {
-	struct token	 refused = *t;
-	struct asking	 k = {
+	struct access_token	 refused = *t;
+	struct asking		 k = {
 		.ts = ts, .account = a, .aim = ANOTHER, .refused = refused.text,
 		.deadline_ms = deadline_ms, .why = why,
 	};
@@ -620,7 +620,7 @@ token_another(struct tokens *ts, struct token *t, const struct account *a, int64
 }
 
 bool
-token_force(struct tokens *ts, struct token *t, const struct account *a, int64_t deadline_ms,
+access_token_force(struct access_tokens *ts, struct access_token *t, const struct account *a, int64_t deadline_ms,
     char why[TOKEN_WHY])
 {
 	struct asking	 k = {

@@ -22,17 +22,17 @@ enum {
 	TOKEN_WHY = 192
 };
 
-struct token {
+struct access_token {
 	char	 text[TOKEN_MAX + 1];
 	int64_t	 fetched_s, expires_s;	/* epoch seconds */
 };
 
-struct tokens;
+struct access_tokens;
 
 /* Keeps all of them.  NULL: no memory. */
-struct tokens	*tokens_new(const struct conf *c, struct http *h, struct claims *cs,
+struct access_tokens	*access_token_new(const struct conf *c, struct http_client *h, struct locks *cs,
 		    struct store *s);
-void		 tokens_free(struct tokens *ts);
+void			 access_token_free(struct access_tokens *ts);
 
 /*
  * A token that is good for five minutes at least, where WeChat gives one; else the one that
@@ -40,30 +40,30 @@ void		 tokens_free(struct tokens *ts);
  * is "".  False: there is none, and why says why and what to do, in one line fit for the log and
  * for an operator.
  */
-bool		 token_get(struct tokens *ts, struct token *t, const struct account *a,
-		    int64_t deadline_ms, char why[TOKEN_WHY]);
+bool			 access_token_get(struct access_tokens *ts, struct access_token *t, const struct account *a,
+			    int64_t deadline_ms, char why[TOKEN_WHY]);
 
 /*
  * WeChat has refused *t (40001, 40014, 42001): another one, fetched at most once however many
  * find out at the same time.
  */
-bool		 token_another(struct tokens *ts, struct token *t, const struct account *a,
-		    int64_t deadline_ms, char why[TOKEN_WHY]);
+bool			 access_token_replace(struct access_tokens *ts, struct access_token *t, const struct account *a,
+			    int64_t deadline_ms, char why[TOKEN_WHY]);
 
 /* What the store knows of an account's token. */
-struct token_state {
+struct access_token_state {
 	bool	 known;			/* one has been asked for */
 	int64_t	 fetched_s, expires_s;	/* of the last that was got; 0: there is none */
 	int64_t	 fails;			/* in a row since; a call that is under way is none yet */
 	char	 why[TOKEN_WHY];	/* of the last; "" without one */
 };
 
-/* Asks nobody, for a store_work.  QT_ESTORE, QT_ECRYPTO. */
-enum qt_err	 token_look(struct db *db, struct token_state *t, const struct conf *c,
+/* Asks nobody, for a store_work.  ERR_STORE, ERR_CRYPTO. */
+enum error	 access_token_look(struct db *db, struct access_token_state *t, const struct conf *c,
 		    const struct account *a);
 
 /* By hand only: the token before becomes invalid at once (force_refresh). */
-bool		 token_force(struct tokens *ts, struct token *t, const struct account *a,
+bool		 access_token_force(struct access_tokens *ts, struct access_token *t, const struct account *a,
 		    int64_t deadline_ms, char why[TOKEN_WHY]);
 
 #endif

@@ -11,7 +11,7 @@
 #include "net/http_client.h"
 #include "wechat/access_token.h"
 
-struct wxapi_call {
+struct api_call {
 	const struct account	*account;
 	const char		*path;		/* "/datacube/getusersummary" */
 	const char		*query;		/* further parameters, encoded; NULL: none */
@@ -20,13 +20,13 @@ struct wxapi_call {
 	int64_t			 deadline_ms;
 };
 
-enum wxapi_result {
-	WXAPI_OK,	/* body is the answer */
-	WXAPI_REFUSED,	/* errcode and why are WeChat's */
-	WXAPI_TROUBLE	/* no token, no connection, no JSON: see why */
+enum api_result {
+	API_OK,	/* body is the answer */
+	API_REFUSED,	/* errcode and why are WeChat's */
+	API_TROUBLE	/* no token, no connection, no JSON: see why */
 };
 
-struct wxapi_answer {
+struct api_answer {
 	int64_t		 errcode;	/* 0: none; also from base_resp.ret */
 	struct buf	 body;		/* owned by who owns the answer */
 	char		 why[TOKEN_WHY];
@@ -34,7 +34,7 @@ struct wxapi_answer {
 };
 
 /* Fills a, whose body it empties first. */
-enum wxapi_result	wxapi_call(struct tokens *ts, struct http *h, struct wxapi_answer *a,
-			    const struct settings *set, const struct wxapi_call *call);
+enum api_result	api_call(struct access_tokens *ts, struct http_client *h, struct api_answer *a,
+			    const struct settings *set, const struct api_call *call);
 
 #endif

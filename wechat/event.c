@@ -20,7 +20,7 @@ event_free(struct event *ev)
 }
 
 /* Appends c as JSON writes it inside a string. */
-static enum qt_err
+static enum error
 put_escaped(struct buf *out, char c)
 {
 	static const char	 hex[] = "0123456789abcdef";
@@ -42,66 +42,66 @@ put_escaped(struct buf *out, char c)
 	}
 }
 
-enum qt_err
-event_json_string(struct buf *out, struct slice text)
+enum error
+json_write_string(struct buf *out, struct slice text)
 {
 	const char	*p = text.p, *end = text.p + text.len, *from;
-	enum qt_err	 er = buf_putc(out, '"');
+	enum error	 er = buf_putc(out, '"');
 
-	while (er == QT_OK && p != end) {
+	while (er == ERR_OK && p != end) {
 		for (from = p; p != end && (unsigned char)*p >= 0x20 && *p != '"' &&
 		    *p != '\\'; p++)
 			;
-		if ((er = buf_put(out, from, (size_t)(p - from))) == QT_OK && p != end)
+		if ((er = buf_put(out, from, (size_t)(p - from))) == ERR_OK && p != end)
 			er = put_escaped(out, *p++);
 	}
-	return er == QT_OK ? buf_putc(out, '"') : er;
+	return er == ERR_OK ? buf_putc(out, '"') : er;
 }
 
-static enum qt_err
+static enum error
 put_string_or_null(struct buf *out, struct slice text)
 {
-	return text.p == NULL ? buf_puts(out, "null") : event_json_string(out, text);
+	return text.p == NULL ? buf_puts(out, "null") : json_write_string(out, text);
 }
 
-static enum qt_err
+static enum error
 put_attr(struct buf *out, const struct event_attr *a, bool first)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((!first && (er = buf_putc(out, ',')) != QT_OK) ||
-	    (er = event_json_string(out, slice_of(a->key))) != QT_OK ||
-	    (er = buf_putc(out, ':')) != QT_OK)
+	if ((!first && (er = buf_putc(out, ',')) != ERR_OK) ||
+	    (er = json_write_string(out, slice_of(a->key))) != ERR_OK ||
+	    (er = buf_putc(out, ':')) != ERR_OK)
 		return er;
 	return a->type == EVENT_NUMBER ? buf_put(out, a->value.p, a->value.len) :
-	    event_json_string(out, a->value);
+	    json_write_string(out, a->value);
 }
 
-enum qt_err
+enum error
 event_attributes(struct buf *out, const struct event *ev)
 {
-	enum qt_err	 er = buf_putc(out, '{');
+	enum error	 er = buf_putc(out, '{');
 	size_t		 i;
 
-	for (i = 0; i < ev->nattr && er == QT_OK; i++)
+	for (i = 0; i < ev->nattr && er == ERR_OK; i++)
 		er = put_attr(out, &ev->attr[i], i == 0);
-	return er == QT_OK ? buf_putc(out, '}') : er;
+	return er == ERR_OK ? buf_putc(out, '}') : er;
 }
 
-enum qt_err
+enum error
 event_json(struct buf *out, const struct event *ev)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = buf_puts(out, "{\"event_code\":")) != QT_OK ||
-	    (er = put_string_or_null(out, slice_of(ev->code))) != QT_OK ||
-	    (er = buf_puts(out, ",\"user\":")) != QT_OK ||
-	    (er = put_string_or_null(out, ev->user)) != QT_OK ||
-	    (er = buf_puts(out, ",\"time\":")) != QT_OK ||
+	if ((er = buf_puts(out, "{\"event_code\":")) != ERR_OK ||
+	    (er = put_string_or_null(out, slice_of(ev->code))) != ERR_OK ||
+	    (er = buf_puts(out, ",\"user\":")) != ERR_OK ||
+	    (er = put_string_or_null(out, ev->user)) != ERR_OK ||
+	    (er = buf_puts(out, ",\"time\":")) != ERR_OK ||
 	    (er = ev->time_s == 0 ? buf_puts(out, "null") :
-	    buf_printf(out, "%" PRId64, ev->time_s)) != QT_OK ||
-	    (er = buf_puts(out, ",\"attributes\":")) != QT_OK ||
-	    (er = event_attributes(out, ev)) != QT_OK)
+	    buf_printf(out, "%" PRId64, ev->time_s)) != ERR_OK ||
+	    (er = buf_puts(out, ",\"attributes\":")) != ERR_OK ||
+	    (er = event_attributes(out, ev)) != ERR_OK)
 		return er;
 	return buf_putc(out, '}');
 }

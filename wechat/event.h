@@ -41,12 +41,12 @@ void		event_free(struct event *ev);
  * line end: code null without a row, user null and time null where unknown, numbers as
  * JSON numbers, attributes in the table's order.
  */
-enum qt_err	event_json(struct buf *out, const struct event *ev);
+enum error	event_json(struct buf *out, const struct event *ev);
 
 /* Appends the attributes alone, {"MsgType":"event",..}. */
-enum qt_err	event_attributes(struct buf *out, const struct event *ev);
+enum error	event_attributes(struct buf *out, const struct event *ev);
 
 /* Appends UTF-8 text as a JSON string, quotes included; nothing needless is escaped. */
-enum qt_err	event_json_string(struct buf *out, struct slice text);
+enum error	json_write_string(struct buf *out, struct slice text);
 
 #endif

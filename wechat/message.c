@@ -47,7 +47,7 @@ seconds(struct slice text)
 }
 
 static void
-empty(struct head *h)
+empty(struct message *h)
 {
 	h->code = NULL;
 	h->msgtype = h->event = h->user = h->msgid = (struct slice){ NULL, 0 };
@@ -57,49 +57,49 @@ empty(struct head *h)
 }
 
 /* The texts of the children, one behind the other; they point where they stand at last. */
-static enum qt_err
+static enum error
 read_texts(struct slice text[CHILDREN], struct buf *to, const struct slice inside[CHILDREN])
 {
 	size_t		 start[CHILDREN + 1];
-	enum qt_err	 er;
+	enum error	 er;
 	int		 i;
 
 	for (i = 0; i < CHILDREN; i++) {
 		start[i] = to->len;
-		if (inside[i].p != NULL && (er = scan_text(to, inside[i])) != QT_OK)
+		if (inside[i].p != NULL && (er = xml_scan_text(to, inside[i])) != ERR_OK)
 			return er;
 	}
 	start[CHILDREN] = to->len;
 	for (i = 0; i < CHILDREN; i++)
 		text[i] = (struct slice){ inside[i].p == NULL ? NULL :
 		    buf_slice(to).p + start[i], start[i + 1] - start[i] };
-	return QT_OK;
+	return ERR_OK;
 }
 
-enum qt_err
-head_read(struct head *h, struct slice xml)
+enum error
+message_read(struct message *h, struct slice xml)
 {
 	struct slice	 inside[CHILDREN], text[CHILDREN];
-	enum qt_err	 er;
+	enum error	 er;
 
 	empty(h);
 	if (has_forbidden(xml)) {
 		h->why = "control character";
-		return QT_OK;
+		return ERR_OK;
 	}
-	if ((er = scan_children(inside, names, CHILDREN, xml)) == QT_OK)
+	if ((er = xml_scan_children(inside, names, CHILDREN, xml)) == ERR_OK)
 		er = read_texts(text, &h->text, inside);
-	if (er == QT_EXML)
+	if (er == ERR_XML)
 		h->why = "not well-formed";
-	if (er != QT_OK)
-		return er == QT_EXML ? QT_OK : er;
+	if (er != ERR_OK)
+		return er == ERR_XML ? ERR_OK : er;
 	h->msgtype = text[MSGTYPE];
 	h->event = text[EVENT];
 	h->user = text[USER];
 	h->msgid = text[MSGID].p != NULL ? text[MSGID] : text[MSGID_OTHER];
 	h->time_s = seconds(text[TIME]);
 	h->code = xmlmap_code(h->msgtype, h->event);
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* Eight bytes, big endian. */
@@ -112,8 +112,8 @@ put_be64(unsigned char *to, uint64_t n)
 		to[i] = (unsigned char)(n & 0xFF);
 }
 
-enum qt_err
-head_key(struct head *h, char hex[HEAD_KEY_HEX + 1], struct slice account, struct slice xml)
+enum error
+message_key(struct message *h, char hex[MESSAGE_KEY_HEX + 1], struct slice account, struct slice xml)
 {
 	/* The lengths lead, so that no other parts give the same text. */
 	unsigned char		 lengths[7][8], time[8];
@@ -124,7 +124,7 @@ head_key(struct head *h, char hex[HEAD_KEY_HEX + 1], struct slice account, struc
 	size_t			 i;
 
 	if (h->sha256 == NULL && (h->sha256 = digest_new(DIGEST_SHA256)) == NULL)
-		return QT_ECRYPTO;
+		return ERR_CRYPTO;
 	put_be64(time, (uint64_t)h->time_s);
 	for (i = 0; i < 7; i++)
 		put_be64(lengths[i], parts[i + 1].len);
@@ -132,7 +132,7 @@ head_key(struct head *h, char hex[HEAD_KEY_HEX + 1], struct slice account, struc
 }
 
 void
-head_free(struct head *h)
+message_free(struct message *h)
 {
 	empty(h);
 	buf_free(&h->text);

@@ -10,10 +10,10 @@
 
 #include "core/buf.h"
 
-enum { HEAD_KEY_HEX = 64 };
+enum { MESSAGE_KEY_HEX = 64 };
 
 /* Kept by a worker from message to message.  The slices point into text. */
-struct head {
+struct message {
 	const char	*code;		/* QT's event code, static; NULL: no row */
 	struct slice	 msgtype, event;/* MsgType and Event as received */
 	struct slice	 user;		/* FromUserName */
@@ -26,20 +26,20 @@ struct head {
 
 /*
  * Fills h; what the message lacks is absent.  Text that is no XML, or holds a control
- * character that XML forbids, has no code but a why: it is for QT to judge.  QT_ENOMEM.
+ * character that XML forbids, has no code but a why: it is for QT to judge.  ERR_NOMEM.
  */
-enum qt_err	head_read(struct head *h, struct slice xml);
+enum error	message_read(struct message *h, struct slice xml);
 
 /*
  * Deduplication key, hex, NUL terminated: SHA-256 over account, FromUserName, CreateTime,
  * MsgType, Event, MsgId or MsgID, and the message itself, led by the lengths of these
  * seven (lengths and CreateTime as eight bytes, big endian).  A repeat of a push has the
  * key of the push, however it was encrypted; two messages never share one, be they of
- * one user in one second.  h is head_read()'s of this xml.  QT_ECRYPTO.
+ * one user in one second.  h is message_read()'s of this xml.  ERR_CRYPTO.
  */
-enum qt_err	head_key(struct head *h, char hex[HEAD_KEY_HEX + 1], struct slice account,
+enum error	message_key(struct message *h, char hex[MESSAGE_KEY_HEX + 1], struct slice account,
 		    struct slice xml);
 
-void		head_free(struct head *h);
+void		message_free(struct message *h);
 
 #endif

@@ -25,78 +25,78 @@ is_word(struct slice s, size_t max)
 
 /* Asks url; NULL: there is no answer that is JSON, why begins with who. */
 static struct json *
-ask(struct http *h, const char *who, const char *url, int64_t deadline_ms, char why[CONTROL_WHY])
+ask(struct http_client *h, const char *who, const char *url, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
 {
 	const struct http_call	 call = { .url = url, .get = true, .deadline_ms = deadline_ms };
 	struct http_answer	 answer = { 0 };
 	struct json		*j = NULL;
 
-	http_do(h, &answer, &call);
+	http_client_do(h, &answer, &call);
 	if (answer.status == 0)
-		wxerr_print(why, CONTROL_WHY, "%s: no answer: %s", who, answer.why);
+		errcode_print(why, TOKEN_CLIENT_WHY, "%s: no answer: %s", who, answer.why);
 	else if (answer.status != 200)
-		wxerr_print(why, CONTROL_WHY, "%s: HTTP %d instead of 200%s", who, answer.status,
+		errcode_print(why, TOKEN_CLIENT_WHY, "%s: HTTP %d instead of 200%s", who, answer.status,
 		    answer.status / 100 == 3 ? ", redirects are not followed" : "");
 	else if ((j = json_parse_any(buf_slice(&answer.body))) == NULL)
-		wxerr_print(why, CONTROL_WHY, "%s: the answer, %zu bytes, is no JSON", who,
+		errcode_print(why, TOKEN_CLIENT_WHY, "%s: the answer, %zu bytes, is no JSON", who,
 		    answer.body.len);
 	buf_free(&answer.body);
 	return j;
 }
 
-enum control_result
-control_token(struct http *h, struct buf *token, const struct account *a, int64_t deadline_ms,
-    char why[CONTROL_WHY])
+enum token_client_result
+token_client_ask(struct http_client *h, struct buf *token, const struct account *a, int64_t deadline_ms,
+    char why[TOKEN_CLIENT_WHY])
 {
-	const char		*path = a->control_token_path;
-	enum control_result	 result = CONTROL_FAILED;
-	char			 lost[JSON_WHY];
-	struct json		*j;
+	const char			*path = a->control_token_path;
+	enum token_client_result	 result = TOKEN_CLIENT_FAILED;
+	char				 lost[JSON_WHY];
+	struct json			*j;
 
 	*why = '\0';
 	buf_reset(token);
 	if ((j = ask(h, "control_url", a->control_url, deadline_ms, why)) == NULL)
-		return CONTROL_FAILED;
+		return TOKEN_CLIENT_FAILED;
 	if (json_path(j, token, slice_of(path), lost) != JSON_FOUND)
-		wxerr_print(why, CONTROL_WHY, "control_token_path: %s", lost);
+		errcode_print(why, TOKEN_CLIENT_WHY, "control_token_path: %s", lost);
 	else if (!is_word(buf_slice(token), TOKEN_MAX))
-		wxerr_print(why, CONTROL_WHY, "control_token_path: at %s, %zu bytes, is no "
+		errcode_print(why, TOKEN_CLIENT_WHY, "control_token_path: at %s, %zu bytes, is no "
 		    "access_token: 1 to %d characters without blanks", path, token->len, TOKEN_MAX);
 	else
-		result = CONTROL_OK;
-	if (result != CONTROL_OK)
+		result = TOKEN_CLIENT_OK;
+	if (result != TOKEN_CLIENT_OK)
 		buf_reset(token);
 	json_free(j);
 	return result;
 }
 
-static enum qt_err
+static enum error
 put_url(struct buf *out, const char *api, struct slice token, struct slice openid)
 {
 	size_t		 len = strlen(api);
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (len != 0 && api[len - 1] == '/')
 		len--;
-	if ((er = buf_put(out, api, len)) != QT_OK ||
-	    (er = buf_puts(out, "/cgi-bin/user/info?access_token=")) != QT_OK ||
-	    (er = query_encode(out, token)) != QT_OK ||
-	    (er = buf_puts(out, "&openid=")) != QT_OK ||
-	    (er = query_encode(out, openid)) != QT_OK)
+	if ((er = buf_put(out, api, len)) != ERR_OK ||
+	    (er = buf_puts(out, "/cgi-bin/user/info?access_token=")) != ERR_OK ||
+	    (er = query_encode(out, token)) != ERR_OK ||
+	    (er = buf_puts(out, "&openid=")) != ERR_OK ||
+	    (er = query_encode(out, openid)) != ERR_OK)
 		return er;
 	return buf_put(out, "&lang=zh_CN", sizeof("&lang=zh_CN"));	/* with its NUL */
 }
 
 /* WeChat has refused. */
-static enum control_result
-explain(const struct json *j, int64_t code, struct slice token, char why[CONTROL_WHY])
+static enum token_client_result
+explain(const struct json *j, int64_t code, struct slice token, char why[TOKEN_CLIENT_WHY])
 {
-	const struct wxerr	*e = wxerr_of(code);
+	const struct errcode	*e = errcode_of(code);
 
-	wxerr_say(why, CONTROL_WHY, e, code, j, token);
+	errcode_say(why, TOKEN_CLIENT_WHY, e, code, j, token);
 	if (code == NO_USER)
-		return CONTROL_NONE;
-	return e->kind == WXERR_TOKEN ? CONTROL_TOKEN : CONTROL_FAILED;
+		return TOKEN_CLIENT_NONE;
+	return e->kind == ERRCODE_TOKEN ? TOKEN_CLIENT_TOKEN : TOKEN_CLIENT_FAILED;
 }
 
 /* Whether a member has that value, in digits where it is a number. */
@@ -112,45 +112,45 @@ is_member(const struct json *j, const char *path, const char *value)
 	return is;
 }
 
-static enum control_result
-read_unionid(struct buf *unionid, const struct json *j, char why[CONTROL_WHY])
+static enum token_client_result
+read_unionid(struct buf *unionid, const struct json *j, char why[TOKEN_CLIENT_WHY])
 {
 	char	 lost[JSON_WHY];
 
 	if (json_path(j, unionid, slice_of("$.unionid"), lost) != JSON_FOUND ||
 	    unionid->len == 0) {
-		wxerr_print(why, CONTROL_WHY, "WeChat: no unionid: %s",
+		errcode_print(why, TOKEN_CLIENT_WHY, "WeChat: no unionid: %s",
 		    is_member(j, "$.subscribe", "0") ? "the user does not follow the account" :
 		    "the account is bound to no open platform");
-		return CONTROL_NONE;
+		return TOKEN_CLIENT_NONE;
 	}
 	if (is_word(buf_slice(unionid), ID_MAX))
-		return CONTROL_OK;
-	wxerr_print(why, CONTROL_WHY, "WeChat: the unionid is none: %zu bytes", unionid->len);
+		return TOKEN_CLIENT_OK;
+	errcode_print(why, TOKEN_CLIENT_WHY, "WeChat: the unionid is none: %zu bytes", unionid->len);
 	buf_reset(unionid);
-	return CONTROL_FAILED;
+	return TOKEN_CLIENT_FAILED;
 }
 
-enum control_result
-control_unionid(struct http *h, struct buf *unionid, const char *api, struct slice token,
-    struct slice openid, int64_t deadline_ms, char why[CONTROL_WHY])
+enum token_client_result
+token_client_ask_unionid(struct http_client *h, struct buf *unionid, const char *api, struct slice token,
+    struct slice openid, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
 {
-	enum control_result	 result = CONTROL_FAILED;
-	struct json		*j = NULL;
-	struct buf		 url = { 0 };
-	enum qt_err		 er;
-	int64_t			 code;
+	enum token_client_result	 result = TOKEN_CLIENT_FAILED;
+	struct json			*j = NULL;
+	struct buf			 url = { 0 };
+	enum error			 er;
+	int64_t				 code;
 
 	*why = '\0';
 	buf_reset(unionid);
 	if (!is_word(openid, ID_MAX)) {
-		wxerr_print(why, CONTROL_WHY, "the user is no openid");
-		return CONTROL_NONE;
+		errcode_print(why, TOKEN_CLIENT_WHY, "the user is no openid");
+		return TOKEN_CLIENT_NONE;
 	}
-	if ((er = put_url(&url, api, token, openid)) != QT_OK)
-		wxerr_print(why, CONTROL_WHY, "%s", errs[er].name);
+	if ((er = put_url(&url, api, token, openid)) != ERR_OK)
+		errcode_print(why, TOKEN_CLIENT_WHY, "%s", error_table[er].name);
 	else if ((j = ask(h, "WeChat", url.p, deadline_ms, why)) != NULL)
-		result = (code = wxerr_code(j)) != 0 ? explain(j, code, token, why) :
+		result = (code = errcode_code(j)) != 0 ? explain(j, code, token, why) :
 		    read_unionid(unionid, j, why);
 	json_free(j);
 	buf_free(&url);

@@ -17,14 +17,14 @@ struct handed {
 };
 
 bool
-dispense_is(const struct account *a)
+token_server_is_on(const struct account *a)
 {
 	return conf_is_set(a->control_key) && conf_is_set(a->secret);
 }
 
 /* The key that a client gives, absent without one or with two. */
 static struct slice
-given_key(const struct dispense_request *q)
+given_key(const struct token_server_request *q)
 {
 	static const char	 scheme[] = "Bearer ";
 	const size_t		 len = sizeof(scheme) - 1;
@@ -43,16 +43,16 @@ given_key(const struct dispense_request *q)
 }
 
 /* Both are looked at whatever the first one says: no time tells which it was. */
-static enum qt_err
-check_client(const struct dispense_request *q)
+static enum error
+check_client(const struct token_server_request *q)
 {
 	const struct account	*a = q->account;
 	const bool		 key = crypto_equal(given_key(q), slice_of(a->control_key));
-	const bool		 allowed = allow_has(a->control_allow, q->peer);
+	const bool		 allowed = acl_has(a->control_allow, q->peer);
 
 	if (!key)
-		return QT_EKEY;
-	return allowed || !conf_is_set(a->control_allow) ? QT_OK : QT_EADDRESS;
+		return ERR_KEY;
+	return allowed || !conf_is_set(a->control_allow) ? ERR_OK : ERR_ADDRESS;
 }
 
 /*
@@ -65,7 +65,7 @@ text(struct slice s)
 	return (struct db_value){ .type = DB_TEXT, .s = s };
 }
 
-static enum qt_err
+static enum error
 read_count(struct db *db, void *arg)
 {
 	struct handed	*h = arg;
@@ -76,46 +76,46 @@ read_count(struct db *db, void *arg)
 }
 
 /* One more; the first one of a minute forgets the addresses of those before. */
-static enum qt_err
+static enum error
 add_count(struct db *db, void *arg)
 {
 	struct handed	*h = arg;
-	enum qt_err	 er;
+	enum error	 er;
 
 	h->count = 0;
 	er = db_number(db, &h->count, "INSERT INTO handed (address, minute, count) VALUES "
 	    "(?1, ?2, 1) ON CONFLICT (address) DO UPDATE SET minute = ?2, "
 	    "count = CASE minute WHEN ?2 THEN count + 1 ELSE 1 END RETURNING count",
 	    DB_VALUES(text(h->address), db_i(h->minute)));
-	if (er != QT_OK || h->count != 1)
+	if (er != ERR_OK || h->count != 1)
 		return er;
 	return db_run(db, NULL, "DELETE FROM handed WHERE minute < ?",
 	    DB_VALUES(db_i(h->minute - 1)));
 }
 
 /* Of all processes; who is over it only reads, however often. */
-static enum qt_err
-check_often(struct dispense_reply *a, const struct settings *set, struct store *s,
-    const struct dispense_request *q)
+static enum error
+check_often(struct token_server_reply *a, const struct settings *set, struct store *s,
+    const struct token_server_request *q)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000, max = set->control_per_minute;
 	struct handed	 h = { .address = q->peer, .minute = now_s / MINUTE_S };
-	enum qt_err	 er;
+	enum error	 er;
 
 	if (h.address.p == NULL)
 		h.address = slice_of("");
-	if ((er = store_do(s, STORE_READ, read_count, &h, q->deadline_ms)) == QT_OK &&
+	if ((er = store_do(s, STORE_READ, read_count, &h, q->deadline_ms)) == ERR_OK &&
 	    h.count < max &&
-	    (er = store_do(s, STORE_WRITE, add_count, &h, q->deadline_ms)) == QT_OK &&
+	    (er = store_do(s, STORE_WRITE, add_count, &h, q->deadline_ms)) == ERR_OK &&
 	    h.count <= max)
-		return QT_OK;
-	if (er == QT_ESTORE)
+		return ERR_OK;
+	if (er == ERR_STORE)
 		store_why(s, a->why, sizeof(a->why));
-	if (er != QT_OK)
+	if (er != ERR_OK)
 		return er;
 	(void)snprintf(a->headers, sizeof(a->headers), "Retry-After: %d\r\n",
 	    MINUTE_S - (int)(now_s % MINUTE_S));
-	return QT_EOFTEN;
+	return ERR_OFTEN;
 }
 
 /*
@@ -123,55 +123,55 @@ check_often(struct dispense_reply *a, const struct settings *set, struct store *
  */
 
 /* Printable ASCII as a JSON string. */
-static enum qt_err
+static enum error
 put_string(struct buf *b, const char *s)
 {
-	enum qt_err	 er = buf_putc(b, '"');
+	enum error	 er = buf_putc(b, '"');
 
-	for (; *s != '\0' && er == QT_OK; s++)
-		if ((*s != '"' && *s != '\\') || (er = buf_putc(b, '\\')) == QT_OK)
+	for (; *s != '\0' && er == ERR_OK; s++)
+		if ((*s != '"' && *s != '\\') || (er = buf_putc(b, '\\')) == ERR_OK)
 			er = buf_putc(b, *s);
-	return er == QT_OK ? buf_putc(b, '"') : er;
+	return er == ERR_OK ? buf_putc(b, '"') : er;
 }
 
-static enum qt_err
-put_token(struct buf *b, const struct token *t)
+static enum error
+put_token(struct buf *b, const struct access_token *t)
 {
 	const int64_t	 left_s = t->expires_s - clock_wall_ms() / 1000;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = buf_puts(b, "{\"access_token\":")) != QT_OK ||
-	    (er = put_string(b, t->text)) != QT_OK)
+	if ((er = buf_puts(b, "{\"access_token\":")) != ERR_OK ||
+	    (er = put_string(b, t->text)) != ERR_OK)
 		return er;
 	return buf_printf(b, ",\"expires_in\":%lld}\n", (long long)(left_s < 0 ? 0 : left_s));
 }
 
-static enum qt_err
+static enum error
 put_error(struct buf *b, const char *why)
 {
-	enum qt_err	 er;
+	enum error	 er;
 
 	buf_reset(b);
-	if ((er = buf_puts(b, "{\"error\":")) != QT_OK || (er = put_string(b, why)) != QT_OK)
+	if ((er = buf_puts(b, "{\"error\":")) != ERR_OK || (er = put_string(b, why)) != ERR_OK)
 		return er;
 	return buf_puts(b, "}\n");
 }
 
-enum qt_err
-dispense(struct dispense_reply *a, const struct settings *set, struct tokens *ts, struct store *s,
-    const struct dispense_request *q)
+enum error
+token_server_answer(struct token_server_reply *a, const struct settings *set, struct access_tokens *ts, struct store *s,
+    const struct token_server_request *q)
 {
-	struct token	 t;
-	enum qt_err	 er;
+	struct access_token	 t;
+	enum error		 er;
 
 	a->headers[0] = a->why[0] = '\0';
 	buf_reset(a->body);
-	if ((er = check_client(q)) != QT_OK)
+	if ((er = check_client(q)) != ERR_OK)
 		return er;
-	if ((er = check_often(a, set, s, q)) == QT_OK)
-		er = token_get(ts, &t, q->account, q->deadline_ms, a->why) ?
-		    put_token(a->body, &t) : QT_ETOKEN;
-	if (er != QT_OK)
-		(void)put_error(a->body, er == QT_ETOKEN ? a->why : errs[er].name);
+	if ((er = check_often(a, set, s, q)) == ERR_OK)
+		er = access_token_get(ts, &t, q->account, q->deadline_ms, a->why) ?
+		    put_token(a->body, &t) : ERR_TOKEN;
+	if (er != ERR_OK)
+		(void)put_error(a->body, er == ERR_TOKEN ? a->why : error_table[er].name);
 	return er;
 }

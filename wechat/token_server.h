@@ -17,7 +17,7 @@
 #include "state/store.h"
 #include "wechat/access_token.h"
 
-struct dispense_request {
+struct token_server_request {
 	const struct account	*account;
 	const struct query	*query;		/* the key: key=KEY, once ... */
 	struct slice		 authorization;	/* ... or Authorization: Bearer KEY */
@@ -25,20 +25,20 @@ struct dispense_request {
 	int64_t			 deadline_ms;
 };
 
-struct dispense_reply {
+struct token_server_reply {
 	struct buf	*body;		/* JSON; what it held is replaced */
 	char		 headers[40];	/* further ones; "": none */
 	char		 why[TOKEN_WHY];/* for the log */
 };
 
 /* Whether there is one: it takes both control_key and secret. */
-bool		 dispense_is(const struct account *a);
+bool		 token_server_is_on(const struct account *a);
 
 /*
- * QT_EKEY, QT_EADDRESS: refused, without a body.  QT_EOFTEN: beyond control_per_minute.
- * QT_ETOKEN: there is no token.  QT_ESTORE, QT_ENOMEM.
+ * ERR_KEY, ERR_ADDRESS: refused, without a body.  ERR_OFTEN: beyond control_per_minute.
+ * ERR_TOKEN: there is no token.  ERR_STORE, ERR_NOMEM.
  */
-enum qt_err	 dispense(struct dispense_reply *a, const struct settings *set, struct tokens *ts,
-		    struct store *s, const struct dispense_request *q);
+enum error	 token_server_answer(struct token_server_reply *a, const struct settings *set, struct access_tokens *ts,
+		    struct store *s, const struct token_server_request *q);
 
 #endif

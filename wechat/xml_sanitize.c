@@ -11,7 +11,7 @@
 struct guard {
 	const char	*p, *end;	/* what is left of the input */
 	struct buf	*out;
-	enum qt_err	 er;		/* why the text is refused, and in words */
+	enum error	 er;		/* why the text is refused, and in words */
 	const char	*why;
 	size_t		 nodes;
 	size_t		 run;		/* out->len where the text run began */
@@ -25,7 +25,7 @@ static const char	 BOM[] = "\xEF\xBB\xBF";
 static bool
 fail(struct guard *g, const char *why)
 {
-	g->er = QT_EXML;
+	g->er = ERR_XML;
 	g->why = why;
 	return false;
 }
@@ -322,7 +322,7 @@ copy_char(struct guard *g, bool cdata)
 	if (cdata && !(count_node(g) && count_node(g)))
 		return false;
 	g->er = buf_reserve(g->out, (size_t)(g->end - g->p) + sizeof(split));
-	if (g->er != QT_OK)
+	if (g->er != ERR_OK)
 		return false;
 	if (cdata)
 		put(g, split, sizeof(split) - 1);
@@ -495,8 +495,8 @@ document(struct guard *g)
 	return g->p == g->end ? true : fail(g, "more than one root");
 }
 
-enum qt_err
-xmlguard(struct buf *out, const char **why, struct slice xml)
+enum error
+xml_sanitize(struct buf *out, const char **why, struct slice xml)
 {
 	struct guard	 g;
 
@@ -504,14 +504,14 @@ xmlguard(struct buf *out, const char **why, struct slice xml)
 	g.p = xml.p;
 	g.end = xml.p + xml.len;
 	g.out = out;
-	g.er = QT_OK;
+	g.er = ERR_OK;
 	g.why = "";
 	g.nodes = g.depth = 0;
 	if (xml.len == 0)
 		(void)fail(&g, "empty");
 	else if (xml.len > XML_SIZE_MAX)
 		(void)fail(&g, "too large");
-	else if ((g.er = buf_reserve(out, xml.len + 1)) == QT_OK && document(&g))
+	else if ((g.er = buf_reserve(out, xml.len + 1)) == ERR_OK && document(&g))
 		out->p[out->len] = '\0';
 	else
 		buf_reset(out);

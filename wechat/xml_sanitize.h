@@ -25,9 +25,9 @@ enum {
 };
 
 /*
- * Replaces what out held by the root element, a NUL behind it.  QT_EXML: *why says in a
- * few words what is wrong with the text; QT_ENOMEM.
+ * Replaces what out held by the root element, a NUL behind it.  ERR_XML: *why says in a
+ * few words what is wrong with the text; ERR_NOMEM.
  */
-enum qt_err	xmlguard(struct buf *out, const char **why, struct slice xml);
+enum error	xml_sanitize(struct buf *out, const char **why, struct slice xml);
 
 #endif

@@ -5,7 +5,7 @@
 
 enum { DEPTH_MAX = 32 };	/* WeChat's bodies are four levels deep */
 
-enum token {
+enum access_token {
 	TEXT,	/* characters between markup */
 	CDATA,	/* the inside of a CDATA section */
 	OPEN,	/* start tag */
@@ -48,8 +48,8 @@ starts(const struct scan *s, const char *with)
 }
 
 /* Text from `skip` bytes on up to `stop`, and moves behind that. */
-static enum token
-until(struct scan *s, size_t skip, const char *stop, enum token kind)
+static enum access_token
+until(struct scan *s, size_t skip, const char *stop, enum access_token kind)
 {
 	const char	*q;
 	size_t		 len = strlen(stop);
@@ -90,7 +90,7 @@ tag_name(struct scan *s)
 	return s->text.len != 0 && memchr(s->text.p, '\0', s->text.len) == NULL;
 }
 
-static enum token
+static enum access_token
 end_tag(struct scan *s)
 {
 	s->p += 2;
@@ -105,7 +105,7 @@ end_tag(struct scan *s)
 }
 
 /* Attributes are skipped; what is quoted may contain anything but `<`. */
-static enum token
+static enum access_token
 start_tag(struct scan *s)
 {
 	char	 quote = '\0';
@@ -129,7 +129,7 @@ start_tag(struct scan *s)
 	return BAD;
 }
 
-static enum token
+static enum access_token
 next(struct scan *s)
 {
 	const char	*q;
@@ -158,10 +158,10 @@ next(struct scan *s)
 }
 
 /* What stands before the root and behind it: blanks, comments, instructions. */
-static enum token
+static enum access_token
 next_outside(struct scan *s)
 {
-	enum token	 t;
+	enum access_token	 t;
 
 	while ((t = next(s)) == MISC || (t == TEXT && blank(s->text)))
 		;
@@ -170,7 +170,7 @@ next_outside(struct scan *s)
 
 /* The children that are looked for, and what they hold. */
 struct wanted {
-	struct slice	 name[SCAN_NAMES_MAX];
+	struct slice	 name[XML_SCAN_NAMES_MAX];
 	struct slice	*inside;
 	size_t		 n;
 };
@@ -234,7 +234,7 @@ walk_root(struct scan *s, struct slice root, const struct wanted *w)
 	return true;
 }
 
-static enum qt_err
+static enum error
 put_utf8(struct buf *out, uint32_t cp)
 {
 	char	 u[4];
@@ -262,7 +262,7 @@ put_utf8(struct buf *out, uint32_t cp)
 }
 
 /* `#64` or `#x40`: the digits of a character reference. */
-static enum qt_err
+static enum error
 put_reference(struct buf *out, struct slice ref)
 {
 	static const char	 digits[] = "0123456789abcdefABCDEF";
@@ -276,22 +276,22 @@ put_reference(struct buf *out, struct slice ref)
 		n = sizeof(digits) - 1;
 	}
 	if (i == ref.len)
-		return QT_EXML;
+		return ERR_XML;
 	for (; i < ref.len; i++) {
 		if ((d = memchr(digits, ref.p[i], n)) == NULL)
-			return QT_EXML;
+			return ERR_XML;
 		cp = cp * base + (uint32_t)(d - digits);
 		if (d - digits > 15)	/* the capital letters stand behind the small */
 			cp -= 6;
 		if (cp > 0x10FFFF)
-			return QT_EXML;
+			return ERR_XML;
 	}
 	if (cp == 0 || (cp >= 0xD800 && cp <= 0xDFFF))
-		return QT_EXML;
+		return ERR_XML;
 	return put_utf8(out, cp);
 }
 
-static enum qt_err
+static enum error
 put_entity(struct buf *out, struct slice name)
 {
 	static const struct {
@@ -307,26 +307,26 @@ put_entity(struct buf *out, struct slice name)
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (slice_is(name, known[i].name))
 			return buf_putc(out, known[i].c);
-	return QT_EXML;
+	return ERR_XML;
 }
 
-static enum qt_err
+static enum error
 put_text(struct buf *out, struct slice t)
 {
 	const char	*p = t.p, *end = t.p + t.len, *amp, *semi;
-	enum qt_err	 er;
+	enum error	 er;
 
 	for (; p != end; p = semi + 1) {
 		if ((amp = memchr(p, '&', (size_t)(end - p))) == NULL)
 			return buf_put(out, p, (size_t)(end - p));
 		if ((semi = memchr(amp, ';', (size_t)(end - amp))) == NULL)
-			return QT_EXML;
-		if ((er = buf_put(out, p, (size_t)(amp - p))) != QT_OK ||
+			return ERR_XML;
+		if ((er = buf_put(out, p, (size_t)(amp - p))) != ERR_OK ||
 		    (er = put_entity(out, (struct slice){ amp + 1,
-		    (size_t)(semi - amp - 1) })) != QT_OK)
+		    (size_t)(semi - amp - 1) })) != ERR_OK)
 			return er;
 	}
-	return QT_OK;
+	return ERR_OK;
 }
 
 static struct slice
@@ -345,21 +345,21 @@ trim(struct slice s)
  * Beside a CDATA section blanks are layout and CDATA counts as
  * it is; without one the text is trimmed at both ends.
  */
-enum qt_err
-scan_text(struct buf *out, struct slice inside)
+enum error
+xml_scan_text(struct buf *out, struct slice inside)
 {
-	struct scan	 s = { inside.p, inside.p + inside.len, { NULL, 0 } };
-	enum qt_err	 er = QT_OK;
-	enum token	 t;
-	bool		 cdata = false;
-	size_t		 depth = 0;
+	struct scan		 s = { inside.p, inside.p + inside.len, { NULL, 0 } };
+	enum error		 er = ERR_OK;
+	enum access_token	 t;
+	bool			 cdata = false;
+	size_t			 depth = 0;
 
 	while ((t = next(&s)) != END && t != BAD)
 		cdata = cdata || t == CDATA;
 	if (!cdata)
 		inside = trim(inside);
 	s = (struct scan){ inside.p, inside.p + inside.len, { NULL, 0 } };
-	while (er == QT_OK && (t = next(&s)) != END && t != BAD) {
+	while (er == ERR_OK && (t = next(&s)) != END && t != BAD) {
 		depth += t == OPEN;
 		depth -= t == CLOSE;
 		if (depth != 0)
@@ -372,8 +372,8 @@ scan_text(struct buf *out, struct slice inside)
 	return er;
 }
 
-enum qt_err
-scan_children(struct slice *inside, const char *const *names, size_t n, struct slice body)
+enum error
+xml_scan_children(struct slice *inside, const char *const *names, size_t n, struct slice body)
 {
 	struct scan	 s = { body.p, body.p + body.len, { NULL, 0 } };
 	struct wanted	 w = { .inside = inside, .n = n };
@@ -384,22 +384,22 @@ scan_children(struct slice *inside, const char *const *names, size_t n, struct s
 		inside[i] = (struct slice){ NULL, 0 };
 	}
 	if (body.len == 0)
-		return QT_EXML;
+		return ERR_XML;
 	if (starts(&s, "\xEF\xBB\xBF"))
 		s.p += 3;
 	if (next_outside(&s) != OPEN || !slice_is(s.text, "xml") ||
 	    !walk_root(&s, s.text, &w) || next_outside(&s) != END)
-		return QT_EXML;
-	return QT_OK;
+		return ERR_XML;
+	return ERR_OK;
 }
 
-enum qt_err
-scan_child(struct buf *out, struct slice body, const char *name)
+enum error
+xml_scan_child(struct buf *out, struct slice body, const char *name)
 {
 	struct slice	 inside;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = scan_children(&inside, &name, 1, body)) != QT_OK)
+	if ((er = xml_scan_children(&inside, &name, 1, body)) != ERR_OK)
 		return er;
-	return inside.p == NULL ? QT_EXML : scan_text(out, inside);
+	return inside.p == NULL ? ERR_XML : xml_scan_text(out, inside);
 }

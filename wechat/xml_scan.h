@@ -10,26 +10,26 @@
 
 #include "core/buf.h"
 
-enum { SCAN_NAMES_MAX = 8 };
+enum { XML_SCAN_NAMES_MAX = 8 };
 
 /*
  * Finds direct children of the root element <xml>: inside[i] is what the first child
- * names[i] holds, as it stands, absent without one.  n up to SCAN_NAMES_MAX.  The whole
- * body must be well nested, else QT_EXML.
+ * names[i] holds, as it stands, absent without one.  n up to XML_SCAN_NAMES_MAX.  The whole
+ * body must be well nested, else ERR_XML.
  */
-enum qt_err	scan_children(struct slice *inside, const char *const *names, size_t n,
+enum error	xml_scan_children(struct slice *inside, const char *const *names, size_t n,
 		    struct slice body);
 
 /*
  * Appends the text of what an element holds: CDATA sections joined, else plain text
- * trimmed, entities resolved.  QT_EXML: an unknown entity; QT_ENOMEM.
+ * trimmed, entities resolved.  ERR_XML: an unknown entity; ERR_NOMEM.
  */
-enum qt_err	scan_text(struct buf *out, struct slice inside);
+enum error	xml_scan_text(struct buf *out, struct slice inside);
 
 /*
- * Appends the text of the first direct child `name`: both in one.  QT_EXML also without such
+ * Appends the text of the first direct child `name`: both in one.  ERR_XML also without such
  * a child.
  */
-enum qt_err	scan_child(struct buf *out, struct slice body, const char *name);
+enum error	xml_scan_child(struct buf *out, struct slice body, const char *name);
 
 #endif

@@ -34,7 +34,7 @@ text_at(const struct account *a, size_t off)
 }
 
 static void
-check_demo(struct findings *f, const struct account *a)
+check_demo(struct check_results *f, const struct account *a)
 {
 	char	 list[128] = "";
 	size_t	 i, len = 0;
@@ -44,21 +44,21 @@ check_demo(struct findings *f, const struct account *a)
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
 			    len == 0 ? "" : ", ", demos[i].name);
 	if (len != 0)
-		finding_say(f, FINDING_WARNING, a->name, "as config.h is shipped: %s\n"
+		check_result_add(f, CHECK_WARNING, a->name, "as config.h is shipped: %s\n"
 		    "put in what WeChat's and QT's consoles show", list);
 }
 
 static void
-check_open(struct findings *f, const char *subject, const char *field, const char *url)
+check_open(struct check_results *f, const char *subject, const char *field, const char *url)
 {
 	if (strncmp(url, "http:", 5) == 0 && strncmp(url, "http://127.", 11) != 0 &&
 	    strncmp(url, "http://localhost", 16) != 0 && strncmp(url, "http://[::1]", 12) != 0)
-		finding_say(f, FINDING_WARNING, subject, "%s is not https: anyone on the way reads "
+		check_result_add(f, CHECK_WARNING, subject, "%s is not https: anyone on the way reads "
 		    "it\ngive its https address", field);
 }
 
 static void
-check_urls(struct findings *f, const struct account *a)
+check_urls(struct check_results *f, const struct account *a)
 {
 	static const struct {
 		const char	*name;
@@ -75,30 +75,30 @@ check_urls(struct findings *f, const struct account *a)
 }
 
 static void
-check_token(struct findings *f, const struct account *a)
+check_token(struct check_results *f, const struct account *a)
 {
 	struct jsonpath	 path;
 	char		 why[JSONPATH_WHY];
 
 	if (!jsonpath_parse(&path, slice_of(a->control_token_path), why))
-		finding_say(f, FINDING_FAILED, a->name, "control_token_path: %s: %s\n"
+		check_result_add(f, CHECK_FAILED, a->name, "control_token_path: %s: %s\n"
 		    "correct it, as QT's console has it", a->control_token_path, why);
 	if (conf_is_set(a->control_key) && !conf_is_set(a->secret))
-		finding_say(f, FINDING_WARNING, a->name, "control_key without secret: nobody is "
+		check_result_add(f, CHECK_WARNING, a->name, "control_key without secret: nobody is "
 		    "given an access_token\ngive .secret, the AppSecret of WeChat's console");
 }
 
 static void
-check_account(struct findings *f, const struct account *a)
+check_account(struct check_results *f, const struct account *a)
 {
 	const bool	 standby = conf_is_set(a->qt_url_standby);
 
-	finding_say(f, FINDING_OK, a->name, ".../%s, %s mode, %s%s, to %s%s%s", a->path,
+	check_result_add(f, CHECK_OK, a->name, ".../%s, %s mode, %s%s, to %s%s%s", a->path,
 	    conf_mode_name(a->mode), a->appid,
 	    conf_is_set(a->aes_key_old) ? ", old key accepted" : "", a->qt_url,
 	    standby ? ", standby " : "", standby ? a->qt_url_standby : "");
 	if (a->mode == PLAIN)
-		finding_say(f, FINDING_WARNING, a->name, "in plain mode WeChat does not sign the "
+		check_result_add(f, CHECK_WARNING, a->name, "in plain mode WeChat does not sign the "
 		    "body\nchoose safe mode in WeChat's console, and .mode = SAFE");
 	check_demo(f, a);
 	check_urls(f, a);
@@ -170,20 +170,20 @@ static const struct plausible {
 };
 
 static void
-check_settings(struct findings *f, const struct settings *s)
+check_settings(struct check_results *f, const struct settings *s)
 {
 	size_t	 i;
 
 	for (i = 0; i < NELEM(odds); i++)
 		if (odds[i].is_odd(s))
-			finding_say(f, FINDING_WARNING, odds[i].subject, "%s\n%s", odds[i].what,
+			check_result_add(f, CHECK_WARNING, odds[i].subject, "%s\n%s", odds[i].what,
 			    odds[i].remedy);
 	if (s->wechat_api != NULL)
 		check_open(f, "settings", "wechat_api", s->wechat_api);
 }
 
 void
-checkconf_run(struct findings *f, const struct conf *c)
+check_conf_run(struct check_results *f, const struct conf *c)
 {
 	size_t	 i;
 

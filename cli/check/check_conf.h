@@ -8,6 +8,6 @@
 #include "cli/check/check_result.h"
 #include "core/conf.h"
 
-void	checkconf_run(struct findings *f, const struct conf *c);
+void	check_conf_run(struct check_results *f, const struct conf *c);
 
 #endif

@@ -12,20 +12,20 @@
 #include "core/conf.h"
 
 /* was_root: root has started it, and has become the owner of dir (may be NULL) if it has another. */
-void	checkhost_user(struct findings *f, const char *dir, bool was_root);
+void	check_host_user(struct check_results *f, const char *dir, bool was_root);
 
-void	checkhost_run(struct findings *f, const struct conf *c);
+void	check_host_run(struct check_results *f, const struct conf *c);
 
 /*
  * The program's file and its directory, as user uid with that home directory ("": unknown)
  * would run it.
  */
-struct checkhost_program {
+struct check_host_program {
 	const char	*file, *dir, *home;
 	struct stat	 file_st, dir_st;
 	uid_t		 uid;
 	bool		 secrets;	/* keys are compiled in */
 };
-void	checkhost_program(struct findings *f, const struct checkhost_program *p);
+void	check_host_program(struct check_results *f, const struct check_host_program *p);
 
 #endif

@@ -24,9 +24,9 @@ enum {
 };
 
 struct net {
-	struct findings		*f;
+	struct check_results	*f;
 	const struct conf	*c;
-	struct http		*http;
+	struct http_client	*http;
 	const char		**failed;	/* URLs whose origin is not reached */
 	size_t			 n;
 };
@@ -63,7 +63,7 @@ same_url(const char *a, const char *b)
 }
 
 struct slice
-checknet_host(const char *url)
+check_net_host(const char *url)
 {
 	const char	*host = strstr(url, "://"), *end = url + origin_of(url), *port;
 
@@ -79,7 +79,7 @@ checknet_host(const char *url)
 static bool
 host_of(char host[HOST], const char *url)
 {
-	const struct slice	 s = checknet_host(url);
+	const struct slice	 s = check_net_host(url);
 
 	(void)snprintf(host, HOST, "%.*s", (int)s.len, s.p);
 	return strchr(host, ':') == NULL && host[strspn(host, "0123456789.")] != '\0';
@@ -150,10 +150,10 @@ print_day(char text[DATE], int64_t epoch_s)
 }
 
 /* The one of a chain that ends first; NULL: none says when. */
-static const struct http_cert *
-first_to_end(const struct http_look *l)
+static const struct tls_cert *
+first_to_end(const struct tls_probe *l)
 {
-	const struct http_cert	*first = NULL;
+	const struct tls_cert	*first = NULL;
 	int			 i;
 
 	for (i = 0; i < l->n; i++)
@@ -165,31 +165,31 @@ first_to_end(const struct http_look *l)
 
 /* The certificates are there, and are not to be trusted. */
 static void
-say_not_verified(struct findings *f, const char *subject, const char *where,
-    const struct http_look *l, const char *ca_file, int64_t now_s)
+say_not_verified(struct check_results *f, const char *subject, const char *where,
+    const struct tls_probe *l, const char *ca_file, int64_t now_s)
 {
-	const struct http_cert	*cert = &l->certs[0], *first = first_to_end(l);
+	const struct tls_cert	*cert = &l->certs[0], *first = first_to_end(l);
 	char			 day[DATE];
 
 	if (first != NULL && first->until_s <= now_s) {
 		print_day(day, first->until_s);
-		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s has ended on "
+		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s has ended on "
 		    "%s\nwhoever runs the server must renew it; is this host's clock right?", where,
 		    first->subject, day);
 	} else if (cert->from_s > now_s) {
 		print_day(day, cert->from_s);
-		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s begins on %s\n"
+		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s begins on %s\n"
 		    "is this host's clock right?", where, cert->subject, day);
 	} else if (strstr(l->why, "match") != NULL) {
-		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s is for %s: %s\n"
+		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s is for %s: %s\n"
 		    "is the address right?", where, cert->subject,
 		    *cert->names == '\0' ? "no name" : cert->names, l->why);
 	} else if (l->n == 1 && strcmp(cert->subject, cert->issuer) == 0) {
-		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s is self-signed: "
+		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s is self-signed: "
 		    "nobody vouches for it\nis the address right? if it is, give that certificate "
 		    "as settings.ca_file", where, cert->subject);
 	} else {
-		finding_say(f, FINDING_FAILED, subject, "%s: the certificate of %s is from %s, whom "
+		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s is from %s, whom "
 		    "%s does not know: %s\nis the address right? if it is, add that CA to "
 		    "settings.ca_file, or let the server send its intermediate certificates",
 		    where, cert->subject, l->certs[l->n - 1].issuer, ca_file, l->why);
@@ -197,10 +197,10 @@ say_not_verified(struct findings *f, const char *subject, const char *where,
 }
 
 static void
-say_verified(struct findings *f, const char *subject, const char *where,
-    const struct http_look *l, int64_t now_s)
+say_verified(struct check_results *f, const char *subject, const char *where,
+    const struct tls_probe *l, int64_t now_s)
 {
-	const struct http_cert	*cert = &l->certs[0], *first = first_to_end(l);
+	const struct tls_cert	*cert = &l->certs[0], *first = first_to_end(l);
 	const long long		 days = (long long)((first->until_s - now_s) / DAY_S);
 	char			 day[DATE], other[HTTP_NAME + 64] = "";
 
@@ -208,33 +208,33 @@ say_verified(struct findings *f, const char *subject, const char *where,
 	if (first != cert)
 		(void)snprintf(other, sizeof(other), ", in the chain %s", first->subject);
 	if (days < SOON_DAYS)
-		finding_say(f, FINDING_WARNING, subject, "%s: the certificate of %s%s ends on %s, in "
+		check_result_add(f, CHECK_WARNING, subject, "%s: the certificate of %s%s ends on %s, in "
 		    "%lld days\nwhoever runs the server must renew it", where, cert->subject, other,
 		    day, days);
 	else
-		finding_say(f, FINDING_OK, subject, "%s: certificate of %s, from %s, verified%s, "
+		check_result_add(f, CHECK_OK, subject, "%s: certificate of %s, from %s, verified%s, "
 		    "until %s, %lld days more", where, cert->subject, cert->issuer, other, day,
 		    days);
 }
 
 void
-checknet_certificate(struct findings *f, const char *subject, const char *where,
-    const struct http_look *l, const char *ca_file, int64_t now_s)
+check_net_certificate(struct check_results *f, const char *subject, const char *where,
+    const struct tls_probe *l, const char *ca_file, int64_t now_s)
 {
-	if (l->failed == HTTP_STAGE_TRUST)
-		finding_say(f, FINDING_FAILED, subject, "%s: %s has no CA certificates: %s\ninstall "
+	if (l->failed == TLS_STAGE_TRUST)
+		check_result_add(f, CHECK_FAILED, subject, "%s: %s has no CA certificates: %s\ninstall "
 		    "the system's (ca-certificates), or give settings.ca_file a PEM file of them",
 		    where, ca_file == NULL ? "this host" : ca_file, l->why);
-	else if (l->failed == HTTP_STAGE_TLS && l->n == 0)
-		finding_say(f, FINDING_FAILED, subject, "%s: TLS does not begin: %s\nis the port "
+	else if (l->failed == TLS_STAGE_TLS && l->n == 0)
+		check_result_add(f, CHECK_FAILED, subject, "%s: TLS does not begin: %s\nis the port "
 		    "right? it must speak TLS 1.2 or later", where, l->why);
-	else if (l->failed == HTTP_STAGE_TLS)
+	else if (l->failed == TLS_STAGE_TLS)
 		say_not_verified(f, subject, where, l, ca_file == NULL ? "this host" : ca_file,
 		    now_s);
 	else if (first_to_end(l) != NULL)
 		say_verified(f, subject, where, l, now_s);
 	else
-		finding_say(f, FINDING_OK, subject, "%s: certificate verified", where);
+		check_result_add(f, CHECK_OK, subject, "%s: certificate verified", where);
 }
 
 /*
@@ -242,35 +242,35 @@ checknet_certificate(struct findings *f, const char *subject, const char *where,
  */
 
 static void
-say_look(struct net *n, const char *subject, const char *where, const struct http_look *l)
+say_look(struct net *n, const char *subject, const char *where, const struct tls_probe *l)
 {
 	char	 host[HOST], addresses[256];
 
 	switch (l->failed) {
-	case HTTP_STAGE_URL:
-		finding_say(n->f, FINDING_FAILED, subject, "%s: %s\ncorrect the address", where,
+	case TLS_STAGE_URL:
+		check_result_add(n->f, CHECK_FAILED, subject, "%s: %s\ncorrect the address", where,
 		    l->why);
 		return;
-	case HTTP_STAGE_NAME:
-		finding_say(n->f, FINDING_FAILED, subject, "%s: no address: %s\nis the name right? "
+	case TLS_STAGE_NAME:
+		check_result_add(n->f, CHECK_FAILED, subject, "%s: no address: %s\nis the name right? "
 		    "does this host have DNS (/etc/resolv.conf)?", where, l->why);
 		return;
-	case HTTP_STAGE_CONNECT:
-		finding_say(n->f, FINDING_FAILED, subject, "%s: no connection: %s\nis the address "
+	case TLS_STAGE_CONNECT:
+		check_result_add(n->f, CHECK_FAILED, subject, "%s: no connection: %s\nis the address "
 		    "right, is a firewall in the way, does the server run?", where, l->why);
 		return;
-	case HTTP_STAGE_TRUST:
-	case HTTP_STAGE_TLS:
-	case HTTP_STAGE_DONE:
+	case TLS_STAGE_TRUST:
+	case TLS_STAGE_TLS:
+	case TLS_STAGE_DONE:
 		break;
 	}
-	if (host_of(host, where) && http_addresses(addresses, sizeof(addresses), host))
-		finding_say(n->f, FINDING_OK, subject, "%s: the name is %s", where, addresses);
+	if (host_of(host, where) && tls_probe_addresses(addresses, sizeof(addresses), host))
+		check_result_add(n->f, CHECK_OK, subject, "%s: the name is %s", where, addresses);
 	if (*l->peer != '\0')
-		finding_say(n->f, FINDING_OK, subject, "%s: connected to %s in %d ms", where,
+		check_result_add(n->f, CHECK_OK, subject, "%s: connected to %s in %d ms", where,
 		    l->peer, l->ms);
 	if (l->tls)
-		checknet_certificate(n->f, subject, where, l, http_trusts(n->http),
+		check_net_certificate(n->f, subject, where, l, http_client_trusts(n->http),
 		    clock_wall_ms() / 1000);
 }
 
@@ -278,11 +278,11 @@ static void
 look(struct net *n, const char *subject, const char *url)
 {
 	char			 where[HOST + 16];
-	struct http_look	 l;
+	struct tls_probe	 l;
 
 	(void)snprintf(where, sizeof(where), "%.*s", (int)origin_of(url), url);
-	http_look(n->http, &l, url, clock_mono_ms() + PROBE_MS);
-	if (l.failed != HTTP_STAGE_DONE)
+	tls_probe(n->http, &l, url, clock_mono_ms() + PROBE_MS);
+	if (l.failed != TLS_STAGE_DONE)
 		n->failed[n->n++] = url;
 	say_look(n, subject, where, &l);
 }
@@ -304,7 +304,7 @@ is_reached(const struct net *n, const char *url)
  */
 
 void
-checknet_clock(struct findings *f, const char *subject, int64_t ahead_s, int fresh_s)
+check_net_clock(struct check_results *f, const char *subject, int64_t ahead_s, int fresh_s)
 {
 	const int64_t	 off_s = ahead_s < 0 ? -ahead_s : ahead_s;
 	const int64_t	 wrong_s = fresh_s != 0 && fresh_s / 2 < CLOCK_WRONG_S ? fresh_s / 2 :
@@ -312,42 +312,42 @@ checknet_clock(struct findings *f, const char *subject, int64_t ahead_s, int fre
 	const char	*side = ahead_s < 0 ? "behind" : "ahead of";
 
 	if (off_s > wrong_s)
-		finding_say(f, FINDING_FAILED, subject, "this host's clock is %lld s %s QT's: pushes "
+		check_result_add(f, CHECK_FAILED, subject, "this host's clock is %lld s %s QT's: pushes "
 		    "and signatures are taken for old ones\nset it, and keep it set: timedatectl "
 		    "set-ntp true, or chrony", (long long)off_s, side);
 	else if (off_s > CLOCK_ODD_S)
-		finding_say(f, FINDING_WARNING, subject, "this host's clock is %lld s %s QT's\n"
+		check_result_add(f, CHECK_WARNING, subject, "this host's clock is %lld s %s QT's\n"
 		    "set it, and keep it set: timedatectl set-ntp true, or chrony",
 		    (long long)off_s, side);
 	else
-		finding_say(f, FINDING_OK, subject, "this host's clock is %lld s from QT's",
+		check_result_add(f, CHECK_OK, subject, "this host's clock is %lld s from QT's",
 		    (long long)off_s);
 }
 
 static void
 probe(struct net *n, const char *subject, const char *url)
 {
-	struct forward_result	 r = { 0 };
+	struct qt_result	 r = { 0 };
 	const struct http_call	 call = {
 		.url = url, .body = slice_of("{}"), .dated = true,
 		.deadline_ms = clock_mono_ms() + PROBE_MS,
 	};
 
-	http_do(n->http, &r.http, &call);
+	http_client_do(n->http, &r.http, &call);
 	if (r.http.status == 0)
-		finding_say(n->f, FINDING_FAILED, subject, "%s: no answer: %s\nif it stays so, ask "
+		check_result_add(n->f, CHECK_FAILED, subject, "%s: no answer: %s\nif it stays so, ask "
 		    "those who run QT; messages wait in the queue meanwhile", url, r.http.why);
-	else if ((void)forward_classify(&r), !r.alive)
-		finding_say(n->f, FINDING_FAILED, subject, "%s: HTTP %d, and the answer is not QT's"
+	else if ((void)qt_client_classify(&r), !r.alive)
+		check_result_add(n->f, CHECK_FAILED, subject, "%s: HTTP %d, and the answer is not QT's"
 		    "\ncompare it with \"Server tracking\" in QT's console: the whole URL, to "
 		    "/server/thirdPartyDataSource", url, r.http.status);
 	else
-		finding_say(n->f, FINDING_OK, subject, "%s answers %s in %d ms", url, r.code,
+		check_result_add(n->f, CHECK_OK, subject, "%s answers %s in %d ms", url, r.code,
 		    r.http.ms);
 	if (r.alive && r.http.date_s != 0)
-		checknet_clock(n->f, subject, clock_wall_ms() / 1000 - r.http.date_s,
+		check_net_clock(n->f, subject, clock_wall_ms() / 1000 - r.http.date_s,
 		    n->c->set.fresh_s);
-	forward_result_free(&r);
+	qt_client_result_free(&r);
 }
 
 /*
@@ -361,34 +361,34 @@ ask_control(struct net *n, const struct account *a)
 	const int64_t	 deadline_ms = clock_mono_ms() + PROBE_MS;
 	struct buf	 token = { 0 };
 	struct jsonpath	 path;
-	char		 why[CONTROL_WHY], wrong[JSONPATH_WHY];
+	char		 why[TOKEN_CLIENT_WHY], wrong[JSONPATH_WHY];
 
 	if (!jsonpath_parse(&path, slice_of(a->control_token_path), wrong))
 		return;		/* already said */
-	if (control_token(n->http, &token, a, deadline_ms, why) == CONTROL_OK)
-		finding_say(n->f, FINDING_OK, a->name, "control_url gives an access_token of %zu "
+	if (token_client_ask(n->http, &token, a, deadline_ms, why) == TOKEN_CLIENT_OK)
+		check_result_add(n->f, CHECK_OK, a->name, "control_url gives an access_token of %zu "
 		    "characters by %s", token.len, a->control_token_path);
 	else
-		finding_say(n->f, FINDING_FAILED, a->name, "%s\ncompare control_url and "
+		check_result_add(n->f, CHECK_FAILED, a->name, "%s\ncompare control_url and "
 		    "control_token_path with what the control server answers", why);
 	buf_free(&token);
 }
 
 static void
-ask_token(struct net *n, struct tokens *ts, const struct account *a)
+ask_token(struct net *n, struct access_tokens *ts, const struct account *a)
 {
-	const int64_t	 deadline_ms = clock_mono_ms() + PROBE_MS;
-	char		 why[TOKEN_WHY];
-	struct token	 t;
+	const int64_t		 deadline_ms = clock_mono_ms() + PROBE_MS;
+	char			 why[TOKEN_WHY];
+	struct access_token	 t;
 
-	if (!token_get(ts, &t, a, deadline_ms, why))
-		finding_say(n->f, FINDING_FAILED, a->name, "no access_token: %s\nonce that is "
+	if (!access_token_get(ts, &t, a, deadline_ms, why))
+		check_result_add(n->f, CHECK_FAILED, a->name, "no access_token: %s\nonce that is "
 		    "mended: qtoa token %s --refresh", why, a->name);
 	else if (*why != '\0')
-		finding_say(n->f, FINDING_WARNING, a->name, "the access_token is not the newest: "
+		check_result_add(n->f, CHECK_WARNING, a->name, "the access_token is not the newest: "
 		    "%s\nonce that is mended: qtoa token %s --refresh", why, a->name);
 	else
-		finding_say(n->f, FINDING_OK, a->name, "access_token for %lld s more",
+		check_result_add(n->f, CHECK_OK, a->name, "access_token for %lld s more",
 		    (long long)(t.expires_s - clock_wall_ms() / 1000));
 }
 
@@ -396,17 +396,17 @@ static void
 ask_tokens(struct net *n)
 {
 	const struct settings	*set = &n->c->set;
-	struct claims		*cs = claims_new(set->state_dir);
+	struct locks		*cs = lock_new(set->state_dir);
 	struct store		*s = cs == NULL ? NULL : store_new(set, cs, STORE_BRIEF);
-	struct tokens		*ts = s == NULL ? NULL : tokens_new(n->c, n->http, cs, s);
+	struct access_tokens	*ts = s == NULL ? NULL : access_token_new(n->c, n->http, cs, s);
 	const struct account	*a;
 
 	for (a = n->c->accounts; a != n->c->accounts + n->c->n && ts != NULL; a++)
 		if (a->name != NULL && a->appid != NULL && conf_is_set(a->secret))
 			ask_token(n, ts, a);
-	tokens_free(ts);
+	access_token_free(ts);
 	store_free(s);
-	claims_free(cs);
+	lock_free(cs);
 }
 
 static bool
@@ -442,16 +442,16 @@ check_account(struct net *n, const struct account *a)
 }
 
 void
-checknet_run(struct findings *f, const struct conf *c, bool store)
+check_net_run(struct check_results *f, const struct conf *c, bool store)
 {
 	struct net	 n = { .f = f, .c = c };
 	size_t		 i;
 
 	n.failed = calloc(c->n * URLS + 1, sizeof(*n.failed));
-	n.http = http_new(&c->set, NULL);
+	n.http = http_client_new(&c->set, NULL);
 	if (n.failed == NULL || n.http == NULL) {
-		finding_say(f, FINDING_FAILED, "network", "%s\n%s", errs[QT_ENOMEM].name,
-		    errs[QT_ENOMEM].hint);
+		check_result_add(f, CHECK_FAILED, "network", "%s\n%s", error_table[ERR_NOMEM].name,
+		    error_table[ERR_NOMEM].hint);
 		goto out;
 	}
 	for (i = 0; i < c->n; i++)
@@ -462,6 +462,6 @@ checknet_run(struct findings *f, const struct conf *c, bool store)
 			ask_tokens(&n);
 	}
 out:
-	http_free(n.http);
+	http_client_free(n.http);
 	free(n.failed);
 }

@@ -15,19 +15,19 @@
 #include "net/http_client.h"
 
 /* store: it can be used, for access_tokens. */
-void	checknet_run(struct findings *f, const struct conf *c, bool store);
+void		check_net_run(struct check_results *f, const struct conf *c, bool store);
 
 /*
  * What a look at an https address has shown.  where: scheme, host, port; ca_file: what is
  * trusted, NULL: nothing.
  */
-void	checknet_certificate(struct findings *f, const char *subject, const char *where,
-	    const struct http_look *l, const char *ca_file, int64_t now_s);
+void		check_net_certificate(struct check_results *f, const char *subject, const char *where,
+		    const struct tls_probe *l, const char *ca_file, int64_t now_s);
 
 /* QT's clock against ours, which is ahead_s after it. */
-void	checknet_clock(struct findings *f, const char *subject, int64_t ahead_s, int fresh_s);
+void		check_net_clock(struct check_results *f, const char *subject, int64_t ahead_s, int fresh_s);
 
 /* The host in a URL, without the brackets of an IPv6 address; empty: there is none. */
-struct slice	checknet_host(const char *url);
+struct slice	check_net_host(const char *url);
 
 #endif

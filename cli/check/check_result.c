@@ -9,12 +9,12 @@ enum {
 	COLUMNS = 4000		/* of each part of it */
 };
 
-static const char *const names[FINDING__MAX] = {
-	[FINDING_OK] = "ok", [FINDING_WARNING] = "warning", [FINDING_FAILED] = "failed",
+static const char *const names[CHECK__MAX] = {
+	[CHECK_OK] = "ok", [CHECK_WARNING] = "warning", [CHECK_FAILED] = "failed",
 };
 
 void
-finding_begin(struct findings *f, FILE *out, bool json)
+check_result_begin(struct check_results *f, FILE *out, bool json)
 {
 	memset(f, 0, sizeof(*f));
 	f->out = out;
@@ -22,30 +22,30 @@ finding_begin(struct findings *f, FILE *out, bool json)
 }
 
 static void
-keep(struct findings *f, enum qt_err er)
+keep(struct check_results *f, enum error er)
 {
-	if (f->er == QT_OK)
+	if (f->er == ERR_OK)
 		f->er = er;
 }
 
-/* A string; term_put() leaves nothing in it but UTF-8 without control characters. */
-static enum qt_err
+/* A string; format_line() leaves nothing in it but UTF-8 without control characters. */
+static enum error
 put_string(struct buf *b, struct slice text)
 {
-	enum qt_err	 er = buf_putc(b, '"');
+	enum error	 er = buf_putc(b, '"');
 	size_t		 i;
 
-	for (i = 0; i < text.len && er == QT_OK; i++) {
+	for (i = 0; i < text.len && er == ERR_OK; i++) {
 		if (text.p[i] == '"' || text.p[i] == '\\')
 			er = buf_putc(b, '\\');
-		if (er == QT_OK)
+		if (er == ERR_OK)
 			er = buf_putc(b, text.p[i]);
 	}
-	return er == QT_OK ? buf_putc(b, '"') : er;
+	return er == ERR_OK ? buf_putc(b, '"') : er;
 }
 
 static void
-add_json(struct findings *f, const char *state, const struct slice parts[3])
+add_json(struct check_results *f, const char *state, const struct slice parts[3])
 {
 	static const char *const	 members[3] = { "subject", "text", "remedy" };
 	struct buf			*b = &f->list;
@@ -55,7 +55,7 @@ add_json(struct findings *f, const char *state, const struct slice parts[3])
 	keep(f, buf_printf(b, "%s\n{\"state\":\"%s\"", b->len == 0 ? "" : ",", state));
 	for (i = 0; i < 3; i++) {
 		buf_reset(&clean);
-		keep(f, term_put(&clean, NULL, parts[i], COLUMNS));
+		keep(f, format_line(&clean, NULL, parts[i], COLUMNS));
 		keep(f, buf_printf(b, ",\"%s\":", members[i]));
 		keep(f, put_string(b, buf_slice(&clean)));
 	}
@@ -65,7 +65,7 @@ add_json(struct findings *f, const char *state, const struct slice parts[3])
 
 /* At once: what follows may take its time. */
 static void
-print(struct findings *f, const char *state, const struct slice parts[3])
+print(struct check_results *f, const char *state, const struct slice parts[3])
 {
 	static const char *const	 before[3] = { "", ": ", "; " };
 	struct buf			*b = &f->line;
@@ -77,7 +77,7 @@ print(struct findings *f, const char *state, const struct slice parts[3])
 		if (parts[i].len == 0)
 			continue;
 		keep(f, buf_puts(b, before[i]));
-		keep(f, term_put(b, NULL, parts[i], COLUMNS));
+		keep(f, format_line(b, NULL, parts[i], COLUMNS));
 	}
 	keep(f, buf_putc(b, '\n'));
 	(void)fwrite(b->p, 1, b->len, f->out);
@@ -85,7 +85,7 @@ print(struct findings *f, const char *state, const struct slice parts[3])
 }
 
 void
-finding_say(struct findings *f, enum finding_state is, const char *subject, const char *fmt, ...)
+check_result_add(struct check_results *f, enum check_state is, const char *subject, const char *fmt, ...)
 {
 	char		 text[TEXT_MAX], *end = NULL;
 	struct slice	 parts[3] = { slice_of(subject) };
@@ -94,7 +94,7 @@ finding_say(struct findings *f, enum finding_state is, const char *subject, cons
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (is != FINDING_OK && (end = strrchr(text, '\n')) != NULL)
+	if (is != CHECK_OK && (end = strrchr(text, '\n')) != NULL)
 		*end++ = '\0';
 	parts[1] = slice_of(text);
 	parts[2] = slice_of(end == NULL ? "" : end);
@@ -103,9 +103,9 @@ finding_say(struct findings *f, enum finding_state is, const char *subject, cons
 }
 
 bool
-finding_end(struct findings *f)
+check_result_end(struct check_results *f)
 {
-	const int	 failed = f->n[FINDING_FAILED], warnings = f->n[FINDING_WARNING];
+	const int	 failed = f->n[CHECK_FAILED], warnings = f->n[CHECK_WARNING];
 
 	if (f->json)
 		(void)fprintf(f->out, "{\"checks\":[%.*s],\"failed\":%d,\"warnings\":%d}\n",
@@ -113,9 +113,9 @@ finding_end(struct findings *f)
 	else
 		(void)fprintf(f->out, "%d failed, %d warning%s\n", failed, warnings,
 		    warnings == 1 ? "" : "s");
-	if (f->er != QT_OK)
-		(void)fprintf(stderr, "qtoa: %s\n", errs[f->er].name);
+	if (f->er != ERR_OK)
+		(void)fprintf(stderr, "qtoa: %s\n", error_table[f->er].name);
 	buf_free(&f->line);
 	buf_free(&f->list);
-	return failed == 0 && f->er == QT_OK;
+	return failed == 0 && f->er == ERR_OK;
 }

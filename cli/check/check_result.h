@@ -14,28 +14,28 @@
 
 #include "core/buf.h"
 
-enum finding_state { FINDING_OK, FINDING_WARNING, FINDING_FAILED, FINDING__MAX };
+enum check_state { CHECK_OK, CHECK_WARNING, CHECK_FAILED, CHECK__MAX };
 
-struct findings {
+struct check_results {
 	FILE		*out;
 	bool		 json;
 	struct buf	 line, list;
-	enum qt_err	 er;		/* QT_ENOMEM: something is missing */
-	int		 n[FINDING__MAX];
+	enum error	 er;		/* ERR_NOMEM: something is missing */
+	int		 n[CHECK__MAX];
 };
 
-/* Lines go out as they come, JSON at the end.  finding_end() in any case. */
-void	finding_begin(struct findings *f, FILE *out, bool json);
+/* Lines go out as they come, JSON at the end.  check_result_end() in any case. */
+void	check_result_begin(struct check_results *f, FILE *out, bool json);
 
 /*
- * subject: the account, the setting, the part of the host.  What is no FINDING_OK has, behind a
+ * subject: the account, the setting, the part of the host.  What is no CHECK_OK has, behind a
  * line end, what to do about it: "%s is open to others\nchmod 0700 %s".  Foreign text may be in
  * it, but not behind that.  No secret.
  */
-void	finding_say(struct findings *f, enum finding_state is, const char *subject,
+void	check_result_add(struct check_results *f, enum check_state is, const char *subject,
 	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* True: nothing has failed, and all of it was said. */
-bool	finding_end(struct findings *f);
+bool	check_result_end(struct check_results *f);
 
 #endif

@@ -36,7 +36,7 @@ static const int64_t	disk_low = 100 * MB, disk_out = 10 * MB;
  */
 
 void
-checkstore_disk(struct findings *f, const char *dir, const struct checkstore_disk *d)
+check_store_disk(struct check_results *f, const char *dir, const struct check_store_disk *d)
 {
 	const long long		 mb = (long long)(d->free_bytes / MB);
 	const bool		 counts = d->inodes != 0;
@@ -50,22 +50,22 @@ checkstore_disk(struct findings *f, const char *dir, const struct checkstore_dis
 		(void)snprintf(inodes, sizeof(inodes), ", %lld of %lld inodes",
 		    (long long)d->free_inodes, (long long)d->inodes);
 	if (out || low)
-		finding_say(f, out ? FINDING_FAILED : FINDING_WARNING, "disk", "%lld MB of %lld MB%s "
+		check_result_add(f, out ? CHECK_FAILED : CHECK_WARNING, "disk", "%lld MB of %lld MB%s "
 		    "are free at %s: when it is full WeChat is answered 503\nmake room, or give "
 		    "state_dir another disk", mb, (long long)(d->bytes / MB), inodes, dir);
 	else
-		finding_say(f, FINDING_OK, "disk", "%lld MB of %lld MB%s are free at %s", mb,
+		check_result_add(f, CHECK_OK, "disk", "%lld MB of %lld MB%s are free at %s", mb,
 		    (long long)(d->bytes / MB), inodes, dir);
 }
 
 static void
-check_space(struct findings *f, const char *dir)
+check_space(struct check_results *f, const char *dir)
 {
-	struct checkstore_disk	 d;
+	struct check_store_disk	 d;
 	struct statvfs		 fs;
 
 	if (statvfs(dir, &fs) == -1) {
-		finding_say(f, FINDING_WARNING, "disk", "%s: %s\nsee for yourself: df %s", dir,
+		check_result_add(f, CHECK_WARNING, "disk", "%s: %s\nsee for yourself: df %s", dir,
 		    strerror(errno), dir);
 		return;
 	}
@@ -73,7 +73,7 @@ check_space(struct findings *f, const char *dir)
 	d.bytes = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
 	d.free_inodes = (int64_t)fs.f_favail;
 	d.inodes = (int64_t)fs.f_files;
-	checkstore_disk(f, dir, &d);
+	check_store_disk(f, dir, &d);
 }
 
 static bool
@@ -92,7 +92,7 @@ write_all(int fd)
 
 /* A file that is written, synced and removed: quotas and limits show, too. */
 static bool
-check_writing(struct findings *f, const char *dir)
+check_writing(struct check_results *f, const char *dir)
 {
 	const int64_t	 begin_ms = clock_mono_ms();
 	char		 file[NAME];
@@ -108,14 +108,14 @@ check_writing(struct findings *f, const char *dir)
 	}
 	ms = (int)(clock_mono_ms() - begin_ms);
 	if (error != 0)
-		finding_say(f, FINDING_FAILED, "disk", "%d KiB cannot be written to %s: %s: what QT "
+		check_result_add(f, CHECK_FAILED, "disk", "%d KiB cannot be written to %s: %s: what QT "
 		    "does not take is answered 503\nmake room (df, df -i, quota), and look at the "
 		    "limits of its user (ulimit -f)", TRIAL / 1024, dir, strerror(error));
 	else if (ms > SLOW_MS)
-		finding_say(f, FINDING_WARNING, "disk", "%d KiB are on disk after %d ms, and WeChat "
+		check_result_add(f, CHECK_WARNING, "disk", "%d KiB are on disk after %d ms, and WeChat "
 		    "waits 5000 for all\ngive state_dir a local disk", TRIAL / 1024, ms);
 	else
-		finding_say(f, FINDING_OK, "disk", "%d KiB are written and synced in %d ms",
+		check_result_add(f, CHECK_OK, "disk", "%d KiB are written and synced in %d ms",
 		    TRIAL / 1024, ms);
 	return error == 0;
 }
@@ -126,16 +126,16 @@ check_writing(struct findings *f, const char *dir)
 
 static const struct aside {
 	const char		*begin;
-	enum finding_state	 is;
+	enum check_state	 is;
 	const char		*what, *remedy;
 } asides[] = {
-	{ "qtoa.db.damaged-", FINDING_WARNING, "was damaged and is set aside; what waits in it is "
+	{ "qtoa.db.damaged-", CHECK_WARNING, "was damaged and is set aside; what waits in it is "
 	    "not taken over yet", "run: qtoa drain; what cannot be read stays in it" },
-	{ "qtoa.db.newer-", FINDING_WARNING, "is a later qtoa's and is set aside; what waits in it "
+	{ "qtoa.db.newer-", CHECK_WARNING, "is a later qtoa's and is set aside; what waits in it "
 	    "is not taken over yet", "run: qtoa drain; or install the later qtoa again" },
-	{ "qtoa.db.foreign-", FINDING_WARNING, "is another program's and was in the way",
+	{ "qtoa.db.foreign-", CHECK_WARNING, "is another program's and was in the way",
 	    "move it to where it belongs" },
-	{ "qtoa.db.rescued-", FINDING_WARNING, "was set aside, and what waited in it is taken over",
+	{ "qtoa.db.rescued-", CHECK_WARNING, "was set aside, and what waited in it is taken over",
 	    "remove it when you have no more use for it" },
 };
 
@@ -155,7 +155,7 @@ aside_of(const char *name)
 }
 
 static void
-check_asides(struct findings *f, const char *dir)
+check_asides(struct check_results *f, const char *dir)
 {
 	const struct aside	*a;
 	struct dirent		*e;
@@ -165,7 +165,7 @@ check_asides(struct findings *f, const char *dir)
 		return;
 	while ((e = readdir(d)) != NULL)
 		if ((a = aside_of(e->d_name)) != NULL)
-			finding_say(f, a->is, "store", "%s %s\n%s", e->d_name, a->what, a->remedy);
+			check_result_add(f, a->is, "store", "%s %s\n%s", e->d_name, a->what, a->remedy);
 	(void)closedir(d);
 }
 
@@ -175,10 +175,10 @@ check_asides(struct findings *f, const char *dir)
 
 /* What is to be known of it: which version it is, whether it is whole, what is in it. */
 struct look {
-	struct findings	*f;
-	const char	*file;
-	int64_t		 version, ours;
-	int64_t		 pending, dead, oldest_ms;
+	struct check_results	*f;
+	const char		*file;
+	int64_t			 version, ours;
+	int64_t			 pending, dead, oldest_ms;
 };
 
 static void
@@ -186,20 +186,20 @@ say_fault(const struct look *l, struct db *db)
 {
 	switch (db_fault(db)) {
 	case DB_DAMAGED:
-		finding_say(l->f, FINDING_FAILED, "store", "%s: %s: it is damaged; the program sets "
+		check_result_add(l->f, CHECK_FAILED, "store", "%s: %s: it is damaged; the program sets "
 		    "it aside at the next message, begins a new one, and takes over what can be "
 		    "read\ncopy it first if you want to look into it, check the disk, then run: "
 		    "qtoa drain", l->file, db_why(db));
 		break;
 	case DB_BUSY:
-		finding_say(l->f, FINDING_WARNING, "store", "%s: %s: another program holds it for "
+		check_result_add(l->f, CHECK_WARNING, "store", "%s: %s: another program holds it for "
 		    "over %d s\nfind out which: fuser %s", l->file, db_why(db),
 		    PATIENCE_MS / 1000, l->file);
 		break;
 	case DB_FINE:
 	case DB_FULL:
 	case DB_TROUBLE:
-		finding_say(l->f, FINDING_FAILED, "store", "%s: %s\nlook at the owner and the mode "
+		check_result_add(l->f, CHECK_FAILED, "store", "%s: %s\nlook at the owner and the mode "
 		    "of it and of the files beside it, and at the disk", l->file, db_why(db));
 		break;
 	}
@@ -216,18 +216,18 @@ check_version(struct look *l, struct db *db)
 		say_fault(l, db);
 		return false;
 	case SCHEMA_FOREIGN:
-		finding_say(l->f, FINDING_FAILED, "store", "%s is another program's database: it is "
+		check_result_add(l->f, CHECK_FAILED, "store", "%s is another program's database: it is "
 		    "set aside at the next message\ngive settings.state_dir a directory of its own",
 		    l->file);
 		return false;
 	case SCHEMA_NEWER:
-		finding_say(l->f, FINDING_FAILED, "store", "%s is a later qtoa's, version %lld "
+		check_result_add(l->f, CHECK_FAILED, "store", "%s is a later qtoa's, version %lld "
 		    "where this one knows %lld: it is set aside at the next message\ninstall the "
 		    "later qtoa again", l->file, (long long)l->version, (long long)l->ours);
 		return false;
 	}
 	if (l->version < l->ours)
-		finding_say(l->f, FINDING_OK, "store", "%s, version %lld; the next message makes "
+		check_result_add(l->f, CHECK_OK, "store", "%s, version %lld; the next message makes "
 		    "it %lld", l->file, (long long)l->version, (long long)l->ours);
 	return l->version == l->ours;
 }
@@ -238,27 +238,27 @@ check_whole(struct look *l, struct db *db)
 {
 	const int64_t	 begin_ms = clock_mono_ms();
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 good = false;
 
 	db_limit(db, begin_ms + QUICK_CHECK_MS);
 	er = db_start(db, &rows, "PRAGMA quick_check(1)", DB_NO_VALUES);
-	if (er == QT_OK && db_next(&rows, &er)) {
+	if (er == ERR_OK && db_next(&rows, &er)) {
 		good = slice_is(db_col(&rows, 0), "ok");
 		if (!good)
-			finding_say(l->f, FINDING_FAILED, "store", "%s is damaged: %.*s\nstop the "
+			check_result_add(l->f, CHECK_FAILED, "store", "%s is damaged: %.*s\nstop the "
 			    "program, copy the file, check the disk, then run: qtoa drain", l->file,
 			    (int)db_col(&rows, 0).len, db_col(&rows, 0).p);
 	}
 	db_end(&rows);
 	db_limit(db, 0);
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		return good;
 	if (db_fault(db) == DB_DAMAGED || clock_mono_ms() < begin_ms + QUICK_CHECK_MS) {
 		say_fault(l, db);
 		return false;
 	}
-	finding_say(l->f, FINDING_OK, "store", "%s is large: not all of it was looked through in "
+	check_result_add(l->f, CHECK_OK, "store", "%s is large: not all of it was looked through in "
 	    "%d s", l->file, QUICK_CHECK_MS / 1000);
 	return true;
 }
@@ -266,10 +266,10 @@ check_whole(struct look *l, struct db *db)
 static bool
 count(struct look *l, struct db *db)
 {
-	if (queue_count(db, QUEUE_PENDING, &l->pending) == QT_OK &&
-	    queue_count(db, QUEUE_DEAD, &l->dead) == QT_OK &&
+	if (queue_count(db, QUEUE_PENDING, &l->pending) == ERR_OK &&
+	    queue_count(db, QUEUE_DEAD, &l->dead) == ERR_OK &&
 	    db_number(db, &l->oldest_ms, "SELECT min(received) FROM message WHERE state = "
-	    "'pending'", DB_NO_VALUES) == QT_OK)
+	    "'pending'", DB_NO_VALUES) == ERR_OK)
 		return true;
 	say_fault(l, db);
 	return false;
@@ -279,23 +279,23 @@ static void
 say_messages(const struct look *l, int late_s)
 {
 	const int64_t	 age_ms = l->pending == 0 ? 0 : clock_wall_ms() - l->oldest_ms;
-	char		 span[TERM_SPAN];
+	char		 span[FORMAT_SPAN];
 
-	term_span(span, age_ms);
+	format_span(span, age_ms);
 	if (age_ms / 1000 > late_s)
-		finding_say(l->f, FINDING_WARNING, "queue", "%lld wait for QT, the oldest for %s\n"
+		check_result_add(l->f, CHECK_WARNING, "queue", "%lld wait for QT, the oldest for %s\n"
 		    "qtoa queue list says why; where nothing runs all the time, cron must run qtoa "
 		    "drain", (long long)l->pending, span);
 	else
-		finding_say(l->f, FINDING_OK, "queue", "%lld wait for QT", (long long)l->pending);
+		check_result_add(l->f, CHECK_OK, "queue", "%lld wait for QT", (long long)l->pending);
 	if (l->dead != 0)
-		finding_say(l->f, FINDING_WARNING, "queue", "QT has refused %lld message%s for good\n"
+		check_result_add(l->f, CHECK_WARNING, "queue", "QT has refused %lld message%s for good\n"
 		    "qtoa queue list says why; then qtoa queue retry ID, or qtoa queue drop ID",
 		    (long long)l->dead, l->dead == 1 ? "" : "s");
 }
 
 /* One page, with what is there already. */
-static enum qt_err
+static enum error
 write_again(struct db *db, void *arg)
 {
 	const struct look	*l = arg;
@@ -310,25 +310,25 @@ static bool
 check_commit(struct look *l, const struct settings *set)
 {
 	const int64_t	 begin_ms = clock_mono_ms();
-	struct claims	*cs = claims_new(set->state_dir);
+	struct locks	*cs = lock_new(set->state_dir);
 	struct store	*s = cs == NULL ? NULL : store_new(set, cs, STORE_BRIEF);
-	enum qt_err	 er = QT_ENOMEM;
+	enum error	 er = ERR_NOMEM;
 	char		 why[256] = "";
 
 	if (s != NULL) {
 		er = store_do(s, STORE_SYNC, write_again, l, begin_ms + PATIENCE_MS);
 		store_why(s, why, sizeof(why));
 	}
-	if (er == QT_OK)
-		finding_say(l->f, FINDING_OK, "store", "%s, version %lld; committed and synced in "
+	if (er == ERR_OK)
+		check_result_add(l->f, CHECK_OK, "store", "%s, version %lld; committed and synced in "
 		    "%d ms", l->file, (long long)l->version, (int)(clock_mono_ms() - begin_ms));
 	else
-		finding_say(l->f, FINDING_FAILED, "store", "%s: %s: %s\n%s", l->file, errs[er].name,
-		    why, er == QT_ESTORE ? "look at its owner, its mode and the disk (df, quota)" :
-		    errs[er].hint);
+		check_result_add(l->f, CHECK_FAILED, "store", "%s: %s: %s\n%s", l->file, error_table[er].name,
+		    why, er == ERR_STORE ? "look at its owner, its mode and the disk (df, quota)" :
+		    error_table[er].hint);
 	store_free(s);
-	claims_free(cs);
-	return er == QT_OK;
+	lock_free(cs);
+	return er == ERR_OK;
 }
 
 /* What can be told without changing anything. */
@@ -338,7 +338,7 @@ look_at(struct look *l)
 	struct db	*db;
 	bool		 usable = false;
 
-	if (db_open(&db, l->file, DB_READ_ONLY) == QT_OK) {
+	if (db_open(&db, l->file, DB_READ_ONLY) == ERR_OK) {
 		db_patience(db, clock_mono_ms() + PATIENCE_MS);
 		usable = check_version(l, db) && check_whole(l, db) && count(l, db);
 	} else if (db != NULL) {
@@ -349,14 +349,14 @@ look_at(struct look *l)
 }
 
 static bool
-check_database(struct findings *f, const struct settings *set)
+check_database(struct check_results *f, const struct settings *set)
 {
 	char		 file[NAME];
 	struct look	 l = { .f = f, .file = file };
 
 	(void)snprintf(file, sizeof(file), "%s/qtoa.db", set->state_dir);
 	if (access(file, F_OK) == -1 && errno == ENOENT) {
-		finding_say(f, FINDING_OK, "store", "%s: there is none yet, the first message makes "
+		check_result_add(f, CHECK_OK, "store", "%s: there is none yet, the first message makes "
 		    "it", file);
 		return true;
 	}
@@ -367,7 +367,7 @@ check_database(struct findings *f, const struct settings *set)
 }
 
 bool
-checkstore_run(struct findings *f, const struct conf *c)
+check_store_run(struct check_results *f, const struct conf *c)
 {
 	const char	*dir = c->set.state_dir;
 	struct stat	 st;

@@ -14,12 +14,12 @@
 #include "core/conf.h"
 
 /* True: the store can be used, or made where there is none. */
-bool	checkstore_run(struct findings *f, const struct conf *c);
+bool	check_store_run(struct check_results *f, const struct conf *c);
 
 /* What is left of a disk, for who is not root; inodes 0 of 0: it does not count them. */
-struct checkstore_disk {
+struct check_store_disk {
 	int64_t	 free_bytes, bytes, free_inodes, inodes;
 };
-void	checkstore_disk(struct findings *f, const char *dir, const struct checkstore_disk *d);
+void	check_store_disk(struct check_results *f, const char *dir, const struct check_store_disk *d);
 
 #endif

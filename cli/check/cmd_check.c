@@ -34,22 +34,22 @@ read_arguments(struct order *o, int argc, char **argv)
 static void
 on_problem(void *ctx, const char *line)
 {
-	struct findings	*f = ctx;
+	struct check_results	*f = ctx;
 
-	finding_say(f, FINDING_FAILED, "configuration", "%s\nmend that value; what config.h itself "
+	check_result_add(f, CHECK_FAILED, "configuration", "%s\nmend that value; what config.h itself "
 	    "holds takes effect with make and make install", line);
 }
 
 static void
-check(struct findings *f, const struct conf *c, bool offline)
+check(struct check_results *f, const struct conf *c, bool offline)
 {
 	bool	 store;
 
-	checkconf_run(f, c);
-	checkhost_run(f, c);
-	store = checkstore_run(f, c);
+	check_conf_run(f, c);
+	check_host_run(f, c);
+	store = check_store_run(f, c);
 	if (!offline)
-		checknet_run(f, c, store);
+		check_net_run(f, c, store);
 }
 
 /*
@@ -57,24 +57,24 @@ check(struct findings *f, const struct conf *c, bool offline)
  * program may not.
  */
 int
-check_run(struct conf *c, int problems, int argc, char **argv)
+cmd_check_run(struct conf *c, int problems, int argc, char **argv)
 {
-	const bool	 was_root = geteuid() == 0;
-	struct order	 o = { 0 };
-	struct findings	 f;
-	struct conf	 mine;
+	const bool		 was_root = geteuid() == 0;
+	struct order		 o = { 0 };
+	struct check_results	 f;
+	struct conf		 mine;
 
 	(void)problems;
 	if (!read_arguments(&o, argc, argv))
-		return cmd_usage("check");
-	if (conf_is_set(c->set.state_dir) && !desk_become_owner(c->set.state_dir))
-		return CMD_WRONG;
-	finding_begin(&f, stdout, o.json);
-	checkhost_user(&f, c->set.state_dir, was_root);
+		return cli_usage("check");
+	if (conf_is_set(c->set.state_dir) && !session_become_owner(c->set.state_dir))
+		return CLI_WRONG;
+	check_result_begin(&f, stdout, o.json);
+	check_host_user(&f, c->set.state_dir, was_root);
 	if (conf_load(&mine, on_problem, &f) == 0)
-		finding_say(&f, FINDING_OK, "configuration", "%zu account%s", mine.n,
+		check_result_add(&f, CHECK_OK, "configuration", "%zu account%s", mine.n,
 		    mine.n == 1 ? "" : "s");
 	check(&f, &mine, o.offline);
 	conf_free(&mine);
-	return finding_end(&f) ? CMD_DONE : CMD_WRONG;
+	return check_result_end(&f) ? CLI_DONE : CLI_WRONG;
 }

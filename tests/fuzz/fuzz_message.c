@@ -25,14 +25,14 @@ same(struct slice a, struct slice b)
 
 /* What both read, they read alike, but for blanks in odd places. */
 static void
-check_against_xmlmap(const struct head *h, struct slice xml)
+check_against_xmlmap(const struct message *h, struct slice xml)
 {
 	static struct xmlmap	*m;
 	static struct event	 ev;
 
 	if (m == NULL)
 		must((m = xmlmap_new(NULL)) != NULL, "memory");
-	if (*h->why != '\0' || xmlmap_event(m, &ev, xml) != QT_OK ||
+	if (*h->why != '\0' || xmlmap_event(m, &ev, xml) != ERR_OK ||
 	    memchr(xml.p, '\r', xml.len) != NULL || memchr(xml.p, '#', xml.len) != NULL)
 		return;
 	must(h->code == ev.code, "the same code");
@@ -45,18 +45,18 @@ check_against_xmlmap(const struct head *h, struct slice xml)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct head	 h;
-	char			 key[2][HEAD_KEY_HEX + 1];
+	static struct message	 h;
+	char			 key[2][MESSAGE_KEY_HEX + 1];
 	char			*p = exactly(data, size);
 	const struct slice	 xml = { p, size };
 
-	must(head_read(&h, xml) == QT_OK, "memory");
+	must(message_read(&h, xml) == ERR_OK, "memory");
 	must(*h.why == '\0' || h.code == NULL, "no code for what is no XML");
 	must(h.time_s >= 0, "time is not negative");
-	must(head_key(&h, key[0], slice_of("demo"), xml) == QT_OK, "a key");
+	must(message_key(&h, key[0], slice_of("demo"), xml) == ERR_OK, "a key");
 	check_against_xmlmap(&h, xml);
-	must(head_read(&h, xml) == QT_OK, "memory");
-	must(head_key(&h, key[1], slice_of("demo"), xml) == QT_OK, "a key");
+	must(message_read(&h, xml) == ERR_OK, "memory");
+	must(message_key(&h, key[1], slice_of("demo"), xml) == ERR_OK, "a key");
 	must(strcmp(key[0], key[1]) == 0, "the same message has the same key");
 	free(p);
 	return 0;

@@ -15,7 +15,7 @@ check_push(const struct query *q, unsigned need)
 	struct push	 push;
 	enum push_key	 which = PUSH__MAX, k;
 
-	if (query_push(&push, &which, q, need) != QT_OK) {
+	if (push_read(&push, &which, q, need) != ERR_OK) {
 		must(which < PUSH__MAX, "the parameter is named");
 		return;
 	}
@@ -31,7 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char		*p = exactly(data, size);
 	size_t		 i;
 
-	if (query_parse(&q, p, size) == QT_OK) {
+	if (query_parse(&q, p, size) == ERR_OK) {
 		must(q.n <= QUERY_MAX, "parameters fit");
 		for (i = 0; i < q.n; i++) {
 			must(within(q.p[i].name, p, size), "a name lies in the text");

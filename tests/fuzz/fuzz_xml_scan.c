@@ -8,12 +8,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf	 out = { .p = NULL };
 	char		*p = exactly(data, size);
-	enum qt_err	 er;
+	enum error	 er;
 
-	er = scan_child(&out, (struct slice){ p, size }, "Encrypt");
-	must(er == QT_OK || er == QT_EXML, "found or not");
+	er = xml_scan_child(&out, (struct slice){ p, size }, "Encrypt");
+	must(er == ERR_OK || er == ERR_XML, "found or not");
 	must(out.len <= size, "no text is longer than its source");
-	must(er != QT_OK || size > strlen("<xml><Encrypt/></xml>") - 1, "room for the element");
+	must(er != ERR_OK || size > strlen("<xml><Encrypt/></xml>") - 1, "room for the element");
 	buf_free(&out);
 	free(p);
 	return 0;

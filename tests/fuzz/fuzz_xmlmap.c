@@ -41,25 +41,25 @@ check_event(const struct event *ev, struct buf *json)
 		    "a number has digits");
 	}
 	buf_reset(json);
-	must(event_json(json, ev) == QT_OK, "memory for JSON");
+	must(event_json(json, ev) == ERR_OK, "memory for JSON");
 	must(is_utf8(buf_slice(json)), "JSON is UTF-8");
 	must(memchr(json->p, '\n', json->len) == NULL, "JSON is one line");
 }
 
 /* All events of one XML; what JSON they give is in json. */
-static enum qt_err
+static enum error
 events(struct xmlmap *m, struct event *ev, struct slice xml, struct buf *json)
 {
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 n = 0;
 
 	er = xmlmap_event(m, ev, xml);
-	must(er == QT_OK || er == QT_EXML, "good or no XML");
-	must((er == QT_OK) == (*xmlmap_why(m) == '\0'), "a reason for each refusal");
+	must(er == ERR_OK || er == ERR_XML, "good or no XML");
+	must((er == ERR_OK) == (*xmlmap_why(m) == '\0'), "a reason for each refusal");
 	must(strcmp(xmlmap_why(m), "mxml refused it") != 0,
 	    "mxml reads what xmlguard lets through");
-	for (check_event(ev, json); er == QT_OK && xmlmap_more(m); n++) {
-		must(xmlmap_next(m, ev) == QT_OK, "memory for a further event");
+	for (check_event(ev, json); er == ERR_OK && xmlmap_more(m); n++) {
+		must(xmlmap_next(m, ev) == ERR_OK, "memory for a further event");
 		check_event(ev, json);
 	}
 	must(n <= XML_NODES_MAX, "events come to an end");
@@ -73,11 +73,11 @@ check_guard(struct slice xml)
 	struct buf	 once = { .p = NULL }, twice = { .p = NULL };
 	const char	*why;
 
-	if (xmlguard(&once, &why, xml) == QT_OK) {
+	if (xml_sanitize(&once, &why, xml) == ERR_OK) {
 		must(once.p[once.len] == '\0' && strlen(once.p) == once.len, "one NUL, behind");
 		must(is_utf8(buf_slice(&once)), "the guard lets UTF-8 through");
 		must(once.len <= XML_SIZE_MAX, "short of the limit");
-		must(xmlguard(&twice, &why, buf_slice(&once)) == QT_OK, "it passes again");
+		must(xml_sanitize(&twice, &why, buf_slice(&once)) == ERR_OK, "it passes again");
 		must(once.len == twice.len && memcmp(once.p, twice.p, once.len) == 0,
 		    "nothing more to remove");
 	}
@@ -94,7 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct buf			 first, again;
 	char					*p = exactly(data, size);
 	const struct slice			 xml = { p, size };
-	enum qt_err				 er;
+	enum error				 er;
 
 	if (m == NULL)
 		must((m = xmlmap_new(NULL)) != NULL && (s = xmlmap_new(&split)) != NULL,

@@ -2,12 +2,12 @@
  * models_tool: what the Python tests of this directory ask of the store and the questions.
  *
  *	models_tool load DIR	standard input is messages, a line each, with the events that
- *				they mean on lines of their own; archive_add() counts them.
+ *				they mean on lines of their own; event_store_add() counts them.
  *				Fields are separated by tabs:
  *		M appid application path name device time received key(hex)
  *		E code(- for none) attributes
  *	models_tool forget DIR DAYS STEPS
- *				archive_sweep() for so many steps at most, and after each a
+ *				event_store_sweep() for so many steps at most, and after each a
  *				queue_sweep(), as server/maintenance.c does.  Tells how many it were, and how
  *				many microseconds the longest transaction took
  *	models_tool ask DIR	standard input is questions, a line each: NAME, then
@@ -29,10 +29,10 @@
 enum { FIELDS = 9, EVENTS = 64, PATIENCE_MS = 3600000, SWEEP_ROWS = 200 };
 
 struct message {
-	char			*line, *lines[EVENTS];
-	struct account		 account;
-	struct archive_event	 events[EVENTS];
-	struct archive_message	 m;
+	char				*line, *lines[EVENTS];
+	struct account			 account;
+	struct event_store_event	 events[EVENTS];
+	struct event_store_message	 m;
 };
 
 /* The fields of a line, up to max; missing ones are "". */
@@ -63,11 +63,11 @@ parse_key(unsigned char key[QUEUE_KEY], const char *hex)
 static bool
 add(struct db *db, struct message *g)
 {
-	enum archive_as	 as;
+	enum event_store_as	 as;
 
 	g->m.account = &g->account;
 	g->m.events = g->events;
-	return g->line == NULL || archive_add(db, &as, &g->m) == QT_OK;
+	return g->line == NULL || event_store_add(db, &as, &g->m) == ERR_OK;
 }
 
 static void
@@ -105,7 +105,7 @@ add_event(struct message *g, char *line)
 		return false;
 	g->lines[g->m.n] = line;
 	split(f, 3, line);
-	g->events[g->m.n++] = (struct archive_event){
+	g->events[g->m.n++] = (struct event_store_event){
 		.code = strcmp(f[1], "-") == 0 ? NULL : f[1], .attributes = slice_of(f[2]),
 	};
 	return true;
@@ -130,14 +130,14 @@ load(struct db *db)
 
 	ok = schema_prepare(db) == SCHEMA_READY &&
 	    db_script(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; "
-	    "PRAGMA cache_size = -65536; BEGIN IMMEDIATE") == QT_OK;
+	    "PRAGMA cache_size = -65536; BEGIN IMMEDIATE") == ERR_OK;
 	for (; ok && getline(&line, &cap, stdin) > 0; line = NULL, cap = 0)
 		if (*line == 'E')
 			ok = add_event(&g, line);
 		else if ((ok = add(db, &g)))
 			begin(&g, line);
 	free(line);
-	ok = ok && add(db, &g) && db_script(db, "COMMIT") == QT_OK;
+	ok = ok && add(db, &g) && db_script(db, "COMMIT") == ERR_OK;
 	forget(&g);
 	return ok;
 }
@@ -149,24 +149,24 @@ struct sweeping {
 	int64_t			 longest_us;
 };
 
-static enum qt_err
+static enum error
 sweep_events(struct db *db, struct sweeping *s)
 {
-	return archive_sweep(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
+	return event_store_sweep(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
 }
 
-static enum qt_err
+static enum error
 sweep_queue(struct db *db, struct sweeping *s)
 {
 	return queue_sweep(db, &s->queue, SWEEP_ROWS);
 }
 
 static bool
-transact(struct db *db, struct sweeping *s, enum qt_err (*step)(struct db *, struct sweeping *))
+transact(struct db *db, struct sweeping *s, enum error (*step)(struct db *, struct sweeping *))
 {
 	const int64_t	 begin_us = now_us();
-	const bool	 ok = db_script(db, "BEGIN IMMEDIATE") == QT_OK && step(db, s) == QT_OK &&
-			    db_script(db, "COMMIT") == QT_OK;
+	const bool	 ok = db_script(db, "BEGIN IMMEDIATE") == ERR_OK && step(db, s) == ERR_OK &&
+			    db_script(db, "COMMIT") == ERR_OK;
 
 	if (s->longest_us < now_us() - begin_us)
 		s->longest_us = now_us() - begin_us;
@@ -179,7 +179,7 @@ sweep(struct db *db, int days, int steps)
 	struct sweeping	 s = { .days = days };
 	bool		 more = true, ok = db_script(db, "PRAGMA journal_mode = WAL; "
 	    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; "
-	    "PRAGMA cache_size = -1024") == QT_OK;
+	    "PRAGMA cache_size = -1024") == ERR_OK;
 	int		 n;
 
 	for (n = 0; ok && more && n < steps; n++) {
@@ -196,16 +196,16 @@ set_all(struct report_args *a, const struct report_question *q, char *rest)
 	const char	*wrong = NULL;
 	char		*word, *value;
 
-	report_defaults(a, q, clock_wall_ms() / 1000);
+	questions_defaults(a, q, clock_wall_ms() / 1000);
 	while ((word = rest) != NULL && wrong == NULL) {
 		if ((rest = strchr(word, '\t')) != NULL)
 			*rest++ = '\0';
 		if ((value = strchr(word, '=')) == NULL)
 			return "no value";
 		*value++ = '\0';
-		wrong = report_set(a, q, word, slice_of(value));
+		wrong = questions_set(a, q, word, slice_of(value));
 	}
-	return wrong != NULL ? wrong : report_period(a);
+	return wrong != NULL ? wrong : questions_period(a);
 }
 
 static const char *
@@ -220,13 +220,13 @@ answer(struct buf *out, struct table *t, struct db *db, char *line)
 	line[strcspn(line, "\n")] = '\0';
 	if ((rest = strchr(line, '\t')) != NULL)
 		*rest++ = '\0';
-	if ((q = report_find(slice_of(line))) == NULL)
+	if ((q = questions_find(slice_of(line))) == NULL)
 		return "no such question";
 	if ((wrong = set_all(&a, q, rest)) != NULL)
 		return wrong;
-	if (report_ask(t, db, &conf, q, &a) != QT_OK)
+	if (questions_ask(t, db, &conf, q, &a) != ERR_OK)
 		return db_why(db);
-	return table_json(out, t) == QT_OK ? NULL : "no memory";
+	return table_json(out, t) == ERR_OK ? NULL : "no memory";
 }
 
 static bool
@@ -240,7 +240,7 @@ ask(const char *dir)
 	size_t			 cap = 0;
 	struct db		*db;
 
-	db = report_open(&set, NULL, clock_mono_ms() + PATIENCE_MS, why, sizeof(why));
+	db = questions_open(&set, NULL, clock_mono_ms() + PATIENCE_MS, why, sizeof(why));
 	if (db == NULL) {
 		(void)fprintf(stderr, "%s\n", why);
 		return false;
@@ -266,7 +266,7 @@ columns(void)
 	const struct report_question	*q;
 	size_t				 i;
 
-	for (q = report_questions; q->name != NULL; q++) {
+	for (q = questions_table; q->name != NULL; q++) {
 		printf("%s\t", q->name);
 		for (i = 0; q->columns[i].name != NULL; i++)
 			printf("%s%s", i == 0 ? "" : " ", q->columns[i].name);
@@ -286,7 +286,7 @@ change(const char *dir, int argc, char **argv)
 	bool		 ok;
 
 	(void)snprintf(file, sizeof(file), "%s/qtoa.db", dir);
-	if ((ok = db_open(&db, file, DB_READ_WRITE) == QT_OK)) {
+	if ((ok = db_open(&db, file, DB_READ_WRITE) == ERR_OK)) {
 		db_patience(db, clock_mono_ms() + PATIENCE_MS);
 		ok = argc == 0 ? load(db) : sweep(db, atoi(argv[0]), atoi(argv[1]));
 	}

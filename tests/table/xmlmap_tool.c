@@ -71,9 +71,9 @@ map(void)
 		if ((xml = malloc(len + 1)) == NULL || fread(xml, 1, len, stdin) != len)
 			return 1;
 		buf_reset(&out);
-		if (xmlmap_event(m, &ev, (struct slice){ xml, len }) != QT_OK)
+		if (xmlmap_event(m, &ev, (struct slice){ xml, len }) != ERR_OK)
 			printf("refused: %s\n", xmlmap_why(m));
-		else if (event_json(&out, &ev) == QT_OK)
+		else if (event_json(&out, &ev) == ERR_OK)
 			printf("%.*s\n", (int)out.len, out.p);
 		free(xml);
 	}

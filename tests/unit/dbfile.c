@@ -12,7 +12,7 @@ dbfile_open(const char *dir, const char *name)
 	struct db	*db;
 
 	state_path(path, dir, name);
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
 	db_patience(db, clock_mono_ms() + PATIENCE_MS);
 	(void)db_script(db, "PRAGMA synchronous = OFF");
 	return db;

@@ -50,16 +50,16 @@ bench_fini(struct bench *b)
 }
 
 /* Reads a query string as a request's is read; p points into b. */
-static enum qt_err
+static enum error
 read_query(struct bench *b, struct push *p, struct slice text, unsigned need)
 {
 	enum push_key	 which;
 	struct query	 q;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = query_parse(&q, guarded_put(&b->gq, text), text.len)) != QT_OK)
+	if ((er = query_parse(&q, guarded_put(&b->gq, text), text.len)) != ERR_OK)
 		return er;
-	return query_push(p, &which, &q, need);
+	return push_read(p, &which, &q, need);
 }
 
 static struct account
@@ -99,26 +99,26 @@ check_opened(struct bench *b, const json_t *line)
 	const char	*name = vector_name(line);
 	struct account	 a = account_of(line);
 	struct push	 p;
-	enum qt_err	 er;
+	enum error	 er;
 
-	if ((er = read_query(b, &p, vector_get(line, "query"), NEED_SAFE)) == QT_OK)
+	if ((er = read_query(b, &p, vector_get(line, "query"), NEED_SAFE)) == ERR_OK)
 		er = crypto_open(b->c, &b->xml, &b->work, &a, &p,
 		    guarded_slice(&b->g, vector_get(line, "xml_envelope")));
 	else
 		buf_reset(&b->xml);
 	if (json_is_true(json_object_get(line, "ok"))) {
-		check_err(name, er, QT_OK);
+		check_err(name, er, ERR_OK);
 		check_bytes(name, buf_slice(&b->xml), vector_get(line, "plaintext"));
-		check_err(name, crypto_check_url(b->c, &a, &p), QT_OK);
+		check_err(name, crypto_check_url(b->c, &a, &p), ERR_OK);
 		return;
 	}
-	CHECK(name, accepts(line, errs[er].wechat));
+	CHECK(name, accepts(line, error_table[er].wechat));
 	/* Where others may differ, we keep to WeChat's order of checks. */
-	check_int(name, errs[er].wechat,
+	check_int(name, error_table[er].wechat,
 	    json_integer_value(json_object_get(line, "error_code")));
-	CHECK(name, er != QT_OK);
+	CHECK(name, er != ERR_OK);
 	/* One answer to every forgery, and nothing of it left over. */
-	check_int(name, errs[er].status, 403);
+	check_int(name, error_table[er].status, 403);
 	check_int(name, (int64_t)b->xml.len, 0);
 }
 
@@ -163,7 +163,7 @@ vectors_keys(void **state)
 		bad = strncmp(vector_name(v.line[i]), "bad-key-", 8) == 0;
 		n += bad;
 		check_err(vector_name(v.line[i]), crypto_key(key,
-		    vector_get(v.line[i], "encodingAESKey")), bad ? QT_EAESKEY : QT_OK);
+		    vector_get(v.line[i], "encodingAESKey")), bad ? ERR_AESKEY : ERR_OK);
 	}
 	check_int("bad keys", n, 4);
 	vectors_free(&v);
@@ -187,14 +187,14 @@ check_sealed(struct bench *b, const json_t *line)
 
 	assert_int_equal(random.len, CRYPTO_RANDOM);
 	check_err(name, crypto_seal(b->c, &out, &a, guarded_slice(&b->g, msg),
-	    (const unsigned char *)random.p), QT_OK);
+	    (const unsigned char *)random.p), ERR_OK);
 	check_bytes(name, buf_slice(&out), vector_get(line, "encrypt"));
 	parts[3] = buf_slice(&out);
-	check_err(name, crypto_sign(b->c, hex, parts, 4), QT_OK);
+	check_err(name, crypto_sign(b->c, hex, parts, 4), ERR_OK);
 	check_bytes(name, slice_of(hex), p.v[PUSH_MSG_SIGNATURE]);
 	/* What the other side makes of the same reply. */
 	check_err(name, crypto_open(b->c, &b->xml, &b->work, &a, &p,
-	    guarded_slice(&b->g, vector_get(line, "xml_envelope"))), QT_OK);
+	    guarded_slice(&b->g, vector_get(line, "xml_envelope"))), ERR_OK);
 	check_bytes(name, buf_slice(&b->xml), msg);
 	buf_free(&out);
 }
@@ -228,9 +228,9 @@ put_param(struct buf *out, const char *name, struct slice value)
 
 	if (value.p == NULL)
 		return;
-	assert_int_equal(buf_printf(out, "&%s=", name), QT_OK);
+	assert_int_equal(buf_printf(out, "&%s=", name), ERR_OK);
 	for (i = 0; i < value.len; i++)
-		assert_int_equal(buf_printf(out, "%%%02x", (unsigned char)value.p[i]), QT_OK);
+		assert_int_equal(buf_printf(out, "%%%02x", (unsigned char)value.p[i]), ERR_OK);
 }
 
 /* A handshake: the URL's signature. */
@@ -241,20 +241,20 @@ check_url_case(struct bench *b, const json_t *line)
 	const char	*name = vector_name(line);
 	struct account	 a = { .token = vector_get(line, "token").p };
 	struct push	 p;
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
 	buf_reset(&b->query);
 	for (i = 0; i < COUNT(names); i++)
 		put_param(&b->query, names[i], vector_get(line, names[i]));
-	if ((er = read_query(b, &p, buf_slice(&b->query), NEED_URL)) == QT_OK)
+	if ((er = read_query(b, &p, buf_slice(&b->query), NEED_URL)) == ERR_OK)
 		er = crypto_check_url(b->c, &a, &p);
 	if (json_is_true(json_object_get(line, "valid"))) {
-		check_err(name, er, QT_OK);
+		check_err(name, er, ERR_OK);
 		check_bytes(name, p.v[PUSH_ECHOSTR], vector_get(line, "echostr"));
 	} else {
-		CHECK(name, er == QT_ESIGNATURE || er == QT_EPARAM);
-		check_int(name, errs[er].status, 403);
+		CHECK(name, er == ERR_SIGNATURE || er == ERR_PARAM);
+		check_int(name, error_table[er].status, 403);
 	}
 }
 
@@ -280,11 +280,11 @@ check_msg_case(struct bench *b, const json_t *line)
 	bool		 valid = json_is_true(json_object_get(line, "valid"));
 
 	a.token = parts[0].p;
-	check_err(name, crypto_sign(b->c, hex, parts, 4), QT_OK);
+	check_err(name, crypto_sign(b->c, hex, parts, 4), ERR_OK);
 	CHECK(name, slice_is(p.v[PUSH_MSG_SIGNATURE], hex) == valid);
-	assert_int_equal(buf_printf(&body, "<xml><Encrypt>%s</Encrypt></xml>", encrypt.p), QT_OK);
+	assert_int_equal(buf_printf(&body, "<xml><Encrypt>%s</Encrypt></xml>", encrypt.p), ERR_OK);
 	check_err(name, crypto_open(b->c, &b->xml, &b->work, &a, &p, buf_slice(&body)),
-	    !valid ? QT_ESIGNATURE : encrypt.len == 0 ? QT_EXML : QT_EAES);
+	    !valid ? ERR_SIGNATURE : encrypt.len == 0 ? ERR_XML : ERR_AES);
 	buf_free(&body);
 }
 
@@ -323,36 +323,36 @@ fresh(void **state)
 		const char	*name;
 		struct slice	 ts;
 		int		 fresh_s;
-		enum qt_err	 want;
+		enum error	 want;
 	} cases[] = {
-		{ "now", BYTES("1712345678"), 600, QT_OK },
-		{ "oldest", BYTES("1712345078"), 600, QT_OK },
-		{ "too old", BYTES("1712345077"), 600, QT_ESTALE },
-		{ "furthest ahead", BYTES("1712346278"), 600, QT_OK },
-		{ "too far ahead", BYTES("1712346279"), 600, QT_ESTALE },
-		{ "within a second", BYTES("1712345677"), 1, QT_OK },
-		{ "not within a second", BYTES("1712345676"), 1, QT_ESTALE },
-		{ "any age", BYTES("1"), 0, QT_OK },
-		{ "any age ahead", BYTES("9712345678"), 0, QT_OK },
-		{ "zero", BYTES("0"), 600, QT_ESTALE },
-		{ "milliseconds", BYTES("1712345678000"), 600, QT_ESTALE },
-		{ "no digits", BYTES("now"), 600, QT_ESTALE },
-		{ "digits and more", BYTES("1712345678x"), 600, QT_ESTALE },
-		{ "NUL behind", BYTES("1712345678\0"), 600, QT_ESTALE },
-		{ "blank before", BYTES(" 1712345678"), 600, QT_ESTALE },
-		{ "blank behind", BYTES("1712345678 "), 600, QT_ESTALE },
-		{ "plus", BYTES("+1712345678"), 600, QT_ESTALE },
-		{ "minus", BYTES("-1712345678"), 600, QT_ESTALE },
-		{ "fraction", BYTES("1712345678.0"), 600, QT_ESTALE },
-		{ "exponent", BYTES("1712345678e0"), 600, QT_ESTALE },
-		{ "hexadecimal", BYTES("0x661075CE"), 600, QT_ESTALE },
-		{ "wraps in 32 bits", BYTES("6007312974"), 600, QT_ESTALE },
-		{ "largest in 64 bits", BYTES("9223372036854775807"), 600, QT_ESTALE },
-		{ "wraps in 64 bits", BYTES("18446744075421897294"), 600, QT_ESTALE },
+		{ "now", BYTES("1712345678"), 600, ERR_OK },
+		{ "oldest", BYTES("1712345078"), 600, ERR_OK },
+		{ "too old", BYTES("1712345077"), 600, ERR_STALE },
+		{ "furthest ahead", BYTES("1712346278"), 600, ERR_OK },
+		{ "too far ahead", BYTES("1712346279"), 600, ERR_STALE },
+		{ "within a second", BYTES("1712345677"), 1, ERR_OK },
+		{ "not within a second", BYTES("1712345676"), 1, ERR_STALE },
+		{ "any age", BYTES("1"), 0, ERR_OK },
+		{ "any age ahead", BYTES("9712345678"), 0, ERR_OK },
+		{ "zero", BYTES("0"), 600, ERR_STALE },
+		{ "milliseconds", BYTES("1712345678000"), 600, ERR_STALE },
+		{ "no digits", BYTES("now"), 600, ERR_STALE },
+		{ "digits and more", BYTES("1712345678x"), 600, ERR_STALE },
+		{ "NUL behind", BYTES("1712345678\0"), 600, ERR_STALE },
+		{ "blank before", BYTES(" 1712345678"), 600, ERR_STALE },
+		{ "blank behind", BYTES("1712345678 "), 600, ERR_STALE },
+		{ "plus", BYTES("+1712345678"), 600, ERR_STALE },
+		{ "minus", BYTES("-1712345678"), 600, ERR_STALE },
+		{ "fraction", BYTES("1712345678.0"), 600, ERR_STALE },
+		{ "exponent", BYTES("1712345678e0"), 600, ERR_STALE },
+		{ "hexadecimal", BYTES("0x661075CE"), 600, ERR_STALE },
+		{ "wraps in 32 bits", BYTES("6007312974"), 600, ERR_STALE },
+		{ "largest in 64 bits", BYTES("9223372036854775807"), 600, ERR_STALE },
+		{ "wraps in 64 bits", BYTES("18446744075421897294"), 600, ERR_STALE },
 		{ "a great many digits", BYTES("99999999999999999999999999999999"), 600,
-		    QT_ESTALE },
-		{ "empty", BYTES(""), 600, QT_ESTALE },
-		{ "absent", { NULL, 0 }, 600, QT_ESTALE },
+		    ERR_STALE },
+		{ "empty", BYTES(""), 600, ERR_STALE },
+		{ "absent", { NULL, 0 }, 600, ERR_STALE },
 	};
 	struct guarded	 g;
 	struct push	 p = { .v = { { NULL, 0 } } };
@@ -381,13 +381,13 @@ spare_bits(void **state)
 	bool			 same;
 
 	(void)state;
-	check_err("key", crypto_key(key, slice_of(KEY_A)), QT_OK);
+	check_err("key", crypto_key(key, slice_of(KEY_A)), ERR_OK);
 	for (at = 0; at < CRYPTO_KEY_TEXT; at++)
 		for (i = 0; i < sizeof(digits) - 1; i++) {
 			memcpy(text, KEY_A, sizeof(text));
 			text[at] = digits[i];
 			(void)snprintf(name, sizeof(name), "%c at %zu", digits[i], at);
-			check_err(name, crypto_key(other, slice_of(text)), QT_OK);
+			check_err(name, crypto_key(other, slice_of(text)), ERR_OK);
 			/* The last one, 4, is 14 times 4 and no spare bits. */
 			same = at == CRYPTO_KEY_TEXT - 1 ? i / 4 == 14 : digits[i] == KEY_A[at];
 			CHECK(name, (memcmp(key, other, sizeof(key)) == 0) == same);
@@ -424,12 +424,12 @@ keys(void **state)
 
 	(void)state;
 	guarded_init(&g, 64);
-	check_err("good", crypto_key(key, guarded_slice(&g, slice_of(KEY_C))), QT_OK);
+	check_err("good", crypto_key(key, guarded_slice(&g, slice_of(KEY_C))), ERR_OK);
 	check_bytes("good", (struct slice){ (const char *)key, sizeof(key) },
 	    (struct slice){ (const char *)want, sizeof(want) });
 	for (i = 0; i < COUNT(bad); i++)
 		check_err(bad[i].name, crypto_key(key, guarded_slice(&g, bad[i].text)),
-		    QT_EAESKEY);
+		    ERR_AESKEY);
 	guarded_fini(&g);
 }
 
@@ -483,14 +483,14 @@ seal(struct bench *b, struct sealed *s, const struct account *a, const char *tex
 			    slice_of("nonce") };
 
 	*s = (struct sealed){ .body = { 0 } };
-	assert_int_equal(buf_puts(&s->body, "<xml><ToUserName/><Encrypt><![CDATA["), QT_OK);
+	assert_int_equal(buf_puts(&s->body, "<xml><ToUserName/><Encrypt><![CDATA["), ERR_OK);
 	s->encrypt_at = s->body.len;
-	assert_int_equal(crypto_seal(b->c, &s->body, a, slice_of(text), sixteen), QT_OK);
+	assert_int_equal(crypto_seal(b->c, &s->body, a, slice_of(text), sixteen), ERR_OK);
 	s->encrypt_len = s->body.len - s->encrypt_at;
 	parts[3] = (struct slice){ s->body.p + s->encrypt_at, s->encrypt_len };
-	assert_int_equal(crypto_sign(b->c, s->url, parts, 3), QT_OK);
-	assert_int_equal(crypto_sign(b->c, s->msg, parts, 4), QT_OK);
-	assert_int_equal(buf_puts(&s->body, "]]></Encrypt></xml>"), QT_OK);
+	assert_int_equal(crypto_sign(b->c, s->url, parts, 3), ERR_OK);
+	assert_int_equal(crypto_sign(b->c, s->msg, parts, 4), ERR_OK);
+	assert_int_equal(buf_puts(&s->body, "]]></Encrypt></xml>"), ERR_OK);
 	s->p.v[PUSH_TIMESTAMP] = parts[1];
 	s->p.v[PUSH_NONCE] = parts[2];
 	s->p.v[PUSH_SIGNATURE] = slice_of(s->url);
@@ -516,7 +516,7 @@ old_key(void **state)
 	struct account	 a = account;
 	struct sealed	 s;
 	struct bench	 b;
-	enum qt_err	 er, alone;
+	enum error	 er, alone;
 	size_t		 i;
 
 	(void)state;
@@ -529,11 +529,11 @@ old_key(void **state)
 		alone = crypto_open(b.c, &b.xml, &b.work, &a, &s.p, buf_slice(&s.body));
 		a.aes_key_old = cases[i].old;
 		er = crypto_open(b.c, &b.xml, &b.work, &a, &s.p, buf_slice(&s.body));
-		check_err(cases[i].name, er, cases[i].opens ? QT_OK : alone);
+		check_err(cases[i].name, er, cases[i].opens ? ERR_OK : alone);
 		check_bytes(cases[i].name, buf_slice(&b.xml),
 		    slice_of(cases[i].opens ? "<xml>text</xml>" : ""));
-		CHECK(cases[i].name, cases[i].opens || alone == QT_EAES ||
-		    alone == QT_EBUFFER || alone == QT_EAPPID);
+		CHECK(cases[i].name, cases[i].opens || alone == ERR_AES ||
+		    alone == ERR_BUFFER || alone == ERR_APPID);
 		buf_free(&s.body);
 	}
 	bench_fini(&b);
@@ -552,9 +552,9 @@ signatures_are_compared_whole(void **state)
 	(void)state;
 	bench_init(&b);
 	seal(&b, &s, &account, "text");
-	check_err("right", crypto_check_url(b.c, &account, &s.p), QT_OK);
+	check_err("right", crypto_check_url(b.c, &account, &s.p), ERR_OK);
 	check_err("right", crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
-	    buf_slice(&s.body)), QT_OK);
+	    buf_slice(&s.body)), ERR_OK);
 	for (at = 0; at < CRYPTO_SHA1_HEX; at++)
 		for (k = 0; k < sizeof(put) - 1; k++) {
 			(void)snprintf(name, sizeof(name), "put %zu at %zu", k, at);
@@ -562,20 +562,20 @@ signatures_are_compared_whole(void **state)
 			text[at] = put[k];
 			s.p.v[PUSH_SIGNATURE].p = text;
 			check_err(name, crypto_check_url(b.c, &account, &s.p),
-			    put[k] == s.url[at] ? QT_OK : QT_ESIGNATURE);
+			    put[k] == s.url[at] ? ERR_OK : ERR_SIGNATURE);
 			memcpy(text, s.msg, CRYPTO_SHA1_HEX);
 			text[at] = put[k];
 			s.p.v[PUSH_MSG_SIGNATURE].p = text;
 			check_err(name, crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
 			    buf_slice(&s.body)),
-			    put[k] == s.msg[at] ? QT_OK : QT_ESIGNATURE);
+			    put[k] == s.msg[at] ? ERR_OK : ERR_SIGNATURE);
 		}
 	memcpy(text, s.url, CRYPTO_SHA1_HEX);
 	for (len = 0; len <= CRYPTO_SHA1_HEX + 1; len++) {
 		(void)snprintf(name, sizeof(name), "%zu characters", len);
 		s.p.v[PUSH_SIGNATURE] = guarded_slice(&b.gq, (struct slice){ text, len });
 		check_err(name, crypto_check_url(b.c, &account, &s.p),
-		    len == CRYPTO_SHA1_HEX ? QT_OK : QT_ESIGNATURE);
+		    len == CRYPTO_SHA1_HEX ? ERR_OK : ERR_SIGNATURE);
 	}
 	buf_free(&s.body);
 	bench_fini(&b);
@@ -587,28 +587,28 @@ encrypt_texts(void **state)
 {
 	static const struct {
 		const char	*name, *text;
-		enum qt_err	 want;
+		enum error	 want;
 	} cases[] = {
-		{ "nothing", "", QT_EXML },
-		{ "blanks", " \n ", QT_EXML },
-		{ "1 character", "A", QT_EBASE64 },
-		{ "2 characters", "AA", QT_EBASE64 },
-		{ "3 characters", "AAA", QT_EBASE64 },
-		{ "5 characters", "AAAAA", QT_EBASE64 },
-		{ "three =", "A===", QT_EBASE64 },
-		{ "only =", "====", QT_EBASE64 },
-		{ "= within", "AA=A", QT_EBASE64 },
-		{ "= and more", "AA==AAAA", QT_EBASE64 },
-		{ "URL alphabet", "A-_A", QT_EBASE64 },
-		{ "line end within", "AA\nA", QT_EBASE64 },
-		{ "blank within", "AA A", QT_EBASE64 },
-		{ "foreign byte", "AA\xFF" "A", QT_EBASE64 },
-		{ "3 bytes", "AAAA", QT_EAES },
-		{ "2 bytes", "AAA=", QT_EAES },
-		{ "1 byte", "+/==", QT_EAES },
-		{ "16 bytes", "AAAAAAAAAAAAAAAAAAAAAA==", QT_EAES },
+		{ "nothing", "", ERR_XML },
+		{ "blanks", " \n ", ERR_XML },
+		{ "1 character", "A", ERR_BASE64 },
+		{ "2 characters", "AA", ERR_BASE64 },
+		{ "3 characters", "AAA", ERR_BASE64 },
+		{ "5 characters", "AAAAA", ERR_BASE64 },
+		{ "three =", "A===", ERR_BASE64 },
+		{ "only =", "====", ERR_BASE64 },
+		{ "= within", "AA=A", ERR_BASE64 },
+		{ "= and more", "AA==AAAA", ERR_BASE64 },
+		{ "URL alphabet", "A-_A", ERR_BASE64 },
+		{ "line end within", "AA\nA", ERR_BASE64 },
+		{ "blank within", "AA A", ERR_BASE64 },
+		{ "foreign byte", "AA\xFF" "A", ERR_BASE64 },
+		{ "3 bytes", "AAAA", ERR_AES },
+		{ "2 bytes", "AAA=", ERR_AES },
+		{ "1 byte", "+/==", ERR_AES },
+		{ "16 bytes", "AAAAAAAAAAAAAAAAAAAAAA==", ERR_AES },
 		{ "48 bytes", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-		    QT_EAES },
+		    ERR_AES },
 	};
 	struct push	 p = { .v = {
 		[PUSH_TIMESTAMP] = BYTES("1712345678"), [PUSH_NONCE] = BYTES("nonce"),
@@ -624,11 +624,11 @@ encrypt_texts(void **state)
 	bench_init(&b);
 	for (i = 0; i < COUNT(cases); i++) {
 		parts[3] = slice_of(cases[i].text);
-		assert_int_equal(crypto_sign(b.c, hex, parts, 4), QT_OK);
+		assert_int_equal(crypto_sign(b.c, hex, parts, 4), ERR_OK);
 		p.v[PUSH_MSG_SIGNATURE] = slice_of(hex);
 		buf_reset(&body);
 		assert_int_equal(buf_printf(&body, "<xml><Encrypt>%s</Encrypt></xml>",
-		    cases[i].text), QT_OK);
+		    cases[i].text), ERR_OK);
 		check_err(cases[i].name, crypto_open(b.c, &b.xml, &b.work, &account, &p,
 		    guarded_slice(&b.g, buf_slice(&body))), cases[i].want);
 		check_int(cases[i].name, (int64_t)b.xml.len, 0);
@@ -645,21 +645,21 @@ constant_answer(void **state)
 	static const struct {
 		const char	*name;
 		enum spoil	 what;
-		enum qt_err	 want;
+		enum error	 want;
 	} cases[] = {
-		{ "nothing wrong", NOTHING, QT_OK },
-		{ "signature", URL, QT_ESIGNATURE },
-		{ "msg_signature", MSG, QT_ESIGNATURE },
-		{ "ciphertext", TEXT, QT_ESIGNATURE },
-		{ "no <Encrypt>", BODY, QT_EXML },
-		{ "EncodingAESKey", KEY, QT_EAESKEY },
-		{ "AppID", APPID, QT_EAPPID },
-		{ "AppID one shorter", SHORT, QT_EAPPID },
+		{ "nothing wrong", NOTHING, ERR_OK },
+		{ "signature", URL, ERR_SIGNATURE },
+		{ "msg_signature", MSG, ERR_SIGNATURE },
+		{ "ciphertext", TEXT, ERR_SIGNATURE },
+		{ "no <Encrypt>", BODY, ERR_XML },
+		{ "EncodingAESKey", KEY, ERR_AESKEY },
+		{ "AppID", APPID, ERR_APPID },
+		{ "AppID one shorter", SHORT, ERR_APPID },
 	};
 	struct account	 a;
 	struct sealed	 s;
 	struct bench	 b;
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
 	(void)state;
@@ -674,13 +674,13 @@ constant_answer(void **state)
 		a.aes_key = cases[i].what == KEY ? "short" : a.aes_key;
 		a.appid = cases[i].what == APPID ? "wx5c0f9e8d7b6a1235" :
 		    cases[i].what == SHORT ? "wx5c0f9e8d7b6a123" : a.appid;
-		if ((er = crypto_check_url(b.c, &a, &s.p)) == QT_OK)
+		if ((er = crypto_check_url(b.c, &a, &s.p)) == ERR_OK)
 			er = crypto_open(b.c, &b.xml, &b.work, &a, &s.p, buf_slice(&s.body));
 		else
 			buf_reset(&b.xml);
 		check_err(cases[i].name, er, cases[i].want);
-		check_int(cases[i].name, errs[er].status, er == QT_OK ? 200 : 403);
-		check_bytes(cases[i].name, buf_slice(&b.xml), slice_of(er == QT_OK ? "text" : ""));
+		check_int(cases[i].name, error_table[er].status, er == ERR_OK ? 200 : 403);
+		check_bytes(cases[i].name, buf_slice(&b.xml), slice_of(er == ERR_OK ? "text" : ""));
 		buf_free(&s.body);
 	}
 	bench_fini(&b);
@@ -694,7 +694,7 @@ damaged(void **state)
 	struct bench	 b;
 	struct slice	 body;
 	char		*copy, name[32];
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
 	(void)state;
@@ -705,7 +705,7 @@ damaged(void **state)
 		(void)snprintf(name, sizeof(name), "first %zu", i);
 		er = crypto_open(b.c, &b.xml, &b.work, &account, &s.p, guarded_slice(&b.g,
 		    (struct slice){ body.p, i }));
-		check_err(name, er, i == body.len ? QT_OK : QT_EXML);
+		check_err(name, er, i == body.len ? ERR_OK : ERR_XML);
 	}
 	for (i = 0; i < s.encrypt_len; i++) {
 		(void)snprintf(name, sizeof(name), "character %zu", i);
@@ -713,7 +713,7 @@ damaged(void **state)
 		copy[s.encrypt_at + i] ^= 1;
 		er = crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
 		    (struct slice){ copy, body.len });
-		check_err(name, er, QT_ESIGNATURE);
+		check_err(name, er, ERR_SIGNATURE);
 		check_int(name, (int64_t)b.xml.len, 0);
 	}
 	buf_free(&s.body);
@@ -740,7 +740,7 @@ every_padding(void **state)
 		check_int(name, (int64_t)s.encrypt_len,
 		    (int64_t)((16 + 4 + len + 18) / 32 * 32 + 32 + 2) / 3 * 4);
 		check_err(name, crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
-		    guarded_slice(&b.g, buf_slice(&s.body))), QT_OK);
+		    guarded_slice(&b.g, buf_slice(&s.body))), ERR_OK);
 		check_bytes(name, buf_slice(&b.xml), slice_of(text));
 		buf_free(&s.body);
 	}
@@ -765,7 +765,7 @@ put_encrypted(struct buf *out, const char *key_text, const struct buf *clear)
 	    (int)clear->len), 1);
 	EVP_CIPHER_CTX_free(ctx);
 	n = EVP_EncodeBlock(base64, text, n);
-	assert_int_equal(buf_put(out, base64, (size_t)n), QT_OK);
+	assert_int_equal(buf_put(out, base64, (size_t)n), ERR_OK);
 }
 
 /* Padding that is consistent in itself, of any length: 1 to 32 it may be. */
@@ -791,17 +791,17 @@ long_padding(void **state)
 		buf_reset(&text);
 		buf_reset(&body);
 		assert_int_equal(buf_printf(&clear, "%16s%c%c%c%c%*s%s", "", 0, 0,
-		    (int)(len >> 8), (int)(len & 0xFF), (int)len, "", account.appid), QT_OK);
+		    (int)(len >> 8), (int)(len & 0xFF), (int)len, "", account.appid), ERR_OK);
 		while (clear.len < 320)
-			assert_int_equal(buf_putc(&clear, (char)pad), QT_OK);
+			assert_int_equal(buf_putc(&clear, (char)pad), ERR_OK);
 		put_encrypted(&text, KEY_A, &clear);
 		parts[3] = buf_slice(&text);
-		assert_int_equal(crypto_sign(b.c, hex, parts, 4), QT_OK);
+		assert_int_equal(crypto_sign(b.c, hex, parts, 4), ERR_OK);
 		p.v[PUSH_MSG_SIGNATURE] = slice_of(hex);
 		assert_int_equal(buf_printf(&body, "<xml><Encrypt>%.*s</Encrypt></xml>",
-		    (int)text.len, text.p), QT_OK);
+		    (int)text.len, text.p), ERR_OK);
 		check_err(name, crypto_open(b.c, &b.xml, &b.work, &account, &p,
-		    buf_slice(&body)), pad <= 32 ? QT_OK : QT_EAES);
+		    buf_slice(&body)), pad <= 32 ? ERR_OK : ERR_AES);
 		check_int(name, (int64_t)b.xml.len, pad <= 32 ? (int64_t)len : 0);
 	}
 	buf_free(&clear);
@@ -820,15 +820,15 @@ sealing(void **state)
 
 	(void)state;
 	bench_init(&b);
-	assert_int_equal(buf_puts(&one, "kept:"), QT_OK);
-	check_err("appended", crypto_seal(b.c, &one, &a, msg, NULL), QT_OK);
-	check_err("again", crypto_seal(b.c, &two, &a, msg, NULL), QT_OK);
+	assert_int_equal(buf_puts(&one, "kept:"), ERR_OK);
+	check_err("appended", crypto_seal(b.c, &one, &a, msg, NULL), ERR_OK);
+	check_err("again", crypto_seal(b.c, &two, &a, msg, NULL), ERR_OK);
 	CHECK("appended", one.len == two.len + 5 && memcmp(one.p, "kept:", 5) == 0);
 	CHECK("never the same twice", one.len == two.len + 5 &&
 	    memcmp(one.p + 5, two.p, two.len) != 0);
 	a.aes_key = "short";
 	buf_reset(&two);
-	check_err("no key", crypto_seal(b.c, &two, &a, msg, NULL), QT_EAESKEY);
+	check_err("no key", crypto_seal(b.c, &two, &a, msg, NULL), ERR_AESKEY);
 	check_int("no key", (int64_t)two.len, 0);
 	buf_free(&one);
 	buf_free(&two);
@@ -861,7 +861,7 @@ parts_are_sorted(void **state)
 		(void)snprintf(text, sizeof(text), "%s%s%s%s", cases[i].parts[0],
 		    cases[i].parts[1], cases[i].parts[2], cases[i].parts[3]);
 		whole = slice_of(text);
-		check_err(cases[i].name, crypto_sign(c, want, &whole, 1), QT_OK);
+		check_err(cases[i].name, crypto_sign(c, want, &whole, 1), ERR_OK);
 		for (order = 0; order < 24; order++) {
 			/* The order'th way to lay out four. */
 			size_t left[4] = { 0, 1, 2, 3 }, o = order, n, at;
@@ -873,7 +873,7 @@ parts_are_sorted(void **state)
 				memmove(left + at, left + at + 1,
 				    (n - at - 1) * sizeof(*left));
 			}
-			check_err(cases[i].name, crypto_sign(c, hex, parts, 4), QT_OK);
+			check_err(cases[i].name, crypto_sign(c, hex, parts, 4), ERR_OK);
 			check_text(cases[i].name, hex, want);
 		}
 	}
@@ -885,7 +885,7 @@ out_of_memory(void **state)
 {
 	struct sealed	 s;
 	struct bench	 b;
-	enum qt_err	 er;
+	enum error	 er;
 	unsigned	 n;
 
 	(void)state;
@@ -898,11 +898,11 @@ out_of_memory(void **state)
 		er = crypto_open(b.c, &b.xml, &b.work, &account, &s.p, buf_slice(&s.body));
 		if (unit_memory != 0)
 			break;
-		check_err("short of memory", er, QT_ENOMEM);
+		check_err("short of memory", er, ERR_NOMEM);
 		check_int("short of memory", (int64_t)b.xml.len, 0);
 	}
 	unit_memory = 0;
-	check_err("enough", er, QT_OK);
+	check_err("enough", er, ERR_OK);
 	CHECK("both bufs", n == 3);
 	buf_free(&s.body);
 	bench_fini(&b);

@@ -105,9 +105,9 @@ add_query(struct message *m, const char *name, struct slice text)
 	struct query	 q;
 	size_t		 i;
 
-	assert_int_equal(buf_put(&copy, text.p, text.len), QT_OK);
+	assert_int_equal(buf_put(&copy, text.p, text.len), ERR_OK);
 	(void)keep(m, copy);
-	check_err(name, query_parse(&q, copy.p, copy.len), QT_OK);
+	check_err(name, query_parse(&q, copy.p, copy.len), ERR_OK);
 	for (i = 0; i < q.n; i++)
 		if (!is_own_field(q.p[i].name))
 			add(m, q.p[i].name, q.p[i].value, false);
@@ -122,9 +122,9 @@ check_message(struct signer *s, const json_t *line, struct message *m)
 	struct buf	 want = vector_base64(line, "canonical_utf8_base64"), got = { 0 };
 	char		 hex[SIGN_MD5_HEX + 1];
 
-	check_err(name, sign_canonical(&got, m->f, m->n), QT_OK);
+	check_err(name, sign_canonical(&got, m->f, m->n), ERR_OK);
 	check_bytes(name, buf_slice(&got), buf_slice(&want));
-	check_err(name, sign_digest(s, hex, buf_slice(&got), secret), QT_OK);
+	check_err(name, sign_digest(s, hex, buf_slice(&got), secret), ERR_OK);
 	check_bytes(name, slice_of(hex), vector_get(line, "sign"));
 	buf_free(&got);
 	buf_free(&want);
@@ -133,7 +133,7 @@ check_message(struct signer *s, const json_t *line, struct message *m)
 static void
 vectors_from_fields(void **state)
 {
-	struct signer		*s = signer_new();
+	struct signer		*s = sign_new();
 	struct message		 m = { .n = 0 };
 	struct vectors		 v;
 	size_t			 i;
@@ -148,13 +148,13 @@ vectors_from_fields(void **state)
 		message_free(&m);
 	}
 	vectors_free(&v);
-	signer_free(s);
+	sign_free(s);
 }
 
 static void
 vectors_from_queries(void **state)
 {
-	struct signer	*s = signer_new();
+	struct signer	*s = sign_new();
 	struct message	 m = { .n = 0 };
 	struct vectors	 v;
 	struct slice	 query;
@@ -175,7 +175,7 @@ vectors_from_queries(void **state)
 	}
 	check_int("vectors with a query", n, 41);
 	vectors_free(&v);
-	signer_free(s);
+	sign_free(s);
 }
 
 /* Takes the member `sign`, which hex gets, out of an envelope.  False: it is not there. */
@@ -227,10 +227,10 @@ check_push(struct signer *s, const json_t *line, struct buf *out)
 	struct query	 q;
 	struct push	 p;
 
-	check_err(name, query_parse(&q, text.p, text.len), QT_OK);
-	check_err(name, query_push(&p, &which, &q, 0), QT_OK);
+	check_err(name, query_parse(&q, text.p, text.len), ERR_OK);
+	check_err(name, push_read(&p, &which, &q, 0), ERR_OK);
 	check_err(name, sign_envelope(s, out, &a, &p, slice_of(body),
-	    strtoll(field_text(line, "ts"), NULL, 10)), QT_OK);
+	    strtoll(field_text(line, "ts"), NULL, 10)), ERR_OK);
 	CHECK(name, take_sign(out, hex));
 	check_bytes(name, slice_of(hex), vector_get(line, "sign"));
 	check_bytes(name, buf_slice(out), buf_slice(&want));
@@ -241,7 +241,7 @@ check_push(struct signer *s, const json_t *line, struct buf *out)
 static void
 vectors_as_envelopes(void **state)
 {
-	struct signer	*s = signer_new();
+	struct signer	*s = sign_new();
 	struct buf	 out = { 0 };
 	struct vectors	 v;
 	size_t		 i;
@@ -258,7 +258,7 @@ vectors_as_envelopes(void **state)
 	check_int("pushes", n, 29);
 	vectors_free(&v);
 	buf_free(&out);
-	signer_free(s);
+	sign_free(s);
 }
 
 static const struct account	 account = {
@@ -307,7 +307,7 @@ envelope(void **state)
 		    "\"ts\":\"2\",\"weChatOAData\":\"\xEF\xBB\xBF<xml>\\r\\n\\t"
 		    "\xE4\xB8\xAD\xEF\xBF\xBD\\u0000</xml>\\n\"}" },
 	};
-	struct signer	*s = signer_new();
+	struct signer	*s = sign_new();
 	struct account	 a = account;
 	struct buf	 out = { 0 };
 	struct slice	 got;
@@ -320,9 +320,9 @@ envelope(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		a.app_key = cases[i].app_key;
 		buf_reset(&out);
-		assert_int_equal(buf_puts(&out, "what was there before"), QT_OK);
+		assert_int_equal(buf_puts(&out, "what was there before"), ERR_OK);
 		check_err(cases[i].name, sign_envelope(s, &out, &a, &cases[i].push,
-		    cases[i].body, cases[i].ts_ms), QT_OK);
+		    cases[i].body, cases[i].ts_ms), ERR_OK);
 		assert_non_null(at = strchr(cases[i].want, '@'));
 		head = (size_t)(at - cases[i].want);
 		got = buf_slice(&out);
@@ -334,11 +334,11 @@ envelope(void **state)
 		    got.len - head - SIGN_MD5_HEX }, slice_of(at + 1));
 		CHECK(cases[i].name, take_sign(&out, hex));
 		check_err(cases[i].name, sign_digest(s, again, buf_slice(&out),
-		    slice_of("s3cret")), QT_OK);
+		    slice_of("s3cret")), ERR_OK);
 		check_text(cases[i].name, hex, again);
 	}
 	buf_free(&out);
-	signer_free(s);
+	sign_free(s);
 }
 
 /* Memory that runs out anywhere is said, and the next envelope is whole again. */
@@ -347,9 +347,9 @@ envelope_without_memory(void **state)
 {
 	static char		 body[20000];
 	static const struct push push = PUSH_ALL;
-	struct signer		*s = signer_new();
+	struct signer		*s = sign_new();
 	struct buf		 out = { 0 };
-	enum qt_err		 er;
+	enum error		 er;
 	unsigned		 n;
 
 	(void)state;
@@ -362,13 +362,13 @@ envelope_without_memory(void **state)
 		    (struct slice){ body, sizeof(body) }, 1);
 		if (unit_memory != 0)
 			break;
-		check_err("short of memory", er, QT_ENOMEM);
+		check_err("short of memory", er, ERR_NOMEM);
 	}
 	unit_memory = 0;
-	check_err("enough", er, QT_OK);
+	check_err("enough", er, ERR_OK);
 	CHECK("several places", n > 3);
 	buf_free(&out);
-	signer_free(s);
+	sign_free(s);
 }
 
 /* The three strings of the demo's main(); json and secret are one text to MD5. */
@@ -385,7 +385,7 @@ demo_digests(void **state)
 		{ "20121221", BYTES("20121221"), "1f69b3d54c2f95a014ea3cc131a34d5b" },
 		{ "Encryption", BYTES("Encryption"), "d7f2615c71a1567cc13cf3a7f7de0aea" },
 	};
-	struct signer	*s = signer_new();
+	struct signer	*s = sign_new();
 	char		 hex[SIGN_MD5_HEX + 1];
 	size_t		 i, cut;
 
@@ -396,11 +396,11 @@ demo_digests(void **state)
 			check_err(cases[i].name, sign_digest(s, hex,
 			    (struct slice){ cases[i].text.p, cut },
 			    (struct slice){ cases[i].text.p + cut, cases[i].text.len - cut }),
-			    QT_OK);
+			    ERR_OK);
 			check_text(cases[i].name, hex, cases[i].want);
 		}
-	signer_free(s);
-	signer_free(NULL);
+	sign_free(s);
+	sign_free(NULL);
 }
 
 /* The table of escapes, row by row; false: the character stands as it is. */
@@ -449,7 +449,7 @@ check_escape(struct buf *out, uint32_t cp)
 	(void)snprintf(name, sizeof(name), "U+%04X", (unsigned)cp);
 	memcpy(text, u, len);
 	buf_reset(out);
-	check_err(name, sign_string(out, (struct slice){ text, len }), QT_OK);
+	check_err(name, sign_string(out, (struct slice){ text, len }), ERR_OK);
 	check_bytes(name, buf_slice(out), (struct slice){ want, n });
 	/* The same between two letters: what is copied in runs ends in the right place. */
 	text[0] = 'a';
@@ -460,7 +460,7 @@ check_escape(struct buf *out, uint32_t cp)
 	want[n] = 'z';
 	want[n + 1] = '"';
 	buf_reset(out);
-	check_err(name, sign_string(out, (struct slice){ text, len + 2 }), QT_OK);
+	check_err(name, sign_string(out, (struct slice){ text, len + 2 }), ERR_OK);
 	check_bytes(name, buf_slice(out), (struct slice){ want, n + 2 });
 }
 
@@ -506,10 +506,10 @@ strings(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&out);
-		check_err(cases[i].name, sign_string(&out, cases[i].in), QT_OK);
+		check_err(cases[i].name, sign_string(&out, cases[i].in), ERR_OK);
 		check_bytes(cases[i].name, buf_slice(&out), cases[i].want);
 	}
-	check_err("appended", sign_string(&out, slice_of("x")), QT_OK);
+	check_err("appended", sign_string(&out, slice_of("x")), ERR_OK);
 	check_bytes("appended", buf_slice(&out),
 	    (struct slice)BYTES("\"a\xEF\xBF\xBD\"\"x\""));
 	buf_free(&out);
@@ -563,7 +563,7 @@ canonical(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		memcpy(f, cases[i].f, sizeof(f));
 		buf_reset(&out);
-		check_err(cases[i].name, sign_canonical(&out, f, cases[i].n), QT_OK);
+		check_err(cases[i].name, sign_canonical(&out, f, cases[i].n), ERR_OK);
 		check_bytes(cases[i].name, buf_slice(&out), slice_of(cases[i].want));
 	}
 	buf_free(&out);

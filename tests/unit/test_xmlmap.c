@@ -81,8 +81,8 @@ check_sample(const char *name, struct slice xml, const json_t *want)
 	struct buf	 out = { .p = NULL };
 	json_t		*got;
 
-	if (check_err(name, xmlmap_event(map, &ev, xml), QT_OK) &&
-	    check_err(name, event_json(&out, &ev), QT_OK)) {
+	if (check_err(name, xmlmap_event(map, &ev, xml), ERR_OK) &&
+	    check_err(name, event_json(&out, &ev), ERR_OK)) {
 		got = json_loadb(out.p, out.len, JSON_REJECT_DUPLICATES, NULL);
 		if (!CHECK(name, got != NULL) ||
 		    !CHECK(name, json_equal(json_object_get(got, "event_code"),
@@ -324,7 +324,7 @@ struct one {
 static void
 check_one(const struct one *c)
 {
-	if (check_err(c->name, xmlmap_event(map, &ev, slice_of(c->xml)), QT_OK))
+	if (check_err(c->name, xmlmap_event(map, &ev, slice_of(c->xml)), ERR_OK))
 		check_bytes(c->name, value(c->key), slice_of(c->want));
 }
 
@@ -423,7 +423,7 @@ numbers(void **state)
 		buf_reset(&b);
 		(void)buf_printf(&b, EVENT("LOCATION") "<Precision>%s</Precision></xml>",
 		    cases[i].text);
-		if (!check_err(cases[i].text, xmlmap_event(map, &ev, buf_slice(&b)), QT_OK))
+		if (!check_err(cases[i].text, xmlmap_event(map, &ev, buf_slice(&b)), ERR_OK))
 			continue;
 		check_bytes(cases[i].text, value("Precision"), slice_of(cases[i].want));
 		for (n = 0; n < ev.nattr; n++)
@@ -624,7 +624,7 @@ heads(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		if (!check_err(cases[i].name, xmlmap_event(map, &ev, slice_of(cases[i].xml)),
-		    QT_OK))
+		    ERR_OK))
 			continue;
 		check_text(cases[i].name, ev.code, cases[i].code);
 		check_bytes(cases[i].name, ev.msgtype, slice_of(cases[i].msgtype));
@@ -653,26 +653,26 @@ json(void **state)
 		    "\"attributes\":{}}" },
 	};
 	struct buf	 out = { .p = NULL };
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&out);
-		check_err(cases[i].name, xmlmap_event(map, &ev, slice_of(cases[i].xml)), QT_OK);
-		check_err(cases[i].name, event_json(&out, &ev), QT_OK);
+		check_err(cases[i].name, xmlmap_event(map, &ev, slice_of(cases[i].xml)), ERR_OK);
+		check_err(cases[i].name, event_json(&out, &ev), ERR_OK);
 		check_bytes(cases[i].name, buf_slice(&out), slice_of(cases[i].want));
 	}
 	check_err("long", xmlmap_event(map, &ev, slice_of(EVENT("LOCATION") "<Latitude>"
 	    "1.00000000000000000000000000000000000000000000000000000000000000000000000000000"
-	    "</Latitude></xml>")), QT_OK);
+	    "</Latitude></xml>")), ERR_OK);
 	out.max = 16;
-	for (er = QT_ETOOBIG; er != QT_OK && out.max < 1024; out.max++) {
+	for (er = ERR_TOOBIG; er != ERR_OK && out.max < 1024; out.max++) {
 		buf_free(&out);
 		er = event_json(&out, &ev);
-		CHECK("ceiling", er == QT_OK || er == QT_ETOOBIG);
+		CHECK("ceiling", er == ERR_OK || er == ERR_TOOBIG);
 	}
-	check_err("room enough", er, QT_OK);
+	check_err("room enough", er, ERR_OK);
 	buf_free(&out);
 }
 
@@ -817,12 +817,12 @@ refused(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, xmlmap_event(map, &ev, cases[i].in), QT_EXML);
+		check_err(cases[i].name, xmlmap_event(map, &ev, cases[i].in), ERR_XML);
 		check_text(cases[i].name, xmlmap_why(map), cases[i].why);
 		CHECK(cases[i].name, ev.code == NULL && ev.nattr == 0 && ev.user.p == NULL);
 		CHECK(cases[i].name, !xmlmap_more(map));
 	}
-	check_err("good again", xmlmap_event(map, &ev, slice_of("<xml/>")), QT_OK);
+	check_err("good again", xmlmap_event(map, &ev, slice_of("<xml/>")), ERR_OK);
 	check_text("good again", xmlmap_why(map), "");
 }
 
@@ -833,11 +833,11 @@ check_limit(const char *name, const char *before, const char *part, size_t n,
 {
 	struct buf	 b = { .p = NULL };
 
-	assert_int_equal(buf_puts(&b, before), QT_OK);
+	assert_int_equal(buf_puts(&b, before), ERR_OK);
 	while (n-- != 0)
-		assert_int_equal(buf_puts(&b, part), QT_OK);
-	assert_int_equal(buf_puts(&b, after), QT_OK);
-	check_err(name, xmlmap_event(map, &ev, buf_slice(&b)), why == NULL ? QT_OK : QT_EXML);
+		assert_int_equal(buf_puts(&b, part), ERR_OK);
+	assert_int_equal(buf_puts(&b, after), ERR_OK);
+	check_err(name, xmlmap_event(map, &ev, buf_slice(&b)), why == NULL ? ERR_OK : ERR_XML);
 	check_text(name, xmlmap_why(map), why == NULL ? "" : why);
 	buf_free(&b);
 }
@@ -921,7 +921,7 @@ one_per_item(void **state)
 		    "</fail_idx><fail_idx>2</fail_idx></PublishEventInfo></xml>", "fail_idx",
 		    { "1", "2", NULL } },
 	};
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 i, n;
 
 	(void)state;
@@ -929,7 +929,7 @@ one_per_item(void **state)
 	assert_non_null(map = xmlmap_for(&set));
 	for (i = 0; i < COUNT(cases); i++) {
 		er = xmlmap_event(map, &ev, slice_of(cases[i].xml));
-		for (n = 0; check_err(cases[i].name, er, QT_OK); n++) {
+		for (n = 0; check_err(cases[i].name, er, ERR_OK); n++) {
 			check_bytes(cases[i].name, ev.user, slice_of("u"));
 			check_int(cases[i].name, ev.time_s, 1712000001);
 			if (!CHECK(cases[i].name, cases[i].want[n] != NULL))
@@ -949,9 +949,9 @@ static void
 many_items(void **state)
 {
 	static const struct xmlmap_options	 opt = { .one_per_item = true };
-	struct buf	 xml = { .p = NULL };
-	char		 want[16];
-	size_t		 n;
+	struct buf				 xml = { .p = NULL };
+	char					 want[16];
+	size_t					 n;
 
 	(void)state;
 	xmlmap_free(map);
@@ -960,15 +960,15 @@ many_items(void **state)
 	for (n = 1; n <= XMLMAP_EVENTS_MAX + 2; n++)
 		(void)buf_printf(&xml, "<fail_idx>%zu</fail_idx>", n);
 	(void)buf_puts(&xml, "</PublishEventInfo></xml>");
-	check_err("first", xmlmap_event(map, &ev, buf_slice(&xml)), QT_OK);
+	check_err("first", xmlmap_event(map, &ev, buf_slice(&xml)), ERR_OK);
 	for (n = 1; n < XMLMAP_EVENTS_MAX && CHECK("more", xmlmap_more(map)); n++) {
 		(void)snprintf(want, sizeof(want), "%zu", n);
 		check_bytes("one", value("fail_idx"), slice_of(want));
-		check_err("next", xmlmap_next(map, &ev), QT_OK);
+		check_err("next", xmlmap_next(map, &ev), ERR_OK);
 	}
 	check_bytes("the last", value("fail_idx"), slice_of("64,65,66"));
 	CHECK("no more", !xmlmap_more(map));
-	check_err("beyond the last", xmlmap_next(map, &ev), QT_OK);
+	check_err("beyond the last", xmlmap_next(map, &ev), ERR_OK);
 	CHECK("beyond the last", ev.code == NULL && ev.user.p == NULL && ev.nattr == 0);
 	buf_free(&xml);
 }
@@ -982,14 +982,14 @@ left_over(void **state)
 	(void)state;
 	xmlmap_free(map);
 	assert_non_null(map = xmlmap_new(&opt));
-	check_err("two items", xmlmap_event(map, &ev, slice_of(SENT("<List/><List/>"))), QT_OK);
+	check_err("two items", xmlmap_event(map, &ev, slice_of(SENT("<List/><List/>"))), ERR_OK);
 	CHECK("two items", xmlmap_more(map));
-	check_err("no XML", xmlmap_event(map, &ev, slice_of("x")), QT_EXML);
+	check_err("no XML", xmlmap_event(map, &ev, slice_of("x")), ERR_XML);
 	CHECK("no XML", !xmlmap_more(map));
-	check_err("two items", xmlmap_event(map, &ev, slice_of(SENT("<List/><List/>"))), QT_OK);
-	check_err("text", xmlmap_event(map, &ev, slice_of(TEXT "</xml>")), QT_OK);
+	check_err("two items", xmlmap_event(map, &ev, slice_of(SENT("<List/><List/>"))), ERR_OK);
+	check_err("text", xmlmap_event(map, &ev, slice_of(TEXT "</xml>")), ERR_OK);
 	CHECK("text", !xmlmap_more(map));
-	check_err("two items", xmlmap_event(map, &ev, slice_of(SENT("<List/><List/>"))), QT_OK);
+	check_err("two items", xmlmap_event(map, &ev, slice_of(SENT("<List/><List/>"))), ERR_OK);
 	CHECK("freed half read", xmlmap_more(map));
 }
 
@@ -1011,7 +1011,7 @@ out_of_memory(void **state)
 		"<MsgType>text</MsgType><Content><![CDATA[\xEF\xBB\xBF]]></Content>",
 	};
 	struct buf	 xml = { .p = NULL };
-	enum qt_err	 er;
+	enum error	 er;
 	unsigned	 n;
 	size_t		 i;
 	int		 pad;
@@ -1022,16 +1022,16 @@ out_of_memory(void **state)
 			buf_reset(&xml);
 			(void)buf_printf(&xml, "<xml><FromUserName>%0*d</FromUserName>%s</xml>",
 			    pad, 0, parts[i]);
-			for (n = 1, er = QT_ENOMEM; er != QT_OK && n < 20; n++) {
+			for (n = 1, er = ERR_NOMEM; er != ERR_OK && n < 20; n++) {
 				xmlmap_free(map);
 				event_free(&ev);
 				assert_non_null(map = xmlmap_new(NULL));
 				unit_memory = n;
 				er = xmlmap_event(map, &ev, buf_slice(&xml));
 				unit_memory = 0;
-				CHECK(parts[i], er == QT_OK || (er == QT_ENOMEM && ev.nattr == 0));
+				CHECK(parts[i], er == ERR_OK || (er == ERR_NOMEM && ev.nattr == 0));
 			}
-			CHECK(parts[i], er == QT_OK && n > 2);
+			CHECK(parts[i], er == ERR_OK && n > 2);
 		}
 	}
 	buf_free(&xml);

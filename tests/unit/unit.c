@@ -55,14 +55,14 @@ unit_check(bool ok, const char *name, const char *what, const char *file, int li
 }
 
 bool
-check_err(const char *name, enum qt_err got, enum qt_err want)
+check_err(const char *name, enum error got, enum error want)
 {
 	checked++;
 	if (got == want)
 		return true;
 	failed++;
-	print_error("case %s: is \"%s\", should be \"%s\"\n", name, errs[got].name,
-	    errs[want].name);
+	print_error("case %s: is \"%s\", should be \"%s\"\n", name, error_table[got].name,
+	    error_table[want].name);
 	return false;
 }
 

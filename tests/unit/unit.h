@@ -31,14 +31,14 @@ int	unit_end(void **state);
 
 /* All return whether the check held. */
 #define CHECK(name, cond) unit_check(cond, name, #cond, __FILE__, __LINE__)
-bool	unit_check(bool ok, const char *name, const char *what, const char *file, int line);
-bool	check_err(const char *name, enum qt_err got, enum qt_err want);
-bool	check_int(const char *name, int64_t got, int64_t want);
-bool	check_bytes(const char *name, struct slice got, struct slice want);
-bool	check_text(const char *name, const char *got, const char *want);
+bool		unit_check(bool ok, const char *name, const char *what, const char *file, int line);
+bool		check_err(const char *name, enum error got, enum error want);
+bool		check_int(const char *name, int64_t got, int64_t want);
+bool		check_bytes(const char *name, struct slice got, struct slice want);
+bool		check_text(const char *name, const char *got, const char *want);
 
 /* The character in UTF-8, surrogates in three bytes like any other; its length. */
-size_t	unit_utf8(char u[4], uint32_t cp);
+size_t		unit_utf8(char u[4], uint32_t cp);
 
 /*
  * Memory runs out at the n-th allocation of the modules' bufs from here (1: the next);

@@ -81,7 +81,7 @@ vector_text(const char *p, size_t len)
 	const char	*end = p + len;
 	struct buf	 b = { 0 };
 
-	assert_int_equal(buf_reserve(&b, len + 1), QT_OK);
+	assert_int_equal(buf_reserve(&b, len + 1), ERR_OK);
 	while (p != end) {
 		if (end - p >= 4 && memcmp(p, VECTOR_NUL, 4) == 0) {
 			b.p[b.len++] = '\0';
@@ -105,7 +105,7 @@ vector_base64(const json_t *line, const char *key)
 	size_t			 i;
 
 	assert_non_null(text.p);
-	assert_int_equal(buf_reserve(&b, text.len + 1), QT_OK);
+	assert_int_equal(buf_reserve(&b, text.len + 1), ERR_OK);
 	for (i = 0; i < text.len && text.p[i] != '='; i++) {
 		assert_non_null(digit = strchr(digits, text.p[i]));
 		bits = bits << 6 | (unsigned)(digit - digits);

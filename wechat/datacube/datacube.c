@@ -395,15 +395,15 @@ datacube_next_field(const struct datacube_table *t, const struct datacube_field 
 int64_t
 datacube_ready(int64_t now_s)
 {
-	return day_at(now_s - READY_S) - 1;
+	return calendar_day_at(now_s - READY_S) - 1;
 }
 
 static int
 day_of_month(int64_t d)
 {
-	char	 text[DAY_TEXT];
+	char	 text[CALENDAR_DAY_TEXT];
 
-	day_text(text, d);
+	calendar_day_text(text, d);
 	return (text[8] - '0') * 10 + text[9] - '0';
 }
 
@@ -447,7 +447,7 @@ datacube_range(const struct datacube_endpoint *e, int64_t from, int64_t to, int6
 	const int64_t	 ready = datacube_ready(now_s);
 	int64_t		 least = 0;
 
-	(void)day_parse(&least, slice_of(e->floor));
+	(void)calendar_parse_day(&least, slice_of(e->floor));
 	if (from == DATACUBE_DEFAULT) {
 		from = ready - FIRST + 1;
 		while (datacube_unit_end(e, datacube_unit(e, from)) > ready)
@@ -464,7 +464,7 @@ datacube_range(const struct datacube_endpoint *e, int64_t from, int64_t to, int6
 static bool
 was_fresh(int64_t end, const struct datacube_known *k)
 {
-	return day_at(k->asked_s) <= end + 1;
+	return calendar_day_at(k->asked_s) <= end + 1;
 }
 
 /* An answer of which more is to be expected, as it stands. */
@@ -476,7 +476,7 @@ is_doubtful(const struct datacube_endpoint *e, int64_t unit, const struct datacu
 	if (k->asked_s == 0)
 		return false;
 	return (k->rows == 0 && k->times < 2 && was_fresh(end, k)) ||
-	    (k->delayed && day_at(k->asked_s) <= end + DELAYED);
+	    (k->delayed && calendar_day_at(k->asked_s) <= end + DELAYED);
 }
 
 static bool

@@ -112,20 +112,20 @@ struct datacube_span	datacube_range(const struct datacube_endpoint *e, int64_t f
  * Whether a unit that is ready is to be asked for: it never was; it was empty, or delayed,
  * when it was fresh, and some hours have passed; it has grown since.
  */
-bool	datacube_due(const struct datacube_endpoint *e, int64_t unit,
-	    const struct datacube_known *k, int64_t now_s);
+bool			datacube_due(const struct datacube_endpoint *e, int64_t unit,
+			    const struct datacube_known *k, int64_t now_s);
 
 /* The same, and it is only a matter of hours: what is there may be all there is. */
-bool	datacube_again(const struct datacube_endpoint *e, int64_t unit,
-	    const struct datacube_known *k, int64_t now_s);
+bool			datacube_again(const struct datacube_endpoint *e, int64_t unit,
+			    const struct datacube_known *k, int64_t now_s);
 
 /*
  * The next call that is needed, for units from `from` on.  known: of the days of the range,
  * one each, NULL: ask for everything.  Calls made one after the other are as few as the
  * allowed span permits.  False: no more.
  */
-bool	datacube_plan(struct datacube_span *call, const struct datacube_endpoint *e,
-	    const struct datacube_span *range, const struct datacube_known *known, int64_t from,
-	    int64_t now_s);
+bool			datacube_plan(struct datacube_span *call, const struct datacube_endpoint *e,
+			    const struct datacube_span *range, const struct datacube_known *known, int64_t from,
+			    int64_t now_s);
 
 #endif

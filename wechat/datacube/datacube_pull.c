@@ -27,14 +27,14 @@ struct job {
 
 /* One account's turn. */
 struct pulling {
-	struct cubepull		*p;
-	struct cubepull_sum	*sum;
-	const struct account	*a;
-	struct job		*jobs;
-	size_t			 n, cap;
-	struct datacube_known	*known;		/* of the end point that is planned */
-	struct wxapi_answer	 answer;
-	struct cubepull_sum	 before;	/* a transaction may run twice */
+	struct datacube_pull		*p;
+	struct datacube_pull_sum	*sum;
+	const struct account		*a;
+	struct job			*jobs;
+	size_t				 n, cap;
+	struct datacube_known		*known;		/* of the end point that is planned */
+	struct api_answer		 answer;
+	struct datacube_pull_sum	 before;	/* a transaction may run twice */
 };
 
 /* What an answer means for what is still to be asked. */
@@ -66,13 +66,13 @@ static bool
 in_store(struct pulling *g, enum store_need need, store_work *work, void *arg)
 {
 	char		 why[256];
-	enum qt_err	 er;
+	enum error	 er;
 
 	er = store_do(g->p->store, need, work, arg, clock_mono_ms() + STORE_MS);
-	if (er == QT_OK)
+	if (er == ERR_OK)
 		return true;
 	store_why(g->p->store, why, sizeof(why));
-	say(g, "%s", er == QT_ESTORE && *why != '\0' ? why : errs[er].name);
+	say(g, "%s", er == ERR_STORE && *why != '\0' ? why : error_table[er].name);
 	return false;
 }
 
@@ -86,7 +86,7 @@ stopping(const struct pulling *g)
  * The plan.
  */
 
-static enum qt_err
+static enum error
 add_job(struct pulling *g, const struct datacube_endpoint *e, const struct datacube_span *span)
 {
 	struct job	*p;
@@ -95,53 +95,53 @@ add_job(struct pulling *g, const struct datacube_endpoint *e, const struct datac
 	if (g->n == g->cap) {
 		cap = g->cap == 0 ? 64 : g->cap * 2;
 		if ((p = realloc(g->jobs, cap * sizeof(*p))) == NULL)
-			return QT_ENOMEM;
+			return ERR_NOMEM;
 		g->jobs = p;
 		g->cap = cap;
 	}
 	g->jobs[g->n++] = (struct job){ e, *span };
-	return QT_OK;
+	return ERR_OK;
 }
 
 /* The days of the range; without --from from the first that was ever asked for. */
-static enum qt_err
+static enum error
 range_of(struct datacube_span *range, struct db *db, const struct pulling *g,
     const struct datacube_endpoint *e)
 {
 	int64_t		 from = g->p->from;
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 
 	if (from == DATACUBE_DEFAULT)
-		er = cubestore_first(db, &from, g->a->appid, e);
+		er = datacube_tables_first(db, &from, g->a->appid, e);
 	*range = datacube_range(e, from, g->p->to, g->p->now_s);
 	return er;
 }
 
 /* The range of an end point, and in g->known what is known of its days. */
-static enum qt_err
+static enum error
 load(struct pulling *g, struct db *db, struct datacube_span *range,
     const struct datacube_endpoint *e)
 {
 	struct datacube_known	*p;
-	enum qt_err		 er;
+	enum error		 er;
 
-	if ((er = range_of(range, db, g, e)) != QT_OK || range->end < range->begin)
+	if ((er = range_of(range, db, g, e)) != ERR_OK || range->end < range->begin)
 		return er;
 	p = realloc(g->known, (size_t)(range->end - range->begin + 1) * sizeof(*p));
 	if (p == NULL)
-		return QT_ENOMEM;
+		return ERR_NOMEM;
 	g->known = p;
-	return cubestore_known(db, p, g->a->appid, e, range);
+	return datacube_tables_known(db, p, g->a->appid, e, range);
 }
 
-static enum qt_err
+static enum error
 plan_days(struct pulling *g, struct db *db, const struct datacube_endpoint *e)
 {
 	struct datacube_span	 range, call;
-	enum qt_err		 er = load(g, db, &range, e);
+	enum error		 er = load(g, db, &range, e);
 	int64_t			 from = range.begin;
 
-	while (er == QT_OK && datacube_plan(&call, e, &range, g->p->all ? NULL : g->known, from,
+	while (er == ERR_OK && datacube_plan(&call, e, &range, g->p->all ? NULL : g->known, from,
 	    g->p->now_s)) {
 		er = add_job(g, e, &call);
 		from = call.end + 1;
@@ -150,43 +150,43 @@ plan_days(struct pulling *g, struct db *db, const struct datacube_endpoint *e)
 }
 
 static bool
-is_chosen(const struct cubepull *p, const struct datacube_endpoint *e)
+is_chosen(const struct datacube_pull *p, const struct datacube_endpoint *e)
 {
 	return p->chosen == 0 || (p->chosen >> (e - datacube_endpoints) & 1) != 0;
 }
 
-static enum qt_err
+static enum error
 plan_endpoint(struct pulling *g, struct db *db, const struct datacube_endpoint *e)
 {
-	struct cubestore_pause	 pause;
-	enum qt_err		 er;
+	struct datacube_tables_pause	 pause;
+	enum error			 er;
 
-	if (g->p->retry && (er = cubestore_no_pause(db, g->a->appid, e)) != QT_OK)
+	if (g->p->retry && (er = datacube_tables_end_pause(db, g->a->appid, e)) != ERR_OK)
 		return er;
-	if ((er = cubestore_pause(db, &pause, g->a->appid, e, g->p->now_s)) != QT_OK)
+	if ((er = datacube_tables_pause(db, &pause, g->a->appid, e, g->p->now_s)) != ERR_OK)
 		return er;
 	if (pause.until_s != 0) {
 		g->sum->off++;
-		return QT_OK;
+		return ERR_OK;
 	}
 	return plan_days(g, db, e);
 }
 
 /* Begins from the start each time: a transaction may run twice. */
-static enum qt_err
+static enum error
 plan(struct db *db, void *arg)
 {
 	struct pulling			*g = arg;
 	const struct datacube_endpoint	*e;
-	enum qt_err			 er;
+	enum error			 er;
 
 	*g->sum = g->before;
 	g->n = 0;
-	if ((er = cubestore_prepare(db)) != QT_OK)
+	if ((er = datacube_tables_prepare(db)) != ERR_OK)
 		return er;
-	if (g->p->retry && (er = cubestore_no_pause(db, g->a->appid, NULL)) != QT_OK)
+	if (g->p->retry && (er = datacube_tables_end_pause(db, g->a->appid, NULL)) != ERR_OK)
 		return er;
-	for (e = datacube_endpoints; e->name != NULL && er == QT_OK; e++)
+	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
 		if (is_chosen(g->p, e))
 			er = plan_endpoint(g, db, e);
 	g->sum->planned += (int64_t)g->n;
@@ -211,19 +211,19 @@ count_again(struct pulling *g, const struct datacube_endpoint *e,
 	}
 }
 
-static enum qt_err
+static enum error
 look_again(struct db *db, void *arg)
 {
 	struct pulling			*g = arg;
 	const struct datacube_endpoint	*e;
 	struct datacube_span		 range;
-	enum qt_err			 er = QT_OK;
+	enum error			 er = ERR_OK;
 
 	g->sum->again = g->before.again;
 	g->sum->again_s = g->before.again_s;
-	for (e = datacube_endpoints; e->name != NULL && er == QT_OK; e++)
+	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
 		if (is_chosen(g->p, e) &&
-		    (er = load(g, db, &range, e)) == QT_OK)
+		    (er = load(g, db, &range, e)) == ERR_OK)
 			count_again(g, e, &range);
 	return er;
 }
@@ -232,19 +232,19 @@ look_again(struct db *db, void *arg)
  * One call.
  */
 
-static enum wxapi_result
-ask(struct pulling *g, const struct cubestore_call *c)
+static enum api_result
+ask(struct pulling *g, const struct datacube_tables_call *c)
 {
-	char			 begin[DAY_TEXT], end[DAY_TEXT], body[96], query[160];
-	struct wxapi_call	 call = {
+	char		 begin[CALENDAR_DAY_TEXT], end[CALENDAR_DAY_TEXT], body[96], query[160];
+	struct api_call	 call = {
 		.account = g->a, .answer_max = ANSWER_MAX,
 		.deadline_ms = clock_mono_ms() + CALL_MS,
 	};
-	char			 path[64] = "/publisher/stat";
-	enum wxapi_result	 result;
+	char		 path[64] = "/publisher/stat";
+	enum api_result	 result;
 
-	day_text(begin, c->span.begin);
-	day_text(end, c->span.end);
+	calendar_day_text(begin, c->span.begin);
+	calendar_day_text(end, c->span.end);
 	if (c->e->ads) {
 		(void)snprintf(query, sizeof(query), "action=%s&page=%d&page_size=%d&"
 		    "start_date=%s&end_date=%s", c->e->name, c->page, DATACUBE_PAGE, begin, end);
@@ -256,19 +256,19 @@ ask(struct pulling *g, const struct cubestore_call *c)
 		call.body = slice_of(body);
 	}
 	call.path = path;
-	result = wxapi_call(g->p->tokens, g->p->http, &g->answer, &g->p->conf->set, &call);
+	result = api_call(g->p->tokens, g->p->http, &g->answer, &g->p->conf->set, &call);
 	g->sum->calls += g->answer.calls;
 	return result;
 }
 
 static void
-say_call(const struct pulling *g, const struct cubestore_call *c, const char *why,
+say_call(const struct pulling *g, const struct datacube_tables_call *c, const char *why,
     const char *what)
 {
-	char	 begin[DAY_TEXT], end[DAY_TEXT];
+	char	 begin[CALENDAR_DAY_TEXT], end[CALENDAR_DAY_TEXT];
 
-	day_text(begin, c->span.begin);
-	day_text(end, c->span.end);
+	calendar_day_text(begin, c->span.begin);
+	calendar_day_text(end, c->span.end);
 	say(g, "%s %s%s%s: %s%s%s", c->e->name, begin, *end != '\0' ? " to " : "", end, why,
 	    *what != '\0' ? ": " : "", what);
 }
@@ -276,15 +276,15 @@ say_call(const struct pulling *g, const struct cubestore_call *c, const char *wh
 struct pausing {
 	const struct account		*a;
 	const struct datacube_endpoint	*e;	/* NULL: the account */
-	struct cubestore_pause		 pause;
+	struct datacube_tables_pause	 pause;
 };
 
-static enum qt_err
+static enum error
 set_pause(struct db *db, void *arg)
 {
 	const struct pausing	*w = arg;
 
-	return cubestore_set_pause(db, w->a->appid, w->e, &w->pause);
+	return datacube_tables_set_pause(db, w->a->appid, w->e, &w->pause);
 }
 
 static bool
@@ -296,7 +296,7 @@ pause_until(struct pulling *g, const struct datacube_endpoint *e, int64_t until_
 }
 
 static enum next
-switch_off(struct pulling *g, const struct cubestore_call *c)
+switch_off(struct pulling *g, const struct datacube_tables_call *c)
 {
 	if (!pause_until(g, c->e, g->p->now_s + OFF_S))
 		return LEAVE_ACCOUNT;
@@ -307,63 +307,63 @@ switch_off(struct pulling *g, const struct cubestore_call *c)
 
 /* The quota is one of China's days. */
 static enum next
-until_tomorrow(struct pulling *g, const struct cubestore_call *c)
+until_tomorrow(struct pulling *g, const struct datacube_tables_call *c)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 
-	(void)pause_until(g, NULL, (day_at(now_s) + 1) * DAY_S - CHINA_S);
+	(void)pause_until(g, NULL, (calendar_day_at(now_s) + 1) * DAY_S - CHINA_S);
 	say_call(g, c, g->answer.why, "nothing more today (in China)");
 	return LEAVE_ACCOUNT;
 }
 
 static enum next
-refused(struct pulling *g, const struct cubestore_call *c)
+refused(struct pulling *g, const struct datacube_tables_call *c)
 {
-	switch (wxerr_of(g->answer.errcode)->kind) {
-	case WXERR_DENIED:
+	switch (errcode_of(g->answer.errcode)->kind) {
+	case ERRCODE_DENIED:
 		return switch_off(g, c);
-	case WXERR_DAY:
+	case ERRCODE_DAY:
 		return until_tomorrow(g, c);
-	case WXERR_BUG:
+	case ERRCODE_BUG:
 		say_call(g, c, "qtoa asks what WeChat does not allow, which is a fault of qtoa: "
 		    "please report it", g->answer.why);
 		return LEAVE_ENDPOINT;
-	case WXERR_BUSY:
-	case WXERR_OTHER:
+	case ERRCODE_BUSY:
+	case ERRCODE_OTHER:
 		say_call(g, c, g->answer.why, "left for the next run");
 		return LEAVE_ENDPOINT;
-	case WXERR_TOKEN:
-	case WXERR_ADDRESS:
-	case WXERR_SETTING:
-	case WXERR_MINUTE:
-	case WXERR__MAX:
+	case ERRCODE_TOKEN:
+	case ERRCODE_ADDRESS:
+	case ERRCODE_SETTING:
+	case ERRCODE_MINUTE:
+	case ERRCODE__MAX:
 		break;
 	}
 	say_call(g, c, g->answer.why, "");
 	return LEAVE_ACCOUNT;
 }
 
-static enum qt_err
+static enum error
 find_page(struct db *db, void *arg)
 {
-	struct cubestore_call	*c = arg;
+	struct datacube_tables_call	*c = arg;
 
-	return cubestore_page(db, c, clock_wall_ms() / 1000 - KEPT_S);
+	return datacube_tables_page(db, c, clock_wall_ms() / 1000 - KEPT_S);
 }
 
-static enum qt_err
+static enum error
 put(struct db *db, void *arg)
 {
-	return cubestore_put(db, arg);
+	return datacube_tables_put(db, arg);
 }
 
 /* An answer goes into the store. */
 static enum next
-keep(struct pulling *g, struct cubestore_put *put_, const struct cubestore_call *c)
+keep(struct pulling *g, struct datacube_tables_put *put_, const struct datacube_tables_call *c)
 {
 	if (!in_store(g, STORE_WRITE, put, put_))
 		return LEAVE_ACCOUNT;
-	if (put_->result == CUBE_STRANGE) {
+	if (put_->result == DATACUBE_STRANGE) {
 		say_call(g, c, "WeChat's answer has no list", "left for the next run");
 		return LEAVE_ENDPOINT;
 	}
@@ -378,26 +378,26 @@ keep(struct pulling *g, struct cubestore_put *put_, const struct cubestore_call 
 static enum next
 do_job(struct pulling *g, const struct job *job)
 {
-	struct cubestore_call	 c = {
+	struct datacube_tables_call	 c = {
 		.appid = g->a->appid, .e = job->e, .span = job->span, .page = 1,
 	};
-	struct cubestore_put	 put_ = { .call = &c, .result = CUBE_MORE };
-	enum next		 next = GO_ON;
+	struct datacube_tables_put	 put_ = { .call = &c, .result = DATACUBE_MORE };
+	enum next			 next = GO_ON;
 
 	if (c.e->ads && !in_store(g, STORE_WRITE, find_page, &c))
 		return LEAVE_ACCOUNT;
-	for (; next == GO_ON && put_.result == CUBE_MORE; c.page++) {
+	for (; next == GO_ON && put_.result == DATACUBE_MORE; c.page++) {
 		if (stopping(g))
 			return LEAVE_ACCOUNT;
 		put_.asked_s = clock_wall_ms() / 1000;
 		switch (ask(g, &c)) {
-		case WXAPI_OK:
+		case API_OK:
 			put_.body = buf_slice(&g->answer.body);
 			next = keep(g, &put_, &c);
 			break;
-		case WXAPI_REFUSED:
+		case API_REFUSED:
 			return refused(g, &c);
-		case WXAPI_TROUBLE:
+		case API_TROUBLE:
 			say_call(g, &c, g->answer.why, "");
 			return LEAVE_ACCOUNT;
 		}
@@ -421,7 +421,7 @@ static size_t
 leave(struct pulling *g, size_t i, enum next next)
 {
 	const struct datacube_endpoint	*e = g->jobs[i].e;
-	const bool			 off = wxerr_of(g->answer.errcode)->kind == WXERR_DENIED;
+	const bool			 off = errcode_of(g->answer.errcode)->kind == ERRCODE_DENIED;
 
 	for (; i < g->n && (next == LEAVE_ACCOUNT || g->jobs[i].e == e); i++)
 		if (next == LEAVE_ACCOUNT || !off)
@@ -448,16 +448,16 @@ run(struct pulling *g)
 }
 
 struct looking {
-	const struct pulling	*g;
-	struct cubestore_pause	 pause;
+	const struct pulling		*g;
+	struct datacube_tables_pause	 pause;
 };
 
-static enum qt_err
+static enum error
 look_pause(struct db *db, void *arg)
 {
 	struct looking	*k = arg;
 
-	return cubestore_pause(db, &k->pause, k->g->a->appid, NULL, k->g->p->now_s);
+	return datacube_tables_pause(db, &k->pause, k->g->a->appid, NULL, k->g->p->now_s);
 }
 
 /* Whether WeChat's quota of today allows anything. */
@@ -465,28 +465,28 @@ static bool
 may_run(struct pulling *g)
 {
 	struct looking	 k = { .g = g };
-	char		 day[DAY_TEXT];
+	char		 day[CALENDAR_DAY_TEXT];
 
 	if (!in_store(g, STORE_READ, look_pause, &k))
 		return false;
 	if (k.pause.until_s == 0)
 		return true;
-	day_text(day, day_at(k.pause.until_s));
+	calendar_day_text(day, calendar_day_at(k.pause.until_s));
 	say(g, "WeChat's quota is used up (errcode %lld): asked on %s (China), or with --retry",
 	    (long long)k.pause.errcode, day);
 	return false;
 }
 
 bool
-cubepull_account(struct cubepull *p, struct cubepull_sum *sum, const struct account *a)
+datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum, const struct account *a)
 {
 	struct pulling	 g = { .p = p, .sum = sum, .a = a, .before = *sum };
-	unsigned char	 key[CLAIM_KEY];
-	struct claim	 claim;
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 claim;
 	bool		 good = false;
 
-	claim_name(key, "datacube", a->appid);
-	if (claim_begin(p->claims, &claim, key, 0) != CLAIM_MINE) {
+	lock_name(key, "datacube", a->appid);
+	if (lock_take(p->locks, &claim, key, 0) != LOCK_MINE) {
 		say(&g, "another process is pulling its statistics");
 		return false;
 	}
@@ -498,7 +498,7 @@ cubepull_account(struct cubepull *p, struct cubepull_sum *sum, const struct acco
 			(void)leave(&g, 0, LEAVE_ACCOUNT);
 	}
 	good = good && in_store(&g, STORE_READ, look_again, &g);
-	claim_end(p->claims, &claim, false);
+	lock_release(p->locks, &claim, false);
 	buf_free(&g.answer.body);
 	free(g.known);
 	free(g.jobs);

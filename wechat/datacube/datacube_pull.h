@@ -18,7 +18,7 @@
 #include "wechat/access_token.h"
 #include "wechat/datacube/datacube.h"
 
-struct cubepull_sum {
+struct datacube_pull_sum {
 	int64_t	 planned, done;		/* calls; pages count with the first */
 	int64_t	 calls;			/* requests made */
 	int64_t	 rows;			/* stored */
@@ -28,12 +28,12 @@ struct cubepull_sum {
 	int64_t	 again_s;		/* ... the first of them, epoch seconds */
 };
 
-struct cubepull {
+struct datacube_pull {
 	const struct conf		*conf;
-	struct http			*http;
-	struct claims			*claims;
+	struct http_client		*http;
+	struct locks			*locks;
 	struct store			*store;
-	struct tokens			*tokens;
+	struct access_tokens		*tokens;
 	int64_t				 now_s;
 	uint64_t			 chosen;	/* a bit each of datacube_endpoints; 0: all */
 	int64_t				 from, to;	/* days, or DATACUBE_DEFAULT */
@@ -43,7 +43,7 @@ struct cubepull {
 
 	/* A line for people; what has been done so far.  ctx is theirs. */
 	void	(*say)(void *ctx, const char *line);
-	void	(*progress)(void *ctx, const struct cubepull_sum *sum);
+	void	(*progress)(void *ctx, const struct datacube_pull_sum *sum);
 	void	*ctx;
 };
 
@@ -51,6 +51,6 @@ struct cubepull {
  * Pulls one account, which has a secret, and adds to *sum.  False: it could not be done at all,
  * and why has been said.
  */
-bool	cubepull_account(struct cubepull *p, struct cubepull_sum *sum, const struct account *a);
+bool	datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum, const struct account *a);
 
 #endif

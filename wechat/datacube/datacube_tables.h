@@ -22,21 +22,21 @@
 #include "state/db.h"
 #include "wechat/datacube/datacube.h"
 
-enum qt_err	 cubestore_prepare(struct db *db);
+enum error	 datacube_tables_prepare(struct db *db);
 
 /* False: nothing has ever been pulled, and there are no tables (or the store is at fault). */
-bool		 cubestore_is_there(struct db *db);
+bool		 datacube_tables_is_there(struct db *db);
 
 /* The first unit ever asked for; *unit stays what it is without one. */
-enum qt_err	 cubestore_first(struct db *db, int64_t *unit, const char *appid,
+enum error	 datacube_tables_first(struct db *db, int64_t *unit, const char *appid,
 		    const struct datacube_endpoint *e);
 
 /* Fills known, one for each day of the range, all of them. */
-enum qt_err	 cubestore_known(struct db *db, struct datacube_known *known, const char *appid,
+enum error	 datacube_tables_known(struct db *db, struct datacube_known *known, const char *appid,
 		    const struct datacube_endpoint *e, const struct datacube_span *range);
 
 /* A call, or that page of it. */
-struct cubestore_call {
+struct datacube_tables_call {
 	const char			*appid;
 	const struct datacube_endpoint	*e;
 	struct datacube_span		 span;
@@ -47,40 +47,40 @@ struct cubestore_call {
  * The page to ask for: 1, or the one after those that are kept of the same call, not older
  * than since_s.  Older ones, and those of other calls of the end point, are dropped.
  */
-enum qt_err	 cubestore_page(struct db *db, struct cubestore_call *c, int64_t since_s);
+enum error	 datacube_tables_page(struct db *db, struct datacube_tables_call *c, int64_t since_s);
 
-struct cubestore_put {
-	const struct cubestore_call	*call;
-	struct slice			 body;		/* WeChat's answer */
-	int64_t				 asked_s;
+struct datacube_tables_put {
+	const struct datacube_tables_call	*call;
+	struct slice				 body;		/* WeChat's answer */
+	int64_t					 asked_s;
 	/* How it went. */
 	enum {
-		CUBE_STORED,	/* the rows of the span are those of the answer, and no others */
-		CUBE_MORE,	/* it goes on with another page */
-		CUBE_STRANGE	/* it is no answer of that end point; nothing is changed */
+		DATACUBE_STORED,	/* the rows of the span are those of the answer, and no others */
+		DATACUBE_MORE,	/* it goes on with another page */
+		DATACUBE_STRANGE	/* it is no answer of that end point; nothing is changed */
 	}				 result;
 	int64_t				 rows;		/* stored, of all tables */
 	int64_t				 odd;		/* rows with the key of another, or of another span */
 };
 
-enum qt_err	 cubestore_put(struct db *db, struct cubestore_put *p);
+enum error	 datacube_tables_put(struct db *db, struct datacube_tables_put *p);
 
 /* errcode: WeChat's number.  Of an end point, or (e NULL) of all of the account. */
-struct cubestore_pause {
+struct datacube_tables_pause {
 	int64_t	 since_s, until_s;
 	int64_t	 errcode;
 };
 
-enum qt_err	 cubestore_set_pause(struct db *db, const char *appid,
-		    const struct datacube_endpoint *e, const struct cubestore_pause *p);
+enum error	 datacube_tables_set_pause(struct db *db, const char *appid,
+		    const struct datacube_endpoint *e, const struct datacube_tables_pause *p);
 /* What holds at now_s; until_s 0: none. */
-enum qt_err	 cubestore_pause(struct db *db, struct cubestore_pause *p, const char *appid,
+enum error	 datacube_tables_pause(struct db *db, struct datacube_tables_pause *p, const char *appid,
 		    const struct datacube_endpoint *e, int64_t now_s);
-enum qt_err	 cubestore_no_pause(struct db *db, const char *appid,
+enum error	 datacube_tables_end_pause(struct db *db, const char *appid,
 		    const struct datacube_endpoint *e);
 
 /* Appends the SQL that gives a table's rows by :appid, :from, :to (days as text; NULL: all). */
-enum qt_err	 cubestore_select(struct buf *sql, const struct datacube_table *t,
+enum error	 datacube_tables_select(struct buf *sql, const struct datacube_table *t,
 		    const struct datacube_endpoint *e);
 
 #endif

@@ -16,35 +16,35 @@ const char *const reconcile_states[RECONCILE__MAX] = {
 };
 
 /* Reasons for which only a push is refused whose signature holds: WeChat's. */
-static const enum qt_err proof[] = {
-	QT_ESTALE, QT_EAESKEY, QT_EBASE64, QT_EAES, QT_EBUFFER, QT_EAPPID, QT_ESTORE,
+static const enum error proof[] = {
+	ERR_STALE, ERR_AESKEY, ERR_BASE64, ERR_AES, ERR_BUFFER, ERR_APPID, ERR_STORE,
 };
 
 static int64_t
-slow_ones(const struct tally_numbers *n)
+slow_ones(const struct counter_numbers *n)
 {
 	int64_t	 sum = 0;
 	int	 i;
 
-	for (i = tally_bucket(HANG_UP_MS); i < TALLY_BUCKETS; i++)
-		if (tally_bucket_ms(i) >= HANG_UP_MS)
-			sum += (int64_t)n->bucket[TALLY_WAITED][i];
+	for (i = counters_bucket(HANG_UP_MS); i < COUNTER_BUCKETS; i++)
+		if (counters_bucket_ms(i) >= HANG_UP_MS)
+			sum += (int64_t)n->bucket[COUNTER_WAITED][i];
 	return sum;
 }
 
 void
-reconcile_count(struct reconcile_row *r, const struct tally_numbers *n)
+reconcile_count(struct reconcile_row *r, const struct counter_numbers *n)
 {
 	int64_t	 proved = 0;
 	size_t	 i;
 
 	for (i = 0; i < sizeof(proof) / sizeof(proof[0]); i++)
-		proved += (int64_t)n->count[tally_refused(proof[i], true)];
-	r->acknowledged += (int64_t)tally_acknowledged(n);
+		proved += (int64_t)n->count[counters_refused(proof[i], true)];
+	r->acknowledged += (int64_t)counters_acknowledged(n);
 	r->slow += slow_ones(n);
-	r->failed += (int64_t)n->count[TALLY_UNSAFE];
+	r->failed += (int64_t)n->count[COUNTER_UNSAFE];
 	r->proved += proved;
-	r->refused += (int64_t)tally_refusals(n) - proved;
+	r->refused += (int64_t)counters_refusals(n) - proved;
 }
 
 static int64_t
@@ -65,7 +65,7 @@ follows(const struct reconcile_row *r, const struct reconcile_row *next)
 {
 	if (r->hour == -1 || next->hour == -1)
 		return next->day == r->day + 1;
-	return next->day * TALLY_HOURS + next->hour == r->day * TALLY_HOURS + r->hour + 1;
+	return next->day * COUNTER_HOURS + next->hour == r->day * COUNTER_HOURS + r->hour + 1;
 }
 
 /* How much of what this row lacks the next one has too much, or the other way round. */

@@ -53,7 +53,7 @@ struct reconcile_row {
 };
 
 /* What was counted here in an hour is added to a row. */
-void	reconcile_count(struct reconcile_row *r, const struct tally_numbers *n);
+void	reconcile_count(struct reconcile_row *r, const struct counter_numbers *n);
 
 /* Judges rows of one account, in order of time. */
 void	reconcile_judge(struct reconcile_row *rows, size_t n);

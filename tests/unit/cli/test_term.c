@@ -51,16 +51,16 @@ cells(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&out);
 		used = -1;
-		check_err(cases[i].name, term_put(&out, &used, cases[i].text, cases[i].max), QT_OK);
+		check_err(cases[i].name, format_line(&out, &used, cases[i].text, cases[i].max), ERR_OK);
 		check_bytes(cases[i].name, out.p == NULL ? slice_of("") : buf_slice(&out),
 		    slice_of(cases[i].want));
 		check_int(cases[i].name, used, cases[i].used);
 	}
 	buf_reset(&out);
-	check_err("behind what is there", term_put(&out, NULL, slice_of("abcd"), 2), QT_OK);
-	check_err("behind what is there", term_put(&out, NULL, slice_of("xyz"), 2), QT_OK);
-	check_err("blanks", term_blanks(&out, 2), QT_OK);
-	check_err("none", term_blanks(&out, -2), QT_OK);
+	check_err("behind what is there", format_line(&out, NULL, slice_of("abcd"), 2), ERR_OK);
+	check_err("behind what is there", format_line(&out, NULL, slice_of("xyz"), 2), ERR_OK);
+	check_err("blanks", term_blanks(&out, 2), ERR_OK);
+	check_err("none", term_blanks(&out, -2), ERR_OK);
 	check_bytes("behind", buf_slice(&out), slice_of("a\xE2\x80\xA6x\xE2\x80\xA6  "));
 	buf_free(&out);
 }
@@ -77,12 +77,12 @@ spans(void **state)
 		{ 172799999, "47 h" }, { 172800000, "2 d" }, { INT64_C(86400000) * 999, "999 d" },
 		{ INT64_MAX, "106751991167 d" },
 	};
-	char	 text[TERM_SPAN];
+	char	 text[FORMAT_SPAN];
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		term_span(text, cases[i].ms);
+		format_span(text, cases[i].ms);
 		check_text(cases[i].want, text, cases[i].want);
 	}
 }
@@ -99,12 +99,12 @@ sizes(void **state)
 		{ INT64_C(75972841472), "76 GB" }, { INT64_C(1500000000000), "1.5 TB" },
 		{ INT64_MAX, "9.2 EB" },
 	};
-	char	 text[TERM_SPAN];
+	char	 text[FORMAT_SPAN];
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		term_bytes(text, cases[i].bytes);
+		format_bytes(text, cases[i].bytes);
 		check_text(cases[i].want, text, cases[i].want);
 	}
 }
@@ -120,16 +120,16 @@ times(void **state)
 		{ INT64_C(1795322684649), "2026-11-22T04:44:44.649Z" },
 		{ INT64_C(4102444799999), "2099-12-31T23:59:59.999Z" },
 	};
-	char	 text[TERM_TIME];
+	char	 text[FORMAT_TIME];
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		term_time(text, cases[i].ms);
+		format_time(text, cases[i].ms);
 		check_text(cases[i].want, text, cases[i].want);
 	}
-	term_time(text, INT64_MAX);	/* no year that fits */
-	CHECK("ends", strlen(text) < TERM_TIME);
+	format_time(text, INT64_MAX);	/* no year that fits */
+	CHECK("ends", strlen(text) < FORMAT_TIME);
 }
 
 static void

@@ -27,10 +27,10 @@ fill(struct table *t)
 	};
 	size_t				 i;
 
-	assert_int_equal(table_begin(t, names, COUNT(names)), QT_OK);
+	assert_int_equal(table_begin(t, names, COUNT(names)), ERR_OK);
 	for (i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(table_row(t), QT_OK);
-		assert_int_equal(table_text(t, 0, slice_of(rows[i].key)), QT_OK);
+		assert_int_equal(table_row(t), ERR_OK);
+		assert_int_equal(table_text(t, 0, slice_of(rows[i].key)), ERR_OK);
 		table_int(t, 1, rows[i].clicks);
 		table_real(t, 2, rows[i].share);
 	}
@@ -70,13 +70,13 @@ drawn(void **state)
 	fill(&t);
 	for (i = 0; i < COUNT(cases); i++) {
 		b.len = 0;
-		check_err(cases[i].name, termtable(&b, &t, &bars, cases[i].width), QT_OK);
+		check_err(cases[i].name, term_table(&b, &t, &bars, cases[i].width), ERR_OK);
 		check_bytes(cases[i].name, buf_slice(&b), slice_of(cases[i].want));
 	}
 	for (i = 1; i < 200; i++) {
 		unit_memory = (unsigned)i;
 		b.len = 0;
-		if (termtable(&b, &t, &bars, 60) == QT_OK)
+		if (term_table(&b, &t, &bars, 60) == ERR_OK)
 			break;
 	}
 	unit_memory = 0;
@@ -93,23 +93,23 @@ words_of_cells(void **state)
 	struct buf			 b = { 0 };
 
 	(void)state;
-	assert_int_equal(table_begin(&t, names, COUNT(names)), QT_OK);
-	assert_int_equal(table_row(&t), QT_OK);
+	assert_int_equal(table_begin(&t, names, COUNT(names)), ERR_OK);
+	assert_int_equal(table_row(&t), ERR_OK);
 	table_int(&t, 0, 1795392000);
 	table_int(&t, 1, 3 * 86400);
 	table_real(&t, 2, 12.4);
-	assert_int_equal(table_row(&t), QT_OK);
+	assert_int_equal(table_row(&t), ERR_OK);
 	table_int(&t, 0, INT64_MAX / 2);
 	table_int(&t, 2, 90000);
-	assert_int_equal(table_text(&t, 3, slice_of("$$_menu_click")), QT_OK);
-	check_err("drawn", termtable(&b, &t, &plain, 200), QT_OK);
+	assert_int_equal(table_text(&t, 3, slice_of("$$_menu_click")), ERR_OK);
+	check_err("drawn", term_table(&b, &t, &plain, 200), ERR_OK);
 	check_bytes("words", buf_slice(&b), slice_of(
 	    "time                 span   wait  code\n"
 	    "2026-11-23 08:00:00   3 d  12 ms  -\n"
 	    "4611686018427387903     -   90 s  $$_menu_click\n"));
 	b.len = 0;
 	t.rows = 1;
-	check_err("no question's", termtable(&b, &t, NULL, 200), QT_OK);
+	check_err("no question's", term_table(&b, &t, NULL, 200), ERR_OK);
 	check_bytes("numbers to the right", buf_slice(&b), slice_of(
 	    "      time    span  wait  code\n"
 	    "1795392000  259200  12.4  -\n"));

@@ -12,7 +12,7 @@ rows(void **state)
 	const char		*last;
 
 	(void)state;
-	for (v = verbs; v->name != NULL; v++) {
+	for (v = verb_table; v->name != NULL; v++) {
 		CHECK(v->name, v->args != NULL && v->what != NULL && *v->what != '\0');
 		CHECK(v->name, v->about != NULL && v->status != NULL);
 		CHECK(v->name, strncmp(v->status, "0 ", 2) == 0);
@@ -36,7 +36,7 @@ options(void **state)
 	size_t			 i, k;
 
 	(void)state;
-	for (v = verbs; v->name != NULL; v++) {
+	for (v = verb_table; v->name != NULL; v++) {
 		for (i = 0; i < VERB_OPTIONS && v->options[i].name != NULL; i++) {
 			CHECK(v->name, strncmp(v->options[i].name, "--", 2) == 0);
 			CHECK(v->name, v->options[i].what != NULL && *v->options[i].what != '\0');
@@ -102,7 +102,7 @@ groups(void **state)
 		CHECK(v->name, slice_is(verb_group(v), "queue"));
 	check_int("verbs of the queue", n, 5);
 	free(words[0]);
-	for (v = verbs; v->name != NULL; v++)
+	for (v = verb_table; v->name != NULL; v++)
 		if (!verb_in_group(v))
 			CHECK(v->name, verb_next(v) == NULL);
 }

@@ -24,10 +24,10 @@ enum { PATIENCE_MS = 30000, FIELDS = 12 };
 struct place {
 	struct account		 accounts[2];
 	struct conf		 conf;
-	struct http		*http;
-	struct claims		*claims;
+	struct http_client	*http;
+	struct locks		*locks;
 	struct store		*store;
-	struct identity		*identity;
+	struct unionid		*identity;
 	struct collector	*collector;
 	struct signer		*signer;
 	struct crypto		*crypto;
@@ -55,12 +55,12 @@ place_new(bool strict)
 		.accounts = p->accounts, .n = COUNT(p->accounts),
 	};
 	assert_int_equal(log_open(NULL), 0);
-	assert_non_null(p->http = http_new(&p->conf.set, NULL));
-	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
-	assert_non_null(p->store = store_new(&p->conf.set, p->claims, STORE_BRIEF));
-	assert_non_null(p->identity = identity_new(&p->conf, p->http, p->store, NULL));
-	assert_non_null(p->collector = collector_new(&p->conf, p->store, p->identity));
-	assert_non_null(p->signer = signer_new());
+	assert_non_null(p->http = http_client_new(&p->conf.set, NULL));
+	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
+	assert_non_null(p->store = store_new(&p->conf.set, p->locks, STORE_BRIEF));
+	assert_non_null(p->identity = unionid_new(&p->conf, p->http, p->store, NULL));
+	assert_non_null(p->collector = collect_new(&p->conf, p->store, p->identity));
+	assert_non_null(p->signer = sign_new());
 	assert_non_null(p->crypto = crypto_new());
 	return p;
 }
@@ -69,16 +69,16 @@ static void
 place_free(struct place *p)
 {
 	crypto_free(p->crypto);
-	signer_free(p->signer);
-	collector_free(p->collector);
-	identity_free(p->identity);
+	sign_free(p->signer);
+	collect_free(p->collector);
+	unionid_free(p->identity);
 	store_free(p->store);
-	claims_free(p->claims);
-	http_free(p->http);
+	lock_free(p->locks);
+	http_client_free(p->http);
 	free(p);
 }
 
-static enum qt_err
+static enum error
 count(struct db *db, void *n)
 {
 	return db_number(db, n, "SELECT count(*) FROM event", DB_NO_VALUES);
@@ -90,7 +90,7 @@ events(struct place *p)
 	int64_t	 n = -1;
 
 	check_err("counted", store_do(p->store, STORE_READ, count, &n,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	return n;
 }
 
@@ -131,13 +131,13 @@ envelope(struct place *p, struct buf *out, const struct part *change, size_t cha
 		put_field(f, &n, usual[i].name, usual[i].value, false);
 	for (i = 0; i < changes && change[i].name != NULL; i++)
 		put_field(f, &n, change[i].name, change[i].value, false);
-	assert_int_equal(sign_canonical(&json, f, n), QT_OK);
+	assert_int_equal(sign_canonical(&json, f, n), ERR_OK);
 	if (good)
 		assert_int_equal(sign_digest(p->signer, sign, buf_slice(&json), slice_of("s1")),
-		    QT_OK);
+		    ERR_OK);
 	put_field(f, &n, "sign", sign, false);
 	out->len = 0;
-	assert_int_equal(sign_canonical(out, f, n), QT_OK);
+	assert_int_equal(sign_canonical(out, f, n), ERR_OK);
 	buf_free(&json);
 }
 
@@ -149,7 +149,7 @@ post(struct place *p, const char *name, struct slice body, const char *code)
 	char			 want[40];
 
 	check_err(name, collect_message(p->collector, &res, &out, body,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	(void)snprintf(want, sizeof(want), "{\"code\":\"Httpapi_300_%s\",", code);
 	CHECK(name, out.len > strlen(want) && memcmp(out.p, want, strlen(want)) == 0);
 	CHECK(name, strcmp(res.code + strlen("Httpapi_300_"), code) == 0);
@@ -264,12 +264,12 @@ sealed(void **state)
 	for (i = 0; i < 3; i++) {
 		text.len = xml.len = 0;
 		assert_int_equal(crypto_seal(p->crypto, &text, &p->accounts[1], slice_of(TEXT),
-		    NULL), QT_OK);
+		    NULL), ERR_OK);
 		parts[3] = buf_slice(&text);
-		assert_int_equal(crypto_sign(p->crypto, hex, parts, 4), QT_OK);
+		assert_int_equal(crypto_sign(p->crypto, hex, parts, 4), ERR_OK);
 		assert_int_equal(buf_printf(&xml, "<xml><Encrypt>%.*s</Encrypt></xml>",
-		    (int)text.len, text.p), QT_OK);
-		assert_int_equal(buf_putc(&xml, '\0'), QT_OK);
+		    (int)text.len, text.p), ERR_OK);
+		assert_int_equal(buf_putc(&xml, '\0'), ERR_OK);
 		change[5] = (struct part){ "weChatOAData", xml.p };
 		envelope(p, &b, change, 6, true);
 		post(p, "sealed", buf_slice(&b), "200");
@@ -292,10 +292,10 @@ out_of_memory(void **state)
 	struct place		*p;
 	struct buf		 b = { 0 }, out = { 0 };
 	unsigned		 n;
-	enum qt_err		 er = QT_ENOMEM;
+	enum error		 er = ERR_NOMEM;
 
 	(void)state;
-	for (n = 1; er != QT_OK && n < 200; n++) {
+	for (n = 1; er != ERR_OK && n < 200; n++) {
 		p = place_new(false);
 		envelope(p, &b, NULL, 0, true);
 		buf_free(&out);
@@ -303,8 +303,8 @@ out_of_memory(void **state)
 		er = collect_message(p->collector, &res, &out, buf_slice(&b),
 		    clock_mono_ms() + PATIENCE_MS);
 		unit_memory = 0;
-		CHECK("no word", er == QT_OK || er == QT_ENOMEM || er == QT_ESTORE);
-		if (er != QT_OK)
+		CHECK("no word", er == ERR_OK || er == ERR_NOMEM || er == ERR_STORE);
+		if (er != ERR_OK)
 			post(p, "again", buf_slice(&b), "200");
 		check_int("once", events(p), 1);
 		place_free(p);

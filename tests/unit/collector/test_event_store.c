@@ -19,9 +19,9 @@ new_db(void)
 	struct db	*db;
 
 	state_path(path, state_new(), "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
-	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF; BEGIN"), QT_OK);
+	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF; BEGIN"), ERR_OK);
 	return db;
 }
 
@@ -30,30 +30,30 @@ number(struct db *db, const char *sql)
 {
 	int64_t	 i = -1;
 
-	check_err(sql, db_number(db, &i, sql, DB_NO_VALUES), QT_OK);
+	check_err(sql, db_number(db, &i, sql, DB_NO_VALUES), ERR_OK);
 	return i;
 }
 
 /* Message number n of a device at a time, with so many events. */
-static enum archive_as
+static enum event_store_as
 add(struct db *db, const struct account *a, const char *device, int n, int64_t time_s,
     size_t parts)
 {
-	const struct archive_event	 e[3] = {
+	const struct event_store_event	 e[3] = {
 		{ "$$_menu_click", slice_of("{\"EventKey\":\"V1\"}") },
 		{ NULL, slice_of("{}") },
 		{ "$$_receive_msg", slice_of("{\"MsgType\":\"text\"}") },
 	};
-	struct archive_message		 m = {
+	struct event_store_message		 m = {
 		.account = a, .device = slice_of(device), .time_s = time_s, .received_ms = 5000,
 		.events = e, .n = parts,
 	};
 	char				 hex[33];
-	enum archive_as			 as = ARCHIVE_REPEAT;
+	enum event_store_as		 as = EVENT_STORE_REPEAT;
 
 	(void)snprintf(hex, sizeof(hex), "%032x", (unsigned)n);
 	queue_key(m.key, n % 5 == 0 ? 0 : time_s, hex);		/* some have no CreateTime */
-	check_err(device, archive_add(db, &as, &m), QT_OK);
+	check_err(device, event_store_add(db, &as, &m), ERR_OK);
 	return as;
 }
 
@@ -63,10 +63,10 @@ once(void **state)
 	struct db	*db = new_db();
 
 	(void)state;
-	check_int("new", add(db, &shop, "o1", 1, 1000, 3), ARCHIVE_NEW);
-	check_int("again", add(db, &shop, "o1", 1, 1000, 3), ARCHIVE_REPEAT);
-	check_int("again, as one", add(db, &shop, "o1", 1, 1000, 1), ARCHIVE_REPEAT);
-	check_int("another", add(db, &shop, "o1", 2, 1000, 1), ARCHIVE_NEW);
+	check_int("new", add(db, &shop, "o1", 1, 1000, 3), EVENT_STORE_NEW);
+	check_int("again", add(db, &shop, "o1", 1, 1000, 3), EVENT_STORE_REPEAT);
+	check_int("again, as one", add(db, &shop, "o1", 1, 1000, 1), EVENT_STORE_REPEAT);
+	check_int("another", add(db, &shop, "o1", 2, 1000, 1), EVENT_STORE_NEW);
 	check_int("events", number(db, "SELECT count(*) FROM event"), 4);
 	check_int("parts", number(db, "SELECT count(*) FROM event WHERE part = 2 AND "
 	    "code = '$$_receive_msg' AND item = 'text'"), 1);
@@ -158,24 +158,24 @@ items(void **state)
 		{ "$$_send_localtion", "{\"EventKey\":\"5\"}", NULL },
 		{ NULL, "{\"EventKey\":\"5\"}", NULL },
 	};
-	struct archive_event	 e;
-	struct archive_message	 m = {
+	struct event_store_event	 e;
+	struct event_store_message	 m = {
 		.account = &shop, .device = slice_of("o"), .events = &e, .n = 1,
 	};
 	struct db		*db = new_db();
 	struct db_rows		 rows;
-	enum qt_err		 er;
+	enum error		 er;
 	size_t			 i;
-	enum archive_as		 as;
+	enum event_store_as	 as;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		e = (struct archive_event){ cases[i].code, slice_of(cases[i].attributes) };
+		e = (struct event_store_event){ cases[i].code, slice_of(cases[i].attributes) };
 		m.key[0] = (unsigned char)i;
-		check_err(cases[i].attributes, archive_add(db, &as, &m), QT_OK);
+		check_err(cases[i].attributes, event_store_add(db, &as, &m), ERR_OK);
 		er = db_start(db, &rows, "SELECT item FROM event WHERE id = ?",
 		    DB_VALUES(db_i((int64_t)i + 1)));
-		CHECK(cases[i].attributes, er == QT_OK && db_next(&rows, &er));
+		CHECK(cases[i].attributes, er == ERR_OK && db_next(&rows, &er));
 		check_bytes(cases[i].attributes, db_col(&rows, 0), slice_of(cases[i].want));
 		db_end(&rows);
 	}
@@ -189,15 +189,15 @@ unionids(void **state)
 	struct buf	 b = { 0 };
 
 	(void)state;
-	check_err("unknown", archive_unionid(db, &b, "wx1", slice_of("o1")), QT_OK);
+	check_err("unknown", unionid_known(db, &b, "wx1", slice_of("o1")), ERR_OK);
 	check_int("nothing", (int64_t)b.len, 0);
-	check_err("kept", archive_set_unionid(db, "wx1", slice_of("o1"), slice_of("u1")), QT_OK);
-	check_err("it does not change", archive_set_unionid(db, "wx1", slice_of("o1"),
-	    slice_of("u2")), QT_OK);
-	check_err("known", archive_unionid(db, &b, "wx1", slice_of("o1")), QT_OK);
+	check_err("kept", unionid_remember(db, "wx1", slice_of("o1"), slice_of("u1")), ERR_OK);
+	check_err("it does not change", unionid_remember(db, "wx1", slice_of("o1"),
+	    slice_of("u2")), ERR_OK);
+	check_err("known", unionid_known(db, &b, "wx1", slice_of("o1")), ERR_OK);
 	check_bytes("known", buf_slice(&b), slice_of("u1"));
 	buf_reset(&b);
-	check_err("elsewhere", archive_unionid(db, &b, "wx2", slice_of("o1")), QT_OK);
+	check_err("elsewhere", unionid_known(db, &b, "wx2", slice_of("o1")), ERR_OK);
 	check_int("nothing", (int64_t)b.len, 0);
 	buf_free(&b);
 	db_close(db);
@@ -208,7 +208,7 @@ static void
 salvaged(void **state)
 {
 	struct db	*old = new_db(), *db = new_db();
-	struct salvage	 s = { .from = old, .source = &archive_salvage };
+	struct recover	 s = { .from = old, .source = &event_store_recovered };
 	int		 i, steps;
 
 	(void)state;
@@ -219,7 +219,7 @@ salvaged(void **state)
 			    1 + (size_t)i % 3);
 	}
 	for (steps = 0; !s.over && steps < 100; steps++)
-		check_err("a step", salvage_step(db, &s, 7), QT_OK);
+		check_err("a step", recover_step(db, &s, 7), ERR_OK);
 	CHECK("over", s.over);
 	check_int("copied", s.copied, number(old, "SELECT count(*) FROM event "
 	    "WHERE time < 4000"));
@@ -249,7 +249,7 @@ forget(struct db *db, int64_t today, int days, int max)
 	int	 steps;
 
 	for (steps = 0; more && steps < 1000; steps++)
-		check_err("a step", archive_sweep(db, &more, noon(today), days, max), QT_OK);
+		check_err("a step", event_store_sweep(db, &more, noon(today), days, max), ERR_OK);
 	return steps;
 }
 
@@ -292,7 +292,7 @@ days_go(void **state)
 		check_int(cases[i].name, steps, (2 * DAYS - want) / 4 + 1);
 		check_int("whole days", number(db, "SELECT count(DISTINCT day) FROM event"),
 		    want / 2);
-		check_err("since", archive_since(db, &since), QT_OK);
+		check_err("since", event_store_since(db, &since), ERR_OK);
 		check_int(cases[i].name, since, cases[i].since);
 		db_close(db);
 	}
@@ -314,15 +314,15 @@ never_again(void **state)
 	before = number(db, "SELECT sum(last * id + device) FROM past");
 	for (i = 0; i < 40; i++)
 		check_int("again", add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, noon(100 + i), 2),
-		    i < 29 ? ARCHIVE_FORGOTTEN : ARCHIVE_REPEAT);
+		    i < 29 ? EVENT_STORE_FORGOTTEN : EVENT_STORE_REPEAT);
 	check_int("none came back", number(db, "SELECT count(*) FROM event"), 22);
 	check_int("nothing changed", number(db, "SELECT sum(last * id + device) FROM past"), before);
 
-	check_int("late", add(db, &shop, "o3", 50, noon(90), 1), ARCHIVE_FORGOTTEN);
-	check_int("new", add(db, &shop, "o3", 51, noon(135), 1), ARCHIVE_NEW);
+	check_int("late", add(db, &shop, "o3", 50, noon(90), 1), EVENT_STORE_FORGOTTEN);
+	check_int("new", add(db, &shop, "o3", 51, noon(135), 1), EVENT_STORE_NEW);
 	check_int("its gap", number(db, "SELECT gap FROM event WHERE device = (SELECT id FROM "
 	    "device WHERE device = 'o3')"), 45 * 86400);
-	check_int("later", add(db, &shop, "o3", 52, noon(95), 1), ARCHIVE_FORGOTTEN);
+	check_int("later", add(db, &shop, "o3", 52, noon(95), 1), EVENT_STORE_FORGOTTEN);
 	check_int("its gap", number(db, "SELECT gap FROM event WHERE device = (SELECT id FROM "
 	    "device WHERE device = 'o3')"), 40 * 86400);
 	check_int("seen first", number(db, "SELECT first FROM device WHERE device = 'o3'"), noon(90));
@@ -342,13 +342,13 @@ who_followed(void **state)
 		{ "came back", "f.u.m.f.m", 1 }, { "left", "f.m.u.m", 0 },
 		{ "left in the same second", "f.fmu", 0 }, { "came back in it", "ufm", 1 },
 	};
-	struct archive_event	 e = { NULL, slice_of("{}") };
-	struct archive_message	 m = { .account = &shop, .events = &e, .n = 1 };
-	enum archive_as		 as;
-	struct db		*db;
-	const char		*p;
-	size_t			 i;
-	int			 max;
+	struct event_store_event	 e = { NULL, slice_of("{}") };
+	struct event_store_message	 m = { .account = &shop, .events = &e, .n = 1 };
+	enum event_store_as		 as;
+	struct db			*db;
+	const char			*p;
+	size_t				 i;
+	int				 max;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases) * 2; i++) {
@@ -362,7 +362,7 @@ who_followed(void **state)
 			e.code = *p == 'f' ? "$$_official_account_follow" :
 			    *p == 'u' ? "$$_official_account_unfollow" : "$$_menu_click";
 			if (*p != '.')
-				check_err("add", archive_add(db, &as, &m), QT_OK);
+				check_err("add", event_store_add(db, &as, &m), ERR_OK);
 		}
 		(void)add(db, &shop, "o2", 99, noon(200), 1);
 		max = i % 2 == 0 ? 1 : 100;
@@ -378,12 +378,12 @@ who_followed(void **state)
 static void
 salvaged_past(void **state)
 {
-	static const struct salvage_source *const	 orders[][2] = {
-		{ &archive_salvage, &archive_salvage_past },
-		{ &archive_salvage_past, &archive_salvage },
+	static const struct recover_source *const	 orders[][2] = {
+		{ &event_store_recovered, &event_store_recovered_past },
+		{ &event_store_recovered_past, &event_store_recovered },
 	};
 	struct db	*old, *db;
-	struct salvage	 s;
+	struct recover	 s;
 	size_t		 i, k;
 	int		 d, steps;
 
@@ -399,9 +399,9 @@ salvaged_past(void **state)
 		(void)add(db, &shop, "gone", 91, noon(140), 1);
 		(void)add(db, &shop, "o1", 92, noon(140), 1);
 		for (k = 0; k < 2; k++) {
-			s = (struct salvage){ .from = old, .source = orders[i][k] };
+			s = (struct recover){ .from = old, .source = orders[i][k] };
 			for (steps = 0; !s.over && steps < 100; steps++)
-				check_err("a step", salvage_step(db, &s, 7), QT_OK);
+				check_err("a step", recover_step(db, &s, 7), ERR_OK);
 		}
 		check_int("events", number(db, "SELECT count(*) FROM event"), 24);
 		check_int("past", number(db, "SELECT count(*) FROM past"), 3);

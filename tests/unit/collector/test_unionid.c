@@ -22,35 +22,35 @@ enum {
 
 /* A peer that is control server and WeChat, and what asks it. */
 struct place {
-	struct peer	*peer;
-	struct account	 accounts[3];	/* openid, unionid, unionid */
-	struct conf	 conf;
-	struct http	*http;
-	struct claims	*claims;
-	struct store	*store;
-	struct tokens	*tokens;
-	struct identity	*identity;
-	char		 url[PEER_URL], api[PEER_URL];
+	struct peer		*peer;
+	struct account		 accounts[3];	/* openid, unionid, unionid */
+	struct conf		 conf;
+	struct http_client	*http;
+	struct locks		*locks;
+	struct store		*store;
+	struct access_tokens	*tokens;
+	struct unionid		*identity;
+	char			 url[PEER_URL], api[PEER_URL];
 };
 
 static void
 open_all(struct place *p)
 {
-	assert_non_null(p->http = http_new(&p->conf.set, NULL));
-	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
-	assert_non_null(p->store = store_new(&p->conf.set, p->claims, STORE_SERVER));
-	assert_non_null(p->tokens = tokens_new(&p->conf, p->http, p->claims, p->store));
-	assert_non_null(p->identity = identity_new(&p->conf, p->http, p->store, p->tokens));
+	assert_non_null(p->http = http_client_new(&p->conf.set, NULL));
+	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
+	assert_non_null(p->store = store_new(&p->conf.set, p->locks, STORE_SERVER));
+	assert_non_null(p->tokens = access_token_new(&p->conf, p->http, p->locks, p->store));
+	assert_non_null(p->identity = unionid_new(&p->conf, p->http, p->store, p->tokens));
 }
 
 static void
 close_all(struct place *p)
 {
-	identity_free(p->identity);
-	tokens_free(p->tokens);
+	unionid_free(p->identity);
+	access_token_free(p->tokens);
 	store_free(p->store);
-	claims_free(p->claims);
-	http_free(p->http);
+	lock_free(p->locks);
+	http_client_free(p->http);
 }
 
 static void
@@ -122,8 +122,8 @@ struct look_up {
 	int		 ms;
 	struct buf	 device;
 	bool		 known;
-	enum qt_err	 er;
-	char		 why[CONTROL_WHY];
+	enum error	 er;
+	char		 why[TOKEN_CLIENT_WHY];
 	pthread_t	 thread;
 	struct watched	 watched;
 };
@@ -131,7 +131,7 @@ struct look_up {
 static void
 do_look_up(struct look_up *l)
 {
-	l->er = identity_device(l->place->identity, &l->device, &l->known,
+	l->er = unionid_device(l->place->identity, &l->device, &l->known,
 	    &l->place->accounts[l->account], slice_of(l->openid), clock_mono_ms() + l->ms, l->why);
 }
 
@@ -139,7 +139,7 @@ do_look_up(struct look_up *l)
 static void
 check_look_up(const char *name, const struct look_up *l, const char *want, const char *words)
 {
-	check_err(name, l->er, QT_OK);
+	check_err(name, l->er, ERR_OK);
 	check_int(name, l->known, want != NULL);
 	if (want != NULL)
 		check_bytes(name, buf_slice(&l->device), slice_of(want));
@@ -157,7 +157,7 @@ look_up(struct place *p, const char *name, int account, const char *openid, cons
 	struct look_up	 l = { .place = p, .account = account, .openid = openid,
 			    .ms = PATIENCE_MS };
 
-	assert_int_equal(buf_puts(&l.device, "what was there"), QT_OK);
+	assert_int_equal(buf_puts(&l.device, "what was there"), ERR_OK);
 	do_look_up(&l);
 	check_look_up(name, &l, want, words);
 	buf_free(&l.device);
@@ -215,9 +215,9 @@ static void
 refused_tokens(void **state)
 {
 	static const char *const	 codes[] = { "40001", "40014", "42001" };
-	struct place	*p;
-	char		 refusal[64];
-	size_t		 i;
+	struct place			*p;
+	char				 refusal[64];
+	size_t				 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(codes); i++) {
@@ -249,7 +249,7 @@ insist(void *arg)
 	struct look_up		*l = arg;
 	const int64_t		 end_ms = clock_mono_ms() + PATIENCE_MS;
 
-	for (do_look_up(l); l->er == QT_OK && !l->known && clock_mono_ms() < end_ms; do_look_up(l))
+	for (do_look_up(l); l->er == ERR_OK && !l->known && clock_mono_ms() < end_ms; do_look_up(l))
 		(void)nanosleep(&nap, NULL);
 	return NULL;
 }
@@ -410,9 +410,9 @@ static void
 many_users_with_an_old_token(void **state)
 {
 	static const char *const	 users[THREADS] = { "o1", "o2", "o3", "o4", "o5", "o6" };
-	struct place	*p = place_new();
-	struct look_up	 l[THREADS];
-	size_t		 k;
+	struct place			*p = place_new();
+	struct look_up			 l[THREADS];
+	size_t				 k;
 
 	(void)state;
 	look_up(p, "before", 1, "o0", "u", NULL);
@@ -447,7 +447,7 @@ limits(void **state)
 	p->conf.set.state_dir = "/dev/null/state";
 	open_all(p);
 	do_look_up(&l);
-	check_err("no store", l.er, QT_ESTORE);
+	check_err("no store", l.er, ERR_STORE);
 	CHECK("no store", *l.why != '\0' && !l.known);
 	buf_free(&l.device);
 	place_free(p);

@@ -47,10 +47,10 @@ has(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
-		check_int(cases[i].peer, allow_has(cases[i].list, slice_of(cases[i].peer)),
+		check_int(cases[i].peer, acl_has(cases[i].list, slice_of(cases[i].peer)),
 		    cases[i].want);
-	CHECK("no peer", !allow_has("0.0.0.0/0", slice_of(NULL)));
-	CHECK("NUL", !allow_has("0.0.0.0/0", (struct slice){ "127.0.0.1\0", 10 }));
+	CHECK("no peer", !acl_has("0.0.0.0/0", slice_of(NULL)));
+	CHECK("NUL", !acl_has("0.0.0.0/0", (struct slice){ "127.0.0.1\0", 10 }));
 }
 
 static void
@@ -73,7 +73,7 @@ wrong(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		check_int(cases[i].list, allow_wrong(&s, cases[i].list), cases[i].want != NULL);
+		check_int(cases[i].list, acl_is_wrong(&s, cases[i].list), cases[i].want != NULL);
 		if (cases[i].want != NULL)
 			CHECK(cases[i].list, slice_is(s, cases[i].want));
 	}

@@ -11,7 +11,7 @@ buf_with(size_t max, const char *text)
 {
 	struct buf	 b = { .max = max };
 
-	assert_int_equal(buf_puts(&b, text), QT_OK);
+	assert_int_equal(buf_puts(&b, text), ERR_OK);
 	return b;
 }
 
@@ -50,12 +50,12 @@ puts_append(void **state)
 	struct buf	 b = { 0 };
 
 	(void)state;
-	check_err("putc", buf_putc(&b, 'a'), QT_OK);
-	check_err("puts", buf_puts(&b, "bc"), QT_OK);
-	check_err("put", buf_put(&b, "d\0e", 3), QT_OK);
-	check_err("put nothing", buf_put(&b, NULL, 0), QT_OK);
-	check_err("printf", buf_printf(&b, "<%d %s>", -7, "f"), QT_OK);
-	check_err("printf nothing", buf_printf(&b, "%s", ""), QT_OK);
+	check_err("putc", buf_putc(&b, 'a'), ERR_OK);
+	check_err("puts", buf_puts(&b, "bc"), ERR_OK);
+	check_err("put", buf_put(&b, "d\0e", 3), ERR_OK);
+	check_err("put nothing", buf_put(&b, NULL, 0), ERR_OK);
+	check_err("printf", buf_printf(&b, "<%d %s>", -7, "f"), ERR_OK);
+	check_err("printf nothing", buf_printf(&b, "%s", ""), ERR_OK);
 	check_bytes("all", buf_slice(&b), (struct slice)BYTES("abcd\0e<-7 f>"));
 	buf_free(&b);
 	CHECK("freed", b.p == NULL && b.len == 0 && b.cap == 0);
@@ -69,7 +69,7 @@ grows(void **state)
 	bool		 same = true;
 
 	(void)state;
-	for (i = 0; i < 100000 && buf_putc(&b, (char)(i % 251)) == QT_OK; i++)
+	for (i = 0; i < 100000 && buf_putc(&b, (char)(i % 251)) == ERR_OK; i++)
 		;
 	check_int("length", (int64_t)b.len, 100000);
 	CHECK("room", b.cap >= b.len);
@@ -86,14 +86,14 @@ ceiling(void **state)
 		const char	*name;
 		size_t		 max;
 		const char	*first, *more;
-		enum qt_err	 want;
+		enum error	 want;
 	} cases[] = {
-		{ "to the brim", 6, "abc", "def", QT_OK },
-		{ "one over", 5, "abc", "def", QT_ETOOBIG },
-		{ "full, nothing more", 3, "abc", "", QT_OK },
-		{ "full, one more", 3, "abc", "d", QT_ETOOBIG },
-		{ "none", 0, "abc", "def", QT_OK },
-		{ "above what a first allocation takes", 4096, "abc", "def", QT_OK },
+		{ "to the brim", 6, "abc", "def", ERR_OK },
+		{ "one over", 5, "abc", "def", ERR_TOOBIG },
+		{ "full, nothing more", 3, "abc", "", ERR_OK },
+		{ "full, one more", 3, "abc", "d", ERR_TOOBIG },
+		{ "none", 0, "abc", "def", ERR_OK },
+		{ "above what a first allocation takes", 4096, "abc", "def", ERR_OK },
 	};
 	struct buf	 b;
 	size_t		 i;
@@ -103,7 +103,7 @@ ceiling(void **state)
 		b = buf_with(cases[i].max, cases[i].first);
 		check_err(cases[i].name, buf_puts(&b, cases[i].more), cases[i].want);
 		CHECK(cases[i].name, b.max == 0 || b.cap <= b.max);
-		if (cases[i].want != QT_OK)
+		if (cases[i].want != ERR_OK)
 			check_bytes(cases[i].name, buf_slice(&b), slice_of(cases[i].first));
 		buf_free(&b);
 		CHECK(cases[i].name, b.max == cases[i].max);
@@ -119,7 +119,7 @@ sizes_do_not_overflow(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(more); i++)
-		check_err("reserve", buf_reserve(&b, more[i]), QT_ETOOBIG);
+		check_err("reserve", buf_reserve(&b, more[i]), ERR_TOOBIG);
 	check_bytes("content kept", buf_slice(&b), slice_of("abc"));
 	buf_free(&b);
 }
@@ -133,10 +133,10 @@ reset_keeps_what_is_ordinary(void **state)
 	(void)state;
 	buf_reset(&b);
 	CHECK("small: empty, memory kept", b.len == 0 && b.p == was && b.cap != 0);
-	check_err("grow", buf_reserve(&b, 1 << 20), QT_OK);
+	check_err("grow", buf_reserve(&b, 1 << 20), ERR_OK);
 	buf_reset(&b);
 	CHECK("large: memory given back", b.len == 0 && b.cap < 1 << 20);
-	check_err("usable", buf_puts(&b, "def"), QT_OK);
+	check_err("usable", buf_puts(&b, "def"), ERR_OK);
 	check_bytes("usable", buf_slice(&b), slice_of("def"));
 	buf_free(&b);
 	buf_reset(&b);
@@ -150,14 +150,14 @@ out_of_memory(void **state)
 
 	(void)state;
 	unit_memory = 1;
-	check_err("first", buf_puts(&b, "abc"), QT_ENOMEM);
+	check_err("first", buf_puts(&b, "abc"), ERR_NOMEM);
 	CHECK("nothing there", b.p == NULL && b.len == 0 && b.cap == 0);
-	check_err("then", buf_puts(&b, "abc"), QT_OK);
+	check_err("then", buf_puts(&b, "abc"), ERR_OK);
 	unit_memory = 1;
-	check_err("while growing", buf_reserve(&b, 4096), QT_ENOMEM);
+	check_err("while growing", buf_reserve(&b, 4096), ERR_NOMEM);
 	check_bytes("content kept", buf_slice(&b), slice_of("abc"));
 	unit_memory = 1;
-	check_err("printf", buf_printf(&b, "%4096d", 1), QT_ENOMEM);
+	check_err("printf", buf_printf(&b, "%4096d", 1), ERR_NOMEM);
 	check_bytes("content kept", buf_slice(&b), slice_of("abc"));
 	buf_free(&b);
 }
@@ -201,7 +201,7 @@ files(void **state)
 	for (i = 0; i < sizeof(big); i++)
 		big[i] = (char)(i % 251);
 	for (i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(buf_puts(&b, "before"), QT_OK);
+		assert_int_equal(buf_puts(&b, "before"), ERR_OK);
 		check_int(cases[i].name, buf_read_file(&b, unit_file("f", cases[i].content),
 		    cases[i].max), 0);
 		if (cases[i].content.len <= cases[i].max)

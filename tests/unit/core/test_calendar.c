@@ -15,16 +15,16 @@ days(void **state)
 		{ "2000-02-29", 11016 }, { "2026-11-22", 20779 }, { "2100-02-28", 47540 },
 		{ "2100-03-01", 47541 }, { "9999-12-31", 2932896 },
 	};
-	char	 text[DAY_TEXT];
+	char	 text[CALENDAR_DAY_TEXT];
 	int64_t	 day;
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		day = -1;
-		CHECK(cases[i].text, day_parse(&day, slice_of(cases[i].text)));
+		CHECK(cases[i].text, calendar_parse_day(&day, slice_of(cases[i].text)));
 		check_int(cases[i].text, day, cases[i].day);
-		day_text(text, cases[i].day);
+		calendar_day_text(text, cases[i].day);
 		check_text(cases[i].text, text, cases[i].text);
 	}
 }
@@ -33,14 +33,14 @@ days(void **state)
 static void
 all_days(void **state)
 {
-	char	 text[2][DAY_TEXT] = { "", "" };
+	char	 text[2][CALENDAR_DAY_TEXT] = { "", "" };
 	int64_t	 day, back = -1;
 	bool	 good = true;
 
 	(void)state;
 	for (day = 0; day <= 2932896 && good; day++) {
-		day_text(text[day % 2], day);
-		good = day_parse(&back, slice_of(text[day % 2])) && back == day &&
+		calendar_day_text(text[day % 2], day);
+		good = calendar_parse_day(&back, slice_of(text[day % 2])) && back == day &&
 		    strcmp(text[day % 2], text[(day + 1) % 2]) > 0;
 	}
 	CHECK(text[(day + 1) % 2], good);
@@ -54,16 +54,16 @@ no_days(void **state)
 		"2100-02-29", "2026-13-01", "2026-00-10", "2026-10-00", "1969-12-31", "+026-11-22",
 		"2026-1 -22", "-026-11-22",
 	};
-	char	 text[DAY_TEXT];
+	char	 text[CALENDAR_DAY_TEXT];
 	int64_t	 day;
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
-		CHECK(cases[i], !day_parse(&day, slice_of(cases[i])));
-	day_text(text, -1);
+		CHECK(cases[i], !calendar_parse_day(&day, slice_of(cases[i])));
+	calendar_day_text(text, -1);
 	check_text("before", text, "");
-	day_text(text, 2932897);
+	calendar_day_text(text, 2932897);
 	check_text("after", text, "");
 }
 
@@ -82,7 +82,7 @@ in_china(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
-		check_int(cases[i].name, day_at(cases[i].s), cases[i].day);
+		check_int(cases[i].name, calendar_day_at(cases[i].s), cases[i].day);
 }
 
 int

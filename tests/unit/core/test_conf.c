@@ -42,15 +42,15 @@ say(void *ctx, const char *line)
 
 	s->clean = s->clean && *line != '\0' && strchr(line, '\n') == NULL;
 	s->lines++;
-	assert_int_equal(buf_puts(&s->text, line), QT_OK);
-	assert_int_equal(buf_puts(&s->text, "\n"), QT_OK);
+	assert_int_equal(buf_puts(&s->text, line), ERR_OK);
+	assert_int_equal(buf_puts(&s->text, "\n"), ERR_OK);
 }
 
 /* Room for a NUL, so that what was said can be searched as text. */
 static const char *
 text_of(struct said *s)
 {
-	assert_int_equal(buf_reserve(&s->text, 1), QT_OK);
+	assert_int_equal(buf_reserve(&s->text, 1), ERR_OK);
 	s->text.p[s->text.len] = '\0';
 	return s->text.p;
 }
@@ -665,7 +665,7 @@ out_of_memory(void **state)
 	struct account	 a = good;
 
 	(void)state;
-	assert_int_equal(buf_reserve(&s.text, 4096), QT_OK);
+	assert_int_equal(buf_reserve(&s.text, 4096), ERR_OK);
 	assert_int_equal(setenv("QTOA_UNIT", "fromEnv", 1), 0);
 	a.token = "$QTOA_UNIT";
 	unit_memory = 1;

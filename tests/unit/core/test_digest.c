@@ -30,7 +30,7 @@ digests(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		assert_non_null(d = digest_new(cases[i].kind));
 		for (again = 0; again < 2; again++) {
-			check_err(cases[i].name, digest_hex(d, hex, cases[i].parts, 3), QT_OK);
+			check_err(cases[i].name, digest_hex(d, hex, cases[i].parts, 3), ERR_OK);
 			check_text(cases[i].name, hex, cases[i].want);
 		}
 		digest_free(d);
@@ -59,7 +59,7 @@ aliases(void **state)
 	(void)state;
 	assert_non_null(d = digest_new(DIGEST_SHA256));
 	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, digest_alias(d, alias, cases[i].user), QT_OK);
+		check_err(cases[i].name, digest_alias(d, alias, cases[i].user), ERR_OK);
 		check_text(cases[i].name, alias, cases[i].want);
 	}
 	digest_free(d);

@@ -11,16 +11,16 @@ every_kind_has_a_row(void **state)
 	int	 i, j;
 
 	(void)state;
-	for (i = 0; i < QT__MAX; i++) {
+	for (i = 0; i < ERR__MAX; i++) {
 		(void)snprintf(nr, sizeof(nr), "row %d", i);
-		if (!CHECK(nr, errs[i].name != NULL && *errs[i].name != '\0'))
+		if (!CHECK(nr, error_table[i].name != NULL && *error_table[i].name != '\0'))
 			continue;
-		CHECK(errs[i].name, errs[i].status >= 200 && errs[i].status <= 599);
-		CHECK(errs[i].name, errs[i].level < LEVEL__MAX);
-		CHECK(errs[i].name, errs[i].hint != NULL);
+		CHECK(error_table[i].name, error_table[i].status >= 200 && error_table[i].status <= 599);
+		CHECK(error_table[i].name, error_table[i].level < LEVEL__MAX);
+		CHECK(error_table[i].name, error_table[i].hint != NULL);
 		for (j = 0; j < i; j++)
-			CHECK(errs[i].name, errs[j].name == NULL ||
-			    strcmp(errs[i].name, errs[j].name) != 0);
+			CHECK(error_table[i].name, error_table[j].name == NULL ||
+			    strcmp(error_table[i].name, error_table[j].name) != 0);
 	}
 }
 
@@ -29,45 +29,45 @@ static void
 status_and_number(void **state)
 {
 	static const struct {
-		enum qt_err	 er;
+		enum error	 er;
 		int		 status, wechat;
 	} rows[] = {
-		{ QT_OK, 200, 0 },
-		{ QT_ENOMEM, 503, 0 },
-		{ QT_ECONF, 503, 0 },
-		{ QT_EREQUEST, 400, 0 },
-		{ QT_EPATH, 404, 0 },
-		{ QT_EMETHOD, 405, 0 },
-		{ QT_ETOOBIG, 413, 0 },
-		{ QT_ELATE, 503, 0 },
-		{ QT_EPARAM, 403, -40001 },
-		{ QT_ESIGNATURE, 403, -40001 },
-		{ QT_ESTALE, 403, -40001 },
-		{ QT_EXML, 403, -40002 },
-		{ QT_EAESKEY, 403, -40004 },
-		{ QT_EBASE64, 403, -40010 },
-		{ QT_EAES, 403, -40007 },
-		{ QT_EBUFFER, 403, -40008 },
-		{ QT_EAPPID, 403, -40005 },
-		{ QT_ECRYPTO, 503, 0 },
-		{ QT_EFORWARD, 200, 0 },
-		{ QT_EREFUSED, 200, 0 },
-		{ QT_ESTORE, 503, 0 },
-		{ QT_EADDRESS, 403, 0 },
-		{ QT_EBUSY, 503, 0 },
-		{ QT_EKEY, 403, 0 },
-		{ QT_EOFTEN, 429, 0 },
-		{ QT_ETOKEN, 503, 0 },
-		{ QT_ESERVED, 503, 0 },
+		{ ERR_OK, 200, 0 },
+		{ ERR_NOMEM, 503, 0 },
+		{ ERR_CONF, 503, 0 },
+		{ ERR_REQUEST, 400, 0 },
+		{ ERR_PATH, 404, 0 },
+		{ ERR_METHOD, 405, 0 },
+		{ ERR_TOOBIG, 413, 0 },
+		{ ERR_LATE, 503, 0 },
+		{ ERR_PARAM, 403, -40001 },
+		{ ERR_SIGNATURE, 403, -40001 },
+		{ ERR_STALE, 403, -40001 },
+		{ ERR_XML, 403, -40002 },
+		{ ERR_AESKEY, 403, -40004 },
+		{ ERR_BASE64, 403, -40010 },
+		{ ERR_AES, 403, -40007 },
+		{ ERR_BUFFER, 403, -40008 },
+		{ ERR_APPID, 403, -40005 },
+		{ ERR_CRYPTO, 503, 0 },
+		{ ERR_FORWARD, 200, 0 },
+		{ ERR_REFUSED, 200, 0 },
+		{ ERR_STORE, 503, 0 },
+		{ ERR_ADDRESS, 403, 0 },
+		{ ERR_BUSY, 503, 0 },
+		{ ERR_KEY, 403, 0 },
+		{ ERR_OFTEN, 429, 0 },
+		{ ERR_TOKEN, 503, 0 },
+		{ ERR_SERVED, 503, 0 },
 	};
 	size_t	 i;
 
 	(void)state;
-	assert_int_equal(COUNT(rows), QT__MAX);
+	assert_int_equal(COUNT(rows), ERR__MAX);
 	for (i = 0; i < COUNT(rows); i++) {
 		check_int("in order", rows[i].er, (int64_t)i);
-		check_int(errs[i].name, errs[i].status, rows[i].status);
-		check_int(errs[i].name, errs[i].wechat, rows[i].wechat);
+		check_int(error_table[i].name, error_table[i].status, rows[i].status);
+		check_int(error_table[i].name, error_table[i].wechat, rows[i].wechat);
 	}
 }
 
@@ -81,9 +81,9 @@ forgeries_look_alike(void **state)
 	int	 i;
 
 	(void)state;
-	for (i = 0; i < QT__MAX; i++)
-		CHECK(errs[i].name, (errs[i].wechat != 0 || i == QT_EADDRESS || i == QT_EKEY) ==
-		    (errs[i].status == 403));
+	for (i = 0; i < ERR__MAX; i++)
+		CHECK(error_table[i].name, (error_table[i].wechat != 0 || i == ERR_ADDRESS || i == ERR_KEY) ==
+		    (error_table[i].status == 403));
 }
 
 /* Who reads the log of a fault that is ours is told what to do. */
@@ -93,9 +93,9 @@ our_faults_have_a_hint(void **state)
 	int	 i;
 
 	(void)state;
-	for (i = 0; i < QT__MAX; i++)
-		if (errs[i].level == LEVEL_ERROR)
-			CHECK(errs[i].name, *errs[i].hint != '\0');
+	for (i = 0; i < ERR__MAX; i++)
+		if (error_table[i].level == LEVEL_ERROR)
+			CHECK(error_table[i].name, *error_table[i].hint != '\0');
 }
 
 int

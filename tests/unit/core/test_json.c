@@ -6,16 +6,16 @@
 #include "tests/unit/unit.h"
 
 /* `name=T:value|`, T for text, B bare, N nested; `name[]=` for an element. */
-static enum qt_err
+static enum error
 put_member(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
 {
 	struct buf	*out = ctx;
 
-	assert_int_equal(buf_put(out, name.p, name.len), QT_OK);
-	assert_int_equal(buf_puts(out, array ? "[]=" : "="), QT_OK);
+	assert_int_equal(buf_put(out, name.p, name.len), ERR_OK);
+	assert_int_equal(buf_puts(out, array ? "[]=" : "="), ERR_OK);
 	assert_int_equal(buf_puts(out, kind == JSON_TEXT ? "T:" : kind == JSON_BARE ? "B:" : "N"),
-	    QT_OK);
-	assert_int_equal(buf_put(out, value.p, value.len), QT_OK);
+	    ERR_OK);
+	assert_int_equal(buf_put(out, value.p, value.len), ERR_OK);
 	return buf_putc(out, '|');
 }
 
@@ -68,7 +68,7 @@ members(void **state)
 		buf_reset(&got);
 		j = json_parse(guarded_slice(&g, cases[i].in));
 		if (CHECK(cases[i].name, j != NULL)) {
-			check_err(cases[i].name, json_each(j, put_member, &got), QT_OK);
+			check_err(cases[i].name, json_each(j, put_member, &got), ERR_OK);
 			check_bytes(cases[i].name, buf_slice(&got), cases[i].want);
 		}
 		json_free(j);
@@ -138,15 +138,15 @@ deep(void **state)
 	int		 i;
 
 	(void)state;
-	assert_int_equal(buf_puts(&b, "{\"a\":"), QT_OK);
+	assert_int_equal(buf_puts(&b, "{\"a\":"), ERR_OK);
 	for (i = 0; i < 60000; i++)
-		assert_int_equal(buf_putc(&b, '['), QT_OK);
+		assert_int_equal(buf_putc(&b, '['), ERR_OK);
 	j = json_parse(buf_slice(&b));
 	CHECK("unclosed", j == NULL);
 	json_free(j);
 	for (i = 0; i < 60000; i++)
-		assert_int_equal(buf_putc(&b, ']'), QT_OK);
-	assert_int_equal(buf_putc(&b, '}'), QT_OK);
+		assert_int_equal(buf_putc(&b, ']'), ERR_OK);
+	assert_int_equal(buf_putc(&b, '}'), ERR_OK);
 	j = json_parse(buf_slice(&b));
 	CHECK("closed", j == NULL);
 	json_free(j);
@@ -184,7 +184,7 @@ text_of_a_member(void **state)
 	json_free(NULL);
 }
 
-static enum qt_err
+static enum error
 stop_at_third(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
 {
 	int	*n = ctx;
@@ -193,7 +193,7 @@ stop_at_third(void *ctx, struct slice name, enum json_kind kind, struct slice va
 	(void)kind;
 	(void)value;
 	(void)array;
-	return ++*n == 3 ? QT_ETOOBIG : QT_OK;
+	return ++*n == 3 ? ERR_TOOBIG : ERR_OK;
 }
 
 static void
@@ -211,7 +211,7 @@ stops(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		n = 0;
 		assert_non_null(j = json_parse(slice_of(cases[i])));
-		check_err(cases[i], json_each(j, stop_at_third, &n), QT_ETOOBIG);
+		check_err(cases[i], json_each(j, stop_at_third, &n), ERR_TOOBIG);
 		check_int(cases[i], n, 3);
 		json_free(j);
 	}
@@ -342,7 +342,7 @@ path_value_is_appended(void **state)
 	check_int("second", json_path(j, &got, slice_of("$[1]"), why), JSON_FOUND);
 	check_bytes("both", buf_slice(&got), slice_of("abc7"));
 	check_int("no room", json_path(j, &got, slice_of("$[0]"), why), JSON_NOTHING);
-	check_text("no room", why, errs[QT_ETOOBIG].name);
+	check_text("no room", why, error_table[ERR_TOOBIG].name);
 	buf_free(&got);
 	json_free(j);
 }
@@ -365,10 +365,10 @@ depth(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&b);
 		for (n = 0; n < cases[i].levels; n++)
-			assert_int_equal(buf_puts(&b, n % 2 == 0 ? "[" : "{\"a\":"), QT_OK);
-		assert_int_equal(buf_puts(&b, "{\"x\":1}"), QT_OK);
+			assert_int_equal(buf_puts(&b, n % 2 == 0 ? "[" : "{\"a\":"), ERR_OK);
+		assert_int_equal(buf_puts(&b, "{\"x\":1}"), ERR_OK);
 		for (n = cases[i].levels - 1; n >= 0; n--)
-			assert_int_equal(buf_putc(&b, n % 2 == 0 ? ']' : '}'), QT_OK);
+			assert_int_equal(buf_putc(&b, n % 2 == 0 ? ']' : '}'), ERR_OK);
 		assert_non_null(j = json_parse_any(buf_slice(&b)));
 		check_int("depth", json_path(j, &got, slice_of("$..x"), why), cases[i].found);
 		json_free(j);
@@ -400,14 +400,14 @@ hostile_documents(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(docs); i++) {
 		buf_reset(&b);
-		assert_int_equal(buf_puts(&b, docs[i].begin), QT_OK);
+		assert_int_equal(buf_puts(&b, docs[i].begin), ERR_OK);
 		for (n = 0; n < docs[i].n; n++)
-			assert_int_equal(buf_puts(&b, docs[i].unit), QT_OK);
+			assert_int_equal(buf_puts(&b, docs[i].unit), ERR_OK);
 		if (*docs[i].end == '\0')
-			assert_int_equal(buf_puts(&b, "0"), QT_OK);
+			assert_int_equal(buf_puts(&b, "0"), ERR_OK);
 		for (n = 0; n < docs[i].n && *docs[i].end == '\0'; n++)
-			assert_int_equal(buf_puts(&b, *docs[i].unit == '[' ? "]" : "}"), QT_OK);
-		assert_int_equal(buf_puts(&b, docs[i].end), QT_OK);
+			assert_int_equal(buf_puts(&b, *docs[i].unit == '[' ? "]" : "}"), ERR_OK);
+		assert_int_equal(buf_puts(&b, docs[i].end), ERR_OK);
 		assert_non_null(j = json_parse_any(buf_slice(&b)));
 		for (k = 0; k < COUNT(paths); k++) {
 			check_int(paths[k], json_path(j, &got, slice_of(paths[k]), why),

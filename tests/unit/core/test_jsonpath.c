@@ -14,13 +14,13 @@ put_steps(struct buf *out, const struct jsonpath *p)
 	buf_reset(out);
 	for (s = p->steps; s != p->steps + p->n; s++) {
 		if (s->deep)
-			assert_int_equal(buf_puts(out, ".."), QT_OK);
+			assert_int_equal(buf_puts(out, ".."), ERR_OK);
 		if (s->kind == JSONPATH_NAME)
-			assert_int_equal(buf_printf(out, "<%s>", s->name), QT_OK);
+			assert_int_equal(buf_printf(out, "<%s>", s->name), ERR_OK);
 		else if (s->kind == JSONPATH_INDEX)
-			assert_int_equal(buf_printf(out, "[%d]", s->index), QT_OK);
+			assert_int_equal(buf_printf(out, "[%d]", s->index), ERR_OK);
 		else
-			assert_int_equal(buf_puts(out, "*"), QT_OK);
+			assert_int_equal(buf_puts(out, "*"), ERR_OK);
 	}
 }
 
@@ -148,21 +148,21 @@ limits(void **state)
 	int		 i;
 
 	(void)state;
-	assert_int_equal(buf_puts(&b, "$."), QT_OK);
+	assert_int_equal(buf_puts(&b, "$."), ERR_OK);
 	while (b.len < JSONPATH_MAX)
-		assert_int_equal(buf_putc(&b, 'a'), QT_OK);
+		assert_int_equal(buf_putc(&b, 'a'), ERR_OK);
 	CHECK("longest", jsonpath_parse(&p, buf_slice(&b), why));
 	check_int("longest", (int64_t)strlen(p.steps[0].name), JSONPATH_MAX - 2);
-	assert_int_equal(buf_putc(&b, 'a'), QT_OK);
+	assert_int_equal(buf_putc(&b, 'a'), ERR_OK);
 	CHECK("longer", !jsonpath_parse(&p, buf_slice(&b), why));
 	CHECK("longer", strstr(why, "256") != NULL);
 	buf_reset(&b);
-	assert_int_equal(buf_putc(&b, '$'), QT_OK);
+	assert_int_equal(buf_putc(&b, '$'), ERR_OK);
 	for (i = 0; i < JSONPATH_STEPS; i++)
-		assert_int_equal(buf_puts(&b, ".a"), QT_OK);
+		assert_int_equal(buf_puts(&b, ".a"), ERR_OK);
 	CHECK("most steps", jsonpath_parse(&p, buf_slice(&b), why));
 	check_int("most steps", (int64_t)p.n, JSONPATH_STEPS);
-	assert_int_equal(buf_puts(&b, ".a"), QT_OK);
+	assert_int_equal(buf_puts(&b, ".a"), ERR_OK);
 	CHECK("more steps", !jsonpath_parse(&p, buf_slice(&b), why));
 	CHECK("more steps", strstr(why, "too many") != NULL);
 	buf_free(&b);

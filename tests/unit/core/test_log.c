@@ -26,7 +26,7 @@ take_log(const char *path)
 
 	assert_non_null(f);
 	while ((n = fread(part, 1, sizeof(part), f)) != 0)
-		assert_int_equal(buf_put(&b, part, n), QT_OK);
+		assert_int_equal(buf_put(&b, part, n), ERR_OK);
 	(void)fclose(f);
 	assert_int_equal(truncate(path, 0), 0);
 	return b;
@@ -108,11 +108,11 @@ unescape(struct slice s)
 	for (i = 3; i + 1 < s.len; i++) {
 		if (s.p[i] == '\\' && s.p[i + 1] == 'x' && i + 4 < s.len) {
 			memcpy(hex, s.p + i + 2, 2);
-			assert_int_equal(buf_putc(&b, (char)strtoul(hex, NULL, 16)), QT_OK);
+			assert_int_equal(buf_putc(&b, (char)strtoul(hex, NULL, 16)), ERR_OK);
 			i += 3;
 		} else {
 			i += s.p[i] == '\\';
-			assert_int_equal(buf_putc(&b, s.p[i]), QT_OK);
+			assert_int_equal(buf_putc(&b, s.p[i]), ERR_OK);
 		}
 	}
 	return b;
@@ -352,8 +352,8 @@ least_level(void **state)
 	(void)state;
 	for (least = 0; least < LEVEL__MAX; least++)
 		for (level = 0; level < LEVEL__MAX; level++) {
-			(void)snprintf(name, sizeof(name), "%s, from %s on", level_names[level],
-			    level_names[least]);
+			(void)snprintf(name, sizeof(name), "%s, from %s on", error_level_names[level],
+			    error_level_names[least]);
 			log_set_level(least);
 			check_int(name, log_wants(level), level >= least);
 			log_begin(&l, level, "t");

@@ -14,10 +14,10 @@ put_params(struct buf *out, const struct query *q)
 	size_t	 i;
 
 	for (i = 0; i < q->n; i++) {
-		assert_int_equal(buf_put(out, q->p[i].name.p, q->p[i].name.len), QT_OK);
-		assert_int_equal(buf_putc(out, '='), QT_OK);
-		assert_int_equal(buf_put(out, q->p[i].value.p, q->p[i].value.len), QT_OK);
-		assert_int_equal(buf_putc(out, '|'), QT_OK);
+		assert_int_equal(buf_put(out, q->p[i].name.p, q->p[i].name.len), ERR_OK);
+		assert_int_equal(buf_putc(out, '='), ERR_OK);
+		assert_int_equal(buf_put(out, q->p[i].value.p, q->p[i].value.len), ERR_OK);
+		assert_int_equal(buf_putc(out, '|'), ERR_OK);
 	}
 }
 
@@ -67,11 +67,11 @@ decoding(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&got);
 		check_err(cases[i].name, query_parse(&q, guarded_put(&g, cases[i].in),
-		    cases[i].in.len), QT_OK);
+		    cases[i].in.len), ERR_OK);
 		put_params(&got, &q);
 		check_bytes(cases[i].name, buf_slice(&got), cases[i].want);
 	}
-	check_err("absent", query_parse(&q, NULL, 0), QT_OK);
+	check_err("absent", query_parse(&q, NULL, 0), ERR_OK);
 	check_int("absent", (int64_t)q.n, 0);
 	guarded_fini(&g);
 	buf_free(&got);
@@ -84,14 +84,14 @@ many(void **state)
 	static const struct {
 		const char	*name, *param;
 		size_t		 times;
-		enum qt_err	 want;
+		enum error	 want;
 		size_t		 n;
 	} cases[] = {
-		{ "as many as fit", "&a=1", QUERY_MAX, QT_OK, QUERY_MAX },
-		{ "one too many", "&a=1", QUERY_MAX + 1, QT_EREQUEST, QUERY_MAX },
-		{ "skipped ones do not count", "&=1", QUERY_MAX + 1, QT_OK, 0 },
-		{ "broken ones do not count", "&a=%zz", QUERY_MAX + 1, QT_OK, 0 },
-		{ "a great many", "&a", 10000, QT_EREQUEST, QUERY_MAX },
+		{ "as many as fit", "&a=1", QUERY_MAX, ERR_OK, QUERY_MAX },
+		{ "one too many", "&a=1", QUERY_MAX + 1, ERR_REQUEST, QUERY_MAX },
+		{ "skipped ones do not count", "&=1", QUERY_MAX + 1, ERR_OK, 0 },
+		{ "broken ones do not count", "&a=%zz", QUERY_MAX + 1, ERR_OK, 0 },
+		{ "a great many", "&a", 10000, ERR_REQUEST, QUERY_MAX },
 	};
 	struct query	 q;
 	struct buf	 b = { 0 };
@@ -101,7 +101,7 @@ many(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&b);
 		for (k = 0; k < cases[i].times; k++)
-			assert_int_equal(buf_puts(&b, cases[i].param), QT_OK);
+			assert_int_equal(buf_puts(&b, cases[i].param), ERR_OK);
 		check_err(cases[i].name, query_parse(&q, b.p, b.len), cases[i].want);
 		check_int(cases[i].name, (int64_t)q.n, (int64_t)cases[i].n);
 	}
@@ -127,7 +127,7 @@ every_escape(void **state)
 			text[4] = (char)lo;
 			(void)snprintf(name, sizeof(name), "%%%02X%02X", hi, lo);
 			good = strchr(hex, (int)hi) != NULL && strchr(hex, (int)lo) != NULL;
-			got = query_parse(&q, text, 5) == QT_OK && q.n == 1;
+			got = query_parse(&q, text, 5) == ERR_OK && q.n == 1;
 			if (got != good)
 				CHECK(name, got == good);
 			memcpy(text, "a=%", 3);
@@ -141,36 +141,36 @@ picking(void **state)
 	static const struct {
 		const char	*name, *in;
 		unsigned	 need;
-		enum qt_err	 want;
+		enum error	 want;
 		enum push_key	 which;
 	} cases[] = {
-		{ "nothing needed", "", 0, QT_OK, 0 },
+		{ "nothing needed", "", 0, ERR_OK, 0 },
 		{ "all there", "signature=a&timestamp=1&nonce=2",
-		    NEED(SIGNATURE) | NEED(TIMESTAMP) | NEED(NONCE), QT_OK, 0 },
+		    NEED(SIGNATURE) | NEED(TIMESTAMP) | NEED(NONCE), ERR_OK, 0 },
 		{ "any order, others between", "x=1&nonce=2&y=&y=&timestamp=1&signature=a",
-		    NEED(SIGNATURE) | NEED(TIMESTAMP) | NEED(NONCE), QT_OK, 0 },
-		{ "signature missing", "timestamp=1", NEED(SIGNATURE), QT_EPARAM, PUSH_SIGNATURE },
-		{ "timestamp missing", "signature=1", NEED(TIMESTAMP), QT_EPARAM, PUSH_TIMESTAMP },
-		{ "nonce missing", "signature=1", NEED(NONCE), QT_EPARAM, PUSH_NONCE },
-		{ "msg_signature missing", "signature=1", NEED(MSG_SIGNATURE), QT_EPARAM,
+		    NEED(SIGNATURE) | NEED(TIMESTAMP) | NEED(NONCE), ERR_OK, 0 },
+		{ "signature missing", "timestamp=1", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
+		{ "timestamp missing", "signature=1", NEED(TIMESTAMP), ERR_PARAM, PUSH_TIMESTAMP },
+		{ "nonce missing", "signature=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
+		{ "msg_signature missing", "signature=1", NEED(MSG_SIGNATURE), ERR_PARAM,
 		    PUSH_MSG_SIGNATURE },
-		{ "echostr missing", "signature=1", NEED(ECHOSTR), QT_EPARAM, PUSH_ECHOSTR },
-		{ "case counts", "Signature=1", NEED(SIGNATURE), QT_EPARAM, PUSH_SIGNATURE },
-		{ "NUL in the name counts", "signature%00=1", NEED(SIGNATURE), QT_EPARAM,
+		{ "echostr missing", "signature=1", NEED(ECHOSTR), ERR_PARAM, PUSH_ECHOSTR },
+		{ "case counts", "Signature=1", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
+		{ "NUL in the name counts", "signature%00=1", NEED(SIGNATURE), ERR_PARAM,
 		    PUSH_SIGNATURE },
-		{ "brackets are another name", "nonce[]=1", NEED(NONCE), QT_EPARAM, PUSH_NONCE },
-		{ "broken % is missing", "nonce=%zz", NEED(NONCE), QT_EPARAM, PUSH_NONCE },
-		{ "empty", "signature=", NEED(SIGNATURE), QT_EPARAM, PUSH_SIGNATURE },
-		{ "empty without =", "signature", NEED(SIGNATURE), QT_EPARAM, PUSH_SIGNATURE },
-		{ "empty though not needed", "openid=", 0, QT_EPARAM, PUSH_OPENID },
-		{ "encrypt_type empty", "encrypt_type=", 0, QT_EPARAM, PUSH_ENCRYPT_TYPE },
-		{ "echostr empty", "echostr=", 0, QT_EPARAM, PUSH_ECHOSTR },
-		{ "twice the same", "nonce=1&nonce=1", NEED(NONCE), QT_EPARAM, PUSH_NONCE },
-		{ "twice, not needed", "openid=a&x=1&openid=b", 0, QT_EPARAM, PUSH_OPENID },
-		{ "twice, once escaped", "nonce=1&%6Eonce=1", 0, QT_EPARAM, PUSH_NONCE },
-		{ "twice, first empty", "nonce=&nonce=1", 0, QT_EPARAM, PUSH_NONCE },
-		{ "twice, second empty", "nonce=1&nonce", 0, QT_EPARAM, PUSH_NONCE },
-		{ "others may repeat", "a=1&a=2&a=", 0, QT_OK, 0 },
+		{ "brackets are another name", "nonce[]=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
+		{ "broken % is missing", "nonce=%zz", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
+		{ "empty", "signature=", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
+		{ "empty without =", "signature", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
+		{ "empty though not needed", "openid=", 0, ERR_PARAM, PUSH_OPENID },
+		{ "encrypt_type empty", "encrypt_type=", 0, ERR_PARAM, PUSH_ENCRYPT_TYPE },
+		{ "echostr empty", "echostr=", 0, ERR_PARAM, PUSH_ECHOSTR },
+		{ "twice the same", "nonce=1&nonce=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
+		{ "twice, not needed", "openid=a&x=1&openid=b", 0, ERR_PARAM, PUSH_OPENID },
+		{ "twice, once escaped", "nonce=1&%6Eonce=1", 0, ERR_PARAM, PUSH_NONCE },
+		{ "twice, first empty", "nonce=&nonce=1", 0, ERR_PARAM, PUSH_NONCE },
+		{ "twice, second empty", "nonce=1&nonce", 0, ERR_PARAM, PUSH_NONCE },
+		{ "others may repeat", "a=1&a=2&a=", 0, ERR_OK, 0 },
 	};
 	enum push_key	 which;
 	struct query	 q;
@@ -181,9 +181,9 @@ picking(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		(void)snprintf(text, sizeof(text), "%s", cases[i].in);
-		check_err(cases[i].name, query_parse(&q, text, strlen(text)), QT_OK);
-		if (check_err(cases[i].name, query_push(&p, &which, &q, cases[i].need),
-		    cases[i].want) && cases[i].want != QT_OK)
+		check_err(cases[i].name, query_parse(&q, text, strlen(text)), ERR_OK);
+		if (check_err(cases[i].name, push_read(&p, &which, &q, cases[i].need),
+		    cases[i].want) && cases[i].want != ERR_OK)
 			check_int(cases[i].name, which, cases[i].which);
 	}
 }
@@ -205,15 +205,15 @@ picked_values(void **state)
 	int		 k, j;
 
 	(void)state;
-	check_err("parse", query_parse(&q, text, strlen(text)), QT_OK);
-	check_err("push", query_push(&p, &which, &q, (1u << PUSH__MAX) - 1), QT_OK);
+	check_err("parse", query_parse(&q, text, strlen(text)), ERR_OK);
+	check_err("push", push_read(&p, &which, &q, (1u << PUSH__MAX) - 1), ERR_OK);
 	for (k = 0; k < PUSH__MAX; k++) {
 		check_bytes(push_names[k], p.v[k], slice_of(want[k]));
 		for (j = 0; j < k; j++)
 			CHECK(push_names[k], strcmp(push_names[k], push_names[j]) != 0);
 	}
 	q.n = 0;
-	check_err("none", query_push(&p, &which, &q, 0), QT_OK);
+	check_err("none", push_read(&p, &which, &q, 0), ERR_OK);
 	for (k = 0; k < PUSH__MAX; k++)
 		check_bytes(push_names[k], p.v[k], (struct slice){ NULL, 0 });
 }
@@ -251,19 +251,19 @@ written(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&b);
-		check_err(cases[i].name, query_put(&b, &cases[i].p), QT_OK);
+		check_err(cases[i].name, push_write(&b, &cases[i].p), ERR_OK);
 		check_bytes(cases[i].name, b.p == NULL ? slice_of("") : buf_slice(&b),
 		    slice_of(cases[i].want));
 		if (i == 0)	/* what is given is never empty */
 			continue;
-		check_err(cases[i].name, query_parse(&q, b.p, b.len), QT_OK);
-		check_err(cases[i].name, query_push(&back, &which, &q, 0), QT_OK);
+		check_err(cases[i].name, query_parse(&q, b.p, b.len), ERR_OK);
+		check_err(cases[i].name, push_read(&back, &which, &q, 0), ERR_OK);
 		for (k = 0; k < PUSH__MAX; k++)
 			check_bytes(cases[i].name, back.v[k], cases[i].p.v[k]);
 	}
 	buf_reset(&b);
-	check_err("a beginning", buf_puts(&b, "x="), QT_OK);
-	check_err("appended", query_put(&b, &cases[2].p), QT_OK);
+	check_err("a beginning", buf_puts(&b, "x="), ERR_OK);
+	check_err("appended", push_write(&b, &cases[2].p), ERR_OK);
 	check_bytes("appended", buf_slice(&b), slice_of("x=nonce=1"));
 	buf_free(&b);
 }
@@ -284,12 +284,12 @@ every_byte(void **state)
 		all[i] = (char)i;
 	for (i = 0; i < PUSH__MAX; i++)
 		p.v[i] = (struct slice){ all, sizeof(all) };
-	check_err("written", query_put(&b, &p), QT_OK);
+	check_err("written", push_write(&b, &p), ERR_OK);
 	for (i = 0; i < b.len; i++)
 		if (b.p[i] <= ' ' || b.p[i] > '~')
 			CHECK("no such byte in it", b.p[i] == '.');
-	check_err("parsed", query_parse(&q, b.p, b.len), QT_OK);
-	check_err("picked", query_push(&back, &which, &q, 0), QT_OK);
+	check_err("parsed", query_parse(&q, b.p, b.len), ERR_OK);
+	check_err("picked", push_read(&back, &which, &q, 0), ERR_OK);
 	for (i = 0; i < PUSH__MAX; i++)
 		check_bytes(push_names[i], back.v[i], p.v[i]);
 	buf_free(&b);
@@ -307,7 +307,7 @@ no_memory(void **state)
 	for (n = 1;; n++) {
 		buf_free(&b);
 		unit_memory = n;
-		if (query_put(&b, &p) == QT_OK)
+		if (push_write(&b, &p) == ERR_OK)
 			break;
 		check_int("used up", unit_memory, 0);
 	}
@@ -315,7 +315,7 @@ no_memory(void **state)
 	CHECK("it was needed", n > 1);
 	b.max = 20;
 	buf_free(&b);
-	check_err("a ceiling", query_put(&b, &p), QT_ETOOBIG);
+	check_err("a ceiling", push_write(&b, &p), ERR_TOOBIG);
 	buf_free(&b);
 }
 

@@ -41,9 +41,9 @@ open_store(void)
 	struct db	*db;
 
 	state_path(path, state_new(), "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
 	/* No power is cut here. */
-	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), QT_OK);
+	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	return db;
 }
@@ -57,7 +57,7 @@ number(struct db *db, const char *sql)
 	return i;
 }
 
-static enum gate
+static enum breaker_gate
 gate(struct breakers *br, const struct account *of)
 {
 	int64_t	 probe_ms;
@@ -75,11 +75,11 @@ probe_of(struct breakers *br, const struct account *of)
 }
 
 static enum breaker_change
-note(struct breakers *br, struct db *db, const struct account *of, enum news news)
+note(struct breakers *br, struct db *db, const struct account *of, enum breaker_news news)
 {
 	enum breaker_change	 change = BREAKER_SAME;
 
-	check_err("noted", breaker_note(br, &change, db, of, news, "why"), QT_OK);
+	check_err("noted", breaker_note(br, &change, db, of, news, "why"), ERR_OK);
 	return change;
 }
 
@@ -88,19 +88,19 @@ what_an_answer_says(void **state)
 {
 	static const struct {
 		const char		*name;
-		enum outcome		 outcome;
+		enum qt_outcome		 outcome;
 		bool			 alive;
-		enum news		 want;
+		enum breaker_news	 want;
 	} cases[] = {
-		{ "delivered", FORWARD_DELIVERED, true, NEWS_ALIVE },
-		{ "refused by QT", FORWARD_REFUSED, true, NEWS_ALIVE },
-		{ "QT asks for patience", FORWARD_RETRY, true, NEWS_ALIVE },
-		{ "keys refused by QT", FORWARD_CONFIG, true, NEWS_STOP },
-		{ "no answer", FORWARD_RETRY, false, NEWS_TROUBLE },
-		{ "refused by another", FORWARD_REFUSED, false, NEWS_TROUBLE },
-		{ "moved", FORWARD_CONFIG, false, NEWS_TROUBLE },
+		{ "delivered", QT_DELIVERED, true, NEWS_ALIVE },
+		{ "refused by QT", QT_REFUSED, true, NEWS_ALIVE },
+		{ "QT asks for patience", QT_RETRY, true, NEWS_ALIVE },
+		{ "keys refused by QT", QT_CONFIG, true, NEWS_STOP },
+		{ "no answer", QT_RETRY, false, NEWS_TROUBLE },
+		{ "refused by another", QT_REFUSED, false, NEWS_TROUBLE },
+		{ "moved", QT_CONFIG, false, NEWS_TROUBLE },
 	};
-	struct forward_result	 res = { .alive = false };
+	struct qt_result	 res = { .alive = false };
 	size_t			 i;
 
 	(void)state;
@@ -116,9 +116,9 @@ opening(void **state)
 {
 	/* t: trouble, a: alive, s: stop; then whether each of the accounts may be sent. */
 	static const struct {
-		const char	*name, *news;
-		enum gate	 want[3];
-		char		 last[4];	/* what the last one changed */
+		const char		*name, *news;
+		enum breaker_gate	 want[3];
+		char			 last[4];	/* what the last one changed */
 	} cases[] = {
 		{ "nothing yet", "", { GATE_GO, GATE_GO, GATE_GO }, "" },
 		{ "one fewer", "tt", { GATE_GO, GATE_GO, GATE_GO }, "" },
@@ -135,7 +135,7 @@ opening(void **state)
 		{ "a stop closes", "ttts", { GATE_STOPPED, GATE_GO, GATE_GO }, "s" },
 		{ "stopped and broken", "sttt", { GATE_STOPPED, GATE_BROKEN, GATE_GO }, "o" },
 	};
-	static const enum news	 news[] = {
+	static const enum breaker_news	 news[] = {
 		['t'] = NEWS_TROUBLE, ['a'] = NEWS_ALIVE, ['s'] = NEWS_STOP,
 	};
 	static const char	 letters[] = {
@@ -153,8 +153,8 @@ opening(void **state)
 	for (i = 0; i < COUNT(cases); i++)
 		for (with = 0; with < 2; with++) {	/* without a store, and with one */
 			db = with ? open_store() : NULL;
-			br = breakers_new(&conf);
-			other = breakers_new(&conf);
+			br = breaker_new(&conf);
+			other = breaker_new(&conf);
 			assert_non_null(br);
 			assert_non_null(other);
 			change = BREAKER_SAME;
@@ -162,35 +162,35 @@ opening(void **state)
 				change = note(br, db, a, news[(unsigned char)*p]);
 			check_int(cases[i].name, letters[change], cases[i].last[0]);
 			if (with)
-				check_err(cases[i].name, breaker_load(db, other), QT_OK);
+				check_err(cases[i].name, breaker_load(db, other), ERR_OK);
 			for (j = 0; j < COUNT(accounts); j++) {
 				check_int(cases[i].name, gate(br, &accounts[j]), cases[i].want[j]);
 				check_int("another process", gate(other, &accounts[j]),
 				    with ? cases[i].want[j] : GATE_GO);
 			}
-			breakers_free(other);
-			breakers_free(br);
+			breaker_free(other);
+			breaker_free(br);
 			db_close(db);
 		}
-	breakers_free(NULL);
+	breaker_free(NULL);
 }
 
 static void
 heeding(void **state)
 {
-	struct breakers	*br = breakers_new(&conf);
+	struct breakers	*br = breaker_new(&conf);
 
 	(void)state;
-	CHECK("success after success", !breaker_heeds(br, a, NEWS_ALIVE));
-	CHECK("a failure", breaker_heeds(br, a, NEWS_TROUBLE));
-	CHECK("a stop", breaker_heeds(br, a, NEWS_STOP));
+	CHECK("success after success", !breaker_changes(br, a, NEWS_ALIVE));
+	CHECK("a failure", breaker_changes(br, a, NEWS_TROUBLE));
+	CHECK("a stop", breaker_changes(br, a, NEWS_STOP));
 	(void)note(br, NULL, a, NEWS_TROUBLE);
-	CHECK("success after a failure", breaker_heeds(br, a, NEWS_ALIVE));
-	CHECK("for who shares the end point", breaker_heeds(br, b, NEWS_ALIVE));
-	CHECK("not for others", !breaker_heeds(br, c, NEWS_ALIVE));
+	CHECK("success after a failure", breaker_changes(br, a, NEWS_ALIVE));
+	CHECK("for who shares the end point", breaker_changes(br, b, NEWS_ALIVE));
+	CHECK("not for others", !breaker_changes(br, c, NEWS_ALIVE));
 	(void)note(br, NULL, b, NEWS_ALIVE);
-	CHECK("not any more", !breaker_heeds(br, a, NEWS_ALIVE));
-	breakers_free(br);
+	CHECK("not any more", !breaker_changes(br, a, NEWS_ALIVE));
+	breaker_free(br);
 }
 
 /* Failures of two processes count together. */
@@ -198,21 +198,21 @@ static void
 together(void **state)
 {
 	struct db	*db = open_store();
-	struct breakers	*one = breakers_new(&conf), *two = breakers_new(&conf);
+	struct breakers	*one = breaker_new(&conf), *two = breaker_new(&conf);
 
 	(void)state;
 	check_int("first", note(one, db, a, NEWS_TROUBLE), BREAKER_SAME);
 	check_int("second", note(two, db, b, NEWS_TROUBLE), BREAKER_SAME);
 	check_int("third", note(one, db, a, NEWS_TROUBLE), BREAKER_OPENED);
 	check_int("the other does not know", gate(two, a), GATE_GO);
-	check_err("looks", breaker_load(db, two), QT_OK);
+	check_err("looks", breaker_load(db, two), ERR_OK);
 	check_int("and knows", gate(two, a), GATE_BROKEN);
 	check_int("the same time to probe", probe_of(two, a), probe_of(one, a));
 	check_int("it closes it", note(two, db, a, NEWS_ALIVE), BREAKER_CLOSED);
-	check_err("the first looks", breaker_load(db, one), QT_OK);
+	check_err("the first looks", breaker_load(db, one), ERR_OK);
 	check_int("and sends", gate(one, a), GATE_GO);
-	breakers_free(two);
-	breakers_free(one);
+	breaker_free(two);
+	breaker_free(one);
 	db_close(db);
 }
 
@@ -221,21 +221,21 @@ static void
 store_fails(void **state)
 {
 	struct db		*db = open_store();
-	struct breakers		*br = breakers_new(&conf);
+	struct breakers		*br = breaker_new(&conf);
 	enum breaker_change	 change = BREAKER_SAME;
 	int			 i;
 
 	(void)state;
 	for (i = 0; i < FAILS; i++)
 		(void)note(br, db, a, NEWS_TROUBLE);
-	check_err("gone", db_script(db, "DROP TABLE endpoint"), QT_OK);
-	check_err("cannot be loaded", breaker_load(db, br), QT_ESTORE);
+	check_err("gone", db_script(db, "DROP TABLE endpoint"), ERR_OK);
+	check_err("cannot be loaded", breaker_load(db, br), ERR_STORE);
 	check_int("still open", gate(br, a), GATE_BROKEN);
-	check_err("cannot be noted", breaker_note(br, &change, db, a, NEWS_ALIVE, ""), QT_ESTORE);
+	check_err("cannot be noted", breaker_note(br, &change, db, a, NEWS_ALIVE, ""), ERR_STORE);
 	check_int("still open", gate(br, a), GATE_BROKEN);
 	check_int("noted without it", note(br, NULL, a, NEWS_ALIVE), BREAKER_CLOSED);
 	check_int("closed", gate(br, a), GATE_GO);
-	breakers_free(br);
+	breaker_free(br);
 	db_close(db);
 }
 
@@ -245,7 +245,7 @@ probing(void **state)
 	/* Most of the pauses; up to a quarter less by chance. */
 	static const int64_t	 most[] = { 1000, 2000, 4000, 8000, 10000, 10000, 10000 };
 	struct db		*db = open_store();
-	struct breakers		*br = breakers_new(&conf);
+	struct breakers		*br = breaker_new(&conf);
 	int64_t			 before_ms, after_ms, at;
 	char			 name[32];
 	size_t			 i;
@@ -265,12 +265,12 @@ probing(void **state)
 		check_int("not put off", probe_of(br, a), at);
 		/* The time comes. */
 		check_err(name, db_run(db, NULL, "UPDATE endpoint SET probe = ?",
-		    DB_VALUES(db_i(clock_wall_ms() - 1))), QT_OK);
+		    DB_VALUES(db_i(clock_wall_ms() - 1))), ERR_OK);
 	}
 	check_int("closes", note(br, db, a, NEWS_ALIVE), BREAKER_CLOSED);
 	check_int("from the beginning", number(db, "SELECT fails + opened + probes + probe "
 	    "FROM endpoint WHERE url = 'http://one/'"), 0);
-	breakers_free(br);
+	breaker_free(br);
 	db_close(db);
 }
 
@@ -279,7 +279,7 @@ static void
 hurrying(void **state)
 {
 	struct db		*db = open_store();
-	struct breakers		*br = breakers_new(&conf);
+	struct breakers		*br = breaker_new(&conf);
 	int64_t			 now_ms = clock_wall_ms();
 	struct queue_message	 m;
 	int			 i;
@@ -292,7 +292,7 @@ hurrying(void **state)
 			.query = slice_of("q"), .body = slice_of("b"),
 		};
 		m.key[0] = (unsigned char)i;
-		assert_int_equal(queue_add(db, &m), QT_OK);
+		assert_int_equal(queue_add(db, &m), ERR_OK);
 	}
 	for (i = 0; i < FAILS; i++) {
 		check_int("all wait", number(db, "SELECT count(*) FROM message "
@@ -301,13 +301,13 @@ hurrying(void **state)
 	}
 	check_int("open: there is something to probe with", number(db, "SELECT count(*) "
 	    "FROM message WHERE account = 'a' AND next <= received"), 7);
-	check_err("back-off", db_script(db, "UPDATE message SET next = next + 200000"), QT_OK);
+	check_err("back-off", db_script(db, "UPDATE message SET next = next + 200000"), ERR_OK);
 	check_int("closes", note(br, db, b, NEWS_ALIVE), BREAKER_CLOSED);
 	check_int("all of the end point are due", number(db, "SELECT count(*) FROM message WHERE "
 	    "account IN ('a', 'b') AND next != received"), 0);
 	check_int("those of others wait", number(db, "SELECT count(*) FROM message WHERE "
 	    "account = 'c' AND next = received"), 0);
-	breakers_free(br);
+	breaker_free(br);
 	db_close(db);
 }
 
@@ -315,9 +315,9 @@ static void
 stops(void **state)
 {
 	static const struct {
-		const char	*name;
-		struct account	 with;		/* the next start's */
-		enum gate	 want;
+		const char		*name;
+		struct account		 with;		/* the next start's */
+		enum breaker_gate	 want;
 	} cases[] = {
 		{ "the same", { .qt_url = "http://one/", .app_key = "k", .service_id = "i",
 		    .service_secret = "s", .appid = "wxA" }, GATE_STOPPED },
@@ -337,29 +337,29 @@ stops(void **state)
 	struct account	 row;
 	struct conf	 next = { .set = { .breaker_fails = FAILS }, .accounts = &row, .n = 1 };
 	struct db	*db = open_store();
-	struct breakers	*br = breakers_new(&conf);
+	struct breakers	*br = breaker_new(&conf);
 	size_t		 i;
 
 	(void)state;
 	check_int("stopped", note(br, db, a, NEWS_STOP), BREAKER_STOPPED);
 	check_int("no secret is kept", number(db, "SELECT count(*) FROM stopped WHERE "
 	    "instr(config, 's') OR length(config) != 64"), 0);
-	breakers_free(br);
+	breaker_free(br);
 	for (i = 0; i < COUNT(cases); i++) {
 		row = cases[i].with;
 		row.path = row.name = "a";
-		br = breakers_new(&next);
-		check_err(cases[i].name, breaker_load(db, br), QT_OK);
+		br = breaker_new(&next);
+		check_err(cases[i].name, breaker_load(db, br), ERR_OK);
 		check_int(cases[i].name, gate(br, &row), cases[i].want);
-		breakers_free(br);
+		breaker_free(br);
 	}
 	/* An account that is not there any more. */
 	row = cases[0].with;
 	row.path = row.name = "other";
-	br = breakers_new(&next);
-	check_err("unknown", breaker_load(db, br), QT_OK);
+	br = breaker_new(&next);
+	check_err("unknown", breaker_load(db, br), ERR_OK);
 	check_int("unknown", gate(br, &row), GATE_GO);
-	breakers_free(br);
+	breaker_free(br);
 	db_close(db);
 }
 
@@ -384,20 +384,20 @@ resetting(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_store();
-		br = breakers_new(&conf);
+		br = breaker_new(&conf);
 		(void)note(br, db, a, NEWS_STOP);
 		(void)note(br, db, c, NEWS_STOP);
 		for (j = 0; j < FAILS; j++) {
 			(void)note(br, db, b, NEWS_TROUBLE);
 			(void)note(br, db, c, NEWS_TROUBLE);
 		}
-		check_err(cases[i].name, breaker_reset(db, &conf, cases[i].account), QT_OK);
-		check_err(cases[i].name, breaker_load(db, br), QT_OK);
+		check_err(cases[i].name, breaker_reset(db, &conf, cases[i].account), ERR_OK);
+		check_err(cases[i].name, breaker_load(db, br), ERR_OK);
 		check_int(cases[i].name, gate(br, a) != GATE_STOPPED, cases[i].a_goes);
 		check_int(cases[i].name, gate(br, c) != GATE_STOPPED, cases[i].c_goes);
 		check_int(cases[i].name, probe_of(br, a) <= clock_wall_ms(), cases[i].one);
 		check_int(cases[i].name, probe_of(br, c) <= clock_wall_ms(), cases[i].two);
-		breakers_free(br);
+		breaker_free(br);
 		db_close(db);
 	}
 }
@@ -416,7 +416,7 @@ telling(void **state)
 		{ "closed", BREAKER_CLOSED, "answers again" },
 		{ "stopped", BREAKER_STOPPED, "qtoa queue retry a" },
 	};
-	struct breakers	*br = breakers_new(&conf);
+	struct breakers	*br = breaker_new(&conf);
 	char		 path[STATE_PATH];
 	struct buf	 text = { 0 };
 	size_t		 i;
@@ -428,7 +428,7 @@ telling(void **state)
 		assert_int_equal(truncate(path, 0), 0);
 		breaker_tell(br, a, cases[i].change, "because");
 		check_int(cases[i].name, buf_read_file(&text, path, 4096), 0);
-		check_err(cases[i].name, buf_putc(&text, '\0'), QT_OK);
+		check_err(cases[i].name, buf_putc(&text, '\0'), ERR_OK);
 		if (cases[i].want == NULL)
 			check_text(cases[i].name, text.p, "");
 		else
@@ -438,7 +438,7 @@ telling(void **state)
 	}
 	buf_free(&text);
 	log_close();
-	breakers_free(br);
+	breaker_free(br);
 }
 
 /* Who comes while half of the workers have waited half of QT's time had better not wait. */
@@ -456,20 +456,20 @@ jams(void **state)
 	(void)state;
 	with.set.threads = THREADS;
 	with.set.forward_ms = 2 * HALF_MS;
-	assert_non_null(br = breakers_new(&with));
-	CHECK("nobody waits", !breaker_is_jammed(br, of));
+	assert_non_null(br = breaker_new(&with));
+	CHECK("nobody waits", !breaker_is_saturated(br, of));
 	for (i = 0; i < THREADS / 2; i++)
 		breaker_enter(br, of, &marks[i]);
-	CHECK("they have just begun", !breaker_is_jammed(br, of));
+	CHECK("they have just begun", !breaker_is_saturated(br, of));
 	(void)nanosleep(&half, NULL);
-	CHECK("they have waited", breaker_is_jammed(br, of));
+	CHECK("they have waited", breaker_is_saturated(br, of));
 	breaker_enter(br, of, &marks[i]);
 	breaker_leave(br, of, marks[0]);
-	CHECK("too few have", !breaker_is_jammed(br, of));
+	CHECK("too few have", !breaker_is_saturated(br, of));
 	for (; i > 0; i--)
 		breaker_leave(br, of, marks[i]);
-	CHECK("nobody waits", !breaker_is_jammed(br, of));
-	breakers_free(br);
+	CHECK("nobody waits", !breaker_is_saturated(br, of));
+	breaker_free(br);
 }
 
 int

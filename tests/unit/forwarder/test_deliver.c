@@ -36,12 +36,12 @@ static const struct push	 push = { .v = {
 struct place {
 	struct account	 accounts[2];
 	struct conf	 conf;
-	struct means	 means;
+	struct services	 services;
 	struct signer	*signer;
-	struct head	 head;
+	struct message	 head;
 	struct delivery	 msg;
 	_Atomic int64_t	 stop_ms;
-	char		 key[HEAD_KEY_HEX + 1];
+	char		 key[MESSAGE_KEY_HEX + 1];
 	char		 url[PEER_URL];
 };
 
@@ -66,8 +66,8 @@ place_new(const char *dir, enum store_life life, const char *url)
 		},
 		.accounts = p->accounts, .n = 2,
 	};
-	assert_true(means_open(&p->means, &p->conf, life, &p->stop_ms));
-	assert_non_null(p->signer = signer_new());
+	assert_true(services_open(&p->services, &p->conf, life, &p->stop_ms));
+	assert_non_null(p->signer = sign_new());
 	return p;
 }
 
@@ -83,9 +83,9 @@ place_of_peer(const char *dir, enum store_life life, struct peer *peer, const ch
 static void
 place_free(struct place *p)
 {
-	delivery_free(&p->msg);
-	signer_free(p->signer);
-	means_close(&p->means);
+	deliver_free(&p->msg);
+	sign_free(p->signer);
+	services_close(&p->services);
 	free(p);
 }
 
@@ -103,16 +103,16 @@ set_message(struct place *p, unsigned n)
 	p->msg.key = p->key;
 }
 
-static enum qt_err
+static enum error
 send_by(struct place *p, unsigned n, int account, int ms)
 {
 	set_message(p, n);
 	p->msg.account = &p->accounts[account];
 	p->msg.deadline_ms = clock_mono_ms() + ms;
-	return deliver(&p->means, p->signer, &p->msg);
+	return deliver(&p->services, p->signer, &p->msg);
 }
 
-static enum qt_err
+static enum error
 send_one(struct place *p, unsigned n)
 {
 	return send_by(p, n, 0, PATIENCE_MS);
@@ -144,12 +144,12 @@ keep(char *to, size_t size, struct slice s)
 	(void)snprintf(to, size, "%.*s", (int)s.len, s.p);
 }
 
-static enum qt_err
+static enum error
 read_row(struct db *db, void *arg)
 {
 	struct row	*r = arg;
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 	unsigned char	 key[QUEUE_KEY];
 	struct slice	 s;
 
@@ -160,7 +160,7 @@ read_row(struct db *db, void *arg)
 	er = db_start(db, &rows, "SELECT state, account, code, outcome, attempts, next - received, "
 	    "query, body FROM message WHERE key = ?",
 	    DB_VALUES(db_b((struct slice){ (char *)key, QUEUE_KEY })));
-	while (er == QT_OK && db_next(&rows, &er)) {
+	while (er == ERR_OK && db_next(&rows, &er)) {
 		r->n++;
 		keep(r->state, sizeof(r->state), db_col(&rows, 0));
 		keep(r->account, sizeof(r->account), db_col(&rows, 1));
@@ -169,9 +169,9 @@ read_row(struct db *db, void *arg)
 		r->attempts = db_col_int(&rows, 4);
 		r->wait_ms = db_col_int(&rows, 5);
 		if ((s = db_col(&rows, 6)).p != NULL)
-			assert_int_equal(buf_put(&r->query, s.p, s.len), QT_OK);
+			assert_int_equal(buf_put(&r->query, s.p, s.len), ERR_OK);
 		if ((s = db_col(&rows, 7)).p != NULL)
-			assert_int_equal(buf_put(&r->body, s.p, s.len), QT_OK);
+			assert_int_equal(buf_put(&r->body, s.p, s.len), ERR_OK);
 	}
 	db_end(&rows);
 	return er;
@@ -182,8 +182,8 @@ static void
 get_row(struct row *r, struct place *p)
 {
 	r->place = p;
-	check_err("the store can be read", store_do(p->means.store, STORE_READ, read_row, r,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err("the store can be read", store_do(p->services.store, STORE_READ, read_row, r,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 }
 
 static void
@@ -193,7 +193,7 @@ row_free(struct row *r)
 	buf_free(&r->body);
 }
 
-static enum qt_err
+static enum error
 count_rows(struct db *db, void *arg)
 {
 	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
@@ -204,12 +204,12 @@ rows(struct place *p)
 {
 	int64_t	 n = -1;
 
-	check_err("rows can be counted", store_do(p->means.store, STORE_READ, count_rows, &n,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err("rows can be counted", store_do(p->services.store, STORE_READ, count_rows, &n,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	return n;
 }
 
-static enum qt_err
+static enum error
 run_sql(struct db *db, void *arg)
 {
 	return db_script(db, arg);
@@ -218,8 +218,8 @@ run_sql(struct db *db, void *arg)
 static void
 sql(struct place *p, const char *text)
 {
-	check_err(text, store_do(p->means.store, STORE_WRITE, run_sql, (void *)(uintptr_t)text,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err(text, store_do(p->services.store, STORE_WRITE, run_sql, (void *)(uintptr_t)text,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 }
 
 /*
@@ -230,25 +230,25 @@ static void
 outcomes(void **state)
 {
 	static const struct {
-		const char	*act;		/* NULL: nobody listens */
-		enum qt_err	 er;
-		enum verdict	 verdict;
-		const char	*class, *row, *outcome;
-		enum gate	 then;
+		const char		*act;		/* NULL: nobody listens */
+		enum error		 er;
+		enum verdict		 verdict;
+		const char		*class, *row, *outcome;
+		enum breaker_gate	 then;
 	} cases[] = {
-		{ "code", QT_OK, VERDICT_DELIVERED, "", "", NULL, GATE_GO },
-		{ "event", QT_EREFUSED, VERDICT_DEAD, "refused", "dead", "Httpapi_300_105",
+		{ "code", ERR_OK, VERDICT_DELIVERED, "", "", NULL, GATE_GO },
+		{ "event", ERR_REFUSED, VERDICT_DEAD, "refused", "dead", "Httpapi_300_105",
 		    GATE_GO },
-		{ "union", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", "Httpapi_300_110",
+		{ "union", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "Httpapi_300_110",
 		    GATE_GO },
-		{ "later", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", "HTTP 503", GATE_GO },
-		{ "moved", QT_EFORWARD, VERDICT_QUEUED, "config", "pending", "HTTP 302", GATE_GO },
-		{ "ok", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", "wx0",
+		{ "later", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "HTTP 503", GATE_GO },
+		{ "moved", ERR_FORWARD, VERDICT_QUEUED, "config", "pending", "HTTP 302", GATE_GO },
+		{ "ok", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "wx0",
 		    GATE_GO },
-		{ "cut", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
-		{ "silent", QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
-		{ NULL, QT_EFORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
-		{ "secret", QT_EFORWARD, VERDICT_QUEUED, "config", "pending", "Httpapi_300_101",
+		{ "cut", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+		{ "silent", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+		{ NULL, ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+		{ "secret", ERR_FORWARD, VERDICT_QUEUED, "config", "pending", "Httpapi_300_101",
 		    GATE_STOPPED },
 	};
 	struct peer	*peer = peer_new();
@@ -275,11 +275,11 @@ outcomes(void **state)
 		CHECK(name, (*p->msg.hint != '\0') == (p->msg.why_not != NULL));
 		if (cases[i].verdict != VERDICT_DELIVERED && cases[i].outcome == NULL)
 			CHECK(name, *p->msg.detail != '\0');
-		check_int(name, breaker_gate(p->means.breakers, p->msg.account, &probe_ms),
+		check_int(name, breaker_gate(p->services.breakers, p->msg.account, &probe_ms),
 		    cases[i].then);
 		check_int("a well QT needs no database", state_count(dir, "qtoa.db", NULL),
 		    *cases[i].row != '\0');
-		check_int("what waits is to be looked after", store_is_raised(p->means.store),
+		check_int("what waits is to be looked after", store_is_raised(p->services.store),
 		    *cases[i].row != '\0');
 		get_row(&r, p);
 		check_int(name, r.n, *cases[i].row != '\0');
@@ -298,12 +298,12 @@ outcomes(void **state)
 		}
 		/* WeChat sends it again, here and elsewhere, also after a while. */
 		asked = peer_requests(peer);
-		check_err("again", send_one(p, 1), QT_OK);
+		check_err("again", send_one(p, 1), ERR_OK);
 		check_int("again", p->msg.verdict, VERDICT_REPEAT);
 		check_text("again", class_of(p), "");
 		place_free(p);
 		p = place_new(dir, STORE_BRIEF, url);
-		check_err("elsewhere", send_one(p, 1), QT_OK);
+		check_err("elsewhere", send_one(p, 1), ERR_OK);
 		check_int("elsewhere", p->msg.verdict, VERDICT_REPEAT);
 		check_int("QT is not asked", peer_requests(peer), asked);
 		check_int("nor is there a second row", rows(p), *cases[i].row != '\0');
@@ -323,8 +323,8 @@ stamp_of(const struct buf *envelope)
 	char			*p;
 	int64_t			 ms = -1;
 
-	assert_int_equal(buf_put(&b, envelope->p, envelope->len), QT_OK);
-	assert_int_equal(buf_putc(&b, '\0'), QT_OK);
+	assert_int_equal(buf_put(&b, envelope->p, envelope->len), ERR_OK);
+	assert_int_equal(buf_putc(&b, '\0'), ERR_OK);
 	if ((p = strstr(b.p, name)) != NULL) {
 		p += sizeof(name) - 1;
 		ms = strtoll(*p == '"' ? p + 1 : p, NULL, 10);
@@ -347,14 +347,14 @@ signed_again(void **state)
 	int		 k;
 
 	(void)state;
-	check_err("queued", send_one(p, 1), QT_EFORWARD);
+	check_err("queued", send_one(p, 1), ERR_FORWARD);
 	get_row(&r, p);
-	check_err("its query", query_parse(&q, r.query.p, r.query.len), QT_OK);
-	check_err("its push", query_push(&back, &which, &q, 0), QT_OK);
+	check_err("its query", query_parse(&q, r.query.p, r.query.len), ERR_OK);
+	check_err("its push", push_read(&back, &which, &q, 0), ERR_OK);
 	for (k = 0; k < PUSH__MAX; k++)
 		check_bytes(push_names[k], back.v[k], push.v[k]);
 	check_err("signed", sign_envelope(p->signer, &again, &p->accounts[0], &back,
-	    buf_slice(&r.body), stamp_of(&p->msg.out)), QT_OK);
+	    buf_slice(&r.body), stamp_of(&p->msg.out)), ERR_OK);
 	check_bytes("the same", buf_slice(&again), buf_slice(&p->msg.out));
 	CHECK("it has a time", stamp_of(&p->msg.out) > 1600000000000);
 	buf_free(&again);
@@ -372,7 +372,7 @@ kept(void **state)
 
 	(void)state;
 	p->conf.set.keep_days = 1;
-	check_err("delivered", send_one(p, 1), QT_OK);
+	check_err("delivered", send_one(p, 1), ERR_OK);
 	check_int("delivered", p->msg.verdict, VERDICT_DELIVERED);
 	get_row(&r, p);
 	check_int("a row", r.n, 1);
@@ -380,7 +380,7 @@ kept(void **state)
 	check_text("a row", r.outcome, "Httpapi_300_200");
 	check_bytes("its body", buf_slice(&r.body), slice_of(xml));
 	CHECK("its query", r.query.len != 0);
-	check_err("again", send_one(p, 1), QT_OK);
+	check_err("again", send_one(p, 1), ERR_OK);
 	check_int("again", p->msg.verdict, VERDICT_REPEAT);
 	check_int("QT heard of it once", peer_requests(peer), 1);
 	row_free(&r);
@@ -399,9 +399,9 @@ stopped(void **state)
 
 	(void)state;
 	peer_now(peer, "secret");
-	check_err("refused", send_one(p, 1), QT_EFORWARD);
+	check_err("refused", send_one(p, 1), ERR_FORWARD);
 	peer_now(peer, "code");
-	check_err("the next", send_one(p, 2), QT_EFORWARD);
+	check_err("the next", send_one(p, 2), ERR_FORWARD);
 	check_text("the next", class_of(p), "stopped");
 	CHECK("what to do", strstr(p->msg.hint, "qtoa queue retry") != NULL);
 	get_row(&r, p);
@@ -409,21 +409,21 @@ stopped(void **state)
 	check_int("has not been tried", r.attempts, 0);
 	check_int("need not wait", r.wait_ms, 0);
 	check_int("was not sent", peer_requests(peer), 1);
-	check_err("another account's", send_by(p, 3, 1, PATIENCE_MS), QT_OK);
+	check_err("another account's", send_by(p, 3, 1, PATIENCE_MS), ERR_OK);
 	check_int("was sent", peer_requests(peer), 2);
 	place_free(p);
 
 	/* A CGI that comes later knows it from the store. */
 	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
-	check_err("later", send_one(p, 4), QT_EFORWARD);
+	check_err("later", send_one(p, 4), ERR_FORWARD);
 	check_text("later", class_of(p), "stopped");
-	check_err("another account's, later", send_by(p, 5, 1, PATIENCE_MS), QT_OK);
+	check_err("another account's, later", send_by(p, 5, 1, PATIENCE_MS), ERR_OK);
 	place_free(p);
 
 	/* With other keys it goes. */
 	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
 	p->accounts[0].service_secret = "mended";
-	check_err("mended", send_one(p, 6), QT_OK);
+	check_err("mended", send_one(p, 6), ERR_OK);
 	row_free(&r);
 	place_free(p);
 	peer_free(peer);
@@ -476,12 +476,12 @@ breaking(void **state)
 /* A thread that sends a message of its own place's, or of a shared one's means. */
 struct sender {
 	struct place	*place;		/* its own worker's */
-	const struct means *means;
+	const struct services *services;
 	pthread_t	 thread;
 	struct watched	 watched;
 	unsigned	 n;
 	int		 ms;
-	enum qt_err	 er;
+	enum error	 er;
 };
 
 static void *
@@ -492,30 +492,30 @@ send_there(void *arg)
 	set_message(s->place, s->n);
 	s->place->msg.deadline_ms = clock_mono_ms() + s->ms;
 	/* The breaker tells accounts by their place in the configuration. */
-	s->place->msg.account = &s->means->conf->accounts[0];
+	s->place->msg.account = &s->services->conf->accounts[0];
 	watched_here(&s->watched);
-	s->er = deliver(s->means, s->place->signer, &s->place->msg);
+	s->er = deliver(s->services, s->place->signer, &s->place->msg);
 	return NULL;
 }
 
 static void
 begin_sender(struct sender *s, struct place *p, unsigned n, int ms)
 {
-	*s = (struct sender){ .means = &p->means, .n = n, .ms = ms };
+	*s = (struct sender){ .services = &p->services, .n = n, .ms = ms };
 	watched_init(&s->watched);
 	assert_non_null(s->place = calloc(1, sizeof(*s->place)));
-	assert_non_null(s->place->signer = signer_new());
+	assert_non_null(s->place->signer = sign_new());
 	assert_int_equal(pthread_create(&s->thread, NULL, send_there, s), 0);
 }
 
 static void
-end_sender(struct sender *s, enum qt_err *er, enum verdict *verdict)
+end_sender(struct sender *s, enum error *er, enum verdict *verdict)
 {
 	assert_int_equal(pthread_join(s->thread, NULL), 0);
 	*er = s->er;
 	*verdict = s->place->msg.verdict;
-	delivery_free(&s->place->msg);
-	signer_free(s->place->signer);
+	deliver_free(&s->place->msg);
+	sign_free(s->place->signer);
 	free(s->place);
 }
 
@@ -527,7 +527,7 @@ probing(void **state)
 	struct peer	*peer = peer_new();
 	struct place	*p = place_of_peer(dir, STORE_BRIEF, peer, "now");
 	struct sender	 s;
-	enum qt_err	 er;
+	enum error	 er;
 	enum verdict	 verdict;
 	unsigned	 n;
 
@@ -535,40 +535,40 @@ probing(void **state)
 	p->conf.set.forward_ms = PATIENCE_MS;
 	peer_now(peer, "later");
 	for (n = 0; n <= FAILS; n++)
-		check_err("it breaks", send_one(p, n), QT_EFORWARD);
+		check_err("it breaks", send_one(p, n), ERR_FORWARD);
 	check_text("it is broken", class_of(p), "breaker");
 	sql(p, "UPDATE endpoint SET probe = 1");
 	peer_now(peer, "wait");
 	begin_sender(&s, p, 10, PATIENCE_MS);
 	peer_await(peer, FAILS + 1);
 	for (n = 11; n < 15; n++) {
-		check_err("meanwhile", send_one(p, n), QT_EFORWARD);
+		check_err("meanwhile", send_one(p, n), ERR_FORWARD);
 		check_text("meanwhile", class_of(p), "breaker");
 	}
 	check_int("one probe", peer_requests(peer), FAILS + 1);
 	peer_open(peer);
 	end_sender(&s, &er, &verdict);
-	check_err("the probe", er, QT_OK);
+	check_err("the probe", er, ERR_OK);
 	check_int("the probe", verdict, VERDICT_DELIVERED);
-	check_err("then all", send_one(p, 15), QT_OK);
+	check_err("then all", send_one(p, 15), ERR_OK);
 	place_free(p);
 
 	/* Where there is a drainer it probes, unless it does not for a while. */
 	p = place_of_peer(dir, STORE_SERVER, peer, "now");
 	peer_now(peer, "later");
 	for (n = 20; n <= 20 + FAILS; n++)
-		check_err("it breaks again", send_one(p, n), QT_EFORWARD);
+		check_err("it breaks again", send_one(p, n), ERR_FORWARD);
 	sql(p, "UPDATE endpoint SET probe = unixepoch() * 1000 - 500");
-	check_err("loaded", store_do(p->means.store, STORE_READ, breaker_load, p->means.breakers,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err("loaded", store_do(p->services.store, STORE_READ, breaker_load, p->services.breakers,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	peer_now(peer, "code");
-	check_err("the drainer's turn", send_one(p, 30), QT_EFORWARD);
+	check_err("the drainer's turn", send_one(p, 30), ERR_FORWARD);
 	check_text("the drainer's turn", class_of(p), "breaker");
 	sql(p, "UPDATE endpoint SET probe = 1");
-	check_err("loaded", store_do(p->means.store, STORE_READ, breaker_load, p->means.breakers,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
-	check_err("it has not come", send_one(p, 31), QT_OK);
-	check_err("then all", send_one(p, 32), QT_OK);
+	check_err("loaded", store_do(p->services.store, STORE_READ, breaker_load, p->services.breakers,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	check_err("it has not come", send_one(p, 31), ERR_OK);
+	check_err("then all", send_one(p, 32), ERR_OK);
 	place_free(p);
 	peer_free(peer);
 }
@@ -582,16 +582,16 @@ in_hand(void **state)
 {
 	static const struct {
 		const char	*name, *act;
-		enum qt_err	 er;
+		enum error	 er;
 		enum verdict	 verdict;
 	} cases[] = {
-		{ "delivered", "wait", QT_OK, VERDICT_DELIVERED },
-		{ "queued", "gate", QT_EFORWARD, VERDICT_QUEUED },
+		{ "delivered", "wait", ERR_OK, VERDICT_DELIVERED },
+		{ "queued", "gate", ERR_FORWARD, VERDICT_QUEUED },
 	};
 	struct sender	 s[THREADS];
 	struct peer	*peer;
 	struct place	*p;
-	enum qt_err	 er;
+	enum error	 er;
 	enum verdict	 verdict;
 	size_t		 i;
 	int		 k;
@@ -607,7 +607,7 @@ in_hand(void **state)
 			begin_sender(&s[k], p, 1, PATIENCE_MS);
 			watched_asleep(&s[k].watched);
 		}
-		check_err("no time to wait", send_by(p, 1, 0, SHORT_MS), QT_ELATE);
+		check_err("no time to wait", send_by(p, 1, 0, SHORT_MS), ERR_LATE);
 		check_int("no time to wait", p->msg.verdict, VERDICT_UNSAFE);
 		peer_open(peer);
 		end_sender(&s[0], &er, &verdict);
@@ -615,7 +615,7 @@ in_hand(void **state)
 		check_int(cases[i].name, verdict, cases[i].verdict);
 		for (k = 1; k < THREADS; k++) {
 			end_sender(&s[k], &er, &verdict);
-			check_err("who waits", er, QT_OK);
+			check_err("who waits", er, ERR_OK);
 			check_int("who waits", verdict, VERDICT_REPEAT);
 		}
 		check_int("QT heard of it once", peer_requests(peer), 1);
@@ -629,15 +629,15 @@ in_hand(void **state)
 static void
 hold_there(struct other *me, void *dir)
 {
-	struct claims	*cs = claims_new(dir);
+	struct locks	*cs = lock_new(dir);
 	struct place	 p;
-	struct claim	 c;
+	struct lock	 c;
 	unsigned char	 key[QUEUE_KEY];
 
 	memset(&p, 0, sizeof(p));
 	set_message(&p, 1);
 	queue_key(key, p.head.time_s, p.key);
-	OTHER_CHECK(claim_begin(cs, &c, key, 0) == CLAIM_MINE);
+	OTHER_CHECK(lock_take(cs, &c, key, 0) == LOCK_MINE);
 	other_say(me);
 	(void)other_hear(me);
 }
@@ -655,12 +655,12 @@ in_hand_elsewhere(void **state)
 	(void)other_hear(&o);
 	peer = peer_new();
 	p = place_of_peer(dir, STORE_SERVER, peer, "code");
-	check_err("it is in hand", send_by(p, 1, 0, SHORT_MS), QT_ELATE);
+	check_err("it is in hand", send_by(p, 1, 0, SHORT_MS), ERR_LATE);
 	check_int("it is in hand", p->msg.verdict, VERDICT_UNSAFE);
 	CHECK("that is said", strstr(p->msg.hint, "in hand") != NULL);
 	check_int("not forwarded", peer_requests(peer), 0);
 	other_kill(&o);
-	check_err("taken over", send_one(p, 1), QT_OK);
+	check_err("taken over", send_one(p, 1), ERR_OK);
 	check_int("taken over", p->msg.verdict, VERDICT_DELIVERED);
 	place_free(p);
 	peer_free(peer);
@@ -677,10 +677,10 @@ died_between(void **state)
 	(void)state;
 	set_message(p, 1);
 	queue_key(key, p->head.time_s, p->key);
-	check_err("marked", seen_mark(p->means.seen, key, SEEN_QUEUED, SEEN_NEVER), QT_OK);
-	check_err("forwarded", send_one(p, 1), QT_OK);
+	check_err("marked", dedup_mark(p->services.dedup, key, DEDUP_QUEUED, DEDUP_NEVER), ERR_OK);
+	check_err("forwarded", send_one(p, 1), ERR_OK);
 	check_int("forwarded", p->msg.verdict, VERDICT_DELIVERED);
-	check_err("again", send_one(p, 1), QT_OK);
+	check_err("again", send_one(p, 1), ERR_OK);
 	check_int("again", p->msg.verdict, VERDICT_REPEAT);
 	check_int("QT heard of it once", peer_requests(peer), 1);
 	place_free(p);
@@ -695,7 +695,7 @@ struct draining {
 	bool		 begun, go;
 };
 
-static enum qt_err
+static enum error
 drain_it(struct db *db, void *arg)
 {
 	struct draining	*g = arg;
@@ -709,7 +709,7 @@ drain_it(struct db *db, void *arg)
 		(void)pthread_cond_wait(&g->changed, &g->lock);
 	(void)pthread_mutex_unlock(&g->lock);
 	queue_key(key, p->head.time_s, p->key);
-	(void)seen_mark(p->means.seen, key, SEEN_DONE, SEEN_QUEUED);
+	(void)dedup_mark(p->services.dedup, key, DEDUP_DONE, DEDUP_QUEUED);
 	return db_script(db, "DELETE FROM message");
 }
 
@@ -718,7 +718,7 @@ drain_there(void *arg)
 {
 	struct draining	*g = arg;
 
-	(void)store_do(g->place->means.store, STORE_WRITE, drain_it, g,
+	(void)store_do(g->place->services.store, STORE_WRITE, drain_it, g,
 	    clock_mono_ms() + PATIENCE_MS);
 	return NULL;
 }
@@ -731,14 +731,14 @@ drained_between(void **state)
 	struct draining	 g = { .place = p };
 	struct sender	 s;
 	pthread_t	 t;
-	enum qt_err	 er;
+	enum error	 er;
 	enum verdict	 verdict;
 
 	(void)state;
 	(void)pthread_mutex_init(&g.lock, NULL);
 	(void)pthread_cond_init(&g.changed, NULL);
 	peer_now(peer, "later");
-	check_err("queued", send_one(p, 1), QT_EFORWARD);
+	check_err("queued", send_one(p, 1), ERR_FORWARD);
 	peer_now(peer, "code");
 	assert_int_equal(pthread_create(&t, NULL, drain_there, &g), 0);
 	(void)pthread_mutex_lock(&g.lock);
@@ -753,7 +753,7 @@ drained_between(void **state)
 	(void)pthread_mutex_unlock(&g.lock);
 	assert_int_equal(pthread_join(t, NULL), 0);
 	end_sender(&s, &er, &verdict);
-	check_err("a repeat", er, QT_OK);
+	check_err("a repeat", er, ERR_OK);
 	check_int("a repeat", verdict, VERDICT_REPEAT);
 	check_int("QT is not asked again", peer_requests(peer), 1);
 	place_free(p);
@@ -773,7 +773,7 @@ without_store(void **state)
 	struct peer		*peer = peer_new();
 	struct place		*p;
 	int64_t			 begun_ms, end_ms;
-	enum qt_err		 er = QT_ESTORE;
+	enum error		 er = ERR_STORE;
 	unsigned		 n;
 
 	(void)state;
@@ -783,11 +783,11 @@ without_store(void **state)
 	p = place_of_peer(dir, STORE_SERVER, peer, "now");
 	for (n = 0; n < 10; n++) {
 		peer_now(peer, "code");
-		check_err("QT has it", send_one(p, n), QT_OK);
+		check_err("QT has it", send_one(p, n), ERR_OK);
 		check_int("QT has it", p->msg.verdict, VERDICT_DELIVERED);
 		peer_now(peer, n % 2 == 0 ? "union" : "event");
 		begun_ms = clock_mono_ms();
-		check_err("nobody has it", send_one(p, 100 + n), QT_ESTORE);
+		check_err("nobody has it", send_one(p, 100 + n), ERR_STORE);
 		CHECK("quickly", clock_mono_ms() - begun_ms < 20 * SOON_MS);
 		check_int("nobody has it", p->msg.verdict, VERDICT_UNSAFE);
 		CHECK("the reason", strstr(p->msg.detail, "plain") != NULL);
@@ -796,15 +796,15 @@ without_store(void **state)
 	/* The breaker works all the same. */
 	peer_now(peer, "later");
 	for (n = 0; n <= FAILS; n++)
-		check_err("nobody has it", send_one(p, 200 + n), QT_ESTORE);
+		check_err("nobody has it", send_one(p, 200 + n), ERR_STORE);
 	check_text("it is broken", class_of(p), "breaker");
 	check_int("QT is spared", peer_requests(peer), 20 + FAILS);
 
 	assert_int_equal(unlink(dir), 0);
-	for (end_ms = clock_mono_ms() + PATIENCE_MS; er != QT_EFORWARD && clock_mono_ms() < end_ms;)
-		if ((er = send_one(p, 300)) != QT_EFORWARD)
+	for (end_ms = clock_mono_ms() + PATIENCE_MS; er != ERR_FORWARD && clock_mono_ms() < end_ms;)
+		if ((er = send_one(p, 300)) != ERR_FORWARD)
 			(void)nanosleep(&pause, NULL);
-	check_err("it comes back by itself", er, QT_EFORWARD);
+	check_err("it comes back by itself", er, ERR_FORWARD);
 	check_int("what had not been stored is not there", rows(p), 1);
 	log_close();
 	place_free(p);
@@ -828,10 +828,10 @@ read_only_there(struct other *me, void *arg)
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	for (n = 0; n < 5; n++) {
 		peer_now(peer, "code");
-		OTHER_CHECK(send_one(p, n) == QT_OK);
+		OTHER_CHECK(send_one(p, n) == ERR_OK);
 		peer_now(peer, "union");
 		begun_ms = clock_mono_ms();
-		OTHER_CHECK(send_one(p, 100 + n) == QT_ESTORE);
+		OTHER_CHECK(send_one(p, 100 + n) == ERR_STORE);
 		OTHER_CHECK(p->msg.verdict == VERDICT_UNSAFE);
 		OTHER_CHECK(clock_mono_ms() - begun_ms < 20 * SOON_MS);
 	}
@@ -855,12 +855,12 @@ static void
 memory(void **state)
 {
 	static const char *const	 acts[] = { "code", "union", "event", "later" };
-	struct peer	*peer = peer_new();
-	struct place	*p = place_of_peer(state_new(), STORE_SERVER, peer, "now");
-	struct row	 r = { .n = 0 };
-	unsigned	 n, step, left;
-	enum qt_err	 er;
-	size_t		 i;
+	struct peer			*peer = peer_new();
+	struct place			*p = place_of_peer(state_new(), STORE_SERVER, peer, "now");
+	struct row			 r = { .n = 0 };
+	unsigned			 n, step, left;
+	enum error			 er;
+	size_t				 i;
 
 	(void)state;
 	p->conf.set.breaker_fails = 1000;
@@ -868,28 +868,28 @@ memory(void **state)
 	for (i = 0, n = 0; i < COUNT(acts); i++) {
 		peer_now(peer, acts[i]);
 		for (step = 1, left = 0; left == 0; step++, n++) {
-			delivery_free(&p->msg);
+			deliver_free(&p->msg);
 			memset(&p->msg, 0, sizeof(p->msg));
-			signer_free(p->signer);
-			assert_non_null(p->signer = signer_new());
+			sign_free(p->signer);
+			assert_non_null(p->signer = sign_new());
 			unit_memory = step;
 			er = send_one(p, n);
 			left = unit_memory;
 			unit_memory = 0;
 			get_row(&r, p);
-			if (er == QT_EFORWARD || er == QT_EREFUSED) {
+			if (er == ERR_FORWARD || er == ERR_REFUSED) {
 				check_int(acts[i], r.n, 1);
 				check_bytes(acts[i], buf_slice(&r.body), slice_of(xml));
 				CHECK(acts[i], r.query.len != 0);
-			} else if (er == QT_ESTORE) {
+			} else if (er == ERR_STORE) {
 				check_int(acts[i], r.n, 0);
 				check_text(acts[i], p->msg.detail, "out of memory");
 			} else {
-				check_err(acts[i], er, QT_OK);
+				check_err(acts[i], er, ERR_OK);
 				CHECK(acts[i], i == 0);
 			}
 			if (step == 1) {
-				check_err("nothing can be signed", er, QT_EFORWARD);
+				check_err("nothing can be signed", er, ERR_FORWARD);
 				CHECK("that is said", strstr(p->msg.detail, "cannot be signed") != NULL);
 				check_int("not tried", r.attempts, 0);
 			}
@@ -914,8 +914,8 @@ stopping(void **state)
 	p->conf.set.forward_ms = PATIENCE_MS;
 	p->stop_ms = clock_mono_ms();
 	for (n = 0; n < 2 * FAILS; n++)
-		check_err("queued", send_one(p, n), QT_EFORWARD);
-	check_int("and the breaker has heard nothing", breaker_gate(p->means.breakers,
+		check_err("queued", send_one(p, n), ERR_FORWARD);
+	check_int("and the breaker has heard nothing", breaker_gate(p->services.breakers,
 	    p->msg.account, &probe_ms), GATE_GO);
 	place_free(p);
 	peer_free(peer);
@@ -927,17 +927,17 @@ judging(void **state)
 {
 	static const struct {
 		const char		*name;
-		struct forward_result	 qt;
+		struct qt_result	 qt;
 		enum queue_state	 want;
 		const char		*outcome;
 	} cases[] = {
-		{ "delivered", { .outcome = FORWARD_DELIVERED, .code = "200" }, QUEUE_DELIVERED,
+		{ "delivered", { .outcome = QT_DELIVERED, .code = "200" }, QUEUE_DELIVERED,
 		    "200" },
-		{ "refused", { .outcome = FORWARD_REFUSED, .code = "105" }, QUEUE_DEAD, "105" },
-		{ "config", { .outcome = FORWARD_CONFIG, .code = "101" }, QUEUE_PENDING, "101" },
-		{ "retry", { .outcome = FORWARD_RETRY, .http.why = "no answer" }, QUEUE_PENDING,
+		{ "refused", { .outcome = QT_REFUSED, .code = "105" }, QUEUE_DEAD, "105" },
+		{ "config", { .outcome = QT_CONFIG, .code = "101" }, QUEUE_PENDING, "101" },
+		{ "retry", { .outcome = QT_RETRY, .http.why = "no answer" }, QUEUE_PENDING,
 		    "no answer" },
-		{ "code before words", { .outcome = FORWARD_RETRY, .code = "110",
+		{ "code before words", { .outcome = QT_RETRY, .code = "110",
 		    .http.why = "words" }, QUEUE_PENDING, "110" },
 	};
 	struct queue_message	 row;
@@ -950,7 +950,7 @@ judging(void **state)
 		check_bytes(cases[i].name, row.outcome, slice_of(cases[i].outcome));
 	}
 	for (i = 0; i < VERDICT__MAX; i++)
-		CHECK("each has a name", verdict_names[i] != NULL && *verdict_names[i] != '\0');
+		CHECK("each has a name", deliver_verdicts[i] != NULL && *deliver_verdicts[i] != '\0');
 }
 
 int

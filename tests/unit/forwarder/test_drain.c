@@ -31,14 +31,14 @@ static const char	 query[] = "signature=ab&timestamp=17&nonce=n%26",
 
 /* Accounts a and b of one end point, c of another, and all that a drainer works with. */
 struct place {
-	struct account	 accounts[3];
-	struct conf	 conf;
-	struct means	 means;
-	struct drain	*drain;
-	struct keeper	*keeper;
-	_Atomic int64_t	 stop_ms;
-	char		 one[PEER_URL], two[PEER_URL];
-	char		 log[STATE_PATH];
+	struct account		 accounts[3];
+	struct conf		 conf;
+	struct services		 services;
+	struct drain		*drain;
+	struct maintenance	*maintenance;
+	_Atomic int64_t		 stop_ms;
+	char			 one[PEER_URL], two[PEER_URL];
+	char			 log[STATE_PATH];
 };
 
 static struct place *
@@ -66,7 +66,7 @@ place_new(const char *dir, const char *one, const char *two)
 	};
 	state_path(p->log, dir, "log");
 	assert_int_equal(log_open(p->log), 0);
-	assert_true(means_open(&p->means, &p->conf, STORE_BRIEF, &p->stop_ms));
+	assert_true(services_open(&p->services, &p->conf, STORE_BRIEF, &p->stop_ms));
 	return p;
 }
 
@@ -86,17 +86,17 @@ static void
 need_drain(struct place *p)
 {
 	if (p->drain == NULL)
-		assert_non_null(p->drain = drain_new(&p->means));
-	if (p->keeper == NULL)
-		assert_non_null(p->keeper = keep_new(&p->means));
+		assert_non_null(p->drain = drain_new(&p->services));
+	if (p->maintenance == NULL)
+		assert_non_null(p->maintenance = maintenance_new(&p->services));
 }
 
 static void
 place_free(struct place *p)
 {
-	keep_free(p->keeper);
+	maintenance_free(p->maintenance);
 	drain_free(p->drain);
-	means_close(&p->means);
+	services_close(&p->services);
 	log_close();
 	free(p);
 }
@@ -105,7 +105,7 @@ place_free(struct place *p)
  * The store.
  */
 
-static enum qt_err
+static enum error
 run_sql(struct db *db, void *arg)
 {
 	return db_script(db, arg);
@@ -114,8 +114,8 @@ run_sql(struct db *db, void *arg)
 static void
 sql(struct place *p, const char *text)
 {
-	check_err(text, store_do(p->means.store, STORE_WRITE, run_sql, (void *)(uintptr_t)text,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err(text, store_do(p->services.store, STORE_WRITE, run_sql, (void *)(uintptr_t)text,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 }
 
 struct asking {
@@ -123,7 +123,7 @@ struct asking {
 	int64_t		 n;
 };
 
-static enum qt_err
+static enum error
 ask(struct db *db, void *arg)
 {
 	struct asking	*a = arg;
@@ -136,8 +136,8 @@ number(struct place *p, const char *text)
 {
 	struct asking	 a = { text, -1 };
 
-	check_err(text, store_do(p->means.store, STORE_READ, ask, &a,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	check_err(text, store_do(p->services.store, STORE_READ, ask, &a,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	return a.n;
 }
 
@@ -165,7 +165,7 @@ key_of(unsigned char key[QUEUE_KEY], int n)
 	queue_key(key, n, hex);
 }
 
-static enum qt_err
+static enum error
 add_rows(struct db *db, void *arg)
 {
 	const struct adding	*a = arg;
@@ -175,10 +175,10 @@ add_rows(struct db *db, void *arg)
 		.state = QUEUE_PENDING, .query = slice_of(a->query), .body = slice_of(a->body),
 		.outcome = slice_of("no answer"),
 	};
-	enum qt_err		 er = QT_OK;
+	enum error		 er = ERR_OK;
 	int			 i;
 
-	for (i = 0; i < a->n && er == QT_OK; i++) {
+	for (i = 0; i < a->n && er == ERR_OK; i++) {
 		key_of(m.key, a->key + i);
 		m.received_ms = now_ms - 100000 + (a->backwards ? a->n - i : i);
 		m.next_ms = a->late_ms != 0 ? now_ms + a->late_ms : m.received_ms;
@@ -190,10 +190,10 @@ add_rows(struct db *db, void *arg)
 static void
 put(struct place *p, const struct adding *a)
 {
-	store_raise(p->means.store);
-	check_err("rows added", store_do(p->means.store, STORE_WRITE, add_rows,
-	    (void *)(uintptr_t)a, clock_mono_ms() + PATIENCE_MS), QT_OK);
-	store_raise(p->means.store);
+	store_raise(p->services.store);
+	check_err("rows added", store_do(p->services.store, STORE_WRITE, add_rows,
+	    (void *)(uintptr_t)a, clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	store_raise(p->services.store);
 }
 
 static void
@@ -204,17 +204,17 @@ add(struct place *p, const char *account, int key, int n)
 	put(p, &a);
 }
 
-static enum qt_err
+static enum error
 run(struct place *p, struct drain_sum *sum, bool all)
 {
 	const struct drain_order	 o = {
 		.until_ms = clock_mono_ms() + PATIENCE_MS, .all = all,
 	};
-	enum qt_err			 er;
+	enum error			 er;
 
 	need_drain(p);
 	er = drain_run(p->drain, sum, &o);
-	keep_brief(&p->means);
+	maintenance_brief(&p->services);
 	return er;
 }
 
@@ -249,7 +249,7 @@ read_lines(struct place *p)
 
 	lines.n = 0;
 	assert_int_equal(buf_read_file(&b, p->log, 1 << 20), 0);
-	assert_int_equal(buf_putc(&b, '\0'), QT_OK);
+	assert_int_equal(buf_putc(&b, '\0'), ERR_OK);
 	for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		*end = '\0';
 		if (strstr(line, "what=drain ") == NULL || lines.n == (int)COUNT(lines.line))
@@ -273,7 +273,7 @@ lines_with(struct place *p, const char *with)
 	int		 n = 0;
 
 	assert_int_equal(buf_read_file(&b, p->log, 1 << 20), 0);
-	assert_int_equal(buf_putc(&b, '\0'), QT_OK);
+	assert_int_equal(buf_putc(&b, '\0'), ERR_OK);
 	for (line = b.p; (line = strstr(line, with)) != NULL; line++)
 		n++;
 	buf_free(&b);
@@ -314,7 +314,7 @@ all_delivered(void **state)
 	struct place		*p = place_of(one, "code", two, "code");
 	struct drain_sum	 sum;
 	unsigned char		 key[QUEUE_KEY];
-	enum seen_as		 as;
+	enum dedup_as		 as;
 	int			 i, done = 0;
 
 	(void)state;
@@ -322,7 +322,7 @@ all_delivered(void **state)
 	add(p, "b", 300, 100);
 	add(p, "c", 400, 100);
 	add(p, "nobody", 900, 3);
-	check_err("drained", run(p, &sum, false), QT_OK);
+	check_err("drained", run(p, &sum, false), ERR_OK);
 	check_sum("drained", &sum, ROWS, 0, 0);
 	check_int("nowhere else", sum.elsewhere, 0);
 	check_int("the first end point's", peer_requests(one), 400);
@@ -330,14 +330,14 @@ all_delivered(void **state)
 	check_int("all but an unknown account's", number(p, "SELECT count(*) FROM message"), 3);
 	for (i = 0; i < ROWS; i++) {
 		key_of(key, i);
-		done += seen_look(p->means.seen, &as, key) == QT_OK && as == SEEN_DONE;
+		done += dedup_find(p->services.dedup, &as, key) == ERR_OK && as == DEDUP_DONE;
 	}
 	check_int("known again", done, ROWS);
 	read_lines(p);
 	check_int("a line each", lines.n, ROWS);
 	check_int("another one each", different(), ROWS);
-	check_int("nothing to look after", store_is_raised(p->means.store), false);
-	check_err("again", run(p, &sum, true), QT_OK);
+	check_int("nothing to look after", store_is_raised(p->services.store), false);
+	check_err("again", run(p, &sum, true), ERR_OK);
 	check_sum("again", &sum, 0, 0, 0);
 	place_free(p);
 	peer_free(one);
@@ -361,7 +361,7 @@ oldest_first(void **state)
 	put(p, &a);
 	add(p, "b", 100, EACH);
 	add(p, "c", 200, EACH);
-	check_err("drained", run(p, &sum, false), QT_OK);
+	check_err("drained", run(p, &sum, false), ERR_OK);
 	read_lines(p);
 	for (i = 0; i < lines.n; i++) {
 		k = lines.line[i].account - 'a';
@@ -400,7 +400,7 @@ settled_rows(void **state)
 	p->conf.set.keep_days = 1;
 	add(p, "a", 0, 5);
 	add(p, "c", 100, 5);
-	check_err("drained", run(p, &sum, false), QT_OK);
+	check_err("drained", run(p, &sum, false), ERR_OK);
 	check_sum("drained", &sum, 5, 5, 0);
 	check_int("refused ones stay", number(p, "SELECT count(*) FROM message WHERE "
 	    "state = 'dead' AND account = 'a' AND attempts = 2 AND next IS NULL AND "
@@ -431,7 +431,7 @@ dead_end_point(void **state)
 	add(p, "a", 0, 50);
 	add(p, "c", 100, 100);
 	begun_ms = clock_mono_ms();
-	check_err("drained", run(p, &sum, false), QT_OK);
+	check_err("drained", run(p, &sum, false), ERR_OK);
 	CHECK("in time", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("the other's are delivered", sum.delivered, 100);
 	CHECK("few are tried", sum.failed >= FAILS && sum.failed <= FAILS + PARALLEL);
@@ -442,7 +442,7 @@ dead_end_point(void **state)
 	check_int("the breaker is told of once", lines_with(p, "what=breaker"), 1);
 	check_int("and it is open", number(p, "SELECT count(*) FROM endpoint WHERE opened > 0"),
 	    1);
-	check_int("to be looked after", store_is_raised(p->means.store), true);
+	check_int("to be looked after", store_is_raised(p->services.store), true);
 	place_free(p);
 	peer_free(one);
 	peer_free(two);
@@ -469,7 +469,7 @@ all_at_once(void **state)
 	(void)state;
 	put(p, &later);
 	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, run(p, &sum, cases[i].all), QT_OK);
+		check_err(cases[i].name, run(p, &sum, cases[i].all), ERR_OK);
 		check_sum(cases[i].name, &sum, 0, 0, cases[i].tried);
 		check_int(cases[i].name, peer_requests(one), n += cases[i].tried);
 		/* However long that took. */
@@ -523,9 +523,9 @@ probes(void **state)
 		add(p, "a", 0, 20);
 		add(p, "b", 100, 20);
 		broken(p, cases[i].probe);
-		check_int(cases[i].name, keep_wanted(&p->means), *cases[i].probe == '1' &&
+		check_int(cases[i].name, maintenance_wanted(&p->services), *cases[i].probe == '1' &&
 		    cases[i].probe[1] == '\0');
-		check_err(cases[i].name, run(p, &sum, cases[i].all), QT_OK);
+		check_err(cases[i].name, run(p, &sum, cases[i].all), ERR_OK);
 		check_sum(cases[i].name, &sum, cases[i].delivered, 0, cases[i].failed);
 		check_int(cases[i].name, peer_requests(one), cases[i].asked);
 		check_int(cases[i].name, pending(p), 40 - cases[i].delivered);
@@ -537,7 +537,7 @@ probes(void **state)
 	peer_free(two);
 }
 
-static enum qt_err
+static enum error
 reset(struct db *db, void *arg)
 {
 	return breaker_reset(db, arg, NULL);
@@ -554,22 +554,22 @@ stopped(void **state)
 	p->conf.set.drain_parallel = 1;
 	peer_now(one, "secret");
 	add(p, "a", 0, 10);
-	check_err("stopped", run(p, &sum, false), QT_OK);
+	check_err("stopped", run(p, &sum, false), ERR_OK);
 	check_sum("stopped", &sum, 0, 0, 1);
 	check_int("the rest is not sent", peer_requests(one), 1);
 	check_int("told of", lines_with(p, "what=breaker"), 1);
-	CHECK("nothing that could be sent", !keep_wanted(&p->means));
+	CHECK("nothing that could be sent", !maintenance_wanted(&p->services));
 	peer_now(one, "code");
 	add(p, "b", 100, 10);
-	CHECK("now there is", keep_wanted(&p->means));
-	check_err("another account", run(p, &sum, false), QT_OK);
+	CHECK("now there is", maintenance_wanted(&p->services));
+	check_err("another account", run(p, &sum, false), ERR_OK);
 	check_sum("another account", &sum, 10, 0, 0);
-	check_err("not even now", run(p, &sum, true), QT_OK);
+	check_err("not even now", run(p, &sum, true), ERR_OK);
 	check_sum("not even now", &sum, 0, 0, 0);
 	check_int("the rest waits", pending(p), 10);
-	check_err("reset", store_do(p->means.store, STORE_WRITE, reset, &p->conf,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
-	check_err("goes on", run(p, &sum, true), QT_OK);
+	check_err("reset", store_do(p->services.store, STORE_WRITE, reset, &p->conf,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	check_err("goes on", run(p, &sum, true), ERR_OK);
 	check_sum("goes on", &sum, 10, 0, 0);
 	place_free(p);
 	peer_free(one);
@@ -606,7 +606,7 @@ garbage(void **state)
 		(void)strcat(many, "p=1&");
 	peer_now(one, "later");
 	add(p, "b", 999, 1);
-	check_err("trouble", run(p, &sum, false), QT_OK);
+	check_err("trouble", run(p, &sum, false), ERR_OK);
 	check_int("once", number(p, "SELECT fails FROM endpoint"), 1);
 	sql(p, "DELETE FROM message");
 	begun_ms = clock_mono_ms();
@@ -616,7 +616,7 @@ garbage(void **state)
 			peer_now(one, "union");
 		a = (struct adding){ "a", cases[i].query, cases[i].body, (int)i * 10, 3, 0, false };
 		put(p, &a);
-		check_err(cases[i].name, run(p, &sum, false), QT_OK);
+		check_err(cases[i].name, run(p, &sum, false), ERR_OK);
 		if (cases[i].good) {
 			check_sum(cases[i].name, &sum, 0, 0, 3);
 			check_int(cases[i].name, peer_requests(one), asked + 3);
@@ -648,10 +648,10 @@ no_time(void **state)
 	(void)state;
 	add(p, "a", 0, 10);
 	need_drain(p);
-	check_err("no time", drain_run(p->drain, &sum, &o), QT_OK);
+	check_err("no time", drain_run(p->drain, &sum, &o), ERR_OK);
 	check_sum("no time", &sum, 0, 0, 0);
 	p->stop_ms = 1;
-	check_err("stopped", run(p, &sum, false), QT_OK);
+	check_err("stopped", run(p, &sum, false), ERR_OK);
 	check_sum("stopped", &sum, 0, 0, 0);
 	check_int("nothing is begun", peer_requests(one), 0);
 	check_int("all waits", pending(p), 10);
@@ -668,15 +668,15 @@ wanted(void **state)
 	struct place		*p = place_of(one, "code", two, "code");
 
 	(void)state;
-	CHECK("nothing there", !keep_wanted(&p->means));
+	CHECK("nothing there", !maintenance_wanted(&p->services));
 	check_int("and the database is not even made", state_count(p->conf.set.state_dir,
 	    "qtoa.db", NULL), 0);
 	put(p, &later);
-	CHECK("not due", !keep_wanted(&p->means));
+	CHECK("not due", !maintenance_wanted(&p->services));
 	add(p, "c", 100, 1);
-	CHECK("due", keep_wanted(&p->means));
-	store_lower(p->means.store);
-	CHECK("nobody has said so", !keep_wanted(&p->means));
+	CHECK("due", maintenance_wanted(&p->services));
+	store_lower(p->services.store);
+	CHECK("nobody has said so", !maintenance_wanted(&p->services));
 	place_free(p);
 	peer_free(one);
 	peer_free(two);
@@ -695,13 +695,13 @@ static void
 hold_there(struct other *me, void *arg)
 {
 	struct holding	*h = arg;
-	struct claims	*cs = claims_new(h->dir);
-	struct claim	 c;
-	unsigned char	 key[CLAIM_KEY];
+	struct locks	*cs = lock_new(h->dir);
+	struct lock	 c;
+	unsigned char	 key[LOCK_KEY];
 
 	(void)other_hear(me);
-	claim_name(key, "drain", h->url);
-	OTHER_CHECK(claim_begin(cs, &c, key, 0) == CLAIM_MINE);
+	lock_name(key, "drain", h->url);
+	OTHER_CHECK(lock_take(cs, &c, key, 0) == LOCK_MINE);
 	other_say(me);
 	(void)other_hear(me);
 }
@@ -730,12 +730,12 @@ elsewhere(void **state)
 	add(p, "c", 100, 20);
 	other_say(&o);
 	(void)other_hear(&o);
-	check_err("one is taken", run(p, &sum, false), QT_OK);
+	check_err("one is taken", run(p, &sum, false), ERR_OK);
 	check_sum("one is taken", &sum, 20, 0, 0);
 	check_int("it is told", sum.elsewhere, 1);
 	check_int("nothing of it is sent", peer_requests(one), 0);
 	other_kill(&o);
-	check_err("its process died", run(p, &sum, false), QT_OK);
+	check_err("its process died", run(p, &sum, false), ERR_OK);
 	check_sum("its process died", &sum, 20, 0, 0);
 	check_int("now it is ours", sum.elsewhere, 0);
 	(void)close(fd);
@@ -756,7 +756,7 @@ await_settled(struct place *p)
 	struct asking		 a = { "SELECT count(*) FROM message WHERE state = 'pending'", -1 };
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
 
-	while ((store_do(p->means.store, STORE_READ, ask, &a, end_ms) != QT_OK || a.n != 0) &&
+	while ((store_do(p->services.store, STORE_READ, ask, &a, end_ms) != ERR_OK || a.n != 0) &&
 	    clock_mono_ms() < end_ms)
 		(void)nanosleep(&pause, NULL);
 	check_int("all are settled", a.n, 0);
@@ -771,8 +771,8 @@ thread(void **state)
 
 	(void)state;
 	need_drain(p);
-	keep_stop(p->keeper);	/* of none */
-	check_int("started", keep_start(p->keeper), 0);
+	maintenance_stop(p->maintenance);	/* of none */
+	check_int("started", maintenance_start(p->maintenance), 0);
 	begun_ms = clock_mono_ms();
 	add(p, "a", 0, 100);
 	add(p, "c", 100, 100);
@@ -780,14 +780,14 @@ thread(void **state)
 	peer_await(two, 100);
 	CHECK("soon", clock_mono_ms() - begun_ms < SOON_MS);
 	begun_ms = clock_mono_ms();
-	keep_stop(p->keeper);
+	maintenance_stop(p->maintenance);
 	CHECK("it stops at once", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("what QT has is settled", number(p, "SELECT count(*) FROM message"), 0);
 	check_int("none twice", peer_requests(one) + peer_requests(two), 200);
-	check_int("started again", keep_start(p->keeper), 0);
+	check_int("started again", maintenance_start(p->maintenance), 0);
 	add(p, "b", 200, 1);
 	peer_await(one, 101);
-	keep_stop(p->keeper);
+	maintenance_stop(p->maintenance);
 	place_free(p);
 	peer_free(one);
 	peer_free(two);
@@ -805,13 +805,13 @@ stopping(void **state)
 	add(p, "a", 0, 20);
 	add(p, "c", 100, 20);
 	need_drain(p);
-	check_int("started", keep_start(p->keeper), 0);
+	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
 	peer_await(two, 20);
 	begun_ms = clock_mono_ms();
 	p->stop_ms = begun_ms + SHORT_MS;
-	keep_wake(p->keeper);
-	keep_stop(p->keeper);
+	maintenance_wake(p->maintenance);
+	maintenance_stop(p->maintenance);
 	CHECK("after a while", clock_mono_ms() - begun_ms >= SHORT_MS);
 	CHECK("but soon", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("no more is begun", peer_requests(one), PARALLEL);
@@ -837,7 +837,7 @@ probe_under_way(void **state)
 	add(p, "b", 100, 20);
 	broken(p, "1");
 	need_drain(p);
-	check_int("started", keep_start(p->keeper), 0);
+	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, 1);
 	add(p, "c", 200, 20);
 	peer_await(two, 20);
@@ -846,7 +846,7 @@ probe_under_way(void **state)
 	check_int("one probe", peer_requests(one), 1);
 	peer_open(one);
 	peer_await(one, 40);
-	keep_stop(p->keeper);
+	maintenance_stop(p->maintenance);
 	check_int("all are delivered", pending(p), 0);
 	check_int("none twice", peer_requests(one), 40);
 	place_free(p);
@@ -864,14 +864,14 @@ dropped(void **state)
 	(void)state;
 	add(p, "a", 0, PARALLEL);
 	need_drain(p);
-	check_int("started", keep_start(p->keeper), 0);
+	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
 	sql(p, "DELETE FROM message");
 	add(p, "b", 100, PARALLEL);
 	peer_open(one);
 	peer_await(one, 2 * PARALLEL);
 	await_settled(p);
-	keep_stop(p->keeper);
+	maintenance_stop(p->maintenance);
 	check_int("nothing is left", number(p, "SELECT count(*) FROM message"), 0);
 	place_free(p);
 	peer_free(one);
@@ -900,7 +900,7 @@ await_store(struct place *p)
 	struct asking		 a = { "SELECT 1", 0 };
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
 
-	while (store_do(p->means.store, STORE_READ, ask, &a, end_ms) != QT_OK &&
+	while (store_do(p->services.store, STORE_READ, ask, &a, end_ms) != ERR_OK &&
 	    clock_mono_ms() < end_ms)
 		(void)nanosleep(&pause, NULL);
 	check_int("the store works again", a.n, 1);
@@ -930,7 +930,7 @@ store_fails(void **state)
 	add(p, "c", 100, 1);	/* under way all the time */
 	need_drain(p);
 	o.until_ms = clock_mono_ms() + PATIENCE_MS;
-	check_err("the store fails", drain_run(p->drain, &sum, &o), QT_ESTORE);
+	check_err("the store fails", drain_run(p->drain, &sum, &o), ERR_STORE);
 	CHECK("that is known at once", clock_mono_ms() - begun_ms < SOON_MS);
 	limit_to(RLIM_INFINITY);
 	await_store(p);
@@ -941,7 +941,7 @@ store_fails(void **state)
 	n = (int)pending(p);
 	check_int("what is not settled waits", n, 51 - sum.delivered);
 	(void)snprintf(p->two, sizeof(p->two), "%s", p->one);
-	check_err("the rest", run(p, &sum, false), QT_OK);
+	check_err("the rest", run(p, &sum, false), ERR_OK);
 	check_sum("the rest", &sum, n, 0, 0);
 	CHECK("hardly any twice", peer_requests(one) <= 51 + PARALLEL);
 	check_int("nothing is left", number(p, "SELECT count(*) FROM message"), 0);
@@ -950,7 +950,7 @@ store_fails(void **state)
 	peer_free(two);
 }
 
-static enum qt_err
+static enum error
 touch(struct db *db, void *arg)
 {
 	(void)arg;
@@ -971,20 +971,20 @@ store_fails_a_while(void **state)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	add(p, "a", 0, 30);
 	need_drain(p);
-	check_int("started", keep_start(p->keeper), 0);
+	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
 	limit_to(512);
 	peer_open(one);
 	/* Neither can we write now. */
 	for (tries = 0; tries < 5 && clock_mono_ms() < end_ms; tries++) {
-		CHECK("it fails", store_do(p->means.store, STORE_SYNC, touch, NULL, end_ms) !=
-		    QT_OK);
+		CHECK("it fails", store_do(p->services.store, STORE_SYNC, touch, NULL, end_ms) !=
+		    ERR_OK);
 		(void)nanosleep(&pause, NULL);
 	}
 	limit_to(RLIM_INFINITY);
 	peer_await(one, 30);
 	await_settled(p);
-	keep_stop(p->keeper);
+	maintenance_stop(p->maintenance);
 	check_int("none twice", peer_requests(one), 30);
 	place_free(p);
 	peer_free(one);

@@ -17,53 +17,53 @@ classes(void **state)
 		const char	*name;
 		int		 status;
 		const char	*body;
-		enum outcome	 want;
+		enum qt_outcome	 want;
 		const char	*code;
 	} cases[] = {
-		{ "success", 200, CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200" },
+		{ "success", 200, CODE("200"), QT_DELIVERED, "Httpapi_300_200" },
 		{ "success, code last", 200, "{\"message\":\"x\", \"code\":\"Httpapi_300_200\"}\n",
-		    FORWARD_DELIVERED, "Httpapi_300_200" },
-		{ "success, no message", 200, "{\"code\":\"Httpapi_300_200\"}", FORWARD_DELIVERED,
+		    QT_DELIVERED, "Httpapi_300_200" },
+		{ "success, no message", 200, "{\"code\":\"Httpapi_300_200\"}", QT_DELIVERED,
 		    "Httpapi_300_200" },
-		{ "illegal signature", 200, CODE("101"), FORWARD_CONFIG, "Httpapi_300_101" },
-		{ "not JSON", 200, CODE("102"), FORWARD_REFUSED, "Httpapi_300_102" },
-		{ "field missing", 200, CODE("103"), FORWARD_REFUSED, "Httpapi_300_103" },
-		{ "user attribute missing", 200, CODE("104"), FORWARD_REFUSED, "Httpapi_300_104" },
-		{ "illegal event id", 200, CODE("105"), FORWARD_REFUSED, "Httpapi_300_105" },
-		{ "incorrect ak/sk", 200, CODE("106"), FORWARD_CONFIG, "Httpapi_300_106" },
-		{ "not XML", 200, CODE("107"), FORWARD_REFUSED, "Httpapi_300_107" },
-		{ "illegal message", 200, CODE("108"), FORWARD_REFUSED, "Httpapi_300_108" },
-		{ "encryption type", 200, CODE("109"), FORWARD_REFUSED, "Httpapi_300_109" },
-		{ "no unionid", 200, CODE("110"), FORWARD_RETRY, "Httpapi_300_110" },
-		{ "200 without a body", 200, "", FORWARD_RETRY, "" },
-		{ "200 with HTML", 200, "<html>Httpapi_300_200</html>", FORWARD_RETRY, "" },
-		{ "200 with success in words", 200, "success", FORWARD_RETRY, "" },
-		{ "200 cut in the body", 200, "{\"code\":\"Httpapi_300_200\"", FORWARD_RETRY, "" },
-		{ "200 with an array", 200, "[" CODE("200") "]", FORWARD_RETRY, "" },
+		{ "illegal signature", 200, CODE("101"), QT_CONFIG, "Httpapi_300_101" },
+		{ "not JSON", 200, CODE("102"), QT_REFUSED, "Httpapi_300_102" },
+		{ "field missing", 200, CODE("103"), QT_REFUSED, "Httpapi_300_103" },
+		{ "user attribute missing", 200, CODE("104"), QT_REFUSED, "Httpapi_300_104" },
+		{ "illegal event id", 200, CODE("105"), QT_REFUSED, "Httpapi_300_105" },
+		{ "incorrect ak/sk", 200, CODE("106"), QT_CONFIG, "Httpapi_300_106" },
+		{ "not XML", 200, CODE("107"), QT_REFUSED, "Httpapi_300_107" },
+		{ "illegal message", 200, CODE("108"), QT_REFUSED, "Httpapi_300_108" },
+		{ "encryption type", 200, CODE("109"), QT_REFUSED, "Httpapi_300_109" },
+		{ "no unionid", 200, CODE("110"), QT_RETRY, "Httpapi_300_110" },
+		{ "200 without a body", 200, "", QT_RETRY, "" },
+		{ "200 with HTML", 200, "<html>Httpapi_300_200</html>", QT_RETRY, "" },
+		{ "200 with success in words", 200, "success", QT_RETRY, "" },
+		{ "200 cut in the body", 200, "{\"code\":\"Httpapi_300_200\"", QT_RETRY, "" },
+		{ "200 with an array", 200, "[" CODE("200") "]", QT_RETRY, "" },
 		{ "200 without a code", 200, "{\"message\":\"Httpapi_300_200\"}",
-		    FORWARD_RETRY, "" },
-		{ "200, code is a number", 200, "{\"code\":200}", FORWARD_RETRY, "" },
-		{ "200, code in an object", 200, "{\"data\":" CODE("200") "}", FORWARD_RETRY, "" },
+		    QT_RETRY, "" },
+		{ "200, code is a number", 200, "{\"code\":200}", QT_RETRY, "" },
+		{ "200, code in an object", 200, "{\"data\":" CODE("200") "}", QT_RETRY, "" },
 		{ "200, the last code counts", 200,
-		    "{\"code\":\"Httpapi_300_200\",\"code\":\"Httpapi_300_103\"}", FORWARD_REFUSED,
+		    "{\"code\":\"Httpapi_300_200\",\"code\":\"Httpapi_300_103\"}", QT_REFUSED,
 		    "Httpapi_300_103" },
-		{ "no answer", 0, "", FORWARD_RETRY, "" },
-		{ "no answer, remains of a body", 0, CODE("200"), FORWARD_RETRY, "" },
-		{ "500", 500, "", FORWARD_RETRY, "" },
-		{ "502 with HTML", 502, "<html></html>", FORWARD_RETRY, "" },
-		{ "503", 503, "", FORWARD_RETRY, "" },
-		{ "599", 599, "", FORWARD_RETRY, "" },
-		{ "429", 429, "", FORWARD_RETRY, "" },
-		{ "400", 400, "", FORWARD_REFUSED, "" },
-		{ "401", 401, "", FORWARD_REFUSED, "" },
-		{ "403", 403, "", FORWARD_REFUSED, "" },
-		{ "404 with HTML", 404, "<html></html>", FORWARD_REFUSED, "" },
-		{ "413", 413, "", FORWARD_REFUSED, "" },
-		{ "428", 428, "", FORWARD_REFUSED, "" },
-		{ "430", 430, "", FORWARD_REFUSED, "" },
-		{ "499", 499, "", FORWARD_REFUSED, "" },
+		{ "no answer", 0, "", QT_RETRY, "" },
+		{ "no answer, remains of a body", 0, CODE("200"), QT_RETRY, "" },
+		{ "500", 500, "", QT_RETRY, "" },
+		{ "502 with HTML", 502, "<html></html>", QT_RETRY, "" },
+		{ "503", 503, "", QT_RETRY, "" },
+		{ "599", 599, "", QT_RETRY, "" },
+		{ "429", 429, "", QT_RETRY, "" },
+		{ "400", 400, "", QT_REFUSED, "" },
+		{ "401", 401, "", QT_REFUSED, "" },
+		{ "403", 403, "", QT_REFUSED, "" },
+		{ "404 with HTML", 404, "<html></html>", QT_REFUSED, "" },
+		{ "413", 413, "", QT_REFUSED, "" },
+		{ "428", 428, "", QT_REFUSED, "" },
+		{ "430", 430, "", QT_REFUSED, "" },
+		{ "499", 499, "", QT_REFUSED, "" },
 	};
-	struct forward_result	 res = { 0 };
+	struct qt_result	 res = { 0 };
 	size_t			 i;
 
 	(void)state;
@@ -71,15 +71,15 @@ classes(void **state)
 		res.http.status = cases[i].status;
 		res.http.why[0] = '\0';
 		buf_reset(&res.http.body);
-		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
-		res.outcome = FORWARD__MAX;
-		check_int(cases[i].name, forward_classify(&res), cases[i].want);
+		assert_int_equal(buf_puts(&res.http.body, cases[i].body), ERR_OK);
+		res.outcome = QT__MAX;
+		check_int(cases[i].name, qt_client_classify(&res), cases[i].want);
 		check_int(cases[i].name, res.outcome, cases[i].want);
 		if (cases[i].status == 200)
 			check_text(cases[i].name, res.code, cases[i].code);
 		check_int(cases[i].name, res.alive, *cases[i].code != '\0');
 	}
-	forward_result_free(&res);
+	qt_client_result_free(&res);
 }
 
 /* The same answer again, and one that differs in a byte: judged like the first time. */
@@ -88,18 +88,18 @@ same_again(void **state)
 {
 	static const struct {
 		const char	*name, *body;
-		enum outcome	 want;
+		enum qt_outcome	 want;
 		const char	*code, *why;
 	} cases[] = {
-		{ "first", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
-		{ "again", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
-		{ "as long", CODE("101"), FORWARD_CONFIG, "Httpapi_300_101", "" },
-		{ "no JSON between", "<html>", FORWARD_RETRY, "", "answer is no JSON" },
-		{ "nothing between", "", FORWARD_RETRY, "", "answer is no JSON" },
-		{ "as long, again", CODE("101"), FORWARD_CONFIG, "Httpapi_300_101", "" },
-		{ "back", CODE("200"), FORWARD_DELIVERED, "Httpapi_300_200", "" },
+		{ "first", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
+		{ "again", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
+		{ "as long", CODE("101"), QT_CONFIG, "Httpapi_300_101", "" },
+		{ "no JSON between", "<html>", QT_RETRY, "", "answer is no JSON" },
+		{ "nothing between", "", QT_RETRY, "", "answer is no JSON" },
+		{ "as long, again", CODE("101"), QT_CONFIG, "Httpapi_300_101", "" },
+		{ "back", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
 	};
-	struct forward_result	 res = { 0 };
+	struct qt_result	 res = { 0 };
 	size_t			 i;
 
 	(void)state;
@@ -107,13 +107,13 @@ same_again(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		res.http.why[0] = '\0';
 		buf_reset(&res.http.body);
-		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
-		check_int(cases[i].name, forward_classify(&res), cases[i].want);
+		assert_int_equal(buf_puts(&res.http.body, cases[i].body), ERR_OK);
+		check_int(cases[i].name, qt_client_classify(&res), cases[i].want);
 		check_text(cases[i].name, res.code, cases[i].code);
 		check_int(cases[i].name, res.alive, *cases[i].code != '\0');
 		check_text(cases[i].name, res.http.why, cases[i].why);
 	}
-	forward_result_free(&res);
+	qt_client_result_free(&res);
 }
 
 /* Nothing but QT's own word for it, and HTTP 200, is a delivery. */
@@ -127,7 +127,7 @@ nothing_else_is_delivered(void **state)
 		"Httpapi_300_201", "Httpapi_300_999", "success",
 		"Httpapi_300_200Httpapi_300_200Httpapi_300_200Httpapi_300_200",
 	};
-	struct forward_result	 res = { 0 };
+	struct qt_result	 res = { 0 };
 	char			 name[24];
 	size_t			 i;
 	int			 status;
@@ -136,18 +136,18 @@ nothing_else_is_delivered(void **state)
 	for (i = 0; i < COUNT(codes); i++) {
 		res.http.status = 200;
 		buf_reset(&res.http.body);
-		assert_int_equal(buf_printf(&res.http.body, "{\"code\":\"%s\"}", codes[i]), QT_OK);
-		CHECK(codes[i], forward_classify(&res) != FORWARD_DELIVERED);
+		assert_int_equal(buf_printf(&res.http.body, "{\"code\":\"%s\"}", codes[i]), ERR_OK);
+		CHECK(codes[i], qt_client_classify(&res) != QT_DELIVERED);
 		CHECK(codes[i], memchr(res.code, '\0', sizeof(res.code)) != NULL);
 	}
 	buf_reset(&res.http.body);
-	assert_int_equal(buf_puts(&res.http.body, CODE("200")), QT_OK);
+	assert_int_equal(buf_puts(&res.http.body, CODE("200")), ERR_OK);
 	for (status = 0; status < 600; status++) {
 		res.http.status = status;
 		(void)snprintf(name, sizeof(name), "HTTP %d", status);
-		CHECK(name, (forward_classify(&res) == FORWARD_DELIVERED) == (status == 200));
+		CHECK(name, (qt_client_classify(&res) == QT_DELIVERED) == (status == 200));
 	}
-	forward_result_free(&res);
+	qt_client_result_free(&res);
 }
 
 /* Who answers with a code of QT's is QT, even if we do not know the code. */
@@ -165,18 +165,18 @@ alive(void **state)
 		{ "a gateway's, again", "{\"code\":\"503\"}", false },
 		{ "no number", CODE(""), false },
 	};
-	struct forward_result	 res = { 0 };
+	struct qt_result	 res = { 0 };
 	size_t			 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		res.http.status = 200;
 		buf_reset(&res.http.body);
-		assert_int_equal(buf_puts(&res.http.body, cases[i].body), QT_OK);
-		CHECK(cases[i].name, (forward_classify(&res) == FORWARD_DELIVERED) == (i == 0));
+		assert_int_equal(buf_puts(&res.http.body, cases[i].body), ERR_OK);
+		CHECK(cases[i].name, (qt_client_classify(&res) == QT_DELIVERED) == (i == 0));
 		check_int(cases[i].name, res.alive, cases[i].want);
 	}
-	forward_result_free(&res);
+	qt_client_result_free(&res);
 }
 
 static void
@@ -185,13 +185,13 @@ names(void **state)
 	int	 i, j;
 
 	(void)state;
-	for (i = 0; i < FORWARD__MAX; i++) {
-		CHECK("named", forward_names[i] != NULL && *forward_names[i] != '\0');
+	for (i = 0; i < QT__MAX; i++) {
+		CHECK("named", qt_client_names[i] != NULL && *qt_client_names[i] != '\0');
 		/* Who is told of a failure is told what to do. */
-		CHECK("hint", forward_hints[i] != NULL &&
-		    (*forward_hints[i] == '\0') == (i == FORWARD_DELIVERED));
+		CHECK("hint", qt_client_hints[i] != NULL &&
+		    (*qt_client_hints[i] == '\0') == (i == QT_DELIVERED));
 		for (j = 0; j < i; j++)
-			CHECK("names differ", strcmp(forward_names[i], forward_names[j]) != 0);
+			CHECK("names differ", strcmp(qt_client_names[i], qt_client_names[j]) != 0);
 	}
 }
 
@@ -202,26 +202,26 @@ no_time_left(void **state)
 	static const int64_t	 left_ms[] = { 0, -1, -100000 };
 	struct settings		 set = { .forward_ms = 2500, .connect_ms = 1000 };
 	struct account		 a = { .qt_url = "http://127.0.0.1:0/" };
-	struct http		*h = http_new(&set, NULL);
-	struct forward_result	 res = { 0 };
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct qt_result	 res = { 0 };
 	char			 name[24];
 	size_t			 i;
 
 	(void)state;
 	assert_non_null(h);
-	assert_int_equal(buf_puts(&res.http.body, CODE("200")), QT_OK);
+	assert_int_equal(buf_puts(&res.http.body, CODE("200")), ERR_OK);
 	for (i = 0; i < COUNT(left_ms); i++) {
 		(void)snprintf(name, sizeof(name), "%d ms", (int)left_ms[i]);
 		res.http.status = 200;
-		forward_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + left_ms[i]);
-		check_int(name, res.outcome, FORWARD_RETRY);
+		qt_client_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + left_ms[i]);
+		check_int(name, res.outcome, QT_RETRY);
 		check_int(name, res.http.status, 0);
 		check_int(name, (int64_t)res.http.body.len, 0);
 		check_text(name, res.code, "");
 		CHECK(name, strstr(res.http.why, "time") != NULL);
 	}
-	forward_result_free(&res);
-	http_free(h);
+	qt_client_result_free(&res);
+	http_client_free(h);
 }
 
 /* The standby is for those who have nobody else, and a message goes to one of them. */
@@ -231,26 +231,26 @@ standby(void **state)
 	static const struct {
 		const char	*name;
 		const char	*first, *second;	/* NULL: refused; "": not set */
-		enum outcome	 want;
+		enum qt_outcome	 want;
 		bool		 alive;
 		int		 requests[2];
 	} cases[] = {
-		{ "first delivers", "code", "code", FORWARD_DELIVERED, true, { 1, 0 } },
-		{ "first refused", NULL, "code", FORWARD_DELIVERED, true, { 0, 1 } },
-		{ "first refused, no standby", NULL, "", FORWARD_RETRY, false, { 0, 0 } },
-		{ "both refused", NULL, NULL, FORWARD_RETRY, false, { 0, 0 } },
-		{ "first cuts", "cut", "code", FORWARD_RETRY, false, { 1, 0 } },
-		{ "first cuts its answer", "half", "code", FORWARD_RETRY, false, { 1, 0 } },
-		{ "first is silent", "silent", "code", FORWARD_RETRY, false, { 1, 0 } },
-		{ "first is busy", "later", "code", FORWARD_RETRY, false, { 1, 0 } },
-		{ "first finds a fault", "secret", "code", FORWARD_CONFIG, true, { 1, 0 } },
-		{ "standby finds a fault", NULL, "secret", FORWARD_CONFIG, true, { 0, 1 } },
-		{ "standby cuts", NULL, "cut", FORWARD_RETRY, false, { 0, 1 } },
+		{ "first delivers", "code", "code", QT_DELIVERED, true, { 1, 0 } },
+		{ "first refused", NULL, "code", QT_DELIVERED, true, { 0, 1 } },
+		{ "first refused, no standby", NULL, "", QT_RETRY, false, { 0, 0 } },
+		{ "both refused", NULL, NULL, QT_RETRY, false, { 0, 0 } },
+		{ "first cuts", "cut", "code", QT_RETRY, false, { 1, 0 } },
+		{ "first cuts its answer", "half", "code", QT_RETRY, false, { 1, 0 } },
+		{ "first is silent", "silent", "code", QT_RETRY, false, { 1, 0 } },
+		{ "first is busy", "later", "code", QT_RETRY, false, { 1, 0 } },
+		{ "first finds a fault", "secret", "code", QT_CONFIG, true, { 1, 0 } },
+		{ "standby finds a fault", NULL, "secret", QT_CONFIG, true, { 0, 1 } },
+		{ "standby cuts", NULL, "cut", QT_RETRY, false, { 0, 1 } },
 	};
 	enum { PATIENCE_MS = 60000, SHORT_MS = 300 };
 	const struct settings	 set = { .forward_ms = PATIENCE_MS, .connect_ms = PATIENCE_MS };
-	struct forward_result	 res = { 0 };
-	struct http		*h = http_new(&set, NULL);
+	struct qt_result	 res = { 0 };
+	struct http_client	*h = http_client_new(&set, NULL);
 	char			 nobody[PEER_URL], url[2][PEER_URL];
 	int			 fd = peer_refused(nobody);
 	size_t			 i;
@@ -270,7 +270,7 @@ standby(void **state)
 		peer_url(p[1], url[1], cases[i].second == NULL ? "" : cases[i].second);
 		ms = cases[i].first != NULL && strcmp(cases[i].first, "silent") == 0 ?
 		    SHORT_MS : PATIENCE_MS;
-		forward_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + ms);
+		qt_client_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + ms);
 		check_int(cases[i].name, res.outcome, cases[i].want);
 		check_int(cases[i].name, res.alive, cases[i].alive);
 		check_int(cases[i].name, peer_requests(p[0]), cases[i].requests[0]);
@@ -279,8 +279,8 @@ standby(void **state)
 		peer_free(p[0]);
 		peer_free(p[1]);
 	}
-	forward_result_free(&res);
-	http_free(h);
+	qt_client_result_free(&res);
+	http_client_free(h);
 	(void)close(fd);
 }
 
@@ -313,10 +313,10 @@ standby_once(void **state)
 		    .deadline_ms = clock_mono_ms() + cases[i].left_ms };
 		got.status = cases[i].status;
 		got.sent = cases[i].sent;
-		check_int(cases[i].name, forward_standby(&call, cases[i].account, &got),
+		check_int(cases[i].name, qt_client_standby(&call, cases[i].account, &got),
 		    cases[i].want);
 		check_text(cases[i].name, call.url, cases[i].want ? "b" : "a");
-		CHECK(cases[i].name, !forward_standby(&call, cases[i].account, &got));
+		CHECK(cases[i].name, !qt_client_standby(&call, cases[i].account, &got));
 	}
 }
 

@@ -17,7 +17,7 @@ opening(void **state)
 	const char		*parent = state_new();
 	char			 dir[STATE_PATH];
 	struct conf		 c = { .accounts = &account, .n = 1 };
-	struct means		 m;
+	struct services		 m;
 	struct stat		 st;
 	int			 i;
 
@@ -25,15 +25,15 @@ opening(void **state)
 	state_path(dir, parent, "new");
 	c.set = (struct settings){ .state_dir = dir, .breaker_fails = 5, .dedupe_days = 7 };
 	for (i = 0; i < 2; i++) {
-		CHECK("opened", means_open(&m, &c, i == 0 ? STORE_SERVER : STORE_BRIEF,
+		CHECK("opened", services_open(&m, &c, i == 0 ? STORE_SERVER : STORE_BRIEF,
 		    i == 0 ? &stop_ms : NULL));
-		CHECK("all is there", m.http != NULL && m.claims != NULL && m.store != NULL &&
-		    m.seen != NULL && m.breakers != NULL && m.conf == &c);
+		CHECK("all is there", m.http != NULL && m.locks != NULL && m.store != NULL &&
+		    m.dedup != NULL && m.breakers != NULL && m.conf == &c);
 		check_int("for as long", m.life, i == 0 ? STORE_SERVER : STORE_BRIEF);
 		check_int("nothing is made", stat(dir, &st), -1);
-		means_close(&m);
-		CHECK("nothing is left", m.http == NULL && m.seen == NULL && m.store == NULL);
-		means_close(&m);
+		services_close(&m);
+		CHECK("nothing is left", m.http == NULL && m.dedup == NULL && m.store == NULL);
+		services_close(&m);
 	}
 }
 
@@ -41,14 +41,14 @@ static void
 stopping(void **state)
 {
 	_Atomic int64_t	 stop_ms = 0;
-	struct means	 m = { .stop_ms = NULL };
+	struct services	 m = { .stop_ms = NULL };
 
 	(void)state;
-	CHECK("nobody can tell", !means_stopping(&m));
+	CHECK("nobody can tell", !services_stopping(&m));
 	m.stop_ms = &stop_ms;
-	CHECK("nobody has told", !means_stopping(&m));
+	CHECK("nobody has told", !services_stopping(&m));
 	stop_ms = 1;
-	CHECK("told", means_stopping(&m));
+	CHECK("told", services_stopping(&m));
 }
 
 int

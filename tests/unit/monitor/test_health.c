@@ -17,11 +17,11 @@ static struct conf	 conf = {
 		"drop\"}"
 
 static const struct pulsed {
-	const char	*name;
-	enum gate	 gate;		/* of the first account */
-	int64_t		 dead;		/* of the second */
-	bool		 readable, well;
-	const char	*want;
+	const char		*name;
+	enum breaker_gate	 gate;		/* of the first account */
+	int64_t			 dead;		/* of the second */
+	bool			 readable, well;
+	const char		*want;
 } cases[] = {
 	{ "well", GATE_GO, 0, true, true,
 	    "{\"status\":\"ok\",\"problems\":[],\"warnings\":[]}\n" },
@@ -40,14 +40,14 @@ static const struct pulsed {
 	    "does; next probe now; run: qtoa check\"}],\"warnings\":[" DEAD "]}\n" },
 };
 
-static struct vitals
-vitals_of(const struct pulsed *c, struct vital_account va[2])
+static struct health_state
+vitals_of(const struct pulsed *c, struct health_account va[2])
 {
-	va[0] = (struct vital_account){ .account = &accounts[0], .gate = c->gate };
-	va[1] = (struct vital_account){
+	va[0] = (struct health_account){ .account = &accounts[0], .gate = c->gate };
+	va[1] = (struct health_account){
 		.account = &accounts[1], .dead = c->dead, .dead_age_ms = 5000,
 	};
-	return (struct vitals){
+	return (struct health_state){
 		.conf = &conf, .now_ms = 1, .usable = true, .readable = c->readable,
 		.writable = true, .why = "\"why\"", .free_bytes = -1, .accounts = va, .n = 2,
 	};
@@ -56,8 +56,8 @@ vitals_of(const struct pulsed *c, struct vital_account va[2])
 static void
 bodies(void **state)
 {
-	struct vital_account	 va[2];
-	struct vitals		 v;
+	struct health_account	 va[2];
+	struct health_state	 v;
 	struct buf		 out = { 0 };
 	bool			 well;
 	size_t			 i;
@@ -65,7 +65,7 @@ bodies(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		v = vitals_of(&cases[i], va);
-		check_err(cases[i].name, pulse_make(&out, &well, &v), QT_OK);
+		check_err(cases[i].name, health_make(&out, &well, &v), ERR_OK);
 		check_int(cases[i].name, well, cases[i].well);
 		check_bytes(cases[i].name, buf_slice(&out), slice_of(cases[i].want));
 	}
@@ -77,19 +77,19 @@ static void
 no_memory(void **state)
 {
 	const struct pulsed	*c = &cases[COUNT(cases) - 1];
-	struct vital_account	 va[2];
-	struct vitals		 v = vitals_of(c, va);
-	enum qt_err		 er = QT_ENOMEM;
+	struct health_account	 va[2];
+	struct health_state	 v = vitals_of(c, va);
+	enum error		 er = ERR_NOMEM;
 	struct buf		 out = { 0 };
 	unsigned		 n;
 	bool			 well;
 
 	(void)state;
-	for (n = 1; er != QT_OK; n++) {
+	for (n = 1; er != ERR_OK; n++) {
 		buf_free(&out);
 		unit_memory = n;
-		er = pulse_make(&out, &well, &v);
-		CHECK("no memory", er == (unit_memory == 0 ? QT_ENOMEM : QT_OK));
+		er = health_make(&out, &well, &v);
+		CHECK("no memory", er == (unit_memory == 0 ? ERR_NOMEM : ERR_OK));
 	}
 	unit_memory = 0;
 	CHECK("some were needed", n > 3);

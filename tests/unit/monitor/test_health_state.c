@@ -23,7 +23,7 @@ struct said {
 };
 
 static void
-hear(void *ctx, const struct vital_sign *s)
+hear(void *ctx, const struct health_sign *s)
 {
 	struct said	*said = ctx;
 	size_t		 len = strlen(said->signs), at = strlen(said->texts);
@@ -36,11 +36,11 @@ hear(void *ctx, const struct vital_sign *s)
 }
 
 static void
-judge(struct said *said, const struct vitals *v, bool disk)
+judge(struct said *said, const struct health_state *v, bool disk)
 {
 	memset(said, 0, sizeof(*said));
 	said->disk = disk;
-	vitals_judge(v, hear, said);
+	health_state_judge(v, hear, said);
 }
 
 /*
@@ -62,14 +62,14 @@ static const struct conf	 two_conf = {
 
 /* A vitals of which all is well, but for what a case says. */
 struct judged {
-	const char	*name;
-	bool		 unusable, unreadable, unwritable;
-	const char	*aside;
-	int64_t		 free, disk;			/* 0: plenty */
-	int64_t		 pending, late_ms, dead;	/* of the first account, as what follows */
-	enum gate	 gate;
-	int64_t		 fails, left_s;
-	const char	*signs, *text;
+	const char		*name;
+	bool			 unusable, unreadable, unwritable;
+	const char		*aside;
+	int64_t			 free, disk;			/* 0: plenty */
+	int64_t			 pending, late_ms, dead;	/* of the first account, as what follows */
+	enum breaker_gate	 gate;
+	int64_t			 fails, left_s;
+	const char		*signs, *text;
 };
 
 static const struct judged cases[] = {
@@ -127,9 +127,9 @@ static const struct judged cases[] = {
 static void
 judging(void **state)
 {
-	struct vital_account	 accounts[2];
+	struct health_account	 accounts[2];
 	struct said		 said;
-	struct vitals		 v;
+	struct health_state	 v;
 	size_t			 i;
 
 	(void)state;
@@ -137,18 +137,18 @@ judging(void **state)
 		const struct judged	*c = &cases[i];
 
 		memset(accounts, 0, sizeof(accounts));
-		accounts[0] = (struct vital_account){
+		accounts[0] = (struct health_account){
 			.account = &two[0], .pending = c->pending, .dead = c->dead,
 			.pending_age_ms = c->pending > 0 ? c->late_ms : -1,
 			.dead_age_ms = c->dead > 0 ? 2 * 86400 * KB : -1, .gate = c->gate,
 			.probe_ms = 9000, .token_fails = c->fails, .token_left_s = c->left_s,
 			.token_why = "no answer",
 		};
-		accounts[1] = (struct vital_account){
+		accounts[1] = (struct health_account){
 			.account = &two[1], .pending_age_ms = -1, .dead_age_ms = -1,
 			.token_fails = -1, .token_left_s = -1, .token_age_s = -1,
 		};
-		v = (struct vitals){
+		v = (struct health_state){
 			.conf = &two_conf, .now_ms = 1, .usable = !c->unusable,
 			.readable = !c->unreadable, .writable = !c->unwritable,
 			.why = "the reason", .free_bytes = c->free == 0 ? 500 * GB : c->free,
@@ -169,15 +169,15 @@ judging(void **state)
  */
 
 struct place {
-	struct peer	*peer;
-	struct account	 accounts[3];
-	struct conf	 conf;
-	struct claims	*claims;
-	struct store	*store;
-	struct breakers	*breakers;
-	struct vitals	 v;
-	struct said	 said;
-	char		 api[PEER_URL];
+	struct peer		*peer;
+	struct account		 accounts[3];
+	struct conf		 conf;
+	struct locks		*locks;
+	struct store		*store;
+	struct breakers		*breakers;
+	struct health_state	 v;
+	struct said		 said;
+	char			 api[PEER_URL];
 };
 
 static struct place *
@@ -201,19 +201,19 @@ place_new(void)
 	p->conf.set.connect_ms = PATIENCE_MS;
 	p->conf.accounts = p->accounts;
 	p->conf.n = COUNT(accounts);
-	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
-	assert_non_null(p->store = store_new(&p->conf.set, p->claims, STORE_SERVER));
-	assert_non_null(p->breakers = breakers_new(&p->conf));
+	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
+	assert_non_null(p->store = store_new(&p->conf.set, p->locks, STORE_SERVER));
+	assert_non_null(p->breakers = breaker_new(&p->conf));
 	return p;
 }
 
 static void
 place_free(struct place *p)
 {
-	vitals_free(&p->v);
-	breakers_free(p->breakers);
+	health_state_free(&p->v);
+	breaker_free(p->breakers);
 	store_free(p->store);
-	claims_free(p->claims);
+	lock_free(p->locks);
 	if (p->peer != NULL)
 		peer_free(p->peer);
 	free(p);
@@ -223,14 +223,14 @@ place_free(struct place *p)
 static const char *
 look(struct place *p, bool try_write)
 {
-	vitals_free(&p->v);
-	check_err("vitals", vitals_read(&p->v, &p->conf, p->store, p->breakers, try_write,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	health_state_free(&p->v);
+	check_err("vitals", health_state_read(&p->v, &p->conf, p->store, p->breakers, try_write,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	judge(&p->said, &p->v, false);
 	return p->said.signs;
 }
 
-static enum qt_err
+static enum error
 script(struct db *db, void *sql)
 {
 	return db_script(db, sql);
@@ -240,7 +240,7 @@ static void
 in_store(struct place *p, const char *sql)
 {
 	check_err(sql, store_do(p->store, STORE_WRITE, script, (void *)(uintptr_t)sql,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 }
 
 /* A message, by hand: the age is what no other way gives. */
@@ -274,14 +274,14 @@ nothing_yet(void **state)
 	check_text("a new one", look(p, true), "");
 	CHECK("made", p->v.db_bytes > 0 && p->v.state_bytes >= p->v.db_bytes);
 	p->conf.n = 0;		/* a configuration that is unusable */
-	vitals_free(&p->v);
-	check_err("no accounts", vitals_read(&p->v, &p->conf, NULL, NULL, true, 0), QT_OK);
+	health_state_free(&p->v);
+	check_err("no accounts", health_state_read(&p->v, &p->conf, NULL, NULL, true, 0), ERR_OK);
 	p->v.usable = false;
 	judge(&p->said, &p->v, false);
 	check_text("unusable", p->said.signs, "configuration !\n");
 	p->conf.set.state_dir = "/nowhere/at/all";
-	vitals_free(&p->v);
-	check_err("no directory", vitals_read(&p->v, &p->conf, NULL, NULL, true, 0), QT_OK);
+	health_state_free(&p->v);
+	check_err("no directory", health_state_read(&p->v, &p->conf, NULL, NULL, true, 0), ERR_OK);
 	check_int("not known", p->v.state_bytes, -1);
 	check_int("not known", p->v.free_bytes, -1);
 	place_free(p);
@@ -297,7 +297,7 @@ what_waits(void **state)
 		{ "shop", 150, 2, 500, 86400 }, { "news", 1, 0, 700, -1 },
 		{ "idle", 0, 0, -1, -1 },
 	};
-	const struct vital_account	*a;
+	const struct health_account	*a;
 	struct place			*p = place_new();
 	int				 i;
 
@@ -349,10 +349,10 @@ events(void **state)
 struct noting {
 	struct breakers		*b;
 	const struct account	*a;
-	enum news		 news;
+	enum breaker_news	 news;
 };
 
-static enum qt_err
+static enum error
 note(struct db *db, void *arg)
 {
 	struct noting		*n = arg;
@@ -363,14 +363,14 @@ note(struct db *db, void *arg)
 
 /* What another process has noted in the store. */
 static void
-elsewhere(struct place *p, int account, enum news news)
+elsewhere(struct place *p, int account, enum breaker_news news)
 {
-	struct noting	 n = { breakers_new(&p->conf), &p->accounts[account], news };
+	struct noting	 n = { breaker_new(&p->conf), &p->accounts[account], news };
 
 	assert_non_null(n.b);
 	check_err("noted", store_do(p->store, STORE_WRITE, note, &n,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
-	breakers_free(n.b);
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	breaker_free(n.b);
 }
 
 static void
@@ -394,24 +394,24 @@ breakers(void **state)
 static void
 tokens(void **state)
 {
-	struct place	*p = place_new();
-	struct http	*http;
-	struct tokens	*ts;
-	struct token	 t;
-	char		 why[TOKEN_WHY];
+	struct place		*p = place_new();
+	struct http_client	*http;
+	struct access_tokens	*ts;
+	struct access_token	 t;
+	char			 why[TOKEN_WHY];
 
 	(void)state;
 	p->peer = peer_new();
 	peer_url(p->peer, p->api, "");
 	p->conf.set.wechat_api = p->api;
-	assert_non_null(http = http_new(&p->conf.set, NULL));
-	assert_non_null(ts = tokens_new(&p->conf, http, p->claims, p->store));
+	assert_non_null(http = http_client_new(&p->conf.set, NULL));
+	assert_non_null(ts = access_token_new(&p->conf, http, p->locks, p->store));
 	check_text("never asked", look(p, true), "");
 	check_int("never asked", p->v.accounts[0].token_fails, -1);
 
 	peer_say(p->peer, "/cgi-bin/stable_token", "200 OK",
 	    "{\"errcode\":40125,\"errmsg\":\"invalid appsecret\"}", false);
-	CHECK("refused", !token_get(ts, &t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS, why));
+	CHECK("refused", !access_token_get(ts, &t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS, why));
 	check_text("refused", look(p, false), "token The Shop!\n");
 	CHECK("WeChat's words", strstr(p->said.texts, "40125") != NULL);
 	check_int("once", p->v.accounts[0].token_fails, 1);
@@ -419,7 +419,7 @@ tokens(void **state)
 
 	peer_say(p->peer, "/cgi-bin/stable_token", "200 OK",
 	    "{\"access_token\":\"HUSHTOKEN\",\"expires_in\":7200}", false);
-	CHECK("given", token_force(ts, &t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS, why));
+	CHECK("given", access_token_force(ts, &t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS, why));
 	check_text("given", look(p, false), "");
 	check_int("none in a row", p->v.accounts[0].token_fails, 0);
 	CHECK("it lasts", p->v.accounts[0].token_left_s > 7000 &&
@@ -437,8 +437,8 @@ tokens(void **state)
 	check_text("over", look(p, false), "token The Shop!\n");
 	check_int("over", p->v.accounts[0].token_left_s, 0);
 	CHECK("no secret", strstr(p->said.texts, "HUSH") == NULL);
-	tokens_free(ts);
-	http_free(http);
+	access_token_free(ts);
+	http_client_free(http);
 	place_free(p);
 }
 
@@ -447,7 +447,7 @@ version_of(struct db *db)
 {
 	int64_t	 i = -1;
 
-	check_err("asked", db_number(db, &i, "PRAGMA data_version", DB_NO_VALUES), QT_OK);
+	check_err("asked", db_number(db, &i, "PRAGMA data_version", DB_NO_VALUES), ERR_OK);
 	return i;
 }
 
@@ -463,24 +463,24 @@ writing(void **state)
 	(void)state;
 	(void)look(p, true);
 	state_path(path, p->conf.set.state_dir, "qtoa.db");
-	assert_int_equal(db_open(&other, path, DB_READ_WRITE), QT_OK);
-	check_err("schema", db_number(other, &before, "PRAGMA user_version", DB_NO_VALUES), QT_OK);
+	assert_int_equal(db_open(&other, path, DB_READ_WRITE), ERR_OK);
+	check_err("schema", db_number(other, &before, "PRAGMA user_version", DB_NO_VALUES), ERR_OK);
 	version = version_of(other);
 	(void)look(p, false);
 	check_int("a look writes nothing", version_of(other), version);
 	(void)look(p, true);
 	CHECK("a try does", version_of(other) != version);
-	check_err("schema", db_number(other, &after, "PRAGMA user_version", DB_NO_VALUES), QT_OK);
+	check_err("schema", db_number(other, &after, "PRAGMA user_version", DB_NO_VALUES), ERR_OK);
 	check_int("the same", after, before);
 
-	check_err("lock", db_script(other, "BEGIN IMMEDIATE"), QT_OK);
-	vitals_free(&p->v);
-	check_err("vitals", vitals_read(&p->v, &p->conf, p->store, p->breakers, true, 0), QT_OK);
+	check_err("lock", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
+	health_state_free(&p->v);
+	check_err("vitals", health_state_read(&p->v, &p->conf, p->store, p->breakers, true, 0), ERR_OK);
 	judge(&p->said, &p->v, false);
 	check_text("in other hands", p->said.signs, "store !\n");
 	CHECK("why", strstr(p->said.texts, "cannot be written: qtoa.db: ") != NULL);
 	check_int("but it is read", p->v.accounts[0].pending, 0);
-	check_err("unlock", db_script(other, "ROLLBACK"), QT_OK);
+	check_err("unlock", db_script(other, "ROLLBACK"), ERR_OK);
 	check_text("and again", look(p, true), "");
 	db_close(other);
 	place_free(p);

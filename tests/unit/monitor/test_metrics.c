@@ -18,10 +18,10 @@ static const char	golden[] = "tests/vectors/metrics.txt";
 struct place {
 	struct account		 accounts[ACCOUNTS];
 	struct conf		 conf;
-	struct vital_account	 now[ACCOUNTS];
-	struct vitals		 vitals;
-	struct claims		*claims;
-	struct tally		*tally;
+	struct health_account	 now[ACCOUNTS];
+	struct health_state	 health;
+	struct locks		*locks;
+	struct counters		*counters;
 	struct buf		 page;
 };
 
@@ -33,11 +33,11 @@ add_account(struct place *p, const char *path, const char *name)
 	assert_true(i < ACCOUNTS);
 	p->accounts[i].path = path;
 	p->accounts[i].name = name;
-	p->now[i] = (struct vital_account){
+	p->now[i] = (struct health_account){
 		.account = &p->accounts[i], .pending_age_ms = -1, .dead_age_ms = -1,
 		.token_age_s = -1, .token_left_s = -1, .token_fails = -1,
 	};
-	p->vitals.n = p->conf.n;
+	p->health.n = p->conf.n;
 }
 
 static struct place *
@@ -48,36 +48,36 @@ place_new(const char *dir)
 	assert_non_null(p);
 	p->conf.accounts = p->accounts;
 	p->conf.set.state_dir = dir;
-	p->vitals = (struct vitals){
+	p->health = (struct health_state){
 		.conf = &p->conf, .usable = true, .readable = true, .writable = true,
 		.db_bytes = -1, .state_bytes = -1, .free_bytes = -1, .disk_bytes = -1,
 		.events = -1, .accounts = p->now,
 	};
-	assert_non_null(p->claims = claims_new(dir));
+	assert_non_null(p->locks = lock_new(dir));
 	return p;
 }
 
 static void
 place_free(struct place *p)
 {
-	tally_free(p->tally);
-	claims_free(p->claims);
+	counters_free(p->counters);
+	lock_free(p->locks);
 	buf_free(&p->page);
 	free(p);
 }
 
 /* So many times; account -1: none's. */
 static void
-count(struct place *p, int account, enum tally_count end, int times, int64_t ms, int64_t qt_ms,
+count(struct place *p, int account, enum counter end, int times, int64_t ms, int64_t qt_ms,
     const char *event)
 {
-	if (p->tally == NULL)
-		assert_non_null(p->tally = tally_new(&p->conf, p->claims));
+	if (p->counters == NULL)
+		assert_non_null(p->counters = counters_new(&p->conf, p->locks));
 	for (; times > 0; times--)
-		tally_request(p->tally, &(struct tally_request){
+		counters_request(p->counters, &(struct counters_request){
 			.account = account == -1 ? NULL : &p->accounts[account], .end = end,
 			.came_ms = INT64_C(1795363199999), .ms = ms, .qt_ms = qt_ms,
-			.event = event == NULL ? -1 : tally_event(event),
+			.event = event == NULL ? -1 : counters_event(event),
 		});
 }
 
@@ -85,8 +85,8 @@ count(struct place *p, int account, enum tally_count end, int times, int64_t ms,
 static const char *
 make(struct place *p)
 {
-	check_err("made", metrics_make(&p->page, &p->vitals), QT_OK);
-	assert_int_equal(buf_putc(&p->page, '\0'), QT_OK);
+	check_err("made", metrics_make(&p->page, &p->health), ERR_OK);
+	assert_int_equal(buf_putc(&p->page, '\0'), ERR_OK);
 	return p->page.p;
 }
 
@@ -138,30 +138,30 @@ golden_page(void **state)
 	(void)state;
 	add_account(p, "shop", "The Shop");
 	add_account(p, "old", "gone");
-	count(p, 1, TALLY_DELIVERED, 2, 30, 20, "$$_receive_msg");
-	tally_free(p->tally);
-	p->tally = NULL;
-	p->conf.n = p->vitals.n = 1;
+	count(p, 1, COUNTER_DELIVERED, 2, 30, 20, "$$_receive_msg");
+	counters_free(p->counters);
+	p->counters = NULL;
+	p->conf.n = p->health.n = 1;
 	add_account(p, "news", "\xE6\x96\xB0 \"\\\n\xFF\xED\xA0\x80!");
 
-	count(p, 0, TALLY_DELIVERED, 3, 9, 4, "$$_menu_click");
-	count(p, 0, TALLY_DELIVERED, 1, 10, 5, "$$_receive_msg");
-	count(p, 0, TALLY_QUEUED, 2, 2561, 2560, "-");
-	count(p, 0, TALLY_DEAD, 1, 0, 0, "$$_menu_click");
-	count(p, 0, TALLY_REPEAT, 5, 0, -1, "$$_menu_click");
-	count(p, 0, TALLY_UNSAFE, 7, 4000, 20000, "$$_menu_click");
-	count(p, 0, TALLY_HANDSHAKE, 1, 0, -1, NULL);
-	count(p, 0, TALLY_TOKEN, 2, 0, -1, NULL);
-	count(p, 0, tally_refused(QT_ESIGNATURE, true), 11, 0, -1, NULL);
-	count(p, 0, tally_refused(QT_ESIGNATURE, false), 2, 0, -1, NULL);
-	count(p, 0, tally_refused(QT_ESTORE, true), 1, 0, -1, NULL);
-	count(p, 0, TALLY_UNSETTLED, 1, 0, -1, NULL);
-	count(p, 0, TALLY_LATE_DELIVERED, 1, 0, -1, NULL);
-	count(p, 0, TALLY_LATE_FAILED, 4, 0, -1, NULL);
-	count(p, 1, TALLY_COLLECTED, 6, 0, -1, NULL);
-	count(p, -1, TALLY_NOT_COLLECTED, 1, 0, -1, NULL);
-	count(p, -1, TALLY_PAGE, 9, 0, -1, NULL);
-	count(p, -1, tally_refused(QT_EPATH, false), 3, 0, -1, NULL);
+	count(p, 0, COUNTER_DELIVERED, 3, 9, 4, "$$_menu_click");
+	count(p, 0, COUNTER_DELIVERED, 1, 10, 5, "$$_receive_msg");
+	count(p, 0, COUNTER_QUEUED, 2, 2561, 2560, "-");
+	count(p, 0, COUNTER_DEAD, 1, 0, 0, "$$_menu_click");
+	count(p, 0, COUNTER_REPEAT, 5, 0, -1, "$$_menu_click");
+	count(p, 0, COUNTER_UNSAFE, 7, 4000, 20000, "$$_menu_click");
+	count(p, 0, COUNTER_HANDSHAKE, 1, 0, -1, NULL);
+	count(p, 0, COUNTER_TOKEN, 2, 0, -1, NULL);
+	count(p, 0, counters_refused(ERR_SIGNATURE, true), 11, 0, -1, NULL);
+	count(p, 0, counters_refused(ERR_SIGNATURE, false), 2, 0, -1, NULL);
+	count(p, 0, counters_refused(ERR_STORE, true), 1, 0, -1, NULL);
+	count(p, 0, COUNTER_UNSETTLED, 1, 0, -1, NULL);
+	count(p, 0, COUNTER_LATE_DELIVERED, 1, 0, -1, NULL);
+	count(p, 0, COUNTER_LATE_FAILED, 4, 0, -1, NULL);
+	count(p, 1, COUNTER_COLLECTED, 6, 0, -1, NULL);
+	count(p, -1, COUNTER_NOT_COLLECTED, 1, 0, -1, NULL);
+	count(p, -1, COUNTER_PAGE, 9, 0, -1, NULL);
+	count(p, -1, counters_refused(ERR_PATH, false), 3, 0, -1, NULL);
 
 	p->now[0].pending = 1;
 	p->now[0].pending_age_ms = 61001;
@@ -173,18 +173,18 @@ golden_page(void **state)
 	p->now[0].token_fails = 0;
 	p->now[1].gate = GATE_STOPPED;
 	p->now[1].token_fails = 3;
-	p->vitals.writable = false;
-	p->vitals.db_bytes = 49152;
-	p->vitals.state_bytes = 262144;
-	p->vitals.free_bytes = INT64_C(5000000000000);
-	p->vitals.disk_bytes = INT64_C(10000000000000);
-	p->vitals.events = 0;
+	p->health.writable = false;
+	p->health.db_bytes = 49152;
+	p->health.state_bytes = 262144;
+	p->health.free_bytes = INT64_C(5000000000000);
+	p->health.disk_bytes = INT64_C(10000000000000);
+	p->health.events = 0;
 	make(p);
 	CHECK("the version", has(p, "qtoa_build_info{version=\"" QTOA_VERSION "\"} 1"));
 	assert_non_null(last = strstr(p->page.p, "qtoa_build_info{"));
 	*last = '\0';
 	assert_int_equal(buf_read_file(&want, golden, 1 << 20), 0);
-	assert_int_equal(buf_putc(&want, '\0'), QT_OK);
+	assert_int_equal(buf_putc(&want, '\0'), ERR_OK);
 	check_lines(p->page.p, want.p);
 	buf_free(&want);
 	place_free(p);
@@ -256,9 +256,9 @@ names(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		add_account(p, cases[i].path, cases[i].name);
-		count(p, (int)i, TALLY_DELIVERED, (int)i + 1, 1, 1, "-");
-		tally_free(p->tally);
-		p->tally = NULL;
+		count(p, (int)i, COUNTER_DELIVERED, (int)i + 1, 1, 1, "-");
+		counters_free(p->counters);
+		p->counters = NULL;
 	}
 	/* Two are gone; the path of one is the name of another. */
 	p->accounts[4].path = "twin";
@@ -285,31 +285,31 @@ names(void **state)
 
 /* Every reason has a word of its own, and what they sum up to was rejected. */
 static void
-words(void **state)
+reason_words(void **state)
 {
 	struct place	*p = place_new(state_new());
 	char		 line[128];
 	int		 er, reasons = 0, sum = 0;
-	bool		 taken[TALLY_COUNTS] = { false };
+	bool		 taken[COUNTER__MAX] = { false };
 
 	(void)state;
-	for (er = 0; er < QT__MAX; er++) {
-		enum tally_count	 place = tally_refused((enum qt_err)er, er % 2 == 0);
+	for (er = 0; er < ERR__MAX; er++) {
+		enum counter	 place = counters_refused((enum error)er, er % 2 == 0);
 
 		if (!taken[place]) {
 			count(p, -1, place, 100 + er, 0, -1, NULL);
 			sum += 100 + er;
 			reasons++;
 		}
-		taken[tally_refused((enum qt_err)er, true)] = true;
-		taken[tally_refused((enum qt_err)er, false)] = true;
+		taken[counters_refused((enum error)er, true)] = true;
+		taken[counters_refused((enum error)er, false)] = true;
 	}
 	make(p);
 	check_int("one each", lines(p, "qtoa_refused_total{account=\"-\",reason=\""), reasons);
-	for (er = 0; er < QT__MAX; er++) {
+	for (er = 0; er < ERR__MAX; er++) {
 		(void)snprintf(line, sizeof(line), "\"} %d\n", 100 + er);
-		CHECK(errs[er].name, strstr(p->page.p, line) != NULL || er == QT_EFORWARD ||
-		    er == QT_EREFUSED);
+		CHECK(error_table[er].name, strstr(p->page.p, line) != NULL || er == ERR_FORWARD ||
+		    er == ERR_REFUSED);
 	}
 	(void)snprintf(line, sizeof(line),
 	    "qtoa_requests_total{account=\"-\",verdict=\"rejected\"} %d", sum);
@@ -324,26 +324,26 @@ faults(void **state)
 	struct place	*p = place_new(dir);
 	char		 path[STATE_PATH];
 	unsigned	 n;
-	enum qt_err	 er;
+	enum error	 er;
 
 	(void)state;
 	add_account(p, "a", "a");
-	count(p, 0, TALLY_DELIVERED, 1, 1, 1, "-");
+	count(p, 0, COUNTER_DELIVERED, 1, 1, 1, "-");
 	for (n = 1;; n++) {
 		buf_free(&p->page);
 		unit_memory = n;
-		er = metrics_make(&p->page, &p->vitals);
+		er = metrics_make(&p->page, &p->health);
 		if (unit_memory != 0)
 			break;
-		check_err("no memory", er, QT_ENOMEM);
+		check_err("no memory", er, ERR_NOMEM);
 	}
 	unit_memory = 0;
-	check_err("enough", er, QT_OK);
+	check_err("enough", er, ERR_OK);
 
 	state_path(path, dir, "qtoa.tally-total");
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("totals that cannot be read", metrics_make(&p->page, &p->vitals), QT_ESTORE);
+	check_err("totals that cannot be read", metrics_make(&p->page, &p->health), ERR_STORE);
 	assert_int_equal(rmdir(path), 0);
 	place_free(p);
 }
@@ -352,7 +352,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(golden_page), TEST(from_the_start), TEST(names), TEST(words), TEST(faults),
+		TEST(golden_page), TEST(from_the_start), TEST(names), TEST(reason_words), TEST(faults),
 	};
 
 	return RUN("metrics", tests);

@@ -15,8 +15,8 @@ enum { DAY_MS = 86400000, EVENT = 300, SEEN = 40, BODY = 1250, PATIENCE_MS = 600
 struct place {
 	struct account	 accounts[2];
 	struct conf	 conf;
-	struct claims	*claims;
-	struct tally	*tally;
+	struct locks	*locks;
+	struct counters	*counters;
 	struct status	 st;
 	struct buf	 said;
 };
@@ -34,8 +34,8 @@ place_new(void)
 	p->conf.set.state_dir = state_new();
 	p->conf.set.late_s = 600;
 	p->conf.set.log_flood = 1000000;
-	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
-	assert_non_null(p->tally = tally_new(&p->conf, p->claims));
+	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
+	assert_non_null(p->counters = counters_new(&p->conf, p->locks));
 	return p;
 }
 
@@ -44,14 +44,14 @@ place_free(struct place *p)
 {
 	status_free(&p->st);
 	buf_free(&p->said);
-	tally_free(p->tally);
-	claims_free(p->claims);
+	counters_free(p->counters);
+	lock_free(p->locks);
 	free(p);
 }
 
-/* A vitals_each. */
+/* A health_state_each. */
 static void
-hear(void *ctx, const struct vital_sign *s)
+hear(void *ctx, const struct health_sign *s)
 {
 	if (strcmp(s->what, "disk") != 0)	/* the tests' own */
 		(void)buf_printf(ctx, "%s %s%c\n", s->what, s->account, s->bad ? '!' : '?');
@@ -62,21 +62,21 @@ look(struct place *p, const char *name, const char *signs)
 {
 	status_free(&p->st);
 	check_err(name, status_read(&p->st, &p->conf, true, NULL, NULL,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	buf_reset(&p->said);
 	status_judge(&p->st, hear, &p->said);
 	check_bytes(name, buf_slice(&p->said), slice_of(signs));
 }
 
 static void
-count(struct place *p, int account, int days_ago, enum tally_count end, int times)
+count(struct place *p, int account, int days_ago, enum counter end, int times)
 {
 	const int64_t	 at_ms = clock_wall_ms() - days_ago * INT64_C(1) * DAY_MS;
 
 	while (times-- > 0)
-		tally_request(p->tally, &(struct tally_request){
+		counters_request(p->counters, &(struct counters_request){
 			.account = &p->accounts[account], .end = end, .came_ms = at_ms, .ms = 8,
-			.qt_ms = end == TALLY_DELIVERED ? 5 : -1, .event = -1,
+			.qt_ms = end == COUNTER_DELIVERED ? 5 : -1, .event = -1,
 		});
 }
 
@@ -96,15 +96,15 @@ today(void **state)
 	check_int("no time", n.p50_ms, -1);
 	check_int("no time at QT", n.qt_p99_ms, -1);
 
-	count(p, 0, 1, TALLY_DELIVERED, 99);
-	count(p, 0, 0, TALLY_DELIVERED, 5);
-	count(p, 0, 0, TALLY_QUEUED, 4);
-	count(p, 0, 0, TALLY_DEAD, 3);
-	count(p, 0, 0, TALLY_REPEAT, 2);
-	count(p, 0, 0, TALLY_UNSAFE, 1);
-	count(p, 0, 0, tally_refused(QT_ESIGNATURE, true), 7);
-	tally_late(p->tally, &p->accounts[0], TALLY_LATE_DELIVERED, clock_wall_ms());
-	tally_late(p->tally, &p->accounts[0], TALLY_LATE_DEAD, clock_wall_ms());
+	count(p, 0, 1, COUNTER_DELIVERED, 99);
+	count(p, 0, 0, COUNTER_DELIVERED, 5);
+	count(p, 0, 0, COUNTER_QUEUED, 4);
+	count(p, 0, 0, COUNTER_DEAD, 3);
+	count(p, 0, 0, COUNTER_REPEAT, 2);
+	count(p, 0, 0, COUNTER_UNSAFE, 1);
+	count(p, 0, 0, counters_refused(ERR_SIGNATURE, true), 7);
+	counters_late(p->counters, &p->accounts[0], COUNTER_LATE_DELIVERED, clock_wall_ms());
+	counters_late(p->counters, &p->accounts[0], COUNTER_LATE_DEAD, clock_wall_ms());
 	look(p, "a day", "unsafe The \xFF Shop?\n");
 	status_count(&n, &p->st.today[0]);
 	check_int("received", n.received, 22);
@@ -125,22 +125,22 @@ static void
 growth(void **state)
 {
 	struct place	*p = place_new();
-	const int64_t	 file = 4096 + 3 * 24 * (int64_t)sizeof(struct tally_numbers);
+	const int64_t	 file = 4096 + 3 * 24 * (int64_t)sizeof(struct counter_numbers);
 
 	(void)state;
-	count(p, 0, 0, TALLY_COLLECTED, 50);
-	count(p, 0, 0, TALLY_DELIVERED, 10);
+	count(p, 0, 0, COUNTER_COLLECTED, 50);
+	count(p, 0, 0, COUNTER_DELIVERED, 10);
 	look(p, "the first day", "");
 	check_int("the first day", p->st.daily_bytes, file + 50 * EVENT + 10 * SEEN);
 
 	/* Three days, on one of which nothing came; not what is older. */
-	count(p, 0, 3, TALLY_COLLECTED, 60);
-	count(p, 1, 1, TALLY_COLLECTED, 30);
-	count(p, 1, 1, TALLY_REPEAT, 3);
+	count(p, 0, 3, COUNTER_COLLECTED, 60);
+	count(p, 1, 1, COUNTER_COLLECTED, 30);
+	count(p, 1, 1, COUNTER_REPEAT, 3);
 	look(p, "three days", "");
 	check_int("three days", p->st.daily_bytes, file + 30 * EVENT + SEEN);
-	check_int("how long", p->st.full_days, p->st.vitals.free_bytes / p->st.daily_bytes);
-	count(p, 0, STATUS_DAYS + 1, TALLY_COLLECTED, 100);
+	check_int("how long", p->st.full_days, p->st.health.free_bytes / p->st.daily_bytes);
+	count(p, 0, STATUS_DAYS + 1, COUNTER_COLLECTED, 100);
 	look(p, "and older ones", "");
 	check_int("the same", p->st.daily_bytes, file + 30 * EVENT + SEEN);
 	p->conf.set.keep_days = 1;
@@ -150,30 +150,30 @@ growth(void **state)
 }
 
 static void
-failed(struct flood *f, const char *account, const char *error, const char *peer, int times)
+failed(struct log_ratelimit *f, const char *account, const char *error, const char *peer, int times)
 {
-	const struct failure	 x = {
+	const struct log_ratelimit_failure	 x = {
 		.level = LEVEL_NOTICE, .what = "request", .account = account, .error = error,
 		.reason = "", .peer = slice_of(peer),
 	};
 
 	while (times-- > 0)
-		flood_end(f, NULL, &x);
+		log_ratelimit_end(f, NULL, &x);
 }
 
 static void
 failures(void **state)
 {
-	struct place	*p = place_new();
-	struct flood	*f = flood_new(&p->conf, p->claims);
-	char		 error[FLOOD_TEXT];
-	int		 i;
+	struct place		*p = place_new();
+	struct log_ratelimit	*f = log_ratelimit_new(&p->conf, p->locks);
+	char			 error[LOG_RATELIMIT_TEXT];
+	int			 i;
 
 	(void)state;
 	assert_non_null(f);
-	failed(f, "shop", errs[QT_ESIGNATURE].name, "192.0.2.1", 3);
-	failed(f, "news", errs[QT_ESIGNATURE].name, "192.0.2.1", 4);
-	failed(f, "shop", errs[QT_ESIGNATURE].name, "192.0.2.2", 5);
+	failed(f, "shop", error_table[ERR_SIGNATURE].name, "192.0.2.1", 3);
+	failed(f, "news", error_table[ERR_SIGNATURE].name, "192.0.2.1", 4);
+	failed(f, "shop", error_table[ERR_SIGNATURE].name, "192.0.2.2", 5);
 	for (i = 0; i < STATUS_FAILURES + 3; i++) {
 		(void)snprintf(error, sizeof(error), "failure %d", i);
 		failed(f, "shop", error, "", i + 1);
@@ -185,7 +185,7 @@ failures(void **state)
 	check_text("most often", p->st.knockers[0].peer, "192.0.2.1");
 	check_int("at whomever", (int64_t)p->st.knockers[0].count, 7);
 	check_int("the other", (int64_t)p->st.knockers[1].count, 5);
-	flood_free(f);
+	log_ratelimit_free(f);
 	place_free(p);
 }
 
@@ -194,17 +194,17 @@ trouble(void **state)
 {
 	struct place	*p = place_new();
 	struct buf	 out = { 0 };
-	char		 path[STATE_PATH], name[32], day[DAY_TEXT];
+	char		 path[STATE_PATH], name[32], day[CALENDAR_DAY_TEXT];
 
 	(void)state;
-	day_text(day, day_at(clock_wall_ms() / 1000));
+	calendar_day_text(day, calendar_day_at(clock_wall_ms() / 1000));
 	(void)snprintf(name, sizeof(name), "qtoa.tally-%.4s%.2s%.2s", day, day + 5, day + 8);
 	state_path(path, p->conf.set.state_dir, name);
 	assert_int_equal(mkdir(path, 0700), 0);
 	look(p, "no tally", "tally ?\n");
 	CHECK("not counted", !p->st.counted);
-	check_err("as JSON", status_json(&out, &p->st), QT_OK);
-	CHECK("null", buf_putc(&out, '\0') == QT_OK && strstr(out.p, "\"received\":null") != NULL);
+	check_err("as JSON", status_json(&out, &p->st), ERR_OK);
+	CHECK("null", buf_putc(&out, '\0') == ERR_OK && strstr(out.p, "\"received\":null") != NULL);
 	CHECK("no foreign bytes", strstr(out.p, "\"The ? Shop\"") != NULL);
 	buf_free(&out);
 	place_free(p);

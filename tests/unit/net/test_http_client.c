@@ -42,31 +42,31 @@ call_of(const struct job *j, int ms)
 }
 
 static void
-do_job(struct http *h, struct job *j, int ms)
+do_job(struct http_client *h, struct job *j, int ms)
 {
 	const struct http_call	 call = call_of(j, ms);
 
-	http_do(h, &j->answer, &call);
+	http_client_do(h, &j->answer, &call);
 }
 
 static void
-add_job(struct http_group *g, struct job *j, int ms)
+add_job(struct http_multi *g, struct job *j, int ms)
 {
 	const struct http_call	 call = call_of(j, ms);
 
-	http_group_add(g, j, &j->answer, &call);
+	http_multi_add(g, j, &j->answer, &call);
 }
 
 /* Waits until so many more have come out. */
 static void
-collect(struct http_group *g, int n)
+collect(struct http_multi *g, int n)
 {
 	int64_t		 end_ms = clock_mono_ms() + PATIENCE_MS;
 	struct job	*j;
 
 	while (n > 0 && clock_mono_ms() < end_ms) {
-		http_group_wait(g, PATIENCE_MS);
-		while ((j = http_group_done(g)) != NULL) {
+		http_multi_wait(g, PATIENCE_MS);
+		while ((j = http_multi_done(g)) != NULL) {
 			j->done++;
 			n--;
 		}
@@ -123,16 +123,16 @@ time_for(size_t i)
 static void
 answers(void **state)
 {
-	struct peer	*p = peer_new();
-	struct http	*h;
-	struct job	 j;
-	size_t		 i;
-	int		 kept;
+	struct peer		*p = peer_new();
+	struct http_client	*h;
+	struct job		 j;
+	size_t			 i;
+	int			 kept;
 
 	(void)state;
 	for (i = 0; i < COUNT(kinds); i++)
 		for (kept = 0; kept < 2; kept++) {
-			assert_non_null(h = http_new(&set, NULL));
+			assert_non_null(h = http_client_new(&set, NULL));
 			job_init(&j, p, "ok", "before");
 			if (kept)
 				do_job(h, &j, PATIENCE_MS);
@@ -140,10 +140,10 @@ answers(void **state)
 			do_job(h, &j, time_for(i));
 			check_kind(kinds[i].path, i, &j);
 			buf_free(&j.answer.body);
-			http_free(h);
+			http_client_free(h);
 		}
 	peer_free(p);
-	http_free(NULL);
+	http_client_free(NULL);
 }
 
 /* How long an answer may be is the call's own business. */
@@ -159,7 +159,7 @@ sizes(void **state)
 		{ "full", 65536, 65536 }, { "full", 65535, 0 }, { "full", SIZE_MAX, 65536 },
 	};
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, NULL);
+	struct http_client	*h = http_client_new(&set, NULL);
 	struct http_call	 call;
 	struct job		 j;
 	size_t			 i;
@@ -169,7 +169,7 @@ sizes(void **state)
 		job_init(&j, p, cases[i].path, "x");
 		call = call_of(&j, PATIENCE_MS);
 		call.answer_max = cases[i].max;
-		http_do(h, &j.answer, &call);
+		http_client_do(h, &j.answer, &call);
 		check_int(cases[i].path, j.answer.status, cases[i].length != 0 ? 200 : 0);
 		if (cases[i].length != 0)
 			check_int(cases[i].path, (int64_t)j.answer.body.len, cases[i].length);
@@ -177,7 +177,7 @@ sizes(void **state)
 			CHECK(j.answer.why, strstr(j.answer.why, "answer over") != NULL);
 		buf_free(&j.answer.body);
 	}
-	http_free(h);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -185,8 +185,8 @@ static void
 group_answers(void **state)
 {
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, NULL);
-	struct http_group	*g = http_group_new(h, PARALLEL);
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct http_multi	*g = http_multi_new(h, PARALLEL);
 	struct job		 jobs[COUNT(kinds)];
 	size_t			 i;
 	int			 round;
@@ -206,9 +206,9 @@ group_answers(void **state)
 	}
 	for (i = 0; i < COUNT(kinds); i++)
 		buf_free(&jobs[i].answer.body);
-	http_group_free(g);
-	http_group_free(NULL);
-	http_free(h);
+	http_multi_free(g);
+	http_multi_free(NULL);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -228,7 +228,7 @@ methods(void **state)
 		{ "POST after it", false, "POST /head?a=b%20c&d= HTTP/1.1\r\n" },
 	};
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, NULL);
+	struct http_client	*h = http_client_new(&set, NULL);
 	struct http_answer	 a = { 0 };
 	char			 url[PEER_URL];
 	struct http_call	 call = { .url = url };
@@ -242,7 +242,7 @@ methods(void **state)
 		call.get = cases[i].get;
 		call.body = slice_of(cases[i].get ? NULL : "body");
 		call.deadline_ms = clock_mono_ms() + PATIENCE_MS;
-		http_do(h, &a, &call);
+		http_client_do(h, &a, &call);
 		check_int(cases[i].name, a.status, 200);
 		(void)snprintf(text, sizeof(text), "%.*s", (int)a.body.len, a.body.p);
 		CHECK(cases[i].name, strncmp(text, cases[i].line, strlen(cases[i].line)) == 0);
@@ -260,12 +260,12 @@ methods(void **state)
 	for (i = 0; i < COUNT(kinds); i++) {
 		peer_url(p, url, kinds[i].path);
 		call.deadline_ms = clock_mono_ms() + time_for(i);
-		http_do(h, &a, &call);
+		http_client_do(h, &a, &call);
 		check_int(kinds[i].path, a.status, kinds[i].status);
 		CHECK(kinds[i].path, (*a.why == '\0') == (kinds[i].why == NULL));
 	}
 	buf_free(&a.body);
-	http_free(h);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -274,8 +274,8 @@ static void
 nothing_sent(void **state)
 {
 	struct peer		*p = peer_new(), *gone = peer_new();
-	struct http		*h = http_new(&set, NULL);
-	struct http_group	*g = http_group_new(h, 2);
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct http_multi	*g = http_multi_new(h, 2);
 	struct job		 jobs[4] = { 0 };
 	const char *const	 names[] = { "refused", "no TLS", "no URL", "gone" };
 	int			 fd = peer_refused(jobs[0].url);
@@ -308,8 +308,8 @@ nothing_sent(void **state)
 		buf_free(&jobs[i].answer.body);
 	}
 	check_int("no request", peer_requests(p), 0);
-	http_group_free(g);
-	http_free(h);
+	http_multi_free(g);
+	http_client_free(h);
 	peer_free(p);
 	(void)close(fd);
 }
@@ -319,7 +319,7 @@ static void
 slow_connection(void **state)
 {
 	const struct settings	 hasty = { .connect_ms = SHORT_MS };
-	struct http		*h = http_new(&hasty, NULL);
+	struct http_client	*h = http_client_new(&hasty, NULL);
 	struct job		 j = { 0 };
 	int			 fd = peer_mute(j.url);
 
@@ -330,7 +330,7 @@ slow_connection(void **state)
 	CHECK("TLS", !j.answer.sent);
 	CHECK("TLS", j.answer.ms < PATIENCE_MS / 2);
 	buf_free(&j.answer.body);
-	http_free(h);
+	http_client_free(h);
 	(void)close(fd);
 }
 
@@ -339,8 +339,8 @@ static void
 sent_before_refused(void **state)
 {
 	struct peer		*p;
-	struct http		*h = http_new(&set, NULL);
-	struct http_group	*g = http_group_new(h, 1);
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct http_multi	*g = http_multi_new(h, 1);
 	struct job		 j;
 	int			 in_group;
 
@@ -370,8 +370,8 @@ sent_before_refused(void **state)
 		buf_free(&j.answer.body);
 		peer_free(p);
 	}
-	http_group_free(g);
-	http_free(h);
+	http_multi_free(g);
+	http_client_free(h);
 }
 
 /* Kept connections that end just as they are used: libcurl's patience is not ours. */
@@ -379,8 +379,8 @@ static void
 kept_connections_end(void **state)
 {
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, NULL);
-	struct http_group	*g = http_group_new(h, 1);
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct http_multi	*g = http_multi_new(h, 1);
 	struct job		 one, of_group;
 	int			 i;
 
@@ -400,8 +400,8 @@ kept_connections_end(void **state)
 	CHECK("they did end", peer_requests(p) > 60);
 	buf_free(&one.answer.body);
 	buf_free(&of_group.answer.body);
-	http_group_free(g);
-	http_free(h);
+	http_multi_free(g);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -410,8 +410,8 @@ static void
 many(void **state)
 {
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, NULL);
-	struct http_group	*g = http_group_new(h, PARALLEL);
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct http_multi	*g = http_multi_new(h, PARALLEL);
 	struct job		 jobs[CALLS];
 	char			 text[24];
 	int			 i;
@@ -435,11 +435,11 @@ many(void **state)
 		    slice_of(jobs[i].text));
 		buf_free(&jobs[i].answer.body);
 	}
-	CHECK("none is left", http_group_done(g) == NULL);
+	CHECK("none is left", http_multi_done(g) == NULL);
 	check_int("requests", peer_requests(p), CALLS);
 	CHECK("connections", peer_connections(p) <= PARALLEL);
-	http_group_free(g);
-	http_free(h);
+	http_multi_free(g);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -448,8 +448,8 @@ static void
 late(void **state)
 {
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, NULL);
-	struct http_group	*g = http_group_new(h, 1);
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct http_multi	*g = http_multi_new(h, 1);
 	struct job		 jobs[3];
 
 	(void)state;
@@ -472,13 +472,13 @@ late(void **state)
 	check_int("first", jobs[0].answer.status, 200);
 	check_int("requests", peer_requests(p), 1);
 	buf_free(&jobs[0].answer.body);
-	http_group_free(g);
-	http_free(h);
+	http_multi_free(g);
+	http_client_free(h);
 	peer_free(p);
 }
 
 struct waker {
-	struct http_group	*group;
+	struct http_multi	*group;
 	struct peer		*peer;
 	int			 requests;
 };
@@ -489,7 +489,7 @@ wake(void *arg)
 	struct waker	*w = arg;
 
 	peer_await(w->peer, w->requests);
-	http_group_wake(w->group);
+	http_multi_wake(w->group);
 	return NULL;
 }
 
@@ -503,8 +503,8 @@ static void
 waiting(void **state)
 {
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, NULL);
-	struct http_group	*g = http_group_new(h, 2);
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct http_multi	*g = http_multi_new(h, 2);
 	struct waker		 w = { g, p, 0 };
 	struct job		 j;
 	pthread_t		 thread;
@@ -521,24 +521,24 @@ waiting(void **state)
 		}
 		assert_int_equal(pthread_create(&thread, NULL, wake, &w), 0);
 		begin_ms = clock_mono_ms();
-		http_group_wait(g, PATIENCE_MS);
+		http_multi_wait(g, PATIENCE_MS);
 		CHECK("woken", clock_mono_ms() - begin_ms < PATIENCE_MS / 2);
 		(void)pthread_join(thread, NULL);
-		CHECK("nothing came", http_group_done(g) == NULL);
+		CHECK("nothing came", http_multi_done(g) == NULL);
 
 		begin_ms = clock_mono_ms();
 		used_ms = cpu_ms();
-		http_group_wait(g, 2 * SHORT_MS);
+		http_multi_wait(g, 2 * SHORT_MS);
 		CHECK("once", clock_mono_ms() - begin_ms >= 2 * SHORT_MS - 1);
 		CHECK("idle", cpu_ms() - used_ms < SHORT_MS / 2);
 		begin_ms = clock_mono_ms();
-		http_group_wait(g, 0);
-		http_group_wait(g, -1);
+		http_multi_wait(g, 0);
+		http_multi_wait(g, -1);
 		CHECK("at once", clock_mono_ms() - begin_ms < PATIENCE_MS / 2);
 	}
-	http_group_free(g);
+	http_multi_free(g);
 	buf_free(&j.answer.body);
-	http_free(h);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -547,8 +547,8 @@ static void
 broken_off(void **state)
 {
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, NULL);
-	struct http_group	*g;
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct http_multi	*g;
 	struct job		 jobs[6];
 	struct waker		 w;
 	pthread_t		 thread;
@@ -557,21 +557,21 @@ broken_off(void **state)
 	(void)state;
 	assert_non_null(h);
 	for (round = 0; round < 2; round++) {
-		assert_non_null(g = http_group_new(h, 4));
+		assert_non_null(g = http_multi_new(h, 4));
 		for (i = 0; i < (int)COUNT(jobs); i++) {
 			job_init(&jobs[i], p, i % 2 == 0 ? "silent" : "gate", "");
 			add_job(g, &jobs[i], PATIENCE_MS);
 		}
 		w = (struct waker){ g, p, 4 * (round + 1) };
 		assert_int_equal(pthread_create(&thread, NULL, wake, &w), 0);
-		http_group_wait(g, PATIENCE_MS);
+		http_multi_wait(g, PATIENCE_MS);
 		(void)pthread_join(thread, NULL);
-		CHECK("nothing came", http_group_done(g) == NULL);
-		http_group_free(g);
+		CHECK("nothing came", http_multi_done(g) == NULL);
+		http_multi_free(g);
 		for (i = 0; i < (int)COUNT(jobs); i++)
 			buf_free(&jobs[i].answer.body);
 	}
-	http_free(h);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -580,8 +580,8 @@ stop(void **state)
 {
 	_Atomic int64_t		 stop_ms = 0;
 	struct peer		*p = peer_new();
-	struct http		*h = http_new(&set, &stop_ms);
-	struct http_group	*g = http_group_new(h, 2);
+	struct http_client	*h = http_client_new(&set, &stop_ms);
+	struct http_multi	*g = http_multi_new(h, 2);
 	struct waker		 w = { g, p, 2 };
 	struct job		 jobs[3], one;
 	pthread_t		 thread;
@@ -594,7 +594,7 @@ stop(void **state)
 		add_job(g, &jobs[i], PATIENCE_MS);
 	}
 	assert_int_equal(pthread_create(&thread, NULL, wake, &w), 0);
-	http_group_wait(g, PATIENCE_MS);
+	http_multi_wait(g, PATIENCE_MS);
 	(void)pthread_join(thread, NULL);
 	atomic_store(&stop_ms, clock_mono_ms() + SHORT_MS);
 	collect(g, 3);
@@ -614,8 +614,8 @@ stop(void **state)
 	check_int("one", one.answer.status, 0);
 	CHECK("one", strstr(one.answer.why, "stops") != NULL);
 	CHECK("one", one.answer.ms < PATIENCE_MS / 2);
-	http_group_free(g);
-	http_free(h);
+	http_multi_free(g);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -629,20 +629,20 @@ looks(void **state)
 	const struct {
 		const char	*name, *url;
 		int		 ms;
-		enum http_stage	 failed;
+		enum tls_stage	 failed;
 		bool		 tls;
 		const char	*peer;
 	} cases[] = {
-		{ "there", url, PATIENCE_MS, HTTP_STAGE_DONE, false, "127.0.0.1" },
-		{ "no TLS", tls, PATIENCE_MS, HTTP_STAGE_TLS, true, "127.0.0.1" },
-		{ "silent", mute, SHORT_MS, HTTP_STAGE_TLS, true, "127.0.0.1" },
-		{ "refused", refused, PATIENCE_MS, HTTP_STAGE_CONNECT, false, "" },
-		{ "another protocol", "ftp://127.0.0.1/", PATIENCE_MS, HTTP_STAGE_URL, false, "" },
-		{ "no URL", "http://[", PATIENCE_MS, HTTP_STAGE_URL, false, "" },
-		{ "late", url, 0, HTTP_STAGE_CONNECT, false, "" },
+		{ "there", url, PATIENCE_MS, TLS_STAGE_DONE, false, "127.0.0.1" },
+		{ "no TLS", tls, PATIENCE_MS, TLS_STAGE_TLS, true, "127.0.0.1" },
+		{ "silent", mute, SHORT_MS, TLS_STAGE_TLS, true, "127.0.0.1" },
+		{ "refused", refused, PATIENCE_MS, TLS_STAGE_CONNECT, false, "" },
+		{ "another protocol", "ftp://127.0.0.1/", PATIENCE_MS, TLS_STAGE_URL, false, "" },
+		{ "no URL", "http://[", PATIENCE_MS, TLS_STAGE_URL, false, "" },
+		{ "late", url, 0, TLS_STAGE_CONNECT, false, "" },
 	};
-	struct http		*h = http_new(&set, NULL);
-	struct http_look	 l;
+	struct http_client	*h = http_client_new(&set, NULL);
+	struct tls_probe	 l;
 	size_t			 i;
 
 	(void)state;
@@ -650,17 +650,17 @@ looks(void **state)
 	peer_url(p, url, "ok");
 	(void)snprintf(tls, sizeof(tls), "https%.*s", PEER_URL - 6, url + 4);
 	for (i = 0; i < COUNT(cases); i++) {
-		http_look(h, &l, cases[i].url, clock_mono_ms() + cases[i].ms);
+		tls_probe(h, &l, cases[i].url, clock_mono_ms() + cases[i].ms);
 		check_int(cases[i].name, l.failed, cases[i].failed);
 		check_int(cases[i].name, l.tls, cases[i].tls);
 		check_int(cases[i].name, l.n, 0);
 		check_text(cases[i].name, l.peer, cases[i].peer);
-		check_int(cases[i].name, *l.why == '\0', l.failed == HTTP_STAGE_DONE);
+		check_int(cases[i].name, *l.why == '\0', l.failed == TLS_STAGE_DONE);
 	}
 	check_int("requests", peer_requests(p), 0);
 	(void)close(one);
 	(void)close(other);
-	http_free(h);
+	http_client_free(h);
 	peer_free(p);
 }
 
@@ -680,10 +680,10 @@ addresses(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		CHECK(cases[i].host, http_addresses(text, cases[i].size, cases[i].host));
+		CHECK(cases[i].host, tls_probe_addresses(text, cases[i].size, cases[i].host));
 		check_text(cases[i].host, text, cases[i].want);
 	}
-	CHECK("none", !http_addresses(text, sizeof(text), "256.256.256.256.") && *text == '\0');
+	CHECK("none", !tls_probe_addresses(text, sizeof(text), "256.256.256.256.") && *text == '\0');
 }
 
 int

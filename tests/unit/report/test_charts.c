@@ -55,9 +55,9 @@ fill(struct table *t, const struct report_question *q, const struct rows *rows)
 
 	for (cols = 0; q->columns[cols].name != NULL; cols++)
 		names[cols] = q->columns[cols].name;
-	assert_int_equal(table_begin(t, names, cols), QT_OK);
+	assert_int_equal(table_begin(t, names, cols), ERR_OK);
 	for (row = 0; row < rows->n; row++) {
-		assert_int_equal(table_row(t), QT_OK);
+		assert_int_equal(table_row(t), ERR_OK);
 		for (i = 0; i < cols; i++) {
 			const char	*v = rows->cell[row * cols + i];
 
@@ -66,7 +66,7 @@ fill(struct table *t, const struct report_question *q, const struct rows *rows)
 			else if (q->columns[i].kind == REPORT_SHARE)
 				table_real(t, i, strtod(v, NULL));
 			else if (*v != '\0')
-				assert_int_equal(table_text(t, i, slice_of(v)), QT_OK);
+				assert_int_equal(table_text(t, i, slice_of(v)), ERR_OK);
 		}
 	}
 }
@@ -76,7 +76,7 @@ typedef void	 draw(struct html *h, const struct answer *a);
 static void
 draw_table(struct html *h, const struct answer *a)
 {
-	grid_table(h, a, 2);
+	html_table_rows(h, a, 2);
 }
 
 static const struct drawing {
@@ -88,7 +88,7 @@ static const struct drawing {
 	const char			*want[8];	/* in this order, up to NULL */
 	const char			*not;		/* nowhere; NULL: nothing */
 } drawings[] = {
-	{ "two days", timechart_days, &days, "2026-11-01", "2026-11-02",
+	{ "two days", chart_days, &days, "2026-11-01", "2026-11-02",
 	    { 3, { "2026-11-01", "$$_menu_click", "30", "2026-11-02", "$$_menu_click", "10",
 	    "2026-11-02", "", "5" } },
 	    { "<desc id=\"days-d\">45; peak 30, 2026-11-01</desc>",
@@ -98,18 +98,18 @@ static const struct drawing {
 	    "<rect class=\"bar\" x=\"55.000%\" width=\"40.000%\" y=\"83.0\" height=\"75.0\"/>",
 	    "<title>2026-11-02: 15</title>", "Menu click</span> <b>40</b>",
 	    "Not in QT&#39;s table</span> <b>5</b>" }, NULL },
-	{ "the outline of a series", timechart_days, &days, "2026-11-01", "2026-11-03",
+	{ "the outline of a series", chart_days, &days, "2026-11-01", "2026-11-03",
 	    { 3, { "2026-11-01", "a", "4", "2026-11-02", "a", "1", "2026-11-01", "b", "2" } },
 	    { "<bdi>a</bdi>", "d=\"M0 100V0H1V75H2V100H3V100z\"", "peak 4 \xC2\xB7 11-01", "<bdi>b" },
 	    NULL },
-	{ "a day outside", timechart_days, &days, "2026-11-01", "2026-11-02",
+	{ "a day outside", chart_days, &days, "2026-11-01", "2026-11-02",
 	    { 1, { "2026-10-31", "a", "4" } }, { "<desc id=\"days-d\">0;" }, "bdi" },
-	{ "weeks", timechart_days, &days, "2026-01-01", "2026-11-22",
+	{ "weeks", chart_days, &days, "2026-01-01", "2026-11-22",
 	    { 2, { "2026-01-01", "a", "4", "2026-01-07", "a", "5" } },
 	    { "9; peak 9, 2026-01-01 \xE2\x80\x93 2026-01-07", "sum of", "7 d" }, NULL },
-	{ "no period", timechart_days, &days, "2026-11-02", "2026-11-01",
+	{ "no period", chart_days, &days, "2026-11-02", "2026-11-01",
 	    { 1, { "2026-11-01", "a", "4" } }, { NULL }, "svg" },
-	{ "up, down, balance", timechart_series, &follows, "2026-11-01", "2026-11-02",
+	{ "up, down, balance", chart_days_series, &follows, "2026-11-01", "2026-11-02",
 	    { 2, { "2026-11-01", "10", "20", "-10", "2026-11-02", "20", "0", "20" } },
 	    { "Follows 30</li>", "Unfollows 20</li>", "Net 10</li>", ">20</text>",
 	    "<rect class=\"up1\" x=\"5.000%\" width=\"40.000%\" y=\"45.5\" height=\"37.5\"/>"
@@ -122,10 +122,10 @@ static const struct drawing {
 	    "<th scope=\"row\"><bdi>&lt;b&gt;</bdi></th>", "width=\"100.00%\"",
 	    "<td class=\"n\">40</td><td class=\"n\">80.0%</td></tr>",
 	    "<th scope=\"row\">\xE2\x80\x93</th>", "width=\"25.00%\"" }, "third" },
-	{ "what all rows have", grid_facts, &menu, "2026-11-01", "2026-11-02",
+	{ "what all rows have", html_table_facts, &menu, "2026-11-01", "2026-11-02",
 	    { 1, { "a", "40", "0.8", "90" } },
 	    { "<dl class=\"figures\"><div><dt>Median</dt><dd>90 s</dd></div></dl>" }, NULL },
-	{ "retention", grid_heat, &retention, "2026-11-01", "2026-11-02",
+	{ "retention", html_table_heat, &retention, "2026-11-01", "2026-11-02",
 	    { 3, { "2026-11-01", "10", "1", "2", "0.2", "2026-11-01", "10", "2", "0", "0",
 	    "2026-11-02", "30", "1", "30", "1" } },
 	    { "<th scope=\"col\" class=\"n\">1</th><th scope=\"col\" class=\"n\">2</th>",
@@ -134,9 +134,9 @@ static const struct drawing {
 	    "2026-11-01</th><td class=\"n\">10</td><td class=\"n h3\" title=\"2 / 10\">20</td>",
 	    "2026-11-02</th><td class=\"n\">30</td><td class=\"n h9\" title=\"30 / 30\">100</td>"
 	    "<td></td></tr>" }, NULL },
-	{ "no retention", grid_heat, &retention, "2026-11-01", "2026-11-02", { 0, { NULL } },
+	{ "no retention", html_table_heat, &retention, "2026-11-01", "2026-11-02", { 0, { NULL } },
 	    { NULL }, "<" },
-	{ "paths", flowchart, &path, "2026-11-01", "2026-11-02",
+	{ "paths", chart_flow, &path, "2026-11-01", "2026-11-02",
 	    { 4, { "1", "a", "b", "6", "1", "a", "", "4", "2", "b", "<c>", "5", "2", "b", "", "1" } },
 	    { "<title>\xE2\x81\xA8" "a\xE2\x81\xA9 \xE2\x86\x92 \xE2\x81\xA8" "b\xE2\x81\xA9: 6",
 	    "&lt;c&gt;\xE2\x81\xA9: 5",
@@ -144,7 +144,7 @@ static const struct drawing {
 	    "<tspan class=\"n\">10</tspan>",
 	    "<rect class=\"node\" x=\"184.0\" y=\"8.0\" width=\"6\" height=\"180.0\"/>",
 	    "<rect class=\"node\" x=\"368.0\" y=\"8.0\" width=\"6\" height=\"150.0\"/>" }, "<c>" },
-	{ "no paths", flowchart, &path, "2026-11-01", "2026-11-02", { 0, { NULL } }, { NULL }, "<" },
+	{ "no paths", chart_flow, &path, "2026-11-01", "2026-11-02", { 0, { NULL } }, { NULL }, "<" },
 };
 
 static void
@@ -164,7 +164,7 @@ check_drawing(const struct drawing *d, struct buf *out)
 	const char	*at, *next;
 	size_t		 i;
 
-	assert_int_equal(buf_putc(out, '\0'), QT_OK);
+	assert_int_equal(buf_putc(out, '\0'), ERR_OK);
 	for (i = 0, at = out->p; i < COUNT(d->want) && d->want[i] != NULL; i++) {
 		if (!CHECK(d->name, (next = strstr(at, d->want[i])) != NULL)) {
 			print_error("wanted: %s\nin: %s\n", d->want[i], at);
@@ -181,7 +181,7 @@ pictures(void **state)
 {
 	struct table	 t = { 0 };
 	struct buf	 out = { 0 };
-	struct html	 h = { &out, QT_OK };
+	struct html	 h = { &out, ERR_OK };
 	size_t		 i;
 
 	(void)state;
@@ -189,7 +189,7 @@ pictures(void **state)
 		buf_reset(&out);
 		fill(&t, drawings[i].q, &drawings[i].rows);
 		make(&h, &t, &drawings[i]);
-		check_err(drawings[i].name, h.er, QT_OK);
+		check_err(drawings[i].name, h.er, ERR_OK);
 		check_drawing(&drawings[i], &out);
 	}
 	table_free(&t);
@@ -203,11 +203,11 @@ floods(void **state)
 	static const struct report_question *const	 questions[] = {
 		&days, &follows, &retention, &path,
 	};
-	static draw *const	 draws[] = { timechart_days, timechart_series, grid_heat, flowchart };
+	static draw *const	 draws[] = { chart_days, chart_days_series, html_table_heat, chart_flow };
 	struct report_args	 args = { .from = "1970-01-01", .to = "9999-12-31" };
 	struct table		 t = { 0 };
 	struct buf		 out = { 0 };
-	struct html		 h = { &out, QT_OK };
+	struct html		 h = { &out, ERR_OK };
 	struct answer		 a = { NULL, &args, &t, CHINESE };
 	char			 text[32];
 	size_t			 i, row, col;
@@ -217,7 +217,7 @@ floods(void **state)
 		a.q = questions[i];
 		fill(&t, a.q, &(struct rows){ 0, { NULL } });
 		for (row = 0; row < 3000; row++) {
-			assert_int_equal(table_row(&t), QT_OK);
+			assert_int_equal(table_row(&t), ERR_OK);
 			for (col = 0; col < t.cols; col++) {
 				(void)snprintf(text, sizeof(text), "%04zu-0%zu-11", 1970 + row,
 				    1 + col);
@@ -225,12 +225,12 @@ floods(void **state)
 					table_int(&t, col, (int64_t)(row * (col + 1)) - 3);
 				else
 					assert_int_equal(table_text(&t, col, slice_of(text)),
-					    QT_OK);
+					    ERR_OK);
 			}
 		}
 		buf_reset(&out);
 		draws[i](&h, &a);
-		check_err(a.q->name, h.er, QT_OK);
+		check_err(a.q->name, h.er, ERR_OK);
 		CHECK(a.q->name, out.len != 0);
 	}
 	table_free(&t);

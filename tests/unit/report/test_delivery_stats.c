@@ -19,8 +19,8 @@ enum { COLS = 12, OLDEST = 8, NONE = -1, AGE = -2 };
 struct place {
 	struct account	 accounts[3];
 	struct conf	 conf;
-	struct claims	*claims;
-	struct tally	*tally;
+	struct locks	*locks;
+	struct counters	*counters;
 	struct db	*db;
 	struct table	 table;
 };
@@ -41,12 +41,12 @@ place_new(void)
 	p->conf.accounts = p->accounts;
 	p->conf.n = COUNT(accounts);
 	p->conf.set.state_dir = state_new();
-	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
-	assert_non_null(p->tally = tally_new(&p->conf, p->claims));
+	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
+	assert_non_null(p->counters = counters_new(&p->conf, p->locks));
 	state_path(path, p->conf.set.state_dir, "qtoa.db");
-	assert_int_equal(db_open(&p->db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(db_open(&p->db, path, DB_READ_WRITE), ERR_OK);
 	/* No power is cut here. */
-	assert_int_equal(db_script(p->db, "PRAGMA synchronous = OFF"), QT_OK);
+	assert_int_equal(db_script(p->db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(p->db), SCHEMA_READY);
 	return p;
 }
@@ -56,8 +56,8 @@ place_free(struct place *p)
 {
 	table_free(&p->table);
 	db_close(p->db);
-	tally_free(p->tally);
-	claims_free(p->claims);
+	counters_free(p->counters);
+	lock_free(p->locks);
 	free(p);
 }
 
@@ -67,25 +67,25 @@ noon(const char *day)
 {
 	int64_t	 number = -1;
 
-	assert_true(day_parse(&number, slice_of(day)));
+	assert_true(calendar_parse_day(&number, slice_of(day)));
 	return (number * 24 + 12 - 8) * 3600000;
 }
 
 static void
-count(struct place *p, int account, const char *day, enum tally_count end, int times)
+count(struct place *p, int account, const char *day, enum counter end, int times)
 {
 	for (; times > 0; times--)
-		tally_request(p->tally, &(struct tally_request){
+		counters_request(p->counters, &(struct counters_request){
 			.account = &p->accounts[account], .end = end, .came_ms = noon(day),
 			.ms = times, .qt_ms = -1,
 		});
 }
 
 static void
-late(struct place *p, int account, const char *day, enum tally_count end, int times)
+late(struct place *p, int account, const char *day, enum counter end, int times)
 {
 	for (; times > 0; times--)
-		tally_late(p->tally, &p->accounts[account], end, noon(day));
+		counters_late(p->counters, &p->accounts[account], end, noon(day));
 }
 
 static void
@@ -99,27 +99,27 @@ row(struct place *p, const char *account, int n, enum queue_state state, int64_t
 
 	(void)snprintf(hex, sizeof(hex), "%064x", n);
 	queue_key(m.key, n, hex + 32);
-	assert_int_equal(queue_add(p->db, &m), QT_OK);
+	assert_int_equal(queue_add(p->db, &m), ERR_OK);
 }
 
 /* A month in which something has happened. */
 static void
 fill(struct place *p)
 {
-	count(p, 0, "2026-11-01", TALLY_DELIVERED, 5);
-	count(p, 0, "2026-11-02", TALLY_DELIVERED, 10);
-	count(p, 0, "2026-11-02", TALLY_QUEUED, 4);
-	count(p, 0, "2026-11-02", TALLY_DEAD, 2);
-	count(p, 0, "2026-11-02", TALLY_REPEAT, 3);
-	count(p, 0, "2026-11-02", TALLY_UNSAFE, 1);
-	count(p, 0, "2026-11-02", tally_refused(QT_ESIGNATURE, true), 6);
-	count(p, 0, "2026-11-03", tally_refused(QT_ELATE, true), 1);
-	count(p, 0, "2026-11-03", tally_refused(QT_ESIGNATURE, false), 50);
-	count(p, 0, "2026-11-03", TALLY_HANDSHAKE, 50);
-	late(p, 0, "2026-11-03", TALLY_LATE_DELIVERED, 3);
-	late(p, 0, "2026-11-03", TALLY_LATE_FAILED, 70);
-	late(p, 0, "2026-11-03", TALLY_LATE_DEAD, 1);
-	count(p, 1, "2026-11-03", TALLY_DELIVERED, 100);
+	count(p, 0, "2026-11-01", COUNTER_DELIVERED, 5);
+	count(p, 0, "2026-11-02", COUNTER_DELIVERED, 10);
+	count(p, 0, "2026-11-02", COUNTER_QUEUED, 4);
+	count(p, 0, "2026-11-02", COUNTER_DEAD, 2);
+	count(p, 0, "2026-11-02", COUNTER_REPEAT, 3);
+	count(p, 0, "2026-11-02", COUNTER_UNSAFE, 1);
+	count(p, 0, "2026-11-02", counters_refused(ERR_SIGNATURE, true), 6);
+	count(p, 0, "2026-11-03", counters_refused(ERR_LATE, true), 1);
+	count(p, 0, "2026-11-03", counters_refused(ERR_SIGNATURE, false), 50);
+	count(p, 0, "2026-11-03", COUNTER_HANDSHAKE, 50);
+	late(p, 0, "2026-11-03", COUNTER_LATE_DELIVERED, 3);
+	late(p, 0, "2026-11-03", COUNTER_LATE_FAILED, 70);
+	late(p, 0, "2026-11-03", COUNTER_LATE_DEAD, 1);
+	count(p, 1, "2026-11-03", COUNTER_DELIVERED, 100);
 	row(p, "shop", 1, QUEUE_PENDING, 5000);
 	row(p, "shop", 2, QUEUE_PENDING, 60000);
 	row(p, "shop", 3, QUEUE_DEAD, 90000);
@@ -193,8 +193,8 @@ tables(void **state)
 	(void)state;
 	fill(p);
 	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, health_table(&p->table, p->db, &p->conf,
-		    cases[i].account, cases[i].from, cases[i].to), QT_OK);
+		check_err(cases[i].name, delivery_stats_table(&p->table, p->db, &p->conf,
+		    cases[i].account, cases[i].from, cases[i].to), ERR_OK);
 		check_int(cases[i].name, (int64_t)p->table.cols, COLS);
 		for (k = 0; k < COLS; k++)
 			check_text(cases[i].name, p->table.name[k], columns[k]);
@@ -213,8 +213,8 @@ empty(void **state)
 	size_t		 i;
 
 	(void)state;
-	check_err("asked", health_table(&p->table, p->db, &p->conf, "", "1970-01-01",
-	    "9999-12-31"), QT_OK);
+	check_err("asked", delivery_stats_table(&p->table, p->db, &p->conf, "", "1970-01-01",
+	    "9999-12-31"), ERR_OK);
 	check_int("rows", (int64_t)p->table.rows, 3);
 	for (i = 0; i < p->table.rows; i++)
 		check_row("idle", &p->table, i, &(struct want){ p->accounts[i].name,
@@ -230,22 +230,22 @@ faults(void **state)
 	char		 path[STATE_PATH];
 
 	(void)state;
-	check_err("no day", health_table(&p->table, p->db, &p->conf, "", "2026-02-30",
-	    "2026-11-30"), QT_EREQUEST);
+	check_err("no day", delivery_stats_table(&p->table, p->db, &p->conf, "", "2026-02-30",
+	    "2026-11-30"), ERR_REQUEST);
 	state_path(path, p->conf.set.state_dir, "other.db");
-	assert_int_equal(db_open(&none, path, DB_READ_WRITE), QT_OK);
-	check_err("no tables", health_table(&p->table, none, &p->conf, "", "2026-11-01",
-	    "2026-11-30"), QT_ESTORE);
+	assert_int_equal(db_open(&none, path, DB_READ_WRITE), ERR_OK);
+	check_err("no tables", delivery_stats_table(&p->table, none, &p->conf, "", "2026-11-01",
+	    "2026-11-30"), ERR_STORE);
 	db_close(none);
 	state_path(path, p->conf.set.state_dir, "qtoa.tally-20261122");
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("no file", health_table(&p->table, p->db, &p->conf, "", "2026-11-01",
-	    "2026-11-30"), QT_ESTORE);
+	check_err("no file", delivery_stats_table(&p->table, p->db, &p->conf, "", "2026-11-01",
+	    "2026-11-30"), ERR_STORE);
 	(void)rmdir(path);
 	/* A clock that was set back since. */
 	row(p, "shop", 1, QUEUE_PENDING, -3600000);
-	check_err("asked", health_table(&p->table, p->db, &p->conf, "shop", "2026-11-01",
-	    "2026-11-30"), QT_OK);
+	check_err("asked", delivery_stats_table(&p->table, p->db, &p->conf, "shop", "2026-11-01",
+	    "2026-11-30"), ERR_OK);
 	check_int("no age", table_at(&p->table, 0, OLDEST)->i, 0);
 	place_free(p);
 }

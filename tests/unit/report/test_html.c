@@ -39,14 +39,14 @@ escaping(void **state)
 		{ "overlong <", BYTES("\xC0\xBC"), FFFD FFFD },
 	};
 	struct buf	 out = { 0 };
-	struct html	 h = { &out, QT_OK };
+	struct html	 h = { &out, ERR_OK };
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&out);
 		html_slice(&h, cases[i].in);
-		check_err(cases[i].name, h.er, QT_OK);
+		check_err(cases[i].name, h.er, ERR_OK);
 		check_bytes(cases[i].name, buf_slice(&out), slice_of(cases[i].want));
 	}
 	buf_free(&out);
@@ -57,7 +57,7 @@ static void
 all_characters(void **state)
 {
 	struct buf	 out = { 0 };
-	struct html	 h = { &out, QT_OK };
+	struct html	 h = { &out, ERR_OK };
 	char		 u[4];
 	uint32_t	 c;
 
@@ -72,7 +72,7 @@ all_characters(void **state)
 		    (c < 0x20 && out.len == 1 && *out.p != ' '))
 			check_int("markup from", (int64_t)c, -1);
 	}
-	check_err("all", h.er, QT_OK);
+	check_err("all", h.er, ERR_OK);
 	buf_free(&out);
 }
 
@@ -93,7 +93,7 @@ cutting(void **state)
 		{ "escaped ones", BYTES("<<<"), 2, "<bdi>&lt;&lt;\xE2\x80\xA6</bdi>" },
 	};
 	struct buf	 out = { 0 };
-	struct html	 h = { &out, QT_OK };
+	struct html	 h = { &out, ERR_OK };
 	size_t		 i;
 
 	(void)state;
@@ -124,7 +124,7 @@ urls(void **state)
 		{ "bytes", BYTES("\0\xFF\xE5"), "%00%FF%E5" },
 	};
 	struct buf	 out = { 0 };
-	struct html	 h = { &out, QT_OK };
+	struct html	 h = { &out, ERR_OK };
 	size_t		 i;
 
 	(void)state;
@@ -140,19 +140,19 @@ static void
 failures(void **state)
 {
 	struct buf	 out = { .max = 4 };
-	struct html	 h = { &out, QT_OK };
+	struct html	 h = { &out, ERR_OK };
 
 	(void)state;
 	html_raw(&h, "<p>");
 	html_text(&h, "too much");
-	check_err("the first failure stays", h.er, QT_ETOOBIG);
+	check_err("the first failure stays", h.er, ERR_TOOBIG);
 	buf_free(&out);
-	h.er = QT_OK;
+	h.er = ERR_OK;
 	out.max = 0;
 	unit_memory = 1;
 	html_printf(&h, "%d", 1);
 	unit_memory = 0;
-	check_err("no memory", h.er, QT_ENOMEM);
+	check_err("no memory", h.er, ERR_NOMEM);
 	html_raw(&h, "x");
 	check_int("nothing more is written", (int64_t)out.len, 0);
 	buf_free(&out);

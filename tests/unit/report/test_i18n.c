@@ -30,17 +30,17 @@ negotiation(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
 		check_int(cases[i].accept == NULL ? "absent" : cases[i].accept,
-		    (int64_t)words_language(slice_of(cases[i].accept)), (int64_t)cases[i].want);
+		    (int64_t)i18n_language(slice_of(cases[i].accept)), (int64_t)cases[i].want);
 }
 
 static void
 tags(void **state)
 {
 	(void)state;
-	check_text("English", words_tag(ENGLISH), "en");
-	check_text("Chinese", words_tag(CHINESE), "zh-CN");
-	check_text("a word", words(ENGLISH, "$$_menu_click"), "Menu click");
-	CHECK("none", words(ENGLISH, "no such key") == NULL);
+	check_text("English", i18n_tag(ENGLISH), "en");
+	check_text("Chinese", i18n_tag(CHINESE), "zh-CN");
+	check_text("a word", i18n_text(ENGLISH, "$$_menu_click"), "Menu click");
+	CHECK("none", i18n_text(ENGLISH, "no such key") == NULL);
 }
 
 static void
@@ -50,7 +50,7 @@ check_words(const char *key)
 	const char	*w;
 
 	for (l = 0; l < LANGUAGE__MAX; l++)
-		CHECK(key, (w = words(l, key)) != NULL && *w != '\0');
+		CHECK(key, (w = i18n_text(l, key)) != NULL && *w != '\0');
 }
 
 /* Each of "a b c" of an option. */
@@ -76,7 +76,7 @@ questions(void **state)
 	size_t				 i;
 
 	(void)state;
-	for (q = report_questions; q->name != NULL; q++) {
+	for (q = questions_table; q->name != NULL; q++) {
 		check_words(q->name);
 		(void)snprintf(key, sizeof(key), "%s.about", q->name);
 		check_words(key);
@@ -90,7 +90,7 @@ questions(void **state)
 	}
 }
 
-/* What report_set() and report_period() have against an argument is said in Chinese, too. */
+/* What questions_set() and questions_period() have against an argument is said in Chinese, too. */
 static void
 complaints(void **state)
 {
@@ -113,22 +113,22 @@ complaints(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		q = report_find(slice_of(cases[i].question));
+		q = questions_find(slice_of(cases[i].question));
 		assert_non_null(q);
-		report_defaults(&a, q, 0);
-		why = report_set(&a, q, cases[i].name, slice_of(cases[i].value));
+		questions_defaults(&a, q, 0);
+		why = questions_set(&a, q, cases[i].name, slice_of(cases[i].value));
 		if (CHECK(cases[i].name, why != NULL))
 			check_words(why);
 	}
 	memset(value, 'a', sizeof(value));
-	why = report_set(&a, report_find(slice_of("audience")), "item",
+	why = questions_set(&a, questions_find(slice_of("audience")), "item",
 	    (struct slice){ value, sizeof(value) });
 	if (CHECK("long", why != NULL))
 		check_words(why);
 	for (i = 0; i < COUNT(periods); i++) {
 		(void)snprintf(a.from, sizeof(a.from), "%s", periods[i][0]);
 		(void)snprintf(a.to, sizeof(a.to), "%s", periods[i][1]);
-		if (CHECK(periods[i][0], (why = report_period(&a)) != NULL))
+		if (CHECK(periods[i][0], (why = questions_period(&a)) != NULL))
 			check_words(why);
 	}
 }

@@ -18,22 +18,22 @@ counts(void **state)
 		{ 999.9, "1,000" },
 		{ 1e15, "1,000,000,000,000,000" }, { 1e16, "1e+16" },
 	};
-	char	 f[FIGURE];
+	char	 f[NUMBER_FORMAT];
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		figure_count(f, cases[i].n);
+		number_format_count(f, cases[i].n);
 		check_text(cases[i].want, f, cases[i].want);
 	}
-	figure_mean(f, 1234.567);
+	number_format_mean(f, 1234.567);
 	check_text("mean", f, "1,234.57");
-	figure_mean(f, 3);
+	number_format_mean(f, 3);
 	check_text("whole mean", f, "3.00");
-	figure_mean(f, -0.001);
+	number_format_mean(f, -0.001);
 	check_text("no minus", f, "0.00");
-	figure_count(f, (double)NAN);
-	CHECK("no number", strlen(f) < FIGURE);
+	number_format_count(f, (double)NAN);
+	CHECK("no number", strlen(f) < NUMBER_FORMAT);
 }
 
 static void
@@ -46,12 +46,12 @@ shares(void **state)
 		{ 0, "0%" }, { 1, "100%" }, { 0.5, "50.0%" }, { 0.1234, "12.3%" },
 		{ 0.0004, "<0.1%" }, { 0.9999, ">99.9%" }, { 0.999, "99.9%" }, { 1.5, "150%" },
 	};
-	char	 f[FIGURE];
+	char	 f[NUMBER_FORMAT];
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		figure_share(f, cases[i].share);
+		number_format_share(f, cases[i].share);
 		check_text(cases[i].want, f, cases[i].want);
 	}
 }
@@ -72,25 +72,25 @@ spans(void **state)
 		{ 86400e6, { "1,000,000 d", "1,000,000 \xE5\xA4\xA9" } },
 	};
 	enum language	 l;
-	char		 f[FIGURE];
+	char		 f[NUMBER_FORMAT];
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
 		for (l = 0; l < LANGUAGE__MAX; l++) {
-			figure_span(f, l, cases[i].s);
+			number_format_span(f, l, cases[i].s);
 			check_text(cases[i].want[l], f, cases[i].want[l]);
 		}
-	figure_ms(f, ENGLISH, 182);
+	number_format_ms(f, ENGLISH, 182);
 	check_text("ms", f, "182 ms");
-	figure_ms(f, ENGLISH, 9999);
+	number_format_ms(f, ENGLISH, 9999);
 	check_text("the last in ms", f, "9,999 ms");
-	figure_ms(f, ENGLISH, 10000);
+	number_format_ms(f, ENGLISH, 10000);
 	check_text("s", f, "10 s");
-	figure_time(f, 1795322684);
+	number_format_time(f, 1795322684);
 	check_text("time", f, "2026-11-22 12:44");
-	figure_time(f, INT64_MAX);
-	CHECK("no time", strlen(f) < FIGURE);
+	number_format_time(f, INT64_MAX);
+	CHECK("no time", strlen(f) < NUMBER_FORMAT);
 }
 
 static void
@@ -111,7 +111,7 @@ steps(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		(void)snprintf(name, sizeof(name), "%g in %d", cases[i].max, cases[i].most);
-		check_int(name, (int64_t)figure_step(cases[i].max, cases[i].most),
+		check_int(name, (int64_t)number_format_step(cases[i].max, cases[i].most),
 		    (int64_t)cases[i].want);
 	}
 }

@@ -13,7 +13,7 @@
 
 #define HOSTILE	"</script><script>alert(1)</script>\"'><img src=x onerror=y>\xE2\x80\xAE"
 
-const struct report_question report_questions[] = {
+const struct report_question questions_table[] = {
 	{ "days", false, "", CHART_DAYS, {
 		{ "day", REPORT_DAY }, { "code", REPORT_CODE }, { "events", REPORT_COUNT } },
 	    { { .name = NULL } } },
@@ -37,31 +37,31 @@ static struct {
 } fake;
 
 const struct report_question *
-report_find(struct slice name)
+questions_find(struct slice name)
 {
 	const struct report_question	*q;
 
-	for (q = report_questions; q->name != NULL; q++)
+	for (q = questions_table; q->name != NULL; q++)
 		if (slice_is(name, q->name))
 			return q;
 	return NULL;
 }
 
 void
-report_defaults(struct report_args *a, const struct report_question *q, int64_t now_s)
+questions_defaults(struct report_args *a, const struct report_question *q, int64_t now_s)
 {
 	size_t	 i;
 
 	memset(a, 0, sizeof(*a));
-	day_text(a->from, day_at(now_s) - 29);
-	day_text(a->to, day_at(now_s));
+	calendar_day_text(a->from, calendar_day_at(now_s) - 29);
+	calendar_day_text(a->to, calendar_day_at(now_s));
 	for (i = 0; i < REPORT_OPTIONS_MAX && q->options[i].name != NULL; i++)
 		(void)snprintf(a->option[i], sizeof(a->option[i]), "%s",
 		    q->options[i].dflt == NULL ? "" : q->options[i].dflt);
 }
 
 const char *
-report_set(struct report_args *a, const struct report_question *q, const char *name,
+questions_set(struct report_args *a, const struct report_question *q, const char *name,
     struct slice value)
 {
 	char	*to = strcmp(name, "account") == 0 ? a->account : NULL;
@@ -69,7 +69,7 @@ report_set(struct report_args *a, const struct report_question *q, const char *n
 	size_t	 i;
 
 	if (strcmp(name, "from") == 0 || strcmp(name, "to") == 0) {
-		if (!day_parse(&day, value))
+		if (!calendar_parse_day(&day, value))
 			return "is no day";
 		to = strcmp(name, "from") == 0 ? a->from : a->to;
 	}
@@ -86,13 +86,13 @@ report_set(struct report_args *a, const struct report_question *q, const char *n
 }
 
 const char *
-report_period(const struct report_args *a)
+questions_period(const struct report_args *a)
 {
 	return strcmp(a->from, a->to) > 0 ? "from is later than to" : NULL;
 }
 
 struct db *
-report_open(const struct settings *set, struct store *store, int64_t until_ms, char *why,
+questions_open(const struct settings *set, struct store *store, int64_t until_ms, char *why,
     size_t size)
 {
 	struct db	*db = NULL;
@@ -102,28 +102,28 @@ report_open(const struct settings *set, struct store *store, int64_t until_ms, c
 	(void)until_ms;
 	if (fake.closed)
 		(void)snprintf(why, size, "closed");
-	else if (db_open(&db, ":memory:", DB_READ_WRITE) != QT_OK) {
+	else if (db_open(&db, ":memory:", DB_READ_WRITE) != ERR_OK) {
 		db_close(db);
 		db = NULL;
 	}
 	return db;
 }
 
-enum qt_err
-report_kept_from(char day[DAY_TEXT], struct db *db, const struct report_args *a)
+enum error
+questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db, const struct report_args *a)
 {
 	(void)db;
-	(void)snprintf(day, DAY_TEXT, "%s", strcmp(a->from, "2020-02-01") < 0 ? "2020-02-01" : "");
-	return QT_OK;
+	(void)snprintf(day, CALENDAR_DAY_TEXT, "%s", strcmp(a->from, "2020-02-01") < 0 ? "2020-02-01" : "");
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 put_row(struct table *t, const struct report_question *q, const struct report_args *a)
 {
-	enum qt_err	 er = table_row(t);
+	enum error	 er = table_row(t);
 	size_t		 i;
 
-	for (i = 0; er == QT_OK && i < t->cols; i++)
+	for (i = 0; er == ERR_OK && i < t->cols; i++)
 		if (q->columns[i].kind == REPORT_COUNT)
 			table_int(t, i, 1234);
 		else
@@ -132,23 +132,23 @@ put_row(struct table *t, const struct report_question *q, const struct report_ar
 	return er;
 }
 
-enum qt_err
-report_ask(struct table *t, struct db *db, const struct conf *c, const struct report_question *q,
+enum error
+questions_ask(struct table *t, struct db *db, const struct conf *c, const struct report_question *q,
     const struct report_args *a)
 {
 	const char	*names[REPORT_COLUMNS_MAX];
-	enum qt_err	 er;
+	enum error	 er;
 	size_t		 n;
 	int		 i;
 
 	(void)db;
 	(void)c;
 	if (fake.fails != NULL && strcmp(fake.fails, q->name) == 0)
-		return QT_ESTORE;
+		return ERR_STORE;
 	for (n = 0; q->columns[n].name != NULL; n++)
 		names[n] = q->columns[n].name;
 	er = table_begin(t, names, n);
-	for (i = 0; er == QT_OK && i < fake.rows; i++)
+	for (i = 0; er == ERR_OK && i < fake.rows; i++)
 		er = put_row(t, q, a);
 	return er;
 }
@@ -160,7 +160,7 @@ report_ask(struct table *t, struct db *db, const struct conf *c, const struct re
 struct asked {
 	struct page_reply	 reply;
 	struct buf		 out;
-	enum qt_err		 er;
+	enum error		 er;
 	char			 why[64];
 };
 
@@ -179,9 +179,9 @@ get(struct asked *k, const char *path, const char *query, const char *language)
 	struct page_request	 r = { slice_of(path), &q, slice_of(language), 0 };
 
 	assert_non_null(text);
-	assert_int_equal(query_parse(&q, text, strlen(text)), QT_OK);
+	assert_int_equal(query_parse(&q, text, strlen(text)), ERR_OK);
 	k->er = page_make(&k->reply, &k->out, &conf, NULL, &r, k->why, sizeof(k->why));
-	assert_int_equal(buf_putc(&k->out, '\0'), QT_OK);
+	assert_int_equal(buf_putc(&k->out, '\0'), ERR_OK);
 	free(text);
 }
 
@@ -258,7 +258,7 @@ answers(void **state)
 	fake.rows = 3;
 	for (i = 0; i < COUNT(cases); i++) {
 		get(&k, cases[i].path, cases[i].query, "en");
-		check_err(cases[i].path, k.er, QT_OK);
+		check_err(cases[i].path, k.er, ERR_OK);
 		check_int(cases[i].path, k.reply.status, cases[i].status);
 		CHECK(cases[i].type, strncmp(k.reply.type, cases[i].type,
 		    strlen(cases[i].type)) == 0);
@@ -290,7 +290,7 @@ hostile(void **state)
 	fake.rows = 3;
 	for (i = 0; i < COUNT(paths_); i++) {
 		get(&k, paths_[i], query, "zh");
-		check_err(paths_[i], k.er, QT_OK);
+		check_err(paths_[i], k.er, ERR_OK);
 		for (j = 0; j < COUNT(nowhere); j++)
 			check_has(paths_[i], &k, nowhere[j], false);
 		check_has(paths_[i], &k, "<html lang=\"zh-CN\">", true);
@@ -324,7 +324,7 @@ style_is_allowed(void **state)
 	style.p = strstr(k.out.p, "<style>") + strlen("<style>");
 	style.len = (size_t)(strstr(style.p, "</style>") - style.p);
 	assert_non_null(d);
-	check_err("digest", digest_hex(d, hex, &style, 1), QT_OK);
+	check_err("digest", digest_hex(d, hex, &style, 1), ERR_OK);
 	for (i = 0; i < DIGEST_SHA256_HEX + 2; i += 3) {
 		bits = (unsigned)(hex_digit(hex[i]) << 8);
 		bits |= i + 1 < DIGEST_SHA256_HEX ? (unsigned)(hex_digit(hex[i + 1]) << 4) : 0;
@@ -346,18 +346,18 @@ trouble(void **state)
 	(void)state;
 	fake.rows = 0;
 	get(&k, "/-/report", "", "en");
-	check_err("empty", k.er, QT_OK);
+	check_err("empty", k.er, ERR_OK);
 	check_has("empty", &k, "Nothing in this period.", true);
 	fake.fails = "menu";
 	get(&k, "/-/report", "", "en");
-	check_err("one question of several", k.er, QT_OK);
+	check_err("one question of several", k.er, ERR_OK);
 	check_has("one question of several", &k, "could not be answered", true);
 	get(&k, "/-/report/menu", "", "en");
-	check_err("the one question", k.er, QT_ESTORE);
+	check_err("the one question", k.er, ERR_STORE);
 	fake.fails = NULL;
 	fake.closed = true;
 	get(&k, "/-/report", "", "en");
-	check_err("no database", k.er, QT_ESTORE);
+	check_err("no database", k.er, ERR_STORE);
 	check_text("no database", k.why, "closed");
 	get(&k, "/-/report/nothing", "", "en");
 	check_int("no question, no database", k.reply.status, 404);
@@ -374,19 +374,19 @@ memory(void **state)
 	struct page_reply	 reply;
 	struct buf		 out = { 0 };
 	char			 why[64];
-	enum qt_err		 er = QT_ENOMEM;
+	enum error		 er = ERR_NOMEM;
 	unsigned		 n;
 
 	(void)state;
 	fake.rows = 40;
-	for (n = 1; er != QT_OK && n < 10000; n++) {
+	for (n = 1; er != ERR_OK && n < 10000; n++) {
 		unit_memory = n;
 		er = page_make(&reply, &out, &conf, NULL, &r, why, sizeof(why));
 		unit_memory = 0;
-		CHECK("failed well", er == QT_OK || er == QT_ENOMEM || er == QT_ESTORE);
+		CHECK("failed well", er == ERR_OK || er == ERR_NOMEM || er == ERR_STORE);
 		buf_free(&out);
 	}
-	check_err("with enough", er, QT_OK);
+	check_err("with enough", er, ERR_OK);
 	CHECK("there were some", n > 5);
 }
 

@@ -26,18 +26,18 @@ questions(void **state)
 
 	(void)state;
 	state_path(path, dir, "qtoa.db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
-	for (q = report_questions; q->name != NULL; q++) {
-		CHECK(q->name, report_find(slice_of(q->name)) == q);
-		report_defaults(&a, q, clock_wall_ms() / 1000);
-		check_err(q->name, report_ask(&t, db, &c, q, &a), QT_OK);
+	for (q = questions_table; q->name != NULL; q++) {
+		CHECK(q->name, questions_find(slice_of(q->name)) == q);
+		questions_defaults(&a, q, clock_wall_ms() / 1000);
+		check_err(q->name, questions_ask(&t, db, &c, q, &a), ERR_OK);
 		for (n = 0; n < t.cols && q->columns[n].name != NULL; n++)
 			check_text(q->name, t.name[n], q->columns[n].name);
 		CHECK(q->name, n == t.cols && q->columns[n].name == NULL);
 		CHECK(q->name, q->options[REPORT_OPTIONS_MAX - 1].name == NULL);
 	}
-	CHECK("no such question", report_find(slice_of("day")) == NULL);
+	CHECK("no such question", questions_find(slice_of("day")) == NULL);
 	table_free(&t);
 	db_close(db);
 }
@@ -54,19 +54,19 @@ defaults(void **state)
 		{ "the last second of a day in China", 1709222399, "2024-01-31", "2024-02-29" },
 		{ "the first one of the next", 1709222400, "2024-02-01", "2024-03-01" },
 	};
-	const struct report_question	*q = report_find(slice_of("funnel"));
+	const struct report_question	*q = questions_find(slice_of("funnel"));
 	struct report_args		 a;
 	size_t				 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		memset(&a, 'x', sizeof(a));
-		report_defaults(&a, q, cases[i].now_s);
+		questions_defaults(&a, q, cases[i].now_s);
 		check_text(cases[i].name, a.from, cases[i].from);
 		check_text(cases[i].name, a.to, cases[i].to);
 		check_text(cases[i].name, a.account, "");
 		check_text(cases[i].name, a.option[1], "604800");
-		CHECK(cases[i].name, report_period(&a) == NULL);
+		CHECK(cases[i].name, questions_period(&a) == NULL);
 	}
 }
 
@@ -131,17 +131,17 @@ setting(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		q = report_find(slice_of(cases[i].question));
-		report_defaults(&a, q, 0);
+		q = questions_find(slice_of(cases[i].question));
+		questions_defaults(&a, q, 0);
 		for (k = 0; strcmp(q->options[k].name, cases[i].name) != 0; k++)
 			(void)strcpy(a.option[k], "as it was");
 		(void)strcpy(a.option[k], "as it was");
-		wrong = report_set(&a, q, cases[i].name, cases[i].value);
+		wrong = questions_set(&a, q, cases[i].name, cases[i].value);
 		CHECK(cases[i].name, (wrong == NULL) == (cases[i].want != NULL));
 		check_text(cases[i].name, a.option[k],
 		    cases[i].want == NULL ? "as it was" : cases[i].want);
 	}
-	CHECK("none of its own", report_set(&a, q, "limit", slice_of("many")) == NULL);
+	CHECK("none of its own", questions_set(&a, q, "limit", slice_of("many")) == NULL);
 }
 
 static void
@@ -162,19 +162,19 @@ periods(void **state)
 		{ "now", "2024-02-29", false, true },
 		{ "2024-02-28 ", "2024-02-29", false, true },
 	};
-	const struct report_question	*q = report_find(slice_of("days"));
+	const struct report_question	*q = questions_find(slice_of("days"));
 	struct report_args		 a;
 	size_t				 i;
 	bool				 set;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		report_defaults(&a, q, 0);
-		(void)report_set(&a, q, "from", slice_of(cases[i].to));
-		set = report_set(&a, q, "to", slice_of(cases[i].to)) == NULL &&
-		    report_set(&a, q, "from", slice_of(cases[i].from)) == NULL;
+		questions_defaults(&a, q, 0);
+		(void)questions_set(&a, q, "from", slice_of(cases[i].to));
+		set = questions_set(&a, q, "to", slice_of(cases[i].to)) == NULL &&
+		    questions_set(&a, q, "from", slice_of(cases[i].from)) == NULL;
 		CHECK(cases[i].from, set == cases[i].set);
-		CHECK(cases[i].from, (report_period(&a) == NULL) == cases[i].fits);
+		CHECK(cases[i].from, (questions_period(&a) == NULL) == cases[i].fits);
 	}
 }
 
@@ -189,7 +189,7 @@ all_codes(void **state)
 		{ "event", "subscribe_msg_change_event" }, { "event", "TEMPLATESENDJOBFINISH" },
 		{ "event", "MASSSENDJOBFINISH" }, { "event", "PUBLISHJOBFINISH" }, { "text", "" },
 	};
-	const struct report_question	*q = report_find(slice_of("distribution"));
+	const struct report_question	*q = questions_find(slice_of("distribution"));
 	struct report_args		 a;
 	const char			*code;
 	size_t				 i;
@@ -199,8 +199,8 @@ all_codes(void **state)
 		code = xmlmap_code(slice_of(types[i][0]), slice_of(types[i][1]));
 		if (!CHECK(types[i][1], code != NULL))
 			continue;
-		report_defaults(&a, q, 0);
-		CHECK(code, report_set(&a, q, "code", slice_of(code)) == NULL);
+		questions_defaults(&a, q, 0);
+		CHECK(code, questions_set(&a, q, "code", slice_of(code)) == NULL);
 		check_text(code, a.option[0], code);
 		CHECK(code, strstr(sql_path, code) != NULL);
 	}
@@ -209,35 +209,35 @@ all_codes(void **state)
 static void
 opening(void **state)
 {
-	const char	*dir = state_new();
-	struct settings	 set = { .state_dir = dir };
-	const int64_t	 until_ms = clock_mono_ms() + PATIENCE_MS;
-	struct claims	*cs = claims_new(dir);
-	struct store	*store = store_new(&set, cs, STORE_BRIEF);
-	struct table	 t = { .cols = 0 };
-	struct conf	 c = { .set = set };
+	const char		*dir = state_new();
+	struct settings		 set = { .state_dir = dir };
+	const int64_t		 until_ms = clock_mono_ms() + PATIENCE_MS;
+	struct locks		*cs = lock_new(dir);
+	struct store		*store = store_new(&set, cs, STORE_BRIEF);
+	struct table		 t = { .cols = 0 };
+	struct conf		 c = { .set = set };
 	struct report_args	 a;
-	char		 why[160] = "";
-	struct db	*db;
+	char			 why[160] = "";
+	struct db		*db;
 
 	(void)state;
-	CHECK("no file", report_open(&set, NULL, until_ms, why, sizeof(why)) == NULL);
+	CHECK("no file", questions_open(&set, NULL, until_ms, why, sizeof(why)) == NULL);
 	CHECK("and why", *why != '\0');
-	db = report_open(&set, store, until_ms, why, sizeof(why));
+	db = questions_open(&set, store, until_ms, why, sizeof(why));
 	CHECK("the store makes it", db != NULL);
-	check_err("it is not written to", db_script(db, "DELETE FROM event"), QT_ESTORE);
-	report_defaults(&a, &report_questions[0], clock_wall_ms() / 1000);
-	check_err("asked", report_ask(&t, db, &c, &report_questions[0], &a), QT_OK);
-	check_err("no period", report_set(&a, &report_questions[0], "from",
+	check_err("it is not written to", db_script(db, "DELETE FROM event"), ERR_STORE);
+	questions_defaults(&a, &questions_table[0], clock_wall_ms() / 1000);
+	check_err("asked", questions_ask(&t, db, &c, &questions_table[0], &a), ERR_OK);
+	check_err("no period", questions_set(&a, &questions_table[0], "from",
 	    slice_of("9999-12-31")) == NULL ?
-	    report_ask(&t, db, &c, &report_questions[0], &a) : QT_OK, QT_EREQUEST);
+	    questions_ask(&t, db, &c, &questions_table[0], &a) : ERR_OK, ERR_REQUEST);
 	db_limit(db, 1);
 	check_err("too long", db_script(db, "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL "
-	    "SELECT n + 1 FROM n) SELECT max(n) FROM n"), QT_ESTORE);
+	    "SELECT n + 1 FROM n) SELECT max(n) FROM n"), ERR_STORE);
 	db_close(db);
 	table_free(&t);
 	store_free(store);
-	claims_free(cs);
+	lock_free(cs);
 }
 
 int

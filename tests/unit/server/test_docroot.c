@@ -115,7 +115,7 @@ within(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		path_of(root, cases[i].root);
 		path_of(dir, cases[i].dir);
-		check_int(cases[i].name, served_within(root, dir), cases[i].want);
+		check_int(cases[i].name, docroot_has(root, dir), cases[i].want);
 	}
 }
 
@@ -142,7 +142,7 @@ relative(void **state)
 	assert_non_null(getcwd(was, sizeof(was)));
 	assert_int_equal(chdir(top), 0);
 	for (i = 0; i < COUNT(cases); i++)
-		check_int(cases[i].name, served_within(cases[i].root, cases[i].dir),
+		check_int(cases[i].name, docroot_has(cases[i].root, cases[i].dir),
 		    cases[i].want);
 	assert_int_equal(chdir(was), 0);
 }
@@ -164,17 +164,17 @@ suspect(void **state)
 		{ "one above", "home/u/guarded/state", "home/u/guarded/.htaccess" },
 		{ "one above, new", "home/u/guarded/a/b/c", "home/u/guarded/.htaccess" },
 	};
-	char	 dir[PATH_MAX], want[PATH_MAX], why[SERVED_WHY];
+	char	 dir[PATH_MAX], want[PATH_MAX], why[DOCROOT_WHY];
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		path_of(dir, cases[i].dir);
 		path_of(want, cases[i].want == NULL ? "=" : cases[i].want);
-		check_int(cases[i].name, served_suspect(why, dir), cases[i].want != NULL);
+		check_int(cases[i].name, docroot_find_suspect(why, dir), cases[i].want != NULL);
 		check_text(cases[i].name, why, want);
 	}
-	CHECK("none", !served_suspect(why, ""));
+	CHECK("none", !docroot_find_suspect(why, ""));
 }
 
 int

@@ -37,8 +37,8 @@ static const char	 total_file[] = "qtoa.tally-total";
 /* A configuration with accounts a0, a1, ... and a tally of it. */
 struct place {
 	struct conf	 conf;
-	struct claims	*claims;
-	struct tally	*tally;
+	struct locks	*locks;
+	struct counters	*counters;
 	char		 path[300][24];
 };
 
@@ -57,16 +57,16 @@ place_new(const char *dir, size_t accounts)
 		(void)snprintf(p->path[i], sizeof(p->path[i]), "a%zu", i);
 		p->conf.accounts[i].path = p->conf.accounts[i].name = p->path[i];
 	}
-	assert_non_null(p->claims = claims_new(dir));
-	assert_non_null(p->tally = tally_new(&p->conf, p->claims));
+	assert_non_null(p->locks = lock_new(dir));
+	assert_non_null(p->counters = counters_new(&p->conf, p->locks));
 	return p;
 }
 
 static void
 place_free(struct place *p)
 {
-	tally_free(p->tally);
-	claims_free(p->claims);
+	counters_free(p->counters);
+	lock_free(p->locks);
 	free(p->conf.accounts);
 	free(p);
 }
@@ -77,20 +77,20 @@ at(const char *day, int hour, int minute)
 {
 	int64_t	 number = -1;
 
-	assert_true(day_parse(&number, slice_of(day)));
+	assert_true(calendar_parse_day(&number, slice_of(day)));
 	return ((number * 24 + hour - 8) * 60 + minute) * 60000;
 }
 
 static int64_t
 day(const char *text)
 {
-	return day_at(at(text, 12, 0) / 1000);
+	return calendar_day_at(at(text, 12, 0) / 1000);
 }
 
 static void
-request(struct place *p, int account, enum tally_count end, int64_t came_ms)
+request(struct place *p, int account, enum counter end, int64_t came_ms)
 {
-	tally_request(p->tally, &(struct tally_request){
+	counters_request(p->counters, &(struct counters_request){
 		.account = account < 0 ? NULL : &p->conf.accounts[account], .end = end,
 		.came_ms = came_ms, .ms = 7, .qt_ms = -1, .event = -1,
 	});
@@ -101,12 +101,12 @@ struct asking {
 	const char		*account;
 	int64_t			 day;		/* -1: any */
 	int			 hour;
-	struct tally_numbers	 sum;
+	struct counter_numbers	 sum;
 	int			 hours;		/* that there were */
 };
 
 static void
-take(void *ctx, const struct tally_hour *h)
+take(void *ctx, const struct counter_hour *h)
 {
 	struct asking	*a = ctx;
 
@@ -114,21 +114,21 @@ take(void *ctx, const struct tally_hour *h)
 	if ((a->account == NULL || slice_is(h->account, a->account) ||
 	    (*a->account == '\0' && h->account.len == 0)) &&
 	    (a->day == -1 || a->day == h->day) && (a->hour == -1 || a->hour == h->hour))
-		tally_add(&a->sum, h->numbers);
+		counters_add(&a->sum, h->numbers);
 }
 
 static int64_t
-counted(const char *dir, const char *account, int64_t which_day, int hour, enum tally_count end)
+counted(const char *dir, const char *account, int64_t which_day, int hour, enum counter end)
 {
 	struct asking	 a = { .account = account, .day = which_day, .hour = hour };
 
-	if (tally_read(dir, 0, 1 << 20, take, &a) != QT_OK)
+	if (counters_read(dir, 0, 1 << 20, take, &a) != ERR_OK)
 		return -1;
 	return (int64_t)a.sum.count[end];
 }
 
 static int64_t
-all_of(const char *dir, const char *account, enum tally_count end)
+all_of(const char *dir, const char *account, enum counter end)
 {
 	return counted(dir, account, -1, -1, end);
 }
@@ -136,12 +136,12 @@ all_of(const char *dir, const char *account, enum tally_count end)
 /* The same of the totals. */
 struct asking_total {
 	const char		*account;
-	struct tally_total	 sum;
+	struct counter_total	 sum;
 	int			 slots;		/* that there are of it */
 };
 
 static void
-take_total(void *ctx, struct slice account, const struct tally_total *t)
+take_total(void *ctx, struct slice account, const struct counter_total *t)
 {
 	struct asking_total	*a = ctx;
 	int			 i;
@@ -149,17 +149,17 @@ take_total(void *ctx, struct slice account, const struct tally_total *t)
 	if (a->account != NULL && !slice_is(account, a->account))
 		return;
 	a->slots++;
-	tally_add(&a->sum.sum, &t->sum);
-	for (i = 0; i < TALLY_EVENTS; i++)
+	counters_add(&a->sum.sum, &t->sum);
+	for (i = 0; i < COUNTER_EVENTS; i++)
 		a->sum.event[i] += t->event[i];
 }
 
 static int64_t
-total_of(const char *dir, const char *account, enum tally_count end)
+total_of(const char *dir, const char *account, enum counter end)
 {
 	struct asking_total	 a = { .account = account };
 
-	if (tally_totals(dir, take_total, &a) != QT_OK)
+	if (counters_totals(dir, take_total, &a) != ERR_OK)
 		return -1;
 	return (int64_t)a.sum.sum.count[end];
 }
@@ -171,8 +171,8 @@ totals_agree(const char *dir, const char *account)
 	struct asking		 a = { .account = account, .day = -1, .hour = -1 };
 	struct asking_total	 t = { .account = account };
 
-	return tally_read(dir, 0, 1 << 20, take, &a) == QT_OK &&
-	    tally_totals(dir, take_total, &t) == QT_OK &&
+	return counters_read(dir, 0, 1 << 20, take, &a) == ERR_OK &&
+	    counters_totals(dir, take_total, &t) == ERR_OK &&
 	    memcmp(&a.sum, &t.sum.sum, sizeof(a.sum)) == 0;
 }
 
@@ -220,28 +220,28 @@ places(void **state)
 		const char	*name;
 		int		 place, want;
 	} cases[] = {
-		{ "delivered", TALLY_DELIVERED, 0 }, { "queued", TALLY_QUEUED, 1 },
-		{ "dead", TALLY_DEAD, 2 }, { "repeat", TALLY_REPEAT, 3 },
-		{ "unsafe", TALLY_UNSAFE, 4 }, { "handshake", TALLY_HANDSHAKE, 5 },
-		{ "collected", TALLY_COLLECTED, 6 }, { "not collected", TALLY_NOT_COLLECTED, 7 },
-		{ "page", TALLY_PAGE, 8 }, { "late delivered", TALLY_LATE_DELIVERED, 9 },
-		{ "late dead", TALLY_LATE_DEAD, 10 }, { "late failed", TALLY_LATE_FAILED, 11 },
-		{ "token", TALLY_TOKEN, 12 }, { "unsettled", TALLY_UNSETTLED, 13 },
-		{ "refused", TALLY_REFUSED, 16 }, { "else", TALLY_REFUSED_ELSE, 48 },
-		{ "counts", TALLY_COUNTS, 80 }, { "waited", TALLY_WAITED, 0 },
-		{ "at QT", TALLY_QT, 1 }, { "times", TALLY_TIMES, 2 },
-		{ "buckets", TALLY_BUCKETS, 110 },
+		{ "delivered", COUNTER_DELIVERED, 0 }, { "queued", COUNTER_QUEUED, 1 },
+		{ "dead", COUNTER_DEAD, 2 }, { "repeat", COUNTER_REPEAT, 3 },
+		{ "unsafe", COUNTER_UNSAFE, 4 }, { "handshake", COUNTER_HANDSHAKE, 5 },
+		{ "collected", COUNTER_COLLECTED, 6 }, { "not collected", COUNTER_NOT_COLLECTED, 7 },
+		{ "page", COUNTER_PAGE, 8 }, { "late delivered", COUNTER_LATE_DELIVERED, 9 },
+		{ "late dead", COUNTER_LATE_DEAD, 10 }, { "late failed", COUNTER_LATE_FAILED, 11 },
+		{ "token", COUNTER_TOKEN, 12 }, { "unsettled", COUNTER_UNSETTLED, 13 },
+		{ "refused", COUNTER_REFUSED, 16 }, { "else", COUNTER_REFUSED_ELSE, 48 },
+		{ "counts", COUNTER__MAX, 80 }, { "waited", COUNTER_WAITED, 0 },
+		{ "at QT", COUNTER_QT, 1 }, { "times", COUNTER_TIMES, 2 },
+		{ "buckets", COUNTER_BUCKETS, 110 },
 	};
 	static const struct {
-		enum qt_err	 er;
+		enum error	 er;
 		int		 want;
 	} reasons[] = {
-		{ QT_ENOMEM, 1 }, { QT_ECONF, 2 }, { QT_EREQUEST, 3 }, { QT_EPATH, 4 },
-		{ QT_EMETHOD, 5 }, { QT_ETOOBIG, 6 }, { QT_ELATE, 7 }, { QT_EPARAM, 8 },
-		{ QT_ESIGNATURE, 9 }, { QT_ESTALE, 10 }, { QT_EXML, 11 }, { QT_EAESKEY, 12 },
-		{ QT_EBASE64, 13 }, { QT_EAES, 14 }, { QT_EBUFFER, 15 }, { QT_EAPPID, 16 },
-		{ QT_ECRYPTO, 17 }, { QT_ESTORE, 18 }, { QT_EADDRESS, 19 }, { QT_EBUSY, 20 },
-		{ QT_EKEY, 21 }, { QT_EOFTEN, 22 }, { QT_ETOKEN, 23 }, { QT_ESERVED, 24 },
+		{ ERR_NOMEM, 1 }, { ERR_CONF, 2 }, { ERR_REQUEST, 3 }, { ERR_PATH, 4 },
+		{ ERR_METHOD, 5 }, { ERR_TOOBIG, 6 }, { ERR_LATE, 7 }, { ERR_PARAM, 8 },
+		{ ERR_SIGNATURE, 9 }, { ERR_STALE, 10 }, { ERR_XML, 11 }, { ERR_AESKEY, 12 },
+		{ ERR_BASE64, 13 }, { ERR_AES, 14 }, { ERR_BUFFER, 15 }, { ERR_APPID, 16 },
+		{ ERR_CRYPTO, 17 }, { ERR_STORE, 18 }, { ERR_ADDRESS, 19 }, { ERR_BUSY, 20 },
+		{ ERR_KEY, 21 }, { ERR_OFTEN, 22 }, { ERR_TOKEN, 23 }, { ERR_SERVED, 24 },
 	};
 	size_t	 i;
 
@@ -249,9 +249,9 @@ places(void **state)
 	for (i = 0; i < COUNT(cases); i++)
 		check_int(cases[i].name, cases[i].place, cases[i].want);
 	for (i = 0; i < COUNT(reasons); i++) {
-		check_int(errs[reasons[i].er].name, tally_refused(reasons[i].er, true),
+		check_int(error_table[reasons[i].er].name, counters_refused(reasons[i].er, true),
 		    16 + reasons[i].want);
-		check_int(errs[reasons[i].er].name, tally_refused(reasons[i].er, false),
+		check_int(error_table[reasons[i].er].name, counters_refused(reasons[i].er, false),
 		    48 + reasons[i].want);
 	}
 }
@@ -260,16 +260,16 @@ places(void **state)
 static void
 reasons_differ(void **state)
 {
-	bool	 taken[TALLY_COUNTS] = { false };
+	bool	 taken[COUNTER__MAX] = { false };
 	int	 er;
 
 	(void)state;
-	for (er = 0; er < QT__MAX; er++) {
-		enum tally_count	 place = tally_refused((enum qt_err)er, true);
+	for (er = 0; er < ERR__MAX; er++) {
+		enum counter	 place = counters_refused((enum error)er, true);
 
-		if (er == QT_OK || er == QT_EFORWARD || er == QT_EREFUSED)	/* verdicts */
+		if (er == ERR_OK || er == ERR_FORWARD || er == ERR_REFUSED)	/* verdicts */
 			continue;
-		CHECK(errs[er].name, place > TALLY_REFUSED && place < TALLY_REFUSED_ELSE &&
+		CHECK(error_table[er].name, place > COUNTER_REFUSED && place < COUNTER_REFUSED_ELSE &&
 		    !taken[place]);
 		taken[place] = true;
 	}
@@ -289,14 +289,14 @@ event_places(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(codes); i++) {
-		check_int(codes[i], tally_event(codes[i]), (int64_t)i);
-		check_text(codes[i], tally_event_code((int)i), codes[i]);
+		check_int(codes[i], counters_event(codes[i]), (int64_t)i);
+		check_text(codes[i], counters_event_code((int)i), codes[i]);
 	}
-	for (; i < TALLY_EVENTS; i++)
-		CHECK("free", tally_event_code((int)i) == NULL);
-	check_int("no row", tally_event(NULL), 0);
-	check_int("unheard of", tally_event("$$_menu"), 0);
-	CHECK("outside", tally_event_code(-1) == NULL && tally_event_code(TALLY_EVENTS) == NULL);
+	for (; i < COUNTER_EVENTS; i++)
+		CHECK("free", counters_event_code((int)i) == NULL);
+	check_int("no row", counters_event(NULL), 0);
+	check_int("unheard of", counters_event("$$_menu"), 0);
+	CHECK("outside", counters_event_code(-1) == NULL && counters_event_code(COUNTER_EVENTS) == NULL);
 }
 
 /* Every code that a message may have, as xmlmap.c itself has them. */
@@ -309,16 +309,16 @@ events_complete(void **state)
 
 	(void)state;
 	assert_int_equal(buf_read_file(&b, "xmlmap.c", 1 << 20), 0);
-	assert_int_equal(buf_putc(&b, '\0'), QT_OK);
+	assert_int_equal(buf_putc(&b, '\0'), ERR_OK);
 	for (p = b.p; (p = strstr(p, "\"$$_")) != NULL; p = end + 1, found++) {
 		assert_non_null(end = strchr(++p, '"'));
 		*end = '\0';
-		CHECK(p, tally_event(p) > 0);
+		CHECK(p, counters_event(p) > 0);
 	}
-	for (int i = 1; i < TALLY_EVENTS && tally_event_code(i) != NULL; i++)
+	for (int i = 1; i < COUNTER_EVENTS && counters_event_code(i) != NULL; i++)
 		found--;
 	check_int("as many as there are", found, 0);
-	check_text("what xmlmap gives", tally_event_code(tally_event(xmlmap_code(slice_of("text"),
+	check_text("what xmlmap gives", counters_event_code(counters_event(xmlmap_code(slice_of("text"),
 	    slice_of("")))), "$$_receive_msg");
 	buf_free(&b);
 }
@@ -330,17 +330,17 @@ buckets(void **state)
 	int	 i;
 
 	(void)state;
-	for (i = 0; i < TALLY_BUCKETS; i++) {
-		check_int("a bucket begins", tally_bucket(tally_bucket_ms(i)), i);
-		check_int("and ends", tally_bucket(tally_bucket_ms(i + 1) - 1), i);
-		CHECK("less than a tenth", (tally_bucket_ms(i + 1) - 1 - tally_bucket_ms(i)) * 10 <
-		    tally_bucket_ms(i) || i == 0);
+	for (i = 0; i < COUNTER_BUCKETS; i++) {
+		check_int("a bucket begins", counters_bucket(counters_bucket_ms(i)), i);
+		check_int("and ends", counters_bucket(counters_bucket_ms(i + 1) - 1), i);
+		CHECK("less than a tenth", (counters_bucket_ms(i + 1) - 1 - counters_bucket_ms(i)) * 10 <
+		    counters_bucket_ms(i) || i == 0);
 	}
-	check_int("the last", tally_bucket_ms(TALLY_BUCKETS), 10240);
+	check_int("the last", counters_bucket_ms(COUNTER_BUCKETS), 10240);
 	for (ms = 0; ms < 20; ms++)
-		check_int("whole ms", tally_bucket_ms(tally_bucket(ms)), ms);
-	check_int("longer", tally_bucket(INT64_MAX), TALLY_BUCKETS - 1);
-	check_int("a clock set back", tally_bucket(-5), 0);
+		check_int("whole ms", counters_bucket_ms(counters_bucket(ms)), ms);
+	check_int("longer", counters_bucket(INT64_MAX), COUNTER_BUCKETS - 1);
+	check_int("a clock set back", counters_bucket(-5), 0);
 }
 
 /*
@@ -358,30 +358,30 @@ kinds(void **state)
 	int		 i;
 
 	(void)state;
-	for (i = 0; i < TALLY_COUNTS; i++)
-		request(p, 1, (enum tally_count)i, at(today, 9, 30));
-	tally_request(p->tally, &(struct tally_request){
-		.account = &p->conf.accounts[1], .end = TALLY_QUEUED, .came_ms = at(today, 9, 59),
+	for (i = 0; i < COUNTER__MAX; i++)
+		request(p, 1, (enum counter)i, at(today, 9, 30));
+	counters_request(p->counters, &(struct counters_request){
+		.account = &p->conf.accounts[1], .end = COUNTER_QUEUED, .came_ms = at(today, 9, 59),
 		.ms = 2502, .qt_ms = 2501 });
-	tally_late(p->tally, &p->conf.accounts[1], TALLY_LATE_DELIVERED, at(today, 10, 0));
-	request(p, -1, tally_refused(QT_EPATH, false), at(today, 10, 0));
+	counters_late(p->counters, &p->conf.accounts[1], COUNTER_LATE_DELIVERED, at(today, 10, 0));
+	request(p, -1, counters_refused(ERR_PATH, false), at(today, 10, 0));
 
-	check_err("read", tally_read(dir, day(today), day(today), take, &a), QT_OK);
+	check_err("read", counters_read(dir, day(today), day(today), take, &a), ERR_OK);
 	check_int("hours", a.hours, 3);
-	for (i = 0; i < TALLY_COUNTS; i++)
+	for (i = 0; i < COUNTER__MAX; i++)
 		check_int("count", (int64_t)a.sum.count[i],
-		    1 + (i == TALLY_QUEUED || i == TALLY_LATE_DELIVERED));
-	check_int("acknowledged", (int64_t)tally_acknowledged(&a.sum), 5);
-	check_int("refused", (int64_t)tally_refusals(&a.sum), TALLY_REASONS);
-	check_int("received", (int64_t)tally_received(&a.sum), 5 + 1 + TALLY_REASONS);
+		    1 + (i == COUNTER_QUEUED || i == COUNTER_LATE_DELIVERED));
+	check_int("acknowledged", (int64_t)counters_acknowledged(&a.sum), 5);
+	check_int("refused", (int64_t)counters_refusals(&a.sum), COUNTER_REASONS);
+	check_int("received", (int64_t)counters_received(&a.sum), 5 + 1 + COUNTER_REASONS);
 	/* Only who heard `success` is timed, and only QT that was asked. */
-	check_int("waited", (int64_t)a.sum.sum_ms[TALLY_WAITED], 4 * 7 + 2502);
-	check_int("in its bucket", (int64_t)a.sum.bucket[TALLY_WAITED][7], 4);
-	check_int("in its bucket", (int64_t)a.sum.bucket[TALLY_WAITED][tally_bucket(2502)], 1);
-	check_int("at QT", (int64_t)a.sum.sum_ms[TALLY_QT], 2501);
-	check_int("hour", counted(dir, "a1", day(today), 9, TALLY_QUEUED), 2);
-	check_int("none's", counted(dir, "", -1, 10, tally_refused(QT_EPATH, false)), 1);
-	check_int("nobody else's", all_of(dir, "a0", TALLY_DELIVERED), 0);
+	check_int("waited", (int64_t)a.sum.sum_ms[COUNTER_WAITED], 4 * 7 + 2502);
+	check_int("in its bucket", (int64_t)a.sum.bucket[COUNTER_WAITED][7], 4);
+	check_int("in its bucket", (int64_t)a.sum.bucket[COUNTER_WAITED][counters_bucket(2502)], 1);
+	check_int("at QT", (int64_t)a.sum.sum_ms[COUNTER_QT], 2501);
+	check_int("hour", counted(dir, "a1", day(today), 9, COUNTER_QUEUED), 2);
+	check_int("none's", counted(dir, "", -1, 10, counters_refused(ERR_PATH, false)), 1);
+	check_int("nobody else's", all_of(dir, "a0", COUNTER_DELIVERED), 0);
 	CHECK("in the totals, too", totals_agree(dir, "a1") && totals_agree(dir, ""));
 
 	state_path(file, dir, today_file);
@@ -403,23 +403,23 @@ events(void **state)
 	int			 end, event, want;
 
 	(void)state;
-	for (end = 0; end < TALLY_COUNTS; end++)
-		for (event = -1; event < TALLY_EVENTS; event++)
-			tally_request(p->tally, &(struct tally_request){
-				.account = &p->conf.accounts[1], .end = (enum tally_count)end,
+	for (end = 0; end < COUNTER__MAX; end++)
+		for (event = -1; event < COUNTER_EVENTS; event++)
+			counters_request(p->counters, &(struct counters_request){
+				.account = &p->conf.accounts[1], .end = (enum counter)end,
 				.came_ms = at(today, 1, 0), .qt_ms = -1, .event = event });
-	tally_request(p->tally, &(struct tally_request){ .account = &p->conf.accounts[1],
-	    .end = TALLY_QUEUED, .came_ms = at(today, 30, 0), .qt_ms = -1,
-	    .event = tally_event("$$_menu_click") });
-	tally_late(p->tally, &p->conf.accounts[1], TALLY_LATE_DELIVERED, at(today, 31, 0));
-	check_err("read", tally_totals(dir, take_total, &a), QT_OK);
+	counters_request(p->counters, &(struct counters_request){ .account = &p->conf.accounts[1],
+	    .end = COUNTER_QUEUED, .came_ms = at(today, 30, 0), .qt_ms = -1,
+	    .event = counters_event("$$_menu_click") });
+	counters_late(p->counters, &p->conf.accounts[1], COUNTER_LATE_DELIVERED, at(today, 31, 0));
+	check_err("read", counters_totals(dir, take_total, &a), ERR_OK);
 	check_int("one slot", a.slots, 1);
-	for (event = 0; event < TALLY_EVENTS; event++) {
+	for (event = 0; event < COUNTER_EVENTS; event++) {
 		want = 3 + (event == 1);
 		check_int("event", (int64_t)a.sum.event[event], want);
 	}
 	a = (struct asking_total){ .account = "a0" };
-	check_err("read", tally_totals(dir, take_total, &a), QT_OK);
+	check_err("read", counters_totals(dir, take_total, &a), ERR_OK);
 	check_int("nobody else's", (int64_t)a.sum.event[1], 0);
 	place_free(p);
 }
@@ -428,10 +428,10 @@ static void
 no_tally(void **state)
 {
 	(void)state;
-	tally_request(NULL, &(struct tally_request){ .end = TALLY_PAGE });
-	tally_late(NULL, NULL, TALLY_LATE_DEAD, 0);
-	tally_tend(NULL, 0);
-	tally_free(NULL);
+	counters_request(NULL, &(struct counters_request){ .end = COUNTER_PAGE });
+	counters_late(NULL, NULL, COUNTER_LATE_DEAD, 0);
+	counters_housekeep(NULL, 0);
+	counters_free(NULL);
 	CHECK("nothing happens", true);
 }
 
@@ -462,11 +462,11 @@ china_time(void **state)
 		int64_t	 number = -1;
 		int64_t	 before;
 
-		CHECK(cases[i].name, day_parse(&number, slice_of(cases[i].day)));
-		before = counted(dir, "a0", number, cases[i].hour, TALLY_REPEAT);
+		CHECK(cases[i].name, calendar_parse_day(&number, slice_of(cases[i].day)));
+		before = counted(dir, "a0", number, cases[i].hour, COUNTER_REPEAT);
 		for (k = 0; k <= i; k++)
-			request(p, 0, TALLY_REPEAT, cases[i].ms);
-		check_int(cases[i].name, counted(dir, "a0", number, cases[i].hour, TALLY_REPEAT),
+			request(p, 0, COUNTER_REPEAT, cases[i].ms);
+		check_int(cases[i].name, counted(dir, "a0", number, cases[i].hour, COUNTER_REPEAT),
 		    before + (int64_t)i + 1);
 	}
 	place_free(p);
@@ -482,20 +482,20 @@ midnight(void **state)
 
 	(void)state;
 	for (i = 0; i < 1000; i++)
-		request(p, i % 2, TALLY_DELIVERED, at(today, 24, i % 3 - 1));
-	check_int("before", counted(dir, NULL, day(today), 23, TALLY_DELIVERED), 334);
-	check_int("after", counted(dir, NULL, day("2026-11-23"), 0, TALLY_DELIVERED), 666);
+		request(p, i % 2, COUNTER_DELIVERED, at(today, 24, i % 3 - 1));
+	check_int("before", counted(dir, NULL, day(today), 23, COUNTER_DELIVERED), 334);
+	check_int("after", counted(dir, NULL, day("2026-11-23"), 0, COUNTER_DELIVERED), 666);
 	/* And a clock that goes wild. */
 	for (i = 0; i < 100; i++)
-		request(p, 0, TALLY_DEAD, at(today, 24 * (i % 5), 0));
-	check_int("all", all_of(dir, "a0", TALLY_DEAD), 100);
-	request(p, 0, TALLY_DEAD, INT64_MAX);
-	request(p, 0, TALLY_DEAD, INT64_MIN + 1000);
-	check_int("no such days", all_of(dir, "a0", TALLY_DEAD), 100);
-	request(p, 0, TALLY_DEAD, at("1970-01-01", -1, 0));
+		request(p, 0, COUNTER_DEAD, at(today, 24 * (i % 5), 0));
+	check_int("all", all_of(dir, "a0", COUNTER_DEAD), 100);
+	request(p, 0, COUNTER_DEAD, INT64_MAX);
+	request(p, 0, COUNTER_DEAD, INT64_MIN + 1000);
+	check_int("no such days", all_of(dir, "a0", COUNTER_DEAD), 100);
+	request(p, 0, COUNTER_DEAD, at("1970-01-01", -1, 0));
 	check_int("told", log_lines(log, "the clock is wrong"), 1);
-	check_int("in all", total_of(dir, "a0", TALLY_DEAD), 103);
-	check_int("over midnight", total_of(dir, NULL, TALLY_DELIVERED), 1000);
+	check_int("in all", total_of(dir, "a0", COUNTER_DEAD), 103);
+	check_int("over midnight", total_of(dir, NULL, COUNTER_DELIVERED), 1000);
 	log_close();
 	place_free(p);
 }
@@ -523,11 +523,11 @@ ranges(void **state)
 	int		 k;
 
 	(void)state;
-	request(p, 0, TALLY_DELIVERED, at("2026-11-21", 0, 0));
+	request(p, 0, COUNTER_DELIVERED, at("2026-11-21", 0, 0));
 	for (k = 0; k < 2; k++)
-		request(p, 0, TALLY_DELIVERED, at("2026-11-22", 23, 59));
+		request(p, 0, COUNTER_DELIVERED, at("2026-11-22", 23, 59));
 	for (k = 0; k < 18; k++)
-		request(p, 0, TALLY_DELIVERED, at("2026-11-24", 5, 0));
+		request(p, 0, COUNTER_DELIVERED, at("2026-11-24", 5, 0));
 	state_write(dir, "qtoa.tally-20261399", "x", 1);	/* what only looks like one */
 	state_write(dir, "qtoa.tally-2026112", "x", 1);
 	state_write(dir, "qtoa.tally-20261122x", "x", 1);
@@ -535,10 +535,10 @@ ranges(void **state)
 		struct asking	 a = { .day = -1, .hour = -1 };
 		int64_t		 from = -1, to = -1;
 
-		CHECK(cases[i].name, day_parse(&from, slice_of(cases[i].from)) &&
-		    day_parse(&to, slice_of(cases[i].to)));
-		check_err(cases[i].name, tally_read(dir, from, to, take, &a), QT_OK);
-		check_int(cases[i].name, (int64_t)a.sum.count[TALLY_DELIVERED], cases[i].want);
+		CHECK(cases[i].name, calendar_parse_day(&from, slice_of(cases[i].from)) &&
+		    calendar_parse_day(&to, slice_of(cases[i].to)));
+		check_err(cases[i].name, counters_read(dir, from, to, take, &a), ERR_OK);
+		check_int(cases[i].name, (int64_t)a.sum.count[COUNTER_DELIVERED], cases[i].want);
 	}
 	place_free(p);
 }
@@ -552,15 +552,15 @@ reading_nothing(void **state)
 
 	(void)state;
 	state_path(path, dir, "none");
-	check_err("no directory", tally_read(path, 0, 99999, take, &a), QT_OK);
-	check_err("no files", tally_read(dir, 0, 99999, take, &a), QT_OK);
+	check_err("no directory", counters_read(path, 0, 99999, take, &a), ERR_OK);
+	check_err("no files", counters_read(dir, 0, 99999, take, &a), ERR_OK);
 	check_int("nothing", a.hours, 0);
 	state_write(dir, "plain", "", 0);
 	state_path(path, dir, "plain");
-	check_err("no directory at all", tally_read(path, 0, 99999, take, &a), QT_ESTORE);
+	check_err("no directory at all", counters_read(path, 0, 99999, take, &a), ERR_STORE);
 	state_path(path, dir, today_file);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("no file", tally_read(dir, 0, 99999, take, &a), QT_ESTORE);
+	check_err("no file", counters_read(dir, 0, 99999, take, &a), ERR_STORE);
 	(void)rmdir(path);
 }
 
@@ -577,31 +577,31 @@ overflow(void **state)
 	int		 i;
 
 	(void)state;
-	request(p, 0, TALLY_DELIVERED, at(today, 1, 0));	/* there is room as for two */
+	request(p, 0, COUNTER_DELIVERED, at(today, 1, 0));	/* there is room as for two */
 	for (i = 0; i < 300; i++) {
-		request(many, i, TALLY_DELIVERED, at(today, 2, 0));
-		request(many, i, TALLY_DELIVERED, at(today, 3, 0));
+		request(many, i, COUNTER_DELIVERED, at(today, 2, 0));
+		request(many, i, COUNTER_DELIVERED, at(today, 3, 0));
 	}
-	request(p, 1, TALLY_DELIVERED, at(today, 4, 0));
+	request(p, 1, COUNTER_DELIVERED, at(today, 4, 0));
 	for (i = 0; i < 300; i++)
-		named += all_of(dir, many->path[i], TALLY_DELIVERED) != 0;
+		named += all_of(dir, many->path[i], COUNTER_DELIVERED) != 0;
 	check_int("as many have one", named, 62);
-	check_int("the first", all_of(dir, "a0", TALLY_DELIVERED), 3);
-	check_int("claimed by the other", all_of(dir, "a1", TALLY_DELIVERED), 3);
-	check_int("the rest", all_of(dir, "", TALLY_DELIVERED), 2 * (300 - 62));
-	check_int("none is lost", all_of(dir, NULL, TALLY_DELIVERED), 602);
+	check_int("the first", all_of(dir, "a0", COUNTER_DELIVERED), 3);
+	check_int("claimed by the other", all_of(dir, "a1", COUNTER_DELIVERED), 3);
+	check_int("the rest", all_of(dir, "", COUNTER_DELIVERED), 2 * (300 - 62));
+	check_int("none is lost", all_of(dir, NULL, COUNTER_DELIVERED), 602);
 
 	/* Another day has room for all. */
 	for (i = 0; i < 300; i++)
-		request(many, i, TALLY_DEAD, at(today, 24, 0));
-	check_int("none is nobody's", all_of(dir, "", TALLY_DEAD), 0);
-	check_int("all", all_of(dir, NULL, TALLY_DEAD), 300);
+		request(many, i, COUNTER_DEAD, at(today, 24, 0));
+	check_int("none is nobody's", all_of(dir, "", COUNTER_DEAD), 0);
+	check_int("all", all_of(dir, NULL, COUNTER_DEAD), 300);
 
 	/* And so have the totals, for long. */
 	for (i = 0; i < 300; i++)
-		named += total_of(dir, many->path[i], TALLY_DELIVERED) == 2 + (i < 2);
+		named += total_of(dir, many->path[i], COUNTER_DELIVERED) == 2 + (i < 2);
 	check_int("each in its own", named - 62, 300);
-	check_int("none is nobody's", total_of(dir, "", TALLY_DELIVERED), 0);
+	check_int("none is nobody's", total_of(dir, "", COUNTER_DELIVERED), 0);
 	place_free(many);
 	place_free(p);
 }
@@ -622,13 +622,13 @@ long_names(void **state)
 		p->conf.accounts[i].path = name[i];
 	}
 	for (i = 0; i < 3; i++)
-		request(p, i != 0, TALLY_DELIVERED, at(today, 1, 0));
-	check_int("long", all_of(dir, name[0], TALLY_DELIVERED), 1);
-	check_int("shorter", all_of(dir, name[1], TALLY_DELIVERED), 2);
-	check_int("in all", total_of(dir, name[0], TALLY_DELIVERED), 1);
+		request(p, i != 0, COUNTER_DELIVERED, at(today, 1, 0));
+	check_int("long", all_of(dir, name[0], COUNTER_DELIVERED), 1);
+	check_int("shorter", all_of(dir, name[1], COUNTER_DELIVERED), 2);
+	check_int("in all", total_of(dir, name[0], COUNTER_DELIVERED), 1);
 	remove_file(dir, total_file);
-	check_int("out of the days", total_of(dir, name[0], TALLY_DELIVERED), 1);
-	check_int("shorter", total_of(dir, name[1], TALLY_DELIVERED), 2);
+	check_int("out of the days", total_of(dir, name[0], COUNTER_DELIVERED), 1);
+	check_int("shorter", total_of(dir, name[1], COUNTER_DELIVERED), 2);
 	place_free(p);
 }
 
@@ -650,16 +650,16 @@ count_much(void *arg)
 	unsigned	 i;
 
 	for (i = 0; i < EACH; i++) {
-		tally_request(c->place->tally, &(struct tally_request){
+		counters_request(c->place->counters, &(struct counters_request){
 			.account = i % 4 == 3 ? NULL : &c->place->conf.accounts[i % 4],
-			.end = i % 2 == 0 ? TALLY_DELIVERED : TALLY_REFUSED,
+			.end = i % 2 == 0 ? COUNTER_DELIVERED : COUNTER_REFUSED,
 			.came_ms = at(today, (int)(i / 1000), 0) +
 			    (i / 4 % 2 == 0 ? 0 : INT64_C(86400000)),
 			.ms = i % 5000, .qt_ms = c->number == 0 ? 3 : -1,
-			.event = (int)(i % TALLY_EVENTS),
+			.event = (int)(i % COUNTER_EVENTS),
 		});
 		if (c->number == 1 && i % 4096 == 0)
-			tally_tend(c->place->tally, at(today, 12, 0));
+			counters_housekeep(c->place->counters, at(today, 12, 0));
 	}
 	return NULL;
 }
@@ -685,13 +685,13 @@ crew_there(struct other *me, void *arg)
 static void
 all_at_once(void **state)
 {
-	const int64_t	 whole = (int64_t)PROCESSES * THREADS * EACH;
-	const char	*dir = state_new();
-	struct asking	 a = { .day = -1, .hour = -1 };
+	const int64_t		 whole = (int64_t)PROCESSES * THREADS * EACH;
+	const char		*dir = state_new();
+	struct asking		 a = { .day = -1, .hour = -1 };
 	struct asking_total	 t = { .account = NULL };
-	struct other	 o[PROCESSES];
-	int64_t		 timed = 0, spent = 0;
-	int		 i;
+	struct other		 o[PROCESSES];
+	int64_t			 timed = 0, spent = 0;
+	int			 i;
 
 	(void)state;
 	for (i = 0; i < PROCESSES; i++)
@@ -702,33 +702,33 @@ all_at_once(void **state)
 		other_say(&o[i]);
 	for (i = 0; i < PROCESSES; i++)
 		check_int("the others", other_end(&o[i]), 0);
-	check_err("read", tally_read(dir, day(today), day("2026-11-23"), take, &a), QT_OK);
-	check_int("delivered", (int64_t)a.sum.count[TALLY_DELIVERED], whole / 2);
-	check_int("refused", (int64_t)a.sum.count[TALLY_REFUSED], whole / 2);
-	for (i = 0; i < TALLY_BUCKETS; i++)
-		timed += (int64_t)a.sum.bucket[TALLY_WAITED][i];
+	check_err("read", counters_read(dir, day(today), day("2026-11-23"), take, &a), ERR_OK);
+	check_int("delivered", (int64_t)a.sum.count[COUNTER_DELIVERED], whole / 2);
+	check_int("refused", (int64_t)a.sum.count[COUNTER_REFUSED], whole / 2);
+	for (i = 0; i < COUNTER_BUCKETS; i++)
+		timed += (int64_t)a.sum.bucket[COUNTER_WAITED][i];
 	for (i = 0; i < EACH; i += 2)
 		spent += i % 5000;
 	check_int("timed", timed, whole / 2);
-	check_int("ms", (int64_t)a.sum.sum_ms[TALLY_WAITED], spent * PROCESSES * THREADS);
-	check_int("QT", (int64_t)a.sum.bucket[TALLY_QT][3], PROCESSES * EACH);
-	check_int("none's", all_of(dir, "", TALLY_REFUSED), whole / 4);
+	check_int("ms", (int64_t)a.sum.sum_ms[COUNTER_WAITED], spent * PROCESSES * THREADS);
+	check_int("QT", (int64_t)a.sum.bucket[COUNTER_QT][3], PROCESSES * EACH);
+	check_int("none's", all_of(dir, "", COUNTER_REFUSED), whole / 4);
 	for (i = 0; i < 3; i++) {
 		char	 path[24];
 
 		(void)snprintf(path, sizeof(path), "a%d", i);
-		check_int(path, all_of(dir, path, i == 1 ? TALLY_REFUSED : TALLY_DELIVERED),
+		check_int(path, all_of(dir, path, i == 1 ? COUNTER_REFUSED : COUNTER_DELIVERED),
 		    whole / 4);
 	}
-	check_int("each hour", counted(dir, "a0", day(today), 5, TALLY_DELIVERED),
+	check_int("each hour", counted(dir, "a0", day(today), 5, COUNTER_DELIVERED),
 	    PROCESSES * THREADS * 125);
 	check_int("one file a day, and one", state_count(dir, "qtoa.tally-", NULL), 3);
 	CHECK("in all", totals_agree(dir, NULL) && totals_agree(dir, "a2") &&
 	    totals_agree(dir, ""));
-	check_err("read", tally_totals(dir, take_total, &t), QT_OK);
-	for (i = 0; i < TALLY_EVENTS; i++)
+	check_err("read", counters_totals(dir, take_total, &t), ERR_OK);
+	for (i = 0; i < COUNTER_EVENTS; i++)
 		check_int("events", (int64_t)t.sum.event[i],
-		    i % 2 == 0 ? whole / TALLY_EVENTS : 0);
+		    i % 2 == 0 ? whole / COUNTER_EVENTS : 0);
 }
 
 /* Many are the first, each with an account of its own. */
@@ -741,7 +741,7 @@ first_there(struct other *me, void *arg)
 	other_say(me);
 	(void)other_hear(me);
 	for (i = 0; i < 50; i++)
-		request(p, (i * 7 + (int)getpid()) % 50, TALLY_DELIVERED, at(today, 3, 0));
+		request(p, (i * 7 + (int)getpid()) % 50, COUNTER_DELIVERED, at(today, 3, 0));
 	place_free(p);
 }
 
@@ -766,8 +766,8 @@ making_at_once(void **state)
 			check_int("the others", other_end(&o[i]), 0);
 		for (i = 0; i < 50; i++) {
 			(void)snprintf(path, sizeof(path), "a%d", i);
-			bad += all_of(dir, path, TALLY_DELIVERED) != PROCESSES;
-			bad += total_of(dir, path, TALLY_DELIVERED) != PROCESSES;
+			bad += all_of(dir, path, COUNTER_DELIVERED) != PROCESSES;
+			bad += total_of(dir, path, COUNTER_DELIVERED) != PROCESSES;
 		}
 		check_int("all, each in one place", bad, 0);
 		check_int("nothing was set aside", state_count(dir, "qtoa.tally-", NULL), 2);
@@ -790,7 +790,7 @@ die_there(struct other *me, void *arg)
 	/* Begun anew now and then, so that a kill meets the making as well. */
 	for (i = 0;; i++) {
 		p = place_new(d->dir, 60);
-		request(p, i % 60, TALLY_DELIVERED, at(today, i % 48, 0));
+		request(p, i % 60, COUNTER_DELIVERED, at(today, i % 48, 0));
 		atomic_fetch_add(d->said, 1);
 		if (i == 20)
 			other_say(me);
@@ -823,11 +823,11 @@ death(void **state)
 		for (k = 0; k < 2; k++)
 			other_kill(&o[k]);
 		/* One that was killed may have counted what it did not say. */
-		found = all_of(dir, NULL, TALLY_DELIVERED);
+		found = all_of(dir, NULL, COUNTER_DELIVERED);
 		said = (int64_t)atomic_load(d.said);
 		CHECK("nothing is lost", found >= said);
 		CHECK("nothing is made up", found <= said + 2 * (i + 1));
-		found = total_of(dir, NULL, TALLY_DELIVERED);
+		found = total_of(dir, NULL, COUNTER_DELIVERED);
 		CHECK("nothing is lost in all", found >= said);
 		CHECK("nothing is made up in all", found <= said + 2 * (i + 1));
 	}
@@ -990,17 +990,17 @@ alter_between(const struct meeting *m, const struct altered *f)
 	struct place	*p = place_new(m->dir, 1);
 	int		 i;
 
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
+	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	place_free(p);
 	m->met->alter(f);
 	if (f->shape == &day_shape)
-		OTHER_CHECK(all_of(m->dir, "a0", TALLY_DELIVERED) == m->met->before);
+		OTHER_CHECK(all_of(m->dir, "a0", COUNTER_DELIVERED) == m->met->before);
 	else
-		OTHER_CHECK(total_of(m->dir, "a0", TALLY_DELIVERED) == m->met->total_before);
+		OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DELIVERED) == m->met->total_before);
 	p = place_new(m->dir, 1);
 	for (i = 0; i < 10; i++)
-		request(p, 0, TALLY_DEAD, at(today, 5, 0));
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
+		request(p, 0, COUNTER_DEAD, at(today, 5, 0));
+	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	place_free(p);
 }
 
@@ -1013,10 +1013,10 @@ meet_there(struct other *me, void *arg)
 
 	(void)me;
 	alter_between(m, &f);
-	OTHER_CHECK(all_of(m->dir, NULL, TALLY_DELIVERED) == m->met->after);
-	OTHER_CHECK(all_of(m->dir, "a0", TALLY_DEAD) == 10 * m->met->after);
-	OTHER_CHECK(total_of(m->dir, "a0", TALLY_DELIVERED) == 2);
-	OTHER_CHECK(total_of(m->dir, "a0", TALLY_DEAD) == 10);
+	OTHER_CHECK(all_of(m->dir, NULL, COUNTER_DELIVERED) == m->met->after);
+	OTHER_CHECK(all_of(m->dir, "a0", COUNTER_DEAD) == 10 * m->met->after);
+	OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DELIVERED) == 2);
+	OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DEAD) == 10);
 	OTHER_CHECK(state_count(m->dir, today_file, NULL) == m->met->files);
 	OTHER_CHECK(log_lines(log, "set aside") == m->met->aside);
 	OTHER_CHECK(log_lines(log, "what=tally") == (m->met->after == 0 || m->met->aside != 0));
@@ -1034,10 +1034,10 @@ meet_total_there(struct other *me, void *arg)
 
 	(void)me;
 	alter_between(m, &f);
-	OTHER_CHECK(all_of(m->dir, "a0", TALLY_DELIVERED) == 2);
-	OTHER_CHECK(all_of(m->dir, "a0", TALLY_DEAD) == 10);
-	OTHER_CHECK(total_of(m->dir, NULL, TALLY_DELIVERED) == after);
-	OTHER_CHECK(total_of(m->dir, "a0", TALLY_DEAD) == (after == -1 ? -1 : 10));
+	OTHER_CHECK(all_of(m->dir, "a0", COUNTER_DELIVERED) == 2);
+	OTHER_CHECK(all_of(m->dir, "a0", COUNTER_DEAD) == 10);
+	OTHER_CHECK(total_of(m->dir, NULL, COUNTER_DELIVERED) == after);
+	OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DEAD) == (after == -1 ? -1 : 10));
 	OTHER_CHECK(state_count(m->dir, total_file, NULL) == m->met->files);
 	OTHER_CHECK(log_lines(log, "set aside") == m->met->aside);
 	OTHER_CHECK(log_lines(log, "what=tally") == (after == -1 || m->met->aside != 0));
@@ -1069,14 +1069,14 @@ static bool
 count_again(struct place *p, const char *dir)
 {
 	const int64_t	 until_ms = clock_mono_ms() + PATIENCE_MS;
-	const int64_t	 by_day = all_of(dir, NULL, TALLY_DELIVERED);
+	const int64_t	 by_day = all_of(dir, NULL, COUNTER_DELIVERED);
 	char		 path[STATE_PATH];
 	struct stat	 st;
 
 	state_path(path, dir, total_file);
 	do
-		request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	while ((all_of(dir, NULL, TALLY_DELIVERED) == by_day || stat(path, &st) == -1 ||
+		request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
+	while ((all_of(dir, NULL, COUNTER_DELIVERED) == by_day || stat(path, &st) == -1 ||
 	    st.st_size < TOTAL_HEAD) && clock_mono_ms() < until_ms);
 	return clock_mono_ms() < until_ms;
 }
@@ -1085,7 +1085,7 @@ count_again(struct place *p, const char *dir)
 static bool
 has_all(const char *dir)
 {
-	return total_of(dir, NULL, TALLY_DELIVERED) >= all_of(dir, NULL, TALLY_DELIVERED);
+	return total_of(dir, NULL, COUNTER_DELIVERED) >= all_of(dir, NULL, COUNTER_DELIVERED);
 }
 
 static void
@@ -1110,9 +1110,9 @@ full_disk_there(struct other *me, void *arg)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	limit_to(10000);
 	for (i = 0; i < 1000; i++)
-		request(p, i % 2, TALLY_DELIVERED, at(today, 5, 0));
-	OTHER_CHECK(all_of(dir, NULL, TALLY_DELIVERED) == 0);
-	OTHER_CHECK(total_of(dir, NULL, TALLY_DELIVERED) == 0);
+		request(p, i % 2, COUNTER_DELIVERED, at(today, 5, 0));
+	OTHER_CHECK(all_of(dir, NULL, COUNTER_DELIVERED) == 0);
+	OTHER_CHECK(total_of(dir, NULL, COUNTER_DELIVERED) == 0);
 	OTHER_CHECK(log_lines(log, "what=tally") == 2);		/* the day, and all */
 	OTHER_CHECK(log_lines(log, "File too large") == 2);
 	limit_to(RLIM_INFINITY);
@@ -1124,10 +1124,10 @@ full_disk_there(struct other *me, void *arg)
 	/* Who has a slot is counted, who has none is not. */
 	limit_to(10000);
 	for (i = 0; i < 1000; i++)
-		request(p, i % 2, TALLY_REPEAT, at(today, 6, 0));
-	OTHER_CHECK(all_of(dir, "a0", TALLY_REPEAT) == 500);
-	OTHER_CHECK(all_of(dir, NULL, TALLY_REPEAT) == 500);
-	OTHER_CHECK(total_of(dir, NULL, TALLY_REPEAT) == 500);
+		request(p, i % 2, COUNTER_REPEAT, at(today, 6, 0));
+	OTHER_CHECK(all_of(dir, "a0", COUNTER_REPEAT) == 500);
+	OTHER_CHECK(all_of(dir, NULL, COUNTER_REPEAT) == 500);
+	OTHER_CHECK(total_of(dir, NULL, COUNTER_REPEAT) == 500);
 	OTHER_CHECK(log_lines(log, "what=tally") == 6);
 	limit_to(RLIM_INFINITY);
 	place_free(p);
@@ -1144,9 +1144,9 @@ half_full_there(struct other *me, void *arg)
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
 	limit_to(TOTAL_HEAD + 2 * TOTAL_SLOT);
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	OTHER_CHECK(all_of(dir, NULL, TALLY_DELIVERED) == 0);
-	OTHER_CHECK(total_of(dir, "a0", TALLY_DELIVERED) == 1);
+	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
+	OTHER_CHECK(all_of(dir, NULL, COUNTER_DELIVERED) == 0);
+	OTHER_CHECK(total_of(dir, "a0", COUNTER_DELIVERED) == 1);
 	OTHER_CHECK(log_lines(log, "what=tally") == 1);
 	limit_to(RLIM_INFINITY);
 	OTHER_CHECK(count_again(p, dir));
@@ -1156,16 +1156,16 @@ half_full_there(struct other *me, void *arg)
 	state_path(path, dir, total_file);
 	OTHER_CHECK(mkdir(path, 0700) == 0);
 	p = place_new(dir, 1);
-	request(p, 0, TALLY_QUEUED, at(today, 5, 0));
-	OTHER_CHECK(all_of(dir, "a0", TALLY_QUEUED) == 1);
-	OTHER_CHECK(total_of(dir, "a0", TALLY_QUEUED) == -1);
+	request(p, 0, COUNTER_QUEUED, at(today, 5, 0));
+	OTHER_CHECK(all_of(dir, "a0", COUNTER_QUEUED) == 1);
+	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == -1);
 	OTHER_CHECK(log_lines(log, "not counted for /-/metrics") == 1);
 	OTHER_CHECK(rmdir(path) == 0);
-	OTHER_CHECK(total_of(dir, "a0", TALLY_QUEUED) == 1);	/* as they will begin */
+	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == 1);	/* as they will begin */
 	place_free(p);
 	p = place_new(dir, 1);
-	request(p, 0, TALLY_QUEUED, at(today, 5, 0));
-	OTHER_CHECK(total_of(dir, "a0", TALLY_QUEUED) == 2);
+	request(p, 0, COUNTER_QUEUED, at(today, 5, 0));
+	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == 2);
 	place_free(p);
 }
 
@@ -1182,8 +1182,8 @@ read_only_there(struct other *me, void *arg)
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	p = place_new(dir, 1);
 	for (i = 0; i < 1000; i++)
-		request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	tally_tend(p->tally, at(today, 5, 0));
+		request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
+	counters_housekeep(p->counters, at(today, 5, 0));
 	OTHER_CHECK(log_lines(log, "what=tally") == 2);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(count_again(p, dir));
@@ -1204,9 +1204,9 @@ directory_there(struct other *me, void *arg)
 	state_path(dir, parent, "new");
 	p = place_new(dir, 1);
 	OTHER_CHECK(stat(dir, &st) == -1);
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
+	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
-	OTHER_CHECK(all_of(dir, "a0", TALLY_DELIVERED) == 1);
+	OTHER_CHECK(all_of(dir, "a0", COUNTER_DELIVERED) == 1);
 	place_free(p);
 	OTHER_CHECK(log_lines(log, "what=tally") == 0);
 }
@@ -1217,22 +1217,22 @@ claimed_there(struct other *me, void *arg)
 {
 	const char	*dir = arg, *log = log_to(dir);
 	struct place	*p = place_new(dir, 1);
-	struct claim	 c;
-	unsigned char	 key[CLAIM_KEY];
+	struct lock	 c;
+	unsigned char	 key[LOCK_KEY];
 	char		 path[STATE_PATH];
 	int64_t		 begun_ms;
 	int		 i;
 
 	(void)me;
 	state_path(path, dir, today_file);
-	claim_name(key, "tally", path);
-	OTHER_CHECK(claim_begin(p->claims, &c, key, 0) == CLAIM_MINE);
+	lock_name(key, "tally", path);
+	OTHER_CHECK(lock_take(p->locks, &c, key, 0) == LOCK_MINE);
 	begun_ms = clock_mono_ms();
 	for (i = 0; i < 1000; i++)
-		request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
+		request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	OTHER_CHECK(clock_mono_ms() - begun_ms < PATIENCE_MS);
 	OTHER_CHECK(log_lines(log, "what=tally") == 1);
-	claim_end(p->claims, &c, false);
+	lock_release(p->locks, &c, false);
 	OTHER_CHECK(count_again(p, dir));
 	place_free(p);
 }
@@ -1270,25 +1270,25 @@ gone(void **state)
 	char		 path[STATE_PATH];
 
 	(void)state;
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	tally_tend(p->tally, at(today, 5, 0));
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	check_int("as it was", all_of(dir, "a0", TALLY_DELIVERED), 2);
+	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
+	counters_housekeep(p->counters, at(today, 5, 0));
+	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
+	check_int("as it was", all_of(dir, "a0", COUNTER_DELIVERED), 2);
 	state_path(path, dir, today_file);
 	assert_int_equal(unlink(path), 0);
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	tally_tend(p->tally, at(today, 5, 0));
-	request(p, 0, TALLY_DELIVERED, at(today, 5, 0));
-	check_int("in a new one", all_of(dir, "a0", TALLY_DELIVERED), 1);
-	check_int("not in all", total_of(dir, "a0", TALLY_DELIVERED), 4);
+	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
+	counters_housekeep(p->counters, at(today, 5, 0));
+	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
+	check_int("in a new one", all_of(dir, "a0", COUNTER_DELIVERED), 1);
+	check_int("not in all", total_of(dir, "a0", COUNTER_DELIVERED), 4);
 
 	remove_file(dir, total_file);
-	request(p, 0, TALLY_DEAD, at(today, 5, 0));
-	tally_tend(p->tally, at(today, 5, 0));
-	request(p, 0, TALLY_DEAD, at(today, 5, 0));
+	request(p, 0, COUNTER_DEAD, at(today, 5, 0));
+	counters_housekeep(p->counters, at(today, 5, 0));
+	request(p, 0, COUNTER_DEAD, at(today, 5, 0));
 	check_int("there again", state_count(dir, total_file, NULL), 1);
-	check_int("new totals", total_of(dir, "a0", TALLY_DEAD), 2);
-	check_int("are what the days have", total_of(dir, "a0", TALLY_DELIVERED), 1);
+	check_int("new totals", total_of(dir, "a0", COUNTER_DEAD), 2);
+	check_int("are what the days have", total_of(dir, "a0", COUNTER_DELIVERED), 1);
 	place_free(p);
 }
 
@@ -1306,29 +1306,29 @@ begun_with_days(void **state)
 
 	(void)state;
 	for (i = 0; i < 1000; i++)
-		tally_request(old->tally, &(struct tally_request){
+		counters_request(old->counters, &(struct counters_request){
 			.account = i % 6 == 5 ? NULL : &old->conf.accounts[i % 6],
-			.end = i % 3 == 0 ? TALLY_DELIVERED : TALLY_DEAD,
+			.end = i % 3 == 0 ? COUNTER_DELIVERED : COUNTER_DEAD,
 			.came_ms = at("2026-10-01", i % 300, 0), .ms = i, .qt_ms = i / 2 });
 	place_free(old);
 	state_write(dir, "qtoa.tally-20261002", "garbage", 7);		/* and yet */
 	for (round = 0; round < 2; round++) {
 		remove_file(dir, total_file);
-		check_err("as they will begin", tally_totals(dir, take_total, &a), QT_OK);
+		check_err("as they will begin", counters_totals(dir, take_total, &a), ERR_OK);
 		check_int("none's is one", a.slots, 1 + round);
 		for (i = 0; i < 2; i++) {
 			p = place_new(dir, 1);
-			request(p, 0, TALLY_QUEUED, at(today, 5, 0));
+			request(p, 0, COUNTER_QUEUED, at(today, 5, 0));
 			CHECK("all of it", totals_agree(dir, NULL) && totals_agree(dir, "a4") &&
 			    totals_agree(dir, "a0") && totals_agree(dir, ""));
-			check_int("and no more", total_of(dir, "a0", TALLY_QUEUED),
+			check_int("and no more", total_of(dir, "a0", COUNTER_QUEUED),
 			    1 + i + 2 * round);
 			place_free(p);
 		}
 	}
-	check_int("whose is no more", total_of(dir, "a1", TALLY_DEAD),
-	    all_of(dir, "a1", TALLY_DEAD));
-	CHECK("which is some", total_of(dir, "a1", TALLY_DEAD) > 0);
+	check_int("whose is no more", total_of(dir, "a1", COUNTER_DEAD),
+	    all_of(dir, "a1", COUNTER_DEAD));
+	CHECK("which is some", total_of(dir, "a1", COUNTER_DEAD) > 0);
 }
 
 /* Whoever is the first of many to count begins them: nothing counts twice, nothing is missed. */
@@ -1342,7 +1342,7 @@ begun_at_once(void **state)
 
 	(void)state;
 	for (i = 0; i < 500; i++)
-		request(p, i % 50, TALLY_DELIVERED, at("2026-10-01", i, 0));
+		request(p, i % 50, COUNTER_DELIVERED, at("2026-10-01", i, 0));
 	place_free(p);
 	for (round = 0; round < 3; round++) {
 		remove_file(dir, total_file);
@@ -1354,7 +1354,7 @@ begun_at_once(void **state)
 			other_say(&o[i]);
 		for (i = 0; i < PROCESSES; i++)
 			check_int("the others", other_end(&o[i]), 0);
-		check_int("days", all_of(dir, NULL, TALLY_DELIVERED),
+		check_int("days", all_of(dir, NULL, COUNTER_DELIVERED),
 		    500 + (round + 1) * PROCESSES * 50);
 		CHECK("in all", totals_agree(dir, NULL) && totals_agree(dir, "a7"));
 	}
@@ -1369,17 +1369,17 @@ totals_of_nothing(void **state)
 
 	(void)state;
 	state_path(path, dir, "none");
-	check_err("no directory", tally_totals(path, take_total, &a), QT_OK);
-	check_err("no files", tally_totals(dir, take_total, &a), QT_OK);
-	check_int("nothing", total_of(dir, NULL, TALLY_DELIVERED), 0);
+	check_err("no directory", counters_totals(path, take_total, &a), ERR_OK);
+	check_err("no files", counters_totals(dir, take_total, &a), ERR_OK);
+	check_int("nothing", total_of(dir, NULL, COUNTER_DELIVERED), 0);
 	check_int("none's", a.slots, 2);
 	state_path(path, dir, total_file);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("no file", tally_totals(dir, take_total, &a), QT_ESTORE);
+	check_err("no file", counters_totals(dir, take_total, &a), ERR_STORE);
 	(void)rmdir(path);
 	state_path(path, dir, today_file);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("a day that is no file", tally_totals(dir, take_total, &a), QT_OK);
+	check_err("a day that is no file", counters_totals(dir, take_total, &a), ERR_OK);
 	(void)rmdir(path);
 }
 
@@ -1417,13 +1417,13 @@ begun_with_many(void **state)
 	(void)state;
 	write_crowded_day(dir, 1100);
 	p = place_new(dir, 1);
-	request(p, 0, TALLY_QUEUED, at(today, 24, 0));
-	check_err("read", tally_totals(dir, take_total, &a), QT_OK);
-	check_int("all", (int64_t)a.sum.sum.count[TALLY_DELIVERED], 1100);
+	request(p, 0, COUNTER_QUEUED, at(today, 24, 0));
+	check_err("read", counters_totals(dir, take_total, &a), ERR_OK);
+	check_int("all", (int64_t)a.sum.sum.count[COUNTER_DELIVERED], 1100);
 	check_int("slots", a.slots, 1023);
-	check_int("who was there", total_of(dir, "b1022", TALLY_DELIVERED), 1);
-	check_int("nobody's", total_of(dir, "", TALLY_DELIVERED), 1100 - 1022);
-	check_int("who came late", total_of(dir, "", TALLY_QUEUED), 1);
+	check_int("who was there", total_of(dir, "b1022", COUNTER_DELIVERED), 1);
+	check_int("nobody's", total_of(dir, "", COUNTER_DELIVERED), 1100 - 1022);
+	check_int("who came late", total_of(dir, "", COUNTER_QUEUED), 1);
 	place_free(p);
 }
 
@@ -1450,7 +1450,7 @@ old_ones(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
 		state_write(dir, cases[i].name, "x", 1);
-	tally_tend(p->tally, at(today, 0, 0));
+	counters_housekeep(p->counters, at(today, 0, 0));
 	for (i = 0; i < COUNT(cases); i++) {
 		state_path(path, dir, cases[i].name);
 		check_int(cases[i].name, access(path, F_OK) == 0, cases[i].stays);
@@ -1507,7 +1507,7 @@ percentiles(void **state)
 	};
 	static const int	 percents[] = { 0, 1, 10, 50, 90, 99, 100 };
 	static int64_t		 ms[10000];
-	struct tally_numbers	 n;
+	struct counter_numbers	 n;
 	uint64_t		 seed = 1;
 	size_t			 i, k, rank;
 	int64_t			 exact, got;
@@ -1517,17 +1517,17 @@ percentiles(void **state)
 		memset(&n, 0, sizeof(n));
 		for (k = 0; k < cases[i].n; k++) {
 			ms[k] = cases[i].draw(&seed);
-			n.bucket[TALLY_QT][tally_bucket(ms[k])]++;
+			n.bucket[COUNTER_QT][counters_bucket(ms[k])]++;
 		}
 		qsort(ms, cases[i].n, sizeof(*ms), by_size);
 		for (k = 0; k < COUNT(percents); k++) {
 			rank = (cases[i].n * (size_t)percents[k] + 99) / 100;
 			exact = ms[rank == 0 ? 0 : rank - 1];
-			got = tally_percentile(&n, TALLY_QT, percents[k] / 100.0);
+			got = counters_percentile(&n, COUNTER_QT, percents[k] / 100.0);
 			CHECK(cases[i].name, llabs(got - exact) * 10 <= exact);
 			CHECK(cases[i].name, exact >= 20 || got == exact);
 		}
-		check_int("the other", tally_percentile(&n, TALLY_WAITED, 0.5), -1);
+		check_int("the other", counters_percentile(&n, COUNTER_WAITED, 0.5), -1);
 	}
 }
 

@@ -32,8 +32,8 @@ enum {
 /* A set of marks and what it stands on. */
 struct place {
 	struct settings	 set;
-	struct claims	*claims;
-	struct seen	*seen;
+	struct locks	*locks;
+	struct dedup	*dedup;
 };
 
 static struct place *
@@ -44,27 +44,27 @@ place_new(const char *dir)
 	assert_non_null(p);
 	p->set.state_dir = dir;
 	p->set.dedupe_days = DAYS;
-	assert_non_null(p->claims = claims_new(dir));
-	assert_non_null(p->seen = seen_new(&p->set, p->claims));
+	assert_non_null(p->locks = lock_new(dir));
+	assert_non_null(p->dedup = dedup_new(&p->set, p->locks));
 	return p;
 }
 
 static void
 place_free(struct place *p)
 {
-	seen_free(p->seen);
-	claims_free(p->claims);
+	dedup_free(p->dedup);
+	lock_free(p->locks);
 	free(p);
 }
 
 /* As digests are: all over the buckets. */
 static void
-key_of(unsigned char key[SEEN_KEY], uint64_t n)
+key_of(unsigned char key[DEDUP_KEY], uint64_t n)
 {
 	int	 i;
 
 	memset(key, 0, 8);
-	for (i = 8; i < SEEN_KEY; i++) {
+	for (i = 8; i < DEDUP_KEY; i++) {
 		n = n * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 		key[i] = (unsigned char)(n >> 56);
 	}
@@ -72,57 +72,57 @@ key_of(unsigned char key[SEEN_KEY], uint64_t n)
 
 /* All in one bucket, in files of any size. */
 static void
-crowd_key(unsigned char key[SEEN_KEY], unsigned n)
+crowd_key(unsigned char key[DEDUP_KEY], unsigned n)
 {
-	memset(key, 0, SEEN_KEY);
+	memset(key, 0, DEDUP_KEY);
 	memcpy(key + 9, &n, sizeof(n));
 }
 
-static enum seen_as
+static enum dedup_as
 look_key(struct place *p, const unsigned char *key)
 {
-	enum seen_as	 as = SEEN_DONE;
+	enum dedup_as	 as = DEDUP_DONE;
 
-	return seen_look(p->seen, &as, key) == QT_OK ? as : SEEN_NEVER;
+	return dedup_find(p->dedup, &as, key) == ERR_OK ? as : DEDUP_NEVER;
 }
 
-static enum seen_as
+static enum dedup_as
 look(struct place *p, uint64_t n)
 {
-	unsigned char	 key[SEEN_KEY];
+	unsigned char	 key[DEDUP_KEY];
 
 	key_of(key, n);
 	return look_key(p, key);
 }
 
-static enum qt_err
-mark(struct place *p, uint64_t n, enum seen_as as)
+static enum error
+mark(struct place *p, uint64_t n, enum dedup_as as)
 {
-	unsigned char	 key[SEEN_KEY];
+	unsigned char	 key[DEDUP_KEY];
 
 	key_of(key, n);
-	return seen_mark(p->seen, key, as, SEEN_QUEUED);
+	return dedup_mark(p->dedup, key, as, DEDUP_QUEUED);
 }
 
-static enum qt_err
+static enum error
 mark_new(struct place *p, uint64_t n)
 {
-	unsigned char	 key[SEEN_KEY];
+	unsigned char	 key[DEDUP_KEY];
 
 	key_of(key, n);
-	return seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER);
+	return dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER);
 }
 
 /* The n-th to (n + many)-th of one bucket.  How many could be marked. */
 static int
 mark_crowd(struct place *p, unsigned n, int many)
 {
-	unsigned char	 key[SEEN_KEY];
+	unsigned char	 key[DEDUP_KEY];
 	int		 good = 0;
 
 	for (; many > 0; many--, n++) {
 		crowd_key(key, n);
-		good += seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER) == QT_OK;
+		good += dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK;
 	}
 	return good;
 }
@@ -130,12 +130,12 @@ mark_crowd(struct place *p, unsigned n, int many)
 static int
 look_crowd(struct place *p, unsigned n, int many)
 {
-	unsigned char	 key[SEEN_KEY];
+	unsigned char	 key[DEDUP_KEY];
 	int		 found = 0;
 
 	for (; many > 0; many--, n++) {
 		crowd_key(key, n);
-		found += look_key(p, key) == SEEN_DONE;
+		found += look_key(p, key) == DEDUP_DONE;
 	}
 	return found;
 }
@@ -143,7 +143,7 @@ look_crowd(struct place *p, unsigned n, int many)
 static int
 files(const char *dir)
 {
-	return state_count(dir, "qtoa.seen-", NULL);
+	return state_count(dir, "qtoa.dedup-", NULL);
 }
 
 /*
@@ -155,7 +155,7 @@ path_of(char path[STATE_PATH], const char *dir, int number)
 {
 	char	 name[32];
 
-	(void)snprintf(name, sizeof(name), "qtoa.seen-%d", number);
+	(void)snprintf(name, sizeof(name), "qtoa.dedup-%d", number);
 	state_path(path, dir, name);
 }
 
@@ -239,7 +239,7 @@ log_lines(const char *path, const char *with)
 	char		*line, *end;
 	int		 n = 0;
 
-	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == QT_OK)
+	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == ERR_OK)
 		for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 			*end = '\0';
 			n += strstr(line, with) != NULL;
@@ -257,14 +257,14 @@ marks(void **state)
 {
 	static const struct {
 		const char	*name;
-		enum seen_as	 first, second, want;	/* SEEN_NEVER: not marked */
+		enum dedup_as	 first, second, want;	/* DEDUP_NEVER: not marked */
 	} cases[] = {
-		{ "never", SEEN_NEVER, SEEN_NEVER, SEEN_NEVER },
-		{ "queued", SEEN_QUEUED, SEEN_NEVER, SEEN_QUEUED },
-		{ "done", SEEN_DONE, SEEN_NEVER, SEEN_DONE },
-		{ "queued, then done", SEEN_QUEUED, SEEN_DONE, SEEN_DONE },
-		{ "done, then queued", SEEN_DONE, SEEN_QUEUED, SEEN_QUEUED },
-		{ "done twice", SEEN_DONE, SEEN_DONE, SEEN_DONE },
+		{ "never", DEDUP_NEVER, DEDUP_NEVER, DEDUP_NEVER },
+		{ "queued", DEDUP_QUEUED, DEDUP_NEVER, DEDUP_QUEUED },
+		{ "done", DEDUP_DONE, DEDUP_NEVER, DEDUP_DONE },
+		{ "queued, then done", DEDUP_QUEUED, DEDUP_DONE, DEDUP_DONE },
+		{ "done, then queued", DEDUP_DONE, DEDUP_QUEUED, DEDUP_QUEUED },
+		{ "done twice", DEDUP_DONE, DEDUP_DONE, DEDUP_DONE },
 	};
 	const char	*dir = state_new();
 	struct place	*p = place_new(dir);
@@ -273,11 +273,11 @@ marks(void **state)
 	(void)state;
 	check_int("nothing is made before", files(dir), 0);
 	for (i = 0; i < COUNT(cases); i++) {
-		check_int(cases[i].name, look(p, i), SEEN_NEVER);
-		if (cases[i].first != SEEN_NEVER)
-			check_err(cases[i].name, mark(p, i, cases[i].first), QT_OK);
-		if (cases[i].second != SEEN_NEVER)
-			check_err(cases[i].name, mark(p, i, cases[i].second), QT_OK);
+		check_int(cases[i].name, look(p, i), DEDUP_NEVER);
+		if (cases[i].first != DEDUP_NEVER)
+			check_err(cases[i].name, mark(p, i, cases[i].first), ERR_OK);
+		if (cases[i].second != DEDUP_NEVER)
+			check_err(cases[i].name, mark(p, i, cases[i].second), ERR_OK);
 		check_int(cases[i].name, look(p, i), cases[i].want);
 	}
 	place_free(p);
@@ -286,7 +286,7 @@ marks(void **state)
 		check_int(cases[i].name, look(p, i), cases[i].want);
 	check_int("one file", files(dir), 1);
 	place_free(p);
-	seen_free(NULL);
+	dedup_free(NULL);
 }
 
 /* A mark made anew takes no more room: else 33 of them would fill a bucket. */
@@ -299,7 +299,7 @@ marks_again(void **state)
 
 	(void)state;
 	for (i = 0; i < 3 * SLOTS; i++)
-		check_err("again", mark(p, 1, i % 2 == 0 ? SEEN_QUEUED : SEEN_DONE), QT_OK);
+		check_err("again", mark(p, 1, i % 2 == 0 ? DEDUP_QUEUED : DEDUP_DONE), ERR_OK);
 	check_int("one file", files(dir), 1);
 	place_free(p);
 }
@@ -309,22 +309,22 @@ static void
 near_keys(void **state)
 {
 	struct place	*p = place_new(state_new());
-	unsigned char	 key[SEEN_KEY] = { 0 };
+	unsigned char	 key[DEDUP_KEY] = { 0 };
 	char		 name[32];
 	int		 i;
 
 	(void)state;
-	check_err("marked", seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER), QT_OK);
-	for (i = 9 * 8; i < SEEN_KEY * 8 - 32 + BITS_MIN; i++) {
+	check_err("marked", dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER), ERR_OK);
+	for (i = 9 * 8; i < DEDUP_KEY * 8 - 32 + BITS_MIN; i++) {
 		/* The bits that choose the bucket are the last ones. */
-		int	 bit = i < (SEEN_KEY - 4) * 8 ? i : SEEN_KEY * 8 - 1 - (i - (SEEN_KEY - 4) * 8);
+		int	 bit = i < (DEDUP_KEY - 4) * 8 ? i : DEDUP_KEY * 8 - 1 - (i - (DEDUP_KEY - 4) * 8);
 
 		(void)snprintf(name, sizeof(name), "bit %d", bit);
 		key[bit / 8] = (unsigned char)(0x80 >> bit % 8);
-		check_int(name, look_key(p, key), SEEN_NEVER);
+		check_int(name, look_key(p, key), DEDUP_NEVER);
 		key[bit / 8] = 0;
 	}
-	check_int("it is there", look_key(p, key), SEEN_DONE);
+	check_int("it is there", look_key(p, key), DEDUP_DONE);
 	place_free(p);
 }
 
@@ -340,11 +340,11 @@ very_many(void **state)
 
 	(void)state;
 	for (i = 0; i < MANY; i++)
-		good += mark_new(p, i) == QT_OK;
+		good += mark_new(p, i) == ERR_OK;
 	for (i = 0; i < MANY; i++)
-		found += look(p, i) == SEEN_DONE;
+		found += look(p, i) == DEDUP_DONE;
 	for (; i < 2 * MANY; i++)
-		wrong += look(p, i) != SEEN_NEVER;
+		wrong += look(p, i) != DEDUP_NEVER;
 	check_int("all marked", good, MANY);
 	check_int("all found", found, MANY);
 	check_int("no others", wrong, 0);
@@ -360,7 +360,7 @@ very_many(void **state)
 	place_free(p);
 	p = place_new(dir);
 	for (found = 0, i = 0; i < MANY; i += 100)
-		found += look(p, i) == SEEN_DONE;
+		found += look(p, i) == DEDUP_DONE;
 	check_int("by another, too", found, MANY / 100);
 	place_free(p);
 }
@@ -409,33 +409,33 @@ rotation(void **state)
 	struct place	*p = place_new(dir), *q = place_new(dir);
 
 	(void)state;
-	check_err("marked", mark(p, 1, SEEN_DONE), QT_OK);
-	check_int("found", look(q, 1), SEEN_DONE);
+	check_err("marked", mark(p, 1, DEDUP_DONE), ERR_OK);
+	check_int("found", look(q, 1), DEDUP_DONE);
 	age_file(dir, 1, DAYS * DAY_S - 60);
-	check_int("looked", look(p, 1), SEEN_DONE);
-	check_err("marked", mark(p, 2, SEEN_DONE), QT_OK);
+	check_int("looked", look(p, 1), DEDUP_DONE);
+	check_err("marked", mark(p, 2, DEDUP_DONE), ERR_OK);
 	check_int("not yet", files(dir), 1);
 
 	age_file(dir, 1, DAYS * DAY_S + 60);
-	check_int("looked", look(p, 2), SEEN_DONE);
-	check_err("marked", mark(p, 3, SEEN_DONE), QT_OK);
+	check_int("looked", look(p, 2), DEDUP_DONE);
+	check_err("marked", mark(p, 3, DEDUP_DONE), ERR_OK);
 	check_int("a further file", files(dir), 2);
 	check_int("as large", bits_of(dir, 2), BITS_MIN);
-	check_int("what is in the first", look(p, 1), SEEN_DONE);
-	check_int("others see both: first", look(q, 2), SEEN_DONE);
-	check_int("others see both: second", look(q, 3), SEEN_DONE);
+	check_int("what is in the first", look(p, 1), DEDUP_DONE);
+	check_int("others see both: first", look(q, 2), DEDUP_DONE);
+	check_int("others see both: second", look(q, 3), DEDUP_DONE);
 
 	age_file(dir, 2, DAYS * DAY_S + 60);
-	check_int("looked", look(p, 3), SEEN_DONE);
-	check_err("marked", mark(p, 4, SEEN_DONE), QT_OK);
+	check_int("looked", look(p, 3), DEDUP_DONE);
+	check_err("marked", mark(p, 4, DEDUP_DONE), ERR_OK);
 	CHECK("the first is gone", !is_there(dir, 1));
 	CHECK("the second is not", is_there(dir, 2));
 	CHECK("there is a third", is_there(dir, 3));
-	check_int("forgotten", look(p, 1), SEEN_NEVER);
-	check_int("not forgotten", look(p, 3), SEEN_DONE);
-	check_int("new", look(p, 4), SEEN_DONE);
-	check_int("others see the third", look(q, 4), SEEN_DONE);
-	check_int("and have forgotten, too", look(q, 1), SEEN_NEVER);
+	check_int("forgotten", look(p, 1), DEDUP_NEVER);
+	check_int("not forgotten", look(p, 3), DEDUP_DONE);
+	check_int("new", look(p, 4), DEDUP_DONE);
+	check_int("others see the third", look(q, 4), DEDUP_DONE);
+	check_int("and have forgotten, too", look(q, 1), DEDUP_NEVER);
 	place_free(q);
 	place_free(p);
 }
@@ -488,17 +488,17 @@ damaged_head(void **state)
 		dir = state_new();
 		path = log_to(dir);
 		p = place_new(dir);
-		check_err(cases[i].name, mark(p, 1, SEEN_DONE), QT_OK);
+		check_err(cases[i].name, mark(p, 1, DEDUP_DONE), ERR_OK);
 		if (!cases[i].opened) {
 			place_free(p);
 			p = place_new(dir);
 		}
 		poke(dir, 1, cases[i].at, zero, cases[i].len);
-		check_int(cases[i].name, look(p, 1), SEEN_NEVER);
+		check_int(cases[i].name, look(p, 1), DEDUP_NEVER);
 		check_int("it is said", log_lines(path, "damaged"), 1);
 		check_int("that is all", log_lines(path, "what=seen"), 1);
-		check_err("a new one", mark(p, 2, SEEN_DONE), QT_OK);
-		check_int("in use", look(p, 2), SEEN_DONE);
+		check_err("a new one", mark(p, 2, DEDUP_DONE), ERR_OK);
+		check_int("in use", look(p, 2), DEDUP_DONE);
 		check_int("the only one", files(dir), 1);
 		log_close();
 		place_free(p);
@@ -536,9 +536,9 @@ truncated(void **state)
 		path_of(file, dir, 1);
 		assert_int_equal(truncate(file, cases[i].len), 0);
 		(void)look(p, 1);
-		(void)mark(p, 1, SEEN_DONE);
-		check_err("soon", mark(p, 2, SEEN_DONE), QT_OK);
-		check_int("marks hold", look(p, 2), SEEN_DONE);
+		(void)mark(p, 1, DEDUP_DONE);
+		check_err("soon", mark(p, 2, DEDUP_DONE), ERR_OK);
+		check_int("marks hold", look(p, 2), DEDUP_DONE);
 		check_int("looked", look_crowd(p, 0, 3), 0);
 		check_int("it is said", log_lines(path, "damaged"), 1);
 		log_close();
@@ -547,14 +547,14 @@ truncated(void **state)
 }
 
 /* Key 1, as soon as it can be. */
-static enum qt_err
+static enum error
 mark_again(struct place *p)
 {
 	const struct timespec	 pause = { 0, 20000000 };
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
-	enum qt_err		 er;
+	enum error		 er;
 
-	while ((er = mark(p, 1, SEEN_DONE)) != QT_OK && clock_mono_ms() < end_ms)
+	while ((er = mark(p, 1, DEDUP_DONE)) != ERR_OK && clock_mono_ms() < end_ms)
 		(void)nanosleep(&pause, NULL);
 	return er;
 }
@@ -565,8 +565,8 @@ directory_there(struct other *me, void *arg)
 {
 	const char		*parent = arg, *path = log_to(parent);
 	char			 dir[STATE_PATH];
-	unsigned char		 key[SEEN_KEY] = { 0 };
-	enum seen_as		 as;
+	unsigned char		 key[DEDUP_KEY] = { 0 };
+	enum dedup_as		 as;
 	struct place		*p;
 	struct stat		 st;
 	int			 i;
@@ -574,9 +574,9 @@ directory_there(struct other *me, void *arg)
 	(void)me;
 	state_path(dir, parent, "new");
 	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == SEEN_NEVER);
-	OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_OK);
-	OTHER_CHECK(look(p, 1) == SEEN_DONE);
+	OTHER_CHECK(look(p, 1) == DEDUP_NEVER);
+	OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_OK);
+	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
 	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
 	place_free(p);
 
@@ -584,14 +584,14 @@ directory_there(struct other *me, void *arg)
 	state_path(dir, parent, "plain");
 	p = place_new(dir);
 	for (i = 0; i < 50; i++) {
-		OTHER_CHECK(seen_look(p->seen, &as, key) == QT_ESTORE);
-		OTHER_CHECK(as == SEEN_NEVER);
-		OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_ESTORE);
+		OTHER_CHECK(dedup_find(p->dedup, &as, key) == ERR_STORE);
+		OTHER_CHECK(as == DEDUP_NEVER);
+		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
 	}
 	OTHER_CHECK(log_lines(path, "level=error") == 1);
 	OTHER_CHECK(unlink(dir) == 0);
-	OTHER_CHECK(mark_again(p) == QT_OK);
-	OTHER_CHECK(look(p, 1) == SEEN_DONE);
+	OTHER_CHECK(mark_again(p) == ERR_OK);
+	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
 	OTHER_CHECK(log_lines(path, "known again") == 1);
 	place_free(p);
 }
@@ -609,11 +609,11 @@ read_only_there(struct other *me, void *arg)
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	p = place_new(dir);
 	for (i = 0; i < 100; i++)
-		OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_ESTORE);
+		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
 	OTHER_CHECK(log_lines(path, "level=error") == 1);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
-	OTHER_CHECK(mark_again(p) == QT_OK);
-	OTHER_CHECK(look(p, 1) == SEEN_DONE);
+	OTHER_CHECK(mark_again(p) == ERR_OK);
+	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
 
 	/* No further file can be begun: the oldest marks go, the newest are known. */
 	OTHER_CHECK(chmod(dir, 0500) == 0);
@@ -642,36 +642,36 @@ full_disk_there(struct other *me, void *arg)
 {
 	const char	*dir = arg, *path = log_to(dir);
 	struct place	*p = place_new(dir);
-	unsigned char	 key[SEEN_KEY] = { 0 };
-	enum seen_as	 as;
+	unsigned char	 key[DEDUP_KEY] = { 0 };
+	enum dedup_as	 as;
 	int		 i;
 
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
 	limit_to(1 << 20);
 	for (i = 0; i < 100; i++)
-		OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_ESTORE);
+		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
 	OTHER_CHECK(files(dir) == 0);
 	limit_to(RLIM_INFINITY);
-	OTHER_CHECK(mark_again(p) == QT_OK);
+	OTHER_CHECK(mark_again(p) == ERR_OK);
 	OTHER_CHECK(log_lines(path, "level=error") == 1);
 	OTHER_CHECK(log_lines(path, "known again") == 1);
 
 	/* What is there can be read, what is new cannot be written; told once. */
 	limit_to(HEAD);
 	for (i = 0; i < 100; i++) {
-		key[SEEN_KEY - 1] = 1;
+		key[DEDUP_KEY - 1] = 1;
 		key[9] = (unsigned char)i;
-		OTHER_CHECK(look(p, 1) == SEEN_DONE);
-		OTHER_CHECK(seen_look(p->seen, &as, key) == (i == 0 ? QT_OK : QT_ESTORE) &&
-		    as == SEEN_NEVER);	/* it cannot tell, once a mark is missing */
-		OTHER_CHECK(seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER) == QT_ESTORE);
+		OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+		OTHER_CHECK(dedup_find(p->dedup, &as, key) == (i == 0 ? ERR_OK : ERR_STORE) &&
+		    as == DEDUP_NEVER);	/* it cannot tell, once a mark is missing */
+		OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_STORE);
 	}
 	OTHER_CHECK(log_lines(path, "level=error") == 2);
 	OTHER_CHECK(log_lines(path, "known again") == 1);
 	limit_to(RLIM_INFINITY);
-	OTHER_CHECK(seen_mark(p->seen, key, SEEN_DONE, SEEN_NEVER) == QT_OK);
-	OTHER_CHECK(look_key(p, key) == SEEN_DONE);
+	OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK);
+	OTHER_CHECK(look_key(p, key) == DEDUP_DONE);
 	place_free(p);
 }
 
@@ -686,19 +686,19 @@ not_openable_there(struct other *me, void *arg)
 	(void)me;
 	state_drop_root();
 	p = place_new(dir);
-	OTHER_CHECK(mark(p, 1, SEEN_DONE) == QT_OK);
+	OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_OK);
 	place_free(p);
 	path_of(file, dir, 1);
 	OTHER_CHECK(chmod(file, 0) == 0);
 	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == SEEN_NEVER);
-	OTHER_CHECK(mark(p, 2, SEEN_DONE) == QT_OK);
-	OTHER_CHECK(look(p, 2) == SEEN_DONE);
+	OTHER_CHECK(look(p, 1) == DEDUP_NEVER);
+	OTHER_CHECK(mark(p, 2, DEDUP_DONE) == ERR_OK);
+	OTHER_CHECK(look(p, 2) == DEDUP_DONE);
 	place_free(p);
 	OTHER_CHECK(chmod(file, 0600) == 0);
 	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == SEEN_DONE);
-	OTHER_CHECK(look(p, 2) == SEEN_DONE);
+	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+	OTHER_CHECK(look(p, 2) == DEDUP_DONE);
 	place_free(p);
 }
 
@@ -729,8 +729,8 @@ static void
 other_names(void **state)
 {
 	static const char *const	 names[] = {
-		"qtoa.seen-", "qtoa.seen-0", "qtoa.seen-1.new", "qtoa.seen-x", "qtoa.seen-1x",
-		"qtoa.seen-99999999999999999999", "qtoa.seen--1",
+		"qtoa.dedup-", "qtoa.dedup-0", "qtoa.dedup-1.new", "qtoa.dedup-x", "qtoa.dedup-1x",
+		"qtoa.dedup-99999999999999999999", "qtoa.dedup--1",
 	};
 	const char	*dir = state_new();
 	struct place	*p = place_new(dir);
@@ -739,8 +739,8 @@ other_names(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(names); i++)
 		state_write(dir, names[i], "x", 1);
-	check_err("marked", mark(p, 1, SEEN_DONE), QT_OK);
-	check_int("found", look(p, 1), SEEN_DONE);
+	check_err("marked", mark(p, 1, DEDUP_DONE), ERR_OK);
+	check_int("found", look(p, 1), DEDUP_DONE);
 	check_int("the rest of one that was begun is used", files(dir), (int)COUNT(names));
 	CHECK("it is the first", is_there(dir, 1));
 	place_free(p);
@@ -793,16 +793,16 @@ taking_turns(void **state)
 
 /* A crew's key: a few buckets only, so that they meet. */
 static void
-crew_key(unsigned char key[SEEN_KEY], unsigned process, unsigned thread, unsigned n)
+crew_key(unsigned char key[DEDUP_KEY], unsigned process, unsigned thread, unsigned n)
 {
-	memset(key, 0, SEEN_KEY);
+	memset(key, 0, DEDUP_KEY);
 	key[9] = (unsigned char)process;
 	key[10] = (unsigned char)thread;
 	key[11] = (unsigned char)n;
 	key[12] = (unsigned char)(n >> 8);
-	key[SEEN_KEY - 1] = (unsigned char)(n % 4);
-	key[SEEN_KEY - 2] = (unsigned char)(n / 4 % 8 << 5);	/* told apart in larger files */
-	key[SEEN_KEY - 3] = (unsigned char)(n / 4);
+	key[DEDUP_KEY - 1] = (unsigned char)(n % 4);
+	key[DEDUP_KEY - 2] = (unsigned char)(n / 4 % 8 << 5);	/* told apart in larger files */
+	key[DEDUP_KEY - 3] = (unsigned char)(n / 4);
 }
 
 struct crew {
@@ -816,13 +816,13 @@ static void *
 crew_run(void *arg)
 {
 	struct crew	*c = arg;
-	unsigned char	 key[SEEN_KEY];
+	unsigned char	 key[DEDUP_KEY];
 	unsigned	 i;
 
 	for (i = 0; i < EACH; i++) {
 		crew_key(key, c->process, c->number, i);
-		if (look_key(c->place, key) == SEEN_NEVER)
-			c->good += seen_mark(c->place->seen, key, SEEN_DONE, SEEN_NEVER) == QT_OK;
+		if (look_key(c->place, key) == DEDUP_NEVER)
+			c->good += dedup_mark(c->place->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK;
 	}
 	return NULL;
 }
@@ -859,7 +859,7 @@ all_at_once(void **state)
 	struct crews	 a[2] = { { state_new(), 0 }, { NULL, 1 } };
 	struct other	 o[2];
 	struct place	*p;
-	unsigned char	 key[SEEN_KEY];
+	unsigned char	 key[DEDUP_KEY];
 	unsigned	 k, t, i;
 	int		 found = 0;
 
@@ -878,7 +878,7 @@ all_at_once(void **state)
 		for (t = 0; t < THREADS; t++)
 			for (i = 0; i < EACH; i++) {
 				crew_key(key, k, t, i);
-				found += look_key(p, key) == SEEN_DONE;
+				found += look_key(p, key) == DEDUP_DONE;
 			}
 	check_int("nothing is lost", found, 2 * THREADS * EACH);
 	place_free(p);

@@ -24,22 +24,22 @@ enum {
 
 /* As messages have them: the first eight bytes are often the same. */
 static void
-key_of(unsigned char key[CLAIM_KEY], unsigned n)
+key_of(unsigned char key[LOCK_KEY], unsigned n)
 {
 	int	 i;
 
-	memset(key, 7, CLAIM_KEY);
-	for (i = 8; i < CLAIM_KEY; i++)
+	memset(key, 7, LOCK_KEY);
+	for (i = 8; i < LOCK_KEY; i++)
 		key[i] = (unsigned char)((n * 2654435761u >> i % 4 * 8) + (unsigned)i);
 }
 
-static enum claimed
-begin(struct claims *cs, struct claim *c, unsigned n, int ms)
+static enum lock_result
+begin(struct locks *cs, struct lock *c, unsigned n, int ms)
 {
-	unsigned char	 key[CLAIM_KEY];
+	unsigned char	 key[LOCK_KEY];
 
 	key_of(key, n);
-	return claim_begin(cs, c, key, ms == 0 ? 0 : clock_mono_ms() + ms);
+	return lock_take(cs, c, key, ms == 0 ? 0 : clock_mono_ms() + ms);
 }
 
 static void
@@ -55,14 +55,14 @@ names(void **state)
 		{ "one letter more", "drain", "http://a/", "drain", "http://a/a", false },
 		{ "a long deed", "set aside that thing", "x", "set aside that thong", "x", false },
 	};
-	unsigned char	 a[CLAIM_KEY], b[CLAIM_KEY];
+	unsigned char	 a[LOCK_KEY], b[LOCK_KEY];
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		claim_name(a, cases[i].a_what, cases[i].a_which);
-		claim_name(b, cases[i].b_what, cases[i].b_which);
-		CHECK(cases[i].name, (memcmp(a, b, CLAIM_KEY) == 0) == cases[i].same);
+		lock_name(a, cases[i].a_what, cases[i].a_which);
+		lock_name(b, cases[i].b_what, cases[i].b_which);
+		CHECK(cases[i].name, (memcmp(a, b, LOCK_KEY) == 0) == cases[i].same);
 		/* These bytes are what other processes see. */
 		CHECK(cases[i].name, (memcmp(a + 16, b + 16, 8) == 0) == cases[i].same);
 	}
@@ -71,53 +71,53 @@ names(void **state)
 static void
 many_at_once(void **state)
 {
-	static struct claim	 c[MANY], again;
-	struct claims		*cs = claims_new(state_new());
+	static struct lock	 c[MANY], again;
+	struct locks		*cs = lock_new(state_new());
 	unsigned		 i;
 	int			 got = 0, busy = 0, anew = 0;
 
 	(void)state;
 	assert_non_null(cs);
 	for (i = 0; i < MANY; i++)
-		got += begin(cs, &c[i], i, 0) == CLAIM_MINE;
+		got += begin(cs, &c[i], i, 0) == LOCK_MINE;
 	for (i = 0; i < MANY; i++)
-		busy += begin(cs, &again, i, 0) == CLAIM_BUSY;
+		busy += begin(cs, &again, i, 0) == LOCK_BUSY;
 	for (i = 0; i < MANY; i++)
-		claim_end(cs, &c[i], i % 2 == 0);
+		lock_release(cs, &c[i], i % 2 == 0);
 	for (i = 0; i < MANY; i++) {
-		anew += begin(cs, &again, i, 0) == CLAIM_MINE;
-		claim_end(cs, &again, false);
+		anew += begin(cs, &again, i, 0) == LOCK_MINE;
+		lock_release(cs, &again, false);
 	}
 	check_int("claimed", got, MANY);
 	check_int("taken", busy, MANY);
 	check_int("free again", anew, MANY);
-	claims_free(cs);
-	claims_free(NULL);
+	lock_free(cs);
+	lock_free(NULL);
 }
 
 /* A thread that wants what is taken. */
 struct wish {
-	struct claims	*cs;
-	pthread_t	 thread;
-	struct watched	 watched;
-	bool		 done;		/* how it ends its own claim */
-	int		 ms;
-	enum claimed	 is;
-	int64_t		 took_ms;
+	struct locks		*cs;
+	pthread_t		 thread;
+	struct watched		 watched;
+	bool			 done;		/* how it ends its own claim */
+	int			 ms;
+	enum lock_result	 is;
+	int64_t			 took_ms;
 };
 
 static void *
 want(void *arg)
 {
 	struct wish	*w = arg;
-	struct claim	 c;
+	struct lock	 c;
 	int64_t		 begun_ms = clock_mono_ms();
 
 	watched_here(&w->watched);
 	w->is = begin(w->cs, &c, 1, w->ms);
 	w->took_ms = clock_mono_ms() - begun_ms;
-	if (w->is == CLAIM_MINE)
-		claim_end(w->cs, &c, w->done);
+	if (w->is == LOCK_MINE)
+		lock_release(w->cs, &c, w->done);
 	return NULL;
 }
 
@@ -128,7 +128,7 @@ waiting_here(void **state)
 		const char	*name;
 		int		 waiters, ms;
 		bool		 ends, done, then;	/* the first; those after it */
-		int		 want[3];		/* by enum claimed */
+		int		 want[3];		/* by enum lock_result */
 	} cases[] = {
 		{ "it ends well", 1, PATIENCE_MS, true, true, true, { 0, 1, 0 } },
 		{ "it fails", 1, PATIENCE_MS, true, false, true, { 1, 0, 0 } },
@@ -140,14 +140,14 @@ waiting_here(void **state)
 		{ "many, it takes long", WAITERS, SHORT_MS, false, false, true, { 0, 0, WAITERS } },
 	};
 	struct wish	 w[WAITERS];
-	struct claims	*cs = claims_new(state_new());
-	struct claim	 c;
+	struct locks	*cs = lock_new(state_new());
+	struct lock	 c;
 	size_t		 i;
 	int		 j, was[3];
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		check_int(cases[i].name, begin(cs, &c, 1, 0), CLAIM_MINE);
+		check_int(cases[i].name, begin(cs, &c, 1, 0), LOCK_MINE);
 		for (j = 0; j < cases[i].waiters; j++) {
 			w[j] = (struct wish){ .cs = cs, .ms = cases[i].ms, .done = cases[i].then };
 			watched_init(&w[j].watched);
@@ -156,26 +156,26 @@ waiting_here(void **state)
 		for (j = 0; cases[i].ends && j < cases[i].waiters; j++)
 			watched_asleep(&w[j].watched);
 		if (cases[i].ends)
-			claim_end(cs, &c, cases[i].done);
+			lock_release(cs, &c, cases[i].done);
 		memset(was, 0, sizeof(was));
 		for (j = 0; j < cases[i].waiters; j++) {
 			assert_int_equal(pthread_join(w[j].thread, NULL), 0);
 			was[w[j].is]++;
-			CHECK(cases[i].name, w[j].is != CLAIM_BUSY || w[j].took_ms >= cases[i].ms);
+			CHECK(cases[i].name, w[j].is != LOCK_BUSY || w[j].took_ms >= cases[i].ms);
 			CHECK(cases[i].name, w[j].took_ms < PATIENCE_MS);
 		}
 		if (!cases[i].ends)
-			claim_end(cs, &c, false);
-		check_int(cases[i].name, was[CLAIM_MINE], cases[i].want[CLAIM_MINE]);
-		check_int(cases[i].name, was[CLAIM_DONE], cases[i].want[CLAIM_DONE]);
-		check_int(cases[i].name, was[CLAIM_BUSY], cases[i].want[CLAIM_BUSY]);
+			lock_release(cs, &c, false);
+		check_int(cases[i].name, was[LOCK_MINE], cases[i].want[LOCK_MINE]);
+		check_int(cases[i].name, was[LOCK_DONE], cases[i].want[LOCK_DONE]);
+		check_int(cases[i].name, was[LOCK_BUSY], cases[i].want[LOCK_BUSY]);
 	}
-	claims_free(cs);
+	lock_free(cs);
 }
 
 /* Numbers that only who has the claim may touch: what is lost was not exclusive. */
 struct shared {
-	struct claims	*cs;
+	struct locks	*cs;
 	long		 n[KEYS];
 };
 
@@ -183,13 +183,13 @@ static void *
 add(void *arg)
 {
 	struct shared	*s = arg;
-	struct claim	 c;
+	struct lock	 c;
 	unsigned	 i;
 
 	for (i = 0; i < ROUNDS; i++)
-		if (begin(s->cs, &c, i % KEYS, PATIENCE_MS) == CLAIM_MINE) {
+		if (begin(s->cs, &c, i % KEYS, PATIENCE_MS) == LOCK_MINE) {
 			s->n[i % KEYS]++;
-			claim_end(s->cs, &c, false);
+			lock_release(s->cs, &c, false);
 		}
 	return NULL;
 }
@@ -197,7 +197,7 @@ add(void *arg)
 static void
 threads_take_turns(void **state)
 {
-	struct shared	 s = { .cs = claims_new(state_new()) };
+	struct shared	 s = { .cs = lock_new(state_new()) };
 	pthread_t	 t[THREADS];
 	int		 i;
 
@@ -207,20 +207,20 @@ threads_take_turns(void **state)
 	for (i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 	check_int("all counted", s.n[0] + s.n[1] + s.n[2], THREADS * ROUNDS);
-	claims_free(s.cs);
+	lock_free(s.cs);
 }
 
 /* Has claim 1 until it is told to let go of it. */
 static void
 hold(struct other *me, void *dir)
 {
-	struct claims	*cs = claims_new(dir);
-	struct claim	 c;
+	struct locks	*cs = lock_new(dir);
+	struct lock	 c;
 
-	OTHER_CHECK(begin(cs, &c, 1, 0) == CLAIM_MINE);
+	OTHER_CHECK(begin(cs, &c, 1, 0) == LOCK_MINE);
 	other_say(me);
 	if (other_hear(me))
-		claim_end(cs, &c, true);
+		lock_release(cs, &c, true);
 	other_say(me);
 	(void)other_hear(me);
 }
@@ -233,8 +233,8 @@ another_process(void **state)
 		bool		 dies;
 	} cases[] = { { "ends it", false }, { "is killed", true } };
 	const char	*dir = state_new();
-	struct claims	*cs;
-	struct claim	 c, d;
+	struct locks	*cs;
+	struct lock	 c, d;
 	struct other	 o;
 	int64_t		 begun_ms;
 	size_t		 i;
@@ -242,26 +242,26 @@ another_process(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		other_begin(&o, hold, (void *)(uintptr_t)dir);
-		cs = claims_new(dir);
+		cs = lock_new(dir);
 		(void)other_hear(&o);
-		check_int(cases[i].name, begin(cs, &c, 1, 0), CLAIM_BUSY);
+		check_int(cases[i].name, begin(cs, &c, 1, 0), LOCK_BUSY);
 		begun_ms = clock_mono_ms();
-		check_int(cases[i].name, begin(cs, &c, 1, SHORT_MS), CLAIM_BUSY);
+		check_int(cases[i].name, begin(cs, &c, 1, SHORT_MS), LOCK_BUSY);
 		CHECK(cases[i].name, clock_mono_ms() - begun_ms >= SHORT_MS / 2);
-		check_int(cases[i].name, begin(cs, &d, 2, 0), CLAIM_MINE);
-		claim_end(cs, &d, true);	/* the other's stays */
-		check_int(cases[i].name, begin(cs, &c, 1, 0), CLAIM_BUSY);
+		check_int(cases[i].name, begin(cs, &d, 2, 0), LOCK_MINE);
+		lock_release(cs, &d, true);	/* the other's stays */
+		check_int(cases[i].name, begin(cs, &c, 1, 0), LOCK_BUSY);
 		if (cases[i].dies) {
 			other_kill(&o);
 		} else {
 			other_say(&o);
 			(void)other_hear(&o);
 		}
-		check_int(cases[i].name, begin(cs, &c, 1, PATIENCE_MS), CLAIM_MINE);
+		check_int(cases[i].name, begin(cs, &c, 1, PATIENCE_MS), LOCK_MINE);
 		if (!cases[i].dies)
 			check_int(cases[i].name, other_end(&o), 0);
-		claim_end(cs, &c, true);
-		claims_free(cs);
+		lock_release(cs, &c, true);
+		lock_free(cs);
 	}
 }
 
@@ -277,20 +277,20 @@ static void
 death_while_waiting(void **state)
 {
 	const char	*dir = state_new();
-	struct claims	*cs;
-	struct claim	 c;
+	struct locks	*cs;
+	struct lock	 c;
 	struct other	 o;
 	pthread_t	 t;
 
 	(void)state;
 	other_begin(&o, hold, (void *)(uintptr_t)dir);
 	(void)other_hear(&o);
-	cs = claims_new(dir);
+	cs = lock_new(dir);
 	assert_int_equal(pthread_create(&t, NULL, end_of_other, &o), 0);
-	check_int("taken over", begin(cs, &c, 1, PATIENCE_MS), CLAIM_MINE);
+	check_int("taken over", begin(cs, &c, 1, PATIENCE_MS), LOCK_MINE);
 	assert_int_equal(pthread_join(t, NULL), 0);
-	claim_end(cs, &c, false);
-	claims_free(cs);
+	lock_release(cs, &c, false);
+	lock_free(cs);
 }
 
 struct elsewhere {
@@ -302,15 +302,15 @@ static void
 add_there(struct other *me, void *arg)
 {
 	struct elsewhere	*e = arg;
-	struct claims		*cs = claims_new(e->dir);
-	struct claim		 c;
+	struct locks		*cs = lock_new(e->dir);
+	struct lock		 c;
 	unsigned		 i;
 
 	(void)me;
 	for (i = 0; i < ROUNDS / 10; i++)
-		if (begin(cs, &c, i % KEYS, PATIENCE_MS) == CLAIM_MINE) {
+		if (begin(cs, &c, i % KEYS, PATIENCE_MS) == LOCK_MINE) {
 			e->shared->n[i % KEYS]++;
-			claim_end(cs, &c, false);
+			lock_release(cs, &c, false);
 		} else {
 			other_check(false, "it can be claimed");
 		}
@@ -348,33 +348,33 @@ the_file(void **state)
 {
 	const char	*parent = state_new();
 	char		 dir[STATE_PATH], file[STATE_PATH];
-	struct claims	*cs;
-	struct claim	 c;
+	struct locks	*cs;
+	struct lock	 c;
 	struct stat	 st;
 
 	(void)state;
 	state_path(dir, parent, "new");
 	state_path(file, dir, "qtoa.lock");
-	cs = claims_new(dir);
+	cs = lock_new(dir);
 	check_int("nothing is opened before", stat(dir, &st), -1);
-	check_int("claimed", begin(cs, &c, 1, 0), CLAIM_MINE);
-	claim_end(cs, &c, true);
+	check_int("claimed", begin(cs, &c, 1, 0), LOCK_MINE);
+	lock_release(cs, &c, true);
 	check_int("the directory is made", stat(dir, &st), 0);
 	check_int("ours alone", st.st_mode & 07777, 0700);
 	check_int("so is the file", stat(file, &st), 0);
 	check_int("ours alone, too", st.st_mode & 07777, 0600);
-	claims_free(cs);
+	lock_free(cs);
 }
 
 static void
 try_all(struct other *me, void *dir)
 {
-	struct claims	*cs = claims_new(dir);
-	struct claim	 c;
+	struct locks	*cs = lock_new(dir);
+	struct lock	 c;
 
 	(void)me;
-	OTHER_CHECK(begin(cs, &c, 1, 0) == CLAIM_MINE);		/* on the file that is gone */
-	OTHER_CHECK(begin(cs, &c, 2, 0) == CLAIM_BUSY);
+	OTHER_CHECK(begin(cs, &c, 1, 0) == LOCK_MINE);		/* on the file that is gone */
+	OTHER_CHECK(begin(cs, &c, 2, 0) == LOCK_BUSY);
 }
 
 /* Somebody tidies up: soon all agree on a new one. */
@@ -384,27 +384,27 @@ deleted_file(void **state)
 	const struct timespec	 pause = { 0, 20000000 };
 	const char		*dir = state_new();
 	char			 file[STATE_PATH];
-	struct claims		*cs = claims_new(dir);
+	struct locks		*cs = lock_new(dir);
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
-	struct claim		 c, d;
+	struct lock		 c, d;
 	struct other		 o;
 
 	(void)state;
 	state_path(file, dir, "qtoa.lock");
-	check_int("claimed", begin(cs, &c, 1, 0), CLAIM_MINE);
+	check_int("claimed", begin(cs, &c, 1, 0), LOCK_MINE);
 	assert_int_equal(unlink(file), 0);
-	while (begin(cs, &d, 2, 0) == CLAIM_MINE && access(file, F_OK) != 0 &&
+	while (begin(cs, &d, 2, 0) == LOCK_MINE && access(file, F_OK) != 0 &&
 	    clock_mono_ms() < end_ms) {
-		claim_end(cs, &d, true);
+		lock_release(cs, &d, true);
 		(void)nanosleep(&pause, NULL);
 	}
 	other_begin(&o, try_all, (void *)(uintptr_t)dir);
 	check_int("the others see it", other_end(&o), 0);
-	check_int("still taken here", begin(cs, &d, 1, 0), CLAIM_BUSY);
-	claim_end(cs, &c, true);
-	check_int("and free again", begin(cs, &c, 1, 0), CLAIM_MINE);
-	claim_end(cs, &c, true);
-	claims_free(cs);
+	check_int("still taken here", begin(cs, &d, 1, 0), LOCK_BUSY);
+	lock_release(cs, &c, true);
+	check_int("and free again", begin(cs, &c, 1, 0), LOCK_MINE);
+	lock_release(cs, &c, true);
+	lock_free(cs);
 }
 
 /* No file to lock: claims hold within the process; and when it comes, among all. */
@@ -414,36 +414,36 @@ without_file(void **state)
 	const struct timespec	 pause = { 0, 20000000 };
 	const char		*parent = state_new();
 	char			 dir[STATE_PATH], file[STATE_PATH];
-	struct claims		*cs, *blind;
-	struct claim		 c, d;
+	struct locks		*cs, *blind;
+	struct lock		 c, d;
 	int64_t			 end_ms;
 
 	(void)state;
 	state_write(parent, "dir", "", 0);
 	state_path(dir, parent, "dir");
 	state_path(file, dir, "qtoa.lock");
-	cs = claims_new(dir);
-	check_int("claimed", begin(cs, &c, 1, 0), CLAIM_MINE);
-	check_int("taken", begin(cs, &d, 1, 0), CLAIM_BUSY);
-	claim_end(cs, &c, true);
-	check_int("free again", begin(cs, &c, 1, 0), CLAIM_MINE);
+	cs = lock_new(dir);
+	check_int("claimed", begin(cs, &c, 1, 0), LOCK_MINE);
+	check_int("taken", begin(cs, &d, 1, 0), LOCK_BUSY);
+	lock_release(cs, &c, true);
+	check_int("free again", begin(cs, &c, 1, 0), LOCK_MINE);
 	assert_int_equal(unlink(dir), 0);
 	for (end_ms = clock_mono_ms() + PATIENCE_MS; clock_mono_ms() < end_ms;) {
-		check_int("meanwhile", begin(cs, &d, 2, 0), CLAIM_MINE);
+		check_int("meanwhile", begin(cs, &d, 2, 0), LOCK_MINE);
 		if (access(file, F_OK) == 0)
 			break;
-		claim_end(cs, &d, true);
+		lock_release(cs, &d, true);
 		(void)nanosleep(&pause, NULL);
 	}
 	check_int("the file came", access(file, F_OK), 0);
-	claim_end(cs, &c, true);
-	claim_end(cs, &d, true);
-	blind = claims_new("/proc/self/nowhere");
-	check_int("no directory to be made", begin(blind, &c, 1, 0), CLAIM_MINE);
-	check_int("taken, too", begin(blind, &d, 1, 0), CLAIM_BUSY);
-	claim_end(blind, &c, true);
-	claims_free(blind);
-	claims_free(cs);
+	lock_release(cs, &c, true);
+	lock_release(cs, &d, true);
+	blind = lock_new("/proc/self/nowhere");
+	check_int("no directory to be made", begin(blind, &c, 1, 0), LOCK_MINE);
+	check_int("taken, too", begin(blind, &d, 1, 0), LOCK_BUSY);
+	lock_release(blind, &c, true);
+	lock_free(blind);
+	lock_free(cs);
 }
 
 int

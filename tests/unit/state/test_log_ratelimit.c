@@ -32,9 +32,9 @@ static const int64_t	 noon_ms = INT64_C(1795348800000);	/* 2026-11-22T12:00:00Z 
 static const char	 file[] = "qtoa.failures";
 
 struct site {
-	struct conf	 conf;
-	struct claims	*claims;
-	struct flood	*flood;
+	struct conf		 conf;
+	struct locks		*locks;
+	struct log_ratelimit	*log_ratelimit;
 };
 
 static void
@@ -43,41 +43,41 @@ site_open(struct site *s, const char *dir)
 	memset(s, 0, sizeof(*s));
 	s->conf.set.state_dir = dir;
 	s->conf.set.log_flood = LIMIT;
-	assert_non_null(s->claims = claims_new(dir));
-	assert_non_null(s->flood = flood_new(&s->conf, s->claims));
+	assert_non_null(s->locks = lock_new(dir));
+	assert_non_null(s->log_ratelimit = log_ratelimit_new(&s->conf, s->locks));
 }
 
 static void
 site_close(struct site *s)
 {
-	flood_free(s->flood);
-	claims_free(s->claims);
+	log_ratelimit_free(s->log_ratelimit);
+	lock_free(s->locks);
 }
 
 /* One that every test may alter. */
-static struct failure
+static struct log_ratelimit_failure
 forged(const char *peer)
 {
-	return (struct failure){ LEVEL_NOTICE, "request", "shop", "signature mismatch", "",
+	return (struct log_ratelimit_failure){ LEVEL_NOTICE, "request", "shop", "signature mismatch", "",
 	    slice_of(peer) };
 }
 
-static struct failure
+static struct log_ratelimit_failure
 broken(const char *account, const char *reason)
 {
-	return (struct failure){ LEVEL_WARNING, "request", account, "not confirmed by QT", reason,
+	return (struct log_ratelimit_failure){ LEVEL_WARNING, "request", account, "not confirmed by QT", reason,
 	    { NULL, 0 } };
 }
 
 static void
-happen(struct site *s, struct failure x, int times)
+happen(struct site *s, struct log_ratelimit_failure x, int times)
 {
 	struct logline	 l;
 
 	while (times-- > 0) {
 		log_begin(&l, x.level, x.what);
 		log_str(&l, "error", x.error);
-		flood_end(s->flood, &l, &x);
+		log_ratelimit_end(s->log_ratelimit, &l, &x);
 	}
 }
 
@@ -191,19 +191,19 @@ a_minute(void **state)
 	happen(&s, forged("203.0.113.9"), 4);
 	later(30000);
 	happen(&s, forged("203.0.113.9"), 3);
-	flood_tend(s.flood, false);
+	log_ratelimit_housekeep(s.log_ratelimit, false);
 	check_int("no more in this minute", told(log), LIMIT);
 	later(MINUTE_MS - 31500 - 1);
 	happen(&s, forged("203.0.113.9"), 1);
 	check_int("to its last ms", told(log), LIMIT);
 	later(1);
-	flood_tend(s.flood, false);
+	log_ratelimit_housekeep(s.log_ratelimit, false);
 	check_text("the sum", last_line(log), "time=2026-11-22T12:01:00.000Z level=notice "
 	    "what=repeated line=request account=shop error=\"signature mismatch\" peer=203.0.113.9 "
 	    "count=8 first=2026-11-22T12:00:01.500Z last=2026-11-22T12:00:59.999Z "
 	    "hint=\"if WeChat sent it: .token differs from the console's Token\"");
-	flood_tend(s.flood, false);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, false);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("said once", summaries(log), 1);
 	happen(&s, forged("203.0.113.9"), LIMIT + 1);
 	check_int("the next minute", written(log), 2 * LIMIT);
@@ -224,14 +224,14 @@ the_last_call(void **state)
 	(void)state;
 	site_open(&s, dir);
 	happen(&s, forged("192.0.2.1"), 10);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("all is said", told(log), 10);
 	site_close(&s);
 	/* Who is started again and again does not begin anew each time. */
 	site_open(&next, dir);
 	happen(&next, forged("192.0.2.1"), 10);
 	check_int("the minute is the same", written(log), LIMIT);
-	flood_tend(next.flood, true);
+	log_ratelimit_housekeep(next.log_ratelimit, true);
 	check_int("said", told(log), 20);
 	site_close(&next);
 	log_close();
@@ -248,15 +248,15 @@ said_by_others(void **state)
 	site_open(&dead, dir);
 	site_open(&other, dir);
 	site_open(&third, dir);
-	flood_tend(other.flood, false);
+	log_ratelimit_housekeep(other.log_ratelimit, false);
 	check_int("none is made for that", state_count(dir, file, NULL), 0);
 	happen(&dead, forged("192.0.2.1"), 10);
 	site_close(&dead);
-	flood_tend(other.flood, false);
+	log_ratelimit_housekeep(other.log_ratelimit, false);
 	check_int("not yet", told(log), LIMIT);
 	later(MINUTE_MS);
-	flood_tend(other.flood, false);
-	flood_tend(third.flood, true);
+	log_ratelimit_housekeep(other.log_ratelimit, false);
+	log_ratelimit_housekeep(third.log_ratelimit, true);
 	check_int("now", told(log), 10);
 	check_int("once", summaries(log), 1);
 	site_close(&other);
@@ -290,27 +290,27 @@ one_by_one(void **state)
 static void
 without(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
-	struct failure	 x = forged("192.0.2.1");
-	struct logline	 l;
-	struct site	 s;
-	int		 i;
+	const char			*dir = state_new(), *log = begin(dir);
+	struct log_ratelimit_failure	 x = forged("192.0.2.1");
+	struct logline			 l;
+	struct site			 s;
+	int				 i;
 
 	(void)state;
 	log_begin(&l, LEVEL_NOTICE, "request");
-	flood_end(NULL, &l, &x);
+	log_ratelimit_end(NULL, &l, &x);
 	check_int("no flood: the log", written(log), 1);
-	flood_tend(NULL, true);
-	flood_free(NULL);
+	log_ratelimit_housekeep(NULL, true);
+	log_ratelimit_free(NULL);
 	check_int("nothing opened", state_count(dir, "qtoa.", NULL), 0);
 	site_open(&s, dir);
 	for (i = 0; i < 5; i++)
-		flood_end(s.flood, NULL, &x);
+		log_ratelimit_end(s.log_ratelimit, NULL, &x);
 	check_int("no line: none", written(log), 1);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("but counted", summed(log), 5 - LIMIT);
-	flood_end(s.flood, NULL, &(struct failure){ .level = LEVEL_ERROR });
-	flood_end(s.flood, NULL, &(struct failure){ .level = LEVEL_ERROR, .what = "" });
+	log_ratelimit_end(s.log_ratelimit, NULL, &(struct log_ratelimit_failure){ .level = LEVEL_ERROR });
+	log_ratelimit_end(s.log_ratelimit, NULL, &(struct log_ratelimit_failure){ .level = LEVEL_ERROR, .what = "" });
 	site_close(&s);
 	log_close();
 }
@@ -326,7 +326,7 @@ levels(void **state)
 	log_set_level(LEVEL_WARNING);
 	happen(&s, forged("192.0.2.1"), 10);
 	happen(&s, broken("shop", "retry"), 10);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	log_set_level(LEVEL_DEBUG);
 	check_int("those above", written(log), LIMIT);
 	check_int("and their sum", summed(log), 10 - LIMIT);
@@ -341,8 +341,8 @@ static void
 keys(void **state)
 {
 	static const struct {
-		const char	*name;
-		struct failure	 x;
+		const char			*name;
+		struct log_ratelimit_failure	 x;
 	} cases[] = {
 		{ "one", { LEVEL_NOTICE, "request", "a", "b", "c", BYTES("d") } },
 		{ "level", { LEVEL_ERROR, "request", "a", "b", "c", BYTES("d") } },
@@ -367,7 +367,7 @@ keys(void **state)
 		happen(&s, cases[i].x, LIMIT - 1);
 		check_int(cases[i].name, look(log, "time=", false), (int64_t)(i + 1) * (LIMIT - 1));
 	}
-	happen(&s, (struct failure){ LEVEL_NOTICE, "request", "a", "b", NULL, BYTES("d") }, 2);
+	happen(&s, (struct log_ratelimit_failure){ LEVEL_NOTICE, "request", "a", "b", NULL, BYTES("d") }, 2);
 	check_int("NULL is \"\"", look(log, "time=", false), (int64_t)COUNT(cases) * (LIMIT - 1) + 1);
 	site_close(&s);
 	log_close();
@@ -389,11 +389,11 @@ clocks_that_are_set(void **state)
 	happen(&s, forged("192.0.2.1"), 5);
 	check_int("an hour: another one", written(log), 2 * LIMIT);
 	later(INT64_C(7200000));
-	flood_tend(s.flood, false);
+	log_ratelimit_housekeep(s.log_ratelimit, false);
 	check_int("none is lost", told(log), 15);
 	atomic_store(&clocks->wall_ms, 1);	/* 1970 */
 	happen(&s, forged("192.0.2.1"), 5);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("nor then", told(log), 20);
 	site_close(&s);
 	log_close();
@@ -419,16 +419,16 @@ many_peers(void **state)
 		happen(&s, forged(peer), 2);
 	}
 	check_int("some have their own lines, all others together", written(log),
-	    FLOOD_PEERS * 2 + LIMIT);
+	    LOG_RATELIMIT_PEERS * 2 + LIMIT);
 	happen(&s, broken("shop", "retry"), 1);
-	check_int("which take no room from others", written(log), FLOOD_PEERS * 2 + LIMIT + 1);
-	flood_tend(s.flood, true);
+	check_int("which take no room from others", written(log), LOG_RATELIMIT_PEERS * 2 + LIMIT + 1);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("none is lost", told(log), 4001);
-	check_int("one sum", look(log, "peer=* ", true), 4000 - FLOOD_PEERS * 2 - LIMIT);
+	check_int("one sum", look(log, "peer=* ", true), 4000 - LOG_RATELIMIT_PEERS * 2 - LIMIT);
 	later(MINUTE_MS);
 	happen(&s, forged("203.0.113.9"), 5);
 	later(MINUTE_MS);
-	flood_tend(s.flood, false);
+	log_ratelimit_housekeep(s.log_ratelimit, false);
 	check_int("later there is room again", look(log, "peer=203.0.113.9 ", true), 5 - LIMIT);
 	site_close(&s);
 	log_close();
@@ -460,7 +460,7 @@ no_room(void **state)
 	check_int("each, then as they are", written(log), lines);
 	happen(&s, broken("a000", "retry"), 1);
 	check_int("who has room keeps it", written(log), lines);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("none is lost", told(log), 600 * 5 + 1);
 	check_int("of several accounts", look(log, "account=* ", true),
 	    (500 - EACH - SHARED) * 5 - LIMIT + (REST - 1) * (5 - LIMIT));
@@ -475,7 +475,7 @@ no_room(void **state)
 	happen(&s, broken("a000", "retry"), 5);
 	check_int("new", look(log, "what=request", false), lines + 2 * LIMIT);
 	later(MINUTE_MS);
-	flood_tend(s.flood, false);
+	log_ratelimit_housekeep(s.log_ratelimit, false);
 	check_int("of each as it was", look(log, "account=new ", true), 5 - LIMIT);
 	check_int("none is lost", told(log), 600 * 5 + 1 + 3 + 10);
 	site_close(&s);
@@ -533,7 +533,7 @@ fail_much(void *arg)
 		if (i % 1000 == 999) {
 			later(MINUTE_MS / 2);
 			if (c->number % 2 == 0)
-				flood_tend(c->site->flood, false);
+				log_ratelimit_housekeep(c->site->log_ratelimit, false);
 		}
 	}
 	return NULL;
@@ -555,7 +555,7 @@ crew_there(struct other *me, void *arg)
 	}
 	for (i = 0; i < THREADS; i++)
 		OTHER_CHECK(pthread_join(c[i].thread, NULL) == 0);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	site_close(&s);
 }
 
@@ -633,7 +633,7 @@ death(void **state)
 			other_kill(&o[k]);
 		site_open(&s, dir);
 		happen(&s, forged("192.0.2.1"), 5);
-		flood_tend(s.flood, true);
+		log_ratelimit_housekeep(s.log_ratelimit, true);
 		site_close(&s);
 		/* One that was killed may have told what it did not count. */
 		CHECK("nothing is lost", told(log) >= (int64_t)atomic_load(d.said) + 5);
@@ -770,7 +770,7 @@ meet_there(struct other *me, void *arg)
 	m->met->alter(m->dir);
 	site_open(&s, m->dir);
 	happen(&s, forged("192.0.2.1"), 10);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	site_close(&s);
 	OTHER_CHECK(told(log) == m->met->told);
 	OTHER_CHECK(written(log) == (m->met->told == 20 ? LIMIT : 2 * LIMIT));
@@ -805,7 +805,7 @@ next(uint64_t *seed)
 }
 
 static void
-ignore(void *ctx, const struct flood_entry *e)
+ignore(void *ctx, const struct log_ratelimit_entry *e)
 {
 	const char *const	 text[] = { e->what, e->account, e->error, e->reason, e->peer };
 	const char		*p;
@@ -837,14 +837,14 @@ garbage(void **state)
 	for (i = 0; i < PLACES; i++)
 		words[INDEX_AT / 8 + i] = words[(HEAD + i * PLACE) / 8];
 	write_at(dir, INDEX_AT, words + INDEX_AT / 8, sizeof(words) - INDEX_AT);
-	check_err("read", flood_read(dir, ignore, &n), QT_OK);
+	check_err("read", log_ratelimit_read(dir, ignore, &n), ERR_OK);
 	check_int("all of them", n, PLACES);
 	for (i = 0; i < 100; i++) {
 		happen(&s, forged("192.0.2.1"), 1);
 		happen(&s, broken("shop", "retry"), 1);
 	}
-	flood_tend(s.flood, false);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, false);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	CHECK("said", summaries(log) > 100);
 	site_close(&s);
 	log_close();
@@ -871,7 +871,7 @@ without_and_with(const char *dir, struct site *s, const char *log, void (*mend)(
 	happen(s, forged("192.0.2.1"), 10);
 	OTHER_CHECK(written(log) == LIMIT);
 	OTHER_CHECK(look(log, "what=flood", false) == 1);
-	flood_tend(s->flood, false);
+	log_ratelimit_housekeep(s->log_ratelimit, false);
 	OTHER_CHECK(told(log) == LIMIT);
 	mend(dir);
 	atomic_store(&clocks->mono_ahead_ms, -5000);
@@ -882,7 +882,7 @@ without_and_with(const char *dir, struct site *s, const char *log, void (*mend)(
 	OTHER_CHECK(look(log, "works again", false) == 1);
 	OTHER_CHECK(state_count(dir, file, NULL) == 1);
 	OTHER_CHECK(told(log) == 11 + LIMIT);	/* what was its own has been said */
-	flood_tend(s->flood, true);
+	log_ratelimit_housekeep(s->log_ratelimit, true);
 	OTHER_CHECK(told(log) == 21);
 	OTHER_CHECK(look(log, "what=flood", false) == 2);
 }
@@ -905,7 +905,7 @@ full_disk_there(struct other *me, void *arg)
 	/* It is there: nothing more is needed. */
 	limit_to(20000);
 	happen(&s, broken("shop", "retry"), 10);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	OTHER_CHECK(told(log) == 31);
 	OTHER_CHECK(look(log, "what=flood", false) == 2);
 	site_close(&s);
@@ -951,22 +951,22 @@ claimed_there(struct other *me, void *arg)
 {
 	const char	*log = begin(arg);
 	struct site	 s;
-	struct claim	 c;
-	unsigned char	 key[CLAIM_KEY];
+	struct lock	 c;
+	unsigned char	 key[LOCK_KEY];
 
 	(void)me;
 	site_open(&s, arg);
 	happen(&s, forged("192.0.2.1"), 10);
-	claim_name(key, "failures", "");
-	OTHER_CHECK(claim_begin(s.claims, &c, key, 0) == CLAIM_MINE);
+	lock_name(key, "failures", "");
+	OTHER_CHECK(lock_take(s.locks, &c, key, 0) == LOCK_MINE);
 	happen(&s, broken("shop", "retry"), 5);
 	OTHER_CHECK(written(log) == LIMIT + 5);	/* as they are */
 	happen(&s, forged("192.0.2.1"), 10);
 	OTHER_CHECK(written(log) == LIMIT + 5);	/* who has a place needs nothing */
-	claim_end(s.claims, &c, false);
+	lock_release(s.locks, &c, false);
 	happen(&s, broken("shop", "retry"), 5);
 	OTHER_CHECK(written(log) == 2 * LIMIT + 5);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	OTHER_CHECK(told(log) == 30);
 	site_close(&s);
 }
@@ -1005,15 +1005,15 @@ gone(void **state)
 	happen(&other, forged("192.0.2.1"), 10);
 	state_path(path, dir, file);
 	assert_int_equal(unlink(path), 0);
-	flood_tend(s.flood, false);
-	flood_tend(other.flood, false);
+	log_ratelimit_housekeep(s.log_ratelimit, false);
+	log_ratelimit_housekeep(other.log_ratelimit, false);
 	check_int("what it had is said, once", told(log), 20);
 	check_int("by one", summaries(log), 1);
 	happen(&s, forged("192.0.2.1"), 10);
 	happen(&other, forged("192.0.2.1"), 10);
 	check_int("a new one", written(log), 2 * LIMIT);
 	check_int("there", state_count(dir, file, NULL), 1);
-	flood_tend(other.flood, true);
+	log_ratelimit_housekeep(other.log_ratelimit, true);
 	check_int("none is lost", told(log), 40);
 	site_close(&s);
 	site_close(&other);
@@ -1025,12 +1025,12 @@ gone(void **state)
  */
 
 struct reading {
-	struct flood_entry	 e[8];
-	int			 n;
+	struct log_ratelimit_entry	 e[8];
+	int				 n;
 };
 
 static void
-keep(void *ctx, const struct flood_entry *e)
+keep(void *ctx, const struct log_ratelimit_entry *e)
 {
 	struct reading	*r = ctx;
 
@@ -1054,7 +1054,7 @@ reading(void **state)
 	happen(&s, broken("other", "Httpapi_300_101"), 2);
 	later(500);
 	happen(&s, forged("192.0.2.1"), 2);
-	check_err("read", flood_read(dir, keep, &r), QT_OK);
+	check_err("read", log_ratelimit_read(dir, keep, &r), ERR_OK);
 	check_int("each", r.n, 2);
 	check_int("the newest first", (int64_t)r.e[0].count, 12);
 	check_int("since", r.e[0].first_ms, noon_ms);
@@ -1070,14 +1070,14 @@ reading(void **state)
 
 	/* Saying does not take from it; a day without does. */
 	later(MINUTE_MS);
-	flood_tend(s.flood, true);
+	log_ratelimit_housekeep(s.log_ratelimit, true);
 	r.n = 0;
-	check_err("read", flood_read(dir, keep, &r), QT_OK);
+	check_err("read", log_ratelimit_read(dir, keep, &r), ERR_OK);
 	check_int("as it was", (int64_t)r.e[0].count, 12);
 	later(INT64_C(86400000) + 1);
 	happen(&s, forged("192.0.2.1"), 1);
 	r.n = 0;
-	check_err("read", flood_read(dir, keep, &r), QT_OK);
+	check_err("read", log_ratelimit_read(dir, keep, &r), ERR_OK);
 	check_int("anew", (int64_t)r.e[0].count, 1);
 	check_int("since then", r.e[0].first_ms, r.e[0].last_ms);
 	site_close(&s);
@@ -1093,17 +1093,17 @@ reading_nothing(void **state)
 
 	(void)state;
 	state_path(path, dir, "none");
-	check_err("no directory", flood_read(path, keep, &r), QT_OK);
-	check_err("no file", flood_read(dir, keep, &r), QT_OK);
+	check_err("no directory", log_ratelimit_read(path, keep, &r), ERR_OK);
+	check_err("no file", log_ratelimit_read(dir, keep, &r), ERR_OK);
 	state_write(dir, file, "something else", 14);
-	check_err("another layout", flood_read(dir, keep, &r), QT_OK);
+	check_err("another layout", log_ratelimit_read(dir, keep, &r), ERR_OK);
 	state_write(dir, "plain", "", 0);
 	state_path(path, dir, "plain");
-	check_err("no directory at all", flood_read(path, keep, &r), QT_ESTORE);
+	check_err("no directory at all", log_ratelimit_read(path, keep, &r), ERR_STORE);
 	state_path(path, dir, file);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("no file at all", flood_read(dir, keep, &r), QT_ESTORE);
+	check_err("no file at all", log_ratelimit_read(dir, keep, &r), ERR_STORE);
 	check_int("none", r.n, 0);
 	(void)rmdir(path);
 }
@@ -1143,18 +1143,18 @@ hostile_bytes(void **state)
 	site_open(&s, dir);
 	for (i = 0; i < COUNT(cases); i++) {
 		later(1);
-		happen(&s, (struct failure){ LEVEL_NOTICE, "request", cases[i].account, "e", "",
+		happen(&s, (struct log_ratelimit_failure){ LEVEL_NOTICE, "request", cases[i].account, "e", "",
 		    cases[i].peer }, LIMIT + 2);
-		flood_tend(s.flood, true);
+		log_ratelimit_housekeep(s.log_ratelimit, true);
 		CHECK(cases[i].name, strstr(last_line(log), cases[i].want) != NULL);
 		check_int(cases[i].name, summaries(log), (int64_t)i + 1);
 		CHECK(cases[i].name, strstr(last_line(log), " count=2 ") != NULL);
 		r.n = 0;
-		check_err(cases[i].name, flood_read(dir, keep, &r), QT_OK);
+		check_err(cases[i].name, log_ratelimit_read(dir, keep, &r), ERR_OK);
 		check_int(cases[i].name, r.n, (int64_t)i + 1);
 		if (cases[i].read != NULL)
 			check_text(cases[i].name, r.e[0].peer, cases[i].read);
-		CHECK(cases[i].name, strlen(r.e[0].peer) < FLOOD_TEXT);
+		CHECK(cases[i].name, strlen(r.e[0].peer) < LOG_RATELIMIT_TEXT);
 	}
 	site_close(&s);
 	log_close();

@@ -18,9 +18,9 @@ open_queue(void)
 	struct db	*db;
 
 	state_path(path, state_new(), "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
 	/* No power is cut here. */
-	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), QT_OK);
+	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	return db;
 }
@@ -62,11 +62,11 @@ add(struct db *db, int n, enum queue_state state)
 {
 	struct queue_message	 m = message(n, state);
 
-	assert_int_equal(queue_add(db, &m), QT_OK);
+	assert_int_equal(queue_add(db, &m), ERR_OK);
 }
 
 /* What came out, in order. */
-struct seen {
+struct dedup {
 	int			 n;
 	int64_t			 id[MANY + 1];
 	struct queue_message	 last;
@@ -74,7 +74,7 @@ struct seen {
 	struct queue_place	 place;
 };
 
-static struct seen	 seen;
+static struct dedup	 seen;
 
 static void
 keep(char text[64], struct slice s)
@@ -84,10 +84,10 @@ keep(char text[64], struct slice s)
 	(void)snprintf(text, 64, "%.*s", (int)s.len, s.p);
 }
 
-static enum qt_err
+static enum error
 see(void *ctx, const struct queue_message *m)
 {
-	struct seen	*s = ctx;
+	struct dedup	*s = ctx;
 
 	if (s->n <= MANY)
 		s->id[s->n++] = m->id;
@@ -98,15 +98,15 @@ see(void *ctx, const struct queue_message *m)
 	keep(s->text[2], m->outcome);
 	keep(s->text[3], m->query);
 	keep(s->text[4], m->body);
-	return QT_OK;
+	return ERR_OK;
 }
 
-static enum qt_err
+static enum error
 refuse(void *ctx, const struct queue_message *m)
 {
 	(void)m;
 	++*(int *)ctx;
-	return QT_ENOMEM;
+	return ERR_NOMEM;
 }
 
 static void
@@ -164,18 +164,18 @@ adding(void **state)
 	(void)state;
 	for (i = 0; i < (int)COUNT(cases); i++) {
 		m = message(i, cases[i].first);
-		check_err(cases[i].name, queue_look(db, &is, m.key), QT_OK);
+		check_err(cases[i].name, queue_look(db, &is, m.key), ERR_OK);
 		check_int(cases[i].name, is, QUEUE_NEW);
-		check_err(cases[i].name, queue_add(db, &m), QT_OK);
+		check_err(cases[i].name, queue_add(db, &m), ERR_OK);
 		m = message(i, cases[i].then);
 		m.outcome = slice_of("the second");
 		if (cases[i].then != QUEUE_NEW)
-			check_err(cases[i].name, queue_add(db, &m), QT_OK);
-		check_err(cases[i].name, queue_look(db, &is, m.key), QT_OK);
+			check_err(cases[i].name, queue_add(db, &m), ERR_OK);
+		check_err(cases[i].name, queue_look(db, &is, m.key), ERR_OK);
 		check_int(cases[i].name, is, cases[i].want);
 		seen.n = 0;
 		check_err(cases[i].name, queue_show(db, number(db, "SELECT max(id) FROM message"),
-		    see, &seen), QT_OK);
+		    see, &seen), ERR_OK);
 		check_int(cases[i].name, seen.n, 1);
 		check_int(cases[i].name, seen.last.state, cases[i].want);
 		check_text(cases[i].name, seen.text[4], cases[i].body ? "<xml/>" : "-");
@@ -194,17 +194,17 @@ showing(void **state)
 	int64_t			 last = -1;
 
 	(void)state;
-	check_err("empty", queue_last(db, &last), QT_OK);
+	check_err("empty", queue_last(db, &last), ERR_OK);
 	check_int("empty", last, 0);
 	m.code = m.outcome = (struct slice){ NULL, 0 };
 	m.body = (struct slice)BYTES("<x>\xFF\0</x>");
-	assert_int_equal(queue_add(db, &m), QT_OK);
-	check_err("last", queue_last(db, &last), QT_OK);
+	assert_int_equal(queue_add(db, &m), ERR_OK);
+	check_err("last", queue_last(db, &last), ERR_OK);
 	check_int("last", last, 1);
 	seen.n = 0;
-	check_err("none", queue_show(db, 2, see, &seen), QT_OK);
+	check_err("none", queue_show(db, 2, see, &seen), ERR_OK);
 	check_int("none", seen.n, 0);
-	check_err("one", queue_show(db, 1, see, &seen), QT_OK);
+	check_err("one", queue_show(db, 1, see, &seen), ERR_OK);
 	check_int("one", seen.n, 1);
 	check_int("id", seen.last.id, 1);
 	check_int("key", memcmp(seen.last.key, m.key, QUEUE_KEY), 0);
@@ -249,9 +249,9 @@ settling(void **state)
 		m = (struct queue_message){ .id = 1, .state = cases[i].to, .attempts = 9,
 		    .next_ms = 5555, .outcome = slice_of("settled"), .qt_ms = 77 };
 		key_of(m.key, cases[i].other ? 8 : 7);
-		check_err(cases[i].name, queue_settle(db, &m, cases[i].keep), QT_OK);
+		check_err(cases[i].name, queue_settle(db, &m, cases[i].keep), ERR_OK);
 		seen.n = 0;
-		check_err(cases[i].name, queue_show(db, 1, see, &seen), QT_OK);
+		check_err(cases[i].name, queue_show(db, 1, see, &seen), ERR_OK);
 		check_int(cases[i].name, seen.n, cases[i].there);
 		if (cases[i].there) {
 			check_int(cases[i].name, seen.last.state,
@@ -307,27 +307,27 @@ order(void **state)
 	int			 j;
 
 	(void)state;
-	check_err("next of none", queue_next(db, "shop", &next_ms), QT_OK);
+	check_err("next of none", queue_next(db, "shop", &next_ms), ERR_OK);
 	check_int("next of none", next_ms, INT64_MAX);
 	for (i = 0; i < COUNT(rows); i++) {
 		m = message((int)i, rows[i].state);
 		m.next_ms = rows[i].next_ms;
 		m.account = slice_of(rows[i].account);
-		assert_int_equal(queue_add(db, &m), QT_OK);
+		assert_int_equal(queue_add(db, &m), ERR_OK);
 	}
 	for (i = 0; i < COUNT(cases); i++) {
 		seen.n = 0;
 		check_err(cases[i].name, queue_due(db, "shop", &cases[i].after, 500, cases[i].max,
-		    see, &seen), QT_OK);
+		    see, &seen), ERR_OK);
 		check_int(cases[i].name, seen.n, cases[i].n);
 		for (j = 0; j < seen.n && j < 8; j++)
 			check_int(cases[i].name, rows[seen.id[j] - 1].turn, cases[i].first + j);
 	}
-	check_err("next", queue_next(db, "shop", &next_ms), QT_OK);
+	check_err("next", queue_next(db, "shop", &next_ms), ERR_OK);
 	check_int("next", next_ms, 100);
 	j = 0;
 	check_err("who cannot go on ends it", queue_due(db, "shop", &cases[0].after, 500, 10,
-	    refuse, &j), QT_ENOMEM);
+	    refuse, &j), ERR_NOMEM);
 	check_int("at once", j, 1);
 	db_close(db);
 }
@@ -372,15 +372,15 @@ hurrying(void **state)
 	int			 i, steps = 0;
 
 	(void)state;
-	assert_int_equal(db_script(db, "BEGIN"), QT_OK);
+	assert_int_equal(db_script(db, "BEGIN"), ERR_OK);
 	for (i = 0; i < 2500; i++) {
 		m = message(i, QUEUE_PENDING);
 		m.next_ms = i < 100 ? 50 : 1000000 + i;
 		m.account = slice_of(i % 500 == 499 ? "other" : "shop");
-		assert_int_equal(queue_add(db, &m), QT_OK);
+		assert_int_equal(queue_add(db, &m), ERR_OK);
 	}
 	do {
-		check_err("a step", queue_hurry(db, "shop", 500000, &n), QT_OK);
+		check_err("a step", queue_make_due(db, "shop", 500000, &n), ERR_OK);
 		CHECK("a small one", n <= 1000);
 		sum += n;
 	} while (n > 0 && steps++ < 10);
@@ -389,7 +389,7 @@ hurrying(void **state)
 	    "account = 'shop' AND next != received AND next != 50"), 0);
 	check_int("not the others'", number(db, "SELECT count(*) FROM message WHERE "
 	    "account = 'other' AND next = received"), 0);
-	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 	db_close(db);
 }
 
@@ -421,7 +421,7 @@ sweeping(void **state)
 		after = ROWS;
 		for (steps = 0; sw.more && steps < 100; steps++) {
 			before = after;
-			check_err(cases[i].name, queue_sweep(db, &sw, STEP), QT_OK);
+			check_err(cases[i].name, queue_sweep(db, &sw, STEP), ERR_OK);
 			after = number(db, "SELECT count(*) FROM message");
 			CHECK("a small step", before - after <= STEP);
 		}
@@ -447,17 +447,17 @@ giving_space_back(void **state)
 
 	(void)state;
 	memset(body, 'x', sizeof(body));
-	assert_int_equal(db_script(db, "BEGIN"), QT_OK);
+	assert_int_equal(db_script(db, "BEGIN"), ERR_OK);
 	for (i = 0; i < 1000; i++) {
 		m = message(i, QUEUE_DELIVERED);
 		m.body = (struct slice){ body, sizeof(body) };
-		assert_int_equal(queue_add(db, &m), QT_OK);
+		assert_int_equal(queue_add(db, &m), ERR_OK);
 	}
-	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 	full = after = number(db, "PRAGMA page_count");
 	for (steps = 0; sw.more && steps < 1000; steps++) {
 		before = after;
-		check_err("a step", queue_sweep(db, &sw, 50), QT_OK);
+		check_err("a step", queue_sweep(db, &sw, 50), ERR_OK);
 		after = number(db, "PRAGMA page_count");
 		CHECK("a small one", before - after <= 80);
 	}
@@ -474,14 +474,14 @@ paging(void **state)
 	int		 i, pages, at = 0, wrong = 0;
 
 	(void)state;
-	assert_int_equal(db_script(db, "BEGIN"), QT_OK);
+	assert_int_equal(db_script(db, "BEGIN"), ERR_OK);
 	for (i = 0; i < MANY; i++)
 		add(db, i, i % 10 == 0 ? QUEUE_DELIVERED : i % 10 == 1 ? QUEUE_DEAD :
 		    QUEUE_PENDING);
-	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 	for (pages = 0; pages < MANY; pages++) {
 		seen.n = 0;
-		if (queue_list(db, after, PAGE, see, &seen) != QT_OK || seen.n == 0)
+		if (queue_list(db, after, PAGE, see, &seen) != ERR_OK || seen.n == 0)
 			break;
 		for (i = 0; i < seen.n; i++) {
 			at += at % 10 == 0;	/* delivered: not listed */
@@ -492,11 +492,11 @@ paging(void **state)
 	check_int("pages", pages, MANY * 9 / 10 / PAGE);
 	check_int("in order, none twice", wrong, 0);
 	check_int("to the last", after, MANY);
-	check_err("pending", queue_count(db, QUEUE_PENDING, &n), QT_OK);
+	check_err("pending", queue_count(db, QUEUE_PENDING, &n), ERR_OK);
 	check_int("pending", n, MANY * 8 / 10);
-	check_err("dead", queue_count(db, QUEUE_DEAD, &n), QT_OK);
+	check_err("dead", queue_count(db, QUEUE_DEAD, &n), ERR_OK);
 	check_int("dead", n, MANY / 10);
-	check_err("delivered", queue_count(db, QUEUE_DELIVERED, &n), QT_OK);
+	check_err("delivered", queue_count(db, QUEUE_DELIVERED, &n), ERR_OK);
 	check_int("delivered", n, MANY / 10);
 	db_close(db);
 }
@@ -536,11 +536,11 @@ retrying(void **state)
 			m = message(j, states[j % 3]);
 			m.account = slice_of(j < 3 ? "shop" : "other");
 			m.next_ms = 9999999;
-			assert_int_equal(queue_add(db, &m), QT_OK);
+			assert_int_equal(queue_add(db, &m), ERR_OK);
 		}
 		n = -1;
 		check_err(cases[i].name, queue_retry(db, cases[i].from, cases[i].to,
-		    cases[i].account, &n), QT_OK);
+		    cases[i].account, &n), ERR_OK);
 		check_int(cases[i].name, n, cases[i].want);
 		check_int(cases[i].name, number(db, "SELECT count(*) FROM message "
 		    "WHERE state = 'pending' AND next = received"), cases[i].want);
@@ -568,10 +568,10 @@ dropping(void **state)
 	for (i = 0; i < (int)COUNT(cases); i++) {
 		add(db, i, cases[i].is);
 		n = number(db, "SELECT max(id) FROM message");
-		check_err(cases[i].name, queue_drop(db, n, &n), QT_OK);
+		check_err(cases[i].name, queue_drop(db, n, &n), ERR_OK);
 		check_int(cases[i].name, n, cases[i].want);
 	}
-	check_err("none", queue_drop(db, 99, &n), QT_OK);
+	check_err("none", queue_drop(db, 99, &n), ERR_OK);
 	check_int("none", n, 0);
 	check_int("one is left", number(db, "SELECT count(*) FROM message"), 1);
 	db_close(db);
@@ -608,11 +608,11 @@ depth(void **state)
 	add(db, 301, QUEUE_DEAD);
 	add(db, 400, QUEUE_PENDING);
 	assert_int_equal(db_script(db, "UPDATE message SET account = 'news', received = 77 "
-	    "WHERE received = 1400"), QT_OK);
+	    "WHERE received = 1400"), ERR_OK);
 	for (i = 0; i < COUNT(cases); i++) {
 		n = oldest = -7;
 		check_err(cases[i].name, queue_depth(db, cases[i].account, cases[i].is, &n,
-		    &oldest), QT_OK);
+		    &oldest), ERR_OK);
 		check_int(cases[i].name, n, cases[i].n);
 		check_int(cases[i].name, oldest, cases[i].oldest);
 	}

@@ -26,14 +26,14 @@ fill(struct db *db, int first, int n)
 
 	memset(body, 'b', sizeof(body));
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
-	assert_int_equal(db_script(db, "BEGIN"), QT_OK);
+	assert_int_equal(db_script(db, "BEGIN"), ERR_OK);
 	for (i = first; i < first + n; i++)
 		assert_int_equal(db_run(db, NULL, "INSERT INTO message VALUES (?1, "
 		    "CAST(printf('%024d', ?1) AS BLOB), 'shop', 'c', ?1, "
 		    "CASE ?1 % 4 WHEN 0 THEN 'delivered' WHEN 1 THEN 'dead' ELSE 'pending' END, "
 		    "3, ?1, 'out', 5, x'71', ?2)",
-		    DB_VALUES(db_i(i), db_b((struct slice){ body, sizeof(body) }))), QT_OK);
-	assert_int_equal(db_script(db, "COMMIT"), QT_OK);
+		    DB_VALUES(db_i(i), db_b((struct slice){ body, sizeof(body) }))), ERR_OK);
+	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 }
 
 static void
@@ -71,17 +71,17 @@ messages(void **state)
 		{ "damaged at the end", ROWS, 0, 300, 20, ALL / 2, ALL - 1 },
 		{ "exactly a step", STEP * 4 / 3, 0, 0, 0, STEP, STEP },
 	};
-	struct salvage	 r;
-	struct db		*to;
-	const char		*dir;
-	enum qt_err		 er;
-	size_t			 i;
-	int			 steps;
+	struct recover	 r;
+	struct db	*to;
+	const char	*dir;
+	enum error	 er;
+	size_t		 i;
+	int		 steps;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		r = (struct salvage){ .from = dbfile_open(dir, "old"), .source = &queue_salvage };
+		r = (struct recover){ .from = dbfile_open(dir, "old"), .source = &queue_recovered };
 		fill(r.from, 1, cases[i].rows);
 		db_close(r.from);
 		if (cases[i].pages != 0)
@@ -89,9 +89,9 @@ messages(void **state)
 		to = dbfile_open(dir, "new");
 		fill(to, 1, cases[i].there);
 		r.from = dbfile_open(dir, "old");
-		for (er = QT_OK, steps = 0; er == QT_OK && !r.over && steps < ROWS; steps++)
-			er = salvage_step(to, &r, STEP);
-		check_err(cases[i].name, er, QT_OK);
+		for (er = ERR_OK, steps = 0; er == ERR_OK && !r.over && steps < ROWS; steps++)
+			er = recover_step(to, &r, STEP);
+		check_err(cases[i].name, er, ERR_OK);
 		CHECK(cases[i].name, r.over);
 		CHECK(cases[i].name, r.copied >= cases[i].least && r.copied <= cases[i].most);
 		check_int(cases[i].name, dbfile_number(to, "SELECT count(*) FROM message") -
@@ -112,12 +112,12 @@ nothing(void **state)
 	static const char *const	 sql[] = {
 		"CREATE TABLE t (a)", "CREATE TABLE message (a)", NULL,
 	};
-	const char			*dir = state_new();
-	struct db			*to = dbfile_open(dir, "new");
-	struct salvage		 r;
-	char				 name[8];
-	size_t				 i;
-	int				 steps;
+	const char		*dir = state_new();
+	struct db		*to = dbfile_open(dir, "new");
+	struct recover		 r;
+	char			 name[8];
+	size_t			 i;
+	int			 steps;
 
 	(void)state;
 	assert_int_equal(schema_prepare(to), SCHEMA_READY);
@@ -127,11 +127,11 @@ nothing(void **state)
 			state_write(dir, name, "no database, but longer than a hundred bytes: "
 			    "....................................................................",
 			    110);
-		r = (struct salvage){ .from = dbfile_open(dir, name), .source = &queue_salvage };
+		r = (struct recover){ .from = dbfile_open(dir, name), .source = &queue_recovered };
 		if (sql[i] != NULL)
-			assert_int_equal(db_script(r.from, sql[i]), QT_OK);
+			assert_int_equal(db_script(r.from, sql[i]), ERR_OK);
 		for (steps = 0; !r.over && steps < 100; steps++)
-			check_err(name, salvage_step(to, &r, STEP), QT_OK);
+			check_err(name, recover_step(to, &r, STEP), ERR_OK);
 		CHECK(name, r.over);
 		check_int(name, r.copied, 0);
 		db_close(r.from);

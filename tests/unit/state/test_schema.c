@@ -32,7 +32,7 @@ states(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		db = dbfile_open(dir, cases[i].name);
 		if (cases[i].before != NULL)
-			check_err(cases[i].name, db_script(db, cases[i].before), QT_OK);
+			check_err(cases[i].name, db_script(db, cases[i].before), ERR_OK);
 		changes = dbfile_number(db, "PRAGMA schema_version");
 		check_int(cases[i].name, schema_prepare(db), cases[i].want);
 		check_int(cases[i].name, schema_prepare(db), cases[i].want);
@@ -41,7 +41,7 @@ states(void **state)
 		else
 			check_int("untouched", dbfile_number(db, "PRAGMA schema_version"), changes);
 		/* No transaction is left open. */
-		check_err(cases[i].name, db_script(db, "BEGIN; COMMIT"), QT_OK);
+		check_err(cases[i].name, db_script(db, "BEGIN; COMMIT"), ERR_OK);
 		db_close(db);
 	}
 }
@@ -70,10 +70,10 @@ fresh(void **state)
 	    "forced, forced_at, why FROM token;"
 	    "SELECT address, minute, count FROM handed;"
 	    "SELECT id, before FROM forgotten;"
-	    "SELECT id, device, account, last, turned, turn, follows FROM past"), QT_OK);
+	    "SELECT id, device, account, last, turned, turn, follows FROM past"), ERR_OK);
 	again = dbfile_open(dir, "db");
 	check_int("found ready", schema_prepare(again), SCHEMA_READY);
-	check_err("others write", db_script(db, "BEGIN IMMEDIATE"), QT_OK);
+	check_err("others write", db_script(db, "BEGIN IMMEDIATE"), ERR_OK);
 	db_patience(again, 0);
 	check_int("ready without a lock", schema_prepare(again), SCHEMA_READY);
 	db_close(again);
@@ -95,7 +95,7 @@ indexes(void **state)
 	};
 	struct db	*db = dbfile_open(state_new(), "db");
 	struct db_rows	 rows;
-	enum qt_err	 er;
+	enum error	 er;
 	char		 plan[512];
 	size_t		 i;
 
@@ -104,11 +104,11 @@ indexes(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		*plan = '\0';
 		er = db_start(db, &rows, cases[i], DB_NO_VALUES);
-		while (er == QT_OK && db_next(&rows, &er))
+		while (er == ERR_OK && db_next(&rows, &er))
 			(void)snprintf(plan + strlen(plan), sizeof(plan) - strlen(plan), "%.*s;",
 			    (int)db_col(&rows, 3).len, db_col(&rows, 3).p);
 		db_end(&rows);
-		check_err(cases[i], er, QT_OK);
+		check_err(cases[i], er, ERR_OK);
 		CHECK(cases[i], strstr(plan, "INDEX") != NULL);
 		CHECK(cases[i], strstr(plan, "TEMP B-TREE") == NULL);
 	}

@@ -28,7 +28,7 @@ enum {
 /* A store and what it stands on. */
 struct place {
 	struct settings	 set;
-	struct claims	*claims;
+	struct locks	*locks;
 	struct store	*store;
 };
 
@@ -39,8 +39,8 @@ place_new(const char *dir, enum store_life life)
 
 	assert_non_null(p);
 	p->set.state_dir = dir;
-	assert_non_null(p->claims = claims_new(dir));
-	assert_non_null(p->store = store_new(&p->set, p->claims, life));
+	assert_non_null(p->locks = lock_new(dir));
+	assert_non_null(p->store = store_new(&p->set, p->locks, life));
 	return p;
 }
 
@@ -48,18 +48,18 @@ static void
 place_free(struct place *p)
 {
 	store_free(p->store);
-	claims_free(p->claims);
+	lock_free(p->locks);
 	free(p);
 }
 
-static enum qt_err
+static enum error
 go(struct place *p, enum store_need need, store_work *work, void *arg)
 {
 	return store_do(p->store, need, work, arg, clock_mono_ms() + PATIENCE_MS);
 }
 
 /* A row; keys are the process's and the number's. */
-static enum qt_err
+static enum error
 put_row(struct db *db, int64_t n)
 {
 	static char	 body[BODY];
@@ -70,30 +70,30 @@ put_row(struct db *db, int64_t n)
 	    db_b((struct slice){ body, sizeof(body) })));
 }
 
-static enum qt_err
+static enum error
 put(struct db *db, void *arg)
 {
 	return put_row(db, *(int *)arg);
 }
 
-static enum qt_err
+static enum error
 put_many(struct db *db, void *arg)
 {
-	enum qt_err	 er = QT_OK;
+	enum error	 er = ERR_OK;
 	int		 i;
 
-	for (i = 0; i < *(int *)arg && er == QT_OK; i++)
+	for (i = 0; i < *(int *)arg && er == ERR_OK; i++)
 		er = put_row(db, 1000000 + i);
 	return er;
 }
 
-static enum qt_err
+static enum error
 count(struct db *db, void *arg)
 {
 	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
 }
 
-static enum qt_err
+static enum error
 read_all(struct db *db, void *arg)
 {
 	*(int64_t *)arg = 0;
@@ -106,11 +106,11 @@ rows(struct place *p)
 {
 	int64_t	 n = -1;
 
-	check_err("rows can be counted", go(p, STORE_READ, count, &n), QT_OK);
+	check_err("rows can be counted", go(p, STORE_READ, count, &n), ERR_OK);
 	return n;
 }
 
-static enum qt_err
+static enum error
 put_one(struct place *p, enum store_need need, int n)
 {
 	return go(p, need, put, &n);
@@ -133,7 +133,7 @@ log_lines(const char *path, const char *with)
 	char		*line, *end;
 	int		 n = 0;
 
-	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == QT_OK)
+	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == ERR_OK)
 		for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 			*end = '\0';
 			n += strstr(line, with) != NULL;
@@ -160,7 +160,7 @@ open_db(const char *dir, const char *name)
 	struct db	*db;
 
 	state_path(path, dir, name);
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
 	return db;
 }
 
@@ -178,15 +178,15 @@ struct crew {
 	int		 good, bad;
 };
 
-static enum qt_err
+static enum error
 crew_work(struct db *db, void *arg)
 {
 	struct crew	*c = arg;
-	enum qt_err	 er = put_row(db, c->number * JOBS + c->n);
+	enum error	 er = put_row(db, c->number * JOBS + c->n);
 
 	c->led += pthread_equal(pthread_self(), c->self) != 0;
-	if (er == QT_OK && c->fails != 0 && c->n % c->fails == 0)
-		er = QT_ENOMEM;
+	if (er == ERR_OK && c->fails != 0 && c->n % c->fails == 0)
+		er = ERR_NOMEM;
 	return er;
 }
 
@@ -194,15 +194,15 @@ static void *
 crew_run(void *arg)
 {
 	struct crew	*c = arg;
-	enum qt_err	 er;
+	enum error	 er;
 
 	c->self = pthread_self();
 	for (c->n = 0; c->n < JOBS; c->n++) {
 		er = go(c->place, c->n % 2 == 0 ? STORE_SYNC : STORE_WRITE, crew_work, c);
 		if (c->fails != 0 && c->n % c->fails == 0)
-			c->bad += er == QT_ENOMEM;
+			c->bad += er == ERR_NOMEM;
 		else
-			c->good += er == QT_OK;
+			c->good += er == ERR_OK;
 	}
 	return NULL;
 }
@@ -219,7 +219,7 @@ tend(void *arg)
 	struct tending		*t = arg;
 
 	while (!atomic_load(&t->over)) {
-		store_tend(t->place->store);
+		store_housekeep(t->place->store);
 		(void)nanosleep(&pause, NULL);
 	}
 	return NULL;
@@ -277,10 +277,10 @@ one_that_fails(void **state)
 
 	(void)state;
 	/* Whatever went wrong before has nothing to do with it. */
-	check_err("a row", put_one(p, STORE_WRITE, -2), QT_OK);
+	check_err("a row", put_one(p, STORE_WRITE, -2), ERR_OK);
 	other = open_db(dir, "qtoa.db");
-	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), QT_OK);
-	check_err("so we cannot", store_do(p->store, STORE_WRITE, put, &n, 0), QT_ESTORE);
+	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
+	check_err("so we cannot", store_do(p->store, STORE_WRITE, put, &n, 0), ERR_STORE);
 	db_close(other);
 	all = run_crews(p, THREADS, 10);
 	check_int("those that can are done", all.good, THREADS * JOBS * 9 / 10);
@@ -295,13 +295,13 @@ one_that_fails(void **state)
  * What is needed.
  */
 
-static enum qt_err
+static enum error
 how_synced(struct db *db, void *arg)
 {
 	return db_number(db, arg, "PRAGMA synchronous", DB_NO_VALUES);
 }
 
-static enum qt_err
+static enum error
 journal_is(struct db *db, void *arg)
 {
 	return db_number(db, arg, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
@@ -331,25 +331,25 @@ needs(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		n = -1;
-		check_err(cases[i].name, go(p, cases[i].need, how_synced, &n), QT_OK);
+		check_err(cases[i].name, go(p, cases[i].need, how_synced, &n), ERR_OK);
 		if (cases[i].want != -1)
 			check_int(cases[i].name, n, cases[i].want);
 	}
-	check_err("journal", go(p, STORE_READ, journal_is, &n), QT_OK);
+	check_err("journal", go(p, STORE_READ, journal_is, &n), ERR_OK);
 	check_int("WAL", n, 1);
 
 	other = open_db(dir, "qtoa.db");
-	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), QT_OK);
+	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
 	check_int("we read meanwhile", rows(p), 0);
 	begun_ms = clock_mono_ms();
 	check_err("but do not write", store_do(p->store, STORE_WRITE, put_many, &n,
-	    begun_ms + SHORT_MS), QT_ESTORE);
+	    begun_ms + SHORT_MS), ERR_STORE);
 	CHECK("patiently", clock_mono_ms() - begun_ms >= SHORT_MS);
 	CHECK("but not for long", clock_mono_ms() - begun_ms < PATIENCE_MS / 2);
 	store_why(p->store, why, sizeof(why));
 	CHECK("it says why", strstr(why, "locked") != NULL);
-	check_err("they are done", db_script(other, "COMMIT"), QT_OK);
-	check_err("and we write", put_one(p, STORE_SYNC, 1), QT_OK);
+	check_err("they are done", db_script(other, "COMMIT"), ERR_OK);
+	check_err("and we write", put_one(p, STORE_SYNC, 1), ERR_OK);
 	store_why(p->store, why, sizeof(why));
 	check_text("nothing to say", why, "");
 	check_int("told once", log_lines(path, "level=error"), 1);
@@ -386,7 +386,7 @@ permissions(void **state)
 	state_path(file, dir, "qtoa.db");
 	p = place_new(dir, STORE_SERVER);
 	check_int("nothing is made before", mode_of(parent, "new"), 0);
-	check_err("a row", put_one(p, STORE_WRITE, 1), QT_OK);
+	check_err("a row", put_one(p, STORE_WRITE, 1), ERR_OK);
 	check_int("the directory is ours alone", mode_of(parent, "new"), 0700);
 	check_int("so is the file", mode_of(dir, "qtoa.db"), 0600);
 	check_int("and its log", mode_of(dir, "qtoa.db-wal"), 0600);
@@ -406,7 +406,7 @@ read_only_there(struct other *me, void *arg)
 	const char		*dir = arg, *path;
 	struct place		*p;
 	int64_t			 begun_ms, end_ms;
-	enum qt_err		 er = QT_ESTORE;
+	enum error		 er = ERR_STORE;
 	int			 i;
 
 	(void)me;
@@ -416,15 +416,15 @@ read_only_there(struct other *me, void *arg)
 	p = place_new(dir, STORE_SERVER);
 	begun_ms = clock_mono_ms();
 	for (i = 0; i < 100; i++)
-		OTHER_CHECK(put_one(p, STORE_SYNC, i) == QT_ESTORE);
+		OTHER_CHECK(put_one(p, STORE_SYNC, i) == ERR_STORE);
 	OTHER_CHECK(clock_mono_ms() - begun_ms < 1000);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
-	for (end_ms = clock_mono_ms() + 5000; er != QT_OK && clock_mono_ms() < end_ms;) {
+	for (end_ms = clock_mono_ms() + 5000; er != ERR_OK && clock_mono_ms() < end_ms;) {
 		er = put_one(p, STORE_SYNC, 1);
-		if (er != QT_OK)
+		if (er != ERR_OK)
 			(void)nanosleep(&pause, NULL);
 	}
-	OTHER_CHECK(er == QT_OK);
+	OTHER_CHECK(er == ERR_OK);
 	OTHER_CHECK(log_lines(path, "answered 503") == 1);
 	OTHER_CHECK(log_lines(path, "works again") == 1);
 
@@ -473,11 +473,11 @@ struct doing {
 };
 
 /* It happens within the transaction: after its begin, before its end. */
-static enum qt_err
+static enum error
 put_meanwhile(struct db *db, void *arg)
 {
 	struct doing	*d = arg;
-	enum qt_err	 er = put_row(db, 3);
+	enum error	 er = put_row(db, 3);
 
 	if (d->times++ == 0)
 		do_deed(d->dir, d->deed);
@@ -504,15 +504,15 @@ behind_our_back(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
 		p = place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF);
-		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), QT_OK);
+		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), ERR_OK);
 		do_deed(dir, cases[i].deed);
-		check_err(cases[i].name, put_one(p, STORE_SYNC, 2), QT_OK);
+		check_err(cases[i].name, put_one(p, STORE_SYNC, 2), ERR_OK);
 		q = place_new(dir, STORE_BRIEF);
 		check_int("it is in the new one", rows(q), 1);
-		check_err("by another way, too", put_one(q, STORE_SYNC, 4), QT_OK);
+		check_err("by another way, too", put_one(q, STORE_SYNC, 4), ERR_OK);
 		check_int("which is the same", rows(p), 2);
 		d = (struct doing){ dir, cases[i].deed, 0 };
-		check_err(cases[i].name, go(p, STORE_SYNC, put_meanwhile, &d), QT_OK);
+		check_err(cases[i].name, go(p, STORE_SYNC, put_meanwhile, &d), ERR_OK);
 		check_int("it is done again", d.times, 2);
 		place_free(q);
 		q = place_new(dir, STORE_BRIEF);
@@ -552,17 +552,17 @@ set_aside(void **state)
 			    110);
 		} else {
 			db = open_db(dir, "qtoa.db");
-			check_err(cases[i].name, db_script(db, cases[i].sql), QT_OK);
+			check_err(cases[i].name, db_script(db, cases[i].sql), ERR_OK);
 			db_close(db);
 		}
 		p = place_new(dir, STORE_SERVER);
-		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), QT_OK);
+		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), ERR_OK);
 		check_int(cases[i].name, rows(p), 1);
 		check_int(cases[i].name, state_count(dir, cases[i].kind, NULL), 1);
 		check_int("it is said", log_lines(path, "set aside"), 1);
 		check_int("nothing else is", log_lines(path, "level=error"), 1);
-		rescue_run(p->store, p->claims, dir);
-		rescue_run(p->store, p->claims, dir);
+		recover_run(p->store, p->locks, dir);
+		recover_run(p->store, p->locks, dir);
 		check_int("what is taken over is called so", state_count(dir, cases[i].kind, NULL),
 		    !cases[i].rescued);
 		check_int("what is taken over is called so", state_count(dir, "qtoa.db.rescued-",
@@ -588,9 +588,9 @@ partly_damaged(void **state)
 	int			 i, fd, many = ROWS, left;
 
 	(void)state;
-	check_err("rows", go(p, STORE_SYNC, put_many, &many), QT_OK);
+	check_err("rows", go(p, STORE_SYNC, put_many, &many), ERR_OK);
 	db = open_db(dir, "qtoa.db");
-	check_err("all in the file", db_checkpoint(db, true, &left), QT_OK);
+	check_err("all in the file", db_checkpoint(db, true, &left), ERR_OK);
 	db_close(db);
 	place_free(p);
 	state_path(file, dir, "qtoa.db-wal");	/* what has been copied is still in it */
@@ -602,15 +602,15 @@ partly_damaged(void **state)
 	(void)close(fd);
 
 	p = place_new(dir, STORE_SERVER);
-	check_err("read in the new one", go(p, STORE_READ, read_all, &n), QT_OK);
+	check_err("read in the new one", go(p, STORE_READ, read_all, &n), ERR_OK);
 	check_int("which has none", n, 0);
 	check_int("set aside", log_lines(path, "set aside"), 1);
-	check_err("a new one", put_one(p, STORE_SYNC, 1), QT_OK);
-	rescue_run(p->store, p->claims, dir);
+	check_err("a new one", put_one(p, STORE_SYNC, 1), ERR_OK);
+	recover_run(p->store, p->locks, dir);
 	n = rows(p);
 	CHECK("most are taken over", n > ROWS * 3 / 4 && n < ROWS);
 	check_int("and it is called so", state_count(dir, "qtoa.db.rescued-", NULL), 1);
-	rescue_run(p->store, p->claims, dir);
+	recover_run(p->store, p->locks, dir);
 	check_int("none twice", rows(p), n);
 	log_close();
 	place_free(p);
@@ -637,10 +637,10 @@ log_stays_small(void **state)
 		state_path(wal, dir, "qtoa.db-wal");
 		p = place_new(dir, cases[i].life);
 		for (j = 0; j < 4000; j++) {
-			if (put_one(p, STORE_WRITE, j) != QT_OK)
+			if (put_one(p, STORE_WRITE, j) != ERR_OK)
 				break;
 			if (cases[i].life == STORE_SERVER && j % 50 == 0)
-				store_tend(p->store);
+				store_housekeep(p->store);
 		}
 		check_int(cases[i].name, j, 4000);
 		check_int(cases[i].name, stat(wal, &st), 0);
@@ -698,7 +698,7 @@ die_there(struct other *me, void *dir)
 	int		 i;
 
 	for (i = 0; i < 100; i++)
-		OTHER_CHECK(put_one(p, STORE_WRITE, i) == QT_OK);
+		OTHER_CHECK(put_one(p, STORE_WRITE, i) == ERR_OK);
 	other_say(me);
 	for (;; i++)
 		(void)put_one(p, STORE_SYNC, i);
@@ -719,7 +719,7 @@ death(void **state)
 		(void)other_hear(&o);
 		other_kill(&o);
 		p = place_new(dir, STORE_SERVER);
-		check_err("we write", put_one(p, STORE_SYNC, i), QT_OK);
+		check_err("we write", put_one(p, STORE_SYNC, i), ERR_OK);
 		CHECK("what was committed is there", rows(p) >= 101 * (i + 1));
 		place_free(p);
 	}

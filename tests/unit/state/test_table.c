@@ -9,13 +9,13 @@ static const char *const	 names[] = { "a", "b", "c" };
 static void
 put(struct table *t, size_t col, const char *text)
 {
-	check_err(text, table_text(t, col, slice_of(text)), QT_OK);
+	check_err(text, table_text(t, col, slice_of(text)), ERR_OK);
 }
 
 static void
 check_buf(const char *name, struct buf *b, const char *want)
 {
-	check_err(name, buf_putc(b, '\0'), QT_OK);
+	check_err(name, buf_putc(b, '\0'), ERR_OK);
 	assert_string_equal(b->p, want);
 	buf_reset(b);
 }
@@ -27,9 +27,9 @@ cells(void **state)
 	size_t		 i;
 
 	(void)state;
-	check_err("begun", table_begin(&t, names, 3), QT_OK);
+	check_err("begun", table_begin(&t, names, 3), ERR_OK);
 	for (i = 0; i < 1000; i++) {
-		check_err("a row", table_row(&t), QT_OK);
+		check_err("a row", table_row(&t), ERR_OK);
 		table_int(&t, 0, (int64_t)i);
 		table_real(&t, 1, (double)i / 2);
 		put(&t, 2, i % 2 == 0 ? "even" : "");
@@ -42,9 +42,9 @@ cells(void **state)
 		CHECK("text is no number", fabs(table_number(&t, i, 2)) < 1e-9);
 		CHECK("a number is no text", table_str(&t, i, 0).p == NULL);
 	}
-	check_err("begun anew, narrower", table_begin(&t, names, 1), QT_OK);
+	check_err("begun anew, narrower", table_begin(&t, names, 1), ERR_OK);
 	check_int("empty", (int64_t)t.rows, 0);
-	check_err("a row", table_row(&t), QT_OK);
+	check_err("a row", table_row(&t), ERR_OK);
 	CHECK("of nothing", table_at(&t, 0, 0)->type == CELL_NULL);
 	table_free(&t);
 }
@@ -56,38 +56,38 @@ leaving(void **state)
 	struct buf	 b = { 0 };
 
 	(void)state;
-	check_err("begun", table_begin(&t, names, 3), QT_OK);
-	check_err("json", table_json(&b, &t), QT_OK);
+	check_err("begun", table_begin(&t, names, 3), ERR_OK);
+	check_err("json", table_json(&b, &t), ERR_OK);
 	check_buf("no rows", &b, "[\n]\n");
-	check_err("csv", table_csv(&b, &t), QT_OK);
+	check_err("csv", table_csv(&b, &t), ERR_OK);
 	check_buf("no rows", &b, "a,b,c\r\n");
-	check_err("a row", table_row(&t), QT_OK);
+	check_err("a row", table_row(&t), ERR_OK);
 	table_int(&t, 0, -7);
 	table_real(&t, 1, 1.0 / 3);
 	put(&t, 2, "x\"y\n<script>\\ \xE4\xBD\xA0");
-	check_err("a row", table_row(&t), QT_OK);
+	check_err("a row", table_row(&t), ERR_OK);
 	table_real(&t, 0, 0.5);
 	put(&t, 1, "");
-	check_err("a row", table_row(&t), QT_OK);
+	check_err("a row", table_row(&t), ERR_OK);
 	put(&t, 0, "=1+1");
 	put(&t, 1, "-x");
 	table_real(&t, 2, (double)NAN);
-	check_err("json", table_json(&b, &t), QT_OK);
+	check_err("json", table_json(&b, &t), ERR_OK);
 	check_buf("json", &b, "[\n{\"a\":-7,\"b\":0.33333333333333331,"
 	    "\"c\":\"x\\\"y\\n<script>\\\\ \xE4\xBD\xA0\"},\n"
 	    "{\"a\":0.5,\"b\":\"\",\"c\":null},\n"
 	    "{\"a\":\"=1+1\",\"b\":\"-x\",\"c\":null}\n]\n");
-	check_err("csv", table_csv(&b, &t), QT_OK);
+	check_err("csv", table_csv(&b, &t), ERR_OK);
 	check_buf("csv", &b, "a,b,c\r\n"
 	    "-7,0.33333333333333331,\"x\"\"y\n<script>\\ \xE4\xBD\xA0\"\r\n"
 	    "0.5,\"\",\r\n"
 	    "\"'=1+1\",\"'-x\",nan\r\n");
 	t.rows = 2;
-	check_err("json lines", table_json_lines(&b, &t), QT_OK);
+	check_err("json lines", table_json_lines(&b, &t), ERR_OK);
 	check_buf("json lines", &b, "{\"a\":-7,\"b\":0.33333333333333331,"
 	    "\"c\":\"x\\\"y\\n<script>\\\\ \xE4\xBD\xA0\"}\n"
 	    "{\"a\":0.5,\"b\":\"\",\"c\":null}\n");
-	check_err("csv", table_csv_more(&b, &t), QT_OK);
+	check_err("csv", table_csv_more(&b, &t), ERR_OK);
 	check_buf("csv without names", &b,
 	    "-7,0.33333333333333331,\"x\"\"y\n<script>\\ \xE4\xBD\xA0\"\r\n"
 	    "0.5,\"\",\r\n");

@@ -26,16 +26,16 @@ enum {
 
 /* WeChat, an account, and what asks for its tokens. */
 struct place {
-	struct peer	*peer;
-	struct account	 accounts[2];
-	struct conf	 conf;
-	struct http	*http;
-	struct claims	*claims;
-	struct store	*store;
-	struct tokens	*tokens;
-	char		 api[PEER_URL];
-	struct token	 t;
-	char		 why[TOKEN_WHY];
+	struct peer		*peer;
+	struct account		 accounts[2];
+	struct conf		 conf;
+	struct http_client	*http;
+	struct locks		*locks;
+	struct store		*store;
+	struct access_tokens	*tokens;
+	char			 api[PEER_URL];
+	struct access_token	 t;
+	char			 why[TOKEN_WHY];
 };
 
 static void
@@ -68,20 +68,20 @@ place_new(void)
 		.accounts = p->accounts, .n = COUNT(p->accounts),
 	};
 	say(p, GIVES("T1", 7200));
-	assert_non_null(p->http = http_new(&p->conf.set, NULL));
-	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
-	assert_non_null(p->store = store_new(&p->conf.set, p->claims, STORE_SERVER));
-	assert_non_null(p->tokens = tokens_new(&p->conf, p->http, p->claims, p->store));
+	assert_non_null(p->http = http_client_new(&p->conf.set, NULL));
+	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
+	assert_non_null(p->store = store_new(&p->conf.set, p->locks, STORE_SERVER));
+	assert_non_null(p->tokens = access_token_new(&p->conf, p->http, p->locks, p->store));
 	return p;
 }
 
 static void
 place_free(struct place *p)
 {
-	tokens_free(p->tokens);
+	access_token_free(p->tokens);
 	store_free(p->store);
-	claims_free(p->claims);
-	http_free(p->http);
+	lock_free(p->locks);
+	http_client_free(p->http);
 	peer_free(p->peer);
 	free(p);
 }
@@ -90,7 +90,7 @@ static bool
 get_in(struct place *p, int ms)
 {
 	memset(&p->t, 0, sizeof(p->t));
-	return token_get(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + ms, p->why);
+	return access_token_get(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + ms, p->why);
 }
 
 static bool
@@ -102,18 +102,18 @@ get(struct place *p)
 static bool
 another(struct place *p)
 {
-	return token_another(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS,
+	return access_token_replace(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS,
 	    p->why);
 }
 
 static bool
 force(struct place *p)
 {
-	return token_force(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS,
+	return access_token_force(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS,
 	    p->why);
 }
 
-static enum qt_err
+static enum error
 run(struct db *db, void *arg)
 {
 	return db_script(db, arg);
@@ -123,7 +123,7 @@ static void
 in_store(struct place *p, char *sql)
 {
 	check_err(sql, store_do(p->store, STORE_WRITE, run, sql, clock_mono_ms() + PATIENCE_MS),
-	    QT_OK);
+	    ERR_OK);
 }
 
 /* As if so much time had passed. */
@@ -144,7 +144,7 @@ struct number {
 	int64_t		 i;
 };
 
-static enum qt_err
+static enum error
 read_number(struct db *db, void *arg)
 {
 	struct number	*n = arg;
@@ -159,7 +159,7 @@ number(struct place *p, const char *sql)
 	struct number	 n = { sql, -1 };
 
 	check_err(sql, store_do(p->store, STORE_READ, read_number, &n,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	return n.i;
 }
 
@@ -259,7 +259,7 @@ day_quota(void **state)
 	say(p, "{\"errcode\":45009,\"errmsg\":\"reach max api daily quota limit\"}");
 	CHECK("none", !get(p));
 	check_why("none", p, "45009: the day's quota");
-	left_s = (day_at(clock_wall_ms() / 1000) + 1) * 86400 - 8 * 3600 - clock_wall_ms() / 1000;
+	left_s = (calendar_day_at(clock_wall_ms() / 1000) + 1) * 86400 - 8 * 3600 - clock_wall_ms() / 1000;
 	CHECK("until tomorrow", pause_s(p) - left_s <= 2 && pause_s(p) - left_s >= 0);
 	say(p, GIVES("T1", 7200));
 	CHECK("still", !get(p));
@@ -291,15 +291,15 @@ static void
 renewal(void **state)
 {
 	static const char *const	 others[] = { "other", "third", "fourth" };
-	struct place	*p = place_new();
-	size_t		 i;
+	struct place			*p = place_new();
+	size_t				 i;
 
 	(void)state;
 	CHECK("fetched", get(p));
 	check_int("its life", p->t.expires_s - p->t.fetched_s, 7200);
 	for (i = 0; i < COUNT(others); i++) {
 		p->accounts[1].secret = others[i];
-		CHECK(others[i], token_get(p->tokens, &p->t, &p->accounts[1],
+		CHECK(others[i], access_token_get(p->tokens, &p->t, &p->accounts[1],
 		    clock_mono_ms() + PATIENCE_MS, p->why));
 	}
 	check_int("5 to 10 minutes", number(p, "SELECT count(*) FROM token "
@@ -550,13 +550,13 @@ legacy_quota(void **state)
  */
 
 struct seeker {
-	struct place	*place;
-	bool		 another;
-	struct watched	 watched;
-	pthread_t	 thread;
-	struct token	 t;
-	char		 why[TOKEN_WHY];
-	bool		 got;
+	struct place		*place;
+	bool			 another;
+	struct watched		 watched;
+	pthread_t		 thread;
+	struct access_token	 t;
+	char			 why[TOKEN_WHY];
+	bool			 got;
 };
 
 static void *
@@ -567,7 +567,7 @@ seek(void *arg)
 
 	watched_here(&s->watched);
 	s->t = p->t;
-	s->got = (s->another ? token_another : token_get)(p->tokens, &s->t, &p->accounts[0],
+	s->got = (s->another ? access_token_replace : access_token_get)(p->tokens, &s->t, &p->accounts[0],
 	    clock_mono_ms() + PATIENCE_MS, s->why);
 	return NULL;
 }
@@ -677,15 +677,15 @@ static void
 impatient(void **state)
 {
 	struct place	*p = place_new();
-	struct claim	 c;
-	unsigned char	 key[CLAIM_KEY];
+	struct lock	 c;
+	unsigned char	 key[LOCK_KEY];
 
 	(void)state;
-	claim_name(key, "token", "wx1");
-	check_int("another has it", claim_begin(p->claims, &c, key, 0), CLAIM_MINE);
+	lock_name(key, "token", "wx1");
+	check_int("another has it", lock_take(p->locks, &c, key, 0), LOCK_MINE);
 	CHECK("late", !get_in(p, 20));
 	check_why("late", p, "no time left to wait");
-	claim_end(p->claims, &c, false);
+	lock_release(p->locks, &c, false);
 	CHECK("free", get(p));
 	place_free(p);
 }
@@ -702,13 +702,13 @@ no_store(void **state)
 	CHECK("fetched", get(p));
 	pass(p, 7000);
 	state_path(lock, p->conf.set.state_dir, "qtoa.db");
-	check_err("another", db_open(&db, lock, DB_READ_WRITE), QT_OK);
-	check_err("holds it", db_script(db, "BEGIN IMMEDIATE"), QT_OK);
+	check_err("another", db_open(&db, lock, DB_READ_WRITE), ERR_OK);
+	check_err("holds it", db_script(db, "BEGIN IMMEDIATE"), ERR_OK);
 	CHECK("read", get_in(p, 500));
 	check_text("read", p->t.text, "T1");
 	check_why("read", p, "not stored: ");
 	check_int("not asked", asked(p), 1);
-	check_err("lets go", db_script(db, "COMMIT"), QT_OK);
+	check_err("lets go", db_script(db, "COMMIT"), ERR_OK);
 	db_close(db);
 	CHECK("renewed", get(p));
 	check_int("asked", asked(p), 2);

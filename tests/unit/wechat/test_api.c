@@ -19,12 +19,12 @@ struct place {
 	struct peer		*peer;
 	struct account		 account;
 	struct conf		 conf;
-	struct http		*http;
-	struct claims		*claims;
+	struct http_client	*http;
+	struct locks		*locks;
 	struct store		*store;
-	struct tokens		*tokens;
+	struct access_tokens	*tokens;
 	char			 api[PEER_URL];
-	struct wxapi_answer	 answer;
+	struct api_answer	 answer;
 };
 
 static void
@@ -38,32 +38,32 @@ place_init(struct place *p)
 		.accounts = &p->account, .n = 1,
 	};
 	peer_say(p->peer, STABLE, "200 OK", GIVES("T1"), false);
-	assert_non_null(p->http = http_new(&p->conf.set, NULL));
-	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
-	assert_non_null(p->store = store_new(&p->conf.set, p->claims, STORE_SERVER));
-	assert_non_null(p->tokens = tokens_new(&p->conf, p->http, p->claims, p->store));
+	assert_non_null(p->http = http_client_new(&p->conf.set, NULL));
+	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
+	assert_non_null(p->store = store_new(&p->conf.set, p->locks, STORE_SERVER));
+	assert_non_null(p->tokens = access_token_new(&p->conf, p->http, p->locks, p->store));
 }
 
 static void
 place_fini(struct place *p)
 {
 	buf_free(&p->answer.body);
-	tokens_free(p->tokens);
+	access_token_free(p->tokens);
 	store_free(p->store);
-	claims_free(p->claims);
-	http_free(p->http);
+	lock_free(p->locks);
+	http_client_free(p->http);
 	peer_free(p->peer);
 }
 
-static enum wxapi_result
+static enum api_result
 call(struct place *p, const char *path, const char *query, const char *body)
 {
-	const struct wxapi_call	 c = {
+	const struct api_call	 c = {
 		.account = &p->account, .path = path, .query = query, .body = slice_of(body),
 		.deadline_ms = clock_mono_ms() + PATIENCE_MS,
 	};
 
-	return wxapi_call(p->tokens, p->http, &p->answer, &p->conf.set, &c);
+	return api_call(p->tokens, p->http, &p->answer, &p->conf.set, &c);
 }
 
 static void
@@ -82,28 +82,28 @@ static void
 answers(void **state)
 {
 	static const struct {
-		const char		*name, *status, *body;
-		enum wxapi_result	 result;
-		int64_t			 errcode;
-		const char		*why;
+		const char	*name, *status, *body;
+		enum api_result	 result;
+		int64_t		 errcode;
+		const char	*why;
 	} cases[] = {
-		{ "a list", "200 OK", "{\"list\":[1]}", WXAPI_OK, 0, "" },
-		{ "nothing in it", "200 OK", "{}", WXAPI_OK, 0, "" },
-		{ "errcode 0", "200 OK", "{\"errcode\":0,\"errmsg\":\"ok\"}", WXAPI_OK, 0, "" },
+		{ "a list", "200 OK", "{\"list\":[1]}", API_OK, 0, "" },
+		{ "nothing in it", "200 OK", "{}", API_OK, 0, "" },
+		{ "errcode 0", "200 OK", "{\"errcode\":0,\"errmsg\":\"ok\"}", API_OK, 0, "" },
 		{ "ret 0", "200 OK", "{\"base_resp\":{\"ret\":0,\"err_msg\":\"ok\"},\"list\":[]}",
-		    WXAPI_OK, 0, "" },
+		    API_OK, 0, "" },
 		{ "not allowed", "200 OK", "{\"errcode\":48001,\"errmsg\":\"api unauthorized\"}",
-		    WXAPI_REFUSED, 48001, "errcode 48001: the account may not use this interface, "
+		    API_REFUSED, 48001, "errcode 48001: the account may not use this interface, "
 		    "see WeChat's console: api unauthorized" },
 		{ "ret", "200 OK", "{\"base_resp\":{\"ret\":45009,\"err_msg\":\"freq\"}}",
-		    WXAPI_REFUSED, 45009, "errcode 45009: the day's quota of this interface is used "
+		    API_REFUSED, 45009, "errcode 45009: the day's quota of this interface is used "
 		    "up: freq" },
-		{ "busy", "200 OK", "{\"errcode\":-1}", WXAPI_REFUSED, -1, "WeChat is busy" },
+		{ "busy", "200 OK", "{\"errcode\":-1}", API_REFUSED, -1, "WeChat is busy" },
 		{ "token in its words", "200 OK", "{\"errcode\":48001,\"errmsg\":\"no T1\"}",
-		    WXAPI_REFUSED, 48001, "console" },
-		{ "no JSON", "200 OK", "<html>", WXAPI_TROUBLE, 0, "6 bytes, is no JSON" },
-		{ "502", "502 Bad", "{}", WXAPI_TROUBLE, 0, "HTTP 502 instead of 200" },
-		{ "elsewhere", "302 Found\r\nLocation: /ok", "{}", WXAPI_TROUBLE, 0, "HTTP 302" },
+		    API_REFUSED, 48001, "console" },
+		{ "no JSON", "200 OK", "<html>", API_TROUBLE, 0, "6 bytes, is no JSON" },
+		{ "502", "502 Bad", "{}", API_TROUBLE, 0, "HTTP 502 instead of 200" },
+		{ "elsewhere", "302 Found\r\nLocation: /ok", "{}", API_TROUBLE, 0, "HTTP 302" },
 	};
 	struct place	 p;
 	size_t		 i;
@@ -117,7 +117,7 @@ answers(void **state)
 		check_int(cases[i].name, p.answer.calls, 1);
 		check_why(cases[i].name, &p, cases[i].why);
 		check_int(cases[i].name, (int64_t)strlen(p.answer.why) == 0,
-		    cases[i].result == WXAPI_OK);
+		    cases[i].result == API_OK);
 		CHECK(cases[i].name, strstr(p.answer.why, "T1") == NULL);
 		check_bytes(cases[i].name, buf_slice(&p.answer.body), slice_of(cases[i].body));
 	}
@@ -136,14 +136,14 @@ requests(void **state)
 	place_init(&p);
 	peer_say(p.peer, STABLE, "200 OK", GIVES("T&/+"), false);
 	peer_say(p.peer, PATH, "200 OK", "{}", false);
-	check_int("parameters", call(&p, PATH, "page=1&x=%20", NULL), WXAPI_OK);
+	check_int("parameters", call(&p, PATH, "page=1&x=%20", NULL), API_OK);
 	(void)peer_asked(p.peer, PATH, target);
 	check_text("parameters", target, PATH "?access_token=T%26%2F%2B&page=1&x=%20");
 	/* These say what came. */
-	check_int("a POST with its body", call(&p, "/ok", NULL, "{\"a\":[]}"), WXAPI_OK);
+	check_int("a POST with its body", call(&p, "/ok", NULL, "{\"a\":[]}"), API_OK);
 	check_bytes("a POST with its body", buf_slice(&p.answer.body), slice_of("{\"a\":[]}"));
 	p.api[strlen(p.api) - 1] = '\0';
-	check_int("no slash", call(&p, PATH, NULL, NULL), WXAPI_OK);
+	check_int("no slash", call(&p, PATH, NULL, NULL), API_OK);
 	(void)peer_asked(p.peer, PATH, target);
 	check_text("no slash", target, PATH "?access_token=T%26%2F%2B");
 	place_fini(&p);
@@ -165,15 +165,15 @@ refused_tokens(void **state)
 		place_init(&p);
 		peer_say(p.peer, PATH, "200 OK", refusals[i], false);
 		peer_say(p.peer, PATH "?access_token=T2", "200 OK", "{\"list\":[]}", false);
-		check_int("before", call(&p, "/ok", NULL, "{}"), WXAPI_OK);
+		check_int("before", call(&p, "/ok", NULL, "{}"), API_OK);
 		peer_say(p.peer, STABLE, "200 OK", GIVES("T2"), false);
-		check_int(refusals[i], call(&p, PATH, NULL, "{}"), WXAPI_OK);
+		check_int(refusals[i], call(&p, PATH, NULL, "{}"), API_OK);
 		check_int(refusals[i], p.answer.calls, 2);
 		check_int(refusals[i], p.answer.errcode, 0);
 		check_why(refusals[i], &p, "");
 		/* The next one too, and the same comes again. */
 		peer_say(p.peer, PATH "?access_token=T2", "200 OK", refusals[i], false);
-		check_int("the same again", call(&p, PATH, NULL, "{}"), WXAPI_TROUBLE);
+		check_int("the same again", call(&p, PATH, NULL, "{}"), API_TROUBLE);
 		check_int("the same again", p.answer.calls, 1);
 		check_why("the same again", &p, "the same access_token again");
 		/* And one more, which is not taken either. */
@@ -189,10 +189,10 @@ both_refused(void **state)
 
 	(void)state;
 	place_init(&p);
-	check_int("before", call(&p, "/ok", NULL, "{}"), WXAPI_OK);
+	check_int("before", call(&p, "/ok", NULL, "{}"), API_OK);
 	peer_say(p.peer, STABLE, "200 OK", GIVES("T2"), false);
 	peer_say(p.peer, PATH, "200 OK", "{\"errcode\":40001,\"errmsg\":\"x\"}", false);
-	check_int("refused", call(&p, PATH, NULL, "{}"), WXAPI_REFUSED);
+	check_int("refused", call(&p, PATH, NULL, "{}"), API_REFUSED);
 	check_int("refused", p.answer.errcode, 40001);
 	check_int("refused", p.answer.calls, 2);
 	check_int("fetched once", peer_asked(p.peer, STABLE, NULL), 2);
@@ -209,7 +209,7 @@ no_token(void **state)
 	peer_say(p.peer, STABLE, "200 OK", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7\"}",
 	    false);
 	peer_say(p.peer, PATH, "200 OK", "{}", false);
-	check_int("none", call(&p, PATH, NULL, "{}"), WXAPI_TROUBLE);
+	check_int("none", call(&p, PATH, NULL, "{}"), API_TROUBLE);
 	check_int("none", p.answer.calls, 0);
 	check_why("none", &p, "invalid ip 192.0.2.7");
 	check_int("not asked", peer_asked(p.peer, PATH, NULL), 0);
@@ -221,41 +221,41 @@ static void
 codes(void **state)
 {
 	static const struct {
-		int64_t		 code;
-		enum wxerr_kind	 kind, of_token;
+		int64_t			 code;
+		enum errcode_kind	 kind, of_token;
 	} cases[] = {
-		{ -1, WXERR_BUSY, WXERR_BUSY },
-		{ 40001, WXERR_TOKEN, WXERR_SETTING },
-		{ 40014, WXERR_TOKEN, WXERR_BUG },
-		{ 42001, WXERR_TOKEN, WXERR_BUG },
-		{ 40002, WXERR_BUG, WXERR_BUG },
-		{ 40013, WXERR_SETTING, WXERR_SETTING },
-		{ 40125, WXERR_SETTING, WXERR_SETTING },
-		{ 40243, WXERR_SETTING, WXERR_SETTING },
-		{ 40164, WXERR_ADDRESS, WXERR_ADDRESS },
-		{ 41001, WXERR_BUG, WXERR_BUG },
-		{ 41002, WXERR_BUG, WXERR_BUG },
-		{ 41004, WXERR_BUG, WXERR_BUG },
-		{ 42007, WXERR_SETTING, WXERR_SETTING },
-		{ 43002, WXERR_BUG, WXERR_BUG },
-		{ 45009, WXERR_DAY, WXERR_DAY },
-		{ 45011, WXERR_MINUTE, WXERR_MINUTE },
-		{ 48001, WXERR_DENIED, WXERR_SETTING },
-		{ 50002, WXERR_SETTING, WXERR_SETTING },
-		{ 50004, WXERR_DENIED, WXERR_DENIED },
-		{ 50007, WXERR_SETTING, WXERR_SETTING },
-		{ 61004, WXERR_ADDRESS, WXERR_ADDRESS },
-		{ 61007, WXERR_DENIED, WXERR_DENIED },
-		{ 61500, WXERR_BUG, WXERR_BUG },
-		{ 61501, WXERR_BUG, WXERR_BUG },
-		{ 61502, WXERR_BUSY, WXERR_BUSY },
-		{ 61503, WXERR_BUSY, WXERR_BUSY },
-		{ 89501, WXERR_ADDRESS, WXERR_ADDRESS },
-		{ 89503, WXERR_ADDRESS, WXERR_ADDRESS },
-		{ 89506, WXERR_ADDRESS, WXERR_ADDRESS },
-		{ 89507, WXERR_ADDRESS, WXERR_ADDRESS },
-		{ 12345, WXERR_OTHER, WXERR_OTHER },
-		{ 0, WXERR_OTHER, WXERR_OTHER },
+		{ -1, ERRCODE_BUSY, ERRCODE_BUSY },
+		{ 40001, ERRCODE_TOKEN, ERRCODE_SETTING },
+		{ 40014, ERRCODE_TOKEN, ERRCODE_BUG },
+		{ 42001, ERRCODE_TOKEN, ERRCODE_BUG },
+		{ 40002, ERRCODE_BUG, ERRCODE_BUG },
+		{ 40013, ERRCODE_SETTING, ERRCODE_SETTING },
+		{ 40125, ERRCODE_SETTING, ERRCODE_SETTING },
+		{ 40243, ERRCODE_SETTING, ERRCODE_SETTING },
+		{ 40164, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+		{ 41001, ERRCODE_BUG, ERRCODE_BUG },
+		{ 41002, ERRCODE_BUG, ERRCODE_BUG },
+		{ 41004, ERRCODE_BUG, ERRCODE_BUG },
+		{ 42007, ERRCODE_SETTING, ERRCODE_SETTING },
+		{ 43002, ERRCODE_BUG, ERRCODE_BUG },
+		{ 45009, ERRCODE_DAY, ERRCODE_DAY },
+		{ 45011, ERRCODE_MINUTE, ERRCODE_MINUTE },
+		{ 48001, ERRCODE_DENIED, ERRCODE_SETTING },
+		{ 50002, ERRCODE_SETTING, ERRCODE_SETTING },
+		{ 50004, ERRCODE_DENIED, ERRCODE_DENIED },
+		{ 50007, ERRCODE_SETTING, ERRCODE_SETTING },
+		{ 61004, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+		{ 61007, ERRCODE_DENIED, ERRCODE_DENIED },
+		{ 61500, ERRCODE_BUG, ERRCODE_BUG },
+		{ 61501, ERRCODE_BUG, ERRCODE_BUG },
+		{ 61502, ERRCODE_BUSY, ERRCODE_BUSY },
+		{ 61503, ERRCODE_BUSY, ERRCODE_BUSY },
+		{ 89501, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+		{ 89503, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+		{ 89506, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+		{ 89507, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+		{ 12345, ERRCODE_OTHER, ERRCODE_OTHER },
+		{ 0, ERRCODE_OTHER, ERRCODE_OTHER },
 	};
 	char	 nr[24];
 	size_t	 i;
@@ -263,10 +263,10 @@ codes(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		(void)snprintf(nr, sizeof(nr), "%lld", (long long)cases[i].code);
-		check_int(nr, wxerr_of(cases[i].code)->kind, cases[i].kind);
-		check_int(nr, wxerr_of_token(cases[i].code)->kind, cases[i].of_token);
-		CHECK(nr, *wxerr_of(cases[i].code)->hint != '\0');
-		CHECK(nr, *wxerr_of_token(cases[i].code)->hint != '\0');
+		check_int(nr, errcode_of(cases[i].code)->kind, cases[i].kind);
+		check_int(nr, errcode_of_token(cases[i].code)->kind, cases[i].of_token);
+		CHECK(nr, *errcode_of(cases[i].code)->hint != '\0');
+		CHECK(nr, *errcode_of_token(cases[i].code)->hint != '\0');
 	}
 }
 

@@ -16,12 +16,12 @@
 #define SENT(s)		EVENT("subscribe_msg_sent_event") "<SubscribeMsgSentEvent>" s \
 			"</SubscribeMsgSentEvent></xml>"
 
-static struct head	 head;
+static struct message	 head;
 
 static int
 end(void **state)
 {
-	head_free(&head);
+	message_free(&head);
 	return unit_end(state);
 }
 
@@ -39,11 +39,11 @@ check_slice(const char *name, struct slice got, struct slice want)
  */
 
 static void
-make_key(char key[HEAD_KEY_HEX + 1], const char *account, struct slice xml)
+make_key(char key[MESSAGE_KEY_HEX + 1], const char *account, struct slice xml)
 {
-	check_err(account, head_read(&head, xml), QT_OK);
-	check_err(account, head_key(&head, key, slice_of(account), xml), QT_OK);
-	check_int(account, (int64_t)strspn(key, "0123456789abcdef"), HEAD_KEY_HEX);
+	check_err(account, message_read(&head, xml), ERR_OK);
+	check_err(account, message_key(&head, key, slice_of(account), xml), ERR_OK);
+	check_int(account, (int64_t)strspn(key, "0123456789abcdef"), MESSAGE_KEY_HEX);
 }
 
 static void
@@ -79,7 +79,7 @@ keys(void **state)
 		{ "no XML, a repeat", { "a", "a" }, { "x", "x" }, true },
 		{ "no XML, account and text shift", { "ab", "a" }, { "c", "bc" }, false },
 	};
-	char	 key[2][HEAD_KEY_HEX + 1];
+	char	 key[2][MESSAGE_KEY_HEX + 1];
 	size_t	 i;
 
 	(void)state;
@@ -94,7 +94,7 @@ keys(void **state)
 static void
 key_value(void **state)
 {
-	char	 key[HEAD_KEY_HEX + 1];
+	char	 key[MESSAGE_KEY_HEX + 1];
 
 	(void)state;
 	make_key(key, "demo", slice_of(TEXT "<Content>hi</Content><MsgId>1</MsgId></xml>"));
@@ -114,8 +114,8 @@ check_as_in_full(const char *name, struct xmlmap *map, struct slice xml)
 {
 	struct event	 ev = { .code = NULL };
 
-	check_err(name, xmlmap_event(map, &ev, xml), QT_OK);
-	check_err(name, head_read(&head, xml), QT_OK);
+	check_err(name, xmlmap_event(map, &ev, xml), ERR_OK);
+	check_err(name, message_read(&head, xml), ERR_OK);
 	check_text(name, head.why, "");
 	CHECK(name, head.code == ev.code);
 	check_slice(name, head.msgtype, ev.msgtype);
@@ -128,7 +128,7 @@ check_as_in_full(const char *name, struct xmlmap *map, struct slice xml)
 static void
 samples(void **state)
 {
-	static char	 seen[128][HEAD_KEY_HEX + 1];
+	static char	 seen[128][MESSAGE_KEY_HEX + 1];
 	struct xmlmap	*map = xmlmap_new(NULL);
 	struct dirent	*e;
 	struct buf	 xml = { .p = NULL };
@@ -208,8 +208,8 @@ parts(void **state)
 	(void)state;
 	guarded_init(&g, 1024);
 	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, head_read(&head,
-		    guarded_slice(&g, slice_of(cases[i].xml))), QT_OK);
+		check_err(cases[i].name, message_read(&head,
+		    guarded_slice(&g, slice_of(cases[i].xml))), ERR_OK);
 		check_text(cases[i].name, head.why, cases[i].why);
 		check_text(cases[i].name, head.code == NULL ? "-" : head.code,
 		    cases[i].code == NULL ? "-" : cases[i].code);
@@ -225,9 +225,9 @@ without_memory(void **state)
 {
 	(void)state;
 	unit_memory = 1;
-	check_err("first text", head_read(&head, slice_of(TEXT "</xml>")), QT_ENOMEM);
+	check_err("first text", message_read(&head, slice_of(TEXT "</xml>")), ERR_NOMEM);
 	unit_memory = 0;
-	check_err("again", head_read(&head, slice_of(TEXT "</xml>")), QT_OK);
+	check_err("again", message_read(&head, slice_of(TEXT "</xml>")), ERR_OK);
 	check_slice("again", head.user, slice_of("u"));
 }
 

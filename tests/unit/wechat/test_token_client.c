@@ -21,18 +21,18 @@ static const struct settings	 set = { .connect_ms = PATIENCE_MS };
 
 /* A peer, and an account whose control server it is. */
 struct place {
-	struct peer	*peer;
-	struct http	*http;
-	struct account	 account;
-	char		 url[PEER_URL], api[PEER_URL];
-	struct buf	 out;
-	char		 why[CONTROL_WHY];
+	struct peer		*peer;
+	struct http_client	*http;
+	struct account		 account;
+	char			 url[PEER_URL], api[PEER_URL];
+	struct buf		 out;
+	char			 why[TOKEN_CLIENT_WHY];
 };
 
 static void
 place_init(struct place *p)
 {
-	*p = (struct place){ .peer = peer_new(), .http = http_new(&set, NULL) };
+	*p = (struct place){ .peer = peer_new(), .http = http_client_new(&set, NULL) };
 	assert_non_null(p->http);
 	peer_url(p->peer, p->url, "token?key=hush");
 	peer_url(p->peer, p->api, "");
@@ -45,20 +45,20 @@ static void
 place_fini(struct place *p)
 {
 	buf_free(&p->out);
-	http_free(p->http);
+	http_client_free(p->http);
 	peer_free(p->peer);
 }
 
-static enum control_result
+static enum token_client_result
 get_token(struct place *p, int ms)
 {
-	return control_token(p->http, &p->out, &p->account, clock_mono_ms() + ms, p->why);
+	return token_client_ask(p->http, &p->out, &p->account, clock_mono_ms() + ms, p->why);
 }
 
-static enum control_result
+static enum token_client_result
 get_unionid(struct place *p, const char *token, const char *openid, int ms)
 {
-	return control_unionid(p->http, &p->out, p->api, slice_of(token), slice_of(openid),
+	return token_client_ask_unionid(p->http, &p->out, p->api, slice_of(token), slice_of(openid),
 	    clock_mono_ms() + ms, p->why);
 }
 
@@ -130,7 +130,7 @@ tokens(void **state)
 		peer_say(p.peer, "/token", cases[i].status, cases[i].body, false);
 		p.account.control_token_path = cases[i].path;
 		check_int(cases[i].name, get_token(&p, PATIENCE_MS),
-		    cases[i].want != NULL ? CONTROL_OK : CONTROL_FAILED);
+		    cases[i].want != NULL ? TOKEN_CLIENT_OK : TOKEN_CLIENT_FAILED);
 		if (cases[i].want == NULL) {
 			check_why(cases[i].name, &p, cases[i].why);
 			continue;
@@ -147,53 +147,53 @@ static void
 users(void **state)
 {
 	static const struct {
-		const char		*name, *body;
-		enum control_result	 result;
-		const char		*want;	/* the unionid, or what is said */
+		const char			*name, *body;
+		enum token_client_result	 result;
+		const char			*want;	/* the unionid, or what is said */
 	} cases[] = {
 		{ "follower", "{\"subscribe\":1,\"openid\":\"o1\",\"unionid\":\"uN-1_\"}",
-		    CONTROL_OK, "uN-1_" },
+		    TOKEN_CLIENT_OK, "uN-1_" },
 		{ "errcode 0", "{\"errcode\":0,\"errmsg\":\"ok\",\"unionid\":\"u\"}",
-		    CONTROL_OK, "u" },
-		{ "longest", "{\"unionid\":\"" X128 "\"}", CONTROL_OK, X128 },
-		{ "too long", "{\"unionid\":\"x" X128 "\"}", CONTROL_FAILED, "129 bytes" },
-		{ "blank within", "{\"unionid\":\"a b\"}", CONTROL_FAILED, "the unionid is none" },
-		{ "unbound", "{\"subscribe\":1,\"openid\":\"o1\"}", CONTROL_NONE,
+		    TOKEN_CLIENT_OK, "u" },
+		{ "longest", "{\"unionid\":\"" X128 "\"}", TOKEN_CLIENT_OK, X128 },
+		{ "too long", "{\"unionid\":\"x" X128 "\"}", TOKEN_CLIENT_FAILED, "129 bytes" },
+		{ "blank within", "{\"unionid\":\"a b\"}", TOKEN_CLIENT_FAILED, "the unionid is none" },
+		{ "unbound", "{\"subscribe\":1,\"openid\":\"o1\"}", TOKEN_CLIENT_NONE,
 		    "no unionid: the account is bound to no open platform" },
-		{ "empty", "{\"subscribe\":1,\"unionid\":\"\"}", CONTROL_NONE, "no open platform" },
-		{ "no follower", "{\"subscribe\":0,\"openid\":\"o1\"}", CONTROL_NONE,
+		{ "empty", "{\"subscribe\":1,\"unionid\":\"\"}", TOKEN_CLIENT_NONE, "no open platform" },
+		{ "no follower", "{\"subscribe\":0,\"openid\":\"o1\"}", TOKEN_CLIENT_NONE,
 		    "no unionid: the user does not follow the account" },
-		{ "empty object", "{}", CONTROL_NONE, "no unionid" },
-		{ "array", "[]", CONTROL_NONE, "no unionid" },
+		{ "empty object", "{}", TOKEN_CLIENT_NONE, "no unionid" },
+		{ "array", "[]", TOKEN_CLIENT_NONE, "no unionid" },
 		{ "not the latest", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}",
-		    CONTROL_TOKEN, "WeChat: errcode 40001: " },
-		{ "no token", "{\"errcode\":40014,\"errmsg\":\"x\"}", CONTROL_TOKEN, "40014" },
-		{ "over", "{\"errcode\":42001,\"errmsg\":\"x\"}", CONTROL_TOKEN, "42001" },
-		{ "number as text", "{\"errcode\":\"42001\"}", CONTROL_TOKEN, "42001" },
+		    TOKEN_CLIENT_TOKEN, "WeChat: errcode 40001: " },
+		{ "no token", "{\"errcode\":40014,\"errmsg\":\"x\"}", TOKEN_CLIENT_TOKEN, "40014" },
+		{ "over", "{\"errcode\":42001,\"errmsg\":\"x\"}", TOKEN_CLIENT_TOKEN, "42001" },
+		{ "number as text", "{\"errcode\":\"42001\"}", TOKEN_CLIENT_TOKEN, "42001" },
 		{ "no such user", "{\"errcode\":40003,\"errmsg\":\"invalid openid rid: 1\"}",
-		    CONTROL_NONE, "errcode 40003: this is no user of the account" },
+		    TOKEN_CLIENT_NONE, "errcode 40003: this is no user of the account" },
 		{ "address", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7 ipv6 "
-		    "::ffff:192.0.2.7, not in whitelist rid: x\"}", CONTROL_FAILED,
+		    "::ffff:192.0.2.7, not in whitelist rid: x\"}", TOKEN_CLIENT_FAILED,
 		    "errcode 40164: put this address on the IP whitelist in WeChat's console: "
 		    "invalid ip 192.0.2.7" },
 		{ "not allowed", "{\"errcode\":48001,\"errmsg\":\"api unauthorized\"}",
-		    CONTROL_FAILED, "errcode 48001: the account may not use this interface" },
-		{ "quota", "{\"errcode\":45009,\"errmsg\":\"x\"}", CONTROL_FAILED, "quota" },
-		{ "busy", "{\"errcode\":-1,\"errmsg\":\"system error\"}", CONTROL_FAILED,
+		    TOKEN_CLIENT_FAILED, "errcode 48001: the account may not use this interface" },
+		{ "quota", "{\"errcode\":45009,\"errmsg\":\"x\"}", TOKEN_CLIENT_FAILED, "quota" },
+		{ "busy", "{\"errcode\":-1,\"errmsg\":\"system error\"}", TOKEN_CLIENT_FAILED,
 		    "errcode -1: WeChat is busy: system error" },
-		{ "unheard of", "{\"errcode\":61234,\"errmsg\":\"what\"}", CONTROL_FAILED,
+		{ "unheard of", "{\"errcode\":61234,\"errmsg\":\"what\"}", TOKEN_CLIENT_FAILED,
 		    "errcode 61234: see WeChat's return codes: what" },
-		{ "no words", "{\"errcode\":61234}", CONTROL_FAILED, "61234" },
+		{ "no words", "{\"errcode\":61234}", TOKEN_CLIENT_FAILED, "61234" },
 		{ "words that would write a line",
 		    "{\"errcode\":61234,\"errmsg\":\"a\\r\\n\\u001b[m\xC3\xA9\"}",
-		    CONTROL_FAILED, ": a???[m??" },
+		    TOKEN_CLIENT_FAILED, ": a???[m??" },
 		{ "words with the token", "{\"errcode\":40001,\"errmsg\":\"invalid SECRET&/+ \"}",
-		    CONTROL_TOKEN, "40001" },
+		    TOKEN_CLIENT_TOKEN, "40001" },
 		{ "long words", "{\"errcode\":61234,\"errmsg\":\"" X512 "\"}",
-		    CONTROL_FAILED, X16 },
-		{ "long number", "{\"errcode\":\"" X512 "\"}", CONTROL_FAILED,
+		    TOKEN_CLIENT_FAILED, X16 },
+		{ "long number", "{\"errcode\":\"" X512 "\"}", TOKEN_CLIENT_FAILED,
 		    "errcode 123456789: " },
-		{ "no JSON", "<html>", CONTROL_FAILED, "WeChat: the answer, 6 bytes, is no JSON" },
+		{ "no JSON", "<html>", TOKEN_CLIENT_FAILED, "WeChat: the answer, 6 bytes, is no JSON" },
 	};
 	struct place	 p;
 	char		 target[PEER_TARGET];
@@ -205,7 +205,7 @@ users(void **state)
 		peer_say(p.peer, INFO, "200 OK", cases[i].body, false);
 		check_int(cases[i].name, get_unionid(&p, "SECRET&/+", "o-1_", PATIENCE_MS),
 		    cases[i].result);
-		if (cases[i].result != CONTROL_OK) {
+		if (cases[i].result != TOKEN_CLIENT_OK) {
 			check_why(cases[i].name, &p, cases[i].want);
 			continue;
 		}
@@ -216,7 +216,7 @@ users(void **state)
 	check_text("encoded", target,
 	    INFO "?access_token=SECRET%26%2F%2B&openid=o-1_&lang=zh_CN");
 	peer_say(p.peer, INFO, "502 Bad", "{\"unionid\":\"u\"}", false);
-	check_int("502", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), CONTROL_FAILED);
+	check_int("502", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), TOKEN_CLIENT_FAILED);
 	check_why("502", &p, "WeChat: HTTP 502");
 	place_fini(&p);
 }
@@ -226,20 +226,20 @@ static void
 openids(void **state)
 {
 	static const char *const	 wrong[] = { "", "a b", "a\n", "\xC3\xA9", "x" X128 };
-	struct place	 p;
-	char		 target[PEER_TARGET];
-	size_t		 i;
+	struct place			 p;
+	char				 target[PEER_TARGET];
+	size_t				 i;
 
 	(void)state;
 	place_init(&p);
 	peer_say(p.peer, INFO, "200 OK", "{\"unionid\":\"u\"}", false);
 	for (i = 0; i < COUNT(wrong); i++) {
-		check_int(wrong[i], get_unionid(&p, "T", wrong[i], PATIENCE_MS), CONTROL_NONE);
+		check_int(wrong[i], get_unionid(&p, "T", wrong[i], PATIENCE_MS), TOKEN_CLIENT_NONE);
 		check_why(wrong[i], &p, "no openid");
 	}
 	check_int("not asked", peer_requests(p.peer), 0);
 	p.api[strlen(p.api) - 1] = '\0';
-	check_int("no slash", get_unionid(&p, "T", "%&=#?/+", PATIENCE_MS), CONTROL_OK);
+	check_int("no slash", get_unionid(&p, "T", "%&=#?/+", PATIENCE_MS), TOKEN_CLIENT_OK);
 	(void)peer_asked(p.peer, INFO, target);
 	check_text("encoded", target,
 	    INFO "?access_token=T&openid=%25%26%3D%23%3F%2F%2B&lang=zh_CN");
@@ -256,18 +256,18 @@ no_answer(void **state)
 	(void)state;
 	place_init(&p);
 	peer_url(p.peer, p.url, "silent?key=hush");
-	check_int("silent", get_token(&p, SHORT_MS), CONTROL_FAILED);
+	check_int("silent", get_token(&p, SHORT_MS), TOKEN_CLIENT_FAILED);
 	check_why("silent", &p, "control_url: no answer: Operation timed out");
-	check_int("late", get_token(&p, 0), CONTROL_FAILED);
+	check_int("late", get_token(&p, 0), TOKEN_CLIENT_FAILED);
 	check_why("late", &p, "control_url: no answer: no time left");
 	(void)strcpy(p.url, "http://[/?key=hush");
-	check_int("no URL", get_token(&p, PATIENCE_MS), CONTROL_FAILED);
+	check_int("no URL", get_token(&p, PATIENCE_MS), TOKEN_CLIENT_FAILED);
 	check_why("no URL", &p, "control_url: no answer: ");
 	fd = peer_refused(p.url);
-	check_int("refused", get_token(&p, PATIENCE_MS), CONTROL_FAILED);
+	check_int("refused", get_token(&p, PATIENCE_MS), TOKEN_CLIENT_FAILED);
 	check_why("refused", &p, "control_url: no answer: ");
 	(void)snprintf(p.api, sizeof(p.api), "%.*s", (int)strlen(p.url) - 3, p.url);
-	check_int("WeChat", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), CONTROL_FAILED);
+	check_int("WeChat", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), TOKEN_CLIENT_FAILED);
 	check_why("WeChat", &p, "WeChat: no answer: ");
 	place_fini(&p);
 	(void)close(fd);

@@ -15,18 +15,18 @@ enum { PATIENCE_MS = 60000 };	/* nothing that is to happen takes so long */
 
 /* WeChat, an account, and the server of its tokens. */
 struct place {
-	struct peer		*peer;
-	struct account		 account;
-	struct conf		 conf;
-	struct http		*http;
-	struct claims		*claims;
-	struct store		*store;
-	struct tokens		*tokens;
-	char			 api[PEER_URL];
-	struct query		 query;
-	char			 text[256];
-	struct buf		 body;
-	struct dispense_reply	 reply;
+	struct peer			*peer;
+	struct account			 account;
+	struct conf			 conf;
+	struct http_client		*http;
+	struct locks			*locks;
+	struct store			*store;
+	struct access_tokens		*tokens;
+	char				 api[PEER_URL];
+	struct query			 query;
+	char				 text[256];
+	struct buf			 body;
+	struct token_server_reply	 reply;
 };
 
 static void
@@ -44,34 +44,34 @@ place_init(struct place *p)
 	peer_say(p->peer, STABLE, "200 OK", "{\"access_token\":\"T\\\"1\\\\\",\"expires_in\":7200}",
 	    false);
 	p->reply.body = &p->body;
-	assert_non_null(p->http = http_new(&p->conf.set, NULL));
-	assert_non_null(p->claims = claims_new(p->conf.set.state_dir));
-	assert_non_null(p->store = store_new(&p->conf.set, p->claims, STORE_SERVER));
-	assert_non_null(p->tokens = tokens_new(&p->conf, p->http, p->claims, p->store));
+	assert_non_null(p->http = http_client_new(&p->conf.set, NULL));
+	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
+	assert_non_null(p->store = store_new(&p->conf.set, p->locks, STORE_SERVER));
+	assert_non_null(p->tokens = access_token_new(&p->conf, p->http, p->locks, p->store));
 }
 
 static void
 place_fini(struct place *p)
 {
 	buf_free(&p->body);
-	tokens_free(p->tokens);
+	access_token_free(p->tokens);
 	store_free(p->store);
-	claims_free(p->claims);
-	http_free(p->http);
+	lock_free(p->locks);
+	http_client_free(p->http);
 	peer_free(p->peer);
 }
 
-static enum qt_err
+static enum error
 ask(struct place *p, const char *header, const char *query, const char *peer)
 {
-	struct dispense_request	 q = {
+	struct token_server_request	 q = {
 		.account = &p->account, .query = &p->query, .authorization = slice_of(header),
 		.peer = slice_of(peer), .deadline_ms = clock_mono_ms() + PATIENCE_MS,
 	};
 
 	(void)snprintf(p->text, sizeof(p->text), "%s", query == NULL ? "" : query);
-	check_err("query", query_parse(&p->query, p->text, strlen(p->text)), QT_OK);
-	return dispense(&p->reply, &p->conf.set, p->tokens, p->store, &q);
+	check_err("query", query_parse(&p->query, p->text, strlen(p->text)), ERR_OK);
+	return token_server_answer(&p->reply, &p->conf.set, p->tokens, p->store, &q);
 }
 
 static bool
@@ -89,36 +89,36 @@ guard(void **state)
 {
 	static const struct {
 		const char	*name, *allow, *header, *query, *peer;
-		enum qt_err	 want;
+		enum error	 want;
 	} cases[] = {
-		{ "header", NULL, "Bearer " KEY, NULL, "192.0.2.1", QT_OK },
-		{ "scheme's case", NULL, "bEARER " KEY, NULL, "192.0.2.1", QT_OK },
-		{ "query", NULL, NULL, "x=1&key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", QT_OK },
+		{ "header", NULL, "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
+		{ "scheme's case", NULL, "bEARER " KEY, NULL, "192.0.2.1", ERR_OK },
+		{ "query", NULL, NULL, "x=1&key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", ERR_OK },
 		{ "another scheme beside", NULL, "Basic eA==", "key=0123456789abcdef%2B%2F%3D%26",
-		    "192.0.2.1", QT_OK },
-		{ "no key", NULL, NULL, NULL, "192.0.2.1", QT_EKEY },
-		{ "empty ones", NULL, "Bearer ", "key=", "192.0.2.1", QT_EKEY },
-		{ "wrong header", NULL, "Bearer x" KEY, NULL, "192.0.2.1", QT_EKEY },
-		{ "one short", NULL, "Bearer 0123456789abcdef+/=", NULL, "192.0.2.1", QT_EKEY },
-		{ "one too many", NULL, "Bearer " KEY "&", NULL, "192.0.2.1", QT_EKEY },
-		{ "no scheme", NULL, KEY, NULL, "192.0.2.1", QT_EKEY },
-		{ "no blank", NULL, "Bearer" KEY, NULL, "192.0.2.1", QT_EKEY },
+		    "192.0.2.1", ERR_OK },
+		{ "no key", NULL, NULL, NULL, "192.0.2.1", ERR_KEY },
+		{ "empty ones", NULL, "Bearer ", "key=", "192.0.2.1", ERR_KEY },
+		{ "wrong header", NULL, "Bearer x" KEY, NULL, "192.0.2.1", ERR_KEY },
+		{ "one short", NULL, "Bearer 0123456789abcdef+/=", NULL, "192.0.2.1", ERR_KEY },
+		{ "one too many", NULL, "Bearer " KEY "&", NULL, "192.0.2.1", ERR_KEY },
+		{ "no scheme", NULL, KEY, NULL, "192.0.2.1", ERR_KEY },
+		{ "no blank", NULL, "Bearer" KEY, NULL, "192.0.2.1", ERR_KEY },
 		{ "wrong header, right query", NULL, "Bearer x", "key=0123456789abcdef%2B%2F%3D%26",
-		    "192.0.2.1", QT_EKEY },
-		{ "wrong query", NULL, NULL, "key=0123456789abcdef", "192.0.2.1", QT_EKEY },
+		    "192.0.2.1", ERR_KEY },
+		{ "wrong query", NULL, NULL, "key=0123456789abcdef", "192.0.2.1", ERR_KEY },
 		{ "twice", NULL, NULL, "key=0123456789abcdef%2B%2F%3D%26&"
-		    "key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", QT_EKEY },
+		    "key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", ERR_KEY },
 		{ "another's name", NULL, NULL, "Key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1",
-		    QT_EKEY },
-		{ "empty list", "", "Bearer " KEY, NULL, "192.0.2.1", QT_OK },
-		{ "in the list", "10.0.0.0/8, 192.0.2.0/24", "Bearer " KEY, NULL, "192.0.2.1", QT_OK },
-		{ "mapped", "192.0.2.1", "Bearer " KEY, NULL, "::ffff:192.0.2.1", QT_OK },
-		{ "v6", "2001:db8::/32", "Bearer " KEY, NULL, "2001:db8:1::2", QT_OK },
-		{ "outside", "192.0.2.0/24", "Bearer " KEY, NULL, "192.0.3.1", QT_EADDRESS },
-		{ "no address", "0.0.0.0/0", "Bearer " KEY, NULL, "localhost", QT_EADDRESS },
-		{ "none at all", "0.0.0.0/0, ::/0", "Bearer " KEY, NULL, NULL, QT_EADDRESS },
-		{ "none at all, no list", NULL, "Bearer " KEY, NULL, NULL, QT_OK },
-		{ "in the list, no key", "192.0.2.1", NULL, NULL, "192.0.2.1", QT_EKEY },
+		    ERR_KEY },
+		{ "empty list", "", "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
+		{ "in the list", "10.0.0.0/8, 192.0.2.0/24", "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
+		{ "mapped", "192.0.2.1", "Bearer " KEY, NULL, "::ffff:192.0.2.1", ERR_OK },
+		{ "v6", "2001:db8::/32", "Bearer " KEY, NULL, "2001:db8:1::2", ERR_OK },
+		{ "outside", "192.0.2.0/24", "Bearer " KEY, NULL, "192.0.3.1", ERR_ADDRESS },
+		{ "no address", "0.0.0.0/0", "Bearer " KEY, NULL, "localhost", ERR_ADDRESS },
+		{ "none at all", "0.0.0.0/0, ::/0", "Bearer " KEY, NULL, NULL, ERR_ADDRESS },
+		{ "none at all, no list", NULL, "Bearer " KEY, NULL, NULL, ERR_OK },
+		{ "in the list, no key", "192.0.2.1", NULL, NULL, "192.0.2.1", ERR_KEY },
 	};
 	struct place	 p;
 	size_t		 i;
@@ -129,7 +129,7 @@ guard(void **state)
 		p.account.control_allow = cases[i].allow;
 		check_err(cases[i].name, ask(&p, cases[i].header, cases[i].query, cases[i].peer),
 		    cases[i].want);
-		check_int(cases[i].name, p.body.len != 0, cases[i].want == QT_OK);
+		check_int(cases[i].name, p.body.len != 0, cases[i].want == ERR_OK);
 		check_text(cases[i].name, p.reply.headers, "");
 	}
 	check_int("one token", peer_asked(p.peer, STABLE, NULL), 1);
@@ -144,9 +144,9 @@ refusals_are_cheap(void **state)
 
 	(void)state;
 	place_init(&p);
-	check_err("refused", ask(&p, "Bearer x", NULL, "192.0.2.1"), QT_EKEY);
+	check_err("refused", ask(&p, "Bearer x", NULL, "192.0.2.1"), ERR_KEY);
 	p.account.control_allow = "10.0.0.1";
-	check_err("refused", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), QT_EADDRESS);
+	check_err("refused", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_ADDRESS);
 	check_int("nothing is made", state_count(p.conf.set.state_dir, "qtoa", NULL), 0);
 	check_int("nobody is asked", peer_requests(p.peer), 0);
 	place_fini(&p);
@@ -161,7 +161,7 @@ answers(void **state)
 
 	(void)state;
 	place_init(&p);
-	check_err("there", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), QT_OK);
+	check_err("there", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OK);
 	for (left_s = 7200; left_s > 7190; left_s--) {
 		(void)snprintf(want, sizeof(want), "{\"access_token\":\"T\\\"1\\\\\","
 		    "\"expires_in\":%d}\n", (int)left_s);
@@ -175,7 +175,7 @@ answers(void **state)
 	place_init(&p);
 	peer_say(p.peer, STABLE, "200 OK", "{\"errcode\":40164,\"errmsg\":\"invalid ip \\\"::1\\\"\"}",
 	    false);
-	check_err("none", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), QT_ETOKEN);
+	check_err("none", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_TOKEN);
 	CHECK("none", says(&p, "{\"error\":\"WeChat: errcode 40164: put this address on the IP "
 	    "whitelist in WeChat's console: invalid ip \\\"::1\\\"\"}\n"));
 	CHECK("none", !says(&p, "access_token"));
@@ -183,7 +183,7 @@ answers(void **state)
 	place_fini(&p);
 }
 
-static enum qt_err
+static enum error
 run(struct db *db, void *arg)
 {
 	return db_script(db, arg);
@@ -204,22 +204,22 @@ often(void **state)
 	do {	/* until all of it has been in one minute */
 		minute = clock_wall_ms() / 60000;
 		check_err("anew", store_do(p.store, STORE_WRITE, run, long_ago,
-		    clock_mono_ms() + PATIENCE_MS), QT_OK);
+		    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 		for (i = 0; i < 3; i++)
 			check_err("as many as may be", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"),
-			    QT_OK);
+			    ERR_OK);
 	} while (clock_wall_ms() / 60000 != minute);
-	if (ask(&p, "Bearer " KEY, NULL, "192.0.2.1") == QT_EOFTEN) {
+	if (ask(&p, "Bearer " KEY, NULL, "192.0.2.1") == ERR_OFTEN) {
 		check_int("when", sscanf(p.reply.headers, "Retry-After: %d\r\n", &s), 1);
 		CHECK("when", s >= 1 && s <= 60);
 		CHECK("one more", says(&p, "{\"error\":\"asked too often\"}\n"));
 	} else {
 		check_int("a minute later", clock_wall_ms() / 60000 > minute, true);
 	}
-	check_err("another address", ask(&p, "Bearer " KEY, NULL, "192.0.2.2"), QT_OK);
+	check_err("another address", ask(&p, "Bearer " KEY, NULL, "192.0.2.2"), ERR_OK);
 	check_err("later", store_do(p.store, STORE_WRITE, run, earlier,
-	    clock_mono_ms() + PATIENCE_MS), QT_OK);
-	check_err("another minute", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), QT_OK);
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	check_err("another minute", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OK);
 	place_fini(&p);
 }
 
@@ -229,13 +229,13 @@ where_there_is_one(void **state)
 	struct account	 a = { .path = "a" };
 
 	(void)state;
-	CHECK("neither", !dispense_is(&a));
+	CHECK("neither", !token_server_is_on(&a));
 	a.control_key = KEY;
-	CHECK("no secret", !dispense_is(&a));
+	CHECK("no secret", !token_server_is_on(&a));
 	a.secret = "s";
-	CHECK("both", dispense_is(&a));
+	CHECK("both", token_server_is_on(&a));
 	a.control_key = "";
-	CHECK("no key", !dispense_is(&a));
+	CHECK("no key", !token_server_is_on(&a));
 }
 
 int

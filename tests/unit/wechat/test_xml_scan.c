@@ -96,8 +96,8 @@ found(void **state)
 	guarded_init(&g, 512);
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&got);
-		check_err(cases[i].name, scan_child(&got, guarded_slice(&g, cases[i].in), "E"),
-		    QT_OK);
+		check_err(cases[i].name, xml_scan_child(&got, guarded_slice(&g, cases[i].in), "E"),
+		    ERR_OK);
 		check_bytes(cases[i].name, buf_slice(&got), cases[i].want);
 	}
 	guarded_fini(&g);
@@ -198,8 +198,8 @@ refused(void **state)
 	guarded_init(&g, 512);
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&got);
-		check_err(cases[i].name, scan_child(&got, guarded_slice(&g, cases[i].in), "E"),
-		    QT_EXML);
+		check_err(cases[i].name, xml_scan_child(&got, guarded_slice(&g, cases[i].in), "E"),
+		    ERR_XML);
 	}
 	guarded_fini(&g);
 	buf_free(&got);
@@ -229,9 +229,9 @@ truncated(void **state)
 		for (len = 0; len <= whole.len; len++) {
 			(void)snprintf(name, sizeof(name), "envelope %zu, first %zu", i, len);
 			buf_reset(&got);
-			check_err(name, scan_child(&got, guarded_slice(&g,
+			check_err(name, xml_scan_child(&got, guarded_slice(&g,
 			    (struct slice){ whole.p, len }), "Encrypt"),
-			    len == whole.len ? QT_OK : QT_EXML);
+			    len == whole.len ? ERR_OK : ERR_XML);
 		}
 	}
 	guarded_fini(&g);
@@ -248,7 +248,7 @@ one_byte_changed(void **state)
 	struct slice		 whole;
 	char			*copy, name[80];
 	size_t			 i, at, k;
-	enum qt_err		 er;
+	enum error		 er;
 
 	(void)state;
 	guarded_init(&g, 512);
@@ -261,8 +261,8 @@ one_byte_changed(void **state)
 				copy = guarded_put(&g, whole);
 				copy[at] = put[k];
 				buf_reset(&got);
-				er = scan_child(&got, (struct slice){ copy, whole.len }, "Encrypt");
-				CHECK(name, er == QT_OK || er == QT_EXML);
+				er = xml_scan_child(&got, (struct slice){ copy, whole.len }, "Encrypt");
+				CHECK(name, er == ERR_OK || er == ERR_XML);
 			}
 	}
 	guarded_fini(&g);
@@ -276,17 +276,17 @@ deep_and_wide(void **state)
 	static const struct {
 		const char	*name, *open, *close;
 		size_t		 times;
-		enum qt_err	 want;
+		enum error	 want;
 	} cases[] = {
-		{ "eight deep", "<a>", "</a>", 8, QT_OK },
-		{ "far too deep", "<a>", "</a>", 20000, QT_EXML },
-		{ "wide", "<a></a>", "", 20000, QT_OK },
-		{ "wide and empty", "<a/>", "", 20000, QT_OK },
-		{ "many comments", "<!---->", "", 20000, QT_OK },
-		{ "many CDATA", "<![CDATA[]]>", "", 20000, QT_OK },
-		{ "many unclosed comments", "<!--", "", 20000, QT_EXML },
-		{ "many unclosed CDATA", "<![CDATA[", "", 20000, QT_EXML },
-		{ "many half ends", "]]", "", 20000, QT_OK },
+		{ "eight deep", "<a>", "</a>", 8, ERR_OK },
+		{ "far too deep", "<a>", "</a>", 20000, ERR_XML },
+		{ "wide", "<a></a>", "", 20000, ERR_OK },
+		{ "wide and empty", "<a/>", "", 20000, ERR_OK },
+		{ "many comments", "<!---->", "", 20000, ERR_OK },
+		{ "many CDATA", "<![CDATA[]]>", "", 20000, ERR_OK },
+		{ "many unclosed comments", "<!--", "", 20000, ERR_XML },
+		{ "many unclosed CDATA", "<![CDATA[", "", 20000, ERR_XML },
+		{ "many half ends", "]]", "", 20000, ERR_OK },
 	};
 	struct buf	 b = { 0 }, got = { 0 };
 	size_t		 i, k;
@@ -295,14 +295,14 @@ deep_and_wide(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		buf_reset(&b);
 		buf_reset(&got);
-		assert_int_equal(buf_puts(&b, "<xml>"), QT_OK);
+		assert_int_equal(buf_puts(&b, "<xml>"), ERR_OK);
 		for (k = 0; k < cases[i].times; k++)
-			assert_int_equal(buf_puts(&b, cases[i].open), QT_OK);
+			assert_int_equal(buf_puts(&b, cases[i].open), ERR_OK);
 		for (k = 0; k < cases[i].times; k++)
-			assert_int_equal(buf_puts(&b, cases[i].close), QT_OK);
-		assert_int_equal(buf_puts(&b, "<E>abc</E></xml>"), QT_OK);
-		if (check_err(cases[i].name, scan_child(&got, buf_slice(&b), "E"),
-		    cases[i].want) && cases[i].want == QT_OK)
+			assert_int_equal(buf_puts(&b, cases[i].close), ERR_OK);
+		assert_int_equal(buf_puts(&b, "<E>abc</E></xml>"), ERR_OK);
+		if (check_err(cases[i].name, xml_scan_child(&got, buf_slice(&b), "E"),
+		    cases[i].want) && cases[i].want == ERR_OK)
 			check_bytes(cases[i].name, buf_slice(&got), slice_of("abc"));
 	}
 	buf_free(&b);
@@ -317,9 +317,9 @@ appends(void **state)
 
 	(void)state;
 	unit_memory = 1;
-	check_err("no memory", scan_child(&got, body, "E"), QT_ENOMEM);
-	assert_int_equal(buf_puts(&got, "kept:"), QT_OK);
-	check_err("appended", scan_child(&got, body, "E"), QT_OK);
+	check_err("no memory", xml_scan_child(&got, body, "E"), ERR_NOMEM);
+	assert_int_equal(buf_puts(&got, "kept:"), ERR_OK);
+	check_err("appended", xml_scan_child(&got, body, "E"), ERR_OK);
 	check_bytes("appended", buf_slice(&got), slice_of("kept:abc"));
 	buf_free(&got);
 }

@@ -16,18 +16,18 @@ enum { DAY_S = 86400, USER = 60001, OTHER = 60002 };
 
 /* What one check has said. */
 struct said {
-	struct findings	 f;
-	char		*text;
-	size_t		 len;
+	struct check_results	 f;
+	char			*text;
+	size_t			 len;
 };
 
-static struct findings *
+static struct check_results *
 begin(struct said *s)
 {
 	FILE	*out = open_memstream(&s->text, &s->len);
 
 	assert_non_null(out);
-	finding_begin(&s->f, out, false);
+	check_result_begin(&s->f, out, false);
 	return &s->f;
 }
 
@@ -38,10 +38,10 @@ check_said(struct said *s, const char *name, int failed, int warnings, const cha
 	FILE	*out = s->f.out;
 	bool	 well;
 
-	(void)finding_end(&s->f);
+	(void)check_result_end(&s->f);
 	(void)fclose(out);
-	well = check_int(name, s->f.n[FINDING_FAILED], failed);
-	well = check_int(name, s->f.n[FINDING_WARNING], warnings) && well;
+	well = check_int(name, s->f.n[CHECK_FAILED], failed);
+	well = check_int(name, s->f.n[CHECK_WARNING], warnings) && well;
 	well = CHECK(name, strstr(s->text, words) != NULL) && well;
 	if (!well)
 		(void)fprintf(stderr, "%s", s->text);
@@ -89,19 +89,19 @@ program(void **state)
 		{ "root's, at home", 0, USER, 0750, 0755, 0, 1, "chown uid 60001 /home/u/c/q" },
 		{ "all at once", OTHER, OTHER, 06777, 0777, 3, 3, "suEXEC refuses it" },
 	};
-	struct checkhost_program	 p;
+	struct check_host_program	 p;
 	struct said			 s;
 	size_t				 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		p = (struct checkhost_program){ .file = "/home/u/c/q", .dir = "/home/u/c",
+		p = (struct check_host_program){ .file = "/home/u/c/q", .dir = "/home/u/c",
 		    .home = "/home/u", .uid = USER, .secrets = true };
 		p.file_st.st_uid = cases[i].owner;
 		p.file_st.st_mode = with_mode(cases[i].mode, "/dev/null");
 		p.dir_st.st_uid = cases[i].dir_owner;
 		p.dir_st.st_mode = with_mode(cases[i].dir_mode, "/");
-		checkhost_program(begin(&s), &p);
+		check_host_program(begin(&s), &p);
 		check_said(&s, cases[i].name, cases[i].failed, cases[i].warnings, cases[i].words);
 	}
 }
@@ -121,17 +121,17 @@ installed(void **state)
 		{ "one who is at home everywhere", "/", USER },
 		{ "root", "/root", 0 },
 	};
-	struct checkhost_program	 p;
+	struct check_host_program	 p;
 	struct said			 s;
 	size_t				 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		p = (struct checkhost_program){ .file = "/usr/lib/cgi-bin/q",
+		p = (struct check_host_program){ .file = "/usr/lib/cgi-bin/q",
 		    .dir = "/usr/lib/cgi-bin", .home = cases[i].home, .uid = cases[i].uid };
 		p.file_st.st_mode = with_mode(0755, "/dev/null");	/* nothing secret is in it */
 		p.dir_st.st_mode = with_mode(0755, "/");
-		checkhost_program(begin(&s), &p);
+		check_host_program(begin(&s), &p);
 		check_said(&s, cases[i].name, 0, 0, "ok       program: /usr/lib/cgi-bin/q, root's");
 	}
 }
@@ -145,7 +145,7 @@ disk(void **state)
 {
 	static const struct {
 		const char		*name;
-		struct checkstore_disk	 d;
+		struct check_store_disk	 d;
 		int			 failed, warnings;
 		const char		*words;
 	} cases[] = {
@@ -164,7 +164,7 @@ disk(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		checkstore_disk(begin(&s), "/srv/q", &cases[i].d);
+		check_store_disk(begin(&s), "/srv/q", &cases[i].d);
 		check_said(&s, cases[i].name, cases[i].failed, cases[i].warnings, cases[i].words);
 	}
 }
@@ -194,7 +194,7 @@ hosts(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
-		check_bytes(cases[i].url, checknet_host(cases[i].url), slice_of(cases[i].host));
+		check_bytes(cases[i].url, check_net_host(cases[i].url), slice_of(cases[i].host));
 }
 
 static void
@@ -225,7 +225,7 @@ clocks(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		checknet_clock(begin(&s), "shop", cases[i].ahead_s, cases[i].fresh_s);
+		check_net_clock(begin(&s), "shop", cases[i].ahead_s, cases[i].fresh_s);
 		check_said(&s, cases[i].name, cases[i].failed, cases[i].warnings, cases[i].words);
 	}
 }
@@ -239,38 +239,38 @@ certificates(void **state)
 {
 	static const struct {
 		const char		*name;
-		struct http_look	 l;
+		struct tls_probe	 l;
 		int			 failed, warnings;
 		const char		*words;
 	} cases[] = {
-		{ "good", { .failed = HTTP_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 30) } },
+		{ "good", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 30) } },
 		    0, 0, "verified, until 2027-02-14, 30 days more" },
-		{ "14 days", { .failed = HTTP_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 14) } },
+		{ "14 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 14) } },
 		    0, 0, "14 days more" },
-		{ "13 days", { .failed = HTTP_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 13) } },
+		{ "13 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 13) } },
 		    0, 1, "ends on 2027-01-28, in 13 days; whoever runs the server must renew it" },
-		{ "another one of the chain", { .failed = HTTP_STAGE_DONE, .n = 3, .certs = {
+		{ "another one of the chain", { .failed = TLS_STAGE_DONE, .n = 3, .certs = {
 		    CERT("a", -1, 90), CERT("b", -1, 3), CERT("c", -1, 900) } },
 		    0, 1, "CN = a, in the chain CN = b ends on 2027-01-18, in 3 days" },
-		{ "when is not known", { .failed = HTTP_STAGE_DONE, .n = 1 }, 0, 0, "verified" },
-		{ "ended", { .failed = HTTP_STAGE_TLS, .n = 1, .certs = { CERT("a", -9, -1) },
+		{ "when is not known", { .failed = TLS_STAGE_DONE, .n = 1 }, 0, 0, "verified" },
+		{ "ended", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -9, -1) },
 		    .why = "certificate has expired" }, 1, 0, "CN = a has ended on 2027-01-14" },
-		{ "ended in the chain", { .failed = HTTP_STAGE_TLS, .n = 2, .certs = {
+		{ "ended in the chain", { .failed = TLS_STAGE_TLS, .n = 2, .certs = {
 		    CERT("a", -9, 9), CERT("b", -9, -1) }, .why = "certificate has expired" },
 		    1, 0, "CN = b has ended on 2027-01-14" },
-		{ "not yet", { .failed = HTTP_STAGE_TLS, .n = 1, .certs = { CERT("a", 1, 9) },
+		{ "not yet", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", 1, 9) },
 		    .why = "certificate is not yet valid" }, 1, 0, "clock right?" },
-		{ "for another host", { .failed = HTTP_STAGE_TLS, .n = 1, .certs = {
+		{ "for another host", { .failed = TLS_STAGE_TLS, .n = 1, .certs = {
 		    CERT("a", -1, 9) }, .why = "name does not match" }, 1, 0,
 		    "CN = a is for DNS:a: name does not match; is the address right?" },
-		{ "nobody's", { .failed = HTTP_STAGE_TLS, .n = 1, .certs = { { .subject = "CN = x",
+		{ "nobody's", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { { .subject = "CN = x",
 		    .issuer = "CN = x", .until_s = NOW_S + DAY_S } } }, 1, 0, "is self-signed" },
-		{ "a stranger's", { .failed = HTTP_STAGE_TLS, .n = 1, .certs = { CERT("a", -1, 9) },
+		{ "a stranger's", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -1, 9) },
 		    .why = "unable to get local issuer" }, 1, 0,
 		    "is from CN = ca, whom /ca.pem does not know" },
-		{ "no TLS", { .failed = HTTP_STAGE_TLS, .why = "wrong version number" }, 1, 0,
+		{ "no TLS", { .failed = TLS_STAGE_TLS, .why = "wrong version number" }, 1, 0,
 		    "TLS does not begin: wrong version number; is the port right?" },
-		{ "no CAs", { .failed = HTTP_STAGE_TRUST, .why = "cannot be read" },
+		{ "no CAs", { .failed = TLS_STAGE_TRUST, .why = "cannot be read" },
 		    1, 0, "/ca.pem has no CA certificates" },
 	};
 	struct said	 s;
@@ -278,10 +278,10 @@ certificates(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		checknet_certificate(begin(&s), "shop", "qt.example", &cases[i].l, "/ca.pem", NOW_S);
+		check_net_certificate(begin(&s), "shop", "qt.example", &cases[i].l, "/ca.pem", NOW_S);
 		check_said(&s, cases[i].name, cases[i].failed, cases[i].warnings, cases[i].words);
 	}
-	checknet_certificate(begin(&s), "shop", "qt.example", &cases[COUNT(cases) - 1].l, NULL, NOW_S);
+	check_net_certificate(begin(&s), "shop", "qt.example", &cases[COUNT(cases) - 1].l, NULL, NOW_S);
 	check_said(&s, "no file of them", 1, 0, "this host has no CA certificates");
 }
 
@@ -307,7 +307,7 @@ check_conf(const char *name, const struct account *a, const struct settings *set
 	const struct conf	 c = { .accounts = &one, .n = 1, .set = *set };
 	struct said		 s;
 
-	checkconf_run(begin(&s), &c);
+	check_conf_run(begin(&s), &c);
 	check_said(&s, name, failed, warnings, words);
 }
 

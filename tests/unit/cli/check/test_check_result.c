@@ -7,10 +7,10 @@
 
 /* What comes out, and how it ends. */
 struct said {
-	struct findings	 f;
-	char		*text;
-	size_t		 len;
-	bool		 well;
+	struct check_results	 f;
+	char			*text;
+	size_t			 len;
+	bool			 well;
 };
 
 static void
@@ -19,7 +19,7 @@ begin(struct said *s, bool json)
 	FILE	*out = open_memstream(&s->text, &s->len);
 
 	assert_non_null(out);
-	finding_begin(&s->f, out, json);
+	check_result_begin(&s->f, out, json);
 }
 
 static void
@@ -27,38 +27,38 @@ end(struct said *s)
 {
 	FILE	*out = s->f.out;
 
-	s->well = finding_end(&s->f);
+	s->well = check_result_end(&s->f);
 	(void)fclose(out);
 }
 
 static const struct {
 	const char		*name;
-	enum finding_state	 is;
+	enum check_state	 is;
 	const char		*subject, *text;	/* as said */
 	const char		*line, *json;		/* as shown */
 } cases[] = {
-	{ "ok", FINDING_OK, "user", "alice", "ok       user: alice\n",
+	{ "ok", CHECK_OK, "user", "alice", "ok       user: alice\n",
 	    "{\"state\":\"ok\",\"subject\":\"user\",\"text\":\"alice\",\"remedy\":\"\"}" },
-	{ "warning", FINDING_WARNING, "shop", "is odd\nmend it",
+	{ "warning", CHECK_WARNING, "shop", "is odd\nmend it",
 	    "warning  shop: is odd; mend it\n",
 	    "{\"state\":\"warning\",\"subject\":\"shop\",\"text\":\"is odd\","
 	    "\"remedy\":\"mend it\"}" },
-	{ "failed", FINDING_FAILED, "disk", "full\nmake room", "failed   disk: full; make room\n",
+	{ "failed", CHECK_FAILED, "disk", "full\nmake room", "failed   disk: full; make room\n",
 	    "{\"state\":\"failed\",\"subject\":\"disk\",\"text\":\"full\","
 	    "\"remedy\":\"make room\"}" },
-	{ "a line end of a stranger's", FINDING_FAILED, "tls", "of CN = a\nrm -rf /\nrenew it",
+	{ "a line end of a stranger's", CHECK_FAILED, "tls", "of CN = a\nrm -rf /\nrenew it",
 	    "failed   tls: of CN = a?rm -rf /; renew it\n",
 	    "{\"state\":\"failed\",\"subject\":\"tls\",\"text\":\"of CN = a?rm -rf /\","
 	    "\"remedy\":\"renew it\"}" },
-	{ "in what is well", FINDING_OK, "tls", "of CN = a\nrm -rf /",
+	{ "in what is well", CHECK_OK, "tls", "of CN = a\nrm -rf /",
 	    "ok       tls: of CN = a?rm -rf /\n",
 	    "{\"state\":\"ok\",\"subject\":\"tls\",\"text\":\"of CN = a?rm -rf /\","
 	    "\"remedy\":\"\"}" },
-	{ "quotes", FINDING_OK, "a\"b", "c\\d\"", "ok       a\"b: c\\d\"\n",
+	{ "quotes", CHECK_OK, "a\"b", "c\\d\"", "ok       a\"b: c\\d\"\n",
 	    "{\"state\":\"ok\",\"subject\":\"a\\\"b\",\"text\":\"c\\\\d\\\"\",\"remedy\":\"\"}" },
-	{ "escapes", FINDING_OK, "t", "\x1b[31m\x07\x7f\xFF", "ok       t: ?[31m???\n",
+	{ "escapes", CHECK_OK, "t", "\x1b[31m\x07\x7f\xFF", "ok       t: ?[31m???\n",
 	    "{\"state\":\"ok\",\"subject\":\"t\",\"text\":\"?[31m???\",\"remedy\":\"\"}" },
-	{ "Chinese", FINDING_OK, "\xE5\x95\x86\xE5\xBA\x97", "x",
+	{ "Chinese", CHECK_OK, "\xE5\x95\x86\xE5\xBA\x97", "x",
 	    "ok       \xE5\x95\x86\xE5\xBA\x97: x\n",
 	    "{\"state\":\"ok\",\"subject\":\"\xE5\x95\x86\xE5\xBA\x97\",\"text\":\"x\","
 	    "\"remedy\":\"\"}" },
@@ -67,14 +67,14 @@ static const struct {
 static void
 shown(void **state)
 {
-	static const char *const	 ends[FINDING__MAX] = {
-		[FINDING_OK] = "\"failed\":0,\"warnings\":0}\n",
-		[FINDING_WARNING] = "\"failed\":0,\"warnings\":1}\n",
-		[FINDING_FAILED] = "\"failed\":1,\"warnings\":0}\n",
+	static const char *const	 ends[CHECK__MAX] = {
+		[CHECK_OK] = "\"failed\":0,\"warnings\":0}\n",
+		[CHECK_WARNING] = "\"failed\":0,\"warnings\":1}\n",
+		[CHECK_FAILED] = "\"failed\":1,\"warnings\":0}\n",
 	};
-	static const char *const	 sums[FINDING__MAX] = {
-		[FINDING_OK] = "0 failed, 0 warnings\n", [FINDING_WARNING] = "0 failed, 1 warning\n",
-		[FINDING_FAILED] = "1 failed, 0 warnings\n",
+	static const char *const	 sums[CHECK__MAX] = {
+		[CHECK_OK] = "0 failed, 0 warnings\n", [CHECK_WARNING] = "0 failed, 1 warning\n",
+		[CHECK_FAILED] = "1 failed, 0 warnings\n",
 	};
 	char				 want[1024];
 	struct said			 s;
@@ -85,13 +85,13 @@ shown(void **state)
 	for (i = 0; i < COUNT(cases); i++)
 		for (json = 0; json < 2; json++) {
 			begin(&s, json != 0);
-			finding_say(&s.f, cases[i].is, cases[i].subject, "%s", cases[i].text);
+			check_result_add(&s.f, cases[i].is, cases[i].subject, "%s", cases[i].text);
 			end(&s);
 			(void)snprintf(want, sizeof(want), json ? "{\"checks\":[\n%s],%s" : "%s%s",
 			    json ? cases[i].json : cases[i].line,
 			    json ? ends[cases[i].is] : sums[cases[i].is]);
 			check_text(cases[i].name, s.text, want);
-			check_int(cases[i].name, s.well, cases[i].is != FINDING_FAILED);
+			check_int(cases[i].name, s.well, cases[i].is != CHECK_FAILED);
 			free(s.text);
 		}
 }
@@ -103,9 +103,9 @@ many(void **state)
 
 	(void)state;
 	begin(&s, true);
-	finding_say(&s.f, FINDING_FAILED, "a", "1\n2");
-	finding_say(&s.f, FINDING_WARNING, "b", "%d\n%s", 3, "4");
-	finding_say(&s.f, FINDING_WARNING, "c", "5\n6");
+	check_result_add(&s.f, CHECK_FAILED, "a", "1\n2");
+	check_result_add(&s.f, CHECK_WARNING, "b", "%d\n%s", 3, "4");
+	check_result_add(&s.f, CHECK_WARNING, "c", "5\n6");
 	end(&s);
 	check_text("all", s.text, "{\"checks\":[\n"
 	    "{\"state\":\"failed\",\"subject\":\"a\",\"text\":\"1\",\"remedy\":\"2\"},\n"
@@ -132,7 +132,7 @@ no_memory(void **state)
 		for (n = 1;; n++) {
 			begin(&s, json != 0);
 			unit_memory = n;
-			finding_say(&s.f, FINDING_OK, "a", "b");
+			check_result_add(&s.f, CHECK_OK, "a", "b");
 			if (unit_memory != 0) {
 				unit_memory = 0;
 				end(&s);

@@ -14,7 +14,7 @@ day_of(const char *text)
 
 	if (text == NULL)
 		return DATACUBE_DEFAULT;
-	assert_true(day_parse(&d, slice_of(text)));
+	assert_true(calendar_parse_day(&d, slice_of(text)));
 	return d;
 }
 
@@ -22,7 +22,7 @@ day_of(const char *text)
 static int64_t
 time_of(const char *text)
 {
-	char	 day[DAY_TEXT];
+	char	 day[CALENDAR_DAY_TEXT];
 	int	 h = 0, m = 0;
 
 	(void)snprintf(day, sizeof(day), "%s", text);
@@ -33,10 +33,10 @@ time_of(const char *text)
 static void
 put_day(struct buf *out, int64_t d)
 {
-	char	 text[DAY_TEXT];
+	char	 text[CALENDAR_DAY_TEXT];
 
-	day_text(text, d);
-	assert_int_equal(buf_puts(out, text), QT_OK);
+	calendar_day_text(text, d);
+	assert_int_equal(buf_puts(out, text), ERR_OK);
 }
 
 static void
@@ -130,9 +130,9 @@ calls(void **state)
 		/* Nothing known is the same as all being asked for. */
 		for (from = range.begin; datacube_plan(&call, e, &range, i % 2 == 0 ? none : NULL,
 		    from, now_s); from = call.end + 1) {
-			assert_int_equal(buf_puts(&got, got.len == 0 ? "" : " "), QT_OK);
+			assert_int_equal(buf_puts(&got, got.len == 0 ? "" : " "), ERR_OK);
 			put_day(&got, call.begin);
-			assert_int_equal(buf_puts(&got, ".."), QT_OK);
+			assert_int_equal(buf_puts(&got, ".."), ERR_OK);
 			put_day(&got, call.end);
 		}
 		check_bytes(cases[j].name, buf_slice(&got), slice_of(cases[j].want));
@@ -176,7 +176,7 @@ holes(void **state)
 		for (from = range.begin; datacube_plan(&call, e, &range, known, from, now_s);
 		    from = call.end + 1)
 			assert_int_equal(buf_printf(&got, "%s%d-%d", got.len == 0 ? "" : " ",
-			    (int)(call.begin - range.begin), (int)(call.end - range.begin)), QT_OK);
+			    (int)(call.begin - range.begin), (int)(call.end - range.begin)), ERR_OK);
 		check_bytes(cases[i].name, buf_slice(&got), slice_of(cases[i].want));
 	}
 	buf_free(&got);
@@ -262,7 +262,7 @@ table(void **state)
 	(void)state;
 	for (e = datacube_endpoints; e->name != NULL; e++, n++) {
 		CHECK(e->name, datacube_find(e->name) == e);
-		CHECK(e->name, day_parse(&d, slice_of(e->floor)));
+		CHECK(e->name, calendar_parse_day(&d, slice_of(e->floor)));
 		CHECK(e->name, e->unit == DATACUBE_DAY || e->span == 0 || e->span >= 15);
 		CHECK("named like it", strcmp(e->tables[0].name, e->name) == 0);
 		f = datacube_next_field(&e->tables[0], NULL);

@@ -16,10 +16,10 @@ open_db(void)
 	struct db	*db;
 
 	state_path(path, state_new(), "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), QT_OK);
+	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
 	(void)db_script(db, "PRAGMA synchronous = OFF");
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
-	assert_int_equal(cubestore_prepare(db), QT_OK);
+	assert_int_equal(datacube_tables_prepare(db), ERR_OK);
 	return db;
 }
 
@@ -28,7 +28,7 @@ day_of(const char *text)
 {
 	int64_t	 d = -1;
 
-	assert_true(day_parse(&d, slice_of(text)));
+	assert_true(calendar_parse_day(&d, slice_of(text)));
 	return d;
 }
 
@@ -39,12 +39,12 @@ check_rows(const char *name, struct db *db, const char *sql, const char *want)
 	struct buf	 got = { 0 };
 	struct db_rows	 rows;
 	struct slice	 s;
-	enum qt_err	 er;
+	enum error	 er;
 	bool		 same;
 	int		 i;
 
 	er = db_start_text(db, &rows, sql, NULL, 0);
-	while (er == QT_OK && db_next(&rows, &er)) {
+	while (er == ERR_OK && db_next(&rows, &er)) {
 		if (got.len != 0)
 			(void)buf_putc(&got, ';');
 		for (i = 0; i < db_cols(&rows); i++) {
@@ -54,30 +54,30 @@ check_rows(const char *name, struct db *db, const char *sql, const char *want)
 		}
 	}
 	db_end(&rows);
-	check_err(name, er, QT_OK);
+	check_err(name, er, ERR_OK);
 	same = check_bytes(name, buf_slice(&got), slice_of(want));
 	buf_free(&got);
 	return same;
 }
 
-static struct cubestore_put
+static struct datacube_tables_put
 put_page(struct db *db, const char *endpoint, const char *begin, const char *end, int page,
     const char *body)
 {
-	const struct cubestore_call	 call = {
+	const struct datacube_tables_call	 call = {
 		.appid = "wx1", .e = datacube_find(endpoint),
 		.span = { day_of(begin), day_of(end) }, .page = page,
 	};
-	struct cubestore_put		 p = {
+	struct datacube_tables_put		 p = {
 		.call = &call, .body = slice_of(body), .asked_s = ASKED_S,
 	};
 
-	check_err(endpoint, cubestore_put(db, &p), QT_OK);
+	check_err(endpoint, datacube_tables_put(db, &p), ERR_OK);
 	p.call = NULL;
 	return p;
 }
 
-static struct cubestore_put
+static struct datacube_tables_put
 put(struct db *db, const char *endpoint, const char *begin, const char *end, const char *body)
 {
 	return put_page(db, endpoint, begin, end, 1, body);
@@ -151,15 +151,15 @@ forms(void **state)
 		    "AS s JOIN datacube_publisher_settlement_account AS a",
 		    "2026-03-01|2026-04-20|1|2026-03-01|S|7|b|5|{\"new\":6}" },
 	};
-	struct cubestore_put	 p;
-	struct db		*db;
-	size_t			 i;
+	struct datacube_tables_put	 p;
+	struct db			*db;
+	size_t				 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_db();
 		p = put(db, cases[i].endpoint, "2026-03-01", "2026-03-01", cases[i].body);
-		check_int(cases[i].name, p.result, CUBE_STORED);
+		check_int(cases[i].name, p.result, DATACUBE_STORED);
 		check_int(cases[i].name, p.odd, 0);
 		check_rows(cases[i].name, db, cases[i].sql, cases[i].want);
 		db_close(db);
@@ -181,7 +181,7 @@ strange(void **state)
 	    "{\"list\":[{\"ref_date\":\"2026-03-01\",\"cumulate_user\":1}]}");
 	for (i = 0; i < COUNT(cases); i++)
 		check_int(cases[i], put(db, "getusercumulate", "2026-03-01", "2026-03-02",
-		    cases[i]).result, CUBE_STRANGE);
+		    cases[i]).result, DATACUBE_STRANGE);
 	check_rows("what was there is there", db, "SELECT ref_date, cumulate_user FROM "
 	    "datacube_getusercumulate", "2026-03-01|1");
 	check_rows("and nothing is done", db, "SELECT day, times FROM datacube_day",
@@ -208,7 +208,7 @@ replacing(void **state)
 	    "2026-03-01|1773968400|1|1|0;2026-03-02|1773968400|1|1|0;"
 	    "2026-03-03|1773968400|1|1|0;2026-03-04|1773968400|1|1|0");
 	assert_int_equal(db_script(db, "INSERT INTO datacube_getusercumulate (appid, ref_date, "
-	    "user_source, cumulate_user) VALUES ('wx2', '2026-03-02', 0, 9)"), QT_OK);
+	    "user_source, cumulate_user) VALUES ('wx2', '2026-03-02', 0, 9)"), ERR_OK);
 	(void)put(db, "getusercumulate", "2026-03-02", "2026-03-03",
 	    "{\"list\":[" ROW("2026-03-02", "7") "]}");
 	check_rows("replaced, vanished, kept", db, "SELECT appid, ref_date, cumulate_user "
@@ -232,23 +232,23 @@ delays(void **state)
 	int64_t			 first = -5;
 
 	(void)state;
-	check_err("first", cubestore_first(db, &first, "wx1", datacube_find("getbizsummary")),
-	    QT_OK);
+	check_err("first", datacube_tables_first(db, &first, "wx1", datacube_find("getbizsummary")),
+	    ERR_OK);
 	check_int("nothing yet", first, -5);
 	(void)put(db, "getbizsummary", "2026-03-01", "2026-03-01",
 	    "{\"is_delay\":true,\"list\":[{\"ref_date\":\"2026-03-01\",\"detail\":{}}]}");
 	(void)put(db, "getbizsummary", "2026-03-02", "2026-03-02",
 	    "{\"is_delay\":false,\"list\":[]}");
-	check_err("known", cubestore_known(db, known, "wx1", datacube_find("getbizsummary"),
-	    &range), QT_OK);
+	check_err("known", datacube_tables_known(db, known, "wx1", datacube_find("getbizsummary"),
+	    &range), ERR_OK);
 	check_int("never", known[0].asked_s, 0);
 	check_int("asked", known[1].asked_s, ASKED_S);
 	check_int("rows", known[1].rows, 1);
 	check_int("delayed", known[1].delayed, true);
 	check_int("empty", known[2].rows, 0);
 	check_int("not delayed", known[2].delayed, false);
-	check_err("first", cubestore_first(db, &first, "wx1", datacube_find("getbizsummary")),
-	    QT_OK);
+	check_err("first", datacube_tables_first(db, &first, "wx1", datacube_find("getbizsummary")),
+	    ERR_OK);
 	check_int("the first", first, day_of("2026-03-01"));
 	db_close(db);
 }
@@ -264,57 +264,57 @@ pages(void **state)
 					    "\"total_num\":91}";
 	const char			*last = "{\"list\":[" AD("2026-03-02", "b") "],"
 					    "\"total_num\":91}";
-	struct cubestore_call		 c = { .appid = "wx1", .e = e,
+	struct datacube_tables_call	 c = { .appid = "wx1", .e = e,
 					    .span = { day_of("2026-03-01"), day_of("2026-03-02") } };
 	struct db			*db = open_db();
 	static const char		 rows[] = "SELECT date, ad_slot FROM "
 					    "datacube_publisher_adpos_general";
 
 	(void)state;
-	check_err("page", cubestore_page(db, &c, 0), QT_OK);
+	check_err("page", datacube_tables_page(db, &c, 0), ERR_OK);
 	check_int("begins", c.page, 1);
 	check_int("more", put_page(db, e->name, "2026-03-01", "2026-03-02", 1, first).result,
-	    CUBE_MORE);
+	    DATACUBE_MORE);
 	check_rows("not yet", db, rows, "");
-	check_err("page", cubestore_page(db, &c, ASKED_S), QT_OK);
+	check_err("page", datacube_tables_page(db, &c, ASKED_S), ERR_OK);
 	check_int("goes on", c.page, 2);
-	check_err("page", cubestore_page(db, &c, ASKED_S + 1), QT_OK);
+	check_err("page", datacube_tables_page(db, &c, ASKED_S + 1), ERR_OK);
 	check_int("too old", c.page, 1);
 	(void)put_page(db, e->name, "2026-03-01", "2026-03-02", 1, first);
 	c.span.end++;
-	check_err("page", cubestore_page(db, &c, 0), QT_OK);
+	check_err("page", datacube_tables_page(db, &c, 0), ERR_OK);
 	check_int("another span", c.page, 1);
 	(void)put_page(db, e->name, "2026-03-01", "2026-03-02", 1, first);
 	check_int("whole", put_page(db, e->name, "2026-03-01", "2026-03-02", 2, last).result,
-	    CUBE_STORED);
+	    DATACUBE_STORED);
 	check_rows("all of it", db, rows, "2026-03-01|a;2026-03-02|b");
 	check_rows("no page is left", db, "SELECT count(*) FROM datacube_page", "0");
 	check_int("an empty page ends it", put_page(db, e->name, "2026-03-01", "2026-03-02", 1,
-	    "{\"list\":[],\"total_num\":500}").result, CUBE_STORED);
+	    "{\"list\":[],\"total_num\":500}").result, DATACUBE_STORED);
 	db_close(db);
 }
 
 static void
 pauses(void **state)
 {
-	const struct datacube_endpoint	*e = datacube_find("getuserread");
-	const struct cubestore_pause	 p = { 100, 200, 48001 }, whole = { 100, 300, 45009 };
-	struct cubestore_pause		 got;
-	struct db			*db = open_db();
+	const struct datacube_endpoint		*e = datacube_find("getuserread");
+	const struct datacube_tables_pause	 p = { 100, 200, 48001 }, whole = { 100, 300, 45009 };
+	struct datacube_tables_pause		 got;
+	struct db				*db = open_db();
 
 	(void)state;
-	check_err("set", cubestore_set_pause(db, "wx1", e, &p), QT_OK);
-	check_err("set", cubestore_set_pause(db, "wx1", NULL, &whole), QT_OK);
-	(void)cubestore_pause(db, &got, "wx1", e, 199);
+	check_err("set", datacube_tables_set_pause(db, "wx1", e, &p), ERR_OK);
+	check_err("set", datacube_tables_set_pause(db, "wx1", NULL, &whole), ERR_OK);
+	(void)datacube_tables_pause(db, &got, "wx1", e, 199);
 	check_int("holds", got.errcode, 48001);
-	(void)cubestore_pause(db, &got, "wx1", e, 200);
+	(void)datacube_tables_pause(db, &got, "wx1", e, 200);
 	check_int("over", got.until_s, 0);
-	(void)cubestore_pause(db, &got, "wx2", e, 150);
+	(void)datacube_tables_pause(db, &got, "wx2", e, 150);
 	check_int("of another account", got.until_s, 0);
-	(void)cubestore_pause(db, &got, "wx1", NULL, 250);
+	(void)datacube_tables_pause(db, &got, "wx1", NULL, 250);
 	check_int("of the account", got.errcode, 45009);
-	check_err("lifted", cubestore_no_pause(db, "wx1", NULL), QT_OK);
-	(void)cubestore_pause(db, &got, "wx1", NULL, 250);
+	check_err("lifted", datacube_tables_end_pause(db, "wx1", NULL), ERR_OK);
+	(void)datacube_tables_pause(db, &got, "wx1", NULL, 250);
 	check_int("is lifted", got.until_s, 0);
 	db_close(db);
 }
@@ -330,12 +330,12 @@ columns(void **state)
 	    "INSERT INTO datacube_getusersummary (appid, ref_date, user_source, new_user, extra) "
 	    "VALUES ('wx1', '2026-03-01', 1, 2, '{\"cancel_user\":3}'), "
 	    "('wx1', '2026-03-02', 1, 2, '{\"cancel_user\":4,\"x\":5}'), "
-	    "('wx1', '2026-03-03', 1, 2, NULL)"), QT_OK);
-	check_err("prepare", cubestore_prepare(db), QT_OK);
+	    "('wx1', '2026-03-03', 1, 2, NULL)"), ERR_OK);
+	check_err("prepare", datacube_tables_prepare(db), ERR_OK);
 	check_rows("filled", db, "SELECT ref_date, cancel_user, extra FROM datacube_getusersummary",
 	    "2026-03-01|3|-;2026-03-02|4|{\"x\":5};2026-03-03|-|-");
-	check_err("twice", cubestore_prepare(db), QT_OK);
-	check_int("there", cubestore_is_there(db), true);
+	check_err("twice", datacube_tables_prepare(db), ERR_OK);
+	check_int("there", datacube_tables_is_there(db), true);
 	db_close(db);
 }
 

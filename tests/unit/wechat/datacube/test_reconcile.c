@@ -111,14 +111,14 @@ static void
 counted(void **state)
 {
 	static const struct {
-		enum qt_err	 er;
+		enum error	 er;
 		bool		 proved;
 	} cases[] = {
-		{ QT_ESIGNATURE, false }, { QT_EPARAM, false }, { QT_EXML, false },
-		{ QT_ETOOBIG, false }, { QT_ELATE, false }, { QT_ESTALE, true }, { QT_EAES, true },
-		{ QT_EAPPID, true }, { QT_EBASE64, true }, { QT_EBUFFER, true },
+		{ ERR_SIGNATURE, false }, { ERR_PARAM, false }, { ERR_XML, false },
+		{ ERR_TOOBIG, false }, { ERR_LATE, false }, { ERR_STALE, true }, { ERR_AES, true },
+		{ ERR_APPID, true }, { ERR_BASE64, true }, { ERR_BUFFER, true },
 	};
-	struct tally_numbers	 n;
+	struct counter_numbers	 n;
 	struct reconcile_row	 r;
 	size_t			 i;
 
@@ -126,20 +126,20 @@ counted(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		memset(&n, 0, sizeof(n));
 		memset(&r, 0, sizeof(r));
-		n.count[tally_refused(cases[i].er, true)] = 3;
-		n.count[TALLY_DELIVERED] = 10;
-		n.count[TALLY_QUEUED] = 2;
-		n.count[TALLY_REPEAT] = 1;
-		n.count[TALLY_UNSAFE] = 4;
-		n.count[TALLY_HANDSHAKE] = n.count[TALLY_COLLECTED] = 100;
-		n.bucket[TALLY_WAITED][tally_bucket(4000)] = 6;
-		n.bucket[TALLY_WAITED][tally_bucket(8000)] = 7;
+		n.count[counters_refused(cases[i].er, true)] = 3;
+		n.count[COUNTER_DELIVERED] = 10;
+		n.count[COUNTER_QUEUED] = 2;
+		n.count[COUNTER_REPEAT] = 1;
+		n.count[COUNTER_UNSAFE] = 4;
+		n.count[COUNTER_HANDSHAKE] = n.count[COUNTER_COLLECTED] = 100;
+		n.bucket[COUNTER_WAITED][counters_bucket(4000)] = 6;
+		n.bucket[COUNTER_WAITED][counters_bucket(8000)] = 7;
 		reconcile_count(&r, &n);
-		check_int(errs[cases[i].er].name, r.acknowledged, 13);
-		check_int(errs[cases[i].er].name, r.failed, 4);
-		check_int(errs[cases[i].er].name, r.slow, 7);
-		check_int(errs[cases[i].er].name, r.proved, cases[i].proved ? 3 : 0);
-		check_int(errs[cases[i].er].name, r.refused, cases[i].proved ? 0 : 3);
+		check_int(error_table[cases[i].er].name, r.acknowledged, 13);
+		check_int(error_table[cases[i].er].name, r.failed, 4);
+		check_int(error_table[cases[i].er].name, r.slow, 7);
+		check_int(error_table[cases[i].er].name, r.proved, cases[i].proved ? 3 : 0);
+		check_int(error_table[cases[i].er].name, r.refused, cases[i].proved ? 0 : 3);
 	}
 }
 
