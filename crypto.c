@@ -7,6 +7,7 @@
 
 #include "core/digest.h"
 #include "crypto.h"
+#include "wechat/push.h"
 #include "wechat/xml_scan.h"
 
 enum {
@@ -111,12 +112,6 @@ crypto_key(unsigned char key[CRYPTO_KEY], struct slice text)
 	return base64_decode(key, text.p, text.len) ? ERR_OK : ERR_AESKEY;
 }
 
-bool
-crypto_equal(struct slice a, struct slice b)
-{
-	return a.len == b.len && CRYPTO_memcmp(a.p, b.p, a.len) == 0;
-}
-
 static int
 slice_compare(struct slice a, struct slice b)
 {
@@ -153,7 +148,7 @@ check(struct crypto *c, struct slice claimed, const struct slice *parts, size_t 
 			return ERR_PARAM;
 	if ((er = crypto_sign(c, hex, parts, n)) != ERR_OK)
 		return er;
-	return crypto_equal(claimed, slice_of(hex)) ? ERR_OK : ERR_SIGNATURE;
+	return digest_equal(claimed, slice_of(hex)) ? ERR_OK : ERR_SIGNATURE;
 }
 
 enum error
@@ -252,7 +247,7 @@ unwrap(struct buf *b, struct slice appid)
 	rest = b->len - HEAD;
 	if (len >= rest)
 		return ERR_BUFFER;
-	if (!crypto_equal((struct slice){ b->p + HEAD + len, rest - len }, appid))
+	if (!digest_equal((struct slice){ b->p + HEAD + len, rest - len }, appid))
 		return ERR_APPID;
 	memmove(b->p, b->p + HEAD, len);
 	b->len = len;

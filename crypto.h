@@ -16,7 +16,7 @@
 
 #include "core/buf.h"
 #include "core/conf.h"
-#include "core/query.h"
+#include "wechat/push.h"
 
 enum { CRYPTO_SHA1_HEX = 40, CRYPTO_RANDOM = 16, CRYPTO_KEY = 32, CRYPTO_KEY_TEXT = 43 };
 
@@ -24,9 +24,6 @@ struct crypto;
 
 struct crypto	*crypto_new(void);	/* NULL: ERR_CRYPTO */
 void		 crypto_free(struct crypto *c);
-
-/* Equal in length and bytes; how much of them is, time does not tell. */
-bool		 crypto_equal(struct slice a, struct slice b);
 
 /* 43 characters to 32 bytes; spare bits of the last are ignored.  ERR_AESKEY. */
 enum error	 crypto_key(unsigned char key[CRYPTO_KEY], struct slice text);

@@ -18,6 +18,7 @@
 
 #include "cli/cli.h"
 #include "collector/collect.h"
+#include "collector/event_store.h"
 #include "collector/unionid.h"
 #include "core/acl.h"
 #include "core/clock.h"
@@ -43,7 +44,9 @@
 #include "state/store.h"
 #include "wechat/access_token.h"
 #include "wechat/message.h"
+#include "wechat/push.h"
 #include "wechat/token_server.h"
+#include "xmlmap.h"
 
 /* What all workers share. */
 struct app {
@@ -148,7 +151,7 @@ look_at(struct worker *w, struct slice xml)
 {
 	enum error	 er;
 
-	if ((er = message_read(&w->head, xml)) != ERR_OK)
+	if ((er = xmlmap_message(&w->head, xml)) != ERR_OK)
 		return er;
 	w->entry.detail = w->head.why;
 	w->entry.head = &w->head;
@@ -720,7 +723,7 @@ drain_aside(struct app *app, int64_t until_ms)
 			(void)close(fd);
 	if (services_open(m, &app->conf, STORE_BRIEF, NULL) && (d = drain_new(m)) != NULL) {
 		if (aside)
-			recover_run(m->store, m->locks, app->conf.set.state_dir);
+			recover_run(m->store, m->locks, app->conf.set.state_dir, event_store_sources);
 		if (drain_run(d, &sum, &order) == ERR_OK && sum.elsewhere == 0)
 			maintenance_brief(m);
 	}

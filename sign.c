@@ -5,6 +5,7 @@
 #include "core/digest.h"
 #include "core/utf8.h"
 #include "sign.h"
+#include "wechat/push.h"
 
 struct signer {
 	struct digest	*md5;

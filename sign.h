@@ -14,7 +14,7 @@
 
 #include "core/buf.h"
 #include "core/conf.h"
-#include "core/query.h"
+#include "wechat/push.h"
 
 enum { SIGN_MD5_HEX = 32, SIGN_FIELDS_MAX = 64 };
 

@@ -4,6 +4,7 @@
 
 #include <mxml.h>
 
+#include "core/json_write.h"
 #include "wechat/xml_sanitize.h"
 #include "xmlmap.h"
 
@@ -234,7 +235,7 @@ static const struct row messages[] = {
 };
 
 /* What every message has, by the root's children. */
-enum message { MSGTYPE, EVENT, USER, TIME, HEAD__MAX };
+enum message_kind { MSGTYPE, EVENT, USER, TIME, HEAD__MAX };
 
 static const char *const head_names[HEAD__MAX] = {
 	[MSGTYPE]	= "MsgType",
@@ -766,7 +767,7 @@ xmlmap_code(struct slice msgtype, struct slice event)
 static void
 find_head(struct xmlmap *m)
 {
-	enum message	 h;
+	enum message_kind	 h;
 
 	for (h = 0; h < HEAD__MAX; h++)
 		m->head[h] = child(m->root, slice_of(head_names[h]));
@@ -903,4 +904,13 @@ const char *
 xmlmap_why(const struct xmlmap *m)
 {
 	return m->why;
+}
+
+enum error
+xmlmap_message(struct message *m, struct slice xml)
+{
+	enum error	 er = message_read(m, xml);
+
+	m->code = xmlmap_code(m->msgtype, m->event);
+	return er;
 }

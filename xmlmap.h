@@ -15,6 +15,7 @@
 
 #include "core/conf.h"
 #include "wechat/event.h"
+#include "wechat/message.h"
 
 /* Where QT's table leaves a choice.  All zero is what we take it to mean. */
 struct xmlmap_options {
@@ -60,5 +61,8 @@ const char	*xmlmap_why(const struct xmlmap *m);
 
 /* QT's event code for a message of this MsgType and Event, NULL without a row. */
 const char	*xmlmap_code(struct slice msgtype, struct slice event);
+
+/* message_read(), and the event code of what it has read. */
+enum error	 xmlmap_message(struct message *m, struct slice xml);
 
 #endif

@@ -148,7 +148,7 @@ conn_answer(struct conn *c)
 
 /* The request line and headers are there: what is still to come? */
 static void
-message_read(struct conn *c, size_t head_len)
+head_read(struct conn *c, size_t head_len)
 {
 	static const char	 name[] = "\r\nContent-Length:";
 	const char		*p = c->head;
@@ -174,7 +174,7 @@ conn_take(struct conn *c)
 		if ((end = strstr(c->head, "\r\n\r\n")) == NULL)
 			return c->len < HEAD_MAX;
 		*end = '\0';
-		message_read(c, (size_t)(end - c->head) + 4);
+		head_read(c, (size_t)(end - c->head) + 4);
 	} else {
 		c->skip -= c->skip < c->len ? c->skip : c->len;
 		c->len = 0;

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "cli/term.h"
+#include "collector/event_store.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/log.h"
@@ -191,7 +192,7 @@ drain_all(struct draining *d, int64_t until_ms)
 	d->begin_ms = clock_mono_ms();
 	if (!look(d))		/* which opens the store, and sets a damaged file aside */
 		return CLI_WRONG;
-	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir);
+	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir, event_store_sources);
 	if (!look(d) || (drain = drain_new(&d->services)) == NULL)
 		return CLI_WRONG;
 	d->total = d->pending;

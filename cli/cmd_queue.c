@@ -4,9 +4,10 @@
 
 #include "cli/cli.h"
 #include "cli/session.h"
-#include "cli/term.h"
+#include "collector/event_store.h"
 #include "core/clock.h"
 #include "core/conf.h"
+#include "core/format.h"
 #include "core/log.h"
 #include "forwarder/breaker.h"
 #include "state/dedup.h"
@@ -281,7 +282,7 @@ cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 	if (session_open(&d, c, problems == 0))
 		rc = verb_table[i].run(&d, argc - 2, argv + 2);
 	if (d.store != NULL && store_has_quarantine(d.store))
-		recover_run(d.store, d.locks, c->set.state_dir);
+		recover_run(d.store, d.locks, c->set.state_dir, event_store_sources);
 	session_close(&d);
 	log_close();
 	return rc;

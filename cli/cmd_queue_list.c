@@ -7,6 +7,7 @@
 #include "cli/session.h"
 #include "cli/term.h"
 #include "core/clock.h"
+#include "core/format.h"
 #include "forwarder/breaker.h"
 #include "state/queue.h"
 

@@ -7,11 +7,14 @@
 #include "cli/session.h"
 #include "cli/term.h"
 #include "core/clock.h"
+#include "core/format.h"
+#include "core/hex.h"
 #include "core/query.h"
 #include "crypto.h"
 #include "sign.h"
 #include "state/queue.h"
 #include "wechat/event.h"
+#include "wechat/push.h"
 #include "xmlmap.h"
 
 /*

@@ -12,6 +12,7 @@
 #include "cli/term.h"
 #include "core/calendar.h"
 #include "core/clock.h"
+#include "core/format.h"
 #include "core/log.h"
 #include "monitor/status.h"
 

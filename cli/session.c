@@ -11,8 +11,8 @@
 
 #include "cli/cli.h"
 #include "cli/session.h"
-#include "cli/term.h"
 #include "core/clock.h"
+#include "core/format.h"
 #include "core/log.h"
 
 /*

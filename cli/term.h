@@ -12,13 +12,6 @@
 int		 term_width(int fd);
 int		 term_height(int fd);	/* and its lines */
 
-/*
- * Appends text as one line: what would move the cursor, and what is no UTF-8, becomes `?`.  It
- * takes max columns at most; what is cut ends with U+2026.  *used (may be NULL): the columns it
- * takes, two for a character of East Asian width, none for a combining one.
- */
-enum error	 format_line(struct buf *out, int *used, struct slice text, int max);
-
 /* Appends n blanks; none where n is below 1. */
 enum error	 term_blanks(struct buf *out, int n);
 
@@ -28,16 +21,5 @@ enum error	 term_blanks(struct buf *out, int n);
  */
 void		 term_bar(int width, int64_t done, int64_t total, const char *text);
 void		 term_wipe(int width);
-
-enum { FORMAT_SPAN = 24, FORMAT_TIME = 32 };
-
-/* A span of time in its largest unit: "12 s", "5 min", "3 h", "2 d". */
-void		 format_span(char text[FORMAT_SPAN], int64_t ms);
-
-/* Bytes in a unit of 1000 that leaves three digits or fewer: "118 kB", "1.2 GB". */
-void		 format_bytes(char text[FORMAT_SPAN], int64_t bytes);
-
-/* A time, ms since the epoch, as "2026-11-22T04:44:44.649Z". */
-void		 format_time(char text[FORMAT_TIME], int64_t ms);
 
 #endif

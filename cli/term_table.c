@@ -4,6 +4,7 @@
 
 #include "cli/term.h"
 #include "cli/term_table.h"
+#include "core/format.h"
 
 enum {
 	CELL_MAX = 48,		/* columns of a terminal for one value */

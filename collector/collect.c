@@ -5,11 +5,13 @@
 #include "collector/collect.h"
 #include "collector/event_store.h"
 #include "core/clock.h"
+#include "core/digest.h"
 #include "core/json.h"
 #include "crypto.h"
 #include "sign.h"
 #include "state/queue.h"
 #include "wechat/message.h"
+#include "wechat/push.h"
 #include "wechat/xml_scan.h"
 #include "xmlmap.h"
 
@@ -193,7 +195,7 @@ check_sign(struct collector *c)
 	    (er = sign_digest(c->signer, hex, buf_slice(&c->canonical),
 	    slice_of(c->res->account->service_secret))) != ERR_OK)
 		return er;
-	return crypto_equal(m->need[SIGN], slice_of(hex)) ? ERR_OK : refuse(c, BAD_SIGN, "");
+	return digest_equal(m->need[SIGN], slice_of(hex)) ? ERR_OK : refuse(c, BAD_SIGN, "");
 }
 
 /*

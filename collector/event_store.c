@@ -6,12 +6,6 @@ enum { NO_GAP = -1, CHINA_S = 8 * 3600, DAY_S = 86400 };
 static const char	 follow[] = "$$_official_account_follow";
 static const char	 unfollow[] = "$$_official_account_unfollow";
 
-static struct db_value
-text(struct slice s)
-{
-	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_TEXT, .s = s };
-}
-
 /* An official account in an application of QT's. */
 struct source {
 	struct slice	 appid, application, path, name;
@@ -35,7 +29,7 @@ static enum error
 need_account(struct db *db, int64_t *id, const struct source *s)
 {
 	const struct db_value	 v[] = {
-		text(s->appid), text(s->application), text(s->path), text(s->name),
+		db_text(s->appid), db_text(s->application), db_text(s->path), db_text(s->name),
 	};
 	const size_t		 n = sizeof(v) / sizeof(v[0]);
 	enum error		 er;
@@ -57,7 +51,7 @@ need_device(struct db *db, int64_t *id, struct slice application, struct slice d
 	return db_number(db, id, "INSERT INTO device (application, device, first, last) "
 	    "VALUES (?, ?, ?, ?) ON CONFLICT (application, device) DO UPDATE SET "
 	    "first = min(first, excluded.first), last = max(last, excluded.last) RETURNING id",
-	    DB_VALUES(text(application), text(device), db_i(seen->first), db_i(seen->last)));
+	    DB_VALUES(db_text(application), db_text(device), db_i(seen->first), db_i(seen->last)));
 }
 
 /* The event before may be gone; where the row comes from, another one may be known. */
@@ -71,8 +65,8 @@ add_row(struct db *db, int64_t *id, const struct row *r)
 	    "ORDER BY time DESC, id DESC LIMIT 1), "
 	    "(SELECT max(last) FROM past WHERE device = ?2 AND last <= ?4)) AS gap) "
 	    "RETURNING id",
-	    DB_VALUES(db_i(r->account), db_i(r->device), text(r->code), db_i(r->time_s),
-	    db_i(r->received_ms), db_b(r->message), db_i(r->part), text(r->attributes),
+	    DB_VALUES(db_i(r->account), db_i(r->device), db_text(r->code), db_i(r->time_s),
+	    db_i(r->received_ms), db_b(r->message), db_i(r->part), db_text(r->attributes),
 	    r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
 }
 
@@ -305,26 +299,6 @@ const struct recover_source event_store_recovered_past = {
 	.copy	= salvage_past,
 };
 
-enum error
-unionid_known(struct db *db, struct buf *out, const char *appid, struct slice openid)
-{
-	struct db_rows	 rows;
-	struct slice	 s;
-	enum error	 er;
-
-	er = db_start(db, &rows, "SELECT unionid FROM unionid WHERE appid = ? AND openid = ?",
-	    DB_VALUES(db_s(appid), text(openid)));
-	if (er == ERR_OK && db_next(&rows, &er)) {
-		s = db_col(&rows, 0);
-		er = buf_put(out, s.p, s.len);
-	}
-	db_end(&rows);
-	return er;
-}
-
-enum error
-unionid_remember(struct db *db, const char *appid, struct slice openid, struct slice unionid)
-{
-	return db_run(db, NULL, "INSERT OR IGNORE INTO unionid (appid, openid, unionid) "
-	    "VALUES (?, ?, ?)", DB_VALUES(db_s(appid), text(openid), text(unionid)));
-}
+const struct recover_source *const event_store_sources[RECOVER_SOURCES] = {
+	&queue_recovered, &event_store_recovered, &event_store_recovered_past,
+};

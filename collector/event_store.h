@@ -21,7 +21,7 @@
 #include "core/conf.h"
 #include "state/db.h"
 #include "state/queue.h"
-#include "state/salvage.h"
+#include "state/recover.h"
 
 struct event_store_event {
 	const char	*code;		/* QT's event code; NULL: no row in its table */
@@ -62,10 +62,7 @@ enum error				event_store_since(struct db *db, int64_t *day);
 /* Of a file that was set aside: the events; what is left of those that are forgotten. */
 extern const struct recover_source	 event_store_recovered, event_store_recovered_past;
 
-/* The unionid of a user of an official account is appended to out; nothing if it is not known. */
-enum error				unionid_known(struct db *db, struct buf *out, const char *appid,
-					    struct slice openid);
-enum error				unionid_remember(struct db *db, const char *appid, struct slice openid,
-					    struct slice unionid);
+/* All that is taken over of such a file: what waits comes first, then these two. */
+extern const struct recover_source	*const event_store_sources[RECOVER_SOURCES];
 
 #endif

@@ -87,6 +87,30 @@ unionid_free(struct unionid *id)
 	free(id);
 }
 
+enum error
+unionid_known(struct db *db, struct buf *out, const char *appid, struct slice openid)
+{
+	struct db_rows	 rows;
+	struct slice	 s;
+	enum error	 er;
+
+	er = db_start(db, &rows, "SELECT unionid FROM unionid WHERE appid = ? AND openid = ?",
+	    DB_VALUES(db_s(appid), db_text(openid)));
+	if (er == ERR_OK && db_next(&rows, &er)) {
+		s = db_col(&rows, 0);
+		er = buf_put(out, s.p, s.len);
+	}
+	db_end(&rows);
+	return er;
+}
+
+enum error
+unionid_remember(struct db *db, const char *appid, struct slice openid, struct slice unionid)
+{
+	return db_run(db, NULL, "INSERT OR IGNORE INTO unionid (appid, openid, unionid) "
+	    "VALUES (?, ?, ?)", DB_VALUES(db_s(appid), db_text(openid), db_text(unionid)));
+}
+
 static void
 say(struct question *q, const char *why)
 {

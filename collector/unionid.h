@@ -13,6 +13,7 @@
 #include "core/buf.h"
 #include "core/conf.h"
 #include "net/http_client.h"
+#include "state/db.h"
 #include "state/store.h"
 #include "wechat/access_token.h"
 #include "wechat/token_client.h"
@@ -31,5 +32,15 @@ void		 unionid_free(struct unionid *id);
 enum error	 unionid_device(struct unionid *id, struct buf *device, bool *known,
 		    const struct account *a, struct slice openid, int64_t deadline_ms,
 		    char why[TOKEN_CLIENT_WHY]);
+
+/*
+ * What is kept of it; for store_work.
+ */
+
+/* The unionid of a user of an official account is appended to out; nothing if it is not known. */
+enum error	 unionid_known(struct db *db, struct buf *out, const char *appid,
+		    struct slice openid);
+enum error	 unionid_remember(struct db *db, const char *appid, struct slice openid,
+		    struct slice unionid);
 
 #endif

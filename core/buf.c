@@ -11,33 +11,9 @@
 #define BUF_KEEP 16384u
 
 struct slice
-slice_of(const char *s)
-{
-	return (struct slice){ s, s == NULL ? 0 : strlen(s) };
-}
-
-bool
-slice_is(struct slice a, const char *s)
-{
-	return a.p != NULL && a.len == strlen(s) && memcmp(a.p, s, a.len) == 0;
-}
-
-struct slice
 buf_slice(const struct buf *b)
 {
 	return (struct slice){ b->p == NULL ? "" : b->p, b->len };
-}
-
-void
-hex_encode(char *hex, const unsigned char *p, size_t n)
-{
-	static const char	 digits[] = "0123456789abcdef";
-
-	for (; n != 0; n--, p++) {
-		*hex++ = digits[*p >> 4];
-		*hex++ = digits[*p & 15];
-	}
-	*hex = '\0';
 }
 
 enum error

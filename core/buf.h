@@ -1,5 +1,5 @@
 /*
- * buf.h: growable bytes with a ceiling, and slices of bytes that others own.
+ * buf.h: growable bytes with a ceiling.
  *
  * A worker keeps its bufs from request to request: buf_reset() empties one without
  * giving the memory back, unless it grew beyond what an ordinary message needs.
@@ -12,12 +12,7 @@
 #include <stddef.h>
 
 #include "core/error.h"
-
-/* Borrowed bytes: valid as long as what they point into.  p NULL: absent. */
-struct slice {
-	const char	*p;
-	size_t		 len;
-};
+#include "core/slice.h"
 
 /* Owned bytes, len of them.  All zero is an empty buf without a ceiling. */
 struct buf {
@@ -27,12 +22,7 @@ struct buf {
 	size_t	 max;	/* ceiling in bytes, 0 = none */
 };
 
-struct slice	slice_of(const char *s);	/* NULL gives the absent slice */
-bool		slice_is(struct slice a, const char *s);
 struct slice	buf_slice(const struct buf *b);
-
-/* n bytes as 2 n lower-case hex digits and a NUL. */
-void		hex_encode(char *hex, const unsigned char *p, size_t n);
 
 /* Room for `more` further bytes.  ERR_NOMEM, or ERR_TOOBIG at the ceiling. */
 enum error	buf_reserve(struct buf *b, size_t more);

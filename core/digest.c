@@ -1,9 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "core/digest.h"
+#include "core/hex.h"
 
 static const char *const names[DIGEST__MAX] = {
 	[DIGEST_MD5]	= "MD5",
@@ -72,4 +74,10 @@ digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user)
 	memcpy(alias, hex, DIGEST_ALIAS);
 	alias[DIGEST_ALIAS] = '\0';
 	return ERR_OK;
+}
+
+bool
+digest_equal(struct slice a, struct slice b)
+{
+	return a.len == b.len && CRYPTO_memcmp(a.p, b.p, a.len) == 0;
 }

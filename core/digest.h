@@ -5,6 +5,8 @@
 #ifndef CORE_DIGEST_H
 #define CORE_DIGEST_H
 
+#include <stdbool.h>
+
 #include "core/buf.h"
 
 enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST__MAX };
@@ -25,5 +27,8 @@ enum error	 digest_hex(struct digest *d, char *hex, const struct slice *parts, s
  */
 enum { DIGEST_ALIAS = 12 };
 enum error	 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user);
+
+/* Whether two texts are the same, in a time that only their lengths decide: for signatures, keys. */
+bool		 digest_equal(struct slice a, struct slice b);
 
 #endif

@@ -1,28 +1,7 @@
 #include <string.h>
 
+#include "core/hex.h"
 #include "core/query.h"
-
-const char *const push_names[PUSH__MAX] = {
-	[PUSH_SIGNATURE]	= "signature",
-	[PUSH_TIMESTAMP]	= "timestamp",
-	[PUSH_NONCE]		= "nonce",
-	[PUSH_OPENID]		= "openid",
-	[PUSH_ENCRYPT_TYPE]	= "encrypt_type",
-	[PUSH_MSG_SIGNATURE]	= "msg_signature",
-	[PUSH_ECHOSTR]		= "echostr",
-};
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* Decodes in place: the result is never longer.  False: a broken `%`. */
 static bool
@@ -89,28 +68,6 @@ query_parse(struct query *q, char *text, size_t len)
 }
 
 enum error
-push_read(struct push *out, enum push_key *which, const struct query *q, unsigned need)
-{
-	const struct param	*end = q->p + q->n, *p;
-	int			 k;
-
-	memset(out, 0, sizeof(*out));
-	for (k = 0; k < PUSH__MAX; k++) {
-		*which = (enum push_key)k;
-		for (p = q->p; p != end; p++) {
-			if (!slice_is(p->name, push_names[k]))
-				continue;
-			if (out->v[k].p != NULL || p->value.len == 0)
-				return ERR_PARAM;
-			out->v[k] = p->value;
-		}
-		if (out->v[k].p == NULL && (need & 1u << k) != 0)
-			return ERR_PARAM;
-	}
-	return ERR_OK;
-}
-
-enum error
 query_encode(struct buf *out, struct slice s)
 {
 	static const char	 plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -123,24 +80,5 @@ query_encode(struct buf *out, struct slice s)
 			er = buf_putc(out, s.p[i]);
 		else
 			er = buf_printf(out, "%%%02X", (unsigned)(unsigned char)s.p[i]);
-	return er;
-}
-
-enum error
-push_write(struct buf *out, const struct push *p)
-{
-	enum error	 er = ERR_OK;
-	bool		 first = true;
-	int		 k;
-
-	for (k = 0; k < PUSH__MAX && er == ERR_OK; k++) {
-		if (p->v[k].p == NULL)
-			continue;
-		if ((first || (er = buf_putc(out, '&')) == ERR_OK) &&
-		    (er = buf_puts(out, push_names[k])) == ERR_OK &&
-		    (er = buf_putc(out, '=')) == ERR_OK)
-			er = query_encode(out, p->v[k]);
-		first = false;
-	}
 	return er;
 }

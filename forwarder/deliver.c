@@ -9,6 +9,7 @@
 #include "state/lock.h"
 #include "state/queue.h"
 #include "state/store.h"
+#include "wechat/push.h"
 
 enum {
 	PROBE_GRACE_MS = 2000	/* for the drainer to begin its probe */

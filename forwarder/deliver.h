@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 #include "core/conf.h"
-#include "core/query.h"
 #include "forwarder/qt_client.h"
 #include "forwarder/services.h"
 #include "sign.h"
 #include "state/queue.h"
 #include "wechat/message.h"
+#include "wechat/push.h"
 
 enum verdict {
 	VERDICT_DELIVERED,	/* QT has it */

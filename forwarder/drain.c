@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/hex.h"
 #include "core/log.h"
 #include "core/query.h"
 #include "forwarder/breaker.h"
@@ -16,6 +17,7 @@
 #include "state/log_ratelimit.h"
 #include "state/queue.h"
 #include "state/store.h"
+#include "wechat/push.h"
 
 enum {
 	LOOK_MS = 500,		/* an idle drainer looks for work so often */

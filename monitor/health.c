@@ -1,8 +1,8 @@
 #include <string.h>
 
+#include "core/json_write.h"
 #include "core/utf8.h"
 #include "monitor/health.h"
-#include "wechat/event.h"
 
 /* One of the two lists. */
 struct list {

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "cli/term.h"
 #include "core/clock.h"
+#include "core/format.h"
 #include "monitor/health_state.h"
 #include "state/db.h"
 #include "state/queue.h"

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/term.h"
 #include "core/calendar.h"
+#include "core/format.h"
 #include "monitor/health.h"
 #include "monitor/status.h"
 #include "state/table.h"

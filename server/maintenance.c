@@ -203,7 +203,7 @@ work(void *arg)
 		store_housekeep(m->store);
 		log_ratelimit_housekeep(m->log_ratelimit, false);
 		if (store_has_quarantine(m->store) || rescue)
-			recover_run(m->store, m->locks, m->conf->set.state_dir);
+			recover_run(m->store, m->locks, m->conf->set.state_dir, event_store_sources);
 		rescue = false;
 		if (clock_mono_ms() >= sweep_ms) {
 			lower_flag(m);

@@ -62,6 +62,12 @@ db_s(const char *s)
 	return (struct db_value){ .type = s == NULL ? DB_NULL : DB_TEXT, .s = slice_of(s) };
 }
 
+static inline struct db_value
+db_text(struct slice s)
+{
+	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_TEXT, .s = s };
+}
+
 /* Bytes; NULL where they are absent. */
 static inline struct db_value
 db_b(struct slice s)

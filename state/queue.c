@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "core/hex.h"
 #include "state/queue.h"
 
 enum {
@@ -13,12 +14,6 @@ const char *const queue_states[QUEUE__MAX] = {
 	[QUEUE_DELIVERED]	= "delivered",
 	[QUEUE_DEAD]		= "dead",
 };
-
-static int
-hex_digit(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
 
 void
 queue_key(unsigned char key[QUEUE_KEY], int64_t time_s, const char *hex)
@@ -35,12 +30,6 @@ static struct db_value
 db_key(const unsigned char *key)
 {
 	return db_b((struct slice){ (const char *)key, QUEUE_KEY });
-}
-
-static struct db_value
-db_text(struct slice s)
-{
-	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_TEXT, .s = s };
 }
 
 static enum queue_state

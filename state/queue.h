@@ -13,7 +13,7 @@
 
 #include "core/buf.h"
 #include "state/db.h"
-#include "state/salvage.h"
+#include "state/recover.h"
 
 enum {
 	QUEUE_KEY	= 24,		/* bytes: CreateTime in eight, half of the digest */

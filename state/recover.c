@@ -2,18 +2,48 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "collector/event_store.h"
 #include "core/clock.h"
 #include "core/log.h"
-#include "state/queue.h"
 #include "state/recover.h"
-#include "state/salvage.h"
 #include "state/store_file.h"
 
 enum {
 	STEP = 500,		/* rows a transaction */
 	PATIENCE_MS = 5000	/* with other processes at the store */
 };
+
+/* Where reading failed, it may go on behind the damaged pages. */
+static void
+leap(struct recover *s)
+{
+	enum { FAR = 40 };	/* as a power of two: beyond all ids */
+
+	s->at += s->skip;
+	s->skip = s->skip * 2 + 1;
+	s->over = s->skip >> FAR != 0;
+}
+
+enum error
+recover_step(struct db *db, struct recover *s, int max)
+{
+	struct db_rows	 rows;
+	enum error	 er = ERR_OK, read;
+	int		 n = 0;
+
+	read = db_start(s->from, &rows, s->source->select, DB_VALUES(db_i(s->at)));
+	while (er == ERR_OK && n++ < max && read == ERR_OK && db_next(&rows, &read)) {
+		s->at = db_col_int(&rows, 0) + 1;
+		er = s->source->copy(db, &rows, &s->copied);
+	}
+	db_end(&rows);
+	if (read != ERR_OK)
+		leap(s);
+	else if (n <= max)
+		s->over = true;
+	else
+		s->skip = 0;
+	return er;
+}
 
 /* A transaction's share of a rescue; was is what it begins from. */
 struct rescue {
@@ -28,11 +58,6 @@ rescue_step(struct db *db, void *arg)
 	r->is = r->was;
 	return recover_step(db, &r->is, STEP);
 }
-
-/* What is worth it; what waits comes first.  The log tells of the first two. */
-static const struct recover_source *const sources[] = {
-	&queue_recovered, &event_store_recovered, &event_store_recovered_past,
-};
 
 /* The rows of one table. */
 static enum error
@@ -51,10 +76,10 @@ rescue_rows(struct store *s, struct db *from, const struct recover_source *sourc
 
 /* Takes over what a file that was set aside has, and gives it a name that says so. */
 static bool
-rescue_file(struct store *s, const char *dir, const char *file)
+rescue_file(struct store *s, const char *dir, const char *file,
+    const struct recover_source *const sources[RECOVER_SOURCES])
 {
-	enum { SOURCES = sizeof(sources) / sizeof(sources[0]) };
-	int64_t		 copied[SOURCES];
+	int64_t		 copied[RECOVER_SOURCES];
 	char		 from[1400], to[1420], *kind;
 	struct db	*db;
 	enum error	 er;
@@ -64,7 +89,7 @@ rescue_file(struct store *s, const char *dir, const char *file)
 	/* A schema that is damaged in part is better than none. */
 	if ((er = db_open(&db, from, DB_READ_ONLY)) == ERR_OK)
 		(void)db_script(db, "PRAGMA writable_schema = ON");
-	for (i = 0; i < SOURCES && er == ERR_OK; i++)
+	for (i = 0; i < RECOVER_SOURCES && er == ERR_OK; i++)
 		er = rescue_rows(s, db, sources[i], &copied[i]);
 	db_close(db);
 	if (er != ERR_OK)
@@ -112,7 +137,8 @@ find_file(const char *dir, char *name, size_t size)
 }
 
 void
-recover_run(struct store *s, struct locks *cs, const char *dir)
+recover_run(struct store *s, struct locks *cs, const char *dir,
+    const struct recover_source *const sources[RECOVER_SOURCES])
 {
 	unsigned char	 key[LOCK_KEY];
 	char		 name[256];
@@ -121,7 +147,7 @@ recover_run(struct store *s, struct locks *cs, const char *dir)
 	lock_name(key, "rescue", dir);
 	if (lock_take(cs, &c, key, 0) != LOCK_MINE)
 		return;
-	while (find_file(dir, name, sizeof(name)) && rescue_file(s, dir, name))
+	while (find_file(dir, name, sizeof(name)) && rescue_file(s, dir, name, sources))
 		;
 	lock_release(cs, &c, false);
 }

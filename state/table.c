@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json_write.h"
 #include "state/table.h"
-#include "wechat/event.h"
 
 void
 table_free(struct table *t)

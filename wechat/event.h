@@ -46,7 +46,4 @@ enum error	event_json(struct buf *out, const struct event *ev);
 /* Appends the attributes alone, {"MsgType":"event",..}. */
 enum error	event_attributes(struct buf *out, const struct event *ev);
 
-/* Appends UTF-8 text as a JSON string, quotes included; nothing needless is escaped. */
-enum error	json_write_string(struct buf *out, struct slice text);
-
 #endif

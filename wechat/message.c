@@ -3,7 +3,6 @@
 #include "core/digest.h"
 #include "wechat/message.h"
 #include "wechat/xml_scan.h"
-#include "xmlmap.h"
 
 /* What is read, by the root's children. */
 enum child { MSGTYPE, EVENT, USER, TIME, MSGID, MSGID_OTHER, CHILDREN };
@@ -98,7 +97,6 @@ message_read(struct message *h, struct slice xml)
 	h->user = text[USER];
 	h->msgid = text[MSGID].p != NULL ? text[MSGID] : text[MSGID_OTHER];
 	h->time_s = seconds(text[TIME]);
-	h->code = xmlmap_code(h->msgtype, h->event);
 	return ERR_OK;
 }
 

@@ -14,7 +14,7 @@ enum { MESSAGE_KEY_HEX = 64 };
 
 /* Kept by a worker from message to message.  The slices point into text. */
 struct message {
-	const char	*code;		/* QT's event code, static; NULL: no row */
+	const char	*code;		/* QT's event code, static; NULL: no row; xmlmap_message() sets it */
 	struct slice	 msgtype, event;/* MsgType and Event as received */
 	struct slice	 user;		/* FromUserName */
 	struct slice	 msgid;		/* MsgId or MsgID */

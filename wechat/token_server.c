@@ -4,7 +4,7 @@
 
 #include "core/acl.h"
 #include "core/clock.h"
-#include "crypto.h"
+#include "core/digest.h"
 #include "wechat/token_server.h"
 
 enum { MINUTE_S = 60 };
@@ -47,7 +47,7 @@ static enum error
 check_client(const struct token_server_request *q)
 {
 	const struct account	*a = q->account;
-	const bool		 key = crypto_equal(given_key(q), slice_of(a->control_key));
+	const bool		 key = digest_equal(given_key(q), slice_of(a->control_key));
 	const bool		 allowed = acl_has(a->control_allow, q->peer);
 
 	if (!key)

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "cli/check/check_result.h"
-#include "cli/term.h"
+#include "core/format.h"
 
 enum {
 	TEXT_MAX = 4096,	/* bytes of a finding */

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cli/check/check_store.h"
-#include "cli/term.h"
 #include "core/clock.h"
+#include "core/format.h"
 #include "state/db.h"
 #include "state/lock.h"
 #include "state/queue.h"

@@ -2,6 +2,7 @@
 
 #include "core/query.h"
 #include "fuzz.h"
+#include "wechat/push.h"
 
 static bool
 within(struct slice s, const char *p, size_t size)

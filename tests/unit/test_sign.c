@@ -6,6 +6,7 @@
 #include "sign.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/vectors.h"
+#include "wechat/push.h"
 
 /* One vector as our program would have it. */
 struct message {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/term.h"
+#include "core/format.h"
 #include "tests/unit/unit.h"
 
 enum { WIDE = 1000 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "collector/event_store.h"
+#include "collector/unionid.h"
 #include "state/schema.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hex.h"
 #include "tests/unit/unit.h"
 
 /* A buf with this content, ceiling max. */

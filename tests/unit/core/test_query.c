@@ -4,6 +4,7 @@
 #include "core/query.h"
 #include "tests/unit/guarded.h"
 #include "tests/unit/unit.h"
+#include "wechat/push.h"
 
 #define NEED(k)	(1u << PUSH_##k)
 

@@ -12,6 +12,7 @@
 #include "tests/unit/peer.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
+#include "wechat/push.h"
 
 enum {
 	FAILS = 3,		/* that open the breaker */

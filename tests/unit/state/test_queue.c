@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hex.h"
 #include "state/queue.h"
 #include "state/schema.h"
 #include "tests/unit/state.h"

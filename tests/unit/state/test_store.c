@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "collector/event_store.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "state/lock.h"
@@ -561,8 +562,8 @@ set_aside(void **state)
 		check_int(cases[i].name, state_count(dir, cases[i].kind, NULL), 1);
 		check_int("it is said", log_lines(path, "set aside"), 1);
 		check_int("nothing else is", log_lines(path, "level=error"), 1);
-		recover_run(p->store, p->locks, dir);
-		recover_run(p->store, p->locks, dir);
+		recover_run(p->store, p->locks, dir, event_store_sources);
+		recover_run(p->store, p->locks, dir, event_store_sources);
 		check_int("what is taken over is called so", state_count(dir, cases[i].kind, NULL),
 		    !cases[i].rescued);
 		check_int("what is taken over is called so", state_count(dir, "qtoa.db.rescued-",
@@ -606,11 +607,11 @@ partly_damaged(void **state)
 	check_int("which has none", n, 0);
 	check_int("set aside", log_lines(path, "set aside"), 1);
 	check_err("a new one", put_one(p, STORE_SYNC, 1), ERR_OK);
-	recover_run(p->store, p->locks, dir);
+	recover_run(p->store, p->locks, dir, event_store_sources);
 	n = rows(p);
 	CHECK("most are taken over", n > ROWS * 3 / 4 && n < ROWS);
 	check_int("and it is called so", state_count(dir, "qtoa.db.rescued-", NULL), 1);
-	recover_run(p->store, p->locks, dir);
+	recover_run(p->store, p->locks, dir, event_store_sources);
 	check_int("none twice", rows(p), n);
 	log_close();
 	place_free(p);

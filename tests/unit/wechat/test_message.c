@@ -41,7 +41,7 @@ check_slice(const char *name, struct slice got, struct slice want)
 static void
 make_key(char key[MESSAGE_KEY_HEX + 1], const char *account, struct slice xml)
 {
-	check_err(account, message_read(&head, xml), ERR_OK);
+	check_err(account, xmlmap_message(&head, xml), ERR_OK);
 	check_err(account, message_key(&head, key, slice_of(account), xml), ERR_OK);
 	check_int(account, (int64_t)strspn(key, "0123456789abcdef"), MESSAGE_KEY_HEX);
 }
@@ -115,7 +115,7 @@ check_as_in_full(const char *name, struct xmlmap *map, struct slice xml)
 	struct event	 ev = { .code = NULL };
 
 	check_err(name, xmlmap_event(map, &ev, xml), ERR_OK);
-	check_err(name, message_read(&head, xml), ERR_OK);
+	check_err(name, xmlmap_message(&head, xml), ERR_OK);
 	check_text(name, head.why, "");
 	CHECK(name, head.code == ev.code);
 	check_slice(name, head.msgtype, ev.msgtype);
@@ -208,7 +208,7 @@ parts(void **state)
 	(void)state;
 	guarded_init(&g, 1024);
 	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, message_read(&head,
+		check_err(cases[i].name, xmlmap_message(&head,
 		    guarded_slice(&g, slice_of(cases[i].xml))), ERR_OK);
 		check_text(cases[i].name, head.why, cases[i].why);
 		check_text(cases[i].name, head.code == NULL ? "-" : head.code,
@@ -225,9 +225,9 @@ without_memory(void **state)
 {
 	(void)state;
 	unit_memory = 1;
-	check_err("first text", message_read(&head, slice_of(TEXT "</xml>")), ERR_NOMEM);
+	check_err("first text", xmlmap_message(&head, slice_of(TEXT "</xml>")), ERR_NOMEM);
 	unit_memory = 0;
-	check_err("again", message_read(&head, slice_of(TEXT "</xml>")), ERR_OK);
+	check_err("again", xmlmap_message(&head, slice_of(TEXT "</xml>")), ERR_OK);
 	check_slice("again", head.user, slice_of("u"));
 }
 

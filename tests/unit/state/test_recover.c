@@ -6,7 +6,7 @@
 
 #include "collector/event_store.h"
 #include "state/queue.h"
-#include "state/salvage.h"
+#include "state/recover.h"
 #include "state/schema.h"
 #include "tests/unit/dbfile.h"
 #include "tests/unit/state.h"

@@ -1,0 +1,19 @@
+/*
+ * slice.h: bytes that others own.
+ */
+#ifndef CORE_SLICE_H
+#define CORE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Borrowed bytes: valid as long as what they point into.  p NULL: absent. */
+struct slice {
+	const char	*p;
+	size_t		 len;
+};
+
+struct slice	slice_of(const char *s);	/* NULL gives the absent slice */
+bool		slice_is(struct slice a, const char *s);
+
+#endif
