@@ -31,8 +31,8 @@ ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
 	     $(HARD) $(CFLAGS) $(PKG_CFLAGS)
 LDLIBS	 = -lfcgi $(PKG_LIBS) -lpthread
 
-# The rooms, and in them every module: a new file is found by itself.  What STYLE calls layers is in
-# tests/layers.
+# The rooms, and in them every module: a new file is found by itself.  Which room may
+# include which is in tests/layers/table.
 ROOMS	 = core net state wechat forwarder collector report monitor server cli
 SOURCES	 = $(filter-out qtoa.c,$(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c)))
 MADE	 = report/sql report/style
@@ -128,7 +128,7 @@ help:
 	    'make uninstall            what install has placed; the state stays' \
 	    'make deb                  a Debian package' \
 	    'make dist                 a tarball; distcheck: and does it build' \
-	    'make check                every test; or check-unit, check-table, check-e2e' \
+	    'make check                every test; or check-unit, check-layers, check-table, check-e2e' \
 	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
 	    'make lint                 shell, manuals, completions, units, the package' \
 	    'make fuzz, torture        for as long as one likes' \
