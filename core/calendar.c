@@ -1,14 +1,15 @@
 #include <stdio.h>
 
 #include "core/calendar.h"
+#include "core/number.h"
 
-enum { CHINA_S = 8 * 3600, DAY_S = 86400, LAST = 2932896 };	/* LAST: 9999-12-31 */
+enum { LAST = 2932896 };	/* 9999-12-31 */
 
 /* March is the first month here, so that a leap day ends a year. */
 enum { ERA_YEARS = 400, ERA_DAYS = 146097, EPOCH = 719468 };
 
 static int64_t
-number_of(int64_t y, int64_t m, int64_t d)
+number_day(int64_t y, int64_t m, int64_t d)
 {
 	int64_t	 era, of_era, of_year;
 
@@ -23,22 +24,21 @@ number_of(int64_t y, int64_t m, int64_t d)
 int64_t
 calendar_day_at(int64_t time_s)
 {
-	int64_t	 s = time_s + CHINA_S;
+	int64_t	 s = time_s + CALENDAR_CHINA_S;
 
-	return (s - (s < 0 ? DAY_S - 1 : 0)) / DAY_S;
+	return (s - (s < 0 ? CALENDAR_DAY_S - 1 : 0)) / CALENDAR_DAY_S;
 }
 
-static int64_t
-digits(const char *p, size_t n)
+int64_t
+calendar_second_of_day(int64_t time_s)
 {
-	int64_t	 v = 0;
+	return time_s - calendar_day_start(calendar_day_at(time_s));
+}
 
-	for (; n != 0; n--, p++) {
-		if (*p < '0' || *p > '9')
-			return -1;
-		v = v * 10 + *p - '0';
-	}
-	return v;
+int64_t
+calendar_day_start(int64_t day)
+{
+	return day * CALENDAR_DAY_S - CALENDAR_CHINA_S;
 }
 
 bool
@@ -47,14 +47,13 @@ calendar_parse_day(int64_t *day, struct slice text)
 	int64_t	 y, m, d;
 	char	 back[CALENDAR_DAY_TEXT];
 
-	if (text.len != CALENDAR_DAY_TEXT - 1 || text.p[4] != '-' || text.p[7] != '-')
+	if (text.len != CALENDAR_DAY_TEXT - 1 || text.p[4] != '-' || text.p[7] != '-' ||
+	    !number_parse(&y, (struct slice){ text.p, 4 }) ||
+	    !number_parse(&m, (struct slice){ text.p + 5, 2 }) ||
+	    !number_parse(&d, (struct slice){ text.p + 8, 2 }) ||
+	    y < 1970 || m < 1 || m > 12 || d < 1 || d > 31)
 		return false;
-	y = digits(text.p, 4);
-	m = digits(text.p + 5, 2);
-	d = digits(text.p + 8, 2);
-	if (y < 1970 || m < 1 || m > 12 || d < 1 || d > 31)
-		return false;
-	*day = number_of(y, m, d);
+	*day = number_day(y, m, d);
 	calendar_day_text(back, *day);
 	return slice_is(text, back);	/* else the month is shorter */
 }

@@ -1,5 +1,5 @@
 /*
- * calendar.h: days of the calendar, numbered from 1970-01-01 as the store numbers them.
+ * calendar.h: China's days, numbered from 1970-01-01 as the store numbers them.
  */
 #ifndef CORE_CALENDAR_H
 #define CORE_CALENDAR_H
@@ -9,15 +9,23 @@
 
 #include "core/buf.h"
 
-enum { CALENDAR_DAY_TEXT = 11 };
+enum {
+	CALENDAR_DAY_S = 86400,
+	CALENDAR_CHINA_S = 8 * 3600,	/* how far China's clocks are ahead of UTC, all year */
+	CALENDAR_DAY_TEXT = 11		/* "YYYY-MM-DD" and a NUL */
+};
 
-/* A day of China at that epoch second. */
+/* The day that it is in China at an epoch second, and how many seconds of that day are over. */
 int64_t	calendar_day_at(int64_t time_s);
+int64_t	calendar_second_of_day(int64_t time_s);
 
-/* "YYYY-MM-DD", 1970 to 9999; false: it is none. */
+/* The epoch second at which a day begins in China. */
+int64_t	calendar_day_start(int64_t day);
+
+/* Reads "YYYY-MM-DD", 1970 to 9999.  False: the text is not such a day. */
 bool	calendar_parse_day(int64_t *day, struct slice text);
 
-/* The other way; what lies outside of these years is "". */
+/* Writes a day the same way; a day outside of these years gives "". */
 void	calendar_day_text(char text[CALENDAR_DAY_TEXT], int64_t day);
 
 #endif

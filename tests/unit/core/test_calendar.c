@@ -72,17 +72,22 @@ in_china(void **state)
 {
 	static const struct {
 		const char	*name;
-		int64_t		 s, day;
+		int64_t		 s, day, of_day;
 	} cases[] = {
-		{ "the epoch is eight in the morning", 0, 0 }, { "before midnight", 57599, 0 },
-		{ "midnight", 57600, 1 }, { "the day before", -28801, -1 },
-		{ "its last second", -28800, 0 }, { "now", 1795322684, 20779 },
+		{ "the epoch is eight in the morning", 0, 0, 28800 }, { "before midnight", 57599, 0, 86399 },
+		{ "midnight", 57600, 1, 0 },
+		{ "the day before", -28801, -1, 86399 },
+		{ "its first second", -28800, 0, 0 }, { "now", 1795322684, 20779, 45884 },
 	};
 	size_t	 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++)
+	for (i = 0; i < COUNT(cases); i++) {
 		check_int(cases[i].name, calendar_day_at(cases[i].s), cases[i].day);
+		check_int(cases[i].name, calendar_second_of_day(cases[i].s), cases[i].of_day);
+		check_int(cases[i].name, calendar_day_start(cases[i].day) + cases[i].of_day,
+		    cases[i].s);
+	}
 }
 
 int

@@ -1,0 +1,16 @@
+/*
+ * hash.h: a hash for tables, FNV-1a of 64 bits.  It is not for secrets: others can make two texts
+ * that have the same hash (for those: core/digest.h).
+ */
+#ifndef CORE_HASH_H
+#define CORE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HASH_EMPTY	UINT64_C(14695981039346656037)	/* the hash of no bytes */
+
+/* The hash of the bytes that gave h, followed by these n. */
+uint64_t	hash_add(uint64_t h, const void *bytes, size_t n);
+
+#endif

@@ -1,0 +1,35 @@
+#include "core/number.h"
+#include "tests/unit/unit.h"
+
+static void
+numbers(void **state)
+{
+	static const struct {
+		const char	*text;
+		int64_t		 n;	/* -1: it is not a number */
+	} cases[] = {
+		{ "0", 0 }, { "7", 7 }, { "007", 7 }, { "1795593600", 1795593600 },
+		{ "999999999999999999", INT64_C(999999999999999999) },
+		{ "", -1 }, { "1000000000000000000", -1 }, { "0000000000000000000", -1 },
+		{ "-1", -1 }, { "+1", -1 }, { " 1", -1 }, { "1 ", -1 }, { "1.0", -1 },
+		{ "1e3", -1 }, { "12a", -1 }, { "/", -1 }, { ":", -1 },
+	};
+	int64_t	 n;
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		n = -1;
+		CHECK(cases[i].text, number_parse(&n, slice_of(cases[i].text)) ==
+		    (cases[i].n != -1));
+		check_int(cases[i].text, n, cases[i].n);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = { TEST(numbers) };
+
+	return RUN("number", tests);
+}
