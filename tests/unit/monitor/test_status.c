@@ -1,3 +1,4 @@
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,12 +7,13 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "monitor/status.h"
+#include "tests/unit/clocks.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
 enum { DAY_MS = 86400000, EVENT = 300, SEEN = 40, BODY = 1250, PATIENCE_MS = 60000 };
 
-/* Two accounts, a tally, and no store. */
+/* Two accounts, a tally, and no store; the day is about to end. */
 struct place {
 	struct account	 accounts[2];
 	struct conf	 conf;
@@ -27,6 +29,7 @@ place_new(void)
 	struct place	*p = calloc(1, sizeof(*p));
 
 	assert_non_null(p);
+	atomic_store(&clocks->wall_ms, CLOCKS_LAST_MS);
 	p->accounts[0] = (struct account){ .path = "shop", .name = "The \xFF Shop" };
 	p->accounts[1] = (struct account){ .path = "news", .name = "news" };
 	p->conf.accounts = p->accounts;
