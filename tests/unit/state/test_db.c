@@ -238,6 +238,8 @@ let_go(void *db)
 	const struct timespec	 pause = { 0, 30000000 };
 
 	(void)nanosleep(&pause, NULL);
+	/* Without a WAL it has to wait for who just looks whether it is free. */
+	db_patience(db, clock_mono_ms() + PATIENCE_MS);
 	(void)db_script(db, "COMMIT");
 	return NULL;
 }
