@@ -9,6 +9,7 @@
 
 struct clocks {
 	_Atomic int64_t	 wall_ms;	/* it stands there, since the epoch; 0: it is right */
+	_Atomic int64_t	 mono_ms;	/* the same of the monotonic one */
 	_Atomic int64_t	 mono_ahead_ms;
 };
 
