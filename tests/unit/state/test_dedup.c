@@ -143,7 +143,7 @@ look_crowd(struct place *p, unsigned n, int many)
 static int
 files(const char *dir)
 {
-	return state_count(dir, "qtoa.dedup-", NULL);
+	return state_count(dir, "qtoa.seen-", NULL);
 }
 
 /*
@@ -155,7 +155,7 @@ path_of(char path[STATE_PATH], const char *dir, int number)
 {
 	char	 name[32];
 
-	(void)snprintf(name, sizeof(name), "qtoa.dedup-%d", number);
+	(void)snprintf(name, sizeof(name), "qtoa.seen-%d", number);
 	state_path(path, dir, name);
 }
 
@@ -729,8 +729,8 @@ static void
 other_names(void **state)
 {
 	static const char *const	 names[] = {
-		"qtoa.dedup-", "qtoa.dedup-0", "qtoa.dedup-1.new", "qtoa.dedup-x", "qtoa.dedup-1x",
-		"qtoa.dedup-99999999999999999999", "qtoa.dedup--1",
+		"qtoa.seen-", "qtoa.seen-0", "qtoa.seen-1.new", "qtoa.seen-x", "qtoa.seen-1x",
+		"qtoa.seen-99999999999999999999", "qtoa.seen--1",
 	};
 	const char	*dir = state_new();
 	struct place	*p = place_new(dir);
