@@ -1,15 +1,17 @@
 #include <string.h>
 
 #include "core/calendar.h"
+#include "core/number.h"
 #include "wechat/datacube/datacube.h"
 
 enum {
 	HOUR_S	= 3600,
-	READY_S	= 8 * HOUR_S,	/* after midnight */
-	DELAYED	= 3,		/* days for which a delayed unit is asked again */
-	FIRST	= 30		/* days back, when nothing has been asked yet */
+	READY_S	= 8 * HOUR_S,	/* after midnight, when numbers are ready */
+	DELAYED_DAYS = 3,	/* after a unit, while it is asked again if delayed */
+	FIRST_DAYS = 30		/* days to ask for, when nothing was asked yet */
 };
 
+/* First days of the older interfaces, the newer ones, and those for ads. */
 #define CLASSIC	"2014-12-01"
 #define NEWER	"2025-11-01"
 #define ADS	"2016-01-01"
@@ -118,7 +120,7 @@ static const struct datacube_field	 share_user[] = {
 	{ "share_user", DATACUBE_INT, false, NULL }, { 0 },
 };
 
-/* Of read_user_source. */
+/* The list read_user_source. */
 static const struct datacube_field	 scene[] = {
 	{ "scene_desc", DATACUBE_TEXT, true, NULL },
 	{ "user_count", DATACUBE_INT, false, NULL },
@@ -158,7 +160,7 @@ static const struct datacube_field	 attention[] = {
 	{ 0 },
 };
 
-/* Of read_jump_position. */
+/* The list read_jump_position. */
 static const struct datacube_field	 jump[] = {
 	{ "position", DATACUBE_INT, true, NULL },
 	{ "rate", DATACUBE_REAL, false, NULL },
@@ -224,7 +226,7 @@ static const struct datacube_field	 cps_general[] = {
 	{ 0 },
 };
 
-/* WeChat's date there is that of the settlement; what it is for are month and order. */
+/* WeChat's date is the day of the settlement.  month and order tell which half it is for. */
 static const struct datacube_field	 half[] = {
 	{ "ref_date", DATACUBE_TEXT, true,
 	    "substr(json_extract(v, '$.month'), 1, 4) || '-' || "
@@ -321,7 +323,7 @@ const struct datacube_endpoint	 datacube_endpoints[] = {
 	    { TABLE("getupstreammsgdist", interval) } },
 	{ "getupstreammsgdistweek", false, 30, DATACUBE_WEEK, CLASSIC, 0,
 	    { TABLE("getupstreammsgdistweek", interval) } },
-	/* One of WeChat's pages says 30, a newer one 15. */
+	/* One page of WeChat's documentation says 30 days, a newer one 15. */
 	{ "getupstreammsgdistmonth", false, 15, DATACUBE_MONTH, CLASSIC, 0,
 	    { TABLE("getupstreammsgdistmonth", interval) } },
 
@@ -336,7 +338,7 @@ const struct datacube_endpoint	 datacube_endpoints[] = {
 	{ "publisher_cps_general", true, 60, DAILY, ADS, 0, {
 	    { .name = "publisher_cps_general", .list = "list",
 	      .groups = { ad_day, cps_general } } } },
-	/* Settled within a month or two: until then its status changes. */
+	/* A settlement takes a month or two, and its status changes until then. */
 	{ "publisher_settlement", true, 0, DATACUBE_HALF, ADS, 62, {
 	    { .name = "publisher_settlement", .list = "settlement_list",
 	      .groups = { half, settlement } },
@@ -402,13 +404,15 @@ static int
 day_of_month(int64_t d)
 {
 	char	 text[CALENDAR_DAY_TEXT];
+	int64_t	 n = 0;
 
 	calendar_day_text(text, d);
-	return (text[8] - '0') * 10 + text[9] - '0';
+	(void)number_parse(&n, (struct slice){ text + strlen("2026-11-"), 2 });
+	return (int)n;
 }
 
 static bool
-begins(enum datacube_unit unit, int64_t d)
+is_unit_start(enum datacube_unit unit, int64_t d)
 {
 	enum { WEEK = 7, MONDAY = 4 };	/* 1970-01-05 */
 	int	 dom;
@@ -430,7 +434,7 @@ begins(enum datacube_unit unit, int64_t d)
 int64_t
 datacube_unit(const struct datacube_endpoint *e, int64_t d)
 {
-	while (!begins(e->unit, d))
+	while (!is_unit_start(e->unit, d))
 		d++;
 	return d;
 }
@@ -449,7 +453,7 @@ datacube_range(const struct datacube_endpoint *e, int64_t from, int64_t to, int6
 
 	(void)calendar_parse_day(&least, slice_of(e->floor));
 	if (from == DATACUBE_DEFAULT) {
-		from = ready - FIRST + 1;
+		from = ready - FIRST_DAYS + 1;
 		while (datacube_unit_end(e, datacube_unit(e, from)) > ready)
 			from--;
 	}
@@ -460,14 +464,14 @@ datacube_range(const struct datacube_endpoint *e, int64_t from, int64_t to, int6
 	return (struct datacube_span){ to < from ? from : datacube_unit(e, from), to };
 }
 
-/* It was asked for on the day on which it first could be. */
+/* The unit was asked for on the first day on which its numbers could be ready. */
 static bool
 was_fresh(int64_t end, const struct datacube_known *k)
 {
 	return calendar_day_at(k->asked_s) <= end + 1;
 }
 
-/* An answer of which more is to be expected, as it stands. */
+/* The answer was empty too early, or delayed: a later one may have more. */
 static bool
 is_doubtful(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k)
 {
@@ -476,9 +480,10 @@ is_doubtful(const struct datacube_endpoint *e, int64_t unit, const struct datacu
 	if (k->asked_s == 0)
 		return false;
 	return (k->rows == 0 && k->times < 2 && was_fresh(end, k)) ||
-	    (k->delayed && calendar_day_at(k->asked_s) <= end + DELAYED);
+	    (k->delayed && calendar_day_at(k->asked_s) <= end + DELAYED_DAYS);
 }
 
+/* WeChat has numbers of a later day for this unit than at the time of the answer. */
 static bool
 has_grown(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k,
     int64_t now_s)
@@ -490,7 +495,7 @@ has_grown(const struct datacube_endpoint *e, int64_t unit, const struct datacube
 }
 
 bool
-datacube_due(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k,
+datacube_is_due(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k,
     int64_t now_s)
 {
 	if (k->asked_s == 0 || (e->grows != 0 && has_grown(e, unit, k, now_s)))
@@ -499,18 +504,18 @@ datacube_due(const struct datacube_endpoint *e, int64_t unit, const struct datac
 }
 
 bool
-datacube_again(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k,
-    int64_t now_s)
+datacube_is_due_later(const struct datacube_endpoint *e, int64_t unit,
+    const struct datacube_known *k, int64_t now_s)
 {
-	return is_doubtful(e, unit, k) && !datacube_due(e, unit, k, now_s);
+	return is_doubtful(e, unit, k) && !datacube_is_due(e, unit, k, now_s);
 }
 
 /*
- * What a call for these units must span.  Of a half of a month each day; of a week or month
- * the first day is enough.
+ * The last day of a call that asks for units up to this one.  A call for halves of a month names
+ * all their days; for a week or month its first day is enough.
  */
 static int64_t
-call_end(const struct datacube_endpoint *e, int64_t last_unit)
+call_end_of(const struct datacube_endpoint *e, int64_t last_unit)
 {
 	return e->unit == DATACUBE_HALF ? datacube_unit_end(e, last_unit) : last_unit;
 }
@@ -527,13 +532,13 @@ datacube_plan(struct datacube_span *call, const struct datacube_endpoint *e,
 	    datacube_unit_end(e, unit) <= range->end;
 	    unit = datacube_unit(e, unit + 1)) {
 		if (known != NULL &&
-		    !datacube_due(e, unit, &known[unit - range->begin], now_s))
+		    !datacube_is_due(e, unit, &known[unit - range->begin], now_s))
 			continue;
 		if (!found)
 			call->begin = unit;
-		else if (e->span != 0 && call_end(e, unit) - call->begin >= e->span)
+		else if (e->span != 0 && call_end_of(e, unit) - call->begin >= e->span)
 			break;
-		call->end = call_end(e, unit);
+		call->end = call_end_of(e, unit);
 		found = true;
 	}
 	return found;
