@@ -34,14 +34,6 @@ cell_is_number(const struct answer *a, size_t col)
 	return false;
 }
 
-const char *
-cell_words(enum language l, const char *key)
-{
-	const char	*w = i18n_text(l, key);
-
-	return w != NULL ? w : key;
-}
-
 enum { KEY_MAX = 80 };
 
 /* The words for "NAME.VALUE"; NULL: there are none. */
@@ -53,7 +45,7 @@ words_of(enum language l, const char *name, struct slice value)
 	if (value.len > KEY_MAX / 2 || memchr(value.p, '\0', value.len) != NULL)
 		return NULL;
 	(void)snprintf(key, sizeof(key), "%.32s.%.*s", name, (int)value.len, value.p);
-	return i18n_text(l, key);
+	return i18n_find(l, key);
 }
 
 const char *
@@ -61,7 +53,7 @@ cell_column_name(enum language l, const char *name)
 {
 	const char	*w = words_of(l, name, slice_of("column"));
 
-	return w != NULL ? w : cell_words(l, name);
+	return w != NULL ? w : i18n_text(l, name);
 }
 
 const char *
@@ -80,7 +72,7 @@ put_code(struct html *h, enum language l, struct slice code, put_foreign *put)
 	if (code.len < sizeof(key) && memchr(code.p, '\0', code.len) == NULL) {
 		if (code.len != 0)
 			(void)snprintf(key, sizeof(key), "%.*s", (int)code.len, code.p);
-		w = i18n_text(l, key);
+		w = i18n_find(l, key);
 	}
 	if (w != NULL)
 		html_text(h, w);
@@ -94,7 +86,7 @@ put_none(struct html *h, enum language l, const char *column, const char *otherw
 {
 	const char	*w = words_of(l, column, slice_of("none"));
 
-	html_text(h, w != NULL ? w : cell_words(l, otherwise));
+	html_text(h, w != NULL ? w : i18n_text(l, otherwise));
 }
 
 static void

@@ -24,9 +24,6 @@ size_t		cell_count_columns(const struct answer *a);
 /* Whether a column's values are numbers, which stand to the right. */
 bool		cell_is_number(const struct answer *a, size_t col);
 
-/* i18n_text(), and where there are none the key itself. */
-const char	*cell_words(enum language l, const char *key);
-
 /* A column's heading, by its name and by its place. */
 const char	*cell_column_name(enum language l, const char *name);
 const char	*cell_heading(const struct answer *a, size_t col);

@@ -61,7 +61,8 @@ bucket_of(size_t *bucket, const struct chart *c, size_t row)
 {
 	int64_t	 day;
 
-	if (!calendar_parse_day(&day, table_str(c->a->t, row, 0)) || day < c->first || day > c->last)
+	if (!calendar_parse_day(&day, table_str(c->a->t, row, 0)) || day < c->first ||
+	    day > c->last)
 		return false;
 	*bucket = (size_t)((day - c->first) / c->per);
 	return true;
@@ -200,7 +201,7 @@ open_image(struct html *h, const struct answer *a, int height)
 	html_printf(h, "<div class=\"plot\"><svg class=\"chart\" width=\"100%%\" height=\"%d\" "
 	    "role=\"img\" aria-labelledby=\"%s-t %s-d\"><title id=\"%s-t\">", height,
 	    a->q->name, a->q->name, a->q->name);
-	html_text(h, cell_words(a->l, a->q->name));
+	html_text(h, i18n_text(a->l, a->q->name));
 	html_printf(h, "</title><desc id=\"%s-d\">", a->q->name);
 }
 
@@ -272,7 +273,7 @@ put_summary(struct html *h, const struct chart *c, const struct series *s)
 {
 	put_count(h, s->total);
 	html_raw(h, "; ");
-	html_text(h, cell_words(c->a->l, "peak"));
+	html_text(h, i18n_text(c->a->l, "peak"));
 	html_raw(h, " ");
 	put_count(h, s->v[s->peak]);
 	html_raw(h, ", ");
@@ -341,7 +342,7 @@ put_multiple(struct html *h, const struct chart *c, const struct series *s)
 	cell_put(h, c->a, s->name, 1);
 	html_raw(h, "</span>");
 	open_multiple(h, c, s, s->total);
-	html_text(h, cell_words(c->a->l, "peak"));
+	html_text(h, i18n_text(c->a->l, "peak"));
 	html_raw(h, " ");
 	put_count(h, s->v[s->peak]);
 	html_printf(h, " · %s</small></li>", short_day(text, c, s->peak));
@@ -357,7 +358,7 @@ put_per(struct html *h, const struct chart *c, bool mean)
 		return;
 	number_format_span(f, c->a->l, (double)c->per * 86400);
 	html_raw(h, "<p class=\"note\">");
-	html_text(h, cell_words(c->a->l, mean ? "mean_bar" : "per_bar"));
+	html_text(h, i18n_text(c->a->l, mean ? "mean_bar" : "per_bar"));
 	html_printf(h, " %s</p>", f);
 }
 
@@ -562,7 +563,7 @@ put_apart(struct html *h, const struct chart *c)
 			html_text(h, cell_heading(c->a, s->name));
 			html_raw(h, "</span>");
 			open_multiple(h, c, s, table_number(c->a->t, c->a->t->rows - 1, s->name));
-			html_text(h, cell_words(c->a->l, "last_day"));
+			html_text(h, i18n_text(c->a->l, "last_day"));
 			html_raw(h, "</small></li></ul>");
 		}
 }

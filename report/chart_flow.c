@@ -228,14 +228,14 @@ put_flow(struct html *h, struct flow *f)
 	size_t		 i;
 
 	html_raw(h, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
-	html_text(h, cell_words(f->a->l, f->a->q->name));
+	html_text(h, i18n_text(f->a->l, f->a->q->name));
 	html_raw(h, ": ");
-	html_text(h, cell_words(f->a->l, "chart"));
+	html_text(h, i18n_text(f->a->l, "chart"));
 	html_printf(h, "\"><svg class=\"chart\" width=\"%.0f\" height=\"%.0f\" "
 	    "viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"%s-t\">"
 	    "<title id=\"%s-t\">", wide, f->height, wide, f->height, f->a->q->name,
 	    f->a->q->name);
-	html_text(h, cell_words(f->a->l, f->a->q->name));
+	html_text(h, i18n_text(f->a->l, f->a->q->name));
 	html_raw(h, "</title>");
 	for (i = 0; i < f->nlinks; i++)
 		put_link(h, f, &f->links[i]);

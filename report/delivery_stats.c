@@ -58,7 +58,8 @@ put_counts(struct table *t, const struct counter_numbers *n)
 
 	table_int(t, RECEIVED, (int64_t)counters_received(n));
 	table_int(t, ACKNOWLEDGED, (int64_t)counters_acknowledged(n));
-	table_int(t, DELIVERED, (int64_t)(count[COUNTER_DELIVERED] + count[COUNTER_LATE_DELIVERED]));
+	table_int(t, DELIVERED, (int64_t)(count[COUNTER_DELIVERED] +
+	    count[COUNTER_LATE_DELIVERED]));
 	table_int(t, REPEATS, (int64_t)count[COUNTER_REPEAT]);
 	table_int(t, REFUSED, (int64_t)counters_refusals(n));
 	for (i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)

@@ -19,7 +19,7 @@ enum { STEPS_MIN = 4, STEPS_MAX = 8 };	/* of a list of events */
 static void
 put(struct layout *v, const char *key)
 {
-	html_text(&v->h, cell_words(v->l, key));
+	html_text(&v->h, i18n_text(v->l, key));
 }
 
 /* An attribute whose value is a stranger's. */
@@ -63,7 +63,7 @@ put_accounts(struct layout *v)
 
 	open_field(v, "account", "account");
 	html_raw(&v->h, "<select id=\"f-account\" name=\"account\">");
-	put_choice(v, "", cell_words(v->l, "all_accounts"), *asked == '\0');
+	put_choice(v, "", i18n_text(v->l, "all_accounts"), *asked == '\0');
 	for (a = v->c->accounts; a != v->c->accounts + v->c->n; a++)
 		put_choice(v, a->path, a->name, conf_means(a, asked));
 	html_raw(&v->h, "</select>");
@@ -92,9 +92,9 @@ put_codes(struct layout *v, const char *name, int id, struct slice chosen)
 	if (id != 0)
 		html_printf(&v->h, "-%d", id);
 	html_printf(&v->h, "\" name=\"%s\">", name);
-	put_choice(v, "", cell_words(v->l, id != 0 ? "no_step" : "any_event"), chosen.len == 0);
+	put_choice(v, "", i18n_text(v->l, id != 0 ? "no_step" : "any_event"), chosen.len == 0);
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		put_choice(v, codes[i], cell_words(v->l, codes[i]), slice_is(chosen, codes[i]));
+		put_choice(v, codes[i], i18n_text(v->l, codes[i]), slice_is(chosen, codes[i]));
 	html_raw(&v->h, "</select>");
 }
 
@@ -145,10 +145,10 @@ put_choices(struct layout *v, const struct report_option *o, const char *value)
 
 	html_printf(&v->h, "<select id=\"f-%s\" name=\"%s\">", o->name, o->name);
 	if (o->dflt == NULL)
-		put_choice(v, "", cell_words(v->l, "no_step"), *value == '\0');
+		put_choice(v, "", i18n_text(v->l, "no_step"), *value == '\0');
 	for (one = next_code(&list); one.len != 0; one = next_code(&list)) {
 		(void)snprintf(key, sizeof(key), "%s.%.*s", o->name, (int)one.len, one.p);
-		put_choice(v, key + strlen(o->name) + 1, cell_words(v->l, key),
+		put_choice(v, key + strlen(o->name) + 1, i18n_text(v->l, key),
 		    slice_is(one, value));
 	}
 	html_raw(&v->h, "</select>");

@@ -11,11 +11,11 @@ static void
 open_table(struct html *h, const struct answer *a, const char *kind, const char *class)
 {
 	html_raw(h, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
-	html_text(h, cell_words(a->l, a->q->name));
+	html_text(h, i18n_text(a->l, a->q->name));
 	html_raw(h, ": ");
-	html_text(h, cell_words(a->l, kind));
+	html_text(h, i18n_text(a->l, kind));
 	html_printf(h, "\"><table class=\"%s\"><caption>", class);
-	html_text(h, cell_words(a->l, a->q->name));
+	html_text(h, i18n_text(a->l, a->q->name));
 	html_raw(h, "</caption><thead><tr>");
 }
 
@@ -255,7 +255,7 @@ put_heat_sum(struct html *h, const struct heat *m)
 	int64_t	 n;
 
 	html_raw(h, "<tr class=\"sum\"><th scope=\"row\">");
-	html_text(h, cell_words(m->a->l, "together"));
+	html_text(h, i18n_text(m->a->l, "together"));
 	number_format_count(f, m->size[0]);
 	html_printf(h, "</th><td class=\"n\">%s</td>", f);
 	for (n = 0; n <= m->last - m->first; n++)

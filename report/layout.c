@@ -16,7 +16,7 @@ const struct report_question layout_overview = { .name = "report" };
 static const char *
 say(const struct layout *v, const char *key)
 {
-	return cell_words(v->l, key);
+	return i18n_text(v->l, key);
 }
 
 static void
@@ -33,7 +33,7 @@ put_about(struct layout *v, const struct report_question *q)
 	const char	*about;
 
 	(void)snprintf(key, sizeof(key), "%s.about", q->name);
-	if ((about = i18n_text(v->l, key)) != NULL)
+	if ((about = i18n_find(v->l, key)) != NULL)
 		html_text(&v->h, about);
 }
 

@@ -64,7 +64,8 @@ number_format_share(char f[NUMBER_FORMAT], double share)
 	else if (percent < 100 && percent > 99.9)
 		(void)snprintf(f, NUMBER_FORMAT, ">99.9%%");
 	else
-		(void)snprintf(f, NUMBER_FORMAT, "%.*f%%", percent > 0 && percent < 100 ? 1 : 0, percent);
+		(void)snprintf(f, NUMBER_FORMAT, "%.*f%%", percent > 0 && percent < 100 ? 1 : 0,
+		    percent);
 }
 
 /* The largest unit of which there are two; of the last however many. */

@@ -121,7 +121,7 @@ find_page(struct work *w)
  */
 
 static void
-say_wrong(struct work *w, const char *name, const char *why)
+note_error(struct work *w, const char *name, enum questions_error error)
 {
 	enum language	 l = w->view.l;
 
@@ -130,17 +130,17 @@ say_wrong(struct work *w, const char *name, const char *why)
 	if (strcmp(name, "to") == 0)
 		name = "period_to";
 	if (*w->wrong == '\0')
-		(void)snprintf(w->wrong, sizeof(w->wrong), "%.64s: %s", cell_words(l, name),
-		    cell_words(l, why));
+		(void)snprintf(w->wrong, sizeof(w->wrong), "%.64s: %s", i18n_text(l, name),
+		    i18n_error(l, error));
 }
 
 static void
 set(struct work *w, size_t i, const char *name, struct slice value)
 {
-	const char	*why = questions_set(&w->args[i], w->q[i], name, value);
+	enum questions_error	 error = questions_set(&w->args[i], w->q[i], name, value);
 
-	if (why != NULL)
-		say_wrong(w, name, why);
+	if (error != QUESTIONS_OK)
+		note_error(w, name, error);
 }
 
 /* A list may come piece by piece: the form has a field for each. */
@@ -155,7 +155,7 @@ set_list(struct work *w, size_t i, const char *name)
 		if (!slice_is(query->p[k].name, name) || query->p[k].value.len == 0)
 			continue;
 		if (query->p[k].value.len > sizeof(list) - len - 1) {
-			say_wrong(w, name, "is too long");
+			note_error(w, name, QUESTIONS_LONG);
 			return;
 		}
 		if (len != 0)
@@ -184,7 +184,7 @@ static void
 set_all(struct work *w, size_t i)
 {
 	const struct report_option	*o = w->q[i]->options;
-	const char			*why;
+	enum questions_error		 error;
 	size_t				 k;
 
 	questions_defaults(&w->args[i], w->q[i], w->view.now_s);
@@ -204,8 +204,8 @@ set_all(struct work *w, size_t i)
 			set_one(w, i, o[k].name, false);
 			break;
 		}
-	if ((why = questions_period(&w->args[i])) != NULL)
-		say_wrong(w, "period", why);
+	if ((error = questions_check_period(&w->args[i])) != QUESTIONS_OK)
+		note_error(w, "period", error);
 }
 
 static void

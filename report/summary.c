@@ -64,8 +64,8 @@ put(struct layout *v, const char *name, const char *figure, bool alarm)
 }
 
 static void
-put_sums(struct layout *v, enum sum first, enum sum last, bool alarm, const struct layout_asked *asked,
-    size_t n)
+put_sums(struct layout *v, enum sum first, enum sum last, bool alarm,
+    const struct layout_asked *asked, size_t n)
 {
 	enum sum	 i;
 	double		 sum;

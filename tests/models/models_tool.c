@@ -23,6 +23,7 @@
 
 #include "collector/event_store.h"
 #include "core/clock.h"
+#include "report/i18n.h"
 #include "report/questions.h"
 #include "state/schema.h"
 
@@ -193,19 +194,21 @@ sweep(struct db *db, int days, int steps)
 static const char *
 set_all(struct report_args *a, const struct report_question *q, char *rest)
 {
-	const char	*wrong = NULL;
-	char		*word, *value;
+	enum questions_error	 error = QUESTIONS_OK;
+	char			*word, *value;
 
 	questions_defaults(a, q, clock_wall_ms() / 1000);
-	while ((word = rest) != NULL && wrong == NULL) {
+	while ((word = rest) != NULL && error == QUESTIONS_OK) {
 		if ((rest = strchr(word, '\t')) != NULL)
 			*rest++ = '\0';
 		if ((value = strchr(word, '=')) == NULL)
 			return "no value";
 		*value++ = '\0';
-		wrong = questions_set(a, q, word, slice_of(value));
+		error = questions_set(a, q, word, slice_of(value));
 	}
-	return wrong != NULL ? wrong : questions_period(a);
+	if (error == QUESTIONS_OK)
+		error = questions_check_period(a);
+	return error == QUESTIONS_OK ? NULL : i18n_error(ENGLISH, error);
 }
 
 static const char *

@@ -62,7 +62,7 @@ questions_defaults(struct report_args *a, const struct report_question *q, int64
 		    q->options[i].dflt == NULL ? "" : q->options[i].dflt);
 }
 
-const char *
+enum questions_error
 questions_set(struct report_args *a, const struct report_question *q, const char *name,
     struct slice value)
 {
@@ -72,25 +72,25 @@ questions_set(struct report_args *a, const struct report_question *q, const char
 
 	if (strcmp(name, "from") == 0 || strcmp(name, "to") == 0) {
 		if (!calendar_parse_day(&day, value))
-			return "is no day";
+			return QUESTIONS_NOT_DAY;
 		to = strcmp(name, "from") == 0 ? a->from : a->to;
 	}
 	for (i = 0; i < REPORT_OPTIONS_MAX && q->options[i].name != NULL; i++)
 		if (strcmp(name, q->options[i].name) == 0)
 			to = a->option[i];
 	if (value.len >= REPORT_VALUE_MAX)
-		return "is too long";
+		return QUESTIONS_LONG;
 	if (to != NULL) {
 		memcpy(to, value.p, value.len);
 		to[value.len] = '\0';
 	}
-	return NULL;
+	return QUESTIONS_OK;
 }
 
-const char *
-questions_period(const struct report_args *a)
+enum questions_error
+questions_check_period(const struct report_args *a)
 {
-	return strcmp(a->from, a->to) > 0 ? "from is later than to" : NULL;
+	return strcmp(a->from, a->to) > 0 ? QUESTIONS_ORDER : QUESTIONS_OK;
 }
 
 struct db *
@@ -234,10 +234,10 @@ answers(void **state)
 		{ "/-/report/menu.csv", "", 200, "text/csv", "key,clicks\r\n" },
 		{ "/-/report/menu.json", "", 200, "application/json", "\"clicks\":1234" },
 		{ "/-/report", "from=2026-11-31", 400, "text/html",
-		    "<p class=\"wrong\" role=\"alert\">From: is no day</p>" },
+		    "<p class=\"wrong\" role=\"alert\">From: is not a day; write it as YYYY-MM-DD</p>" },
 		{ "/-/report", "from=2026-11-02&to=2026-11-01", 400, "text/html",
-		    "Period: ends before it begins" },
-		{ "/-/report/menu.csv", "to=x", 400, "text/plain", "To: is no day\n" },
+		    "Period: the first day is later than the last day" },
+		{ "/-/report/menu.csv", "to=x", 400, "text/plain", "To: is not a day; write it as YYYY-MM-DD\n" },
 		{ "/-/report/funnel", "steps=a&steps=&steps=b&window=&by=week", 200, "text/html",
 		    "report/funnel.csv?steps=a%2Cb&amp;by=week\"" },
 		{ "/-/report/funnel", "", 200, "text/html",

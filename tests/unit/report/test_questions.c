@@ -66,7 +66,7 @@ defaults(void **state)
 		check_text(cases[i].name, a.to, cases[i].to);
 		check_text(cases[i].name, a.account, "");
 		check_text(cases[i].name, a.option[1], "604800");
-		CHECK(cases[i].name, questions_period(&a) == NULL);
+		CHECK(cases[i].name, questions_check_period(&a) == QUESTIONS_OK);
 	}
 }
 
@@ -126,7 +126,7 @@ setting(void **state)
 	};
 	const struct report_question	*q;
 	struct report_args		 a;
-	const char			*wrong;
+	enum questions_error		 error;
 	size_t				 i, k;
 
 	(void)state;
@@ -136,12 +136,13 @@ setting(void **state)
 		for (k = 0; strcmp(q->options[k].name, cases[i].name) != 0; k++)
 			(void)strcpy(a.option[k], "as it was");
 		(void)strcpy(a.option[k], "as it was");
-		wrong = questions_set(&a, q, cases[i].name, cases[i].value);
-		CHECK(cases[i].name, (wrong == NULL) == (cases[i].want != NULL));
+		error = questions_set(&a, q, cases[i].name, cases[i].value);
+		CHECK(cases[i].name, (error == QUESTIONS_OK) == (cases[i].want != NULL));
 		check_text(cases[i].name, a.option[k],
 		    cases[i].want == NULL ? "as it was" : cases[i].want);
 	}
-	CHECK("none of its own", questions_set(&a, q, "limit", slice_of("many")) == NULL);
+	CHECK("not an option of it",
+	    questions_set(&a, q, "limit", slice_of("many")) == QUESTIONS_OK);
 }
 
 static void
@@ -171,10 +172,10 @@ periods(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		questions_defaults(&a, q, 0);
 		(void)questions_set(&a, q, "from", slice_of(cases[i].to));
-		set = questions_set(&a, q, "to", slice_of(cases[i].to)) == NULL &&
-		    questions_set(&a, q, "from", slice_of(cases[i].from)) == NULL;
+		set = questions_set(&a, q, "to", slice_of(cases[i].to)) == QUESTIONS_OK &&
+		    questions_set(&a, q, "from", slice_of(cases[i].from)) == QUESTIONS_OK;
 		CHECK(cases[i].from, set == cases[i].set);
-		CHECK(cases[i].from, (questions_period(&a) == NULL) == cases[i].fits);
+		CHECK(cases[i].from, (questions_check_period(&a) == QUESTIONS_OK) == cases[i].fits);
 	}
 }
 
@@ -200,7 +201,7 @@ all_codes(void **state)
 		if (!CHECK(types[i][1], code != NULL))
 			continue;
 		questions_defaults(&a, q, 0);
-		CHECK(code, questions_set(&a, q, "code", slice_of(code)) == NULL);
+		CHECK(code, questions_set(&a, q, "code", slice_of(code)) == QUESTIONS_OK);
 		check_text(code, a.option[0], code);
 		CHECK(code, strstr(sql_path, code) != NULL);
 	}
@@ -229,7 +230,7 @@ opening(void **state)
 	questions_defaults(&a, &questions_table[0], NOW_S);
 	check_err("asked", questions_ask(&t, db, &c, &questions_table[0], &a), ERR_OK);
 	check_err("no period", questions_set(&a, &questions_table[0], "from",
-	    slice_of("9999-12-31")) == NULL ?
+	    slice_of("9999-12-31")) == QUESTIONS_OK ?
 	    questions_ask(&t, db, &c, &questions_table[0], &a) : ERR_OK, ERR_REQUEST);
 	db_limit(db, 1);
 	check_err("too long", db_script(db, "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL "
