@@ -300,8 +300,8 @@ set_option_argument(char to[REPORT_VALUE_MAX], const struct report_option *o, st
 
 	switch (o->kind) {
 	case OPTION_TEXT:
-		return o->choices == NULL ? set_text_argument(to, value) : set_choice_argument(to,
-		    o, value);
+		return o->choices == NULL ? set_text_argument(to, value) :
+		    set_choice_argument(to, o, value);
 	case OPTION_NUMBER:
 		return set_number_argument(to, o, value);
 	case OPTION_CODE:
@@ -342,8 +342,8 @@ questions_check_period(const struct report_args *a)
 {
 	int64_t	 from, to;
 
-	if (!calendar_parse_day(&from, slice_of(a->from)) || !calendar_parse_day(&to,
-	    slice_of(a->to)))
+	if (!calendar_parse_day(&from, slice_of(a->from)) ||
+	    !calendar_parse_day(&to, slice_of(a->to)))
 		return QUESTIONS_NOT_DAY;
 	if (from > to)
 		return QUESTIONS_ORDER;

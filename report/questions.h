@@ -114,15 +114,15 @@ enum questions_error	 questions_check_period(const struct report_args *a);
  * Answers a question.  db: a connection of questions_open(), since the answer may take a second.
  * ERR_STORE: see db_why(); ERR_REQUEST: the period is wrong.
  */
-enum error	 questions_ask(struct table *t, struct db *db, const struct conf *c,
-		    const struct report_question *q, const struct report_args *a);
+enum error		 questions_ask(struct table *t, struct db *db, const struct conf *c,
+			    const struct report_question *q, const struct report_args *a);
 
 /*
  * Sets day to the first day whose events are not yet deleted (collect_days), if the period begins
  * before it; else to "".
  */
-enum error	 questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db,
-		    const struct report_args *a);
+enum error		 questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db,
+			    const struct report_args *a);
 
 /*
  * Opens a connection for questions, on which other work with the store does not have to wait.  If

@@ -231,8 +231,8 @@ from_the_start(void **state)
 	check_int("not of none", count_lines(p, "qtoa_events_total{account=\"-\""), 0);
 	/* A number that is not known has no sample. */
 	check_int("token", count_lines(p, "qtoa_access_token_"), 0);
-	check_int("bytes", count_lines(p, "qtoa_store_bytes") + count_lines(p,
-	    "qtoa_disk_free_bytes"), 0);
+	check_int("bytes", count_lines(p, "qtoa_store_bytes") +
+	    count_lines(p, "qtoa_disk_free_bytes"), 0);
 	p->now[0].pending = p->now[0].dead = -1;
 	make_page(p);
 	check_int("queue", count_lines(p, "qtoa_queue_messages{account=\"a\""), 0);

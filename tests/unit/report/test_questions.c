@@ -11,9 +11,9 @@
 
 enum { PATIENCE_MS = 30000, NOW_S = 1709222399 };
 
-/* What the program says of a question is what the statement gives. */
+/* The columns in the table of questions are those of the statement. */
 static void
-questions(void **state)
+answered_questions(void **state)
 {
 	const char			*dir = state_new();
 	const struct report_question	*q;
@@ -43,7 +43,7 @@ questions(void **state)
 }
 
 static void
-defaults(void **state)
+default_arguments(void **state)
 {
 	static const struct {
 		const char	*name;
@@ -70,76 +70,79 @@ defaults(void **state)
 	}
 }
 
+static const char	 long_text[] =
+    "0123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345";
+
+static const struct {
+	const char	*question, *name;
+	struct slice	 value;
+	const char	*want;		/* NULL: it is refused */
+} argument_cases[] = {
+	{ "audience", "item", BYTES("a \xE4\xB8\xAD <b>"), "a \xE4\xB8\xAD <b>" },
+	{ "audience", "item", { long_text + 1, sizeof(long_text) - 2 }, long_text + 1 },
+	{ "audience", "item", { long_text, sizeof(long_text) - 1 }, NULL },
+	{ "audience", "item", BYTES("a\0b"), NULL },
+	{ "audience", "item", BYTES("a\n"), NULL },
+	{ "audience", "item", BYTES("\x7F"), NULL },
+	{ "audience", "item", BYTES("\xC2\x85"), NULL },
+	{ "audience", "item", BYTES("\xFF"), NULL },
+	{ "audience", "item", BYTES("\xE4\xB8"), NULL },
+	{ "audience", "item", { NULL, 0 }, "" },
+	{ "audience", "following", BYTES("yes"), "yes" },
+	{ "audience", "following", BYTES(""), "" },
+	{ "audience", "following", BYTES("yes no"), NULL },
+	{ "audience", "following", BYTES("ye"), NULL },
+	{ "audience", "at_most", BYTES(""), "" },
+	{ "audience", "at_most", BYTES("007"), "7" },
+	{ "audience", "limit", BYTES(""), NULL },
+	{ "audience", "limit", BYTES("100000"), "100000" },
+	{ "audience", "limit", BYTES("100001"), NULL },
+	{ "audience", "limit", BYTES("0"), NULL },
+	{ "audience", "limit", BYTES("+1"), NULL },
+	{ "audience", "limit", BYTES(" 1"), NULL },
+	{ "audience", "limit", BYTES("0x1"), NULL },
+	{ "audience", "limit", BYTES("18446744073709551617"), NULL },
+	{ "audience", "code", BYTES("$$_menu_click"), "$$_menu_click" },
+	{ "audience", "code", BYTES("menu_click"), "$$_menu_click" },
+	{ "audience", "code", BYTES("unfollow"), "$$_official_account_unfollow" },
+	{ "audience", "code", BYTES(""), "" },
+	{ "audience", "code", BYTES("menu"), NULL },
+	{ "audience", "code", BYTES("menu_click,scan"), NULL },
+	{ "event", "by", BYTES("hour"), "hour" },
+	{ "event", "by", BYTES(""), NULL },
+	{ "event", "by", BYTES("year"), NULL },
+	{ "funnel", "steps", BYTES("scan"), "$$_scan_open_official_account" },
+	{ "funnel", "steps", BYTES("scan, $$_receive_msg ,scan"),
+	    "$$_scan_open_official_account,$$_receive_msg,$$_scan_open_official_account" },
+	{ "funnel", "steps", BYTES("scan,"), NULL },
+	{ "funnel", "steps", BYTES(",scan"), NULL },
+	{ "funnel", "steps", BYTES(""), NULL },
+	{ "funnel", "steps", BYTES("scan,scan,scan,scan,scan,scan,scan,scan,scan"), NULL },
+};
+
 static void
-setting(void **state)
+set_arguments(void **state)
 {
-	static const char	 long_text[] =
-	    "0123456789012345678901234567890123456789012345678901234567890123456789"
-	    "0123456789012345678901234567890123456789012345678901234567890123456789"
-	    "0123456789012345678901234567890123456789012345678901234567890123456789"
-	    "0123456789012345678901234567890123456789012345";
-	static const struct {
-		const char	*question, *name;
-		struct slice	 value;
-		const char	*want;		/* NULL: it is refused */
-	} cases[] = {
-		{ "audience", "item", BYTES("a \xE4\xB8\xAD <b>"), "a \xE4\xB8\xAD <b>" },
-		{ "audience", "item", { long_text + 1, sizeof(long_text) - 2 }, long_text + 1 },
-		{ "audience", "item", { long_text, sizeof(long_text) - 1 }, NULL },
-		{ "audience", "item", BYTES("a\0b"), NULL },
-		{ "audience", "item", BYTES("a\n"), NULL },
-		{ "audience", "item", BYTES("\x7F"), NULL },
-		{ "audience", "item", BYTES("\xC2\x85"), NULL },
-		{ "audience", "item", BYTES("\xFF"), NULL },
-		{ "audience", "item", BYTES("\xE4\xB8"), NULL },
-		{ "audience", "item", { NULL, 0 }, "" },
-		{ "audience", "following", BYTES("yes"), "yes" },
-		{ "audience", "following", BYTES(""), "" },
-		{ "audience", "following", BYTES("yes no"), NULL },
-		{ "audience", "following", BYTES("ye"), NULL },
-		{ "audience", "at_most", BYTES(""), "" },
-		{ "audience", "at_most", BYTES("007"), "7" },
-		{ "audience", "limit", BYTES(""), NULL },
-		{ "audience", "limit", BYTES("100000"), "100000" },
-		{ "audience", "limit", BYTES("100001"), NULL },
-		{ "audience", "limit", BYTES("0"), NULL },
-		{ "audience", "limit", BYTES("+1"), NULL },
-		{ "audience", "limit", BYTES(" 1"), NULL },
-		{ "audience", "limit", BYTES("0x1"), NULL },
-		{ "audience", "limit", BYTES("18446744073709551617"), NULL },
-		{ "audience", "code", BYTES("$$_menu_click"), "$$_menu_click" },
-		{ "audience", "code", BYTES("menu_click"), "$$_menu_click" },
-		{ "audience", "code", BYTES("unfollow"), "$$_official_account_unfollow" },
-		{ "audience", "code", BYTES(""), "" },
-		{ "audience", "code", BYTES("menu"), NULL },
-		{ "audience", "code", BYTES("menu_click,scan"), NULL },
-		{ "event", "by", BYTES("hour"), "hour" },
-		{ "event", "by", BYTES(""), NULL },
-		{ "event", "by", BYTES("year"), NULL },
-		{ "funnel", "steps", BYTES("scan"), "$$_scan_open_official_account" },
-		{ "funnel", "steps", BYTES("scan, $$_receive_msg ,scan"),
-		    "$$_scan_open_official_account,$$_receive_msg,$$_scan_open_official_account" },
-		{ "funnel", "steps", BYTES("scan,"), NULL },
-		{ "funnel", "steps", BYTES(",scan"), NULL },
-		{ "funnel", "steps", BYTES(""), NULL },
-		{ "funnel", "steps", BYTES("scan,scan,scan,scan,scan,scan,scan,scan,scan"), NULL },
-	};
 	const struct report_question	*q;
 	struct report_args		 a;
 	enum questions_error		 error;
 	size_t				 i, k;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		q = questions_find(slice_of(cases[i].question));
+	for (i = 0; i < COUNT(argument_cases); i++) {
+		q = questions_find(slice_of(argument_cases[i].question));
 		questions_defaults(&a, q, 0);
-		for (k = 0; strcmp(q->options[k].name, cases[i].name) != 0; k++)
+		for (k = 0; strcmp(q->options[k].name, argument_cases[i].name) != 0; k++)
 			(void)strcpy(a.option[k], "as it was");
 		(void)strcpy(a.option[k], "as it was");
-		error = questions_set(&a, q, cases[i].name, cases[i].value);
-		CHECK(cases[i].name, (error == QUESTIONS_OK) == (cases[i].want != NULL));
-		check_text(cases[i].name, a.option[k],
-		    cases[i].want == NULL ? "as it was" : cases[i].want);
+		error = questions_set(&a, q, argument_cases[i].name, argument_cases[i].value);
+		CHECK(argument_cases[i].name,
+		    (error == QUESTIONS_OK) == (argument_cases[i].want != NULL));
+		check_text(argument_cases[i].name, a.option[k],
+		    argument_cases[i].want == NULL ? "as it was" : argument_cases[i].want);
 	}
 	CHECK("not an option of it",
 	    questions_set(&a, q, "limit", slice_of("many")) == QUESTIONS_OK);
@@ -179,7 +182,7 @@ periods(void **state)
 	}
 }
 
-/* Every event that WeChat can send can be asked for, and is a step of a path. */
+/* Each code of xmlmap.c is known to the questions, and can be a step of a path. */
 static void
 all_codes(void **state)
 {
@@ -208,7 +211,7 @@ all_codes(void **state)
 }
 
 static void
-opening(void **state)
+open_questions(void **state)
 {
 	const char		*dir = state_new();
 	struct settings		 set = { .state_dir = dir };
@@ -245,9 +248,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(questions), TEST(defaults), TEST(setting), TEST(periods), TEST(all_codes),
-		TEST(opening),
+		TEST(answered_questions), TEST(default_arguments), TEST(set_arguments),
+		    TEST(periods), TEST(all_codes),
+		TEST(open_questions),
 	};
 
-	return RUN("report", tests);
+	return RUN("questions", tests);
 }
