@@ -347,9 +347,8 @@ static bool
 has_quarantine(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return *h->quarantined != '\0' && set_sign(s, "%s is a database that could not be used, "
-	    "and messages may still wait in it; to take them over, run: qtoa drain",
-	    h->quarantined);
+	return *h->quarantined != '\0' && set_sign(s, "the database %s could not be used; "
+	    "messages may wait in it; to take them over, run: qtoa drain", h->quarantined);
 }
 
 static bool

@@ -255,7 +255,7 @@ static const char *const errors[QUESTIONS_ERROR__MAX][LANGUAGE__MAX] = {
 	[QUESTIONS_NOT_NUMBER] = { "is not a number", "不是数字" },
 	[QUESTIONS_RANGE] = { "is out of range", "超出范围" },
 	[QUESTIONS_NOT_CODE] = { "is not one of QT's event codes", "不是 QT 的事件编码" },
-	[QUESTIONS_ORDER] = { "the first day is later than the last day", "开始日期晚于结束日期" },
+	[QUESTIONS_ORDER] = { "from is later than to; exchange the two days", "开始日期晚于结束日期" },
 	[QUESTIONS_PERIOD] = { "more than 3660 days; choose a shorter period",
 	    "超过 3660 天，请缩短日期范围" },
 };

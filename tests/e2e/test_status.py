@@ -212,7 +212,7 @@ def test_locked(home, pool):
 
 
 def test_damaged(home):
-    """It is set aside, and that is said until what waited in it is taken over."""
+    """The file is moved away, and a warning stays until its messages are taken over."""
     with contextlib.closing(sqlite3.connect(home.state / "qtoa.db")) as db:
         db.execute("CREATE TABLE t (a)")
         db.commit()

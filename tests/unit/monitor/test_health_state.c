@@ -81,8 +81,8 @@ static const struct judge_case judge_cases[] = {
 	{ .name = "unwritable", .unwritable = true, .signs = "store !\n",
 	    .text = "cannot be written: the reason" },
 	{ .name = "quarantined", .quarantined = "qtoa.db.damaged-17", .signs = "store ?\n",
-	    .text = "qtoa.db.damaged-17 is a database that could not be used, and messages may "
-	    "still wait in it; to take them over, run: qtoa drain" },
+	    .text = "the database qtoa.db.damaged-17 could not be used; messages may wait in it; "
+	    "to take them over, run: qtoa drain" },
 	{ .name = "a full disk", .free = 10 * MB - 1, .disk = GB, .signs = "disk !\n",
 	    .text = "10 MB left of 1.0 GB where /var/lib/qtoa is" },
 	{ .name = "under 100 MB", .free = 10 * MB, .disk = 50 * MB, .signs = "disk ?\n" },

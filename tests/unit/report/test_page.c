@@ -235,7 +235,7 @@ static const struct {
 	{ "/-/report", "from=2026-11-31", 400, "text/html",
 	    "<p class=\"wrong\" role=\"alert\">From: is not a day; write it as YYYY-MM-DD</p>" },
 	{ "/-/report", "from=2026-11-02&to=2026-11-01", 400, "text/html",
-	    "Period: the first day is later than the last day" },
+	    "Period: from is later than to" },
 	{ "/-/report/menu.csv", "to=x", 400, "text/plain", "To: is not a day; write it as "
 	    "YYYY-MM-DD\n" },
 	{ "/-/report/funnel", "steps=a&steps=&steps=b&window=&by=week", 200, "text/html",
