@@ -4,7 +4,7 @@
 #include "core/utf8.h"
 #include "monitor/health.h"
 
-/* The list of problems, or of warnings, while it is written. */
+/* The list of problems or of warnings in the JSON, while it is written. */
 struct sign_list {
 	struct buf	*out;
 	bool		 bad;	/* problems; else warnings */

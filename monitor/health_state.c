@@ -94,7 +94,7 @@ measure_disk(struct health_state *h)
  * Reading the state: the store.
  */
 
-/* False: the store did not do the work, and h->why has the reason. */
+/* Does work in the store.  False: that failed, and h->why has the reason. */
 static bool
 use_store(struct health_state *h, struct store *s, enum store_need need, store_work *work,
     void *arg, int64_t deadline_ms)
@@ -108,7 +108,7 @@ use_store(struct health_state *h, struct store *s, enum store_need need, store_w
 	return er == ERR_OK;
 }
 
-/* Writes one page of the database with the number that it has already: a test of writing. */
+/* Tests if the store can be written: writes a number that the database has already. */
 static enum error
 rewrite_user_version(struct db *db, void *arg)
 {
@@ -123,7 +123,7 @@ rewrite_user_version(struct db *db, void *arg)
 	return db_script(db, sql);
 }
 
-/* Reads as little as possible: a test of reading where no breakers are to be read. */
+/* Tests if the store can be read, by reading one number. */
 static enum error
 read_user_version(struct db *db, void *arg)
 {
@@ -133,7 +133,7 @@ read_user_version(struct db *db, void *arg)
 	return db_number(db, &version, "PRAGMA user_version", DB_NO_VALUES);
 }
 
-/* The age in ms of what is from then_ms; -1 stays -1. */
+/* The age now of a time in epoch ms; -1 (no time) stays -1. */
 static int64_t
 age_of(const struct health_state *h, int64_t then_ms)
 {
@@ -177,7 +177,7 @@ read_token_state(struct health_state *h, struct health_account *a, struct db *db
 	return ERR_OK;
 }
 
-/* An estimate from the lowest and highest id, since counting is slow: some ids may be gone. */
+/* Estimates the number of events from the lowest and highest id: to count them all is slow. */
 static enum error
 estimate_events(struct health_state *h, struct db *db)
 {
@@ -294,7 +294,7 @@ health_state_free(struct health_state *h)
  * The rules.  A function returns true when its rule is broken, and then describes that in the sign.
  */
 
-/* Always true, for the rules to return. */
+/* Sets the text of a sign.  Always true, so that a rule can return it. */
 static bool
 set_sign(struct health_sign *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -310,7 +310,7 @@ set_sign(struct health_sign *s, const char *fmt, ...)
 	return true;
 }
 
-/* The ending of a plural: "12 messages", "1 message". */
+/* "s" for the plural, as in "12 messages"; "" for 1. */
 static const char *
 plural_of(int64_t n)
 {
@@ -415,7 +415,7 @@ is_stopped(struct health_sign *s, const struct health_state *h, const struct hea
 	    "qtoa queue retry %s", a->account->path);
 }
 
-/* A failure does no harm while the old token is valid: WeChat will be asked again. */
+/* Failed requests for a token do no harm while the old token is valid. */
 static bool
 has_no_token(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {

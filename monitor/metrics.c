@@ -12,7 +12,7 @@ enum {
 	SECONDS	= 32
 };
 
-static const char	 no_account[] = "-";	/* its label, as in the log */
+static const char	 no_account[] = "-";	/* stands for no account */
 
 /*
  * The counters of one account.  The account may be no longer in the configuration.  The first row
@@ -30,7 +30,7 @@ struct exposition {
 	const struct health_state	*health;
 	struct account_row		*rows;
 	size_t				 n, room;
-	enum error			 er;	/* the first; then nothing more is written */
+	enum error			 er;	/* the first error; after it nothing is written */
 };
 
 static void
@@ -49,7 +49,7 @@ append_text(struct exposition *x, const char *fmt, ...)
 }
 
 /*
- * Rows.
+ * The rows of accounts.
  */
 
 /* Adds a row of zeros.  NULL: no memory, and x->er says so. */
@@ -175,7 +175,7 @@ make_account_rows(struct exposition *x)
 }
 
 /*
- * Samples.
+ * Samples: the lines with numbers.
  */
 
 struct family;
@@ -186,7 +186,7 @@ typedef void	 append_samples(struct exposition *x, const struct family *f);
 /* A part of a counter: the value of the second label, and the enum counters that it sums up. */
 struct part {
 	const char	*value;
-	int		 from, end;	/* end is not included */
+	int		 from, end;	/* counters from <= i < end */
 };
 
 struct family {
@@ -198,7 +198,7 @@ struct family {
 	size_t			 at;		/* offset of a member, or the value of an enum */
 };
 
-/* Appends a sample's line up to the number. */
+/* Appends the line of a sample up to its number: name and labels. */
 static void
 begin_sample(struct exposition *x, const struct family *f, const char *suffix,
     const struct account_row *r, const char *key, const char *value)
@@ -246,7 +246,7 @@ seconds_of(char text[SECONDS], uint64_t ms)
 }
 
 /*
- * Counters.
+ * Samples of counters.
  */
 
 static const struct part	verdicts[] = {
@@ -298,7 +298,7 @@ refusals_of(const struct account_row *r, enum error er)
 	    r->total.sum.count[counters_refused(er, false)];
 }
 
-/* Alert rules use these words: never change one.  Errors that are not here count as ERR_OK's. */
+/* Reasons of refusals.  Alert rules use them: never change one.  Other errors count as ERR_OK. */
 static const char *const	reasons[ERR__MAX] = {
 	[ERR_OK] = "other", [ERR_NOMEM] = "memory", [ERR_CONF] = "configuration",
 	[ERR_REQUEST] = "malformed", [ERR_PATH] = "path", [ERR_METHOD] = "method",
@@ -344,7 +344,7 @@ append_store_errors(struct exposition *x, const struct family *f)
 		    r->total.sum.count[COUNTER_UNSETTLED] + refusals_of(r, ERR_STORE));
 }
 
-/* Upper ends of the buckets in ms.  Buckets of state/counters.h end there too. */
+/* Upper ends of the histograms' buckets, in ms.  Buckets of state/counters.h end there too. */
 static const int	edges[] = { 1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 4864 };
 
 static void
@@ -385,7 +385,7 @@ append_histograms(struct exposition *x, const struct family *f)
 }
 
 /*
- * The state now.  A number that is not known gets no sample.
+ * Samples of the state now.  A number that is not known gets no sample.
  */
 
 static int64_t

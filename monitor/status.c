@@ -16,12 +16,12 @@ enum {
 	COUNTERS_HEAD	= 4096		/* the head of a day's file of counters */
 };
 
-/* The sums, while the counters are read. */
+/* Sums of the counters, while these are read. */
 struct count_sums {
 	struct status		*st;
-	struct counter_numbers	 before;	/* all accounts, the days before today */
+	struct counter_numbers	 before;	/* of all accounts, on the days before today */
 	struct counter_numbers	 today;
-	int64_t			 first;		/* the first day with a count */
+	int64_t			 first;		/* the first day that has counters */
 };
 
 /* Adds an hour of an account to the sums.  It is a counters_each. */
@@ -89,7 +89,7 @@ read_day_counts(struct status *st)
 }
 
 /*
- * Failures.
+ * Recent failures, and sources of bad signatures.
  */
 
 static void
@@ -196,7 +196,7 @@ status_judge(const struct status *st, health_state_each *fn, void *ctx)
 }
 
 /*
- * JSON.
+ * The status as JSON.
  */
 
 enum account_column {
@@ -385,7 +385,7 @@ status_json(struct buf *out, const struct status *st)
 	static const struct {
 		const char	*name;
 		enum error	 (*fill)(struct table *t, const struct status *st);
-		bool		 one;	/* an object; else an array */
+		bool		 one;	/* true: an object; false: an array */
 	} parts[] = {
 		{ "accounts", fill_accounts, false }, { "failures", fill_failures, false },
 		{ "knocking", fill_bad_peers, false }, { "disk", fill_disk, true },

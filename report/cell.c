@@ -4,7 +4,7 @@
 #include "report/cell.h"
 #include "report/number_format.h"
 
-/* html_foreign() or html_isolate(). */
+/* The function that writes foreign text: html_foreign() or html_isolate(). */
 typedef void	 put_foreign(struct html *h, struct slice text, size_t max);
 
 size_t
@@ -35,7 +35,7 @@ cell_is_number(const struct report_answer *a, size_t col)
 	return false;
 }
 
-enum { KEY_MAX = 80 };	/* bytes of a key of report/i18n.h */
+enum { KEY_MAX = 80 };	/* bytes of a text's key, see report/i18n.h */
 
 /* The text for the key "NAME.VALUE"; NULL: there is no such text. */
 static const char *
@@ -63,7 +63,7 @@ cell_heading(const struct report_answer *a, size_t col)
 	return cell_column_name(a->language, a->q->columns[col].name);
 }
 
-/* Writes an event by its code; "": an event that QT's table does not have. */
+/* Writes the name of an event; the code "" is for events that QT's table does not have. */
 static void
 put_event_code(struct html *h, enum language l, struct slice code, put_foreign *put)
 {

@@ -20,18 +20,18 @@ struct series {
 
 struct chart {
 	const struct report_answer	*a;
-	int64_t				 first, last;	/* days */
-	int64_t				 per;		/* days in a bucket */
+	int64_t				 first, last;	/* days of the period */
+	int64_t				 per;		/* number of days in a bucket */
 	size_t				 n;		/* number of buckets */
 	size_t				 nseries;
 	struct series			 all;
 	struct series			 series[SERIES_MAX];
 };
 
-/* Heights in pixels. */
+/* Pixels: heights of a chart, of its margins above and below, and of a small chart. */
 enum { HEIGHT = 180, TOP = 8, FOOT = 22, SMALL = 36 };
 
-/* The values at the top and the bottom, and the step between the lines. */
+/* The values at the top and the bottom of a chart, and the step between its lines. */
 struct scale {
 	double	 max, min, step;
 };
@@ -146,7 +146,7 @@ scale_of(double highest, double lowest)
 	return s;
 }
 
-/* Writes lines at round numbers, with the numbers in the margin. */
+/* Writes the lines of the scale at round numbers, with these numbers in the margin. */
 static void
 put_gridlines(struct html *h, const struct scale *s)
 {
@@ -206,7 +206,7 @@ open_image(struct html *h, const struct report_answer *a, int height)
 	html_printf(h, "</title><desc id=\"%s-d\">", a->q->name);
 }
 
-/* Opens the hint that is shown when the mouse is over a bucket, at any height. */
+/* Opens the text that a browser shows when the mouse is over a bucket, at any height. */
 static void
 open_hint(struct html *h, const struct chart *c, size_t bucket)
 {
@@ -222,7 +222,7 @@ close_hint(struct html *h)
 }
 
 /*
- * CHART_DAYS.
+ * CHART_DAYS: all events, then each series.
  */
 
 /* Finds or adds the series of a row.  NULL: there are SERIES_MAX others. */
@@ -386,7 +386,7 @@ chart_days_put(struct html *h, const struct report_answer *a)
 }
 
 /*
- * CHART_SERIES.
+ * CHART_SERIES: gains, losses and their balance.
  */
 
 enum role { UP, DOWN, LINE, APART };	/* APART: in a chart of its own, since it is too large */

@@ -19,9 +19,9 @@ struct node {
 	size_t	 layer;
 	size_t	 row, col;	/* a cell with its event */
 	double	 in, out;	/* sums of the links to and from it */
-	size_t	 rank;		/* in its layer, by size, from 0 */
+	size_t	 rank;		/* place in its layer by size, from 0 */
 	double	 y;		/* its top, in pixels */
-	double	 drawn_out, drawn_in;	/* pixels of it that have links already */
+	double	 drawn_out, drawn_in;	/* pixels of its height that links use already */
 };
 
 struct link {
@@ -33,7 +33,7 @@ struct flow {
 	const struct report_answer	*a;
 	int64_t				 first;		/* the first step */
 	size_t				 layers, nnodes, nlinks;
-	double				 scale;		/* pixels for a number of 1 */
+	double				 scale;		/* pixels for one event */
 	double				 height;	/* of the chart, in pixels */
 	struct node			 nodes[NODES_MAX];
 	struct link			 links[LINKS_MAX];
@@ -159,7 +159,7 @@ place_nodes(struct flow *f)
 		set_place(f, n);
 }
 
-/* Orders the links as their other ends are ordered, so that they cross little.  For qsort(). */
+/* Sorts links by the places of their nodes, so that few links cross.  For qsort(). */
 static int
 compare_links(const void *p, const void *q)
 {

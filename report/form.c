@@ -14,7 +14,7 @@ static const char *const codes[] = {
 	"$$_manager_msg_popup", "$$_mass_send_finish", "$$_publish_job_finish",
 };
 
-enum { STEPS_MIN = 4, STEPS_MAX = 8 };	/* fields for a list of events */
+enum { STEPS_MIN = 4, STEPS_MAX = 8 };	/* number of fields for a list of events */
 
 /* Writes the attribute `value` with foreign text. */
 static void

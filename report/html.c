@@ -58,7 +58,7 @@ static const struct range {
 	{ 0xFFFE,	0xFFFF,	"�" },
 };
 
-/* NULL: the character is written as it is. */
+/* The text to write instead of a character; NULL: the character itself. */
 static const char *
 escape_of(uint32_t c)
 {

@@ -166,16 +166,16 @@ html_table_put_times(struct html *h, const struct report_answer *a)
 }
 
 /*
- * CHART_HEAT.
+ * CHART_HEAT: shares of each day's devices, n days later.
  */
 
-enum { DAY, SIZE, N, DEVICES, SHARE, COLUMNS };	/* of the answer; N: days after DAY */
+enum { DAY, SIZE, N, DEVICES, SHARE, COLUMNS };	/* columns of the answer; N: days after DAY */
 
-enum { ACROSS_MAX = 64 };	/* columns for n */
+enum { ACROSS_MAX = 64 };	/* columns of the heat table */
 
 struct heat {
 	const struct report_answer	*a;
-	int64_t				 first, last;	/* values of n */
+	int64_t				 first, last;	/* the smallest and the largest n */
 	double				 size[ACROSS_MAX];	/* sums of all rows */
 	double				 devices[ACROSS_MAX];
 	double				 top;		/* the largest share in the sums */
@@ -193,7 +193,7 @@ share_of(double devices, double size)
 	return size > 0 && devices > 0 ? devices < size ? devices / size : 1 : 0;
 }
 
-/* Finds the range of n, and adds up all rows for each n. */
+/* Finds the smallest and the largest n, and adds up the devices of all days for each n. */
 static void
 measure_heat(struct heat *m, const struct report_answer *a)
 {

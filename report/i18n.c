@@ -10,7 +10,7 @@ static const struct text {
 	const char	*key;
 	const char	*text[LANGUAGE__MAX];
 } texts[] = {
-	/* The page. */
+	/* Texts of the page around the answers. */
 	{ "report",	{ "Official account report", "公众号数据报告" } },
 	{ "overview",	{ "Overview", "概览" } },
 	{ "questions",	{ "Reports", "报告" } },
@@ -44,7 +44,7 @@ static const struct text {
 	{ "period",	{ "Period", "日期范围" } },
 	{ "none",	{ "(none)", "（无）" } },
 
-	/* QT's events. */
+	/* Names of QT's events, by event code. */
 	{ "$$_menu_click", { "Menu click", "菜单点击" } },
 	{ "$$_official_account_follow", { "Follow", "关注公众号" } },
 	{ "$$_official_account_unfollow", { "Unfollow", "取消关注公众号" } },
@@ -59,7 +59,7 @@ static const struct text {
 	{ "$$_receive_msg", { "Message received", "公众号消息接收" } },
 	{ "no_code",	{ "Not in QT's table", "QT 未定义的事件" } },
 
-	/* Questions, and what each counts and how to read it. */
+	/* Names of questions; "NAME.about" says what a question counts and how to read it. */
 	{ "days",	{ "Events by day", "每日事件" } },
 	{ "days.about", {
 	    "All events of each day, then each event by itself on a scale of its own.",
@@ -126,7 +126,7 @@ static const struct text {
 	{ "audience.about", { "Devices that meet a condition, to be exported as CSV.",
 	    "满足条件的设备，可导出为 CSV。" } },
 
-	/* Options. */
+	/* Names of options. */
 	{ "steps",	{ "Steps", "步骤" } },
 	{ "window",	{ "Window, seconds", "时间窗（秒）" } },
 	{ "start",	{ "Begins with", "起始事件" } },
@@ -140,7 +140,7 @@ static const struct text {
 	{ "at_most",	{ "At most, times", "至多（次）" } },
 	{ "limit",	{ "Rows", "行数" } },
 
-	/* Columns.  NAME.column is for a column whose name is also a question. */
+	/* Names of columns; "NAME.column" is for a column that has the name of a question. */
 	{ "follows.column", { "Follows", "关注" } },
 	{ "sends.column", { "Sent", "下发" } },
 	{ "account",	{ "Account", "公众号" } },

@@ -32,7 +32,7 @@ put_description(struct layout *l, const struct report_question *q)
 }
 
 /*
- * Links.
+ * Links to other pages of the report.
  */
 
 static void
@@ -190,7 +190,7 @@ layout_models(struct layout *l)
 }
 
 /*
- * Answers.
+ * Sections with answers.
  */
 
 static void

@@ -9,10 +9,10 @@ enum { MINUTE = 60, HOUR = 3600 };	/* seconds */
 
 static const char minus[] = "−";
 
-/* A double is no longer an exact count above this. */
+/* Above this number a double is no exact count. */
 static const double count_max = 1e15;
 
-/* v without its fraction. */
+/* A number without its fraction. */
 static double
 truncated(double v)
 {

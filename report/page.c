@@ -16,7 +16,7 @@ enum page_format { PAGE_HTML, PAGE_JSON, PAGE_CSV };
 
 enum { ASKED_MAX = 24, WRONG_MAX = 160 };
 
-/* A request while its page is made. */
+/* A page while it is made. */
 struct page_work {
 	const struct page_request	*r;
 	const struct conf		*conf;
@@ -34,7 +34,7 @@ struct page_work {
 };
 
 /*
- * The path.
+ * The path of the URL.
  */
 
 /* The part of a path after PAGE_PATH; absent: PAGE_PATH is not in it. */
@@ -118,7 +118,7 @@ find_questions(struct page_work *w)
 }
 
 /*
- * The arguments.
+ * The arguments in the query.
  */
 
 /* Keeps the first error of an argument as text. */
@@ -226,7 +226,7 @@ read_arguments(struct page_work *w)
 }
 
 /*
- * The answer.
+ * The body of the reply.
  */
 
 /* Answers the questions.  Of several, some may fail with ERR_STORE: the page shows the others. */

@@ -12,8 +12,8 @@
 #include "state/store.h"
 
 enum {
-	PERIOD_DAYS	  = 30,		/* of the default period */
-	PERIOD_DAYS_MAX  = 3660,	/* of any period */
+	PERIOD_DAYS	  = 30,		/* days of the default period */
+	PERIOD_DAYS_MAX  = 3660,	/* days of the longest period */
 	ROWS_MAX  = 100000,
 	OPTION_NAME = 40	/* bytes of an option's name, with its colon */
 };
@@ -150,7 +150,7 @@ questions_find(struct slice name)
 }
 
 /*
- * Arguments.
+ * Setting the arguments of a question.
  */
 
 static size_t
@@ -256,7 +256,7 @@ set_number_argument(char to[REPORT_VALUE_MAX], const struct report_option *o, st
 	return QUESTIONS_OK;
 }
 
-/* The code for a code, a code without "$$_" or a short name; NULL: there is no such code. */
+/* The code for a name: the code itself, without its "$$_", or short; NULL: no such code. */
 static const char *
 find_code(struct slice name)
 {
@@ -351,7 +351,7 @@ questions_check_period(const struct report_args *a)
 }
 
 /*
- * Answers.
+ * Asking the database.
  */
 
 /* The value of an SQL parameter: a number, a text, or NULL for an empty text. */

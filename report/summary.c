@@ -3,7 +3,7 @@
 #include "report/number_format.h"
 #include "report/summary.h"
 
-/* The numbers.  Each is the sum of a column in the answer to a question. */
+/* The numbers of the summary.  Each is the sum of a column in the answer to a question. */
 enum sum {
 	EVENTS, DEVICES, FOLLOWS, UNFOLLOWS, NET, RECEIVED, REFUSED, TAKEN, PENDING, DEAD, SUM__MAX
 };
@@ -34,7 +34,7 @@ summary_needs(const struct report_question *q)
 	return false;
 }
 
-/* Adds up a column.  False: the question was not answered. */
+/* Adds up the column for a number.  False: its question could not be answered. */
 static bool
 sum_of(double *sum, enum sum which, const struct report_answer *answers, size_t n)
 {
@@ -56,11 +56,11 @@ sum_of(double *sum, enum sum which, const struct report_answer *answers, size_t 
 }
 
 static void
-put_summary_number(struct layout *l, const char *name, const char *figure, bool alarm)
+put_summary_number(struct layout *l, const char *name, const char *number, bool alarm)
 {
 	html_printf(&l->html, "<div%s><dt>", alarm ? " class=\"alarm\"" : "");
 	html_text(&l->html, cell_column_name(l->language, name));
-	html_printf(&l->html, "</dt><dd>%s</dd></div>", figure);
+	html_printf(&l->html, "</dt><dd>%s</dd></div>", number);
 }
 
 static void

@@ -7,8 +7,8 @@
 enum {
 	HOUR_S	= 3600,
 	READY_S	= 8 * HOUR_S,	/* after midnight, when numbers are ready */
-	DELAYED_DAYS = 3,	/* after a unit, while it is asked again if delayed */
-	FIRST_DAYS = 30		/* days to ask for, when nothing was asked yet */
+	DELAYED_DAYS = 3,	/* after a unit, in which it is asked for again if delayed */
+	FIRST_DAYS = 30		/* days to ask for in the first pull */
 };
 
 /* First days of the older interfaces, the newer ones, and those for ads. */
@@ -17,7 +17,7 @@ enum {
 #define ADS	"2016-01-01"
 
 /*
- * Fields.
+ * Groups of fields, which the tables below consist of.
  */
 
 static const struct datacube_field	 day[] = {
@@ -120,7 +120,7 @@ static const struct datacube_field	 share_user[] = {
 	{ "share_user", DATACUBE_INT, false, NULL }, { 0 },
 };
 
-/* The list read_user_source. */
+/* Fields of WeChat's list read_user_source. */
 static const struct datacube_field	 scene[] = {
 	{ "scene_desc", DATACUBE_TEXT, true, NULL },
 	{ "user_count", DATACUBE_INT, false, NULL },
@@ -160,7 +160,7 @@ static const struct datacube_field	 attention[] = {
 	{ 0 },
 };
 
-/* The list read_jump_position. */
+/* Fields of WeChat's list read_jump_position. */
 static const struct datacube_field	 jump[] = {
 	{ "position", DATACUBE_INT, true, NULL },
 	{ "rate", DATACUBE_REAL, false, NULL },
@@ -391,7 +391,7 @@ datacube_next_field(const struct datacube_table *t, const struct datacube_field 
 }
 
 /*
- * Units.
+ * Units: days, weeks, months, halves of a month.
  */
 
 int64_t
@@ -414,7 +414,7 @@ day_of_month(int64_t d)
 static bool
 is_unit_start(enum datacube_unit unit, int64_t d)
 {
-	enum { WEEK = 7, MONDAY = 4 };	/* 1970-01-05 */
+	enum { WEEK = 7, MONDAY = 4 };	/* day 4, 1970-01-05, was a Monday */
 	int	 dom;
 
 	switch (unit) {

@@ -14,11 +14,11 @@ enum {
 	STORE_MS	= 10000,	/* wait for other processes that use the store */
 	CALL_MS		= 20000,	/* time for a call to WeChat */
 	ANSWER_MAX	= 16 * 1024 * 1024,	/* bytes */
-	KEPT_S		= 6 * 3600,	/* pages of an older answer are asked for again */
+	KEPT_S		= 6 * 3600,	/* after that, stored pages are asked for again */
 	OFF_S		= 7 * CALENDAR_DAY_S	/* pause of a forbidden end point */
 };
 
-/* A call that is planned. */
+/* A planned call to an end point, for the units in a span of days. */
 struct planned_call {
 	const struct datacube_endpoint	*e;
 	struct datacube_span		 span;
@@ -33,7 +33,7 @@ struct account_pull {
 	size_t				 n, cap;
 	struct datacube_known		*known;		/* of the end point being planned */
 	struct api_answer		 answer;
-	struct datacube_pull_sum	 before;	/* a transaction may run twice */
+	struct datacube_pull_sum	 before;	/* if a transaction runs twice */
 };
 
 /* What to do after an answer. */
@@ -84,7 +84,7 @@ is_stopping(const struct account_pull *ap)
 }
 
 /*
- * The plan.
+ * Planning the calls.
  */
 
 static enum error
@@ -119,7 +119,7 @@ range_of(struct datacube_span *range, struct db *db, const struct account_pull *
 	return er;
 }
 
-/* Reads the range of an end point, and into g->known the last answers for its days. */
+/* Reads the range of an end point, and into ap->known the last answers for its days. */
 static enum error
 load_known(struct account_pull *ap, struct db *db, struct datacube_span *range,
     const struct datacube_endpoint *e)
@@ -174,7 +174,7 @@ plan_endpoint(struct account_pull *ap, struct db *db, const struct datacube_endp
 	return plan_days(ap, db, e);
 }
 
-/* Plans all calls of the account.  It starts afresh, since a transaction may run twice. */
+/* Plans all calls of the account.  A transaction may run twice, so the sums are set back first. */
 static enum error
 plan_account(struct db *db, void *arg)
 {
@@ -231,7 +231,7 @@ count_all_later_units(struct db *db, void *arg)
 }
 
 /*
- * One call.
+ * Making the calls.
  */
 
 static enum api_result
@@ -275,7 +275,7 @@ report_call(const struct account_pull *ap, const struct datacube_tables_call *c,
 	    why, *what != '\0' ? ": " : "", what);
 }
 
-/* The arguments of store_pause(). */
+/* Arguments of store_pause(), which runs as a store_work. */
 struct pause_args {
 	const struct account		*a;
 	const struct datacube_endpoint	*e;	/* NULL: the account */
@@ -422,7 +422,7 @@ count_units(const struct planned_call *call)
 	return n;
 }
 
-/* Skips the jobs from this one on, of its end point or of all.  Returns the next job. */
+/* Skips planned calls from i on: those of its end point, or all.  Returns the next call's index. */
 static size_t
 skip_calls(struct account_pull *ap, size_t i, enum next_step next)
 {
@@ -454,7 +454,7 @@ make_calls(struct account_pull *ap)
 	}
 }
 
-/* The arguments of read_account_pause(). */
+/* Arguments of read_account_pause(), which runs as a store_work. */
 struct pause_query {
 	const struct account_pull	*ap;
 	struct datacube_tables_pause	 pause;

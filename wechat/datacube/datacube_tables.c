@@ -230,7 +230,7 @@ append_where(struct buf *sql, const struct chain *c)
 }
 
 /*
- * Tables.
+ * Making the tables.
  */
 
 static bool
@@ -320,7 +320,7 @@ datacube_tables_select(struct buf *sql, const struct datacube_table *t,
 }
 
 /*
- * Calls that were made.
+ * Units and pages that were asked for.
  */
 
 enum error
@@ -393,10 +393,10 @@ datacube_tables_page(struct db *db, struct datacube_tables_call *c, int64_t sinc
 }
 
 /*
- * An answer.
+ * Storing an answer.
  */
 
-/* Facts about an answer. */
+/* Facts about an answer of WeChat. */
 struct answer_facts {
 	bool	 is_answer;		/* it has the list of its end point */
 	bool	 delayed;
@@ -578,7 +578,7 @@ datacube_tables_put(struct db *db, struct datacube_tables_put *p)
 }
 
 /*
- * Pauses.
+ * Pauses of end points and accounts.
  */
 
 static struct db_value

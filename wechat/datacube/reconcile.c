@@ -3,7 +3,7 @@
 
 enum {
 	HANG_UP_MS = 5000,	/* WeChat hangs up after that time */
-	CLOCK_DIFFERENCE_S = 5,		/* of two clocks, with the time on the network */
+	CLOCK_DIFFERENCE_S = 5,		/* between two clocks, with the time on the network */
 	HOUR_S = 3600
 };
 
@@ -83,7 +83,7 @@ carried_of(const struct reconcile_row *r, int64_t lack, const struct reconcile_r
 	return 0;
 }
 
-/* Judges a row that lacks so many calls. */
+/* Sets the result of a row that lacks this number of calls. */
 static void
 judge_row(struct reconcile_row *r, int64_t lack)
 {

@@ -273,7 +273,7 @@ no_store_yet(void **state)
 	p->store = s;
 	check_text("a new one", read_signs(p, true), "");
 	CHECK("made", p->health.db_bytes > 0 && p->health.state_bytes >= p->health.db_bytes);
-	p->conf.n = 0;		/* a configuration that is unusable */
+	p->conf.n = 0;		/* as with a configuration that is unusable */
 	health_state_free(&p->health);
 	check_err("no accounts", health_state_read(&p->health, &p->conf, NULL, NULL, true, 0),
 	    ERR_OK);
@@ -294,7 +294,7 @@ waiting(void **state)
 {
 	static const struct {
 		const char	*name;
-		int64_t		 pending, dead, pending_s, dead_s;	/* -1: none */
+		int64_t		 pending, dead, pending_s, dead_s;	/* -1: no message */
 	} want[3] = {
 		{ "shop", 150, 2, 500, 86400 }, { "news", 1, 0, 700, -1 },
 		{ "idle", 0, 0, -1, -1 },
@@ -393,7 +393,7 @@ breakers(void **state)
 	health_place_free(p);
 }
 
-/* Makes a WeChat that answers, and the module that asks it. */
+/* Starts a server that answers as WeChat, and opens the module that asks it. */
 static struct access_tokens *
 connect_wechat(struct place *p, struct http_client **http)
 {
@@ -465,7 +465,7 @@ version_of(struct db *db)
 	return i;
 }
 
-/* The test of writing really writes, but changes nothing. */
+/* To test if the store can be written, it is written, but nothing in it changes. */
 static void
 write_test(void **state)
 {

@@ -90,7 +90,7 @@ make_page(struct place *p)
 	return p->page.p;
 }
 
-/* The page has this whole line. */
+/* True: the page has this line. */
 static bool
 has_line(const struct place *p, const char *line)
 {
@@ -103,7 +103,7 @@ has_line(const struct place *p, const char *line)
 	return at != NULL;
 }
 
-/* How many lines of the page begin so. */
+/* Counts the lines of the page that begin with a text. */
 static int
 count_lines(const struct place *p, const char *begin)
 {

@@ -244,7 +244,7 @@ faults(void **state)
 	check_err("no file", delivery_stats_table(&p->table, p->db, &p->conf, "", "2026-11-01",
 	    "2026-11-30"), ERR_STORE);
 	(void)rmdir(path);
-	/* The message is of the future: the clock was set back. */
+	/* A message from the future, as after a clock was set back, has age 0. */
 	add_message(p, "shop", 1, QUEUE_PENDING, -3600000);
 	check_err("asked", delivery_stats_table(&p->table, p->db, &p->conf, "shop", "2026-11-01",
 	    "2026-11-30"), ERR_OK);

@@ -129,7 +129,7 @@ planned_calls(void **state)
 		    now_s);
 		assert_true(range.end - range.begin < DAYS);
 		got.len = 0;
-		/* No known units (i even) give the same calls as known NULL (i odd). */
+		/* Even i: no unit is known.  Odd i: known is NULL.  Both give the same calls. */
 		for (from = range.begin; datacube_plan(&call, e, &range, i % 2 == 0 ? none : NULL,
 		    from, now_s); from = call.end + 1) {
 			assert_int_equal(buf_puts(&got, got.len == 0 ? "" : " "), ERR_OK);
