@@ -180,8 +180,9 @@ make_account_rows(struct exposition *x)
 
 struct family;
 
-/* Appends the samples of a family. */
-typedef void	 append_samples(struct exposition *x, const struct family *f);
+/* Appends the samples of an account; of the whole program if the family has no accounts. */
+typedef void	 append_samples(struct exposition *x, const struct family *f,
+		    const struct account_row *r);
 
 /* A part of a counter: the value of the second label, and the enum counters that it sums up. */
 struct part {
@@ -192,6 +193,7 @@ struct part {
 struct family {
 	const char		*name, *type, *help;
 	append_samples		*append;
+	enum { COUNTED, NOW, PROGRAM } rows;	/* all accounts, configured ones, none */
 	const char		*key;		/* the second label's name; NULL: only one label */
 	bool			 of_no_account;	/* the row of no account is shown, even if 0 */
 	const struct part	*parts;		/* the last one has end 0 */
@@ -276,19 +278,17 @@ static const struct part	attempts[] = {
 };
 
 static void
-append_parts(struct exposition *x, const struct family *f)
+append_parts(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct part		*part;
-	const struct account_row	*r;
-	uint64_t			 n;
-	int				 i;
+	const struct part	*part;
+	uint64_t		 n;
+	int			 i;
 
-	for (r = x->rows; r != x->rows + x->n; r++)
-		for (part = f->parts; part->end != 0; part++) {
-			for (n = 0, i = part->from; i < part->end; i++)
-				n += r->total.sum.count[i];
-			append_count(x, f, r, part->value, n);
-		}
+	for (part = f->parts; part->end != 0; part++) {
+		for (n = 0, i = part->from; i < part->end; i++)
+			n += r->total.sum.count[i];
+		append_count(x, f, r, part->value, n);
+	}
 }
 
 static uint64_t
@@ -312,36 +312,29 @@ static const char *const	reasons[ERR__MAX] = {
 };
 
 static void
-append_refusals(struct exposition *x, const struct family *f)
+append_refusals(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct account_row	*r;
-	int				 er;
+	int	 er;
 
-	for (r = x->rows; r != x->rows + x->n; r++)
-		for (er = 0; er < ERR__MAX; er++)
-			if (reasons[er] != NULL)
-				append_count(x, f, r, reasons[er], refusals_of(r, (enum error)er));
+	for (er = 0; er < ERR__MAX; er++)
+		if (reasons[er] != NULL)
+			append_count(x, f, r, reasons[er], refusals_of(r, (enum error)er));
 }
 
 static void
-append_event_counts(struct exposition *x, const struct family *f)
+append_event_counts(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct account_row	*r;
-	int				 i;
+	int	 i;
 
-	for (r = x->rows; r != x->rows + x->n; r++)
-		for (i = 0; i < COUNTER_EVENTS && counters_event_code(i) != NULL; i++)
-			append_count(x, f, r, counters_event_code(i), r->total.event[i]);
+	for (i = 0; i < COUNTER_EVENTS && counters_event_code(i) != NULL; i++)
+		append_count(x, f, r, counters_event_code(i), r->total.event[i]);
 }
 
 static void
-append_store_errors(struct exposition *x, const struct family *f)
+append_store_errors(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct account_row	*r;
-
-	for (r = x->rows; r != x->rows + x->n; r++)
-		append_count(x, f, r, NULL, r->total.sum.count[COUNTER_UNSAFE] +
-		    r->total.sum.count[COUNTER_UNSETTLED] + refusals_of(r, ERR_STORE));
+	append_count(x, f, r, NULL, r->total.sum.count[COUNTER_UNSAFE] +
+	    r->total.sum.count[COUNTER_UNSETTLED] + refusals_of(r, ERR_STORE));
 }
 
 /* Upper ends of the histograms' buckets, in ms.  Buckets of state/counters.h end there too. */
@@ -375,15 +368,6 @@ append_histogram(struct exposition *x, const struct family *f, const struct acco
 	append_text(x, "%llu\n", (unsigned long long)all);
 }
 
-static void
-append_histograms(struct exposition *x, const struct family *f)
-{
-	const struct account_row	*r;
-
-	for (r = x->rows; r != x->rows + x->n; r++)
-		append_histogram(x, f, r);
-}
-
 /*
  * Samples of the state now.  A number that is not known gets no sample.
  */
@@ -408,78 +392,68 @@ static const struct {
 };
 
 static void
-append_queue_counts(struct exposition *x, const struct family *f)
+append_queue_counts(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct account_row	*r;
-	int64_t				 n;
-	size_t				 i;
+	int64_t	 n;
+	size_t	 i;
 
-	for (r = x->rows; r != x->rows + x->n; r++)
-		for (i = 0; r->now != NULL && i < sizeof(states) / sizeof(states[0]); i++)
-			if ((n = number_at(r->now, states[i].messages)) != -1) {
-				begin_sample(x, f, "", r, f->key, states[i].name);
-				append_text(x, "%lld\n", (long long)n);
-			}
-}
-
-static void
-append_queue_ages(struct exposition *x, const struct family *f)
-{
-	const struct account_row	*r;
-	char				 text[SECONDS];
-	int64_t				 ms;
-	size_t				 i;
-
-	for (r = x->rows; r != x->rows + x->n; r++)
-		for (i = 0; r->now != NULL && i < sizeof(states) / sizeof(states[0]); i++)
-			if (number_at(r->now, states[i].messages) != -1) {
-				ms = number_at(r->now, states[i].age_ms);
-				begin_sample(x, f, "", r, f->key, states[i].name);
-				append_text(x, "%s\n", seconds_of(text, ms == -1 ? 0 :
-				    (uint64_t)ms));
-			}
-}
-
-static void
-append_gates(struct exposition *x, const struct family *f)
-{
-	const struct account_row	*r;
-
-	for (r = x->rows; r != x->rows + x->n; r++)
-		if (r->now != NULL) {
-			begin_sample(x, f, "", r, NULL, NULL);
-			append_text(x, "%d\n", r->now->gate == (enum breaker_gate)f->at);
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if ((n = number_at(r->now, states[i].messages)) != -1) {
+			begin_sample(x, f, "", r, f->key, states[i].name);
+			append_text(x, "%lld\n", (long long)n);
 		}
 }
 
 static void
-append_token_numbers(struct exposition *x, const struct family *f)
+append_queue_ages(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct account_row	*r;
+	char	 text[SECONDS];
+	int64_t	 ms;
+	size_t	 i;
 
-	for (r = x->rows; r != x->rows + x->n; r++)
-		if (r->now != NULL && number_at(r->now, f->at) != -1) {
-			begin_sample(x, f, "", r, NULL, NULL);
-			append_text(x, "%lld\n", (long long)number_at(r->now, f->at));
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (number_at(r->now, states[i].messages) != -1) {
+			ms = number_at(r->now, states[i].age_ms);
+			begin_sample(x, f, "", r, f->key, states[i].name);
+			append_text(x, "%s\n", seconds_of(text, ms == -1 ? 0 : (uint64_t)ms));
 		}
 }
 
 static void
-append_number(struct exposition *x, const struct family *f)
+append_gate(struct exposition *x, const struct family *f, const struct account_row *r)
 {
+	begin_sample(x, f, "", r, NULL, NULL);
+	append_text(x, "%d\n", r->now->gate == (enum breaker_gate)f->at);
+}
+
+static void
+append_token_number(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	if (number_at(r->now, f->at) == -1)
+		return;
+	begin_sample(x, f, "", r, NULL, NULL);
+	append_text(x, "%lld\n", (long long)number_at(r->now, f->at));
+}
+
+static void
+append_number(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	(void)r;
 	if (number_at(x->health, f->at) != -1)
 		append_text(x, "%s %lld\n", f->name, (long long)number_at(x->health, f->at));
 }
 
 static void
-append_flag(struct exposition *x, const struct family *f)
+append_flag(struct exposition *x, const struct family *f, const struct account_row *r)
 {
+	(void)r;
 	append_text(x, "%s %d\n", f->name, *(const bool *)((const char *)x->health + f->at));
 }
 
 static void
-append_build(struct exposition *x, const struct family *f)
+append_build(struct exposition *x, const struct family *f, const struct account_row *r)
 {
+	(void)r;
 	append_text(x, "%s{version=\"%s\"} 1\n", f->name, QTOA_VERSION);
 }
 
@@ -500,52 +474,64 @@ static const struct family	families[] = {
 	    append_parts, .parts = repeats },
 	{ "qtoa_store_errors_total", counter, "Data that the store did not take: messages and "
 	    "other requests that were answered 503, and outcomes of deliveries.",
-	    append_store_errors, .key = NULL },
+	    append_store_errors, .rows = COUNTED },
 	{ "qtoa_drain_attempts_total", counter, "Attempts to send messages that waited, by outcome "
 	    "(failed: it still waits).",
 	    append_parts, .key = "outcome", .parts = attempts },
 	{ "qtoa_forward_duration_seconds", histogram, "Time that Quick Tracking took for a "
 	    "message while WeChat waited.",
-	    append_histograms, .at = COUNTER_QT },
+	    append_histogram, .at = COUNTER_QT },
 	{ "qtoa_request_duration_seconds", histogram, "Time after which WeChat heard success.",
-	    append_histograms, .at = COUNTER_WAITED },
+	    append_histogram, .at = COUNTER_WAITED },
 	{ "qtoa_queue_messages", gauge, "Messages in the store that Quick Tracking does not have, "
 	    "by state (dead: it has refused them).",
-	    append_queue_counts, .key = "state" },
+	    append_queue_counts, .rows = NOW, .key = "state" },
 	{ "qtoa_queue_oldest_age_seconds", gauge, "Age of the oldest of these messages, 0 without "
-	    "one.", append_queue_ages, .key = "state" },
+	    "one.",
+	    append_queue_ages, .rows = NOW, .key = "state" },
 	{ "qtoa_breaker_open", gauge, "1: Quick Tracking does not answer, messages go to the "
 	    "queue at once.",
-	    append_gates, .at = GATE_BROKEN },
+	    append_gate, .rows = NOW, .at = GATE_BROKEN },
 	{ "qtoa_account_stopped", gauge, "1: Quick Tracking refuses the keys of the account, its "
 	    "messages wait.",
-	    append_gates, .at = GATE_STOPPED },
+	    append_gate, .rows = NOW, .at = GATE_STOPPED },
 	{ "qtoa_access_token_age_seconds", gauge, "Time since WeChat gave the access_token.",
-	    append_token_numbers, .at = OF_ACCOUNT(token_age_s) },
+	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_age_s) },
 	{ "qtoa_access_token_expires_seconds", gauge, "Time until the access_token expires, 0 "
 	    "after that.",
-	    append_token_numbers, .at = OF_ACCOUNT(token_left_s) },
+	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_left_s) },
 	{ "qtoa_access_token_failures", gauge, "Times in a row that WeChat gave no access_token.",
-	    append_token_numbers, .at = OF_ACCOUNT(token_fails) },
+	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_fails) },
 	{ "qtoa_configuration_usable", gauge, "0: every request is answered 503.",
-	    append_flag, .at = OF_ALL(usable) },
+	    append_flag, .rows = PROGRAM, .at = OF_ALL(usable) },
 	{ "qtoa_store_readable", gauge, "0: the store cannot be read.",
-	    append_flag, .at = OF_ALL(readable) },
+	    append_flag, .rows = PROGRAM, .at = OF_ALL(readable) },
 	{ "qtoa_store_writable", gauge, "0: the store cannot be written.",
-	    append_flag, .at = OF_ALL(writable) },
+	    append_flag, .rows = PROGRAM, .at = OF_ALL(writable) },
 	{ "qtoa_store_bytes", gauge, "Disk space of the store.",
-	    append_number, .at = OF_ALL(db_bytes) },
+	    append_number, .rows = PROGRAM, .at = OF_ALL(db_bytes) },
 	{ "qtoa_state_bytes", gauge, "Disk space of the state directory, with the store.",
-	    append_number, .at = OF_ALL(state_bytes) },
+	    append_number, .rows = PROGRAM, .at = OF_ALL(state_bytes) },
 	{ "qtoa_disk_free_bytes", gauge, "Free space where the state directory is.",
-	    append_number, .at = OF_ALL(free_bytes) },
+	    append_number, .rows = PROGRAM, .at = OF_ALL(free_bytes) },
 	{ "qtoa_disk_size_bytes", gauge, "All space where the state directory is.",
-	    append_number, .at = OF_ALL(disk_bytes) },
+	    append_number, .rows = PROGRAM, .at = OF_ALL(disk_bytes) },
 	{ "qtoa_collector_events", gauge, "Estimate of the events that the collector keeps.",
-	    append_number, .at = OF_ALL(events) },
+	    append_number, .rows = PROGRAM, .at = OF_ALL(events) },
 	{ "qtoa_build_info", gauge, "1; the version of the program.",
-	    append_build, .key = NULL },
+	    append_build, .rows = PROGRAM },
 };
+
+static void
+append_family(struct exposition *x, const struct family *f)
+{
+	const struct account_row	*r, *end = x->rows + (f->rows == PROGRAM ? 1 : x->n);
+
+	append_text(x, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
+	for (r = x->rows; r != end; r++)
+		if (f->rows != NOW || r->now != NULL)
+			f->append(x, f, r);
+}
 
 enum error
 metrics_make(struct buf *out, const struct health_state *health)
@@ -558,10 +544,8 @@ metrics_make(struct buf *out, const struct health_state *health)
 	out->len = 0;
 	if ((er = make_account_rows(&x)) != ERR_OK)
 		goto out;
-	for (f = families; f != families + sizeof(families) / sizeof(families[0]); f++) {
-		append_text(&x, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
-		f->append(&x, f);
-	}
+	for (f = families; f != families + sizeof(families) / sizeof(families[0]); f++)
+		append_family(&x, f);
 	er = x.er;
 out:
 	for (i = 0; i < x.n; i++)

@@ -17,213 +17,153 @@ enum {
 #define ADS	"2016-01-01"
 
 /*
- * Groups of fields, which the tables below consist of.
+ * Groups of fields, which the tables below consist of.  A field without a type is DATACUBE_INT.
  */
 
 static const struct datacube_field	 day[] = {
-	{ "ref_date", DATACUBE_TEXT, true, NULL }, { 0 },
+	{ .name = "ref_date", .type = DATACUBE_TEXT, .key = true }, { 0 },
 };
 
 static const struct datacube_field	 ref_hour[] = {
-	{ "ref_hour", DATACUBE_INT, true, NULL }, { 0 },
+	{ .name = "ref_hour", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 user_source[] = {
-	{ "user_source", DATACUBE_INT, true, NULL }, { 0 },
+	{ .name = "user_source", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 stat_date[] = {
-	{ "stat_date", DATACUBE_TEXT, true, NULL }, { 0 },
+	{ .name = "stat_date", .type = DATACUBE_TEXT, .key = true }, { 0 },
 };
 
 static const struct datacube_field	 msgid[] = {
-	{ "msgid", DATACUBE_TEXT, true, NULL }, { 0 },
+	{ .name = "msgid", .type = DATACUBE_TEXT, .key = true }, { 0 },
 };
 
 static const struct datacube_field	 followers[] = {
-	{ "new_user", DATACUBE_INT, false, NULL },
-	{ "cancel_user", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "new_user" }, { .name = "cancel_user" }, { 0 },
 };
 
-static const struct datacube_field	 cumulate[] = {
-	{ "cumulate_user", DATACUBE_INT, false, NULL }, { 0 },
-};
+static const struct datacube_field	 cumulate[] = { { .name = "cumulate_user" }, { 0 } };
 
 static const struct datacube_field	 reads[] = {
-	{ "int_page_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_read_count", DATACUBE_INT, false, NULL },
-	{ "ori_page_read_user", DATACUBE_INT, false, NULL },
-	{ "ori_page_read_count", DATACUBE_INT, false, NULL },
-	{ "share_user", DATACUBE_INT, false, NULL },
-	{ "share_count", DATACUBE_INT, false, NULL },
-	{ "add_to_fav_user", DATACUBE_INT, false, NULL },
-	{ "add_to_fav_count", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "int_page_read_user" }, { .name = "int_page_read_count" },
+	{ .name = "ori_page_read_user" }, { .name = "ori_page_read_count" },
+	{ .name = "share_user" }, { .name = "share_count" }, { .name = "add_to_fav_user" },
+	{ .name = "add_to_fav_count" }, { 0 },
 };
 
 static const struct datacube_field	 article[] = {
-	{ "msgid", DATACUBE_TEXT, true, NULL },
-	{ "user_source", DATACUBE_INT, true, NULL },
-	{ "title", DATACUBE_TEXT, false, NULL },
-	{ 0 },
+	{ .name = "msgid", .type = DATACUBE_TEXT, .key = true },
+	{ .name = "user_source", .key = true }, { .name = "title", .type = DATACUBE_TEXT }, { 0 },
 };
 
 static const struct datacube_field	 article_total[] = {
-	{ "msgid", DATACUBE_TEXT, true, NULL },
-	{ "user_source", DATACUBE_INT, true, NULL },
-	{ "title", DATACUBE_TEXT, false, NULL },
-	{ "url", DATACUBE_TEXT, false, NULL },
-	{ 0 },
+	{ .name = "msgid", .type = DATACUBE_TEXT, .key = true },
+	{ .name = "user_source", .key = true }, { .name = "title", .type = DATACUBE_TEXT },
+	{ .name = "url", .type = DATACUBE_TEXT }, { 0 },
 };
 
 static const struct datacube_field	 article_ways[] = {
-	{ "target_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_session_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_session_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_hist_msg_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_hist_msg_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_feed_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_feed_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_friends_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_friends_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_other_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_other_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_kanyikan_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_kanyikan_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_souyisou_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_souyisou_read_count", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_session_user", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_session_cnt", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_feed_user", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_feed_cnt", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_other_user", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_other_cnt", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "target_user" }, { .name = "int_page_from_session_read_user" },
+	{ .name = "int_page_from_session_read_count" },
+	{ .name = "int_page_from_hist_msg_read_user" },
+	{ .name = "int_page_from_hist_msg_read_count" }, { .name = "int_page_from_feed_read_user" },
+	{ .name = "int_page_from_feed_read_count" }, { .name = "int_page_from_friends_read_user" },
+	{ .name = "int_page_from_friends_read_count" }, { .name = "int_page_from_other_read_user" },
+	{ .name = "int_page_from_other_read_count" },
+	{ .name = "int_page_from_kanyikan_read_user" },
+	{ .name = "int_page_from_kanyikan_read_count" },
+	{ .name = "int_page_from_souyisou_read_user" },
+	{ .name = "int_page_from_souyisou_read_count" }, { .name = "feed_share_from_session_user" },
+	{ .name = "feed_share_from_session_cnt" }, { .name = "feed_share_from_feed_user" },
+	{ .name = "feed_share_from_feed_cnt" }, { .name = "feed_share_from_other_user" },
+	{ .name = "feed_share_from_other_cnt" }, { 0 },
 };
 
 static const struct datacube_field	 share_scene[] = {
-	{ "share_scene", DATACUBE_INT, true, NULL }, { 0 },
+	{ .name = "share_scene", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 shares[] = {
-	{ "share_count", DATACUBE_INT, false, NULL },
-	{ "share_user", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "share_count" }, { .name = "share_user" }, { 0 },
 };
 
-static const struct datacube_field	 read_user[] = {
-	{ "read_user", DATACUBE_INT, false, NULL }, { 0 },
-};
-
-static const struct datacube_field	 share_user[] = {
-	{ "share_user", DATACUBE_INT, false, NULL }, { 0 },
-};
+static const struct datacube_field	 read_user[] = { { .name = "read_user" }, { 0 } };
+static const struct datacube_field	 share_user[] = { { .name = "share_user" }, { 0 } };
 
 /* Fields of WeChat's list read_user_source. */
 static const struct datacube_field	 scene[] = {
-	{ "scene_desc", DATACUBE_TEXT, true, NULL },
-	{ "user_count", DATACUBE_INT, false, NULL },
+	{ .name = "scene_desc", .type = DATACUBE_TEXT, .key = true }, { .name = "user_count" },
 	{ 0 },
 };
 
 static const struct datacube_field	 reactions[] = {
-	{ "read_user", DATACUBE_INT, false, NULL },
-	{ "share_user", DATACUBE_INT, false, NULL },
-	{ "zaikan_user", DATACUBE_INT, false, NULL },
-	{ "like_user", DATACUBE_INT, false, NULL },
-	{ "comment_count", DATACUBE_INT, false, NULL },
-	{ "collection_user", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "read_user" }, { .name = "share_user" }, { .name = "zaikan_user" },
+	{ .name = "like_user" }, { .name = "comment_count" }, { .name = "collection_user" }, { 0 },
 };
 
 static const struct datacube_field	 biz[] = {
-	{ "redirect_ori_page_user", DATACUBE_INT, false, NULL },
-	{ "send_page_count", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "redirect_ori_page_user" }, { .name = "send_page_count" }, { 0 },
 };
 
 static const struct datacube_field	 published[] = {
-	{ "msgid", DATACUBE_TEXT, true, NULL },
-	{ "publish_type", DATACUBE_INT, false, NULL },
-	{ "title", DATACUBE_TEXT, false, NULL },
-	{ "content_url", DATACUBE_TEXT, false, NULL },
-	{ 0 },
+	{ .name = "msgid", .type = DATACUBE_TEXT, .key = true }, { .name = "publish_type" },
+	{ .name = "title", .type = DATACUBE_TEXT },
+	{ .name = "content_url", .type = DATACUBE_TEXT }, { 0 },
 };
 
 static const struct datacube_field	 attention[] = {
-	{ "praise_money", DATACUBE_INT, false, NULL },
-	{ "read_subscribe_user", DATACUBE_INT, false, NULL },
-	{ "read_delivery_rate", DATACUBE_REAL, false, NULL },
-	{ "read_finish_rate", DATACUBE_REAL, false, NULL },
-	{ "read_avg_activetime", DATACUBE_REAL, false, NULL },
-	{ 0 },
+	{ .name = "praise_money" }, { .name = "read_subscribe_user" },
+	{ .name = "read_delivery_rate", .type = DATACUBE_REAL },
+	{ .name = "read_finish_rate", .type = DATACUBE_REAL },
+	{ .name = "read_avg_activetime", .type = DATACUBE_REAL }, { 0 },
 };
 
 /* Fields of WeChat's list read_jump_position. */
 static const struct datacube_field	 jump[] = {
-	{ "position", DATACUBE_INT, true, NULL },
-	{ "rate", DATACUBE_REAL, false, NULL },
-	{ 0 },
+	{ .name = "position", .key = true }, { .name = "rate", .type = DATACUBE_REAL }, { 0 },
 };
 
 static const struct datacube_field	 msg_type[] = {
-	{ "msg_type", DATACUBE_INT, true, NULL },
-	{ "user_source", DATACUBE_INT, true, NULL },
-	{ 0 },
+	{ .name = "msg_type", .key = true }, { .name = "user_source", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 messages[] = {
-	{ "msg_user", DATACUBE_INT, false, NULL },
-	{ "msg_count", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "msg_user" }, { .name = "msg_count" }, { 0 },
 };
 
 static const struct datacube_field	 interval[] = {
-	{ "count_interval", DATACUBE_INT, true, NULL },
-	{ "user_source", DATACUBE_INT, true, NULL },
-	{ "msg_user", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "count_interval", .key = true }, { .name = "user_source", .key = true },
+	{ .name = "msg_user" }, { 0 },
 };
 
 static const struct datacube_field	 calls[] = {
-	{ "callback_count", DATACUBE_INT, false, NULL },
-	{ "fail_count", DATACUBE_INT, false, NULL },
-	{ "total_time_cost", DATACUBE_INT, false, NULL },
-	{ "max_time_cost", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "callback_count" }, { .name = "fail_count" }, { .name = "total_time_cost" },
+	{ .name = "max_time_cost" }, { 0 },
 };
 
 static const struct datacube_field	 ad_day[] = {
-	{ "date", DATACUBE_TEXT, true, NULL }, { 0 },
+	{ .name = "date", .type = DATACUBE_TEXT, .key = true }, { 0 },
 };
 
 static const struct datacube_field	 ad_slot[] = {
-	{ "ad_slot", DATACUBE_TEXT, true, NULL },
-	{ "slot_id", DATACUBE_INT, true, NULL },
-	{ 0 },
+	{ .name = "ad_slot", .type = DATACUBE_TEXT, .key = true },
+	{ .name = "slot_id", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 ad_general[] = {
-	{ "req_succ_count", DATACUBE_INT, false, NULL },
-	{ "exposure_count", DATACUBE_INT, false, NULL },
-	{ "exposure_rate", DATACUBE_REAL, false, NULL },
-	{ "click_count", DATACUBE_INT, false, NULL },
-	{ "click_rate", DATACUBE_REAL, false, NULL },
-	{ "income", DATACUBE_INT, false, NULL },
-	{ "ecpm", DATACUBE_REAL, false, NULL },
-	{ 0 },
+	{ .name = "req_succ_count" }, { .name = "exposure_count" },
+	{ .name = "exposure_rate", .type = DATACUBE_REAL }, { .name = "click_count" },
+	{ .name = "click_rate", .type = DATACUBE_REAL }, { .name = "income" },
+	{ .name = "ecpm", .type = DATACUBE_REAL }, { 0 },
 };
 
 static const struct datacube_field	 cps_general[] = {
-	{ "exposure_count", DATACUBE_INT, false, NULL },
-	{ "click_count", DATACUBE_INT, false, NULL },
-	{ "click_rate", DATACUBE_REAL, false, NULL },
-	{ "order_count", DATACUBE_INT, false, NULL },
-	{ "order_rate", DATACUBE_REAL, false, NULL },
-	{ "total_fee", DATACUBE_INT, false, NULL },
-	{ "total_commission", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "exposure_count" }, { .name = "click_count" },
+	{ .name = "click_rate", .type = DATACUBE_REAL }, { .name = "order_count" },
+	{ .name = "order_rate", .type = DATACUBE_REAL }, { .name = "total_fee" },
+	{ .name = "total_commission" }, { 0 },
 };
 
 /* WeChat's date is the day of the settlement.  month and order tell which half it is for. */
@@ -236,29 +176,20 @@ static const struct datacube_field	 half[] = {
 };
 
 static const struct datacube_field	 settlement[] = {
-	{ "date", DATACUBE_TEXT, false, NULL },
-	{ "zone", DATACUBE_TEXT, false, NULL },
-	{ "month", DATACUBE_TEXT, false, NULL },
-	{ "order", DATACUBE_INT, false, NULL },
-	{ "sett_status", DATACUBE_INT, false, NULL },
-	{ "settled_revenue", DATACUBE_INT, false, NULL },
-	{ "sett_no", DATACUBE_TEXT, false, NULL },
-	{ "mail_send_cnt", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "date", .type = DATACUBE_TEXT }, { .name = "zone", .type = DATACUBE_TEXT },
+	{ .name = "month", .type = DATACUBE_TEXT }, { .name = "order" }, { .name = "sett_status" },
+	{ .name = "settled_revenue" }, { .name = "sett_no", .type = DATACUBE_TEXT },
+	{ .name = "mail_send_cnt" }, { 0 },
 };
 
 static const struct datacube_field	 slot_revenue[] = {
-	{ "slot_id", DATACUBE_TEXT, true, NULL },
-	{ "slot_settled_revenue", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "slot_id", .type = DATACUBE_TEXT, .key = true },
+	{ .name = "slot_settled_revenue" }, { 0 },
 };
 
 static const struct datacube_field	 revenue[] = {
-	{ "body", DATACUBE_TEXT, false, NULL },
-	{ "penalty_all", DATACUBE_INT, false, NULL },
-	{ "revenue_all", DATACUBE_INT, false, NULL },
-	{ "settled_revenue_all", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "body", .type = DATACUBE_TEXT }, { .name = "penalty_all" },
+	{ .name = "revenue_all" }, { .name = "settled_revenue_all" }, { 0 },
 };
 
 /*

@@ -29,7 +29,7 @@ struct datacube_field {
 };
 
 /* Fields that several tables share are written once, in groups. */
-enum { DATACUBE_GROUPS = 4, DATACUBE_TABLES = 4, DATACUBE_LISTS = 3 };
+enum { DATACUBE_GROUPS = 4, DATACUBE_TABLES = 4 };
 
 /*
  * A table of the store, "datacube_" and its name.  A list in WeChat's answer is a table, and an
