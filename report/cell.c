@@ -182,6 +182,15 @@ cell_put_plain(struct html *h, const struct report_answer *a, size_t row, size_t
 	put_any_cell(h, a, row, col, html_isolate);
 }
 
+void
+cell_put_count(struct html *h, double n)
+{
+	char	 number[NUMBER_FORMAT_TEXT];
+
+	number_format_count(number, n);
+	html_text(h, number);
+}
+
 bool
 cell_is_same(const struct report_answer *a, size_t row, size_t col, size_t row2, size_t col2)
 {

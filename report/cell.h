@@ -35,6 +35,9 @@ void		cell_put(struct html *h, const struct report_answer *a, size_t row, size_t
 void		cell_put_plain(struct html *h, const struct report_answer *a, size_t row,
 		    size_t col);
 
+/* Writes a number as number_format_count() formats it. */
+void		cell_put_count(struct html *h, double n);
+
 /* Two cells have the same text, or both have no text. */
 bool		cell_is_same(const struct report_answer *a, size_t row, size_t col, size_t row2,
 		    size_t col2);

@@ -117,15 +117,6 @@ put_bucket_days(struct html *h, const struct chart *c, size_t bucket)
 	}
 }
 
-static void
-put_number_text(struct html *h, double v)
-{
-	char	 number[NUMBER_FORMAT_TEXT];
-
-	number_format_count(number, v);
-	html_text(h, number);
-}
-
 static double
 y_of(const struct scale *s, double v)
 {
@@ -156,7 +147,7 @@ put_gridlines(struct html *h, const struct scale *s)
 		html_printf(h, "<line class=\"%s\" x2=\"100%%\" y1=\"%.1f\" y2=\"%.1f\"/>",
 		    v == 0 ? "zero" : "rule", y_of(s, v), y_of(s, v));
 		html_printf(h, "<text class=\"tick end\" x=\"-6\" y=\"%.1f\">", y_of(s, v) + 4);
-		put_number_text(h, v < 0 ? -v : v);
+		cell_put_count(h, v < 0 ? -v : v);
 		html_raw(h, "</text>");
 	}
 }
@@ -189,10 +180,9 @@ put_chart_bar(struct html *h, const struct chart *c, const struct scale *s, cons
 	double	 wide = 100 / (double)c->n;
 
 	html_printf(h, "<rect class=\"%s\" x=\"%.3f%%\" width=\"%.3f%%\" y=\"%.1f\" "
-	    "height=\"%.1f\"", class, ((double)bucket + 0.1) * wide, 0.8 * wide,
+	    "height=\"%.1f\"/>", class, ((double)bucket + 0.1) * wide, 0.8 * wide,
 	    y_of(s, from > to ? from : to), y_of(s, from < to ? from : to) -
 	    y_of(s, from > to ? from : to));
-	html_raw(h, "/>");
 }
 
 /* Opens an SVG image with its title and, for screen readers, a description. */
@@ -225,6 +215,8 @@ close_hint(struct html *h)
  * CHART_DAYS: all events, then each series.
  */
 
+enum { DAY, NAME, NUMBER, COLUMNS };	/* columns of the answer; DAY: also of CHART_SERIES */
+
 /* Finds or adds the series of a row.  NULL: there are SERIES_MAX others. */
 static struct series *
 series_of(struct chart *c, size_t row)
@@ -232,7 +224,7 @@ series_of(struct chart *c, size_t row)
 	size_t	 i;
 
 	for (i = 0; i < c->nseries; i++)
-		if (cell_is_same(c->a, c->series[i].name, 1, row, 1))
+		if (cell_is_same(c->a, c->series[i].name, NAME, row, NAME))
 			return &c->series[i];
 	if (c->nseries == SERIES_MAX)
 		return NULL;
@@ -258,9 +250,9 @@ read_days(struct chart *c)
 	for (row = 0; row < t->rows; row++) {
 		if (!bucket_of(&bucket, c, row))
 			continue;
-		add_value(&c->all, bucket, table_number(t, row, 2));
+		add_value(&c->all, bucket, table_number(t, row, NUMBER));
 		if ((s = series_of(c, row)) != NULL)
-			add_value(s, bucket, table_number(t, row, 2));
+			add_value(s, bucket, table_number(t, row, NUMBER));
 	}
 	for (row = 0; row < c->nseries; row++)
 		find_peak(&c->series[row], c->n);
@@ -272,11 +264,11 @@ read_days(struct chart *c)
 static void
 put_series_description(struct html *h, const struct chart *c, const struct series *s)
 {
-	put_number_text(h, s->total);
+	cell_put_count(h, s->total);
 	html_raw(h, "; ");
 	html_text(h, i18n_text(c->a->language, "peak"));
 	html_raw(h, " ");
-	put_number_text(h, s->v[s->peak]);
+	cell_put_count(h, s->v[s->peak]);
 	html_raw(h, ", ");
 	put_bucket_days(h, c, s->peak);
 }
@@ -298,7 +290,7 @@ put_total_chart(struct html *h, const struct chart *c)
 	for (i = 0; i < c->n; i++) {
 		open_hint(h, c, i);
 		html_raw(h, ": ");
-		put_number_text(h, c->all.v[i]);
+		cell_put_count(h, c->all.v[i]);
 		close_hint(h);
 	}
 	html_raw(h, "</svg></div>");
@@ -328,7 +320,7 @@ static void
 open_multiple(struct html *h, const struct chart *c, const struct series *s, double n)
 {
 	html_raw(h, " <b>");
-	put_number_text(h, n);
+	cell_put_count(h, n);
 	html_raw(h, "</b>");
 	put_outline(h, c, s);
 	html_raw(h, "<small>");
@@ -340,12 +332,12 @@ put_multiple(struct html *h, const struct chart *c, const struct series *s)
 	char	 text[CALENDAR_DAY_TEXT];
 
 	html_raw(h, "<li><span>");
-	cell_put(h, c->a, s->name, 1);
+	cell_put(h, c->a, s->name, NAME);
 	html_raw(h, "</span>");
 	open_multiple(h, c, s, s->total);
 	html_text(h, i18n_text(c->a->language, "peak"));
 	html_raw(h, " ");
-	put_number_text(h, s->v[s->peak]);
+	cell_put_count(h, s->v[s->peak]);
 	html_printf(h, " · %s</small></li>", short_day_of(text, c, s->peak));
 }
 
@@ -371,7 +363,7 @@ chart_days_put(struct html *h, const struct report_answer *a)
 
 	if (c == NULL)
 		h->er = ERR_NOMEM;
-	else if (cell_count_columns(a) >= 3 && set_buckets(c, a)) {
+	else if (cell_count_columns(a) >= COLUMNS && set_buckets(c, a)) {
 		read_days(c);
 		put_total_chart(h, c);
 		put_bucket_note(h, c, false);
@@ -580,7 +572,7 @@ put_series_name(struct html *h, const struct chart *c, const struct series *s)
 	html_text(h, cell_heading(c->a, s->name));
 	if (has_balance(c)) {
 		html_raw(h, " ");
-		put_number_text(h, s->total);
+		cell_put_count(h, s->total);
 	}
 }
 
@@ -615,7 +607,7 @@ put_series_hints(struct html *h, const struct chart *c)
 			html_raw(h, k == 0 ? ": " : ", ");
 			html_text(h, cell_heading(c->a, c->series[k].name));
 			html_raw(h, " ");
-			put_number_text(h, c->series[k].v[i]);
+			cell_put_count(h, c->series[k].v[i]);
 		}
 		close_hint(h);
 	}

@@ -1,7 +1,6 @@
 #include <stdlib.h>
 
 #include "report/chart_flow.h"
-#include "report/number_format.h"
 
 enum { STEP, FROM, TO, NUMBER, COLUMNS };	/* of the answer */
 enum { LAYERS_MAX = 9, NODES_MAX = 96, LINKS_MAX = 400 };
@@ -170,15 +169,6 @@ compare_links(const void *p, const void *q)
 	return (a->to->y > b->to->y) - (a->to->y < b->to->y);
 }
 
-static void
-put_flow_number(struct html *h, double n)
-{
-	char	 number[NUMBER_FORMAT_TEXT];
-
-	number_format_count(number, n);
-	html_text(h, number);
-}
-
 static double
 x_of(const struct node *n)
 {
@@ -202,7 +192,7 @@ put_flow_link(struct html *h, const struct flow *f, struct link *l)
 	html_raw(h, " → ");
 	cell_put_plain(h, f->a, l->to->row, l->to->col);
 	html_raw(h, ": ");
-	put_flow_number(h, l->n);
+	cell_put_count(h, l->n);
 	html_raw(h, "</title></path>");
 }
 
@@ -220,7 +210,7 @@ put_flow_node(struct html *h, const struct flow *f, const struct node *n)
 		html_raw(h, "><title>");
 	cell_put_plain(h, f->a, n->row, n->col);
 	html_raw(h, named ? " <tspan class=\"n\">" : ": ");
-	put_flow_number(h, size_of(n));
+	cell_put_count(h, size_of(n));
 	html_raw(h, named ? "</tspan></text>" : "</title></rect>");
 }
 

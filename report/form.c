@@ -6,14 +6,6 @@
 #include "report/form.h"
 #include "report/number_format.h"
 
-/* QT's event codes, the most useful ones first. */
-static const char *const codes[] = {
-	"$$_official_account_follow", "$$_official_account_unfollow",
-	"$$_scan_open_official_account", "$$_menu_click", "$$_receive_msg", "$$_send_localtion",
-	"$$_template_send_finish", "$$_send_msg_popup", "$$_click_msg_popup",
-	"$$_manager_msg_popup", "$$_mass_send_finish", "$$_publish_job_finish",
-};
-
 enum { STEPS_MIN = 4, STEPS_MAX = 8 };	/* number of fields for a list of events */
 
 /* Writes the attribute `value` with foreign text. */
@@ -80,7 +72,7 @@ put_day_field(struct layout *l, const char *name, const char *day)
 static void
 put_code_select(struct layout *l, const char *name, int id, struct slice chosen)
 {
-	size_t	 i;
+	const char *const	*code;
 
 	html_printf(&l->html, "<select id=\"f-%s", name);
 	if (id != 0)
@@ -88,9 +80,9 @@ put_code_select(struct layout *l, const char *name, int id, struct slice chosen)
 	html_printf(&l->html, "\" name=\"%s\">", name);
 	put_option_element(l, "", i18n_text(l->language, id != 0 ? "no_step" : "any_event"),
 	    chosen.len == 0);
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		put_option_element(l, codes[i], i18n_text(l->language, codes[i]),
-		    slice_is(chosen, codes[i]));
+	for (code = questions_codes; *code != NULL; code++)
+		put_option_element(l, *code, i18n_text(l->language, *code),
+		    slice_is(chosen, *code));
 	html_raw(&l->html, "</select>");
 }
 

@@ -122,12 +122,11 @@ const struct report_question questions_table[] = {
 	{ .name = NULL }
 };
 
-/* QT's event codes (xmlmap.c). */
-static const char *const codes[] = {
-	"$$_menu_click", "$$_official_account_follow", "$$_official_account_unfollow",
-	"$$_scan_open_official_account", "$$_send_localtion", "$$_send_msg_popup",
-	"$$_click_msg_popup", "$$_manager_msg_popup", "$$_template_send_finish",
-	"$$_mass_send_finish", "$$_publish_job_finish", "$$_receive_msg",
+const char *const questions_codes[] = {
+	"$$_official_account_follow", "$$_official_account_unfollow",
+	"$$_scan_open_official_account", "$$_menu_click", "$$_receive_msg", "$$_send_localtion",
+	"$$_template_send_finish", "$$_send_msg_popup", "$$_click_msg_popup",
+	"$$_manager_msg_popup", "$$_mass_send_finish", "$$_publish_job_finish", NULL
 };
 
 static const struct {
@@ -260,11 +259,12 @@ set_number_argument(char to[REPORT_VALUE_MAX], const struct report_option *o, st
 static const char *
 find_code(struct slice name)
 {
-	size_t	 i;
+	const char *const	*code;
+	size_t			 i;
 
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (slice_is(name, codes[i]) || slice_is(name, codes[i] + strlen("$$_")))
-			return codes[i];
+	for (code = questions_codes; *code != NULL; code++)
+		if (slice_is(name, *code) || slice_is(name, *code + strlen("$$_")))
+			return *code;
 	for (i = 0; i < sizeof(short_names) / sizeof(short_names[0]); i++)
 		if (slice_is(name, short_names[i].name))
 			return short_names[i].code;

@@ -69,6 +69,9 @@ struct report_question {
 
 extern const struct report_question	 questions_table[];	/* ended by name NULL */
 
+/* QT's event codes (xmlmap.c), the most useful ones first; ended by NULL. */
+extern const char *const		 questions_codes[];
+
 /* NULL: no question has this name. */
 const struct report_question *questions_find(struct slice name);
 

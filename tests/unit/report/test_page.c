@@ -32,6 +32,8 @@ const struct report_question questions_table[] = {
 	{ .name = NULL },
 };
 
+const char *const questions_codes[] = { "$$_menu_click", "$$_receive_msg", NULL };
+
 /* The behaviour of the functions that stand in for report/questions.c. */
 static struct {
 	int		 rows;
