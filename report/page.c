@@ -212,7 +212,7 @@ set_all_arguments(struct page_work *w, size_t i)
 }
 
 static void
-read_arguments(struct page_work *w)
+set_question_arguments(struct page_work *w)
 {
 	size_t	 i;
 
@@ -324,7 +324,7 @@ make_page(struct page_work *w, struct store *s, char *why, size_t size)
 	w->layout.conf = w->conf;
 	w->layout.all = questions_table;
 	find_questions(w);
-	read_arguments(w);
+	set_question_arguments(w);
 	w->reply->status = w->not_found ? 404 : *w->wrong != '\0' ? 400 : 200;
 	if (w->reply->status == 200 && (er = ask_questions(w, s, why, size)) != ERR_OK)
 		return er;

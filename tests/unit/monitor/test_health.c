@@ -75,7 +75,7 @@ bodies(void **state)
 
 /* ERR_NOMEM is returned wherever memory runs out. */
 static void
-no_memory(void **state)
+health_no_memory(void **state)
 {
 	const struct body_case	*c = &body_cases[COUNT(body_cases) - 1];
 	struct health_account	 ha[2];
@@ -101,7 +101,7 @@ no_memory(void **state)
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(bodies), TEST(no_memory) };
+	static const struct CMUnitTest	 tests[] = { TEST(bodies), TEST(health_no_memory) };
 
 	return RUN("health", tests);
 }

@@ -243,7 +243,7 @@ from_the_start(void **state)
 
 /* With any names, each account has a label of its own. */
 static void
-names(void **state)
+account_labels(void **state)
 {
 	static const struct {
 		const char	*path, *name, *label;
@@ -327,7 +327,7 @@ reason_words(void **state)
 }
 
 static void
-faults(void **state)
+unreadable_totals(void **state)
 {
 	const char	*dir = state_new();
 	struct place	*p = metrics_place_new(dir);
@@ -361,8 +361,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(golden_page), TEST(from_the_start), TEST(names), TEST(reason_words),
-		    TEST(faults),
+		TEST(golden_page), TEST(from_the_start), TEST(account_labels), TEST(reason_words),
+		    TEST(unreadable_totals),
 	};
 
 	return RUN("metrics", tests);

@@ -225,7 +225,7 @@ empty(void **state)
 }
 
 static void
-faults(void **state)
+stats_faults(void **state)
 {
 	struct place	*p = stats_place_new();
 	struct db	*none;
@@ -255,7 +255,8 @@ faults(void **state)
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(tables), TEST(empty), TEST(faults) };
+	static const struct CMUnitTest	 tests[] = { TEST(tables), TEST(empty),
+	    TEST(stats_faults) };
 
 	return RUN("delivery_stats", tests);
 }

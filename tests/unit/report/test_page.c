@@ -260,7 +260,7 @@ static const struct {
 };
 
 static void
-answers(void **state)
+page_answers(void **state)
 {
 	struct got	 k = { .out = { 0 } };
 	size_t		 i;
@@ -372,7 +372,7 @@ failed_questions(void **state)
 
 /* Memory runs out at each allocation in turn. */
 static void
-no_memory(void **state)
+page_no_memory(void **state)
 {
 	struct query		 q = { .n = 0 };
 	struct page_request	 r = { slice_of("/-/report"), &q, slice_of("en"), 0 };
@@ -399,9 +399,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(paths), TEST(answers), TEST(hostile), TEST(style_is_allowed),
+		TEST(paths), TEST(page_answers), TEST(hostile), TEST(style_is_allowed),
 		    TEST(failed_questions),
-		TEST(no_memory),
+		TEST(page_no_memory),
 	};
 
 	return RUN("page", tests);
