@@ -56,7 +56,7 @@ bytes_of_days(const struct conf *c, const struct counter_numbers *n, int64_t day
 
 /* Estimates the growth from whole days; on the first day, from today so far. */
 static void
-estimate_growth(struct status *st, const struct count_sums	*k)
+estimate_growth(struct status *st, const struct count_sums *k)
 {
 	const struct conf	*c = st->health.conf;
 	const int64_t		 days = st->day - k->first;
@@ -92,6 +92,7 @@ read_day_counts(struct status *st)
  * Recent failures, and sources of bad signatures.
  */
 
+/* Counts a bad signature for its source, if there is room for that source. */
 static void
 add_bad_peer(struct status *st, const struct log_ratelimit_entry *e)
 {
@@ -187,9 +188,9 @@ status_judge(const struct status *st, health_state_each *fn, void *ctx)
 			continue;
 		s.what = "unsafe";
 		s.account = c->accounts[i].name;
-		(void)snprintf(s.text, sizeof(s.text), "%llu times today neither QT nor the disk "
-		    "had a push, and WeChat was answered 503: it sends each push three times at "
-		    "most; to see if one is lost, run: qtoa datacube pull, then qtoa reconcile",
+		(void)snprintf(s.text, sizeof(s.text), "%llu times today WeChat was answered 503, "
+		    "since neither QT nor the disk took its push; it sends each push three times "
+		    "at most; to see if one is lost, run: qtoa datacube pull, then qtoa reconcile",
 		    (unsigned long long)unsafe);
 		fn(ctx, &s);
 	}

@@ -26,14 +26,14 @@ struct planned_call {
 
 /* The pull of one account. */
 struct account_pull {
-	struct datacube_pull		*p;
+	struct datacube_pull		*pull;
 	struct datacube_pull_sum	*sum;
-	const struct account		*a;
+	const struct account		*account;
 	struct planned_call		*calls;
 	size_t				 n, cap;
 	struct datacube_known		*known;		/* of the end point being planned */
 	struct api_answer		 answer;
-	struct datacube_pull_sum	 before;	/* if a transaction runs twice */
+	struct datacube_pull_sum	 before;	/* the sums at first */
 };
 
 /* What to do after an answer. */
@@ -52,7 +52,7 @@ static void
 report_line(const struct account_pull *ap, const char *fmt, ...)
 {
 	char	 line[512];
-	int	 n = snprintf(line, sizeof(line), "%s: ", ap->a->path);
+	int	 n = snprintf(line, sizeof(line), "%s: ", ap->account->path);
 	va_list	 args;
 
 	if (n < 0 || (size_t)n >= sizeof(line))
@@ -60,7 +60,7 @@ report_line(const struct account_pull *ap, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, args);
 	va_end(args);
-	ap->p->say(ap->p->ctx, line);
+	ap->pull->say(ap->pull->ctx, line);
 }
 
 static bool
@@ -69,10 +69,10 @@ work_in_store(struct account_pull *ap, enum store_need need, store_work *work, v
 	char		 why[256];
 	enum error	 er;
 
-	er = store_do(ap->p->store, need, work, arg, clock_mono_ms() + STORE_MS);
+	er = store_do(ap->pull->store, need, work, arg, clock_mono_ms() + STORE_MS);
 	if (er == ERR_OK)
 		return true;
-	store_why(ap->p->store, why, sizeof(why));
+	store_why(ap->pull->store, why, sizeof(why));
 	report_line(ap, "%s", er == ERR_STORE && *why != '\0' ? why : error_table[er].name);
 	return false;
 }
@@ -80,7 +80,7 @@ work_in_store(struct account_pull *ap, enum store_need need, store_work *work, v
 static bool
 is_stopping(const struct account_pull *ap)
 {
-	return atomic_load(ap->p->stop_ms) != 0;
+	return atomic_load(ap->pull->stop_ms) != 0;
 }
 
 /*
@@ -110,12 +110,12 @@ static enum error
 range_of(struct datacube_span *range, struct db *db, const struct account_pull *ap,
     const struct datacube_endpoint *e)
 {
-	int64_t		 from = ap->p->from;
+	int64_t		 from = ap->pull->from;
 	enum error	 er = ERR_OK;
 
 	if (from == DATACUBE_DEFAULT)
-		er = datacube_tables_first(db, &from, ap->a->appid, e);
-	*range = datacube_range(e, from, ap->p->to, ap->p->now_s);
+		er = datacube_tables_first(db, &from, ap->account->appid, e);
+	*range = datacube_range(e, from, ap->pull->to, ap->pull->now_s);
 	return er;
 }
 
@@ -133,7 +133,7 @@ load_known(struct account_pull *ap, struct db *db, struct datacube_span *range,
 	if (p == NULL)
 		return ERR_NOMEM;
 	ap->known = p;
-	return datacube_tables_known(db, p, ap->a->appid, e, range);
+	return datacube_tables_known(db, p, ap->account->appid, e, range);
 }
 
 static enum error
@@ -143,8 +143,8 @@ plan_days(struct account_pull *ap, struct db *db, const struct datacube_endpoint
 	enum error		 er = load_known(ap, db, &range, e);
 	int64_t			 from = range.begin;
 
-	while (er == ERR_OK && datacube_plan(&call, e, &range, ap->p->all ? NULL : ap->known, from,
-	    ap->p->now_s)) {
+	while (er == ERR_OK && datacube_plan(&call, e, &range, ap->pull->all ? NULL : ap->known,
+	    from, ap->pull->now_s)) {
 		er = add_planned_call(ap, e, &call);
 		from = call.end + 1;
 	}
@@ -163,9 +163,11 @@ plan_endpoint(struct account_pull *ap, struct db *db, const struct datacube_endp
 	struct datacube_tables_pause	 pause;
 	enum error			 er;
 
-	if (ap->p->retry && (er = datacube_tables_end_pause(db, ap->a->appid, e)) != ERR_OK)
+	if (ap->pull->retry && (er = datacube_tables_end_pause(db, ap->account->appid,
+	    e)) != ERR_OK)
 		return er;
-	if ((er = datacube_tables_pause(db, &pause, ap->a->appid, e, ap->p->now_s)) != ERR_OK)
+	if ((er = datacube_tables_pause(db, &pause, ap->account->appid, e,
+	    ap->pull->now_s)) != ERR_OK)
 		return er;
 	if (pause.until_s != 0) {
 		ap->sum->off++;
@@ -186,10 +188,11 @@ plan_account(struct db *db, void *arg)
 	ap->n = 0;
 	if ((er = datacube_tables_prepare(db)) != ERR_OK)
 		return er;
-	if (ap->p->retry && (er = datacube_tables_end_pause(db, ap->a->appid, NULL)) != ERR_OK)
+	if (ap->pull->retry && (er = datacube_tables_end_pause(db, ap->account->appid,
+	    NULL)) != ERR_OK)
 		return er;
 	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
-		if (is_chosen(ap->p, e))
+		if (is_chosen(ap->pull, e))
 			er = plan_endpoint(ap, db, e);
 	ap->sum->planned += (int64_t)ap->n;
 	return er;
@@ -205,7 +208,7 @@ count_later_units(struct account_pull *ap, const struct datacube_endpoint *e,
 
 	for (unit = range->begin; unit <= range->end; unit = datacube_unit(e, unit + 1)) {
 		k = &ap->known[unit - range->begin];
-		if (!datacube_is_due_later(e, unit, k, ap->p->now_s))
+		if (!datacube_is_due_later(e, unit, k, ap->pull->now_s))
 			continue;
 		at_s = k->asked_s + DATACUBE_AGAIN_S;
 		if (ap->sum->again++ == 0 || at_s < ap->sum->again_s)
@@ -224,7 +227,7 @@ count_all_later_units(struct db *db, void *arg)
 	ap->sum->again = ap->before.again;
 	ap->sum->again_s = ap->before.again_s;
 	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
-		if (is_chosen(ap->p, e) &&
+		if (is_chosen(ap->pull, e) &&
 		    (er = load_known(ap, db, &range, e)) == ERR_OK)
 			count_later_units(ap, e, &range);
 	return er;
@@ -239,7 +242,7 @@ call_wechat(struct account_pull *ap, const struct datacube_tables_call *c)
 {
 	char		 begin[CALENDAR_DAY_TEXT], end[CALENDAR_DAY_TEXT], body[96], query[160];
 	struct api_call	 call = {
-		.account = ap->a, .answer_max = ANSWER_MAX,
+		.account = ap->account, .answer_max = ANSWER_MAX,
 		.deadline_ms = clock_mono_ms() + CALL_MS,
 	};
 	char		 path[64] = "/publisher/stat";
@@ -258,7 +261,8 @@ call_wechat(struct account_pull *ap, const struct datacube_tables_call *c)
 		call.body = slice_of(body);
 	}
 	call.path = path;
-	result = api_call(ap->p->tokens, ap->p->http, &ap->answer, &ap->p->conf->set, &call);
+	result = api_call(ap->pull->tokens, ap->pull->http, &ap->answer, &ap->pull->conf->set,
+	    &call);
 	ap->sum->calls += ap->answer.calls;
 	return result;
 }
@@ -293,7 +297,8 @@ store_pause(struct db *db, void *arg)
 static bool
 pause_until(struct account_pull *ap, const struct datacube_endpoint *e, int64_t until_s)
 {
-	struct pause_args	 w = { ap->a, e, { ap->p->now_s, until_s, ap->answer.errcode } };
+	struct pause_args	 w = { ap->account, e, { ap->pull->now_s, until_s,
+	    ap->answer.errcode } };
 
 	return work_in_store(ap, STORE_WRITE, store_pause, &w);
 }
@@ -302,7 +307,7 @@ pause_until(struct account_pull *ap, const struct datacube_endpoint *e, int64_t 
 static enum next_step
 switch_endpoint_off(struct account_pull *ap, const struct datacube_tables_call *c)
 {
-	if (!pause_until(ap, c->e, ap->p->now_s + OFF_S))
+	if (!pause_until(ap, c->e, ap->pull->now_s + OFF_S))
 		return SKIP_ACCOUNT;
 	ap->sum->off++;
 	report_line(ap, "%s is switched off for 7 days, or until --retry: %s", c->e->name,
@@ -385,7 +390,7 @@ static enum next_step
 make_call(struct account_pull *ap, const struct planned_call *call)
 {
 	struct datacube_tables_call	 c = {
-		.appid = ap->a->appid, .e = call->e, .span = call->span, .page = 1,
+		.appid = ap->account->appid, .e = call->e, .span = call->span, .page = 1,
 	};
 	struct datacube_tables_put	 answer = { .call = &c, .result = DATACUBE_MORE };
 	enum next_step			 next = GO_ON;
@@ -450,7 +455,7 @@ make_calls(struct account_pull *ap)
 		next = make_call(ap, &ap->calls[i]);
 		ap->sum->done++;
 		i = next == GO_ON ? i + 1 : skip_calls(ap, i, next);
-		ap->p->progress(ap->p->ctx, ap->sum);
+		ap->pull->progress(ap->pull->ctx, ap->sum);
 	}
 }
 
@@ -465,7 +470,8 @@ read_account_pause(struct db *db, void *arg)
 {
 	struct pause_query	*k = arg;
 
-	return datacube_tables_pause(db, &k->pause, k->ap->a->appid, NULL, k->ap->p->now_s);
+	return datacube_tables_pause(db, &k->pause, k->ap->account->appid, NULL,
+	    k->ap->pull->now_s);
 }
 
 /* False: WeChat's quota of today is used up, and the user was told so. */
@@ -490,7 +496,7 @@ bool
 datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum,
     const struct account *a)
 {
-	struct account_pull	 ap = { .p = p, .sum = sum, .a = a, .before = *sum };
+	struct account_pull	 ap = { .pull = p, .sum = sum, .account = a, .before = *sum };
 	unsigned char		 key[LOCK_KEY];
 	struct lock		 lock;
 	bool			 good = false;
