@@ -82,6 +82,7 @@ struct worker {
 enum {
 	ARENAS	 = 4,		/* heaps that the workers share */
 	PAGES	 = 2,		/* reports being made at once, so that they leave workers free */
+	WORKER_IDLE_MS = 30000,	/* after which a worker that is not needed ends */
 	PAGE_MS	 = 20000	/* for a report's questions */
 };
 
@@ -675,7 +676,8 @@ run_fcgi(void)
 	struct app		 app = { 0 };
 	struct thread_pool_app	 pool = {
 		.ctx = &app, .worker_new = worker_new, .worker_free = worker_free,
-		.serve = serve_connection, .stop_ms = &app.stop_ms, .on_stop = wake_keeper,
+		.serve = serve_connection, .idle_ms = WORKER_IDLE_MS,
+		.stop_ms = &app.stop_ms, .on_stop = wake_keeper,
 	};
 
 #ifdef __GLIBC__
