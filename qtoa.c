@@ -621,8 +621,8 @@ start(struct app *app, enum store_life life)
 		log_msg(LEVEL_ERROR, "start", "%s (%d in all; every request is answered 503 "
 		    "until this is mended; run: qtoa check)", first, problems);
 	app->usable = problems == 0 &&
-	    services_open(&app->services, &app->conf, life, &app->stop_ms) && open_tokens(app) &&
-	    open_collector(app);
+	    services_open(&app->services, &app->conf, SERVICES_FORWARDING, life, &app->stop_ms) &&
+	    open_tokens(app) && open_collector(app);
 }
 
 static void
@@ -723,7 +723,8 @@ drain_aside(struct app *app, int64_t until_ms)
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (null == -1 || dup2(null, fd) == -1)
 			(void)close(fd);
-	if (services_open(m, &app->conf, STORE_BRIEF, NULL) && (d = drain_new(m)) != NULL) {
+	if (services_open(m, &app->conf, SERVICES_FORWARDING, STORE_BRIEF, NULL) &&
+	    (d = drain_new(m)) != NULL) {
 		if (aside)
 			recover_run(m->store, m->locks, app->conf.set.state_dir, event_store_sources);
 		if (drain_run(d, &sum, &order) == ERR_OK && sum.elsewhere == 0)

@@ -67,7 +67,7 @@ place_new(const char *dir, enum store_life life, const char *url)
 		},
 		.accounts = p->accounts, .n = 2,
 	};
-	assert_true(services_open(&p->services, &p->conf, life, &p->stop_ms));
+	assert_true(services_open(&p->services, &p->conf, SERVICES_FORWARDING, life, &p->stop_ms));
 	assert_non_null(p->signer = sign_new());
 	return p;
 }
