@@ -33,6 +33,18 @@ access_log_free(struct access_log *j)
 	free(j);
 }
 
+void
+access_log_add_delivery(struct access_entry *e, const struct delivery *d)
+{
+	e->delivery = d;
+	e->verdict = deliver_verdicts[d->verdict];
+	e->code = d->qt.code;
+	if (*d->detail != '\0')
+		e->detail = d->detail;
+	if (d->hint != NULL && *d->hint != '\0')
+		e->hint = d->hint;
+}
+
 static void
 put_id(struct logline *l, const struct request *r)
 {
@@ -65,7 +77,7 @@ put_user(struct logline *l, struct access_log *j, struct slice user)
 static void
 put_message(struct logline *l, const struct access_entry *e)
 {
-	const struct message	*h = e->head;
+	const struct message	*h = e->message;
 
 	log_str(l, "event", h->code != NULL ? h->code : "-");
 	if (h->code == NULL) {
@@ -89,22 +101,22 @@ put_outcome(struct logline *l, struct access_log *j, const struct access_entry *
 		log_int(l, "wechat", kind->wechat);
 	if (*e->code != '\0')
 		log_str(l, "qt", e->code);
-	if (e->head != NULL)
+	if (e->message != NULL)
 		put_message(l, e);
 	else if (e->event != NULL)
 		log_str(l, "event", e->event);
 	put_user(l, j, e->user);
-	if (e->posted != NULL && e->posted->why_not != NULL)
-		log_str(l, "class", e->posted->why_not);
-	if (e->posted != NULL && e->posted->qt.http.status != 0)
-		log_int(l, "qt_status", e->posted->qt.http.status);
+	if (e->delivery != NULL && e->delivery->why_not != NULL)
+		log_str(l, "class", e->delivery->why_not);
+	if (e->delivery != NULL && e->delivery->qt.http.status != 0)
+		log_int(l, "qt_status", e->delivery->qt.http.status);
 }
 
 /* Whether QT was, whatever it answered. */
 static bool
 was_asked(const struct access_entry *e)
 {
-	const struct http_answer	*qt = e->posted != NULL ? &e->posted->qt.http : NULL;
+	const struct http_answer	*qt = e->delivery != NULL ? &e->delivery->qt.http : NULL;
 
 	return qt != NULL && (qt->status != 0 || qt->ms != 0);
 }
@@ -117,7 +129,7 @@ put_request(struct logline *l, const struct access_entry *e)
 	log_int(l, "bytes", (int64_t)r->body.len);
 	log_int(l, "ms", clock_mono_ms() - r->accepted_ms);
 	if (was_asked(e))
-		log_int(l, "qt_ms", e->posted->qt.http.ms);
+		log_int(l, "qt_ms", e->delivery->qt.http.ms);
 	if (r->peer.len != 0)
 		log_bytes(l, "peer", r->peer);
 	if (e->er == ERR_PATH)
@@ -155,10 +167,10 @@ failure_of(const struct access_entry *e)
 		.account = e->account != NULL ? e->account->name : "-", .reason = e->code,
 	};
 
-	if (e->posted == NULL)
+	if (e->delivery == NULL)
 		x.peer = e->request->peer;
-	else if (*e->code == '\0' && e->posted->why_not != NULL)
-		x.reason = e->posted->why_not;
+	else if (*e->code == '\0' && e->delivery->why_not != NULL)
+		x.reason = e->delivery->why_not;
 	return x;
 }
 
@@ -195,8 +207,8 @@ place_of(const struct access_entry *e)
 		[VERDICT_UNSAFE]	= COUNTER_UNSAFE,
 	};
 
-	if (e->posted != NULL)
-		return verdicts[e->posted->verdict];
+	if (e->delivery != NULL)
+		return verdicts[e->delivery->verdict];
 	if (e->er != ERR_OK)
 		return counters_refused(e->er, e->counts_as == COUNTER_DELIVERED);
 	if (e->counts_as == COUNTER_COLLECTED && strcmp(e->code, COLLECT_DONE) != 0)
@@ -210,12 +222,12 @@ count(const struct access_entry *e, struct counters *t)
 	struct counters_request		 r = {
 		.account = e->account, .end = place_of(e), .qt_ms = -1,
 		.ms = clock_mono_ms() - e->request->accepted_ms,
-		.event = e->head != NULL ? counters_event(e->head->code) : -1,
+		.event = e->message != NULL ? counters_event(e->message->code) : -1,
 	};
 
 	r.came_ms = clock_wall_ms() - r.ms;
 	if (was_asked(e))
-		r.qt_ms = e->posted->qt.http.ms;
+		r.qt_ms = e->delivery->qt.http.ms;
 	counters_request(t, &r);
 }
 

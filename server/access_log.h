@@ -24,9 +24,9 @@ struct access_entry {
 	const char		*event;		/* what was collected; NULL: nothing */
 	struct slice		 user;		/* openid of a message that was opened or collected */
 	enum log_level		 level;		/* at least; of what went well: exactly */
-	const struct message	*head;		/* of a message that was opened, else NULL */
+	const struct message	*message;	/* NULL: no message was opened */
 	const char		*key;		/* message_key()'s, with head */
-	const struct delivery	*posted;	/* of a message that was delivered or kept, else NULL */
+	const struct delivery	*delivery;	/* NULL: it did not come to that */
 };
 
 /* Of one thread. */
@@ -34,6 +34,9 @@ struct access_log;
 
 struct access_log	*access_log_new(const struct services *m);	/* keeps m; NULL: no memory */
 void			 access_log_free(struct access_log *j);
+
+/* Takes over what a delivery has to tell; d must live as long as e. */
+void			 access_log_add_delivery(struct access_entry *e, const struct delivery *d);
 
 /* After the answer has been given. */
 void			 access_log_write(struct access_log *j, const struct access_entry *e);
