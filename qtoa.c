@@ -94,7 +94,8 @@ open_body(struct worker *w)
 		return ERR_REQUEST;
 	}
 	if (slice_is(w->push.v[PUSH_ENCRYPT_TYPE], "aes"))
-		w->entry.hint = "WeChat encrypts this account's messages: set .mode as in its console";
+		w->entry.hint = "WeChat encrypts this account's messages: set .mode as its "
+		    "console does";
 	return ERR_OK;
 }
 
@@ -117,8 +118,9 @@ identify_message(struct worker *w)
 }
 
 /*
- * Forwards the message to QT, or stores it in the queue on our disk; a repeat is not forwarded again.
- * WeChat is answered `success` only if QT or the disk has the message; else it sends it again.
+ * Forwards the message to QT, or stores it in the queue on our disk; a repeat is not forwarded
+ * again.  WeChat is answered `success` only if QT or the disk has the message; else it sends it
+ * again.
  */
 static enum error
 deliver_message(struct worker *w)
@@ -153,7 +155,7 @@ handle_message(struct worker *w)
 	return run_steps(w, message_steps);
 }
 
-/* Who can sign knows the token; to show that we know it too, we send echostr back. */
+/* The test of a URL.  Sending echostr back shows that this program knows the token. */
 static enum error
 answer_echostr(struct worker *w)
 {

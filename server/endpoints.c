@@ -14,8 +14,8 @@ enum {
 };
 
 /*
- * A root of "/" tells nothing: servers that serve no files give it.  Roots that are known to be good
- * are kept, because they are the same in every request.
+ * A root of "/" tells nothing: servers that serve no files give it.  Roots that are known to be
+ * good are kept, because they are the same in every request.
  */
 enum error
 endpoints_check_docroot(struct worker *w)

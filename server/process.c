@@ -85,8 +85,8 @@ end_app(struct app *app)
 }
 
 /*
- * Nothing reads the environment after this.  A CGI's comes from the client, and libraries obey names
- * in it (proxies, certificates, key logs).
+ * Nothing reads the environment after this.  A CGI's comes from the client, and libraries obey
+ * names in it (proxies, certificates, key logs).
  */
 static void
 forget_environment(void)

@@ -7,8 +7,9 @@
 #include "server/worker.h"
 
 /*
- * FastCGI: serves the listening socket at descriptor 0 until a signal stops it, and sends what waits
- * in the queue.  The result is the exit status; if a worker hangs, the process ends in here.
+ * FastCGI: serves the listening socket at descriptor 0 until a signal stops it, and sends what
+ * waits in the queue.  The result is the exit status; if a worker hangs, the process ends in
+ * here.
  */
 int	process_run_fcgi(worker_serve *serve);
 

@@ -20,7 +20,7 @@ enum {
 	STACK = 512 * 1024	/* bytes of a worker's stack */
 };
 
-/* A place for one worker.  The main thread fills it, and empties it when the thread is done. */
+/* A place for one worker.  Only the main thread fills it, and frees it when the worker is done. */
 struct member {
 	struct pool	*pool;
 	void		*worker;	/* NULL: the place is free */
@@ -34,18 +34,18 @@ struct pool {
 	pthread_t			 main;
 	struct member			*members;	/* app->threads of them */
 	_Atomic int			 n;		/* workers; only main changes it */
-	_Atomic int			 max;		/* app->threads, or what the system allows */
+	_Atomic int			 max;		/* threads, or what the system allows */
 	_Atomic int			 idle;		/* workers that wait for a connection */
 	_Atomic int			 idle_least;	/* fewest since main last looked */
 	_Atomic int			 surplus;	/* so many idle workers are to end */
 	_Atomic bool			 stopping;
-	_Atomic bool			 short_of;	/* of descriptors or memory: logged once */
+	_Atomic bool			 shortage;	/* of descriptors or memory; logged once */
 };
 
-/* To main: no worker is idle.  To a worker: leave accept() and look whether to end. */
+/* To the main thread: no worker is idle.  To a worker: leave accept(), you may have to end. */
 #define SIG_WAKE	SIGUSR2
 
-/* A signal that is ignored would not interrupt accept(). */
+/* Does nothing; but without a handler the signal would not interrupt accept(). */
 static void
 handle_wake(int sig)
 {
@@ -60,10 +60,7 @@ sleep_ms(long ms)
 	(void)nanosleep(&t, NULL);
 }
 
-/*
- * One worker fewer waits for a connection.  If it was the last one, main must start another.  The
- * counter of the fewest may miss one that is as low: main looks at it once in idle_ms.
- */
+/* One idle worker fewer.  If it was the last one, the main thread must start another. */
 static void
 leave_idle(struct pool *p)
 {
@@ -76,7 +73,7 @@ leave_idle(struct pool *p)
 		(void)pthread_kill(p->main, SIG_WAKE);
 }
 
-/* True for as many workers as are to end. */
+/* True: the worker that asks must end.  Each surplus is given to one worker only. */
 static bool
 is_surplus(struct pool *p)
 {
@@ -106,7 +103,7 @@ retry_accept(struct pool *p, int error)
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
-		if (!atomic_exchange(&p->short_of, true))
+		if (!atomic_exchange(&p->shortage, true))
 			log_msg(LEVEL_ERROR, "accept", "%s: new connections wait; raise the "
 			    "limit on open files or lower settings.threads", strerror(error));
 		sleep_ms(SHORTAGE_MS);
@@ -133,8 +130,8 @@ accept_connection(struct pool *p, const sigset_t *wake)
 			break;
 		}
 	(void)pthread_sigmask(SIG_BLOCK, wake, NULL);
-	if (fd != -1 && atomic_load_explicit(&p->short_of, memory_order_relaxed))
-		atomic_store(&p->short_of, false);
+	if (fd != -1 && atomic_load_explicit(&p->shortage, memory_order_relaxed))
+		atomic_store(&p->shortage, false);
 	return fd;
 }
 
@@ -173,7 +170,7 @@ start_thread(struct member *m)
 	return error;
 }
 
-/* One more worker.  If the system does not allow it, the pool stays as large as it is. */
+/* Starts a worker.  If the system does not allow it, the pool never becomes larger again. */
 static void
 add_worker(struct pool *p)
 {
@@ -212,7 +209,7 @@ join_ended(struct pool *p)
 		}
 }
 
-/* Makes all workers look whether they are to end.  One that is just about to accept misses it. */
+/* Makes all workers leave accept().  One that has not called it yet misses the signal. */
 static void
 wake_workers(struct pool *p)
 {
@@ -235,7 +232,7 @@ retire_workers(struct pool *p)
 		wake_workers(p);
 }
 
-/* Waits for a signal until_ms at most.  It gives its number; 0: the time is over. */
+/* Waits for a signal, until until_ms (monotonic).  The signal's number; 0: the time is over. */
 static int
 wait_for_signal(const sigset_t *signals, int64_t until_ms)
 {
@@ -279,7 +276,7 @@ stop_workers(struct pool *p)
 	atomic_store(&p->stopping, true);
 	if (p->app->on_stop != NULL)
 		p->app->on_stop(p->app->ctx);
-	/* A worker that is just about to accept misses the signal: it gets it again. */
+	/* A worker may miss the signal, so it is sent again until all have ended. */
 	for (join_ended(p); p->n != 0; join_ended(p)) {
 		if (clock_mono_ms() - begin_ms >= STOP_HARD_MS) {
 			log_msg(LEVEL_ERROR, "stop", "%d requests did not end in time", p->n);
@@ -330,7 +327,7 @@ thread_pool_run(const struct thread_pool_app *app, int listen_fd)
 		manage_workers(&p, &signals);
 		rc = stop_workers(&p);
 	}
-	if (rc == 0)	/* else a worker still uses it */
+	if (rc == 0)	/* -1: a worker may still use it */
 		free(p.members);
 	return rc;
 }

@@ -1,9 +1,9 @@
 /*
  * thread_pool.h: the threads that serve a FastCGI socket.
  *
- * The pool begins with one worker.  When no worker is idle it starts another, up to `threads`.  Idle
- * workers that were not needed for idle_ms end again; one stays.  SIGTERM, SIGINT or SIGUSR1 stops
- * the pool: it accepts nothing more and answers the requests in flight, within 2 s.
+ * The pool begins with one worker.  When no worker is idle it starts another, up to `threads`.
+ * Idle workers that were not needed for idle_ms end again; one stays.  SIGTERM, SIGINT or SIGUSR1
+ * stops the pool: it accepts nothing more and answers the requests in flight, within 2 s.
  */
 #ifndef SERVER_THREAD_POOL_H
 #define SERVER_THREAD_POOL_H

@@ -185,5 +185,5 @@ main(void)
 	};
 
 	make_tree();
-	return RUN("served", tests);
+	return RUN("docroot", tests);
 }
