@@ -73,7 +73,8 @@ add_member(struct message *m, const json_t *line, const char *key, const json_t 
 	    json_object_get(line, "raw_body_base64") != NULL) {
 		add_field(m, name, keep_buf(m, vector_base64(line, "raw_body_base64")), false);
 	} else if (json_is_string(v)) {
-		add_field(m, name, keep_text(m, json_string_value(v), json_string_length(v)), false);
+		add_field(m, name,
+		    keep_text(m, json_string_value(v), json_string_length(v)), false);
 	} else {
 		assert_true(json_is_array(v) && json_array_size(v) != 0);
 		for (i = 0; i < json_array_size(v); i++) {
