@@ -1,12 +1,17 @@
 /*
- * qtoa.c: takes what WeChat pushes, and hands it on to Quick Tracking (QT).
+ * qtoa.c: main, and the path of one request.
  *
- * A web server starts this program.  If descriptor 0 is a listening FastCGI socket, it serves that
- * until it is told to stop.  If the environment is a CGI's, it serves one request.  Else it is the
- * operator's command line.
+ * WeChat pushes the messages of an Official Account to a web server.  The web server hands them
+ * to this program, by FastCGI or by CGI, and the program forwards them to Quick Tracking (QT).
+ * Without a web server it is the operator's command line.
  *
- * This file is the way of one request: serve_request() answers and logs it, routes[] says who
- * handles it, and message_steps[] is what becomes of a message.
+ *	serve_request()		handles a request, answers it, logs and counts it
+ *	request_steps[]		may it be handled at all, and where does its URL lead?
+ *	routes[]		URLs: an account, or one of server/endpoints.h
+ *	message_steps[]		what happens with a message that was pushed to an account
+ *
+ * Each step finds its inputs in struct worker (server/worker.h) and leaves its results there.
+ * The first step that fails is the last one; its error is the answer.
  */
 #include <signal.h>
 #include <string.h>
@@ -19,7 +24,7 @@
 #include "server/process.h"
 #include "xmlmap.h"
 
-/* Runs steps, up to NULL, until one fails. */
+/* Runs steps until one fails; NULL ends them. */
 static enum error
 run_steps(struct worker *w, worker_step *const *steps)
 {
@@ -31,8 +36,8 @@ run_steps(struct worker *w, worker_step *const *steps)
 }
 
 /*
- * What WeChat sends to the URL of an account: pushes with a message (POST), and a test of the URL
- * (GET, "handshake") when its administrator saves it in WeChat's console.
+ * What WeChat sends to the URL of an account: a message (POST), or a handshake (GET) when the URL
+ * is saved in WeChat's console.
  */
 
 static enum error
@@ -41,7 +46,7 @@ read_body(struct worker *w)
 	return request_body(w->request, (size_t)w->app->conf.set.body_max, worker_deadline(w));
 }
 
-/* WeChat's parameters in the URL.  Which of them must be there depends on what it sends. */
+/* Reads WeChat's parameters in the URL.  A handshake has others than a message. */
 static enum error
 read_parameters(struct worker *w)
 {
@@ -58,7 +63,7 @@ read_parameters(struct worker *w)
 	return er;
 }
 
-/* The sender must know the account's token ... */
+/* Checks that the sender knows the account's token. */
 static enum error
 check_signature(struct worker *w)
 {
@@ -69,14 +74,14 @@ check_signature(struct worker *w)
 	return crypto_check_url(w->crypto, w->entry.account, &w->push);
 }
 
-/* ... and must have signed a short time ago: it may be a copy of an old push. */
+/* Refuses what was signed too long ago: it may be a copy of an old push. */
 static enum error
 check_age(struct worker *w)
 {
 	return crypto_check_fresh(&w->push, w->app->conf.set.fresh_s, clock_wall_ms() / 1000);
 }
 
-/* Decrypts the body; w->xml becomes the message. */
+/* Decrypts the body if the account's mode says so; w->xml becomes the message. */
 static enum error
 open_body(struct worker *w)
 {
@@ -100,8 +105,8 @@ open_body(struct worker *w)
 }
 
 /*
- * Finds out what the message is: its event, its user, and the key by which a repeat of it is known.
- * Text that is not XML, or not one of QT's events, is forwarded all the same: QT decides.
+ * Reads the event and the user of the message, and makes the key by which a repeat of it is found.
+ * Text that is not XML, or has no event of QT's, is forwarded all the same: QT decides.
  */
 static enum error
 identify_message(struct worker *w)
@@ -119,8 +124,8 @@ identify_message(struct worker *w)
 
 /*
  * Forwards the message to QT, or stores it in the queue on our disk; a repeat is not forwarded
- * again.  WeChat is answered `success` only if QT or the disk has the message; else it sends it
- * again.
+ * again.  The answer is `success` only if QT or the disk has the message.  After any other answer
+ * WeChat sends it again.
  */
 static enum error
 deliver_message(struct worker *w)
@@ -144,8 +149,14 @@ deliver_message(struct worker *w)
 }
 
 static worker_step *const message_steps[] = {
-	read_body, read_parameters, check_signature, check_age, open_body, identify_message,
-	deliver_message, NULL
+	read_body,
+	read_parameters,
+	check_signature,
+	check_age,
+	open_body,
+	identify_message,
+	deliver_message,
+	NULL
 };
 
 static enum error
@@ -155,7 +166,7 @@ handle_message(struct worker *w)
 	return run_steps(w, message_steps);
 }
 
-/* The test of a URL.  Sending echostr back shows that this program knows the token. */
+/* Sending echostr back shows WeChat that this program knows the token. */
 static enum error
 answer_echostr(struct worker *w)
 {
@@ -176,10 +187,10 @@ handle_handshake(struct worker *w)
 }
 
 /*
- * Which URL leads where.
+ * Where a URL leads.
  */
 
-static const char token_end[] = "/access_token";	/* follows the name of an account */
+static const char token_end[] = "/access_token";	/* .../ACCOUNT/access_token */
 
 static bool
 ends_with(struct slice s, const char *end)
@@ -245,7 +256,7 @@ match_account(struct worker *w)
 	return (w->entry.account = account_of(w, w->request->path)) != NULL;
 }
 
-/* The first one that matches handles the request.  NULL: the method is not allowed. */
+/* The first route that matches is taken.  NULL: that method is not allowed. */
 static const struct route {
 	bool		 (*match)(struct worker *w);
 	worker_step	*get, *post;
@@ -292,7 +303,7 @@ static worker_step *const request_steps[] = {
 	check_conf, endpoints_check_docroot, follow_route, NULL
 };
 
-/* One request that has begun: it is handled, answered, logged and counted. */
+/* A worker_serve: handles, answers, logs and counts one request. */
 static void
 serve_request(struct worker *w, enum error er)
 {

@@ -13,9 +13,9 @@
 #include "server/thread_pool.h"
 
 enum {
-	POLL_MS = 5,		/* how often a stopping pool looks whether all have ended */
-	STOP_MS = 700,		/* for transfers to end by themselves */
-	STOP_HARD_MS = 1900,	/* all must be over by then */
+	POLL_MS = 5,		/* between two looks at workers that must end */
+	STOP_MS = 700,		/* a stopping pool leaves transfers this time to end */
+	STOP_HARD_MS = 1900,	/* and workers this time */
 	SHORTAGE_MS = 100,	/* pause when descriptors or memory have run out */
 	STACK = 512 * 1024	/* bytes of a worker's stack */
 };
@@ -36,8 +36,8 @@ struct pool {
 	_Atomic int			 n;		/* workers; only main changes it */
 	_Atomic int			 max;		/* threads, or what the system allows */
 	_Atomic int			 idle;		/* workers that wait for a connection */
-	_Atomic int			 idle_least;	/* fewest since main last looked */
-	_Atomic int			 surplus;	/* so many idle workers are to end */
+	_Atomic int			 idle_least;	/* the lowest since main looked */
+	_Atomic int			 surplus;	/* so many idle workers must end */
 	_Atomic bool			 stopping;
 	_Atomic bool			 shortage;	/* of descriptors or memory; logged once */
 };
@@ -156,7 +156,7 @@ run_worker(void *arg)
 	return NULL;
 }
 
-/* 0, or the error number for which there is no further thread. */
+/* 0, or an error number: the system allows no further thread. */
 static int
 start_thread(struct member *m)
 {
@@ -195,7 +195,7 @@ add_worker(struct pool *p)
 	atomic_store(&p->max, p->n);
 }
 
-/* Makes the places of workers that have ended free. */
+/* Frees the places of workers that have ended. */
 static void
 join_ended(struct pool *p)
 {
@@ -220,7 +220,7 @@ wake_workers(struct pool *p)
 			(void)pthread_kill(m->thread, SIG_WAKE);
 }
 
-/* Ends the workers that have not been needed since the last look; one idle worker stays. */
+/* Ends the workers that were idle since the last look; one idle worker stays. */
 static void
 retire_workers(struct pool *p)
 {
