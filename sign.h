@@ -1,6 +1,7 @@
 /*
  * sign.h: the JSON that Quick Tracking (QT) takes, and its signature (QT's document "Official
  * account tracking", 3.2 and 3.3).
+ *
  *	sign = hex MD5(the JSON object without the field sign, followed by ServiceSecret)
  *
  * To check sign, QT parses the object that it got, prints it again with its library fastjson
