@@ -1,5 +1,6 @@
 /*
  * sink.c: a QT that says yes to everything, as fast as it can or after a delay.
+ *
  *	sink [-l] [-d MS] [-c CERT.pem -k KEY.pem]
  *
  * It listens on a free loopback port and prints the port's number.  It answers each request with
@@ -147,7 +148,7 @@ conn_answer(struct conn *c)
 
 /* Reads request line and headers: how much of the body has not come yet? */
 static void
-read_head(struct conn *c, size_t head_len)
+parse_head(struct conn *c, size_t head_len)
 {
 	static const char	 name[] = "\r\nContent-Length:";
 	const char		*p = c->head;
@@ -173,7 +174,7 @@ conn_handle(struct conn *c)
 		if ((end = strstr(c->head, "\r\n\r\n")) == NULL)
 			return c->len < HEAD_MAX;
 		*end = '\0';
-		read_head(c, (size_t)(end - c->head) + 4);
+		parse_head(c, (size_t)(end - c->head) + 4);
 	} else {
 		c->skip -= c->skip < c->len ? c->skip : c->len;
 		c->len = 0;

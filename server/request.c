@@ -162,7 +162,7 @@ read_roots(struct request *r)
 
 /* Reads all but the body. */
 static enum error
-read_head(struct request *r, bool is_fcgi, int64_t accepted_ms)
+read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 {
 	static _Atomic uint32_t	 requests;	/* of this process */
 	enum error		 er, query_er;
@@ -191,7 +191,7 @@ read_head(struct request *r, bool is_fcgi, int64_t accepted_ms)
 enum error
 request_cgi(struct request *r)
 {
-	return read_head(r, false, clock_mono_ms());
+	return read_variables(r, false, clock_mono_ms());
 }
 
 /* A web server that sends nothing must not hold the worker for ever. */
@@ -226,7 +226,7 @@ request_fcgi(struct request *r, int fd, bool *got)
 		return ERR_REQUEST;
 	}
 	/* A connection that was kept open may have been silent for long: its time starts now. */
-	return read_head(r, true, fd != -1 ? accepted_ms : clock_mono_ms());
+	return read_variables(r, true, fd != -1 ? accepted_ms : clock_mono_ms());
 }
 
 /* ERR_REQUEST: Content-Length is not a number.  *given false: it is absent or empty. */
