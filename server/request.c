@@ -160,12 +160,12 @@ read_roots(struct request *r)
 		r->roots[1] = variable_of(r, "CONTEXT_DOCUMENT_ROOT");
 }
 
-/* Reads all but the body. */
+/* Fills a request with what the web server's variables say: all but the body. */
 static enum error
 read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 {
 	static _Atomic uint32_t	 requests;	/* of this process */
-	enum error		 er, query_er;
+	enum error		 er;
 
 	r->io->is_fcgi = is_fcgi;
 	r->accepted_ms = accepted_ms;
@@ -183,9 +183,9 @@ read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	r->authorization = variable_of(r, "HTTP_AUTHORIZATION");
 	r->io->length = variable_of(r, "CONTENT_LENGTH");
 	read_roots(r);
-	er = read_path(r);
-	query_er = read_query(r);	/* also after an error: the log shows what is there */
-	return er != ERR_OK ? er : query_er;
+	if ((er = read_path(r)) != ERR_OK)
+		return er;
+	return read_query(r);
 }
 
 enum error

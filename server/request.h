@@ -24,11 +24,11 @@ struct request {
 	struct slice		 path;		/* whole path of the URL, decoded */
 	struct slice		 peer;		/* the client's address, from the web server */
 	struct slice		 language;	/* the header Accept-Language */
-	struct slice		 authorization;	/* Authorization; absent: not passed on, too */
+	struct slice		 authorization;	/* Authorization, if the server passes it on */
 	struct slice		 roots[REQUEST_ROOTS];	/* directories with files that it serves */
 	struct query		 query;
 	struct buf		 body;		/* empty until request_body() */
-	int64_t			 accepted_ms;	/* monotonic: when its connection was accepted */
+	int64_t			 accepted_ms;	/* monotonic: when the request began */
 	uint64_t		 id;		/* for the log */
 	bool			 replied;
 	struct request_io	*io;		/* private: the connection */

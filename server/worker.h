@@ -33,10 +33,10 @@ struct app {
 	bool			 usable;	/* false: every request is answered ERR_CONF */
 	struct services		 services;
 	struct unionid		*unionid;	/* NULL: the collector is off */
-	struct maintenance	*maintenance;	/* NULL: this process has no such thread */
-	worker_serve		*serve;
+	struct maintenance	*maintenance;	/* NULL: a CGI, which has no such thread */
+	worker_serve		*serve;		/* answers each request */
 	_Atomic int		 reports;	/* pages of the report that are being made */
-	_Atomic int64_t		 stop_ms;	/* see net/http_client.h */
+	_Atomic int64_t		 stop_ms;	/* 0, or the end of transfers: net/http_client.h */
 };
 
 /* One for each thread. */
@@ -53,7 +53,7 @@ struct worker {
 	struct token_server_reply	 token;
 	struct buf			 opened, work;	/* of crypto_open() */
 	struct buf			 out;		/* body of an answer */
-	struct buf			 roots[REQUEST_ROOTS];	/* the state is not in these */
+	struct buf			 roots[REQUEST_ROOTS];	/* they do not have our state */
 
 	/* Of the present request; worker_reset() empties it. */
 	struct access_entry		 entry;
@@ -61,17 +61,17 @@ struct worker {
 	struct push			 push;
 	struct slice			 xml;		/* the message, decrypted */
 	char				 key[MESSAGE_KEY_HEX + 1];
-	char				 why[160];	/* more than the error tells */
+	char				 why[160];	/* for entry.detail */
 };
 
 /* NULL: no memory.  The worker keeps app. */
 struct worker	*worker_new(struct app *app);
 void		 worker_free(struct worker *w);
 
-/* Forgets the request before; the reply is "not accepted" until a step sets another. */
+/* Forgets the last request.  The reply is the text "not accepted" until a step sets another. */
 void		 worker_reset(struct worker *w);
 
-/* Makes the handle if it is not there yet.  ERR_CRYPTO. */
+/* Make w->crypto or w->signer, if it is not there yet.  ERR_CRYPTO. */
 enum error	 worker_need_crypto(struct worker *w);
 enum error	 worker_need_signer(struct worker *w);
 
