@@ -324,7 +324,7 @@ main(int argc, char **argv)
 	(void)signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow must not end the process */
 	if (request_is_fcgi())
 		return process_run_fcgi(serve_request);
-	if (request_is_cgi())	/* before argv is read: it may be the client's query string */
-		process_run_cgi(serve_request);
+	if (request_is_cgi())	/* without a look at argv: it may be the client's query string */
+		process_run_cgi(serve_request);	/* does not return */
 	return cli_main(argc, argv);
 }
