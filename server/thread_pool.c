@@ -327,7 +327,7 @@ thread_pool_run(const struct thread_pool_app *app, int listen_fd)
 		manage_workers(&p, &signals);
 		rc = stop_workers(&p);
 	}
-	if (rc == 0)	/* -1: a worker may still use it */
+	if (p.n == 0)	/* else a worker still uses it */
 		free(p.members);
 	return rc;
 }
