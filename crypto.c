@@ -250,7 +250,7 @@ extract_message(struct buf *b, struct slice appid)
 	return ERR_OK;
 }
 
-/* xml becomes the message, empty after an error. */
+/* Opens with one key.  xml becomes the message, empty after an error. */
 static enum error
 open_with_key(struct crypto *c, struct buf *xml, const char *key, const char *appid,
     const struct buf *cipher)
@@ -290,7 +290,7 @@ crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct ac
 	return er;
 }
 
-/* Appends what is encrypted: random bytes, length, message, AppID, padding. */
+/* Appends the text to encrypt: random bytes, length, message, AppID, padding. */
 static enum error
 append_clear_text(struct buf *out, const unsigned char *random, struct slice msg,
     struct slice appid)

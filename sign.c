@@ -34,7 +34,7 @@ sign_free(struct signer *s)
 	free(s);
 }
 
-/* Two characters where fastjson has a short escape, else \uXXXX. */
+/* Appends the escape of a character: fastjson's short one if there is one, else \uXXXX. */
 static enum error
 append_escape(struct buf *out, uint32_t cp)
 {
@@ -54,7 +54,7 @@ append_escape(struct buf *out, uint32_t cp)
 	return buf_put(out, esc, 6);
 }
 
-/* Control characters, among them U+007F to U+009F, and what JavaScript takes for an end of line. */
+/* True: fastjson escapes it.  U+2028 and U+2029 are ends of line in JavaScript. */
 static bool
 is_escaped(uint32_t cp)
 {
@@ -105,7 +105,7 @@ sign_string(struct buf *out, struct slice text)
 	return buf_putc(out, '"');
 }
 
-/* By name.  It is stable: values of one name keep their order. */
+/* Sorts fields by name; those of one name keep their order. */
 static void
 sort_fields(struct sign_field *f, size_t n)
 {
@@ -126,7 +126,7 @@ append_value(struct buf *out, const struct sign_field *f)
 	return f->bare ? buf_put(out, f->value.p, f->value.len) : sign_string(out, f->value);
 }
 
-/* One member of an object, from the n fields that have its name. */
+/* Appends one member of an object, made of the n fields that have its name. */
 static enum error
 append_member(struct buf *out, const struct sign_field *f, size_t n)
 {
@@ -145,7 +145,7 @@ append_member(struct buf *out, const struct sign_field *f, size_t n)
 	return buf_putc(out, ']');
 }
 
-/* *sign_at: the offset in out at which a member "sign" would begin. */
+/* Appends an object.  *sign_at: the offset in out at which a member "sign" would begin. */
 static enum error
 append_object(struct buf *out, struct sign_field *f, size_t n, size_t *sign_at)
 {

@@ -32,10 +32,10 @@ enum { HEAD_MAX = 16 * 1024, EVENTS = 256 };
 
 struct conn {
 	int		 fd;
-	SSL		*ssl;		/* NULL: plain */
+	SSL		*ssl;		/* NULL: without TLS */
 	size_t		 skip;		/* bytes of the body that have not come yet */
 	bool		 in_body;
-	bool		 is_count;	/* GET /count */
+	bool		 is_count;	/* the request is GET /count */
 	int64_t		 due;		/* when to answer, ns; 0: it does not wait */
 	struct conn	*prev, *next;	/* in the queue of those that wait */
 	size_t		 len;

@@ -55,7 +55,7 @@ append_request_id(struct logline *l, const struct request *r)
 	log_str(l, "id", id);
 }
 
-/* The user, as an alias unless log_users is set: others than the operator may read the log. */
+/* Appends the user: an alias unless log_users is set, since others may read the log, too. */
 static void
 append_user(struct logline *l, struct access_log *a, struct slice user)
 {
@@ -73,7 +73,7 @@ append_user(struct logline *l, struct access_log *a, struct slice user)
 		log_str(l, "user", alias);
 }
 
-/* QT's event code; a message that has no such code is described by WeChat's names. */
+/* Appends QT's event code, or WeChat's names of a message that has no such code. */
 static void
 append_message(struct logline *l, const struct access_entry *e)
 {
@@ -157,7 +157,7 @@ level_of(const struct access_entry *e)
 	return e->er == ERR_OK || e->level > least ? e->level : least;
 }
 
-/* Two failures that agree in all of this are the same one for the log's rate limit. */
+/* What the log's rate limit compares: failures with equal values are repeats of one failure. */
 static struct log_ratelimit_failure
 failure_of(const struct access_entry *e)
 {
@@ -178,7 +178,7 @@ static void
 write_line(struct access_log *a, const struct access_entry *e)
 {
 	const struct log_ratelimit_failure	 f = failure_of(e);
-	/* The health end point may tell of trouble at "notice": it has no error and no code. */
+	/* An answer of the health end point is not a failure, although it may be a "notice". */
 	const bool				 failed = f.level > LEVEL_INFO &&
 						    (*f.error != '\0' || *f.reason != '\0');
 	const bool				 wanted = log_wants(f.level);

@@ -16,20 +16,20 @@ struct access_entry {
 	const struct account	*account;	/* NULL: the URL names no account */
 	enum error		 er;
 	int			 status;	/* HTTP status of the answer */
-	enum counter		 counts_as;	/* if nothing failed and there was no delivery */
+	enum counter		 counts_as;	/* counter, unless an error or a delivery has one */
 	const char		*verdict;	/* NULL: "rejected" */
 	const char		*detail;	/* more than the error says; NULL: nothing */
 	const char		*hint;		/* what to do; NULL: that of the error */
-	const char		*code;		/* of QT's answer, or of ours in its place; or "" */
-	const char		*event;		/* event that was collected; NULL: nothing was */
+	const char		*code;		/* of QT's answer, or the one that we gave; or "" */
+	const char		*event;		/* collected event; NULL: nothing was collected */
 	struct slice		 user;		/* openid of the message; absent: not known */
-	enum log_level		 level;		/* of the line; an error's own if that is higher */
+	enum log_level		 level;		/* of the line; an error may raise it */
 	const struct message	*message;	/* NULL: the push was not decrypted */
-	const char		*key;		/* message_key()'s, with message */
+	const char		*key;		/* from message_key(); set if message is */
 	const struct delivery	*delivery;	/* NULL: there was no delivery */
 };
 
-/* One thread's. */
+/* One for each thread. */
 struct access_log;
 
 /* Keeps services.  NULL: no memory. */

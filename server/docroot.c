@@ -6,7 +6,7 @@
 
 #include "server/docroot.h"
 
-/* dir and rest as one path, which the caller frees.  NULL: no memory. */
+/* Joins dir and rest to one path, which the caller frees.  NULL: no memory. */
 static char *
 join_path(const char *dir, const char *rest)
 {
@@ -21,8 +21,8 @@ join_path(const char *dir, const char *rest)
 }
 
 /*
- * The real path of what exists of path, without symbolic links, and after it the rest as it is
- * written.  The caller frees it.  NULL: no memory, or a directory that cannot be read.
+ * Resolves the symbolic links in the part of path that exists, and appends the rest as it is
+ * written.  The caller frees the result.  NULL: no memory, or a directory that cannot be read.
  */
 static char *
 resolve_path(const char *path)
@@ -98,7 +98,7 @@ is_served_name(const char *name, size_t len)
 	return false;
 }
 
-/* True: path has a file .htaccess, or a directory above it has; path is cut to that directory. */
+/* True: path, or a directory above it, has a file .htaccess; path is cut to that directory. */
 static bool
 has_htaccess(char *path)
 {

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 /*
- * True: dir is root, or below it, after symbolic links in both are followed.  A root that does not
- * exist has nothing.  A directory that does not exist yet is where its parent is.
+ * True: dir is root, or below it, after symbolic links in both are followed.  If root does
+ * not exist: false.  A directory that does not exist yet is where its parent is.
  */
 bool	 docroot_has(const char *root, const char *dir);
 

@@ -9,13 +9,13 @@
 #include "server/endpoints.h"
 
 enum {
-	REPORTS	  = 2,		/* made at once; the other workers are left for messages */
+	REPORTS	  = 2,		/* made at once; other workers stay free for messages */
 	REPORT_MS = 20000	/* for a report's questions to the store */
 };
 
 /*
- * A root of "/" tells nothing: servers that serve no files give it.  Roots that are known to be
- * good are kept, because they are the same in every request.
+ * Servers that have no files give "/" as the root: it tells nothing.  Roots are the same in every
+ * request, so the worker remembers those that are good.
  */
 enum error
 endpoints_check_docroot(struct worker *w)
@@ -65,7 +65,7 @@ log_collected(struct worker *w)
 enum error
 endpoints_collect(struct worker *w)
 {
-	/* An envelope has the body as a JSON string: every byte may take six. */
+	/* An envelope has WeChat's body as a JSON string, where a byte may become six. */
 	const size_t	 max = (size_t)w->app->conf.set.body_max * 6 + 4096;
 	const int64_t	 deadline_ms = worker_deadline(w);
 	enum error	 er;
@@ -116,7 +116,7 @@ endpoints_report(struct worker *w)
 	return er;
 }
 
-/* The state of the program, if the peer may see it. */
+/* Reads the state of the program.  ERR_ADDRESS: the peer may not see it. */
 static enum error
 read_health_state(struct worker *w, struct health_state *h)
 {

@@ -17,12 +17,12 @@
 
 enum {
 	TURN_MS = 500,		/* longest pause between two looks at the store */
-	BUSY_MS = 2000,		/* how long to wait for other processes at the store */
+	BUSY_MS = 2000,		/* to wait for other processes that use the store */
 	SWEEP_MS = 60000,	/* between two sweeps */
-	SWEEP_ROWS = 200,	/* in one step: so few that no request waits long for it */
-	SWEEP_PAUSE_MS = 20,	/* between two steps */
+	SWEEP_ROWS = 200,	/* of one step: so few that no request waits long for it */
+	SWEEP_PAUSE_MS = 20,	/* between two steps of a sweep */
 	SWEEP_AGAIN_MS = 3600000,	/* after which a sweep begins at the oldest row again */
-	BRIEF_STEPS = 8,	/* in a process that must end soon */
+	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
 	STACK = 512 * 1024	/* bytes of the thread's stack */
 };
 
@@ -30,7 +30,7 @@ enum {
 struct sweeper {
 	const struct services	*services;
 	struct queue_sweep	 done;
-	struct queue_sweep	 next;		/* done, once this step is committed */
+	struct queue_sweep	 next;		/* becomes done when this step is committed */
 	bool			 more_events;
 	int64_t			 again_ms;	/* when to begin at the oldest row again */
 };
@@ -84,7 +84,7 @@ struct backlog {
 	bool			 is_there;	/* a message waits, or a breaker is open */
 };
 
-/* A store_work. */
+/* A store_work: fills a struct backlog. */
 static enum error
 read_backlog(struct db *db, void *arg)
 {
@@ -125,7 +125,7 @@ lower_flag(const struct services *s)
 	if (!store_is_raised(s->store) || !find_backlog(&b, s) || b.is_there)
 		return;
 	store_lower(s->store);
-	/* A message may have come between the two; without the flag nobody would look for it. */
+	/* A message may have come before the removal; without the flag nobody looks for it. */
 	if (!find_backlog(&b, s) || b.is_there)
 		store_raise(s->store);
 }
@@ -171,7 +171,7 @@ sweep_events(struct db *db, void *arg)
 	    s->services->conf->set.collect_days, SWEEP_ROWS);
 }
 
-/* True: there are more old rows. */
+/* Deletes some old rows.  True: there are more. */
 static bool
 sweep_some_rows(struct sweeper *s)
 {
@@ -214,7 +214,7 @@ run_maintenance(void *arg)
 	struct maintenance	*m = arg;
 	const struct services	*s = m->services;
 	int64_t			 sweep_ms = 0, pause_ms;
-	bool			 recover = true;	/* a process before may not have done it */
+	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
 		store_housekeep(s->store);

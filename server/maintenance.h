@@ -19,13 +19,13 @@ struct maintenance;
 struct maintenance	*maintenance_new(const struct services *services);
 void			 maintenance_free(struct maintenance *m);
 
-/* -1: the system allows no further thread. */
+/* Starts the thread.  -1: the system allows no further thread. */
 int			 maintenance_start(struct maintenance *m);
 
-/* Ends its pauses at once; for any thread, after services->stop_ms was set. */
+/* Ends the thread's pause.  Any thread may call it, after services->stop_ms is set. */
 void			 maintenance_wake(struct maintenance *m);
 
-/* Waits for the end of the thread.  Work that it has begun ends by services->stop_ms. */
+/* Stops the thread and waits for its end: work that it has begun goes on to stop_ms at most. */
 void			 maintenance_stop(struct maintenance *m);
 
 /* For a process that must end soon: does a little of what the thread does, but does not drain. */

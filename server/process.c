@@ -32,7 +32,7 @@ keep_first_problem(void *ctx, const char *line)
 		(void)snprintf(first, PROBLEM, "%s", line);
 }
 
-/* False: the values cannot be used.  The log is open either way, and has the reason. */
+/* Loads config.h's values and opens the log.  False: they cannot be used, and the log says why. */
 static bool
 load_conf(struct conf *c)
 {
@@ -49,7 +49,7 @@ load_conf(struct conf *c)
 	return problems == 0;
 }
 
-/* False: no memory. */
+/* Makes what the workers share.  False: no memory. */
 static bool
 open_handles(struct app *app, enum store_life life)
 {
@@ -215,8 +215,8 @@ drain_queue(struct app *app, bool recover, int64_t until_ms)
 }
 
 /*
- * Drains the queue in a process of its own until until_ms.  The web server ends the request once it
- * has the answer, and some web servers kill the process that gave it.
+ * Drains the queue in a child process, up to until_ms (monotonic).  The web server ends the
+ * request once it has the answer, and some web servers kill the process that gave it.
  */
 static void
 drain_in_child(struct app *app, int64_t until_ms)

@@ -100,7 +100,7 @@ method_of(struct slice name)
 	return slice_is(name, "POST") ? METHOD_POST : METHOD_OTHER;
 }
 
-/* ERR_REQUEST: to would have more than max bytes. */
+/* Appends from to to.  ERR_REQUEST: to would have more than max bytes. */
 static enum error
 append_bounded(struct buf *to, struct slice from, size_t max)
 {
@@ -164,7 +164,7 @@ read_roots(struct request *r)
 static enum error
 read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 {
-	static _Atomic uint32_t	 requests;	/* of this process */
+	static _Atomic uint32_t	 requests;	/* that this process has had */
 	enum error		 er;
 
 	r->io->is_fcgi = is_fcgi;
@@ -210,7 +210,7 @@ request_fcgi(struct request *r, int fd, bool *got)
 	int64_t		 accepted_ms = clock_mono_ms();
 
 	/*
-	 * FCGX_Accept_r() does not accept if it has a connection that it must keep: it reads the
+	 * If f has a connection that must be kept, FCGX_Accept_r() does not accept, but reads the
 	 * next request there.  detached: if that fails, it closes the connection without waiting.
 	 *
 	 */
@@ -261,8 +261,8 @@ read_cgi_bytes(struct request *r, char *to, size_t room, int64_t left_ms)
 }
 
 /*
- * The same for FastCGI.  It asks for one byte, and then for what the library has read already: a
- * read of more would wait again and again, past the deadline.
+ * Does the same for FastCGI.  It asks for one byte, and then for what the library has read
+ * already: a read of more would wait again and again, past the deadline.
  */
 static ssize_t
 read_fcgi_bytes(struct request *r, char *to, size_t room)
@@ -318,7 +318,7 @@ request_body(struct request *r, size_t max, int64_t deadline_ms)
 		return er;
 	if (len > max)
 		return ERR_TOOBIG;
-	/* The standard input of a CGI may have more bytes than the body: it reads len of them. */
+	/* A CGI reads exactly len bytes: its standard input may not end after them. */
 	if (given && !r->io->is_fcgi) {
 		if (len != 0 && (er = receive_body(r, len - 1, deadline_ms)) != ERR_OK)
 			return er;

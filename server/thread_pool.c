@@ -13,9 +13,9 @@
 #include "server/thread_pool.h"
 
 enum {
-	POLL_MS = 5,		/* between two looks at workers that must end */
-	STOP_MS = 700,		/* a stopping pool leaves transfers this time to end */
-	STOP_HARD_MS = 1900,	/* and workers this time */
+	POLL_MS = 5,		/* after a stop, between two looks at the workers */
+	STOP_MS = 700,		/* for transfers to end after a stop */
+	STOP_HARD_MS = 1900,	/* for workers to end after a stop */
 	SHORTAGE_MS = 100,	/* pause when descriptors or memory have run out */
 	STACK = 512 * 1024	/* bytes of a worker's stack */
 };
@@ -32,11 +32,11 @@ struct pool {
 	const struct thread_pool_app	*app;
 	int				 listen_fd;
 	pthread_t			 main;
-	struct member			*members;	/* app->threads of them */
+	struct member			*members;	/* as many as app->threads */
 	_Atomic int			 n;		/* workers; only main changes it */
 	_Atomic int			 max;		/* threads, or what the system allows */
 	_Atomic int			 idle;		/* workers that wait for a connection */
-	_Atomic int			 idle_least;	/* the lowest since main looked */
+	_Atomic int			 idle_least;	/* lowest value since main looked */
 	_Atomic int			 surplus;	/* so many idle workers must end */
 	_Atomic bool			 stopping;
 	_Atomic bool			 shortage;	/* of descriptors or memory; logged once */
@@ -60,7 +60,7 @@ sleep_ms(long ms)
 	(void)nanosleep(&t, NULL);
 }
 
-/* One idle worker fewer.  If it was the last one, the main thread must start another. */
+/* Counts an idle worker less.  If it was the last one, the main thread must start another. */
 static void
 leave_idle(struct pool *p)
 {
@@ -327,7 +327,7 @@ thread_pool_run(const struct thread_pool_app *app, int listen_fd)
 		manage_workers(&p, &signals);
 		rc = stop_workers(&p);
 	}
-	if (p.n == 0)	/* else a worker still uses it */
+	if (p.n == 0)	/* else a worker that hangs still uses them */
 		free(p.members);
 	return rc;
 }

@@ -17,9 +17,9 @@ struct thread_pool_app {
 	void		 (*worker_free)(void *worker);
 	void		 (*serve)(void *worker, int fd);	/* one connection; closes fd */
 	int		 threads;			/* most workers at once, 1 or more */
-	int		 idle_ms;
-	_Atomic int64_t	*stop_ms;			/* set when stopping: net/http_client.h */
-	void		 (*on_stop)(void *ctx);		/* called after that; may be NULL */
+	int		 idle_ms;			/* see above */
+	_Atomic int64_t	*stop_ms;			/* set by a stop: see net/http_client.h */
+	void		 (*on_stop)(void *ctx);		/* called after stop_ms is set, or NULL */
 };
 
 /*

@@ -24,7 +24,7 @@ struct worker;
 /* Answers one request that has begun.  er is what request_cgi() or request_fcgi() said of it. */
 typedef void	worker_serve(struct worker *w, enum error er);
 
-/* Does one thing to the request of w, or all of it. */
+/* One step of the work on a request, or all steps.  It reads from w and writes to w. */
 typedef enum error worker_step(struct worker *w);
 
 /* One for all threads of a process. */
@@ -51,9 +51,9 @@ struct worker {
 	struct delivery			 delivery;
 	struct collect_result		 collected;
 	struct token_server_reply	 token;
-	struct buf			 opened, work;	/* of crypto_open() */
+	struct buf			 opened, work;	/* message, and scratch, of crypto_open() */
 	struct buf			 out;		/* body of an answer */
-	struct buf			 roots[REQUEST_ROOTS];	/* they do not have our state */
+	struct buf			 roots[REQUEST_ROOTS];	/* those without our state */
 
 	/* Of the present request; worker_reset() empties it. */
 	struct access_entry		 entry;

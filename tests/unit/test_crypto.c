@@ -744,7 +744,7 @@ every_padding(void **state)
 		memset(text, 'x', len);
 		text[len] = '\0';
 		seal_push(&b, &s, &account, text);
-		/* Random, length, message and AppID, up to the next 32, in base64. */
+		/* 16 random bytes, length, message and AppID, padded to 32, in base64. */
 		check_int(name, (int64_t)s.encrypt_len,
 		    (int64_t)((16 + 4 + len + 18) / 32 * 32 + 32 + 2) / 3 * 4);
 		check_err(name, crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
@@ -850,7 +850,7 @@ parts_are_sorted(void **state)
 {
 	static const struct {
 		const char	*name;
-		const char	*parts[4];	/* sorted */
+		const char	*parts[4];	/* in their order */
 	} cases[] = {
 		{ "digits, capitals, letters", { "1", "B", "a", "b" } },
 		{ "prefix first", { "1", "17", "171", "1715" } },

@@ -518,9 +518,9 @@ strings(void **state)
 	buf_free(&out);
 }
 
-enum { MAX = 5 };	/* fields */
+enum { MAX = 5 };	/* fields of a case */
 
-/* Order, arrays, bare values. */
+/* Order of names, arrays, values without quotes. */
 static const struct {
 	const char		*name;
 	struct sign_field	 f[MAX];

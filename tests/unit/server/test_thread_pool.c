@@ -170,7 +170,7 @@ stop_pool(struct rig *r, const char *name)
 	join_pool(r, name);
 }
 
-/* n peers, each with its request sent. */
+/* Connects n peers; each sends its request. */
 static void
 connect_peers(struct rig *r, int n)
 {
@@ -186,7 +186,7 @@ connect_peers(struct rig *r, int n)
 	}
 }
 
-/* How many of them are answered. */
+/* Reads the answers of n peers: how many have come? */
 static int
 count_answers(struct rig *r, int n)
 {
@@ -228,7 +228,7 @@ growth(void **state)
 	}
 }
 
-/* Of workers that are not needed one stays; and the pool grows again. */
+/* Workers that are not needed end; one stays, and the pool can grow again. */
 static void
 retirement(void **state)
 {
@@ -289,7 +289,7 @@ stop_while_busy(void **state)
 	check_int("answers", count_answers(&r, 2), 2);
 }
 
-/* Not one worker can start. */
+/* No worker can start: the pool gives up. */
 static void
 no_worker(void **state)
 {
