@@ -13,6 +13,9 @@
 #include "server/thread_pool.h"
 
 enum {
+	FEW = 8,		/* workers that are started without a look at how long requests take */
+	SLOW_MS = 2,		/* requests that take longer wait for QT, not for a processor */
+	LOOK_MS = 5,		/* over which their time is measured */
 	POLL_MS = 5,		/* after a stop, between two looks at the workers */
 	STOP_MS = 700,		/* for transfers to end after a stop */
 	STOP_HARD_MS = 1900,	/* for workers to end after a stop */
@@ -38,6 +41,8 @@ struct pool {
 	_Atomic int			 idle;		/* workers that wait for a connection */
 	_Atomic int			 idle_least;	/* lowest value since main looked */
 	_Atomic int			 surplus;	/* so many idle workers must end */
+	_Atomic unsigned		 served;	/* connections */
+	_Atomic bool			 pressed;	/* main knows that no worker is idle */
 	_Atomic bool			 stopping;
 	_Atomic bool			 shortage;	/* of descriptors or memory; logged once */
 };
@@ -69,7 +74,8 @@ leave_idle(struct pool *p)
 
 	while (left < least && !atomic_compare_exchange_weak(&p->idle_least, &least, left))
 		;
-	if (left == 0 && atomic_load(&p->n) < atomic_load(&p->max))
+	if (left == 0 && atomic_load(&p->n) < atomic_load(&p->max) &&
+	    !atomic_exchange(&p->pressed, true))
 		(void)pthread_kill(p->main, SIG_WAKE);
 }
 
@@ -148,6 +154,7 @@ run_worker(void *arg)
 	while ((fd = accept_connection(p, &wake)) != -1) {
 		leave_idle(p);
 		p->app->serve(m->worker, fd);
+		(void)atomic_fetch_add_explicit(&p->served, 1, memory_order_relaxed);
 		(void)atomic_fetch_add(&p->idle, 1);
 	}
 	leave_idle(p);
@@ -193,6 +200,20 @@ add_worker(struct pool *p)
 	log_msg(LEVEL_WARNING, "pool", "cannot start more than %d workers: %s; lower "
 	    "settings.threads or raise the limit on processes", p->n, strerror(error));
 	atomic_store(&p->max, p->n);
+}
+
+/*
+ * Whether requests wait for others.  While n workers are busy and serve k requests in LOOK_MS, one
+ * takes n * LOOK_MS / k.  If that is short, the processors are the limit: more workers would cost
+ * memory and serve nobody sooner.
+ */
+static bool
+are_requests_slow(struct pool *p)
+{
+	const unsigned	 before = atomic_load(&p->served);
+
+	sleep_ms(LOOK_MS);
+	return (atomic_load(&p->served) - before) * SLOW_MS < (unsigned)p->n * LOOK_MS;
 }
 
 /* Frees the places of workers that have ended. */
@@ -261,7 +282,9 @@ manage_workers(struct pool *p, const sigset_t *signals)
 			retire_workers(p);
 			look_ms = clock_mono_ms() + p->app->idle_ms;
 		}
-		if (atomic_load(&p->idle) == 0 && p->n < p->max)
+		atomic_store(&p->pressed, false);
+		while (atomic_load(&p->idle) == 0 && p->n < p->max &&
+		    (p->n < FEW || are_requests_slow(p)))
 			add_worker(p);
 	}
 }

@@ -1,7 +1,8 @@
 /*
  * thread_pool.h: the threads that serve a FastCGI socket.
  *
- * The pool begins with one worker.  When no worker is idle it starts another, up to `threads`.
+ * The pool begins with one worker.  When no worker is idle it starts another, up to `threads`; from
+ * the ninth on only while requests wait for QT and not for a processor.
  * Idle workers that were not needed for idle_ms end again; one stays.  SIGTERM, SIGINT or SIGUSR1
  * stops the pool: it accepts nothing more and answers the requests in flight, within 2 s.
  */
