@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/file.h"
+#include "core/hash.h"
 #include "state/lock.h"
 
 enum {
@@ -71,16 +73,11 @@ lock_free(struct locks *cs)
 void
 lock_name(unsigned char key[LOCK_KEY], const char *what, const char *which)
 {
-	uint64_t	 h = UINT64_C(14695981039346656037);	/* FNV-1a */
-	const char	*p;
+	uint64_t	 h = hash_add(hash_add(HASH_EMPTY, what, strlen(what)), which, strlen(which));
 	int		 i;
 
 	memset(key, 0, LOCK_KEY);
 	(void)snprintf((char *)key, LOCK_KEY - sizeof(h), "%s", what);
-	for (p = what; *p != '\0'; p++)
-		h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
-	for (p = which; *p != '\0'; p++)
-		h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
 	for (i = 1; i <= 8; i++, h >>= 8)
 		key[LOCK_KEY - i] = (unsigned char)h;
 }
@@ -140,14 +137,12 @@ static int
 lock_file(struct locks *cs)
 {
 	int64_t		 now_ms = clock_mono_ms();
-	struct stat	 st;
 	int		 fd;
 
 	if (now_ms < cs->look_ms)
 		return cs->fd;
 	cs->look_ms = now_ms + LOOK_MS;
-	if (cs->fd != -1 && stat(cs->file, &st) == 0 && st.st_dev == cs->opened.st_dev &&
-	    st.st_ino == cs->opened.st_ino)
+	if (cs->fd != -1 && file_is_at(cs->file, &cs->opened))
 		return cs->fd;
 	(void)mkdir(cs->dir, 0700);	/* whether it is there now shows below */
 	fd = open(cs->file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
