@@ -14,6 +14,7 @@
 
 #include "core/conf.h"
 #include "state/lock.h"
+#include "state/state_file.h"
 
 enum {
 	COUNTER_FILE_TOTAL	= -1,	/* in place of a day: the file of them all */
@@ -59,23 +60,13 @@ void		 counter_file_housekeep(struct counter_file *f);
  */
 
 /* The name of that day's file in the directory; what has none is "". */
-enum { COUNTER_FILE_PATH = 1100 };
-void		 counter_file_path(char path[COUNTER_FILE_PATH], const char *dir, int64_t day);
-
-enum counter_file_state {
-	COUNTER_FILE_SOUND,
-	COUNTER_FILE_ABSENT,
-	COUNTER_FILE_EMPTY,	/* not begun, or whoever began it died within */
-	COUNTER_FILE_OTHER,	/* of another layout */
-	COUNTER_FILE_LATER,	/* a later qtoa's */
-	COUNTER_FILE_UNREADABLE	/* errno */
-};
+void		 counter_file_path(char path[STATE_FILE_PATH], const char *dir, int64_t day);
 
 /*
  * fn gets each slot of a sound file, which is not mapped for it: a disk that fails is an error
  * here, not the death of the process.  ERR_STORE: errno; ERR_NOMEM.
  */
-enum error	 counter_file_read(enum counter_file_state *state, const char *dir, int64_t day,
+enum error	 counter_file_read(enum state_file_is *is, const char *dir, int64_t day,
 		    const struct counter_file_kind *k, counter_file_each *fn, void *ctx);
 
 /* The days from one to another for which there are files, in order; d->v is the caller's. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/log.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -110,6 +111,41 @@ state_write(const char *dir, const char *name, const void *p, size_t len)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd == -1 || write(fd, p, len) != (ssize_t)len || close(fd) == -1)
 		fail_msg("cannot write %s", path);
+}
+
+const char *
+state_log(const char *dir)
+{
+	static char	 path[STATE_PATH];
+
+	state_path(path, dir, "log");
+	if (log_open(path) != 0)
+		fail_msg("cannot log to %s", path);
+	return path;
+}
+
+int
+state_log_lines(const char *log, const char *text)
+{
+	char	 line[2048];
+	FILE	*f = fopen(log, "r");
+	int	 n = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, text) != NULL;
+	if (f != NULL)
+		(void)fclose(f);
+	return n;
+}
+
+void
+state_limit_files(rlim_t bytes)
+{
+	struct rlimit	 r;
+
+	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
+	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
+	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 enum { STATE_PATH = 512 };
@@ -28,6 +29,15 @@ int		 state_count(const char *dir, const char *begin, char last[STATE_PATH]);
 
 /* What name in dir holds, written anew. */
 void		 state_write(const char *dir, const char *name, const void *p, size_t len);
+
+/* Logs to the file "log" in dir from here on; its path. */
+const char	*state_log(const char *dir);
+
+/* How many lines of a log hold that text. */
+int		 state_log_lines(const char *log, const char *text);
+
+/* No file may grow over that many bytes (a full disk, say); RLIM_INFINITY: any file may. */
+void		 state_limit_files(rlim_t bytes);
 
 /* An ordinary user from here on: root is stopped by no permission. */
 void		 state_drop_root(void);

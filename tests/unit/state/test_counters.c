@@ -186,30 +186,6 @@ remove_file(const char *dir, const char *name)
 	OTHER_CHECK(unlink(path) == 0);
 }
 
-static const char *
-log_to(const char *dir)
-{
-	static char	 path[STATE_PATH];
-
-	state_path(path, dir, "log");
-	OTHER_CHECK(log_open(path) == 0);
-	return path;
-}
-
-static int
-log_lines(const char *path, const char *word)
-{
-	char	 line[2048];
-	FILE	*f = fopen(path, "r");
-	int	 n = 0;
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-		n += strstr(line, word) != NULL;
-	if (f != NULL)
-		(void)fclose(f);
-	return n;
-}
-
 /*
  * Places in the file: what stands there once means the same for ever.
  */
@@ -477,7 +453,7 @@ china_time(void **state)
 static void
 midnight(void **state)
 {
-	const char	*dir = state_new(), *log = log_to(dir);
+	const char	*dir = state_new(), *log = state_log(dir);
 	struct place	*p = place_new(dir, 2);
 	int		 i;
 
@@ -494,7 +470,7 @@ midnight(void **state)
 	request(p, 0, COUNTER_DEAD, INT64_MIN + 1000);
 	check_int("no such days", all_of(dir, "a0", COUNTER_DEAD), 100);
 	request(p, 0, COUNTER_DEAD, at("1970-01-01", -1, 0));
-	check_int("told", log_lines(log, "the clock is wrong"), 1);
+	check_int("told", state_log_lines(log, "the clock is wrong"), 1);
 	check_int("in all", total_of(dir, "a0", COUNTER_DEAD), 103);
 	check_int("over midnight", total_of(dir, NULL, COUNTER_DELIVERED), 1000);
 	log_close();
@@ -1027,7 +1003,7 @@ meet_there(struct other *me, void *arg)
 {
 	const struct meeting	*m = arg;
 	const struct altered	 f = { m->dir, &day_shape };
-	const char		*log = log_to(m->dir);
+	const char		*log = state_log(m->dir);
 
 	(void)me;
 	alter_between(m, &f);
@@ -1036,8 +1012,8 @@ meet_there(struct other *me, void *arg)
 	OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DELIVERED) == 2);
 	OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DEAD) == 10);
 	OTHER_CHECK(state_count(m->dir, today_file, NULL) == m->met->files);
-	OTHER_CHECK(log_lines(log, "set aside") == m->met->aside);
-	OTHER_CHECK(log_lines(log, "what=tally") == (m->met->after == 0 || m->met->aside != 0));
+	OTHER_CHECK(state_log_lines(log, "set aside") == m->met->aside);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == (m->met->after == 0 || m->met->aside != 0));
 	OTHER_CHECK(m->met->after == 0 || is_reserved(&f));
 }
 
@@ -1047,7 +1023,7 @@ meet_total_there(struct other *me, void *arg)
 {
 	const struct meeting	*m = arg;
 	const struct altered	 f = { m->dir, &total_shape };
-	const char		*log = log_to(m->dir);
+	const char		*log = state_log(m->dir);
 	const int		 after = m->met->total_after;
 
 	(void)me;
@@ -1057,8 +1033,8 @@ meet_total_there(struct other *me, void *arg)
 	OTHER_CHECK(total_of(m->dir, NULL, COUNTER_DELIVERED) == after);
 	OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DEAD) == (after == -1 ? -1 : 10));
 	OTHER_CHECK(state_count(m->dir, total_file, NULL) == m->met->files);
-	OTHER_CHECK(log_lines(log, "set aside") == m->met->aside);
-	OTHER_CHECK(log_lines(log, "what=tally") == (after == -1 || m->met->aside != 0));
+	OTHER_CHECK(state_log_lines(log, "set aside") == m->met->aside);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == (after == -1 || m->met->aside != 0));
 	OTHER_CHECK(after == -1 || is_reserved(&f));
 }
 
@@ -1106,48 +1082,38 @@ has_all(const char *dir)
 	return total_of(dir, NULL, COUNTER_DELIVERED) >= all_of(dir, NULL, COUNTER_DELIVERED);
 }
 
-static void
-limit_to(rlim_t bytes)
-{
-	struct rlimit	 r;
-
-	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
-	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
-	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
-}
-
 /* A file size limit stands for a full disk. */
 static void
 full_disk_there(struct other *me, void *arg)
 {
-	const char	*dir = arg, *log = log_to(dir);
+	const char	*dir = arg, *log = state_log(dir);
 	struct place	*p = place_new(dir, 2);
 	int		 i;
 
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
-	limit_to(10000);
+	state_limit_files(10000);
 	for (i = 0; i < 1000; i++)
 		request(p, i % 2, COUNTER_DELIVERED, at(today, 5, 0));
 	OTHER_CHECK(all_of(dir, NULL, COUNTER_DELIVERED) == 0);
 	OTHER_CHECK(total_of(dir, NULL, COUNTER_DELIVERED) == 0);
-	OTHER_CHECK(log_lines(log, "what=tally") == 2);		/* the day, and all */
-	OTHER_CHECK(log_lines(log, "File too large") == 2);
-	limit_to(RLIM_INFINITY);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == 2);		/* the day, and all */
+	OTHER_CHECK(state_log_lines(log, "File too large") == 2);
+	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(count_again(p, dir));
-	OTHER_CHECK(log_lines(log, "what=tally") == 4);
-	OTHER_CHECK(log_lines(log, "counted again") == 2);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == 4);
+	OTHER_CHECK(state_log_lines(log, "counted again") == 2);
 	OTHER_CHECK(has_all(dir));
 
 	/* Who has a slot is counted, who has none is not. */
-	limit_to(10000);
+	state_limit_files(10000);
 	for (i = 0; i < 1000; i++)
 		request(p, i % 2, COUNTER_REPEAT, at(today, 6, 0));
 	OTHER_CHECK(all_of(dir, "a0", COUNTER_REPEAT) == 500);
 	OTHER_CHECK(all_of(dir, NULL, COUNTER_REPEAT) == 500);
 	OTHER_CHECK(total_of(dir, NULL, COUNTER_REPEAT) == 500);
-	OTHER_CHECK(log_lines(log, "what=tally") == 6);
-	limit_to(RLIM_INFINITY);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == 6);
+	state_limit_files(RLIM_INFINITY);
 	place_free(p);
 }
 
@@ -1155,18 +1121,18 @@ full_disk_there(struct other *me, void *arg)
 static void
 half_full_there(struct other *me, void *arg)
 {
-	const char	*dir = arg, *log = log_to(dir);
+	const char	*dir = arg, *log = state_log(dir);
 	struct place	*p = place_new(dir, 1);
 	char		 path[STATE_PATH];
 
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
-	limit_to(TOTAL_HEAD + 2 * TOTAL_SLOT);
+	state_limit_files(TOTAL_HEAD + 2 * TOTAL_SLOT);
 	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	OTHER_CHECK(all_of(dir, NULL, COUNTER_DELIVERED) == 0);
 	OTHER_CHECK(total_of(dir, "a0", COUNTER_DELIVERED) == 1);
-	OTHER_CHECK(log_lines(log, "what=tally") == 1);
-	limit_to(RLIM_INFINITY);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == 1);
+	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(count_again(p, dir));
 	place_free(p);
 
@@ -1177,7 +1143,7 @@ half_full_there(struct other *me, void *arg)
 	request(p, 0, COUNTER_QUEUED, at(today, 5, 0));
 	OTHER_CHECK(all_of(dir, "a0", COUNTER_QUEUED) == 1);
 	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == -1);
-	OTHER_CHECK(log_lines(log, "not counted for /-/metrics") == 1);
+	OTHER_CHECK(state_log_lines(log, "not counted for /-/metrics") == 1);
 	OTHER_CHECK(rmdir(path) == 0);
 	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == 1);	/* as they will begin */
 	place_free(p);
@@ -1196,16 +1162,16 @@ read_only_there(struct other *me, void *arg)
 
 	(void)me;
 	state_drop_root();
-	log = log_to(dir);
+	log = state_log(dir);
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	p = place_new(dir, 1);
 	for (i = 0; i < 1000; i++)
 		request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	counters_housekeep(p->counters, at(today, 5, 0));
-	OTHER_CHECK(log_lines(log, "what=tally") == 2);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == 2);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(count_again(p, dir));
-	OTHER_CHECK(log_lines(log, "counted again") == 2);
+	OTHER_CHECK(state_log_lines(log, "counted again") == 2);
 	OTHER_CHECK(has_all(dir));
 	place_free(p);
 }
@@ -1213,7 +1179,7 @@ read_only_there(struct other *me, void *arg)
 static void
 directory_there(struct other *me, void *arg)
 {
-	const char	*parent = arg, *log = log_to(parent);
+	const char	*parent = arg, *log = state_log(parent);
 	struct place	*p;
 	struct stat	 st;
 	char		 dir[STATE_PATH];
@@ -1226,14 +1192,14 @@ directory_there(struct other *me, void *arg)
 	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
 	OTHER_CHECK(all_of(dir, "a0", COUNTER_DELIVERED) == 1);
 	place_free(p);
-	OTHER_CHECK(log_lines(log, "what=tally") == 0);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == 0);
 }
 
 /* One who holds the making of the file, and does not go on. */
 static void
 claimed_there(struct other *me, void *arg)
 {
-	const char	*dir = arg, *log = log_to(dir);
+	const char	*dir = arg, *log = state_log(dir);
 	struct place	*p = place_new(dir, 1);
 	struct lock	 c;
 	unsigned char	 key[LOCK_KEY];
@@ -1249,7 +1215,7 @@ claimed_there(struct other *me, void *arg)
 	for (i = 0; i < 1000; i++)
 		request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	OTHER_CHECK(clock_mono_ms() - begun_ms < PATIENCE_MS);
-	OTHER_CHECK(log_lines(log, "what=tally") == 1);
+	OTHER_CHECK(state_log_lines(log, "what=tally") == 1);
 	lock_release(p->locks, &c, false);
 	OTHER_CHECK(count_again(p, dir));
 	place_free(p);

@@ -222,32 +222,6 @@ age_crowd(const char *dir, int number, int64_t s)
 		poke(dir, number, HEAD + i * SLOT, t, sizeof(t));
 }
 
-static const char *
-log_to(const char *dir)
-{
-	static char	 path[STATE_PATH];
-
-	state_path(path, dir, "log");
-	assert_int_equal(log_open(path), 0);
-	return path;
-}
-
-static int
-log_lines(const char *path, const char *with)
-{
-	struct buf	 b = { 0 };
-	char		*line, *end;
-	int		 n = 0;
-
-	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == ERR_OK)
-		for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-			*end = '\0';
-			n += strstr(line, with) != NULL;
-		}
-	buf_free(&b);
-	return n;
-}
-
 /*
  * Marks.
  */
@@ -486,7 +460,7 @@ damaged_head(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		path = log_to(dir);
+		path = state_log(dir);
 		p = place_new(dir);
 		check_err(cases[i].name, mark(p, 1, DEDUP_DONE), ERR_OK);
 		if (!cases[i].opened) {
@@ -495,8 +469,8 @@ damaged_head(void **state)
 		}
 		poke(dir, 1, cases[i].at, zero, cases[i].len);
 		check_int(cases[i].name, look(p, 1), DEDUP_NEVER);
-		check_int("it is said", log_lines(path, "damaged"), 1);
-		check_int("that is all", log_lines(path, "what=seen"), 1);
+		check_int("it is said", state_log_lines(path, "damaged"), 1);
+		check_int("that is all", state_log_lines(path, "what=seen"), 1);
 		check_err("a new one", mark(p, 2, DEDUP_DONE), ERR_OK);
 		check_int("in use", look(p, 2), DEDUP_DONE);
 		check_int("the only one", files(dir), 1);
@@ -526,7 +500,7 @@ truncated(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		path = log_to(dir);
+		path = state_log(dir);
 		p = place_new(dir);
 		check_int(cases[i].name, mark_crowd(p, 0, 3), 3);
 		if (!cases[i].opened) {
@@ -540,7 +514,7 @@ truncated(void **state)
 		check_err("soon", mark(p, 2, DEDUP_DONE), ERR_OK);
 		check_int("marks hold", look(p, 2), DEDUP_DONE);
 		check_int("looked", look_crowd(p, 0, 3), 0);
-		check_int("it is said", log_lines(path, "damaged"), 1);
+		check_int("it is said", state_log_lines(path, "damaged"), 1);
 		log_close();
 		place_free(p);
 	}
@@ -563,7 +537,7 @@ mark_again(struct place *p)
 static void
 directory_there(struct other *me, void *arg)
 {
-	const char		*parent = arg, *path = log_to(parent);
+	const char		*parent = arg, *path = state_log(parent);
 	char			 dir[STATE_PATH];
 	unsigned char		 key[DEDUP_KEY] = { 0 };
 	enum dedup_as		 as;
@@ -588,11 +562,11 @@ directory_there(struct other *me, void *arg)
 		OTHER_CHECK(as == DEDUP_NEVER);
 		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
 	}
-	OTHER_CHECK(log_lines(path, "level=error") == 1);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
 	OTHER_CHECK(unlink(dir) == 0);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
 	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
-	OTHER_CHECK(log_lines(path, "known again") == 1);
+	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
 	place_free(p);
 }
 
@@ -605,12 +579,12 @@ read_only_there(struct other *me, void *arg)
 
 	(void)me;
 	state_drop_root();
-	path = log_to(dir);
+	path = state_log(dir);
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	p = place_new(dir);
 	for (i = 0; i < 100; i++)
 		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
-	OTHER_CHECK(log_lines(path, "level=error") == 1);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
 	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
@@ -626,21 +600,11 @@ read_only_there(struct other *me, void *arg)
 	place_free(p);
 }
 
-static void
-limit_to(rlim_t bytes)
-{
-	struct rlimit	 r;
-
-	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
-	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
-	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
-}
-
 /* A file size limit stands for a full disk. */
 static void
 full_disk_there(struct other *me, void *arg)
 {
-	const char	*dir = arg, *path = log_to(dir);
+	const char	*dir = arg, *path = state_log(dir);
 	struct place	*p = place_new(dir);
 	unsigned char	 key[DEDUP_KEY] = { 0 };
 	enum dedup_as	 as;
@@ -648,17 +612,17 @@ full_disk_there(struct other *me, void *arg)
 
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
-	limit_to(1 << 20);
+	state_limit_files(1 << 20);
 	for (i = 0; i < 100; i++)
 		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
 	OTHER_CHECK(files(dir) == 0);
-	limit_to(RLIM_INFINITY);
+	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
-	OTHER_CHECK(log_lines(path, "level=error") == 1);
-	OTHER_CHECK(log_lines(path, "known again") == 1);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
+	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
 
 	/* What is there can be read, what is new cannot be written; told once. */
-	limit_to(HEAD);
+	state_limit_files(HEAD);
 	for (i = 0; i < 100; i++) {
 		key[DEDUP_KEY - 1] = 1;
 		key[9] = (unsigned char)i;
@@ -667,9 +631,9 @@ full_disk_there(struct other *me, void *arg)
 		    as == DEDUP_NEVER);	/* it cannot tell, once a mark is missing */
 		OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_STORE);
 	}
-	OTHER_CHECK(log_lines(path, "level=error") == 2);
-	OTHER_CHECK(log_lines(path, "known again") == 1);
-	limit_to(RLIM_INFINITY);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 2);
+	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
+	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK);
 	OTHER_CHECK(look_key(p, key) == DEDUP_DONE);
 	place_free(p);

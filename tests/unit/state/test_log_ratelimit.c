@@ -718,14 +718,6 @@ make_sparse(const char *dir)
 	cut(dir, SIZE);
 }
 
-/* One who died there. */
-static void
-make_new(const char *dir)
-{
-	state_write(dir, "qtoa.failures.new", "x", 1);
-	cut(dir, 0);
-}
-
 static const struct met {
 	const char	*name;
 	void		 (*alter)(const char *dir);
@@ -744,7 +736,6 @@ static const struct met {
 	{ "unwritten",	make_unwritten,	LIMIT + 10, 0, 0 },
 	{ "unknown",	make_unknown,	LIMIT + 10, 0, 0 },
 	{ "holes",	make_sparse,	20, 0, 0 },
-	{ "half made",	make_new,	LIMIT + 10, 0, 0 },
 };
 
 struct meeting {
@@ -854,16 +845,6 @@ garbage(void **state)
  * Faults.
  */
 
-static void
-limit_to(rlim_t bytes)
-{
-	struct rlimit	 r;
-
-	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
-	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
-	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
-}
-
 /* Fails while there is no file, and once there is. */
 static void
 without_and_with(const char *dir, struct site *s, const char *log, void (*mend)(const char *dir))
@@ -888,7 +869,7 @@ without_and_with(const char *dir, struct site *s, const char *log, void (*mend)(
 }
 
 /* A file size limit stands for a full disk. */
-static void mend_disk(const char *dir)	{ (void)dir; limit_to(RLIM_INFINITY); }
+static void mend_disk(const char *dir)	{ (void)dir; state_limit_files(RLIM_INFINITY); }
 static void mend_mode(const char *dir)	{ OTHER_CHECK(chmod(dir, 0700) == 0); }
 
 static void
@@ -900,10 +881,10 @@ full_disk_there(struct other *me, void *arg)
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
 	site_open(&s, arg);
-	limit_to(20000);
+	state_limit_files(20000);
 	without_and_with(arg, &s, log, mend_disk);
 	/* It is there: nothing more is needed. */
-	limit_to(20000);
+	state_limit_files(20000);
 	happen(&s, broken("shop", "retry"), 10);
 	log_ratelimit_housekeep(s.log_ratelimit, true);
 	OTHER_CHECK(told(log) == 31);

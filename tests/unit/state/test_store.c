@@ -117,32 +117,6 @@ put_one(struct place *p, enum store_need need, int n)
 	return go(p, need, put, &n);
 }
 
-static const char *
-log_to(const char *dir)
-{
-	static char	 path[STATE_PATH];
-
-	state_path(path, dir, "log");
-	assert_int_equal(log_open(path), 0);
-	return path;
-}
-
-static int
-log_lines(const char *path, const char *with)
-{
-	struct buf	 b = { 0 };
-	char		*line, *end;
-	int		 n = 0;
-
-	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == ERR_OK)
-		for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-			*end = '\0';
-			n += strstr(line, with) != NULL;
-		}
-	buf_free(&b);
-	return n;
-}
-
 static void
 print_log(const char *path)
 {
@@ -270,7 +244,7 @@ gathering(void **state)
 static void
 one_that_fails(void **state)
 {
-	const char	*dir = state_new(), *path = log_to(dir);
+	const char	*dir = state_new(), *path = state_log(dir);
 	struct place	*p = place_new(dir, STORE_SERVER);
 	struct db	*other;
 	struct crew	 all;
@@ -287,7 +261,7 @@ one_that_fails(void **state)
 	check_int("those that can are done", all.good, THREADS * JOBS * 9 / 10);
 	check_int("the others know", all.bad, THREADS * JOBS / 10);
 	check_int("nothing is left of those", rows(p), THREADS * JOBS * 9 / 10 + 1);
-	check_int("nor is it the store's fault", log_lines(path, "level=error"), 1);
+	check_int("nor is it the store's fault", state_log_lines(path, "level=error"), 1);
 	log_close();
 	place_free(p);
 }
@@ -322,7 +296,7 @@ needs(void **state)
 		{ "read", STORE_READ, -1 }, { "sync again", STORE_SYNC, FULL },
 		{ "write again", STORE_WRITE, NORMAL },
 	};
-	const char	*dir = state_new(), *path = log_to(dir);
+	const char	*dir = state_new(), *path = state_log(dir);
 	struct place	*p = place_new(dir, STORE_SERVER);
 	struct db	*other;
 	int64_t		 n, begun_ms;
@@ -353,8 +327,8 @@ needs(void **state)
 	check_err("and we write", put_one(p, STORE_SYNC, 1), ERR_OK);
 	store_why(p->store, why, sizeof(why));
 	check_text("nothing to say", why, "");
-	check_int("told once", log_lines(path, "level=error"), 1);
-	check_int("and that it is over", log_lines(path, "works again"), 1);
+	check_int("told once", state_log_lines(path, "level=error"), 1);
+	check_int("and that it is over", state_log_lines(path, "works again"), 1);
 	db_close(other);
 	log_close();
 	place_free(p);
@@ -412,7 +386,7 @@ read_only_there(struct other *me, void *arg)
 
 	(void)me;
 	state_drop_root();
-	path = log_to(dir);
+	path = state_log(dir);
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	p = place_new(dir, STORE_SERVER);
 	begun_ms = clock_mono_ms();
@@ -426,8 +400,8 @@ read_only_there(struct other *me, void *arg)
 			(void)nanosleep(&pause, NULL);
 	}
 	OTHER_CHECK(er == ERR_OK);
-	OTHER_CHECK(log_lines(path, "answered 503") == 1);
-	OTHER_CHECK(log_lines(path, "works again") == 1);
+	OTHER_CHECK(state_log_lines(path, "answered 503") == 1);
+	OTHER_CHECK(state_log_lines(path, "works again") == 1);
 
 	/* A file that cannot be written is no better. */
 	place_free(p);
@@ -546,7 +520,7 @@ set_aside(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		path = log_to(dir);
+		path = state_log(dir);
 		if (cases[i].sql == NULL) {
 			state_write(dir, "qtoa.db", "This is no database, however long it may be: "
 			    "..................................................................",
@@ -560,15 +534,15 @@ set_aside(void **state)
 		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), ERR_OK);
 		check_int(cases[i].name, rows(p), 1);
 		check_int(cases[i].name, state_count(dir, cases[i].kind, NULL), 1);
-		check_int("it is said", log_lines(path, "set aside"), 1);
-		check_int("nothing else is", log_lines(path, "level=error"), 1);
+		check_int("it is said", state_log_lines(path, "set aside"), 1);
+		check_int("nothing else is", state_log_lines(path, "level=error"), 1);
 		recover_run(p->store, p->locks, dir, event_store_sources);
 		recover_run(p->store, p->locks, dir, event_store_sources);
 		check_int("what is taken over is called so", state_count(dir, cases[i].kind, NULL),
 		    !cases[i].rescued);
 		check_int("what is taken over is called so", state_count(dir, "qtoa.db.rescued-",
 		    NULL), cases[i].rescued);
-		check_int("and that is said", log_lines(path, "taken over\""), 0);
+		check_int("and that is said", state_log_lines(path, "taken over\""), 0);
 		check_int(cases[i].name, rows(p), i == 2 ? 2 : 1);
 		log_close();
 		place_free(p);
@@ -581,7 +555,7 @@ partly_damaged(void **state)
 {
 	enum { ROWS = 3000, FIRST = 150, PAGES = 40 };
 	static const char	 junk[PAGE] = { 1, 2, 3 };
-	const char		*dir = state_new(), *path = log_to(dir);
+	const char		*dir = state_new(), *path = state_log(dir);
 	struct place		*p = place_new(dir, STORE_BRIEF);
 	struct db		*db;
 	char			 file[STATE_PATH];
@@ -605,7 +579,7 @@ partly_damaged(void **state)
 	p = place_new(dir, STORE_SERVER);
 	check_err("read in the new one", go(p, STORE_READ, read_all, &n), ERR_OK);
 	check_int("which has none", n, 0);
-	check_int("set aside", log_lines(path, "set aside"), 1);
+	check_int("set aside", state_log_lines(path, "set aside"), 1);
 	check_err("a new one", put_one(p, STORE_SYNC, 1), ERR_OK);
 	recover_run(p->store, p->locks, dir, event_store_sources);
 	n = rows(p);
@@ -670,7 +644,7 @@ write_there(struct other *me, void *dir)
 static void
 processes(void **state)
 {
-	const char	*dir = state_new(), *path = log_to(dir);
+	const char	*dir = state_new(), *path = state_log(dir);
 	struct other	 o[2];
 	struct place	*p;
 	int		 i;
@@ -686,7 +660,7 @@ processes(void **state)
 		check_int("no job fails", other_end(&o[i]), 0);
 	p = place_new(dir, STORE_BRIEF);
 	check_int("nothing is lost", rows(p), 2 * 4 * JOBS);
-	if (!check_int("nothing to complain about", log_lines(path, "what=store"), 0))
+	if (!check_int("nothing to complain about", state_log_lines(path, "what=store"), 0))
 		print_log(path);
 	log_close();
 	place_free(p);
