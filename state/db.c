@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -399,4 +401,36 @@ db_watch_log(struct db *db, db_log_pages *fn, void *ctx)
 	db->watch = fn;
 	db->watch_ctx = ctx;
 	(void)sqlite3_wal_hook(db->sq, on_log, db);
+}
+
+/* The WAL first: a new database must not find it. */
+static const char *const	 ends[] = { "-wal", "-shm", "-journal", "" };
+
+bool
+db_rename(const char *from, const char *to)
+{
+	char	 old[1440], new[1440];
+	size_t	 i;
+	int	 error = 0;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		(void)snprintf(old, sizeof(old), "%s%s", from, ends[i]);
+		(void)snprintf(new, sizeof(new), "%s%s", to, ends[i]);
+		if (rename(old, new) == -1 && errno != ENOENT)
+			error = errno;
+	}
+	errno = error;
+	return error == 0;
+}
+
+bool
+db_is_beside(const char *name)
+{
+	const char	*end = strrchr(name, '-');
+	size_t		 i;
+
+	for (i = 0; end != NULL && i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (strcmp(end, ends[i]) == 0)
+			return true;
+	return false;
 }

@@ -137,6 +137,15 @@ void		 db_limit(struct db *db, int64_t until_ms);
 int64_t		 db_col_int(const struct db_rows *rows, int col);
 struct slice	 db_col(const struct db_rows *rows, int col);	/* absent for NULL */
 
+/*
+ * Renames a database that is not open, with the files that SQLite keeps beside it.  False: errno says
+ * why; some of them may have the new name.
+ */
+bool		 db_rename(const char *from, const char *to);
+
+/* True: that is the name of a file that SQLite keeps beside a database. */
+bool		 db_is_beside(const char *name);
+
 /* Copies to the file what the log has.  *left: pages of the log that are not there yet. */
 enum error	 db_checkpoint(struct db *db, bool restart, int *left);
 

@@ -5,7 +5,6 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "state/recover.h"
-#include "state/store_file.h"
 
 enum {
 	STEP = 500,		/* rows a transaction */
@@ -99,20 +98,11 @@ rescue_file(struct store *s, const char *dir, const char *file,
 	kind = strrchr(to, '.');
 	(void)snprintf(kind, sizeof(to) - (size_t)(kind - to), ".rescued-%s",
 	    strrchr(from, '-') + 1);
-	(void)store_file_rename(from, to);
+	(void)db_rename(from, to);
 	log_msg(LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s taken over; what is left of it "
 	    "is %s", from, (long long)copied[0], sources[0]->what, (long long)copied[1],
 	    sources[1]->what, to);
 	return true;
-}
-
-static bool
-is_log(const char *name)
-{
-	const char	*end = strrchr(name, '-');
-
-	return end != NULL && (strcmp(end, "-wal") == 0 || strcmp(end, "-shm") == 0 ||
-	    strcmp(end, "-journal") == 0);
 }
 
 /* The next file to rescue in the state directory.  False: none. */
@@ -128,7 +118,7 @@ find_file(const char *dir, char *name, size_t size)
 		return false;
 	while (!found && (e = readdir(d)) != NULL)
 		if ((strncmp(e->d_name, damaged, sizeof(damaged) - 1) == 0 ||
-		    strncmp(e->d_name, newer, sizeof(newer) - 1) == 0) && !is_log(e->d_name)) {
+		    strncmp(e->d_name, newer, sizeof(newer) - 1) == 0) && !db_is_beside(e->d_name)) {
 			(void)snprintf(name, size, "%s", e->d_name);
 			found = true;
 		}

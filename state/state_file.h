@@ -87,8 +87,8 @@ struct state_file_trouble {
 };
 
 /*
- * Notes how a try to use the file `path` ended: why is NULL if it worked, else the reason.  The first
- * failure is logged, those that follow are not.  True: it works for the first time after that, so
+ * Notes how a try to use the file `path` (NULL: why names it) ended: why is NULL if it worked, else the
+ * reason.  The first failure is logged, those that follow are not.  True: it works for the first time after that, so
  * the caller logs that it works again.
  */
 bool		 state_file_note(struct state_file_trouble *t, const char *path, const char *why);

@@ -27,12 +27,6 @@ struct store;
 struct store	*store_new(const struct settings *set, struct locks *cs, enum store_life life);
 void		 store_free(struct store *s);
 
-enum store_need {
-	STORE_READ,	/* changes nothing */
-	STORE_WRITE,	/* a power cut may undo it, the death of the process does not */
-	STORE_SYNC	/* on disk when store_do() returns */
-};
-
 /*
  * Runs in a transaction beside the work of others; ERR_STORE undoes it.  It may be run
  * again after that, so it must begin from its argument anew.

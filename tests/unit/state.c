@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "state/db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -74,15 +75,6 @@ state_path(char path[STATE_PATH], const char *dir, const char *name)
 		fail_msg("%s/%s is too long", dir, name);
 }
 
-static bool
-is_beside(const char *name)
-{
-	const char	*end = strrchr(name, '-');
-
-	return end != NULL && (strcmp(end, "-wal") == 0 || strcmp(end, "-shm") == 0 ||
-	    strcmp(end, "-journal") == 0);
-}
-
 int
 state_count(const char *dir, const char *begin, char last[STATE_PATH])
 {
@@ -91,7 +83,7 @@ state_count(const char *dir, const char *begin, char last[STATE_PATH])
 	int		 n = 0;
 
 	while (d != NULL && (e = readdir(d)) != NULL)
-		if (strncmp(e->d_name, begin, strlen(begin)) == 0 && !is_beside(e->d_name)) {
+		if (strncmp(e->d_name, begin, strlen(begin)) == 0 && !db_is_beside(e->d_name)) {
 			n++;
 			if (last != NULL)
 				state_path(last, dir, e->d_name);
