@@ -53,7 +53,7 @@ struct counter_file {
 	int64_t				 day;		/* of the file that is mapped */
 	struct state_file		 file;
 	struct head			 head;
-	void				**slots;	/* by account, the last without one; NULL: look */
+	void				**slots;	/* by account; NULL: not looked for yet */
 };
 
 /*
@@ -485,8 +485,8 @@ counter_file_days(struct counter_file_days *d, const char *dir, int64_t from, in
 	if ((p = opendir(dir)) == NULL)
 		return errno == ENOENT ? ERR_OK : ERR_STORE;
 	while (er == ERR_OK && (e = readdir(p)) != NULL)
-		if ((day = day_of_name(e->d_name, &is_quarantined)) != -1 && !is_quarantined && day >= from &&
-		    day <= to)
+		if ((day = day_of_name(e->d_name, &is_quarantined)) != -1 && !is_quarantined &&
+		    day >= from && day <= to)
 			er = add_day(d, day);
 	(void)closedir(p);
 	if (d->n != 0)

@@ -14,7 +14,7 @@ enum {
 	TOTAL_NAMES	= 1024		/* the accounts of many years */
 };
 
-/* struct counter_numbers and struct counter_total as they are in the files. */
+/* struct counter_numbers and struct counter_total as processes share them in the files. */
 struct numbers {
 	_Atomic uint64_t	 count[COUNTER__MAX], sum_ms[COUNTER_TIMES], spare[2];
 	_Atomic uint64_t	 bucket[COUNTER_TIMES][COUNTER_BUCKETS];
@@ -40,7 +40,7 @@ static const struct counter_file_kind	total_kind = {
 	.seed = sum_of_days,
 };
 
-/* Which files cannot be used: those of the days, or that of the totals. */
+/* The files of the days and that of the totals can fail independently. */
 enum group { OF_DAYS, OF_TOTAL, GROUPS };
 
 struct counters {
@@ -49,7 +49,7 @@ struct counters {
 	struct counter_file	*days[2];	/* even and odd: two are in use about midnight */
 	struct counter_file	*total;
 	struct state_file_trouble trouble[GROUPS];
-	_Atomic uint64_t	 lost[GROUPS];	/* requests not counted since it began */
+	_Atomic uint64_t	 lost[GROUPS];	/* requests not counted since the trouble began */
 };
 
 /*
@@ -59,7 +59,7 @@ struct counters {
 enum counter
 counters_refused(enum error er, bool push)
 {
-	/* In files: add, never change. */
+	/* The numbers are places in files: add new ones, never change one. */
 	static const unsigned char	 reasons[ERR__MAX] = {
 		[ERR_NOMEM] = 1, [ERR_CONF] = 2, [ERR_REQUEST] = 3, [ERR_PATH] = 4,
 		[ERR_METHOD] = 5, [ERR_TOOBIG] = 6, [ERR_LATE] = 7, [ERR_PARAM] = 8,
@@ -73,7 +73,7 @@ counters_refused(enum error er, bool push)
 	return (enum counter)(base + reasons[er]);
 }
 
-/* In files: add, never change. */
+/* The order is that of places in files: add new ones at the end, never change one. */
 static const char *const events[COUNTER_EVENTS] = {
 	"-", "$$_menu_click", "$$_official_account_follow", "$$_official_account_unfollow",
 	"$$_scan_open_official_account", "$$_send_localtion", "$$_send_msg_popup",
@@ -217,7 +217,7 @@ counters_housekeep(struct counters *t, int64_t wall_ms)
  * Counting.
  */
 
-/* Where to count a request; NULL: that file cannot be used. */
+/* Where a request is counted; NULL: that file cannot be used. */
 struct target {
 	struct numbers	*hour;
 	struct total	*total;
@@ -234,7 +234,7 @@ find_target(struct target *g, const struct counters *t, size_t account, int64_t 
 	return g->hour != NULL && g->total != NULL;
 }
 
-/* Finds where to count, and holds the lock so that it stays mapped. */
+/* Finds where to count, and leaves t->lock held so that it stays mapped. */
 static void
 lock_target(struct target *g, struct counters *t, const struct account *a, int64_t wall_ms)
 {
@@ -245,7 +245,7 @@ lock_target(struct target *g, struct counters *t, const struct account *a, int64
 	if (find_target(g, t, account, time_s))
 		return;
 	(void)pthread_rwlock_unlock(&t->lock);
-	/* The totals first: a new file of totals begins with what the days have. */
+	/* The totals first: a new file of totals begins with the sums of the days. */
 	prepare_slot(t, COUNTER_FILE_TOTAL, account);
 	prepare_slot(t, calendar_day_at(time_s), account);
 	(void)pthread_rwlock_rdlock(&t->lock);
@@ -320,9 +320,9 @@ struct reading {
 	void		*ctx;
 };
 
-/* A counter_file_each: the hours of a slot. */
+/* A counter_file_each: gives the hours of a slot that are not zero to r->fn. */
 static void
-take_hours(void *ctx, struct slice account, const void *slot)
+pass_hours(void *ctx, struct slice account, const void *slot)
 {
 	static const struct counter_numbers	 nothing;
 	const struct reading			*r = ctx;
@@ -341,7 +341,7 @@ read_day(const char *dir, int64_t day, counters_each *fn, void *ctx)
 	struct reading		 r = { day, fn, ctx };
 	enum state_file_is	 is;
 
-	return counter_file_read(&is, dir, day, &day_kind, take_hours, &r);
+	return counter_file_read(&is, dir, day, &day_kind, pass_hours, &r);
 }
 
 enum error
@@ -358,7 +358,7 @@ counters_read(const char *dir, int64_t from_day, int64_t to_day, counters_each *
 	return er;
 }
 
-/* Of all days, by account; none's is the first. */
+/* The sums of all days by account; the first is the one without an account. */
 struct sums {
 	struct sum {
 		char			 account[COUNTER_FILE_NAME + 1];
@@ -368,9 +368,9 @@ struct sums {
 	enum error	 er;
 };
 
-/* NULL: no memory. */
+/* Appends an account's sums, which are zeros.  NULL: no memory. */
 static struct sum *
-add_sum(struct sums *s)
+append_sum(struct sums *s)
 {
 	const size_t	 room = s->room == 0 ? 8 : s->room * 2;
 	struct sum	*v;
@@ -396,12 +396,12 @@ sum_for(struct sums *s, struct slice account)
 			return &s->v[i];
 	if (s->n == TOTAL_NAMES - 1)
 		return &s->v[0];
-	if ((v = add_sum(s)) != NULL && account.len != 0)
+	if ((v = append_sum(s)) != NULL && account.len != 0)
 		memcpy(v->account, account.p, account.len);
 	return v;
 }
 
-/* A counters_each. */
+/* A counters_each: adds an hour to its account's sums. */
 static void
 add_hour(void *ctx, const struct counter_hour *h)
 {
@@ -414,7 +414,7 @@ add_hour(void *ctx, const struct counter_hour *h)
 		s->er = ERR_NOMEM;
 }
 
-/* A day that cannot be read is no reason to have no totals. */
+/* A counter_file_seed: sums all days up.  A day that cannot be read is left out. */
 static enum error
 sum_of_days(const char *dir, counter_file_each *fn, void *ctx)
 {
@@ -441,9 +441,9 @@ struct reading_totals {
 	void			*ctx;
 };
 
-/* A counter_file_each. */
+/* A counter_file_each: gives a slot of the totals to r->fn. */
 static void
-take_total(void *ctx, struct slice account, const void *slot)
+pass_total(void *ctx, struct slice account, const void *slot)
 {
 	const struct reading_totals	*r = ctx;
 
@@ -454,10 +454,10 @@ enum error
 counters_totals(const char *dir, counters_each_total *fn, void *ctx)
 {
 	struct reading_totals	 r = { fn, ctx };
-	enum state_file_is		 is;
-	enum error			 er;
+	enum state_file_is	 is;
+	enum error		 er;
 
-	er = counter_file_read(&is, dir, COUNTER_FILE_TOTAL, &total_kind, take_total, &r);
+	er = counter_file_read(&is, dir, COUNTER_FILE_TOTAL, &total_kind, pass_total, &r);
 	switch (is) {
 	case STATE_FILE_SOUND:
 	case STATE_FILE_UNREADABLE:
@@ -466,7 +466,7 @@ counters_totals(const char *dir, counters_each_total *fn, void *ctx)
 	case STATE_FILE_EMPTY:
 	case STATE_FILE_OTHER:
 		/* A new file would begin with these numbers. */
-		return sum_of_days(dir, take_total, &r);
+		return sum_of_days(dir, pass_total, &r);
 	case STATE_FILE_LATER:
 		errno = ENOTSUP;
 		return ERR_STORE;
@@ -529,7 +529,7 @@ counters_percentile(const struct counter_numbers *n, enum counter_time which, do
 		all += bucket[i];
 	if (all == 0)
 		return -1;
-	rank = (uint64_t)(share * (double)all);		/* how many stay within, rounded up */
+	rank = (uint64_t)(share * (double)all);		/* how many times to include, rounded up */
 	rank += (double)rank < share * (double)all;
 	rank = rank == 0 ? 1 : rank > all ? all : rank;
 	for (i = 0; below + bucket[i] < rank; i++)

@@ -18,16 +18,16 @@
 #include "state/state_file.h"
 
 enum {
-	SLOT = 16,		/* bytes: 4 of time (s, little endian), 1 of state, 11 of digest */
+	SLOT = 16,		/* bytes: 4 time (s, little endian), 1 dedup_as, 11 digest */
 	SLOTS = 32,
 	BUCKET = SLOT * SLOTS,
 	HEAD = 4096,		/* bytes before the first bucket */
 	DIGEST = 11,
 	FILES_MAX = 64,
-	BITS_MIN = 13,		/* buckets as a power of two: a file of 4 MiB, with holes */
+	BITS_MIN = 13,		/* 2^13 buckets: a file of 4 MiB, which has holes at first */
 	BITS_MAX = 24,
 	LOCK_TRIES = 100,
-	LOCK_PAUSE_NS = 50000,	/* the first one; then twice as long, up to ... */
+	LOCK_PAUSE_NS = 50000,	/* the first pause; each further one is twice as long */
 	LOCK_PAUSE_MAX_NS = 1600000,
 	GONE_MS = 50,		/* between two looks whether the last file is still there */
 	RETRY_MS = 1000		/* between two tries to make a first file */
@@ -40,7 +40,7 @@ static const char	 prefix[] = "qtoa.seen-";
 struct head {
 	char		 magic[8];
 	uint32_t	 bits;
-	uint32_t	 full;		/* a further file has been begun */
+	uint32_t	 full;		/* not 0: there is a further file */
 	int64_t		 begun_s;
 };
 
@@ -57,7 +57,7 @@ struct dedup {
 	pthread_mutex_t		 lock;
 	struct file		 files[FILES_MAX];	/* the oldest first */
 	size_t			 n;
-	unsigned		 last;			/* highest number of a file, opened or not */
+	unsigned		 last;			/* highest number, opened or not */
 	int64_t			 retry_ms;		/* monotonic: make no file before */
 	int64_t			 gone_ms;		/* monotonic: do not look before */
 	struct state_file_trouble trouble;
@@ -184,7 +184,7 @@ open_numbered(struct dedup *s, unsigned number)
 	    "repeats now may be forwarded twice", path);
 }
 
-/* Marks all files but the last as full: a full one tells other processes to look for a further one. */
+/* Marks all files but the last as full: so other processes know that there is a further one. */
 static bool
 mark_full(struct dedup *s)
 {
@@ -226,7 +226,7 @@ open_files(struct dedup *s)
 			open_numbered(s, (unsigned)number);
 	}
 	(void)closedir(d);
-	(void)mark_full(s);	/* the process that made a further file may have died before it did */
+	(void)mark_full(s);	/* the process that made a further file may have died */
 	return 0;
 }
 
@@ -290,13 +290,14 @@ add_file(struct dedup *s)
 		(void)open_files(s);
 		if (!mark_full(s))
 			log_msg(LEVEL_WARNING, "seen", "%s/%s%u: %s: other processes do not know "
-			    "the messages that are marked now", s->set->state_dir, prefix, was, strerror(errno));
+			    "the messages that are marked now", s->set->state_dir, prefix, was,
+			    strerror(errno));
 	}
 	remove_old(s);
 	lock_release(s->locks, &lock, false);
 }
 
-/* True: somebody has removed the file.  One call in GONE_MS looks. */
+/* True: somebody has removed or renamed the file.  It looks at most once in GONE_MS. */
 static bool
 is_gone(struct dedup *s, const struct file *f, int64_t now_ms)
 {
@@ -309,7 +310,7 @@ is_gone(struct dedup *s, const struct file *f, int64_t now_ms)
 	return !file_is_at(path, &f->st);
 }
 
-/* Brings the list of files up to date.  False: there is no file, and none was made. */
+/* Brings the list of files up to date.  False: there is no file, and it cannot make one. */
 static bool
 refresh_files(struct dedup *s)
 {
@@ -374,7 +375,7 @@ is_key(const unsigned char *slot, const unsigned char *key)
 	    slot[4] != DEDUP_NEVER;
 }
 
-/* Finds the slot of a key in any file, if its mark is not too old.  p->file NULL: there is no slot. */
+/* Finds a key's slot in any file, if its mark is not too old.  p->file NULL: there is no slot. */
 static enum error
 find_key(const struct dedup *s, struct place *p, const unsigned char *key)
 {
@@ -448,7 +449,7 @@ write_slot(const struct place *p, const unsigned char *key, enum dedup_as as)
 	return pwrite(p->file->fd, slot, SLOT, p->at) == SLOT ? ERR_OK : ERR_STORE;
 }
 
-/* Marks a key in a free slot of the youngest file.  must: if the bucket is full, in its oldest slot. */
+/* Marks a key in a free slot of the youngest file; must: if all are taken, in the oldest. */
 static enum error
 write_new(const struct dedup *s, bool *full, const unsigned char *key, enum dedup_as as, bool must)
 {

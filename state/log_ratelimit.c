@@ -16,7 +16,7 @@
 enum {
 	PLACES		= 256,
 	HEAD		= 4096,
-	PLACE		= 512,		/* one sector: a power cut leaves it whole or as it was */
+	PLACE		= 512,		/* one sector: a power cut writes all of it or nothing */
 	WORDS		= LOG_RATELIMIT_TEXT / 8,
 	MINUTE_S	= 60,
 	DAY_MS		= 86400000,
@@ -24,7 +24,7 @@ enum {
 	DUE_MS		= 1000		/* between two looks at what is due */
 };
 
-/* The file; see state/log_ratelimit.h. */
+/* The beginning of the file; see state/log_ratelimit.h. */
 struct head {
 	char		 magic[8];
 	uint32_t	 version, places, head, place;
@@ -34,9 +34,9 @@ struct head {
 enum text { WHAT, ACCOUNT, ERROR, REASON, PEER, TEXTS };
 
 /*
- * A place may go to another failure while a thread reads it.  Its hash is set to 0 first and written
- * last, so a reader compares the hash before and after: if it is the same, what was read belongs
- * together.
+ * One failure's place, which may go to another failure while a thread reads it.  Then the hash is
+ * set to 0 first and written last; so a reader looks at the hash before and after, and what it
+ * has read is good if both are the same.
  */
 struct place {
 	_Atomic uint64_t	 hash, group, level, minute, unsaid;
@@ -49,7 +49,7 @@ struct place {
 
 struct table {
 	struct head		 head;
-	_Atomic uint64_t	 index[PLACES];	/* the hashes again, in few cache lines */
+	_Atomic uint64_t	 index[PLACES];	/* the hashes again, to find one fast */
 	char			 zero[HEAD - sizeof(struct head) - 8 * PLACES];
 	struct place		 place[PLACES];
 };
@@ -87,14 +87,14 @@ struct search {
 };
 
 struct log_ratelimit {
-	uint64_t			 lines_max;	/* a minute */
+	uint64_t			 lines_max;	/* of one failure in a minute */
 	struct locks			*locks;
 	char				 path[STATE_FILE_PATH];
 	pthread_rwlock_t		 lock;	/* read: to count; write: to change the next two */
 	struct state_file		 file;
-	struct table			*own;	/* while the file cannot be used; else NULL */
+	struct table			*own;	/* used while the file is not mapped */
 	struct state_file_trouble	 trouble;
-	_Atomic int64_t			 due_ms;	/* monotonic */
+	_Atomic int64_t			 due_ms;	/* monotonic; log_due() looks again then */
 };
 
 static struct table *
@@ -159,7 +159,7 @@ level_of(const struct place *p)
 	return level < LEVEL__MAX ? (enum log_level)level : LEVEL_ERROR;
 }
 
-/* Only the peer, which comes last, may hold a NUL; so a NUL after each text keeps them apart. */
+/* A NUL after each text keeps them apart.  Only the last one, the peer, may hold a NUL itself. */
 static uint64_t
 hash_text(uint64_t h, struct slice s)
 {
@@ -171,7 +171,7 @@ prepare_search(struct search *s, const struct log_ratelimit_failure *x)
 {
 	static const enum text	 order[TEXTS] = { WHAT, ERROR, REASON, ACCOUNT, PEER };
 	const char		 level = (char)x->level;
-	unsigned char		 scope = SCOPES + 2;	/* the first two texts end none */
+	unsigned char		 scope = SCOPES + 2;	/* a scope's hash takes three texts */
 	uint64_t		 h = hash_text(HASH_EMPTY, (struct slice){ &level, 1 });
 	size_t			 i;
 
@@ -187,12 +187,12 @@ prepare_search(struct search *s, const struct log_ratelimit_failure *x)
 		h = hash_text(h, s->text[order[i]]);
 		if (--scope < SCOPES)
 			s->hash[scope] = hash_add(h, &scope, 1);
-		if (scope < SCOPES && s->hash[scope] == 0)	/* 0 is a free place's */
+		if (scope < SCOPES && s->hash[scope] == 0)	/* 0 says that a place is free */
 			s->hash[scope] = 1;
 	}
 }
 
-/* Whether the minute is over.  Clocks of threads differ a little, and an operator may set one. */
+/* Whether a place's minute is over.  A minute of the future is that of a clock that was set. */
 static bool
 is_over(uint64_t minute, int64_t now_ms)
 {
@@ -201,7 +201,7 @@ is_over(uint64_t minute, int64_t now_ms)
 	return age_s >= MINUTE_S || age_s <= -MINUTE_S;
 }
 
-/* How long no failure came.  A time far in the future is that of a clock that was set. */
+/* How long a place had no failure.  A time far in the future is that of a clock that was set. */
 static int64_t
 silence_ms(const struct place *p, int64_t now_ms)
 {
@@ -225,11 +225,13 @@ hint_of(const char *error)
 	return "";
 }
 
-/* Logs how many lines were not written.  The thread that takes their number logs it, once. */
+/* Logs how many lines were not written.  One thread takes their number, so it is logged once. */
 static void
 log_repeats(struct place *p)
 {
-	static const char *const	 keys[TEXTS] = { "line", "account", "error", "reason", "peer" };
+	static const char *const	 keys[TEXTS] = {
+		"line", "account", "error", "reason", "peer",
+	};
 	const uint64_t			 hash = p->hash;
 	const enum log_level		 level = level_of(p);
 	char				 text[TEXTS][LOG_RATELIMIT_TEXT];
@@ -276,8 +278,8 @@ log_table(struct table *t, bool all)
  */
 
 /*
- * A free place, or else the one that is silent longest, over a minute.  PLACES: there is no such
- * place, or so many peers have failed in this way that they share one.
+ * Finds a free place, or else the one without a failure for longest, at least a minute.  PLACES:
+ * there is no such place, or so many peers have failed alike that further ones share a place.
  */
 static size_t
 find_room(const struct table *t, const struct search *s, enum scope scope)
@@ -323,7 +325,7 @@ take_place(struct table *t, size_t i, const struct search *s, enum scope scope)
 	return p;
 }
 
-/* The failure's place, a new one if need be.  NULL: there is no room. */
+/* Finds the failure's place or takes one for it.  NULL: there is no room. */
 static struct place *
 find_or_take(struct table *t, const struct search *s, enum scope *scope)
 {
@@ -339,7 +341,7 @@ find_or_take(struct table *t, const struct search *s, enum scope *scope)
 	return NULL;
 }
 
-/* Where the failure is counted, alone or with others (*scope).  NULL: nowhere. */
+/* The place where a failure is counted, alone or with others (*scope).  NULL: there is no room. */
 static struct place *
 place_of(struct log_ratelimit *f, const struct search *s, enum scope *scope)
 {
@@ -348,7 +350,7 @@ place_of(struct log_ratelimit *f, const struct search *s, enum scope *scope)
 	struct lock	 lock;
 	struct place	*p;
 
-	/* It stays with others for a minute; then there may be room again for a place of its own. */
+	/* It shares a place until that one's minute is over; then it may get one of its own. */
 	for (*scope = ONE_PEER; *scope < SCOPES; (*scope)++)
 		if ((p = find_place(t, *scope, s->hash[*scope])) != NULL &&
 		    (*scope == ONE_PEER || !is_over(p->minute, s->now_ms)))
@@ -365,7 +367,7 @@ place_of(struct log_ratelimit *f, const struct search *s, enum scope *scope)
  * Counting.
  */
 
-/* Counts a line in the minute, or begins the next minute.  False: the minute has enough lines. */
+/* Counts a line in the place's minute or begins the next one.  False: it has all its lines. */
 static bool
 may_write(struct place *p, const struct search *s, uint64_t hash, uint64_t lines_max)
 {
@@ -434,7 +436,7 @@ open_table(struct state_file *f, const char *path, int flags)
 	return is;
 }
 
-/* Makes an empty file sound.  If the process dies in here, the file is still an empty one. */
+/* Gives an empty file its head.  If the process dies in here, the file is still an empty one. */
 static bool
 write_head(struct state_file *f)
 {
@@ -456,7 +458,7 @@ drop_own(struct log_ratelimit *f)
 	f->own = NULL;
 }
 
-/* Maps the file if it is sound.  With O_CREAT in flags, an empty or new file is made sound. */
+/* Maps the file if it is sound.  flags O_CREAT: it may be new or empty, and gets its head. */
 static enum state_file_is
 map_table(struct log_ratelimit *f, int flags)
 {
@@ -474,7 +476,7 @@ map_table(struct log_ratelimit *f, int flags)
 	return is;
 }
 
-/* Maps the file, a new one if need be.  NULL: done; else why not. */
+/* Maps the file; makes a new one if it cannot be used.  NULL: done; else the reason why not. */
 static const char *
 make_and_map(struct log_ratelimit *f)
 {
@@ -500,7 +502,7 @@ wants_file(const struct log_ratelimit *f)
 	return f->file.map == NULL && state_file_may_try(&f->trouble);
 }
 
-/* Maps the file, or else makes a table of this process: on a full disk most requests fail. */
+/* Maps the file.  If that fails (the disk is full, say), this process gets a table of its own. */
 static void
 prepare_table(struct log_ratelimit *f)
 {
@@ -547,7 +549,7 @@ log_ratelimit_free(struct log_ratelimit *f)
 	free(f);
 }
 
-/* Logs what is due, once a second, in case that nobody calls log_ratelimit_housekeep(). */
+/* Logs what is due, once a second: not every process calls log_ratelimit_housekeep(). */
 static void
 log_due(struct log_ratelimit *f)
 {
@@ -608,7 +610,7 @@ log_ratelimit_housekeep(struct log_ratelimit *f, bool last)
  * Reading.  The file is not mapped for it: an error of the disk must not kill the process.
  */
 
-/* The index is read last: places that change meanwhile are not in it any more. */
+/* Reads the index last: a place that changes meanwhile is not in it any more. */
 static enum error
 read_table(struct table *t, const char *dir)
 {
@@ -659,9 +661,10 @@ log_ratelimit_read(const char *dir, log_ratelimit_each *fn, void *ctx)
 {
 	struct table			*t = calloc(1, sizeof(*t));
 	struct log_ratelimit_entry	*e = calloc(PLACES, sizeof(*e));
-	enum error			 er = t == NULL || e == NULL ? ERR_NOMEM : read_table(t, dir);
+	enum error			 er;
 	size_t				 i, n = 0;
 
+	er = t == NULL || e == NULL ? ERR_NOMEM : read_table(t, dir);
 	for (i = 0; er == ERR_OK && i < PLACES; i++)
 		if (is_taken(t, i))
 			read_entry(&e[n++], &t->place[i]);

@@ -2,8 +2,9 @@
  * state_file.h: what modules with a file in state_dir share: they open it, reserve its space, map
  * it, put it into quarantine if it is not theirs, and log once that it cannot be used.
  *
- * Quarantine: a file that this program cannot use is renamed to FILE.KIND-TIME (TIME in ms since the
- * epoch), so that a new one can be made and nothing is lost.  Only the operator removes such files.
+ * Quarantine: a file that this program cannot use is renamed to FILE.KIND-TIME (TIME in ms since
+ * the epoch), so that a new one can be made and nothing is lost.  Only the operator removes such
+ * files.
  */
 #ifndef STATE_STATE_FILE_H
 #define STATE_STATE_FILE_H
@@ -50,12 +51,13 @@ struct state_file_layout {
 enum state_file_is state_file_open(struct state_file *f, const char *path, int flags, void *head,
 		    const struct state_file_layout *layout);
 
-/* Closes the descriptor and keeps errno.  What is mapped stays mapped. */
+/* Closes the descriptor and keeps errno.  The mapping stays. */
 void		 state_file_close(struct state_file *f);
 
 /*
- * Makes way for a new file: what is empty is removed, what has another layout goes into quarantine
- * as FILE.foreign-TIME with a line in the log (its key `what`).  NULL: done; else the reason why not.
+ * Makes way for a new file: what is empty is removed, what has another layout goes into
+ * quarantine as FILE.foreign-TIME with a line in the log (its key `what`).  NULL: done; else the
+ * reason why not.
  */
 const char	*state_file_clear(enum state_file_is is, const char *path, const char *what);
 
@@ -72,7 +74,9 @@ bool		 state_file_is_reserved(const struct state_file *f, off_t len);
 /* Makes the file that long, with all of it on disk.  False: errno. */
 bool		 state_file_reserve(struct state_file *f, off_t len);
 
-/* Maps the first len bytes of `from`, shared and writable, in place of what f has.  False: errno. */
+/*
+ * Maps the first len bytes of `from`, shared and writable, in place of what f has.  False: errno.
+ */
 bool		 state_file_map(struct state_file *f, const struct state_file *from, size_t len);
 void		 state_file_unmap(struct state_file *f);
 
@@ -87,9 +91,9 @@ struct state_file_trouble {
 };
 
 /*
- * Notes how a try to use the file `path` (NULL: why names it) ended: why is NULL if it worked, else the
- * reason.  The first failure is logged, those that follow are not.  True: it works for the first time after that, so
- * the caller logs that it works again.
+ * Notes how a try to use the file `path` (NULL: why names it) ended: why is NULL if it worked,
+ * else the reason.  The first failure is logged, those that follow are not.  True: it works for
+ * the first time after that, so the caller logs that it works again.
  */
 bool		 state_file_note(struct state_file_trouble *t, const char *path, const char *why);
 

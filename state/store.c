@@ -18,21 +18,21 @@ enum {
 	COURTESY_MS = 3		/* other processes try every 2 ms (state/db.c) */
 };
 
-/* Work that waits for a transaction; on the stack of who wants it done. */
+/* Work that waits for a transaction; it is on the stack of the thread that wants it done. */
 struct job {
 	enum store_need	 need;
 	store_work	*work;
 	void		*arg;
 	int64_t		 until_ms;
 	enum error	 er;
-	bool		 lead;		/* not done: do it, and that of all who wait */
+	bool		 lead;		/* this thread must do it, and all jobs that wait */
 	struct sleeper	*sleeper;
 	struct job	*next;
 };
 
 /*
- * What a thread sleeps on.  Never freed while the store is there, so that whoever wakes
- * it may touch it a moment after it has gone on.
+ * A semaphore that a thread sleeps on.  It is not freed before the store is: the thread that
+ * posts it may still touch it when the sleeper is awake again.
  */
 struct sleeper {
 	sem_t		 wake;
@@ -42,15 +42,15 @@ struct sleeper {
 struct store {
 	char			 dir[1040], flag[1056];
 
-	pthread_mutex_t		 lock;		/* of what follows, up to the blank line */
-	struct job		*first, **last;	/* who waits */
-	bool			 led;		/* somebody is running a transaction */
-	bool			 gather;	/* there is company: wait a moment for it */
+	pthread_mutex_t		 lock;		/* of the members up to the blank line */
+	struct job		*first, **last;	/* jobs that wait */
+	bool			 led;		/* a thread, the leader, runs a transaction */
+	bool			 gather;	/* many threads work: let them add jobs */
 	struct sleeper		*sleepers;
 	char			 why[1240];
 
 	_Atomic bool		 has_quarantine;
-	struct store_file	*file;		/* the leader's, as what follows */
+	struct store_file	*file;		/* only the leader uses this and what follows */
 	struct store_file_end	 end;		/* of the last transaction */
 	struct state_file_trouble trouble;
 };
@@ -186,7 +186,7 @@ take_sleeper(struct store *s)
 	return z;
 }
 
-/* Until another thread has done the job or wants it led, with the lock held before and after. */
+/* Waits until the job is done, or this thread is to lead.  s->lock is held before and after. */
 static void
 wait_for_leader(struct store *s, struct job *j)
 {
@@ -194,28 +194,31 @@ wait_for_leader(struct store *s, struct job *j)
 	s->last = &j->next;
 	(void)pthread_mutex_unlock(&s->lock);
 	while (sem_wait(&j->sleeper->wake) == -1)
-		;	/* a signal */
+		;	/* a signal has come */
 	(void)pthread_mutex_lock(&s->lock);
 	j->sleeper->next = s->sleepers;
 	s->sleepers = j->sleeper;
 }
 
-/* The owners of a list of jobs that are done, but for the one who leads. */
+/* Wakes the threads whose jobs are done; `mine` is the leader's own job. */
 static void
-wake(struct job *jobs, const struct job *mine)
+wake_owners(struct job *jobs, const struct job *mine)
 {
 	struct job	*j, *next;
 
 	for (j = jobs; j != NULL; j = next) {
-		next = j->next;		/* j is gone once its owner is awake */
+		next = j->next;		/* when its owner is awake, j does not exist any more */
 		if (j != mine)
 			(void)sem_post(&j->sleeper->wake);
 	}
 }
 
-/* Runs the jobs that wait, hands the lead on; with the lock held before and after. */
+/*
+ * Does all jobs that wait, and makes another thread the leader.  s->lock is held before and
+ * after.
+ */
 static void
-lead(struct store *s, struct job *mine)
+lead_jobs(struct store *s, struct job *mine)
 {
 	const struct timespec	 courtesy = { 0, COURTESY_MS * 1000000 };
 	struct job		*jobs;
@@ -233,8 +236,8 @@ lead(struct store *s, struct job *mine)
 	(void)pthread_mutex_unlock(&s->lock);
 	begin_ms = clock_mono_ms();
 	do_jobs(s, jobs);
-	wake(jobs, mine);
-	/* SQLite's lock is not fair, and a slow disk leaves it free for moments only. */
+	wake_owners(jobs, mine);
+	/* SQLite's lock is not fair: without a pause, other processes would hardly ever get it. */
 	if (clock_mono_ms() - begin_ms >= LONG_MS)
 		(void)nanosleep(&courtesy, NULL);
 	(void)pthread_mutex_lock(&s->lock);
@@ -260,7 +263,7 @@ store_do(struct store *s, enum store_need need, store_work *work, void *arg, int
 		wait_for_leader(s, &j);
 	}
 	if (j.lead)
-		lead(s, &j);
+		lead_jobs(s, &j);
 	(void)pthread_mutex_unlock(&s->lock);
 	return j.er;
 }
@@ -274,12 +277,12 @@ store_raise(struct store *s)
 {
 	int	 fd;
 
-	/* Where it cannot be made, the database cannot be written either. */
+	/* If it cannot be made, the database cannot be written either, and that is logged. */
 	fd = open(s->flag, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return;
 	(void)close(fd);
-	/* A power cut must not take it and leave what it stands for. */
+	/* Without this, a power cut could remove the flag and keep the message that waits. */
 	if ((fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) != -1) {
 		(void)fsync(fd);
 		(void)close(fd);

@@ -24,9 +24,9 @@ enum {
 	BUSY_MIN_MS = 800,	/* the shortest wait for other processes, whatever the deadline */
 	WAL_PAGES = 1000,	/* a WAL of so many pages is copied into the file */
 	WAL_PAGES_MAX = 8000,	/* with so many, writers wait until it is copied */
-	WAL_PAGES_BRIEF = 200,	/* the same of a STORE_BRIEF process */
-	RESTART_MS = 300,	/* the longest wait for writers then */
-	NAP_MS = 5,		/* between two tries to open a file that others are making */
+	WAL_PAGES_BRIEF = 200,	/* the same as WAL_PAGES, in a STORE_BRIEF process */
+	RESTART_MS = 300,	/* the longest wait for others: to copy, or to make the file */
+	NAP_MS = 5,		/* between two tries to open a file that others make */
 	QUARANTINE_MS = 2000	/* the longest wait for another process that renames the file */
 };
 
@@ -38,12 +38,12 @@ struct store_file {
 	struct stat		 opened;	/* the file that db is */
 	bool			 synced;	/* commits of db are */
 	int64_t			 reopen_ms;	/* do not open it before */
-	int64_t			 looked_ms;	/* when has_moved() was last asked; 0: ask it */
+	int64_t			 looked_ms;	/* when has_moved() was called; 0: call it again */
 	bool			 is_network_logged;
 	bool			 has_quarantine;
 	char			 why[1240];
 
-	enum store_need		 need;		/* of the use that is on */
+	enum store_need		 need;		/* of the current use */
 	bool			 in_transaction;
 
 	_Atomic int		 wal_pages;
@@ -76,7 +76,7 @@ store_file_free(struct store_file *f)
 	free(f);
 }
 
-/* True: the name does not lead any more to the file that was opened. */
+/* True: the name leads to another file than the one that was opened, or to none. */
 static bool
 has_moved(const struct store_file *f, const struct stat *opened)
 {
@@ -138,8 +138,8 @@ note_wal_pages(void *ctx, int pages)
 }
 
 /*
- * Makes the file if there is none, with mode 0600, and notes which file it is.  Not while it is open:
- * a close would drop SQLite's POSIX locks.
+ * Makes the file if it does not exist, with mode 0600, and notes which file it is.  The file must
+ * not be open in SQLite: close() would drop its POSIX locks.
  */
 static bool
 make_file(struct store_file *f)
@@ -206,7 +206,7 @@ open_file(struct store_file *f, int64_t until_ms)
 
 	if ((er = db_open(&f->db, f->file, DB_READ_WRITE)) != ERR_OK)
 		return er;
-	open_ms = clock_mono_ms() + RESTART_MS;		/* others may be making its tables */
+	open_ms = clock_mono_ms() + RESTART_MS;		/* another process may make its tables */
 	db_patience(f->db, until_ms > open_ms ? until_ms : open_ms);
 	f->synced = false;
 	switch (schema_prepare(f->db)) {
@@ -226,18 +226,19 @@ open_file(struct store_file *f, int64_t until_ms)
 	    (er = set_journal(f)) != ERR_OK)
 		return er;
 	if (f->life == STORE_SERVER)
-		db_watch_log(f->db, note_wal_pages, f);
+		db_watch_wal(f->db, note_wal_pages, f);
 	return ERR_OK;
 }
 
-/* Does what the last fault of the connection asks for: closes the file, or quarantines it too. */
+/* Closes the file after a fault of the disk; puts a damaged one into quarantine. */
 static void
 handle_fault(struct store_file *f)
 {
 	enum db_fault	 fault;
 	char		 why[160];
 
-	if (f->db == NULL || (fault = db_fault(f->db)) == DB_FINE)	/* the work's own error */
+	/* The error may be the work's own: then the database is fine. */
+	if (f->db == NULL || (fault = db_fault(f->db)) == DB_FINE)
 		return;
 	(void)snprintf(why, sizeof(why), "%s", db_why(f->db));
 	(void)snprintf(f->why, sizeof(f->why), "qtoa.db: %s", why);
@@ -274,7 +275,7 @@ nap_until(int64_t one_ms, int64_t other_ms)
 	return true;
 }
 
-/* Opens the file, twice if the first one goes into quarantine. */
+/* Opens the file; if it goes into quarantine, makes and opens a new one. */
 static void
 reopen_file(struct store_file *f, int64_t until_ms)
 {
@@ -298,7 +299,7 @@ reopen_file(struct store_file *f, int64_t until_ms)
 	}
 }
 
-/* Opens the file if it is not open or has moved.  False: it is not open. */
+/* Opens the file if it is not open or has moved.  False: it cannot be opened. */
 static bool
 ensure_open(struct store_file *f, int64_t until_ms)
 {
@@ -353,7 +354,7 @@ store_file_use(struct store_file *f, enum store_need need, bool transaction, int
 	return f->db;
 }
 
-/* A transaction has failed, before or in its commit. */
+/* Undoes a transaction that has failed, and handles the fault, which it returns. */
 static enum db_fault
 undo_work(struct store_file *f)
 {
@@ -361,7 +362,7 @@ undo_work(struct store_file *f)
 
 	if (f->in_transaction && (fault == DB_FINE || fault == DB_BUSY || fault == DB_FULL))
 		(void)db_script(f->db, "ROLLBACK");
-	handle_fault(f);	/* if it closes the file, that undoes the work */
+	handle_fault(f);	/* if it closes the file, SQLite undoes the work */
 	return fault;
 }
 

@@ -430,7 +430,7 @@ the_log(void **state)
 	(void)state;
 	check_err("WAL", db_script(db, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
 	    "CREATE TABLE t (a)"), ERR_OK);
-	db_watch_log(db, keep_pages, &pages);
+	db_watch_wal(db, keep_pages, &pages);
 	check_err("a commit", db_run(db, NULL, "INSERT INTO t VALUES (1)", DB_NO_VALUES), ERR_OK);
 	CHECK("pages are told", pages > 0);
 	check_err("copied", db_checkpoint(db, false, &left), ERR_OK);
