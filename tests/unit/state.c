@@ -19,7 +19,7 @@ enum { DIRS = 64, NOBODY = 65534 };
 
 static char	 dirs[DIRS][STATE_PATH];
 static int	 ndirs;
-static int	 wrong;		/* in the other process */
+static int	 wrong;		/* checks that failed in the other process */
 
 static void
 empty(const char *dir)
@@ -59,7 +59,7 @@ state_new(void)
 	if (ndirs == DIRS)
 		fail_msg("too many directories");
 	if (ndirs == 0) {
-		(void)unit_dir();	/* removed after these */
+		(void)unit_dir();	/* it is removed after these directories */
 		(void)atexit(remove_dirs);
 	}
 	(void)snprintf(dir, STATE_PATH, "%s/%d", unit_dir(), ndirs++);

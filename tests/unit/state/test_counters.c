@@ -21,13 +21,13 @@
 #include "xmlmap.h"
 
 enum {
-	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
+	PATIENCE_MS = 30000,	/* longer than anything here takes */
 	PROCESSES = 4,
 	THREADS = 8,
 	EACH = 20000,
 	KILLS = 8,
 
-	/* Of the files: see state/counters.h. */
+	/* The layout of the files; see state/counters.h. */
 	HOUR = 2432, SLOT = 24 * HOUR, TOTAL_HEAD = 65536, TOTAL_SLOT = 2688,
 	VERSION_AT = 8, DAY_AT = 12, ROOM_AT = 16, SLOT_AT = 24, HOUR_AT = 28, USED_AT = 32
 };
@@ -35,7 +35,7 @@ enum {
 static const char	 today[] = "2026-11-22", today_file[] = "qtoa.tally-20261122";
 static const char	 total_file[] = "qtoa.tally-total";
 
-/* A configuration with accounts a0, a1, ... and a tally of it. */
+/* A configuration with accounts a0, a1, ... and its counters. */
 struct place {
 	struct conf	 conf;
 	struct locks	*locks;
@@ -97,17 +97,20 @@ request(struct place *p, int account, enum counter end, int64_t came_ms)
 	});
 }
 
-/* What was counted of an account ("": of none; NULL: of all) in an hour (-1: in all). */
+/*
+ * Asks what was counted for an account ("": without one; NULL: all) in an hour (-1: in all
+ * hours).
+ */
 struct asking {
 	const char		*account;
-	int64_t			 day;		/* -1: any */
+	int64_t			 day;		/* -1: any day */
 	int			 hour;
 	struct counter_numbers	 sum;
-	int			 hours;		/* that there were */
+	int			 hours;		/* how many hours had a count */
 };
 
 static void
-take(void *ctx, const struct counter_hour *h)
+take_hour(void *ctx, const struct counter_hour *h)
 {
 	struct asking	*a = ctx;
 
@@ -123,7 +126,7 @@ counted(const char *dir, const char *account, int64_t which_day, int hour, enum 
 {
 	struct asking	 a = { .account = account, .day = which_day, .hour = hour };
 
-	if (counters_read(dir, 0, 1 << 20, take, &a) != ERR_OK)
+	if (counters_read(dir, 0, 1 << 20, take_hour, &a) != ERR_OK)
 		return -1;
 	return (int64_t)a.sum.count[end];
 }
@@ -134,11 +137,11 @@ all_of(const char *dir, const char *account, enum counter end)
 	return counted(dir, account, -1, -1, end);
 }
 
-/* The same of the totals. */
+/* Asks the same of the totals. */
 struct asking_total {
 	const char		*account;
 	struct counter_total	 sum;
-	int			 slots;		/* that there are of it */
+	int			 slots;		/* how many slots the account has */
 };
 
 static void
@@ -165,14 +168,14 @@ total_of(const char *dir, const char *account, enum counter end)
 	return (int64_t)a.sum.sum.count[end];
 }
 
-/* All that the totals have is what the days have; events apart. */
+/* True: the totals are the sums of the days, events left out. */
 static bool
 totals_agree(const char *dir, const char *account)
 {
 	struct asking		 a = { .account = account, .day = -1, .hour = -1 };
 	struct asking_total	 t = { .account = account };
 
-	return counters_read(dir, 0, 1 << 20, take, &a) == ERR_OK &&
+	return counters_read(dir, 0, 1 << 20, take_hour, &a) == ERR_OK &&
 	    counters_totals(dir, take_total, &t) == ERR_OK &&
 	    memcmp(&a.sum, &t.sum.sum, sizeof(a.sum)) == 0;
 }
@@ -187,7 +190,7 @@ remove_file(const char *dir, const char *name)
 }
 
 /*
- * Places in the file: what stands there once means the same for ever.
+ * Places in the file: their meaning never changes.
  */
 
 static void
@@ -200,7 +203,8 @@ places(void **state)
 		{ "delivered", COUNTER_DELIVERED, 0 }, { "queued", COUNTER_QUEUED, 1 },
 		{ "dead", COUNTER_DEAD, 2 }, { "repeat", COUNTER_REPEAT, 3 },
 		{ "unsafe", COUNTER_UNSAFE, 4 }, { "handshake", COUNTER_HANDSHAKE, 5 },
-		{ "collected", COUNTER_COLLECTED, 6 }, { "not collected", COUNTER_NOT_COLLECTED, 7 },
+		{ "collected", COUNTER_COLLECTED, 6 },
+		{ "not collected", COUNTER_NOT_COLLECTED, 7 },
 		{ "page", COUNTER_PAGE, 8 }, { "late delivered", COUNTER_LATE_DELIVERED, 9 },
 		{ "late dead", COUNTER_LATE_DEAD, 10 }, { "late failed", COUNTER_LATE_FAILED, 11 },
 		{ "token", COUNTER_TOKEN, 12 }, { "unsettled", COUNTER_UNSETTLED, 13 },
@@ -233,7 +237,7 @@ places(void **state)
 	}
 }
 
-/* Every way to refuse has a place of its own. */
+/* Each error that refuses a request has a place of its own. */
 static void
 reasons_differ(void **state)
 {
@@ -244,10 +248,11 @@ reasons_differ(void **state)
 	for (er = 0; er < ERR__MAX; er++) {
 		enum counter	 place = counters_refused((enum error)er, true);
 
-		if (er == ERR_OK || er == ERR_FORWARD || er == ERR_REFUSED)	/* verdicts */
+		/* These are verdicts. */
+		if (er == ERR_OK || er == ERR_FORWARD || er == ERR_REFUSED)
 			continue;
-		CHECK(error_table[er].name, place > COUNTER_REFUSED && place < COUNTER_REFUSED_ELSE &&
-		    !taken[place]);
+		CHECK(error_table[er].name, place > COUNTER_REFUSED &&
+		    place < COUNTER_REFUSED_ELSE && !taken[place]);
 		taken[place] = true;
 	}
 }
@@ -273,10 +278,11 @@ event_places(void **state)
 		CHECK("free", counters_event_code((int)i) == NULL);
 	check_int("no row", counters_event(NULL), 0);
 	check_int("unheard of", counters_event("$$_menu"), 0);
-	CHECK("outside", counters_event_code(-1) == NULL && counters_event_code(COUNTER_EVENTS) == NULL);
+	CHECK("outside", counters_event_code(-1) == NULL &&
+	    counters_event_code(COUNTER_EVENTS) == NULL);
 }
 
-/* Every code that a message may have, as xmlmap.c itself has them. */
+/* Each event code that xmlmap.c may give has a place. */
 static void
 events_complete(void **state)
 {
@@ -295,8 +301,8 @@ events_complete(void **state)
 	for (int i = 1; i < COUNTER_EVENTS && counters_event_code(i) != NULL; i++)
 		found--;
 	check_int("as many as there are", found, 0);
-	check_text("what xmlmap gives", counters_event_code(counters_event(xmlmap_code(slice_of("text"),
-	    slice_of("")))), "$$_receive_msg");
+	check_text("what xmlmap gives", counters_event_code(counters_event(
+	    xmlmap_code(slice_of("text"), slice_of("")))), "$$_receive_msg");
 	buf_free(&b);
 }
 
@@ -310,8 +316,8 @@ buckets(void **state)
 	for (i = 0; i < COUNTER_BUCKETS; i++) {
 		check_int("a bucket begins", counters_bucket(counters_bucket_ms(i)), i);
 		check_int("and ends", counters_bucket(counters_bucket_ms(i + 1) - 1), i);
-		CHECK("less than a tenth", (counters_bucket_ms(i + 1) - 1 - counters_bucket_ms(i)) * 10 <
-		    counters_bucket_ms(i) || i == 0);
+		CHECK("less than a tenth", i == 0 || counters_bucket_ms(i) >
+		    (counters_bucket_ms(i + 1) - 1 - counters_bucket_ms(i)) * 10);
 	}
 	check_int("the last", counters_bucket_ms(COUNTER_BUCKETS), 10240);
 	for (ms = 0; ms < 20; ms++)
@@ -343,7 +349,7 @@ kinds(void **state)
 	counters_late(p->counters, &p->conf.accounts[1], COUNTER_LATE_DELIVERED, at(today, 10, 0));
 	request(p, -1, counters_refused(ERR_PATH, false), at(today, 10, 0));
 
-	check_err("read", counters_read(dir, day(today), day(today), take, &a), ERR_OK);
+	check_err("read", counters_read(dir, day(today), day(today), take_hour, &a), ERR_OK);
 	check_int("hours", a.hours, 3);
 	for (i = 0; i < COUNTER__MAX; i++)
 		check_int("count", (int64_t)a.sum.count[i],
@@ -351,7 +357,7 @@ kinds(void **state)
 	check_int("acknowledged", (int64_t)counters_acknowledged(&a.sum), 5);
 	check_int("refused", (int64_t)counters_refusals(&a.sum), COUNTER_REASONS);
 	check_int("received", (int64_t)counters_received(&a.sum), 5 + 1 + COUNTER_REASONS);
-	/* Only who heard `success` is timed, and only QT that was asked. */
+	/* Times are counted for pushes answered `success`, and for requests to QT. */
 	check_int("waited", (int64_t)a.sum.sum_ms[COUNTER_WAITED], 4 * 7 + 2502);
 	check_int("in its bucket", (int64_t)a.sum.bucket[COUNTER_WAITED][7], 4);
 	check_int("in its bucket", (int64_t)a.sum.bucket[COUNTER_WAITED][counters_bucket(2502)], 1);
@@ -370,7 +376,7 @@ kinds(void **state)
 	place_free(p);
 }
 
-/* By its code each message that was acknowledged, whatever became of it; no repeat. */
+/* Acknowledged messages are counted by event code, whatever their verdict, but not repeats. */
 static void
 events(void **state)
 {
@@ -449,7 +455,7 @@ china_time(void **state)
 	place_free(p);
 }
 
-/* Who came before midnight ends after it: two days are counted in by turns. */
+/* Requests that came before midnight end after it: two days are counted by turns. */
 static void
 midnight(void **state)
 {
@@ -462,7 +468,7 @@ midnight(void **state)
 		request(p, i % 2, COUNTER_DELIVERED, at(today, 24, i % 3 - 1));
 	check_int("before", counted(dir, NULL, day(today), 23, COUNTER_DELIVERED), 334);
 	check_int("after", counted(dir, NULL, day("2026-11-23"), 0, COUNTER_DELIVERED), 666);
-	/* And a clock that goes wild. */
+	/* The clock jumps between five days. */
 	for (i = 0; i < 100; i++)
 		request(p, 0, COUNTER_DEAD, at(today, 24 * (i % 5), 0));
 	check_int("all", all_of(dir, "a0", COUNTER_DEAD), 100);
@@ -505,7 +511,7 @@ ranges(void **state)
 		request(p, 0, COUNTER_DELIVERED, at("2026-11-22", 23, 59));
 	for (k = 0; k < 18; k++)
 		request(p, 0, COUNTER_DELIVERED, at("2026-11-24", 5, 0));
-	state_write(dir, "qtoa.tally-20261399", "x", 1);	/* what only looks like one */
+	state_write(dir, "qtoa.tally-20261399", "x", 1);	/* there is no such day */
 	state_write(dir, "qtoa.tally-2026112", "x", 1);
 	state_write(dir, "qtoa.tally-20261122x", "x", 1);
 	for (i = 0; i < COUNT(cases); i++) {
@@ -514,7 +520,7 @@ ranges(void **state)
 
 		CHECK(cases[i].name, calendar_parse_day(&from, slice_of(cases[i].from)) &&
 		    calendar_parse_day(&to, slice_of(cases[i].to)));
-		check_err(cases[i].name, counters_read(dir, from, to, take, &a), ERR_OK);
+		check_err(cases[i].name, counters_read(dir, from, to, take_hour, &a), ERR_OK);
 		check_int(cases[i].name, (int64_t)a.sum.count[COUNTER_DELIVERED], cases[i].want);
 	}
 	place_free(p);
@@ -529,15 +535,15 @@ reading_nothing(void **state)
 
 	(void)state;
 	state_path(path, dir, "none");
-	check_err("no directory", counters_read(path, 0, 99999, take, &a), ERR_OK);
-	check_err("no files", counters_read(dir, 0, 99999, take, &a), ERR_OK);
+	check_err("no directory", counters_read(path, 0, 99999, take_hour, &a), ERR_OK);
+	check_err("no files", counters_read(dir, 0, 99999, take_hour, &a), ERR_OK);
 	check_int("nothing", a.hours, 0);
 	state_write(dir, "plain", "", 0);
 	state_path(path, dir, "plain");
-	check_err("no directory at all", counters_read(path, 0, 99999, take, &a), ERR_STORE);
+	check_err("no directory at all", counters_read(path, 0, 99999, take_hour, &a), ERR_STORE);
 	state_path(path, dir, today_file);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("no file", counters_read(dir, 0, 99999, take, &a), ERR_STORE);
+	check_err("no file", counters_read(dir, 0, 99999, take_hour, &a), ERR_STORE);
 	(void)rmdir(path);
 }
 
@@ -554,7 +560,8 @@ overflow(void **state)
 	int		 i;
 
 	(void)state;
-	request(p, 0, COUNTER_DELIVERED, at(today, 1, 0));	/* there is room as for two */
+	/* A file for one account has room for two. */
+	request(p, 0, COUNTER_DELIVERED, at(today, 1, 0));
 	for (i = 0; i < 300; i++) {
 		request(many, i, COUNTER_DELIVERED, at(today, 2, 0));
 		request(many, i, COUNTER_DELIVERED, at(today, 3, 0));
@@ -568,13 +575,13 @@ overflow(void **state)
 	check_int("the rest", all_of(dir, "", COUNTER_DELIVERED), 2 * (300 - 62));
 	check_int("none is lost", all_of(dir, NULL, COUNTER_DELIVERED), 602);
 
-	/* Another day has room for all. */
+	/* The file of another day has room for all accounts. */
 	for (i = 0; i < 300; i++)
 		request(many, i, COUNTER_DEAD, at(today, 24, 0));
 	check_int("none is nobody's", all_of(dir, "", COUNTER_DEAD), 0);
 	check_int("all", all_of(dir, NULL, COUNTER_DEAD), 300);
 
-	/* And so have the totals, for long. */
+	/* The totals have room for many more. */
 	for (i = 0; i < 300; i++)
 		named += total_of(dir, many->path[i], COUNTER_DELIVERED) == 2 + (i < 2);
 	check_int("each in its own", named - 62, 300);
@@ -583,7 +590,7 @@ overflow(void **state)
 	place_free(p);
 }
 
-/* The longest path there may be, and one that it begins with. */
+/* The longest path there may be, and a shorter path that it begins with. */
 static void
 long_names(void **state)
 {
@@ -636,7 +643,7 @@ struct crew {
 	unsigned	 number;
 };
 
-/* Each hour, kind and account; nothing of it may be missing. */
+/* Counts in each hour, way to end and account; no count may be missing. */
 static void *
 count_much(void *arg)
 {
@@ -696,7 +703,7 @@ all_at_once(void **state)
 		other_say(&o[i]);
 	for (i = 0; i < PROCESSES; i++)
 		check_int("the others", other_end(&o[i]), 0);
-	check_err("read", counters_read(dir, day(today), day("2026-11-23"), take, &a), ERR_OK);
+	check_err("read", counters_read(dir, day(today), day("2026-11-23"), take_hour, &a), ERR_OK);
 	check_int("delivered", (int64_t)a.sum.count[COUNTER_DELIVERED], whole / 2);
 	check_int("refused", (int64_t)a.sum.count[COUNTER_REFUSED], whole / 2);
 	for (i = 0; i < COUNTER_BUCKETS; i++)
@@ -725,7 +732,7 @@ all_at_once(void **state)
 		    i % 2 == 0 ? whole / COUNTER_EVENTS : 0);
 }
 
-/* Many are the first, each with an account of its own. */
+/* Many processes make the file at once, each with its own account. */
 static void
 first_there(struct other *me, void *arg)
 {
@@ -768,20 +775,20 @@ making_at_once(void **state)
 	}
 }
 
-/* Counts, and says how many it has, until it is killed. */
+/* A process that counts, and says how many it has counted, until it is killed. */
 struct dying {
 	const char		*dir;
 	_Atomic uint64_t	*said;
 };
 
 static void
-die_there(struct other *me, void *arg)
+count_until_killed(struct other *me, void *arg)
 {
 	struct dying	*d = arg;
 	struct place	*p;
 	int		 i;
 
-	/* Begun anew now and then, so that a kill meets the making as well. */
+	/* It opens the files again and again, so that a kill may come while it makes one. */
 	for (i = 0;; i++) {
 		p = place_new(d->dir, 60);
 		request(p, i % 60, COUNTER_DELIVERED, at(today, i % 48, 0));
@@ -793,7 +800,7 @@ die_there(struct other *me, void *arg)
 }
 
 static void
-death(void **state)
+death_of_counters(void **state)
 {
 	const char	*dir = state_new();
 	struct dying	 d = { .dir = dir };
@@ -811,12 +818,12 @@ death(void **state)
 	(void)close(fd);
 	for (i = 0; i < KILLS; i++) {
 		for (k = 0; k < 2; k++)
-			other_begin(&o[k], die_there, &d);
+			other_begin(&o[k], count_until_killed, &d);
 		for (k = 0; k < 2; k++)
 			(void)other_hear(&o[k]);
 		for (k = 0; k < 2; k++)
 			other_kill(&o[k]);
-		/* One that was killed may have counted what it did not say. */
+		/* A process may be killed after it has counted, before it has said so. */
 		found = all_of(dir, NULL, COUNTER_DELIVERED);
 		said = (int64_t)atomic_load(d.said);
 		CHECK("nothing is lost", found >= said);
@@ -830,10 +837,10 @@ death(void **state)
 }
 
 /*
- * What lies there already.
+ * Files that are there already.
  */
 
-/* A file with one request in it, altered before it is met. */
+/* A file with one request in it, which is altered before it is opened. */
 struct shape {
 	const char	*file;
 	off_t		 head, slot;
@@ -899,7 +906,7 @@ static void make_hour(const struct altered *f)	{ put_u32(f, HOUR_AT, 64); }
 static void make_used(const struct altered *f)	{ write_at(f, USED_AT, "\0\0\0\0\0\0\0\x10", 8); }
 static void make_unused(const struct altered *f) { write_at(f, USED_AT, "\0\0\0\0\0\0\0\0", 8); }
 
-/* A power cut has left numbers, but not the head ... */
+/* A power cut has left numbers, but no magic. */
 static void
 make_no_magic(const struct altered *f)
 {
@@ -907,7 +914,7 @@ make_no_magic(const struct altered *f)
 	write_at(f, f->shape->head, "\1", 1);
 }
 
-/* ... or not that a slot is in use. */
+/* A power cut has left numbers in a slot that is not in use. */
 static void
 make_unnamed(const struct altered *f)
 {
@@ -917,7 +924,7 @@ make_unnamed(const struct altered *f)
 	write_at(f, whole(f) - f->shape->slot + 16, garbage, sizeof(garbage));
 }
 
-/* A copy that has holes where nothing was counted. */
+/* A copy of the file has holes where nothing was counted. */
 static void
 make_sparse(const struct altered *f)
 {
@@ -934,14 +941,14 @@ make_sparse(const struct altered *f)
 	cut(f, whole(f));
 }
 
-/* -1: it cannot be read at all. */
+/* Counts are -1 if the file cannot be read at all. */
 static const struct met {
 	const char	*name;
 	void		 (*alter)(const struct altered *f);
-	int		 before;	/* of one can be read as it is */
-	int		 after;		/* once another one was counted */
+	int		 before;	/* of one request, what is read before it is used again */
+	int		 after;		/* what is read after one more request */
 	int		 files, aside;
-	int		 total_before, total_after;	/* the same, if it is that of the totals */
+	int		 total_before, total_after;	/* the same of the totals */
 } mets[] = {
 	{ "text",		make_text,	0, 1, 2, 1,	1, 2 },
 	{ "empty",		make_empty,	0, 1, 1, 0,	1, 2 },
@@ -977,7 +984,7 @@ is_reserved(const struct altered *f)
 	    (off_t)st.st_blocks * 512 >= st.st_size;
 }
 
-/* One, then the alteration, then ten of another kind and one more. */
+/* Counts one request, alters the file, counts ten of another kind and one more. */
 static void
 alter_between(const struct meeting *m, const struct altered *f)
 {
@@ -1013,11 +1020,12 @@ meet_there(struct other *me, void *arg)
 	OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DEAD) == 10);
 	OTHER_CHECK(state_count(m->dir, today_file, NULL) == m->met->files);
 	OTHER_CHECK(state_log_lines(log, "set aside") == m->met->aside);
-	OTHER_CHECK(state_log_lines(log, "what=tally") == (m->met->after == 0 || m->met->aside != 0));
+	OTHER_CHECK(state_log_lines(log, "what=tally") ==
+	    (m->met->after == 0 || m->met->aside != 0));
 	OTHER_CHECK(m->met->after == 0 || is_reserved(&f));
 }
 
-/* New ones begin with what the days have. */
+/* New totals begin with the sums of the days. */
 static void
 meet_total_there(struct other *me, void *arg)
 {
@@ -1058,7 +1066,7 @@ met_before(void **state)
  * Faults.
  */
 
-/* Counts once more, until it is counted by the day and in all. */
+/* Counts requests until one is counted in the day and in the totals. */
 static bool
 count_again(struct place *p, const char *dir)
 {
@@ -1075,14 +1083,14 @@ count_again(struct place *p, const char *dir)
 	return clock_mono_ms() < until_ms;
 }
 
-/* The totals may have been there a moment before the day. */
+/* The totals may have more: their file may be made before that of the day. */
 static bool
 has_all(const char *dir)
 {
 	return total_of(dir, NULL, COUNTER_DELIVERED) >= all_of(dir, NULL, COUNTER_DELIVERED);
 }
 
-/* A file size limit stands for a full disk. */
+/* A limit on the size of files is like a full disk. */
 static void
 full_disk_there(struct other *me, void *arg)
 {
@@ -1097,7 +1105,7 @@ full_disk_there(struct other *me, void *arg)
 		request(p, i % 2, COUNTER_DELIVERED, at(today, 5, 0));
 	OTHER_CHECK(all_of(dir, NULL, COUNTER_DELIVERED) == 0);
 	OTHER_CHECK(total_of(dir, NULL, COUNTER_DELIVERED) == 0);
-	OTHER_CHECK(state_log_lines(log, "what=tally") == 2);		/* the day, and all */
+	OTHER_CHECK(state_log_lines(log, "what=tally") == 2);	/* the day, the totals */
 	OTHER_CHECK(state_log_lines(log, "File too large") == 2);
 	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(count_again(p, dir));
@@ -1105,7 +1113,7 @@ full_disk_there(struct other *me, void *arg)
 	OTHER_CHECK(state_log_lines(log, "counted again") == 2);
 	OTHER_CHECK(has_all(dir));
 
-	/* Who has a slot is counted, who has none is not. */
+	/* An account with a slot is counted; one without is not. */
 	state_limit_files(10000);
 	for (i = 0; i < 1000; i++)
 		request(p, i % 2, COUNTER_REPEAT, at(today, 6, 0));
@@ -1117,7 +1125,7 @@ full_disk_there(struct other *me, void *arg)
 	place_free(p);
 }
 
-/* Room for the totals, but not for the day: they count alone; and the other way round. */
+/* There is room for the totals but not for the day, then for the day but not for the totals. */
 static void
 half_full_there(struct other *me, void *arg)
 {
@@ -1145,7 +1153,7 @@ half_full_there(struct other *me, void *arg)
 	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == -1);
 	OTHER_CHECK(state_log_lines(log, "not counted for /-/metrics") == 1);
 	OTHER_CHECK(rmdir(path) == 0);
-	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == 1);	/* as they will begin */
+	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == 1);	/* from the days */
 	place_free(p);
 	p = place_new(dir, 1);
 	request(p, 0, COUNTER_QUEUED, at(today, 5, 0));
@@ -1154,7 +1162,7 @@ half_full_there(struct other *me, void *arg)
 }
 
 static void
-read_only_there(struct other *me, void *arg)
+count_read_only(struct other *me, void *arg)
 {
 	const char	*dir = arg, *log;
 	struct place	*p;
@@ -1195,7 +1203,7 @@ directory_there(struct other *me, void *arg)
 	OTHER_CHECK(state_log_lines(log, "what=tally") == 0);
 }
 
-/* One who holds the making of the file, and does not go on. */
+/* Somebody holds the lock for making the file, and does not go on. */
 static void
 claimed_there(struct other *me, void *arg)
 {
@@ -1228,7 +1236,7 @@ faults(void **state)
 		const char	*name;
 		void		 (*fn)(struct other *me, void *dir);
 	} cases[] = {
-		{ "read-only directory", read_only_there }, { "full disk", full_disk_there },
+		{ "read-only directory", count_read_only }, { "full disk", full_disk_there },
 		{ "half full", half_full_there },
 		{ "directory", directory_there }, { "held up", claimed_there },
 	};
@@ -1243,7 +1251,7 @@ faults(void **state)
 }
 
 /*
- * Looking after the files.
+ * Housekeeping.
  */
 
 static void
@@ -1277,8 +1285,8 @@ gone(void **state)
 }
 
 /*
- * What was counted before there were totals, and they are lost, are in them all the same, once;
- * of accounts that are no more, too.
+ * Totals that are new, or were lost, begin with the days: each count once, those of removed
+ * accounts too.
  */
 static void
 begun_with_days(void **state)
@@ -1295,7 +1303,7 @@ begun_with_days(void **state)
 			.end = i % 3 == 0 ? COUNTER_DELIVERED : COUNTER_DEAD,
 			.came_ms = at("2026-10-01", i % 300, 0), .ms = i, .qt_ms = i / 2 });
 	place_free(old);
-	state_write(dir, "qtoa.tally-20261002", "garbage", 7);		/* and yet */
+	state_write(dir, "qtoa.tally-20261002", "garbage", 7);	/* it cannot be read */
 	for (round = 0; round < 2; round++) {
 		remove_file(dir, total_file);
 		check_err("as they will begin", counters_totals(dir, take_total, &a), ERR_OK);
@@ -1315,7 +1323,7 @@ begun_with_days(void **state)
 	CHECK("which is some", total_of(dir, "a1", COUNTER_DEAD) > 0);
 }
 
-/* Whoever is the first of many to count begins them: nothing counts twice, nothing is missed. */
+/* Many processes make the totals at once: no count is doubled, no count is missed. */
 static void
 begun_at_once(void **state)
 {
@@ -1367,7 +1375,7 @@ totals_of_nothing(void **state)
 	(void)rmdir(path);
 }
 
-/* A day on which each of so many accounts had one message, none's the first. */
+/* Writes a day with one message of each of so many accounts, the first without an account. */
 static void
 write_crowded_day(const char *dir, uint32_t accounts)
 {
@@ -1390,7 +1398,7 @@ write_crowded_day(const char *dir, uint32_t accounts)
 	free(head);
 }
 
-/* More accounts in all those days than totals have room for: the rest is nobody's. */
+/* The days have more accounts than the totals have room for: the rest goes to slot 0. */
 static void
 begun_with_many(void **state)
 {
@@ -1447,26 +1455,26 @@ old_ones(void **state)
  */
 
 static uint64_t
-next(uint64_t *seed)
+next_random(uint64_t *seed)
 {
 	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return *seed >> 33;
 }
 
-static int64_t	even(uint64_t *s)	{ return 1 + (int64_t)(next(s) % 5000); }
-static int64_t	quick(uint64_t *s)	{ return (int64_t)(next(s) % 4); }
-static int64_t	at_edge(uint64_t *s)	{ return next(s) % 2 == 0 ? 40 : 43; }
+static int64_t	even(uint64_t *s)	{ return 1 + (int64_t)(next_random(s) % 5000); }
+static int64_t	quick(uint64_t *s)	{ return (int64_t)(next_random(s) % 4); }
+static int64_t	at_edge(uint64_t *s)	{ return next_random(s) % 2 == 0 ? 40 : 43; }
 static int64_t	same(uint64_t *s)	{ (void)s; return 2559; }
 
-/* Mostly a few ms, now and then seconds. */
+/* Times: mostly a few ms, sometimes seconds. */
 static int64_t
 skewed(uint64_t *s)
 {
 	int64_t	 ms = 1;
 
-	while (next(s) % 3 != 0 && ms < 5000)
+	while (next_random(s) % 3 != 0 && ms < 5000)
 		ms = ms * 2 - ms / 3;
-	return ms + (int64_t)(next(s) % (uint64_t)ms);
+	return ms + (int64_t)(next_random(s) % (uint64_t)ms);
 }
 
 static int
@@ -1520,7 +1528,8 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(met_before), TEST(faults), PATIENT(all_at_once), PATIENT(making_at_once),
-		PATIENT(death), TEST(places), TEST(reasons_differ), TEST(buckets), TEST(kinds),
+		PATIENT(death_of_counters), TEST(places), TEST(reasons_differ), TEST(buckets),
+		TEST(kinds),
 		TEST(no_tally), TEST(china_time), TEST(midnight), TEST(ranges),
 		TEST(reading_nothing), TEST(overflow), TEST(long_names), TEST(gone),
 		TEST(old_ones), TEST(percentiles), TEST(event_places), TEST(events_complete),

@@ -20,16 +20,16 @@ enum {
 	MANY = 300000,
 	DAYS = 7,
 	DAY_S = 86400,
-	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
+	PATIENCE_MS = 30000,	/* longer than anything here takes */
 	THREADS = 8,
-	EACH = 200,		/* keys of a thread */
+	EACH = 200,		/* keys that each thread has */
 
-	/* Of a file: see state/dedup.c. */
+	/* The layout of a file; see state/dedup.c. */
 	HEAD = 4096, BUCKET = 512, SLOTS = 32, SLOT = 16, BITS_MIN = 13,
 	AT_BITS = 8, AT_FULL = 12, AT_BEGUN = 16
 };
 
-/* A set of marks and what it stands on. */
+/* A dedup and what it needs. */
 struct place {
 	struct settings	 set;
 	struct locks	*locks;
@@ -57,7 +57,7 @@ place_free(struct place *p)
 	free(p);
 }
 
-/* As digests are: all over the buckets. */
+/* Keys like digests, spread over the buckets. */
 static void
 key_of(unsigned char key[DEDUP_KEY], uint64_t n)
 {
@@ -70,7 +70,7 @@ key_of(unsigned char key[DEDUP_KEY], uint64_t n)
 	}
 }
 
-/* All in one bucket, in files of any size. */
+/* Keys of one bucket, in files of any size. */
 static void
 crowd_key(unsigned char key[DEDUP_KEY], unsigned n)
 {
@@ -87,7 +87,7 @@ look_key(struct place *p, const unsigned char *key)
 }
 
 static enum dedup_as
-look(struct place *p, uint64_t n)
+look_up(struct place *p, uint64_t n)
 {
 	unsigned char	 key[DEDUP_KEY];
 
@@ -96,7 +96,7 @@ look(struct place *p, uint64_t n)
 }
 
 static enum error
-mark(struct place *p, uint64_t n, enum dedup_as as)
+mark_as(struct place *p, uint64_t n, enum dedup_as as)
 {
 	unsigned char	 key[DEDUP_KEY];
 
@@ -113,7 +113,7 @@ mark_new(struct place *p, uint64_t n)
 	return dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER);
 }
 
-/* The n-th to (n + many)-th of one bucket.  How many could be marked. */
+/* Marks the n-th to (n + many)-th key of one bucket; returns how many it could. */
 static int
 mark_crowd(struct place *p, unsigned n, int many)
 {
@@ -147,7 +147,7 @@ files(const char *dir)
 }
 
 /*
- * The files, by hand.
+ * Reading and changing the files.
  */
 
 static void
@@ -209,7 +209,7 @@ age_file(const char *dir, int number, int64_t s)
 	poke(dir, number, AT_BEGUN, &begun_s, sizeof(begun_s));
 }
 
-/* All marks of one bucket, which crowd_key() leads to, were made so long ago. */
+/* Makes all marks of the bucket of crowd_key() so many seconds older. */
 static void
 age_crowd(const char *dir, int number, int64_t s)
 {
@@ -231,7 +231,7 @@ marks(void **state)
 {
 	static const struct {
 		const char	*name;
-		enum dedup_as	 first, second, want;	/* DEDUP_NEVER: not marked */
+		enum dedup_as	 first, second, want;	/* DEDUP_NEVER: it is not marked */
 	} cases[] = {
 		{ "never", DEDUP_NEVER, DEDUP_NEVER, DEDUP_NEVER },
 		{ "queued", DEDUP_QUEUED, DEDUP_NEVER, DEDUP_QUEUED },
@@ -247,23 +247,23 @@ marks(void **state)
 	(void)state;
 	check_int("nothing is made before", files(dir), 0);
 	for (i = 0; i < COUNT(cases); i++) {
-		check_int(cases[i].name, look(p, i), DEDUP_NEVER);
+		check_int(cases[i].name, look_up(p, i), DEDUP_NEVER);
 		if (cases[i].first != DEDUP_NEVER)
-			check_err(cases[i].name, mark(p, i, cases[i].first), ERR_OK);
+			check_err(cases[i].name, mark_as(p, i, cases[i].first), ERR_OK);
 		if (cases[i].second != DEDUP_NEVER)
-			check_err(cases[i].name, mark(p, i, cases[i].second), ERR_OK);
-		check_int(cases[i].name, look(p, i), cases[i].want);
+			check_err(cases[i].name, mark_as(p, i, cases[i].second), ERR_OK);
+		check_int(cases[i].name, look_up(p, i), cases[i].want);
 	}
 	place_free(p);
 	p = place_new(dir);
 	for (i = 0; i < COUNT(cases); i++)
-		check_int(cases[i].name, look(p, i), cases[i].want);
+		check_int(cases[i].name, look_up(p, i), cases[i].want);
 	check_int("one file", files(dir), 1);
 	place_free(p);
 	dedup_free(NULL);
 }
 
-/* A mark made anew takes no more room: else 33 of them would fill a bucket. */
+/* A key that is marked again takes no second slot: else 33 marks would fill a bucket. */
 static void
 marks_again(void **state)
 {
@@ -273,12 +273,12 @@ marks_again(void **state)
 
 	(void)state;
 	for (i = 0; i < 3 * SLOTS; i++)
-		check_err("again", mark(p, 1, i % 2 == 0 ? DEDUP_QUEUED : DEDUP_DONE), ERR_OK);
+		check_err("again", mark_as(p, 1, i % 2 == 0 ? DEDUP_QUEUED : DEDUP_DONE), ERR_OK);
 	check_int("one file", files(dir), 1);
 	place_free(p);
 }
 
-/* Keys that differ in one bit are different, and their CreateTime does not count. */
+/* Keys with one different bit are different, except in the bits of CreateTime. */
 static void
 near_keys(void **state)
 {
@@ -290,8 +290,9 @@ near_keys(void **state)
 	(void)state;
 	check_err("marked", dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER), ERR_OK);
 	for (i = 9 * 8; i < DEDUP_KEY * 8 - 32 + BITS_MIN; i++) {
-		/* The bits that choose the bucket are the last ones. */
-		int	 bit = i < (DEDUP_KEY - 4) * 8 ? i : DEDUP_KEY * 8 - 1 - (i - (DEDUP_KEY - 4) * 8);
+		/* The last bits choose the bucket. */
+		int	 bit = i < (DEDUP_KEY - 4) * 8 ? i :
+			       DEDUP_KEY * 8 - 1 - (i - (DEDUP_KEY - 4) * 8);
 
 		(void)snprintf(name, sizeof(name), "bit %d", bit);
 		key[bit / 8] = (unsigned char)(0x80 >> bit % 8);
@@ -316,9 +317,9 @@ very_many(void **state)
 	for (i = 0; i < MANY; i++)
 		good += mark_new(p, i) == ERR_OK;
 	for (i = 0; i < MANY; i++)
-		found += look(p, i) == DEDUP_DONE;
+		found += look_up(p, i) == DEDUP_DONE;
 	for (; i < 2 * MANY; i++)
-		wrong += look(p, i) != DEDUP_NEVER;
+		wrong += look_up(p, i) != DEDUP_NEVER;
 	check_int("all marked", good, MANY);
 	check_int("all found", found, MANY);
 	check_int("no others", wrong, 0);
@@ -329,12 +330,13 @@ very_many(void **state)
 		assert_int_equal(stat(path, &st), 0);
 		check_int("ours alone", st.st_mode & 07777, 0600);
 		check_int("twice as large as the one before", bits_of(dir, n), BITS_MIN + n - 1);
-		check_int("as its head says", st.st_size, HEAD + ((off_t)BUCKET << bits_of(dir, n)));
+		check_int("as its head says", st.st_size,
+		    HEAD + ((off_t)BUCKET << bits_of(dir, n)));
 	}
 	place_free(p);
 	p = place_new(dir);
 	for (found = 0, i = 0; i < MANY; i += 100)
-		found += look(p, i) == DEDUP_DONE;
+		found += look_up(p, i) == DEDUP_DONE;
 	check_int("by another, too", found, MANY / 100);
 	place_free(p);
 }
@@ -357,7 +359,7 @@ expiry(void **state)
 		{ "much too old", 1000 * DAY_S, false },
 		{ "from a clock that was ahead", -DAY_S, true },
 	};
-	enum { FEW = 5 };	/* so that a bucket has room for more */
+	enum { FEW = 5 };	/* a bucket has room for more */
 	const char	*dir = state_new();
 	struct place	*p = place_new(dir);
 	size_t		 i;
@@ -368,7 +370,7 @@ expiry(void **state)
 		age_crowd(dir, 1, cases[i].age_s);
 		check_int(cases[i].name, look_crowd(p, 0, FEW), cases[i].known ? FEW : 0);
 	}
-	/* In a file that is still in use: the same keys again, in their bucket. */
+	/* The file is still in use: the same keys are marked again in their bucket. */
 	age_crowd(dir, 1, DAYS * DAY_S + 60);
 	check_int("marked anew", mark_crowd(p, 0, FEW), FEW);
 	check_int("and found", look_crowd(p, 0, FEW), FEW);
@@ -383,38 +385,41 @@ rotation(void **state)
 	struct place	*p = place_new(dir), *q = place_new(dir);
 
 	(void)state;
-	check_err("marked", mark(p, 1, DEDUP_DONE), ERR_OK);
-	check_int("found", look(q, 1), DEDUP_DONE);
+	check_err("marked", mark_as(p, 1, DEDUP_DONE), ERR_OK);
+	check_int("found", look_up(q, 1), DEDUP_DONE);
 	age_file(dir, 1, DAYS * DAY_S - 60);
-	check_int("looked", look(p, 1), DEDUP_DONE);
-	check_err("marked", mark(p, 2, DEDUP_DONE), ERR_OK);
+	check_int("looked", look_up(p, 1), DEDUP_DONE);
+	check_err("marked", mark_as(p, 2, DEDUP_DONE), ERR_OK);
 	check_int("not yet", files(dir), 1);
 
 	age_file(dir, 1, DAYS * DAY_S + 60);
-	check_int("looked", look(p, 2), DEDUP_DONE);
-	check_err("marked", mark(p, 3, DEDUP_DONE), ERR_OK);
+	check_int("looked", look_up(p, 2), DEDUP_DONE);
+	check_err("marked", mark_as(p, 3, DEDUP_DONE), ERR_OK);
 	check_int("a further file", files(dir), 2);
 	check_int("as large", bits_of(dir, 2), BITS_MIN);
-	check_int("what is in the first", look(p, 1), DEDUP_DONE);
-	check_int("others see both: first", look(q, 2), DEDUP_DONE);
-	check_int("others see both: second", look(q, 3), DEDUP_DONE);
+	check_int("what is in the first", look_up(p, 1), DEDUP_DONE);
+	check_int("others see both: first", look_up(q, 2), DEDUP_DONE);
+	check_int("others see both: second", look_up(q, 3), DEDUP_DONE);
 
 	age_file(dir, 2, DAYS * DAY_S + 60);
-	check_int("looked", look(p, 3), DEDUP_DONE);
-	check_err("marked", mark(p, 4, DEDUP_DONE), ERR_OK);
+	check_int("looked", look_up(p, 3), DEDUP_DONE);
+	check_err("marked", mark_as(p, 4, DEDUP_DONE), ERR_OK);
 	CHECK("the first is gone", !is_there(dir, 1));
 	CHECK("the second is not", is_there(dir, 2));
 	CHECK("there is a third", is_there(dir, 3));
-	check_int("forgotten", look(p, 1), DEDUP_NEVER);
-	check_int("not forgotten", look(p, 3), DEDUP_DONE);
-	check_int("new", look(p, 4), DEDUP_DONE);
-	check_int("others see the third", look(q, 4), DEDUP_DONE);
-	check_int("and have forgotten, too", look(q, 1), DEDUP_NEVER);
+	check_int("forgotten", look_up(p, 1), DEDUP_NEVER);
+	check_int("not forgotten", look_up(p, 3), DEDUP_DONE);
+	check_int("new", look_up(p, 4), DEDUP_DONE);
+	check_int("others see the third", look_up(q, 4), DEDUP_DONE);
+	check_int("and have forgotten, too", look_up(q, 1), DEDUP_NEVER);
 	place_free(q);
 	place_free(p);
 }
 
-/* Who began a further file died before it could say so: the next one that comes does. */
+/*
+ * A process made a further file and died before it marked the old one as full: the next one does
+ * it.
+ */
 static void
 unsaid(void **state)
 {
@@ -447,7 +452,7 @@ damaged_head(void **state)
 		const char	*name;
 		off_t		 at;
 		size_t		 len;
-		bool		 opened;	/* when it happens */
+		bool		 opened;	/* while the file is open */
 	} cases[] = {
 		{ "magic", 0, 1, false }, { "size", AT_BITS, 4, false }, { "all", 0, HEAD, false },
 		{ "magic, while it is in use", 0, 1, true },
@@ -462,24 +467,24 @@ damaged_head(void **state)
 		dir = state_new();
 		path = state_log(dir);
 		p = place_new(dir);
-		check_err(cases[i].name, mark(p, 1, DEDUP_DONE), ERR_OK);
+		check_err(cases[i].name, mark_as(p, 1, DEDUP_DONE), ERR_OK);
 		if (!cases[i].opened) {
 			place_free(p);
 			p = place_new(dir);
 		}
 		poke(dir, 1, cases[i].at, zero, cases[i].len);
-		check_int(cases[i].name, look(p, 1), DEDUP_NEVER);
+		check_int(cases[i].name, look_up(p, 1), DEDUP_NEVER);
 		check_int("it is said", state_log_lines(path, "damaged"), 1);
 		check_int("that is all", state_log_lines(path, "what=seen"), 1);
-		check_err("a new one", mark(p, 2, DEDUP_DONE), ERR_OK);
-		check_int("in use", look(p, 2), DEDUP_DONE);
+		check_err("a new one", mark_as(p, 2, DEDUP_DONE), ERR_OK);
+		check_int("in use", look_up(p, 2), DEDUP_DONE);
 		check_int("the only one", files(dir), 1);
 		log_close();
 		place_free(p);
 	}
 }
 
-/* It is not for ever that nothing can be read. */
+/* A file that was cut short is replaced, and marks work again. */
 static void
 truncated(void **state)
 {
@@ -488,7 +493,8 @@ truncated(void **state)
 		off_t		 len;
 		bool		 opened;
 	} cases[] = {
-		{ "empty", 0, false }, { "within the head", 10, false }, { "the head", HEAD, false },
+		{ "empty", 0, false }, { "within the head", 10, false },
+		{ "the head", HEAD, false },
 		{ "half", 2 << 20, false },
 		{ "empty, in use", 0, true }, { "the head, in use", HEAD, true },
 	};
@@ -509,10 +515,10 @@ truncated(void **state)
 		}
 		path_of(file, dir, 1);
 		assert_int_equal(truncate(file, cases[i].len), 0);
-		(void)look(p, 1);
-		(void)mark(p, 1, DEDUP_DONE);
-		check_err("soon", mark(p, 2, DEDUP_DONE), ERR_OK);
-		check_int("marks hold", look(p, 2), DEDUP_DONE);
+		(void)look_up(p, 1);
+		(void)mark_as(p, 1, DEDUP_DONE);
+		check_err("soon", mark_as(p, 2, DEDUP_DONE), ERR_OK);
+		check_int("marks hold", look_up(p, 2), DEDUP_DONE);
 		check_int("looked", look_crowd(p, 0, 3), 0);
 		check_int("it is said", state_log_lines(path, "damaged"), 1);
 		log_close();
@@ -520,7 +526,7 @@ truncated(void **state)
 	}
 }
 
-/* Key 1, as soon as it can be. */
+/* Marks key 1 as soon as that is possible. */
 static enum error
 mark_again(struct place *p)
 {
@@ -528,12 +534,12 @@ mark_again(struct place *p)
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
 	enum error		 er;
 
-	while ((er = mark(p, 1, DEDUP_DONE)) != ERR_OK && clock_mono_ms() < end_ms)
+	while ((er = mark_as(p, 1, DEDUP_DONE)) != ERR_OK && clock_mono_ms() < end_ms)
 		(void)nanosleep(&pause, NULL);
 	return er;
 }
 
-/* A directory that is not there, and one that cannot be. */
+/* The state directory is absent, or cannot be made. */
 static void
 directory_there(struct other *me, void *arg)
 {
@@ -548,9 +554,9 @@ directory_there(struct other *me, void *arg)
 	(void)me;
 	state_path(dir, parent, "new");
 	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == DEDUP_NEVER);
-	OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_OK);
-	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_NEVER);
+	OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_OK);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
 	place_free(p);
 
@@ -560,18 +566,18 @@ directory_there(struct other *me, void *arg)
 	for (i = 0; i < 50; i++) {
 		OTHER_CHECK(dedup_find(p->dedup, &as, key) == ERR_STORE);
 		OTHER_CHECK(as == DEDUP_NEVER);
-		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
+		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
 	}
 	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
 	OTHER_CHECK(unlink(dir) == 0);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
-	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
 	place_free(p);
 }
 
 static void
-read_only_there(struct other *me, void *arg)
+mark_read_only(struct other *me, void *arg)
 {
 	const char	*dir = arg, *path;
 	struct place	*p;
@@ -583,13 +589,13 @@ read_only_there(struct other *me, void *arg)
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	p = place_new(dir);
 	for (i = 0; i < 100; i++)
-		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
+		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
 	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
-	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 
-	/* No further file can be begun: the oldest marks go, the newest are known. */
+	/* No further file can be made: the oldest marks go, the newest stay. */
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	OTHER_CHECK(mark_crowd(p, 0, 3 * SLOTS) == 3 * SLOTS);
 	OTHER_CHECK(look_crowd(p, 3 * SLOTS - 1, 1) == 1);
@@ -600,7 +606,7 @@ read_only_there(struct other *me, void *arg)
 	place_free(p);
 }
 
-/* A file size limit stands for a full disk. */
+/* A limit on the size of files is like a full disk. */
 static void
 full_disk_there(struct other *me, void *arg)
 {
@@ -614,21 +620,21 @@ full_disk_there(struct other *me, void *arg)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	state_limit_files(1 << 20);
 	for (i = 0; i < 100; i++)
-		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
+		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
 	OTHER_CHECK(files(dir) == 0);
 	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
 	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
 	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
 
-	/* What is there can be read, what is new cannot be written; told once. */
+	/* Old marks can be read, new ones cannot be written; that is logged once. */
 	state_limit_files(HEAD);
 	for (i = 0; i < 100; i++) {
 		key[DEDUP_KEY - 1] = 1;
 		key[9] = (unsigned char)i;
-		OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+		OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 		OTHER_CHECK(dedup_find(p->dedup, &as, key) == (i == 0 ? ERR_OK : ERR_STORE) &&
-		    as == DEDUP_NEVER);	/* it cannot tell, once a mark is missing */
+		    as == DEDUP_NEVER);	/* it does not know: a mark may be missing */
 		OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_STORE);
 	}
 	OTHER_CHECK(state_log_lines(path, "level=error") == 2);
@@ -639,7 +645,7 @@ full_disk_there(struct other *me, void *arg)
 	place_free(p);
 }
 
-/* A file that cannot be opened is not written over. */
+/* A file that cannot be opened is not replaced. */
 static void
 not_openable_there(struct other *me, void *arg)
 {
@@ -650,23 +656,23 @@ not_openable_there(struct other *me, void *arg)
 	(void)me;
 	state_drop_root();
 	p = place_new(dir);
-	OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_OK);
+	OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_OK);
 	place_free(p);
 	path_of(file, dir, 1);
 	OTHER_CHECK(chmod(file, 0) == 0);
 	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == DEDUP_NEVER);
-	OTHER_CHECK(mark(p, 2, DEDUP_DONE) == ERR_OK);
-	OTHER_CHECK(look(p, 2) == DEDUP_DONE);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_NEVER);
+	OTHER_CHECK(mark_as(p, 2, DEDUP_DONE) == ERR_OK);
+	OTHER_CHECK(look_up(p, 2) == DEDUP_DONE);
 	place_free(p);
 	OTHER_CHECK(chmod(file, 0600) == 0);
 	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
-	OTHER_CHECK(look(p, 2) == DEDUP_DONE);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
+	OTHER_CHECK(look_up(p, 2) == DEDUP_DONE);
 	place_free(p);
 }
 
-/* All at once, since each waits a while. */
+/* All run at once, since each of them waits a while. */
 static void
 faults(void **state)
 {
@@ -674,7 +680,7 @@ faults(void **state)
 		const char	*name;
 		void		 (*fn)(struct other *me, void *dir);
 	} cases[] = {
-		{ "read-only directory", read_only_there }, { "full disk", full_disk_there },
+		{ "read-only directory", mark_read_only }, { "full disk", full_disk_there },
 		{ "file that cannot be opened", not_openable_there },
 		{ "directory", directory_there },
 	};
@@ -688,7 +694,7 @@ faults(void **state)
 		check_int(cases[i].name, other_end(&o[i]), 0);
 }
 
-/* What lies beside the files and only looks like one. */
+/* Files whose names are only like those of dedup. */
 static void
 other_names(void **state)
 {
@@ -703,8 +709,8 @@ other_names(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(names); i++)
 		state_write(dir, names[i], "x", 1);
-	check_err("marked", mark(p, 1, DEDUP_DONE), ERR_OK);
-	check_int("found", look(p, 1), DEDUP_DONE);
+	check_err("marked", mark_as(p, 1, DEDUP_DONE), ERR_OK);
+	check_int("found", look_up(p, 1), DEDUP_DONE);
 	check_int("the rest of one that was begun is used", files(dir), (int)COUNT(names));
 	CHECK("it is the first", is_there(dir, 1));
 	place_free(p);
@@ -714,7 +720,7 @@ other_names(void **state)
  * Several processes.
  */
 
-/* Does in turn what the test does, on the other keys. */
+/* Marks the other keys, by turns with the test. */
 static void
 turns_there(struct other *me, void *dir)
 {
@@ -722,7 +728,7 @@ turns_there(struct other *me, void *dir)
 	unsigned	 n = 0;
 
 	while (other_hear(me)) {
-		OTHER_CHECK(look_crowd(p, n, 10) == 10);	/* what the test has marked */
+		OTHER_CHECK(look_crowd(p, n, 10) == 10);	/* the test has marked these */
 		OTHER_CHECK(mark_crowd(p, n + 10, 10) == 10);
 		n += 20;
 		other_say(me);
@@ -730,7 +736,7 @@ turns_there(struct other *me, void *dir)
 	place_free(p);
 }
 
-/* Each sees at once what the other marks, also when one of them begins a further file. */
+/* Each process sees at once the marks of the other, also after one has made a further file. */
 static void
 taking_turns(void **state)
 {
@@ -755,7 +761,7 @@ taking_turns(void **state)
 	place_free(p);
 }
 
-/* A crew's key: a few buckets only, so that they meet. */
+/* Keys of few buckets, so that threads and processes use the same ones. */
 static void
 crew_key(unsigned char key[DEDUP_KEY], unsigned process, unsigned thread, unsigned n)
 {
@@ -765,7 +771,7 @@ crew_key(unsigned char key[DEDUP_KEY], unsigned process, unsigned thread, unsign
 	key[11] = (unsigned char)n;
 	key[12] = (unsigned char)(n >> 8);
 	key[DEDUP_KEY - 1] = (unsigned char)(n % 4);
-	key[DEDUP_KEY - 2] = (unsigned char)(n / 4 % 8 << 5);	/* told apart in larger files */
+	key[DEDUP_KEY - 2] = (unsigned char)(n / 4 % 8 << 5);	/* other buckets in larger files */
 	key[DEDUP_KEY - 3] = (unsigned char)(n / 4);
 }
 
@@ -786,7 +792,8 @@ crew_run(void *arg)
 	for (i = 0; i < EACH; i++) {
 		crew_key(key, c->process, c->number, i);
 		if (look_key(c->place, key) == DEDUP_NEVER)
-			c->good += dedup_mark(c->place->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK;
+			c->good += dedup_mark(c->place->dedup, key, DEDUP_DONE, DEDUP_NEVER) ==
+			    ERR_OK;
 	}
 	return NULL;
 }
@@ -848,9 +855,9 @@ all_at_once(void **state)
 	place_free(p);
 }
 
-/* Marks until it is killed, somewhere between two further files. */
+/* Marks keys until it is killed, between two further files. */
 static void
-die_there(struct other *me, void *dir)
+mark_until_killed(struct other *me, void *dir)
 {
 	struct place	*p = place_new(dir);
 	unsigned	 n;
@@ -861,7 +868,7 @@ die_there(struct other *me, void *dir)
 }
 
 static void
-death(void **state)
+death_of_dedup(void **state)
 {
 	const char	*dir = state_new();
 	struct place	*p;
@@ -870,7 +877,7 @@ death(void **state)
 
 	(void)state;
 	for (i = 0; i < 5; i++) {
-		other_begin(&o, die_there, (void *)(uintptr_t)dir);
+		other_begin(&o, mark_until_killed, (void *)(uintptr_t)dir);
 		(void)other_hear(&o);
 		other_kill(&o);
 		p = place_new(dir);
@@ -884,9 +891,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(faults), TEST(taking_turns), TEST(all_at_once), TEST(death), TEST(marks),
-		TEST(marks_again), TEST(near_keys), TEST(very_many), TEST(expiry), TEST(rotation),
-		TEST(unsaid), TEST(damaged_head), TEST(truncated), TEST(other_names),
+		TEST(faults), TEST(taking_turns), TEST(all_at_once), TEST(death_of_dedup),
+		TEST(marks), TEST(marks_again), TEST(near_keys), TEST(very_many), TEST(expiry),
+		TEST(rotation), TEST(unsaid), TEST(damaged_head), TEST(truncated),
+		TEST(other_names),
 	};
 
 	return RUN("seen", tests);

@@ -13,7 +13,7 @@ static const struct state_file_layout	layout = {
 	.magic = { 'm', 'a', 'g', 'i', 'c', 'm', 'a', 'g' }, .version = 2, .head = 16,
 };
 
-/* A file by what it holds: what it is taken for, and what is left after it was cleared. */
+/* Files by their bytes: how they are classified, and what is left after state_file_clear(). */
 static void
 kinds_of_file(void **state)
 {
@@ -25,7 +25,8 @@ kinds_of_file(void **state)
 	} cases[] = {
 		{ "sound", BYTES("magicmag\2\0\0\0rest"), STATE_FILE_SOUND, true, false },
 		{ "no bytes", BYTES(""), STATE_FILE_EMPTY, true, false },
-		{ "no magic", BYTES("\0\0\0\0\0\0\0\0\2\0\0\0rest"), STATE_FILE_EMPTY, true, false },
+		{ "no magic", BYTES("\0\0\0\0\0\0\0\0\2\0\0\0rest"), STATE_FILE_EMPTY, true,
+		    false },
 		{ "short", BYTES("magicmag\2\0\0\0res"), STATE_FILE_OTHER, true, true },
 		{ "other magic", BYTES("magicmug\2\0\0\0rest"), STATE_FILE_OTHER, true, true },
 		{ "older", BYTES("magicmag\1\0\0\0rest"), STATE_FILE_OTHER, true, true },
@@ -55,7 +56,7 @@ kinds_of_file(void **state)
 		CHECK(cases[i].name, (access(path, F_OK) == 0) ==
 		    (is == STATE_FILE_SOUND || is == STATE_FILE_LATER));
 		state_file_close(&f);
-		(void)nanosleep(&pause, NULL);	/* two files in quarantine differ in their ms */
+		(void)nanosleep(&pause, NULL);	/* files in quarantine have different times */
 	}
 	log_close();
 }
@@ -127,7 +128,8 @@ trouble_once(void **state)
 	CHECK("fails again", !state_file_note(&t, "a file", "too young"));
 	CHECK("not to be tried", !state_file_may_try(&t));
 	check_int("one line", state_log_lines(log, "what=test"), 1);
-	check_int("all of it", state_log_lines(log, "msg=\"a file: too old: nothing works until"), 1);
+	check_int("all of it",
+	    state_log_lines(log, "msg=\"a file: too old: nothing works until"), 1);
 	CHECK("it is over", state_file_note(&t, "a file", NULL));
 	CHECK("may be tried again", state_file_may_try(&t));
 	CHECK("it is over once", !state_file_note(&t, "a file", NULL));

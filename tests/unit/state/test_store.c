@@ -18,15 +18,15 @@
 #include "tests/unit/unit.h"
 
 enum {
-	PATIENCE_MS = 60000,	/* nothing that is to happen takes so long */
-	SHORT_MS = 100,		/* what is to be waited for to its end */
+	PATIENCE_MS = 60000,	/* longer than anything here takes */
+	SHORT_MS = 100,		/* a wait that is to end without success */
 	THREADS = 16,
-	JOBS = 200,		/* of each */
+	JOBS = 200,		/* of each thread */
 	BODY = 600,
 	PAGE = 4096
 };
 
-/* A store and what it stands on. */
+/* A store and what it needs. */
 struct place {
 	struct settings	 set;
 	struct locks	*locks;
@@ -54,12 +54,12 @@ place_free(struct place *p)
 }
 
 static enum error
-go(struct place *p, enum store_need need, store_work *work, void *arg)
+do_work(struct place *p, enum store_need need, store_work *work, void *arg)
 {
 	return store_do(p->store, need, work, arg, clock_mono_ms() + PATIENCE_MS);
 }
 
-/* A row; keys are the process's and the number's. */
+/* Adds a row whose key is made of the process id and the number. */
 static enum error
 put_row(struct db *db, int64_t n)
 {
@@ -72,7 +72,7 @@ put_row(struct db *db, int64_t n)
 }
 
 static enum error
-put(struct db *db, void *arg)
+put_number(struct db *db, void *arg)
 {
 	return put_row(db, *(int *)arg);
 }
@@ -89,7 +89,7 @@ put_many(struct db *db, void *arg)
 }
 
 static enum error
-count(struct db *db, void *arg)
+count_rows(struct db *db, void *arg)
 {
 	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
 }
@@ -107,14 +107,14 @@ rows(struct place *p)
 {
 	int64_t	 n = -1;
 
-	check_err("rows can be counted", go(p, STORE_READ, count, &n), ERR_OK);
+	check_err("rows can be counted", do_work(p, STORE_READ, count_rows, &n), ERR_OK);
 	return n;
 }
 
 static enum error
 put_one(struct place *p, enum store_need need, int n)
 {
-	return go(p, need, put, &n);
+	return do_work(p, need, put_number, &n);
 }
 
 static void
@@ -127,7 +127,7 @@ print_log(const char *path)
 	buf_free(&b);
 }
 
-/* The database by another way than the store's. */
+/* Opens the database without the store. */
 static struct db *
 open_db(const char *dir, const char *name)
 {
@@ -143,13 +143,13 @@ open_db(const char *dir, const char *name)
  * Work of many threads.
  */
 
-/* One thread's jobs: every fails-th fails after it has written. */
+/* The jobs of a thread: each fails-th of them fails after it has written. */
 struct crew {
 	struct place	*place;
 	pthread_t	 thread, self;
 	int		 number, fails;
-	int		 n;		/* the job at hand */
-	int		 led;		/* of its jobs it did itself: one a transaction */
+	int		 n;		/* the current job */
+	int		 led;		/* jobs that it did as the leader */
 	int		 good, bad;
 };
 
@@ -173,7 +173,7 @@ crew_run(void *arg)
 
 	c->self = pthread_self();
 	for (c->n = 0; c->n < JOBS; c->n++) {
-		er = go(c->place, c->n % 2 == 0 ? STORE_SYNC : STORE_WRITE, crew_work, c);
+		er = do_work(c->place, c->n % 2 == 0 ? STORE_SYNC : STORE_WRITE, crew_work, c);
 		if (c->fails != 0 && c->n % c->fails == 0)
 			c->bad += er == ERR_NOMEM;
 		else
@@ -200,7 +200,7 @@ tend(void *arg)
 	return NULL;
 }
 
-/* What all of them did together. */
+/* Runs so many threads and sums up what they did. */
 static struct crew
 run_crews(struct place *p, int threads, int fails)
 {
@@ -251,11 +251,11 @@ one_that_fails(void **state)
 	int		 n = -1;
 
 	(void)state;
-	/* Whatever went wrong before has nothing to do with it. */
+	/* First a row, and a failure that has another reason. */
 	check_err("a row", put_one(p, STORE_WRITE, -2), ERR_OK);
 	other = open_db(dir, "qtoa.db");
 	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
-	check_err("so we cannot", store_do(p->store, STORE_WRITE, put, &n, 0), ERR_STORE);
+	check_err("so we cannot", store_do(p->store, STORE_WRITE, put_number, &n, 0), ERR_STORE);
 	db_close(other);
 	all = run_crews(p, THREADS, 10);
 	check_int("those that can are done", all.good, THREADS * JOBS * 9 / 10);
@@ -267,7 +267,7 @@ one_that_fails(void **state)
 }
 
 /*
- * What is needed.
+ * What the caller needs.
  */
 
 static enum error
@@ -290,29 +290,42 @@ needs(void **state)
 	static const struct {
 		const char	*name;
 		enum store_need	 need;
-		int64_t		 want;		/* -1: as it was */
+		int64_t		 want;		/* -1: not changed */
 	} cases[] = {
 		{ "write", STORE_WRITE, NORMAL }, { "sync", STORE_SYNC, FULL },
 		{ "read", STORE_READ, -1 }, { "sync again", STORE_SYNC, FULL },
 		{ "write again", STORE_WRITE, NORMAL },
 	};
-	const char	*dir = state_new(), *path = state_log(dir);
-	struct place	*p = place_new(dir, STORE_SERVER);
-	struct db	*other;
-	int64_t		 n, begun_ms;
-	char		 why[200];
+	struct place	*p = place_new(state_new(), STORE_SERVER);
+	int64_t		 n;
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		n = -1;
-		check_err(cases[i].name, go(p, cases[i].need, how_synced, &n), ERR_OK);
+		check_err(cases[i].name, do_work(p, cases[i].need, how_synced, &n), ERR_OK);
 		if (cases[i].want != -1)
 			check_int(cases[i].name, n, cases[i].want);
 	}
-	check_err("journal", go(p, STORE_READ, journal_is, &n), ERR_OK);
+	check_err("journal", do_work(p, STORE_READ, journal_is, &n), ERR_OK);
 	check_int("WAL", n, 1);
+	place_free(p);
+	store_free(NULL);
+}
 
+/* Another process writes meanwhile. */
+static void
+writes_wait(void **state)
+{
+	const char	*dir = state_new(), *path = state_log(dir);
+	struct place	*p = place_new(dir, STORE_SERVER);
+	struct db	*other;
+	int64_t		 begun_ms;
+	char		 why[200];
+	int		 n = 1;
+
+	(void)state;
+	check_int("the file is made", rows(p), 0);
 	other = open_db(dir, "qtoa.db");
 	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
 	check_int("we read meanwhile", rows(p), 0);
@@ -332,7 +345,6 @@ needs(void **state)
 	db_close(other);
 	log_close();
 	place_free(p);
-	store_free(NULL);
 }
 
 /*
@@ -375,7 +387,7 @@ permissions(void **state)
 }
 
 static void
-read_only_there(struct other *me, void *arg)
+write_read_only(struct other *me, void *arg)
 {
 	const struct timespec	 pause = { 0, 10000000 };
 	const char		*dir = arg, *path;
@@ -403,7 +415,7 @@ read_only_there(struct other *me, void *arg)
 	OTHER_CHECK(state_log_lines(path, "answered 503") == 1);
 	OTHER_CHECK(state_log_lines(path, "works again") == 1);
 
-	/* A file that cannot be written is no better. */
+	/* The same if only the file cannot be written. */
 	place_free(p);
 	OTHER_CHECK(log_open("/dev/null") == 0);
 }
@@ -414,11 +426,11 @@ read_only(void **state)
 	struct other	 o;
 
 	(void)state;
-	other_begin(&o, read_only_there, (void *)(uintptr_t)state_new());
+	other_begin(&o, write_read_only, (void *)(uintptr_t)state_new());
 	check_int("it comes back by itself", other_end(&o), 0);
 }
 
-/* What happens to the file behind the store's back. */
+/* Something happens to the file while the store has it open. */
 enum deed { DELETED, DELETED_ALONE, MOVED, MOVED_ALONE, REPLACED };
 
 static void
@@ -447,7 +459,7 @@ struct doing {
 	int		 times;
 };
 
-/* It happens within the transaction: after its begin, before its end. */
+/* It happens within a transaction. */
 static enum error
 put_meanwhile(struct db *db, void *arg)
 {
@@ -487,7 +499,7 @@ behind_our_back(void **state)
 		check_err("by another way, too", put_one(q, STORE_SYNC, 4), ERR_OK);
 		check_int("which is the same", rows(p), 2);
 		d = (struct doing){ dir, cases[i].deed, 0 };
-		check_err(cases[i].name, go(p, STORE_SYNC, put_meanwhile, &d), ERR_OK);
+		check_err(cases[i].name, do_work(p, STORE_SYNC, put_meanwhile, &d), ERR_OK);
 		check_int("it is done again", d.times, 2);
 		place_free(q);
 		q = place_new(dir, STORE_BRIEF);
@@ -497,8 +509,24 @@ behind_our_back(void **state)
 	}
 }
 
+/* Makes a database with that SQL; NULL: a file of garbage. */
 static void
-set_aside(void **state)
+make_unusable(const char *dir, const char *sql)
+{
+	struct db	*db;
+
+	if (sql == NULL) {
+		state_write(dir, "qtoa.db", "This is no database, however long it may be: "
+		    "..................................................................", 110);
+		return;
+	}
+	db = open_db(dir, "qtoa.db");
+	check_err(sql, db_script(db, sql), ERR_OK);
+	db_close(db);
+}
+
+static void
+quarantine(void **state)
 {
 	static const struct {
 		const char	*name, *kind, *sql;
@@ -514,22 +542,13 @@ set_aside(void **state)
 	};
 	const char	*dir, *path;
 	struct place	*p;
-	struct db	*db;
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
 		path = state_log(dir);
-		if (cases[i].sql == NULL) {
-			state_write(dir, "qtoa.db", "This is no database, however long it may be: "
-			    "..................................................................",
-			    110);
-		} else {
-			db = open_db(dir, "qtoa.db");
-			check_err(cases[i].name, db_script(db, cases[i].sql), ERR_OK);
-			db_close(db);
-		}
+		make_unusable(dir, cases[i].sql);
 		p = place_new(dir, STORE_SERVER);
 		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), ERR_OK);
 		check_int(cases[i].name, rows(p), 1);
@@ -549,7 +568,7 @@ set_aside(void **state)
 	}
 }
 
-/* Some pages of it are no more what they were. */
+/* Some pages of the file are damaged. */
 static void
 partly_damaged(void **state)
 {
@@ -563,12 +582,12 @@ partly_damaged(void **state)
 	int			 i, fd, many = ROWS, left;
 
 	(void)state;
-	check_err("rows", go(p, STORE_SYNC, put_many, &many), ERR_OK);
+	check_err("rows", do_work(p, STORE_SYNC, put_many, &many), ERR_OK);
 	db = open_db(dir, "qtoa.db");
 	check_err("all in the file", db_checkpoint(db, true, &left), ERR_OK);
 	db_close(db);
 	place_free(p);
-	state_path(file, dir, "qtoa.db-wal");	/* what has been copied is still in it */
+	state_path(file, dir, "qtoa.db-wal");	/* pages that are copied are still in the WAL */
 	assert_int_equal(unlink(file), 0);
 	state_path(file, dir, "qtoa.db");
 	assert_int_not_equal(fd = open(file, O_WRONLY), -1);
@@ -577,7 +596,7 @@ partly_damaged(void **state)
 	(void)close(fd);
 
 	p = place_new(dir, STORE_SERVER);
-	check_err("read in the new one", go(p, STORE_READ, read_all, &n), ERR_OK);
+	check_err("read in the new one", do_work(p, STORE_READ, read_all, &n), ERR_OK);
 	check_int("which has none", n, 0);
 	check_int("set aside", state_log_lines(path, "set aside"), 1);
 	check_err("a new one", put_one(p, STORE_SYNC, 1), ERR_OK);
@@ -591,7 +610,7 @@ partly_damaged(void **state)
 	place_free(p);
 }
 
-/* The log does not grow for ever, whoever writes. */
+/* The WAL stays small, in a server and in brief processes. */
 static void
 log_stays_small(void **state)
 {
@@ -667,7 +686,7 @@ processes(void **state)
 }
 
 static void
-die_there(struct other *me, void *dir)
+write_until_killed(struct other *me, void *dir)
 {
 	struct place	*p = place_new(dir, STORE_SERVER);
 	int		 i;
@@ -679,9 +698,9 @@ die_there(struct other *me, void *dir)
 		(void)put_one(p, STORE_SYNC, i);
 }
 
-/* A process that is killed as it writes leaves what it had committed, and no lock. */
+/* A process that is killed while it writes loses no commit, and leaves no lock. */
 static void
-death(void **state)
+death_of_store(void **state)
 {
 	const char	*dir = state_new();
 	struct place	*p;
@@ -690,7 +709,7 @@ death(void **state)
 
 	(void)state;
 	for (i = 0; i < 5; i++) {
-		other_begin(&o, die_there, (void *)(uintptr_t)dir);
+		other_begin(&o, write_until_killed, (void *)(uintptr_t)dir);
 		(void)other_hear(&o);
 		other_kill(&o);
 		p = place_new(dir, STORE_SERVER);
@@ -704,9 +723,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(processes), TEST(death), TEST(read_only), TEST(gathering),
-		TEST(one_that_fails), TEST(needs), TEST(permissions), TEST(behind_our_back),
-		TEST(set_aside), TEST(partly_damaged), TEST(log_stays_small),
+		TEST(processes), TEST(death_of_store), TEST(read_only), TEST(gathering),
+		TEST(one_that_fails), TEST(needs), TEST(writes_wait), TEST(permissions),
+		TEST(behind_our_back),
+		TEST(quarantine), TEST(partly_damaged), TEST(log_stays_small),
 	};
 
 	return RUN("store", tests);
