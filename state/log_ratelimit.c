@@ -325,40 +325,40 @@ take_place(struct table *t, size_t i, const struct search *s, enum scope scope)
 	return p;
 }
 
-/* Finds the failure's place or takes one for it.  NULL: there is no room. */
+/*
+ * Finds the failure's place in one scope or another.  take: takes one if it has none; else it leaves
+ * a place that is shared and whose minute is over, since there may be room for its own again.
+ */
 static struct place *
-find_or_take(struct table *t, const struct search *s, enum scope *scope)
+find_or_take(struct table *t, const struct search *s, enum scope *scope, bool take)
 {
 	struct place	*p;
 	size_t		 i;
 
 	for (*scope = ONE_PEER; *scope < SCOPES; (*scope)++) {
-		if ((p = find_place(t, *scope, s->hash[*scope])) != NULL)
+		p = find_place(t, *scope, s->hash[*scope]);
+		if (p != NULL && (take || *scope == ONE_PEER || !is_over(p->minute, s->now_ms)))
 			return p;
-		if ((i = find_room(t, s, *scope)) != PLACES)
+		if (take && (i = find_room(t, s, *scope)) != PLACES)
 			return take_place(t, i, s, *scope);
 	}
 	return NULL;
 }
 
-/* The place where a failure is counted, alone or with others (*scope).  NULL: there is no room. */
+/* The place where a failure is counted, alone or with others (*scope).  NULL: no room is left. */
 static struct place *
 place_of(struct log_ratelimit *f, const struct search *s, enum scope *scope)
 {
-	struct table	*t = table_of(f);
 	unsigned char	 key[LOCK_KEY];
 	struct lock	 lock;
 	struct place	*p;
 
-	/* It shares a place until that one's minute is over; then it may get one of its own. */
-	for (*scope = ONE_PEER; *scope < SCOPES; (*scope)++)
-		if ((p = find_place(t, *scope, s->hash[*scope])) != NULL &&
-		    (*scope == ONE_PEER || !is_over(p->minute, s->now_ms)))
-			return p;
+	if ((p = find_or_take(table_of(f), s, scope, false)) != NULL)
+		return p;
 	lock_name(key, "failures", "");
 	if (lock_take(f->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
 		return NULL;
-	p = find_or_take(t, s, scope);
+	p = find_or_take(table_of(f), s, scope, true);
 	lock_release(f->locks, &lock, false);
 	return p;
 }

@@ -408,7 +408,7 @@ events(void **state)
 }
 
 static void
-no_tally(void **state)
+without_counters(void **state)
 {
 	(void)state;
 	counters_request(NULL, &(struct counters_request){ .end = COUNTER_PAGE });
@@ -1205,7 +1205,7 @@ directory_there(struct other *me, void *arg)
 
 /* Somebody holds the lock for making the file, and does not go on. */
 static void
-claimed_there(struct other *me, void *arg)
+count_while_locked(struct other *me, void *arg)
 {
 	const char	*dir = arg, *log = state_log(dir);
 	struct place	*p = place_new(dir, 1);
@@ -1238,7 +1238,7 @@ faults(void **state)
 	} cases[] = {
 		{ "read-only directory", count_read_only }, { "full disk", full_disk_there },
 		{ "half full", half_full_there },
-		{ "directory", directory_there }, { "held up", claimed_there },
+		{ "directory", directory_there }, { "held up", count_while_locked },
 	};
 	struct other	 o[COUNT(cases)];
 	size_t		 i;
@@ -1530,7 +1530,7 @@ main(void)
 		TEST(met_before), TEST(faults), PATIENT(all_at_once), PATIENT(making_at_once),
 		PATIENT(death_of_counters), TEST(places), TEST(reasons_differ), TEST(buckets),
 		TEST(kinds),
-		TEST(no_tally), TEST(china_time), TEST(midnight), TEST(ranges),
+		TEST(without_counters), TEST(china_time), TEST(midnight), TEST(ranges),
 		TEST(reading_nothing), TEST(overflow), TEST(long_names), TEST(gone),
 		TEST(old_ones), TEST(percentiles), TEST(event_places), TEST(events_complete),
 		TEST(events), TEST(begun_with_days), PATIENT(begun_at_once),

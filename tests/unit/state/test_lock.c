@@ -74,7 +74,7 @@ many_at_once(void **state)
 	static struct lock	 c[MANY], again;
 	struct locks		*locks = lock_new(state_new());
 	unsigned		 i;
-	int			 got = 0, busy = 0, anew = 0;
+	int			 got = 0, busy = 0, again_free = 0;
 
 	(void)state;
 	assert_non_null(locks);
@@ -85,12 +85,12 @@ many_at_once(void **state)
 	for (i = 0; i < MANY; i++)
 		lock_release(locks, &c[i], i % 2 == 0);
 	for (i = 0; i < MANY; i++) {
-		anew += take_numbered(locks, &again, i, 0) == LOCK_MINE;
+		again_free += take_numbered(locks, &again, i, 0) == LOCK_MINE;
 		lock_release(locks, &again, false);
 	}
 	check_int("claimed", got, MANY);
 	check_int("taken", busy, MANY);
-	check_int("free again", anew, MANY);
+	check_int("free again", again_free, MANY);
 	lock_free(locks);
 	lock_free(NULL);
 }

@@ -944,7 +944,7 @@ directory_there(struct other *me, void *arg)
 
 /* Somebody holds the lock for taking a place, and does not go on. */
 static void
-claimed_there(struct other *me, void *arg)
+fail_while_locked(struct other *me, void *arg)
 {
 	const char	*log = log_at_noon(arg);
 	struct site	 s;
@@ -976,7 +976,7 @@ faults(void **state)
 		void		 (*fn)(struct other *me, void *dir);
 	} cases[] = {
 		{ "read-only directory", fail_read_only }, { "full disk", full_disk_there },
-		{ "directory", directory_there }, { "held up", claimed_there },
+		{ "directory", directory_there }, { "held up", fail_while_locked },
 	};
 	struct other	 o[COUNT(cases)];
 	size_t		 i;

@@ -188,7 +188,7 @@ struct tending {
 };
 
 static void *
-tend(void *arg)
+run_housekeeping(void *arg)
 {
 	const struct timespec	 pause = { 0, 5000000 };
 	struct tending		*t = arg;
@@ -207,10 +207,10 @@ run_crews(struct place *p, int threads, int fails)
 	static struct crew	 c[THREADS];
 	struct tending		 t = { .place = p };
 	struct crew		 all = { .place = p };
-	pthread_t		 tender;
+	pthread_t		 housekeeper;
 	int			 i;
 
-	assert_int_equal(pthread_create(&tender, NULL, tend, &t), 0);
+	assert_int_equal(pthread_create(&housekeeper, NULL, run_housekeeping, &t), 0);
 	for (i = 0; i < threads; i++) {
 		c[i] = (struct crew){ .place = p, .number = i, .fails = fails };
 		assert_int_equal(pthread_create(&c[i].thread, NULL, crew_run, &c[i]), 0);
@@ -222,7 +222,7 @@ run_crews(struct place *p, int threads, int fails)
 		all.bad += c[i].bad;
 	}
 	atomic_store(&t.over, true);
-	assert_int_equal(pthread_join(tender, NULL), 0);
+	assert_int_equal(pthread_join(housekeeper, NULL), 0);
 	return all;
 }
 
@@ -530,7 +530,7 @@ quarantine(void **state)
 {
 	static const struct {
 		const char	*name, *kind, *sql;
-		bool		 rescued;
+		bool		 recovered;
 	} cases[] = {
 		{ "garbage", "qtoa.db.damaged-", NULL, true },
 		{ "another program's", "qtoa.db.foreign-", "CREATE TABLE t (a)", false },
@@ -558,9 +558,9 @@ quarantine(void **state)
 		recover_run(p->store, p->locks, dir, event_store_sources);
 		recover_run(p->store, p->locks, dir, event_store_sources);
 		check_int("what is taken over is called so", state_count(dir, cases[i].kind, NULL),
-		    !cases[i].rescued);
+		    !cases[i].recovered);
 		check_int("what is taken over is called so", state_count(dir, "qtoa.db.rescued-",
-		    NULL), cases[i].rescued);
+		    NULL), cases[i].recovered);
 		check_int("and that is said", state_log_lines(path, "taken over\""), 0);
 		check_int(cases[i].name, rows(p), i == 2 ? 2 : 1);
 		log_close();
