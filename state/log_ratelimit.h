@@ -11,29 +11,12 @@
  * The counts are logged once, by any of the processes, and the death of a process loses none.  A
  * power cut may lose the table.
  *
- * In each minute LOG_RATELIMIT_PEERS peers that fail alike have a place of their own in the
+ * In each minute FAILURE_TABLE_PEERS peers that fail alike have a place of their own in the
  * table; all others share one, whose peer is "*".  If there is no room for an account, it shares
  * a place, whose account is "*".  If there is no room at all, each line goes to the log.  A
  * failure that was not seen for a minute can lose its place to another one; the one not seen for
  * longest goes first.  Without the file each process has a table of its own, and logs only what
  * it has seen itself.
- *
- * The file, in the machine's byte order:
- *
- *	at 0		"qtoafail", u32 version (1), u32 places (256), u32 bytes of this head, u32
- *			bytes of a place; zeros up to 64
- *	at 64 + 8 n	u64: the hash of place n; 0: the place is free; zeros up to 4096
- *	4096 + 512 n	place n, all u64: its hash again (if the two differ, the place is free); a
- *			hash without the peer; the level; the minute (upper half: when it began, in
- *			epoch seconds; lower half: how many lines it has in the log); how many lines
- *			were not logged, when the first and the last of them came (ms since the
- *			epoch); how many failures there were in all, when the first and the last of
- *			them came; then what, account, error, reason and peer, LOG_RATELIMIT_TEXT
- *			bytes each, padded with NULs
- *
- * It takes 132 KiB, which are reserved before they are used.  A file of another layout goes into
- * quarantine (state/state_file.h); the file of a later qtoa is left alone.  If the file is
- * removed, a new one is made.  It must not be cut short while it is mapped.
  */
 #ifndef STATE_LOG_RATELIMIT_H
 #define STATE_LOG_RATELIMIT_H
@@ -42,16 +25,17 @@
 
 #include "core/conf.h"
 #include "core/log.h"
+#include "state/failure_table.h"
 #include "state/lock.h"
 
-enum { LOG_RATELIMIT_TEXT = 72, LOG_RATELIMIT_PEERS = 32 };
+enum { LOG_RATELIMIT_TEXT = FAILURE_TABLE_TEXT };
 
 /* Any text may be NULL, which means "". */
 struct log_ratelimit_failure {
 	enum log_level	 level;
 	const char	*what;		/* "request", "drain" */
 	const char	*account;	/* its name, or "-" */
-	const char	*error;		/* in words: error_table[].name */
+	const char	*error;		/* in words, as in the log */
 	const char	*reason;	/* a class or a code of QT's, or "" */
 	struct slice	 peer;		/* who sent a request that was refused; else empty */
 };

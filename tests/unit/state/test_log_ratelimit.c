@@ -23,7 +23,7 @@ enum {
 	KILLS = 6,
 	MINUTE_MS = 60000,
 
-	/* The layout of the file; see state/log_ratelimit.h. */
+	/* The layout of the file; see state/failure_table.h. */
 	HEAD = 4096, PLACE = 512, PLACES = 256, SIZE = HEAD + PLACES * PLACE,
 	VERSION_AT = 8, PLACES_AT = 12, INDEX_AT = 64, TEXT_AT = 80,
 	EACH = 192, SHARED = 48, REST = 16
@@ -428,14 +428,14 @@ many_peers(void **state)
 		happen(&s, forged(peer), 2);
 	}
 	check_int("some have their own lines, all others together", written(log),
-	    LOG_RATELIMIT_PEERS * 2 + LIMIT);
+	    FAILURE_TABLE_PEERS * 2 + LIMIT);
 	happen(&s, broken("shop", "retry"), 1);
 	check_int("which take no room from others", written(log),
-	    LOG_RATELIMIT_PEERS * 2 + LIMIT + 1);
+	    FAILURE_TABLE_PEERS * 2 + LIMIT + 1);
 	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("none is lost", told(log), 4001);
 	check_int("one sum", sum_lines(log, "peer=* ", true),
-	    4000 - LOG_RATELIMIT_PEERS * 2 - LIMIT);
+	    4000 - FAILURE_TABLE_PEERS * 2 - LIMIT);
 	later(MINUTE_MS);
 	happen(&s, forged("203.0.113.9"), 5);
 	later(MINUTE_MS);
