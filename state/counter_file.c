@@ -267,7 +267,7 @@ open_or_begin(struct opened *f, size_t accounts)
  */
 
 static const char *
-path_of(const struct conf *c, size_t account)
+account_path_of(const struct conf *c, size_t account)
 {
 	return account < c->n ? c->accounts[account].path : "";
 }
@@ -281,7 +281,7 @@ find_slot(struct counter_file *f, size_t account)
 	char			 want[NAME];
 	uint64_t		 i;
 
-	pad_name(want, slice_of(path_of(f->conf, account)));
+	pad_name(want, slice_of(account_path_of(f->conf, account)));
 	for (i = 0; i < h->used && memcmp(map + NAME * (i + 1), want, NAME) != 0; i++)
 		;
 	if (i == h->used && i < h->room)
@@ -331,7 +331,8 @@ prepare_and_map(struct counter_file *f, struct opened *o, size_t account)
 		return "another process prepares it and does not finish";
 	(void)mkdir(o->dir, 0700);	/* if this fails, so does the next line */
 	why = open_or_begin(o, f->conf->n);
-	if (why == NULL && (!ensure_slot(o, path_of(f->conf, account)) || !map_counters(f, o)))
+	if (why == NULL && (!ensure_slot(o, account_path_of(f->conf, account)) ||
+	    !map_counters(f, o)))
 		why = strerror(errno);
 	state_file_close(&o->file);
 	lock_release(f->locks, &lock, false);

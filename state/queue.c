@@ -91,7 +91,7 @@ queue_settle(struct db *db, const struct queue_message *m, bool keep)
 		"query, body"
 
 static void
-read_row(struct queue_message *m, const struct db_rows *rows)
+read_message(struct queue_message *m, const struct db_rows *rows)
 {
 	const struct slice	 key = db_col(rows, 1);
 
@@ -118,7 +118,7 @@ call_each(struct db_rows *rows, enum error er, queue_each *fn, void *ctx)
 	struct queue_message	 m;
 
 	while (er == ERR_OK && db_next(rows, &er)) {
-		read_row(&m, rows);
+		read_message(&m, rows);
 		er = fn(ctx, &m);
 	}
 	db_end(rows);

@@ -44,7 +44,7 @@ struct place {
 };
 
 static struct place *
-place_new(const char *dir, size_t accounts)
+counters_place_new(const char *dir, size_t accounts)
 {
 	struct place	*p = calloc(1, sizeof(*p));
 	size_t		 i;
@@ -64,7 +64,7 @@ place_new(const char *dir, size_t accounts)
 }
 
 static void
-place_free(struct place *p)
+counters_place_free(struct place *p)
 {
 	counters_free(p->counters);
 	lock_free(p->locks);
@@ -334,7 +334,7 @@ static void
 kinds(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir, 2);
+	struct place	*p = counters_place_new(dir, 2);
 	struct asking	 a = { .account = "a1", .day = -1, .hour = -1 };
 	struct stat	 st;
 	char		 file[STATE_PATH];
@@ -373,15 +373,15 @@ kinds(void **state)
 	state_path(file, dir, total_file);
 	CHECK("there", stat(file, &st) == 0 && (st.st_mode & 07777) == 0600);
 	check_int("no larger than said", st.st_size, TOTAL_HEAD + 2 * TOTAL_SLOT);
-	place_free(p);
+	counters_place_free(p);
 }
 
 /* Acknowledged messages are counted by event code, whatever their verdict, but not repeats. */
 static void
-events(void **state)
+count_events(void **state)
 {
 	const char		*dir = state_new();
-	struct place		*p = place_new(dir, 2);
+	struct place		*p = counters_place_new(dir, 2);
 	struct asking_total	 a = { .account = "a1" };
 	int			 end, event, want;
 
@@ -404,7 +404,7 @@ events(void **state)
 	a = (struct asking_total){ .account = "a0" };
 	check_err("read", counters_totals(dir, take_total, &a), ERR_OK);
 	check_int("nobody else's", (int64_t)a.sum.event[1], 0);
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
@@ -437,7 +437,7 @@ china_time(void **state)
 		{ "the first hours", 0, "1970-01-01", 8 },
 	};
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir, 1);
+	struct place	*p = counters_place_new(dir, 1);
 	size_t		 i, k;
 
 	(void)state;
@@ -452,7 +452,7 @@ china_time(void **state)
 		check_int(cases[i].name, counted(dir, "a0", number, cases[i].hour, COUNTER_REPEAT),
 		    before + (int64_t)i + 1);
 	}
-	place_free(p);
+	counters_place_free(p);
 }
 
 /* Requests that came before midnight end after it: two days are counted by turns. */
@@ -460,7 +460,7 @@ static void
 midnight(void **state)
 {
 	const char	*dir = state_new(), *log = state_log(dir);
-	struct place	*p = place_new(dir, 2);
+	struct place	*p = counters_place_new(dir, 2);
 	int		 i;
 
 	(void)state;
@@ -480,7 +480,7 @@ midnight(void **state)
 	check_int("in all", total_of(dir, "a0", COUNTER_DEAD), 103);
 	check_int("over midnight", total_of(dir, NULL, COUNTER_DELIVERED), 1000);
 	log_close();
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
@@ -501,7 +501,7 @@ ranges(void **state)
 		{ "for ever", "1970-01-01", "9999-12-31", 21 },
 	};
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir, 1);
+	struct place	*p = counters_place_new(dir, 1);
 	size_t		 i;
 	int		 k;
 
@@ -523,7 +523,7 @@ ranges(void **state)
 		check_err(cases[i].name, counters_read(dir, from, to, take_hour, &a), ERR_OK);
 		check_int(cases[i].name, (int64_t)a.sum.count[COUNTER_DELIVERED], cases[i].want);
 	}
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
@@ -555,7 +555,7 @@ static void
 overflow(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir, 2), *many = place_new(dir, 300);
+	struct place	*p = counters_place_new(dir, 2), *many = counters_place_new(dir, 300);
 	int64_t		 named = 0;
 	int		 i;
 
@@ -586,8 +586,8 @@ overflow(void **state)
 		named += total_of(dir, many->path[i], COUNTER_DELIVERED) == 2 + (i < 2);
 	check_int("each in its own", named - 62, 300);
 	check_int("none is nobody's", total_of(dir, "", COUNTER_DELIVERED), 0);
-	place_free(many);
-	place_free(p);
+	counters_place_free(many);
+	counters_place_free(p);
 }
 
 /* The longest path there may be, and a shorter path that it begins with. */
@@ -596,7 +596,7 @@ long_names(void **state)
 {
 	char		 name[2][65];
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir, 2);
+	struct place	*p = counters_place_new(dir, 2);
 	int		 i;
 
 	(void)state;
@@ -613,7 +613,7 @@ long_names(void **state)
 	remove_file(dir, total_file);
 	check_int("out of the days", total_of(dir, name[0], COUNTER_DELIVERED), 1);
 	check_int("shorter", total_of(dir, name[1], COUNTER_DELIVERED), 2);
-	place_free(p);
+	counters_place_free(p);
 }
 
 /*
@@ -668,7 +668,7 @@ count_much(void *arg)
 static void
 crew_there(struct other *me, void *arg)
 {
-	struct place	*p = place_new(arg, 3);
+	struct place	*p = counters_place_new(arg, 3);
 	struct crew	 c[THREADS];
 	unsigned	 i;
 
@@ -680,11 +680,11 @@ crew_there(struct other *me, void *arg)
 	}
 	for (i = 0; i < THREADS; i++)
 		OTHER_CHECK(pthread_join(c[i].thread, NULL) == 0);
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
-all_at_once(void **state)
+count_all_at_once(void **state)
 {
 	const int64_t		 whole = (int64_t)PROCESSES * THREADS * EACH;
 	const char		*dir = state_new();
@@ -736,14 +736,14 @@ all_at_once(void **state)
 static void
 first_there(struct other *me, void *arg)
 {
-	struct place	*p = place_new(arg, 50);
+	struct place	*p = counters_place_new(arg, 50);
 	int		 i;
 
 	other_say(me);
 	(void)other_hear(me);
 	for (i = 0; i < 50; i++)
 		request(p, (i * 7 + (int)getpid()) % 50, COUNTER_DELIVERED, at(today, 3, 0));
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
@@ -790,12 +790,12 @@ count_until_killed(struct other *me, void *arg)
 
 	/* It opens the files again and again, so that a kill may come while it makes one. */
 	for (i = 0;; i++) {
-		p = place_new(d->dir, 60);
+		p = counters_place_new(d->dir, 60);
 		request(p, i % 60, COUNTER_DELIVERED, at(today, i % 48, 0));
 		atomic_fetch_add(d->said, 1);
 		if (i == 20)
 			other_say(me);
-		place_free(p);
+		counters_place_free(p);
 	}
 }
 
@@ -988,21 +988,21 @@ is_reserved(const struct altered *f)
 static void
 alter_between(const struct meeting *m, const struct altered *f)
 {
-	struct place	*p = place_new(m->dir, 1);
+	struct place	*p = counters_place_new(m->dir, 1);
 	int		 i;
 
 	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
-	place_free(p);
+	counters_place_free(p);
 	m->met->alter(f);
 	if (f->shape == &day_shape)
 		OTHER_CHECK(all_of(m->dir, "a0", COUNTER_DELIVERED) == m->met->before);
 	else
 		OTHER_CHECK(total_of(m->dir, "a0", COUNTER_DELIVERED) == m->met->total_before);
-	p = place_new(m->dir, 1);
+	p = counters_place_new(m->dir, 1);
 	for (i = 0; i < 10; i++)
 		request(p, 0, COUNTER_DEAD, at(today, 5, 0));
 	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
@@ -1095,7 +1095,7 @@ static void
 full_disk_there(struct other *me, void *arg)
 {
 	const char	*dir = arg, *log = state_log(dir);
-	struct place	*p = place_new(dir, 2);
+	struct place	*p = counters_place_new(dir, 2);
 	int		 i;
 
 	(void)me;
@@ -1122,7 +1122,7 @@ full_disk_there(struct other *me, void *arg)
 	OTHER_CHECK(total_of(dir, NULL, COUNTER_REPEAT) == 500);
 	OTHER_CHECK(state_log_lines(log, "what=tally") == 6);
 	state_limit_files(RLIM_INFINITY);
-	place_free(p);
+	counters_place_free(p);
 }
 
 /* There is room for the totals but not for the day, then for the day but not for the totals. */
@@ -1130,7 +1130,7 @@ static void
 half_full_there(struct other *me, void *arg)
 {
 	const char	*dir = arg, *log = state_log(dir);
-	struct place	*p = place_new(dir, 1);
+	struct place	*p = counters_place_new(dir, 1);
 	char		 path[STATE_PATH];
 
 	(void)me;
@@ -1142,23 +1142,23 @@ half_full_there(struct other *me, void *arg)
 	OTHER_CHECK(state_log_lines(log, "what=tally") == 1);
 	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(count_again(p, dir));
-	place_free(p);
+	counters_place_free(p);
 
 	remove_file(dir, total_file);
 	state_path(path, dir, total_file);
 	OTHER_CHECK(mkdir(path, 0700) == 0);
-	p = place_new(dir, 1);
+	p = counters_place_new(dir, 1);
 	request(p, 0, COUNTER_QUEUED, at(today, 5, 0));
 	OTHER_CHECK(all_of(dir, "a0", COUNTER_QUEUED) == 1);
 	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == -1);
 	OTHER_CHECK(state_log_lines(log, "not counted for /-/metrics") == 1);
 	OTHER_CHECK(rmdir(path) == 0);
 	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == 1);	/* from the days */
-	place_free(p);
-	p = place_new(dir, 1);
+	counters_place_free(p);
+	p = counters_place_new(dir, 1);
 	request(p, 0, COUNTER_QUEUED, at(today, 5, 0));
 	OTHER_CHECK(total_of(dir, "a0", COUNTER_QUEUED) == 2);
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
@@ -1172,7 +1172,7 @@ count_read_only(struct other *me, void *arg)
 	state_drop_root();
 	log = state_log(dir);
 	OTHER_CHECK(chmod(dir, 0500) == 0);
-	p = place_new(dir, 1);
+	p = counters_place_new(dir, 1);
 	for (i = 0; i < 1000; i++)
 		request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	counters_housekeep(p->counters, at(today, 5, 0));
@@ -1181,7 +1181,7 @@ count_read_only(struct other *me, void *arg)
 	OTHER_CHECK(count_again(p, dir));
 	OTHER_CHECK(state_log_lines(log, "counted again") == 2);
 	OTHER_CHECK(has_all(dir));
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
@@ -1194,12 +1194,12 @@ directory_there(struct other *me, void *arg)
 
 	(void)me;
 	state_path(dir, parent, "new");
-	p = place_new(dir, 1);
+	p = counters_place_new(dir, 1);
 	OTHER_CHECK(stat(dir, &st) == -1);
 	request(p, 0, COUNTER_DELIVERED, at(today, 5, 0));
 	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
 	OTHER_CHECK(all_of(dir, "a0", COUNTER_DELIVERED) == 1);
-	place_free(p);
+	counters_place_free(p);
 	OTHER_CHECK(state_log_lines(log, "what=tally") == 0);
 }
 
@@ -1208,7 +1208,7 @@ static void
 count_while_locked(struct other *me, void *arg)
 {
 	const char	*dir = arg, *log = state_log(dir);
-	struct place	*p = place_new(dir, 1);
+	struct place	*p = counters_place_new(dir, 1);
 	struct lock	 c;
 	unsigned char	 key[LOCK_KEY];
 	char		 path[STATE_PATH];
@@ -1226,11 +1226,11 @@ count_while_locked(struct other *me, void *arg)
 	OTHER_CHECK(state_log_lines(log, "what=tally") == 1);
 	lock_release(p->locks, &c, false);
 	OTHER_CHECK(count_again(p, dir));
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
-faults(void **state)
+counter_faults(void **state)
 {
 	static const struct {
 		const char	*name;
@@ -1258,7 +1258,7 @@ static void
 gone(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir, 1);
+	struct place	*p = counters_place_new(dir, 1);
 	char		 path[STATE_PATH];
 
 	(void)state;
@@ -1281,7 +1281,7 @@ gone(void **state)
 	check_int("there again", state_count(dir, total_file, NULL), 1);
 	check_int("new totals", total_of(dir, "a0", COUNTER_DEAD), 2);
 	check_int("are what the days have", total_of(dir, "a0", COUNTER_DELIVERED), 1);
-	place_free(p);
+	counters_place_free(p);
 }
 
 /*
@@ -1292,7 +1292,7 @@ static void
 begun_with_days(void **state)
 {
 	const char		*dir = state_new();
-	struct place		*old = place_new(dir, 5), *p;
+	struct place		*old = counters_place_new(dir, 5), *p;
 	struct asking_total	 a = { .account = "" };
 	int			 i, round;
 
@@ -1302,20 +1302,20 @@ begun_with_days(void **state)
 			.account = i % 6 == 5 ? NULL : &old->conf.accounts[i % 6],
 			.end = i % 3 == 0 ? COUNTER_DELIVERED : COUNTER_DEAD,
 			.came_ms = at("2026-10-01", i % 300, 0), .ms = i, .qt_ms = i / 2 });
-	place_free(old);
+	counters_place_free(old);
 	state_write(dir, "qtoa.tally-20261002", "garbage", 7);	/* it cannot be read */
 	for (round = 0; round < 2; round++) {
 		remove_file(dir, total_file);
 		check_err("as they will begin", counters_totals(dir, take_total, &a), ERR_OK);
 		check_int("none's is one", a.slots, 1 + round);
 		for (i = 0; i < 2; i++) {
-			p = place_new(dir, 1);
+			p = counters_place_new(dir, 1);
 			request(p, 0, COUNTER_QUEUED, at(today, 5, 0));
 			CHECK("all of it", totals_agree(dir, NULL) && totals_agree(dir, "a4") &&
 			    totals_agree(dir, "a0") && totals_agree(dir, ""));
 			check_int("and no more", total_of(dir, "a0", COUNTER_QUEUED),
 			    1 + i + 2 * round);
-			place_free(p);
+			counters_place_free(p);
 		}
 	}
 	check_int("whose is no more", total_of(dir, "a1", COUNTER_DEAD),
@@ -1329,13 +1329,13 @@ begun_at_once(void **state)
 {
 	struct other	 o[PROCESSES];
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir, 50);
+	struct place	*p = counters_place_new(dir, 50);
 	int		 i, round;
 
 	(void)state;
 	for (i = 0; i < 500; i++)
 		request(p, i % 50, COUNTER_DELIVERED, at("2026-10-01", i, 0));
-	place_free(p);
+	counters_place_free(p);
 	for (round = 0; round < 3; round++) {
 		remove_file(dir, total_file);
 		for (i = 0; i < PROCESSES; i++)
@@ -1408,7 +1408,7 @@ begun_with_many(void **state)
 
 	(void)state;
 	write_crowded_day(dir, 1100);
-	p = place_new(dir, 1);
+	p = counters_place_new(dir, 1);
 	request(p, 0, COUNTER_QUEUED, at(today, 24, 0));
 	check_err("read", counters_totals(dir, take_total, &a), ERR_OK);
 	check_int("all", (int64_t)a.sum.sum.count[COUNTER_DELIVERED], 1100);
@@ -1416,7 +1416,7 @@ begun_with_many(void **state)
 	check_int("who was there", total_of(dir, "b1022", COUNTER_DELIVERED), 1);
 	check_int("nobody's", total_of(dir, "", COUNTER_DELIVERED), 1100 - 1022);
 	check_int("who came late", total_of(dir, "", COUNTER_QUEUED), 1);
-	place_free(p);
+	counters_place_free(p);
 }
 
 static void
@@ -1435,7 +1435,7 @@ old_ones(void **state)
 		{ "qtoa.tally-total.foreign-1", true },
 	};
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir, 1);
+	struct place	*p = counters_place_new(dir, 1);
 	char		 path[STATE_PATH];
 	size_t		 i;
 
@@ -1447,7 +1447,7 @@ old_ones(void **state)
 		state_path(path, dir, cases[i].name);
 		check_int(cases[i].name, access(path, F_OK) == 0, cases[i].stays);
 	}
-	place_free(p);
+	counters_place_free(p);
 }
 
 /*
@@ -1527,14 +1527,14 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(met_before), TEST(faults), PATIENT(all_at_once), PATIENT(making_at_once),
-		PATIENT(death_of_counters), TEST(places), TEST(reasons_differ), TEST(buckets),
-		TEST(kinds),
-		TEST(without_counters), TEST(china_time), TEST(midnight), TEST(ranges),
-		TEST(reading_nothing), TEST(overflow), TEST(long_names), TEST(gone),
-		TEST(old_ones), TEST(percentiles), TEST(event_places), TEST(events_complete),
-		TEST(events), TEST(begun_with_days), PATIENT(begun_at_once),
-		TEST(begun_with_many), TEST(totals_of_nothing),
+		TEST(met_before), TEST(counter_faults), PATIENT(count_all_at_once),
+		PATIENT(making_at_once), PATIENT(death_of_counters), TEST(places), TEST(reasons_differ),
+		TEST(buckets), TEST(kinds), TEST(without_counters), TEST(china_time),
+		TEST(midnight), TEST(ranges), TEST(reading_nothing), TEST(overflow),
+		TEST(long_names), TEST(gone), TEST(old_ones), TEST(percentiles),
+		TEST(event_places), TEST(events_complete), TEST(count_events),
+		TEST(begun_with_days), PATIENT(begun_at_once), TEST(begun_with_many),
+		TEST(totals_of_nothing),
 	};
 
 	return RUN("tally", tests);

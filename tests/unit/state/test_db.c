@@ -324,7 +324,7 @@ spoil(const char *dir, const char *name, off_t from, size_t len)
 }
 
 static enum error
-count_rows(struct db *db)
+count_table_rows(struct db *db)
 {
 	int64_t	 n = 0;
 
@@ -354,7 +354,7 @@ damage(void **state)
 		if (cases[i].len != 0)
 			spoil(dir, cases[i].name, cases[i].from, cases[i].len);
 		db = open_db(dir, cases[i].name);
-		check_err(cases[i].name, count_rows(db), cases[i].want);
+		check_err(cases[i].name, count_table_rows(db), cases[i].want);
 		check_int(cases[i].name, db_fault(db),
 		    cases[i].want == ERR_OK ? DB_FINE : DB_DAMAGED);
 		db_close(db);
@@ -407,7 +407,7 @@ cannot_open(void **state)
 	fill_table(dir, "some");
 	state_path(path, dir, "some");
 	check_err("to read", db_open(&db, path, DB_READ_ONLY), ERR_OK);
-	check_err("to read", count_rows(db), ERR_OK);
+	check_err("to read", count_table_rows(db), ERR_OK);
 	check_err("not to write", db_script(db, "DELETE FROM t"), ERR_STORE);
 	check_int("not to write", db_fault(db), DB_TROUBLE);
 	db_close(db);

@@ -37,7 +37,7 @@ struct place {
 };
 
 static struct place *
-place_new(const char *dir)
+dedup_place_new(const char *dir)
 {
 	struct place	*p = calloc(1, sizeof(*p));
 
@@ -50,7 +50,7 @@ place_new(const char *dir)
 }
 
 static void
-place_free(struct place *p)
+dedup_place_free(struct place *p)
 {
 	dedup_free(p->dedup);
 	lock_free(p->locks);
@@ -59,7 +59,7 @@ place_free(struct place *p)
 
 /* Keys like digests, spread over the buckets. */
 static void
-key_of(unsigned char key[DEDUP_KEY], uint64_t n)
+dedup_key_of(unsigned char key[DEDUP_KEY], uint64_t n)
 {
 	int	 i;
 
@@ -91,7 +91,7 @@ look_up(struct place *p, uint64_t n)
 {
 	unsigned char	 key[DEDUP_KEY];
 
-	key_of(key, n);
+	dedup_key_of(key, n);
 	return look_key(p, key);
 }
 
@@ -100,7 +100,7 @@ mark_as(struct place *p, uint64_t n, enum dedup_as as)
 {
 	unsigned char	 key[DEDUP_KEY];
 
-	key_of(key, n);
+	dedup_key_of(key, n);
 	return dedup_mark(p->dedup, key, as, DEDUP_QUEUED);
 }
 
@@ -109,7 +109,7 @@ mark_new(struct place *p, uint64_t n)
 {
 	unsigned char	 key[DEDUP_KEY];
 
-	key_of(key, n);
+	dedup_key_of(key, n);
 	return dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER);
 }
 
@@ -151,7 +151,7 @@ files(const char *dir)
  */
 
 static void
-path_of(char path[STATE_PATH], const char *dir, int number)
+write_file_path(char path[STATE_PATH], const char *dir, int number)
 {
 	char	 name[32];
 
@@ -164,7 +164,7 @@ is_there(const char *dir, int number)
 {
 	char	 path[STATE_PATH];
 
-	path_of(path, dir, number);
+	write_file_path(path, dir, number);
 	return access(path, F_OK) == 0;
 }
 
@@ -174,7 +174,7 @@ poke(const char *dir, int number, off_t at, const void *p, size_t len)
 	char	 path[STATE_PATH];
 	int	 fd;
 
-	path_of(path, dir, number);
+	write_file_path(path, dir, number);
 	if ((fd = open(path, O_WRONLY)) == -1 || pwrite(fd, p, len, at) != (ssize_t)len)
 		fail_msg("cannot write %s", path);
 	(void)close(fd);
@@ -186,7 +186,7 @@ peek(const char *dir, int number, off_t at, void *p, size_t len)
 	char	 path[STATE_PATH];
 	int	 fd;
 
-	path_of(path, dir, number);
+	write_file_path(path, dir, number);
 	if ((fd = open(path, O_RDONLY)) == -1 || pread(fd, p, len, at) != (ssize_t)len)
 		fail_msg("cannot read %s", path);
 	(void)close(fd);
@@ -241,7 +241,7 @@ marks(void **state)
 		{ "done twice", DEDUP_DONE, DEDUP_DONE, DEDUP_DONE },
 	};
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	size_t		 i;
 
 	(void)state;
@@ -254,12 +254,12 @@ marks(void **state)
 			check_err(cases[i].name, mark_as(p, i, cases[i].second), ERR_OK);
 		check_int(cases[i].name, look_up(p, i), cases[i].want);
 	}
-	place_free(p);
-	p = place_new(dir);
+	dedup_place_free(p);
+	p = dedup_place_new(dir);
 	for (i = 0; i < COUNT(cases); i++)
 		check_int(cases[i].name, look_up(p, i), cases[i].want);
 	check_int("one file", files(dir), 1);
-	place_free(p);
+	dedup_place_free(p);
 	dedup_free(NULL);
 }
 
@@ -268,21 +268,21 @@ static void
 marks_again(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	int		 i;
 
 	(void)state;
 	for (i = 0; i < 3 * SLOTS; i++)
 		check_err("again", mark_as(p, 1, i % 2 == 0 ? DEDUP_QUEUED : DEDUP_DONE), ERR_OK);
 	check_int("one file", files(dir), 1);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /* Keys with one different bit are different, except in the bits of CreateTime. */
 static void
 near_keys(void **state)
 {
-	struct place	*p = place_new(state_new());
+	struct place	*p = dedup_place_new(state_new());
 	unsigned char	 key[DEDUP_KEY] = { 0 };
 	char		 name[32];
 	int		 i;
@@ -300,14 +300,14 @@ near_keys(void **state)
 		key[bit / 8] = 0;
 	}
 	check_int("it is there", look_key(p, key), DEDUP_DONE);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 static void
 very_many(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	uint64_t	 i;
 	int		 good = 0, found = 0, wrong = 0, n;
 	char		 path[STATE_PATH];
@@ -326,19 +326,19 @@ very_many(void **state)
 	n = files(dir);
 	CHECK("several files, not many", n >= 2 && n <= 4);
 	for (; n > 0; n--) {
-		path_of(path, dir, n);
+		write_file_path(path, dir, n);
 		assert_int_equal(stat(path, &st), 0);
 		check_int("ours alone", st.st_mode & 07777, 0600);
 		check_int("twice as large as the one before", bits_of(dir, n), BITS_MIN + n - 1);
 		check_int("as its head says", st.st_size,
 		    HEAD + ((off_t)BUCKET << bits_of(dir, n)));
 	}
-	place_free(p);
-	p = place_new(dir);
+	dedup_place_free(p);
+	p = dedup_place_new(dir);
 	for (found = 0, i = 0; i < MANY; i += 100)
 		found += look_up(p, i) == DEDUP_DONE;
 	check_int("by another, too", found, MANY / 100);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /*
@@ -361,7 +361,7 @@ expiry(void **state)
 	};
 	enum { FEW = 5 };	/* a bucket has room for more */
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	size_t		 i;
 
 	(void)state;
@@ -375,14 +375,14 @@ expiry(void **state)
 	check_int("marked anew", mark_crowd(p, 0, FEW), FEW);
 	check_int("and found", look_crowd(p, 0, FEW), FEW);
 	check_int("one file", files(dir), 1);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 static void
 rotation(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir), *q = place_new(dir);
+	struct place	*p = dedup_place_new(dir), *q = dedup_place_new(dir);
 
 	(void)state;
 	check_err("marked", mark_as(p, 1, DEDUP_DONE), ERR_OK);
@@ -412,8 +412,8 @@ rotation(void **state)
 	check_int("new", look_up(p, 4), DEDUP_DONE);
 	check_int("others see the third", look_up(q, 4), DEDUP_DONE);
 	check_int("and have forgotten, too", look_up(q, 1), DEDUP_NEVER);
-	place_free(q);
-	place_free(p);
+	dedup_place_free(q);
+	dedup_place_free(p);
 }
 
 /*
@@ -425,7 +425,8 @@ unsaid(void **state)
 {
 	static const uint32_t	 no;
 	const char		*dir = state_new();
-	struct place		*p = place_new(dir), *q = place_new(dir), *r = place_new(dir);
+	struct place		*p = dedup_place_new(dir), *q = dedup_place_new(dir);
+	struct place		*r = dedup_place_new(dir);
 
 	(void)state;
 	check_int("marked", mark_crowd(p, 0, SLOTS), SLOTS);
@@ -435,9 +436,9 @@ unsaid(void **state)
 	check_int("which others do not know", look_crowd(q, SLOTS, 1), 0);
 	check_int("one that comes later does", look_crowd(r, SLOTS, 1), 1);
 	check_int("and so do all", look_crowd(q, SLOTS, 1), 1);
-	place_free(r);
-	place_free(q);
-	place_free(p);
+	dedup_place_free(r);
+	dedup_place_free(q);
+	dedup_place_free(p);
 }
 
 /*
@@ -466,11 +467,11 @@ damaged_head(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
 		path = state_log(dir);
-		p = place_new(dir);
+		p = dedup_place_new(dir);
 		check_err(cases[i].name, mark_as(p, 1, DEDUP_DONE), ERR_OK);
 		if (!cases[i].opened) {
-			place_free(p);
-			p = place_new(dir);
+			dedup_place_free(p);
+			p = dedup_place_new(dir);
 		}
 		poke(dir, 1, cases[i].at, zero, cases[i].len);
 		check_int(cases[i].name, look_up(p, 1), DEDUP_NEVER);
@@ -480,7 +481,7 @@ damaged_head(void **state)
 		check_int("in use", look_up(p, 2), DEDUP_DONE);
 		check_int("the only one", files(dir), 1);
 		log_close();
-		place_free(p);
+		dedup_place_free(p);
 	}
 }
 
@@ -507,13 +508,13 @@ truncated(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
 		path = state_log(dir);
-		p = place_new(dir);
+		p = dedup_place_new(dir);
 		check_int(cases[i].name, mark_crowd(p, 0, 3), 3);
 		if (!cases[i].opened) {
-			place_free(p);
-			p = place_new(dir);
+			dedup_place_free(p);
+			p = dedup_place_new(dir);
 		}
-		path_of(file, dir, 1);
+		write_file_path(file, dir, 1);
 		assert_int_equal(truncate(file, cases[i].len), 0);
 		(void)look_up(p, 1);
 		(void)mark_as(p, 1, DEDUP_DONE);
@@ -522,7 +523,7 @@ truncated(void **state)
 		check_int("looked", look_crowd(p, 0, 3), 0);
 		check_int("it is said", state_log_lines(path, "damaged"), 1);
 		log_close();
-		place_free(p);
+		dedup_place_free(p);
 	}
 }
 
@@ -553,16 +554,16 @@ directory_there(struct other *me, void *arg)
 
 	(void)me;
 	state_path(dir, parent, "new");
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	OTHER_CHECK(look_up(p, 1) == DEDUP_NEVER);
 	OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_OK);
 	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
-	place_free(p);
+	dedup_place_free(p);
 
 	state_write(parent, "plain", "", 0);
 	state_path(dir, parent, "plain");
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	for (i = 0; i < 50; i++) {
 		OTHER_CHECK(dedup_find(p->dedup, &as, key) == ERR_STORE);
 		OTHER_CHECK(as == DEDUP_NEVER);
@@ -573,7 +574,7 @@ directory_there(struct other *me, void *arg)
 	OTHER_CHECK(mark_again(p) == ERR_OK);
 	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 static void
@@ -587,7 +588,7 @@ mark_read_only(struct other *me, void *arg)
 	state_drop_root();
 	path = state_log(dir);
 	OTHER_CHECK(chmod(dir, 0500) == 0);
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	for (i = 0; i < 100; i++)
 		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
 	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
@@ -603,7 +604,7 @@ mark_read_only(struct other *me, void *arg)
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(mark_crowd(p, 3 * SLOTS, 2) == 2);
 	OTHER_CHECK(files(dir) == 2);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /* A limit on the size of files is like a full disk. */
@@ -611,7 +612,7 @@ static void
 full_disk_there(struct other *me, void *arg)
 {
 	const char	*dir = arg, *path = state_log(dir);
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	unsigned char	 key[DEDUP_KEY] = { 0 };
 	enum dedup_as	 as;
 	int		 i;
@@ -642,7 +643,7 @@ full_disk_there(struct other *me, void *arg)
 	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK);
 	OTHER_CHECK(look_key(p, key) == DEDUP_DONE);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /* A file that cannot be opened is not replaced. */
@@ -655,26 +656,26 @@ not_openable_there(struct other *me, void *arg)
 
 	(void)me;
 	state_drop_root();
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_OK);
-	place_free(p);
-	path_of(file, dir, 1);
+	dedup_place_free(p);
+	write_file_path(file, dir, 1);
 	OTHER_CHECK(chmod(file, 0) == 0);
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	OTHER_CHECK(look_up(p, 1) == DEDUP_NEVER);
 	OTHER_CHECK(mark_as(p, 2, DEDUP_DONE) == ERR_OK);
 	OTHER_CHECK(look_up(p, 2) == DEDUP_DONE);
-	place_free(p);
+	dedup_place_free(p);
 	OTHER_CHECK(chmod(file, 0600) == 0);
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 	OTHER_CHECK(look_up(p, 2) == DEDUP_DONE);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /* All run at once, since each of them waits a while. */
 static void
-faults(void **state)
+dedup_faults(void **state)
 {
 	static const struct {
 		const char	*name;
@@ -703,7 +704,7 @@ other_names(void **state)
 		"qtoa.seen-99999999999999999999", "qtoa.seen--1",
 	};
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	size_t		 i;
 
 	(void)state;
@@ -713,7 +714,7 @@ other_names(void **state)
 	check_int("found", look_up(p, 1), DEDUP_DONE);
 	check_int("the rest of one that was begun is used", files(dir), (int)COUNT(names));
 	CHECK("it is the first", is_there(dir, 1));
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /*
@@ -724,7 +725,7 @@ other_names(void **state)
 static void
 turns_there(struct other *me, void *dir)
 {
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	unsigned	 n = 0;
 
 	while (other_hear(me)) {
@@ -733,7 +734,7 @@ turns_there(struct other *me, void *dir)
 		n += 20;
 		other_say(me);
 	}
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /* Each process sees at once the marks of the other, also after one has made a further file. */
@@ -747,7 +748,7 @@ taking_turns(void **state)
 
 	(void)state;
 	other_begin(&o, turns_there, (void *)(uintptr_t)dir);
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	check_int("looked", look_crowd(p, 0, 1), 0);
 	for (n = 0; n < 8 * SLOTS; n += 20) {
 		check_int("marked here", mark_crowd(p, n, 10), 10);
@@ -758,7 +759,7 @@ taking_turns(void **state)
 	check_int("the other", other_end(&o), 0);
 	check_int("all", look_crowd(p, 0, (int)n), n);
 	CHECK("in many files", files(dir) >= 8);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /* Keys of few buckets, so that threads and processes use the same ones. */
@@ -808,7 +809,7 @@ crews_there(struct other *me, void *arg)
 {
 	struct crews	*a = arg;
 	struct crew	 c[THREADS];
-	struct place	*p = place_new(a->dir);
+	struct place	*p = dedup_place_new(a->dir);
 	unsigned	 i;
 
 	other_say(me);
@@ -821,11 +822,11 @@ crews_there(struct other *me, void *arg)
 		OTHER_CHECK(pthread_join(c[i].thread, NULL) == 0);
 		OTHER_CHECK(c[i].good == EACH);
 	}
-	place_free(p);
+	dedup_place_free(p);
 }
 
 static void
-all_at_once(void **state)
+mark_all_at_once(void **state)
 {
 	struct crews	 a[2] = { { state_new(), 0 }, { NULL, 1 } };
 	struct other	 o[2];
@@ -844,7 +845,7 @@ all_at_once(void **state)
 		other_say(&o[k]);
 	for (k = 0; k < 2; k++)
 		check_int("all are marked", other_end(&o[k]), 0);
-	p = place_new(a[0].dir);
+	p = dedup_place_new(a[0].dir);
 	for (k = 0; k < 2; k++)
 		for (t = 0; t < THREADS; t++)
 			for (i = 0; i < EACH; i++) {
@@ -852,14 +853,14 @@ all_at_once(void **state)
 				found += look_key(p, key) == DEDUP_DONE;
 			}
 	check_int("nothing is lost", found, 2 * THREADS * EACH);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /* Marks keys until it is killed, between two further files. */
 static void
 mark_until_killed(struct other *me, void *dir)
 {
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	unsigned	 n;
 
 	other_say(me);
@@ -880,10 +881,10 @@ death_of_dedup(void **state)
 		other_begin(&o, mark_until_killed, (void *)(uintptr_t)dir);
 		(void)other_hear(&o);
 		other_kill(&o);
-		p = place_new(dir);
+		p = dedup_place_new(dir);
 		check_int("we mark", mark_crowd(p, (unsigned)i * SLOTS, SLOTS), SLOTS);
 		check_int("we see", look_crowd(p, (unsigned)i * SLOTS, SLOTS), SLOTS);
-		place_free(p);
+		dedup_place_free(p);
 	}
 }
 
@@ -891,10 +892,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(faults), TEST(taking_turns), TEST(all_at_once), TEST(death_of_dedup),
-		TEST(marks), TEST(marks_again), TEST(near_keys), TEST(very_many), TEST(expiry),
-		TEST(rotation), TEST(unsaid), TEST(damaged_head), TEST(truncated),
-		TEST(other_names),
+		TEST(dedup_faults), TEST(taking_turns), TEST(mark_all_at_once),
+		TEST(death_of_dedup), TEST(marks), TEST(marks_again), TEST(near_keys),
+		TEST(very_many), TEST(expiry), TEST(rotation), TEST(unsaid), TEST(damaged_head),
+		TEST(truncated), TEST(other_names),
 	};
 
 	return RUN("seen", tests);

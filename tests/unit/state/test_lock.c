@@ -24,7 +24,7 @@ enum {
 
 /* Keys like those of messages: the first eight bytes are often the same. */
 static void
-key_of(unsigned char key[LOCK_KEY], unsigned n)
+lock_key_of(unsigned char key[LOCK_KEY], unsigned n)
 {
 	int	 i;
 
@@ -38,12 +38,12 @@ take_numbered(struct locks *locks, struct lock *c, unsigned n, int ms)
 {
 	unsigned char	 key[LOCK_KEY];
 
-	key_of(key, n);
+	lock_key_of(key, n);
 	return lock_take(locks, c, key, ms == 0 ? 0 : clock_mono_ms() + ms);
 }
 
 static void
-names(void **state)
+lock_names(void **state)
 {
 	static const struct {
 		const char	*name, *a_what, *a_which, *b_what, *b_which;
@@ -455,7 +455,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(names), TEST(another_process), TEST(processes_take_turns),
+		TEST(lock_names), TEST(another_process), TEST(processes_take_turns),
 		TEST(death_while_waiting), TEST(many_at_once), TEST(waiting_here),
 		TEST(threads_take_turns), TEST(the_file), TEST(deleted_file),
 		TEST(without_file),

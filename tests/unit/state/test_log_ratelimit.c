@@ -343,7 +343,7 @@ levels(void **state)
 
 /* Failures that differ are counted apart. */
 static void
-keys(void **state)
+differing_keys(void **state)
 {
 	static const struct {
 		const char			*name;
@@ -576,7 +576,7 @@ crew_there(struct other *me, void *arg)
 }
 
 static void
-all_at_once(void **state)
+fail_all_at_once(void **state)
 {
 	const char	*dir = state_new(), *log;
 	struct clocks	*before = clocks;
@@ -969,7 +969,7 @@ fail_while_locked(struct other *me, void *arg)
 }
 
 static void
-faults(void **state)
+limiter_faults(void **state)
 {
 	static const struct {
 		const char	*name;
@@ -1169,10 +1169,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(met_before), TEST(faults), TEST(all_at_once),
+		TEST(met_before), TEST(limiter_faults), TEST(fail_all_at_once),
 		TEST(death_of_limiter), TEST(a_minute),
 		TEST(the_last_call), TEST(said_by_others), TEST(one_by_one), TEST(without),
-		TEST(levels), TEST(keys), TEST(clocks_that_are_set), TEST(many_peers),
+		TEST(levels), TEST(differing_keys), TEST(clocks_that_are_set), TEST(many_peers),
 		TEST(no_room), TEST(replaced), TEST(garbage), TEST(gone), TEST(reading),
 		TEST(reading_nothing), TEST(hostile_bytes),
 	};

@@ -27,7 +27,7 @@ open_queue(void)
 }
 
 static int64_t
-number(struct db *db, const char *sql)
+number_in(struct db *db, const char *sql)
 {
 	int64_t	 i = -1;
 
@@ -36,7 +36,7 @@ number(struct db *db, const char *sql)
 }
 
 static void
-key_of(unsigned char key[QUEUE_KEY], int n)
+queue_key_of(unsigned char key[QUEUE_KEY], int n)
 {
 	char	 hex[65];
 
@@ -54,12 +54,12 @@ message(int n, enum queue_state state)
 		.body = slice_of("<xml/>"),
 	};
 
-	key_of(m.key, n);
+	queue_key_of(m.key, n);
 	return m;
 }
 
 static void
-add_row(struct db *db, int n, enum queue_state state)
+add_message(struct db *db, int n, enum queue_state state)
 {
 	struct queue_message	 m = message(n, state);
 
@@ -111,7 +111,7 @@ refuse(void *ctx, const struct queue_message *m)
 }
 
 static void
-keys(void **state)
+key_bytes(void **state)
 {
 	static const struct {
 		const char	*name;
@@ -175,14 +175,14 @@ adding(void **state)
 		check_err(cases[i].name, queue_look(db, &is, m.key), ERR_OK);
 		check_int(cases[i].name, is, cases[i].want);
 		seen.n = 0;
-		check_err(cases[i].name, queue_show(db, number(db, "SELECT max(id) FROM message"),
-		    see_message, &seen), ERR_OK);
+		check_err(cases[i].name, queue_show(db,
+		    number_in(db, "SELECT max(id) FROM message"), see_message, &seen), ERR_OK);
 		check_int(cases[i].name, seen.n, 1);
 		check_int(cases[i].name, seen.last.state, cases[i].want);
 		check_text(cases[i].name, seen.text[4], cases[i].body ? "<xml/>" : "-");
 	}
-	check_int("a row each", number(db, "SELECT count(*) FROM message"), (int)COUNT(cases));
-	check_int("only what waits has a time to be sent", number(db,
+	check_int("a row each", number_in(db, "SELECT count(*) FROM message"), (int)COUNT(cases));
+	check_int("only what waits has a time to be sent", number_in(db,
 	    "SELECT count(*) FROM message WHERE (state = 'pending') != (next IS NOT NULL)"), 0);
 	db_close(db);
 }
@@ -246,10 +246,10 @@ settling(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_queue();
-		add_row(db, 7, QUEUE_PENDING);
+		add_message(db, 7, QUEUE_PENDING);
 		m = (struct queue_message){ .id = 1, .state = cases[i].to, .attempts = 9,
 		    .next_ms = 5555, .outcome = slice_of("settled"), .qt_ms = 77 };
-		key_of(m.key, cases[i].other ? 8 : 7);
+		queue_key_of(m.key, cases[i].other ? 8 : 7);
 		check_err(cases[i].name, queue_settle(db, &m, cases[i].keep), ERR_OK);
 		seen.n = 0;
 		check_err(cases[i].name, queue_show(db, 1, see_message, &seen), ERR_OK);
@@ -264,7 +264,7 @@ settling(void **state)
 			    cases[i].settled ? "settled" : "no answer");
 			check_text(cases[i].name, seen.text[3], "a=1");
 			check_text(cases[i].name, seen.text[4], "<xml/>");
-			check_int(cases[i].name, number(db, "SELECT next IS NULL FROM message"),
+			check_int(cases[i].name, number_in(db, "SELECT next IS NULL FROM message"),
 			    cases[i].settled && cases[i].to != QUEUE_PENDING);
 		}
 		db_close(db);
@@ -396,9 +396,9 @@ hurrying(void **state)
 		sum += n;
 	} while (n > 0 && steps++ < 10);
 	check_int("all that wait", sum, 2500 - 100 - 5);
-	check_int("due, oldest first", number(db, "SELECT count(*) FROM message WHERE "
+	check_int("due, oldest first", number_in(db, "SELECT count(*) FROM message WHERE "
 	    "account = 'shop' AND next != received AND next != 50"), 0);
-	check_int("not the others'", number(db, "SELECT count(*) FROM message WHERE "
+	check_int("not the others'", number_in(db, "SELECT count(*) FROM message WHERE "
 	    "account = 'other' AND next = received"), 0);
 	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 	db_close(db);
@@ -426,20 +426,20 @@ sweeping(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_queue();
 		for (j = 0; j < ROWS; j++)
-			add_row(db, j, j < DELIVERED ? QUEUE_DELIVERED :
+			add_message(db, j, j < DELIVERED ? QUEUE_DELIVERED :
 			    j < DELIVERED + PENDING ? QUEUE_PENDING : QUEUE_DEAD);
 		sw = (struct queue_sweep){ .before_ms = cases[i].before_ms, .more = true };
 		after = ROWS;
 		for (steps = 0; sw.more && steps < 100; steps++) {
 			before = after;
 			check_err(cases[i].name, queue_sweep(db, &sw, STEP), ERR_OK);
-			after = number(db, "SELECT count(*) FROM message");
+			after = number_in(db, "SELECT count(*) FROM message");
 			CHECK("a small step", before - after <= STEP);
 		}
 		CHECK(cases[i].name, !sw.more && steps <= ROWS / STEP + 1);
-		check_int(cases[i].name, number(db, "SELECT count(*) FROM message WHERE "
+		check_int(cases[i].name, number_in(db, "SELECT count(*) FROM message WHERE "
 		    "state = 'delivered'"), cases[i].want);
-		check_int("what waits and what is dead stays", number(db, "SELECT count(*) FROM "
+		check_int("what waits and what is dead stays", number_in(db, "SELECT count(*) FROM "
 		    "message WHERE state != 'delivered' AND body IS NOT NULL"), PENDING + DEAD);
 		db_close(db);
 	}
@@ -465,11 +465,11 @@ giving_space_back(void **state)
 		assert_int_equal(queue_add(db, &m), ERR_OK);
 	}
 	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
-	full = after = number(db, "PRAGMA page_count");
+	full = after = number_in(db, "PRAGMA page_count");
 	for (steps = 0; sw.more && steps < 1000; steps++) {
 		before = after;
 		check_err("a step", queue_sweep(db, &sw, 50), ERR_OK);
-		after = number(db, "PRAGMA page_count");
+		after = number_in(db, "PRAGMA page_count");
 		CHECK("a small one", before - after <= 80);
 	}
 	CHECK("an end", !sw.more);
@@ -487,7 +487,7 @@ paging(void **state)
 	(void)state;
 	assert_int_equal(db_script(db, "BEGIN"), ERR_OK);
 	for (i = 0; i < MANY; i++)
-		add_row(db, i, i % 10 == 0 ? QUEUE_DELIVERED : i % 10 == 1 ? QUEUE_DEAD :
+		add_message(db, i, i % 10 == 0 ? QUEUE_DELIVERED : i % 10 == 1 ? QUEUE_DEAD :
 		    QUEUE_PENDING);
 	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 	for (pages = 0; pages < MANY; pages++) {
@@ -553,7 +553,7 @@ retrying(void **state)
 		check_err(cases[i].name, queue_retry(db, cases[i].from, cases[i].to,
 		    cases[i].account, &n), ERR_OK);
 		check_int(cases[i].name, n, cases[i].want);
-		check_int(cases[i].name, number(db, "SELECT count(*) FROM message "
+		check_int(cases[i].name, number_in(db, "SELECT count(*) FROM message "
 		    "WHERE state = 'pending' AND next = received"), cases[i].want);
 		db_close(db);
 	}
@@ -577,14 +577,14 @@ dropping(void **state)
 
 	(void)state;
 	for (i = 0; i < (int)COUNT(cases); i++) {
-		add_row(db, i, cases[i].is);
-		n = number(db, "SELECT max(id) FROM message");
+		add_message(db, i, cases[i].is);
+		n = number_in(db, "SELECT max(id) FROM message");
 		check_err(cases[i].name, queue_drop(db, n, &n), ERR_OK);
 		check_int(cases[i].name, n, cases[i].want);
 	}
 	check_err("none", queue_drop(db, 99, &n), ERR_OK);
 	check_int("none", n, 0);
-	check_int("one is left", number(db, "SELECT count(*) FROM message"), 1);
+	check_int("one is left", number_in(db, "SELECT count(*) FROM message"), 1);
 	db_close(db);
 }
 
@@ -610,15 +610,15 @@ depth(void **state)
 
 	(void)state;
 	for (k = 10; k < 60; k++)
-		add_row(db, k, QUEUE_PENDING);
+		add_message(db, k, QUEUE_PENDING);
 	/* From a file in quarantine: it is older than its id says. */
-	add_row(db, 3, QUEUE_PENDING);
+	add_message(db, 3, QUEUE_PENDING);
 	for (k = 60; k < 210; k++)
-		add_row(db, k, QUEUE_PENDING);
-	add_row(db, 1, QUEUE_DELIVERED);
-	add_row(db, 300, QUEUE_DEAD);
-	add_row(db, 301, QUEUE_DEAD);
-	add_row(db, 400, QUEUE_PENDING);
+		add_message(db, k, QUEUE_PENDING);
+	add_message(db, 1, QUEUE_DELIVERED);
+	add_message(db, 300, QUEUE_DEAD);
+	add_message(db, 301, QUEUE_DEAD);
+	add_message(db, 400, QUEUE_PENDING);
 	assert_int_equal(db_script(db, "UPDATE message SET account = 'news', received = 77 "
 	    "WHERE received = 1400"), ERR_OK);
 	for (i = 0; i < COUNT(cases); i++) {
@@ -635,7 +635,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(keys), TEST(adding), TEST(showing), TEST(settling), TEST(order),
+		TEST(key_bytes), TEST(adding), TEST(showing), TEST(settling), TEST(order),
 		TEST(backoff), TEST(hurrying), TEST(sweeping), TEST(giving_space_back),
 		TEST(paging), TEST(retrying), TEST(dropping), TEST(depth),
 	};

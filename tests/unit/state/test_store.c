@@ -34,7 +34,7 @@ struct place {
 };
 
 static struct place *
-place_new(const char *dir, enum store_life life)
+store_place_new(const char *dir, enum store_life life)
 {
 	struct place	*p = calloc(1, sizeof(*p));
 
@@ -46,7 +46,7 @@ place_new(const char *dir, enum store_life life)
 }
 
 static void
-place_free(struct place *p)
+store_place_free(struct place *p)
 {
 	store_free(p->store);
 	lock_free(p->locks);
@@ -61,7 +61,7 @@ do_work(struct place *p, enum store_need need, store_work *work, void *arg)
 
 /* Adds a row whose key is made of the process id and the number. */
 static enum error
-put_row(struct db *db, int64_t n)
+put_message(struct db *db, int64_t n)
 {
 	static char	 body[BODY];
 
@@ -72,9 +72,9 @@ put_row(struct db *db, int64_t n)
 }
 
 static enum error
-put_number(struct db *db, void *arg)
+put_numbered(struct db *db, void *arg)
 {
-	return put_row(db, *(int *)arg);
+	return put_message(db, *(int *)arg);
 }
 
 static enum error
@@ -84,12 +84,12 @@ put_many(struct db *db, void *arg)
 	int		 i;
 
 	for (i = 0; i < *(int *)arg && er == ERR_OK; i++)
-		er = put_row(db, 1000000 + i);
+		er = put_message(db, 1000000 + i);
 	return er;
 }
 
 static enum error
-count_rows(struct db *db, void *arg)
+count_messages(struct db *db, void *arg)
 {
 	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
 }
@@ -107,14 +107,14 @@ rows(struct place *p)
 {
 	int64_t	 n = -1;
 
-	check_err("rows can be counted", do_work(p, STORE_READ, count_rows, &n), ERR_OK);
+	check_err("rows can be counted", do_work(p, STORE_READ, count_messages, &n), ERR_OK);
 	return n;
 }
 
 static enum error
 put_one(struct place *p, enum store_need need, int n)
 {
-	return do_work(p, need, put_number, &n);
+	return do_work(p, need, put_numbered, &n);
 }
 
 static void
@@ -157,7 +157,7 @@ static enum error
 crew_work(struct db *db, void *arg)
 {
 	struct crew	*c = arg;
-	enum error	 er = put_row(db, c->number * JOBS + c->n);
+	enum error	 er = put_message(db, c->number * JOBS + c->n);
 
 	c->led += pthread_equal(pthread_self(), c->self) != 0;
 	if (er == ERR_OK && c->fails != 0 && c->n % c->fails == 0)
@@ -229,7 +229,7 @@ run_crews(struct place *p, int threads, int fails)
 static void
 gathering(void **state)
 {
-	struct place	*p = place_new(state_new(), STORE_SERVER);
+	struct place	*p = store_place_new(state_new(), STORE_SERVER);
 	struct crew	 all;
 
 	(void)state;
@@ -238,14 +238,14 @@ gathering(void **state)
 	check_int("each once", rows(p), THREADS * JOBS);
 	CHECK("in fewer transactions", all.led > 0 && all.led < THREADS * JOBS * 3 / 4);
 	print_message("%d jobs in %d transactions\n", THREADS * JOBS, all.led);
-	place_free(p);
+	store_place_free(p);
 }
 
 static void
 one_that_fails(void **state)
 {
 	const char	*dir = state_new(), *path = state_log(dir);
-	struct place	*p = place_new(dir, STORE_SERVER);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
 	struct db	*other;
 	struct crew	 all;
 	int		 n = -1;
@@ -255,7 +255,7 @@ one_that_fails(void **state)
 	check_err("a row", put_one(p, STORE_WRITE, -2), ERR_OK);
 	other = open_db(dir, "qtoa.db");
 	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
-	check_err("so we cannot", store_do(p->store, STORE_WRITE, put_number, &n, 0), ERR_STORE);
+	check_err("so we cannot", store_do(p->store, STORE_WRITE, put_numbered, &n, 0), ERR_STORE);
 	db_close(other);
 	all = run_crews(p, THREADS, 10);
 	check_int("those that can are done", all.good, THREADS * JOBS * 9 / 10);
@@ -263,7 +263,7 @@ one_that_fails(void **state)
 	check_int("nothing is left of those", rows(p), THREADS * JOBS * 9 / 10 + 1);
 	check_int("nor is it the store's fault", state_log_lines(path, "level=error"), 1);
 	log_close();
-	place_free(p);
+	store_place_free(p);
 }
 
 /*
@@ -296,7 +296,7 @@ needs(void **state)
 		{ "read", STORE_READ, -1 }, { "sync again", STORE_SYNC, FULL },
 		{ "write again", STORE_WRITE, NORMAL },
 	};
-	struct place	*p = place_new(state_new(), STORE_SERVER);
+	struct place	*p = store_place_new(state_new(), STORE_SERVER);
 	int64_t		 n;
 	size_t		 i;
 
@@ -309,7 +309,7 @@ needs(void **state)
 	}
 	check_err("journal", do_work(p, STORE_READ, journal_is, &n), ERR_OK);
 	check_int("WAL", n, 1);
-	place_free(p);
+	store_place_free(p);
 	store_free(NULL);
 }
 
@@ -318,7 +318,7 @@ static void
 writes_wait(void **state)
 {
 	const char	*dir = state_new(), *path = state_log(dir);
-	struct place	*p = place_new(dir, STORE_SERVER);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
 	struct db	*other;
 	int64_t		 begun_ms;
 	char		 why[200];
@@ -344,7 +344,7 @@ writes_wait(void **state)
 	check_int("and that it is over", state_log_lines(path, "works again"), 1);
 	db_close(other);
 	log_close();
-	place_free(p);
+	store_place_free(p);
 }
 
 /*
@@ -371,19 +371,19 @@ permissions(void **state)
 	(void)state;
 	state_path(dir, parent, "new");
 	state_path(file, dir, "qtoa.db");
-	p = place_new(dir, STORE_SERVER);
+	p = store_place_new(dir, STORE_SERVER);
 	check_int("nothing is made before", mode_of(parent, "new"), 0);
 	check_err("a row", put_one(p, STORE_WRITE, 1), ERR_OK);
 	check_int("the directory is ours alone", mode_of(parent, "new"), 0700);
 	check_int("so is the file", mode_of(dir, "qtoa.db"), 0600);
 	check_int("and its log", mode_of(dir, "qtoa.db-wal"), 0600);
 	check_int("and what belongs to that", mode_of(dir, "qtoa.db-shm"), 0600);
-	place_free(p);
+	store_place_free(p);
 	assert_int_equal(chmod(file, 0644), 0);
-	p = place_new(dir, STORE_SERVER);
+	p = store_place_new(dir, STORE_SERVER);
 	check_int("what is there stays", rows(p), 1);
 	check_int("and is made ours alone", mode_of(dir, "qtoa.db"), 0600);
-	place_free(p);
+	store_place_free(p);
 }
 
 static void
@@ -400,7 +400,7 @@ write_read_only(struct other *me, void *arg)
 	state_drop_root();
 	path = state_log(dir);
 	OTHER_CHECK(chmod(dir, 0500) == 0);
-	p = place_new(dir, STORE_SERVER);
+	p = store_place_new(dir, STORE_SERVER);
 	begun_ms = clock_mono_ms();
 	for (i = 0; i < 100; i++)
 		OTHER_CHECK(put_one(p, STORE_SYNC, i) == ERR_STORE);
@@ -416,7 +416,7 @@ write_read_only(struct other *me, void *arg)
 	OTHER_CHECK(state_log_lines(path, "works again") == 1);
 
 	/* The same if only the file cannot be written. */
-	place_free(p);
+	store_place_free(p);
 	OTHER_CHECK(log_open("/dev/null") == 0);
 }
 
@@ -464,7 +464,7 @@ static enum error
 put_meanwhile(struct db *db, void *arg)
 {
 	struct doing	*d = arg;
-	enum error	 er = put_row(db, 3);
+	enum error	 er = put_message(db, 3);
 
 	if (d->times++ == 0)
 		do_deed(d->dir, d->deed);
@@ -490,22 +490,22 @@ behind_our_back(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		p = place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF);
+		p = store_place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF);
 		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), ERR_OK);
 		do_deed(dir, cases[i].deed);
 		check_err(cases[i].name, put_one(p, STORE_SYNC, 2), ERR_OK);
-		q = place_new(dir, STORE_BRIEF);
+		q = store_place_new(dir, STORE_BRIEF);
 		check_int("it is in the new one", rows(q), 1);
 		check_err("by another way, too", put_one(q, STORE_SYNC, 4), ERR_OK);
 		check_int("which is the same", rows(p), 2);
 		d = (struct doing){ dir, cases[i].deed, 0 };
 		check_err(cases[i].name, do_work(p, STORE_SYNC, put_meanwhile, &d), ERR_OK);
 		check_int("it is done again", d.times, 2);
-		place_free(q);
-		q = place_new(dir, STORE_BRIEF);
+		store_place_free(q);
+		q = store_place_new(dir, STORE_BRIEF);
 		check_int("for the new one", rows(q), 1);
-		place_free(q);
-		place_free(p);
+		store_place_free(q);
+		store_place_free(p);
 	}
 }
 
@@ -549,7 +549,7 @@ quarantine(void **state)
 		dir = state_new();
 		path = state_log(dir);
 		make_unusable(dir, cases[i].sql);
-		p = place_new(dir, STORE_SERVER);
+		p = store_place_new(dir, STORE_SERVER);
 		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), ERR_OK);
 		check_int(cases[i].name, rows(p), 1);
 		check_int(cases[i].name, state_count(dir, cases[i].kind, NULL), 1);
@@ -564,7 +564,7 @@ quarantine(void **state)
 		check_int("and that is said", state_log_lines(path, "taken over\""), 0);
 		check_int(cases[i].name, rows(p), i == 2 ? 2 : 1);
 		log_close();
-		place_free(p);
+		store_place_free(p);
 	}
 }
 
@@ -575,7 +575,7 @@ partly_damaged(void **state)
 	enum { ROWS = 3000, FIRST = 150, PAGES = 40 };
 	static const char	 junk[PAGE] = { 1, 2, 3 };
 	const char		*dir = state_new(), *path = state_log(dir);
-	struct place		*p = place_new(dir, STORE_BRIEF);
+	struct place		*p = store_place_new(dir, STORE_BRIEF);
 	struct db		*db;
 	char			 file[STATE_PATH];
 	int64_t			 n;
@@ -586,7 +586,7 @@ partly_damaged(void **state)
 	db = open_db(dir, "qtoa.db");
 	check_err("all in the file", db_checkpoint(db, true, &left), ERR_OK);
 	db_close(db);
-	place_free(p);
+	store_place_free(p);
 	state_path(file, dir, "qtoa.db-wal");	/* pages that are copied are still in the WAL */
 	assert_int_equal(unlink(file), 0);
 	state_path(file, dir, "qtoa.db");
@@ -595,7 +595,7 @@ partly_damaged(void **state)
 		assert_int_equal(pwrite(fd, junk, PAGE, (FIRST + i) * PAGE), PAGE);
 	(void)close(fd);
 
-	p = place_new(dir, STORE_SERVER);
+	p = store_place_new(dir, STORE_SERVER);
 	check_err("read in the new one", do_work(p, STORE_READ, read_all, &n), ERR_OK);
 	check_int("which has none", n, 0);
 	check_int("set aside", state_log_lines(path, "set aside"), 1);
@@ -607,7 +607,7 @@ partly_damaged(void **state)
 	recover_run(p->store, p->locks, dir, event_store_sources);
 	check_int("none twice", rows(p), n);
 	log_close();
-	place_free(p);
+	store_place_free(p);
 }
 
 /* The WAL stays small, in a server and in brief processes. */
@@ -629,7 +629,7 @@ log_stays_small(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
 		state_path(wal, dir, "qtoa.db-wal");
-		p = place_new(dir, cases[i].life);
+		p = store_place_new(dir, cases[i].life);
 		for (j = 0; j < 4000; j++) {
 			if (put_one(p, STORE_WRITE, j) != ERR_OK)
 				break;
@@ -639,7 +639,7 @@ log_stays_small(void **state)
 		check_int(cases[i].name, j, 4000);
 		check_int(cases[i].name, stat(wal, &st), 0);
 		CHECK(cases[i].name, st.st_size < 2000 * PAGE);
-		place_free(p);
+		store_place_free(p);
 	}
 }
 
@@ -650,14 +650,14 @@ log_stays_small(void **state)
 static void
 write_there(struct other *me, void *dir)
 {
-	struct place	*p = place_new(dir, STORE_SERVER);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
 	struct crew	 all;
 
 	other_say(me);
 	(void)other_hear(me);
 	all = run_crews(p, 4, 0);
 	OTHER_CHECK(all.good == 4 * JOBS);
-	place_free(p);
+	store_place_free(p);
 }
 
 static void
@@ -677,18 +677,18 @@ processes(void **state)
 		other_say(&o[i]);
 	for (i = 0; i < 2; i++)
 		check_int("no job fails", other_end(&o[i]), 0);
-	p = place_new(dir, STORE_BRIEF);
+	p = store_place_new(dir, STORE_BRIEF);
 	check_int("nothing is lost", rows(p), 2 * 4 * JOBS);
 	if (!check_int("nothing to complain about", state_log_lines(path, "what=store"), 0))
 		print_log(path);
 	log_close();
-	place_free(p);
+	store_place_free(p);
 }
 
 static void
 write_until_killed(struct other *me, void *dir)
 {
-	struct place	*p = place_new(dir, STORE_SERVER);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
 	int		 i;
 
 	for (i = 0; i < 100; i++)
@@ -712,10 +712,10 @@ death_of_store(void **state)
 		other_begin(&o, write_until_killed, (void *)(uintptr_t)dir);
 		(void)other_hear(&o);
 		other_kill(&o);
-		p = place_new(dir, STORE_SERVER);
+		p = store_place_new(dir, STORE_SERVER);
 		check_err("we write", put_one(p, STORE_SYNC, i), ERR_OK);
 		CHECK("what was committed is there", rows(p) >= 101 * (i + 1));
-		place_free(p);
+		store_place_free(p);
 	}
 }
 
