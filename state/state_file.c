@@ -63,7 +63,7 @@ state_file_clear(enum state_file_is is, const char *path, const char *what)
 	case STATE_FILE_EMPTY:
 		return unlink(path) == 0 ? NULL : strerror(errno);
 	case STATE_FILE_LATER:
-		return "a later version of qtoa made it";
+		return "a later version of qtoa made it; install that one again or move the file";
 	case STATE_FILE_UNREADABLE:
 		return strerror(errno);
 	case STATE_FILE_OTHER:
