@@ -40,6 +40,7 @@ void		 db_close(struct db *db);
  */
 void		 db_patience(struct db *db, int64_t until_ms);
 
+/* The kind of the last failure, and SQLite's words for it ("" if nothing failed). */
 enum db_fault	 db_fault(const struct db *db);
 const char	*db_why(const struct db *db);
 
@@ -109,10 +110,14 @@ struct db_rows {
 
 enum error	 db_start(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_value *v, size_t n);
+
+/* Gets the next row.  False: there are no more rows, or it failed (*er). */
 bool		 db_next(struct db_rows *rows, enum error *er);
+
+/* Ends the walk; also after db_start() failed. */
 void		 db_end(struct db_rows *rows);
 
-/* The same for SQL with names (:from) instead of `?`.  It need not use all of the names. */
+/* A value for a name (:from) in the SQL, instead of a `?`.  The SQL need not use all names. */
 struct db_named {
 	const char	*name;	/* with its colon */
 	struct db_value	 v;
@@ -121,15 +126,15 @@ enum error	 db_start_named(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_named *v, size_t n);
 
 /*
- * The same for SQL that is not a literal; its text need not live longer than the call.  The
- * second one runs it to its end.
+ * Like db_start_named() and db_run(), but for SQL that is not a literal: its text need not live
+ * longer than the call, and its statement is not kept prepared.
  */
 enum error	 db_start_text(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_named *v, size_t n);
 enum error	 db_run_text(struct db *db, int64_t *changed, const char *sql,
 		    const struct db_named *v, size_t n);
 
-/* The columns of a statement: their number and names; and of the current row: types and numbers. */
+/* The number and names of a statement's columns; types and reals of the current row. */
 enum db_type	{ DB_NO_VALUE, DB_INTEGER, DB_REAL, DB_OTHER };
 int		 db_cols(const struct db_rows *rows);
 const char	*db_col_name(const struct db_rows *rows, int col);

@@ -56,7 +56,7 @@ void		 state_file_close(struct state_file *f);
 
 /*
  * Makes way for a new file: what is empty is removed, what has another layout goes into
- * quarantine as FILE.foreign-TIME with a line in the log (its key `what`).  NULL: done; else the
+ * quarantine as FILE.foreign-TIME, with a line in the log (what= is `what`).  NULL: done; else the
  * reason why not.
  */
 const char	*state_file_clear(enum state_file_is is, const char *path, const char *what);
@@ -74,16 +74,14 @@ bool		 state_file_is_reserved(const struct state_file *f, off_t len);
 /* Makes the file that long, with all of it on disk.  False: errno. */
 bool		 state_file_reserve(struct state_file *f, off_t len);
 
-/*
- * Maps the first len bytes of `from`, shared and writable, in place of what f has.  False: errno.
- */
+/* Maps len bytes of `from`, shared and writable, in place of what f maps.  False: errno. */
 bool		 state_file_map(struct state_file *f, const struct state_file *from, size_t len);
 void		 state_file_unmap(struct state_file *f);
 
 /* A failure that lasts.  Set the first four; the rest begins as zeros. */
 struct state_file_trouble {
 	const char		*dir;		/* state_dir */
-	const char		*what;		/* key of the lines in the log */
+	const char		*what;		/* what= of the lines in the log */
 	const char		*effect;	/* "requests are not counted" */
 	enum log_level		 level;
 	bool			 is_logged;
@@ -97,7 +95,7 @@ struct state_file_trouble {
  */
 bool		 state_file_note(struct state_file_trouble *t, const char *path, const char *why);
 
-/* After a failure, one second must pass before the next try. */
+/* False: less than a second has passed since the last failure, so do not try yet. */
 bool		 state_file_may_try(const struct state_file_trouble *t);
 
 #endif

@@ -124,7 +124,7 @@ transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_
 	return er;
 }
 
-/* The same, a second time if the file was damaged or moved: then there is a new one. */
+/* Runs a transaction, and again if the file was damaged or moved: then there is a new file. */
 static enum error
 transact_again(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {

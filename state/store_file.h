@@ -34,10 +34,10 @@ struct store_file *store_file_new(const char *dir, struct locks *locks, enum sto
 void		 store_file_free(struct store_file *f);
 
 /*
- * Opens the file that has the name now, or makes a new one, and begins a transaction
- * unless the caller wants none.  It waits until until_ms (monotonic) for other processes that
- * hold the file, and somewhat longer to begin a transaction.  NULL: it failed.  After each call
- * store_file_done() must follow.
+ * Opens the file that has the name now, or makes a new one, and begins a transaction if the
+ * caller wants one.  It waits until until_ms (monotonic) for other processes that hold the file;
+ * to begin a transaction it waits 800 ms at least.  NULL: it failed.  store_file_done() must
+ * follow each call.
  */
 struct db	*store_file_use(struct store_file *f, enum store_need need, bool transaction,
 		    int64_t until_ms);

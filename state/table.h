@@ -44,7 +44,7 @@ enum error	 table_text(struct table *t, size_t col, struct slice s);
 enum error	 table_from(struct table *t, struct db *db, const char *sql,
 		    const struct db_named *v, size_t n, size_t max);
 
-/* The same for a statement that was started; it calls db_end(). */
+/* Fills t with up to max rows of a statement that was started, and ends the statement. */
 enum error	 table_from_rows(struct table *t, struct db_rows *rows, size_t max);
 
 const struct table_cell *table_at(const struct table *t, size_t row, size_t col);
