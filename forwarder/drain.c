@@ -10,6 +10,7 @@
 #include "forwarder/deliver.h"
 #include "forwarder/drain.h"
 #include "forwarder/qt_client.h"
+#include "net/http_multi.h"
 #include "sign.h"
 #include "state/counters.h"
 #include "state/dedup.h"

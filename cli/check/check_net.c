@@ -202,7 +202,7 @@ say_verified(struct check_results *f, const char *subject, const char *where,
 {
 	const struct tls_cert	*cert = &l->certs[0], *first = first_to_end(l);
 	const long long		 days = (long long)((first->until_s - now_s) / DAY_S);
-	char			 day[DATE], other[HTTP_NAME + 64] = "";
+	char			 day[DATE], other[TLS_CERT_TEXT + 64] = "";
 
 	print_day(day, first->until_s);
 	if (first != cert)
@@ -270,7 +270,7 @@ say_look(struct net *n, const char *subject, const char *where, const struct tls
 		check_result_add(n->f, CHECK_OK, subject, "%s: connected to %s in %d ms", where,
 		    l->peer, l->ms);
 	if (l->tls)
-		check_net_certificate(n->f, subject, where, l, http_client_trusts(n->http),
+		check_net_certificate(n->f, subject, where, l, http_client_ca_file(n->http),
 		    clock_wall_ms() / 1000);
 }
 

@@ -12,7 +12,7 @@
 
 #include "cli/check/check_result.h"
 #include "core/conf.h"
-#include "net/http_client.h"
+#include "net/tls_probe.h"
 
 /* store: it can be used, for access_tokens. */
 void		check_net_run(struct check_results *f, const struct conf *c, bool store);

@@ -1,0 +1,301 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "core/clock.h"
+#include "net/curl_handle.h"
+
+enum {
+	ANSWER_MAX = 64 * 1024,		/* bytes of a body, unless the call has its own limit */
+	RECEIVE_BUFFER = 1024,		/* bytes; QT's answers have 60 */
+	SEND_BUFFER = 16 * 1024,	/* bytes; the least that libcurl takes, not 64 KiB */
+	IDLE_CONNECTIONS = 4		/* that one handle keeps, one per QT address */
+};
+
+_Static_assert((int)CURL_HANDLE_ERROR == CURL_ERROR_SIZE, "libcurl's error buffer");
+
+const char	curl_handle_late[] = "no time left";
+const char	curl_handle_no_libcurl[] = "libcurl does not start";
+const char	curl_handle_stopping[] = "cut off: the program stops";
+
+bool
+curl_handle_is_stopped(const struct http_client *h)
+{
+	int64_t	 stop_ms;
+
+	if (h->stop_ms == NULL)
+		return false;
+	stop_ms = atomic_load_explicit(h->stop_ms, memory_order_relaxed);
+	return stop_ms != 0 && clock_mono_ms() >= stop_ms;
+}
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct curl_handle	*t = arg;
+
+	n *= size;
+	if (n > t->max || t->answer->body.len > t->max - n) {
+		t->too_long = true;
+		return 0;
+	}
+	return buf_put(&t->answer->body, p, n) == ERR_OK ? n : 0;
+}
+
+/* Ends a transfer when the program is told to stop. */
+static int
+on_progress(void *arg, curl_off_t dt, curl_off_t dn, curl_off_t ut, curl_off_t un)
+{
+	const struct curl_handle	*t = arg;
+
+	(void)dt, (void)dn, (void)ut, (void)un;
+	return curl_handle_is_stopped(t->http);
+}
+
+static CURLcode
+on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
+{
+	struct curl_handle	*t = arg;
+
+	(void)curl;
+	return ca_store_apply(&t->http->ca_store, ssl_ctx) == 0 ? CURLE_OK :
+	    CURLE_SSL_CACERT_BADFILE;
+}
+
+/*
+ * The options of all transfers of a handle.  In a CGI the client writes the environment, so
+ * nothing may come from there: no proxy, no netrc, no default certificates.
+ */
+static bool
+set_options(struct curl_handle *t)
+{
+	const struct settings	*set = t->http->set;
+	CURL			*c = t->curl;
+	bool			 ok = true;
+
+#define SET(option, value)	(ok = ok && curl_easy_setopt(c, option, value) == CURLE_OK)
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_NOPROXY, "*");
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)set->connect_ms);
+	SET(CURLOPT_QUICK_EXIT, 1L);	/* a DNS that hangs must not outlive the deadline */
+	SET(CURLOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
+	SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER);
+	SET(CURLOPT_USERAGENT, "qtoa/" QTOA_VERSION);
+	SET(CURLOPT_ERRORBUFFER, t->error);
+	SET(CURLOPT_PRIVATE, t);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, t);
+	SET(CURLOPT_NOPROGRESS, 0L);
+	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+	SET(CURLOPT_XFERINFODATA, t);
+	SET(CURLOPT_CAPATH, NULL);
+	SET(CURLOPT_CAINFO, NULL);
+	/* All handles share one store of CA certificates, where libcurl can do that. */
+	if (curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK)
+		SET(CURLOPT_SSL_CTX_DATA, t);
+	else
+		SET(CURLOPT_CAINFO, ca_store_file(&t->http->ca_store));
+#undef SET
+	return ok;
+}
+
+bool
+curl_handle_start(struct http_client *h)
+{
+	bool	 ready;
+
+	(void)pthread_mutex_lock(&h->lock);
+	if (!h->ready) {
+		if (h->json == NULL)
+			h->json = curl_slist_append(NULL, "Content-Type: application/json");
+		if (h->xml == NULL)
+			h->xml = curl_slist_append(NULL, "Content-Type: text/xml");
+		h->ready = h->json != NULL && h->xml != NULL &&
+		    curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
+	}
+	ready = h->ready;
+	(void)pthread_mutex_unlock(&h->lock);
+	return ready;
+}
+
+struct curl_handle *
+curl_handle_new(struct http_client *h)
+{
+	struct curl_handle	*t;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
+	t->http = h;
+	if ((t->curl = curl_easy_init()) == NULL || !set_options(t)) {
+		curl_handle_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void
+curl_handle_free(struct curl_handle *t)
+{
+	if (t == NULL)
+		return;
+	curl_easy_cleanup(t->curl);
+	free(t);
+}
+
+void
+curl_handle_copy(char *to, size_t size, const char *from)
+{
+	size_t	 len = strlen(from);
+
+	if (len >= size)
+		len = size - 1;
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
+void
+curl_handle_reset_answer(struct http_answer *a)
+{
+	a->begin_ms = clock_mono_ms();
+	a->status = a->ms = 0;
+	a->date_s = 0;
+	a->sent = false;
+	a->why[0] = '\0';
+	buf_reset(&a->body);
+}
+
+/* CURLOPT_HTTPGET must come last, since CURLOPT_POSTFIELDS makes the method POST. */
+static CURLcode
+set_method(struct curl_handle *t, const struct http_call *call)
+{
+	const struct slice	 body = call->get ? (struct slice){ NULL, 0 } : call->body;
+	struct curl_slist	*headers = call->xml ? t->http->xml : t->http->json;
+	CURLcode		 rc;
+
+	if ((rc = curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER,
+	    call->get ? NULL : headers)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+	    (curl_off_t)body.len)) != CURLE_OK ||
+	    (rc = curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, body.p)) != CURLE_OK)
+		return rc;
+	return call->get ? curl_easy_setopt(t->curl, CURLOPT_HTTPGET, 1L) : CURLE_OK;
+}
+
+bool
+curl_handle_set_call(struct curl_handle *t, struct http_answer *a, const struct http_call *call)
+{
+	CURLcode	 rc;
+
+	t->answer = a;
+	t->max = call->answer_max != 0 ? call->answer_max : ANSWER_MAX;
+	t->dated = call->dated;
+	t->retried = t->too_long = false;
+	t->error[0] = '\0';
+	if ((rc = curl_easy_setopt(t->curl, CURLOPT_URL, call->url)) == CURLE_OK &&
+	    (rc = set_method(t, call)) == CURLE_OK)
+		return true;
+	curl_handle_fail(t, rc);
+	return false;
+}
+
+bool
+curl_handle_set_time(struct curl_handle *t, int64_t deadline_ms)
+{
+	int64_t		 left_ms = deadline_ms - clock_mono_ms();
+	CURLcode	 rc = CURLE_OPERATION_TIMEDOUT;
+
+	if (left_ms >= CURL_HANDLE_MIN_MS)
+		rc = curl_easy_setopt(t->curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
+	if (rc != CURLE_OK)
+		curl_handle_fail(t, rc);
+	return rc == CURLE_OK;
+}
+
+/*
+ * True: libcurl has given up because the peer closed kept connections just as they were used.
+ * That is nobody's fault, and libcurl itself tries a new connection then.  But it counts these
+ * tries over the life of a handle and gives up at every sixth (curl pull request 19066, late in
+ * 2025, fixes that).
+ */
+static bool
+has_lost_kept_connection(const struct curl_handle *t, int code)
+{
+	long	 new_connections = 1;
+
+	return (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && !t->retried &&
+	    t->answer->body.len == 0 &&
+	    curl_easy_getinfo(t->curl, CURLINFO_NUM_CONNECTS, &new_connections) == CURLE_OK &&
+	    new_connections == 0;
+}
+
+/*
+ * True: a try that failed has sent bytes of the request.  libcurl counts them over all connections
+ * of the try, also a kept one that failed first.
+ */
+static bool
+has_sent(const struct curl_handle *t)
+{
+	long	 bytes = 1;
+
+	return curl_easy_getinfo(t->curl, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK ||
+	    bytes != 0;
+}
+
+void
+curl_handle_fail(struct curl_handle *t, int code)
+{
+	char	 too_long[48];
+
+	(void)snprintf(too_long, sizeof(too_long), "answer over %zu KiB", t->max / 1024);
+	curl_handle_copy(t->answer->why, sizeof(t->answer->why), t->too_long ? too_long :
+	    code == CURLE_ABORTED_BY_CALLBACK ? curl_handle_stopping :
+	    t->error[0] != '\0' ? t->error : curl_easy_strerror((CURLcode)code));
+}
+
+/* The answer's Date, epoch seconds; 0: it has no Date. */
+static int64_t
+read_date(CURL *curl)
+{
+	struct curl_header	*header;
+	time_t			 date;
+
+	if (curl_easy_header(curl, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return 0;
+	date = curl_getdate(header->value, NULL);
+	return date == -1 ? 0 : (int64_t)date;
+}
+
+bool
+curl_handle_settle(struct curl_handle *t, int code)
+{
+	struct http_answer	*a = t->answer;
+	long			 status = 0;
+
+	if (code == CURLE_OK) {
+		a->sent = true;
+		(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+		a->status = (int)status;
+		if (t->dated)
+			a->date_s = read_date(t->curl);
+		return true;
+	}
+	a->sent = a->sent || has_sent(t);
+	if (has_lost_kept_connection(t, code)) {
+		t->retried = true;
+		return false;
+	}
+	curl_handle_fail(t, code);
+	return true;
+}

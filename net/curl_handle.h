@@ -1,0 +1,78 @@
+/*
+ * curl_handle.h: a handle of libcurl, which makes one request after the other.  Only net/ uses it.
+ *
+ * net/http_client.c, net/http_multi.c and net/tls_probe.c are built on it.  libcurl's types do not
+ * show here: a CURL and a curl_slist are void, a CURLcode is an int.
+ */
+#ifndef NET_CURL_HANDLE_H
+#define NET_CURL_HANDLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/ca_store.h"
+#include "net/http_client.h"
+
+enum {
+	CURL_HANDLE_ERROR = 256,	/* bytes of an error text, CURL_ERROR_SIZE */
+	CURL_HANDLE_MIN_MS = 1		/* the shortest transfer; libcurl takes 0 for no limit */
+};
+
+struct http_client {
+	const struct settings	*set;
+	const _Atomic int64_t	*stop_ms;
+	struct ca_store		 ca_store;
+	void			*json, *xml;	/* headers of the two content types */
+	pthread_mutex_t		 lock;
+	struct curl_handle	*top;		/* handles that are not in use, last used first */
+	bool			 ready;		/* libcurl is initialised */
+};
+
+/* A CURL and what its callbacks fill. */
+struct curl_handle {
+	struct curl_handle	*below;		/* on the stack of idle handles */
+	struct http_client	*http;
+	void			*curl;
+	struct http_answer	*answer;	/* of the request under way */
+	int			 place;		/* in its http_multi */
+	bool			 retried;	/* the request has had its second try */
+	size_t			 max;		/* bytes of the answer's body */
+	bool			 too_long;	/* the body was longer */
+	bool			 dated;		/* the caller wants the answer's Date */
+	char			 error[CURL_HANDLE_ERROR];
+};
+
+/* Reasons that an answer's why gives where libcurl has no part in it. */
+extern const char	curl_handle_late[], curl_handle_no_libcurl[], curl_handle_stopping[];
+
+/* Initialises libcurl when it is first needed.  False: it does not start, or no memory. */
+bool			 curl_handle_start(struct http_client *h);
+
+/* Needs curl_handle_start().  The caller owns it.  NULL: no memory. */
+struct curl_handle	*curl_handle_new(struct http_client *h);
+void			 curl_handle_free(struct curl_handle *t);
+
+/* True: the time has come at which all transfers must give up. */
+bool			 curl_handle_is_stopped(const struct http_client *h);
+
+/* Empties an answer; its time begins now. */
+void			 curl_handle_reset_answer(struct http_answer *a);
+
+/* Copies as much of a text as has room, with a NUL. */
+void			 curl_handle_copy(char *to, size_t size, const char *from);
+
+/* Prepares a request.  False: it cannot begin, and a->why says why. */
+bool			 curl_handle_set_call(struct curl_handle *t, struct http_answer *a,
+			    const struct http_call *call);
+
+/* Before each try: limits it to the time that is left.  False: no time is left; why says so. */
+bool			 curl_handle_set_time(struct curl_handle *t, int64_t deadline_ms);
+
+/* The request has failed: its answer's why says how. */
+void			 curl_handle_fail(struct curl_handle *t, int code);
+
+/* A try has ended with this CURLcode: fills the answer.  False: the caller is to try once more. */
+bool			 curl_handle_settle(struct curl_handle *t, int code);
+
+#endif

@@ -1,0 +1,273 @@
+#include <stdlib.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "core/clock.h"
+#include "net/curl_handle.h"
+#include "net/http_multi.h"
+
+enum { STOP_CHECK_MS = 250 };	/* between two looks whether the program is told to stop */
+
+/* Answers in the order in which they came. */
+struct answer_list {
+	struct http_answer	*first, *last;
+};
+
+struct http_multi {
+	struct http_client	*http;
+	CURLM			*curlm;
+	atomic_bool		 woken;
+	struct answer_list	 waiting, done;
+	int			 parallel;	/* length of handles[] */
+	int			 n;		/* handles made so far */
+	int			 busy;		/* of them, with a call under way */
+	struct curl_handle	*handles[];	/* the busy ones first */
+};
+
+struct http_multi *
+http_multi_new(struct http_client *h, int parallel)
+{
+	struct http_multi	*m;
+
+	if (!curl_handle_start(h) || (m = calloc(1, sizeof(*m) +
+	    (size_t)parallel * sizeof(m->handles[0]))) == NULL)
+		return NULL;
+	m->http = h;
+	m->parallel = parallel;
+	/*
+	 * Twice as many connections stay open, for the time in which another peer has its turn.
+	 * The wakeup shows that there is a descriptor for it.
+	 */
+	if ((m->curlm = curl_multi_init()) == NULL ||
+	    curl_multi_setopt(m->curlm, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK ||
+	    curl_multi_setopt(m->curlm, CURLMOPT_MAXCONNECTS, 2L * parallel) != CURLM_OK ||
+	    curl_multi_wakeup(m->curlm) != CURLM_OK) {
+		http_multi_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void
+http_multi_free(struct http_multi *m)
+{
+	int	 i;
+
+	if (m == NULL)
+		return;
+	for (i = 0; i < m->n; i++) {
+		if (i < m->busy)
+			(void)curl_multi_remove_handle(m->curlm, m->handles[i]->curl);
+		curl_handle_free(m->handles[i]);
+	}
+	(void)curl_multi_cleanup(m->curlm);
+	free(m);
+}
+
+static void
+append_answer(struct answer_list *list, struct http_answer *a)
+{
+	a->next = NULL;
+	if (list->first == NULL)
+		list->first = a;
+	else
+		list->last->next = a;
+	list->last = a;
+}
+
+static struct http_answer *
+take_answer(struct answer_list *list)
+{
+	struct http_answer	*a = list->first;
+
+	if (a != NULL)
+		list->first = a->next;
+	return a;
+}
+
+void
+http_multi_add(struct http_multi *m, void *tag, struct http_answer *a,
+    const struct http_call *call)
+{
+	curl_handle_reset_answer(a);
+	a->tag = tag;
+	a->call = *call;
+	append_answer(&m->waiting, a);
+}
+
+/* why NULL: the answer has its own. */
+static void
+finish_answer(struct http_multi *m, struct http_answer *a, const char *why)
+{
+	if (why != NULL)
+		curl_handle_copy(a->why, sizeof(a->why), why);
+	a->ms = (int)(clock_mono_ms() - a->begin_ms);
+	append_answer(&m->done, a);
+}
+
+/* The first handle that is not busy; NULL: there was no memory for another one. */
+static struct curl_handle *
+idle_handle(struct http_multi *m)
+{
+	struct curl_handle	*t;
+
+	if (m->busy == m->n) {
+		if ((t = curl_handle_new(m->http)) == NULL)
+			return NULL;
+		t->place = m->n;
+		m->handles[m->n++] = t;
+	}
+	return m->handles[m->busy];
+}
+
+/* Begins a try with a handle that libcurl does not have.  False: the answer says why not. */
+static bool
+begin_try(struct http_multi *m, struct curl_handle *t)
+{
+	if (!curl_handle_set_time(t, t->answer->call.deadline_ms))
+		return false;
+	if (curl_multi_add_handle(m->curlm, t->curl) == CURLM_OK)
+		return true;
+	curl_handle_fail(t, CURLE_OUT_OF_MEMORY);
+	return false;
+}
+
+static void
+begin_call(struct http_multi *m, struct http_answer *a)
+{
+	struct curl_handle	*t;
+
+	if (a->call.deadline_ms - clock_mono_ms() < CURL_HANDLE_MIN_MS)
+		finish_answer(m, a, curl_handle_late);
+	else if ((t = idle_handle(m)) == NULL)
+		finish_answer(m, a, curl_handle_no_libcurl);
+	else if (!curl_handle_set_call(t, a, &a->call) || !begin_try(m, t))
+		finish_answer(m, a, NULL);
+	else
+		m->busy++;
+}
+
+/* A busy handle is out of libcurl and has its answer: the last busy one takes its place. */
+static void
+release_handle(struct http_multi *m, struct curl_handle *t)
+{
+	struct curl_handle	*last = m->handles[--m->busy];
+
+	m->handles[t->place] = last;
+	m->handles[m->busy] = t;
+	last->place = t->place;
+	t->place = m->busy;
+	finish_answer(m, t->answer, NULL);
+}
+
+static void
+end_try(struct http_multi *m, struct curl_handle *t, CURLcode rc)
+{
+	bool	 over = curl_handle_settle(t, (int)rc);
+
+	(void)curl_multi_remove_handle(m->curlm, t->curl);
+	if (over || !begin_try(m, t))
+		release_handle(m, t);
+}
+
+/* The program stops: no call goes on, and none begins. */
+static void
+cut_off_calls(struct http_multi *m)
+{
+	struct http_answer	*a;
+
+	while (m->busy != 0)
+		end_try(m, m->handles[0], CURLE_ABORTED_BY_CALLBACK);
+	while ((a = take_answer(&m->waiting)) != NULL)
+		finish_answer(m, a, curl_handle_stopping);
+}
+
+/* Ends the calls whose time is over before their turn came. */
+static void
+end_late_calls(struct http_multi *m)
+{
+	struct answer_list	 all = m->waiting;
+	struct http_answer	*a;
+	int64_t			 now_ms;
+
+	if (all.first == NULL)
+		return;
+	now_ms = clock_mono_ms();
+	m->waiting.first = NULL;
+	while ((a = take_answer(&all)) != NULL)
+		if (a->call.deadline_ms - now_ms < CURL_HANDLE_MIN_MS)
+			finish_answer(m, a, curl_handle_late);
+		else
+			append_answer(&m->waiting, a);
+}
+
+/* Does all that can be done without waiting. */
+static void
+work_on_calls(struct http_multi *m)
+{
+	struct http_answer	*a;
+	struct curl_handle	*t;
+	CURLMsg			*msg;
+	int			 n;
+
+	if (curl_handle_is_stopped(m->http))
+		cut_off_calls(m);
+	do {
+		while (m->busy < m->parallel && (a = take_answer(&m->waiting)) != NULL)
+			begin_call(m, a);
+		if (m->busy != 0)
+			(void)curl_multi_perform(m->curlm, &n);
+		while ((msg = curl_multi_info_read(m->curlm, &n)) != NULL)
+			if (msg->msg == CURLMSG_DONE && curl_easy_getinfo(msg->easy_handle,
+			    CURLINFO_PRIVATE, (char **)&t) == CURLE_OK)
+				end_try(m, t, msg->data.result);
+	} while (m->busy < m->parallel && m->waiting.first != NULL);
+	end_late_calls(m);
+}
+
+/* How long there is nothing to do that no descriptor shows: 1 ms at least, left_ms at most. */
+static int
+poll_ms_of(const struct http_multi *m, int64_t left_ms)
+{
+	const struct http_answer	*a;
+	int64_t				 now_ms = clock_mono_ms(), ms = left_ms;
+
+	if (m->busy != 0 && ms > STOP_CHECK_MS)
+		ms = STOP_CHECK_MS;
+	for (a = m->waiting.first; a != NULL; a = a->next)
+		if (a->call.deadline_ms - now_ms < ms)
+			ms = a->call.deadline_ms - now_ms;
+	return ms < 1 ? 1 : (int)ms;
+}
+
+void
+http_multi_wait(struct http_multi *m, int timeout_ms)
+{
+	const struct timespec	 pause = { 0, 10000000 };
+	int64_t			 end_ms = clock_mono_ms() + timeout_ms, left_ms;
+
+	for (;;) {
+		work_on_calls(m);
+		if (m->done.first != NULL || atomic_exchange(&m->woken, false) ||
+		    (left_ms = end_ms - clock_mono_ms()) <= 0)
+			return;
+		if (curl_multi_poll(m->curlm, NULL, 0, poll_ms_of(m, left_ms), NULL) != CURLM_OK)
+			(void)nanosleep(&pause, NULL);	/* no memory: it did not wait */
+	}
+}
+
+void *
+http_multi_done(struct http_multi *m)
+{
+	struct http_answer	*a = take_answer(&m->done);
+
+	return a == NULL ? NULL : a->tag;
+}
+
+void
+http_multi_wake(struct http_multi *m)
+{
+	atomic_store(&m->woken, true);
+	(void)curl_multi_wakeup(m->curlm);
+}
