@@ -6,7 +6,7 @@
 
 #include "net/ca_store.h"
 
-/* Where distributions keep their bundle. */
+/* The files in which distributions keep their bundle. */
 static const char *const places[] = {
 	"/etc/ssl/certs/ca-certificates.crt",	/* Debian, Arch, Alpine */
 	"/etc/pki/tls/certs/ca-bundle.crt",	/* Fedora, RHEL */
@@ -54,7 +54,7 @@ read_store(const char *file)
 		X509_STORE_free(store);
 		return NULL;
 	}
-	/* As libcurl does with its own: an intermediate may be trusted by itself. */
+	/* As libcurl does: an intermediate CA in the file is trusted without its root. */
 	(void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
 	return store;
 }

@@ -1,8 +1,8 @@
 /*
- * ca_store.h: the CA certificates, read once a process and shared by all connections.
+ * ca_store.h: the CA certificates, which a process reads once and all its connections share.
  *
- * Reading the system's bundle takes about 20 ms and 1 MiB; libcurl left alone does it
- * for each handle.
+ * To read the system's bundle takes about 20 ms and 1 MiB.  libcurl by itself does so for each
+ * handle.
  */
 #ifndef NET_CA_STORE_H
 #define NET_CA_STORE_H
@@ -10,18 +10,18 @@
 #include <pthread.h>
 
 struct ca_store {
-	const char	*ca_file;	/* NULL: the first bundle of known places */
+	const char	*ca_file;	/* NULL: the first bundle that is readable */
 	pthread_mutex_t	 lock;
-	void		*store;		/* X509_STORE, once read */
+	void		*store;		/* X509_STORE; NULL: not read yet */
 };
 
 void		 ca_store_init(struct ca_store *t, const char *ca_file);
 void		 ca_store_fini(struct ca_store *t);
 
-/* The file in use, NULL if no place has one. */
+/* The file in use; NULL: no known place has a bundle. */
 const char	*ca_store_file(const struct ca_store *t);
 
-/* Gives an SSL_CTX our store.  0, or -1: the file is not readable or has none. */
+/* Gives an SSL_CTX the store.  0, or -1: the file cannot be read or has no certificate. */
 int		 ca_store_apply(struct ca_store *t, void *ssl_ctx);
 
 #endif

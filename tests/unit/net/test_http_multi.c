@@ -185,7 +185,7 @@ kept_connections_end(void **state)
 	peer_free(p);
 }
 
-/* Each call comes out once with its own answer, over few connections; a slow one holds up nobody. */
+/* Each call comes out once with its own answer, on few connections; a slow one delays no other. */
 static void
 many(void **state)
 {
