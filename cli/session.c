@@ -149,18 +149,6 @@ session_read_id(int64_t *id, const char *text)
 	return *end == '\0' && errno == 0;
 }
 
-/* True: an account before this one has the same end point. */
-static bool
-is_repeated(const struct conf *c, size_t i)
-{
-	size_t	 j;
-
-	for (j = 0; j < i; j++)
-		if (strcmp(c->accounts[j].qt_url, c->accounts[i].qt_url) == 0)
-			return true;
-	return false;
-}
-
 void
 session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 {
@@ -180,7 +168,7 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 			    "qtoa queue retry %s\n", a->path, a->path);
 			break;
 		case GATE_BROKEN:
-			if (is_repeated(c, i))
+			if (!breaker_is_first(b, a))
 				break;
 			format_span(span, probe_ms - now_ms + 999);
 			(void)fprintf(f, "%s does not answer as QT does: next probe %s%s; run: "

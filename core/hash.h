@@ -13,4 +13,10 @@
 /* The hash of the bytes that gave h, followed by these n. */
 uint64_t	hash_add(uint64_t h, const void *bytes, size_t n);
 
+/*
+ * A number that looks like chance, by which pauses differ, so that not all end at once.  The same
+ * time and id give the same number.
+ */
+uint64_t	hash_jitter(int64_t time_ms, int64_t id);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/digest.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "forwarder/breaker.h"
 #include "state/queue.h"
@@ -14,29 +15,29 @@ enum {
 	PROBE_MAX_MS = 10000,
 	PROBE_DOUBLINGS = 4,	/* 1 s times 2^4 is over the maximum */
 	TICK_MS = 100,
-	TICKS = 64		/* together longer than any attempt */
+	TICKS = 64		/* together longer than any attempt takes */
 };
 
-/* A request's attempts under way, by the time at which they began. */
+/* Attempts of requests that are under way to an end point, by the tick in which they began. */
 struct traffic {
 	int	 begun[TICKS];
 	int	 all;
 };
 
-/* A row of table endpoint. */
+/* A row of the table endpoint. */
 struct endpoint {
 	const char	*url;
 	int64_t		 fails;		/* in a row */
-	int64_t		 opened_ms;	/* 0: closed */
-	int64_t		 probes;	/* since then, all failed */
-	int64_t		 probe_ms;	/* the next one not before */
+	int64_t		 opened_ms;	/* since when the breaker is open; 0: it is closed */
+	int64_t		 probes;	/* that failed since then */
+	int64_t		 probe_ms;	/* when the next one is due */
 };
 
 struct breakers {
 	const struct conf	*conf;
 	pthread_mutex_t		 lock;
 	struct endpoint		*endpoints;
-	size_t			 n;
+	size_t			 n;		/* end points */
 	struct traffic		*traffic;	/* by end point */
 	size_t			*endpoint_of;	/* by account */
 	bool			*stopped;	/* by account */
@@ -44,21 +45,53 @@ struct breakers {
 };
 
 static size_t
-number_of(const struct breakers *b, const struct account *a)
+account_number(const struct breakers *b, const struct account *a)
 {
 	return (size_t)(a - b->conf->accounts);
 }
 
-static struct endpoint *
-endpoint_of(struct breakers *b, const struct account *a)
+size_t
+breaker_endpoints(const struct breakers *b)
 {
-	return &b->endpoints[b->endpoint_of[number_of(b, a)]];
+	return b->n;
+}
+
+size_t
+breaker_endpoint(const struct breakers *b, const struct account *a)
+{
+	return b->endpoint_of[account_number(b, a)];
+}
+
+bool
+breaker_is_first(const struct breakers *b, const struct account *a)
+{
+	size_t	 i;
+
+	for (i = 0; b->endpoint_of[i] != breaker_endpoint(b, a); i++)
+		;
+	return i == account_number(b, a);
+}
+
+static void
+number_endpoints(struct breakers *b)
+{
+	const struct conf	*c = b->conf;
+	size_t			 i, e;
+
+	for (i = 0; i < c->n; i++) {
+		for (e = 0; e < b->n; e++)
+			if (strcmp(b->endpoints[e].url, c->accounts[i].qt_url) == 0)
+				break;
+		if (e == b->n)
+			b->endpoints[b->n++].url = c->accounts[i].qt_url;
+		b->endpoint_of[i] = e;
+	}
 }
 
 struct breakers *
 breaker_new(const struct conf *c)
 {
-	size_t		 room = c->n == 0 ? 1 : c->n, i, e;
+	size_t		 room = c->n == 0 ? 1 : c->n;
 	struct breakers	*b;
 
 	if ((b = calloc(1, sizeof(*b))) == NULL)
@@ -69,18 +102,12 @@ breaker_new(const struct conf *c)
 	b->endpoint_of = calloc(room, sizeof(*b->endpoint_of));
 	b->stopped = calloc(room, sizeof(*b->stopped));
 	b->traffic = calloc(room, sizeof(*b->traffic));
-	if (b->traffic == NULL || b->endpoints == NULL || b->endpoint_of == NULL || b->stopped == NULL) {
+	if (b->traffic == NULL || b->endpoints == NULL || b->endpoint_of == NULL ||
+	    b->stopped == NULL) {
 		breaker_free(b);
 		return NULL;
 	}
-	for (i = 0; i < c->n; i++) {
-		for (e = 0; e < b->n; e++)
-			if (strcmp(b->endpoints[e].url, c->accounts[i].qt_url) == 0)
-				break;
-		if (e == b->n)
-			b->endpoints[b->n++].url = c->accounts[i].qt_url;
-		b->endpoint_of[i] = e;
-	}
+	number_endpoints(b);
 	return b;
 }
 
@@ -100,7 +127,7 @@ breaker_free(struct breakers *b)
 void
 breaker_enter(struct breakers *b, const struct account *a, int64_t *mark)
 {
-	struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+	struct traffic	*t = &b->traffic[breaker_endpoint(b, a)];
 
 	*mark = clock_mono_ms() / TICK_MS;
 	(void)pthread_mutex_lock(&b->lock);
@@ -112,7 +139,7 @@ breaker_enter(struct breakers *b, const struct account *a, int64_t *mark)
 void
 breaker_leave(struct breakers *b, const struct account *a, int64_t mark)
 {
-	struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+	struct traffic	*t = &b->traffic[breaker_endpoint(b, a)];
 
 	(void)pthread_mutex_lock(&b->lock);
 	t->begun[mark % TICKS]--;
@@ -123,7 +150,7 @@ breaker_leave(struct breakers *b, const struct account *a, int64_t mark)
 bool
 breaker_is_saturated(struct breakers *b, const struct account *a)
 {
-	const struct traffic	*t = &b->traffic[b->endpoint_of[number_of(b, a)]];
+	const struct traffic	*t = &b->traffic[breaker_endpoint(b, a)];
 	const struct settings	*set = &b->conf->set;
 	const int		 many = set->threads < 4 ? 2 : set->threads / 2;
 	int64_t			 tick = clock_mono_ms() / TICK_MS;
@@ -140,11 +167,11 @@ breaker_is_saturated(struct breakers *b, const struct account *a)
 enum breaker_gate
 breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms)
 {
-	const struct endpoint	*e = endpoint_of(b, a);
+	const struct endpoint	*e = &b->endpoints[breaker_endpoint(b, a)];
 	enum breaker_gate	 gate = GATE_GO;
 
 	(void)pthread_mutex_lock(&b->lock);
-	if (b->stopped[number_of(b, a)])
+	if (b->stopped[account_number(b, a)])
 		gate = GATE_STOPPED;
 	else if (e->opened_ms != 0)
 		gate = GATE_BROKEN;
@@ -153,33 +180,43 @@ breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms)
 	return gate;
 }
 
-enum breaker_news
-breaker_news(const struct qt_result *res)
+bool
+breaker_take_probe(struct locks *locks, struct lock *probe, const struct account *a)
+{
+	unsigned char	 key[LOCK_KEY];
+
+	lock_name(key, "probe", a->qt_url);
+	return lock_take(locks, probe, key, 0) == LOCK_MINE;
+}
+
+static enum breaker_news
+news_of(const struct qt_result *res)
 {
 	if (!res->alive)
 		return NEWS_TROUBLE;
 	return res->outcome == QT_CONFIG ? NEWS_STOP : NEWS_ALIVE;
 }
 
-bool
-breaker_changes(struct breakers *b, const struct account *a, enum breaker_news news)
+void
+breaker_judge(struct breakers *b, struct breaker_report *r, const struct account *a,
+    const struct qt_result *res)
 {
-	const struct endpoint	*e = endpoint_of(b, a);
-	bool			 heeds;
+	const struct endpoint	*e = &b->endpoints[breaker_endpoint(b, a)];
 
+	*r = (struct breaker_report){ .account = a, .news = news_of(res),
+	    .why = *res->code != '\0' ? res->code : res->http.why };
 	(void)pthread_mutex_lock(&b->lock);
-	heeds = news != NEWS_ALIVE || e->fails != 0 || e->opened_ms != 0;
+	r->matters = r->news != NEWS_ALIVE || e->fails != 0 || e->opened_ms != 0;
 	(void)pthread_mutex_unlock(&b->lock);
-	return heeds;
 }
 
 /*
- * Stops: QT's refusal holds for the keys that it refused.
+ * Stopped accounts.  A stop ends when the account has other keys than those that QT refused.
  */
 
-/* A digest of what QT may have refused, so that no key need be in the table. */
+/* A digest of all that QT may have refused: so the table need not hold a key. */
 static enum error
-keys_of(char hex[DIGEST_SHA256_HEX + 1], const struct account *a)
+digest_keys(char hex[DIGEST_SHA256_HEX + 1], const struct account *a)
 {
 	const struct slice	 parts[] = {
 		slice_of("qtoa keys"), slice_of(a->qt_url), slice_of("\n"),
@@ -202,7 +239,7 @@ store_stop(struct db *db, const struct account *a, const char *why, int64_t now_
 	char		 keys[DIGEST_SHA256_HEX + 1];
 	enum error	 er;
 
-	if ((er = keys_of(keys, a)) != ERR_OK)
+	if ((er = digest_keys(keys, a)) != ERR_OK)
 		return er;
 	return db_run(db, NULL, "INSERT INTO stopped (account, config, since, outcome) "
 	    "VALUES (?, ?, ?, ?) ON CONFLICT (account) DO UPDATE SET config = excluded.config, "
@@ -222,8 +259,8 @@ load_stops(struct db *db, const struct breakers *b, bool *stopped)
 	while (er == ERR_OK && db_next(&rows, &er)) {
 		if ((a = conf_account(b->conf, db_col(&rows, 0))) == NULL)
 			continue;
-		if ((er = keys_of(keys, a)) == ERR_OK)
-			stopped[number_of(b, a)] = slice_is(db_col(&rows, 1), keys);
+		if ((er = digest_keys(keys, a)) == ERR_OK)
+			stopped[account_number(b, a)] = slice_is(db_col(&rows, 1), keys);
 	}
 	db_end(&rows);
 	return er;
@@ -265,17 +302,17 @@ store_endpoint(struct db *db, const struct endpoint *e, const char *why)
 	    db_i(e->probe_ms), db_s(why)));
 }
 
-/* Between one and two times the half of what is due, so that not all come at once. */
+/* 1 s, doubling to 10 s, up to a quarter less, so that not all processes probe at once. */
 static int64_t
 probe_pause_ms(int64_t probes, int64_t now_ms)
 {
 	int64_t	 ms = probes >= PROBE_DOUBLINGS ? PROBE_MAX_MS : PROBE_MIN_MS << probes;
 
-	return ms - (int64_t)((uint64_t)now_ms * 2654435761U % (uint64_t)(ms / 4));
+	return ms - (int64_t)(hash_jitter(now_ms, 0) % (uint64_t)(ms / 4));
 }
 
 static enum breaker_change
-apply(struct endpoint *e, enum breaker_news news, int64_t fails_max, int64_t now_ms)
+change_endpoint(struct endpoint *e, enum breaker_news news, int64_t fails_max, int64_t now_ms)
 {
 	bool	 was_open = e->opened_ms != 0;
 
@@ -285,7 +322,7 @@ apply(struct endpoint *e, enum breaker_news news, int64_t fails_max, int64_t now
 	}
 	e->fails++;
 	if (was_open) {
-		/* What was under way when it opened says nothing new. */
+		/* A failure before that: the attempt was under way when the breaker opened. */
 		if (now_ms >= e->probe_ms)
 			e->probe_ms = now_ms + probe_pause_ms(++e->probes, now_ms);
 		return BREAKER_SAME;
@@ -298,9 +335,12 @@ apply(struct endpoint *e, enum breaker_news news, int64_t fails_max, int64_t now
 	return BREAKER_OPENED;
 }
 
-/* What waits in back-off is due: the oldest is the probe, and first when there is an answer. */
+/*
+ * Messages in back-off become due: when a breaker opens, the oldest of them is the probe; when it
+ * closes, all are sent, the oldest first.
+ */
 static enum error
-hurry(struct db *db, const struct breakers *b, size_t endpoint, int64_t now_ms)
+make_endpoint_due(struct db *db, const struct breakers *b, size_t endpoint, int64_t now_ms)
 {
 	enum error	 er = ERR_OK;
 	int64_t		 n;
@@ -312,59 +352,70 @@ hurry(struct db *db, const struct breakers *b, size_t endpoint, int64_t now_ms)
 	return er;
 }
 
+/* Copies *e, and perhaps a stop, to where all threads of this process see them. */
 static void
-publish(struct breakers *b, const struct endpoint *e, const struct account *stopped)
+publish_endpoint(struct breakers *b, const struct endpoint *e, const struct account *stopped)
 {
-	struct endpoint	*mine;
+	struct endpoint	*copy;
 
 	(void)pthread_mutex_lock(&b->lock);
-	for (mine = b->endpoints; mine != b->endpoints + b->n; mine++)
-		if (mine->url == e->url)
-			*mine = *e;
+	for (copy = b->endpoints; copy != b->endpoints + b->n; copy++)
+		if (copy->url == e->url)
+			*copy = *e;
 	if (stopped != NULL)
-		b->stopped[number_of(b, stopped)] = true;
+		b->stopped[account_number(b, stopped)] = true;
 	(void)pthread_mutex_unlock(&b->lock);
 }
 
-enum error
-breaker_note(struct breakers *b, enum breaker_change *change, struct db *db,
-    const struct account *a, enum breaker_news news, const char *why)
+/* What breaker_settle() writes into the store. */
+static enum error
+store_report(struct db *db, const struct breakers *b, const struct breaker_report *r,
+    const struct endpoint *e, int64_t now_ms)
 {
-	const bool	 stops = news == NEWS_STOP;
-	int64_t		 now_ms = clock_wall_ms();
-	struct endpoint	 e;
-	enum error	 er = ERR_OK;
+	enum error	 er = store_endpoint(db, e, r->why);
 
-	(void)pthread_mutex_lock(&b->lock);
-	e = *endpoint_of(b, a);
-	(void)pthread_mutex_unlock(&b->lock);
-	if (db != NULL && (er = load_endpoint(db, &e)) != ERR_OK)
-		return er;
-	*change = apply(&e, news, b->conf->set.breaker_fails, now_ms);
-	if (db != NULL && (er = store_endpoint(db, &e, why)) == ERR_OK &&
-	    *change != BREAKER_SAME)
-		er = hurry(db, b, b->endpoint_of[number_of(b, a)], now_ms);
-	if (stops && er == ERR_OK) {
-		*change = BREAKER_STOPPED;
-		if (db != NULL)
-			er = store_stop(db, a, why, now_ms);
-	}
-	if (er == ERR_OK)
-		publish(b, &e, stops ? a : NULL);
+	if (er == ERR_OK && r->change != BREAKER_SAME)
+		er = make_endpoint_due(db, b, breaker_endpoint(b, r->account), now_ms);
+	if (er == ERR_OK && r->news == NEWS_STOP)
+		er = store_stop(db, r->account, r->why, now_ms);
 	return er;
 }
 
-void
-breaker_tell(struct breakers *b, const struct account *a, enum breaker_change change,
-    const char *why)
+enum error
+breaker_settle(struct breakers *b, struct breaker_report *r, struct db *db)
 {
-	switch (change) {
+	const int64_t	 now_ms = clock_wall_ms();
+	struct endpoint	 e;
+	enum error	 er = ERR_OK;
+
+	if (!r->matters)
+		return ERR_OK;
+	(void)pthread_mutex_lock(&b->lock);
+	e = b->endpoints[breaker_endpoint(b, r->account)];
+	(void)pthread_mutex_unlock(&b->lock);
+	if (db != NULL && (er = load_endpoint(db, &e)) != ERR_OK)
+		return er;
+	r->change = change_endpoint(&e, r->news, b->conf->set.breaker_fails, now_ms);
+	if (db != NULL && (er = store_report(db, b, r, &e, now_ms)) != ERR_OK)
+		return er;
+	if (r->news == NEWS_STOP)
+		r->change = BREAKER_STOPPED;
+	publish_endpoint(b, &e, r->news == NEWS_STOP ? r->account : NULL);
+	return ERR_OK;
+}
+
+void
+breaker_log(const struct breakers *b, const struct breaker_report *r)
+{
+	const struct account	*a = r->account;
+
+	switch (r->change) {
 	case BREAKER_SAME:
 		break;
 	case BREAKER_OPENED:
 		log_msg(LEVEL_ERROR, "breaker", "%s: %d failures in a row, the last: %s: messages "
 		    "go to the queue until it answers; run: qtoa check", a->qt_url,
-		    b->conf->set.breaker_fails, why);
+		    b->conf->set.breaker_fails, r->why);
 		break;
 	case BREAKER_CLOSED:
 		log_msg(LEVEL_NOTICE, "breaker", "%s answers again: the queue is being sent",
@@ -372,8 +423,8 @@ breaker_tell(struct breakers *b, const struct account *a, enum breaker_change ch
 		break;
 	case BREAKER_STOPPED:
 		log_msg(LEVEL_ERROR, "breaker", "%s: QT refuses its signature or keys (%s): its "
-		    "messages wait; mend app_key, service_id, service_secret and start anew, or "
-		    "run: qtoa queue retry %s", a->name, why, a->path);
+		    "messages wait; fix app_key, service_id, service_secret and restart qtoa, or "
+		    "run: qtoa queue retry %s", a->name, r->why, a->path);
 		break;
 	}
 }
@@ -392,7 +443,7 @@ breaker_load(struct db *db, void *arg)
 	for (i = 0; i < b->n && er == ERR_OK; i++) {
 		e.url = b->endpoints[i].url;
 		if ((er = load_endpoint(db, &e)) == ERR_OK)
-			publish(b, &e, NULL);
+			publish_endpoint(b, &e, NULL);
 	}
 	if (er == ERR_OK && (er = load_stops(db, b, stopped)) == ERR_OK) {
 		(void)pthread_mutex_lock(&b->lock);

@@ -1,13 +1,14 @@
 /*
  * breaker.h: which end points are in trouble, and which accounts QT does not accept.
  *
- * An end point is a qt_url.  breaker_fails failures in a row open its breaker: nothing is
- * sent but a probe, after 1 s, doubling to 10 s, until QT answers with a code of its own.  An
- * account whose signature or keys QT refuses (101, 106) is stopped until the program runs
- * with other keys, or `qtoa queue retry`.
+ * An end point is a qt_url; several accounts may share one.  After breaker_fails failures in a
+ * row its breaker opens: nothing is sent there but a probe, after 1 s at first, later every 10 s,
+ * until QT answers with a code of its own.  If QT refuses the signature or keys of an account
+ * (101, 106), the account is stopped until the program runs with other keys, or the operator runs
+ * `qtoa queue retry`.
  *
- * The truth is in the store, where all processes see it; struct breakers is this process's
- * copy, and all there is while the store fails.  It serves all threads.
+ * The store has the state that counts, and all processes see it there.  struct breakers is this
+ * process's copy, for all its threads.  While the store fails there is only the copy.
  */
 #ifndef FORWARDER_BREAKER_H
 #define FORWARDER_BREAKER_H
@@ -18,25 +19,39 @@
 #include "core/conf.h"
 #include "forwarder/qt_client.h"
 #include "state/db.h"
+#include "state/lock.h"
 
 struct breakers;
 
-struct breakers	*breaker_new(const struct conf *c);	/* keeps c; NULL: no memory */
-void		 breaker_free(struct breakers *b);
+/* Keeps c, whose accounts must all have a qt_url.  NULL: no memory. */
+struct breakers		*breaker_new(const struct conf *c);
+void			 breaker_free(struct breakers *b);
+
+/* How many end points the accounts have, and the number of an account's, from 0. */
+size_t			 breaker_endpoints(const struct breakers *b);
+size_t			 breaker_endpoint(const struct breakers *b, const struct account *a);
+
+/* True: no account before this one in the configuration has the same end point. */
+bool			 breaker_is_first(const struct breakers *b, const struct account *a);
 
 enum breaker_gate {
-	GATE_GO,
+	GATE_GO,	/* messages may be sent */
 	GATE_BROKEN,	/* the end point's breaker is open */
-	GATE_STOPPED	/* the account is */
+	GATE_STOPPED	/* the account is stopped */
 };
 
-/* *probe_ms, where broken: when to probe it (ms since the epoch). */
-enum breaker_gate	 breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms);
+/* *probe_ms, if the gate is GATE_BROKEN: when the next probe is due (ms since the epoch). */
+enum breaker_gate	 breaker_gate(struct breakers *b, const struct account *a,
+			    int64_t *probe_ms);
+
+/* True: the caller may probe the end point, and nobody else does before lock_release(). */
+bool			 breaker_take_probe(struct locks *locks, struct lock *probe,
+			    const struct account *a);
 
 /*
- * Around a request's attempt, so that many which wait show before the first of them fails:
- * *mark is for breaker_leave().  True of an end point is_jammed: half of all workers
- * have waited half of the time that QT has, and who comes now had better not wait, too.
+ * Call these around each attempt of a request; *mark is for breaker_leave().  An end point is
+ * saturated when half of all workers have waited for it half of the time that QT has
+ * (forward_ms): a request that comes now had better not wait too.
  */
 void			 breaker_enter(struct breakers *b, const struct account *a, int64_t *mark);
 void			 breaker_leave(struct breakers *b, const struct account *a, int64_t mark);
@@ -44,35 +59,44 @@ bool			 breaker_is_saturated(struct breakers *b, const struct account *a);
 
 /* What an attempt says of the end point and the account. */
 enum breaker_news {
-	NEWS_ALIVE,	/* QT answered, whatever it was */
-	NEWS_TROUBLE,	/* no answer, or not QT's */
+	NEWS_ALIVE,	/* QT answered, with success or not */
+	NEWS_TROUBLE,	/* no answer, or an answer that is not QT's */
 	NEWS_STOP	/* QT does not accept the account's keys */
 };
-
-enum breaker_news	 breaker_news(const struct qt_result *res);
-
-/* False: the news changes nothing, breaker_note() need not be called. */
-bool			 breaker_changes(struct breakers *b, const struct account *a, enum breaker_news news);
 
 enum breaker_change { BREAKER_SAME, BREAKER_OPENED, BREAKER_CLOSED, BREAKER_STOPPED };
 
 /*
- * Heeds the news, in the store (within a transaction) and in the copy; db NULL: in the copy
- * alone.  When a breaker opens or closes, what waits in back-off becomes due.  why: in words.
- * *change is for breaker_tell(), once the transaction is committed.
+ * The report of one attempt: first breaker_judge(), then breaker_settle(), then, once its
+ * transaction is committed, breaker_log().  All zero: no attempt was made, nothing happens.
  */
-enum error	 breaker_note(struct breakers *b, enum breaker_change *change, struct db *db,
-		    const struct account *a, enum breaker_news news, const char *why);
+struct breaker_report {
+	const struct account	*account;
+	enum breaker_news	 news;
+	bool			 matters;	/* it changes what is known */
+	const char		*why;		/* QT's code, or in words; points into the result */
+	enum breaker_change	 change;	/* what breaker_settle() has changed */
+};
 
-/* A line in the log where something changed. */
-void		 breaker_tell(struct breakers *b, const struct account *a,
-		    enum breaker_change change, const char *why);
+void			 breaker_judge(struct breakers *b, struct breaker_report *r,
+			    const struct account *a, const struct qt_result *res);
 
-/* The store's truth into the copy: a store_work; arg is the struct breakers. */
-enum error	 breaker_load(struct db *db, void *arg);
-bool		 breaker_is_loaded(struct breakers *b);		/* has it been, ever */
+/*
+ * Writes the report into the store (within a transaction) and into the copy; db NULL: into the
+ * copy alone.  When a breaker opens or closes, messages in back-off become due.  Errors are the
+ * store's.
+ */
+enum error		 breaker_settle(struct breakers *b, struct breaker_report *r,
+			    struct db *db);
 
-/* The operator says: send again, at once.  account NULL: all. */
-enum error	 breaker_reset(struct db *db, const struct conf *c, const char *account);
+/* Writes a line to the log if something has changed. */
+void			 breaker_log(const struct breakers *b, const struct breaker_report *r);
+
+/* A store_work that reads the store's state into the copy; arg is the struct breakers. */
+enum error		 breaker_load(struct db *db, void *arg);
+bool			 breaker_is_loaded(struct breakers *b);	/* it was read at least once */
+
+/* The operator wants an account's messages sent now: no stop, no pause.  account NULL: all. */
+enum error		 breaker_reset(struct db *db, const struct conf *c, const char *account);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/hash.h"
 #include "forwarder/breaker.h"
 #include "forwarder/deliver.h"
 #include "state/counters.h"
@@ -12,7 +13,7 @@
 #include "wechat/push.h"
 
 enum {
-	PROBE_GRACE_MS = 2000	/* for the drainer to begin its probe */
+	PROBE_GRACE_MS = 2000	/* in which the drainer may begin its probe */
 };
 
 const char *const deliver_verdicts[VERDICT__MAX] = {
@@ -23,7 +24,7 @@ const char *const deliver_verdicts[VERDICT__MAX] = {
 	[VERDICT_UNSAFE]	= "unsafe",
 };
 
-/* The states of a row that a request leaves behind, and how the request ends. */
+/* How a request ends, by the state of the row that it leaves. */
 static const struct {
 	enum verdict	 verdict;
 	enum error	 er;
@@ -42,69 +43,55 @@ deliver_free(struct delivery *d)
 }
 
 /*
- * Before: has it been seen?
+ * Before: was the message settled already?
  */
 
-struct look {
+struct row_query {
 	const unsigned char	*key;
 	enum queue_state	 state;
 };
 
 /* A store_work. */
 static enum error
-look(struct db *db, void *arg)
+find_row(struct db *db, void *arg)
 {
-	struct look	*l = arg;
+	struct row_query	*q = arg;
 
-	return queue_look(db, &l->state, l->key);
-}
-
-/* Without the store a repeat cannot be told, and QT may still get the message. */
-static bool
-is_repeat(const struct services *m, enum dedup_as *as, const unsigned char *key,
-    int64_t deadline_ms)
-{
-	struct look	 l = { .key = key };
-	enum dedup_as	 now;
-
-	if (dedup_find(m->dedup, as, key) == ERR_OK && *as != DEDUP_QUEUED)
-		return *as == DEDUP_DONE;
-	*as = DEDUP_QUEUED;
-	if (store_do(m->store, STORE_READ, look, &l, deadline_ms) != ERR_OK)
-		return false;
-	if (l.state != QUEUE_NEW)
-		return true;
-	/* It may have been drained between the two looks: it is marked before it goes. */
-	return dedup_find(m->dedup, &now, key) == ERR_OK && now == DEDUP_DONE;
+	return queue_look(db, &q->state, q->key);
 }
 
 /*
- * Between: QT, if it may be asked.
+ * *as: what dedup knew.  Without the store a repeat cannot be told; the message is forwarded then,
+ * since QT may still get it.
  */
-
-/* True: this request probes the broken end point; nobody else does meanwhile. */
 static bool
-may_probe(const struct services *m, struct lock *probe, const struct account *a,
-    int64_t probe_ms)
+is_repeat(const struct services *s, enum dedup_as *as, const unsigned char *key,
+    int64_t deadline_ms)
 {
-	unsigned char	 key[LOCK_KEY];
-	/* In a server the drainer probes; a request does if there was nothing to probe with. */
-	int64_t		 grace_ms = m->life == STORE_SERVER ?
-			    m->conf->set.forward_ms + PROBE_GRACE_MS : 0;
+	struct row_query	 q = { .key = key };
+	enum dedup_as		 now;
 
-	if (clock_wall_ms() < probe_ms + grace_ms)
+	if (dedup_find(s->dedup, as, key) == ERR_OK && *as != DEDUP_QUEUED)
+		return *as == DEDUP_DONE;
+	*as = DEDUP_QUEUED;
+	if (store_do(s->store, STORE_READ, find_row, &q, deadline_ms) != ERR_OK)
 		return false;
-	lock_name(key, "probe", a->qt_url);
-	return lock_take(m->locks, probe, key, 0) == LOCK_MINE;
+	if (q.state != QUEUE_NEW)
+		return true;
+	/* Drained between the two looks: a drainer marks a message before its row goes. */
+	return dedup_find(s->dedup, &now, key) == ERR_OK && now == DEDUP_DONE;
 }
 
-/* What an answer makes of a message. */
+/*
+ * Then: QT, if it may be asked.
+ */
+
 void
 deliver_judge(struct queue_message *row, const struct qt_result *qt)
 {
 	static const enum queue_state	 states[QT__MAX] = {
 		[QT_DELIVERED]	= QUEUE_DELIVERED,
-		[QT_RETRY]		= QUEUE_PENDING,
+		[QT_RETRY]	= QUEUE_PENDING,
 		[QT_CONFIG]	= QUEUE_PENDING,
 		[QT_REFUSED]	= QUEUE_DEAD,
 	};
@@ -114,20 +101,20 @@ deliver_judge(struct queue_message *row, const struct qt_result *qt)
 	row->qt_ms = qt->http.ms;
 }
 
-/* False: it could not be sent at all, QT has no part in that. */
+/* False: the envelope could not be signed, so QT was not asked. */
 static bool
-forward(const struct services *m, struct signer *s, struct delivery *d)
+forward_message(const struct services *s, struct signer *signer, struct delivery *d)
 {
 	enum error	 er;
 
-	er = sign_envelope(s, &d->out, d->account, d->push, d->body, clock_wall_ms());
+	er = sign_envelope(signer, &d->out, d->account, d->push, d->body, clock_wall_ms());
 	if (er != ERR_OK) {
 		d->why_not = qt_client_names[QT_RETRY];
 		(void)snprintf(d->detail, sizeof(d->detail), "cannot be signed: %s",
 		    error_table[er].name);
 		return false;
 	}
-	qt_client_post(m->http, &m->conf->set, &d->qt, d->account, buf_slice(&d->out),
+	qt_client_post(s->http, &s->conf->set, &d->qt, d->account, buf_slice(&d->out),
 	    d->deadline_ms);
 	if (d->qt.outcome == QT_DELIVERED)
 		return true;
@@ -138,34 +125,47 @@ forward(const struct services *m, struct signer *s, struct delivery *d)
 	return true;
 }
 
-/* Why QT is not to be asked: classes of the log, and what to do. */
-enum bar { BAR_NONE, BAR_BREAKER, BAR_STOPPED, BAR_JAMMED, BARS };
+/* Reasons not to ask QT: their classes in the log, and what the operator can do. */
+enum bar { BAR_NONE, BAR_BREAKER, BAR_STOPPED, BAR_SATURATED, BARS };
 
 static const struct {
 	const char	*why_not, *hint;
 } bars[BARS] = {
 	[BAR_BREAKER]	= { "breaker", "" },
-	[BAR_STOPPED]	= { "stopped", "mend the account's keys and start anew, or run: "
+	[BAR_STOPPED]	= { "stopped", "fix the account's keys and restart qtoa, or run: "
 	    "qtoa queue retry ACCOUNT" },
-	[BAR_JAMMED]	= { "jammed", "half of the workers wait for QT; is it slow?" },
+	[BAR_SATURATED]	= { "jammed", "half of the workers wait for QT; find out why it is slow" },
 };
 
-/* *probes: this request is to probe the end point, and nobody else does; probe is ours. */
+/* True: this request is to probe the broken end point, and nobody else does meanwhile. */
+static bool
+may_probe(const struct services *s, struct lock *probe, const struct account *a,
+    int64_t probe_ms)
+{
+	/* In a server the drainer probes, unless it has no message to probe with. */
+	int64_t	 grace_ms = s->life == STORE_SERVER ?
+		    s->conf->set.forward_ms + PROBE_GRACE_MS : 0;
+
+	return clock_wall_ms() >= probe_ms + grace_ms &&
+	    breaker_take_probe(s->locks, probe, a);
+}
+
+/* *probes: this request probes the end point; the caller releases probe then. */
 static enum bar
-look_for_bar(const struct services *m, bool *probes, struct lock *probe, const struct delivery *d)
+find_bar(const struct services *s, bool *probes, struct lock *probe, const struct delivery *d)
 {
 	int64_t	 probe_ms;
 
-	/* In a server the thread that drains keeps them up to date. */
-	if ((m->life == STORE_BRIEF || !breaker_is_loaded(m->breakers)) &&
-	    store_is_raised(m->store))
-		(void)store_do(m->store, STORE_READ, breaker_load, m->breakers, d->deadline_ms);
+	/* In a server the thread that drains reads them again and again. */
+	if ((s->life == STORE_BRIEF || !breaker_is_loaded(s->breakers)) &&
+	    store_is_raised(s->store))
+		(void)store_do(s->store, STORE_READ, breaker_load, s->breakers, d->deadline_ms);
 	*probes = false;
-	switch (breaker_gate(m->breakers, d->account, &probe_ms)) {
+	switch (breaker_gate(s->breakers, d->account, &probe_ms)) {
 	case GATE_GO:
-		return breaker_is_saturated(m->breakers, d->account) ? BAR_JAMMED : BAR_NONE;
+		return breaker_is_saturated(s->breakers, d->account) ? BAR_SATURATED : BAR_NONE;
 	case GATE_BROKEN:
-		*probes = may_probe(m, probe, d->account, probe_ms);
+		*probes = may_probe(s, probe, d->account, probe_ms);
 		return *probes ? BAR_NONE : BAR_BREAKER;
 	case GATE_STOPPED:
 		break;
@@ -175,23 +175,23 @@ look_for_bar(const struct services *m, bool *probes, struct lock *probe, const s
 
 /* True: QT was asked, and d->qt is its answer. */
 static bool
-ask(const struct services *m, struct signer *s, struct delivery *d)
+ask_qt(const struct services *s, struct signer *signer, struct delivery *d)
 {
 	struct lock	 probe;
 	enum bar	 bar;
 	int64_t		 mark;
 	bool		 probes, asked = false;
 
-	if ((bar = look_for_bar(m, &probes, &probe, d)) == BAR_NONE) {
-		breaker_enter(m->breakers, d->account, &mark);
-		asked = forward(m, s, d);
-		breaker_leave(m->breakers, d->account, mark);
+	if ((bar = find_bar(s, &probes, &probe, d)) == BAR_NONE) {
+		breaker_enter(s->breakers, d->account, &mark);
+		asked = forward_message(s, signer, d);
+		breaker_leave(s->breakers, d->account, mark);
 	} else {
 		d->why_not = bars[bar].why_not;
 		d->hint = bars[bar].hint;
 	}
 	if (probes)
-		lock_release(m->locks, &probe, false);
+		lock_release(s->locks, &probe, false);
 	return asked;
 }
 
@@ -200,49 +200,42 @@ ask(const struct services *m, struct signer *s, struct delivery *d)
  */
 
 struct settling {
-	const struct services	*m;
-	const struct account	*account;
+	const struct services	*s;
 	struct queue_message	 row;
-	bool			 heeded;	/* by the breaker */
-	enum breaker_news	 news;
-	const char		*why;
-	enum breaker_change	 change;
+	struct breaker_report	 report;
 };
 
+/* A store_work. */
 static enum error
-settle_work(struct db *db, void *arg)
+write_settlement(struct db *db, void *arg)
 {
 	struct settling	*st = arg;
 	enum error	 er = ERR_OK;
 
-	if (st->row.state != QUEUE_DELIVERED || st->m->conf->set.keep_days != 0)
+	if (st->row.state != QUEUE_DELIVERED || st->s->conf->set.keep_days != 0)
 		er = queue_add(db, &st->row);
-	if (er == ERR_OK && st->heeded)
-		er = breaker_note(st->m->breakers, &st->change, db, st->account, st->news,
-		    st->why);
-	return er;
+	return er == ERR_OK ? breaker_settle(st->s->breakers, &st->report, db) : er;
 }
 
-/* With what is needed to send it later, if that may be needed.  False: no memory. */
+/* Fills the row with all that is needed to send it later, if it will be.  False: no memory. */
 static bool
 fill_row(struct settling *st, struct delivery *d, bool asked)
 {
 	struct queue_message	*row = &st->row;
-	const struct settings	*set = &st->m->conf->set;
 
 	queue_key(row->key, d->head->time_s, d->key);
 	row->account = slice_of(d->account->path);
 	row->code = slice_of(d->head->code);
 	row->received_ms = clock_wall_ms();
+	row->next_ms = row->received_ms;
 	row->attempts = asked;
 	row->state = QUEUE_PENDING;
 	row->outcome = slice_of(d->why_not);
-	if (asked)
+	if (asked) {
 		deliver_judge(row, &d->qt);
-	row->next_ms = row->received_ms;
-	if (asked)
-		row->next_ms += queue_backoff_ms(1, (uint64_t)row->received_ms * 7919);
-	if (row->state == QUEUE_DELIVERED && set->keep_days == 0)
+		row->next_ms += queue_backoff_ms(1, hash_jitter(row->received_ms, 0));
+	}
+	if (row->state == QUEUE_DELIVERED && st->s->conf->set.keep_days == 0)
 		return true;
 	buf_reset(&d->query);
 	if (push_write(&d->query, d->push) != ERR_OK)
@@ -252,71 +245,69 @@ fill_row(struct settling *st, struct delivery *d, bool asked)
 	return true;
 }
 
-/* What the store must know of it.  With a well QT and nothing to keep that is nothing. */
+/* Writes what the store must know: nothing, if QT has the message and no copy is kept. */
 static enum error
-store_it(struct settling *st, int64_t deadline_ms)
+store_settlement(struct settling *st, int64_t deadline_ms)
 {
-	const struct services	*m = st->m;
+	const struct services	*s = st->s;
 	const bool		 waits = st->row.state != QUEUE_DELIVERED;
 	enum error		 er;
 
-	if (!waits && !st->heeded && m->conf->set.keep_days == 0)
+	if (!waits && !st->report.matters && s->conf->set.keep_days == 0)
 		return ERR_OK;
 	if (waits)
-		store_raise(m->store);
-	er = store_do(m->store, waits ? STORE_SYNC : STORE_WRITE, settle_work, st, deadline_ms);
+		store_raise(s->store);
+	er = store_do(s->store, waits ? STORE_SYNC : STORE_WRITE, write_settlement, st,
+	    deadline_ms);
 	if (waits)
-		store_raise(m->store);
-	if (er != ERR_OK && st->heeded)
-		(void)breaker_note(m->breakers, &st->change, NULL, st->account, st->news, st->why);
-	if (st->heeded)
-		breaker_tell(m->breakers, st->account, st->change, st->why);
+		store_raise(s->store);
+	if (er != ERR_OK)
+		(void)breaker_settle(s->breakers, &st->report, NULL);
+	breaker_log(s->breakers, &st->report);
 	return er;
 }
 
-/*
- * Marked first: that a message may be in the queue says only that one has to look there, and
- * that it is done is true already.
- */
 static enum error
-settle(const struct services *m, struct delivery *d, enum dedup_as was, bool asked)
+mark_unsafe(struct delivery *d)
 {
-	struct settling	 st = { .m = m, .account = d->account };
-	enum error	 er;
-
-	if (!fill_row(&st, d, asked) && st.row.state != QUEUE_DELIVERED) {
-		(void)snprintf(d->detail, sizeof(d->detail), "%s", error_table[ERR_NOMEM].name);
-		d->verdict = VERDICT_UNSAFE;
-		d->hint = NULL;
-		return ERR_STORE;
-	}
-	st.why = st.row.outcome.p != NULL ? st.row.outcome.p : "";
-	st.news = breaker_news(&d->qt);
-	/* An attempt that shutting down cut short says nothing. */
-	st.heeded = asked && !(d->qt.http.status == 0 && services_stopping(m)) &&
-	    breaker_changes(m->breakers, d->account, st.news);
-	(void)dedup_mark(m->dedup, st.row.key,
-	    st.row.state == QUEUE_DELIVERED ? DEDUP_DONE : DEDUP_QUEUED, was);
-	er = store_it(&st, d->deadline_ms);
-	d->verdict = ends[st.row.state].verdict;
-	if (er != ERR_OK && st.row.state == QUEUE_DELIVERED)
-		counters_late(m->counters, d->account, COUNTER_UNSETTLED, clock_wall_ms());
-	if (er == ERR_OK || st.row.state == QUEUE_DELIVERED)
-		return ends[st.row.state].er;
-	store_why(m->store, d->detail, sizeof(d->detail));
 	d->verdict = VERDICT_UNSAFE;
 	d->hint = NULL;
 	return ERR_STORE;
 }
 
-enum error
-deliver(const struct services *m, struct signer *s, struct delivery *d)
+static enum error
+settle_message(const struct services *s, struct delivery *d, enum dedup_as was, bool asked)
 {
-	unsigned char	 key[QUEUE_KEY];
-	struct lock	 claim;
-	enum dedup_as	 was;
-	enum error	 er = ERR_OK;
+	struct settling	 st = { .s = s };
+	enum error	 er;
+	bool		 delivered;
 
+	if (!fill_row(&st, d, asked) && st.row.state != QUEUE_DELIVERED) {
+		(void)snprintf(d->detail, sizeof(d->detail), "%s", error_table[ERR_NOMEM].name);
+		return mark_unsafe(d);
+	}
+	delivered = st.row.state == QUEUE_DELIVERED;
+	/* An attempt that the end of the program cut short says nothing of QT. */
+	if (asked && !(d->qt.http.status == 0 && services_stopping(s)))
+		breaker_judge(s->breakers, &st.report, d->account, &d->qt);
+	/*
+	 * The mark comes before the row.  "Queued" only says that the queue is to be asked, and
+	 * "done" is true already.
+	 */
+	(void)dedup_mark(s->dedup, st.row.key, delivered ? DEDUP_DONE : DEDUP_QUEUED, was);
+	er = store_settlement(&st, d->deadline_ms);
+	d->verdict = ends[st.row.state].verdict;
+	if (er != ERR_OK && delivered)
+		counters_late(s->counters, d->account, COUNTER_UNSETTLED, clock_wall_ms());
+	if (er == ERR_OK || delivered)
+		return ends[st.row.state].er;
+	store_why(s->store, d->detail, sizeof(d->detail));
+	return mark_unsafe(d);
+}
+
+static void
+reset_delivery(struct delivery *d)
+{
 	d->verdict = VERDICT_REPEAT;
 	d->why_not = NULL;
 	d->hint = "";
@@ -324,19 +315,30 @@ deliver(const struct services *m, struct signer *s, struct delivery *d)
 	d->qt.http.status = d->qt.http.ms = 0;
 	d->qt.http.why[0] = '\0';
 	d->qt.alive = false;
+}
+
+enum error
+deliver(const struct services *s, struct signer *signer, struct delivery *d)
+{
+	unsigned char	 key[QUEUE_KEY];
+	struct lock	 lock;
+	enum dedup_as	 was;
+	enum error	 er = ERR_OK;
+
+	reset_delivery(d);
 	queue_key(key, d->head->time_s, d->key);
-	switch (lock_take(m->locks, &claim, key, d->deadline_ms)) {
+	switch (lock_take(s->locks, &lock, key, d->deadline_ms)) {
 	case LOCK_MINE:
 		break;
 	case LOCK_DONE:
 		return ERR_OK;
 	case LOCK_BUSY:
 		d->verdict = VERDICT_UNSAFE;
-		d->hint = "the same message has been in hand all the time";
+		d->hint = "another request was forwarding the same message until the deadline";
 		return ERR_LATE;
 	}
-	if (!is_repeat(m, &was, key, d->deadline_ms))
-		er = settle(m, d, was, ask(m, s, d));
-	lock_release(m->locks, &claim, er != ERR_STORE);
+	if (!is_repeat(s, &was, key, d->deadline_ms))
+		er = settle_message(s, d, was, ask_qt(s, signer, d));
+	lock_release(s->locks, &lock, er != ERR_STORE);
 	return er;
 }

@@ -1,9 +1,10 @@
 /*
- * deliver.h: what becomes of one message: claimed, forwarded while WeChat waits, settled in
- * the store.
+ * deliver.h: what happens to one message: it is locked, forwarded while WeChat waits, and settled
+ * in the store.
  *
- * WeChat may hear `success` when QT has the message or the disk has it.  A repeat of what has
- * been settled is not forwarded again; one of what is in hand waits for that one's end.
+ * WeChat may be told `success` when QT has the message or our disk has it.  A message that has
+ * been settled is not forwarded again when WeChat repeats it.  A repeat of one that another
+ * request is forwarding waits for that request.
  */
 #ifndef FORWARDER_DELIVER_H
 #define FORWARDER_DELIVER_H
@@ -21,17 +22,17 @@
 enum verdict {
 	VERDICT_DELIVERED,	/* QT has it */
 	VERDICT_QUEUED,		/* the disk has it, QT gets it later */
-	VERDICT_DEAD,		/* the disk has it, QT does not want it */
-	VERDICT_REPEAT,		/* seen before */
-	VERDICT_UNSAFE,		/* neither has it */
+	VERDICT_DEAD,		/* the disk has it, QT refuses it */
+	VERDICT_REPEAT,		/* it was settled before */
+	VERDICT_UNSAFE,		/* neither QT nor the disk has it */
 	VERDICT__MAX
 };
 
 extern const char *const deliver_verdicts[VERDICT__MAX];
 
-/* One message; kept by a worker from message to message. */
+/* One message; a worker uses the same struct for all its messages. */
 struct delivery {
-	/* Given: the account, the push, its body, its head and key. */
+	/* The caller sets these. */
 	const struct account	*account;
 	const struct push	*push;
 	struct slice		 body;
@@ -39,25 +40,26 @@ struct delivery {
 	const char		*key;		/* message_key()'s */
 	int64_t			 deadline_ms;	/* monotonic */
 
-	/* What became of it. */
+	/* deliver() sets these. */
 	enum verdict		 verdict;
 	const char		*why_not;	/* class of what kept it from QT; NULL: nothing */
-	const char		*hint;		/* for the operator, "" without one */
+	const char		*hint;		/* what the operator can do; "": nothing */
 	struct qt_result	 qt;		/* QT's answer; not asked: http.status 0, ms 0 */
-	char			 detail[200];	/* in words, "" if there is nothing to say */
+	char			 detail[200];	/* in words; "": there is nothing to say */
 
 	struct buf		 out, query;	/* private */
 };
 
-void		 deliver_free(struct delivery *d);	/* what it points to */
+void		 deliver_free(struct delivery *d);	/* frees what it points to, not d */
 
 /*
- * ERR_OK: delivered, or a repeat.  ERR_FORWARD: queued.  ERR_REFUSED: dead.  These are safe.
- * ERR_STORE: unsafe.  ERR_LATE: another has had it in hand all the time.
+ * ERR_OK: delivered, or a repeat.  ERR_FORWARD: queued.  ERR_REFUSED: dead.  After these WeChat
+ * may be told `success`.  ERR_STORE: unsafe.  ERR_LATE: another request had the same message
+ * until the deadline; unsafe.
  */
-enum error	 deliver(const struct services *m, struct signer *s, struct delivery *d);
+enum error	 deliver(const struct services *s, struct signer *signer, struct delivery *d);
 
-/* The row of the queue that an answer of QT's leads to: state, outcome and time of it. */
+/* Sets state, outcome and qt_ms of a queue's row after QT's answer; outcome points into qt. */
 void		 deliver_judge(struct queue_message *row, const struct qt_result *qt);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/hash.h"
 #include "core/hex.h"
 #include "core/log.h"
 #include "core/query.h"
@@ -21,136 +22,137 @@
 #include "wechat/push.h"
 
 enum {
-	LOOK_MS = 500,		/* an idle drainer looks for work so often */
-	LEASE_MS = 1000,	/* between two tries for an end point that others drain */
+	FETCH_MS = 500,		/* an idle drainer looks for messages so often */
+	LOCK_PAUSE_MS = 1000,	/* between two tries for an end point that others drain */
 	BUSY_MS = 2000,		/* patience with other processes at the store */
 	STORE_PAUSE_MS = 250	/* between two tries while the store fails */
 };
 
-/* A message of the queue on its way to QT; used again and again. */
+/* A message of the queue on its way to QT; the struct is used again and again. */
 struct sending {
 	struct sending		*next;		/* in the list that it is in */
-	struct sending		*made;		/* the one made before it */
-	struct lane		*lane;
+	struct sending		*made;		/* the one that was allocated before it */
+	struct endpoint_queue	*queue;
 	const struct account	*account;
-	struct queue_message	 row;		/* its slices point into what follows */
+	struct queue_message	 row;		/* its slices point into the bufs below */
 	char			 code[64];
 	struct buf		 query, body, envelope;
-	struct queue_place	 place;		/* in the queue, as it was */
+	struct queue_place	 place;		/* in the queue, when it was fetched */
 	struct http_call	 call;
 	struct qt_result	 qt;
-	bool			 asked;		/* QT has been */
-	enum breaker_news	 news;
-	enum breaker_change	 change;
+	bool			 asked;		/* QT was asked: qt is its answer */
+	struct breaker_report	 report;
 };
 
-/* The way to one end point. */
-struct lane {
-	const char	*url;
-	struct lock	 lease;
-	bool		 leased;
+/* The messages that wait for one end point. */
+struct endpoint_queue {
+	struct lock	 lock;		/* against other processes that drain */
+	bool		 locked;
+	int64_t		 lock_ms;	/* when to try for the lock again; 0: nobody else had it */
 	struct lock	 probe;
-	bool		 probing;	/* what is under way is a probe, and nobody else's is */
-	int64_t		 lease_ms;	/* not to be tried before */
-	int		 fetched;	/* by the look under way */
+	bool		 probing;	/* we hold the probe: the message under way is one */
+	int		 fetched;	/* messages, by the fetch that is being done */
 	int		 under_way;
-	bool		 failed;	/* something did, in this run */
-	bool		 dry;		/* the last look found all there was to send */
+	bool		 failed;	/* an attempt did, in this run */
+	bool		 exhausted;	/* the last fetch found all that could be sent */
+};
+
+/* Sendings in the order in which they were appended. */
+struct sending_list {
+	struct sending	*first, **end;
 };
 
 struct drain {
-	const struct services	*m;
-	struct http_multi	*group;
+	const struct services	*s;
+	struct http_multi	*multi;
 	struct signer		*signer;
-	struct lane		*lanes;
-	size_t			 nlanes;
-	size_t			*lane_of;	/* by account */
-	struct queue_place	*place;		/* by account: looked so far */
-	size_t			 first;		/* the account that is looked at first */
-	int64_t			 look_ms;	/* the last look */
-	struct sending		*made;
+	struct endpoint_queue	*queues;	/* by breaker_endpoint() */
+	size_t			 nqueues;
+	struct queue_place	*place;		/* by account: fetched so far */
+	size_t			 first;		/* the account with which a fetch begins */
+	int64_t			 fetch_ms;	/* when the last fetch was */
+	struct sending		*made;		/* all */
 	struct sending		*idle;
-	struct sending		*fetched, **fetched_end;	/* by the look under way */
-	struct sending		*answered, **answered_end;	/* to be settled */
-	bool			 unasked;	/* some of them need not be waited for */
+	struct sending_list	 fetched;	/* to be sent */
+	struct sending_list	 answered;	/* to be settled */
+	bool			 unasked;	/* some are answered without QT: do not wait */
 	int64_t			 start_ms;	/* of the run, ms since the epoch */
 	bool			 all;
 	struct drain_sum	 sum;
 };
 
-static size_t
-count_lanes(struct drain *d)
-{
-	const struct conf	*c = d->m->conf;
-	size_t			 i, l, n = 0;
-
-	for (i = 0; i < c->n; i++) {
-		for (l = 0; l < n; l++)
-			if (strcmp(d->lanes[l].url, c->accounts[i].qt_url) == 0)
-				break;
-		if (l == n)
-			d->lanes[n++].url = c->accounts[i].qt_url;
-		d->lane_of[i] = l;
-	}
-	return n;
-}
-
 struct drain *
 drain_new(const struct services *services)
 {
-	size_t		 room = services->conf->n + 1;
+	const size_t	 n = breaker_endpoints(services->breakers);
 	struct drain	*d;
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return NULL;
-	d->m = services;
-	d->fetched_end = &d->fetched;
-	d->answered_end = &d->answered;
-	d->lanes = calloc(room, sizeof(*d->lanes));
-	d->lane_of = calloc(room, sizeof(*d->lane_of));
-	d->place = calloc(room, sizeof(*d->place));
+	d->s = services;
+	d->fetched.end = &d->fetched.first;
+	d->answered.end = &d->answered.first;
+	d->queues = calloc(n + 1, sizeof(*d->queues));
+	d->place = calloc(services->conf->n + 1, sizeof(*d->place));
 	d->signer = sign_new();
-	if (d->lanes == NULL || d->lane_of == NULL || d->place == NULL || d->signer == NULL) {
+	d->multi = http_multi_new(services->http, (int)n * services->conf->set.drain_parallel);
+	if (d->queues == NULL || d->place == NULL || d->signer == NULL || d->multi == NULL) {
 		drain_free(d);
 		return NULL;
 	}
-	d->nlanes = count_lanes(d);
-	d->group = http_multi_new(services->http,
-	    (int)d->nlanes * services->conf->set.drain_parallel);
-	if (d->group == NULL) {
-		drain_free(d);
-		return NULL;
-	}
+	d->nqueues = n;
 	return d;
 }
 
-static void
-give_lease(struct drain *d, struct lane *l)
+static struct endpoint_queue *
+queue_of(const struct drain *d, const struct account *a)
 {
-	if (l->leased)
-		lock_release(d->m->locks, &l->lease, false);
-	l->leased = false;
+	return &d->queues[breaker_endpoint(d->s->breakers, a)];
 }
 
-/* True: we may probe a broken end point, and no request does so at the same time. */
+static size_t
+account_index(const struct drain *d, const struct account *a)
+{
+	return (size_t)(a - d->s->conf->accounts);
+}
+
+/* True: this process is the one that drains the end point. */
 static bool
-may_probe(struct drain *d, struct lane *l)
+lock_queue(struct drain *d, struct endpoint_queue *q, const struct account *a)
 {
 	unsigned char	 key[LOCK_KEY];
 
-	if (!l->probing) {
-		lock_name(key, "probe", l->url);
-		l->probing = lock_take(d->m->locks, &l->probe, key, 0) == LOCK_MINE;
-	}
-	return l->probing;
+	if (q->locked || clock_mono_ms() < q->lock_ms)
+		return q->locked;
+	lock_name(key, "drain", a->qt_url);
+	q->locked = lock_take(d->s->locks, &q->lock, key, 0) == LOCK_MINE;
+	q->lock_ms = q->locked ? 0 : clock_mono_ms() + LOCK_PAUSE_MS;
+	return q->locked;
 }
 
 static void
-end_probe(struct drain *d, struct lane *l)
+unlock_queue(struct drain *d, struct endpoint_queue *q)
 {
-	if (l->probing)
-		lock_release(d->m->locks, &l->probe, false);
-	l->probing = false;
+	if (q->locked)
+		lock_release(d->s->locks, &q->lock, false);
+	q->locked = false;
+}
+
+/* True: we may probe a broken end point, and no request probes it at the same time. */
+static bool
+hold_probe(struct drain *d, struct endpoint_queue *q, const struct account *a)
+{
+	if (!q->probing)
+		q->probing = breaker_take_probe(d->s->locks, &q->probe, a);
+	return q->probing;
+}
+
+static void
+end_probe(struct drain *d, struct endpoint_queue *q)
+{
+	if (q->probing)
+		lock_release(d->s->locks, &q->probe, false);
+	q->probing = false;
 }
 
 void
@@ -161,10 +163,10 @@ drain_free(struct drain *d)
 
 	if (d == NULL)
 		return;
-	http_multi_free(d->group);
-	for (i = 0; i < d->nlanes; i++) {
-		end_probe(d, &d->lanes[i]);
-		give_lease(d, &d->lanes[i]);
+	http_multi_free(d->multi);
+	for (i = 0; i < d->nqueues; i++) {
+		end_probe(d, &d->queues[i]);
+		unlock_queue(d, &d->queues[i]);
 	}
 	while ((s = d->made) != NULL) {
 		d->made = s->made;
@@ -175,42 +177,27 @@ drain_free(struct drain *d)
 		free(s);
 	}
 	sign_free(d->signer);
-	free(d->lanes);
-	free(d->lane_of);
+	free(d->queues);
 	free(d->place);
 	free(d);
 }
 
 static void
-append(struct sending ***end, struct sending *s)
+append_sending(struct sending_list *list, struct sending *s)
 {
 	s->next = NULL;
-	**end = s;
-	*end = &s->next;
+	*list->end = s;
+	list->end = &s->next;
 }
 
-static void
-put_back(struct drain *d, struct sending *s)
+static struct sending *
+take_sending(struct sending_list *list)
 {
-	s->next = d->idle;
-	d->idle = s;
-}
+	struct sending	*s = list->first;
 
-/*
- * Fetching.
- */
-
-static enum error
-copy(struct buf *b, struct slice *s)
-{
-	enum error	 er;
-
-	buf_reset(b);
-	if (s->p == NULL)
-		return ERR_OK;
-	er = buf_put(b, s->p, s->len);
-	*s = buf_slice(b);
-	return er;
+	if (s != NULL && (list->first = s->next) == NULL)
+		list->end = &list->first;
+	return s;
 }
 
 static struct sending *
@@ -227,114 +214,124 @@ take_idle(struct drain *d)
 	return s;
 }
 
+static void
+put_idle(struct drain *d, struct sending *s)
+{
+	s->next = d->idle;
+	d->idle = s;
+}
+
+/*
+ * Fetching: messages out of the store.
+ */
+
+/* Copies a slice that dies with its row into b, and lets it point there. */
+static enum error
+copy_column(struct buf *b, struct slice *s)
+{
+	enum error	 er;
+
+	buf_reset(b);
+	if (s->p == NULL)
+		return ERR_OK;
+	er = buf_put(b, s->p, s->len);
+	*s = buf_slice(b);
+	return er;
+}
+
 struct fetching {
-	struct drain	*d;
-	size_t		 account;
+	struct drain		*d;
+	const struct account	*account;
 };
 
+/* Appends one row to d->fetched. */
 static enum error
-fetch(void *ctx, const struct queue_message *row)
+fetch_row(void *ctx, const struct queue_message *row)
 {
 	struct fetching	*f = ctx;
-	struct drain	*d = f->d;
 	struct sending	*s;
 	enum error	 er;
 
-	if ((s = take_idle(d)) == NULL)
+	if ((s = take_idle(f->d)) == NULL)
 		return ERR_NOMEM;
-	append(&d->fetched_end, s);
-	s->account = &d->m->conf->accounts[f->account];
-	s->lane = &d->lanes[d->lane_of[f->account]];
-	s->lane->fetched++;
+	append_sending(&f->d->fetched, s);
+	s->account = f->account;
+	s->queue = queue_of(f->d, f->account);
+	s->queue->fetched++;
 	s->row = *row;
 	s->place = (struct queue_place){ row->next_ms, row->id };
 	(void)snprintf(s->code, sizeof(s->code), "%.*s", (int)row->code.len,
 	    row->code.p != NULL ? row->code.p : "");
-	if ((er = copy(&s->query, &s->row.query)) == ERR_OK)
-		er = copy(&s->body, &s->row.body);
+	if ((er = copy_column(&s->query, &s->row.query)) == ERR_OK)
+		er = copy_column(&s->body, &s->row.body);
 	return er;
 }
 
-/* How many messages may be under way to an end point now; *probe: it would be one. */
+/* How many messages may be under way to an end point now; *probe: a message would be a probe. */
 static int
-room_of(struct drain *d, bool *probe, struct lane *l, const struct account *a)
+places_of(const struct drain *d, bool *probe, const struct endpoint_queue *q,
+    const struct account *a)
 {
 	int64_t	 probe_ms;
 
 	*probe = false;
-	switch (breaker_gate(d->m->breakers, a, &probe_ms)) {
+	switch (breaker_gate(d->s->breakers, a, &probe_ms)) {
 	case GATE_GO:
-		return d->m->conf->set.drain_parallel;
+		return d->s->conf->set.drain_parallel;
 	case GATE_BROKEN:
 		*probe = true;
-		return d->all ? !l->failed : clock_wall_ms() >= probe_ms;
+		return d->all ? !q->failed : clock_wall_ms() >= probe_ms;
 	case GATE_STOPPED:
 		break;
 	}
 	return 0;
 }
 
-static bool
-has_lease(struct drain *d, struct lane *l)
-{
-	unsigned char	 key[LOCK_KEY];
-
-	if (l->leased || clock_mono_ms() < l->lease_ms)
-		return l->leased;
-	lock_name(key, "drain", l->url);
-	l->leased = lock_take(d->m->locks, &l->lease, key, 0) == LOCK_MINE;
-	l->lease_ms = l->leased ? 0 : clock_mono_ms() + LEASE_MS;
-	return l->leased;
-}
-
-/* What an account's queue has for its lane. */
+/* Fetches messages of one account, as many as its end point has free places. */
 static enum error
-look_at(struct drain *d, struct db *db, size_t account)
+fetch_account(struct drain *d, struct db *db, const struct account *a)
 {
-	const struct account	*a = &d->m->conf->accounts[account];
-	struct lane		*l = &d->lanes[d->lane_of[account]];
-	struct fetching		 f = { d, account };
+	struct endpoint_queue	*q = queue_of(d, a);
+	struct fetching		 f = { d, a };
 	int64_t			 due_ms = d->all ? d->start_ms : clock_wall_ms(), next_ms;
 	bool			 probe;
-	const int		 room = room_of(d, &probe, l, a);
-	int			 want = room - l->under_way - l->fetched;
+	const int		 places = places_of(d, &probe, q, a);
+	const int		 most = places - q->under_way;
 	enum error		 er;
 
-	if (want <= 0) {
-		l->dry = l->dry && room == 0;	/* who knows what is behind those */
+	if (most <= q->fetched) {
+		/* There may be more messages behind those under way. */
+		q->exhausted = q->exhausted && places == 0;
 		return ERR_OK;
 	}
 	if ((er = queue_next(db, a->path, &next_ms)) != ERR_OK || next_ms > due_ms ||
-	    !has_lease(d, l) || (probe && !may_probe(d, l)))
+	    !lock_queue(d, q, a) || (probe && !hold_probe(d, q, a)))
 		return er;
-	want += l->fetched;
-	er = queue_due(db, a->path, &d->place[account], due_ms, want - l->fetched, fetch, &f);
-	l->dry = l->dry && l->fetched < want;
+	er = queue_due(db, a->path, &d->place[account_index(d, a)], due_ms, most - q->fetched,
+	    fetch_row, &f);
+	q->exhausted = q->exhausted && q->fetched < most;
 	return er;
 }
 
 /* A store_work: fills d->fetched. */
 static enum error
-look(struct db *db, void *arg)
+fetch_all(struct db *db, void *arg)
 {
-	struct drain	*d = arg;
-	const size_t	 n = d->m->conf->n;
-	struct sending	*s;
-	enum error	 er;
-	size_t		 i;
+	struct drain		*d = arg;
+	const struct conf	*c = d->s->conf;
+	struct sending		*s;
+	enum error		 er;
+	size_t			 i;
 
-	while ((s = d->fetched) != NULL) {	/* of a look that failed */
-		d->fetched = s->next;
-		put_back(d, s);
+	while ((s = take_sending(&d->fetched)) != NULL)	/* of a fetch that failed */
+		put_idle(d, s);
+	for (i = 0; i < d->nqueues; i++) {
+		d->queues[i].fetched = 0;
+		d->queues[i].exhausted = true;
 	}
-	d->fetched_end = &d->fetched;
-	for (i = 0; i < d->nlanes; i++) {
-		d->lanes[i].fetched = 0;
-		d->lanes[i].dry = true;
-	}
-	er = breaker_load(db, d->m->breakers);
-	for (i = 0; i < n && er == ERR_OK; i++)
-		er = look_at(d, db, (d->first + i) % n);
+	er = breaker_load(db, d->s->breakers);
+	for (i = 0; i < c->n && er == ERR_OK; i++)
+		er = fetch_account(d, db, &c->accounts[(d->first + i) % c->n]);
 	return er;
 }
 
@@ -359,9 +356,9 @@ make_envelope(struct drain *d, struct sending *s)
 	    clock_wall_ms());
 }
 
-/* What cannot be sent is dead, or waits, without QT having a part in it. */
+/* Gives a message a result without asking QT. */
 static void
-answer_ourselves(struct drain *d, struct sending *s, enum qt_outcome outcome, const char *why)
+answer_without_qt(struct drain *d, struct sending *s, enum qt_outcome outcome, const char *why)
 {
 	s->qt.code[0] = '\0';
 	s->qt.alive = false;
@@ -370,30 +367,30 @@ answer_ourselves(struct drain *d, struct sending *s, enum qt_outcome outcome, co
 	(void)snprintf(s->qt.http.why, sizeof(s->qt.http.why), "%s", why);
 	s->asked = false;
 	d->unasked = true;
-	append(&d->answered_end, s);
+	append_sending(&d->answered, s);
 }
 
 static void
-send_one(struct drain *d, struct sending *s)
+send_message(struct drain *d, struct sending *s)
 {
 	enum dedup_as	 as;
 	char		 why[64];
 	enum error	 er;
 
-	/* The one who sent it died before the queue knew. */
-	if (dedup_find(d->m->dedup, &as, s->row.key) == ERR_OK && as == DEDUP_DONE) {
-		answer_ourselves(d, s, QT_DELIVERED, "QT has it already");
+	if (dedup_find(d->s->dedup, &as, s->row.key) == ERR_OK && as == DEDUP_DONE) {
+		/* The process that sent it died before it could say so in the queue. */
+		answer_without_qt(d, s, QT_DELIVERED, "QT has it already");
 	} else if ((er = make_envelope(d, s)) != ERR_OK) {
 		(void)snprintf(why, sizeof(why), "cannot be signed: %s", error_table[er].name);
-		answer_ourselves(d, s, er == ERR_REQUEST || er == ERR_PARAM ?
+		answer_without_qt(d, s, er == ERR_REQUEST || er == ERR_PARAM ?
 		    QT_REFUSED : QT_RETRY, why);
 	} else {
 		s->call = (struct http_call){
 			.url = s->account->qt_url, .body = buf_slice(&s->envelope),
-			.deadline_ms = clock_mono_ms() + d->m->conf->set.forward_ms,
+			.deadline_ms = clock_mono_ms() + d->s->conf->set.forward_ms,
 		};
 		s->asked = true;
-		http_multi_add(d->group, s, &s->qt.http, &s->call);
+		http_multi_add(d->multi, s, &s->qt.http, &s->call);
 	}
 }
 
@@ -402,67 +399,71 @@ send_fetched(struct drain *d)
 {
 	struct sending	*s;
 
-	while ((s = d->fetched) != NULL) {
-		d->fetched = s->next;
-		d->place[s->account - d->m->conf->accounts] = s->place;
-		s->lane->under_way++;
-		send_one(d, s);
+	while ((s = take_sending(&d->fetched)) != NULL) {
+		d->place[account_index(d, s->account)] = s->place;
+		s->queue->under_way++;
+		send_message(d, s);
 	}
-	d->fetched_end = &d->fetched;
 }
 
 static void
-receive(struct drain *d)
+receive_answers(struct drain *d)
 {
+	const bool	 stopping = services_stopping(d->s);
 	struct sending	*s;
 
-	while ((s = http_multi_done(d->group)) != NULL) {
-		if (!services_stopping(d->m) && qt_client_standby(&s->call, s->account, &s->qt.http)) {
-			http_multi_add(d->group, s, &s->qt.http, &s->call);
+	while ((s = http_multi_done(d->multi)) != NULL) {
+		if (!stopping && qt_client_standby(&s->call, s->account, &s->qt.http)) {
+			http_multi_add(d->multi, s, &s->qt.http, &s->call);
 			continue;
 		}
 		(void)qt_client_classify(&s->qt);
-		if (s->qt.http.status == 0 && services_stopping(d->m)) {
-			s->lane->under_way--;
-			put_back(d, s);
+		if (s->qt.http.status == 0 && stopping) {
+			s->queue->under_way--;
+			put_idle(d, s);
 			continue;
 		}
 		qt_client_explain(&s->qt);
-		append(&d->answered_end, s);
+		append_sending(&d->answered, s);
 	}
 }
 
 /*
- * Settling.
+ * Settling: results into the store.
  */
 
-/* A store_work: every answer there is. */
 static enum error
-settle(struct db *db, void *arg)
+settle_sending(struct drain *d, struct db *db, struct sending *s)
 {
-	struct drain		*d = arg;
-	struct queue_message	 row;
-	struct sending		*s;
-	enum error		 er = ERR_OK;
+	const int64_t		 now_ms = clock_wall_ms();
+	struct queue_message	 row = s->row;
+	enum error		 er;
 
-	for (s = d->answered; s != NULL && er == ERR_OK; s = s->next) {
-		row = s->row;
-		row.attempts++;
-		deliver_judge(&row, &s->qt);
-		row.next_ms = clock_wall_ms() + queue_backoff_ms(row.attempts,
-		    (uint64_t)clock_wall_ms() * 7919 + (uint64_t)row.id);
-		s->news = breaker_news(&s->qt);
-		s->change = BREAKER_SAME;
-		er = queue_settle(db, &row, d->m->conf->set.keep_days != 0);
-		if (er == ERR_OK && s->asked && breaker_changes(d->m->breakers, s->account, s->news))
-			er = breaker_note(d->m->breakers, &s->change, db, s->account, s->news,
-			    row.outcome.p);
-	}
+	row.attempts++;
+	deliver_judge(&row, &s->qt);
+	row.next_ms = now_ms + queue_backoff_ms(row.attempts, hash_jitter(now_ms, row.id));
+	s->report = (struct breaker_report){ .change = BREAKER_SAME };
+	if ((er = queue_settle(db, &row, d->s->conf->set.keep_days != 0)) != ERR_OK || !s->asked)
+		return er;
+	breaker_judge(d->s->breakers, &s->report, s->account, &s->qt);
+	return breaker_settle(d->s->breakers, &s->report, db);
+}
+
+/* A store_work: settles all answers in one transaction. */
+static enum error
+settle_all(struct db *db, void *arg)
+{
+	struct drain	*d = arg;
+	struct sending	*s;
+	enum error	 er = ERR_OK;
+
+	for (s = d->answered.first; s != NULL && er == ERR_OK; s = s->next)
+		er = settle_sending(d, db, s);
 	return er;
 }
 
 static void
-put_sending(struct logline *l, const struct sending *s, const char *verdict)
+log_sending(struct logline *l, const struct sending *s, const char *verdict)
 {
 	char	 key[17];
 
@@ -485,30 +486,33 @@ put_sending(struct logline *l, const struct sending *s, const char *verdict)
 		log_str(l, "detail", s->qt.http.why);
 }
 
+/* A line for one result; failures are counted, and many of a kind give fewer lines. */
 static void
-tell(const struct drain *d, const struct sending *s, const char *verdict)
+log_result(const struct drain *d, const struct sending *s, const char *verdict)
 {
 	const enum qt_outcome			 outcome = s->qt.outcome;
-	const struct log_ratelimit_failure	 x = {
+	const struct log_ratelimit_failure	 failure = {
 		.level = outcome == QT_DELIVERED ? LEVEL_INFO :
 		    outcome == QT_REFUSED ? LEVEL_ERROR : LEVEL_WARNING,
 		.what = "drain", .account = s->account->name, .error = qt_client_names[outcome],
 		.reason = s->qt.code,
 	};
-	struct logline			 l;
+	const bool				 wanted = log_wants(failure.level);
+	struct logline				 l;
 
-	if (log_wants(x.level)) {
-		log_begin(&l, x.level, x.what);
-		put_sending(&l, s, verdict);
+	if (wanted) {
+		log_begin(&l, failure.level, failure.what);
+		log_sending(&l, s, verdict);
 	}
 	if (outcome != QT_DELIVERED)
-		log_ratelimit_end(d->m->log_ratelimit, log_wants(x.level) ? &l : NULL, &x);
-	else if (log_wants(x.level))
+		log_ratelimit_end(d->s->log_ratelimit, wanted ? &l : NULL, &failure);
+	else if (wanted)
 		log_end(&l);
 }
 
+/* The store has the result: counts and logs it, and the sending is idle again. */
 static void
-settled(struct drain *d, struct sending *s)
+finish_sending(struct drain *d, struct sending *s)
 {
 	static const enum counter	 counts[QUEUE__MAX] = {
 		[QUEUE_PENDING]		= COUNTER_LATE_FAILED,
@@ -521,13 +525,12 @@ settled(struct drain *d, struct sending *s)
 	d->sum.delivered += row.state == QUEUE_DELIVERED;
 	d->sum.dead += row.state == QUEUE_DEAD;
 	d->sum.failed += row.state == QUEUE_PENDING;
-	counters_late(d->m->counters, s->account, counts[row.state], clock_wall_ms());
-	tell(d, s, row.state == QUEUE_PENDING ? "queued" : queue_states[row.state]);
-	breaker_tell(d->m->breakers, s->account, s->change,
-	    *s->qt.code != '\0' ? s->qt.code : s->qt.http.why);
-	s->lane->failed = s->lane->failed || row.state == QUEUE_PENDING;
-	s->lane->under_way--;
-	put_back(d, s);
+	counters_late(d->s->counters, s->account, counts[row.state], clock_wall_ms());
+	log_result(d, s, row.state == QUEUE_PENDING ? "queued" : queue_states[row.state]);
+	breaker_log(d->s->breakers, &s->report);
+	s->queue->failed = s->queue->failed || row.state == QUEUE_PENDING;
+	s->queue->under_way--;
+	put_idle(d, s);
 }
 
 static enum error
@@ -536,22 +539,20 @@ settle_answered(struct drain *d)
 	struct sending	*s;
 	enum error	 er;
 
-	if (d->answered == NULL)
+	if (d->answered.first == NULL)
 		return ERR_OK;
-	/* First, so that no repeat comes between: what is in the queue may be sent twice. */
-	for (s = d->answered; s != NULL; s = s->next)
+	/* Before their rows go, so that no repeat of one is sent in between. */
+	for (s = d->answered.first; s != NULL; s = s->next)
 		if (s->qt.outcome == QT_DELIVERED)
-			(void)dedup_mark(d->m->dedup, s->row.key, DEDUP_DONE, DEDUP_QUEUED);
-	er = store_do(d->m->store, STORE_WRITE, settle, d, clock_mono_ms() + BUSY_MS);
+			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE, DEDUP_QUEUED);
+	er = store_do(d->s->store, STORE_WRITE, settle_all, d, clock_mono_ms() + BUSY_MS);
 	if (er != ERR_OK) {
-		counters_late(d->m->counters, d->answered->account, COUNTER_UNSETTLED, clock_wall_ms());
+		counters_late(d->s->counters, d->answered.first->account, COUNTER_UNSETTLED,
+		    clock_wall_ms());
 		return er;
 	}
-	while ((s = d->answered) != NULL) {
-		d->answered = s->next;
-		settled(d, s);
-	}
-	d->answered_end = &d->answered;
+	while ((s = take_sending(&d->answered)) != NULL)
+		finish_sending(d, s);
 	return ERR_OK;
 }
 
@@ -564,55 +565,58 @@ is_under_way(const struct drain *d)
 {
 	size_t	 i;
 
-	for (i = 0; i < d->nlanes; i++)
-		if (d->lanes[i].under_way != 0)
+	for (i = 0; i < d->nqueues; i++)
+		if (d->queues[i].under_way != 0)
 			return true;
 	return false;
 }
 
-/* Whoever waits to drain an end point on which nothing is under way may have it. */
+/* End points to which nothing is under way are free for other processes. */
 static void
-rest(struct drain *d)
+release_queues(struct drain *d)
 {
-	struct lane	*l;
+	struct endpoint_queue	*q;
 
-	for (l = d->lanes; l != d->lanes + d->nlanes; l++)
-		if (l->under_way == 0) {
-			end_probe(d, l);
-			give_lease(d, l);
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		if (q->under_way == 0) {
+			end_probe(d, q);
+			unlock_queue(d, q);
 		}
 }
 
-/* A look has its price: not for every message, nor again and again for none. */
+/*
+ * A fetch has its price.  So there is none for each single message, and none again and again
+ * while there is nothing to fetch.
+ */
 static bool
-is_look_due(const struct drain *d)
+is_fetch_due(const struct drain *d)
 {
-	const struct lane	*l;
+	const struct endpoint_queue	*q;
 
-	if (clock_mono_ms() >= d->look_ms + LOOK_MS)
+	if (clock_mono_ms() >= d->fetch_ms + FETCH_MS)
 		return true;
-	for (l = d->lanes; l != d->lanes + d->nlanes; l++)
-		if (!l->dry && l->under_way * 2 <= d->m->conf->set.drain_parallel)
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		if (!q->exhausted && q->under_way * 2 <= d->s->conf->set.drain_parallel)
 			return true;
 	return false;
 }
 
-/* Begins what can be begun.  *more: something is under way. */
+/* Begins the messages that can be sent.  *more: some are under way. */
 static enum error
 begin_more(struct drain *d, bool *more)
 {
-	const size_t	 n = d->m->conf->n;
-	enum error	 er = ERR_OK;
-	size_t		 i;
+	const struct conf	*c = d->s->conf;
+	enum error		 er = ERR_OK;
+	size_t			 i;
 
-	if (is_look_due(d)) {
-		/* What was under way and is not settled is behind the place; else from the front. */
-		for (i = 0; i < n; i++)
-			if (d->lanes[d->lane_of[i]].under_way == 0)
+	if (is_fetch_due(d)) {
+		/* A fetch goes on behind the messages under way; without any it begins in front. */
+		for (i = 0; i < c->n; i++)
+			if (queue_of(d, &c->accounts[i])->under_way == 0)
 				d->place[i] = (struct queue_place){ 0, 0 };
-		d->first = (d->first + 1) % n;
-		d->look_ms = clock_mono_ms();
-		er = store_do(d->m->store, STORE_READ, look, d, clock_mono_ms() + BUSY_MS);
+		d->first = (d->first + 1) % c->n;
+		d->fetch_ms = clock_mono_ms();
+		er = store_do(d->s->store, STORE_READ, fetch_all, d, clock_mono_ms() + BUSY_MS);
 		if (er == ERR_OK)
 			send_fetched(d);
 	}
@@ -621,64 +625,66 @@ begin_more(struct drain *d, bool *more)
 }
 
 static enum error
-go_on(struct drain *d, int timeout_ms)
+work_on_sendings(struct drain *d, int timeout_ms)
 {
-	struct lane	*l;
-	enum error	 er;
+	struct endpoint_queue	*q;
+	enum error		 er;
 
-	http_multi_wait(d->group, d->unasked ? 0 : timeout_ms);
+	http_multi_wait(d->multi, d->unasked ? 0 : timeout_ms);
 	d->unasked = false;
-	receive(d);
+	receive_answers(d);
 	er = settle_answered(d);
-	for (l = d->lanes; l != d->lanes + d->nlanes; l++)
-		if (l->under_way == 0)
-			end_probe(d, l);
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		if (q->under_way == 0)
+			end_probe(d, q);
 	return er;
 }
 
-struct hurrying {
+struct due_making {
 	const struct drain	*d;
-	int64_t			 n;
+	int64_t			 n;	/* messages that became due */
 };
 
+/* A store_work, for one account and no more rows than a short transaction takes. */
 static enum error
-hurry(struct db *db, void *arg)
+make_some_due(struct db *db, void *arg)
 {
-	struct hurrying		*h = arg;
-	const struct conf	*c = h->d->m->conf;
+	struct due_making	*m = arg;
+	const struct conf	*c = m->d->s->conf;
 	enum error		 er = ERR_OK;
 	size_t			 i;
 
-	h->n = 0;
-	for (i = 0; i < c->n && er == ERR_OK && h->n == 0; i++)
-		er = queue_make_due(db, c->accounts[i].path, h->d->start_ms, &h->n);
+	m->n = 0;
+	for (i = 0; i < c->n && er == ERR_OK && m->n == 0; i++)
+		er = queue_make_due(db, c->accounts[i].path, m->d->start_ms, &m->n);
 	return er;
 }
 
-/* What is in back-off is due now, so that all of it is tried once. */
+/* All messages in back-off are due now, so that each of them is tried once. */
 static enum error
-hurry_all(struct drain *d)
+make_all_due(struct drain *d)
 {
-	struct hurrying	 h = { .d = d };
-	enum error	 er;
+	struct due_making	 m = { .d = d };
+	enum error		 er;
 
 	do
-		er = store_do(d->m->store, STORE_WRITE, hurry, &h, clock_mono_ms() + BUSY_MS);
-	while (er == ERR_OK && h.n != 0);
+		er = store_do(d->s->store, STORE_WRITE, make_some_due, &m,
+		    clock_mono_ms() + BUSY_MS);
+	while (er == ERR_OK && m.n != 0);
 	return er;
 }
 
 static void
 begin_run(struct drain *d, const struct drain_order *o)
 {
-	size_t	 i;
+	struct endpoint_queue	*q;
 
 	memset(&d->sum, 0, sizeof(d->sum));
 	d->all = o->all;
 	d->start_ms = clock_wall_ms();
-	for (i = 0; i < d->nlanes; i++) {
-		d->lanes[i].failed = d->lanes[i].dry = false;
-		d->lanes[i].lease_ms = 0;
+	for (q = d->queues; q != d->queues + d->nqueues; q++) {
+		q->failed = q->exhausted = false;
+		q->lock_ms = 0;
 	}
 }
 
@@ -691,20 +697,20 @@ drain_run(struct drain *d, struct drain_sum *sum, const struct drain_order *o)
 
 	begin_run(d, o);
 	if (o->all)
-		er = hurry_all(d);
+		er = make_all_due(d);
 	while (er == ERR_OK && more) {
 		more = is_under_way(d);
-		if (!services_stopping(d->m) && clock_mono_ms() < o->until_ms)
+		if (!services_stopping(d->s) && clock_mono_ms() < o->until_ms)
 			er = begin_more(d, &more);
 		if (more && er == ERR_OK)
-			er = go_on(d, LOOK_MS);
+			er = work_on_sendings(d, FETCH_MS);
 		if (o->progress != NULL)
 			o->progress(o->ctx, &d->sum);
 	}
-	for (i = 0; i < d->nlanes; i++)
-		d->sum.elsewhere += d->lanes[i].lease_ms != 0;
+	for (i = 0; i < d->nqueues; i++)
+		d->sum.elsewhere += d->queues[i].lock_ms != 0;
 	if (er == ERR_OK)
-		rest(d);
+		release_queues(d);
 	*sum = d->sum;
 	return er;
 }
@@ -718,20 +724,20 @@ drain_turn(struct drain *d, int pause_ms)
 	if ((er = begin_more(d, &more)) != ERR_OK && pause_ms > STORE_PAUSE_MS)
 		pause_ms = STORE_PAUSE_MS;
 	if (!more)
-		rest(d);
-	return go_on(d, pause_ms < LOOK_MS ? pause_ms : LOOK_MS);
+		release_queues(d);
+	return work_on_sendings(d, pause_ms < FETCH_MS ? pause_ms : FETCH_MS);
 }
 
 void
 drain_finish(struct drain *d)
 {
-	while (is_under_way(d) && go_on(d, LOOK_MS) == ERR_OK)
-		;	/* means->stop_ms ends them */
-	rest(d);
+	while (is_under_way(d) && work_on_sendings(d, FETCH_MS) == ERR_OK)
+		;
+	release_queues(d);
 }
 
 void
 drain_wake(struct drain *d)
 {
-	http_multi_wake(d->group);
+	http_multi_wake(d->multi);
 }

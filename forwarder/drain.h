@@ -1,14 +1,13 @@
 /*
- * drain.h: sending what waits in the queue.
+ * drain.h: sends the messages that wait in the queue.
  *
- * Of all processes one at a time drains an end point (a claim); when it dies another takes
- * over.  An end point whose breaker is open gets one message, as a probe, when that is
- * due; else up to drain_parallel messages are under way at once, oldest first.  Each is
- * signed anew, its ts is now.  What becomes of it is settled in the store at once, a log
- * line each.
+ * One process at a time drains an end point (state/lock.h); when it dies another takes over.  An
+ * end point whose breaker is open gets one message, as a probe, when that is due.  Others have up
+ * to drain_parallel messages under way at once, the oldest first.  Each is signed again, with the
+ * present time as its ts.  The result is settled in the store at once, and is a line in the log.
  *
- * The same drainer works in a thread of a FastCGI process (server/maintenance.h), in the rest of a CGI's
- * time, and for `qtoa drain`.  A struct drain belongs to one thread.
+ * A FastCGI process drains in a thread (server/maintenance.h), a CGI in the rest of its time, and
+ * `qtoa drain` does nothing else.  A struct drain belongs to one thread.
  */
 #ifndef FORWARDER_DRAIN_H
 #define FORWARDER_DRAIN_H
@@ -20,7 +19,7 @@
 
 struct drain;
 
-/* Keeps means.  NULL: no memory. */
+/* Keeps services, with all of SERVICES_FORWARDING.  NULL: no memory. */
 struct drain	*drain_new(const struct services *services);
 void		 drain_free(struct drain *d);
 
@@ -31,27 +30,27 @@ struct drain_sum {
 };
 
 struct drain_order {
-	int64_t	 until_ms;	/* monotonic: nothing is begun after that */
-	bool	 all;		/* each pending message once, whatever back-off and breaker say */
+	int64_t	 until_ms;	/* monotonic; after it no message is begun */
+	bool	 all;		/* each pending message once, despite back-off and breaker */
 	void	 (*progress)(void *ctx, const struct drain_sum *sum);	/* may be NULL */
 	void	 *ctx;
 };
 
 /*
- * Sends what is due, and what becomes due meanwhile, until nothing is left that could be
- * sent now.  ERR_STORE: the store failed, and what is not settled stays pending.
+ * Sends all messages that are due, or become due meanwhile, until there is none that could be
+ * sent now.  ERR_STORE: the store failed; messages that are not settled stay pending.
  */
 enum error	 drain_run(struct drain *d, struct drain_sum *sum,
 		    const struct drain_order *order);
 
 /*
- * One turn of a drainer that goes on for ever: begins what can be begun, and works until
- * something has come of it, somebody wakes it, or pause_ms.  Errors as drain_run()'s.
+ * One turn of a drainer that works for ever: begins the messages that can be sent, then works
+ * until one is answered, drain_wake() is called, or pause_ms are over.  Errors as drain_run()'s.
  */
 enum error	 drain_turn(struct drain *d, int pause_ms);
-void		 drain_wake(struct drain *d);	/* any thread */
+void		 drain_wake(struct drain *d);	/* from any thread */
 
-/* Waits for what is under way: means->stop_ms, which is set, ends it. */
+/* Waits for messages under way.  The services' *stop_ms must be set: it limits the wait. */
 void		 drain_finish(struct drain *d);
 
 #endif

@@ -25,10 +25,28 @@ known(void **state)
 	}
 }
 
+/* The same time and id give the same pause, others hardly ever. */
+static void
+jitter(void **state)
+{
+	size_t	 i, same = 0;
+
+	(void)state;
+	CHECK("the same", hash_jitter(1700000000000, 7) == hash_jitter(1700000000000, 7));
+	for (i = 1; i < 1000; i++)
+		same += hash_jitter(1700000000000, 7) % 250 ==
+		    hash_jitter(1700000000000 + (int64_t)i, 7) % 250;
+	CHECK("another time", same < 30);
+	for (i = 1, same = 0; i < 1000; i++)
+		same += hash_jitter(1700000000000, 7) % 250 ==
+		    hash_jitter(1700000000000, 7 + (int64_t)i) % 250;
+	CHECK("another id", same < 30);
+}
+
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(known) };
+	static const struct CMUnitTest	 tests[] = { TEST(known), TEST(jitter) };
 
 	return RUN("hash", tests);
 }

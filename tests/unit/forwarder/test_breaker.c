@@ -15,11 +15,11 @@
 #include "tests/unit/unit.h"
 
 enum {
-	FAILS = 3,		/* that open it */
+	FAILS = 3,		/* that open the breaker */
 	ROWS = 20
 };
 
-/* Two of one end point, one of another. */
+/* Two accounts of one end point, one of another. */
 static struct account	 accounts[] = {
 	{ .path = "a", .name = "a", .appid = "wxA", .qt_url = "http://one/", .app_key = "k",
 	    .service_id = "i", .service_secret = "s" },
@@ -44,7 +44,7 @@ open_store(void)
 
 	state_path(path, state_new(), "db");
 	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
-	/* No power is cut here. */
+	/* Tests cut no power: this is faster. */
 	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	return db;
@@ -76,17 +76,49 @@ probe_of(struct breakers *br, const struct account *of)
 	return probe_ms;
 }
 
+/* The result of an attempt that gives this news. */
+static struct qt_result
+result_of(enum breaker_news news)
+{
+	return (struct qt_result){ .alive = news != NEWS_TROUBLE,
+	    .outcome = news == NEWS_STOP ? QT_CONFIG : QT_RETRY, .http.why = "why" };
+}
+
+static enum error
+settle_news(struct breakers *br, enum breaker_change *change, struct db *db,
+    const struct account *of, enum breaker_news news)
+{
+	const struct qt_result	 res = result_of(news);
+	struct breaker_report	 report;
+	enum error		 er;
+
+	breaker_judge(br, &report, of, &res);
+	er = breaker_settle(br, &report, db);
+	*change = report.change;
+	return er;
+}
+
 static enum breaker_change
-note(struct breakers *br, struct db *db, const struct account *of, enum breaker_news news)
+report_news(struct breakers *br, struct db *db, const struct account *of, enum breaker_news news)
 {
 	enum breaker_change	 change = BREAKER_SAME;
 
-	check_err("noted", breaker_note(br, &change, db, of, news, "why"), ERR_OK);
+	check_err("settled", settle_news(br, &change, db, of, news), ERR_OK);
 	return change;
 }
 
+static bool
+has_changed(struct breakers *br, const struct account *of, enum breaker_news news)
+{
+	const struct qt_result	 res = result_of(news);
+	struct breaker_report	 report;
+
+	breaker_judge(br, &report, of, &res);
+	return report.matters;
+}
+
 static void
-what_an_answer_says(void **state)
+judging(void **state)
 {
 	static const struct {
 		const char		*name;
@@ -99,28 +131,72 @@ what_an_answer_says(void **state)
 		{ "QT asks for patience", QT_RETRY, true, NEWS_ALIVE },
 		{ "keys refused by QT", QT_CONFIG, true, NEWS_STOP },
 		{ "no answer", QT_RETRY, false, NEWS_TROUBLE },
-		{ "refused by another", QT_REFUSED, false, NEWS_TROUBLE },
+		{ "refused by another server", QT_REFUSED, false, NEWS_TROUBLE },
 		{ "moved", QT_CONFIG, false, NEWS_TROUBLE },
 	};
-	struct qt_result	 res = { .alive = false };
+	struct breakers		*br = breaker_new(&conf);
+	struct qt_result	 res = { .http.why = "words" };
+	struct breaker_report	 report;
 	size_t			 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		res.outcome = cases[i].outcome;
 		res.alive = cases[i].alive;
-		check_int(cases[i].name, breaker_news(&res), cases[i].want);
+		breaker_judge(br, &report, a, &res);
+		check_int(cases[i].name, report.news, cases[i].want);
+		check_text(cases[i].name, report.why, "words");
 	}
+	(void)strcpy(res.code, "Httpapi_300_105");
+	breaker_judge(br, &report, a, &res);
+	check_text("a code says more", report.why, "Httpapi_300_105");
+	report = (struct breaker_report){ .change = BREAKER_SAME };
+	check_err("no attempt", breaker_settle(br, &report, NULL), ERR_OK);
+	check_int("no attempt", report.change, BREAKER_SAME);
+	breaker_free(br);
+}
+
+static void
+endpoints(void **state)
+{
+	struct breakers	*br = breaker_new(&conf);
+
+	(void)state;
+	check_int("two URLs", (int64_t)breaker_endpoints(br), 2);
+	check_int("the first", (int64_t)breaker_endpoint(br, a), 0);
+	check_int("the same", (int64_t)breaker_endpoint(br, b), 0);
+	check_int("another", (int64_t)breaker_endpoint(br, c), 1);
+	CHECK("the first of its URL", breaker_is_first(br, a) && breaker_is_first(br, c));
+	CHECK("the second", !breaker_is_first(br, b));
+	breaker_free(br);
+}
+
+/* One at a time may probe an end point. */
+static void
+probe_taken(void **state)
+{
+	struct locks	*locks = lock_new(state_new());
+	struct lock	 one, two;
+
+	(void)state;
+	CHECK("free", breaker_take_probe(locks, &one, a));
+	CHECK("the same end point", !breaker_take_probe(locks, &two, b));
+	CHECK("another", breaker_take_probe(locks, &two, c));
+	lock_release(locks, &one, false);
+	CHECK("free again", breaker_take_probe(locks, &one, b));
+	lock_release(locks, &one, false);
+	lock_release(locks, &two, false);
+	lock_free(locks);
 }
 
 static void
 opening(void **state)
 {
-	/* t: trouble, a: alive, s: stop; then whether each of the accounts may be sent. */
+	/* t: trouble, a: alive, s: stop; then the gate of each account. */
 	static const struct {
 		const char		*name, *news;
 		enum breaker_gate	 want[3];
-		char			 last[4];	/* what the last one changed */
+		char			 last[4];	/* what the last of the news changed */
 	} cases[] = {
 		{ "nothing yet", "", { GATE_GO, GATE_GO, GATE_GO }, "" },
 		{ "one fewer", "tt", { GATE_GO, GATE_GO, GATE_GO }, "" },
@@ -161,7 +237,7 @@ opening(void **state)
 			assert_non_null(other);
 			change = BREAKER_SAME;
 			for (p = cases[i].news; *p != '\0'; p++)
-				change = note(br, db, a, news[(unsigned char)*p]);
+				change = report_news(br, db, a, news[(unsigned char)*p]);
 			check_int(cases[i].name, letters[change], cases[i].last[0]);
 			if (with)
 				check_err(cases[i].name, breaker_load(db, other), ERR_OK);
@@ -178,20 +254,20 @@ opening(void **state)
 }
 
 static void
-heeding(void **state)
+changing(void **state)
 {
 	struct breakers	*br = breaker_new(&conf);
 
 	(void)state;
-	CHECK("success after success", !breaker_changes(br, a, NEWS_ALIVE));
-	CHECK("a failure", breaker_changes(br, a, NEWS_TROUBLE));
-	CHECK("a stop", breaker_changes(br, a, NEWS_STOP));
-	(void)note(br, NULL, a, NEWS_TROUBLE);
-	CHECK("success after a failure", breaker_changes(br, a, NEWS_ALIVE));
-	CHECK("for who shares the end point", breaker_changes(br, b, NEWS_ALIVE));
-	CHECK("not for others", !breaker_changes(br, c, NEWS_ALIVE));
-	(void)note(br, NULL, b, NEWS_ALIVE);
-	CHECK("not any more", !breaker_changes(br, a, NEWS_ALIVE));
+	CHECK("success after success", !has_changed(br, a, NEWS_ALIVE));
+	CHECK("a failure", has_changed(br, a, NEWS_TROUBLE));
+	CHECK("a stop", has_changed(br, a, NEWS_STOP));
+	(void)report_news(br, NULL, a, NEWS_TROUBLE);
+	CHECK("success after a failure", has_changed(br, a, NEWS_ALIVE));
+	CHECK("for who shares the end point", has_changed(br, b, NEWS_ALIVE));
+	CHECK("not for others", !has_changed(br, c, NEWS_ALIVE));
+	(void)report_news(br, NULL, b, NEWS_ALIVE);
+	CHECK("not any more", !has_changed(br, a, NEWS_ALIVE));
 	breaker_free(br);
 }
 
@@ -203,14 +279,14 @@ together(void **state)
 	struct breakers	*one = breaker_new(&conf), *two = breaker_new(&conf);
 
 	(void)state;
-	check_int("first", note(one, db, a, NEWS_TROUBLE), BREAKER_SAME);
-	check_int("second", note(two, db, b, NEWS_TROUBLE), BREAKER_SAME);
-	check_int("third", note(one, db, a, NEWS_TROUBLE), BREAKER_OPENED);
+	check_int("first", report_news(one, db, a, NEWS_TROUBLE), BREAKER_SAME);
+	check_int("second", report_news(two, db, b, NEWS_TROUBLE), BREAKER_SAME);
+	check_int("third", report_news(one, db, a, NEWS_TROUBLE), BREAKER_OPENED);
 	check_int("the other does not know", gate(two, a), GATE_GO);
 	check_err("looks", breaker_load(db, two), ERR_OK);
 	check_int("and knows", gate(two, a), GATE_BROKEN);
 	check_int("the same time to probe", probe_of(two, a), probe_of(one, a));
-	check_int("it closes it", note(two, db, a, NEWS_ALIVE), BREAKER_CLOSED);
+	check_int("it closes it", report_news(two, db, a, NEWS_ALIVE), BREAKER_CLOSED);
 	check_err("the first looks", breaker_load(db, one), ERR_OK);
 	check_int("and sends", gate(one, a), GATE_GO);
 	breaker_free(two);
@@ -218,7 +294,7 @@ together(void **state)
 	db_close(db);
 }
 
-/* When the store cannot be read what is known stays. */
+/* While the store cannot be read, the copy stays as it is. */
 static void
 store_fails(void **state)
 {
@@ -229,13 +305,13 @@ store_fails(void **state)
 
 	(void)state;
 	for (i = 0; i < FAILS; i++)
-		(void)note(br, db, a, NEWS_TROUBLE);
+		(void)report_news(br, db, a, NEWS_TROUBLE);
 	check_err("gone", db_script(db, "DROP TABLE endpoint"), ERR_OK);
 	check_err("cannot be loaded", breaker_load(db, br), ERR_STORE);
 	check_int("still open", gate(br, a), GATE_BROKEN);
-	check_err("cannot be noted", breaker_note(br, &change, db, a, NEWS_ALIVE, ""), ERR_STORE);
+	check_err("cannot be settled", settle_news(br, &change, db, a, NEWS_ALIVE), ERR_STORE);
 	check_int("still open", gate(br, a), GATE_BROKEN);
-	check_int("noted without it", note(br, NULL, a, NEWS_ALIVE), BREAKER_CLOSED);
+	check_int("settled without it", report_news(br, NULL, a, NEWS_ALIVE), BREAKER_CLOSED);
 	check_int("closed", gate(br, a), GATE_GO);
 	breaker_free(br);
 	db_close(db);
@@ -244,7 +320,7 @@ store_fails(void **state)
 static void
 probing(void **state)
 {
-	/* Most of the pauses; up to a quarter less by chance. */
+	/* The longest pauses; chance makes them up to a quarter shorter. */
 	static const int64_t	 most[] = { 1000, 2000, 4000, 8000, 10000, 10000, 10000 };
 	struct db		*db = open_store();
 	struct breakers		*br = breaker_new(&conf);
@@ -254,30 +330,30 @@ probing(void **state)
 
 	(void)state;
 	atomic_store(&clocks->wall_ms, CLOCKS_LAST_MS);
-	(void)note(br, db, a, NEWS_TROUBLE);
-	(void)note(br, db, a, NEWS_TROUBLE);
+	(void)report_news(br, db, a, NEWS_TROUBLE);
+	(void)report_news(br, db, a, NEWS_TROUBLE);
 	for (i = 0; i < COUNT(most); i++) {
 		(void)snprintf(name, sizeof(name), "probe %zu", i + 1);
-		(void)note(br, db, a, NEWS_TROUBLE);
+		(void)report_news(br, db, a, NEWS_TROUBLE);
 		at = probe_of(br, a);
 		CHECK(name, at >= clocks->wall_ms + most[i] * 3 / 4 &&
 		    at <= clocks->wall_ms + most[i]);
-		/* What was under way as it opened changes nothing. */
-		(void)note(br, db, b, NEWS_TROUBLE);
+		/* An attempt that was under way when it opened changes nothing. */
+		(void)report_news(br, db, b, NEWS_TROUBLE);
 		check_int("not put off", probe_of(br, a), at);
 		atomic_store(&clocks->wall_ms, at);	/* the time comes */
 	}
 	atomic_store(&clocks->wall_ms, 0);
-	check_int("closes", note(br, db, a, NEWS_ALIVE), BREAKER_CLOSED);
+	check_int("closes", report_news(br, db, a, NEWS_ALIVE), BREAKER_CLOSED);
 	check_int("from the beginning", number(db, "SELECT fails + opened + probes + probe "
 	    "FROM endpoint WHERE url = 'http://one/'"), 0);
 	breaker_free(br);
 	db_close(db);
 }
 
-/* What waits in back-off for the end point is due when it is back. */
+/* Messages in back-off for the end point are due when it answers again. */
 static void
-hurrying(void **state)
+due_again(void **state)
 {
 	struct db		*db = open_store();
 	struct breakers		*br = breaker_new(&conf);
@@ -298,12 +374,12 @@ hurrying(void **state)
 	for (i = 0; i < FAILS; i++) {
 		check_int("all wait", number(db, "SELECT count(*) FROM message "
 		    "WHERE next = received"), 0);
-		(void)note(br, db, a, NEWS_TROUBLE);
+		(void)report_news(br, db, a, NEWS_TROUBLE);
 	}
 	check_int("open: there is something to probe with", number(db, "SELECT count(*) "
 	    "FROM message WHERE account = 'a' AND next <= received"), 7);
 	check_err("back-off", db_script(db, "UPDATE message SET next = next + 200000"), ERR_OK);
-	check_int("closes", note(br, db, b, NEWS_ALIVE), BREAKER_CLOSED);
+	check_int("closes", report_news(br, db, b, NEWS_ALIVE), BREAKER_CLOSED);
 	check_int("all of the end point are due", number(db, "SELECT count(*) FROM message WHERE "
 	    "account IN ('a', 'b') AND next != received"), 0);
 	check_int("those of others wait", number(db, "SELECT count(*) FROM message WHERE "
@@ -317,7 +393,7 @@ stops(void **state)
 {
 	static const struct {
 		const char		*name;
-		struct account		 with;		/* the next start's */
+		struct account		 with;		/* of the next start */
 		enum breaker_gate	 want;
 	} cases[] = {
 		{ "the same", { .qt_url = "http://one/", .app_key = "k", .service_id = "i",
@@ -342,7 +418,7 @@ stops(void **state)
 	size_t		 i;
 
 	(void)state;
-	check_int("stopped", note(br, db, a, NEWS_STOP), BREAKER_STOPPED);
+	check_int("stopped", report_news(br, db, a, NEWS_STOP), BREAKER_STOPPED);
 	check_int("no secret is kept", number(db, "SELECT count(*) FROM stopped WHERE "
 	    "instr(config, 's') OR length(config) != 64"), 0);
 	breaker_free(br);
@@ -369,8 +445,8 @@ resetting(void **state)
 {
 	static const struct {
 		const char	*name, *account;
-		bool		 a_goes, c_goes;	/* the stopped ones */
-		bool		 one, two;		/* end points probed at once */
+		bool		 a_goes, c_goes;	/* no longer stopped */
+		bool		 one, two;		/* the end points may be probed at once */
 	} cases[] = {
 		{ "all", NULL, true, true, true, true },
 		{ "an account", "a", true, false, true, false },
@@ -386,11 +462,11 @@ resetting(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_store();
 		br = breaker_new(&conf);
-		(void)note(br, db, a, NEWS_STOP);
-		(void)note(br, db, c, NEWS_STOP);
+		(void)report_news(br, db, a, NEWS_STOP);
+		(void)report_news(br, db, c, NEWS_STOP);
 		for (j = 0; j < FAILS; j++) {
-			(void)note(br, db, b, NEWS_TROUBLE);
-			(void)note(br, db, c, NEWS_TROUBLE);
+			(void)report_news(br, db, b, NEWS_TROUBLE);
+			(void)report_news(br, db, c, NEWS_TROUBLE);
 		}
 		check_err(cases[i].name, breaker_reset(db, &conf, cases[i].account), ERR_OK);
 		check_err(cases[i].name, breaker_load(db, br), ERR_OK);
@@ -403,9 +479,9 @@ resetting(void **state)
 	}
 }
 
-/* A line where something changed, with what to do; never the keys. */
+/* A line if something has changed, which says what to do. */
 static void
-telling(void **state)
+logging(void **state)
 {
 	static const struct {
 		const char		*name;
@@ -417,17 +493,20 @@ telling(void **state)
 		{ "closed", BREAKER_CLOSED, "answers again" },
 		{ "stopped", BREAKER_STOPPED, "qtoa queue retry a" },
 	};
-	struct breakers	*br = breaker_new(&conf);
-	char		 path[STATE_PATH];
-	struct buf	 text = { 0 };
-	size_t		 i;
+	struct breakers		*br = breaker_new(&conf);
+	struct breaker_report	 report;
+	char			 path[STATE_PATH];
+	struct buf		 text = { 0 };
+	size_t			 i;
 
 	(void)state;
 	state_path(path, state_new(), "log");
 	assert_int_equal(log_open(path), 0);
 	for (i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(truncate(path, 0), 0);
-		breaker_tell(br, a, cases[i].change, "because");
+		report = (struct breaker_report){ .account = a, .change = cases[i].change,
+		    .why = "because" };
+		breaker_log(br, &report);
 		check_int(cases[i].name, buf_read_file(&text, path, 4096), 0);
 		check_err(cases[i].name, buf_putc(&text, '\0'), ERR_OK);
 		if (cases[i].want == NULL)
@@ -442,9 +521,9 @@ telling(void **state)
 	breaker_free(br);
 }
 
-/* Who comes while half of the workers have waited half of QT's time had better not wait. */
+/* Half of the workers have waited half of forward_ms: other requests must not wait too. */
 static void
-jams(void **state)
+saturation(void **state)
 {
 	enum { THREADS = 8, HALF_MS = 100 };
 	const struct timespec	 half = { 0, (HALF_MS + 150) * 1000000 };
@@ -477,9 +556,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(what_an_answer_says), TEST(opening), TEST(heeding), TEST(together),
-		TEST(store_fails), TEST(probing), TEST(hurrying), TEST(stops), TEST(resetting),
-		TEST(telling), TEST(jams),
+		TEST(judging), TEST(endpoints), TEST(probe_taken), TEST(opening), TEST(changing), TEST(together),
+		TEST(store_fails), TEST(probing), TEST(due_again), TEST(stops), TEST(resetting),
+		TEST(logging), TEST(saturation),
 	};
 
 	return RUN("breaker", tests);

@@ -660,7 +660,7 @@ in_hand_elsewhere(void **state)
 	p = place_of_peer(dir, STORE_SERVER, peer, "code");
 	check_err("it is in hand", send_by(p, 1, 0, SHORT_MS), ERR_LATE);
 	check_int("it is in hand", p->msg.verdict, VERDICT_UNSAFE);
-	CHECK("that is said", strstr(p->msg.hint, "in hand") != NULL);
+	CHECK("that is said", strstr(p->msg.hint, "same message") != NULL);
 	check_int("not forwarded", peer_requests(peer), 0);
 	other_kill(&o);
 	check_err("taken over", send_one(p, 1), ERR_OK);

@@ -357,10 +357,12 @@ struct note_args {
 static enum error
 note_news(struct db *db, void *arg)
 {
-	struct note_args	*n = arg;
-	enum breaker_change	 change;
+	struct note_args		*n = arg;
+	struct breaker_report	 report = {
+		.account = n->a, .news = n->news, .matters = true, .why = "why",
+	};
 
-	return breaker_note(n->b, &change, db, n->a, n->news, "why");
+	return breaker_settle(n->b, &report, db);
 }
 
 /* Notes news in the store, as another process does. */
