@@ -14,29 +14,34 @@
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
-enum { INDIRECT_MAX = 4096 };	/* bytes of an @FILE's content */
+enum { INDIRECT_MAX = 4096 };	/* bytes of the file that an @FILE names */
 
-/* Who to tell, how often it was told, and which account is being looked at. */
-struct report {
+/* The function that gets the problems, and how many it got. */
+struct problems {
 	conf_say	*say;
 	void		*ctx;
-	int		 problems;
+	int		 n;
 };
 
-typedef char why[160];
+/* Why a value is refused, in words. */
+struct reason {
+	char	 text[160];
+};
 
-/* True: v is fine.  False: says why not. */
-typedef bool check(why w, const struct account *a, const char *v);
+/* True: v is good.  False: *r says why it is not.  a is NULL for a setting. */
+typedef bool value_check(struct reason *r, const struct account *a, const char *v);
 
-static bool	bad(why w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static bool	refuse(struct reason *r, const char *fmt, ...)
+		    __attribute__((format(printf, 2, 3)));
 
+/* Gives the reason; always false. */
 static bool
-bad(why w, const char *fmt, ...)
+refuse(struct reason *r, const char *fmt, ...)
 {
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(w, sizeof(why), fmt, ap);
+	(void)vsnprintf(r->text, sizeof(r->text), fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -48,7 +53,7 @@ is_alnum(char c)
 }
 
 static bool
-all_alnum(const char *v)
+is_alnum_text(const char *v)
 {
 	while (is_alnum(*v))
 		v++;
@@ -56,7 +61,7 @@ all_alnum(const char *v)
 }
 
 static bool
-all_graphic(const char *v)
+is_graphic_text(const char *v)
 {
 	while (*v > ' ' && *v < 0x7f)
 		v++;
@@ -64,7 +69,7 @@ all_graphic(const char *v)
 }
 
 static bool
-check_path(why w, const struct account *a, const char *v)
+check_path(struct reason *r, const struct account *a, const char *v)
 {
 	static const char *const taken[] = {
 		"-", ".", "..", "thirdPartyDataSource", "access_token",
@@ -73,45 +78,52 @@ check_path(why w, const struct account *a, const char *v)
 
 	(void)a;
 	if (len == 0 || len > 64)
-		return bad(w, "%zu characters, must be 1 to 64", len);
+		return refuse(r, "%zu characters, must be 1 to 64", len);
 	for (i = 0; i < len; i++)
 		if (!is_alnum(v[i]) && strchr("._~-", v[i]) == NULL)
-			return bad(w, "only letters, digits and . _ ~ - can stand in it");
+			return refuse(r, "may contain only letters, digits and . _ ~ -");
 	for (i = 0; i < NELEM(taken); i++)
 		if (strcmp(v, taken[i]) == 0)
-			return bad(w, "\"%s\" is taken", v);
+			return refuse(r, "\"%s\" has a meaning of its own: take another", v);
 	return true;
 }
 
 static bool
-check_name(why w, const struct account *a, const char *v)
+is_within(struct reason *r, const char *v, size_t max)
 {
-	(void)a;
-	return strlen(v) <= 64 || bad(w, "longer than 64 bytes");
+	return strlen(v) <= max || refuse(r, "longer than %zu bytes", max);
 }
 
 static bool
-check_appid(why w, const struct account *a, const char *v)
+check_name(struct reason *r, const struct account *a, const char *v)
+{
+	(void)a;
+	return is_within(r, v, 64);
+}
+
+static bool
+check_appid(struct reason *r, const struct account *a, const char *v)
 {
 	(void)a;
 	if (*v == '\0')
-		return bad(w, "missing: AppID of WeChat's console");
-	return (strlen(v) <= 64 && all_graphic(v)) || bad(w, "is no AppID");
+		return refuse(r, "missing: copy AppID from WeChat's console");
+	return (strlen(v) <= 64 && is_graphic_text(v)) ||
+	    refuse(r, "is not an AppID: copy it from WeChat's console");
 }
 
 static bool
-check_token(why w, const struct account *a, const char *v)
+check_token(struct reason *r, const struct account *a, const char *v)
 {
 	size_t	 len = strlen(v);
 
 	(void)a;
 	if (len < 3 || len > 32)
-		return bad(w, "%zu characters, must be 3 to 32", len);
-	return all_alnum(v) || bad(w, "only letters and digits can stand in it");
+		return refuse(r, "%zu characters, must be 3 to 32", len);
+	return is_alnum_text(v) || refuse(r, "may contain only letters and digits");
 }
 
 static bool
-check_aes_key_old(why w, const struct account *a, const char *v)
+check_aes_key_old(struct reason *r, const struct account *a, const char *v)
 {
 	size_t	 len = strlen(v);
 
@@ -119,21 +131,21 @@ check_aes_key_old(why w, const struct account *a, const char *v)
 	if (len == 0)
 		return true;
 	if (len != 43)
-		return bad(w, "%zu characters, must be 43 (EncodingAESKey, without =)", len);
-	return all_alnum(v) || bad(w, "only letters and digits can stand in it");
+		return refuse(r, "%zu characters, must be 43 (EncodingAESKey, without =)", len);
+	return is_alnum_text(v) || refuse(r, "may contain only letters and digits");
 }
 
 static bool
-check_aes_key(why w, const struct account *a, const char *v)
+check_aes_key(struct reason *r, const struct account *a, const char *v)
 {
 	if (*v == '\0' && a->mode != PLAIN)
-		return bad(w, "missing: %s mode needs the 43 characters of EncodingAESKey",
+		return refuse(r, "missing: %s mode needs the 43 characters of EncodingAESKey",
 		    conf_mode_name(a->mode));
-	return check_aes_key_old(w, a, v);
+	return check_aes_key_old(r, a, v);
 }
 
 static bool
-check_url(why w, const struct account *a, const char *v)
+check_url(struct reason *r, const struct account *a, const char *v)
 {
 	const char	*host;
 
@@ -145,56 +157,56 @@ check_url(why w, const struct account *a, const char *v)
 	else if (strncmp(v, "http://", 7) == 0)
 		host = v + 7;
 	else
-		return bad(w, "must begin with https:// (or http://)");
+		return refuse(r, "must begin with https:// (or http://)");
 	if (*host == '\0' || *host == '/' || *host == ':' || strpbrk(host, "@#") != NULL)
-		return bad(w, "has no host, or more than host, port, path and query");
-	return (strlen(v) <= 1024 && all_graphic(v)) || bad(w, "is no URL");
+		return refuse(r, "has no host, or has more than host, port, path and query");
+	return (strlen(v) <= 1024 && is_graphic_text(v)) || refuse(r, "is not a URL");
 }
 
 static bool
-check_qt_url(why w, const struct account *a, const char *v)
+check_qt_url(struct reason *r, const struct account *a, const char *v)
 {
 	if (*v == '\0')
-		return bad(w, "missing: the whole URL of QT's /server/thirdPartyDataSource");
-	return check_url(w, a, v);
+		return refuse(r, "missing: set the whole URL of QT's /server/thirdPartyDataSource");
+	return check_url(r, a, v);
 }
 
 static bool
-check_control_url(why w, const struct account *a, const char *v)
+check_control_url(struct reason *r, const struct account *a, const char *v)
 {
 	if (*v == '\0' && a->identity == UNIONID && !conf_is_set(a->secret))
-		return bad(w, "missing: identity UNIONID needs the address of an access_token "
+		return refuse(r, "missing: identity UNIONID needs the address of an access_token "
 		    "control server, or .secret");
-	return check_url(w, a, v);
+	return check_url(r, a, v);
 }
 
 static bool
-check_token_path(why w, const struct account *a, const char *v)
+check_token_path(struct reason *r, const struct account *a, const char *v)
 {
 	(void)a;
 	if (*v != '\0' && strncmp(v, "$.", 2) != 0 && strncmp(v, "$[", 2) != 0)
-		return bad(w, "is no JSONPath: one begins with $. or $[");
-	return strlen(v) <= 256 || bad(w, "longer than 256 bytes");
+		return refuse(r, "is not a JSONPath: a JSONPath begins with $. or $[");
+	return is_within(r, v, 256);
 }
 
 static bool
-check_app_key(why w, const struct account *a, const char *v)
+check_key(struct reason *r, const struct account *a, const char *v)
 {
 	(void)a;
-	return strlen(v) <= 256 || bad(w, "longer than 256 bytes");
+	return is_within(r, v, 256);
 }
 
 static bool
-check_service(why w, const struct account *a, const char *v)
+check_service(struct reason *r, const struct account *a, const char *v)
 {
 	(void)a;
 	if (*v == '\0')
-		return bad(w, "missing: \"Server tracking\" in QT's console shows it");
-	return strlen(v) <= 256 || bad(w, "longer than 256 bytes");
+		return refuse(r, "missing: copy it from \"Server tracking\" in QT's console");
+	return is_within(r, v, 256);
 }
 
 static bool
-check_control_key(why w, const struct account *a, const char *v)
+check_control_key(struct reason *r, const struct account *a, const char *v)
 {
 	const size_t	 len = strlen(v);
 
@@ -202,25 +214,26 @@ check_control_key(why w, const struct account *a, const char *v)
 	if (len == 0)
 		return true;
 	if (len < 16 || len > 256)
-		return bad(w, "%zu characters, must be 16 to 256: who has it has the account", len);
-	return all_graphic(v) || bad(w, "only printable characters without blanks can stand in it");
+		return refuse(r, "%zu characters, must be 16 to 256: it opens the account", len);
+	return is_graphic_text(v) ||
+	    refuse(r, "may contain only printable characters without blanks");
 }
 
 static bool
-check_allow(why w, const struct account *a, const char *v)
+check_allow(struct reason *r, const struct account *a, const char *v)
 {
 	struct slice	 wrong;
 
 	(void)a;
-	return !acl_is_wrong(&wrong, v) || bad(w, "%.*s is no address: 192.0.2.7, 10.0.0.0/8, "
-	    "::1, 2001:db8::/32, separated by blanks or commas",
+	return !acl_is_wrong(&wrong, v) || refuse(r, "%.*s is not an address: write 192.0.2.7, "
+	    "10.0.0.0/8, ::1 or 2001:db8::/32, separated by blanks or commas",
 	    wrong.len > 64 ? 64 : (int)wrong.len, wrong.p);
 }
 
 static const struct text_rule {
 	const char	*name;
 	size_t		 off;
-	check		*check;
+	value_check	*check;
 } account_rules[] = {
 	{ "path",	offsetof(struct account, path),		check_path },
 	{ "name",	offsetof(struct account, name),		check_name },
@@ -230,10 +243,10 @@ static const struct text_rule {
 	{ "aes_key_old", offsetof(struct account, aes_key_old),	check_aes_key_old },
 	{ "qt_url",	offsetof(struct account, qt_url),	check_qt_url },
 	{ "qt_url_standby", offsetof(struct account, qt_url_standby), check_url },
-	{ "app_key",	offsetof(struct account, app_key),	check_app_key },
+	{ "app_key",	offsetof(struct account, app_key),	check_key },
 	{ "service_id",	offsetof(struct account, service_id),	check_service },
 	{ "service_secret", offsetof(struct account, service_secret), check_service },
-	{ "secret", offsetof(struct account, secret), check_app_key },
+	{ "secret", offsetof(struct account, secret), check_key },
 	{ "control_key", offsetof(struct account, control_key), check_control_key },
 	{ "control_allow", offsetof(struct account, control_allow), check_allow },
 	{ "control_url", offsetof(struct account, control_url), check_control_url },
@@ -241,20 +254,20 @@ static const struct text_rule {
 };
 
 static bool
-check_file_name(why w, const struct account *a, const char *v)
+check_file_name(struct reason *r, const struct account *a, const char *v)
 {
 	(void)a;
-	return strlen(v) <= 1024 || bad(w, "longer than 1024 bytes");
+	return is_within(r, v, 1024);
 }
 
 static bool
-check_log_level(why w, const struct account *a, const char *v)
+check_log_level(struct reason *r, const struct account *a, const char *v)
 {
 	enum log_level	 level;
 
 	(void)a;
 	return *v == '\0' || error_level(&level, v) ||
-	    bad(w, "must be debug, info, notice, warning or error");
+	    refuse(r, "must be debug, info, notice, warning or error");
 }
 
 static const struct settings_text {
@@ -305,7 +318,7 @@ static const struct settings_number {
 	{ "late_s",	 offsetof(struct settings, late_s),	 600, 1, 604800 },
 };
 
-/* The member of a struct that a table's offset names. */
+/* The member of a struct at the offset that a table gives. */
 static const char **
 text_at(void *base, size_t off)
 {
@@ -319,12 +332,12 @@ number_at(void *base, size_t off)
 }
 
 /*
- * Files and variables.
+ * Values in files and environment variables.
  */
 
-/* Names whose values come from the client in a CGI's environment (RFC 3875, mod_ssl). */
+/* True: in a CGI the client decides the value of this variable (RFC 3875, mod_ssl). */
 static bool
-from_client(const char *name)
+is_from_client(const char *name)
 {
 	static const char *const prefixes[] = {
 		"HTTP_", "QUERY_", "REQUEST_", "PATH_", "SCRIPT_", "CONTENT_", "REMOTE_",
@@ -345,17 +358,17 @@ is_indirect(const char *v)
 }
 
 static bool
-read_file(why w, char text[INDIRECT_MAX + 1], const char *file)
+read_file(struct reason *r, char text[INDIRECT_MAX + 1], const char *file)
 {
 	ssize_t	 n, len = 0;
 	int	 fd;
 
 	if ((fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
-		return bad(w, "%s: %s", file, strerror(errno));
+		return refuse(r, "%s: %s", file, strerror(errno));
 	while (len <= INDIRECT_MAX &&
 	    (n = read(fd, text + len, (size_t)(INDIRECT_MAX + 1 - len))) != 0) {
 		if (n == -1) {
-			(void)bad(w, "%s: %s", file, strerror(errno));
+			(void)refuse(r, "%s: %s", file, strerror(errno));
 			(void)close(fd);
 			return false;
 		}
@@ -363,44 +376,45 @@ read_file(why w, char text[INDIRECT_MAX + 1], const char *file)
 	}
 	(void)close(fd);
 	if (len > INDIRECT_MAX)
-		return bad(w, "%s: more than %d bytes", file, INDIRECT_MAX);
+		return refuse(r, "%s: more than %d bytes", file, INDIRECT_MAX);
 	if (memchr(text, '\0', (size_t)len) != NULL)
-		return bad(w, "%s: is no text", file);
+		return refuse(r, "%s: is not text, it has a NUL byte", file);
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 		len--;
 	text[len] = '\0';
 	return true;
 }
 
-/* The name itself may already be wrong; its value is only known on the host. */
+/* Checks an @FILE or $NAME without its value, which only the host knows. */
 static bool
-check_indirect(why w, const char *v)
+check_indirect(struct reason *r, const char *v)
 {
 	if (v[1] == '\0')
-		return bad(w, "%c without a name", *v);
-	if (*v == '$' && from_client(v + 1))
-		return bad(w, "%s can be set by a client: name another variable", v);
+		return refuse(r, "a name must follow %c", *v);
+	if (*v == '$' && is_from_client(v + 1))
+		return refuse(r, "%s can be set by a client: name another variable", v);
 	return true;
 }
 
-/* Replaces *v by what it names; the copy belongs to c. */
+/* Replaces the @FILE or $NAME in *v by its value; c owns the copy. */
 static bool
-resolve(struct conf *c, why w, const char **v)
+resolve_value(struct conf *c, struct reason *r, const char **v)
 {
 	char		 text[INDIRECT_MAX + 1], *copy, **strings;
 	const char	*value = text;
 
-	if (!check_indirect(w, *v))
+	if (!check_indirect(r, *v))
 		return false;
-	if (**v == '@' && !read_file(w, text, *v + 1))
+	if (**v == '@' && !read_file(r, text, *v + 1))
 		return false;
 	if (**v == '$' && (value = getenv(*v + 1)) == NULL)
-		return bad(w, "environment variable %s is not set", *v + 1);
+		return refuse(r, "environment variable %s is not set: set it where qtoa starts",
+		    *v + 1);
 	strings = realloc(c->strings, (c->nstrings + 1) * sizeof(*strings));
 	if (strings != NULL)
 		c->strings = strings;
 	if (strings == NULL || (copy = strdup(value)) == NULL)
-		return bad(w, "out of memory");
+		return refuse(r, "out of memory");
 	c->strings[c->nstrings++] = copy;
 	*v = copy;
 	return true;
@@ -410,11 +424,11 @@ resolve(struct conf *c, why w, const char **v)
  * Checking.
  */
 
-static void	problem(struct report *r, const char *fmt, ...)
+static void	add_problem(struct problems *p, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
 
 static void
-problem(struct report *r, const char *fmt, ...)
+add_problem(struct problems *p, const char *fmt, ...)
 {
 	char	 line[512];
 	va_list	 ap;
@@ -422,54 +436,54 @@ problem(struct report *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	r->problems++;
-	r->say(r->ctx, line);
+	p->n++;
+	p->say(p->ctx, line);
 }
 
 static void
-account_problem(struct report *r, const struct account *a, size_t i, const char *field,
-    const char *w)
+add_account_problem(struct problems *p, const struct account *a, size_t i, const char *field,
+    const char *why)
 {
 	const char	*name = a->name != NULL && *a->name != '\0' ? a->name : a->path;
 
 	if (name == NULL || is_indirect(name))
 		name = "unnamed";
-	problem(r, "%s: accounts[%zu].%s (%s): %s", CONFIG_FILE, i, field, name, w);
+	add_problem(p, "%s: accounts[%zu].%s (%s): %s", CONFIG_FILE, i, field, name, why);
 }
 
 /*
- * One text member: resolved where c is given, else only looked at.  False: w says why.
- * A member that could not be resolved becomes NULL, so that nobody uses its name.
+ * Checks one text member, after it has read the value of an @FILE or $NAME; c NULL: the name alone
+ * is checked.  False: r says why.  A value that cannot be read becomes NULL: else the program would
+ * take the name for the value.
  */
 static bool
-settle_text(struct conf *c, why w, const struct text_rule *rule, const struct account *a,
-    const char **v)
+settle_text(struct conf *c, struct reason *r, const struct text_rule *rule,
+    const struct account *a, const char **v)
 {
 	if (*v != NULL && is_indirect(*v)) {
 		if (c == NULL)
-			return check_indirect(w, *v);
-		if (!resolve(c, w, v)) {
+			return check_indirect(r, *v);
+		if (!resolve_value(c, r, v)) {
 			*v = NULL;
 			return false;
 		}
 	}
-	return rule->check(w, a, *v == NULL ? "" : *v);
+	return rule->check(r, a, *v == NULL ? "" : *v);
 }
 
 static void
-settle_account(struct conf *c, struct report *r, struct account *a, size_t i)
+settle_account(struct conf *c, struct problems *p, struct account *a, size_t i)
 {
-	size_t	 k;
-	why	 w;
+	size_t		 k;
+	struct reason	 r;
 
 	if (conf_mode_name(a->mode) == NULL)
-		account_problem(r, a, i, "mode", "must be SAFE, COMPATIBLE or PLAIN");
+		add_account_problem(p, a, i, "mode", "must be SAFE, COMPATIBLE or PLAIN");
 	if (a->identity != OPENID && a->identity != UNIONID)
-		account_problem(r, a, i, "identity", "must be OPENID or UNIONID");
+		add_account_problem(p, a, i, "identity", "must be OPENID or UNIONID");
 	for (k = 0; k < NELEM(account_rules); k++)
-		if (!settle_text(c, w, &account_rules[k], a,
-		    text_at(a, account_rules[k].off)))
-			account_problem(r, a, i, account_rules[k].name, w);
+		if (!settle_text(c, &r, &account_rules[k], a, text_at(a, account_rules[k].off)))
+			add_account_problem(p, a, i, account_rules[k].name, r.text);
 	if (c == NULL)
 		return;
 	if (!conf_is_set(a->name))
@@ -479,33 +493,33 @@ settle_account(struct conf *c, struct report *r, struct account *a, size_t i)
 }
 
 static void
-check_paths_differ(struct report *r, const struct account *a, size_t n)
+check_paths_differ(struct problems *p, const struct account *a, size_t n)
 {
-	size_t	 i, j;
-	why	 w;
+	size_t		 i, j;
+	struct reason	 r;
 
 	for (i = 0; i < n; i++)
 		for (j = 0; j < i; j++)
 			if (a[i].path != NULL && a[j].path != NULL &&
 			    strcmp(a[i].path, a[j].path) == 0) {
-				(void)bad(w, "accounts[%zu] has the same", j);
-				account_problem(r, &a[i], i, "path", w);
+				(void)refuse(&r, "accounts[%zu] has the same path", j);
+				add_account_problem(p, &a[i], i, "path", r.text);
 			}
 }
 
 static void
-settle_settings(struct conf *c, struct report *r, struct settings *s)
+settle_settings(struct conf *c, struct problems *p, struct settings *s)
 {
 	const struct settings_number	*num;
 	const struct settings_text	*text;
 	const char			**v;
 	int				*value;
-	why				 w;
+	struct reason			 r;
 
 	for (text = settings_texts; text < settings_texts + NELEM(settings_texts); text++) {
 		v = text_at(s, text->rule.off);
-		if (!settle_text(c, w, &text->rule, NULL, v))
-			problem(r, "%s: settings.%s: %s", CONFIG_FILE, text->rule.name, w);
+		if (!settle_text(c, &r, &text->rule, NULL, v))
+			add_problem(p, "%s: settings.%s: %s", CONFIG_FILE, text->rule.name, r.text);
 		else if (*v == NULL || **v == '\0')
 			*v = text->dflt;
 	}
@@ -516,49 +530,49 @@ settle_settings(struct conf *c, struct report *r, struct settings *s)
 		if (*value == 0)
 			*value = num->dflt;
 		if (*value < num->min || *value > num->max)
-			problem(r, "%s: settings.%s: %d, must be %d to %d", CONFIG_FILE,
+			add_problem(p, "%s: settings.%s: %d, must be %d to %d", CONFIG_FILE,
 			    num->name, *value, num->min, num->max);
 	}
 }
 
-/* The accounts and settings in c, already copied; built: values on trust. */
+/* Fills in and checks the accounts and settings of c.  built: no file or variable is read. */
 static void
-settle(struct conf *c, struct report *r, bool built)
+settle_values(struct conf *c, struct problems *p, bool built)
 {
 	size_t	 i;
 
 	if (c->n == 0)
-		problem(r, "%s: accounts: there is none", CONFIG_FILE);
+		add_problem(p, "%s: accounts: there is no account, add one", CONFIG_FILE);
 	for (i = 0; i < c->n; i++)
-		settle_account(built ? NULL : c, r, &c->accounts[i], i);
-	check_paths_differ(r, c->accounts, c->n);
-	settle_settings(built ? NULL : c, r, &c->set);
+		settle_account(built ? NULL : c, p, &c->accounts[i], i);
+	check_paths_differ(p, c->accounts, c->n);
+	settle_settings(built ? NULL : c, p, &c->set);
 }
 
 static int
-load(struct conf *c, const struct account *from, size_t n, const struct settings *set,
-    bool built, struct report *r)
+load_values(struct conf *c, const struct account *from, size_t n, const struct settings *set,
+    bool built, struct problems *p)
 {
 	memset(c, 0, sizeof(*c));
 	c->set = *set;
 	if ((c->accounts = calloc(n == 0 ? 1 : n, sizeof(*from))) == NULL) {
-		problem(r, "%s: out of memory", CONFIG_FILE);
-		return r->problems;
+		add_problem(p, "%s: out of memory", CONFIG_FILE);
+		return p->n;
 	}
 	if (n != 0)
 		memcpy(c->accounts, from, n * sizeof(*from));
 	c->n = n;
-	settle(c, r, built);
-	return r->problems;
+	settle_values(c, p, built);
+	return p->n;
 }
 
 int
 conf_load_from(struct conf *c, const struct account *from, size_t n,
     const struct settings *set, conf_say *say, void *ctx)
 {
-	struct report	 r = { say, ctx, 0 };
+	struct problems	 p = { say, ctx, 0 };
 
-	return load(c, from, n, set, false, &r);
+	return load_values(c, from, n, set, false, &p);
 }
 
 int
@@ -570,13 +584,12 @@ conf_load(struct conf *c, conf_say *say, void *ctx)
 int
 conf_check_built(conf_say *say, void *ctx)
 {
-	struct report	 r = { say, ctx, 0 };
+	struct problems	 p = { say, ctx, 0 };
 	struct conf	 c;
-	int		 problems;
 
-	problems = load(&c, accounts, NELEM(accounts), &settings, true, &r);
+	(void)load_values(&c, accounts, NELEM(accounts), &settings, true, &p);
 	conf_free(&c);
-	return problems;
+	return p.n;
 }
 
 void
