@@ -8,17 +8,17 @@
 #include "core/jsonpath.h"
 
 enum {
-	DEEP = 64,		/* levels that .. goes down: no token is further */
-	STEPS_MAX = 100000,	/* of one search: ..*..*..* could go on for ever */
-	NAME_MAX = 32,		/* bytes of a name that are told */
+	DEPTH_MAX = 64,		/* levels that .. goes down: no token is deeper */
+	STEPS_MAX = 100000,	/* of one search: ..*..*..* would take for ever */
+	NAME_MAX = 32		/* bytes of a name in a message */
 };
 
-/* A struct json is the library's root value; the name hides the library. */
+/* A struct json is a json_t of the library, which no header shows. */
 
 struct json *
 json_parse_any(struct slice text)
 {
-	/* \u0000 within a string is odd but signed like any other. */
+	/* A \u0000 within a string is odd, but is signed like any other character. */
 	return (struct json *)json_loadb(text.p, text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
 }
 
@@ -70,7 +70,7 @@ each_value(json_member *fn, void *ctx, struct slice name, const json_t *v, bool 
 		    json_integer_value(v));
 		return fn(ctx, name, JSON_BARE, slice_of(number), array);
 	}
-	/* A fraction has lost how it was written, and that is what would be signed. */
+	/* The library forgets how a fraction was written, and the signature needs just that. */
 	return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, array);
 }
 
@@ -85,7 +85,7 @@ each_member(json_member *fn, void *ctx, struct slice name, const json_t *v)
 		return ERR_OK;
 	if (!json_is_array(v))
 		return each_value(fn, ctx, name, v, false);
-	if (json_array_size(v) == 0)	/* what would an empty one be called with? */
+	if (json_array_size(v) == 0)	/* it has no element to call fn with */
 		return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, true);
 	for (i = 0; i < json_array_size(v) && er == ERR_OK; i++) {
 		item = json_array_get(v, i);
@@ -109,18 +109,18 @@ json_each(const struct json *j, json_member *fn, void *ctx)
 }
 
 /*
- * JSONPath.
+ * JSONPath: from step to step through a value.
  */
 
 /* A search under way. */
 struct search {
 	const struct jsonpath	*path;
-	int			 patience;
-	size_t			 lost;		/* the furthest step that led nowhere */
-	const json_t		*where;		/* from here */
+	int			 steps_left;	/* before the search gives up */
+	size_t			 furthest;	/* the last step that was reached */
+	const json_t		*where;		/* the value from which it was to go on */
 };
 
-/* The members or elements of a value one by one. */
+/* The members of an object, or the elements of an array, one by one. */
 struct children {
 	json_t	*of;
 	void	*it;
@@ -136,7 +136,7 @@ children_of(const json_t *v)
 }
 
 static const json_t *
-next(struct children *c)
+next_child(struct children *c)
 {
 	const json_t	*v;
 
@@ -149,83 +149,83 @@ next(struct children *c)
 	return v;
 }
 
-static const json_t	*walk(struct search *s, const json_t *v, size_t i, int depth);
+static const json_t	*follow_steps(struct search *s, const json_t *v, size_t i, int depth);
 
 static const json_t *
-walk_name(struct search *s, const json_t *v, size_t i, int depth)
+follow_name(struct search *s, const json_t *v, size_t i, int depth)
 {
 	const json_t	*child = json_object_get(v, s->path->steps[i].name);
 
-	return child == NULL ? NULL : walk(s, child, i + 1, depth);
+	return child == NULL ? NULL : follow_steps(s, child, i + 1, depth);
 }
 
 static const json_t *
-walk_index(struct search *s, const json_t *v, size_t i, int depth)
+follow_index(struct search *s, const json_t *v, size_t i, int depth)
 {
 	const size_t	 n = json_array_size(v);
 	const int	 index = s->path->steps[i].index;
 	const json_t	*child;
 
-	/* One that wraps is beyond the end. */
+	/* An index before the first element becomes a huge one, which is beyond the end. */
 	child = json_array_get(v, index < 0 ? n - (size_t)-index : (size_t)index);
-	return child == NULL ? NULL : walk(s, child, i + 1, depth);
+	return child == NULL ? NULL : follow_steps(s, child, i + 1, depth);
 }
 
 static const json_t *
-walk_any(struct search *s, const json_t *v, size_t i, int depth)
+follow_any(struct search *s, const json_t *v, size_t i, int depth)
 {
 	struct children	 children = children_of(v);
 	const json_t	*child, *found = NULL;
 
-	while (found == NULL && (child = next(&children)) != NULL)
-		found = walk(s, child, i + 1, depth);
+	while (found == NULL && (child = next_child(&children)) != NULL)
+		found = follow_steps(s, child, i + 1, depth);
 	return found;
 }
 
-/* By the kind of the i-th step. */
-typedef const json_t	*walk_step(struct search *s, const json_t *v, size_t i, int depth);
+/* Follows the i-th step from v, and those behind it.  NULL: they lead nowhere. */
+typedef const json_t	*step_follower(struct search *s, const json_t *v, size_t i, int depth);
 
-static walk_step	*const walks[JSONPATH__MAX] = {
-	[JSONPATH_NAME]		= walk_name,
-	[JSONPATH_INDEX]	= walk_index,
-	[JSONPATH_ANY]		= walk_any,
+static step_follower	*const followers[JSONPATH__MAX] = {
+	[JSONPATH_NAME]		= follow_name,
+	[JSONPATH_INDEX]	= follow_index,
+	[JSONPATH_ANY]		= follow_any,
 };
 
-/* What the steps from the i-th on lead to from v, NULL: nothing. */
+/* The value to which the steps lead from v, the i-th step first; NULL: they lead nowhere. */
 static const json_t *
-walk(struct search *s, const json_t *v, size_t i, int depth)
+follow_steps(struct search *s, const json_t *v, size_t i, int depth)
 {
 	struct children	 children;
 	const json_t	*child, *found;
 
 	if (i == s->path->n)
 		return v;
-	if (s->patience-- <= 0)
+	if (s->steps_left-- <= 0)
 		return NULL;
-	if (s->where == NULL || i > s->lost) {
-		s->lost = i;
+	if (s->where == NULL || i > s->furthest) {
+		s->furthest = i;
 		s->where = v;
 	}
-	found = walks[s->path->steps[i].kind](s, v, i, depth);
-	if (!s->path->steps[i].deep || depth == DEEP)
+	found = followers[s->path->steps[i].kind](s, v, i, depth);
+	if (!s->path->steps[i].deep || depth == DEPTH_MAX)
 		return found;
 	children = children_of(v);
-	while (found == NULL && (child = next(&children)) != NULL)
-		found = walk(s, child, i, depth + 1);
+	while (found == NULL && (child = next_child(&children)) != NULL)
+		found = follow_steps(s, child, i, depth + 1);
 	return found;
 }
 
-/* A sentence for the operator: what does not fit is left out. */
-struct sentence {
-	char	*text;
+/* A message for the operator; text for which there is no room is left out. */
+struct message_text {
+	char	*text;		/* of JSON_WHY bytes */
 	size_t	 len;
 };
 
-static void	say(struct sentence *s, const char *fmt, ...)
+static void	add_words(struct message_text *s, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
 
 static void
-say(struct sentence *s, const char *fmt, ...)
+add_words(struct message_text *s, const char *fmt, ...)
 {
 	va_list	 ap;
 	int	 n;
@@ -244,21 +244,21 @@ make_printable(char *p)
 			*p = '?';
 }
 
-/* "an object with access_token, expires_in" */
+/* Writes "an object with access_token, expires_in". */
 static void
-say_object(struct sentence *s, const json_t *v)
+describe_object(struct message_text *s, const json_t *v)
 {
 	json_t	*of = (json_t *)(uintptr_t)v;
 	void	*it;
 
-	say(s, json_object_size(v) == 0 ? "an empty object" : "an object with ");
+	add_words(s, json_object_size(v) == 0 ? "an empty object" : "an object with ");
 	for (it = json_object_iter(of); it != NULL; it = json_object_iter_next(of, it))
-		say(s, "%s%.*s", it == json_object_iter(of) ? "" : ", ", NAME_MAX,
+		add_words(s, "%s%.*s", it == json_object_iter(of) ? "" : ", ", NAME_MAX,
 		    json_object_iter_key(it));
 }
 
 static void
-say_kind(struct sentence *s, const json_t *v)
+describe_value(struct message_text *s, const json_t *v)
 {
 	static const char *const kinds[] = {
 		[JSON_STRING]	= "a string",
@@ -270,40 +270,41 @@ say_kind(struct sentence *s, const json_t *v)
 	};
 
 	if (json_is_object(v))
-		say_object(s, v);
+		describe_object(s, v);
 	else if (json_is_array(v))
-		say(s, "an array of %zu", json_array_size(v));
+		add_words(s, "an array of %zu", json_array_size(v));
 	else
-		say(s, "%s", kinds[json_typeof(v)]);
+		add_words(s, "%s", kinds[json_typeof(v)]);
 }
 
-/* "no .token at $.data, an object with ..." */
+/* Writes "no .token at $.data, which is an object with ..." */
 static void
 explain_nothing(const struct search *s, struct slice path, char why[JSON_WHY])
 {
-	const struct jsonpath	*p = s->path;
-	const size_t		 begin = p->steps[s->lost].begin;
-	const size_t		 end = s->lost + 1 < p->n ? p->steps[s->lost + 1].begin : path.len;
-	struct sentence		 out = { why, 0 };
+	const struct jsonpath_step	*step = &s->path->steps[s->furthest];
+	const bool			 last = s->furthest + 1 == s->path->n;
+	const size_t			 end = last ? path.len : step[1].begin;
+	struct message_text		 out = { why, 0 };
 
-	say(&out, "no %.*s at %.*s, ", (int)(end - begin), path.p + begin, (int)begin, path.p);
-	say_kind(&out, s->where);
+	add_words(&out, "no %.*s at %.*s, which is ", (int)(end - step->begin),
+	    path.p + step->begin, (int)step->begin, path.p);
+	describe_value(&out, s->where);
 	make_printable(why);
 }
 
 static void
-explain_no_text(const json_t *v, struct slice path, char why[JSON_WHY])
+explain_not_text(const json_t *v, struct slice path, char why[JSON_WHY])
 {
-	struct sentence	 out = { why, 0 };
+	struct message_text	 out = { why, 0 };
 
-	say(&out, "%.*s is ", (int)path.len, path.p);
-	say_kind(&out, v);
-	say(&out, ", no text");
+	add_words(&out, "%.*s is ", (int)path.len, path.p);
+	describe_value(&out, v);
+	add_words(&out, ", not a text");
 	make_printable(why);
 }
 
 static enum json_found
-put_value(struct buf *out, const json_t *v, char why[JSON_WHY])
+append_value(struct buf *out, const json_t *v, char why[JSON_WHY])
 {
 	const struct slice	 s = text_of(v);
 	const enum error	 er = json_is_string(v) ? buf_put(out, s.p, s.len) :
@@ -319,7 +320,7 @@ enum json_found
 json_path(const struct json *j, struct buf *out, struct slice path, char why[JSON_WHY])
 {
 	struct jsonpath	 p;
-	struct search	 s = { .path = &p, .patience = STEPS_MAX };
+	struct search	 s = { .path = &p, .steps_left = STEPS_MAX };
 	const json_t	*v;
 
 	*why = '\0';
@@ -327,13 +328,13 @@ json_path(const struct json *j, struct buf *out, struct slice path, char why[JSO
 		make_printable(why);
 		return JSON_BAD_PATH;
 	}
-	if ((v = walk(&s, (const json_t *)j, 0, 0)) == NULL) {
+	if ((v = follow_steps(&s, (const json_t *)j, 0, 0)) == NULL) {
 		explain_nothing(&s, path, why);
 		return JSON_NOTHING;
 	}
 	if (!json_is_string(v) && !json_is_integer(v)) {
-		explain_no_text(v, path, why);
+		explain_not_text(v, path, why);
 		return JSON_NO_TEXT;
 	}
-	return put_value(out, v, why);
+	return append_value(out, v, why);
 }

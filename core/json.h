@@ -1,6 +1,5 @@
 /*
- * json.h: reading JSON that others wrote (QT's answers, what the collector is sent, an
- * access_token).  The library behind it is this module's own business.
+ * json.h: reads JSON that others wrote: QT's answers, events to the collector, access_tokens.
  */
 #ifndef CORE_JSON_H
 #define CORE_JSON_H
@@ -8,26 +7,27 @@
 #include "core/buf.h"
 
 enum json_kind {
-	JSON_TEXT,	/* value: the string, decoded */
-	JSON_BARE,	/* value: an integer, true, false as written in JSON */
-	JSON_NESTED	/* anything else, fractions included: no value */
+	JSON_TEXT,	/* a string; the value is its decoded text */
+	JSON_BARE,	/* an integer, true or false; the value is as JSON writes it */
+	JSON_NESTED	/* anything else, also a fraction; there is no value */
 };
 
 struct json;
 
-/* NULL: no well-formed JSON object (or no memory).  A repeated name: the last counts. */
+/* NULL: not a JSON object, or no memory.  Of members with the same name the last one counts. */
 struct json	*json_parse(struct slice text);
 void		 json_free(struct json *j);
 
-/* The same for any JSON value, an array for one; only for json_path(). */
+/* The same for any JSON value, also an array; only json_path() takes the result. */
 struct json	*json_parse_any(struct slice text);
 
-/* The string value of a member, absent if there is none.  Lives as long as j. */
+/* A member's text, which lives as long as j; absent: there is no such member, or no string. */
 struct slice	 json_text(const struct json *j, const char *name);
 
 /*
- * Calls fn for each member, for an array of texts once per element with array set;
- * null members are left out.  Stops and returns what fn returns unless ERR_OK.
+ * Calls fn for each member.  If a member is an array, fn is called for each element, with array
+ * set.  Members that are null are left out.  A result of fn that is not ERR_OK ends it, and is
+ * returned.
  */
 typedef enum error	 json_member(void *ctx, struct slice name, enum json_kind kind,
 			    struct slice value, bool array);
@@ -37,17 +37,16 @@ enum { JSON_WHY = 160 };
 
 enum json_found {
 	JSON_FOUND,
-	JSON_BAD_PATH,		/* the path is none (see core/jsonpath.h) */
-	JSON_NOTHING,		/* the path leads nowhere (or no memory) */
-	JSON_NO_TEXT		/* it leads to what is neither a string nor an integer */
+	JSON_BAD_PATH,		/* the text is not a path (see core/jsonpath.h) */
+	JSON_NOTHING,		/* the path leads nowhere, or no memory */
+	JSON_NO_TEXT		/* it leads to a value that is not a string or an integer */
 };
 
 /*
- * Appends the first that a JSONPath leads to, a string, or an integer as digits.  The order
- * is that of the text, with what .. finds in a value itself before what is further down;
- * .. goes down 64 levels.
- * Else why says in printable ASCII where the path gets lost and what is there: kinds and
- * names, no values.
+ * Appends the first value that a JSONPath leads to: a string, or an integer as digits.  Values come
+ * in the order of the text; .. looks into a value itself before it looks deeper, down to 64 levels.
+ * If there is no such value, why says in printable ASCII how far the path leads and what is there:
+ * kinds and names, no values.
  */
 enum json_found	 json_path(const struct json *j, struct buf *out, struct slice path,
 		    char why[JSON_WHY]);

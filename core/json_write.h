@@ -1,13 +1,14 @@
 /*
- * json_write.h: JSON that is not signed, written into a buf.  The signed envelope has a writer of
- * its own in sign.c, whose bytes are QT's.
+ * json_write.h: writes JSON that is not signed.
+ *
+ * sign.c has a writer of its own for the signed envelope, whose bytes must be QT's.
  */
 #ifndef CORE_JSON_WRITE_H
 #define CORE_JSON_WRITE_H
 
 #include "core/buf.h"
 
-/* Appends UTF-8 text as a JSON string, quotes included; nothing needless is escaped. */
+/* Appends UTF-8 text as a JSON string with its quotes.  Only what JSON demands is escaped. */
 enum error	json_write_string(struct buf *out, struct slice text);
 
 #endif

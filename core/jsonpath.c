@@ -3,34 +3,35 @@
 
 #include "core/jsonpath.h"
 
-enum { DIGITS_MAX = 9 };	/* so that an index fits an int */
+enum { DIGITS_MAX = 9 };	/* of an index: it fits an int */
 
-/* What is being read, and where. */
+/* A path that is being read. */
 struct reader {
 	struct slice	 text;
-	size_t		 at;
+	size_t		 at;		/* of the next character */
 	struct jsonpath	*path;
-	char		*name;		/* room for the next one */
-	const char	*wrong;
+	char		*name;		/* where the next character of a name goes */
+	const char	*wrong;		/* with the text from there on */
 };
 
-/* It is wrong from the character at hand on. */
+/* The text is wrong from the next character on; always false. */
 static bool
-wrong(struct reader *r, const char *what)
+reject(struct reader *r, const char *what)
 {
 	r->wrong = what;
 	return false;
 }
 
-/* The character at hand, '\0' at the end. */
+/* The next character, '\0' at the end; it stays the next one. */
 static char
-look(const struct reader *r)
+next_char(const struct reader *r)
 {
 	return r->at < r->text.len ? r->text.p[r->at] : '\0';
 }
 
+/* Reads the next character if it is c. */
 static bool
-take(struct reader *r, char c)
+accept_char(struct reader *r, char c)
 {
 	if (r->at == r->text.len || r->text.p[r->at] != c)
 		return false;
@@ -44,17 +45,17 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* What a name can be made of where it is not in quotes; more than JavaScript's names. */
+/* True: the character may be in a name without quotes.  JavaScript's names have fewer of them. */
 static bool
-is_bare(char c)
+is_bare_char(char c)
 {
 	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
 	    c == '-' || (unsigned char)c >= 0x80;
 }
 
-/* There is room: a name in the text, with its dot or quotes, is no shorter than its copy. */
+/* There is room: with its dot or quotes a name in the text is no shorter than its copy. */
 static void
-put(struct reader *r, char c)
+put_name_char(struct reader *r, char c)
 {
 	*r->name++ = c;
 }
@@ -62,13 +63,13 @@ put(struct reader *r, char c)
 static bool
 read_bare(struct reader *r, struct jsonpath_step *s)
 {
-	if (!is_bare(look(r)))
-		return wrong(r, "a name or * must stand here, another kind of name as ['name']");
+	if (!is_bare_char(next_char(r)))
+		return reject(r, "expected a name or *; write other names as ['name']");
 	s->kind = JSONPATH_NAME;
 	s->name = r->name;
-	for (; is_bare(look(r)); r->at++)
-		put(r, look(r));
-	put(r, '\0');
+	for (; is_bare_char(next_char(r)); r->at++)
+		put_name_char(r, next_char(r));
+	put_name_char(r, '\0');
 	return true;
 }
 
@@ -79,28 +80,29 @@ read_quoted(struct reader *r, struct jsonpath_step *s)
 
 	s->kind = JSONPATH_NAME;
 	s->name = r->name;
-	while (!take(r, quote)) {
-		if (take(r, '\\') && look(r) != '\\' && look(r) != '\'' && look(r) != '"')
-			return wrong(r, "after \\ only a quote or another \\ can stand");
-		if (look(r) == '\0')
-			return wrong(r, "the quote is not closed");
-		put(r, r->text.p[r->at++]);
+	while (!accept_char(r, quote)) {
+		if (accept_char(r, '\\') && next_char(r) != '\\' && next_char(r) != '\'' &&
+		    next_char(r) != '"')
+			return reject(r, "only a quote or another \\ may follow a \\");
+		if (next_char(r) == '\0')
+			return reject(r, "the quote is not closed");
+		put_name_char(r, r->text.p[r->at++]);
 	}
-	put(r, '\0');
+	put_name_char(r, '\0');
 	return true;
 }
 
 static bool
 read_index(struct reader *r, struct jsonpath_step *s)
 {
-	const bool	 minus = take(r, '-');
+	const bool	 minus = accept_char(r, '-');
 	const size_t	 begin = r->at;
 
 	s->kind = JSONPATH_INDEX;
-	for (s->index = 0; is_digit(look(r)) && r->at - begin < DIGITS_MAX; r->at++)
-		s->index = s->index * 10 + (look(r) - '0');
+	for (s->index = 0; is_digit(next_char(r)) && r->at - begin < DIGITS_MAX; r->at++)
+		s->index = s->index * 10 + (next_char(r) - '0');
 	if (r->at == begin)
-		return wrong(r, "a number must stand here");
+		return reject(r, "expected a number");
 	if (minus)
 		s->index = -s->index;
 	return true;
@@ -109,7 +111,7 @@ read_index(struct reader *r, struct jsonpath_step *s)
 static void
 skip_blanks(struct reader *r)
 {
-	while (take(r, ' ') || take(r, '\t'))
+	while (accept_char(r, ' ') || accept_char(r, '\t'))
 		;
 }
 
@@ -121,11 +123,11 @@ read_any(struct reader *r, struct jsonpath_step *s)
 	return true;
 }
 
-/* What can stand within [ ]. */
+/* Reads what is between [ and ]. */
 static bool
 read_selector(struct reader *r, struct jsonpath_step *s)
 {
-	const char	 c = look(r);
+	const char	 c = next_char(r);
 
 	if (c == '\'' || c == '"')
 		return read_quoted(r, s);
@@ -133,7 +135,7 @@ read_selector(struct reader *r, struct jsonpath_step *s)
 		return read_any(r, s);
 	if (c == '-' || is_digit(c))
 		return read_index(r, s);
-	return wrong(r, "within [ ] must stand a name in quotes, a number or *");
+	return reject(r, "expected a name in quotes, a number or * between [ and ]");
 }
 
 static bool
@@ -144,7 +146,7 @@ read_bracket(struct reader *r, struct jsonpath_step *s)
 	if (!read_selector(r, s))
 		return false;
 	skip_blanks(r);
-	return take(r, ']') || wrong(r, "] must stand here");
+	return accept_char(r, ']') || reject(r, "expected ]");
 }
 
 static bool
@@ -154,25 +156,25 @@ read_step(struct reader *r)
 	bool			 dot;
 
 	if (r->path->n == JSONPATH_STEPS)
-		return wrong(r, "these are too many steps");
+		return reject(r, "more than 32 steps");
 	*s = (struct jsonpath_step){ .begin = r->at };
-	dot = take(r, '.');
-	s->deep = dot && take(r, '.');
+	dot = accept_char(r, '.');
+	s->deep = dot && accept_char(r, '.');
 	r->path->n++;
-	if (look(r) == '[')
+	if (next_char(r) == '[')
 		return read_bracket(r, s);
 	if (!dot)
-		return wrong(r, ". or [ must stand here");
-	return look(r) == '*' ? read_any(r, s) : read_bare(r, s);
+		return reject(r, "expected . or [");
+	return next_char(r) == '*' ? read_any(r, s) : read_bare(r, s);
 }
 
 static bool
 read_path(struct reader *r)
 {
 	if (r->text.len > JSONPATH_MAX)
-		return wrong(r, "it is longer than 256 bytes");
-	if (!take(r, '$'))
-		return wrong(r, "a JSONPath begins with $");
+		return reject(r, "longer than 256 bytes");
+	if (!accept_char(r, '$'))
+		return reject(r, "a JSONPath begins with $");
 	while (r->at < r->text.len)
 		if (!read_step(r))
 			return false;

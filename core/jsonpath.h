@@ -1,8 +1,9 @@
 /*
- * jsonpath.h: JSONPath, as far as one value is picked with it, read into steps.
+ * jsonpath.h: reads a JSONPath into steps.
  *
- * $.a.b  $['a b']["c"]  $[0]  $[-1]  $.*  $[*]  $..a  $..[0]; blanks may stand within [ ].  In
- * quotes \ stands before a quote or another \.  Filters, lists and slices are refused.
+ * It knows the part of JSONPath that leads to one value: $.a.b  $['a b']["c"]  $[0]  $[-1]  $.*
+ * $[*]  $..a  $..[0].  Blanks are allowed between [ and ].  Within quotes a \ comes before a quote
+ * or another \.  Filters, lists and slices are refused.
  */
 #ifndef CORE_JSONPATH_H
 #define CORE_JSONPATH_H
@@ -15,27 +16,27 @@ enum { JSONPATH_MAX = 256, JSONPATH_STEPS = 32, JSONPATH_WHY = 128 };
 
 enum jsonpath_kind {
 	JSONPATH_NAME,		/* a member */
-	JSONPATH_INDEX,		/* an element; below 0: counted from the end */
+	JSONPATH_INDEX,		/* an element; -1 is the last one */
 	JSONPATH_ANY,		/* every member or element */
 	JSONPATH__MAX
 };
 
 struct jsonpath_step {
 	enum jsonpath_kind	 kind;
-	bool			 deep;		/* ..: also of what is further down */
+	bool			 deep;		/* after ..: also in values further down */
 	const char		*name;
 	int			 index;
-	size_t			 begin;		/* where it stands in the text */
+	size_t			 begin;		/* of the step, in the text */
 };
 
-/* Not to be copied: names point into it. */
+/* Do not copy it: the names of its steps point into it. */
 struct jsonpath {
 	struct jsonpath_step	 steps[JSONPATH_STEPS];
 	size_t			 n;
 	char			 names[JSONPATH_MAX];	/* private */
 };
 
-/* False: why says at which character it is wrong, and what could stand there. */
+/* False: the text is not such a path; why says at which character, and what was expected. */
 bool	jsonpath_parse(struct jsonpath *p, struct slice text, char why[JSONPATH_WHY]);
 
 #endif

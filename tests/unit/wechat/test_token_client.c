@@ -103,10 +103,10 @@ tokens(void **state)
 		{ "not ASCII", "200 OK", "{\"t\":\"SECRET\xC3\xA9\"}", "$.t", NULL,
 		    "is no access_token" },
 		{ "not there", "200 OK", "{\"token\":\"SECRET\",\"expires_in\":1}",
-		    "$.access_token", NULL, "control_token_path: no .access_token at $, an object "
+		    "$.access_token", NULL, "control_token_path: no .access_token at $, which is an object "
 		    "with token, expires_in" },
 		{ "no text", "200 OK", "{\"access_token\":{\"value\":\"SECRET\"}}",
-		    "$.access_token", NULL, "$.access_token is an object with value, no text" },
+		    "$.access_token", NULL, "$.access_token is an object with value, not a text" },
 		{ "names that would write a line", "200 OK", "{\"a\\r\\n\\u001bb\":\"SECRET\"}",
 		    "$.t", NULL, "an object with a???b" },
 		{ "no path", "200 OK", "{\"t\":\"SECRET\"}", "$.t.", NULL, "at character 5: " },
