@@ -41,7 +41,7 @@ struct breakers {
 	struct traffic		*traffic;	/* by end point */
 	size_t			*endpoint_of;	/* by account */
 	bool			*stopped;	/* by account */
-	bool			 loaded;
+	bool			 loaded;	/* from the store, at least once */
 };
 
 static size_t

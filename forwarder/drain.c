@@ -585,8 +585,8 @@ release_queues(struct drain *d)
 }
 
 /*
- * A fetch has its price.  So there is none for each single message, and none again and again
- * while there is nothing to fetch.
+ * A fetch costs a look into the store.  So the drainer does not fetch single messages, and an
+ * empty queue is fetched only every FETCH_MS.
  */
 static bool
 is_fetch_due(const struct drain *d)

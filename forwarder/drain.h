@@ -37,8 +37,8 @@ struct drain_order {
 };
 
 /*
- * Sends all messages that are due, or become due meanwhile, until there is none that could be
- * sent now.  ERR_STORE: the store failed; messages that are not settled stay pending.
+ * Sends all messages that are due, or become due meanwhile, until no message could be sent now.
+ * ERR_STORE: the store failed; messages that are not settled stay pending.
  */
 enum error	 drain_run(struct drain *d, struct drain_sum *sum,
 		    const struct drain_order *order);

@@ -7,19 +7,19 @@
 
 const char *const qt_client_names[QT__MAX] = {
 	[QT_DELIVERED]	= "delivered",
-	[QT_RETRY]		= "retry",
+	[QT_RETRY]	= "retry",
 	[QT_CONFIG]	= "config",
 	[QT_REFUSED]	= "refused",
 };
 
 const char *const qt_client_hints[QT__MAX] = {
 	[QT_DELIVERED]	= "",
-	[QT_RETRY]		= "QT cannot be reached or has trouble; run: qtoa check",
-	[QT_CONFIG]	= "compare qt_url, app_key, service_id, service_secret in QT",
+	[QT_RETRY]	= "QT cannot be reached or has trouble; run: qtoa check",
+	[QT_CONFIG]	= "compare qt_url, app_key, service_id, service_secret with QT's console",
 	[QT_REFUSED]	= "QT refuses this message; its code says why (QT, 3.4)",
 };
 
-/* QT, 3.4.  Codes begin with Httpapi_300_. */
+/* The codes of QT's manual, 3.4, without the Httpapi_300_ with which all begin. */
 static const struct {
 	const char	*code;
 	enum qt_outcome	 outcome;
@@ -37,7 +37,7 @@ static const struct {
 	{ "110", QT_RETRY },	/* no unionid */
 };
 
-/* False: it is not QT's. */
+/* False: it is not a code of QT's. */
 static bool
 classify_code(enum qt_outcome *outcome, struct slice code)
 {
@@ -54,7 +54,7 @@ classify_code(enum qt_outcome *outcome, struct slice code)
 	return true;
 }
 
-/* Without a code to go by: 3xx is an address that moved, 4xx but 429 a refusal. */
+/* For an answer without a code: 3xx is an address that moved, 4xx except 429 a refusal. */
 static enum qt_outcome
 classify_status(int status)
 {
@@ -75,9 +75,9 @@ read_code(struct qt_result *res, struct slice code)
 	res->code[len] = '\0';
 }
 
-/* QT nearly always answers the same word for word: then there is nothing to parse. */
+/* QT nearly always answers the same bytes as before: then there is nothing to parse. */
 static bool
-recall(struct qt_result *res)
+recall_answer(struct qt_result *res)
 {
 	const struct buf	*body = &res->http.body;
 
@@ -91,7 +91,7 @@ recall(struct qt_result *res)
 }
 
 static void
-remember(struct qt_result *res)
+remember_answer(struct qt_result *res)
 {
 	buf_reset(&res->known);
 	if (buf_put(&res->known, res->http.body.p, res->http.body.len) != ERR_OK)
@@ -101,7 +101,7 @@ remember(struct qt_result *res)
 }
 
 static void
-say(struct qt_result *res, const char *why)
+set_why(struct qt_result *res, const char *why)
 {
 	(void)snprintf(res->http.why, sizeof(res->http.why), "%s", why);
 }
@@ -112,18 +112,18 @@ read_answer(struct qt_result *res)
 	struct json	*j;
 	struct slice	 code;
 
-	if (recall(res))
+	if (recall_answer(res))
 		return;
 	j = json_parse(buf_slice(&res->http.body));
 	code = j == NULL ? (struct slice){ NULL, 0 } : json_text(j, "code");
 	if (j == NULL) {
-		say(res, "answer is no JSON");
+		set_why(res, "answer is not JSON");
 	} else if (code.p == NULL) {
-		say(res, "answer without a code");
+		set_why(res, "answer has no code");
 	} else {
 		read_code(res, code);
 		if (res->alive)
-			remember(res);
+			remember_answer(res);
 	}
 	json_free(j);
 }

@@ -1,8 +1,8 @@
 /*
- * qt_client.h: envelopes to QT, and what QT's answers mean.
+ * qt_client.h: sends envelopes to QT, and says what QT's answers mean.
  *
- * They are classified after "Response description" (QT, 3.4): the body's code decides,
- * HTTP 200 alone is no success.
+ * Answers are classified as "Response description" of QT's manual (3.4) says: the code in the
+ * body decides, HTTP 200 alone is not a success.
  */
 #ifndef FORWARDER_QT_CLIENT_H
 #define FORWARDER_QT_CLIENT_H
@@ -16,49 +16,50 @@
 
 enum qt_outcome {
 	QT_DELIVERED,	/* QT has it */
-	QT_RETRY,		/* try again later */
-	QT_CONFIG,		/* our configuration is wrong: say so, try slowly */
-	QT_REFUSED,	/* this message is refused for good */
+	QT_RETRY,	/* try again later */
+	QT_CONFIG,	/* our configuration is wrong; try again later */
+	QT_REFUSED,	/* QT will never take this message */
 	QT__MAX
 };
 
 struct qt_result {
 	enum qt_outcome		 outcome;
-	bool			 alive;		/* QT itself answered: a code of its own came */
-	char			 code[32];	/* QT's code, "" if there was none */
+	bool			 alive;		/* QT itself answered: the body had a code of its own */
+	char			 code[32];	/* QT's code; "": the answer had no code */
 	struct http_answer	 http;
 
-	/* Private: the last answer that had a code of QT's, and what it was. */
+	/* Private: the last body that had a code of QT's, and how it was classified. */
 	struct buf		 known;
 	char			 known_code[32];
 	enum qt_outcome		 known_outcome;
 };
 
-void		 qt_client_result_free(struct qt_result *res);	/* what it points to */
+void		 qt_client_result_free(struct qt_result *res);	/* frees its buffers, not res */
 
+/* Each outcome's name in the log, and what the operator can do about it ("": nothing). */
 extern const char *const qt_client_names[QT__MAX];
-extern const char *const qt_client_hints[QT__MAX];	/* for the operator */
+extern const char *const qt_client_hints[QT__MAX];
 
 /*
- * One envelope to the account's QT, within forward_ms and done before deadline_ms
- * (monotonic).  The standby's answer replaces the first one's, but for the time: ms is of
- * both.
+ * Sends one envelope to the account's QT, within forward_ms and before deadline_ms (monotonic),
+ * and classifies the answer.  If the first URL has no connection, it tries the standby: *res is the
+ * standby's answer then, and its ms is the time of both.
  */
 void		 qt_client_post(struct http_client *h, const struct settings *set,
 		    struct qt_result *res, const struct account *a,
 		    struct slice envelope, int64_t deadline_ms);
 
 /*
- * call, to a's qt_url, was answered got.  If the standby is to be tried next, because
- * nothing of the request was sent and there is time left: true, and call leads there.
+ * A call to the account's qt_url has ended with *got.  True: the standby is to be tried next, since
+ * nothing of the request was sent and there is time left; call leads there now.
  */
 bool		 qt_client_standby(struct http_call *call, const struct account *a,
 		    const struct http_answer *got);
 
-/* The class of an answer: HTTP status and body.  Sets outcome, alive and code. */
+/* Classifies an answer by HTTP status and body: sets outcome, alive and code.  Its outcome. */
 enum qt_outcome	 qt_client_classify(struct qt_result *res);
 
-/* Where an answer has neither a code nor a why, its why becomes the HTTP status. */
+/* If an answer has neither a code nor a why, its why becomes "HTTP STATUS". */
 void		 qt_client_explain(struct qt_result *res);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "forwarder/services.h"
 
-/* The handles that a handle is made of. */
+/* A handle, and the handles that it needs. */
 static const struct {
 	unsigned	 need, of;
 } parts[] = {

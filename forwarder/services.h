@@ -65,7 +65,10 @@ bool	services_add(struct services *s, unsigned need);
 /* Frees all handles; s is empty then, and another services_close() does nothing. */
 void	services_close(struct services *s);
 
-/* True once the process has been told to stop: a request that is cut short then says nothing of QT. */
+/*
+ * True once the process has been told to stop.  If a request to QT fails then, it was cut short,
+ * and that says nothing of QT.
+ */
 bool	services_stopping(const struct services *s);
 
 #endif

@@ -94,8 +94,8 @@ same_again(void **state)
 		{ "first", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
 		{ "again", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
 		{ "as long", CODE("101"), QT_CONFIG, "Httpapi_300_101", "" },
-		{ "no JSON between", "<html>", QT_RETRY, "", "answer is no JSON" },
-		{ "nothing between", "", QT_RETRY, "", "answer is no JSON" },
+		{ "no JSON between", "<html>", QT_RETRY, "", "answer is not JSON" },
+		{ "nothing between", "", QT_RETRY, "", "answer is not JSON" },
 		{ "as long, again", CODE("101"), QT_CONFIG, "Httpapi_300_101", "" },
 		{ "back", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
 	};
@@ -150,7 +150,7 @@ nothing_else_is_delivered(void **state)
 	qt_client_result_free(&res);
 }
 
-/* Who answers with a code of QT's is QT, even if we do not know the code. */
+/* A server that answers with a code like QT's is QT, even if we do not know the code. */
 static void
 alive(void **state)
 {
@@ -187,7 +187,7 @@ names(void **state)
 	(void)state;
 	for (i = 0; i < QT__MAX; i++) {
 		CHECK("named", qt_client_names[i] != NULL && *qt_client_names[i] != '\0');
-		/* Who is told of a failure is told what to do. */
+		/* Each failure has a hint that says what to do. */
 		CHECK("hint", qt_client_hints[i] != NULL &&
 		    (*qt_client_hints[i] == '\0') == (i == QT_DELIVERED));
 		for (j = 0; j < i; j++)
