@@ -9,10 +9,10 @@ enum { ADDRESS = 16, BITS = 128, MAPPED = 96, TEXT_MAX = 64 };
 
 static const char separators[] = " \t\n,";
 
-/* Every address is one of IPv6; those of IPv4 are mapped into it (RFC 4291, 2.5.5.2). */
+/* All addresses are of IPv6; those of IPv4 are mapped into it (RFC 4291, 2.5.5.2). */
 struct network {
 	unsigned char	 address[ADDRESS];
-	unsigned	 bits;	/* of the address that count */
+	unsigned	 bits;	/* how many of the address count */
 };
 
 static bool
@@ -51,7 +51,7 @@ read_network(struct network *n, struct slice s)
 }
 
 static bool
-holds(const struct network *n, const struct network *a)
+has_address(const struct network *n, const struct network *a)
 {
 	const size_t	 whole = n->bits / 8;
 	const unsigned	 rest = n->bits % 8;
@@ -60,9 +60,9 @@ holds(const struct network *n, const struct network *a)
 	    (n->address[whole] ^ a->address[whole]) >> (8 - rest) == 0);
 }
 
-/* The next entry of a list; false: there is none. */
+/* Reads the next entry of a list and moves *list behind it.  False: the list is at its end. */
 static bool
-next(struct slice *entry, const char **list)
+read_entry(struct slice *entry, const char **list)
 {
 	*list += strspn(*list, separators);
 	entry->p = *list;
@@ -79,8 +79,8 @@ acl_has(const char *list, struct slice peer)
 
 	if (list == NULL || !read_network(&a, peer) || a.bits != BITS)
 		return false;
-	while (next(&entry, &list))
-		if (read_network(&n, entry) && holds(&n, &a))
+	while (read_entry(&entry, &list))
+		if (read_network(&n, entry) && has_address(&n, &a))
 			return true;
 	return false;
 }
@@ -90,7 +90,7 @@ acl_is_wrong(struct slice *wrong, const char *list)
 {
 	struct network	 n;
 
-	while (next(wrong, &list))
+	while (read_entry(wrong, &list))
 		if (!read_network(&n, *wrong))
 			return true;
 	return false;

@@ -1,5 +1,5 @@
 /*
- * acl.h: lists of addresses that may do something.
+ * acl.h: lists of the IP addresses that may do something.
  *
  * A list is text: addresses and networks (192.0.2.7, 10.0.0.0/8, ::1, 2001:db8::/32),
  * separated by blanks or commas.  An IPv4 address mapped into IPv6 (::ffff:192.0.2.7) is the
@@ -12,10 +12,10 @@
 
 #include "core/buf.h"
 
-/* Whether the list (NULL: an empty one) has the address; a peer that is no address is in none. */
+/* True: the list (NULL: an empty one) has this address.  False too: peer is not an address. */
 bool	acl_has(const char *list, struct slice peer);
 
-/* True: an entry, *wrong, is neither address nor network. */
+/* True: the entry *wrong of the list is neither an address nor a network. */
 bool	acl_is_wrong(struct slice *wrong, const char *list);
 
 #endif

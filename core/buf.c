@@ -7,8 +7,8 @@
 
 #include "core/buf.h"
 
-/* What a buf keeps between requests; 64 workers with several each must stay small. */
-#define BUF_KEEP 16384u
+/* Bytes that a buf keeps after buf_reset(): 64 workers have several bufs each. */
+enum { KEPT_MAX = 16384 };
 
 struct slice
 buf_slice(const struct buf *b)
@@ -77,7 +77,7 @@ buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 	va_end(twice);
 	if (n < 0)
 		return ERR_REQUEST;
-	/* vsnprintf writes a terminator that is not part of the content. */
+	/* One more byte: vsnprintf writes a NUL, which is not part of the content. */
 	if ((er = buf_reserve(b, (size_t)n + 1)) != ERR_OK)
 		return er;
 	(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
@@ -100,7 +100,7 @@ buf_printf(struct buf *b, const char *fmt, ...)
 void
 buf_reset(struct buf *b)
 {
-	if (b->cap > BUF_KEEP)
+	if (b->cap > KEPT_MAX)
 		buf_free(b);
 	b->len = 0;
 }

@@ -1,8 +1,8 @@
 /*
- * buf.h: growable bytes with a ceiling.
+ * buf.h: bytes that grow as needed, up to a limit.
  *
- * A worker keeps its bufs from request to request: buf_reset() empties one without
- * giving the memory back, unless it grew beyond what an ordinary message needs.
+ * A worker keeps its bufs from request to request.  buf_reset() empties one and keeps its memory,
+ * unless that is more than an ordinary message needs.
  */
 #ifndef CORE_BUF_H
 #define CORE_BUF_H
@@ -14,18 +14,21 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-/* Owned bytes, len of them.  All zero is an empty buf without a ceiling. */
+/* Bytes that the buf owns.  All zero is an empty buf without a limit. */
 struct buf {
 	char	*p;
-	size_t	 len;
-	size_t	 cap;
-	size_t	 max;	/* ceiling in bytes, 0 = none */
+	size_t	 len;	/* bytes in use */
+	size_t	 cap;	/* bytes at p */
+	size_t	 max;	/* limit of cap; 0: no limit */
 };
 
+/* Its bytes, borrowed until b changes; an empty buf gives "". */
 struct slice	buf_slice(const struct buf *b);
 
-/* Room for `more` further bytes.  ERR_NOMEM, or ERR_TOOBIG at the ceiling. */
+/* Makes room for more bytes behind those in use.  ERR_NOMEM; ERR_TOOBIG: over the limit. */
 enum error	buf_reserve(struct buf *b, size_t more);
+
+/* These append; errors are buf_reserve()'s, and ERR_REQUEST if a format cannot be printed. */
 enum error	buf_put(struct buf *b, const void *p, size_t len);
 enum error	buf_putc(struct buf *b, char c);
 enum error	buf_puts(struct buf *b, const char *s);
@@ -35,12 +38,12 @@ enum error	buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 		    __attribute__((format(printf, 2, 0)));
 
 /*
- * Replaces what b held by a file ("-": standard input), somewhat over max bytes of it at
- * most.  0, or -1 with errno set.
+ * Replaces the bytes of b by a file ("-": standard input).  It stops soon after max bytes: a
+ * b->len over max shows that the file is longer.  0, or -1 with errno set.
  */
 int		buf_read_file(struct buf *b, const char *file, size_t max);
 
-void		buf_reset(struct buf *b);	/* empty; keeps an ordinary capacity */
-void		buf_free(struct buf *b);	/* empty and without memory; max stays */
+void		buf_reset(struct buf *b);	/* empties it; keeps memory up to 16 KiB */
+void		buf_free(struct buf *b);	/* empties it and frees its memory; max stays */
 
 #endif

@@ -3,13 +3,13 @@
 #include "core/calendar.h"
 #include "core/number.h"
 
-enum { LAST = 2932896 };	/* 9999-12-31 */
+enum { LAST_DAY = 2932896 };	/* 9999-12-31 */
 
-/* March is the first month here, so that a leap day ends a year. */
+/* The computations begin years in March, so that a leap day is the last of its year. */
 enum { ERA_YEARS = 400, ERA_DAYS = 146097, EPOCH = 719468 };
 
 static int64_t
-number_day(int64_t y, int64_t m, int64_t d)
+count_days(int64_t y, int64_t m, int64_t d)
 {
 	int64_t	 era, of_era, of_year;
 
@@ -53,9 +53,9 @@ calendar_parse_day(int64_t *day, struct slice text)
 	    !number_parse(&d, (struct slice){ text.p + 8, 2 }) ||
 	    y < 1970 || m < 1 || m > 12 || d < 1 || d > 31)
 		return false;
-	*day = number_day(y, m, d);
+	*day = count_days(y, m, d);
 	calendar_day_text(back, *day);
-	return slice_is(text, back);	/* else the month is shorter */
+	return slice_is(text, back);	/* false: the month has not so many days */
 }
 
 void
@@ -64,7 +64,7 @@ calendar_day_text(char text[CALENDAR_DAY_TEXT], int64_t day)
 	int64_t	 era, of_era, y, of_year, mp;
 
 	text[0] = '\0';
-	if (day < 0 || day > LAST)
+	if (day < 0 || day > LAST_DAY)
 		return;
 	day += EPOCH;
 	era = day / ERA_DAYS;

@@ -1,6 +1,8 @@
 /*
- * clock.h: the two clocks.  Monotonic ms for deadlines, wall ms since the epoch for
- * stamps that leave the host (QT's ts, WeChat's timestamp).
+ * clock.h: the two clocks.
+ *
+ * The monotonic clock is for deadlines and spans.  The wall clock, ms since the epoch, is for
+ * times that others see or that are kept: QT's ts, the log, the store.
  */
 #ifndef CORE_CLOCK_H
 #define CORE_CLOCK_H

@@ -13,7 +13,7 @@ static const char *const names[DIGEST__MAX] = {
 	[DIGEST_SHA256]	= "SHA256",
 };
 
-/* Fetched once: OpenSSL 3 would look the algorithm up at each use. */
+/* The algorithm is fetched once: OpenSSL 3 would look it up at each use. */
 struct digest {
 	EVP_MD		*md;
 	EVP_MD_CTX	*ctx;

@@ -1,6 +1,8 @@
 /*
- * digest.h: digests as hex.  WeChat signs with SHA-1, QT with MD5; what is ours is
- * SHA-256.  A struct digest belongs to one thread and is used again and again.
+ * digest.h: digests (hashes) as hexadecimal text.
+ *
+ * WeChat signs with SHA-1, QT with MD5; qtoa's own digests are SHA-256.  A struct digest belongs to
+ * one thread, which uses it again and again.
  */
 #ifndef CORE_DIGEST_H
 #define CORE_DIGEST_H
@@ -15,20 +17,21 @@ enum { DIGEST_MD5_HEX = 32, DIGEST_SHA1_HEX = 40, DIGEST_SHA256_HEX = 64 };
 
 struct digest;
 
-struct digest	*digest_new(enum digest_kind kind);	/* NULL: not to be had here */
+struct digest	*digest_new(enum digest_kind kind);	/* NULL: no memory, or OpenSSL lacks it */
 void		 digest_free(struct digest *d);
 
-/* Hex of the n parts one after the other, NUL terminated: DIGEST_..._HEX + 1 bytes. */
+/* The digest of n parts in a row, with a NUL: DIGEST_..._HEX + 1 bytes.  ERR_CRYPTO. */
 enum error	 digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n);
 
-/*
- * As whom the log has a user: `printf %s OPENID | sha256sum | cut -c1-12` says it, too.  d is one
- * of DIGEST_SHA256.
- */
 enum { DIGEST_ALIAS = 12 };
+
+/*
+ * The name by which the log calls a user: the begin of a SHA-256, as
+ * `printf %s OPENID | sha256sum | cut -c1-12` prints it.  d is a DIGEST_SHA256.  ERR_CRYPTO.
+ */
 enum error	 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user);
 
-/* Whether two texts are the same, in a time that only their lengths decide: for signatures, keys. */
+/* True: the texts are the same.  The time it takes shows only their lengths: for secrets. */
 bool		 digest_equal(struct slice a, struct slice b);
 
 #endif

@@ -3,8 +3,8 @@
 #include "core/error.h"
 
 /*
- * Whatever a forger may try ends in the same 403: nobody outside learns which check
- * failed.  The log does.
+ * Every forged request is answered with the same 403, so that its sender does not learn which
+ * check failed.  The log says it.
  */
 const struct error_info error_table[ERR__MAX] = {
 	[ERR_OK]		= { "ok", 200, 0, LEVEL_INFO, "" },
@@ -17,14 +17,14 @@ const struct error_info error_table[ERR__MAX] = {
 	[ERR_METHOD]	= { "method not allowed", 405, 0, LEVEL_NOTICE, "" },
 	[ERR_TOOBIG]	= { "body too large", 413, 0, LEVEL_NOTICE, "see settings.body_max" },
 	[ERR_LATE]	= { "deadline passed", 503, 0, LEVEL_WARNING,
-	    "is the web server slow in handing over the body?" },
+	    "find out why the web server hands over the body slowly" },
 	[ERR_PARAM]	= { "parameter missing, empty or repeated", 403, -40001, LEVEL_NOTICE, "" },
 	[ERR_SIGNATURE]	= { "signature mismatch", 403, -40001, LEVEL_NOTICE,
 	    "if WeChat sent it: .token differs from the console's Token" },
 	[ERR_STALE]	= { "timestamp not fresh", 403, -40001, LEVEL_NOTICE,
 	    "check this host's clock; see settings.fresh_s" },
 	[ERR_XML]	= { "no <Encrypt> in the body", 403, -40002, LEVEL_NOTICE,
-	    "if WeChat sent it: the console is in plaintext mode or JSON format, .mode is not" },
+	    "if WeChat sent it: set .mode as in its console, and the data format there to XML" },
 	[ERR_AESKEY]	= { "illegal EncodingAESKey", 403, -40004, LEVEL_ERROR,
 	    "copy EncodingAESKey (43 characters) from WeChat's console" },
 	[ERR_BASE64]	= { "Encrypt is no base64", 403, -40010, LEVEL_NOTICE, "" },
@@ -35,10 +35,10 @@ const struct error_info error_table[ERR__MAX] = {
 	[ERR_APPID]	= { "message for another AppID", 403, -40005, LEVEL_NOTICE,
 	    "if WeChat sent it: .appid differs from the console's AppID" },
 	[ERR_CRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
-	    "does this OpenSSL offer SHA-1, MD5 and AES-256-CBC?" },
+	    "install an OpenSSL that offers SHA-1, MD5 and AES-256-CBC" },
 	[ERR_FORWARD]	= { "not confirmed by QT", 200, 0, LEVEL_WARNING, "" },
 	[ERR_REFUSED]	= { "refused by QT", 200, 0, LEVEL_ERROR,
-	    "qtoa queue show ID has its body and QT's code (QT, 3.4)" },
+	    "qtoa queue show ID prints its body and QT's code (QT, 3.4)" },
 	[ERR_STORE]	= { "not stored", 503, 0, LEVEL_ERROR,
 	    "check settings.state_dir: owner, permissions, free space" },
 	[ERR_ADDRESS]	= { "address not allowed", 403, 0, LEVEL_NOTICE,
@@ -49,7 +49,7 @@ const struct error_info error_table[ERR__MAX] = {
 	[ERR_OFTEN]	= { "asked too often", 429, 0, LEVEL_NOTICE,
 	    "see settings.control_per_minute" },
 	[ERR_TOKEN]	= { "no access_token", 503, 0, LEVEL_WARNING,
-	    "once that is mended, qtoa token ACCOUNT --refresh asks at once" },
+	    "once that is fixed, run: qtoa token ACCOUNT --refresh" },
 	[ERR_SERVED]	= { "state_dir is within what is served", 503, 0, LEVEL_ERROR,
 	    "visitors could fetch it: move settings.state_dir out of the document root" },
 };

@@ -5,7 +5,7 @@
 #include "core/format.h"
 #include "core/utf8.h"
 
-/* Characters that do not take one column, sorted; -1: not to be printed. */
+/* Characters that do not take one column, in ascending order; -1: must not be printed. */
 static const struct {
 	uint32_t	 first, last;
 	int		 columns;
@@ -36,7 +36,7 @@ format_line(struct buf *out, int *used, struct slice text, int max)
 {
 	static const char	 cut[] = "\xE2\x80\xA6";
 	const char		*p = text.p, *end = p + text.len, *from;
-	size_t			 room = out->len;	/* where the mark of a cut would go */
+	size_t			 room = out->len;	/* out->len where U+2026 has room */
 	int			 at = 0, columns, room_at = 0;
 	enum error		 er = ERR_OK;
 	uint32_t		 cp;
@@ -72,7 +72,7 @@ format_line(struct buf *out, int *used, struct slice text, int max)
 void
 format_span(char text[FORMAT_SPAN], int64_t ms)
 {
-	/* A unit is used from two of it on: "90 s" says more than "1 min". */
+	/* A unit is used if there are two of it: "90 s" says more than "1 min". */
 	static const struct {
 		int64_t		 s;
 		const char	*name;

@@ -1,5 +1,5 @@
 /*
- * format.h: text, times and sizes as people read them in a terminal or a log.
+ * format.h: writes text, times and sizes for people: in a terminal, in a log.
  */
 #ifndef CORE_FORMAT_H
 #define CORE_FORMAT_H
@@ -9,21 +9,21 @@
 #include "core/buf.h"
 
 /*
- * Appends text as one line: what would move the cursor, and what is no UTF-8, becomes `?`.  It
- * takes max columns at most; what is cut ends with U+2026.  *used (may be NULL): the columns it
- * takes, two for a character of East Asian width, none for a combining one.
+ * Appends text as one line of max columns at most.  Characters that would move the cursor, and
+ * bytes that are not UTF-8, become `?`.  A text that is cut ends with U+2026.  *used (may be NULL):
+ * the columns that it takes: two for a wide East Asian character, 0 for a combining one.
  */
 enum error	 format_line(struct buf *out, int *used, struct slice text, int max);
 
 enum { FORMAT_SPAN = 24, FORMAT_TIME = 32 };
 
-/* A span of time in its largest unit: "12 s", "5 min", "3 h", "2 d". */
+/* A span of time in the largest unit of which it has two: "119 s", "5 min", "3 h", "2 d". */
 void		 format_span(char text[FORMAT_SPAN], int64_t ms);
 
-/* Bytes in a unit of 1000 that leaves three digits or fewer: "118 kB", "1.2 GB". */
+/* Bytes with three digits at most, in units of 1000: "118 kB", "1.2 GB". */
 void		 format_bytes(char text[FORMAT_SPAN], int64_t bytes);
 
-/* A time, ms since the epoch, as "2026-11-22T04:44:44.649Z". */
+/* A time, ms since the epoch, in UTC: "2026-11-22T04:44:44.649Z". */
 void		 format_time(char text[FORMAT_TIME], int64_t ms);
 
 #endif

@@ -14,25 +14,25 @@
 #include "core/log.h"
 
 enum {
-	LOOK_MS		= 1000,		/* between two looks at the file's name */
-	FILE_NAME	= 1056
+	LOOK_MS		= 1000,		/* between two looks whether the file was rotated */
+	FILE_NAME	= 1056		/* bytes of a file's name, with a NUL */
 };
 
-/* What ends a line that was cut. */
-static const char cut[] = "...";
+/* The mark at the end of a line that was cut. */
+static const char cut_mark[] = "...";
 
 static const int syslog_levels[LEVEL__MAX] = {
 	[LEVEL_DEBUG] = LOG_DEBUG, [LEVEL_INFO] = LOG_INFO, [LEVEL_NOTICE] = LOG_NOTICE,
 	[LEVEL_WARNING] = LOG_WARNING, [LEVEL_ERROR] = LOG_ERR,
 };
 
-/* Where lines go: set at start, before there are threads; the file behind fd may change. */
+/* Where lines go.  It is set before there are threads; later only the file behind fd changes. */
 static struct {
 	int		 fd;			/* -1: syslog */
 	enum log_level	 least;
-	char		 file[FILE_NAME];	/* "": none that could be renamed */
-	struct stat	 st;			/* of the file that fd is: who looks has it */
-	_Atomic int64_t	 look_ms;		/* monotonic; INT64_MAX: somebody looks */
+	char		 file[FILE_NAME];	/* "": fd is not a file that could be rotated */
+	struct stat	 st;			/* of fd; only for the thread that looks */
+	_Atomic int64_t	 look_ms;		/* of the next look; INT64_MAX: a thread looks */
 } sink = { .fd = STDERR_FILENO };
 
 static int
@@ -113,9 +113,9 @@ follow_name(void)
 	(void)close(fd);
 }
 
-/* Now and then, one thread: has the file been rotated? */
+/* Every LOOK_MS one thread looks whether the file was rotated. */
 static void
-look(void)
+check_rotation(void)
 {
 	const int64_t	 now_ms = clock_mono_ms();
 	int64_t		 next_ms = atomic_load_explicit(&sink.look_ms, memory_order_relaxed);
@@ -127,11 +127,11 @@ look(void)
 	atomic_store(&sink.look_ms, now_ms + LOOK_MS);
 }
 
-/* Room is kept for the cut mark and the line end. */
+/* Appends what has room; the mark of a cut and the line end have theirs. */
 static void
-put(struct logline *l, const char *s, size_t len)
+append_text(struct logline *l, const char *s, size_t len)
 {
-	size_t	 room = sizeof(l->text) - sizeof(cut) - 1 - l->len;
+	size_t	 room = sizeof(l->text) - sizeof(cut_mark) - 1 - l->len;
 
 	if (len > room)
 		len = room;
@@ -140,23 +140,23 @@ put(struct logline *l, const char *s, size_t len)
 }
 
 static bool
-full(const struct logline *l)
+is_full(const struct logline *l)
 {
-	return l->len == sizeof(l->text) - sizeof(cut) - 1;
+	return l->len == sizeof(l->text) - sizeof(cut_mark) - 1;
 }
 
 static void
-put_key(struct logline *l, const char *key)
+append_key(struct logline *l, const char *key)
 {
 	if (l->len != 0)
-		put(l, " ", 1);
-	put(l, key, strlen(key));
-	put(l, "=", 1);
+		append_text(l, " ", 1);
+	append_text(l, key, strlen(key));
+	append_text(l, "=", 1);
 }
 
-/* n in decimal, at least `width` digits, up to `end`: where it begins. */
+/* Writes n, with width digits at least, so that it ends before end.  Returns where it begins. */
 static char *
-decimal(char *end, uint64_t n, int width)
+write_decimal(char *end, uint64_t n, int width)
 {
 	do {
 		*--end = (char)('0' + n % 10);
@@ -165,26 +165,26 @@ decimal(char *end, uint64_t n, int width)
 	return end;
 }
 
-/* A line a request: printf and strftime would be a quarter of what a line costs. */
+/* Each request writes a line; printf and strftime would take a quarter of its time. */
 void
 log_time(struct logline *l, const char *key, int64_t wall_ms)
 {
-	const int64_t	 last_ms = INT64_C(253402300799999);	/* four digits have no more */
+	const int64_t	 last_ms = INT64_C(253402300799999);	/* 9999-12-31 */
 	char		 stamp[] = "0000-00-00T00:00:00.000Z";
 	int64_t		 ms = wall_ms < 0 ? 0 : wall_ms > last_ms ? last_ms : wall_ms;
 	time_t		 s = (time_t)(ms / 1000);
 	struct tm	 tm;
 
 	(void)gmtime_r(&s, &tm);
-	(void)decimal(stamp + 4, (uint64_t)tm.tm_year + 1900, 4);
-	(void)decimal(stamp + 7, (uint64_t)tm.tm_mon + 1, 2);
-	(void)decimal(stamp + 10, (uint64_t)tm.tm_mday, 2);
-	(void)decimal(stamp + 13, (uint64_t)tm.tm_hour, 2);
-	(void)decimal(stamp + 16, (uint64_t)tm.tm_min, 2);
-	(void)decimal(stamp + 19, (uint64_t)tm.tm_sec, 2);
-	(void)decimal(stamp + 23, (uint64_t)(ms % 1000), 3);
-	put_key(l, key);
-	put(l, stamp, sizeof(stamp) - 1);
+	(void)write_decimal(stamp + 4, (uint64_t)tm.tm_year + 1900, 4);
+	(void)write_decimal(stamp + 7, (uint64_t)tm.tm_mon + 1, 2);
+	(void)write_decimal(stamp + 10, (uint64_t)tm.tm_mday, 2);
+	(void)write_decimal(stamp + 13, (uint64_t)tm.tm_hour, 2);
+	(void)write_decimal(stamp + 16, (uint64_t)tm.tm_min, 2);
+	(void)write_decimal(stamp + 19, (uint64_t)tm.tm_sec, 2);
+	(void)write_decimal(stamp + 23, (uint64_t)(ms % 1000), 3);
+	append_key(l, key);
+	append_text(l, stamp, sizeof(stamp) - 1);
 }
 
 void
@@ -192,7 +192,7 @@ log_begin(struct logline *l, enum log_level level, const char *what)
 {
 	l->level = level;
 	l->len = 0;
-	if (sink.fd != -1)	/* syslog stamps by itself */
+	if (sink.fd != -1)	/* syslog adds the time itself */
 		log_time(l, "time", clock_wall_ms());
 	log_str(l, "level", error_level_names[level]);
 	log_str(l, "what", what);
@@ -204,9 +204,9 @@ log_str(struct logline *l, const char *key, const char *value)
 	log_bytes(l, key, slice_of(value == NULL ? "" : value));
 }
 
-/* A value is quoted where a reader that splits at blanks would go wrong. */
+/* False: the value needs quotes, so that a reader can split the line at blanks. */
 static bool
-plain(struct slice v)
+is_plain(struct slice v)
 {
 	size_t	 i;
 
@@ -218,18 +218,18 @@ plain(struct slice v)
 }
 
 static void
-put_escaped(struct logline *l, unsigned char c)
+append_escaped(struct logline *l, unsigned char c)
 {
 	char	 hex[5];
 
 	if (c == '"' || c == '\\') {
-		put(l, "\\", 1);
-		put(l, (const char *)&c, 1);
+		append_text(l, "\\", 1);
+		append_text(l, (const char *)&c, 1);
 	} else if (c >= ' ' && c < 0x7f) {
-		put(l, (const char *)&c, 1);
+		append_text(l, (const char *)&c, 1);
 	} else {
 		(void)snprintf(hex, sizeof(hex), "\\x%02x", c);
-		put(l, hex, 4);
+		append_text(l, hex, 4);
 	}
 }
 
@@ -238,27 +238,27 @@ log_bytes(struct logline *l, const char *key, struct slice value)
 {
 	size_t	 i;
 
-	put_key(l, key);
-	if (plain(value)) {
-		put(l, value.p, value.len);
+	append_key(l, key);
+	if (is_plain(value)) {
+		append_text(l, value.p, value.len);
 		return;
 	}
-	put(l, "\"", 1);
-	for (i = 0; i < value.len && !full(l); i++)
-		put_escaped(l, (unsigned char)value.p[i]);
-	put(l, "\"", 1);
+	append_text(l, "\"", 1);
+	for (i = 0; i < value.len && !is_full(l); i++)
+		append_escaped(l, (unsigned char)value.p[i]);
+	append_text(l, "\"", 1);
 }
 
 void
 log_int(struct logline *l, const char *key, int64_t value)
 {
 	char	 text[24], *end = text + sizeof(text);
-	char	*p = decimal(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 1);
+	char	*p = write_decimal(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 1);
 
 	if (value < 0)
 		*--p = '-';
-	put_key(l, key);
-	put(l, p, (size_t)(end - p));
+	append_key(l, key);
+	append_text(l, p, (size_t)(end - p));
 }
 
 void
@@ -266,18 +266,18 @@ log_end(struct logline *l)
 {
 	if (!log_wants(l->level))
 		return;
-	if (full(l)) {
-		memcpy(l->text + l->len, cut, sizeof(cut) - 1);
-		l->len += sizeof(cut) - 1;
+	if (is_full(l)) {
+		memcpy(l->text + l->len, cut_mark, sizeof(cut_mark) - 1);
+		l->len += sizeof(cut_mark) - 1;
 	}
 	if (sink.fd == -1) {
 		syslog(syslog_levels[l->level], "%.*s", (int)l->len, l->text);
 		return;
 	}
 	if (sink.file[0] != '\0')
-		look();
+		check_rotation();
 	l->text[l->len++] = '\n';
-	/* A log that cannot be written must not stop a message. */
+	/* A log that cannot be written must not stop a message: the line is lost. */
 	if (write(sink.fd, l->text, l->len) == -1)
 		return;
 }
@@ -296,7 +296,7 @@ log_msg(enum log_level level, const char *what, const char *fmt, ...)
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (n >= (int)sizeof(text))
-		memcpy(text + sizeof(text) - sizeof(cut), cut, sizeof(cut));
+		memcpy(text + sizeof(text) - sizeof(cut_mark), cut_mark, sizeof(cut_mark));
 	log_begin(&l, level, what);
 	log_str(&l, "msg", text);
 	log_end(&l);

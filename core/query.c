@@ -3,9 +3,9 @@
 #include "core/hex.h"
 #include "core/query.h"
 
-/* Decodes in place: the result is never longer.  False: a broken `%`. */
+/* Decodes in place: the result is never longer.  False: a `%` without two digits. */
 static bool
-decode(struct slice *out, char *p, size_t len)
+decode_text(struct slice *out, char *p, size_t len)
 {
 	char	*to = p, *end = p + len;
 	int	 hi, lo;
@@ -28,20 +28,20 @@ decode(struct slice *out, char *p, size_t len)
 	return true;
 }
 
-/* One `name=value`; p is not empty.  False: to be skipped. */
+/* Reads one `name=value`; len is not 0.  False: leave the parameter out. */
 static bool
 parse_param(struct param *out, char *p, size_t len)
 {
 	char	*eq = memchr(p, '=', len);
 	size_t	 namelen = eq == NULL ? len : (size_t)(eq - p);
 
-	if (!decode(&out->name, p, namelen) || out->name.len == 0)
+	if (!decode_text(&out->name, p, namelen) || out->name.len == 0)
 		return false;
 	if (eq == NULL) {
 		out->value = (struct slice){ "", 0 };
 		return true;
 	}
-	return decode(&out->value, eq + 1, len - namelen - 1);
+	return decode_text(&out->value, eq + 1, len - namelen - 1);
 }
 
 enum error
@@ -51,7 +51,7 @@ query_parse(struct query *q, char *text, size_t len)
 	struct param	 param;
 
 	q->n = 0;
-	if (len == 0)		/* and text perhaps NULL */
+	if (len == 0)		/* text may be NULL then */
 		return ERR_OK;
 	end = text + len;
 	while (p < end) {

@@ -1,5 +1,5 @@
 /*
- * slice.h: bytes that others own.
+ * slice.h: bytes that somebody else owns.
  */
 #ifndef CORE_SLICE_H
 #define CORE_SLICE_H
@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Borrowed bytes: valid as long as what they point into.  p NULL: absent. */
+/* Borrowed bytes: they live as long as the memory that p points into.  p NULL: absent. */
 struct slice {
 	const char	*p;
 	size_t		 len;
 };
 
 struct slice	slice_of(const char *s);	/* NULL gives the absent slice */
-bool		slice_is(struct slice a, const char *s);
+bool		slice_is(struct slice a, const char *s);	/* the same bytes; not absent */
 
 #endif

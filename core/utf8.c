@@ -1,6 +1,6 @@
 #include "core/utf8.h"
 
-/* What a lead byte says: length, and the range of its second byte. */
+/* The length of a character that begins with a byte, and the range of its second byte. */
 struct lead {
 	int		 len;
 	unsigned char	 lo, hi;
@@ -11,7 +11,7 @@ lead_of(unsigned char c)
 {
 	if (c >= 0xC2 && c <= 0xDF)
 		return (struct lead){ 2, 0x80, 0xBF };
-	if (c >= 0xE0 && c <= 0xEF)	/* ED: Java takes a whole surrogate, then drops it */
+	if (c >= 0xE0 && c <= 0xEF)	/* ED too: Java reads a whole surrogate, then drops it */
 		return (struct lead){ 3, c == 0xE0 ? 0xA0 : 0x80, 0xBF };
 	if (c >= 0xF0 && c <= 0xF4)
 		return (struct lead){ 4, c == 0xF0 ? 0x90 : 0x80, c == 0xF4 ? 0x8F : 0xBF };
@@ -58,7 +58,7 @@ utf8_compare16(struct slice a, struct slice b)
 	bool		 valid;
 
 	while (pa != ea && pb != eb) {
-		if (*pa == *pb && (unsigned char)*pa < 0x80) {	/* nearly always */
+		if (*pa == *pb && (unsigned char)*pa < 0x80) {	/* the usual case is fast */
 			pa++;
 			pb++;
 			continue;
@@ -67,7 +67,7 @@ utf8_compare16(struct slice a, struct slice b)
 		cb = utf8_next(&pb, eb, &valid);
 		if (ca == cb)
 			continue;
-		/* In UTF-16 an astral character begins with D800..DBFF. */
+		/* In UTF-16 a character above FFFF begins with D800..DBFF. */
 		if ((ca >= 0x10000) != (cb >= 0x10000)) {
 			if (ca >= 0x10000)
 				return cb >= 0xE000 ? -1 : 1;

@@ -1,8 +1,8 @@
 /*
- * utf8.h: UTF-8 as Java's decoder reads it, because QT signs what Java made of it.
+ * utf8.h: reads UTF-8 as Java's decoder does, since QT checks signatures in Java.
  *
- * Bytes that are no UTF-8 become one U+FFFD per maximal valid prefix (ED does not
- * limit its second byte; a surrogate encoded in three bytes gives one U+FFFD).
+ * Bytes that are not UTF-8 become U+FFFD, one for each longest beginning of a character.  A
+ * surrogate in three bytes (ED A0 80 to ED BF BF) becomes one U+FFFD.
  */
 #ifndef CORE_UTF8_H
 #define CORE_UTF8_H
@@ -13,12 +13,12 @@
 #include "core/buf.h"
 
 /*
- * Reads one code point at *p (*p < end), moves *p behind it.  *valid says whether the
- * bytes were good UTF-8; if not, the result is U+FFFD.
+ * Reads one code point at *p, which is below end, and moves *p behind it.  *valid false: the bytes
+ * are not UTF-8, and the result is U+FFFD.
  */
 uint32_t	utf8_next(const char **p, const char *end, bool *valid);
 
-/* Order of Java's String.compareTo (UTF-16 code units) of the decoded texts. */
+/* Below 0, 0, above 0: the order of Java's String.compareTo() (UTF-16 code units). */
 int		utf8_compare16(struct slice a, struct slice b);
 
 #endif
