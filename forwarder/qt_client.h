@@ -17,14 +17,14 @@
 enum qt_outcome {
 	QT_DELIVERED,	/* QT has it */
 	QT_RETRY,	/* try again later */
-	QT_CONFIG,	/* our configuration is wrong; try again later */
+	QT_CONFIG,	/* our configuration is wrong */
 	QT_REFUSED,	/* QT will never take this message */
 	QT__MAX
 };
 
 struct qt_result {
 	enum qt_outcome		 outcome;
-	bool			 alive;		/* QT itself answered: the body had a code of its own */
+	bool			 alive;		/* QT answered: the body has a code of QT's */
 	char			 code[32];	/* QT's code; "": the answer had no code */
 	struct http_answer	 http;
 

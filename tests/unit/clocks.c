@@ -10,7 +10,7 @@ struct clocks	*clocks = &own;
 int	__real_clock_gettime(clockid_t id, struct timespec *t);
 int	__wrap_clock_gettime(clockid_t id, struct timespec *t);
 
-/* The linker is told to send the modules' clock_gettime() here. */
+/* The linker replaces the modules' clock_gettime() by this (--wrap=clock_gettime). */
 int
 __wrap_clock_gettime(clockid_t id, struct timespec *t)
 {

@@ -1,5 +1,5 @@
 /*
- * clocks.h: the clocks as a test wants them, for a program that is linked with
+ * clocks.h: lets a test set the clocks, in a program that is linked with
  * -Wl,--wrap=clock_gettime.
  */
 #ifndef TESTS_UNIT_CLOCKS_H
@@ -8,16 +8,16 @@
 #include <stdint.h>
 
 struct clocks {
-	_Atomic int64_t	 wall_ms;	/* it stands there, since the epoch; 0: it is right */
-	_Atomic int64_t	 mono_ms;	/* the same of the monotonic one */
-	_Atomic int64_t	 mono_ahead_ms;
+	_Atomic int64_t	 wall_ms;	/* the wall clock stands at this time; 0: it is right */
+	_Atomic int64_t	 mono_ms;	/* the monotonic clock stands at this time; 0: it runs */
+	_Atomic int64_t	 mono_ahead_ms;	/* the monotonic clock is ahead by so much */
 };
 
 /* The last ms of 2026-11-22 in China, and the first of the next day. */
 #define CLOCKS_LAST_MS	INT64_C(1795363199999)
 #define CLOCKS_FIRST_MS	(CLOCKS_LAST_MS + 1)
 
-/* May be made to point into memory that processes share. */
+/* A test may point it at memory that several processes share. */
 extern struct clocks	*clocks;
 
 #endif

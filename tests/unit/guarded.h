@@ -1,6 +1,8 @@
 /*
- * guarded.h: input that ends at the end of mapped memory, so that reading one byte
- * beyond it, or before the page it lies in, ends the test.
+ * guarded.h: input for parsers that ends where the mapped memory ends.
+ *
+ * A parser that reads one byte behind its input, or before the page of it, ends the test with a
+ * signal.
  */
 #ifndef TESTS_UNIT_GUARDED_H
 #define TESTS_UNIT_GUARDED_H
@@ -13,7 +15,7 @@
 
 #include "tests/unit/unit.h"
 
-/* A PROT_NONE page, size bytes, a PROT_NONE page. */
+/* A page that cannot be read, size bytes, and another page that cannot be read. */
 struct guarded {
 	char	*map;
 	size_t	 page, size;
@@ -40,7 +42,7 @@ guarded_fini(struct guarded *g)
 	(void)munmap(g->map, g->size + 2 * g->page);
 }
 
-/* The copy, writable; the one before is gone. */
+/* Copies s to the end of the memory, over the copy before.  The test may write to it. */
 static inline char *
 guarded_put(const struct guarded *g, struct slice s)
 {

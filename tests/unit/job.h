@@ -43,9 +43,9 @@ enum { JOB_KINDS = 8 };
 extern const struct job_kind	 job_kinds[JOB_KINDS];
 
 /* How long a call of that kind may take, ms. */
-int			 job_time(const struct job_kind *k);
+int				 job_time(const struct job_kind *k);
 
 /* Checks that j was answered as k says. */
-void			 job_check(const struct job_kind *k, const struct job *j);
+void				 job_check(const struct job_kind *k, const struct job *j);
 
 #endif

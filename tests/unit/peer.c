@@ -13,10 +13,10 @@
 #include "tests/unit/unit.h"
 
 enum {
-	CONNECTIONS = 256,	/* at most in the life of a peer */
+	CONNECTIONS = 256,	/* at most, in the life of a peer */
 	REQUEST_MAX = 4096,	/* bytes, head and body */
-	SAYINGS = 8,
-	LONG = 64 * 1024 + 1,
+	SAYINGS = 8,		/* at most, of peer_say() */
+	LONG = 64 * 1024 + 1	/* bytes of the body of /long */
 };
 
 /* One connection and the thread that serves it. */
@@ -24,16 +24,16 @@ struct link {
 	struct peer	*peer;
 	pthread_t	 thread;
 	int		 fd;
-	int		 requests;		/* begun */
+	int		 requests;		/* read so far */
 	char		 in[REQUEST_MAX + 1];
 	size_t		 len;
 };
 
-/* What has been said of the targets that begin so. */
+/* The answer that peer_say() has set for all targets that begin so. */
 struct saying {
 	const char	*begin, *status, *body;
-	bool		 held;
-	int		 asked;
+	bool		 held;			/* until peer_open() */
+	int		 asked;			/* requests for it */
 	char		 target[PEER_TARGET];	/* of the last request */
 };
 
@@ -43,7 +43,7 @@ struct peer {
 	pthread_t	 thread;
 	pthread_mutex_t	 lock;
 	pthread_cond_t	 changed;
-	bool		 open;			/* the gate is */
+	bool		 open;			/* peer_open() was called */
 	const char	*now;
 	struct saying	 sayings[SAYINGS];
 	size_t		 nsayings;
@@ -55,12 +55,12 @@ struct peer {
 
 struct request {
 	char		 target[PEER_TARGET];
-	char		 path[32];		/* of it, without a query */
+	char		 path[32];		/* the target without its query */
 	struct slice	 head, body;
 };
 
 static void
-put(const struct link *l, const char *p, size_t len)
+send_bytes(const struct link *l, const char *p, size_t len)
 {
 	ssize_t	 n;
 
@@ -70,20 +70,20 @@ put(const struct link *l, const char *p, size_t len)
 }
 
 static void
-answer(const struct link *l, const char *status, struct slice body)
+send_answer(const struct link *l, const char *status, struct slice body)
 {
 	char	 head[128];
 
 	(void)snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n", status,
 	    body.len);
-	put(l, head, strlen(head));
-	put(l, body.p, body.len);
+	send_bytes(l, head, strlen(head));
+	send_bytes(l, body.p, body.len);
 }
 
 static bool
 do_ok(struct link *l, const struct request *r)
 {
-	answer(l, "200 OK", r->body);
+	send_answer(l, "200 OK", r->body);
 	return true;
 }
 
@@ -106,14 +106,14 @@ do_gate(struct link *l, const struct request *r)
 static bool
 do_later(struct link *l, const struct request *r)
 {
-	answer(l, "503 Busy\r\nRetry-After: 7", r->body);
+	send_answer(l, "503 Busy\r\nRetry-After: 7", r->body);
 	return true;
 }
 
 static bool
 do_moved(struct link *l, const struct request *r)
 {
-	answer(l, "302 Found\r\nLocation: /ok", r->body);
+	send_answer(l, "302 Found\r\nLocation: /ok", r->body);
 	return true;
 }
 
@@ -125,7 +125,7 @@ answer_x(const struct link *l, size_t len)
 	if (x == NULL)
 		return;
 	memset(x, 'x', len);
-	answer(l, "200 OK", (struct slice){ x, len });
+	send_answer(l, "200 OK", (struct slice){ x, len });
 	free(x);
 }
 
@@ -169,7 +169,7 @@ do_half(struct link *l, const struct request *r)
 	static const char	 half[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf";
 
 	(void)r;
-	put(l, half, sizeof(half) - 1);
+	send_bytes(l, half, sizeof(half) - 1);
 	return false;
 }
 
@@ -183,7 +183,7 @@ static bool
 do_last(struct link *l, const struct request *r)
 {
 	(void)r;
-	(void)shutdown(l->peer->fd, SHUT_RDWR);	/* it keeps the port, but refuses */
+	(void)shutdown(l->peer->fd, SHUT_RDWR);	/* the port stays taken, but refuses connections */
 	return false;
 }
 
@@ -191,7 +191,7 @@ static bool
 do_code(struct link *l, const struct request *r)
 {
 	(void)r;
-	answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_200\"}"));
+	send_answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_200\"}"));
 	return true;
 }
 
@@ -206,7 +206,7 @@ static bool
 do_secret(struct link *l, const struct request *r)
 {
 	(void)r;
-	answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_101\"}"));
+	send_answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_101\"}"));
 	return true;
 }
 
@@ -214,7 +214,7 @@ static bool
 do_event(struct link *l, const struct request *r)
 {
 	(void)r;
-	answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_105\"}"));
+	send_answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_105\"}"));
 	return true;
 }
 
@@ -222,18 +222,18 @@ static bool
 do_union(struct link *l, const struct request *r)
 {
 	(void)r;
-	answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_110\"}"));
+	send_answer(l, "200 OK", slice_of("{\"code\":\"Httpapi_300_110\"}"));
 	return true;
 }
 
 static bool
 do_head(struct link *l, const struct request *r)
 {
-	answer(l, "200 OK", r->head);
+	send_answer(l, "200 OK", r->head);
 	return true;
 }
 
-/* False: the connection ends. */
+/* The acts.  One that returns false ends the connection. */
 static const struct {
 	const char	*path;
 	bool		 (*act)(struct link *l, const struct request *r);
@@ -257,7 +257,7 @@ static const struct {
 	{ "/head", do_head },
 };
 
-/* Value of the head's Content-Length. */
+/* The number in the head's Content-Length; 0: it has no such field. */
 static size_t
 body_length(const char *head, const char *end)
 {
@@ -270,7 +270,7 @@ body_length(const char *head, const char *end)
 	return 0;
 }
 
-/* False: the connection is at its end, or what comes is no request. */
+/* False: the peer has closed the connection, or it sends something else than a request. */
 static bool
 read_request(struct link *l, struct request *r)
 {
@@ -282,7 +282,7 @@ read_request(struct link *l, struct request *r)
 		if ((n = recv(l->fd, l->in + l->len, REQUEST_MAX - l->len, 0)) <= 0)
 			return false;
 		l->in[l->len + (size_t)n] = '\0';
-		if (l->in[0] != 'P' && l->in[0] != 'G')	/* TLS: not here */
+		if (l->in[0] != 'P' && l->in[0] != 'G')	/* perhaps TLS */
 			return false;
 		if (end == NULL && (end = strstr(l->in, "\r\n\r\n")) != NULL)
 			need = (size_t)(end + 4 - l->in) + body_length(l->in, end);
@@ -294,7 +294,7 @@ read_request(struct link *l, struct request *r)
 	    sscanf(r->target, "%31[^?]", r->path) == 1;
 }
 
-/* The one with the longest beginning of a target, NULL: there is none; with the lock held. */
+/* The saying with the longest beginning of a target; NULL: no saying.  Needs the lock. */
 static struct saying *
 saying_of(struct peer *p, const char *target)
 {
@@ -307,9 +307,9 @@ saying_of(struct peer *p, const char *target)
 	return found;
 }
 
-/* Counts a request; what to answer if that has been said (status NULL: it has not). */
+/* Counts a request, and returns what peer_say() has set for it; status NULL: nothing. */
 static struct saying
-count(struct peer *p, const struct request *r)
+count_request(struct peer *p, const struct request *r)
 {
 	struct saying	 copy = { .status = NULL }, *s;
 
@@ -338,16 +338,16 @@ path_of(struct peer *p, const struct request *r)
 }
 
 static bool
-act(struct link *l, const struct request *r)
+do_request(struct link *l, const struct request *r)
 {
-	const struct saying	 said = count(l->peer, r);
+	const struct saying	 said = count_request(l->peer, r);
 	const char		*path = path_of(l->peer, r);
 	size_t			 i;
 
 	if (said.status != NULL) {
 		if (said.held)
 			await_open(l->peer);
-		answer(l, said.status, slice_of(said.body));
+		send_answer(l, said.status, slice_of(said.body));
 		return true;
 	}
 	for (i = 0; i < COUNT(acts); i++)
@@ -357,19 +357,19 @@ act(struct link *l, const struct request *r)
 }
 
 static void *
-serve(void *arg)
+serve_link(void *arg)
 {
 	struct link	*l = arg;
 	struct request	 r;
 
-	while (read_request(l, &r) && act(l, &r))
+	while (read_request(l, &r) && do_request(l, &r))
 		;
-	(void)shutdown(l->fd, SHUT_RDWR);	/* closed when the peer ends */
+	(void)shutdown(l->fd, SHUT_RDWR);	/* peer_free() closes it */
 	return NULL;
 }
 
 static void
-add(struct peer *p, int fd)
+add_link(struct peer *p, int fd)
 {
 	struct link	*l = calloc(1, sizeof(*l));
 	int		 on = 1;
@@ -379,7 +379,7 @@ add(struct peer *p, int fd)
 	if (l != NULL && !p->ending && p->n < CONNECTIONS) {
 		l->peer = p;
 		l->fd = fd;
-		if (pthread_create(&l->thread, NULL, serve, l) == 0) {
+		if (pthread_create(&l->thread, NULL, serve_link, l) == 0) {
 			p->links[p->n++] = l;
 			l = NULL;
 			fd = -1;
@@ -398,11 +398,11 @@ listen_on(void *arg)
 	int		 fd;
 
 	while ((fd = accept(p->fd, NULL, NULL)) != -1)
-		add(p, fd);
+		add_link(p, fd);
 	return NULL;
 }
 
-/* A loopback port of our own. */
+/* A socket with a free loopback port. */
 static int
 bind_any(unsigned *port)
 {
@@ -413,7 +413,7 @@ bind_any(unsigned *port)
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, len) == -1 ||
 	    getsockname(fd, (struct sockaddr *)&sin, &len) == -1)
-		fail_msg("no socket");
+		fail_msg("cannot bind a socket");
 	*port = ntohs(sin.sin_port);
 	return fd;
 }
@@ -431,7 +431,7 @@ peer_new(void)
 	p->fd = bind_any(&p->port);
 	if (listen(p->fd, CONNECTIONS) == -1 ||
 	    pthread_create(&p->thread, NULL, listen_on, p) != 0)
-		fail_msg("no server");
+		fail_msg("cannot start the server");
 	return p;
 }
 
@@ -512,7 +512,7 @@ peer_now(struct peer *p, const char *path)
 
 	while (strcmp(acts[i].path + 1, path) != 0)
 		if (++i == COUNT(acts))
-			fail_msg("no %s", path);
+			fail_msg("there is no act %s", path);
 	(void)pthread_mutex_lock(&p->lock);
 	p->now = acts[i].path;
 	(void)pthread_mutex_unlock(&p->lock);
@@ -526,7 +526,7 @@ peer_say(struct peer *p, const char *begin, const char *status, const char *body
 	(void)pthread_mutex_lock(&p->lock);
 	s = saying_of(p, begin);
 	if ((s == NULL || strcmp(s->begin, begin) != 0) && p->nsayings == SAYINGS)
-		fail_msg("too much is said");
+		fail_msg("more than %d sayings", SAYINGS);
 	if (s == NULL || strcmp(s->begin, begin) != 0)
 		s = &p->sayings[p->nsayings++];
 	s->begin = begin;
@@ -544,7 +544,7 @@ peer_asked(struct peer *p, const char *begin, char target[PEER_TARGET])
 
 	(void)pthread_mutex_lock(&p->lock);
 	if ((s = saying_of(p, begin)) == NULL)
-		fail_msg("nothing is said of %s", begin);
+		fail_msg("peer_say() was not called for %s", begin);
 	n = s->asked;
 	if (target != NULL)
 		memcpy(target, s->target, PEER_TARGET);
@@ -569,7 +569,7 @@ peer_mute(char url[PEER_URL])
 	int		 fd = bind_any(&port);
 
 	if (listen(fd, CONNECTIONS) == -1)
-		fail_msg("no server");
+		fail_msg("cannot start the server");
 	(void)snprintf(url, PEER_URL, "https://127.0.0.1:%u/ok", port);
 	return fd;
 }

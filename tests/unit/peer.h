@@ -1,8 +1,8 @@
 /*
- * peer.h: an HTTP server for the tests of what calls one, in threads of this process.
+ * peer.h: an HTTP server in threads of this process, for tests of modules that call one.
  *
- * It listens on a free loopback port.  What it does is the path, unless peer_say() has said
- * something else:
+ * It listens on a free loopback port.  The path of a request says what the server does, unless
+ * peer_say() has set something else:
  *	ok	200 and the request's body
  *	gate	the same, but not before peer_open()
  *	later	503 with Retry-After: 7
@@ -12,15 +12,15 @@
  *	silent	no answer
  *	cut	ends the connection instead of an answer
  *	half	ends it within the answer's body
- *	once	as ok, where it is the connection's first request, else as cut
- *	last	as cut, and nobody listens any more
+ *	once	as ok for the first request of a connection, else as cut
+ *	last	as cut, and no new connection is accepted
  *	code	200 and QT's code for success
  *	wait	the same, but not before peer_open()
  *	secret	200 and QT's code for an illegal signature
  *	event	200 and QT's code for an illegal event
  *	union	200 and QT's code for no unionid
  *	head	200 and the request's head
- *	now	what peer_now() has named last, at first code
+ *	now	as the path that peer_now() has named last; at first code
  */
 #ifndef TESTS_UNIT_PEER_H
 #define TESTS_UNIT_PEER_H
@@ -32,33 +32,33 @@ enum { PEER_URL = 64, PEER_TARGET = 4096 };
 struct peer;
 
 struct peer	*peer_new(void);
-void		 peer_free(struct peer *p);	/* ends all connections */
+void		 peer_free(struct peer *p);	/* closes all connections */
 
-/* http://127.0.0.1:PORT/path */
+/* Writes http://127.0.0.1:PORT/path. */
 void		 peer_url(const struct peer *p, char url[PEER_URL], const char *path);
 
-int		 peer_connections(struct peer *p);	/* that there ever were */
-int		 peer_requests(struct peer *p);		/* read to their end */
+int		 peer_connections(struct peer *p);	/* accepted so far */
+int		 peer_requests(struct peer *p);		/* read completely so far */
 
-void		 peer_await(struct peer *p, int requests);	/* until there were so many */
+void		 peer_await(struct peer *p, int requests);	/* until so many were read */
 void		 peer_open(struct peer *p);
 void		 peer_now(struct peer *p, const char *path);
 
 /*
- * What a target that begins so answers from here on: a status with its reason, and a body.
- * The longest beginning counts.  With held it answers after peer_open().  The texts must
- * stay.
+ * From now on requests whose target begins so are answered with this status ("503 Busy") and body.
+ * If several beginnings fit, the longest counts.  held: the answer waits for peer_open().  The
+ * texts must stay until peer_free().
  */
 void		 peer_say(struct peer *p, const char *begin, const char *status,
 		    const char *body, bool held);
 
-/* How many requests such an answer was for; the target of the last one (may be NULL). */
+/* How many requests were for such an answer, and the target of the last (target may be NULL). */
 int		 peer_asked(struct peer *p, const char *begin, char target[PEER_TARGET]);
 
-/* The URL of a port at which nobody listens, as long as the descriptor is open. */
+/* Writes a URL at which connections are refused as long as the returned descriptor is open. */
 int		 peer_refused(char url[PEER_URL]);
 
-/* The https URL of a port at which nobody says a word, likewise. */
+/* Writes an https URL at which a server is silent as long as the returned descriptor is open. */
 int		 peer_mute(char url[PEER_URL]);
 
 #endif

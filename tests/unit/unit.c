@@ -14,7 +14,7 @@ unsigned	 unit_memory;
 void	*__real_realloc(void *p, size_t size);
 void	*__wrap_realloc(void *p, size_t size);
 
-/* The linker is told to send the modules' realloc() here. */
+/* The linker replaces the modules' realloc() by this (--wrap=realloc). */
 void *
 __wrap_realloc(void *p, size_t size)
 {
@@ -78,7 +78,7 @@ check_int(const char *name, int64_t got, int64_t want)
 	return false;
 }
 
-/* Enough of the bytes around the first difference to see what is wrong. */
+/* Prints bytes around the first difference, at. */
 static void
 print_bytes(const char *label, struct slice s, size_t at)
 {

@@ -1,9 +1,9 @@
 /*
- * unit.h: what the unit tests share.
+ * unit.h: checks, and files, for all unit tests.
  *
- * A test walks a table of named cases.  A check that fails prints the case's name and
- * goes on, so that one run names every bad case; TEST() makes the test fail at its end
- * if a check failed, or if there was none at all.
+ * A test walks a table of named cases.  A check that fails prints the case's name, and the test
+ * goes on: so one run names all bad cases.  TEST() makes the test fail at its end if a check has
+ * failed, or if nothing was checked.
  */
 #ifndef TESTS_UNIT_UNIT_H
 #define TESTS_UNIT_UNIT_H
@@ -23,13 +23,13 @@
 #define RUN(name, t)	cmocka_run_group_tests_name(name, t, NULL, NULL)
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* Bytes of a literal, NUL bytes within it too. */
+/* A slice of a literal, also of one with NUL bytes. */
 #define BYTES(s)	{ (s), sizeof(s) - 1 }
 
 int	unit_begin(void **state);
 int	unit_end(void **state);
 
-/* All return whether the check held. */
+/* All return true if the check was good. */
 #define CHECK(name, cond) unit_check(cond, name, #cond, __FILE__, __LINE__)
 bool		unit_check(bool ok, const char *name, const char *what, const char *file, int line);
 bool		check_err(const char *name, enum error got, enum error want);
@@ -37,19 +37,19 @@ bool		check_int(const char *name, int64_t got, int64_t want);
 bool		check_bytes(const char *name, struct slice got, struct slice want);
 bool		check_text(const char *name, const char *got, const char *want);
 
-/* The character in UTF-8, surrogates in three bytes like any other; its length. */
+/* Writes a character in UTF-8, a surrogate in three bytes.  Returns how many bytes. */
 size_t		unit_utf8(char u[4], uint32_t cp);
 
 /*
- * Memory runs out at the n-th allocation of the modules' bufs from here (1: the next);
- * 0: never.  What is left is how many more it takes: above 0, the end was not reached.
+ * Set it to n, and the n-th realloc() from then on fails (1: the next one); 0: none fails.  It
+ * counts down: if it is above 0 after a call, the call made fewer allocations.
  */
 extern unsigned	unit_memory;
 
-/* A directory of this process, empty at first, removed with its files at exit. */
+/* A directory for this process: empty at first, removed with its files at exit. */
 const char	*unit_dir(void);
 
-/* Path of a file in unit_dir() with this content; valid until the next call. */
+/* Makes a file in unit_dir(), and returns its path, which is valid until the next call. */
 const char	*unit_file(const char *name, struct slice content);
 
 #endif

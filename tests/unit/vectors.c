@@ -5,7 +5,7 @@
 #include "tests/unit/unit.h"
 #include "tests/unit/vectors.h"
 
-/* Puts VECTOR_NUL for each \u0000; an escaped backslash before a u is none. */
+/* Replaces each \u0000 by VECTOR_NUL, but not where its \ is itself escaped. */
 static void
 hide_nuls(char *line)
 {
@@ -37,7 +37,7 @@ vectors_load(struct vectors *v, const char *file)
 
 	(void)snprintf(path, sizeof(path), "tests/vectors/%s", file);
 	if ((f = fopen(path, "r")) == NULL)
-		fail_msg("%s: not readable from here", path);
+		fail_msg("cannot read %s: run the test in the top directory", path);
 	for (v->n = 0; getline(&line, &cap, f) != -1; v->n++) {
 		assert_true(v->n < COUNT(v->line));
 		hide_nuls(line);

@@ -1,5 +1,5 @@
 /*
- * vectors.h: the lines of the .jsonl files of tests/vectors.
+ * vectors.h: reads the lines of the .jsonl files in tests/vectors.
  */
 #ifndef TESTS_UNIT_VECTORS_H
 #define TESTS_UNIT_VECTORS_H
@@ -9,8 +9,8 @@
 #include "core/buf.h"
 
 /*
- * The library reads no NUL within the name of a member.  In the lines read here this
- * character stands for \u0000 everywhere; vector_text() turns it back.
+ * The JSON library cannot read a NUL in the name of a member.  So this character stands for
+ * \u0000 in all lines; vector_text() makes it a NUL again.
  */
 #define VECTOR_NUL	"\xF4\x8F\xBF\xBD"
 
@@ -19,19 +19,19 @@ struct vectors {
 	size_t	 n;
 };
 
-/* Reads a file; ends the test if a line is no JSON. */
+/* Reads a file.  A line that is not JSON ends the test. */
 void		 vectors_load(struct vectors *v, const char *file);
 void		 vectors_free(struct vectors *v);
 
-const char	*vector_name(const json_t *line);
+const char	*vector_name(const json_t *line);	/* of the line's case */
 
-/* A string member as it stands, absent for null or none: fits where no NUL can be. */
+/* The text of a member, which must have no NUL; absent: it is null, or there is no such member. */
 struct slice	 vector_get(const json_t *line, const char *key);
 
-/* A new buf's worth of text with its NULs back; to be freed. */
+/* A copy of text in which VECTOR_NUL is a NUL again.  The caller frees it. */
 struct buf	 vector_text(const char *p, size_t len);
 
-/* The bytes of a base64 member; to be freed. */
+/* The bytes of a member that is base64.  The caller frees them. */
 struct buf	 vector_base64(const json_t *line, const char *key);
 
 #endif

@@ -6,7 +6,7 @@
 #include "core/hex.h"
 #include "tests/unit/unit.h"
 
-/* A buf with this content, ceiling max. */
+/* A buf with this content, and with this limit. */
 static struct buf
 buf_with(size_t max, const char *text)
 {
@@ -207,7 +207,7 @@ files(void **state)
 		    cases[i].max), 0);
 		if (cases[i].content.len <= cases[i].max)
 			check_bytes(cases[i].name, buf_slice(&b), cases[i].content);
-		else	/* enough to know that it is too long, not much more */
+		else	/* it stops soon after it knows that the file is too long */
 			CHECK(cases[i].name, b.len > cases[i].max &&
 			    b.len <= cases[i].max + 4096);
 	}

@@ -29,7 +29,7 @@ days(void **state)
 	}
 }
 
-/* Every day of 8,030 years, there and back, each text after the one before. */
+/* All days of 8,030 years become text and days again; each text sorts after the one before. */
 static void
 all_days(void **state)
 {
@@ -74,7 +74,8 @@ in_china(void **state)
 		const char	*name;
 		int64_t		 s, day, of_day;
 	} cases[] = {
-		{ "the epoch is eight in the morning", 0, 0, 28800 }, { "before midnight", 57599, 0, 86399 },
+		{ "the epoch is eight in the morning", 0, 0, 28800 }, { "before midnight", 57599, 0,
+		86399 },
 		{ "midnight", 57600, 1, 0 },
 		{ "the day before", -28801, -1, 86399 },
 		{ "its first second", -28800, 0, 0 }, { "now", 1795322684, 20779, 45884 },

@@ -14,7 +14,7 @@
 #define ACCOUNT(m)	{ #m, offsetof(struct account, m) }
 #define SETTING(m)	{ #m, offsetof(struct settings, m) }
 
-/* A member of a struct: its name, as messages call it, and its place. */
+/* A member of a struct: its name in messages, and its offset. */
 struct member {
 	const char	*name;
 	size_t		 off;
@@ -28,15 +28,15 @@ static const struct account	 good = {
 
 static const struct settings	 none;
 
-/* All that was said, a line each. */
+/* All problems, a line each. */
 struct said {
 	struct buf	 text;
 	int		 lines;
-	bool		 clean;		/* each was one line of something */
+	bool		 clean;		/* each was one line, and not an empty one */
 };
 
 static void
-say(void *ctx, const char *line)
+add_line(void *ctx, const char *line)
 {
 	struct said	*s = ctx;
 
@@ -46,7 +46,7 @@ say(void *ctx, const char *line)
 	assert_int_equal(buf_puts(&s->text, "\n"), ERR_OK);
 }
 
-/* Room for a NUL, so that what was said can be searched as text. */
+/* The problems as text, with a NUL, so that strstr() can search it. */
 static const char *
 text_of(struct said *s)
 {
@@ -55,7 +55,7 @@ text_of(struct said *s)
 	return s->text.p;
 }
 
-/* "kind.name" stands in text, and no longer name. */
+/* True: the text has "kind.name", and not only as the beginning of a longer name. */
 static bool
 names_member(const char *text, const char *before, const char *name)
 {
@@ -74,7 +74,7 @@ text_at(void *base, size_t off)
 	return (const char **)(void *)((char *)base + off);
 }
 
-/* The good account with one member changed: problems, each naming that member. */
+/* Changes one member of the good account: each problem must name that member. */
 static int
 load_changed(struct conf *c, struct said *s, const struct member *m, const char *value,
     enum account_mode mode)
@@ -85,67 +85,70 @@ load_changed(struct conf *c, struct said *s, const struct member *m, const char 
 	a.mode = mode;
 	*text_at(&a, m->off) = value;
 	*s = (struct said){ .clean = true };
-	problems = conf_load_from(c, &a, 1, &none, say, s);
+	problems = conf_load_from(c, &a, 1, &none, add_line, s);
 	check_int("as many as were said", s->lines, problems);
 	CHECK("one line each", s->clean);
 	return problems;
 }
 
+static const struct {
+	const char		*name;
+	struct member		 m;
+	const char		*value;
+	enum account_mode	 mode;
+} good_accounts_cases[] = {
+	{ "as it is", ACCOUNT(path), "acme", SAFE },
+	{ "path with all that can stand in it", ACCOUNT(path), "a-Z_0.9~", SAFE },
+	{ "path of one", ACCOUNT(path), "a", SAFE },
+	{ "path of 64", ACCOUNT(path), X64, SAFE },
+	{ "no name", ACCOUNT(name), NULL, SAFE },
+	{ "empty name", ACCOUNT(name), "", SAFE },
+	{ "name in Chinese", ACCOUNT(name), "\xE4\xB8\xAD\xE6\x96\x87", SAFE },
+	{ "token of 3", ACCOUNT(token), "aB3", SAFE },
+	{ "token of 32", ACCOUNT(token), X32, SAFE },
+	{ "no aes_key in PLAIN", ACCOUNT(aes_key), NULL, PLAIN },
+	{ "empty aes_key in PLAIN", ACCOUNT(aes_key), "", PLAIN },
+	{ "aes_key in PLAIN", ACCOUNT(aes_key), KEY, PLAIN },
+	{ "aes_key in COMPATIBLE", ACCOUNT(aes_key), KEY, COMPATIBLE },
+	{ "aes_key with spare bits", ACCOUNT(aes_key),
+	    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFH", SAFE },
+	{ "no old key", ACCOUNT(aes_key_old), NULL, SAFE },
+	{ "empty old key", ACCOUNT(aes_key_old), "", SAFE },
+	{ "old key", ACCOUNT(aes_key_old), KEY, SAFE },
+	{ "http", ACCOUNT(qt_url), "http://127.0.0.1:8080/x", SAFE },
+	{ "URL without a path", ACCOUNT(qt_url), "https://qt.example", SAFE },
+	{ "URL with a query", ACCOUNT(qt_url), "https://qt.example/a?b=c&d", SAFE },
+	{ "IPv6", ACCOUNT(qt_url), "https://[::1]:8443/x", SAFE },
+	{ "no app_key", ACCOUNT(app_key), NULL, SAFE },
+	{ "empty app_key", ACCOUNT(app_key), "", SAFE },
+	{ "secret", ACCOUNT(secret), X32, SAFE },
+	{ "no control_key", ACCOUNT(control_key), "", SAFE },
+	{ "control_key of 16", ACCOUNT(control_key), "0123456789/+=&%~", SAFE },
+	{ "control_allow", ACCOUNT(control_allow), "192.0.2.7, 10.0.0.0/8 ::1", SAFE },
+};
+
 static void
 good_accounts(void **state)
 {
-	static const struct {
-		const char		*name;
-		struct member		 m;
-		const char		*value;
-		enum account_mode	 mode;
-	} cases[] = {
-		{ "as it is", ACCOUNT(path), "acme", SAFE },
-		{ "path with all that can stand in it", ACCOUNT(path), "a-Z_0.9~", SAFE },
-		{ "path of one", ACCOUNT(path), "a", SAFE },
-		{ "path of 64", ACCOUNT(path), X64, SAFE },
-		{ "no name", ACCOUNT(name), NULL, SAFE },
-		{ "empty name", ACCOUNT(name), "", SAFE },
-		{ "name in Chinese", ACCOUNT(name), "\xE4\xB8\xAD\xE6\x96\x87", SAFE },
-		{ "token of 3", ACCOUNT(token), "aB3", SAFE },
-		{ "token of 32", ACCOUNT(token), X32, SAFE },
-		{ "no aes_key in PLAIN", ACCOUNT(aes_key), NULL, PLAIN },
-		{ "empty aes_key in PLAIN", ACCOUNT(aes_key), "", PLAIN },
-		{ "aes_key in PLAIN", ACCOUNT(aes_key), KEY, PLAIN },
-		{ "aes_key in COMPATIBLE", ACCOUNT(aes_key), KEY, COMPATIBLE },
-		{ "aes_key with spare bits", ACCOUNT(aes_key),
-		    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFH", SAFE },
-		{ "no old key", ACCOUNT(aes_key_old), NULL, SAFE },
-		{ "empty old key", ACCOUNT(aes_key_old), "", SAFE },
-		{ "old key", ACCOUNT(aes_key_old), KEY, SAFE },
-		{ "http", ACCOUNT(qt_url), "http://127.0.0.1:8080/x", SAFE },
-		{ "URL without a path", ACCOUNT(qt_url), "https://qt.example", SAFE },
-		{ "URL with a query", ACCOUNT(qt_url), "https://qt.example/a?b=c&d", SAFE },
-		{ "IPv6", ACCOUNT(qt_url), "https://[::1]:8443/x", SAFE },
-		{ "no app_key", ACCOUNT(app_key), NULL, SAFE },
-		{ "empty app_key", ACCOUNT(app_key), "", SAFE },
-		{ "secret", ACCOUNT(secret), X32, SAFE },
-		{ "no control_key", ACCOUNT(control_key), "", SAFE },
-		{ "control_key of 16", ACCOUNT(control_key), "0123456789/+=&%~", SAFE },
-		{ "control_allow", ACCOUNT(control_allow), "192.0.2.7, 10.0.0.0/8 ::1", SAFE },
-	};
 	struct conf	 c;
 	struct said	 s;
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		if (!check_int(cases[i].name, load_changed(&c, &s, &cases[i].m, cases[i].value,
-		    cases[i].mode), 0))
+	for (i = 0; i < COUNT(good_accounts_cases); i++) {
+		if (!check_int(good_accounts_cases[i].name, load_changed(&c, &s,
+		    &good_accounts_cases[i].m, good_accounts_cases[i].value,
+		    good_accounts_cases[i].mode), 0))
 			print_error("  %s", text_of(&s));
-		check_int(cases[i].name, (int64_t)c.n, 1);
-		CHECK(cases[i].name, c.accounts[0].mode == cases[i].mode);
+		check_int(good_accounts_cases[i].name, (int64_t)c.n, 1);
+		CHECK(good_accounts_cases[i].name,
+		    c.accounts[0].mode == good_accounts_cases[i].mode);
 		conf_free(&c);
 		buf_free(&s.text);
 	}
 }
 
-/* Of these no value may be said. */
+/* Secrets: no problem may show their values. */
 static bool
 is_secret(const char *member)
 {
@@ -161,101 +164,107 @@ is_secret(const char *member)
 	return false;
 }
 
+static const struct {
+	const char		*name;
+	struct member		 m;
+	const char		*value;
+	enum account_mode	 mode;
+} bad_accounts_cases[] = {
+	{ "no path", ACCOUNT(path), NULL, SAFE },
+	{ "empty path", ACCOUNT(path), "", SAFE },
+	{ "path of 65", ACCOUNT(path), X64 "a", SAFE },
+	{ "path with a slash", ACCOUNT(path), "a/b", SAFE },
+	{ "path with a blank", ACCOUNT(path), "a b", SAFE },
+	{ "path with a %", ACCOUNT(path), "a%62", SAFE },
+	{ "path with a line end", ACCOUNT(path), "a\nb", SAFE },
+	{ "path in Chinese", ACCOUNT(path), "\xE4\xB8\xAD", SAFE },
+	{ "path .", ACCOUNT(path), ".", SAFE },
+	{ "path ..", ACCOUNT(path), "..", SAFE },
+	{ "path -, the operators'", ACCOUNT(path), "-", SAFE },
+	{ "path of the collector", ACCOUNT(path), "thirdPartyDataSource", SAFE },
+	{ "name of 65", ACCOUNT(name), X64 "a", SAFE },
+	{ "control_key of 15", ACCOUNT(control_key), "0123456789abcde", SAFE },
+	{ "control_key with a blank", ACCOUNT(control_key), "0123456789abcde f", SAFE },
+	{ "control_allow with a name", ACCOUNT(control_allow), "::1 localhost", SAFE },
+	{ "no appid", ACCOUNT(appid), NULL, SAFE },
+	{ "empty appid", ACCOUNT(appid), "", SAFE },
+	{ "appid with a blank", ACCOUNT(appid), "wx 1", SAFE },
+	{ "appid with a line end", ACCOUNT(appid), "wx1\n", SAFE },
+	{ "appid of 65", ACCOUNT(appid), X64 "a", SAFE },
+	{ "no token", ACCOUNT(token), NULL, SAFE },
+	{ "no token in PLAIN", ACCOUNT(token), NULL, PLAIN },
+	{ "empty token", ACCOUNT(token), "", SAFE },
+	{ "token of 2", ACCOUNT(token), "ab", SAFE },
+	{ "token of 33", ACCOUNT(token), X32 "a", SAFE },
+	{ "token with a _", ACCOUNT(token), "ab_cd", SAFE },
+	{ "token with a line end", ACCOUNT(token), "abcd\n", SAFE },
+	{ "no aes_key in SAFE", ACCOUNT(aes_key), NULL, SAFE },
+	{ "empty aes_key in SAFE", ACCOUNT(aes_key), "", SAFE },
+	{ "no aes_key in COMPATIBLE", ACCOUNT(aes_key), NULL, COMPATIBLE },
+	{ "aes_key of 42", ACCOUNT(aes_key),
+	    "IFGF9ebDk0CcozaiPhRUNzmS5a7chvahvFChPjvCwt", SAFE },
+	{ "aes_key with =", ACCOUNT(aes_key),
+	    "IFGF9ebDk0CcozaiPhRUNzmS5a7chvahvFChPjvCwt4=", SAFE },
+	{ "aes_key with a -", ACCOUNT(aes_key),
+	    "IFGF9-bDk0CcozaiPhRUNzmS5a7chvahvFChPjvCwt4", SAFE },
+	{ "bad aes_key in PLAIN", ACCOUNT(aes_key), "short", PLAIN },
+	{ "bad old key", ACCOUNT(aes_key_old), "short", SAFE },
+	{ "old key of 44", ACCOUNT(aes_key_old), KEY "H", SAFE },
+	{ "no qt_url", ACCOUNT(qt_url), NULL, SAFE },
+	{ "empty qt_url", ACCOUNT(qt_url), "", SAFE },
+	{ "qt_url without a scheme", ACCOUNT(qt_url), "qt.example/x", SAFE },
+	{ "qt_url with another scheme", ACCOUNT(qt_url), "ftp://qt.example/x", SAFE },
+	{ "qt_url to a file", ACCOUNT(qt_url), "file:///etc/passwd", SAFE },
+	{ "qt_url without a host", ACCOUNT(qt_url), "https:///x", SAFE },
+	{ "qt_url with a port alone", ACCOUNT(qt_url), "https://:80/x", SAFE },
+	{ "qt_url ends at //", ACCOUNT(qt_url), "https://", SAFE },
+	{ "qt_url with a password", ACCOUNT(qt_url), "https://u:p@qt.example/x", SAFE },
+	{ "qt_url with a fragment", ACCOUNT(qt_url), "https://qt.example/x#y", SAFE },
+	{ "qt_url with a blank", ACCOUNT(qt_url), "https://qt.example/x y", SAFE },
+	{ "qt_url with a line end", ACCOUNT(qt_url), "https://qt.example/\r\nX: y", SAFE },
+	{ "qt_url over 1024", ACCOUNT(qt_url), "https://qt.example/" X1024, SAFE },
+	{ "app_key over 256", ACCOUNT(app_key), X256 "a", SAFE },
+	{ "no service_id", ACCOUNT(service_id), NULL, SAFE },
+	{ "empty service_id", ACCOUNT(service_id), "", SAFE },
+	{ "service_id over 256", ACCOUNT(service_id), X256 "a", SAFE },
+	{ "no service_secret", ACCOUNT(service_secret), NULL, SAFE },
+	{ "empty service_secret", ACCOUNT(service_secret), "", SAFE },
+	{ "service_secret over 256", ACCOUNT(service_secret), X256 "a", SAFE },
+	{ "no such mode", ACCOUNT(mode), NULL, (enum account_mode)7 },
+};
+
 static void
 bad_accounts(void **state)
 {
-	static const struct {
-		const char		*name;
-		struct member		 m;
-		const char		*value;
-		enum account_mode	 mode;
-	} cases[] = {
-		{ "no path", ACCOUNT(path), NULL, SAFE },
-		{ "empty path", ACCOUNT(path), "", SAFE },
-		{ "path of 65", ACCOUNT(path), X64 "a", SAFE },
-		{ "path with a slash", ACCOUNT(path), "a/b", SAFE },
-		{ "path with a blank", ACCOUNT(path), "a b", SAFE },
-		{ "path with a %", ACCOUNT(path), "a%62", SAFE },
-		{ "path with a line end", ACCOUNT(path), "a\nb", SAFE },
-		{ "path in Chinese", ACCOUNT(path), "\xE4\xB8\xAD", SAFE },
-		{ "path .", ACCOUNT(path), ".", SAFE },
-		{ "path ..", ACCOUNT(path), "..", SAFE },
-		{ "path -, the operators'", ACCOUNT(path), "-", SAFE },
-		{ "path of the collector", ACCOUNT(path), "thirdPartyDataSource", SAFE },
-		{ "name of 65", ACCOUNT(name), X64 "a", SAFE },
-		{ "control_key of 15", ACCOUNT(control_key), "0123456789abcde", SAFE },
-		{ "control_key with a blank", ACCOUNT(control_key), "0123456789abcde f", SAFE },
-		{ "control_allow with a name", ACCOUNT(control_allow), "::1 localhost", SAFE },
-		{ "no appid", ACCOUNT(appid), NULL, SAFE },
-		{ "empty appid", ACCOUNT(appid), "", SAFE },
-		{ "appid with a blank", ACCOUNT(appid), "wx 1", SAFE },
-		{ "appid with a line end", ACCOUNT(appid), "wx1\n", SAFE },
-		{ "appid of 65", ACCOUNT(appid), X64 "a", SAFE },
-		{ "no token", ACCOUNT(token), NULL, SAFE },
-		{ "no token in PLAIN", ACCOUNT(token), NULL, PLAIN },
-		{ "empty token", ACCOUNT(token), "", SAFE },
-		{ "token of 2", ACCOUNT(token), "ab", SAFE },
-		{ "token of 33", ACCOUNT(token), X32 "a", SAFE },
-		{ "token with a _", ACCOUNT(token), "ab_cd", SAFE },
-		{ "token with a line end", ACCOUNT(token), "abcd\n", SAFE },
-		{ "no aes_key in SAFE", ACCOUNT(aes_key), NULL, SAFE },
-		{ "empty aes_key in SAFE", ACCOUNT(aes_key), "", SAFE },
-		{ "no aes_key in COMPATIBLE", ACCOUNT(aes_key), NULL, COMPATIBLE },
-		{ "aes_key of 42", ACCOUNT(aes_key),
-		    "IFGF9ebDk0CcozaiPhRUNzmS5a7chvahvFChPjvCwt", SAFE },
-		{ "aes_key with =", ACCOUNT(aes_key),
-		    "IFGF9ebDk0CcozaiPhRUNzmS5a7chvahvFChPjvCwt4=", SAFE },
-		{ "aes_key with a -", ACCOUNT(aes_key),
-		    "IFGF9-bDk0CcozaiPhRUNzmS5a7chvahvFChPjvCwt4", SAFE },
-		{ "bad aes_key in PLAIN", ACCOUNT(aes_key), "short", PLAIN },
-		{ "bad old key", ACCOUNT(aes_key_old), "short", SAFE },
-		{ "old key of 44", ACCOUNT(aes_key_old), KEY "H", SAFE },
-		{ "no qt_url", ACCOUNT(qt_url), NULL, SAFE },
-		{ "empty qt_url", ACCOUNT(qt_url), "", SAFE },
-		{ "qt_url without a scheme", ACCOUNT(qt_url), "qt.example/x", SAFE },
-		{ "qt_url with another scheme", ACCOUNT(qt_url), "ftp://qt.example/x", SAFE },
-		{ "qt_url to a file", ACCOUNT(qt_url), "file:///etc/passwd", SAFE },
-		{ "qt_url without a host", ACCOUNT(qt_url), "https:///x", SAFE },
-		{ "qt_url with a port alone", ACCOUNT(qt_url), "https://:80/x", SAFE },
-		{ "qt_url ends at //", ACCOUNT(qt_url), "https://", SAFE },
-		{ "qt_url with a password", ACCOUNT(qt_url), "https://u:p@qt.example/x", SAFE },
-		{ "qt_url with a fragment", ACCOUNT(qt_url), "https://qt.example/x#y", SAFE },
-		{ "qt_url with a blank", ACCOUNT(qt_url), "https://qt.example/x y", SAFE },
-		{ "qt_url with a line end", ACCOUNT(qt_url), "https://qt.example/\r\nX: y", SAFE },
-		{ "qt_url over 1024", ACCOUNT(qt_url), "https://qt.example/" X1024, SAFE },
-		{ "app_key over 256", ACCOUNT(app_key), X256 "a", SAFE },
-		{ "no service_id", ACCOUNT(service_id), NULL, SAFE },
-		{ "empty service_id", ACCOUNT(service_id), "", SAFE },
-		{ "service_id over 256", ACCOUNT(service_id), X256 "a", SAFE },
-		{ "no service_secret", ACCOUNT(service_secret), NULL, SAFE },
-		{ "empty service_secret", ACCOUNT(service_secret), "", SAFE },
-		{ "service_secret over 256", ACCOUNT(service_secret), X256 "a", SAFE },
-		{ "no such mode", ACCOUNT(mode), NULL, (enum account_mode)7 },
-	};
 	struct conf	 c;
 	struct said	 s;
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		if (strcmp(cases[i].m.name, "mode") == 0)
+	for (i = 0; i < COUNT(bad_accounts_cases); i++) {
+		if (strcmp(bad_accounts_cases[i].m.name, "mode") == 0)
 			(void)load_changed(&c, &s, &(struct member)ACCOUNT(name), "acme",
-			    cases[i].mode);
+			    bad_accounts_cases[i].mode);
 		else
-			(void)load_changed(&c, &s, &cases[i].m, cases[i].value, cases[i].mode);
-		check_int(cases[i].name, s.lines, 1);
-		CHECK(cases[i].name, names_member(text_of(&s), "accounts[0]", cases[i].m.name));
-		CHECK(cases[i].name, strcmp(cases[i].m.name, "name") == 0 ||
+			(void)load_changed(&c, &s, &bad_accounts_cases[i].m,
+			    bad_accounts_cases[i].value, bad_accounts_cases[i].mode);
+		check_int(bad_accounts_cases[i].name, s.lines, 1);
+		CHECK(bad_accounts_cases[i].name, names_member(text_of(&s), "accounts[0]",
+		    bad_accounts_cases[i].m.name));
+		CHECK(bad_accounts_cases[i].name, strcmp(bad_accounts_cases[i].m.name,
+		    "name") == 0 ||
 		    strstr(text_of(&s), "acme") != NULL);
-		if (is_secret(cases[i].m.name) && cases[i].value != NULL &&
-		    strlen(cases[i].value) >= 4)
-			CHECK(cases[i].name, strstr(text_of(&s), cases[i].value) == NULL);
+		if (is_secret(bad_accounts_cases[i].m.name) &&
+		    bad_accounts_cases[i].value != NULL &&
+		    strlen(bad_accounts_cases[i].value) >= 4)
+			CHECK(bad_accounts_cases[i].name, strstr(text_of(&s),
+			    bad_accounts_cases[i].value) == NULL);
 		conf_free(&c);
 		buf_free(&s.text);
 	}
 }
 
-/* Where the unionid's access_token comes from. */
+/* UNIONID needs a control_url or a secret. */
 static void
 by_unionid(void **state)
 {
@@ -279,11 +288,37 @@ by_unionid(void **state)
 		a.control_url = cases[i].control_url;
 		a.secret = cases[i].secret;
 		s = (struct said){ .clean = true };
-		check_int(cases[i].name, conf_load_from(&c, &a, 1, &none, say, &s),
+		check_int(cases[i].name, conf_load_from(&c, &a, 1, &none, add_line, &s),
 		    cases[i].problems);
 		conf_free(&c);
 		buf_free(&s.text);
 	}
+}
+
+/* An operator's word for an account: its path first, then its name, then its AppID. */
+static void
+finding(void **state)
+{
+	struct account	 a[3] = { good, good, good };
+	struct said	 s = { .clean = true };
+	struct conf	 c;
+
+	(void)state;
+	a[1].path = "other";
+	a[2].path = "ACME";
+	check_int("three", conf_load_from(&c, a, 3, &none, add_line, &s), 0);
+	c.accounts[2].name = "other";	/* which is the path of the second account */
+	c.accounts[1].name = "Shop";
+	c.accounts[0].appid = "wx0000000000000000";
+	CHECK("by path, before a name", conf_find(&c, "other") == &c.accounts[1]);
+	CHECK("by name", conf_find(&c, "Shop") == &c.accounts[1]);
+	CHECK("by AppID", conf_find(&c, "wx0000000000000000") == &c.accounts[0]);
+	CHECK("by nothing", conf_find(&c, "") == NULL && conf_find(&c, "shop") == NULL);
+	CHECK("meant", conf_means(&c.accounts[2], "other") && conf_means(&c.accounts[2], "ACME"));
+	c.accounts[0].path = c.accounts[0].name = NULL;	/* as if its file could not be read */
+	CHECK("nameless", conf_find(&c, "acme") == NULL);
+	conf_free(&c);
+	buf_free(&s.text);
 }
 
 static void
@@ -294,7 +329,7 @@ several_accounts(void **state)
 	struct said	 s = { .clean = true };
 
 	(void)state;
-	check_int("none", conf_load_from(&c, NULL, 0, &none, say, &s), 1);
+	check_int("none", conf_load_from(&c, NULL, 0, &none, add_line, &s), 1);
 	CHECK("none", strstr(text_of(&s), "accounts") != NULL);
 	CHECK("none", conf_account(&c, slice_of("acme")) == NULL);
 	conf_free(&c);
@@ -302,14 +337,14 @@ several_accounts(void **state)
 
 	a[1].path = "other";
 	s = (struct said){ .clean = true };
-	check_int("a path twice", conf_load_from(&c, a, 3, &none, say, &s), 1);
+	check_int("a path twice", conf_load_from(&c, a, 3, &none, add_line, &s), 1);
 	CHECK("a path twice", names_member(text_of(&s), "accounts[2]", "path"));
 	conf_free(&c);
 	buf_free(&s.text);
 
 	a[2].path = "ACME";
 	s = (struct said){ .clean = true };
-	check_int("three", conf_load_from(&c, a, 3, &none, say, &s), 0);
+	check_int("three", conf_load_from(&c, a, 3, &none, add_line, &s), 0);
 	CHECK("first", conf_account(&c, slice_of("acme")) == &c.accounts[0]);
 	CHECK("second", conf_account(&c, slice_of("other")) == &c.accounts[1]);
 	CHECK("case counts", conf_account(&c, slice_of("ACME")) == &c.accounts[2]);
@@ -318,30 +353,20 @@ several_accounts(void **state)
 	CHECK("NUL", conf_account(&c, (struct slice){ "acme\0", 5 }) == NULL);
 	CHECK("empty", conf_account(&c, slice_of("")) == NULL);
 	CHECK("absent", conf_account(&c, slice_of(NULL)) == NULL);
-	c.accounts[2].name = "other";	/* as is the path of the second */
-	c.accounts[1].name = "Shop";
-	c.accounts[0].appid = "wx0000000000000000";
-	CHECK("by path, before a name", conf_find(&c, "other") == &c.accounts[1]);
-	CHECK("by name", conf_find(&c, "Shop") == &c.accounts[1]);
-	CHECK("by AppID", conf_find(&c, "wx0000000000000000") == &c.accounts[0]);
-	CHECK("by nothing", conf_find(&c, "") == NULL && conf_find(&c, "shop") == NULL);
-	CHECK("meant", conf_means(&c.accounts[2], "other") && conf_means(&c.accounts[2], "ACME"));
-	c.accounts[0].path = c.accounts[0].name = NULL;		/* as where it cannot be read */
-	CHECK("nameless", conf_find(&c, "acme") == NULL);
 	conf_free(&c);
 	buf_free(&s.text);
 
 	a[0].token = NULL;
 	a[1].service_id = "";
 	s = (struct said){ .clean = true };
-	check_int("all problems at once", conf_load_from(&c, a, 3, &none, say, &s), 2);
+	check_int("all problems at once", conf_load_from(&c, a, 3, &none, add_line, &s), 2);
 	CHECK("first", names_member(text_of(&s), "accounts[0]", "token"));
 	CHECK("second", names_member(text_of(&s), "accounts[1]", "service_id"));
 	conf_free(&c);
 	buf_free(&s.text);
 }
 
-/* Where no name is given the path is what the log says. */
+/* An account without a name gets its path as name. */
 static void
 names(void **state)
 {
@@ -351,11 +376,11 @@ names(void **state)
 
 	(void)state;
 	a.name = NULL;
-	check_int("none", conf_load_from(&c, &a, 1, &none, say, &s), 0);
+	check_int("none", conf_load_from(&c, &a, 1, &none, add_line, &s), 0);
 	check_text("none", c.accounts[0].name, "acme");
 	conf_free(&c);
 	a.name = "Acme & Co";
-	check_int("given", conf_load_from(&c, &a, 1, &none, say, &s), 0);
+	check_int("given", conf_load_from(&c, &a, 1, &none, add_line, &s), 0);
 	check_text("given", c.accounts[0].name, "Acme & Co");
 	conf_free(&c);
 	buf_free(&s.text);
@@ -364,24 +389,25 @@ names(void **state)
 	check_text("plain", conf_mode_name(PLAIN), "plain");
 }
 
+static const struct {
+	const char	*name;
+	size_t		 off;
+	int		 want;
+} default_numbers[] = {
+	{ "threads", offsetof(struct settings, threads), 64 },
+	{ "deadline_ms", offsetof(struct settings, deadline_ms), 4000 },
+	{ "forward_ms", offsetof(struct settings, forward_ms), 2500 },
+	{ "connect_ms", offsetof(struct settings, connect_ms), 1000 },
+	{ "io_ms", offsetof(struct settings, io_ms), 2000 },
+	{ "body_max", offsetof(struct settings, body_max), 65536 },
+	{ "fresh_s", offsetof(struct settings, fresh_s), 0 },
+	{ "one_per_item", offsetof(struct settings, one_per_item), 0 },
+	{ "collector", offsetof(struct settings, collector), 0 },
+};
+
 static void
 defaults(void **state)
 {
-	static const struct {
-		const char	*name;
-		size_t		 off;
-		int		 want;
-	} numbers[] = {
-		{ "threads", offsetof(struct settings, threads), 64 },
-		{ "deadline_ms", offsetof(struct settings, deadline_ms), 4000 },
-		{ "forward_ms", offsetof(struct settings, forward_ms), 2500 },
-		{ "connect_ms", offsetof(struct settings, connect_ms), 1000 },
-		{ "io_ms", offsetof(struct settings, io_ms), 2000 },
-		{ "body_max", offsetof(struct settings, body_max), 65536 },
-		{ "fresh_s", offsetof(struct settings, fresh_s), 0 },
-		{ "one_per_item", offsetof(struct settings, one_per_item), 0 },
-		{ "collector", offsetof(struct settings, collector), 0 },
-	};
 	struct settings	 given = {
 		.state_dir = "/s", .ca_file = "/c", .log = "syslog", .threads = 3,
 		.deadline_ms = 5000, .forward_ms = 1, .connect_ms = 2, .io_ms = 4,
@@ -393,11 +419,11 @@ defaults(void **state)
 	size_t		 i;
 
 	(void)state;
-	check_int("nothing set", conf_load_from(&c, &good, 1, &none, say, &s), 0);
-	for (i = 0; i < COUNT(numbers); i++)
-		check_int(numbers[i].name,
-		    *(const int *)(const void *)((const char *)&c.set + numbers[i].off),
-		    numbers[i].want);
+	check_int("nothing set", conf_load_from(&c, &good, 1, &none, add_line, &s), 0);
+	for (i = 0; i < COUNT(default_numbers); i++)
+		check_int(default_numbers[i].name,
+		    *(const int *)(const void *)((const char *)&c.set + default_numbers[i].off),
+		    default_numbers[i].want);
 	CHECK("state_dir", c.set.state_dir != NULL && *c.set.state_dir == '/');
 	CHECK("ca_file", c.set.ca_file == NULL);
 	check_text("log", c.set.log, "stderr");
@@ -406,11 +432,11 @@ defaults(void **state)
 	check_text("article_url", c.set.article_url, "article_URL");
 	conf_free(&c);
 
-	check_int("all set", conf_load_from(&c, &good, 1, &given, say, &s), 0);
-	for (i = 0; i < COUNT(numbers); i++)
-		check_int(numbers[i].name,
-		    *(const int *)(const void *)((const char *)&c.set + numbers[i].off),
-		    *(const int *)(const void *)((const char *)&given + numbers[i].off));
+	check_int("all set", conf_load_from(&c, &good, 1, &given, add_line, &s), 0);
+	for (i = 0; i < COUNT(default_numbers); i++)
+		check_int(default_numbers[i].name,
+		    *(const int *)(const void *)((const char *)&c.set + default_numbers[i].off),
+		    *(const int *)(const void *)((const char *)&given + default_numbers[i].off));
 	check_text("state_dir", c.set.state_dir, "/s");
 	check_text("ca_file", c.set.ca_file, "/c");
 	check_text("log", c.set.log, "syslog");
@@ -455,7 +481,7 @@ bad_settings(void **state)
 		set = none;
 		*(int *)(void *)((char *)&set + cases[i].m.off) = cases[i].value;
 		s = (struct said){ .clean = true };
-		check_int(cases[i].name, conf_load_from(&c, &good, 1, &set, say, &s), 1);
+		check_int(cases[i].name, conf_load_from(&c, &good, 1, &set, add_line, &s), 1);
 		check_int(cases[i].name, s.lines, 1);
 		CHECK(cases[i].name, names_member(text_of(&s), "settings", cases[i].m.name));
 		conf_free(&c);
@@ -480,14 +506,14 @@ bad_settings_texts(void **state)
 		set = none;
 		*text_at(&set, cases[i].off) = "/" X1024;
 		s = (struct said){ .clean = true };
-		check_int(cases[i].name, conf_load_from(&c, &good, 1, &set, say, &s), 1);
+		check_int(cases[i].name, conf_load_from(&c, &good, 1, &set, add_line, &s), 1);
 		CHECK(cases[i].name, names_member(text_of(&s), "settings", cases[i].name));
 		conf_free(&c);
 		buf_free(&s.text);
 	}
 }
 
-/* One token given as a file's name: what it holds, and whether it serves. */
+/* The token is in a file: the file's content, and whether it is accepted. */
 static void
 from_files(void **state)
 {
@@ -535,7 +561,7 @@ static void
 from_no_files(void **state)
 {
 	static const struct {
-		const char	*name, *file;	/* in unit_dir(), NULL: none at all */
+		const char	*name, *file;	/* in unit_dir(); NULL: there is no file */
 	} cases[] = {
 		{ "not there", "/nothing" }, { "a directory", "" }, { "no name", NULL },
 	};
@@ -598,7 +624,7 @@ from_environment(void **state)
 			check_text(cases[i].name, c.accounts[0].token, cases[i].want);
 		else
 			CHECK(cases[i].name, names_member(text_of(&s), "accounts[0]", "token"));
-		/* The value read belongs to the configuration. */
+		/* The configuration has its own copy of the value. */
 		assert_int_equal(setenv(cases[i].variable, "another", 1), 0);
 		assert_int_equal(unsetenv(cases[i].variable), 0);
 		if (cases[i].want != NULL)
@@ -608,7 +634,7 @@ from_environment(void **state)
 	}
 }
 
-/* Settings too; what is given but empty counts as not given. */
+/* Settings may be in files too; an empty value counts as not set. */
 static void
 settings_from_outside(void **state)
 {
@@ -627,32 +653,32 @@ settings_from_outside(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(setenv("QTOA_UNIT", cases[i].set, 1), 0);
-		problems = conf_load_from(&c, &good, 1, &set, say, &s);
+		problems = conf_load_from(&c, &good, 1, &set, add_line, &s);
 		if (cases[i].want != NULL)
 			check_text(cases[i].name, c.set.state_dir, cases[i].want);
-		else	/* never the file system's root */
+		else	/* state_dir must never be "", which is the root of all paths */
 			CHECK(cases[i].name, problems != 0 || *c.set.state_dir != '\0');
 		conf_free(&c);
 	}
 	assert_int_equal(unsetenv("QTOA_UNIT"), 0);
 	s.lines = 0;
-	check_int("not set", conf_load_from(&c, &good, 1, &set, say, &s), 1);
+	check_int("not set", conf_load_from(&c, &good, 1, &set, add_line, &s), 1);
 	CHECK("not set", names_member(text_of(&s), "settings", "state_dir"));
 	conf_free(&c);
 	set.state_dir = "$HTTP_STATE";
-	check_int("client's", conf_load_from(&c, &good, 1, &set, say, &s), 1);
+	check_int("client's", conf_load_from(&c, &good, 1, &set, add_line, &s), 1);
 	conf_free(&c);
 	buf_free(&s.text);
 }
 
-/* The values that this program is built with pass what the build asks of them. */
+/* The values of config.h pass the checks of the build. */
 static void
 built_values(void **state)
 {
 	struct said	 s = { .clean = true };
 
 	(void)state;
-	if (!check_int("config.h", conf_check_built(say, &s), 0))
+	if (!check_int("config.h", conf_check_built(add_line, &s), 0))
 		print_error("  %s", text_of(&s));
 	buf_free(&s.text);
 }
@@ -669,7 +695,7 @@ out_of_memory(void **state)
 	assert_int_equal(setenv("QTOA_UNIT", "fromEnv", 1), 0);
 	a.token = "$QTOA_UNIT";
 	unit_memory = 1;
-	check_int("said", conf_load_from(&c, &a, 1, &none, say, &s), 1);
+	check_int("said", conf_load_from(&c, &a, 1, &none, add_line, &s), 1);
 	CHECK("names the field", names_member(text_of(&s), "accounts[0]", "token"));
 	conf_free(&c);
 	buf_free(&s.text);
@@ -680,8 +706,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(good_accounts), TEST(bad_accounts), TEST(by_unionid), TEST(several_accounts), TEST(names),
-		TEST(defaults), TEST(bad_settings), TEST(bad_settings_texts), TEST(from_files),
+		TEST(good_accounts), TEST(bad_accounts), TEST(by_unionid),
+		TEST(several_accounts), TEST(finding), TEST(names), TEST(defaults),
+		TEST(bad_settings), TEST(bad_settings_texts), TEST(from_files),
 		TEST(from_no_files), TEST(from_environment), TEST(settings_from_outside),
 		TEST(built_values), TEST(out_of_memory),
 	};

@@ -38,7 +38,7 @@ digests(void **state)
 	digest_free(NULL);
 }
 
-/* What `printf %s USER | sha256sum | cut -c1-12` says. */
+/* The same as `printf %s USER | sha256sum | cut -c1-12` prints. */
 static void
 aliases(void **state)
 {

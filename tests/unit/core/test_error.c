@@ -3,7 +3,7 @@
 
 #include "tests/unit/unit.h"
 
-/* The table itself: a kind without a row would be a NULL in the log and status 0. */
+/* An error without a row would have a NULL for its name and status 0. */
 static void
 every_kind_has_a_row(void **state)
 {
@@ -15,7 +15,8 @@ every_kind_has_a_row(void **state)
 		(void)snprintf(nr, sizeof(nr), "row %d", i);
 		if (!CHECK(nr, error_table[i].name != NULL && *error_table[i].name != '\0'))
 			continue;
-		CHECK(error_table[i].name, error_table[i].status >= 200 && error_table[i].status <= 599);
+		CHECK(error_table[i].name, error_table[i].status >= 200 &&
+		    error_table[i].status <= 599);
 		CHECK(error_table[i].name, error_table[i].level < LEVEL__MAX);
 		CHECK(error_table[i].name, error_table[i].hint != NULL);
 		for (j = 0; j < i; j++)
@@ -24,7 +25,7 @@ every_kind_has_a_row(void **state)
 	}
 }
 
-/* What the outside sees and what the log says of each kind. */
+/* Each error's HTTP status and WeChat's number. */
 static void
 status_and_number(void **state)
 {
@@ -72,8 +73,8 @@ status_and_number(void **state)
 }
 
 /*
- * A forger must not learn which check refused: all of WeChat's numbers look alike, and so do
- * the refusals that are ours.
+ * A forger must not learn which check refused the request: all errors with a number of WeChat's
+ * have status 403, and so have a wrong address and a wrong key.
  */
 static void
 forgeries_look_alike(void **state)
@@ -82,11 +83,11 @@ forgeries_look_alike(void **state)
 
 	(void)state;
 	for (i = 0; i < ERR__MAX; i++)
-		CHECK(error_table[i].name, (error_table[i].wechat != 0 || i == ERR_ADDRESS || i == ERR_KEY) ==
-		    (error_table[i].status == 403));
+		CHECK(error_table[i].name, (error_table[i].status == 403) ==
+		    (error_table[i].wechat != 0 || i == ERR_ADDRESS || i == ERR_KEY));
 }
 
-/* Who reads the log of a fault that is ours is told what to do. */
+/* Each error of level error has a hint that says what to do. */
 static void
 our_faults_have_a_hint(void **state)
 {
@@ -106,5 +107,5 @@ main(void)
 		TEST(forgeries_look_alike), TEST(our_faults_have_a_hint),
 	};
 
-	return RUN("err", tests);
+	return RUN("error", tests);
 }

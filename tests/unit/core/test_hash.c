@@ -25,7 +25,7 @@ known(void **state)
 	}
 }
 
-/* The same time and id give the same pause, others hardly ever. */
+/* The same time and id give the same number; other times and ids hardly ever do. */
 static void
 jitter(void **state)
 {

@@ -5,7 +5,7 @@
 #include "tests/unit/guarded.h"
 #include "tests/unit/unit.h"
 
-/* `name=T:value|`, T for text, B bare, N nested; `name[]=` for an element. */
+/* Appends `name=T:value|` (T: text, B: bare, N: nested), with `name[]` for an element. */
 static enum error
 put_member(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
 {
@@ -19,44 +19,45 @@ put_member(void *ctx, struct slice name, enum json_kind kind, struct slice value
 	return buf_putc(out, '|');
 }
 
+static const struct {
+	const char	*name;
+	struct slice	 in, want;
+} members_cases[] = {
+	{ "empty", BYTES("{}"), BYTES("") },
+	{ "text", BYTES("{\"a\":\"b\"}"), BYTES("a=T:b|") },
+	{ "blanks around", BYTES(" \r\n\t{ \"a\" : \"b\" } \n"), BYTES("a=T:b|") },
+	{ "empty text, empty name", BYTES("{\"\":\"\"}"), BYTES("=T:|") },
+	{ "short escapes", BYTES("{\"a\":\"\\b\\t\\n\\f\\r\\\"\\\\\\/\"}"),
+	    BYTES("a=T:\b\t\n\f\r\"\\/|") },
+	{ "\\u", BYTES("{\"\\u0061\":\"\\u4e2D\\u00e9\\u2028\"}"),
+	    BYTES("a=T:\xE4\xB8\xAD\xC3\xA9\xE2\x80\xA8|") },
+	{ "\\u pair", BYTES("{\"a\":\"\\ud83d\\ude00\"}"), BYTES("a=T:\xF0\x9F\x98\x80|") },
+	{ "\\u0000 in a text", BYTES("{\"a\":\"x\\u0000y\"}"), BYTES("a=T:x\0y|") },
+	{ "raw UTF-8", BYTES("{\"\xE4\xB8\xAD\":\"\xF0\x9F\x98\x80\"}"),
+	    BYTES("\xE4\xB8\xAD=T:\xF0\x9F\x98\x80|") },
+	{ "number", BYTES("{\"a\":12}"), BYTES("a=B:12|") },
+	{ "negative", BYTES("{\"a\":-7}"), BYTES("a=B:-7|") },
+	{ "largest integer", BYTES("{\"a\":9223372036854775807}"),
+	    BYTES("a=B:9223372036854775807|") },
+	{ "fraction has no value", BYTES("{\"a\":0.1}"), BYTES("a=N|") },
+	{ "true and false", BYTES("{\"a\":true}"), BYTES("a=B:true|") },
+	{ "false", BYTES("{\"a\":false}"), BYTES("a=B:false|") },
+	{ "null is left out", BYTES("{\"a\":null,\"b\":\"c\"}"), BYTES("b=T:c|") },
+	{ "object", BYTES("{\"a\":{\"b\":\"c\"}}"), BYTES("a=N|") },
+	{ "array", BYTES("{\"a\":[\"x\",\"\",\"y\"]}"), BYTES("a[]=T:x|a[]=T:|a[]=T:y|") },
+	{ "array of one", BYTES("{\"a\":[\"x\"]}"), BYTES("a[]=T:x|") },
+	{ "array of bare ones", BYTES("{\"a\":[1,true]}"), BYTES("a[]=B:1|a[]=B:true|") },
+	{ "empty array", BYTES("{\"a\":[]}"), BYTES("a[]=N|") },
+	{ "array in an array", BYTES("{\"a\":[[]]}"), BYTES("a[]=N|") },
+	{ "null in an array", BYTES("{\"a\":[null]}"), BYTES("a[]=N|") },
+	{ "last of a repeated name", BYTES("{\"a\":\"1\",\"a\":\"2\"}"), BYTES("a=T:2|") },
+	{ "slash, markup, no meaning", BYTES("{\"@type\":\"</script>\"}"),
+	    BYTES("@type=T:</script>|") },
+};
+
 static void
 members(void **state)
 {
-	static const struct {
-		const char	*name;
-		struct slice	 in, want;
-	} cases[] = {
-		{ "empty", BYTES("{}"), BYTES("") },
-		{ "text", BYTES("{\"a\":\"b\"}"), BYTES("a=T:b|") },
-		{ "blanks around", BYTES(" \r\n\t{ \"a\" : \"b\" } \n"), BYTES("a=T:b|") },
-		{ "empty text, empty name", BYTES("{\"\":\"\"}"), BYTES("=T:|") },
-		{ "short escapes", BYTES("{\"a\":\"\\b\\t\\n\\f\\r\\\"\\\\\\/\"}"),
-		    BYTES("a=T:\b\t\n\f\r\"\\/|") },
-		{ "\\u", BYTES("{\"\\u0061\":\"\\u4e2D\\u00e9\\u2028\"}"),
-		    BYTES("a=T:\xE4\xB8\xAD\xC3\xA9\xE2\x80\xA8|") },
-		{ "\\u pair", BYTES("{\"a\":\"\\ud83d\\ude00\"}"), BYTES("a=T:\xF0\x9F\x98\x80|") },
-		{ "\\u0000 in a text", BYTES("{\"a\":\"x\\u0000y\"}"), BYTES("a=T:x\0y|") },
-		{ "raw UTF-8", BYTES("{\"\xE4\xB8\xAD\":\"\xF0\x9F\x98\x80\"}"),
-		    BYTES("\xE4\xB8\xAD=T:\xF0\x9F\x98\x80|") },
-		{ "number", BYTES("{\"a\":12}"), BYTES("a=B:12|") },
-		{ "negative", BYTES("{\"a\":-7}"), BYTES("a=B:-7|") },
-		{ "largest integer", BYTES("{\"a\":9223372036854775807}"),
-		    BYTES("a=B:9223372036854775807|") },
-		{ "fraction has no value", BYTES("{\"a\":0.1}"), BYTES("a=N|") },
-		{ "true and false", BYTES("{\"a\":true}"), BYTES("a=B:true|") },
-		{ "false", BYTES("{\"a\":false}"), BYTES("a=B:false|") },
-		{ "null is left out", BYTES("{\"a\":null,\"b\":\"c\"}"), BYTES("b=T:c|") },
-		{ "object", BYTES("{\"a\":{\"b\":\"c\"}}"), BYTES("a=N|") },
-		{ "array", BYTES("{\"a\":[\"x\",\"\",\"y\"]}"), BYTES("a[]=T:x|a[]=T:|a[]=T:y|") },
-		{ "array of one", BYTES("{\"a\":[\"x\"]}"), BYTES("a[]=T:x|") },
-		{ "array of bare ones", BYTES("{\"a\":[1,true]}"), BYTES("a[]=B:1|a[]=B:true|") },
-		{ "empty array", BYTES("{\"a\":[]}"), BYTES("a[]=N|") },
-		{ "array in an array", BYTES("{\"a\":[[]]}"), BYTES("a[]=N|") },
-		{ "null in an array", BYTES("{\"a\":[null]}"), BYTES("a[]=N|") },
-		{ "last of a repeated name", BYTES("{\"a\":\"1\",\"a\":\"2\"}"), BYTES("a=T:2|") },
-		{ "slash, markup, no meaning", BYTES("{\"@type\":\"</script>\"}"),
-		    BYTES("@type=T:</script>|") },
-	};
 	struct guarded	 g;
 	struct json	*j;
 	struct buf	 got = { 0 };
@@ -64,12 +65,12 @@ members(void **state)
 
 	(void)state;
 	guarded_init(&g, 256);
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(members_cases); i++) {
 		buf_reset(&got);
-		j = json_parse(guarded_slice(&g, cases[i].in));
-		if (CHECK(cases[i].name, j != NULL)) {
-			check_err(cases[i].name, json_each(j, put_member, &got), ERR_OK);
-			check_bytes(cases[i].name, buf_slice(&got), cases[i].want);
+		j = json_parse(guarded_slice(&g, members_cases[i].in));
+		if (CHECK(members_cases[i].name, j != NULL)) {
+			check_err(members_cases[i].name, json_each(j, put_member, &got), ERR_OK);
+			check_bytes(members_cases[i].name, buf_slice(&got), members_cases[i].want);
 		}
 		json_free(j);
 	}
@@ -77,59 +78,60 @@ members(void **state)
 	buf_free(&got);
 }
 
+static const struct {
+	const char	*name;
+	struct slice	 in;
+} refused_cases[] = {
+	{ "absent", { NULL, 0 } },
+	{ "nothing", BYTES("") },
+	{ "blanks", BYTES(" \n") },
+	{ "array", BYTES("[]") },
+	{ "text", BYTES("\"a\"") },
+	{ "number", BYTES("1") },
+	{ "null", BYTES("null") },
+	{ "HTML", BYTES("<html></html>") },
+	{ "cut after {", BYTES("{") },
+	{ "cut in a name", BYTES("{\"a") },
+	{ "cut before the value", BYTES("{\"a\":") },
+	{ "cut in an escape", BYTES("{\"a\":\"\\u00") },
+	{ "cut before }", BYTES("{\"a\":\"b\"") },
+	{ "two objects", BYTES("{}{}") },
+	{ "text behind", BYTES("{} x") },
+	{ "NUL behind", BYTES("{}\0") },
+	{ "comma at the end", BYTES("{\"a\":1,}") },
+	{ "single quotes", BYTES("{'a':1}") },
+	{ "bare name", BYTES("{a:1}") },
+	{ "comment", BYTES("{/* */}") },
+	{ "NaN", BYTES("{\"a\":NaN}") },
+	{ "leading zero", BYTES("{\"a\":01}") },
+	{ "raw line end in a text", BYTES("{\"a\":\"\n\"}") },
+	{ "unknown escape", BYTES("{\"a\":\"\\x41\"}") },
+	{ "half a pair", BYTES("{\"a\":\"\\ud83d\"}") },
+	{ "halves the wrong way round", BYTES("{\"a\":\"\\ude00\\ud83d\"}") },
+	{ "no UTF-8", BYTES("{\"a\":\"\xFF\"}") },
+	{ "surrogate in three bytes", BYTES("{\"a\":\"\xED\xA0\x80\"}") },
+	{ "byte order mark", BYTES("\xEF\xBB\xBF{}") },
+};
+
 static void
 refused(void **state)
 {
-	static const struct {
-		const char	*name;
-		struct slice	 in;
-	} cases[] = {
-		{ "absent", { NULL, 0 } },
-		{ "nothing", BYTES("") },
-		{ "blanks", BYTES(" \n") },
-		{ "array", BYTES("[]") },
-		{ "text", BYTES("\"a\"") },
-		{ "number", BYTES("1") },
-		{ "null", BYTES("null") },
-		{ "HTML", BYTES("<html></html>") },
-		{ "cut after {", BYTES("{") },
-		{ "cut in a name", BYTES("{\"a") },
-		{ "cut before the value", BYTES("{\"a\":") },
-		{ "cut in an escape", BYTES("{\"a\":\"\\u00") },
-		{ "cut before }", BYTES("{\"a\":\"b\"") },
-		{ "two objects", BYTES("{}{}") },
-		{ "text behind", BYTES("{} x") },
-		{ "NUL behind", BYTES("{}\0") },
-		{ "comma at the end", BYTES("{\"a\":1,}") },
-		{ "single quotes", BYTES("{'a':1}") },
-		{ "bare name", BYTES("{a:1}") },
-		{ "comment", BYTES("{/* */}") },
-		{ "NaN", BYTES("{\"a\":NaN}") },
-		{ "leading zero", BYTES("{\"a\":01}") },
-		{ "raw line end in a text", BYTES("{\"a\":\"\n\"}") },
-		{ "unknown escape", BYTES("{\"a\":\"\\x41\"}") },
-		{ "half a pair", BYTES("{\"a\":\"\\ud83d\"}") },
-		{ "halves the wrong way round", BYTES("{\"a\":\"\\ude00\\ud83d\"}") },
-		{ "no UTF-8", BYTES("{\"a\":\"\xFF\"}") },
-		{ "surrogate in three bytes", BYTES("{\"a\":\"\xED\xA0\x80\"}") },
-		{ "byte order mark", BYTES("\xEF\xBB\xBF{}") },
-	};
 	struct guarded	 g;
 	struct json	*j;
 	size_t		 i;
 
 	(void)state;
 	guarded_init(&g, 64);
-	for (i = 0; i < COUNT(cases); i++) {
-		j = json_parse(cases[i].in.p == NULL ? cases[i].in :
-		    guarded_slice(&g, cases[i].in));
-		CHECK(cases[i].name, j == NULL);
+	for (i = 0; i < COUNT(refused_cases); i++) {
+		j = json_parse(refused_cases[i].in.p == NULL ? refused_cases[i].in :
+		    guarded_slice(&g, refused_cases[i].in));
+		CHECK(refused_cases[i].name, j == NULL);
 		json_free(j);
 	}
 	guarded_fini(&g);
 }
 
-/* Nesting is the peer's to choose, our stack is not. */
+/* Deep nesting, which the sender chooses, must not use up our stack. */
 static void
 deep(void **state)
 {
@@ -220,115 +222,119 @@ stops(void **state)
 #define DOC	"{\"data\":{\"b c\":1,\"list\":[{\"x\":0},{\"token\":\"of list\"},\"last\"]}," \
 		"\"errcode\":-7,\"token\":\"T\"}"
 
-/* JSONPath over documents: what is found, or why not. */
+static const struct {
+	const char	*json, *path;
+	enum json_found	 found;
+	const char	*want;		/* the text that is found, or the whole why */
+} paths_cases[] = {
+	{ "{\"access_token\":\"T\"}", "$.access_token", JSON_FOUND, "T" },
+	{ "{\"a\":{\"b\":{\"c\":\"T\"}}}", "$.a.b.c", JSON_FOUND, "T" },
+	{ "{\"a\":{\"b c\":\"T\"}}", "$['a']['b c']", JSON_FOUND, "T" },
+	{ "{\"a\":{\"b c\":\"T\"}}", "$.a[ \"b c\"\t]", JSON_FOUND, "T" },
+	{ "{\"a\":{\"b c\":\"T\"}}", "$.['a'].[\"b c\"]", JSON_FOUND, "T" },
+	{ "{\"it's \\\"\\\\\":\"T\"}", "$['it\\'s \\\"\\\\']", JSON_FOUND, "T" },
+	{ "{\"]\":\"T\"}", "$[']']", JSON_FOUND, "T" },
+	{ "{\".\":\"T\"}", "$['.']", JSON_FOUND, "T" },
+	{ "{\"\":\"T\"}", "$['']", JSON_FOUND, "T" },
+	{ "{\"*\":\"T\"}", "$['*']", JSON_FOUND, "T" },
+	{ "{\"access-token\":\"T\"}", "$.access-token", JSON_FOUND, "T" },
+	{ "{\"\xE4\xB8\xAD\":\"T\"}", "$.\xE4\xB8\xAD", JSON_FOUND, "T" },
+	{ "{\"0\":\"T\"}", "$.0", JSON_FOUND, "T" },
+	{ "{\"a\":\"\"}", "$.a", JSON_FOUND, "" },
+	{ "{\"a\":\"\xE4\xB8\xAD\"}", "$.a", JSON_FOUND, "\xE4\xB8\xAD" },
+	{ "{\"a\":1,\"a\":\"T\"}", "$.a", JSON_FOUND, "T" },
+	{ "{\"a\":42}", "$.a", JSON_FOUND, "42" },
+	{ "{\"a\":-9223372036854775808}", "$.a", JSON_FOUND, "-9223372036854775808" },
+	{ "[{\"token\":\"T\"}]", "$[0].token", JSON_FOUND, "T" },
+	{ "[\"x\",\"y\",\"z\"]", "$[2]", JSON_FOUND, "z" },
+	{ "[\"x\",\"y\",\"z\"]", "$[-1]", JSON_FOUND, "z" },
+	{ "[\"x\",\"y\",\"z\"]", "$[ -3 ]", JSON_FOUND, "x" },
+	{ "[\"x\",\"y\",\"z\"]", "$.*", JSON_FOUND, "x" },
+	{ "\"T\"", "$", JSON_FOUND, "T" },
+	{ DOC, "$.errcode", JSON_FOUND, "-7" },
+	{ DOC, "$..token", JSON_FOUND, "T" },
+	{ DOC, "$.data..token", JSON_FOUND, "of list" },
+	{ DOC, "$..list[*].token", JSON_FOUND, "of list" },
+	{ DOC, "$..[-1]", JSON_FOUND, "last" },
+	{ DOC, "$..['b c']", JSON_FOUND, "1" },
+	{ DOC, "$.data.*", JSON_FOUND, "1" },
+	{ DOC, "$.*.*", JSON_FOUND, "1" },
+	{ DOC, "$..*..*..token", JSON_FOUND, "of list" },
+	{ "{\"a\":{\"t\":\"in a\"},\"b\":{\"t\":\"in b\"}}", "$..t", JSON_FOUND, "in a" },
+	{ "{\"b\":{\"t\":\"in b\"},\"a\":{\"t\":\"in a\"}}", "$[*].t", JSON_FOUND, "in b" },
+	{ "{\"a\":{\"b\":{\"t\":\"deep\"}},\"c\":{\"t\":\"in c\"}}", "$..t", JSON_FOUND,
+	    "deep" },
+
+	{ "{\"a\":1,\"b\":2}", "$.token", JSON_NOTHING,
+	    "no .token at $, which is an object with a, b" },
+	{ "{\"data\":{\"a\":1}}", "$.data.access_token", JSON_NOTHING,
+	    "no .access_token at $.data, which is an object with a" },
+	{ "{\"data\":{\"a\":1}}", "$.dat.access_token", JSON_NOTHING,
+	    "no .dat at $, which is an object with data" },
+	{ "{\"data\":{}}", "$.data['x'].y", JSON_NOTHING,
+	    "no ['x'] at $.data, which is an empty object" },
+	{ "{\"data\":[1,2]}", "$.data.x", JSON_NOTHING, "no .x at $.data, which is an array of 2" },
+	{ "{\"data\":[1,2]}", "$.data[2]", JSON_NOTHING,
+	    "no [2] at $.data, which is an array of 2" },
+	{ "{\"data\":[1,2]}", "$.data[-3]", JSON_NOTHING,
+	    "no [-3] at $.data, which is an array of 2" },
+	{ "{\"data\":[1,2]}", "$.data[999999999]", JSON_NOTHING,
+	    "no [999999999] at $.data, which is an array of 2" },
+	{ "{\"data\":[]}", "$.data[*]", JSON_NOTHING, "no [*] at $.data, which is an array of 0" },
+	{ "{\"0\":1}", "$[0]", JSON_NOTHING, "no [0] at $, which is an object with 0" },
+	{ "{\"data\":\"secret\"}", "$.data.x", JSON_NOTHING, "no .x at $.data, which is a string" },
+	{ "{\"data\":5}", "$.data.x", JSON_NOTHING, "no .x at $.data, which is an integer" },
+	{ "{\"data\":null}", "$.data.x", JSON_NOTHING, "no .x at $.data, which is null" },
+	{ "{\"data\":{\"a\":{}}}", "$..x", JSON_NOTHING,
+	    "no ..x at $, which is an object with data" },
+	{ "{\"data\":{\"a\":{}}}", "$..a.x", JSON_NOTHING,
+	    "no .x at $..a, which is an empty object" },
+	{ "{\"\\u001b[31m\xE4\xB8\xAD\":1}", "$.x", JSON_NOTHING,
+	    "no .x at $, which is an object with ?[31m???" },
+	{ "{\"0123456789012345678901234567890123456789\":1}", "$.x", JSON_NOTHING,
+	    "no .x at $, which is an object with 01234567890123456789012345678901" },
+	{ "\"secret\"", "$.x", JSON_NOTHING, "no .x at $, which is a string" },
+
+	{ "{\"a\":{\"b\":1}}", "$.a", JSON_NO_TEXT, "$.a is an object with b, not a text" },
+	{ "{\"a\":[\"T\"]}", "$.a", JSON_NO_TEXT, "$.a is an array of 1, not a text" },
+	{ "{\"a\":null}", "$.a", JSON_NO_TEXT, "$.a is null, not a text" },
+	{ "{\"a\":true}", "$.a", JSON_NO_TEXT, "$.a is true, not a text" },
+	{ "{\"a\":false}", "$.a", JSON_NO_TEXT, "$.a is false, not a text" },
+	{ "{\"a\":1.5}", "$.a", JSON_NO_TEXT, "$.a is a fraction, not a text" },
+	{ "[]", "$", JSON_NO_TEXT, "$ is an array of 0, not a text" },
+
+	{ "{}", "x", JSON_BAD_PATH, "at character 1: a JSONPath begins with $" },
+};
+
+/* JSONPath over documents: the value that it finds, or why it finds nothing. */
 static void
 paths(void **state)
 {
-	static const struct {
-		const char	*json, *path;
-		enum json_found	 found;
-		const char	*want;		/* the text, or the whole why */
-	} cases[] = {
-		{ "{\"access_token\":\"T\"}", "$.access_token", JSON_FOUND, "T" },
-		{ "{\"a\":{\"b\":{\"c\":\"T\"}}}", "$.a.b.c", JSON_FOUND, "T" },
-		{ "{\"a\":{\"b c\":\"T\"}}", "$['a']['b c']", JSON_FOUND, "T" },
-		{ "{\"a\":{\"b c\":\"T\"}}", "$.a[ \"b c\"\t]", JSON_FOUND, "T" },
-		{ "{\"a\":{\"b c\":\"T\"}}", "$.['a'].[\"b c\"]", JSON_FOUND, "T" },
-		{ "{\"it's \\\"\\\\\":\"T\"}", "$['it\\'s \\\"\\\\']", JSON_FOUND, "T" },
-		{ "{\"]\":\"T\"}", "$[']']", JSON_FOUND, "T" },
-		{ "{\".\":\"T\"}", "$['.']", JSON_FOUND, "T" },
-		{ "{\"\":\"T\"}", "$['']", JSON_FOUND, "T" },
-		{ "{\"*\":\"T\"}", "$['*']", JSON_FOUND, "T" },
-		{ "{\"access-token\":\"T\"}", "$.access-token", JSON_FOUND, "T" },
-		{ "{\"\xE4\xB8\xAD\":\"T\"}", "$.\xE4\xB8\xAD", JSON_FOUND, "T" },
-		{ "{\"0\":\"T\"}", "$.0", JSON_FOUND, "T" },
-		{ "{\"a\":\"\"}", "$.a", JSON_FOUND, "" },
-		{ "{\"a\":\"\xE4\xB8\xAD\"}", "$.a", JSON_FOUND, "\xE4\xB8\xAD" },
-		{ "{\"a\":1,\"a\":\"T\"}", "$.a", JSON_FOUND, "T" },
-		{ "{\"a\":42}", "$.a", JSON_FOUND, "42" },
-		{ "{\"a\":-9223372036854775808}", "$.a", JSON_FOUND, "-9223372036854775808" },
-		{ "[{\"token\":\"T\"}]", "$[0].token", JSON_FOUND, "T" },
-		{ "[\"x\",\"y\",\"z\"]", "$[2]", JSON_FOUND, "z" },
-		{ "[\"x\",\"y\",\"z\"]", "$[-1]", JSON_FOUND, "z" },
-		{ "[\"x\",\"y\",\"z\"]", "$[ -3 ]", JSON_FOUND, "x" },
-		{ "[\"x\",\"y\",\"z\"]", "$.*", JSON_FOUND, "x" },
-		{ "\"T\"", "$", JSON_FOUND, "T" },
-		{ DOC, "$.errcode", JSON_FOUND, "-7" },
-		{ DOC, "$..token", JSON_FOUND, "T" },
-		{ DOC, "$.data..token", JSON_FOUND, "of list" },
-		{ DOC, "$..list[*].token", JSON_FOUND, "of list" },
-		{ DOC, "$..[-1]", JSON_FOUND, "last" },
-		{ DOC, "$..['b c']", JSON_FOUND, "1" },
-		{ DOC, "$.data.*", JSON_FOUND, "1" },
-		{ DOC, "$.*.*", JSON_FOUND, "1" },
-		{ DOC, "$..*..*..token", JSON_FOUND, "of list" },
-		{ "{\"a\":{\"t\":\"in a\"},\"b\":{\"t\":\"in b\"}}", "$..t", JSON_FOUND, "in a" },
-		{ "{\"b\":{\"t\":\"in b\"},\"a\":{\"t\":\"in a\"}}", "$[*].t", JSON_FOUND, "in b" },
-		{ "{\"a\":{\"b\":{\"t\":\"deep\"}},\"c\":{\"t\":\"in c\"}}", "$..t", JSON_FOUND,
-		    "deep" },
-
-		{ "{\"a\":1,\"b\":2}", "$.token", JSON_NOTHING,
-		    "no .token at $, which is an object with a, b" },
-		{ "{\"data\":{\"a\":1}}", "$.data.access_token", JSON_NOTHING,
-		    "no .access_token at $.data, which is an object with a" },
-		{ "{\"data\":{\"a\":1}}", "$.dat.access_token", JSON_NOTHING,
-		    "no .dat at $, which is an object with data" },
-		{ "{\"data\":{}}", "$.data['x'].y", JSON_NOTHING,
-		    "no ['x'] at $.data, which is an empty object" },
-		{ "{\"data\":[1,2]}", "$.data.x", JSON_NOTHING, "no .x at $.data, which is an array of 2" },
-		{ "{\"data\":[1,2]}", "$.data[2]", JSON_NOTHING,
-		    "no [2] at $.data, which is an array of 2" },
-		{ "{\"data\":[1,2]}", "$.data[-3]", JSON_NOTHING,
-		    "no [-3] at $.data, which is an array of 2" },
-		{ "{\"data\":[1,2]}", "$.data[999999999]", JSON_NOTHING,
-		    "no [999999999] at $.data, which is an array of 2" },
-		{ "{\"data\":[]}", "$.data[*]", JSON_NOTHING, "no [*] at $.data, which is an array of 0" },
-		{ "{\"0\":1}", "$[0]", JSON_NOTHING, "no [0] at $, which is an object with 0" },
-		{ "{\"data\":\"secret\"}", "$.data.x", JSON_NOTHING, "no .x at $.data, which is a string" },
-		{ "{\"data\":5}", "$.data.x", JSON_NOTHING, "no .x at $.data, which is an integer" },
-		{ "{\"data\":null}", "$.data.x", JSON_NOTHING, "no .x at $.data, which is null" },
-		{ "{\"data\":{\"a\":{}}}", "$..x", JSON_NOTHING,
-		    "no ..x at $, which is an object with data" },
-		{ "{\"data\":{\"a\":{}}}", "$..a.x", JSON_NOTHING,
-		    "no .x at $..a, which is an empty object" },
-		{ "{\"\\u001b[31m\xE4\xB8\xAD\":1}", "$.x", JSON_NOTHING,
-		    "no .x at $, which is an object with ?[31m???" },
-		{ "{\"0123456789012345678901234567890123456789\":1}", "$.x", JSON_NOTHING,
-		    "no .x at $, which is an object with 01234567890123456789012345678901" },
-		{ "\"secret\"", "$.x", JSON_NOTHING, "no .x at $, which is a string" },
-
-		{ "{\"a\":{\"b\":1}}", "$.a", JSON_NO_TEXT, "$.a is an object with b, not a text" },
-		{ "{\"a\":[\"T\"]}", "$.a", JSON_NO_TEXT, "$.a is an array of 1, not a text" },
-		{ "{\"a\":null}", "$.a", JSON_NO_TEXT, "$.a is null, not a text" },
-		{ "{\"a\":true}", "$.a", JSON_NO_TEXT, "$.a is true, not a text" },
-		{ "{\"a\":false}", "$.a", JSON_NO_TEXT, "$.a is false, not a text" },
-		{ "{\"a\":1.5}", "$.a", JSON_NO_TEXT, "$.a is a fraction, not a text" },
-		{ "[]", "$", JSON_NO_TEXT, "$ is an array of 0, not a text" },
-
-		{ "{}", "x", JSON_BAD_PATH, "at character 1: a JSONPath begins with $" },
-	};
 	struct json	*j;
 	struct buf	 got = { 0 };
 	char		 why[JSON_WHY], name[128];
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		(void)snprintf(name, sizeof(name), "%s of %s", cases[i].path, cases[i].json);
+	for (i = 0; i < COUNT(paths_cases); i++) {
+		(void)snprintf(name, sizeof(name), "%s of %s", paths_cases[i].path,
+		    paths_cases[i].json);
 		buf_reset(&got);
-		assert_non_null(j = json_parse_any(slice_of(cases[i].json)));
-		check_int(name, json_path(j, &got, slice_of(cases[i].path), why), cases[i].found);
-		if (cases[i].found == JSON_FOUND)
-			check_bytes(name, buf_slice(&got), slice_of(cases[i].want));
-		check_text(name, why, cases[i].found == JSON_FOUND ? "" : cases[i].want);
-		if (cases[i].found != JSON_FOUND)
+		assert_non_null(j = json_parse_any(slice_of(paths_cases[i].json)));
+		check_int(name, json_path(j, &got, slice_of(paths_cases[i].path), why),
+		    paths_cases[i].found);
+		if (paths_cases[i].found == JSON_FOUND)
+			check_bytes(name, buf_slice(&got), slice_of(paths_cases[i].want));
+		check_text(name, why, paths_cases[i].found == JSON_FOUND ? "" :
+		    paths_cases[i].want);
+		if (paths_cases[i].found != JSON_FOUND)
 			check_int(name, (int64_t)got.len, 0);
 		json_free(j);
 	}
 	buf_free(&got);
 }
 
-/* Appended, within the ceiling. */
+/* The value is appended; the buf's limit holds. */
 static void
 path_value_is_appended(void **state)
 {
@@ -347,7 +353,7 @@ path_value_is_appended(void **state)
 	json_free(j);
 }
 
-/* The search goes down as far as a token can be, and no further than our stack. */
+/* A search with .. goes down 64 levels, and does not use up our stack. */
 static void
 depth(void **state)
 {
@@ -377,7 +383,7 @@ depth(void **state)
 	buf_free(&got);
 }
 
-/* However much a document has, and however it is nested: an end, and a why of its size. */
+/* Large and deep documents: the search ends, and why is not too long. */
 static void
 hostile_documents(void **state)
 {

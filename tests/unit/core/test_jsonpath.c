@@ -5,7 +5,7 @@
 #include "tests/unit/guarded.h"
 #include "tests/unit/unit.h"
 
-/* A path as its steps: `.name`, `[1]`, `*`, with .. before what is deep. */
+/* Writes the steps of a path: `.name`, `[1]`, `*`, with .. before a deep one. */
 static void
 put_steps(struct buf *out, const struct jsonpath *p)
 {
@@ -69,58 +69,65 @@ good(void **state)
 	guarded_fini(&g);
 }
 
+/* Parts of messages. */
+static const char	expected_name[] = "a name or *",
+			expected_end[] = ". or [",
+			expected_inside[] = "between [ and ]",
+			expected_open[] = "not closed",
+			expected_bracket[] = "expected ]",
+			expected_number[] = "a number";
+
+static const struct {
+	struct slice	 in;
+	int		 at;
+	const char	*what;
+} bad_cases[] = {
+	{ BYTES(""), 1, "begins with $" },
+	{ BYTES("access_token"), 1, "begins with $" },
+	{ BYTES(".a"), 1, "begins with $" },
+	{ BYTES(" $.a"), 1, "begins with $" },
+	{ BYTES("$a"), 2, expected_end },
+	{ BYTES("$$"), 2, expected_end },
+	{ BYTES("$.a "), 4, expected_end },
+	{ BYTES("$ .a"), 2, expected_end },
+	{ BYTES("$.a\0"), 4, expected_end },
+	{ BYTES("$.a:b"), 4, expected_end },
+	{ BYTES("$.a@b"), 4, expected_end },
+	{ BYTES("$.a()"), 4, expected_end },
+	{ BYTES("$['a']b"), 7, expected_end },
+	{ BYTES("$."), 3, expected_name },
+	{ BYTES("$.."), 4, expected_name },
+	{ BYTES("$..."), 4, expected_name },
+	{ BYTES("$.a."), 5, expected_name },
+	{ BYTES("$.'a'"), 3, expected_name },
+	{ BYTES("$. a"), 3, expected_name },
+	{ BYTES("$.$"), 3, expected_name },
+	{ BYTES("$["), 3, expected_inside },
+	{ BYTES("$[ "), 4, expected_inside },
+	{ BYTES("$[]"), 3, expected_inside },
+	{ BYTES("$[a]"), 3, expected_inside },
+	{ BYTES("$[?(@.a)]"), 3, expected_inside },
+	{ BYTES("$[:1]"), 3, expected_inside },
+	{ BYTES("$[(1)]"), 3, expected_inside },
+	{ BYTES("$['a"), 5, expected_open },
+	{ BYTES("$['a\\"), 6, "may follow" },
+	{ BYTES("$['a\\'"), 7, expected_open },
+	{ BYTES("$['a\\n']"), 6, "may follow" },
+	{ BYTES("$['a\0b']"), 5, expected_open },
+	{ BYTES("$['a'"), 6, expected_bracket },
+	{ BYTES("$['a','b']"), 6, expected_bracket },
+	{ BYTES("$[0"), 4, expected_bracket },
+	{ BYTES("$[0:2]"), 4, expected_bracket },
+	{ BYTES("$[1.5]"), 4, expected_bracket },
+	{ BYTES("$[*"), 4, expected_bracket },
+	{ BYTES("$[1234567890]"), 12, expected_bracket },
+	{ BYTES("$[-]"), 4, expected_number },
+	{ BYTES("$[--1]"), 4, expected_number },
+};
+
 static void
 bad(void **state)
 {
-	static const char	 name[] = "a name or *", end[] = ". or [", inside[] = "between [ and ]",
-				 open[] = "not closed", bracket[] = "expected ]", number[] = "a number";
-	static const struct {
-		struct slice	 in;
-		int		 at;
-		const char	*what;
-	} cases[] = {
-		{ BYTES(""), 1, "begins with $" },
-		{ BYTES("access_token"), 1, "begins with $" },
-		{ BYTES(".a"), 1, "begins with $" },
-		{ BYTES(" $.a"), 1, "begins with $" },
-		{ BYTES("$a"), 2, end },
-		{ BYTES("$$"), 2, end },
-		{ BYTES("$.a "), 4, end },
-		{ BYTES("$ .a"), 2, end },
-		{ BYTES("$.a\0"), 4, end },
-		{ BYTES("$.a:b"), 4, end },
-		{ BYTES("$.a@b"), 4, end },
-		{ BYTES("$.a()"), 4, end },
-		{ BYTES("$['a']b"), 7, end },
-		{ BYTES("$."), 3, name },
-		{ BYTES("$.."), 4, name },
-		{ BYTES("$..."), 4, name },
-		{ BYTES("$.a."), 5, name },
-		{ BYTES("$.'a'"), 3, name },
-		{ BYTES("$. a"), 3, name },
-		{ BYTES("$.$"), 3, name },
-		{ BYTES("$["), 3, inside },
-		{ BYTES("$[ "), 4, inside },
-		{ BYTES("$[]"), 3, inside },
-		{ BYTES("$[a]"), 3, inside },
-		{ BYTES("$[?(@.a)]"), 3, inside },
-		{ BYTES("$[:1]"), 3, inside },
-		{ BYTES("$[(1)]"), 3, inside },
-		{ BYTES("$['a"), 5, open },
-		{ BYTES("$['a\\"), 6, "may follow" },
-		{ BYTES("$['a\\'"), 7, open },
-		{ BYTES("$['a\\n']"), 6, "may follow" },
-		{ BYTES("$['a\0b']"), 5, open },
-		{ BYTES("$['a'"), 6, bracket },
-		{ BYTES("$['a','b']"), 6, bracket },
-		{ BYTES("$[0"), 4, bracket },
-		{ BYTES("$[0:2]"), 4, bracket },
-		{ BYTES("$[1.5]"), 4, bracket },
-		{ BYTES("$[*"), 4, bracket },
-		{ BYTES("$[1234567890]"), 12, bracket },
-		{ BYTES("$[-]"), 4, number },
-		{ BYTES("$[--1]"), 4, number },
-	};
 	struct guarded	 g;
 	struct jsonpath	 p;
 	char		 why[JSONPATH_WHY], at[32];
@@ -128,17 +135,18 @@ bad(void **state)
 
 	(void)state;
 	guarded_init(&g, JSONPATH_MAX);
-	for (i = 0; i < COUNT(cases); i++) {
-		CHECK(cases[i].in.p, !jsonpath_parse(&p, guarded_slice(&g, cases[i].in), why));
-		(void)snprintf(at, sizeof(at), "at character %d: ", cases[i].at);
-		if (!CHECK(cases[i].in.p, strncmp(why, at, strlen(at)) == 0 &&
-		    strstr(why, cases[i].what) != NULL))
+	for (i = 0; i < COUNT(bad_cases); i++) {
+		CHECK(bad_cases[i].in.p, !jsonpath_parse(&p, guarded_slice(&g, bad_cases[i].in),
+		    why));
+		(void)snprintf(at, sizeof(at), "at character %d: ", bad_cases[i].at);
+		if (!CHECK(bad_cases[i].in.p, strncmp(why, at, strlen(at)) == 0 &&
+		    strstr(why, bad_cases[i].what) != NULL))
 			print_error("%s\n", why);
 	}
 	guarded_fini(&g);
 }
 
-/* As long as may be, and a little longer; the most steps, and one more. */
+/* The longest path and one byte more; the most steps and one more. */
 static void
 limits(void **state)
 {

@@ -15,7 +15,7 @@
 
 enum { LINE_MAX_BYTES = 1024 };
 
-/* The log file's content so far, and the file emptied. */
+/* Reads the log file, and empties it. */
 static struct buf
 take_log(const char *path)
 {
@@ -41,7 +41,7 @@ begin_log(void)
 	return path;
 }
 
-/* What of a line stands behind `what=t `, without the line end. */
+/* The part of a line behind `what=t `, without the line end. */
 static struct slice
 members(const struct buf *b)
 {
@@ -191,14 +191,14 @@ ends_cut(const struct buf *got)
 	return got->len > 4 && memcmp(got->p + got->len - 4, "...\n", 4) == 0;
 }
 
-/* Values of all lengths around the line's: whole, or marked as cut. */
+/* Values about as long as a line: they are whole, or their line ends with the mark of a cut. */
 static void
 cutting(void **state)
 {
 	static const struct {
 		const char	*name;
 		char		 fill;
-		size_t		 width;		/* of one byte in the log */
+		size_t		 width;		/* of one byte of the value, in the log */
 	} cases[] = {
 		{ "plain", 'a', 1 }, { "quoted", ' ', 1 }, { "backslash", '\\', 2 },
 		{ "escaped", '\n', 4 },
@@ -259,7 +259,7 @@ cut_for_good(void **state)
 	log_close();
 }
 
-/* True if s is shaped like shape, where 0 stands for any digit. */
+/* True: s is like shape, in which 0 stands for any digit. */
 static bool
 shaped(const char *s, const char *shape)
 {
@@ -339,7 +339,7 @@ targets(void **state)
 	log_close();
 }
 
-/* Of each level what is written while that one is the lowest. */
+/* The levels that are written, for each lowest level. */
 static void
 least_level(void **state)
 {
@@ -352,7 +352,8 @@ least_level(void **state)
 	(void)state;
 	for (least = 0; least < LEVEL__MAX; least++)
 		for (level = 0; level < LEVEL__MAX; level++) {
-			(void)snprintf(name, sizeof(name), "%s, from %s on", error_level_names[level],
+			(void)snprintf(name, sizeof(name), "%s, from %s on",
+			    error_level_names[level],
 			    error_level_names[least]);
 			log_set_level(least);
 			check_int(name, log_wants(level), level >= least);
@@ -460,7 +461,7 @@ rotated(void **state)
 	check_int("closed is closed", access(path, F_OK), -1);
 }
 
-/* What cannot be opened, or is no file, is not followed: the lines go where they went. */
+/* If the new file cannot be opened, or is not a file, lines still go to the old one. */
 static void
 not_rotated(void **state)
 {
@@ -542,7 +543,7 @@ threads_do_not_mix(void **state)
 	log_close();
 }
 
-/* While it is rotated again and again every line is whole, in one of the files. */
+/* While the log is rotated again and again, each line is whole in one of the files. */
 static void
 threads_and_rotation(void **state)
 {
@@ -561,7 +562,7 @@ threads_and_rotation(void **state)
 		(void)snprintf(name, sizeof(name), "log.%d", i);
 		state_path(old, dir, name);
 		assert_int_equal(rename(path, old), 0);
-		/* Another thread may have looked a moment before. */
+		/* Another thread may have looked for a new file a moment before. */
 		do {
 			pass_ms(1001);
 			log_msg(LEVEL_INFO, "t", "%d", i);

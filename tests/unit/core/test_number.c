@@ -20,8 +20,8 @@ numbers(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		n = -1;
-		CHECK(cases[i].text, number_parse(&n, slice_of(cases[i].text)) ==
-		    (cases[i].n != -1));
+		CHECK(cases[i].text, number_parse(&n,
+		    slice_of(cases[i].text)) == (cases[i].n != -1));
 		check_int(cases[i].text, n, cases[i].n);
 	}
 }

@@ -8,7 +8,7 @@
 
 #define NEED(k)	(1u << PUSH_##k)
 
-/* `name=value|` for each, foreign bytes as they are. */
+/* Writes `name=value|` for each parameter, all bytes as they are. */
 static void
 put_params(struct buf *out, const struct query *q)
 {
@@ -22,42 +22,43 @@ put_params(struct buf *out, const struct query *q)
 	}
 }
 
+static const struct {
+	const char	*name;
+	struct slice	 in, want;
+} decoding_cases[] = {
+	{ "nothing", BYTES(""), BYTES("") },
+	{ "one", BYTES("a=b"), BYTES("a=b|") },
+	{ "in order", BYTES("b=1&a=2&b=3"), BYTES("b=1|a=2|b=3|") },
+	{ "no = is empty", BYTES("a"), BYTES("a=|") },
+	{ "empty value", BYTES("a="), BYTES("a=|") },
+	{ "empty name skipped", BYTES("=x&a=1&="), BYTES("a=1|") },
+	{ "empty parts skipped", BYTES("&&a=1&&b=2&"), BYTES("a=1|b=2|") },
+	{ "only ampersands", BYTES("&&&"), BYTES("") },
+	{ "first = splits", BYTES("a=b=c=="), BYTES("a=b=c==|") },
+	{ "+ is a space", BYTES("a+b=c+d+"), BYTES("a b=c d |") },
+	{ "escaped + is a +", BYTES("a=%2B%2b"), BYTES("a=++|") },
+	{ "escapes in names", BYTES("%61=1"), BYTES("a=1|") },
+	{ "both cases of hex", BYTES("a=%4a%4A%e4%B8%aD"), BYTES("a=JJ\xE4\xB8\xAD|") },
+	{ "delimiters escaped", BYTES("a=%26%3D%25&%3D=1"), BYTES("a=&=%|==1|") },
+	{ "decoded once", BYTES("a=%2541"), BYTES("a=%41|") },
+	{ "NUL", BYTES("a=%00x&b%00=1"), BYTES("a=\0x|b\0=1|") },
+	{ "no UTF-8 stays", BYTES("a=%FF%fe"), BYTES("a=\xFF\xFE|") },
+	{ "raw bytes stay", BYTES("a=\x01\x80\xFF"), BYTES("a=\x01\x80\xFF|") },
+	{ "semicolon is a letter", BYTES("a=1;b=2"), BYTES("a=1;b=2|") },
+	{ "brackets are letters", BYTES("a[]=1"), BYTES("a[]=1|") },
+	{ "% at the end dropped", BYTES("a=1&b=%"), BYTES("a=1|") },
+	{ "%X at the end dropped", BYTES("a=1&b=%4"), BYTES("a=1|") },
+	{ "%zz dropped", BYTES("a=%zz&b=2"), BYTES("b=2|") },
+	{ "%4z dropped", BYTES("a=%4z&b=2"), BYTES("b=2|") },
+	{ "% before & dropped", BYTES("a=%&41=2"), BYTES("41=2|") },
+	{ "%% dropped", BYTES("a=%%41&b=2"), BYTES("b=2|") },
+	{ "%+1 dropped", BYTES("a=%+1&b=2"), BYTES("b=2|") },
+	{ "broken name dropped", BYTES("%zz=1&%4=2&b=3"), BYTES("b=3|") },
+};
+
 static void
 decoding(void **state)
 {
-	static const struct {
-		const char	*name;
-		struct slice	 in, want;
-	} cases[] = {
-		{ "nothing", BYTES(""), BYTES("") },
-		{ "one", BYTES("a=b"), BYTES("a=b|") },
-		{ "in order", BYTES("b=1&a=2&b=3"), BYTES("b=1|a=2|b=3|") },
-		{ "no = is empty", BYTES("a"), BYTES("a=|") },
-		{ "empty value", BYTES("a="), BYTES("a=|") },
-		{ "empty name skipped", BYTES("=x&a=1&="), BYTES("a=1|") },
-		{ "empty parts skipped", BYTES("&&a=1&&b=2&"), BYTES("a=1|b=2|") },
-		{ "only ampersands", BYTES("&&&"), BYTES("") },
-		{ "first = splits", BYTES("a=b=c=="), BYTES("a=b=c==|") },
-		{ "+ is a space", BYTES("a+b=c+d+"), BYTES("a b=c d |") },
-		{ "escaped + is a +", BYTES("a=%2B%2b"), BYTES("a=++|") },
-		{ "escapes in names", BYTES("%61=1"), BYTES("a=1|") },
-		{ "both cases of hex", BYTES("a=%4a%4A%e4%B8%aD"), BYTES("a=JJ\xE4\xB8\xAD|") },
-		{ "delimiters escaped", BYTES("a=%26%3D%25&%3D=1"), BYTES("a=&=%|==1|") },
-		{ "decoded once", BYTES("a=%2541"), BYTES("a=%41|") },
-		{ "NUL", BYTES("a=%00x&b%00=1"), BYTES("a=\0x|b\0=1|") },
-		{ "no UTF-8 stays", BYTES("a=%FF%fe"), BYTES("a=\xFF\xFE|") },
-		{ "raw bytes stay", BYTES("a=\x01\x80\xFF"), BYTES("a=\x01\x80\xFF|") },
-		{ "semicolon is a letter", BYTES("a=1;b=2"), BYTES("a=1;b=2|") },
-		{ "brackets are letters", BYTES("a[]=1"), BYTES("a[]=1|") },
-		{ "% at the end dropped", BYTES("a=1&b=%"), BYTES("a=1|") },
-		{ "%X at the end dropped", BYTES("a=1&b=%4"), BYTES("a=1|") },
-		{ "%zz dropped", BYTES("a=%zz&b=2"), BYTES("b=2|") },
-		{ "%4z dropped", BYTES("a=%4z&b=2"), BYTES("b=2|") },
-		{ "% before & dropped", BYTES("a=%&41=2"), BYTES("41=2|") },
-		{ "%% dropped", BYTES("a=%%41&b=2"), BYTES("b=2|") },
-		{ "%+1 dropped", BYTES("a=%+1&b=2"), BYTES("b=2|") },
-		{ "broken name dropped", BYTES("%zz=1&%4=2&b=3"), BYTES("b=3|") },
-	};
 	struct guarded	 g;
 	struct query	 q;
 	struct buf	 got = { 0 };
@@ -65,12 +66,13 @@ decoding(void **state)
 
 	(void)state;
 	guarded_init(&g, 256);
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(decoding_cases); i++) {
 		buf_reset(&got);
-		check_err(cases[i].name, query_parse(&q, guarded_put(&g, cases[i].in),
-		    cases[i].in.len), ERR_OK);
+		check_err(decoding_cases[i].name, query_parse(&q, guarded_put(&g,
+		    decoding_cases[i].in),
+		    decoding_cases[i].in.len), ERR_OK);
 		put_params(&got, &q);
-		check_bytes(cases[i].name, buf_slice(&got), cases[i].want);
+		check_bytes(decoding_cases[i].name, buf_slice(&got), decoding_cases[i].want);
 	}
 	check_err("absent", query_parse(&q, NULL, 0), ERR_OK);
 	check_int("absent", (int64_t)q.n, 0);
@@ -78,7 +80,7 @@ decoding(void **state)
 	buf_free(&got);
 }
 
-/* n times this parameter. */
+/* Writes this parameter n times. */
 static void
 many(void **state)
 {
@@ -109,7 +111,7 @@ many(void **state)
 	buf_free(&b);
 }
 
-/* Each byte that may stand behind a %: only hex digits decode. */
+/* All bytes behind a %: only hexadecimal digits are decoded. */
 static void
 every_escape(void **state)
 {
@@ -136,43 +138,44 @@ every_escape(void **state)
 	CHECK("all", true);
 }
 
+static const struct {
+	const char	*name, *in;
+	unsigned	 need;
+	enum error	 want;
+	enum push_key	 which;
+} picking_cases[] = {
+	{ "nothing needed", "", 0, ERR_OK, 0 },
+	{ "all there", "signature=a&timestamp=1&nonce=2",
+	    NEED(SIGNATURE) | NEED(TIMESTAMP) | NEED(NONCE), ERR_OK, 0 },
+	{ "any order, others between", "x=1&nonce=2&y=&y=&timestamp=1&signature=a",
+	    NEED(SIGNATURE) | NEED(TIMESTAMP) | NEED(NONCE), ERR_OK, 0 },
+	{ "signature missing", "timestamp=1", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
+	{ "timestamp missing", "signature=1", NEED(TIMESTAMP), ERR_PARAM, PUSH_TIMESTAMP },
+	{ "nonce missing", "signature=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
+	{ "msg_signature missing", "signature=1", NEED(MSG_SIGNATURE), ERR_PARAM,
+	    PUSH_MSG_SIGNATURE },
+	{ "echostr missing", "signature=1", NEED(ECHOSTR), ERR_PARAM, PUSH_ECHOSTR },
+	{ "case counts", "Signature=1", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
+	{ "NUL in the name counts", "signature%00=1", NEED(SIGNATURE), ERR_PARAM,
+	    PUSH_SIGNATURE },
+	{ "brackets are another name", "nonce[]=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
+	{ "broken % is missing", "nonce=%zz", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
+	{ "empty", "signature=", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
+	{ "empty without =", "signature", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
+	{ "empty though not needed", "openid=", 0, ERR_PARAM, PUSH_OPENID },
+	{ "encrypt_type empty", "encrypt_type=", 0, ERR_PARAM, PUSH_ENCRYPT_TYPE },
+	{ "echostr empty", "echostr=", 0, ERR_PARAM, PUSH_ECHOSTR },
+	{ "twice the same", "nonce=1&nonce=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
+	{ "twice, not needed", "openid=a&x=1&openid=b", 0, ERR_PARAM, PUSH_OPENID },
+	{ "twice, once escaped", "nonce=1&%6Eonce=1", 0, ERR_PARAM, PUSH_NONCE },
+	{ "twice, first empty", "nonce=&nonce=1", 0, ERR_PARAM, PUSH_NONCE },
+	{ "twice, second empty", "nonce=1&nonce", 0, ERR_PARAM, PUSH_NONCE },
+	{ "others may repeat", "a=1&a=2&a=", 0, ERR_OK, 0 },
+};
+
 static void
 picking(void **state)
 {
-	static const struct {
-		const char	*name, *in;
-		unsigned	 need;
-		enum error	 want;
-		enum push_key	 which;
-	} cases[] = {
-		{ "nothing needed", "", 0, ERR_OK, 0 },
-		{ "all there", "signature=a&timestamp=1&nonce=2",
-		    NEED(SIGNATURE) | NEED(TIMESTAMP) | NEED(NONCE), ERR_OK, 0 },
-		{ "any order, others between", "x=1&nonce=2&y=&y=&timestamp=1&signature=a",
-		    NEED(SIGNATURE) | NEED(TIMESTAMP) | NEED(NONCE), ERR_OK, 0 },
-		{ "signature missing", "timestamp=1", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
-		{ "timestamp missing", "signature=1", NEED(TIMESTAMP), ERR_PARAM, PUSH_TIMESTAMP },
-		{ "nonce missing", "signature=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
-		{ "msg_signature missing", "signature=1", NEED(MSG_SIGNATURE), ERR_PARAM,
-		    PUSH_MSG_SIGNATURE },
-		{ "echostr missing", "signature=1", NEED(ECHOSTR), ERR_PARAM, PUSH_ECHOSTR },
-		{ "case counts", "Signature=1", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
-		{ "NUL in the name counts", "signature%00=1", NEED(SIGNATURE), ERR_PARAM,
-		    PUSH_SIGNATURE },
-		{ "brackets are another name", "nonce[]=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
-		{ "broken % is missing", "nonce=%zz", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
-		{ "empty", "signature=", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
-		{ "empty without =", "signature", NEED(SIGNATURE), ERR_PARAM, PUSH_SIGNATURE },
-		{ "empty though not needed", "openid=", 0, ERR_PARAM, PUSH_OPENID },
-		{ "encrypt_type empty", "encrypt_type=", 0, ERR_PARAM, PUSH_ENCRYPT_TYPE },
-		{ "echostr empty", "echostr=", 0, ERR_PARAM, PUSH_ECHOSTR },
-		{ "twice the same", "nonce=1&nonce=1", NEED(NONCE), ERR_PARAM, PUSH_NONCE },
-		{ "twice, not needed", "openid=a&x=1&openid=b", 0, ERR_PARAM, PUSH_OPENID },
-		{ "twice, once escaped", "nonce=1&%6Eonce=1", 0, ERR_PARAM, PUSH_NONCE },
-		{ "twice, first empty", "nonce=&nonce=1", 0, ERR_PARAM, PUSH_NONCE },
-		{ "twice, second empty", "nonce=1&nonce", 0, ERR_PARAM, PUSH_NONCE },
-		{ "others may repeat", "a=1&a=2&a=", 0, ERR_OK, 0 },
-	};
 	enum push_key	 which;
 	struct query	 q;
 	struct push	 p;
@@ -180,16 +183,17 @@ picking(void **state)
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		(void)snprintf(text, sizeof(text), "%s", cases[i].in);
-		check_err(cases[i].name, query_parse(&q, text, strlen(text)), ERR_OK);
-		if (check_err(cases[i].name, push_read(&p, &which, &q, cases[i].need),
-		    cases[i].want) && cases[i].want != ERR_OK)
-			check_int(cases[i].name, which, cases[i].which);
+	for (i = 0; i < COUNT(picking_cases); i++) {
+		(void)snprintf(text, sizeof(text), "%s", picking_cases[i].in);
+		check_err(picking_cases[i].name, query_parse(&q, text, strlen(text)), ERR_OK);
+		if (check_err(picking_cases[i].name, push_read(&p, &which, &q,
+		    picking_cases[i].need),
+		    picking_cases[i].want) && picking_cases[i].want != ERR_OK)
+			check_int(picking_cases[i].name, which, picking_cases[i].which);
 	}
 }
 
-/* Each parameter lands in its own place, with its own bytes. */
+/* Each parameter comes to its own place, with its own bytes. */
 static void
 picked_values(void **state)
 {
@@ -219,7 +223,7 @@ picked_values(void **state)
 		check_bytes(push_names[k], p.v[k], (struct slice){ NULL, 0 });
 }
 
-/* What is written is read again as it was, whatever it is, and all in ASCII without spaces. */
+/* Any value is read again as it was written; the query is ASCII without blanks. */
 static void
 written(void **state)
 {
@@ -255,7 +259,7 @@ written(void **state)
 		check_err(cases[i].name, push_write(&b, &cases[i].p), ERR_OK);
 		check_bytes(cases[i].name, b.p == NULL ? slice_of("") : buf_slice(&b),
 		    slice_of(cases[i].want));
-		if (i == 0)	/* what is given is never empty */
+		if (i == 0)	/* an empty value counts as missing */
 			continue;
 		check_err(cases[i].name, query_parse(&q, b.p, b.len), ERR_OK);
 		check_err(cases[i].name, push_read(&back, &which, &q, 0), ERR_OK);
@@ -269,7 +273,7 @@ written(void **state)
 	buf_free(&b);
 }
 
-/* Each byte that a value may have. */
+/* All bytes that a value may have. */
 static void
 every_byte(void **state)
 {
@@ -296,7 +300,7 @@ every_byte(void **state)
 	buf_free(&b);
 }
 
-/* No memory, at whichever point: that is said, and nothing is lost behind it. */
+/* Without memory at any point: the error says so, and no parameter is lost silently. */
 static void
 no_memory(void **state)
 {

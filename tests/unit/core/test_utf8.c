@@ -7,48 +7,49 @@
 
 #define BAD	0xFFFD
 
-/* What Java's decoder makes of bytes that are no UTF-8. */
+static const struct {
+	const char	*name;
+	struct slice	 in;
+	uint32_t	 want[8];
+	size_t		 n;
+} java_replacement_cases[] = {
+	{ "ASCII", BYTES("a\0z\x7f"), { 'a', 0, 'z', 0x7F }, 4 },
+	{ "two bytes", BYTES("\xC2\x80\xDF\xBF"), { 0x80, 0x7FF }, 2 },
+	{ "three bytes", BYTES("\xE0\xA0\x80\xEF\xBF\xBF"), { 0x800, 0xFFFF }, 2 },
+	{ "four bytes", BYTES("\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"),
+	    { 0x10000, 0x10FFFF }, 2 },
+	{ "byte order mark is kept", BYTES("\xEF\xBB\xBFx"), { 0xFEFF, 'x' }, 2 },
+	{ "U+FFFD itself", BYTES("\xEF\xBF\xBD"), { 0xFFFD }, 1 },
+	{ "stray continuations, one each", BYTES("\x80\xBFx"), { BAD, BAD, 'x' }, 3 },
+	{ "C0 AF overlong", BYTES("\xC0\xAF"), { BAD, BAD }, 2 },
+	{ "C1 BF overlong", BYTES("\xC1\xBF"), { BAD, BAD }, 2 },
+	{ "F5 to FF, one each", BYTES("\xF5\xF8\xFE\xFF"), { BAD, BAD, BAD, BAD }, 4 },
+	{ "lead then ASCII", BYTES("\xC3(\xE4("), { BAD, '(', BAD, '(' }, 4 },
+	{ "two of three, then ASCII", BYTES("\xE4\xB8(x"), { BAD, '(', 'x' }, 3 },
+	{ "two of three at the end", BYTES("x\xE4\xB8"), { 'x', BAD }, 2 },
+	{ "three of four, then ASCII", BYTES("\xF0\x9F\x98x"), { BAD, 'x' }, 2 },
+	{ "two of four at the end", BYTES("\xF0\x9F"), { BAD }, 1 },
+	{ "prefix then a whole one", BYTES("\xE4\xB8\xE4\xB8\xAD"), { BAD, 0x4E2D }, 2 },
+	{ "E0 80 80 overlong", BYTES("\xE0\x80\x80"), { BAD, BAD, BAD }, 3 },
+	{ "E0 9F BF overlong", BYTES("\xE0\x9F\xBF"), { BAD, BAD, BAD }, 3 },
+	{ "F0 80 80 80 overlong", BYTES("\xF0\x80\x80\x80"), { BAD, BAD, BAD, BAD }, 4 },
+	{ "F0 8F BF BF overlong", BYTES("\xF0\x8F\xBF\xBF"), { BAD, BAD, BAD, BAD }, 4 },
+	{ "F4 90 80 80 over the top", BYTES("\xF4\x90\x80\x80"),
+	    { BAD, BAD, BAD, BAD }, 4 },
+	{ "surrogate in three bytes is one", BYTES("\xED\xA0\x80x\xED\xBF\xBF"),
+	    { BAD, 'x', BAD }, 3 },
+	{ "surrogate pair in six is two", BYTES("\xED\xA0\xBD\xED\xB8\x80"),
+	    { BAD, BAD }, 2 },
+	{ "ED A0 and no more", BYTES("\xED\xA0(\xED\xA0"), { BAD, '(', BAD }, 3 },
+	{ "last before the surrogates", BYTES("\xED\x9F\xBF\xEE\x80\x80"),
+	    { 0xD7FF, 0xE000 }, 2 },
+	{ "GBK", BYTES("\xC4\xE3\xBA\xC3"), { BAD, BAD, BAD }, 3 },
+};
+
+/* Bytes that are not UTF-8, and the characters that Java's decoder makes of them. */
 static void
 java_replacement(void **state)
 {
-	static const struct {
-		const char	*name;
-		struct slice	 in;
-		uint32_t	 want[8];
-		size_t		 n;
-	} cases[] = {
-		{ "ASCII", BYTES("a\0z\x7f"), { 'a', 0, 'z', 0x7F }, 4 },
-		{ "two bytes", BYTES("\xC2\x80\xDF\xBF"), { 0x80, 0x7FF }, 2 },
-		{ "three bytes", BYTES("\xE0\xA0\x80\xEF\xBF\xBF"), { 0x800, 0xFFFF }, 2 },
-		{ "four bytes", BYTES("\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"),
-		    { 0x10000, 0x10FFFF }, 2 },
-		{ "byte order mark is kept", BYTES("\xEF\xBB\xBFx"), { 0xFEFF, 'x' }, 2 },
-		{ "U+FFFD itself", BYTES("\xEF\xBF\xBD"), { 0xFFFD }, 1 },
-		{ "stray continuations, one each", BYTES("\x80\xBFx"), { BAD, BAD, 'x' }, 3 },
-		{ "C0 AF overlong", BYTES("\xC0\xAF"), { BAD, BAD }, 2 },
-		{ "C1 BF overlong", BYTES("\xC1\xBF"), { BAD, BAD }, 2 },
-		{ "F5 to FF, one each", BYTES("\xF5\xF8\xFE\xFF"), { BAD, BAD, BAD, BAD }, 4 },
-		{ "lead then ASCII", BYTES("\xC3(\xE4("), { BAD, '(', BAD, '(' }, 4 },
-		{ "two of three, then ASCII", BYTES("\xE4\xB8(x"), { BAD, '(', 'x' }, 3 },
-		{ "two of three at the end", BYTES("x\xE4\xB8"), { 'x', BAD }, 2 },
-		{ "three of four, then ASCII", BYTES("\xF0\x9F\x98x"), { BAD, 'x' }, 2 },
-		{ "two of four at the end", BYTES("\xF0\x9F"), { BAD }, 1 },
-		{ "prefix then a whole one", BYTES("\xE4\xB8\xE4\xB8\xAD"), { BAD, 0x4E2D }, 2 },
-		{ "E0 80 80 overlong", BYTES("\xE0\x80\x80"), { BAD, BAD, BAD }, 3 },
-		{ "E0 9F BF overlong", BYTES("\xE0\x9F\xBF"), { BAD, BAD, BAD }, 3 },
-		{ "F0 80 80 80 overlong", BYTES("\xF0\x80\x80\x80"), { BAD, BAD, BAD, BAD }, 4 },
-		{ "F0 8F BF BF overlong", BYTES("\xF0\x8F\xBF\xBF"), { BAD, BAD, BAD, BAD }, 4 },
-		{ "F4 90 80 80 over the top", BYTES("\xF4\x90\x80\x80"),
-		    { BAD, BAD, BAD, BAD }, 4 },
-		{ "surrogate in three bytes is one", BYTES("\xED\xA0\x80x\xED\xBF\xBF"),
-		    { BAD, 'x', BAD }, 3 },
-		{ "surrogate pair in six is two", BYTES("\xED\xA0\xBD\xED\xB8\x80"),
-		    { BAD, BAD }, 2 },
-		{ "ED A0 and no more", BYTES("\xED\xA0(\xED\xA0"), { BAD, '(', BAD }, 3 },
-		{ "last before the surrogates", BYTES("\xED\x9F\xBF\xEE\x80\x80"),
-		    { 0xD7FF, 0xE000 }, 2 },
-		{ "GBK", BYTES("\xC4\xE3\xBA\xC3"), { BAD, BAD, BAD }, 3 },
-	};
 	struct guarded	 g;
 	const char	*p, *end;
 	size_t		 i, n;
@@ -57,15 +58,17 @@ java_replacement(void **state)
 
 	(void)state;
 	guarded_init(&g, 64);
-	for (i = 0; i < COUNT(cases); i++) {
-		p = guarded_put(&g, cases[i].in);
-		end = p + cases[i].in.len;
-		for (n = 0; p != end && n <= cases[i].n; n++) {
+	for (i = 0; i < COUNT(java_replacement_cases); i++) {
+		p = guarded_put(&g, java_replacement_cases[i].in);
+		end = p + java_replacement_cases[i].in.len;
+		for (n = 0; p != end && n <= java_replacement_cases[i].n; n++) {
 			cp = utf8_next(&p, end, &valid);
-			if (n < cases[i].n)
-				check_int(cases[i].name, cp, cases[i].want[n]);
+			if (n < java_replacement_cases[i].n)
+				check_int(java_replacement_cases[i].name, cp,
+				    java_replacement_cases[i].want[n]);
 		}
-		check_int(cases[i].name, (int64_t)n, (int64_t)cases[i].n);
+		check_int(java_replacement_cases[i].name, (int64_t)n,
+		    (int64_t)java_replacement_cases[i].n);
 	}
 	guarded_fini(&g);
 }
@@ -101,8 +104,7 @@ every_code_point(void **state)
 }
 
 /*
- * The rule in words of signing: how many bytes the first replacement, or the first good
- * character, takes.
+ * The rule once more: how many bytes the first U+FFFD, or the first good character, stands for.
  */
 static size_t
 prefix_taken(const unsigned char *b, size_t n)
@@ -128,7 +130,7 @@ prefix_taken(const unsigned char *b, size_t n)
 	return i;
 }
 
-/* Each lead with each second byte, and bytes at the edges behind them, cut at 1 to 4. */
+/* All first and second bytes, with bytes at the limits behind them, cut after 1 to 4 bytes. */
 static void
 every_prefix(void **state)
 {
@@ -162,7 +164,7 @@ every_prefix(void **state)
 	guarded_fini(&g);
 }
 
-/* Both ways round, and each with itself. */
+/* Compares both ways, and each text with itself. */
 static void
 utf16_order(void **state)
 {
@@ -233,7 +235,7 @@ by_units(uint32_t a, uint32_t b)
 	return 0;
 }
 
-/* Code points from all over, against the units written out. */
+/* Code points of all ranges, compared with their UTF-16 units. */
 static void
 utf16_order_all_over(void **state)
 {

@@ -76,7 +76,7 @@ probe_of(struct breakers *br, const struct account *of)
 	return probe_ms;
 }
 
-/* The result of an attempt that gives this news. */
+/* A result of an attempt that means this news. */
 static struct qt_result
 result_of(enum breaker_news news)
 {
@@ -171,7 +171,7 @@ endpoints(void **state)
 	breaker_free(br);
 }
 
-/* One at a time may probe an end point. */
+/* Only one at a time may probe an end point. */
 static void
 probe_taken(void **state)
 {
@@ -189,30 +189,31 @@ probe_taken(void **state)
 	lock_free(locks);
 }
 
+static const struct {
+	const char		*name, *news;
+	enum breaker_gate	 want[3];
+	char			 last[4];	/* what the last of the news changed */
+} opening_cases[] = {
+	{ "nothing yet", "", { GATE_GO, GATE_GO, GATE_GO }, "" },
+	{ "one fewer", "tt", { GATE_GO, GATE_GO, GATE_GO }, "" },
+	{ "enough", "ttt", { GATE_BROKEN, GATE_BROKEN, GATE_GO }, "o" },
+	{ "more", "tttt", { GATE_BROKEN, GATE_BROKEN, GATE_GO }, "" },
+	{ "a success between", "ttatt", { GATE_GO, GATE_GO, GATE_GO }, "" },
+	{ "in a row after it", "ttattt", { GATE_BROKEN, GATE_BROKEN, GATE_GO }, "o" },
+	{ "closed again", "tttta", { GATE_GO, GATE_GO, GATE_GO }, "c" },
+	{ "alive is no change", "aa", { GATE_GO, GATE_GO, GATE_GO }, "" },
+	{ "open once more", "tttattt", { GATE_BROKEN, GATE_BROKEN, GATE_GO }, "o" },
+	{ "stopped", "s", { GATE_STOPPED, GATE_GO, GATE_GO }, "s" },
+	{ "stopped, not broken: QT answers", "tts", { GATE_STOPPED, GATE_GO, GATE_GO },
+	    "s" },
+	{ "a stop closes", "ttts", { GATE_STOPPED, GATE_GO, GATE_GO }, "s" },
+	{ "stopped and broken", "sttt", { GATE_STOPPED, GATE_BROKEN, GATE_GO }, "o" },
+};
+
 static void
 opening(void **state)
 {
 	/* t: trouble, a: alive, s: stop; then the gate of each account. */
-	static const struct {
-		const char		*name, *news;
-		enum breaker_gate	 want[3];
-		char			 last[4];	/* what the last of the news changed */
-	} cases[] = {
-		{ "nothing yet", "", { GATE_GO, GATE_GO, GATE_GO }, "" },
-		{ "one fewer", "tt", { GATE_GO, GATE_GO, GATE_GO }, "" },
-		{ "enough", "ttt", { GATE_BROKEN, GATE_BROKEN, GATE_GO }, "o" },
-		{ "more", "tttt", { GATE_BROKEN, GATE_BROKEN, GATE_GO }, "" },
-		{ "a success between", "ttatt", { GATE_GO, GATE_GO, GATE_GO }, "" },
-		{ "in a row after it", "ttattt", { GATE_BROKEN, GATE_BROKEN, GATE_GO }, "o" },
-		{ "closed again", "tttta", { GATE_GO, GATE_GO, GATE_GO }, "c" },
-		{ "alive is no change", "aa", { GATE_GO, GATE_GO, GATE_GO }, "" },
-		{ "open once more", "tttattt", { GATE_BROKEN, GATE_BROKEN, GATE_GO }, "o" },
-		{ "stopped", "s", { GATE_STOPPED, GATE_GO, GATE_GO }, "s" },
-		{ "stopped, not broken: QT answers", "tts", { GATE_STOPPED, GATE_GO, GATE_GO },
-		    "s" },
-		{ "a stop closes", "ttts", { GATE_STOPPED, GATE_GO, GATE_GO }, "s" },
-		{ "stopped and broken", "sttt", { GATE_STOPPED, GATE_BROKEN, GATE_GO }, "o" },
-	};
 	static const enum breaker_news	 news[] = {
 		['t'] = NEWS_TROUBLE, ['a'] = NEWS_ALIVE, ['s'] = NEWS_STOP,
 	};
@@ -228,7 +229,7 @@ opening(void **state)
 	int			 with;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++)
+	for (i = 0; i < COUNT(opening_cases); i++)
 		for (with = 0; with < 2; with++) {	/* without a store, and with one */
 			db = with ? open_store() : NULL;
 			br = breaker_new(&conf);
@@ -236,15 +237,16 @@ opening(void **state)
 			assert_non_null(br);
 			assert_non_null(other);
 			change = BREAKER_SAME;
-			for (p = cases[i].news; *p != '\0'; p++)
+			for (p = opening_cases[i].news; *p != '\0'; p++)
 				change = report_news(br, db, a, news[(unsigned char)*p]);
-			check_int(cases[i].name, letters[change], cases[i].last[0]);
+			check_int(opening_cases[i].name, letters[change], opening_cases[i].last[0]);
 			if (with)
-				check_err(cases[i].name, breaker_load(db, other), ERR_OK);
+				check_err(opening_cases[i].name, breaker_load(db, other), ERR_OK);
 			for (j = 0; j < COUNT(accounts); j++) {
-				check_int(cases[i].name, gate(br, &accounts[j]), cases[i].want[j]);
+				check_int(opening_cases[i].name, gate(br, &accounts[j]),
+				    opening_cases[i].want[j]);
 				check_int("another process", gate(other, &accounts[j]),
-				    with ? cases[i].want[j] : GATE_GO);
+				    with ? opening_cases[i].want[j] : GATE_GO);
 			}
 			breaker_free(other);
 			breaker_free(br);
@@ -341,7 +343,7 @@ probing(void **state)
 		/* An attempt that was under way when it opened changes nothing. */
 		(void)report_news(br, db, b, NEWS_TROUBLE);
 		check_int("not put off", probe_of(br, a), at);
-		atomic_store(&clocks->wall_ms, at);	/* the time comes */
+		atomic_store(&clocks->wall_ms, at);	/* the time of the probe comes */
 	}
 	atomic_store(&clocks->wall_ms, 0);
 	check_int("closes", report_news(br, db, a, NEWS_ALIVE), BREAKER_CLOSED);
@@ -388,29 +390,30 @@ due_again(void **state)
 	db_close(db);
 }
 
+static const struct {
+	const char		*name;
+	struct account		 with;		/* of the next start */
+	enum breaker_gate	 want;
+} stops_cases[] = {
+	{ "the same", { .qt_url = "http://one/", .app_key = "k", .service_id = "i",
+	    .service_secret = "s", .appid = "wxA" }, GATE_STOPPED },
+	{ "another secret", { .qt_url = "http://one/", .app_key = "k", .service_id = "i",
+	    .service_secret = "S", .appid = "wxA" }, GATE_GO },
+	{ "another ServiceID", { .qt_url = "http://one/", .app_key = "k",
+	    .service_id = "j", .service_secret = "s", .appid = "wxA" }, GATE_GO },
+	{ "another application key", { .qt_url = "http://one/", .app_key = "l",
+	    .service_id = "i", .service_secret = "s", .appid = "wxA" }, GATE_GO },
+	{ "no application key", { .qt_url = "http://one/", .service_id = "i",
+	    .service_secret = "s", .appid = "wxA" }, GATE_GO },
+	{ "another AppID", { .qt_url = "http://one/", .app_key = "k", .service_id = "i",
+	    .service_secret = "s", .appid = "wxB" }, GATE_GO },
+	{ "another URL", { .qt_url = "http://uno/", .app_key = "k", .service_id = "i",
+	    .service_secret = "s", .appid = "wxA" }, GATE_GO },
+};
+
 static void
 stops(void **state)
 {
-	static const struct {
-		const char		*name;
-		struct account		 with;		/* of the next start */
-		enum breaker_gate	 want;
-	} cases[] = {
-		{ "the same", { .qt_url = "http://one/", .app_key = "k", .service_id = "i",
-		    .service_secret = "s", .appid = "wxA" }, GATE_STOPPED },
-		{ "another secret", { .qt_url = "http://one/", .app_key = "k", .service_id = "i",
-		    .service_secret = "S", .appid = "wxA" }, GATE_GO },
-		{ "another ServiceID", { .qt_url = "http://one/", .app_key = "k",
-		    .service_id = "j", .service_secret = "s", .appid = "wxA" }, GATE_GO },
-		{ "another application key", { .qt_url = "http://one/", .app_key = "l",
-		    .service_id = "i", .service_secret = "s", .appid = "wxA" }, GATE_GO },
-		{ "no application key", { .qt_url = "http://one/", .service_id = "i",
-		    .service_secret = "s", .appid = "wxA" }, GATE_GO },
-		{ "another AppID", { .qt_url = "http://one/", .app_key = "k", .service_id = "i",
-		    .service_secret = "s", .appid = "wxB" }, GATE_GO },
-		{ "another URL", { .qt_url = "http://uno/", .app_key = "k", .service_id = "i",
-		    .service_secret = "s", .appid = "wxA" }, GATE_GO },
-	};
 	struct account	 row;
 	struct conf	 next = { .set = { .breaker_fails = FAILS }, .accounts = &row, .n = 1 };
 	struct db	*db = open_store();
@@ -422,16 +425,16 @@ stops(void **state)
 	check_int("no secret is kept", number(db, "SELECT count(*) FROM stopped WHERE "
 	    "instr(config, 's') OR length(config) != 64"), 0);
 	breaker_free(br);
-	for (i = 0; i < COUNT(cases); i++) {
-		row = cases[i].with;
+	for (i = 0; i < COUNT(stops_cases); i++) {
+		row = stops_cases[i].with;
 		row.path = row.name = "a";
 		br = breaker_new(&next);
-		check_err(cases[i].name, breaker_load(db, br), ERR_OK);
-		check_int(cases[i].name, gate(br, &row), cases[i].want);
+		check_err(stops_cases[i].name, breaker_load(db, br), ERR_OK);
+		check_int(stops_cases[i].name, gate(br, &row), stops_cases[i].want);
 		breaker_free(br);
 	}
-	/* An account that is not there any more. */
-	row = cases[0].with;
+	/* A stop of an account that the configuration no longer has. */
+	row = stops_cases[0].with;
 	row.path = row.name = "other";
 	br = breaker_new(&next);
 	check_err("unknown", breaker_load(db, br), ERR_OK);
@@ -556,7 +559,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(judging), TEST(endpoints), TEST(probe_taken), TEST(opening), TEST(changing), TEST(together),
+		TEST(judging), TEST(endpoints), TEST(probe_taken), TEST(opening), TEST(changing),
+		TEST(together),
 		TEST(store_fails), TEST(probing), TEST(due_again), TEST(stops), TEST(resetting),
 		TEST(logging), TEST(saturation),
 	};

@@ -16,10 +16,10 @@
 
 enum {
 	FAILS = 3,		/* that open the breaker */
-	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
-	FORWARD_MS = 15000,	/* nor does this QT */
-	SHORT_MS = 60,		/* what is to be waited for to its end */
-	SOON_MS = 250,		/* an answer without QT takes no longer, whatever runs here */
+	PATIENCE_MS = 30000,	/* longer than anything takes that a test waits for */
+	FORWARD_MS = 15000,	/* longer than this QT takes for an answer */
+	SHORT_MS = 60,		/* a time that a test waits for to its end */
+	SOON_MS = 250,		/* longer than a request takes without QT */
 	THREADS = 6,
 	TEXT = 256
 };
@@ -33,7 +33,7 @@ static const struct push	 push = { .v = {
 	[PUSH_ENCRYPT_TYPE] = BYTES("aes"), [PUSH_MSG_SIGNATURE] = BYTES("ffee"),
 } };
 
-/* All that a worker has.  Two accounts of one end point. */
+/* All that a worker needs, with two accounts of one end point. */
 struct place {
 	struct account	 accounts[2];
 	struct conf	 conf;
@@ -126,7 +126,7 @@ class_of(const struct place *p)
 }
 
 /*
- * What is in the store.
+ * Rows of the store.
  */
 
 struct row {
@@ -138,7 +138,7 @@ struct row {
 };
 
 static void
-keep(char *to, size_t size, struct slice s)
+copy_column(char *to, size_t size, struct slice s)
 {
 	if (s.p == NULL)
 		s = slice_of("-");
@@ -163,10 +163,10 @@ read_row(struct db *db, void *arg)
 	    DB_VALUES(db_b((struct slice){ (char *)key, QUEUE_KEY })));
 	while (er == ERR_OK && db_next(&rows, &er)) {
 		r->n++;
-		keep(r->state, sizeof(r->state), db_col(&rows, 0));
-		keep(r->account, sizeof(r->account), db_col(&rows, 1));
-		keep(r->code, sizeof(r->code), db_col(&rows, 2));
-		keep(r->outcome, sizeof(r->outcome), db_col(&rows, 3));
+		copy_column(r->state, sizeof(r->state), db_col(&rows, 0));
+		copy_column(r->account, sizeof(r->account), db_col(&rows, 1));
+		copy_column(r->code, sizeof(r->code), db_col(&rows, 2));
+		copy_column(r->outcome, sizeof(r->outcome), db_col(&rows, 3));
 		r->attempts = db_col_int(&rows, 4);
 		r->wait_ms = db_col_int(&rows, 5);
 		if ((s = db_col(&rows, 6)).p != NULL)
@@ -224,82 +224,93 @@ sql(struct place *p, const char *text)
 }
 
 /*
- * What becomes of a message.
+ * Messages and their verdicts.
  */
 
+static const struct outcome_case {
+	const char		*act;		/* of the peer; NULL: nobody listens there */
+	enum error		 er;
+	enum verdict		 verdict;
+	const char		*class, *row, *outcome;
+	enum breaker_gate	 then;
+} outcomes_cases[] = {
+	{ "code", ERR_OK, VERDICT_DELIVERED, "", "", NULL, GATE_GO },
+	{ "event", ERR_REFUSED, VERDICT_DEAD, "refused", "dead", "Httpapi_300_105",
+	    GATE_GO },
+	{ "union", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "Httpapi_300_110",
+	    GATE_GO },
+	{ "later", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "HTTP 503", GATE_GO },
+	{ "moved", ERR_FORWARD, VERDICT_QUEUED, "config", "pending", "HTTP 302", GATE_GO },
+	{ "ok", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "wx0",
+	    GATE_GO },
+	{ "cut", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+	{ "silent", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+	{ NULL, ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
+	{ "secret", ERR_FORWARD, VERDICT_QUEUED, "config", "pending", "Httpapi_300_101",
+	    GATE_STOPPED },
+};
+
+static void
+check_outcome(const struct outcome_case *c, const char *name, struct place *p)
+{
+	int64_t	 probe_ms;
+
+	check_int(name, p->msg.verdict, c->verdict);
+	check_text(name, class_of(p), c->class);
+	CHECK(name, (*p->msg.hint != '\0') == (p->msg.why_not != NULL));
+	if (c->verdict != VERDICT_DELIVERED && c->outcome == NULL)
+		CHECK(name, *p->msg.detail != '\0');
+	check_int(name, breaker_gate(p->services.breakers, p->msg.account, &probe_ms), c->then);
+	check_int("without trouble no database is made",
+	    state_count(p->conf.set.state_dir, "qtoa.db", NULL), *c->row != '\0');
+	check_int("the drainer is told", store_is_raised(p->services.store), *c->row != '\0');
+}
+
+static void
+check_row(const struct outcome_case *c, const char *name, struct place *p)
+{
+	struct row	 r = { .n = 0 };
+
+	get_row(&r, p);
+	check_int(name, r.n, *c->row != '\0');
+	if (*c->row != '\0') {
+		check_text(name, r.state, c->row);
+		check_text(name, r.account, "a");
+		check_text(name, r.code, "$$_menu_click");
+		check_int(name, r.attempts, 1);
+		check_bytes(name, buf_slice(&r.body), slice_of(xml));
+		check_text(name, r.outcome, c->outcome != NULL ? c->outcome : p->msg.detail);
+		CHECK(name, *c->row == 'd' || (r.wait_ms >= 750 && r.wait_ms <= 1000));
+	}
+	row_free(&r);
+}
+
+/* WeChat sends the message again, to this process and to another one. */
 static void
 outcomes(void **state)
 {
-	static const struct {
-		const char		*act;		/* NULL: nobody listens */
-		enum error		 er;
-		enum verdict		 verdict;
-		const char		*class, *row, *outcome;
-		enum breaker_gate	 then;
-	} cases[] = {
-		{ "code", ERR_OK, VERDICT_DELIVERED, "", "", NULL, GATE_GO },
-		{ "event", ERR_REFUSED, VERDICT_DEAD, "refused", "dead", "Httpapi_300_105",
-		    GATE_GO },
-		{ "union", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "Httpapi_300_110",
-		    GATE_GO },
-		{ "later", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "HTTP 503", GATE_GO },
-		{ "moved", ERR_FORWARD, VERDICT_QUEUED, "config", "pending", "HTTP 302", GATE_GO },
-		{ "ok", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", "wx0",
-		    GATE_GO },
-		{ "cut", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
-		{ "silent", ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
-		{ NULL, ERR_FORWARD, VERDICT_QUEUED, "retry", "pending", NULL, GATE_GO },
-		{ "secret", ERR_FORWARD, VERDICT_QUEUED, "config", "pending", "Httpapi_300_101",
-		    GATE_STOPPED },
-	};
 	struct peer	*peer = peer_new();
 	struct place	*p;
-	struct row	 r = { .n = 0 };
 	const char	*dir, *name;
 	char		 url[PEER_URL];
-	int64_t		 probe_ms, begun_ms;
+	int64_t		 begun_ms;
 	size_t		 i;
 	int		 fd = peer_refused(url), asked;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(outcomes_cases); i++) {
 		dir = state_new();
-		name = cases[i].act != NULL ? cases[i].act : "refused port";
-		if (cases[i].act != NULL)
-			peer_url(peer, url, cases[i].act);
+		name = outcomes_cases[i].act != NULL ? outcomes_cases[i].act : "refused port";
+		if (outcomes_cases[i].act != NULL)
+			peer_url(peer, url, outcomes_cases[i].act);
 		p = place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF, url);
-		if (cases[i].act == NULL || strcmp(name, "silent") == 0)
+		if (outcomes_cases[i].act == NULL || strcmp(name, "silent") == 0)
 			p->conf.set.forward_ms = SHORT_MS;
 		begun_ms = clock_mono_ms();
-		check_err(name, send_one(p, 1), cases[i].er);
+		check_err(name, send_one(p, 1), outcomes_cases[i].er);
 		CHECK(name, clock_mono_ms() - begun_ms < PATIENCE_MS / 2);
-		check_int(name, p->msg.verdict, cases[i].verdict);
-		check_text(name, class_of(p), cases[i].class);
-		CHECK(name, (*p->msg.hint != '\0') == (p->msg.why_not != NULL));
-		if (cases[i].verdict != VERDICT_DELIVERED && cases[i].outcome == NULL)
-			CHECK(name, *p->msg.detail != '\0');
-		check_int(name, breaker_gate(p->services.breakers, p->msg.account, &probe_ms),
-		    cases[i].then);
-		check_int("a well QT needs no database", state_count(dir, "qtoa.db", NULL),
-		    *cases[i].row != '\0');
-		check_int("what waits is to be looked after", store_is_raised(p->services.store),
-		    *cases[i].row != '\0');
-		get_row(&r, p);
-		check_int(name, r.n, *cases[i].row != '\0');
-		if (*cases[i].row != '\0') {
-			check_text(name, r.state, cases[i].row);
-			check_text(name, r.account, "a");
-			check_text(name, r.code, "$$_menu_click");
-			check_int(name, r.attempts, 1);
-			check_bytes(name, buf_slice(&r.body), slice_of(xml));
-			if (cases[i].outcome != NULL)
-				check_text(name, r.outcome, cases[i].outcome);
-			else
-				check_text(name, r.outcome, p->msg.detail);
-			CHECK(name, *cases[i].row == 'd' ||
-			    (r.wait_ms >= 750 && r.wait_ms <= 1000));
-		}
-		/* WeChat sends it again, here and elsewhere, also after a while. */
+		check_outcome(&outcomes_cases[i], name, p);
+		check_row(&outcomes_cases[i], name, p);
 		asked = peer_requests(peer);
 		check_err("again", send_one(p, 1), ERR_OK);
 		check_int("again", p->msg.verdict, VERDICT_REPEAT);
@@ -309,15 +320,14 @@ outcomes(void **state)
 		check_err("elsewhere", send_one(p, 1), ERR_OK);
 		check_int("elsewhere", p->msg.verdict, VERDICT_REPEAT);
 		check_int("QT is not asked", peer_requests(peer), asked);
-		check_int("nor is there a second row", rows(p), *cases[i].row != '\0');
+		check_int("there is no second row", rows(p), *outcomes_cases[i].row != '\0');
 		place_free(p);
 	}
-	row_free(&r);
 	(void)close(fd);
 	peer_free(peer);
 }
 
-/* The time in an envelope. */
+/* The ts of an envelope. */
 static int64_t
 stamp_of(const struct buf *envelope)
 {
@@ -336,7 +346,7 @@ stamp_of(const struct buf *envelope)
 	return ms;
 }
 
-/* What is kept is enough for the very envelope that QT did not take. */
+/* From a row of the queue exactly the envelope can be made that QT did not take. */
 static void
 signed_again(void **state)
 {
@@ -391,7 +401,7 @@ kept(void **state)
 	peer_free(peer);
 }
 
-/* Stopped: the next one of the account is not sent, that of another is. */
+/* Messages of a stopped account are not sent; those of other accounts are. */
 static void
 stopped(void **state)
 {
@@ -416,14 +426,14 @@ stopped(void **state)
 	check_int("was sent", peer_requests(peer), 2);
 	place_free(p);
 
-	/* A CGI that comes later knows it from the store. */
+	/* A later CGI process knows the stop from the store. */
 	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
 	check_err("later", send_one(p, 4), ERR_FORWARD);
 	check_text("later", class_of(p), "stopped");
 	check_err("another account's, later", send_by(p, 5, 1, PATIENCE_MS), ERR_OK);
 	place_free(p);
 
-	/* With other keys it goes. */
+	/* With other keys the account is not stopped. */
 	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
 	p->accounts[0].service_secret = "mended";
 	check_err("mended", send_one(p, 6), ERR_OK);
@@ -435,7 +445,7 @@ stopped(void **state)
 static void
 breaking(void **state)
 {
-	/* l: trouble, c: success; what the last of them met. */
+	/* QT's answers (l: trouble, c: success, u, e: codes), and the last message's class. */
 	static const struct {
 		const char	*name, *acts;
 		const char	*class;
@@ -476,9 +486,9 @@ breaking(void **state)
 	}
 }
 
-/* A thread that sends a message of its own place's, or of a shared one's means. */
+/* A thread that sends one message with its own worker, and the services of another place. */
 struct sender {
-	struct place	*place;		/* its own worker's */
+	struct place	*place;		/* its own worker, without services */
 	const struct services *services;
 	pthread_t	 thread;
 	struct watched	 watched;
@@ -494,7 +504,7 @@ send_there(void *arg)
 
 	set_message(s->place, s->n);
 	s->place->msg.deadline_ms = clock_mono_ms() + s->ms;
-	/* The breaker tells accounts by their place in the configuration. */
+	/* The breaker needs an account of the configuration that it knows. */
 	s->place->msg.account = &s->services->conf->accounts[0];
 	watched_here(&s->watched);
 	s->er = deliver(s->services, s->place->signer, &s->place->msg);
@@ -522,7 +532,14 @@ end_sender(struct sender *s, enum error *er, enum verdict *verdict)
 	free(s->place);
 }
 
-/* A broken end point is probed by one request at a time; its success lets all go. */
+static void
+load_breakers(struct place *p)
+{
+	check_err("loaded", store_do(p->services.store, STORE_READ, breaker_load,
+	    p->services.breakers, clock_mono_ms() + PATIENCE_MS), ERR_OK);
+}
+
+/* One request at a time probes a broken end point; when it succeeds, all messages go. */
 static void
 probing(void **state)
 {
@@ -556,20 +573,18 @@ probing(void **state)
 	check_err("then all", send_one(p, 15), ERR_OK);
 	place_free(p);
 
-	/* Where there is a drainer it probes, unless it does not for a while. */
+	/* In a server the drainer probes; a request does so only if the probe is long due. */
 	p = place_of_peer(dir, STORE_SERVER, peer, "now");
 	peer_now(peer, "later");
 	for (n = 20; n <= 20 + FAILS; n++)
 		check_err("it breaks again", send_one(p, n), ERR_FORWARD);
 	sql(p, "UPDATE endpoint SET probe = unixepoch() * 1000 - 500");
-	check_err("loaded", store_do(p->services.store, STORE_READ, breaker_load, p->services.breakers,
-	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	load_breakers(p);
 	peer_now(peer, "code");
 	check_err("the drainer's turn", send_one(p, 30), ERR_FORWARD);
 	check_text("the drainer's turn", class_of(p), "breaker");
 	sql(p, "UPDATE endpoint SET probe = 1");
-	check_err("loaded", store_do(p->services.store, STORE_READ, breaker_load, p->services.breakers,
-	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	load_breakers(p);
 	check_err("it has not come", send_one(p, 31), ERR_OK);
 	check_err("then all", send_one(p, 32), ERR_OK);
 	place_free(p);
@@ -577,11 +592,11 @@ probing(void **state)
 }
 
 /*
- * Repeats of what is in hand.
+ * Repeats of a message that another request has.
  */
 
 static void
-in_hand(void **state)
+held(void **state)
 {
 	static const struct {
 		const char	*name, *act;
@@ -628,9 +643,9 @@ in_hand(void **state)
 	}
 }
 
-/* Has message 1 in hand until it is killed. */
+/* Holds the lock of message 1 until the process is killed. */
 static void
-hold_there(struct other *me, void *dir)
+hold_message(struct other *me, void *dir)
 {
 	struct locks	*cs = lock_new(dir);
 	struct place	 p;
@@ -646,7 +661,7 @@ hold_there(struct other *me, void *dir)
 }
 
 static void
-in_hand_elsewhere(void **state)
+held_elsewhere(void **state)
 {
 	const char	*dir = state_new();
 	struct other	 o;
@@ -654,12 +669,12 @@ in_hand_elsewhere(void **state)
 	struct place	*p;
 
 	(void)state;
-	other_begin(&o, hold_there, (void *)(uintptr_t)dir);
+	other_begin(&o, hold_message, (void *)(uintptr_t)dir);
 	(void)other_hear(&o);
 	peer = peer_new();
 	p = place_of_peer(dir, STORE_SERVER, peer, "code");
-	check_err("it is in hand", send_by(p, 1, 0, SHORT_MS), ERR_LATE);
-	check_int("it is in hand", p->msg.verdict, VERDICT_UNSAFE);
+	check_err("another has it", send_by(p, 1, 0, SHORT_MS), ERR_LATE);
+	check_int("another has it", p->msg.verdict, VERDICT_UNSAFE);
 	CHECK("that is said", strstr(p->msg.hint, "same message") != NULL);
 	check_int("not forwarded", peer_requests(peer), 0);
 	other_kill(&o);
@@ -669,7 +684,7 @@ in_hand_elsewhere(void **state)
 	peer_free(peer);
 }
 
-/* Marked, but not in the queue: whoever had it in hand died in between. */
+/* A message is marked, but not in the queue: the process that had it died in between. */
 static void
 died_between(void **state)
 {
@@ -690,7 +705,7 @@ died_between(void **state)
 	peer_free(peer);
 }
 
-/* The drainer delivers it between the two looks of a repeat, at the marks and at the queue. */
+/* A repeat looks at the marks, then at the queue; in between the drainer delivers the message. */
 struct draining {
 	struct place	*place;
 	pthread_mutex_t	 lock;
@@ -699,7 +714,7 @@ struct draining {
 };
 
 static enum error
-drain_it(struct db *db, void *arg)
+drain_message(struct db *db, void *arg)
 {
 	struct draining	*g = arg;
 	struct place	*p = g->place;
@@ -721,7 +736,7 @@ drain_there(void *arg)
 {
 	struct draining	*g = arg;
 
-	(void)store_do(g->place->services.store, STORE_WRITE, drain_it, g,
+	(void)store_do(g->place->services.store, STORE_WRITE, drain_message, g,
 	    clock_mono_ms() + PATIENCE_MS);
 	return NULL;
 }
@@ -749,7 +764,7 @@ drained_between(void **state)
 		(void)pthread_cond_wait(&g.changed, &g.lock);
 	(void)pthread_mutex_unlock(&g.lock);
 	begin_sender(&s, p, 1, PATIENCE_MS);
-	watched_asleep(&s.watched);	/* it has seen the mark, and waits for the store */
+	watched_asleep(&s.watched);	/* it knows the mark, and waits for the store */
 	(void)pthread_mutex_lock(&g.lock);
 	g.go = true;
 	(void)pthread_cond_broadcast(&g.changed);
@@ -796,7 +811,7 @@ without_store(void **state)
 		CHECK("the reason", strstr(p->msg.detail, "plain") != NULL);
 		CHECK("the error's own hint", p->msg.hint == NULL);
 	}
-	/* The breaker works all the same. */
+	/* The breaker works without a store, too. */
 	peer_now(peer, "later");
 	for (n = 0; n <= FAILS; n++)
 		check_err("nobody has it", send_one(p, 200 + n), ERR_STORE);
@@ -853,7 +868,7 @@ read_only(void **state)
 	check_int("read-only directory", other_end(&o), 0);
 }
 
-/* Whatever there is no memory for: `success` is said of nothing that could not be sent later. */
+/* Without memory at any point: WeChat gets `success` only for messages that can be sent later. */
 static void
 memory(void **state)
 {
@@ -893,7 +908,8 @@ memory(void **state)
 			}
 			if (step == 1) {
 				check_err("nothing can be signed", er, ERR_FORWARD);
-				CHECK("that is said", strstr(p->msg.detail, "cannot be signed") != NULL);
+				CHECK("that is said", strstr(p->msg.detail,
+				    "cannot be signed") != NULL);
 				check_int("not tried", r.attempts, 0);
 			}
 		}
@@ -904,7 +920,7 @@ memory(void **state)
 	peer_free(peer);
 }
 
-/* An attempt that ends because the program does says nothing of QT. */
+/* An attempt that the end of the program cuts short says nothing of QT. */
 static void
 stopping(void **state)
 {
@@ -924,7 +940,7 @@ stopping(void **state)
 	peer_free(peer);
 }
 
-/* Queue states to outcomes. */
+/* The state of the row that each result leads to. */
 static void
 judging(void **state)
 {
@@ -953,15 +969,16 @@ judging(void **state)
 		check_bytes(cases[i].name, row.outcome, slice_of(cases[i].outcome));
 	}
 	for (i = 0; i < VERDICT__MAX; i++)
-		CHECK("each has a name", deliver_verdicts[i] != NULL && *deliver_verdicts[i] != '\0');
+		CHECK("each has a name", deliver_verdicts[i] != NULL &&
+		    *deliver_verdicts[i] != '\0');
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(in_hand_elsewhere), TEST(read_only), TEST(outcomes), TEST(signed_again),
-		TEST(kept), TEST(stopped), TEST(breaking), TEST(probing), TEST(in_hand),
+		TEST(held_elsewhere), TEST(read_only), TEST(outcomes), TEST(signed_again),
+		TEST(kept), TEST(stopped), TEST(breaking), TEST(probing), TEST(held),
 		TEST(died_between), TEST(drained_between), TEST(without_store), TEST(memory),
 		TEST(stopping), TEST(judging),
 	};

@@ -19,10 +19,10 @@
 enum {
 	FAILS = 3,		/* that open the breaker */
 	PARALLEL = 4,
-	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
-	SHORT_MS = 150,		/* what is to be waited for to its end */
-	SLOW_MS = 1000,		/* the same, while others must be done before it */
-	SOON_MS = PATIENCE_MS / 2,	/* at once, on a machine that has other things to do */
+	PATIENCE_MS = 30000,	/* longer than anything takes that a test waits for */
+	SHORT_MS = 150,		/* a time that a test waits for to its end */
+	SLOW_MS = 1000,		/* the same, while other things must be done before it ends */
+	SOON_MS = PATIENCE_MS / 2,	/* at once, even on a busy machine */
 	ROWS = 500
 };
 
@@ -66,11 +66,12 @@ place_new(const char *dir, const char *one, const char *two)
 	};
 	state_path(p->log, dir, "log");
 	assert_int_equal(log_open(p->log), 0);
-	assert_true(services_open(&p->services, &p->conf, SERVICES_FORWARDING, STORE_BRIEF, &p->stop_ms));
+	assert_true(services_open(&p->services, &p->conf, SERVICES_FORWARDING, STORE_BRIEF,
+	    &p->stop_ms));
 	return p;
 }
 
-/* The two end points do this. */
+/* A place whose two end points do these acts (see tests/unit/peer.h). */
 static struct place *
 place_of(struct peer *one, const char *act, struct peer *two, const char *other)
 {
@@ -81,7 +82,7 @@ place_of(struct peer *one, const char *act, struct peer *two, const char *other)
 	return place_new(state_new(), first, second);
 }
 
-/* After what has been set. */
+/* Makes the drain, after the test has set what it needs. */
 static void
 need_drain(struct place *p)
 {
@@ -124,7 +125,7 @@ struct asking {
 };
 
 static enum error
-ask(struct db *db, void *arg)
+ask_number(struct db *db, void *arg)
 {
 	struct asking	*a = arg;
 
@@ -136,7 +137,7 @@ number(struct place *p, const char *text)
 {
 	struct asking	 a = { text, -1 };
 
-	check_err(text, store_do(p->services.store, STORE_READ, ask, &a,
+	check_err(text, store_do(p->services.store, STORE_READ, ask_number, &a,
 	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	return a.n;
 }
@@ -147,12 +148,12 @@ pending(struct place *p)
 	return number(p, "SELECT count(*) FROM message WHERE state = 'pending'");
 }
 
-/* Rows to be added: n of an account, the first one with this key. */
+/* Rows to add: n of an account, with keys from this one on. */
 struct adding {
 	const char	*account, *query, *body;
 	int		 key, n;
-	int64_t		 late_ms;	/* due so long after now */
-	bool		 backwards;	/* those added first are the youngest */
+	int64_t		 late_ms;	/* how long after now they are due */
+	bool		 backwards;	/* the first to be added are the youngest */
 };
 
 static void
@@ -188,7 +189,7 @@ add_rows(struct db *db, void *arg)
 }
 
 static void
-put(struct place *p, const struct adding *a)
+put_rows(struct place *p, const struct adding *a)
 {
 	store_raise(p->services.store);
 	check_err("rows added", store_do(p->services.store, STORE_WRITE, add_rows,
@@ -197,15 +198,15 @@ put(struct place *p, const struct adding *a)
 }
 
 static void
-add(struct place *p, const char *account, int key, int n)
+add_to(struct place *p, const char *account, int key, int n)
 {
 	const struct adding	 a = { account, query, body, key, n, 0, false };
 
-	put(p, &a);
+	put_rows(p, &a);
 }
 
 static enum error
-run(struct place *p, struct drain_sum *sum, bool all)
+run_drain(struct place *p, struct drain_sum *sum, bool all)
 {
 	const struct drain_order	 o = {
 		.until_ms = clock_mono_ms() + PATIENCE_MS, .all = all,
@@ -228,7 +229,7 @@ check_sum(const char *name, const struct drain_sum *sum, int64_t delivered, int6
 }
 
 /*
- * The log: what was settled, in order.
+ * The log: the messages in the order in which they were settled.
  */
 
 struct lines {
@@ -304,7 +305,7 @@ different(void)
 }
 
 /*
- * A queue that QT takes.
+ * QT takes the messages.
  */
 
 static void
@@ -318,11 +319,11 @@ all_delivered(void **state)
 	int			 i, done = 0;
 
 	(void)state;
-	add(p, "a", 0, 300);
-	add(p, "b", 300, 100);
-	add(p, "c", 400, 100);
-	add(p, "nobody", 900, 3);
-	check_err("drained", run(p, &sum, false), ERR_OK);
+	add_to(p, "a", 0, 300);
+	add_to(p, "b", 300, 100);
+	add_to(p, "c", 400, 100);
+	add_to(p, "nobody", 900, 3);
+	check_err("drained", run_drain(p, &sum, false), ERR_OK);
 	check_sum("drained", &sum, ROWS, 0, 0);
 	check_int("nowhere else", sum.elsewhere, 0);
 	check_int("the first end point's", peer_requests(one), 400);
@@ -337,7 +338,7 @@ all_delivered(void **state)
 	check_int("a line each", lines.n, ROWS);
 	check_int("another one each", different(), ROWS);
 	check_int("nothing to look after", store_is_raised(p->services.store), false);
-	check_err("again", run(p, &sum, true), ERR_OK);
+	check_err("again", run_drain(p, &sum, true), ERR_OK);
 	check_sum("again", &sum, 0, 0, 0);
 	place_free(p);
 	peer_free(one);
@@ -358,17 +359,17 @@ oldest_first(void **state)
 
 	(void)state;
 	p->conf.set.drain_parallel = 1;
-	put(p, &a);
-	add(p, "b", 100, EACH);
-	add(p, "c", 200, EACH);
-	check_err("drained", run(p, &sum, false), ERR_OK);
+	put_rows(p, &a);
+	add_to(p, "b", 100, EACH);
+	add_to(p, "c", 200, EACH);
+	check_err("drained", run_drain(p, &sum, false), ERR_OK);
 	read_lines(p);
 	for (i = 0; i < lines.n; i++) {
 		k = lines.line[i].account - 'a';
 		if (k < 0 || k > 2)
 			continue;
 		n[k]++;
-		/* Of account a those added last are the oldest. */
+		/* In account a the last to be added are the oldest. */
 		if (k == 0)
 			CHECK("oldest first, a", lines.line[i].id < last[k]);
 		else
@@ -383,7 +384,7 @@ oldest_first(void **state)
 	peer_free(two);
 }
 
-/* What is kept, what goes by way of the standby, and what a drained row leaves. */
+/* Refused rows stay, delivered ones are kept if that is set; the standby gets messages, too. */
 static void
 settled_rows(void **state)
 {
@@ -398,9 +399,9 @@ settled_rows(void **state)
 	(void)snprintf(p->two, sizeof(p->two), "%s", refused);
 	p->accounts[2].qt_url_standby = standby;
 	p->conf.set.keep_days = 1;
-	add(p, "a", 0, 5);
-	add(p, "c", 100, 5);
-	check_err("drained", run(p, &sum, false), ERR_OK);
+	add_to(p, "a", 0, 5);
+	add_to(p, "c", 100, 5);
+	check_err("drained", run_drain(p, &sum, false), ERR_OK);
 	check_sum("drained", &sum, 5, 5, 0);
 	check_int("refused ones stay", number(p, "SELECT count(*) FROM message WHERE "
 	    "state = 'dead' AND account = 'a' AND attempts = 2 AND next IS NULL AND "
@@ -415,7 +416,7 @@ settled_rows(void **state)
 }
 
 /*
- * One that does not.
+ * QT does not take the messages.
  */
 
 static void
@@ -427,11 +428,11 @@ dead_end_point(void **state)
 	int64_t			 begun_ms;
 
 	(void)state;
-	p->conf.set.forward_ms = SLOW_MS;	/* the other one must be faster, whatever runs here */
-	add(p, "a", 0, 50);
-	add(p, "c", 100, 100);
+	p->conf.set.forward_ms = SLOW_MS;	/* the other one must be faster */
+	add_to(p, "a", 0, 50);
+	add_to(p, "c", 100, 100);
 	begun_ms = clock_mono_ms();
-	check_err("drained", run(p, &sum, false), ERR_OK);
+	check_err("drained", run_drain(p, &sum, false), ERR_OK);
 	CHECK("in time", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("the other's are delivered", sum.delivered, 100);
 	CHECK("few are tried", sum.failed >= FAILS && sum.failed <= FAILS + PARALLEL);
@@ -467,12 +468,12 @@ all_at_once(void **state)
 	int			 n = 0;
 
 	(void)state;
-	put(p, &later);
+	put_rows(p, &later);
 	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, run(p, &sum, cases[i].all), ERR_OK);
+		check_err(cases[i].name, run_drain(p, &sum, cases[i].all), ERR_OK);
 		check_sum(cases[i].name, &sum, 0, 0, cases[i].tried);
 		check_int(cases[i].name, peer_requests(one), n += cases[i].tried);
-		/* However long that took. */
+		/* All are due later, however long the run took. */
 		sql(p, (char[]){ "UPDATE message SET next = next + 300000" });
 	}
 	check_int("each as often", number(p, "SELECT count(*) FROM message WHERE attempts = 3"),
@@ -493,7 +494,7 @@ broken(struct place *p, const char *probe)
 	sql(p, text);
 }
 
-/* A probe that is not due; one further away would be that of a clock set back. */
+/* The time of a probe that is not due.  A later one would mean that the clock was set back. */
 #define LATER	"strftime('%s', 'now') * 1000 + 15000"
 
 static void
@@ -520,12 +521,12 @@ probes(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		one = peer_new();
 		p = place_of(one, cases[i].act, two, "code");
-		add(p, "a", 0, 20);
-		add(p, "b", 100, 20);
+		add_to(p, "a", 0, 20);
+		add_to(p, "b", 100, 20);
 		broken(p, cases[i].probe);
 		check_int(cases[i].name, maintenance_wanted(&p->services), *cases[i].probe == '1' &&
 		    cases[i].probe[1] == '\0');
-		check_err(cases[i].name, run(p, &sum, cases[i].all), ERR_OK);
+		check_err(cases[i].name, run_drain(p, &sum, cases[i].all), ERR_OK);
 		check_sum(cases[i].name, &sum, cases[i].delivered, 0, cases[i].failed);
 		check_int(cases[i].name, peer_requests(one), cases[i].asked);
 		check_int(cases[i].name, pending(p), 40 - cases[i].delivered);
@@ -553,46 +554,48 @@ stopped(void **state)
 	(void)state;
 	p->conf.set.drain_parallel = 1;
 	peer_now(one, "secret");
-	add(p, "a", 0, 10);
-	check_err("stopped", run(p, &sum, false), ERR_OK);
+	add_to(p, "a", 0, 10);
+	check_err("stopped", run_drain(p, &sum, false), ERR_OK);
 	check_sum("stopped", &sum, 0, 0, 1);
 	check_int("the rest is not sent", peer_requests(one), 1);
 	check_int("told of", lines_with(p, "what=breaker"), 1);
 	CHECK("nothing that could be sent", !maintenance_wanted(&p->services));
 	peer_now(one, "code");
-	add(p, "b", 100, 10);
+	add_to(p, "b", 100, 10);
 	CHECK("now there is", maintenance_wanted(&p->services));
-	check_err("another account", run(p, &sum, false), ERR_OK);
+	check_err("another account", run_drain(p, &sum, false), ERR_OK);
 	check_sum("another account", &sum, 10, 0, 0);
-	check_err("not even now", run(p, &sum, true), ERR_OK);
+	check_err("not even now", run_drain(p, &sum, true), ERR_OK);
 	check_sum("not even now", &sum, 0, 0, 0);
 	check_int("the rest waits", pending(p), 10);
 	check_err("reset", store_do(p->services.store, STORE_WRITE, reset, &p->conf,
 	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
-	check_err("goes on", run(p, &sum, true), ERR_OK);
+	check_err("goes on", run_drain(p, &sum, true), ERR_OK);
 	check_sum("goes on", &sum, 10, 0, 0);
 	place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
 
-/* Rows from which nothing can be signed are dead; QT is not said to answer for that. */
+static char	 many[40 * 8];	/* a query of too many parameters */
+
+static const struct {
+	const char	*name, *query, *body;
+	bool		 good;
+} garbage_cases[] = {
+	{ "no body", query, NULL, false }, { "no query", NULL, body, false },
+	{ "neither", NULL, NULL, false }, { "empty query", "", body, false },
+	{ "empty body", query, "", false },
+	{ "a parameter twice", "nonce=1&nonce=2", body, false },
+	{ "an empty one", "nonce=", body, false }, { "too many", many, body, false },
+	{ "only noise", "%%%=&&\x01\xFF=%zz&;", body, true },
+	{ "as it should be", query, body, true },
+};
+
+/* Rows that cannot be signed become dead, and the breaker is not told that QT answered. */
 static void
 garbage(void **state)
 {
-	static char	 many[40 * 8];
-	static const struct {
-		const char	*name, *query, *body;
-		bool		 good;
-	} cases[] = {
-		{ "no body", query, NULL, false }, { "no query", NULL, body, false },
-		{ "neither", NULL, NULL, false }, { "empty query", "", body, false },
-		{ "empty body", query, "", false },
-		{ "a parameter twice", "nonce=1&nonce=2", body, false },
-		{ "an empty one", "nonce=", body, false }, { "too many", many, body, false },
-		{ "only noise", "%%%=&&\x01\xFF=%zz&;", body, true },
-		{ "as it should be", query, body, true },
-	};
 	struct peer		*one = peer_new(), *two = peer_new();
 	struct place		*p = place_of(one, "now", two, "code");
 	struct drain_sum	 sum;
@@ -605,27 +608,28 @@ garbage(void **state)
 	for (i = 0; i < 40; i++)
 		(void)strcat(many, "p=1&");
 	peer_now(one, "later");
-	add(p, "b", 999, 1);
-	check_err("trouble", run(p, &sum, false), ERR_OK);
+	add_to(p, "b", 999, 1);
+	check_err("trouble", run_drain(p, &sum, false), ERR_OK);
 	check_int("once", number(p, "SELECT fails FROM endpoint"), 1);
 	sql(p, "DELETE FROM message");
 	begun_ms = clock_mono_ms();
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(garbage_cases); i++) {
 		asked = peer_requests(one);
-		if (cases[i].good)
+		if (garbage_cases[i].good)
 			peer_now(one, "union");
-		a = (struct adding){ "a", cases[i].query, cases[i].body, (int)i * 10, 3, 0, false };
-		put(p, &a);
-		check_err(cases[i].name, run(p, &sum, false), ERR_OK);
-		if (cases[i].good) {
-			check_sum(cases[i].name, &sum, 0, 0, 3);
-			check_int(cases[i].name, peer_requests(one), asked + 3);
+		a = (struct adding){ "a", garbage_cases[i].query, garbage_cases[i].body,
+		    (int)i * 10, 3, 0, false };
+		put_rows(p, &a);
+		check_err(garbage_cases[i].name, run_drain(p, &sum, false), ERR_OK);
+		if (garbage_cases[i].good) {
+			check_sum(garbage_cases[i].name, &sum, 0, 0, 3);
+			check_int(garbage_cases[i].name, peer_requests(one), asked + 3);
 			sql(p, "DELETE FROM message");
 			continue;
 		}
-		check_sum(cases[i].name, &sum, 0, 3, 0);
-		check_int(cases[i].name, peer_requests(one), asked);
-		check_int(cases[i].name, number(p, "SELECT count(*) FROM message WHERE "
+		check_sum(garbage_cases[i].name, &sum, 0, 3, 0);
+		check_int(garbage_cases[i].name, peer_requests(one), asked);
+		check_int(garbage_cases[i].name, number(p, "SELECT count(*) FROM message WHERE "
 		    "state = 'dead' AND outcome LIKE 'cannot be signed%'"), ((int)i + 1) * 3);
 		check_int("that is no answer of QT's", number(p, "SELECT fails FROM endpoint"), 1);
 	}
@@ -636,7 +640,7 @@ garbage(void **state)
 	peer_free(two);
 }
 
-/* The time is over before it has begun. */
+/* A run whose time is over before it begins. */
 static void
 no_time(void **state)
 {
@@ -646,12 +650,12 @@ no_time(void **state)
 	struct drain_sum		 sum;
 
 	(void)state;
-	add(p, "a", 0, 10);
+	add_to(p, "a", 0, 10);
 	need_drain(p);
 	check_err("no time", drain_run(p->drain, &sum, &o), ERR_OK);
 	check_sum("no time", &sum, 0, 0, 0);
 	p->stop_ms = 1;
-	check_err("stopped", run(p, &sum, false), ERR_OK);
+	check_err("stopped", run_drain(p, &sum, false), ERR_OK);
 	check_sum("stopped", &sum, 0, 0, 0);
 	check_int("nothing is begun", peer_requests(one), 0);
 	check_int("all waits", pending(p), 10);
@@ -671,9 +675,9 @@ wanted(void **state)
 	CHECK("nothing there", !maintenance_wanted(&p->services));
 	check_int("and the database is not even made", state_count(p->conf.set.state_dir,
 	    "qtoa.db", NULL), 0);
-	put(p, &later);
+	put_rows(p, &later);
 	CHECK("not due", !maintenance_wanted(&p->services));
-	add(p, "c", 100, 1);
+	add_to(p, "c", 100, 1);
 	CHECK("due", maintenance_wanted(&p->services));
 	store_lower(p->services.store);
 	CHECK("nobody has said so", !maintenance_wanted(&p->services));
@@ -686,13 +690,13 @@ wanted(void **state)
  * Several processes.
  */
 
-/* Drains end point $1 for ever, as far as others can see. */
+/* Another process that holds the lock of an end point, as if it drained it. */
 struct holding {
 	const char	*dir, *url;
 };
 
 static void
-hold_there(struct other *me, void *arg)
+hold_endpoint(struct other *me, void *arg)
 {
 	struct holding	*h = arg;
 	struct locks	*cs = lock_new(h->dir);
@@ -718,24 +722,24 @@ elsewhere(void **state)
 	int			 fd = peer_refused(one_url);
 
 	(void)state;
-	/* The other process must be there before our threads, and know the URL: a port. */
-	other_begin(&o, hold_there, &h);
+	/* The other process must exist before our threads do, and must know the port. */
+	other_begin(&o, hold_endpoint, &h);
 	one = peer_new();
 	two = peer_new();
 	peer_url(two, two_url, "code");
 	p = place_new(h.dir, one_url, two_url);
 	peer_url(one, two_url, "code");
 	p->accounts[0].qt_url_standby = p->accounts[1].qt_url_standby = two_url;
-	add(p, "a", 0, 20);
-	add(p, "c", 100, 20);
+	add_to(p, "a", 0, 20);
+	add_to(p, "c", 100, 20);
 	other_say(&o);
 	(void)other_hear(&o);
-	check_err("one is taken", run(p, &sum, false), ERR_OK);
+	check_err("one is taken", run_drain(p, &sum, false), ERR_OK);
 	check_sum("one is taken", &sum, 20, 0, 0);
 	check_int("it is told", sum.elsewhere, 1);
 	check_int("nothing of it is sent", peer_requests(one), 0);
 	other_kill(&o);
-	check_err("its process died", run(p, &sum, false), ERR_OK);
+	check_err("its process died", run_drain(p, &sum, false), ERR_OK);
 	check_sum("its process died", &sum, 20, 0, 0);
 	check_int("now it is ours", sum.elsewhere, 0);
 	(void)close(fd);
@@ -748,7 +752,7 @@ elsewhere(void **state)
  * The thread.
  */
 
-/* Until the store can be read, and no message waits in it. */
+/* Waits until the store can be read and no message waits in it. */
 static void
 await_settled(struct place *p)
 {
@@ -756,7 +760,8 @@ await_settled(struct place *p)
 	struct asking		 a = { "SELECT count(*) FROM message WHERE state = 'pending'", -1 };
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
 
-	while ((store_do(p->services.store, STORE_READ, ask, &a, end_ms) != ERR_OK || a.n != 0) &&
+	while ((store_do(p->services.store, STORE_READ, ask_number, &a, end_ms) != ERR_OK ||
+	    a.n != 0) &&
 	    clock_mono_ms() < end_ms)
 		(void)nanosleep(&pause, NULL);
 	check_int("all are settled", a.n, 0);
@@ -771,11 +776,11 @@ thread(void **state)
 
 	(void)state;
 	need_drain(p);
-	maintenance_stop(p->maintenance);	/* of none */
+	maintenance_stop(p->maintenance);	/* there is no thread */
 	check_int("started", maintenance_start(p->maintenance), 0);
 	begun_ms = clock_mono_ms();
-	add(p, "a", 0, 100);
-	add(p, "c", 100, 100);
+	add_to(p, "a", 0, 100);
+	add_to(p, "c", 100, 100);
 	peer_await(one, 100);
 	peer_await(two, 100);
 	CHECK("soon", clock_mono_ms() - begun_ms < SOON_MS);
@@ -785,7 +790,7 @@ thread(void **state)
 	check_int("what QT has is settled", number(p, "SELECT count(*) FROM message"), 0);
 	check_int("none twice", peer_requests(one) + peer_requests(two), 200);
 	check_int("started again", maintenance_start(p->maintenance), 0);
-	add(p, "b", 200, 1);
+	add_to(p, "b", 200, 1);
 	peer_await(one, 101);
 	maintenance_stop(p->maintenance);
 	place_free(p);
@@ -793,7 +798,7 @@ thread(void **state)
 	peer_free(two);
 }
 
-/* QT says nothing, and we are told to stop. */
+/* The program is told to stop while QT is silent. */
 static void
 stopping(void **state)
 {
@@ -802,8 +807,8 @@ stopping(void **state)
 	int64_t		 begun_ms;
 
 	(void)state;
-	add(p, "a", 0, 20);
-	add(p, "c", 100, 20);
+	add_to(p, "a", 0, 20);
+	add_to(p, "c", 100, 20);
 	need_drain(p);
 	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
@@ -825,7 +830,7 @@ stopping(void **state)
 	peer_free(two);
 }
 
-/* One probe is under way, and nothing else, while others go. */
+/* While a probe is under way, its end point gets nothing else; other end points do. */
 static void
 probe_under_way(void **state)
 {
@@ -833,15 +838,15 @@ probe_under_way(void **state)
 	struct place	*p = place_of(one, "wait", two, "code");
 
 	(void)state;
-	add(p, "a", 0, 20);
-	add(p, "b", 100, 20);
+	add_to(p, "a", 0, 20);
+	add_to(p, "b", 100, 20);
 	broken(p, "1");
 	need_drain(p);
 	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, 1);
-	add(p, "c", 200, 20);
+	add_to(p, "c", 200, 20);
 	peer_await(two, 20);
-	add(p, "c", 300, 1);	/* there has been another look */
+	add_to(p, "c", 300, 1);	/* so there was another fetch */
 	peer_await(two, 21);
 	check_int("one probe", peer_requests(one), 1);
 	peer_open(one);
@@ -854,7 +859,7 @@ probe_under_way(void **state)
 	peer_free(two);
 }
 
-/* The operator drops what is under way. */
+/* The operator drops messages that are under way. */
 static void
 dropped(void **state)
 {
@@ -862,12 +867,12 @@ dropped(void **state)
 	struct place	*p = place_of(one, "wait", two, "code");
 
 	(void)state;
-	add(p, "a", 0, PARALLEL);
+	add_to(p, "a", 0, PARALLEL);
 	need_drain(p);
 	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
 	sql(p, "DELETE FROM message");
-	add(p, "b", 100, PARALLEL);
+	add_to(p, "b", 100, PARALLEL);
 	peer_open(one);
 	peer_await(one, 2 * PARALLEL);
 	await_settled(p);
@@ -892,7 +897,7 @@ limit_to(rlim_t bytes)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
 }
 
-/* The store, as soon as it works again. */
+/* Waits until the store works again. */
 static void
 await_store(struct place *p)
 {
@@ -900,7 +905,7 @@ await_store(struct place *p)
 	struct asking		 a = { "SELECT 1", 0 };
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
 
-	while (store_do(p->services.store, STORE_READ, ask, &a, end_ms) != ERR_OK &&
+	while (store_do(p->services.store, STORE_READ, ask_number, &a, end_ms) != ERR_OK &&
 	    clock_mono_ms() < end_ms)
 		(void)nanosleep(&pause, NULL);
 	check_int("the store works again", a.n, 1);
@@ -927,8 +932,8 @@ store_fails(void **state)
 	(void)state;
 	(void)signal(SIGXFSZ, SIG_IGN);
 	peer_now(two, "silent");
-	add(p, "a", 0, 50);
-	add(p, "c", 100, 1);	/* under way all the time */
+	add_to(p, "a", 0, 50);
+	add_to(p, "c", 100, 1);	/* under way all the time */
 	need_drain(p);
 	o.until_ms = clock_mono_ms() + PATIENCE_MS;
 	check_err("the store fails", drain_run(p->drain, &sum, &o), ERR_STORE);
@@ -942,7 +947,7 @@ store_fails(void **state)
 	n = (int)pending(p);
 	check_int("what is not settled waits", n, 51 - sum.delivered);
 	peer_now(two, "code");
-	check_err("the rest", run(p, &sum, false), ERR_OK);
+	check_err("the rest", run_drain(p, &sum, false), ERR_OK);
 	check_sum("the rest", &sum, n, 0, 0);
 	CHECK("hardly any twice", peer_requests(one) <= 50 + PARALLEL);
 	check_int("nothing is left", number(p, "SELECT count(*) FROM message"), 0);
@@ -955,10 +960,11 @@ static enum error
 touch(struct db *db, void *arg)
 {
 	(void)arg;
-	return db_script(db, "UPDATE message SET code = 'x' WHERE id = (SELECT min(id) FROM message)");
+	return db_script(db, "UPDATE message SET code = 'x' "
+	    "WHERE id = (SELECT min(id) FROM message)");
 }
 
-/* The thread keeps QT's answers until they can be settled. */
+/* While the store fails, the thread keeps QT's answers, and settles them later. */
 static void
 store_fails_a_while(void **state)
 {
@@ -970,13 +976,13 @@ store_fails_a_while(void **state)
 
 	(void)state;
 	(void)signal(SIGXFSZ, SIG_IGN);
-	add(p, "a", 0, 30);
+	add_to(p, "a", 0, 30);
 	need_drain(p);
 	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
 	limit_to(512);
 	peer_open(one);
-	/* Neither can we write now. */
+	/* Nobody can write now. */
 	for (tries = 0; tries < 5 && clock_mono_ms() < end_ms; tries++) {
 		CHECK("it fails", store_do(p->services.store, STORE_SYNC, touch, NULL, end_ms) !=
 		    ERR_OK);

@@ -9,80 +9,81 @@
 
 #define CODE(nr)	"{\"code\":\"Httpapi_300_" nr "\",\"message\":\"x\"}"
 
-/* QT, 3.4, and what HTTP adds to it. */
+static const struct {
+	const char	*name;
+	int		 status;
+	const char	*body;
+	enum qt_outcome	 want;
+	const char	*code;
+} classes_cases[] = {
+	{ "success", 200, CODE("200"), QT_DELIVERED, "Httpapi_300_200" },
+	{ "success, code last", 200, "{\"message\":\"x\", \"code\":\"Httpapi_300_200\"}\n",
+	    QT_DELIVERED, "Httpapi_300_200" },
+	{ "success, no message", 200, "{\"code\":\"Httpapi_300_200\"}", QT_DELIVERED,
+	    "Httpapi_300_200" },
+	{ "illegal signature", 200, CODE("101"), QT_CONFIG, "Httpapi_300_101" },
+	{ "not JSON", 200, CODE("102"), QT_REFUSED, "Httpapi_300_102" },
+	{ "field missing", 200, CODE("103"), QT_REFUSED, "Httpapi_300_103" },
+	{ "user attribute missing", 200, CODE("104"), QT_REFUSED, "Httpapi_300_104" },
+	{ "illegal event id", 200, CODE("105"), QT_REFUSED, "Httpapi_300_105" },
+	{ "incorrect ak/sk", 200, CODE("106"), QT_CONFIG, "Httpapi_300_106" },
+	{ "not XML", 200, CODE("107"), QT_REFUSED, "Httpapi_300_107" },
+	{ "illegal message", 200, CODE("108"), QT_REFUSED, "Httpapi_300_108" },
+	{ "encryption type", 200, CODE("109"), QT_REFUSED, "Httpapi_300_109" },
+	{ "no unionid", 200, CODE("110"), QT_RETRY, "Httpapi_300_110" },
+	{ "200 without a body", 200, "", QT_RETRY, "" },
+	{ "200 with HTML", 200, "<html>Httpapi_300_200</html>", QT_RETRY, "" },
+	{ "200 with success in words", 200, "success", QT_RETRY, "" },
+	{ "200 cut in the body", 200, "{\"code\":\"Httpapi_300_200\"", QT_RETRY, "" },
+	{ "200 with an array", 200, "[" CODE("200") "]", QT_RETRY, "" },
+	{ "200 without a code", 200, "{\"message\":\"Httpapi_300_200\"}",
+	    QT_RETRY, "" },
+	{ "200, code is a number", 200, "{\"code\":200}", QT_RETRY, "" },
+	{ "200, code in an object", 200, "{\"data\":" CODE("200") "}", QT_RETRY, "" },
+	{ "200, the last code counts", 200,
+	    "{\"code\":\"Httpapi_300_200\",\"code\":\"Httpapi_300_103\"}", QT_REFUSED,
+	    "Httpapi_300_103" },
+	{ "no answer", 0, "", QT_RETRY, "" },
+	{ "no answer, remains of a body", 0, CODE("200"), QT_RETRY, "" },
+	{ "500", 500, "", QT_RETRY, "" },
+	{ "502 with HTML", 502, "<html></html>", QT_RETRY, "" },
+	{ "503", 503, "", QT_RETRY, "" },
+	{ "599", 599, "", QT_RETRY, "" },
+	{ "429", 429, "", QT_RETRY, "" },
+	{ "400", 400, "", QT_REFUSED, "" },
+	{ "401", 401, "", QT_REFUSED, "" },
+	{ "403", 403, "", QT_REFUSED, "" },
+	{ "404 with HTML", 404, "<html></html>", QT_REFUSED, "" },
+	{ "413", 413, "", QT_REFUSED, "" },
+	{ "428", 428, "", QT_REFUSED, "" },
+	{ "430", 430, "", QT_REFUSED, "" },
+	{ "499", 499, "", QT_REFUSED, "" },
+};
+
+/* The codes of QT's manual (3.4), and HTTP's statuses. */
 static void
 classes(void **state)
 {
-	static const struct {
-		const char	*name;
-		int		 status;
-		const char	*body;
-		enum qt_outcome	 want;
-		const char	*code;
-	} cases[] = {
-		{ "success", 200, CODE("200"), QT_DELIVERED, "Httpapi_300_200" },
-		{ "success, code last", 200, "{\"message\":\"x\", \"code\":\"Httpapi_300_200\"}\n",
-		    QT_DELIVERED, "Httpapi_300_200" },
-		{ "success, no message", 200, "{\"code\":\"Httpapi_300_200\"}", QT_DELIVERED,
-		    "Httpapi_300_200" },
-		{ "illegal signature", 200, CODE("101"), QT_CONFIG, "Httpapi_300_101" },
-		{ "not JSON", 200, CODE("102"), QT_REFUSED, "Httpapi_300_102" },
-		{ "field missing", 200, CODE("103"), QT_REFUSED, "Httpapi_300_103" },
-		{ "user attribute missing", 200, CODE("104"), QT_REFUSED, "Httpapi_300_104" },
-		{ "illegal event id", 200, CODE("105"), QT_REFUSED, "Httpapi_300_105" },
-		{ "incorrect ak/sk", 200, CODE("106"), QT_CONFIG, "Httpapi_300_106" },
-		{ "not XML", 200, CODE("107"), QT_REFUSED, "Httpapi_300_107" },
-		{ "illegal message", 200, CODE("108"), QT_REFUSED, "Httpapi_300_108" },
-		{ "encryption type", 200, CODE("109"), QT_REFUSED, "Httpapi_300_109" },
-		{ "no unionid", 200, CODE("110"), QT_RETRY, "Httpapi_300_110" },
-		{ "200 without a body", 200, "", QT_RETRY, "" },
-		{ "200 with HTML", 200, "<html>Httpapi_300_200</html>", QT_RETRY, "" },
-		{ "200 with success in words", 200, "success", QT_RETRY, "" },
-		{ "200 cut in the body", 200, "{\"code\":\"Httpapi_300_200\"", QT_RETRY, "" },
-		{ "200 with an array", 200, "[" CODE("200") "]", QT_RETRY, "" },
-		{ "200 without a code", 200, "{\"message\":\"Httpapi_300_200\"}",
-		    QT_RETRY, "" },
-		{ "200, code is a number", 200, "{\"code\":200}", QT_RETRY, "" },
-		{ "200, code in an object", 200, "{\"data\":" CODE("200") "}", QT_RETRY, "" },
-		{ "200, the last code counts", 200,
-		    "{\"code\":\"Httpapi_300_200\",\"code\":\"Httpapi_300_103\"}", QT_REFUSED,
-		    "Httpapi_300_103" },
-		{ "no answer", 0, "", QT_RETRY, "" },
-		{ "no answer, remains of a body", 0, CODE("200"), QT_RETRY, "" },
-		{ "500", 500, "", QT_RETRY, "" },
-		{ "502 with HTML", 502, "<html></html>", QT_RETRY, "" },
-		{ "503", 503, "", QT_RETRY, "" },
-		{ "599", 599, "", QT_RETRY, "" },
-		{ "429", 429, "", QT_RETRY, "" },
-		{ "400", 400, "", QT_REFUSED, "" },
-		{ "401", 401, "", QT_REFUSED, "" },
-		{ "403", 403, "", QT_REFUSED, "" },
-		{ "404 with HTML", 404, "<html></html>", QT_REFUSED, "" },
-		{ "413", 413, "", QT_REFUSED, "" },
-		{ "428", 428, "", QT_REFUSED, "" },
-		{ "430", 430, "", QT_REFUSED, "" },
-		{ "499", 499, "", QT_REFUSED, "" },
-	};
 	struct qt_result	 res = { 0 };
 	size_t			 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		res.http.status = cases[i].status;
+	for (i = 0; i < COUNT(classes_cases); i++) {
+		res.http.status = classes_cases[i].status;
 		res.http.why[0] = '\0';
 		buf_reset(&res.http.body);
-		assert_int_equal(buf_puts(&res.http.body, cases[i].body), ERR_OK);
+		assert_int_equal(buf_puts(&res.http.body, classes_cases[i].body), ERR_OK);
 		res.outcome = QT__MAX;
-		check_int(cases[i].name, qt_client_classify(&res), cases[i].want);
-		check_int(cases[i].name, res.outcome, cases[i].want);
-		if (cases[i].status == 200)
-			check_text(cases[i].name, res.code, cases[i].code);
-		check_int(cases[i].name, res.alive, *cases[i].code != '\0');
+		check_int(classes_cases[i].name, qt_client_classify(&res), classes_cases[i].want);
+		check_int(classes_cases[i].name, res.outcome, classes_cases[i].want);
+		if (classes_cases[i].status == 200)
+			check_text(classes_cases[i].name, res.code, classes_cases[i].code);
+		check_int(classes_cases[i].name, res.alive, *classes_cases[i].code != '\0');
 	}
 	qt_client_result_free(&res);
 }
 
-/* The same answer again, and one that differs in a byte: judged like the first time. */
+/* An answer that comes again, and one that differs in a byte, are classified like the first. */
 static void
 same_again(void **state)
 {
@@ -116,7 +117,7 @@ same_again(void **state)
 	qt_client_result_free(&res);
 }
 
-/* Nothing but QT's own word for it, and HTTP 200, is a delivery. */
+/* Only HTTP 200 with QT's code for success is a delivery. */
 static void
 nothing_else_is_delivered(void **state)
 {
@@ -195,7 +196,7 @@ names(void **state)
 	}
 }
 
-/* When the time is up nobody is called, whom there would be none at port 0. */
+/* After the deadline no connection is made: nobody listens at port 0. */
 static void
 no_time_left(void **state)
 {
@@ -224,29 +225,30 @@ no_time_left(void **state)
 	http_client_free(h);
 }
 
-/* The standby is for those who have nobody else, and a message goes to one of them. */
+static const struct {
+	const char	*name;
+	const char	*first, *second;	/* NULL: the connection is refused; "": not set */
+	enum qt_outcome	 want;
+	bool		 alive;
+	int		 requests[2];
+} standby_cases[] = {
+	{ "first delivers", "code", "code", QT_DELIVERED, true, { 1, 0 } },
+	{ "first refused", NULL, "code", QT_DELIVERED, true, { 0, 1 } },
+	{ "first refused, no standby", NULL, "", QT_RETRY, false, { 0, 0 } },
+	{ "both refused", NULL, NULL, QT_RETRY, false, { 0, 0 } },
+	{ "first cuts", "cut", "code", QT_RETRY, false, { 1, 0 } },
+	{ "first cuts its answer", "half", "code", QT_RETRY, false, { 1, 0 } },
+	{ "first is silent", "silent", "code", QT_RETRY, false, { 1, 0 } },
+	{ "first is busy", "later", "code", QT_RETRY, false, { 1, 0 } },
+	{ "first finds a fault", "secret", "code", QT_CONFIG, true, { 1, 0 } },
+	{ "standby finds a fault", NULL, "secret", QT_CONFIG, true, { 0, 1 } },
+	{ "standby cuts", NULL, "cut", QT_RETRY, false, { 0, 1 } },
+};
+
+/* The standby is tried only without a connection to the first; one of them gets the message. */
 static void
 standby(void **state)
 {
-	static const struct {
-		const char	*name;
-		const char	*first, *second;	/* NULL: refused; "": not set */
-		enum qt_outcome	 want;
-		bool		 alive;
-		int		 requests[2];
-	} cases[] = {
-		{ "first delivers", "code", "code", QT_DELIVERED, true, { 1, 0 } },
-		{ "first refused", NULL, "code", QT_DELIVERED, true, { 0, 1 } },
-		{ "first refused, no standby", NULL, "", QT_RETRY, false, { 0, 0 } },
-		{ "both refused", NULL, NULL, QT_RETRY, false, { 0, 0 } },
-		{ "first cuts", "cut", "code", QT_RETRY, false, { 1, 0 } },
-		{ "first cuts its answer", "half", "code", QT_RETRY, false, { 1, 0 } },
-		{ "first is silent", "silent", "code", QT_RETRY, false, { 1, 0 } },
-		{ "first is busy", "later", "code", QT_RETRY, false, { 1, 0 } },
-		{ "first finds a fault", "secret", "code", QT_CONFIG, true, { 1, 0 } },
-		{ "standby finds a fault", NULL, "secret", QT_CONFIG, true, { 0, 1 } },
-		{ "standby cuts", NULL, "cut", QT_RETRY, false, { 0, 1 } },
-	};
 	enum { PATIENCE_MS = 60000, SHORT_MS = 300 };
 	const struct settings	 set = { .forward_ms = PATIENCE_MS, .connect_ms = PATIENCE_MS };
 	struct qt_result	 res = { 0 };
@@ -258,24 +260,27 @@ standby(void **state)
 
 	(void)state;
 	assert_non_null(h);
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(standby_cases); i++) {
 		struct peer		*p[2] = { peer_new(), peer_new() };
 		const struct account	 a = {
-			.qt_url = cases[i].first == NULL ? nobody : url[0],
-			.qt_url_standby = cases[i].second == NULL ? nobody :
-			    *cases[i].second == '\0' ? NULL : url[1],
+			.qt_url = standby_cases[i].first == NULL ? nobody : url[0],
+			.qt_url_standby = standby_cases[i].second == NULL ? nobody :
+			    *standby_cases[i].second == '\0' ? NULL : url[1],
 		};
 
-		peer_url(p[0], url[0], cases[i].first == NULL ? "" : cases[i].first);
-		peer_url(p[1], url[1], cases[i].second == NULL ? "" : cases[i].second);
-		ms = cases[i].first != NULL && strcmp(cases[i].first, "silent") == 0 ?
+		peer_url(p[0], url[0], standby_cases[i].first == NULL ? "" :
+		    standby_cases[i].first);
+		peer_url(p[1], url[1], standby_cases[i].second == NULL ? "" :
+		    standby_cases[i].second);
+		ms = standby_cases[i].first != NULL && strcmp(standby_cases[i].first,
+		    "silent") == 0 ?
 		    SHORT_MS : PATIENCE_MS;
 		qt_client_post(h, &set, &res, &a, slice_of("{}"), clock_mono_ms() + ms);
-		check_int(cases[i].name, res.outcome, cases[i].want);
-		check_int(cases[i].name, res.alive, cases[i].alive);
-		check_int(cases[i].name, peer_requests(p[0]), cases[i].requests[0]);
-		check_int(cases[i].name, peer_requests(p[1]), cases[i].requests[1]);
-		CHECK(cases[i].name, (*res.http.why != '\0') == (res.http.status == 0));
+		check_int(standby_cases[i].name, res.outcome, standby_cases[i].want);
+		check_int(standby_cases[i].name, res.alive, standby_cases[i].alive);
+		check_int(standby_cases[i].name, peer_requests(p[0]), standby_cases[i].requests[0]);
+		check_int(standby_cases[i].name, peer_requests(p[1]), standby_cases[i].requests[1]);
+		CHECK(standby_cases[i].name, (*res.http.why != '\0') == (res.http.status == 0));
 		peer_free(p[0]);
 		peer_free(p[1]);
 	}

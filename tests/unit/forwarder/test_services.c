@@ -9,7 +9,7 @@ static struct account	 account = {
 	.service_id = "i", .service_secret = "s",
 };
 
-/* The handles that a caller may ask for are those that are not NULL. */
+/* The handles that are not NULL, as bits. */
 static unsigned
 handles_of(const struct services *s)
 {
@@ -21,7 +21,7 @@ handles_of(const struct services *s)
 	    (s->tokens != NULL ? SERVICES_TOKENS : 0);
 }
 
-/* The handles that are asked for are made with those that they need, and no file is. */
+/* Handles are made with those that they need, and without a file. */
 static void
 opening(void **state)
 {

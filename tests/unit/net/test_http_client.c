@@ -68,21 +68,22 @@ sizes(void **state)
 	peer_free(p);
 }
 
+static const struct {
+	const char	*name;
+	bool		 get;
+	const char	*line;
+} methods_cases[] = {
+	{ "GET first", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
+	{ "POST", false, "POST /head?a=b%20c&d= HTTP/1.1\r\n" },
+	{ "GET after it", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
+	{ "GET again", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
+	{ "POST after it", false, "POST /head?a=b%20c&d= HTTP/1.1\r\n" },
+};
+
 /* A GET has no body and no header of a body, also on a connection that has made a POST. */
 static void
 methods(void **state)
 {
-	static const struct {
-		const char	*name;
-		bool		 get;
-		const char	*line;
-	} cases[] = {
-		{ "GET first", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
-		{ "POST", false, "POST /head?a=b%20c&d= HTTP/1.1\r\n" },
-		{ "GET after it", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
-		{ "GET again", true, "GET /head?a=b%20c&d= HTTP/1.1\r\n" },
-		{ "POST after it", false, "POST /head?a=b%20c&d= HTTP/1.1\r\n" },
-	};
 	struct peer		*p = peer_new();
 	struct http_client	*h = http_client_new(&job_settings, NULL);
 	struct http_answer	 a = { 0 };
@@ -94,23 +95,26 @@ methods(void **state)
 	(void)state;
 	assert_non_null(h);
 	peer_url(p, url, "head?a=b%20c&d=");
-	for (i = 0; i < COUNT(cases); i++) {
-		call.get = cases[i].get;
-		call.body = slice_of(cases[i].get ? NULL : "body");
+	for (i = 0; i < COUNT(methods_cases); i++) {
+		call.get = methods_cases[i].get;
+		call.body = slice_of(methods_cases[i].get ? NULL : "body");
 		call.deadline_ms = clock_mono_ms() + JOB_PATIENCE_MS;
 		http_client_do(h, &a, &call);
-		check_int(cases[i].name, a.status, 200);
+		check_int(methods_cases[i].name, a.status, 200);
 		(void)snprintf(text, sizeof(text), "%.*s", (int)a.body.len, a.body.p);
-		CHECK(cases[i].name, strncmp(text, cases[i].line, strlen(cases[i].line)) == 0);
-		CHECK(cases[i].name, (strstr(text, "Content-Type: application/json") == NULL) ==
-		    cases[i].get);
-		CHECK(cases[i].name, (strstr(text, "Content-Length: 4") == NULL) == cases[i].get);
-		CHECK(cases[i].name, (strstr(text, "Content-") == NULL) == cases[i].get);
-		CHECK(cases[i].name, strstr(text, "Transfer-") == NULL);
-		CHECK(cases[i].name, strstr(text, "User-Agent: qtoa/") != NULL);
+		CHECK(methods_cases[i].name, strncmp(text, methods_cases[i].line,
+		    strlen(methods_cases[i].line)) == 0);
+		CHECK(methods_cases[i].name, (strstr(text,
+		    "Content-Type: application/json") == NULL) == methods_cases[i].get);
+		CHECK(methods_cases[i].name, (strstr(text,
+		    "Content-Length: 4") == NULL) == methods_cases[i].get);
+		CHECK(methods_cases[i].name, (strstr(text,
+		    "Content-") == NULL) == methods_cases[i].get);
+		CHECK(methods_cases[i].name, strstr(text, "Transfer-") == NULL);
+		CHECK(methods_cases[i].name, strstr(text, "User-Agent: qtoa/") != NULL);
 	}
 	check_int("one connection", peer_connections(p), 1);
-	/* No redirect is followed, the deadline holds, and so on: as with a POST. */
+	/* Each kind of answer to a GET is as that to a POST. */
 	call.get = true;
 	call.body = slice_of(NULL);
 	for (i = 0; i < JOB_KINDS; i++) {

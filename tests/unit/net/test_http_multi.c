@@ -297,7 +297,7 @@ waiting(void **state)
 	for (busy = 0; busy < 2; busy++) {
 		if (busy) {
 			add_job(m, &j, JOB_PATIENCE_MS);
-			w.requests = 1;		/* so that it is within the wait */
+			w.requests = 1;		/* so that it wakes within the wait */
 		}
 		assert_int_equal(pthread_create(&thread, NULL, wake, &w), 0);
 		begin_ms = clock_mono_ms();
