@@ -12,7 +12,7 @@ static const char separators[] = " \t\n,";
 /* All addresses are of IPv6; those of IPv4 are mapped into it (RFC 4291, 2.5.5.2). */
 struct network {
 	unsigned char	 address[ADDRESS];
-	unsigned	 bits;	/* how many of the address count */
+	unsigned	 bits;	/* how many bits of the address count */
 };
 
 static bool

@@ -12,7 +12,7 @@
 
 #include "core/buf.h"
 
-/* True: the list (NULL: an empty one) has this address.  False too: peer is not an address. */
+/* True: the list has the address peer.  False: it has not, list is NULL, or peer is not one. */
 bool	acl_has(const char *list, struct slice peer);
 
 /* True: the entry *wrong of the list is neither an address nor a network. */

@@ -7,7 +7,7 @@
 
 #include "core/buf.h"
 
-/* Bytes that a buf keeps after buf_reset(): 64 workers have several bufs each. */
+/* buf_reset() keeps no more bytes than this: 64 workers with several bufs each need memory. */
 enum { KEPT_MAX = 16384 };
 
 struct slice

@@ -18,17 +18,17 @@
 struct buf {
 	char	*p;
 	size_t	 len;	/* bytes in use */
-	size_t	 cap;	/* bytes at p */
+	size_t	 cap;	/* bytes that p has room for */
 	size_t	 max;	/* limit of cap; 0: no limit */
 };
 
-/* Its bytes, borrowed until b changes; an empty buf gives "". */
+/* The bytes of b, borrowed until b changes; an empty buf gives "". */
 struct slice	buf_slice(const struct buf *b);
 
 /* Makes room for more bytes behind those in use.  ERR_NOMEM; ERR_TOOBIG: over the limit. */
 enum error	buf_reserve(struct buf *b, size_t more);
 
-/* These append; errors are buf_reserve()'s, and ERR_REQUEST if a format cannot be printed. */
+/* These append to b.  ERR_NOMEM; ERR_TOOBIG: over the limit; ERR_REQUEST: printf failed. */
 enum error	buf_put(struct buf *b, const void *p, size_t len);
 enum error	buf_putc(struct buf *b, char c);
 enum error	buf_puts(struct buf *b, const char *s);

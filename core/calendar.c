@@ -55,7 +55,7 @@ calendar_parse_day(int64_t *day, struct slice text)
 		return false;
 	*day = count_days(y, m, d);
 	calendar_day_text(back, *day);
-	return slice_is(text, back);	/* false: the month has not so many days */
+	return slice_is(text, back);	/* false: the month has fewer days */
 }
 
 void

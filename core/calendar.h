@@ -1,5 +1,5 @@
 /*
- * calendar.h: China's days, numbered from 1970-01-01 as the store numbers them.
+ * calendar.h: days as China's clocks have them, numbered: 1970-01-01 is day 0.
  */
 #ifndef CORE_CALENDAR_H
 #define CORE_CALENDAR_H
@@ -15,7 +15,7 @@ enum {
 	CALENDAR_DAY_TEXT = 11		/* "YYYY-MM-DD" and a NUL */
 };
 
-/* The day that it is in China at an epoch second, and how many seconds of that day are over. */
+/* The day in China at an epoch second, and how many seconds of that day are over. */
 int64_t	calendar_day_at(int64_t time_s);
 int64_t	calendar_second_of_day(int64_t time_s);
 

@@ -15,7 +15,7 @@ clock_read_ms(clockid_t id)
 {
 	struct timespec	 t;
 
-	(void)clock_gettime(id, &t);	/* cannot fail with these two */
+	(void)clock_gettime(id, &t);	/* it cannot fail with these two clocks */
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 

@@ -14,9 +14,9 @@
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
-enum { INDIRECT_MAX = 4096 };	/* bytes of the file that an @FILE names */
+enum { INDIRECT_MAX = 4096 };	/* bytes of a file that a value "@FILE" names */
 
-/* The function that gets the problems, and how many it got. */
+/* Where problems of the configuration go, and how many there were. */
 struct problems {
 	conf_say	*say;
 	void		*ctx;
@@ -34,7 +34,7 @@ typedef bool value_check(struct reason *r, const struct account *a, const char *
 static bool	refuse(struct reason *r, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
 
-/* Gives the reason; always false. */
+/* Writes the reason why a value is refused.  Always false, which a value_check returns. */
 static bool
 refuse(struct reason *r, const char *fmt, ...)
 {
@@ -318,7 +318,7 @@ static const struct settings_number {
 	{ "late_s",	 offsetof(struct settings, late_s),	 600, 1, 604800 },
 };
 
-/* The member of a struct at the offset that a table gives. */
+/* The member of base, a struct account or settings, at an offset of the tables above. */
 static const char **
 text_at(void *base, size_t off)
 {
@@ -385,7 +385,7 @@ read_file(struct reason *r, char text[INDIRECT_MAX + 1], const char *file)
 	return true;
 }
 
-/* Checks an @FILE or $NAME without its value, which only the host knows. */
+/* Checks a value "@FILE" or "$NAME", but not the file or variable, which is on the host. */
 static bool
 check_indirect(struct reason *r, const char *v)
 {
@@ -396,7 +396,7 @@ check_indirect(struct reason *r, const char *v)
 	return true;
 }
 
-/* Replaces the @FILE or $NAME in *v by its value; c owns the copy. */
+/* Replaces *v, "@FILE" or "$NAME", by the content of the file or variable.  c owns the copy. */
 static bool
 resolve_value(struct conf *c, struct reason *r, const char **v)
 {
@@ -421,7 +421,7 @@ resolve_value(struct conf *c, struct reason *r, const char **v)
 }
 
 /*
- * Checking.
+ * Checks of accounts and settings.
  */
 
 static void	add_problem(struct problems *p, const char *fmt, ...)

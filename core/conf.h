@@ -39,15 +39,15 @@ struct account {
 	enum account_mode	 mode;
 	const char		*aes_key;	/* EncodingAESKey, 43 characters */
 	const char		*aes_key_old;	/* the key before, which WeChat may still use */
-	const char		*qt_url;	/* of QT, the whole URL */
+	const char		*qt_url;	/* where to send messages: QT's whole URL */
 	const char		*qt_url_standby;/* tried if qt_url has no connection */
 	const char		*app_key;	/* QT application key */
 	const char		*service_id;	/* QT ServiceID */
 	const char		*service_secret;/* QT ServiceSecret */
 	const char		*secret;	/* AppSecret; set: qtoa asks WeChat for tokens */
 	const char		*control_key;	/* clients that know it get the access_token */
-	const char		*control_allow;	/* ... from these addresses only */
-	enum account_identity	 identity;	/* for the collector */
+	const char		*control_allow;	/* addresses of such clients; NULL: all */
+	enum account_identity	 identity;	/* how the collector names users */
 	const char		*control_url;	/* UNIONID: where to get the access_token */
 	const char		*control_token_path; /* JSONPath to it in the answer from there */
 };
@@ -57,11 +57,11 @@ struct settings {
 	const char	*ca_file;	/* CA certificates, PEM; NULL: the system's */
 	const char	*log;		/* "stderr", "syslog" or a file's path */
 	const char	*is_scan_yes;	/* what QT's is_scan is for yes */
-	const char	*is_scan_no;	/* ... and for no */
+	const char	*is_scan_no;	/* what QT's is_scan is for no */
 	const char	*article_url;	/* key of a published article's address */
 	const char	*wechat_api;	/* base URL of WeChat's API */
 	const char	*report_allow;	/* addresses that may see /-/report; NULL: nobody */
-	const char	*metrics_allow;	/* ... /-/metrics and /-/health; NULL: as report_allow */
+	const char	*metrics_allow;	/* the same, /-/metrics, /-/health; NULL: report_allow */
 	const char	*log_level;	/* lines below it are not written: "debug", "info", ... */
 	int		 threads;	/* workers at most, FastCGI */
 	int		 deadline_ms;	/* for a whole request, from its acceptance */
@@ -86,7 +86,7 @@ struct settings {
 	int		 late_s;	/* /-/health warns of a message that waits longer */
 };
 
-/* The configuration in use: files and variables are read, defaults filled in. */
+/* The configuration that the program uses: files and variables are read, defaults set. */
 struct conf {
 	struct settings	 set;
 	struct account	*accounts;
@@ -95,7 +95,7 @@ struct conf {
 	size_t		 nstrings;
 };
 
-/* Gets one line for each problem: field, account, what is wrong. */
+/* A function that gets one line for each problem: field, account, what is wrong. */
 typedef void conf_say(void *ctx, const char *line);
 
 /*

@@ -26,7 +26,7 @@ enum error	 digest_hex(struct digest *d, char *hex, const struct slice *parts, s
 enum { DIGEST_ALIAS = 12 };
 
 /*
- * The name by which the log calls a user: the begin of a SHA-256, as
+ * The name by which the log calls a user: the beginning of a SHA-256, as
  * `printf %s OPENID | sha256sum | cut -c1-12` prints it.  d is a DIGEST_SHA256.  ERR_CRYPTO.
  */
 enum error	 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user);

@@ -4,7 +4,7 @@
 
 /*
  * Every forged request is answered with the same 403, so that its sender does not learn which
- * check failed.  The log says it.
+ * check failed.  The log says which.
  */
 const struct error_info error_table[ERR__MAX] = {
 	[ERR_OK]		= { "ok", 200, 0, LEVEL_INFO, "" },

@@ -16,8 +16,8 @@ enum error {
 	ERR_CONF,	/* the configuration is unusable */
 	ERR_REQUEST,	/* the request cannot be read: lengths, encoding, cut short */
 	ERR_PATH,	/* the URL names no account */
-	ERR_METHOD,	/* method not allowed here */
-	ERR_TOOBIG,	/* body over body_max */
+	ERR_METHOD,	/* the method (GET, POST) is not allowed for this URL */
+	ERR_TOOBIG,	/* the body is longer than body_max */
 	ERR_LATE,	/* the time for this request is used up */
 	ERR_PARAM,	/* a parameter of WeChat's is missing, empty or there twice */
 	ERR_SIGNATURE,	/* signature or msg_signature is wrong */
@@ -33,7 +33,7 @@ enum error {
 	ERR_REFUSED,	/* QT refused the message for good; our disk has it */
 	ERR_STORE,	/* our disk did not take the message */
 	ERR_ADDRESS,	/* the client's address may not see this */
-	ERR_BUSY,	/* too many requests do the same at once */
+	ERR_BUSY,	/* too many requests of this kind at once */
 	ERR_KEY,	/* the client does not have the control_key */
 	ERR_OFTEN,	/* the client got all access_tokens that it may have */
 	ERR_TOKEN,	/* WeChat gives no access_token */
@@ -44,8 +44,8 @@ enum error {
 enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_NOTICE, LEVEL_WARNING, LEVEL_ERROR, LEVEL__MAX };
 
 struct error_info {
-	const char	*name;		/* in the log */
-	int		 status;	/* HTTP */
+	const char	*name;		/* error= in the log */
+	int		 status;	/* of HTTP */
 	int		 wechat;	/* number of WXBizMsgCrypt; 0: it has no number */
 	enum log_level	 level;
 	const char	*hint;		/* what the operator can do; "": nothing */
@@ -53,7 +53,7 @@ struct error_info {
 
 extern const struct error_info error_table[ERR__MAX];
 
-/* "debug", "info" and so on. */
+/* The levels' names: "debug", "info" and so on. */
 extern const char *const error_level_names[LEVEL__MAX];
 
 /* The level that has this name.  False: there is no such level. */

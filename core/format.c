@@ -36,7 +36,7 @@ format_line(struct buf *out, int *used, struct slice text, int max)
 {
 	static const char	 cut[] = "\xE2\x80\xA6";
 	const char		*p = text.p, *end = p + text.len, *from;
-	size_t			 room = out->len;	/* out->len where U+2026 has room */
+	size_t			 room = out->len;	/* where U+2026 can stand */
 	int			 at = 0, columns, room_at = 0;
 	enum error		 er = ERR_OK;
 	uint32_t		 cp;

@@ -10,11 +10,11 @@
 
 #define HASH_EMPTY	UINT64_C(14695981039346656037)	/* the hash of no bytes */
 
-/* The hash of the bytes that gave h, followed by these n. */
+/* The hash of the bytes whose hash is h, followed by n more. */
 uint64_t	hash_add(uint64_t h, const void *bytes, size_t n);
 
 /*
- * A number that looks like chance, by which pauses differ, so that not all end at once.  The same
+ * A number to vary pauses with, so that not all of them end at once.  It looks random, but the same
  * time and id give the same number.
  */
 uint64_t	hash_jitter(int64_t time_ms, int64_t id);

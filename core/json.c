@@ -9,11 +9,11 @@
 
 enum {
 	DEPTH_MAX = 64,		/* levels that .. goes down: no token is deeper */
-	STEPS_MAX = 100000,	/* of one search: ..*..*..* would take for ever */
-	NAME_MAX = 32		/* bytes of a name in a message */
+	STEPS_MAX = 100000,	/* limit of a search: ..*..*..* would take for ever */
+	NAME_MAX = 32		/* bytes of a member's name in a message */
 };
 
-/* A struct json is a json_t of the library, which no header shows. */
+/* A struct json is a json_t of the library jansson, which no header shows. */
 
 struct json *
 json_parse_any(struct slice text)
@@ -70,7 +70,7 @@ each_value(json_member *fn, void *ctx, struct slice name, const json_t *v, bool 
 		    json_integer_value(v));
 		return fn(ctx, name, JSON_BARE, slice_of(number), array);
 	}
-	/* The library forgets how a fraction was written, and the signature needs just that. */
+	/* The library forgets how a fraction was written, and the signature needs that text. */
 	return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, array);
 }
 
@@ -85,7 +85,7 @@ each_member(json_member *fn, void *ctx, struct slice name, const json_t *v)
 		return ERR_OK;
 	if (!json_is_array(v))
 		return each_value(fn, ctx, name, v, false);
-	if (json_array_size(v) == 0)	/* it has no element to call fn with */
+	if (json_array_size(v) == 0)	/* there is no element to call fn with */
 		return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, true);
 	for (i = 0; i < json_array_size(v) && er == ERR_OK; i++) {
 		item = json_array_get(v, i);
@@ -112,12 +112,12 @@ json_each(const struct json *j, json_member *fn, void *ctx)
  * JSONPath: from step to step through a value.
  */
 
-/* A search under way. */
+/* A search for the value that a path leads to. */
 struct search {
 	const struct jsonpath	*path;
-	int			 steps_left;	/* before the search gives up */
-	size_t			 furthest;	/* the last step that was reached */
-	const json_t		*where;		/* the value from which it was to go on */
+	int			 steps_left;	/* how many more before the search gives up */
+	size_t			 furthest;	/* number of the last step that was reached */
+	const json_t		*where;		/* the value at which that step begins */
 };
 
 /* The members of an object, or the elements of an array, one by one. */
@@ -217,7 +217,7 @@ follow_steps(struct search *s, const json_t *v, size_t i, int depth)
 
 /* A message for the operator; text for which there is no room is left out. */
 struct message_text {
-	char	*text;		/* of JSON_WHY bytes */
+	char	*text;		/* room for JSON_WHY bytes */
 	size_t	 len;
 };
 
@@ -244,7 +244,7 @@ make_printable(char *p)
 			*p = '?';
 }
 
-/* Writes "an object with access_token, expires_in". */
+/* Describes an object, for example: an object with access_token, expires_in */
 static void
 describe_object(struct message_text *s, const json_t *v)
 {
@@ -277,7 +277,7 @@ describe_value(struct message_text *s, const json_t *v)
 		add_words(s, "%s", kinds[json_typeof(v)]);
 }
 
-/* Writes "no .token at $.data, which is an object with ..." */
+/* Why a path leads nowhere, for example: no .token at $.data, which is an object with a, b */
 static void
 explain_nothing(const struct search *s, struct slice path, char why[JSON_WHY])
 {

@@ -14,11 +14,11 @@ enum json_kind {
 
 struct json;
 
-/* NULL: not a JSON object, or no memory.  Of members with the same name the last one counts. */
+/* Reads a JSON object; the last of repeated members counts.  NULL: no object, or no memory. */
 struct json	*json_parse(struct slice text);
 void		 json_free(struct json *j);
 
-/* The same for any JSON value, also an array; only json_path() takes the result. */
+/* Reads any JSON value, also an array.  The result is for json_path() and json_free() only. */
 struct json	*json_parse_any(struct slice text);
 
 /* A member's text, which lives as long as j; absent: there is no such member, or no string. */

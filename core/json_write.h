@@ -1,7 +1,7 @@
 /*
  * json_write.h: writes JSON that is not signed.
  *
- * sign.c has a writer of its own for the signed envelope, whose bytes must be QT's.
+ * The signed envelope has a writer of its own in sign.c: its bytes must be those that QT expects.
  */
 #ifndef CORE_JSON_WRITE_H
 #define CORE_JSON_WRITE_H

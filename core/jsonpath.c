@@ -3,18 +3,18 @@
 
 #include "core/jsonpath.h"
 
-enum { DIGITS_MAX = 9 };	/* of an index: it fits an int */
+enum { DIGITS_MAX = 9 };	/* digits of an index, so that it fits an int */
 
 /* A path that is being read. */
 struct reader {
 	struct slice	 text;
-	size_t		 at;		/* of the next character */
+	size_t		 at;		/* index of the next character */
 	struct jsonpath	*path;
 	char		*name;		/* where the next character of a name goes */
-	const char	*wrong;		/* with the text from there on */
+	const char	*wrong;		/* what is wrong at that character */
 };
 
-/* The text is wrong from the next character on; always false. */
+/* Says what is wrong at the next character.  Always false. */
 static bool
 reject(struct reader *r, const char *what)
 {
@@ -29,7 +29,7 @@ next_char(const struct reader *r)
 	return r->at < r->text.len ? r->text.p[r->at] : '\0';
 }
 
-/* Reads the next character if it is c. */
+/* Moves behind the next character if it is c.  False: it is another one. */
 static bool
 accept_char(struct reader *r, char c)
 {
@@ -45,7 +45,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* True: the character may be in a name without quotes.  JavaScript's names have fewer of them. */
+/* True: c may be in a name without quotes.  More characters may than in a name of JavaScript. */
 static bool
 is_bare_char(char c)
 {
@@ -53,7 +53,7 @@ is_bare_char(char c)
 	    c == '-' || (unsigned char)c >= 0x80;
 }
 
-/* There is room: with its dot or quotes a name in the text is no shorter than its copy. */
+/* The copy has room: a name in the text has a dot or quotes, so it is not shorter. */
 static void
 put_name_char(struct reader *r, char c)
 {

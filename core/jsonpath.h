@@ -15,25 +15,25 @@
 enum { JSONPATH_MAX = 256, JSONPATH_STEPS = 32, JSONPATH_WHY = 128 };
 
 enum jsonpath_kind {
-	JSONPATH_NAME,		/* a member */
-	JSONPATH_INDEX,		/* an element; -1 is the last one */
-	JSONPATH_ANY,		/* every member or element */
+	JSONPATH_NAME,		/* a member of an object */
+	JSONPATH_INDEX,		/* an element of an array; -1 is the last one */
+	JSONPATH_ANY,		/* all members or elements */
 	JSONPATH__MAX
 };
 
 struct jsonpath_step {
 	enum jsonpath_kind	 kind;
-	bool			 deep;		/* after ..: also in values further down */
+	bool			 deep;		/* the step has ..: it looks also further down */
 	const char		*name;
 	int			 index;
-	size_t			 begin;		/* of the step, in the text */
+	size_t			 begin;		/* where the step begins in the text */
 };
 
 /* Do not copy it: the names of its steps point into it. */
 struct jsonpath {
 	struct jsonpath_step	 steps[JSONPATH_STEPS];
 	size_t			 n;
-	char			 names[JSONPATH_MAX];	/* private */
+	char			 names[JSONPATH_MAX];	/* private: the texts of names */
 };
 
 /* False: the text is not such a path; why says at which character, and what was expected. */

@@ -15,7 +15,7 @@
 
 enum {
 	LOOK_MS		= 1000,		/* between two looks whether the file was rotated */
-	FILE_NAME	= 1056		/* bytes of a file's name, with a NUL */
+	FILE_NAME	= 1056		/* longest name of a file, with its NUL */
 };
 
 /* The mark at the end of a line that was cut. */
@@ -30,8 +30,8 @@ static const int syslog_levels[LEVEL__MAX] = {
 static struct {
 	int		 fd;			/* -1: syslog */
 	enum log_level	 least;
-	char		 file[FILE_NAME];	/* "": fd is not a file that could be rotated */
-	struct stat	 st;			/* of fd; only for the thread that looks */
+	char		 file[FILE_NAME];	/* the log's name; "": it is not a file */
+	struct stat	 st;			/* of the file fd; only for the thread that looks */
 	_Atomic int64_t	 look_ms;		/* of the next look; INT64_MAX: a thread looks */
 } sink = { .fd = STDERR_FILENO };
 
@@ -127,7 +127,7 @@ check_rotation(void)
 	atomic_store(&sink.look_ms, now_ms + LOOK_MS);
 }
 
-/* Appends what has room; the mark of a cut and the line end have theirs. */
+/* Appends as much as has room, but leaves room for the mark of a cut and the line end. */
 static void
 append_text(struct logline *l, const char *s, size_t len)
 {

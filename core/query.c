@@ -51,7 +51,7 @@ query_parse(struct query *q, char *text, size_t len)
 	struct param	 param;
 
 	q->n = 0;
-	if (len == 0)		/* text may be NULL then */
+	if (len == 0)		/* then text may be NULL */
 		return ERR_OK;
 	end = text + len;
 	while (p < end) {

@@ -14,6 +14,6 @@ struct slice {
 };
 
 struct slice	slice_of(const char *s);	/* NULL gives the absent slice */
-bool		slice_is(struct slice a, const char *s);	/* the same bytes; not absent */
+bool		slice_is(struct slice a, const char *s);	/* true: the same bytes */
 
 #endif

@@ -58,7 +58,7 @@ utf8_compare16(struct slice a, struct slice b)
 	bool		 valid;
 
 	while (pa != ea && pb != eb) {
-		if (*pa == *pb && (unsigned char)*pa < 0x80) {	/* the usual case is fast */
+		if (*pa == *pb && (unsigned char)*pa < 0x80) {	/* ASCII in both: the usual case */
 			pa++;
 			pb++;
 			continue;

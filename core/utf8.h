@@ -18,7 +18,7 @@
  */
 uint32_t	utf8_next(const char **p, const char *end, bool *valid);
 
-/* Below 0, 0, above 0: the order of Java's String.compareTo() (UTF-16 code units). */
+/* Compares texts as Java's String.compareTo() does, by UTF-16 code units: below 0, 0, above 0. */
 int		utf8_compare16(struct slice a, struct slice b);
 
 #endif

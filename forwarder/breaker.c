@@ -15,7 +15,7 @@ enum {
 	PROBE_MAX_MS = 10000,
 	PROBE_DOUBLINGS = 4,	/* 1 s times 2^4 is over the maximum */
 	TICK_MS = 100,
-	TICKS = 64		/* together longer than any attempt takes */
+	TICKS = 64		/* so many are longer than any attempt */
 };
 
 /* Attempts of requests that are under way to an end point, by the tick in which they began. */
@@ -27,21 +27,21 @@ struct traffic {
 /* A row of the table endpoint. */
 struct endpoint {
 	const char	*url;
-	int64_t		 fails;		/* in a row */
+	int64_t		 fails;		/* failures in a row */
 	int64_t		 opened_ms;	/* since when the breaker is open; 0: it is closed */
-	int64_t		 probes;	/* that failed since then */
-	int64_t		 probe_ms;	/* when the next one is due */
+	int64_t		 probes;	/* probes that failed since then */
+	int64_t		 probe_ms;	/* when the next probe is due */
 };
 
 struct breakers {
 	const struct conf	*conf;
 	pthread_mutex_t		 lock;
 	struct endpoint		*endpoints;
-	size_t			 n;		/* end points */
-	struct traffic		*traffic;	/* by end point */
-	size_t			*endpoint_of;	/* by account */
-	bool			*stopped;	/* by account */
-	bool			 loaded;	/* from the store, at least once */
+	size_t			 n;		/* how many end points */
+	struct traffic		*traffic;	/* of each end point */
+	size_t			*endpoint_of;	/* of each account */
+	bool			*stopped;	/* for each account */
+	bool			 loaded;	/* the store was read at least once */
 };
 
 static size_t
@@ -267,7 +267,7 @@ load_stops(struct db *db, const struct breakers *b, bool *stopped)
 }
 
 /*
- * End points.
+ * Rows of end points.
  */
 
 static enum error
@@ -302,7 +302,7 @@ store_endpoint(struct db *db, const struct endpoint *e, const char *why)
 	    db_i(e->probe_ms), db_s(why)));
 }
 
-/* 1 s, doubling to 10 s, up to a quarter less, so that not all processes probe at once. */
+/* The pause before the next probe: 1 s, doubling to 10 s, by chance up to a quarter shorter. */
 static int64_t
 probe_pause_ms(int64_t probes, int64_t now_ms)
 {
@@ -322,7 +322,7 @@ change_endpoint(struct endpoint *e, enum breaker_news news, int64_t fails_max, i
 	}
 	e->fails++;
 	if (was_open) {
-		/* A failure before that: the attempt was under way when the breaker opened. */
+		/* An attempt that fails earlier is not a probe. */
 		if (now_ms >= e->probe_ms)
 			e->probe_ms = now_ms + probe_pause_ms(++e->probes, now_ms);
 		return BREAKER_SAME;
@@ -352,7 +352,7 @@ make_endpoint_due(struct db *db, const struct breakers *b, size_t endpoint, int6
 	return er;
 }
 
-/* Copies *e, and perhaps a stop, to where all threads of this process see them. */
+/* Lets all threads of this process see *e, and the stop of an account (NULL: no stop). */
 static void
 publish_endpoint(struct breakers *b, const struct endpoint *e, const struct account *stopped)
 {
@@ -367,7 +367,7 @@ publish_endpoint(struct breakers *b, const struct endpoint *e, const struct acco
 	(void)pthread_mutex_unlock(&b->lock);
 }
 
-/* What breaker_settle() writes into the store. */
+/* Writes a report, and the end point as it is after it, into the store. */
 static enum error
 store_report(struct db *db, const struct breakers *b, const struct breaker_report *r,
     const struct endpoint *e, int64_t now_ms)

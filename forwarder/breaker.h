@@ -27,7 +27,7 @@ struct breakers;
 struct breakers		*breaker_new(const struct conf *c);
 void			 breaker_free(struct breakers *b);
 
-/* How many end points the accounts have, and the number of an account's, from 0. */
+/* How many end points all accounts have, and the number of the end point of one, from 0. */
 size_t			 breaker_endpoints(const struct breakers *b);
 size_t			 breaker_endpoint(const struct breakers *b, const struct account *a);
 
@@ -67,14 +67,15 @@ enum breaker_news {
 enum breaker_change { BREAKER_SAME, BREAKER_OPENED, BREAKER_CLOSED, BREAKER_STOPPED };
 
 /*
- * The report of one attempt: first breaker_judge(), then breaker_settle(), then, once its
- * transaction is committed, breaker_log().  All zero: no attempt was made, nothing happens.
+ * The report of one attempt to reach QT.  breaker_judge() fills it, breaker_settle() writes it, and
+ * breaker_log() logs it when the transaction is committed.  A report that is all zero means that
+ * no attempt was made: it changes nothing.
  */
 struct breaker_report {
 	const struct account	*account;
 	enum breaker_news	 news;
-	bool			 matters;	/* it changes what is known */
-	const char		*why;		/* QT's code, or in words; points into the result */
+	bool			 matters;	/* the news is a change: it must be settled */
+	const char		*why;		/* QT's code, else words; borrowed */
 	enum breaker_change	 change;	/* what breaker_settle() has changed */
 };
 

@@ -13,7 +13,7 @@
 #include "wechat/push.h"
 
 enum {
-	PROBE_GRACE_MS = 2000	/* in which the drainer may begin its probe */
+	PROBE_GRACE_MS = 2000	/* time for the drainer to begin its probe */
 };
 
 const char *const deliver_verdicts[VERDICT__MAX] = {
@@ -43,7 +43,7 @@ deliver_free(struct delivery *d)
 }
 
 /*
- * Before: was the message settled already?
+ * First: was the message settled before?
  */
 
 struct row_query {
@@ -51,7 +51,7 @@ struct row_query {
 	enum queue_state	 state;
 };
 
-/* A store_work. */
+/* A store_work that finds the state of the message's row. */
 static enum error
 find_row(struct db *db, void *arg)
 {
@@ -61,8 +61,8 @@ find_row(struct db *db, void *arg)
 }
 
 /*
- * *as: what dedup knew.  Without the store a repeat cannot be told; the message is forwarded then,
- * since QT may still get it.
+ * True: the message was settled before.  *as: what dedup knew of it.  While the store fails a
+ * repeat cannot be recognised: it is forwarded, since QT may not have it yet.
  */
 static bool
 is_repeat(const struct services *s, enum dedup_as *as, const unsigned char *key,
@@ -78,12 +78,12 @@ is_repeat(const struct services *s, enum dedup_as *as, const unsigned char *key,
 		return false;
 	if (q.state != QUEUE_NEW)
 		return true;
-	/* Drained between the two looks: a drainer marks a message before its row goes. */
+	/* Perhaps the row went between the two looks: a drainer marks the message before. */
 	return dedup_find(s->dedup, &now, key) == ERR_OK && now == DEDUP_DONE;
 }
 
 /*
- * Then: QT, if it may be asked.
+ * Then: ask QT, if it may be asked.
  */
 
 void
@@ -142,7 +142,7 @@ static bool
 may_probe(const struct services *s, struct lock *probe, const struct account *a,
     int64_t probe_ms)
 {
-	/* In a server the drainer probes, unless it has no message to probe with. */
+	/* In a server the drainer probes; a request does so if the drainer had no message. */
 	int64_t	 grace_ms = s->life == STORE_SERVER ?
 		    s->conf->set.forward_ms + PROBE_GRACE_MS : 0;
 
@@ -150,13 +150,13 @@ may_probe(const struct services *s, struct lock *probe, const struct account *a,
 	    breaker_take_probe(s->locks, probe, a);
 }
 
-/* *probes: this request probes the end point; the caller releases probe then. */
+/* A reason not to ask QT.  *probes: this request is a probe, and the caller releases the lock. */
 static enum bar
 find_bar(const struct services *s, bool *probes, struct lock *probe, const struct delivery *d)
 {
 	int64_t	 probe_ms;
 
-	/* In a server the thread that drains reads them again and again. */
+	/* In a server the drainer keeps the breakers up to date. */
 	if ((s->life == STORE_BRIEF || !breaker_is_loaded(s->breakers)) &&
 	    store_is_raised(s->store))
 		(void)store_do(s->store, STORE_READ, breaker_load, s->breakers, d->deadline_ms);
@@ -173,7 +173,7 @@ find_bar(const struct services *s, bool *probes, struct lock *probe, const struc
 	return BAR_STOPPED;
 }
 
-/* True: QT was asked, and d->qt is its answer. */
+/* Asks QT, unless there is a reason not to.  True: QT was asked, and d->qt is its answer. */
 static bool
 ask_qt(const struct services *s, struct signer *signer, struct delivery *d)
 {
@@ -196,7 +196,7 @@ ask_qt(const struct services *s, struct signer *signer, struct delivery *d)
 }
 
 /*
- * After: the store.
+ * At last: write the result into the store.
  */
 
 struct settling {
@@ -205,7 +205,7 @@ struct settling {
 	struct breaker_report	 report;
 };
 
-/* A store_work. */
+/* A store_work that writes the message's row and the breaker's report. */
 static enum error
 write_settlement(struct db *db, void *arg)
 {

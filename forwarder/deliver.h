@@ -37,15 +37,15 @@ struct delivery {
 	const struct push	*push;
 	struct slice		 body;
 	const struct message	*head;
-	const char		*key;		/* message_key()'s */
+	const char		*key;		/* from message_key() */
 	int64_t			 deadline_ms;	/* monotonic */
 
 	/* deliver() sets these. */
 	enum verdict		 verdict;
-	const char		*why_not;	/* class of what kept it from QT; NULL: nothing */
+	const char		*why_not;	/* class of the failure; NULL: QT has the message */
 	const char		*hint;		/* what the operator can do; "": nothing */
 	struct qt_result	 qt;		/* QT's answer; not asked: http.status 0, ms 0 */
-	char			 detail[200];	/* in words; "": there is nothing to say */
+	char			 detail[200];	/* what happened, in words; may be "" */
 
 	struct buf		 out, query;	/* private */
 };

@@ -22,22 +22,22 @@
 #include "wechat/push.h"
 
 enum {
-	FETCH_MS = 500,		/* an idle drainer looks for messages so often */
+	FETCH_MS = 500,		/* an idle drainer fetches so often */
 	LOCK_PAUSE_MS = 1000,	/* between two tries for an end point that others drain */
-	BUSY_MS = 2000,		/* patience with other processes at the store */
+	BUSY_MS = 2000,		/* the longest wait for other processes at the store */
 	STORE_PAUSE_MS = 250	/* between two tries while the store fails */
 };
 
 /* A message of the queue on its way to QT; the struct is used again and again. */
 struct sending {
-	struct sending		*next;		/* in the list that it is in */
+	struct sending		*next;		/* in its list */
 	struct sending		*made;		/* the one that was allocated before it */
 	struct endpoint_queue	*queue;
 	const struct account	*account;
 	struct queue_message	 row;		/* its slices point into the bufs below */
 	char			 code[64];
 	struct buf		 query, body, envelope;
-	struct queue_place	 place;		/* in the queue, when it was fetched */
+	struct queue_place	 place;		/* its place in the queue when it was fetched */
 	struct http_call	 call;
 	struct qt_result	 qt;
 	bool			 asked;		/* QT was asked: qt is its answer */
@@ -46,14 +46,14 @@ struct sending {
 
 /* The messages that wait for one end point. */
 struct endpoint_queue {
-	struct lock	 lock;		/* against other processes that drain */
+	struct lock	 lock;		/* keeps other processes from draining it */
 	bool		 locked;
-	int64_t		 lock_ms;	/* when to try for the lock again; 0: nobody else had it */
+	int64_t		 lock_ms;	/* when to try to lock again; 0: no other process had it */
 	struct lock	 probe;
-	bool		 probing;	/* we hold the probe: the message under way is one */
-	int		 fetched;	/* messages, by the fetch that is being done */
+	bool		 probing;	/* probe is locked: the message under way is a probe */
+	int		 fetched;	/* messages that the present fetch has found */
 	int		 under_way;
-	bool		 failed;	/* an attempt did, in this run */
+	bool		 failed;	/* an attempt failed in this run */
 	bool		 exhausted;	/* the last fetch found all that could be sent */
 };
 
@@ -66,18 +66,18 @@ struct drain {
 	const struct services	*s;
 	struct http_multi	*multi;
 	struct signer		*signer;
-	struct endpoint_queue	*queues;	/* by breaker_endpoint() */
+	struct endpoint_queue	*queues;	/* index: breaker_endpoint() */
 	size_t			 nqueues;
-	struct queue_place	*place;		/* by account: fetched so far */
+	struct queue_place	*place;		/* of each account: how far it was fetched */
 	size_t			 first;		/* the account with which a fetch begins */
 	int64_t			 fetch_ms;	/* when the last fetch was */
-	struct sending		*made;		/* all */
+	struct sending		*made;		/* all of them, in use or not */
 	struct sending		*idle;
 	struct sending_list	 fetched;	/* to be sent */
 	struct sending_list	 answered;	/* to be settled */
-	bool			 unasked;	/* some are answered without QT: do not wait */
-	int64_t			 start_ms;	/* of the run, ms since the epoch */
-	bool			 all;
+	bool			 unasked;	/* some were answered without QT: do not wait */
+	int64_t			 start_ms;	/* when the run began, ms since the epoch */
+	bool			 all;		/* see struct drain_order */
 	struct drain_sum	 sum;
 };
 
@@ -225,7 +225,7 @@ put_idle(struct drain *d, struct sending *s)
  * Fetching: messages out of the store.
  */
 
-/* Copies a slice that dies with its row into b, and lets it point there. */
+/* Copies a column of a row into b and lets *s point there, since the row dies. */
 static enum error
 copy_column(struct buf *b, struct slice *s)
 {
@@ -300,7 +300,7 @@ fetch_account(struct drain *d, struct db *db, const struct account *a)
 	enum error		 er;
 
 	if (most <= q->fetched) {
-		/* There may be more messages behind those under way. */
+		/* The queue may have more messages than those under way. */
 		q->exhausted = q->exhausted && places == 0;
 		return ERR_OK;
 	}
@@ -323,7 +323,7 @@ fetch_all(struct db *db, void *arg)
 	enum error		 er;
 	size_t			 i;
 
-	while ((s = take_sending(&d->fetched)) != NULL)	/* of a fetch that failed */
+	while ((s = take_sending(&d->fetched)) != NULL)	/* left from a fetch that failed */
 		put_idle(d, s);
 	for (i = 0; i < d->nqueues; i++) {
 		d->queues[i].fetched = 0;
@@ -541,7 +541,7 @@ settle_answered(struct drain *d)
 
 	if (d->answered.first == NULL)
 		return ERR_OK;
-	/* Before their rows go, so that no repeat of one is sent in between. */
+	/* Mark them before their rows go, so that a repeat in between is not sent. */
 	for (s = d->answered.first; s != NULL; s = s->next)
 		if (s->qt.outcome == QT_DELIVERED)
 			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE, DEDUP_QUEUED);
@@ -557,7 +557,7 @@ settle_answered(struct drain *d)
 }
 
 /*
- * Turns.
+ * Turns: fetch, send, receive, settle.
  */
 
 static bool
@@ -571,7 +571,7 @@ is_under_way(const struct drain *d)
 	return false;
 }
 
-/* End points to which nothing is under way are free for other processes. */
+/* Unlocks the end points to which nothing is under way, for other processes. */
 static void
 release_queues(struct drain *d)
 {
@@ -610,7 +610,7 @@ begin_more(struct drain *d, bool *more)
 	size_t			 i;
 
 	if (is_fetch_due(d)) {
-		/* A fetch goes on behind the messages under way; without any it begins in front. */
+		/* A fetch begins behind the messages under way, or at the front of the queue. */
 		for (i = 0; i < c->n; i++)
 			if (queue_of(d, &c->accounts[i])->under_way == 0)
 				d->place[i] = (struct queue_place){ 0, 0 };
@@ -645,7 +645,7 @@ struct due_making {
 	int64_t			 n;	/* messages that became due */
 };
 
-/* A store_work, for one account and no more rows than a short transaction takes. */
+/* A store_work that makes some messages of one account due: the transaction must be short. */
 static enum error
 make_some_due(struct db *db, void *arg)
 {

@@ -31,7 +31,7 @@ struct drain_sum {
 
 struct drain_order {
 	int64_t	 until_ms;	/* monotonic; after it no message is begun */
-	bool	 all;		/* each pending message once, despite back-off and breaker */
+	bool	 all;		/* try each pending message once, despite back-off and breaker */
 	void	 (*progress)(void *ctx, const struct drain_sum *sum);	/* may be NULL */
 	void	 *ctx;
 };

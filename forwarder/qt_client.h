@@ -56,7 +56,7 @@ void		 qt_client_post(struct http_client *h, const struct settings *set,
 bool		 qt_client_standby(struct http_call *call, const struct account *a,
 		    const struct http_answer *got);
 
-/* Classifies an answer by HTTP status and body: sets outcome, alive and code.  Its outcome. */
+/* Sets outcome, alive and code from the answer's HTTP status and body.  Returns the outcome. */
 enum qt_outcome	 qt_client_classify(struct qt_result *res);
 
 /* If an answer has neither a code nor a why, its why becomes "HTTP STATUS". */

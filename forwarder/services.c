@@ -13,7 +13,7 @@ static const struct {
 	{ SERVICES_LOG_RATELIMIT,	SERVICES_LOCKS },
 };
 
-/* False: no memory. */
+/* Makes one handle, unless it is there.  False: no memory. */
 static bool
 open_handle(struct services *s, enum services_need which)
 {

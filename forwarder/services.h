@@ -20,18 +20,18 @@
 #include "state/store.h"
 #include "wechat/access_token.h"
 
-/* Bits; a handle that needs others brings them. */
+/* Bits that name handles.  A handle that is made of others brings these, too. */
 enum services_need {
 	SERVICES_HTTP		= 1 << 0,
 	SERVICES_LOCKS		= 1 << 1,
 	SERVICES_STORE		= 1 << 2,	/* and locks */
 	SERVICES_DEDUP		= 1 << 3,	/* and locks */
-	SERVICES_BREAKERS	= 1 << 4,	/* each account must have its qt_url */
+	SERVICES_BREAKERS	= 1 << 4,	/* all accounts must have a qt_url */
 	SERVICES_COUNTERS	= 1 << 5,	/* and locks */
 	SERVICES_LOG_RATELIMIT	= 1 << 6,	/* and locks */
 	SERVICES_TOKENS		= 1 << 7,	/* and http, locks, store */
 
-	/* What deliver() and a drain need. */
+	/* The handles that deliver() and struct drain need. */
 	SERVICES_FORWARDING	= SERVICES_HTTP | SERVICES_LOCKS | SERVICES_STORE | SERVICES_DEDUP |
 				  SERVICES_BREAKERS | SERVICES_COUNTERS | SERVICES_LOG_RATELIMIT
 };
@@ -48,7 +48,7 @@ struct services {
 	struct log_ratelimit	*log_ratelimit;
 	struct access_tokens	*tokens;
 	enum store_life		 life;
-	const _Atomic int64_t	*stop_ms;	/* see net/http_client.h; may be NULL */
+	const _Atomic int64_t	*stop_ms;	/* see http_client_new() */
 };
 
 /*

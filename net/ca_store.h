@@ -18,7 +18,7 @@ struct ca_store {
 void		 ca_store_init(struct ca_store *t, const char *ca_file);
 void		 ca_store_fini(struct ca_store *t);
 
-/* The file in use; NULL: no known place has a bundle. */
+/* The file with the certificates; NULL: no known place has one. */
 const char	*ca_store_file(const struct ca_store *t);
 
 /* Gives an SSL_CTX the store.  0, or -1: the file cannot be read or has no certificate. */

@@ -11,8 +11,8 @@
 enum {
 	ANSWER_MAX = 64 * 1024,		/* bytes of a body, unless the call has its own limit */
 	RECEIVE_BUFFER = 1024,		/* bytes; QT's answers have 60 */
-	SEND_BUFFER = 16 * 1024,	/* bytes; the least that libcurl takes, not 64 KiB */
-	IDLE_CONNECTIONS = 4		/* that one handle keeps, one per QT address */
+	SEND_BUFFER = 16 * 1024,	/* bytes; the least of libcurl, not its 64 KiB */
+	IDLE_CONNECTIONS = 4		/* of one handle, one for each address of QT */
 };
 
 _Static_assert((int)CURL_HANDLE_ERROR == CURL_ERROR_SIZE, "libcurl's error buffer");

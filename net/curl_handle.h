@@ -15,7 +15,7 @@
 #include "net/http_client.h"
 
 enum {
-	CURL_HANDLE_ERROR = 256,	/* bytes of an error text, CURL_ERROR_SIZE */
+	CURL_HANDLE_ERROR = 256,	/* bytes of libcurl's error text: CURL_ERROR_SIZE */
 	CURL_HANDLE_MIN_MS = 1		/* the shortest transfer; libcurl takes 0 for no limit */
 };
 
@@ -23,27 +23,27 @@ struct http_client {
 	const struct settings	*set;
 	const _Atomic int64_t	*stop_ms;
 	struct ca_store		 ca_store;
-	void			*json, *xml;	/* headers of the two content types */
+	void			*json, *xml;	/* Content-Type headers, curl_slist */
 	pthread_mutex_t		 lock;
 	struct curl_handle	*top;		/* handles that are not in use, last used first */
 	bool			 ready;		/* libcurl is initialised */
 };
 
-/* A CURL and what its callbacks fill. */
+/* A handle of libcurl, and what its callbacks fill. */
 struct curl_handle {
 	struct curl_handle	*below;		/* on the stack of idle handles */
 	struct http_client	*http;
 	void			*curl;
 	struct http_answer	*answer;	/* of the request under way */
-	int			 place;		/* in its http_multi */
+	int			 place;		/* index in its http_multi */
 	bool			 retried;	/* the request has had its second try */
-	size_t			 max;		/* bytes of the answer's body */
-	bool			 too_long;	/* the body was longer */
+	size_t			 max;		/* most bytes of the answer's body */
+	bool			 too_long;	/* the body was longer than max */
 	bool			 dated;		/* the caller wants the answer's Date */
 	char			 error[CURL_HANDLE_ERROR];
 };
 
-/* Reasons that an answer's why gives where libcurl has no part in it. */
+/* Texts for an answer's why, for failures that libcurl does not describe. */
 extern const char	curl_handle_late[], curl_handle_no_libcurl[], curl_handle_stopping[];
 
 /* Initialises libcurl when it is first needed.  False: it does not start, or no memory. */
@@ -69,7 +69,7 @@ bool			 curl_handle_set_call(struct curl_handle *t, struct http_answer *a,
 /* Before each try: limits it to the time that is left.  False: no time is left; why says so. */
 bool			 curl_handle_set_time(struct curl_handle *t, int64_t deadline_ms);
 
-/* The request has failed: its answer's why says how. */
+/* Writes into the answer's why how the request has failed; code is a CURLcode. */
 void			 curl_handle_fail(struct curl_handle *t, int code);
 
 /* A try has ended with this CURLcode: fills the answer.  False: the caller is to try once more. */

@@ -23,18 +23,18 @@ struct http_call {
 	bool		 dated;		/* date_s of the answer is wanted */
 	struct slice	 body;
 	size_t		 answer_max;	/* bytes of an answer; 0: 64 KiB */
-	int64_t		 deadline_ms;	/* monotonic, absolute */
+	int64_t		 deadline_ms;	/* on the monotonic clock */
 };
 
 struct http_answer {
-	int		 status;	/* HTTP; 0: no answer, why says why */
+	int		 status;	/* of HTTP; 0: there is no answer, see why */
 	int		 ms;		/* from the call to the answer */
 	int64_t		 date_s;	/* its Date, epoch seconds; 0: no Date or not dated */
 	bool		 sent;		/* bytes of the request left: the peer may have it */
 	struct buf	 body;		/* the owner of the answer frees it */
-	char		 why[128];	/* in words; "": an answer came */
+	char		 why[128];	/* why there is no answer, in words; else "" */
 
-	int64_t		 begin_ms;	/* private, as what follows: a call in an http_multi */
+	int64_t		 begin_ms;	/* private, as the rest: for http_multi */
 	struct http_answer *next;
 	void		*tag;
 	struct http_call call;

@@ -21,7 +21,7 @@ struct http_multi {
 	struct answer_list	 waiting, done;
 	int			 parallel;	/* length of handles[] */
 	int			 n;		/* handles made so far */
-	int			 busy;		/* of them, with a call under way */
+	int			 busy;		/* handles with a call under way */
 	struct curl_handle	*handles[];	/* the busy ones first */
 };
 
@@ -36,8 +36,8 @@ http_multi_new(struct http_client *h, int parallel)
 	m->http = h;
 	m->parallel = parallel;
 	/*
-	 * Twice as many connections stay open, for the time in which another peer has its turn.
-	 * The wakeup shows that there is a descriptor for it.
+	 * Twice as many connections may stay open, for those that wait while other peers have
+	 * their turn.  The wakeup tests that libcurl got the descriptor for it.
 	 */
 	if ((m->curlm = curl_multi_init()) == NULL ||
 	    curl_multi_setopt(m->curlm, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK ||
@@ -96,7 +96,7 @@ http_multi_add(struct http_multi *m, void *tag, struct http_answer *a,
 	append_answer(&m->waiting, a);
 }
 
-/* why NULL: the answer has its own. */
+/* Moves an answer to those that are done.  why NULL: it has its own. */
 static void
 finish_answer(struct http_multi *m, struct http_answer *a, const char *why)
 {
@@ -148,7 +148,7 @@ begin_call(struct http_multi *m, struct http_answer *a)
 		m->busy++;
 }
 
-/* A busy handle is out of libcurl and has its answer: the last busy one takes its place. */
+/* A call is over: its handle becomes idle, and the last busy handle takes its place. */
 static void
 release_handle(struct http_multi *m, struct curl_handle *t)
 {

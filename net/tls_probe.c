@@ -73,10 +73,10 @@ stage_of(const struct tls_probe *p, CURLcode rc)
 	}
 }
 
-/* Addresses of a connection.  libcurl 8.14 forgets its peer's when TLS fails, so we keep them. */
+/* The addresses of a connection: libcurl 8.14 forgets its peer when TLS fails. */
 struct connection {
-	char	 tried[TLS_PROBE_PEER];	/* the last that it tried to connect to */
-	char	 peer[TLS_PROBE_PEER];	/* to which it was connected when it was closed */
+	char	 tried[TLS_PROBE_PEER];	/* the last address that was tried */
+	char	 peer[TLS_PROBE_PEER];	/* the address that was reached */
 };
 
 static void

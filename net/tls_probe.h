@@ -13,7 +13,7 @@ enum { TLS_CERTS = 8, TLS_CERT_TEXT = 160, TLS_PROBE_PEER = 64 };
 /* A certificate.  The texts are the server's: print them escaped. */
 struct tls_cert {
 	char	 subject[TLS_CERT_TEXT], issuer[TLS_CERT_TEXT];
-	char	 names[TLS_CERT_TEXT];	/* of hosts: "DNS:qt.example, IP Address:192.0.2.1" */
+	char	 names[TLS_CERT_TEXT];	/* hosts: "DNS:qt.example, IP Address:192.0.2.1" */
 	int64_t	 from_s, until_s;	/* when it is valid, epoch seconds; 0: not known */
 };
 
@@ -28,13 +28,13 @@ enum tls_stage {
 };
 
 struct tls_probe {
-	enum tls_stage	 failed;
-	int		 ms;			/* that it took */
+	enum tls_stage	 failed;		/* the step; TLS_STAGE_DONE: none failed */
+	int		 ms;			/* how long the probe took */
 	char		 peer[TLS_PROBE_PEER];	/* the address that was reached; "": no address */
 	char		 why[128];		/* what failed, in words; "": nothing */
 	bool		 tls;			/* the URL is https */
 	struct tls_cert	 certs[TLS_CERTS];	/* as the server sends them: its own first */
-	int		 n;			/* of them; 0: the server does not speak our TLS */
+	int		 n;			/* of certs; 0: the server does not speak our TLS */
 };
 
 /*
@@ -44,7 +44,7 @@ struct tls_probe {
  */
 void	tls_probe(struct http_client *h, struct tls_probe *p, const char *url, int64_t deadline_ms);
 
-/* Writes a host's addresses, separated by blanks, as many as have room.  False: it has none. */
+/* Writes the addresses of a host, as many as have room, with blanks between.  False: no address. */
 bool	tls_probe_addresses(char *text, size_t size, const char *host);
 
 #endif
