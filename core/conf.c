@@ -53,35 +53,14 @@ is_alnum(char c)
 }
 
 static bool
-is_alnum_text(const char *v)
-{
-	while (is_alnum(*v))
-		v++;
-	return *v == '\0';
-}
-
-static bool
-is_graphic_text(const char *v)
-{
-	while (*v > ' ' && *v < 0x7f)
-		v++;
-	return *v == '\0';
-}
-
-static bool
 check_path(struct reason *r, const struct account *a, const char *v)
 {
 	static const char *const taken[] = {
 		"-", ".", "..", "thirdPartyDataSource", "access_token",
 	};
-	size_t	 i, len = strlen(v);
+	size_t	 i;
 
 	(void)a;
-	if (len == 0 || len > 64)
-		return refuse(r, "%zu characters, must be 1 to 64", len);
-	for (i = 0; i < len; i++)
-		if (!is_alnum(v[i]) && strchr("._~-", v[i]) == NULL)
-			return refuse(r, "may contain only letters, digits and . _ ~ -");
 	for (i = 0; i < NELEM(taken); i++)
 		if (strcmp(v, taken[i]) == 0)
 			return refuse(r, "\"%s\" has a meaning of its own: take another", v);
@@ -89,59 +68,10 @@ check_path(struct reason *r, const struct account *a, const char *v)
 }
 
 static bool
-is_within(struct reason *r, const char *v, size_t max)
-{
-	return strlen(v) <= max || refuse(r, "longer than %zu bytes", max);
-}
-
-static bool
-check_name(struct reason *r, const struct account *a, const char *v)
-{
-	(void)a;
-	return is_within(r, v, 64);
-}
-
-static bool
-check_appid(struct reason *r, const struct account *a, const char *v)
-{
-	(void)a;
-	if (*v == '\0')
-		return refuse(r, "missing: copy AppID from WeChat's console");
-	return (strlen(v) <= 64 && is_graphic_text(v)) ||
-	    refuse(r, "is not an AppID: copy it from WeChat's console");
-}
-
-static bool
-check_token(struct reason *r, const struct account *a, const char *v)
-{
-	size_t	 len = strlen(v);
-
-	(void)a;
-	if (len < 3 || len > 32)
-		return refuse(r, "%zu characters, must be 3 to 32", len);
-	return is_alnum_text(v) || refuse(r, "may contain only letters and digits");
-}
-
-static bool
-check_aes_key_old(struct reason *r, const struct account *a, const char *v)
-{
-	size_t	 len = strlen(v);
-
-	(void)a;
-	if (len == 0)
-		return true;
-	if (len != 43)
-		return refuse(r, "%zu characters, must be 43 (EncodingAESKey, without =)", len);
-	return is_alnum_text(v) || refuse(r, "may contain only letters and digits");
-}
-
-static bool
 check_aes_key(struct reason *r, const struct account *a, const char *v)
 {
-	if (*v == '\0' && a->mode != PLAIN)
-		return refuse(r, "missing: %s mode needs the 43 characters of EncodingAESKey",
-		    conf_mode_name(a->mode));
-	return check_aes_key_old(r, a, v);
+	return *v != '\0' || a->mode == PLAIN || refuse(r, "missing: %s mode needs the 43 "
+	    "characters of EncodingAESKey", conf_mode_name(a->mode));
 }
 
 static bool
@@ -158,17 +88,8 @@ check_url(struct reason *r, const struct account *a, const char *v)
 		host = v + 7;
 	else
 		return refuse(r, "must begin with https:// (or http://)");
-	if (*host == '\0' || *host == '/' || *host == ':' || strpbrk(host, "@#") != NULL)
-		return refuse(r, "has no host, or has more than host, port, path and query");
-	return (strlen(v) <= 1024 && is_graphic_text(v)) || refuse(r, "is not a URL");
-}
-
-static bool
-check_qt_url(struct reason *r, const struct account *a, const char *v)
-{
-	if (*v == '\0')
-		return refuse(r, "missing: set the whole URL of QT's /server/thirdPartyDataSource");
-	return check_url(r, a, v);
+	return (*host != '\0' && *host != '/' && *host != ':' && strpbrk(host, "@#") == NULL) ||
+	    refuse(r, "has no host, or has more than host, port, path and query");
 }
 
 static bool
@@ -184,39 +105,8 @@ static bool
 check_token_path(struct reason *r, const struct account *a, const char *v)
 {
 	(void)a;
-	if (*v != '\0' && strncmp(v, "$.", 2) != 0 && strncmp(v, "$[", 2) != 0)
-		return refuse(r, "is not a JSONPath: a JSONPath begins with $. or $[");
-	return is_within(r, v, 256);
-}
-
-static bool
-check_key(struct reason *r, const struct account *a, const char *v)
-{
-	(void)a;
-	return is_within(r, v, 256);
-}
-
-static bool
-check_service(struct reason *r, const struct account *a, const char *v)
-{
-	(void)a;
-	if (*v == '\0')
-		return refuse(r, "missing: copy it from \"Server tracking\" in QT's console");
-	return is_within(r, v, 256);
-}
-
-static bool
-check_control_key(struct reason *r, const struct account *a, const char *v)
-{
-	const size_t	 len = strlen(v);
-
-	(void)a;
-	if (len == 0)
-		return true;
-	if (len < 16 || len > 256)
-		return refuse(r, "%zu characters, must be 16 to 256: it opens the account", len);
-	return is_graphic_text(v) ||
-	    refuse(r, "may contain only printable characters without blanks");
+	return *v == '\0' || strncmp(v, "$.", 2) == 0 || strncmp(v, "$[", 2) == 0 ||
+	    refuse(r, "is not a JSONPath: a JSONPath begins with $. or $[");
 }
 
 static bool
@@ -230,36 +120,6 @@ check_allow(struct reason *r, const struct account *a, const char *v)
 	    wrong.len > 64 ? 64 : (int)wrong.len, wrong.p);
 }
 
-static const struct text_rule {
-	const char	*name;
-	size_t		 off;
-	value_check	*check;
-} account_rules[] = {
-	{ "path",	offsetof(struct account, path),		check_path },
-	{ "name",	offsetof(struct account, name),		check_name },
-	{ "appid",	offsetof(struct account, appid),	check_appid },
-	{ "token",	offsetof(struct account, token),	check_token },
-	{ "aes_key",	offsetof(struct account, aes_key),	check_aes_key },
-	{ "aes_key_old", offsetof(struct account, aes_key_old),	check_aes_key_old },
-	{ "qt_url",	offsetof(struct account, qt_url),	check_qt_url },
-	{ "qt_url_standby", offsetof(struct account, qt_url_standby), check_url },
-	{ "app_key",	offsetof(struct account, app_key),	check_key },
-	{ "service_id",	offsetof(struct account, service_id),	check_service },
-	{ "service_secret", offsetof(struct account, service_secret), check_service },
-	{ "secret", offsetof(struct account, secret), check_key },
-	{ "control_key", offsetof(struct account, control_key), check_control_key },
-	{ "control_allow", offsetof(struct account, control_allow), check_allow },
-	{ "control_url", offsetof(struct account, control_url), check_control_url },
-	{ "control_token_path", offsetof(struct account, control_token_path), check_token_path },
-};
-
-static bool
-check_file_name(struct reason *r, const struct account *a, const char *v)
-{
-	(void)a;
-	return is_within(r, v, 1024);
-}
-
 static bool
 check_log_level(struct reason *r, const struct account *a, const char *v)
 {
@@ -270,23 +130,65 @@ check_log_level(struct reason *r, const struct account *a, const char *v)
 	    refuse(r, "must be debug, info, notice, warning or error");
 }
 
+/* Which characters a text may have. */
+enum alphabet { ANY, GRAPHIC, ALNUM, PATH, ALPHABETS };
+
+static const char *const alphabet_names[ALPHABETS] = {
+	[GRAPHIC]	= "printable characters without blanks",
+	[ALNUM]		= "letters and digits",
+	[PATH]		= "letters, digits and . _ ~ -",
+};
+
+static const char	qt_console[] = "copy it from \"Server tracking\" in QT's console";
+
+/* A text member, and the values that it may have. */
+struct text_rule {
+	const char	*name;
+	size_t		 off;		/* in its struct */
+	size_t		 min, max;	/* characters, unless it is empty; max 0: any number */
+	enum alphabet	 alphabet;
+	const char	*missing;	/* what to do if it is empty; NULL: it may be empty */
+	value_check	*check;		/* NULL: there is no other check */
+};
+
+/* The name and offset of a member. */
+#define ACCOUNT(member)	#member, offsetof(struct account, member)
+#define SETTING(member)	#member, offsetof(struct settings, member)
+
+static const struct text_rule	account_rules[] = {
+	{ ACCOUNT(path), 1, 64, PATH, "choose the last part of its URL", check_path },
+	{ ACCOUNT(name), 1, 64, ANY, NULL, NULL },
+	{ ACCOUNT(appid), 1, 64, GRAPHIC, "copy AppID from WeChat's console", NULL },
+	{ ACCOUNT(token), 3, 32, ALNUM, "set the Token of WeChat's console", NULL },
+	{ ACCOUNT(aes_key), 43, 43, ALNUM, NULL, check_aes_key },
+	{ ACCOUNT(aes_key_old), 43, 43, ALNUM, NULL, NULL },
+	{ ACCOUNT(qt_url), 1, 1024, GRAPHIC,
+	    "set the whole URL of QT's /server/thirdPartyDataSource", check_url },
+	{ ACCOUNT(qt_url_standby), 1, 1024, GRAPHIC, NULL, check_url },
+	{ ACCOUNT(app_key), 1, 256, ANY, NULL, NULL },
+	{ ACCOUNT(service_id), 1, 256, ANY, qt_console, NULL },
+	{ ACCOUNT(service_secret), 1, 256, ANY, qt_console, NULL },
+	{ ACCOUNT(secret), 1, 256, ANY, NULL, NULL },
+	{ ACCOUNT(control_key), 16, 256, GRAPHIC, NULL, NULL },
+	{ ACCOUNT(control_allow), 1, 0, ANY, NULL, check_allow },
+	{ ACCOUNT(control_url), 1, 1024, GRAPHIC, NULL, check_control_url },
+	{ ACCOUNT(control_token_path), 1, 256, ANY, NULL, check_token_path },
+};
+
 static const struct settings_text {
 	struct text_rule	 rule;
 	const char		*dflt;
 } settings_texts[] = {
-	{ { "state_dir", offsetof(struct settings, state_dir), check_file_name },
-	    "/var/lib/qtoa" },
-	{ { "ca_file", offsetof(struct settings, ca_file), check_file_name }, NULL },
-	{ { "log", offsetof(struct settings, log), check_file_name }, "stderr" },
-	{ { "is_scan_yes", offsetof(struct settings, is_scan_yes), check_name }, "true" },
-	{ { "is_scan_no", offsetof(struct settings, is_scan_no), check_name }, "false" },
-	{ { "article_url", offsetof(struct settings, article_url), check_name },
-	    "article_URL" },
-	{ { "wechat_api", offsetof(struct settings, wechat_api), check_url },
-	    "https://api.weixin.qq.com" },
-	{ { "report_allow", offsetof(struct settings, report_allow), check_allow }, NULL },
-	{ { "metrics_allow", offsetof(struct settings, metrics_allow), check_allow }, NULL },
-	{ { "log_level", offsetof(struct settings, log_level), check_log_level }, "info" },
+	{ { SETTING(state_dir), 1, 1024, ANY, NULL, NULL }, "/var/lib/qtoa" },
+	{ { SETTING(ca_file), 1, 1024, ANY, NULL, NULL }, NULL },
+	{ { SETTING(log), 1, 1024, ANY, NULL, NULL }, "stderr" },
+	{ { SETTING(is_scan_yes), 1, 64, ANY, NULL, NULL }, "true" },
+	{ { SETTING(is_scan_no), 1, 64, ANY, NULL, NULL }, "false" },
+	{ { SETTING(article_url), 1, 64, ANY, NULL, NULL }, "article_URL" },
+	{ { SETTING(wechat_api), 1, 1024, GRAPHIC, NULL, check_url }, "https://api.weixin.qq.com" },
+	{ { SETTING(report_allow), 1, 0, ANY, NULL, check_allow }, NULL },
+	{ { SETTING(metrics_allow), 1, 0, ANY, NULL, check_allow }, NULL },
+	{ { SETTING(log_level), 1, 0, ANY, NULL, check_log_level }, "info" },
 };
 
 static const struct settings_number {
@@ -294,29 +196,54 @@ static const struct settings_number {
 	size_t		 off;
 	int		 dflt, min, max;
 } settings_numbers[] = {
-	{ "threads",	 offsetof(struct settings, threads),	 64, 1, 1024 },
-	{ "deadline_ms", offsetof(struct settings, deadline_ms), 4000, 1, 5000 },
-	{ "forward_ms",	 offsetof(struct settings, forward_ms),	 2500, 1, 5000 },
-	{ "connect_ms",	 offsetof(struct settings, connect_ms),	 1000, 1, 5000 },
-	{ "io_ms",	 offsetof(struct settings, io_ms),	 2000, 1, 60000 },
-	{ "body_max",	 offsetof(struct settings, body_max),	 65536, 1, 16 << 20 },
-	{ "fresh_s",	 offsetof(struct settings, fresh_s),	 0, 0, 86400 },
-	{ "one_per_item", offsetof(struct settings, one_per_item), 0, 0, 1 },
-	{ "breaker_fails", offsetof(struct settings, breaker_fails), 5, 1, 1000 },
-	{ "drain_parallel", offsetof(struct settings, drain_parallel), 8, 1, 64 },
-	{ "dedupe_days", offsetof(struct settings, dedupe_days), 7, 1, 366 },
-	{ "keep_days",	 offsetof(struct settings, keep_days),	 0, 0, 366 },
-	{ "legacy_token", offsetof(struct settings, legacy_token), 0, 0, 1 },
-	{ "control_per_minute", offsetof(struct settings, control_per_minute), 60, 1, 100000 },
-	{ "collector",	 offsetof(struct settings, collector),	 0, 0, 1 },
-	{ "collector_appkey_optional", offsetof(struct settings, collector_appkey_optional),
-	    0, 0, 1 },
-	{ "collector_strict", offsetof(struct settings, collector_strict), 0, 0, 1 },
-	{ "collect_days", offsetof(struct settings, collect_days), 0, 0, 36500 },
-	{ "log_users",	 offsetof(struct settings, log_users),	 0, 0, 1 },
-	{ "log_flood",	 offsetof(struct settings, log_flood),	 10, 1, 1000000 },
-	{ "late_s",	 offsetof(struct settings, late_s),	 600, 1, 604800 },
+	{ SETTING(threads), 64, 1, 1024 },
+	{ SETTING(deadline_ms), 4000, 1, 5000 },
+	{ SETTING(forward_ms), 2500, 1, 5000 },
+	{ SETTING(connect_ms), 1000, 1, 5000 },
+	{ SETTING(io_ms), 2000, 1, 60000 },
+	{ SETTING(body_max), 65536, 1, 16 << 20 },
+	{ SETTING(fresh_s), 0, 0, 86400 },
+	{ SETTING(one_per_item), 0, 0, 1 },
+	{ SETTING(breaker_fails), 5, 1, 1000 },
+	{ SETTING(drain_parallel), 8, 1, 64 },
+	{ SETTING(dedupe_days), 7, 1, 366 },
+	{ SETTING(keep_days), 0, 0, 366 },
+	{ SETTING(legacy_token), 0, 0, 1 },
+	{ SETTING(control_per_minute), 60, 1, 100000 },
+	{ SETTING(collector), 0, 0, 1 },
+	{ SETTING(collector_appkey_optional), 0, 0, 1 },
+	{ SETTING(collector_strict), 0, 0, 1 },
+	{ SETTING(collect_days), 0, 0, 36500 },
+	{ SETTING(log_users), 0, 0, 1 },
+	{ SETTING(log_flood), 10, 1, 1000000 },
+	{ SETTING(late_s), 600, 1, 604800 },
 };
+
+static bool
+has_only(const char *v, enum alphabet alphabet)
+{
+	for (; *v != '\0'; v++)
+		if ((alphabet == GRAPHIC && (*v <= ' ' || *v >= 0x7f)) ||
+		    (alphabet == ALNUM && !is_alnum(*v)) ||
+		    (alphabet == PATH && !is_alnum(*v) && strchr("._~-", *v) == NULL))
+			return false;
+	return true;
+}
+
+static bool
+check_text(struct reason *r, const struct text_rule *rule, const struct account *a,
+    const char *v)
+{
+	const size_t	 len = strlen(v);
+
+	if (len == 0 && rule->missing != NULL)
+		return refuse(r, "missing: %s", rule->missing);
+	if (len != 0 && (len < rule->min || (rule->max != 0 && len > rule->max)))
+		return refuse(r, "%zu characters, must be %zu to %zu", len, rule->min, rule->max);
+	if (!has_only(v, rule->alphabet))
+		return refuse(r, "may contain only %s", alphabet_names[rule->alphabet]);
+	return rule->check == NULL || rule->check(r, a, v);
+}
 
 /* The member of base, a struct account or settings, at an offset of the tables above. */
 static const char **
@@ -468,7 +395,7 @@ settle_text(struct conf *c, struct reason *r, const struct text_rule *rule,
 			return false;
 		}
 	}
-	return rule->check(r, a, *v == NULL ? "" : *v);
+	return check_text(r, rule, a, *v == NULL ? "" : *v);
 }
 
 static void

@@ -36,18 +36,19 @@ def table(name):
 
 
 def account_rules():
-    return re.findall(r'^\t\{ "(\w+)",', table("account_rules"), re.M)
+    return re.findall(r"^\t\{ ACCOUNT\((\w+)\),", table("account_rules"), re.M)
 
 
 def text_settings():
     """Name to default; None where there is none."""
-    rows = re.findall(r'\{ \{ "(\w+)",[^}]*\},\s*(NULL|"[^"]*") \}', table("settings_texts"))
+    rows = re.findall(r'\{ \{ SETTING\((\w+)\),[^}]*\},\s*(NULL|"[^"]*") \}',
+                      table("settings_texts"))
     return {name: None if value == "NULL" else value.strip('"') for name, value in rows}
 
 
 def number_settings():
     """Name to default, least and most."""
-    rows = re.findall(r'\{ "(\w+)",\s*offsetof\([^)]*\),\s*([^,]+),\s*([^,]+),\s*([^},]+?) \}',
+    rows = re.findall(r"\{ SETTING\((\w+)\),\s*([^,]+),\s*([^,]+),\s*([^},]+?) \}",
                       table("settings_numbers"))
     return {name: tuple(map(number, values)) for name, *values in rows}
 
