@@ -2,64 +2,41 @@
 
 #include "forwarder/services.h"
 
-/* A handle, and the handles that it needs. */
+/* Handles, and the handles of which each of them is made.  Later rows add to earlier ones. */
 static const struct {
 	unsigned	 need, of;
 } parts[] = {
-	{ SERVICES_TOKENS,		SERVICES_HTTP | SERVICES_LOCKS | SERVICES_STORE },
-	{ SERVICES_STORE,		SERVICES_LOCKS },
-	{ SERVICES_DEDUP,		SERVICES_LOCKS },
-	{ SERVICES_COUNTERS,		SERVICES_LOCKS },
-	{ SERVICES_LOG_RATELIMIT,	SERVICES_LOCKS },
+	{ SERVICES_TOKENS, SERVICES_HTTP | SERVICES_STORE },
+	{ SERVICES_STORE | SERVICES_DEDUP | SERVICES_COUNTERS | SERVICES_LOG_RATELIMIT,
+	    SERVICES_LOCKS },
 };
-
-/* Makes one handle, unless it is there.  False: no memory. */
-static bool
-open_handle(struct services *s, enum services_need which)
-{
-	switch (which) {
-	case SERVICES_HTTP:
-		return s->http != NULL ||
-		    (s->http = http_client_new(&s->conf->set, s->stop_ms)) != NULL;
-	case SERVICES_LOCKS:
-		return s->locks != NULL ||
-		    (s->locks = lock_new(s->conf->set.state_dir)) != NULL;
-	case SERVICES_STORE:
-		return s->store != NULL ||
-		    (s->store = store_new(&s->conf->set, s->locks, s->life)) != NULL;
-	case SERVICES_DEDUP:
-		return s->dedup != NULL ||
-		    (s->dedup = dedup_new(&s->conf->set, s->locks)) != NULL;
-	case SERVICES_BREAKERS:
-		return s->breakers != NULL || (s->breakers = breaker_new(s->conf)) != NULL;
-	case SERVICES_COUNTERS:
-		return s->counters != NULL ||
-		    (s->counters = counters_new(s->conf, s->locks)) != NULL;
-	case SERVICES_LOG_RATELIMIT:
-		return s->log_ratelimit != NULL ||
-		    (s->log_ratelimit = log_ratelimit_new(s->conf, s->locks)) != NULL;
-	case SERVICES_TOKENS:
-		return s->tokens != NULL ||
-		    (s->tokens = access_token_new(s->conf, s->http, s->locks, s->store)) != NULL;
-	case SERVICES_FORWARDING:
-		break;
-	}
-	return true;
-}
 
 bool
 services_add(struct services *s, unsigned need)
 {
-	unsigned	 bit;
-	size_t		 i;
+	const struct conf	*c = s->conf;
+	size_t			 i;
 
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if ((need & parts[i].need) != 0)
 			need |= parts[i].of;
-	for (bit = SERVICES_HTTP; bit <= SERVICES_TOKENS; bit <<= 1)
-		if ((need & bit) != 0 && !open_handle(s, (enum services_need)bit))
-			return false;
-	return true;
+	/* Each handle that is needed is there, or can be made. */
+	return ((need & SERVICES_HTTP) == 0 || s->http != NULL ||
+	    (s->http = http_client_new(&c->set, s->stop_ms)) != NULL) &&
+	    ((need & SERVICES_LOCKS) == 0 || s->locks != NULL ||
+	    (s->locks = lock_new(c->set.state_dir)) != NULL) &&
+	    ((need & SERVICES_STORE) == 0 || s->store != NULL ||
+	    (s->store = store_new(&c->set, s->locks, s->life)) != NULL) &&
+	    ((need & SERVICES_DEDUP) == 0 || s->dedup != NULL ||
+	    (s->dedup = dedup_new(&c->set, s->locks)) != NULL) &&
+	    ((need & SERVICES_BREAKERS) == 0 || s->breakers != NULL ||
+	    (s->breakers = breaker_new(c)) != NULL) &&
+	    ((need & SERVICES_COUNTERS) == 0 || s->counters != NULL ||
+	    (s->counters = counters_new(c, s->locks)) != NULL) &&
+	    ((need & SERVICES_LOG_RATELIMIT) == 0 || s->log_ratelimit != NULL ||
+	    (s->log_ratelimit = log_ratelimit_new(c, s->locks)) != NULL) &&
+	    ((need & SERVICES_TOKENS) == 0 || s->tokens != NULL ||
+	    (s->tokens = access_token_new(c, s->http, s->locks, s->store)) != NULL);
 }
 
 bool
