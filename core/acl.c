@@ -1,9 +1,9 @@
 #include <arpa/inet.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/acl.h"
+#include "core/number.h"
 
 enum { ADDRESS = 16, BITS = 128, MAPPED = 96, TEXT_MAX = 64 };
 
@@ -30,8 +30,8 @@ read_address(struct network *n, const char *text)
 static bool
 read_network(struct network *n, struct slice s)
 {
-	char		 text[TEXT_MAX], *slash, *end;
-	unsigned long	 bits, most;
+	char	 text[TEXT_MAX], *slash;
+	int64_t	 bits, most;
 
 	if (s.len == 0 || s.len >= sizeof(text) || memchr(s.p, '\0', s.len) != NULL)
 		return false;
@@ -40,11 +40,8 @@ read_network(struct network *n, struct slice s)
 	if ((slash = strchr(text, '/')) == NULL)
 		return read_address(n, text);
 	*slash++ = '\0';
-	if (*slash < '0' || *slash > '9' || !read_address(n, text))
-		return false;
 	most = strchr(text, ':') != NULL ? BITS : BITS - MAPPED;
-	bits = strtoul(slash, &end, 10);
-	if (*end != '\0' || bits > most)
+	if (!read_address(n, text) || !number_parse(&bits, slice_of(slash)) || bits > most)
 		return false;
 	n->bits = (unsigned)(bits + BITS - most);
 	return true;

@@ -1,10 +1,11 @@
+#include "core/hex.h"
 #include "core/json_write.h"
 
 /* Appends c as JSON writes it inside a string. */
 static enum error
 put_escaped(struct buf *out, char c)
 {
-	static const char	 hex[] = "0123456789abcdef";
+	const unsigned char	 byte = (unsigned char)c;
 	char			 u[] = "\\u0000";
 
 	switch (c) {
@@ -17,8 +18,7 @@ put_escaped(struct buf *out, char c)
 	case '\t':
 		return buf_puts(out, "\\t");
 	default:
-		u[4] = hex[c >> 4];
-		u[5] = hex[c & 0xF];
+		hex_encode(u + 4, &byte, 1);
 		return buf_puts(out, u);
 	}
 }
