@@ -326,7 +326,7 @@ count_request(struct peer *p, const struct request *r)
 }
 
 static const char *
-path_of(struct peer *p, const struct request *r)
+act_path(struct peer *p, const struct request *r)
 {
 	const char	*path = r->path;
 
@@ -341,7 +341,7 @@ static bool
 do_request(struct link *l, const struct request *r)
 {
 	const struct saying	 said = count_request(l->peer, r);
-	const char		*path = path_of(l->peer, r);
+	const char		*path = act_path(l->peer, r);
 	size_t			 i;
 
 	if (said.status != NULL) {

@@ -145,7 +145,7 @@ reset_keeps_what_is_ordinary(void **state)
 }
 
 static void
-out_of_memory(void **state)
+grow_without_memory(void **state)
 {
 	struct buf	 b = { 0 };
 
@@ -231,7 +231,7 @@ main(void)
 	static const struct CMUnitTest	 tests[] = {
 		TEST(slices), TEST(puts_append), TEST(grows), TEST(ceiling),
 		TEST(sizes_do_not_overflow), TEST(reset_keeps_what_is_ordinary),
-		TEST(out_of_memory), TEST(hex), TEST(files),
+		TEST(grow_without_memory), TEST(hex), TEST(files),
 	};
 
 	return RUN("buf", tests);

@@ -368,7 +368,7 @@ several_accounts(void **state)
 
 /* An account without a name gets its path as name. */
 static void
-names(void **state)
+default_name(void **state)
 {
 	struct account	 a = good;
 	struct conf	 c;
@@ -684,7 +684,7 @@ built_values(void **state)
 }
 
 static void
-out_of_memory(void **state)
+load_without_memory(void **state)
 {
 	struct conf	 c;
 	struct said	 s = { .clean = true };
@@ -707,10 +707,10 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(good_accounts), TEST(bad_accounts), TEST(by_unionid),
-		TEST(several_accounts), TEST(finding), TEST(names), TEST(defaults),
+		TEST(several_accounts), TEST(finding), TEST(default_name), TEST(defaults),
 		TEST(bad_settings), TEST(bad_settings_texts), TEST(from_files),
 		TEST(from_no_files), TEST(from_environment), TEST(settings_from_outside),
-		TEST(built_values), TEST(out_of_memory),
+		TEST(built_values), TEST(load_without_memory),
 	};
 
 	return RUN("conf", tests);

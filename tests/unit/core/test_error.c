@@ -103,8 +103,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(every_kind_has_a_row), TEST(status_and_number),
-		TEST(forgeries_look_alike), TEST(our_faults_have_a_hint),
+		TEST(every_kind_has_a_row), TEST(status_and_number), TEST(forgeries_look_alike),
+		TEST(our_faults_have_a_hint),
 	};
 
 	return RUN("error", tests);

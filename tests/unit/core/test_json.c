@@ -7,7 +7,7 @@
 
 /* Appends `name=T:value|` (T: text, B: bare, N: nested), with `name[]` for an element. */
 static enum error
-put_member(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
+append_member(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
 {
 	struct buf	*out = ctx;
 
@@ -69,7 +69,7 @@ members(void **state)
 		buf_reset(&got);
 		j = json_parse(guarded_slice(&g, members_cases[i].in));
 		if (CHECK(members_cases[i].name, j != NULL)) {
-			check_err(members_cases[i].name, json_each(j, put_member, &got), ERR_OK);
+			check_err(members_cases[i].name, json_each(j, append_member, &got), ERR_OK);
 			check_bytes(members_cases[i].name, buf_slice(&got), members_cases[i].want);
 		}
 		json_free(j);
@@ -81,7 +81,7 @@ members(void **state)
 static const struct {
 	const char	*name;
 	struct slice	 in;
-} refused_cases[] = {
+} not_objects_cases[] = {
 	{ "absent", { NULL, 0 } },
 	{ "nothing", BYTES("") },
 	{ "blanks", BYTES(" \n") },
@@ -114,7 +114,7 @@ static const struct {
 };
 
 static void
-refused(void **state)
+not_objects(void **state)
 {
 	struct guarded	 g;
 	struct json	*j;
@@ -122,10 +122,10 @@ refused(void **state)
 
 	(void)state;
 	guarded_init(&g, 64);
-	for (i = 0; i < COUNT(refused_cases); i++) {
-		j = json_parse(refused_cases[i].in.p == NULL ? refused_cases[i].in :
-		    guarded_slice(&g, refused_cases[i].in));
-		CHECK(refused_cases[i].name, j == NULL);
+	for (i = 0; i < COUNT(not_objects_cases); i++) {
+		j = json_parse(not_objects_cases[i].in.p == NULL ? not_objects_cases[i].in :
+		    guarded_slice(&g, not_objects_cases[i].in));
+		CHECK(not_objects_cases[i].name, j == NULL);
 		json_free(j);
 	}
 	guarded_fini(&g);
@@ -430,8 +430,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(members), TEST(refused), TEST(deep), TEST(text_of_a_member), TEST(stops),
-		TEST(paths), TEST(path_value_is_appended), TEST(depth), TEST(hostile_documents),
+		TEST(members), TEST(not_objects), TEST(deep), TEST(text_of_a_member),
+		TEST(stops), TEST(paths), TEST(path_value_is_appended), TEST(depth),
+		TEST(hostile_documents),
 	};
 
 	return RUN("json", tests);

@@ -51,7 +51,7 @@ open_store(void)
 }
 
 static int64_t
-number(struct db *db, const char *sql)
+number_in(struct db *db, const char *sql)
 {
 	int64_t	 i = -1;
 
@@ -266,7 +266,7 @@ changing(void **state)
 	CHECK("a stop", has_changed(br, a, NEWS_STOP));
 	(void)report_news(br, NULL, a, NEWS_TROUBLE);
 	CHECK("success after a failure", has_changed(br, a, NEWS_ALIVE));
-	CHECK("for who shares the end point", has_changed(br, b, NEWS_ALIVE));
+	CHECK("for accounts of the same end point", has_changed(br, b, NEWS_ALIVE));
 	CHECK("not for others", !has_changed(br, c, NEWS_ALIVE));
 	(void)report_news(br, NULL, b, NEWS_ALIVE);
 	CHECK("not any more", !has_changed(br, a, NEWS_ALIVE));
@@ -347,7 +347,7 @@ probing(void **state)
 	}
 	atomic_store(&clocks->wall_ms, 0);
 	check_int("closes", report_news(br, db, a, NEWS_ALIVE), BREAKER_CLOSED);
-	check_int("from the beginning", number(db, "SELECT fails + opened + probes + probe "
+	check_int("from the beginning", number_in(db, "SELECT fails + opened + probes + probe "
 	    "FROM endpoint WHERE url = 'http://one/'"), 0);
 	breaker_free(br);
 	db_close(db);
@@ -374,17 +374,17 @@ due_again(void **state)
 		assert_int_equal(queue_add(db, &m), ERR_OK);
 	}
 	for (i = 0; i < FAILS; i++) {
-		check_int("all wait", number(db, "SELECT count(*) FROM message "
+		check_int("all wait", number_in(db, "SELECT count(*) FROM message "
 		    "WHERE next = received"), 0);
 		(void)report_news(br, db, a, NEWS_TROUBLE);
 	}
-	check_int("open: there is something to probe with", number(db, "SELECT count(*) "
+	check_int("open: there is something to probe with", number_in(db, "SELECT count(*) "
 	    "FROM message WHERE account = 'a' AND next <= received"), 7);
 	check_err("back-off", db_script(db, "UPDATE message SET next = next + 200000"), ERR_OK);
 	check_int("closes", report_news(br, db, b, NEWS_ALIVE), BREAKER_CLOSED);
-	check_int("all of the end point are due", number(db, "SELECT count(*) FROM message WHERE "
-	    "account IN ('a', 'b') AND next != received"), 0);
-	check_int("those of others wait", number(db, "SELECT count(*) FROM message WHERE "
+	check_int("all of the end point are due", number_in(db,
+	    "SELECT count(*) FROM message WHERE account IN ('a', 'b') AND next != received"), 0);
+	check_int("those of others wait", number_in(db, "SELECT count(*) FROM message WHERE "
 	    "account = 'c' AND next = received"), 0);
 	breaker_free(br);
 	db_close(db);
@@ -422,7 +422,7 @@ stops(void **state)
 
 	(void)state;
 	check_int("stopped", report_news(br, db, a, NEWS_STOP), BREAKER_STOPPED);
-	check_int("no secret is kept", number(db, "SELECT count(*) FROM stopped WHERE "
+	check_int("no secret is kept", number_in(db, "SELECT count(*) FROM stopped WHERE "
 	    "instr(config, 's') OR length(config) != 64"), 0);
 	breaker_free(br);
 	for (i = 0; i < COUNT(stops_cases); i++) {
@@ -559,10 +559,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(judging), TEST(endpoints), TEST(probe_taken), TEST(opening), TEST(changing),
-		TEST(together),
-		TEST(store_fails), TEST(probing), TEST(due_again), TEST(stops), TEST(resetting),
-		TEST(logging), TEST(saturation),
+		TEST(judging), TEST(endpoints), TEST(probe_taken), TEST(opening),
+		TEST(changing), TEST(together), TEST(store_fails), TEST(probing),
+		TEST(due_again), TEST(stops), TEST(resetting), TEST(logging), TEST(saturation),
 	};
 
 	return RUN("breaker", tests);

@@ -47,7 +47,7 @@ struct place {
 };
 
 static struct place *
-place_new(const char *dir, enum store_life life, const char *url)
+delivery_place_new(const char *dir, enum store_life life, const char *url)
 {
 	struct place	*p = calloc(1, sizeof(*p));
 	int		 i;
@@ -78,11 +78,11 @@ place_of_peer(const char *dir, enum store_life life, struct peer *peer, const ch
 	char	 url[PEER_URL];
 
 	peer_url(peer, url, path);
-	return place_new(dir, life, url);
+	return delivery_place_new(dir, life, url);
 }
 
 static void
-place_free(struct place *p)
+delivery_place_free(struct place *p)
 {
 	deliver_free(&p->msg);
 	sign_free(p->signer);
@@ -146,7 +146,7 @@ copy_column(char *to, size_t size, struct slice s)
 }
 
 static enum error
-read_row(struct db *db, void *arg)
+read_message_row(struct db *db, void *arg)
 {
 	struct row	*r = arg;
 	struct db_rows	 rows;
@@ -183,7 +183,8 @@ static void
 get_row(struct row *r, struct place *p)
 {
 	r->place = p;
-	check_err("the store can be read", store_do(p->services.store, STORE_READ, read_row, r,
+	check_err("the store can be read", store_do(p->services.store, STORE_READ, read_message_row,
+	    r,
 	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 }
 
@@ -303,7 +304,7 @@ outcomes(void **state)
 		name = outcomes_cases[i].act != NULL ? outcomes_cases[i].act : "refused port";
 		if (outcomes_cases[i].act != NULL)
 			peer_url(peer, url, outcomes_cases[i].act);
-		p = place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF, url);
+		p = delivery_place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF, url);
 		if (outcomes_cases[i].act == NULL || strcmp(name, "silent") == 0)
 			p->conf.set.forward_ms = SHORT_MS;
 		begun_ms = clock_mono_ms();
@@ -315,13 +316,13 @@ outcomes(void **state)
 		check_err("again", send_one(p, 1), ERR_OK);
 		check_int("again", p->msg.verdict, VERDICT_REPEAT);
 		check_text("again", class_of(p), "");
-		place_free(p);
-		p = place_new(dir, STORE_BRIEF, url);
+		delivery_place_free(p);
+		p = delivery_place_new(dir, STORE_BRIEF, url);
 		check_err("elsewhere", send_one(p, 1), ERR_OK);
 		check_int("elsewhere", p->msg.verdict, VERDICT_REPEAT);
 		check_int("QT is not asked", peer_requests(peer), asked);
 		check_int("there is no second row", rows(p), *outcomes_cases[i].row != '\0');
-		place_free(p);
+		delivery_place_free(p);
 	}
 	(void)close(fd);
 	peer_free(peer);
@@ -372,7 +373,7 @@ signed_again(void **state)
 	CHECK("it has a time", stamp_of(&p->msg.out) > 1600000000000);
 	buf_free(&again);
 	row_free(&r);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -397,7 +398,7 @@ kept(void **state)
 	check_int("again", p->msg.verdict, VERDICT_REPEAT);
 	check_int("QT heard of it once", peer_requests(peer), 1);
 	row_free(&r);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -424,21 +425,21 @@ stopped(void **state)
 	check_int("was not sent", peer_requests(peer), 1);
 	check_err("another account's", send_by(p, 3, 1, PATIENCE_MS), ERR_OK);
 	check_int("was sent", peer_requests(peer), 2);
-	place_free(p);
+	delivery_place_free(p);
 
 	/* A later CGI process knows the stop from the store. */
 	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
 	check_err("later", send_one(p, 4), ERR_FORWARD);
 	check_text("later", class_of(p), "stopped");
 	check_err("another account's, later", send_by(p, 5, 1, PATIENCE_MS), ERR_OK);
-	place_free(p);
+	delivery_place_free(p);
 
 	/* With other keys the account is not stopped. */
 	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
 	p->accounts[0].service_secret = "mended";
 	check_err("mended", send_one(p, 6), ERR_OK);
 	row_free(&r);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -481,7 +482,7 @@ breaking(void **state)
 		check_text(cases[i / 2].name, class_of(p), cases[i / 2].class);
 		check_int(cases[i / 2].name, peer_requests(peer), cases[i / 2].asked);
 		CHECK(cases[i / 2].name, clock_mono_ms() - begun_ms < 20 * SOON_MS);
-		place_free(p);
+		delivery_place_free(p);
 		peer_free(peer);
 	}
 }
@@ -571,7 +572,7 @@ probing(void **state)
 	check_err("the probe", er, ERR_OK);
 	check_int("the probe", verdict, VERDICT_DELIVERED);
 	check_err("then all", send_one(p, 15), ERR_OK);
-	place_free(p);
+	delivery_place_free(p);
 
 	/* In a server the drainer probes; a request does so only if the probe is long due. */
 	p = place_of_peer(dir, STORE_SERVER, peer, "now");
@@ -587,7 +588,7 @@ probing(void **state)
 	load_breakers(p);
 	check_err("it has not come", send_one(p, 31), ERR_OK);
 	check_err("then all", send_one(p, 32), ERR_OK);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -633,12 +634,12 @@ held(void **state)
 		check_int(cases[i].name, verdict, cases[i].verdict);
 		for (k = 1; k < THREADS; k++) {
 			end_sender(&s[k], &er, &verdict);
-			check_err("who waits", er, ERR_OK);
-			check_int("who waits", verdict, VERDICT_REPEAT);
+			check_err("a repeat that waits", er, ERR_OK);
+			check_int("a repeat that waits", verdict, VERDICT_REPEAT);
 		}
 		check_int("QT heard of it once", peer_requests(peer), 1);
 		check_int("other messages do not wait", send_one(p, 2) == cases[i].er, 1);
-		place_free(p);
+		delivery_place_free(p);
 		peer_free(peer);
 	}
 }
@@ -680,7 +681,7 @@ held_elsewhere(void **state)
 	other_kill(&o);
 	check_err("taken over", send_one(p, 1), ERR_OK);
 	check_int("taken over", p->msg.verdict, VERDICT_DELIVERED);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -701,7 +702,7 @@ died_between(void **state)
 	check_err("again", send_one(p, 1), ERR_OK);
 	check_int("again", p->msg.verdict, VERDICT_REPEAT);
 	check_int("QT heard of it once", peer_requests(peer), 1);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -774,7 +775,7 @@ drained_between(void **state)
 	check_err("a repeat", er, ERR_OK);
 	check_int("a repeat", verdict, VERDICT_REPEAT);
 	check_int("QT is not asked again", peer_requests(peer), 1);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -825,12 +826,12 @@ without_store(void **state)
 	check_err("it comes back by itself", er, ERR_FORWARD);
 	check_int("what had not been stored is not there", rows(p), 1);
 	log_close();
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
 static void
-read_only_there(struct other *me, void *arg)
+send_read_only(struct other *me, void *arg)
 {
 	const char	*dir = arg;
 	struct peer	*peer;
@@ -854,7 +855,7 @@ read_only_there(struct other *me, void *arg)
 		OTHER_CHECK(clock_mono_ms() - begun_ms < 20 * SOON_MS);
 	}
 	OTHER_CHECK(chmod(dir, 0700) == 0);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -864,7 +865,7 @@ read_only(void **state)
 	struct other	 o;
 
 	(void)state;
-	other_begin(&o, read_only_there, (void *)(uintptr_t)state_new());
+	other_begin(&o, send_read_only, (void *)(uintptr_t)state_new());
 	check_int("read-only directory", other_end(&o), 0);
 }
 
@@ -916,13 +917,13 @@ memory(void **state)
 		CHECK("there was an end", step > 2);
 	}
 	row_free(&r);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
 /* An attempt that the end of the program cuts short says nothing of QT. */
 static void
-stopping(void **state)
+told_to_stop(void **state)
 {
 	struct peer	*peer = peer_new();
 	struct place	*p = place_of_peer(state_new(), STORE_SERVER, peer, "silent");
@@ -936,7 +937,7 @@ stopping(void **state)
 		check_err("queued", send_one(p, n), ERR_FORWARD);
 	check_int("and the breaker has heard nothing", breaker_gate(p->services.breakers,
 	    p->msg.account, &probe_ms), GATE_GO);
-	place_free(p);
+	delivery_place_free(p);
 	peer_free(peer);
 }
 
@@ -980,7 +981,7 @@ main(void)
 		TEST(held_elsewhere), TEST(read_only), TEST(outcomes), TEST(signed_again),
 		TEST(kept), TEST(stopped), TEST(breaking), TEST(probing), TEST(held),
 		TEST(died_between), TEST(drained_between), TEST(without_store), TEST(memory),
-		TEST(stopping), TEST(judging),
+		TEST(told_to_stop), TEST(judging),
 	};
 
 	(void)log_open("/dev/null");

@@ -42,7 +42,7 @@ struct place {
 };
 
 static struct place *
-place_new(const char *dir, const char *one, const char *two)
+drain_place_new(const char *dir, const char *one, const char *two)
 {
 	static const char *const	 paths[] = { "a", "b", "c" };
 	struct place			*p = calloc(1, sizeof(*p));
@@ -79,7 +79,7 @@ place_of(struct peer *one, const char *act, struct peer *two, const char *other)
 
 	peer_url(one, first, act);
 	peer_url(two, second, other);
-	return place_new(state_new(), first, second);
+	return drain_place_new(state_new(), first, second);
 }
 
 /* Makes the drain, after the test has set what it needs. */
@@ -93,7 +93,7 @@ need_drain(struct place *p)
 }
 
 static void
-place_free(struct place *p)
+drain_place_free(struct place *p)
 {
 	maintenance_free(p->maintenance);
 	drain_free(p->drain);
@@ -133,7 +133,7 @@ ask_number(struct db *db, void *arg)
 }
 
 static int64_t
-number(struct place *p, const char *text)
+count_of(struct place *p, const char *text)
 {
 	struct asking	 a = { text, -1 };
 
@@ -145,7 +145,7 @@ number(struct place *p, const char *text)
 static int64_t
 pending(struct place *p)
 {
-	return number(p, "SELECT count(*) FROM message WHERE state = 'pending'");
+	return count_of(p, "SELECT count(*) FROM message WHERE state = 'pending'");
 }
 
 /* Rows to add: n of an account, with keys from this one on. */
@@ -157,7 +157,7 @@ struct adding {
 };
 
 static void
-key_of(unsigned char key[QUEUE_KEY], int n)
+row_key(unsigned char key[QUEUE_KEY], int n)
 {
 	char	 hex[33];
 
@@ -180,7 +180,7 @@ add_rows(struct db *db, void *arg)
 	int			 i;
 
 	for (i = 0; i < a->n && er == ERR_OK; i++) {
-		key_of(m.key, a->key + i);
+		row_key(m.key, a->key + i);
 		m.received_ms = now_ms - 100000 + (a->backwards ? a->n - i : i);
 		m.next_ms = a->late_ms != 0 ? now_ms + a->late_ms : m.received_ms;
 		er = queue_add(db, &m);
@@ -282,7 +282,7 @@ lines_with(struct place *p, const char *with)
 }
 
 static int
-compare(const void *a, const void *b)
+compare_ids(const void *a, const void *b)
 {
 	const int64_t	 x = *(const int64_t *)a, y = *(const int64_t *)b;
 
@@ -298,7 +298,7 @@ different(void)
 
 	for (i = 0; i < lines.n; i++)
 		ids[i] = lines.line[i].id;
-	qsort(ids, (size_t)lines.n, sizeof(ids[0]), compare);
+	qsort(ids, (size_t)lines.n, sizeof(ids[0]), compare_ids);
 	for (i = 0; i < lines.n; i++)
 		n += i == 0 || ids[i] != ids[i - 1];
 	return n;
@@ -328,9 +328,9 @@ all_delivered(void **state)
 	check_int("nowhere else", sum.elsewhere, 0);
 	check_int("the first end point's", peer_requests(one), 400);
 	check_int("the other's", peer_requests(two), 100);
-	check_int("all but an unknown account's", number(p, "SELECT count(*) FROM message"), 3);
+	check_int("all but an unknown account's", count_of(p, "SELECT count(*) FROM message"), 3);
 	for (i = 0; i < ROWS; i++) {
-		key_of(key, i);
+		row_key(key, i);
 		done += dedup_find(p->services.dedup, &as, key) == ERR_OK && as == DEDUP_DONE;
 	}
 	check_int("known again", done, ROWS);
@@ -340,7 +340,7 @@ all_delivered(void **state)
 	check_int("nothing to look after", store_is_raised(p->services.store), false);
 	check_err("again", run_drain(p, &sum, true), ERR_OK);
 	check_sum("again", &sum, 0, 0, 0);
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 	drain_free(NULL);
@@ -379,7 +379,7 @@ oldest_first(void **state)
 	check_int("a", n[0], EACH);
 	check_int("b", n[1], EACH);
 	check_int("c", n[2], EACH);
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -403,13 +403,13 @@ settled_rows(void **state)
 	add_to(p, "c", 100, 5);
 	check_err("drained", run_drain(p, &sum, false), ERR_OK);
 	check_sum("drained", &sum, 5, 5, 0);
-	check_int("refused ones stay", number(p, "SELECT count(*) FROM message WHERE "
+	check_int("refused ones stay", count_of(p, "SELECT count(*) FROM message WHERE "
 	    "state = 'dead' AND account = 'a' AND attempts = 2 AND next IS NULL AND "
 	    "outcome = 'Httpapi_300_105' AND length(body) > 0"), 5);
-	check_int("delivered ones are kept", number(p, "SELECT count(*) FROM message WHERE "
+	check_int("delivered ones are kept", count_of(p, "SELECT count(*) FROM message WHERE "
 	    "state = 'delivered' AND account = 'c' AND attempts = 2 AND length(body) > 0"), 5);
 	check_int("by the standby", peer_requests(two), 5);
-	place_free(p);
+	drain_place_free(p);
 	(void)close(fd);
 	peer_free(one);
 	peer_free(two);
@@ -438,19 +438,19 @@ dead_end_point(void **state)
 	CHECK("few are tried", sum.failed >= FAILS && sum.failed <= FAILS + PARALLEL);
 	check_int("as many as were sent", peer_requests(one), sum.failed);
 	check_int("the rest waits", pending(p), 50);
-	check_int("what was tried a little longer", number(p, "SELECT count(*) FROM message "
+	check_int("what was tried a little longer", count_of(p, "SELECT count(*) FROM message "
 	    "WHERE attempts = 2"), sum.failed);
-	check_int("the breaker is told of once", lines_with(p, "what=breaker"), 1);
-	check_int("and it is open", number(p, "SELECT count(*) FROM endpoint WHERE opened > 0"),
+	check_int("one line of the breaker", lines_with(p, "what=breaker"), 1);
+	check_int("and it is open", count_of(p, "SELECT count(*) FROM endpoint WHERE opened > 0"),
 	    1);
 	check_int("to be looked after", store_is_raised(p->services.store), true);
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
 
 static void
-all_at_once(void **state)
+each_tried_once(void **state)
 {
 	static const struct {
 		const char	*name;
@@ -476,9 +476,9 @@ all_at_once(void **state)
 		/* All are due later, however long the run took. */
 		sql(p, (char[]){ "UPDATE message SET next = next + 300000" });
 	}
-	check_int("each as often", number(p, "SELECT count(*) FROM message WHERE attempts = 3"),
+	check_int("each as often", count_of(p, "SELECT count(*) FROM message WHERE attempts = 3"),
 	    1200);
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -532,7 +532,7 @@ probes(void **state)
 		check_int(cases[i].name, pending(p), 40 - cases[i].delivered);
 		check_int("told when it closes", lines_with(p, "answers again"),
 		    cases[i].delivered != 0);
-		place_free(p);
+		drain_place_free(p);
 		peer_free(one);
 	}
 	peer_free(two);
@@ -572,7 +572,7 @@ stopped(void **state)
 	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	check_err("goes on", run_drain(p, &sum, true), ERR_OK);
 	check_sum("goes on", &sum, 10, 0, 0);
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -610,7 +610,7 @@ garbage(void **state)
 	peer_now(one, "later");
 	add_to(p, "b", 999, 1);
 	check_err("trouble", run_drain(p, &sum, false), ERR_OK);
-	check_int("once", number(p, "SELECT fails FROM endpoint"), 1);
+	check_int("once", count_of(p, "SELECT fails FROM endpoint"), 1);
 	sql(p, "DELETE FROM message");
 	begun_ms = clock_mono_ms();
 	for (i = 0; i < COUNT(garbage_cases); i++) {
@@ -629,13 +629,14 @@ garbage(void **state)
 		}
 		check_sum(garbage_cases[i].name, &sum, 0, 3, 0);
 		check_int(garbage_cases[i].name, peer_requests(one), asked);
-		check_int(garbage_cases[i].name, number(p, "SELECT count(*) FROM message WHERE "
+		check_int(garbage_cases[i].name, count_of(p, "SELECT count(*) FROM message WHERE "
 		    "state = 'dead' AND outcome LIKE 'cannot be signed%'"), ((int)i + 1) * 3);
-		check_int("that is no answer of QT's", number(p, "SELECT fails FROM endpoint"), 1);
+		check_int("that is no answer of QT's", count_of(p, "SELECT fails FROM endpoint"),
+		    1);
 	}
-	CHECK("none waits for the others", clock_mono_ms() - begun_ms < SOON_MS);
-	check_int("QT's own is", number(p, "SELECT fails FROM endpoint"), 0);
-	place_free(p);
+	CHECK("no row delays the others", clock_mono_ms() - begun_ms < SOON_MS);
+	check_int("QT's answer ends the failures", count_of(p, "SELECT fails FROM endpoint"), 0);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -659,7 +660,7 @@ no_time(void **state)
 	check_sum("stopped", &sum, 0, 0, 0);
 	check_int("nothing is begun", peer_requests(one), 0);
 	check_int("all waits", pending(p), 10);
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -681,7 +682,7 @@ wanted(void **state)
 	CHECK("due", maintenance_wanted(&p->services));
 	store_lower(p->services.store);
 	CHECK("nobody has said so", !maintenance_wanted(&p->services));
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -727,7 +728,7 @@ elsewhere(void **state)
 	one = peer_new();
 	two = peer_new();
 	peer_url(two, two_url, "code");
-	p = place_new(h.dir, one_url, two_url);
+	p = drain_place_new(h.dir, one_url, two_url);
 	peer_url(one, two_url, "code");
 	p->accounts[0].qt_url_standby = p->accounts[1].qt_url_standby = two_url;
 	add_to(p, "a", 0, 20);
@@ -743,7 +744,7 @@ elsewhere(void **state)
 	check_sum("its process died", &sum, 20, 0, 0);
 	check_int("now it is ours", sum.elsewhere, 0);
 	(void)close(fd);
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -787,20 +788,20 @@ thread(void **state)
 	begun_ms = clock_mono_ms();
 	maintenance_stop(p->maintenance);
 	CHECK("it stops at once", clock_mono_ms() - begun_ms < SOON_MS);
-	check_int("what QT has is settled", number(p, "SELECT count(*) FROM message"), 0);
-	check_int("none twice", peer_requests(one) + peer_requests(two), 200);
+	check_int("what QT has is settled", count_of(p, "SELECT count(*) FROM message"), 0);
+	check_int("nothing is sent twice", peer_requests(one) + peer_requests(two), 200);
 	check_int("started again", maintenance_start(p->maintenance), 0);
 	add_to(p, "b", 200, 1);
 	peer_await(one, 101);
 	maintenance_stop(p->maintenance);
-	place_free(p);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
 
 /* The program is told to stop while QT is silent. */
 static void
-stopping(void **state)
+told_to_stop(void **state)
 {
 	struct peer	*one = peer_new(), *two = peer_new();
 	struct place	*p = place_of(one, "silent", two, "code");
@@ -820,12 +821,12 @@ stopping(void **state)
 	CHECK("after a while", clock_mono_ms() - begun_ms >= SHORT_MS);
 	CHECK("but soon", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("no more is begun", peer_requests(one), PARALLEL);
-	check_int("what was under way waits as before", number(p, "SELECT count(*) FROM message "
+	check_int("what was under way waits as before", count_of(p, "SELECT count(*) FROM message "
 	    "WHERE state = 'pending' AND account = 'a' AND attempts = 1 AND "
 	    "outcome = 'no answer'"), 20);
 	check_int("the other's have gone", pending(p), 20);
-	check_int("QT is not blamed", number(p, "SELECT count(*) FROM endpoint"), 0);
-	place_free(p);
+	check_int("QT is not blamed", count_of(p, "SELECT count(*) FROM endpoint"), 0);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -853,8 +854,8 @@ probe_under_way(void **state)
 	peer_await(one, 40);
 	maintenance_stop(p->maintenance);
 	check_int("all are delivered", pending(p), 0);
-	check_int("none twice", peer_requests(one), 40);
-	place_free(p);
+	check_int("nothing is sent twice", peer_requests(one), 40);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -877,8 +878,8 @@ dropped(void **state)
 	peer_await(one, 2 * PARALLEL);
 	await_settled(p);
 	maintenance_stop(p->maintenance);
-	check_int("nothing is left", number(p, "SELECT count(*) FROM message"), 0);
-	place_free(p);
+	check_int("nothing is left", count_of(p, "SELECT count(*) FROM message"), 0);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -888,7 +889,7 @@ dropped(void **state)
  */
 
 static void
-limit_to(rlim_t bytes)
+limit_file_size(rlim_t bytes)
 {
 	struct rlimit	 r;
 
@@ -916,7 +917,7 @@ fill_disk(void *ctx, const struct drain_sum *sum)
 {
 	(void)ctx;
 	if (sum->delivered != 0)
-		limit_to(512);
+		limit_file_size(512);
 }
 
 static void
@@ -938,7 +939,7 @@ store_fails(void **state)
 	o.until_ms = clock_mono_ms() + PATIENCE_MS;
 	check_err("the store fails", drain_run(p->drain, &sum, &o), ERR_STORE);
 	CHECK("that is known at once", clock_mono_ms() - begun_ms < SOON_MS);
-	limit_to(RLIM_INFINITY);
+	limit_file_size(RLIM_INFINITY);
 	await_store(p);
 	asked = peer_requests(one);
 	CHECK("in the middle", sum.delivered > 0 && sum.delivered < 50 && asked < 50);
@@ -950,8 +951,8 @@ store_fails(void **state)
 	check_err("the rest", run_drain(p, &sum, false), ERR_OK);
 	check_sum("the rest", &sum, n, 0, 0);
 	CHECK("hardly any twice", peer_requests(one) <= 50 + PARALLEL);
-	check_int("nothing is left", number(p, "SELECT count(*) FROM message"), 0);
-	place_free(p);
+	check_int("nothing is left", count_of(p, "SELECT count(*) FROM message"), 0);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -980,7 +981,7 @@ store_fails_a_while(void **state)
 	need_drain(p);
 	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
-	limit_to(512);
+	limit_file_size(512);
 	peer_open(one);
 	/* Nobody can write now. */
 	for (tries = 0; tries < 5 && clock_mono_ms() < end_ms; tries++) {
@@ -988,12 +989,12 @@ store_fails_a_while(void **state)
 		    ERR_OK);
 		(void)nanosleep(&pause, NULL);
 	}
-	limit_to(RLIM_INFINITY);
+	limit_file_size(RLIM_INFINITY);
 	peer_await(one, 30);
 	await_settled(p);
 	maintenance_stop(p->maintenance);
-	check_int("none twice", peer_requests(one), 30);
-	place_free(p);
+	check_int("nothing is sent twice", peer_requests(one), 30);
+	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
 }
@@ -1003,9 +1004,10 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(elsewhere), TEST(all_delivered), TEST(oldest_first), TEST(settled_rows),
-		TEST(dead_end_point), TEST(all_at_once), TEST(probes), TEST(stopped), TEST(garbage),
-		TEST(no_time), TEST(wanted), TEST(thread), TEST(stopping), TEST(probe_under_way),
-		TEST(dropped), TEST(store_fails), TEST(store_fails_a_while),
+		TEST(dead_end_point), TEST(each_tried_once), TEST(probes), TEST(stopped),
+		TEST(garbage), TEST(no_time), TEST(wanted), TEST(thread), TEST(told_to_stop),
+		TEST(probe_under_way), TEST(dropped), TEST(store_fails),
+		TEST(store_fails_a_while),
 	};
 
 	return RUN("drain", tests);

@@ -181,7 +181,7 @@ alive(void **state)
 }
 
 static void
-names(void **state)
+outcome_names(void **state)
 {
 	int	 i, j;
 
@@ -330,7 +330,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(classes), TEST(same_again), TEST(nothing_else_is_delivered), TEST(alive),
-		TEST(names), TEST(no_time_left), TEST(standby), TEST(standby_once),
+		TEST(outcome_names), TEST(no_time_left), TEST(standby), TEST(standby_once),
 	};
 
 	return RUN("forward", tests);

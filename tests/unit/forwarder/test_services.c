@@ -74,7 +74,7 @@ opening(void **state)
 }
 
 static void
-stopping(void **state)
+told_to_stop(void **state)
 {
 	_Atomic int64_t	 stop_ms = 0;
 	struct services	 s = { .stop_ms = NULL };
@@ -90,7 +90,7 @@ stopping(void **state)
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(opening), TEST(stopping) };
+	static const struct CMUnitTest	 tests[] = { TEST(opening), TEST(told_to_stop) };
 
 	return RUN("services", tests);
 }

@@ -8,7 +8,7 @@
 #include "tests/unit/unit.h"
 
 static void
-answers(void **state)
+answer_kinds(void **state)
 {
 	struct peer		*p = peer_new();
 	struct http_client	*h;
@@ -153,7 +153,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(answers), TEST(sizes), TEST(methods), TEST(slow_connection),
+		TEST(answer_kinds), TEST(sizes), TEST(methods), TEST(slow_connection),
 	};
 
 	return RUN("http_client", tests);

@@ -39,7 +39,7 @@ collect_calls(struct http_multi *m, int n)
 }
 
 static void
-answers(void **state)
+answer_kinds(void **state)
 {
 	struct peer		*p = peer_new();
 	struct http_client	*h = http_client_new(&job_settings, NULL);
@@ -403,7 +403,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(answers), TEST(nothing_sent), TEST(sent_before_refused),
+		TEST(answer_kinds), TEST(nothing_sent), TEST(sent_before_refused),
 		TEST(kept_connections_end), TEST(many), TEST(late), TEST(waiting),
 		TEST(broken_off), TEST(stop),
 	};
