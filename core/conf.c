@@ -239,7 +239,9 @@ check_text(struct reason *r, const struct text_rule *rule, const struct account 
 	if (len == 0 && rule->missing != NULL)
 		return refuse(r, "missing: %s", rule->missing);
 	if (len != 0 && (len < rule->min || (rule->max != 0 && len > rule->max)))
-		return refuse(r, "%zu characters, must be %zu to %zu", len, rule->min, rule->max);
+		return rule->min == rule->max ?
+		    refuse(r, "%zu characters, must be %zu", len, rule->min) :
+		    refuse(r, "%zu characters, must be %zu to %zu", len, rule->min, rule->max);
 	if (!has_only(v, rule->alphabet))
 		return refuse(r, "may contain only %s", alphabet_names[rule->alphabet]);
 	return rule->check == NULL || rule->check(r, a, v);

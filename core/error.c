@@ -42,7 +42,7 @@ const struct error_info error_table[ERR__MAX] = {
 	[ERR_STORE]	= { "not stored", 503, 0, LEVEL_ERROR,
 	    "check settings.state_dir: owner, permissions, free space" },
 	[ERR_ADDRESS]	= { "address not allowed", 403, 0, LEVEL_NOTICE,
-	    "settings.report_allow, metrics_allow list who may see this" },
+	    "if it may see this: add it to settings.report_allow or metrics_allow" },
 	[ERR_BUSY]	= { "too many at once", 503, 0, LEVEL_NOTICE, "" },
 	[ERR_KEY]	= { "control key missing or wrong", 403, 0, LEVEL_NOTICE,
 	    "if QT sent it: compare the address in its console with .control_key" },

@@ -354,14 +354,11 @@ make_endpoint_due(struct db *db, const struct breakers *b, size_t endpoint, int6
 
 /* Lets all threads of this process see *e, and the stop of an account (NULL: no stop). */
 static void
-publish_endpoint(struct breakers *b, const struct endpoint *e, const struct account *stopped)
+publish_endpoint(struct breakers *b, size_t number, const struct endpoint *e,
+    const struct account *stopped)
 {
-	struct endpoint	*copy;
-
 	(void)pthread_mutex_lock(&b->lock);
-	for (copy = b->endpoints; copy != b->endpoints + b->n; copy++)
-		if (copy->url == e->url)
-			*copy = *e;
+	b->endpoints[number] = *e;
 	if (stopped != NULL)
 		b->stopped[account_number(b, stopped)] = true;
 	(void)pthread_mutex_unlock(&b->lock);
@@ -387,11 +384,13 @@ breaker_settle(struct breakers *b, struct breaker_report *r, struct db *db)
 	const int64_t	 now_ms = clock_wall_ms();
 	struct endpoint	 e;
 	enum error	 er = ERR_OK;
+	size_t		 number;
 
 	if (!r->matters)
 		return ERR_OK;
+	number = breaker_endpoint(b, r->account);
 	(void)pthread_mutex_lock(&b->lock);
-	e = b->endpoints[breaker_endpoint(b, r->account)];
+	e = b->endpoints[number];
 	(void)pthread_mutex_unlock(&b->lock);
 	if (db != NULL && (er = load_endpoint(db, &e)) != ERR_OK)
 		return er;
@@ -400,7 +399,7 @@ breaker_settle(struct breakers *b, struct breaker_report *r, struct db *db)
 		return er;
 	if (r->news == NEWS_STOP)
 		r->change = BREAKER_STOPPED;
-	publish_endpoint(b, &e, r->news == NEWS_STOP ? r->account : NULL);
+	publish_endpoint(b, number, &e, r->news == NEWS_STOP ? r->account : NULL);
 	return ERR_OK;
 }
 
@@ -443,7 +442,7 @@ breaker_load(struct db *db, void *arg)
 	for (i = 0; i < b->n && er == ERR_OK; i++) {
 		e.url = b->endpoints[i].url;
 		if ((er = load_endpoint(db, &e)) == ERR_OK)
-			publish_endpoint(b, &e, NULL);
+			publish_endpoint(b, i, &e, NULL);
 	}
 	if (er == ERR_OK && (er = load_stops(db, b, stopped)) == ERR_OK) {
 		(void)pthread_mutex_lock(&b->lock);
