@@ -51,7 +51,7 @@ bool			 breaker_take_probe(struct locks *locks, struct lock *probe,
 /*
  * Call these around each attempt of a request; *mark is for breaker_leave().  An end point is
  * saturated when half of all workers have waited for it half of the time that QT has
- * (forward_ms): a request that comes now had better not wait too.
+ * (forward_ms): a request that comes now should not wait, too.
  */
 void			 breaker_enter(struct breakers *b, const struct account *a, int64_t *mark);
 void			 breaker_leave(struct breakers *b, const struct account *a, int64_t mark);

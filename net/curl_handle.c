@@ -206,7 +206,7 @@ curl_handle_set_call(struct curl_handle *t, struct http_answer *a, const struct 
 	if ((rc = curl_easy_setopt(t->curl, CURLOPT_URL, call->url)) == CURLE_OK &&
 	    (rc = set_method(t, call)) == CURLE_OK)
 		return true;
-	curl_handle_fail(t, rc);
+	curl_handle_fail(t, (int)rc);
 	return false;
 }
 
@@ -219,7 +219,7 @@ curl_handle_set_time(struct curl_handle *t, int64_t deadline_ms)
 	if (left_ms >= CURL_HANDLE_MIN_MS)
 		rc = curl_easy_setopt(t->curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	if (rc != CURLE_OK)
-		curl_handle_fail(t, rc);
+		curl_handle_fail(t, (int)rc);
 	return rc == CURLE_OK;
 }
 

@@ -12,7 +12,7 @@ enum {
 	JOB_SHORT_MS = 300		/* a time that a test waits for to its end */
 };
 
-/* Settings with which a client of the tests works. */
+/* Settings for an http_client that a test makes. */
 extern const struct settings	 job_settings;
 
 struct job {
@@ -22,7 +22,7 @@ struct job {
 	int			 done;		/* how often it has come out of an http_multi */
 };
 
-/* A call to a path of the peer (see tests/unit/peer.h). */
+/* Fills *j: a call to a path of the peer (see tests/unit/peer.h) with text as its body. */
 void			 job_init(struct job *j, const struct peer *p, const char *path,
 			    const char *text);
 struct http_call	 job_call(const struct job *j, int ms);
@@ -30,7 +30,7 @@ struct http_call	 job_call(const struct job *j, int ms);
 /* Makes the call within ms. */
 void			 job_do(struct http_client *h, struct job *j, int ms);
 
-/* The answer that a path of the peer must lead to. */
+/* The answer that a call to a path of the peer must get. */
 struct job_kind {
 	const char	*path;
 	int		 status;

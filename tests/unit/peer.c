@@ -29,7 +29,7 @@ struct link {
 	size_t		 len;
 };
 
-/* The answer that peer_say() has set for all targets that begin so. */
+/* The answer that peer_say() has set for all targets with the same beginning. */
 struct saying {
 	const char	*begin, *status, *body;
 	bool		 held;			/* until peer_open() */
