@@ -138,7 +138,7 @@ deliver_message(struct worker *w)
 	d->account = w->entry.account;
 	d->push = &w->push;
 	d->body = buf_slice(&w->request->body);
-	d->head = &w->message;
+	d->message = &w->message;
 	d->key = w->key;
 	d->deadline_ms = worker_deadline(w);
 	er = deliver(&w->app->services, w->signer, d);

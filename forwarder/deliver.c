@@ -223,9 +223,9 @@ fill_row(struct settling *st, struct delivery *d, bool asked)
 {
 	struct queue_message	*row = &st->row;
 
-	queue_key(row->key, d->head->time_s, d->key);
+	queue_key(row->key, d->message->time_s, d->key);
 	row->account = slice_of(d->account->path);
-	row->code = slice_of(d->head->code);
+	row->code = slice_of(d->message->code);
 	row->received_ms = clock_wall_ms();
 	row->next_ms = row->received_ms;
 	row->attempts = asked;
@@ -326,7 +326,7 @@ deliver(const struct services *s, struct signer *signer, struct delivery *d)
 	enum error	 er = ERR_OK;
 
 	reset_delivery(d);
-	queue_key(key, d->head->time_s, d->key);
+	queue_key(key, d->message->time_s, d->key);
 	switch (lock_take(s->locks, &lock, key, d->deadline_ms)) {
 	case LOCK_MINE:
 		break;

@@ -36,7 +36,7 @@ struct delivery {
 	const struct account	*account;
 	const struct push	*push;
 	struct slice		 body;
-	const struct message	*head;
+	const struct message	*message;
 	const char		*key;		/* from message_key() */
 	int64_t			 deadline_ms;	/* monotonic */
 

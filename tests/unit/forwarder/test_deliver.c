@@ -39,7 +39,7 @@ struct place {
 	struct conf	 conf;
 	struct services	 services;
 	struct signer	*signer;
-	struct message	 head;
+	struct message	 message;
 	struct delivery	 msg;
 	_Atomic int64_t	 stop_ms;
 	char		 key[MESSAGE_KEY_HEX + 1];
@@ -93,14 +93,14 @@ delivery_place_free(struct place *p)
 static void
 set_message(struct place *p, unsigned n)
 {
-	p->head.code = "$$_menu_click";
-	p->head.time_s = 1700000000 + n;
+	p->message.code = "$$_menu_click";
+	p->message.time_s = 1700000000 + n;
 	(void)snprintf(p->key, sizeof(p->key), "%08x%08x%08x%08x%032x", n * 2654435761u,
 	    n ^ 0x5A5A5A5A, n * 40503u, n * 2246822519u, n);
 	p->msg.account = &p->accounts[0];
 	p->msg.push = &push;
 	p->msg.body = (struct slice){ xml, sizeof(xml) - 1 };
-	p->msg.head = &p->head;
+	p->msg.message = &p->message;
 	p->msg.key = p->key;
 }
 
@@ -157,7 +157,7 @@ read_message_row(struct db *db, void *arg)
 	r->n = 0;
 	buf_reset(&r->query);
 	buf_reset(&r->body);
-	queue_key(key, r->place->head.time_s, r->place->key);
+	queue_key(key, r->place->message.time_s, r->place->key);
 	er = db_start(db, &rows, "SELECT state, account, code, outcome, attempts, next - received, "
 	    "query, body FROM message WHERE key = ?",
 	    DB_VALUES(db_b((struct slice){ (char *)key, QUEUE_KEY })));
@@ -655,7 +655,7 @@ hold_message(struct other *me, void *dir)
 
 	memset(&p, 0, sizeof(p));
 	set_message(&p, 1);
-	queue_key(key, p.head.time_s, p.key);
+	queue_key(key, p.message.time_s, p.key);
 	OTHER_CHECK(lock_take(cs, &c, key, 0) == LOCK_MINE);
 	other_say(me);
 	(void)other_hear(me);
@@ -695,7 +695,7 @@ died_between(void **state)
 
 	(void)state;
 	set_message(p, 1);
-	queue_key(key, p->head.time_s, p->key);
+	queue_key(key, p->message.time_s, p->key);
 	check_err("marked", dedup_mark(p->services.dedup, key, DEDUP_QUEUED, DEDUP_NEVER), ERR_OK);
 	check_err("forwarded", send_one(p, 1), ERR_OK);
 	check_int("forwarded", p->msg.verdict, VERDICT_DELIVERED);
@@ -727,7 +727,7 @@ drain_message(struct db *db, void *arg)
 	while (!g->go)
 		(void)pthread_cond_wait(&g->changed, &g->lock);
 	(void)pthread_mutex_unlock(&g->lock);
-	queue_key(key, p->head.time_s, p->key);
+	queue_key(key, p->message.time_s, p->key);
 	(void)dedup_mark(p->services.dedup, key, DEDUP_DONE, DEDUP_QUEUED);
 	return db_script(db, "DELETE FROM message");
 }
