@@ -16,16 +16,24 @@ static const char *const names[CHILDREN] = {
 	[MSGID_OTHER]	= "MsgID",
 };
 
-/* XML 1.0, 2.2: of the control characters only these three. */
+/*
+ * XML 1.0, 2.2 allows three control characters.  The bytes are looked at in blocks without a
+ * branch between them: compilers make vector instructions of that.
+ */
 static bool
-has_forbidden(struct slice xml)
+has_forbidden_byte(struct slice xml)
 {
-	const char	*p, *end = xml.p + xml.len;
+	enum { BLOCK = 32 };
+	const unsigned char	*p = (const unsigned char *)xml.p, *end = p + xml.len;
+	unsigned char		 bad = 0;
+	int			 i;
 
-	for (p = xml.p; p != end; p++)
-		if ((unsigned char)*p < 0x20 && *p != '\n' && *p != '\r' && *p != '\t')
-			return true;
-	return false;
+	for (; end - p >= BLOCK && bad == 0; p += BLOCK)
+		for (i = 0; i < BLOCK; i++)
+			bad |= (p[i] < 0x20) & (p[i] != '\n') & (p[i] != '\r') & (p[i] != '\t');
+	for (; p != end && bad == 0; p++)
+		bad = *p < 0x20 && *p != '\n' && *p != '\r' && *p != '\t';
+	return bad != 0;
 }
 
 /* CreateTime, up to 18 digits; 0 for anything else. */
@@ -82,7 +90,7 @@ message_read(struct message *h, struct slice xml)
 	enum error	 er;
 
 	empty(h);
-	if (has_forbidden(xml)) {
+	if (has_forbidden_byte(xml)) {
 		h->why = "control character";
 		return ERR_OK;
 	}

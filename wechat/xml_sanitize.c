@@ -1,29 +1,34 @@
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/utf8.h"
+#include "wechat/xml_lexer.h"
 #include "wechat/xml_sanitize.h"
 
 /*
- * out always has room for what is left of the input and a NUL: nothing but U+FEFF is
- * written longer than it came.
+ * out always has room for the input that is left and a NUL: only U+FEFF is written longer than
+ * it is read, and copy_char() makes room for it.
  */
-struct guard {
-	const char	*p, *end;	/* what is left of the input */
-	struct buf	*out;
-	enum error	 er;		/* why the text is refused, and in words */
-	const char	*why;
-	size_t		 nodes;
-	size_t		 run;		/* out->len where the text run began */
-	bool		 blank;		/* nothing but blanks in it so far */
-	size_t		 depth;
-	struct slice	 open[XML_DEPTH_MAX];
+struct sanitizer {
+	struct xml_lexer	 lx;
+	const char		*p, *end;	/* what is left of the inside of the token */
+	bool			 is_whole;	/* the token has its end; if not, it is an error */
+	const char		*start;		/* of the text, behind a byte order mark */
+	struct buf		*out;
+	enum error		 er;		/* why the text is refused ... */
+	const char		*why;		/* ... and the same in words */
+	size_t			 nodes;
+	size_t			 run_start;	/* out->len where the present run of text began */
+	bool			 run_is_blank;	/* the run of text has only blanks so far */
+	size_t			 depth;
+	struct slice		 open[XML_DEPTH_MAX];
 };
 
 static const char	 BOM[] = "\xEF\xBB\xBF";
 
 static bool
-fail(struct guard *g, const char *why)
+fail(struct sanitizer *g, const char *why)
 {
 	g->er = ERR_XML;
 	g->why = why;
@@ -31,19 +36,16 @@ fail(struct guard *g, const char *why)
 }
 
 static bool
-is_blank(char c)
+is_name_start(char c)
 {
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+	return (unsigned)((c | 0x20) - 'a') < 26 || (unsigned char)c >= 0x80 || c == '_' ||
+	    c == ':';
 }
 
 static bool
-is_name(char c, bool first)
+is_name_byte(char c)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':')
-		return true;
-	if ((unsigned char)c >= 0x80)
-		return true;
-	return !first && ((c >= '0' && c <= '9') || c == '-' || c == '.');
+	return is_name_start(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
 }
 
 static bool
@@ -54,7 +56,7 @@ is_char(uint32_t cp)
 }
 
 static bool
-at(const struct guard *g, const char *s)
+at(const struct sanitizer *g, const char *s)
 {
 	size_t	 len = strlen(s);
 
@@ -62,22 +64,22 @@ at(const struct guard *g, const char *s)
 }
 
 static void
-put(struct guard *g, const char *p, size_t len)
+write_out(struct sanitizer *g, const char *p, size_t len)
 {
 	memcpy(g->out->p + g->out->len, p, len);
 	g->out->len += len;
 }
 
 static void
-skip_blanks(struct guard *g)
+skip_blanks(struct sanitizer *g)
 {
-	while (g->p != g->end && is_blank(*g->p))
+	while (g->p != g->end && xml_lexer_is_blank(*g->p))
 		g->p++;
 }
 
 /* Moves behind one character, which must be one that XML allows. */
 static bool
-pass_char(struct guard *g)
+pass_char(struct sanitizer *g)
 {
 	uint32_t	 cp;
 	bool		 valid;
@@ -92,101 +94,72 @@ pass_char(struct guard *g)
 
 /* A node more, for the library to allocate. */
 static bool
-count_node(struct guard *g)
+count_node(struct sanitizer *g)
 {
 	return ++g->nodes <= XML_NODES_MAX ? true : fail(g, "too many nodes");
 }
 
 /* Markup follows: what the text run before it comes to. */
 static bool
-end_run(struct guard *g)
+end_run(struct sanitizer *g)
 {
-	if (g->blank) {
-		g->out->len = g->run;
+	if (g->run_is_blank) {
+		g->out->len = g->run_start;
 		return true;
 	}
 	return count_node(g);
 }
 
 static void
-begin_run(struct guard *g)
+begin_run(struct sanitizer *g)
 {
-	g->run = g->out->len;
-	g->blank = true;
+	g->run_start = g->out->len;
+	g->run_is_blank = true;
 }
 
-/* A name in a tag.  Beyond ASCII any character will do but the one the library drops. */
+/* A name in a tag.  Beyond ASCII it may have any character but U+FEFF, which the library drops. */
 static bool
-take_name(struct guard *g, struct slice *name)
+take_name(struct sanitizer *g, struct slice *name)
 {
 	name->p = g->p;
-	if (g->p == g->end || !is_name(*g->p, true))
+	if (g->p == g->end || !is_name_start(*g->p))
 		return fail(g, "malformed tag");
-	do {
+	while (g->p != g->end && is_name_byte(*g->p))
 		if ((unsigned char)*g->p < 0x80)
 			g->p++;
 		else if (at(g, BOM))
 			return fail(g, "malformed tag");
 		else if (!pass_char(g))
 			return false;
-	} while (g->p != g->end && is_name(*g->p, false));
 	name->len = (size_t)(g->p - name->p);
 	return true;
 }
 
-/* The value of `#64` or `#x40` up to end; 0 for what is none. */
-static uint32_t
-char_ref(const char *p, const char *end)
-{
-	static const char	 digits[] = "0123456789abcdef";
-	const char		*d;
-	uint32_t		 base = 10, cp = 0;
-
-	if (++p != end && *p == 'x') {
-		base = 16;
-		p++;
-	}
-	for (; p != end; p++) {
-		d = memchr(digits, *p >= 'A' && *p <= 'F' ? *p | 0x20 : *p, base);
-		if (d == NULL || (cp = cp * base + (uint32_t)(d - digits)) > 0x10FFFF)
-			return 0;
-	}
-	return cp;
-}
-
 /*
- * Moves behind a reference: one of the five entities, or a character, which *cp then is
- * (0: an entity).  More than the eight bytes of `#1114111` are leading zeros, which
- * nobody writes.
+ * Moves behind a reference; *cp is the character that it stands for.  The name has up to eight
+ * bytes (`#1114111`): with more it would have leading zeros, which nobody writes.
  */
 static bool
-pass_reference(struct guard *g, uint32_t *cp)
+pass_reference(struct sanitizer *g, uint32_t *cp)
 {
-	static const char *const known[] = { "lt", "gt", "amp", "quot", "apos" };
-	struct slice		 name = { g->p + 1, 0 };
-	size_t			 i;
+	struct slice	 name = { g->p + 1, 0 };
 
-	*cp = 0;
-	while (name.p + name.len != g->end && name.p[name.len] != ';')
+	while (name.p + name.len != g->lx.end && name.p[name.len] != ';')
 		if (++name.len > 8)
 			return fail(g, "malformed reference");
-	if (name.p + name.len == g->end)
+	if (name.p + name.len == g->lx.end)
 		return fail(g, "malformed reference");
 	g->p = name.p + name.len + 1;
-	if (name.len != 0 && *name.p == '#') {
-		*cp = char_ref(name.p, name.p + name.len);
-		return is_char(*cp) ? true :
-		    fail(g, "reference to a character that XML forbids");
-	}
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (slice_is(name, known[i]))
-			return true;
-	return fail(g, "unknown entity");
+	*cp = xml_lexer_reference(name);
+	if (is_char(*cp))
+		return true;
+	return fail(g, *name.p == '#' ? "reference to a character that XML forbids" :
+	    "unknown entity");
 }
 
 /* Name, `=` and quoted value; nobody needs it. */
 static bool
-pass_attribute(struct guard *g, struct slice *name)
+pass_attribute(struct sanitizer *g, struct slice *name)
 {
 	uint32_t	 cp;
 	char		 quote;
@@ -214,7 +187,7 @@ pass_attribute(struct guard *g, struct slice *name)
 }
 
 static bool
-pass_attributes(struct guard *g)
+pass_attributes(struct sanitizer *g)
 {
 	struct slice	 names[XML_ATTRS_MAX];
 	size_t		 n = 0, i;
@@ -222,12 +195,12 @@ pass_attributes(struct guard *g)
 
 	for (;;) {
 		if (g->p == g->end)
-			return fail(g, "cut short");
-		if (*g->p == '>' || *g->p == '/')
+			return g->is_whole ? true : fail(g, "cut short");
+		if (*g->p == '/')
 			return true;
-		apart = is_blank(*g->p);
+		apart = xml_lexer_is_blank(*g->p);
 		skip_blanks(g);
-		if (g->p == g->end || *g->p == '>' || *g->p == '/')
+		if (g->p == g->end || *g->p == '/')
 			continue;
 		if (!apart)
 			return fail(g, "malformed tag");
@@ -244,25 +217,23 @@ pass_attributes(struct guard *g)
 }
 
 static bool
-start_tag(struct guard *g)
+copy_start_tag(struct sanitizer *g)
 {
 	struct slice	 name;
-	bool		 empty;
+	bool		 is_empty;
 
-	g->p++;
-	if (!take_name(g, &name) || !pass_attributes(g) || !count_node(g))
+	if (!take_name(g, &name) ||
+	    ((g->p != g->end || !g->is_whole) && !pass_attributes(g)) || !count_node(g))
 		return false;
-	empty = *g->p == '/';
-	g->p += empty;
-	if (!at(g, ">"))
+	is_empty = g->p != g->end;	/* pass_attributes() has stopped at a `/` */
+	if (is_empty && (g->p + 1 != g->end || !g->is_whole))
 		return fail(g, "malformed tag");
-	g->p++;
-	put(g, name.p - 1, name.len + 1);
-	if (empty) {
-		put(g, "/>", 2);
+	write_out(g, g->lx.from, name.len + 1);
+	if (is_empty) {
+		write_out(g, "/>", 2);
 		return true;
 	}
-	put(g, ">", 1);
+	write_out(g, ">", 1);
 	if (g->depth == XML_DEPTH_MAX)
 		return fail(g, "nested too deeply");
 	g->open[g->depth++] = name;
@@ -270,248 +241,271 @@ start_tag(struct guard *g)
 }
 
 static bool
-end_tag(struct guard *g)
+copy_end_tag(struct sanitizer *g)
 {
-	struct slice	 name = g->open[--g->depth];
+	const struct slice	 name = g->lx.name, open = g->open[--g->depth];
 
-	g->p += 2;
-	if ((size_t)(g->end - g->p) < name.len || memcmp(g->p, name.p, name.len) != 0)
+	if (!g->is_whole || name.len != open.len || memcmp(name.p, open.p, name.len) != 0)
 		return fail(g, "end tag does not match");
-	put(g, g->p - 2, name.len + 2);
-	g->p += name.len;
-	skip_blanks(g);
-	if (!at(g, ">"))
-		return fail(g, "end tag does not match");
-	g->p++;
-	put(g, ">", 1);
+	write_out(g, g->lx.from, name.len + 2);
+	write_out(g, ">", 1);
 	return true;
-}
-
-/* Copies the ASCII characters that stand for themselves everywhere; how many there were. */
-static size_t
-copy_plain(struct guard *g)
-{
-	const char	*from = g->p;
-
-	while (g->p != g->end && *g->p >= ' ' && *g->p != '<' && *g->p != '&' &&
-	    *g->p != '>' && *g->p != ']')
-		g->p++;
-	put(g, from, (size_t)(g->p - from));
-	return (size_t)(g->p - from);
 }
 
 /* Copies one character of content, CR LF and CR as LF. */
 static bool
-copy_char(struct guard *g, bool cdata)
+copy_char(struct sanitizer *g, bool cdata)
 {
 	static const char	 ref[] = "&#xFEFF;", split[] = "]]>&#xFEFF;<![CDATA[";
 	const char		*from = g->p;
 
 	if (*from == '\r') {
 		g->p += at(g, "\r\n") ? 2 : 1;
-		put(g, "\n", 1);
+		write_out(g, "\n", 1);
 		return true;
 	}
 	if (!pass_char(g))
 		return false;
 	if (g->p - from != 3 || memcmp(from, BOM, 3) != 0) {
-		put(g, from, (size_t)(g->p - from));
+		write_out(g, from, (size_t)(g->p - from));
 		return true;
 	}
 	/* The library would drop it, unless it comes as a reference. */
 	if (cdata && !(count_node(g) && count_node(g)))
 		return false;
-	g->er = buf_reserve(g->out, (size_t)(g->end - g->p) + sizeof(split));
+	g->er = buf_reserve(g->out, (size_t)(g->lx.end - g->p) + sizeof(split));
 	if (g->er != ERR_OK)
 		return false;
 	if (cdata)
-		put(g, split, sizeof(split) - 1);
+		write_out(g, split, sizeof(split) - 1);
 	else
-		put(g, ref, sizeof(ref) - 1);
+		write_out(g, ref, sizeof(ref) - 1);
 	return true;
 }
 
 static bool
-copy_reference(struct guard *g)
+copy_reference(struct sanitizer *g)
 {
 	const char	*from = g->p;
 	uint32_t	 cp;
 
 	if (!pass_reference(g, &cp))
 		return false;
-	put(g, from, (size_t)(g->p - from));
-	if (cp == 0 || cp > ' ')
-		g->blank = false;
+	write_out(g, from, (size_t)(g->p - from));
+	if (cp > ' ')
+		g->run_is_blank = false;
 	return true;
 }
 
+/* Copies characters up to the next one that text must not hold as it is, or that is foreign. */
+static void
+copy_plain_text(struct sanitizer *g)
+{
+	const char	*from = g->p, *p = from, *end = g->end;
+
+	while (p != end && *p >= ' ' && *p != '&' && *p != '>')
+		p++;
+	write_out(g, from, (size_t)(p - from));
+	g->p = p;
+}
+
 static bool
-text_run(struct guard *g)
+copy_text(struct sanitizer *g)
 {
 	const char	*from = g->p;
 	bool		 ok = true;
 
-	while (ok && g->p != g->end && *g->p != '<') {
+	while (ok && g->p != g->end) {
+		if (*g->p == '&') {
+			ok = copy_reference(g);
+			continue;
+		}
 		if (*g->p == '>' && g->p - from >= 2 && memcmp(g->p - 2, "]]", 2) == 0)
 			return fail(g, "]]> outside a CDATA section");
-		if (is_blank(*g->p)) {
-			ok = copy_char(g, false);
-		} else if (*g->p == '&') {
-			ok = copy_reference(g);
-		} else {
-			g->blank = false;
-			ok = copy_plain(g) != 0 || copy_char(g, false);
-		}
+		if (!xml_lexer_is_blank(*g->p))
+			g->run_is_blank = false;
+		ok = copy_char(g, false);
+		if (ok && !g->run_is_blank)
+			copy_plain_text(g);
 	}
 	return ok;
 }
 
 static bool
-cdata_section(struct guard *g)
+copy_cdata(struct sanitizer *g)
 {
-	put(g, g->p, 9);
-	g->p += 9;
+	const char	*from;
+
 	if (!count_node(g))
 		return false;
-	while (!at(g, "]]>")) {
-		if (g->p == g->end)
-			return fail(g, "cut short");
-		if (copy_plain(g) == 0 && !copy_char(g, true))
+	write_out(g, g->lx.from, strlen("<![CDATA["));
+	while (g->p != g->end) {
+		for (from = g->p; g->p != g->end && *g->p >= ' '; g->p++)
+			;
+		write_out(g, from, (size_t)(g->p - from));
+		if (g->p != g->end && !copy_char(g, true))
 			return false;
 	}
-	put(g, g->p, 3);
-	g->p += 3;
+	if (!g->is_whole)
+		return fail(g, "cut short");
+	write_out(g, "]]>", 3);
 	return true;
 }
 
+/* XML forbids `--` in a comment, also where the second `-` belongs to its end. */
 static bool
-pass_comment(struct guard *g)
+check_comment(struct sanitizer *g)
 {
-	g->p += 4;
-	while (!at(g, "--")) {
-		if (g->p == g->end)
-			return fail(g, "cut short");
+	while (g->p != g->end) {
+		if (*g->p == '-' && (g->p + 1 == g->end ? g->is_whole : g->p[1] == '-'))
+			return fail(g, "malformed comment");
 		if (!pass_char(g))
 			return false;
 	}
-	if (!at(g, "-->"))
-		return fail(g, "malformed comment");
-	g->p += 3;
-	return true;
+	return g->is_whole ? true : fail(g, "cut short");
 }
 
-/* A processing instruction; the XML declaration may only stand at the very beginning. */
+/* A processing instruction; an XML declaration is one, and stands at the very beginning only. */
 static bool
-pass_instruction(struct guard *g, bool declaration)
+check_instruction(struct sanitizer *g)
 {
 	struct slice	 name;
 
-	g->p += 2;
 	if (!take_name(g, &name))
 		return false;
-	if (name.len == 3 && (name.p[0] | 0x20) == 'x' && (name.p[1] | 0x20) == 'm' &&
-	    (name.p[2] | 0x20) == 'l' && !declaration)
+	if (name.len == 3 && strncasecmp(name.p, "xml", 3) == 0 &&
+	    !(g->lx.from == g->start && memcmp(name.p, "xml", 3) == 0 && g->p != g->end &&
+	    xml_lexer_is_blank(*g->p)))
 		return fail(g, "misplaced XML declaration");
-	if (!at(g, "?>") && (g->p == g->end || !is_blank(*g->p)))
+	if (g->p == g->end ? !g->is_whole : !xml_lexer_is_blank(*g->p))
 		return fail(g, "malformed instruction");
-	while (!at(g, "?>")) {
-		if (g->p == g->end)
-			return fail(g, "cut short");
+	while (g->p != g->end)
 		if (!pass_char(g))
 			return false;
-	}
-	g->p += 2;
-	return true;
+	return g->is_whole ? true : fail(g, "cut short");
 }
 
-/* What stands beside the root element: blanks, comments, instructions. */
+/* The next token; of an error, the kind that it began as. */
+static enum xml_lexer_token
+next_token(struct sanitizer *g)
+{
+	const enum xml_lexer_token	 token = xml_lexer_next(&g->lx);
+
+	g->p = g->lx.inside.p;
+	g->end = g->p + g->lx.inside.len;
+	g->is_whole = token != XML_LEXER_ERROR;
+	return g->is_whole ? token : g->lx.began;
+}
+
+/* The next token beside the root element, without blanks, comments and instructions. */
 static bool
-pass_misc(struct guard *g)
+skip_to_root(struct sanitizer *g, enum xml_lexer_token *token)
 {
 	for (;;) {
-		skip_blanks(g);
-		if (at(g, "<!--")) {
-			if (!pass_comment(g))
+		*token = next_token(g);
+		switch (*token) {
+		case XML_LEXER_TEXT:
+			skip_blanks(g);
+			if (g->p != g->end)
+				return true;
+			break;
+		case XML_LEXER_COMMENT:
+			if (!check_comment(g))
 				return false;
-		} else if (at(g, "<?")) {
-			if (!pass_instruction(g, false))
+			break;
+		case XML_LEXER_INSTRUCTION:
+			if (!check_instruction(g))
 				return false;
-		} else if (at(g, "<!")) {
+			break;
+		case XML_LEXER_CDATA:
+		case XML_LEXER_DOCTYPE:
 			return fail(g, "document type refused");
-		} else {
+		case XML_LEXER_START:
+		case XML_LEXER_EMPTY:
+		case XML_LEXER_END:
+		case XML_LEXER_DONE:
+		case XML_LEXER_ERROR:
 			return true;
 		}
 	}
 }
 
-/* Comments and instructions do not end a text run, as if they were not there. */
+/* One tag or CDATA section: it ends the run of text before it. */
 static bool
-content(struct guard *g)
+copy_markup(struct sanitizer *g, enum xml_lexer_token token)
 {
 	bool	 ok;
 
-	if (g->end - g->p < 2)
-		return fail(g, "cut short");
-	if (*g->p != '<')
-		return text_run(g);
-	if (at(g, "<!--"))
-		return pass_comment(g);
-	if (g->p[1] == '?')
-		return pass_instruction(g, false);
 	if (!end_run(g))
 		return false;
-	if (g->p[1] == '/')
-		ok = end_tag(g);
-	else if (g->p[1] != '!')
-		ok = start_tag(g);
-	else if (at(g, "<![CDATA["))
-		ok = cdata_section(g);
-	else
+	if (token == XML_LEXER_END)
+		ok = copy_end_tag(g);
+	else if (token == XML_LEXER_CDATA)
+		ok = copy_cdata(g);
+	else if (token == XML_LEXER_DOCTYPE)
 		ok = fail(g, "document type refused");
+	else
+		ok = copy_start_tag(g);
 	begin_run(g);
 	return ok;
 }
 
+/* One token within the root.  Comments and instructions do not end a run of text. */
 static bool
-document(struct guard *g)
+copy_content(struct sanitizer *g)
 {
-	if (at(g, BOM))
-		g->p += 3;
-	if (at(g, "<?xml") && g->end - g->p > 5 && is_blank(g->p[5]) &&
-	    !pass_instruction(g, true))
+	enum xml_lexer_token	 token;
+
+	if (g->lx.end - g->lx.p < 2)
+		return fail(g, "cut short");
+	switch (token = next_token(g)) {
+	case XML_LEXER_TEXT:
+		return copy_text(g);
+	case XML_LEXER_COMMENT:
+		return check_comment(g);
+	case XML_LEXER_INSTRUCTION:
+		return check_instruction(g);
+	default:
+		return copy_markup(g, token);
+	}
+}
+
+static bool
+copy_document(struct sanitizer *g)
+{
+	enum xml_lexer_token	 token;
+
+	xml_lexer_skip_bom(&g->lx);
+	g->start = g->lx.p;
+	if (!skip_to_root(g, &token))
 		return false;
-	if (!pass_misc(g))
-		return false;
-	if (!at(g, "<"))
+	if (token == XML_LEXER_TEXT || token == XML_LEXER_DONE)
 		return fail(g, "no XML");
-	if (!start_tag(g))
+	if (token == XML_LEXER_END)
+		return fail(g, "malformed tag");
+	if (!copy_start_tag(g))
 		return false;
 	begin_run(g);
 	while (g->depth != 0)
-		if (!content(g))
+		if (!copy_content(g))
 			return false;
-	if (!pass_misc(g))
+	if (!skip_to_root(g, &token))
 		return false;
-	return g->p == g->end ? true : fail(g, "more than one root");
+	return token == XML_LEXER_DONE ? true : fail(g, "more than one root");
 }
 
 enum error
 xml_sanitize(struct buf *out, const char **why, struct slice xml)
 {
-	struct guard	 g;
+	struct sanitizer	 g = { .out = out, .er = ERR_OK, .why = "" };
 
 	buf_reset(out);
-	g.p = xml.p;
-	g.end = xml.p + xml.len;
-	g.out = out;
-	g.er = ERR_OK;
-	g.why = "";
-	g.nodes = g.depth = 0;
+	xml_lexer_init(&g.lx, xml);
 	if (xml.len == 0)
 		(void)fail(&g, "empty");
 	else if (xml.len > XML_SIZE_MAX)
 		(void)fail(&g, "too large");
-	else if ((g.er = buf_reserve(out, xml.len + 1)) == ERR_OK && document(&g))
+	else if ((g.er = buf_reserve(out, xml.len + 1)) == ERR_OK && copy_document(&g))
 		out->p[out->len] = '\0';
 	else
 		buf_reset(out);

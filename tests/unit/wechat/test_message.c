@@ -220,6 +220,25 @@ parts(void **state)
 	guarded_fini(&g);
 }
 
+/* However long the text is, and wherever in it the character stands. */
+static void
+control_characters(void **state)
+{
+	char	 xml[100];
+	size_t	 len, i;
+	bool	 ok = true;
+
+	(void)state;
+	for (len = 1; len < sizeof(xml); len++)
+		for (i = 0; i < len; i++) {
+			memset(xml, '\t', len);
+			xml[i] = '\x1F';
+			check_err("read", xmlmap_message(&head, (struct slice){ xml, len }), ERR_OK);
+			ok &= strcmp(head.why, "control character") == 0;
+		}
+	CHECK("each is found", ok);
+}
+
 static void
 without_memory(void **state)
 {
@@ -236,7 +255,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		HEADTEST(keys), HEADTEST(key_value), HEADTEST(samples), HEADTEST(parts),
-		HEADTEST(without_memory),
+		HEADTEST(control_characters), HEADTEST(without_memory),
 	};
 
 	return RUN("head", tests);
