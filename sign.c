@@ -106,10 +106,10 @@ sign_string(struct buf *out, struct slice text)
 
 /* Stable, so that values of one name keep their order.  n is small. */
 static void
-sort(struct field *f, size_t n)
+sort(struct sign_field *f, size_t n)
 {
-	struct field	 one;
-	size_t		 i, j;
+	struct sign_field	 one;
+	size_t			 i, j;
 
 	for (i = 1; i < n; i++) {
 		one = f[i];
@@ -120,14 +120,14 @@ sort(struct field *f, size_t n)
 }
 
 static enum error
-put_value(struct buf *out, const struct field *f)
+put_value(struct buf *out, const struct sign_field *f)
 {
 	return f->bare ? buf_put(out, f->value.p, f->value.len) : sign_string(out, f->value);
 }
 
 /* One member from its `n` values. */
 static enum error
-put_member(struct buf *out, const struct field *f, size_t n)
+put_member(struct buf *out, const struct sign_field *f, size_t n)
 {
 	enum error	 er;
 	size_t		 i;
@@ -146,7 +146,7 @@ put_member(struct buf *out, const struct field *f, size_t n)
 
 /* *sign_at: where, before which member, a member "sign" would stand. */
 static enum error
-put_object(struct buf *out, struct field *f, size_t n, size_t *sign_at)
+put_object(struct buf *out, struct sign_field *f, size_t n, size_t *sign_at)
 {
 	enum error	 er;
 	size_t		 i, same;
@@ -170,7 +170,7 @@ put_object(struct buf *out, struct field *f, size_t n, size_t *sign_at)
 }
 
 enum error
-sign_canonical(struct buf *out, struct field *f, size_t n)
+sign_canonical(struct buf *out, struct sign_field *f, size_t n)
 {
 	size_t	 sign_at;
 
@@ -210,24 +210,24 @@ enum error
 sign_envelope(struct signer *s, struct buf *out, const struct account *a, const struct push *p,
     struct slice body, int64_t ts_ms)
 {
-	struct field	 f[5 + PUSH__MAX] = { 0 };
-	char		 ts[24];
-	char		 hex[SIGN_MD5_HEX + 1];
-	size_t		 n = 0, sign_at, k;
-	enum error	 er;
+	struct sign_field	 f[5 + PUSH__MAX] = { 0 };
+	char			 ts[24];
+	char			 hex[SIGN_MD5_HEX + 1];
+	size_t			 n = 0, sign_at, k;
+	enum error		 er;
 
 	buf_reset(out);
 	(void)snprintf(ts, sizeof(ts), "%lld", (long long)ts_ms);
-	f[n++] = (struct field){ .name = slice_of("app_id"), .value = slice_of(a->service_id) };
+	f[n++] = (struct sign_field){ .name = slice_of("app_id"), .value = slice_of(a->service_id) };
 	if (a->app_key != NULL && *a->app_key != '\0')
-		f[n++] = (struct field){ .name = slice_of("appkey"),
+		f[n++] = (struct sign_field){ .name = slice_of("appkey"),
 		    .value = slice_of(a->app_key) };
-	f[n++] = (struct field){ .name = slice_of("code"), .value = slice_of(a->appid) };
-	f[n++] = (struct field){ .name = slice_of("ts"), .value = slice_of(ts) };
-	f[n++] = (struct field){ .name = slice_of("weChatOAData"), .value = body };
+	f[n++] = (struct sign_field){ .name = slice_of("code"), .value = slice_of(a->appid) };
+	f[n++] = (struct sign_field){ .name = slice_of("ts"), .value = slice_of(ts) };
+	f[n++] = (struct sign_field){ .name = slice_of("weChatOAData"), .value = body };
 	for (k = 0; k < PUSH__MAX; k++)
 		if (k != PUSH_ECHOSTR && p->v[k].p != NULL)
-			f[n++] = (struct field){ .name = slice_of(push_names[k]),
+			f[n++] = (struct sign_field){ .name = slice_of(push_names[k]),
 			    .value = p->v[k] };
 	if ((er = put_object(out, f, n, &sign_at)) != ERR_OK ||
 	    (er = sign_digest(s, hex, buf_slice(out), slice_of(a->service_secret))) != ERR_OK)

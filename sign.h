@@ -22,7 +22,7 @@ enum { SIGN_MD5_HEX = 32, SIGN_FIELDS_MAX = 64 };
  * One value.  Fields of one name become an array in the order given; `array` makes a
  * single one an array too; `bare` prints the value as it stands (a number, true).
  */
-struct field {
+struct sign_field {
 	struct slice	name, value;
 	bool		array, bare;
 };
@@ -36,7 +36,7 @@ void		 sign_free(struct signer *s);
 enum error	 sign_string(struct buf *out, struct slice text);
 
 /* Appends the canonical JSON object; sorts f.  n up to SIGN_FIELDS_MAX. */
-enum error	 sign_canonical(struct buf *out, struct field *f, size_t n);
+enum error	 sign_canonical(struct buf *out, struct sign_field *f, size_t n);
 
 /* Hex MD5 of json and secret, NUL terminated. */
 enum error	 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json,

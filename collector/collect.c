@@ -54,13 +54,13 @@ static const struct {
 
 /* What was posted, as fields; those that mean something by number. */
 struct envelope {
-	struct field	 f[SIGN_FIELDS_MAX];
-	char		 bare[SIGN_FIELDS_MAX][40];	/* what bare fields point to */
-	size_t		 n;
-	bool		 nested;	/* holds what QT's clients never sign */
-	struct slice	 need[NEEDED];
-	struct push	 push;		/* WeChat's parameters */
-	bool		 twice;		/* one of these more than once */
+	struct sign_field	 f[SIGN_FIELDS_MAX];
+	char			 bare[SIGN_FIELDS_MAX][40];	/* what bare fields point to */
+	size_t			 n;
+	bool			 nested;	/* holds what QT's clients never sign */
+	struct slice		 need[NEEDED];
+	struct push		 push;		/* WeChat's parameters */
+	bool			 twice;		/* one of these more than once */
 };
 
 struct collector {
@@ -102,7 +102,7 @@ refuse(struct collector *c, enum verdict v, const char *why)
 
 /* Which of the fields that mean something this is. */
 static void
-keep_field(struct envelope *m, const struct field *f)
+keep_field(struct envelope *m, const struct sign_field *f)
 {
 	size_t	 i;
 
@@ -119,14 +119,14 @@ keep_field(struct envelope *m, const struct field *f)
 static enum error
 on_member(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
 {
-	struct envelope	*m = ctx;
-	struct field	*f = &m->f[m->n];
+	struct envelope		*m = ctx;
+	struct sign_field	*f = &m->f[m->n];
 
 	if (kind == JSON_NESTED || m->n == SIGN_FIELDS_MAX) {
 		m->nested = true;
 		return ERR_OK;
 	}
-	*f = (struct field){ name, value, array, kind == JSON_BARE };
+	*f = (struct sign_field){ name, value, array, kind == JSON_BARE };
 	if (f->bare) {
 		(void)snprintf(m->bare[m->n], sizeof(m->bare[0]), "%.*s", (int)value.len,
 		    value.p);
@@ -180,7 +180,7 @@ static enum error
 check_sign(struct collector *c)
 {
 	const struct envelope	*m = &c->m;
-	struct field		 f[SIGN_FIELDS_MAX];
+	struct sign_field	 f[SIGN_FIELDS_MAX];
 	char			 hex[SIGN_MD5_HEX + 1];
 	size_t			 i, n = 0;
 	enum error		 er;

@@ -10,10 +10,10 @@
 
 /* One vector as our program would have it. */
 struct message {
-	struct field	 f[SIGN_FIELDS_MAX];
-	size_t		 n;
-	struct buf	 own[2 * SIGN_FIELDS_MAX];
-	size_t		 nown;
+	struct sign_field	 f[SIGN_FIELDS_MAX];
+	size_t			 n;
+	struct buf		 own[2 * SIGN_FIELDS_MAX];
+	size_t			 nown;
 };
 
 /* The program's own fields: they win over the query's.  `sign` is never signed. */
@@ -58,7 +58,7 @@ static void
 add(struct message *m, struct slice name, struct slice value, bool array)
 {
 	assert_true(m->n < COUNT(m->f));
-	m->f[m->n++] = (struct field){ .name = name, .value = value, .array = array };
+	m->f[m->n++] = (struct sign_field){ .name = name, .value = value, .array = array };
 }
 
 /* One member of `fields`; the raw body stands for weChatOAData where there is one. */
@@ -522,10 +522,10 @@ canonical(void **state)
 {
 	enum { MAX = 5 };
 	static const struct {
-		const char	*name;
-		struct field	 f[MAX];
-		size_t		 n;
-		const char	*want;
+		const char		*name;
+		struct sign_field	 f[MAX];
+		size_t			 n;
+		const char		*want;
 	} cases[] = {
 		{ "nothing", { { .array = false } }, 0, "{}" },
 		{ "one", { { .name = BYTES("a"), .value = BYTES("b") } }, 1, "{\"a\":\"b\"}" },
@@ -556,9 +556,9 @@ canonical(void **state)
 		{ "names are escaped", { { .name = BYTES("a\"\n\x7F"), .value = BYTES("b") } }, 1,
 		    "{\"a\\\"\\n\\u007F\":\"b\"}" },
 	};
-	struct field	 f[MAX];
-	struct buf	 out = { 0 };
-	size_t		 i;
+	struct sign_field	 f[MAX];
+	struct buf		 out = { 0 };
+	size_t			 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {

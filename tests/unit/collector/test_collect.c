@@ -100,7 +100,7 @@ struct part {
 };
 
 static void
-put_field(struct field *f, size_t *n, const char *name, const char *value, bool array)
+put_field(struct sign_field *f, size_t *n, const char *name, const char *value, bool array)
 {
 	size_t	 i;
 
@@ -111,7 +111,7 @@ put_field(struct field *f, size_t *n, const char *name, const char *value, bool 
 	if (value == NULL)
 		f[i] = f[--*n];
 	else
-		f[i] = (struct field){ slice_of(name), slice_of(value), array, false };
+		f[i] = (struct sign_field){ slice_of(name), slice_of(value), array, false };
 }
 
 /* The JSON of a good envelope with these changes, signed (or not). */
@@ -122,7 +122,7 @@ envelope(struct place *p, struct buf *out, const struct part *change, size_t cha
 		{ "app_id", "i1" }, { "appkey", "k1" }, { "ts", "1700000000000" },
 		{ "code", "wx1" }, { "weChatOAData", TEXT },
 	};
-	struct field		 f[FIELDS];
+	struct sign_field	 f[FIELDS];
 	struct buf		 json = { 0 };
 	char			 sign[SIGN_MD5_HEX + 1] = "00000000000000000000000000000000";
 	size_t			 n = 0, i;
