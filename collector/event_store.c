@@ -114,7 +114,7 @@ put_row(struct db *db, int64_t *id, bool *forgotten, const struct row *r)
 }
 
 enum error
-event_store_add(struct db *db, enum event_store_as *as, const struct event_store_message *m)
+event_store_add(struct db *db, enum event_store_result *as, const struct event_store_message *m)
 {
 	const struct account	*a = m->account;
 	const struct source	 s = {

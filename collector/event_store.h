@@ -39,14 +39,14 @@ struct event_store_message {
 	size_t				 n;
 };
 
-enum event_store_as {
+enum event_store_result {
 	EVENT_STORE_NEW,		/* it is counted now */
 	EVENT_STORE_REPEAT,		/* it has been */
 	EVENT_STORE_FORGOTTEN	/* its day has been forgotten */
 };
 
 /* Counts a message, once. */
-enum error				event_store_add(struct db *db, enum event_store_as *as, const struct event_store_message *m);
+enum error				event_store_add(struct db *db, enum event_store_result *as, const struct event_store_message *m);
 
 /*
  * A step of forgetting what lies more than so many days before today (now_s): max events, the

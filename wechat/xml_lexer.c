@@ -185,6 +185,7 @@ enum xml_lexer_token
 xml_lexer_next(struct xml_lexer *lx)
 {
 	lx->from = lx->p;
+	lx->inside = (struct slice){ lx->p, 0 };
 	if (lx->p == lx->end)
 		return XML_LEXER_DONE;
 	if (*lx->p != '<')

@@ -35,11 +35,11 @@ check_against_xmlmap(const struct message *h, struct slice xml)
 	if (*h->why != '\0' || xmlmap_event(m, &ev, xml) != ERR_OK ||
 	    memchr(xml.p, '\r', xml.len) != NULL || memchr(xml.p, '#', xml.len) != NULL)
 		return;
-	must(h->code == ev.code, "the same code");
-	must(same(h->msgtype, ev.msgtype), "the same MsgType");
-	must(same(h->event, ev.event), "the same Event");
-	must(same(h->user, ev.user), "the same user");
-	must(h->time_s == ev.time_s || h->time_s == 0, "the same time, if any");
+	must(h->code == ev.message.code, "the same code");
+	must(same(h->msgtype, ev.message.msgtype), "the same MsgType");
+	must(same(h->event, ev.message.event), "the same Event");
+	must(same(h->user, ev.message.user), "the same user");
+	must(h->time_s == ev.message.time_s || h->time_s == 0, "the same time, if any");
 }
 
 int

@@ -28,15 +28,15 @@ check_event(const struct event *ev, struct buf *json)
 {
 	size_t	 i;
 
-	must(within(ev->msgtype, &ev->text), "MsgType lies in the text");
-	must(within(ev->event, &ev->text), "Event lies in the text");
-	must(within(ev->user, &ev->text), "user lies in the text");
-	must(ev->time_s >= 0, "time is not negative");
+	must(within(ev->message.msgtype, &ev->message.text), "MsgType lies in the text");
+	must(within(ev->message.event, &ev->message.text), "Event lies in the text");
+	must(within(ev->message.user, &ev->message.text), "user lies in the text");
+	must(ev->message.time_s >= 0, "time is not negative");
 	must(ev->nattr <= EVENT_ATTRS_MAX, "attributes fit");
-	must(ev->code != NULL || ev->nattr == 0, "no attributes without a row");
+	must(ev->message.code != NULL || ev->nattr == 0, "no attributes without a row");
 	for (i = 0; i < ev->nattr; i++) {
 		must(ev->attr[i].value.p != NULL, "a value is there");
-		must(within(ev->attr[i].value, &ev->text), "a value lies in the text");
+		must(within(ev->attr[i].value, &ev->message.text), "a value lies in the text");
 		must(ev->attr[i].type == EVENT_STRING || ev->attr[i].value.len != 0,
 		    "a number has digits");
 	}
@@ -101,7 +101,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    "memory");
 	check_guard(xml);
 	er = events(m, &ev, xml, &first);
-	must(xmlmap_code(ev.msgtype, ev.event) == ev.code, "the code for the type");
+	must(xmlmap_code(ev.message.msgtype, ev.message.event) == ev.message.code, "the code for the type");
 	must(er == events(s, &ev, xml, &again), "no difference in what is XML");
 	must(er == events(m, &ev, xml, &again), "the same again");
 	must(first.len == again.len && memcmp(first.p, again.p, first.len) == 0,

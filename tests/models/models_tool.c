@@ -63,7 +63,7 @@ parse_key(unsigned char key[QUEUE_KEY], const char *hex)
 static bool
 add(struct db *db, struct message *g)
 {
-	enum event_store_as	 as;
+	enum event_store_result	 as;
 
 	g->m.account = &g->account;
 	g->m.events = g->events;

@@ -626,11 +626,11 @@ heads(void **state)
 		if (!check_err(cases[i].name, xmlmap_event(map, &ev, slice_of(cases[i].xml)),
 		    ERR_OK))
 			continue;
-		check_text(cases[i].name, ev.code, cases[i].code);
-		check_bytes(cases[i].name, ev.msgtype, slice_of(cases[i].msgtype));
-		check_bytes(cases[i].name, ev.event, slice_of(cases[i].event));
-		check_bytes(cases[i].name, ev.user, slice_of(cases[i].user));
-		check_int(cases[i].name, ev.time_s, cases[i].time_s);
+		check_text(cases[i].name, ev.message.code, cases[i].code);
+		check_bytes(cases[i].name, ev.message.msgtype, slice_of(cases[i].msgtype));
+		check_bytes(cases[i].name, ev.message.event, slice_of(cases[i].event));
+		check_bytes(cases[i].name, ev.message.user, slice_of(cases[i].user));
+		check_int(cases[i].name, ev.message.time_s, cases[i].time_s);
 		check_text(cases[i].name, xmlmap_why(map), "");
 		if (cases[i].code == NULL)
 			check_int(cases[i].name, (int64_t)ev.nattr, 0);
@@ -819,7 +819,7 @@ refused(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		check_err(cases[i].name, xmlmap_event(map, &ev, cases[i].in), ERR_XML);
 		check_text(cases[i].name, xmlmap_why(map), cases[i].why);
-		CHECK(cases[i].name, ev.code == NULL && ev.nattr == 0 && ev.user.p == NULL);
+		CHECK(cases[i].name, ev.message.code == NULL && ev.nattr == 0 && ev.message.user.p == NULL);
 		CHECK(cases[i].name, !xmlmap_more(map));
 	}
 	check_err("good again", xmlmap_event(map, &ev, slice_of("<xml/>")), ERR_OK);
@@ -930,8 +930,8 @@ one_per_item(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		er = xmlmap_event(map, &ev, slice_of(cases[i].xml));
 		for (n = 0; check_err(cases[i].name, er, ERR_OK); n++) {
-			check_bytes(cases[i].name, ev.user, slice_of("u"));
-			check_int(cases[i].name, ev.time_s, 1712000001);
+			check_bytes(cases[i].name, ev.message.user, slice_of("u"));
+			check_int(cases[i].name, ev.message.time_s, 1712000001);
 			if (!CHECK(cases[i].name, cases[i].want[n] != NULL))
 				break;
 			check_bytes(cases[i].name, value(cases[i].key),
@@ -969,7 +969,7 @@ many_items(void **state)
 	check_bytes("the last", value("fail_idx"), slice_of("64,65,66"));
 	CHECK("no more", !xmlmap_more(map));
 	check_err("beyond the last", xmlmap_next(map, &ev), ERR_OK);
-	CHECK("beyond the last", ev.code == NULL && ev.user.p == NULL && ev.nattr == 0);
+	CHECK("beyond the last", ev.message.code == NULL && ev.message.user.p == NULL && ev.nattr == 0);
 	buf_free(&xml);
 }
 

@@ -36,7 +36,7 @@ number(struct db *db, const char *sql)
 }
 
 /* Message number n of a device at a time, with so many events. */
-static enum event_store_as
+static enum event_store_result
 add(struct db *db, const struct account *a, const char *device, int n, int64_t time_s,
     size_t parts)
 {
@@ -50,7 +50,7 @@ add(struct db *db, const struct account *a, const char *device, int n, int64_t t
 		.events = e, .n = parts,
 	};
 	char				 hex[33];
-	enum event_store_as		 as = EVENT_STORE_REPEAT;
+	enum event_store_result		 as = EVENT_STORE_REPEAT;
 
 	(void)snprintf(hex, sizeof(hex), "%032x", (unsigned)n);
 	queue_key(m.key, n % 5 == 0 ? 0 : time_s, hex);		/* some have no CreateTime */
@@ -167,7 +167,7 @@ items(void **state)
 	struct db_rows		 rows;
 	enum error		 er;
 	size_t			 i;
-	enum event_store_as	 as;
+	enum event_store_result	 as;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
@@ -345,7 +345,7 @@ who_followed(void **state)
 	};
 	struct event_store_event	 e = { NULL, slice_of("{}") };
 	struct event_store_message	 m = { .account = &shop, .events = &e, .n = 1 };
-	enum event_store_as		 as;
+	enum event_store_result		 as;
 	struct db			*db;
 	const char			*p;
 	size_t				 i;

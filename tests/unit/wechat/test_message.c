@@ -112,16 +112,16 @@ key_value(void **state)
 static void
 check_as_in_full(const char *name, struct xmlmap *map, struct slice xml)
 {
-	struct event	 ev = { .code = NULL };
+	struct event	 ev = { .nattr = 0 };
 
 	check_err(name, xmlmap_event(map, &ev, xml), ERR_OK);
 	check_err(name, xmlmap_message(&head, xml), ERR_OK);
 	check_text(name, head.why, "");
-	CHECK(name, head.code == ev.code);
-	check_slice(name, head.msgtype, ev.msgtype);
-	check_slice(name, head.event, ev.event);
-	check_slice(name, head.user, ev.user);
-	check_int(name, head.time_s, ev.time_s);
+	CHECK(name, head.code == ev.message.code);
+	check_slice(name, head.msgtype, ev.message.msgtype);
+	check_slice(name, head.event, ev.message.event);
+	check_slice(name, head.user, ev.message.user);
+	check_int(name, head.time_s, ev.message.time_s);
 	event_free(&ev);
 }
 
