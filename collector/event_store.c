@@ -107,7 +107,7 @@ put_row(struct db *db, int64_t *id, bool *forgotten, const struct row *r)
 	enum error	 er;
 
 	*id = 0;
-	if ((er = event_store_since(db, &before)) != ERR_OK)
+	if ((er = event_store_first_day(db, &before)) != ERR_OK)
 		return er;
 	*forgotten = calendar_day_at(r->time_s) < before;
 	return *forgotten ? leave_past(db, r, 0) : add_row(db, id, r);
@@ -151,7 +151,7 @@ event_store_add(struct db *db, enum event_store_result *as, const struct event_s
  */
 
 enum error
-event_store_since(struct db *db, int64_t *day)
+event_store_first_day(struct db *db, int64_t *day)
 {
 	*day = INT64_MIN;
 	return db_number(db, day, "SELECT before FROM forgotten", DB_NO_VALUES);
@@ -211,7 +211,7 @@ forget(struct db *db, int *n, int64_t before, int max, const struct order *by)
 }
 
 enum error
-event_store_sweep(struct db *db, bool *more, int64_t now_s, int days, int max)
+event_store_forget(struct db *db, bool *more, int64_t now_s, int days, int max)
 {
 	int64_t		 before = INT64_MIN;
 	enum error	 er = ERR_OK;
@@ -221,7 +221,7 @@ event_store_sweep(struct db *db, bool *more, int64_t now_s, int days, int max)
 	if (days > 0)
 		er = choose_day(db, calendar_day_at(now_s), days);
 	if (er == ERR_OK)
-		er = event_store_since(db, &before);
+		er = event_store_first_day(db, &before);
 	if (before != INT64_MIN)
 		for (i = 0; i < sizeof(orders) / sizeof(orders[0]) && er == ERR_OK && n < max; i++)
 			er = forget(db, &n, before, max - n, &orders[i]);

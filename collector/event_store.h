@@ -54,10 +54,10 @@ enum error				event_store_add(struct db *db, enum event_store_result *as, const 
  * is more to do.  Days are also counted from the newest event on: as long as none comes, none
  * goes, and a clock that is ahead does no harm.
  */
-enum error				event_store_sweep(struct db *db, bool *more, int64_t now_s, int days, int max);
+enum error				event_store_forget(struct db *db, bool *more, int64_t now_s, int days, int max);
 
 /* The first day that is not forgotten, as core/calendar.h numbers them; INT64_MIN: none is. */
-enum error				event_store_since(struct db *db, int64_t *day);
+enum error				event_store_first_day(struct db *db, int64_t *day);
 
 /* Of a file that was set aside: the events; what is left of those that are forgotten. */
 extern const struct recover_source	 event_store_recovered, event_store_recovered_past;

@@ -88,7 +88,7 @@ unionid_free(struct unionid *id)
 }
 
 enum error
-unionid_known(struct db *db, struct buf *out, const char *appid, struct slice openid)
+unionid_find(struct db *db, struct buf *out, const char *appid, struct slice openid)
 {
 	struct db_rows	 rows;
 	struct slice	 s;
@@ -105,7 +105,7 @@ unionid_known(struct db *db, struct buf *out, const char *appid, struct slice op
 }
 
 enum error
-unionid_remember(struct db *db, const char *appid, struct slice openid, struct slice unionid)
+unionid_store(struct db *db, const char *appid, struct slice openid, struct slice unionid)
 {
 	return db_run(db, NULL, "INSERT OR IGNORE INTO unionid (appid, openid, unionid) "
 	    "VALUES (?, ?, ?)", DB_VALUES(db_s(appid), db_text(openid), db_text(unionid)));
@@ -137,7 +137,7 @@ read_pair(struct db *db, void *arg)
 	enum error	 er;
 
 	buf_reset(q->device);
-	er = unionid_known(db, q->device, q->account->appid, q->openid);
+	er = unionid_find(db, q->device, q->account->appid, q->openid);
 	q->known = er == ERR_OK && q->device->len != 0;
 	return er;
 }
@@ -147,7 +147,7 @@ write_pair(struct db *db, void *arg)
 {
 	const struct question	*q = arg;
 
-	return unionid_remember(db, q->account->appid, q->openid, buf_slice(q->device));
+	return unionid_store(db, q->account->appid, q->openid, buf_slice(q->device));
 }
 
 static void
@@ -211,7 +211,7 @@ fetch(struct unionid *id, struct question *q)
 	s->fetching = true;
 	(void)pthread_mutex_unlock(&id->lock);
 	result = conf_is_set(q->account->control_url) ?
-	    token_client_ask(id->http, &token, q->account, q->deadline_ms, q->why) :
+	    token_client_get_token(id->http, &token, q->account, q->deadline_ms, q->why) :
 	    own_token(id, q, &token, &t);
 	(void)pthread_mutex_lock(&id->lock);
 	s->fetching = false;
@@ -264,20 +264,20 @@ take_token(struct unionid *id, struct question *q, struct buf *token, uint64_t *
 static enum token_client_result
 ask_wechat(struct unionid *id, struct question *q)
 {
-	enum token_client_result	 result = TOKEN_CLIENT_TOKEN;
+	enum token_client_result	 result = TOKEN_CLIENT_BAD_TOKEN;
 	struct buf			 token = { 0 };
 	uint64_t			 number = 0;
 	int				 i;
 
-	for (i = 0; i < TRIES && result == TOKEN_CLIENT_TOKEN; i++)
+	for (i = 0; i < TRIES && result == TOKEN_CLIENT_BAD_TOKEN; i++)
 		result = !take_token(id, q, &token, &number) ? TOKEN_CLIENT_FAILED :
-		    token_client_ask_unionid(id->http, q->device, id->conf->set.wechat_api,
+		    token_client_get_unionid(id->http, q->device, id->conf->set.wechat_api,
 		    buf_slice(&token), q->openid, q->deadline_ms, q->why);
 	buf_free(&token);
 	(void)pthread_mutex_lock(&id->lock);
-	if (result == TOKEN_CLIENT_TOKEN && number == q->source->number)
+	if (result == TOKEN_CLIENT_BAD_TOKEN && number == q->source->number)
 		buf_free(&q->source->token);
-	if (result == TOKEN_CLIENT_TOKEN || result == TOKEN_CLIENT_FAILED)
+	if (result == TOKEN_CLIENT_BAD_TOKEN || result == TOKEN_CLIENT_FAILED)
 		note_failure(q->source, q->why);
 	else
 		q->source->pause_ms = 0;

@@ -38,9 +38,9 @@ enum error	 unionid_device(struct unionid *id, struct buf *device, bool *known,
  */
 
 /* The unionid of a user of an official account is appended to out; nothing if it is not known. */
-enum error	 unionid_known(struct db *db, struct buf *out, const char *appid,
+enum error	 unionid_find(struct db *db, struct buf *out, const char *appid,
 		    struct slice openid);
-enum error	 unionid_remember(struct db *db, const char *appid, struct slice openid,
+enum error	 unionid_store(struct db *db, const char *appid, struct slice openid,
 		    struct slice unionid);
 
 #endif

@@ -160,7 +160,7 @@ read_token(struct health_state *v, struct health_account *a, struct db *db)
 
 	if (!conf_is_set(a->account->secret))
 		return ERR_OK;
-	if ((er = access_token_look(db, &t, v->conf, a->account)) != ERR_OK || !t.known)
+	if ((er = access_token_read(db, &t, v->conf, a->account)) != ERR_OK || !t.known)
 		return er;
 	a->token_fails = t.fails;
 	(void)snprintf(a->token_why, sizeof(a->token_why), "%s", t.why);

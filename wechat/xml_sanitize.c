@@ -28,7 +28,7 @@ struct sanitizer {
 static const char	 BOM[] = "\xEF\xBB\xBF";
 
 static bool
-fail(struct sanitizer *g, const char *why)
+refuse_xml(struct sanitizer *g, const char *why)
 {
 	g->er = ERR_XML;
 	g->why = why;
@@ -77,7 +77,7 @@ skip_blanks(struct sanitizer *g)
 		g->p++;
 }
 
-/* Moves behind one character, which must be one that XML allows. */
+/* Moves behind one character.  XML must allow it. */
 static bool
 pass_char(struct sanitizer *g)
 {
@@ -86,20 +86,20 @@ pass_char(struct sanitizer *g)
 
 	cp = utf8_next(&g->p, g->end, &valid);
 	if (!valid)
-		return fail(g, "not UTF-8");
+		return refuse_xml(g, "not UTF-8");
 	if (!is_char(cp))
-		return fail(g, "control character");
+		return refuse_xml(g, "control character");
 	return true;
 }
 
-/* A node more, for the library to allocate. */
+/* Counts a node that mxml will have to allocate. */
 static bool
 count_node(struct sanitizer *g)
 {
-	return ++g->nodes <= XML_NODES_MAX ? true : fail(g, "too many nodes");
+	return ++g->nodes <= XML_NODES_MAX ? true : refuse_xml(g, "too many nodes");
 }
 
-/* Markup follows: what the text run before it comes to. */
+/* Ends a run of text before markup: it is a node, or it is blank and is removed. */
 static bool
 end_run(struct sanitizer *g)
 {
@@ -123,12 +123,12 @@ take_name(struct sanitizer *g, struct slice *name)
 {
 	name->p = g->p;
 	if (g->p == g->end || !is_name_start(*g->p))
-		return fail(g, "malformed tag");
+		return refuse_xml(g, "malformed tag");
 	while (g->p != g->end && is_name_byte(*g->p))
 		if ((unsigned char)*g->p < 0x80)
 			g->p++;
 		else if (at(g, BOM))
-			return fail(g, "malformed tag");
+			return refuse_xml(g, "malformed tag");
 		else if (!pass_char(g))
 			return false;
 	name->len = (size_t)(g->p - name->p);
@@ -146,18 +146,18 @@ pass_reference(struct sanitizer *g, uint32_t *cp)
 
 	while (name.p + name.len != g->lx.end && name.p[name.len] != ';')
 		if (++name.len > 8)
-			return fail(g, "malformed reference");
+			return refuse_xml(g, "malformed reference");
 	if (name.p + name.len == g->lx.end)
-		return fail(g, "malformed reference");
+		return refuse_xml(g, "malformed reference");
 	g->p = name.p + name.len + 1;
 	*cp = xml_lexer_reference(name);
 	if (is_char(*cp))
 		return true;
-	return fail(g, *name.p == '#' ? "reference to a character that XML forbids" :
+	return refuse_xml(g, *name.p == '#' ? "reference to a character that XML forbids" :
 	    "unknown entity");
 }
 
-/* Name, `=` and quoted value; nobody needs it. */
+/* Moves behind a name, `=` and a quoted value. */
 static bool
 pass_attribute(struct sanitizer *g, struct slice *name)
 {
@@ -168,20 +168,20 @@ pass_attribute(struct sanitizer *g, struct slice *name)
 		return false;
 	skip_blanks(g);
 	if (!at(g, "="))
-		return fail(g, "malformed attribute");
+		return refuse_xml(g, "malformed attribute");
 	g->p++;
 	skip_blanks(g);
 	if (!at(g, "\"") && !at(g, "'"))
-		return fail(g, "malformed attribute");
+		return refuse_xml(g, "malformed attribute");
 	quote = *g->p++;
 	while (g->p != g->end && *g->p != quote) {
 		if (*g->p == '<')
-			return fail(g, "malformed attribute");
+			return refuse_xml(g, "malformed attribute");
 		if (!(*g->p == '&' ? pass_reference(g, &cp) : pass_char(g)))
 			return false;
 	}
 	if (g->p == g->end)
-		return fail(g, "cut short");
+		return refuse_xml(g, "cut short");
 	g->p++;
 	return true;
 }
@@ -195,7 +195,7 @@ pass_attributes(struct sanitizer *g)
 
 	for (;;) {
 		if (g->p == g->end)
-			return g->is_whole ? true : fail(g, "cut short");
+			return g->is_whole ? true : refuse_xml(g, "cut short");
 		if (*g->p == '/')
 			return true;
 		apart = xml_lexer_is_blank(*g->p);
@@ -203,15 +203,15 @@ pass_attributes(struct sanitizer *g)
 		if (g->p == g->end || *g->p == '/')
 			continue;
 		if (!apart)
-			return fail(g, "malformed tag");
+			return refuse_xml(g, "malformed tag");
 		if (n == XML_ATTRS_MAX)
-			return fail(g, "too many attributes");
+			return refuse_xml(g, "too many attributes");
 		if (!pass_attribute(g, &names[n]))
 			return false;
 		for (i = 0; i < n; i++)
 			if (names[i].len == names[n].len &&
 			    memcmp(names[i].p, names[n].p, names[n].len) == 0)
-				return fail(g, "attribute given twice");
+				return refuse_xml(g, "attribute given twice");
 		n++;
 	}
 }
@@ -227,7 +227,7 @@ copy_start_tag(struct sanitizer *g)
 		return false;
 	is_empty = g->p != g->end;	/* pass_attributes() has stopped at a `/` */
 	if (is_empty && (g->p + 1 != g->end || !g->is_whole))
-		return fail(g, "malformed tag");
+		return refuse_xml(g, "malformed tag");
 	write_out(g, g->lx.from, name.len + 1);
 	if (is_empty) {
 		write_out(g, "/>", 2);
@@ -235,7 +235,7 @@ copy_start_tag(struct sanitizer *g)
 	}
 	write_out(g, ">", 1);
 	if (g->depth == XML_DEPTH_MAX)
-		return fail(g, "nested too deeply");
+		return refuse_xml(g, "nested too deeply");
 	g->open[g->depth++] = name;
 	return true;
 }
@@ -246,13 +246,13 @@ copy_end_tag(struct sanitizer *g)
 	const struct slice	 name = g->lx.name, open = g->open[--g->depth];
 
 	if (!g->is_whole || name.len != open.len || memcmp(name.p, open.p, name.len) != 0)
-		return fail(g, "end tag does not match");
+		return refuse_xml(g, "end tag does not match");
 	write_out(g, g->lx.from, name.len + 2);
 	write_out(g, ">", 1);
 	return true;
 }
 
-/* Copies one character of content, CR LF and CR as LF. */
+/* Copies one character of text or CDATA.  CR LF and CR become LF. */
 static bool
 copy_char(struct sanitizer *g, bool cdata)
 {
@@ -270,7 +270,7 @@ copy_char(struct sanitizer *g, bool cdata)
 		write_out(g, from, (size_t)(g->p - from));
 		return true;
 	}
-	/* The library would drop it, unless it comes as a reference. */
+	/* mxml would drop U+FEFF, but not if it is a reference. */
 	if (cdata && !(count_node(g) && count_node(g)))
 		return false;
 	g->er = buf_reserve(g->out, (size_t)(g->lx.end - g->p) + sizeof(split));
@@ -297,7 +297,7 @@ copy_reference(struct sanitizer *g)
 	return true;
 }
 
-/* Copies characters up to the next one that text must not hold as it is, or that is foreign. */
+/* Copies ASCII characters up to the next one that needs a check. */
 static void
 copy_plain_text(struct sanitizer *g)
 {
@@ -321,7 +321,7 @@ copy_text(struct sanitizer *g)
 			continue;
 		}
 		if (*g->p == '>' && g->p - from >= 2 && memcmp(g->p - 2, "]]", 2) == 0)
-			return fail(g, "]]> outside a CDATA section");
+			return refuse_xml(g, "]]> outside a CDATA section");
 		if (!xml_lexer_is_blank(*g->p))
 			g->run_is_blank = false;
 		ok = copy_char(g, false);
@@ -347,7 +347,7 @@ copy_cdata(struct sanitizer *g)
 			return false;
 	}
 	if (!g->is_whole)
-		return fail(g, "cut short");
+		return refuse_xml(g, "cut short");
 	write_out(g, "]]>", 3);
 	return true;
 }
@@ -358,11 +358,11 @@ check_comment(struct sanitizer *g)
 {
 	while (g->p != g->end) {
 		if (*g->p == '-' && (g->p + 1 == g->end ? g->is_whole : g->p[1] == '-'))
-			return fail(g, "malformed comment");
+			return refuse_xml(g, "malformed comment");
 		if (!pass_char(g))
 			return false;
 	}
-	return g->is_whole ? true : fail(g, "cut short");
+	return g->is_whole ? true : refuse_xml(g, "cut short");
 }
 
 /* A processing instruction; an XML declaration is one, and stands at the very beginning only. */
@@ -376,13 +376,13 @@ check_instruction(struct sanitizer *g)
 	if (name.len == 3 && strncasecmp(name.p, "xml", 3) == 0 &&
 	    !(g->lx.from == g->start && memcmp(name.p, "xml", 3) == 0 && g->p != g->end &&
 	    xml_lexer_is_blank(*g->p)))
-		return fail(g, "misplaced XML declaration");
+		return refuse_xml(g, "misplaced XML declaration");
 	if (g->p == g->end ? !g->is_whole : !xml_lexer_is_blank(*g->p))
-		return fail(g, "malformed instruction");
+		return refuse_xml(g, "malformed instruction");
 	while (g->p != g->end)
 		if (!pass_char(g))
 			return false;
-	return g->is_whole ? true : fail(g, "cut short");
+	return g->is_whole ? true : refuse_xml(g, "cut short");
 }
 
 /* The next token; of an error, the kind that it began as. */
@@ -419,7 +419,7 @@ skip_to_root(struct sanitizer *g, enum xml_lexer_token *token)
 			break;
 		case XML_LEXER_CDATA:
 		case XML_LEXER_DOCTYPE:
-			return fail(g, "document type refused");
+			return refuse_xml(g, "document type refused");
 		case XML_LEXER_START:
 		case XML_LEXER_EMPTY:
 		case XML_LEXER_END:
@@ -443,7 +443,7 @@ copy_markup(struct sanitizer *g, enum xml_lexer_token token)
 	else if (token == XML_LEXER_CDATA)
 		ok = copy_cdata(g);
 	else if (token == XML_LEXER_DOCTYPE)
-		ok = fail(g, "document type refused");
+		ok = refuse_xml(g, "document type refused");
 	else
 		ok = copy_start_tag(g);
 	begin_run(g);
@@ -457,7 +457,7 @@ copy_content(struct sanitizer *g)
 	enum xml_lexer_token	 token;
 
 	if (g->lx.end - g->lx.p < 2)
-		return fail(g, "cut short");
+		return refuse_xml(g, "cut short");
 	switch (token = next_token(g)) {
 	case XML_LEXER_TEXT:
 		return copy_text(g);
@@ -480,9 +480,9 @@ copy_document(struct sanitizer *g)
 	if (!skip_to_root(g, &token))
 		return false;
 	if (token == XML_LEXER_TEXT || token == XML_LEXER_DONE)
-		return fail(g, "no XML");
+		return refuse_xml(g, "no XML");
 	if (token == XML_LEXER_END)
-		return fail(g, "malformed tag");
+		return refuse_xml(g, "malformed tag");
 	if (!copy_start_tag(g))
 		return false;
 	begin_run(g);
@@ -491,7 +491,7 @@ copy_document(struct sanitizer *g)
 			return false;
 	if (!skip_to_root(g, &token))
 		return false;
-	return token == XML_LEXER_DONE ? true : fail(g, "more than one root");
+	return token == XML_LEXER_DONE ? true : refuse_xml(g, "more than one root");
 }
 
 enum error
@@ -502,9 +502,9 @@ xml_sanitize(struct buf *out, const char **why, struct slice xml)
 	buf_reset(out);
 	xml_lexer_init(&g.lx, xml);
 	if (xml.len == 0)
-		(void)fail(&g, "empty");
+		(void)refuse_xml(&g, "empty");
 	else if (xml.len > XML_SIZE_MAX)
-		(void)fail(&g, "too large");
+		(void)refuse_xml(&g, "too large");
 	else if ((g.er = buf_reserve(out, xml.len + 1)) == ERR_OK && copy_document(&g))
 		out->p[out->len] = '\0';
 	else

@@ -7,7 +7,7 @@
  *		M appid application path name device time received key(hex)
  *		E code(- for none) attributes
  *	models_tool forget DIR DAYS STEPS
- *				event_store_sweep() for so many steps at most, and after each a
+ *				event_store_forget() for so many steps at most, and after each a
  *				queue_sweep(), as server/maintenance.c does.  Tells how many it were, and how
  *				many microseconds the longest transaction took
  *	models_tool ask DIR	standard input is questions, a line each: NAME, then
@@ -152,7 +152,7 @@ struct sweeping {
 static enum error
 sweep_events(struct db *db, struct sweeping *s)
 {
-	return event_store_sweep(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
+	return event_store_forget(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
 }
 
 static enum error

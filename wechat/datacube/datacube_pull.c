@@ -397,7 +397,7 @@ do_job(struct pulling *g, const struct job *job)
 			break;
 		case API_REFUSED:
 			return refused(g, &c);
-		case API_TROUBLE:
+		case API_FAILED:
 			say_call(g, &c, g->answer.why, "");
 			return LEAVE_ACCOUNT;
 		}

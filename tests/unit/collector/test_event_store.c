@@ -190,15 +190,15 @@ unionids(void **state)
 	struct buf	 b = { 0 };
 
 	(void)state;
-	check_err("unknown", unionid_known(db, &b, "wx1", slice_of("o1")), ERR_OK);
+	check_err("unknown", unionid_find(db, &b, "wx1", slice_of("o1")), ERR_OK);
 	check_int("nothing", (int64_t)b.len, 0);
-	check_err("kept", unionid_remember(db, "wx1", slice_of("o1"), slice_of("u1")), ERR_OK);
-	check_err("it does not change", unionid_remember(db, "wx1", slice_of("o1"),
+	check_err("kept", unionid_store(db, "wx1", slice_of("o1"), slice_of("u1")), ERR_OK);
+	check_err("it does not change", unionid_store(db, "wx1", slice_of("o1"),
 	    slice_of("u2")), ERR_OK);
-	check_err("known", unionid_known(db, &b, "wx1", slice_of("o1")), ERR_OK);
+	check_err("known", unionid_find(db, &b, "wx1", slice_of("o1")), ERR_OK);
 	check_bytes("known", buf_slice(&b), slice_of("u1"));
 	buf_reset(&b);
-	check_err("elsewhere", unionid_known(db, &b, "wx2", slice_of("o1")), ERR_OK);
+	check_err("elsewhere", unionid_find(db, &b, "wx2", slice_of("o1")), ERR_OK);
 	check_int("nothing", (int64_t)b.len, 0);
 	buf_free(&b);
 	db_close(db);
@@ -250,7 +250,7 @@ forget(struct db *db, int64_t today, int days, int max)
 	int	 steps;
 
 	for (steps = 0; more && steps < 1000; steps++)
-		check_err("a step", event_store_sweep(db, &more, noon(today), days, max), ERR_OK);
+		check_err("a step", event_store_forget(db, &more, noon(today), days, max), ERR_OK);
 	return steps;
 }
 
@@ -293,7 +293,7 @@ days_go(void **state)
 		check_int(cases[i].name, steps, (2 * DAYS - want) / 4 + 1);
 		check_int("whole days", number(db, "SELECT count(DISTINCT day) FROM event"),
 		    want / 2);
-		check_err("since", event_store_since(db, &since), ERR_OK);
+		check_err("since", event_store_first_day(db, &since), ERR_OK);
 		check_int(cases[i].name, since, cases[i].since);
 		db_close(db);
 	}

@@ -320,7 +320,7 @@ no_pauses(void **state)
 	say_user(p, WITH("t1") "openid=o2&", "{\"subscribe\":1}");
 	look_up(p, "no such user", 1, "o1", NULL, "40003");
 	look_up(p, "no unionid", 1, "o2", NULL, "no open platform");
-	look_up(p, "no openid", 1, "", NULL, "no openid");
+	look_up(p, "no openid", 1, "", NULL, "not an openid");
 	look_up(p, "another user", 1, "o3", "u", NULL);
 	look_up(p, "the first again", 1, "o1", NULL, "40003");
 	check_int("is asked for again", peer_asked(p->peer, WITH("t1") "openid=o1&", NULL), 2);

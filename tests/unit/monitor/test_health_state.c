@@ -427,8 +427,8 @@ tokens(void **state)
 	check_text("no words", p->v.accounts[0].token_why, "");
 
 	/* A call that is under way, or whose process has died in it. */
-	in_store(p, "UPDATE token SET token = NULL, fails = 1, why = 'WeChat was asked by a process "
-	    "that has not lived to hear the answer'");
+	in_store(p, "UPDATE token SET token = NULL, fails = 1, why = 'the process that asked "
+	    "WeChat ended before the answer came'");
 	check_text("asking", look(p, false), "");
 	in_store(p, "UPDATE token SET fails = 2");
 	check_text("the second time", look(p, false), "token The Shop!\n");

@@ -205,15 +205,15 @@ answers(void **state)
 		{ "no time", GIVES("T", 0), NULL, "expires_in", 1 },
 		{ "time before", GIVES("T", -5), NULL, "expires_in", 1 },
 		{ "no token", "{\"expires_in\":7200}", NULL, "no access_token", 1 },
-		{ "array", "[]", NULL, "no JSON", 1 },
-		{ "HTML", "<html>", NULL, "the answer, 6 bytes, is no JSON", 1 },
+		{ "array", "[]", NULL, "not JSON", 1 },
+		{ "HTML", "<html>", NULL, "the answer, 6 bytes, is not JSON", 1 },
 		{ "wrong secret", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}", NULL,
 		    "errcode 40001: secret is not the AppSecret in WeChat's console", 3600 },
 		{ "wrong secret too", "{\"errcode\":40125,\"errmsg\":\"invalid appsecret rid: 1\"}",
 		    NULL, "errcode 40125: secret is not the AppSecret", 3600 },
 		{ "our secret in its words", "{\"errcode\":40125,\"errmsg\":\"no HUSH\"}", NULL,
 		    "40125", 3600 },
-		{ "wrong appid", "{\"errcode\":40013,\"errmsg\":\"x\"}", NULL, "errcode 40013: appid",
+		{ "wrong appid", "{\"errcode\":40013,\"errmsg\":\"x\"}", NULL, "errcode 40013: there is no such appid",
 		    3600 },
 		{ "address", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7 ipv6 "
 		    "::ffff:192.0.2.7, not in whitelist\"}", NULL, "errcode 40164: put this address "
@@ -494,7 +494,7 @@ forced(void **state)
 	check_text("forced", p->t.text, "T2");
 	say(p, GIVES("T3", 7200));
 	CHECK("at once", !force(p));
-	check_why("at once", p, " s ago, WeChat wants 30 s between two");
+	check_why("at once", p, " s ago; WeChat wants 30 s between two");
 	check_int("asked", asked(p), 2);
 	for (i = 2; i <= 20; i++) {
 		pass(p, 31);
@@ -503,7 +503,7 @@ forced(void **state)
 	}
 	pass(p, 31);
 	CHECK("no more", !force(p));
-	check_why("no more", p, "20 have been forced today");
+	check_why("no more", p, "20 access_tokens have been forced today");
 	check_int("asked", asked(p), 21);
 	/* Of another day. */
 	in_store(p, (char[]){ "UPDATE token SET day = day - 1" });

@@ -93,7 +93,7 @@ answers(void **state)
 		{ "ret 0", "200 OK", "{\"base_resp\":{\"ret\":0,\"err_msg\":\"ok\"},\"list\":[]}",
 		    API_OK, 0, "" },
 		{ "not allowed", "200 OK", "{\"errcode\":48001,\"errmsg\":\"api unauthorized\"}",
-		    API_REFUSED, 48001, "errcode 48001: the account may not use this interface, "
+		    API_REFUSED, 48001, "errcode 48001: the account may not use this interface; "
 		    "see WeChat's console: api unauthorized" },
 		{ "ret", "200 OK", "{\"base_resp\":{\"ret\":45009,\"err_msg\":\"freq\"}}",
 		    API_REFUSED, 45009, "errcode 45009: the day's quota of this interface is used "
@@ -101,9 +101,9 @@ answers(void **state)
 		{ "busy", "200 OK", "{\"errcode\":-1}", API_REFUSED, -1, "WeChat is busy" },
 		{ "token in its words", "200 OK", "{\"errcode\":48001,\"errmsg\":\"no T1\"}",
 		    API_REFUSED, 48001, "console" },
-		{ "no JSON", "200 OK", "<html>", API_TROUBLE, 0, "6 bytes, is no JSON" },
-		{ "502", "502 Bad", "{}", API_TROUBLE, 0, "HTTP 502 instead of 200" },
-		{ "elsewhere", "302 Found\r\nLocation: /ok", "{}", API_TROUBLE, 0, "HTTP 302" },
+		{ "no JSON", "200 OK", "<html>", API_FAILED, 0, "6 bytes, is not JSON" },
+		{ "502", "502 Bad", "{}", API_FAILED, 0, "HTTP 502 instead of 200" },
+		{ "elsewhere", "302 Found\r\nLocation: /ok", "{}", API_FAILED, 0, "HTTP 302" },
 	};
 	struct place	 p;
 	size_t		 i;
@@ -173,7 +173,7 @@ refused_tokens(void **state)
 		check_why(refusals[i], &p, "");
 		/* The next one too, and the same comes again. */
 		peer_say(p.peer, PATH "?access_token=T2", "200 OK", refusals[i], false);
-		check_int("the same again", call(&p, PATH, NULL, "{}"), API_TROUBLE);
+		check_int("the same again", call(&p, PATH, NULL, "{}"), API_FAILED);
 		check_int("the same again", p.answer.calls, 1);
 		check_why("the same again", &p, "the same access_token again");
 		/* And one more, which is not taken either. */
@@ -209,7 +209,7 @@ no_token(void **state)
 	peer_say(p.peer, STABLE, "200 OK", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7\"}",
 	    false);
 	peer_say(p.peer, PATH, "200 OK", "{}", false);
-	check_int("none", call(&p, PATH, NULL, "{}"), API_TROUBLE);
+	check_int("none", call(&p, PATH, NULL, "{}"), API_FAILED);
 	check_int("none", p.answer.calls, 0);
 	check_why("none", &p, "invalid ip 192.0.2.7");
 	check_int("not asked", peer_asked(p.peer, PATH, NULL), 0);

@@ -52,13 +52,13 @@ place_fini(struct place *p)
 static enum token_client_result
 get_token(struct place *p, int ms)
 {
-	return token_client_ask(p->http, &p->out, &p->account, clock_mono_ms() + ms, p->why);
+	return token_client_get_token(p->http, &p->out, &p->account, clock_mono_ms() + ms, p->why);
 }
 
 static enum token_client_result
 get_unionid(struct place *p, const char *token, const char *openid, int ms)
 {
-	return token_client_ask_unionid(p->http, &p->out, p->api, slice_of(token), slice_of(openid),
+	return token_client_get_unionid(p->http, &p->out, p->api, slice_of(token), slice_of(openid),
 	    clock_mono_ms() + ms, p->why);
 }
 
@@ -93,15 +93,15 @@ tokens(void **state)
 		    NULL },
 		{ "longest", "200 OK", "{\"t\":\"" X512 "\"}", "$.t", X512, NULL },
 		{ "too long", "200 OK", "{\"t\":\"SECRET" X512 "\"}", "$.t", NULL,
-		    "at $.t, 518 bytes, is no access_token" },
-		{ "empty", "200 OK", "{\"t\":\"\"}", "$.t", NULL, "is no access_token" },
+		    "at $.t, 518 bytes, is not an access_token" },
+		{ "empty", "200 OK", "{\"t\":\"\"}", "$.t", NULL, "is not an access_token" },
 		{ "blank within", "200 OK", "{\"t\":\"SECRET T\"}", "$.t", NULL,
-		    "is no access_token" },
+		    "is not an access_token" },
 		{ "line end", "200 OK", "{\"t\":\"SECRET\\r\\nX: y\"}", "$.t", NULL,
-		    "is no access_token" },
-		{ "NUL", "200 OK", "{\"t\":\"SECRET\\u0000\"}", "$.t", NULL, "is no access_token" },
+		    "is not an access_token" },
+		{ "NUL", "200 OK", "{\"t\":\"SECRET\\u0000\"}", "$.t", NULL, "is not an access_token" },
 		{ "not ASCII", "200 OK", "{\"t\":\"SECRET\xC3\xA9\"}", "$.t", NULL,
-		    "is no access_token" },
+		    "is not an access_token" },
 		{ "not there", "200 OK", "{\"token\":\"SECRET\",\"expires_in\":1}",
 		    "$.access_token", NULL, "control_token_path: no .access_token at $, an object "
 		    "with token, expires_in" },
@@ -111,9 +111,9 @@ tokens(void **state)
 		    "$.t", NULL, "an object with a???b" },
 		{ "no path", "200 OK", "{\"t\":\"SECRET\"}", "$.t.", NULL, "at character 5: " },
 		{ "HTML", "200 OK", "<html>SECRET", "$.t", NULL,
-		    "control_url: the answer, 12 bytes, is no JSON" },
-		{ "bare token", "200 OK", "SECRET", "$.t", NULL, "is no JSON" },
-		{ "nothing", "200 OK", "", "$.t", NULL, "is no JSON" },
+		    "control_url: the answer, 12 bytes, is not JSON" },
+		{ "bare token", "200 OK", "SECRET", "$.t", NULL, "is not JSON" },
+		{ "nothing", "200 OK", "", "$.t", NULL, "is not JSON" },
 		{ "503", "503 Busy", "{\"t\":\"SECRET\"}", "$.t", NULL, "control_url: HTTP 503" },
 		{ "403", "403 No", "{\"t\":\"SECRET\"}", "$.t", NULL, "control_url: HTTP 403" },
 		{ "204", "204 None", "", "$.t", NULL, "control_url: HTTP 204" },
@@ -157,21 +157,21 @@ users(void **state)
 		    TOKEN_CLIENT_OK, "u" },
 		{ "longest", "{\"unionid\":\"" X128 "\"}", TOKEN_CLIENT_OK, X128 },
 		{ "too long", "{\"unionid\":\"x" X128 "\"}", TOKEN_CLIENT_FAILED, "129 bytes" },
-		{ "blank within", "{\"unionid\":\"a b\"}", TOKEN_CLIENT_FAILED, "the unionid is none" },
-		{ "unbound", "{\"subscribe\":1,\"openid\":\"o1\"}", TOKEN_CLIENT_NONE,
+		{ "blank within", "{\"unionid\":\"a b\"}", TOKEN_CLIENT_FAILED, "the answer has no valid unionid" },
+		{ "unbound", "{\"subscribe\":1,\"openid\":\"o1\"}", TOKEN_CLIENT_NO_UNIONID,
 		    "no unionid: the account is bound to no open platform" },
-		{ "empty", "{\"subscribe\":1,\"unionid\":\"\"}", TOKEN_CLIENT_NONE, "no open platform" },
-		{ "no follower", "{\"subscribe\":0,\"openid\":\"o1\"}", TOKEN_CLIENT_NONE,
+		{ "empty", "{\"subscribe\":1,\"unionid\":\"\"}", TOKEN_CLIENT_NO_UNIONID, "no open platform" },
+		{ "no follower", "{\"subscribe\":0,\"openid\":\"o1\"}", TOKEN_CLIENT_NO_UNIONID,
 		    "no unionid: the user does not follow the account" },
-		{ "empty object", "{}", TOKEN_CLIENT_NONE, "no unionid" },
-		{ "array", "[]", TOKEN_CLIENT_NONE, "no unionid" },
+		{ "empty object", "{}", TOKEN_CLIENT_NO_UNIONID, "no unionid" },
+		{ "array", "[]", TOKEN_CLIENT_NO_UNIONID, "no unionid" },
 		{ "not the latest", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}",
-		    TOKEN_CLIENT_TOKEN, "WeChat: errcode 40001: " },
-		{ "no token", "{\"errcode\":40014,\"errmsg\":\"x\"}", TOKEN_CLIENT_TOKEN, "40014" },
-		{ "over", "{\"errcode\":42001,\"errmsg\":\"x\"}", TOKEN_CLIENT_TOKEN, "42001" },
-		{ "number as text", "{\"errcode\":\"42001\"}", TOKEN_CLIENT_TOKEN, "42001" },
+		    TOKEN_CLIENT_BAD_TOKEN, "WeChat: errcode 40001: " },
+		{ "no token", "{\"errcode\":40014,\"errmsg\":\"x\"}", TOKEN_CLIENT_BAD_TOKEN, "40014" },
+		{ "over", "{\"errcode\":42001,\"errmsg\":\"x\"}", TOKEN_CLIENT_BAD_TOKEN, "42001" },
+		{ "number as text", "{\"errcode\":\"42001\"}", TOKEN_CLIENT_BAD_TOKEN, "42001" },
 		{ "no such user", "{\"errcode\":40003,\"errmsg\":\"invalid openid rid: 1\"}",
-		    TOKEN_CLIENT_NONE, "errcode 40003: this is no user of the account" },
+		    TOKEN_CLIENT_NO_UNIONID, "errcode 40003: this user is not a user of the account" },
 		{ "address", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7 ipv6 "
 		    "::ffff:192.0.2.7, not in whitelist rid: x\"}", TOKEN_CLIENT_FAILED,
 		    "errcode 40164: put this address on the IP whitelist in WeChat's console: "
@@ -188,12 +188,12 @@ users(void **state)
 		    "{\"errcode\":61234,\"errmsg\":\"a\\r\\n\\u001b[m\xC3\xA9\"}",
 		    TOKEN_CLIENT_FAILED, ": a???[m??" },
 		{ "words with the token", "{\"errcode\":40001,\"errmsg\":\"invalid SECRET&/+ \"}",
-		    TOKEN_CLIENT_TOKEN, "40001" },
+		    TOKEN_CLIENT_BAD_TOKEN, "40001" },
 		{ "long words", "{\"errcode\":61234,\"errmsg\":\"" X512 "\"}",
 		    TOKEN_CLIENT_FAILED, X16 },
 		{ "long number", "{\"errcode\":\"" X512 "\"}", TOKEN_CLIENT_FAILED,
 		    "errcode 123456789: " },
-		{ "no JSON", "<html>", TOKEN_CLIENT_FAILED, "WeChat: the answer, 6 bytes, is no JSON" },
+		{ "no JSON", "<html>", TOKEN_CLIENT_FAILED, "WeChat: the answer, 6 bytes, is not JSON" },
 	};
 	struct place	 p;
 	char		 target[PEER_TARGET];
@@ -234,8 +234,8 @@ openids(void **state)
 	place_init(&p);
 	peer_say(p.peer, INFO, "200 OK", "{\"unionid\":\"u\"}", false);
 	for (i = 0; i < COUNT(wrong); i++) {
-		check_int(wrong[i], get_unionid(&p, "T", wrong[i], PATIENCE_MS), TOKEN_CLIENT_NONE);
-		check_why(wrong[i], &p, "no openid");
+		check_int(wrong[i], get_unionid(&p, "T", wrong[i], PATIENCE_MS), TOKEN_CLIENT_NO_UNIONID);
+		check_why(wrong[i], &p, "not an openid");
 	}
 	check_int("not asked", peer_requests(p.peer), 0);
 	p.api[strlen(p.api) - 1] = '\0';
