@@ -194,7 +194,8 @@ check_sign(struct collector *c)
 	    (er = sign_digest(c->signer, hex, buf_slice(&c->canonical),
 	    slice_of(c->res->account->service_secret))) != ERR_OK)
 		return er;
-	return digest_equal(e->need[SIGN], slice_of(hex)) ? ERR_OK : refuse_message(c, BAD_SIGN, "");
+	return digest_equal(e->need[SIGN], slice_of(hex)) ? ERR_OK :
+	    refuse_message(c, BAD_SIGN, "");
 }
 
 /*
@@ -258,7 +259,8 @@ open_message(struct collector *c)
 		return er;
 	case ERR_XML:	/* it is not XML, or it is not encrypted */
 		if ((er = xmlmap_event(c->xmlmap, &c->event, data)) != ERR_XML)
-			return er != ERR_OK ? er : refuse_message(c, ILLEGAL, "it is not encrypted");
+			return er != ERR_OK ? er :
+			    refuse_message(c, ILLEGAL, "it is not encrypted");
 		return refuse_message(c, BAD_XML, xmlmap_why(c->xmlmap));
 	default:
 		return refuse_message(c, ILLEGAL, error_table[er].name);
@@ -387,8 +389,9 @@ judge_message(struct collector *c)
 	size_t			 i;
 
 	c->verdict = ACCEPTED;
-	for (i = 0; i < sizeof(steps) / sizeof(steps[0]) && er == ERR_OK && c->verdict == ACCEPTED; i++)
-		er = steps[i](c);
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if ((er = steps[i](c)) != ERR_OK || c->verdict != ACCEPTED)
+			break;
 	return er;
 }
 
@@ -408,8 +411,8 @@ collect_message(struct collector *c, struct collect_result *res, struct buf *out
 	res->code = answers[c->verdict].code;
 	buf_reset(out);
 	if (er == ERR_OK)
-		er = buf_printf(out, "{\"code\":\"%s\",\"message\":\"%s\"}", answers[c->verdict].code,
-		    answers[c->verdict].message);
+		er = buf_printf(out, "{\"code\":\"%s\",\"message\":\"%s\"}",
+		    answers[c->verdict].code, answers[c->verdict].message);
 	return er;
 }
 

@@ -37,7 +37,7 @@ enum { COLLECT_WHY = TOKEN_CLIENT_WHY };	/* bytes */
 
 struct collect_result {
 	const char		*code;		/* Httpapi_300_... */
-	const struct account	*account;	/* the account of these keys; NULL: none has them */
+	const struct account	*account;	/* that has these keys; NULL: no account */
 	bool			 read;		/* event and user are set */
 	bool			 repeat;	/* it was counted before, and not again */
 	const char		*event;		/* QT's event code; NULL: its table has no row */
@@ -53,9 +53,9 @@ struct collector *collect_new(const struct conf *conf, struct store *s, struct u
 void		 collect_free(struct collector *c);
 
 /*
- * Judges a posted body, counts the message if it is accepted, and replaces `out` by the JSON answer.
- * ERR_OK: the answer has any of QT's codes.  ERR_STORE, ERR_NOMEM, ERR_CRYPTO: there is no answer,
- * the client must send the message again.
+ * Judges a posted body, counts the message if it is accepted, and replaces the content of out by
+ * the JSON answer.  ERR_OK: the answer has any of QT's codes.  ERR_STORE, ERR_NOMEM, ERR_CRYPTO:
+ * there is no answer, and the client must send the message again.
  */
 enum error	 collect_message(struct collector *c, struct collect_result *res,
 		    struct buf *out, struct slice body, int64_t deadline_ms);

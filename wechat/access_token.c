@@ -387,7 +387,7 @@ call_deadline_of(const struct token_request *req)
 	    req->deadline_ms;
 }
 
-/* Calls WeChat; the caller frees the answer.  NULL: there is not JSON answer, see why. */
+/* Calls WeChat; the caller frees the answer.  NULL: there is no JSON answer, see why. */
 static struct json *
 call_wechat(struct token_request *req)
 {
