@@ -1,7 +1,9 @@
 /*
- * xmlmap_bench: what translating a message costs, beside what mxml alone takes to read
- * and drop the same text.  Arguments: XML files.  Both are run in turns, in one process;
- * of each file the best round counts.  Then the worst shapes of a 64 KiB body, CPU time.
+ * xmlmap_bench: how long it takes to map a message to its event, and how long mxml alone takes to
+ * read and drop the same text.  Arguments: XML files.
+ *
+ * Both run in turns, in one process; for each file the best round counts.  Then come the worst
+ * shapes of a body of 64 KiB.  Times are CPU time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +43,7 @@ read_file(struct buf *b, const char *path)
 }
 
 static void
-mxml_alone(const char *s)
+read_with_mxml(const char *s)
 {
 #if MXML_MAJOR_VERSION >= 4
 	mxml_options_t	*opt = mxmlOptionsNew();
@@ -55,7 +57,7 @@ mxml_alone(const char *s)
 }
 
 static double
-best(double a, int64_t ns, int n)
+best_of(double a, int64_t ns, int n)
 {
 	double	 us = (double)ns / 1000.0 / n;
 
@@ -63,7 +65,7 @@ best(double a, int64_t ns, int n)
 }
 
 static void
-samples(struct xmlmap *m, struct event *ev, int n, char **paths)
+measure_samples(struct xmlmap *m, struct event *ev, int n, char **paths)
 {
 	struct buf	 xml = { .p = NULL };
 	double		 alone, map, alone_sum = 0, map_sum = 0, worst = 0;
@@ -79,13 +81,13 @@ samples(struct xmlmap *m, struct event *ev, int n, char **paths)
 		for (round = 0; round < ROUNDS; round++) {
 			t0 = cpu_ns();
 			for (pass = 0; pass < PASSES; pass++)
-				mxml_alone(xml.p);
+				read_with_mxml(xml.p);
 			t1 = cpu_ns();
 			for (pass = 0; pass < PASSES; pass++)
 				(void)xmlmap_event(m, ev, (struct slice){ xml.p, xml.len - 1 });
 			t2 = cpu_ns();
-			alone = best(alone, t1 - t0, PASSES);
-			map = best(map, t2 - t1, PASSES);
+			alone = best_of(alone, t1 - t0, PASSES);
+			map = best_of(map, t2 - t1, PASSES);
 		}
 		alone_sum += alone;
 		map_sum += map;
@@ -96,7 +98,7 @@ samples(struct xmlmap *m, struct event *ev, int n, char **paths)
 	    "(worst message %.2f)\n", n, map_sum / n, alone_sum / n, map_sum / alone_sum, worst);
 }
 
-/* One body: before, part as often as it fits 64 KiB (or `most` says), after. */
+/* A body: before, then part as often as it fits into 64 KiB (or `most` times), then after. */
 struct shape {
 	const char	*name, *before, *part, *after;
 	size_t		 most;
@@ -142,7 +144,7 @@ static const struct shape shapes[] = {
 };
 
 static void
-repeat(struct buf *b, const struct shape *s)
+fill_body(struct buf *b, const struct shape *s)
 {
 	size_t	 n = (BODY - strlen(s->before) - strlen(s->after)) / strlen(s->part);
 
@@ -154,7 +156,7 @@ repeat(struct buf *b, const struct shape *s)
 }
 
 static double
-hostile(struct xmlmap *m, struct event *ev)
+measure_shapes(struct xmlmap *m, struct event *ev)
 {
 	struct buf	 xml = { .p = NULL };
 	double		 ms, worst = 0;
@@ -164,14 +166,14 @@ hostile(struct xmlmap *m, struct event *ev)
 	int		 round;
 
 	for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-		repeat(&xml, &shapes[i]);
+		fill_body(&xml, &shapes[i]);
 		ms = -1;
 		for (round = 0; round < 9; round++) {
 			t = cpu_ns();
 			er = xmlmap_event(m, ev, buf_slice(&xml));
 			while (er == ERR_OK && xmlmap_more(m))
 				er = xmlmap_next(m, ev);
-			ms = best(ms, cpu_ns() - t, 1000);
+			ms = best_of(ms, cpu_ns() - t, 1000);
 		}
 		printf("%-29s %6zu bytes %8.3f ms  %s\n", shapes[i].name, xml.len, ms,
 		    er == ERR_OK ? "read" : xmlmap_why(m));
@@ -192,11 +194,11 @@ main(int argc, char **argv)
 		fputs("usage: xmlmap_bench FILE.xml...\n", stderr);
 		return 2;
 	}
-	samples(m, &ev, argc - 1, argv + 1);
-	printf("worst shape: %.3f ms\n", hostile(m, &ev));
+	measure_samples(m, &ev, argc - 1, argv + 1);
+	printf("worst shape: %.3f ms\n", measure_shapes(m, &ev));
 	xmlmap_free(m);
 	if ((m = xmlmap_new(&split)) != NULL)
-		printf("worst shape, one event an item: %.3f ms\n", hostile(m, &ev));
+		printf("worst shape, one event an item: %.3f ms\n", measure_shapes(m, &ev));
 	event_free(&ev);
 	xmlmap_free(m);
 	return 0;

@@ -1,17 +1,18 @@
 /*
- * xmlmap_tool: what the Python tests of this directory ask of the translation.
+ * xmlmap_tool: gives the Python tests of this directory access to xmlmap.c.
  *
- *	xmlmap_tool table	the table: {"types":{name:code},"fields":{code:{key:type}}}
- *	xmlmap_tool map		standard input is texts, each led by its length in decimal
- *				and a line end; one line of JSON for each, or what is wrong
- *	xmlmap_tool broken	hands the library itself broken XML, in two threads
+ *	xmlmap_tool table	prints the table:
+ *				{"types":{name:code},"fields":{code:{key:type}}}
+ *	xmlmap_tool map		reads texts, each after its length in decimal and a line end;
+ *				prints a line of JSON for each, or what is wrong
+ *	xmlmap_tool broken	gives broken XML to mxml itself, in two threads
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "xmlmap.c"	/* the table is its own business */
+#include "xmlmap.c"	/* the table is private to it */
 
 static const char	*comma;
 
@@ -83,7 +84,7 @@ map_texts(void)
 	return ferror(stdin) || ferror(stdout) || fflush(stdout) != 0;
 }
 
-/* NULL: the library refuses it, as it should. */
+/* NULL: mxml refuses the text, as it should. */
 static void *
 load_broken(void *xml)
 {

@@ -19,13 +19,13 @@
 static struct message	 head;
 
 static int
-end(void **state)
+end_message_test(void **state)
 {
 	message_free(&head);
 	return unit_end(state);
 }
 
-#define HEADTEST(f)	cmocka_unit_test_setup_teardown(f, unit_begin, end)
+#define HEADTEST(f)	cmocka_unit_test_setup_teardown(f, unit_begin, end_message_test)
 
 static void
 check_slice(const char *name, struct slice got, struct slice want)
@@ -49,7 +49,7 @@ make_key(char key[MESSAGE_KEY_HEX + 1], const char *account, struct slice xml)
 static void
 keys(void **state)
 {
-	/* Pairs of the same user in the same second; nothing but `a` itself equals `a`. */
+	/* Messages of one user in one second: each has another key than `a`. */
 	static const struct {
 		const char	*name, *account[2], *xml[2];
 		bool		 same;
@@ -90,7 +90,7 @@ keys(void **state)
 	}
 }
 
-/* Computed by hand: the key must not change from release to release. */
+/* The key was computed by other means: it must not change from release to release. */
 static void
 key_value(void **state)
 {
@@ -106,7 +106,7 @@ key_value(void **state)
 }
 
 /*
- * The samples: at a glance the same as in full, and no two of one key.
+ * The samples: message_read() and xmlmap_event() agree, and no two samples have the same key.
  */
 
 static void
@@ -159,68 +159,69 @@ samples(void **state)
 }
 
 /*
- * Parts, and what is no message.
+ * The elements of a message, and texts that are not a message.
  */
+
+static const struct {
+	const char	*name, *xml, *why, *code;
+	struct slice	 user, msgid;
+	int64_t		 time_s;
+} parts_cases[] = {
+	{ "MsgId", TEXT "<MsgId>7</MsgId></xml>", "", "$$_receive_msg", BYTES("u"),
+	    BYTES("7"), 1712000001 },
+	{ "MsgID", EVENT("TEMPLATESENDJOBFINISH") "<MsgID>8</MsgID></xml>", "",
+	    "$$_template_send_finish", BYTES("u"), BYTES("8"), 1712000001 },
+	{ "MsgId before MsgID", TEXT "<MsgID>8</MsgID><MsgId>7</MsgId></xml>", "",
+	    "$$_receive_msg", BYTES("u"), BYTES("7"), 1712000001 },
+	{ "the first of two", TEXT "<FromUserName>v</FromUserName></xml>", "",
+	    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
+	{ "not a grandchild", "<xml><a><FromUserName>v</FromUserName></a></xml>", "",
+	    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "case of the type", "<xml><MsgType> TEXT </MsgType></xml>", "",
+	    "$$_receive_msg", { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "empty user", "<xml><FromUserName/></xml>", "", NULL, BYTES(""),
+	    { NULL, 0 }, 0 },
+	{ "time is no number", "<xml><CreateTime>1e9</CreateTime></xml>", "", NULL,
+	    { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "time too long", "<xml><CreateTime>1234567890123456789</CreateTime></xml>",
+	    "", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "nothing", "", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "no XML", "hello", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "JSON", "{\"MsgType\":\"text\"}", "not well-formed", NULL, { NULL, 0 },
+	    { NULL, 0 }, 0 },
+	{ "another root", "<a><MsgType>text</MsgType></a>", "not well-formed", NULL,
+	    { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "cut short", TEXT, "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "unknown entity", "<xml><MsgType>&x;</MsgType></xml>", "not well-formed",
+	    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "control character", TEXT "<Content>\x01</Content></xml>",
+	    "control character", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "tab and line ends", TEXT "<Content>\t\r\n</Content></xml>", "",
+	    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
+};
 
 static void
 parts(void **state)
 {
-	static const struct {
-		const char	*name, *xml, *why, *code;
-		struct slice	 user, msgid;
-		int64_t		 time_s;
-	} cases[] = {
-		{ "MsgId", TEXT "<MsgId>7</MsgId></xml>", "", "$$_receive_msg", BYTES("u"),
-		    BYTES("7"), 1712000001 },
-		{ "MsgID", EVENT("TEMPLATESENDJOBFINISH") "<MsgID>8</MsgID></xml>", "",
-		    "$$_template_send_finish", BYTES("u"), BYTES("8"), 1712000001 },
-		{ "MsgId before MsgID", TEXT "<MsgID>8</MsgID><MsgId>7</MsgId></xml>", "",
-		    "$$_receive_msg", BYTES("u"), BYTES("7"), 1712000001 },
-		{ "the first of two", TEXT "<FromUserName>v</FromUserName></xml>", "",
-		    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
-		{ "not a grandchild", "<xml><a><FromUserName>v</FromUserName></a></xml>", "",
-		    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "case of the type", "<xml><MsgType> TEXT </MsgType></xml>", "",
-		    "$$_receive_msg", { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "empty user", "<xml><FromUserName/></xml>", "", NULL, BYTES(""),
-		    { NULL, 0 }, 0 },
-		{ "time is no number", "<xml><CreateTime>1e9</CreateTime></xml>", "", NULL,
-		    { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "time too long", "<xml><CreateTime>1234567890123456789</CreateTime></xml>",
-		    "", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "nothing", "", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "no XML", "hello", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "JSON", "{\"MsgType\":\"text\"}", "not well-formed", NULL, { NULL, 0 },
-		    { NULL, 0 }, 0 },
-		{ "another root", "<a><MsgType>text</MsgType></a>", "not well-formed", NULL,
-		    { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "cut short", TEXT, "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "unknown entity", "<xml><MsgType>&x;</MsgType></xml>", "not well-formed",
-		    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "control character", TEXT "<Content>\x01</Content></xml>",
-		    "control character", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "tab and line ends", TEXT "<Content>\t\r\n</Content></xml>", "",
-		    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
-	};
 	struct guarded	 g;
 	size_t		 i;
 
 	(void)state;
 	guarded_init(&g, 1024);
-	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, xmlmap_message(&head,
-		    guarded_slice(&g, slice_of(cases[i].xml))), ERR_OK);
-		check_text(cases[i].name, head.why, cases[i].why);
-		check_text(cases[i].name, head.code == NULL ? "-" : head.code,
-		    cases[i].code == NULL ? "-" : cases[i].code);
-		check_slice(cases[i].name, head.user, cases[i].user);
-		check_slice(cases[i].name, head.msgid, cases[i].msgid);
-		check_int(cases[i].name, head.time_s, cases[i].time_s);
+	for (i = 0; i < COUNT(parts_cases); i++) {
+		check_err(parts_cases[i].name, xmlmap_message(&head,
+		    guarded_slice(&g, slice_of(parts_cases[i].xml))), ERR_OK);
+		check_text(parts_cases[i].name, head.why, parts_cases[i].why);
+		check_text(parts_cases[i].name, head.code == NULL ? "-" : head.code,
+		    parts_cases[i].code == NULL ? "-" : parts_cases[i].code);
+		check_slice(parts_cases[i].name, head.user, parts_cases[i].user);
+		check_slice(parts_cases[i].name, head.msgid, parts_cases[i].msgid);
+		check_int(parts_cases[i].name, head.time_s, parts_cases[i].time_s);
 	}
 	guarded_fini(&g);
 }
 
-/* However long the text is, and wherever in it the character stands. */
+/* A forbidden character is found at every place of a text of every length. */
 static void
 control_characters(void **state)
 {
@@ -233,7 +234,8 @@ control_characters(void **state)
 		for (i = 0; i < len; i++) {
 			memset(xml, '\t', len);
 			xml[i] = '\x1F';
-			check_err("read", xmlmap_message(&head, (struct slice){ xml, len }), ERR_OK);
+			check_err("read", xmlmap_message(&head, (struct slice){ xml, len }),
+			    ERR_OK);
 			ok &= strcmp(head.why, "control character") == 0;
 		}
 	CHECK("each is found", ok);
