@@ -93,7 +93,7 @@ read_text(struct xml_lexer *lx)
 	return XML_LEXER_TEXT;
 }
 
-/* What goes from `skip` bytes on up to the next `stop`. */
+/* Reads a token that ends with the string `stop`; its first `skip` bytes are its beginning. */
 static enum xml_lexer_token
 read_up_to(struct xml_lexer *lx, size_t skip, const char *stop, enum xml_lexer_token token)
 {
@@ -125,7 +125,7 @@ ends_name(char c)
 	}
 }
 
-/* The name is not looked at: one that is malformed is not that of a start tag. */
+/* The name is not checked here: the caller compares it with the name of the start tag. */
 static enum xml_lexer_token
 read_end_tag(struct xml_lexer *lx)
 {
@@ -142,7 +142,7 @@ read_end_tag(struct xml_lexer *lx)
 	return XML_LEXER_END;
 }
 
-/* Its name is neither empty nor holds a NUL.  Between quotes anything may stand but `<`. */
+/* A start tag must have a name, without NUL.  A quoted value may have any byte but `<`. */
 static enum xml_lexer_token
 read_start_tag(struct xml_lexer *lx)
 {

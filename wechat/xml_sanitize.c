@@ -7,20 +7,20 @@
 #include "wechat/xml_sanitize.h"
 
 /*
- * out always has room for the input that is left and a NUL: only U+FEFF is written longer than
- * it is read, and copy_char() makes room for it.
+ * `out` always has room for the input that is left and a NUL.  Only U+FEFF becomes longer when it
+ * is copied, and copy_char() makes room for it.
  */
 struct sanitizer {
 	struct xml_lexer	 lx;
 	const char		*p, *end;	/* what is left of the inside of the token */
-	bool			 is_whole;	/* the token has its end; if not, it is an error */
+	bool			 is_whole;	/* false: the token is malformed or has no end */
 	const char		*start;		/* of the text, behind a byte order mark */
 	struct buf		*out;
 	enum error		 er;		/* why the text is refused ... */
 	const char		*why;		/* ... and the same in words */
 	size_t			 nodes;
-	size_t			 run_start;	/* out->len where the present run of text began */
-	bool			 run_is_blank;	/* the run of text has only blanks so far */
+	size_t			 run_start;	/* out->len at the start of this run of text */
+	bool			 run_is_blank;	/* this run of text has only blanks so far */
 	size_t			 depth;
 	struct slice		 open[XML_DEPTH_MAX];
 };
@@ -117,7 +117,7 @@ begin_run(struct sanitizer *g)
 	g->run_is_blank = true;
 }
 
-/* A name in a tag.  Beyond ASCII it may have any character but U+FEFF, which the library drops. */
+/* Reads a name.  Beyond ASCII it may have any character but U+FEFF, which mxml drops. */
 static bool
 take_name(struct sanitizer *g, struct slice *name)
 {
@@ -136,8 +136,8 @@ take_name(struct sanitizer *g, struct slice *name)
 }
 
 /*
- * Moves behind a reference; *cp is the character that it stands for.  The name has up to eight
- * bytes (`#1114111`): with more it would have leading zeros, which nobody writes.
+ * Moves behind a reference; *cp is the character that it stands for.  The name may have up to eight
+ * bytes (`#1114111`); a longer number would have leading zeros, which nobody writes.
  */
 static bool
 pass_reference(struct sanitizer *g, uint32_t *cp)
@@ -365,7 +365,7 @@ check_comment(struct sanitizer *g)
 	return g->is_whole ? true : refuse_xml(g, "cut short");
 }
 
-/* A processing instruction; an XML declaration is one, and stands at the very beginning only. */
+/* The XML declaration is an instruction, too; it must be at the very beginning. */
 static bool
 check_instruction(struct sanitizer *g)
 {
@@ -385,7 +385,7 @@ check_instruction(struct sanitizer *g)
 	return g->is_whole ? true : refuse_xml(g, "cut short");
 }
 
-/* The next token; of an error, the kind that it began as. */
+/* Reads the next token.  If it has no end, returns the kind that it began as. */
 static enum xml_lexer_token
 next_token(struct sanitizer *g)
 {
@@ -397,7 +397,7 @@ next_token(struct sanitizer *g)
 	return g->is_whole ? token : g->lx.began;
 }
 
-/* The next token beside the root element, without blanks, comments and instructions. */
+/* Skips blanks, comments and instructions beside the root element; *token is the next one. */
 static bool
 skip_to_root(struct sanitizer *g, enum xml_lexer_token *token)
 {
@@ -430,7 +430,7 @@ skip_to_root(struct sanitizer *g, enum xml_lexer_token *token)
 	}
 }
 
-/* One tag or CDATA section: it ends the run of text before it. */
+/* Copies a tag or a CDATA section.  It ends the run of text before it. */
 static bool
 copy_markup(struct sanitizer *g, enum xml_lexer_token token)
 {
@@ -450,7 +450,7 @@ copy_markup(struct sanitizer *g, enum xml_lexer_token token)
 	return ok;
 }
 
-/* One token within the root.  Comments and instructions do not end a run of text. */
+/* Copies one token within the root.  Comments and instructions do not end a run of text. */
 static bool
 copy_content(struct sanitizer *g)
 {

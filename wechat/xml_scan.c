@@ -4,9 +4,9 @@
 #include "wechat/xml_lexer.h"
 #include "wechat/xml_scan.h"
 
-enum { DEPTH_MAX = 32 };	/* WeChat's bodies are four levels deep */
+enum { DEPTH_MAX = 32 };	/* WeChat's bodies have four levels */
 
-/* The children that are looked for, and what each of them holds. */
+/* The names of the children to find, and the slices for what they hold. */
 struct child_search {
 	struct slice	 name[XML_SCAN_NAMES_MAX];
 	struct slice	*inside;
@@ -25,7 +25,7 @@ is_all_blank(struct slice text)
 	return xml_lexer_trim(text).len == 0;
 }
 
-/* The next token beside the root element, without blanks, comments and instructions. */
+/* Skips blanks, comments and instructions beside the root element; returns the next token. */
 static enum xml_lexer_token
 skip_to_root(struct xml_lexer *lx)
 {
@@ -38,7 +38,7 @@ skip_to_root(struct xml_lexer *lx)
 	return token;
 }
 
-/* Where to put what this child holds.  NULL: nobody looks for it, or it is not the first one. */
+/* The slice for this child; NULL: it is not wanted, or it is not the first of its name. */
 static struct slice *
 find_wanted(const struct child_search *search, struct slice name)
 {
@@ -50,7 +50,7 @@ find_wanted(const struct child_search *search, struct slice name)
 	return NULL;
 }
 
-/* Reads the rest of the root element.  False: it is not well nested. */
+/* Reads the rest of the root element and finds the children.  False: it is not well nested. */
 static bool
 search_root(struct xml_lexer *lx, const struct child_search *search)
 {
@@ -137,7 +137,10 @@ resolve_text(struct buf *out, struct slice text)
 	return ERR_OK;
 }
 
-/* Appends the text of one level; has_cdata: blanks beside the CDATA sections are layout. */
+/*
+ * Appends the text of an element, without that of its children.  has_cdata: text of blanks only is
+ * layout beside the CDATA sections, and is left out.
+ */
 static enum error
 append_text(struct buf *out, struct slice inside, bool has_cdata)
 {
