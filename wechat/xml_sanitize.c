@@ -259,9 +259,9 @@ copy_char(struct sanitizer *g, bool cdata)
 	static const char	 ref[] = "&#xFEFF;", split[] = "]]>&#xFEFF;<![CDATA[";
 	const char		*from = g->p;
 
-	if (*from == '\r') {
-		g->p += at(g, "\r\n") ? 2 : 1;
-		write_out(g, "\n", 1);
+	if (xml_lexer_is_blank(*from)) {
+		g->p += *from == '\r' && at(g, "\r\n") ? 2 : 1;
+		write_out(g, *from == '\r' ? "\n" : from, 1);
 		return true;
 	}
 	if (!pass_char(g))
