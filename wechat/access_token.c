@@ -405,13 +405,7 @@ call_wechat(struct token_request *req)
 	call.body = buf_slice(&body);
 	call.deadline_ms = call_deadline_of(req);
 	http_client_do(req->ts->http, &answer, &call);
-	if (answer.status == 0)
-		errcode_print(req->why, TOKEN_WHY, "WeChat: no answer: %s", answer.why);
-	else if (answer.status != 200)
-		errcode_print(req->why, TOKEN_WHY, "WeChat: HTTP %d instead of 200", answer.status);
-	else if ((j = json_parse(buf_slice(&answer.body))) == NULL)
-		errcode_print(req->why, TOKEN_WHY, "WeChat: the answer, %zu bytes, is not JSON",
-		    answer.body.len);
+	j = errcode_parse(&answer, "WeChat", req->why, TOKEN_WHY);
 out:
 	buf_free(&answer.body);
 	buf_free(&body);
@@ -429,21 +423,6 @@ is_token_text(struct slice s)
 		if (s.p[i] <= ' ' || s.p[i] > '~')
 			return false;
 	return s.len != 0 && s.len <= TOKEN_MAX;
-}
-
-/* The seconds that a token of this answer is valid; 0: the answer does not say. */
-static int64_t
-life_of(const struct json *j)
-{
-	struct buf	 b = { 0 };
-	char		 lost[JSON_WHY];
-	int64_t		 s = 0;
-
-	if (json_path(j, &b, slice_of("$.expires_in"), lost) == JSON_FOUND &&
-	    buf_putc(&b, '\0') == ERR_OK)
-		s = strtoll(b.p, NULL, 10);
-	buf_free(&b);
-	return s > LIFE_MAX_S ? LIFE_MAX_S : s;
 }
 
 /*
@@ -512,9 +491,12 @@ static void
 read_token_answer(struct token_request *req, const struct json *j, int64_t begin_s)
 {
 	const struct slice	 text = json_text(j, "access_token");
-	const int64_t		 code = errcode_code(j), life_s = life_of(j);
+	const int64_t		 code = errcode_code(j);
 	const struct errcode	*e = errcode_of_token(code);
+	int64_t			 life_s = errcode_integer(j, "$.expires_in");
 
+	if (life_s > LIFE_MAX_S)
+		life_s = LIFE_MAX_S;
 	if (code == 0 && is_token_text(text) && life_s > 0) {
 		accept_token(req, text, begin_s, life_s);
 		return;

@@ -36,19 +36,8 @@ read_api_answer(struct api_answer *a, const struct http_answer *got, const struc
 	struct json	*j;
 	enum api_result	 result = API_OK;
 
-	if (got->status == 0) {
-		errcode_print(a->why, TOKEN_WHY, "WeChat: no answer: %s", got->why);
+	if ((j = errcode_parse(got, "WeChat", a->why, TOKEN_WHY)) == NULL)
 		return API_FAILED;
-	}
-	if (got->status != 200) {
-		errcode_print(a->why, TOKEN_WHY, "WeChat: HTTP %d instead of 200", got->status);
-		return API_FAILED;
-	}
-	if ((j = json_parse_any(buf_slice(&got->body))) == NULL) {
-		errcode_print(a->why, TOKEN_WHY, "WeChat: the answer, %zu bytes, is not JSON",
-		    got->body.len);
-		return API_FAILED;
-	}
 	if ((a->errcode = errcode_code(j)) != 0) {
 		errcode_explain(a->why, TOKEN_WHY, errcode_of(a->errcode), a->errcode, j,
 		    slice_of(t->text));

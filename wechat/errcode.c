@@ -78,9 +78,24 @@ errcode_of_token(int64_t code)
 	return e != NULL ? e : errcode_of(code);
 }
 
-/* The integer at a path, with or without quotes; 0: there is no integer. */
-static int64_t
-integer_at(const struct json *j, const char *path)
+struct json *
+errcode_parse(const struct http_answer *answer, const char *who, char *why, size_t size)
+{
+	struct json	*j = NULL;
+
+	if (answer->status == 0)
+		errcode_print(why, size, "%s: no answer: %s", who, answer->why);
+	else if (answer->status != 200)
+		errcode_print(why, size, "%s: HTTP %d instead of 200%s", who, answer->status,
+		    answer->status / 100 == 3 ? ", redirects are not followed" : "");
+	else if ((j = json_parse_any(buf_slice(&answer->body))) == NULL)
+		errcode_print(why, size, "%s: the answer, %zu bytes, is not JSON", who,
+		    answer->body.len);
+	return j;
+}
+
+int64_t
+errcode_integer(const struct json *j, const char *path)
 {
 	struct buf	 b = { 0 };
 	char		 lost[JSON_WHY];
@@ -95,9 +110,9 @@ integer_at(const struct json *j, const char *path)
 int64_t
 errcode_code(const struct json *j)
 {
-	const int64_t	 code = integer_at(j, "$.errcode");
+	const int64_t	 code = errcode_integer(j, "$.errcode");
 
-	return code != 0 ? code : integer_at(j, "$.base_resp.ret");
+	return code != 0 ? code : errcode_integer(j, "$.base_resp.ret");
 }
 
 static bool

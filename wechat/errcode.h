@@ -9,6 +9,7 @@
 
 #include "core/buf.h"
 #include "core/json.h"
+#include "net/http_client.h"
 
 enum errcode_kind {
 	ERRCODE_OTHER,		/* the table does not have it */
@@ -37,6 +38,16 @@ const struct errcode	*errcode_of(int64_t code);
  * there.
  */
 const struct errcode	*errcode_of_token(int64_t code);
+
+/*
+ * The JSON of an HTTP answer; the caller frees it.  NULL: there is no answer, its status is not
+ * 200, or it is not JSON; then why (size bytes) begins with `who` and tells the reason.
+ */
+struct json		*errcode_parse(const struct http_answer *answer, const char *who,
+			    char *why, size_t size);
+
+/* The integer at a JSONPath, with or without quotes; 0: there is no integer. */
+int64_t			 errcode_integer(const struct json *j, const char *path);
 
 /* The errcode of an answer, or its base_resp.ret; 0: WeChat has accepted the call. */
 int64_t			 errcode_code(const struct json *j);

@@ -30,18 +30,10 @@ get_json(struct http_client *h, const char *who, const char *url, int64_t deadli
 {
 	const struct http_call	 call = { .url = url, .get = true, .deadline_ms = deadline_ms };
 	struct http_answer	 answer = { 0 };
-	struct json		*j = NULL;
+	struct json		*j;
 
 	http_client_do(h, &answer, &call);
-	if (answer.status == 0)
-		errcode_print(why, TOKEN_CLIENT_WHY, "%s: no answer: %s", who, answer.why);
-	else if (answer.status != 200)
-		errcode_print(why, TOKEN_CLIENT_WHY, "%s: HTTP %d instead of 200%s", who,
-		    answer.status,
-		    answer.status / 100 == 3 ? ", redirects are not followed" : "");
-	else if ((j = json_parse_any(buf_slice(&answer.body))) == NULL)
-		errcode_print(why, TOKEN_CLIENT_WHY, "%s: the answer, %zu bytes, is not JSON", who,
-		    answer.body.len);
+	j = errcode_parse(&answer, who, why, TOKEN_CLIENT_WHY);
 	buf_free(&answer.body);
 	return j;
 }

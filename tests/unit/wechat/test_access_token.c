@@ -204,7 +204,7 @@ static const struct {
 	{ "no time", GIVES("T", 0), NULL, "expires_in", 1 },
 	{ "time before", GIVES("T", -5), NULL, "expires_in", 1 },
 	{ "no token", "{\"expires_in\":7200}", NULL, "no access_token", 1 },
-	{ "array", "[]", NULL, "not JSON", 1 },
+	{ "array", "[]", NULL, "no access_token", 1 },
 	{ "HTML", "<html>", NULL, "the answer, 6 bytes, is not JSON", 1 },
 	{ "wrong secret", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}", NULL,
 	    "errcode 40001: secret is not the AppSecret in WeChat's console", 3600 },
