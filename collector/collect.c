@@ -185,7 +185,7 @@ check_sign(struct collector *c)
 	enum error		 er;
 
 	if (e->nested)
-		return refuse_message(c, BAD_SIGN, "values that no client of QT signs");
+		return refuse_message(c, BAD_SIGN, "it has values that no client of QT signs");
 	for (i = 0; i < e->n; i++)
 		if (!slice_is(e->f[i].name, "sign"))
 			f[n++] = e->f[i];
@@ -203,8 +203,8 @@ check_sign(struct collector *c)
  */
 
 /*
- * What the sender says in encrypt_type must be known.  In an account in plain mode the message must
- * not be encrypted.
+ * encrypt_type must have a known value.  If the account is in plain mode, the message must not be
+ * encrypted.
  */
 static enum error
 check_encryption(struct collector *c)
@@ -292,7 +292,7 @@ map_message(struct collector *c)
  * Counting the message.
  */
 
-/* Makes the key that the forwarder has for this message, too. */
+/* Makes the key; the forwarder has the same one for this message. */
 static enum error
 make_key(struct collector *c)
 {
@@ -303,7 +303,7 @@ make_key(struct collector *c)
 	if (er != ERR_OK)
 		return er;
 	queue_key(c->counted.key, c->message.time_s, hex);
-	c->res->user = c->message.user;	/* that of c->event moves when the next event is filled */
+	c->res->user = c->message.user;	/* that of c->event moves with the next event */
 	return ERR_OK;
 }
 

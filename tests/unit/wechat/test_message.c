@@ -16,16 +16,16 @@
 #define SENT(s)		EVENT("subscribe_msg_sent_event") "<SubscribeMsgSentEvent>" s \
 			"</SubscribeMsgSentEvent></xml>"
 
-static struct message	 head;
+static struct message	 message;
 
 static int
 end_message_test(void **state)
 {
-	message_free(&head);
+	message_free(&message);
 	return unit_end(state);
 }
 
-#define HEADTEST(f)	cmocka_unit_test_setup_teardown(f, unit_begin, end_message_test)
+#define MESSAGETEST(f)	cmocka_unit_test_setup_teardown(f, unit_begin, end_message_test)
 
 static void
 check_slice(const char *name, struct slice got, struct slice want)
@@ -41,8 +41,8 @@ check_slice(const char *name, struct slice got, struct slice want)
 static void
 make_key(char key[MESSAGE_KEY_HEX + 1], const char *account, struct slice xml)
 {
-	check_err(account, xmlmap_message(&head, xml), ERR_OK);
-	check_err(account, message_key(&head, key, slice_of(account), xml), ERR_OK);
+	check_err(account, xmlmap_message(&message, xml), ERR_OK);
+	check_err(account, message_key(&message, key, slice_of(account), xml), ERR_OK);
 	check_int(account, (int64_t)strspn(key, "0123456789abcdef"), MESSAGE_KEY_HEX);
 }
 
@@ -115,13 +115,13 @@ check_as_in_full(const char *name, struct xmlmap *map, struct slice xml)
 	struct event	 ev = { .nattr = 0 };
 
 	check_err(name, xmlmap_event(map, &ev, xml), ERR_OK);
-	check_err(name, xmlmap_message(&head, xml), ERR_OK);
-	check_text(name, head.why, "");
-	CHECK(name, head.code == ev.message.code);
-	check_slice(name, head.msgtype, ev.message.msgtype);
-	check_slice(name, head.event, ev.message.event);
-	check_slice(name, head.user, ev.message.user);
-	check_int(name, head.time_s, ev.message.time_s);
+	check_err(name, xmlmap_message(&message, xml), ERR_OK);
+	check_text(name, message.why, "");
+	CHECK(name, message.code == ev.message.code);
+	check_slice(name, message.msgtype, ev.message.msgtype);
+	check_slice(name, message.event, ev.message.event);
+	check_slice(name, message.user, ev.message.user);
+	check_int(name, message.time_s, ev.message.time_s);
 	event_free(&ev);
 }
 
@@ -209,14 +209,14 @@ parts(void **state)
 	(void)state;
 	guarded_init(&g, 1024);
 	for (i = 0; i < COUNT(parts_cases); i++) {
-		check_err(parts_cases[i].name, xmlmap_message(&head,
+		check_err(parts_cases[i].name, xmlmap_message(&message,
 		    guarded_slice(&g, slice_of(parts_cases[i].xml))), ERR_OK);
-		check_text(parts_cases[i].name, head.why, parts_cases[i].why);
-		check_text(parts_cases[i].name, head.code == NULL ? "-" : head.code,
+		check_text(parts_cases[i].name, message.why, parts_cases[i].why);
+		check_text(parts_cases[i].name, message.code == NULL ? "-" : message.code,
 		    parts_cases[i].code == NULL ? "-" : parts_cases[i].code);
-		check_slice(parts_cases[i].name, head.user, parts_cases[i].user);
-		check_slice(parts_cases[i].name, head.msgid, parts_cases[i].msgid);
-		check_int(parts_cases[i].name, head.time_s, parts_cases[i].time_s);
+		check_slice(parts_cases[i].name, message.user, parts_cases[i].user);
+		check_slice(parts_cases[i].name, message.msgid, parts_cases[i].msgid);
+		check_int(parts_cases[i].name, message.time_s, parts_cases[i].time_s);
 	}
 	guarded_fini(&g);
 }
@@ -234,11 +234,34 @@ control_characters(void **state)
 		for (i = 0; i < len; i++) {
 			memset(xml, '\t', len);
 			xml[i] = '\x1F';
-			check_err("read", xmlmap_message(&head, (struct slice){ xml, len }),
+			check_err("read", xmlmap_message(&message, (struct slice){ xml, len }),
 			    ERR_OK);
-			ok &= strcmp(head.why, "control character") == 0;
+			ok &= strcmp(message.why, "control character") == 0;
 		}
 	CHECK("each is found", ok);
+}
+
+static void
+encrypted(void **state)
+{
+	static const struct {
+		const char	*xml;
+		bool		 want;
+	} cases[] = {
+		{ "<xml><Encrypt>x</Encrypt></xml>", true },
+		{ "<xml><ToUserName>u</ToUserName><Encrypt/></xml>", true },
+		{ "<xml><Encrypt>x</Encrypt><MsgType>text</MsgType></xml>", false },
+		{ TEXT "</xml>", false },
+		{ "<xml><a><Encrypt>x</Encrypt></a></xml>", false },
+		{ "<xml><Encrypt>x</Encrypt>", false },
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		check_err(cases[i].xml, message_read(&message, slice_of(cases[i].xml)), ERR_OK);
+		CHECK(cases[i].xml, message.encrypted == cases[i].want);
+	}
 }
 
 static void
@@ -246,19 +269,20 @@ without_memory(void **state)
 {
 	(void)state;
 	unit_memory = 1;
-	check_err("first text", xmlmap_message(&head, slice_of(TEXT "</xml>")), ERR_NOMEM);
+	check_err("first text", xmlmap_message(&message, slice_of(TEXT "</xml>")), ERR_NOMEM);
 	unit_memory = 0;
-	check_err("again", xmlmap_message(&head, slice_of(TEXT "</xml>")), ERR_OK);
-	check_slice("again", head.user, slice_of("u"));
+	check_err("again", xmlmap_message(&message, slice_of(TEXT "</xml>")), ERR_OK);
+	check_slice("again", message.user, slice_of("u"));
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		HEADTEST(keys), HEADTEST(key_value), HEADTEST(samples), HEADTEST(parts),
-		HEADTEST(control_characters), HEADTEST(without_memory),
+		MESSAGETEST(keys), MESSAGETEST(key_value), MESSAGETEST(samples), MESSAGETEST(parts),
+		MESSAGETEST(control_characters), MESSAGETEST(encrypted),
+		MESSAGETEST(without_memory),
 	};
 
-	return RUN("head", tests);
+	return RUN("message", tests);
 }
