@@ -63,29 +63,29 @@ check_client(const struct token_server_request *q)
 static enum error
 read_address_count(struct db *db, void *arg)
 {
-	struct address_count	*h = arg;
+	struct address_count	*used = arg;
 
-	h->count = 0;
-	return db_number(db, &h->count, "SELECT count FROM handed WHERE address = ? AND minute = ?",
-	    DB_VALUES(db_text(h->address), db_i(h->minute)));
+	used->count = 0;
+	return db_number(db, &used->count, "SELECT count FROM handed WHERE address = ? AND minute = ?",
+	    DB_VALUES(db_text(used->address), db_i(used->minute)));
 }
 
 /* Adds one; the first one in a minute also deletes the addresses of earlier minutes. */
 static enum error
 add_address_count(struct db *db, void *arg)
 {
-	struct address_count	*h = arg;
+	struct address_count	*used = arg;
 	enum error		 er;
 
-	h->count = 0;
-	er = db_number(db, &h->count, "INSERT INTO handed (address, minute, count) VALUES "
+	used->count = 0;
+	er = db_number(db, &used->count, "INSERT INTO handed (address, minute, count) VALUES "
 	    "(?1, ?2, 1) ON CONFLICT (address) DO UPDATE SET minute = ?2, "
 	    "count = CASE minute WHEN ?2 THEN count + 1 ELSE 1 END RETURNING count",
-	    DB_VALUES(db_text(h->address), db_i(h->minute)));
-	if (er != ERR_OK || h->count != 1)
+	    DB_VALUES(db_text(used->address), db_i(used->minute)));
+	if (er != ERR_OK || used->count != 1)
 		return er;
 	return db_run(db, NULL, "DELETE FROM handed WHERE minute < ?",
-	    DB_VALUES(db_i(h->minute - 1)));
+	    DB_VALUES(db_i(used->minute - 1)));
 }
 
 /* Checks control_per_minute, for all processes.  Beyond it an address costs no write. */
@@ -94,15 +94,15 @@ check_rate(struct token_server_reply *a, const struct settings *set, struct stor
     const struct token_server_request *q)
 {
 	const int64_t		 now_s = clock_wall_ms() / 1000, max = set->control_per_minute;
-	struct address_count	 h = { .address = q->peer, .minute = now_s / MINUTE_S };
+	struct address_count	 used = { .address = q->peer, .minute = now_s / MINUTE_S };
 	enum error		 er;
 
-	if (h.address.p == NULL)
-		h.address = slice_of("");
-	if ((er = store_do(s, STORE_READ, read_address_count, &h, q->deadline_ms)) == ERR_OK &&
-	    h.count < max &&
-	    (er = store_do(s, STORE_WRITE, add_address_count, &h, q->deadline_ms)) == ERR_OK &&
-	    h.count <= max)
+	if (used.address.p == NULL)
+		used.address = slice_of("");
+	if ((er = store_do(s, STORE_READ, read_address_count, &used, q->deadline_ms)) == ERR_OK &&
+	    used.count < max &&
+	    (er = store_do(s, STORE_WRITE, add_address_count, &used, q->deadline_ms)) == ERR_OK &&
+	    used.count <= max)
 		return ERR_OK;
 	if (er == ERR_STORE)
 		store_why(s, a->why, sizeof(a->why));

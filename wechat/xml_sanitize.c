@@ -28,10 +28,10 @@ struct sanitizer {
 static const char	 BOM[] = "\xEF\xBB\xBF";
 
 static bool
-refuse_xml(struct sanitizer *g, const char *why)
+refuse_xml(struct sanitizer *san, const char *why)
 {
-	g->er = ERR_XML;
-	g->why = why;
+	san->er = ERR_XML;
+	san->why = why;
 	return false;
 }
 
@@ -56,82 +56,82 @@ is_char(uint32_t cp)
 }
 
 static bool
-at(const struct sanitizer *g, const char *s)
+at(const struct sanitizer *san, const char *s)
 {
 	size_t	 len = strlen(s);
 
-	return (size_t)(g->end - g->p) >= len && memcmp(g->p, s, len) == 0;
+	return (size_t)(san->end - san->p) >= len && memcmp(san->p, s, len) == 0;
 }
 
 static void
-write_out(struct sanitizer *g, const char *p, size_t len)
+write_out(struct sanitizer *san, const char *p, size_t len)
 {
-	memcpy(g->out->p + g->out->len, p, len);
-	g->out->len += len;
+	memcpy(san->out->p + san->out->len, p, len);
+	san->out->len += len;
 }
 
 static void
-skip_blanks(struct sanitizer *g)
+skip_blanks(struct sanitizer *san)
 {
-	while (g->p != g->end && xml_lexer_is_blank(*g->p))
-		g->p++;
+	while (san->p != san->end && xml_lexer_is_blank(*san->p))
+		san->p++;
 }
 
 /* Moves behind one character.  XML must allow it. */
 static bool
-pass_char(struct sanitizer *g)
+pass_char(struct sanitizer *san)
 {
 	uint32_t	 cp;
 	bool		 valid;
 
-	cp = utf8_next(&g->p, g->end, &valid);
+	cp = utf8_next(&san->p, san->end, &valid);
 	if (!valid)
-		return refuse_xml(g, "not UTF-8");
+		return refuse_xml(san, "not UTF-8");
 	if (!is_char(cp))
-		return refuse_xml(g, "control character");
+		return refuse_xml(san, "control character");
 	return true;
 }
 
 /* Counts a node that mxml will have to allocate. */
 static bool
-count_node(struct sanitizer *g)
+count_node(struct sanitizer *san)
 {
-	return ++g->nodes <= XML_NODES_MAX ? true : refuse_xml(g, "too many nodes");
+	return ++san->nodes <= XML_NODES_MAX ? true : refuse_xml(san, "too many nodes");
 }
 
 /* Ends a run of text before markup: it is a node, or it is blank and is removed. */
 static bool
-end_run(struct sanitizer *g)
+end_run(struct sanitizer *san)
 {
-	if (g->run_is_blank) {
-		g->out->len = g->run_start;
+	if (san->run_is_blank) {
+		san->out->len = san->run_start;
 		return true;
 	}
-	return count_node(g);
+	return count_node(san);
 }
 
 static void
-begin_run(struct sanitizer *g)
+begin_run(struct sanitizer *san)
 {
-	g->run_start = g->out->len;
-	g->run_is_blank = true;
+	san->run_start = san->out->len;
+	san->run_is_blank = true;
 }
 
 /* Reads a name.  Beyond ASCII it may have any character but U+FEFF, which mxml drops. */
 static bool
-take_name(struct sanitizer *g, struct slice *name)
+take_name(struct sanitizer *san, struct slice *name)
 {
-	name->p = g->p;
-	if (g->p == g->end || !is_name_start(*g->p))
-		return refuse_xml(g, "malformed tag");
-	while (g->p != g->end && is_name_byte(*g->p))
-		if ((unsigned char)*g->p < 0x80)
-			g->p++;
-		else if (at(g, BOM))
-			return refuse_xml(g, "malformed tag");
-		else if (!pass_char(g))
+	name->p = san->p;
+	if (san->p == san->end || !is_name_start(*san->p))
+		return refuse_xml(san, "malformed tag");
+	while (san->p != san->end && is_name_byte(*san->p))
+		if ((unsigned char)*san->p < 0x80)
+			san->p++;
+		else if (at(san, BOM))
+			return refuse_xml(san, "malformed tag");
+		else if (!pass_char(san))
 			return false;
-	name->len = (size_t)(g->p - name->p);
+	name->len = (size_t)(san->p - name->p);
 	return true;
 }
 
@@ -140,286 +140,286 @@ take_name(struct sanitizer *g, struct slice *name)
  * bytes (`#1114111`); a longer number would have leading zeros, which nobody writes.
  */
 static bool
-pass_reference(struct sanitizer *g, uint32_t *cp)
+pass_reference(struct sanitizer *san, uint32_t *cp)
 {
-	struct slice	 name = { g->p + 1, 0 };
+	struct slice	 name = { san->p + 1, 0 };
 
-	while (name.p + name.len != g->lx.end && name.p[name.len] != ';')
+	while (name.p + name.len != san->lx.end && name.p[name.len] != ';')
 		if (++name.len > 8)
-			return refuse_xml(g, "malformed reference");
-	if (name.p + name.len == g->lx.end)
-		return refuse_xml(g, "malformed reference");
-	g->p = name.p + name.len + 1;
+			return refuse_xml(san, "malformed reference");
+	if (name.p + name.len == san->lx.end)
+		return refuse_xml(san, "malformed reference");
+	san->p = name.p + name.len + 1;
 	*cp = xml_lexer_reference(name);
 	if (is_char(*cp))
 		return true;
-	return refuse_xml(g, *name.p == '#' ? "reference to a character that XML forbids" :
+	return refuse_xml(san, *name.p == '#' ? "reference to a character that XML forbids" :
 	    "unknown entity");
 }
 
 /* Moves behind a name, `=` and a quoted value. */
 static bool
-pass_attribute(struct sanitizer *g, struct slice *name)
+pass_attribute(struct sanitizer *san, struct slice *name)
 {
 	uint32_t	 cp;
 	char		 quote;
 
-	if (!take_name(g, name))
+	if (!take_name(san, name))
 		return false;
-	skip_blanks(g);
-	if (!at(g, "="))
-		return refuse_xml(g, "malformed attribute");
-	g->p++;
-	skip_blanks(g);
-	if (!at(g, "\"") && !at(g, "'"))
-		return refuse_xml(g, "malformed attribute");
-	quote = *g->p++;
-	while (g->p != g->end && *g->p != quote) {
-		if (*g->p == '<')
-			return refuse_xml(g, "malformed attribute");
-		if (!(*g->p == '&' ? pass_reference(g, &cp) : pass_char(g)))
+	skip_blanks(san);
+	if (!at(san, "="))
+		return refuse_xml(san, "malformed attribute");
+	san->p++;
+	skip_blanks(san);
+	if (!at(san, "\"") && !at(san, "'"))
+		return refuse_xml(san, "malformed attribute");
+	quote = *san->p++;
+	while (san->p != san->end && *san->p != quote) {
+		if (*san->p == '<')
+			return refuse_xml(san, "malformed attribute");
+		if (!(*san->p == '&' ? pass_reference(san, &cp) : pass_char(san)))
 			return false;
 	}
-	if (g->p == g->end)
-		return refuse_xml(g, "cut short");
-	g->p++;
+	if (san->p == san->end)
+		return refuse_xml(san, "cut short");
+	san->p++;
 	return true;
 }
 
 static bool
-pass_attributes(struct sanitizer *g)
+pass_attributes(struct sanitizer *san)
 {
 	struct slice	 names[XML_ATTRS_MAX];
 	size_t		 n = 0, i;
 	bool		 apart;
 
 	for (;;) {
-		if (g->p == g->end)
-			return g->is_whole ? true : refuse_xml(g, "cut short");
-		if (*g->p == '/')
+		if (san->p == san->end)
+			return san->is_whole ? true : refuse_xml(san, "cut short");
+		if (*san->p == '/')
 			return true;
-		apart = xml_lexer_is_blank(*g->p);
-		skip_blanks(g);
-		if (g->p == g->end || *g->p == '/')
+		apart = xml_lexer_is_blank(*san->p);
+		skip_blanks(san);
+		if (san->p == san->end || *san->p == '/')
 			continue;
 		if (!apart)
-			return refuse_xml(g, "malformed tag");
+			return refuse_xml(san, "malformed tag");
 		if (n == XML_ATTRS_MAX)
-			return refuse_xml(g, "too many attributes");
-		if (!pass_attribute(g, &names[n]))
+			return refuse_xml(san, "too many attributes");
+		if (!pass_attribute(san, &names[n]))
 			return false;
 		for (i = 0; i < n; i++)
 			if (names[i].len == names[n].len &&
 			    memcmp(names[i].p, names[n].p, names[n].len) == 0)
-				return refuse_xml(g, "attribute given twice");
+				return refuse_xml(san, "attribute given twice");
 		n++;
 	}
 }
 
 static bool
-copy_start_tag(struct sanitizer *g)
+copy_start_tag(struct sanitizer *san)
 {
 	struct slice	 name;
 	bool		 is_empty;
 
-	if (!take_name(g, &name) ||
-	    ((g->p != g->end || !g->is_whole) && !pass_attributes(g)) || !count_node(g))
+	if (!take_name(san, &name) ||
+	    ((san->p != san->end || !san->is_whole) && !pass_attributes(san)) || !count_node(san))
 		return false;
-	is_empty = g->p != g->end;	/* pass_attributes() has stopped at a `/` */
-	if (is_empty && (g->p + 1 != g->end || !g->is_whole))
-		return refuse_xml(g, "malformed tag");
-	write_out(g, g->lx.from, name.len + 1);
+	is_empty = san->p != san->end;	/* pass_attributes() has stopped at a `/` */
+	if (is_empty && (san->p + 1 != san->end || !san->is_whole))
+		return refuse_xml(san, "malformed tag");
+	write_out(san, san->lx.from, name.len + 1);
 	if (is_empty) {
-		write_out(g, "/>", 2);
+		write_out(san, "/>", 2);
 		return true;
 	}
-	write_out(g, ">", 1);
-	if (g->depth == XML_DEPTH_MAX)
-		return refuse_xml(g, "nested too deeply");
-	g->open[g->depth++] = name;
+	write_out(san, ">", 1);
+	if (san->depth == XML_DEPTH_MAX)
+		return refuse_xml(san, "nested too deeply");
+	san->open[san->depth++] = name;
 	return true;
 }
 
 static bool
-copy_end_tag(struct sanitizer *g)
+copy_end_tag(struct sanitizer *san)
 {
-	const struct slice	 name = g->lx.name, open = g->open[--g->depth];
+	const struct slice	 name = san->lx.name, open = san->open[--san->depth];
 
-	if (!g->is_whole || name.len != open.len || memcmp(name.p, open.p, name.len) != 0)
-		return refuse_xml(g, "end tag does not match");
-	write_out(g, g->lx.from, name.len + 2);
-	write_out(g, ">", 1);
+	if (!san->is_whole || name.len != open.len || memcmp(name.p, open.p, name.len) != 0)
+		return refuse_xml(san, "end tag does not match");
+	write_out(san, san->lx.from, name.len + 2);
+	write_out(san, ">", 1);
 	return true;
 }
 
 /* Copies one character of text or CDATA.  CR LF and CR become LF. */
 static bool
-copy_char(struct sanitizer *g, bool cdata)
+copy_char(struct sanitizer *san, bool cdata)
 {
 	static const char	 ref[] = "&#xFEFF;", split[] = "]]>&#xFEFF;<![CDATA[";
-	const char		*from = g->p;
+	const char		*from = san->p;
 
 	if (xml_lexer_is_blank(*from)) {
-		g->p += *from == '\r' && at(g, "\r\n") ? 2 : 1;
-		write_out(g, *from == '\r' ? "\n" : from, 1);
+		san->p += *from == '\r' && at(san, "\r\n") ? 2 : 1;
+		write_out(san, *from == '\r' ? "\n" : from, 1);
 		return true;
 	}
-	if (!pass_char(g))
+	if (!pass_char(san))
 		return false;
-	if (g->p - from != 3 || memcmp(from, BOM, 3) != 0) {
-		write_out(g, from, (size_t)(g->p - from));
+	if (san->p - from != 3 || memcmp(from, BOM, 3) != 0) {
+		write_out(san, from, (size_t)(san->p - from));
 		return true;
 	}
 	/* mxml would drop U+FEFF, but not if it is a reference. */
-	if (cdata && !(count_node(g) && count_node(g)))
+	if (cdata && !(count_node(san) && count_node(san)))
 		return false;
-	g->er = buf_reserve(g->out, (size_t)(g->lx.end - g->p) + sizeof(split));
-	if (g->er != ERR_OK)
+	san->er = buf_reserve(san->out, (size_t)(san->lx.end - san->p) + sizeof(split));
+	if (san->er != ERR_OK)
 		return false;
 	if (cdata)
-		write_out(g, split, sizeof(split) - 1);
+		write_out(san, split, sizeof(split) - 1);
 	else
-		write_out(g, ref, sizeof(ref) - 1);
+		write_out(san, ref, sizeof(ref) - 1);
 	return true;
 }
 
 static bool
-copy_reference(struct sanitizer *g)
+copy_reference(struct sanitizer *san)
 {
-	const char	*from = g->p;
+	const char	*from = san->p;
 	uint32_t	 cp;
 
-	if (!pass_reference(g, &cp))
+	if (!pass_reference(san, &cp))
 		return false;
-	write_out(g, from, (size_t)(g->p - from));
+	write_out(san, from, (size_t)(san->p - from));
 	if (cp > ' ')
-		g->run_is_blank = false;
+		san->run_is_blank = false;
 	return true;
 }
 
 /* Copies ASCII characters up to the next one that needs a check. */
 static void
-copy_plain_text(struct sanitizer *g)
+copy_plain_text(struct sanitizer *san)
 {
-	const char	*from = g->p, *p = from, *end = g->end;
+	const char	*from = san->p, *p = from, *end = san->end;
 
 	while (p != end && *p >= ' ' && *p != '&' && *p != '>')
 		p++;
-	write_out(g, from, (size_t)(p - from));
-	g->p = p;
+	write_out(san, from, (size_t)(p - from));
+	san->p = p;
 }
 
 static bool
-copy_text(struct sanitizer *g)
+copy_text(struct sanitizer *san)
 {
-	const char	*from = g->p;
+	const char	*from = san->p;
 	bool		 ok = true;
 
-	while (ok && g->p != g->end) {
-		if (*g->p == '&') {
-			ok = copy_reference(g);
+	while (ok && san->p != san->end) {
+		if (*san->p == '&') {
+			ok = copy_reference(san);
 			continue;
 		}
-		if (*g->p == '>' && g->p - from >= 2 && memcmp(g->p - 2, "]]", 2) == 0)
-			return refuse_xml(g, "]]> outside a CDATA section");
-		if (!xml_lexer_is_blank(*g->p))
-			g->run_is_blank = false;
-		ok = copy_char(g, false);
-		if (ok && !g->run_is_blank)
-			copy_plain_text(g);
+		if (*san->p == '>' && san->p - from >= 2 && memcmp(san->p - 2, "]]", 2) == 0)
+			return refuse_xml(san, "]]> outside a CDATA section");
+		if (!xml_lexer_is_blank(*san->p))
+			san->run_is_blank = false;
+		ok = copy_char(san, false);
+		if (ok && !san->run_is_blank)
+			copy_plain_text(san);
 	}
 	return ok;
 }
 
 static bool
-copy_cdata(struct sanitizer *g)
+copy_cdata(struct sanitizer *san)
 {
 	const char	*from;
 
-	if (!count_node(g))
+	if (!count_node(san))
 		return false;
-	write_out(g, g->lx.from, strlen("<![CDATA["));
-	while (g->p != g->end) {
-		for (from = g->p; g->p != g->end && *g->p >= ' '; g->p++)
+	write_out(san, san->lx.from, strlen("<![CDATA["));
+	while (san->p != san->end) {
+		for (from = san->p; san->p != san->end && *san->p >= ' '; san->p++)
 			;
-		write_out(g, from, (size_t)(g->p - from));
-		if (g->p != g->end && !copy_char(g, true))
+		write_out(san, from, (size_t)(san->p - from));
+		if (san->p != san->end && !copy_char(san, true))
 			return false;
 	}
-	if (!g->is_whole)
-		return refuse_xml(g, "cut short");
-	write_out(g, "]]>", 3);
+	if (!san->is_whole)
+		return refuse_xml(san, "cut short");
+	write_out(san, "]]>", 3);
 	return true;
 }
 
 /* XML forbids `--` in a comment, also where the second `-` belongs to its end. */
 static bool
-check_comment(struct sanitizer *g)
+check_comment(struct sanitizer *san)
 {
-	while (g->p != g->end) {
-		if (*g->p == '-' && (g->p + 1 == g->end ? g->is_whole : g->p[1] == '-'))
-			return refuse_xml(g, "malformed comment");
-		if (!pass_char(g))
+	while (san->p != san->end) {
+		if (*san->p == '-' && (san->p + 1 == san->end ? san->is_whole : san->p[1] == '-'))
+			return refuse_xml(san, "malformed comment");
+		if (!pass_char(san))
 			return false;
 	}
-	return g->is_whole ? true : refuse_xml(g, "cut short");
+	return san->is_whole ? true : refuse_xml(san, "cut short");
 }
 
 /* The XML declaration is an instruction, too; it must be at the very beginning. */
 static bool
-check_instruction(struct sanitizer *g)
+check_instruction(struct sanitizer *san)
 {
 	struct slice	 name;
 
-	if (!take_name(g, &name))
+	if (!take_name(san, &name))
 		return false;
 	if (name.len == 3 && strncasecmp(name.p, "xml", 3) == 0 &&
-	    !(g->lx.from == g->start && memcmp(name.p, "xml", 3) == 0 && g->p != g->end &&
-	    xml_lexer_is_blank(*g->p)))
-		return refuse_xml(g, "misplaced XML declaration");
-	if (g->p == g->end ? !g->is_whole : !xml_lexer_is_blank(*g->p))
-		return refuse_xml(g, "malformed instruction");
-	while (g->p != g->end)
-		if (!pass_char(g))
+	    !(san->lx.from == san->start && memcmp(name.p, "xml", 3) == 0 && san->p != san->end &&
+	    xml_lexer_is_blank(*san->p)))
+		return refuse_xml(san, "misplaced XML declaration");
+	if (san->p == san->end ? !san->is_whole : !xml_lexer_is_blank(*san->p))
+		return refuse_xml(san, "malformed instruction");
+	while (san->p != san->end)
+		if (!pass_char(san))
 			return false;
-	return g->is_whole ? true : refuse_xml(g, "cut short");
+	return san->is_whole ? true : refuse_xml(san, "cut short");
 }
 
 /* Reads the next token.  If it has no end, returns the kind that it began as. */
 static enum xml_lexer_token
-next_token(struct sanitizer *g)
+next_token(struct sanitizer *san)
 {
-	const enum xml_lexer_token	 token = xml_lexer_next(&g->lx);
+	const enum xml_lexer_token	 token = xml_lexer_next(&san->lx);
 
-	g->p = g->lx.inside.p;
-	g->end = g->p + g->lx.inside.len;
-	g->is_whole = token != XML_LEXER_ERROR;
-	return g->is_whole ? token : g->lx.began;
+	san->p = san->lx.inside.p;
+	san->end = san->p + san->lx.inside.len;
+	san->is_whole = token != XML_LEXER_ERROR;
+	return san->is_whole ? token : san->lx.began;
 }
 
 /* Skips blanks, comments and instructions beside the root element; *token is the next one. */
 static bool
-skip_to_root(struct sanitizer *g, enum xml_lexer_token *token)
+skip_to_root(struct sanitizer *san, enum xml_lexer_token *token)
 {
 	for (;;) {
-		*token = next_token(g);
+		*token = next_token(san);
 		switch (*token) {
 		case XML_LEXER_TEXT:
-			skip_blanks(g);
-			if (g->p != g->end)
+			skip_blanks(san);
+			if (san->p != san->end)
 				return true;
 			break;
 		case XML_LEXER_COMMENT:
-			if (!check_comment(g))
+			if (!check_comment(san))
 				return false;
 			break;
 		case XML_LEXER_INSTRUCTION:
-			if (!check_instruction(g))
+			if (!check_instruction(san))
 				return false;
 			break;
 		case XML_LEXER_CDATA:
 		case XML_LEXER_DOCTYPE:
-			return refuse_xml(g, "document type refused");
+			return refuse_xml(san, "document type refused");
 		case XML_LEXER_START:
 		case XML_LEXER_EMPTY:
 		case XML_LEXER_END:
@@ -432,83 +432,83 @@ skip_to_root(struct sanitizer *g, enum xml_lexer_token *token)
 
 /* Copies a tag or a CDATA section.  It ends the run of text before it. */
 static bool
-copy_markup(struct sanitizer *g, enum xml_lexer_token token)
+copy_markup(struct sanitizer *san, enum xml_lexer_token token)
 {
 	bool	 ok;
 
-	if (!end_run(g))
+	if (!end_run(san))
 		return false;
 	if (token == XML_LEXER_END)
-		ok = copy_end_tag(g);
+		ok = copy_end_tag(san);
 	else if (token == XML_LEXER_CDATA)
-		ok = copy_cdata(g);
+		ok = copy_cdata(san);
 	else if (token == XML_LEXER_DOCTYPE)
-		ok = refuse_xml(g, "document type refused");
+		ok = refuse_xml(san, "document type refused");
 	else
-		ok = copy_start_tag(g);
-	begin_run(g);
+		ok = copy_start_tag(san);
+	begin_run(san);
 	return ok;
 }
 
 /* Copies one token within the root.  Comments and instructions do not end a run of text. */
 static bool
-copy_content(struct sanitizer *g)
+copy_content(struct sanitizer *san)
 {
 	enum xml_lexer_token	 token;
 
-	if (g->lx.end - g->lx.p < 2)
-		return refuse_xml(g, "cut short");
-	switch (token = next_token(g)) {
+	if (san->lx.end - san->lx.p < 2)
+		return refuse_xml(san, "cut short");
+	switch (token = next_token(san)) {
 	case XML_LEXER_TEXT:
-		return copy_text(g);
+		return copy_text(san);
 	case XML_LEXER_COMMENT:
-		return check_comment(g);
+		return check_comment(san);
 	case XML_LEXER_INSTRUCTION:
-		return check_instruction(g);
+		return check_instruction(san);
 	default:
-		return copy_markup(g, token);
+		return copy_markup(san, token);
 	}
 }
 
 static bool
-copy_document(struct sanitizer *g)
+copy_document(struct sanitizer *san)
 {
 	enum xml_lexer_token	 token;
 
-	xml_lexer_skip_bom(&g->lx);
-	g->start = g->lx.p;
-	if (!skip_to_root(g, &token))
+	xml_lexer_skip_bom(&san->lx);
+	san->start = san->lx.p;
+	if (!skip_to_root(san, &token))
 		return false;
 	if (token == XML_LEXER_TEXT || token == XML_LEXER_DONE)
-		return refuse_xml(g, "no XML");
+		return refuse_xml(san, "no XML");
 	if (token == XML_LEXER_END)
-		return refuse_xml(g, "malformed tag");
-	if (!copy_start_tag(g))
+		return refuse_xml(san, "malformed tag");
+	if (!copy_start_tag(san))
 		return false;
-	begin_run(g);
-	while (g->depth != 0)
-		if (!copy_content(g))
+	begin_run(san);
+	while (san->depth != 0)
+		if (!copy_content(san))
 			return false;
-	if (!skip_to_root(g, &token))
+	if (!skip_to_root(san, &token))
 		return false;
-	return token == XML_LEXER_DONE ? true : refuse_xml(g, "more than one root");
+	return token == XML_LEXER_DONE ? true : refuse_xml(san, "more than one root");
 }
 
 enum error
 xml_sanitize(struct buf *out, const char **why, struct slice xml)
 {
-	struct sanitizer	 g = { .out = out, .er = ERR_OK, .why = "" };
+	struct sanitizer	 san = { .out = out, .er = ERR_OK, .why = "" };
 
 	buf_reset(out);
-	xml_lexer_init(&g.lx, xml);
+	xml_lexer_init(&san.lx, xml);
 	if (xml.len == 0)
-		(void)refuse_xml(&g, "empty");
+		(void)refuse_xml(&san, "empty");
 	else if (xml.len > XML_SIZE_MAX)
-		(void)refuse_xml(&g, "too large");
-	else if ((g.er = buf_reserve(out, xml.len + 1)) == ERR_OK && copy_document(&g))
+		(void)refuse_xml(&san, "too large");
+	else if ((san.er = buf_reserve(out, xml.len + 1)) == ERR_OK && copy_document(&san))
 		out->p[out->len] = '\0';
 	else
 		buf_reset(out);
-	*why = g.why;
-	return g.er;
+	*why = san.why;
+	return san.er;
 }
