@@ -66,7 +66,8 @@ read_address_count(struct db *db, void *arg)
 	struct address_count	*used = arg;
 
 	used->count = 0;
-	return db_number(db, &used->count, "SELECT count FROM handed WHERE address = ? AND minute = ?",
+	return db_number(db, &used->count,
+	    "SELECT count FROM handed WHERE address = ? AND minute = ?",
 	    DB_VALUES(db_text(used->address), db_i(used->minute)));
 }
 
