@@ -99,7 +99,7 @@ $(B)/flags $(B)/modules $(BC)/config.name: FORCE
 # Everything that must hold; its parts by themselves.
 check:
 	$(MAKE) -j $(JOBS) built
-	$(MAKE) check-unit check-table check-docs check-e2e
+	$(MAKE) check-unit check-few-dates check-table check-docs check-e2e
 
 # The same under sanitizers; threads where there are some.  At -O2 they take three times as long
 # to compile, and find no more.
@@ -130,6 +130,7 @@ help:
 	    'make dist                 a tarball; distcheck: and does it build' \
 	    'make check                every test; or check-unit, check-layers, check-table, check-e2e' \
 	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
+	    'make check-dates          unit programs and models at other dates, in other time zones' \
 	    'make lint                 shell, manuals, completions, units, the package' \
 	    'make fuzz, torture        for as long as one likes' \
 	    'make fresh                README.md on a Debian that nobody has touched' \

@@ -6,17 +6,20 @@
 #include <openssl/rand.h>
 
 #include "core/digest.h"
+#include "core/number.h"
 #include "crypto.h"
 #include "wechat/push.h"
 #include "wechat/xml_scan.h"
 
 enum {
 	LENGTH = 4,			/* bytes of the length field, big endian */
-	HEAD = CRYPTO_RANDOM + LENGTH,	/* what stands before the message */
-	BLOCK = 32			/* WeChat pads to this, not to AES's 16 */
+	HEAD = CRYPTO_RANDOM + LENGTH,	/* bytes before the message */
+	BLOCK = 32,			/* WeChat pads to a multiple of 32, although AES has 16 */
+	SEAL_MAX = 1 << 24,		/* bytes of a message to seal; WeChat's have a few KiB */
+	OPEN_MAX = 1 << 30		/* bytes to decrypt; OpenSSL counts them in an int */
 };
 
-/* The library's contexts, made when first needed and kept. */
+/* OpenSSL's contexts.  The two for AES are made when a message is opened or sealed. */
 struct crypto {
 	struct digest	*sha1;
 	EVP_CIPHER	*cbc;
@@ -48,7 +51,7 @@ crypto_free(struct crypto *c)
 	free(c);
 }
 
-/* One more than the value of each of the 64 digits; 0: no digit. */
+/* The value of each of the 64 digits, plus 1; 0: the character is not a digit. */
 static const unsigned char base64_digits[256] = {
 	['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
 	    23, 24, 25, 26,
@@ -60,11 +63,11 @@ static const unsigned char base64_digits[256] = {
 };
 
 /*
- * Strict decoding of n digits without padding: nothing foreign.  Bits that make no whole
- * byte are dropped.  out may be where in is.
+ * Decodes n digits.  Bits at the end that do not fill a byte are dropped.  out may be where in is.
+ * False: a character is not a digit.
  */
 static bool
-base64_decode(unsigned char *out, const char *in, size_t n)
+decode_digits(unsigned char *out, const char *in, size_t n)
 {
 	unsigned	 bits = 0, have = 0;
 	int		 d;
@@ -83,9 +86,9 @@ base64_decode(unsigned char *out, const char *in, size_t n)
 	return true;
 }
 
-/* Standard base64 with its padding, decoded in place. */
+/* Decodes base64 with its padding, in place. */
 static enum error
-open_base64(struct buf *b)
+decode_base64(struct buf *b)
 {
 	size_t	 n = b->len, pad = 0;
 
@@ -93,7 +96,7 @@ open_base64(struct buf *b)
 		return ERR_BASE64;
 	while (pad < 2 && b->p[n - 1 - pad] == '=')
 		pad++;
-	if (!base64_decode((unsigned char *)b->p, b->p, n - pad))
+	if (!decode_digits((unsigned char *)b->p, b->p, n - pad))
 		return ERR_BASE64;
 	b->len = n / 4 * 3 - pad;
 	return ERR_OK;
@@ -107,13 +110,13 @@ crypto_key(unsigned char key[CRYPTO_KEY], struct slice text)
 	if (text.len != CRYPTO_KEY_TEXT)
 		return ERR_AESKEY;
 	for (i = 0; i < text.len; i++)
-		if (text.p[i] == '+' || text.p[i] == '/')	/* never in a key */
+		if (text.p[i] == '+' || text.p[i] == '/')	/* no key of WeChat's has them */
 			return ERR_AESKEY;
-	return base64_decode(key, text.p, text.len) ? ERR_OK : ERR_AESKEY;
+	return decode_digits(key, text.p, text.len) ? ERR_OK : ERR_AESKEY;
 }
 
 static int
-slice_compare(struct slice a, struct slice b)
+compare_bytes(struct slice a, struct slice b)
 {
 	int	 d = memcmp(a.p, b.p, a.len < b.len ? a.len : b.len);
 
@@ -128,16 +131,16 @@ crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice 
 
 	for (i = 0; i < n; i++) {
 		part = parts[i];
-		for (j = i; j > 0 && slice_compare(sorted[j - 1], part) > 0; j--)
+		for (j = i; j > 0 && compare_bytes(sorted[j - 1], part) > 0; j--)
 			sorted[j] = sorted[j - 1];
 		sorted[j] = part;
 	}
 	return digest_hex(c->sha1, hex, sorted, n);
 }
 
-/* The signature of parts is the one claimed. */
+/* Checks that the signature of the parts is the given one. */
 static enum error
-check(struct crypto *c, struct slice claimed, const struct slice *parts, size_t n)
+check_signature(struct crypto *c, struct slice given, const struct slice *parts, size_t n)
 {
 	char		 hex[CRYPTO_SHA1_HEX + 1];
 	enum error	 er;
@@ -148,7 +151,7 @@ check(struct crypto *c, struct slice claimed, const struct slice *parts, size_t 
 			return ERR_PARAM;
 	if ((er = crypto_sign(c, hex, parts, n)) != ERR_OK)
 		return er;
-	return digest_equal(claimed, slice_of(hex)) ? ERR_OK : ERR_SIGNATURE;
+	return digest_equal(given, slice_of(hex)) ? ERR_OK : ERR_SIGNATURE;
 }
 
 enum error
@@ -157,37 +160,30 @@ crypto_check_url(struct crypto *c, const struct account *a, const struct push *p
 	struct slice	 parts[] = { slice_of(a->token), p->v[PUSH_TIMESTAMP],
 			    p->v[PUSH_NONCE] };
 
-	return check(c, p->v[PUSH_SIGNATURE], parts, 3);
+	return check_signature(c, p->v[PUSH_SIGNATURE], parts, 3);
 }
 
 enum error
 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s)
 {
-	struct slice	 ts = p->v[PUSH_TIMESTAMP];
-	int64_t		 t = 0;
-	size_t		 i;
+	int64_t	 t;
 
 	if (fresh_s == 0)
 		return ERR_OK;
-	if (ts.len == 0 || ts.len > 18)
+	if (!number_parse(&t, p->v[PUSH_TIMESTAMP]))
 		return ERR_STALE;
-	for (i = 0; i < ts.len; i++) {
-		if (ts.p[i] < '0' || ts.p[i] > '9')
-			return ERR_STALE;
-		t = t * 10 + (ts.p[i] - '0');
-	}
 	return t >= now_s - fresh_s && t <= now_s + fresh_s ? ERR_OK : ERR_STALE;
 }
 
-/* The AES context, ready for key in one direction, without the library's padding. */
+/* Prepares the AES context for key: encrypt 1 or 0, and no padding by OpenSSL. */
 static enum error
-aes_begin(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
+prepare_aes(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
 {
 	if (c->cbc == NULL)
 		c->cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
 	if (c->aes == NULL)
 		c->aes = EVP_CIPHER_CTX_new();
-	/* The IV is the key's first half: WeChat's choice. */
+	/* WeChat takes the first half of the key as the IV; OpenSSL reads no more of it. */
 	if (c->cbc == NULL || c->aes == NULL ||
 	    EVP_CipherInit_ex2(c->aes, c->cbc, key, key, encrypt, NULL) != 1 ||
 	    EVP_CIPHER_CTX_set_padding(c->aes, 0) != 1)
@@ -196,7 +192,7 @@ aes_begin(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
 }
 
 static enum error
-decrypt(struct crypto *c, struct buf *out, struct slice key_text, const struct buf *cipher)
+decrypt_text(struct crypto *c, struct buf *out, struct slice key_text, const struct buf *cipher)
 {
 	unsigned char	 key[CRYPTO_KEY];
 	enum error	 er;
@@ -205,10 +201,10 @@ decrypt(struct crypto *c, struct buf *out, struct slice key_text, const struct b
 	if ((er = crypto_key(key, key_text)) != ERR_OK)
 		return er;
 	out->len = 0;
-	if (cipher->len == 0 || cipher->len % BLOCK != 0 || cipher->len > 1 << 30)
+	if (cipher->len == 0 || cipher->len % BLOCK != 0 || cipher->len > OPEN_MAX)
 		er = ERR_AES;
 	else if ((er = buf_reserve(out, cipher->len)) == ERR_OK &&
-	    (er = aes_begin(c, key, 0)) == ERR_OK) {
+	    (er = prepare_aes(c, key, 0)) == ERR_OK) {
 		if (EVP_DecryptUpdate(c->aes, (unsigned char *)out->p, &n,
 		    (const unsigned char *)cipher->p, (int)cipher->len) == 1)
 			out->len = (size_t)n;
@@ -218,9 +214,9 @@ decrypt(struct crypto *c, struct buf *out, struct slice key_text, const struct b
 	return er;
 }
 
-/* Takes off the padding, all of which must be right. */
+/* Removes the padding: 1 to BLOCK bytes, each of which has their number as its value. */
 static enum error
-unpad(struct buf *b)
+remove_padding(struct buf *b)
 {
 	size_t	 pad = (unsigned char)b->p[b->len - 1], i;
 
@@ -233,9 +229,9 @@ unpad(struct buf *b)
 	return ERR_OK;
 }
 
-/* Leaves of random, length, message, AppID the message. */
+/* Checks the AppID behind the message, and leaves only the message. */
 static enum error
-unwrap(struct buf *b, struct slice appid)
+extract_message(struct buf *b, struct slice appid)
 {
 	const unsigned char	*l;
 	size_t			 len, rest;
@@ -254,15 +250,16 @@ unwrap(struct buf *b, struct slice appid)
 	return ERR_OK;
 }
 
+/* Opens with one key.  xml becomes the message, empty after an error. */
 static enum error
-open_with(struct crypto *c, struct buf *xml, const char *key, const char *appid,
+open_with_key(struct crypto *c, struct buf *xml, const char *key, const char *appid,
     const struct buf *cipher)
 {
 	enum error	 er;
 
-	if ((er = decrypt(c, xml, slice_of(key), cipher)) == ERR_OK &&
-	    (er = unpad(xml)) == ERR_OK)
-		er = unwrap(xml, slice_of(appid));
+	if ((er = decrypt_text(c, xml, slice_of(key), cipher)) == ERR_OK &&
+	    (er = remove_padding(xml)) == ERR_OK)
+		er = extract_message(xml, slice_of(appid));
 	if (er != ERR_OK)
 		xml->len = 0;
 	return er;
@@ -283,19 +280,20 @@ crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct ac
 	if (work->len == 0)
 		return ERR_XML;
 	parts[3] = buf_slice(work);
-	if ((er = check(c, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != ERR_OK ||
-	    (er = open_base64(work)) != ERR_OK)
+	if ((er = check_signature(c, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != ERR_OK ||
+	    (er = decode_base64(work)) != ERR_OK)
 		return er;
-	er = open_with(c, xml, a->aes_key, a->appid, work);
+	er = open_with_key(c, xml, a->aes_key, a->appid, work);
 	if (er != ERR_OK && a->aes_key_old != NULL && *a->aes_key_old != '\0' &&
-	    open_with(c, xml, a->aes_key_old, a->appid, work) == ERR_OK)
+	    open_with_key(c, xml, a->aes_key_old, a->appid, work) == ERR_OK)
 		er = ERR_OK;
 	return er;
 }
 
-/* random, length, message, AppID, padding. */
+/* Appends the text to encrypt: random bytes, length, message, AppID, padding. */
 static enum error
-wrap(struct buf *out, const unsigned char *random, struct slice msg, struct slice appid)
+append_clear_text(struct buf *out, const unsigned char *random, struct slice msg,
+    struct slice appid)
 {
 	unsigned char	 head[HEAD], pad[BLOCK];
 	size_t		 n;
@@ -324,16 +322,16 @@ crypto_seal(struct crypto *c, struct buf *out, const struct account *a, struct s
 	enum error	 er;
 	int		 n;
 
-	if (msg.len > 1 << 24)
+	if (msg.len > SEAL_MAX)
 		return ERR_TOOBIG;
 	if ((er = crypto_key(key, slice_of(a->aes_key))) != ERR_OK)
 		return er;
 	if (random == NULL && RAND_bytes(fresh, sizeof(fresh)) != 1)
 		er = ERR_CRYPTO;
-	if (er == ERR_OK && (er = wrap(&clear, random == NULL ? fresh : random, msg,
+	if (er == ERR_OK && (er = append_clear_text(&clear, random == NULL ? fresh : random, msg,
 	    slice_of(a->appid))) == ERR_OK &&
 	    (er = buf_reserve(out, (clear.len + 2) / 3 * 4 + 1)) == ERR_OK &&
-	    (er = aes_begin(c, key, 1)) == ERR_OK) {
+	    (er = prepare_aes(c, key, 1)) == ERR_OK) {
 		if (EVP_EncryptUpdate(c->aes, (unsigned char *)clear.p, &n,
 		    (unsigned char *)clear.p, (int)clear.len) == 1)
 			out->len += (size_t)EVP_EncodeBlock((unsigned char *)out->p + out->len,

@@ -1,13 +1,12 @@
 /*
- * crypto.h: WeChat's signature and its encrypted envelope (Official Account
- * documentation, "Access overview" and "Message encryption and decryption"; numbers
- * of the checks as WXBizMsgCrypt has them).
+ * crypto.h: WeChat's signatures and encryption (WeChat's document for Official Accounts, "Access
+ * overview" and "Message encryption and decryption"; the errors are those of its sample code,
+ * WXBizMsgCrypt).
  *
- *	signature     = hex SHA1 of the byte-wise sorted token, timestamp, nonce
- *	msg_signature = the same with the text of <Encrypt> as a fourth part
- *	Encrypt       = base64 of AES-256-CBC(16 random, length, XML, AppID, padding)
- *
- * A struct crypto holds the library's contexts for one thread.
+ *	signature     = hex SHA-1 of token, timestamp and nonce, sorted by bytes and joined
+ *	msg_signature = the same of four parts; the fourth is the text of the element Encrypt
+ *	Encrypt       = base64 of AES-256-CBC of: 16 random bytes, length of the message (4 bytes,
+ *	                big endian), message, AppID, padding to a multiple of 32
  */
 #ifndef CRYPTO_H
 #define CRYPTO_H
@@ -20,37 +19,47 @@
 
 enum { CRYPTO_SHA1_HEX = 40, CRYPTO_RANDOM = 16, CRYPTO_KEY = 32, CRYPTO_KEY_TEXT = 43 };
 
+/* A crypto belongs to one thread. */
 struct crypto;
 
-struct crypto	*crypto_new(void);	/* NULL: ERR_CRYPTO */
+struct crypto	*crypto_new(void);	/* NULL: no memory, or OpenSSL has no SHA-1 here */
 void		 crypto_free(struct crypto *c);
 
-/* 43 characters to 32 bytes; spare bits of the last are ignored.  ERR_AESKEY. */
+/*
+ * The 32 bytes of an EncodingAESKey, which has 43 characters.  These are 258 bits: the last two
+ * do not matter.  ERR_AESKEY.
+ */
 enum error	 crypto_key(unsigned char key[CRYPTO_KEY], struct slice text);
 
-/* Hex signature of n (up to 4) parts, NUL terminated.  ERR_CRYPTO. */
+/* The signature of n parts, up to 4, as hex digits and a NUL.  ERR_CRYPTO. */
 enum error	 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1],
 		    const struct slice *parts, size_t n);
 
-/* The URL's `signature`, compared in constant time.  ERR_SIGNATURE. */
+/*
+ * Checks `signature`, in a time that does not depend on it.  ERR_SIGNATURE, ERR_PARAM,
+ * ERR_CRYPTO.
+ */
 enum error	 crypto_check_url(struct crypto *c, const struct account *a,
 		    const struct push *p);
 
-/* The timestamp is at most fresh_s (0: any) from now_s.  ERR_STALE. */
+/*
+ * Checks that the timestamp is at most fresh_s before or after now_s; 0: any is good.  ERR_STALE.
+ */
 enum error	 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s);
 
 /*
- * Checks msg_signature over the body's <Encrypt> and opens it with the account's key,
- * then with the old one.  xml is the message, empty on error; work is scratch.
- * ERR_XML, ERR_SIGNATURE, ERR_BASE64, ERR_AESKEY, ERR_AES, ERR_BUFFER, ERR_APPID,
- * in WeChat's order of checks (the key's error is that of aes_key).
+ * Checks msg_signature over the element Encrypt of the body, and decrypts its text with the
+ * account's aes_key, or else with aes_key_old.  xml becomes the message, empty after an error;
+ * work is scratch.  ERR_XML, ERR_SIGNATURE, ERR_BASE64, ERR_AESKEY, ERR_AES, ERR_BUFFER,
+ * ERR_APPID, in WeChat's order of checks (those of aes_key); ERR_NOMEM, ERR_CRYPTO.
  */
 enum error	 crypto_open(struct crypto *c, struct buf *xml, struct buf *work,
 		    const struct account *a, const struct push *p, struct slice body);
 
 /*
- * The reverse: appends to out the base64 of msg sealed with the account's aes_key and
- * the 16 given bytes (NULL: random ones).
+ * The reverse: appends to out the base64 text of msg, encrypted with the account's aes_key.
+ * random: CRYPTO_RANDOM bytes to begin with; NULL: new ones.  ERR_TOOBIG, ERR_AESKEY, ERR_NOMEM,
+ * ERR_CRYPTO.
  */
 enum error	 crypto_seal(struct crypto *c, struct buf *out, const struct account *a,
 		    struct slice msg, const unsigned char *random);

@@ -34,9 +34,9 @@ sign_free(struct signer *s)
 	free(s);
 }
 
-/* fastjson's short escapes; other controls, DEL to 9F and the line separators are \uXXXX. */
+/* Appends the escape of a character: fastjson's short one if there is one, else \uXXXX. */
 static enum error
-put_escape(struct buf *out, uint32_t cp)
+append_escape(struct buf *out, uint32_t cp)
 {
 	static const char	 from[] = "\b\t\n\f\r\"\\", to[] = "btnfr\"\\";
 	static const char	 hex[] = "0123456789ABCDEF";
@@ -54,6 +54,7 @@ put_escape(struct buf *out, uint32_t cp)
 	return buf_put(out, esc, 6);
 }
 
+/* True: fastjson escapes it.  U+2028 and U+2029 are ends of line in JavaScript. */
 static bool
 is_escaped(uint32_t cp)
 {
@@ -61,7 +62,7 @@ is_escaped(uint32_t cp)
 	    cp == 0x2028 || cp == 0x2029;
 }
 
-/* What is copied without a further look: ASCII but controls, quote, backslash and DEL. */
+/* 1: a byte that is copied as it is: ASCII without control characters, quote, backslash, DEL. */
 #define ALL16	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
 #define NONE16	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 static const unsigned char plain[256] = {
@@ -95,7 +96,7 @@ sign_string(struct buf *out, struct slice text)
 		if (valid && !is_escaped(cp))
 			continue;
 		if ((er = buf_put(out, run, (size_t)(at - run))) != ERR_OK ||
-		    (er = valid ? put_escape(out, cp) : buf_puts(out, "\xEF\xBF\xBD")) != ERR_OK)
+		    (er = valid ? append_escape(out, cp) : buf_puts(out, "\xEF\xBF\xBD")) != ERR_OK)
 			return er;
 		run = p;
 	}
@@ -104,9 +105,9 @@ sign_string(struct buf *out, struct slice text)
 	return buf_putc(out, '"');
 }
 
-/* Stable, so that values of one name keep their order.  n is small. */
+/* Sorts fields by name; those of one name keep their order. */
 static void
-sort(struct sign_field *f, size_t n)
+sort_fields(struct sign_field *f, size_t n)
 {
 	struct sign_field	 one;
 	size_t			 i, j;
@@ -120,14 +121,14 @@ sort(struct sign_field *f, size_t n)
 }
 
 static enum error
-put_value(struct buf *out, const struct sign_field *f)
+append_value(struct buf *out, const struct sign_field *f)
 {
 	return f->bare ? buf_put(out, f->value.p, f->value.len) : sign_string(out, f->value);
 }
 
-/* One member from its `n` values. */
+/* Appends one member of an object, made of the n fields that have its name. */
 static enum error
-put_member(struct buf *out, const struct sign_field *f, size_t n)
+append_member(struct buf *out, const struct sign_field *f, size_t n)
 {
 	enum error	 er;
 	size_t		 i;
@@ -136,22 +137,22 @@ put_member(struct buf *out, const struct sign_field *f, size_t n)
 	    (er = buf_putc(out, ':')) != ERR_OK)
 		return er;
 	if (n == 1 && !f->array)
-		return put_value(out, f);
+		return append_value(out, f);
 	for (i = 0; i < n; i++)
 		if ((er = buf_putc(out, i == 0 ? '[' : ',')) != ERR_OK ||
-		    (er = put_value(out, &f[i])) != ERR_OK)
+		    (er = append_value(out, &f[i])) != ERR_OK)
 			return er;
 	return buf_putc(out, ']');
 }
 
-/* *sign_at: where, before which member, a member "sign" would stand. */
+/* Appends an object.  *sign_at: the offset in out at which a member "sign" would begin. */
 static enum error
-put_object(struct buf *out, struct sign_field *f, size_t n, size_t *sign_at)
+append_object(struct buf *out, struct sign_field *f, size_t n, size_t *sign_at)
 {
 	enum error	 er;
 	size_t		 i, same;
 
-	sort(f, n);
+	sort_fields(f, n);
 	*sign_at = 0;
 	if ((er = buf_putc(out, '{')) != ERR_OK)
 		return er;
@@ -163,7 +164,7 @@ put_object(struct buf *out, struct sign_field *f, size_t n, size_t *sign_at)
 			return er;
 		if (*sign_at == 0 && utf8_compare16(f[i].name, slice_of("sign")) > 0)
 			*sign_at = out->len;
-		if ((er = put_member(out, &f[i], same)) != ERR_OK)
+		if ((er = append_member(out, &f[i], same)) != ERR_OK)
 			return er;
 	}
 	return buf_putc(out, '}');
@@ -174,7 +175,7 @@ sign_canonical(struct buf *out, struct sign_field *f, size_t n)
 {
 	size_t	 sign_at;
 
-	return put_object(out, f, n, &sign_at);
+	return append_object(out, f, n, &sign_at);
 }
 
 enum error
@@ -185,7 +186,7 @@ sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json, str
 	return digest_hex(s->md5, hex, parts, 2);
 }
 
-/* Puts `"sign":"hex",` at its place among what is there. */
+/* Inserts the member "sign" at its place in an object. */
 static enum error
 insert_sign(struct buf *out, size_t at, const char hex[SIGN_MD5_HEX + 1])
 {
@@ -218,7 +219,8 @@ sign_envelope(struct signer *s, struct buf *out, const struct account *a, const 
 
 	buf_reset(out);
 	(void)snprintf(ts, sizeof(ts), "%lld", (long long)ts_ms);
-	f[n++] = (struct sign_field){ .name = slice_of("app_id"), .value = slice_of(a->service_id) };
+	f[n++] = (struct sign_field){ .name = slice_of("app_id"),
+	    .value = slice_of(a->service_id) };
 	if (a->app_key != NULL && *a->app_key != '\0')
 		f[n++] = (struct sign_field){ .name = slice_of("appkey"),
 		    .value = slice_of(a->app_key) };
@@ -229,7 +231,7 @@ sign_envelope(struct signer *s, struct buf *out, const struct account *a, const 
 		if (k != PUSH_ECHOSTR && p->v[k].p != NULL)
 			f[n++] = (struct sign_field){ .name = slice_of(push_names[k]),
 			    .value = p->v[k] };
-	if ((er = put_object(out, f, n, &sign_at)) != ERR_OK ||
+	if ((er = append_object(out, f, n, &sign_at)) != ERR_OK ||
 	    (er = sign_digest(s, hex, buf_slice(out), slice_of(a->service_secret))) != ERR_OK)
 		return er;
 	return insert_sign(out, sign_at, hex);

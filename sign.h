@@ -1,11 +1,12 @@
 /*
- * sign.h: QT's JSON and its signature (QT, "Official account tracking", 3.2 and 3.3).
+ * sign.h: the JSON that Quick Tracking (QT) takes, and its signature (QT's document "Official
+ * account tracking", 3.2 and 3.3).
  *
- *	sign = hex MD5(canonical JSON of every other field || ServiceSecret)
+ *	sign = hex MD5(the JSON object without the field sign, followed by ServiceSecret)
  *
- * The canonical form is what fastjson prints with MapSortField: no spaces, keys in
- * UTF-16 order, its own choice of escapes.  QT parses what it got and prints it again
- * to check, so every byte counts.  A struct signer belongs to one thread.
+ * To check sign, QT parses the object that it got, prints it again with its library fastjson
+ * (MapSortField), and signs that text.  So we must print every byte as fastjson does: no blanks,
+ * names in the order of UTF-16, and its choice of escapes.  This text is called canonical here.
  */
 #ifndef SIGN_H
 #define SIGN_H
@@ -18,33 +19,33 @@
 
 enum { SIGN_MD5_HEX = 32, SIGN_FIELDS_MAX = 64 };
 
-/*
- * One value.  Fields of one name become an array in the order given; `array` makes a
- * single one an array too; `bare` prints the value as it stands (a number, true).
- */
+/* One value of an object.  Fields that have the same name become one array, in the given order. */
 struct sign_field {
 	struct slice	name, value;
-	bool		array, bare;
+	bool		array;	/* an array also if no other field has this name */
+	bool		bare;	/* printed without quotes: a number, true, false, null */
 };
 
+/* A signer belongs to one thread. */
 struct signer;
 
-struct signer	*sign_new(void);	/* NULL: no MD5 here */
+struct signer	*sign_new(void);	/* NULL: no memory, or OpenSSL has no MD5 here */
 void		 sign_free(struct signer *s);
 
-/* Appends text as a JSON string, quotes included, in the canonical form. */
+/* Appends text as a canonical JSON string, with its quotes.  ERR_NOMEM. */
 enum error	 sign_string(struct buf *out, struct slice text);
 
-/* Appends the canonical JSON object; sorts f.  n up to SIGN_FIELDS_MAX. */
+/* Appends the canonical object of n fields, up to SIGN_FIELDS_MAX; it sorts f.  ERR_NOMEM. */
 enum error	 sign_canonical(struct buf *out, struct sign_field *f, size_t n);
 
-/* Hex MD5 of json and secret, NUL terminated. */
+/* The signature of a canonical object, as hex digits and a NUL.  ERR_CRYPTO. */
 enum error	 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json,
 		    struct slice secret);
 
 /*
- * The envelope for one push: the account's fields, WeChat's own parameters, the raw
- * body, ts (ms since the epoch), signed.  Replaces what out held.
+ * The signed object that QT gets for one push: the account's keys, WeChat's parameters, the body
+ * as WeChat sent it, and ts_ms (ms since the epoch).  It replaces what is in out.  ERR_NOMEM,
+ * ERR_CRYPTO.
  */
 enum error	 sign_envelope(struct signer *s, struct buf *out, const struct account *a,
 		    const struct push *p, struct slice body, int64_t ts_ms);

@@ -1,8 +1,8 @@
 /*
- * ceiling.c: the most that a FastCGI program of our kind can do behind a given web
- * server.  It reads the body, posts a fixed one to the sink and answers `success`:
- * no signature, no cipher, no JSON, no log, no limits.
- *
+ * ceiling.c: a FastCGI program that does the least that a forwarder must do, so that its speed is
+ * the most that qtoa could reach behind the same web server.  It reads the body, posts a fixed
+ * one to the sink and answers `success`.  It has no signatures, no encryption, no JSON, no log
+ * and no limits.
  *	ceiling THREADS SINK_URL
  */
 #include <curl/curl.h>
@@ -14,7 +14,7 @@
 
 enum {
 	BODY_MAX = 64 * 1024,
-	POST_SIZE = 1000	/* as long as the envelope of an ordinary message */
+	POST_SIZE = 1000	/* bytes, as many as the envelope of an ordinary message has */
 };
 
 static const char	*sink;
@@ -26,7 +26,7 @@ static const char answer_bad[] = "Status: 503 Service Unavailable\r\n"
     "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 0\r\n\r\n";
 
 static size_t
-discard(char *p, size_t size, size_t n, void *ctx)
+discard_body(char *p, size_t size, size_t n, void *ctx)
 {
 	(void)p;
 	(void)ctx;
@@ -44,14 +44,14 @@ handle_new(struct curl_slist *headers)
 	(void)curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
 	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, post);
 	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, (long)sizeof(post));
-	(void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, discard);
+	(void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, discard_body);
 	(void)curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, 2500L);
 	return h;
 }
 
 static void *
-worker(void *headers)
+serve_requests(void *headers)
 {
 	static _Thread_local char	 body[BODY_MAX];
 	CURL				*h = handle_new(headers);
@@ -90,8 +90,8 @@ main(int argc, char **argv)
 	    (headers = curl_slist_append(NULL, "Content-Type: application/json")) == NULL)
 		return 1;
 	while (--threads > 0)
-		if (pthread_create(&t, NULL, worker, headers) != 0)
+		if (pthread_create(&t, NULL, serve_requests, headers) != 0)
 			return 1;
-	(void)worker(headers);
+	(void)serve_requests(headers);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * ceiling_cgi.c: the least that a CGI program can do which is linked to the libraries
- * that qtoa is linked to: it reads the body, posts a fixed one to the sink named by
- * CEILING_URL and answers `success`.
+ * ceiling_cgi.c: ceiling.c as a CGI.  It reads the body, posts a fixed one to the sink that
+ * CEILING_URL names and answers `success`.  It is linked to all libraries of qtoa, because most
+ * of a CGI's time is loading them.
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -11,11 +11,11 @@
 
 enum {
 	BODY_MAX = 64 * 1024,
-	POST_SIZE = 1000	/* as long as the envelope of an ordinary message */
+	POST_SIZE = 1000	/* bytes, as many as the envelope of an ordinary message has */
 };
 
 static size_t
-discard(char *p, size_t size, size_t n, void *ctx)
+discard_body(char *p, size_t size, size_t n, void *ctx)
 {
 	(void)p;
 	(void)ctx;
@@ -35,7 +35,7 @@ read_body(void)
 }
 
 static CURLcode
-post(const char *url)
+post_fixed_body(const char *url)
 {
 	static char		 text[POST_SIZE];
 	struct curl_slist	*headers;
@@ -49,9 +49,9 @@ post(const char *url)
 	(void)curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
 	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, text);
 	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, (long)sizeof(text));
-	(void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, discard);
+	(void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, discard_body);
 	(void)curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, 2500L);
-	return curl_easy_perform(h);	/* the end of the process frees h */
+	return curl_easy_perform(h);	/* h is freed when the process ends */
 }
 
 int
@@ -60,7 +60,7 @@ main(void)
 	const char	*url = getenv("CEILING_URL");
 
 	read_body();
-	if (url == NULL || post(url) != CURLE_OK) {
+	if (url == NULL || post_fixed_body(url) != CURLE_OK) {
 		(void)puts("Status: 503 Service Unavailable\r\nContent-Length: 0\r\n\r");
 		return 1;
 	}

@@ -3,11 +3,11 @@
  *
  *	sink [-l] [-d MS] [-c CERT.pem -k KEY.pem]
  *
- * Listens on a free loopback port, prints its number, and answers each request on
- * connections kept open with QT's success, MS milliseconds after it came in.  With -c
- * and -k it speaks TLS.  With -l (late) the port refuses connections until SIGUSR1.
- * GET /count answers how many requests and connections it had.  One thread, epoll; the
- * delay is the same for all, so who waits stands in a queue.
+ * It listens on a free loopback port and prints the port's number.  It answers each request with
+ * QT's success, MS milliseconds after the request came, and keeps the connection open.  With -c
+ * and -k it speaks TLS.  With -l (late) the port refuses connections until SIGUSR1.  GET /count
+ * answers how many requests and connections there were.  It has one thread and uses epoll.  The
+ * delay is the same for all requests, so those that wait are a queue.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,12 +32,12 @@ enum { HEAD_MAX = 16 * 1024, EVENTS = 256 };
 
 struct conn {
 	int		 fd;
-	SSL		*ssl;		/* NULL: plain */
-	size_t		 skip;		/* bytes of the body still to come */
+	SSL		*ssl;		/* NULL: without TLS */
+	size_t		 skip;		/* bytes of the body that have not come yet */
 	bool		 in_body;
-	bool		 is_count;	/* GET /count */
-	int64_t		 due;		/* ns; waiting if not 0 */
-	struct conn	*prev, *next;	/* of those who wait */
+	bool		 is_count;	/* the request is GET /count */
+	int64_t		 due;		/* when to answer, ns; 0: it does not wait */
+	struct conn	*prev, *next;	/* in the queue of those that wait */
 	size_t		 len;
 	char		 head[HEAD_MAX + 1];
 };
@@ -45,7 +45,7 @@ struct conn {
 static int		 epoll_fd, listen_fd, timer_fd;
 static SSL_CTX		*tls;
 static int64_t		 delay_ns;
-static struct conn	*first, *last;
+static struct conn	*first, *last;	/* of the queue */
 static uint64_t		 requests, connections;
 
 static const char success[] = "{\"code\":\"Httpapi_300_200\",\"message\":\"Report success\"}";
@@ -66,9 +66,9 @@ now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* The timer stands at the time of who waits longest. */
+/* Sets the timer to the time of the first one in the queue. */
 static void
-timer_set(void)
+set_timer(void)
 {
 	struct itimerspec	 t = { 0 };
 
@@ -81,7 +81,7 @@ timer_set(void)
 }
 
 static void
-wait_begin(struct conn *c)
+queue_add(struct conn *c)
 {
 	c->due = now_ns() + delay_ns;
 	c->next = NULL;
@@ -89,11 +89,11 @@ wait_begin(struct conn *c)
 	*(last == NULL ? &first : &last->next) = c;
 	last = c;
 	if (first == c)
-		timer_set();
+		set_timer();
 }
 
 static void
-wait_end(struct conn *c)
+queue_remove(struct conn *c)
 {
 	*(c->prev == NULL ? &first : &c->prev->next) = c->next;
 	*(c->next == NULL ? &last : &c->next->prev) = c->prev;
@@ -104,13 +104,13 @@ static void
 conn_close(struct conn *c)
 {
 	if (c->due != 0)
-		wait_end(c);
+		queue_remove(c);
 	SSL_free(c->ssl);
 	(void)close(c->fd);
 	free(c);
 }
 
-/* Bytes; 0: nothing for now; -1: the connection is over. */
+/* The number of bytes; 0: nothing has come yet; -1: the connection has ended. */
 static ssize_t
 conn_read(struct conn *c, char *p, size_t len)
 {
@@ -127,7 +127,7 @@ conn_read(struct conn *c, char *p, size_t len)
 	return SSL_get_error(c->ssl, 0) == SSL_ERROR_WANT_READ ? 0 : -1;
 }
 
-/* An answer is smaller than any socket's buffer: it goes at once or not at all. */
+/* An answer is smaller than a socket's buffer: it is sent at once, or the connection has ended. */
 static bool
 conn_answer(struct conn *c)
 {
@@ -146,9 +146,9 @@ conn_answer(struct conn *c)
 	return SSL_write_ex(c->ssl, out, (size_t)len, &put) == 1;
 }
 
-/* The request line and headers are there: what is still to come? */
+/* Reads request line and headers: how much of the body has not come yet? */
 static void
-head_read(struct conn *c, size_t head_len)
+parse_head(struct conn *c, size_t head_len)
 {
 	static const char	 name[] = "\r\nContent-Length:";
 	const char		*p = c->head;
@@ -163,9 +163,9 @@ head_read(struct conn *c, size_t head_len)
 	c->len = 0;
 }
 
-/* False: the connection is over. */
+/* Handles the bytes that have come.  False: the connection has ended. */
 static bool
-conn_take(struct conn *c)
+conn_handle(struct conn *c)
 {
 	char	*end;
 
@@ -174,7 +174,7 @@ conn_take(struct conn *c)
 		if ((end = strstr(c->head, "\r\n\r\n")) == NULL)
 			return c->len < HEAD_MAX;
 		*end = '\0';
-		head_read(c, (size_t)(end - c->head) + 4);
+		parse_head(c, (size_t)(end - c->head) + 4);
 	} else {
 		c->skip -= c->skip < c->len ? c->skip : c->len;
 		c->len = 0;
@@ -185,20 +185,20 @@ conn_take(struct conn *c)
 	requests += !c->is_count;
 	if (delay_ns == 0 || c->is_count)
 		return conn_answer(c);
-	if (c->due == 0)	/* nobody sends ahead */
-		wait_begin(c);
+	if (c->due == 0)	/* no client sends a request before it has the last answer */
+		queue_add(c);
 	return true;
 }
 
 static void
-conn_event(struct conn *c)
+conn_read_all(struct conn *c)
 {
 	ssize_t	 n;
 
 	do {
 		if ((n = conn_read(c, c->head + c->len, HEAD_MAX - c->len)) > 0)
 			c->len += (size_t)n;
-		if (n < 0 || (n > 0 && !conn_take(c))) {
+		if (n < 0 || (n > 0 && !conn_handle(c))) {
 			conn_close(c);
 			return;
 		}
@@ -232,7 +232,7 @@ conn_new(void)
 }
 
 static void
-timer_event(void)
+handle_timer(void)
 {
 	struct conn	*c;
 	uint64_t	 times;
@@ -240,15 +240,15 @@ timer_event(void)
 
 	(void)!read(timer_fd, &times, sizeof(times));
 	while ((c = first) != NULL && c->due <= now) {
-		wait_end(c);
+		queue_remove(c);
 		if (!conn_answer(c))
 			conn_close(c);
 	}
-	timer_set();
+	set_timer();
 }
 
 static void
-watch(int fd, int *tag)
+add_to_epoll(int fd, int *tag)
 {
 	struct epoll_event	 e = { .events = EPOLLIN, .data = { .ptr = tag } };
 
@@ -257,7 +257,7 @@ watch(int fd, int *tag)
 }
 
 static void
-hold(sigset_t *set, int number)
+block_signal(sigset_t *set, int number)
 {
 	(void)sigemptyset(set);
 	(void)sigaddset(set, number);
@@ -272,7 +272,7 @@ open_all(bool late)
 	sigset_t		 go;
 	int			 number;
 
-	hold(&go, SIGUSR1);
+	block_signal(&go, SIGUSR1);
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	epoll_fd = epoll_create1(0);
 	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
@@ -286,28 +286,28 @@ open_all(bool late)
 	if (late && (sigwait(&go, &number) != 0 || listen(listen_fd, 1024) == -1))
 		fatal("listen");
 	(void)fcntl(listen_fd, F_SETFL, O_NONBLOCK);
-	watch(timer_fd, &timer_fd);
-	watch(listen_fd, &listen_fd);
+	add_to_epoll(timer_fd, &timer_fd);
+	add_to_epoll(listen_fd, &listen_fd);
 }
 
 static void
-serve(void)
+serve_events(void)
 {
 	struct epoll_event	 e[EVENTS];
 	int			 i, n;
 
 	for (;;) {
 		n = epoll_wait(epoll_fd, e, EVENTS, -1);
-		/* The timer last: it may close connections that have an event too. */
+		/* The timer is last: it may close a connection that has an event in e. */
 		for (i = 0; i < n; i++) {
 			if (e[i].data.ptr == &listen_fd)
 				conn_new();
 			else if (e[i].data.ptr != &timer_fd)
-				conn_event(e[i].data.ptr);
+				conn_read_all(e[i].data.ptr);
 		}
 		for (i = 0; i < n; i++)
 			if (e[i].data.ptr == &timer_fd)
-				timer_event();
+				handle_timer();
 	}
 }
 
@@ -343,5 +343,5 @@ main(int argc, char **argv)
 	    SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1))
 		fatal("certificate");
 	open_all(late);
-	serve();
+	serve_events();
 }

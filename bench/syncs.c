@@ -1,8 +1,8 @@
 /*
- * syncs.c: a library to preload that counts how often a program has data written to disk:
- * fsync(2), fdatasync(2).  The count, eight bytes, is in the file that BENCH_SYNCS names.
+ * syncs.c: a library for LD_PRELOAD.  It counts a program's calls of fsync(2) and fdatasync(2); the
+ * count, eight bytes, is in the file that BENCH_SYNCS names.
  */
-#define _DEFAULT_SOURCE	/* syscall */
+#define _DEFAULT_SOURCE	/* for syscall() */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 static _Atomic uint64_t	*count;
 
 static void __attribute__((constructor))
-begin(void)
+map_count(void)
 {
 	const char	*path = getenv("BENCH_SYNCS");
 	void		*at;
@@ -29,7 +29,7 @@ begin(void)
 }
 
 static int
-sync_by(long number, int fd)
+count_sync(long number, int fd)
 {
 	if (count != NULL)
 		atomic_fetch_add(count, 1);
@@ -39,11 +39,11 @@ sync_by(long number, int fd)
 int
 fsync(int fd)
 {
-	return sync_by(SYS_fsync, fd);
+	return count_sync(SYS_fsync, fd);
 }
 
 int
 fdatasync(int fd)
 {
-	return sync_by(SYS_fdatasync, fd);
+	return count_sync(SYS_fdatasync, fd);
 }

@@ -1,9 +1,8 @@
 /*
- * xmlmap_bench: how long it takes to map a message to its event, and how long mxml alone takes to
- * read and drop the same text.  Arguments: XML files.
- *
- * Both run in turns, in one process; for each file the best round counts.  Then come the worst
- * shapes of a body of 64 KiB.  Times are CPU time.
+ * xmlmap_bench.c: how long xmlmap takes to translate a message, and how long mxml alone takes to
+ * parse and free the same text.  Its arguments are XML files.  The two take turns in one process,
+ * and the fastest round of each file counts.  After that: bodies of 64 KiB in shapes that are
+ * slow to parse.  All times are CPU time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +42,7 @@ read_file(struct buf *b, const char *path)
 }
 
 static void
-read_with_mxml(const char *s)
+parse_by_mxml(const char *s)
 {
 #if MXML_MAJOR_VERSION >= 4
 	mxml_options_t	*opt = mxmlOptionsNew();
@@ -57,7 +56,7 @@ read_with_mxml(const char *s)
 }
 
 static double
-best_of(double a, int64_t ns, int n)
+shorter_of(double a, int64_t ns, int n)
 {
 	double	 us = (double)ns / 1000.0 / n;
 
@@ -65,7 +64,7 @@ best_of(double a, int64_t ns, int n)
 }
 
 static void
-measure_samples(struct xmlmap *m, struct event *ev, int n, char **paths)
+measure_files(struct xmlmap *m, struct event *ev, int n, char **paths)
 {
 	struct buf	 xml = { .p = NULL };
 	double		 alone, map, alone_sum = 0, map_sum = 0, worst = 0;
@@ -74,20 +73,20 @@ measure_samples(struct xmlmap *m, struct event *ev, int n, char **paths)
 
 	for (i = 0; i < n; i++) {
 		if (!read_file(&xml, paths[i])) {
-			fprintf(stderr, "%s: not readable\n", paths[i]);
+			fprintf(stderr, "%s: cannot read it\n", paths[i]);
 			exit(2);
 		}
 		alone = map = -1;
 		for (round = 0; round < ROUNDS; round++) {
 			t0 = cpu_ns();
 			for (pass = 0; pass < PASSES; pass++)
-				read_with_mxml(xml.p);
+				parse_by_mxml(xml.p);
 			t1 = cpu_ns();
 			for (pass = 0; pass < PASSES; pass++)
 				(void)xmlmap_event(m, ev, (struct slice){ xml.p, xml.len - 1 });
 			t2 = cpu_ns();
-			alone = best_of(alone, t1 - t0, PASSES);
-			map = best_of(map, t2 - t1, PASSES);
+			alone = shorter_of(alone, t1 - t0, PASSES);
+			map = shorter_of(map, t2 - t1, PASSES);
 		}
 		alone_sum += alone;
 		map_sum += map;
@@ -98,7 +97,10 @@ measure_samples(struct xmlmap *m, struct event *ev, int n, char **paths)
 	    "(worst message %.2f)\n", n, map_sum / n, alone_sum / n, map_sum / alone_sum, worst);
 }
 
-/* A body: before, then part as often as it fits into 64 KiB (or `most` times), then after. */
+/*
+ * A body: before, then part as often as 64 KiB have room for it (at most `most` times), then
+ * after.
+ */
 struct shape {
 	const char	*name, *before, *part, *after;
 	size_t		 most;
@@ -144,7 +146,7 @@ static const struct shape shapes[] = {
 };
 
 static void
-fill_body(struct buf *b, const struct shape *s)
+make_body(struct buf *b, const struct shape *s)
 {
 	size_t	 n = (BODY - strlen(s->before) - strlen(s->after)) / strlen(s->part);
 
@@ -155,6 +157,7 @@ fill_body(struct buf *b, const struct shape *s)
 	(void)buf_puts(b, s->after);
 }
 
+/* The time of the slowest shape, ms. */
 static double
 measure_shapes(struct xmlmap *m, struct event *ev)
 {
@@ -166,14 +169,14 @@ measure_shapes(struct xmlmap *m, struct event *ev)
 	int		 round;
 
 	for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-		fill_body(&xml, &shapes[i]);
+		make_body(&xml, &shapes[i]);
 		ms = -1;
 		for (round = 0; round < 9; round++) {
 			t = cpu_ns();
 			er = xmlmap_event(m, ev, buf_slice(&xml));
 			while (er == ERR_OK && xmlmap_more(m))
 				er = xmlmap_next(m, ev);
-			ms = best_of(ms, cpu_ns() - t, 1000);
+			ms = shorter_of(ms, cpu_ns() - t, 1000);
 		}
 		printf("%-29s %6zu bytes %8.3f ms  %s\n", shapes[i].name, xml.len, ms,
 		    er == ERR_OK ? "read" : xmlmap_why(m));
@@ -194,7 +197,7 @@ main(int argc, char **argv)
 		fputs("usage: xmlmap_bench FILE.xml...\n", stderr);
 		return 2;
 	}
-	measure_samples(m, &ev, argc - 1, argv + 1);
+	measure_files(m, &ev, argc - 1, argv + 1);
 	printf("worst shape: %.3f ms\n", measure_shapes(m, &ev));
 	xmlmap_free(m);
 	if ((m = xmlmap_new(&split)) != NULL)

@@ -351,8 +351,8 @@ count_due(struct db *db, struct stock *k, const struct showing *s, const struct 
 	er = datacube_tables_known(db, known, a->appid, e, &range);
 	for (unit = range.begin; er == ERR_OK && datacube_unit_end(e, unit) <= range.end;
 	    unit = datacube_unit(e, unit + 1)) {
-		k->due += datacube_due(e, unit, &known[unit - range.begin], s->now_s);
-		k->again += datacube_again(e, unit, &known[unit - range.begin], s->now_s);
+		k->due += datacube_is_due(e, unit, &known[unit - range.begin], s->now_s);
+		k->again += datacube_is_due_later(e, unit, &known[unit - range.begin], s->now_s);
 	}
 	free(known);
 	return er;

@@ -76,19 +76,20 @@ read_arguments(struct asking *k, int argc, char **argv)
 static bool
 set_arguments(struct report_args *a, const struct asking *k, const struct report_question *q)
 {
-	const char	*wrong;
-	int		 i;
+	enum questions_error	 wrong;
+	int			 i;
 
 	questions_defaults(a, q, clock_wall_ms() / 1000);
 	for (i = 0; i < k->argc; i += 2)
-		if ((wrong = questions_set(a, q, k->argv[i] + 2, slice_of(k->argv[i + 1]))) != NULL) {
+		if ((wrong = questions_set(a, q, k->argv[i] + 2,
+		    slice_of(k->argv[i + 1]))) != QUESTIONS_OK) {
 			(void)fprintf(stderr, "qtoa: %s %s: %s\n", k->argv[i], k->argv[i + 1],
-			    wrong);
+			    i18n_error(ENGLISH, wrong));
 			return false;
 		}
-	if ((wrong = questions_period(a)) == NULL)
+	if ((wrong = questions_check_period(a)) == QUESTIONS_OK)
 		return true;
-	(void)fprintf(stderr, "qtoa: %s\n", wrong);
+	(void)fprintf(stderr, "qtoa: %s\n", i18n_error(ENGLISH, wrong));
 	return false;
 }
 

@@ -429,10 +429,10 @@ put_failures(struct screen *s)
 	for (i = 0; i < st->nfailures; i++)
 		put_failure(s, i == 0 ? "failures" : "", &st->failures[i]);
 	begin_part(s, KNOCKING);
-	for (k = st->knockers; k != st->knockers + st->nknockers; k++) {
+	for (k = st->bad_peers; k != st->bad_peers + st->nbad_peers; k++) {
 		write_ago(ago, s, k->last_ms);
 		write_count(count, (int64_t)k->count, 6);
-		put_line(s, k == st->knockers ? "knocking" : "", "%10s %6s x  %s at %s: "
+		put_line(s, k == st->bad_peers ? "knocking" : "", "%10s %6s x  %s at %s: "
 		    "signature wrong", ago, count,
 		    strcmp(k->peer, "*") == 0 ? "many" : k->peer, k->account);
 	}

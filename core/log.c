@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/log.h"
 
 enum {
@@ -100,8 +101,8 @@ follow_name(void)
 	struct stat	 st;
 	int		 fd;
 
-	if (stat(sink.file, &st) == -1 ? errno != ENOENT : !S_ISREG(st.st_mode) ||
-	    (st.st_dev == sink.st.st_dev && st.st_ino == sink.st.st_ino))
+	if (stat(sink.file, &st) == -1 ? errno != ENOENT :
+	    !S_ISREG(st.st_mode) || file_is_same(&st, &sink.st))
 		return;
 	if ((fd = open_file(sink.file)) == -1)
 		return;

@@ -1,7 +1,7 @@
 /*
- * demo/config.h: the configuration that `./setup demo` builds with.  Two accounts, one
- * for each way in which WeChat sends; both forward to the collector of the same program.
- * None of these secrets is one.
+ * demo/config.h: the configuration of `./setup demo`.  It has two accounts, one for encrypted and
+ * one for plain messages; both forward to the collector of the same program.  Its keys are public:
+ * do not use them for an account of yours.
  */
 
 static const struct account accounts[] = {

@@ -2,41 +2,90 @@
 
 #include "forwarder/services.h"
 
+/* The handles that a handle is made of. */
+static const struct {
+	unsigned	 need, of;
+} parts[] = {
+	{ SERVICES_TOKENS,		SERVICES_HTTP | SERVICES_LOCKS | SERVICES_STORE },
+	{ SERVICES_STORE,		SERVICES_LOCKS },
+	{ SERVICES_DEDUP,		SERVICES_LOCKS },
+	{ SERVICES_COUNTERS,		SERVICES_LOCKS },
+	{ SERVICES_LOG_RATELIMIT,	SERVICES_LOCKS },
+};
+
+/* False: no memory. */
+static bool
+open_handle(struct services *s, enum services_need which)
+{
+	switch (which) {
+	case SERVICES_HTTP:
+		return s->http != NULL ||
+		    (s->http = http_client_new(&s->conf->set, s->stop_ms)) != NULL;
+	case SERVICES_LOCKS:
+		return s->locks != NULL ||
+		    (s->locks = lock_new(s->conf->set.state_dir)) != NULL;
+	case SERVICES_STORE:
+		return s->store != NULL ||
+		    (s->store = store_new(&s->conf->set, s->locks, s->life)) != NULL;
+	case SERVICES_DEDUP:
+		return s->dedup != NULL ||
+		    (s->dedup = dedup_new(&s->conf->set, s->locks)) != NULL;
+	case SERVICES_BREAKERS:
+		return s->breakers != NULL || (s->breakers = breaker_new(s->conf)) != NULL;
+	case SERVICES_COUNTERS:
+		return s->counters != NULL ||
+		    (s->counters = counters_new(s->conf, s->locks)) != NULL;
+	case SERVICES_LOG_RATELIMIT:
+		return s->log_ratelimit != NULL ||
+		    (s->log_ratelimit = log_ratelimit_new(s->conf, s->locks)) != NULL;
+	case SERVICES_TOKENS:
+		return s->tokens != NULL ||
+		    (s->tokens = access_token_new(s->conf, s->http, s->locks, s->store)) != NULL;
+	case SERVICES_FORWARDING:
+		break;
+	}
+	return true;
+}
+
 bool
-services_open(struct services *m, const struct conf *c, enum store_life life,
+services_add(struct services *s, unsigned need)
+{
+	unsigned	 bit;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if ((need & parts[i].need) != 0)
+			need |= parts[i].of;
+	for (bit = SERVICES_HTTP; bit <= SERVICES_TOKENS; bit <<= 1)
+		if ((need & bit) != 0 && !open_handle(s, (enum services_need)bit))
+			return false;
+	return true;
+}
+
+bool
+services_open(struct services *s, const struct conf *c, unsigned need, enum store_life life,
     const _Atomic int64_t *stop_ms)
 {
-	memset(m, 0, sizeof(*m));
-	m->conf = c;
-	m->life = life;
-	m->stop_ms = stop_ms;
-	m->http = http_client_new(&c->set, stop_ms);
-	m->breakers = breaker_new(c);
-	if ((m->locks = lock_new(c->set.state_dir)) != NULL) {
-		m->store = store_new(&c->set, m->locks, life);
-		m->dedup = dedup_new(&c->set, m->locks);
-		m->counters = counters_new(c, m->locks);
-		m->log_ratelimit = log_ratelimit_new(c, m->locks);
-	}
-	return m->http != NULL && m->breakers != NULL && m->store != NULL && m->dedup != NULL &&
-	    m->counters != NULL && m->log_ratelimit != NULL;
+	*s = (struct services){ .conf = c, .life = life, .stop_ms = stop_ms };
+	return services_add(s, need);
 }
 
 void
-services_close(struct services *m)
+services_close(struct services *s)
 {
-	log_ratelimit_free(m->log_ratelimit);
-	counters_free(m->counters);
-	dedup_free(m->dedup);
-	store_free(m->store);
-	lock_free(m->locks);
-	breaker_free(m->breakers);
-	http_client_free(m->http);
-	memset(m, 0, sizeof(*m));
+	access_token_free(s->tokens);
+	log_ratelimit_free(s->log_ratelimit);
+	counters_free(s->counters);
+	dedup_free(s->dedup);
+	store_free(s->store);
+	lock_free(s->locks);
+	breaker_free(s->breakers);
+	http_client_free(s->http);
+	memset(s, 0, sizeof(*s));
 }
 
 bool
-services_stopping(const struct services *m)
+services_stopping(const struct services *s)
 {
-	return m->stop_ms != NULL && atomic_load(m->stop_ms) != 0;
+	return s->stop_ms != NULL && atomic_load(s->stop_ms) != 0;
 }

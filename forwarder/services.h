@@ -1,5 +1,7 @@
 /*
- * services.h: what delivering and draining work with, made and ended together.
+ * services.h: the handles that the threads of a process share, opened and closed together.
+ *
+ * A caller names the handles that it needs.  The others stay NULL and cost nothing.
  */
 #ifndef FORWARDER_SERVICES_H
 #define FORWARDER_SERVICES_H
@@ -16,8 +18,25 @@
 #include "state/lock.h"
 #include "state/log_ratelimit.h"
 #include "state/store.h"
+#include "wechat/access_token.h"
 
-/* For all threads of a process. */
+/* Bits; a handle that needs others brings them. */
+enum services_need {
+	SERVICES_HTTP		= 1 << 0,
+	SERVICES_LOCKS		= 1 << 1,
+	SERVICES_STORE		= 1 << 2,	/* and locks */
+	SERVICES_DEDUP		= 1 << 3,	/* and locks */
+	SERVICES_BREAKERS	= 1 << 4,	/* each account must have its qt_url */
+	SERVICES_COUNTERS	= 1 << 5,	/* and locks */
+	SERVICES_LOG_RATELIMIT	= 1 << 6,	/* and locks */
+	SERVICES_TOKENS		= 1 << 7,	/* and http, locks, store */
+
+	/* What deliver() and a drain need. */
+	SERVICES_FORWARDING	= SERVICES_HTTP | SERVICES_LOCKS | SERVICES_STORE | SERVICES_DEDUP |
+				  SERVICES_BREAKERS | SERVICES_COUNTERS | SERVICES_LOG_RATELIMIT
+};
+
+/* One for all threads of a process.  NULL: the handle was not asked for. */
 struct services {
 	const struct conf	*conf;
 	struct http_client	*http;
@@ -27,16 +46,26 @@ struct services {
 	struct breakers		*breakers;
 	struct counters		*counters;
 	struct log_ratelimit	*log_ratelimit;
+	struct access_tokens	*tokens;
 	enum store_life		 life;
 	const _Atomic int64_t	*stop_ms;	/* see net/http_client.h; may be NULL */
 };
 
-/* Opens no file yet.  False: no memory.  The conf must be usable and outlive it. */
-bool	services_open(struct services *m, const struct conf *c, enum store_life life,
+/*
+ * Makes the handles that need names (bits of enum services_need).  No file is opened yet: each
+ * handle does that when it is first used.  The conf must outlive them.  False: no memory; call
+ * services_close() then, too.
+ */
+bool	services_open(struct services *s, const struct conf *c, unsigned need, enum store_life life,
 	    const _Atomic int64_t *stop_ms);
-void	services_close(struct services *m);		/* also after a failed services_open() */
 
-/* True once the process has been told to stop: what is cut short now says nothing of QT. */
-bool	services_stopping(const struct services *m);
+/* Makes further handles after services_open(); those that are there stay.  False: no memory. */
+bool	services_add(struct services *s, unsigned need);
+
+/* Frees all handles; s is empty then, and another services_close() does nothing. */
+void	services_close(struct services *s);
+
+/* True once the process has been told to stop: a request that is cut short then says nothing of QT. */
+bool	services_stopping(const struct services *s);
 
 #endif

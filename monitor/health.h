@@ -1,5 +1,6 @@
 /*
- * health.h: GET /-/health: is all well?  200 or 503, and JSON that says why not:
+ * health.h: the page GET /-/health, which tells a monitoring system if all is well.  Its status is
+ * 200 or 503, and its body is JSON that names the reasons:
  *
  *	{"status":"ok","problems":[],"warnings":[]}
  *	{"status":"failing","problems":[{"what":"breaker","account":"shop","text":"..."}],...}
@@ -11,7 +12,7 @@
 
 #include "monitor/health_state.h"
 
-/* out becomes the body.  *well: 200.  ERR_NOMEM. */
-enum error	 health_make(struct buf *out, bool *well, const struct health_state *v);
+/* Writes the body to out, which is emptied first.  *well: the status is 200.  ERR_NOMEM. */
+enum error	 health_make(struct buf *out, bool *well, const struct health_state *h);
 
 #endif

@@ -14,32 +14,36 @@
 #include "state/queue.h"
 #include "wechat/access_token.h"
 
-enum { BLOCK = 512 };		/* what st_blocks counts */
+enum { BLOCK = 512 };		/* bytes in a unit of st_blocks */
 
 #define MB	INT64_C(1000000)
 
-static const int64_t	disk_low = 100 * MB, disk_out = 10 * MB;
+/* With fewer free bytes the disk is low, or full. */
+static const int64_t	disk_low = 100 * MB, disk_full = 10 * MB;
 
 /*
- * Looking: the disk.
+ * Reading the state: the disk.
  */
 
 static bool
-begins(const char *name, const char *with)
+has_prefix(const char *name, const char *with)
 {
 	return strncmp(name, with, strlen(with)) == 0;
 }
 
-/* A database that state/recover.h has not been through; its log is not one. */
+/*
+ * A database in quarantine whose messages state/recover.c has not yet taken over.  The name of its
+ * log (-wal) does not end with a time, so it does not count.
+ */
 static bool
-is_aside(const char *name)
+is_quarantined(const char *name)
 {
-	return (begins(name, "qtoa.db.damaged-") || begins(name, "qtoa.db.newer-")) &&
+	return (has_prefix(name, "qtoa.db.damaged-") || has_prefix(name, "qtoa.db.newer-")) &&
 	    strrchr(name, '-')[1] >= '0' && strrchr(name, '-')[1] <= '9';
 }
 
 static void
-add_file(struct health_state *v, int dir, const char *name)
+measure_file(struct health_state *h, int dir, const char *name)
 {
 	struct stat	 st;
 	int64_t		 bytes;
@@ -47,65 +51,66 @@ add_file(struct health_state *v, int dir, const char *name)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return;
 	bytes = (int64_t)st.st_blocks * BLOCK;
-	v->state_bytes += bytes;
+	h->state_bytes += bytes;
 	if (strcmp(name, "qtoa.db") == 0 || strcmp(name, "qtoa.db-wal") == 0)
-		v->db_bytes += bytes;
-	if (is_aside(name))
-		(void)snprintf(v->aside, sizeof(v->aside), "%.63s", name);
+		h->db_bytes += bytes;
+	if (is_quarantined(name))
+		(void)snprintf(h->quarantined, sizeof(h->quarantined), "%.63s", name);
 }
 
-/* There is nothing below it but files. */
+/* Adds up the files of the state directory.  It has no directories in it. */
 static void
-read_files(struct health_state *v, const char *dir)
+measure_files(struct health_state *h, const char *dir)
 {
 	struct dirent	*e;
 	DIR		*d;
 
 	if ((d = opendir(dir)) == NULL)
 		return;
-	v->db_bytes = v->state_bytes = 0;
+	h->db_bytes = h->state_bytes = 0;
 	while ((e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, "..") != 0)
-			add_file(v, dirfd(d), e->d_name);
+			measure_file(h, dirfd(d), e->d_name);
 	(void)closedir(d);
 }
 
 static void
-read_disk(struct health_state *v)
+measure_disk(struct health_state *h)
 {
-	const char	*dir = v->conf->set.state_dir;
+	const char	*dir = h->conf->set.state_dir;
 	struct statvfs	 fs;
 
-	v->db_bytes = v->state_bytes = v->free_bytes = v->disk_bytes = -1;
+	h->db_bytes = h->state_bytes = h->free_bytes = h->disk_bytes = -1;
 	if (!conf_is_set(dir))
 		return;
-	read_files(v, dir);
+	measure_files(h, dir);
 	if (statvfs(dir, &fs) == -1)
 		return;
-	v->free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-	v->disk_bytes = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
+	h->free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+	h->disk_bytes = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
 }
 
 /*
- * Looking: the store.
+ * Reading the state: the store.
  */
 
+/* Does work in the store.  False: that failed, and h->why has the reason. */
 static bool
-in_store(struct health_state *v, struct store *s, enum store_need need, store_work *work, void *arg,
-    int64_t deadline_ms)
+use_store(struct health_state *h, struct store *s, enum store_need need, store_work *work,
+    void *arg, int64_t deadline_ms)
 {
 	enum error	 er = store_do(s, need, work, arg, deadline_ms);
 
 	if (er == ERR_STORE)
-		store_why(s, v->why, sizeof(v->why));
-	if (er != ERR_OK && *v->why == '\0')
-		(void)snprintf(v->why, sizeof(v->why), "%s", error_table[er].name);
+		store_why(s, h->why, sizeof(h->why));
+	if (er != ERR_OK && *h->why == '\0')
+		(void)snprintf(h->why, sizeof(h->why), "%s", error_table[er].name);
 	return er == ERR_OK;
 }
 
-/* One page, with what is there already. */
+/* Tests if the store can be written: writes a number that the database has already. */
 static enum error
-write_again(struct db *db, void *arg)
+rewrite_user_version(struct db *db, void *arg)
 {
 	int64_t		 version = 0;
 	char		 sql[48];
@@ -118,9 +123,9 @@ write_again(struct db *db, void *arg)
 	return db_script(db, sql);
 }
 
-/* A look at the least, for whom there are no breakers. */
+/* Tests if the store can be read, by reading one number. */
 static enum error
-look(struct db *db, void *arg)
+read_user_version(struct db *db, void *arg)
 {
 	int64_t	 version;
 
@@ -128,16 +133,17 @@ look(struct db *db, void *arg)
 	return db_number(db, &version, "PRAGMA user_version", DB_NO_VALUES);
 }
 
+/* The age now of a time in epoch ms; -1 (no time) stays -1. */
 static int64_t
-age(const struct health_state *v, int64_t then_ms)
+age_of(const struct health_state *h, int64_t then_ms)
 {
 	if (then_ms == -1)
 		return -1;
-	return then_ms < v->now_ms ? v->now_ms - then_ms : 0;	/* a clock that was set back */
+	return then_ms < h->now_ms ? h->now_ms - then_ms : 0;	/* 0: the clock was set back */
 }
 
 static enum error
-read_queue(struct health_state *v, struct health_account *a, struct db *db)
+read_queue_depths(struct health_state *h, struct health_account *a, struct db *db)
 {
 	const char	*path = a->account->path;
 	int64_t		 pending_ms, dead_ms;
@@ -146,21 +152,21 @@ read_queue(struct health_state *v, struct health_account *a, struct db *db)
 	if ((er = queue_depth(db, path, QUEUE_PENDING, &a->pending, &pending_ms)) != ERR_OK ||
 	    (er = queue_depth(db, path, QUEUE_DEAD, &a->dead, &dead_ms)) != ERR_OK)
 		return er;
-	a->pending_age_ms = age(v, pending_ms);
-	a->dead_age_ms = age(v, dead_ms);
+	a->pending_age_ms = age_of(h, pending_ms);
+	a->dead_age_ms = age_of(h, dead_ms);
 	return ERR_OK;
 }
 
 static enum error
-read_token(struct health_state *v, struct health_account *a, struct db *db)
+read_token_state(struct health_state *h, struct health_account *a, struct db *db)
 {
-	const int64_t			 now_s = v->now_ms / 1000;
+	const int64_t			 now_s = h->now_ms / 1000;
 	struct access_token_state	 t;
 	enum error			 er;
 
 	if (!conf_is_set(a->account->secret))
 		return ERR_OK;
-	if ((er = access_token_read(db, &t, v->conf, a->account)) != ERR_OK || !t.known)
+	if ((er = access_token_read(db, &t, h->conf, a->account)) != ERR_OK || !t.known)
 		return er;
 	a->token_fails = t.fails;
 	(void)snprintf(a->token_why, sizeof(a->token_why), "%s", t.why);
@@ -171,49 +177,49 @@ read_token(struct health_state *v, struct health_account *a, struct db *db)
 	return ERR_OK;
 }
 
-/* About: some may have gone from between. */
+/* Estimates the number of events from the lowest and highest id: to count them all is slow. */
 static enum error
-read_events(struct health_state *v, struct db *db)
+estimate_events(struct health_state *h, struct db *db)
 {
 	int64_t		 first = 1, last = 0;
 	enum error	 er;
 
 	if ((er = db_number(db, &first, "SELECT min(id) FROM event", DB_NO_VALUES)) == ERR_OK &&
 	    (er = db_number(db, &last, "SELECT max(id) FROM event", DB_NO_VALUES)) == ERR_OK)
-		v->events = last - first + 1;
+		h->events = last - first + 1;
 	return er;
 }
 
 static enum error
-read_all(struct health_state *v, struct db *db)
+read_contents(struct health_state *h, struct db *db)
 {
-	enum error	 er = read_events(v, db);
+	enum error	 er = estimate_events(h, db);
 	size_t		 i;
 
-	for (i = 0; i < v->n && er == ERR_OK; i++)
-		if ((er = read_queue(v, &v->accounts[i], db)) == ERR_OK)
-			er = read_token(v, &v->accounts[i], db);
+	for (i = 0; i < h->n && er == ERR_OK; i++)
+		if ((er = read_queue_depths(h, &h->accounts[i], db)) == ERR_OK)
+			er = read_token_state(h, &h->accounts[i], db);
 	return er;
 }
 
-/* On a connection of our own: the store's would keep all who work in it waiting. */
+/* Uses a connection of its own: on the store's connection everybody else would have to wait. */
 static enum error
-read_store(struct health_state *v, int64_t deadline_ms)
+read_store(struct health_state *h, int64_t deadline_ms)
 {
 	char		 file[1056];
 	struct db	*db;
 	enum error	 er;
 
-	(void)snprintf(file, sizeof(file), "%s/qtoa.db", v->conf->set.state_dir);
+	(void)snprintf(file, sizeof(file), "%s/qtoa.db", h->conf->set.state_dir);
 	if ((er = db_open(&db, file, DB_READ_ONLY)) == ERR_OK) {
 		db_patience(db, deadline_ms);
-		er = read_all(v, db);
+		er = read_contents(h, db);
 	}
 	if (er == ERR_NOMEM)
 		goto out;
-	v->readable = er == ERR_OK;
-	if (!v->readable)
-		(void)snprintf(v->why, sizeof(v->why), "qtoa.db: %s",
+	h->readable = er == ERR_OK;
+	if (!h->readable)
+		(void)snprintf(h->why, sizeof(h->why), "qtoa.db: %s",
 		    er == ERR_STORE ? db_why(db) : error_table[er].name);
 	er = ERR_OK;
 out:
@@ -222,19 +228,19 @@ out:
 }
 
 static bool
-begin(struct health_state *v, const struct conf *c)
+init_state(struct health_state *h, const struct conf *c)
 {
 	struct health_account	*a;
 
-	memset(v, 0, sizeof(*v));
-	v->conf = c;
-	v->now_ms = clock_wall_ms();
-	v->usable = v->readable = v->writable = true;
-	if ((v->accounts = calloc(c->n + 1, sizeof(*v->accounts))) == NULL)
+	memset(h, 0, sizeof(*h));
+	h->conf = c;
+	h->now_ms = clock_wall_ms();
+	h->usable = h->readable = h->writable = true;
+	if ((h->accounts = calloc(c->n + 1, sizeof(*h->accounts))) == NULL)
 		return false;
-	v->n = c->n;
-	for (a = v->accounts; a != v->accounts + v->n; a++) {
-		a->account = &c->accounts[a - v->accounts];
+	h->n = c->n;
+	for (a = h->accounts; a != h->accounts + h->n; a++) {
+		a->account = &c->accounts[a - h->accounts];
 		a->pending_age_ms = a->dead_age_ms = -1;
 		a->token_age_s = a->token_left_s = a->token_fails = -1;
 	}
@@ -242,57 +248,59 @@ begin(struct health_state *v, const struct conf *c)
 }
 
 static void
-forget(struct health_state *v)
+mark_unknown(struct health_state *h)
 {
 	struct health_account	*a;
 
-	v->events = -1;
-	for (a = v->accounts; a != v->accounts + v->n; a++)
+	h->events = -1;
+	for (a = h->accounts; a != h->accounts + h->n; a++)
 		a->pending = a->dead = a->pending_age_ms = a->dead_age_ms = -1;
 }
 
 enum error
-health_state_read(struct health_state *v, const struct conf *c, struct store *s, struct breakers *b,
+health_state_read(struct health_state *h, const struct conf *c, struct store *s, struct breakers *b,
     bool try_write, int64_t deadline_ms)
 {
 	enum error	 er = ERR_OK;
 	size_t		 i;
 
-	if (!begin(v, c))
+	if (!init_state(h, c))
 		return ERR_NOMEM;
 	if (s != NULL) {
 		if (try_write)
-			v->writable = in_store(v, s, STORE_SYNC, write_again, NULL, deadline_ms);
-		v->readable = in_store(v, s, STORE_READ, b != NULL ? breaker_load : look, b,
-		    deadline_ms);
-		if (v->readable)
-			er = read_store(v, deadline_ms);
-		if (!v->readable)
-			forget(v);
+			h->writable = use_store(h, s, STORE_SYNC, rewrite_user_version, NULL,
+			    deadline_ms);
+		h->readable = use_store(h, s, STORE_READ, b != NULL ? breaker_load :
+		    read_user_version, b, deadline_ms);
+		if (h->readable)
+			er = read_store(h, deadline_ms);
+		if (!h->readable)
+			mark_unknown(h);
 	}
-	read_disk(v);
-	for (i = 0; i < v->n && b != NULL; i++)
-		v->accounts[i].gate = breaker_gate(b, &c->accounts[i], &v->accounts[i].probe_ms);
+	measure_disk(h);
+	for (i = 0; i < h->n && b != NULL; i++)
+		h->accounts[i].gate = breaker_gate(b, &c->accounts[i], &h->accounts[i].probe_ms);
 	return er;
 }
 
 void
-health_state_free(struct health_state *v)
+health_state_free(struct health_state *h)
 {
-	free(v->accounts);
-	v->accounts = NULL;
+	free(h->accounts);
+	h->accounts = NULL;
 }
 
 /*
- * Judging: a rule says whether it is broken, and in words how.
+ * The rules.  A function returns true when its rule is broken, and then describes that in the sign.
  */
 
+/* Sets the text of a sign.  Always true, so that a rule can return it. */
 static bool
-say(struct health_sign *s, const char *fmt, ...)
+set_sign(struct health_sign *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 static bool
-say(struct health_sign *s, const char *fmt, ...)
+set_sign(struct health_sign *s, const char *fmt, ...)
 {
 	va_list	 ap;
 
@@ -302,142 +310,142 @@ say(struct health_sign *s, const char *fmt, ...)
 	return true;
 }
 
-/* "12 messages", "1 message". */
+/* "s" for the plural, as in "12 messages"; "" for 1. */
 static const char *
-plural(int64_t n)
+plural_of(int64_t n)
 {
 	return n == 1 ? "" : "s";
 }
 
 static bool
-is_unusable(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+is_unusable(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return !v->usable && say(s, "the configuration is unusable: every request is answered 503 "
-	    "until it is mended; run: qtoa check");
+	return !h->usable && set_sign(s, "the configuration is unusable: every request is answered "
+	    "503 until it is fixed; run: qtoa check");
 }
 
 static bool
-is_unreadable(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+is_unreadable(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return !v->readable && say(s, "the store cannot be read: %s: what QT does not confirm is "
-	    "answered 503; look at the owner, permissions and free space of %s", v->why,
-	    v->conf->set.state_dir);
+	return !h->readable && set_sign(s, "the store cannot be read: %s: what QT does not confirm "
+	    "is answered 503; look at the owner, permissions and free space of %s", h->why,
+	    h->conf->set.state_dir);
 }
 
 static bool
-is_unwritable(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+is_unwritable(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return v->readable && !v->writable && say(s, "the store cannot be written: %s: what QT "
-	    "does not confirm is answered 503; look at the owner, permissions and free space of "
-	    "%s", v->why, v->conf->set.state_dir);
+	return h->readable && !h->writable && set_sign(s, "the store cannot be written: %s: what "
+	    "QT does not confirm is answered 503; look at the owner, permissions and free space of "
+	    "%s", h->why, h->conf->set.state_dir);
 }
 
 static bool
-has_aside(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+has_quarantine(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return *v->aside != '\0' && say(s, "%s was set aside, and what waits in it is still to be "
-	    "taken over; run: qtoa drain", v->aside);
+	return *h->quarantined != '\0' && set_sign(s, "the database %s could not be used; "
+	    "messages may wait in it; to take them over, run: qtoa drain", h->quarantined);
 }
 
 static bool
-say_room(struct health_sign *s, const struct health_state *v, const char *then)
+set_room_sign(struct health_sign *s, const struct health_state *h, const char *then)
 {
 	char	 left[FORMAT_SPAN], all[FORMAT_SPAN];
 
-	format_bytes(left, v->free_bytes);
-	format_bytes(all, v->disk_bytes);
-	return say(s, "%s left of %s where %s is: make room, or move state_dir%s", left, all,
-	    v->conf->set.state_dir, then);
+	format_bytes(left, h->free_bytes);
+	format_bytes(all, h->disk_bytes);
+	return set_sign(s, "%s left of %s where %s is: make room, or move state_dir%s", left, all,
+	    h->conf->set.state_dir, then);
 }
 
 static bool
-is_full(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+is_full(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return v->free_bytes != -1 && v->free_bytes < disk_out &&
-	    say_room(s, v, "; what QT does not confirm is soon answered 503");
+	return h->free_bytes != -1 && h->free_bytes < disk_full &&
+	    set_room_sign(s, h, "; what QT does not confirm is soon answered 503");
 }
 
 static bool
-is_nearly_full(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+is_nearly_full(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return v->free_bytes >= disk_out &&
-	    (v->free_bytes < disk_low || v->free_bytes < v->disk_bytes / 10) &&
-	    say_room(s, v, "");
+	return h->free_bytes >= disk_full &&
+	    (h->free_bytes < disk_low || h->free_bytes < h->disk_bytes / 10) &&
+	    set_room_sign(s, h, "");
 }
 
 static bool
-is_late(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+is_late(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	char	 span[FORMAT_SPAN];
 
-	if (a->pending_age_ms <= v->conf->set.late_s * INT64_C(1000))
+	if (a->pending_age_ms <= h->conf->set.late_s * INT64_C(1000))
 		return false;
 	format_span(span, a->pending_age_ms);
-	return say(s, "%lld message%s for QT, the oldest for %s; qtoa queue list says why; "
+	return set_sign(s, "%lld message%s for QT, the oldest for %s; qtoa queue list says why; "
 	    "qtoa drain sends at once", (long long)a->pending,
 	    a->pending == 1 ? " waits" : "s wait", span);
 }
 
 static bool
-is_broken(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+is_broken(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
-	const int64_t	 ms = a->probe_ms - v->now_ms;
+	const int64_t	 ms = a->probe_ms - h->now_ms;
 	char		 span[FORMAT_SPAN];
 
 	if (a->gate != GATE_BROKEN)
 		return false;
 	format_span(span, ms + 999);
-	return say(s, "QT has not answered %d times in a row: messages go to the queue until it "
-	    "does; next probe %s%s; run: qtoa check", v->conf->set.breaker_fails,
+	return set_sign(s, "QT has not answered %d times in a row: messages go to the queue until "
+	    "it does; next probe %s%s; run: qtoa check", h->conf->set.breaker_fails,
 	    ms > 0 ? "in " : "now", ms > 0 ? span : "");
 }
 
 static bool
-is_stopped(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+is_stopped(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
-	(void)v;
-	return a->gate == GATE_STOPPED && say(s, "QT refuses the account's signature or keys, its "
-	    "messages wait: mend app_key, service_id, service_secret and start anew, or run: "
+	(void)h;
+	return a->gate == GATE_STOPPED && set_sign(s, "QT refuses the account's signature or keys, "
+	    "its messages wait: fix app_key, service_id, service_secret and restart, or run: "
 	    "qtoa queue retry %s", a->account->path);
 }
 
-/* A failure while the one before still holds is none: it is asked again. */
+/* Failed requests for a token do no harm while the old token is valid. */
 static bool
-has_no_token(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+has_no_token(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
-	(void)v;
-	return a->token_fails > 0 && a->token_left_s <= 0 && say(s, "there is no access_token "
-	    "that holds, and the last %lld time%s none was to be had: %s; once that is mended, "
-	    "run: qtoa token %s --refresh", (long long)a->token_fails, plural(a->token_fails),
+	(void)h;
+	return a->token_fails > 0 && a->token_left_s <= 0 && set_sign(s, "there is no valid "
+	    "access_token, and the last %lld request%s for one failed: %s; fix that, then run: "
+	    "qtoa token %s --refresh", (long long)a->token_fails, plural_of(a->token_fails),
 	    a->token_why, a->account->path);
 }
 
 static bool
-has_dead(struct health_sign *s, const struct health_state *v, const struct health_account *a)
+has_dead(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	char	 span[FORMAT_SPAN];
 
-	(void)v;
+	(void)h;
 	if (a->dead <= 0)
 		return false;
 	format_span(span, a->dead_age_ms);
-	return say(s, "%lld message%s that QT has refused for good %s for you, the oldest for "
-	    "%s: qtoa queue list, show, then retry or drop", (long long)a->dead,
-	    plural(a->dead), a->dead == 1 ? "waits" : "wait", span);
+	return set_sign(s, "%lld message%s that QT has refused for good %s for you, the oldest for "
+	    "%s; run: qtoa queue list, then show, and retry or drop", (long long)a->dead,
+	    plural_of(a->dead), a->dead == 1 ? "waits" : "wait", span);
 }
 
-/* In the order in which they are told. */
+/* The rules, in the order in which their signs are given. */
 static const struct rule {
 	const char	*what;
 	bool		 bad;
-	bool		 each;		/* of each account; else a is NULL */
-	bool		 (*is_broken)(struct health_sign *s, const struct health_state *v,
+	bool		 each;		/* checked for each account; else a is NULL */
+	bool		 (*check)(struct health_sign *s, const struct health_state *h,
 			    const struct health_account *a);
 } rules[] = {
 	{ "configuration", true, false,	is_unusable },
@@ -448,13 +456,13 @@ static const struct rule {
 	{ "breaker",	true,	true,	is_broken },
 	{ "pending",	true,	true,	is_late },
 	{ "token",	true,	true,	has_no_token },
-	{ "store",	false,	false,	has_aside },
+	{ "store",	false,	false,	has_quarantine },
 	{ "disk",	false,	false,	is_nearly_full },
 	{ "dead",	false,	true,	has_dead },
 };
 
 void
-health_state_judge(const struct health_state *v, health_state_each *fn, void *ctx)
+health_state_judge(const struct health_state *h, health_state_each *fn, void *ctx)
 {
 	const struct rule		*r;
 	const struct health_account	*a;
@@ -462,13 +470,13 @@ health_state_judge(const struct health_state *v, health_state_each *fn, void *ct
 	size_t				 i, n;
 
 	for (r = rules; r != rules + sizeof(rules) / sizeof(rules[0]); r++) {
-		n = r->each ? v->n : 1;
+		n = r->each ? h->n : 1;
 		for (i = 0; i < n; i++) {
-			a = r->each ? &v->accounts[i] : NULL;
+			a = r->each ? &h->accounts[i] : NULL;
 			s.what = r->what;
 			s.account = a != NULL ? a->account->name : "";
 			s.bad = r->bad;
-			if (r->is_broken(&s, v, a))
+			if (r->check(&s, h, a))
 				fn(ctx, &s);
 		}
 	}

@@ -1,6 +1,6 @@
 /*
- * health_state.h: how the program is, now: the store, what waits in it, breakers, access_tokens, the
- * disk.  /-/metrics, /-/health and `qtoa status` show the same.
+ * health_state.h: the state of the program now: the store, the messages that wait in it, breakers,
+ * access_tokens, the disk.  /-/metrics, /-/health and `qtoa status` show the same state.
  */
 #ifndef MONITOR_HEALTH_STATE_H
 #define MONITOR_HEALTH_STATE_H
@@ -12,66 +12,70 @@
 #include "forwarder/breaker.h"
 #include "state/store.h"
 
-enum { HEALTH_STATE_WHY = 256 };
+enum { HEALTH_STATE_WHY = 256 };	/* bytes of a reason, with its NUL */
 
 struct health_account {
 	const struct account	*account;
 	int64_t			 pending, dead;		/* messages; -1: not known */
-	int64_t			 pending_age_ms, dead_age_ms;	/* of the oldest; -1: there is none */
+	int64_t			 pending_age_ms;	/* of the oldest one; -1: no message */
+	int64_t			 dead_age_ms;		/* the same for dead messages */
 	enum breaker_gate	 gate;
-	int64_t			 probe_ms;		/* GATE_BROKEN: ms since the epoch */
+	int64_t			 probe_ms;		/* GATE_BROKEN: next probe, epoch ms */
 
-	/* Of an account with .secret that has one, or has asked for one; else -1. */
-	int64_t			 token_age_s, token_left_s;	/* -1 also: it has none; left 0: over */
-	int64_t			 token_fails;		/* in a row */
-	char			 token_why[HEALTH_STATE_WHY];	/* the last; "" if all is well */
+	/* The access_token.  -1: the account has no .secret, or WeChat was never asked. */
+	int64_t			 token_age_s;		/* -1 also: there is no token */
+	int64_t			 token_left_s;		/* the same; 0: it has expired */
+	int64_t			 token_fails;		/* failed requests in a row */
+	char			 token_why[HEALTH_STATE_WHY];	/* of the last; "": all is well */
 };
 
 struct health_state {
 	const struct conf	*conf;
-	int64_t			 now_ms;		/* ms since the epoch */
+	int64_t			 now_ms;		/* epoch ms */
 
-	bool			 usable;		/* the configuration; who knows that it is
-							   not says so here */
-	bool			 readable, writable;	/* the store; false: tried in vain */
-	char			 why[HEALTH_STATE_WHY];	/* of what is not */
-	char			 aside[64];		/* a database that was set aside, and whose
-							   messages are still to be taken over */
+	/* The configuration is usable.  A caller that knows better sets it to false. */
+	bool			 usable;
+	bool			 readable, writable;	/* the store; false: it was tried */
+	char			 why[HEALTH_STATE_WHY];	/* what failed */
+	char			 quarantined[64];	/* a database in quarantine, with messages
+							   not yet taken over; "": no such file */
 
-	/* Bytes that are taken, or free; -1: not known. */
+	/* Bytes on the disk; -1: not known. */
 	int64_t			 db_bytes;		/* qtoa.db and its -wal */
-	int64_t			 state_bytes;		/* all of state_dir, that as well */
-	int64_t			 free_bytes, disk_bytes;/* of its file system, for its owner */
+	int64_t			 state_bytes;		/* all of state_dir, qtoa.db included */
+	int64_t			 free_bytes, disk_bytes;	/* of its file system */
 
-	int64_t			 events;		/* that the collector keeps, about; -1: not known */
-	struct health_account	*accounts;		/* as in conf */
+	int64_t			 events;		/* the collector's, about; -1: not known */
+	struct health_account	*accounts;		/* in the order of conf */
 	size_t			 n;
 };
 
 /*
- * Looks.  What cannot be read is shown as such; nothing but ERR_NOMEM is an error.  s NULL: there
- * is no state yet, all is well and empty.  b becomes what the store says of breakers; NULL: they
- * are not looked at.  try_write: something small is written and synced.  A store in other hands
- * is waited for until deadline_ms (monotonic).  Messages are counted on a connection of their own,
- * half a microsecond each, so that nobody's work waits for it.  health_state_free() in any case.
+ * Reads the state.  A part that cannot be read is marked so in *h; only ERR_NOMEM is an error.
+ * s NULL: there is no store yet, which counts as well and empty.  b: the breakers, which are
+ * brought up to date from the store; NULL: their state is not read.  try_write: a few bytes are
+ * written and synced, to see if the store can be written.  While another process holds the store,
+ * the call waits until deadline_ms (monotonic).  Messages are counted on a connection of its own,
+ * half a microsecond each, so that no other work has to wait.  Call health_state_free() always.
  */
-enum error	 health_state_read(struct health_state *v, const struct conf *c, struct store *s,
+enum error	 health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 		    struct breakers *b, bool try_write, int64_t deadline_ms);
-void		 health_state_free(struct health_state *v);
+void		 health_state_free(struct health_state *h);
 
 /*
- * What is wrong, each in a word (configuration, store, disk, stopped, breaker, pending, token,
- * dead), for which account (its name; "": none), and in a sentence with what to do.  bad: /-/health
- * is 503 by it; else it is for people to know (dead messages, a disk that is nearly full).  What is
- * bad comes first.
+ * A sign that something is wrong.  what is one of the words configuration, store, disk, stopped,
+ * breaker, pending, token, dead.  bad: a problem, for which /-/health answers 503; else a warning
+ * for people (dead messages, a disk that is nearly full).
  */
 struct health_sign {
 	const char	*what;
-	const char	*account;
+	const char	*account;	/* its name; "": it is not about an account */
 	bool		 bad;
-	char		 text[HEALTH_STATE_WHY * 2];
+	char		 text[HEALTH_STATE_WHY * 2];	/* what is wrong, then what to do */
 };
+
+/* Calls fn for each sign, problems first. */
 typedef void	 health_state_each(void *ctx, const struct health_sign *s);
-void		 health_state_judge(const struct health_state *v, health_state_each *fn, void *ctx);
+void		 health_state_judge(const struct health_state *h, health_state_each *fn, void *ctx);
 
 #endif

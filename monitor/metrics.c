@@ -12,62 +12,62 @@ enum {
 	SECONDS	= 32
 };
 
-static const char	 none[] = "-";	/* the account of what belongs to none, as in the log */
+static const char	 no_account[] = "-";	/* stands for no account */
 
 /*
- * What is counted of one account: of the configuration, of one that was in it, or of none,
- * which is the first row.
+ * The counters of one account.  The account may be no longer in the configuration.  The first row
+ * is for requests that belong to no account.
  */
-struct row {
+struct account_row {
 	const struct health_account	*now;	/* NULL: it is not in the configuration */
 	char				 path[PATH + 1];
-	struct buf			 label;	/* as it stands in the page, unlike all others */
+	struct buf			 label;	/* as in the page; no other row has the same */
 	struct counter_total		 total;
 };
 
-struct page {
+struct exposition {
 	struct buf			*out;
-	const struct health_state	*v;
-	struct row			*rows;
+	const struct health_state	*health;
+	struct account_row		*rows;
 	size_t				 n, room;
-	enum error			 er;	/* the first; after it nothing is put */
+	enum error			 er;	/* the first error; after it nothing is written */
 };
 
 static void
-put(struct page *p, const char *fmt, ...)
+append_text(struct exposition *x, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 static void
-put(struct page *p, const char *fmt, ...)
+append_text(struct exposition *x, const char *fmt, ...)
 {
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	if (p->er == ERR_OK)
-		p->er = buf_vprintf(p->out, fmt, ap);
+	if (x->er == ERR_OK)
+		x->er = buf_vprintf(x->out, fmt, ap);
 	va_end(ap);
 }
 
 /*
- * Rows.
+ * The rows of accounts.
  */
 
-/* NULL: no memory. */
-static struct row *
-add_row(struct page *p, const struct health_account *now, struct slice path)
+/* Adds a row of zeros.  NULL: no memory, and x->er says so. */
+static struct account_row *
+add_account_row(struct exposition *x, const struct health_account *now, struct slice path)
 {
-	const size_t	 room = p->room == 0 ? p->v->n + 8 : p->room * 2;
-	struct row	*r;
+	const size_t		 room = x->room == 0 ? x->health->n + 8 : x->room * 2;
+	struct account_row	*r;
 
-	if (p->n == p->room) {
-		if ((r = realloc(p->rows, room * sizeof(*r))) == NULL) {
-			p->er = ERR_NOMEM;
+	if (x->n == x->room) {
+		if ((r = realloc(x->rows, room * sizeof(*r))) == NULL) {
+			x->er = ERR_NOMEM;
 			return NULL;
 		}
-		p->rows = r;
-		p->room = room;
+		x->rows = r;
+		x->room = room;
 	}
-	r = &p->rows[p->n++];
+	r = &x->rows[x->n++];
 	memset(r, 0, sizeof(*r));
 	r->now = now;
 	if (path.len != 0)
@@ -75,27 +75,27 @@ add_row(struct page *p, const struct health_account *now, struct slice path)
 	return r;
 }
 
-/* A counters_each_total. */
+/* Sets an account's totals, in a new row if need be.  It is a counters_each_total. */
 static void
-take_total(void *ctx, struct slice account, const struct counter_total *t)
+set_account_total(void *ctx, struct slice account, const struct counter_total *t)
 {
-	struct page	*p = ctx;
-	struct row	*r = NULL;
-	size_t		 i;
+	struct exposition	*x = ctx;
+	struct account_row	*r = NULL;
+	size_t			 i;
 
-	if (p->er != ERR_OK)
+	if (x->er != ERR_OK)
 		return;
-	for (i = 0; i < p->n && r == NULL; i++)
-		if (strlen(p->rows[i].path) == account.len &&
-		    (account.len == 0 || memcmp(p->rows[i].path, account.p, account.len) == 0))
-			r = &p->rows[i];
-	if (r != NULL || (r = add_row(p, NULL, account)) != NULL)
+	for (i = 0; i < x->n && r == NULL; i++)
+		if (strlen(x->rows[i].path) == account.len &&
+		    (account.len == 0 || memcmp(x->rows[i].path, account.p, account.len) == 0))
+			r = &x->rows[i];
+	if (r != NULL || (r = add_account_row(x, NULL, account)) != NULL)
 		r->total = *t;
 }
 
-/* A label's value: UTF-8 whatever it was, and nothing that ends it. */
+/* Appends a label's value, escaped; a byte that is not UTF-8 becomes U+FFFD. */
 static enum error
-put_escaped(struct buf *b, const char *text)
+append_label_value(struct buf *b, const char *text)
 {
 	const char	*at = text, *end = text + strlen(text), *begun;
 	enum error	 er = ERR_OK;
@@ -117,11 +117,11 @@ put_escaped(struct buf *b, const char *text)
 }
 
 static bool
-is_taken(const struct page *p, const struct row *r)
+is_label_taken(const struct exposition *x, const struct account_row *r)
 {
-	const struct row	*other;
+	const struct account_row	*other;
 
-	for (other = p->rows; other != r; other++)
+	for (other = x->rows; other != r; other++)
 		if (other->label.len == r->label.len &&
 		    memcmp(other->label.p, r->label.p, r->label.len) == 0)
 			return true;
@@ -129,108 +129,112 @@ is_taken(const struct page *p, const struct row *r)
 }
 
 /*
- * The account's name.  Prometheus refuses a page with two lines that are labelled alike, so if
- * another one has it already the path goes with it, and a number if that does not help.
+ * Sets a row's label to the account's name.  Prometheus refuses a page that has two lines with the
+ * same labels, so a name that another row has is followed by the path, and then by a number.
  */
 static void
-make_label(struct page *p, struct row *r)
+make_label(struct exposition *x, struct account_row *r)
 {
 	const char	*name = r->now != NULL ? r->now->account->name : r->path;
 	char		 more[PATH + 32] = "";
 	int		 tries;
 
-	if (r == p->rows)
-		name = none;
-	for (tries = 0; p->er == ERR_OK; tries++) {
+	if (r == x->rows)
+		name = no_account;
+	for (tries = 0; x->er == ERR_OK; tries++) {
 		if (tries == 1)
 			(void)snprintf(more, sizeof(more), " (%s)", r->path);
 		else if (tries > 1)
 			(void)snprintf(more, sizeof(more), " (%s) %d", r->path, tries);
 		r->label.len = 0;
-		if ((p->er = put_escaped(&r->label, name)) == ERR_OK)
-			p->er = put_escaped(&r->label, more);
-		if (p->er == ERR_OK && !is_taken(p, r))
+		if ((x->er = append_label_value(&r->label, name)) == ERR_OK)
+			x->er = append_label_value(&r->label, more);
+		if (x->er == ERR_OK && !is_label_taken(x, r))
 			return;
 	}
 }
 
 static enum error
-make_rows(struct page *p)
+make_account_rows(struct exposition *x)
 {
-	const struct health_state	*v = p->v;
+	const struct health_state	*health = x->health;
 	enum error			 er;
 	size_t				 i;
 
-	if (add_row(p, NULL, slice_of("")) == NULL)
-		return p->er;
-	for (i = 0; i < v->n; i++)
-		if (add_row(p, &v->accounts[i], slice_of(v->accounts[i].account->path)) == NULL)
-			return p->er;
-	if ((er = counters_totals(v->conf->set.state_dir, take_total, p)) != ERR_OK)
+	if (add_account_row(x, NULL, slice_of("")) == NULL)
+		return x->er;
+	for (i = 0; i < health->n; i++)
+		if (add_account_row(x, &health->accounts[i],
+		    slice_of(health->accounts[i].account->path)) == NULL)
+			return x->er;
+	if ((er = counters_totals(health->conf->set.state_dir, set_account_total, x)) != ERR_OK)
 		return er;
-	for (i = 0; i < p->n; i++)
-		make_label(p, &p->rows[i]);
-	return p->er;
+	for (i = 0; i < x->n; i++)
+		make_label(x, &x->rows[i]);
+	return x->er;
 }
 
 /*
- * Samples.
+ * Samples: the lines with numbers.
  */
 
 struct family;
 
-/* The samples of a family. */
-typedef void	 put_family(struct page *p, const struct family *f);
+/* Appends the samples of an account; of the whole program if the family has no accounts. */
+typedef void	 append_samples(struct exposition *x, const struct family *f,
+		    const struct account_row *r);
 
-/* Of a counter: the value of its second label, and the places (state/counters.h) that it sums up. */
+/* A part of a counter: the value of the second label, and the enum counters that it sums up. */
 struct part {
 	const char	*value;
-	int		 from, end;
+	int		 from, end;	/* counters from <= i < end */
 };
 
 struct family {
 	const char		*name, *type, *help;
-	put_family		*put;
-	const char		*key;		/* the second label; NULL: there is none */
-	bool			 of_none;	/* what belongs to no account shows its zeros */
-	const struct part	*parts;		/* up to one with end 0 */
-	size_t			 at;		/* of a member, or an enum's value */
+	append_samples		*append;
+	enum { COUNTED, NOW, PROGRAM } rows;	/* all accounts, configured ones, none */
+	const char		*key;		/* the second label's name; NULL: only one label */
+	bool			 of_no_account;	/* the row of no account is shown, even if 0 */
+	const struct part	*parts;		/* the last one has end 0 */
+	size_t			 at;		/* offset of a member, or the value of an enum */
 };
 
-/* The line up to the number. */
+/* Appends the line of a sample up to its number: name and labels. */
 static void
-begin(struct page *p, const struct family *f, const char *suffix, const struct row *r,
-    const char *key, const char *value)
+begin_sample(struct exposition *x, const struct family *f, const char *suffix,
+    const struct account_row *r, const char *key, const char *value)
 {
-	put(p, "%s%s{account=\"", f->name, suffix);
-	if (p->er == ERR_OK)
-		p->er = buf_put(p->out, r->label.p, r->label.len);
-	put(p, "\"");
+	append_text(x, "%s%s{account=\"", f->name, suffix);
+	if (x->er == ERR_OK)
+		x->er = buf_put(x->out, r->label.p, r->label.len);
+	append_text(x, "\"");
 	if (key != NULL)
-		put(p, ",%s=\"%s\"", key, value);
-	put(p, "} ");
+		append_text(x, ",%s=\"%s\"", key, value);
+	append_text(x, "} ");
 }
 
-/* Every account of the configuration has its zeros, so that its first increase is one. */
+/* An account of the configuration shows its zeros: Prometheus must see the increase from 0. */
 static bool
-is_shown(const struct page *p, const struct family *f, const struct row *r, uint64_t n)
-{
-	return n != 0 || r->now != NULL || (f->of_none && r == p->rows);
-}
-
-static void
-put_count(struct page *p, const struct family *f, const struct row *r, const char *value,
+is_shown(const struct exposition *x, const struct family *f, const struct account_row *r,
     uint64_t n)
 {
-	if (!is_shown(p, f, r, n))
-		return;
-	begin(p, f, "", r, f->key, value);
-	put(p, "%llu\n", (unsigned long long)n);
+	return n != 0 || r->now != NULL || (f->of_no_account && r == x->rows);
 }
 
-/* ms as seconds, the shortest way. */
+static void
+append_count(struct exposition *x, const struct family *f, const struct account_row *r,
+    const char *value, uint64_t n)
+{
+	if (!is_shown(x, f, r, n))
+		return;
+	begin_sample(x, f, "", r, f->key, value);
+	append_text(x, "%llu\n", (unsigned long long)n);
+}
+
+/* ms as seconds in as few digits as possible, "0.25". */
 static const char *
-seconds(char text[SECONDS], uint64_t ms)
+seconds_of(char text[SECONDS], uint64_t ms)
 {
 	char	*end = text + snprintf(text, SECONDS, "%llu.%03u", (unsigned long long)(ms / 1000),
 		    (unsigned)(ms % 1000));
@@ -244,7 +248,7 @@ seconds(char text[SECONDS], uint64_t ms)
 }
 
 /*
- * What was counted.
+ * Samples of counters.
  */
 
 static const struct part	verdicts[] = {
@@ -274,29 +278,27 @@ static const struct part	attempts[] = {
 };
 
 static void
-put_parts(struct page *p, const struct family *f)
+append_parts(struct exposition *x, const struct family *f, const struct account_row *r)
 {
 	const struct part	*part;
-	const struct row	*r;
 	uint64_t		 n;
 	int			 i;
 
-	for (r = p->rows; r != p->rows + p->n; r++)
-		for (part = f->parts; part->end != 0; part++) {
-			for (n = 0, i = part->from; i < part->end; i++)
-				n += r->total.sum.count[i];
-			put_count(p, f, r, part->value, n);
-		}
+	for (part = f->parts; part->end != 0; part++) {
+		for (n = 0, i = part->from; i < part->end; i++)
+			n += r->total.sum.count[i];
+		append_count(x, f, r, part->value, n);
+	}
 }
 
 static uint64_t
-refused(const struct row *r, enum error er)
+refusals_of(const struct account_row *r, enum error er)
 {
 	return r->total.sum.count[counters_refused(er, true)] +
 	    r->total.sum.count[counters_refused(er, false)];
 }
 
-/* In alerts: add, never change.  What counters_refused() has no place for shares ERR_OK's. */
+/* Reasons of refusals.  Alert rules use them: never change one.  Other errors count as ERR_OK. */
 static const char *const	reasons[ERR__MAX] = {
 	[ERR_OK] = "other", [ERR_NOMEM] = "memory", [ERR_CONF] = "configuration",
 	[ERR_REQUEST] = "malformed", [ERR_PATH] = "path", [ERR_METHOD] = "method",
@@ -310,43 +312,36 @@ static const char *const	reasons[ERR__MAX] = {
 };
 
 static void
-put_refused(struct page *p, const struct family *f)
+append_refusals(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct row	*r;
-	int			 er;
+	int	 er;
 
-	for (r = p->rows; r != p->rows + p->n; r++)
-		for (er = 0; er < ERR__MAX; er++)
-			if (reasons[er] != NULL)
-				put_count(p, f, r, reasons[er], refused(r, (enum error)er));
+	for (er = 0; er < ERR__MAX; er++)
+		if (reasons[er] != NULL)
+			append_count(x, f, r, reasons[er], refusals_of(r, (enum error)er));
 }
 
 static void
-put_events(struct page *p, const struct family *f)
+append_event_counts(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct row	*r;
-	int			 i;
+	int	 i;
 
-	for (r = p->rows; r != p->rows + p->n; r++)
-		for (i = 0; i < COUNTER_EVENTS && counters_event_code(i) != NULL; i++)
-			put_count(p, f, r, counters_event_code(i), r->total.event[i]);
+	for (i = 0; i < COUNTER_EVENTS && counters_event_code(i) != NULL; i++)
+		append_count(x, f, r, counters_event_code(i), r->total.event[i]);
 }
 
 static void
-put_store_errors(struct page *p, const struct family *f)
+append_store_errors(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct row	*r;
-
-	for (r = p->rows; r != p->rows + p->n; r++)
-		put_count(p, f, r, NULL, r->total.sum.count[COUNTER_UNSAFE] +
-		    r->total.sum.count[COUNTER_UNSETTLED] + refused(r, ERR_STORE));
+	append_count(x, f, r, NULL, r->total.sum.count[COUNTER_UNSAFE] +
+	    r->total.sum.count[COUNTER_UNSETTLED] + refusals_of(r, ERR_STORE));
 }
 
-/* Where buckets end, ms: edges of tally's as well, which are whole ms. */
+/* Upper ends of the histograms' buckets, in ms.  Buckets of state/counters.h end there too. */
 static const int	edges[] = { 1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 4864 };
 
 static void
-put_histogram(struct page *p, const struct family *f, const struct row *r)
+append_histogram(struct exposition *x, const struct family *f, const struct account_row *r)
 {
 	const enum counter_time	 which = (enum counter_time)f->at;
 	const uint64_t		*bucket = r->total.sum.bucket[which];
@@ -357,33 +352,24 @@ put_histogram(struct page *p, const struct family *f, const struct row *r)
 
 	for (i = 0; i < COUNTER_BUCKETS; i++)
 		all += bucket[i];
-	if (!is_shown(p, f, r, all))
+	if (!is_shown(x, f, r, all))
 		return;
 	for (e = 0, i = 0; e < sizeof(edges) / sizeof(edges[0]); e++) {
 		for (; counters_bucket_ms(i + 1) <= edges[e]; i++)
 			within += bucket[i];
-		begin(p, f, "_bucket", r, "le", seconds(text, (uint64_t)edges[e]));
-		put(p, "%llu\n", (unsigned long long)within);
+		begin_sample(x, f, "_bucket", r, "le", seconds_of(text, (uint64_t)edges[e]));
+		append_text(x, "%llu\n", (unsigned long long)within);
 	}
-	begin(p, f, "_bucket", r, "le", "+Inf");
-	put(p, "%llu\n", (unsigned long long)all);
-	begin(p, f, "_sum", r, NULL, NULL);
-	put(p, "%s\n", seconds(text, r->total.sum.sum_ms[which]));
-	begin(p, f, "_count", r, NULL, NULL);
-	put(p, "%llu\n", (unsigned long long)all);
-}
-
-static void
-put_times(struct page *p, const struct family *f)
-{
-	const struct row	*r;
-
-	for (r = p->rows; r != p->rows + p->n; r++)
-		put_histogram(p, f, r);
+	begin_sample(x, f, "_bucket", r, "le", "+Inf");
+	append_text(x, "%llu\n", (unsigned long long)all);
+	begin_sample(x, f, "_sum", r, NULL, NULL);
+	append_text(x, "%s\n", seconds_of(text, r->total.sum.sum_ms[which]));
+	begin_sample(x, f, "_count", r, NULL, NULL);
+	append_text(x, "%llu\n", (unsigned long long)all);
 }
 
 /*
- * How it is now.  What is not known has no sample.
+ * Samples of the state now.  A number that is not known gets no sample.
  */
 
 static int64_t
@@ -397,7 +383,7 @@ number_at(const void *p, size_t at)
 
 static const struct {
 	const char	*name;
-	size_t		 messages, age_ms;	/* of struct health_account */
+	size_t		 messages, age_ms;	/* offsets in struct health_account */
 } states[] = {
 	{ "pending", offsetof(struct health_account, pending),
 	    offsetof(struct health_account, pending_age_ms) },
@@ -406,78 +392,69 @@ static const struct {
 };
 
 static void
-put_queue(struct page *p, const struct family *f)
+append_queue_counts(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct row	*r;
-	int64_t			 n;
-	size_t			 i;
+	int64_t	 n;
+	size_t	 i;
 
-	for (r = p->rows; r != p->rows + p->n; r++)
-		for (i = 0; r->now != NULL && i < sizeof(states) / sizeof(states[0]); i++)
-			if ((n = number_at(r->now, states[i].messages)) != -1) {
-				begin(p, f, "", r, f->key, states[i].name);
-				put(p, "%lld\n", (long long)n);
-			}
-}
-
-static void
-put_ages(struct page *p, const struct family *f)
-{
-	const struct row	*r;
-	char			 text[SECONDS];
-	int64_t			 ms;
-	size_t			 i;
-
-	for (r = p->rows; r != p->rows + p->n; r++)
-		for (i = 0; r->now != NULL && i < sizeof(states) / sizeof(states[0]); i++)
-			if (number_at(r->now, states[i].messages) != -1) {
-				ms = number_at(r->now, states[i].age_ms);
-				begin(p, f, "", r, f->key, states[i].name);
-				put(p, "%s\n", seconds(text, ms == -1 ? 0 : (uint64_t)ms));
-			}
-}
-
-static void
-put_gate(struct page *p, const struct family *f)
-{
-	const struct row	*r;
-
-	for (r = p->rows; r != p->rows + p->n; r++)
-		if (r->now != NULL) {
-			begin(p, f, "", r, NULL, NULL);
-			put(p, "%d\n", r->now->gate == (enum breaker_gate)f->at);
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if ((n = number_at(r->now, states[i].messages)) != -1) {
+			begin_sample(x, f, "", r, f->key, states[i].name);
+			append_text(x, "%lld\n", (long long)n);
 		}
 }
 
 static void
-put_token(struct page *p, const struct family *f)
+append_queue_ages(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	const struct row	*r;
+	char	 text[SECONDS];
+	int64_t	 ms;
+	size_t	 i;
 
-	for (r = p->rows; r != p->rows + p->n; r++)
-		if (r->now != NULL && number_at(r->now, f->at) != -1) {
-			begin(p, f, "", r, NULL, NULL);
-			put(p, "%lld\n", (long long)number_at(r->now, f->at));
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (number_at(r->now, states[i].messages) != -1) {
+			ms = number_at(r->now, states[i].age_ms);
+			begin_sample(x, f, "", r, f->key, states[i].name);
+			append_text(x, "%s\n", seconds_of(text, ms == -1 ? 0 : (uint64_t)ms));
 		}
 }
 
 static void
-put_number(struct page *p, const struct family *f)
+append_gate(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	if (number_at(p->v, f->at) != -1)
-		put(p, "%s %lld\n", f->name, (long long)number_at(p->v, f->at));
+	begin_sample(x, f, "", r, NULL, NULL);
+	append_text(x, "%d\n", r->now->gate == (enum breaker_gate)f->at);
 }
 
 static void
-put_flag(struct page *p, const struct family *f)
+append_token_number(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	put(p, "%s %d\n", f->name, *(const bool *)((const char *)p->v + f->at));
+	if (number_at(r->now, f->at) == -1)
+		return;
+	begin_sample(x, f, "", r, NULL, NULL);
+	append_text(x, "%lld\n", (long long)number_at(r->now, f->at));
 }
 
 static void
-put_build(struct page *p, const struct family *f)
+append_number(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	put(p, "%s{version=\"%s\"} 1\n", f->name, QTOA_VERSION);
+	(void)r;
+	if (number_at(x->health, f->at) != -1)
+		append_text(x, "%s %lld\n", f->name, (long long)number_at(x->health, f->at));
+}
+
+static void
+append_flag(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	(void)r;
+	append_text(x, "%s %d\n", f->name, *(const bool *)((const char *)x->health + f->at));
+}
+
+static void
+append_build(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	(void)r;
+	append_text(x, "%s{version=\"%s\"} 1\n", f->name, QTOA_VERSION);
 }
 
 #define OF_ACCOUNT(member)	offsetof(struct health_account, member)
@@ -487,82 +464,92 @@ static const char	counter[] = "counter", gauge[] = "gauge", histogram[] = "histo
 
 static const struct family	families[] = {
 	{ "qtoa_requests_total", counter, "Requests, by what became of them.",
-	    put_parts, .key = "verdict", .of_none = true, .parts = verdicts },
+	    append_parts, .key = "verdict", .of_no_account = true, .parts = verdicts },
 	{ "qtoa_refused_total", counter, "Requests that were rejected, by reason.",
-	    put_refused, .key = "reason", .of_none = true },
+	    append_refusals, .key = "reason", .of_no_account = true },
 	{ "qtoa_events_total", counter, "Messages that were acknowledged, without repeats, by "
-	    "the event code of Quick Tracking (-: it has none for them).",
-	    put_events, .key = "event" },
+	    "the event code of Quick Tracking (-: it has no code for them).",
+	    append_event_counts, .key = "event" },
 	{ "qtoa_repeats_total", counter, "Messages that were known already, and not sent again.",
-	    put_parts, .parts = repeats },
-	{ "qtoa_store_errors_total", counter, "What the store did not take: messages and other "
-	    "requests that were answered 503, and outcomes of deliveries.",
-	    put_store_errors, .key = NULL },
-	{ "qtoa_drain_attempts_total", counter, "Attempts to send what waited, by outcome "
+	    append_parts, .parts = repeats },
+	{ "qtoa_store_errors_total", counter, "Data that the store did not take: messages and "
+	    "other requests that were answered 503, and outcomes of deliveries.",
+	    append_store_errors, .rows = COUNTED },
+	{ "qtoa_drain_attempts_total", counter, "Attempts to send messages that waited, by outcome "
 	    "(failed: it still waits).",
-	    put_parts, .key = "outcome", .parts = attempts },
+	    append_parts, .key = "outcome", .parts = attempts },
 	{ "qtoa_forward_duration_seconds", histogram, "Time that Quick Tracking took for a "
 	    "message while WeChat waited.",
-	    put_times, .at = COUNTER_QT },
+	    append_histogram, .at = COUNTER_QT },
 	{ "qtoa_request_duration_seconds", histogram, "Time after which WeChat heard success.",
-	    put_times, .at = COUNTER_WAITED },
+	    append_histogram, .at = COUNTER_WAITED },
 	{ "qtoa_queue_messages", gauge, "Messages in the store that Quick Tracking does not have, "
 	    "by state (dead: it has refused them).",
-	    put_queue, .key = "state" },
-	{ "qtoa_queue_oldest_age_seconds", gauge, "Age of the oldest of them, 0 without one.",
-	    put_ages, .key = "state" },
+	    append_queue_counts, .rows = NOW, .key = "state" },
+	{ "qtoa_queue_oldest_age_seconds", gauge, "Age of the oldest of these messages, 0 without "
+	    "one.",
+	    append_queue_ages, .rows = NOW, .key = "state" },
 	{ "qtoa_breaker_open", gauge, "1: Quick Tracking does not answer, messages go to the "
 	    "queue at once.",
-	    put_gate, .at = GATE_BROKEN },
+	    append_gate, .rows = NOW, .at = GATE_BROKEN },
 	{ "qtoa_account_stopped", gauge, "1: Quick Tracking refuses the keys of the account, its "
 	    "messages wait.",
-	    put_gate, .at = GATE_STOPPED },
+	    append_gate, .rows = NOW, .at = GATE_STOPPED },
 	{ "qtoa_access_token_age_seconds", gauge, "Time since WeChat gave the access_token.",
-	    put_token, .at = OF_ACCOUNT(token_age_s) },
+	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_age_s) },
 	{ "qtoa_access_token_expires_seconds", gauge, "Time until the access_token expires, 0 "
 	    "after that.",
-	    put_token, .at = OF_ACCOUNT(token_left_s) },
+	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_left_s) },
 	{ "qtoa_access_token_failures", gauge, "Times in a row that WeChat gave no access_token.",
-	    put_token, .at = OF_ACCOUNT(token_fails) },
+	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_fails) },
 	{ "qtoa_configuration_usable", gauge, "0: every request is answered 503.",
-	    put_flag, .at = OF_ALL(usable) },
+	    append_flag, .rows = PROGRAM, .at = OF_ALL(usable) },
 	{ "qtoa_store_readable", gauge, "0: the store cannot be read.",
-	    put_flag, .at = OF_ALL(readable) },
+	    append_flag, .rows = PROGRAM, .at = OF_ALL(readable) },
 	{ "qtoa_store_writable", gauge, "0: the store cannot be written.",
-	    put_flag, .at = OF_ALL(writable) },
+	    append_flag, .rows = PROGRAM, .at = OF_ALL(writable) },
 	{ "qtoa_store_bytes", gauge, "Disk space of the store.",
-	    put_number, .at = OF_ALL(db_bytes) },
-	{ "qtoa_state_bytes", gauge, "Disk space of the state directory, the store as well.",
-	    put_number, .at = OF_ALL(state_bytes) },
+	    append_number, .rows = PROGRAM, .at = OF_ALL(db_bytes) },
+	{ "qtoa_state_bytes", gauge, "Disk space of the state directory, with the store.",
+	    append_number, .rows = PROGRAM, .at = OF_ALL(state_bytes) },
 	{ "qtoa_disk_free_bytes", gauge, "Free space where the state directory is.",
-	    put_number, .at = OF_ALL(free_bytes) },
+	    append_number, .rows = PROGRAM, .at = OF_ALL(free_bytes) },
 	{ "qtoa_disk_size_bytes", gauge, "All space where the state directory is.",
-	    put_number, .at = OF_ALL(disk_bytes) },
-	{ "qtoa_collector_events", gauge, "Events that the collector keeps, about.",
-	    put_number, .at = OF_ALL(events) },
+	    append_number, .rows = PROGRAM, .at = OF_ALL(disk_bytes) },
+	{ "qtoa_collector_events", gauge, "Estimate of the events that the collector keeps.",
+	    append_number, .rows = PROGRAM, .at = OF_ALL(events) },
 	{ "qtoa_build_info", gauge, "1; the version of the program.",
-	    put_build, .key = NULL },
+	    append_build, .rows = PROGRAM },
 };
 
-enum error
-metrics_make(struct buf *out, const struct health_state *v)
+static void
+append_family(struct exposition *x, const struct family *f)
 {
-	struct page		 p = { .out = out, .v = v };
+	const struct account_row	*r, *end = x->rows + (f->rows == PROGRAM ? 1 : x->n);
+
+	append_text(x, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
+	for (r = x->rows; r != end; r++)
+		if (f->rows != NOW || r->now != NULL)
+			f->append(x, f, r);
+}
+
+enum error
+metrics_make(struct buf *out, const struct health_state *health)
+{
+	struct exposition	 x = { .out = out, .health = health };
 	const struct family	*f;
 	enum error		 er;
 	size_t			 i;
 
 	out->len = 0;
-	if ((er = make_rows(&p)) != ERR_OK)
+	if ((er = make_account_rows(&x)) != ERR_OK)
 		goto out;
-	for (f = families; f != families + sizeof(families) / sizeof(families[0]); f++) {
-		put(&p, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
-		f->put(&p, f);
-	}
-	er = p.er;
+	for (f = families; f != families + sizeof(families) / sizeof(families[0]); f++)
+		append_family(&x, f);
+	er = x.er;
 out:
-	for (i = 0; i < p.n; i++)
-		buf_free(&p.rows[i].label);
-	free(p.rows);
+	for (i = 0; i < x.n; i++)
+		buf_free(&x.rows[i].label);
+	free(x.rows);
 	return er;
 }

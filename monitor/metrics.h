@@ -1,7 +1,8 @@
 /*
- * metrics.h: GET /-/metrics: what was counted (state/counters.h), and how the program is (monitor/health_state.h), as
- * Prometheus reads it ("Exposition formats", text format 0.0.4).  True over all processes and CGI
- * runs that share a state directory, and over restarts: it is in the state directory.
+ * metrics.h: the page GET /-/metrics for Prometheus ("Exposition formats", text format 0.0.4): the
+ * counters (state/counters.h) and the state of the program (monitor/health_state.h).  The numbers
+ * are in the state directory: all processes and CGI runs that share it give the same page, also
+ * after a restart.
  */
 #ifndef MONITOR_METRICS_H
 #define MONITOR_METRICS_H
@@ -10,7 +11,7 @@
 
 #define METRICS_TYPE	"text/plain; version=0.0.4; charset=utf-8"
 
-/* out becomes the page.  ERR_STORE: the totals cannot be read; ERR_NOMEM. */
-enum error	 metrics_make(struct buf *out, const struct health_state *v);
+/* Writes the page to out, which is emptied first.  ERR_STORE: no totals can be read; ERR_NOMEM. */
+enum error	 metrics_make(struct buf *out, const struct health_state *h);
 
 #endif

@@ -8,27 +8,27 @@
 #include "monitor/status.h"
 #include "state/table.h"
 
-/* What is kept of each, in bytes on disk: see README, "How big will the disk get?" */
+/* Bytes on the disk that each thing takes: see README, "How big will the disk get?" */
 enum {
-	EVENT_BYTES	= 300,		/* that the collector counts */
-	SEEN_BYTES	= 40,		/* of a message, for dedupe_days */
-	BODY_BYTES	= 1250,		/* of a delivered one with keep_days */
-	TALLY_HEAD	= 4096		/* of a day's file */
+	EVENT_BYTES	= 300,		/* an event of the collector */
+	DEDUP_BYTES	= 40,		/* a message, kept for dedupe_days */
+	BODY_BYTES	= 1250,		/* a delivered message, with keep_days */
+	COUNTERS_HEAD	= 4096		/* the head of a day's file of counters */
 };
 
-/* What was counted, while it is read. */
-struct counting {
+/* Sums of the counters, while these are read. */
+struct count_sums {
 	struct status		*st;
-	struct counter_numbers	 before;	/* of all accounts, in the days before today */
+	struct counter_numbers	 before;	/* of all accounts, on the days before today */
 	struct counter_numbers	 today;
-	int64_t			 first;		/* day on which anything was counted */
+	int64_t			 first;		/* the first day that has counters */
 };
 
-/* A counters_each. */
+/* Adds an hour of an account to the sums.  It is a counters_each. */
 static void
-add_hour(void *ctx, const struct counter_hour *h)
+add_counter_hour(void *ctx, const struct counter_hour *h)
 {
-	struct counting		*k = ctx;
+	struct count_sums	*k = ctx;
 	const struct conf	*c = k->st->health.conf;
 	const struct account	*a = conf_account(c, h->account);
 
@@ -44,66 +44,67 @@ add_hour(void *ctx, const struct counter_hour *h)
 }
 
 static int64_t
-bytes_of(const struct conf *c, const struct counter_numbers *n, int64_t days)
+bytes_of_days(const struct conf *c, const struct counter_numbers *n, int64_t days)
 {
 	const int64_t	 slots = (int64_t)c->n + 1;
-	const int64_t	 each = SEEN_BYTES + (c->set.keep_days != 0 ? BODY_BYTES : 0);
+	const int64_t	 each = DEDUP_BYTES + (c->set.keep_days != 0 ? BODY_BYTES : 0);
 
 	return (int64_t)n->count[COUNTER_COLLECTED] * EVENT_BYTES +
 	    (int64_t)counters_acknowledged(n) * each +
-	    (TALLY_HEAD + slots * COUNTER_HOURS * (int64_t)sizeof(*n)) * days;
+	    (COUNTERS_HEAD + slots * COUNTER_HOURS * (int64_t)sizeof(*n)) * days;
 }
 
-/* Whole days count; where there is none yet, today as far as it has come. */
+/* Estimates the growth from whole days; on the first day, from today so far. */
 static void
-estimate(struct status *st, const struct counting *k)
+estimate_growth(struct status *st, const struct count_sums *k)
 {
 	const struct conf	*c = st->health.conf;
 	const int64_t		 days = st->day - k->first;
 
 	if (k->first == INT64_MAX)
 		return;
-	st->daily_bytes = days == 0 ? bytes_of(c, &k->today, 1) :
-	    bytes_of(c, &k->before, days) / days;
+	st->daily_bytes = days == 0 ? bytes_of_days(c, &k->today, 1) :
+	    bytes_of_days(c, &k->before, days) / days;
 	if (st->health.free_bytes != -1)
 		st->full_days = st->health.free_bytes / st->daily_bytes;
 }
 
 static enum error
-read_counts(struct status *st)
+read_day_counts(struct status *st)
 {
-	struct counting	*k;
-	enum error	 er = ERR_NOMEM;
+	struct count_sums	*k;
+	enum error		 er = ERR_NOMEM;
 
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return ERR_NOMEM;
 	k->st = st;
 	k->first = INT64_MAX;
-	er = counters_read(st->health.conf->set.state_dir, st->day - STATUS_DAYS, st->day, add_hour,
-	    k);
+	er = counters_read(st->health.conf->set.state_dir, st->day - STATUS_DAYS, st->day,
+	    add_counter_hour, k);
 	st->counted = er == ERR_OK;
 	if (er == ERR_OK)
-		estimate(st, k);
+		estimate_growth(st, k);
 	free(k);
 	return er == ERR_NOMEM ? er : ERR_OK;
 }
 
 /*
- * Failures.
+ * Recent failures, and sources of bad signatures.
  */
 
+/* Counts a bad signature for its source, if there is room for that source. */
 static void
-knock(struct status *st, const struct log_ratelimit_entry *e)
+add_bad_peer(struct status *st, const struct log_ratelimit_entry *e)
 {
 	struct status_bad_peer	*k;
 
-	for (k = st->knockers; k != st->knockers + st->nknockers; k++)
+	for (k = st->bad_peers; k != st->bad_peers + st->nbad_peers; k++)
 		if (strcmp(k->peer, e->peer) == 0)
 			break;
-	if (k == st->knockers + STATUS_BAD_PEERS)
+	if (k == st->bad_peers + STATUS_BAD_PEERS)
 		return;
-	if (k == st->knockers + st->nknockers) {	/* the newest comes first */
-		st->nknockers++;
+	if (k == st->bad_peers + st->nbad_peers) {	/* entries come newest first */
+		st->nbad_peers++;
 		(void)snprintf(k->peer, sizeof(k->peer), "%s", e->peer);
 		(void)snprintf(k->account, sizeof(k->account), "%s", e->account);
 		k->last_ms = e->last_ms;
@@ -111,20 +112,20 @@ knock(struct status *st, const struct log_ratelimit_entry *e)
 	k->count += e->count;
 }
 
-/* A log_ratelimit_each. */
+/* Sorts a failure into one of the two lists.  It is a log_ratelimit_each. */
 static void
-take_failure(void *ctx, const struct log_ratelimit_entry *e)
+add_failure(void *ctx, const struct log_ratelimit_entry *e)
 {
 	struct status	*st = ctx;
 
 	if (strcmp(e->error, error_table[ERR_SIGNATURE].name) == 0)
-		knock(st, e);
+		add_bad_peer(st, e);
 	else if (*e->error != '\0' && st->nfailures < STATUS_FAILURES)
 		st->failures[st->nfailures++] = *e;
 }
 
 static int
-by_count(const void *a, const void *b)
+compare_counts(const void *a, const void *b)
 {
 	const struct status_bad_peer	*x = a, *y = b;
 
@@ -134,10 +135,10 @@ by_count(const void *a, const void *b)
 static enum error
 read_failures(struct status *st)
 {
-	enum error	 er = log_ratelimit_read(st->health.conf->set.state_dir, take_failure, st);
+	enum error	 er = log_ratelimit_read(st->health.conf->set.state_dir, add_failure, st);
 
-	if (st->nknockers != 0)
-		qsort(st->knockers, st->nknockers, sizeof(st->knockers[0]), by_count);
+	if (st->nbad_peers != 0)
+		qsort(st->bad_peers, st->nbad_peers, sizeof(st->bad_peers[0]), compare_counts);
 	return er == ERR_NOMEM ? er : ERR_OK;
 }
 
@@ -155,7 +156,7 @@ status_read(struct status *st, const struct conf *c, bool usable, struct store *
 	st->day = calendar_day_at(st->health.now_ms / 1000);
 	if ((st->today = calloc(c->n + 1, sizeof(*st->today))) == NULL)
 		return ERR_NOMEM;
-	if ((er = read_counts(st)) == ERR_OK)
+	if ((er = read_day_counts(st)) == ERR_OK)
 		er = read_failures(st);
 	return er;
 }
@@ -178,8 +179,8 @@ status_judge(const struct status *st, health_state_each *fn, void *ctx)
 
 	health_state_judge(&st->health, fn, ctx);
 	if (!st->counted) {
-		(void)snprintf(s.text, sizeof(s.text), "what was counted cannot be read; look at "
-		    "qtoa.tally-* in %s", c->set.state_dir);
+		(void)snprintf(s.text, sizeof(s.text), "the counters cannot be read; look at the "
+		    "owner and permissions of qtoa.tally-* in %s", c->set.state_dir);
 		fn(ctx, &s);
 	}
 	for (i = 0; i < c->n; i++) {
@@ -187,19 +188,21 @@ status_judge(const struct status *st, health_state_each *fn, void *ctx)
 			continue;
 		s.what = "unsafe";
 		s.account = c->accounts[i].name;
-		(void)snprintf(s.text, sizeof(s.text), "%llu times today neither QT nor the disk "
-		    "had a push: WeChat was answered 503 and has asked again, three times in all; "
-		    "is qtoa reconcile content?", (unsigned long long)unsafe);
+		(void)snprintf(s.text, sizeof(s.text), "%llu times today WeChat was answered 503, "
+		    "since neither QT nor the disk took its push; it sends each push three times "
+		    "at most; to see if one is lost, run: qtoa datacube pull, then qtoa reconcile",
+		    (unsigned long long)unsafe);
 		fn(ctx, &s);
 	}
 }
 
 /*
- * JSON.
+ * The status as JSON.
  */
 
 enum account_column {
-	ACCOUNT, PATH, RECEIVED, DELIVERED, QUEUED, DEAD, REPEATS, REFUSED, UNSAFE, P50, P99, QT_P50,
+	ACCOUNT, PATH, RECEIVED, DELIVERED, QUEUED, DEAD, REPEATS, REFUSED, UNSAFE, P50, P99,
+	    QT_P50,
 	QT_P99, PENDING, PENDING_AGE, DEAD_NOW, DEAD_AGE, GATE, TOKEN_AGE, TOKEN_LEFT, TOKEN_FAILS,
 	TOKEN_TROUBLE, ACCOUNT_COLUMNS
 };
@@ -223,7 +226,8 @@ status_count(struct status_counts *n, const struct counter_numbers *t)
 {
 	*n = (struct status_counts){
 		.received = (int64_t)counters_received(t),
-		.delivered = (int64_t)(t->count[COUNTER_DELIVERED] + t->count[COUNTER_LATE_DELIVERED]),
+		.delivered = (int64_t)(t->count[COUNTER_DELIVERED] +
+		    t->count[COUNTER_LATE_DELIVERED]),
 		.queued = (int64_t)t->count[COUNTER_QUEUED],
 		.dead = (int64_t)(t->count[COUNTER_DEAD] + t->count[COUNTER_LATE_DEAD]),
 		.repeats = (int64_t)t->count[COUNTER_REPEAT],
@@ -236,17 +240,17 @@ status_count(struct status_counts *n, const struct counter_numbers *t)
 	};
 }
 
-/* -1 stands for what is not known, or is not there. */
+/* Sets a number; -1 is not known, and its cell stays null. */
 static void
-put_number(struct table *t, size_t col, int64_t n)
+set_known_number(struct table *t, size_t col, int64_t n)
 {
 	if (n != -1)
 		table_int(t, col, n);
 }
 
-/* A name may be any bytes; JSON is UTF-8. */
+/* Sets a text of any bytes; JSON needs UTF-8, so bad bytes become `?`. */
 static enum error
-put_text(struct table *t, size_t col, const char *text)
+set_clean_text(struct table *t, size_t col, const char *text)
 {
 	struct buf	 clean = { 0 };
 	enum error	 er = format_line(&clean, NULL, slice_of(text), 1000);
@@ -258,7 +262,7 @@ put_text(struct table *t, size_t col, const char *text)
 }
 
 static void
-put_counts(struct table *t, const struct counter_numbers *today)
+set_day_counts(struct table *t, const struct counter_numbers *today)
 {
 	struct status_counts	 n;
 
@@ -270,29 +274,29 @@ put_counts(struct table *t, const struct counter_numbers *today)
 	table_int(t, REPEATS, n.repeats);
 	table_int(t, REFUSED, n.refused);
 	table_int(t, UNSAFE, n.unsafe);
-	put_number(t, P50, n.p50_ms);
-	put_number(t, P99, n.p99_ms);
-	put_number(t, QT_P50, n.qt_p50_ms);
-	put_number(t, QT_P99, n.qt_p99_ms);
+	set_known_number(t, P50, n.p50_ms);
+	set_known_number(t, P99, n.p99_ms);
+	set_known_number(t, QT_P50, n.qt_p50_ms);
+	set_known_number(t, QT_P99, n.qt_p99_ms);
 }
 
 static enum error
-put_account(struct table *t, const struct health_account *a)
+set_account(struct table *t, const struct health_account *a)
 {
 	enum error	 er;
 
-	if ((er = put_text(t, ACCOUNT, a->account->name)) != ERR_OK ||
-	    (er = put_text(t, PATH, a->account->path)) != ERR_OK ||
-	    (er = put_text(t, GATE, status_gates[a->gate])) != ERR_OK)
+	if ((er = set_clean_text(t, ACCOUNT, a->account->name)) != ERR_OK ||
+	    (er = set_clean_text(t, PATH, a->account->path)) != ERR_OK ||
+	    (er = set_clean_text(t, GATE, status_gates[a->gate])) != ERR_OK)
 		return er;
-	put_number(t, PENDING, a->pending);
-	put_number(t, PENDING_AGE, a->pending_age_ms);
-	put_number(t, DEAD_NOW, a->dead);
-	put_number(t, DEAD_AGE, a->dead_age_ms);
-	put_number(t, TOKEN_AGE, a->token_age_s);
-	put_number(t, TOKEN_LEFT, a->token_left_s);
-	put_number(t, TOKEN_FAILS, a->token_fails);
-	return *a->token_why != '\0' ? put_text(t, TOKEN_TROUBLE, a->token_why) : ERR_OK;
+	set_known_number(t, PENDING, a->pending);
+	set_known_number(t, PENDING_AGE, a->pending_age_ms);
+	set_known_number(t, DEAD_NOW, a->dead);
+	set_known_number(t, DEAD_AGE, a->dead_age_ms);
+	set_known_number(t, TOKEN_AGE, a->token_age_s);
+	set_known_number(t, TOKEN_LEFT, a->token_left_s);
+	set_known_number(t, TOKEN_FAILS, a->token_fails);
+	return *a->token_why != '\0' ? set_clean_text(t, TOKEN_TROUBLE, a->token_why) : ERR_OK;
 }
 
 static enum error
@@ -303,8 +307,8 @@ fill_accounts(struct table *t, const struct status *st)
 
 	for (i = 0; i < st->health.n && er == ERR_OK; i++)
 		if ((er = table_row(t)) == ERR_OK &&
-		    (er = put_account(t, &st->health.accounts[i])) == ERR_OK && st->counted)
-			put_counts(t, &st->today[i]);
+		    (er = set_account(t, &st->health.accounts[i])) == ERR_OK && st->counted)
+			set_day_counts(t, &st->today[i]);
 	return er;
 }
 
@@ -312,19 +316,21 @@ static enum error
 fill_failures(struct table *t, const struct status *st)
 {
 	static const char *const	 names[] = {
-		"level", "what", "account", "error", "reason", "peer", "count", "first_ms", "last_ms",
+		"level", "what", "account", "error", "reason", "peer", "count", "first_ms",
+		    "last_ms",
 	};
 	const struct log_ratelimit_entry	*e;
-	enum error				 er = table_begin(t, names, sizeof(names) / sizeof(names[0]));
+	enum error				 er = table_begin(t, names,
+	    sizeof(names) / sizeof(names[0]));
 
 	for (e = st->failures; e != st->failures + st->nfailures && er == ERR_OK; e++) {
 		if ((er = table_row(t)) != ERR_OK ||
-		    (er = put_text(t, 0, error_level_names[e->level])) != ERR_OK ||
-		    (er = put_text(t, 1, e->what)) != ERR_OK ||
-		    (er = put_text(t, 2, e->account)) != ERR_OK ||
-		    (er = put_text(t, 3, e->error)) != ERR_OK ||
-		    (er = put_text(t, 4, e->reason)) != ERR_OK ||
-		    (er = put_text(t, 5, e->peer)) != ERR_OK)
+		    (er = set_clean_text(t, 0, error_level_names[e->level])) != ERR_OK ||
+		    (er = set_clean_text(t, 1, e->what)) != ERR_OK ||
+		    (er = set_clean_text(t, 2, e->account)) != ERR_OK ||
+		    (er = set_clean_text(t, 3, e->error)) != ERR_OK ||
+		    (er = set_clean_text(t, 4, e->reason)) != ERR_OK ||
+		    (er = set_clean_text(t, 5, e->peer)) != ERR_OK)
 			return er;
 		table_int(t, 6, (int64_t)e->count);
 		table_int(t, 7, e->first_ms);
@@ -334,15 +340,16 @@ fill_failures(struct table *t, const struct status *st)
 }
 
 static enum error
-fill_knockers(struct table *t, const struct status *st)
+fill_bad_peers(struct table *t, const struct status *st)
 {
 	static const char *const	 names[] = { "peer", "account", "count", "last_ms" };
 	const struct status_bad_peer	*k;
-	enum error			 er = table_begin(t, names, sizeof(names) / sizeof(names[0]));
+	enum error			 er = table_begin(t, names,
+	    sizeof(names) / sizeof(names[0]));
 
-	for (k = st->knockers; k != st->knockers + st->nknockers && er == ERR_OK; k++) {
-		if ((er = table_row(t)) != ERR_OK || (er = put_text(t, 0, k->peer)) != ERR_OK ||
-		    (er = put_text(t, 1, k->account)) != ERR_OK)
+	for (k = st->bad_peers; k != st->bad_peers + st->nbad_peers && er == ERR_OK; k++) {
+		if ((er = table_row(t)) != ERR_OK || (er = set_clean_text(t, 0,
+		    k->peer)) != ERR_OK || (er = set_clean_text(t, 1, k->account)) != ERR_OK)
 			return er;
 		table_int(t, 2, (int64_t)k->count);
 		table_int(t, 3, k->last_ms);
@@ -357,9 +364,9 @@ fill_disk(struct table *t, const struct status *st)
 		"db_bytes", "state_bytes", "free_bytes", "disk_bytes", "events", "daily_bytes",
 		"full_days",
 	};
-	const struct health_state	*v = &st->health;
+	const struct health_state	*h = &st->health;
 	const int64_t			 numbers[] = {
-		v->db_bytes, v->state_bytes, v->free_bytes, v->disk_bytes, v->events,
+		h->db_bytes, h->state_bytes, h->free_bytes, h->disk_bytes, h->events,
 		st->daily_bytes, st->full_days,
 	};
 	enum { N = sizeof(names) / sizeof(names[0]) };
@@ -369,7 +376,7 @@ fill_disk(struct table *t, const struct status *st)
 	if ((er = table_begin(t, names, N)) != ERR_OK || (er = table_row(t)) != ERR_OK)
 		return er;
 	for (i = 0; i < N; i++)
-		put_number(t, i, numbers[i]);
+		set_known_number(t, i, numbers[i]);
 	return ERR_OK;
 }
 
@@ -379,10 +386,10 @@ status_json(struct buf *out, const struct status *st)
 	static const struct {
 		const char	*name;
 		enum error	 (*fill)(struct table *t, const struct status *st);
-		bool		 one;	/* an object; else an array */
+		bool		 one;	/* true: an object; false: an array */
 	} parts[] = {
 		{ "accounts", fill_accounts, false }, { "failures", fill_failures, false },
-		{ "knocking", fill_knockers, false }, { "disk", fill_disk, true },
+		{ "knocking", fill_bad_peers, false }, { "disk", fill_disk, true },
 	};
 	struct table	 t = { 0 };
 	struct buf	 health = { 0 };

@@ -1,6 +1,6 @@
 /*
- * status.h: what `qtoa status` shows: how the program is (monitor/health_state.h), what came today, what failed
- * of late, who knocks with signatures that do not hold, and how fast the disk fills.
+ * status.h: the facts that `qtoa status` shows: the state of the program (monitor/health_state.h),
+ * today's messages, recent failures, the sources of bad signatures, and how fast the disk fills.
  */
 #ifndef MONITOR_STATUS_H
 #define MONITOR_STATUS_H
@@ -14,59 +14,65 @@
 #include "state/log_ratelimit.h"
 #include "state/store.h"
 
-enum { STATUS_DAYS = 7, STATUS_FAILURES = 8, STATUS_BAD_PEERS = 64 };
+enum {
+	STATUS_DAYS = 7,	/* before today, from which the growth is estimated */
+	STATUS_FAILURES = 8,
+	STATUS_BAD_PEERS = 64
+};
 
-/* Who sends what is not WeChat's. */
+/* A source of pushes with bad signatures. */
 struct status_bad_peer {
-	char		 peer[LOG_RATELIMIT_TEXT];	/* its address; "*": many */
-	char		 account[LOG_RATELIMIT_TEXT];	/* to whom it was the last time */
+	char		 peer[LOG_RATELIMIT_TEXT];	/* its address; "*": many addresses */
+	char		 account[LOG_RATELIMIT_TEXT];	/* path of the last push */
 	uint64_t	 count;
-	int64_t		 last_ms;		/* ms since the epoch */
+	int64_t		 last_ms;		/* epoch ms */
 };
 
 struct status {
-	struct health_state		 health;
+	struct health_state	 health;
 
 	int64_t			 day;		/* today, in China (core/calendar.h) */
-	bool			 counted;	/* what was counted could be read */
-	struct counter_numbers	*today;		/* by account, as in conf */
+	bool			 counted;	/* false: the counters could not be read */
+	struct counter_numbers	*today;		/* of each account, in the order of conf */
 
-	/* What a day of the last STATUS_DAYS has added, about; in how many days that fills the disk. */
-	int64_t			 daily_bytes;	/* -1: nothing has been counted yet */
-	int64_t			 full_days;	/* -1: never, or not known */
+	/* Estimates from the last STATUS_DAYS days. */
+	int64_t			 daily_bytes;	/* what a day adds; -1: nothing is counted yet */
+	int64_t			 full_days;	/* until the disk is full; -1: not known */
 
-	/* Newest first; those that knock most often first. */
-	struct log_ratelimit_entry	 failures[STATUS_FAILURES];
+	struct log_ratelimit_entry	 failures[STATUS_FAILURES];	/* newest first */
 	size_t				 nfailures;
-	struct status_bad_peer		 knockers[STATUS_BAD_PEERS];
-	size_t				 nknockers;
+	struct status_bad_peer		 bad_peers[STATUS_BAD_PEERS];	/* highest count first */
+	size_t				 nbad_peers;
 };
 
 /*
- * Looks: s and b as for health_state_read(), usable: the configuration is.  What cannot be read is shown
- * as such.  ERR_NOMEM.  status_free() in any case.
+ * Reads all of it.  s, b: as for health_state_read().  usable: the configuration is.  A part that
+ * cannot be read is marked so; only ERR_NOMEM is an error.  Call status_free() in any case.
  */
 enum error	 status_read(struct status *st, const struct conf *c, bool usable,
 		    struct store *s, struct breakers *b, int64_t deadline_ms);
 void		 status_free(struct status *st);
 
-/* A day's numbers, as they are shown; a time of -1: nothing was timed. */
+/* A day's numbers as they are shown; a time of -1: nothing was timed. */
 struct status_counts {
 	int64_t	 received, delivered, queued, dead, repeats, refused, unsafe;
 	int64_t	 p50_ms, p99_ms;	/* until WeChat was answered */
-	int64_t	 qt_p50_ms, qt_p99_ms;	/* of that at QT */
+	int64_t	 qt_p50_ms, qt_p99_ms;	/* QT's part of that */
 };
 void		 status_count(struct status_counts *n, const struct counter_numbers *t);
 
 extern const char *const status_gates[];	/* an enum breaker_gate in words */
 
 /*
- * Appends all of it as a JSON object: health (see monitor/health.h), accounts, failures, knocking, disk.
- * What is not known is null.
+ * Appends all of it as a JSON object with the members health (see monitor/health.h), accounts,
+ * failures, knocking (the bad peers) and disk.  null: not known.
  */
 enum error	 status_json(struct buf *out, const struct status *st);
 
-/* health_state_judge(), and what today's counts say (unsafe, tally): warnings all of them. */
+/*
+ * Calls fn for the signs of health_state_judge(), then for two warnings of its own: unsafe (pushes
+ * that were answered 503 today) and tally (the counters cannot be read).
+ */
 void		 status_judge(const struct status *st, health_state_each *fn, void *ctx);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * confcheck: run by the build.  What the values of config.h alone tell is wrong fails
- * the build with a line for each.
+ * confcheck.c: the build runs it.  It prints a line for each value of config.h that is wrong by
+ * itself, and fails then.
  */
 #include <stdio.h>
 
 #include "core/conf.h"
 
 static void
-say(void *ctx, const char *line)
+print_problem(void *ctx, const char *line)
 {
 	(void)fprintf(ctx, "%s\n", line);
 }
@@ -15,5 +15,5 @@ say(void *ctx, const char *line)
 int
 main(void)
 {
-	return conf_check_built(say, stderr) == 0 ? 0 : 1;
+	return conf_check_built(print_problem, stderr) == 0 ? 0 : 1;
 }

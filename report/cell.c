@@ -4,10 +4,11 @@
 #include "report/cell.h"
 #include "report/number_format.h"
 
+/* The function that writes foreign text: html_foreign() or html_isolate(). */
 typedef void	 put_foreign(struct html *h, struct slice text, size_t max);
 
 size_t
-cell_count_columns(const struct answer *a)
+cell_count_columns(const struct report_answer *a)
 {
 	size_t	 n;
 
@@ -17,7 +18,7 @@ cell_count_columns(const struct answer *a)
 }
 
 bool
-cell_is_number(const struct answer *a, size_t col)
+cell_is_number(const struct report_answer *a, size_t col)
 {
 	switch (a->q->columns[col].kind) {
 	case REPORT_DAY:
@@ -34,80 +35,73 @@ cell_is_number(const struct answer *a, size_t col)
 	return false;
 }
 
-const char *
-cell_words(enum language l, const char *key)
-{
-	const char	*w = i18n_text(l, key);
+enum { KEY_MAX = 80 };	/* bytes of a text's key, see report/i18n.h */
 
-	return w != NULL ? w : key;
-}
-
-enum { KEY_MAX = 80 };
-
-/* The words for "NAME.VALUE"; NULL: there are none. */
+/* The text for the key "NAME.VALUE"; NULL: there is no such text. */
 static const char *
-words_of(enum language l, const char *name, struct slice value)
+value_text(enum language l, const char *name, struct slice value)
 {
 	char	 key[KEY_MAX];
 
 	if (value.len > KEY_MAX / 2 || memchr(value.p, '\0', value.len) != NULL)
 		return NULL;
 	(void)snprintf(key, sizeof(key), "%.32s.%.*s", name, (int)value.len, value.p);
-	return i18n_text(l, key);
+	return i18n_find(l, key);
 }
 
 const char *
 cell_column_name(enum language l, const char *name)
 {
-	const char	*w = words_of(l, name, slice_of("column"));
+	const char	*known = value_text(l, name, slice_of("column"));
 
-	return w != NULL ? w : cell_words(l, name);
+	return known != NULL ? known : i18n_text(l, name);
 }
 
 const char *
-cell_heading(const struct answer *a, size_t col)
+cell_heading(const struct report_answer *a, size_t col)
 {
-	return cell_column_name(a->l, a->q->columns[col].name);
+	return cell_column_name(a->language, a->q->columns[col].name);
 }
 
-/* What the table calls an event; one that QT's table does not have has no code. */
+/* Writes the name of an event; the code "" is for events that QT's table does not have. */
 static void
-put_code(struct html *h, enum language l, struct slice code, put_foreign *put)
+put_event_code(struct html *h, enum language l, struct slice code, put_foreign *put)
 {
 	char		 key[KEY_MAX] = "no_code";
-	const char	*w = NULL;
+	const char	*known = NULL;
 
 	if (code.len < sizeof(key) && memchr(code.p, '\0', code.len) == NULL) {
 		if (code.len != 0)
 			(void)snprintf(key, sizeof(key), "%.*s", (int)code.len, code.p);
-		w = i18n_text(l, key);
+		known = i18n_find(l, key);
 	}
-	if (w != NULL)
-		html_text(h, w);
+	if (known != NULL)
+		html_text(h, known);
 	else
 		put(h, code, CELL_CUT);
 }
 
-/* Nothing has words, too: of the column's own, or those that say just that. */
+/* Writes the column's own text for an empty cell, or the text of the key `otherwise`. */
 static void
-put_none(struct html *h, enum language l, const char *column, const char *otherwise)
+put_empty_cell(struct html *h, enum language l, const char *column, const char *otherwise)
 {
-	const char	*w = words_of(l, column, slice_of("none"));
+	const char	*known = value_text(l, column, slice_of("none"));
 
-	html_text(h, w != NULL ? w : cell_words(l, otherwise));
+	html_text(h, known != NULL ? known : i18n_text(l, otherwise));
 }
 
 static void
-put_text(struct html *h, const struct answer *a, size_t col, struct slice text, put_foreign *put)
+put_text_cell(struct html *h, const struct report_answer *a, size_t col, struct slice text,
+    put_foreign *put)
 {
-	const char	*name = a->q->columns[col].name, *w;
+	const char	*name = a->q->columns[col].name, *known;
 
 	if (a->q->columns[col].kind == REPORT_CODE)
-		put_code(h, a->l, text, put);
+		put_event_code(h, a->language, text, put);
 	else if (text.len == 0)
-		put_none(h, a->l, name, "none");
-	else if ((w = words_of(a->l, name, text)) != NULL)
-		html_text(h, w);
+		put_empty_cell(h, a->language, name, "none");
+	else if ((known = value_text(a->language, name, text)) != NULL)
+		html_text(h, known);
 	else if (a->q->columns[col].kind == REPORT_DAY)
 		html_slice(h, text);
 	else
@@ -115,10 +109,10 @@ put_text(struct html *h, const struct answer *a, size_t col, struct slice text, 
 }
 
 static void
-put_number(struct html *h, const struct answer *a, size_t row, size_t col)
+put_number_cell(struct html *h, const struct report_answer *a, size_t row, size_t col)
 {
 	double	 v = table_number(a->t, row, col);
-	char	 f[NUMBER_FORMAT] = "";
+	char	 number[NUMBER_FORMAT_TEXT] = "";
 
 	switch (a->q->columns[col].kind) {
 	case REPORT_COUNT:
@@ -126,68 +120,79 @@ put_number(struct html *h, const struct answer *a, size_t row, size_t col)
 	case REPORT_CODE:
 	case REPORT_TEXT:
 		if (table_at(a->t, row, col)->type == CELL_REAL)
-			number_format_mean(f, v);
+			number_format_mean(number, v);
 		else
-			number_format_count(f, v);
+			number_format_count(number, v);
 		break;
 	case REPORT_SHARE:
-		number_format_share(f, v);
+		number_format_share(number, v);
 		break;
 	case REPORT_SECONDS:
-		number_format_span(f, a->l, v);
+		number_format_span(number, a->language, v);
 		break;
 	case REPORT_MS:
-		number_format_ms(f, a->l, v);
+		number_format_ms(number, a->language, v);
 		break;
 	case REPORT_TIME:
-		number_format_time(f, table_at(a->t, row, col)->i);
+		number_format_time(number, table_at(a->t, row, col)->i);
 		break;
 	}
-	html_text(h, f);
+	html_text(h, number);
 }
 
 static void
-put_cell(struct html *h, const struct answer *a, size_t row, size_t col, put_foreign *put)
+put_any_cell(struct html *h, const struct report_answer *a, size_t row, size_t col,
+    put_foreign *put)
 {
 	const struct report_column	*c = &a->q->columns[col];
 	const struct table_cell		*cell = table_at(a->t, row, col);
-	const char			*w = NULL;
+	const char			*known = NULL;
 
 	switch (cell->type) {
 	case CELL_TEXT:
-		put_text(h, a, col, table_str(a->t, row, col), put);
+		put_text_cell(h, a, col, table_str(a->t, row, col), put);
 		break;
 	case CELL_NULL:
-		put_none(h, a->l, c->name, c->kind == REPORT_CODE ? "no_code" : "–");
+		put_empty_cell(h, a->language, c->name, c->kind == REPORT_CODE ? "no_code" : "–");
 		break;
 	case CELL_INT:
 		if (cell->i == 0 || cell->i == 1)
-			w = words_of(a->l, c->name, slice_of(cell->i == 0 ? "0" : "1"));
-		if (w != NULL) {
-			html_text(h, w);
+			known = value_text(a->language, c->name, slice_of(cell->i == 0 ? "0" :
+			    "1"));
+		if (known != NULL) {
+			html_text(h, known);
 			break;
 		}
 		/* FALLTHROUGH */
 	case CELL_REAL:
-		put_number(h, a, row, col);
+		put_number_cell(h, a, row, col);
 		break;
 	}
 }
 
 void
-cell_put(struct html *h, const struct answer *a, size_t row, size_t col)
+cell_put(struct html *h, const struct report_answer *a, size_t row, size_t col)
 {
-	put_cell(h, a, row, col, html_foreign);
+	put_any_cell(h, a, row, col, html_foreign);
 }
 
 void
-cell_put_plain(struct html *h, const struct answer *a, size_t row, size_t col)
+cell_put_plain(struct html *h, const struct report_answer *a, size_t row, size_t col)
 {
-	put_cell(h, a, row, col, html_isolate);
+	put_any_cell(h, a, row, col, html_isolate);
+}
+
+void
+cell_put_count(struct html *h, double n)
+{
+	char	 number[NUMBER_FORMAT_TEXT];
+
+	number_format_count(number, n);
+	html_text(h, number);
 }
 
 bool
-cell_is_same(const struct answer *a, size_t row, size_t col, size_t row2, size_t col2)
+cell_is_same(const struct report_answer *a, size_t row, size_t col, size_t row2, size_t col2)
 {
 	struct slice	 x = table_str(a->t, row, col), y = table_str(a->t, row2, col2);
 

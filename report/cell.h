@@ -1,6 +1,5 @@
 /*
- * cell.h: a question that has been answered, as the parts of the page are handed it, and how
- * they say what stands in its table.
+ * cell.h: the answer to a question, and its cells as text for the page.
  */
 #ifndef REPORT_CELL_H
 #define REPORT_CELL_H
@@ -9,36 +8,38 @@
 #include "report/i18n.h"
 #include "report/questions.h"
 
-struct answer {
+struct report_answer {
 	const struct report_question	*q;
 	const struct report_args	*args;
-	const struct table		*t;
-	enum language			 l;
+	const struct table		*t;	/* NULL: the question could not be answered */
+	enum language			 language;
 };
 
-enum { CELL_CUT = 80 };	/* characters of foreign text */
+enum { CELL_CUT = 80 };	/* characters of a foreign text that are shown */
 
-/* Columns that there are both in the question and in the table. */
-size_t		cell_count_columns(const struct answer *a);
+/* The number of columns that both the question and the table have. */
+size_t		cell_count_columns(const struct report_answer *a);
 
-/* Whether a column's values are numbers, which stand to the right. */
-bool		cell_is_number(const struct answer *a, size_t col);
+/* A column of numbers, which are aligned to the right. */
+bool		cell_is_number(const struct report_answer *a, size_t col);
 
-/* i18n_text(), and where there are none the key itself. */
-const char	*cell_words(enum language l, const char *key);
-
-/* A column's heading, by its name and by its place. */
+/* The heading of a column, by its name, and by its index. */
 const char	*cell_column_name(enum language l, const char *name);
-const char	*cell_heading(const struct answer *a, size_t col);
+const char	*cell_heading(const struct report_answer *a, size_t col);
 
 /*
- * A cell in words: "1,234", "12.3%", "5 min", "Menu click".  cell_put_plain() is for attributes
- * and SVG, where there can be no element.
+ * Writes a cell as text: "1,234", "12.3%", "5 min", "Menu click".  cell_put() may write an element
+ * around foreign text; cell_put_plain() writes no elements, for attributes and SVG.
  */
-void		cell_put(struct html *h, const struct answer *a, size_t row, size_t col);
-void		cell_put_plain(struct html *h, const struct answer *a, size_t row, size_t col);
+void		cell_put(struct html *h, const struct report_answer *a, size_t row, size_t col);
+void		cell_put_plain(struct html *h, const struct report_answer *a, size_t row,
+		    size_t col);
 
-/* Whether two cells have the same text, or both none. */
-bool		cell_is_same(const struct answer *a, size_t row, size_t col, size_t row2, size_t col2);
+/* Writes a number as number_format_count() formats it. */
+void		cell_put_count(struct html *h, double n);
+
+/* Two cells have the same text, or both have no text. */
+bool		cell_is_same(const struct report_answer *a, size_t row, size_t col, size_t row2,
+		    size_t col2);
 
 #endif

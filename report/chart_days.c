@@ -6,38 +6,39 @@
 #include "report/number_format.h"
 
 /*
- * The period in buckets of a day, or of several where there are too many to see, and the
- * values of each series in them.
+ * The period is divided into buckets: of a day, or of several days if there would be too many to
+ * see.  A series has a value in each bucket.
  */
 enum { BUCKETS_MAX = 100, SERIES_MAX = 16 };
 
 struct series {
-	size_t	 name;		/* a cell that has it: row or column of the table */
+	size_t	 name;		/* where its name is: a row, for CHART_SERIES a column */
 	double	 total;
-	size_t	 peak;		/* bucket */
-	double	 v[BUCKETS_MAX];
+	size_t	 peak;		/* the bucket with the highest value */
+	double	 v[BUCKETS_MAX];	/* values */
 };
 
 struct chart {
-	const struct answer	*a;
-	int64_t			 first, last;	/* days */
-	int64_t			 per;		/* days of a bucket */
-	size_t			 n;		/* buckets */
-	size_t			 nseries;
-	struct series		 all;
-	struct series		 series[SERIES_MAX];
+	const struct report_answer	*a;
+	int64_t				 first, last;	/* days of the period */
+	int64_t				 per;		/* number of days in a bucket */
+	size_t				 n;		/* number of buckets */
+	size_t				 nseries;
+	struct series			 all;
+	struct series			 series[SERIES_MAX];
 };
 
-/* Pixels. */
+/* Pixels: heights of a chart, of its margins above and below, and of a small chart. */
 enum { HEIGHT = 180, TOP = 8, FOOT = 22, SMALL = 36 };
 
-/* From the value at the top to the one at the bottom. */
+/* The values at the top and the bottom of a chart, and the step between its lines. */
 struct scale {
 	double	 max, min, step;
 };
 
+/* Divides the period into buckets.  False: there is no period. */
 static bool
-begin(struct chart *c, const struct answer *a)
+set_buckets(struct chart *c, const struct report_answer *a)
 {
 	static const int64_t	 spans[] = { 1, 7, 28, 91, 364, 3640, 36400 };
 	size_t			 i;
@@ -55,20 +56,21 @@ begin(struct chart *c, const struct answer *a)
 	return false;
 }
 
-/* The bucket that a row's day lies in; false: in none. */
+/* Finds the bucket for the day of a row.  False: the day is not in the period. */
 static bool
 bucket_of(size_t *bucket, const struct chart *c, size_t row)
 {
 	int64_t	 day;
 
-	if (!calendar_parse_day(&day, table_str(c->a->t, row, 0)) || day < c->first || day > c->last)
+	if (!calendar_parse_day(&day, table_str(c->a->t, row, 0)) || day < c->first ||
+	    day > c->last)
 		return false;
 	*bucket = (size_t)((day - c->first) / c->per);
 	return true;
 }
 
 static void
-add(struct series *s, size_t bucket, double v)
+add_value(struct series *s, size_t bucket, double v)
 {
 	s->total += v;
 	s->v[bucket] += v;
@@ -84,9 +86,9 @@ find_peak(struct series *s, size_t n)
 			s->peak = i;
 }
 
-/* "11-03", the first day of a bucket; "2026-11" where days come more than once. */
+/* The first day of a bucket as "11-03"; in a period of a year or more as "2026-11". */
 static const char *
-short_day(char text[CALENDAR_DAY_TEXT], const struct chart *c, size_t bucket)
+short_day_of(char text[CALENDAR_DAY_TEXT], const struct chart *c, size_t bucket)
 {
 	enum { YEAR = 365 };
 
@@ -99,9 +101,9 @@ short_day(char text[CALENDAR_DAY_TEXT], const struct chart *c, size_t bucket)
 	return text;
 }
 
-/* "2026-11-03", or first and last day. */
+/* Writes the days of a bucket: "2026-11-03", or first and last day. */
 static void
-put_bucket(struct html *h, const struct chart *c, size_t bucket)
+put_bucket_days(struct html *h, const struct chart *c, size_t bucket)
 {
 	int64_t	 day = c->first + (int64_t)bucket * c->per;
 	int64_t	 end = day + c->per - 1 < c->last ? day + c->per - 1 : c->last;
@@ -115,22 +117,13 @@ put_bucket(struct html *h, const struct chart *c, size_t bucket)
 	}
 }
 
-static void
-put_count(struct html *h, double v)
-{
-	char	 f[NUMBER_FORMAT];
-
-	number_format_count(f, v);
-	html_text(h, f);
-}
-
 static double
 y_of(const struct scale *s, double v)
 {
 	return (double)TOP + (s->max - v) / (s->max - s->min) * (HEIGHT - TOP - FOOT);
 }
 
-/* Round numbers that enclose 0, the highest and the lowest value. */
+/* A scale of round numbers for all values between the lowest and the highest, and 0. */
 static struct scale
 scale_of(double highest, double lowest)
 {
@@ -144,9 +137,9 @@ scale_of(double highest, double lowest)
 	return s;
 }
 
-/* Lines at round numbers, each with its number in the margin. */
+/* Writes the lines of the scale at round numbers, with these numbers in the margin. */
 static void
-put_grid(struct html *h, const struct scale *s)
+put_gridlines(struct html *h, const struct scale *s)
 {
 	double	 v;
 
@@ -154,14 +147,14 @@ put_grid(struct html *h, const struct scale *s)
 		html_printf(h, "<line class=\"%s\" x2=\"100%%\" y1=\"%.1f\" y2=\"%.1f\"/>",
 		    v == 0 ? "zero" : "rule", y_of(s, v), y_of(s, v));
 		html_printf(h, "<text class=\"tick end\" x=\"-6\" y=\"%.1f\">", y_of(s, v) + 4);
-		put_count(h, v < 0 ? -v : v);
+		cell_put_count(h, v < 0 ? -v : v);
 		html_raw(h, "</text>");
 	}
 }
 
-/* Up to six days under the chart, at even distances from the last one back. */
+/* Writes up to six days under the chart, at equal distances, the last day among them. */
 static void
-put_days(struct html *h, const struct chart *c)
+put_day_labels(struct html *h, const struct chart *c)
 {
 	enum { MOST = 6 };
 	static const size_t	 steps[] = { 1, 2, 3, 7, 14, 28 };
@@ -176,41 +169,40 @@ put_days(struct html *h, const struct chart *c)
 		x = ((double)at + 0.5) * 100 / (double)c->n;
 		html_printf(h, "<text class=\"tick%s\" x=\"%.2f%%\" y=\"%d\">%s</text>",
 		    x < 5 ? "" : x > 95 ? " end" : " mid", x < 5 ? 0 : x > 95 ? 100 : x,
-		    HEIGHT - 5, short_day(text, c, at));
+		    HEIGHT - 5, short_day_of(text, c, at));
 	}
 }
 
 static void
-put_bar(struct html *h, const struct chart *c, const struct scale *s, const char *class,
+put_chart_bar(struct html *h, const struct chart *c, const struct scale *s, const char *class,
     size_t bucket, double from, double to)
 {
 	double	 wide = 100 / (double)c->n;
 
 	html_printf(h, "<rect class=\"%s\" x=\"%.3f%%\" width=\"%.3f%%\" y=\"%.1f\" "
-	    "height=\"%.1f\"", class, ((double)bucket + 0.1) * wide, 0.8 * wide,
+	    "height=\"%.1f\"/>", class, ((double)bucket + 0.1) * wide, 0.8 * wide,
 	    y_of(s, from > to ? from : to), y_of(s, from < to ? from : to) -
 	    y_of(s, from > to ? from : to));
-	html_raw(h, "/>");
 }
 
-/* Begins an image that says what it is. */
+/* Opens an SVG image with its title and, for screen readers, a description. */
 static void
-open_image(struct html *h, const struct answer *a, int height)
+open_image(struct html *h, const struct report_answer *a, int height)
 {
 	html_printf(h, "<div class=\"plot\"><svg class=\"chart\" width=\"100%%\" height=\"%d\" "
 	    "role=\"img\" aria-labelledby=\"%s-t %s-d\"><title id=\"%s-t\">", height,
 	    a->q->name, a->q->name, a->q->name);
-	html_text(h, cell_words(a->l, a->q->name));
+	html_text(h, i18n_text(a->language, a->q->name));
 	html_printf(h, "</title><desc id=\"%s-d\">", a->q->name);
 }
 
-/* What a finger or pointer over a day is told; it covers the whole height. */
+/* Opens the text that a browser shows when the mouse is over a bucket, at any height. */
 static void
 open_hint(struct html *h, const struct chart *c, size_t bucket)
 {
 	html_printf(h, "<rect class=\"hit\" x=\"%.3f%%\" width=\"%.3f%%\" height=\"%d\"><title>",
 	    (double)bucket * 100 / (double)c->n, 100 / (double)c->n, HEIGHT);
-	put_bucket(h, c, bucket);
+	put_bucket_days(h, c, bucket);
 }
 
 static void
@@ -220,17 +212,19 @@ close_hint(struct html *h)
 }
 
 /*
- * CHART_DAYS.
+ * CHART_DAYS: all events, then each series.
  */
 
-/* The series of a row, a new one if need be.  NULL: there is no place for more. */
+enum { DAY, NAME, NUMBER, COLUMNS };	/* columns of the answer; DAY: also of CHART_SERIES */
+
+/* Finds or adds the series of a row.  NULL: there are SERIES_MAX others. */
 static struct series *
 series_of(struct chart *c, size_t row)
 {
 	size_t	 i;
 
 	for (i = 0; i < c->nseries; i++)
-		if (cell_is_same(c->a, c->series[i].name, 1, row, 1))
+		if (cell_is_same(c->a, c->series[i].name, NAME, row, NAME))
 			return &c->series[i];
 	if (c->nseries == SERIES_MAX)
 		return NULL;
@@ -239,7 +233,7 @@ series_of(struct chart *c, size_t row)
 }
 
 static int
-by_total(const void *p, const void *q)
+compare_totals(const void *p, const void *q)
 {
 	const struct series	*a = p, *b = q;
 
@@ -256,53 +250,53 @@ read_days(struct chart *c)
 	for (row = 0; row < t->rows; row++) {
 		if (!bucket_of(&bucket, c, row))
 			continue;
-		add(&c->all, bucket, table_number(t, row, 2));
+		add_value(&c->all, bucket, table_number(t, row, NUMBER));
 		if ((s = series_of(c, row)) != NULL)
-			add(s, bucket, table_number(t, row, 2));
+			add_value(s, bucket, table_number(t, row, NUMBER));
 	}
 	for (row = 0; row < c->nseries; row++)
 		find_peak(&c->series[row], c->n);
 	find_peak(&c->all, c->n);
-	qsort(c->series, c->nseries, sizeof(c->series[0]), by_total);
+	qsort(c->series, c->nseries, sizeof(c->series[0]), compare_totals);
 }
 
-/* "1,234; peak 56, 2026-11-03" */
+/* Writes "1,234; peak 56, 2026-11-03". */
 static void
-put_summary(struct html *h, const struct chart *c, const struct series *s)
+put_series_description(struct html *h, const struct chart *c, const struct series *s)
 {
-	put_count(h, s->total);
+	cell_put_count(h, s->total);
 	html_raw(h, "; ");
-	html_text(h, cell_words(c->a->l, "peak"));
+	html_text(h, i18n_text(c->a->language, "peak"));
 	html_raw(h, " ");
-	put_count(h, s->v[s->peak]);
+	cell_put_count(h, s->v[s->peak]);
 	html_raw(h, ", ");
-	put_bucket(h, c, s->peak);
+	put_bucket_days(h, c, s->peak);
 }
 
 static void
-put_all(struct html *h, const struct chart *c)
+put_total_chart(struct html *h, const struct chart *c)
 {
 	struct scale	 s = scale_of(c->all.v[c->all.peak], 0);
 	size_t		 i;
 
 	open_image(h, c->a, HEIGHT);
-	put_summary(h, c, &c->all);
+	put_series_description(h, c, &c->all);
 	html_raw(h, "</desc>");
-	put_grid(h, &s);
+	put_gridlines(h, &s);
 	for (i = 0; i < c->n; i++)
 		if (c->all.v[i] > 0)
-			put_bar(h, c, &s, "bar", i, 0, c->all.v[i]);
-	put_days(h, c);
+			put_chart_bar(h, c, &s, "bar", i, 0, c->all.v[i]);
+	put_day_labels(h, c);
 	for (i = 0; i < c->n; i++) {
 		open_hint(h, c, i);
 		html_raw(h, ": ");
-		put_count(h, c->all.v[i]);
+		cell_put_count(h, c->all.v[i]);
 		close_hint(h);
 	}
 	html_raw(h, "</svg></div>");
 }
 
-/* The outline of a series over its own highest value. */
+/* Writes the outline of a series, as high as its own peak. */
 static void
 put_outline(struct html *h, const struct chart *c, const struct series *s)
 {
@@ -321,12 +315,12 @@ put_outline(struct html *h, const struct chart *c, const struct series *s)
 	html_raw(h, "V100z\"/></svg>");
 }
 
-/* A series by itself: name, a number that stands for it, outline, a note. */
+/* Opens a small chart of one series: a number, the outline, and a note that the caller writes. */
 static void
 open_multiple(struct html *h, const struct chart *c, const struct series *s, double n)
 {
 	html_raw(h, " <b>");
-	put_count(h, n);
+	cell_put_count(h, n);
 	html_raw(h, "</b>");
 	put_outline(h, c, s);
 	html_raw(h, "<small>");
@@ -338,41 +332,41 @@ put_multiple(struct html *h, const struct chart *c, const struct series *s)
 	char	 text[CALENDAR_DAY_TEXT];
 
 	html_raw(h, "<li><span>");
-	cell_put(h, c->a, s->name, 1);
+	cell_put(h, c->a, s->name, NAME);
 	html_raw(h, "</span>");
 	open_multiple(h, c, s, s->total);
-	html_text(h, cell_words(c->a->l, "peak"));
+	html_text(h, i18n_text(c->a->language, "peak"));
 	html_raw(h, " ");
-	put_count(h, s->v[s->peak]);
-	html_printf(h, " · %s</small></li>", short_day(text, c, s->peak));
+	cell_put_count(h, s->v[s->peak]);
+	html_printf(h, " · %s</small></li>", short_day_of(text, c, s->peak));
 }
 
-/* Says how many days a bar stands for, unless it is one. */
+/* Writes how many days a bar stands for, if it is not one day. */
 static void
-put_per(struct html *h, const struct chart *c, bool mean)
+put_bucket_note(struct html *h, const struct chart *c, bool mean)
 {
-	char	 f[NUMBER_FORMAT];
+	char	 number[NUMBER_FORMAT_TEXT];
 
 	if (c->per == 1)
 		return;
-	number_format_span(f, c->a->l, (double)c->per * 86400);
+	number_format_span(number, c->a->language, (double)c->per * CALENDAR_DAY_S);
 	html_raw(h, "<p class=\"note\">");
-	html_text(h, cell_words(c->a->l, mean ? "mean_bar" : "per_bar"));
-	html_printf(h, " %s</p>", f);
+	html_text(h, i18n_text(c->a->language, mean ? "mean_bar" : "per_bar"));
+	html_printf(h, " %s</p>", number);
 }
 
 void
-chart_days(struct html *h, const struct answer *a)
+chart_days_put(struct html *h, const struct report_answer *a)
 {
 	struct chart	*c = calloc(1, sizeof(*c));
 	size_t		 i;
 
 	if (c == NULL)
 		h->er = ERR_NOMEM;
-	else if (cell_count_columns(a) >= 3 && begin(c, a)) {
+	else if (cell_count_columns(a) >= COLUMNS && set_buckets(c, a)) {
 		read_days(c);
-		put_all(h, c);
-		put_per(h, c, false);
+		put_total_chart(h, c);
+		put_bucket_note(h, c, false);
 		if (c->nseries > 1) {
 			html_raw(h, "<ul class=\"multiples\">");
 			for (i = 0; i < c->nseries; i++)
@@ -384,10 +378,10 @@ chart_days(struct html *h, const struct answer *a)
 }
 
 /*
- * CHART_SERIES.
+ * CHART_SERIES: gains, losses and their balance.
  */
 
-enum role { UP, DOWN, LINE, APART };	/* APART: too large for the same scale */
+enum role { UP, DOWN, LINE, APART };	/* APART: in a chart of its own, since it is too large */
 
 static enum role
 role_of(const char *column)
@@ -412,9 +406,9 @@ column_of(const struct chart *c, const struct series *s)
 	return c->a->q->columns[s->name].name;
 }
 
-/* A class for each series, in its order among those of its direction. */
+/* The CSS class of a series, by its place among the series of its direction. */
 static const char *
-class_of(const struct chart *c, const struct series *s)
+series_class_of(const struct chart *c, const struct series *s)
 {
 	static const char *const	 ups[] = { "up1", "up2", "up3", "up4" };
 	static const char *const	 downs[] = { "down1", "down2" };
@@ -436,9 +430,9 @@ class_of(const struct chart *c, const struct series *s)
 	return "line";
 }
 
-/* Where there is a balance, days add up: who is active on two of them is not two. */
+/* Only with a balance may days be added up: a device that is active on two days is one device. */
 static bool
-adds_up(const struct chart *c)
+has_balance(const struct chart *c)
 {
 	size_t	 i;
 
@@ -448,9 +442,9 @@ adds_up(const struct chart *c)
 	return false;
 }
 
-/* What a bucket's days have together becomes what a day has. */
+/* Divides each value by the number of days in its bucket. */
 static void
-average(const struct chart *c, struct series *s)
+average_series(const struct chart *c, struct series *s)
 {
 	int64_t	 left;
 	size_t	 i;
@@ -472,17 +466,18 @@ read_series(struct chart *c)
 			c->series[c->nseries++].name = col;
 	for (row = 0; row < t->rows; row++)
 		for (col = 0; bucket_of(&bucket, c, row) && col < c->nseries; col++)
-			add(&c->series[col], bucket, table_number(t, row, c->series[col].name));
+			add_value(&c->series[col], bucket, table_number(t, row,
+			    c->series[col].name));
 	for (col = 0; col < c->nseries; col++) {
-		if (!adds_up(c))
-			average(c, &c->series[col]);
+		if (!has_balance(c))
+			average_series(c, &c->series[col]);
 		find_peak(&c->series[col], c->n);
 	}
 }
 
-/* The highest and the lowest that a bucket's bars and lines reach. */
+/* Finds the highest and the lowest point of all bars and lines. */
 static void
-reach(const struct chart *c, double *high, double *low)
+find_range(const struct chart *c, double *high, double *low)
 {
 	double	 up, down, v;
 	size_t	 i, k;
@@ -512,7 +507,7 @@ reach(const struct chart *c, double *high, double *low)
 }
 
 static void
-put_stack(struct html *h, const struct chart *c, const struct scale *s, size_t bucket)
+put_bucket_bars(struct html *h, const struct chart *c, const struct scale *s, size_t bucket)
 {
 	double	 up = 0, down = 0, v;
 	size_t	 k;
@@ -522,11 +517,13 @@ put_stack(struct html *h, const struct chart *c, const struct scale *s, size_t b
 			continue;
 		switch (role_of(column_of(c, &c->series[k]))) {
 		case UP:
-			put_bar(h, c, s, class_of(c, &c->series[k]), bucket, up, up + v);
+			put_chart_bar(h, c, s, series_class_of(c, &c->series[k]), bucket, up, up +
+			    v);
 			up += v;
 			break;
 		case DOWN:
-			put_bar(h, c, s, class_of(c, &c->series[k]), bucket, down, down - v);
+			put_chart_bar(h, c, s, series_class_of(c, &c->series[k]), bucket, down,
+			    down - v);
 			down -= v;
 			break;
 		case LINE:
@@ -536,9 +533,10 @@ put_stack(struct html *h, const struct chart *c, const struct scale *s, size_t b
 	}
 }
 
-/* In an image within, whose unit across is a bucket. */
+/* Writes a line as an image of its own, in which a bucket is one unit wide. */
 static void
-put_line(struct html *h, const struct chart *c, const struct scale *s, const struct series *line)
+put_series_line(struct html *h, const struct chart *c, const struct scale *s,
+    const struct series *line)
 {
 	size_t	 i;
 
@@ -550,9 +548,9 @@ put_line(struct html *h, const struct chart *c, const struct scale *s, const str
 	html_raw(h, "\"/></svg>");
 }
 
-/* What has a scale of its own, with its last value; there is a row. */
+/* Writes the small chart of a series that is APART, with its last value.  There must be a row. */
 static void
-put_apart(struct html *h, const struct chart *c)
+put_apart_series(struct html *h, const struct chart *c)
 {
 	const struct series	*s;
 
@@ -562,25 +560,25 @@ put_apart(struct html *h, const struct chart *c)
 			html_text(h, cell_heading(c->a, s->name));
 			html_raw(h, "</span>");
 			open_multiple(h, c, s, table_number(c->a->t, c->a->t->rows - 1, s->name));
-			html_text(h, cell_words(c->a->l, "last_day"));
+			html_text(h, i18n_text(c->a->language, "last_day"));
 			html_raw(h, "</small></li></ul>");
 		}
 }
 
-/* Name and total of a series. */
+/* Writes the name of a series, and its total if days may be added up. */
 static void
-put_name(struct html *h, const struct chart *c, const struct series *s)
+put_series_name(struct html *h, const struct chart *c, const struct series *s)
 {
 	html_text(h, cell_heading(c->a, s->name));
-	if (adds_up(c)) {
+	if (has_balance(c)) {
 		html_raw(h, " ");
-		put_count(h, s->total);
+		cell_put_count(h, s->total);
 	}
 }
 
-/* Each series beside its colour. */
+/* Writes the legend: each series with its colour. */
 static void
-put_key(struct html *h, const struct chart *c)
+put_legend(struct html *h, const struct chart *c)
 {
 	const struct series	*s;
 
@@ -590,16 +588,16 @@ put_key(struct html *h, const struct chart *c)
 			continue;
 		html_printf(h, "<li><svg width=\"14\" height=\"12\" aria-hidden=\"true\">%s%s\" ",
 		    role_of(column_of(c, s)) == LINE ? "<line x2=\"14\" y1=\"6\" y2=\"6\" class=\""
-		    : "<rect width=\"14\" height=\"12\" class=\"", class_of(c, s));
+		    : "<rect width=\"14\" height=\"12\" class=\"", series_class_of(c, s));
 		html_raw(h, "/></svg> ");
-		put_name(h, c, s);
+		put_series_name(h, c, s);
 		html_raw(h, "</li>");
 	}
 	html_raw(h, "</ul>");
 }
 
 static void
-put_hints(struct html *h, const struct chart *c)
+put_series_hints(struct html *h, const struct chart *c)
 {
 	size_t	 i, k;
 
@@ -609,51 +607,51 @@ put_hints(struct html *h, const struct chart *c)
 			html_raw(h, k == 0 ? ": " : ", ");
 			html_text(h, cell_heading(c->a, c->series[k].name));
 			html_raw(h, " ");
-			put_count(h, c->series[k].v[i]);
+			cell_put_count(h, c->series[k].v[i]);
 		}
 		close_hint(h);
 	}
 }
 
 static void
-put_series(struct html *h, const struct chart *c)
+put_series_chart(struct html *h, const struct chart *c)
 {
 	struct scale	 s;
 	double		 high, low;
 	size_t		 i;
 
-	reach(c, &high, &low);
+	find_range(c, &high, &low);
 	s = scale_of(high, low);
 	open_image(h, c->a, HEIGHT);
 	for (i = 0; i < c->nseries; i++) {
-		put_name(h, c, &c->series[i]);
+		put_series_name(h, c, &c->series[i]);
 		html_raw(h, i + 1 == c->nseries ? "" : ", ");
 	}
 	html_raw(h, "</desc>");
-	put_grid(h, &s);
+	put_gridlines(h, &s);
 	for (i = 0; i < c->n; i++)
-		put_stack(h, c, &s, i);
+		put_bucket_bars(h, c, &s, i);
 	for (i = 0; i < c->nseries; i++)
 		if (role_of(column_of(c, &c->series[i])) == LINE)
-			put_line(h, c, &s, &c->series[i]);
-	put_days(h, c);
-	put_hints(h, c);
+			put_series_line(h, c, &s, &c->series[i]);
+	put_day_labels(h, c);
+	put_series_hints(h, c);
 	html_raw(h, "</svg></div>");
 }
 
 void
-chart_days_series(struct html *h, const struct answer *a)
+chart_days_put_series(struct html *h, const struct report_answer *a)
 {
 	struct chart	*c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		h->er = ERR_NOMEM;
-	else if (begin(c, a)) {
+	else if (set_buckets(c, a)) {
 		read_series(c);
-		put_key(h, c);
-		put_series(h, c);
-		put_per(h, c, !adds_up(c));
-		put_apart(h, c);
+		put_legend(h, c);
+		put_series_chart(h, c);
+		put_bucket_note(h, c, !has_balance(c));
+		put_apart_series(h, c);
 	}
 	free(c);
 }

@@ -1,18 +1,18 @@
 /*
- * chart_days.h: what happened over the days of a period, as SVG: CHART_DAYS, CHART_SERIES.
+ * chart_days.h: charts of the days of a period, as SVG, for CHART_DAYS and CHART_SERIES.
  *
- * Widths are percentages and heights pixels, so that a chart is as wide as it may be and its
- * letters keep their size.
+ * Widths are percentages and heights are pixels: a chart fills the width of the page, and its text
+ * keeps its size.
  */
 #ifndef REPORT_CHART_DAYS_H
 #define REPORT_CHART_DAYS_H
 
 #include "report/cell.h"
 
-/* All together day by day, then each series by itself, largest first. */
-void	chart_days(struct html *h, const struct answer *a);
+/* CHART_DAYS: bars of all events, then a small chart for each series, the largest first. */
+void	chart_days_put(struct html *h, const struct report_answer *a);
 
-/* What comes in upwards, what goes downwards, the balance as a line. */
-void	chart_days_series(struct html *h, const struct answer *a);
+/* CHART_SERIES: gains as bars upwards, losses as bars downwards, the balance as a line. */
+void	chart_days_put_series(struct html *h, const struct report_answer *a);
 
 #endif

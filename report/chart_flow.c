@@ -1,26 +1,26 @@
 #include <stdlib.h>
 
 #include "report/chart_flow.h"
-#include "report/number_format.h"
 
-enum { STEP, FROM, TO, NUMBER, COLUMNS };	/* of the table */
+enum { STEP, FROM, TO, NUMBER, COLUMNS };	/* of the answer */
 enum { LAYERS_MAX = 9, NODES_MAX = 96, LINKS_MAX = 400 };
 
 /*
- * Pixels: a layer, a node's width, all nodes of the fullest layer, a line of text, what is between
- * nodes with and without a name.
+ * Pixels: the width of a layer and of a node, the height of all nodes of the fullest layer and of a
+ * line of text, the gap below a node with a name and below one without.
  */
 static const double	 WIDE = 184, THICK = 6, TALL = 300, LINE = 15, GAP = 8, SLIT = 3;
 
-enum { NAMED_MAX = 8 };	/* of a layer's nodes: the largest have their names beside them */
+enum { NAMED_MAX = 8 };	/* nodes of a layer that show their names: the largest ones */
 
+/* An event in a layer.  The first layer has the events of the first step. */
 struct node {
 	size_t	 layer;
-	size_t	 row, col;	/* a cell that has its name */
-	double	 in, out;
-	size_t	 rank;		/* in its layer, by size, from 0 */
-	double	 y;		/* of its upper end */
-	double	 from, to;	/* how much of it has links already */
+	size_t	 row, col;	/* a cell with its event */
+	double	 in, out;	/* sums of the links to and from it */
+	size_t	 rank;		/* place in its layer by size, from 0 */
+	double	 y;		/* its top, in pixels */
+	double	 drawn_out, drawn_in;	/* pixels of its height that links use already */
 };
 
 struct link {
@@ -29,17 +29,18 @@ struct link {
 };
 
 struct flow {
-	const struct answer	*a;
-	int64_t			 first;		/* step */
-	size_t			 layers, nnodes, nlinks;
-	double			 scale;		/* pixels for one */
-	double			 height;
-	struct node		 nodes[NODES_MAX];
-	struct link		 links[LINKS_MAX];
+	const struct report_answer	*a;
+	int64_t				 first;		/* the first step */
+	size_t				 layers, nnodes, nlinks;
+	double				 scale;		/* pixels for one event */
+	double				 height;	/* of the chart, in pixels */
+	struct node			 nodes[NODES_MAX];
+	struct link			 links[LINKS_MAX];
 };
 
+/* Finds or adds the node for a cell.  NULL: there are NODES_MAX others. */
 static struct node *
-node_of(struct flow *f, size_t layer, size_t row, size_t col)
+find_node(struct flow *f, size_t layer, size_t row, size_t col)
 {
 	struct node	*n;
 
@@ -56,7 +57,7 @@ node_of(struct flow *f, size_t layer, size_t row, size_t col)
 }
 
 static void
-read_row(struct flow *f, size_t row)
+read_flow_row(struct flow *f, size_t row)
 {
 	int64_t		 layer = table_at(f->a->t, row, STEP)->i - f->first;
 	double		 n = table_number(f->a->t, row, NUMBER);
@@ -64,19 +65,19 @@ read_row(struct flow *f, size_t row)
 
 	if (layer < 0 || layer + 1 >= LAYERS_MAX || n <= 0 || f->nlinks == LINKS_MAX)
 		return;
-	if ((from = node_of(f, (size_t)layer, row, FROM)) == NULL)
+	if ((from = find_node(f, (size_t)layer, row, FROM)) == NULL)
 		return;
 	from->out += n;
-	if (table_at(f->a->t, row, TO)->type == CELL_NULL)	/* it ends there */
+	if (table_at(f->a->t, row, TO)->type == CELL_NULL)	/* the path ends here */
 		return;
-	if ((to = node_of(f, (size_t)layer + 1, row, TO)) == NULL)
+	if ((to = find_node(f, (size_t)layer + 1, row, TO)) == NULL)
 		return;
 	to->in += n;
 	f->links[f->nlinks++] = (struct link){ from, to, n };
 }
 
 static void
-read_table(struct flow *f, const struct answer *a)
+read_flow(struct flow *f, const struct report_answer *a)
 {
 	size_t	 row;
 
@@ -85,7 +86,7 @@ read_table(struct flow *f, const struct answer *a)
 		if (row == 0 || table_at(a->t, row, STEP)->i < f->first)
 			f->first = table_at(a->t, row, STEP)->i;
 	for (row = 0; row < a->t->rows; row++)
-		read_row(f, row);
+		read_flow_row(f, row);
 }
 
 static double
@@ -94,9 +95,9 @@ size_of(const struct node *n)
 	return n->in > n->out ? n->in : n->out;
 }
 
-/* Its height, and what it needs with its name, if it has one, and a gap. */
+/* The height of a node, and the height with its name and a gap. */
 static double
-thickness(const struct flow *f, const struct node *n)
+height_of(const struct flow *f, const struct node *n)
 {
 	return size_of(n) * f->scale;
 }
@@ -105,20 +106,20 @@ static double
 room_of(const struct flow *f, const struct node *n)
 {
 	if (n->rank >= NAMED_MAX)
-		return thickness(f, n) + SLIT;
-	return (thickness(f, n) > LINE ? thickness(f, n) : LINE) + GAP;
+		return height_of(f, n) + SLIT;
+	return (height_of(f, n) > LINE ? height_of(f, n) : LINE) + GAP;
 }
 
-/* The node after this one in its layer: the next smaller one. */
+/* a is drawn above b: in a layer the larger nodes come first. */
 static bool
 stands_before(const struct node *a, const struct node *b)
 {
 	return size_of(a) > size_of(b) || (!(size_of(a) < size_of(b)) && a < b);
 }
 
-/* How many nodes of its layer stand before it. */
+/* Counts the nodes of its layer that are drawn above it. */
 static void
-find_rank(struct flow *f, struct node *n)
+set_rank(struct flow *f, struct node *n)
 {
 	const struct node	*m;
 
@@ -127,7 +128,7 @@ find_rank(struct flow *f, struct node *n)
 }
 
 static void
-find_place(struct flow *f, struct node *n)
+set_place(struct flow *f, struct node *n)
 {
 	const struct node	*m;
 
@@ -140,41 +141,32 @@ find_place(struct flow *f, struct node *n)
 }
 
 static void
-place(struct flow *f)
+place_nodes(struct flow *f)
 {
-	double		 total[LAYERS_MAX] = { 0 }, most = 1;
+	double		 total[LAYERS_MAX] = { 0 }, fullest = 1;
 	struct node	*n;
 
 	for (n = f->nodes; n != f->nodes + f->nnodes; n++) {
-		find_rank(f, n);
+		set_rank(f, n);
 		total[n->layer] += size_of(n);
-		if (total[n->layer] > most)
-			most = total[n->layer];
+		if (total[n->layer] > fullest)
+			fullest = total[n->layer];
 	}
-	f->scale = TALL / most;
+	f->scale = TALL / fullest;
 	f->height = LINE;
 	for (n = f->nodes; n != f->nodes + f->nnodes; n++)
-		find_place(f, n);
+		set_place(f, n);
 }
 
-/* Links leave and reach a node in the order of what is at their other end. */
+/* Sorts links by the places of their nodes, so that few links cross.  For qsort(). */
 static int
-by_place(const void *p, const void *q)
+compare_links(const void *p, const void *q)
 {
 	const struct link	*a = p, *b = q;
 
 	if (a->from->y < b->from->y || a->from->y > b->from->y)
 		return a->from->y < b->from->y ? -1 : 1;
 	return (a->to->y > b->to->y) - (a->to->y < b->to->y);
-}
-
-static void
-put_n(struct html *h, double n)
-{
-	char	 f[NUMBER_FORMAT];
-
-	number_format_count(f, n);
-	html_text(h, f);
 }
 
 static double
@@ -184,13 +176,14 @@ x_of(const struct node *n)
 }
 
 static void
-put_link(struct html *h, const struct flow *f, struct link *l)
+put_flow_link(struct html *h, const struct flow *f, struct link *l)
 {
 	double	 x = x_of(l->from) + THICK, end = x_of(l->to), middle = (x + end) / 2;
-	double	 y = l->from->y + l->from->from, to = l->to->y + l->to->to, thick = l->n * f->scale;
+	double	 y = l->from->y + l->from->drawn_out, to = l->to->y + l->to->drawn_in, thick =
+	    l->n * f->scale;
 
-	l->from->from += thick;
-	l->to->to += thick;
+	l->from->drawn_out += thick;
+	l->to->drawn_in += thick;
 	html_printf(h, "<path class=\"flow\" d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f",
 	    x, y, middle, y, middle, to, end, to);
 	html_printf(h, "v%.1fC%.1f %.1f %.1f %.1f %.1f %.1fz\"><title>", thick, middle, to + thick,
@@ -199,17 +192,17 @@ put_link(struct html *h, const struct flow *f, struct link *l)
 	html_raw(h, " → ");
 	cell_put_plain(h, f->a, l->to->row, l->to->col);
 	html_raw(h, ": ");
-	put_n(h, l->n);
+	cell_put_count(h, l->n);
 	html_raw(h, "</title></path>");
 }
 
 static void
-put_node(struct html *h, const struct flow *f, const struct node *n)
+put_flow_node(struct html *h, const struct flow *f, const struct node *n)
 {
 	bool	 named = n->rank < NAMED_MAX;
 
 	html_printf(h, "<rect class=\"node\" x=\"%.1f\" y=\"%.1f\" width=\"%.0f\" height=\"%.1f\"",
-	    x_of(n), n->y, THICK, thickness(f, n) > 1 ? thickness(f, n) : 1);
+	    x_of(n), n->y, THICK, height_of(f, n) > 1 ? height_of(f, n) : 1);
 	if (named)
 		html_printf(h, "/><text x=\"%.1f\" y=\"%.1f\">", x_of(n) + THICK + 5,
 		    n->y + LINE - 4);
@@ -217,35 +210,35 @@ put_node(struct html *h, const struct flow *f, const struct node *n)
 		html_raw(h, "><title>");
 	cell_put_plain(h, f->a, n->row, n->col);
 	html_raw(h, named ? " <tspan class=\"n\">" : ": ");
-	put_n(h, size_of(n));
+	cell_put_count(h, size_of(n));
 	html_raw(h, named ? "</tspan></text>" : "</title></rect>");
 }
 
 static void
-put_flow(struct html *h, struct flow *f)
+put_flow_chart(struct html *h, struct flow *f)
 {
 	const double	 wide = (double)f->layers * WIDE;
 	size_t		 i;
 
 	html_raw(h, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
-	html_text(h, cell_words(f->a->l, f->a->q->name));
+	html_text(h, i18n_text(f->a->language, f->a->q->name));
 	html_raw(h, ": ");
-	html_text(h, cell_words(f->a->l, "chart"));
+	html_text(h, i18n_text(f->a->language, "chart"));
 	html_printf(h, "\"><svg class=\"chart\" width=\"%.0f\" height=\"%.0f\" "
 	    "viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"%s-t\">"
 	    "<title id=\"%s-t\">", wide, f->height, wide, f->height, f->a->q->name,
 	    f->a->q->name);
-	html_text(h, cell_words(f->a->l, f->a->q->name));
+	html_text(h, i18n_text(f->a->language, f->a->q->name));
 	html_raw(h, "</title>");
 	for (i = 0; i < f->nlinks; i++)
-		put_link(h, f, &f->links[i]);
+		put_flow_link(h, f, &f->links[i]);
 	for (i = 0; i < f->nnodes; i++)
-		put_node(h, f, &f->nodes[i]);
+		put_flow_node(h, f, &f->nodes[i]);
 	html_raw(h, "</svg></div>");
 }
 
 void
-chart_flow(struct html *h, const struct answer *a)
+chart_flow_put(struct html *h, const struct report_answer *a)
 {
 	struct flow	*f = calloc(1, sizeof(*f));
 
@@ -254,11 +247,11 @@ chart_flow(struct html *h, const struct answer *a)
 		return;
 	}
 	if (cell_count_columns(a) >= COLUMNS)
-		read_table(f, a);
+		read_flow(f, a);
 	if (f->nnodes != 0) {
-		place(f);
-		qsort(f->links, f->nlinks, sizeof(f->links[0]), by_place);
-		put_flow(h, f);
+		place_nodes(f);
+		qsort(f->links, f->nlinks, sizeof(f->links[0]), compare_links);
+		put_flow_chart(h, f);
 	}
 	free(f);
 }

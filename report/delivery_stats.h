@@ -1,6 +1,6 @@
 /*
- * delivery_stats.h: how deliveries are doing: what was counted (state/counters.h) in a period beside what waits
- * in the store now.
+ * delivery_stats.h: the answer to the question `health`: the counters of a period
+ * (state/counters.h) beside the messages that wait in the store now.
  */
 #ifndef REPORT_DELIVERY_STATS_H
 #define REPORT_DELIVERY_STATS_H
@@ -10,21 +10,21 @@
 #include "state/table.h"
 
 /*
- * t becomes a row for each account of the configuration, or for those that account (path, name
- * or AppID; "": all) means, with the columns
+ * Fills t with a row for each account of the configuration, or for the accounts that `account`
+ * means (path, name or AppID; "": all).  The columns are
  *
- *	account		its name
- *	received	pushes: acknowledged, refused, and those that nobody took (503)
- *	acknowledged	answered `success`
- *	delivered	QT has them, at once or later
- *	pending, dead	in the store now
- *	repeats		acknowledged, and not sent again
- *	refused		not WeChat's, not readable or not in time
- *	oldest_ms	age of the oldest that is pending
- *	p50_ms ...	within that time half of the acknowledged were answered; p90, p99
+ *	account		the account's name
+ *	received	pushes, without regard to their answer
+ *	acknowledged	pushes that were answered `success`
+ *	delivered	pushes that QT has, at once or later
+ *	pending, dead	messages in the store now
+ *	repeats		acknowledged pushes that were known already and not sent again
+ *	refused		pushes that were not from WeChat, not readable or too late
+ *	oldest_ms	age of the oldest pending message
+ *	p50_ms ...	half of the acknowledged pushes were answered within this time; p90, p99
  *
- * NULL stands where there is none.  from, to: first and last day, "YYYY-MM-DD", in China.
- * ERR_STORE: the database (db_why()) or a file of the tally; ERR_REQUEST: no such day.
+ * A value that does not exist is NULL.  from, to: first and last day, "YYYY-MM-DD", in China.
+ * ERR_STORE: the database (see db_why()) or a file of counters failed; ERR_REQUEST: not a day.
  */
 enum error	 delivery_stats_table(struct table *t, struct db *db, const struct conf *c,
 		    const char *account, const char *from, const char *to);

@@ -6,101 +6,89 @@
 #include "report/form.h"
 #include "report/number_format.h"
 
-/* QT's events, those that are asked for most first. */
-static const char *const codes[] = {
-	"$$_official_account_follow", "$$_official_account_unfollow",
-	"$$_scan_open_official_account", "$$_menu_click", "$$_receive_msg", "$$_send_localtion",
-	"$$_template_send_finish", "$$_send_msg_popup", "$$_click_msg_popup",
-	"$$_manager_msg_popup", "$$_mass_send_finish", "$$_publish_job_finish",
-};
+enum { STEPS_MIN = 4, STEPS_MAX = 8 };	/* number of fields for a list of events */
 
-enum { STEPS_MIN = 4, STEPS_MAX = 8 };	/* of a list of events */
-
+/* Writes the attribute `value` with foreign text. */
 static void
-put(struct layout *v, const char *key)
+put_value_attribute(struct layout *l, const char *value)
 {
-	html_text(&v->h, cell_words(v->l, key));
-}
-
-/* An attribute whose value is a stranger's. */
-static void
-put_value(struct layout *v, const char *value)
-{
-	html_raw(&v->h, " value=\"");
-	html_text(&v->h, value);
-	html_raw(&v->h, "\"");
+	html_raw(&l->html, " value=\"");
+	html_text(&l->html, value);
+	html_raw(&l->html, "\"");
 }
 
 static void
-open_field(struct layout *v, const char *name, const char *label)
+open_field(struct layout *l, const char *name, const char *label)
 {
-	html_printf(&v->h, "<div class=\"field\"><label for=\"f-%s\">", name);
-	put(v, label);
-	html_raw(&v->h, "</label>");
+	html_printf(&l->html, "<div class=\"field\"><label for=\"f-%s\">", name);
+	layout_put_text(l, label);
+	html_raw(&l->html, "</label>");
 }
 
 static void
-close_field(struct layout *v)
+close_field(struct layout *l)
 {
-	html_raw(&v->h, "</div>");
+	html_raw(&l->html, "</div>");
 }
 
 static void
-put_choice(struct layout *v, const char *value, const char *text, bool chosen)
+put_option_element(struct layout *l, const char *value, const char *text, bool chosen)
 {
-	html_raw(&v->h, "<option");
-	put_value(v, value);
-	html_raw(&v->h, chosen ? " selected>" : ">");
-	html_text(&v->h, text);
-	html_raw(&v->h, "</option>");
+	html_raw(&l->html, "<option");
+	put_value_attribute(l, value);
+	html_raw(&l->html, chosen ? " selected>" : ">");
+	html_text(&l->html, text);
+	html_raw(&l->html, "</option>");
 }
 
 static void
-put_accounts(struct layout *v)
+put_account_field(struct layout *l)
 {
-	const char		*asked = v->args->account;
+	const char		*chosen = l->args->account;
 	const struct account	*a;
 
-	open_field(v, "account", "account");
-	html_raw(&v->h, "<select id=\"f-account\" name=\"account\">");
-	put_choice(v, "", cell_words(v->l, "all_accounts"), *asked == '\0');
-	for (a = v->c->accounts; a != v->c->accounts + v->c->n; a++)
-		put_choice(v, a->path, a->name, conf_means(a, asked));
-	html_raw(&v->h, "</select>");
-	close_field(v);
+	open_field(l, "account", "account");
+	html_raw(&l->html, "<select id=\"f-account\" name=\"account\">");
+	put_option_element(l, "", i18n_text(l->language, "all_accounts"), *chosen == '\0');
+	for (a = l->conf->accounts; a != l->conf->accounts + l->conf->n; a++)
+		put_option_element(l, a->path, a->name, conf_means(a, chosen));
+	html_raw(&l->html, "</select>");
+	close_field(l);
 }
 
 static void
-put_day(struct layout *v, const char *name, const char *day)
+put_day_field(struct layout *l, const char *name, const char *day)
 {
 	char	 label[32];
 
 	(void)snprintf(label, sizeof(label), "period_%s", name);
-	open_field(v, name, label);
-	html_printf(&v->h, "<input id=\"f-%s\" name=\"%s\" type=\"date\" required value=\"%s\">",
+	open_field(l, name, label);
+	html_printf(&l->html, "<input id=\"f-%s\" name=\"%s\" type=\"date\" required value=\"%s\">",
 	    name, name, day);
-	close_field(v);
+	close_field(l);
 }
 
-/* id: one of several fields of that name. */
+/* Writes a list of events to choose from.  id: from 1, if several fields have this name; else 0. */
 static void
-put_codes(struct layout *v, const char *name, int id, struct slice chosen)
+put_code_select(struct layout *l, const char *name, int id, struct slice chosen)
 {
-	size_t	 i;
+	const char *const	*code;
 
-	html_printf(&v->h, "<select id=\"f-%s", name);
+	html_printf(&l->html, "<select id=\"f-%s", name);
 	if (id != 0)
-		html_printf(&v->h, "-%d", id);
-	html_printf(&v->h, "\" name=\"%s\">", name);
-	put_choice(v, "", cell_words(v->l, id != 0 ? "no_step" : "any_event"), chosen.len == 0);
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		put_choice(v, codes[i], cell_words(v->l, codes[i]), slice_is(chosen, codes[i]));
-	html_raw(&v->h, "</select>");
+		html_printf(&l->html, "-%d", id);
+	html_printf(&l->html, "\" name=\"%s\">", name);
+	put_option_element(l, "", i18n_text(l->language, id != 0 ? "no_step" : "any_event"),
+	    chosen.len == 0);
+	for (code = questions_codes; *code != NULL; code++)
+		put_option_element(l, *code, i18n_text(l->language, *code),
+		    slice_is(chosen, *code));
+	html_raw(&l->html, "</select>");
 }
 
-/* The next entry of "a, b, c"; without bytes at its end. */
+/* Takes the next item off a list "a, b, c"; an empty item: the list is at its end. */
 static struct slice
-next_code(struct slice *list)
+next_list_item(struct slice *list)
 {
 	struct slice	 code;
 
@@ -114,147 +102,147 @@ next_code(struct slice *list)
 	return code;
 }
 
-/* A list of events is asked for one by one, under one name; one more can be added. */
+/* Writes a field for each event of a list, all with one name, and an empty one for one more. */
 static void
-put_steps(struct layout *v, const struct report_option *o, const char *value)
+put_code_fields(struct layout *l, const struct report_option *o, const char *value)
 {
-	struct slice	 list = slice_of(value), code = next_code(&list);
+	struct slice	 list = slice_of(value), code = next_list_item(&list);
 	int		 i;
-	bool		 spare = false;
+	bool		 has_empty = false;
 
-	html_raw(&v->h, "<fieldset><legend class=\"vh\">");
-	put(v, o->name);
-	html_raw(&v->h, "</legend>");
-	for (i = 1; i <= STEPS_MAX && (i <= STEPS_MIN || !spare); i++) {
-		html_printf(&v->h, "<div class=\"field\"><label for=\"f-%s-%d\">", o->name, i);
-		put(v, "step");
-		html_printf(&v->h, " %d</label>", i);
-		put_codes(v, o->name, i, code);
-		close_field(v);
-		spare = code.len == 0;
-		code = next_code(&list);
+	html_raw(&l->html, "<fieldset><legend class=\"vh\">");
+	layout_put_text(l, o->name);
+	html_raw(&l->html, "</legend>");
+	for (i = 1; i <= STEPS_MAX && (i <= STEPS_MIN || !has_empty); i++) {
+		html_printf(&l->html, "<div class=\"field\"><label for=\"f-%s-%d\">", o->name, i);
+		layout_put_text(l, "step");
+		html_printf(&l->html, " %d</label>", i);
+		put_code_select(l, o->name, i, code);
+		close_field(l);
+		has_empty = code.len == 0;
+		code = next_list_item(&list);
 	}
-	html_raw(&v->h, "</fieldset>");
+	html_raw(&l->html, "</fieldset>");
 }
 
 static void
-put_choices(struct layout *v, const struct report_option *o, const char *value)
+put_choice_select(struct layout *l, const struct report_option *o, const char *value)
 {
-	struct slice	 list = slice_of(o->choices), one;
+	struct slice	 list = slice_of(o->choices), choice;
 	char		 key[64];
 
-	html_printf(&v->h, "<select id=\"f-%s\" name=\"%s\">", o->name, o->name);
+	html_printf(&l->html, "<select id=\"f-%s\" name=\"%s\">", o->name, o->name);
 	if (o->dflt == NULL)
-		put_choice(v, "", cell_words(v->l, "no_step"), *value == '\0');
-	for (one = next_code(&list); one.len != 0; one = next_code(&list)) {
-		(void)snprintf(key, sizeof(key), "%s.%.*s", o->name, (int)one.len, one.p);
-		put_choice(v, key + strlen(o->name) + 1, cell_words(v->l, key),
-		    slice_is(one, value));
+		put_option_element(l, "", i18n_text(l->language, "no_step"), *value == '\0');
+	for (choice = next_list_item(&list); choice.len != 0; choice = next_list_item(&list)) {
+		(void)snprintf(key, sizeof(key), "%s.%.*s", o->name, (int)choice.len, choice.p);
+		put_option_element(l, key + strlen(o->name) + 1, i18n_text(l->language, key),
+		    slice_is(choice, value));
 	}
-	html_raw(&v->h, "</select>");
+	html_raw(&l->html, "</select>");
 }
 
 static void
-put_text(struct layout *v, const char *name, const char *value)
+put_text_input(struct layout *l, const char *name, const char *value)
 {
-	html_printf(&v->h, "<input id=\"f-%s\" name=\"%s\" dir=\"auto\" maxlength=\"%d\"", name,
+	html_printf(&l->html, "<input id=\"f-%s\" name=\"%s\" dir=\"auto\" maxlength=\"%d\"", name,
 	    name, REPORT_VALUE_MAX - 1);
-	put_value(v, value);
-	html_raw(&v->h, ">");
+	put_value_attribute(l, value);
+	html_raw(&l->html, ">");
 }
 
-/* Many seconds are also said in days or hours. */
+/* Writes an option's seconds in a larger unit, "(7 d)". */
 static void
-put_seconds(struct layout *v, const char *name, const char *value)
+put_seconds_hint(struct layout *l, const char *name, const char *value)
 {
-	char		 f[NUMBER_FORMAT];
+	char		 span[NUMBER_FORMAT_TEXT];
 	long long	 s = strtoll(value, NULL, 10);
 
 	if ((strcmp(name, "window") != 0 && strcmp(name, "pause") != 0) || s < 60)
 		return;
-	number_format_span(f, v->l, (double)s);
-	html_printf(&v->h, " (%s)", f);
+	number_format_span(span, l->language, (double)s);
+	html_printf(&l->html, " (%s)", span);
 }
 
 static void
-put_option(struct layout *v, const struct report_option *o, const char *value)
+put_option_field(struct layout *l, const struct report_option *o, const char *value)
 {
 	if (o->kind == OPTION_CODES) {
-		put_steps(v, o, value);
+		put_code_fields(l, o, value);
 		return;
 	}
-	html_printf(&v->h, "<div class=\"field\"><label for=\"f-%s\">", o->name);
-	put(v, o->name);
-	put_seconds(v, o->name, value);
-	html_raw(&v->h, "</label>");
+	html_printf(&l->html, "<div class=\"field\"><label for=\"f-%s\">", o->name);
+	layout_put_text(l, o->name);
+	put_seconds_hint(l, o->name, value);
+	html_raw(&l->html, "</label>");
 	switch (o->kind) {
 	case OPTION_CODE:
-		put_codes(v, o->name, 0, slice_of(value));
+		put_code_select(l, o->name, 0, slice_of(value));
 		break;
 	case OPTION_NUMBER:
-		html_printf(&v->h, "<input id=\"f-%s\" name=\"%s\" type=\"number\" min=\"%lld\" "
+		html_printf(&l->html, "<input id=\"f-%s\" name=\"%s\" type=\"number\" min=\"%lld\" "
 		    "max=\"%lld\"", o->name, o->name, (long long)o->min, (long long)o->max);
-		put_value(v, value);
-		html_raw(&v->h, ">");
+		put_value_attribute(l, value);
+		html_raw(&l->html, ">");
 		break;
 	case OPTION_TEXT:
 	case OPTION_CODES:
 		if (o->choices != NULL)
-			put_choices(v, o, value);
+			put_choice_select(l, o, value);
 		else
-			put_text(v, o->name, value);
+			put_text_input(l, o->name, value);
 		break;
 	}
-	close_field(v);
+	close_field(l);
 }
 
-/* The last 7, 30, 90 days. */
+/* Writes links to the last 7, 30 and 90 days. */
 static void
-put_presets(struct layout *v)
+put_preset_links(struct layout *l)
 {
 	static const int	 spans[] = { 7, 30, 90 };
-	struct report_args	 args = *v->args;
-	int64_t			 today = calendar_day_at(v->now_s);
+	struct report_args	 args = *l->args;
+	int64_t			 today = calendar_day_at(l->now_s);
 	char			 from[CALENDAR_DAY_TEXT], to[CALENDAR_DAY_TEXT];
 	size_t			 i;
 
-	html_raw(&v->h, "<ul class=\"presets\">");
+	html_raw(&l->html, "<ul class=\"presets\">");
 	for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
 		calendar_day_text(from, today - spans[i] + 1);
 		calendar_day_text(to, today);
 		memcpy(args.from, from, sizeof(from));
 		memcpy(args.to, to, sizeof(to));
-		html_raw(&v->h, "<li><a href=\"");
-		layout_link(v, v->q, &args, "");
-		html_printf(&v->h, "\"%s>", strcmp(from, v->args->from) == 0 &&
-		    strcmp(to, v->args->to) == 0 ? " aria-current=\"true\"" : "");
-		html_printf(&v->h, "%d ", spans[i]);
-		put(v, "unit_days");
-		html_raw(&v->h, "</a></li>");
+		html_raw(&l->html, "<li><a href=\"");
+		layout_link(l, l->q, &args, "");
+		html_printf(&l->html, "\"%s>", strcmp(from, l->args->from) == 0 &&
+		    strcmp(to, l->args->to) == 0 ? " aria-current=\"true\"" : "");
+		html_printf(&l->html, "%d ", spans[i]);
+		layout_put_text(l, "unit_days");
+		html_raw(&l->html, "</a></li>");
 	}
-	html_raw(&v->h, "</ul>");
+	html_raw(&l->html, "</ul>");
 }
 
 void
-form_put(struct layout *v, const char *wrong)
+form_put(struct layout *l, const char *wrong)
 {
 	size_t	 i;
 
-	html_printf(&v->h, "<form method=\"get\" action=\"%sreport%s%s\">", v->up,
-	    v->q == NULL ? "" : "/", v->q == NULL ? "" : v->q->name);
-	put_accounts(v);
-	put_day(v, "from", v->args->from);
-	put_day(v, "to", v->args->to);
-	for (i = 0; v->q != NULL && i < REPORT_OPTIONS_MAX && v->q->options[i].name != NULL; i++)
-		put_option(v, &v->q->options[i], v->args->option[i]);
-	html_raw(&v->h, "<button type=\"submit\">");
-	put(v, "show");
-	html_raw(&v->h, "</button>");
+	html_printf(&l->html, "<form method=\"get\" action=\"%sreport%s%s\">", l->base,
+	    l->q == NULL ? "" : "/", l->q == NULL ? "" : l->q->name);
+	put_account_field(l);
+	put_day_field(l, "from", l->args->from);
+	put_day_field(l, "to", l->args->to);
+	for (i = 0; l->q != NULL && i < REPORT_OPTIONS_MAX && l->q->options[i].name != NULL; i++)
+		put_option_field(l, &l->q->options[i], l->args->option[i]);
+	html_raw(&l->html, "<button type=\"submit\">");
+	layout_put_text(l, "show");
+	html_raw(&l->html, "</button>");
 	if (*wrong != '\0') {
-		html_raw(&v->h, "<p class=\"wrong\" role=\"alert\">");
-		html_text(&v->h, wrong);
-		html_raw(&v->h, "</p>");
+		html_raw(&l->html, "<p class=\"wrong\" role=\"alert\">");
+		html_text(&l->html, wrong);
+		html_raw(&l->html, "</p>");
 	}
-	html_raw(&v->h, "</form>");
-	put_presets(v);
+	html_raw(&l->html, "</form>");
+	put_preset_links(l);
 }

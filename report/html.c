@@ -11,7 +11,7 @@ enum { NO_LIMIT = 0 };
 static const char ellipsis[] = "…";
 
 static void
-put(struct html *h, const char *p, size_t len)
+put_bytes(struct html *h, const char *p, size_t len)
 {
 	if (h->er == ERR_OK)
 		h->er = buf_put(h->out, p, len);
@@ -20,7 +20,7 @@ put(struct html *h, const char *p, size_t len)
 void
 html_raw(struct html *h, const char *markup)
 {
-	put(h, markup, strlen(markup));
+	put_bytes(h, markup, strlen(markup));
 }
 
 void
@@ -34,10 +34,10 @@ html_printf(struct html *h, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A range of characters, and what stands for each of them. */
+/* Ranges of characters, and the text that is written instead of each. */
 static const struct range {
 	uint32_t	 first, last;
-	const char	*is;
+	const char	*escape;
 } ranges[] = {
 	{ '"',		'"',	"&quot;" },
 	{ '&',		'&',	"&amp;" },
@@ -48,7 +48,7 @@ static const struct range {
 	{ '\r',		'\r',	" " },
 	{ 0,		0x1F,	"�" },
 	{ 0x7F,		0x9F,	"�" },
-	{ 0x61C,	0x61C,	"�" },	/* these turn the direction of text */
+	{ 0x61C,	0x61C,	"�" },	/* from here on: they change the direction of text */
 	{ 0x200E,	0x200F,	"�" },
 	{ 0x202A,	0x202E,	"�" },
 	{ 0x2066,	0x206F,	"�" },
@@ -58,22 +58,22 @@ static const struct range {
 	{ 0xFFFE,	0xFFFF,	"�" },
 };
 
-/* NULL: the character stays what it is. */
+/* The text to write instead of a character; NULL: the character itself. */
 static const char *
-instead_of(uint32_t c)
+escape_of(uint32_t c)
 {
 	size_t	 i;
 
 	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		if (c >= ranges[i].first && c <= ranges[i].last)
-			return ranges[i].is;
+			return ranges[i].escape;
 	return NULL;
 }
 
 static void
-put_text(struct html *h, struct slice s, size_t max)
+put_escaped(struct html *h, struct slice s, size_t max)
 {
-	const char	*p = s.p, *end, *at, *is;
+	const char	*p = s.p, *end, *at, *escape;
 	bool		 valid;
 	uint32_t	 c;
 	size_t		 n = 0;
@@ -89,30 +89,30 @@ put_text(struct html *h, struct slice s, size_t max)
 		c = utf8_next(&p, end, &valid);
 		if (!valid)
 			html_raw(h, "�");
-		else if ((is = instead_of(c)) != NULL)
-			html_raw(h, is);
+		else if ((escape = escape_of(c)) != NULL)
+			html_raw(h, escape);
 		else
-			put(h, at, (size_t)(p - at));
+			put_bytes(h, at, (size_t)(p - at));
 	}
 }
 
 void
 html_text(struct html *h, const char *text)
 {
-	put_text(h, slice_of(text), NO_LIMIT);
+	put_escaped(h, slice_of(text), NO_LIMIT);
 }
 
 void
 html_slice(struct html *h, struct slice text)
 {
-	put_text(h, text, NO_LIMIT);
+	put_escaped(h, text, NO_LIMIT);
 }
 
 void
 html_foreign(struct html *h, struct slice text, size_t max)
 {
 	html_raw(h, "<bdi>");
-	put_text(h, text, max);
+	put_escaped(h, text, max);
 	html_raw(h, "</bdi>");
 }
 
@@ -120,7 +120,7 @@ void
 html_isolate(struct html *h, struct slice text, size_t max)
 {
 	html_raw(h, "\xE2\x81\xA8");
-	put_text(h, text, max);
+	put_escaped(h, text, max);
 	html_raw(h, "\xE2\x81\xA9");
 }
 
@@ -131,17 +131,17 @@ html_url(struct html *h, struct slice text)
 	static const char	 plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				    "0123456789-._~";
 	unsigned char		 c;
-	char			 escape[3] = "%";
+	char			 percent[3] = "%";
 	size_t			 i;
 
 	for (i = 0; i < text.len; i++) {
 		c = (unsigned char)text.p[i];
 		if (c != '\0' && strchr(plain, c) != NULL) {
-			put(h, &text.p[i], 1);
+			put_bytes(h, &text.p[i], 1);
 			continue;
 		}
-		escape[1] = digits[c >> 4];
-		escape[2] = digits[c & 15];
-		put(h, escape, sizeof(escape));
+		percent[1] = digits[c >> 4];
+		percent[2] = digits[c & 15];
+		put_bytes(h, percent, sizeof(percent));
 	}
 }

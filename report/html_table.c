@@ -1,33 +1,34 @@
 #include "report/html_table.h"
 #include "report/number_format.h"
 
-static const size_t none = REPORT_COLUMNS_MAX;
+static const size_t no_column = REPORT_COLUMNS_MAX;
 
 /*
- * A box of its own, which the keyboard can scroll where the table is wider than the page.
- * kind: "table" or "heat", for the box to have a name of its own; class: of the table.
+ * Opens a table in a box that can be scrolled with the keyboard, if the table is wider than the
+ * page.  kind: the key "table" or "heat", for the name of the box; class: of the table.
  */
 static void
-open_table(struct html *h, const struct answer *a, const char *kind, const char *class)
+open_scroll_table(struct html *h, const struct report_answer *a, const char *kind,
+    const char *class)
 {
 	html_raw(h, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
-	html_text(h, cell_words(a->l, a->q->name));
+	html_text(h, i18n_text(a->language, a->q->name));
 	html_raw(h, ": ");
-	html_text(h, cell_words(a->l, kind));
+	html_text(h, i18n_text(a->language, kind));
 	html_printf(h, "\"><table class=\"%s\"><caption>", class);
-	html_text(h, cell_words(a->l, a->q->name));
+	html_text(h, i18n_text(a->language, a->q->name));
 	html_raw(h, "</caption><thead><tr>");
 }
 
 static void
-close_table(struct html *h)
+close_scroll_table(struct html *h)
 {
 	html_raw(h, "</tbody></table></div>");
 }
 
-/* Figures stand to the right, days and times on one line. */
+/* The CSS class of a column: numbers are aligned to the right, days and times stay on one line. */
 static const char *
-class_of(const struct answer *a, size_t col)
+cell_class_of(const struct report_answer *a, size_t col)
 {
 	switch (a->q->columns[col].kind) {
 	case REPORT_DAY:
@@ -46,16 +47,16 @@ class_of(const struct answer *a, size_t col)
 }
 
 static void
-put_heading(struct html *h, const struct answer *a, size_t col)
+put_heading(struct html *h, const struct report_answer *a, size_t col)
 {
-	html_printf(h, "<th scope=\"col\"%s>", class_of(a, col));
+	html_printf(h, "<th scope=\"col\"%s>", cell_class_of(a, col));
 	html_text(h, cell_heading(a, col));
 	html_raw(h, "</th>");
 }
 
-/* The column that the bars stand for: none if there are no bars. */
+/* The column that is shown as bars; no_column: there are no bars. */
 static size_t
-bar_column(const struct answer *a)
+bar_column_of(const struct report_answer *a)
 {
 	enum { FUNNEL_DEVICES = 2 };
 	size_t	 col;
@@ -67,7 +68,7 @@ bar_column(const struct answer *a)
 				return col;
 		break;
 	case CHART_FUNNEL:
-		return cell_count_columns(a) > FUNNEL_DEVICES ? FUNNEL_DEVICES : none;
+		return cell_count_columns(a) > FUNNEL_DEVICES ? FUNNEL_DEVICES : no_column;
 	case CHART_NONE:
 	case CHART_DAYS:
 	case CHART_SERIES:
@@ -75,11 +76,11 @@ bar_column(const struct answer *a)
 	case CHART_FLOW:
 		break;
 	}
-	return none;
+	return no_column;
 }
 
 static double
-highest(const struct answer *a, size_t col)
+highest_in(const struct report_answer *a, size_t col)
 {
 	double	 most = 0;
 	size_t	 row;
@@ -91,34 +92,34 @@ highest(const struct answer *a, size_t col)
 }
 
 static void
-put_bar(struct html *h, double share)
+put_bar_cell(struct html *h, double share)
 {
 	html_printf(h, "<td class=\"b\" aria-hidden=\"true\"><svg width=\"100%%\" height=\"10\">"
 	    "<rect class=\"bar\" width=\"%.2f%%\" height=\"10\"/></svg></td>", share * 100);
 }
 
-/* Times beside bars belong to all rows alike: see html_table_facts(). */
+/* A column that html_table_put_times() shows, since its times are the same in all rows. */
 static bool
-is_fact(const struct answer *a, size_t col)
+is_common_time(const struct report_answer *a, size_t col)
 {
 	return a->q->chart == CHART_BARS && a->q->columns[col].kind == REPORT_SECONDS;
 }
 
-/* A row is named by its first column, unless that is a figure. */
+/* Writes a row.  Its first column is its heading, unless that is a number. */
 static void
-put_row(struct html *h, const struct answer *a, size_t row, size_t bars, double most)
+put_table_row(struct html *h, const struct report_answer *a, size_t row, size_t bars, double most)
 {
 	bool	 first;
 	size_t	 col;
 
 	html_raw(h, "<tr>");
 	for (col = 0; col < cell_count_columns(a); col++) {
-		if (is_fact(a, col))
+		if (is_common_time(a, col))
 			continue;
 		if (col == bars)
-			put_bar(h, most > 0 ? table_number(a->t, row, col) / most : 0);
+			put_bar_cell(h, most > 0 ? table_number(a->t, row, col) / most : 0);
 		first = col == 0 && !cell_is_number(a, col);
-		html_printf(h, "<%s%s>", first ? "th scope=\"row\"" : "td", class_of(a, col));
+		html_printf(h, "<%s%s>", first ? "th scope=\"row\"" : "td", cell_class_of(a, col));
 		cell_put(h, a, row, col);
 		html_raw(h, first ? "</th>" : "</td>");
 	}
@@ -126,32 +127,32 @@ put_row(struct html *h, const struct answer *a, size_t row, size_t bars, double 
 }
 
 void
-html_table_rows(struct html *h, const struct answer *a, size_t max)
+html_table_put_rows(struct html *h, const struct report_answer *a, size_t max)
 {
-	size_t	 bars = bar_column(a), i;
-	double	 most = bars == none ? 0 : highest(a, bars);
+	size_t	 bars = bar_column_of(a), i;
+	double	 most = bars == no_column ? 0 : highest_in(a, bars);
 
-	open_table(h, a, "table", bars == none ? "table" : "table bars");
+	open_scroll_table(h, a, "table", bars == no_column ? "table" : "table bars");
 	for (i = 0; i < cell_count_columns(a); i++) {
 		if (i == bars)
 			html_raw(h, "<td class=\"b\" aria-hidden=\"true\"></td>");
-		if (!is_fact(a, i))
+		if (!is_common_time(a, i))
 			put_heading(h, a, i);
 	}
 	html_raw(h, "</tr></thead><tbody>");
 	for (i = 0; i < a->t->rows && i < max && h->er == ERR_OK; i++)
-		put_row(h, a, i, bars, most);
-	close_table(h);
+		put_table_row(h, a, i, bars, most);
+	close_scroll_table(h);
 }
 
 void
-html_table_facts(struct html *h, const struct answer *a)
+html_table_put_times(struct html *h, const struct report_answer *a)
 {
 	bool	 open = false;
 	size_t	 col;
 
 	for (col = 0; col < cell_count_columns(a) && a->t->rows != 0; col++) {
-		if (!is_fact(a, col))
+		if (!is_common_time(a, col))
 			continue;
 		html_raw(h, open ? "<div><dt>" : "<dl class=\"figures\"><div><dt>");
 		open = true;
@@ -165,22 +166,23 @@ html_table_facts(struct html *h, const struct answer *a)
 }
 
 /*
- * Heat.
+ * CHART_HEAT: shares of each day's devices, n days later.
  */
 
-enum { DAY, SIZE, N, DEVICES, SHARE, COLUMNS };
+enum { DAY, SIZE, N, DEVICES, SHARE, COLUMNS };	/* columns of the answer; N: days after DAY */
 
-enum { ACROSS_MAX = 64 };
+enum { ACROSS_MAX = 64 };	/* columns of the heat table */
 
 struct heat {
-	const struct answer	*a;
-	int64_t			 first, last;	/* n */
-	double			 size[ACROSS_MAX], devices[ACROSS_MAX];	/* of all rows */
-	double			 top;		/* the largest share of all rows */
+	const struct report_answer	*a;
+	int64_t				 first, last;	/* the smallest and the largest n */
+	double				 size[ACROSS_MAX];	/* sums of all rows */
+	double				 devices[ACROSS_MAX];
+	double				 top;		/* the largest share in the sums */
 };
 
 static int64_t
-n_of(const struct answer *a, size_t row)
+n_of(const struct report_answer *a, size_t row)
 {
 	return table_at(a->t, row, N)->i;
 }
@@ -191,9 +193,9 @@ share_of(double devices, double size)
 	return size > 0 && devices > 0 ? devices < size ? devices / size : 1 : 0;
 }
 
-/* The columns that there are, and what all rows have in them together. */
+/* Finds the smallest and the largest n, and adds up the devices of all days for each n. */
 static void
-measure(struct heat *m, const struct answer *a)
+measure_heat(struct heat *m, const struct report_answer *a)
 {
 	size_t	 row, i;
 
@@ -218,14 +220,14 @@ measure(struct heat *m, const struct answer *a)
 			m->top = share_of(m->devices[i], m->size[i]);
 }
 
-/* Per cent, and one of ten colours, the strongest for the top.  0 has none. */
+/* Writes a percentage in one of nine colours, the strongest for m->top; 0 has no colour. */
 static void
-put_heat(struct html *h, const struct heat *m, double devices, double size)
+put_heat_cell(struct html *h, const struct heat *m, double devices, double size)
 {
 	enum { COLOURS = 9 };
 	double	 share = share_of(devices, size);
 	int	 colour = 0;
-	char	 of[NUMBER_FORMAT], all[NUMBER_FORMAT];
+	char	 of[NUMBER_FORMAT_TEXT], all[NUMBER_FORMAT_TEXT];
 
 	if (share > 0)
 		colour = share < m->top ? 1 + (int)(share / m->top * (COLOURS - 1)) : COLOURS;
@@ -247,23 +249,23 @@ put_heat_head(struct html *h, const struct heat *m)
 	html_raw(h, "</tr></thead><tbody>");
 }
 
-/* All cohorts together, each n over those that are old enough. */
+/* Writes the sum of all days; for each n only days that are old enough count. */
 static void
 put_heat_sum(struct html *h, const struct heat *m)
 {
-	char	 f[NUMBER_FORMAT];
+	char	 number[NUMBER_FORMAT_TEXT];
 	int64_t	 n;
 
 	html_raw(h, "<tr class=\"sum\"><th scope=\"row\">");
-	html_text(h, cell_words(m->a->l, "together"));
-	number_format_count(f, m->size[0]);
-	html_printf(h, "</th><td class=\"n\">%s</td>", f);
+	html_text(h, i18n_text(m->a->language, "together"));
+	number_format_count(number, m->size[0]);
+	html_printf(h, "</th><td class=\"n\">%s</td>", number);
 	for (n = 0; n <= m->last - m->first; n++)
-		put_heat(h, m, m->devices[n], m->size[n]);
+		put_heat_cell(h, m, m->devices[n], m->size[n]);
 	html_raw(h, "</tr>");
 }
 
-/* The rows of the table with one day, which follow each other by n.  Returns the next row. */
+/* Writes the rows of one day, which are in the order of n, as one row.  Returns the next row. */
 static size_t
 put_heat_row(struct html *h, const struct heat *m, size_t row)
 {
@@ -279,7 +281,7 @@ put_heat_row(struct html *h, const struct heat *m, size_t row)
 		for (; n < n_of(m->a, row) && n <= m->last; n++)
 			html_raw(h, "<td></td>");
 		if (n <= m->last && n == n_of(m->a, row)) {
-			put_heat(h, m, table_number(m->a->t, row, DEVICES),
+			put_heat_cell(h, m, table_number(m->a->t, row, DEVICES),
 			    table_number(m->a->t, row, SIZE));
 			n++;
 		}
@@ -291,18 +293,18 @@ put_heat_row(struct html *h, const struct heat *m, size_t row)
 }
 
 void
-html_table_heat(struct html *h, const struct answer *a)
+html_table_put_heat(struct html *h, const struct report_answer *a)
 {
 	struct heat	 m;
 	size_t		 row;
 
 	if (cell_count_columns(a) < COLUMNS || a->t->rows == 0)
 		return;
-	measure(&m, a);
-	open_table(h, a, "heat", "heat");
+	measure_heat(&m, a);
+	open_scroll_table(h, a, "heat", "heat");
 	put_heat_head(h, &m);
 	put_heat_sum(h, &m);
 	for (row = 0; row < a->t->rows && h->er == ERR_OK;)
 		row = put_heat_row(h, &m, row);
-	close_table(h);
+	close_scroll_table(h);
 }

@@ -1,21 +1,18 @@
 /*
- * html_table.h: a question's answer as a table of the page.
+ * html_table.h: an answer as an HTML table.
  */
 #ifndef REPORT_HTML_TABLE_H
 #define REPORT_HTML_TABLE_H
 
 #include "report/cell.h"
 
-/*
- * Up to max rows.  Where the question's chart is CHART_BARS or CHART_FUNNEL each row has a
- * bar: these tables are their own charts.
- */
-void	html_table_rows(struct html *h, const struct answer *a, size_t max);
+/* Writes up to max rows.  With CHART_BARS and CHART_FUNNEL each row also has a bar. */
+void	html_table_put_rows(struct html *h, const struct report_answer *a, size_t max);
 
-/* What stands in every row of a table with bars alike, once. */
-void	html_table_facts(struct html *h, const struct answer *a);
+/* CHART_BARS: writes the times, which are the same in every row, once. */
+void	html_table_put_times(struct html *h, const struct report_answer *a);
 
-/* CHART_HEAT: a row for each day, shares by n across, in colour and figures. */
-void	html_table_heat(struct html *h, const struct answer *a);
+/* CHART_HEAT: writes a row for each day, with a coloured share for each n. */
+void	html_table_put_heat(struct html *h, const struct report_answer *a);
 
 #endif

@@ -6,11 +6,11 @@
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
-static const struct access_entry {
+static const struct text {
 	const char	*key;
 	const char	*text[LANGUAGE__MAX];
-} entries[] = {
-	/* The page. */
+} texts[] = {
+	/* Texts of the page around the answers. */
 	{ "report",	{ "Official account report", "公众号数据报告" } },
 	{ "overview",	{ "Overview", "概览" } },
 	{ "questions",	{ "Reports", "报告" } },
@@ -19,10 +19,10 @@ static const struct access_entry {
 	{ "china_time",	{ "Days and times are China's (UTC+8).",
 	    "日期和时间均为北京时间（UTC+8）。" } },
 	{ "no_page",	{ "There is no such page.", "没有这个页面。" } },
-	{ "no_answer",	{ "This could not be answered in time. A shorter period may help.",
+	{ "no_answer",	{ "This could not be answered in time; choose a shorter period.",
 	    "未能在限定时间内得出结果，请缩短日期范围后再试。" } },
 	{ "nothing",	{ "Nothing in this period.", "该日期范围内没有数据。" } },
-	{ "forgotten",	{ "Older events are forgotten; they are kept from this day on:",
+	{ "forgotten",	{ "Older events are deleted; they are kept from this day on:",
 	    "更早的事件已被清除，数据保留自：" } },
 	{ "table",	{ "Table", "数据表" } },
 	{ "chart",	{ "chart", "图表" } },
@@ -44,19 +44,7 @@ static const struct access_entry {
 	{ "period",	{ "Period", "日期范围" } },
 	{ "none",	{ "(none)", "（无）" } },
 
-	/* What is wrong with an argument (report/questions.h). */
-	{ "is no day, YYYY-MM-DD", { "is no day", "不是有效日期" } },
-	{ "from is later than to", { "ends before it begins", "开始日期晚于结束日期" } },
-	{ "more than 3660 days", { "is longer than ten years", "超过十年" } },
-	{ "is too long", { "is too long", "过长" } },
-	{ "is no UTF-8", { "is no UTF-8", "不是 UTF-8 文本" } },
-	{ "has control characters", { "has control characters", "含有控制字符" } },
-	{ "is none of the choices", { "is none of the choices", "不在可选项中" } },
-	{ "is no number", { "is no number", "不是数字" } },
-	{ "is out of range", { "is out of range", "超出范围" } },
-	{ "is none of QT's event codes", { "is none of QT's event codes", "不是 QT 的事件编码" } },
-
-	/* QT's events. */
+	/* Names of QT's events, by event code. */
 	{ "$$_menu_click", { "Menu click", "菜单点击" } },
 	{ "$$_official_account_follow", { "Follow", "关注公众号" } },
 	{ "$$_official_account_unfollow", { "Unfollow", "取消关注公众号" } },
@@ -71,7 +59,7 @@ static const struct access_entry {
 	{ "$$_receive_msg", { "Message received", "公众号消息接收" } },
 	{ "no_code",	{ "Not in QT's table", "QT 未定义的事件" } },
 
-	/* Questions, and what each says: what is counted, how to read it. */
+	/* Names of questions; "NAME.about" says what a question counts and how to read it. */
 	{ "days",	{ "Events by day", "每日事件" } },
 	{ "days.about", {
 	    "All events of each day, then each event by itself on a scale of its own.",
@@ -85,51 +73,51 @@ static const struct access_entry {
 	    "按二维码场景值统计的关注；“扫码”为已关注用户再次扫码。" } },
 	{ "menu",	{ "Menu", "菜单" } },
 	{ "menu.about", {
-	    "Clicks by menu key, most first; for an entry that opens a page the key is "
-	    "its address.",
+	    "Clicks by menu key, the most frequent first. The key of an entry that opens "
+	    "a page is its address.",
 	    "按菜单 KEY 统计的点击，由多到少；打开网页的菜单，KEY 为网址。" } },
 	{ "messages",	{ "Messages", "用户消息" } },
-	{ "messages.about", { "What users sent to the account, by type.",
+	{ "messages.about", { "Messages that users sent to the account, by type.",
 	    "用户发给公众号的消息，按类型统计。" } },
 	{ "sends",	{ "Messages sent out", "消息下发" } },
-	{ "sends.about", { "What became of template, subscription and broadcast messages. Refused: "
-	    "by the user; a broadcast by WeChat's review.",
+	{ "sends.about", { "Results of template, subscription and broadcast messages. Refused: by "
+	    "the user; a broadcast: by WeChat's review.",
 	    "模板消息、订阅消息和群发的结果。“被拒”指用户拒收；群发指未通过审核。" } },
 	{ "latest",	{ "Latest events", "最近事件" } },
 	{ "latest.about", { "The last events, newest first.", "最近的事件，由新到旧。" } },
 	{ "health",	{ "Delivery", "转发状况" } },
 	{ "health.about", {
-	    "WeChat's pushes and what became of them. Pending and dead are as of now; "
-	    "half of all answers took at most p50.",
+	    "WeChat's pushes and their results. Pending and dead are the numbers of now; "
+	    "half of all answers took p50 or less.",
 	    "微信推送及其转发结果。“待发”和“死信”为当前值；半数应答耗时不超过 P50。" } },
 	{ "event",	{ "Event analysis", "事件分析" } },
 	{ "event.about", { "How often events come, and from how many devices.",
 	    "事件发生的次数和设备数。" } },
 	{ "funnel",	{ "Funnel", "漏斗分析" } },
 	{ "funnel.about", { "How many devices take the steps one after the other, each within the "
-	    "window after the first. Time is the median from the step before.",
+	    "window after the first. Time is the median since the step before.",
 	    "依次完成各步骤的设备数，各步须在首步后的时间窗内完成；"
 	    "用时为距上一步的中位数。" } },
 	{ "retention",	{ "Retention", "留存分析" } },
 	{ "retention.about", {
-	    "Of those who followed on a day, the per cent with an event 1 to 30 days "
-	    "later. Read a row to the right: how a day's followers fade.",
+	    "The percentage of a day's new followers who have an event 1 to 30 days "
+	    "later. A row shows how many of them come back, day by day.",
 	    "某日关注的用户中，此后第 1 至 30 天仍有事件的百分比。横看为同一批用户的变化。" } },
 	{ "distribution", { "Distribution", "分布分析" } },
 	{ "distribution.about", { "How many devices have how many events in the period.",
 	    "期间内发生不同次数事件的设备数。" } },
 	{ "interval",	{ "Interval", "间隔分析" } },
-	{ "interval.about", { "How long devices take from one event to their next other one.",
+	{ "interval.about", { "How long devices take from the first event to the next event.",
 	    "同一设备从初始事件到后续事件所用的时间。" } },
 	{ "path",	{ "Path", "路径分析" } },
 	{ "path.about", {
-	    "What devices do next, step by step, up to a pause. The wider a band, the more "
-	    "often; where a bar gives off no band, the path ends.",
+	    "The next events of devices, step by step, up to a pause. A wider band stands "
+	    "for more events; where no band leaves a bar, the path ends.",
 	    "设备接下来的行为，直到会话结束。色带越宽次数越多；没有色带流出的部分为路径终止。" } },
 	{ "lifecycle",	{ "Lifecycle", "生命周期分析" } },
 	{ "lifecycle.about", {
-	    "Devices of each day: new, active again, or back after a silence; and how "
-	    "many are silent.",
+	    "Devices of each day: new, active again, or back after a silence; and the "
+	    "number of silent devices.",
 	    "每天的新增、活跃和沉默后回流的设备，以及沉默设备数。" } },
 	{ "attribution", { "Attribution", "归因分析" } },
 	{ "attribution.about", { "The last QR code or menu click before a follow or unfollow.",
@@ -138,21 +126,21 @@ static const struct access_entry {
 	{ "audience.about", { "Devices that meet a condition, to be exported as CSV.",
 	    "满足条件的设备，可导出为 CSV。" } },
 
-	/* Options. */
+	/* Names of options. */
 	{ "steps",	{ "Steps", "步骤" } },
 	{ "window",	{ "Window, seconds", "时间窗（秒）" } },
 	{ "start",	{ "Begins with", "起始事件" } },
 	{ "pause",	{ "Longest pause, seconds", "会话间隔（秒）" } },
 	{ "silence",	{ "Silent after, days", "沉默天数" } },
-	{ "target",	{ "Of", "目标事件" } },
+	{ "target",	{ "Target event", "目标事件" } },
 	{ "first",	{ "First event", "初始事件" } },
 	{ "second",	{ "Next event", "后续事件" } },
-	{ "by",		{ "By", "维度" } },
+	{ "by",		{ "Group by", "维度" } },
 	{ "at_least",	{ "At least, times", "至少（次）" } },
 	{ "at_most",	{ "At most, times", "至多（次）" } },
 	{ "limit",	{ "Rows", "行数" } },
 
-	/* Columns; NAME.column where a question has the same name. */
+	/* Names of columns; "NAME.column" is for a column that has the name of a question. */
 	{ "follows.column", { "Follows", "关注" } },
 	{ "sends.column", { "Sent", "下发" } },
 	{ "account",	{ "Account", "公众号" } },
@@ -171,12 +159,12 @@ static const struct access_entry {
 	{ "failed",	{ "Failed", "失败" } },
 	{ "fans_failed", { "Fans missed", "粉丝未达" } },
 	{ "fans_sent",	{ "Fans reached", "粉丝送达" } },
-	{ "fans_total",	{ "Fans meant", "粉丝总数" } },
+	{ "fans_total",	{ "Fans addressed", "粉丝总数" } },
 	{ "first_day",	{ "First day", "首日" } },
 	{ "following",	{ "Following", "关注中" } },
 	{ "from",	{ "From", "从" } },
 	{ "from_last",	{ "Of the step before", "较上一步" } },
-	{ "item",	{ "About", "内容" } },
+	{ "item",	{ "Subject", "内容" } },
 	{ "key",	{ "Key", "KEY" } },
 	{ "kind",	{ "Kind", "种类" } },
 	{ "last",	{ "Last event", "最近事件" } },
@@ -216,7 +204,7 @@ static const struct access_entry {
 	{ "type",	{ "Type", "类型" } },
 	{ "unfollows",	{ "Unfollows", "取消关注" } },
 
-	/* Values of columns and options: "COLUMN.VALUE", "COLUMN.none" for an empty one. */
+	/* Values of columns and options: "NAME.VALUE", and "NAME.none" for an empty value. */
 	{ "scene.none",	{ "No QR code", "非扫码" } },
 	{ "to.none",	{ "End", "结束" } },
 	{ "item.none",	{ "–", "–" } },
@@ -238,7 +226,7 @@ static const struct access_entry {
 	{ "by.month",	{ "Month", "月" } },
 	{ "by.hour",	{ "Hour of the day", "时段" } },
 	{ "by.account",	{ "Account", "公众号" } },
-	{ "by.item",	{ "What it is about", "内容" } },
+	{ "by.item",	{ "Subject", "内容" } },
 	{ "type.text",	{ "Text", "文本" } },
 	{ "type.image",	{ "Image", "图片" } },
 	{ "type.voice",	{ "Voice", "语音" } },
@@ -256,15 +244,45 @@ static const struct access_entry {
 	{ "bucket.7+ d", { "7 d or more", "7 天及以上" } },
 };
 
+static const char *const errors[QUESTIONS_ERROR__MAX][LANGUAGE__MAX] = {
+	[QUESTIONS_OK] = { "", "" },
+	[QUESTIONS_NOT_DAY] = { "is not a day; write it as YYYY-MM-DD",
+	    "不是有效日期，格式为 YYYY-MM-DD" },
+	[QUESTIONS_NOT_UTF8] = { "is not UTF-8", "不是 UTF-8 文本" },
+	[QUESTIONS_CONTROL] = { "has control characters", "含有控制字符" },
+	[QUESTIONS_LONG] = { "is too long", "过长" },
+	[QUESTIONS_NOT_CHOICE] = { "is not one of the choices", "不在可选项中" },
+	[QUESTIONS_NOT_NUMBER] = { "is not a number", "不是数字" },
+	[QUESTIONS_RANGE] = { "is out of range", "超出范围" },
+	[QUESTIONS_NOT_CODE] = { "is not one of QT's event codes", "不是 QT 的事件编码" },
+	[QUESTIONS_ORDER] = { "from is later than to; exchange the two days", "开始日期晚于结束日期" },
+	[QUESTIONS_PERIOD] = { "more than 3660 days; choose a shorter period",
+	    "超过 3660 天，请缩短日期范围" },
+};
+
+const char *
+i18n_find(enum language l, const char *key)
+{
+	const struct text	*t;
+
+	for (t = texts; t != texts + NELEM(texts); t++)
+		if (strcmp(t->key, key) == 0)
+			return t->text[l];
+	return NULL;
+}
+
 const char *
 i18n_text(enum language l, const char *key)
 {
-	const struct access_entry	*e;
+	const char	*text = i18n_find(l, key);
 
-	for (e = entries; e != entries + NELEM(entries); e++)
-		if (strcmp(e->key, key) == 0)
-			return e->text[l];
-	return NULL;
+	return text != NULL ? text : key;
+}
+
+const char *
+i18n_error(enum language l, enum questions_error e)
+{
+	return errors[e][l];
 }
 
 const char *
@@ -284,7 +302,7 @@ is_blank(char c)
 }
 
 static struct slice
-trim(struct slice s)
+trim_blanks(struct slice s)
 {
 	while (s.len != 0 && is_blank(s.p[0]))
 		s.p++, s.len--;
@@ -293,21 +311,21 @@ trim(struct slice s)
 	return s;
 }
 
-/* What comes before the first c goes to part, what comes after it stays. */
+/* Cuts s at the first c: part gets the bytes before it, s keeps those after it. */
 static void
-split(struct slice *part, struct slice *s, char c)
+split_at(struct slice *part, struct slice *s, char c)
 {
 	const char	*at = s->len == 0 ? NULL : memchr(s->p, c, s->len);
 	size_t		 len = at == NULL ? s->len : (size_t)(at - s->p);
 
-	*part = trim((struct slice){ s->p, len });
+	*part = trim_blanks((struct slice){ s->p, len });
 	s->p += at == NULL ? len : len + 1;
 	s->len -= at == NULL ? len : len + 1;
 }
 
-/* "q=0.8" in thousandths; -1: that is none. */
+/* The value of "q=0.8" in thousandths; -1: it is not a quality. */
 static int
-quality(struct slice s)
+quality_of(struct slice s)
 {
 	int	 v, unit = 1000;
 	size_t	 i;
@@ -324,9 +342,9 @@ quality(struct slice s)
 	return v > 1000 ? -1 : v;
 }
 
-/* Whether a language range is one of ours; any other language will do in English. */
+/* True: a language range names one of our languages, *l; every other range is ignored. */
 static bool
-language_of(enum language *l, struct slice range)
+match_language(enum language *l, struct slice range)
 {
 	static const struct {
 		const char	*primary;
@@ -335,7 +353,7 @@ language_of(enum language *l, struct slice range)
 	struct slice	 primary;
 	size_t		 i;
 
-	split(&primary, &range, '-');
+	split_at(&primary, &range, '-');
 	for (i = 0; i < NELEM(known); i++)
 		if (strlen(known[i].primary) == primary.len &&
 		    strncasecmp(known[i].primary, primary.p, primary.len) == 0) {
@@ -353,10 +371,10 @@ i18n_language(struct slice accept)
 	int		 most = 0, q;
 
 	while (accept.len != 0) {
-		split(&part, &accept, ',');
-		split(&range, &part, ';');
-		q = part.len == 0 ? 1000 : quality(trim(part));
-		if (q > most && language_of(&l, range)) {
+		split_at(&part, &accept, ',');
+		split_at(&range, &part, ';');
+		q = part.len == 0 ? 1000 : quality_of(trim_blanks(part));
+		if (q > most && match_language(&l, range)) {
 			most = q;
 			best = l;
 		}

@@ -8,231 +8,225 @@
 #include "report/number_format.h"
 #include "report/style.h"
 
-/* Rows that are shown: in the overview, on a question's own page, behind a chart. */
-enum { ROWS_FEW = 10, ROWS_MANY = 200, ROWS_BEHIND = 500 };
+/* Rows that are shown in the overview, on a question's own page, and below a chart. */
+enum { ROWS_FEW = 10, ROWS_MANY = 200, ROWS_CHART = 500 };
 
 const struct report_question layout_overview = { .name = "report" };
 
-static const char *
-say(const struct layout *v, const char *key)
+void
+layout_put_text(struct layout *l, const char *key)
 {
-	return cell_words(v->l, key);
+	html_text(&l->html, i18n_text(l->language, key));
 }
 
+/* Writes the text of the key "NAME.about", which says what the question counts. */
 static void
-put(struct layout *v, const char *key)
-{
-	html_text(&v->h, say(v, key));
-}
-
-/* The words of "NAME.about": one sentence that says what is counted. */
-static void
-put_about(struct layout *v, const struct report_question *q)
+put_description(struct layout *l, const struct report_question *q)
 {
 	char		 key[64];
-	const char	*about;
+	const char	*description;
 
 	(void)snprintf(key, sizeof(key), "%s.about", q->name);
-	if ((about = i18n_text(v->l, key)) != NULL)
-		html_text(&v->h, about);
+	if ((description = i18n_find(l->language, key)) != NULL)
+		html_text(&l->html, description);
 }
 
 /*
- * Links.
+ * Links to other pages of the report.
  */
 
 static void
-put_parameter(struct html *h, const char *name, const char *value, bool *first)
+put_query_parameter(struct html *h, const char *name, const char *value, bool *first)
 {
 	html_printf(h, "%s%s=", *first ? "?" : "&amp;", name);
 	html_url(h, slice_of(value));
 	*first = false;
 }
 
-/* What is so anyway is left out, so that the last 30 days stay the last 30. */
+/* Defaults are left out of the URL: a link to the last 30 days must not name today's days. */
 void
-layout_link(struct layout *v, const struct report_question *q, const struct report_args *args,
+layout_link(struct layout *l, const struct report_question *q, const struct report_args *args,
     const char *ending)
 {
 	struct report_args	 dflt;
 	bool			 first = true;
 	size_t			 i;
 
-	html_printf(&v->h, "%sreport%s%s%s", v->up, q == NULL ? "" : "/",
+	html_printf(&l->html, "%sreport%s%s%s", l->base, q == NULL ? "" : "/",
 	    q == NULL ? "" : q->name, ending);
-	questions_defaults(&dflt, q == NULL ? &layout_overview : q, v->now_s);
+	questions_defaults(&dflt, q == NULL ? &layout_overview : q, l->now_s);
 	if (*args->account != '\0')
-		put_parameter(&v->h, "account", args->account, &first);
+		put_query_parameter(&l->html, "account", args->account, &first);
 	if (strcmp(args->from, dflt.from) != 0 || strcmp(args->to, dflt.to) != 0) {
-		put_parameter(&v->h, "from", args->from, &first);
-		put_parameter(&v->h, "to", args->to, &first);
+		put_query_parameter(&l->html, "from", args->from, &first);
+		put_query_parameter(&l->html, "to", args->to, &first);
 	}
 	for (i = 0; q != NULL && i < REPORT_OPTIONS_MAX && q->options[i].name != NULL; i++)
 		if (strcmp(args->option[i], dflt.option[i]) != 0)
-			put_parameter(&v->h, q->options[i].name, args->option[i], &first);
+			put_query_parameter(&l->html, q->options[i].name, args->option[i], &first);
 }
 
-/* To another question: its options are its own. */
+/* Opens a link to a question with the same account and period, and default options. */
 static void
-open_link(struct layout *v, const struct report_question *q)
+open_question_link(struct layout *l, const struct report_question *q)
 {
 	struct report_args	 args;
 
-	questions_defaults(&args, q == NULL ? &layout_overview : q, v->now_s);
-	(void)snprintf(args.account, sizeof(args.account), "%s", v->args->account);
-	(void)snprintf(args.from, sizeof(args.from), "%s", v->args->from);
-	(void)snprintf(args.to, sizeof(args.to), "%s", v->args->to);
-	html_raw(&v->h, "<a href=\"");
-	layout_link(v, q, &args, "");
-	html_raw(&v->h, q == v->q ? "\" aria-current=\"page\">" : "\">");
+	questions_defaults(&args, q == NULL ? &layout_overview : q, l->now_s);
+	(void)snprintf(args.account, sizeof(args.account), "%s", l->args->account);
+	(void)snprintf(args.from, sizeof(args.from), "%s", l->args->from);
+	(void)snprintf(args.to, sizeof(args.to), "%s", l->args->to);
+	html_raw(&l->html, "<a href=\"");
+	layout_link(l, q, &args, "");
+	html_raw(&l->html, q == l->q ? "\" aria-current=\"page\">" : "\">");
 }
 
 /*
- * The frame.
+ * The frame of the page.
  */
 
 static void
-put_title(struct layout *v)
+put_page_title(struct layout *l)
 {
-	html_raw(&v->h, "<title>");
-	if (v->q != NULL) {
-		put(v, v->q->name);
-		html_raw(&v->h, " – ");
+	html_raw(&l->html, "<title>");
+	if (l->q != NULL) {
+		layout_put_text(l, l->q->name);
+		html_raw(&l->html, " – ");
 	}
-	put(v, "report");
-	html_raw(&v->h, "</title>");
+	layout_put_text(l, "report");
+	html_raw(&l->html, "</title>");
 }
 
 static void
-put_nav(struct layout *v)
+put_navigation(struct layout *l)
 {
 	const struct report_question	*q;
 
-	html_raw(&v->h, "<nav aria-label=\"");
-	put(v, "questions");
-	html_raw(&v->h, "\"><ul><li>");
-	open_link(v, NULL);
-	put(v, "overview");
-	html_raw(&v->h, "</a></li>");
-	for (q = v->all; q->name != NULL; q++)
+	html_raw(&l->html, "<nav aria-label=\"");
+	layout_put_text(l, "questions");
+	html_raw(&l->html, "\"><ul><li>");
+	open_question_link(l, NULL);
+	layout_put_text(l, "overview");
+	html_raw(&l->html, "</a></li>");
+	for (q = l->all; q->name != NULL; q++)
 		if (q->model) {
-			html_raw(&v->h, "<li>");
-			open_link(v, q);
-			put(v, q->name);
-			html_raw(&v->h, "</a></li>");
+			html_raw(&l->html, "<li>");
+			open_question_link(l, q);
+			layout_put_text(l, q->name);
+			html_raw(&l->html, "</a></li>");
 		}
-	html_raw(&v->h, "</ul></nav>");
+	html_raw(&l->html, "</ul></nav>");
 }
 
-/* "Shop · 2026-10-24 – 2026-11-22" */
+/* Writes "Shop · 2026-10-24 – 2026-11-22". */
 static void
-put_scope(struct layout *v)
+put_account_and_period(struct layout *l)
 {
-	const struct account	*a = conf_account(v->c, slice_of(v->args->account));
+	const struct account	*a = conf_account(l->conf, slice_of(l->args->account));
 
-	html_raw(&v->h, "<p>");
-	if (*v->args->account == '\0')
-		put(v, "all_accounts");
+	html_raw(&l->html, "<p>");
+	if (*l->args->account == '\0')
+		layout_put_text(l, "all_accounts");
 	else
-		html_foreign(&v->h, slice_of(a != NULL ? a->name : v->args->account), CELL_CUT);
-	html_printf(&v->h, " · %s – %s</p>", v->args->from, v->args->to);
+		html_foreign(&l->html, slice_of(a != NULL ? a->name : l->args->account), CELL_CUT);
+	html_printf(&l->html, " · %s – %s</p>", l->args->from, l->args->to);
 }
 
 void
-layout_open(struct layout *v)
+layout_open(struct layout *l)
 {
-	html_printf(&v->h, "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">"
+	html_printf(&l->html, "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">"
 	    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 	    "<meta name=\"color-scheme\" content=\"light dark\">"
-	    "<meta name=\"robots\" content=\"noindex\">", i18n_tag(v->l));
-	put_title(v);
-	html_raw(&v->h, "<link rel=\"icon\" href=\"data:,\"><style>");
-	html_raw(&v->h, style_text);
-	html_raw(&v->h, "</style></head>\n<body><a class=\"skip\" href=\"#main\">");
-	put(v, "skip");
-	html_raw(&v->h, "</a><header><h1>");
-	put(v, v->q != NULL ? v->q->name : "report");
-	html_raw(&v->h, "</h1>");
-	put_scope(v);
-	put_nav(v);
-	html_raw(&v->h, "</header>\n<main id=\"main\">");
+	    "<meta name=\"robots\" content=\"noindex\">", i18n_tag(l->language));
+	put_page_title(l);
+	html_raw(&l->html, "<link rel=\"icon\" href=\"data:,\"><style>");
+	html_raw(&l->html, style_text);
+	html_raw(&l->html, "</style></head>\n<body><a class=\"skip\" href=\"#main\">");
+	layout_put_text(l, "skip");
+	html_raw(&l->html, "</a><header><h1>");
+	layout_put_text(l, l->q != NULL ? l->q->name : "report");
+	html_raw(&l->html, "</h1>");
+	put_account_and_period(l);
+	put_navigation(l);
+	html_raw(&l->html, "</header>\n<main id=\"main\">");
 }
 
 void
-layout_close(struct layout *v)
+layout_close(struct layout *l)
 {
-	html_raw(&v->h, "</main>\n<footer><p>");
-	put(v, "china_time");
-	html_raw(&v->h, " qtoa " QTOA_VERSION "</p></footer></body></html>\n");
+	html_raw(&l->html, "</main>\n<footer><p>");
+	layout_put_text(l, "china_time");
+	html_raw(&l->html, " qtoa " QTOA_VERSION "</p></footer></body></html>\n");
 }
 
 void
-layout_lost(struct layout *v)
+layout_not_found(struct layout *l)
 {
-	html_raw(&v->h, "<p class=\"note\">");
-	put(v, "no_page");
-	html_raw(&v->h, "</p>");
-	layout_models(v);
+	html_raw(&l->html, "<p class=\"note\">");
+	layout_put_text(l, "no_page");
+	html_raw(&l->html, "</p>");
+	layout_models(l);
 }
 
 void
-layout_models(struct layout *v)
+layout_models(struct layout *l)
 {
 	const struct report_question	*q;
 
-	html_raw(&v->h, "<section class=\"wide\" aria-labelledby=\"models\"><h2 id=\"models\">");
-	put(v, "models");
-	html_raw(&v->h, "</h2><ul class=\"models\">");
-	for (q = v->all; q->name != NULL; q++)
+	html_raw(&l->html, "<section class=\"wide\" aria-labelledby=\"models\"><h2 id=\"models\">");
+	layout_put_text(l, "models");
+	html_raw(&l->html, "</h2><ul class=\"models\">");
+	for (q = l->all; q->name != NULL; q++)
 		if (q->model) {
-			html_raw(&v->h, "<li>");
-			open_link(v, q);
-			put(v, q->name);
-			html_raw(&v->h, "</a><p>");
-			put_about(v, q);
-			html_raw(&v->h, "</p></li>");
+			html_raw(&l->html, "<li>");
+			open_question_link(l, q);
+			layout_put_text(l, q->name);
+			html_raw(&l->html, "</a><p>");
+			put_description(l, q);
+			html_raw(&l->html, "</p></li>");
 		}
-	html_raw(&v->h, "</ul></section>");
+	html_raw(&l->html, "</ul></section>");
 }
 
 /*
- * Answers.
+ * Sections with answers.
  */
 
 static void
-put_note(struct layout *v, const char *key)
+put_note_paragraph(struct layout *l, const char *key)
 {
-	html_raw(&v->h, "<p class=\"note\">");
-	put(v, key);
-	html_raw(&v->h, "</p>");
+	html_raw(&l->html, "<p class=\"note\">");
+	layout_put_text(l, key);
+	html_raw(&l->html, "</p>");
 }
 
 void
-layout_kept(struct layout *v)
+layout_kept(struct layout *l)
 {
-	if (*v->kept == '\0')
+	if (*l->kept == '\0')
 		return;
-	html_raw(&v->h, "<p class=\"note\">");
-	put(v, "forgotten");
-	html_printf(&v->h, " %s</p>", v->kept);
+	html_raw(&l->html, "<p class=\"note\">");
+	layout_put_text(l, "forgotten");
+	html_printf(&l->html, " %s</p>", l->kept);
 }
 
-/* A picture beside which the table is only looked up. */
+/* Writes the chart of an answer.  False: the table itself has the bars, or there is no chart. */
 static bool
-put_picture(struct layout *v, const struct answer *a)
+put_chart(struct layout *l, const struct report_answer *a)
 {
 	switch (a->q->chart) {
 	case CHART_DAYS:
-		chart_days(&v->h, a);
+		chart_days_put(&l->html, a);
 		return true;
 	case CHART_SERIES:
-		chart_days_series(&v->h, a);
+		chart_days_put_series(&l->html, a);
 		return true;
 	case CHART_HEAT:
-		html_table_heat(&v->h, a);
+		html_table_put_heat(&l->html, a);
 		return true;
 	case CHART_FLOW:
-		chart_flow(&v->h, a);
+		chart_flow_put(&l->html, a);
 		return true;
 	case CHART_NONE:
 	case CHART_BARS:
@@ -242,107 +236,107 @@ put_picture(struct layout *v, const struct answer *a)
 	return false;
 }
 
+/* Writes the table, folded if there is a chart.  Returns the number of rows that are shown. */
 static size_t
-put_table(struct layout *v, const struct answer *a, bool pictured)
+put_answer_table(struct layout *l, const struct report_answer *a, bool has_chart)
 {
-	size_t	 max = pictured ? ROWS_BEHIND : v->q == NULL ? ROWS_FEW : ROWS_MANY;
-	char	 n[NUMBER_FORMAT];
+	size_t	 max = has_chart ? ROWS_CHART : l->q == NULL ? ROWS_FEW : ROWS_MANY;
+	char	 n[NUMBER_FORMAT_TEXT];
 
-	if (pictured) {
+	if (has_chart) {
 		number_format_count(n, (double)a->t->rows);
-		html_raw(&v->h, "<details><summary>");
-		put(v, "table");
-		html_printf(&v->h, " (%s)</summary>", n);
+		html_raw(&l->html, "<details><summary>");
+		layout_put_text(l, "table");
+		html_printf(&l->html, " (%s)</summary>", n);
 	}
-	html_table_rows(&v->h, a, max);
-	if (pictured)
-		html_raw(&v->h, "</details>");
+	html_table_put_rows(&l->html, a, max);
+	if (has_chart)
+		html_raw(&l->html, "</details>");
 	return max;
 }
 
-/* That there is more than is shown, and where. */
+/* Writes how many rows are shown, if not all of them, and a link to all. */
 static void
-put_more(struct layout *v, const struct answer *a, size_t shown)
+put_row_counts(struct layout *l, const struct report_answer *a, size_t shown)
 {
-	char	 all[NUMBER_FORMAT], some[NUMBER_FORMAT];
+	char	 all[NUMBER_FORMAT_TEXT], some[NUMBER_FORMAT_TEXT];
 
 	if (a->t->rows <= shown)
 		return;
 	number_format_count(some, (double)shown);
 	number_format_count(all, (double)a->t->rows);
-	html_printf(&v->h, "<p class=\"note\">%s / %s. ", some, all);
-	if (v->q == NULL) {
-		html_raw(&v->h, "<a href=\"");
-		layout_link(v, a->q, a->args, "");
-		html_raw(&v->h, "\">");
-		put(v, "more_rows");
-		html_raw(&v->h, "</a>");
+	html_printf(&l->html, "<p class=\"note\">%s / %s. ", some, all);
+	if (l->q == NULL) {
+		html_raw(&l->html, "<a href=\"");
+		layout_link(l, a->q, a->args, "");
+		html_raw(&l->html, "\">");
+		layout_put_text(l, "more_rows");
+		html_raw(&l->html, "</a>");
 	} else {
-		put(v, "rest_in_csv");
+		layout_put_text(l, "rest_in_csv");
 	}
-	html_raw(&v->h, "</p>");
+	html_raw(&l->html, "</p>");
 }
 
 static void
-put_data_links(struct layout *v, const struct layout_asked *asked)
+put_data_links(struct layout *l, const struct report_answer *a)
 {
 	static const struct {
 		const char	*ending, *name;
 	} forms[] = { { ".csv", "CSV" }, { ".json", "JSON" } };
 	size_t	 i;
 
-	html_raw(&v->h, "<p class=\"links\">");
+	html_raw(&l->html, "<p class=\"links\">");
 	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		html_raw(&v->h, "<a href=\"");
-		layout_link(v, asked->q, asked->args, forms[i].ending);
-		html_raw(&v->h, "\" aria-label=\"");
-		put(v, asked->q->name);
-		html_printf(&v->h, ": %s\">%s</a> ", forms[i].name, forms[i].name);
+		html_raw(&l->html, "<a href=\"");
+		layout_link(l, a->q, a->args, forms[i].ending);
+		html_raw(&l->html, "\" aria-label=\"");
+		layout_put_text(l, a->q->name);
+		html_printf(&l->html, ": %s\">%s</a> ", forms[i].name, forms[i].name);
 	}
-	html_raw(&v->h, "</p>");
+	html_raw(&l->html, "</p>");
 }
 
 static void
-put_content(struct layout *v, const struct layout_asked *asked)
+put_answer_content(struct layout *l, const struct report_answer *a)
 {
-	struct answer	 a = { asked->q, asked->args, asked->t, v->l };
-	size_t		 shown;
+	size_t	 shown;
 
-	if (a.t == NULL || a.t->rows == 0) {
-		put_note(v, a.t == NULL ? "no_answer" : "nothing");
+	if (a->t == NULL || a->t->rows == 0) {
+		put_note_paragraph(l, a->t == NULL ? "no_answer" : "nothing");
 		return;
 	}
-	html_table_facts(&v->h, &a);
-	shown = put_table(v, &a, put_picture(v, &a));
-	put_more(v, &a, shown);
-	put_data_links(v, asked);
+	html_table_put_times(&l->html, a);
+	shown = put_answer_table(l, a, put_chart(l, a));
+	put_row_counts(l, a, shown);
+	put_data_links(l, a);
 }
 
-/* What has days or many columns across takes the whole width. */
+/* An answer with a wide chart or many columns gets the whole width of the page. */
 static bool
-is_wide(const struct layout *v, const struct report_question *q)
+is_wide_answer(const struct layout *l, const struct report_question *q)
 {
 	enum { MANY = 5 };
 
-	return v->q != NULL || q->chart == CHART_DAYS || q->chart == CHART_SERIES ||
+	return l->q != NULL || q->chart == CHART_DAYS || q->chart == CHART_SERIES ||
 	    q->chart == CHART_HEAT || q->chart == CHART_FLOW || q->columns[MANY].name != NULL;
 }
 
 void
-layout_answer(struct layout *v, const struct layout_asked *asked)
+layout_answer(struct layout *l, const struct report_answer *a)
 {
-	html_printf(&v->h, "<section id=\"%s\"%s aria-label=\"", asked->q->name,
-	    is_wide(v, asked->q) ? " class=\"wide\"" : "");
-	put(v, asked->q->name);
-	html_raw(&v->h, "\">");
-	if (v->q == NULL) {
-		html_raw(&v->h, "<h2>");
-		put(v, asked->q->name);
-		html_raw(&v->h, "</h2>");
+	html_printf(&l->html, "<section id=\"%s\"%s aria-label=\"", a->q->name,
+	    is_wide_answer(l, a->q) ? " class=\"wide\"" : "");
+	layout_put_text(l, a->q->name);
+	html_raw(&l->html, "\">");
+	if (l->q == NULL) {
+		html_raw(&l->html, "<h2>");
+		layout_put_text(l, a->q->name);
+		html_raw(&l->html, "</h2>");
 	}
-	html_raw(&v->h, "<p class=\"about\">");
-	put_about(v, asked->q);
-	html_raw(&v->h, "</p>");
-	put_content(v, asked);
-	html_raw(&v->h, "</section>\n");
+	html_raw(&l->html, "<p class=\"about\">");
+	put_description(l, a->q);
+	html_raw(&l->html, "</p>");
+	put_answer_content(l, a);
+	html_raw(&l->html, "</section>\n");
 }

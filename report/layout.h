@@ -1,7 +1,7 @@
 /*
- * layout.h: the parts of the report's page.
+ * layout.h: the parts of the report's page: frame, links, sections.
  *
- * They are made of questions, arguments and tables, and know neither requests nor the store.
+ * They are made from questions, arguments and tables, and use neither the request nor the store.
  */
 #ifndef REPORT_LAYOUT_H
 #define REPORT_LAYOUT_H
@@ -10,50 +10,48 @@
 #include "core/conf.h"
 #include "report/cell.h"
 
-/* The page at hand. */
+/* The page that is written. */
 struct layout {
-	struct html			 h;
-	enum language			 l;
-	const char			*up;	/* what leads from here beside the overview: "", "../" */
-	const struct conf		*c;
+	struct html			 html;
+	enum language			 language;
+	const char			*base;	/* URL of the overview's directory, "../" */
+	const struct conf		*conf;
 	const struct report_question	*all;	/* questions_table[] */
 	const struct report_question	*q;	/* NULL: the overview */
 	const struct report_args	*args;
 	int64_t				 now_s;
-	char				 kept[CALENDAR_DAY_TEXT]; /* days before it are forgotten; "": none */
+	char				 kept[CALENDAR_DAY_TEXT]; /* see questions_kept_from() */
 };
 
-/* A question of the page; without a table the question could not be answered. */
-struct layout_asked {
-	const struct report_question	*q;
-	const struct report_args	*args;
-	const struct table		*t;
-};
-
-/* What the overview is asked for: it has no options. */
+/* Stands for the overview where a question is needed: it has no options. */
 extern const struct report_question	layout_overview;
 
-/* From the first byte to the heading and back. */
-void					layout_open(struct layout *v);
-void					layout_close(struct layout *v);
+/* Writes the text for a key of report/i18n.h. */
+void					layout_put_text(struct layout *l, const char *key);
+
+/* Write the page up to its heading, and its end. */
+void					layout_open(struct layout *l);
+void					layout_close(struct layout *l);
 
 /*
- * An address within the report, from here: of the question (NULL: the overview) with the ending
- * (".csv"; ""), asked for the arguments.  For an attribute.
+ * Writes a URL of the report, relative to this page, for an attribute: of a question (NULL: the
+ * overview) with these arguments.  ending: ".csv", ".json" or "".
  */
-void					layout_link(struct layout *v, const struct report_question *q, const struct report_args *args,
-					    const char *ending);
+void					layout_link(struct layout *l,
+    const struct report_question *q,
+					    const struct report_args *args, const char *ending);
 
-/* From which day on there is anything, if that is not the whole period. */
-void					layout_kept(struct layout *v);
+/* Says which is the first day that is kept, if the period begins before it. */
+void					layout_kept(struct layout *l);
 
-/* A question's answer: what it says, chart, table, and links to it as data. */
-void					layout_answer(struct layout *v, const struct layout_asked *asked);
+/* Writes the section of an answer: description, chart, table, and links to it as data. */
+void					layout_answer(struct layout *l,
+    const struct report_answer *a);
 
-/* The models, each with what it is good for. */
-void					layout_models(struct layout *v);
+/* Lists the analysis models with their descriptions. */
+void					layout_models(struct layout *l);
 
-/* A page that is none. */
-void					layout_lost(struct layout *v);
+/* Says that there is no such page, and lists the models. */
+void					layout_not_found(struct layout *l);
 
 #endif

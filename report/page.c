@@ -12,34 +12,34 @@
 #include "report/summary.h"
 #include "state/table.h"
 
-enum form { PAGE_HTML, PAGE_JSON, PAGE_CSV };
+enum page_format { PAGE_HTML, PAGE_JSON, PAGE_CSV };
 
 enum { ASKED_MAX = 24, WRONG_MAX = 160 };
 
-/* A request, understood. */
-struct work {
+/* A page while it is made. */
+struct page_work {
 	const struct page_request	*r;
 	const struct conf		*conf;
 	struct page_reply		*reply;
-	enum form			 form;
-	bool				 lost;	/* there is no such page */
-	char				 wrong[WRONG_MAX];	/* with the arguments */
-	size_t				 n;	/* questions */
+	enum page_format		 format;
+	bool				 not_found;
+	char				 wrong[WRONG_MAX];	/* the first error; "" */
+	size_t				 n;	/* number of questions */
 	const struct report_question	*q[ASKED_MAX];
 	struct report_args		 args[ASKED_MAX];
 	struct table			 table[ASKED_MAX];
 	bool				 answered[ASKED_MAX];
-	char				 up[64];
-	struct layout			 view;
+	char				 base[64];
+	struct layout			 layout;
 };
 
 /*
- * Where.
+ * The path of the URL.
  */
 
-/* What follows PAGE_PATH, absent without it. */
+/* The part of a path after PAGE_PATH; absent: PAGE_PATH is not in it. */
 static struct slice
-rest_of(struct slice path)
+subpath_of(struct slice path)
 {
 	size_t	 len = sizeof(PAGE_PATH) - 1, i;
 
@@ -53,29 +53,30 @@ rest_of(struct slice path)
 bool
 page_is(struct slice path)
 {
-	return path.p != NULL && rest_of(path).p != NULL;
+	return path.p != NULL && subpath_of(path).p != NULL;
 }
 
-/* From "/a/b" to what "report" is in: a step up for each slash. */
+/* Sets the relative URL from "report/a" to the directory of "report": "../" for each slash. */
 static void
-find_up(struct work *w, struct slice rest)
+set_base(struct page_work *w, struct slice rest)
 {
 	static const char	 step[] = "../";
 	size_t			 i, len = 0;
 
 	for (i = 0; i < rest.len; i++)
-		if (rest.p[i] == '/' && len + sizeof(step) <= sizeof(w->up)) {
-			memcpy(w->up + len, step, sizeof(step));
+		if (rest.p[i] == '/' && len + sizeof(step) <= sizeof(w->base)) {
+			memcpy(w->base + len, step, sizeof(step));
 			len += sizeof(step) - 1;
 		}
 }
 
+/* Cuts ".json" or ".csv" off a name, and sets the format. */
 static void
-cut_ending(struct work *w, struct slice *name)
+cut_format(struct page_work *w, struct slice *name)
 {
 	static const struct {
 		const char	*ending;
-		enum form	 form;
+		enum page_format format;
 	} endings[] = { { ".json", PAGE_JSON }, { ".csv", PAGE_CSV } };
 	size_t	 i, len;
 
@@ -84,20 +85,20 @@ cut_ending(struct work *w, struct slice *name)
 		if (name->len > len &&
 		    memcmp(name->p + name->len - len, endings[i].ending, len) == 0) {
 			name->len -= len;
-			w->form = endings[i].form;
+			w->format = endings[i].format;
 			return;
 		}
 	}
 }
 
-/* The page's questions, or none: w->lost. */
+/* Finds the questions of the page; w->not_found: there is no such page. */
 static void
-find_page(struct work *w)
+find_questions(struct page_work *w)
 {
 	const struct report_question	*q;
-	struct slice			 rest = rest_of(w->r->path);
+	struct slice			 rest = subpath_of(w->r->path);
 
-	find_up(w, rest);
+	set_base(w, rest);
 	if (rest.len <= 1) {
 		for (q = questions_table; q->name != NULL && w->n < ASKED_MAX; q++)
 			if (!q->model || summary_needs(q))
@@ -106,46 +107,47 @@ find_page(struct work *w)
 	}
 	rest.p++;
 	rest.len--;
-	cut_ending(w, &rest);
+	cut_format(w, &rest);
 	if ((q = questions_find(rest)) != NULL) {
-		w->view.q = q;
+		w->layout.q = q;
 		w->q[w->n++] = q;
 	}
-	w->lost = q == NULL;
-	if (w->lost)
-		w->form = PAGE_HTML;
+	w->not_found = q == NULL;
+	if (w->not_found)
+		w->format = PAGE_HTML;
 }
 
 /*
- * What is asked for.
+ * The arguments in the query.
  */
 
+/* Keeps the first error of an argument as text. */
 static void
-say_wrong(struct work *w, const char *name, const char *why)
+note_error(struct page_work *w, const char *name, enum questions_error error)
 {
-	enum language	 l = w->view.l;
+	enum language	 l = w->layout.language;
 
 	if (strcmp(name, "from") == 0)
 		name = "period_from";
 	if (strcmp(name, "to") == 0)
 		name = "period_to";
 	if (*w->wrong == '\0')
-		(void)snprintf(w->wrong, sizeof(w->wrong), "%.64s: %s", cell_words(l, name),
-		    cell_words(l, why));
+		(void)snprintf(w->wrong, sizeof(w->wrong), "%.64s: %s", i18n_text(l, name),
+		    i18n_error(l, error));
 }
 
 static void
-set(struct work *w, size_t i, const char *name, struct slice value)
+set_argument(struct page_work *w, size_t i, const char *name, struct slice value)
 {
-	const char	*why = questions_set(&w->args[i], w->q[i], name, value);
+	enum questions_error	 error = questions_set(&w->args[i], w->q[i], name, value);
 
-	if (why != NULL)
-		say_wrong(w, name, why);
+	if (error != QUESTIONS_OK)
+		note_error(w, name, error);
 }
 
-/* A list may come piece by piece: the form has a field for each. */
+/* Sets a list from all parameters with its name: the form has a field for each item. */
 static void
-set_list(struct work *w, size_t i, const char *name)
+set_list_argument(struct page_work *w, size_t i, const char *name)
 {
 	const struct query	*query = w->r->query;
 	char			 list[2 * REPORT_VALUE_MAX] = "";
@@ -155,7 +157,7 @@ set_list(struct work *w, size_t i, const char *name)
 		if (!slice_is(query->p[k].name, name) || query->p[k].value.len == 0)
 			continue;
 		if (query->p[k].value.len > sizeof(list) - len - 1) {
-			say_wrong(w, name, "is too long");
+			note_error(w, name, QUESTIONS_LONG);
 			return;
 		}
 		if (len != 0)
@@ -164,11 +166,12 @@ set_list(struct work *w, size_t i, const char *name)
 		len += query->p[k].value.len;
 	}
 	if (len != 0)
-		set(w, i, name, (struct slice){ list, len });
+		set_argument(w, i, name, (struct slice){ list, len });
 }
 
+/* Sets an argument from the parameters with its name. */
 static void
-set_one(struct work *w, size_t i, const char *name, bool may_be_empty)
+set_named_argument(struct page_work *w, size_t i, const char *name, bool may_be_empty)
 {
 	const struct query	*query = w->r->query;
 	size_t			 k;
@@ -176,59 +179,59 @@ set_one(struct work *w, size_t i, const char *name, bool may_be_empty)
 	for (k = 0; k < query->n; k++)
 		if (slice_is(query->p[k].name, name) && (may_be_empty ||
 		    query->p[k].value.len != 0))
-			set(w, i, name, query->p[k].value);
+			set_argument(w, i, name, query->p[k].value);
 }
 
-/* The arguments of one question.  An empty field of the form is as if it were not there. */
+/* Sets the arguments of one question.  Empty fields of a form mostly mean the default. */
 static void
-set_all(struct work *w, size_t i)
+set_all_arguments(struct page_work *w, size_t i)
 {
 	const struct report_option	*o = w->q[i]->options;
-	const char			*why;
+	enum questions_error		 error;
 	size_t				 k;
 
-	questions_defaults(&w->args[i], w->q[i], w->view.now_s);
-	set_one(w, i, "account", true);
-	set_one(w, i, "from", false);
-	set_one(w, i, "to", false);
+	questions_defaults(&w->args[i], w->q[i], w->layout.now_s);
+	set_named_argument(w, i, "account", true);
+	set_named_argument(w, i, "from", false);
+	set_named_argument(w, i, "to", false);
 	for (k = 0; k < REPORT_OPTIONS_MAX && o[k].name != NULL; k++)
 		switch (o[k].kind) {
 		case OPTION_CODES:
-			set_list(w, i, o[k].name);
+			set_list_argument(w, i, o[k].name);
 			break;
 		case OPTION_CODE:
 		case OPTION_TEXT:
-			set_one(w, i, o[k].name, true);
+			set_named_argument(w, i, o[k].name, true);
 			break;
 		case OPTION_NUMBER:
-			set_one(w, i, o[k].name, false);
+			set_named_argument(w, i, o[k].name, false);
 			break;
 		}
-	if ((why = questions_period(&w->args[i])) != NULL)
-		say_wrong(w, "period", why);
+	if ((error = questions_check_period(&w->args[i])) != QUESTIONS_OK)
+		note_error(w, "period", error);
 }
 
 static void
-read_arguments(struct work *w)
+set_question_arguments(struct page_work *w)
 {
 	size_t	 i;
 
 	for (i = 0; i < w->n; i++)
-		set_all(w, i);
+		set_all_arguments(w, i);
 	if (w->n == 0) {
 		w->q[0] = &layout_overview;
-		questions_defaults(&w->args[0], &layout_overview, w->view.now_s);
+		questions_defaults(&w->args[0], &layout_overview, w->layout.now_s);
 	}
-	w->view.args = &w->args[0];
+	w->layout.args = &w->args[0];
 }
 
 /*
- * The answer.
+ * The body of the reply.
  */
 
-/* On a page with many questions those that can be answered are. */
+/* Answers the questions.  Of several, some may fail with ERR_STORE: the page shows the others. */
 static enum error
-ask(struct work *w, struct store *s, char *why, size_t size)
+ask_questions(struct page_work *w, struct store *s, char *why, size_t size)
 {
 	struct db	*db;
 	enum error	 er = ERR_OK;
@@ -241,7 +244,7 @@ ask(struct work *w, struct store *s, char *why, size_t size)
 		w->answered[i] = er == ERR_OK;
 		n += er == ERR_OK;
 	}
-	(void)questions_kept_from(w->view.kept, db, w->view.args);
+	(void)questions_kept_from(w->layout.kept, db, w->layout.args);
 	if (er == ERR_STORE)
 		(void)snprintf(why, size, "%s", db_why(db));
 	if (er == ERR_STORE && n != 0)
@@ -251,57 +254,57 @@ ask(struct work *w, struct store *s, char *why, size_t size)
 }
 
 static void
-put_answers(struct work *w)
+put_answer_sections(struct page_work *w)
 {
-	struct layout_asked	 asked[ASKED_MAX];
+	struct report_answer	 answers[ASKED_MAX];
 	size_t			 i;
 
 	for (i = 0; i < w->n; i++)
-		asked[i] = (struct layout_asked){ w->q[i], &w->args[i],
-		    w->answered[i] ? &w->table[i] : NULL };
-	layout_kept(&w->view);
-	if (w->view.q == NULL)
-		summary_put(&w->view, asked, w->n);
-	html_raw(&w->view.h, "<div class=\"answers\">");
+		answers[i] = (struct report_answer){ w->q[i], &w->args[i],
+		    w->answered[i] ? &w->table[i] : NULL, w->layout.language };
+	layout_kept(&w->layout);
+	if (w->layout.q == NULL)
+		summary_put(&w->layout, answers, w->n);
+	html_raw(&w->layout.html, "<div class=\"answers\">");
 	for (i = 0; i < w->n; i++)
-		if (w->view.q != NULL || !w->q[i]->model)
-			layout_answer(&w->view, &asked[i]);
-	if (w->view.q == NULL)
-		layout_models(&w->view);
-	html_raw(&w->view.h, "</div>");
+		if (w->layout.q != NULL || !w->q[i]->model)
+			layout_answer(&w->layout, &answers[i]);
+	if (w->layout.q == NULL)
+		layout_models(&w->layout);
+	html_raw(&w->layout.html, "</div>");
 }
 
 static enum error
-put_page(struct work *w)
+put_html_page(struct page_work *w)
 {
-	struct layout	*v = &w->view;
+	struct layout	*l = &w->layout;
 
 	w->reply->type = "text/html; charset=utf-8";
-	w->reply->headers = style_headers[v->l];
-	layout_open(v);
-	if (w->lost) {
-		layout_lost(v);
+	w->reply->headers = style_headers[l->language];
+	layout_open(l);
+	if (w->not_found) {
+		layout_not_found(l);
 	} else {
-		form_put(v, w->wrong);
+		form_put(l, w->wrong);
 		if (*w->wrong == '\0')
-			put_answers(w);
+			put_answer_sections(w);
 	}
-	layout_close(v);
-	return v->h.er;
+	layout_close(l);
+	return l->html.er;
 }
 
-/* The table for other programs; what is wrong with the question as text. */
+/* Writes the table as data; if an argument is wrong, a line of text that says so. */
 static enum error
-put_data(struct work *w)
+put_table_data(struct page_work *w)
 {
-	struct buf	*out = w->view.h.out;
+	struct buf	*out = w->layout.html.out;
 
 	w->reply->headers = STYLE_DATA;
 	if (*w->wrong != '\0') {
 		w->reply->type = "text/plain; charset=utf-8";
 		return buf_printf(out, "%s\n", w->wrong);
 	}
-	if (w->form == PAGE_JSON) {
+	if (w->format == PAGE_JSON) {
 		w->reply->type = "application/json";
 		return table_json(out, &w->table[0]);
 	}
@@ -311,30 +314,30 @@ put_data(struct work *w)
 }
 
 static enum error
-make(struct work *w, struct store *s, char *why, size_t size)
+make_page(struct page_work *w, struct store *s, char *why, size_t size)
 {
 	enum error	 er;
 
-	w->view.l = i18n_language(w->r->language);
-	w->view.now_s = clock_wall_ms() / 1000;
-	w->view.up = w->up;
-	w->view.c = w->conf;
-	w->view.all = questions_table;
-	find_page(w);
-	read_arguments(w);
-	w->reply->status = w->lost ? 404 : *w->wrong != '\0' ? 400 : 200;
-	if (w->reply->status == 200 && (er = ask(w, s, why, size)) != ERR_OK)
+	w->layout.language = i18n_language(w->r->language);
+	w->layout.now_s = clock_wall_ms() / 1000;
+	w->layout.base = w->base;
+	w->layout.conf = w->conf;
+	w->layout.all = questions_table;
+	find_questions(w);
+	set_question_arguments(w);
+	w->reply->status = w->not_found ? 404 : *w->wrong != '\0' ? 400 : 200;
+	if (w->reply->status == 200 && (er = ask_questions(w, s, why, size)) != ERR_OK)
 		return er;
-	return w->form == PAGE_HTML ? put_page(w) : put_data(w);
+	return w->format == PAGE_HTML ? put_html_page(w) : put_table_data(w);
 }
 
 enum error
 page_make(struct page_reply *r, struct buf *out, const struct conf *c, struct store *s,
     const struct page_request *q, char *why, size_t size)
 {
-	struct work	*w;
-	enum error	 er;
-	size_t		 i;
+	struct page_work	*w;
+	enum error		 er;
+	size_t			 i;
 
 	*why = '\0';
 	buf_reset(out);
@@ -344,8 +347,8 @@ page_make(struct page_reply *r, struct buf *out, const struct conf *c, struct st
 	w->r = q;
 	w->conf = c;
 	w->reply = r;
-	w->view.h.out = out;
-	er = make(w, s, why, size);
+	w->layout.html.out = out;
+	er = make_page(w, s, why, size);
 	for (i = 0; i < ASKED_MAX; i++)
 		table_free(&w->table[i]);
 	free(w);

@@ -4,6 +4,7 @@
 
 #include "collector/event_store.h"
 #include "core/calendar.h"
+#include "core/number.h"
 #include "core/utf8.h"
 #include "report/delivery_stats.h"
 #include "report/questions.h"
@@ -11,107 +12,103 @@
 #include "state/store.h"
 
 enum {
-	DAYS	  = 30,		/* of a period that nobody chose */
-	DAYS_MAX  = 3660,
-	DIGITS_MAX = 18,	/* of a number: it fits into 64 bits */
-	ROWS_MAX  = 100000,
-	OPTION_NAME = 40		/* of an option, with its colon */
+	PERIOD_DAYS	= 30,		/* days of the default period */
+	PERIOD_DAYS_MAX	= 3660,		/* days of the longest period */
+	ROWS_MAX	= 100000,	/* rows of an answer */
+	OPTION_NAME	= 40		/* bytes of an option's name, with its colon */
 };
 
-#define COLUMNS	.columns =
-#define OPTIONS	.options =
-
-#define WEEK_S	"604800"
+#define WEEK_S	"604800"		/* a week, as an option's text */
 
 const struct report_question questions_table[] = {
 	{ "days", false, sql_days, CHART_DAYS,
-	  COLUMNS{ { "day", REPORT_DAY }, { "code", REPORT_CODE }, { "events", REPORT_COUNT },
+	  .columns = { { "day", REPORT_DAY }, { "code", REPORT_CODE }, { "events", REPORT_COUNT },
 	    { "devices", REPORT_COUNT } } },
 	{ "follows", false, sql_follows, CHART_SERIES,
-	  COLUMNS{ { "day", REPORT_DAY }, { "follows", REPORT_COUNT },
+	  .columns = { { "day", REPORT_DAY }, { "follows", REPORT_COUNT },
 	    { "unfollows", REPORT_COUNT }, { "net", REPORT_COUNT } } },
 	{ "scenes", false, sql_scenes, CHART_BARS,
-	  COLUMNS{ { "scene", REPORT_TEXT }, { "follows", REPORT_COUNT },
+	  .columns = { { "scene", REPORT_TEXT }, { "follows", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE },
 	    { "scans", REPORT_COUNT } } },
 	{ "menu", false, sql_menu, CHART_BARS,
-	  COLUMNS{ { "key", REPORT_TEXT }, { "clicks", REPORT_COUNT },
+	  .columns = { { "key", REPORT_TEXT }, { "clicks", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE } } },
 	{ "messages", false, sql_messages, CHART_BARS,
-	  COLUMNS{ { "type", REPORT_TEXT }, { "messages", REPORT_COUNT },
+	  .columns = { { "type", REPORT_TEXT }, { "messages", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE } } },
 	{ "sends", false, sql_sends, CHART_NONE,
-	  COLUMNS{ { "kind", REPORT_TEXT }, { "template", REPORT_TEXT },
+	  .columns = { { "kind", REPORT_TEXT }, { "template", REPORT_TEXT },
 	    { "sends", REPORT_COUNT }, { "success", REPORT_COUNT },
 	    { "refused", REPORT_COUNT }, { "failed", REPORT_COUNT },
 	    { "fans_total", REPORT_COUNT }, { "fans_sent", REPORT_COUNT },
 	    { "fans_failed", REPORT_COUNT } } },
 	{ "health", false, NULL, CHART_NONE,
-	  COLUMNS{ { "account", REPORT_TEXT }, { "received", REPORT_COUNT },
+	  .columns = { { "account", REPORT_TEXT }, { "received", REPORT_COUNT },
 	    { "acknowledged", REPORT_COUNT }, { "delivered", REPORT_COUNT },
 	    { "pending", REPORT_COUNT }, { "dead", REPORT_COUNT },
 	    { "repeats", REPORT_COUNT }, { "refused", REPORT_COUNT },
 	    { "oldest_ms", REPORT_MS }, { "p50_ms", REPORT_MS }, { "p90_ms", REPORT_MS },
 	    { "p99_ms", REPORT_MS } } },
 	{ "latest", false, sql_latest, CHART_NONE,
-	  COLUMNS{ { "time", REPORT_TIME }, { "account", REPORT_TEXT },
+	  .columns = { { "time", REPORT_TIME }, { "account", REPORT_TEXT },
 	    { "code", REPORT_CODE }, { "device", REPORT_TEXT }, { "item", REPORT_TEXT },
 	    { "first_day", REPORT_COUNT } } },
 	{ "event", true, sql_event, CHART_BARS,
-	  COLUMNS{ { "by", REPORT_TEXT }, { "events", REPORT_COUNT },
+	  .columns = { { "by", REPORT_TEXT }, { "events", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "per_device", REPORT_COUNT } },
-	  OPTIONS{ { .name = "code", .kind = OPTION_CODE },
+	  .options = { { .name = "code", .kind = OPTION_CODE },
 	    { .name = "by", .dflt = "day", .kind = OPTION_TEXT,
 	      .choices = "day week month hour account item" } } },
 	{ "funnel", true, sql_funnel, CHART_FUNNEL,
-	  COLUMNS{ { "step", REPORT_COUNT }, { "code", REPORT_CODE },
+	  .columns = { { "step", REPORT_COUNT }, { "code", REPORT_CODE },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE },
 	    { "from_last", REPORT_SHARE }, { "seconds", REPORT_SECONDS } },
-	  OPTIONS{ { .name = "steps", .kind = OPTION_CODES, .dflt =
+	  .options = { { .name = "steps", .kind = OPTION_CODES, .dflt =
 	      "$$_official_account_follow,$$_menu_click,$$_receive_msg" },
 	    { .name = "window", .dflt = WEEK_S, .kind = OPTION_NUMBER, .min = 1,
-	      .max = 7776000 } } },
+	      .max = 90 * CALENDAR_DAY_S } } },
 	{ "retention", true, sql_retention, CHART_HEAT,
-	  COLUMNS{ { "day", REPORT_DAY }, { "size", REPORT_COUNT }, { "n", REPORT_COUNT },
+	  .columns = { { "day", REPORT_DAY }, { "size", REPORT_COUNT }, { "n", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE } } },
 	{ "distribution", true, sql_distribution, CHART_BARS,
-	  COLUMNS{ { "bucket", REPORT_TEXT }, { "devices", REPORT_COUNT },
+	  .columns = { { "bucket", REPORT_TEXT }, { "devices", REPORT_COUNT },
 	    { "events", REPORT_COUNT }, { "share", REPORT_SHARE } },
-	  OPTIONS{ { .name = "code", .kind = OPTION_CODE } } },
+	  .options = { { .name = "code", .kind = OPTION_CODE } } },
 	{ "interval", true, sql_interval, CHART_BARS,
-	  COLUMNS{ { "bucket", REPORT_TEXT }, { "pairs", REPORT_COUNT },
+	  .columns = { { "bucket", REPORT_TEXT }, { "pairs", REPORT_COUNT },
 	    { "share", REPORT_SHARE }, { "min", REPORT_SECONDS }, { "p25", REPORT_SECONDS },
 	    { "median", REPORT_SECONDS }, { "p75", REPORT_SECONDS },
 	    { "p90", REPORT_SECONDS }, { "max", REPORT_SECONDS },
 	    { "avg", REPORT_SECONDS } },
-	  OPTIONS{ { .name = "first", .dflt = "$$_official_account_follow",
+	  .options = { { .name = "first", .dflt = "$$_official_account_follow",
 	      .kind = OPTION_CODE },
 	    { .name = "second", .dflt = "$$_menu_click", .kind = OPTION_CODE } } },
 	{ "path", true, sql_path, CHART_FLOW,
-	  COLUMNS{ { "step", REPORT_COUNT }, { "from", REPORT_CODE }, { "to", REPORT_CODE },
+	  .columns = { { "step", REPORT_COUNT }, { "from", REPORT_CODE }, { "to", REPORT_CODE },
 	    { "times", REPORT_COUNT }, { "devices", REPORT_COUNT } },
-	  OPTIONS{ { .name = "start", .dflt = "$$_official_account_follow",
+	  .options = { { .name = "start", .dflt = "$$_official_account_follow",
 	      .kind = OPTION_CODE },
 	    { .name = "pause", .dflt = "1800", .kind = OPTION_NUMBER, .min = 1,
-	      .max = 86400 } } },
+	      .max = CALENDAR_DAY_S } } },
 	{ "lifecycle", true, sql_lifecycle, CHART_SERIES,
-	  COLUMNS{ { "day", REPORT_DAY }, { "new", REPORT_COUNT }, { "active", REPORT_COUNT },
+	  .columns = { { "day", REPORT_DAY }, { "new", REPORT_COUNT }, { "active", REPORT_COUNT },
 	    { "returned", REPORT_COUNT }, { "silent", REPORT_COUNT } },
-	  OPTIONS{ { .name = "silence", .dflt = "7", .kind = OPTION_NUMBER, .min = 1,
+	  .options = { { .name = "silence", .dflt = "7", .kind = OPTION_NUMBER, .min = 1,
 	      .max = 60 } } },
 	{ "attribution", true, sql_attribution, CHART_BARS,
-	  COLUMNS{ { "source", REPORT_TEXT }, { "key", REPORT_TEXT },
+	  .columns = { { "source", REPORT_TEXT }, { "key", REPORT_TEXT },
 	    { "events", REPORT_COUNT }, { "devices", REPORT_COUNT },
 	    { "share", REPORT_SHARE } },
-	  OPTIONS{ { .name = "target", .dflt = "$$_official_account_follow",
+	  .options = { { .name = "target", .dflt = "$$_official_account_follow",
 	      .kind = OPTION_CODE },
 	    { .name = "window", .dflt = WEEK_S, .kind = OPTION_NUMBER, .min = 1,
-	      .max = 7776000 } } },
+	      .max = 90 * CALENDAR_DAY_S } } },
 	{ "audience", true, sql_audience, CHART_NONE,
-	  COLUMNS{ { "device", REPORT_TEXT }, { "account", REPORT_TEXT },
+	  .columns = { { "device", REPORT_TEXT }, { "account", REPORT_TEXT },
 	    { "events", REPORT_COUNT }, { "first", REPORT_TIME }, { "last", REPORT_TIME },
 	    { "following", REPORT_TEXT } },
-	  OPTIONS{ { .name = "code", .kind = OPTION_CODE },
+	  .options = { { .name = "code", .kind = OPTION_CODE },
 	    { .name = "item", .kind = OPTION_TEXT },
 	    { .name = "at_least", .dflt = "1", .kind = OPTION_NUMBER, .min = 1,
 	      .max = 1000000000 },
@@ -122,17 +119,16 @@ const struct report_question questions_table[] = {
 	{ .name = NULL }
 };
 
-/* QT's codes (xmlmap.c). */
-static const char *const codes[] = {
-	"$$_menu_click", "$$_official_account_follow", "$$_official_account_unfollow",
-	"$$_scan_open_official_account", "$$_send_localtion", "$$_send_msg_popup",
-	"$$_click_msg_popup", "$$_manager_msg_popup", "$$_template_send_finish",
-	"$$_mass_send_finish", "$$_publish_job_finish", "$$_receive_msg",
+const char *const questions_codes[] = {
+	"$$_official_account_follow", "$$_official_account_unfollow",
+	"$$_scan_open_official_account", "$$_menu_click", "$$_receive_msg", "$$_send_localtion",
+	"$$_template_send_finish", "$$_send_msg_popup", "$$_click_msg_popup",
+	"$$_manager_msg_popup", "$$_mass_send_finish", "$$_publish_job_finish", NULL
 };
 
 static const struct {
 	const char	*name, *code;
-} briefs[] = {
+} short_names[] = {
 	{ "follow", "$$_official_account_follow" },
 	{ "unfollow", "$$_official_account_unfollow" },
 	{ "scan", "$$_scan_open_official_account" },
@@ -150,7 +146,7 @@ questions_find(struct slice name)
 }
 
 /*
- * What is asked for.
+ * Setting the arguments of a question.
  */
 
 static size_t
@@ -171,46 +167,46 @@ questions_defaults(struct report_args *a, const struct report_question *q, int64
 	size_t		 i;
 
 	memset(a, 0, sizeof(*a));
-	calendar_day_text(a->from, today - DAYS + 1);
+	calendar_day_text(a->from, today - PERIOD_DAYS + 1);
 	calendar_day_text(a->to, today);
 	for (i = 0; i < n; i++)
 		if (q->options[i].dflt != NULL)
 			(void)snprintf(a->option[i], REPORT_VALUE_MAX, "%s", q->options[i].dflt);
 }
 
-static const char *
-set_day(char to[CALENDAR_DAY_TEXT], struct slice value)
+static enum questions_error
+set_day_argument(char to[CALENDAR_DAY_TEXT], struct slice value)
 {
 	int64_t	 day;
 
 	if (!calendar_parse_day(&day, value))
-		return "is no day, YYYY-MM-DD";
+		return QUESTIONS_NOT_DAY;
 	calendar_day_text(to, day);
-	return NULL;
+	return QUESTIONS_OK;
 }
 
-static const char *
-set_text(char to[REPORT_VALUE_MAX], struct slice value)
+static enum questions_error
+set_text_argument(char to[REPORT_VALUE_MAX], struct slice value)
 {
 	const char	*p = value.p, *end = p + value.len;
 	uint32_t	 c;
 	bool		 valid;
 
 	if (value.len >= REPORT_VALUE_MAX)
-		return "is too long";
+		return QUESTIONS_LONG;
 	while (p != end) {
 		c = utf8_next(&p, end, &valid);
 		if (!valid)
-			return "is no UTF-8";
+			return QUESTIONS_NOT_UTF8;
 		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-			return "has control characters";
+			return QUESTIONS_CONTROL;
 	}
 	memcpy(to, value.p, value.len);
 	to[value.len] = '\0';
-	return NULL;
+	return QUESTIONS_OK;
 }
 
-/* The next word of a list, without blanks around it. */
+/* Takes the next word off a list, without the blanks around it. */
 static struct slice
 next_word(struct slice *list, char between)
 {
@@ -226,59 +222,54 @@ next_word(struct slice *list, char between)
 	return word;
 }
 
-static const char *
-set_choice(char to[REPORT_VALUE_MAX], const struct report_option *o, struct slice value)
+static enum questions_error
+set_choice_argument(char to[REPORT_VALUE_MAX], const struct report_option *o, struct slice value)
 {
 	struct slice	 left = slice_of(o->choices), word;
 
 	if (value.len == 0 && o->dflt == NULL)
-		return set_text(to, value);
+		return set_text_argument(to, value);
 	while (left.len != 0) {
 		word = next_word(&left, ' ');
 		if (word.len == value.len && memcmp(word.p, value.p, word.len) == 0)
-			return set_text(to, value);
+			return set_text_argument(to, value);
 	}
-	return "is none of the choices";
+	return QUESTIONS_NOT_CHOICE;
 }
 
-static const char *
-set_number(char to[REPORT_VALUE_MAX], const struct report_option *o, struct slice value)
+static enum questions_error
+set_number_argument(char to[REPORT_VALUE_MAX], const struct report_option *o, struct slice value)
 {
-	int64_t	 n = 0;
-	size_t	 i;
+	int64_t	 n;
 
 	if (value.len == 0 && o->dflt == NULL)
-		return set_text(to, value);
-	if (value.len == 0 || value.len > DIGITS_MAX)
-		return "is no number";
-	for (i = 0; i < value.len; i++) {
-		if (value.p[i] < '0' || value.p[i] > '9')
-			return "is no number";
-		n = n * 10 + value.p[i] - '0';
-	}
+		return set_text_argument(to, value);
+	if (!number_parse(&n, value))
+		return QUESTIONS_NOT_NUMBER;
 	if (n < o->min || n > o->max)
-		return "is out of range";
+		return QUESTIONS_RANGE;
 	(void)snprintf(to, REPORT_VALUE_MAX, "%lld", (long long)n);
-	return NULL;
+	return QUESTIONS_OK;
 }
 
-/* QT's code for that name of it, NULL without one. */
+/* The code for a name: the code itself, without its "$$_", or short; NULL: no such code. */
 static const char *
 find_code(struct slice name)
 {
-	size_t	 i;
+	const char *const	*code;
+	size_t			 i;
 
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (slice_is(name, codes[i]) || slice_is(name, codes[i] + strlen("$$_")))
-			return codes[i];
-	for (i = 0; i < sizeof(briefs) / sizeof(briefs[0]); i++)
-		if (slice_is(name, briefs[i].name))
-			return briefs[i].code;
+	for (code = questions_codes; *code != NULL; code++)
+		if (slice_is(name, *code) || slice_is(name, *code + strlen("$$_")))
+			return *code;
+	for (i = 0; i < sizeof(short_names) / sizeof(short_names[0]); i++)
+		if (slice_is(name, short_names[i].name))
+			return short_names[i].code;
 	return NULL;
 }
 
-static const char *
-set_codes(char to[REPORT_VALUE_MAX], struct slice list)
+static enum questions_error
+set_codes_argument(char to[REPORT_VALUE_MAX], struct slice list)
 {
 	char		 all[REPORT_VALUE_MAX] = "";
 	const char	*code, *comma = "";
@@ -288,40 +279,41 @@ set_codes(char to[REPORT_VALUE_MAX], struct slice list)
 	do {
 		goes_on = memchr(list.p, ',', list.len) != NULL;
 		if ((code = find_code(next_word(&list, ','))) == NULL)
-			return "is none of QT's event codes";
+			return QUESTIONS_NOT_CODE;
 		more = strlen(comma) + strlen(code);
 		if (more >= sizeof(all) - len)
-			return "is too long";
+			return QUESTIONS_LONG;
 		(void)snprintf(all + len, sizeof(all) - len, "%s%s", comma, code);
 		len += more;
 		comma = ",";
 	} while (goes_on);
-	return set_text(to, slice_of(all));
+	return set_text_argument(to, slice_of(all));
 }
 
-static const char *
-set_option(char to[REPORT_VALUE_MAX], const struct report_option *o, struct slice value)
+static enum questions_error
+set_option_argument(char to[REPORT_VALUE_MAX], const struct report_option *o, struct slice value)
 {
 	const char	*code;
 
 	switch (o->kind) {
 	case OPTION_TEXT:
-		return o->choices == NULL ? set_text(to, value) : set_choice(to, o, value);
+		return o->choices == NULL ? set_text_argument(to, value) :
+		    set_choice_argument(to, o, value);
 	case OPTION_NUMBER:
-		return set_number(to, o, value);
+		return set_number_argument(to, o, value);
 	case OPTION_CODE:
 		if (value.len == 0)
-			return set_text(to, value);
+			return set_text_argument(to, value);
 		if ((code = find_code(value)) == NULL)
-			return "is none of QT's event codes";
-		return set_text(to, slice_of(code));
+			return QUESTIONS_NOT_CODE;
+		return set_text_argument(to, slice_of(code));
 	case OPTION_CODES:
-		return set_codes(to, value);
+		return set_codes_argument(to, value);
 	}
-	return NULL;
+	return QUESTIONS_OK;
 }
 
-const char *
+enum questions_error
 questions_set(struct report_args *a, const struct report_question *q, const char *name,
     struct slice value)
 {
@@ -331,36 +323,37 @@ questions_set(struct report_args *a, const struct report_question *q, const char
 	if (value.p == NULL)
 		value = slice_of("");
 	if (strcmp(name, "account") == 0)
-		return set_text(a->account, value);
+		return set_text_argument(a->account, value);
 	if (strcmp(name, "from") == 0)
-		return set_day(a->from, value);
+		return set_day_argument(a->from, value);
 	if (strcmp(name, "to") == 0)
-		return set_day(a->to, value);
+		return set_day_argument(a->to, value);
 	for (i = 0; i < n; i++)
 		if (strcmp(name, q->options[i].name) == 0)
-			return set_option(a->option[i], &q->options[i], value);
-	return NULL;
+			return set_option_argument(a->option[i], &q->options[i], value);
+	return QUESTIONS_OK;
 }
 
-const char *
-questions_period(const struct report_args *a)
+enum questions_error
+questions_check_period(const struct report_args *a)
 {
 	int64_t	 from, to;
 
-	if (!calendar_parse_day(&from, slice_of(a->from)) || !calendar_parse_day(&to, slice_of(a->to)))
-		return "is no day, YYYY-MM-DD";
+	if (!calendar_parse_day(&from, slice_of(a->from)) ||
+	    !calendar_parse_day(&to, slice_of(a->to)))
+		return QUESTIONS_NOT_DAY;
 	if (from > to)
-		return "from is later than to";
-	return to - from >= DAYS_MAX ? "more than 3660 days" : NULL;
+		return QUESTIONS_ORDER;
+	return to - from >= PERIOD_DAYS_MAX ? QUESTIONS_PERIOD : QUESTIONS_OK;
 }
 
 /*
- * Asking.
+ * Asking the database.
  */
 
-/* An empty text is NULL to the statement. */
+/* The value of an SQL parameter: a number, a text, or NULL for an empty text. */
 static struct db_value
-value_of(const char *text, bool number)
+db_value_of(const char *text, bool number)
 {
 	if (number && *text != '\0')
 		return db_i(strtoll(text, NULL, 10));
@@ -373,21 +366,21 @@ questions_ask(struct table *t, struct db *db, const struct conf *c,
 {
 	const size_t	 n = count_options(q);
 	struct db_named	 v[REPORT_OPTIONS_MAX + 3] = {
-		{ ":account", value_of(a->account, false) },
-		{ ":from", value_of(a->from, false) },
-		{ ":to", value_of(a->to, false) },
+		{ ":account", db_value_of(a->account, false) },
+		{ ":from", db_value_of(a->from, false) },
+		{ ":to", db_value_of(a->to, false) },
 	};
 	char		 names[REPORT_OPTIONS_MAX][OPTION_NAME];
 	size_t		 i;
 
-	if (questions_period(a) != NULL)
+	if (questions_check_period(a) != QUESTIONS_OK)
 		return ERR_REQUEST;
 	if (q->sql == NULL)
 		return delivery_stats_table(t, db, c, a->account, a->from, a->to);
 	for (i = 0; i < n; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), ":%s", q->options[i].name);
 		v[i + 3] = (struct db_named){ names[i],
-		    value_of(a->option[i], q->options[i].kind == OPTION_NUMBER) };
+		    db_value_of(a->option[i], q->options[i].kind == OPTION_NUMBER) };
 	}
 	return table_from(t, db, q->sql, v, n + 3, ROWS_MAX);
 }
@@ -404,17 +397,17 @@ questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db, const struct rep
 	return er;
 }
 
-/* A store_work: whoever does it makes the store. */
+/* A store_work that does nothing, but makes the store if it is missing. */
 static enum error
-look(struct db *db, void *arg)
+make_store(struct db *db, void *arg)
 {
 	(void)db, (void)arg;
 	return ERR_OK;
 }
 
-/* What is sorted is kept in memory: it is no business of /tmp. */
+/* Sets limits of time and memory.  Data that is sorted stays in memory: /tmp is not ours. */
 static enum error
-tune(struct db *db, int64_t until_ms)
+limit_db(struct db *db, int64_t until_ms)
 {
 	db_patience(db, until_ms);
 	db_limit(db, until_ms);
@@ -428,13 +421,13 @@ questions_open(const struct settings *set, struct store *store, int64_t until_ms
 	struct db	*db = NULL;
 	struct buf	 file = { .p = NULL };
 
-	if (store != NULL && store_do(store, STORE_READ, look, NULL, until_ms) != ERR_OK) {
+	if (store != NULL && store_do(store, STORE_READ, make_store, NULL, until_ms) != ERR_OK) {
 		store_why(store, why, size);
 		return NULL;
 	}
 	if (buf_printf(&file, "%s/qtoa.db", set->state_dir) != ERR_OK ||
 	    buf_putc(&file, '\0') != ERR_OK ||
-	    db_open(&db, file.p, DB_READ_ONLY) != ERR_OK || tune(db, until_ms) != ERR_OK) {
+	    db_open(&db, file.p, DB_READ_ONLY) != ERR_OK || limit_db(db, until_ms) != ERR_OK) {
 		(void)snprintf(why, size, "qtoa.db: %s", db == NULL ? error_table[ERR_NOMEM].name :
 		    db_why(db));
 		db_close(db);

@@ -1,11 +1,11 @@
 /*
- * questions.h: the questions that can be asked of what the store knows.
+ * questions.h: the questions about the data in the store, which the report answers.
  *
- * A question is a row of a table: one SQL statement, which is a file in sql/ that can be
- * run by hand, and what its columns mean.  All of them know
+ * A question is a row of a table: an SQL statement, and a description of its columns and options.
+ * The statements are files in sql/, which can also be run by hand.  All questions know
  *
- *	:account	path, name or AppID of an official account; NULL: all
- *	:from, :to	first and last day, "YYYY-MM-DD", in China (UTC+8); NULL: the last 30
+ *	:account	path, name or AppID of an official account; NULL: all accounts
+ *	:from, :to	first and last day, "YYYY-MM-DD", in China (UTC+8); NULL: the last 30 days
  *
  * and some have options of their own.
  */
@@ -20,10 +20,11 @@
 #include "state/db.h"
 #include "state/table.h"
 
+/* The kinds of values in a column. */
 enum report_kind {
 	REPORT_DAY,	/* YYYY-MM-DD */
 	REPORT_CODE,	/* QT's event code; NULL: an event that QT's table does not have */
-	REPORT_TEXT,	/* as it came, from anybody */
+	REPORT_TEXT,	/* text of users, of WeChat, or of the configuration */
 	REPORT_COUNT,
 	REPORT_SHARE,	/* 0 to 1 */
 	REPORT_SECONDS,	/* a span of time */
@@ -37,19 +38,19 @@ struct report_column {
 };
 
 struct report_option {
-	const char	*name;		/* of the SQL's parameter, without colon */
-	const char	*dflt;
-	enum { OPTION_TEXT, OPTION_NUMBER, OPTION_CODE, OPTION_CODES } kind;	/* CODES: a, b, c */
+	const char	*name;		/* of the SQL parameter, without its colon */
+	const char	*dflt;		/* NULL: not set */
+	enum { OPTION_TEXT, OPTION_NUMBER, OPTION_CODE, OPTION_CODES } kind;	/* CODES: a,b,c */
 	int64_t		 min, max;	/* of a number */
-	const char	*choices;	/* of a text: "a b c"; NULL: it may be anything */
+	const char	*choices;	/* of a text: "a b c"; NULL: any text */
 };
 
-/* How a picture is made of the columns. */
+/* The picture that shows the answer. */
 enum report_chart {
 	CHART_NONE,
 	CHART_DAYS,	/* columns: day, series (a code or text), number */
 	CHART_SERIES,	/* columns: day, then a number for each series */
-	CHART_BARS,	/* columns: one label or more, then a number; further ones are not drawn */
+	CHART_BARS,	/* columns: labels, then a number, then columns that have no bars */
 	CHART_FUNNEL,	/* columns: step, code, devices, ... */
 	CHART_HEAT,	/* columns: day, size, n, devices, share */
 	CHART_FLOW	/* columns: step, from, to, number */
@@ -59,8 +60,8 @@ enum { REPORT_COLUMNS_MAX = 13, REPORT_OPTIONS_MAX = 7, REPORT_VALUE_MAX = 256 }
 
 struct report_question {
 	const char			*name;	/* in URLs and on the command line */
-	bool				 model;	/* an analysis model; else part of the overview */
-	const char			*sql;	/* NULL: asked elsewhere (health) */
+	bool				 model;	/* an analysis model; false: for the overview */
+	const char			*sql;	/* NULL: report/delivery_stats.h answers it */
 	enum report_chart		 chart;
 	struct report_column		 columns[REPORT_COLUMNS_MAX];	/* ended by name NULL */
 	struct report_option		 options[REPORT_OPTIONS_MAX];	/* ended by name NULL */
@@ -68,49 +69,68 @@ struct report_question {
 
 extern const struct report_question	 questions_table[];	/* ended by name NULL */
 
-/* NULL: there is none of that name. */
+/* QT's event codes (xmlmap.c), the most useful ones first; ended by NULL. */
+extern const char *const		 questions_codes[];
+
+/* NULL: no question has this name. */
 const struct report_question *questions_find(struct slice name);
 
-/* What is asked for, checked. */
+/* The arguments of a question, which have been checked. */
 struct report_args {
-	char	 account[REPORT_VALUE_MAX];	/* "": all */
+	char	 account[REPORT_VALUE_MAX];	/* "": all accounts */
 	char	 from[CALENDAR_DAY_TEXT], to[CALENDAR_DAY_TEXT];
-	char	 option[REPORT_OPTIONS_MAX][REPORT_VALUE_MAX];	/* as the question has them */
+	char	 option[REPORT_OPTIONS_MAX][REPORT_VALUE_MAX];	/* in the question's order */
 };
 
-/* The last 30 days, today (now_s, in China) included; all accounts; a question's defaults. */
+/* Sets the defaults: all accounts, the last 30 days with today (now_s), the question's options. */
 void		 questions_defaults(struct report_args *a, const struct report_question *q,
 		    int64_t now_s);
 
+/* What is wrong with an argument.  i18n_error() has the texts. */
+enum questions_error {
+	QUESTIONS_OK,
+	QUESTIONS_NOT_DAY,
+	QUESTIONS_NOT_UTF8,
+	QUESTIONS_CONTROL,		/* it has control characters */
+	QUESTIONS_LONG,			/* REPORT_VALUE_MAX bytes or more */
+	QUESTIONS_NOT_CHOICE,
+	QUESTIONS_NOT_NUMBER,
+	QUESTIONS_RANGE,		/* under min or over max */
+	QUESTIONS_NOT_CODE,
+	QUESTIONS_ORDER,		/* from is later than to */
+	QUESTIONS_PERIOD,		/* more than 3660 days */
+	QUESTIONS_ERROR__MAX
+};
+
 /*
- * Sets one argument by name ("account", "from", "to" or an option).  NULL: it is set, or is
- * none of the question's and is ignored; else what is wrong with it, in a few words.  Codes
- * may lack their "$$_", which a shell takes for its own; "follow", "unfollow" and "scan" will
- * do for three long ones.
+ * Sets an argument by its name ("account", "from", "to" or an option).  A name that the question
+ * does not have is ignored.  A code may be given without its "$$_", which a shell would expand, and
+ * three long codes have short names: follow, unfollow, scan.
  */
-const char	*questions_set(struct report_args *a, const struct report_question *q,
-		    const char *name, struct slice value);
+enum questions_error	 questions_set(struct report_args *a, const struct report_question *q,
+			    const char *name, struct slice value);
 
-/* NULL, or what is wrong with the period when all is set. */
-const char	*questions_period(const struct report_args *a);
+/* Checks the period once all arguments are set. */
+enum questions_error	 questions_check_period(const struct report_args *a);
 
 /*
- * Asks.  db: a connection of its own, since a question may take a second.  ERR_STORE: see
- * db_why(); ERR_REQUEST: see questions_period().
+ * Answers a question.  db: a connection of questions_open(), since the answer may take a second.
+ * ERR_STORE: see db_why(); ERR_REQUEST: the period is wrong.
  */
-enum error	 questions_ask(struct table *t, struct db *db, const struct conf *c,
-		    const struct report_question *q, const struct report_args *a);
+enum error		 questions_ask(struct table *t, struct db *db, const struct conf *c,
+			    const struct report_question *q, const struct report_args *a);
 
 /*
- * The first day whose events are not forgotten (collect_days), where a period begins before it;
- * else "".
+ * Sets day to the first day whose events are not yet deleted (collect_days), if the period begins
+ * before it; else to "".
  */
-enum error	 questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db, const struct report_args *a);
+enum error		 questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db,
+			    const struct report_args *a);
 
 /*
- * A connection for questions, which does not hold up the store's work; the store is made and
- * migrated if need be.  A statement that runs after until_ms (monotonic) fails.  NULL: it
- * cannot be had, why has the reason.
+ * Opens a connection for questions, on which other work with the store does not have to wait.  If
+ * need be, the store is created and migrated.  Statements that run after until_ms (monotonic) fail.
+ * NULL: it failed, and why has the reason.  The caller calls db_close().
  */
 struct store;
 struct db	*questions_open(const struct settings *set, struct store *store, int64_t until_ms,

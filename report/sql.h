@@ -1,5 +1,5 @@
 /*
- * sql.h: the statements of the report's questions: the files in sql/.
+ * sql.h: the SQL statements of the report's questions, made from the files in sql/ by sql.sh.
  */
 #ifndef REPORT_SQL_H
 #define REPORT_SQL_H

@@ -1,5 +1,5 @@
 #!/bin/sh
-# sql.sh FILE.sql...: the statements as C source (sql.h), without the comments between lines.
+# sql.sh FILE.sql...: prints the statements as C source for sql.h, without lines that are comments.
 set -eu
 export LC_ALL=C
 exec awk '

@@ -1,6 +1,6 @@
 /*
- * style.h: the style sheet of the report's page, and the headers that let a browser use it and
- * nothing else.  Both are made of page.css by style.sh.
+ * style.h: the style sheet of the report's page, and the HTTP headers that allow a browser to use
+ * this style sheet and nothing else.  style.sh makes both from page.css.
  */
 #ifndef REPORT_STYLE_H
 #define REPORT_STYLE_H
@@ -10,7 +10,7 @@
 extern const char	 style_text[];
 extern const char *const style_headers[LANGUAGE__MAX];
 
-/* For data, which nobody may show as a page; for a page whose style sheet has this hash. */
+/* Headers for data, which must not be shown as a page, and for a page with this style sheet. */
 #define STYLE_DATA	"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" \
 			STYLE_COMMON
 #define STYLE_COMMON	"Referrer-Policy: no-referrer\r\n"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# style.sh PAGE.CSS: the style sheet as C source (style.h), without comments and indentation, with
-# its SHA-256 in base64, by which a Content-Security-Policy allows it.
+# style.sh PAGE.CSS: prints the style sheet as C source for style.h, without comments and indents,
+# and the headers with its SHA-256 in base64: the Content-Security-Policy allows only this sheet.
 set -eu
 export LC_ALL=C
 css=$(sed -e 's|/\*.*\*/||' -e 's/^[[:space:]]*//' -e '/^$/d' "$1")

@@ -1,15 +1,15 @@
 /*
- * summary.h: the overview's most important numbers.
+ * summary.h: the most important numbers, at the top of the overview.
  */
 #ifndef REPORT_SUMMARY_H
 #define REPORT_SUMMARY_H
 
 #include "report/layout.h"
 
-/* Whether numbers come from this question: the overview needs its answer, shown or not. */
+/* True: the summary uses the answer to this question. */
 bool	summary_needs(const struct report_question *q);
 
-/* Those whose question has no answer are left out. */
-void	summary_put(struct layout *v, const struct layout_asked *asked, size_t n);
+/* Writes the numbers.  A number whose question could not be answered is left out. */
+void	summary_put(struct layout *l, const struct report_answer *answers, size_t n);
 
 #endif

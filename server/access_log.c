@@ -11,30 +11,42 @@
 #include "state/log_ratelimit.h"
 
 struct access_log {
-	const struct services	*m;
-	struct digest		*sha256;	/* made when first needed */
+	const struct services	*services;
+	struct digest		*sha256;	/* NULL until it is needed */
 };
 
 struct access_log *
-access_log_new(const struct services *m)
+access_log_new(const struct services *services)
 {
-	struct access_log	*j;
+	struct access_log	*a;
 
-	if ((j = calloc(1, sizeof(*j))) != NULL)
-		j->m = m;
-	return j;
+	if ((a = calloc(1, sizeof(*a))) != NULL)
+		a->services = services;
+	return a;
 }
 
 void
-access_log_free(struct access_log *j)
+access_log_free(struct access_log *a)
 {
-	if (j != NULL)
-		digest_free(j->sha256);
-	free(j);
+	if (a != NULL)
+		digest_free(a->sha256);
+	free(a);
+}
+
+void
+access_log_add_delivery(struct access_entry *e, const struct delivery *d)
+{
+	e->delivery = d;
+	e->verdict = deliver_verdicts[d->verdict];
+	e->code = d->qt.code;
+	if (*d->detail != '\0')
+		e->detail = d->detail;
+	if (d->hint != NULL && *d->hint != '\0')
+		e->hint = d->hint;
 }
 
 static void
-put_id(struct logline *l, const struct request *r)
+append_request_id(struct logline *l, const struct request *r)
 {
 	char	 id[24];
 
@@ -43,40 +55,40 @@ put_id(struct logline *l, const struct request *r)
 	log_str(l, "id", id);
 }
 
-/* Who is meant, without saying who: the log may be read by more than the operator. */
+/* Appends the user: an alias unless log_users is set, since others may read the log, too. */
 static void
-put_user(struct logline *l, struct access_log *j, struct slice user)
+append_user(struct logline *l, struct access_log *a, struct slice user)
 {
 	char	 alias[DIGEST_ALIAS + 1];
 
 	if (user.len == 0)
 		return;
-	if (j->m->conf->set.log_users != 0) {
+	if (a->services->conf->set.log_users != 0) {
 		log_bytes(l, "user", user);
 		return;
 	}
-	if (j->sha256 == NULL)
-		j->sha256 = digest_new(DIGEST_SHA256);
-	if (j->sha256 != NULL && digest_alias(j->sha256, alias, user) == ERR_OK)
+	if (a->sha256 == NULL)
+		a->sha256 = digest_new(DIGEST_SHA256);
+	if (a->sha256 != NULL && digest_alias(a->sha256, alias, user) == ERR_OK)
 		log_str(l, "user", alias);
 }
 
-/* What a message was.  Without a row in QT's table: what WeChat calls it. */
+/* Appends QT's event code, or WeChat's names of a message that has no such code. */
 static void
-put_message(struct logline *l, const struct access_entry *e)
+append_message(struct logline *l, const struct access_entry *e)
 {
-	const struct message	*h = e->head;
+	const struct message	*m = e->message;
 
-	log_str(l, "event", h->code != NULL ? h->code : "-");
-	if (h->code == NULL) {
-		log_bytes(l, "msgtype", h->msgtype);
-		log_bytes(l, "wechat_event", h->event);
+	log_str(l, "event", m->code != NULL ? m->code : "-");
+	if (m->code == NULL) {
+		log_bytes(l, "msgtype", m->msgtype);
+		log_bytes(l, "wechat_event", m->event);
 	}
 	log_bytes(l, "key", (struct slice){ e->key, 16 });
 }
 
 static void
-put_outcome(struct logline *l, struct access_log *j, const struct access_entry *e)
+append_outcome(struct logline *l, struct access_log *a, const struct access_entry *e)
 {
 	const struct error_info	*kind = &error_table[e->er];
 
@@ -89,35 +101,35 @@ put_outcome(struct logline *l, struct access_log *j, const struct access_entry *
 		log_int(l, "wechat", kind->wechat);
 	if (*e->code != '\0')
 		log_str(l, "qt", e->code);
-	if (e->head != NULL)
-		put_message(l, e);
+	if (e->message != NULL)
+		append_message(l, e);
 	else if (e->event != NULL)
 		log_str(l, "event", e->event);
-	put_user(l, j, e->user);
-	if (e->posted != NULL && e->posted->why_not != NULL)
-		log_str(l, "class", e->posted->why_not);
-	if (e->posted != NULL && e->posted->qt.http.status != 0)
-		log_int(l, "qt_status", e->posted->qt.http.status);
+	append_user(l, a, e->user);
+	if (e->delivery != NULL && e->delivery->why_not != NULL)
+		log_str(l, "class", e->delivery->why_not);
+	if (e->delivery != NULL && e->delivery->qt.http.status != 0)
+		log_int(l, "qt_status", e->delivery->qt.http.status);
 }
 
-/* Whether QT was, whatever it answered. */
+/* True: QT was asked, whether it answered or not. */
 static bool
-was_asked(const struct access_entry *e)
+is_forwarded(const struct access_entry *e)
 {
-	const struct http_answer	*qt = e->posted != NULL ? &e->posted->qt.http : NULL;
+	const struct http_answer	*qt = e->delivery != NULL ? &e->delivery->qt.http : NULL;
 
 	return qt != NULL && (qt->status != 0 || qt->ms != 0);
 }
 
 static void
-put_request(struct logline *l, const struct access_entry *e)
+append_request(struct logline *l, const struct access_entry *e)
 {
 	const struct request	*r = e->request;
 
 	log_int(l, "bytes", (int64_t)r->body.len);
 	log_int(l, "ms", clock_mono_ms() - r->accepted_ms);
-	if (was_asked(e))
-		log_int(l, "qt_ms", e->posted->qt.http.ms);
+	if (is_forwarded(e))
+		log_int(l, "qt_ms", e->delivery->qt.http.ms);
 	if (r->peer.len != 0)
 		log_bytes(l, "peer", r->peer);
 	if (e->er == ERR_PATH)
@@ -127,7 +139,7 @@ put_request(struct logline *l, const struct access_entry *e)
 }
 
 static void
-put_advice(struct logline *l, const struct access_entry *e)
+append_advice(struct logline *l, const struct access_entry *e)
 {
 	const char	*hint = e->hint != NULL ? e->hint : error_table[e->er].hint;
 
@@ -145,7 +157,7 @@ level_of(const struct access_entry *e)
 	return e->er == ERR_OK || e->level > least ? e->level : least;
 }
 
-/* What makes one failure the same as another. */
+/* What the log's rate limit compares: failures with equal values are repeats of one failure. */
 static struct log_ratelimit_failure
 failure_of(const struct access_entry *e)
 {
@@ -155,37 +167,38 @@ failure_of(const struct access_entry *e)
 		.account = e->account != NULL ? e->account->name : "-", .reason = e->code,
 	};
 
-	if (e->posted == NULL)
+	if (e->delivery == NULL)
 		x.peer = e->request->peer;
-	else if (*e->code == '\0' && e->posted->why_not != NULL)
-		x.reason = e->posted->why_not;
+	else if (*e->code == '\0' && e->delivery->why_not != NULL)
+		x.reason = e->delivery->why_not;
 	return x;
 }
 
 static void
-say(struct access_log *j, const struct access_entry *e)
+write_line(struct access_log *a, const struct access_entry *e)
 {
-	const struct log_ratelimit_failure	 x = failure_of(e);
-	/* A page that tells of trouble is none itself: it has neither error nor code. */
-	const bool				 failed = x.level > LEVEL_INFO && (*x.error != '\0' || *x.reason != '\0');
-	const bool				 wanted = log_wants(x.level);
+	const struct log_ratelimit_failure	 f = failure_of(e);
+	/* An answer of the health end point is not a failure, although it may be a "notice". */
+	const bool				 failed = f.level > LEVEL_INFO &&
+						    (*f.error != '\0' || *f.reason != '\0');
+	const bool				 wanted = log_wants(f.level);
 	struct logline				 l;
 
 	if (wanted) {
-		log_begin(&l, x.level, "request");
-		put_id(&l, e->request);
-		put_outcome(&l, j, e);
-		put_request(&l, e);
-		put_advice(&l, e);
+		log_begin(&l, f.level, "request");
+		append_request_id(&l, e->request);
+		append_outcome(&l, a, e);
+		append_request(&l, e);
+		append_advice(&l, e);
 	}
 	if (failed)
-		log_ratelimit_end(j->m->log_ratelimit, wanted ? &l : NULL, &x);
+		log_ratelimit_end(a->services->log_ratelimit, wanted ? &l : NULL, &f);
 	else if (wanted)
 		log_end(&l);
 }
 
 static enum counter
-place_of(const struct access_entry *e)
+counter_of(const struct access_entry *e)
 {
 	static const enum counter	 verdicts[VERDICT__MAX] = {
 		[VERDICT_DELIVERED]	= COUNTER_DELIVERED,
@@ -195,8 +208,8 @@ place_of(const struct access_entry *e)
 		[VERDICT_UNSAFE]	= COUNTER_UNSAFE,
 	};
 
-	if (e->posted != NULL)
-		return verdicts[e->posted->verdict];
+	if (e->delivery != NULL)
+		return verdicts[e->delivery->verdict];
 	if (e->er != ERR_OK)
 		return counters_refused(e->er, e->counts_as == COUNTER_DELIVERED);
 	if (e->counts_as == COUNTER_COLLECTED && strcmp(e->code, COLLECT_DONE) != 0)
@@ -205,23 +218,23 @@ place_of(const struct access_entry *e)
 }
 
 static void
-count(const struct access_entry *e, struct counters *t)
+count_request(struct counters *c, const struct access_entry *e)
 {
 	struct counters_request		 r = {
-		.account = e->account, .end = place_of(e), .qt_ms = -1,
+		.account = e->account, .end = counter_of(e), .qt_ms = -1,
 		.ms = clock_mono_ms() - e->request->accepted_ms,
-		.event = e->head != NULL ? counters_event(e->head->code) : -1,
+		.event = e->message != NULL ? counters_event(e->message->code) : -1,
 	};
 
 	r.came_ms = clock_wall_ms() - r.ms;
-	if (was_asked(e))
-		r.qt_ms = e->posted->qt.http.ms;
-	counters_request(t, &r);
+	if (is_forwarded(e))
+		r.qt_ms = e->delivery->qt.http.ms;
+	counters_request(c, &r);
 }
 
 void
-access_log_write(struct access_log *j, const struct access_entry *e)
+access_log_write(struct access_log *a, const struct access_entry *e)
 {
-	say(j, e);
-	count(e, j->m->counters);
+	write_line(a, e);
+	count_request(a->services->counters, e);
 }

@@ -1,5 +1,5 @@
 /*
- * access_log.h: the one line that each request leaves in the log, and what it is counted as.
+ * access_log.h: the one line that each request leaves in the log, and the counter that it adds to.
  */
 #ifndef SERVER_ACCESS_LOG_H
 #define SERVER_ACCESS_LOG_H
@@ -10,32 +10,36 @@
 #include "server/request.h"
 #include "wechat/message.h"
 
-/* What came, and what became of it. */
+/* What is to be logged of one request.  It borrows all that it points to. */
 struct access_entry {
 	const struct request	*request;
-	const struct account	*account;	/* NULL: none was found */
+	const struct account	*account;	/* NULL: the URL names no account */
 	enum error		 er;
-	int			 status;	/* that was answered */
-	enum counter		 counts_as;	/* if it is done, and no verdict says more */
-	const char		*verdict;	/* NULL: rejected */
-	const char		*detail;	/* NULL: nothing to add */
-	const char		*hint;		/* NULL: that of the error */
-	const char		*code;		/* QT's, got or given; "" without one */
-	const char		*event;		/* what was collected; NULL: nothing */
-	struct slice		 user;		/* openid of a message that was opened or collected */
-	enum log_level		 level;		/* at least; of what went well: exactly */
-	const struct message	*head;		/* of a message that was opened, else NULL */
-	const char		*key;		/* message_key()'s, with head */
-	const struct delivery	*posted;	/* of a message that was delivered or kept, else NULL */
+	int			 status;	/* HTTP status of the answer */
+	enum counter		 counts_as;	/* counter, unless an error or a delivery has one */
+	const char		*verdict;	/* NULL: "rejected" */
+	const char		*detail;	/* more than the error says; NULL: nothing */
+	const char		*hint;		/* what to do; NULL: that of the error */
+	const char		*code;		/* of QT's answer, or the one that we gave; or "" */
+	const char		*event;		/* collected event; NULL: nothing was collected */
+	struct slice		 user;		/* openid of the message; absent: not known */
+	enum log_level		 level;		/* of the line; an error may raise it */
+	const struct message	*message;	/* NULL: the push was not decrypted */
+	const char		*key;		/* from message_key(); set if message is */
+	const struct delivery	*delivery;	/* NULL: there was no delivery */
 };
 
-/* Of one thread. */
+/* One for each thread. */
 struct access_log;
 
-struct access_log	*access_log_new(const struct services *m);	/* keeps m; NULL: no memory */
-void			 access_log_free(struct access_log *j);
+/* Keeps services.  NULL: no memory. */
+struct access_log	*access_log_new(const struct services *services);
+void			 access_log_free(struct access_log *a);
 
-/* After the answer has been given. */
-void			 access_log_write(struct access_log *j, const struct access_entry *e);
+/* Adds what a delivery tells: verdict, code, detail, hint.  d must live as long as e. */
+void			 access_log_add_delivery(struct access_entry *e, const struct delivery *d);
+
+/* Writes the line and counts the request.  Call it after the answer has been given. */
+void			 access_log_write(struct access_log *a, const struct access_entry *e);
 
 #endif

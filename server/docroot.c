@@ -6,9 +6,9 @@
 
 #include "server/docroot.h"
 
-/* NULL: no memory. */
+/* Joins dir and rest to one path, which the caller frees.  NULL: no memory. */
 static char *
-join(const char *dir, const char *rest)
+join_path(const char *dir, const char *rest)
 {
 	const size_t	 size = strlen(dir) + strlen(rest) + 2;
 	char		*path;
@@ -21,11 +21,11 @@ join(const char *dir, const char *rest)
 }
 
 /*
- * Where path leads, without links, as far as it exists; what does not exist yet follows as it is
- * written.  NULL: that cannot be found out.  The caller frees it.
+ * Resolves the symbolic links in the part of path that exists, and appends the rest as it is
+ * written.  The caller frees the result.  NULL: no memory, or a directory that cannot be read.
  */
 static char *
-resolve(const char *path)
+resolve_path(const char *path)
 {
 	char	*copy, *real = NULL, *whole = NULL, *cut;
 
@@ -37,21 +37,22 @@ resolve(const char *path)
 		if (cut == copy)
 			break;
 	}
-	if (real == NULL)	/* all of it is new: below the root, or below where we are */
+	if (real == NULL)	/* nothing of it exists: it is below "/", or below our directory */
 		real = realpath(*path == '/' ? "/" : ".", NULL);
 	if (real != NULL)
-		whole = join(real, path + (cut - copy));
+		whole = join_path(real, path + (cut - copy));
 	free(real);
 	free(copy);
 	return whole;
 }
 
 /*
- * The next name of a path, and *len; NULL at its end.  Further slashes, and names that are ".", are
- * nothing.  What is left of ".." after resolve() is below a directory that does not exist.
+ * The next name of the path at *at, of *len bytes; NULL: the path has ended.  It skips slashes
+ * and the name ".".  A ".." that resolve_path() has left is below a directory that does not
+ * exist: it is an ordinary name.
  */
 static const char *
-name_at(const char **at, size_t *len)
+next_name(const char **at, size_t *len)
 {
 	const char	*name;
 
@@ -68,13 +69,13 @@ name_at(const char **at, size_t *len)
 bool
 docroot_has(const char *root, const char *dir)
 {
-	char		*above = resolve(root), *below = resolve(dir);
+	char		*above = resolve_path(root), *below = resolve_path(dir);
 	const char	*a = above, *b = below, *name, *other;
 	size_t		 n, m;
 	bool		 within = a != NULL && b != NULL && access(root, F_OK) == 0;
 
-	while (within && (name = name_at(&a, &n)) != NULL) {
-		other = name_at(&b, &m);
+	while (within && (name = next_name(&a, &n)) != NULL) {
+		other = next_name(&b, &m);
 		within = other != NULL && n == m && memcmp(name, other, n) == 0;
 	}
 	free(above);
@@ -82,7 +83,7 @@ docroot_has(const char *root, const char *dir)
 	return within;
 }
 
-/* Names that panels and distributions give to what they serve. */
+/* Names that control panels and distributions give to the directories that they serve. */
 static bool
 is_served_name(const char *name, size_t len)
 {
@@ -97,7 +98,7 @@ is_served_name(const char *name, size_t len)
 	return false;
 }
 
-/* .htaccess in path, which is cut shorter until there is one; false: there is none. */
+/* True: path, or a directory above it, has a file .htaccess; path is cut to that directory. */
 static bool
 has_htaccess(char *path)
 {
@@ -117,12 +118,12 @@ has_htaccess(char *path)
 bool
 docroot_find_suspect(char why[DOCROOT_WHY], const char *dir)
 {
-	char		*path = resolve(dir);
+	char		*path = resolve_path(dir);
 	const char	*at = path, *name;
 	size_t		 len;
 
 	*why = '\0';
-	while (path != NULL && (name = name_at(&at, &len)) != NULL)
+	while (path != NULL && (name = next_name(&at, &len)) != NULL)
 		if (is_served_name(name, len)) {
 			(void)snprintf(why, DOCROOT_WHY, "%.*s", (int)(at - path), path);
 			break;

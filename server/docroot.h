@@ -1,6 +1,6 @@
 /*
- * docroot.h: whether visitors of the web server could fetch our state directory: it must not lie
- * within what is served.
+ * docroot.h: finds out whether visitors of the web server could fetch files of our state directory.
+ * It must not be in a directory that the web server serves.
  */
 #ifndef SERVER_DOCROOT_H
 #define SERVER_DOCROOT_H
@@ -8,18 +8,18 @@
 #include <stdbool.h>
 
 /*
- * True: dir is root, or below it, symbolic links followed in both.  What cannot be found out (a
- * root that does not exist) is not within.  A directory that does not exist yet is where its
- * parent is.
+ * True: dir is root, or below it, after symbolic links in both are followed.  If root does
+ * not exist: false.  A directory that does not exist yet is where its parent is.
  */
 bool	 docroot_has(const char *root, const char *dir);
 
 enum { DOCROOT_WHY = 320 };
 
 /*
- * Whether dir looks as if it were served, where nobody says what is: by a name in its path that
- * hosts give to what they serve, or a .htaccess in it or above.  why becomes that path, "" if
- * nothing speaks for it.
+ * True: dir looks as if a web server served it.  This is a guess for the command line, which
+ * cannot ask the web server: a directory in its path has a name that hosts give to what they
+ * serve, or there is a .htaccess in it or above it.  why becomes the path of what was found; "":
+ * nothing.
  */
 bool	 docroot_find_suspect(char why[DOCROOT_WHY], const char *dir);
 

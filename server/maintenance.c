@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "collector/event_store.h"
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "forwarder/breaker.h"
 #include "forwarder/drain.h"
@@ -15,27 +16,27 @@
 #include "state/store.h"
 
 enum {
-	TURN_MS = 500,		/* the store is looked after so often */
-	BUSY_MS = 2000,		/* patience with other processes at the store */
-	SWEEP_MS = 60000,
-	SWEEP_ROWS = 200,	/* so few that no request waits long */
-	SWEEP_PAUSE_MS = 20,
-	SWEEP_AGAIN_MS = 3600000,
-	SWEEP_STEPS = 8,	/* in a process that is not to stay */
-	STACK = 512 * 1024
+	TURN_MS = 500,		/* longest pause between two looks at the store */
+	BUSY_MS = 2000,		/* to wait for other processes that use the store */
+	SWEEP_MS = 60000,	/* between two sweeps */
+	SWEEP_ROWS = 200,	/* of one step: so few that no request waits long for it */
+	SWEEP_PAUSE_MS = 20,	/* between two steps of a sweep */
+	SWEEP_AGAIN_MS = 3600000,	/* after which a sweep begins at the oldest row again */
+	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
+	STACK = 512 * 1024	/* bytes of the thread's stack */
 };
 
-/* How far forgetting has come. */
+/* How far the deletion of old rows has come. */
 struct sweeper {
-	const struct services	*m;
+	const struct services	*services;
 	struct queue_sweep	 done;
-	struct queue_sweep	 next;		/* after the step under way */
+	struct queue_sweep	 next;		/* becomes done when this step is committed */
 	bool			 more_events;
-	int64_t			 again_ms;	/* from the front */
+	int64_t			 again_ms;	/* when to begin at the oldest row again */
 };
 
 struct maintenance {
-	const struct services	*m;
+	const struct services	*services;
 	struct drain		*drain;
 	struct sweeper		 sweeper;
 	pthread_t		 thread;
@@ -46,94 +47,109 @@ struct maintenance {
 struct maintenance *
 maintenance_new(const struct services *services)
 {
-	struct maintenance	*k;
+	struct maintenance	*m;
 
-	if ((k = calloc(1, sizeof(*k))) == NULL)
+	if ((m = calloc(1, sizeof(*m))) == NULL)
 		return NULL;
-	k->m = k->sweeper.m = services;
-	if ((k->drain = drain_new(services)) == NULL) {
-		maintenance_free(k);
+	m->services = m->sweeper.services = services;
+	if ((m->drain = drain_new(services)) == NULL) {
+		maintenance_free(m);
 		return NULL;
 	}
-	return k;
+	return m;
 }
 
 void
-maintenance_free(struct maintenance *k)
+maintenance_free(struct maintenance *m)
 {
-	if (k == NULL)
+	if (m == NULL)
 		return;
-	drain_free(k->drain);
-	free(k);
+	drain_free(m->drain);
+	free(m);
+}
+
+static int64_t
+patience_ms(void)
+{
+	return clock_mono_ms() + BUSY_MS;
 }
 
 /*
- * The flag.
+ * The flag: a file that says that a message waits or a breaker is open.
  */
 
-struct wanting {
-	const struct services	*m;
-	bool			 wanted;	/* something can be sent */
-	bool			 waits;		/* something is there */
+struct backlog {
+	const struct services	*services;
+	bool			 is_due;	/* it is time to send a message or to probe QT */
+	bool			 is_there;	/* a message waits, or a breaker is open */
 };
 
+/* A store_work: fills a struct backlog. */
 static enum error
-look_whether(struct db *db, void *arg)
+read_backlog(struct db *db, void *arg)
 {
-	struct wanting		*w = arg;
+	struct backlog		*b = arg;
+	const struct conf	*c = b->services->conf;
 	const int64_t		 now_ms = clock_wall_ms();
 	int64_t			 probe_ms, next_ms;
 	enum error		 er;
 	enum breaker_gate	 gate;
 	size_t			 i;
 
-	w->wanted = w->waits = false;
-	er = breaker_load(db, w->m->breakers);
-	for (i = 0; i < w->m->conf->n && er == ERR_OK; i++) {
-		gate = breaker_gate(w->m->breakers, &w->m->conf->accounts[i], &probe_ms);
-		er = queue_next(db, w->m->conf->accounts[i].path, &next_ms);
-		w->waits = w->waits || gate != GATE_GO || next_ms != INT64_MAX;
-		w->wanted = w->wanted || (next_ms <= now_ms && (gate == GATE_GO ||
+	b->is_due = b->is_there = false;
+	er = breaker_load(db, b->services->breakers);
+	for (i = 0; i < c->n && er == ERR_OK; i++) {
+		gate = breaker_gate(b->services->breakers, &c->accounts[i], &probe_ms);
+		er = queue_next(db, c->accounts[i].path, &next_ms);
+		b->is_there = b->is_there || gate != GATE_GO || next_ms != INT64_MAX;
+		b->is_due = b->is_due || (next_ms <= now_ms && (gate == GATE_GO ||
 		    (gate == GATE_BROKEN && probe_ms <= now_ms)));
 	}
 	return er;
 }
 
-/* Takes the flag down when nothing waits any more. */
-static void
-lower_flag(const struct services *m)
+/* False: the store cannot be read. */
+static bool
+find_backlog(struct backlog *b, const struct services *s)
 {
-	struct wanting	 w = { .m = m };
+	b->services = s;
+	return store_do(s->store, STORE_READ, read_backlog, b, patience_ms()) == ERR_OK;
+}
 
-	if (!store_is_raised(m->store) || store_do(m->store, STORE_READ, look_whether, &w,
-	    clock_mono_ms() + BUSY_MS) != ERR_OK || w.waits)
+/* Removes the flag when nothing waits any more. */
+static void
+lower_flag(const struct services *s)
+{
+	struct backlog	 b;
+
+	if (!store_is_raised(s->store) || !find_backlog(&b, s) || b.is_there)
 		return;
-	store_lower(m->store);
-	/* Had something come meanwhile, it would lie there unseen. */
-	if (store_do(m->store, STORE_READ, look_whether, &w, clock_mono_ms() + BUSY_MS) != ERR_OK ||
-	    w.waits)
-		store_raise(m->store);
+	store_lower(s->store);
+	/* A message may have come before the removal; without the flag nobody looks for it. */
+	if (!find_backlog(&b, s) || b.is_there)
+		store_raise(s->store);
 }
 
 bool
 maintenance_wanted(const struct services *services)
 {
-	struct wanting	 w = { .m = services };
+	struct backlog	 b;
 
-	return store_is_raised(services->store) && store_do(services->store, STORE_READ, look_whether, &w,
-	    clock_mono_ms() + BUSY_MS) == ERR_OK && w.wanted;
+	return store_is_raised(services->store) && find_backlog(&b, services) && b.is_due;
 }
 
 /*
- * Forgetting.
+ * Deleting what is old, a few rows at a time.
  */
 
-/* A store_work: a step of it, messages that QT has. */
+/*
+ * A store_work: messages that QT has, and times that lie too far ahead because a clock was wrong.
+ */
 static enum error
 sweep_queue(struct db *db, void *arg)
 {
 	struct sweeper		*s = arg;
-	const struct conf	*c = s->m->conf;
+	const struct conf	*c = s->services->conf;
 	struct queue_sweep	 next = s->done;
 	enum error		 er = queue_sweep(db, &next, SWEEP_ROWS);
 	size_t			 i;
@@ -145,46 +161,47 @@ sweep_queue(struct db *db, void *arg)
 	return er;
 }
 
-/* Another: events that the collector has counted. */
+/* A store_work: events that the collector has counted. */
 static enum error
 sweep_events(struct db *db, void *arg)
 {
 	struct sweeper	*s = arg;
 
 	return event_store_forget(db, &s->more_events, clock_wall_ms() / 1000,
-	    s->m->conf->set.collect_days, SWEEP_ROWS);
+	    s->services->conf->set.collect_days, SWEEP_ROWS);
 }
 
-/* True: there is more to forget. */
+/* Deletes some old rows.  True: there are more. */
 static bool
-sweep_step(struct sweeper *s)
+sweep_some_rows(struct sweeper *s)
 {
-	const struct services	*m = s->m;
+	struct store	*store = s->services->store;
+	const int	 keep_days = s->services->conf->set.keep_days;
 
-	/* What was pending when it was passed may have been delivered since. */
+	/* A message that waited when the sweep passed it may have been delivered since. */
 	if (clock_mono_ms() >= s->again_ms) {
 		s->done.at = 0;
 		s->again_ms = clock_mono_ms() + SWEEP_AGAIN_MS;
-		counters_housekeep(m->counters, clock_wall_ms());
+		counters_housekeep(s->services->counters, clock_wall_ms());
 	}
-	s->done.before_ms = clock_wall_ms() - m->conf->set.keep_days * INT64_C(86400000);
-	if (store_do(m->store, STORE_WRITE, sweep_queue, s, clock_mono_ms() + BUSY_MS) != ERR_OK ||
-	    store_do(m->store, STORE_WRITE, sweep_events, s, clock_mono_ms() + BUSY_MS) != ERR_OK)
+	s->done.before_ms = clock_wall_ms() - INT64_C(1000) * CALENDAR_DAY_S * keep_days;
+	if (store_do(store, STORE_WRITE, sweep_queue, s, patience_ms()) != ERR_OK ||
+	    store_do(store, STORE_WRITE, sweep_events, s, patience_ms()) != ERR_OK)
 		return false;
 	s->done = s->next;
 	return s->done.more || s->more_events;
 }
 
 void
-maintenance_brief(const struct services *m)
+maintenance_brief(const struct services *services)
 {
-	struct sweeper	 s = { .m = m };
+	struct sweeper	 s = { .services = services };
 	int		 steps;
 
-	for (steps = 0; steps < SWEEP_STEPS && sweep_step(&s); steps++)
+	for (steps = 0; steps < BRIEF_STEPS && sweep_some_rows(&s); steps++)
 		;
-	log_ratelimit_housekeep(m->log_ratelimit, false);
-	lower_flag(m);
+	log_ratelimit_housekeep(services->log_ratelimit, false);
+	lower_flag(services);
 }
 
 /*
@@ -192,65 +209,66 @@ maintenance_brief(const struct services *m)
  */
 
 static void *
-work(void *arg)
+run_maintenance(void *arg)
 {
-	struct maintenance	*k = arg;
-	const struct services	*m = k->m;
+	struct maintenance	*m = arg;
+	const struct services	*s = m->services;
 	int64_t			 sweep_ms = 0, pause_ms;
-	bool			 rescue = true;		/* what another process has set aside */
+	bool			 recover = true;	/* the last process may have left work */
 
-	while (!atomic_load(&k->stopping) && !services_stopping(m)) {
-		store_housekeep(m->store);
-		log_ratelimit_housekeep(m->log_ratelimit, false);
-		if (store_has_quarantine(m->store) || rescue)
-			recover_run(m->store, m->locks, m->conf->set.state_dir, event_store_sources);
-		rescue = false;
+	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
+		store_housekeep(s->store);
+		log_ratelimit_housekeep(s->log_ratelimit, false);
+		if (store_has_quarantine(s->store) || recover)
+			recover_run(s->store, s->locks, s->conf->set.state_dir,
+			    event_store_sources);
+		recover = false;
 		if (clock_mono_ms() >= sweep_ms) {
-			lower_flag(m);
+			lower_flag(s);
 			sweep_ms = clock_mono_ms() +
-			    (sweep_step(&k->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
+			    (sweep_some_rows(&m->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
 		}
 		pause_ms = sweep_ms - clock_mono_ms();
-		(void)drain_turn(k->drain, pause_ms < 0 ? 0 :
+		(void)drain_turn(m->drain, pause_ms < 0 ? 0 :
 		    pause_ms < TURN_MS ? (int)pause_ms : TURN_MS);
 	}
-	drain_finish(k->drain);
+	drain_finish(m->drain);
 	return NULL;
 }
 
 int
-maintenance_start(struct maintenance *k)
+maintenance_start(struct maintenance *m)
 {
 	sigset_t	 all, old;
 	pthread_attr_t	 attr;
 	int		 rc;
 
-	atomic_store(&k->stopping, false);
+	atomic_store(&m->stopping, false);
 	(void)sigfillset(&all);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK);
-	/* Signals are the main thread's. */
+	/* The new thread inherits the mask: signals are for the main thread. */
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&k->thread, &attr, work, k);
+	rc = pthread_create(&m->thread, &attr, run_maintenance, m);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	(void)pthread_attr_destroy(&attr);
-	k->started = rc == 0;
+	m->started = rc == 0;
 	return rc == 0 ? 0 : -1;
 }
 
 void
-maintenance_wake(struct maintenance *k)
+maintenance_wake(struct maintenance *m)
 {
-	drain_wake(k->drain);
+	drain_wake(m->drain);
 }
 
 void
-maintenance_stop(struct maintenance *k)
+maintenance_stop(struct maintenance *m)
 {
-	if (!k->started)
+	if (!m->started)
 		return;
-	atomic_store(&k->stopping, true);
-	maintenance_wake(k);
-	(void)pthread_join(k->thread, NULL);
-	k->started = false;
+	atomic_store(&m->stopping, true);
+	maintenance_wake(m);
+	(void)pthread_join(m->thread, NULL);
+	m->started = false;
 }

@@ -1,7 +1,10 @@
 /*
- * maintenance.h: looking after the store: the thread of a FastCGI process that drains the queue,
- * copies the database's log, takes over what was set aside, forgets what is old (messages, events,
- * tallies), and takes the flag down that something waits (see state/store.h).
+ * maintenance.h: the thread of a FastCGI process that looks after the store.
+ *
+ * It drains the queue, copies the database's log into the database, recovers what is in a
+ * quarantined database, and deletes what is older than the settings keep: messages, events,
+ * counters.  When nothing waits for QT any more, it removes the flag that says so
+ * (state/store.h).
  */
 #ifndef SERVER_MAINTENANCE_H
 #define SERVER_MAINTENANCE_H
@@ -12,18 +15,23 @@
 
 struct maintenance;
 
-struct maintenance	*maintenance_new(const struct services *services);	/* keeps means; NULL: no memory */
-void			 maintenance_free(struct maintenance *k);
+/* Keeps services.  NULL: no memory. */
+struct maintenance	*maintenance_new(const struct services *services);
+void			 maintenance_free(struct maintenance *m);
 
-/* -1: no thread to be had.  maintenance_stop() waits for what is under way: means->stop_ms ends it. */
-int			 maintenance_start(struct maintenance *k);
-void			 maintenance_wake(struct maintenance *k);	/* any thread: means->stop_ms is set */
-void			 maintenance_stop(struct maintenance *k);
+/* Starts the thread.  -1: the system allows no further thread. */
+int			 maintenance_start(struct maintenance *m);
 
-/* For a process that is not to stay: a little of what the thread does beside draining. */
+/* Ends the thread's pause.  Any thread may call it, after services->stop_ms is set. */
+void			 maintenance_wake(struct maintenance *m);
+
+/* Stops the thread and waits for its end: work that it has begun goes on to stop_ms at most. */
+void			 maintenance_stop(struct maintenance *m);
+
+/* For a process that must end soon: does a little of what the thread does, but does not drain. */
 void			 maintenance_brief(const struct services *services);
 
-/* Whether a drainer would find something to send, or to probe, now. */
+/* True: a drain would find a message to send now, or a breaker to probe. */
 bool			 maintenance_wanted(const struct services *services);
 
 #endif

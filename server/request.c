@@ -11,22 +11,23 @@
 #include <fcgiapp.h>
 
 #include "core/clock.h"
+#include "core/number.h"
 #include "server/request.h"
 
 enum {
-	PATH_BYTES = 2048,	/* longest path and query that we look at */
-	QUERY_BYTES = 8192,
-	LINGER_MS = 500,	/* for a web server that is still sending when we close */
-	READ_STEP = 8192
+	PATH_BYTES = 2048,	/* a longer path is refused */
+	QUERY_BYTES = 8192,	/* a longer query is refused */
+	LINGER_MS = 500,	/* for a web server that still sends while we close */
+	READ_STEP = 8192	/* bytes of the body to read at once */
 };
 
-/* Where a request comes from.  fcgi.ipcFd is the connection, -1 without one. */
+/* Where a request comes from.  fcgi.ipcFd is the connection; -1: there is no connection. */
 struct request_io {
 	bool		 is_fcgi;
 	int		 io_ms;
 	uint64_t	 pid;
-	struct slice	 length;	/* CONTENT_LENGTH as given */
-	struct buf	 answer;	/* a CGI's, until the request is finished */
+	struct slice	 length;	/* CONTENT_LENGTH as it was given */
+	struct buf	 answer;	/* CGI: kept until the request is finished */
 	FCGX_Request	 fcgi;
 };
 
@@ -43,7 +44,7 @@ request_new(int io_ms)
 	}
 	r->io->io_ms = io_ms;
 	r->io->pid = (uint64_t)getpid();
-	/* No listening socket: the library must never accept by itself. */
+	/* -1 for the listening socket: the library must never accept by itself. */
 	(void)FCGX_InitRequest(&r->io->fcgi, -1, 0);
 	return r;
 }
@@ -55,8 +56,8 @@ request_free(struct request *r)
 		return;
 	FCGX_Free(&r->io->fcgi, 1);
 	buf_free(&r->body);
-	buf_free(&r->text[0]);
-	buf_free(&r->text[1]);
+	buf_free(&r->path_text);
+	buf_free(&r->query_text);
 	buf_free(&r->io->answer);
 	free(r->io);
 	free(r);
@@ -84,9 +85,9 @@ request_is_fcgi(void)
 	    listening != 0;
 }
 
-/* A CGI variable, absent if it is not set. */
+/* The value of a CGI variable; absent if the variable is not set. */
 static struct slice
-variable(const struct request *r, const char *name)
+variable_of(const struct request *r, const char *name)
 {
 	return slice_of(r->io->is_fcgi ? FCGX_GetParam(name, r->io->fcgi.envp) : getenv(name));
 }
@@ -99,8 +100,9 @@ method_of(struct slice name)
 	return slice_is(name, "POST") ? METHOD_POST : METHOD_OTHER;
 }
 
+/* Appends from to to.  ERR_REQUEST: to would have more than max bytes. */
 static enum error
-copy(struct buf *to, struct slice from, size_t max)
+append_bounded(struct buf *to, struct slice from, size_t max)
 {
 	if (from.len > max - to->len)
 		return ERR_REQUEST;
@@ -108,24 +110,24 @@ copy(struct buf *to, struct slice from, size_t max)
 }
 
 /*
- * How a server splits a URL between SCRIPT_NAME and PATH_INFO depends on its
- * configuration; together they are always the path.
+ * The path is SCRIPT_NAME and PATH_INFO, one after the other: where a web server cuts it in two
+ * depends on its configuration.  REQUEST_URI is for servers that set neither of them.
  */
 static enum error
 read_path(struct request *r)
 {
-	struct buf	*text = &r->text[0];
+	struct buf	*text = &r->path_text;
 	struct slice	 uri;
 	const char	*end;
 	enum error	 er;
 
-	if ((er = copy(text, variable(r, "SCRIPT_NAME"), PATH_BYTES)) != ERR_OK ||
-	    (er = copy(text, variable(r, "PATH_INFO"), PATH_BYTES)) != ERR_OK)
+	if ((er = append_bounded(text, variable_of(r, "SCRIPT_NAME"), PATH_BYTES)) != ERR_OK ||
+	    (er = append_bounded(text, variable_of(r, "PATH_INFO"), PATH_BYTES)) != ERR_OK)
 		return er;
-	if (text->len == 0 && (uri = variable(r, "REQUEST_URI")).p != NULL) {
+	if (text->len == 0 && (uri = variable_of(r, "REQUEST_URI")).p != NULL) {
 		if ((end = memchr(uri.p, '?', uri.len)) != NULL)
 			uri.len = (size_t)(end - uri.p);
-		if ((er = copy(text, uri, PATH_BYTES)) != ERR_OK)
+		if ((er = append_bounded(text, uri, PATH_BYTES)) != ERR_OK)
 			return er;
 	}
 	r->path = buf_slice(text);
@@ -135,62 +137,66 @@ read_path(struct request *r)
 static enum error
 read_query(struct request *r)
 {
-	struct buf	*text = &r->text[1];
+	struct buf	*text = &r->query_text;
 	enum error	 er;
 
-	if ((er = copy(text, variable(r, "QUERY_STRING"), QUERY_BYTES)) != ERR_OK)
+	if ((er = append_bounded(text, variable_of(r, "QUERY_STRING"), QUERY_BYTES)) != ERR_OK)
 		return er;
 	return query_parse(&r->query, text->p, text->len);
 }
 
-/* Apache's context is another's where the path is an alias: it tells of files only below /~USER. */
+/*
+ * CONTEXT_DOCUMENT_ROOT is Apache's.  Below /~USER it is the directory of that user's files;
+ * where the path is an alias, it is not a directory of files.
+ */
 static void
 read_roots(struct request *r)
 {
-	const struct slice	 context = variable(r, "CONTEXT_PREFIX");
+	const struct slice	 context = variable_of(r, "CONTEXT_PREFIX");
 
-	r->roots[0] = variable(r, "DOCUMENT_ROOT");
+	r->roots[0] = variable_of(r, "DOCUMENT_ROOT");
 	r->roots[1] = (struct slice){ NULL, 0 };
 	if (context.len > 1 && memcmp(context.p, "/~", 2) == 0)
-		r->roots[1] = variable(r, "CONTEXT_DOCUMENT_ROOT");
+		r->roots[1] = variable_of(r, "CONTEXT_DOCUMENT_ROOT");
 }
 
+/* Fills a request with what the web server's variables say: all but the body. */
 static enum error
-begin(struct request *r, bool is_fcgi, int64_t accepted_ms)
+read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 {
-	static _Atomic uint32_t	 count;
-	enum error		 er, other;
+	static _Atomic uint32_t	 requests;	/* that this process has had */
+	enum error		 er;
 
 	r->io->is_fcgi = is_fcgi;
 	r->accepted_ms = accepted_ms;
-	r->id = r->io->pid << 32 | atomic_fetch_add(&count, 1);
+	r->id = r->io->pid << 32 | atomic_fetch_add(&requests, 1);
 	r->replied = false;
 	r->query.n = 0;
 	buf_reset(&r->body);
-	buf_reset(&r->text[0]);
-	buf_reset(&r->text[1]);
-	r->path = buf_slice(&r->text[0]);
-	r->method_name = variable(r, "REQUEST_METHOD");
+	buf_reset(&r->path_text);
+	buf_reset(&r->query_text);
+	r->path = buf_slice(&r->path_text);
+	r->method_name = variable_of(r, "REQUEST_METHOD");
 	r->method = method_of(r->method_name);
-	r->peer = variable(r, "REMOTE_ADDR");
-	r->language = variable(r, "HTTP_ACCEPT_LANGUAGE");
-	r->authorization = variable(r, "HTTP_AUTHORIZATION");
-	r->io->length = variable(r, "CONTENT_LENGTH");
+	r->peer = variable_of(r, "REMOTE_ADDR");
+	r->language = variable_of(r, "HTTP_ACCEPT_LANGUAGE");
+	r->authorization = variable_of(r, "HTTP_AUTHORIZATION");
+	r->io->length = variable_of(r, "CONTENT_LENGTH");
 	read_roots(r);
-	er = read_path(r);
-	other = read_query(r);
-	return er != ERR_OK ? er : other;
+	if ((er = read_path(r)) != ERR_OK)
+		return er;
+	return read_query(r);
 }
 
 enum error
 request_cgi(struct request *r)
 {
-	return begin(r, false, clock_mono_ms());
+	return read_variables(r, false, clock_mono_ms());
 }
 
-/* A stalled web server must not hold the worker for good. */
+/* A web server that sends nothing must not hold the worker for ever. */
 static void
-limit_reads(int fd, int io_ms)
+limit_silence(int fd, int io_ms)
 {
 	struct timeval	 t = { io_ms / 1000, io_ms % 1000 * 1000 };
 
@@ -204,11 +210,12 @@ request_fcgi(struct request *r, int fd, bool *got)
 	int64_t		 accepted_ms = clock_mono_ms();
 
 	/*
-	 * Given a connection that is to be kept, FCGX_Accept_r() reads its next request
-	 * instead of accepting.  `detached`: should that fail, it closes without waiting.
+	 * If f has a connection that must be kept, FCGX_Accept_r() does not accept, but reads the
+	 * next request there.  detached: if that fails, it closes the connection without waiting.
+	 *
 	 */
 	if (fd != -1) {
-		limit_reads(fd, r->io->io_ms);
+		limit_silence(fd, r->io->io_ms);
 		f->ipcFd = fd;
 	}
 	f->keepConnection = 1;
@@ -218,32 +225,26 @@ request_fcgi(struct request *r, int fd, bool *got)
 		f->ipcFd = -1;
 		return ERR_REQUEST;
 	}
-	/* A kept connection may have been silent for long: there the time starts now. */
-	return begin(r, true, fd != -1 ? accepted_ms : clock_mono_ms());
+	/* A connection that was kept open may have been silent for long: its time starts now. */
+	return read_variables(r, true, fd != -1 ? accepted_ms : clock_mono_ms());
 }
 
-/* -1: no number.  absent or empty: *given is false. */
-static int
-content_length(const struct request *r, size_t *len, bool *given)
+/* ERR_REQUEST: Content-Length is not a number.  *given false: it is absent or empty. */
+static enum error
+read_length(const struct request *r, size_t *len, bool *given)
 {
-	struct slice	 v = r->io->length;
-	size_t		 i;
+	int64_t	 n = 0;
 
-	*len = 0;
-	*given = v.len != 0;
-	if (v.len > 18)
-		return -1;
-	for (i = 0; i < v.len; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
-			return -1;
-		*len = *len * 10 + (size_t)(v.p[i] - '0');
-	}
-	return 0;
+	*given = r->io->length.len != 0;
+	if (*given && !number_parse(&n, r->io->length))
+		return ERR_REQUEST;
+	*len = (size_t)n;
+	return ERR_OK;
 }
 
-/* Some bytes of the body: their number, 0 at its end, -1 if it broke off. */
+/* Reads some bytes of the body.  Their number; 0: the body has ended; -1: it broke off. */
 static ssize_t
-read_cgi(struct request *r, char *to, size_t room, int64_t left_ms)
+read_cgi_bytes(struct request *r, char *to, size_t room, int64_t left_ms)
 {
 	struct pollfd	 pfd = { .fd = STDIN_FILENO, .events = POLLIN };
 	int		 wait = left_ms < r->io->io_ms ? (int)left_ms : r->io->io_ms;
@@ -259,9 +260,12 @@ read_cgi(struct request *r, char *to, size_t room, int64_t left_ms)
 	return n;
 }
 
-/* Never asks the library for more than it has at hand, so that the deadline is seen. */
+/*
+ * Does the same for FastCGI.  It asks for one byte, and then for what the library has read
+ * already: a read of more would wait again and again, past the deadline.
+ */
 static ssize_t
-read_fcgi(struct request *r, char *to, size_t room)
+read_fcgi_bytes(struct request *r, char *to, size_t room)
 {
 	FCGX_Stream	*in = r->io->fcgi.in;
 	size_t		 have;
@@ -276,9 +280,9 @@ read_fcgi(struct request *r, char *to, size_t room)
 	return 1 + FCGX_GetStr(to + 1, (int)have, in);
 }
 
-/* Reads up to max + 1 bytes, so that one too many is seen. */
+/* Reads up to max + 1 bytes, so that the caller sees a body that is too long. */
 static enum error
-read_body(struct request *r, size_t max, int64_t deadline_ms)
+receive_body(struct request *r, size_t max, int64_t deadline_ms)
 {
 	struct buf	*b = &r->body;
 	int64_t		 left_ms;
@@ -292,8 +296,8 @@ read_body(struct request *r, size_t max, int64_t deadline_ms)
 		room = max + 1 - b->len < READ_STEP ? max + 1 - b->len : READ_STEP;
 		if ((er = buf_reserve(b, room)) != ERR_OK)
 			return er;
-		n = r->io->is_fcgi ? read_fcgi(r, b->p + b->len, room) :
-		    read_cgi(r, b->p + b->len, room, left_ms);
+		n = r->io->is_fcgi ? read_fcgi_bytes(r, b->p + b->len, room) :
+		    read_cgi_bytes(r, b->p + b->len, room, left_ms);
 		if (n == -1)
 			return clock_mono_ms() >= deadline_ms ? ERR_LATE : ERR_REQUEST;
 		if (n == 0)
@@ -310,15 +314,15 @@ request_body(struct request *r, size_t max, int64_t deadline_ms)
 	bool		 given;
 	enum error	 er;
 
-	if (content_length(r, &len, &given) != 0)
-		return ERR_REQUEST;
+	if ((er = read_length(r, &len, &given)) != ERR_OK)
+		return er;
 	if (len > max)
 		return ERR_TOOBIG;
-	/* A CGI's standard input need not end where the body does. */
+	/* A CGI reads exactly len bytes: its standard input may not end after them. */
 	if (given && !r->io->is_fcgi) {
-		if (len != 0 && (er = read_body(r, len - 1, deadline_ms)) != ERR_OK)
+		if (len != 0 && (er = receive_body(r, len - 1, deadline_ms)) != ERR_OK)
 			return er;
-	} else if ((er = read_body(r, given ? len : max, deadline_ms)) != ERR_OK) {
+	} else if ((er = receive_body(r, given ? len : max, deadline_ms)) != ERR_OK) {
 		return er;
 	}
 	if (r->body.len > max)
@@ -351,8 +355,9 @@ reason_of(int status)
 	return "Other";
 }
 
+/* Writes a CGI's answer to the web server.  If it has gone, the rest is lost. */
 static void
-write_cgi(const struct buf *b)
+write_stdout(const struct buf *b)
 {
 	size_t	 at = 0;
 	ssize_t	 n;
@@ -366,9 +371,9 @@ write_cgi(const struct buf *b)
 	}
 }
 
-/* A part of the answer: what cannot be sent or held is missing from it. */
+/* Appends to the answer.  Bytes that cannot be sent, or for which there is no memory, are lost. */
 static void
-put(struct request *r, struct slice s)
+append_answer(struct request *r, struct slice s)
 {
 	if (r->io->is_fcgi)
 		(void)FCGX_PutStr(s.p, (int)s.len, r->io->fcgi.out);
@@ -396,18 +401,18 @@ request_reply(struct request *r, const struct reply *a)
 	    a->type != NULL ? a->type : "text/plain; charset=utf-8", a->body.len,
 	    a->allow != NULL ? "Allow: " : "", a->allow != NULL ? a->allow : "",
 	    a->allow != NULL ? "\r\n" : "");
-	put(r, (struct slice){ head, (size_t)n });
-	put(r, slice_of(a->headers));
-	put(r, slice_of("\r\n"));
-	put(r, a->body);
+	append_answer(r, (struct slice){ head, (size_t)n });
+	append_answer(r, slice_of(a->headers));
+	append_answer(r, slice_of("\r\n"));
+	append_answer(r, a->body);
 }
 
 /*
- * Closing with unread input would reset the connection and could take the answer with
- * it: give the server a moment to stop sending.
+ * Gives the web server a moment to stop sending.  Closing a connection with unread input resets
+ * it, and the web server could lose the answer.
  */
 static void
-linger(int fd)
+drop_unread(int fd)
 {
 	struct pollfd	 pfd = { .fd = fd, .events = POLLIN };
 	int64_t		 until_ms = clock_mono_ms() + LINGER_MS, left_ms;
@@ -427,7 +432,7 @@ request_finish(struct request *r)
 	bool		 all_read, keep;
 
 	if (!r->io->is_fcgi) {
-		write_cgi(&r->io->answer);
+		write_stdout(&r->io->answer);
 		return false;
 	}
 	all_read = FCGX_HasSeenEOF(f->in) != 0;
@@ -438,7 +443,7 @@ request_finish(struct request *r)
 	if (keep)
 		return true;
 	if (!all_read)
-		linger(f->ipcFd);
+		drop_unread(f->ipcFd);
 	(void)close(f->ipcFd);
 	f->ipcFd = -1;
 	return false;

@@ -1,8 +1,8 @@
 /*
- * request.h: one request of the web server, CGI (RFC 3875) or FastCGI; who handles it
- * does not know which.
+ * request.h: one request of the web server, by CGI (RFC 3875) or by FastCGI.  The code that handles
+ * it does not know which of the two it is.
  *
- * A worker keeps one struct request for its life.  All it hands out is valid until
+ * A worker keeps one struct request for its life.  All that a request points to is valid until
  * request_finish().  Every read is bounded, in bytes and in time.
  */
 #ifndef SERVER_REQUEST_H
@@ -16,73 +16,73 @@
 
 enum request_method { METHOD_GET, METHOD_POST, METHOD_OTHER };
 
-enum { REQUEST_ROOTS = 2 };	/* the document root; with Apache, a user's own */
+enum { REQUEST_ROOTS = 2 };	/* the document root; with Apache, a user's own as well */
 
 struct request {
 	enum request_method	 method;
 	struct slice		 method_name;
 	struct slice		 path;		/* whole path of the URL, decoded */
-	struct slice		 peer;		/* the client's address as the server says */
-	struct slice		 language;	/* Accept-Language */
-	struct slice		 authorization;	/* Authorization, where the server passes it on */
-	struct slice		 roots[REQUEST_ROOTS];	/* directories that it serves, or absent */
+	struct slice		 peer;		/* the client's address, from the web server */
+	struct slice		 language;	/* the header Accept-Language */
+	struct slice		 authorization;	/* Authorization, if the server passes it on */
+	struct slice		 roots[REQUEST_ROOTS];	/* directories with files that it serves */
 	struct query		 query;
-	struct buf		 body;		/* after request_body() */
-	int64_t			 accepted_ms;	/* monotonic: when we got hold of it */
+	struct buf		 body;		/* empty until request_body() */
+	int64_t			 accepted_ms;	/* monotonic: when the request began */
 	uint64_t		 id;		/* for the log */
 	bool			 replied;
-	struct request_io	*io;		/* where it comes from: private */
-	struct buf		 text[2];	/* what path and query point into: private */
+	struct request_io	*io;		/* private: the connection */
+	struct buf		 path_text, query_text;	/* private: path and query point here */
 };
 
 struct reply {
 	int		 status;
 	const char	*type;		/* Content-Type; NULL: plain text */
-	const char	*allow;		/* Allow, for 405; NULL: none */
-	const char	*headers;	/* further ones, each with its CRLF; NULL: none */
+	const char	*allow;		/* Allow, for 405; NULL: no such header */
+	const char	*headers;	/* further ones, each with its CRLF; NULL: no more */
 	struct slice	 body;
 };
 
-/* NULL without memory.  io_ms: how long the web server may be silent. */
+/* io_ms: how long the web server may be silent within a request.  NULL: no memory. */
 struct request	*request_new(int io_ms);
 void		 request_free(struct request *r);
 
-/* Once a process, before the first request_fcgi(). */
+/* Call it once in a process, before the first request_fcgi().  ERR_NOMEM. */
 enum error	 request_init_fcgi(void);
 
-/* True if the environment is a CGI's; descriptor 0 is a listening socket. */
+/* True: the environment is that of a CGI; descriptor 0 is a listening socket. */
 bool		 request_is_cgi(void);
 bool		 request_is_fcgi(void);
 
 /*
- * Begins the request in the environment, which nobody reads after that.  ERR_OK, or ERR_REQUEST: still a request, to be
- * answered with that error and finished.
+ * Begins the request that the environment describes; nothing reads the environment after that.
+ * ERR_REQUEST, ERR_NOMEM: the request is bad, and must be answered and finished all the same.
  */
 enum error	 request_cgi(struct request *r);
 
 /*
- * Begins the next request of a connection just accepted (fd is ours from here; -1: the
- * connection kept open by the request before).  *got false: no request came, nothing
- * to answer, the connection is closed.
+ * Begins the next request of a connection.  fd is a connection that was just accepted, and r owns
+ * it now; -1: the connection that the last request has kept open.  *got false: no request came,
+ * there is nothing to answer, and the connection is closed.  Errors: as request_cgi().
  */
 enum error	 request_fcgi(struct request *r, int fd, bool *got);
 
 /*
- * Reads the body, at most max bytes, until deadline_ms (monotonic).  ERR_TOOBIG,
- * ERR_REQUEST (shorter than Content-Length says, Content-Length no number),
- * ERR_LATE, ERR_NOMEM.
+ * Reads the body into r->body: at most max bytes, and not longer than deadline_ms (monotonic).
+ * ERR_TOOBIG.  ERR_REQUEST: it is shorter than Content-Length says, or that is not a number.
+ * ERR_LATE.  ERR_NOMEM.
  */
 enum error	 request_body(struct request *r, size_t max, int64_t deadline_ms);
 
 /*
- * Gives the answer, once.  It leaves with request_finish(): lighttpd ends a CGI as soon as
- * it has the answer.
+ * Gives the answer; a second one is ignored.  It is sent by request_finish(): lighttpd ends a CGI
+ * process as soon as it has the answer.
  */
 void		 request_reply(struct request *r, const struct reply *a);
 
 /*
- * Sends the answer and ends the request.  A peer that is gone gets none, and that is all.
- * True: the connection stays open, call request_fcgi(r, -1).
+ * Sends the answer and ends the request.  If the web server has gone, the answer is lost, and
+ * that is not an error.  True: the connection stays open; call request_fcgi(r, -1) next.
  */
 bool		 request_finish(struct request *r);
 

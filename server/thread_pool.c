@@ -10,79 +10,90 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "server/release_pages.h"
 #include "server/thread_pool.h"
 
 enum {
-	PER_CPU = 4,		/* workers that are started without much ado */
-	SLOW_MS = 4,		/* a request that takes longer may be waiting for others */
-	STUCK_MS = 20,		/* one that takes longer is, unless it computes */
-	COMPUTING = 24,		/* a worker that uses one part in so many of a processor */
-	WAITING = 200,		/* one that uses less than one in so many */
-	REST_MS = 2000,		/* without growing, after that did not help */
-	TICK_MS = 5,		/* how often a pool under pressure is looked at */
-	WINDOW_MS = 20,		/* over which it is judged */
-	CALM_TICKS = 40,	/* without pressure, until it is left alone again */
-	STOP_MS = 700,		/* for transfers to end by themselves */
-	STOP_HARD_MS = 1900,	/* all must be over by then */
-	SHORTAGE_MS = 100,	/* pause when descriptors or memory ran out */
-	WARM = 100,		/* connections, after which all is initialised */
+	FEW = 8,		/* workers that are started without a look at how long requests take */
+	SLOW_MS = 2,		/* requests that take longer wait for QT, not for a processor */
+	LOOK_MS = 5,		/* over which their time is measured */
+	POLL_MS = 5,		/* after a stop, between two looks at the workers */
+	STOP_MS = 700,		/* for transfers to end after a stop */
+	STOP_HARD_MS = 1900,	/* for workers to end after a stop */
+	SHORTAGE_MS = 100,	/* pause when descriptors or memory have run out */
 	STACK = 512 * 1024	/* bytes of a worker's stack */
 };
 
+/* A place for one worker.  Only the main thread fills it, and frees it when the worker is done. */
 struct member {
-	struct pool		*pool;
-	pthread_t		 thread;
-	_Atomic bool		 done;
-};
-
-/* The time over which the pool is judged, and what came of it when it last grew. */
-struct window {
-	int64_t			 begin_ms;
-	int64_t			 begin_cpu_ms;	/* processor time used by then */
-	unsigned		 begin_served;
-	int64_t			 rate;		/* requests a second in the one before */
-	int			 grown_from;	/* workers before it grew; 0: it did not */
-	int64_t			 rest_ms;	/* growing did not help: not before this */
+	struct pool	*pool;
+	void		*worker;	/* NULL: the place is free */
+	pthread_t	 thread;
+	_Atomic bool	 done;
 };
 
 struct pool {
 	const struct thread_pool_app	*app;
 	int				 listen_fd;
 	pthread_t			 main;
-	struct member			*members;
-	int				 n;		/* started; main's alone */
-	int				 few;		/* PER_CPU times the processors */
-	bool				 cannot_grow;	/* said once */
-	bool				 trimmed;
-	struct window			 window;
-	_Atomic unsigned		 served;	/* connections accepted */
-	_Atomic int			 idle;
-	_Atomic bool			 pressed;	/* main has been told to look */
+	struct member			*members;	/* as many as app->threads */
+	_Atomic int			 n;		/* workers; only main changes it */
+	_Atomic int			 max;		/* threads, or what the system allows */
+	_Atomic int			 idle;		/* workers that wait for a connection */
+	_Atomic int			 idle_least;	/* lowest value since main looked */
+	_Atomic int			 surplus;	/* so many idle workers must end */
+	_Atomic unsigned		 served;	/* connections */
+	_Atomic bool			 pressed;	/* main knows that no worker is idle */
 	_Atomic bool			 stopping;
-	_Atomic bool			 short_of;	/* of descriptors, memory: said once */
+	_Atomic bool			 shortage;	/* of descriptors or memory; logged once */
 };
 
-/* To main: look whether more workers are needed.  To a worker: wake up. */
+/* To the main thread: no worker is idle.  To a worker: leave accept(), you may have to end. */
 #define SIG_WAKE	SIGUSR2
 
+/* Does nothing; but without a handler the signal would not interrupt accept(). */
 static void
-on_wake(int sig)
+handle_wake(int sig)
 {
 	(void)sig;
 }
 
 static void
-pause_ms(long ms)
+sleep_ms(long ms)
 {
 	struct timespec	 t = { ms / 1000, ms % 1000 * 1000000 };
 
 	(void)nanosleep(&t, NULL);
 }
 
-/* True while the pool is to go on in spite of the failed accept. */
+/* Counts an idle worker less.  If it was the last one, the main thread must start another. */
+static void
+leave_idle(struct pool *p)
+{
+	int	 left = atomic_fetch_sub(&p->idle, 1) - 1;
+	int	 least = atomic_load(&p->idle_least);
+
+	while (left < least && !atomic_compare_exchange_weak(&p->idle_least, &least, left))
+		;
+	if (left == 0 && atomic_load(&p->n) < atomic_load(&p->max) &&
+	    !atomic_exchange(&p->pressed, true))
+		(void)pthread_kill(p->main, SIG_WAKE);
+}
+
+/* True: the worker that asks must end.  Each surplus is given to one worker only. */
 static bool
-bear(struct pool *p, int error)
+is_surplus(struct pool *p)
+{
+	int	 n = atomic_load(&p->surplus);
+
+	while (n > 0)
+		if (atomic_compare_exchange_weak(&p->surplus, &n, n - 1))
+			return true;
+	return false;
+}
+
+/* True: accept() has failed, and the worker must try again. */
+static bool
+retry_accept(struct pool *p, int error)
 {
 	struct pollfd	 pfd = { .fd = p->listen_fd, .events = POLLIN };
 
@@ -91,17 +102,17 @@ bear(struct pool *p, int error)
 	case ECONNABORTED:
 	case EPROTO:
 		return true;
-	case EAGAIN:	/* somebody made the socket non-blocking */
+	case EAGAIN:	/* another process has made the socket non-blocking */
 		(void)poll(&pfd, 1, -1);
 		return true;
 	case EMFILE:
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
-		if (!atomic_exchange(&p->short_of, true))
+		if (!atomic_exchange(&p->shortage, true))
 			log_msg(LEVEL_ERROR, "accept", "%s: new connections wait; raise the "
 			    "limit on open files or lower settings.threads", strerror(error));
-		pause_ms(SHORTAGE_MS);
+		sleep_ms(SHORTAGE_MS);
 		return true;
 	default:
 		log_msg(LEVEL_ERROR, "accept", "%s: is descriptor 0 a listening socket?",
@@ -110,213 +121,198 @@ bear(struct pool *p, int error)
 	}
 }
 
-/* A connection, or -1: the pool is stopping. */
+/* A connection, or -1: the worker must end. */
 static int
-next_connection(struct pool *p, const sigset_t *wake)
+accept_connection(struct pool *p, const sigset_t *wake)
 {
-	int	 fd = -1, error = 0;
+	int	 fd = -1;
 
-	/*
-	 * The wake signal gets through only here, so that it never cuts short what a
-	 * request is reading.
-	 */
+	/* SIG_WAKE is unblocked only here: it must not interrupt what a request reads. */
 	(void)pthread_sigmask(SIG_UNBLOCK, wake, NULL);
-	while (!atomic_load(&p->stopping) && (fd = accept(p->listen_fd, NULL, NULL)) == -1) {
-		error = errno;
-		if (!bear(p, error)) {
+	while (!atomic_load(&p->stopping) && !is_surplus(p) &&
+	    (fd = accept(p->listen_fd, NULL, NULL)) == -1)
+		if (!retry_accept(p, errno)) {
 			(void)kill(getpid(), SIGTERM);
 			break;
 		}
-	}
 	(void)pthread_sigmask(SIG_BLOCK, wake, NULL);
-	if (fd != -1 && atomic_load_explicit(&p->short_of, memory_order_relaxed))
-		atomic_store(&p->short_of, false);
+	if (fd != -1 && atomic_load_explicit(&p->shortage, memory_order_relaxed))
+		atomic_store(&p->shortage, false);
 	return fd;
 }
 
 static void *
-work(void *arg)
+run_worker(void *arg)
 {
 	struct member	*m = arg;
 	struct pool	*p = m->pool;
-	void		*worker;
 	sigset_t	 wake;
 	int		 fd;
 
 	(void)sigemptyset(&wake);
 	(void)sigaddset(&wake, SIG_WAKE);
-	if ((worker = p->app->worker_new(p->app->ctx)) == NULL) {
-		log_msg(LEVEL_ERROR, "pool", "a worker cannot start: out of memory");
-		(void)atomic_fetch_sub(&p->idle, 1);
-		atomic_store(&m->done, true);
-		return NULL;
-	}
-	while ((fd = next_connection(p, &wake)) != -1) {
+	while ((fd = accept_connection(p, &wake)) != -1) {
+		leave_idle(p);
+		p->app->serve(m->worker, fd);
 		(void)atomic_fetch_add_explicit(&p->served, 1, memory_order_relaxed);
-		if (atomic_fetch_sub(&p->idle, 1) == 1 && !atomic_exchange(&p->pressed, true))
-			(void)pthread_kill(p->main, SIG_WAKE);
-		p->app->serve(worker, fd);
 		(void)atomic_fetch_add(&p->idle, 1);
 	}
-	p->app->worker_free(worker);
+	leave_idle(p);
+	p->app->worker_free(m->worker);
 	atomic_store(&m->done, true);
 	return NULL;
 }
 
-static void
-add_workers(struct pool *p, int more)
+/* 0, or an error number: the system allows no further thread. */
+static int
+start_thread(struct member *m)
 {
 	pthread_attr_t	 attr;
-	struct member	*m;
 	int		 error;
 
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK);
-	for (; more > 0 && p->n < p->app->threads; more--) {
-		m = &p->members[p->n];
-		m->pool = p;
-		(void)atomic_fetch_add(&p->idle, 1);
-		if ((error = pthread_create(&m->thread, &attr, work, m)) != 0) {
-			(void)atomic_fetch_sub(&p->idle, 1);
-			if (!p->cannot_grow)
-				log_msg(LEVEL_WARNING, "pool", "%d workers and no more: %s",
-				    p->n, strerror(error));
-			p->cannot_grow = true;
-			break;
-		}
-		p->n++;
-	}
+	error = pthread_create(&m->thread, &attr, run_worker, m);
 	(void)pthread_attr_destroy(&attr);
+	return error;
 }
 
-static bool
-connections_wait(const struct pool *p)
-{
-	struct pollfd	 pfd = { .fd = p->listen_fd, .events = POLLIN };
-
-	return poll(&pfd, 1, 0) == 1;
-}
-
-/*
- * Judges the time since the last judgement, once it is long enough.  With all n workers
- * busy, a request took n times that divided by what was served.  If that is long and they
- * used hardly any processor, they wait for QT, and more of them help; if they computed,
- * more would only compete.  In between more come while the last ones served more.
- */
-static bool
-more_would_help(struct pool *p)
-{
-	struct window	*w = &p->window, last = *w;
-	int64_t		 elapsed_ms, used_ms, rate, served;
-
-	if ((elapsed_ms = clock_mono_ms() - last.begin_ms) < WINDOW_MS)
-		return false;
-	w->begin_ms += elapsed_ms;
-	w->begin_cpu_ms = clock_read_ms(CLOCK_PROCESS_CPUTIME_ID);
-	w->begin_served = atomic_load_explicit(&p->served, memory_order_relaxed);
-	served = (int64_t)(w->begin_served - last.begin_served);
-	used_ms = w->begin_cpu_ms - last.begin_cpu_ms;
-	if (elapsed_ms >= 4 * WINDOW_MS ||	/* it slept in between */
-	    served * SLOW_MS >= p->n * elapsed_ms || used_ms * COMPUTING >= p->n * elapsed_ms)
-		return false;
-	rate = served * 1000 / elapsed_ms;
-	w->rate = rate;
-	if (served * STUCK_MS < p->n * elapsed_ms && used_ms * WAITING < p->n * elapsed_ms)
-		return true;
-	if (last.grown_from != 0 &&
-	    2 * rate * last.grown_from < last.rate * (last.grown_from + p->n)) {
-		w->grown_from = 0;
-		w->rest_ms = w->begin_ms + REST_MS;
-	}
-	return w->begin_ms >= w->rest_ms;
-}
-
-/*
- * Whether the pool is under pressure, and more workers where that helps.  More threads
- * help while those there wait for QT; while they compete for processors more only cost.
- */
-static bool
-grow(struct pool *p)
-{
-	if (atomic_load(&p->idle) > 0)
-		return false;
-	if (p->n < p->few) {
-		add_workers(p, p->few - p->n);
-	} else if (more_would_help(p) && connections_wait(p)) {
-		p->window.grown_from = p->n;
-		add_workers(p, p->n / 2 + 1);
-	}
-	return true;
-}
-
-/* Until a signal says stop. */
+/* Starts a worker.  If the system does not allow it, the pool never becomes larger again. */
 static void
-watch(struct pool *p, const sigset_t *signals)
+add_worker(struct pool *p)
 {
-	const struct timespec	 tick = { 0, TICK_MS * 1000000 };
-	int			 sig, calm = CALM_TICKS;
+	struct member	*m = p->members;
+	int		 error = ENOMEM;
 
-	for (;;) {
-		if (calm < CALM_TICKS)
-			sig = sigtimedwait(signals, NULL, &tick);
-		else if ((sig = sigwaitinfo(signals, NULL)) == SIG_WAKE)
-			calm = 0;
-		if (sig != -1 && sig != SIG_WAKE)
-			return;
-		if (sig == -1 && errno != EAGAIN)
-			continue;
-		if (!p->trimmed && atomic_load(&p->served) >= WARM) {
-			p->trimmed = true;
-			release_pages();
+	while (m->worker != NULL)
+		m++;
+	m->pool = p;
+	atomic_store(&m->done, false);
+	(void)atomic_fetch_add(&p->idle, 1);
+	if ((m->worker = p->app->worker_new(p->app->ctx)) != NULL &&
+	    (error = start_thread(m)) == 0) {
+		(void)atomic_fetch_add(&p->n, 1);
+		return;
+	}
+	(void)atomic_fetch_sub(&p->idle, 1);
+	p->app->worker_free(m->worker);
+	m->worker = NULL;
+	log_msg(LEVEL_WARNING, "pool", "cannot start more than %d workers: %s; lower "
+	    "settings.threads or raise the limit on processes", p->n, strerror(error));
+	atomic_store(&p->max, p->n);
+}
+
+/*
+ * Whether requests wait for others.  While n workers are busy and serve k requests in LOOK_MS, one
+ * takes n * LOOK_MS / k.  If that is short, the processors are the limit: more workers would cost
+ * memory and serve nobody sooner.
+ */
+static bool
+are_requests_slow(struct pool *p)
+{
+	const unsigned	 before = atomic_load(&p->served);
+
+	sleep_ms(LOOK_MS);
+	return (atomic_load(&p->served) - before) * SLOW_MS < (unsigned)p->n * LOOK_MS;
+}
+
+/* Frees the places of workers that have ended. */
+static void
+join_ended(struct pool *p)
+{
+	struct member	*m;
+
+	for (m = p->members; m != p->members + p->app->threads; m++)
+		if (m->worker != NULL && atomic_load(&m->done)) {
+			(void)pthread_join(m->thread, NULL);
+			m->worker = NULL;
+			(void)atomic_fetch_sub(&p->n, 1);
 		}
-		if (p->n == p->app->threads || p->cannot_grow) {
-			calm = CALM_TICKS;	/* and pressed stays set: no use in asking */
-			continue;
+}
+
+/* Makes all workers leave accept().  One that has not called it yet misses the signal. */
+static void
+wake_workers(struct pool *p)
+{
+	struct member	*m;
+
+	for (m = p->members; m != p->members + p->app->threads; m++)
+		if (m->worker != NULL)
+			(void)pthread_kill(m->thread, SIG_WAKE);
+}
+
+/* Ends the workers that were idle since the last look; one idle worker stays. */
+static void
+retire_workers(struct pool *p)
+{
+	int	 least = atomic_exchange(&p->idle_least, atomic_load(&p->idle));
+
+	join_ended(p);
+	atomic_store(&p->surplus, least > 1 ? least - 1 : 0);
+	if (least > 1)
+		wake_workers(p);
+}
+
+/* Waits for a signal, until until_ms (monotonic).  The signal's number; 0: the time is over. */
+static int
+wait_for_signal(const sigset_t *signals, int64_t until_ms)
+{
+	int64_t		 left_ms = until_ms - clock_mono_ms();
+	struct timespec	 t = { 0 };
+	int		 sig;
+
+	if (left_ms > 0) {
+		t.tv_sec = (time_t)(left_ms / 1000);
+		t.tv_nsec = (long)(left_ms % 1000 * 1000000);
+	}
+	while ((sig = sigtimedwait(signals, NULL, &t)) == -1 && errno == EINTR)
+		;
+	return sig == -1 ? 0 : sig;
+}
+
+/* Starts and ends workers until a signal stops the pool. */
+static void
+manage_workers(struct pool *p, const sigset_t *signals)
+{
+	int64_t	 look_ms = clock_mono_ms() + p->app->idle_ms;
+	int	 sig;
+
+	while ((sig = wait_for_signal(signals, look_ms)) == 0 || sig == SIG_WAKE) {
+		if (sig == 0) {
+			retire_workers(p);
+			look_ms = clock_mono_ms() + p->app->idle_ms;
 		}
-		calm = grow(p) ? 0 : calm + 1;
-		if (calm == CALM_TICKS) {
-			atomic_store(&p->pressed, false);
-			if (atomic_load(&p->idle) == 0)	/* just missed */
-				calm = 0;
-		}
+		atomic_store(&p->pressed, false);
+		while (atomic_load(&p->idle) == 0 && p->n < p->max &&
+		    (p->n < FEW || are_requests_slow(p)))
+			add_worker(p);
 	}
 }
 
-/* 0, or -1 if a worker does not end. */
+/* 0, or -1: a worker has not ended. */
 static int
-stop(struct pool *p)
+stop_workers(struct pool *p)
 {
-	int64_t	 begin_ms = clock_mono_ms();
-	int	 i, left;
+	const int64_t	 begin_ms = clock_mono_ms();
 
 	atomic_store(p->app->stop_ms, begin_ms + STOP_MS);
 	atomic_store(&p->stopping, true);
 	if (p->app->on_stop != NULL)
 		p->app->on_stop(p->app->ctx);
-	do {
-		/*
-		 * A worker may be about to accept when the signal comes; so it comes until
-		 * each is out.
-		 */
-		for (i = left = 0; i < p->n; i++)
-			if (!atomic_load(&p->members[i].done)) {
-				(void)pthread_kill(p->members[i].thread, SIG_WAKE);
-				left++;
-			}
-		if (left != 0)
-			pause_ms(TICK_MS);
-	} while (left != 0 && clock_mono_ms() - begin_ms < STOP_HARD_MS);
-	if (left != 0) {
-		log_msg(LEVEL_ERROR, "stop", "%d requests did not end in time", left);
-		return -1;
+	/* A worker may miss the signal, so it is sent again until all have ended. */
+	for (join_ended(p); p->n != 0; join_ended(p)) {
+		if (clock_mono_ms() - begin_ms >= STOP_HARD_MS) {
+			log_msg(LEVEL_ERROR, "stop", "%d requests did not end in time", p->n);
+			return -1;
+		}
+		wake_workers(p);
+		sleep_ms(POLL_MS);
 	}
-	for (i = 0; i < p->n; i++)
-		(void)pthread_join(p->members[i].thread, NULL);
 	return 0;
 }
 
 static void
-set_of_signals(sigset_t *signals)
+list_signals(sigset_t *signals)
 {
 	(void)sigemptyset(signals);
 	(void)sigaddset(signals, SIGTERM);
@@ -325,39 +321,36 @@ set_of_signals(sigset_t *signals)
 	(void)sigaddset(signals, SIG_WAKE);
 }
 
-/* All signals are main's: threads started from here on inherit the mask. */
 void
 thread_pool_hold_signals(void)
 {
-	struct sigaction	 sa = { .sa_handler = on_wake };
+	struct sigaction	 sa = { .sa_handler = handle_wake };
 	sigset_t		 signals;
 
-	(void)sigaction(SIG_WAKE, &sa, NULL);	/* no SA_RESTART: it is to interrupt */
-	set_of_signals(&signals);
+	(void)sigaction(SIG_WAKE, &sa, NULL);	/* without SA_RESTART: it interrupts accept() */
+	list_signals(&signals);
+	/* Threads that are started later inherit the mask. */
 	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
 int
 thread_pool_run(const struct thread_pool_app *app, int listen_fd)
 {
-	struct pool	 p = { .app = app, .listen_fd = listen_fd, .main = pthread_self() };
-	long		 cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct pool	 p = {
+		.app = app, .listen_fd = listen_fd, .main = pthread_self(), .max = app->threads,
+	};
 	sigset_t	 signals;
 	int		 rc = -1;
 
 	if ((p.members = calloc((size_t)app->threads, sizeof(*p.members))) == NULL)
 		return -1;
-	p.few = PER_CPU * (cpus > 0 && cpus < 256 ? (int)cpus : 1);
-	if (p.few > app->threads)
-		p.few = app->threads;
-	set_of_signals(&signals);
-	release_pages();	/* what loading touched; what initialising does, follows */
-	add_workers(&p, 1);
+	list_signals(&signals);
+	add_worker(&p);
 	if (p.n != 0) {
-		watch(&p, &signals);
-		rc = stop(&p);
+		manage_workers(&p, &signals);
+		rc = stop_workers(&p);
 	}
-	if (rc == 0)	/* else a worker still uses it */
+	if (p.n == 0)	/* else a worker that hangs still uses them */
 		free(p.members);
 	return rc;
 }

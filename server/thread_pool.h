@@ -1,9 +1,10 @@
 /*
- * thread_pool.h: the threads that serve a FastCGI socket, and their end.
+ * thread_pool.h: the threads that serve a FastCGI socket.
  *
- * Workers are started as they are needed: a few per processor at once, more only while
- * connections wait and those there are held up.  SIGTERM, SIGINT or SIGUSR1 ends the
- * pool: nothing more is accepted, requests in flight are answered, within 2 s.
+ * The pool begins with one worker.  When no worker is idle it starts another, up to `threads`; from
+ * the ninth on only while requests wait for QT and not for a processor.
+ * Idle workers that were not needed for idle_ms end again; one stays.  SIGTERM, SIGINT or SIGUSR1
+ * stops the pool: it accepts nothing more and answers the requests in flight, within 2 s.
  */
 #ifndef SERVER_THREAD_POOL_H
 #define SERVER_THREAD_POOL_H
@@ -12,19 +13,26 @@
 #include <stdint.h>
 
 struct thread_pool_app {
-	void		*ctx;
-	void		*(*worker_new)(void *ctx);		/* NULL: cannot */
+	void		*ctx;				/* for worker_new() and on_stop() */
+	void		*(*worker_new)(void *ctx);	/* NULL: no memory */
 	void		 (*worker_free)(void *worker);
-	void		 (*serve)(void *worker, int fd);	/* owns fd */
-	int		 threads;				/* at most */
-	_Atomic int64_t	*stop_ms;			/* set when stopping: see net/http_client.h */
-	void		 (*on_stop)(void *ctx);			/* then called; may be NULL */
+	void		 (*serve)(void *worker, int fd);	/* one connection; closes fd */
+	int		 threads;			/* most workers at once, 1 or more */
+	int		 idle_ms;			/* see above */
+	_Atomic int64_t	*stop_ms;			/* set by a stop: see net/http_client.h */
+	void		 (*on_stop)(void *ctx);		/* called after stop_ms is set, or NULL */
 };
 
-/* Once a process, before it starts any thread: signals wait for thread_pool_run(). */
+/*
+ * Blocks the pool's signals, so that only thread_pool_run() gets them.  Call it once, before the
+ * process starts any thread.
+ */
 void	thread_pool_hold_signals(void);
 
-/* Serves listen_fd until told to stop.  0; -1 if it could not begin, or a worker hung. */
+/*
+ * Serves listen_fd until a signal stops the pool.  0: all workers have ended.  -1: it could not
+ * start, or a worker did not end in time and still uses what app points to.
+ */
 int	thread_pool_run(const struct thread_pool_app *app, int listen_fd);
 
 #endif

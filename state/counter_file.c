@@ -4,58 +4,56 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/calendar.h"
 #include "core/clock.h"
-#include "core/log.h"
+#include "core/file.h"
 #include "state/counter_file.h"
 
 enum {
-	VERSION		= 1,
 	NAME		= COUNTER_FILE_NAME,
-	PAGE_NAMES	= 64,		/* the head grows by so many, 4 KiB */
-	ROOM_MAX	= 1 << 16,
-	PATIENCE_MS	= 2000,		/* with others who make the same file ready */
+	PAGE_NAMES	= 64,		/* the head grows by so many names, which are 4 KiB */
+	NAMES_MAX	= 1 << 16,
+	PATIENCE_MS	= 2000,		/* with other processes that prepare the same file */
 	TRIES		= 3
 };
 
-static const char	 magic[8] = "qtoatall";
 static const char	 prefix[] = "qtoa.tally-";
 
-/* See state/counters.h. */
-struct message {
+/* The beginning of a file; see state/counters.h. */
+struct head {
 	char		 magic[8];
 	uint32_t	 version, day, room, head, slot, hour;
 	uint64_t	 used;
 	char		 zero[24];
 };
 
-_Static_assert(sizeof(struct message) == NAME, "the names follow");
+_Static_assert(sizeof(struct head) == NAME, "the names follow");
 
-/* A file being made ready, or read. */
+static const struct state_file_layout	layout = {
+	.magic = { 'q', 't', 'o', 'a', 't', 'a', 'l', 'l' }, .version = 1,
+	.head = sizeof(struct head),
+};
+
+/* A file that is prepared or read. */
 struct opened {
 	const struct counter_file_kind	*kind;
 	const char			*dir;
 	int64_t				 day;
-	int				 fd;
-	char				 name[COUNTER_FILE_PATH];
-	struct message			 head;
-	struct stat			 st;
+	char				 path[STATE_FILE_PATH];
+	struct state_file		 file;
+	struct head			 head;
 };
 
 struct counter_file {
 	const struct conf		*conf;
 	struct locks			*locks;
 	const struct counter_file_kind	*kind;
-	int64_t				 day;
-	char				*map;	/* NULL: none is */
-	size_t				 len;
-	struct message			 head;
-	struct stat			 st;
-	void				**slots; /* by account, then none's; NULL: look */
+	int64_t				 day;		/* of the file that is mapped */
+	struct state_file		 file;
+	struct head			 head;
+	void				**slots;	/* by account; NULL: not looked for yet */
 };
 
 /*
@@ -63,23 +61,23 @@ struct counter_file {
  */
 
 void
-counter_file_path(char path[COUNTER_FILE_PATH], const char *dir, int64_t day)
+counter_file_path(char path[STATE_FILE_PATH], const char *dir, int64_t day)
 {
 	char	 text[CALENDAR_DAY_TEXT];
 
 	calendar_day_text(text, day);
 	if (day == COUNTER_FILE_TOTAL)
-		(void)snprintf(path, COUNTER_FILE_PATH, "%s/%stotal", dir, prefix);
+		(void)snprintf(path, STATE_FILE_PATH, "%s/%stotal", dir, prefix);
 	else if (*text == '\0')
 		*path = '\0';
 	else
-		(void)snprintf(path, COUNTER_FILE_PATH, "%s/%s%.4s%.2s%.2s", dir, prefix, text,
+		(void)snprintf(path, STATE_FILE_PATH, "%s/%s%.4s%.2s%.2s", dir, prefix, text,
 		    text + 5, text + 8);
 }
 
-/* The day of a file of that name, or of one that was set aside; -1: it is neither. */
+/* The day that a file's name says, also that of a file in quarantine; -1: it says no day. */
 static int64_t
-day_of_name(const char *name, bool *aside)
+day_of_name(const char *name, bool *is_quarantined)
 {
 	const char	*p = name + sizeof(prefix) - 1;
 	char		 text[16];
@@ -87,9 +85,10 @@ day_of_name(const char *name, bool *aside)
 
 	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 || strlen(p) < 8)
 		return -1;
-	*aside = p[8] != '\0';
+	*is_quarantined = p[8] != '\0';
 	(void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2s", p, p + 4, p + 6);
-	return (!*aside || p[8] == '.') && calendar_parse_day(&day, slice_of(text)) ? day : -1;
+	return (!*is_quarantined || p[8] == '.') && calendar_parse_day(&day, slice_of(text)) ?
+	    day : -1;
 }
 
 /*
@@ -102,112 +101,85 @@ day_of_head(int64_t day)
 	return day == COUNTER_FILE_TOTAL ? 0 : (uint32_t)day;
 }
 
-static enum counter_file_state
-read_head(struct opened *f)
+static enum state_file_is
+open_counters(struct opened *f, int flags)
 {
-	static const struct message	 nothing;
-	const struct message		*h = &f->head;
-	ssize_t				 n;
+	const struct head	*h = &f->head;
+	enum state_file_is	 is;
 
-	memset(&f->head, 0, sizeof(f->head));
-	if (fstat(f->fd, &f->st) == -1 || (n = pread(f->fd, &f->head, sizeof(f->head), 0)) == -1)
-		return COUNTER_FILE_UNREADABLE;
-	/* Who began it may have died before the magic, which comes last. */
-	if (memcmp(h->magic, nothing.magic, sizeof(h->magic)) == 0)
-		return COUNTER_FILE_EMPTY;
-	if (n != (ssize_t)sizeof(f->head) || memcmp(h->magic, magic, sizeof(magic)) != 0)
-		return COUNTER_FILE_OTHER;
-	if (h->version > VERSION)
-		return COUNTER_FILE_LATER;
-	return h->version == VERSION && h->day == day_of_head(f->day) &&
-	    h->slot == f->kind->slot && h->hour == f->kind->hour && h->room > 0 &&
-	    h->room < ROOM_MAX && h->head == NAME * (h->room + 1) && h->used > 0 &&
-	    h->used <= h->room ? COUNTER_FILE_SOUND : COUNTER_FILE_OTHER;
+	is = state_file_open(&f->file, f->path, flags, &f->head, &layout);
+	if (is != STATE_FILE_SOUND)
+		return is;
+	return h->day == day_of_head(f->day) && h->slot == f->kind->slot &&
+	    h->hour == f->kind->hour && h->room > 0 && h->room < NAMES_MAX &&
+	    h->head == NAME * (h->room + 1) && h->used > 0 && h->used <= h->room ?
+	    STATE_FILE_SOUND : STATE_FILE_OTHER;
 }
 
 static off_t
-slot_at(const struct message *h, uint64_t slot)
+slot_at(const struct head *h, uint64_t slot)
 {
 	return (off_t)(h->head + slot * h->slot);
 }
 
-/* All up to there is on disk.  A copy may have holes, which blocks tell. */
 static bool
-is_reserved(const struct opened *f, off_t end)
+write_bytes(const struct opened *f, const void *p, size_t len, off_t at)
 {
-	return f->st.st_size >= end && (off_t)f->st.st_blocks * 512 >= end;
+	return pwrite(f->file.fd, p, len, at) == (ssize_t)len;
 }
 
-static bool
-reserve(struct opened *f, off_t end)
-{
-	int	 rc;
-
-	if (is_reserved(f, end))
-		return true;
-	if ((rc = posix_fallocate(f->fd, 0, end)) != 0)
-		errno = rc;
-	return rc == 0 && fstat(f->fd, &f->st) == 0;
-}
-
-static bool
-put(const struct opened *f, const void *p, size_t len, off_t at)
-{
-	return pwrite(f->fd, p, len, at) == (ssize_t)len;
-}
-
-/* The name of an account, as in the file. */
+/* Writes the name of an account as it is in the file. */
 static void
-pad(char name[NAME], struct slice path)
+pad_name(char name[NAME], struct slice path)
 {
 	memset(name, 0, NAME);
 	if (path.len != 0)
 		memcpy(name, path.p, path.len < NAME ? path.len : NAME);
 }
 
-/* After a power cut numbers may be there without their name. */
+/* After a power cut there may be numbers without a name, so a new slot is set to zeros. */
 static bool
-wipe(const struct opened *f, off_t from, off_t to)
+clear_bytes(const struct opened *f, off_t from, off_t to)
 {
 	static const char	 zeros[4096];
 	off_t			 len;
 
 	for (; from < to; from += len) {
 		len = to - from < (off_t)sizeof(zeros) ? to - from : (off_t)sizeof(zeros);
-		if (!put(f, zeros, (size_t)len, from))
+		if (!write_bytes(f, zeros, (size_t)len, from))
 			return false;
 	}
 	return true;
 }
 
-/* One more slot.  Who dies within has added none. */
+/* Adds a slot.  If the process dies in here, the file has the slots that it had. */
 static bool
 append_slot(struct opened *f, const char name[NAME])
 {
-	struct message	*h = &f->head;
+	struct head	*h = &f->head;
 	const off_t	 from = slot_at(h, h->used), to = slot_at(h, h->used + 1);
-	const bool	 is_new = f->st.st_size <= from;
+	const bool	 is_new = f->file.st.st_size <= from;
 
-	if (!reserve(f, to) || (!is_new && !wipe(f, from, to)) ||
-	    !put(f, name, NAME, (off_t)(NAME * (h->used + 1))))
+	if (!state_file_reserve(&f->file, to) || (!is_new && !clear_bytes(f, from, to)) ||
+	    !write_bytes(f, name, NAME, (off_t)(NAME * (h->used + 1))))
 		return false;
 	h->used++;
-	return put(f, &h->used, sizeof(h->used), offsetof(struct message, used));
+	return write_bytes(f, &h->used, sizeof(h->used), offsetof(struct head, used));
 }
 
-/* A slot for the path, if there is room. */
+/* Adds a slot for the account if it has none and there is room. */
 static bool
-need_slot(struct opened *f, const char *path)
+ensure_slot(struct opened *f, const char *path)
 {
-	const struct message	*h = &f->head;
+	const struct head	*h = &f->head;
 	char			 want[NAME], name[NAME];
 	uint64_t		 i;
 
-	if (!reserve(f, slot_at(h, h->used)))
+	if (!state_file_reserve(&f->file, slot_at(h, h->used)))
 		return false;
-	pad(want, slice_of(path));
+	pad_name(want, slice_of(path));
 	for (i = 0; i < h->used; i++)
-		if (pread(f->fd, name, NAME, (off_t)(NAME * (i + 1))) != NAME)
+		if (pread(f->file.fd, name, NAME, (off_t)(NAME * (i + 1))) != NAME)
 			return false;
 		else if (memcmp(name, want, NAME) == 0)
 			return true;
@@ -219,190 +191,151 @@ struct seeding {
 	bool		 ok;
 };
 
-/* A counter_file_each: a slot of a new file. */
+/* A counter_file_each: writes a slot that a new file begins with. */
 static void
-sow(void *ctx, struct slice account, const void *slot)
+seed_slot(void *ctx, struct slice account, const void *slot)
 {
 	struct seeding	*s = ctx;
 	struct opened	*f = s->file;
 	char		 name[NAME];
 
-	pad(name, account);
+	pad_name(name, account);
 	s->ok = s->ok && (account.len == 0 || append_slot(f, name)) &&
-	    put(f, slot, f->head.slot, slot_at(&f->head, f->head.used - 1));
+	    write_bytes(f, slot, f->head.slot, slot_at(&f->head, f->head.used - 1));
 }
 
-/* What it begins with is on disk before the file is one: no power cut leaves half of it. */
+/* Writes and syncs the first numbers before the magic: a power cut cannot leave half of them. */
 static bool
-seed(struct opened *f)
+seed_file(struct opened *f)
 {
 	struct seeding	 s = { f, true };
 
 	if (f->kind->seed == NULL)
 		return true;
-	return f->kind->seed(f->dir, sow, &s) == ERR_OK && s.ok &&
-	    (f->head.used == 1 || fdatasync(f->fd) == 0);
+	return f->kind->seed(f->dir, seed_slot, &s) == ERR_OK && s.ok &&
+	    (f->head.used == 1 || fdatasync(f->file.fd) == 0);
 }
 
-/* Whoever dies within leaves an empty file, as it was. */
+/* If the process dies in here, the file has no magic and is an empty one. */
 static bool
 begin_file(struct opened *f, size_t accounts)
 {
-	struct message	*h = &f->head;
+	struct head	*h = &f->head;
 	uint32_t	 names = f->kind->names;
 
-	while (names < ROOM_MAX - PAGE_NAMES && names < accounts * 2 + 8)
+	while (names < NAMES_MAX - PAGE_NAMES && names < accounts * 2 + 8)
 		names += PAGE_NAMES;
-	*h = (struct message){
-		.version = VERSION, .day = day_of_head(f->day), .room = names - 1,
+	*h = (struct head){
+		.version = layout.version, .day = day_of_head(f->day), .room = names - 1,
 		.head = NAME * names, .slot = f->kind->slot, .hour = f->kind->hour, .used = 1,
 	};
-	if (!reserve(f, slot_at(h, 1)) || !put(f, h, sizeof(*h), 0) || !seed(f))
+	if (!state_file_reserve(&f->file, slot_at(h, 1)) || !write_bytes(f, h, sizeof(*h), 0) ||
+	    !seed_file(f))
 		return false;
-	memcpy(h->magic, magic, sizeof(magic));
-	return put(f, h->magic, sizeof(h->magic), 0);
+	memcpy(h->magic, layout.magic, sizeof(h->magic));
+	return write_bytes(f, h->magic, sizeof(h->magic), 0);
 }
 
-static bool
-set_aside(const struct opened *f)
-{
-	char	 to[COUNTER_FILE_PATH + 40];
-
-	(void)snprintf(to, sizeof(to), "%s.foreign-%lld", f->name, (long long)clock_wall_ms());
-	if (rename(f->name, to) == -1)
-		return false;
-	log_msg(LEVEL_WARNING, "tally", "%s is not of this program's layout: it is set aside as "
-	    "%s, a new one is begun", f->name, to);
-	return true;
-}
-
-/* NULL: opened, and of our layout; else why not. */
+/* Opens the file, or a new one with room for so many accounts.  NULL: done; else why not. */
 static const char *
 open_or_begin(struct opened *f, size_t accounts)
 {
-	bool	 ok = false;
-	int	 tries;
+	enum state_file_is	 is;
+	const char		*why;
+	int			 tries;
 
-	/* Once what is wrong has gone there is another one. */
+	/* Each try removes a file that cannot be used; the next one makes a new file. */
 	for (tries = 0; tries < TRIES; tries++) {
-		f->fd = open(f->name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (f->fd == -1)
-			return strerror(errno);
-		switch (read_head(f)) {
-		case COUNTER_FILE_SOUND:
+		is = open_counters(f, O_RDWR | O_CREAT);
+		if (is == STATE_FILE_SOUND)
 			return NULL;
-		case COUNTER_FILE_LATER:
-			return "a later qtoa's";
-		case COUNTER_FILE_ABSENT:
-		case COUNTER_FILE_UNREADABLE:
+		if (f->file.fd == -1)
 			return strerror(errno);
-		case COUNTER_FILE_EMPTY:
-			/* One that has been begun is not cut short: who knows who maps it. */
-			if (f->st.st_size == 0)
-				return begin_file(f, accounts) ? NULL : strerror(errno);
-			ok = unlink(f->name) == 0;
-			break;
-		case COUNTER_FILE_OTHER:
-			ok = set_aside(f);
-			break;
-		}
-		if (!ok)
-			return strerror(errno);
-		(void)close(f->fd);
+		/* Only a file of no bytes is used: others may have mapped a longer one. */
+		if (is == STATE_FILE_EMPTY && f->file.st.st_size == 0)
+			return begin_file(f, accounts) ? NULL : strerror(errno);
+		why = state_file_clear(is, f->path, "tally");
+		state_file_close(&f->file);
+		if (why != NULL)
+			return why;
 	}
-	f->fd = -1;
-	return "not of this program's layout";
+	return "its layout is not that of this program";
 }
 
 /*
  * Mapping.
  */
 
-static void
-unmap(struct counter_file *f)
-{
-	if (f->map != NULL)
-		(void)munmap(f->map, f->len);
-	f->map = NULL;
-}
-
 static const char *
-path_of(const struct conf *c, size_t account)
+account_path_of(const struct conf *c, size_t account)
 {
 	return account < c->n ? c->accounts[account].path : "";
 }
 
-/* Whether the account has a slot in what is mapped; found, it need not be looked for again. */
+/* Finds and keeps the account's slot in the mapped file.  False: it has no slot there yet. */
 static bool
 find_slot(struct counter_file *f, size_t account)
 {
-	const struct message	*h = &f->head;
+	const struct head	*h = &f->head;
+	char			*map = f->file.map;
 	char			 want[NAME];
 	uint64_t		 i;
 
-	pad(want, slice_of(path_of(f->conf, account)));
-	for (i = 0; i < h->used && memcmp(f->map + NAME * (i + 1), want, NAME) != 0; i++)
+	pad_name(want, slice_of(account_path_of(f->conf, account)));
+	for (i = 0; i < h->used && memcmp(map + NAME * (i + 1), want, NAME) != 0; i++)
 		;
 	if (i == h->used && i < h->room)
 		return false;
-	f->slots[account] = f->map + slot_at(h, i == h->used ? 0 : i);
+	f->slots[account] = map + slot_at(h, i == h->used ? 0 : i);
 	return true;
 }
 
-/* What o has, in place of what f had; whose slots were found before, they are again. */
+/* Maps o in place of what f had, and finds the slots again that were known. */
 static bool
-map(struct counter_file *f, const struct opened *o)
+map_counters(struct counter_file *f, const struct opened *o)
 {
-	const size_t	 len = (size_t)o->st.st_size;
-	size_t		 i;
-	void		*p;
+	size_t	 i;
 
-	if ((p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, o->fd, 0)) == MAP_FAILED)
+	if (!state_file_map(&f->file, &o->file, (size_t)o->file.st.st_size))
 		return false;
-	unmap(f);
 	f->day = o->day;
-	f->map = p;
-	f->len = len;
 	f->head = o->head;
-	f->st = o->st;
 	for (i = 0; i <= f->conf->n; i++)
 		if (f->slots[i] != NULL && !find_slot(f, i))
 			f->slots[i] = NULL;
 	return true;
 }
 
-/* True: the file is as it must be, and so it was for others before us. */
+/* Maps the file if another process has prepared it. */
 static bool
-map_as_it_is(struct counter_file *f, struct opened *o)
+map_existing(struct counter_file *f, struct opened *o)
 {
 	bool	 ok;
 
-	if ((o->fd = open(o->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) == -1)
-		return false;
-	ok = read_head(o) == COUNTER_FILE_SOUND &&
-	    is_reserved(o, slot_at(&o->head, o->head.used)) && map(f, o);
-	(void)close(o->fd);
+	ok = open_counters(o, O_RDWR) == STATE_FILE_SOUND &&
+	    state_file_is_reserved(&o->file, slot_at(&o->head, o->head.used)) && map_counters(f, o);
+	state_file_close(&o->file);
 	return ok;
 }
 
-/* With a slot for the account, and the file if need be.  NULL: done; else why not. */
+/* Prepares the file with a slot for the account, and maps it.  NULL: done; else why not. */
 static const char *
-map_anew(struct counter_file *f, struct opened *o, size_t account)
+prepare_and_map(struct counter_file *f, struct opened *o, size_t account)
 {
 	unsigned char	 key[LOCK_KEY];
-	struct lock	 claim;
+	struct lock	 lock;
 	const char	*why;
 
-	lock_name(key, "tally", o->name);
-	if (lock_take(f->locks, &claim, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
-		return "another process has it in hand all the time";
-	(void)mkdir(o->dir, 0700);	/* whether it is there now shows below */
+	lock_name(key, "tally", o->path);
+	if (lock_take(f->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
+		return "another process prepares it and does not finish";
+	(void)mkdir(o->dir, 0700);	/* if this fails, so does the next line */
 	why = open_or_begin(o, f->conf->n);
-	if (why == NULL && (!need_slot(o, path_of(f->conf, account)) || !map(f, o)))
+	if (why == NULL && (!ensure_slot(o, account_path_of(f->conf, account)) ||
+	    !map_counters(f, o)))
 		why = strerror(errno);
-	if (o->fd != -1)
-		(void)close(o->fd);
-	lock_release(f->locks, &claim, false);
+	state_file_close(&o->file);
+	lock_release(f->locks, &lock, false);
 	return why;
 }
 
@@ -412,46 +345,45 @@ counter_file_ready(struct counter_file *f, int64_t day, size_t account)
 	struct opened	 o = { .kind = f->kind, .dir = f->conf->set.state_dir, .day = day };
 	const char	*why;
 
-	counter_file_path(o.name, o.dir, day);
-	if (*o.name == '\0')
+	counter_file_path(o.path, o.dir, day);
+	if (*o.path == '\0')
 		return "the clock is wrong";
-	if (f->map != NULL && f->day == day && find_slot(f, account))
+	if (f->file.map != NULL && f->day == day && find_slot(f, account))
 		return NULL;
-	if (map_as_it_is(f, &o) && find_slot(f, account))
+	if (map_existing(f, &o) && find_slot(f, account))
 		return NULL;
-	if ((why = map_anew(f, &o, account)) == NULL && !find_slot(f, account))
-		why = "its slots are gone";
+	if ((why = prepare_and_map(f, &o, account)) == NULL && !find_slot(f, account))
+		why = "the slot that was added is gone";
 	return why;
 }
 
 void *
 counter_file_slot(const struct counter_file *f, int64_t day, size_t account)
 {
-	return f->map != NULL && f->day == day ? f->slots[account] : NULL;
+	return f->file.map != NULL && f->day == day ? f->slots[account] : NULL;
 }
 
 void
 counter_file_housekeep(struct counter_file *f)
 {
-	char		 path[COUNTER_FILE_PATH];
-	struct stat	 st;
+	char	 path[STATE_FILE_PATH];
 
-	if (f->map == NULL)
+	if (f->file.map == NULL)
 		return;
 	counter_file_path(path, f->conf->set.state_dir, f->day);
-	if (stat(path, &st) == -1 || st.st_dev != f->st.st_dev || st.st_ino != f->st.st_ino)
-		unmap(f);
+	if (!file_is_at(path, &f->file.st))
+		state_file_unmap(&f->file);
 }
 
 struct counter_file *
-counter_file_new(const struct conf *c, struct locks *cs, const struct counter_file_kind *k)
+counter_file_new(const struct conf *c, struct locks *locks, const struct counter_file_kind *k)
 {
 	struct counter_file	*f;
 
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return NULL;
 	f->conf = c;
-	f->locks = cs;
+	f->locks = locks;
 	f->kind = k;
 	if ((f->slots = calloc(c->n + 1, sizeof(*f->slots))) == NULL) {
 		free(f);
@@ -465,7 +397,7 @@ counter_file_free(struct counter_file *f)
 {
 	if (f == NULL)
 		return;
-	unmap(f);
+	state_file_unmap(&f->file);
 	free(f->slots);
 	free(f);
 }
@@ -474,15 +406,15 @@ counter_file_free(struct counter_file *f)
  * Reading.
  */
 
-/* What is not there yet is zeros. */
+/* Bytes behind the end of the file are zeros. */
 static enum error
 read_slot(const struct opened *f, void *slot, uint64_t i, counter_file_each *fn, void *ctx)
 {
 	char	 name[NAME + 1] = "";
 
 	memset(slot, 0, f->head.slot);
-	if (pread(f->fd, name, NAME, (off_t)(NAME * (i + 1))) == -1 ||
-	    pread(f->fd, slot, f->head.slot, slot_at(&f->head, i)) == -1)
+	if (pread(f->file.fd, name, NAME, (off_t)(NAME * (i + 1))) == -1 ||
+	    pread(f->file.fd, slot, f->head.slot, slot_at(&f->head, i)) == -1)
 		return ERR_STORE;
 	fn(ctx, slice_of(i == 0 ? "" : name), slot);
 	return ERR_OK;
@@ -504,25 +436,21 @@ read_slots(const struct opened *f, counter_file_each *fn, void *ctx)
 }
 
 enum error
-counter_file_read(enum counter_file_state *state, const char *dir, int64_t day,
+counter_file_read(enum state_file_is *is, const char *dir, int64_t day,
     const struct counter_file_kind *k, counter_file_each *fn, void *ctx)
 {
 	struct opened	 f = { .kind = k, .dir = dir, .day = day };
 	enum error	 er = ERR_OK;
 
-	counter_file_path(f.name, dir, day);
-	if ((f.fd = open(f.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1) {
-		*state = errno == ENOENT ? COUNTER_FILE_ABSENT : COUNTER_FILE_UNREADABLE;
-	} else {
-		if ((*state = read_head(&f)) == COUNTER_FILE_SOUND)
-			er = read_slots(&f, fn, ctx);
-		(void)close(f.fd);
-	}
-	return *state == COUNTER_FILE_UNREADABLE ? ERR_STORE : er;
+	counter_file_path(f.path, dir, day);
+	if ((*is = open_counters(&f, O_RDONLY)) == STATE_FILE_SOUND)
+		er = read_slots(&f, fn, ctx);
+	state_file_close(&f.file);
+	return *is == STATE_FILE_UNREADABLE ? ERR_STORE : er;
 }
 
 static int
-compare(const void *a, const void *b)
+compare_days(const void *a, const void *b)
 {
 	const int64_t	*x = a, *y = b;
 
@@ -551,36 +479,36 @@ counter_file_days(struct counter_file_days *d, const char *dir, int64_t from, in
 	enum error	 er = ERR_OK;
 	struct dirent	*e;
 	int64_t		 day;
-	bool		 aside;
+	bool		 is_quarantined;
 	DIR		*p;
 
 	*d = (struct counter_file_days){ .n = 0 };
 	if ((p = opendir(dir)) == NULL)
 		return errno == ENOENT ? ERR_OK : ERR_STORE;
 	while (er == ERR_OK && (e = readdir(p)) != NULL)
-		if ((day = day_of_name(e->d_name, &aside)) != -1 && !aside && day >= from &&
-		    day <= to)
+		if ((day = day_of_name(e->d_name, &is_quarantined)) != -1 && !is_quarantined &&
+		    day >= from && day <= to)
 			er = add_day(d, day);
 	(void)closedir(p);
 	if (d->n != 0)
-		qsort(d->v, d->n, sizeof(*d->v), compare);
+		qsort(d->v, d->n, sizeof(*d->v), compare_days);
 	return er;
 }
 
 void
 counter_file_forget(const char *dir, int64_t before)
 {
-	char		 name[COUNTER_FILE_PATH];
+	char		 path[STATE_FILE_PATH];
 	struct dirent	*e;
 	int64_t		 day;
-	bool		 aside;
+	bool		 is_quarantined;
 	DIR		*p;
 
 	if ((p = opendir(dir)) == NULL)
 		return;
 	while ((e = readdir(p)) != NULL)
-		if ((day = day_of_name(e->d_name, &aside)) != -1 && day < before &&
-		    snprintf(name, sizeof(name), "%s/%s", dir, e->d_name) < (int)sizeof(name))
-			(void)unlink(name);
+		if ((day = day_of_name(e->d_name, &is_quarantined)) != -1 && day < before &&
+		    snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < (int)sizeof(path))
+			(void)unlink(path);
 	(void)closedir(p);
 }

@@ -1,9 +1,9 @@
 /*
- * counter_file.h: the files of state/counters.h, which says how they are laid out: named, made, mapped by
- * who counts and read by who asks.
+ * counter_file.h: the files that state/counters.h describes: they are named, made, mapped by the
+ * processes that count, and read by those that ask.
  *
- * Of several processes one at a time makes a file ready (state/lock.h); that threads of one do not
- * map at once is the caller's.
+ * One process at a time prepares a file (state/lock.h).  The caller sees to it that one thread of a
+ * process at a time maps.
  */
 #ifndef STATE_COUNTER_FILE_H
 #define STATE_COUNTER_FILE_H
@@ -14,71 +14,68 @@
 
 #include "core/conf.h"
 #include "state/lock.h"
+#include "state/state_file.h"
 
 enum {
-	COUNTER_FILE_TOTAL	= -1,	/* in place of a day: the file of them all */
-	COUNTER_FILE_NAME	= 64	/* bytes of an account's path */
+	COUNTER_FILE_TOTAL	= -1,	/* instead of a day: the file of the totals */
+	COUNTER_FILE_NAME	= 64	/* bytes of an account's path in a file */
 };
 
-/* One slot; account empty: what belongs to none. */
+/* Gets one slot.  account is empty for the slot of requests that belong to no account. */
 typedef void	 counter_file_each(void *ctx, struct slice account, const void *slot);
 
-/* Calls fn for each slot that a new file begins with, none's first.  An error is errno's, too. */
+/*
+ * Calls fn for each slot that a new file begins with, first for the one without an account.  If it
+ * fails, errno says why.
+ */
 typedef enum error counter_file_seed(const char *dir, counter_file_each *fn, void *ctx);
 
 struct counter_file_kind {
 	uint32_t		 hour, slot;	/* bytes */
-	uint32_t		 names;		/* room for so many, or more if there are more accounts */
-	counter_file_seed	*seed;		/* NULL: a new one begins with zeros */
+	uint32_t		 names;		/* slots to have room for; more for more accounts */
+	counter_file_seed	*seed;		/* NULL: a new file begins with zeros */
 };
 
 /*
- * One that is mapped, of one kind.
+ * A file that is mapped, of one kind.
  */
 struct counter_file;
 
-/* Maps nothing yet, keeps all three.  NULL: no memory. */
-struct counter_file *counter_file_new(const struct conf *c, struct locks *cs,
+/* Maps nothing yet; keeps c, locks and k.  NULL: no memory. */
+struct counter_file *counter_file_new(const struct conf *c, struct locks *locks,
 		    const struct counter_file_kind *k);
 void		 counter_file_free(struct counter_file *f);
 
-/* The slot of an account of the conf, conf->n: none's.  NULL: that day is not mapped with it. */
+/*
+ * The slot of account number `account` of the configuration; conf->n is the one without an account.
+ * NULL: what is mapped is not that day, or has no such slot.
+ */
 void		*counter_file_slot(const struct counter_file *f, int64_t day, size_t account);
 
 /*
- * Maps the file of that day in place of what was mapped, with a slot for the account; makes both
- * if need be.  NULL: done; else why not.
+ * Maps the file of that day instead of what was mapped, with a slot for the account.  It makes the
+ * file and the slot if need be.  NULL: done; else the reason why not.
  */
 const char	*counter_file_ready(struct counter_file *f, int64_t day, size_t account);
 
-/* Lets go of a file that is gone. */
+/* Unmaps a file that was removed or renamed. */
 void		 counter_file_housekeep(struct counter_file *f);
 
 /*
- * What is there.
+ * Files, mapped or not.
  */
 
-/* The name of that day's file in the directory; what has none is "". */
-enum { COUNTER_FILE_PATH = 1100 };
-void		 counter_file_path(char path[COUNTER_FILE_PATH], const char *dir, int64_t day);
-
-enum counter_file_state {
-	COUNTER_FILE_SOUND,
-	COUNTER_FILE_ABSENT,
-	COUNTER_FILE_EMPTY,	/* not begun, or whoever began it died within */
-	COUNTER_FILE_OTHER,	/* of another layout */
-	COUNTER_FILE_LATER,	/* a later qtoa's */
-	COUNTER_FILE_UNREADABLE	/* errno */
-};
+/* Writes the path of that day's file.  "": the day is outside of the calendar (core/calendar.h). */
+void		 counter_file_path(char path[STATE_FILE_PATH], const char *dir, int64_t day);
 
 /*
- * fn gets each slot of a sound file, which is not mapped for it: a disk that fails is an error
- * here, not the death of the process.  ERR_STORE: errno; ERR_NOMEM.
+ * Calls fn for each slot of a sound file; *is says whether it is sound.  The file is read, not
+ * mapped: an error of the disk must not kill the process.  ERR_STORE: errno says why; ERR_NOMEM.
  */
-enum error	 counter_file_read(enum counter_file_state *state, const char *dir, int64_t day,
+enum error	 counter_file_read(enum state_file_is *is, const char *dir, int64_t day,
 		    const struct counter_file_kind *k, counter_file_each *fn, void *ctx);
 
-/* The days from one to another for which there are files, in order; d->v is the caller's. */
+/* The days in a range (both ends included) that have a file, in order.  The caller frees d->v. */
 struct counter_file_days {
 	int64_t	*v;
 	size_t	 n, room;
@@ -86,7 +83,7 @@ struct counter_file_days {
 enum error	 counter_file_days(struct counter_file_days *d, const char *dir, int64_t from,
 		    int64_t to);
 
-/* Removes the files of days before that one, set aside ones as well. */
+/* Removes the files of the days before that one, also those in quarantine. */
 void		 counter_file_forget(const char *dir, int64_t before);
 
 #endif

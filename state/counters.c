@@ -5,20 +5,16 @@
 #include <string.h>
 
 #include "core/calendar.h"
-#include "core/clock.h"
 #include "core/log.h"
 #include "state/counter_file.h"
 #include "state/counters.h"
 
 enum {
-	CHINA_S		= 8 * 3600,
-	DAY_S		= 86400,
-	RETRY_MS	= 1000,		/* between two tries while it fails */
 	DAY_NAMES	= 64,
-	TOTAL_NAMES	= 1024		/* of many years */
+	TOTAL_NAMES	= 1024		/* the accounts of many years */
 };
 
-/* struct counter_numbers and struct counter_total as they are in the files. */
+/* struct counter_numbers and struct counter_total as processes share them in the files. */
 struct numbers {
 	_Atomic uint64_t	 count[COUNTER__MAX], sum_ms[COUNTER_TIMES], spare[2];
 	_Atomic uint64_t	 bucket[COUNTER_TIMES][COUNTER_BUCKETS];
@@ -44,19 +40,16 @@ static const struct counter_file_kind	total_kind = {
 	.seed = sum_of_days,
 };
 
-/* With what is counted by the day, or in all. */
-struct trouble {
-	_Atomic int64_t		 retry_ms;	/* monotonic */
-	_Atomic uint64_t	 lost;
-	bool			 is_said;
-};
+/* The files of the days and that of the totals can fail independently. */
+enum group { OF_DAYS, OF_TOTAL, GROUPS };
 
 struct counters {
 	const struct conf	*conf;
-	pthread_rwlock_t	 lock;		/* who counts reads, who maps writes */
-	struct counter_file	*days[2];	/* even and odd: about midnight there are two */
+	pthread_rwlock_t	 lock;		/* read: to count; write: to map a file */
+	struct counter_file	*days[2];	/* even and odd: two are in use about midnight */
 	struct counter_file	*total;
-	struct trouble		 trouble[2];
+	struct state_file_trouble trouble[GROUPS];
+	_Atomic uint64_t	 lost[GROUPS];	/* requests not counted since the trouble began */
 };
 
 /*
@@ -66,7 +59,7 @@ struct counters {
 enum counter
 counters_refused(enum error er, bool push)
 {
-	/* In files: add, never change. */
+	/* The numbers are places in files: add new ones, never change one. */
 	static const unsigned char	 reasons[ERR__MAX] = {
 		[ERR_NOMEM] = 1, [ERR_CONF] = 2, [ERR_REQUEST] = 3, [ERR_PATH] = 4,
 		[ERR_METHOD] = 5, [ERR_TOOBIG] = 6, [ERR_LATE] = 7, [ERR_PARAM] = 8,
@@ -80,7 +73,7 @@ counters_refused(enum error er, bool push)
 	return (enum counter)(base + reasons[er]);
 }
 
-/* In files: add, never change. */
+/* The order is that of places in files: add new ones at the end, never change one. */
 static const char *const events[COUNTER_EVENTS] = {
 	"-", "$$_menu_click", "$$_official_account_follow", "$$_official_account_unfollow",
 	"$$_scan_open_official_account", "$$_send_localtion", "$$_send_msg_popup",
@@ -136,60 +129,58 @@ file_of(const struct counters *t, int64_t day)
 	return day == COUNTER_FILE_TOTAL ? t->total : t->days[day & 1];
 }
 
-static struct trouble *
-trouble_of(struct counters *t, int64_t day)
+static enum group
+group_of(int64_t day)
 {
-	return &t->trouble[day == COUNTER_FILE_TOTAL];
+	return day == COUNTER_FILE_TOTAL ? OF_TOTAL : OF_DAYS;
 }
 
-/* Said once when it begins, and when it is over. */
+/* Logs when a group of files cannot be used any more, and when it can again. */
 static void
-heed(struct counters *t, int64_t day, const char *why)
+log_trouble(struct counters *t, int64_t day, const char *why)
 {
-	const char	*dir = t->conf->set.state_dir;
-	const char	*what = day == COUNTER_FILE_TOTAL ? "requests are not counted for /-/metrics" :
-			    "requests are not counted";
-	struct trouble	*x = trouble_of(t, day);
-	char		 path[COUNTER_FILE_PATH];
+	const enum group	 group = group_of(day);
+	char			 path[STATE_FILE_PATH];
 
-	counter_file_path(path, dir, day);
-	if (why != NULL && !x->is_said)
-		log_msg(LEVEL_WARNING, "tally", "%s: %s: %s until this is mended, which does them "
-		    "no harm; look at the owner, permissions and free space of %s",
-		    *path != '\0' ? path : "-", why, what, dir);
-	else if (why == NULL && x->is_said)
+	counter_file_path(path, t->conf->set.state_dir, day);
+	if (state_file_note(&t->trouble[group], *path != '\0' ? path : "-", why))
 		log_msg(LEVEL_NOTICE, "tally", "%s: requests are counted again, %llu were not",
-		    path, (unsigned long long)atomic_exchange(&x->lost, 0));
-	x->is_said = why != NULL;
-	atomic_store(&x->retry_ms, why == NULL ? 0 : clock_mono_ms() + RETRY_MS);
+		    path, (unsigned long long)atomic_exchange(&t->lost[group], 0));
 }
 
-/* As far as it can be had now. */
+/* Maps the file of the day (or of the totals) with a slot for the account, if it can. */
 static void
-make_ready(struct counters *t, int64_t day, size_t account)
+prepare_slot(struct counters *t, int64_t day, size_t account)
 {
 	struct counter_file	*f = file_of(t, day);
 
-	if (clock_mono_ms() < atomic_load(&trouble_of(t, day)->retry_ms))
+	if (!state_file_may_try(&t->trouble[group_of(day)]))
 		return;
 	(void)pthread_rwlock_wrlock(&t->lock);
 	if (counter_file_slot(f, day, account) == NULL)
-		heed(t, day, counter_file_ready(f, day, account));
+		log_trouble(t, day, counter_file_ready(f, day, account));
 	(void)pthread_rwlock_unlock(&t->lock);
 }
 
 struct counters *
-counters_new(const struct conf *c, struct locks *cs)
+counters_new(const struct conf *c, struct locks *locks)
 {
 	struct counters	*t;
+	int		 i;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	t->conf = c;
 	(void)pthread_rwlock_init(&t->lock, NULL);
-	t->days[0] = counter_file_new(c, cs, &day_kind);
-	t->days[1] = counter_file_new(c, cs, &day_kind);
-	t->total = counter_file_new(c, cs, &total_kind);
+	for (i = 0; i < GROUPS; i++)
+		t->trouble[i] = (struct state_file_trouble){
+			.dir = c->set.state_dir, .what = "tally", .level = LEVEL_WARNING,
+			.effect = i == OF_DAYS ? "requests are not counted" :
+			    "requests are not counted for /-/metrics",
+		};
+	t->days[0] = counter_file_new(c, locks, &day_kind);
+	t->days[1] = counter_file_new(c, locks, &day_kind);
+	t->total = counter_file_new(c, locks, &total_kind);
 	if (t->days[0] == NULL || t->days[1] == NULL || t->total == NULL) {
 		counters_free(t);
 		return NULL;
@@ -226,49 +217,43 @@ counters_housekeep(struct counters *t, int64_t wall_ms)
  * Counting.
  */
 
-/* Where to count; NULL: there is none. */
-struct held {
+/* Where a request is counted; NULL: that file cannot be used. */
+struct target {
 	struct numbers	*hour;
 	struct total	*total;
 };
 
 static bool
-look(struct held *h, const struct counters *t, size_t account, int64_t time_s)
+find_target(struct target *g, const struct counters *t, size_t account, int64_t time_s)
 {
 	const int64_t	 day = calendar_day_at(time_s);
-	struct numbers	*first = counter_file_slot(t->days[day & 1], day, account);
+	struct numbers	*hours = counter_file_slot(t->days[day & 1], day, account);
 
-	h->hour = first == NULL ? NULL : &first[(time_s + CHINA_S - day * DAY_S) / 3600];
-	h->total = counter_file_slot(t->total, COUNTER_FILE_TOTAL, account);
-	return h->hour != NULL && h->total != NULL;
+	g->hour = hours == NULL ? NULL : &hours[calendar_second_of_day(time_s) / 3600];
+	g->total = counter_file_slot(t->total, COUNTER_FILE_TOTAL, account);
+	return g->hour != NULL && g->total != NULL;
 }
 
-/* And the lock with it. */
+/* Finds where to count, and leaves t->lock held so that it stays mapped. */
 static void
-hold(struct held *h, struct counters *t, const struct account *a, int64_t wall_ms)
+lock_target(struct target *g, struct counters *t, const struct account *a, int64_t wall_ms)
 {
 	const size_t	 account = a == NULL ? t->conf->n : (size_t)(a - t->conf->accounts);
 	const int64_t	 time_s = wall_ms / 1000;
 
 	(void)pthread_rwlock_rdlock(&t->lock);
-	if (look(h, t, account, time_s))
+	if (find_target(g, t, account, time_s))
 		return;
 	(void)pthread_rwlock_unlock(&t->lock);
-	/* New totals begin with what the days have: nobody counts in one before both are there. */
-	make_ready(t, COUNTER_FILE_TOTAL, account);
-	make_ready(t, calendar_day_at(time_s), account);
+	/* The totals first: a new file of totals begins with the sums of the days. */
+	prepare_slot(t, COUNTER_FILE_TOTAL, account);
+	prepare_slot(t, calendar_day_at(time_s), account);
 	(void)pthread_rwlock_rdlock(&t->lock);
-	(void)look(h, t, account, time_s);
+	(void)find_target(g, t, account, time_s);
 }
 
 static void
-let_go(struct counters *t)
-{
-	(void)pthread_rwlock_unlock(&t->lock);
-}
-
-static void
-add(_Atomic uint64_t *n, int64_t more)
+add_to(_Atomic uint64_t *n, int64_t more)
 {
 	(void)atomic_fetch_add_explicit(n, (uint64_t)more, memory_order_relaxed);
 }
@@ -276,8 +261,8 @@ add(_Atomic uint64_t *n, int64_t more)
 static void
 add_time(struct numbers *n, enum counter_time which, int64_t ms)
 {
-	add(&n->sum_ms[which], ms < 0 ? 0 : ms);
-	add(&n->bucket[which][counters_bucket(ms)], 1);
+	add_to(&n->sum_ms[which], ms < 0 ? 0 : ms);
+	add_to(&n->bucket[which][counters_bucket(ms)], 1);
 }
 
 static bool
@@ -287,9 +272,9 @@ is_acknowledged(enum counter end)
 }
 
 static void
-count(struct numbers *n, const struct counters_request *r)
+count_request(struct numbers *n, const struct counters_request *r)
 {
-	add(&n->count[r->end], 1);
+	add_to(&n->count[r->end], 1);
 	if (is_acknowledged(r->end))
 		add_time(n, COUNTER_WAITED, r->ms);
 	if (r->qt_ms >= 0)
@@ -299,22 +284,22 @@ count(struct numbers *n, const struct counters_request *r)
 void
 counters_request(struct counters *t, const struct counters_request *r)
 {
-	struct held	 h;
+	struct target	 g;
 
 	if (t == NULL)
 		return;
-	hold(&h, t, r->account, r->came_ms);
-	if (h.hour != NULL)
-		count(h.hour, r);
+	lock_target(&g, t, r->account, r->came_ms);
+	if (g.hour != NULL)
+		count_request(g.hour, r);
 	else
-		add(&trouble_of(t, 0)->lost, 1);
-	if (h.total != NULL)
-		count(&h.total->sum, r);
+		add_to(&t->lost[OF_DAYS], 1);
+	if (g.total != NULL)
+		count_request(&g.total->sum, r);
 	else
-		add(&trouble_of(t, COUNTER_FILE_TOTAL)->lost, 1);
-	if (h.total != NULL && r->end <= COUNTER_DEAD && r->event >= 0)
-		add(&h.total->event[r->event], 1);
-	let_go(t);
+		add_to(&t->lost[OF_TOTAL], 1);
+	if (g.total != NULL && r->end <= COUNTER_DEAD && r->event >= 0)
+		add_to(&g.total->event[r->event], 1);
+	(void)pthread_rwlock_unlock(&t->lock);
 }
 
 void
@@ -335,9 +320,9 @@ struct reading {
 	void		*ctx;
 };
 
-/* A counter_file_each: the hours of a slot. */
+/* A counter_file_each: gives the hours of a slot that are not zero to r->fn. */
 static void
-take_hours(void *ctx, struct slice account, const void *slot)
+pass_hours(void *ctx, struct slice account, const void *slot)
 {
 	static const struct counter_numbers	 nothing;
 	const struct reading			*r = ctx;
@@ -354,9 +339,9 @@ static enum error
 read_day(const char *dir, int64_t day, counters_each *fn, void *ctx)
 {
 	struct reading		 r = { day, fn, ctx };
-	enum counter_file_state	 state;
+	enum state_file_is	 is;
 
-	return counter_file_read(&state, dir, day, &day_kind, take_hours, &r);
+	return counter_file_read(&is, dir, day, &day_kind, pass_hours, &r);
 }
 
 enum error
@@ -373,7 +358,7 @@ counters_read(const char *dir, int64_t from_day, int64_t to_day, counters_each *
 	return er;
 }
 
-/* Of all days, by account; none's is the first. */
+/* The sums of all days by account; the first is the one without an account. */
 struct sums {
 	struct sum {
 		char			 account[COUNTER_FILE_NAME + 1];
@@ -383,9 +368,9 @@ struct sums {
 	enum error	 er;
 };
 
-/* NULL: no memory. */
+/* Appends an account's sums, which are zeros.  NULL: no memory. */
 static struct sum *
-add_sum(struct sums *s)
+append_sum(struct sums *s)
 {
 	const size_t	 room = s->room == 0 ? 8 : s->room * 2;
 	struct sum	*v;
@@ -411,12 +396,12 @@ sum_for(struct sums *s, struct slice account)
 			return &s->v[i];
 	if (s->n == TOTAL_NAMES - 1)
 		return &s->v[0];
-	if ((v = add_sum(s)) != NULL && account.len != 0)
+	if ((v = append_sum(s)) != NULL && account.len != 0)
 		memcpy(v->account, account.p, account.len);
 	return v;
 }
 
-/* A counters_each. */
+/* A counters_each: adds an hour to its account's sums. */
 static void
 add_hour(void *ctx, const struct counter_hour *h)
 {
@@ -429,7 +414,7 @@ add_hour(void *ctx, const struct counter_hour *h)
 		s->er = ERR_NOMEM;
 }
 
-/* A day that cannot be read is no reason to have no totals. */
+/* A counter_file_seed: sums all days up.  A day that cannot be read is left out. */
 static enum error
 sum_of_days(const char *dir, counter_file_each *fn, void *ctx)
 {
@@ -456,9 +441,9 @@ struct reading_totals {
 	void			*ctx;
 };
 
-/* A counter_file_each. */
+/* A counter_file_each: gives a slot of the totals to r->fn. */
 static void
-take_total(void *ctx, struct slice account, const void *slot)
+pass_total(void *ctx, struct slice account, const void *slot)
 {
 	const struct reading_totals	*r = ctx;
 
@@ -469,19 +454,20 @@ enum error
 counters_totals(const char *dir, counters_each_total *fn, void *ctx)
 {
 	struct reading_totals	 r = { fn, ctx };
-	enum counter_file_state	 state;
+	enum state_file_is	 is;
 	enum error		 er;
 
-	er = counter_file_read(&state, dir, COUNTER_FILE_TOTAL, &total_kind, take_total, &r);
-	switch (state) {
-	case COUNTER_FILE_SOUND:
-	case COUNTER_FILE_UNREADABLE:
+	er = counter_file_read(&is, dir, COUNTER_FILE_TOTAL, &total_kind, pass_total, &r);
+	switch (is) {
+	case STATE_FILE_SOUND:
+	case STATE_FILE_UNREADABLE:
 		break;
-	case COUNTER_FILE_ABSENT:
-	case COUNTER_FILE_EMPTY:
-	case COUNTER_FILE_OTHER:
-		return sum_of_days(dir, take_total, &r);	/* as they will begin */
-	case COUNTER_FILE_LATER:
+	case STATE_FILE_ABSENT:
+	case STATE_FILE_EMPTY:
+	case STATE_FILE_OTHER:
+		/* A new file would begin with these numbers. */
+		return sum_of_days(dir, pass_total, &r);
+	case STATE_FILE_LATER:
 		errno = ENOTSUP;
 		return ERR_STORE;
 	}
@@ -543,7 +529,7 @@ counters_percentile(const struct counter_numbers *n, enum counter_time which, do
 		all += bucket[i];
 	if (all == 0)
 		return -1;
-	rank = (uint64_t)(share * (double)all);		/* how many stay within, rounded up */
+	rank = (uint64_t)(share * (double)all);		/* how many times to include, rounded up */
 	rank += (double)rank < share * (double)all;
 	rank = rank == 0 ? 1 : rank > all ? all : rank;
 	for (i = 0; below + bucket[i] < rank; i++)

@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,10 +10,10 @@
 #include "state/db.h"
 
 enum {
-	STATEMENTS = 64,	/* kept prepared */
-	PAUSE_MIN_US = 100,	/* between two looks at a database that others hold */
+	STATEMENTS = 64,	/* that are kept prepared */
+	PAUSE_MIN_US = 100,	/* between two tries to lock a database that others hold */
 	PAUSE_MAX_US = 2000,
-	STEPS = 10000		/* of SQLite's machine, between two looks at the clock */
+	STEPS = 10000		/* of SQLite's virtual machine, between two looks at the clock */
 };
 
 struct statement {
@@ -23,17 +25,17 @@ struct db {
 	sqlite3			*sq;
 	struct statement	 st[STATEMENTS];
 	size_t			 n;
-	int64_t			 until_ms;	/* patience */
-	int64_t			 limit_ms;
+	int64_t			 until_ms;	/* wait for others until then; see db_patience() */
+	int64_t			 limit_ms;	/* stop statements then; see db_limit() */
 	enum db_fault		 fault;
 	char			 why[160];
-	db_log_pages		*watch;
+	db_wal_pages		*watch;
 	void			*watch_ctx;
 };
 
-/* Called by SQLite while others hold the database.  0: give up. */
+/* SQLite calls this while others hold the database.  0: stop waiting. */
 static int
-on_busy(void *arg, int times)
+wait_while_busy(void *arg, int times)
 {
 	const struct db	*db = arg;
 	long		 us = PAUSE_MIN_US;
@@ -49,7 +51,7 @@ on_busy(void *arg, int times)
 }
 
 static enum db_fault
-classify(int rc)
+fault_of(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
@@ -67,12 +69,12 @@ classify(int rc)
 }
 
 static enum error
-fail(struct db *db, int rc)
+record_fault(struct db *db, int rc)
 {
 	const char	*text = db->sq != NULL ? sqlite3_errmsg(db->sq) : sqlite3_errstr(rc);
 	size_t		 len = strlen(text);
 
-	db->fault = classify(rc);
+	db->fault = fault_of(rc);
 	if (len >= sizeof(db->why))
 		len = sizeof(db->why) - 1;
 	memcpy(db->why, text, len);
@@ -89,15 +91,15 @@ db_open(struct db **out, const char *file, enum db_mode mode)
 
 	if ((*out = db = calloc(1, sizeof(*db))) == NULL)
 		return ERR_NOMEM;
-	/* Refused once SQLite is initialised, and then it has been done. */
+	/* SQLite refuses it after the first connection, which has done it already. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	flags |= mode == DB_READ_ONLY ? SQLITE_OPEN_READONLY :
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	if ((rc = sqlite3_open_v2(file, &db->sq, flags, NULL)) != SQLITE_OK)
-		return fail(db, rc);
+		return record_fault(db, rc);
 	(void)sqlite3_extended_result_codes(db->sq, 1);
-	(void)sqlite3_busy_handler(db->sq, on_busy, db);
-	/* Closing must not take the time that a checkpoint takes. */
+	(void)sqlite3_busy_handler(db->sq, wait_while_busy, db);
+	/* To close a connection must not take the time of a checkpoint. */
 	(void)sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return ERR_OK;
 }
@@ -141,11 +143,11 @@ db_script(struct db *db, const char *sql)
 	int	 rc;
 
 	rc = sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
-	return rc == SQLITE_OK ? ERR_OK : fail(db, rc);
+	return rc == SQLITE_OK ? ERR_OK : record_fault(db, rc);
 }
 
 static enum error
-prepare(struct db *db, sqlite3_stmt **stmt, const char *sql)
+find_statement(struct db *db, sqlite3_stmt **stmt, const char *sql)
 {
 	size_t	 i;
 	int	 rc;
@@ -155,19 +157,19 @@ prepare(struct db *db, sqlite3_stmt **stmt, const char *sql)
 			*stmt = db->st[i].stmt;
 			return ERR_OK;
 		}
-	if (db->n == STATEMENTS)	/* the oldest makes room */
+	if (db->n == STATEMENTS)	/* drop the oldest */
 		(void)sqlite3_finalize(db->st[0].stmt);
 	rc = sqlite3_prepare_v3(db->sq, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
 	if (db->n == STATEMENTS)
 		memmove(&db->st[0], &db->st[1], --db->n * sizeof(db->st[0]));
 	if (rc != SQLITE_OK)
-		return fail(db, rc);
+		return record_fault(db, rc);
 	db->st[db->n++] = (struct statement){ sql, *stmt };
 	return ERR_OK;
 }
 
 static int
-bind(sqlite3_stmt *stmt, int i, const struct db_value *v)
+bind_value(sqlite3_stmt *stmt, int i, const struct db_value *v)
 {
 	switch (v->type) {
 	case DB_NULL:
@@ -192,12 +194,12 @@ db_start(struct db *db, struct db_rows *rows, const char *sql, const struct db_v
 	int		 rc;
 
 	*rows = (struct db_rows){ .db = db };
-	if ((er = prepare(db, &stmt, sql)) != ERR_OK)
+	if ((er = find_statement(db, &stmt, sql)) != ERR_OK)
 		return er;
 	rows->stmt = stmt;
 	for (i = 0; i < n; i++)
-		if ((rc = bind(stmt, (int)i + 1, &v[i])) != SQLITE_OK)
-			return fail(db, rc);
+		if ((rc = bind_value(stmt, (int)i + 1, &v[i])) != SQLITE_OK)
+			return record_fault(db, rc);
 	return ERR_OK;
 }
 
@@ -209,8 +211,8 @@ bind_named(struct db_rows *rows, const struct db_named *v, size_t n)
 
 	for (i = 0; i < n; i++)
 		if ((at = sqlite3_bind_parameter_index(rows->stmt, v[i].name)) != 0 &&
-		    (rc = bind(rows->stmt, at, &v[i].v)) != SQLITE_OK)
-			return fail(rows->db, rc);
+		    (rc = bind_value(rows->stmt, at, &v[i].v)) != SQLITE_OK)
+			return record_fault(rows->db, rc);
 	return ERR_OK;
 }
 
@@ -232,7 +234,7 @@ db_start_text(struct db *db, struct db_rows *rows, const char *sql, const struct
 
 	*rows = (struct db_rows){ .db = db, .once = true };
 	if ((rc = sqlite3_prepare_v2(db->sq, sql, -1, &stmt, NULL)) != SQLITE_OK)
-		return fail(db, rc);
+		return record_fault(db, rc);
 	rows->stmt = stmt;
 	return bind_named(rows, v, n);
 }
@@ -272,9 +274,9 @@ db_col_real(const struct db_rows *rows, int col)
 	return sqlite3_column_double(rows->stmt, col);
 }
 
-/* Called by SQLite now and then while a statement runs.  Not 0: give up. */
+/* SQLite calls this now and then while a statement runs.  Not 0: stop it. */
 static int
-on_progress(void *arg)
+is_over_limit(void *arg)
 {
 	const struct db	*db = arg;
 
@@ -285,7 +287,7 @@ void
 db_limit(struct db *db, int64_t until_ms)
 {
 	db->limit_ms = until_ms;
-	sqlite3_progress_handler(db->sq, until_ms == 0 ? 0 : STEPS, on_progress, db);
+	sqlite3_progress_handler(db->sq, until_ms == 0 ? 0 : STEPS, is_over_limit, db);
 }
 
 bool
@@ -296,14 +298,14 @@ db_next(struct db_rows *rows, enum error *er)
 	if (rc == SQLITE_ROW)
 		return true;
 	if (rc != SQLITE_DONE)
-		*er = fail(rows->db, rc);
+		*er = record_fault(rows->db, rc);
 	return false;
 }
 
 void
 db_end(struct db_rows *rows)
 {
-	/* What failed of it has been told. */
+	/* If the statement failed, db_next() has returned its error already. */
 	if (rows->stmt != NULL && rows->once)
 		(void)sqlite3_finalize(rows->stmt);
 	else if (rows->stmt != NULL)
@@ -326,14 +328,14 @@ db_col(const struct db_rows *rows, int col)
 		return s;
 	s.p = sqlite3_column_blob(rows->stmt, col);
 	s.len = (size_t)sqlite3_column_bytes(rows->stmt, col);
-	if (s.p == NULL)	/* how SQLite gives an empty one */
+	if (s.p == NULL)	/* so SQLite gives an empty blob */
 		s.p = "";
 	return s;
 }
 
-/* Runs what has been started, well or not, to its end. */
+/* Runs a started statement to its end, unless er says that it did not start. */
 static enum error
-finish(struct db_rows *rows, int64_t *changed, enum error er)
+finish_rows(struct db_rows *rows, int64_t *changed, enum error er)
 {
 	while (er == ERR_OK && db_next(rows, &er))
 		;
@@ -348,7 +350,7 @@ db_run(struct db *db, int64_t *changed, const char *sql, const struct db_value *
 {
 	struct db_rows	 rows;
 
-	return finish(&rows, changed, db_start(db, &rows, sql, v, n));
+	return finish_rows(&rows, changed, db_start(db, &rows, sql, v, n));
 }
 
 enum error
@@ -356,7 +358,7 @@ db_run_text(struct db *db, int64_t *changed, const char *sql, const struct db_na
 {
 	struct db_rows	 rows;
 
-	return finish(&rows, changed, db_start_text(db, &rows, sql, v, n));
+	return finish_rows(&rows, changed, db_start_text(db, &rows, sql, v, n));
 }
 
 enum error
@@ -380,11 +382,11 @@ db_checkpoint(struct db *db, bool restart, int *left)
 	rc = sqlite3_wal_checkpoint_v2(db->sq, NULL,
 	    restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
 	*left = pages - done;
-	return rc == SQLITE_OK ? ERR_OK : fail(db, rc);
+	return rc == SQLITE_OK ? ERR_OK : record_fault(db, rc);
 }
 
 static int
-on_log(void *arg, sqlite3 *sq, const char *name, int pages)
+on_commit(void *arg, sqlite3 *sq, const char *name, int pages)
 {
 	const struct db	*db = arg;
 
@@ -394,9 +396,41 @@ on_log(void *arg, sqlite3 *sq, const char *name, int pages)
 }
 
 void
-db_watch_log(struct db *db, db_log_pages *fn, void *ctx)
+db_watch_wal(struct db *db, db_wal_pages *fn, void *ctx)
 {
 	db->watch = fn;
 	db->watch_ctx = ctx;
-	(void)sqlite3_wal_hook(db->sq, on_log, db);
+	(void)sqlite3_wal_hook(db->sq, on_commit, db);
+}
+
+/* The WAL is renamed first: a new database with the old name must not find it. */
+static const char *const	 ends[] = { "-wal", "-shm", "-journal", "" };
+
+bool
+db_rename(const char *from, const char *to)
+{
+	char	 old[1440], new[1440];
+	size_t	 i;
+	int	 error = 0;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		(void)snprintf(old, sizeof(old), "%s%s", from, ends[i]);
+		(void)snprintf(new, sizeof(new), "%s%s", to, ends[i]);
+		if (rename(old, new) == -1 && errno != ENOENT)
+			error = errno;
+	}
+	errno = error;
+	return error == 0;
+}
+
+bool
+db_is_beside(const char *name)
+{
+	const char	*end = strrchr(name, '-');
+	size_t		 i;
+
+	for (i = 0; end != NULL && i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (strcmp(end, ends[i]) == 0)
+			return true;
+	return false;
 }

@@ -1,9 +1,10 @@
 /*
- * db.h: one connection to an SQLite database; the rest of the program knows SQL, not SQLite.
+ * db.h: a connection to an SQLite database.  Other modules know SQL, but not SQLite.
  *
- * A struct db belongs to one thread at a time.  SQL is given as string literals: a statement
- * is prepared once and found again by its address; db_start_text() is for SQL that is made
- * while the program runs.  What goes wrong is ERR_STORE; db_fault() and db_why() tell more.
+ * A struct db belongs to one thread at a time.  SQL must be a string literal: its statement is
+ * prepared once, and found again by the address of the literal.  For SQL that is made while the
+ * program runs there is db_start_text().  A function that fails returns ERR_STORE; db_fault() and
+ * db_why() tell more.
  */
 #ifndef STATE_DB_H
 #define STATE_DB_H
@@ -15,34 +16,35 @@
 
 struct db;
 
-/* What the last failure was, since db_patience(). */
+/* The kind of the last failure since db_patience() was called. */
 enum db_fault {
-	DB_FINE,
-	DB_BUSY,	/* others hold the database */
-	DB_FULL,	/* the disk is; what is there can be read */
-	DB_TROUBLE,	/* I/O error, permissions, memory: it may pass */
-	DB_DAMAGED	/* corrupt, or no database at all */
+	DB_FINE,	/* nothing failed */
+	DB_BUSY,	/* other connections hold the database */
+	DB_FULL,	/* the disk is full; the database can be read */
+	DB_TROUBLE,	/* I/O error, permissions, memory: a later try may succeed */
+	DB_DAMAGED	/* it is corrupt, or is no database at all */
 };
 
 enum db_mode { DB_READ_WRITE, DB_READ_ONLY };
 
 /*
- * DB_READ_WRITE creates the file where there is none.  *db is NULL only without memory;
- * else it must be closed, also after a failure.
+ * DB_READ_WRITE makes the file if it does not exist.  *db is NULL only if there is no memory
+ * (ERR_NOMEM); else the caller closes it, also after a failure.
  */
 enum error	 db_open(struct db **db, const char *file, enum db_mode mode);
 void		 db_close(struct db *db);
 
 /*
- * Others that hold the database are waited for until then (monotonic); 0: not at all.
- * What has failed before is forgotten.
+ * From here on, calls wait until until_ms (monotonic; 0: they do not wait) for other connections
+ * that hold the database.  Earlier failures are forgotten: db_fault() is DB_FINE.
  */
 void		 db_patience(struct db *db, int64_t until_ms);
 
+/* The kind of the last failure, and SQLite's words for it ("" if nothing failed). */
 enum db_fault	 db_fault(const struct db *db);
 const char	*db_why(const struct db *db);
 
-/* A value for a `?` of the SQL; what it points to must live as long as the call. */
+/* A value for a `?` of the SQL; the bytes it points to must live as long as the call. */
 struct db_value {
 	enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } type;
 	int64_t		 i;
@@ -55,7 +57,7 @@ db_i(int64_t i)
 	return (struct db_value){ .type = DB_INT, .i = i };
 }
 
-/* Text; NULL where s is. */
+/* Text; SQL's NULL if s is NULL. */
 static inline struct db_value
 db_s(const char *s)
 {
@@ -68,31 +70,33 @@ db_text(struct slice s)
 	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_TEXT, .s = s };
 }
 
-/* Bytes; NULL where they are absent. */
+/* Bytes; SQL's NULL if they are absent. */
 static inline struct db_value
 db_b(struct slice s)
 {
 	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_BLOB, .s = s };
 }
 
-/* The two last arguments of the calls below. */
+/* Values as the two last arguments (v and n) of the functions below. */
 #define DB_VALUES(...)	(const struct db_value[]){ __VA_ARGS__ }, \
 			sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
 #define DB_NO_VALUES	NULL, 0
 
-/* Statements without values or results, several in one text; not kept prepared. */
+/* Runs one or more statements without values or results; they are not kept prepared. */
 enum error	 db_script(struct db *db, const char *sql);
 
-/* One statement, run to its end.  *changed (may be NULL): rows that it changed. */
+/* Runs one statement to its end.  *changed (may be NULL): how many rows it changed. */
 enum error	 db_run(struct db *db, int64_t *changed, const char *sql,
 		    const struct db_value *v, size_t n);
 
-/* The one number that a statement gives; *i stays what it is if there is no row or a NULL. */
+/*
+ * Gets the one number that a statement gives.  *i is left as it is if there is no row, or a NULL.
+ */
 enum error	 db_number(struct db *db, int64_t *i, const char *sql,
 		    const struct db_value *v, size_t n);
 
 /*
- * A statement's rows one by one:
+ * Gets the rows of a statement one by one:
  *
  *	for (er = db_start(...); er == ERR_OK && db_next(&rows, &er);)
  *		... db_col_int(&rows, 0) ...
@@ -101,15 +105,19 @@ enum error	 db_number(struct db *db, int64_t *i, const char *sql,
 struct db_rows {
 	struct db	*db;
 	void		*stmt;		/* private */
-	bool		 once;		/* private: it is not kept prepared */
+	bool		 once;		/* private: the statement is not kept prepared */
 };
 
 enum error	 db_start(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_value *v, size_t n);
+
+/* Gets the next row.  False: there are no more rows, or it failed (*er). */
 bool		 db_next(struct db_rows *rows, enum error *er);
+
+/* Ends the walk; also after db_start() failed. */
 void		 db_end(struct db_rows *rows);
 
-/* The same for SQL with names (:from) instead of `?`; what it does not name is left out. */
+/* A value for a name (:from) in the SQL, instead of a `?`.  The SQL need not use all names. */
 struct db_named {
 	const char	*name;	/* with its colon */
 	struct db_value	 v;
@@ -117,31 +125,46 @@ struct db_named {
 enum error	 db_start_named(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_named *v, size_t n);
 
-/* The same for SQL that is no literal and may be gone when this returns; run to its end. */
+/*
+ * Like db_start_named() and db_run(), but for SQL that is not a literal: its text need not live
+ * longer than the call, and its statement is not kept prepared.
+ */
 enum error	 db_start_text(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_named *v, size_t n);
 enum error	 db_run_text(struct db *db, int64_t *changed, const char *sql,
 		    const struct db_named *v, size_t n);
 
-/* How many columns a statement gives, what they are called, what the row at hand has. */
+/* The number and names of a statement's columns; types and reals of the current row. */
 enum db_type	{ DB_NO_VALUE, DB_INTEGER, DB_REAL, DB_OTHER };
 int		 db_cols(const struct db_rows *rows);
 const char	*db_col_name(const struct db_rows *rows, int col);
 enum db_type	 db_col_type(const struct db_rows *rows, int col);
 double		 db_col_real(const struct db_rows *rows, int col);
 
-/* A statement that runs on after that (monotonic; 0: none does) fails; for long questions. */
+/* A statement that still runs at until_ms (monotonic; 0: no limit) fails; for long queries. */
 void		 db_limit(struct db *db, int64_t until_ms);
 
-/* Columns of the row at hand, from 0.  Slices are valid until the next row. */
+/* The columns of the current row, from 0.  Slices are valid until the next row. */
 int64_t		 db_col_int(const struct db_rows *rows, int col);
 struct slice	 db_col(const struct db_rows *rows, int col);	/* absent for NULL */
 
-/* Copies to the file what the log has.  *left: pages of the log that are not there yet. */
+/*
+ * Renames a database that is not open, with the files that SQLite keeps beside it.  False: errno
+ * says why; some of them may have the new name.
+ */
+bool		 db_rename(const char *from, const char *to);
+
+/* True: that is the name of a file that SQLite keeps beside a database. */
+bool		 db_is_beside(const char *name);
+
+/*
+ * Copies the WAL into the file.  restart: waits for readers, so that the WAL can begin again.
+ * *left: how many pages of the WAL are not copied yet.
+ */
 enum error	 db_checkpoint(struct db *db, bool restart, int *left);
 
-/* Called after each commit with the pages that the log then has. */
-typedef void	 db_log_pages(void *ctx, int pages);
-void		 db_watch_log(struct db *db, db_log_pages *fn, void *ctx);
+/* From here on, fn is called after each commit with the number of pages in the WAL. */
+typedef void	 db_wal_pages(void *ctx, int pages);
+void		 db_watch_wal(struct db *db, db_wal_pages *fn, void *ctx);
 
 #endif

@@ -10,41 +10,45 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/calendar.h"
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "state/dedup.h"
+#include "state/state_file.h"
 
 enum {
-	SLOT = 16,		/* bytes: time (s, little endian) in 4, what in 1, digest in 11 */
+	SLOT = 16,		/* bytes: 4 time (s, little endian), 1 dedup_as, 11 digest */
 	SLOTS = 32,
 	BUCKET = SLOT * SLOTS,
 	HEAD = 4096,		/* bytes before the first bucket */
 	DIGEST = 11,
 	FILES_MAX = 64,
-	BITS_MIN = 13,		/* buckets as a power of two: a file of 4 MiB, with holes */
+	BITS_MIN = 13,		/* 2^13 buckets: a file of 4 MiB, which has holes at first */
 	BITS_MAX = 24,
 	LOCK_TRIES = 100,
-	LOCK_PAUSE_NS = 50000,	/* the first one; then twice as long, up to ... */
+	LOCK_PAUSE_NS = 50000,	/* the first pause; each further one is twice as long */
 	LOCK_PAUSE_MAX_NS = 1600000,
-	GONE_MS = 50,		/* between two looks whether the files are still there */
-	RETRY_MS = 1000		/* between two tries to have files where there are none */
+	GONE_MS = 50,		/* between two looks whether the last file is still there */
+	RETRY_MS = 1000		/* between two tries to make a first file */
 };
 
 static const char	 magic[8] = "qtoaseen";
 static const char	 prefix[] = "qtoa.seen-";
 
-/* One file; its head is this, in the machine's own byte order. */
-struct message {
+/* The head of a file, in the machine's own byte order. */
+struct head {
 	char		 magic[8];
 	uint32_t	 bits;
-	uint32_t	 full;		/* a further file has been begun */
+	uint32_t	 full;		/* not 0: there is a further file */
 	int64_t		 begun_s;
 };
 
 struct file {
 	int		 fd;
 	unsigned	 number;
-	struct message	 head;
+	struct stat	 st;
+	struct head	 head;
 };
 
 struct dedup {
@@ -53,13 +57,14 @@ struct dedup {
 	pthread_mutex_t		 lock;
 	struct file		 files[FILES_MAX];	/* the oldest first */
 	size_t			 n;
-	unsigned		 last;			/* number there is, opened or not */
-	int64_t			 retry_ms;
-	int64_t			 gone_ms;		/* not to be looked for before */
-	bool			 in_trouble;		/* and it has been said */
+	unsigned		 last;			/* highest number, opened or not */
+	int64_t			 retry_ms;		/* monotonic: make no file before */
+	int64_t			 gone_ms;		/* monotonic: do not look before */
+	struct state_file_trouble trouble;
+	char			 pattern[STATE_FILE_PATH];	/* the files, for the log */
 };
 
-/* Where a key is, or may go. */
+/* The slot where a key is, or may go. */
 struct place {
 	const struct file	*file;
 	off_t			 at;
@@ -67,14 +72,19 @@ struct place {
 };
 
 struct dedup *
-dedup_new(const struct settings *set, struct locks *cs)
+dedup_new(const struct settings *set, struct locks *locks)
 {
 	struct dedup	*s;
 
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	s->set = set;
-	s->locks = cs;
+	s->locks = locks;
+	(void)snprintf(s->pattern, sizeof(s->pattern), "%s/%s*", set->state_dir, prefix);
+	s->trouble = (struct state_file_trouble){
+		.dir = set->state_dir, .what = "seen", .level = LEVEL_ERROR,
+		.effect = "a message that WeChat repeats may be forwarded twice",
+	};
 	(void)pthread_mutex_init(&s->lock, NULL);
 	return s;
 }
@@ -99,7 +109,7 @@ dedup_free(struct dedup *s)
 static int64_t
 days_s(const struct dedup *s)
 {
-	return (int64_t)s->set->dedupe_days * 86400;
+	return (int64_t)s->set->dedupe_days * CALENDAR_DAY_S;
 }
 
 /*
@@ -107,13 +117,13 @@ days_s(const struct dedup *s)
  */
 
 static void
-name_of(const struct dedup *s, char *name, size_t size, unsigned number)
+write_path(char path[STATE_FILE_PATH], const struct dedup *s, unsigned number)
 {
-	(void)snprintf(name, size, "%s/%s%u", s->set->state_dir, prefix, number);
+	(void)snprintf(path, STATE_FILE_PATH, "%s/%s%u", s->set->state_dir, prefix, number);
 }
 
 static off_t
-size_of(const struct message *h)
+size_of(const struct head *h)
 {
 	return HEAD + ((off_t)BUCKET << h->bits);
 }
@@ -131,7 +141,7 @@ read_head(struct file *f)
 	    f->head.bits >= BITS_MIN && f->head.bits <= BITS_MAX ? SOUND : DAMAGED;
 }
 
-/* In order of their numbers; of too many the youngest count. */
+/* Keeps the files in order of their numbers; if there are too many, the youngest of them. */
 static void
 insert_file(struct dedup *s, const struct file *f)
 {
@@ -148,17 +158,16 @@ insert_file(struct dedup *s, const struct file *f)
 }
 
 static void
-open_one(struct dedup *s, unsigned number)
+open_numbered(struct dedup *s, unsigned number)
 {
 	struct file	 f = { .number = number };
-	char		 name[1100];
-	struct stat	 st;
+	char		 path[STATE_FILE_PATH];
 	enum condition	 is;
 
-	name_of(s, name, sizeof(name), number);
-	f.fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	is = f.fd == -1 ? UNREADABLE : read_head(&f);
-	if (is == SOUND && fstat(f.fd, &st) == 0 && st.st_size < size_of(&f.head))
+	write_path(path, s, number);
+	f.fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	is = f.fd == -1 || fstat(f.fd, &f.st) == -1 ? UNREADABLE : read_head(&f);
+	if (is == SOUND && f.st.st_size < size_of(&f.head))
 		is = DAMAGED;
 	if (is != DAMAGED && number > s->last)
 		s->last = number;
@@ -168,18 +177,18 @@ open_one(struct dedup *s, unsigned number)
 	}
 	if (f.fd != -1)
 		(void)close(f.fd);
-	if (is == UNREADABLE)	/* this time */
+	if (is == UNREADABLE)	/* it may be readable the next time */
 		return;
-	(void)unlink(name);
+	(void)unlink(path);
 	log_msg(LEVEL_WARNING, "seen", "%s was damaged and is removed: a message that WeChat "
-	    "repeats now may be forwarded twice", name);
+	    "repeats now may be forwarded twice", path);
 }
 
-/* Others look for a further file when the last one that they know says that it is full. */
+/* Marks all files but the last as full: so other processes know that there is a further one. */
 static bool
-say_full(struct dedup *s)
+mark_full(struct dedup *s)
 {
-	struct message	*h;
+	struct head	*h;
 	bool		 ok = true;
 	size_t		 i;
 
@@ -196,7 +205,7 @@ say_full(struct dedup *s)
 	return ok;
 }
 
-/* All files there are.  -1: the directory cannot be read. */
+/* Opens all files again.  -1: the directory cannot be read. */
 static int
 open_files(struct dedup *s)
 {
@@ -214,51 +223,51 @@ open_files(struct dedup *s)
 			continue;
 		number = strtoul(e->d_name + sizeof(prefix) - 1, &end, 10);
 		if (*end == '\0' && number > 0 && number < UINT32_MAX)
-			open_one(s, (unsigned)number);
+			open_numbered(s, (unsigned)number);
 	}
 	(void)closedir(d);
-	(void)say_full(s);	/* who was to say it may have died */
+	(void)mark_full(s);	/* the process that made a further file may have died */
 	return 0;
 }
 
-/* A new file under its final name, or none.  Holes cost nothing. */
+/* Makes a file of holes, which take no space.  It gets its final name when it is whole. */
 static int
 make_file(struct dedup *s, unsigned number, uint32_t bits)
 {
-	struct message	 head = { .bits = bits, .begun_s = clock_wall_ms() / 1000 };
-	char		 name[1100], tmp[1120];
+	struct head	 head = { .bits = bits, .begun_s = clock_wall_ms() / 1000 };
+	char		 path[STATE_FILE_PATH], tmp[STATE_FILE_PATH + 8];
 	int		 fd, ok;
 
 	memcpy(head.magic, magic, sizeof(magic));
-	name_of(s, name, sizeof(name), number);
-	(void)snprintf(tmp, sizeof(tmp), "%s.new", name);
+	write_path(path, s, number);
+	(void)snprintf(tmp, sizeof(tmp), "%s.new", path);
 	if ((fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) == -1)
 		return -1;
 	ok = ftruncate(fd, size_of(&head)) == 0 &&
 	    pwrite(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-	    rename(tmp, name) == 0;
+	    rename(tmp, path) == 0;
 	(void)close(fd);
 	if (!ok)
 		(void)unlink(tmp);
 	return ok ? 0 : -1;
 }
 
-/* Files whose marks are all too old: what came after them began that long ago. */
+/* Removes files with old marks only: the next file was begun over dedupe_days ago. */
 static void
 remove_old(struct dedup *s)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000;
-	char		 name[1100];
+	char		 path[STATE_FILE_PATH];
 
 	while (s->n > 1 && now_s - s->files[1].head.begun_s > days_s(s)) {
-		name_of(s, name, sizeof(name), s->files[0].number);
-		(void)unlink(name);
+		write_path(path, s, s->files[0].number);
+		(void)unlink(path);
 		(void)close(s->files[0].fd);
 		memmove(&s->files[0], &s->files[1], --s->n * sizeof(s->files[0]));
 	}
 }
 
-/* Begins a further file, unless another process has.  Then all are opened anew. */
+/* Makes a further file, unless another process has just made one, and opens all again. */
 static void
 add_file(struct dedup *s)
 {
@@ -267,7 +276,7 @@ add_file(struct dedup *s)
 	const unsigned	 was = s->last;
 	unsigned char	 key[LOCK_KEY];
 	uint32_t	 bits = BITS_MIN;
-	struct lock	 c;
+	struct lock	 lock;
 
 	if (last != NULL) {
 		bits = last->head.bits;
@@ -275,33 +284,35 @@ add_file(struct dedup *s)
 			bits++;
 	}
 	lock_name(key, "seen", s->set->state_dir);
-	if (lock_take(s->locks, &c, key, clock_mono_ms() + RETRY_MS) != LOCK_MINE)
+	if (lock_take(s->locks, &lock, key, clock_mono_ms() + RETRY_MS) != LOCK_MINE)
 		return;
 	if (open_files(s) == 0 && s->last == was && make_file(s, was + 1, bits) == 0) {
 		(void)open_files(s);
-		if (!say_full(s))
-			log_msg(LEVEL_WARNING, "seen", "%s/%s%u: %s: other processes do not see "
-			    "what is marked now", s->set->state_dir, prefix, was, strerror(errno));
+		if (!mark_full(s))
+			log_msg(LEVEL_WARNING, "seen", "%s/%s%u: %s: other processes do not know "
+			    "the messages that are marked now", s->set->state_dir, prefix, was,
+			    strerror(errno));
 	}
 	remove_old(s);
-	lock_release(s->locks, &c, false);
+	lock_release(s->locks, &lock, false);
 }
 
-/* True: somebody has removed the file while we have it open; looked at now and then. */
+/* True: somebody has removed or renamed the file.  It looks at most once in GONE_MS. */
 static bool
 is_gone(struct dedup *s, const struct file *f, int64_t now_ms)
 {
-	struct stat	 st;
+	char	 path[STATE_FILE_PATH];
 
 	if (now_ms < s->gone_ms)
 		return false;
 	s->gone_ms = now_ms + GONE_MS;
-	return fstat(f->fd, &st) == 0 && st.st_nlink == 0;
+	write_path(path, s, f->number);
+	return !file_is_at(path, &f->st);
 }
 
-/* The files that there are, this moment.  False: there are none, and none can be made. */
+/* Brings the list of files up to date.  False: there is no file, and it cannot make one. */
 static bool
-have_files(struct dedup *s)
+refresh_files(struct dedup *s)
 {
 	const int64_t	 now_ms = clock_mono_ms();
 	struct file	*last;
@@ -315,7 +326,7 @@ have_files(struct dedup *s)
 		return s->n != 0;
 	(void)open_files(s);
 	if (s->n == 0) {
-		(void)mkdir(s->set->state_dir, 0700);	/* whether it is there shows now */
+		(void)mkdir(s->set->state_dir, 0700);	/* if this fails, so does the next line */
 		add_file(s);
 	}
 	if (s->n == 0)
@@ -364,9 +375,9 @@ is_key(const unsigned char *slot, const unsigned char *key)
 	    slot[4] != DEDUP_NEVER;
 }
 
-/* The slot of a key in any file, if it is not too old; p->file NULL without one. */
+/* Finds a key's slot in any file, if its mark is not too old.  p->file NULL: there is no slot. */
 static enum error
-find(const struct dedup *s, struct place *p, const unsigned char *key)
+find_key(const struct dedup *s, struct place *p, const unsigned char *key)
 {
 	unsigned char		 bucket[BUCKET];
 	const int64_t		 after_s = clock_wall_ms() / 1000 - days_s(s);
@@ -391,7 +402,7 @@ find(const struct dedup *s, struct place *p, const unsigned char *key)
 	return ERR_OK;
 }
 
-/* A bucket for us alone, among processes; one that hangs in there is not waited for long. */
+/* Locks or unlocks a bucket among processes.  It does not wait long for a process that hangs. */
 static void
 lock_bucket(const struct file *f, off_t at, short type)
 {
@@ -409,7 +420,7 @@ lock_bucket(const struct file *f, off_t at, short type)
 	}
 }
 
-/* A free slot in the youngest file; *full: there was none, and this one is the oldest. */
+/* Finds a free slot in the youngest file.  *full: the bucket has no free slot; p is its oldest. */
 static enum error
 find_free(const struct dedup *s, struct place *p, bool *full, const unsigned char *key)
 {
@@ -430,7 +441,7 @@ find_free(const struct dedup *s, struct place *p, bool *full, const unsigned cha
 }
 
 static enum error
-put(const struct place *p, const unsigned char *key, enum dedup_as as)
+write_slot(const struct place *p, const unsigned char *key, enum dedup_as as)
 {
 	unsigned char	 slot[SLOT];
 
@@ -438,9 +449,9 @@ put(const struct place *p, const unsigned char *key, enum dedup_as as)
 	return pwrite(p->file->fd, slot, SLOT, p->at) == SLOT ? ERR_OK : ERR_STORE;
 }
 
-/* A free slot of the youngest file, or, if it must be, the oldest one of the bucket. */
+/* Marks a key in a free slot of the youngest file; must: if all are taken, in the oldest. */
 static enum error
-put_new(const struct dedup *s, bool *full, const unsigned char *key, enum dedup_as as, bool must)
+write_new(const struct dedup *s, bool *full, const unsigned char *key, enum dedup_as as, bool must)
 {
 	const struct file	*f = &s->files[s->n - 1];
 	const off_t		 at = bucket_at(f, key);
@@ -449,12 +460,12 @@ put_new(const struct dedup *s, bool *full, const unsigned char *key, enum dedup_
 
 	lock_bucket(f, at, F_WRLCK);
 	if ((er = find_free(s, &p, full, key)) == ERR_OK && (!*full || must))
-		er = put(&p, key, as);
+		er = write_slot(&p, key, as);
 	lock_bucket(f, at, F_UNLCK);
 	return er;
 }
 
-/* A key that is in no file yet. */
+/* Marks a key that is in no file yet. */
 static enum error
 add_key(struct dedup *s, const unsigned char *key, enum dedup_as as)
 {
@@ -462,11 +473,11 @@ add_key(struct dedup *s, const unsigned char *key, enum dedup_as as)
 	bool		 full, must;
 	enum error	 er;
 
-	/* One that another process has begun may be full as well. */
+	/* A further file, which another process has made, may be full as well. */
 	while (s->n != 0) {
-		must = s->files[s->n - 1].number == tried;	/* there is no further one */
+		must = s->files[s->n - 1].number == tried;	/* there is no further file */
 		tried = s->files[s->n - 1].number;
-		if ((er = put_new(s, &full, key, as, must)) != ERR_OK || !full || must)
+		if ((er = write_new(s, &full, key, as, must)) != ERR_OK || !full || must)
 			return er;
 		add_file(s);
 	}
@@ -474,25 +485,20 @@ add_key(struct dedup *s, const unsigned char *key, enum dedup_as as)
 }
 
 /*
- * What went wrong, said once; files that cannot be used are opened anew the next time.  That
- * it is over shows when a key can be marked again.
+ * Logs a failure once, and closes the files: the next call opens them again.  It is over when a key
+ * was marked.
  */
 static void
-heed(struct dedup *s, enum error er, bool marked)
+handle_error(struct dedup *s, enum error er, bool marked)
 {
-	const char	*why = strerror(errno);
+	const char	*why = er == ERR_OK ? NULL : strerror(errno);
 
-	if (er != ERR_OK) {
-		if (!s->in_trouble)
-			log_msg(LEVEL_ERROR, "seen", "%s/%s*: %s: a message that WeChat repeats "
-			    "may be forwarded twice; look at the owner, permissions and free "
-			    "space", s->set->state_dir, prefix, why);
-		s->in_trouble = true;
+	if (er == ERR_OK && !marked)
+		return;
+	if (state_file_note(&s->trouble, s->pattern, why))
+		log_msg(LEVEL_NOTICE, "seen", "%s: repeats are recognized again", s->pattern);
+	if (er != ERR_OK)
 		close_files(s);
-	} else if (s->in_trouble && marked) {
-		log_msg(LEVEL_NOTICE, "seen", "repeats are known again");
-		s->in_trouble = false;
-	}
 }
 
 enum error
@@ -503,11 +509,11 @@ dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY
 
 	*as = DEDUP_NEVER;
 	(void)pthread_mutex_lock(&s->lock);
-	if (have_files(s) && (er = find(s, &p, key)) == ERR_OK && p.file != NULL)
+	if (refresh_files(s) && (er = find_key(s, &p, key)) == ERR_OK && p.file != NULL)
 		*as = p.slot[4] == DEDUP_DONE ? DEDUP_DONE : DEDUP_QUEUED;
-	heed(s, er, false);
-	/* What could not be marked meanwhile is not there to be found. */
-	if (*as == DEDUP_NEVER && s->in_trouble)
+	handle_error(s, er, false);
+	/* The key may be one that could not be marked. */
+	if (*as == DEDUP_NEVER && s->trouble.is_logged)
 		er = ERR_STORE;
 	(void)pthread_mutex_unlock(&s->lock);
 	return er;
@@ -523,13 +529,13 @@ dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->n != 0 && clock_wall_ms() / 1000 - s->files[s->n - 1].head.begun_s > days_s(s))
 		add_file(s);
-	/* A file that another has begun since the look is found by the next look. */
-	if (s->n != 0 || have_files(s)) {
-		er = was == DEDUP_NEVER ? ERR_OK : find(s, &p, key);
+	/* A file that another process has just made is found by the next dedup_find(). */
+	if (s->n != 0 || refresh_files(s)) {
+		er = was == DEDUP_NEVER ? ERR_OK : find_key(s, &p, key);
 		if (er == ERR_OK)
-			er = p.file != NULL ? put(&p, key, as) : add_key(s, key, as);
+			er = p.file != NULL ? write_slot(&p, key, as) : add_key(s, key, as);
 	}
-	heed(s, er, true);
+	handle_error(s, er, true);
 	(void)pthread_mutex_unlock(&s->lock);
 	return er;
 }

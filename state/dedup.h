@@ -1,13 +1,13 @@
 /*
- * dedup.h: which messages have been dealt with, for all processes of a state directory.
+ * dedup.h: knows which messages were handled already, for all processes of a state directory.
  *
- * Each message pays for this twice, so it is no table of a database but a hash set in plain
- * files, qtoa.seen-1, qtoa.seen-2, ...: buckets of 512 bytes with 32 slots of 16, of which
- * one read fetches a bucket and one write marks a key.  When a bucket is full, or after
- * dedupe_days, a further file is begun, twice as large where the one before did not last;
- * a file that holds nothing younger than dedupe_days goes.  A mark survives the death of the
- * process at once, a power cut most often: what is lost there may at worst be forwarded
- * twice, never not at all.
+ * Each message is looked up and marked here, so this is not a table of the database but a hash
+ * set in plain files, qtoa.seen-1, qtoa.seen-2, ...  A file has buckets of 512 bytes with 32
+ * slots of 16 bytes; one read gets a bucket, and one write marks a key.  When a bucket is full,
+ * and after dedupe_days, a further file is made, twice as large if the last one was full before
+ * dedupe_days.  A file whose marks are all older than dedupe_days is removed.  The death of a
+ * process loses no mark; a power cut may lose some: then a message may be forwarded twice, but is
+ * never lost.
  */
 #ifndef STATE_DEDUP_H
 #define STATE_DEDUP_H
@@ -18,24 +18,28 @@
 enum { DEDUP_KEY = 24 };		/* bytes; the last sixteen are a digest's */
 
 enum dedup_as {
-	DEDUP_NEVER,
-	DEDUP_QUEUED,	/* in the queue, if it is there: look */
+	DEDUP_NEVER,	/* it was not seen within dedupe_days */
+	DEDUP_QUEUED,	/* it may be in the queue: look there */
 	DEDUP_DONE	/* QT has it, or it is not to be sent */
 };
 
 struct dedup;
 
-struct dedup	*dedup_new(const struct settings *set, struct locks *cs);
+/* Opens nothing yet; keeps set and locks.  NULL: no memory. */
+struct dedup	*dedup_new(const struct settings *set, struct locks *locks);
 void		 dedup_free(struct dedup *s);
 
 /*
- * For all threads.  ERR_STORE: the files cannot be read, or written, and the log says why;
- * of a look also: it cannot tell, since of late keys could not be marked.
- * A key that has been marked longer ago than dedupe_days has never been seen.
+ * Looks a key up.  For all threads.  ERR_STORE: the files cannot be read, and the log says why; or
+ * marks could not be written before, so nobody knows whether this key was seen.
  */
 enum error	 dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY]);
 
-/* was: what dedup_find() said, of a key that is claimed since; if unknown, DEDUP_QUEUED. */
+/*
+ * Marks a key.  was: what dedup_find() found after the caller had taken the key's lock
+ * (state/lock.h), or DEDUP_QUEUED if that is not known.  ERR_STORE: it cannot be written, and the
+ * log says why.
+ */
 enum error	 dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as,
 		    enum dedup_as was);
 

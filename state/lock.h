@@ -1,14 +1,14 @@
 /*
- * lock.h: who has what in hand, over the threads of this process and all processes that
- * share a state directory.
+ * lock.h: locks by name or key, among the threads of this process and all processes that share a
+ * state directory.
  *
- * A claim is a lock on one byte of state_dir/qtoa.lock, at an offset that the key gives
- * (fcntl(2), POSIX), and a row in this process's own table, since such locks do not
- * tell threads apart.  When a process dies, however it does, its claims are free.  While
- * the file cannot be had, claims hold within the process only.
+ * A lock is a POSIX lock (fcntl(2)) on one byte of state_dir/qtoa.lock, at an offset that the key
+ * gives, and an entry in a table of this process, because POSIX locks do not work between
+ * threads.  When a process dies, its locks are free.  If the file cannot be opened, locks work
+ * only within the process.
  *
- * What is claimed: messages between look-up and settlement, the draining of an end point,
- * a breaker's probe, the setting aside of a database.
+ * Locks are taken for: a message from its look-up until its outcome is stored, the draining of an
+ * endpoint, a breaker's probe, the preparation of a file, and more.
  */
 #ifndef STATE_LOCK_H
 #define STATE_LOCK_H
@@ -21,12 +21,12 @@
 enum { LOCK_KEY = 24 };	/* bytes */
 
 enum lock_result {
-	LOCK_MINE,	/* nobody else has it until lock_release() */
-	LOCK_DONE,	/* a thread of this process had it, and did it */
-	LOCK_BUSY	/* still in other hands */
+	LOCK_MINE,	/* the caller has it until lock_release() */
+	LOCK_DONE,	/* a thread of this process had it and did the work */
+	LOCK_BUSY	/* a thread or process still has it */
 };
 
-/* Its owner's; must stay where it is while the claim holds. */
+/* The caller owns it; it must stay at its address until lock_release(). */
 struct lock {
 	unsigned char	 key[LOCK_KEY];
 	struct lock	*next;		/* private */
@@ -36,19 +36,20 @@ struct lock {
 struct locks;
 
 struct locks		*lock_new(const char *dir);	/* opens nothing yet; NULL: no memory */
-void			 lock_free(struct locks *cs);
+void			 lock_free(struct locks *locks);
 
 /*
- * Claims key, waiting for others until until_ms (monotonic; 0: not at all).  LOCK_MINE
- * does not tell whether another process has done it before: look into the store then.
+ * Takes the lock of key; waits for others until until_ms (monotonic; 0: it does not wait).
+ * LOCK_MINE does not tell whether another process did the work before: look into the store then.
  */
-enum lock_result	 lock_take(struct locks *cs, struct lock *c,
-		    const unsigned char key[LOCK_KEY], int64_t until_ms);
+enum lock_result	 lock_take(struct locks *locks, struct lock *l,
+			    const unsigned char key[LOCK_KEY], int64_t until_ms);
 
-/* Ends a claim that is LOCK_MINE.  done: whoever waits for it here need not do it. */
-void			 lock_release(struct locks *cs, struct lock *c, bool done);
+/* Ends a lock that is LOCK_MINE.  done: threads of this process that wait for it get LOCK_DONE. */
+void			 lock_release(struct locks *locks, struct lock *l, bool done);
 
-/* A key for what is no message: "drain" and a URL, say. */
-void			 lock_name(unsigned char key[LOCK_KEY], const char *what, const char *which);
+/* Makes a key from a name, such as "drain" and a URL; for work that is not about a message. */
+void			 lock_name(unsigned char key[LOCK_KEY], const char *what,
+			    const char *which);
 
 #endif

@@ -4,8 +4,8 @@
 #include "state/queue.h"
 
 enum {
-	VACUUM_PAGES = 64,	/* given back at a time */
-	VACUUM_FREE = 512	/* free pages that may stay, for what comes */
+	VACUUM_PAGES = 64,	/* that one step gives back */
+	VACUUM_FREE = 512	/* free pages that stay, for new rows */
 };
 
 const char *const queue_states[QUEUE__MAX] = {
@@ -91,7 +91,7 @@ queue_settle(struct db *db, const struct queue_message *m, bool keep)
 		"query, body"
 
 static void
-read_row(struct queue_message *m, const struct db_rows *rows)
+read_message(struct queue_message *m, const struct db_rows *rows)
 {
 	const struct slice	 key = db_col(rows, 1);
 
@@ -111,14 +111,14 @@ read_row(struct queue_message *m, const struct db_rows *rows)
 	m->body = db_col(rows, 11);
 }
 
-/* fn for each row of a started statement, which it ends. */
+/* Calls fn for each row of a started statement, and ends the statement. */
 static enum error
-each(struct db_rows *rows, enum error er, queue_each *fn, void *ctx)
+call_each(struct db_rows *rows, enum error er, queue_each *fn, void *ctx)
 {
 	struct queue_message	 m;
 
 	while (er == ERR_OK && db_next(rows, &er)) {
-		read_row(&m, rows);
+		read_message(&m, rows);
 		er = fn(ctx, &m);
 	}
 	db_end(rows);
@@ -136,7 +136,7 @@ queue_due(struct db *db, const char *account, const struct queue_place *after, i
 	    "AND account = ? AND next <= ? AND (next, id) > (?, ?) ORDER BY next, id LIMIT ?",
 	    DB_VALUES(db_s(account), db_i(now_ms), db_i(after->next_ms), db_i(after->id),
 	    db_i(max)));
-	return each(&rows, er, fn, ctx);
+	return call_each(&rows, er, fn, ctx);
 }
 
 enum error
@@ -167,7 +167,7 @@ queue_repair_times(struct db *db, const char *account, int64_t now_ms)
 int64_t
 queue_backoff_ms(int64_t attempts, uint64_t chance)
 {
-	enum { DOUBLINGS = 9 };	/* 1 s times 2^9 is over the maximum */
+	enum { DOUBLINGS = 9 };	/* 1 s times 2^9 is more than the maximum */
 	int64_t	 ms;
 
 	if (attempts < 1)
@@ -178,9 +178,9 @@ queue_backoff_ms(int64_t attempts, uint64_t chance)
 	return ms - (int64_t)(chance % (uint64_t)(ms / 4));
 }
 
-/* The last id of the next max rows that are older than before_ms; at, if there is none. */
+/* The highest id with an old message among the next max rows; `at` if all are younger. */
 static enum error
-end_of_step(struct db *db, int64_t *end, int64_t at, int64_t before_ms, int max)
+find_step_end(struct db *db, int64_t *end, int64_t at, int64_t before_ms, int max)
 {
 	*end = at;
 	return db_number(db, end, "SELECT max(id) FROM (SELECT id, received FROM message "
@@ -194,7 +194,7 @@ queue_sweep(struct db *db, struct queue_sweep *sw, int max)
 	int64_t		 end = sw->at, pages = 0;
 	enum error	 er;
 
-	if ((er = end_of_step(db, &end, sw->at, sw->before_ms, max)) == ERR_OK && end != sw->at)
+	if ((er = find_step_end(db, &end, sw->at, sw->before_ms, max)) == ERR_OK && end != sw->at)
 		er = db_run(db, NULL, "DELETE FROM message WHERE id > ? AND id <= ? "
 		    "AND state = 'delivered' AND received < ?",
 		    DB_VALUES(db_i(sw->at), db_i(end), db_i(sw->before_ms)));
@@ -218,7 +218,7 @@ queue_list(struct db *db, int64_t after_id, int max, queue_each *fn, void *ctx)
 	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message "
 	    "WHERE state IN ('pending', 'dead') AND id > ? ORDER BY id LIMIT ?",
 	    DB_VALUES(db_i(after_id), db_i(max)));
-	return each(&rows, er, fn, ctx);
+	return call_each(&rows, er, fn, ctx);
 }
 
 enum error
@@ -229,7 +229,7 @@ queue_show(struct db *db, int64_t id, queue_each *fn, void *ctx)
 
 	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE id = ?",
 	    DB_VALUES(db_i(id)));
-	return each(&rows, er, fn, ctx);
+	return call_each(&rows, er, fn, ctx);
 }
 
 enum error
@@ -246,9 +246,9 @@ queue_count(struct db *db, enum queue_state state, int64_t *n)
 	    DB_NO_VALUES);
 }
 
-/* The oldest of those whose ids come next to the lowest. */
+/* Finds the oldest message among the 200 ids from id on. */
 static enum error
-oldest_from(struct db *db, int64_t *oldest_ms, const char *account, enum queue_state state,
+find_oldest(struct db *db, int64_t *oldest_ms, const char *account, enum queue_state state,
     int64_t id)
 {
 	return db_number(db, oldest_ms, "SELECT min(received) FROM message NOT INDEXED "
@@ -260,7 +260,7 @@ enum error
 queue_depth(struct db *db, const char *account, enum queue_state state, int64_t *n,
     int64_t *oldest_ms)
 {
-	/* The state is a literal: else SQLite does not take the index of that state. */
+	/* The state is a literal: with a parameter SQLite would not use the index of that state. */
 	static const char *const	 counts[QUEUE__MAX] = {
 		[QUEUE_PENDING]	= "SELECT count(*), min(id) FROM message WHERE state = 'pending' "
 		    "AND account = ?",
@@ -279,7 +279,7 @@ queue_depth(struct db *db, const char *account, enum queue_state state, int64_t 
 		id = db_col_int(&rows, 1);
 	}
 	db_end(&rows);
-	return er == ERR_OK && *n != 0 ? oldest_from(db, oldest_ms, account, state, id) : er;
+	return er == ERR_OK && *n != 0 ? find_oldest(db, oldest_ms, account, state, id) : er;
 }
 
 enum error
@@ -305,7 +305,7 @@ queue_drop(struct db *db, int64_t id, int64_t *n)
 }
 
 static enum error
-salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
+recover_message(struct db *db, const struct db_rows *row, int64_t *copied)
 {
 	int64_t		 new = 0;
 	enum error	 er;
@@ -326,5 +326,5 @@ const struct recover_source queue_recovered = {
 	.select	= "SELECT id, key, account, code, received, state, attempts, next, outcome, "
 		  "query, body FROM message NOT INDEXED WHERE id >= ? "
 		  "AND state IN ('pending', 'dead') ORDER BY id",
-	.copy	= salvage_row,
+	.copy	= recover_message,
 };

@@ -1,9 +1,9 @@
 /*
  * queue.h: the messages in the store (table message, see state/schema.c): those that wait for QT,
- * those that QT refused, and for keep_days those that it has.
+ * those that QT refused, and for keep_days those that QT has.
  *
- * The functions with a struct db are for store_work: they run within a transaction and
- * fail with ERR_STORE.  Times are ms since the epoch.
+ * A function with a struct db is called within a transaction (store_do()), and returns ERR_STORE
+ * if it fails.  Times are ms since the epoch.
  */
 #ifndef STATE_QUEUE_H
 #define STATE_QUEUE_H
@@ -22,49 +22,50 @@ enum {
 
 enum queue_state { QUEUE_NEW, QUEUE_PENDING, QUEUE_DELIVERED, QUEUE_DEAD, QUEUE__MAX };
 
-extern const char *const queue_states[QUEUE__MAX];	/* as in the table; "" for NEW */
+extern const char *const queue_states[QUEUE__MAX];	/* as in the table; NEW is "" */
 
 /*
- * The key of a message in the table: CreateTime first, so that keys of one time are
- * neighbours on disk, then of message_key()'s digest 128 bits.
+ * Makes the key of a message in the table: CreateTime (epoch seconds) in eight bytes, so that
+ * messages of the same time are neighbours on disk; then 128 bits of the digest that
+ * message_key() gave, as hex.
  */
 void		 queue_key(unsigned char key[QUEUE_KEY], int64_t time_s, const char *hex);
 
-/* What is known of that key. */
+/* The state of the message with that key; QUEUE_NEW: there is no such row. */
 enum error	 queue_look(struct db *db, enum queue_state *state,
 		    const unsigned char key[QUEUE_KEY]);
 
-/* A message as it comes into the table and out of it.  Slices are borrowed. */
+/* A row of the table.  Slices are borrowed: they are valid until the callback returns. */
 struct queue_message {
 	int64_t			 id;
 	unsigned char		 key[QUEUE_KEY];
 	struct slice		 account;	/* its path */
-	struct slice		 code;		/* QT's event code; absent: no row for it */
+	struct slice		 code;		/* QT's event code; absent: QT has no row for it */
 	int64_t			 received_ms;
 	enum queue_state	 state;
 	int64_t			 attempts;
-	int64_t			 next_ms;	/* pending: not before */
+	int64_t			 next_ms;	/* pending: not to be sent before */
 	struct slice		 outcome;	/* of the last attempt, in words */
-	int64_t			 qt_ms;		/* that it took */
-	struct slice		 query, body;	/* as they came; absent: not kept */
+	int64_t			 qt_ms;		/* how long that attempt took at QT */
+	struct slice		 query, body;	/* as WeChat sent them; absent: not kept */
 };
 
 /*
- * A message that has been dealt with; id is given.  If its key is there already that row
- * stays, but for a pending one that is delivered now.
+ * Adds a message that was handled; the table gives it an id.  If the key is there already, that
+ * row is left as it is, except that a pending one becomes delivered if m is.
  */
 enum error	 queue_add(struct db *db, const struct queue_message *m);
 
 /*
- * What became of an attempt to send a pending row: all but account, code, received, query,
- * body.  A delivered one goes, unless it is to be kept.  Where the row is gone, dropped or
- * with a file that was set aside, another may have its id by now: the key tells.
+ * Writes the outcome of an attempt to a pending row: all members but account, code, received_ms,
+ * query and body.  A delivered row is deleted unless keep is true.  The key is compared, too: if
+ * the row is gone meanwhile, another message may have its id.
  */
 enum error	 queue_settle(struct db *db, const struct queue_message *m, bool keep);
 
 /*
- * Calls fn for up to max pending messages of an account, oldest first, that may be sent at
- * now_ms; those after (after_next_ms, after_id) in that order.
+ * Calls fn for up to max pending messages of an account that may be sent at now_ms, in order of
+ * (next_ms, id), and only those after `after`.
  */
 typedef enum error	 queue_each(void *ctx, const struct queue_message *m);
 struct queue_place {
@@ -73,59 +74,69 @@ struct queue_place {
 enum error	 queue_due(struct db *db, const char *account, const struct queue_place *after,
 		    int64_t now_ms, int max, queue_each *fn, void *ctx);
 
-/* When the first pending message of an account may be sent; INT64_MAX: there is none. */
+/* When the first pending message of an account may be sent; INT64_MAX: no message is pending. */
 enum error	 queue_next(struct db *db, const char *account, int64_t *next_ms);
 
-/* What waits for a time after now_ms may be sent at once, a thousand of them.  *n: how many. */
+/*
+ * Makes up to a thousand messages of an account due that wait for a time after now_ms.  *n: how
+ * many.
+ */
 enum error	 queue_make_due(struct db *db, const char *account, int64_t now_ms, int64_t *n);
 
 /*
- * What waits for a time so far away that only a clock set back explains it may be sent now, a
- * thousand of them.
+ * Makes up to a thousand messages of an account due whose time is so far in the future that the
+ * clock must have been set back.
  */
 enum error	 queue_repair_times(struct db *db, const char *account, int64_t now_ms);
 
-/* Pause after so many attempts: 1 s doubling to 5 min, up to a quarter of it less by chance. */
+/* The pause after so many attempts: 1 s, doubling up to 5 min, less up to a quarter by chance. */
 int64_t		 queue_backoff_ms(int64_t attempts, uint64_t chance);
 
 /*
- * Forgetting what is old, step by step from the oldest row on.  No index leads there, since
- * each message would pay for it; so a sweep remembers how far it has come.
+ * Old delivered rows are deleted step by step, from the lowest id on.  There is no index for it,
+ * because each message would have to write it; so a sweep remembers how far it has come.
  */
 struct queue_sweep {
-	int64_t	 before_ms;	/* delivered rows received before that go */
-	int64_t	 at;		/* id: all up to here has been looked at */
+	int64_t	 before_ms;	/* delivered rows that were received before go */
+	int64_t	 at;		/* rows up to this id were looked at */
 	bool	 more;		/* there is more to do */
 };
 
-/* A step: looks at max rows at most, and gives some free pages back. */
-enum error				 queue_sweep(struct db *db, struct queue_sweep *sw, int max);
+/* One step: looks at up to max rows, and gives some free pages back to the file system. */
+enum error	 queue_sweep(struct db *db, struct queue_sweep *sw, int max);
 
-/* Of a file that was set aside: what waits in it, and what QT has refused. */
-extern const struct recover_source	 queue_recovered;
+/* Takes over the pending and dead messages of a database in quarantine (state/recover.h). */
+extern const struct recover_source queue_recovered;
 
 /*
  * For the operator.
  */
 
-/* Pending and dead messages, oldest first, after id. */
-enum error				 queue_list(struct db *db, int64_t after_id, int max, queue_each *fn, void *ctx);
-enum error				 queue_show(struct db *db, int64_t id, queue_each *fn, void *ctx);
-enum error				 queue_count(struct db *db, enum queue_state state, int64_t *n);
+/* Calls fn for up to max pending and dead messages with a higher id, the oldest first. */
+enum error	 queue_list(struct db *db, int64_t after_id, int max, queue_each *fn, void *ctx);
+
+/* Calls fn for the message with that id, if there is one. */
+enum error	 queue_show(struct db *db, int64_t id, queue_each *fn, void *ctx);
+enum error	 queue_count(struct db *db, enum queue_state state, int64_t *n);
 
 /*
- * How many of an account are pending or dead, and when the oldest of them came; -1: there is none.
- * An index counts them, and the oldest is looked for next to the lowest id: only what was taken
- * over from a file that was set aside can be older than its id says.
+ * How many messages of an account are pending (or dead), and when the oldest of them came; -1:
+ * there are no such messages.  Only the 200 ids from the lowest on are searched for the oldest:
+ * later ids are older only if they come from a database in quarantine.
  */
-enum error				 queue_depth(struct db *db, const char *account, enum queue_state state, int64_t *n,
-					    int64_t *oldest_ms);
+enum error	 queue_depth(struct db *db, const char *account, enum queue_state state, int64_t *n,
+		    int64_t *oldest_ms);
 
-enum error				 queue_last(struct db *db, int64_t *id);	/* 0: the table is empty */
+enum error	 queue_last(struct db *db, int64_t *id);	/* the highest id; 0: no rows */
 
-/* Those of an account (NULL: of all) with ids in a range are to be sent at once.  *n: how many. */
-enum error				 queue_retry(struct db *db, int64_t from, int64_t to, const char *account,
-					    int64_t *n);
-enum error				 queue_drop(struct db *db, int64_t id, int64_t *n);
+/*
+ * Makes pending and dead messages due whose ids are in a range, of one account (NULL: of all).
+ * *n: how many.
+ */
+enum error	 queue_retry(struct db *db, int64_t from, int64_t to, const char *account,
+		    int64_t *n);
+
+/* Deletes a pending or dead message.  *n: 1, or 0 if there is no such message. */
+enum error	 queue_drop(struct db *db, int64_t id, int64_t *n);
 
 #endif

@@ -5,78 +5,78 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "state/recover.h"
-#include "state/store_file.h"
 
 enum {
-	STEP = 500,		/* rows a transaction */
+	STEP = 500,		/* rows in a transaction */
 	PATIENCE_MS = 5000	/* with other processes at the store */
 };
 
-/* Where reading failed, it may go on behind the damaged pages. */
+/* Skips ids after a read that failed, twice as many each time: behind the damage it can go on. */
 static void
-leap(struct recover *s)
+skip_damage(struct recover *r)
 {
-	enum { FAR = 40 };	/* as a power of two: beyond all ids */
+	enum { FAR = 40 };	/* 2^40 is beyond all ids */
 
-	s->at += s->skip;
-	s->skip = s->skip * 2 + 1;
-	s->over = s->skip >> FAR != 0;
+	r->at += r->skip;
+	r->skip = r->skip * 2 + 1;
+	r->over = r->skip >> FAR != 0;
 }
 
 enum error
-recover_step(struct db *db, struct recover *s, int max)
+recover_step(struct db *db, struct recover *r, int max)
 {
 	struct db_rows	 rows;
 	enum error	 er = ERR_OK, read;
 	int		 n = 0;
 
-	read = db_start(s->from, &rows, s->source->select, DB_VALUES(db_i(s->at)));
+	read = db_start(r->from, &rows, r->source->select, DB_VALUES(db_i(r->at)));
 	while (er == ERR_OK && n++ < max && read == ERR_OK && db_next(&rows, &read)) {
-		s->at = db_col_int(&rows, 0) + 1;
-		er = s->source->copy(db, &rows, &s->copied);
+		r->at = db_col_int(&rows, 0) + 1;
+		er = r->source->copy(db, &rows, &r->copied);
 	}
 	db_end(&rows);
 	if (read != ERR_OK)
-		leap(s);
+		skip_damage(r);
 	else if (n <= max)
-		s->over = true;
+		r->over = true;
 	else
-		s->skip = 0;
+		r->skip = 0;
 	return er;
 }
 
-/* A transaction's share of a rescue; was is what it begins from. */
-struct rescue {
-	struct recover	 was, is;
+/* A step: where it begins, and where it has ended. */
+struct step {
+	struct recover	 begin, end;
 };
 
+/* A store_work, which may be run again: so it begins from a copy. */
 static enum error
-rescue_step(struct db *db, void *arg)
+run_step(struct db *db, void *arg)
 {
-	struct rescue	*r = arg;
+	struct step	*t = arg;
 
-	r->is = r->was;
-	return recover_step(db, &r->is, STEP);
+	t->end = t->begin;
+	return recover_step(db, &t->end, STEP);
 }
 
-/* The rows of one table. */
+/* Takes the rows of one table over. */
 static enum error
-rescue_rows(struct store *s, struct db *from, const struct recover_source *source,
+recover_rows(struct store *s, struct db *from, const struct recover_source *source,
     int64_t *copied)
 {
-	struct rescue	 r = { .was = { .from = from, .source = source } };
+	struct step	 t = { .begin = { .from = from, .source = source } };
 	enum error	 er = ERR_OK;
 
-	while (!r.was.over && (er = store_do(s, STORE_SYNC, rescue_step, &r,
+	while (!t.begin.over && (er = store_do(s, STORE_SYNC, run_step, &t,
 	    clock_mono_ms() + PATIENCE_MS)) == ERR_OK)
-		r.was = r.is;
-	*copied = r.was.copied;
+		t.begin = t.end;
+	*copied = t.begin.copied;
 	return er;
 }
 
-/* Takes over what a file that was set aside has, and gives it a name that says so. */
+/* Takes the rows of a database in quarantine over, and then renames it. */
 static bool
-rescue_file(struct store *s, const char *dir, const char *file,
+recover_file(struct store *s, const char *dir, const char *file,
     const struct recover_source *const sources[RECOVER_SOURCES])
 {
 	int64_t		 copied[RECOVER_SOURCES];
@@ -86,11 +86,11 @@ rescue_file(struct store *s, const char *dir, const char *file,
 	size_t		 i;
 
 	(void)snprintf(from, sizeof(from), "%s/%s", dir, file);
-	/* A schema that is damaged in part is better than none. */
+	/* With this, SQLite reads a schema that is damaged in part. */
 	if ((er = db_open(&db, from, DB_READ_ONLY)) == ERR_OK)
 		(void)db_script(db, "PRAGMA writable_schema = ON");
 	for (i = 0; i < RECOVER_SOURCES && er == ERR_OK; i++)
-		er = rescue_rows(s, db, sources[i], &copied[i]);
+		er = recover_rows(s, db, sources[i], &copied[i]);
 	db_close(db);
 	if (er != ERR_OK)
 		return false;
@@ -99,25 +99,18 @@ rescue_file(struct store *s, const char *dir, const char *file,
 	kind = strrchr(to, '.');
 	(void)snprintf(kind, sizeof(to) - (size_t)(kind - to), ".rescued-%s",
 	    strrchr(from, '-') + 1);
-	(void)store_file_rename(from, to);
-	log_msg(LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s taken over; what is left of it "
-	    "is %s", from, (long long)copied[0], sources[0]->what, (long long)copied[1],
+	(void)db_rename(from, to);
+	log_msg(LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s are taken over; the file is now "
+	    "called %s", from, (long long)copied[0], sources[0]->what, (long long)copied[1],
 	    sources[1]->what, to);
 	return true;
 }
 
+/*
+ * Finds a database in quarantine whose rows are not taken over yet.  False: no such file is left.
+ */
 static bool
-is_log(const char *name)
-{
-	const char	*end = strrchr(name, '-');
-
-	return end != NULL && (strcmp(end, "-wal") == 0 || strcmp(end, "-shm") == 0 ||
-	    strcmp(end, "-journal") == 0);
-}
-
-/* The next file to rescue in the state directory.  False: none. */
-static bool
-find_file(const char *dir, char *name, size_t size)
+find_quarantine(const char *dir, char *name, size_t size)
 {
 	static const char	 damaged[] = "qtoa.db.damaged-", newer[] = "qtoa.db.newer-";
 	struct dirent		*e;
@@ -128,7 +121,8 @@ find_file(const char *dir, char *name, size_t size)
 		return false;
 	while (!found && (e = readdir(d)) != NULL)
 		if ((strncmp(e->d_name, damaged, sizeof(damaged) - 1) == 0 ||
-		    strncmp(e->d_name, newer, sizeof(newer) - 1) == 0) && !is_log(e->d_name)) {
+		    strncmp(e->d_name, newer, sizeof(newer) - 1) == 0) &&
+		    !db_is_beside(e->d_name)) {
 			(void)snprintf(name, size, "%s", e->d_name);
 			found = true;
 		}
@@ -137,17 +131,17 @@ find_file(const char *dir, char *name, size_t size)
 }
 
 void
-recover_run(struct store *s, struct locks *cs, const char *dir,
+recover_run(struct store *s, struct locks *locks, const char *dir,
     const struct recover_source *const sources[RECOVER_SOURCES])
 {
 	unsigned char	 key[LOCK_KEY];
 	char		 name[256];
-	struct lock	 c;
+	struct lock	 lock;
 
 	lock_name(key, "rescue", dir);
-	if (lock_take(cs, &c, key, 0) != LOCK_MINE)
+	if (lock_take(locks, &lock, key, 0) != LOCK_MINE)
 		return;
-	while (find_file(dir, name, sizeof(name)) && rescue_file(s, dir, name, sources))
+	while (find_quarantine(dir, name, sizeof(name)) && recover_file(s, dir, name, sources))
 		;
-	lock_release(cs, &c, false);
+	lock_release(locks, &lock, false);
 }

@@ -1,9 +1,9 @@
 /*
- * recover.h: what waits in databases that were set aside, and what was counted there, is taken
- * over into the store.
+ * recover.h: takes rows over into the store from databases in quarantine (state/state_file.h):
+ * messages that wait there, and events that were counted.
  *
- * state_dir/qtoa.db.damaged-TIME and qtoa.db.newer-TIME, when that is done, are called
- * qtoa.db.rescued-TIME.  Nobody but the operator removes them.
+ * After that, state_dir/qtoa.db.damaged-TIME or qtoa.db.newer-TIME is called
+ * qtoa.db.rescued-TIME.  Only the operator removes it.
  */
 #ifndef STATE_RECOVER_H
 #define STATE_RECOVER_H
@@ -15,35 +15,36 @@
 #include "state/lock.h"
 #include "state/store.h"
 
-/* Which rows, and where they go: a table of the store that is worth it. */
+/* A table of the store whose rows are taken over. */
 struct recover_source {
 	const char	*what;		/* for the log: "waiting messages" */
-	const char	*select;	/* by id, which is column 0, from the one `?` on */
+	const char	*select;	/* rows by id (column 0), from the id `?` on */
 	enum error	 (*copy)(struct db *db, const struct db_rows *row, int64_t *copied);
 };
 
-/* How far it is; begins as { .from = db, .source = source }. */
+/* How far the rows of a table are taken over; begins as { .from = db, .source = source }. */
 struct recover {
 	struct db			*from;
 	const struct recover_source	*source;
-	int64_t				 at;		/* next id */
-	int64_t				 skip;		/* rows to leave out at the next damage */
-	int64_t				 copied;	/* rows that db did not have */
+	int64_t				 at;		/* the next id */
+	int64_t				 skip;		/* ids to skip at the next damage */
+	int64_t				 copied;	/* rows that the store did not have */
 	bool				 over;
 };
 
 /*
- * A step of it: up to max rows, within db's transaction.  What cannot be read is left out;
- * ERR_STORE is db's.
+ * Takes over up to max rows, in a transaction of db, which is the store.  Rows that cannot be
+ * read are left out.  ERR_STORE: the store cannot be written.
  */
-enum error	recover_step(struct db *db, struct recover *s, int max);
+enum error	recover_step(struct db *db, struct recover *r, int max);
 
 /*
- * One process at a time; what cannot be done now is done the next time.  sources: the tables to
- * take over, in this order; the log tells how many rows the first two gave.
+ * Takes over from all databases in quarantine, in one process at a time.  If it fails, the next
+ * call goes on.  sources: the tables, in this order; the log tells how many rows the first two
+ * gave.
  */
 enum { RECOVER_SOURCES = 3 };
-void		recover_run(struct store *s, struct locks *cs, const char *dir,
+void		recover_run(struct store *s, struct locks *locks, const char *dir,
 		    const struct recover_source *const sources[RECOVER_SOURCES]);
 
 #endif

@@ -4,12 +4,16 @@
 
 enum { APPLICATION = 0x71746f61 };	/* "qtoa" */
 
-/* migrations[n] leads from version n to n + 1.  What is here has been run: add, never edit. */
+/*
+ * migrations[n] leads from version n to n + 1.  These statements have been run on many computers:
+ * add new ones, never change one.
+ */
 static const char *const migrations[] = {
 	/*
-	 * message: what WeChat pushed and QT has not confirmed.  key: see state/queue.h.  state:
-	 * pending, dead, or, where it is kept, delivered.  Times are ms since the epoch.
-	 * next: not to be sent before.  No id comes twice: the log names them.
+	 * message: messages that WeChat pushed and QT has not confirmed.  key: see state/queue.h.
+	 * state: pending, dead (QT refused it), or delivered (if it is kept).  Times are ms since
+	 * the epoch.  next: it is not to be sent before.  No id is used twice, since the log
+	 * names them.
 	 */
 	"CREATE TABLE message ("
 	"	id		INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -27,7 +31,7 @@ static const char *const migrations[] = {
 	");"
 	"CREATE INDEX message_pending ON message (account, next) WHERE state = 'pending';"
 	"CREATE INDEX message_dead ON message (account) WHERE state = 'dead';"
-	/* endpoint: a breaker.  opened: 0 while it is closed.  probe: not before. */
+	/* endpoint: its breaker.  opened: 0 while closed.  probe: the next one is not before. */
 	"CREATE TABLE endpoint ("
 	"	url		TEXT PRIMARY KEY,"
 	"	fails		INTEGER NOT NULL,"
@@ -36,7 +40,7 @@ static const char *const migrations[] = {
 	"	probe		INTEGER NOT NULL,"
 	"	outcome		TEXT"
 	") WITHOUT ROWID;"
-	/* stopped: QT refused the account's keys; config is a digest of them. */
+	/* stopped: accounts whose keys QT refused; config: a digest of the keys. */
 	"CREATE TABLE stopped ("
 	"	account		TEXT PRIMARY KEY,"
 	"	config		TEXT NOT NULL,"
@@ -44,8 +48,8 @@ static const char *const migrations[] = {
 	"	outcome		TEXT"
 	") WITHOUT ROWID;",
 	/*
-	 * What the collector has counted.  Times are epoch seconds; days are those of China,
-	 * numbered from 1970-01-01.
+	 * The tables of the collector.  Times are epoch seconds; days are those of China, numbered
+	 * from 1970-01-01.
 	 *
 	 * account: an official account in a QT application (its appkey).
 	 */
@@ -57,7 +61,7 @@ static const char *const migrations[] = {
 	"	name		TEXT NOT NULL,"
 	"	UNIQUE (appid, application)"
 	");"
-	/* device: a user, by openid or unionid; first, last: times of events. */
+	/* device: a user, by openid or unionid.  first, last: times of events. */
 	"CREATE TABLE device ("
 	"	id		INTEGER PRIMARY KEY,"
 	"	application	TEXT NOT NULL,"
@@ -67,9 +71,10 @@ static const char *const migrations[] = {
 	"	UNIQUE (application, device)"
 	");"
 	/*
-	 * event: part n of a message (key: see state/queue.h).  code: QT's, NULL without a row in
-	 * its table.  gap: seconds since the device's event before, by (time, id), which may
-	 * be gone; NULL: it is the first.  item: what the event is about.  received: ms.
+	 * event: part n of a message (its key: see state/queue.h).  code: QT's; NULL: QT's table
+	 * has no row for it.  gap: seconds since the device's previous event, by (time, id),
+	 * which may be deleted now; NULL: it is the first.  item: the menu button, QR code or
+	 * text that the event is about.  received: ms.
 	 */
 	"CREATE TABLE event ("
 	"	id		INTEGER PRIMARY KEY,"
@@ -99,10 +104,10 @@ static const char *const migrations[] = {
 	"		END) VIRTUAL,"
 	"	UNIQUE (message, part)"
 	");"
-	/* All that questions about a period, or about a device's life, need of an event. */
+	/* These have all columns that queries about a period, or about a device, need. */
 	"CREATE INDEX event_day ON event (day, code, item, device, time, account, gap);"
 	"CREATE INDEX event_device ON event (device, time, id, code, item, account, gap);"
-	/* unionid: what WeChat said of a user; it does not change. */
+	/* unionid: WeChat's answer for a user; it never changes. */
 	"CREATE TABLE unionid ("
 	"	appid		TEXT NOT NULL,"
 	"	openid		TEXT NOT NULL,"
@@ -123,9 +128,11 @@ static const char *const migrations[] = {
 	"	FROM event JOIN account ON account.id = event.account"
 	"	JOIN device ON device.id = event.device;",
 	/*
-	 * token: WeChat's access_token of an account, by what it is asked with (config: a digest).
-	 * Times are epoch seconds; pause: ms, WeChat is not asked before.  renew: from then on a
-	 * newer one is to be had.  calls, forced: on that day of China; forced_at: the last time.
+	 * token: WeChat's access_token of an account.  config: a digest of the settings that it
+	 * is requested with.  Times are epoch seconds, but pause is ms: WeChat is not asked
+	 * before. renew: from then on a newer token can be requested.  calls, forced: how many
+	 * requests, and forced ones, there were on that day of China; forced_at: when the last
+	 * forced one was.
 	 */
 	"CREATE TABLE token ("
 	"	appid		TEXT NOT NULL,"
@@ -143,24 +150,24 @@ static const char *const migrations[] = {
 	"	why		TEXT,"
 	"	PRIMARY KEY (appid, config)"
 	") WITHOUT ROWID;"
-	/* handed: how many access_tokens an address was given in a minute (since the epoch). */
+	/* handed: how many access_tokens an address got in a minute (numbered from the epoch). */
 	"CREATE TABLE handed ("
 	"	address		TEXT PRIMARY KEY,"
 	"	minute		INTEGER NOT NULL,"
 	"	count		INTEGER NOT NULL"
 	") WITHOUT ROWID;",
 	/*
-	 * forgotten: one row at most.  before: a day; events of the days before it are gone, or
-	 * about to go, and none of them is counted any more.
+	 * forgotten: one row at most.  before: a day.  Events of the days before it are deleted, or
+	 * will be soon; they are not counted any more.
 	 */
 	"CREATE TABLE forgotten ("
 	"	id		INTEGER PRIMARY KEY CHECK (id = 1),"
 	"	before		INTEGER NOT NULL"
 	");"
 	/*
-	 * past: what is left of the events of a device in an account that are gone.  last: when
-	 * the last of them was.  turned: when the last follow or unfollow among them was, and
-	 * turn, its id; follows: 1, it was a follow; NULL: there was none.
+	 * past: a summary of the deleted events of a device in an account.  last: when the last
+	 * of them was.  turned, turn: time and id of the last follow or unfollow among them;
+	 * follows: 1 if it was a follow.  NULL: there was no such event.
 	 */
 	"CREATE TABLE past ("
 	"	id		INTEGER PRIMARY KEY,"
@@ -177,7 +184,7 @@ static const char *const migrations[] = {
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 
 static enum error
-marks(struct db *db, int64_t *application, int64_t *version, int64_t *tables)
+read_marks(struct db *db, int64_t *application, int64_t *version, int64_t *tables)
 {
 	enum error	 er;
 
@@ -207,16 +214,16 @@ schema_look(struct db *db, int64_t *version, int64_t *ours)
 
 	*version = 0;
 	*ours = VERSION;
-	if (marks(db, &application, version, &tables) != ERR_OK)
+	if (read_marks(db, &application, version, &tables) != ERR_OK)
 		return SCHEMA_FAULT;
 	if (application != APPLICATION && (application != 0 || *version != 0 || tables != 0))
 		return SCHEMA_FOREIGN;
 	return *version > VERSION ? SCHEMA_NEWER : SCHEMA_READY;
 }
 
-/* In a transaction, so that of two processes the second finds it done. */
+/* Runs in a transaction: if two processes migrate a file, the second one finds it done. */
 static enum schema_state
-prepare(struct db *db)
+migrate_if_older(struct db *db)
 {
 	int64_t			 version, ours;
 	enum schema_state	 is = schema_look(db, &version, &ours);
@@ -232,16 +239,16 @@ schema_prepare(struct db *db)
 	int64_t			 application = 0, version = 0, tables = 0;
 	enum schema_state	 is;
 
-	if (marks(db, &application, &version, &tables) != ERR_OK)
+	if (read_marks(db, &application, &version, &tables) != ERR_OK)
 		return SCHEMA_FAULT;
 	if (application == APPLICATION && version == VERSION)
 		return SCHEMA_READY;
-	/* Only an empty file takes these: small pages, since each message dirties a few. */
+	/* SQLite sets these in an empty file only.  Pages are small: each message changes a few. */
 	if (tables == 0 && version == 0)
 		(void)db_script(db, "PRAGMA page_size = 1024; PRAGMA auto_vacuum = INCREMENTAL");
 	if (db_script(db, "BEGIN IMMEDIATE") != ERR_OK)
 		return SCHEMA_FAULT;
-	is = prepare(db);
+	is = migrate_if_older(db);
 	if (is == SCHEMA_READY && db_script(db, "COMMIT") == ERR_OK)
 		return SCHEMA_READY;
 	(void)db_script(db, "ROLLBACK");

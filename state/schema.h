@@ -1,7 +1,8 @@
 /*
- * schema.h: the tables in qtoa.db, and how a file comes to have them.
+ * schema.h: the tables in qtoa.db, and how a file gets them.
  *
- * The application_id says that a file is ours, user_version how far it is migrated.
+ * SQLite's application_id says that a file is this program's; user_version says how far it is
+ * migrated.
  */
 #ifndef STATE_SCHEMA_H
 #define STATE_SCHEMA_H
@@ -11,17 +12,17 @@
 enum schema_state {
 	SCHEMA_READY,
 	SCHEMA_FOREIGN,	/* another program's database */
-	SCHEMA_NEWER,	/* a later qtoa's */
-	SCHEMA_FAULT	/* db_fault() */
+	SCHEMA_NEWER,	/* a later qtoa made it */
+	SCHEMA_FAULT	/* it cannot be read; see db_fault() */
 };
 
 /*
- * What a file is, which is left as it is: READY also of an older one, or an empty one, that
- * schema_prepare() would bring from *version to *ours.
+ * Looks whose file it is and changes nothing.  SCHEMA_READY also for an older or an empty file,
+ * which schema_prepare() would migrate from *version to *ours.
  */
 enum schema_state	 schema_look(struct db *db, int64_t *version, int64_t *ours);
 
-/* Makes the tables, or brings older ones up to date. */
+/* Makes the tables in an empty file, or migrates those of an older one. */
 enum schema_state	 schema_prepare(struct db *db);
 
 #endif

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -9,29 +10,29 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "state/state_file.h"
 #include "state/store.h"
 
 enum {
-	BUSY_MIN_MS = 800,	/* patience with other processes, whatever the deadline */
-	LONG_MS = 20,		/* after a transaction of that length others ... */
-	COURTESY_MS = 3		/* ... get their chance: they look every 2 ms (state/db.c) */
+	LONG_MS = 20,		/* after a transaction of that length, pause for COURTESY_MS: */
+	COURTESY_MS = 3		/* other processes try every 2 ms (state/db.c) */
 };
 
-/* Work that waits for a transaction; on the stack of who wants it done. */
+/* Work that waits for a transaction; it is on the stack of the thread that wants it done. */
 struct job {
 	enum store_need	 need;
 	store_work	*work;
 	void		*arg;
 	int64_t		 until_ms;
 	enum error	 er;
-	bool		 lead;		/* not done: do it, and that of all who wait */
+	bool		 lead;		/* this thread must do it, and all jobs that wait */
 	struct sleeper	*sleeper;
 	struct job	*next;
 };
 
 /*
- * What a thread sleeps on.  Never freed while the store is there, so that whoever wakes
- * it may touch it a moment after it has gone on.
+ * A semaphore that a thread sleeps on.  It is not freed before the store is: the thread that
+ * posts it may still touch it when the sleeper is awake again.
  */
 struct sleeper {
 	sem_t		 wake;
@@ -41,20 +42,21 @@ struct sleeper {
 struct store {
 	char			 dir[1040], flag[1056];
 
-	pthread_mutex_t		 lock;		/* of what follows, up to the blank line */
-	struct job		*first, **last;	/* who waits */
-	bool			 led;		/* somebody is running a transaction */
-	bool			 gather;	/* there is company: wait a moment for it */
+	pthread_mutex_t		 lock;		/* of the members up to the blank line */
+	struct job		*first, **last;	/* jobs that wait */
+	bool			 led;		/* a thread, the leader, runs a transaction */
+	bool			 gather;	/* many threads work: let them add jobs */
 	struct sleeper		*sleepers;
 	char			 why[1240];
 
-	struct store_file	*file;		/* the rest is the leader's */
-	enum db_fault		 fault;		/* of the last transaction */
-	bool			 in_trouble;	/* and it has been said */
+	_Atomic bool		 has_quarantine;
+	struct store_file	*file;		/* only the leader uses this and what follows */
+	struct store_file_end	 end;		/* of the last transaction */
+	struct state_file_trouble trouble;
 };
 
 struct store *
-store_new(const struct settings *set, struct locks *cs, enum store_life life)
+store_new(const struct settings *set, struct locks *locks, enum store_life life)
 {
 	struct store	*s;
 
@@ -64,7 +66,11 @@ store_new(const struct settings *set, struct locks *cs, enum store_life life)
 	(void)snprintf(s->flag, sizeof(s->flag), "%s/qtoa.work", s->dir);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->last = &s->first;
-	if ((s->file = store_file_new(s->dir, cs, life)) == NULL) {
+	s->trouble = (struct state_file_trouble){
+		.dir = s->dir, .what = "store", .level = LEVEL_ERROR,
+		.effect = "what QT does not confirm is answered 503",
+	};
+	if ((s->file = store_file_new(s->dir, locks, life)) == NULL) {
 		store_free(s);
 		return NULL;
 	}
@@ -100,97 +106,48 @@ store_why(struct store *s, char *why, size_t size)
  * Transactions.
  */
 
-static enum error
-begin(struct store *s, struct db *db, enum store_need need, int64_t until_ms)
-{
-	int64_t		 least_ms = clock_mono_ms() + BUSY_MIN_MS;
-	enum error	 er;
-
-	db_patience(db, until_ms > least_ms ? until_ms : least_ms);
-	if (need == STORE_READ)
-		return db_run(db, NULL, "BEGIN", DB_NO_VALUES);
-	if ((er = store_file_sync(s->file, need == STORE_SYNC)) != ERR_OK)
-		return er;
-	return db_run(db, NULL, "BEGIN IMMEDIATE", DB_NO_VALUES);
-}
-
-/* A transaction has failed, before or in its commit. */
-static void
-fail(struct store *s, struct db *db, bool begun)
-{
-	s->fault = db_fault(db);
-	if (begun && (s->fault == DB_FINE || s->fault == DB_BUSY || s->fault == DB_FULL))
-		(void)db_script(db, "ROLLBACK");
-	store_file_handle_error(s->file);	/* where it closes the file, that undoes it */
-}
-
-/* The work of all jobs of a list, or none of it. */
+/* Does the work of all jobs of a list, or none of it. */
 static enum error
 transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {
-	/* One who only looks needs no transaction. */
-	const bool	 alone = need == STORE_READ && jobs->next == NULL;
+	/* One job that only reads needs no transaction. */
+	const bool	 transaction = need != STORE_READ || jobs->next != NULL;
+	struct db	*db = store_file_use(s->file, need, transaction, until_ms);
+	enum error	 er = db == NULL ? ERR_STORE : ERR_OK;
 	struct job	*j;
-	struct db	*db;
-	enum error	 er;
 
-	if ((db = store_file_ready(s->file, until_ms)) == NULL)
-		return ERR_STORE;
-	if (alone)
-		db_patience(db, until_ms);
-	er = alone ? ERR_OK : begin(s, db, need, until_ms);
-	if (er != ERR_OK) {
-		fail(s, db, false);
-		return er;
-	}
 	for (j = jobs; j != NULL && er == ERR_OK; j = j->next)
 		er = j->work(db, j->arg);
-	if (er == ERR_OK && !alone)
-		er = db_run(db, NULL, "COMMIT", DB_NO_VALUES);
-	if (er != ERR_OK) {
-		fail(s, db, !alone);
-		return er;
-	}
-	/* What went to a file that was set aside meanwhile must be done again. */
-	return need != STORE_SYNC || store_file_holds(s->file) ? ERR_OK : ERR_STORE;
+	er = store_file_done(s->file, &s->end, er);
+	if (s->end.has_quarantine)
+		atomic_store(&s->has_quarantine, true);
+	return er;
 }
 
-/* Once more where that may help: the file was damaged or moved, and a new one is begun. */
+/* Runs a transaction, and again if the file was damaged or moved: then there is a new file. */
 static enum error
 transact_again(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {
 	enum error	 er = transact(s, jobs, need, until_ms);
 
-	if (er == ERR_STORE && store_file_is_other(s->file))
-		er = transact(s, jobs, need, until_ms);
-	return er;
+	return er != ERR_OK && s->end.may_retry ? transact(s, jobs, need, until_ms) : er;
 }
 
+/* Keeps the fault for store_why(), and logs when the store fails and when it works again. */
 static void
-tell_trouble(struct store *s, bool trouble)
+note_end(struct store *s, enum error er)
 {
-	if (trouble == s->in_trouble)
-		return;
-	s->in_trouble = trouble;
-	if (trouble)
-		log_msg(LEVEL_ERROR, "store", "%s: what QT does not confirm is answered 503 until "
-		    "this is mended; look at the owner, permissions and free space of %s",
-		    store_file_why(s->file), s->dir);
-	else
+	(void)pthread_mutex_lock(&s->lock);
+	(void)snprintf(s->why, sizeof(s->why), "%s", er != ERR_OK ? s->end.why : "");
+	(void)pthread_mutex_unlock(&s->lock);
+	if ((er == ERR_OK || er == ERR_STORE) &&
+	    state_file_note(&s->trouble, NULL, er != ERR_OK ? s->end.why : NULL))
 		log_msg(LEVEL_NOTICE, "store", "qtoa.db works again");
 }
 
+/* Does all jobs of a list; if they fail together, each for itself. */
 static void
-keep_why(struct store *s, bool trouble)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	(void)snprintf(s->why, sizeof(s->why), "%s", trouble ? store_file_why(s->file) : "");
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-/* All jobs of a list; if they fail together, each for itself. */
-static void
-run(struct store *s, struct job *jobs)
+do_jobs(struct store *s, struct job *jobs)
 {
 	enum store_need	 need = STORE_READ;
 	int64_t		 until_ms = INT64_MAX;
@@ -204,7 +161,7 @@ run(struct store *s, struct job *jobs)
 	er = transact_again(s, jobs, need, until_ms);
 	for (j = jobs; j != NULL; j = j->next)
 		j->er = er;
-	if (er != ERR_OK && jobs->next != NULL && s->fault != DB_BUSY)
+	if (er != ERR_OK && jobs->next != NULL && s->end.fault != DB_BUSY)
 		for (j = jobs; j != NULL; j = next) {
 			next = j->next;
 			j->next = NULL;
@@ -212,9 +169,7 @@ run(struct store *s, struct job *jobs)
 			j->next = next;
 			er = j->er != ERR_OK ? j->er : er;
 		}
-	if (er == ERR_OK || er == ERR_STORE)
-		tell_trouble(s, er != ERR_OK);
-	keep_why(s, er != ERR_OK);
+	note_end(s, er);
 }
 
 static struct sleeper *
@@ -231,7 +186,7 @@ take_sleeper(struct store *s)
 	return z;
 }
 
-/* Until another thread has done the job or wants it led, with the lock held before and after. */
+/* Waits until the job is done, or this thread is to lead.  s->lock is held before and after. */
 static void
 wait_for_leader(struct store *s, struct job *j)
 {
@@ -239,28 +194,31 @@ wait_for_leader(struct store *s, struct job *j)
 	s->last = &j->next;
 	(void)pthread_mutex_unlock(&s->lock);
 	while (sem_wait(&j->sleeper->wake) == -1)
-		;	/* a signal */
+		;	/* a signal has come */
 	(void)pthread_mutex_lock(&s->lock);
 	j->sleeper->next = s->sleepers;
 	s->sleepers = j->sleeper;
 }
 
-/* The owners of a list of jobs that are done, but for the one who leads. */
+/* Wakes the threads whose jobs are done; `mine` is the leader's own job. */
 static void
-wake(struct job *jobs, const struct job *mine)
+wake_owners(struct job *jobs, const struct job *mine)
 {
 	struct job	*j, *next;
 
 	for (j = jobs; j != NULL; j = next) {
-		next = j->next;		/* j is gone once its owner is awake */
+		next = j->next;		/* when its owner is awake, j does not exist any more */
 		if (j != mine)
 			(void)sem_post(&j->sleeper->wake);
 	}
 }
 
-/* Runs the jobs that wait, hands the lead on; with the lock held before and after. */
+/*
+ * Does all jobs that wait, and makes another thread the leader.  s->lock is held before and
+ * after.
+ */
 static void
-lead(struct store *s, struct job *mine)
+lead_jobs(struct store *s, struct job *mine)
 {
 	const struct timespec	 courtesy = { 0, COURTESY_MS * 1000000 };
 	struct job		*jobs;
@@ -277,9 +235,9 @@ lead(struct store *s, struct job *mine)
 	s->last = &s->first;
 	(void)pthread_mutex_unlock(&s->lock);
 	begin_ms = clock_mono_ms();
-	run(s, jobs);
-	wake(jobs, mine);
-	/* SQLite's lock is not fair, and a slow disk leaves it free for moments only. */
+	do_jobs(s, jobs);
+	wake_owners(jobs, mine);
+	/* SQLite's lock is not fair: without a pause, other processes would hardly ever get it. */
 	if (clock_mono_ms() - begin_ms >= LONG_MS)
 		(void)nanosleep(&courtesy, NULL);
 	(void)pthread_mutex_lock(&s->lock);
@@ -305,7 +263,7 @@ store_do(struct store *s, enum store_need need, store_work *work, void *arg, int
 		wait_for_leader(s, &j);
 	}
 	if (j.lead)
-		lead(s, &j);
+		lead_jobs(s, &j);
 	(void)pthread_mutex_unlock(&s->lock);
 	return j.er;
 }
@@ -319,12 +277,12 @@ store_raise(struct store *s)
 {
 	int	 fd;
 
-	/* Where it cannot be made, the database cannot be written either. */
+	/* If it cannot be made, the database cannot be written either, and that is logged. */
 	fd = open(s->flag, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return;
 	(void)close(fd);
-	/* A power cut must not take it and leave what it stands for. */
+	/* Without this, a power cut could remove the flag and keep the message that waits. */
 	if ((fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) != -1) {
 		(void)fsync(fd);
 		(void)close(fd);
@@ -352,5 +310,5 @@ store_housekeep(struct store *s)
 bool
 store_has_quarantine(struct store *s)
 {
-	return store_file_quarantine(s->file);
+	return atomic_exchange(&s->has_quarantine, false);
 }

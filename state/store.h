@@ -1,14 +1,14 @@
 /*
- * store.h: the file state_dir/qtoa.db (SQLite, WAL), and transactions that threads share.
+ * store.h: the database state_dir/qtoa.db (SQLite, WAL), and transactions that threads share.
  *
- * store_do() is all that the path of a request needs: who comes while a transaction runs
- * waits for the next one, which does the work of all who have gathered by then and is
- * committed, and synced, once.
+ * The path of a request needs only store_do().  Work that comes while a transaction runs waits for
+ * the next one: that one does the work of all threads that wait by then, and is committed, and
+ * synced, once.
  *
- * The file is made (0600, the directory 0700) and migrated when it is first needed.  One that
- * is damaged, another program's or of a newer qtoa is set aside under another name with a
- * line in the log; what waits in it and can still be read is taken over.  On a network
- * file system, where WAL does not work, a rollback journal is used, and the log says so.
+ * The file is made (0600, the directory 0700) and migrated when it is first needed.  A file that is
+ * damaged, of another program or of a newer qtoa goes into quarantine (state/state_file.h) with a
+ * line in the log; messages that wait in it are taken over (state/recover.h).  On a network file
+ * system, where WAL does not work, SQLite uses a rollback journal, and the log says so.
  */
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
@@ -23,50 +23,41 @@
 
 struct store;
 
-/* Opens nothing yet; keeps set and cs.  NULL: no memory. */
-struct store	*store_new(const struct settings *set, struct locks *cs, enum store_life life);
+/* Opens nothing yet; keeps set and locks.  NULL: no memory. */
+struct store	*store_new(const struct settings *set, struct locks *locks, enum store_life life);
 void		 store_free(struct store *s);
 
-enum store_need {
-	STORE_READ,	/* changes nothing */
-	STORE_WRITE,	/* a power cut may undo it, the death of the process does not */
-	STORE_SYNC	/* on disk when store_do() returns */
-};
-
 /*
- * Runs in a transaction beside the work of others; ERR_STORE undoes it.  It may be run
- * again after that, so it must begin from its argument anew.
+ * Runs in a transaction with the work of other threads; ERR_STORE undoes it.  It may be run again
+ * after that, so it must use only its argument, not what an earlier run has left.
  */
 typedef enum error	 store_work(struct db *db, void *arg);
 
 /*
- * ERR_OK: the work is done and committed.  ERR_STORE: nothing of it is; store_why() says
- * why.  Other processes that hold the file are waited for until until_ms (monotonic);
- * for other faults there is no waiting, and the next call tries anew.
+ * Does the work in a transaction.  ERR_OK: it is done and committed.  ERR_STORE: nothing of it is
+ * done; store_why() says why.  It waits until until_ms (monotonic) for other processes that hold
+ * the file.  For other faults it does not wait, and the next call tries again.
  */
 enum error	 store_do(struct store *s, enum store_need need, store_work *work, void *arg,
 		    int64_t until_ms);
 
-/* The last fault in words, "" without one; for a line in the log. */
+/* Copies the last fault in words, for a line in the log; "": the last work was done. */
 void		 store_why(struct store *s, char *why, size_t size);
 
 /*
- * A file, state_dir/qtoa.work, that says whether anything in the store waits to be looked
- * after (a message, a breaker): a CGI need not open the database to know.  Raise it before
- * and after what makes it true is committed; lower it, then look again, and raise it if that
- * was too early.
+ * A flag, the file state_dir/qtoa.work, says that something in the store waits (a message, a
+ * breaker), so that a CGI run need not open the database to know.  Raise it before and after the
+ * commit of such work.  To lower it: lower it first, then look into the store, and raise it again
+ * if something waits.
  */
 void		 store_raise(struct store *s);
 void		 store_lower(struct store *s);
 bool		 store_is_raised(const struct store *s);
 
-/*
- * Copies the log into the file when it has grown; for a thread that has time, a few times
- * a second.
- */
+/* Copies the WAL into the file when it has grown; for a thread with time, a few times a second. */
 void		 store_housekeep(struct store *s);
 
-/* True, once: the file has been set aside, here or by another process: see state/recover.h. */
+/* True, once: this or another process has put the file into quarantine; see state/recover.h. */
 bool		 store_has_quarantine(struct store *s);
 
 #endif

@@ -12,19 +12,22 @@
 #endif
 
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "state/schema.h"
+#include "state/state_file.h"
 #include "state/store_file.h"
 
 enum {
-	REOPEN_MS = 100,	/* between two tries to open a file that could not be */
-	MOVED_MS = 50,		/* between two looks whether the file is still there */
-	LOG_PAGES = 1000,	/* a log so long is worth copying into the file */
-	LOG_PAGES_MAX = 8000,	/* one so long must end: writers wait a moment */
-	LOG_PAGES_BRIEF = 200,
-	RESTART_MS = 300,	/* patience with writers then */
-	NAP_MS = 5,		/* between two tries to open a file that others are making */
-	ASIDE_MS = 2000		/* patience with who sets the file aside */
+	REOPEN_MS = 100,	/* between two tries to open a file that cannot be opened */
+	MOVED_MS = 50,		/* between two looks whether the name still leads to the file */
+	BUSY_MIN_MS = 800,	/* the shortest wait for other processes, whatever the deadline */
+	WAL_PAGES = 1000,	/* a WAL of so many pages is copied into the file */
+	WAL_PAGES_MAX = 8000,	/* with so many, writers wait until it is copied */
+	WAL_PAGES_BRIEF = 200,	/* the same as WAL_PAGES, in a STORE_BRIEF process */
+	RESTART_MS = 300,	/* the longest wait for others: to copy, or to make the file */
+	NAP_MS = 5,		/* between two tries to open a file that others make */
+	QUARANTINE_MS = 2000	/* the longest wait for another process that renames the file */
 };
 
 struct store_file {
@@ -33,27 +36,30 @@ struct store_file {
 	char			 dir[1040], file[1056];
 	struct db		*db;
 	struct stat		 opened;	/* the file that db is */
-	bool			 synced;	/* are its commits */
-	int64_t			 reopen_ms;	/* not before */
-	int64_t			 looked_ms;	/* whether the file has moved */
-	bool			 told_network;
+	bool			 synced;	/* commits of db are */
+	int64_t			 reopen_ms;	/* do not open it before */
+	int64_t			 looked_ms;	/* when has_moved() was called; 0: call it again */
+	bool			 is_network_logged;
+	bool			 has_quarantine;
 	char			 why[1240];
 
-	_Atomic int		 log_pages;
-	struct db		*tender;	/* store_file_housekeep()'s own */
-	struct stat		 tended;
-	_Atomic bool		 tender_ill;	/* it is to be opened anew */
-	_Atomic bool		 aside;		/* a file has been set */
+	enum store_need		 need;		/* of the current use */
+	bool			 in_transaction;
+
+	_Atomic int		 wal_pages;
+	struct db		*copier;	/* the connection of store_file_housekeep() */
+	struct stat		 copied;	/* the file that copier is */
+	_Atomic bool		 is_copier_bad;	/* it must be opened again */
 };
 
 struct store_file *
-store_file_new(const char *dir, struct locks *cs, enum store_life life)
+store_file_new(const char *dir, struct locks *locks, enum store_life life)
 {
 	struct store_file	*f;
 
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return NULL;
-	f->locks = cs;
+	f->locks = locks;
 	f->life = life;
 	(void)snprintf(f->dir, sizeof(f->dir), "%s", dir);
 	(void)snprintf(f->file, sizeof(f->file), "%s/qtoa.db", f->dir);
@@ -66,28 +72,20 @@ store_file_free(struct store_file *f)
 	if (f == NULL)
 		return;
 	db_close(f->db);
-	db_close(f->tender);
+	db_close(f->copier);
 	free(f);
 }
 
-static bool
-same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* True: the file that we have open is not the one of that name any more. */
+/* True: the name leads to another file than the one that was opened, or to none. */
 static bool
 has_moved(const struct store_file *f, const struct stat *opened)
 {
-	struct stat	 st;
-
-	return stat(f->file, &st) == -1 || !same_file(&st, opened);
+	return !file_is_at(f->file, opened);
 }
 
-/* True where WAL cannot work: its index is memory that all processes share. */
+/* Whether dir is on a network file system: WAL needs memory that all processes share. */
 static bool
-on_network(const char *dir)
+is_on_network(const char *dir)
 {
 #ifdef __linux__
 	static const unsigned long	 types[] = {
@@ -115,36 +113,40 @@ set_journal(struct store_file *f)
 	char		 sql[64];
 	enum error	 er;
 
-	if (on_network(f->dir)) {
-		if (!f->told_network)
-			log_msg(LEVEL_WARNING, "store", "%s is on a network file system: no WAL "
-			    "there, each message costs more; a local disk is better", f->dir);
-		f->told_network = true;
+	if (is_on_network(f->dir)) {
+		if (!f->is_network_logged)
+			log_msg(LEVEL_WARNING, "store", "%s is on a network file system, where "
+			    "SQLite cannot use its WAL: each message takes longer; give state_dir "
+			    "a local disk", f->dir);
+		f->is_network_logged = true;
 		return db_script(f->db, "PRAGMA journal_mode = TRUNCATE");
 	}
 	if ((er = db_script(f->db, "PRAGMA journal_mode = WAL")) != ERR_OK)
 		return er;
 	if (f->life == STORE_SERVER)
 		return db_script(f->db, "PRAGMA wal_autocheckpoint = 0");
-	(void)snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d", LOG_PAGES_BRIEF);
+	(void)snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d", WAL_PAGES_BRIEF);
 	return db_script(f->db, sql);
 }
 
 static void
-on_log_pages(void *ctx, int pages)
+note_wal_pages(void *ctx, int pages)
 {
 	struct store_file	*f = ctx;
 
-	atomic_store_explicit(&f->log_pages, pages, memory_order_relaxed);
+	atomic_store_explicit(&f->wal_pages, pages, memory_order_relaxed);
 }
 
-/* The file is there, ours alone, and f->opened is it.  Not while it is open: POSIX locks. */
+/*
+ * Makes the file if it does not exist, with mode 0600, and notes which file it is.  The file must
+ * not be open in SQLite: close() would drop its POSIX locks.
+ */
 static bool
-touch(struct store_file *f)
+make_file(struct store_file *f)
 {
 	int	 fd;
 
-	(void)mkdir(f->dir, 0700);	/* whether it is there now shows below */
+	(void)mkdir(f->dir, 0700);	/* if this fails, so does the next line */
 	fd = open(f->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd != -1)
 		(void)close(fd);
@@ -164,57 +166,38 @@ close_file(struct store_file *f)
 	f->db = NULL;
 }
 
-/* The log first: a new file must not find it. */
-bool
-store_file_rename(const char *from, const char *to)
-{
-	static const char *const	 ends[] = { "-wal", "-shm", "-journal", "" };
-	char				 old[1440], new[1440];
-	size_t				 i;
-	int				 error = 0;
-
-	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		(void)snprintf(old, sizeof(old), "%s%s", from, ends[i]);
-		(void)snprintf(new, sizeof(new), "%s%s", to, ends[i]);
-		if (rename(old, new) == -1 && errno != ENOENT)
-			error = errno;
-	}
-	errno = error;
-	return error == 0;
-}
-
 /*
- * Sets the file aside as qtoa.db.KIND-TIME; the next transaction begins a new one.  Of
- * several processes that find it damaged one does so: the others find it moved.
+ * Puts the file into quarantine; the next use makes a new one.  Of several processes that find it
+ * damaged one renames it, and the others see that it has moved.
  */
 static void
-set_aside(struct store_file *f, const char *kind, const char *why)
+quarantine_file(struct store_file *f, const char *kind, const char *why)
 {
 	unsigned char	 key[LOCK_KEY];
-	char		 to[1140];
-	struct lock	 c;
+	char		 to[STATE_FILE_PATH];
+	struct lock	 lock;
 
 	close_file(f);
 	lock_name(key, "set aside", f->file);
-	if (lock_take(f->locks, &c, key, clock_mono_ms() + ASIDE_MS) != LOCK_MINE)
+	if (lock_take(f->locks, &lock, key, clock_mono_ms() + QUARANTINE_MS) != LOCK_MINE)
 		return;
 	if (!has_moved(f, &f->opened)) {
-		(void)snprintf(to, sizeof(to), "%s.%s-%lld", f->file, kind,
-		    (long long)clock_wall_ms());
-		if (store_file_rename(f->file, to))
-			log_msg(LEVEL_ERROR, "store", "%s: %s: it is set aside as %s, a new one is "
-			    "begun; what waits in it is taken over if it can be read", f->file,
-			    why, to);
+		state_file_quarantine_path(to, f->file, kind);
+		if (db_rename(f->file, to))
+			log_msg(LEVEL_ERROR, "store", "%s: %s: it is set aside as %s, and a new "
+			    "one is begun; messages that wait in it are taken over if they can "
+			    "be read", f->file, why, to);
 		else
-			log_msg(LEVEL_ERROR, "store", "%s: %s, and it cannot be set aside: %s",
-			    f->file, why, strerror(errno));
+			log_msg(LEVEL_ERROR, "store", "%s: %s, and it cannot be renamed: %s; "
+			    "look at the owner and permissions of %s", f->file, why,
+			    strerror(errno), f->dir);
 	}
-	lock_release(f->locks, &c, false);
-	atomic_store(&f->aside, true);
+	lock_release(f->locks, &lock, false);
+	f->has_quarantine = true;
 	f->reopen_ms = 0;
 }
 
-/* Opens what touch() found. */
+/* Opens the file that make_file() noted. */
 static enum error
 open_file(struct store_file *f, int64_t until_ms)
 {
@@ -223,17 +206,17 @@ open_file(struct store_file *f, int64_t until_ms)
 
 	if ((er = db_open(&f->db, f->file, DB_READ_WRITE)) != ERR_OK)
 		return er;
-	open_ms = clock_mono_ms() + RESTART_MS;		/* others may be making it now */
+	open_ms = clock_mono_ms() + RESTART_MS;		/* another process may make its tables */
 	db_patience(f->db, until_ms > open_ms ? until_ms : open_ms);
 	f->synced = false;
 	switch (schema_prepare(f->db)) {
 	case SCHEMA_READY:
 		break;
 	case SCHEMA_FOREIGN:
-		set_aside(f, "foreign", "another program's database");
+		quarantine_file(f, "foreign", "another program's database");
 		return ERR_STORE;
 	case SCHEMA_NEWER:
-		set_aside(f, "newer", "a later qtoa's database");
+		quarantine_file(f, "newer", "a later qtoa's database");
 		return ERR_STORE;
 	case SCHEMA_FAULT:
 		return ERR_STORE;
@@ -243,19 +226,19 @@ open_file(struct store_file *f, int64_t until_ms)
 	    (er = set_journal(f)) != ERR_OK)
 		return er;
 	if (f->life == STORE_SERVER)
-		db_watch_log(f->db, on_log_pages, f);
+		db_watch_wal(f->db, note_wal_pages, f);
 	return ERR_OK;
 }
 
-void
-store_file_handle_error(struct store_file *f)
+/* Closes the file after a fault of the disk; puts a damaged one into quarantine. */
+static void
+handle_fault(struct store_file *f)
 {
 	enum db_fault	 fault;
 	char		 why[160];
 
-	if (f->db == NULL)
-		return;
-	if ((fault = db_fault(f->db)) == DB_FINE)	/* the work's own */
+	/* The error may be the work's own: then the database is fine. */
+	if (f->db == NULL || (fault = db_fault(f->db)) == DB_FINE)
 		return;
 	(void)snprintf(why, sizeof(why), "%s", db_why(f->db));
 	(void)snprintf(f->why, sizeof(f->why), "qtoa.db: %s", why);
@@ -267,19 +250,19 @@ store_file_handle_error(struct store_file *f)
 	case DB_TROUBLE:
 		close_file(f);
 		/*
-		 * An index of the log that could once be opened for reading only is shared by
-		 * all connections of the process, as long as there is one.
+		 * All connections of a process share the WAL's index.  If one of them could open it
+		 * for reading only, all must be closed before it can be opened for writing.
 		 */
-		atomic_store(&f->tender_ill, true);
+		atomic_store(&f->is_copier_bad, true);
 		f->reopen_ms = clock_mono_ms() + REOPEN_MS;
 		break;
 	case DB_DAMAGED:
-		set_aside(f, "damaged", why);
+		quarantine_file(f, "damaged", why);
 		break;
 	}
 }
 
-/* A pause, if it ends before one of these times.  False: both have come. */
+/* Sleeps NAP_MS, if one of two times has not come by then.  False: both have come. */
 static bool
 nap_until(int64_t one_ms, int64_t other_ms)
 {
@@ -292,44 +275,53 @@ nap_until(int64_t one_ms, int64_t other_ms)
 	return true;
 }
 
-struct db *
-store_file_ready(struct store_file *f, int64_t until_ms)
+/* Opens the file; if it goes into quarantine, makes and opens a new one. */
+static void
+reopen_file(struct store_file *f, int64_t until_ms)
 {
-	int64_t	 now_ms = clock_mono_ms();
-	bool	 busy;
-	int	 tries;
+	const int64_t	 restart_ms = clock_mono_ms() + RESTART_MS;
+	bool		 busy;
+	int		 tries;
 
-	if (f->db != NULL && now_ms < f->looked_ms + MOVED_MS)
-		return f->db;
-	f->looked_ms = now_ms;
-	if (f->db != NULL && !has_moved(f, &f->opened))
-		return f->db;
-	if (f->db != NULL)	/* another process may have set it aside */
-		atomic_store(&f->aside, true);
-	close_file(f);
-	if (now_ms < f->reopen_ms)
-		return NULL;
-	f->reopen_ms = 0;
-	for (tries = 0; tries < 2;) {	/* twice: after the first was set aside */
-		if (!touch(f)) {
+	for (tries = 0; tries < 2; tries += !busy) {
+		if (!make_file(f)) {
 			f->reopen_ms = clock_mono_ms() + REOPEN_MS;
-			break;
+			return;
 		}
 		if (open_file(f, until_ms) == ERR_OK)
-			return f->db;
+			return;
 		busy = f->db != NULL && db_fault(f->db) == DB_BUSY;
-		store_file_handle_error(f);
+		handle_fault(f);
 		close_file(f);
-		/* Not all that SQLite finds busy it waits for: others may be making it now. */
-		if (f->reopen_ms != 0 || (busy && !nap_until(until_ms, now_ms + RESTART_MS)))
-			break;
-		tries += !busy;
+		/* SQLite does not wait in all cases for another process that makes the file. */
+		if (f->reopen_ms != 0 || (busy && !nap_until(until_ms, restart_ms)))
+			return;
 	}
-	return NULL;
 }
 
-enum error
-store_file_sync(struct store_file *f, bool sync)
+/* Opens the file if it is not open or has moved.  False: it cannot be opened. */
+static bool
+ensure_open(struct store_file *f, int64_t until_ms)
+{
+	const int64_t	 now_ms = clock_mono_ms();
+
+	if (f->db != NULL && now_ms < f->looked_ms + MOVED_MS)
+		return true;
+	f->looked_ms = now_ms;
+	if (f->db != NULL && !has_moved(f, &f->opened))
+		return true;
+	if (f->db != NULL)	/* another process may have quarantined it */
+		f->has_quarantine = true;
+	close_file(f);
+	if (now_ms < f->reopen_ms)
+		return false;
+	f->reopen_ms = 0;
+	reopen_file(f, until_ms);
+	return f->db != NULL;
+}
+
+static enum error
+set_sync(struct store_file *f, bool sync)
 {
 	enum error	 er = ERR_OK;
 
@@ -341,70 +333,99 @@ store_file_sync(struct store_file *f, bool sync)
 	return er;
 }
 
-bool
-store_file_holds(struct store_file *f)
+struct db *
+store_file_use(struct store_file *f, enum store_need need, bool transaction, int64_t until_ms)
 {
-	if (!has_moved(f, &f->opened))
-		return true;
-	f->looked_ms = 0;
-	return false;
+	int64_t	 least_ms;
+
+	f->need = need;
+	f->in_transaction = false;
+	if (!ensure_open(f, until_ms))
+		return NULL;
+	least_ms = clock_mono_ms() + BUSY_MIN_MS;
+	db_patience(f->db, transaction && until_ms < least_ms ? least_ms : until_ms);
+	if (!transaction)
+		return f->db;
+	if ((need != STORE_READ && set_sync(f, need == STORE_SYNC) != ERR_OK) ||
+	    db_run(f->db, NULL, need == STORE_READ ? "BEGIN" : "BEGIN IMMEDIATE",
+	    DB_NO_VALUES) != ERR_OK)
+		return NULL;
+	f->in_transaction = true;
+	return f->db;
 }
 
-bool
-store_file_is_other(const struct store_file *f)
+/* Undoes a transaction that has failed, and handles the fault, which it returns. */
+static enum db_fault
+undo_work(struct store_file *f)
 {
-	return (f->db == NULL || f->looked_ms == 0) && clock_mono_ms() >= f->reopen_ms;
+	const enum db_fault	 fault = f->db == NULL ? DB_TROUBLE : db_fault(f->db);
+
+	if (f->in_transaction && (fault == DB_FINE || fault == DB_BUSY || fault == DB_FULL))
+		(void)db_script(f->db, "ROLLBACK");
+	handle_fault(f);	/* if it closes the file, SQLite undoes the work */
+	return fault;
 }
 
-const char *
-store_file_why(const struct store_file *f)
+enum error
+store_file_done(struct store_file *f, struct store_file_end *end, enum error er)
 {
-	return f->why;
+	*end = (struct store_file_end){ .fault = DB_FINE, .why = f->why };
+	if (er == ERR_OK && f->in_transaction)
+		er = db_run(f->db, NULL, "COMMIT", DB_NO_VALUES);
+	if (er != ERR_OK) {
+		end->fault = undo_work(f);
+	} else if (f->need == STORE_SYNC && has_moved(f, &f->opened)) {
+		/* The work went to a file in quarantine: it must be done again. */
+		f->looked_ms = 0;
+		er = ERR_STORE;
+	}
+	end->may_retry = er == ERR_STORE && (f->db == NULL || f->looked_ms == 0) &&
+	    clock_mono_ms() >= f->reopen_ms;
+	end->has_quarantine = f->has_quarantine;
+	f->has_quarantine = false;
+	return er;
 }
 
-bool
-store_file_quarantine(struct store_file *f)
+static void
+close_copier(struct store_file *f)
 {
-	return atomic_exchange(&f->aside, false);
+	db_close(f->copier);
+	f->copier = NULL;
 }
 
-/* A connection of its own, so that writers go on meanwhile. */
+/* Opens a connection of its own, so that writers can go on. */
 static bool
-open_tender(struct store_file *f)
+open_copier(struct store_file *f)
 {
-	if (f->tender != NULL && !has_moved(f, &f->tended))
+	if (f->copier != NULL && !has_moved(f, &f->copied))
 		return true;
-	db_close(f->tender);
-	f->tender = NULL;
-	if (stat(f->file, &f->tended) == -1)
+	close_copier(f);
+	if (stat(f->file, &f->copied) == -1)
 		return false;
-	if (db_open(&f->tender, f->file, DB_READ_WRITE) == ERR_OK &&
-	    db_script(f->tender, "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; "
+	if (db_open(&f->copier, f->file, DB_READ_WRITE) == ERR_OK &&
+	    db_script(f->copier, "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; "
 	    "PRAGMA cache_size = -64") == ERR_OK)
 		return true;
-	db_close(f->tender);
-	f->tender = NULL;
+	close_copier(f);
 	return false;
 }
 
 void
 store_file_housekeep(struct store_file *f)
 {
-	int	 pages = atomic_load_explicit(&f->log_pages, memory_order_relaxed), left;
+	int	 pages = atomic_load_explicit(&f->wal_pages, memory_order_relaxed), left;
 
-	if (atomic_exchange(&f->tender_ill, false)) {
-		db_close(f->tender);
-		f->tender = NULL;
-	}
-	if (pages < LOG_PAGES || !open_tender(f))
+	if (atomic_exchange(&f->is_copier_bad, false))
+		close_copier(f);
+	if (pages < WAL_PAGES || !open_copier(f))
 		return;
-	/* A failure shows in the transactions, too, and is told there. */
-	db_patience(f->tender, 0);
-	if (db_checkpoint(f->tender, false, &left) != ERR_OK || pages < LOG_PAGES_MAX) {
-		if (left == 0)	/* the next writer begins it anew */
-			atomic_store_explicit(&f->log_pages, 0, memory_order_relaxed);
+	/* A failure is not logged here: the transactions fail, too, and log it. */
+	db_patience(f->copier, 0);
+	if (db_checkpoint(f->copier, false, &left) != ERR_OK || pages < WAL_PAGES_MAX) {
+		if (left == 0)	/* the next writer begins the WAL again */
+			atomic_store_explicit(&f->wal_pages, 0, memory_order_relaxed);
 		return;
 	}
-	db_patience(f->tender, clock_mono_ms() + RESTART_MS);
-	(void)db_checkpoint(f->tender, true, &left);
+	db_patience(f->copier, clock_mono_ms() + RESTART_MS);
+	(void)db_checkpoint(f->copier, true, &left);
 }

@@ -1,8 +1,10 @@
 /*
- * store_file.h: the file state_dir/qtoa.db: making, opening, migrating it, setting it aside,
- * copying its log.  state/store.h is the door for everybody else.
+ * store_file.h: the file state_dir/qtoa.db: it is made, opened, migrated, put into quarantine
+ * (state/state_file.h), and its WAL is copied into it.  Only state/store.c uses this; others call
+ * store_do().
  *
- * But for store_file_housekeep() a struct store_file belongs to one thread at a time.
+ * A struct store_file belongs to one thread at a time; only store_file_housekeep() may run in
+ * another thread meanwhile.
  */
 #ifndef STATE_STORE_FILE_H
 #define STATE_STORE_FILE_H
@@ -10,50 +12,52 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/conf.h"
 #include "state/db.h"
 #include "state/lock.h"
 
-/* How long the process lives, and so who copies the log into the file. */
+/* How long the process lives, and so who copies the WAL into the file. */
 enum store_life {
-	STORE_SERVER,	/* a thread of it tends the store */
-	STORE_BRIEF	/* whoever commits, now and then */
+	STORE_SERVER,	/* one of its threads calls store_housekeep() */
+	STORE_BRIEF	/* SQLite does it after some commits */
+};
+
+enum store_need {
+	STORE_READ,	/* changes nothing */
+	STORE_WRITE,	/* a power cut may undo it, the death of the process does not */
+	STORE_SYNC	/* on disk when store_do() returns */
 };
 
 struct store_file;
 
-/* Opens nothing yet; keeps cs.  NULL: no memory. */
-struct store_file *store_file_new(const char *dir, struct locks *cs, enum store_life life);
+/* Opens nothing yet; keeps locks.  NULL: no memory. */
+struct store_file *store_file_new(const char *dir, struct locks *locks, enum store_life life);
 void		 store_file_free(struct store_file *f);
 
 /*
- * The open file, the one that has that name now.  NULL: it cannot be had, see
- * store_file_why().  Others that hold it are waited for until until_ms.
+ * Opens the file that has the name now, or makes a new one, and begins a transaction if the
+ * caller wants one.  It waits until until_ms (monotonic) for other processes that hold the file;
+ * to begin a transaction it waits 800 ms at least.  NULL: it failed.  store_file_done() must
+ * follow each call.
  */
-struct db	*store_file_ready(struct store_file *f, int64_t until_ms);
+struct db	*store_file_use(struct store_file *f, enum store_need need, bool transaction,
+		    int64_t until_ms);
 
-/* Whether commits from here on are synced. */
-enum error	 store_file_sync(struct store_file *f, bool sync);
+/* How a use of the file ended. */
+struct store_file_end {
+	enum db_fault	 fault;		/* of a use that failed */
+	bool		 may_retry;	/* at once: the next use opens another file */
+	bool		 has_quarantine; /* the file went into quarantine since the last use */
+	const char	*why;		/* the last fault in words, valid until the next use */
+};
 
-/* Heeds what db_fault() says: it may close the file or set it aside. */
-void		 store_file_handle_error(struct store_file *f);
+/*
+ * Ends a use.  er ERR_OK: the work is good, so commit it; any other: undo it.  Closes a file that
+ * cannot be used, and puts a damaged one into quarantine.  ERR_OK: the work is committed; of
+ * STORE_SYNC: to the file that still has the name.
+ */
+enum error	 store_file_done(struct store_file *f, struct store_file_end *end, enum error er);
 
-/* After a commit: it went to the file that still has that name. */
-bool		 store_file_holds(struct store_file *f);
-
-/* True: what failed may succeed at once, with another file. */
-bool		 store_file_is_other(const struct store_file *f);
-
-/* The last fault in words. */
-const char	*store_file_why(const struct store_file *f);
-
-/* Copies the log into the file when it has grown; by one thread, while others write. */
+/* Copies the WAL into the file when it has grown, while other threads write. */
 void		 store_file_housekeep(struct store_file *f);
-
-/* True, once: a file has been set aside since the last time, here or elsewhere. */
-bool		 store_file_quarantine(struct store_file *f);
-
-/* Renames a database and what belongs to it.  False: errno says why. */
-bool		 store_file_rename(const char *from, const char *to);
 
 #endif

@@ -27,7 +27,7 @@ table_begin(struct table *t, const char *const *names, size_t cols)
 
 	t->rows = 0;
 	buf_reset(&t->text);
-	if (t->cols != cols) {	/* what there is room for was counted in other rows */
+	if (t->cols != cols) {	/* cap counts rows of t->cols cells */
 		free(t->cell);
 		t->cell = NULL;
 		t->cap = 0;
@@ -59,9 +59,9 @@ table_row(struct table *t)
 	return ERR_OK;
 }
 
-/* Of the last row. */
+/* A cell of the last row. */
 static struct table_cell *
-cell_of(struct table *t, size_t col)
+last_cell_of(struct table *t, size_t col)
 {
 	return &t->cell[(t->rows - 1) * t->cols + col];
 }
@@ -69,13 +69,13 @@ cell_of(struct table *t, size_t col)
 void
 table_int(struct table *t, size_t col, int64_t i)
 {
-	*cell_of(t, col) = (struct table_cell){ .type = CELL_INT, .i = i };
+	*last_cell_of(t, col) = (struct table_cell){ .type = CELL_INT, .i = i };
 }
 
 void
 table_real(struct table *t, size_t col, double r)
 {
-	*cell_of(t, col) = (struct table_cell){ .type = CELL_REAL, .r = r };
+	*last_cell_of(t, col) = (struct table_cell){ .type = CELL_REAL, .r = r };
 }
 
 enum error
@@ -85,12 +85,14 @@ table_text(struct table *t, size_t col, struct slice s)
 	enum error	 er;
 
 	if ((er = buf_put(&t->text, s.p, s.len)) == ERR_OK)
-		*cell_of(t, col) = (struct table_cell){ .type = CELL_TEXT, .at = at, .len = s.len };
+		*last_cell_of(t, col) = (struct table_cell){
+			.type = CELL_TEXT, .at = at, .len = s.len,
+		};
 	return er;
 }
 
 static enum error
-take_row(struct table *t, const struct db_rows *rows)
+append_db_row(struct table *t, const struct db_rows *rows)
 {
 	enum error	 er;
 	size_t		 i;
@@ -128,7 +130,7 @@ table_from_rows(struct table *t, struct db_rows *rows, size_t max)
 		names[i] = db_col_name(rows, (int)i);
 	er = table_begin(t, names, cols);
 	while (er == ERR_OK && t->rows < max && db_next(rows, &er))
-		er = take_row(t, rows);
+		er = append_db_row(t, rows);
 	db_end(rows);
 	return er;
 }
@@ -179,9 +181,9 @@ table_number(const struct table *t, size_t row, size_t col)
 	return 0;
 }
 
-/* As short as it reads back the same. */
+/* Writes as few digits as are needed to read the same number back. */
 static enum error
-put_real(struct buf *out, double r)
+write_real(struct buf *out, double r)
 {
 	char	 text[40];
 
@@ -212,7 +214,7 @@ table_cell_text(struct buf *out, const struct table *t, size_t row, size_t col)
 }
 
 static enum error
-json_cell(struct buf *out, const struct table *t, size_t row, size_t col)
+write_json_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 {
 	const struct table_cell	*c = table_at(t, row, col);
 	enum error		 er;
@@ -223,8 +225,8 @@ json_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 	switch (c->type) {
 	case CELL_REAL:
 		if (isfinite(c->r))
-			return put_real(out, c->r);
-		break;		/* JSON has no word for it */
+			return write_real(out, c->r);
+		break;		/* JSON has no infinity and no NaN */
 	case CELL_TEXT:
 		return json_write_string(out, table_str(t, row, col));
 	case CELL_INT:
@@ -236,14 +238,14 @@ json_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 }
 
 static enum error
-json_row(struct buf *out, const struct table *t, size_t row)
+write_json_row(struct buf *out, const struct table *t, size_t row)
 {
 	enum error	 er = buf_putc(out, '{');
 	size_t		 col;
 
 	for (col = 0; col < t->cols && er == ERR_OK; col++)
 		if (col == 0 || (er = buf_putc(out, ',')) == ERR_OK)
-			er = json_cell(out, t, row, col);
+			er = write_json_cell(out, t, row, col);
 	return er == ERR_OK ? buf_putc(out, '}') : er;
 }
 
@@ -255,7 +257,7 @@ table_json(struct buf *out, const struct table *t)
 
 	for (row = 0; row < t->rows && er == ERR_OK; row++)
 		if ((er = buf_puts(out, row == 0 ? "\n" : ",\n")) == ERR_OK)
-			er = json_row(out, t, row);
+			er = write_json_row(out, t, row);
 	return er == ERR_OK ? buf_puts(out, "\n]\n") : er;
 }
 
@@ -266,13 +268,13 @@ table_json_lines(struct buf *out, const struct table *t)
 	size_t		 row;
 
 	for (row = 0; row < t->rows && er == ERR_OK; row++)
-		if ((er = json_row(out, t, row)) == ERR_OK)
+		if ((er = write_json_row(out, t, row)) == ERR_OK)
 			er = buf_putc(out, '\n');
 	return er;
 }
 
 static enum error
-csv_text(struct buf *out, struct slice s)
+write_csv_text(struct buf *out, struct slice s)
 {
 	enum error	 er = buf_putc(out, '"');
 	size_t		 i;
@@ -288,13 +290,13 @@ csv_text(struct buf *out, struct slice s)
 }
 
 static enum error
-csv_cell(struct buf *out, const struct table *t, size_t row, size_t col)
+write_csv_cell(struct buf *out, const struct table *t, size_t row, size_t col)
 {
 	const struct table_cell	*c = table_at(t, row, col);
 
 	if (c->type == CELL_TEXT)
-		return csv_text(out, table_str(t, row, col));
-	return c->type == CELL_REAL ? put_real(out, c->r) : table_cell_text(out, t, row, col);
+		return write_csv_text(out, table_str(t, row, col));
+	return c->type == CELL_REAL ? write_real(out, c->r) : table_cell_text(out, t, row, col);
 }
 
 enum error
@@ -319,7 +321,7 @@ table_csv_more(struct buf *out, const struct table *t)
 	for (row = 0; row < t->rows && er == ERR_OK; row++) {
 		for (col = 0; col < t->cols && er == ERR_OK; col++)
 			if (col == 0 || (er = buf_putc(out, ',')) == ERR_OK)
-				er = csv_cell(out, t, row, col);
+				er = write_csv_cell(out, t, row, col);
 		if (er == ERR_OK)
 			er = buf_puts(out, "\r\n");
 	}

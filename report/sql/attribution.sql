@@ -1,9 +1,9 @@
--- What led to follows or unfollows: the device's last QR code or menu click before each.
+-- The last QR code or menu click of a device before each of its follows or unfollows.
 --
--- A scan is one by a user who follows already, or a follow by QR code, also the follow itself that
--- is explained.  It counts if it lies at most :window seconds before (by time and, within a
--- second, by order of arrival) and is not forgotten.  key: the scene or the menu key.  The first
--- 1000.
+-- A QR code is a scan by a user who follows already, or a follow by QR code; this can be the very
+-- follow that is explained.  A scan or click counts if it came at most :window seconds before (by
+-- time and, within a second, by order of arrival) and is not deleted.  key: the scene or the menu
+-- key.  Only the first 1000 rows.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

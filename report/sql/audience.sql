@@ -1,16 +1,17 @@
--- Devices by a condition: so many events of a kind in the period.
+-- Devices that meet a condition: how many events of a kind they have in the period.
 --
--- first and last are the times of these events, account is that of the last one.  following:
--- whether the device's last follow or unfollow ever is a follow; NULL without one.
+-- first and last are the times of these events; account is the account of the last one.
+-- following: 'yes' if the device's last follow or unfollow, at any time, is a follow, else 'no';
+-- NULL: there is neither.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
 --	:code		which events; unset: all
---	:item		what they are about (menu key, scene, ...); unset: anything
---	:at_least	how many; unset: 1
---	:at_most	how many; unset: any number
+--	:item		their subject (menu key, scene, ...); unset: any
+--	:at_least	the smallest number of events; unset: 1
+--	:at_most	the largest number of events; unset: no limit
 --	:following	'yes' or 'no': only such devices; unset: all
---	:limit		rows; unset: 1000
+--	:limit		number of rows; unset: 1000
 --
 --	sqlite3 -readonly -cmd ".param set :from \"'2026-11-01'\"" qtoa.db <report/sql/audience.sql
 WITH RECURSIVE
@@ -38,7 +39,7 @@ chosen (id, application, device, events, first, last) AS MATERIALIZED (
 			'$$_official_account_unfollow') AND (:account IS NULL OR account IN mine)
 		ORDER BY time DESC, event.id DESC
 		LIMIT 1), (
-		SELECT follows FROM past	-- these are forgotten
+		SELECT follows FROM past	-- for events that are deleted
 		WHERE past.device = device.id AND turned IS NOT NULL
 			AND (:account IS NULL OR account IN mine)
 		ORDER BY turned DESC, turn DESC

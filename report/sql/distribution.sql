@@ -1,4 +1,4 @@
--- How many devices have how many events.  share is that of all devices with any.
+-- How many devices have how many events.  share is the share of all devices that have an event.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

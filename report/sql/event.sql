@@ -4,7 +4,8 @@
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
 --	:code		which events; unset: all
 --	:by		'day' (unset), 'week' (its Monday), 'month', 'hour' (of the day), 'account', or
---			'item': what the event is about; events about nothing are left out; the first 1000
+--			'item': the subject of the event; events without a subject are left out;
+--			only the first 1000
 --
 --	sqlite3 -readonly -cmd ".param set :from \"'2026-11-01'\"" qtoa.db <report/sql/event.sql
 WITH RECURSIVE
@@ -31,7 +32,7 @@ items (code, item, n) AS MATERIALIZED (
 		AND item IS NOT NULL AND (:code IS NULL OR code = :code)
 		AND (:account IS NULL OR account IN mine)
 	GROUP BY day, code, item),
--- A device has events of one account, but for a UnionID that several share.
+-- Most devices have events of one account only; a UnionID can have events of several.
 devices_of (device, one, other, n) AS MATERIALIZED (
 	SELECT device, min(account), max(account), count(*)
 	FROM event INDEXED BY event_device

@@ -1,4 +1,4 @@
--- Follows, unfollows and their difference, each day of the period.
+-- Follows, unfollows and their difference on each day of the period.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

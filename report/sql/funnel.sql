@@ -1,11 +1,11 @@
--- How many devices take a row of steps, one after the other.
+-- How many devices take several steps, one after the other.
 --
--- Each event of the first step within the period begins an attempt.  The next step is the
--- earliest event of its code that comes after the step before, by time and, within a second, by
--- order of arrival, and at most :window seconds after the first one; it may lie behind the
--- period's end.  devices: with an attempt that came so far; share of those of step 1, from_last
--- of those of the step before.  seconds: from the step before, the median of all attempts
--- that came so far.
+-- Each event of the first step in the period begins an attempt.  The next step is the earliest
+-- event of its code that comes after the step before (by time and, within a second, by order of
+-- arrival), and at most :window seconds after the first step; it may come after the period.
+-- devices: devices with an attempt that reached the step; share: their share of the devices of
+-- step 1; from_last: their share of the devices of the step before.  seconds: the median time
+-- since the step before, of all attempts that reached the step.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -25,8 +25,8 @@ steps (step, code, next) AS MATERIALIZED (
 	SELECT key + 1, trim(value), lead(trim(value)) OVER (ORDER BY key)
 	FROM json_each('["' || replace(coalesce(:steps,
 		'$$_official_account_follow,$$_menu_click,$$_receive_msg'), ',', '","') || '"]')),
--- time: of the step before; ahead: the event that is the next step: its id, and in the bits
--- from 40 on how many seconds it is away.
+-- time is that of the step before.  ahead is the event of the next step: its id in the lower 40
+-- bits, and above them the seconds until it.
 walk (step, device, start, time, seconds, ahead) AS (
 	SELECT 0, device, time, time, 0, id
 	FROM event INDEXED BY event_device

@@ -1,9 +1,9 @@
 -- How long devices take from one event to another.
 --
--- A pair is an event :first and the device's next event :second, if no other :first lies between
--- (by time and, within a second, by order of arrival); both are in the period.  The seconds of all
--- pairs stand in every row: p25 is the smallest number that at least a quarter of the
--- pairs do not exceed, and so on.
+-- A pair is an event :first and the device's next event :second, if there is no other :first
+-- between them (by time and, within a second, by order of arrival); both are in the period.  Every
+-- row has the same numbers for the seconds of all pairs: p25 is the smallest number that at least
+-- a quarter of the pairs do not exceed, and so on.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

@@ -1,4 +1,4 @@
--- The last 50 events.  first_day: 1 on the first day that the device is seen in its application.
+-- The last 50 events.  first_day: 1 if this is the first day of the device in its application.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

@@ -1,9 +1,10 @@
--- Devices by where they are in their life, each day.
+-- New, active, returned and silent devices on each day.
 --
--- new: their first event ever is on that day; active: with an event on that day, and the last day
--- with one before lies at most :silence days back; returned: with an event on that day, and it
--- lies further back; silent: without an event on that day and the :silence - 1 days before, but
--- with an earlier one.  Days that are forgotten (see tables forgotten and past) have no new ones.
+-- new: the device's first event is on that day.  active: it has an event on that day, and its last
+-- day with an event before is at most :silence days back.  returned: it has an event on that day,
+-- and that last day is further back.  silent: it has no event on that day and the :silence - 1 days
+-- before, but an earlier one.  Days whose events are deleted (see the tables forgotten and past)
+-- have no new devices.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -21,10 +22,10 @@ days (day) AS (
 	UNION ALL SELECT day + 1 FROM days WHERE day < (SELECT last FROM period)),
 mine (id) AS (
 	SELECT id FROM account WHERE :account IS NULL OR :account IN (path, name, appid)),
-shared (yes) AS (		-- some devices have events of other accounts, too
+shared (yes) AS (		-- some devices also have events of other accounts
 	SELECT EXISTS (SELECT 1 FROM account WHERE id NOT IN mine AND
 		application IN (SELECT application FROM account WHERE id IN mine))),
--- The first event of each device on each day; before: the last day with one before that.
+-- The first event of each device on each day.  before: its last day with an event before that.
 seen (day, before) AS (
 	SELECT day, (time - gap + 28800) / 86400
 	FROM event INDEXED BY event_day
@@ -53,11 +54,11 @@ moves (day, before, n) AS MATERIALIZED (
 	SELECT day, before, count(*) FROM seen
 	WHERE before IS NULL OR before < day
 	GROUP BY day, before),
--- From when on nothing is forgotten, in the period.
+-- The first second in the period from which on no events are deleted.
 whole (since) AS (
 	SELECT max(since, coalesce((SELECT before * 86400 - 28800 FROM forgotten), since))
 	FROM span),
--- What is forgotten: how many devices were seen on a day for the last time.
+-- Deleted events: how many devices had their last one on a day.
 gone (day, n) AS MATERIALIZED (
 	SELECT day, count(*) FROM (
 		SELECT (max(past.last) + 28800) / 86400 AS day
@@ -65,7 +66,7 @@ gone (day, n) AS MATERIALIZED (
 		WHERE :account IS NULL OR account IN mine
 		GROUP BY device)
 	GROUP BY day),
--- Devices with an event before the period, or before it is whole.
+-- The number of devices with an event before the whole part of the period.
 old (n) AS (
 	SELECT CASE WHEN (SELECT yes FROM shared) THEN
 		(SELECT count(DISTINCT device) FROM event INDEXED BY event_device

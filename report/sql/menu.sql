@@ -1,5 +1,5 @@
--- Menu keys ranked; for menus that open a page the key is its address.  share is that of all
--- clicks.  The first 100.
+-- Menu keys by clicks; the key of an entry that opens a page is the address of the page.  share is
+-- the share of all clicks.  Only the first 100 rows.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

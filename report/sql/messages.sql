@@ -1,4 +1,5 @@
--- Messages that users sent, by MsgType.  share is that of all messages.  The first 100.
+-- Messages that users sent, by MsgType.  share is the share of all messages.  Only the first 100
+-- rows.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

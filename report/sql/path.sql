@@ -1,10 +1,10 @@
--- What devices do after something.
+-- Which events follow each other on a device.
 --
--- Each event :start within the period begins a path; without :start, each event that comes more
--- than :pause seconds after the device's event before it, or is its first.  The path goes on with
--- the device's next event (by time and, within a second, by order of arrival) as long as that
--- comes within :pause seconds, for five steps.  A step leads "from" an event "to" the next; to is
--- NULL where the path ends, and a code is '' where QT's table has no row for the event.
+-- Each event :start in the period begins a path.  Without :start, a path begins with an event that
+-- is the device's first, or that comes more than :pause seconds after the one before.  The path
+-- goes on with the device's next event (by time and, within a second, by order of arrival) if that
+-- comes within :pause seconds, for five steps.  A step leads "from" an event "to" the next one.
+-- "to" is NULL where the path ends.  A code is '' where QT's table has no row for the event.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -20,7 +20,7 @@ span (since, until) AS (	-- the same in epoch seconds
 	SELECT first * 86400 - 28800, (last + 1) * 86400 - 28800 FROM period),
 mine (id) AS (
 	SELECT id FROM account WHERE :account IS NULL OR :account IN (path, name, appid)),
-shared (yes) AS (		-- some devices have events of other accounts, too
+shared (yes) AS (		-- some devices also have events of other accounts
 	SELECT EXISTS (SELECT 1 FROM account WHERE id NOT IN mine AND
 		application IN (SELECT application FROM account WHERE id IN mine))),
 codes (letter, code) AS (VALUES ('-', ''), ('a', '$$_official_account_follow'),
@@ -29,7 +29,7 @@ codes (letter, code) AS (VALUES ('-', ''), ('a', '$$_official_account_follow'),
 	('g', '$$_send_msg_popup'), ('h', '$$_click_msg_popup'), ('i', '$$_manager_msg_popup'),
 	('j', '$$_template_send_finish'), ('k', '$$_mass_send_finish'),
 	('l', '$$_publish_job_finish')),
--- A path as letters, from its second event on; a blank before one that comes after a pause.
+-- A path as letters from its second event on.  A blank stands before an event after a pause.
 paths (device, code, trail) AS MATERIALIZED (
 	SELECT device, code, (
 		SELECT group_concat(letter, '') FROM (
@@ -63,7 +63,7 @@ paths (device, code, trail) AS MATERIALIZED (
 				AND event.time
 				AND (before.time < event.time OR before.id < event.id)
 				AND before.account IN mine)
-			AND NOT EXISTS (	-- one that is forgotten
+			AND NOT EXISTS (	-- a deleted event
 			SELECT 1 FROM past
 			WHERE past.device = event.device AND past.account IN mine
 				AND past.last BETWEEN event.time - coalesce(:pause, 1800)

@@ -1,8 +1,8 @@
--- Of those who followed on a day, how many come back n days later.
+-- How many of a day's new followers have an event n days later.
 --
--- size: devices whose first follow of the period was on that day.  devices: those of them with
--- an event other than an unfollow on the n-th day after it, n from 1 to 30, as far as these days
--- have come.
+-- size: devices whose first follow in the period was on that day.  devices: those of them with an
+-- event other than an unfollow on the n-th day after it.  n is 1 to 30; days in the future are left
+-- out.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -31,7 +31,7 @@ back (day, n, devices) AS MATERIALIZED (
 		AND time < (cohort.day + 31) * 86400 - 28800
 	WHERE code IS NOT '$$_official_account_unfollow'
 		AND (:account IS NULL OR account IN mine)
-		-- The first one of its day, which mostly its gap tells.
+		-- Only the first event of its day; mostly the gap before it shows that.
 		AND (gap > (time + 28800) % 86400 OR NOT EXISTS (
 			SELECT 1 FROM event AS before INDEXED BY event_device
 			WHERE before.device = event.device AND before.time

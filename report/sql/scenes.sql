@@ -1,6 +1,6 @@
--- Where followers come from: the scene of the QR code that was scanned, '' without one (search,
--- card, ...).  share is that of all follows; scans are those of users who followed already.
--- The first 100.
+-- Where followers come from: the scene of the QR code; '' is a follow without one (search, card,
+-- ...).  share is the share of all follows.  scans are scans by users who followed already.  Only
+-- the first 100 rows.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days

@@ -1,7 +1,7 @@
--- What became of template messages, subscription messages and mass messages: sends = success +
--- refused (by the user; a mass message: by WeChat's review) + failed.  template is NULL where
--- WeChat does not say which; an event that tells of several templates counts for each.
--- fans_...: of mass messages, how many were meant, reached and missed.
+-- Results of template, subscription and mass messages: sends = success + refused (by the user; a
+-- mass message: by WeChat's review) + failed.  template is NULL where WeChat does not name it; an
+-- event with several templates counts for each.  fans_total, fans_sent, fans_failed: how many
+-- followers a mass message was meant for, reached and missed.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -25,7 +25,7 @@ results (kind, template, result, n, total, sent, failed) AS (
 		AND (:account IS NULL OR account IN mine)
 	GROUP BY item
 	UNION ALL
-	-- Lists of several are joined with commas, which neither ids nor codes contain.
+	-- Lists are joined with commas, which neither ids nor codes contain.
 	SELECT 'subscription', template.value, CASE error.value
 		WHEN '0' THEN 'success' WHEN '43101' THEN 'refused' END,
 		1, NULL, NULL, NULL

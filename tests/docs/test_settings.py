@@ -27,7 +27,7 @@ def test_the_sources_are_read():
     assert TEXTS["log"] == "stderr" and TEXTS["ca_file"] is None
     assert NUMBERS["body_max"] == (65536, 1, 16777216)
     assert docs.shipped("settings")["threads"] == (
-        "64", "Workers at most in one FastCGI process; they start as they are needed.",
+        "64", "Most workers in one FastCGI process. They start when they are needed.",
         "1 to 1024, default 64")
 
 

@@ -291,6 +291,7 @@ class QT:
         self.connections = 0
         self.tls_failures = []
         self.behave = genuine
+        self.ahead = 0                  # seconds that the program's clock is ahead of ours
         self.gate = threading.Event()
         self.stopping = threading.Event()
         self._news = threading.Condition()
@@ -323,7 +324,7 @@ class QT:
 
     def reset(self):
         """As new, for the next test."""
-        self.behave = genuine
+        self.behave, self.ahead = genuine, 0
         self.gate.clear()
         with self._news:
             self.received.clear()
@@ -401,7 +402,7 @@ class QT:
         while (line := lines.readline().strip().decode("latin-1")):
             name, _, value = line.partition(":")
             headers.append((name, value.strip()))
-        r = Received(first[0], first[1], headers, b"", peer, time.time())
+        r = Received(first[0], first[1], headers, b"", peer, time.time() + self.ahead)
         r.body = lines.read(int(r.header("Content-Length") or 0))
         r.code = verify(r, self.accounts)
         return r

@@ -435,5 +435,5 @@ def test_same_keys(api, site):
     """A row more than its key allows is said."""
     row = {"ref_date": str(YESTERDAY), "user_source": 1, "new_user": 5, "cancel_user": 0}
     api.faults["getusersummary"] = [{"list": [row, {**row, "new_user": 6}, 7, "x", None]}]
-    pull(site, api, *since(YESTERDAY, "getusersummary"), says="keys of others")
+    pull(site, api, *since(YESTERDAY, "getusersummary"), says="the same key")
     assert [tuple(r) for r in site.query("SELECT new_user FROM datacube_getusersummary")] == [(6,)]

@@ -193,12 +193,7 @@ def test_a_clock_that_is_wrong(make_pool, home, now, shift):
     kept = [push(SAFE, now - n * DAY, 200 + n) for n in range(KEPT + 1)]
     for body in kept:
         as_cgi(home).takes(body)
-    clock = home.dir / "clock"
-    clock.write_bytes(struct.pack("=q", shift))
-    env = {"LD_PRELOAD": str(program.CLOCK), "CLOCK_SHIFT": str(clock)}
-    if "ASAN_OPTIONS" in home.env:      # which wants to be loaded first
-        env["ASAN_OPTIONS"] = home.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
-    place = behind(make_pool("days", env=env))
+    place = behind(make_pool("days", env=home.clock(shift)))
     program.until(lambda: home.query("SELECT * FROM forgotten"), "a sweep")
     assert len(place.counted()) == len(kept)
     place.answers(kept[0], 200)

@@ -3,7 +3,6 @@ making."""
 
 import json
 import random
-import struct
 import subprocess
 import time
 from collections import Counter
@@ -54,17 +53,11 @@ class Month:
 
     def __init__(self, home, api, ledger):
         self.home, self.api, self.ledger = home, api, ledger
-        self.clock = home.dir / "clock"
-        self.clock.write_bytes(bytes(8))
-        env = {"LD_PRELOAD": str(program.CLOCK), "CLOCK_SHIFT": str(self.clock)}
-        if "ASAN_OPTIONS" in home.env:      # which wants to be loaded first
-            env["ASAN_OPTIONS"] = home.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
-        self.pool = program.Pool(home, "cube", env=env)
+        self.pool = program.Pool(home, "cube", env=home.clock())
 
     def set(self, at):
         self.at = at
-        with self.clock.open("r+b") as f:
-            f.write(struct.pack("=q", int(at.timestamp() - time.time())))
+        self.home.clock(at.timestamp() - time.time())
 
     def send(self, push, status, ok=None, counts=True):
         """counts: it is WeChat who sends; ok: WeChat hears `success`."""

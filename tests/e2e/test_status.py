@@ -11,6 +11,7 @@ import sqlite3
 import struct
 import subprocess
 import termios
+import time
 import unicodedata
 
 import pytest
@@ -28,9 +29,14 @@ SECRET = "hushAppSecret0123456789abcdef012"
 NO_TOKEN = {"E2E_SECRET": "", "E2E_WECHAT_API": "https://127.0.0.1:9"}
 
 
+# It is noon in China: what is sent today is of today when it is looked at.
+AHEAD = (4 * 3600 - int(time.time())) % 86400
+
+
 @pytest.fixture
-def home(home):
-    home.env.update(NO_TOKEN)
+def home(home, qt):
+    qt.ahead = AHEAD
+    home.env.update(NO_TOKEN, **home.clock(AHEAD))
     return home
 
 
@@ -62,8 +68,13 @@ def columns(line):
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
 
 
+def message(account, **how):
+    at = time.time() + AHEAD
+    return wechat.push(account, wechat.text_message(at=at), at=at, **how)
+
+
 def push(pool, account, **how):
-    return pool.push(account, wechat.push(account, wechat.text_message(), **how))
+    return pool.push(account, message(account, **how))
 
 
 def warned(lines):
@@ -86,12 +97,12 @@ def test_no_state(home):
 
 
 def test_numbers(home, pool, qt):
-    once = wechat.push(SAFE, wechat.text_message())
-    for p in (once, once, wechat.push(SAFE, wechat.text_message())):
+    once = message(SAFE)
+    for p in (once, once, message(SAFE)):
         assert pool.push(SAFE, p).body == b"success"
     for _ in range(3):
         assert push(pool, SAFE, token="wrong").status == 403
-    pool.push(SAFE, wechat.handshake(SAFE))
+    pool.push(SAFE, wechat.handshake(SAFE, at=time.time() + AHEAD))
     push(pool, PLAIN)
     qt.behave = qt_side.code(108)
     push(pool, SAFE)
@@ -134,8 +145,7 @@ def test_failures_and_who_knocks(home, pool, qt):
     """Each peer with how often it was; of other failures what it was."""
     for peer, times in (("203.0.113.9", 3), ("198.51.100.7", 5)):
         for _ in range(times):
-            bad = wechat.push(SAFE, wechat.text_message(), token="wrong")
-            assert pool.push(SAFE, bad, REMOTE_ADDR=peer).status == 403
+            assert pool.push(SAFE, message(SAFE, token="wrong"), REMOTE_ADDR=peer).status == 403
     qt.behave = qt_side.code(107)
     push(pool, PLAIN)
     seen = as_json(home)
@@ -179,7 +189,7 @@ def test_token(home):
     assert "qtoa token safe --refresh" in " ".join(" ".join(lines).split())
     with contextlib.closing(sqlite3.connect(home.state / "qtoa.db")) as db, db:
         db.execute("UPDATE token SET token = 'hushToken', fails = 0, why = '', "
-                   "fetched = strftime('%s'), expires = strftime('%s') + 7000")
+                   "fetched = ?1, expires = ?1 + 7000", (int(time.time()) + AHEAD,))
     code, lines = status(home, env=env)
     assert code == 0 and row(lines, "now", "safe")[6:] == ["116", "min", "left"]
     seen = as_json(home, env=env)
@@ -202,7 +212,7 @@ def test_locked(home, pool):
 
 
 def test_damaged(home):
-    """It is set aside, and that is said until what waited in it is taken over."""
+    """The file is moved away, and a warning stays until its messages are taken over."""
     with contextlib.closing(sqlite3.connect(home.state / "qtoa.db")) as db:
         db.execute("CREATE TABLE t (a)")
         db.commit()

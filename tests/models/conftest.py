@@ -1,8 +1,11 @@
+import calendar
+import glob
 import json
 import os
 import re
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -13,19 +16,37 @@ import models
 
 SQL = Path(__file__).resolve().parents[2] / "report/sql"
 TOOL = os.environ["MODELS_TOOL"]
+FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 
 
 class Wrong(Exception):
     """What the program has against a question."""
 
 
+# For what reads the clock.  tests/dates gives it one.
+ENV = {**os.environ}
+if "MODELS_PRELOAD" in ENV:
+    ENV["LD_PRELOAD"] = ENV.pop("MODELS_PRELOAD")
+
+
+def environment(now):
+    """For a program whose clock stands at this epoch second."""
+    env = {**ENV, "LD_PRELOAD": FAKETIME[0], "FAKETIME_FMT": "%s", "FAKETIME": str(now),
+           "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
+    if gen.SAN:     # which wants to be loaded first
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    return env
+
+
 class Store:
     """A state directory whose database the program's own collector/event_store.c has filled."""
 
-    def __init__(self, where, messages=()):
-        self.dir, self.loaded = where, 0
+    def __init__(self, where, messages=(), now=None):
+        """now: when it is asked; None: today."""
+        self.dir, self.loaded, self.now = where, 0, now
         self.load(messages)
-        self.program = Popen([TOOL, "ask", where], stdin=PIPE, stdout=PIPE)
+        self.program = Popen([TOOL, "ask", where], stdin=PIPE, stdout=PIPE,
+                             env=ENV if now is None else environment(now))
 
     def load(self, messages, again=0):
         """Further ones; again: of those that are there so many are posted once more."""
@@ -38,14 +59,15 @@ class Store:
     def forget(self, days, steps=1000000):
         """How many steps it took, of as many at most; the longest in microseconds."""
         out = subprocess.run([TOOL, "forget", self.dir, str(days), str(steps)], check=True,
-                             stdout=PIPE, timeout=300).stdout
+                             env=ENV, stdout=PIPE, timeout=300).stdout
         return tuple(map(int, out.split()))
 
     @classmethod
     def open(cls, where):
         """One that is there already."""
         store = cls.__new__(cls)
-        store.dir, store.program = where, Popen([TOOL, "ask", where], stdin=PIPE, stdout=PIPE)
+        store.dir, store.now = where, None
+        store.program = Popen([TOOL, "ask", where], stdin=PIPE, stdout=PIPE, env=ENV)
         return store
 
     def ask(self, name, **args):
@@ -64,8 +86,17 @@ class Store:
         names = set(re.findall(r":([a-z_]+)", sql))
         with sqlite3.connect(f"file:{self.dir}/qtoa.db?mode=ro", uri=True) as db:
             db.row_factory = sqlite3.Row
+            if self.now is not None:
+                db.create_function("unixepoch", -1, self.unixepoch)
             values = {**dict.fromkeys(names), **{k.rstrip("_"): v for k, v in args.items()}}
             return [dict(row) for row in db.execute(sql, values)]
+
+    def unixepoch(self, text, shift=None):
+        """SQLite's, as far as the files need it; now is when the store is asked."""
+        if text == "now":
+            assert shift == "+8 hours"
+            return self.now + 8 * 3600
+        return text and calendar.timegm(time.strptime(text, "%Y-%m-%d"))
 
     def db(self):
         return sqlite3.connect(f"{self.dir}/qtoa.db")
@@ -79,10 +110,10 @@ class Store:
 def make_store(tmp_path):
     stores = []
 
-    def make(messages=()):
+    def make(messages=(), now=None):
         where = tmp_path / str(len(stores))
         where.mkdir()
-        stores.append(Store(where, messages))
+        stores.append(Store(where, messages, now))
         return stores[-1]
 
     yield make

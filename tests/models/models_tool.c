@@ -1,20 +1,21 @@
 /*
- * models_tool: what the Python tests of this directory ask of the store and the questions.
+ * models_tool: gives the Python tests of this directory access to the store and the questions.
  *
- *	models_tool load DIR	standard input is messages, a line each, with the events that
- *				they mean on lines of their own; event_store_add() counts them.
+ *	models_tool load DIR	stores messages with event_store_add().  Standard input has a line
+ *				for each message, followed by a line for each of its events.
  *				Fields are separated by tabs:
  *		M appid application path name device time received key(hex)
  *		E code(- for none) attributes
  *	models_tool forget DIR DAYS STEPS
- *				event_store_forget() for so many steps at most, and after each a
- *				queue_sweep(), as server/maintenance.c does.  Tells how many it were, and how
- *				many microseconds the longest transaction took
- *	models_tool ask DIR	standard input is questions, a line each: NAME, then
- *				name=value separated by tabs.  For each the number of bytes
- *				of the answer and the answer, a JSON array, or a line "!" and
- *				what is wrong
- *	models_tool columns	name, columns, options of all questions
+ *				deletes old events and messages, as server/maintenance.c does:
+ *				event_store_forget() and queue_sweep() in turn, for STEPS steps at
+ *				most.  Prints the number of steps, and the microseconds of the
+ *				longest transaction
+ *	models_tool ask DIR	answers questions.  Standard input has a line for each: NAME, then
+ *				name=value, separated by tabs.  Prints the number of bytes of the
+ *				answer and the answer, a JSON array; or a line "!" and a line that
+ *				says what is wrong
+ *	models_tool columns	prints name, columns and options of all questions
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 
 #include "collector/event_store.h"
 #include "core/clock.h"
+#include "report/i18n.h"
 #include "report/questions.h"
 #include "state/schema.h"
 
@@ -35,9 +37,9 @@ struct message {
 	struct event_store_message	 m;
 };
 
-/* The fields of a line, up to max; missing ones are "". */
+/* Splits a line into max fields; a missing field is "". */
 static void
-split(char **field, int max, char *line)
+split_fields(char **field, int max, char *line)
 {
 	static char	 empty[] = "";
 	int		 i;
@@ -61,7 +63,7 @@ parse_key(unsigned char key[QUEUE_KEY], const char *hex)
 }
 
 static bool
-add(struct db *db, struct message *g)
+store_message(struct db *db, struct message *g)
 {
 	enum event_store_result	 as;
 
@@ -71,7 +73,7 @@ add(struct db *db, struct message *g)
 }
 
 static void
-forget(struct message *g)
+free_message(struct message *g)
 {
 	size_t	 i;
 
@@ -82,13 +84,13 @@ forget(struct message *g)
 }
 
 static void
-begin(struct message *g, char *line)
+parse_message(struct message *g, char *line)
 {
 	char	*f[FIELDS];
 
-	forget(g);
+	free_message(g);
 	g->line = line;
-	split(f, FIELDS, line);
+	split_fields(f, FIELDS, line);
 	g->account = (struct account){ .appid = f[1], .app_key = f[2], .path = f[3], .name = f[4] };
 	g->m.device = slice_of(f[5]);
 	g->m.time_s = strtoll(f[6], NULL, 10);
@@ -104,7 +106,7 @@ add_event(struct message *g, char *line)
 	if (g->m.n == EVENTS)
 		return false;
 	g->lines[g->m.n] = line;
-	split(f, 3, line);
+	split_fields(f, 3, line);
 	g->events[g->m.n++] = (struct event_store_event){
 		.code = strcmp(f[1], "-") == 0 ? NULL : f[1], .attributes = slice_of(f[2]),
 	};
@@ -121,7 +123,7 @@ now_us(void)
 }
 
 static bool
-load(struct db *db)
+load_messages(struct db *db)
 {
 	struct message	 g = { .line = NULL };
 	char		*line = NULL;
@@ -134,15 +136,15 @@ load(struct db *db)
 	for (; ok && getline(&line, &cap, stdin) > 0; line = NULL, cap = 0)
 		if (*line == 'E')
 			ok = add_event(&g, line);
-		else if ((ok = add(db, &g)))
-			begin(&g, line);
+		else if ((ok = store_message(db, &g)))
+			parse_message(&g, line);
 	free(line);
-	ok = ok && add(db, &g) && db_script(db, "COMMIT") == ERR_OK;
-	forget(&g);
+	ok = ok && store_message(db, &g) && db_script(db, "COMMIT") == ERR_OK;
+	free_message(&g);
 	return ok;
 }
 
-struct sweeping {
+struct sweep_state {
 	struct queue_sweep	 queue;
 	int			 days;
 	bool			 more_events;
@@ -150,19 +152,20 @@ struct sweeping {
 };
 
 static enum error
-sweep_events(struct db *db, struct sweeping *s)
+sweep_events(struct db *db, struct sweep_state *s)
 {
 	return event_store_forget(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
 }
 
 static enum error
-sweep_queue(struct db *db, struct sweeping *s)
+sweep_queue(struct db *db, struct sweep_state *s)
 {
 	return queue_sweep(db, &s->queue, SWEEP_ROWS);
 }
 
 static bool
-transact(struct db *db, struct sweeping *s, enum error (*step)(struct db *, struct sweeping *))
+run_step(struct db *db, struct sweep_state *s, enum error (*step)(struct db *,
+    struct sweep_state *))
 {
 	const int64_t	 begin_us = now_us();
 	const bool	 ok = db_script(db, "BEGIN IMMEDIATE") == ERR_OK && step(db, s) == ERR_OK &&
@@ -174,16 +177,16 @@ transact(struct db *db, struct sweeping *s, enum error (*step)(struct db *, stru
 }
 
 static bool
-sweep(struct db *db, int days, int steps)
+sweep_store(struct db *db, int days, int steps)
 {
-	struct sweeping	 s = { .days = days };
-	bool		 more = true, ok = db_script(db, "PRAGMA journal_mode = WAL; "
+	struct sweep_state	 s = { .days = days };
+	bool			 more = true, ok = db_script(db, "PRAGMA journal_mode = WAL; "
 	    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; "
 	    "PRAGMA cache_size = -1024") == ERR_OK;
-	int		 n;
+	int			 n;
 
 	for (n = 0; ok && more && n < steps; n++) {
-		ok = transact(db, &s, sweep_events) && transact(db, &s, sweep_queue);
+		ok = run_step(db, &s, sweep_events) && run_step(db, &s, sweep_queue);
 		more = s.more_events || s.queue.more;
 	}
 	printf("%d %lld\n", n, (long long)s.longest_us);
@@ -191,25 +194,27 @@ sweep(struct db *db, int days, int steps)
 }
 
 static const char *
-set_all(struct report_args *a, const struct report_question *q, char *rest)
+set_arguments_of(struct report_args *a, const struct report_question *q, char *rest)
 {
-	const char	*wrong = NULL;
-	char		*word, *value;
+	enum questions_error	 error = QUESTIONS_OK;
+	char			*word, *value;
 
 	questions_defaults(a, q, clock_wall_ms() / 1000);
-	while ((word = rest) != NULL && wrong == NULL) {
+	while ((word = rest) != NULL && error == QUESTIONS_OK) {
 		if ((rest = strchr(word, '\t')) != NULL)
 			*rest++ = '\0';
 		if ((value = strchr(word, '=')) == NULL)
 			return "no value";
 		*value++ = '\0';
-		wrong = questions_set(a, q, word, slice_of(value));
+		error = questions_set(a, q, word, slice_of(value));
 	}
-	return wrong != NULL ? wrong : questions_period(a);
+	if (error == QUESTIONS_OK)
+		error = questions_check_period(a);
+	return error == QUESTIONS_OK ? NULL : i18n_error(ENGLISH, error);
 }
 
 static const char *
-answer(struct buf *out, struct table *t, struct db *db, char *line)
+answer_line(struct buf *out, struct table *t, struct db *db, char *line)
 {
 	static const struct conf	 conf;
 	const struct report_question	*q;
@@ -222,7 +227,7 @@ answer(struct buf *out, struct table *t, struct db *db, char *line)
 		*rest++ = '\0';
 	if ((q = questions_find(slice_of(line))) == NULL)
 		return "no such question";
-	if ((wrong = set_all(&a, q, rest)) != NULL)
+	if ((wrong = set_arguments_of(&a, q, rest)) != NULL)
 		return wrong;
 	if (questions_ask(t, db, &conf, q, &a) != ERR_OK)
 		return db_why(db);
@@ -230,7 +235,7 @@ answer(struct buf *out, struct table *t, struct db *db, char *line)
 }
 
 static bool
-ask(const char *dir)
+answer_all(const char *dir)
 {
 	const struct settings	 set = { .state_dir = dir };
 	struct table		 t = { .cols = 0 };
@@ -247,7 +252,7 @@ ask(const char *dir)
 	}
 	while (getline(&line, &cap, stdin) > 0) {
 		out.len = 0;
-		if ((wrong = answer(&out, &t, db, line)) != NULL)
+		if ((wrong = answer_line(&out, &t, db, line)) != NULL)
 			printf("!\n%s\n", wrong);
 		else
 			printf("%zu\n%.*s", out.len, (int)out.len, out.p);
@@ -261,7 +266,7 @@ ask(const char *dir)
 }
 
 static void
-columns(void)
+print_columns(void)
 {
 	const struct report_question	*q;
 	size_t				 i;
@@ -277,9 +282,9 @@ columns(void)
 	}
 }
 
-/* What writes. */
+/* Runs a command that writes: load (argc 0) or forget. */
 static bool
-change(const char *dir, int argc, char **argv)
+open_and_run(const char *dir, int argc, char **argv)
 {
 	struct db	*db = NULL;
 	char		 file[512];
@@ -288,7 +293,7 @@ change(const char *dir, int argc, char **argv)
 	(void)snprintf(file, sizeof(file), "%s/qtoa.db", dir);
 	if ((ok = db_open(&db, file, DB_READ_WRITE) == ERR_OK)) {
 		db_patience(db, clock_mono_ms() + PATIENCE_MS);
-		ok = argc == 0 ? load(db) : sweep(db, atoi(argv[0]), atoi(argv[1]));
+		ok = argc == 0 ? load_messages(db) : sweep_store(db, atoi(argv[0]), atoi(argv[1]));
 	}
 	if (!ok && db != NULL)
 		(void)fprintf(stderr, "%s\n", db_why(db));
@@ -302,13 +307,13 @@ main(int argc, char **argv)
 	bool	 ok = false;
 
 	if (argc == 2 && strcmp(argv[1], "columns") == 0) {
-		columns();
+		print_columns();
 		ok = true;
 	} else if (argc == 3 && strcmp(argv[1], "load") == 0)
-		ok = change(argv[2], 0, NULL);
+		ok = open_and_run(argv[2], 0, NULL);
 	else if (argc == 5 && strcmp(argv[1], "forget") == 0)
-		ok = change(argv[2], 2, argv + 3);
+		ok = open_and_run(argv[2], 2, argv + 3);
 	else
-		ok = argc == 3 && strcmp(argv[1], "ask") == 0 && ask(argv[2]);
+		ok = argc == 3 && strcmp(argv[1], "ask") == 0 && answer_all(argv[2]);
 	return ok ? 0 : 1;
 }

@@ -10,7 +10,7 @@ import pytest
 
 import gen
 import models
-from conftest import SQL, TOOL, Wrong
+from conftest import ENV, SQL, TOOL, Wrong
 from gen import (CAFE, FOLLOW, MASS, MENU, MESSAGE, SCAN, SCHOOL, SHOP, SUBSCRIPTION, TEMPLATE,
                  UNFOLLOW)
 
@@ -121,10 +121,10 @@ def test_sqlite3_tool(month):
         assert len(how) == 1 and how[0].endswith(f"qtoa.db <report/sql/{f.name}")
         line = how[0][3:].replace("qtoa.db <report/sql/", f"{month.dir}/qtoa.db <{SQL}/")
         assert "'2026-11-01'" in line
-        p = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
+        p = subprocess.run(line, shell=True, env=ENV, capture_output=True, text=True, timeout=60)
         assert (p.returncode, p.stderr) == (0, ""), f
-        plain = subprocess.run(["sqlite3", "-readonly", f"{month.dir}/qtoa.db"], timeout=60,
-                               input=f.read_text(), capture_output=True, text=True)
+        plain = subprocess.run(["sqlite3", "-readonly", f"{month.dir}/qtoa.db"], env=ENV,
+                               timeout=60, input=f.read_text(), capture_output=True, text=True)
         assert (plain.returncode, plain.stderr) == (0, ""), f
 
 
@@ -182,14 +182,41 @@ def test_hostile_text(make_store):
         assert store.ask("days", from_="2024-03-01", to="2024-03-03", account=text) == []
 
 
-def test_last_thirty_days(make_store):
+# About midnight in China and elsewhere; at the end of a leap day, a year, a month; later.
+NOWS = [gen.seconds("2024-02-29", 24) - 1, gen.seconds("2024-03-01"), gen.seconds("2024-03-01", 8),
+        gen.seconds("2026-12-31", 24) - 1, gen.seconds("2027-01-01"),
+        gen.seconds("2027-03-31", 23) + 1799, gen.seconds("2038-01-20", 12)]
+at_now = pytest.mark.parametrize(
+    "now", NOWS, ids=lambda now: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)))
+
+
+@at_now
+def test_last_thirty_days(make_store, now):
     """What nobody chose: today in China and the 29 days before it."""
-    now = int(time.time())
-    messages = [gen.Message(SHOP, "o1", now - d * 86400, [(MENU, {})]) for d in (0, 28, 31)]
-    store = make_store(messages)
+    today = (now + 8 * 3600) // 86400
+    begin, end = ((d * 24 - 8) * 3600 for d in (today - 29, today + 1))
+    messages = [gen.Message(SHOP, "o1", at, [(MENU, {})]) for at in (begin - 1, begin, end - 1, end)]
+    store = make_store(messages, now)
     got = store.ask("event")
-    assert sum(r["events"] for r in got) == 2 and len(store.ask("follows")) == 30
+    assert sum(r["events"] for r in got) == 2
     assert_rows(store.by_hand("event"), got)
+    assert [r["day"] for r in store.ask("follows")] == [
+        models.day_text(d) for d in range(today - 29, today + 1)]
+
+
+@at_now
+def test_retention_so_far(make_store, now):
+    """As many days as have come."""
+    today = (now + 8 * 3600) // 86400
+    messages = [gen.Message(SHOP, f"o{d}", now - d * 86400, [(FOLLOW, {})]) for d in range(32)]
+    messages += [gen.Message(SHOP, f"o{d}", now - n * 86400, [(MENU, {})])
+                 for d in range(32) for n in range(d)]
+    store = make_store(messages, now)
+    period = tuple(map(models.day_text, (today - 31, today)))
+    of = models.Models(models.events_of(messages), today=today)
+    got = compare(store, of, "retention", {}, period)
+    assert len(got) == 30 + sum(range(31))
+    assert_rows(store.by_hand("retention", from_=period[0], to=period[1]), got)
 
 
 # What is asked for.

@@ -14,13 +14,14 @@ int	__wrap_clock_gettime(clockid_t id, struct timespec *t);
 int
 __wrap_clock_gettime(clockid_t id, struct timespec *t)
 {
-	const int64_t	 wall_ms = atomic_load(&clocks->wall_ms);
+	const int64_t	 stands_ms = id == CLOCK_REALTIME ? atomic_load(&clocks->wall_ms) :
+			    id == CLOCK_MONOTONIC ? atomic_load(&clocks->mono_ms) : 0;
 	int64_t		 ns;
 	int		 rc = __real_clock_gettime(id, t);
 
-	if (id == CLOCK_REALTIME && wall_ms != 0) {
-		t->tv_sec = (time_t)(wall_ms / 1000);
-		t->tv_nsec = (long)(wall_ms % 1000 * 1000000);
+	if (stands_ms != 0) {
+		t->tv_sec = (time_t)(stands_ms / 1000);
+		t->tv_nsec = (long)(stands_ms % 1000 * 1000000);
 	} else if (id == CLOCK_MONOTONIC) {
 		ns = t->tv_nsec + atomic_load(&clocks->mono_ahead_ms) * 1000000;
 		t->tv_sec += (time_t)(ns / 1000000000);

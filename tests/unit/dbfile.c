@@ -3,7 +3,7 @@
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
-enum { PATIENCE_MS = 30000 };	/* with other processes */
+enum { PATIENCE_MS = 30000 };	/* the wait for other processes */
 
 struct db *
 dbfile_open(const char *dir, const char *name)

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/log.h"
+#include "state/db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -17,7 +19,7 @@ enum { DIRS = 64, NOBODY = 65534 };
 
 static char	 dirs[DIRS][STATE_PATH];
 static int	 ndirs;
-static int	 wrong;		/* in the other process */
+static int	 wrong;		/* checks that failed in the other process */
 
 static void
 empty(const char *dir)
@@ -57,7 +59,7 @@ state_new(void)
 	if (ndirs == DIRS)
 		fail_msg("too many directories");
 	if (ndirs == 0) {
-		(void)unit_dir();	/* removed after these */
+		(void)unit_dir();	/* it is removed after these directories */
 		(void)atexit(remove_dirs);
 	}
 	(void)snprintf(dir, STATE_PATH, "%s/%d", unit_dir(), ndirs++);
@@ -73,15 +75,6 @@ state_path(char path[STATE_PATH], const char *dir, const char *name)
 		fail_msg("%s/%s is too long", dir, name);
 }
 
-static bool
-is_beside(const char *name)
-{
-	const char	*end = strrchr(name, '-');
-
-	return end != NULL && (strcmp(end, "-wal") == 0 || strcmp(end, "-shm") == 0 ||
-	    strcmp(end, "-journal") == 0);
-}
-
 int
 state_count(const char *dir, const char *begin, char last[STATE_PATH])
 {
@@ -90,7 +83,7 @@ state_count(const char *dir, const char *begin, char last[STATE_PATH])
 	int		 n = 0;
 
 	while (d != NULL && (e = readdir(d)) != NULL)
-		if (strncmp(e->d_name, begin, strlen(begin)) == 0 && !is_beside(e->d_name)) {
+		if (strncmp(e->d_name, begin, strlen(begin)) == 0 && !db_is_beside(e->d_name)) {
 			n++;
 			if (last != NULL)
 				state_path(last, dir, e->d_name);
@@ -110,6 +103,41 @@ state_write(const char *dir, const char *name, const void *p, size_t len)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd == -1 || write(fd, p, len) != (ssize_t)len || close(fd) == -1)
 		fail_msg("cannot write %s", path);
+}
+
+const char *
+state_log(const char *dir)
+{
+	static char	 path[STATE_PATH];
+
+	state_path(path, dir, "log");
+	if (log_open(path) != 0)
+		fail_msg("cannot log to %s", path);
+	return path;
+}
+
+int
+state_log_lines(const char *log, const char *text)
+{
+	char	 line[2048];
+	FILE	*f = fopen(log, "r");
+	int	 n = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, text) != NULL;
+	if (f != NULL)
+		(void)fclose(f);
+	return n;
+}
+
+void
+state_limit_files(rlim_t bytes)
+{
+	struct rlimit	 r;
+
+	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
+	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
+	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
 }
 
 void

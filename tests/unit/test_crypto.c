@@ -24,7 +24,7 @@ static const struct account	 account = {
 	.path = "p", .appid = "wx5c0f9e8d7b6a1234", .token = "qtoaToken01", .aes_key = KEY_A,
 };
 
-/* What a worker has at hand. */
+/* What crypto_open() needs beside its inputs, and memory that ends right after an input. */
 struct bench {
 	struct crypto	*c;
 	struct buf	 xml, work, query;
@@ -51,7 +51,7 @@ bench_fini(struct bench *b)
 	guarded_fini(&b->gq);
 }
 
-/* Reads a query string as a request's is read; p points into b. */
+/* Reads a query string as the program does; p points into b. */
 static enum error
 read_query(struct bench *b, struct push *p, struct slice text, unsigned need)
 {
@@ -115,11 +115,11 @@ check_opened(struct bench *b, const json_t *line)
 		return;
 	}
 	CHECK(name, accepts(line, error_table[er].wechat));
-	/* Where others may differ, we keep to WeChat's order of checks. */
+	/* Several errors would be right; WeChat's order of checks decides. */
 	check_int(name, error_table[er].wechat,
 	    json_integer_value(json_object_get(line, "error_code")));
 	CHECK(name, er != ERR_OK);
-	/* One answer to every forgery, and nothing of it left over. */
+	/* Every forgery is answered the same, and nothing of it is left. */
 	check_int(name, error_table[er].status, 403);
 	check_int(name, (int64_t)b->xml.len, 0);
 }
@@ -149,7 +149,7 @@ vectors_opened(void **state)
 	bench_fini(&b);
 }
 
-/* Keys that no check of the message would find wrong are wrong by themselves. */
+/* A bad key is found by itself, without a message. */
 static void
 vectors_keys(void **state)
 {
@@ -194,7 +194,7 @@ check_sealed(struct bench *b, const json_t *line)
 	parts[3] = buf_slice(&out);
 	check_err(name, crypto_sign(b->c, hex, parts, 4), ERR_OK);
 	check_bytes(name, slice_of(hex), p.v[PUSH_MSG_SIGNATURE]);
-	/* What the other side makes of the same reply. */
+	/* The other side can open it. */
 	check_err(name, crypto_open(b->c, &b->xml, &b->work, &a, &p,
 	    guarded_slice(&b->g, vector_get(line, "xml_envelope"))), ERR_OK);
 	check_bytes(name, buf_slice(&b->xml), msg);
@@ -222,7 +222,7 @@ vectors_sealed(void **state)
 	bench_fini(&b);
 }
 
-/* `&name=` and the value with every byte escaped; nothing where the value is null. */
+/* Appends `&name=` and the value, every byte of it escaped; nothing if the value is absent. */
 static void
 put_param(struct buf *out, const char *name, struct slice value)
 {
@@ -235,7 +235,7 @@ put_param(struct buf *out, const char *name, struct slice value)
 		assert_int_equal(buf_printf(out, "%%%02x", (unsigned char)value.p[i]), ERR_OK);
 }
 
-/* A handshake: the URL's signature. */
+/* The signature in the URL of a handshake. */
 static void
 check_url_case(struct bench *b, const json_t *line)
 {
@@ -261,8 +261,8 @@ check_url_case(struct bench *b, const json_t *line)
 }
 
 /*
- * A message's signature.  None of these texts is a ciphertext, so that a right signature
- * shows as the next check's refusal.
+ * The signature of a message.  The texts are not encrypted: if the signature is right, the next
+ * check refuses the text.
  */
 static void
 check_msg_case(struct bench *b, const json_t *line)
@@ -317,61 +317,62 @@ vectors_signatures(void **state)
 	bench_fini(&b);
 }
 
+static const struct {
+	const char	*name;
+	struct slice	 ts;
+	int		 fresh_s;
+	enum error	 want;
+} ages[] = {
+	{ "now", BYTES("1712345678"), 600, ERR_OK },
+	{ "oldest", BYTES("1712345078"), 600, ERR_OK },
+	{ "too old", BYTES("1712345077"), 600, ERR_STALE },
+	{ "furthest ahead", BYTES("1712346278"), 600, ERR_OK },
+	{ "too far ahead", BYTES("1712346279"), 600, ERR_STALE },
+	{ "within a second", BYTES("1712345677"), 1, ERR_OK },
+	{ "not within a second", BYTES("1712345676"), 1, ERR_STALE },
+	{ "any age", BYTES("1"), 0, ERR_OK },
+	{ "any age ahead", BYTES("9712345678"), 0, ERR_OK },
+	{ "zero", BYTES("0"), 600, ERR_STALE },
+	{ "milliseconds", BYTES("1712345678000"), 600, ERR_STALE },
+	{ "no digits", BYTES("now"), 600, ERR_STALE },
+	{ "digits and more", BYTES("1712345678x"), 600, ERR_STALE },
+	{ "NUL behind", BYTES("1712345678\0"), 600, ERR_STALE },
+	{ "blank before", BYTES(" 1712345678"), 600, ERR_STALE },
+	{ "blank behind", BYTES("1712345678 "), 600, ERR_STALE },
+	{ "plus", BYTES("+1712345678"), 600, ERR_STALE },
+	{ "minus", BYTES("-1712345678"), 600, ERR_STALE },
+	{ "fraction", BYTES("1712345678.0"), 600, ERR_STALE },
+	{ "exponent", BYTES("1712345678e0"), 600, ERR_STALE },
+	{ "hexadecimal", BYTES("0x661075CE"), 600, ERR_STALE },
+	{ "wraps in 32 bits", BYTES("6007312974"), 600, ERR_STALE },
+	{ "largest in 64 bits", BYTES("9223372036854775807"), 600, ERR_STALE },
+	{ "wraps in 64 bits", BYTES("18446744075421897294"), 600, ERR_STALE },
+	{ "a great many digits", BYTES("99999999999999999999999999999999"), 600,
+	    ERR_STALE },
+	{ "empty", BYTES(""), 600, ERR_STALE },
+	{ "absent", { NULL, 0 }, 600, ERR_STALE },
+};
+
 static void
 fresh(void **state)
 {
 	enum { NOW = 1712345678 };
-	static const struct {
-		const char	*name;
-		struct slice	 ts;
-		int		 fresh_s;
-		enum error	 want;
-	} cases[] = {
-		{ "now", BYTES("1712345678"), 600, ERR_OK },
-		{ "oldest", BYTES("1712345078"), 600, ERR_OK },
-		{ "too old", BYTES("1712345077"), 600, ERR_STALE },
-		{ "furthest ahead", BYTES("1712346278"), 600, ERR_OK },
-		{ "too far ahead", BYTES("1712346279"), 600, ERR_STALE },
-		{ "within a second", BYTES("1712345677"), 1, ERR_OK },
-		{ "not within a second", BYTES("1712345676"), 1, ERR_STALE },
-		{ "any age", BYTES("1"), 0, ERR_OK },
-		{ "any age ahead", BYTES("9712345678"), 0, ERR_OK },
-		{ "zero", BYTES("0"), 600, ERR_STALE },
-		{ "milliseconds", BYTES("1712345678000"), 600, ERR_STALE },
-		{ "no digits", BYTES("now"), 600, ERR_STALE },
-		{ "digits and more", BYTES("1712345678x"), 600, ERR_STALE },
-		{ "NUL behind", BYTES("1712345678\0"), 600, ERR_STALE },
-		{ "blank before", BYTES(" 1712345678"), 600, ERR_STALE },
-		{ "blank behind", BYTES("1712345678 "), 600, ERR_STALE },
-		{ "plus", BYTES("+1712345678"), 600, ERR_STALE },
-		{ "minus", BYTES("-1712345678"), 600, ERR_STALE },
-		{ "fraction", BYTES("1712345678.0"), 600, ERR_STALE },
-		{ "exponent", BYTES("1712345678e0"), 600, ERR_STALE },
-		{ "hexadecimal", BYTES("0x661075CE"), 600, ERR_STALE },
-		{ "wraps in 32 bits", BYTES("6007312974"), 600, ERR_STALE },
-		{ "largest in 64 bits", BYTES("9223372036854775807"), 600, ERR_STALE },
-		{ "wraps in 64 bits", BYTES("18446744075421897294"), 600, ERR_STALE },
-		{ "a great many digits", BYTES("99999999999999999999999999999999"), 600,
-		    ERR_STALE },
-		{ "empty", BYTES(""), 600, ERR_STALE },
-		{ "absent", { NULL, 0 }, 600, ERR_STALE },
-	};
 	struct guarded	 g;
 	struct push	 p = { .v = { { NULL, 0 } } };
 	size_t		 i;
 
 	(void)state;
 	guarded_init(&g, 64);
-	for (i = 0; i < COUNT(cases); i++) {
-		p.v[PUSH_TIMESTAMP] = cases[i].ts.p == NULL ? cases[i].ts :
-		    guarded_slice(&g, cases[i].ts);
-		check_err(cases[i].name, crypto_check_fresh(&p, cases[i].fresh_s, NOW),
-		    cases[i].want);
+	for (i = 0; i < COUNT(ages); i++) {
+		p.v[PUSH_TIMESTAMP] = ages[i].ts.p == NULL ? ages[i].ts :
+		    guarded_slice(&g, ages[i].ts);
+		check_err(ages[i].name, crypto_check_fresh(&p, ages[i].fresh_s, NOW),
+		    ages[i].want);
 	}
 	guarded_fini(&g);
 }
 
-/* 43 characters are 258 bits: the last two count for nothing, all others do. */
+/* 43 characters are 258 bits: the last two do not matter, all others do. */
 static void
 spare_bits(void **state)
 {
@@ -390,7 +391,10 @@ spare_bits(void **state)
 			text[at] = digits[i];
 			(void)snprintf(name, sizeof(name), "%c at %zu", digits[i], at);
 			check_err(name, crypto_key(other, slice_of(text)), ERR_OK);
-			/* The last one, 4, is 14 times 4 and no spare bits. */
+			/*
+			 * The last one is 4, number 56 of the digits: 14 times 4, and no spare
+			 * bits.
+			 */
 			same = at == CRYPTO_KEY_TEXT - 1 ? i / 4 == 14 : digits[i] == KEY_A[at];
 			CHECK(name, (memcmp(key, other, sizeof(key)) == 0) == same);
 		}
@@ -470,7 +474,7 @@ equal(void **state)
 	guarded_fini(&h);
 }
 
-/* A push as WeChat makes it, sealed by this account; text goes to out. */
+/* A push as WeChat makes it. */
 struct sealed {
 	struct buf	 body;
 	size_t		 encrypt_at, encrypt_len;
@@ -478,8 +482,9 @@ struct sealed {
 	struct push	 p;
 };
 
+/* Makes the push of a message for an account. */
 static void
-seal(struct bench *b, struct sealed *s, const struct account *a, const char *text)
+seal_push(struct bench *b, struct sealed *s, const struct account *a, const char *text)
 {
 	struct slice	 parts[4] = { slice_of(a->token), slice_of("1712345678"),
 			    slice_of("nonce") };
@@ -525,7 +530,7 @@ old_key(void **state)
 	bench_init(&b);
 	for (i = 0; i < COUNT(cases); i++) {
 		a.aes_key = cases[i].sealed_with;
-		seal(&b, &s, &a, "<xml>text</xml>");
+		seal_push(&b, &s, &a, "<xml>text</xml>");
 		a.aes_key = cases[i].key;
 		a.aes_key_old = NULL;
 		alone = crypto_open(b.c, &b.xml, &b.work, &a, &s.p, buf_slice(&s.body));
@@ -541,7 +546,7 @@ old_key(void **state)
 	bench_fini(&b);
 }
 
-/* Every character of both signatures counts, and their length does. */
+/* Every character of both signatures matters, and their lengths do. */
 static void
 signatures_are_compared_whole(void **state)
 {
@@ -553,7 +558,7 @@ signatures_are_compared_whole(void **state)
 
 	(void)state;
 	bench_init(&b);
-	seal(&b, &s, &account, "text");
+	seal_push(&b, &s, &account, "text");
 	check_err("right", crypto_check_url(b.c, &account, &s.p), ERR_OK);
 	check_err("right", crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
 	    buf_slice(&s.body)), ERR_OK);
@@ -583,35 +588,36 @@ signatures_are_compared_whole(void **state)
 	bench_fini(&b);
 }
 
-/* Texts that are signed but are no ciphertext. */
+/* Texts with a right signature that are not encrypted. */
+static const struct {
+	const char	*name, *text;
+	enum error	 want;
+} texts[] = {
+	{ "nothing", "", ERR_XML },
+	{ "blanks", " \n ", ERR_XML },
+	{ "1 character", "A", ERR_BASE64 },
+	{ "2 characters", "AA", ERR_BASE64 },
+	{ "3 characters", "AAA", ERR_BASE64 },
+	{ "5 characters", "AAAAA", ERR_BASE64 },
+	{ "three =", "A===", ERR_BASE64 },
+	{ "only =", "====", ERR_BASE64 },
+	{ "= within", "AA=A", ERR_BASE64 },
+	{ "= and more", "AA==AAAA", ERR_BASE64 },
+	{ "URL alphabet", "A-_A", ERR_BASE64 },
+	{ "line end within", "AA\nA", ERR_BASE64 },
+	{ "blank within", "AA A", ERR_BASE64 },
+	{ "foreign byte", "AA\xFF" "A", ERR_BASE64 },
+	{ "3 bytes", "AAAA", ERR_AES },
+	{ "2 bytes", "AAA=", ERR_AES },
+	{ "1 byte", "+/==", ERR_AES },
+	{ "16 bytes", "AAAAAAAAAAAAAAAAAAAAAA==", ERR_AES },
+	{ "48 bytes", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+	    ERR_AES },
+};
+
 static void
 encrypt_texts(void **state)
 {
-	static const struct {
-		const char	*name, *text;
-		enum error	 want;
-	} cases[] = {
-		{ "nothing", "", ERR_XML },
-		{ "blanks", " \n ", ERR_XML },
-		{ "1 character", "A", ERR_BASE64 },
-		{ "2 characters", "AA", ERR_BASE64 },
-		{ "3 characters", "AAA", ERR_BASE64 },
-		{ "5 characters", "AAAAA", ERR_BASE64 },
-		{ "three =", "A===", ERR_BASE64 },
-		{ "only =", "====", ERR_BASE64 },
-		{ "= within", "AA=A", ERR_BASE64 },
-		{ "= and more", "AA==AAAA", ERR_BASE64 },
-		{ "URL alphabet", "A-_A", ERR_BASE64 },
-		{ "line end within", "AA\nA", ERR_BASE64 },
-		{ "blank within", "AA A", ERR_BASE64 },
-		{ "foreign byte", "AA\xFF" "A", ERR_BASE64 },
-		{ "3 bytes", "AAAA", ERR_AES },
-		{ "2 bytes", "AAA=", ERR_AES },
-		{ "1 byte", "+/==", ERR_AES },
-		{ "16 bytes", "AAAAAAAAAAAAAAAAAAAAAA==", ERR_AES },
-		{ "48 bytes", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-		    ERR_AES },
-	};
 	struct push	 p = { .v = {
 		[PUSH_TIMESTAMP] = BYTES("1712345678"), [PUSH_NONCE] = BYTES("nonce"),
 	} };
@@ -624,22 +630,22 @@ encrypt_texts(void **state)
 
 	(void)state;
 	bench_init(&b);
-	for (i = 0; i < COUNT(cases); i++) {
-		parts[3] = slice_of(cases[i].text);
+	for (i = 0; i < COUNT(texts); i++) {
+		parts[3] = slice_of(texts[i].text);
 		assert_int_equal(crypto_sign(b.c, hex, parts, 4), ERR_OK);
 		p.v[PUSH_MSG_SIGNATURE] = slice_of(hex);
 		buf_reset(&body);
 		assert_int_equal(buf_printf(&body, "<xml><Encrypt>%s</Encrypt></xml>",
-		    cases[i].text), ERR_OK);
-		check_err(cases[i].name, crypto_open(b.c, &b.xml, &b.work, &account, &p,
-		    guarded_slice(&b.g, buf_slice(&body))), cases[i].want);
-		check_int(cases[i].name, (int64_t)b.xml.len, 0);
+		    texts[i].text), ERR_OK);
+		check_err(texts[i].name, crypto_open(b.c, &b.xml, &b.work, &account, &p,
+		    guarded_slice(&b.g, buf_slice(&body))), texts[i].want);
+		check_int(texts[i].name, (int64_t)b.xml.len, 0);
 	}
 	buf_free(&body);
 	bench_fini(&b);
 }
 
-/* Each check that a forger may fail says the same to the outside and gives nothing. */
+/* The answer is the same for every check that fails, and nothing of the message is left. */
 static void
 constant_answer(void **state)
 {
@@ -668,7 +674,7 @@ constant_answer(void **state)
 	bench_init(&b);
 	for (i = 0; i < COUNT(cases); i++) {
 		a = account;
-		seal(&b, &s, &a, "text");
+		seal_push(&b, &s, &a, "text");
 		s.url[7] ^= cases[i].what == URL;
 		s.msg[7] ^= cases[i].what == MSG;
 		s.body.p[s.encrypt_at + 9] ^= cases[i].what == TEXT;
@@ -688,7 +694,7 @@ constant_answer(void **state)
 	bench_fini(&b);
 }
 
-/* A body cut anywhere, and one with any byte of the ciphertext changed. */
+/* A body that is cut after any byte, and one with any byte of the encrypted text changed. */
 static void
 damaged(void **state)
 {
@@ -701,7 +707,7 @@ damaged(void **state)
 
 	(void)state;
 	bench_init(&b);
-	seal(&b, &s, &account, "<xml>text</xml>");
+	seal_push(&b, &s, &account, "<xml>text</xml>");
 	body = buf_slice(&s.body);
 	for (i = 0; i <= body.len; i++) {
 		(void)snprintf(name, sizeof(name), "first %zu", i);
@@ -722,7 +728,7 @@ damaged(void **state)
 	bench_fini(&b);
 }
 
-/* Messages of all lengths around the block's: each padding, each opens again. */
+/* Messages of many lengths, so that every padding occurs: each can be opened. */
 static void
 every_padding(void **state)
 {
@@ -737,8 +743,8 @@ every_padding(void **state)
 		(void)snprintf(name, sizeof(name), "%zu bytes", len);
 		memset(text, 'x', len);
 		text[len] = '\0';
-		seal(&b, &s, &account, text);
-		/* Random, length, message and AppID, up to the next 32, in base64. */
+		seal_push(&b, &s, &account, text);
+		/* 16 random bytes, length, message and AppID, padded to 32, in base64. */
 		check_int(name, (int64_t)s.encrypt_len,
 		    (int64_t)((16 + 4 + len + 18) / 32 * 32 + 32 + 2) / 3 * 4);
 		check_err(name, crypto_open(b.c, &b.xml, &b.work, &account, &s.p,
@@ -749,7 +755,7 @@ every_padding(void **state)
 	bench_fini(&b);
 }
 
-/* Appends clear (whole blocks of 16) in AES-256-CBC and base64, not by our own code. */
+/* Appends clear (blocks of 16 bytes) in AES-256-CBC and base64, by OpenSSL instead of crypto.c. */
 static void
 put_encrypted(struct buf *out, const char *key_text, const struct buf *clear)
 {
@@ -770,7 +776,7 @@ put_encrypted(struct buf *out, const char *key_text, const struct buf *clear)
 	assert_int_equal(buf_put(out, base64, (size_t)n), ERR_OK);
 }
 
-/* Padding that is consistent in itself, of any length: 1 to 32 it may be. */
+/* Padding of any length in which every byte is right: 1 to 32 bytes are allowed. */
 static void
 long_padding(void **state)
 {
@@ -838,13 +844,13 @@ sealing(void **state)
 	crypto_free(NULL);
 }
 
-/* The order of the parts is the bytes', whatever order they are given in. */
+/* Parts are sorted by their bytes, whatever the order in which they are given. */
 static void
 parts_are_sorted(void **state)
 {
 	static const struct {
 		const char	*name;
-		const char	*parts[4];	/* sorted */
+		const char	*parts[4];	/* in their order */
 	} cases[] = {
 		{ "digits, capitals, letters", { "1", "B", "a", "b" } },
 		{ "prefix first", { "1", "17", "171", "1715" } },
@@ -865,7 +871,7 @@ parts_are_sorted(void **state)
 		whole = slice_of(text);
 		check_err(cases[i].name, crypto_sign(c, want, &whole, 1), ERR_OK);
 		for (order = 0; order < 24; order++) {
-			/* The order'th way to lay out four. */
+			/* The permutation of four that has this number. */
 			size_t left[4] = { 0, 1, 2, 3 }, o = order, n, at;
 
 			for (k = 0, n = 4; n > 0; n--, k++) {
@@ -892,7 +898,7 @@ out_of_memory(void **state)
 
 	(void)state;
 	bench_init(&b);
-	seal(&b, &s, &account, "<xml>text</xml>");
+	seal_push(&b, &s, &account, "<xml>text</xml>");
 	for (n = 1;; n++) {
 		buf_free(&b.xml);
 		buf_free(&b.work);

@@ -1,230 +1,172 @@
 #include <string.h>
 
 #include "core/calendar.h"
+#include "core/number.h"
 #include "wechat/datacube/datacube.h"
 
 enum {
 	HOUR_S	= 3600,
-	READY_S	= 8 * HOUR_S,	/* after midnight */
-	DELAYED	= 3,		/* days for which a delayed unit is asked again */
-	FIRST	= 30		/* days back, when nothing has been asked yet */
+	READY_S	= 8 * HOUR_S,	/* after midnight, when numbers are ready */
+	DELAYED_DAYS = 3,	/* after a unit, in which it is asked for again if delayed */
+	FIRST_DAYS = 30		/* days to ask for in the first pull */
 };
 
+/* First days of the older interfaces, the newer ones, and those for ads. */
 #define CLASSIC	"2014-12-01"
 #define NEWER	"2025-11-01"
 #define ADS	"2016-01-01"
 
 /*
- * Fields.
+ * Groups of fields, which the tables below consist of.  A field without a type is DATACUBE_INT.
  */
 
 static const struct datacube_field	 day[] = {
-	{ "ref_date", DATACUBE_TEXT, true, NULL }, { 0 },
+	{ .name = "ref_date", .type = DATACUBE_TEXT, .key = true }, { 0 },
 };
 
 static const struct datacube_field	 ref_hour[] = {
-	{ "ref_hour", DATACUBE_INT, true, NULL }, { 0 },
+	{ .name = "ref_hour", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 user_source[] = {
-	{ "user_source", DATACUBE_INT, true, NULL }, { 0 },
+	{ .name = "user_source", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 stat_date[] = {
-	{ "stat_date", DATACUBE_TEXT, true, NULL }, { 0 },
+	{ .name = "stat_date", .type = DATACUBE_TEXT, .key = true }, { 0 },
 };
 
 static const struct datacube_field	 msgid[] = {
-	{ "msgid", DATACUBE_TEXT, true, NULL }, { 0 },
+	{ .name = "msgid", .type = DATACUBE_TEXT, .key = true }, { 0 },
 };
 
 static const struct datacube_field	 followers[] = {
-	{ "new_user", DATACUBE_INT, false, NULL },
-	{ "cancel_user", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "new_user" }, { .name = "cancel_user" }, { 0 },
 };
 
-static const struct datacube_field	 cumulate[] = {
-	{ "cumulate_user", DATACUBE_INT, false, NULL }, { 0 },
-};
+static const struct datacube_field	 cumulate[] = { { .name = "cumulate_user" }, { 0 } };
 
 static const struct datacube_field	 reads[] = {
-	{ "int_page_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_read_count", DATACUBE_INT, false, NULL },
-	{ "ori_page_read_user", DATACUBE_INT, false, NULL },
-	{ "ori_page_read_count", DATACUBE_INT, false, NULL },
-	{ "share_user", DATACUBE_INT, false, NULL },
-	{ "share_count", DATACUBE_INT, false, NULL },
-	{ "add_to_fav_user", DATACUBE_INT, false, NULL },
-	{ "add_to_fav_count", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "int_page_read_user" }, { .name = "int_page_read_count" },
+	{ .name = "ori_page_read_user" }, { .name = "ori_page_read_count" },
+	{ .name = "share_user" }, { .name = "share_count" }, { .name = "add_to_fav_user" },
+	{ .name = "add_to_fav_count" }, { 0 },
 };
 
 static const struct datacube_field	 article[] = {
-	{ "msgid", DATACUBE_TEXT, true, NULL },
-	{ "user_source", DATACUBE_INT, true, NULL },
-	{ "title", DATACUBE_TEXT, false, NULL },
-	{ 0 },
+	{ .name = "msgid", .type = DATACUBE_TEXT, .key = true },
+	{ .name = "user_source", .key = true }, { .name = "title", .type = DATACUBE_TEXT }, { 0 },
 };
 
 static const struct datacube_field	 article_total[] = {
-	{ "msgid", DATACUBE_TEXT, true, NULL },
-	{ "user_source", DATACUBE_INT, true, NULL },
-	{ "title", DATACUBE_TEXT, false, NULL },
-	{ "url", DATACUBE_TEXT, false, NULL },
-	{ 0 },
+	{ .name = "msgid", .type = DATACUBE_TEXT, .key = true },
+	{ .name = "user_source", .key = true }, { .name = "title", .type = DATACUBE_TEXT },
+	{ .name = "url", .type = DATACUBE_TEXT }, { 0 },
 };
 
 static const struct datacube_field	 article_ways[] = {
-	{ "target_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_session_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_session_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_hist_msg_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_hist_msg_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_feed_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_feed_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_friends_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_friends_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_other_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_other_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_kanyikan_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_kanyikan_read_count", DATACUBE_INT, false, NULL },
-	{ "int_page_from_souyisou_read_user", DATACUBE_INT, false, NULL },
-	{ "int_page_from_souyisou_read_count", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_session_user", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_session_cnt", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_feed_user", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_feed_cnt", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_other_user", DATACUBE_INT, false, NULL },
-	{ "feed_share_from_other_cnt", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "target_user" }, { .name = "int_page_from_session_read_user" },
+	{ .name = "int_page_from_session_read_count" },
+	{ .name = "int_page_from_hist_msg_read_user" },
+	{ .name = "int_page_from_hist_msg_read_count" }, { .name = "int_page_from_feed_read_user" },
+	{ .name = "int_page_from_feed_read_count" }, { .name = "int_page_from_friends_read_user" },
+	{ .name = "int_page_from_friends_read_count" }, { .name = "int_page_from_other_read_user" },
+	{ .name = "int_page_from_other_read_count" },
+	{ .name = "int_page_from_kanyikan_read_user" },
+	{ .name = "int_page_from_kanyikan_read_count" },
+	{ .name = "int_page_from_souyisou_read_user" },
+	{ .name = "int_page_from_souyisou_read_count" }, { .name = "feed_share_from_session_user" },
+	{ .name = "feed_share_from_session_cnt" }, { .name = "feed_share_from_feed_user" },
+	{ .name = "feed_share_from_feed_cnt" }, { .name = "feed_share_from_other_user" },
+	{ .name = "feed_share_from_other_cnt" }, { 0 },
 };
 
 static const struct datacube_field	 share_scene[] = {
-	{ "share_scene", DATACUBE_INT, true, NULL }, { 0 },
+	{ .name = "share_scene", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 shares[] = {
-	{ "share_count", DATACUBE_INT, false, NULL },
-	{ "share_user", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "share_count" }, { .name = "share_user" }, { 0 },
 };
 
-static const struct datacube_field	 read_user[] = {
-	{ "read_user", DATACUBE_INT, false, NULL }, { 0 },
-};
+static const struct datacube_field	 read_user[] = { { .name = "read_user" }, { 0 } };
+static const struct datacube_field	 share_user[] = { { .name = "share_user" }, { 0 } };
 
-static const struct datacube_field	 share_user[] = {
-	{ "share_user", DATACUBE_INT, false, NULL }, { 0 },
-};
-
-/* Of read_user_source. */
+/* Fields of WeChat's list read_user_source. */
 static const struct datacube_field	 scene[] = {
-	{ "scene_desc", DATACUBE_TEXT, true, NULL },
-	{ "user_count", DATACUBE_INT, false, NULL },
+	{ .name = "scene_desc", .type = DATACUBE_TEXT, .key = true }, { .name = "user_count" },
 	{ 0 },
 };
 
 static const struct datacube_field	 reactions[] = {
-	{ "read_user", DATACUBE_INT, false, NULL },
-	{ "share_user", DATACUBE_INT, false, NULL },
-	{ "zaikan_user", DATACUBE_INT, false, NULL },
-	{ "like_user", DATACUBE_INT, false, NULL },
-	{ "comment_count", DATACUBE_INT, false, NULL },
-	{ "collection_user", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "read_user" }, { .name = "share_user" }, { .name = "zaikan_user" },
+	{ .name = "like_user" }, { .name = "comment_count" }, { .name = "collection_user" }, { 0 },
 };
 
 static const struct datacube_field	 biz[] = {
-	{ "redirect_ori_page_user", DATACUBE_INT, false, NULL },
-	{ "send_page_count", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "redirect_ori_page_user" }, { .name = "send_page_count" }, { 0 },
 };
 
 static const struct datacube_field	 published[] = {
-	{ "msgid", DATACUBE_TEXT, true, NULL },
-	{ "publish_type", DATACUBE_INT, false, NULL },
-	{ "title", DATACUBE_TEXT, false, NULL },
-	{ "content_url", DATACUBE_TEXT, false, NULL },
-	{ 0 },
+	{ .name = "msgid", .type = DATACUBE_TEXT, .key = true }, { .name = "publish_type" },
+	{ .name = "title", .type = DATACUBE_TEXT },
+	{ .name = "content_url", .type = DATACUBE_TEXT }, { 0 },
 };
 
 static const struct datacube_field	 attention[] = {
-	{ "praise_money", DATACUBE_INT, false, NULL },
-	{ "read_subscribe_user", DATACUBE_INT, false, NULL },
-	{ "read_delivery_rate", DATACUBE_REAL, false, NULL },
-	{ "read_finish_rate", DATACUBE_REAL, false, NULL },
-	{ "read_avg_activetime", DATACUBE_REAL, false, NULL },
-	{ 0 },
+	{ .name = "praise_money" }, { .name = "read_subscribe_user" },
+	{ .name = "read_delivery_rate", .type = DATACUBE_REAL },
+	{ .name = "read_finish_rate", .type = DATACUBE_REAL },
+	{ .name = "read_avg_activetime", .type = DATACUBE_REAL }, { 0 },
 };
 
-/* Of read_jump_position. */
+/* Fields of WeChat's list read_jump_position. */
 static const struct datacube_field	 jump[] = {
-	{ "position", DATACUBE_INT, true, NULL },
-	{ "rate", DATACUBE_REAL, false, NULL },
-	{ 0 },
+	{ .name = "position", .key = true }, { .name = "rate", .type = DATACUBE_REAL }, { 0 },
 };
 
 static const struct datacube_field	 msg_type[] = {
-	{ "msg_type", DATACUBE_INT, true, NULL },
-	{ "user_source", DATACUBE_INT, true, NULL },
-	{ 0 },
+	{ .name = "msg_type", .key = true }, { .name = "user_source", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 messages[] = {
-	{ "msg_user", DATACUBE_INT, false, NULL },
-	{ "msg_count", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "msg_user" }, { .name = "msg_count" }, { 0 },
 };
 
 static const struct datacube_field	 interval[] = {
-	{ "count_interval", DATACUBE_INT, true, NULL },
-	{ "user_source", DATACUBE_INT, true, NULL },
-	{ "msg_user", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "count_interval", .key = true }, { .name = "user_source", .key = true },
+	{ .name = "msg_user" }, { 0 },
 };
 
 static const struct datacube_field	 calls[] = {
-	{ "callback_count", DATACUBE_INT, false, NULL },
-	{ "fail_count", DATACUBE_INT, false, NULL },
-	{ "total_time_cost", DATACUBE_INT, false, NULL },
-	{ "max_time_cost", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "callback_count" }, { .name = "fail_count" }, { .name = "total_time_cost" },
+	{ .name = "max_time_cost" }, { 0 },
 };
 
 static const struct datacube_field	 ad_day[] = {
-	{ "date", DATACUBE_TEXT, true, NULL }, { 0 },
+	{ .name = "date", .type = DATACUBE_TEXT, .key = true }, { 0 },
 };
 
 static const struct datacube_field	 ad_slot[] = {
-	{ "ad_slot", DATACUBE_TEXT, true, NULL },
-	{ "slot_id", DATACUBE_INT, true, NULL },
-	{ 0 },
+	{ .name = "ad_slot", .type = DATACUBE_TEXT, .key = true },
+	{ .name = "slot_id", .key = true }, { 0 },
 };
 
 static const struct datacube_field	 ad_general[] = {
-	{ "req_succ_count", DATACUBE_INT, false, NULL },
-	{ "exposure_count", DATACUBE_INT, false, NULL },
-	{ "exposure_rate", DATACUBE_REAL, false, NULL },
-	{ "click_count", DATACUBE_INT, false, NULL },
-	{ "click_rate", DATACUBE_REAL, false, NULL },
-	{ "income", DATACUBE_INT, false, NULL },
-	{ "ecpm", DATACUBE_REAL, false, NULL },
-	{ 0 },
+	{ .name = "req_succ_count" }, { .name = "exposure_count" },
+	{ .name = "exposure_rate", .type = DATACUBE_REAL }, { .name = "click_count" },
+	{ .name = "click_rate", .type = DATACUBE_REAL }, { .name = "income" },
+	{ .name = "ecpm", .type = DATACUBE_REAL }, { 0 },
 };
 
 static const struct datacube_field	 cps_general[] = {
-	{ "exposure_count", DATACUBE_INT, false, NULL },
-	{ "click_count", DATACUBE_INT, false, NULL },
-	{ "click_rate", DATACUBE_REAL, false, NULL },
-	{ "order_count", DATACUBE_INT, false, NULL },
-	{ "order_rate", DATACUBE_REAL, false, NULL },
-	{ "total_fee", DATACUBE_INT, false, NULL },
-	{ "total_commission", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "exposure_count" }, { .name = "click_count" },
+	{ .name = "click_rate", .type = DATACUBE_REAL }, { .name = "order_count" },
+	{ .name = "order_rate", .type = DATACUBE_REAL }, { .name = "total_fee" },
+	{ .name = "total_commission" }, { 0 },
 };
 
-/* WeChat's date there is that of the settlement; what it is for are month and order. */
+/* WeChat's date is the day of the settlement.  month and order tell which half it is for. */
 static const struct datacube_field	 half[] = {
 	{ "ref_date", DATACUBE_TEXT, true,
 	    "substr(json_extract(v, '$.month'), 1, 4) || '-' || "
@@ -234,29 +176,20 @@ static const struct datacube_field	 half[] = {
 };
 
 static const struct datacube_field	 settlement[] = {
-	{ "date", DATACUBE_TEXT, false, NULL },
-	{ "zone", DATACUBE_TEXT, false, NULL },
-	{ "month", DATACUBE_TEXT, false, NULL },
-	{ "order", DATACUBE_INT, false, NULL },
-	{ "sett_status", DATACUBE_INT, false, NULL },
-	{ "settled_revenue", DATACUBE_INT, false, NULL },
-	{ "sett_no", DATACUBE_TEXT, false, NULL },
-	{ "mail_send_cnt", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "date", .type = DATACUBE_TEXT }, { .name = "zone", .type = DATACUBE_TEXT },
+	{ .name = "month", .type = DATACUBE_TEXT }, { .name = "order" }, { .name = "sett_status" },
+	{ .name = "settled_revenue" }, { .name = "sett_no", .type = DATACUBE_TEXT },
+	{ .name = "mail_send_cnt" }, { 0 },
 };
 
 static const struct datacube_field	 slot_revenue[] = {
-	{ "slot_id", DATACUBE_TEXT, true, NULL },
-	{ "slot_settled_revenue", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "slot_id", .type = DATACUBE_TEXT, .key = true },
+	{ .name = "slot_settled_revenue" }, { 0 },
 };
 
 static const struct datacube_field	 revenue[] = {
-	{ "body", DATACUBE_TEXT, false, NULL },
-	{ "penalty_all", DATACUBE_INT, false, NULL },
-	{ "revenue_all", DATACUBE_INT, false, NULL },
-	{ "settled_revenue_all", DATACUBE_INT, false, NULL },
-	{ 0 },
+	{ .name = "body", .type = DATACUBE_TEXT }, { .name = "penalty_all" },
+	{ .name = "revenue_all" }, { .name = "settled_revenue_all" }, { 0 },
 };
 
 /*
@@ -321,7 +254,7 @@ const struct datacube_endpoint	 datacube_endpoints[] = {
 	    { TABLE("getupstreammsgdist", interval) } },
 	{ "getupstreammsgdistweek", false, 30, DATACUBE_WEEK, CLASSIC, 0,
 	    { TABLE("getupstreammsgdistweek", interval) } },
-	/* One of WeChat's pages says 30, a newer one 15. */
+	/* One page of WeChat's documentation says 30 days, a newer one 15. */
 	{ "getupstreammsgdistmonth", false, 15, DATACUBE_MONTH, CLASSIC, 0,
 	    { TABLE("getupstreammsgdistmonth", interval) } },
 
@@ -336,7 +269,7 @@ const struct datacube_endpoint	 datacube_endpoints[] = {
 	{ "publisher_cps_general", true, 60, DAILY, ADS, 0, {
 	    { .name = "publisher_cps_general", .list = "list",
 	      .groups = { ad_day, cps_general } } } },
-	/* Settled within a month or two: until then its status changes. */
+	/* A settlement takes a month or two, and its status changes until then. */
 	{ "publisher_settlement", true, 0, DATACUBE_HALF, ADS, 62, {
 	    { .name = "publisher_settlement", .list = "settlement_list",
 	      .groups = { half, settlement } },
@@ -389,7 +322,7 @@ datacube_next_field(const struct datacube_table *t, const struct datacube_field 
 }
 
 /*
- * Units.
+ * Units: days, weeks, months, halves of a month.
  */
 
 int64_t
@@ -402,15 +335,17 @@ static int
 day_of_month(int64_t d)
 {
 	char	 text[CALENDAR_DAY_TEXT];
+	int64_t	 n = 0;
 
 	calendar_day_text(text, d);
-	return (text[8] - '0') * 10 + text[9] - '0';
+	(void)number_parse(&n, (struct slice){ text + strlen("2026-11-"), 2 });
+	return (int)n;
 }
 
 static bool
-begins(enum datacube_unit unit, int64_t d)
+is_unit_start(enum datacube_unit unit, int64_t d)
 {
-	enum { WEEK = 7, MONDAY = 4 };	/* 1970-01-05 */
+	enum { WEEK = 7, MONDAY = 4 };	/* day 4, 1970-01-05, was a Monday */
 	int	 dom;
 
 	switch (unit) {
@@ -430,7 +365,7 @@ begins(enum datacube_unit unit, int64_t d)
 int64_t
 datacube_unit(const struct datacube_endpoint *e, int64_t d)
 {
-	while (!begins(e->unit, d))
+	while (!is_unit_start(e->unit, d))
 		d++;
 	return d;
 }
@@ -449,7 +384,7 @@ datacube_range(const struct datacube_endpoint *e, int64_t from, int64_t to, int6
 
 	(void)calendar_parse_day(&least, slice_of(e->floor));
 	if (from == DATACUBE_DEFAULT) {
-		from = ready - FIRST + 1;
+		from = ready - FIRST_DAYS + 1;
 		while (datacube_unit_end(e, datacube_unit(e, from)) > ready)
 			from--;
 	}
@@ -460,14 +395,14 @@ datacube_range(const struct datacube_endpoint *e, int64_t from, int64_t to, int6
 	return (struct datacube_span){ to < from ? from : datacube_unit(e, from), to };
 }
 
-/* It was asked for on the day on which it first could be. */
+/* The unit was asked for on the first day on which its numbers could be ready. */
 static bool
 was_fresh(int64_t end, const struct datacube_known *k)
 {
 	return calendar_day_at(k->asked_s) <= end + 1;
 }
 
-/* An answer of which more is to be expected, as it stands. */
+/* The answer was empty too early, or delayed: a later one may have more. */
 static bool
 is_doubtful(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k)
 {
@@ -476,9 +411,10 @@ is_doubtful(const struct datacube_endpoint *e, int64_t unit, const struct datacu
 	if (k->asked_s == 0)
 		return false;
 	return (k->rows == 0 && k->times < 2 && was_fresh(end, k)) ||
-	    (k->delayed && calendar_day_at(k->asked_s) <= end + DELAYED);
+	    (k->delayed && calendar_day_at(k->asked_s) <= end + DELAYED_DAYS);
 }
 
+/* WeChat has numbers of a later day for this unit than at the time of the answer. */
 static bool
 has_grown(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k,
     int64_t now_s)
@@ -490,7 +426,7 @@ has_grown(const struct datacube_endpoint *e, int64_t unit, const struct datacube
 }
 
 bool
-datacube_due(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k,
+datacube_is_due(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k,
     int64_t now_s)
 {
 	if (k->asked_s == 0 || (e->grows != 0 && has_grown(e, unit, k, now_s)))
@@ -499,18 +435,18 @@ datacube_due(const struct datacube_endpoint *e, int64_t unit, const struct datac
 }
 
 bool
-datacube_again(const struct datacube_endpoint *e, int64_t unit, const struct datacube_known *k,
-    int64_t now_s)
+datacube_is_due_later(const struct datacube_endpoint *e, int64_t unit,
+    const struct datacube_known *k, int64_t now_s)
 {
-	return is_doubtful(e, unit, k) && !datacube_due(e, unit, k, now_s);
+	return is_doubtful(e, unit, k) && !datacube_is_due(e, unit, k, now_s);
 }
 
 /*
- * What a call for these units must span.  Of a half of a month each day; of a week or month
- * the first day is enough.
+ * The last day of a call that asks for units up to this one.  A call for halves of a month names
+ * all their days; for a week or month its first day is enough.
  */
 static int64_t
-call_end(const struct datacube_endpoint *e, int64_t last_unit)
+call_end_of(const struct datacube_endpoint *e, int64_t last_unit)
 {
 	return e->unit == DATACUBE_HALF ? datacube_unit_end(e, last_unit) : last_unit;
 }
@@ -527,13 +463,13 @@ datacube_plan(struct datacube_span *call, const struct datacube_endpoint *e,
 	    datacube_unit_end(e, unit) <= range->end;
 	    unit = datacube_unit(e, unit + 1)) {
 		if (known != NULL &&
-		    !datacube_due(e, unit, &known[unit - range->begin], now_s))
+		    !datacube_is_due(e, unit, &known[unit - range->begin], now_s))
 			continue;
 		if (!found)
 			call->begin = unit;
-		else if (e->span != 0 && call_end(e, unit) - call->begin >= e->span)
+		else if (e->span != 0 && call_end_of(e, unit) - call->begin >= e->span)
 			break;
-		call->end = call_end(e, unit);
+		call->end = call_end_of(e, unit);
 		found = true;
 	}
 	return found;

@@ -1,14 +1,13 @@
 /*
- * datacube.h: WeChat's statistics interfaces (its "Data cube" and the ads' "publisher/stat"):
- * which there are, what they give, and for which days each is to be asked.
+ * datacube.h: WeChat's statistics interfaces ("Data cube", and "publisher/stat" for ads): their
+ * list, the fields of their answers, and the days for which each must be asked.
  *
- * A table says everything: a new interface is a row, a new figure is a field.  Nothing here
- * knows the store (wechat/datacube/datacube_tables.h) or the network (wechat/datacube/datacube_pull.h).
+ * A table describes them: a new interface is a row, a new field of an answer is a field.  This
+ * module does not use the store (datacube_tables.h) or the network (datacube_pull.h).
  *
- * What an interface gives counts by units: days, or weeks, months and halves of a month, which
- * bear the number of their first day.  Days are China's, numbered as in core/calendar.h.  A day's
- * figures are ready at 08:00 of the next, those of a longer unit at 08:00 of the day after
- * its last.
+ * The numbers of an interface are for units: days, weeks, months or halves of a month.  A unit is
+ * known by the number of its first day.  Days are China's, numbered as in core/calendar.h.  The
+ * numbers of a unit are ready at 08:00 on the day after its last day.
  */
 #ifndef WECHAT_DATACUBE_DATACUBE_H
 #define WECHAT_DATACUBE_DATACUBE_H
@@ -21,40 +20,40 @@
 
 enum datacube_type { DATACUBE_INT, DATACUBE_TEXT, DATACUBE_REAL };
 
-/* A column, and the member of a row's JSON object that fills it. */
+/* A column, and the member of WeChat's JSON object that fills it. */
 struct datacube_field {
 	const char		*name;
 	enum datacube_type	 type;
-	bool			 key;	/* part of the natural key; absent: 0 or "" */
-	const char		*sql;	/* made of the row's object v, where it is no member */
+	bool			 key;	/* part of the primary key; a missing value is 0 or "" */
+	const char		*sql;	/* instead of a member: SQL over the JSON object v */
 };
 
-/* Fields that several tables have are written once: a table's are those of its groups. */
-enum { DATACUBE_GROUPS = 4, DATACUBE_TABLES = 4, DATACUBE_LISTS = 3 };
+/* Fields that several tables share are written once, in groups. */
+enum { DATACUBE_GROUPS = 4, DATACUBE_TABLES = 4 };
 
 /*
- * A table in the store, "datacube_" and its name.  What is a list in WeChat's answer is a
- * table, a row an element; a list within an element is one too, whose rows have the
- * keys of the element before their own.  The first field of an interface's first table is the
- * unit's first day.
+ * A table of the store, "datacube_" and its name.  A list in WeChat's answer is a table, and an
+ * element is a row.  A list inside an element is a table too; its rows have the keys of the
+ * element before their own.  The first field of an interface's first table is the first day of
+ * the unit.
  */
 struct datacube_table {
 	const char			*name;
-	const char			*list;	/* member that is the list; NULL: the answer itself */
-	size_t				 in;	/* number of the table whose rows have it */
-	const char			*merge;	/* an object in the row whose members are the row's */
-	const struct datacube_field	*groups[DATACUBE_GROUPS];	/* each ended by name NULL */
+	const char			*list;	/* the list; NULL: the answer is one row */
+	size_t				 in;	/* index of the table whose rows have this list */
+	const char			*merge;	/* an object in the row with more members of it */
+	const struct datacube_field	*groups[DATACUBE_GROUPS];	/* ended by name NULL */
 };
 
 enum datacube_unit { DATACUBE_DAY, DATACUBE_WEEK, DATACUBE_MONTH, DATACUBE_HALF };
 
 struct datacube_endpoint {
 	const char		*name;
-	bool			 ads;		/* publisher/stat: GET, in pages */
-	int			 span;		/* days that a call may span; 0: any number */
+	bool			 ads;		/* publisher/stat: GET, and answers in pages */
+	int			 span;		/* days in one call, at most; 0: no limit */
 	enum datacube_unit	 unit;
-	const char		*floor;		/* nothing is to be had of days before */
-	int			 grows;		/* for so many days after it a unit's answer grows */
+	const char		*floor;		/* WeChat has no numbers before this day */
+	int			 grows;		/* days after a unit in which its numbers grow */
 	struct datacube_table	 tables[DATACUBE_TABLES];	/* ended by name NULL */
 };
 
@@ -62,70 +61,72 @@ extern const struct datacube_endpoint	 datacube_endpoints[];	/* ended by name NU
 
 enum { DATACUBE_PAGE = 90 };	/* rows of a page */
 
+/* NULL: no end point has this name. */
 const struct datacube_endpoint	*datacube_find(const char *name);
 
-/* A table by name, and whose it is. */
+/* Finds a table by its name, and sets *e to its end point.  NULL: no table has this name. */
 const struct datacube_table	*datacube_table(const char *name,
 				    const struct datacube_endpoint **e);
 
-/* The fields of a table in turn: f is NULL at first, the last gives NULL. */
+/* The field of a table that follows f; f NULL: the first.  NULL: f was the last. */
 const struct datacube_field	*datacube_next_field(const struct datacube_table *t,
 				    const struct datacube_field *f);
 
 /*
- * Which calls.
+ * Planning the calls.
  */
 
-/* What is known of a unit. */
+/* The last answer for a unit. */
 struct datacube_known {
-	int64_t	 asked_s;	/* last, epoch seconds; 0: never */
-	int64_t	 rows;		/* that it then had */
-	int	 times;		/* asked */
-	bool	 delayed;	/* its figures were not up to date, WeChat said */
+	int64_t	 asked_s;	/* epoch seconds; 0: never asked */
+	int64_t	 rows;		/* in that answer */
+	int	 times;		/* how often the unit was asked for */
+	bool	 delayed;	/* WeChat said that its numbers were not up to date */
 };
 
-/* First days of a range, or of a call, and in a call its last day. */
+/* A range of days: of a call, or of all that is asked for.  end is included. */
 struct datacube_span {
 	int64_t	 begin, end;
 };
 
-/* The last day whose figures are ready. */
+/* The last day whose numbers are ready. */
 int64_t	datacube_ready(int64_t now_s);
 
-/* The first unit that begins on that day or later; the last day of one. */
+/* The first unit that begins on this day or later; the last day of a unit. */
 int64_t	datacube_unit(const struct datacube_endpoint *e, int64_t day);
 int64_t	datacube_unit_end(const struct datacube_endpoint *e, int64_t unit);
 
-/*
- * The range of what may be asked for: begins on a unit, ends on the last day that is ready;
- * empty (end < begin) where nothing is.  from: DATACUBE_DEFAULT: 30 days back, or so far that
- * a whole unit is in it; to: DATACUBE_DEFAULT: as far as it goes.
- */
 enum {
 	DATACUBE_DEFAULT = -1,
-	DATACUBE_AGAIN_S = 3 * 3600	/* between two looks at a unit that was empty or delayed */
+	DATACUBE_AGAIN_S = 3 * 3600	/* wait before an empty or delayed unit is asked again */
 };
+
+/*
+ * The days that can be asked for: from the first unit up to the last day that is ready.  Where
+ * there is no such day, end < begin.  from DATACUBE_DEFAULT: 30 days back, or more, so that a
+ * whole unit is in it.  to DATACUBE_DEFAULT: up to the last day that is ready.
+ */
 struct datacube_span	datacube_range(const struct datacube_endpoint *e, int64_t from, int64_t to,
 			    int64_t now_s);
 
 /*
- * Whether a unit that is ready is to be asked for: it never was; it was empty, or delayed,
- * when it was fresh, and some hours have passed; it has grown since.
+ * A unit that is ready must be asked for now: it never was; or its numbers have grown; or it was
+ * empty on the first day, or delayed, and DATACUBE_AGAIN_S have passed.
  */
-bool			datacube_due(const struct datacube_endpoint *e, int64_t unit,
+bool			datacube_is_due(const struct datacube_endpoint *e, int64_t unit,
 			    const struct datacube_known *k, int64_t now_s);
 
-/* The same, and it is only a matter of hours: what is there may be all there is. */
-bool			datacube_again(const struct datacube_endpoint *e, int64_t unit,
+/* An empty or delayed unit will be due some hours later. */
+bool			datacube_is_due_later(const struct datacube_endpoint *e, int64_t unit,
 			    const struct datacube_known *k, int64_t now_s);
 
 /*
- * The next call that is needed, for units from `from` on.  known: of the days of the range,
- * one each, NULL: ask for everything.  Calls made one after the other are as few as the
- * allowed span permits.  False: no more.
+ * Finds the next call that is needed, for units from `from` on.  known: one for each day of the
+ * range; NULL: every unit is asked for.  The calls are as few as e->span permits.  False: no
+ * further call is needed.
  */
 bool			datacube_plan(struct datacube_span *call, const struct datacube_endpoint *e,
-			    const struct datacube_span *range, const struct datacube_known *known, int64_t from,
-			    int64_t now_s);
+			    const struct datacube_span *range, const struct datacube_known *known,
+			    int64_t from, int64_t now_s);
 
 #endif

@@ -11,139 +11,141 @@
 #include "wechat/errcode.h"
 
 enum {
-	STORE_MS	= 10000,	/* patience with other processes */
-	CALL_MS		= 20000,	/* for a call to WeChat */
-	ANSWER_MAX	= 16 * 1024 * 1024,
-	KEPT_S		= 6 * 3600,	/* pages of an answer not older than that are its pages */
-	OFF_S		= 7 * 86400,	/* until WeChat is asked again what it did not allow */
-	DAY_S		= 86400,
-	CHINA_S		= 8 * 3600
+	STORE_MS	= 10000,	/* wait for other processes that use the store */
+	CALL_MS		= 20000,	/* time for a call to WeChat */
+	ANSWER_MAX	= 16 * 1024 * 1024,	/* bytes */
+	KEPT_S		= 6 * 3600,	/* after that, stored pages are asked for again */
+	OFF_S		= 7 * CALENDAR_DAY_S	/* pause of a forbidden end point */
 };
 
-struct job {
+/* A planned call to an end point, for the units in a span of days. */
+struct planned_call {
 	const struct datacube_endpoint	*e;
 	struct datacube_span		 span;
 };
 
-/* One account's turn. */
-struct pulling {
-	struct datacube_pull		*p;
+/* The pull of one account. */
+struct account_pull {
+	struct datacube_pull		*pull;
 	struct datacube_pull_sum	*sum;
-	const struct account		*a;
-	struct job			*jobs;
+	const struct account		*account;
+	struct planned_call		*calls;
 	size_t				 n, cap;
-	struct datacube_known		*known;		/* of the end point that is planned */
+	struct datacube_known		*known;		/* of the end point being planned */
 	struct api_answer		 answer;
-	struct datacube_pull_sum	 before;	/* a transaction may run twice */
+	struct datacube_pull_sum	 before;	/* the sums at first */
 };
 
-/* What an answer means for what is still to be asked. */
-enum next {
+/* What to do after an answer. */
+enum next_step {
 	GO_ON,
-	LEAVE_ENDPOINT,		/* in this run */
-	LEAVE_ACCOUNT
+	SKIP_ENDPOINT,		/* skip its other calls in this run */
+	SKIP_ACCOUNT
 };
 
+/* Reports a line that begins with the account. */
 static void
-say(const struct pulling *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+report_line(const struct account_pull *ap, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void
-say(const struct pulling *g, const char *fmt, ...)
+report_line(const struct account_pull *ap, const char *fmt, ...)
 {
 	char	 line[512];
-	int	 n = snprintf(line, sizeof(line), "%s: ", g->a->path);
-	va_list	 ap;
+	int	 n = snprintf(line, sizeof(line), "%s: ", ap->account->path);
+	va_list	 args;
 
 	if (n < 0 || (size_t)n >= sizeof(line))
 		n = 0;
-	va_start(ap, fmt);
-	(void)vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
-	va_end(ap);
-	g->p->say(g->p->ctx, line);
+	va_start(args, fmt);
+	(void)vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, args);
+	va_end(args);
+	ap->pull->say(ap->pull->ctx, line);
 }
 
 static bool
-in_store(struct pulling *g, enum store_need need, store_work *work, void *arg)
+work_in_store(struct account_pull *ap, enum store_need need, store_work *work, void *arg)
 {
 	char		 why[256];
 	enum error	 er;
 
-	er = store_do(g->p->store, need, work, arg, clock_mono_ms() + STORE_MS);
+	er = store_do(ap->pull->store, need, work, arg, clock_mono_ms() + STORE_MS);
 	if (er == ERR_OK)
 		return true;
-	store_why(g->p->store, why, sizeof(why));
-	say(g, "%s", er == ERR_STORE && *why != '\0' ? why : error_table[er].name);
+	store_why(ap->pull->store, why, sizeof(why));
+	report_line(ap, "%s", er == ERR_STORE && *why != '\0' ? why : error_table[er].name);
 	return false;
 }
 
 static bool
-stopping(const struct pulling *g)
+is_stopping(const struct account_pull *ap)
 {
-	return atomic_load(g->p->stop_ms) != 0;
+	return atomic_load(ap->pull->stop_ms) != 0;
 }
 
 /*
- * The plan.
+ * Planning the calls.
  */
 
 static enum error
-add_job(struct pulling *g, const struct datacube_endpoint *e, const struct datacube_span *span)
+add_planned_call(struct account_pull *ap, const struct datacube_endpoint *e,
+    const struct datacube_span *span)
 {
-	struct job	*p;
-	size_t		 cap;
+	struct planned_call	*p;
+	size_t			 cap;
 
-	if (g->n == g->cap) {
-		cap = g->cap == 0 ? 64 : g->cap * 2;
-		if ((p = realloc(g->jobs, cap * sizeof(*p))) == NULL)
+	if (ap->n == ap->cap) {
+		cap = ap->cap == 0 ? 64 : ap->cap * 2;
+		if ((p = realloc(ap->calls, cap * sizeof(*p))) == NULL)
 			return ERR_NOMEM;
-		g->jobs = p;
-		g->cap = cap;
+		ap->calls = p;
+		ap->cap = cap;
 	}
-	g->jobs[g->n++] = (struct job){ e, *span };
+	ap->calls[ap->n++] = (struct planned_call){ e, *span };
 	return ERR_OK;
 }
 
-/* The days of the range; without --from from the first that was ever asked for. */
+/* The days to ask for.  Without --from they begin with the first day ever asked for. */
 static enum error
-range_of(struct datacube_span *range, struct db *db, const struct pulling *g,
+range_of(struct datacube_span *range, struct db *db, const struct account_pull *ap,
     const struct datacube_endpoint *e)
 {
-	int64_t		 from = g->p->from;
+	int64_t		 from = ap->pull->from;
 	enum error	 er = ERR_OK;
 
 	if (from == DATACUBE_DEFAULT)
-		er = datacube_tables_first(db, &from, g->a->appid, e);
-	*range = datacube_range(e, from, g->p->to, g->p->now_s);
+		er = datacube_tables_first(db, &from, ap->account->appid, e);
+	*range = datacube_range(e, from, ap->pull->to, ap->pull->now_s);
 	return er;
 }
 
-/* The range of an end point, and in g->known what is known of its days. */
+/* Reads the range of an end point, and into ap->known the last answers for its days. */
 static enum error
-load(struct pulling *g, struct db *db, struct datacube_span *range,
+load_known(struct account_pull *ap, struct db *db, struct datacube_span *range,
     const struct datacube_endpoint *e)
 {
 	struct datacube_known	*p;
 	enum error		 er;
 
-	if ((er = range_of(range, db, g, e)) != ERR_OK || range->end < range->begin)
+	if ((er = range_of(range, db, ap, e)) != ERR_OK || range->end < range->begin)
 		return er;
-	p = realloc(g->known, (size_t)(range->end - range->begin + 1) * sizeof(*p));
+	p = realloc(ap->known, (size_t)(range->end - range->begin + 1) * sizeof(*p));
 	if (p == NULL)
 		return ERR_NOMEM;
-	g->known = p;
-	return datacube_tables_known(db, p, g->a->appid, e, range);
+	ap->known = p;
+	return datacube_tables_known(db, p, ap->account->appid, e, range);
 }
 
 static enum error
-plan_days(struct pulling *g, struct db *db, const struct datacube_endpoint *e)
+plan_days(struct account_pull *ap, struct db *db, const struct datacube_endpoint *e)
 {
 	struct datacube_span	 range, call;
-	enum error		 er = load(g, db, &range, e);
+	enum error		 er = load_known(ap, db, &range, e);
 	int64_t			 from = range.begin;
 
-	while (er == ERR_OK && datacube_plan(&call, e, &range, g->p->all ? NULL : g->known, from,
-	    g->p->now_s)) {
-		er = add_job(g, e, &call);
+	while (er == ERR_OK && datacube_plan(&call, e, &range, ap->pull->all ? NULL : ap->known,
+	    from, ap->pull->now_s)) {
+		er = add_planned_call(ap, e, &call);
 		from = call.end + 1;
 	}
 	return er;
@@ -156,88 +158,91 @@ is_chosen(const struct datacube_pull *p, const struct datacube_endpoint *e)
 }
 
 static enum error
-plan_endpoint(struct pulling *g, struct db *db, const struct datacube_endpoint *e)
+plan_endpoint(struct account_pull *ap, struct db *db, const struct datacube_endpoint *e)
 {
 	struct datacube_tables_pause	 pause;
 	enum error			 er;
 
-	if (g->p->retry && (er = datacube_tables_end_pause(db, g->a->appid, e)) != ERR_OK)
+	if (ap->pull->retry && (er = datacube_tables_end_pause(db, ap->account->appid,
+	    e)) != ERR_OK)
 		return er;
-	if ((er = datacube_tables_pause(db, &pause, g->a->appid, e, g->p->now_s)) != ERR_OK)
+	if ((er = datacube_tables_pause(db, &pause, ap->account->appid, e,
+	    ap->pull->now_s)) != ERR_OK)
 		return er;
 	if (pause.until_s != 0) {
-		g->sum->off++;
+		ap->sum->off++;
 		return ERR_OK;
 	}
-	return plan_days(g, db, e);
+	return plan_days(ap, db, e);
 }
 
-/* Begins from the start each time: a transaction may run twice. */
+/* Plans all calls of the account.  A transaction may run twice, so the sums are set back first. */
 static enum error
-plan(struct db *db, void *arg)
+plan_account(struct db *db, void *arg)
 {
-	struct pulling			*g = arg;
+	struct account_pull		*ap = arg;
 	const struct datacube_endpoint	*e;
 	enum error			 er;
 
-	*g->sum = g->before;
-	g->n = 0;
+	*ap->sum = ap->before;
+	ap->n = 0;
 	if ((er = datacube_tables_prepare(db)) != ERR_OK)
 		return er;
-	if (g->p->retry && (er = datacube_tables_end_pause(db, g->a->appid, NULL)) != ERR_OK)
+	if (ap->pull->retry && (er = datacube_tables_end_pause(db, ap->account->appid,
+	    NULL)) != ERR_OK)
 		return er;
 	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
-		if (is_chosen(g->p, e))
-			er = plan_endpoint(g, db, e);
-	g->sum->planned += (int64_t)g->n;
+		if (is_chosen(ap->pull, e))
+			er = plan_endpoint(ap, db, e);
+	ap->sum->planned += (int64_t)ap->n;
 	return er;
 }
 
-/* What was empty, or delayed, and is to be asked for again. */
+/* Counts the units of an end point that will be due later. */
 static void
-count_again(struct pulling *g, const struct datacube_endpoint *e,
+count_later_units(struct account_pull *ap, const struct datacube_endpoint *e,
     const struct datacube_span *range)
 {
 	const struct datacube_known	*k;
 	int64_t				 unit, at_s;
 
 	for (unit = range->begin; unit <= range->end; unit = datacube_unit(e, unit + 1)) {
-		k = &g->known[unit - range->begin];
-		if (!datacube_again(e, unit, k, g->p->now_s))
+		k = &ap->known[unit - range->begin];
+		if (!datacube_is_due_later(e, unit, k, ap->pull->now_s))
 			continue;
 		at_s = k->asked_s + DATACUBE_AGAIN_S;
-		if (g->sum->again++ == 0 || at_s < g->sum->again_s)
-			g->sum->again_s = at_s;
+		if (ap->sum->again++ == 0 || at_s < ap->sum->again_s)
+			ap->sum->again_s = at_s;
 	}
 }
 
 static enum error
-look_again(struct db *db, void *arg)
+count_all_later_units(struct db *db, void *arg)
 {
-	struct pulling			*g = arg;
+	struct account_pull		*ap = arg;
 	const struct datacube_endpoint	*e;
 	struct datacube_span		 range;
 	enum error			 er = ERR_OK;
 
-	g->sum->again = g->before.again;
-	g->sum->again_s = g->before.again_s;
+	ap->sum->again = ap->before.again;
+	ap->sum->again_s = ap->before.again_s;
 	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
-		if (is_chosen(g->p, e) &&
-		    (er = load(g, db, &range, e)) == ERR_OK)
-			count_again(g, e, &range);
+		if (is_chosen(ap->pull, e) &&
+		    (er = load_known(ap, db, &range, e)) == ERR_OK)
+			count_later_units(ap, e, &range);
 	return er;
 }
 
 /*
- * One call.
+ * Making the calls.
  */
 
 static enum api_result
-ask(struct pulling *g, const struct datacube_tables_call *c)
+call_wechat(struct account_pull *ap, const struct datacube_tables_call *c)
 {
 	char		 begin[CALENDAR_DAY_TEXT], end[CALENDAR_DAY_TEXT], body[96], query[160];
 	struct api_call	 call = {
-		.account = g->a, .answer_max = ANSWER_MAX,
+		.account = ap->account, .answer_max = ANSWER_MAX,
 		.deadline_ms = clock_mono_ms() + CALL_MS,
 	};
 	char		 path[64] = "/publisher/stat";
@@ -256,82 +261,87 @@ ask(struct pulling *g, const struct datacube_tables_call *c)
 		call.body = slice_of(body);
 	}
 	call.path = path;
-	result = api_call(g->p->tokens, g->p->http, &g->answer, &g->p->conf->set, &call);
-	g->sum->calls += g->answer.calls;
+	result = api_call(ap->pull->tokens, ap->pull->http, &ap->answer, &ap->pull->conf->set,
+	    &call);
+	ap->sum->calls += ap->answer.calls;
 	return result;
 }
 
 static void
-say_call(const struct pulling *g, const struct datacube_tables_call *c, const char *why,
+report_call(const struct account_pull *ap, const struct datacube_tables_call *c, const char *why,
     const char *what)
 {
 	char	 begin[CALENDAR_DAY_TEXT], end[CALENDAR_DAY_TEXT];
 
 	calendar_day_text(begin, c->span.begin);
 	calendar_day_text(end, c->span.end);
-	say(g, "%s %s%s%s: %s%s%s", c->e->name, begin, *end != '\0' ? " to " : "", end, why,
-	    *what != '\0' ? ": " : "", what);
+	report_line(ap, "%s %s%s%s: %s%s%s", c->e->name, begin, *end != '\0' ? " to " : "", end,
+	    why, *what != '\0' ? ": " : "", what);
 }
 
-struct pausing {
+/* Arguments of store_pause(), which runs as a store_work. */
+struct pause_args {
 	const struct account		*a;
 	const struct datacube_endpoint	*e;	/* NULL: the account */
 	struct datacube_tables_pause	 pause;
 };
 
 static enum error
-set_pause(struct db *db, void *arg)
+store_pause(struct db *db, void *arg)
 {
-	const struct pausing	*w = arg;
+	const struct pause_args	*w = arg;
 
 	return datacube_tables_set_pause(db, w->a->appid, w->e, &w->pause);
 }
 
 static bool
-pause_until(struct pulling *g, const struct datacube_endpoint *e, int64_t until_s)
+pause_until(struct account_pull *ap, const struct datacube_endpoint *e, int64_t until_s)
 {
-	struct pausing	 w = { g->a, e, { g->p->now_s, until_s, g->answer.errcode } };
+	struct pause_args	 w = { ap->account, e, { ap->pull->now_s, until_s,
+	    ap->answer.errcode } };
 
-	return in_store(g, STORE_WRITE, set_pause, &w);
+	return work_in_store(ap, STORE_WRITE, store_pause, &w);
 }
 
-static enum next
-switch_off(struct pulling *g, const struct datacube_tables_call *c)
+/* Pauses an end point that WeChat does not allow. */
+static enum next_step
+switch_endpoint_off(struct account_pull *ap, const struct datacube_tables_call *c)
 {
-	if (!pause_until(g, c->e, g->p->now_s + OFF_S))
-		return LEAVE_ACCOUNT;
-	g->sum->off++;
-	say(g, "%s is switched off for 7 days, or until --retry: %s", c->e->name, g->answer.why);
-	return LEAVE_ENDPOINT;
+	if (!pause_until(ap, c->e, ap->pull->now_s + OFF_S))
+		return SKIP_ACCOUNT;
+	ap->sum->off++;
+	report_line(ap, "%s is switched off for 7 days, or until --retry: %s", c->e->name,
+	    ap->answer.why);
+	return SKIP_ENDPOINT;
 }
 
-/* The quota is one of China's days. */
-static enum next
-until_tomorrow(struct pulling *g, const struct datacube_tables_call *c)
+/* Pauses the account, since the quota is used up until the end of the day in China. */
+static enum next_step
+pause_until_tomorrow(struct account_pull *ap, const struct datacube_tables_call *c)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 
-	(void)pause_until(g, NULL, (calendar_day_at(now_s) + 1) * DAY_S - CHINA_S);
-	say_call(g, c, g->answer.why, "nothing more today (in China)");
-	return LEAVE_ACCOUNT;
+	(void)pause_until(ap, NULL, calendar_day_start(calendar_day_at(now_s) + 1));
+	report_call(ap, c, ap->answer.why, "nothing more today (in China)");
+	return SKIP_ACCOUNT;
 }
 
-static enum next
-refused(struct pulling *g, const struct datacube_tables_call *c)
+static enum next_step
+handle_refusal(struct account_pull *ap, const struct datacube_tables_call *c)
 {
-	switch (errcode_of(g->answer.errcode)->kind) {
+	switch (errcode_of(ap->answer.errcode)->kind) {
 	case ERRCODE_DENIED:
-		return switch_off(g, c);
+		return switch_endpoint_off(ap, c);
 	case ERRCODE_DAY:
-		return until_tomorrow(g, c);
+		return pause_until_tomorrow(ap, c);
 	case ERRCODE_BUG:
-		say_call(g, c, "qtoa asks what WeChat does not allow, which is a fault of qtoa: "
-		    "please report it", g->answer.why);
-		return LEAVE_ENDPOINT;
+		report_call(ap, c, "qtoa made a call that WeChat does not allow; this is a bug of "
+		    "qtoa, please report it", ap->answer.why);
+		return SKIP_ENDPOINT;
 	case ERRCODE_BUSY:
 	case ERRCODE_OTHER:
-		say_call(g, c, g->answer.why, "left for the next run");
-		return LEAVE_ENDPOINT;
+		report_call(ap, c, ap->answer.why, "left for the next run");
+		return SKIP_ENDPOINT;
 	case ERRCODE_TOKEN:
 	case ERRCODE_ADDRESS:
 	case ERRCODE_SETTING:
@@ -339,12 +349,12 @@ refused(struct pulling *g, const struct datacube_tables_call *c)
 	case ERRCODE__MAX:
 		break;
 	}
-	say_call(g, c, g->answer.why, "");
-	return LEAVE_ACCOUNT;
+	report_call(ap, c, ap->answer.why, "");
+	return SKIP_ACCOUNT;
 }
 
 static enum error
-find_page(struct db *db, void *arg)
+find_next_page(struct db *db, void *arg)
 {
 	struct datacube_tables_call	*c = arg;
 
@@ -352,155 +362,162 @@ find_page(struct db *db, void *arg)
 }
 
 static enum error
-put(struct db *db, void *arg)
+store_answer(struct db *db, void *arg)
 {
 	return datacube_tables_put(db, arg);
 }
 
-/* An answer goes into the store. */
-static enum next
-keep(struct pulling *g, struct datacube_tables_put *put_, const struct datacube_tables_call *c)
+/* Stores an answer. */
+static enum next_step
+keep_answer(struct account_pull *ap, struct datacube_tables_put *answer,
+    const struct datacube_tables_call *c)
 {
-	if (!in_store(g, STORE_WRITE, put, put_))
-		return LEAVE_ACCOUNT;
-	if (put_->result == DATACUBE_STRANGE) {
-		say_call(g, c, "WeChat's answer has no list", "left for the next run");
-		return LEAVE_ENDPOINT;
+	if (!work_in_store(ap, STORE_WRITE, store_answer, answer))
+		return SKIP_ACCOUNT;
+	if (answer->result == DATACUBE_STRANGE) {
+		report_call(ap, c, "WeChat's answer has no list", "left for the next run");
+		return SKIP_ENDPOINT;
 	}
-	g->sum->rows += put_->rows;
-	if (put_->odd > 0)
-		say_call(g, c, "some rows have the keys of others, or another day: of each key one "
-		    "is kept", "");
+	ap->sum->rows += answer->rows;
+	if (answer->odd > 0)
+		report_call(ap, c, "some rows have the same key, or are of another day: one row of "
+		    "each key is kept", "");
 	return GO_ON;
 }
 
-/* A call with all its pages. */
-static enum next
-do_job(struct pulling *g, const struct job *job)
+/* Makes a call, with all its pages. */
+static enum next_step
+make_call(struct account_pull *ap, const struct planned_call *call)
 {
 	struct datacube_tables_call	 c = {
-		.appid = g->a->appid, .e = job->e, .span = job->span, .page = 1,
+		.appid = ap->account->appid, .e = call->e, .span = call->span, .page = 1,
 	};
-	struct datacube_tables_put	 put_ = { .call = &c, .result = DATACUBE_MORE };
-	enum next			 next = GO_ON;
+	struct datacube_tables_put	 answer = { .call = &c, .result = DATACUBE_MORE };
+	enum next_step			 next = GO_ON;
 
-	if (c.e->ads && !in_store(g, STORE_WRITE, find_page, &c))
-		return LEAVE_ACCOUNT;
-	for (; next == GO_ON && put_.result == DATACUBE_MORE; c.page++) {
-		if (stopping(g))
-			return LEAVE_ACCOUNT;
-		put_.asked_s = clock_wall_ms() / 1000;
-		switch (ask(g, &c)) {
+	if (c.e->ads && !work_in_store(ap, STORE_WRITE, find_next_page, &c))
+		return SKIP_ACCOUNT;
+	for (; next == GO_ON && answer.result == DATACUBE_MORE; c.page++) {
+		if (is_stopping(ap))
+			return SKIP_ACCOUNT;
+		answer.asked_s = clock_wall_ms() / 1000;
+		switch (call_wechat(ap, &c)) {
 		case API_OK:
-			put_.body = buf_slice(&g->answer.body);
-			next = keep(g, &put_, &c);
+			answer.body = buf_slice(&ap->answer.body);
+			next = keep_answer(ap, &answer, &c);
 			break;
 		case API_REFUSED:
-			return refused(g, &c);
+			return handle_refusal(ap, &c);
 		case API_FAILED:
-			say_call(g, &c, g->answer.why, "");
-			return LEAVE_ACCOUNT;
+			report_call(ap, &c, ap->answer.why, "");
+			return SKIP_ACCOUNT;
 		}
 	}
 	return next;
 }
 
 static int64_t
-count_units(const struct job *job)
+count_units(const struct planned_call *call)
 {
 	int64_t	 n = 0, unit;
 
-	for (unit = job->span.begin; unit <= job->span.end;
-	    unit = datacube_unit(job->e, unit + 1))
+	for (unit = call->span.begin; unit <= call->span.end;
+	    unit = datacube_unit(call->e, unit + 1))
 		n++;
 	return n;
 }
 
-/* What is left undone from this job on: of its end point, or of all. */
+/* Skips planned calls from i on: those of its end point, or all.  Returns the next call's index. */
 static size_t
-leave(struct pulling *g, size_t i, enum next next)
+skip_calls(struct account_pull *ap, size_t i, enum next_step next)
 {
-	const struct datacube_endpoint	*e = g->jobs[i].e;
-	const bool			 off = errcode_of(g->answer.errcode)->kind == ERRCODE_DENIED;
+	const struct datacube_endpoint	*e = ap->calls[i].e;
+	const bool			 off =
+	    errcode_of(ap->answer.errcode)->kind == ERRCODE_DENIED;
 
-	for (; i < g->n && (next == LEAVE_ACCOUNT || g->jobs[i].e == e); i++)
-		if (next == LEAVE_ACCOUNT || !off)
-			g->sum->missing += count_units(&g->jobs[i]);
+	for (; i < ap->n && (next == SKIP_ACCOUNT || ap->calls[i].e == e); i++)
+		if (next == SKIP_ACCOUNT || !off)
+			ap->sum->missing += count_units(&ap->calls[i]);
 	return i;
 }
 
 static void
-run(struct pulling *g)
+make_calls(struct account_pull *ap)
 {
-	enum next	 next;
+	enum next_step	 next;
 	size_t		 i = 0;
 
-	while (i < g->n) {
-		if (stopping(g)) {
-			(void)leave(g, i, LEAVE_ACCOUNT);
+	while (i < ap->n) {
+		if (is_stopping(ap)) {
+			(void)skip_calls(ap, i, SKIP_ACCOUNT);
 			return;
 		}
-		next = do_job(g, &g->jobs[i]);
-		g->sum->done++;
-		i = next == GO_ON ? i + 1 : leave(g, i, next);
-		g->p->progress(g->p->ctx, g->sum);
+		next = make_call(ap, &ap->calls[i]);
+		ap->sum->done++;
+		i = next == GO_ON ? i + 1 : skip_calls(ap, i, next);
+		ap->pull->progress(ap->pull->ctx, ap->sum);
 	}
 }
 
-struct looking {
-	const struct pulling		*g;
+/* Arguments of read_account_pause(), which runs as a store_work. */
+struct pause_query {
+	const struct account_pull	*ap;
 	struct datacube_tables_pause	 pause;
 };
 
 static enum error
-look_pause(struct db *db, void *arg)
+read_account_pause(struct db *db, void *arg)
 {
-	struct looking	*k = arg;
+	struct pause_query	*k = arg;
 
-	return datacube_tables_pause(db, &k->pause, k->g->a->appid, NULL, k->g->p->now_s);
+	return datacube_tables_pause(db, &k->pause, k->ap->account->appid, NULL,
+	    k->ap->pull->now_s);
 }
 
-/* Whether WeChat's quota of today allows anything. */
+/* False: WeChat's quota of today is used up, and the user was told so. */
 static bool
-may_run(struct pulling *g)
+has_quota(struct account_pull *ap)
 {
-	struct looking	 k = { .g = g };
-	char		 day[CALENDAR_DAY_TEXT];
+	struct pause_query	 k = { .ap = ap };
+	char			 day[CALENDAR_DAY_TEXT];
 
-	if (!in_store(g, STORE_READ, look_pause, &k))
+	if (!work_in_store(ap, STORE_READ, read_account_pause, &k))
 		return false;
 	if (k.pause.until_s == 0)
 		return true;
 	calendar_day_text(day, calendar_day_at(k.pause.until_s));
-	say(g, "WeChat's quota is used up (errcode %lld): asked on %s (China), or with --retry",
+	report_line(ap, "WeChat's quota is used up (errcode %lld); run this again on %s (in "
+	    "China), or now with --retry",
 	    (long long)k.pause.errcode, day);
 	return false;
 }
 
 bool
-datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum, const struct account *a)
+datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum,
+    const struct account *a)
 {
-	struct pulling	 g = { .p = p, .sum = sum, .a = a, .before = *sum };
-	unsigned char	 key[LOCK_KEY];
-	struct lock	 claim;
-	bool		 good = false;
+	struct account_pull	 ap = { .pull = p, .sum = sum, .account = a, .before = *sum };
+	unsigned char		 key[LOCK_KEY];
+	struct lock		 lock;
+	bool			 good = false;
 
 	lock_name(key, "datacube", a->appid);
-	if (lock_take(p->locks, &claim, key, 0) != LOCK_MINE) {
-		say(&g, "another process is pulling its statistics");
+	if (lock_take(p->locks, &lock, key, 0) != LOCK_MINE) {
+		report_line(&ap, "another process is pulling its statistics; wait until it has "
+		    "ended");
 		return false;
 	}
-	if ((good = in_store(&g, STORE_WRITE, plan, &g)) && g.n != 0) {
+	if ((good = work_in_store(&ap, STORE_WRITE, plan_account, &ap)) && ap.n != 0) {
 		p->progress(p->ctx, sum);
-		if (may_run(&g))
-			run(&g);
+		if (has_quota(&ap))
+			make_calls(&ap);
 		else
-			(void)leave(&g, 0, LEAVE_ACCOUNT);
+			(void)skip_calls(&ap, 0, SKIP_ACCOUNT);
 	}
-	good = good && in_store(&g, STORE_READ, look_again, &g);
-	lock_release(p->locks, &claim, false);
-	buf_free(&g.answer.body);
-	free(g.known);
-	free(g.jobs);
+	good = good && work_in_store(&ap, STORE_READ, count_all_later_units, &ap);
+	lock_release(p->locks, &lock, false);
+	buf_free(&ap.answer.body);
+	free(ap.known);
+	free(ap.calls);
 	return good;
 }

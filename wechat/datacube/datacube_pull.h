@@ -1,8 +1,8 @@
 /*
  * datacube_pull.h: asks WeChat for the statistics that are missing, and stores them.
  *
- * One call after the other, each stored in a transaction of its own with the note that it is
- * there: who goes on after a kill repeats one call at most.
+ * The calls are made one after the other.  Each answer is stored together with the note that it is
+ * there, in one transaction: after a kill, the next run repeats one call at most.
  */
 #ifndef WECHAT_DATACUBE_DATACUBE_PULL_H
 #define WECHAT_DATACUBE_DATACUBE_PULL_H
@@ -18,39 +18,43 @@
 #include "wechat/access_token.h"
 #include "wechat/datacube/datacube.h"
 
+/* Totals of a pull.  Further pages of an answer are not calls of their own in planned and done. */
 struct datacube_pull_sum {
-	int64_t	 planned, done;		/* calls; pages count with the first */
-	int64_t	 calls;			/* requests made */
-	int64_t	 rows;			/* stored */
-	int64_t	 missing;		/* units that are ready and not there */
+	int64_t	 planned, done;		/* calls */
+	int64_t	 calls;			/* HTTP requests made */
+	int64_t	 rows;			/* rows stored */
+	int64_t	 missing;		/* units that are ready, but were not stored */
 	int64_t	 off;			/* end points that WeChat does not allow */
-	int64_t	 again;			/* units that were empty, asked again later */
-	int64_t	 again_s;		/* ... the first of them, epoch seconds */
+	int64_t	 again;			/* units that were empty or delayed: due again later */
+	int64_t	 again_s;		/* when the first of these is due, epoch seconds */
 };
 
+/* A pull: the modules that it uses, what to ask for, and functions that report. */
 struct datacube_pull {
 	const struct conf		*conf;
 	struct http_client		*http;
 	struct locks			*locks;
 	struct store			*store;
 	struct access_tokens		*tokens;
-	int64_t				 now_s;
-	uint64_t			 chosen;	/* a bit each of datacube_endpoints; 0: all */
-	int64_t				 from, to;	/* days, or DATACUBE_DEFAULT */
-	bool				 all;		/* also what is there already */
-	bool				 retry;		/* also what WeChat has not allowed */
-	const _Atomic int64_t		*stop_ms;	/* not 0: ends after the call under way */
 
-	/* A line for people; what has been done so far.  ctx is theirs. */
+	int64_t				 now_s;
+	uint64_t			 chosen;	/* one bit per end point; 0: all of them */
+	int64_t				 from, to;	/* days, or DATACUBE_DEFAULT */
+	bool				 all;		/* also units that are stored already */
+	bool				 retry;		/* also end points that are switched off */
+	const _Atomic int64_t		*stop_ms;	/* not 0: stop after the current call */
+
+	/* Called with ctx: a line for people; the totals so far. */
 	void	(*say)(void *ctx, const char *line);
 	void	(*progress)(void *ctx, const struct datacube_pull_sum *sum);
 	void	*ctx;
 };
 
 /*
- * Pulls one account, which has a secret, and adds to *sum.  False: it could not be done at all,
- * and why has been said.
+ * Pulls the statistics of an account, which must have a secret, and adds to *sum.  False: nothing
+ * could be done, and say() was called with the reason.
  */
-bool	datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum, const struct account *a);
+bool	datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum,
+	    const struct account *a);
 
 #endif

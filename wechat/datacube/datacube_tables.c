@@ -3,9 +3,9 @@
 #include "core/calendar.h"
 #include "wechat/datacube/datacube_tables.h"
 
-enum { PAGES_MAX = 1000 };	/* of one answer */
+enum { PAGES_MAX = 1000 };	/* pages of one answer */
 
-static const char	 fixed[] =
+static const char	 fixed_tables[] =
 	"CREATE TABLE IF NOT EXISTS datacube_day ("
 	"	appid		TEXT NOT NULL,"
 	"	endpoint	TEXT NOT NULL,"
@@ -40,10 +40,10 @@ static const char *const	 sql_types[] = {
 };
 
 /*
- * SQL from the table of interfaces.  A row is reached through the rows around it: chain[0] is
- * the outermost, in the answer's own list.
+ * Writing SQL from the table of interfaces.
  */
 
+/* A table and the tables around it: t[0] is the outermost, for the answer's own list. */
 struct chain {
 	const struct datacube_endpoint	*e;
 	const struct datacube_table	*t[DATACUBE_TABLES];
@@ -51,7 +51,7 @@ struct chain {
 };
 
 static void
-trace(struct chain *c, const struct datacube_endpoint *e, const struct datacube_table *t)
+trace_chain(struct chain *c, const struct datacube_endpoint *e, const struct datacube_table *t)
 {
 	size_t	 i;
 
@@ -64,7 +64,10 @@ trace(struct chain *c, const struct datacube_endpoint *e, const struct datacube_
 		c->t[i] = t;
 }
 
-/* A column of a chain: the keys of all but the last, and all fields of that. */
+/*
+ * Steps through the columns of a chain: the keys of all tables but the last, and all fields of the
+ * last one.
+ */
 struct column {
 	size_t				 level;
 	const struct datacube_field	*f;	/* NULL at first */
@@ -84,7 +87,7 @@ next_column(struct column *col, const struct chain *c)
 }
 
 static enum error
-put_columns(struct buf *sql, const struct chain *c, bool keys)
+append_columns(struct buf *sql, const struct chain *c, bool keys)
 {
 	struct column	 col = { 0, NULL };
 	enum error	 er = ERR_OK;
@@ -96,7 +99,7 @@ put_columns(struct buf *sql, const struct chain *c, bool keys)
 }
 
 static enum error
-put_create(struct buf *sql, const struct chain *c)
+append_create(struct buf *sql, const struct chain *c)
 {
 	struct column	 col = { 0, NULL };
 	enum error	 er;
@@ -107,21 +110,21 @@ put_create(struct buf *sql, const struct chain *c)
 		er = buf_printf(sql, ", \"%s\" %s%s", col.f->name, sql_types[col.f->type],
 		    col.f->key ? " NOT NULL" : "");
 	if (er == ERR_OK && (er = buf_puts(sql, ", extra TEXT, PRIMARY KEY (appid")) == ERR_OK &&
-	    (er = put_columns(sql, c, true)) == ERR_OK)
+	    (er = append_columns(sql, c, true)) == ERR_OK)
 		er = buf_puts(sql, ")) WITHOUT ROWID;");
 	return er == ERR_OK ? buf_putc(sql, '\0') : er;
 }
 
-/* The object of a row: r0.v, r1.value, ... */
+/* Appends the name of a row's JSON object: r0.v, r1.value, ... */
 static enum error
-put_row(struct buf *sql, size_t level)
+append_row_object(struct buf *sql, size_t level)
 {
 	return level == 0 ? buf_puts(sql, "r0.v") : buf_printf(sql, "r%zu.value", level);
 }
 
-/* Rows of the answer's own list, as r0 (v), of all its pages. */
+/* Appends FROM with the elements of the answer's own list, on all pages, as v of r0. */
 static enum error
-put_outermost(struct buf *sql, const struct datacube_table *t)
+append_outermost(struct buf *sql, const struct datacube_table *t)
 {
 	static const char	 pages[] = "WHERE p.appid = :appid AND p.endpoint = :endpoint";
 	enum error		 er;
@@ -139,23 +142,23 @@ put_outermost(struct buf *sql, const struct datacube_table *t)
 }
 
 static enum error
-put_from(struct buf *sql, const struct chain *c)
+append_from(struct buf *sql, const struct chain *c)
 {
-	enum error	 er = put_outermost(sql, c->t[0]);
+	enum error	 er = append_outermost(sql, c->t[0]);
 	size_t		 i;
 
 	for (i = 1; i < c->n && er == ERR_OK; i++)
 		if ((er = buf_puts(sql, ", json_each(")) == ERR_OK &&
-		    (er = put_row(sql, i - 1)) == ERR_OK)
+		    (er = append_row_object(sql, i - 1)) == ERR_OK)
 			er = buf_printf(sql, ", '$.%s') AS r%zu", c->t[i]->list, i);
 	for (i = 1; i < c->n && er == ERR_OK; i++)
 		er = buf_printf(sql, "%s r%zu.type = 'object'", i == 1 ? " WHERE" : " AND", i);
 	return er;
 }
 
-/* A field's value; a row without a date is of the call's first day. */
+/* Appends a field's value.  A row without a date belongs to the call's first day. */
 static enum error
-put_value(struct buf *sql, const struct chain *c, const struct column *col)
+append_value(struct buf *sql, const struct chain *c, const struct column *col)
 {
 	const char	*none = col->f->type == DATACUBE_TEXT ? "''" : "0";
 	enum error	 er;
@@ -166,23 +169,23 @@ put_value(struct buf *sql, const struct chain *c, const struct column *col)
 		er = buf_printf(sql, "(SELECT %s FROM (SELECT r%zu.v AS v))", col->f->sql,
 		    col->level);
 	else if ((er = buf_puts(sql, "json_extract(")) == ERR_OK &&
-	    (er = put_row(sql, col->level)) == ERR_OK)
+	    (er = append_row_object(sql, col->level)) == ERR_OK)
 		er = buf_printf(sql, ", '$.%s')", col->f->name);
 	if (er != ERR_OK || !col->f->key)
 		return er;
 	return buf_printf(sql, ", %s)", col->f == c->t[0]->groups[0] ? ":begin" : none);
 }
 
-/* What is left of a row without what the tables have of it. */
+/* Appends the row's object without the members that have a column or table of their own. */
 static enum error
-put_extra(struct buf *sql, const struct chain *c)
+append_extra(struct buf *sql, const struct chain *c)
 {
 	const struct datacube_table	*t = c->t[c->n - 1], *inner;
 	const struct datacube_field	*f = NULL;
 	enum error			 er;
 
 	if ((er = buf_puts(sql, ", nullif(json_remove(")) == ERR_OK)
-		er = put_row(sql, c->n - 1);
+		er = append_row_object(sql, c->n - 1);
 	while (er == ERR_OK && (f = datacube_next_field(t, f)) != NULL)
 		if (f->sql == NULL)
 			er = buf_printf(sql, ", '$.%s'", f->name);
@@ -197,25 +200,25 @@ put_extra(struct buf *sql, const struct chain *c)
 }
 
 static enum error
-put_insert(struct buf *sql, const struct chain *c)
+append_insert(struct buf *sql, const struct chain *c)
 {
 	struct column	 col = { 0, NULL };
 	enum error	 er;
 
 	if ((er = buf_printf(sql, "INSERT OR REPLACE INTO datacube_%s (appid",
 	    c->t[c->n - 1]->name)) == ERR_OK &&
-	    (er = put_columns(sql, c, false)) == ERR_OK)
+	    (er = append_columns(sql, c, false)) == ERR_OK)
 		er = buf_puts(sql, ", extra) SELECT :appid");
 	while (er == ERR_OK && next_column(&col, c))
-		er = put_value(sql, c, &col);
-	if (er == ERR_OK && (er = put_extra(sql, c)) == ERR_OK)
-		er = put_from(sql, c);
+		er = append_value(sql, c, &col);
+	if (er == ERR_OK && (er = append_extra(sql, c)) == ERR_OK)
+		er = append_from(sql, c);
 	return er == ERR_OK ? buf_putc(sql, '\0') : er;
 }
 
-/* The rows of a span; the answer itself has only one, of the last call. */
+/* Appends FROM and WHERE for the rows of the span, or for the single row of the answer itself. */
 static enum error
-put_where(struct buf *sql, const struct chain *c)
+append_where(struct buf *sql, const struct chain *c)
 {
 	enum error	 er;
 
@@ -227,7 +230,7 @@ put_where(struct buf *sql, const struct chain *c)
 }
 
 /*
- * Tables.
+ * Making the tables.
  */
 
 static bool
@@ -240,7 +243,7 @@ has_column(struct db *db, const char *table, const char *column, enum error *er)
 	return n != 0;
 }
 
-/* What came of a field before it had a column is in extra. */
+/* Adds a column and moves the values into it that are in extra. */
 static enum error
 add_column(struct db *db, struct buf *sql, const char *table, const struct datacube_field *f)
 {
@@ -263,9 +266,9 @@ make_table(struct db *db, struct buf *sql, const struct datacube_endpoint *e,
 	struct chain			 c;
 	enum error			 er;
 
-	trace(&c, e, t);
+	trace_chain(&c, e, t);
 	sql->len = 0;
-	if ((er = put_create(sql, &c)) == ERR_OK)
+	if ((er = append_create(sql, &c)) == ERR_OK)
 		er = db_script(db, sql->p);
 	while (er == ERR_OK && (f = datacube_next_field(t, f)) != NULL)
 		if (!has_column(db, t->name, f->name, &er) && er == ERR_OK)
@@ -278,7 +281,7 @@ datacube_tables_prepare(struct db *db)
 {
 	const struct datacube_endpoint	*e;
 	struct buf			 sql = { 0 };
-	enum error			 er = db_script(db, fixed);
+	enum error			 er = db_script(db, fixed_tables);
 	size_t				 i;
 
 	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
@@ -305,19 +308,19 @@ datacube_tables_select(struct buf *sql, const struct datacube_table *t,
 	struct chain	 c;
 	enum error	 er;
 
-	trace(&c, e, t);
+	trace_chain(&c, e, t);
 	er = buf_printf(sql, "SELECT * FROM datacube_%s WHERE appid = coalesce(:appid, appid)",
 	    t->name);
 	if (er == ERR_OK && t->list != NULL)
 		er = buf_printf(sql, " AND \"%s\" BETWEEN coalesce(:from, '') AND "
 		    "coalesce(:to, '~')", c.t[0]->groups[0]->name);
 	if (er == ERR_OK && (er = buf_puts(sql, " ORDER BY appid")) == ERR_OK)
-		er = put_columns(sql, &c, true);
+		er = append_columns(sql, &c, true);
 	return er == ERR_OK ? buf_putc(sql, '\0') : er;
 }
 
 /*
- * What has been asked for.
+ * Units and pages that were asked for.
  */
 
 enum error
@@ -336,7 +339,7 @@ datacube_tables_first(struct db *db, int64_t *unit, const char *appid,
 }
 
 static void
-take_known(struct datacube_known *known, const struct datacube_span *range,
+set_known(struct datacube_known *known, const struct datacube_span *range,
     const struct db_rows *rows)
 {
 	int64_t	 d;
@@ -366,7 +369,7 @@ datacube_tables_known(struct db *db, struct datacube_known *known, const char *a
 	    "WHERE appid = ? AND endpoint = ? AND day BETWEEN ? AND ?",
 	    DB_VALUES(db_s(appid), db_s(e->name), db_s(begin), db_s(end)));
 	while (er == ERR_OK && db_next(&rows, &er))
-		take_known(known, range, &rows);
+		set_known(known, range, &rows);
 	db_end(&rows);
 	return er;
 }
@@ -390,18 +393,18 @@ datacube_tables_page(struct db *db, struct datacube_tables_call *c, int64_t sinc
 }
 
 /*
- * An answer.
+ * Storing an answer.
  */
 
-/* What an answer says of itself. */
-struct look {
-	bool	 is_answer;
+/* Facts about an answer of WeChat. */
+struct answer_facts {
+	bool	 is_answer;		/* it has the list of its end point */
 	bool	 delayed;
-	int64_t	 length, total;		/* of its list, of all pages together */
+	int64_t	 length, total;		/* rows of its list, and on all pages */
 };
 
 static enum error
-look_at(struct db *db, struct look *k, const struct datacube_tables_put *p)
+read_answer_facts(struct db *db, struct answer_facts *k, const struct datacube_tables_put *p)
 {
 	const struct db_named	 v[] = {
 		{ ":body", { .type = DB_TEXT, .s = p->body } },
@@ -415,13 +418,14 @@ look_at(struct db *db, struct look *k, const struct datacube_tables_put *p)
 	    "json_extract(b, '$.is_delay') = 1 "
 	    "FROM (SELECT CASE WHEN json_valid(:body) THEN :body ELSE '0' END AS b)", v, 2);
 	if (er == ERR_OK && db_next(&rows, &er))
-		*k = (struct look){ db_col_int(&rows, 0) == 1, db_col_int(&rows, 3) == 1,
+		*k = (struct answer_facts){ db_col_int(&rows, 0) == 1, db_col_int(&rows, 3) == 1,
 		    db_col_int(&rows, 1), db_col_int(&rows, 2) };
 	db_end(&rows);
 	return er;
 }
 
-struct putting {
+/* An answer while it is stored. */
+struct storing {
 	struct db			*db;
 	struct datacube_tables_put	*p;
 	struct buf			 sql;
@@ -430,61 +434,61 @@ struct putting {
 };
 
 static enum error
-put_page(const struct putting *g)
+insert_page(const struct storing *st)
 {
-	const struct datacube_tables_call	*c = g->p->call;
-	const struct db_value			 body = { .type = DB_TEXT, .s = g->p->body };
+	const struct datacube_tables_call	*c = st->p->call;
+	const struct db_value			 body = { .type = DB_TEXT, .s = st->p->body };
 
-	return db_run(g->db, NULL, "INSERT OR REPLACE INTO datacube_page (appid, endpoint, page, "
+	return db_run(st->db, NULL, "INSERT OR REPLACE INTO datacube_page (appid, endpoint, page, "
 	    "begin, end, asked, body) VALUES (?, ?, ?, ?, ?, ?, ?)", DB_VALUES(db_s(c->appid),
-	    db_s(c->e->name), db_i(c->page), db_s(g->begin), db_s(g->end), db_i(g->p->asked_s),
+	    db_s(c->e->name), db_i(c->page), db_s(st->begin), db_s(st->end), db_i(st->p->asked_s),
 	    body));
 }
 
 static enum error
-count_rows(struct putting *g, const struct chain *c, int64_t *n)
+count_rows(struct storing *st, const struct chain *c, int64_t *n)
 {
 	struct db_rows	 rows;
 	enum error	 er;
 
-	g->sql.len = 0;
-	if ((er = buf_puts(&g->sql, "SELECT count(*)")) != ERR_OK ||
-	    (er = put_where(&g->sql, c)) != ERR_OK)
+	st->sql.len = 0;
+	if ((er = buf_puts(&st->sql, "SELECT count(*)")) != ERR_OK ||
+	    (er = append_where(&st->sql, c)) != ERR_OK)
 		return er;
-	er = db_start_text(g->db, &rows, g->sql.p, g->v, 4);
+	er = db_start_text(st->db, &rows, st->sql.p, st->v, 4);
 	if (er == ERR_OK && db_next(&rows, &er))
 		*n = db_col_int(&rows, 0);
 	db_end(&rows);
 	return er;
 }
 
-/* A table's rows of the span become those of the pages. */
+/* Replaces a table's rows of the span with those of the pages. */
 static enum error
-replace(struct putting *g, const struct datacube_table *t)
+replace_rows(struct storing *st, const struct datacube_table *t)
 {
 	struct chain	 c;
 	int64_t		 came = 0, is = 0;
 	enum error	 er;
 
-	trace(&c, g->p->call->e, t);
-	g->sql.len = 0;
-	if ((er = buf_puts(&g->sql, "DELETE")) != ERR_OK ||
-	    (er = put_where(&g->sql, &c)) != ERR_OK ||
-	    (er = db_run_text(g->db, NULL, g->sql.p, g->v, 4)) != ERR_OK)
+	trace_chain(&c, st->p->call->e, t);
+	st->sql.len = 0;
+	if ((er = buf_puts(&st->sql, "DELETE")) != ERR_OK ||
+	    (er = append_where(&st->sql, &c)) != ERR_OK ||
+	    (er = db_run_text(st->db, NULL, st->sql.p, st->v, 4)) != ERR_OK)
 		return er;
-	g->sql.len = 0;
-	if ((er = put_insert(&g->sql, &c)) != ERR_OK ||
-	    (er = db_run_text(g->db, &came, g->sql.p, g->v, 4)) != ERR_OK ||
-	    (er = count_rows(g, &c, &is)) != ERR_OK)
+	st->sql.len = 0;
+	if ((er = append_insert(&st->sql, &c)) != ERR_OK ||
+	    (er = db_run_text(st->db, &came, st->sql.p, st->v, 4)) != ERR_OK ||
+	    (er = count_rows(st, &c, &is)) != ERR_OK)
 		return er;
-	g->p->rows += is;
-	g->p->odd += came - is;
+	st->p->rows += is;
+	st->p->odd += came - is;
 	return ERR_OK;
 }
 
-/* The units of the span, as a JSON array of texts. */
+/* Appends the units of the span as a JSON array of strings. */
 static enum error
-put_units(struct buf *out, const struct datacube_tables_call *c)
+append_units(struct buf *out, const struct datacube_tables_call *c)
 {
 	enum error	 er = buf_putc(out, '[');
 	char		 text[CALENDAR_DAY_TEXT];
@@ -498,48 +502,51 @@ put_units(struct buf *out, const struct datacube_tables_call *c)
 	return er == ERR_OK ? buf_putc(out, ']') : er;
 }
 
+/* Notes the units of the call in datacube_day. */
 static enum error
-note_units(struct putting *g, bool delayed)
+note_units(struct storing *st, bool delayed)
 {
-	const struct datacube_table	*t = &g->p->call->e->tables[0];
+	const struct datacube_table	*t = &st->p->call->e->tables[0];
 	struct buf			 units = { 0 };
-	enum error			 er = put_units(&units, g->p->call);
+	enum error			 er = append_units(&units, st->p->call);
 	const struct db_named		 v[] = {
-		g->v[0], g->v[1], { ":asked", db_i(g->p->asked_s) }, { ":delayed", db_i(delayed) },
+		st->v[0], st->v[1], { ":asked", db_i(st->p->asked_s) }, { ":delayed",
+		    db_i(delayed) },
 		{ ":units", { .type = DB_TEXT, .s = buf_slice(&units) } },
 	};
 
-	g->sql.len = 0;
-	if (er == ERR_OK && (er = buf_printf(&g->sql, "INSERT INTO datacube_day (appid, endpoint, "
+	st->sql.len = 0;
+	if (er == ERR_OK && (er = buf_printf(&st->sql, "INSERT INTO datacube_day (appid, endpoint, "
 	    "day, asked, rows, times, delayed) SELECT :appid, :endpoint, u.value, :asked, "
-	    "(SELECT count(*) FROM datacube_%s AS t WHERE t.appid = :appid AND t.\"%s\" = u.value), "
-	    "1, :delayed FROM json_each(:units) AS u WHERE true ON CONFLICT DO UPDATE SET "
-	    "asked = excluded.asked, rows = excluded.rows, times = times + 1, "
+	    "(SELECT count(*) FROM datacube_%s AS t WHERE t.appid = :appid AND t.\"%s\" = "
+	    "u.value), 1, :delayed FROM json_each(:units) AS u WHERE true ON CONFLICT DO UPDATE "
+	    "SET asked = excluded.asked, rows = excluded.rows, times = times + 1, "
 	    "delayed = excluded.delayed", t->name, t->groups[0]->name)) == ERR_OK &&
-	    (er = buf_putc(&g->sql, '\0')) == ERR_OK)
-		er = db_run_text(g->db, NULL, g->sql.p, v, sizeof(v) / sizeof(v[0]));
+	    (er = buf_putc(&st->sql, '\0')) == ERR_OK)
+		er = db_run_text(st->db, NULL, st->sql.p, v, sizeof(v) / sizeof(v[0]));
 	buf_free(&units);
 	return er;
 }
 
+/* Stores the rows of all pages, and deletes the pages. */
 static enum error
-put_all(struct putting *g, bool delayed)
+store_rows(struct storing *st, bool delayed)
 {
-	const struct datacube_tables_call	*c = g->p->call;
+	const struct datacube_tables_call	*c = st->p->call;
 	const struct datacube_table		*t;
 	enum error				 er = ERR_OK;
 
 	for (t = c->e->tables; t != c->e->tables + DATACUBE_TABLES && t->name != NULL &&
 	    er == ERR_OK; t++)
-		er = replace(g, t);
-	if (er == ERR_OK && (er = note_units(g, delayed)) == ERR_OK)
-		er = db_run(g->db, NULL, "DELETE FROM datacube_page WHERE appid = ? AND "
+		er = replace_rows(st, t);
+	if (er == ERR_OK && (er = note_units(st, delayed)) == ERR_OK)
+		er = db_run(st->db, NULL, "DELETE FROM datacube_page WHERE appid = ? AND "
 		    "endpoint = ?", DB_VALUES(db_s(c->appid), db_s(c->e->name)));
 	return er;
 }
 
 static bool
-has_more(const struct look *k, const struct datacube_tables_call *c)
+has_more_pages(const struct answer_facts *k, const struct datacube_tables_call *c)
 {
 	return c->e->ads && k->length != 0 && c->page < PAGES_MAX &&
 	    (int64_t)c->page * DATACUBE_PAGE < k->total;
@@ -549,33 +556,33 @@ enum error
 datacube_tables_put(struct db *db, struct datacube_tables_put *p)
 {
 	const struct datacube_tables_call	*c = p->call;
-	struct putting				 g = { .db = db, .p = p };
-	struct look				 k = { 0 };
+	struct storing				 st = { .db = db, .p = p };
+	struct answer_facts			 k = { 0 };
 	enum error				 er;
 
 	p->rows = p->odd = 0;
 	p->result = DATACUBE_STRANGE;
-	calendar_day_text(g.begin, c->span.begin);
-	calendar_day_text(g.end, c->span.end);
-	g.v[0] = (struct db_named){ ":appid", db_s(c->appid) };
-	g.v[1] = (struct db_named){ ":endpoint", db_s(c->e->name) };
-	g.v[2] = (struct db_named){ ":begin", db_s(g.begin) };
-	g.v[3] = (struct db_named){ ":end", db_s(g.end) };
-	if ((er = look_at(db, &k, p)) != ERR_OK || !k.is_answer)
+	calendar_day_text(st.begin, c->span.begin);
+	calendar_day_text(st.end, c->span.end);
+	st.v[0] = (struct db_named){ ":appid", db_s(c->appid) };
+	st.v[1] = (struct db_named){ ":endpoint", db_s(c->e->name) };
+	st.v[2] = (struct db_named){ ":begin", db_s(st.begin) };
+	st.v[3] = (struct db_named){ ":end", db_s(st.end) };
+	if ((er = read_answer_facts(db, &k, p)) != ERR_OK || !k.is_answer)
 		return er;
-	p->result = has_more(&k, c) ? DATACUBE_MORE : DATACUBE_STORED;
-	if ((er = put_page(&g)) == ERR_OK && p->result == DATACUBE_STORED)
-		er = put_all(&g, k.delayed);
-	buf_free(&g.sql);
+	p->result = has_more_pages(&k, c) ? DATACUBE_MORE : DATACUBE_STORED;
+	if ((er = insert_page(&st)) == ERR_OK && p->result == DATACUBE_STORED)
+		er = store_rows(&st, k.delayed);
+	buf_free(&st.sql);
 	return er;
 }
 
 /*
- * Pauses.
+ * Pauses of end points and accounts.
  */
 
 static struct db_value
-name_of(const struct datacube_endpoint *e)
+endpoint_name_of(const struct datacube_endpoint *e)
 {
 	return db_s(e == NULL ? "" : e->name);
 }
@@ -585,7 +592,7 @@ datacube_tables_set_pause(struct db *db, const char *appid, const struct datacub
     const struct datacube_tables_pause *p)
 {
 	return db_run(db, NULL, "INSERT OR REPLACE INTO datacube_pause (appid, endpoint, since, "
-	    "until, errcode) VALUES (?, ?, ?, ?, ?)", DB_VALUES(db_s(appid), name_of(e),
+	    "until, errcode) VALUES (?, ?, ?, ?, ?)", DB_VALUES(db_s(appid), endpoint_name_of(e),
 	    db_i(p->since_s), db_i(p->until_s), db_i(p->errcode)));
 }
 
@@ -598,8 +605,8 @@ datacube_tables_pause(struct db *db, struct datacube_tables_pause *p, const char
 
 	*p = (struct datacube_tables_pause){ 0, 0, 0 };
 	er = db_start(db, &rows, "SELECT since, until, errcode FROM datacube_pause "
-	    "WHERE appid = ? AND endpoint = ? AND until > ?", DB_VALUES(db_s(appid), name_of(e),
-	    db_i(now_s)));
+	    "WHERE appid = ? AND endpoint = ? AND until > ?", DB_VALUES(db_s(appid),
+	    endpoint_name_of(e), db_i(now_s)));
 	if (er == ERR_OK && db_next(&rows, &er))
 		*p = (struct datacube_tables_pause){ db_col_int(&rows, 0), db_col_int(&rows, 1),
 		    db_col_int(&rows, 2) };
@@ -611,5 +618,5 @@ enum error
 datacube_tables_end_pause(struct db *db, const char *appid, const struct datacube_endpoint *e)
 {
 	return db_run(db, NULL, "DELETE FROM datacube_pause WHERE appid = ? AND endpoint = ?",
-	    DB_VALUES(db_s(appid), name_of(e)));
+	    DB_VALUES(db_s(appid), endpoint_name_of(e)));
 }

@@ -1,19 +1,19 @@
 /*
  * datacube_tables.h: WeChat's statistics in the store.
  *
- * The tables follow from wechat/datacube/datacube.h's: they are made when they are first needed, and one that
- * lacks a field gets the column, filled from what was kept of it as unknown.  So a new field
- * is a row there and nothing else, and the file stays one that an older qtoa knows: with a
- * migration in state/schema.c it would set the queue aside for the sake of a figure.
+ * The tables of the store are made from those of datacube.h when they are first needed.  A table
+ * of the store that lacks a field gets its column, with values from `extra`.  So a new field needs
+ * only a row in datacube.c.  There is no migration in state/schema.c: after one, an older qtoa
+ * could not use the file, and the queue in it would have to wait.
  *
- *	datacube_NAME	appid, keys of the rows around it, its own fields; extra: a JSON object
- *			of what WeChat sent beside them, NULL: nothing
- *	datacube_day	which units have been asked for, when (epoch seconds), and what came
- *	datacube_pause	what is not to be asked before a time, and why; endpoint '': nothing
- *			of the account
- *	datacube_page	pages of an answer that is not complete yet
+ *	datacube_NAME	appid, the keys of the rows around it, its own fields; extra: a JSON object
+ *			with the members that have no column, NULL: there are no such members
+ *	datacube_day	the units that were asked for, when (epoch seconds), and how many rows came
+ *	datacube_pause	end points that are not asked before a time, and why; endpoint '': nothing
+ *			is asked for the account
+ *	datacube_page	the pages of an answer that is not yet complete
  *
- * These functions run inside the caller's transaction.
+ * These functions run inside the caller's transaction.  They return errors of the database.
  */
 #ifndef WECHAT_DATACUBE_DATACUBE_TABLES_H
 #define WECHAT_DATACUBE_DATACUBE_TABLES_H
@@ -22,20 +22,22 @@
 #include "state/db.h"
 #include "wechat/datacube/datacube.h"
 
+/* Makes the tables and columns that are missing. */
 enum error	 datacube_tables_prepare(struct db *db);
 
-/* False: nothing has ever been pulled, and there are no tables (or the store is at fault). */
+/* False: there are no tables, since nothing was ever pulled (or the database failed). */
 bool		 datacube_tables_is_there(struct db *db);
 
-/* The first unit ever asked for; *unit stays what it is without one. */
+/* Reads the first unit that was ever asked for; if there is no such unit, *unit is left alone. */
 enum error	 datacube_tables_first(struct db *db, int64_t *unit, const char *appid,
 		    const struct datacube_endpoint *e);
 
-/* Fills known, one for each day of the range, all of them. */
-enum error	 datacube_tables_known(struct db *db, struct datacube_known *known, const char *appid,
-		    const struct datacube_endpoint *e, const struct datacube_span *range);
+/* Fills known, an array with one element for each day of the range. */
+enum error	 datacube_tables_known(struct db *db, struct datacube_known *known,
+		    const char *appid, const struct datacube_endpoint *e,
+		    const struct datacube_span *range);
 
-/* A call, or that page of it. */
+/* A call, or one page of it. */
 struct datacube_tables_call {
 	const char			*appid;
 	const struct datacube_endpoint	*e;
@@ -44,42 +46,46 @@ struct datacube_tables_call {
 };
 
 /*
- * The page to ask for: 1, or the one after those that are kept of the same call, not older
- * than since_s.  Older ones, and those of other calls of the end point, are dropped.
+ * Sets c->page to the page to ask for: the one after the stored pages of the same call, else 1.
+ * Pages older than since_s, and those of other calls of the end point, are deleted.
  */
-enum error	 datacube_tables_page(struct db *db, struct datacube_tables_call *c, int64_t since_s);
+enum error	 datacube_tables_page(struct db *db, struct datacube_tables_call *c,
+		    int64_t since_s);
 
 struct datacube_tables_put {
 	const struct datacube_tables_call	*call;
 	struct slice				 body;		/* WeChat's answer */
 	int64_t					 asked_s;
-	/* How it went. */
+
+	/* Set by datacube_tables_put(). */
 	enum {
-		DATACUBE_STORED,	/* the rows of the span are those of the answer, and no others */
-		DATACUBE_MORE,	/* it goes on with another page */
-		DATACUBE_STRANGE	/* it is no answer of that end point; nothing is changed */
+		DATACUBE_STORED,	/* the tables have the rows of the answer for this span */
+		DATACUBE_MORE,		/* the answer has further pages */
+		DATACUBE_STRANGE	/* not an answer of that end point; nothing is changed */
 	}				 result;
-	int64_t				 rows;		/* stored, of all tables */
-	int64_t				 odd;		/* rows with the key of another, or of another span */
+	int64_t					 rows;	/* stored, in all tables */
+	int64_t					 odd;	/* rows with the key of another, or
+							   outside the span */
 };
 
+/* Stores an answer or a page.  The rows of the span are replaced once the last page is there. */
 enum error	 datacube_tables_put(struct db *db, struct datacube_tables_put *p);
 
-/* errcode: WeChat's number.  Of an end point, or (e NULL) of all of the account. */
+/* A pause of an end point, or (e NULL) of the account. */
 struct datacube_tables_pause {
 	int64_t	 since_s, until_s;
-	int64_t	 errcode;
+	int64_t	 errcode;		/* WeChat's number of the reason */
 };
 
 enum error	 datacube_tables_set_pause(struct db *db, const char *appid,
 		    const struct datacube_endpoint *e, const struct datacube_tables_pause *p);
-/* What holds at now_s; until_s 0: none. */
-enum error	 datacube_tables_pause(struct db *db, struct datacube_tables_pause *p, const char *appid,
-		    const struct datacube_endpoint *e, int64_t now_s);
+/* Reads the pause that is in force at now_s; until_s 0: there is no pause. */
+enum error	 datacube_tables_pause(struct db *db, struct datacube_tables_pause *p,
+		    const char *appid, const struct datacube_endpoint *e, int64_t now_s);
 enum error	 datacube_tables_end_pause(struct db *db, const char *appid,
 		    const struct datacube_endpoint *e);
 
-/* Appends the SQL that gives a table's rows by :appid, :from, :to (days as text; NULL: all). */
+/* Appends SQL that selects a table's rows by :appid, :from, :to (days as text; NULL: all). */
 enum error	 datacube_tables_select(struct buf *sql, const struct datacube_table *t,
 		    const struct datacube_endpoint *e);
 

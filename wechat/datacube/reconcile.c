@@ -2,8 +2,8 @@
 #include "wechat/datacube/reconcile.h"
 
 enum {
-	HANG_UP_MS = 5000,	/* WeChat's patience */
-	CLOCKS_S = 5,		/* what two clocks may differ by, and the way takes */
+	HANG_UP_MS = 5000,	/* WeChat hangs up after that time */
+	CLOCK_DIFFERENCE_S = 5,		/* between two clocks, with the time on the network */
 	HOUR_S = 3600
 };
 
@@ -15,13 +15,13 @@ const char *const reconcile_states[RECONCILE__MAX] = {
 	[RECONCILE_UNKNOWN]	= "not pulled",
 };
 
-/* Reasons for which only a push is refused whose signature holds: WeChat's. */
+/* Reasons that are found after the signature was found to be good: the push is WeChat's. */
 static const enum error proof[] = {
 	ERR_STALE, ERR_AESKEY, ERR_BASE64, ERR_AES, ERR_BUFFER, ERR_APPID, ERR_STORE,
 };
 
 static int64_t
-slow_ones(const struct counter_numbers *n)
+count_slow(const struct counter_numbers *n)
 {
 	int64_t	 sum = 0;
 	int	 i;
@@ -41,19 +41,19 @@ reconcile_count(struct reconcile_row *r, const struct counter_numbers *n)
 	for (i = 0; i < sizeof(proof) / sizeof(proof[0]); i++)
 		proved += (int64_t)n->count[counters_refused(proof[i], true)];
 	r->acknowledged += (int64_t)counters_acknowledged(n);
-	r->slow += slow_ones(n);
+	r->slow += count_slow(n);
 	r->failed += (int64_t)n->count[COUNTER_UNSAFE];
 	r->proved += proved;
 	r->refused += (int64_t)counters_refusals(n) - proved;
 }
 
 static int64_t
-least(int64_t a, int64_t b)
+min_of(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* Calls that are not accounted for; below 0: there were others. */
+/* Calls that are not accounted for; below 0: there were more pushes than calls. */
 static int64_t
 lack_of(const struct reconcile_row *r)
 {
@@ -61,39 +61,39 @@ lack_of(const struct reconcile_row *r)
 }
 
 static bool
-follows(const struct reconcile_row *r, const struct reconcile_row *next)
+is_next_to(const struct reconcile_row *r, const struct reconcile_row *next)
 {
 	if (r->hour == -1 || next->hour == -1)
 		return next->day == r->day + 1;
 	return next->day * COUNTER_HOURS + next->hour == r->day * COUNTER_HOURS + r->hour + 1;
 }
 
-/* How much of what this row lacks the next one has too much, or the other way round. */
+/* Calls that this row lacks and the next row has too many; below 0: the other way round. */
 static int64_t
-carried(const struct reconcile_row *r, int64_t lack, const struct reconcile_row *next)
+carried_of(const struct reconcile_row *r, int64_t lack, const struct reconcile_row *next)
 {
-	const int64_t	 other = lack_of(next), most = 1 + r->calls * CLOCKS_S / HOUR_S;
+	const int64_t	 other = lack_of(next), most = 1 + r->calls * CLOCK_DIFFERENCE_S / HOUR_S;
 
-	if (next->calls == -1 || !follows(r, next))
+	if (next->calls == -1 || !is_next_to(r, next))
 		return 0;
 	if (lack > 0 && other < 0)
-		return least(least(lack, -other), most);
+		return min_of(min_of(lack, -other), most);
 	if (lack < 0 && other > 0)
-		return -least(least(-lack, other), most);
+		return -min_of(min_of(-lack, other), most);
 	return 0;
 }
 
-/* With so many calls unaccounted for. */
+/* Sets the result of a row that lacks this number of calls. */
 static void
-judge(struct reconcile_row *r, int64_t lack)
+judge_row(struct reconcile_row *r, int64_t lack)
 {
 	const int64_t	 heard = r->acknowledged - r->slow;
 
-	r->unclear = least(lack, r->refused);
+	r->unclear = min_of(lack, r->refused);
 	r->missing = lack - r->unclear;
 	if (lack < 0)
 		r->unclear = r->missing = 0;
-	/* Calls that failed beyond those that had no good answer from us. */
+	/* More calls failed for WeChat than those that we answered late or not with `success`. */
 	r->unheard = r->fails - (r->calls > heard ? r->calls - heard : 0);
 	if (r->fails == -1 || r->unheard < 0)
 		r->unheard = 0;
@@ -104,7 +104,7 @@ judge(struct reconcile_row *r, int64_t lack)
 void
 reconcile_judge(struct reconcile_row *rows, size_t n)
 {
-	int64_t	 over = 0, lack, next;	/* over: what the row before has handed on */
+	int64_t	 over = 0, lack, next;	/* over: calls carried from the row before */
 	size_t	 i;
 
 	for (i = 0; i < n; i++, over = next) {
@@ -116,8 +116,8 @@ reconcile_judge(struct reconcile_row *rows, size_t n)
 		}
 		lack = lack_of(&rows[i]) + over;
 		if (i + 1 < n)
-			next = carried(&rows[i], lack, &rows[i + 1]);
-		judge(&rows[i], lack - next);
+			next = carried_of(&rows[i], lack, &rows[i + 1]);
+		judge_row(&rows[i], lack - next);
 	}
 }
 

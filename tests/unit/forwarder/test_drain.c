@@ -66,7 +66,7 @@ place_new(const char *dir, const char *one, const char *two)
 	};
 	state_path(p->log, dir, "log");
 	assert_int_equal(log_open(p->log), 0);
-	assert_true(services_open(&p->services, &p->conf, STORE_BRIEF, &p->stop_ms));
+	assert_true(services_open(&p->services, &p->conf, SERVICES_FORWARDING, STORE_BRIEF, &p->stop_ms));
 	return p;
 }
 

@@ -4,7 +4,8 @@
 #include "tests/unit/unit.h"
 
 static struct account	 accounts[] = {
-	{ .path = "shop", .name = "a \"quoted\" \xE5\xBA\x97\xFF\n" }, { .path = "news", .name = "news" },
+	{ .path = "shop", .name = "a \"quoted\" \xE5\xBA\x97\xFF\n" },
+	{ .path = "news", .name = "news" },
 };
 static struct conf	 conf = {
 	.set = { .state_dir = "/s", .late_s = 600, .breaker_fails = 5 }, .accounts = accounts,
@@ -12,28 +13,28 @@ static struct conf	 conf = {
 };
 
 #define NAME	"\"a \\\"quoted\\\" \xE5\xBA\x97\xEF\xBF\xBD\\n\""
-#define DEAD	"{\"what\":\"dead\",\"account\":\"news\",\"text\":\"1 message that QT has refused " \
-		"for good waits for you, the oldest for 5 s: qtoa queue list, show, then retry or " \
-		"drop\"}"
+#define DEAD	"{\"what\":\"dead\",\"account\":\"news\",\"text\":\"1 message that QT has " \
+		"refused for good waits for you, the oldest for 5 s; run: qtoa queue list, then " \
+		"show, and retry or drop\"}"
 
-static const struct pulsed {
+static const struct body_case {
 	const char		*name;
 	enum breaker_gate	 gate;		/* of the first account */
 	int64_t			 dead;		/* of the second */
 	bool			 readable, well;
 	const char		*want;
-} cases[] = {
+} body_cases[] = {
 	{ "well", GATE_GO, 0, true, true,
 	    "{\"status\":\"ok\",\"problems\":[],\"warnings\":[]}\n" },
 	{ "a warning", GATE_GO, 1, true, true,
 	    "{\"status\":\"ok\",\"problems\":[],\"warnings\":[" DEAD "]}\n" },
 	{ "problems", GATE_STOPPED, 0, false, false,
 	    "{\"status\":\"failing\",\"problems\":[{\"what\":\"store\",\"account\":\"\",\"text\":"
-	    "\"the store cannot be read: \\\"why\\\": what QT does not confirm is answered 503; look "
-	    "at the owner, permissions and free space of /s\"},{\"what\":\"stopped\",\"account\":"
-	    NAME ",\"text\":\"QT refuses the account's signature or keys, its messages wait: mend "
-	    "app_key, service_id, service_secret and start anew, or run: qtoa queue retry shop\"}],"
-	    "\"warnings\":[]}\n" },
+	    "\"the store cannot be read: \\\"why\\\": what QT does not confirm is answered 503; "
+	    "look at the owner, permissions and free space of "
+	    "/s\"},{\"what\":\"stopped\",\"account\":" NAME ",\"text\":\"QT refuses the account's "
+	    "signature or keys, its messages wait: fix app_key, service_id, service_secret and "
+	    "restart, or run: qtoa queue retry shop\"}],\"warnings\":[]}\n" },
 	{ "both", GATE_BROKEN, 1, true, false,
 	    "{\"status\":\"failing\",\"problems\":[{\"what\":\"breaker\",\"account\":" NAME
 	    ",\"text\":\"QT has not answered 5 times in a row: messages go to the queue until it "
@@ -41,44 +42,44 @@ static const struct pulsed {
 };
 
 static struct health_state
-vitals_of(const struct pulsed *c, struct health_account va[2])
+state_of(const struct body_case *c, struct health_account ha[2])
 {
-	va[0] = (struct health_account){ .account = &accounts[0], .gate = c->gate };
-	va[1] = (struct health_account){
+	ha[0] = (struct health_account){ .account = &accounts[0], .gate = c->gate };
+	ha[1] = (struct health_account){
 		.account = &accounts[1], .dead = c->dead, .dead_age_ms = 5000,
 	};
 	return (struct health_state){
 		.conf = &conf, .now_ms = 1, .usable = true, .readable = c->readable,
-		.writable = true, .why = "\"why\"", .free_bytes = -1, .accounts = va, .n = 2,
+		.writable = true, .why = "\"why\"", .free_bytes = -1, .accounts = ha, .n = 2,
 	};
 }
 
 static void
 bodies(void **state)
 {
-	struct health_account	 va[2];
-	struct health_state	 v;
+	struct health_account	 ha[2];
+	struct health_state	 h;
 	struct buf		 out = { 0 };
 	bool			 well;
 	size_t			 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		v = vitals_of(&cases[i], va);
-		check_err(cases[i].name, health_make(&out, &well, &v), ERR_OK);
-		check_int(cases[i].name, well, cases[i].well);
-		check_bytes(cases[i].name, buf_slice(&out), slice_of(cases[i].want));
+	for (i = 0; i < COUNT(body_cases); i++) {
+		h = state_of(&body_cases[i], ha);
+		check_err(body_cases[i].name, health_make(&out, &well, &h), ERR_OK);
+		check_int(body_cases[i].name, well, body_cases[i].well);
+		check_bytes(body_cases[i].name, buf_slice(&out), slice_of(body_cases[i].want));
 	}
 	buf_free(&out);
 }
 
-/* Wherever memory ends, that is what is said. */
+/* ERR_NOMEM is returned wherever memory runs out. */
 static void
-no_memory(void **state)
+health_no_memory(void **state)
 {
-	const struct pulsed	*c = &cases[COUNT(cases) - 1];
-	struct health_account	 va[2];
-	struct health_state	 v = vitals_of(c, va);
+	const struct body_case	*c = &body_cases[COUNT(body_cases) - 1];
+	struct health_account	 ha[2];
+	struct health_state	 h = state_of(c, ha);
 	enum error		 er = ERR_NOMEM;
 	struct buf		 out = { 0 };
 	unsigned		 n;
@@ -88,7 +89,7 @@ no_memory(void **state)
 	for (n = 1; er != ERR_OK; n++) {
 		buf_free(&out);
 		unit_memory = n;
-		er = health_make(&out, &well, &v);
+		er = health_make(&out, &well, &h);
 		CHECK("no memory", er == (unit_memory == 0 ? ERR_NOMEM : ERR_OK));
 	}
 	unit_memory = 0;
@@ -100,7 +101,7 @@ no_memory(void **state)
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(bodies), TEST(no_memory) };
+	static const struct CMUnitTest	 tests[] = { TEST(bodies), TEST(health_no_memory) };
 
-	return RUN("pulse", tests);
+	return RUN("health", tests);
 }

@@ -14,7 +14,7 @@ enum { ACCOUNTS = 8 };
 
 static const char	golden[] = "tests/vectors/metrics.txt";
 
-/* A configuration, what was counted with it, and how it is. */
+/* A configuration, its counters and its state. */
 struct place {
 	struct account		 accounts[ACCOUNTS];
 	struct conf		 conf;
@@ -26,7 +26,7 @@ struct place {
 };
 
 static void
-add_account(struct place *p, const char *path, const char *name)
+configure_account(struct place *p, const char *path, const char *name)
 {
 	const size_t	 i = p->conf.n++;
 
@@ -41,7 +41,7 @@ add_account(struct place *p, const char *path, const char *name)
 }
 
 static struct place *
-place_new(const char *dir)
+metrics_place_new(const char *dir)
 {
 	struct place	*p = calloc(1, sizeof(*p));
 
@@ -58,7 +58,7 @@ place_new(const char *dir)
 }
 
 static void
-place_free(struct place *p)
+metrics_place_free(struct place *p)
 {
 	counters_free(p->counters);
 	lock_free(p->locks);
@@ -66,9 +66,9 @@ place_free(struct place *p)
 	free(p);
 }
 
-/* So many times; account -1: none's. */
+/* Counts requests, so many times.  account -1: of no account. */
 static void
-count(struct place *p, int account, enum counter end, int times, int64_t ms, int64_t qt_ms,
+count_requests(struct place *p, int account, enum counter end, int times, int64_t ms, int64_t qt_ms,
     const char *event)
 {
 	if (p->counters == NULL)
@@ -81,18 +81,18 @@ count(struct place *p, int account, enum counter end, int times, int64_t ms, int
 		});
 }
 
-/* The page, NUL terminated. */
+/* Makes the page, with a NUL at its end. */
 static const char *
-make(struct place *p)
+make_page(struct place *p)
 {
 	check_err("made", metrics_make(&p->page, &p->health), ERR_OK);
 	assert_int_equal(buf_putc(&p->page, '\0'), ERR_OK);
 	return p->page.p;
 }
 
-/* Whether it is a line of the page; how many begin so. */
+/* True: the page has this line. */
 static bool
-has(const struct place *p, const char *line)
+has_line(const struct place *p, const char *line)
 {
 	const size_t	 len = strlen(line);
 	const char	*at = p->page.p;
@@ -103,8 +103,9 @@ has(const struct place *p, const char *line)
 	return at != NULL;
 }
 
+/* Counts the lines of the page that begin with a text. */
 static int
-lines(const struct place *p, const char *begin)
+count_lines(const struct place *p, const char *begin)
 {
 	const char	*at;
 	int		 n = 0;
@@ -114,7 +115,7 @@ lines(const struct place *p, const char *begin)
 	return n;
 }
 
-/* Says where the first difference is: the page is long. */
+/* Prints only the first difference, since the page is long. */
 static void
 check_lines(const char *got, const char *want)
 {
@@ -127,41 +128,28 @@ check_lines(const char *got, const char *want)
 	print_error("line %d:\n%.200s\nis:\n%.200s\n", line, want, got);
 }
 
-/* What an account may have, and one that is no more, against the page that it must make. */
+/* Counts each kind of request, and sets each number of the state. */
 static void
-golden_page(void **state)
+fill_place(struct place *p)
 {
-	struct place	*p = place_new(state_new());
-	struct buf	 want = { 0 };
-	char		*last;
-
-	(void)state;
-	add_account(p, "shop", "The Shop");
-	add_account(p, "old", "gone");
-	count(p, 1, COUNTER_DELIVERED, 2, 30, 20, "$$_receive_msg");
-	counters_free(p->counters);
-	p->counters = NULL;
-	p->conf.n = p->health.n = 1;
-	add_account(p, "news", "\xE6\x96\xB0 \"\\\n\xFF\xED\xA0\x80!");
-
-	count(p, 0, COUNTER_DELIVERED, 3, 9, 4, "$$_menu_click");
-	count(p, 0, COUNTER_DELIVERED, 1, 10, 5, "$$_receive_msg");
-	count(p, 0, COUNTER_QUEUED, 2, 2561, 2560, "-");
-	count(p, 0, COUNTER_DEAD, 1, 0, 0, "$$_menu_click");
-	count(p, 0, COUNTER_REPEAT, 5, 0, -1, "$$_menu_click");
-	count(p, 0, COUNTER_UNSAFE, 7, 4000, 20000, "$$_menu_click");
-	count(p, 0, COUNTER_HANDSHAKE, 1, 0, -1, NULL);
-	count(p, 0, COUNTER_TOKEN, 2, 0, -1, NULL);
-	count(p, 0, counters_refused(ERR_SIGNATURE, true), 11, 0, -1, NULL);
-	count(p, 0, counters_refused(ERR_SIGNATURE, false), 2, 0, -1, NULL);
-	count(p, 0, counters_refused(ERR_STORE, true), 1, 0, -1, NULL);
-	count(p, 0, COUNTER_UNSETTLED, 1, 0, -1, NULL);
-	count(p, 0, COUNTER_LATE_DELIVERED, 1, 0, -1, NULL);
-	count(p, 0, COUNTER_LATE_FAILED, 4, 0, -1, NULL);
-	count(p, 1, COUNTER_COLLECTED, 6, 0, -1, NULL);
-	count(p, -1, COUNTER_NOT_COLLECTED, 1, 0, -1, NULL);
-	count(p, -1, COUNTER_PAGE, 9, 0, -1, NULL);
-	count(p, -1, counters_refused(ERR_PATH, false), 3, 0, -1, NULL);
+	count_requests(p, 0, COUNTER_DELIVERED, 3, 9, 4, "$$_menu_click");
+	count_requests(p, 0, COUNTER_DELIVERED, 1, 10, 5, "$$_receive_msg");
+	count_requests(p, 0, COUNTER_QUEUED, 2, 2561, 2560, "-");
+	count_requests(p, 0, COUNTER_DEAD, 1, 0, 0, "$$_menu_click");
+	count_requests(p, 0, COUNTER_REPEAT, 5, 0, -1, "$$_menu_click");
+	count_requests(p, 0, COUNTER_UNSAFE, 7, 4000, 20000, "$$_menu_click");
+	count_requests(p, 0, COUNTER_HANDSHAKE, 1, 0, -1, NULL);
+	count_requests(p, 0, COUNTER_TOKEN, 2, 0, -1, NULL);
+	count_requests(p, 0, counters_refused(ERR_SIGNATURE, true), 11, 0, -1, NULL);
+	count_requests(p, 0, counters_refused(ERR_SIGNATURE, false), 2, 0, -1, NULL);
+	count_requests(p, 0, counters_refused(ERR_STORE, true), 1, 0, -1, NULL);
+	count_requests(p, 0, COUNTER_UNSETTLED, 1, 0, -1, NULL);
+	count_requests(p, 0, COUNTER_LATE_DELIVERED, 1, 0, -1, NULL);
+	count_requests(p, 0, COUNTER_LATE_FAILED, 4, 0, -1, NULL);
+	count_requests(p, 1, COUNTER_COLLECTED, 6, 0, -1, NULL);
+	count_requests(p, -1, COUNTER_NOT_COLLECTED, 1, 0, -1, NULL);
+	count_requests(p, -1, COUNTER_PAGE, 9, 0, -1, NULL);
+	count_requests(p, -1, counters_refused(ERR_PATH, false), 3, 0, -1, NULL);
 
 	p->now[0].pending = 1;
 	p->now[0].pending_age_ms = 61001;
@@ -179,18 +167,37 @@ golden_page(void **state)
 	p->health.free_bytes = INT64_C(5000000000000);
 	p->health.disk_bytes = INT64_C(10000000000000);
 	p->health.events = 0;
-	make(p);
-	CHECK("the version", has(p, "qtoa_build_info{version=\"" QTOA_VERSION "\"} 1"));
+}
+
+/* Compares a page with the golden file.  One account is no longer configured. */
+static void
+golden_page(void **state)
+{
+	struct place	*p = metrics_place_new(state_new());
+	struct buf	 want = { 0 };
+	char		*last;
+
+	(void)state;
+	configure_account(p, "shop", "The Shop");
+	configure_account(p, "old", "gone");
+	count_requests(p, 1, COUNTER_DELIVERED, 2, 30, 20, "$$_receive_msg");
+	counters_free(p->counters);
+	p->counters = NULL;
+	p->conf.n = p->health.n = 1;
+	configure_account(p, "news", "\xE6\x96\xB0 \"\\\n\xFF\xED\xA0\x80!");
+	fill_place(p);
+	make_page(p);
+	CHECK("the version", has_line(p, "qtoa_build_info{version=\"" QTOA_VERSION "\"} 1"));
 	assert_non_null(last = strstr(p->page.p, "qtoa_build_info{"));
 	*last = '\0';
 	assert_int_equal(buf_read_file(&want, golden, 1 << 20), 0);
 	assert_int_equal(buf_putc(&want, '\0'), ERR_OK);
 	check_lines(p->page.p, want.p);
 	buf_free(&want);
-	place_free(p);
+	metrics_place_free(p);
 }
 
-/* Nothing was counted yet: every account has its zeros, and a counter nothing else. */
+/* Before anything is counted, each account has zeros, and there are no other samples. */
 static void
 from_the_start(void **state)
 {
@@ -212,30 +219,31 @@ from_the_start(void **state)
 		"qtoa_breaker_open{account=\"a\"} 0", "qtoa_account_stopped{account=\"b\"} 0",
 		"qtoa_store_writable 1",
 	};
-	struct place			*p = place_new(state_new());
+	struct place			*p = metrics_place_new(state_new());
 	size_t				 i;
 
 	(void)state;
-	add_account(p, "a", "a");
-	add_account(p, "b", "b");
-	make(p);
+	configure_account(p, "a", "a");
+	configure_account(p, "b", "b");
+	make_page(p);
 	for (i = 0; i < COUNT(zeros); i++)
-		CHECK(zeros[i], has(p, zeros[i]));
-	check_int("not of none", lines(p, "qtoa_events_total{account=\"-\""), 0);
-	/* What is not known is not there. */
-	check_int("token", lines(p, "qtoa_access_token_"), 0);
-	check_int("bytes", lines(p, "qtoa_store_bytes") + lines(p, "qtoa_disk_free_bytes"), 0);
+		CHECK(zeros[i], has_line(p, zeros[i]));
+	check_int("not of none", count_lines(p, "qtoa_events_total{account=\"-\""), 0);
+	/* A number that is not known has no sample. */
+	check_int("token", count_lines(p, "qtoa_access_token_"), 0);
+	check_int("bytes", count_lines(p, "qtoa_store_bytes") +
+	    count_lines(p, "qtoa_disk_free_bytes"), 0);
 	p->now[0].pending = p->now[0].dead = -1;
-	make(p);
-	check_int("queue", lines(p, "qtoa_queue_messages{account=\"a\""), 0);
-	check_int("age", lines(p, "qtoa_queue_oldest_age_seconds{account=\"a\""), 0);
-	check_int("the other's", lines(p, "qtoa_queue_messages{account=\"b\""), 2);
-	place_free(p);
+	make_page(p);
+	check_int("queue", count_lines(p, "qtoa_queue_messages{account=\"a\""), 0);
+	check_int("age", count_lines(p, "qtoa_queue_oldest_age_seconds{account=\"a\""), 0);
+	check_int("the other's", count_lines(p, "qtoa_queue_messages{account=\"b\""), 2);
+	metrics_place_free(p);
 }
 
-/* Whatever names there are: no two lines are labelled alike, and each account has its own. */
+/* With any names, each account has a label of its own. */
 static void
-names(void **state)
+account_labels(void **state)
 {
 	static const struct {
 		const char	*path, *name, *label;
@@ -249,45 +257,45 @@ names(void **state)
 		{ "p7", "\xC0\xAF\xED\xA0\x80\xF4\x90\x80\x80", "\xEF\xBF\xBD" },
 		{ "p8", "", "" },
 	};
-	struct place	*p = place_new(state_new());
+	struct place	*p = metrics_place_new(state_new());
 	char		 line[256];
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		add_account(p, cases[i].path, cases[i].name);
-		count(p, (int)i, COUNTER_DELIVERED, (int)i + 1, 1, 1, "-");
+		configure_account(p, cases[i].path, cases[i].name);
+		count_requests(p, (int)i, COUNTER_DELIVERED, (int)i + 1, 1, 1, "-");
 		counters_free(p->counters);
 		p->counters = NULL;
 	}
-	/* Two are gone; the path of one is the name of another. */
+	/* Two accounts are removed.  The path of one is the name of another. */
 	p->accounts[4].path = "twin";
 	p->accounts[5].path = "p9";
-	make(p);
+	make_page(p);
 	for (i = 0; i < 4; i++) {
 		(void)snprintf(line, sizeof(line), "qtoa_repeats_total{account=\"%s\"} 0",
 		    cases[i].label);
-		CHECK(line, has(p, line));
+		CHECK(line, has_line(p, line));
 		(void)snprintf(line, sizeof(line), "qtoa_requests_total{account=\"%s\","
 		    "verdict=\"delivered\"} %zu", cases[i].label, i + 1);
-		CHECK(line, has(p, line));
+		CHECK(line, has_line(p, line));
 	}
-	CHECK("a path that is taken", has(p, "qtoa_repeats_total{account=\"- (twin)\"} 0"));
+	CHECK("a path that is taken", has_line(p, "qtoa_repeats_total{account=\"- (twin)\"} 0"));
 	(void)snprintf(line, sizeof(line), "qtoa_repeats_total{account=\"%s\"} 0", cases[5].label);
-	CHECK("escaped", has(p, line));
-	check_int("no UTF-8", lines(p, "qtoa_repeats_total{account=\"\xEF\xBF\xBD"), 1);
-	CHECK("empty", has(p, "qtoa_repeats_total{account=\"\"} 0"));
-	CHECK("gone", has(p, "qtoa_requests_total{account=\"p5\",verdict=\"delivered\"} 5"));
-	CHECK("gone", has(p, "qtoa_requests_total{account=\"p6\",verdict=\"delivered\"} 6"));
-	check_int("each once", lines(p, "qtoa_repeats_total{"), 8);
-	place_free(p);
+	CHECK("escaped", has_line(p, line));
+	check_int("no UTF-8", count_lines(p, "qtoa_repeats_total{account=\"\xEF\xBF\xBD"), 1);
+	CHECK("empty", has_line(p, "qtoa_repeats_total{account=\"\"} 0"));
+	CHECK("gone", has_line(p, "qtoa_requests_total{account=\"p5\",verdict=\"delivered\"} 5"));
+	CHECK("gone", has_line(p, "qtoa_requests_total{account=\"p6\",verdict=\"delivered\"} 6"));
+	check_int("each once", count_lines(p, "qtoa_repeats_total{"), 8);
+	metrics_place_free(p);
 }
 
-/* Every reason has a word of its own, and what they sum up to was rejected. */
+/* Each reason has a word of its own, and their sum is `rejected`. */
 static void
 reason_words(void **state)
 {
-	struct place	*p = place_new(state_new());
+	struct place	*p = metrics_place_new(state_new());
 	char		 line[128];
 	int		 er, reasons = 0, sum = 0;
 	bool		 taken[COUNTER__MAX] = { false };
@@ -297,15 +305,16 @@ reason_words(void **state)
 		enum counter	 place = counters_refused((enum error)er, er % 2 == 0);
 
 		if (!taken[place]) {
-			count(p, -1, place, 100 + er, 0, -1, NULL);
+			count_requests(p, -1, place, 100 + er, 0, -1, NULL);
 			sum += 100 + er;
 			reasons++;
 		}
 		taken[counters_refused((enum error)er, true)] = true;
 		taken[counters_refused((enum error)er, false)] = true;
 	}
-	make(p);
-	check_int("one each", lines(p, "qtoa_refused_total{account=\"-\",reason=\""), reasons);
+	make_page(p);
+	check_int("one each", count_lines(p, "qtoa_refused_total{account=\"-\",reason=\""),
+	    reasons);
 	for (er = 0; er < ERR__MAX; er++) {
 		(void)snprintf(line, sizeof(line), "\"} %d\n", 100 + er);
 		CHECK(error_table[er].name, strstr(p->page.p, line) != NULL || er == ERR_FORWARD ||
@@ -313,22 +322,22 @@ reason_words(void **state)
 	}
 	(void)snprintf(line, sizeof(line),
 	    "qtoa_requests_total{account=\"-\",verdict=\"rejected\"} %d", sum);
-	CHECK(line, has(p, line));
-	place_free(p);
+	CHECK(line, has_line(p, line));
+	metrics_place_free(p);
 }
 
 static void
-faults(void **state)
+unreadable_totals(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = metrics_place_new(dir);
 	char		 path[STATE_PATH];
 	unsigned	 n;
 	enum error	 er;
 
 	(void)state;
-	add_account(p, "a", "a");
-	count(p, 0, COUNTER_DELIVERED, 1, 1, 1, "-");
+	configure_account(p, "a", "a");
+	count_requests(p, 0, COUNTER_DELIVERED, 1, 1, 1, "-");
 	for (n = 1;; n++) {
 		buf_free(&p->page);
 		unit_memory = n;
@@ -345,14 +354,15 @@ faults(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	check_err("totals that cannot be read", metrics_make(&p->page, &p->health), ERR_STORE);
 	assert_int_equal(rmdir(path), 0);
-	place_free(p);
+	metrics_place_free(p);
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(golden_page), TEST(from_the_start), TEST(names), TEST(reason_words), TEST(faults),
+		TEST(golden_page), TEST(from_the_start), TEST(account_labels), TEST(reason_words),
+		    TEST(unreadable_totals),
 	};
 
 	return RUN("metrics", tests);

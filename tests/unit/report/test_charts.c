@@ -1,5 +1,5 @@
 /*
- * The pictures and tables of the page, made of small tables.
+ * The charts and tables of the page, made from small tables.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #define CELLS_MAX	40
 
-/* Rows of texts; a cell that is a number of the question is read as one, "" is NULL. */
+/* Rows as texts; a cell of a column of numbers is read as a number, and "" is NULL. */
 struct rows {
 	size_t		 n;
 	const char	*cell[CELLS_MAX];
@@ -48,7 +48,7 @@ static const struct report_question path = {
 };
 
 static void
-fill(struct table *t, const struct report_question *q, const struct rows *rows)
+fill_answer_table(struct table *t, const struct report_question *q, const struct rows *rows)
 {
 	const char	*names[REPORT_COLUMNS_MAX];
 	size_t		 cols, row, i;
@@ -61,7 +61,8 @@ fill(struct table *t, const struct report_question *q, const struct rows *rows)
 		for (i = 0; i < cols; i++) {
 			const char	*v = rows->cell[row * cols + i];
 
-			if (q->columns[i].kind == REPORT_COUNT || q->columns[i].kind == REPORT_SECONDS)
+			if (q->columns[i].kind == REPORT_COUNT ||
+			    q->columns[i].kind == REPORT_SECONDS)
 				table_int(t, i, strtoll(v, NULL, 10));
 			else if (q->columns[i].kind == REPORT_SHARE)
 				table_real(t, i, strtod(v, NULL));
@@ -71,12 +72,12 @@ fill(struct table *t, const struct report_question *q, const struct rows *rows)
 	}
 }
 
-typedef void	 draw(struct html *h, const struct answer *a);
+typedef void	 draw(struct html *h, const struct report_answer *a);
 
 static void
-draw_table(struct html *h, const struct answer *a)
+draw_table(struct html *h, const struct report_answer *a)
 {
-	html_table_rows(h, a, 2);
+	html_table_put_rows(h, a, 2);
 }
 
 static const struct drawing {
@@ -85,10 +86,10 @@ static const struct drawing {
 	const struct report_question	*q;
 	const char			*from, *to;
 	struct rows			 rows;
-	const char			*want[8];	/* in this order, up to NULL */
-	const char			*not;		/* nowhere; NULL: nothing */
+	const char			*want[8];	/* parts in this order, ended by NULL */
+	const char			*not;		/* a part that must not be there, or NULL */
 } drawings[] = {
-	{ "two days", chart_days, &days, "2026-11-01", "2026-11-02",
+	{ "two days", chart_days_put, &days, "2026-11-01", "2026-11-02",
 	    { 3, { "2026-11-01", "$$_menu_click", "30", "2026-11-02", "$$_menu_click", "10",
 	    "2026-11-02", "", "5" } },
 	    { "<desc id=\"days-d\">45; peak 30, 2026-11-01</desc>",
@@ -98,18 +99,18 @@ static const struct drawing {
 	    "<rect class=\"bar\" x=\"55.000%\" width=\"40.000%\" y=\"83.0\" height=\"75.0\"/>",
 	    "<title>2026-11-02: 15</title>", "Menu click</span> <b>40</b>",
 	    "Not in QT&#39;s table</span> <b>5</b>" }, NULL },
-	{ "the outline of a series", chart_days, &days, "2026-11-01", "2026-11-03",
+	{ "the outline of a series", chart_days_put, &days, "2026-11-01", "2026-11-03",
 	    { 3, { "2026-11-01", "a", "4", "2026-11-02", "a", "1", "2026-11-01", "b", "2" } },
-	    { "<bdi>a</bdi>", "d=\"M0 100V0H1V75H2V100H3V100z\"", "peak 4 \xC2\xB7 11-01", "<bdi>b" },
-	    NULL },
-	{ "a day outside", chart_days, &days, "2026-11-01", "2026-11-02",
+	    { "<bdi>a</bdi>", "d=\"M0 100V0H1V75H2V100H3V100z\"", "peak 4 \xC2\xB7 11-01",
+	    "<bdi>b" }, NULL },
+	{ "a day outside", chart_days_put, &days, "2026-11-01", "2026-11-02",
 	    { 1, { "2026-10-31", "a", "4" } }, { "<desc id=\"days-d\">0;" }, "bdi" },
-	{ "weeks", chart_days, &days, "2026-01-01", "2026-11-22",
+	{ "weeks", chart_days_put, &days, "2026-01-01", "2026-11-22",
 	    { 2, { "2026-01-01", "a", "4", "2026-01-07", "a", "5" } },
 	    { "9; peak 9, 2026-01-01 \xE2\x80\x93 2026-01-07", "sum of", "7 d" }, NULL },
-	{ "no period", chart_days, &days, "2026-11-02", "2026-11-01",
+	{ "no period", chart_days_put, &days, "2026-11-02", "2026-11-01",
 	    { 1, { "2026-11-01", "a", "4" } }, { NULL }, "svg" },
-	{ "up, down, balance", chart_days_series, &follows, "2026-11-01", "2026-11-02",
+	{ "up, down, balance", chart_days_put_series, &follows, "2026-11-01", "2026-11-02",
 	    { 2, { "2026-11-01", "10", "20", "-10", "2026-11-02", "20", "0", "20" } },
 	    { "Follows 30</li>", "Unfollows 20</li>", "Net 10</li>", ">20</text>",
 	    "<rect class=\"up1\" x=\"5.000%\" width=\"40.000%\" y=\"45.5\" height=\"37.5\"/>"
@@ -122,10 +123,10 @@ static const struct drawing {
 	    "<th scope=\"row\"><bdi>&lt;b&gt;</bdi></th>", "width=\"100.00%\"",
 	    "<td class=\"n\">40</td><td class=\"n\">80.0%</td></tr>",
 	    "<th scope=\"row\">\xE2\x80\x93</th>", "width=\"25.00%\"" }, "third" },
-	{ "what all rows have", html_table_facts, &menu, "2026-11-01", "2026-11-02",
+	{ "times of all rows", html_table_put_times, &menu, "2026-11-01", "2026-11-02",
 	    { 1, { "a", "40", "0.8", "90" } },
 	    { "<dl class=\"figures\"><div><dt>Median</dt><dd>90 s</dd></div></dl>" }, NULL },
-	{ "retention", html_table_heat, &retention, "2026-11-01", "2026-11-02",
+	{ "retention", html_table_put_heat, &retention, "2026-11-01", "2026-11-02",
 	    { 3, { "2026-11-01", "10", "1", "2", "0.2", "2026-11-01", "10", "2", "0", "0",
 	    "2026-11-02", "30", "1", "30", "1" } },
 	    { "<th scope=\"col\" class=\"n\">1</th><th scope=\"col\" class=\"n\">2</th>",
@@ -134,24 +135,25 @@ static const struct drawing {
 	    "2026-11-01</th><td class=\"n\">10</td><td class=\"n h3\" title=\"2 / 10\">20</td>",
 	    "2026-11-02</th><td class=\"n\">30</td><td class=\"n h9\" title=\"30 / 30\">100</td>"
 	    "<td></td></tr>" }, NULL },
-	{ "no retention", html_table_heat, &retention, "2026-11-01", "2026-11-02", { 0, { NULL } },
-	    { NULL }, "<" },
-	{ "paths", chart_flow, &path, "2026-11-01", "2026-11-02",
-	    { 4, { "1", "a", "b", "6", "1", "a", "", "4", "2", "b", "<c>", "5", "2", "b", "", "1" } },
-	    { "<title>\xE2\x81\xA8" "a\xE2\x81\xA9 \xE2\x86\x92 \xE2\x81\xA8" "b\xE2\x81\xA9: 6",
-	    "&lt;c&gt;\xE2\x81\xA9: 5",
+	{ "no retention", html_table_put_heat, &retention, "2026-11-01", "2026-11-02", { 0,
+	    { NULL } }, { NULL }, "<" },
+	{ "paths", chart_flow_put, &path, "2026-11-01", "2026-11-02",
+	    { 4, { "1", "a", "b", "6", "1", "a", "", "4", "2", "b", "<c>", "5", "2", "b", "",
+	    "1" } }, { "<title>\xE2\x81\xA8" "a\xE2\x81\xA9 \xE2\x86\x92 \xE2\x81\xA8"
+	    "b\xE2\x81\xA9: 6", "&lt;c&gt;\xE2\x81\xA9: 5",
 	    "<rect class=\"node\" x=\"0.0\" y=\"8.0\" width=\"6\" height=\"300.0\"/>",
 	    "<tspan class=\"n\">10</tspan>",
 	    "<rect class=\"node\" x=\"184.0\" y=\"8.0\" width=\"6\" height=\"180.0\"/>",
 	    "<rect class=\"node\" x=\"368.0\" y=\"8.0\" width=\"6\" height=\"150.0\"/>" }, "<c>" },
-	{ "no paths", chart_flow, &path, "2026-11-01", "2026-11-02", { 0, { NULL } }, { NULL }, "<" },
+	{ "no paths", chart_flow_put, &path, "2026-11-01", "2026-11-02", { 0, { NULL } }, { NULL },
+	    "<" },
 };
 
 static void
-make(struct html *h, struct table *t, const struct drawing *d)
+make_drawing(struct html *h, struct table *t, const struct drawing *d)
 {
 	struct report_args	 args = { .account = "" };
-	struct answer		 a = { d->q, &args, t, ENGLISH };
+	struct report_answer	 a = { d->q, &args, t, ENGLISH };
 
 	(void)snprintf(args.from, sizeof(args.from), "%s", d->from);
 	(void)snprintf(args.to, sizeof(args.to), "%s", d->to);
@@ -187,8 +189,8 @@ pictures(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(drawings); i++) {
 		buf_reset(&out);
-		fill(&t, drawings[i].q, &drawings[i].rows);
-		make(&h, &t, &drawings[i]);
+		fill_answer_table(&t, drawings[i].q, &drawings[i].rows);
+		make_drawing(&h, &t, &drawings[i]);
 		check_err(drawings[i].name, h.er, ERR_OK);
 		check_drawing(&drawings[i], &out);
 	}
@@ -196,26 +198,27 @@ pictures(void **state)
 	buf_free(&out);
 }
 
-/* However many rows there are: more days, codes, steps and nodes than any picture takes. */
+/* More days, codes, steps and nodes than a chart can show. */
 static void
 floods(void **state)
 {
 	static const struct report_question *const	 questions[] = {
 		&days, &follows, &retention, &path,
 	};
-	static draw *const	 draws[] = { chart_days, chart_days_series, html_table_heat, chart_flow };
+	static draw *const	 draws[] = { chart_days_put, chart_days_put_series,
+	    html_table_put_heat, chart_flow_put };
 	struct report_args	 args = { .from = "1970-01-01", .to = "9999-12-31" };
 	struct table		 t = { 0 };
 	struct buf		 out = { 0 };
 	struct html		 h = { &out, ERR_OK };
-	struct answer		 a = { NULL, &args, &t, CHINESE };
+	struct report_answer	 a = { NULL, &args, &t, CHINESE };
 	char			 text[32];
 	size_t			 i, row, col;
 
 	(void)state;
 	for (i = 0; i < COUNT(questions); i++) {
 		a.q = questions[i];
-		fill(&t, a.q, &(struct rows){ 0, { NULL } });
+		fill_answer_table(&t, a.q, &(struct rows){ 0, { NULL } });
 		for (row = 0; row < 3000; row++) {
 			assert_int_equal(table_row(&t), ERR_OK);
 			for (col = 0; col < t.cols; col++) {
@@ -242,5 +245,5 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = { TEST(pictures), TEST(floods) };
 
-	return RUN("chart", tests);
+	return RUN("charts", tests);
 }

@@ -15,7 +15,7 @@
 
 enum { COLS = 12, OLDEST = 8, NONE = -1, AGE = -2 };
 
-/* Three accounts, of which the third is idle; a tally and a store. */
+/* Three accounts, the third of them idle, with counters and a store. */
 struct place {
 	struct account	 accounts[3];
 	struct conf	 conf;
@@ -26,7 +26,7 @@ struct place {
 };
 
 static struct place *
-place_new(void)
+stats_place_new(void)
 {
 	static const struct account	 accounts[3] = {
 		{ .path = "shop", .name = "The Shop", .appid = "wx1" },
@@ -45,14 +45,14 @@ place_new(void)
 	assert_non_null(p->counters = counters_new(&p->conf, p->locks));
 	state_path(path, p->conf.set.state_dir, "qtoa.db");
 	assert_int_equal(db_open(&p->db, path, DB_READ_WRITE), ERR_OK);
-	/* No power is cut here. */
+	/* The test needs no data that survives a power cut. */
 	assert_int_equal(db_script(p->db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(p->db), SCHEMA_READY);
 	return p;
 }
 
 static void
-place_free(struct place *p)
+stats_place_free(struct place *p)
 {
 	table_free(&p->table);
 	db_close(p->db);
@@ -61,35 +61,35 @@ place_free(struct place *p)
 	free(p);
 }
 
-/* Noon in China. */
+/* Noon of a day in China, in epoch ms. */
 static int64_t
-noon(const char *day)
+noon_of(const char *day)
 {
 	int64_t	 number = -1;
 
 	assert_true(calendar_parse_day(&number, slice_of(day)));
-	return (number * 24 + 12 - 8) * 3600000;
+	return (calendar_day_start(number) + CALENDAR_DAY_S / 2) * 1000;
 }
 
 static void
-count(struct place *p, int account, const char *day, enum counter end, int times)
+count_requests(struct place *p, int account, const char *day, enum counter end, int times)
 {
 	for (; times > 0; times--)
 		counters_request(p->counters, &(struct counters_request){
-			.account = &p->accounts[account], .end = end, .came_ms = noon(day),
+			.account = &p->accounts[account], .end = end, .came_ms = noon_of(day),
 			.ms = times, .qt_ms = -1,
 		});
 }
 
 static void
-late(struct place *p, int account, const char *day, enum counter end, int times)
+count_late(struct place *p, int account, const char *day, enum counter end, int times)
 {
 	for (; times > 0; times--)
-		counters_late(p->counters, &p->accounts[account], end, noon(day));
+		counters_late(p->counters, &p->accounts[account], end, noon_of(day));
 }
 
 static void
-row(struct place *p, const char *account, int n, enum queue_state state, int64_t age_ms)
+add_message(struct place *p, const char *account, int n, enum queue_state state, int64_t age_ms)
 {
 	struct queue_message	 m = {
 		.account = slice_of(account), .received_ms = clock_wall_ms() - age_ms,
@@ -102,30 +102,30 @@ row(struct place *p, const char *account, int n, enum queue_state state, int64_t
 	assert_int_equal(queue_add(p->db, &m), ERR_OK);
 }
 
-/* A month in which something has happened. */
+/* Fills a month with requests, and the store with messages. */
 static void
-fill(struct place *p)
+fill_stats(struct place *p)
 {
-	count(p, 0, "2026-11-01", COUNTER_DELIVERED, 5);
-	count(p, 0, "2026-11-02", COUNTER_DELIVERED, 10);
-	count(p, 0, "2026-11-02", COUNTER_QUEUED, 4);
-	count(p, 0, "2026-11-02", COUNTER_DEAD, 2);
-	count(p, 0, "2026-11-02", COUNTER_REPEAT, 3);
-	count(p, 0, "2026-11-02", COUNTER_UNSAFE, 1);
-	count(p, 0, "2026-11-02", counters_refused(ERR_SIGNATURE, true), 6);
-	count(p, 0, "2026-11-03", counters_refused(ERR_LATE, true), 1);
-	count(p, 0, "2026-11-03", counters_refused(ERR_SIGNATURE, false), 50);
-	count(p, 0, "2026-11-03", COUNTER_HANDSHAKE, 50);
-	late(p, 0, "2026-11-03", COUNTER_LATE_DELIVERED, 3);
-	late(p, 0, "2026-11-03", COUNTER_LATE_FAILED, 70);
-	late(p, 0, "2026-11-03", COUNTER_LATE_DEAD, 1);
-	count(p, 1, "2026-11-03", COUNTER_DELIVERED, 100);
-	row(p, "shop", 1, QUEUE_PENDING, 5000);
-	row(p, "shop", 2, QUEUE_PENDING, 60000);
-	row(p, "shop", 3, QUEUE_DEAD, 90000);
-	row(p, "shop", 4, QUEUE_DELIVERED, 95000);
-	row(p, "news", 5, QUEUE_DEAD, 1000);
-	row(p, "gone", 6, QUEUE_PENDING, 1000);
+	count_requests(p, 0, "2026-11-01", COUNTER_DELIVERED, 5);
+	count_requests(p, 0, "2026-11-02", COUNTER_DELIVERED, 10);
+	count_requests(p, 0, "2026-11-02", COUNTER_QUEUED, 4);
+	count_requests(p, 0, "2026-11-02", COUNTER_DEAD, 2);
+	count_requests(p, 0, "2026-11-02", COUNTER_REPEAT, 3);
+	count_requests(p, 0, "2026-11-02", COUNTER_UNSAFE, 1);
+	count_requests(p, 0, "2026-11-02", counters_refused(ERR_SIGNATURE, true), 6);
+	count_requests(p, 0, "2026-11-03", counters_refused(ERR_LATE, true), 1);
+	count_requests(p, 0, "2026-11-03", counters_refused(ERR_SIGNATURE, false), 50);
+	count_requests(p, 0, "2026-11-03", COUNTER_HANDSHAKE, 50);
+	count_late(p, 0, "2026-11-03", COUNTER_LATE_DELIVERED, 3);
+	count_late(p, 0, "2026-11-03", COUNTER_LATE_FAILED, 70);
+	count_late(p, 0, "2026-11-03", COUNTER_LATE_DEAD, 1);
+	count_requests(p, 1, "2026-11-03", COUNTER_DELIVERED, 100);
+	add_message(p, "shop", 1, QUEUE_PENDING, 5000);
+	add_message(p, "shop", 2, QUEUE_PENDING, 60000);
+	add_message(p, "shop", 3, QUEUE_DEAD, 90000);
+	add_message(p, "shop", 4, QUEUE_DELIVERED, 95000);
+	add_message(p, "news", 5, QUEUE_DEAD, 1000);
+	add_message(p, "gone", 6, QUEUE_PENDING, 1000);
 }
 
 static const char *const	 columns[COLS] = {
@@ -135,14 +135,14 @@ static const char *const	 columns[COLS] = {
 
 struct want {
 	const char	*account;
-	int64_t		 v[COLS - 1];	/* NONE: NULL; AGE: some time */
+	int64_t		 v[COLS - 1];	/* NONE: NULL; AGE: 60 s or more */
 };
 
-static const struct asked {
+static const struct stats_case {
 	const char	*name, *account, *from, *to;
 	size_t		 rows;
 	struct want	 want[3];
-} cases[] = {
+} stats_cases[] = {
 	{ "all of it", "", "2026-11-01", "2026-11-30", 3, {
 		{ "The Shop", { 32, 24, 18, 2, 1, 3, 7, AGE, 3, 8, 10 } },
 		{ "news", { 100, 100, 100, 0, 1, 0, 0, NONE, 50, 90, 101 } },
@@ -187,29 +187,31 @@ check_row(const char *name, const struct table *t, size_t i, const struct want *
 static void
 tables(void **state)
 {
-	struct place	*p = place_new();
+	struct place	*p = stats_place_new();
 	size_t		 i, k;
 
 	(void)state;
-	fill(p);
-	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, delivery_stats_table(&p->table, p->db, &p->conf,
-		    cases[i].account, cases[i].from, cases[i].to), ERR_OK);
-		check_int(cases[i].name, (int64_t)p->table.cols, COLS);
+	fill_stats(p);
+	for (i = 0; i < COUNT(stats_cases); i++) {
+		check_err(stats_cases[i].name, delivery_stats_table(&p->table, p->db, &p->conf,
+		    stats_cases[i].account, stats_cases[i].from, stats_cases[i].to), ERR_OK);
+		check_int(stats_cases[i].name, (int64_t)p->table.cols, COLS);
 		for (k = 0; k < COLS; k++)
-			check_text(cases[i].name, p->table.name[k], columns[k]);
-		if (check_int(cases[i].name, (int64_t)p->table.rows, (int64_t)cases[i].rows))
-			for (k = 0; k < cases[i].rows; k++)
-				check_row(cases[i].name, &p->table, k, &cases[i].want[k]);
+			check_text(stats_cases[i].name, p->table.name[k], columns[k]);
+		if (check_int(stats_cases[i].name, (int64_t)p->table.rows,
+		    (int64_t)stats_cases[i].rows))
+			for (k = 0; k < stats_cases[i].rows; k++)
+				check_row(stats_cases[i].name, &p->table, k,
+				    &stats_cases[i].want[k]);
 	}
-	place_free(p);
+	stats_place_free(p);
 }
 
-/* Nothing has ever been counted. */
+/* Before anything is counted, there is a row of zeros for each account. */
 static void
 empty(void **state)
 {
-	struct place	*p = place_new();
+	struct place	*p = stats_place_new();
 	size_t		 i;
 
 	(void)state;
@@ -219,13 +221,13 @@ empty(void **state)
 	for (i = 0; i < p->table.rows; i++)
 		check_row("idle", &p->table, i, &(struct want){ p->accounts[i].name,
 		    { 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, NONE } });
-	place_free(p);
+	stats_place_free(p);
 }
 
 static void
-faults(void **state)
+stats_faults(void **state)
 {
-	struct place	*p = place_new();
+	struct place	*p = stats_place_new();
 	struct db	*none;
 	char		 path[STATE_PATH];
 
@@ -242,18 +244,19 @@ faults(void **state)
 	check_err("no file", delivery_stats_table(&p->table, p->db, &p->conf, "", "2026-11-01",
 	    "2026-11-30"), ERR_STORE);
 	(void)rmdir(path);
-	/* A clock that was set back since. */
-	row(p, "shop", 1, QUEUE_PENDING, -3600000);
+	/* A message from the future, as after a clock was set back, has age 0. */
+	add_message(p, "shop", 1, QUEUE_PENDING, -3600000);
 	check_err("asked", delivery_stats_table(&p->table, p->db, &p->conf, "shop", "2026-11-01",
 	    "2026-11-30"), ERR_OK);
 	check_int("no age", table_at(&p->table, 0, OLDEST)->i, 0);
-	place_free(p);
+	stats_place_free(p);
 }
 
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(tables), TEST(empty), TEST(faults) };
+	static const struct CMUnitTest	 tests[] = { TEST(tables), TEST(empty),
+	    TEST(stats_faults) };
 
-	return RUN("health", tests);
+	return RUN("delivery_stats", tests);
 }

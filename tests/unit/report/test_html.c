@@ -52,7 +52,7 @@ escaping(void **state)
 	buf_free(&out);
 }
 
-/* No byte that is markup comes through from any character. */
+/* No character becomes markup. */
 static void
 all_characters(void **state)
 {

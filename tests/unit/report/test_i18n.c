@@ -39,21 +39,22 @@ tags(void **state)
 	(void)state;
 	check_text("English", i18n_tag(ENGLISH), "en");
 	check_text("Chinese", i18n_tag(CHINESE), "zh-CN");
-	check_text("a word", i18n_text(ENGLISH, "$$_menu_click"), "Menu click");
-	CHECK("none", i18n_text(ENGLISH, "no such key") == NULL);
+	check_text("a word", i18n_find(ENGLISH, "$$_menu_click"), "Menu click");
+	CHECK("not found", i18n_find(ENGLISH, "no such key") == NULL);
+	check_text("the key", i18n_text(ENGLISH, "no such key"), "no such key");
 }
 
 static void
-check_words(const char *key)
+check_key(const char *key)
 {
 	enum language	 l;
 	const char	*w;
 
 	for (l = 0; l < LANGUAGE__MAX; l++)
-		CHECK(key, (w = i18n_text(l, key)) != NULL && *w != '\0');
+		CHECK(key, (w = i18n_find(l, key)) != NULL && *w != '\0');
 }
 
-/* Each of "a b c" of an option. */
+/* Checks each choice of an option, "a b c". */
 static void
 check_choices(const struct report_option *o)
 {
@@ -63,13 +64,13 @@ check_choices(const struct report_option *o)
 	for (const char *p = o->choices; *p != '\0'; p += len + (p[len] == ' ')) {
 		len = strcspn(p, " ");
 		(void)snprintf(key, sizeof(key), "%s.%.*s", o->name, (int)len, p);
-		check_words(key);
+		check_key(key);
 	}
 }
 
-/* Whatever can be asked, and what comes back, has words. */
+/* Each question, column and option has a text. */
 static void
-questions(void **state)
+question_keys(void **state)
 {
 	const struct report_question	*q;
 	char				 key[64];
@@ -77,68 +78,42 @@ questions(void **state)
 
 	(void)state;
 	for (q = questions_table; q->name != NULL; q++) {
-		check_words(q->name);
+		check_key(q->name);
 		(void)snprintf(key, sizeof(key), "%s.about", q->name);
-		check_words(key);
+		check_key(key);
 		for (i = 0; i < REPORT_COLUMNS_MAX && q->columns[i].name != NULL; i++)
-			check_words(q->columns[i].name);
+			check_key(q->columns[i].name);
 		for (i = 0; i < REPORT_OPTIONS_MAX && q->options[i].name != NULL; i++) {
-			check_words(q->options[i].name);
+			check_key(q->options[i].name);
 			if (q->options[i].choices != NULL)
 				check_choices(&q->options[i]);
 		}
 	}
 }
 
-/* What questions_set() and questions_period() have against an argument is said in Chinese, too. */
+/* Each error has a text in each language. */
 static void
-complaints(void **state)
+errors(void **state)
 {
-	static const struct {
-		const char	*question, *name, *value;
-	} cases[] = {
-		{ "funnel", "from", "x" }, { "funnel", "account", "\xFF" },
-		{ "funnel", "account", "\n" }, { "funnel", "steps", "x" },
-		{ "funnel", "window", "x" }, { "funnel", "window", "0" }, { "event", "by", "x" },
-		{ "event", "code", "x" },
-	};
-	static const char *const	 periods[][2] = {
-		{ "x", "x" }, { "2026-01-02", "2026-01-01" }, { "1990-01-01", "2026-01-01" },
-	};
-	const struct report_question	*q;
-	struct report_args		 a;
-	const char			*why;
-	char				 value[REPORT_VALUE_MAX + 1];
-	size_t				 i;
+	enum questions_error	 e;
+	enum language		 l;
+	char			 name[32];
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		q = questions_find(slice_of(cases[i].question));
-		assert_non_null(q);
-		questions_defaults(&a, q, 0);
-		why = questions_set(&a, q, cases[i].name, slice_of(cases[i].value));
-		if (CHECK(cases[i].name, why != NULL))
-			check_words(why);
-	}
-	memset(value, 'a', sizeof(value));
-	why = questions_set(&a, questions_find(slice_of("audience")), "item",
-	    (struct slice){ value, sizeof(value) });
-	if (CHECK("long", why != NULL))
-		check_words(why);
-	for (i = 0; i < COUNT(periods); i++) {
-		(void)snprintf(a.from, sizeof(a.from), "%s", periods[i][0]);
-		(void)snprintf(a.to, sizeof(a.to), "%s", periods[i][1]);
-		if (CHECK(periods[i][0], (why = questions_period(&a)) != NULL))
-			check_words(why);
-	}
+	for (e = QUESTIONS_OK; e < QUESTIONS_ERROR__MAX; e++)
+		for (l = 0; l < LANGUAGE__MAX; l++) {
+			(void)snprintf(name, sizeof(name), "error %d", (int)e);
+			if (CHECK(name, i18n_error(l, e) != NULL))
+				CHECK(name, (*i18n_error(l, e) == '\0') == (e == QUESTIONS_OK));
+		}
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(negotiation), TEST(tags), TEST(questions), TEST(complaints),
+		TEST(negotiation), TEST(tags), TEST(question_keys), TEST(errors),
 	};
 
-	return RUN("words", tests);
+	return RUN("i18n", tests);
 }

@@ -14,26 +14,27 @@ counts(void **state)
 	} cases[] = {
 		{ 0, "0" }, { 7, "7" }, { 999, "999" }, { 1000, "1,000" }, { 12345, "12,345" },
 		{ 123456, "123,456" }, { 1234567, "1,234,567" }, { -12, "\xE2\x88\x92" "12" },
-		{ -1234, "\xE2\x88\x92" "1,234" }, { 2.6, "3" }, { -0.4, "0" }, { 1234.567, "1,235" },
+		{ -1234, "\xE2\x88\x92" "1,234" }, { 2.6, "3" }, { -0.4, "0" }, { 1234.567,
+		    "1,235" },
 		{ 999.9, "1,000" },
 		{ 1e15, "1,000,000,000,000,000" }, { 1e16, "1e+16" },
 	};
-	char	 f[NUMBER_FORMAT];
+	char	 text[NUMBER_FORMAT_TEXT];
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		number_format_count(f, cases[i].n);
-		check_text(cases[i].want, f, cases[i].want);
+		number_format_count(text, cases[i].n);
+		check_text(cases[i].want, text, cases[i].want);
 	}
-	number_format_mean(f, 1234.567);
-	check_text("mean", f, "1,234.57");
-	number_format_mean(f, 3);
-	check_text("whole mean", f, "3.00");
-	number_format_mean(f, -0.001);
-	check_text("no minus", f, "0.00");
-	number_format_count(f, (double)NAN);
-	CHECK("no number", strlen(f) < NUMBER_FORMAT);
+	number_format_mean(text, 1234.567);
+	check_text("mean", text, "1,234.57");
+	number_format_mean(text, 3);
+	check_text("whole mean", text, "3.00");
+	number_format_mean(text, -0.001);
+	check_text("no minus", text, "0.00");
+	number_format_count(text, (double)NAN);
+	CHECK("no number", strlen(text) < NUMBER_FORMAT_TEXT);
 }
 
 static void
@@ -46,13 +47,13 @@ shares(void **state)
 		{ 0, "0%" }, { 1, "100%" }, { 0.5, "50.0%" }, { 0.1234, "12.3%" },
 		{ 0.0004, "<0.1%" }, { 0.9999, ">99.9%" }, { 0.999, "99.9%" }, { 1.5, "150%" },
 	};
-	char	 f[NUMBER_FORMAT];
+	char	 text[NUMBER_FORMAT_TEXT];
 	size_t	 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		number_format_share(f, cases[i].share);
-		check_text(cases[i].want, f, cases[i].want);
+		number_format_share(text, cases[i].share);
+		check_text(cases[i].want, text, cases[i].want);
 	}
 }
 
@@ -72,25 +73,27 @@ spans(void **state)
 		{ 86400e6, { "1,000,000 d", "1,000,000 \xE5\xA4\xA9" } },
 	};
 	enum language	 l;
-	char		 f[NUMBER_FORMAT];
+	char		 text[NUMBER_FORMAT_TEXT];
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
 		for (l = 0; l < LANGUAGE__MAX; l++) {
-			number_format_span(f, l, cases[i].s);
-			check_text(cases[i].want[l], f, cases[i].want[l]);
+			number_format_span(text, l, cases[i].s);
+			check_text(cases[i].want[l], text, cases[i].want[l]);
 		}
-	number_format_ms(f, ENGLISH, 182);
-	check_text("ms", f, "182 ms");
-	number_format_ms(f, ENGLISH, 9999);
-	check_text("the last in ms", f, "9,999 ms");
-	number_format_ms(f, ENGLISH, 10000);
-	check_text("s", f, "10 s");
-	number_format_time(f, 1795322684);
-	check_text("time", f, "2026-11-22 12:44");
-	number_format_time(f, INT64_MAX);
-	CHECK("no time", strlen(f) < NUMBER_FORMAT);
+	number_format_ms(text, ENGLISH, 182);
+	check_text("ms", text, "182 ms");
+	number_format_ms(text, ENGLISH, 9999);
+	check_text("the last in ms", text, "9,999 ms");
+	number_format_ms(text, ENGLISH, 10000);
+	check_text("s", text, "10 s");
+	number_format_time(text, 1795322684);
+	check_text("time", text, "2026-11-22 12:44");
+	number_format_time(text, INT64_MAX);
+	check_text("a time too late", text, "");
+	number_format_time(text, INT64_MIN);
+	check_text("a time too early", text, "");
 }
 
 static void
@@ -123,5 +126,5 @@ main(void)
 		TEST(counts), TEST(shares), TEST(spans), TEST(steps),
 	};
 
-	return RUN("figure", tests);
+	return RUN("number_format", tests);
 }

@@ -1,14 +1,17 @@
 /*
- * The page, over a few questions of the test's own; report/questions.c is not here.
+ * The page, with a few questions that this test defines; report/questions.c is not linked.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/calendar.h"
 #include "core/digest.h"
+#include "core/hex.h"
 #include "report/page.h"
 #include "report/questions.h"
+#include "tests/unit/clocks.h"
 #include "tests/unit/unit.h"
 
 #define HOSTILE	"</script><script>alert(1)</script>\"'><img src=x onerror=y>\xE2\x80\xAE"
@@ -29,11 +32,13 @@ const struct report_question questions_table[] = {
 	{ .name = NULL },
 };
 
-/* How the fakes are to behave. */
+const char *const questions_codes[] = { "$$_menu_click", "$$_receive_msg", NULL };
+
+/* The behaviour of the functions that stand in for report/questions.c. */
 static struct {
 	int		 rows;
 	bool		 closed;	/* there is no database */
-	const char	*fails;		/* this question */
+	const char	*fails;		/* the question that fails */
 } fake;
 
 const struct report_question *
@@ -60,7 +65,7 @@ questions_defaults(struct report_args *a, const struct report_question *q, int64
 		    q->options[i].dflt == NULL ? "" : q->options[i].dflt);
 }
 
-const char *
+enum questions_error
 questions_set(struct report_args *a, const struct report_question *q, const char *name,
     struct slice value)
 {
@@ -70,25 +75,25 @@ questions_set(struct report_args *a, const struct report_question *q, const char
 
 	if (strcmp(name, "from") == 0 || strcmp(name, "to") == 0) {
 		if (!calendar_parse_day(&day, value))
-			return "is no day";
+			return QUESTIONS_NOT_DAY;
 		to = strcmp(name, "from") == 0 ? a->from : a->to;
 	}
 	for (i = 0; i < REPORT_OPTIONS_MAX && q->options[i].name != NULL; i++)
 		if (strcmp(name, q->options[i].name) == 0)
 			to = a->option[i];
 	if (value.len >= REPORT_VALUE_MAX)
-		return "is too long";
+		return QUESTIONS_LONG;
 	if (to != NULL) {
 		memcpy(to, value.p, value.len);
 		to[value.len] = '\0';
 	}
-	return NULL;
+	return QUESTIONS_OK;
 }
 
-const char *
-questions_period(const struct report_args *a)
+enum questions_error
+questions_check_period(const struct report_args *a)
 {
-	return strcmp(a->from, a->to) > 0 ? "from is later than to" : NULL;
+	return strcmp(a->from, a->to) > 0 ? QUESTIONS_ORDER : QUESTIONS_OK;
 }
 
 struct db *
@@ -113,12 +118,13 @@ enum error
 questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db, const struct report_args *a)
 {
 	(void)db;
-	(void)snprintf(day, CALENDAR_DAY_TEXT, "%s", strcmp(a->from, "2020-02-01") < 0 ? "2020-02-01" : "");
+	(void)snprintf(day, CALENDAR_DAY_TEXT, "%s", strcmp(a->from, "2020-02-01") < 0 ?
+	    "2020-02-01" : "");
 	return ERR_OK;
 }
 
 static enum error
-put_row(struct table *t, const struct report_question *q, const struct report_args *a)
+append_fake_row(struct table *t, const struct report_question *q, const struct report_args *a)
 {
 	enum error	 er = table_row(t);
 	size_t		 i;
@@ -149,15 +155,15 @@ questions_ask(struct table *t, struct db *db, const struct conf *c, const struct
 		names[n] = q->columns[n].name;
 	er = table_begin(t, names, n);
 	for (i = 0; er == ERR_OK && i < fake.rows; i++)
-		er = put_row(t, q, a);
+		er = append_fake_row(t, q, a);
 	return er;
 }
 
 /*
- * Asking.
+ * Pages.
  */
 
-struct asked {
+struct got {
 	struct page_reply	 reply;
 	struct buf		 out;
 	enum error		 er;
@@ -172,13 +178,14 @@ static struct account accounts[] = {
 static const struct conf conf = { .accounts = accounts, .n = COUNT(accounts) };
 
 static void
-get(struct asked *k, const char *path, const char *query, const char *language)
+get_page(struct got *k, const char *path, const char *query, const char *language)
 {
 	char			*text = strdup(query);
 	struct query		 q;
 	struct page_request	 r = { slice_of(path), &q, slice_of(language), 0 };
 
 	assert_non_null(text);
+	atomic_store(&clocks->wall_ms, CLOCKS_LAST_MS);
 	assert_int_equal(query_parse(&q, text, strlen(text)), ERR_OK);
 	k->er = page_make(&k->reply, &k->out, &conf, NULL, &r, k->why, sizeof(k->why));
 	assert_int_equal(buf_putc(&k->out, '\0'), ERR_OK);
@@ -186,7 +193,7 @@ get(struct asked *k, const char *path, const char *query, const char *language)
 }
 
 static void
-check_has(const char *name, const struct asked *k, const char *part, bool has)
+check_part(const char *name, const struct got *k, const char *part, bool has)
 {
 	if (!CHECK(name, (strstr(k->out.p, part) != NULL) == has))
 		print_error("%s: %s\n", has ? "not there" : "there", part);
@@ -213,56 +220,60 @@ paths(void **state)
 	check_int("absent", page_is((struct slice){ NULL, 0 }), false);
 }
 
+static const struct {
+	const char	*path, *query;
+	int		 status;
+	const char	*type, *has;
+} page_cases[] = {
+	{ "/-/report", "", 200, "text/html", "href=\"report/funnel\"" },
+	{ "/-/report/", "", 200, "text/html", "href=\"../report/funnel\"" },
+	{ "/wx/-/report/funnel", "", 200, "text/html", "href=\"../report\"" },
+	{ "/-/report/nothing", "", 404, "text/html", "There is no such page." },
+	{ "/-/report/funnel/x", "", 404, "text/html", "href=\"../../report/funnel\"" },
+	{ "/-/report/nothing.csv", "", 404, "text/html", "There is no such page." },
+	{ "/-/report/.csv", "", 404, "text/html", "There is no such page." },
+	{ "/-/report/menu.csv", "", 200, "text/csv", "key,clicks\r\n" },
+	{ "/-/report/menu.json", "", 200, "application/json", "\"clicks\":1234" },
+	{ "/-/report", "from=2026-11-31", 400, "text/html",
+	    "<p class=\"wrong\" role=\"alert\">From: is not a day; write it as YYYY-MM-DD</p>" },
+	{ "/-/report", "from=2026-11-02&to=2026-11-01", 400, "text/html",
+	    "Period: from is later than to" },
+	{ "/-/report/menu.csv", "to=x", 400, "text/plain", "To: is not a day; write it as "
+	    "YYYY-MM-DD\n" },
+	{ "/-/report/funnel", "steps=a&steps=&steps=b&window=&by=week", 200, "text/html",
+	    "report/funnel.csv?steps=a%2Cb&amp;by=week\"" },
+	{ "/-/report/funnel", "", 200, "text/html",
+	    "<option value=\"day\" selected>Day</option><option value=\"week\">Week" },
+	{ "/-/report", "from=&to=&account=", 200, "text/html",
+	    "aria-current=\"true\">30 days" },
+	{ "/-/report/menu", "from=2026-11-01&to=2026-11-30&account=shop", 200, "text/html",
+	    "href=\"../report/menu.csv?account=shop&amp;from=2026-11-01&amp;to=2026-11-30\""
+	},
+	{ "/-/report/menu", "from=2026-10-24&to=2026-11-22&account=shop", 200, "text/html",
+	    "href=\"../report/menu.csv?account=shop\"" },	/* the last 30 days */
+	{ "/-/report", "from=2020-01-31&to=2020-03-01", 200, "text/html",
+	    "kept from this day on: 2020-02-01</p>" },
+	{ "/-/report/menu", "from=2020-01-31&to=2020-03-01", 200, "text/html",
+	    "kept from this day on: 2020-02-01</p>" },
+	{ "/-/report/funnel", "steps=b&steps=c&window=60&item=a%26b", 200, "text/html",
+	    "funnel.json?steps=b%2Cc&amp;window=60&amp;item=a%26b\"" },
+};
+
 static void
-answers(void **state)
+page_answers(void **state)
 {
-	static const struct {
-		const char	*path, *query;
-		int		 status;
-		const char	*type, *has;
-	} cases[] = {
-		{ "/-/report", "", 200, "text/html", "href=\"report/funnel\"" },
-		{ "/-/report/", "", 200, "text/html", "href=\"../report/funnel\"" },
-		{ "/wx/-/report/funnel", "", 200, "text/html", "href=\"../report\"" },
-		{ "/-/report/nothing", "", 404, "text/html", "There is no such page." },
-		{ "/-/report/funnel/x", "", 404, "text/html", "href=\"../../report/funnel\"" },
-		{ "/-/report/nothing.csv", "", 404, "text/html", "There is no such page." },
-		{ "/-/report/.csv", "", 404, "text/html", "There is no such page." },
-		{ "/-/report/menu.csv", "", 200, "text/csv", "key,clicks\r\n" },
-		{ "/-/report/menu.json", "", 200, "application/json", "\"clicks\":1234" },
-		{ "/-/report", "from=2026-11-31", 400, "text/html",
-		    "<p class=\"wrong\" role=\"alert\">From: is no day</p>" },
-		{ "/-/report", "from=2026-11-02&to=2026-11-01", 400, "text/html",
-		    "Period: ends before it begins" },
-		{ "/-/report/menu.csv", "to=x", 400, "text/plain", "To: is no day\n" },
-		{ "/-/report/funnel", "steps=a&steps=&steps=b&window=&by=week", 200, "text/html",
-		    "report/funnel.csv?steps=a%2Cb&amp;by=week\"" },
-		{ "/-/report/funnel", "", 200, "text/html",
-		    "<option value=\"day\" selected>Day</option><option value=\"week\">Week" },
-		{ "/-/report", "from=&to=&account=", 200, "text/html",
-		    "aria-current=\"true\">30 days" },
-		{ "/-/report/menu", "from=2026-11-01&to=2026-11-30&account=shop", 200, "text/html",
-		    "href=\"../report/menu.csv?account=shop&amp;from=2026-11-01&amp;to=2026-11-30\""
-		},
-		{ "/-/report", "from=2020-01-31&to=2020-03-01", 200, "text/html",
-		    "kept from this day on: 2020-02-01</p>" },
-		{ "/-/report/menu", "from=2020-01-31&to=2020-03-01", 200, "text/html",
-		    "kept from this day on: 2020-02-01</p>" },
-		{ "/-/report/funnel", "steps=b&steps=c&window=60&item=a%26b", 200, "text/html",
-		    "funnel.json?steps=b%2Cc&amp;window=60&amp;item=a%26b\"" },
-	};
-	struct asked	 k = { .out = { 0 } };
+	struct got	 k = { .out = { 0 } };
 	size_t		 i;
 
 	(void)state;
 	fake.rows = 3;
-	for (i = 0; i < COUNT(cases); i++) {
-		get(&k, cases[i].path, cases[i].query, "en");
-		check_err(cases[i].path, k.er, ERR_OK);
-		check_int(cases[i].path, k.reply.status, cases[i].status);
-		CHECK(cases[i].type, strncmp(k.reply.type, cases[i].type,
-		    strlen(cases[i].type)) == 0);
-		check_has(cases[i].path, &k, cases[i].has, true);
+	for (i = 0; i < COUNT(page_cases); i++) {
+		get_page(&k, page_cases[i].path, page_cases[i].query, "en");
+		check_err(page_cases[i].path, k.er, ERR_OK);
+		check_int(page_cases[i].path, k.reply.status, page_cases[i].status);
+		CHECK(page_cases[i].type, strncmp(k.reply.type, page_cases[i].type,
+		    strlen(page_cases[i].type)) == 0);
+		check_part(page_cases[i].path, &k, page_cases[i].has, true);
 		CHECK("lines end", strlen(k.reply.headers) > 2 && strcmp(k.reply.headers +
 		    strlen(k.reply.headers) - 2, "\r\n") == 0);
 		CHECK("no referrer", strstr(k.reply.headers, "no-referrer") != NULL);
@@ -271,11 +282,11 @@ answers(void **state)
 	buf_free(&k.out);
 }
 
-/* What came from outside is text wherever it stands. */
+/* Foreign text stays text everywhere in the page. */
 static void
 hostile(void **state)
 {
-	static const char *const paths_[] = {
+	static const char *const pages[] = {
 		"/-/report", "/-/report/menu", "/-/report/days", "/-/report/funnel",
 	};
 	static const char *const nowhere[] = {
@@ -283,29 +294,23 @@ hostile(void **state)
 	};
 	char		 query[] = "account=%22%3E%3Cscript%3Ex%3C/script%3E&item=%22%3E%3Cimg%20"
 			    "src=x%20onerror=y%3E%E2%80%AE";
-	struct asked	 k = { .out = { 0 } };
+	struct got	 k = { .out = { 0 } };
 	size_t		 i, j;
 
 	(void)state;
 	fake.rows = 3;
-	for (i = 0; i < COUNT(paths_); i++) {
-		get(&k, paths_[i], query, "zh");
-		check_err(paths_[i], k.er, ERR_OK);
+	for (i = 0; i < COUNT(pages); i++) {
+		get_page(&k, pages[i], query, "zh");
+		check_err(pages[i], k.er, ERR_OK);
 		for (j = 0; j < COUNT(nowhere); j++)
-			check_has(paths_[i], &k, nowhere[j], false);
-		check_has(paths_[i], &k, "<html lang=\"zh-CN\">", true);
-		check_has(paths_[i], &k, "&lt;script&gt;", true);
+			check_part(pages[i], &k, nowhere[j], false);
+		check_part(pages[i], &k, "<html lang=\"zh-CN\">", true);
+		check_part(pages[i], &k, "&lt;script&gt;", true);
 	}
 	buf_free(&k.out);
 }
 
-static int
-hex_digit(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
-/* What the header says of the style sheet is its digest, to the byte. */
+/* The hash in the header is that of the style sheet in the page. */
 static void
 style_is_allowed(void **state)
 {
@@ -314,13 +319,13 @@ style_is_allowed(void **state)
 	char			 hex[DIGEST_SHA256_HEX + 1];
 	char			 want[64] = "sha256-", *out = want + strlen(want);
 	struct digest		*d = digest_new(DIGEST_SHA256);
-	struct asked		 k = { .out = { 0 } };
+	struct got		 k = { .out = { 0 } };
 	struct slice		 style;
 	unsigned		 bits;
 	int			 i;
 
 	(void)state;
-	get(&k, "/-/report", "", "en");
+	get_page(&k, "/-/report", "", "en");
 	style.p = strstr(k.out.p, "<style>") + strlen("<style>");
 	style.len = (size_t)(strstr(style.p, "</style>") - style.p);
 	assert_non_null(d);
@@ -339,35 +344,35 @@ style_is_allowed(void **state)
 }
 
 static void
-trouble(void **state)
+failed_questions(void **state)
 {
-	struct asked	 k = { .out = { 0 } };
+	struct got	 k = { .out = { 0 } };
 
 	(void)state;
 	fake.rows = 0;
-	get(&k, "/-/report", "", "en");
+	get_page(&k, "/-/report", "", "en");
 	check_err("empty", k.er, ERR_OK);
-	check_has("empty", &k, "Nothing in this period.", true);
+	check_part("empty", &k, "Nothing in this period.", true);
 	fake.fails = "menu";
-	get(&k, "/-/report", "", "en");
+	get_page(&k, "/-/report", "", "en");
 	check_err("one question of several", k.er, ERR_OK);
-	check_has("one question of several", &k, "could not be answered", true);
-	get(&k, "/-/report/menu", "", "en");
+	check_part("one question of several", &k, "could not be answered", true);
+	get_page(&k, "/-/report/menu", "", "en");
 	check_err("the one question", k.er, ERR_STORE);
 	fake.fails = NULL;
 	fake.closed = true;
-	get(&k, "/-/report", "", "en");
+	get_page(&k, "/-/report", "", "en");
 	check_err("no database", k.er, ERR_STORE);
 	check_text("no database", k.why, "closed");
-	get(&k, "/-/report/nothing", "", "en");
+	get_page(&k, "/-/report/nothing", "", "en");
 	check_int("no question, no database", k.reply.status, 404);
 	fake.closed = false;
 	buf_free(&k.out);
 }
 
-/* Memory ends at each allocation in turn. */
+/* Memory runs out at each allocation in turn. */
 static void
-memory(void **state)
+page_no_memory(void **state)
 {
 	struct query		 q = { .n = 0 };
 	struct page_request	 r = { slice_of("/-/report"), &q, slice_of("en"), 0 };
@@ -394,8 +399,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(paths), TEST(answers), TEST(hostile), TEST(style_is_allowed), TEST(trouble),
-		TEST(memory),
+		TEST(paths), TEST(page_answers), TEST(hostile), TEST(style_is_allowed),
+		    TEST(failed_questions),
+		TEST(page_no_memory),
 	};
 
 	return RUN("page", tests);

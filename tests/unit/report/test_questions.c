@@ -9,11 +9,11 @@
 #include "tests/unit/unit.h"
 #include "xmlmap.h"
 
-enum { PATIENCE_MS = 30000 };
+enum { PATIENCE_MS = 30000, NOW_S = 1709222399 };
 
-/* What the program says of a question is what the statement gives. */
+/* The columns in the table of questions are those of the statement. */
 static void
-questions(void **state)
+answered_questions(void **state)
 {
 	const char			*dir = state_new();
 	const struct report_question	*q;
@@ -30,7 +30,7 @@ questions(void **state)
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	for (q = questions_table; q->name != NULL; q++) {
 		CHECK(q->name, questions_find(slice_of(q->name)) == q);
-		questions_defaults(&a, q, clock_wall_ms() / 1000);
+		questions_defaults(&a, q, NOW_S);
 		check_err(q->name, questions_ask(&t, db, &c, q, &a), ERR_OK);
 		for (n = 0; n < t.cols && q->columns[n].name != NULL; n++)
 			check_text(q->name, t.name[n], q->columns[n].name);
@@ -43,7 +43,7 @@ questions(void **state)
 }
 
 static void
-defaults(void **state)
+default_arguments(void **state)
 {
 	static const struct {
 		const char	*name;
@@ -66,82 +66,86 @@ defaults(void **state)
 		check_text(cases[i].name, a.to, cases[i].to);
 		check_text(cases[i].name, a.account, "");
 		check_text(cases[i].name, a.option[1], "604800");
-		CHECK(cases[i].name, questions_period(&a) == NULL);
+		CHECK(cases[i].name, questions_check_period(&a) == QUESTIONS_OK);
 	}
 }
 
+static const char	 long_text[] =
+    "0123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345";
+
+static const struct {
+	const char	*question, *name;
+	struct slice	 value;
+	const char	*want;		/* NULL: it is refused */
+} argument_cases[] = {
+	{ "audience", "item", BYTES("a \xE4\xB8\xAD <b>"), "a \xE4\xB8\xAD <b>" },
+	{ "audience", "item", { long_text + 1, sizeof(long_text) - 2 }, long_text + 1 },
+	{ "audience", "item", { long_text, sizeof(long_text) - 1 }, NULL },
+	{ "audience", "item", BYTES("a\0b"), NULL },
+	{ "audience", "item", BYTES("a\n"), NULL },
+	{ "audience", "item", BYTES("\x7F"), NULL },
+	{ "audience", "item", BYTES("\xC2\x85"), NULL },
+	{ "audience", "item", BYTES("\xFF"), NULL },
+	{ "audience", "item", BYTES("\xE4\xB8"), NULL },
+	{ "audience", "item", { NULL, 0 }, "" },
+	{ "audience", "following", BYTES("yes"), "yes" },
+	{ "audience", "following", BYTES(""), "" },
+	{ "audience", "following", BYTES("yes no"), NULL },
+	{ "audience", "following", BYTES("ye"), NULL },
+	{ "audience", "at_most", BYTES(""), "" },
+	{ "audience", "at_most", BYTES("007"), "7" },
+	{ "audience", "limit", BYTES(""), NULL },
+	{ "audience", "limit", BYTES("100000"), "100000" },
+	{ "audience", "limit", BYTES("100001"), NULL },
+	{ "audience", "limit", BYTES("0"), NULL },
+	{ "audience", "limit", BYTES("+1"), NULL },
+	{ "audience", "limit", BYTES(" 1"), NULL },
+	{ "audience", "limit", BYTES("0x1"), NULL },
+	{ "audience", "limit", BYTES("18446744073709551617"), NULL },
+	{ "audience", "code", BYTES("$$_menu_click"), "$$_menu_click" },
+	{ "audience", "code", BYTES("menu_click"), "$$_menu_click" },
+	{ "audience", "code", BYTES("unfollow"), "$$_official_account_unfollow" },
+	{ "audience", "code", BYTES(""), "" },
+	{ "audience", "code", BYTES("menu"), NULL },
+	{ "audience", "code", BYTES("menu_click,scan"), NULL },
+	{ "event", "by", BYTES("hour"), "hour" },
+	{ "event", "by", BYTES(""), NULL },
+	{ "event", "by", BYTES("year"), NULL },
+	{ "funnel", "steps", BYTES("scan"), "$$_scan_open_official_account" },
+	{ "funnel", "steps", BYTES("scan, $$_receive_msg ,scan"),
+	    "$$_scan_open_official_account,$$_receive_msg,$$_scan_open_official_account" },
+	{ "funnel", "steps", BYTES("scan,"), NULL },
+	{ "funnel", "steps", BYTES(",scan"), NULL },
+	{ "funnel", "steps", BYTES(""), NULL },
+	{ "funnel", "steps", BYTES("scan,scan,scan,scan,scan,scan,scan,scan,scan"), NULL },
+};
+
 static void
-setting(void **state)
+set_arguments(void **state)
 {
-	static const char	 long_text[] =
-	    "0123456789012345678901234567890123456789012345678901234567890123456789"
-	    "0123456789012345678901234567890123456789012345678901234567890123456789"
-	    "0123456789012345678901234567890123456789012345678901234567890123456789"
-	    "0123456789012345678901234567890123456789012345";
-	static const struct {
-		const char	*question, *name;
-		struct slice	 value;
-		const char	*want;		/* NULL: it is refused */
-	} cases[] = {
-		{ "audience", "item", BYTES("a \xE4\xB8\xAD <b>"), "a \xE4\xB8\xAD <b>" },
-		{ "audience", "item", { long_text + 1, sizeof(long_text) - 2 }, long_text + 1 },
-		{ "audience", "item", { long_text, sizeof(long_text) - 1 }, NULL },
-		{ "audience", "item", BYTES("a\0b"), NULL },
-		{ "audience", "item", BYTES("a\n"), NULL },
-		{ "audience", "item", BYTES("\x7F"), NULL },
-		{ "audience", "item", BYTES("\xC2\x85"), NULL },
-		{ "audience", "item", BYTES("\xFF"), NULL },
-		{ "audience", "item", BYTES("\xE4\xB8"), NULL },
-		{ "audience", "item", { NULL, 0 }, "" },
-		{ "audience", "following", BYTES("yes"), "yes" },
-		{ "audience", "following", BYTES(""), "" },
-		{ "audience", "following", BYTES("yes no"), NULL },
-		{ "audience", "following", BYTES("ye"), NULL },
-		{ "audience", "at_most", BYTES(""), "" },
-		{ "audience", "at_most", BYTES("007"), "7" },
-		{ "audience", "limit", BYTES(""), NULL },
-		{ "audience", "limit", BYTES("100000"), "100000" },
-		{ "audience", "limit", BYTES("100001"), NULL },
-		{ "audience", "limit", BYTES("0"), NULL },
-		{ "audience", "limit", BYTES("+1"), NULL },
-		{ "audience", "limit", BYTES(" 1"), NULL },
-		{ "audience", "limit", BYTES("0x1"), NULL },
-		{ "audience", "limit", BYTES("18446744073709551617"), NULL },
-		{ "audience", "code", BYTES("$$_menu_click"), "$$_menu_click" },
-		{ "audience", "code", BYTES("menu_click"), "$$_menu_click" },
-		{ "audience", "code", BYTES("unfollow"), "$$_official_account_unfollow" },
-		{ "audience", "code", BYTES(""), "" },
-		{ "audience", "code", BYTES("menu"), NULL },
-		{ "audience", "code", BYTES("menu_click,scan"), NULL },
-		{ "event", "by", BYTES("hour"), "hour" },
-		{ "event", "by", BYTES(""), NULL },
-		{ "event", "by", BYTES("year"), NULL },
-		{ "funnel", "steps", BYTES("scan"), "$$_scan_open_official_account" },
-		{ "funnel", "steps", BYTES("scan, $$_receive_msg ,scan"),
-		    "$$_scan_open_official_account,$$_receive_msg,$$_scan_open_official_account" },
-		{ "funnel", "steps", BYTES("scan,"), NULL },
-		{ "funnel", "steps", BYTES(",scan"), NULL },
-		{ "funnel", "steps", BYTES(""), NULL },
-		{ "funnel", "steps", BYTES("scan,scan,scan,scan,scan,scan,scan,scan,scan"), NULL },
-	};
 	const struct report_question	*q;
 	struct report_args		 a;
-	const char			*wrong;
+	enum questions_error		 error;
 	size_t				 i, k;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		q = questions_find(slice_of(cases[i].question));
+	for (i = 0; i < COUNT(argument_cases); i++) {
+		q = questions_find(slice_of(argument_cases[i].question));
 		questions_defaults(&a, q, 0);
-		for (k = 0; strcmp(q->options[k].name, cases[i].name) != 0; k++)
+		for (k = 0; strcmp(q->options[k].name, argument_cases[i].name) != 0; k++)
 			(void)strcpy(a.option[k], "as it was");
 		(void)strcpy(a.option[k], "as it was");
-		wrong = questions_set(&a, q, cases[i].name, cases[i].value);
-		CHECK(cases[i].name, (wrong == NULL) == (cases[i].want != NULL));
-		check_text(cases[i].name, a.option[k],
-		    cases[i].want == NULL ? "as it was" : cases[i].want);
+		error = questions_set(&a, q, argument_cases[i].name, argument_cases[i].value);
+		CHECK(argument_cases[i].name,
+		    (error == QUESTIONS_OK) == (argument_cases[i].want != NULL));
+		check_text(argument_cases[i].name, a.option[k],
+		    argument_cases[i].want == NULL ? "as it was" : argument_cases[i].want);
 	}
-	CHECK("none of its own", questions_set(&a, q, "limit", slice_of("many")) == NULL);
+	CHECK("not an option of it",
+	    questions_set(&a, q, "limit", slice_of("many")) == QUESTIONS_OK);
 }
 
 static void
@@ -171,14 +175,14 @@ periods(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		questions_defaults(&a, q, 0);
 		(void)questions_set(&a, q, "from", slice_of(cases[i].to));
-		set = questions_set(&a, q, "to", slice_of(cases[i].to)) == NULL &&
-		    questions_set(&a, q, "from", slice_of(cases[i].from)) == NULL;
+		set = questions_set(&a, q, "to", slice_of(cases[i].to)) == QUESTIONS_OK &&
+		    questions_set(&a, q, "from", slice_of(cases[i].from)) == QUESTIONS_OK;
 		CHECK(cases[i].from, set == cases[i].set);
-		CHECK(cases[i].from, (questions_period(&a) == NULL) == cases[i].fits);
+		CHECK(cases[i].from, (questions_check_period(&a) == QUESTIONS_OK) == cases[i].fits);
 	}
 }
 
-/* Every event that WeChat can send can be asked for, and is a step of a path. */
+/* Each code of xmlmap.c is known to the questions, and can be a step of a path. */
 static void
 all_codes(void **state)
 {
@@ -200,14 +204,14 @@ all_codes(void **state)
 		if (!CHECK(types[i][1], code != NULL))
 			continue;
 		questions_defaults(&a, q, 0);
-		CHECK(code, questions_set(&a, q, "code", slice_of(code)) == NULL);
+		CHECK(code, questions_set(&a, q, "code", slice_of(code)) == QUESTIONS_OK);
 		check_text(code, a.option[0], code);
 		CHECK(code, strstr(sql_path, code) != NULL);
 	}
 }
 
 static void
-opening(void **state)
+open_questions(void **state)
 {
 	const char		*dir = state_new();
 	struct settings		 set = { .state_dir = dir };
@@ -226,10 +230,10 @@ opening(void **state)
 	db = questions_open(&set, store, until_ms, why, sizeof(why));
 	CHECK("the store makes it", db != NULL);
 	check_err("it is not written to", db_script(db, "DELETE FROM event"), ERR_STORE);
-	questions_defaults(&a, &questions_table[0], clock_wall_ms() / 1000);
+	questions_defaults(&a, &questions_table[0], NOW_S);
 	check_err("asked", questions_ask(&t, db, &c, &questions_table[0], &a), ERR_OK);
 	check_err("no period", questions_set(&a, &questions_table[0], "from",
-	    slice_of("9999-12-31")) == NULL ?
+	    slice_of("9999-12-31")) == QUESTIONS_OK ?
 	    questions_ask(&t, db, &c, &questions_table[0], &a) : ERR_OK, ERR_REQUEST);
 	db_limit(db, 1);
 	check_err("too long", db_script(db, "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL "
@@ -244,9 +248,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(questions), TEST(defaults), TEST(setting), TEST(periods), TEST(all_codes),
-		TEST(opening),
+		TEST(answered_questions), TEST(default_arguments), TEST(set_arguments),
+		    TEST(periods), TEST(all_codes),
+		TEST(open_questions),
 	};
 
-	return RUN("report", tests);
+	return RUN("questions", tests);
 }

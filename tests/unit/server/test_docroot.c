@@ -8,7 +8,7 @@
 #include "server/docroot.h"
 #include "tests/unit/unit.h"
 
-/* A tree below a directory of this process, without links in its own path; removed at exit. */
+/* The directory of a tree that all cases use; removed at exit.  Its path has no symbolic link. */
 static char	 top[PATH_MAX];
 
 static const char *const	 dirs[] = {
@@ -19,7 +19,7 @@ static const char *const	 dirs[] = {
 static void
 path_of(char path[PATH_MAX], const char *name)
 {
-	if (strncmp(name, "=", 1) == 0)		/* as it stands */
+	if (strncmp(name, "=", 1) == 0)		/* not a name in the tree */
 		(void)snprintf(path, PATH_MAX, "%s", name + 1);
 	else
 		(void)snprintf(path, PATH_MAX, "%.2000s/%s", top, name);
@@ -119,7 +119,7 @@ within(void **state)
 	}
 }
 
-/* Names that are relative are those of where the process is. */
+/* Relative paths begin at the directory of the process. */
 static void
 relative(void **state)
 {
@@ -151,7 +151,7 @@ static void
 suspect(void **state)
 {
 	static const struct {
-		const char	*name, *dir, *want;	/* NULL: nothing speaks for it */
+		const char	*name, *dir, *want;	/* NULL: it is not suspect */
 	} cases[] = {
 		{ "beside what is served", "home/u/state", NULL },
 		{ "the name", "home/u/public_html", "home/u/public_html" },
@@ -185,5 +185,5 @@ main(void)
 	};
 
 	make_tree();
-	return RUN("served", tests);
+	return RUN("docroot", tests);
 }

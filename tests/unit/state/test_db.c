@@ -12,8 +12,8 @@
 #include "tests/unit/unit.h"
 
 enum {
-	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
-	SHORT_MS = 100,		/* what is to be waited for to its end */
+	PATIENCE_MS = 30000,	/* longer than anything here takes */
+	SHORT_MS = 100,		/* a wait that is to end without success */
 	STATEMENTS = 200,	/* more than are kept prepared */
 	ROWS = 2000,
 	PAGE = 4096
@@ -63,10 +63,10 @@ values(void **state)
 		const struct db_value	*v = &cases[i].v;
 
 		check_err(cases[i].name, db_run(db, NULL, "DELETE FROM t", DB_NO_VALUES), ERR_OK);
-		check_err(cases[i].name, db_run(db, NULL, "INSERT INTO t VALUES (?)", v, 1), ERR_OK);
-		n = 0;
+		check_err(cases[i].name, db_run(db, NULL, "INSERT INTO t VALUES (?)", v, 1),
+		    ERR_OK);
 		er = db_start(db, &rows, "SELECT typeof(v), v, v IS ? FROM t", v, 1);
-		for (; er == ERR_OK && db_next(&rows, &er); n++) {
+		for (n = 0; er == ERR_OK && db_next(&rows, &er); n++) {
 			check_bytes(cases[i].name, db_col(&rows, 0), slice_of(cases[i].type));
 			check_int(cases[i].name, db_col_int(&rows, 2), 1);
 			if (v->type == DB_INT)
@@ -81,7 +81,7 @@ values(void **state)
 	db_close(db);
 }
 
-/* What the functions that make values make of what is absent. */
+/* Values made of something absent are NULL. */
 static void
 made_values(void **state)
 {
@@ -109,7 +109,7 @@ made_values(void **state)
 	db_close(db);
 }
 
-/* SQL that is made anew each time in the same place. */
+/* SQL that is written each time into the same buffer. */
 static void
 made_sql(void **state)
 {
@@ -165,7 +165,7 @@ numbers_and_rows(void **state)
 	    ERR_OK);
 	check_int("none", changed, 0);
 
-	/* A walk that is left early leaves nothing locked and can begin anew. */
+	/* A walk over rows that ends early leaves no lock, and can be done again. */
 	er = db_start(db, &rows, "SELECT a FROM t ORDER BY a", DB_NO_VALUES);
 	CHECK("first", er == ERR_OK && db_next(&rows, &er) && db_col_int(&rows, 0) == 1);
 	db_end(&rows);
@@ -204,7 +204,7 @@ what_is_wrong(void **state)
 	db_close(db);
 }
 
-/* Statements are found again by their address. */
+/* Prepared statements are found again by the address of their SQL. */
 static void
 many_statements(void **state)
 {
@@ -231,13 +231,15 @@ many_statements(void **state)
 	db_close(db);
 }
 
-/* Who lets go of the database after a while. */
+/* A thread that unlocks the database after a while. */
 static void *
 let_go(void *db)
 {
 	const struct timespec	 pause = { 0, 30000000 };
 
 	(void)nanosleep(&pause, NULL);
+	/* Without a WAL it has to wait for who just looks whether it is free. */
+	db_patience(db, clock_mono_ms() + PATIENCE_MS);
 	(void)db_script(db, "COMMIT");
 	return NULL;
 }
@@ -291,7 +293,7 @@ others_hold_it(void **state)
 }
 
 static void
-fill(const char *dir, const char *name)
+fill_table(const char *dir, const char *name)
 {
 	static const char	 zeros[300];
 	struct db		*db = open_db(dir, name);
@@ -306,7 +308,7 @@ fill(const char *dir, const char *name)
 	db_close(db);
 }
 
-/* Writes over some of a file. */
+/* Writes over a part of a file. */
 static void
 spoil(const char *dir, const char *name, off_t from, size_t len)
 {
@@ -322,7 +324,7 @@ spoil(const char *dir, const char *name, off_t from, size_t len)
 }
 
 static enum error
-count_rows(struct db *db)
+count_table_rows(struct db *db)
 {
 	int64_t	 n = 0;
 
@@ -348,11 +350,11 @@ damage(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		fill(dir, cases[i].name);
+		fill_table(dir, cases[i].name);
 		if (cases[i].len != 0)
 			spoil(dir, cases[i].name, cases[i].from, cases[i].len);
 		db = open_db(dir, cases[i].name);
-		check_err(cases[i].name, count_rows(db), cases[i].want);
+		check_err(cases[i].name, count_table_rows(db), cases[i].want);
 		check_int(cases[i].name, db_fault(db),
 		    cases[i].want == ERR_OK ? DB_FINE : DB_DAMAGED);
 		db_close(db);
@@ -402,10 +404,10 @@ cannot_open(void **state)
 	check_int("not created", db_fault(db), DB_TROUBLE);
 	db_close(db);
 	check_int("not created", stat(path, &st), -1);
-	fill(dir, "some");
+	fill_table(dir, "some");
 	state_path(path, dir, "some");
 	check_err("to read", db_open(&db, path, DB_READ_ONLY), ERR_OK);
-	check_err("to read", count_rows(db), ERR_OK);
+	check_err("to read", count_table_rows(db), ERR_OK);
 	check_err("not to write", db_script(db, "DELETE FROM t"), ERR_STORE);
 	check_int("not to write", db_fault(db), DB_TROUBLE);
 	db_close(db);
@@ -428,7 +430,7 @@ the_log(void **state)
 	(void)state;
 	check_err("WAL", db_script(db, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
 	    "CREATE TABLE t (a)"), ERR_OK);
-	db_watch_log(db, keep_pages, &pages);
+	db_watch_wal(db, keep_pages, &pages);
 	check_err("a commit", db_run(db, NULL, "INSERT INTO t VALUES (1)", DB_NO_VALUES), ERR_OK);
 	CHECK("pages are told", pages > 0);
 	check_err("copied", db_checkpoint(db, false, &left), ERR_OK);
@@ -436,7 +438,7 @@ the_log(void **state)
 	check_err("begun anew", db_run(db, NULL, "INSERT INTO t VALUES (2)", DB_NO_VALUES), ERR_OK);
 	CHECK("it is short", pages > 0 && pages < 3);
 
-	/* What others still read cannot be copied over. */
+	/* Pages that a reader still needs cannot be overwritten. */
 	reader = open_db(dir, "db");
 	check_err("a reader", db_script(reader, "BEGIN"), ERR_OK);
 	check_err("reads", db_number(reader, &n, "SELECT count(*) FROM t", DB_NO_VALUES), ERR_OK);

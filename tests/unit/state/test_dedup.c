@@ -20,16 +20,16 @@ enum {
 	MANY = 300000,
 	DAYS = 7,
 	DAY_S = 86400,
-	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
+	PATIENCE_MS = 30000,	/* longer than anything here takes */
 	THREADS = 8,
-	EACH = 200,		/* keys of a thread */
+	EACH = 200,		/* keys that each thread has */
 
-	/* Of a file: see state/dedup.c. */
+	/* The layout of a file; see state/dedup.c. */
 	HEAD = 4096, BUCKET = 512, SLOTS = 32, SLOT = 16, BITS_MIN = 13,
 	AT_BITS = 8, AT_FULL = 12, AT_BEGUN = 16
 };
 
-/* A set of marks and what it stands on. */
+/* A dedup and what it needs. */
 struct place {
 	struct settings	 set;
 	struct locks	*locks;
@@ -37,7 +37,7 @@ struct place {
 };
 
 static struct place *
-place_new(const char *dir)
+dedup_place_new(const char *dir)
 {
 	struct place	*p = calloc(1, sizeof(*p));
 
@@ -50,16 +50,16 @@ place_new(const char *dir)
 }
 
 static void
-place_free(struct place *p)
+dedup_place_free(struct place *p)
 {
 	dedup_free(p->dedup);
 	lock_free(p->locks);
 	free(p);
 }
 
-/* As digests are: all over the buckets. */
+/* Keys like digests, spread over the buckets. */
 static void
-key_of(unsigned char key[DEDUP_KEY], uint64_t n)
+dedup_key_of(unsigned char key[DEDUP_KEY], uint64_t n)
 {
 	int	 i;
 
@@ -70,7 +70,7 @@ key_of(unsigned char key[DEDUP_KEY], uint64_t n)
 	}
 }
 
-/* All in one bucket, in files of any size. */
+/* Keys of one bucket, in files of any size. */
 static void
 crowd_key(unsigned char key[DEDUP_KEY], unsigned n)
 {
@@ -87,20 +87,20 @@ look_key(struct place *p, const unsigned char *key)
 }
 
 static enum dedup_as
-look(struct place *p, uint64_t n)
+look_up(struct place *p, uint64_t n)
 {
 	unsigned char	 key[DEDUP_KEY];
 
-	key_of(key, n);
+	dedup_key_of(key, n);
 	return look_key(p, key);
 }
 
 static enum error
-mark(struct place *p, uint64_t n, enum dedup_as as)
+mark_as(struct place *p, uint64_t n, enum dedup_as as)
 {
 	unsigned char	 key[DEDUP_KEY];
 
-	key_of(key, n);
+	dedup_key_of(key, n);
 	return dedup_mark(p->dedup, key, as, DEDUP_QUEUED);
 }
 
@@ -109,11 +109,11 @@ mark_new(struct place *p, uint64_t n)
 {
 	unsigned char	 key[DEDUP_KEY];
 
-	key_of(key, n);
+	dedup_key_of(key, n);
 	return dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER);
 }
 
-/* The n-th to (n + many)-th of one bucket.  How many could be marked. */
+/* Marks the n-th to (n + many)-th key of one bucket; returns how many it could. */
 static int
 mark_crowd(struct place *p, unsigned n, int many)
 {
@@ -143,19 +143,19 @@ look_crowd(struct place *p, unsigned n, int many)
 static int
 files(const char *dir)
 {
-	return state_count(dir, "qtoa.dedup-", NULL);
+	return state_count(dir, "qtoa.seen-", NULL);
 }
 
 /*
- * The files, by hand.
+ * Reading and changing the files.
  */
 
 static void
-path_of(char path[STATE_PATH], const char *dir, int number)
+write_file_path(char path[STATE_PATH], const char *dir, int number)
 {
 	char	 name[32];
 
-	(void)snprintf(name, sizeof(name), "qtoa.dedup-%d", number);
+	(void)snprintf(name, sizeof(name), "qtoa.seen-%d", number);
 	state_path(path, dir, name);
 }
 
@@ -164,7 +164,7 @@ is_there(const char *dir, int number)
 {
 	char	 path[STATE_PATH];
 
-	path_of(path, dir, number);
+	write_file_path(path, dir, number);
 	return access(path, F_OK) == 0;
 }
 
@@ -174,7 +174,7 @@ poke(const char *dir, int number, off_t at, const void *p, size_t len)
 	char	 path[STATE_PATH];
 	int	 fd;
 
-	path_of(path, dir, number);
+	write_file_path(path, dir, number);
 	if ((fd = open(path, O_WRONLY)) == -1 || pwrite(fd, p, len, at) != (ssize_t)len)
 		fail_msg("cannot write %s", path);
 	(void)close(fd);
@@ -186,7 +186,7 @@ peek(const char *dir, int number, off_t at, void *p, size_t len)
 	char	 path[STATE_PATH];
 	int	 fd;
 
-	path_of(path, dir, number);
+	write_file_path(path, dir, number);
 	if ((fd = open(path, O_RDONLY)) == -1 || pread(fd, p, len, at) != (ssize_t)len)
 		fail_msg("cannot read %s", path);
 	(void)close(fd);
@@ -209,7 +209,7 @@ age_file(const char *dir, int number, int64_t s)
 	poke(dir, number, AT_BEGUN, &begun_s, sizeof(begun_s));
 }
 
-/* All marks of one bucket, which crowd_key() leads to, were made so long ago. */
+/* Makes all marks of the bucket of crowd_key() so many seconds older. */
 static void
 age_crowd(const char *dir, int number, int64_t s)
 {
@@ -222,32 +222,6 @@ age_crowd(const char *dir, int number, int64_t s)
 		poke(dir, number, HEAD + i * SLOT, t, sizeof(t));
 }
 
-static const char *
-log_to(const char *dir)
-{
-	static char	 path[STATE_PATH];
-
-	state_path(path, dir, "log");
-	assert_int_equal(log_open(path), 0);
-	return path;
-}
-
-static int
-log_lines(const char *path, const char *with)
-{
-	struct buf	 b = { 0 };
-	char		*line, *end;
-	int		 n = 0;
-
-	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == ERR_OK)
-		for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-			*end = '\0';
-			n += strstr(line, with) != NULL;
-		}
-	buf_free(&b);
-	return n;
-}
-
 /*
  * Marks.
  */
@@ -257,7 +231,7 @@ marks(void **state)
 {
 	static const struct {
 		const char	*name;
-		enum dedup_as	 first, second, want;	/* DEDUP_NEVER: not marked */
+		enum dedup_as	 first, second, want;	/* DEDUP_NEVER: it is not marked */
 	} cases[] = {
 		{ "never", DEDUP_NEVER, DEDUP_NEVER, DEDUP_NEVER },
 		{ "queued", DEDUP_QUEUED, DEDUP_NEVER, DEDUP_QUEUED },
@@ -267,48 +241,48 @@ marks(void **state)
 		{ "done twice", DEDUP_DONE, DEDUP_DONE, DEDUP_DONE },
 	};
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	size_t		 i;
 
 	(void)state;
 	check_int("nothing is made before", files(dir), 0);
 	for (i = 0; i < COUNT(cases); i++) {
-		check_int(cases[i].name, look(p, i), DEDUP_NEVER);
+		check_int(cases[i].name, look_up(p, i), DEDUP_NEVER);
 		if (cases[i].first != DEDUP_NEVER)
-			check_err(cases[i].name, mark(p, i, cases[i].first), ERR_OK);
+			check_err(cases[i].name, mark_as(p, i, cases[i].first), ERR_OK);
 		if (cases[i].second != DEDUP_NEVER)
-			check_err(cases[i].name, mark(p, i, cases[i].second), ERR_OK);
-		check_int(cases[i].name, look(p, i), cases[i].want);
+			check_err(cases[i].name, mark_as(p, i, cases[i].second), ERR_OK);
+		check_int(cases[i].name, look_up(p, i), cases[i].want);
 	}
-	place_free(p);
-	p = place_new(dir);
+	dedup_place_free(p);
+	p = dedup_place_new(dir);
 	for (i = 0; i < COUNT(cases); i++)
-		check_int(cases[i].name, look(p, i), cases[i].want);
+		check_int(cases[i].name, look_up(p, i), cases[i].want);
 	check_int("one file", files(dir), 1);
-	place_free(p);
+	dedup_place_free(p);
 	dedup_free(NULL);
 }
 
-/* A mark made anew takes no more room: else 33 of them would fill a bucket. */
+/* A key that is marked again takes no second slot: else 33 marks would fill a bucket. */
 static void
 marks_again(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	int		 i;
 
 	(void)state;
 	for (i = 0; i < 3 * SLOTS; i++)
-		check_err("again", mark(p, 1, i % 2 == 0 ? DEDUP_QUEUED : DEDUP_DONE), ERR_OK);
+		check_err("again", mark_as(p, 1, i % 2 == 0 ? DEDUP_QUEUED : DEDUP_DONE), ERR_OK);
 	check_int("one file", files(dir), 1);
-	place_free(p);
+	dedup_place_free(p);
 }
 
-/* Keys that differ in one bit are different, and their CreateTime does not count. */
+/* Keys with one different bit are different, except in the bits of CreateTime. */
 static void
 near_keys(void **state)
 {
-	struct place	*p = place_new(state_new());
+	struct place	*p = dedup_place_new(state_new());
 	unsigned char	 key[DEDUP_KEY] = { 0 };
 	char		 name[32];
 	int		 i;
@@ -316,8 +290,9 @@ near_keys(void **state)
 	(void)state;
 	check_err("marked", dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER), ERR_OK);
 	for (i = 9 * 8; i < DEDUP_KEY * 8 - 32 + BITS_MIN; i++) {
-		/* The bits that choose the bucket are the last ones. */
-		int	 bit = i < (DEDUP_KEY - 4) * 8 ? i : DEDUP_KEY * 8 - 1 - (i - (DEDUP_KEY - 4) * 8);
+		/* The last bits choose the bucket. */
+		int	 bit = i < (DEDUP_KEY - 4) * 8 ? i :
+			       DEDUP_KEY * 8 - 1 - (i - (DEDUP_KEY - 4) * 8);
 
 		(void)snprintf(name, sizeof(name), "bit %d", bit);
 		key[bit / 8] = (unsigned char)(0x80 >> bit % 8);
@@ -325,14 +300,14 @@ near_keys(void **state)
 		key[bit / 8] = 0;
 	}
 	check_int("it is there", look_key(p, key), DEDUP_DONE);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 static void
 very_many(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	uint64_t	 i;
 	int		 good = 0, found = 0, wrong = 0, n;
 	char		 path[STATE_PATH];
@@ -342,27 +317,28 @@ very_many(void **state)
 	for (i = 0; i < MANY; i++)
 		good += mark_new(p, i) == ERR_OK;
 	for (i = 0; i < MANY; i++)
-		found += look(p, i) == DEDUP_DONE;
+		found += look_up(p, i) == DEDUP_DONE;
 	for (; i < 2 * MANY; i++)
-		wrong += look(p, i) != DEDUP_NEVER;
+		wrong += look_up(p, i) != DEDUP_NEVER;
 	check_int("all marked", good, MANY);
 	check_int("all found", found, MANY);
 	check_int("no others", wrong, 0);
 	n = files(dir);
 	CHECK("several files, not many", n >= 2 && n <= 4);
 	for (; n > 0; n--) {
-		path_of(path, dir, n);
+		write_file_path(path, dir, n);
 		assert_int_equal(stat(path, &st), 0);
 		check_int("ours alone", st.st_mode & 07777, 0600);
 		check_int("twice as large as the one before", bits_of(dir, n), BITS_MIN + n - 1);
-		check_int("as its head says", st.st_size, HEAD + ((off_t)BUCKET << bits_of(dir, n)));
+		check_int("as its head says", st.st_size,
+		    HEAD + ((off_t)BUCKET << bits_of(dir, n)));
 	}
-	place_free(p);
-	p = place_new(dir);
+	dedup_place_free(p);
+	p = dedup_place_new(dir);
 	for (found = 0, i = 0; i < MANY; i += 100)
-		found += look(p, i) == DEDUP_DONE;
+		found += look_up(p, i) == DEDUP_DONE;
 	check_int("by another, too", found, MANY / 100);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /*
@@ -383,9 +359,9 @@ expiry(void **state)
 		{ "much too old", 1000 * DAY_S, false },
 		{ "from a clock that was ahead", -DAY_S, true },
 	};
-	enum { FEW = 5 };	/* so that a bucket has room for more */
+	enum { FEW = 5 };	/* a bucket has room for more */
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	size_t		 i;
 
 	(void)state;
@@ -394,59 +370,63 @@ expiry(void **state)
 		age_crowd(dir, 1, cases[i].age_s);
 		check_int(cases[i].name, look_crowd(p, 0, FEW), cases[i].known ? FEW : 0);
 	}
-	/* In a file that is still in use: the same keys again, in their bucket. */
+	/* The file is still in use: the same keys are marked again in their bucket. */
 	age_crowd(dir, 1, DAYS * DAY_S + 60);
 	check_int("marked anew", mark_crowd(p, 0, FEW), FEW);
 	check_int("and found", look_crowd(p, 0, FEW), FEW);
 	check_int("one file", files(dir), 1);
-	place_free(p);
+	dedup_place_free(p);
 }
 
 static void
 rotation(void **state)
 {
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir), *q = place_new(dir);
+	struct place	*p = dedup_place_new(dir), *q = dedup_place_new(dir);
 
 	(void)state;
-	check_err("marked", mark(p, 1, DEDUP_DONE), ERR_OK);
-	check_int("found", look(q, 1), DEDUP_DONE);
+	check_err("marked", mark_as(p, 1, DEDUP_DONE), ERR_OK);
+	check_int("found", look_up(q, 1), DEDUP_DONE);
 	age_file(dir, 1, DAYS * DAY_S - 60);
-	check_int("looked", look(p, 1), DEDUP_DONE);
-	check_err("marked", mark(p, 2, DEDUP_DONE), ERR_OK);
+	check_int("looked", look_up(p, 1), DEDUP_DONE);
+	check_err("marked", mark_as(p, 2, DEDUP_DONE), ERR_OK);
 	check_int("not yet", files(dir), 1);
 
 	age_file(dir, 1, DAYS * DAY_S + 60);
-	check_int("looked", look(p, 2), DEDUP_DONE);
-	check_err("marked", mark(p, 3, DEDUP_DONE), ERR_OK);
+	check_int("looked", look_up(p, 2), DEDUP_DONE);
+	check_err("marked", mark_as(p, 3, DEDUP_DONE), ERR_OK);
 	check_int("a further file", files(dir), 2);
 	check_int("as large", bits_of(dir, 2), BITS_MIN);
-	check_int("what is in the first", look(p, 1), DEDUP_DONE);
-	check_int("others see both: first", look(q, 2), DEDUP_DONE);
-	check_int("others see both: second", look(q, 3), DEDUP_DONE);
+	check_int("what is in the first", look_up(p, 1), DEDUP_DONE);
+	check_int("others see both: first", look_up(q, 2), DEDUP_DONE);
+	check_int("others see both: second", look_up(q, 3), DEDUP_DONE);
 
 	age_file(dir, 2, DAYS * DAY_S + 60);
-	check_int("looked", look(p, 3), DEDUP_DONE);
-	check_err("marked", mark(p, 4, DEDUP_DONE), ERR_OK);
+	check_int("looked", look_up(p, 3), DEDUP_DONE);
+	check_err("marked", mark_as(p, 4, DEDUP_DONE), ERR_OK);
 	CHECK("the first is gone", !is_there(dir, 1));
 	CHECK("the second is not", is_there(dir, 2));
 	CHECK("there is a third", is_there(dir, 3));
-	check_int("forgotten", look(p, 1), DEDUP_NEVER);
-	check_int("not forgotten", look(p, 3), DEDUP_DONE);
-	check_int("new", look(p, 4), DEDUP_DONE);
-	check_int("others see the third", look(q, 4), DEDUP_DONE);
-	check_int("and have forgotten, too", look(q, 1), DEDUP_NEVER);
-	place_free(q);
-	place_free(p);
+	check_int("forgotten", look_up(p, 1), DEDUP_NEVER);
+	check_int("not forgotten", look_up(p, 3), DEDUP_DONE);
+	check_int("new", look_up(p, 4), DEDUP_DONE);
+	check_int("others see the third", look_up(q, 4), DEDUP_DONE);
+	check_int("and have forgotten, too", look_up(q, 1), DEDUP_NEVER);
+	dedup_place_free(q);
+	dedup_place_free(p);
 }
 
-/* Who began a further file died before it could say so: the next one that comes does. */
+/*
+ * A process made a further file and died before it marked the old one as full: the next one does
+ * it.
+ */
 static void
 unsaid(void **state)
 {
 	static const uint32_t	 no;
 	const char		*dir = state_new();
-	struct place		*p = place_new(dir), *q = place_new(dir), *r = place_new(dir);
+	struct place		*p = dedup_place_new(dir), *q = dedup_place_new(dir);
+	struct place		*r = dedup_place_new(dir);
 
 	(void)state;
 	check_int("marked", mark_crowd(p, 0, SLOTS), SLOTS);
@@ -456,9 +436,9 @@ unsaid(void **state)
 	check_int("which others do not know", look_crowd(q, SLOTS, 1), 0);
 	check_int("one that comes later does", look_crowd(r, SLOTS, 1), 1);
 	check_int("and so do all", look_crowd(q, SLOTS, 1), 1);
-	place_free(r);
-	place_free(q);
-	place_free(p);
+	dedup_place_free(r);
+	dedup_place_free(q);
+	dedup_place_free(p);
 }
 
 /*
@@ -473,7 +453,7 @@ damaged_head(void **state)
 		const char	*name;
 		off_t		 at;
 		size_t		 len;
-		bool		 opened;	/* when it happens */
+		bool		 opened;	/* while the file is open */
 	} cases[] = {
 		{ "magic", 0, 1, false }, { "size", AT_BITS, 4, false }, { "all", 0, HEAD, false },
 		{ "magic, while it is in use", 0, 1, true },
@@ -486,26 +466,26 @@ damaged_head(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		path = log_to(dir);
-		p = place_new(dir);
-		check_err(cases[i].name, mark(p, 1, DEDUP_DONE), ERR_OK);
+		path = state_log(dir);
+		p = dedup_place_new(dir);
+		check_err(cases[i].name, mark_as(p, 1, DEDUP_DONE), ERR_OK);
 		if (!cases[i].opened) {
-			place_free(p);
-			p = place_new(dir);
+			dedup_place_free(p);
+			p = dedup_place_new(dir);
 		}
 		poke(dir, 1, cases[i].at, zero, cases[i].len);
-		check_int(cases[i].name, look(p, 1), DEDUP_NEVER);
-		check_int("it is said", log_lines(path, "damaged"), 1);
-		check_int("that is all", log_lines(path, "what=seen"), 1);
-		check_err("a new one", mark(p, 2, DEDUP_DONE), ERR_OK);
-		check_int("in use", look(p, 2), DEDUP_DONE);
+		check_int(cases[i].name, look_up(p, 1), DEDUP_NEVER);
+		check_int("it is said", state_log_lines(path, "damaged"), 1);
+		check_int("that is all", state_log_lines(path, "what=seen"), 1);
+		check_err("a new one", mark_as(p, 2, DEDUP_DONE), ERR_OK);
+		check_int("in use", look_up(p, 2), DEDUP_DONE);
 		check_int("the only one", files(dir), 1);
 		log_close();
-		place_free(p);
+		dedup_place_free(p);
 	}
 }
 
-/* It is not for ever that nothing can be read. */
+/* A file that was cut short is replaced, and marks work again. */
 static void
 truncated(void **state)
 {
@@ -514,7 +494,8 @@ truncated(void **state)
 		off_t		 len;
 		bool		 opened;
 	} cases[] = {
-		{ "empty", 0, false }, { "within the head", 10, false }, { "the head", HEAD, false },
+		{ "empty", 0, false }, { "within the head", 10, false },
+		{ "the head", HEAD, false },
 		{ "half", 2 << 20, false },
 		{ "empty, in use", 0, true }, { "the head, in use", HEAD, true },
 	};
@@ -526,27 +507,27 @@ truncated(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		path = log_to(dir);
-		p = place_new(dir);
+		path = state_log(dir);
+		p = dedup_place_new(dir);
 		check_int(cases[i].name, mark_crowd(p, 0, 3), 3);
 		if (!cases[i].opened) {
-			place_free(p);
-			p = place_new(dir);
+			dedup_place_free(p);
+			p = dedup_place_new(dir);
 		}
-		path_of(file, dir, 1);
+		write_file_path(file, dir, 1);
 		assert_int_equal(truncate(file, cases[i].len), 0);
-		(void)look(p, 1);
-		(void)mark(p, 1, DEDUP_DONE);
-		check_err("soon", mark(p, 2, DEDUP_DONE), ERR_OK);
-		check_int("marks hold", look(p, 2), DEDUP_DONE);
+		(void)look_up(p, 1);
+		(void)mark_as(p, 1, DEDUP_DONE);
+		check_err("soon", mark_as(p, 2, DEDUP_DONE), ERR_OK);
+		check_int("marks hold", look_up(p, 2), DEDUP_DONE);
 		check_int("looked", look_crowd(p, 0, 3), 0);
-		check_int("it is said", log_lines(path, "damaged"), 1);
+		check_int("it is said", state_log_lines(path, "damaged"), 1);
 		log_close();
-		place_free(p);
+		dedup_place_free(p);
 	}
 }
 
-/* Key 1, as soon as it can be. */
+/* Marks key 1 as soon as that is possible. */
 static enum error
 mark_again(struct place *p)
 {
@@ -554,16 +535,16 @@ mark_again(struct place *p)
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
 	enum error		 er;
 
-	while ((er = mark(p, 1, DEDUP_DONE)) != ERR_OK && clock_mono_ms() < end_ms)
+	while ((er = mark_as(p, 1, DEDUP_DONE)) != ERR_OK && clock_mono_ms() < end_ms)
 		(void)nanosleep(&pause, NULL);
 	return er;
 }
 
-/* A directory that is not there, and one that cannot be. */
+/* The state directory is absent, or cannot be made. */
 static void
 directory_there(struct other *me, void *arg)
 {
-	const char		*parent = arg, *path = log_to(parent);
+	const char		*parent = arg, *path = state_log(parent);
 	char			 dir[STATE_PATH];
 	unsigned char		 key[DEDUP_KEY] = { 0 };
 	enum dedup_as		 as;
@@ -573,31 +554,31 @@ directory_there(struct other *me, void *arg)
 
 	(void)me;
 	state_path(dir, parent, "new");
-	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == DEDUP_NEVER);
-	OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_OK);
-	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+	p = dedup_place_new(dir);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_NEVER);
+	OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_OK);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
-	place_free(p);
+	dedup_place_free(p);
 
 	state_write(parent, "plain", "", 0);
 	state_path(dir, parent, "plain");
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	for (i = 0; i < 50; i++) {
 		OTHER_CHECK(dedup_find(p->dedup, &as, key) == ERR_STORE);
 		OTHER_CHECK(as == DEDUP_NEVER);
-		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
+		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
 	}
-	OTHER_CHECK(log_lines(path, "level=error") == 1);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
 	OTHER_CHECK(unlink(dir) == 0);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
-	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
-	OTHER_CHECK(log_lines(path, "known again") == 1);
-	place_free(p);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
+	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
+	dedup_place_free(p);
 }
 
 static void
-read_only_there(struct other *me, void *arg)
+mark_read_only(struct other *me, void *arg)
 {
 	const char	*dir = arg, *path;
 	struct place	*p;
@@ -605,17 +586,17 @@ read_only_there(struct other *me, void *arg)
 
 	(void)me;
 	state_drop_root();
-	path = log_to(dir);
+	path = state_log(dir);
 	OTHER_CHECK(chmod(dir, 0500) == 0);
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	for (i = 0; i < 100; i++)
-		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
-	OTHER_CHECK(log_lines(path, "level=error") == 1);
+		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
-	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 
-	/* No further file can be begun: the oldest marks go, the newest are known. */
+	/* No further file can be made: the oldest marks go, the newest stay. */
 	OTHER_CHECK(chmod(dir, 0500) == 0);
 	OTHER_CHECK(mark_crowd(p, 0, 3 * SLOTS) == 3 * SLOTS);
 	OTHER_CHECK(look_crowd(p, 3 * SLOTS - 1, 1) == 1);
@@ -623,59 +604,49 @@ read_only_there(struct other *me, void *arg)
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(mark_crowd(p, 3 * SLOTS, 2) == 2);
 	OTHER_CHECK(files(dir) == 2);
-	place_free(p);
+	dedup_place_free(p);
 }
 
-static void
-limit_to(rlim_t bytes)
-{
-	struct rlimit	 r;
-
-	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
-	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
-	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
-}
-
-/* A file size limit stands for a full disk. */
+/* A limit on the size of files is like a full disk. */
 static void
 full_disk_there(struct other *me, void *arg)
 {
-	const char	*dir = arg, *path = log_to(dir);
-	struct place	*p = place_new(dir);
+	const char	*dir = arg, *path = state_log(dir);
+	struct place	*p = dedup_place_new(dir);
 	unsigned char	 key[DEDUP_KEY] = { 0 };
 	enum dedup_as	 as;
 	int		 i;
 
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
-	limit_to(1 << 20);
+	state_limit_files(1 << 20);
 	for (i = 0; i < 100; i++)
-		OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_STORE);
+		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
 	OTHER_CHECK(files(dir) == 0);
-	limit_to(RLIM_INFINITY);
+	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
-	OTHER_CHECK(log_lines(path, "level=error") == 1);
-	OTHER_CHECK(log_lines(path, "known again") == 1);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
+	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
 
-	/* What is there can be read, what is new cannot be written; told once. */
-	limit_to(HEAD);
+	/* Old marks can be read, new ones cannot be written; that is logged once. */
+	state_limit_files(HEAD);
 	for (i = 0; i < 100; i++) {
 		key[DEDUP_KEY - 1] = 1;
 		key[9] = (unsigned char)i;
-		OTHER_CHECK(look(p, 1) == DEDUP_DONE);
+		OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
 		OTHER_CHECK(dedup_find(p->dedup, &as, key) == (i == 0 ? ERR_OK : ERR_STORE) &&
-		    as == DEDUP_NEVER);	/* it cannot tell, once a mark is missing */
+		    as == DEDUP_NEVER);	/* it does not know: a mark may be missing */
 		OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_STORE);
 	}
-	OTHER_CHECK(log_lines(path, "level=error") == 2);
-	OTHER_CHECK(log_lines(path, "known again") == 1);
-	limit_to(RLIM_INFINITY);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 2);
+	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
+	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK);
 	OTHER_CHECK(look_key(p, key) == DEDUP_DONE);
-	place_free(p);
+	dedup_place_free(p);
 }
 
-/* A file that cannot be opened is not written over. */
+/* A file that cannot be opened is not replaced. */
 static void
 not_openable_there(struct other *me, void *arg)
 {
@@ -685,32 +656,32 @@ not_openable_there(struct other *me, void *arg)
 
 	(void)me;
 	state_drop_root();
-	p = place_new(dir);
-	OTHER_CHECK(mark(p, 1, DEDUP_DONE) == ERR_OK);
-	place_free(p);
-	path_of(file, dir, 1);
+	p = dedup_place_new(dir);
+	OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_OK);
+	dedup_place_free(p);
+	write_file_path(file, dir, 1);
 	OTHER_CHECK(chmod(file, 0) == 0);
-	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == DEDUP_NEVER);
-	OTHER_CHECK(mark(p, 2, DEDUP_DONE) == ERR_OK);
-	OTHER_CHECK(look(p, 2) == DEDUP_DONE);
-	place_free(p);
+	p = dedup_place_new(dir);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_NEVER);
+	OTHER_CHECK(mark_as(p, 2, DEDUP_DONE) == ERR_OK);
+	OTHER_CHECK(look_up(p, 2) == DEDUP_DONE);
+	dedup_place_free(p);
 	OTHER_CHECK(chmod(file, 0600) == 0);
-	p = place_new(dir);
-	OTHER_CHECK(look(p, 1) == DEDUP_DONE);
-	OTHER_CHECK(look(p, 2) == DEDUP_DONE);
-	place_free(p);
+	p = dedup_place_new(dir);
+	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
+	OTHER_CHECK(look_up(p, 2) == DEDUP_DONE);
+	dedup_place_free(p);
 }
 
-/* All at once, since each waits a while. */
+/* All run at once, since each of them waits a while. */
 static void
-faults(void **state)
+dedup_faults(void **state)
 {
 	static const struct {
 		const char	*name;
 		void		 (*fn)(struct other *me, void *dir);
 	} cases[] = {
-		{ "read-only directory", read_only_there }, { "full disk", full_disk_there },
+		{ "read-only directory", mark_read_only }, { "full disk", full_disk_there },
 		{ "file that cannot be opened", not_openable_there },
 		{ "directory", directory_there },
 	};
@@ -724,49 +695,49 @@ faults(void **state)
 		check_int(cases[i].name, other_end(&o[i]), 0);
 }
 
-/* What lies beside the files and only looks like one. */
+/* Files whose names are only like those of dedup. */
 static void
 other_names(void **state)
 {
 	static const char *const	 names[] = {
-		"qtoa.dedup-", "qtoa.dedup-0", "qtoa.dedup-1.new", "qtoa.dedup-x", "qtoa.dedup-1x",
-		"qtoa.dedup-99999999999999999999", "qtoa.dedup--1",
+		"qtoa.seen-", "qtoa.seen-0", "qtoa.seen-1.new", "qtoa.seen-x", "qtoa.seen-1x",
+		"qtoa.seen-99999999999999999999", "qtoa.seen--1",
 	};
 	const char	*dir = state_new();
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(names); i++)
 		state_write(dir, names[i], "x", 1);
-	check_err("marked", mark(p, 1, DEDUP_DONE), ERR_OK);
-	check_int("found", look(p, 1), DEDUP_DONE);
+	check_err("marked", mark_as(p, 1, DEDUP_DONE), ERR_OK);
+	check_int("found", look_up(p, 1), DEDUP_DONE);
 	check_int("the rest of one that was begun is used", files(dir), (int)COUNT(names));
 	CHECK("it is the first", is_there(dir, 1));
-	place_free(p);
+	dedup_place_free(p);
 }
 
 /*
  * Several processes.
  */
 
-/* Does in turn what the test does, on the other keys. */
+/* Marks the other keys, by turns with the test. */
 static void
 turns_there(struct other *me, void *dir)
 {
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	unsigned	 n = 0;
 
 	while (other_hear(me)) {
-		OTHER_CHECK(look_crowd(p, n, 10) == 10);	/* what the test has marked */
+		OTHER_CHECK(look_crowd(p, n, 10) == 10);	/* the test has marked these */
 		OTHER_CHECK(mark_crowd(p, n + 10, 10) == 10);
 		n += 20;
 		other_say(me);
 	}
-	place_free(p);
+	dedup_place_free(p);
 }
 
-/* Each sees at once what the other marks, also when one of them begins a further file. */
+/* Each process sees at once the marks of the other, also after one has made a further file. */
 static void
 taking_turns(void **state)
 {
@@ -777,7 +748,7 @@ taking_turns(void **state)
 
 	(void)state;
 	other_begin(&o, turns_there, (void *)(uintptr_t)dir);
-	p = place_new(dir);
+	p = dedup_place_new(dir);
 	check_int("looked", look_crowd(p, 0, 1), 0);
 	for (n = 0; n < 8 * SLOTS; n += 20) {
 		check_int("marked here", mark_crowd(p, n, 10), 10);
@@ -788,10 +759,10 @@ taking_turns(void **state)
 	check_int("the other", other_end(&o), 0);
 	check_int("all", look_crowd(p, 0, (int)n), n);
 	CHECK("in many files", files(dir) >= 8);
-	place_free(p);
+	dedup_place_free(p);
 }
 
-/* A crew's key: a few buckets only, so that they meet. */
+/* Keys of few buckets, so that threads and processes use the same ones. */
 static void
 crew_key(unsigned char key[DEDUP_KEY], unsigned process, unsigned thread, unsigned n)
 {
@@ -801,7 +772,7 @@ crew_key(unsigned char key[DEDUP_KEY], unsigned process, unsigned thread, unsign
 	key[11] = (unsigned char)n;
 	key[12] = (unsigned char)(n >> 8);
 	key[DEDUP_KEY - 1] = (unsigned char)(n % 4);
-	key[DEDUP_KEY - 2] = (unsigned char)(n / 4 % 8 << 5);	/* told apart in larger files */
+	key[DEDUP_KEY - 2] = (unsigned char)(n / 4 % 8 << 5);	/* other buckets in larger files */
 	key[DEDUP_KEY - 3] = (unsigned char)(n / 4);
 }
 
@@ -822,7 +793,8 @@ crew_run(void *arg)
 	for (i = 0; i < EACH; i++) {
 		crew_key(key, c->process, c->number, i);
 		if (look_key(c->place, key) == DEDUP_NEVER)
-			c->good += dedup_mark(c->place->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK;
+			c->good += dedup_mark(c->place->dedup, key, DEDUP_DONE, DEDUP_NEVER) ==
+			    ERR_OK;
 	}
 	return NULL;
 }
@@ -837,7 +809,7 @@ crews_there(struct other *me, void *arg)
 {
 	struct crews	*a = arg;
 	struct crew	 c[THREADS];
-	struct place	*p = place_new(a->dir);
+	struct place	*p = dedup_place_new(a->dir);
 	unsigned	 i;
 
 	other_say(me);
@@ -850,11 +822,11 @@ crews_there(struct other *me, void *arg)
 		OTHER_CHECK(pthread_join(c[i].thread, NULL) == 0);
 		OTHER_CHECK(c[i].good == EACH);
 	}
-	place_free(p);
+	dedup_place_free(p);
 }
 
 static void
-all_at_once(void **state)
+mark_all_at_once(void **state)
 {
 	struct crews	 a[2] = { { state_new(), 0 }, { NULL, 1 } };
 	struct other	 o[2];
@@ -873,7 +845,7 @@ all_at_once(void **state)
 		other_say(&o[k]);
 	for (k = 0; k < 2; k++)
 		check_int("all are marked", other_end(&o[k]), 0);
-	p = place_new(a[0].dir);
+	p = dedup_place_new(a[0].dir);
 	for (k = 0; k < 2; k++)
 		for (t = 0; t < THREADS; t++)
 			for (i = 0; i < EACH; i++) {
@@ -881,14 +853,14 @@ all_at_once(void **state)
 				found += look_key(p, key) == DEDUP_DONE;
 			}
 	check_int("nothing is lost", found, 2 * THREADS * EACH);
-	place_free(p);
+	dedup_place_free(p);
 }
 
-/* Marks until it is killed, somewhere between two further files. */
+/* Marks keys until it is killed, between two further files. */
 static void
-die_there(struct other *me, void *dir)
+mark_until_killed(struct other *me, void *dir)
 {
-	struct place	*p = place_new(dir);
+	struct place	*p = dedup_place_new(dir);
 	unsigned	 n;
 
 	other_say(me);
@@ -897,7 +869,7 @@ die_there(struct other *me, void *dir)
 }
 
 static void
-death(void **state)
+death_of_dedup(void **state)
 {
 	const char	*dir = state_new();
 	struct place	*p;
@@ -906,13 +878,13 @@ death(void **state)
 
 	(void)state;
 	for (i = 0; i < 5; i++) {
-		other_begin(&o, die_there, (void *)(uintptr_t)dir);
+		other_begin(&o, mark_until_killed, (void *)(uintptr_t)dir);
 		(void)other_hear(&o);
 		other_kill(&o);
-		p = place_new(dir);
+		p = dedup_place_new(dir);
 		check_int("we mark", mark_crowd(p, (unsigned)i * SLOTS, SLOTS), SLOTS);
 		check_int("we see", look_crowd(p, (unsigned)i * SLOTS, SLOTS), SLOTS);
-		place_free(p);
+		dedup_place_free(p);
 	}
 }
 
@@ -920,9 +892,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(faults), TEST(taking_turns), TEST(all_at_once), TEST(death), TEST(marks),
-		TEST(marks_again), TEST(near_keys), TEST(very_many), TEST(expiry), TEST(rotation),
-		TEST(unsaid), TEST(damaged_head), TEST(truncated), TEST(other_names),
+		TEST(dedup_faults), TEST(taking_turns), TEST(mark_all_at_once),
+		TEST(death_of_dedup), TEST(marks), TEST(marks_again), TEST(near_keys),
+		TEST(very_many), TEST(expiry), TEST(rotation), TEST(unsaid), TEST(damaged_head),
+		TEST(truncated), TEST(other_names),
 	};
 
 	return RUN("seen", tests);

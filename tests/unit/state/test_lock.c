@@ -13,8 +13,8 @@
 #include "tests/unit/unit.h"
 
 enum {
-	PATIENCE_MS = 30000,	/* nothing that is to happen takes so long */
-	SHORT_MS = 60,		/* what is to be waited for to its end */
+	PATIENCE_MS = 30000,	/* longer than anything here takes */
+	SHORT_MS = 60,		/* a wait that is to end without success */
 	WAITERS = 6,
 	MANY = 2000,
 	THREADS = 4,
@@ -22,9 +22,9 @@ enum {
 	KEYS = 3
 };
 
-/* As messages have them: the first eight bytes are often the same. */
+/* Keys like those of messages: the first eight bytes are often the same. */
 static void
-key_of(unsigned char key[LOCK_KEY], unsigned n)
+lock_key_of(unsigned char key[LOCK_KEY], unsigned n)
 {
 	int	 i;
 
@@ -34,16 +34,16 @@ key_of(unsigned char key[LOCK_KEY], unsigned n)
 }
 
 static enum lock_result
-begin(struct locks *cs, struct lock *c, unsigned n, int ms)
+take_numbered(struct locks *locks, struct lock *c, unsigned n, int ms)
 {
 	unsigned char	 key[LOCK_KEY];
 
-	key_of(key, n);
-	return lock_take(cs, c, key, ms == 0 ? 0 : clock_mono_ms() + ms);
+	lock_key_of(key, n);
+	return lock_take(locks, c, key, ms == 0 ? 0 : clock_mono_ms() + ms);
 }
 
 static void
-names(void **state)
+lock_names(void **state)
 {
 	static const struct {
 		const char	*name, *a_what, *a_which, *b_what, *b_which;
@@ -63,7 +63,7 @@ names(void **state)
 		lock_name(a, cases[i].a_what, cases[i].a_which);
 		lock_name(b, cases[i].b_what, cases[i].b_which);
 		CHECK(cases[i].name, (memcmp(a, b, LOCK_KEY) == 0) == cases[i].same);
-		/* These bytes are what other processes see. */
+		/* Only these bytes matter to other processes. */
 		CHECK(cases[i].name, (memcmp(a + 16, b + 16, 8) == 0) == cases[i].same);
 	}
 }
@@ -72,35 +72,35 @@ static void
 many_at_once(void **state)
 {
 	static struct lock	 c[MANY], again;
-	struct locks		*cs = lock_new(state_new());
+	struct locks		*locks = lock_new(state_new());
 	unsigned		 i;
-	int			 got = 0, busy = 0, anew = 0;
+	int			 got = 0, busy = 0, again_free = 0;
 
 	(void)state;
-	assert_non_null(cs);
+	assert_non_null(locks);
 	for (i = 0; i < MANY; i++)
-		got += begin(cs, &c[i], i, 0) == LOCK_MINE;
+		got += take_numbered(locks, &c[i], i, 0) == LOCK_MINE;
 	for (i = 0; i < MANY; i++)
-		busy += begin(cs, &again, i, 0) == LOCK_BUSY;
+		busy += take_numbered(locks, &again, i, 0) == LOCK_BUSY;
 	for (i = 0; i < MANY; i++)
-		lock_release(cs, &c[i], i % 2 == 0);
+		lock_release(locks, &c[i], i % 2 == 0);
 	for (i = 0; i < MANY; i++) {
-		anew += begin(cs, &again, i, 0) == LOCK_MINE;
-		lock_release(cs, &again, false);
+		again_free += take_numbered(locks, &again, i, 0) == LOCK_MINE;
+		lock_release(locks, &again, false);
 	}
 	check_int("claimed", got, MANY);
 	check_int("taken", busy, MANY);
-	check_int("free again", anew, MANY);
-	lock_free(cs);
+	check_int("free again", again_free, MANY);
+	lock_free(locks);
 	lock_free(NULL);
 }
 
-/* A thread that wants what is taken. */
+/* A thread that wants a lock which is taken. */
 struct wish {
-	struct locks		*cs;
+	struct locks		*locks;
 	pthread_t		 thread;
 	struct watched		 watched;
-	bool			 done;		/* how it ends its own claim */
+	bool			 done;		/* how it releases the lock */
 	int			 ms;
 	enum lock_result	 is;
 	int64_t			 took_ms;
@@ -114,82 +114,87 @@ want(void *arg)
 	int64_t		 begun_ms = clock_mono_ms();
 
 	watched_here(&w->watched);
-	w->is = begin(w->cs, &c, 1, w->ms);
+	w->is = take_numbered(w->locks, &c, 1, w->ms);
 	w->took_ms = clock_mono_ms() - begun_ms;
 	if (w->is == LOCK_MINE)
-		lock_release(w->cs, &c, w->done);
+		lock_release(w->locks, &c, w->done);
 	return NULL;
+}
+
+static const struct waiting {
+	const char	*name;
+	int		 waiters, ms;
+	bool		 ends, done, then;	/* the first thread; the threads after it */
+	int		 want[3];		/* how many, by enum lock_result */
+} waitings[] = {
+	{ "it ends well", 1, PATIENCE_MS, true, true, true, { 0, 1, 0 } },
+	{ "it fails", 1, PATIENCE_MS, true, false, true, { 1, 0, 0 } },
+	{ "it takes long", 1, SHORT_MS, false, false, true, { 0, 0, 1 } },
+	{ "many, it ends well", WAITERS, PATIENCE_MS, true, true, true, { 0, WAITERS, 0 } },
+	{ "many, the second ends well", WAITERS, PATIENCE_MS, true, false, true,
+	    { 1, WAITERS - 1, 0 } },
+	{ "many, all fail", WAITERS, PATIENCE_MS, true, false, false, { WAITERS, 0, 0 } },
+	{ "many, it takes long", WAITERS, SHORT_MS, false, false, true, { 0, 0, WAITERS } },
+};
+
+static void
+wait_in_threads(struct locks *locks, const struct waiting *t)
+{
+	struct wish	 w[WAITERS];
+	struct lock	 c;
+	int		 j, was[3] = { 0 };
+
+	check_int(t->name, take_numbered(locks, &c, 1, 0), LOCK_MINE);
+	for (j = 0; j < t->waiters; j++) {
+		w[j] = (struct wish){ .locks = locks, .ms = t->ms, .done = t->then };
+		watched_init(&w[j].watched);
+		assert_int_equal(pthread_create(&w[j].thread, NULL, want, &w[j]), 0);
+	}
+	for (j = 0; t->ends && j < t->waiters; j++)
+		watched_asleep(&w[j].watched);
+	if (t->ends)
+		lock_release(locks, &c, t->done);
+	for (j = 0; j < t->waiters; j++) {
+		assert_int_equal(pthread_join(w[j].thread, NULL), 0);
+		was[w[j].is]++;
+		CHECK(t->name, w[j].is != LOCK_BUSY || w[j].took_ms >= t->ms);
+		CHECK(t->name, w[j].took_ms < PATIENCE_MS);
+	}
+	if (!t->ends)
+		lock_release(locks, &c, false);
+	for (j = 0; j < 3; j++)
+		check_int(t->name, was[j], t->want[j]);
 }
 
 static void
 waiting_here(void **state)
 {
-	static const struct {
-		const char	*name;
-		int		 waiters, ms;
-		bool		 ends, done, then;	/* the first; those after it */
-		int		 want[3];		/* by enum lock_result */
-	} cases[] = {
-		{ "it ends well", 1, PATIENCE_MS, true, true, true, { 0, 1, 0 } },
-		{ "it fails", 1, PATIENCE_MS, true, false, true, { 1, 0, 0 } },
-		{ "it takes long", 1, SHORT_MS, false, false, true, { 0, 0, 1 } },
-		{ "many, it ends well", WAITERS, PATIENCE_MS, true, true, true, { 0, WAITERS, 0 } },
-		{ "many, the second ends well", WAITERS, PATIENCE_MS, true, false, true,
-		    { 1, WAITERS - 1, 0 } },
-		{ "many, all fail", WAITERS, PATIENCE_MS, true, false, false, { WAITERS, 0, 0 } },
-		{ "many, it takes long", WAITERS, SHORT_MS, false, false, true, { 0, 0, WAITERS } },
-	};
-	struct wish	 w[WAITERS];
-	struct locks	*cs = lock_new(state_new());
-	struct lock	 c;
+	struct locks	*locks = lock_new(state_new());
 	size_t		 i;
-	int		 j, was[3];
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		check_int(cases[i].name, begin(cs, &c, 1, 0), LOCK_MINE);
-		for (j = 0; j < cases[i].waiters; j++) {
-			w[j] = (struct wish){ .cs = cs, .ms = cases[i].ms, .done = cases[i].then };
-			watched_init(&w[j].watched);
-			assert_int_equal(pthread_create(&w[j].thread, NULL, want, &w[j]), 0);
-		}
-		for (j = 0; cases[i].ends && j < cases[i].waiters; j++)
-			watched_asleep(&w[j].watched);
-		if (cases[i].ends)
-			lock_release(cs, &c, cases[i].done);
-		memset(was, 0, sizeof(was));
-		for (j = 0; j < cases[i].waiters; j++) {
-			assert_int_equal(pthread_join(w[j].thread, NULL), 0);
-			was[w[j].is]++;
-			CHECK(cases[i].name, w[j].is != LOCK_BUSY || w[j].took_ms >= cases[i].ms);
-			CHECK(cases[i].name, w[j].took_ms < PATIENCE_MS);
-		}
-		if (!cases[i].ends)
-			lock_release(cs, &c, false);
-		check_int(cases[i].name, was[LOCK_MINE], cases[i].want[LOCK_MINE]);
-		check_int(cases[i].name, was[LOCK_DONE], cases[i].want[LOCK_DONE]);
-		check_int(cases[i].name, was[LOCK_BUSY], cases[i].want[LOCK_BUSY]);
-	}
-	lock_free(cs);
+	for (i = 0; i < COUNT(waitings); i++)
+		wait_in_threads(locks, &waitings[i]);
+	lock_free(locks);
 }
 
-/* Numbers that only who has the claim may touch: what is lost was not exclusive. */
+/* Numbers that only the owner of the lock changes: if one gets lost, two owned it at once. */
 struct shared {
-	struct locks	*cs;
+	struct locks	*locks;
 	long		 n[KEYS];
 };
 
 static void *
-add(void *arg)
+add_numbers(void *arg)
 {
 	struct shared	*s = arg;
 	struct lock	 c;
 	unsigned	 i;
 
 	for (i = 0; i < ROUNDS; i++)
-		if (begin(s->cs, &c, i % KEYS, PATIENCE_MS) == LOCK_MINE) {
+		if (take_numbered(s->locks, &c, i % KEYS, PATIENCE_MS) == LOCK_MINE) {
 			s->n[i % KEYS]++;
-			lock_release(s->cs, &c, false);
+			lock_release(s->locks, &c, false);
 		}
 	return NULL;
 }
@@ -197,30 +202,30 @@ add(void *arg)
 static void
 threads_take_turns(void **state)
 {
-	struct shared	 s = { .cs = lock_new(state_new()) };
+	struct shared	 s = { .locks = lock_new(state_new()) };
 	pthread_t	 t[THREADS];
 	int		 i;
 
 	(void)state;
 	for (i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&t[i], NULL, add, &s), 0);
+		assert_int_equal(pthread_create(&t[i], NULL, add_numbers, &s), 0);
 	for (i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 	check_int("all counted", s.n[0] + s.n[1] + s.n[2], THREADS * ROUNDS);
-	lock_free(s.cs);
+	lock_free(s.locks);
 }
 
-/* Has claim 1 until it is told to let go of it. */
+/* Holds lock 1 until the test tells it to release it. */
 static void
-hold(struct other *me, void *dir)
+hold_until_told(struct other *me, void *dir)
 {
-	struct locks	*cs = lock_new(dir);
+	struct locks	*locks = lock_new(dir);
 	struct lock	 c;
 
-	OTHER_CHECK(begin(cs, &c, 1, 0) == LOCK_MINE);
+	OTHER_CHECK(take_numbered(locks, &c, 1, 0) == LOCK_MINE);
 	other_say(me);
 	if (other_hear(me))
-		lock_release(cs, &c, true);
+		lock_release(locks, &c, true);
 	other_say(me);
 	(void)other_hear(me);
 }
@@ -233,7 +238,7 @@ another_process(void **state)
 		bool		 dies;
 	} cases[] = { { "ends it", false }, { "is killed", true } };
 	const char	*dir = state_new();
-	struct locks	*cs;
+	struct locks	*locks;
 	struct lock	 c, d;
 	struct other	 o;
 	int64_t		 begun_ms;
@@ -241,27 +246,27 @@ another_process(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		other_begin(&o, hold, (void *)(uintptr_t)dir);
-		cs = lock_new(dir);
+		other_begin(&o, hold_until_told, (void *)(uintptr_t)dir);
+		locks = lock_new(dir);
 		(void)other_hear(&o);
-		check_int(cases[i].name, begin(cs, &c, 1, 0), LOCK_BUSY);
+		check_int(cases[i].name, take_numbered(locks, &c, 1, 0), LOCK_BUSY);
 		begun_ms = clock_mono_ms();
-		check_int(cases[i].name, begin(cs, &c, 1, SHORT_MS), LOCK_BUSY);
+		check_int(cases[i].name, take_numbered(locks, &c, 1, SHORT_MS), LOCK_BUSY);
 		CHECK(cases[i].name, clock_mono_ms() - begun_ms >= SHORT_MS / 2);
-		check_int(cases[i].name, begin(cs, &d, 2, 0), LOCK_MINE);
-		lock_release(cs, &d, true);	/* the other's stays */
-		check_int(cases[i].name, begin(cs, &c, 1, 0), LOCK_BUSY);
+		check_int(cases[i].name, take_numbered(locks, &d, 2, 0), LOCK_MINE);
+		lock_release(locks, &d, true);	/* the other lock stays taken */
+		check_int(cases[i].name, take_numbered(locks, &c, 1, 0), LOCK_BUSY);
 		if (cases[i].dies) {
 			other_kill(&o);
 		} else {
 			other_say(&o);
 			(void)other_hear(&o);
 		}
-		check_int(cases[i].name, begin(cs, &c, 1, PATIENCE_MS), LOCK_MINE);
+		check_int(cases[i].name, take_numbered(locks, &c, 1, PATIENCE_MS), LOCK_MINE);
 		if (!cases[i].dies)
 			check_int(cases[i].name, other_end(&o), 0);
-		lock_release(cs, &c, true);
-		lock_free(cs);
+		lock_release(locks, &c, true);
+		lock_free(locks);
 	}
 }
 
@@ -272,25 +277,25 @@ end_of_other(void *arg)
 	return NULL;
 }
 
-/* Its death ends a wait that is under way. */
+/* The death of the owner ends the wait of another process. */
 static void
 death_while_waiting(void **state)
 {
 	const char	*dir = state_new();
-	struct locks	*cs;
+	struct locks	*locks;
 	struct lock	 c;
 	struct other	 o;
 	pthread_t	 t;
 
 	(void)state;
-	other_begin(&o, hold, (void *)(uintptr_t)dir);
+	other_begin(&o, hold_until_told, (void *)(uintptr_t)dir);
 	(void)other_hear(&o);
-	cs = lock_new(dir);
+	locks = lock_new(dir);
 	assert_int_equal(pthread_create(&t, NULL, end_of_other, &o), 0);
-	check_int("taken over", begin(cs, &c, 1, PATIENCE_MS), LOCK_MINE);
+	check_int("taken over", take_numbered(locks, &c, 1, PATIENCE_MS), LOCK_MINE);
 	assert_int_equal(pthread_join(t, NULL), 0);
-	lock_release(cs, &c, false);
-	lock_free(cs);
+	lock_release(locks, &c, false);
+	lock_free(locks);
 }
 
 struct elsewhere {
@@ -302,15 +307,15 @@ static void
 add_there(struct other *me, void *arg)
 {
 	struct elsewhere	*e = arg;
-	struct locks		*cs = lock_new(e->dir);
+	struct locks		*locks = lock_new(e->dir);
 	struct lock		 c;
 	unsigned		 i;
 
 	(void)me;
 	for (i = 0; i < ROUNDS / 10; i++)
-		if (begin(cs, &c, i % KEYS, PATIENCE_MS) == LOCK_MINE) {
+		if (take_numbered(locks, &c, i % KEYS, PATIENCE_MS) == LOCK_MINE) {
 			e->shared->n[i % KEYS]++;
-			lock_release(cs, &c, false);
+			lock_release(locks, &c, false);
 		} else {
 			other_check(false, "it can be claimed");
 		}
@@ -348,73 +353,73 @@ the_file(void **state)
 {
 	const char	*parent = state_new();
 	char		 dir[STATE_PATH], file[STATE_PATH];
-	struct locks	*cs;
+	struct locks	*locks;
 	struct lock	 c;
 	struct stat	 st;
 
 	(void)state;
 	state_path(dir, parent, "new");
 	state_path(file, dir, "qtoa.lock");
-	cs = lock_new(dir);
+	locks = lock_new(dir);
 	check_int("nothing is opened before", stat(dir, &st), -1);
-	check_int("claimed", begin(cs, &c, 1, 0), LOCK_MINE);
-	lock_release(cs, &c, true);
+	check_int("claimed", take_numbered(locks, &c, 1, 0), LOCK_MINE);
+	lock_release(locks, &c, true);
 	check_int("the directory is made", stat(dir, &st), 0);
 	check_int("ours alone", st.st_mode & 07777, 0700);
 	check_int("so is the file", stat(file, &st), 0);
 	check_int("ours alone, too", st.st_mode & 07777, 0600);
-	lock_free(cs);
+	lock_free(locks);
 }
 
 static void
 try_all(struct other *me, void *dir)
 {
-	struct locks	*cs = lock_new(dir);
+	struct locks	*locks = lock_new(dir);
 	struct lock	 c;
 
 	(void)me;
-	OTHER_CHECK(begin(cs, &c, 1, 0) == LOCK_MINE);		/* on the file that is gone */
-	OTHER_CHECK(begin(cs, &c, 2, 0) == LOCK_BUSY);
+	OTHER_CHECK(take_numbered(locks, &c, 1, 0) == LOCK_MINE);	/* on the old file */
+	OTHER_CHECK(take_numbered(locks, &c, 2, 0) == LOCK_BUSY);
 }
 
-/* Somebody tidies up: soon all agree on a new one. */
+/* The lock file is deleted: soon all processes use a new one. */
 static void
 deleted_file(void **state)
 {
 	const struct timespec	 pause = { 0, 20000000 };
 	const char		*dir = state_new();
 	char			 file[STATE_PATH];
-	struct locks		*cs = lock_new(dir);
+	struct locks		*locks = lock_new(dir);
 	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
 	struct lock		 c, d;
 	struct other		 o;
 
 	(void)state;
 	state_path(file, dir, "qtoa.lock");
-	check_int("claimed", begin(cs, &c, 1, 0), LOCK_MINE);
+	check_int("claimed", take_numbered(locks, &c, 1, 0), LOCK_MINE);
 	assert_int_equal(unlink(file), 0);
-	while (begin(cs, &d, 2, 0) == LOCK_MINE && access(file, F_OK) != 0 &&
+	while (take_numbered(locks, &d, 2, 0) == LOCK_MINE && access(file, F_OK) != 0 &&
 	    clock_mono_ms() < end_ms) {
-		lock_release(cs, &d, true);
+		lock_release(locks, &d, true);
 		(void)nanosleep(&pause, NULL);
 	}
 	other_begin(&o, try_all, (void *)(uintptr_t)dir);
 	check_int("the others see it", other_end(&o), 0);
-	check_int("still taken here", begin(cs, &d, 1, 0), LOCK_BUSY);
-	lock_release(cs, &c, true);
-	check_int("and free again", begin(cs, &c, 1, 0), LOCK_MINE);
-	lock_release(cs, &c, true);
-	lock_free(cs);
+	check_int("still taken here", take_numbered(locks, &d, 1, 0), LOCK_BUSY);
+	lock_release(locks, &c, true);
+	check_int("and free again", take_numbered(locks, &c, 1, 0), LOCK_MINE);
+	lock_release(locks, &c, true);
+	lock_free(locks);
 }
 
-/* No file to lock: claims hold within the process; and when it comes, among all. */
+/* Without a file, locks work within the process; when there is one, among all processes. */
 static void
 without_file(void **state)
 {
 	const struct timespec	 pause = { 0, 20000000 };
 	const char		*parent = state_new();
 	char			 dir[STATE_PATH], file[STATE_PATH];
-	struct locks		*cs, *blind;
+	struct locks		*locks, *blind;
 	struct lock		 c, d;
 	int64_t			 end_ms;
 
@@ -422,35 +427,35 @@ without_file(void **state)
 	state_write(parent, "dir", "", 0);
 	state_path(dir, parent, "dir");
 	state_path(file, dir, "qtoa.lock");
-	cs = lock_new(dir);
-	check_int("claimed", begin(cs, &c, 1, 0), LOCK_MINE);
-	check_int("taken", begin(cs, &d, 1, 0), LOCK_BUSY);
-	lock_release(cs, &c, true);
-	check_int("free again", begin(cs, &c, 1, 0), LOCK_MINE);
+	locks = lock_new(dir);
+	check_int("claimed", take_numbered(locks, &c, 1, 0), LOCK_MINE);
+	check_int("taken", take_numbered(locks, &d, 1, 0), LOCK_BUSY);
+	lock_release(locks, &c, true);
+	check_int("free again", take_numbered(locks, &c, 1, 0), LOCK_MINE);
 	assert_int_equal(unlink(dir), 0);
 	for (end_ms = clock_mono_ms() + PATIENCE_MS; clock_mono_ms() < end_ms;) {
-		check_int("meanwhile", begin(cs, &d, 2, 0), LOCK_MINE);
+		check_int("meanwhile", take_numbered(locks, &d, 2, 0), LOCK_MINE);
 		if (access(file, F_OK) == 0)
 			break;
-		lock_release(cs, &d, true);
+		lock_release(locks, &d, true);
 		(void)nanosleep(&pause, NULL);
 	}
 	check_int("the file came", access(file, F_OK), 0);
-	lock_release(cs, &c, true);
-	lock_release(cs, &d, true);
+	lock_release(locks, &c, true);
+	lock_release(locks, &d, true);
 	blind = lock_new("/proc/self/nowhere");
-	check_int("no directory to be made", begin(blind, &c, 1, 0), LOCK_MINE);
-	check_int("taken, too", begin(blind, &d, 1, 0), LOCK_BUSY);
+	check_int("no directory to be made", take_numbered(blind, &c, 1, 0), LOCK_MINE);
+	check_int("taken, too", take_numbered(blind, &d, 1, 0), LOCK_BUSY);
 	lock_release(blind, &c, true);
 	lock_free(blind);
-	lock_free(cs);
+	lock_free(locks);
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(names), TEST(another_process), TEST(processes_take_turns),
+		TEST(lock_names), TEST(another_process), TEST(processes_take_turns),
 		TEST(death_while_waiting), TEST(many_at_once), TEST(waiting_here),
 		TEST(threads_take_turns), TEST(the_file), TEST(deleted_file),
 		TEST(without_file),

@@ -23,9 +23,10 @@ enum {
 	KILLS = 6,
 	MINUTE_MS = 60000,
 
-	/* Of the file: see state/log_ratelimit.h. */
+	/* The layout of the file; see state/failure_table.h. */
 	HEAD = 4096, PLACE = 512, PLACES = 256, SIZE = HEAD + PLACES * PLACE,
-	VERSION_AT = 8, PLACES_AT = 12, INDEX_AT = 64, TEXT_AT = 80, EACH = 192, SHARED = 48, REST = 16
+	VERSION_AT = 8, PLACES_AT = 12, INDEX_AT = 64, TEXT_AT = 80,
+	EACH = 192, SHARED = 48, REST = 16
 };
 
 static const int64_t	 noon_ms = INT64_C(1795348800000);	/* 2026-11-22T12:00:00Z */
@@ -54,19 +55,21 @@ site_close(struct site *s)
 	lock_free(s->locks);
 }
 
-/* One that every test may alter. */
+/* A failure that each test may change. */
 static struct log_ratelimit_failure
 forged(const char *peer)
 {
-	return (struct log_ratelimit_failure){ LEVEL_NOTICE, "request", "shop", "signature mismatch", "",
-	    slice_of(peer) };
+	return (struct log_ratelimit_failure){
+		LEVEL_NOTICE, "request", "shop", "signature mismatch", "",
+		slice_of(peer) };
 }
 
 static struct log_ratelimit_failure
 broken(const char *account, const char *reason)
 {
-	return (struct log_ratelimit_failure){ LEVEL_WARNING, "request", account, "not confirmed by QT", reason,
-	    { NULL, 0 } };
+	return (struct log_ratelimit_failure){
+		LEVEL_WARNING, "request", account, "not confirmed by QT", reason,
+		{ NULL, 0 } };
 }
 
 static void
@@ -87,7 +90,7 @@ later(int64_t ms)
 	(void)atomic_fetch_add(&clocks->wall_ms, ms);
 }
 
-/* Memory that processes begun later have, too. */
+/* Memory that is shared with processes which start later. */
 static void *
 shared(size_t len)
 {
@@ -104,9 +107,9 @@ shared(size_t len)
 	return p;
 }
 
-/* Every test has a directory of its own, with the log in it. */
+/* Logs to the directory of a test, at noon. */
 static const char *
-begin(const char *dir)
+log_at_noon(const char *dir)
 {
 	static char	 path[STATE_PATH];
 
@@ -116,9 +119,9 @@ begin(const char *dir)
 	return path;
 }
 
-/* What the log has: lines with that word; and what those of sums come to. */
+/* How many lines of the log have that word; sums: the sum of their counts. */
 static int64_t
-look(const char *log, const char *word, bool sums)
+sum_lines(const char *log, const char *word, bool sums)
 {
 	char		 line[2048];
 	const char	*p;
@@ -137,19 +140,19 @@ look(const char *log, const char *word, bool sums)
 static int64_t
 written(const char *log)
 {
-	return look(log, "what=request", false);
+	return sum_lines(log, "what=request", false);
 }
 
 static int64_t
 summed(const char *log)
 {
-	return look(log, "what=repeated", true);
+	return sum_lines(log, "what=repeated", true);
 }
 
 static int64_t
 summaries(const char *log)
 {
-	return look(log, "what=repeated", false);
+	return sum_lines(log, "what=repeated", false);
 }
 
 static int64_t
@@ -158,7 +161,7 @@ told(const char *log)
 	return written(log) + summed(log);
 }
 
-/* The last line of the log. */
+/* Finds the last line of the log. */
 static const char *
 last_line(const char *log)
 {
@@ -174,13 +177,13 @@ last_line(const char *log)
 }
 
 /*
- * Summing up.
+ * One failure again and again.
  */
 
 static void
 a_minute(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct site	 s;
 
 	(void)state;
@@ -218,7 +221,7 @@ a_minute(void **state)
 static void
 the_last_call(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct site	 s, next;
 
 	(void)state;
@@ -227,7 +230,7 @@ the_last_call(void **state)
 	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("all is said", told(log), 10);
 	site_close(&s);
-	/* Who is started again and again does not begin anew each time. */
+	/* A process that starts later goes on with the same minute. */
 	site_open(&next, dir);
 	happen(&next, forged("192.0.2.1"), 10);
 	check_int("the minute is the same", written(log), LIMIT);
@@ -237,11 +240,11 @@ the_last_call(void **state)
 	log_close();
 }
 
-/* Who dies has said nothing of what was counted: another one does, that saw no failure. */
+/* A process that counted died; another one, which saw no failure, logs the counts. */
 static void
 said_by_others(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct site	 dead, other, third;
 
 	(void)state;
@@ -264,11 +267,11 @@ said_by_others(void **state)
 	log_close();
 }
 
-/* As CGI runs do: each a process with one failure, and nobody who tends. */
+/* Like CGI runs: each process has one failure, and none calls the housekeeping. */
 static void
 one_by_one(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct site	 s;
 	int		 i;
 
@@ -290,7 +293,7 @@ one_by_one(void **state)
 static void
 without(void **state)
 {
-	const char			*dir = state_new(), *log = begin(dir);
+	const char			*dir = state_new(), *log = log_at_noon(dir);
 	struct log_ratelimit_failure	 x = forged("192.0.2.1");
 	struct logline			 l;
 	struct site			 s;
@@ -309,8 +312,10 @@ without(void **state)
 	check_int("no line: none", written(log), 1);
 	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("but counted", summed(log), 5 - LIMIT);
-	log_ratelimit_end(s.log_ratelimit, NULL, &(struct log_ratelimit_failure){ .level = LEVEL_ERROR });
-	log_ratelimit_end(s.log_ratelimit, NULL, &(struct log_ratelimit_failure){ .level = LEVEL_ERROR, .what = "" });
+	log_ratelimit_end(s.log_ratelimit, NULL,
+	    &(struct log_ratelimit_failure){ .level = LEVEL_ERROR });
+	log_ratelimit_end(s.log_ratelimit, NULL,
+	    &(struct log_ratelimit_failure){ .level = LEVEL_ERROR, .what = "" });
 	site_close(&s);
 	log_close();
 }
@@ -318,7 +323,7 @@ without(void **state)
 static void
 levels(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct site	 s;
 
 	(void)state;
@@ -336,9 +341,9 @@ levels(void **state)
 	log_close();
 }
 
-/* What is not the same is not summed. */
+/* Failures that differ are counted apart. */
 static void
-keys(void **state)
+differing_keys(void **state)
 {
 	static const struct {
 		const char			*name;
@@ -357,7 +362,7 @@ keys(void **state)
 		{ "shifted on", { LEVEL_NOTICE, "request", "a", "bc", "", BYTES("d") } },
 		{ "and on", { LEVEL_NOTICE, "request", "a", "b", "", BYTES("cd") } },
 	};
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct site	 s;
 	size_t		 i;
 
@@ -365,10 +370,14 @@ keys(void **state)
 	site_open(&s, dir);
 	for (i = 0; i < COUNT(cases); i++) {
 		happen(&s, cases[i].x, LIMIT - 1);
-		check_int(cases[i].name, look(log, "time=", false), (int64_t)(i + 1) * (LIMIT - 1));
+		check_int(cases[i].name, sum_lines(log, "time=", false),
+		    (int64_t)(i + 1) * (LIMIT - 1));
 	}
-	happen(&s, (struct log_ratelimit_failure){ LEVEL_NOTICE, "request", "a", "b", NULL, BYTES("d") }, 2);
-	check_int("NULL is \"\"", look(log, "time=", false), (int64_t)COUNT(cases) * (LIMIT - 1) + 1);
+	happen(&s, (struct log_ratelimit_failure){
+		LEVEL_NOTICE, "request", "a", "b", NULL, BYTES("d"),
+	}, 2);
+	check_int("NULL is \"\"", sum_lines(log, "time=", false),
+	    (int64_t)COUNT(cases) * (LIMIT - 1) + 1);
 	site_close(&s);
 	log_close();
 }
@@ -376,7 +385,7 @@ keys(void **state)
 static void
 clocks_that_are_set(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct site	 s;
 
 	(void)state;
@@ -403,11 +412,11 @@ clocks_that_are_set(void **state)
  * Room.
  */
 
-/* A flood from everywhere. */
+/* Failures of very many peers. */
 static void
 many_peers(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	char		 peer[32];
 	struct site	 s;
 	int		 i;
@@ -419,26 +428,29 @@ many_peers(void **state)
 		happen(&s, forged(peer), 2);
 	}
 	check_int("some have their own lines, all others together", written(log),
-	    LOG_RATELIMIT_PEERS * 2 + LIMIT);
+	    FAILURE_TABLE_PEERS * 2 + LIMIT);
 	happen(&s, broken("shop", "retry"), 1);
-	check_int("which take no room from others", written(log), LOG_RATELIMIT_PEERS * 2 + LIMIT + 1);
+	check_int("which take no room from others", written(log),
+	    FAILURE_TABLE_PEERS * 2 + LIMIT + 1);
 	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("none is lost", told(log), 4001);
-	check_int("one sum", look(log, "peer=* ", true), 4000 - LOG_RATELIMIT_PEERS * 2 - LIMIT);
+	check_int("one sum", sum_lines(log, "peer=* ", true),
+	    4000 - FAILURE_TABLE_PEERS * 2 - LIMIT);
 	later(MINUTE_MS);
 	happen(&s, forged("203.0.113.9"), 5);
 	later(MINUTE_MS);
 	log_ratelimit_housekeep(s.log_ratelimit, false);
-	check_int("later there is room again", look(log, "peer=203.0.113.9 ", true), 5 - LIMIT);
+	check_int("later there is room again", sum_lines(log, "peer=203.0.113.9 ", true),
+	    5 - LIMIT);
 	site_close(&s);
 	log_close();
 }
 
-/* A table that is full: more and more is summed together, and at last nothing. */
+/* The table is full: first accounts share a place, then lines are logged as they are. */
 static void
 no_room(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	char		 text[32];
 	struct site	 s;
 	int64_t		 lines = 0;
@@ -462,10 +474,13 @@ no_room(void **state)
 	check_int("who has room keeps it", written(log), lines);
 	log_ratelimit_housekeep(s.log_ratelimit, true);
 	check_int("none is lost", told(log), 600 * 5 + 1);
-	check_int("of several accounts", look(log, "account=* ", true),
+	check_int("of several accounts", sum_lines(log, "account=* ", true),
 	    (500 - EACH - SHARED) * 5 - LIMIT + (REST - 1) * (5 - LIMIT));
 
-	/* What is silent makes room, the longest silent first, and is said before. */
+	/*
+	 * The failure that was not seen for longest loses its place, and its count is logged
+	 * before.
+	 */
 	happen(&s, broken("a000", "retry"), 1);
 	happen(&s, broken("a001", "retry"), 1);
 	later(MINUTE_MS - 1);
@@ -473,20 +488,20 @@ no_room(void **state)
 	later(1);
 	happen(&s, broken("new", "retry"), 5);
 	happen(&s, broken("a000", "retry"), 5);
-	check_int("new", look(log, "what=request", false), lines + 2 * LIMIT);
+	check_int("new", sum_lines(log, "what=request", false), lines + 2 * LIMIT);
 	later(MINUTE_MS);
 	log_ratelimit_housekeep(s.log_ratelimit, false);
-	check_int("of each as it was", look(log, "account=new ", true), 5 - LIMIT);
+	check_int("of each as it was", sum_lines(log, "account=new ", true), 5 - LIMIT);
 	check_int("none is lost", told(log), 600 * 5 + 1 + 3 + 10);
 	site_close(&s);
 	log_close();
 }
 
-/* Who makes room has not said all. */
+/* A place is taken whose count is not logged yet. */
 static void
 replaced(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	char		 text[32];
 	struct site	 s;
 	int		 i;
@@ -500,10 +515,10 @@ replaced(void **state)
 	}
 	check_int("unsaid", told(log), EACH * LIMIT);
 	later(MINUTE_MS);
-	atomic_store(&clocks->mono_ahead_ms, -5000);	/* not yet are all of them looked at */
+	atomic_store(&clocks->mono_ahead_ms, -5000);	/* it is too early to look at all places */
 	happen(&s, broken("a191", "other"), 1);
 	atomic_store(&clocks->mono_ahead_ms, 0);
-	check_int("said when it goes", look(log, "account=a000 ", true), 2);
+	check_int("said when it goes", sum_lines(log, "account=a000 ", true), 2);
 	check_int("no other", summaries(log), 1);
 	site_close(&s);
 	log_close();
@@ -528,8 +543,9 @@ fail_much(void *arg)
 
 	for (i = 0; i < EVENTS; i++) {
 		(void)snprintf(peer, sizeof(peer), "198.51.100.%d", i % 50);
-		happen(c->site, i % 2 == 0 ? forged(peer) : broken("shop", i % 3 == 0 ? "a" : "b"), 1);
-		/* A minute passes now and then, not for all at once. */
+		happen(c->site, i % 2 == 0 ? forged(peer) :
+		    broken("shop", i % 3 == 0 ? "a" : "b"), 1);
+		/* A minute passes now and then, not for all threads at once. */
 		if (i % 1000 == 999) {
 			later(MINUTE_MS / 2);
 			if (c->number % 2 == 0)
@@ -560,7 +576,7 @@ crew_there(struct other *me, void *arg)
 }
 
 static void
-all_at_once(void **state)
+fail_all_at_once(void **state)
 {
 	const char	*dir = state_new(), *log;
 	struct clocks	*before = clocks;
@@ -569,7 +585,7 @@ all_at_once(void **state)
 
 	(void)state;
 	clocks = shared(sizeof(*clocks));
-	log = begin(dir);
+	log = log_at_noon(dir);
 	for (i = 0; i < PROCESSES; i++)
 		other_begin(&o[i], crew_there, (void *)(uintptr_t)dir);
 	for (i = 0; i < PROCESSES; i++)
@@ -591,19 +607,19 @@ struct dying {
 };
 
 static void
-die_there(struct other *me, void *arg)
+fail_until_killed(struct other *me, void *arg)
 {
 	struct dying	*d = arg;
 	struct site	 s;
 	char		 account[16];
 	int		 i;
 
-	/* Begun anew now and then, so that a kill meets the making as well. */
+	/* It opens the file again and again, so that a kill may come while it makes it. */
 	for (i = 0;; i++) {
 		site_open(&s, d->dir);
 		(void)snprintf(account, sizeof(account), "a%d", i % 150);
 		happen(&s, broken(account, "retry"), 5);
-		site_close(&s);	/* where it had no file it says what it has */
+		site_close(&s);	/* without a file it logs its own counts here */
 		atomic_fetch_add(d->said, 5);
 		if (i == 20)
 			other_say(me);
@@ -611,7 +627,7 @@ die_there(struct other *me, void *arg)
 }
 
 static void
-death(void **state)
+death_of_limiter(void **state)
 {
 	const char	*dir, *log = "";
 	struct dying	 d;
@@ -623,10 +639,10 @@ death(void **state)
 	d.said = shared(sizeof(*d.said));
 	for (i = 0; i < KILLS; i++) {
 		d.dir = dir = state_new();
-		log = begin(dir);
+		log = log_at_noon(dir);
 		atomic_store(d.said, 0);
 		for (k = 0; k < 2; k++)
-			other_begin(&o[k], die_there, &d);
+			other_begin(&o[k], fail_until_killed, &d);
 		for (k = 0; k < 2; k++)
 			(void)other_hear(&o[k]);
 		for (k = 0; k < 2; k++)
@@ -635,7 +651,7 @@ death(void **state)
 		happen(&s, forged("192.0.2.1"), 5);
 		log_ratelimit_housekeep(s.log_ratelimit, true);
 		site_close(&s);
-		/* One that was killed may have told what it did not count. */
+		/* A process may be killed after it has logged, before it has counted. */
 		CHECK("nothing is lost", told(log) >= (int64_t)atomic_load(d.said) + 5);
 		CHECK("nothing is made up", told(log) <= (int64_t)atomic_load(d.said) + 5 + 2 * 5);
 	}
@@ -644,7 +660,7 @@ death(void **state)
 }
 
 /*
- * What lies there already.
+ * Files that are there already.
  */
 
 static void
@@ -683,7 +699,7 @@ static void make_old(const char *dir)	{ put_u32(dir, VERSION_AT, 0); }
 static void make_later(const char *dir)	{ put_u32(dir, VERSION_AT, 2); }
 static void make_few(const char *dir)	{ put_u32(dir, PLACES_AT, 255); }
 
-/* Who died while it took a place: the texts are half of another's. */
+/* A process died while it took a place: some of the texts are those of another failure. */
 static void
 make_half(const char *dir)
 {
@@ -691,7 +707,7 @@ make_half(const char *dir)
 	write_at(dir, HEAD + TEXT_AT, "half", 4);
 }
 
-/* A power cut has left the index without the place, or the place without the index. */
+/* A power cut has left an index without its place, or a place without its index. */
 static void
 make_unwritten(const char *dir)
 {
@@ -702,7 +718,7 @@ make_unwritten(const char *dir)
 
 static void make_unknown(const char *dir) { write_at(dir, INDEX_AT, "\0\0\0\0\0\0\0", 8); }
 
-/* A copy that has holes. */
+/* A copy of the file has holes. */
 static void
 make_sparse(const char *dir)
 {
@@ -718,18 +734,10 @@ make_sparse(const char *dir)
 	cut(dir, SIZE);
 }
 
-/* One who died there. */
-static void
-make_new(const char *dir)
-{
-	state_write(dir, "qtoa.failures.new", "x", 1);
-	cut(dir, 0);
-}
-
 static const struct met {
 	const char	*name;
 	void		 (*alter)(const char *dir);
-	int		 told;		/* of ten before and ten behind */
+	int		 told;		/* of ten failures before and ten after */
 	int		 aside, trouble;
 } mets[] = {
 	{ "text",	make_text,	LIMIT + 10, 1, 0 },
@@ -744,7 +752,6 @@ static const struct met {
 	{ "unwritten",	make_unwritten,	LIMIT + 10, 0, 0 },
 	{ "unknown",	make_unknown,	LIMIT + 10, 0, 0 },
 	{ "holes",	make_sparse,	20, 0, 0 },
-	{ "half made",	make_new,	LIMIT + 10, 0, 0 },
 };
 
 struct meeting {
@@ -756,7 +763,7 @@ static void
 meet_there(struct other *me, void *arg)
 {
 	const struct meeting	*m = arg;
-	const char		*log = begin(m->dir);
+	const char		*log = log_at_noon(m->dir);
 	char			 path[STATE_PATH];
 	struct stat		 st;
 	struct site		 s;
@@ -774,8 +781,8 @@ meet_there(struct other *me, void *arg)
 	site_close(&s);
 	OTHER_CHECK(told(log) == m->met->told);
 	OTHER_CHECK(written(log) == (m->met->told == 20 ? LIMIT : 2 * LIMIT));
-	OTHER_CHECK(look(log, "set aside", false) == m->met->aside);
-	OTHER_CHECK(look(log, "what=flood", false) == m->met->aside + m->met->trouble);
+	OTHER_CHECK(sum_lines(log, "set aside", false) == m->met->aside);
+	OTHER_CHECK(sum_lines(log, "what=flood", false) == m->met->aside + m->met->trouble);
 	OTHER_CHECK(state_count(m->dir, file, NULL) == 1 + m->met->aside);
 	OTHER_CHECK(m->met->trouble != 0 || (stat(path, &st) == 0 && st.st_size == SIZE &&
 	    (off_t)st.st_blocks * 512 >= SIZE));
@@ -798,7 +805,7 @@ met_before(void **state)
 }
 
 static uint64_t
-next(uint64_t *seed)
+next_random(uint64_t *seed)
 {
 	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return *seed >> 11;
@@ -819,12 +826,12 @@ ignore(void *ctx, const struct log_ratelimit_entry *e)
 	(*n)++;
 }
 
-/* Whatever stands in a place, it is read and written as one. */
+/* The places hold random bytes: they are read and written like any other. */
 static void
 garbage(void **state)
 {
 	static uint64_t	 words[SIZE / 8];
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	uint64_t	 seed = 7;
 	struct site	 s;
 	int		 i, n = 0;
@@ -833,7 +840,7 @@ garbage(void **state)
 	site_open(&s, dir);
 	happen(&s, forged("192.0.2.1"), 1);
 	for (i = HEAD / 8; i < SIZE / 8; i++)
-		words[i] = next(&seed) << 11 ^ next(&seed);
+		words[i] = next_random(&seed) << 11 ^ next_random(&seed);
 	for (i = 0; i < PLACES; i++)
 		words[INDEX_AT / 8 + i] = words[(HEAD + i * PLACE) / 8];
 	write_at(dir, INDEX_AT, words + INDEX_AT / 8, sizeof(words) - INDEX_AT);
@@ -854,72 +861,62 @@ garbage(void **state)
  * Faults.
  */
 
-static void
-limit_to(rlim_t bytes)
-{
-	struct rlimit	 r;
-
-	OTHER_CHECK(getrlimit(RLIMIT_FSIZE, &r) == 0);
-	r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
-	OTHER_CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
-}
-
-/* Fails while there is no file, and once there is. */
+/* Counts failures while the file cannot be used, and when it can again. */
 static void
 without_and_with(const char *dir, struct site *s, const char *log, void (*mend)(const char *dir))
 {
 	happen(s, forged("192.0.2.1"), 10);
 	OTHER_CHECK(written(log) == LIMIT);
-	OTHER_CHECK(look(log, "what=flood", false) == 1);
+	OTHER_CHECK(sum_lines(log, "what=flood", false) == 1);
 	log_ratelimit_housekeep(s->log_ratelimit, false);
 	OTHER_CHECK(told(log) == LIMIT);
 	mend(dir);
 	atomic_store(&clocks->mono_ahead_ms, -5000);
 	happen(s, forged("192.0.2.1"), 1);
-	OTHER_CHECK(look(log, "works again", false) == 0);	/* it is not tried each time */
+	OTHER_CHECK(sum_lines(log, "works again", false) == 0);	/* it waits a second */
 	atomic_store(&clocks->mono_ahead_ms, 1001);
 	happen(s, forged("192.0.2.1"), 10);
-	OTHER_CHECK(look(log, "works again", false) == 1);
+	OTHER_CHECK(sum_lines(log, "works again", false) == 1);
 	OTHER_CHECK(state_count(dir, file, NULL) == 1);
-	OTHER_CHECK(told(log) == 11 + LIMIT);	/* what was its own has been said */
+	OTHER_CHECK(told(log) == 11 + LIMIT);	/* the counts of its own table are logged */
 	log_ratelimit_housekeep(s->log_ratelimit, true);
 	OTHER_CHECK(told(log) == 21);
-	OTHER_CHECK(look(log, "what=flood", false) == 2);
+	OTHER_CHECK(sum_lines(log, "what=flood", false) == 2);
 }
 
-/* A file size limit stands for a full disk. */
-static void mend_disk(const char *dir)	{ (void)dir; limit_to(RLIM_INFINITY); }
+/* A limit on the size of files is like a full disk. */
+static void mend_disk(const char *dir)	{ (void)dir; state_limit_files(RLIM_INFINITY); }
 static void mend_mode(const char *dir)	{ OTHER_CHECK(chmod(dir, 0700) == 0); }
 
 static void
 full_disk_there(struct other *me, void *arg)
 {
-	const char	*log = begin(arg);
+	const char	*log = log_at_noon(arg);
 	struct site	 s;
 
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
 	site_open(&s, arg);
-	limit_to(20000);
+	state_limit_files(20000);
 	without_and_with(arg, &s, log, mend_disk);
-	/* It is there: nothing more is needed. */
-	limit_to(20000);
+	/* The file is there, so no more space is needed. */
+	state_limit_files(20000);
 	happen(&s, broken("shop", "retry"), 10);
 	log_ratelimit_housekeep(s.log_ratelimit, true);
 	OTHER_CHECK(told(log) == 31);
-	OTHER_CHECK(look(log, "what=flood", false) == 2);
+	OTHER_CHECK(sum_lines(log, "what=flood", false) == 2);
 	site_close(&s);
 }
 
 static void
-read_only_there(struct other *me, void *arg)
+fail_read_only(struct other *me, void *arg)
 {
 	const char	*log;
 	struct site	 s;
 
 	(void)me;
 	state_drop_root();
-	log = begin(arg);
+	log = log_at_noon(arg);
 	OTHER_CHECK(chmod(arg, 0500) == 0);
 	site_open(&s, arg);
 	without_and_with(arg, &s, log, mend_mode);
@@ -929,7 +926,7 @@ read_only_there(struct other *me, void *arg)
 static void
 directory_there(struct other *me, void *arg)
 {
-	const char	*log = begin(arg);
+	const char	*log = log_at_noon(arg);
 	char		 dir[STATE_PATH];
 	struct stat	 st;
 	struct site	 s;
@@ -941,15 +938,15 @@ directory_there(struct other *me, void *arg)
 	happen(&s, forged("192.0.2.1"), 1);
 	OTHER_CHECK(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700);
 	OTHER_CHECK(state_count(dir, file, NULL) == 1);
-	OTHER_CHECK(look(log, "what=flood", false) == 0);
+	OTHER_CHECK(sum_lines(log, "what=flood", false) == 0);
 	site_close(&s);
 }
 
-/* One who holds what is needed for a place, and does not go on. */
+/* Somebody holds the lock for taking a place, and does not go on. */
 static void
-claimed_there(struct other *me, void *arg)
+fail_while_locked(struct other *me, void *arg)
 {
-	const char	*log = begin(arg);
+	const char	*log = log_at_noon(arg);
 	struct site	 s;
 	struct lock	 c;
 	unsigned char	 key[LOCK_KEY];
@@ -960,9 +957,9 @@ claimed_there(struct other *me, void *arg)
 	lock_name(key, "failures", "");
 	OTHER_CHECK(lock_take(s.locks, &c, key, 0) == LOCK_MINE);
 	happen(&s, broken("shop", "retry"), 5);
-	OTHER_CHECK(written(log) == LIMIT + 5);	/* as they are */
+	OTHER_CHECK(written(log) == LIMIT + 5);	/* each line is logged */
 	happen(&s, forged("192.0.2.1"), 10);
-	OTHER_CHECK(written(log) == LIMIT + 5);	/* who has a place needs nothing */
+	OTHER_CHECK(written(log) == LIMIT + 5);	/* a failure with a place needs no lock */
 	lock_release(s.locks, &c, false);
 	happen(&s, broken("shop", "retry"), 5);
 	OTHER_CHECK(written(log) == 2 * LIMIT + 5);
@@ -972,14 +969,14 @@ claimed_there(struct other *me, void *arg)
 }
 
 static void
-faults(void **state)
+limiter_faults(void **state)
 {
 	static const struct {
 		const char	*name;
 		void		 (*fn)(struct other *me, void *dir);
 	} cases[] = {
-		{ "read-only directory", read_only_there }, { "full disk", full_disk_there },
-		{ "directory", directory_there }, { "held up", claimed_there },
+		{ "read-only directory", fail_read_only }, { "full disk", full_disk_there },
+		{ "directory", directory_there }, { "held up", fail_while_locked },
 	};
 	struct other	 o[COUNT(cases)];
 	size_t		 i;
@@ -994,7 +991,7 @@ faults(void **state)
 static void
 gone(void **state)
 {
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct site	 s, other;
 	char		 path[STATE_PATH];
 
@@ -1030,7 +1027,7 @@ struct reading {
 };
 
 static void
-keep(void *ctx, const struct log_ratelimit_entry *e)
+keep_entry(void *ctx, const struct log_ratelimit_entry *e)
 {
 	struct reading	*r = ctx;
 
@@ -1047,14 +1044,14 @@ reading(void **state)
 	struct site	 s;
 
 	(void)state;
-	(void)begin(dir);
+	(void)log_at_noon(dir);
 	site_open(&s, dir);
 	happen(&s, forged("192.0.2.1"), 10);
 	later(500);
 	happen(&s, broken("other", "Httpapi_300_101"), 2);
 	later(500);
 	happen(&s, forged("192.0.2.1"), 2);
-	check_err("read", log_ratelimit_read(dir, keep, &r), ERR_OK);
+	check_err("read", log_ratelimit_read(dir, keep_entry, &r), ERR_OK);
 	check_int("each", r.n, 2);
 	check_int("the newest first", (int64_t)r.e[0].count, 12);
 	check_int("since", r.e[0].first_ms, noon_ms);
@@ -1068,16 +1065,16 @@ reading(void **state)
 	check_text("its reason", r.e[1].reason, "Httpapi_300_101");
 	check_text("no peer", r.e[1].peer, "");
 
-	/* Saying does not take from it; a day without does. */
+	/* The count stays when it is logged; after a day without a failure it begins at 0. */
 	later(MINUTE_MS);
 	log_ratelimit_housekeep(s.log_ratelimit, true);
 	r.n = 0;
-	check_err("read", log_ratelimit_read(dir, keep, &r), ERR_OK);
+	check_err("read", log_ratelimit_read(dir, keep_entry, &r), ERR_OK);
 	check_int("as it was", (int64_t)r.e[0].count, 12);
 	later(INT64_C(86400000) + 1);
 	happen(&s, forged("192.0.2.1"), 1);
 	r.n = 0;
-	check_err("read", log_ratelimit_read(dir, keep, &r), ERR_OK);
+	check_err("read", log_ratelimit_read(dir, keep_entry, &r), ERR_OK);
 	check_int("anew", (int64_t)r.e[0].count, 1);
 	check_int("since then", r.e[0].first_ms, r.e[0].last_ms);
 	site_close(&s);
@@ -1093,22 +1090,31 @@ reading_nothing(void **state)
 
 	(void)state;
 	state_path(path, dir, "none");
-	check_err("no directory", log_ratelimit_read(path, keep, &r), ERR_OK);
-	check_err("no file", log_ratelimit_read(dir, keep, &r), ERR_OK);
+	check_err("no directory", log_ratelimit_read(path, keep_entry, &r), ERR_OK);
+	check_err("no file", log_ratelimit_read(dir, keep_entry, &r), ERR_OK);
 	state_write(dir, file, "something else", 14);
-	check_err("another layout", log_ratelimit_read(dir, keep, &r), ERR_OK);
+	check_err("another layout", log_ratelimit_read(dir, keep_entry, &r), ERR_OK);
 	state_write(dir, "plain", "", 0);
 	state_path(path, dir, "plain");
-	check_err("no directory at all", log_ratelimit_read(path, keep, &r), ERR_STORE);
+	check_err("no directory at all", log_ratelimit_read(path, keep_entry, &r), ERR_STORE);
 	state_path(path, dir, file);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("no file at all", log_ratelimit_read(dir, keep, &r), ERR_STORE);
+	check_err("no file at all", log_ratelimit_read(dir, keep_entry, &r), ERR_STORE);
 	check_int("none", r.n, 0);
 	(void)rmdir(path);
 }
 
-/* What a client may have sent stays within its value, in the log and for who reads. */
+static void
+fail_with(struct site *s, const char *account, struct slice peer)
+{
+	struct log_ratelimit_failure	 x = { LEVEL_NOTICE, "request", account, "e", "", peer };
+
+	happen(s, x, LIMIT + 2);
+	log_ratelimit_housekeep(s->log_ratelimit, true);
+}
+
+/* Bytes that a client has sent cannot leave their value, in the log and in what is read. */
 static void
 hostile_bytes(void **state)
 {
@@ -1116,8 +1122,8 @@ hostile_bytes(void **state)
 	static const struct {
 		const char	*name, *account;
 		struct slice	 peer;
-		const char	*want;		/* of the sum */
-		const char	*read;		/* of the peer */
+		const char	*want;		/* in the line what=repeated */
+		const char	*read;		/* the peer that is read */
 	} cases[] = {
 		{ "line end", "a", BYTES("1.2.3.4\nlevel=error"),
 		    "account=a error=e peer=\"1.2.3.4\\x0alevel=error\"", "1.2.3.4?level=error" },
@@ -1129,10 +1135,12 @@ hostile_bytes(void **state)
 		    "1.2.3.4" },
 		{ "name", "\xE5\xBA\x97", BYTES("p"),
 		    "account=\"\\xe5\\xba\\x97\" error=e peer=p", "p" },
-		{ "long", "a", { longer[0], sizeof(longer[0]) }, "account=a error=e peer=llll", NULL },
-		{ "long, too", "a", { longer[1], sizeof(longer[1]) }, "account=a error=e peer=llll", NULL },
+		{ "long", "a", { longer[0], sizeof(longer[0]) }, "account=a error=e peer=llll",
+		    NULL },
+		{ "long, too", "a", { longer[1], sizeof(longer[1]) },
+		    "account=a error=e peer=llll", NULL },
 	};
-	const char	*dir = state_new(), *log = begin(dir);
+	const char	*dir = state_new(), *log = log_at_noon(dir);
 	struct reading	 r;
 	struct site	 s;
 	size_t		 i;
@@ -1143,14 +1151,11 @@ hostile_bytes(void **state)
 	site_open(&s, dir);
 	for (i = 0; i < COUNT(cases); i++) {
 		later(1);
-		happen(&s, (struct log_ratelimit_failure){ LEVEL_NOTICE, "request", cases[i].account, "e", "",
-		    cases[i].peer }, LIMIT + 2);
-		log_ratelimit_housekeep(s.log_ratelimit, true);
+		fail_with(&s, cases[i].account, cases[i].peer);
 		CHECK(cases[i].name, strstr(last_line(log), cases[i].want) != NULL);
-		check_int(cases[i].name, summaries(log), (int64_t)i + 1);
 		CHECK(cases[i].name, strstr(last_line(log), " count=2 ") != NULL);
 		r.n = 0;
-		check_err(cases[i].name, log_ratelimit_read(dir, keep, &r), ERR_OK);
+		check_err(cases[i].name, log_ratelimit_read(dir, keep_entry, &r), ERR_OK);
 		check_int(cases[i].name, r.n, (int64_t)i + 1);
 		if (cases[i].read != NULL)
 			check_text(cases[i].name, r.e[0].peer, cases[i].read);
@@ -1164,9 +1169,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(met_before), TEST(faults), TEST(all_at_once), TEST(death), TEST(a_minute),
+		TEST(met_before), TEST(limiter_faults), TEST(fail_all_at_once),
+		TEST(death_of_limiter), TEST(a_minute),
 		TEST(the_last_call), TEST(said_by_others), TEST(one_by_one), TEST(without),
-		TEST(levels), TEST(keys), TEST(clocks_that_are_set), TEST(many_peers),
+		TEST(levels), TEST(differing_keys), TEST(clocks_that_are_set), TEST(many_peers),
 		TEST(no_room), TEST(replaced), TEST(garbage), TEST(gone), TEST(reading),
 		TEST(reading_nothing), TEST(hostile_bytes),
 	};

@@ -20,14 +20,14 @@ open_queue(void)
 
 	state_path(path, state_new(), "db");
 	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
-	/* No power is cut here. */
+	/* No test cuts the power. */
 	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	return db;
 }
 
 static int64_t
-number(struct db *db, const char *sql)
+number_in(struct db *db, const char *sql)
 {
 	int64_t	 i = -1;
 
@@ -36,7 +36,7 @@ number(struct db *db, const char *sql)
 }
 
 static void
-key_of(unsigned char key[QUEUE_KEY], int n)
+queue_key_of(unsigned char key[QUEUE_KEY], int n)
 {
 	char	 hex[65];
 
@@ -54,20 +54,20 @@ message(int n, enum queue_state state)
 		.body = slice_of("<xml/>"),
 	};
 
-	key_of(m.key, n);
+	queue_key_of(m.key, n);
 	return m;
 }
 
 static void
-add(struct db *db, int n, enum queue_state state)
+add_message(struct db *db, int n, enum queue_state state)
 {
 	struct queue_message	 m = message(n, state);
 
 	assert_int_equal(queue_add(db, &m), ERR_OK);
 }
 
-/* What came out, in order. */
-struct dedup {
+/* The messages that came out, in order. */
+struct seen {
 	int			 n;
 	int64_t			 id[MANY + 1];
 	struct queue_message	 last;
@@ -75,10 +75,10 @@ struct dedup {
 	struct queue_place	 place;
 };
 
-static struct dedup	 seen;
+static struct seen	 seen;
 
 static void
-keep(char text[64], struct slice s)
+keep_text(char text[64], struct slice s)
 {
 	if (s.p == NULL)
 		s = slice_of("-");
@@ -86,19 +86,19 @@ keep(char text[64], struct slice s)
 }
 
 static enum error
-see(void *ctx, const struct queue_message *m)
+see_message(void *ctx, const struct queue_message *m)
 {
-	struct dedup	*s = ctx;
+	struct seen	*s = ctx;
 
 	if (s->n <= MANY)
 		s->id[s->n++] = m->id;
 	s->last = *m;
 	s->place = (struct queue_place){ m->next_ms, m->id };
-	keep(s->text[0], m->account);
-	keep(s->text[1], m->code);
-	keep(s->text[2], m->outcome);
-	keep(s->text[3], m->query);
-	keep(s->text[4], m->body);
+	keep_text(s->text[0], m->account);
+	keep_text(s->text[1], m->code);
+	keep_text(s->text[2], m->outcome);
+	keep_text(s->text[3], m->query);
+	keep_text(s->text[4], m->body);
 	return ERR_OK;
 }
 
@@ -111,7 +111,7 @@ refuse(void *ctx, const struct queue_message *m)
 }
 
 static void
-keys(void **state)
+key_bytes(void **state)
 {
 	static const struct {
 		const char	*name;
@@ -139,13 +139,13 @@ keys(void **state)
 	}
 }
 
-/* What a row is after it has been added once and again. */
+/* The state of a row that was added once or twice. */
 static void
 adding(void **state)
 {
 	static const struct {
 		const char		*name;
-		enum queue_state	 first, then, want;	/* then NEW: only once */
+		enum queue_state	 first, then, want;	/* then NEW: it is added once */
 		bool			 body;
 	} cases[] = {
 		{ "pending", QUEUE_PENDING, QUEUE_NEW, QUEUE_PENDING, true },
@@ -175,14 +175,14 @@ adding(void **state)
 		check_err(cases[i].name, queue_look(db, &is, m.key), ERR_OK);
 		check_int(cases[i].name, is, cases[i].want);
 		seen.n = 0;
-		check_err(cases[i].name, queue_show(db, number(db, "SELECT max(id) FROM message"),
-		    see, &seen), ERR_OK);
+		check_err(cases[i].name, queue_show(db,
+		    number_in(db, "SELECT max(id) FROM message"), see_message, &seen), ERR_OK);
 		check_int(cases[i].name, seen.n, 1);
 		check_int(cases[i].name, seen.last.state, cases[i].want);
 		check_text(cases[i].name, seen.text[4], cases[i].body ? "<xml/>" : "-");
 	}
-	check_int("a row each", number(db, "SELECT count(*) FROM message"), (int)COUNT(cases));
-	check_int("only what waits has a time to be sent", number(db,
+	check_int("a row each", number_in(db, "SELECT count(*) FROM message"), (int)COUNT(cases));
+	check_int("only what waits has a time to be sent", number_in(db,
 	    "SELECT count(*) FROM message WHERE (state = 'pending') != (next IS NOT NULL)"), 0);
 	db_close(db);
 }
@@ -203,9 +203,9 @@ showing(void **state)
 	check_err("last", queue_last(db, &last), ERR_OK);
 	check_int("last", last, 1);
 	seen.n = 0;
-	check_err("none", queue_show(db, 2, see, &seen), ERR_OK);
+	check_err("none", queue_show(db, 2, see_message, &seen), ERR_OK);
 	check_int("none", seen.n, 0);
-	check_err("one", queue_show(db, 1, see, &seen), ERR_OK);
+	check_err("one", queue_show(db, 1, see_message, &seen), ERR_OK);
 	check_int("one", seen.n, 1);
 	check_int("id", seen.last.id, 1);
 	check_int("key", memcmp(seen.last.key, m.key, QUEUE_KEY), 0);
@@ -228,7 +228,7 @@ settling(void **state)
 	static const struct {
 		const char		*name;
 		enum queue_state	 to;
-		bool			 keep, other;	/* other: that id is another's by now */
+		bool			 keep, other;	/* other: another message has the id now */
 		bool			 there, settled;
 	} cases[] = {
 		{ "still pending", QUEUE_PENDING, false, false, true, true },
@@ -246,13 +246,13 @@ settling(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_queue();
-		add(db, 7, QUEUE_PENDING);
+		add_message(db, 7, QUEUE_PENDING);
 		m = (struct queue_message){ .id = 1, .state = cases[i].to, .attempts = 9,
 		    .next_ms = 5555, .outcome = slice_of("settled"), .qt_ms = 77 };
-		key_of(m.key, cases[i].other ? 8 : 7);
+		queue_key_of(m.key, cases[i].other ? 8 : 7);
 		check_err(cases[i].name, queue_settle(db, &m, cases[i].keep), ERR_OK);
 		seen.n = 0;
-		check_err(cases[i].name, queue_show(db, 1, see, &seen), ERR_OK);
+		check_err(cases[i].name, queue_show(db, 1, see_message, &seen), ERR_OK);
 		check_int(cases[i].name, seen.n, cases[i].there);
 		if (cases[i].there) {
 			check_int(cases[i].name, seen.last.state,
@@ -264,32 +264,50 @@ settling(void **state)
 			    cases[i].settled ? "settled" : "no answer");
 			check_text(cases[i].name, seen.text[3], "a=1");
 			check_text(cases[i].name, seen.text[4], "<xml/>");
-			check_int(cases[i].name, number(db, "SELECT next IS NULL FROM message"),
+			check_int(cases[i].name, number_in(db, "SELECT next IS NULL FROM message"),
 			    cases[i].settled && cases[i].to != QUEUE_PENDING);
 		}
 		db_close(db);
 	}
 }
 
+/* Messages: when they are due, their account, and in which turn they come out. */
+static const struct {
+	int64_t		 next_ms;
+	const char	*account;
+	enum queue_state state;
+	int		 turn;	/* 0: it does not */
+} due_rows[] = {
+	{ 500, "shop", QUEUE_PENDING, 4 },
+	{ 100, "shop", QUEUE_PENDING, 1 },
+	{ 300, "shop", QUEUE_DEAD, 0 },
+	{ 200, "other", QUEUE_PENDING, 0 },
+	{ 300, "shop", QUEUE_PENDING, 2 },
+	{ 300, "shop", QUEUE_PENDING, 3 },	/* the same time: in order of ids */
+	{ 501, "shop", QUEUE_PENDING, 0 },	/* it is not due */
+	{ 50, "shop", QUEUE_DELIVERED, 0 },
+};
+
+static void
+fill_due_rows(struct db *db)
+{
+	struct queue_message	 m;
+	int64_t			 next_ms;
+	size_t			 i;
+
+	check_err("next of none", queue_next(db, "shop", &next_ms), ERR_OK);
+	check_int("next of none", next_ms, INT64_MAX);
+	for (i = 0; i < COUNT(due_rows); i++) {
+		m = message((int)i, due_rows[i].state);
+		m.next_ms = due_rows[i].next_ms;
+		m.account = slice_of(due_rows[i].account);
+		assert_int_equal(queue_add(db, &m), ERR_OK);
+	}
+}
+
 static void
 order(void **state)
 {
-	/* When they are due; the account's number; and the order in which they come out. */
-	static const struct {
-		int64_t		 next_ms;
-		const char	*account;
-		enum queue_state state;
-		int		 turn;	/* 0: not */
-	} rows[] = {
-		{ 500, "shop", QUEUE_PENDING, 4 },
-		{ 100, "shop", QUEUE_PENDING, 1 },
-		{ 300, "shop", QUEUE_DEAD, 0 },
-		{ 200, "other", QUEUE_PENDING, 0 },
-		{ 300, "shop", QUEUE_PENDING, 2 },
-		{ 300, "shop", QUEUE_PENDING, 3 },	/* of one time: as they came */
-		{ 501, "shop", QUEUE_PENDING, 0 },	/* not due */
-		{ 50, "shop", QUEUE_DELIVERED, 0 },
-	};
 	static const struct {
 		const char		*name;
 		struct queue_place	 after;
@@ -302,27 +320,19 @@ order(void **state)
 		{ "none left", { 500, 1 }, 10, 0, 0 },
 	};
 	struct db		*db = open_queue();
-	struct queue_message	 m;
 	int64_t			 next_ms;
 	size_t			 i;
 	int			 j;
 
 	(void)state;
-	check_err("next of none", queue_next(db, "shop", &next_ms), ERR_OK);
-	check_int("next of none", next_ms, INT64_MAX);
-	for (i = 0; i < COUNT(rows); i++) {
-		m = message((int)i, rows[i].state);
-		m.next_ms = rows[i].next_ms;
-		m.account = slice_of(rows[i].account);
-		assert_int_equal(queue_add(db, &m), ERR_OK);
-	}
+	fill_due_rows(db);
 	for (i = 0; i < COUNT(cases); i++) {
 		seen.n = 0;
 		check_err(cases[i].name, queue_due(db, "shop", &cases[i].after, 500, cases[i].max,
-		    see, &seen), ERR_OK);
+		    see_message, &seen), ERR_OK);
 		check_int(cases[i].name, seen.n, cases[i].n);
 		for (j = 0; j < seen.n && j < 8; j++)
-			check_int(cases[i].name, rows[seen.id[j] - 1].turn, cases[i].first + j);
+			check_int(cases[i].name, due_rows[seen.id[j] - 1].turn, cases[i].first + j);
 	}
 	check_err("next", queue_next(db, "shop", &next_ms), ERR_OK);
 	check_int("next", next_ms, 100);
@@ -386,9 +396,9 @@ hurrying(void **state)
 		sum += n;
 	} while (n > 0 && steps++ < 10);
 	check_int("all that wait", sum, 2500 - 100 - 5);
-	check_int("due, oldest first", number(db, "SELECT count(*) FROM message WHERE "
+	check_int("due, oldest first", number_in(db, "SELECT count(*) FROM message WHERE "
 	    "account = 'shop' AND next != received AND next != 50"), 0);
-	check_int("not the others'", number(db, "SELECT count(*) FROM message WHERE "
+	check_int("not the others'", number_in(db, "SELECT count(*) FROM message WHERE "
 	    "account = 'other' AND next = received"), 0);
 	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 	db_close(db);
@@ -400,8 +410,8 @@ sweeping(void **state)
 	enum { STEP = 10, DELIVERED = 40, PENDING = 10, DEAD = 10, ROWS = 60 };
 	static const struct {
 		const char	*name;
-		int64_t		 before_ms;	/* they were received from 1000 on */
-		int		 want;		/* that are left, of delivered ones */
+		int64_t		 before_ms;	/* rows were received at 1000 and later */
+		int		 want;		/* how many delivered rows are left */
 	} cases[] = {
 		{ "nothing is old", 1000, DELIVERED }, { "some", 1025, DELIVERED - 25 },
 		{ "the last of a step", 1030, DELIVERED - 30 }, { "all", INT64_MAX, 0 },
@@ -416,26 +426,26 @@ sweeping(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_queue();
 		for (j = 0; j < ROWS; j++)
-			add(db, j, j < DELIVERED ? QUEUE_DELIVERED :
+			add_message(db, j, j < DELIVERED ? QUEUE_DELIVERED :
 			    j < DELIVERED + PENDING ? QUEUE_PENDING : QUEUE_DEAD);
 		sw = (struct queue_sweep){ .before_ms = cases[i].before_ms, .more = true };
 		after = ROWS;
 		for (steps = 0; sw.more && steps < 100; steps++) {
 			before = after;
 			check_err(cases[i].name, queue_sweep(db, &sw, STEP), ERR_OK);
-			after = number(db, "SELECT count(*) FROM message");
+			after = number_in(db, "SELECT count(*) FROM message");
 			CHECK("a small step", before - after <= STEP);
 		}
 		CHECK(cases[i].name, !sw.more && steps <= ROWS / STEP + 1);
-		check_int(cases[i].name, number(db, "SELECT count(*) FROM message WHERE "
+		check_int(cases[i].name, number_in(db, "SELECT count(*) FROM message WHERE "
 		    "state = 'delivered'"), cases[i].want);
-		check_int("what waits and what is dead stays", number(db, "SELECT count(*) FROM "
+		check_int("what waits and what is dead stays", number_in(db, "SELECT count(*) FROM "
 		    "message WHERE state != 'delivered' AND body IS NOT NULL"), PENDING + DEAD);
 		db_close(db);
 	}
 }
 
-/* The file shrinks again, a little at a time. */
+/* The file gets smaller again, step by step. */
 static void
 giving_space_back(void **state)
 {
@@ -455,11 +465,11 @@ giving_space_back(void **state)
 		assert_int_equal(queue_add(db, &m), ERR_OK);
 	}
 	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
-	full = after = number(db, "PRAGMA page_count");
+	full = after = number_in(db, "PRAGMA page_count");
 	for (steps = 0; sw.more && steps < 1000; steps++) {
 		before = after;
 		check_err("a step", queue_sweep(db, &sw, 50), ERR_OK);
-		after = number(db, "PRAGMA page_count");
+		after = number_in(db, "PRAGMA page_count");
 		CHECK("a small one", before - after <= 80);
 	}
 	CHECK("an end", !sw.more);
@@ -477,15 +487,15 @@ paging(void **state)
 	(void)state;
 	assert_int_equal(db_script(db, "BEGIN"), ERR_OK);
 	for (i = 0; i < MANY; i++)
-		add(db, i, i % 10 == 0 ? QUEUE_DELIVERED : i % 10 == 1 ? QUEUE_DEAD :
+		add_message(db, i, i % 10 == 0 ? QUEUE_DELIVERED : i % 10 == 1 ? QUEUE_DEAD :
 		    QUEUE_PENDING);
 	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 	for (pages = 0; pages < MANY; pages++) {
 		seen.n = 0;
-		if (queue_list(db, after, PAGE, see, &seen) != ERR_OK || seen.n == 0)
+		if (queue_list(db, after, PAGE, see_message, &seen) != ERR_OK || seen.n == 0)
 			break;
 		for (i = 0; i < seen.n; i++) {
-			at += at % 10 == 0;	/* delivered: not listed */
+			at += at % 10 == 0;	/* delivered rows are not listed */
 			wrong += seen.id[i] != ++at;
 		}
 		after = seen.id[seen.n - 1];
@@ -533,7 +543,7 @@ retrying(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_queue();
-		for (j = 0; j < 6; j++) {	/* ids 1 to 3: shop's; 4 to 6: other's */
+		for (j = 0; j < 6; j++) {	/* ids 1 to 3 are of shop, 4 to 6 of other */
 			m = message(j, states[j % 3]);
 			m.account = slice_of(j < 3 ? "shop" : "other");
 			m.next_ms = 9999999;
@@ -543,7 +553,7 @@ retrying(void **state)
 		check_err(cases[i].name, queue_retry(db, cases[i].from, cases[i].to,
 		    cases[i].account, &n), ERR_OK);
 		check_int(cases[i].name, n, cases[i].want);
-		check_int(cases[i].name, number(db, "SELECT count(*) FROM message "
+		check_int(cases[i].name, number_in(db, "SELECT count(*) FROM message "
 		    "WHERE state = 'pending' AND next = received"), cases[i].want);
 		db_close(db);
 	}
@@ -567,18 +577,18 @@ dropping(void **state)
 
 	(void)state;
 	for (i = 0; i < (int)COUNT(cases); i++) {
-		add(db, i, cases[i].is);
-		n = number(db, "SELECT max(id) FROM message");
+		add_message(db, i, cases[i].is);
+		n = number_in(db, "SELECT max(id) FROM message");
 		check_err(cases[i].name, queue_drop(db, n, &n), ERR_OK);
 		check_int(cases[i].name, n, cases[i].want);
 	}
 	check_err("none", queue_drop(db, 99, &n), ERR_OK);
 	check_int("none", n, 0);
-	check_int("one is left", number(db, "SELECT count(*) FROM message"), 1);
+	check_int("one is left", number_in(db, "SELECT count(*) FROM message"), 1);
 	db_close(db);
 }
 
-/* Of each account and state by itself. */
+/* The depth is counted for each account and state. */
 static void
 depth(void **state)
 {
@@ -600,14 +610,15 @@ depth(void **state)
 
 	(void)state;
 	for (k = 10; k < 60; k++)
-		add(db, k, QUEUE_PENDING);
-	add(db, 3, QUEUE_PENDING);	/* taken over: it is older than its id says */
+		add_message(db, k, QUEUE_PENDING);
+	/* From a file in quarantine: it is older than its id says. */
+	add_message(db, 3, QUEUE_PENDING);
 	for (k = 60; k < 210; k++)
-		add(db, k, QUEUE_PENDING);
-	add(db, 1, QUEUE_DELIVERED);
-	add(db, 300, QUEUE_DEAD);
-	add(db, 301, QUEUE_DEAD);
-	add(db, 400, QUEUE_PENDING);
+		add_message(db, k, QUEUE_PENDING);
+	add_message(db, 1, QUEUE_DELIVERED);
+	add_message(db, 300, QUEUE_DEAD);
+	add_message(db, 301, QUEUE_DEAD);
+	add_message(db, 400, QUEUE_PENDING);
 	assert_int_equal(db_script(db, "UPDATE message SET account = 'news', received = 77 "
 	    "WHERE received = 1400"), ERR_OK);
 	for (i = 0; i < COUNT(cases); i++) {
@@ -624,7 +635,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(keys), TEST(adding), TEST(showing), TEST(settling), TEST(order),
+		TEST(key_bytes), TEST(adding), TEST(showing), TEST(settling), TEST(order),
 		TEST(backoff), TEST(hurrying), TEST(sweeping), TEST(giving_space_back),
 		TEST(paging), TEST(retrying), TEST(dropping), TEST(depth),
 	};

@@ -19,7 +19,7 @@ enum {
 };
 
 static void
-fill(struct db *db, int first, int n)
+fill_messages(struct db *db, int first, int n)
 {
 	char	 body[600];
 	int	 i;
@@ -51,17 +51,26 @@ spoil(const char *dir, const char *name, off_t page, int pages)
 	(void)close(fd);
 }
 
+static int64_t
+count_changed(struct db *db)
+{
+	return dbfile_number(db, "SELECT count(*) FROM message WHERE typeof(key) != 'blob' "
+	    "OR typeof(account) != 'text' OR length(body) != 600 OR outcome != 'out' "
+	    "OR attempts != 3 OR query != x'71' "
+	    "OR key != CAST(printf('%024d', received) AS BLOB) OR next != received");
+}
+
 static void
 messages(void **state)
 {
-	/* Of four rows three are worth it. */
+	/* Three of four rows are to be taken over. */
 	enum { ALL = ROWS * 3 / 4 };
 	static const struct {
 		const char	*name;
-		int		 rows, there;	/* in the old one; of these in the new one before */
+		int		 rows, there;	/* in the old database; and in the new one */
 		off_t		 page;
 		int		 pages;
-		int		 least, most;	/* copied */
+		int		 least, most;	/* how many are copied */
 	} cases[] = {
 		{ "none is there", 0, 0, 0, 0, 0, 0 },
 		{ "whole", ROWS, 0, 0, 0, ALL, ALL },
@@ -82,12 +91,12 @@ messages(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
 		r = (struct recover){ .from = dbfile_open(dir, "old"), .source = &queue_recovered };
-		fill(r.from, 1, cases[i].rows);
+		fill_messages(r.from, 1, cases[i].rows);
 		db_close(r.from);
 		if (cases[i].pages != 0)
 			spoil(dir, "old", cases[i].page, cases[i].pages);
 		to = dbfile_open(dir, "new");
-		fill(to, 1, cases[i].there);
+		fill_messages(to, 1, cases[i].there);
 		r.from = dbfile_open(dir, "old");
 		for (er = ERR_OK, steps = 0; er == ERR_OK && !r.over && steps < ROWS; steps++)
 			er = recover_step(to, &r, STEP);
@@ -96,16 +105,13 @@ messages(void **state)
 		CHECK(cases[i].name, r.copied >= cases[i].least && r.copied <= cases[i].most);
 		check_int(cases[i].name, dbfile_number(to, "SELECT count(*) FROM message") -
 		    cases[i].there, r.copied);
-		check_int("as they were", dbfile_number(to, "SELECT count(*) FROM message WHERE "
-		    "typeof(key) != 'blob' OR typeof(account) != 'text' OR length(body) != 600 "
-		    "OR outcome != 'out' OR attempts != 3 OR query != x'71' "
-		    "OR key != CAST(printf('%024d', received) AS BLOB) OR next != received"), 0);
+		check_int("as they were", count_changed(to), 0);
 		db_close(r.from);
 		db_close(to);
 	}
 }
 
-/* What is no database of ours, or none at all, is over soon. */
+/* Nothing is taken over from a database of another program, or from a file of garbage. */
 static void
 nothing(void **state)
 {

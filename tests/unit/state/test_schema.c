@@ -37,10 +37,11 @@ states(void **state)
 		check_int(cases[i].name, schema_prepare(db), cases[i].want);
 		check_int(cases[i].name, schema_prepare(db), cases[i].want);
 		if (cases[i].want == SCHEMA_READY)
-			check_int(cases[i].name, dbfile_number(db, "PRAGMA application_id"), 0x71746f61);
+			check_int(cases[i].name, dbfile_number(db, "PRAGMA application_id"),
+			    0x71746f61);
 		else
 			check_int("untouched", dbfile_number(db, "PRAGMA schema_version"), changes);
-		/* No transaction is left open. */
+		/* No transaction is still open. */
 		check_err(cases[i].name, db_script(db, "BEGIN; COMMIT"), ERR_OK);
 		db_close(db);
 	}
@@ -80,7 +81,7 @@ fresh(void **state)
 	db_close(db);
 }
 
-/* An index for each question that is asked often: no table of a million rows is walked. */
+/* Each query that is frequent has an index: it does not read a whole table. */
 static void
 indexes(void **state)
 {

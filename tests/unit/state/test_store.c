@@ -18,15 +18,15 @@
 #include "tests/unit/unit.h"
 
 enum {
-	PATIENCE_MS = 60000,	/* nothing that is to happen takes so long */
-	SHORT_MS = 100,		/* what is to be waited for to its end */
+	PATIENCE_MS = 60000,	/* longer than anything here takes */
+	SHORT_MS = 100,		/* a wait that is to end without success */
 	THREADS = 16,
-	JOBS = 200,		/* of each */
+	JOBS = 200,		/* of each thread */
 	BODY = 600,
 	PAGE = 4096
 };
 
-/* A store and what it stands on. */
+/* A store and what it needs. */
 struct place {
 	struct settings	 set;
 	struct locks	*locks;
@@ -34,7 +34,7 @@ struct place {
 };
 
 static struct place *
-place_new(const char *dir, enum store_life life)
+store_place_new(const char *dir, enum store_life life)
 {
 	struct place	*p = calloc(1, sizeof(*p));
 
@@ -46,7 +46,7 @@ place_new(const char *dir, enum store_life life)
 }
 
 static void
-place_free(struct place *p)
+store_place_free(struct place *p)
 {
 	store_free(p->store);
 	lock_free(p->locks);
@@ -54,14 +54,14 @@ place_free(struct place *p)
 }
 
 static enum error
-go(struct place *p, enum store_need need, store_work *work, void *arg)
+do_work(struct place *p, enum store_need need, store_work *work, void *arg)
 {
 	return store_do(p->store, need, work, arg, clock_mono_ms() + PATIENCE_MS);
 }
 
-/* A row; keys are the process's and the number's. */
+/* Adds a row whose key is made of the process id and the number. */
 static enum error
-put_row(struct db *db, int64_t n)
+put_message(struct db *db, int64_t n)
 {
 	static char	 body[BODY];
 
@@ -72,9 +72,9 @@ put_row(struct db *db, int64_t n)
 }
 
 static enum error
-put(struct db *db, void *arg)
+put_numbered(struct db *db, void *arg)
 {
-	return put_row(db, *(int *)arg);
+	return put_message(db, *(int *)arg);
 }
 
 static enum error
@@ -84,12 +84,12 @@ put_many(struct db *db, void *arg)
 	int		 i;
 
 	for (i = 0; i < *(int *)arg && er == ERR_OK; i++)
-		er = put_row(db, 1000000 + i);
+		er = put_message(db, 1000000 + i);
 	return er;
 }
 
 static enum error
-count(struct db *db, void *arg)
+count_messages(struct db *db, void *arg)
 {
 	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
 }
@@ -107,40 +107,14 @@ rows(struct place *p)
 {
 	int64_t	 n = -1;
 
-	check_err("rows can be counted", go(p, STORE_READ, count, &n), ERR_OK);
+	check_err("rows can be counted", do_work(p, STORE_READ, count_messages, &n), ERR_OK);
 	return n;
 }
 
 static enum error
 put_one(struct place *p, enum store_need need, int n)
 {
-	return go(p, need, put, &n);
-}
-
-static const char *
-log_to(const char *dir)
-{
-	static char	 path[STATE_PATH];
-
-	state_path(path, dir, "log");
-	assert_int_equal(log_open(path), 0);
-	return path;
-}
-
-static int
-log_lines(const char *path, const char *with)
-{
-	struct buf	 b = { 0 };
-	char		*line, *end;
-	int		 n = 0;
-
-	if (buf_read_file(&b, path, 1 << 20) == 0 && buf_putc(&b, '\0') == ERR_OK)
-		for (line = b.p; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-			*end = '\0';
-			n += strstr(line, with) != NULL;
-		}
-	buf_free(&b);
-	return n;
+	return do_work(p, need, put_numbered, &n);
 }
 
 static void
@@ -153,7 +127,7 @@ print_log(const char *path)
 	buf_free(&b);
 }
 
-/* The database by another way than the store's. */
+/* Opens the database without the store. */
 static struct db *
 open_db(const char *dir, const char *name)
 {
@@ -169,13 +143,13 @@ open_db(const char *dir, const char *name)
  * Work of many threads.
  */
 
-/* One thread's jobs: every fails-th fails after it has written. */
+/* The jobs of a thread: each fails-th of them fails after it has written. */
 struct crew {
 	struct place	*place;
 	pthread_t	 thread, self;
 	int		 number, fails;
-	int		 n;		/* the job at hand */
-	int		 led;		/* of its jobs it did itself: one a transaction */
+	int		 n;		/* the current job */
+	int		 led;		/* jobs that it did as the leader */
 	int		 good, bad;
 };
 
@@ -183,7 +157,7 @@ static enum error
 crew_work(struct db *db, void *arg)
 {
 	struct crew	*c = arg;
-	enum error	 er = put_row(db, c->number * JOBS + c->n);
+	enum error	 er = put_message(db, c->number * JOBS + c->n);
 
 	c->led += pthread_equal(pthread_self(), c->self) != 0;
 	if (er == ERR_OK && c->fails != 0 && c->n % c->fails == 0)
@@ -199,7 +173,7 @@ crew_run(void *arg)
 
 	c->self = pthread_self();
 	for (c->n = 0; c->n < JOBS; c->n++) {
-		er = go(c->place, c->n % 2 == 0 ? STORE_SYNC : STORE_WRITE, crew_work, c);
+		er = do_work(c->place, c->n % 2 == 0 ? STORE_SYNC : STORE_WRITE, crew_work, c);
 		if (c->fails != 0 && c->n % c->fails == 0)
 			c->bad += er == ERR_NOMEM;
 		else
@@ -214,7 +188,7 @@ struct tending {
 };
 
 static void *
-tend(void *arg)
+run_housekeeping(void *arg)
 {
 	const struct timespec	 pause = { 0, 5000000 };
 	struct tending		*t = arg;
@@ -226,17 +200,17 @@ tend(void *arg)
 	return NULL;
 }
 
-/* What all of them did together. */
+/* Runs so many threads and sums up what they did. */
 static struct crew
 run_crews(struct place *p, int threads, int fails)
 {
 	static struct crew	 c[THREADS];
 	struct tending		 t = { .place = p };
 	struct crew		 all = { .place = p };
-	pthread_t		 tender;
+	pthread_t		 housekeeper;
 	int			 i;
 
-	assert_int_equal(pthread_create(&tender, NULL, tend, &t), 0);
+	assert_int_equal(pthread_create(&housekeeper, NULL, run_housekeeping, &t), 0);
 	for (i = 0; i < threads; i++) {
 		c[i] = (struct crew){ .place = p, .number = i, .fails = fails };
 		assert_int_equal(pthread_create(&c[i].thread, NULL, crew_run, &c[i]), 0);
@@ -248,14 +222,14 @@ run_crews(struct place *p, int threads, int fails)
 		all.bad += c[i].bad;
 	}
 	atomic_store(&t.over, true);
-	assert_int_equal(pthread_join(tender, NULL), 0);
+	assert_int_equal(pthread_join(housekeeper, NULL), 0);
 	return all;
 }
 
 static void
 gathering(void **state)
 {
-	struct place	*p = place_new(state_new(), STORE_SERVER);
+	struct place	*p = store_place_new(state_new(), STORE_SERVER);
 	struct crew	 all;
 
 	(void)state;
@@ -264,36 +238,36 @@ gathering(void **state)
 	check_int("each once", rows(p), THREADS * JOBS);
 	CHECK("in fewer transactions", all.led > 0 && all.led < THREADS * JOBS * 3 / 4);
 	print_message("%d jobs in %d transactions\n", THREADS * JOBS, all.led);
-	place_free(p);
+	store_place_free(p);
 }
 
 static void
 one_that_fails(void **state)
 {
-	const char	*dir = state_new(), *path = log_to(dir);
-	struct place	*p = place_new(dir, STORE_SERVER);
+	const char	*dir = state_new(), *path = state_log(dir);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
 	struct db	*other;
 	struct crew	 all;
 	int		 n = -1;
 
 	(void)state;
-	/* Whatever went wrong before has nothing to do with it. */
+	/* First a row, and a failure that has another reason. */
 	check_err("a row", put_one(p, STORE_WRITE, -2), ERR_OK);
 	other = open_db(dir, "qtoa.db");
 	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
-	check_err("so we cannot", store_do(p->store, STORE_WRITE, put, &n, 0), ERR_STORE);
+	check_err("so we cannot", store_do(p->store, STORE_WRITE, put_numbered, &n, 0), ERR_STORE);
 	db_close(other);
 	all = run_crews(p, THREADS, 10);
 	check_int("those that can are done", all.good, THREADS * JOBS * 9 / 10);
 	check_int("the others know", all.bad, THREADS * JOBS / 10);
 	check_int("nothing is left of those", rows(p), THREADS * JOBS * 9 / 10 + 1);
-	check_int("nor is it the store's fault", log_lines(path, "level=error"), 1);
+	check_int("nor is it the store's fault", state_log_lines(path, "level=error"), 1);
 	log_close();
-	place_free(p);
+	store_place_free(p);
 }
 
 /*
- * What is needed.
+ * What the caller needs.
  */
 
 static enum error
@@ -316,29 +290,42 @@ needs(void **state)
 	static const struct {
 		const char	*name;
 		enum store_need	 need;
-		int64_t		 want;		/* -1: as it was */
+		int64_t		 want;		/* -1: not changed */
 	} cases[] = {
 		{ "write", STORE_WRITE, NORMAL }, { "sync", STORE_SYNC, FULL },
 		{ "read", STORE_READ, -1 }, { "sync again", STORE_SYNC, FULL },
 		{ "write again", STORE_WRITE, NORMAL },
 	};
-	const char	*dir = state_new(), *path = log_to(dir);
-	struct place	*p = place_new(dir, STORE_SERVER);
-	struct db	*other;
-	int64_t		 n, begun_ms;
-	char		 why[200];
+	struct place	*p = store_place_new(state_new(), STORE_SERVER);
+	int64_t		 n;
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		n = -1;
-		check_err(cases[i].name, go(p, cases[i].need, how_synced, &n), ERR_OK);
+		check_err(cases[i].name, do_work(p, cases[i].need, how_synced, &n), ERR_OK);
 		if (cases[i].want != -1)
 			check_int(cases[i].name, n, cases[i].want);
 	}
-	check_err("journal", go(p, STORE_READ, journal_is, &n), ERR_OK);
+	check_err("journal", do_work(p, STORE_READ, journal_is, &n), ERR_OK);
 	check_int("WAL", n, 1);
+	store_place_free(p);
+	store_free(NULL);
+}
 
+/* Another process writes meanwhile. */
+static void
+writes_wait(void **state)
+{
+	const char	*dir = state_new(), *path = state_log(dir);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
+	struct db	*other;
+	int64_t		 begun_ms;
+	char		 why[200];
+	int		 n = 1;
+
+	(void)state;
+	check_int("the file is made", rows(p), 0);
 	other = open_db(dir, "qtoa.db");
 	check_err("others write", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
 	check_int("we read meanwhile", rows(p), 0);
@@ -353,12 +340,11 @@ needs(void **state)
 	check_err("and we write", put_one(p, STORE_SYNC, 1), ERR_OK);
 	store_why(p->store, why, sizeof(why));
 	check_text("nothing to say", why, "");
-	check_int("told once", log_lines(path, "level=error"), 1);
-	check_int("and that it is over", log_lines(path, "works again"), 1);
+	check_int("told once", state_log_lines(path, "level=error"), 1);
+	check_int("and that it is over", state_log_lines(path, "works again"), 1);
 	db_close(other);
 	log_close();
-	place_free(p);
-	store_free(NULL);
+	store_place_free(p);
 }
 
 /*
@@ -385,23 +371,23 @@ permissions(void **state)
 	(void)state;
 	state_path(dir, parent, "new");
 	state_path(file, dir, "qtoa.db");
-	p = place_new(dir, STORE_SERVER);
+	p = store_place_new(dir, STORE_SERVER);
 	check_int("nothing is made before", mode_of(parent, "new"), 0);
 	check_err("a row", put_one(p, STORE_WRITE, 1), ERR_OK);
 	check_int("the directory is ours alone", mode_of(parent, "new"), 0700);
 	check_int("so is the file", mode_of(dir, "qtoa.db"), 0600);
 	check_int("and its log", mode_of(dir, "qtoa.db-wal"), 0600);
 	check_int("and what belongs to that", mode_of(dir, "qtoa.db-shm"), 0600);
-	place_free(p);
+	store_place_free(p);
 	assert_int_equal(chmod(file, 0644), 0);
-	p = place_new(dir, STORE_SERVER);
+	p = store_place_new(dir, STORE_SERVER);
 	check_int("what is there stays", rows(p), 1);
 	check_int("and is made ours alone", mode_of(dir, "qtoa.db"), 0600);
-	place_free(p);
+	store_place_free(p);
 }
 
 static void
-read_only_there(struct other *me, void *arg)
+write_read_only(struct other *me, void *arg)
 {
 	const struct timespec	 pause = { 0, 10000000 };
 	const char		*dir = arg, *path;
@@ -412,9 +398,9 @@ read_only_there(struct other *me, void *arg)
 
 	(void)me;
 	state_drop_root();
-	path = log_to(dir);
+	path = state_log(dir);
 	OTHER_CHECK(chmod(dir, 0500) == 0);
-	p = place_new(dir, STORE_SERVER);
+	p = store_place_new(dir, STORE_SERVER);
 	begun_ms = clock_mono_ms();
 	for (i = 0; i < 100; i++)
 		OTHER_CHECK(put_one(p, STORE_SYNC, i) == ERR_STORE);
@@ -426,11 +412,11 @@ read_only_there(struct other *me, void *arg)
 			(void)nanosleep(&pause, NULL);
 	}
 	OTHER_CHECK(er == ERR_OK);
-	OTHER_CHECK(log_lines(path, "answered 503") == 1);
-	OTHER_CHECK(log_lines(path, "works again") == 1);
+	OTHER_CHECK(state_log_lines(path, "answered 503") == 1);
+	OTHER_CHECK(state_log_lines(path, "works again") == 1);
 
-	/* A file that cannot be written is no better. */
-	place_free(p);
+	/* The same if only the file cannot be written. */
+	store_place_free(p);
 	OTHER_CHECK(log_open("/dev/null") == 0);
 }
 
@@ -440,11 +426,11 @@ read_only(void **state)
 	struct other	 o;
 
 	(void)state;
-	other_begin(&o, read_only_there, (void *)(uintptr_t)state_new());
+	other_begin(&o, write_read_only, (void *)(uintptr_t)state_new());
 	check_int("it comes back by itself", other_end(&o), 0);
 }
 
-/* What happens to the file behind the store's back. */
+/* Something happens to the file while the store has it open. */
 enum deed { DELETED, DELETED_ALONE, MOVED, MOVED_ALONE, REPLACED };
 
 static void
@@ -473,12 +459,12 @@ struct doing {
 	int		 times;
 };
 
-/* It happens within the transaction: after its begin, before its end. */
+/* It happens within a transaction. */
 static enum error
 put_meanwhile(struct db *db, void *arg)
 {
 	struct doing	*d = arg;
-	enum error	 er = put_row(db, 3);
+	enum error	 er = put_message(db, 3);
 
 	if (d->times++ == 0)
 		do_deed(d->dir, d->deed);
@@ -504,31 +490,47 @@ behind_our_back(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		p = place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF);
+		p = store_place_new(dir, i % 2 == 0 ? STORE_SERVER : STORE_BRIEF);
 		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), ERR_OK);
 		do_deed(dir, cases[i].deed);
 		check_err(cases[i].name, put_one(p, STORE_SYNC, 2), ERR_OK);
-		q = place_new(dir, STORE_BRIEF);
+		q = store_place_new(dir, STORE_BRIEF);
 		check_int("it is in the new one", rows(q), 1);
 		check_err("by another way, too", put_one(q, STORE_SYNC, 4), ERR_OK);
 		check_int("which is the same", rows(p), 2);
 		d = (struct doing){ dir, cases[i].deed, 0 };
-		check_err(cases[i].name, go(p, STORE_SYNC, put_meanwhile, &d), ERR_OK);
+		check_err(cases[i].name, do_work(p, STORE_SYNC, put_meanwhile, &d), ERR_OK);
 		check_int("it is done again", d.times, 2);
-		place_free(q);
-		q = place_new(dir, STORE_BRIEF);
+		store_place_free(q);
+		q = store_place_new(dir, STORE_BRIEF);
 		check_int("for the new one", rows(q), 1);
-		place_free(q);
-		place_free(p);
+		store_place_free(q);
+		store_place_free(p);
 	}
 }
 
+/* Makes a database with that SQL; NULL: a file of garbage. */
 static void
-set_aside(void **state)
+make_unusable(const char *dir, const char *sql)
+{
+	struct db	*db;
+
+	if (sql == NULL) {
+		state_write(dir, "qtoa.db", "This is no database, however long it may be: "
+		    "..................................................................", 110);
+		return;
+	}
+	db = open_db(dir, "qtoa.db");
+	check_err(sql, db_script(db, sql), ERR_OK);
+	db_close(db);
+}
+
+static void
+quarantine(void **state)
 {
 	static const struct {
 		const char	*name, *kind, *sql;
-		bool		 rescued;
+		bool		 recovered;
 	} cases[] = {
 		{ "garbage", "qtoa.db.damaged-", NULL, true },
 		{ "another program's", "qtoa.db.foreign-", "CREATE TABLE t (a)", false },
@@ -540,61 +542,52 @@ set_aside(void **state)
 	};
 	const char	*dir, *path;
 	struct place	*p;
-	struct db	*db;
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
-		path = log_to(dir);
-		if (cases[i].sql == NULL) {
-			state_write(dir, "qtoa.db", "This is no database, however long it may be: "
-			    "..................................................................",
-			    110);
-		} else {
-			db = open_db(dir, "qtoa.db");
-			check_err(cases[i].name, db_script(db, cases[i].sql), ERR_OK);
-			db_close(db);
-		}
-		p = place_new(dir, STORE_SERVER);
+		path = state_log(dir);
+		make_unusable(dir, cases[i].sql);
+		p = store_place_new(dir, STORE_SERVER);
 		check_err(cases[i].name, put_one(p, STORE_SYNC, 1), ERR_OK);
 		check_int(cases[i].name, rows(p), 1);
 		check_int(cases[i].name, state_count(dir, cases[i].kind, NULL), 1);
-		check_int("it is said", log_lines(path, "set aside"), 1);
-		check_int("nothing else is", log_lines(path, "level=error"), 1);
+		check_int("it is said", state_log_lines(path, "set aside"), 1);
+		check_int("nothing else is", state_log_lines(path, "level=error"), 1);
 		recover_run(p->store, p->locks, dir, event_store_sources);
 		recover_run(p->store, p->locks, dir, event_store_sources);
 		check_int("what is taken over is called so", state_count(dir, cases[i].kind, NULL),
-		    !cases[i].rescued);
+		    !cases[i].recovered);
 		check_int("what is taken over is called so", state_count(dir, "qtoa.db.rescued-",
-		    NULL), cases[i].rescued);
-		check_int("and that is said", log_lines(path, "taken over\""), 0);
+		    NULL), cases[i].recovered);
+		check_int("and that is said", state_log_lines(path, "taken over\""), 0);
 		check_int(cases[i].name, rows(p), i == 2 ? 2 : 1);
 		log_close();
-		place_free(p);
+		store_place_free(p);
 	}
 }
 
-/* Some pages of it are no more what they were. */
+/* Some pages of the file are damaged. */
 static void
 partly_damaged(void **state)
 {
 	enum { ROWS = 3000, FIRST = 150, PAGES = 40 };
 	static const char	 junk[PAGE] = { 1, 2, 3 };
-	const char		*dir = state_new(), *path = log_to(dir);
-	struct place		*p = place_new(dir, STORE_BRIEF);
+	const char		*dir = state_new(), *path = state_log(dir);
+	struct place		*p = store_place_new(dir, STORE_BRIEF);
 	struct db		*db;
 	char			 file[STATE_PATH];
 	int64_t			 n;
 	int			 i, fd, many = ROWS, left;
 
 	(void)state;
-	check_err("rows", go(p, STORE_SYNC, put_many, &many), ERR_OK);
+	check_err("rows", do_work(p, STORE_SYNC, put_many, &many), ERR_OK);
 	db = open_db(dir, "qtoa.db");
 	check_err("all in the file", db_checkpoint(db, true, &left), ERR_OK);
 	db_close(db);
-	place_free(p);
-	state_path(file, dir, "qtoa.db-wal");	/* what has been copied is still in it */
+	store_place_free(p);
+	state_path(file, dir, "qtoa.db-wal");	/* pages that are copied are still in the WAL */
 	assert_int_equal(unlink(file), 0);
 	state_path(file, dir, "qtoa.db");
 	assert_int_not_equal(fd = open(file, O_WRONLY), -1);
@@ -602,10 +595,10 @@ partly_damaged(void **state)
 		assert_int_equal(pwrite(fd, junk, PAGE, (FIRST + i) * PAGE), PAGE);
 	(void)close(fd);
 
-	p = place_new(dir, STORE_SERVER);
-	check_err("read in the new one", go(p, STORE_READ, read_all, &n), ERR_OK);
+	p = store_place_new(dir, STORE_SERVER);
+	check_err("read in the new one", do_work(p, STORE_READ, read_all, &n), ERR_OK);
 	check_int("which has none", n, 0);
-	check_int("set aside", log_lines(path, "set aside"), 1);
+	check_int("set aside", state_log_lines(path, "set aside"), 1);
 	check_err("a new one", put_one(p, STORE_SYNC, 1), ERR_OK);
 	recover_run(p->store, p->locks, dir, event_store_sources);
 	n = rows(p);
@@ -614,10 +607,10 @@ partly_damaged(void **state)
 	recover_run(p->store, p->locks, dir, event_store_sources);
 	check_int("none twice", rows(p), n);
 	log_close();
-	place_free(p);
+	store_place_free(p);
 }
 
-/* The log does not grow for ever, whoever writes. */
+/* The WAL stays small, in a server and in brief processes. */
 static void
 log_stays_small(void **state)
 {
@@ -636,7 +629,7 @@ log_stays_small(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		dir = state_new();
 		state_path(wal, dir, "qtoa.db-wal");
-		p = place_new(dir, cases[i].life);
+		p = store_place_new(dir, cases[i].life);
 		for (j = 0; j < 4000; j++) {
 			if (put_one(p, STORE_WRITE, j) != ERR_OK)
 				break;
@@ -646,7 +639,7 @@ log_stays_small(void **state)
 		check_int(cases[i].name, j, 4000);
 		check_int(cases[i].name, stat(wal, &st), 0);
 		CHECK(cases[i].name, st.st_size < 2000 * PAGE);
-		place_free(p);
+		store_place_free(p);
 	}
 }
 
@@ -657,20 +650,20 @@ log_stays_small(void **state)
 static void
 write_there(struct other *me, void *dir)
 {
-	struct place	*p = place_new(dir, STORE_SERVER);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
 	struct crew	 all;
 
 	other_say(me);
 	(void)other_hear(me);
 	all = run_crews(p, 4, 0);
 	OTHER_CHECK(all.good == 4 * JOBS);
-	place_free(p);
+	store_place_free(p);
 }
 
 static void
 processes(void **state)
 {
-	const char	*dir = state_new(), *path = log_to(dir);
+	const char	*dir = state_new(), *path = state_log(dir);
 	struct other	 o[2];
 	struct place	*p;
 	int		 i;
@@ -684,18 +677,18 @@ processes(void **state)
 		other_say(&o[i]);
 	for (i = 0; i < 2; i++)
 		check_int("no job fails", other_end(&o[i]), 0);
-	p = place_new(dir, STORE_BRIEF);
+	p = store_place_new(dir, STORE_BRIEF);
 	check_int("nothing is lost", rows(p), 2 * 4 * JOBS);
-	if (!check_int("nothing to complain about", log_lines(path, "what=store"), 0))
+	if (!check_int("nothing to complain about", state_log_lines(path, "what=store"), 0))
 		print_log(path);
 	log_close();
-	place_free(p);
+	store_place_free(p);
 }
 
 static void
-die_there(struct other *me, void *dir)
+write_until_killed(struct other *me, void *dir)
 {
-	struct place	*p = place_new(dir, STORE_SERVER);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
 	int		 i;
 
 	for (i = 0; i < 100; i++)
@@ -705,9 +698,9 @@ die_there(struct other *me, void *dir)
 		(void)put_one(p, STORE_SYNC, i);
 }
 
-/* A process that is killed as it writes leaves what it had committed, and no lock. */
+/* A process that is killed while it writes loses no commit, and leaves no lock. */
 static void
-death(void **state)
+death_of_store(void **state)
 {
 	const char	*dir = state_new();
 	struct place	*p;
@@ -716,13 +709,13 @@ death(void **state)
 
 	(void)state;
 	for (i = 0; i < 5; i++) {
-		other_begin(&o, die_there, (void *)(uintptr_t)dir);
+		other_begin(&o, write_until_killed, (void *)(uintptr_t)dir);
 		(void)other_hear(&o);
 		other_kill(&o);
-		p = place_new(dir, STORE_SERVER);
+		p = store_place_new(dir, STORE_SERVER);
 		check_err("we write", put_one(p, STORE_SYNC, i), ERR_OK);
 		CHECK("what was committed is there", rows(p) >= 101 * (i + 1));
-		place_free(p);
+		store_place_free(p);
 	}
 }
 
@@ -730,9 +723,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(processes), TEST(death), TEST(read_only), TEST(gathering),
-		TEST(one_that_fails), TEST(needs), TEST(permissions), TEST(behind_our_back),
-		TEST(set_aside), TEST(partly_damaged), TEST(log_stays_small),
+		TEST(processes), TEST(death_of_store), TEST(read_only), TEST(gathering),
+		TEST(one_that_fails), TEST(needs), TEST(writes_wait), TEST(permissions),
+		TEST(behind_our_back),
+		TEST(quarantine), TEST(partly_damaged), TEST(log_stays_small),
 	};
 
 	return RUN("store", tests);

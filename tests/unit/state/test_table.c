@@ -7,7 +7,7 @@
 static const char *const	 names[] = { "a", "b", "c" };
 
 static void
-put(struct table *t, size_t col, const char *text)
+put_table_row(struct table *t, size_t col, const char *text)
 {
 	check_err(text, table_text(t, col, slice_of(text)), ERR_OK);
 }
@@ -32,7 +32,7 @@ cells(void **state)
 		check_err("a row", table_row(&t), ERR_OK);
 		table_int(&t, 0, (int64_t)i);
 		table_real(&t, 1, (double)i / 2);
-		put(&t, 2, i % 2 == 0 ? "even" : "");
+		put_table_row(&t, 2, i % 2 == 0 ? "even" : "");
 	}
 	check_int("rows", (int64_t)t.rows, 1000);
 	for (i = 0; i < 1000; i++) {
@@ -64,13 +64,13 @@ leaving(void **state)
 	check_err("a row", table_row(&t), ERR_OK);
 	table_int(&t, 0, -7);
 	table_real(&t, 1, 1.0 / 3);
-	put(&t, 2, "x\"y\n<script>\\ \xE4\xBD\xA0");
+	put_table_row(&t, 2, "x\"y\n<script>\\ \xE4\xBD\xA0");
 	check_err("a row", table_row(&t), ERR_OK);
 	table_real(&t, 0, 0.5);
-	put(&t, 1, "");
+	put_table_row(&t, 1, "");
 	check_err("a row", table_row(&t), ERR_OK);
-	put(&t, 0, "=1+1");
-	put(&t, 1, "-x");
+	put_table_row(&t, 0, "=1+1");
+	put_table_row(&t, 1, "-x");
 	table_real(&t, 2, (double)NAN);
 	check_err("json", table_json(&b, &t), ERR_OK);
 	check_buf("json", &b, "[\n{\"a\":-7,\"b\":0.33333333333333331,"

@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "core/calendar.h"
 #include "core/clock.h"
+#include "tests/unit/clocks.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -24,7 +26,7 @@ enum {
 	THREADS = 25,
 };
 
-/* A false WeChat, an account, and the module that gets its tokens. */
+/* A false WeChat, an account, and the module that gets its tokens.  The wall clock stands still. */
 struct place {
 	struct peer		*peer;
 	struct account		 accounts[2];
@@ -57,6 +59,7 @@ place_new(void)
 	struct place	*p = calloc(1, sizeof(*p));
 
 	assert_non_null(p);
+	atomic_store(&clocks->wall_ms, CLOCKS_LAST_MS);
 	p->peer = peer_new();
 	peer_url(p->peer, p->api, "");
 	p->accounts[0] = (struct account){ .path = "a", .name = "a", .appid = "wx1",
@@ -259,22 +262,32 @@ answers(void **state)
 static void
 day_quota(void **state)
 {
-	struct place	*p = place_new();
-	int64_t		 left_s;
+	static const struct {
+		const char	*name;
+		int64_t		 now_ms, left_s;	/* and one to be sure */
+	} cases[] = {
+		{ "as it begins", CLOCKS_FIRST_MS, 86400 + 1 },
+		{ "midnight in London", CLOCKS_FIRST_MS + INT64_C(28800000), 57600 + 1 },
+		{ "as it ends", CLOCKS_LAST_MS, 1 + 1 },
+	};
+	struct place	*p;
+	size_t		 i;
 
 	(void)state;
-	set_answer(p, "{\"errcode\":45009,\"errmsg\":\"reach max api daily quota limit\"}");
-	CHECK("none", !get_token(p));
-	check_why("none", p, "45009: the day's quota");
-	left_s = calendar_day_start(calendar_day_at(clock_wall_ms() / 1000) + 1) -
-	    clock_wall_ms() / 1000;
-	CHECK("until tomorrow", pause_s(p) - left_s <= 2 && pause_s(p) - left_s >= 0);
-	set_answer(p, GIVES("T1", 7200));
-	CHECK("still", !get_token(p));
-	check_int("not asked", asked(p), 1);
-	pass(p, left_s + 2);
-	CHECK("tomorrow", get_token(p));
-	place_free(p);
+	for (i = 0; i < COUNT(cases); i++) {
+		p = place_new();
+		atomic_store(&clocks->wall_ms, cases[i].now_ms);
+		set_answer(p, "{\"errcode\":45009,\"errmsg\":\"reach max api daily quota limit\"}");
+		CHECK(cases[i].name, !get_token(p));
+		check_why(cases[i].name, p, "45009: the day's quota");
+		check_int(cases[i].name, pause_s(p), cases[i].left_s);
+		set_answer(p, GIVES("T1", 7200));
+		CHECK(cases[i].name, !get_token(p));
+		check_int("not asked", asked(p), 1);
+		atomic_fetch_add(&clocks->wall_ms, cases[i].left_s * 1000);
+		CHECK("tomorrow", get_token(p));
+		place_free(p);
+	}
 }
 
 /* The call with legacy_token; tests/e2e has the other one. */

@@ -32,7 +32,7 @@ day_of(const char *text)
 	return d;
 }
 
-/* The rows that SQL gives, "a|b;c|d". */
+/* Compares the rows of a statement, written as "a|b;c|d". */
 static bool
 check_rows(const char *name, struct db *db, const char *sql, const char *want)
 {
@@ -61,7 +61,7 @@ check_rows(const char *name, struct db *db, const char *sql, const char *want)
 }
 
 static struct datacube_tables_put
-put_page(struct db *db, const char *endpoint, const char *begin, const char *end, int page,
+put_answer_page(struct db *db, const char *endpoint, const char *begin, const char *end, int page,
     const char *body)
 {
 	const struct datacube_tables_call	 call = {
@@ -78,130 +78,137 @@ put_page(struct db *db, const char *endpoint, const char *begin, const char *end
 }
 
 static struct datacube_tables_put
-put(struct db *db, const char *endpoint, const char *begin, const char *end, const char *body)
+put_answer(struct db *db, const char *endpoint, const char *begin, const char *end,
+    const char *body)
 {
-	return put_page(db, endpoint, begin, end, 1, body);
+	return put_answer_page(db, endpoint, begin, end, 1, body);
 }
 
+static const struct {
+	const char	*name, *endpoint, *body, *sql, *want;
+} form_cases[] = {
+	{ "plain", "getusersummary",
+	    "{\"list\":[{\"ref_date\":\"2026-03-01\",\"user_source\":30,\"new_user\":5,"
+	    "\"cancel_user\":0}]}",
+	    "SELECT *, typeof(new_user) FROM datacube_getusersummary",
+	    "wx1|2026-03-01|30|5|0|-|integer" },
+	{ "a key left out", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\","
+	    "\"cumulate_user\":9}]}", "SELECT * FROM datacube_getusercumulate",
+	    "wx1|2026-03-01|0|9|-" },
+	{ "no date: the first day", "getusercumulate", "{\"list\":[{\"cumulate_user\":9}]}",
+	    "SELECT ref_date FROM datacube_getusercumulate", "2026-03-01" },
+	{ "a figure left out", "getusercumulate",
+	    "{\"list\":[{\"ref_date\":\"2026-03-01\"}]}", "SELECT cumulate_user FROM "
+	    "datacube_getusercumulate", "-" },
+	{ "digits in quotes", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\","
+	    "\"cumulate_user\":\"12\"}]}", "SELECT cumulate_user, typeof(cumulate_user) "
+	    "FROM datacube_getusercumulate", "12|integer" },
+	{ "unknown fields", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\","
+	    "\"x\":{\"y\":[1,true,null,\"\u6587\"]},\"cumulate_user\":9,\"z\":1.5}]}",
+	    "SELECT cumulate_user, extra FROM datacube_getusercumulate",
+	    "9|{\"x\":{\"y\":[1,true,null,\"\u6587\"]},\"z\":1.5}" },
+	{ "details", "getarticletotal", "{\"list\":[{\"ref_date\":\"2026-03-01\",\"msgid\":"
+	    "\"7_1\",\"title\":\"t\",\"details\":[{\"stat_date\":\"2026-03-01\","
+	    "\"target_user\":4,\"new\":1},{\"stat_date\":\"2026-03-02\","
+	    "\"feed_share_from_other_cnt\":6}]}]}",
+	    "SELECT m.msgid, m.title, m.extra, d.ref_date, d.msgid, d.stat_date, "
+	    "d.target_user, d.feed_share_from_other_cnt, d.extra FROM "
+	    "datacube_getarticletotal AS m JOIN datacube_getarticletotal_details AS d",
+	    "7_1|t|-|2026-03-01|7_1|2026-03-01|4|-|{\"new\":1};"
+	    "7_1|t|-|2026-03-01|7_1|2026-03-02|-|6|-" },
+	{ "an object in the row", "getarticleread", "{\"is_delay\":false,\"list\":[{"
+	    "\"ref_date\":\"2026-03-01\",\"msgid\":\"7_1\",\"q\":1,\"detail\":{\"read_user\":8,"
+	    "\"p\":2,\"read_user_source\":[{\"scene_desc\":\"s\",\"user_count\":3}]}}]}",
+	    "SELECT m.read_user, m.extra, s.* FROM datacube_getarticleread AS m "
+	    "JOIN datacube_getarticleread_source AS s",
+	    "8|{\"q\":1,\"p\":2}|wx1|2026-03-01|7_1|s|3|-" },
+	{ "three deep", "getarticletotaldetail", "{\"list\":[{\"ref_date\":\"2026-03-01\","
+	    "\"msgid\":\"7_1\",\"publish_type\":0,\"detail_list\":[{\"stat_date\":\"2026-03-02\","
+	    "\"read_finish_rate\":0.5,\"read_user_source\":[{\"scene_desc\":\"s\","
+	    "\"user_count\":3}],\"read_jump_position\":[{\"position\":2,\"rate\":0.25}]}]}]}",
+	    "SELECT d.stat_date, d.read_finish_rate, d.extra, s.stat_date, s.scene_desc, "
+	    "s.user_count, j.msgid, j.stat_date, j.position, j.rate "
+	    "FROM datacube_getarticletotaldetail_day AS d "
+	    "JOIN datacube_getarticletotaldetail_source AS s "
+	    "JOIN datacube_getarticletotaldetail_jump AS j",
+	    "2026-03-02|0.5|-|2026-03-02|s|3|7_1|2026-03-02|2|0.25" },
+	{ "rows that are none", "getarticletotaldetail", "{\"list\":[\"x\",1,null,[2],"
+	    "{\"msgid\":\"m\",\"detail_list\":[\"x\",1,null,[3],{\"stat_date\":\"d\","
+	    "\"read_user_source\":[\"x\",1,{\"scene_desc\":\"s\"}]}]},{\"msgid\":\"n\","
+	    "\"detail_list\":\"x\"},{\"msgid\":\"o\",\"detail_list\":{\"a\":\"x\"}}]}",
+	    "SELECT msgid, stat_date, scene_desc FROM "
+	    "datacube_getarticletotaldetail_source", "m|d|s" },
+	{ "an object that is none", "getarticleread", "{\"list\":[{\"msgid\":\"m\","
+	    "\"detail\":\"x\"},{\"msgid\":\"n\",\"detail\":null},{\"msgid\":\"o\"}]}",
+	    "SELECT msgid FROM datacube_getarticleread", "m;n;o" },
+	{ "settlement", "publisher_settlement", "{\"base_resp\":{\"ret\":0},\"body\":\"b\","
+	    "\"revenue_all\":5,\"new\":6,\"settlement_list\":[{\"date\":\"2026-04-20\","
+	    "\"month\":\"202603\",\"order\":1,\"slot_revenue\":[{\"slot_id\":\"S\","
+	    "\"slot_settled_revenue\":7}]}],\"total_num\":1}",
+	    "SELECT m.ref_date, m.date, m.\"order\", s.ref_date, s.slot_id, "
+	    "s.slot_settled_revenue, a.body, a.revenue_all, a.extra "
+	    "FROM datacube_publisher_settlement AS m JOIN "
+	    "datacube_publisher_settlement_slot AS s JOIN "
+	    "datacube_publisher_settlement_account AS a",
+	    "2026-03-01|2026-04-20|1|2026-03-01|S|7|b|5|{\"new\":6}" },
+};
+
 static void
-forms(void **state)
+answer_forms(void **state)
 {
-	static const struct {
-		const char	*name, *endpoint, *body, *sql, *want;
-	} cases[] = {
-		{ "plain", "getusersummary", "{\"list\":[{\"ref_date\":\"2026-03-01\",\"user_source\":"
-		    "30,\"new_user\":5,\"cancel_user\":0}]}",
-		    "SELECT *, typeof(new_user) FROM datacube_getusersummary",
-		    "wx1|2026-03-01|30|5|0|-|integer" },
-		{ "a key left out", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\","
-		    "\"cumulate_user\":9}]}", "SELECT * FROM datacube_getusercumulate",
-		    "wx1|2026-03-01|0|9|-" },
-		{ "no date: the first day", "getusercumulate", "{\"list\":[{\"cumulate_user\":9}]}",
-		    "SELECT ref_date FROM datacube_getusercumulate", "2026-03-01" },
-		{ "a figure left out", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\"}]}",
-		    "SELECT cumulate_user FROM datacube_getusercumulate", "-" },
-		{ "digits in quotes", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\","
-		    "\"cumulate_user\":\"12\"}]}", "SELECT cumulate_user, typeof(cumulate_user) "
-		    "FROM datacube_getusercumulate", "12|integer" },
-		{ "unknown fields", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\","
-		    "\"x\":{\"y\":[1,true,null,\"\u6587\"]},\"cumulate_user\":9,\"z\":1.5}]}",
-		    "SELECT cumulate_user, extra FROM datacube_getusercumulate",
-		    "9|{\"x\":{\"y\":[1,true,null,\"\u6587\"]},\"z\":1.5}" },
-		{ "details", "getarticletotal", "{\"list\":[{\"ref_date\":\"2026-03-01\",\"msgid\":"
-		    "\"7_1\",\"title\":\"t\",\"details\":[{\"stat_date\":\"2026-03-01\","
-		    "\"target_user\":4,\"new\":1},{\"stat_date\":\"2026-03-02\","
-		    "\"feed_share_from_other_cnt\":6}]}]}",
-		    "SELECT m.msgid, m.title, m.extra, d.ref_date, d.msgid, d.stat_date, d.target_user, "
-		    "d.feed_share_from_other_cnt, d.extra FROM datacube_getarticletotal AS m "
-		    "JOIN datacube_getarticletotal_details AS d",
-		    "7_1|t|-|2026-03-01|7_1|2026-03-01|4|-|{\"new\":1};"
-		    "7_1|t|-|2026-03-01|7_1|2026-03-02|-|6|-" },
-		{ "an object in the row", "getarticleread", "{\"is_delay\":false,\"list\":[{"
-		    "\"ref_date\":\"2026-03-01\",\"msgid\":\"7_1\",\"q\":1,\"detail\":{\"read_user\":8,"
-		    "\"p\":2,\"read_user_source\":[{\"scene_desc\":\"s\",\"user_count\":3}]}}]}",
-		    "SELECT m.read_user, m.extra, s.* FROM datacube_getarticleread AS m "
-		    "JOIN datacube_getarticleread_source AS s",
-		    "8|{\"q\":1,\"p\":2}|wx1|2026-03-01|7_1|s|3|-" },
-		{ "three deep", "getarticletotaldetail", "{\"list\":[{\"ref_date\":\"2026-03-01\","
-		    "\"msgid\":\"7_1\",\"publish_type\":0,\"detail_list\":[{\"stat_date\":\"2026-03-02\","
-		    "\"read_finish_rate\":0.5,\"read_user_source\":[{\"scene_desc\":\"s\","
-		    "\"user_count\":3}],\"read_jump_position\":[{\"position\":2,\"rate\":0.25}]}]}]}",
-		    "SELECT d.stat_date, d.read_finish_rate, d.extra, s.stat_date, s.scene_desc, "
-		    "s.user_count, j.msgid, j.stat_date, j.position, j.rate "
-		    "FROM datacube_getarticletotaldetail_day AS d "
-		    "JOIN datacube_getarticletotaldetail_source AS s "
-		    "JOIN datacube_getarticletotaldetail_jump AS j",
-		    "2026-03-02|0.5|-|2026-03-02|s|3|7_1|2026-03-02|2|0.25" },
-		{ "rows that are none", "getarticletotaldetail", "{\"list\":[\"x\",1,null,[2],"
-		    "{\"msgid\":\"m\",\"detail_list\":[\"x\",1,null,[3],{\"stat_date\":\"d\","
-		    "\"read_user_source\":[\"x\",1,{\"scene_desc\":\"s\"}]}]},{\"msgid\":\"n\","
-		    "\"detail_list\":\"x\"},{\"msgid\":\"o\",\"detail_list\":{\"a\":\"x\"}}]}",
-		    "SELECT msgid, stat_date, scene_desc FROM datacube_getarticletotaldetail_source",
-		    "m|d|s" },
-		{ "an object that is none", "getarticleread", "{\"list\":[{\"msgid\":\"m\","
-		    "\"detail\":\"x\"},{\"msgid\":\"n\",\"detail\":null},{\"msgid\":\"o\"}]}",
-		    "SELECT msgid FROM datacube_getarticleread", "m;n;o" },
-		{ "settlement", "publisher_settlement", "{\"base_resp\":{\"ret\":0},\"body\":\"b\","
-		    "\"revenue_all\":5,\"new\":6,\"settlement_list\":[{\"date\":\"2026-04-20\","
-		    "\"month\":\"202603\",\"order\":1,\"slot_revenue\":[{\"slot_id\":\"S\","
-		    "\"slot_settled_revenue\":7}]}],\"total_num\":1}",
-		    "SELECT m.ref_date, m.date, m.\"order\", s.ref_date, s.slot_id, "
-		    "s.slot_settled_revenue, a.body, a.revenue_all, a.extra "
-		    "FROM datacube_publisher_settlement AS m JOIN datacube_publisher_settlement_slot "
-		    "AS s JOIN datacube_publisher_settlement_account AS a",
-		    "2026-03-01|2026-04-20|1|2026-03-01|S|7|b|5|{\"new\":6}" },
-	};
 	struct datacube_tables_put	 p;
 	struct db			*db;
 	size_t				 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(form_cases); i++) {
 		db = open_db();
-		p = put(db, cases[i].endpoint, "2026-03-01", "2026-03-01", cases[i].body);
-		check_int(cases[i].name, p.result, DATACUBE_STORED);
-		check_int(cases[i].name, p.odd, 0);
-		check_rows(cases[i].name, db, cases[i].sql, cases[i].want);
+		p = put_answer(db, form_cases[i].endpoint, "2026-03-01", "2026-03-01",
+		    form_cases[i].body);
+		check_int(form_cases[i].name, p.result, DATACUBE_STORED);
+		check_int(form_cases[i].name, p.odd, 0);
+		check_rows(form_cases[i].name, db, form_cases[i].sql, form_cases[i].want);
 		db_close(db);
 	}
 }
 
 static void
-strange(void **state)
+strange_answers(void **state)
 {
 	static const char *const	 cases[] = {
-		"", "[]", "{}", "5", "{\"list\":5}", "{\"list\":{}}", "{\"list\":[}", "{\"lists\":[]}",
+		"", "[]", "{}", "5", "{\"list\":5}", "{\"list\":{}}", "{\"list\":[}",
+		    "{\"lists\":[]}",
 		"null", "\xff",
 	};
 	struct db	*db = open_db();
 	size_t		 i;
 
 	(void)state;
-	(void)put(db, "getusercumulate", "2026-03-01", "2026-03-01",
+	(void)put_answer(db, "getusercumulate", "2026-03-01", "2026-03-01",
 	    "{\"list\":[{\"ref_date\":\"2026-03-01\",\"cumulate_user\":1}]}");
 	for (i = 0; i < COUNT(cases); i++)
-		check_int(cases[i], put(db, "getusercumulate", "2026-03-01", "2026-03-02",
+		check_int(cases[i], put_answer(db, "getusercumulate", "2026-03-01", "2026-03-02",
 		    cases[i]).result, DATACUBE_STRANGE);
 	check_rows("what was there is there", db, "SELECT ref_date, cumulate_user FROM "
 	    "datacube_getusercumulate", "2026-03-01|1");
 	check_rows("and nothing is done", db, "SELECT day, times FROM datacube_day",
 	    "2026-03-01|1");
 	check_rows("no page is left", db, "SELECT count(*) FROM datacube_page", "0");
-	check_int("elements that are no rows", put(db, "getusercumulate", "2026-03-01",
+	check_int("elements that are no rows", put_answer(db, "getusercumulate", "2026-03-01",
 	    "2026-03-01", "{\"list\":[1,\"x\",null,[],{\"cumulate_user\":2}]}").rows, 1);
 	db_close(db);
 }
 
 #define ROW(day, n)	"{\"ref_date\":\"" day "\",\"cumulate_user\":" n "}"
 
-/* A span's rows become those of the answer, and no others. */
+/* The rows of a span are replaced by those of the answer; others stay. */
 static void
-replacing(void **state)
+replaced_rows(void **state)
 {
 	struct db	*db = open_db();
 
 	(void)state;
-	(void)put(db, "getusercumulate", "2026-03-01", "2026-03-04", "{\"list\":["
+	(void)put_answer(db, "getusercumulate", "2026-03-01", "2026-03-04", "{\"list\":["
 	    ROW("2026-03-01", "1") "," ROW("2026-03-02", "2") "," ROW("2026-03-03", "3") ","
 	    ROW("2026-03-04", "4") "]}");
 	check_rows("units", db, "SELECT day, asked, rows, times, delayed FROM datacube_day",
@@ -209,22 +216,22 @@ replacing(void **state)
 	    "2026-03-03|1773968400|1|1|0;2026-03-04|1773968400|1|1|0");
 	assert_int_equal(db_script(db, "INSERT INTO datacube_getusercumulate (appid, ref_date, "
 	    "user_source, cumulate_user) VALUES ('wx2', '2026-03-02', 0, 9)"), ERR_OK);
-	(void)put(db, "getusercumulate", "2026-03-02", "2026-03-03",
+	(void)put_answer(db, "getusercumulate", "2026-03-02", "2026-03-03",
 	    "{\"list\":[" ROW("2026-03-02", "7") "]}");
 	check_rows("replaced, vanished, kept", db, "SELECT appid, ref_date, cumulate_user "
 	    "FROM datacube_getusercumulate", "wx1|2026-03-01|1;wx1|2026-03-02|7;"
 	    "wx1|2026-03-04|4;wx2|2026-03-02|9");
-	check_rows("units anew", db, "SELECT day, rows, times FROM datacube_day",
+	check_rows("units again", db, "SELECT day, rows, times FROM datacube_day",
 	    "2026-03-01|1|1;2026-03-02|1|2;2026-03-03|0|2;2026-03-04|1|1");
-	check_int("one too many", put(db, "getusercumulate", "2026-03-01", "2026-03-01",
+	check_int("one too many", put_answer(db, "getusercumulate", "2026-03-01", "2026-03-01",
 	    "{\"list\":[" ROW("2026-03-01", "1") "," ROW("2026-03-01", "2") "]}").odd, 1);
-	check_int("of another day", put(db, "getusercumulate", "2026-03-01", "2026-03-01",
+	check_int("of another day", put_answer(db, "getusercumulate", "2026-03-01", "2026-03-01",
 	    "{\"list\":[" ROW("2026-03-09", "1") "]}").odd, 1);
 	db_close(db);
 }
 
 static void
-delays(void **state)
+delayed_units(void **state)
 {
 	struct datacube_span	 range = { day_of("2026-02-28"), day_of("2026-03-02") };
 	struct datacube_known	 known[3];
@@ -235,9 +242,9 @@ delays(void **state)
 	check_err("first", datacube_tables_first(db, &first, "wx1", datacube_find("getbizsummary")),
 	    ERR_OK);
 	check_int("nothing yet", first, -5);
-	(void)put(db, "getbizsummary", "2026-03-01", "2026-03-01",
+	(void)put_answer(db, "getbizsummary", "2026-03-01", "2026-03-01",
 	    "{\"is_delay\":true,\"list\":[{\"ref_date\":\"2026-03-01\",\"detail\":{}}]}");
-	(void)put(db, "getbizsummary", "2026-03-02", "2026-03-02",
+	(void)put_answer(db, "getbizsummary", "2026-03-02", "2026-03-02",
 	    "{\"is_delay\":false,\"list\":[]}");
 	check_err("known", datacube_tables_known(db, known, "wx1", datacube_find("getbizsummary"),
 	    &range), ERR_OK);
@@ -255,9 +262,9 @@ delays(void **state)
 
 #define AD(day, slot)	"{\"date\":\"" day "\",\"ad_slot\":\"" slot "\",\"slot_id\":1}"
 
-/* Nothing is changed before all pages are there. */
+/* The rows change only once all pages are there. */
 static void
-pages(void **state)
+answer_pages(void **state)
 {
 	const struct datacube_endpoint	*e = datacube_find("publisher_adpos_general");
 	const char			*first = "{\"list\":[" AD("2026-03-01", "a") "],"
@@ -265,7 +272,8 @@ pages(void **state)
 	const char			*last = "{\"list\":[" AD("2026-03-02", "b") "],"
 					    "\"total_num\":91}";
 	struct datacube_tables_call	 c = { .appid = "wx1", .e = e,
-					    .span = { day_of("2026-03-01"), day_of("2026-03-02") } };
+					    .span = { day_of("2026-03-01"),
+					    day_of("2026-03-02") } };
 	struct db			*db = open_db();
 	static const char		 rows[] = "SELECT date, ad_slot FROM "
 					    "datacube_publisher_adpos_general";
@@ -273,24 +281,24 @@ pages(void **state)
 	(void)state;
 	check_err("page", datacube_tables_page(db, &c, 0), ERR_OK);
 	check_int("begins", c.page, 1);
-	check_int("more", put_page(db, e->name, "2026-03-01", "2026-03-02", 1, first).result,
+	check_int("more", put_answer_page(db, e->name, "2026-03-01", "2026-03-02", 1, first).result,
 	    DATACUBE_MORE);
 	check_rows("not yet", db, rows, "");
 	check_err("page", datacube_tables_page(db, &c, ASKED_S), ERR_OK);
 	check_int("goes on", c.page, 2);
 	check_err("page", datacube_tables_page(db, &c, ASKED_S + 1), ERR_OK);
 	check_int("too old", c.page, 1);
-	(void)put_page(db, e->name, "2026-03-01", "2026-03-02", 1, first);
+	(void)put_answer_page(db, e->name, "2026-03-01", "2026-03-02", 1, first);
 	c.span.end++;
 	check_err("page", datacube_tables_page(db, &c, 0), ERR_OK);
 	check_int("another span", c.page, 1);
-	(void)put_page(db, e->name, "2026-03-01", "2026-03-02", 1, first);
-	check_int("whole", put_page(db, e->name, "2026-03-01", "2026-03-02", 2, last).result,
+	(void)put_answer_page(db, e->name, "2026-03-01", "2026-03-02", 1, first);
+	check_int("whole", put_answer_page(db, e->name, "2026-03-01", "2026-03-02", 2, last).result,
 	    DATACUBE_STORED);
 	check_rows("all of it", db, rows, "2026-03-01|a;2026-03-02|b");
 	check_rows("no page is left", db, "SELECT count(*) FROM datacube_page", "0");
-	check_int("an empty page ends it", put_page(db, e->name, "2026-03-01", "2026-03-02", 1,
-	    "{\"list\":[],\"total_num\":500}").result, DATACUBE_STORED);
+	check_int("an empty page ends it", put_answer_page(db, e->name, "2026-03-01", "2026-03-02",
+	    1, "{\"list\":[],\"total_num\":500}").result, DATACUBE_STORED);
 	db_close(db);
 }
 
@@ -298,7 +306,8 @@ static void
 pauses(void **state)
 {
 	const struct datacube_endpoint		*e = datacube_find("getuserread");
-	const struct datacube_tables_pause	 p = { 100, 200, 48001 }, whole = { 100, 300, 45009 };
+	const struct datacube_tables_pause	 p = { 100, 200, 48001 }, whole = { 100, 300,
+	    45009 };
 	struct datacube_tables_pause		 got;
 	struct db				*db = open_db();
 
@@ -319,16 +328,16 @@ pauses(void **state)
 	db_close(db);
 }
 
-/* A table of an older qtoa: the new column takes what was kept of it. */
+/* A table of an older qtoa gets a new column, filled from extra. */
 static void
-columns(void **state)
+added_columns(void **state)
 {
 	struct db	*db = open_db();
 
 	(void)state;
-	assert_int_equal(db_script(db, "ALTER TABLE datacube_getusersummary DROP COLUMN cancel_user;"
-	    "INSERT INTO datacube_getusersummary (appid, ref_date, user_source, new_user, extra) "
-	    "VALUES ('wx1', '2026-03-01', 1, 2, '{\"cancel_user\":3}'), "
+	assert_int_equal(db_script(db, "ALTER TABLE datacube_getusersummary DROP COLUMN "
+	    "cancel_user;INSERT INTO datacube_getusersummary (appid, ref_date, user_source, "
+	    "new_user, extra) VALUES ('wx1', '2026-03-01', 1, 2, '{\"cancel_user\":3}'), "
 	    "('wx1', '2026-03-02', 1, 2, '{\"cancel_user\":4,\"x\":5}'), "
 	    "('wx1', '2026-03-03', 1, 2, NULL)"), ERR_OK);
 	check_err("prepare", datacube_tables_prepare(db), ERR_OK);
@@ -343,9 +352,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(forms), TEST(strange), TEST(replacing), TEST(delays), TEST(pages),
-		TEST(pauses), TEST(columns),
+		TEST(answer_forms), TEST(strange_answers), TEST(replaced_rows), TEST(delayed_units),
+		    TEST(answer_pages),
+		TEST(pauses), TEST(added_columns),
 	};
 
-	return RUN("cubestore", tests);
+	return RUN("datacube_tables", tests);
 }

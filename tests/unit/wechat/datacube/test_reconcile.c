@@ -5,74 +5,75 @@
 
 enum { ROWS = 4, NOT = -1 };
 
-/* Hours one after the other, unless a gap says otherwise. */
+/* The numbers of an hour.  The hours of a case follow each other. */
 struct hour {
 	int64_t	 calls, fails, acknowledged, failed, refused;
 };
 
+static const struct {
+	const char		*name;
+	struct hour		 hour[ROWS];
+	size_t			 n;
+	int64_t			 missing, unclear, unheard;
+	enum reconcile_state	 worst;
+} hour_cases[] = {
+	{ "nothing", { { 0, 0, 0, 0, 0 } }, 1, 0, 0, 0, RECONCILE_OK },
+	{ "all is well", { { 10, 0, 10, 0, 0 }, { 5, 0, 5, 0, 0 } }, 2, 0, 0, 0,
+	    RECONCILE_OK },
+	{ "one never came", { { 10, 1, 9, 0, 0 } }, 1, 1, 0, 0, RECONCILE_MISSING },
+	{ "one of forgers'", { { 10, 0, 10, 0, 1 } }, 1, 0, 0, 0, RECONCILE_OK },
+	{ "one refused, or lost", { { 10, 1, 9, 0, 1 } }, 1, 0, 1, 0, RECONCILE_UNCLEAR },
+	{ "two gone, one refused", { { 10, 2, 8, 0, 1 } }, 1, 1, 1, 0,
+	    RECONCILE_MISSING },
+	{ "our disk was full", { { 10, 3, 7, 3, 0 } }, 1, 0, 0, 0, RECONCILE_OK },
+	{ "others have sent, too", { { 10, 0, 12, 0, 0 } }, 1, 0, 0, 0, RECONCILE_MORE },
+	{ "our answer was lost", { { 10, 2, 10, 0, 0 } }, 1, 0, 0, 2, RECONCILE_OK },
+	{ "lost, and one never came", { { 10, 3, 9, 0, 0 } }, 1, 1, 0, 2,
+	    RECONCILE_MISSING },
+	{ "a second after the hour", { { 10, 0, 9, 0, 0 }, { 10, 0, 11, 0, 0 } }, 2, 0, 0,
+	    0, RECONCILE_OK },
+	{ "our clock is ahead", { { 10, 0, 11, 0, 0 }, { 10, 0, 9, 0, 0 } }, 2, 0, 0, 0,
+	    RECONCILE_OK },
+	{ "more than clocks differ", { { 10, 0, 7, 0, 0 }, { 10, 0, 13, 0, 0 } }, 2, 2, 0,
+	    0, RECONCILE_MISSING },
+	{ "much in five seconds", { { 7200, 0, 7190, 0, 0 }, { 7200, 0, 7210, 0, 0 } }, 2,
+	    0, 0, 0, RECONCILE_OK },
+	{ "handed on and on", { { 10, 0, 9, 0, 0 }, { 10, 0, 10, 0, 0 },
+	    { 10, 0, 11, 0, 0 } }, 3, 1, 0, 0, RECONCILE_MISSING },
+	{ "one lost, not handed on", { { 10, 1, 9, 0, 0 }, { 10, 0, 10, 0, 0 } }, 2, 1, 0,
+	    0, RECONCILE_MISSING },
+	{ "not pulled", { { NOT, NOT, 10, 0, 0 } }, 1, 0, 0, 0, RECONCILE_UNKNOWN },
+	{ "not pulled between", { { 10, 0, 9, 0, 0 }, { NOT, NOT, 10, 0, 0 },
+	    { 10, 0, 11, 0, 0 } }, 3, 1, 0, 0, RECONCILE_UNKNOWN },
+};
+
 static void
-judged(void **state)
+judged_hours(void **state)
 {
-	static const struct {
-		const char		*name;
-		struct hour		 hour[ROWS];
-		size_t			 n;
-		int64_t			 missing, unclear, unheard;
-		enum reconcile_state	 worst;
-	} cases[] = {
-		{ "nothing", { { 0, 0, 0, 0, 0 } }, 1, 0, 0, 0, RECONCILE_OK },
-		{ "all is well", { { 10, 0, 10, 0, 0 }, { 5, 0, 5, 0, 0 } }, 2, 0, 0, 0,
-		    RECONCILE_OK },
-		{ "one never came", { { 10, 1, 9, 0, 0 } }, 1, 1, 0, 0, RECONCILE_MISSING },
-		{ "one of forgers'", { { 10, 0, 10, 0, 1 } }, 1, 0, 0, 0, RECONCILE_OK },
-		{ "one refused, or lost", { { 10, 1, 9, 0, 1 } }, 1, 0, 1, 0, RECONCILE_UNCLEAR },
-		{ "two gone, one refused", { { 10, 2, 8, 0, 1 } }, 1, 1, 1, 0,
-		    RECONCILE_MISSING },
-		{ "our disk was full", { { 10, 3, 7, 3, 0 } }, 1, 0, 0, 0, RECONCILE_OK },
-		{ "others have sent, too", { { 10, 0, 12, 0, 0 } }, 1, 0, 0, 0, RECONCILE_MORE },
-		{ "our answer was lost", { { 10, 2, 10, 0, 0 } }, 1, 0, 0, 2, RECONCILE_OK },
-		{ "lost, and one never came", { { 10, 3, 9, 0, 0 } }, 1, 1, 0, 2,
-		    RECONCILE_MISSING },
-		{ "a second after the hour", { { 10, 0, 9, 0, 0 }, { 10, 0, 11, 0, 0 } }, 2, 0, 0,
-		    0, RECONCILE_OK },
-		{ "our clock is ahead", { { 10, 0, 11, 0, 0 }, { 10, 0, 9, 0, 0 } }, 2, 0, 0, 0,
-		    RECONCILE_OK },
-		{ "more than clocks differ", { { 10, 0, 7, 0, 0 }, { 10, 0, 13, 0, 0 } }, 2, 2, 0,
-		    0, RECONCILE_MISSING },
-		{ "much in five seconds", { { 7200, 0, 7190, 0, 0 }, { 7200, 0, 7210, 0, 0 } }, 2,
-		    0, 0, 0, RECONCILE_OK },
-		{ "handed on and on", { { 10, 0, 9, 0, 0 }, { 10, 0, 10, 0, 0 },
-		    { 10, 0, 11, 0, 0 } }, 3, 1, 0, 0, RECONCILE_MISSING },
-		{ "one lost, not handed on", { { 10, 1, 9, 0, 0 }, { 10, 0, 10, 0, 0 } }, 2, 1, 0,
-		    0, RECONCILE_MISSING },
-		{ "not pulled", { { NOT, NOT, 10, 0, 0 } }, 1, 0, 0, 0, RECONCILE_UNKNOWN },
-		{ "not pulled between", { { 10, 0, 9, 0, 0 }, { NOT, NOT, 10, 0, 0 },
-		    { 10, 0, 11, 0, 0 } }, 3, 1, 0, 0, RECONCILE_UNKNOWN },
-	};
 	struct reconcile_row	 rows[ROWS], sum;
 	size_t			 i, k;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(hour_cases); i++) {
 		memset(rows, 0, sizeof(rows));
-		for (k = 0; k < cases[i].n; k++)
+		for (k = 0; k < hour_cases[i].n; k++)
 			rows[k] = (struct reconcile_row){
-				.day = 20000, .hour = (int)k, .calls = cases[i].hour[k].calls,
-				.fails = cases[i].hour[k].fails,
-				.acknowledged = cases[i].hour[k].acknowledged,
-				.failed = cases[i].hour[k].failed,
-				.refused = cases[i].hour[k].refused,
+				.day = 20000, .hour = (int)k, .calls = hour_cases[i].hour[k].calls,
+				.fails = hour_cases[i].hour[k].fails,
+				.acknowledged = hour_cases[i].hour[k].acknowledged,
+				.failed = hour_cases[i].hour[k].failed,
+				.refused = hour_cases[i].hour[k].refused,
 			};
-		reconcile_judge(rows, cases[i].n);
-		reconcile_sum(&sum, rows, cases[i].n);
-		check_int(cases[i].name, sum.missing, cases[i].missing);
-		check_int(cases[i].name, sum.unclear, cases[i].unclear);
-		check_int(cases[i].name, sum.unheard, cases[i].unheard);
-		check_int(cases[i].name, sum.state, cases[i].worst);
+		reconcile_judge(rows, hour_cases[i].n);
+		reconcile_sum(&sum, rows, hour_cases[i].n);
+		check_int(hour_cases[i].name, sum.missing, hour_cases[i].missing);
+		check_int(hour_cases[i].name, sum.unclear, hour_cases[i].unclear);
+		check_int(hour_cases[i].name, sum.unheard, hour_cases[i].unheard);
+		check_int(hour_cases[i].name, sum.state, hour_cases[i].worst);
 	}
 }
 
-/* Only what follows at once can have got what an hour lacks. */
+/* Calls are carried only to the hour or day that follows at once. */
 static void
 neighbours(void **state)
 {
@@ -108,7 +109,7 @@ neighbours(void **state)
 }
 
 static void
-counted(void **state)
+counted_refusals(void **state)
 {
 	static const struct {
 		enum error	 er;
@@ -147,7 +148,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(judged), TEST(neighbours), TEST(counted),
+		TEST(judged_hours), TEST(neighbours), TEST(counted_refusals),
 	};
 
 	return RUN("reconcile", tests);

@@ -1,0 +1,254 @@
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collector/event_store.h"
+#include "collector/unionid.h"
+#include "core/log.h"
+#include "forwarder/drain.h"
+#include "server/process.h"
+#include "server/thread_pool.h"
+#include "state/log_ratelimit.h"
+#include "state/recover.h"
+#include "state/store.h"
+
+enum {
+	ARENAS	= 4,		/* heaps that the workers share */
+	IDLE_MS	= 30000,	/* a worker that was not needed for so long ends */
+	PROBLEM	= 512		/* bytes of a problem's text */
+};
+
+/* Keeps the first problem for the log; `qtoa check` prints them all. */
+static void
+keep_first_problem(void *ctx, const char *line)
+{
+	char	*first = ctx;
+
+	if (*first == '\0')
+		(void)snprintf(first, PROBLEM, "%s", line);
+}
+
+/* Loads config.h's values and opens the log.  False: they cannot be used, and the log says why. */
+static bool
+load_conf(struct conf *c)
+{
+	char	 first[PROBLEM] = "";
+	int	 problems = conf_load(c, keep_first_problem, first);
+
+	log_set_level(conf_log_level(&c->set));
+	if (log_open(c->set.log) == -1)
+		log_msg(LEVEL_ERROR, "start", "settings.log: cannot write %s; the log goes to "
+		    "stderr", c->set.log);
+	if (problems != 0)
+		log_msg(LEVEL_ERROR, "start", "%s (problem 1 of %d; every request is answered 503 "
+		    "until they are fixed; run: qtoa check)", first, problems);
+	return problems == 0;
+}
+
+/* Makes what the workers share.  False: no memory. */
+static bool
+open_handles(struct app *app, enum store_life life)
+{
+	struct services	*s = &app->services;
+
+	if (!services_open(s, &app->conf, SERVICES_FORWARDING | SERVICES_TOKENS, life,
+	    &app->stop_ms))
+		return false;
+	return app->conf.set.collector == 0 ||
+	    (app->unionid = unionid_new(&app->conf, s->http, s->store, s->tokens)) != NULL;
+}
+
+static void
+start_app(struct app *app, enum store_life life)
+{
+	const struct rlimit	 zero = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &zero);	/* a core file would hold the keys */
+	(void)signal(SIGPIPE, SIG_IGN);		/* a peer that has gone must not end the process */
+	(void)umask(077);
+	app->usable = load_conf(&app->conf) && open_handles(app, life);
+}
+
+static void
+end_app(struct app *app)
+{
+	log_ratelimit_housekeep(app->services.log_ratelimit, true);
+	maintenance_free(app->maintenance);
+	unionid_free(app->unionid);
+	services_close(&app->services);
+	conf_free(&app->conf);
+	log_close();
+}
+
+/*
+ * Nothing reads the environment after this.  A CGI's comes from the client, and libraries obey
+ * names in it (proxies, certificates, key logs).
+ */
+static void
+forget_environment(void)
+{
+	static char	*nothing[] = { NULL };
+	extern char	**environ;
+
+	environ = nothing;
+}
+
+/*
+ * FastCGI.
+ */
+
+/* Starts the thread that sends what waits.  Without it requests are served all the same. */
+static void
+start_maintenance(struct app *app)
+{
+	if (!app->usable)
+		return;
+	app->maintenance = maintenance_new(&app->services);
+	if (app->maintenance == NULL || maintenance_start(app->maintenance) != 0)
+		log_msg(LEVEL_ERROR, "start", "cannot start the thread that empties the queue: out "
+		    "of memory or threads; to send what waits, run: qtoa drain");
+}
+
+static void
+wake_maintenance(void *ctx)
+{
+	struct app	*app = ctx;
+
+	if (app->maintenance != NULL)
+		maintenance_wake(app->maintenance);
+}
+
+static void *
+make_worker(void *ctx)
+{
+	return worker_new(ctx);
+}
+
+static void
+free_worker(void *worker)
+{
+	worker_free(worker);
+}
+
+/* Serves all requests of one connection of the web server. */
+static void
+serve_connection(void *worker, int fd)
+{
+	struct worker	*w = worker;
+	enum error	 er;
+	bool		 got, more;
+
+	do {
+		er = request_fcgi(w->request, fd, &got);
+		if (!got)
+			return;
+		w->app->serve(w, er);
+		more = request_finish(w->request);
+		fd = -1;
+	} while (more && atomic_load_explicit(&w->app->stop_ms, memory_order_relaxed) == 0);
+}
+
+int
+process_run_fcgi(worker_serve *serve)
+{
+	struct app		 app = { .serve = serve };
+	struct thread_pool_app	 pool = {
+		.ctx = &app, .worker_new = make_worker, .worker_free = free_worker,
+		.serve = serve_connection, .idle_ms = IDLE_MS, .stop_ms = &app.stop_ms,
+		.on_stop = wake_maintenance,
+	};
+
+#ifdef __GLIBC__
+	/* A heap for each thread would cost more memory than it saves time. */
+	(void)mallopt(M_ARENA_MAX, ARENAS);
+#endif
+	thread_pool_hold_signals();
+	start_app(&app, STORE_SERVER);
+	forget_environment();
+	start_maintenance(&app);
+	/* One worker is enough to answer that the configuration is unusable. */
+	pool.threads = app.usable ? app.conf.set.threads : 1;
+	if (request_init_fcgi() != ERR_OK || thread_pool_run(&pool, STDIN_FILENO) != 0)
+		_exit(1);	/* a worker that hangs still uses what end_app() frees */
+	if (app.maintenance != NULL)
+		maintenance_stop(app.maintenance);
+	end_app(&app);
+	return 0;
+}
+
+/*
+ * CGI.
+ */
+
+/* The web server waits until all three standard descriptors are closed. */
+static void
+leave_web_server(void)
+{
+	int	 null, fd;
+
+	(void)setsid();
+	null = open("/dev/null", O_RDWR);
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (null == -1 || dup2(null, fd) == -1)
+			(void)close(fd);
+}
+
+static void
+drain_queue(struct app *app, bool recover, int64_t until_ms)
+{
+	const struct drain_order	 order = { .until_ms = until_ms };
+	struct services			*s = &app->services;
+	struct drain_sum		 sum;
+	struct drain			*d;
+
+	if (!services_open(s, &app->conf, SERVICES_FORWARDING, STORE_BRIEF, NULL) ||
+	    (d = drain_new(s)) == NULL)
+		return;
+	if (recover)
+		recover_run(s->store, s->locks, app->conf.set.state_dir, event_store_sources);
+	if (drain_run(d, &sum, &order) == ERR_OK && sum.elsewhere == 0)
+		maintenance_brief(s);
+}
+
+/*
+ * Drains the queue in a child process, up to until_ms (monotonic).  The web server ends the
+ * request once it has the answer, and some web servers kill the process that gave it.
+ */
+static void
+drain_in_child(struct app *app, int64_t until_ms)
+{
+	struct services	*s = &app->services;
+	const bool	 recover = store_has_quarantine(s->store);
+
+	if (!recover && !maintenance_wanted(s))
+		return;
+	services_close(s);	/* an SQLite connection must not cross a fork */
+	if (fork() != 0)
+		return;
+	leave_web_server();
+	drain_queue(app, recover, until_ms);
+	_exit(0);
+}
+
+void
+process_run_cgi(worker_serve *serve)
+{
+	struct app	 app = { .serve = serve };
+	struct worker	*w;
+	enum error	 er;
+
+	start_app(&app, STORE_BRIEF);
+	if ((w = worker_new(&app)) == NULL)
+		_exit(1);
+	er = request_cgi(w->request);
+	forget_environment();
+	serve(w, er);
+	if (w->entry.delivery != NULL)
+		drain_in_child(&app, worker_deadline(w));
+	(void)request_finish(w->request);
+	_exit(0);	/* the kernel frees all memory */
+}
