@@ -5,44 +5,51 @@
 #include <mxml.h>
 
 #include "core/json_write.h"
+#include "core/number.h"
+#include "wechat/xml_lexer.h"
 #include "wechat/xml_sanitize.h"
 #include "xmlmap.h"
 
 /*
- * The table: what QT calls each of WeChat's messages, and the element that feeds each
- * key.  A path begins below the root, or below `within` where there is one; "a|b" means
- * b where there is no a; the items of "x[]/leaf" are all x of one parent, their values
- * what leaf holds (the item itself without one).
+ * The table: QT's event code for each of WeChat's messages, and for each of QT's keys the element
+ * that its value comes from.
+ *
+ * A path begins at the root, or at the element `within` if there is one.  "a|b" is a, or b if
+ * there is no a.  "x[]/leaf" is a list: its items are all elements x of one parent, and a value is
+ * the text of leaf in an item.  "x[]" takes the text of the item itself.
  */
-enum rule {
-	STRING,		/* text */
-	NUMBER,		/* text that is a number by JSON's grammar, else no key */
-	LIST,		/* values of all items, joined with commas */
-	ARTICLE_URL,	/* a LIST whose key is an option */
-	OBJECT,		/* children as a JSON text */
-	IS_SCAN		/* follow by QR code: an option's word */
+enum value_rule {
+	STRING,		/* the text */
+	NUMBER,		/* the text, if it is a number by JSON's grammar; if not, there is no key */
+	LIST,		/* the values of all items, joined with commas */
+	ARTICLE_URL,	/* a LIST; its key is an option */
+	OBJECT,		/* the children, as a JSON object in a string */
+	IS_SCAN		/* did the user follow by QR code?  Yes and no are options */
 };
 
-/* A child in a JSON text: its text, or an array of an object {leaf} for each item. */
-struct member {
+/*
+ * A child in an OBJECT.  Without an item it is the child's text; with one it is an array that has
+ * the object {leaf: text} for each item.
+ */
+struct json_member {
 	const char	*name, *item, *leaf;
 };
 
-struct field {
-	const char		*key;
-	enum rule		 rule;
-	const char		*path;
-	const struct member	*members;	/* of an OBJECT */
+struct key_rule {
+	const char			*key;
+	enum value_rule			 rule;
+	const char			*path;
+	const struct json_member	*members;	/* only for an OBJECT */
 };
 
 struct mapping {
 	const char		*code;
 	const char		*within;
-	const struct field	*fields;	/* up to one without key */
+	const struct key_rule	*fields;	/* the last one has no key */
 };
 
-#define FIELDS	(const struct field[])
-#define MEMBERS	(const struct member[])
+#define FIELDS	(const struct key_rule[])
+#define MEMBERS	(const struct json_member[])
 
 static const struct mapping menu_click = { "$$_menu_click", NULL, FIELDS{
 	{ "MsgType", STRING, "MsgType", NULL },
@@ -92,7 +99,7 @@ static const struct mapping scan = { "$$_scan_open_official_account", NULL, FIEL
 	{ NULL, STRING, NULL, NULL }
 } };
 
-/* QT spells it so. */
+/* "localtion" is QT's spelling. */
 static const struct mapping location = { "$$_send_localtion", NULL, FIELDS{
 	{ "Event", STRING, "Event", NULL },
 	{ "Latitude", NUMBER, "Latitude", NULL },
@@ -101,7 +108,7 @@ static const struct mapping location = { "$$_send_localtion", NULL, FIELDS{
 	{ NULL, STRING, NULL, NULL }
 } };
 
-/* WeChat's documentation has put one of these three into another's container. */
+/* In WeChat's documentation one of these three events is in the container of another one. */
 static const struct mapping subscription_sent = { "$$_send_msg_popup",
     "SubscribeMsgSentEvent|SubscribeMsgPopupEvent|SubscribeMsgChangeEvent", FIELDS{
 	{ "TemplateId", LIST, "List[]/TemplateId", NULL },
@@ -191,14 +198,14 @@ static const struct mapping received = { "$$_receive_msg", NULL, FIELDS{
 	{ NULL, STRING, NULL, NULL }
 } };
 
-/* WeChat's names, compared without regard to case. */
-struct row {
+/* WeChat's names.  Upper and lower case are the same. */
+struct type_row {
 	const char		*type;
 	const struct mapping	*mapping;
 };
 
-/* By Event, where MsgType is "event". */
-static const struct row events[] = {
+/* The rows of events (MsgType is "event"), by Event. */
+static const struct type_row events[] = {
 	{ "CLICK", &menu_click },
 	{ "VIEW", &menu_click },
 	{ "view_miniprogram", &menu_click },
@@ -222,8 +229,8 @@ static const struct row events[] = {
 	{ NULL, NULL }
 };
 
-/* By MsgType otherwise. */
-static const struct row messages[] = {
+/* The rows of all other messages, by MsgType. */
+static const struct type_row messages[] = {
 	{ "text", &received },
 	{ "image", &received },
 	{ "voice", &received },
@@ -234,19 +241,9 @@ static const struct row messages[] = {
 	{ NULL, NULL }
 };
 
-/* What every message has, by the root's children. */
-enum message_kind { MSGTYPE, EVENT, USER, TIME, HEAD__MAX };
-
-static const char *const head_names[HEAD__MAX] = {
-	[MSGTYPE]	= "MsgType",
-	[EVENT]		= "Event",
-	[USER]		= "FromUserName",
-	[TIME]		= "CreateTime",
-};
-
-/* Where a field's value is.  Of a list: its next item, and what to take of that. */
-struct spot {
-	mxml_node_t	*el;		/* NULL: nowhere, or no item is left */
+/* The element that a value comes from.  Of a list: its next item, and the leaf of each item. */
+struct value_place {
+	mxml_node_t	*el;		/* NULL: no element, or no item is left */
 	struct slice	 leaf;
 };
 
@@ -254,34 +251,37 @@ struct xmlmap {
 	struct xmlmap_options	 opt;
 	const char		*why;
 	struct buf		 xml, scratch;
-	mxml_node_t		*root;		/* NULL: no message at hand */
-	mxml_node_t		*head[HEAD__MAX];
-	const struct mapping	*mapping;	/* NULL: no row */
-	struct spot		 spots[EVENT_ATTRS_MAX];
-	int			 events;	/* taken of this message */
+	mxml_node_t		*root;		/* NULL: no message is being read */
+	mxml_node_t		*elements[MESSAGE_TIME + 1]; /* by enum message_element */
+	const struct mapping	*mapping;	/* NULL: the table has no row for it */
+	struct value_place	 places[EVENT_ATTRS_MAX];
+	int			 events;	/* of this message, so far */
 };
 
-/* What mxml 4 renamed.  Its complaints go nowhere: xml_sanitize has said what is wrong. */
+/*
+ * mxml 4 has other names than mxml 3.  Nobody reads its error messages: xml_sanitize() has already
+ * said what is wrong.
+ */
 #if MXML_MAJOR_VERSION >= 4
 
 #define MXML_OPAQUE	MXML_TYPE_OPAQUE
 
 static void
-ignore_error(void *ctx, const char *text)
+ignore_mxml_error(void *ctx, const char *text)
 {
 	(void)ctx;
 	(void)text;
 }
 
 static mxml_node_t *
-load(const char *xml)
+load_tree(const char *xml)
 {
 	mxml_options_t	*opt;
 	mxml_node_t	*root;
 
 	if ((opt = mxmlOptionsNew()) == NULL)
 		return NULL;
-	mxmlOptionsSetErrorCallback(opt, ignore_error, NULL);
+	mxmlOptionsSetErrorCallback(opt, ignore_mxml_error, NULL);
 	mxmlOptionsSetTypeValue(opt, MXML_TYPE_OPAQUE);
 	root = mxmlLoadString(NULL, opt, xml);
 	mxmlOptionsDelete(opt);
@@ -291,39 +291,23 @@ load(const char *xml)
 #else
 
 static void
-ignore_error(const char *text)
+ignore_mxml_error(const char *text)
 {
 	(void)text;
 }
 
 static mxml_node_t *
-load(const char *xml)
+load_tree(const char *xml)
 {
-	mxmlSetErrorCallback(ignore_error);	/* this thread's */
+	mxmlSetErrorCallback(ignore_mxml_error);	/* mxml keeps it for each thread */
 	return mxmlLoadString(NULL, xml, MXML_OPAQUE_CALLBACK);
 }
 
 #endif
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
-static struct slice
-trim(struct slice s)
-{
-	for (; s.len != 0 && is_blank(s.p[0]); s.len--)
-		s.p++;
-	while (s.len != 0 && is_blank(s.p[s.len - 1]))
-		s.len--;
-	return s;
-}
-
-/* From n on, NULL or one of siblings, the first element of this name. */
+/* The first element of this name among n and the siblings after it.  n may be NULL. */
 static mxml_node_t *
-next_named(mxml_node_t *n, struct slice name)
+find_sibling(mxml_node_t *n, struct slice name)
 {
 	const char	*s;
 
@@ -335,20 +319,20 @@ next_named(mxml_node_t *n, struct slice name)
 }
 
 static mxml_node_t *
-child(mxml_node_t *el, struct slice name)
+find_child(mxml_node_t *el, struct slice name)
 {
-	return el == NULL ? NULL : next_named(mxmlGetFirstChild(el), name);
+	return el == NULL ? NULL : find_sibling(mxmlGetFirstChild(el), name);
 }
 
 static mxml_node_t *
-next_item(mxml_node_t *el)
+find_next_item(mxml_node_t *el)
 {
-	return next_named(mxmlGetNextSibling(el), slice_of(mxmlGetElement(el)));
+	return find_sibling(mxmlGetNextSibling(el), slice_of(mxmlGetElement(el)));
 }
 
-/* One alternative of a path.  Of a list the first item; *leaf is what to take of each. */
+/* The element of a path without "|".  Of a list it is the first item, and *leaf is what to take. */
 static mxml_node_t *
-walk(mxml_node_t *el, struct slice path, struct slice *leaf)
+walk_path(mxml_node_t *el, struct slice path, struct slice *leaf)
 {
 	struct slice	 step;
 
@@ -357,7 +341,7 @@ walk(mxml_node_t *el, struct slice path, struct slice *leaf)
 		step = (struct slice){ path.p, 0 };
 		while (step.len < path.len && step.p[step.len] != '/' && step.p[step.len] != '[')
 			step.len++;
-		el = child(el, step);
+		el = find_child(el, step);
 		if (el == NULL || step.len == path.len)
 			return el;
 		if (step.p[step.len] == '[') {
@@ -371,27 +355,28 @@ walk(mxml_node_t *el, struct slice path, struct slice *leaf)
 	}
 }
 
-/* The first element that path names below el, NULL without one. */
+/* The first element below el that the path leads to.  NULL: there is no such element. */
 static mxml_node_t *
-find(mxml_node_t *el, const char *path, struct slice *leaf)
+find_path(mxml_node_t *el, const char *path, struct slice *leaf)
 {
 	mxml_node_t	*found;
 	size_t		 len;
 
 	for (;; path += len + 1) {
 		len = strcspn(path, "|");
-		found = walk(el, (struct slice){ path, len }, leaf);
+		found = walk_path(el, (struct slice){ path, len }, leaf);
 		if (found != NULL || path[len] == '\0')
 			return found;
 	}
 }
 
 /*
- * Appends an element's own text: as it is where there is a CDATA section (blanks beside
- * it are layout and have not come past xml_sanitize), else trimmed.
+ * Appends the text of an element, without that of its children.  If it has a CDATA section the text
+ * stays as it is (xml_sanitize() has removed the blanks beside the section, which are layout); if
+ * not, the text is trimmed.
  */
 static enum error
-put_text(struct buf *out, mxml_node_t *el)
+append_own_text(struct buf *out, mxml_node_t *el)
 {
 	bool		 cdata = false;
 	size_t		 start = out->len;
@@ -409,28 +394,29 @@ put_text(struct buf *out, mxml_node_t *el)
 			return er;
 	}
 	if (!cdata && out->len != start) {
-		t = trim((struct slice){ out->p + start, out->len - start });
+		t = xml_lexer_trim((struct slice){ out->p + start, out->len - start });
 		memmove(out->p + start, t.p, t.len);
 		out->len = start + t.len;
 	}
 	return ERR_OK;
 }
 
-/* The text of el alone, in the scratch buffer. */
+/* Reads the text of el into the scratch buffer.  *text is valid until the next call. */
 static enum error
-scratch_text(struct xmlmap *m, mxml_node_t *el, struct slice *text)
+read_scratch_text(struct xmlmap *map, mxml_node_t *el, struct slice *text)
 {
 	enum error	 er = ERR_OK;
 
-	buf_reset(&m->scratch);
+	buf_reset(&map->scratch);
 	if (el != NULL)
-		er = put_text(&m->scratch, el);
-	*text = buf_slice(&m->scratch);
+		er = append_own_text(&map->scratch, el);
+	*text = buf_slice(&map->scratch);
 	return er;
 }
 
+/* How many digits there are from index i on. */
 static size_t
-digits(struct slice s, size_t i)
+count_digits(struct slice s, size_t i)
 {
 	size_t	 from = i;
 
@@ -439,84 +425,90 @@ digits(struct slice s, size_t i)
 	return i - from;
 }
 
-/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? */
+/* JSON's grammar: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? */
 static bool
-is_number(struct slice s)
+is_json_number(struct slice s)
 {
 	size_t	 i = 0, n;
 
 	i += i < s.len && s.p[i] == '-';
-	if ((n = digits(s, i)) == 0 || (n > 1 && s.p[i] == '0'))
+	if ((n = count_digits(s, i)) == 0 || (n > 1 && s.p[i] == '0'))
 		return false;
 	i += n;
 	if (i < s.len && s.p[i] == '.') {
-		if ((n = digits(s, ++i)) == 0)
+		if ((n = count_digits(s, ++i)) == 0)
 			return false;
 		i += n;
 	}
 	if (i < s.len && (s.p[i] | 0x20) == 'e') {
 		i++;
 		i += i < s.len && (s.p[i] == '+' || s.p[i] == '-');
-		if ((n = digits(s, i)) == 0)
+		if ((n = count_digits(s, i)) == 0)
 			return false;
 		i += n;
 	}
 	return i == s.len;
 }
 
-/* The rules: append a field's value to out, *got says whether there is one. */
+/*
+ * The rules.  Each appends a value to out; *got becomes true if there is one.
+ */
 
 static enum error
-take_string(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
+take_string(struct xmlmap *map, struct buf *out, const struct key_rule *rule,
+    struct value_place *at, bool *got)
 {
-	(void)m;
-	(void)f;
+	(void)map;
+	(void)rule;
 	*got = at->el != NULL;
-	return at->el == NULL ? ERR_OK : put_text(out, at->el);
+	return at->el == NULL ? ERR_OK : append_own_text(out, at->el);
 }
 
 static enum error
-take_number(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
+take_number(struct xmlmap *map, struct buf *out, const struct key_rule *rule,
+    struct value_place *at, bool *got)
 {
 	struct slice	 text;
 	enum error	 er;
 
-	(void)f;
-	if ((er = scratch_text(m, at->el, &text)) != ERR_OK)
+	(void)rule;
+	if ((er = read_scratch_text(map, at->el, &text)) != ERR_OK)
 		return er;
-	text = trim(text);
-	*got = is_number(text);
+	text = xml_lexer_trim(text);
+	*got = is_json_number(text);
 	return *got ? buf_put(out, text.p, text.len) : ERR_OK;
 }
 
-/* An item without the element leaves an empty place; no item with it, no key. */
+/* An item without the leaf gives an empty value.  If no item has the leaf there is no key. */
 static enum error
-take_list(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
+take_list(struct xmlmap *map, struct buf *out, const struct key_rule *rule,
+    struct value_place *at, bool *got)
 {
 	mxml_node_t	*item, *el;
 	enum error	 er;
 	bool		 first = true;
 
-	(void)f;
+	(void)rule;
 	for (; (item = at->el) != NULL; first = false) {
-		at->el = next_item(item);
-		el = at->leaf.len == 0 ? item : child(item, at->leaf);
+		at->el = find_next_item(item);
+		el = at->leaf.len == 0 ? item : find_child(item, at->leaf);
 		if (!first && (er = buf_putc(out, ',')) != ERR_OK)
 			return er;
 		if (el != NULL) {
 			*got = true;
-			if ((er = put_text(out, el)) != ERR_OK)
+			if ((er = append_own_text(out, el)) != ERR_OK)
 				return er;
 		}
-		if (m->opt.one_per_item && m->events < XMLMAP_EVENTS_MAX)
+		if (map->opt.one_per_item && map->events < XMLMAP_EVENTS_MAX)
 			break;
 	}
 	return ERR_OK;
 }
 
-/* "name":"text" for a child that is there. */
+/* Appends "name":"text", if there is an element. */
 static enum error
-put_member(struct xmlmap *m, struct buf *out, mxml_node_t *el, const char *name, bool *first)
+append_member(struct xmlmap *map, struct buf *out, mxml_node_t *el, const char *name,
+    bool *first)
 {
 	struct slice	 text;
 	enum error	 er;
@@ -526,40 +518,41 @@ put_member(struct xmlmap *m, struct buf *out, mxml_node_t *el, const char *name,
 	if ((!*first && (er = buf_putc(out, ',')) != ERR_OK) ||
 	    (er = json_write_string(out, slice_of(name))) != ERR_OK ||
 	    (er = buf_putc(out, ':')) != ERR_OK ||
-	    (er = scratch_text(m, el, &text)) != ERR_OK)
+	    (er = read_scratch_text(map, el, &text)) != ERR_OK)
 		return er;
 	*first = false;
 	return json_write_string(out, text);
 }
 
 static enum error
-put_item(struct xmlmap *m, struct buf *out, mxml_node_t *item, const char *leaf)
+append_item(struct xmlmap *map, struct buf *out, mxml_node_t *item, const char *leaf)
 {
 	enum error	 er;
 	bool		 first = true;
 
+	item = find_child(item, slice_of(leaf));
 	if ((er = buf_putc(out, '{')) != ERR_OK ||
-	    (er = put_member(m, out, child(item, slice_of(leaf)), leaf, &first)) != ERR_OK)
+	    (er = append_member(map, out, item, leaf, &first)) != ERR_OK)
 		return er;
 	return buf_putc(out, '}');
 }
 
-/* "name":[{..},..] of the items in el and the elements of its name after it. */
+/* Appends "name":[{..},..]: the items in el and in the siblings of the same name after it. */
 static enum error
-put_items(struct xmlmap *m, struct buf *out, mxml_node_t *el, const struct member *mb,
-    bool first)
+append_items(struct xmlmap *map, struct buf *out, mxml_node_t *el,
+    const struct json_member *member, bool first)
 {
 	mxml_node_t	*item;
 	enum error	 er;
 	bool		 comma = false;
 
-	if ((er = buf_printf(out, "%s\"%s\":[", first ? "" : ",", mb->name)) != ERR_OK)
+	if ((er = buf_printf(out, "%s\"%s\":[", first ? "" : ",", member->name)) != ERR_OK)
 		return er;
-	for (; el != NULL; el = next_item(el)) {
-		item = child(el, slice_of(mb->item));
-		for (; item != NULL; item = next_item(item)) {
+	for (; el != NULL; el = find_next_item(el)) {
+		item = find_child(el, slice_of(member->item));
+		for (; item != NULL; item = find_next_item(item)) {
 			if ((comma && (er = buf_putc(out, ',')) != ERR_OK) ||
-			    (er = put_item(m, out, item, mb->leaf)) != ERR_OK)
+			    (er = append_item(map, out, item, member->leaf)) != ERR_OK)
 				return er;
 			comma = true;
 		}
@@ -568,54 +561,59 @@ put_items(struct xmlmap *m, struct buf *out, mxml_node_t *el, const struct membe
 }
 
 static enum error
-take_object(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
+take_object(struct xmlmap *map, struct buf *out, const struct key_rule *rule,
+    struct value_place *at, bool *got)
 {
-	const struct member	*mb;
-	mxml_node_t		*part;
-	enum error		 er;
-	bool			 first = true;
+	const struct json_member	*member;
+	mxml_node_t			*part;
+	enum error			 er;
+	bool				 first = true;
 
 	if (at->el == NULL)
 		return ERR_OK;
 	*got = true;
 	er = buf_putc(out, '{');
-	for (mb = f->members; er == ERR_OK && mb->name != NULL; mb++) {
-		part = child(at->el, slice_of(mb->name));
-		if (mb->item == NULL) {
-			er = put_member(m, out, part, mb->name, &first);
+	for (member = rule->members; er == ERR_OK && member->name != NULL; member++) {
+		part = find_child(at->el, slice_of(member->name));
+		if (member->item == NULL) {
+			er = append_member(map, out, part, member->name, &first);
 		} else if (part != NULL) {
-			er = put_items(m, out, part, mb, first);
+			er = append_items(map, out, part, member, first);
 			first = false;
 		}
 	}
 	return er == ERR_OK ? buf_putc(out, '}') : er;
 }
 
-/* By QR code: EventKey begins with qrscene_, or there is a Ticket. */
+/* The user came by QR code if EventKey begins with qrscene_, or if there is a Ticket. */
 static enum error
-take_is_scan(struct xmlmap *m, struct buf *out, const struct field *f, struct spot *at, bool *got)
+take_is_scan(struct xmlmap *map, struct buf *out, const struct key_rule *rule,
+    struct value_place *at, bool *got)
 {
 	static const char	 prefix[] = "qrscene_";
+	mxml_node_t		*el;
 	struct slice		 text;
 	enum error		 er;
 	bool			 scanned;
 
-	(void)f;
+	(void)rule;
 	(void)at;
-	if ((er = scratch_text(m, child(m->root, slice_of("EventKey")), &text)) != ERR_OK)
+	el = find_child(map->root, slice_of("EventKey"));
+	if ((er = read_scratch_text(map, el, &text)) != ERR_OK)
 		return er;
 	scanned = text.len >= strlen(prefix) && memcmp(text.p, prefix, strlen(prefix)) == 0;
-	if ((er = scratch_text(m, child(m->root, slice_of("Ticket")), &text)) != ERR_OK)
+	el = find_child(map->root, slice_of("Ticket"));
+	if ((er = read_scratch_text(map, el, &text)) != ERR_OK)
 		return er;
 	scanned = scanned || text.len != 0;
 	*got = true;
-	return buf_puts(out, scanned ? m->opt.is_scan_yes : m->opt.is_scan_no);
+	return buf_puts(out, scanned ? map->opt.is_scan_yes : map->opt.is_scan_no);
 }
 
-typedef enum error	 take(struct xmlmap *m, struct buf *out, const struct field *f,
-			    struct spot *at, bool *got);
+typedef enum error	 take_value(struct xmlmap *map, struct buf *out,
+			    const struct key_rule *rule, struct value_place *at, bool *got);
 
-static take *const	 rules[] = {
+static take_value *const	 rules[] = {
 	[STRING]	= take_string,
 	[NUMBER]	= take_number,
 	[LIST]		= take_list,
@@ -625,24 +623,25 @@ static take *const	 rules[] = {
 };
 
 /*
- * While an event is filled its text may move: its values carry their lengths only, in the
- * order in which they stand in the text, and p says no more than that they are there.
+ * Appends the text of el; *value gets its length.  The text may still move, so p is only a mark
+ * that the value is there; point_values() sets it.  Values must be added in the order of the text.
  */
 static enum error
-put_head(struct event *ev, mxml_node_t *el, struct slice *value)
+append_element(struct message *m, mxml_node_t *el, struct slice *value)
 {
-	size_t		 start = ev->text.len;
+	size_t		 start = m->text.len;
 	enum error	 er;
 
 	if (el == NULL)
 		return ERR_OK;
-	if ((er = put_text(&ev->text, el)) == ERR_OK)
-		*value = (struct slice){ "", ev->text.len - start };
+	if ((er = append_own_text(&m->text, el)) == ERR_OK)
+		*value = (struct slice){ "", m->text.len - start };
 	return er;
 }
 
+/* Makes the value begin at `at`.  Returns where the next value begins. */
 static const char *
-place(struct slice *value, const char *at)
+point_value(struct slice *value, const char *at)
 {
 	if (value->p == NULL)
 		return at;
@@ -650,102 +649,89 @@ place(struct slice *value, const char *at)
 	return at + value->len;
 }
 
-/* Lets the values point to where they have come to stand. */
+/* Makes all values point into the text, which does not move any more. */
 static void
-place_all(struct event *ev)
+point_values(struct event *ev)
 {
-	const char	*at = buf_slice(&ev->text).p;
+	const char	*at = buf_slice(&ev->message.text).p;
 	size_t		 i;
 
-	at = place(&ev->msgtype, at);
-	at = place(&ev->event, at);
-	at = place(&ev->user, at);
+	at = point_value(&ev->message.msgtype, at);
+	at = point_value(&ev->message.event, at);
+	at = point_value(&ev->message.user, at);
 	for (i = 0; i < ev->nattr; i++)
-		at = place(&ev->attr[i].value, at);
-}
-
-/* CreateTime, up to 18 digits; 0 for anything else. */
-static int64_t
-seconds(struct slice text)
-{
-	int64_t	 t = 0;
-	size_t	 i;
-
-	text = trim(text);
-	if (text.len > 18 || digits(text, 0) != text.len)
-		return 0;
-	for (i = 0; i < text.len; i++)
-		t = t * 10 + (text.p[i] - '0');
-	return t;
+		at = point_value(&ev->attr[i].value, at);
 }
 
 static enum error
-fill_head(struct xmlmap *m, struct event *ev)
+fill_message(struct xmlmap *map, struct event *ev)
 {
+	struct message	*m = &ev->message;
 	struct slice	 text;
 	enum error	 er;
 
 	event_reset(ev);
-	if ((er = put_head(ev, m->head[MSGTYPE], &ev->msgtype)) != ERR_OK ||
-	    (er = put_head(ev, m->head[EVENT], &ev->event)) != ERR_OK ||
-	    (er = put_head(ev, m->head[USER], &ev->user)) != ERR_OK ||
-	    (er = scratch_text(m, m->head[TIME], &text)) != ERR_OK)
+	if ((er = append_element(m, map->elements[MESSAGE_MSGTYPE], &m->msgtype)) != ERR_OK ||
+	    (er = append_element(m, map->elements[MESSAGE_EVENT], &m->event)) != ERR_OK ||
+	    (er = append_element(m, map->elements[MESSAGE_USER], &m->user)) != ERR_OK ||
+	    (er = read_scratch_text(map, map->elements[MESSAGE_TIME], &text)) != ERR_OK)
 		return er;
-	ev->time_s = seconds(text);
-	place_all(ev);
+	(void)number_parse(&m->time_s, xml_lexer_trim(text));	/* else it stays 0 */
+	point_values(ev);
 	return ERR_OK;
 }
 
 static enum error
-fill_attr(struct xmlmap *m, struct event *ev, const struct field *f, struct spot *at)
+fill_attribute(struct xmlmap *map, struct event *ev, const struct key_rule *rule,
+    struct value_place *at)
 {
-	size_t		 start = ev->text.len;
+	size_t		 start = ev->message.text.len;
 	enum error	 er;
 	bool		 got = false;
 
-	er = rules[f->rule](m, &ev->text, f, at, &got);
+	er = rules[rule->rule](map, &ev->message.text, rule, at, &got);
 	if (er != ERR_OK || !got) {
-		ev->text.len = start;
+		ev->message.text.len = start;
 		return er;
 	}
 	ev->attr[ev->nattr++] = (struct event_attr){
-		f->rule == ARTICLE_URL ? m->opt.article_url : f->key,
-		f->rule == NUMBER ? EVENT_NUMBER : EVENT_STRING,
-		{ "", ev->text.len - start }
+		rule->rule == ARTICLE_URL ? map->opt.article_url : rule->key,
+		rule->rule == NUMBER ? EVENT_NUMBER : EVENT_STRING,
+		{ "", ev->message.text.len - start }
 	};
 	return ERR_OK;
 }
 
-/* Attributes, after the head; the lists' next items are used up. */
+/* Adds the code and the attributes.  Each list goes on to its next item. */
 static enum error
-fill_attrs(struct xmlmap *m, struct event *ev)
+fill_attributes(struct xmlmap *map, struct event *ev)
 {
-	const struct field	*f;
-	struct spot		*at = m->spots;
+	const struct key_rule	*rule;
+	struct value_place	*at = map->places;
 	enum error		 er = ERR_OK;
 
-	m->events++;
-	if (m->mapping != NULL) {
-		ev->code = m->mapping->code;
-		for (f = m->mapping->fields; er == ERR_OK && f->key != NULL; f++)
-			er = fill_attr(m, ev, f, at++);
+	map->events++;
+	if (map->mapping != NULL) {
+		ev->message.code = map->mapping->code;
+		for (rule = map->mapping->fields; er == ERR_OK && rule->key != NULL; rule++)
+			er = fill_attribute(map, ev, rule, at++);
 	}
-	place_all(ev);
+	point_values(ev);
 	return er;
 }
 
 static bool
-is_type(struct slice text, const char *type)
+is_type_name(struct slice text, const char *type)
 {
-	text = trim(text);
+	text = xml_lexer_trim(text);
 	return text.len == strlen(type) && strncasecmp(text.p, type, text.len) == 0;
 }
 
 static const struct mapping *
-lookup(const struct row *rows, struct slice type)
+find_row(const struct type_row *rows, struct slice type)
 {
 	for (; rows->type != NULL; rows++)
-		if (is_type(type, rows->type))
+		if (is_type_name(type, rows->type))
 			return rows->mapping;
 	return NULL;
 }
@@ -753,7 +739,8 @@ lookup(const struct row *rows, struct slice type)
 static const struct mapping *
 mapping_of(struct slice msgtype, struct slice event)
 {
-	return is_type(msgtype, "event") ? lookup(events, event) : lookup(messages, msgtype);
+	return is_type_name(msgtype, "event") ? find_row(events, event) :
+	    find_row(messages, msgtype);
 }
 
 const char *
@@ -765,58 +752,60 @@ xmlmap_code(struct slice msgtype, struct slice event)
 }
 
 static void
-find_head(struct xmlmap *m)
+find_elements(struct xmlmap *map)
 {
-	enum message_kind	 h;
+	enum message_element	 e;
 
-	for (h = 0; h < HEAD__MAX; h++)
-		m->head[h] = child(m->root, slice_of(head_names[h]));
+	for (e = 0; e <= MESSAGE_TIME; e++)
+		map->elements[e] = find_child(map->root, slice_of(message_elements[e]));
 }
 
-/* Finds the event's row and where each of its values is. */
+/* Finds the row of the message, and for each key the element that its value comes from. */
 static void
-find_attrs(struct xmlmap *m, const struct event *ev)
+find_values(struct xmlmap *map, const struct event *ev)
 {
-	const struct field	*f;
-	struct spot		*at = m->spots;
+	const struct key_rule	*rule;
+	struct value_place	*at = map->places;
 	struct slice		 leaf;
 	mxml_node_t		*base;
 
-	m->events = 0;
-	m->mapping = mapping_of(ev->msgtype, ev->event);
-	if (m->mapping == NULL)
+	map->events = 0;
+	map->mapping = mapping_of(ev->message.msgtype, ev->message.event);
+	if (map->mapping == NULL)
 		return;
-	base = m->mapping->within == NULL ? m->root : find(m->root, m->mapping->within, &leaf);
-	for (f = m->mapping->fields; f->key != NULL; f++, at++)
-		at->el = f->path == NULL ? NULL : find(base, f->path, &at->leaf);
+	base = map->root;
+	if (map->mapping->within != NULL)
+		base = find_path(map->root, map->mapping->within, &leaf);
+	for (rule = map->mapping->fields; rule->key != NULL; rule++, at++)
+		at->el = rule->path == NULL ? NULL : find_path(base, rule->path, &at->leaf);
 }
 
 static void
-end(struct xmlmap *m)
+drop_tree(struct xmlmap *map)
 {
-	mxmlDelete(m->root);
-	m->root = NULL;
-	m->mapping = NULL;
-	memset(m->head, 0, sizeof(m->head));
+	mxmlDelete(map->root);
+	map->root = NULL;
+	map->mapping = NULL;
+	memset(map->elements, 0, sizeof(map->elements));
 }
 
 struct xmlmap *
 xmlmap_new(const struct xmlmap_options *opt)
 {
-	struct xmlmap	*m;
+	struct xmlmap	*map;
 
-	if ((m = calloc(1, sizeof(*m))) == NULL)
+	if ((map = calloc(1, sizeof(*map))) == NULL)
 		return NULL;
 	if (opt != NULL)
-		m->opt = *opt;
-	if (m->opt.is_scan_yes == NULL)
-		m->opt.is_scan_yes = "true";
-	if (m->opt.is_scan_no == NULL)
-		m->opt.is_scan_no = "false";
-	if (m->opt.article_url == NULL)
-		m->opt.article_url = "article_URL";
-	m->why = "";
-	return m;
+		map->opt = *opt;
+	if (map->opt.is_scan_yes == NULL)
+		map->opt.is_scan_yes = "true";
+	if (map->opt.is_scan_no == NULL)
+		map->opt.is_scan_no = "false";
+	if (map->opt.article_url == NULL)
+		map->opt.article_url = "article_URL";
+	map->why = "";
+	return map;
 }
 
 struct xmlmap *
@@ -831,79 +820,79 @@ xmlmap_for(const struct settings *set)
 }
 
 void
-xmlmap_free(struct xmlmap *m)
+xmlmap_free(struct xmlmap *map)
 {
-	if (m == NULL)
+	if (map == NULL)
 		return;
-	end(m);
-	buf_free(&m->xml);
-	buf_free(&m->scratch);
-	free(m);
+	drop_tree(map);
+	buf_free(&map->xml);
+	buf_free(&map->scratch);
+	free(map);
 }
 
 bool
-xmlmap_more(const struct xmlmap *m)
+xmlmap_more(const struct xmlmap *map)
 {
-	const struct field	*f;
-	const struct spot	*at = m->spots;
+	const struct key_rule		*rule;
+	const struct value_place	*at = map->places;
 
-	if (m->mapping == NULL)
+	if (map->mapping == NULL)
 		return false;
-	for (f = m->mapping->fields; f->key != NULL; f++, at++)
-		if (rules[f->rule] == take_list && at->el != NULL)
+	for (rule = map->mapping->fields; rule->key != NULL; rule++, at++)
+		if (rules[rule->rule] == take_list && at->el != NULL)
 			return true;
 	return false;
 }
 
-/* An event filled or not: what is done with is let go. */
+/* Drops the tree after an error and after the last event.  Returns er. */
 static enum error
-finish(struct xmlmap *m, struct event *ev, enum error er)
+finish_event(struct xmlmap *map, struct event *ev, enum error er)
 {
 	if (er != ERR_OK)
 		event_reset(ev);
-	if (er != ERR_OK || !xmlmap_more(m))
-		end(m);
+	if (er != ERR_OK || !xmlmap_more(map))
+		drop_tree(map);
 	return er;
 }
 
 enum error
-xmlmap_next(struct xmlmap *m, struct event *ev)
+xmlmap_next(struct xmlmap *map, struct event *ev)
 {
 	enum error	 er;
 
-	if ((er = fill_head(m, ev)) == ERR_OK)
-		er = fill_attrs(m, ev);
-	return finish(m, ev, er);
+	if ((er = fill_message(map, ev)) == ERR_OK)
+		er = fill_attributes(map, ev);
+	return finish_event(map, ev, er);
 }
 
 enum error
-xmlmap_event(struct xmlmap *m, struct event *ev, struct slice xml)
+xmlmap_event(struct xmlmap *map, struct event *ev, struct slice xml)
 {
 	enum error	 er;
 
-	end(m);
+	drop_tree(map);
 	event_reset(ev);
-	if ((er = xml_sanitize(&m->xml, &m->why, xml)) != ERR_OK)
+	if ((er = xml_sanitize(&map->xml, &map->why, xml)) != ERR_OK)
 		return er;
 	er = ERR_XML;
-	if ((m->root = load(m->xml.p)) == NULL) {
-		m->why = "mxml refused it";
-	} else if (!slice_is(slice_of(mxmlGetElement(m->root)), "xml")) {
-		m->why = "root element is not <xml>";
+	if ((map->root = load_tree(map->xml.p)) == NULL) {
+		map->why = "mxml refused it";
+	} else if (!slice_is(slice_of(mxmlGetElement(map->root)), "xml")) {
+		map->why = "root element is not <xml>";
 	} else {
-		find_head(m);
-		if ((er = fill_head(m, ev)) == ERR_OK) {
-			find_attrs(m, ev);
-			er = fill_attrs(m, ev);
+		find_elements(map);
+		if ((er = fill_message(map, ev)) == ERR_OK) {
+			find_values(map, ev);
+			er = fill_attributes(map, ev);
 		}
 	}
-	return finish(m, ev, er);
+	return finish_event(map, ev, er);
 }
 
 const char *
-xmlmap_why(const struct xmlmap *m)
+xmlmap_why(const struct xmlmap *map)
 {
-	return m->why;
+	return map->why;
 }
 
 enum error

@@ -1,14 +1,15 @@
 /*
- * xmlmap.h: WeChat's XML into QT's event (QT, "Official account tracking", section 2).
+ * xmlmap.h: turns WeChat's XML into QT's event (QT, "Official account tracking", section 2).
  *
- * What is a row of QT's table and which element feeds which key is one table in
- * xmlmap.c.  A type without a row is no error: its event has code NULL.  Rules for
- * values: an element is found by its exact path, the first one counts; text beside a
- * CDATA section is taken as it is, other text is trimmed; an absent element gives no
- * key, an empty one ""; a number that is none by JSON's grammar gives no key; the values
- * of a list's items are joined with commas.
+ * xmlmap.c has one table: QT's event code for each type of message, and the element for each of
+ * QT's keys.  A type without a row is no error: its event has the code NULL.
  *
- * mxml (3.3 or 4) is behind this door.  A struct xmlmap belongs to one thread at a time.
+ * Values: the first element of exactly this path counts.  Text with a CDATA section stays as it
+ * is; other text is trimmed.  Without the element there is no key; an empty element gives "".  A
+ * number that does not follow JSON's grammar gives no key.  The values of a list are joined with
+ * commas.
+ *
+ * The library mxml (3.3 or 4) is used only here.  A struct xmlmap belongs to one thread at a time.
  */
 #ifndef XMLMAP_H
 #define XMLMAP_H
@@ -17,18 +18,18 @@
 #include "wechat/event.h"
 #include "wechat/message.h"
 
-/* Where QT's table leaves a choice.  All zero is what we take it to mean. */
+/* Choices that QT's table leaves open.  All zero is how we read the table. */
 struct xmlmap_options {
 	/* Values of is_scan.  NULL: "true" and "false". */
 	const char	*is_scan_yes, *is_scan_no;
 
-	/* Key of an article's address in $$_publish_job_finish.  NULL: "article_URL". */
+	/* The key of an article's address in $$_publish_job_finish.  NULL: "article_URL". */
 	const char	*article_url;
 
 	/*
-	 * Lists (templates of a subscription, articles).  false: one event, values joined
-	 * with commas.  true: one event an item, with the n-th of every list in the n-th;
-	 * event XMLMAP_EVENTS_MAX has all that are left, joined.
+	 * For messages with lists (templates of a subscription, articles).  false: one event, the
+	 * values joined with commas.  true: one event for each item; the n-th event has the n-th
+	 * item of every list.  Event XMLMAP_EVENTS_MAX has all items that are left, joined.
 	 */
 	bool		 one_per_item;
 };
@@ -37,32 +38,34 @@ enum { XMLMAP_EVENTS_MAX = 64 };
 
 struct xmlmap;
 
-/* NULL: no memory.  opt may be NULL; its strings must outlive the xmlmap. */
+/* opt may be NULL; its strings must outlive the xmlmap.  NULL: no memory. */
 struct xmlmap	*xmlmap_new(const struct xmlmap_options *opt);
-struct xmlmap	*xmlmap_for(const struct settings *set);	/* which must outlive it */
-void		 xmlmap_free(struct xmlmap *m);
+
+/* The same with the options of the configuration, which must outlive the xmlmap. */
+struct xmlmap	*xmlmap_for(const struct settings *set);
+void		 xmlmap_free(struct xmlmap *map);
 
 /*
- * Fills ev, which is emptied first, with the (first) event that xml means.  ERR_OK, code
- * NULL where the type has no row; ERR_XML: no XML or not a message, see xmlmap_why();
+ * Empties ev and fills it with the (first) event of this xml.  The code is NULL if the table has
+ * no row for the type.  ERR_XML: this is not XML, or not a message; xmlmap_why() tells more.
  * ERR_NOMEM.
  */
-enum error	 xmlmap_event(struct xmlmap *m, struct event *ev, struct slice xml);
+enum error	 xmlmap_event(struct xmlmap *map, struct event *ev, struct slice xml);
 
 /*
- * After a good xmlmap_event(): whether the message means a further event (only with
- * one_per_item), and that event into ev.
+ * After xmlmap_event() was ERR_OK.  True: the message has one more event, which xmlmap_next()
+ * fills into ev.  Only with one_per_item.
  */
-bool		 xmlmap_more(const struct xmlmap *m);
-enum error	 xmlmap_next(struct xmlmap *m, struct event *ev);
+bool		 xmlmap_more(const struct xmlmap *map);
+enum error	 xmlmap_next(struct xmlmap *map, struct event *ev);
 
-/* What was wrong with the last XML, in a few words; "" if nothing. */
-const char	*xmlmap_why(const struct xmlmap *m);
+/* What was wrong with the last XML, in a few words; "": nothing. */
+const char	*xmlmap_why(const struct xmlmap *map);
 
-/* QT's event code for a message of this MsgType and Event, NULL without a row. */
+/* QT's event code for a message of this MsgType and Event.  NULL: the table has no row for it. */
 const char	*xmlmap_code(struct slice msgtype, struct slice event);
 
-/* message_read(), and the event code of what it has read. */
+/* Calls message_read() and sets the event code. */
 enum error	 xmlmap_message(struct message *m, struct slice xml);
 
 #endif

@@ -191,7 +191,7 @@ main(int argc, char **argv)
 {
 	static const struct xmlmap_options	 split = { .one_per_item = true };
 	struct xmlmap				*m = xmlmap_new(NULL);
-	struct event				 ev = { .code = NULL };
+	struct event				 ev = { .nattr = 0 };
 
 	if (m == NULL || argc < 2) {
 		fputs("usage: xmlmap_bench FILE.xml...\n", stderr);

@@ -12,10 +12,9 @@
 #include "state/queue.h"
 #include "wechat/message.h"
 #include "wechat/push.h"
-#include "wechat/xml_scan.h"
 #include "xmlmap.h"
 
-/* The fields that QT's table calls required (3.2). */
+/* The fields that are required in QT's table (3.2). */
 enum { SIGN, APP_ID, APPKEY, TS, CODE, DATA, NEEDED };
 
 static const char *const needed[NEEDED] = {
@@ -27,7 +26,7 @@ static const char *const needed[NEEDED] = {
 	[DATA]		= "weChatOAData",
 };
 
-/* QT's answers (3.4). */
+/* What QT answers (3.4). */
 enum verdict {
 	ACCEPTED, BAD_SIGN, NOT_JSON, MISSING, NO_USER, NO_EVENT, BAD_KEYS, BAD_XML, ILLEGAL,
 	BAD_ENCRYPTION, NO_UNIONID, VERDICTS
@@ -52,46 +51,46 @@ static const struct {
 	[NO_UNIONID]	= { "Httpapi_300_110", "Failed to obtain the unionid." },
 };
 
-/* What was posted, as fields; those that mean something by number. */
+/* The members of the JSON object that was posted. */
 struct envelope {
 	struct sign_field	 f[SIGN_FIELDS_MAX];
-	char			 bare[SIGN_FIELDS_MAX][40];	/* what bare fields point to */
+	char			 bare[SIGN_FIELDS_MAX][40];	/* the values of bare fields */
 	size_t			 n;
-	bool			 nested;	/* holds what QT's clients never sign */
+	bool			 nested;	/* it holds values that no client of QT signs */
 	struct slice		 need[NEEDED];
 	struct push		 push;		/* WeChat's parameters */
-	bool			 twice;		/* one of these more than once */
+	bool			 twice;		/* one of these is there more than once */
 };
 
 struct collector {
 	const struct conf	*conf;
 	struct store		*store;
-	struct unionid		*identity;
+	struct unionid		*unionid;
 	struct crypto		*crypto;
 	struct signer		*signer;
 	struct xmlmap		*xmlmap;
-	struct message		 head;
-	struct event		 ev;
 	struct buf		 canonical, opened, work, device;
-	struct buf		 attributes;		/* of all events, one after the other */
+	struct buf		 attributes;		/* of all events, one behind the other */
 
-	/* Of the message at hand. */
+	/* Of the message that is judged now. */
 	struct collect_result		*res;
 	struct slice			 body;
 	int64_t				 deadline_ms;
 	struct json			*json;
-	struct envelope			 m;
+	struct envelope			 envelope;
 	struct slice			 xml;
-	enum verdict			 v;
-	struct event_store_message	 message;
+	enum verdict			 verdict;
+	struct message			 message;
+	struct event			 event;
+	struct event_store_message	 counted;
 	struct event_store_event	 events[XMLMAP_EVENTS_MAX];
-	enum event_store_as		 as;
+	enum event_store_result		 stored;
 };
 
 static enum error
-refuse(struct collector *c, enum verdict v, const char *why)
+refuse_message(struct collector *c, enum verdict verdict, const char *why)
 {
-	c->v = v;
+	c->verdict = verdict;
 	(void)snprintf(c->res->why, sizeof(c->res->why), "%s", why);
 	return ERR_OK;
 }
@@ -100,69 +99,69 @@ refuse(struct collector *c, enum verdict v, const char *why)
  * The envelope.
  */
 
-/* Which of the fields that mean something this is. */
+/* Keeps the value if this is a required field or a parameter of WeChat's. */
 static void
-keep_field(struct envelope *m, const struct sign_field *f)
+keep_value(struct envelope *e, const struct sign_field *f)
 {
 	size_t	 i;
 
 	for (i = 0; i < NEEDED && !f->array; i++)
 		if (slice_is(f->name, needed[i]))
-			m->need[i] = f->value;
+			e->need[i] = f->value;
 	for (i = 0; i < PUSH__MAX; i++)
 		if (slice_is(f->name, push_names[i])) {
-			m->push.v[i] = f->value;
-			m->twice |= f->array;
+			e->push.v[i] = f->value;
+			e->twice |= f->array;
 		}
 }
 
 static enum error
-on_member(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
+add_field(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
 {
-	struct envelope		*m = ctx;
-	struct sign_field	*f = &m->f[m->n];
+	struct envelope		*e = ctx;
+	struct sign_field	*f = &e->f[e->n];
 
-	if (kind == JSON_NESTED || m->n == SIGN_FIELDS_MAX) {
-		m->nested = true;
+	if (kind == JSON_NESTED || e->n == SIGN_FIELDS_MAX) {
+		e->nested = true;
 		return ERR_OK;
 	}
 	*f = (struct sign_field){ name, value, array, kind == JSON_BARE };
 	if (f->bare) {
-		(void)snprintf(m->bare[m->n], sizeof(m->bare[0]), "%.*s", (int)value.len,
+		(void)snprintf(e->bare[e->n], sizeof(e->bare[0]), "%.*s", (int)value.len,
 		    value.p);
-		f->value = slice_of(m->bare[m->n]);
+		f->value = slice_of(e->bare[e->n]);
 	}
-	keep_field(m, f);
-	m->n++;
+	keep_value(e, f);
+	e->n++;
 	return ERR_OK;
 }
 
 static enum error
 read_envelope(struct collector *c)
 {
-	struct envelope	*m = &c->m;
+	struct envelope	*e = &c->envelope;
 	enum error	 er;
 	size_t		 i;
 
-	m->n = 0;
-	m->nested = m->twice = false;
-	memset(m->need, 0, sizeof(m->need));
-	memset(&m->push, 0, sizeof(m->push));
+	e->n = 0;
+	e->nested = e->twice = false;
+	memset(e->need, 0, sizeof(e->need));
+	memset(&e->push, 0, sizeof(e->push));
 	if ((c->json = json_parse(c->body)) == NULL)
-		return refuse(c, NOT_JSON, "");
-	if ((er = json_each(c->json, on_member, m)) != ERR_OK)
+		return refuse_message(c, NOT_JSON, "");
+	if ((er = json_each(c->json, add_field, e)) != ERR_OK)
 		return er;
 	for (i = 0; i < NEEDED; i++)
-		if (m->need[i].len == 0 &&
+		if (e->need[i].len == 0 &&
 		    (i != APPKEY || !c->conf->set.collector_appkey_optional))
-			return refuse(c, MISSING, needed[i]);
+			return refuse_message(c, MISSING, needed[i]);
 	return ERR_OK;
 }
 
 static enum error
 find_account(struct collector *c)
 {
-	const struct slice	*need = c->m.need;
+	const struct slice	*need = c->envelope.need;
 	const struct account	*a;
 
 	for (a = c->conf->accounts; a != c->conf->accounts + c->conf->n; a++)
@@ -172,150 +171,145 @@ find_account(struct collector *c)
 			c->res->account = a;
 			return ERR_OK;
 		}
-	return refuse(c, BAD_KEYS, "no account has this app_id, appkey and code");
+	return refuse_message(c, BAD_KEYS, "no account has this app_id, appkey and code");
 }
 
-/* What was posted, without sign, printed anew and signed, gives the sign it came with. */
+/* Prints all members but sign as QT does, signs them, and compares. */
 static enum error
 check_sign(struct collector *c)
 {
-	const struct envelope	*m = &c->m;
+	const struct envelope	*e = &c->envelope;
 	struct sign_field	 f[SIGN_FIELDS_MAX];
 	char			 hex[SIGN_MD5_HEX + 1];
 	size_t			 i, n = 0;
 	enum error		 er;
 
-	if (m->nested)
-		return refuse(c, BAD_SIGN, "values that no client of QT signs");
-	for (i = 0; i < m->n; i++)
-		if (!slice_is(m->f[i].name, "sign"))
-			f[n++] = m->f[i];
+	if (e->nested)
+		return refuse_message(c, BAD_SIGN, "it has values that no client of QT signs");
+	for (i = 0; i < e->n; i++)
+		if (!slice_is(e->f[i].name, "sign"))
+			f[n++] = e->f[i];
 	buf_reset(&c->canonical);
 	if ((er = sign_canonical(&c->canonical, f, n)) != ERR_OK ||
 	    (er = sign_digest(c->signer, hex, buf_slice(&c->canonical),
 	    slice_of(c->res->account->service_secret))) != ERR_OK)
 		return er;
-	return digest_equal(m->need[SIGN], slice_of(hex)) ? ERR_OK : refuse(c, BAD_SIGN, "");
+	return digest_equal(e->need[SIGN], slice_of(hex)) ? ERR_OK :
+	    refuse_message(c, BAD_SIGN, "");
 }
 
 /*
  * WeChat's message.
  */
 
-static enum error
-has_child(bool *has, struct slice body, const char *name)
-{
-	struct slice	 inside;
-	enum error	 er = xml_scan_children(&inside, &name, 1, body);
-
-	*has = er == ERR_OK && inside.p != NULL;
-	return er == ERR_XML ? ERR_OK : er;
-}
-
-/* How the message is sealed, as its sender says, and as the account's are. */
+/*
+ * encrypt_type must have a known value.  If the account is in plain mode, the message must not be
+ * encrypted.
+ */
 static enum error
 check_encryption(struct collector *c)
 {
-	const struct slice	 type = c->m.push.v[PUSH_ENCRYPT_TYPE];
-	const bool		 aes = slice_is(type, "aes");
-	bool			 sealed, open;
+	const struct slice	 type = c->envelope.push.v[PUSH_ENCRYPT_TYPE];
+	const bool		 is_aes = slice_is(type, "aes");
 	enum error		 er;
 
-	if (!aes && type.len != 0 && !slice_is(type, "raw"))
-		return refuse(c, BAD_ENCRYPTION, "encrypt_type is neither raw nor aes");
+	if (!is_aes && type.len != 0 && !slice_is(type, "raw"))
+		return refuse_message(c, BAD_ENCRYPTION, "encrypt_type is neither raw nor aes");
 	if (c->res->account->mode != PLAIN)
 		return ERR_OK;
-	if ((er = has_child(&sealed, c->m.need[DATA], "Encrypt")) != ERR_OK ||
-	    (er = has_child(&open, c->m.need[DATA], "MsgType")) != ERR_OK)
+	c->xml = c->envelope.need[DATA];
+	if ((er = message_read(&c->message, c->xml)) != ERR_OK)
 		return er;
-	return aes || (sealed && !open) ?
-	    refuse(c, BAD_ENCRYPTION, "encrypted, and the account is in plain mode") : ERR_OK;
+	return !is_aes && !c->message.encrypted ? ERR_OK :
+	    refuse_message(c, BAD_ENCRYPTION, "encrypted, and the account is in plain mode");
 }
 
-/* `signature` is WeChat's, where the client has passed it on with what it covers. */
+/* If the client has passed on `signature` and what it covers, it must be WeChat's. */
 static enum error
 check_push(struct collector *c)
 {
-	const struct push	*p = &c->m.push;
+	const struct push	*p = &c->envelope.push;
 	enum error		 er;
 
-	if (c->m.twice)
-		return refuse(c, ILLEGAL, "a parameter of WeChat's given twice");
+	if (c->envelope.twice)
+		return refuse_message(c, ILLEGAL, "a parameter of WeChat's is given twice");
 	if (p->v[PUSH_SIGNATURE].len == 0 || p->v[PUSH_TIMESTAMP].len == 0 ||
 	    p->v[PUSH_NONCE].len == 0)
 		return ERR_OK;
 	er = crypto_check_url(c->crypto, c->res->account, p);
-	return er == ERR_SIGNATURE ? refuse(c, ILLEGAL, "signature is not WeChat's") : er;
+	return er == ERR_SIGNATURE ? refuse_message(c, ILLEGAL, "signature is not WeChat's") : er;
 }
 
+/* Decrypts and reads the message; one in plain mode has been read already. */
 static enum error
 open_message(struct collector *c)
 {
-	enum error	 er;
+	const struct slice	 data = c->envelope.need[DATA];
+	enum error		 er;
 
-	c->xml = c->m.need[DATA];
 	if (c->res->account->mode == PLAIN)
 		return ERR_OK;
-	er = crypto_open(c->crypto, &c->opened, &c->work, c->res->account, &c->m.push, c->xml);
+	er = crypto_open(c->crypto, &c->opened, &c->work, c->res->account, &c->envelope.push, data);
 	switch (er) {
 	case ERR_OK:
 		c->xml = buf_slice(&c->opened);
-		return ERR_OK;
+		return message_read(&c->message, c->xml);
 	case ERR_NOMEM:
 	case ERR_CRYPTO:
 		return er;
-	case ERR_XML:	/* no XML at all, or one that is not encrypted */
-		if ((er = xmlmap_event(c->xmlmap, &c->ev, c->xml)) != ERR_XML)
-			return er != ERR_OK ? er : refuse(c, ILLEGAL, "it is not encrypted");
-		return refuse(c, BAD_XML, xmlmap_why(c->xmlmap));
+	case ERR_XML:	/* it is not XML, or it is not encrypted */
+		if ((er = xmlmap_event(c->xmlmap, &c->event, data)) != ERR_XML)
+			return er != ERR_OK ? er :
+			    refuse_message(c, ILLEGAL, "it is not encrypted");
+		return refuse_message(c, BAD_XML, xmlmap_why(c->xmlmap));
 	default:
-		return refuse(c, ILLEGAL, error_table[er].name);
+		return refuse_message(c, ILLEGAL, error_table[er].name);
 	}
 }
 
 static enum error
-read_message(struct collector *c)
+map_message(struct collector *c)
 {
-	const struct event	*ev = &c->ev;
+	const struct message	*m = &c->event.message;
 	const bool		 strict = c->conf->set.collector_strict != 0;
 	enum error		 er;
 
-	if ((er = xmlmap_event(c->xmlmap, &c->ev, c->xml)) == ERR_XML)
-		return refuse(c, BAD_XML, xmlmap_why(c->xmlmap));
+	if ((er = xmlmap_event(c->xmlmap, &c->event, c->xml)) == ERR_XML)
+		return refuse_message(c, BAD_XML, xmlmap_why(c->xmlmap));
 	if (er != ERR_OK)
 		return er;
-	if (ev->msgtype.len == 0)
-		return refuse(c, ILLEGAL, "no MsgType");
-	if (ev->user.len == 0)
-		return refuse(c, strict && ev->code != NULL ? NO_USER : ILLEGAL,
+	if (m->msgtype.len == 0)
+		return refuse_message(c, ILLEGAL, "no MsgType");
+	if (m->user.len == 0)
+		return refuse_message(c, strict && m->code != NULL ? NO_USER : ILLEGAL,
 		    "no FromUserName");
-	if (strict && ev->code == NULL)
-		return refuse(c, NO_EVENT, "QT's event table has no row for it");
+	if (strict && m->code == NULL)
+		return refuse_message(c, NO_EVENT, "QT's event table has no row for it");
 	return ERR_OK;
 }
 
 /*
- * Counting it.
+ * Counting the message.
  */
 
-/* The key that the forwarder has for it too. */
+/* Makes the key; the forwarder has the same one for this message. */
 static enum error
 make_key(struct collector *c)
 {
 	char		 hex[MESSAGE_KEY_HEX + 1];
 	enum error	 er;
 
-	if ((er = message_read(&c->head, c->xml)) != ERR_OK ||
-	    (er = message_key(&c->head, hex, slice_of(c->res->account->path), c->xml)) != ERR_OK)
+	er = message_key(&c->message, hex, slice_of(c->res->account->path), c->xml);
+	if (er != ERR_OK)
 		return er;
-	queue_key(c->message.key, c->head.time_s, hex);
-	c->res->user = c->head.user;	/* what the event points to moves with its next one */
+	queue_key(c->counted.key, c->message.time_s, hex);
+	c->res->user = c->message.user;	/* that of c->event moves with the next event */
 	return ERR_OK;
 }
 
-/* All events of the message.  Their attributes may move until the last one is there. */
+/* Lists all events of the message.  Their attributes may move until the last one is there. */
 static enum error
-translate(struct collector *c)
+list_events(struct collector *c)
 {
 	size_t		 begin[XMLMAP_EVENTS_MAX + 1], n = 0, i;
 	enum error	 er = ERR_OK;
@@ -323,18 +317,18 @@ translate(struct collector *c)
 
 	buf_reset(&c->attributes);
 	for (begin[0] = 0; more && n < XMLMAP_EVENTS_MAX; begin[n] = c->attributes.len) {
-		c->events[n++].code = c->ev.code;
-		if ((er = event_attributes(&c->attributes, &c->ev)) != ERR_OK)
+		c->events[n++].code = c->event.message.code;
+		if ((er = event_attributes(&c->attributes, &c->event)) != ERR_OK)
 			return er;
 		if ((more = xmlmap_more(c->xmlmap)) &&
-		    (er = xmlmap_next(c->xmlmap, &c->ev)) != ERR_OK)
+		    (er = xmlmap_next(c->xmlmap, &c->event)) != ERR_OK)
 			return er;
 	}
 	for (i = 0; i < n; i++)
 		c->events[i].attributes = (struct slice){ c->attributes.p + begin[i],
 		    begin[i + 1] - begin[i] };
-	c->message.events = c->events;
-	c->message.n = n;
+	c->counted.events = c->events;
+	c->counted.n = n;
 	return ERR_OK;
 }
 
@@ -344,59 +338,60 @@ find_device(struct collector *c)
 	enum error	 er;
 	bool		 known;
 
-	er = unionid_device(c->identity, &c->device, &known, c->res->account, c->ev.user,
+	er = unionid_device(c->unionid, &c->device, &known, c->res->account, c->event.message.user,
 	    c->deadline_ms, c->res->why);
 	if (er != ERR_OK || known)
 		return er;
-	c->v = NO_UNIONID;
+	c->verdict = NO_UNIONID;
 	return ERR_OK;
 }
 
 static enum error
-add(struct db *db, void *arg)
+store_message(struct db *db, void *arg)
 {
 	struct collector	*c = arg;
 
-	return event_store_add(db, &c->as, &c->message);
+	return event_store_add(db, &c->stored, &c->counted);
 }
 
 static enum error
-count(struct collector *c)
+count_message(struct collector *c)
 {
-	struct event_store_message	*m = &c->message;
+	struct event_store_message	*m = &c->counted;
 	enum error			 er;
 
 	m->account = c->res->account;
 	m->device = buf_slice(&c->device);
 	m->received_ms = clock_wall_ms();
-	m->time_s = c->ev.time_s != 0 ? c->ev.time_s : m->received_ms / 1000;
-	c->res->event = c->ev.code;
+	m->time_s = c->event.message.time_s != 0 ? c->event.message.time_s : m->received_ms / 1000;
+	c->res->event = c->event.message.code;
 	c->res->read = true;
-	if ((er = make_key(c)) != ERR_OK || (er = translate(c)) != ERR_OK)
+	if ((er = make_key(c)) != ERR_OK || (er = list_events(c)) != ERR_OK)
 		return er;
-	if ((er = store_do(c->store, STORE_SYNC, add, c, c->deadline_ms)) == ERR_STORE)
+	if ((er = store_do(c->store, STORE_SYNC, store_message, c, c->deadline_ms)) == ERR_STORE)
 		store_why(c->store, c->res->why, sizeof(c->res->why));
-	else if (er == ERR_OK && c->as == EVENT_STORE_FORGOTTEN)
+	else if (er == ERR_OK && c->stored == EVENT_STORE_FORGOTTEN)
 		(void)snprintf(c->res->why, sizeof(c->res->why), "its day has been forgotten: "
 		    "older than collect_days");
-	c->res->repeat = er == ERR_OK && c->as == EVENT_STORE_REPEAT;
+	c->res->repeat = er == ERR_OK && c->stored == EVENT_STORE_REPEAT;
 	return er;
 }
 
-/* The way of a message; the first step that refuses it is the last. */
+/* Takes all steps of a message, up to the first one that refuses it or fails. */
 static enum error
-judge(struct collector *c)
+judge_message(struct collector *c)
 {
 	static enum error	 (*const steps[])(struct collector *c) = {
 		read_envelope, find_account, check_sign, check_encryption, check_push,
-		open_message, read_message, find_device, count,
+		open_message, map_message, find_device, count_message,
 	};
 	enum error		 er = ERR_OK;
 	size_t			 i;
 
-	c->v = ACCEPTED;
-	for (i = 0; i < sizeof(steps) / sizeof(steps[0]) && er == ERR_OK && c->v == ACCEPTED; i++)
-		er = steps[i](c);
+	c->verdict = ACCEPTED;
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if ((er = steps[i](c)) != ERR_OK || c->verdict != ACCEPTED)
+			break;
 	return er;
 }
 
@@ -410,19 +405,19 @@ collect_message(struct collector *c, struct collect_result *res, struct buf *out
 	c->res = res;
 	c->body = body;
 	c->deadline_ms = deadline_ms;
-	er = judge(c);
+	er = judge_message(c);
 	json_free(c->json);
 	c->json = NULL;
-	res->code = answers[c->v].code;
+	res->code = answers[c->verdict].code;
 	buf_reset(out);
 	if (er == ERR_OK)
-		er = buf_printf(out, "{\"code\":\"%s\",\"message\":\"%s\"}", answers[c->v].code,
-		    answers[c->v].message);
+		er = buf_printf(out, "{\"code\":\"%s\",\"message\":\"%s\"}",
+		    answers[c->verdict].code, answers[c->verdict].message);
 	return er;
 }
 
 struct collector *
-collect_new(const struct conf *conf, struct store *s, struct unionid *id)
+collect_new(const struct conf *conf, struct store *s, struct unionid *u)
 {
 	struct collector	*c;
 
@@ -430,7 +425,7 @@ collect_new(const struct conf *conf, struct store *s, struct unionid *id)
 		return NULL;
 	c->conf = conf;
 	c->store = s;
-	c->identity = id;
+	c->unionid = u;
 	if ((c->crypto = crypto_new()) == NULL || (c->signer = sign_new()) == NULL ||
 	    (c->xmlmap = xmlmap_for(&conf->set)) == NULL) {
 		collect_free(c);
@@ -447,8 +442,8 @@ collect_free(struct collector *c)
 	crypto_free(c->crypto);
 	sign_free(c->signer);
 	xmlmap_free(c->xmlmap);
-	message_free(&c->head);
-	event_free(&c->ev);
+	message_free(&c->message);
+	event_free(&c->event);
 	buf_free(&c->canonical);
 	buf_free(&c->opened);
 	buf_free(&c->work);

@@ -1,23 +1,25 @@
 /*
- * collect.h: QT's side of the wire, the receiver of POST /server/thirdPartyDataSource
- * (QT, 3.2 to 3.4).  It stands for QT where there is none, and in tests.
+ * collect.h: the receiver of POST /server/thirdPartyDataSource (QT, 3.2 to 3.4), where there is no
+ * QT and in tests.
  *
- * An accepted message is translated (xmlmap.h) and counted (collector/event_store.h), once however often
- * it is posted, before the answer.  Which of QT's codes is given for what:
+ * It judges a message as QT does.  If it accepts the message it maps it to events (xmlmap.h) and
+ * counts them (collector/event_store.h) before it answers.  A message that is posted again is not
+ * counted again.  QT's codes Httpapi_300_..., and when they are given:
  *
- *	101	sign is not that of what was posted
- *	102	no JSON object
+ *	101	sign is not the signature of what was posted
+ *	102	the body is not a JSON object
  *	103	a required field is missing or empty
- *	104	collector_strict: a translated event without its user
- *	105	collector_strict: a message without an event code
- *	106	app_id, appkey and code are none of our accounts'
- *	107	the message is no well-formed XML
- *	108	WeChat's signature or the encryption is wrong; no MsgType or FromUserName
- *	109	encrypt_type is neither raw nor aes; encrypted, and the account is in plain mode
- *	110	identity UNIONID: WeChat does not tell it
+ *	104	only with collector_strict: an event in QT's table has no user
+ *	105	only with collector_strict: the message has no event code
+ *	106	no account of ours has this app_id, appkey and code
+ *	107	the message is not well-formed XML
+ *	108	WeChat's signature or the encryption is wrong; no MsgType or no FromUserName
+ *	109	encrypt_type is neither raw nor aes; or the message is encrypted, and the account is
+ *		in plain mode
+ *	110	the account's identity is UNIONID, and WeChat does not give the unionid
  *
- * How old a message is does not matter: it may have waited for days.  One from before the days
- * that collect_days keeps is accepted and not counted.
+ * The age of a message does not matter, because it may have waited for days.  But a message from
+ * before the days that collect_days keeps is accepted and not counted.
  */
 #ifndef COLLECTOR_COLLECT_H
 #define COLLECTOR_COLLECT_H
@@ -31,28 +33,29 @@
 
 #define COLLECT_DONE	"Httpapi_300_200"
 
-enum { COLLECT_WHY = TOKEN_CLIENT_WHY };
+enum { COLLECT_WHY = TOKEN_CLIENT_WHY };	/* bytes */
 
 struct collect_result {
 	const char		*code;		/* Httpapi_300_... */
-	const struct account	*account;	/* whose keys they are, NULL: nobody's */
-	bool			 read;		/* event and key are this message's */
-	bool			 repeat;	/* it had been counted before */
-	const char		*event;		/* QT's event code; NULL: no row */
-	struct slice		 user;		/* openid; until the next message */
-	char			 why[COLLECT_WHY]; /* more than the code tells, of a refusal above all */
+	const struct account	*account;	/* that has these keys; NULL: no account */
+	bool			 read;		/* event and user are set */
+	bool			 repeat;	/* it was counted before, and not again */
+	const char		*event;		/* QT's event code; NULL: its table has no row */
+	struct slice		 user;		/* openid; valid until the next message */
+	char			 why[COLLECT_WHY]; /* more about the code; "": nothing */
 };
 
-/* One thread's. */
+/* Belongs to one thread. */
 struct collector;
 
-/* Keeps all three.  NULL: no memory, or no such digests here. */
-struct collector *collect_new(const struct conf *c, struct store *s, struct unionid *id);
+/* All three must outlive the collector.  NULL: no memory, or OpenSSL lacks a digest. */
+struct collector *collect_new(const struct conf *conf, struct store *s, struct unionid *u);
 void		 collect_free(struct collector *c);
 
 /*
- * Judges one posted body and counts what it accepts; out gets the JSON answer.  ERR_OK with
- * any of QT's codes; ERR_STORE, ERR_NOMEM, ERR_CRYPTO: no answer, the sender must ask again.
+ * Judges a posted body, counts the message if it is accepted, and replaces the content of out by
+ * the JSON answer.  ERR_OK: the answer has any of QT's codes.  ERR_STORE, ERR_NOMEM, ERR_CRYPTO:
+ * there is no answer, and the client must send the message again.
  */
 enum error	 collect_message(struct collector *c, struct collect_result *res,
 		    struct buf *out, struct slice body, int64_t deadline_ms);

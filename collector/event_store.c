@@ -1,32 +1,32 @@
 #include "collector/event_store.h"
 #include "core/calendar.h"
 
-enum { NO_GAP = -1, CHINA_S = 8 * 3600, DAY_S = 86400 };
+enum { NO_GAP = -1 };
 
 static const char	 follow[] = "$$_official_account_follow";
 static const char	 unfollow[] = "$$_official_account_unfollow";
 
-/* An official account in an application of QT's. */
-struct source {
+/* An official account in an application of QT; what table account has of it. */
+struct account_source {
 	struct slice	 appid, application, path, name;
 };
 
-/* A row of event, all but what the database makes of it. */
-struct row {
+/* A row of table event, without what the database adds. */
+struct event_row {
 	int64_t		 account, device;
 	struct slice	 code, message, attributes;
 	int64_t		 time_s, received_ms, part;
-	int64_t		 gap;		/* that it had elsewhere */
+	int64_t		 gap;		/* seconds, from a recovered file; or NO_GAP */
 };
 
-/* When a device was seen. */
-struct span {
+/* When a device was seen first and last; epoch seconds. */
+struct seen_span {
 	int64_t		 first, last;
 };
 
-/* The row of the account.  Its names are those of the configuration in use. */
+/* The id of the account.  Its path and name become those of the present configuration. */
 static enum error
-need_account(struct db *db, int64_t *id, const struct source *s)
+find_or_add_account(struct db *db, int64_t *id, const struct account_source *s)
 {
 	const struct db_value	 v[] = {
 		db_text(s->appid), db_text(s->application), db_text(s->path), db_text(s->name),
@@ -45,8 +45,8 @@ need_account(struct db *db, int64_t *id, const struct source *s)
 }
 
 static enum error
-need_device(struct db *db, int64_t *id, struct slice application, struct slice device,
-    const struct span *seen)
+find_or_add_device(struct db *db, int64_t *id, struct slice application, struct slice device,
+    const struct seen_span *seen)
 {
 	return db_number(db, id, "INSERT INTO device (application, device, first, last) "
 	    "VALUES (?, ?, ?, ?) ON CONFLICT (application, device) DO UPDATE SET "
@@ -54,9 +54,12 @@ need_device(struct db *db, int64_t *id, struct slice application, struct slice d
 	    DB_VALUES(db_text(application), db_text(device), db_i(seen->first), db_i(seen->last)));
 }
 
-/* The event before may be gone; where the row comes from, another one may be known. */
+/*
+ * The gap is the time since the event before.  That one may be forgotten, or known only in the file
+ * that the row is recovered from; so the smallest gap that is known counts.
+ */
 static enum error
-add_row(struct db *db, int64_t *id, const struct row *r)
+insert_event(struct db *db, int64_t *id, const struct event_row *r)
 {
 	return db_number(db, id, "INSERT OR IGNORE INTO event (account, device, code, time, gap, "
 	    "received, message, part, attributes) SELECT ?1, ?2, ?3, ?4, "
@@ -70,18 +73,18 @@ add_row(struct db *db, int64_t *id, const struct row *r)
 	    r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
 }
 
-/* What came late stands before what is there already. */
+/* An event that came late can be between two others: the later one has a smaller gap now. */
 static enum error
-close_gap(struct db *db, int64_t device, int64_t time_s)
+shorten_next_gap(struct db *db, int64_t device, int64_t time_s)
 {
 	return db_run(db, NULL, "UPDATE event SET gap = coalesce(min(gap, time - ?2), time - ?2) "
 	    "WHERE id = (SELECT id FROM event WHERE device = ?1 AND time > ?2 "
 	    "ORDER BY time, id LIMIT 1)", DB_VALUES(db_i(device), db_i(time_s)));
 }
 
-/* What stays of an event that goes; id: 0 if it is known no more. */
+/* Keeps in table past what must stay of an event that is forgotten; id 0: not known. */
 static enum error
-leave_past(struct db *db, const struct row *r, int64_t id)
+keep_past(struct db *db, const struct event_row *r, int64_t id)
 {
 	const bool	 follows = slice_is(r->code, follow);
 	enum error	 er;
@@ -99,29 +102,29 @@ leave_past(struct db *db, const struct row *r, int64_t id)
 	    db_i(follows)));
 }
 
-/* *id: 0 if the row is there already, or was.  *forgotten: its day has been. */
+/* *id is 0 if the row was there before or is forgotten; *forgotten: its day is forgotten. */
 static enum error
-put_row(struct db *db, int64_t *id, bool *forgotten, const struct row *r)
+insert_or_forget(struct db *db, int64_t *id, bool *forgotten, const struct event_row *r)
 {
 	int64_t		 before;
 	enum error	 er;
 
 	*id = 0;
-	if ((er = event_store_since(db, &before)) != ERR_OK)
+	if ((er = event_store_first_day(db, &before)) != ERR_OK)
 		return er;
 	*forgotten = calendar_day_at(r->time_s) < before;
-	return *forgotten ? leave_past(db, r, 0) : add_row(db, id, r);
+	return *forgotten ? keep_past(db, r, 0) : insert_event(db, id, r);
 }
 
 enum error
-event_store_add(struct db *db, enum event_store_as *as, const struct event_store_message *m)
+event_store_add(struct db *db, enum event_store_result *result, const struct event_store_message *m)
 {
-	const struct account	*a = m->account;
-	const struct source	 s = {
+	const struct account		*a = m->account;
+	const struct account_source	 s = {
 		slice_of(a->appid), slice_of(a->app_key == NULL ? "" : a->app_key),
 		slice_of(a->path), slice_of(a->name),
 	};
-	struct row		 r = {
+	struct event_row		 r = {
 		.message = { (const char *)m->key, sizeof(m->key) }, .time_s = m->time_s,
 		.received_ms = m->received_ms, .gap = NO_GAP,
 	};
@@ -131,19 +134,19 @@ event_store_add(struct db *db, enum event_store_as *as, const struct event_store
 
 	er = db_number(db, &there, "SELECT 1 FROM event WHERE message = ?",
 	    DB_VALUES(db_b(r.message)));
-	*as = EVENT_STORE_REPEAT;
+	*result = EVENT_STORE_REPEAT;
 	if (er != ERR_OK || there != 0)
 		return er;
-	if ((er = need_account(db, &r.account, &s)) == ERR_OK)
-		er = need_device(db, &r.device, s.application, m->device,
-		    &(struct span){ m->time_s, m->time_s });
+	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK)
+		er = find_or_add_device(db, &r.device, s.application, m->device,
+		    &(struct seen_span){ m->time_s, m->time_s });
 	for (; r.part < (int64_t)m->n && er == ERR_OK; r.part++) {
 		r.code = slice_of(m->events[r.part].code);
 		r.attributes = m->events[r.part].attributes;
-		er = put_row(db, &id, &forgotten, &r);
+		er = insert_or_forget(db, &id, &forgotten, &r);
 	}
-	*as = forgotten ? EVENT_STORE_FORGOTTEN : EVENT_STORE_NEW;
-	return er == ERR_OK ? close_gap(db, r.device, r.time_s) : er;
+	*result = forgotten ? EVENT_STORE_FORGOTTEN : EVENT_STORE_NEW;
+	return er == ERR_OK ? shorten_next_gap(db, r.device, r.time_s) : er;
 }
 
 /*
@@ -151,24 +154,25 @@ event_store_add(struct db *db, enum event_store_as *as, const struct event_store
  */
 
 enum error
-event_store_since(struct db *db, int64_t *day)
+event_store_first_day(struct db *db, int64_t *day)
 {
 	*day = INT64_MIN;
 	return db_number(db, day, "SELECT before FROM forgotten", DB_NO_VALUES);
 }
 
-/* The first day that is to stay; there is no way back. */
+/* Sets the first day that stays.  It never goes back. */
 static enum error
-choose_day(struct db *db, int64_t today, int days)
+move_first_day(struct db *db, int64_t today, int days)
 {
 	return db_run(db, NULL, "INSERT INTO forgotten (id, before) SELECT 1, min(?1, day) - ?2 "
-	    "FROM (SELECT day FROM event INDEXED BY event_day ORDER BY day DESC LIMIT 1) WHERE true "
+	    "FROM (SELECT day FROM event INDEXED BY event_day ORDER BY day DESC LIMIT 1) "
+	    "WHERE true "
 	    "ON CONFLICT (id) DO UPDATE SET before = excluded.before "
 	    "WHERE excluded.before > forgotten.before", DB_VALUES(db_i(today), db_i(days)));
 }
 
-/* How the next ones are found; ?1: the day that stays, ?2: how many, ?3: the key of its begin. */
-struct order {
+/* Deletes events.  ?1: the first day that stays, ?2: how many events, ?3: the key of that day. */
+struct forget_query {
 	const char	*sql;
 	size_t		 values;
 };
@@ -177,25 +181,25 @@ struct order {
 #define LEAVING	" LIMIT ?2) RETURNING id, device, account, time, code"
 
 /*
- * Keys begin with the time, so in their order neighbours on disk go together.  A message that
- * came without a time has 0 there, and its day in the other index only.
+ * Keys begin with the time; so in the order of the keys, neighbours on the disk are deleted
+ * together.  A message without a time has 0 in its key; only the index of days finds it.
  */
-static const struct order	 orders[] = {
+static const struct forget_query	 orders[] = {
 	{ FORGET "WHERE message >= x'0000000000000001' AND message < ?3 AND day < ?1 "
 	  "ORDER BY message" LEAVING, 3 },
 	{ FORGET "INDEXED BY event_day WHERE day < ?1 ORDER BY day" LEAVING, 2 },
 };
 
-/* Up to max of the days before one go; *n counts them. */
+/* Forgets up to max events from before that day; *n is increased by their number. */
 static enum error
-forget(struct db *db, int *n, int64_t before, int max, const struct order *by)
+forget_events(struct db *db, int *n, int64_t before, int max, const struct forget_query *by)
 {
-	unsigned char	 key[QUEUE_KEY];
-	struct db_rows	 rows;
-	struct row	 r = { .gap = NO_GAP };
-	enum error	 er;
+	unsigned char		 key[QUEUE_KEY];
+	struct db_rows		 rows;
+	struct event_row	 r = { .gap = NO_GAP };
+	enum error		 er;
 
-	queue_key(key, before * DAY_S - CHINA_S, "00000000000000000000000000000000");
+	queue_key(key, calendar_day_start(before), "00000000000000000000000000000000");
 	er = db_start(db, &rows, by->sql, (const struct db_value[]){ db_i(before), db_i(max),
 	    db_b((struct slice){ (const char *)key, sizeof(key) }) }, by->values);
 	while (er == ERR_OK && db_next(&rows, &er)) {
@@ -203,7 +207,7 @@ forget(struct db *db, int *n, int64_t before, int max, const struct order *by)
 		r.account = db_col_int(&rows, 2);
 		r.time_s = db_col_int(&rows, 3);
 		r.code = db_col(&rows, 4);
-		er = leave_past(db, &r, db_col_int(&rows, 0));
+		er = keep_past(db, &r, db_col_int(&rows, 0));
 		++*n;
 	}
 	db_end(&rows);
@@ -211,7 +215,7 @@ forget(struct db *db, int *n, int64_t before, int max, const struct order *by)
 }
 
 enum error
-event_store_sweep(struct db *db, bool *more, int64_t now_s, int days, int max)
+event_store_forget(struct db *db, bool *more, int64_t now_s, int days, int max)
 {
 	int64_t		 before = INT64_MIN;
 	enum error	 er = ERR_OK;
@@ -219,27 +223,27 @@ event_store_sweep(struct db *db, bool *more, int64_t now_s, int days, int max)
 	int		 n = 0;
 
 	if (days > 0)
-		er = choose_day(db, calendar_day_at(now_s), days);
+		er = move_first_day(db, calendar_day_at(now_s), days);
 	if (er == ERR_OK)
-		er = event_store_since(db, &before);
+		er = event_store_first_day(db, &before);
 	if (before != INT64_MIN)
 		for (i = 0; i < sizeof(orders) / sizeof(orders[0]) && er == ERR_OK && n < max; i++)
-			er = forget(db, &n, before, max - n, &orders[i]);
+			er = forget_events(db, &n, before, max - n, &orders[i]);
 	*more = n == max;
 	return er;
 }
 
 /*
- * Taking over.
+ * Recovery from a damaged file.
  */
 
 static enum error
-salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
+recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 {
-	const struct source	 s = {
+	const struct account_source	 s = {
 		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
 	};
-	struct row		 r = {
+	struct event_row		 r = {
 		.code = db_col(row, 6), .time_s = db_col_int(row, 7),
 		.received_ms = db_col_int(row, 8), .message = db_col(row, 9),
 		.part = db_col_int(row, 10), .attributes = db_col(row, 11),
@@ -249,11 +253,11 @@ salvage_row(struct db *db, const struct db_rows *row, int64_t *copied)
 	bool			 forgotten = false;
 	enum error		 er;
 
-	if ((er = need_account(db, &r.account, &s)) == ERR_OK &&
-	    (er = need_device(db, &r.device, s.application, db_col(row, 5),
-	    &(struct span){ db_col_int(row, 13), r.time_s })) == ERR_OK &&
-	    (er = put_row(db, &id, &forgotten, &r)) == ERR_OK && (id != 0 || forgotten))
-		er = close_gap(db, r.device, r.time_s);
+	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK &&
+	    (er = find_or_add_device(db, &r.device, s.application, db_col(row, 5),
+	    &(struct seen_span){ db_col_int(row, 13), r.time_s })) == ERR_OK &&
+	    (er = insert_or_forget(db, &id, &forgotten, &r)) == ERR_OK && (id != 0 || forgotten))
+		er = shorten_next_gap(db, r.device, r.time_s);
 	*copied += id != 0;
 	return er;
 }
@@ -264,27 +268,27 @@ const struct recover_source event_store_recovered = {
 		  "time, received, message, part, attributes, gap, first FROM event NOT INDEXED "
 		  "JOIN account ON account.id = event.account "
 		  "JOIN device ON device.id = event.device WHERE event.id >= ? ORDER BY event.id",
-	.copy	= salvage_row,
+	.copy	= recover_event,
 };
 
 static enum error
-salvage_past(struct db *db, const struct db_rows *row, int64_t *copied)
+recover_past(struct db *db, const struct db_rows *row, int64_t *copied)
 {
-	const struct source	 s = {
+	const struct account_source	 s = {
 		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
 	};
-	struct row		 r = { .time_s = db_col_int(row, 7), .gap = NO_GAP };
+	struct event_row	 r = { .time_s = db_col_int(row, 7), .gap = NO_GAP };
 	enum error		 er;
 
-	if ((er = need_account(db, &r.account, &s)) == ERR_OK &&
-	    (er = need_device(db, &r.device, s.application, db_col(row, 5),
-	    &(struct span){ db_col_int(row, 6), r.time_s })) == ERR_OK &&
-	    (er = leave_past(db, &r, 0)) == ERR_OK)
-		er = close_gap(db, r.device, r.time_s);
+	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK &&
+	    (er = find_or_add_device(db, &r.device, s.application, db_col(row, 5),
+	    &(struct seen_span){ db_col_int(row, 6), r.time_s })) == ERR_OK &&
+	    (er = keep_past(db, &r, 0)) == ERR_OK)
+		er = shorten_next_gap(db, r.device, r.time_s);
 	if (er == ERR_OK && db_col_type(row, 8) != DB_NO_VALUE) {
 		r.time_s = db_col_int(row, 8);
 		r.code = slice_of(db_col_int(row, 10) != 0 ? follow : unfollow);
-		er = leave_past(db, &r, db_col_int(row, 9));
+		er = keep_past(db, &r, db_col_int(row, 9));
 	}
 	*copied += er == ERR_OK;
 	return er;
@@ -296,7 +300,7 @@ const struct recover_source event_store_recovered_past = {
 		  "past.last, turned, turn, follows FROM past NOT INDEXED "
 		  "JOIN account ON account.id = past.account "
 		  "JOIN device ON device.id = past.device WHERE past.id >= ? ORDER BY past.id",
-	.copy	= salvage_past,
+	.copy	= recover_past,
 };
 
 const struct recover_source *const event_store_sources[RECOVER_SOURCES] = {

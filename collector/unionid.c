@@ -9,16 +9,16 @@
 #include "core/clock.h"
 
 enum {
-	PAUSE_MS = 2000,	/* after a failure nobody is asked for so long */
-	TRIES = 2		/* a token that WeChat refuses, and another one */
+	PAUSE_MS = 2000,	/* after a failure, before the next call */
+	TRIES = 2		/* with a token that WeChat refuses, and with another one */
 };
 
 static const char	 late[] = "no time left";
 
-/* A user whom WeChat is asked for; on the stack of the thread that does it. */
+/* A user to look up.  It is on the stack of the thread that asks WeChat. */
 struct question {
 	const struct account	*account;
-	struct source		*source;
+	struct unionid_source	*source;
 	struct slice		 openid;
 	int64_t			 deadline_ms;
 
@@ -29,17 +29,17 @@ struct question {
 
 	struct question		*next;
 	bool			 answered;
-	int			 waiting;	/* threads that want to know the same */
+	int			 waiting;	/* threads that wait for this answer */
 };
 
-/* Where the unionids of an account come from. */
-struct source {
-	struct question		*questions;	/* being asked */
-	struct buf		 token;		/* empty: there is none */
-	uint64_t		 number;	/* of the token: so many have there been */
-	bool			 fetching;	/* somebody is */
+/* Of each account. */
+struct unionid_source {
+	struct question		*questions;	/* that are not answered yet */
+	struct buf		 token;		/* empty: no token */
+	uint64_t		 number;	/* of the token: 1 is the first one */
+	bool			 fetching;	/* a thread fetches a token now */
 	unsigned		 failures;
-	int64_t			 pause_ms;	/* nobody asks before; 0: it works */
+	int64_t			 pause_ms;	/* when to call again, monotonic; 0: calls work */
 	char			 why[TOKEN_CLIENT_WHY]; /* the last failure */
 };
 
@@ -48,47 +48,47 @@ struct unionid {
 	struct http_client	*http;
 	struct store		*store;
 	struct access_tokens	*tokens;
-	pthread_mutex_t		 lock;		/* of the sources, and of questions in them */
-	pthread_cond_t		 changed;
-	struct source		 sources[];	/* of the accounts */
+	pthread_mutex_t		 lock;		/* for the sources, and for the questions in them */
+	pthread_cond_t		 changed;	/* a token or an answer is there */
+	struct unionid_source	 sources[];	/* one for each account */
 };
 
 struct unionid *
 unionid_new(const struct conf *c, struct http_client *h, struct store *s, struct access_tokens *ts)
 {
 	pthread_condattr_t	 attr;
-	struct unionid		*id;
+	struct unionid		*u;
 
-	if ((id = calloc(1, sizeof(*id) + c->n * sizeof(id->sources[0]))) == NULL)
+	if ((u = calloc(1, sizeof(*u) + c->n * sizeof(u->sources[0]))) == NULL)
 		return NULL;
-	id->conf = c;
-	id->http = h;
-	id->store = s;
-	id->tokens = ts;
-	(void)pthread_mutex_init(&id->lock, NULL);
+	u->conf = c;
+	u->http = h;
+	u->store = s;
+	u->tokens = ts;
+	(void)pthread_mutex_init(&u->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&id->changed, &attr);
+	(void)pthread_cond_init(&u->changed, &attr);
 	(void)pthread_condattr_destroy(&attr);
-	return id;
+	return u;
 }
 
 void
-unionid_free(struct unionid *id)
+unionid_free(struct unionid *u)
 {
 	size_t	 i;
 
-	if (id == NULL)
+	if (u == NULL)
 		return;
-	for (i = 0; i < id->conf->n; i++)
-		buf_free(&id->sources[i].token);
-	(void)pthread_cond_destroy(&id->changed);
-	(void)pthread_mutex_destroy(&id->lock);
-	free(id);
+	for (i = 0; i < u->conf->n; i++)
+		buf_free(&u->sources[i].token);
+	(void)pthread_cond_destroy(&u->changed);
+	(void)pthread_mutex_destroy(&u->lock);
+	free(u);
 }
 
 enum error
-unionid_known(struct db *db, struct buf *out, const char *appid, struct slice openid)
+unionid_find(struct db *db, struct buf *out, const char *appid, struct slice openid)
 {
 	struct db_rows	 rows;
 	struct slice	 s;
@@ -105,25 +105,25 @@ unionid_known(struct db *db, struct buf *out, const char *appid, struct slice op
 }
 
 enum error
-unionid_remember(struct db *db, const char *appid, struct slice openid, struct slice unionid)
+unionid_store(struct db *db, const char *appid, struct slice openid, struct slice unionid)
 {
 	return db_run(db, NULL, "INSERT OR IGNORE INTO unionid (appid, openid, unionid) "
 	    "VALUES (?, ?, ?)", DB_VALUES(db_s(appid), db_text(openid), db_text(unionid)));
 }
 
 static void
-say(struct question *q, const char *why)
+set_why(struct question *q, const char *why)
 {
 	(void)snprintf(q->why, TOKEN_CLIENT_WHY, "%s", why);
 }
 
-/* Until something has changed.  False: it is until_ms. */
+/* Waits until something has changed.  False: it is until_ms. */
 static bool
-await(struct unionid *id, int64_t until_ms)
+wait_for_change(struct unionid *u, int64_t until_ms)
 {
 	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
 
-	return pthread_cond_timedwait(&id->changed, &id->lock, &until) == 0;
+	return pthread_cond_timedwait(&u->changed, &u->lock, &until) == 0;
 }
 
 /*
@@ -131,31 +131,31 @@ await(struct unionid *id, int64_t until_ms)
  */
 
 static enum error
-read_pair(struct db *db, void *arg)
+read_user(struct db *db, void *arg)
 {
 	struct question	*q = arg;
 	enum error	 er;
 
 	buf_reset(q->device);
-	er = unionid_known(db, q->device, q->account->appid, q->openid);
+	er = unionid_find(db, q->device, q->account->appid, q->openid);
 	q->known = er == ERR_OK && q->device->len != 0;
 	return er;
 }
 
 static enum error
-write_pair(struct db *db, void *arg)
+write_user(struct db *db, void *arg)
 {
 	const struct question	*q = arg;
 
-	return unionid_remember(db, q->account->appid, q->openid, buf_slice(q->device));
+	return unionid_store(db, q->account->appid, q->openid, buf_slice(q->device));
 }
 
 static void
-in_store(struct unionid *id, struct question *q, enum store_need need, store_work *work)
+use_unionid_store(struct unionid *u, struct question *q, enum store_need need, store_work *work)
 {
-	q->er = store_do(id->store, need, work, q, q->deadline_ms);
+	q->er = store_do(u->store, need, work, q, q->deadline_ms);
 	if (q->er == ERR_STORE)
-		store_why(id->store, q->why, TOKEN_CLIENT_WHY);
+		store_why(u->store, q->why, TOKEN_CLIENT_WHY);
 }
 
 /*
@@ -163,45 +163,48 @@ in_store(struct unionid *id, struct question *q, enum store_need need, store_wor
  */
 
 static void
-note_failure(struct source *s, const char *why)
+record_failure(struct unionid_source *s, const char *why)
 {
 	s->failures++;
 	s->pause_ms = clock_mono_ms() + PAUSE_MS;
 	(void)snprintf(s->why, sizeof(s->why), "%s", why);
 }
 
-/* While nobody answers, one tries now and then, and the others do not wait for that one. */
+/*
+ * While calls fail, one thread tries after each pause.  The others do not wait for it: they fail
+ * with the last failure.
+ */
 static bool
-may_ask(struct unionid *id, struct question *q)
+is_asking_allowed(struct unionid *u, struct question *q)
 {
-	struct source	*s = q->source;
-	bool		 may;
+	struct unionid_source	*s = q->source;
+	bool			 may;
 
-	(void)pthread_mutex_lock(&id->lock);
+	(void)pthread_mutex_lock(&u->lock);
 	may = s->pause_ms <= clock_mono_ms();
 	if (!may)
-		say(q, s->why);
+		set_why(q, s->why);
 	else if (s->pause_ms != 0)
 		s->pause_ms = q->deadline_ms + PAUSE_MS;
-	(void)pthread_mutex_unlock(&id->lock);
+	(void)pthread_mutex_unlock(&u->lock);
 	return may;
 }
 
-/* A token other than that of t, the account's own one. */
+/* Gets a token with the account's secret.  If t has a token, that one was refused. */
 static enum token_client_result
-own_token(struct unionid *id, struct question *q, struct buf *token, struct access_token *t)
+get_own_token(struct unionid *u, struct question *q, struct buf *token, struct access_token *t)
 {
-	const bool	 there = (*t->text != '\0' ? access_token_replace : access_token_get)(id->tokens, t,
-			     q->account, q->deadline_ms, q->why);
+	const bool	 ok = (*t->text != '\0' ? access_token_replace : access_token_get)(
+			     u->tokens, t, q->account, q->deadline_ms, q->why);
 
-	return there && buf_puts(token, t->text) == ERR_OK ? TOKEN_CLIENT_OK : TOKEN_CLIENT_FAILED;
+	return ok && buf_puts(token, t->text) == ERR_OK ? TOKEN_CLIENT_OK : TOKEN_CLIENT_FAILED;
 }
 
-/* Fetches a token, with the lock held but for the call itself. */
+/* Fetches a token.  The lock is held, but not during the call. */
 static bool
-fetch(struct unionid *id, struct question *q)
+fetch_source_token(struct unionid *u, struct question *q)
 {
-	struct source			*s = q->source;
+	struct unionid_source		*s = q->source;
 	struct buf			 token = { 0 };
 	struct access_token		 t = { .fetched_s = 0 };
 	enum token_client_result	 result;
@@ -209,15 +212,15 @@ fetch(struct unionid *id, struct question *q)
 	if (s->token.len != 0 && s->token.len <= TOKEN_MAX)
 		memcpy(t.text, s->token.p, s->token.len);
 	s->fetching = true;
-	(void)pthread_mutex_unlock(&id->lock);
+	(void)pthread_mutex_unlock(&u->lock);
 	result = conf_is_set(q->account->control_url) ?
-	    token_client_ask(id->http, &token, q->account, q->deadline_ms, q->why) :
-	    own_token(id, q, &token, &t);
-	(void)pthread_mutex_lock(&id->lock);
+	    token_client_get_token(u->http, &token, q->account, q->deadline_ms, q->why) :
+	    get_own_token(u, q, &token, &t);
+	(void)pthread_mutex_lock(&u->lock);
 	s->fetching = false;
-	(void)pthread_cond_broadcast(&id->changed);
+	(void)pthread_cond_broadcast(&u->changed);
 	if (result != TOKEN_CLIENT_OK) {
-		note_failure(s, q->why);
+		record_failure(s, q->why);
 		buf_free(&token);
 		return false;
 	}
@@ -227,61 +230,61 @@ fetch(struct unionid *id, struct question *q)
 	return true;
 }
 
-/* There is a token, other than that of the number; with the lock held. */
+/* Waits for a token with another number, or fetches it.  The lock is held.  False: see q->why. */
 static bool
-need_token(struct unionid *id, struct question *q, uint64_t number)
+wait_for_token(struct unionid *u, struct question *q, uint64_t number)
 {
-	struct source	*s = q->source;
-	const unsigned	 failures = s->failures;
-	bool		 in_time = true;
+	struct unionid_source	*s = q->source;
+	const unsigned		 failures = s->failures;
+	bool			 in_time = true;
 
 	while (s->fetching && in_time)
-		in_time = await(id, q->deadline_ms);
+		in_time = wait_for_change(u, q->deadline_ms);
 	if (s->token.len != 0 && s->number != number)
 		return true;
 	if (!s->fetching && s->failures == failures)
-		return fetch(id, q);
-	say(q, s->fetching ? late : s->why);
+		return fetch_source_token(u, q);
+	set_why(q, s->fetching ? late : s->why);
 	return false;
 }
 
-/* The token replaces what token held, *number becomes its number. */
+/* Gets a token whose number is not *number, and sets *number.  False: see q->why and q->er. */
 static bool
-take_token(struct unionid *id, struct question *q, struct buf *token, uint64_t *number)
+copy_token(struct unionid *u, struct question *q, struct buf *token, uint64_t *number)
 {
 	bool	 there;
 
 	buf_reset(token);
-	(void)pthread_mutex_lock(&id->lock);
-	there = need_token(id, q, *number);
+	(void)pthread_mutex_lock(&u->lock);
+	there = wait_for_token(u, q, *number);
 	if (there && (q->er = buf_put(token, q->source->token.p, q->source->token.len)) != ERR_OK)
 		there = false;
 	*number = q->source->number;
-	(void)pthread_mutex_unlock(&id->lock);
+	(void)pthread_mutex_unlock(&u->lock);
 	return there;
 }
 
 static enum token_client_result
-ask_wechat(struct unionid *id, struct question *q)
+ask_wechat(struct unionid *u, struct question *q)
 {
-	enum token_client_result	 result = TOKEN_CLIENT_TOKEN;
+	enum token_client_result	 result = TOKEN_CLIENT_BAD_TOKEN;
 	struct buf			 token = { 0 };
 	uint64_t			 number = 0;
 	int				 i;
 
-	for (i = 0; i < TRIES && result == TOKEN_CLIENT_TOKEN; i++)
-		result = !take_token(id, q, &token, &number) ? TOKEN_CLIENT_FAILED :
-		    token_client_ask_unionid(id->http, q->device, id->conf->set.wechat_api,
+	for (i = 0; i < TRIES && result == TOKEN_CLIENT_BAD_TOKEN; i++)
+		result = !copy_token(u, q, &token, &number) ? TOKEN_CLIENT_FAILED :
+		    token_client_get_unionid(u->http, q->device, u->conf->set.wechat_api,
 		    buf_slice(&token), q->openid, q->deadline_ms, q->why);
 	buf_free(&token);
-	(void)pthread_mutex_lock(&id->lock);
-	if (result == TOKEN_CLIENT_TOKEN && number == q->source->number)
+	(void)pthread_mutex_lock(&u->lock);
+	if (result == TOKEN_CLIENT_BAD_TOKEN && number == q->source->number)
 		buf_free(&q->source->token);
-	if (result == TOKEN_CLIENT_TOKEN || result == TOKEN_CLIENT_FAILED)
-		note_failure(q->source, q->why);
+	if (result == TOKEN_CLIENT_BAD_TOKEN || result == TOKEN_CLIENT_FAILED)
+		record_failure(q->source, q->why);
 	else
 		q->source->pause_ms = 0;
-	(void)pthread_mutex_unlock(&id->lock);
+	(void)pthread_mutex_unlock(&u->lock);
 	return result;
 }
 
@@ -290,95 +293,95 @@ ask_wechat(struct unionid *id, struct question *q)
  */
 
 static void
-ask(struct unionid *id, struct question *q)
+look_up_unionid(struct unionid *u, struct question *q)
 {
-	/* Another thread, or process, may have kept it just now. */
-	in_store(id, q, STORE_READ, read_pair);
-	if (q->er != ERR_OK || q->known || !may_ask(id, q))
+	/* Another thread or process may have stored the unionid just now. */
+	use_unionid_store(u, q, STORE_READ, read_user);
+	if (q->er != ERR_OK || q->known || !is_asking_allowed(u, q))
 		return;
-	q->known = ask_wechat(id, q) == TOKEN_CLIENT_OK;
-	/* The pair does not change: one that a power cut undoes is asked for again. */
+	q->known = ask_wechat(u, q) == TOKEN_CLIENT_OK;
+	/* A unionid never changes.  If a power cut undoes this write, WeChat is asked again. */
 	if (q->known)
-		in_store(id, q, STORE_WRITE, write_pair);
+		use_unionid_store(u, q, STORE_WRITE, write_user);
 }
 
 static bool
-same(struct slice a, struct slice b)
+is_same_text(struct slice a, struct slice b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-/* The question of the same user that is being asked, NULL: there is none. */
+/* The open question about the same user; NULL: there is no such question. */
 static struct question *
-find(const struct question *q)
+find_question(const struct question *q)
 {
 	struct question	*other = q->source->questions;
 
-	while (other != NULL && !same(other->openid, q->openid))
+	while (other != NULL && !is_same_text(other->openid, q->openid))
 		other = other->next;
 	return other;
 }
 
-/* Another thread's answer is that to our question too; with the lock held. */
+/* Waits for the answer of the thread that asks about the same user.  The lock is held. */
 static void
-share(struct unionid *id, struct question *q, struct question *other)
+share_answer(struct unionid *u, struct question *q, struct question *other)
 {
 	other->waiting++;
-	while (!other->answered && await(id, q->deadline_ms))
+	while (!other->answered && wait_for_change(u, q->deadline_ms))
 		;
 	if (!other->answered) {
-		say(q, late);
+		set_why(q, late);
 	} else {
-		say(q, other->why);
+		set_why(q, other->why);
 		q->known = other->known;
 		q->er = other->er;
 		if (q->er == ERR_OK)
 			q->er = buf_put(q->device, other->device->p, other->device->len);
 	}
 	if (--other->waiting == 0)
-		(void)pthread_cond_broadcast(&id->changed);
+		(void)pthread_cond_broadcast(&u->changed);
 }
 
-/* Asks for others too; with the lock held but for the asking. */
+/* Looks the user up, for other threads, too.  The lock is held, but not during the look-up. */
 static void
-ask_for_all(struct unionid *id, struct question *q)
+answer_question(struct unionid *u, struct question *q)
 {
 	struct question	**p;
 
 	q->next = q->source->questions;
 	q->source->questions = q;
-	(void)pthread_mutex_unlock(&id->lock);
-	ask(id, q);
-	(void)pthread_mutex_lock(&id->lock);
+	(void)pthread_mutex_unlock(&u->lock);
+	look_up_unionid(u, q);
+	(void)pthread_mutex_lock(&u->lock);
 	for (p = &q->source->questions; *p != q; p = &(*p)->next)
 		;
 	*p = q->next;
 	q->answered = true;
-	(void)pthread_cond_broadcast(&id->changed);
+	(void)pthread_cond_broadcast(&u->changed);
 	while (q->waiting != 0)
-		(void)pthread_cond_wait(&id->changed, &id->lock);
+		(void)pthread_cond_wait(&u->changed, &u->lock);
 }
 
 static void
-find_out(struct unionid *id, struct question *q)
+look_up_once(struct unionid *u, struct question *q)
 {
 	struct question	*other;
 
 	buf_reset(q->device);
-	(void)pthread_mutex_lock(&id->lock);
-	if ((other = find(q)) != NULL)
-		share(id, q, other);
+	(void)pthread_mutex_lock(&u->lock);
+	if ((other = find_question(q)) != NULL)
+		share_answer(u, q, other);
 	else
-		ask_for_all(id, q);
-	(void)pthread_mutex_unlock(&id->lock);
+		answer_question(u, q);
+	(void)pthread_mutex_unlock(&u->lock);
 }
 
 enum error
-unionid_device(struct unionid *id, struct buf *device, bool *known, const struct account *a,
+unionid_device(struct unionid *u, struct buf *device, bool *known, const struct account *a,
     struct slice openid, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
 {
 	struct question	 q = {
-		.account = a, .source = &id->sources[a - id->conf->accounts], .openid = openid,
+		.account = a, .source = &u->sources[a - u->conf->accounts], .openid = openid,
 		.deadline_ms = deadline_ms, .device = device, .why = why,
 	};
 
@@ -388,11 +391,11 @@ unionid_device(struct unionid *id, struct buf *device, bool *known, const struct
 		buf_reset(device);
 		return buf_put(device, openid.p, openid.len);
 	}
-	in_store(id, &q, STORE_READ, read_pair);
+	use_unionid_store(u, &q, STORE_READ, read_user);
 	if (q.er == ERR_OK && !q.known)
-		find_out(id, &q);
+		look_up_once(u, &q);
 	*known = q.known;
 	if (q.er == ERR_OK && q.known)
-		*why = '\0';	/* a token may have been refused meanwhile */
+		*why = '\0';	/* it may have a failure before the success */
 	return q.er;
 }

@@ -1,11 +1,11 @@
 /*
- * unionid.h: who a user is to QT: the device ID, an openid or the unionid that WeChat knows
- * for it.
+ * unionid.h: the device ID of a user for QT.  It is the openid, or the unionid that WeChat has for
+ * this openid.
  *
- * The pair is kept in the store for ever and WeChat is asked for unknown users only.  Tokens are
- * kept in memory until WeChat refuses one; then one other is fetched, once: from the account's
- * control server or, where it has a secret and no such server, from WeChat (wechat/access_token.h).  Threads
- * share one struct unionid.
+ * A unionid is kept in the store for ever, and WeChat is asked only about unknown users.  A token
+ * is kept in memory until WeChat refuses it; then another one is fetched, once.  It comes from the
+ * account's control server; if there is no such server, from WeChat with the account's secret
+ * (wechat/access_token.h).  All threads share one struct unionid.
  */
 #ifndef COLLECTOR_UNIONID_H
 #define COLLECTOR_UNIONID_H
@@ -20,27 +20,27 @@
 
 struct unionid;
 
-/* Keeps all four.  NULL: no memory. */
-struct unionid	*unionid_new(const struct conf *c, struct http_client *h, struct store *s,
+/* All four must outlive it.  NULL: no memory. */
+struct unionid	*unionid_new(const struct conf *conf, struct http_client *h, struct store *s,
 		    struct access_tokens *ts);
-void		 unionid_free(struct unionid *id);
+void		 unionid_free(struct unionid *u);
 
 /*
- * The device ID of a user replaces what device held.  ERR_OK with *known false: the look-up
- * has failed, why says how.  ERR_STORE, ERR_NOMEM.
+ * Replaces the content of device by the device ID of a user.  ERR_OK and *known is false: the
+ * look-up has failed, and why tells the reason.  ERR_STORE, ERR_NOMEM.
  */
-enum error	 unionid_device(struct unionid *id, struct buf *device, bool *known,
+enum error	 unionid_device(struct unionid *u, struct buf *device, bool *known,
 		    const struct account *a, struct slice openid, int64_t deadline_ms,
 		    char why[TOKEN_CLIENT_WHY]);
 
 /*
- * What is kept of it; for store_work.
+ * The unionids in the store; these two are for store_work.
  */
 
-/* The unionid of a user of an official account is appended to out; nothing if it is not known. */
-enum error	 unionid_known(struct db *db, struct buf *out, const char *appid,
+/* Appends the unionid of a user of an official account; nothing if it is not known.  ERR_NOMEM. */
+enum error	 unionid_find(struct db *db, struct buf *out, const char *appid,
 		    struct slice openid);
-enum error	 unionid_remember(struct db *db, const char *appid, struct slice openid,
+enum error	 unionid_store(struct db *db, const char *appid, struct slice openid,
 		    struct slice unionid);
 
 #endif

@@ -166,7 +166,7 @@ read_token_state(struct health_state *h, struct health_account *a, struct db *db
 
 	if (!conf_is_set(a->account->secret))
 		return ERR_OK;
-	if ((er = access_token_look(db, &t, h->conf, a->account)) != ERR_OK || !t.known)
+	if ((er = access_token_read(db, &t, h->conf, a->account)) != ERR_OK || !t.known)
 		return er;
 	a->token_fails = t.fails;
 	(void)snprintf(a->token_why, sizeof(a->token_why), "%s", t.why);

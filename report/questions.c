@@ -389,7 +389,7 @@ enum error
 questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db, const struct report_args *a)
 {
 	int64_t		 since, from;
-	enum error	 er = event_store_since(db, &since);
+	enum error	 er = event_store_first_day(db, &since);
 
 	*day = '\0';
 	if (er == ERR_OK && calendar_parse_day(&from, slice_of(a->from)) && from < since)

@@ -167,7 +167,7 @@ sweep_events(struct db *db, void *arg)
 {
 	struct sweeper	*s = arg;
 
-	return event_store_sweep(db, &s->more_events, clock_wall_ms() / 1000,
+	return event_store_forget(db, &s->more_events, clock_wall_ms() / 1000,
 	    s->services->conf->set.collect_days, SWEEP_ROWS);
 }
 

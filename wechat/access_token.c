@@ -6,26 +6,25 @@
 #include "core/clock.h"
 #include "core/digest.h"
 #include "core/json.h"
+#include "core/json_write.h"
 #include "core/query.h"
 #include "wechat/access_token.h"
 #include "wechat/errcode.h"
 
 enum {
-	LIFE_MAX_S	= 7200,	/* WeChat gives no more */
-	OVERLAP_S	= 300,	/* before its end WeChat gives another one, and both hold */
-	SPREAD_S	= 300,	/* accounts are renewed at different times before that */
-	BACK_S		= 60,	/* that a clock may be set back by, unnoticed */
-	CALL_MIN_MS	= 300,	/* with less time left nobody is asked */
-	PAUSE_MIN_S	= 1,	/* after a failure, doubling */
+	LIFE_MAX_S	= 7200,	/* WeChat gives tokens for this long at most */
+	OVERLAP_S	= 300,	/* before its end WeChat gives a new one; both are valid */
+	SPREAD_S	= 300,	/* before that; accounts renew at different times in it */
+	BACK_S		= 60,	/* a clock may be set back by this much without effect */
+	CALL_MIN_MS	= 300,	/* with less time left there is no call */
+	PAUSE_MIN_S	= 1,	/* after a failure; it doubles each time, up to PAUSE_MAX_S */
 	PAUSE_MAX_S	= 300,
 	DOUBLINGS	= 9,
-	MEND_S		= 3600,	/* somebody has to mend something */
+	FIX_S		= 3600,	/* the pause if somebody has to fix something */
 	FORCED_DAY	= 20,	/* WeChat's quotas */
 	FORCED_GAP_S	= 30,
 	LEGACY_DAY	= 2000,
-	STABLE_DAY	= 500000,
-	DAY_S		= 86400,
-	CHINA_S		= 8 * 3600
+	STABLE_DAY	= 500000
 };
 
 struct access_tokens {
@@ -35,60 +34,61 @@ struct access_tokens {
 	struct store		*store;
 };
 
-/* What the store knows of an account's token. */
-struct row {
-	struct access_token	 token;		/* text empty: none */
-	int64_t			 renew_s;	/* from then on a newer one is to be had */
-	int64_t			 fails;		/* in a row */
-	int64_t			 pause_ms;	/* WeChat is not asked before */
-	int64_t			 day;		/* of China, to which calls and forced belong */
+/* A row of the table token. */
+struct token_row {
+	struct access_token	 token;		/* text "": there is no token */
+	int64_t			 renew_s;	/* when to get a newer one; epoch seconds */
+	int64_t			 fails;		/* one after the other, up to now */
+	int64_t			 pause_ms;	/* until then WeChat is not asked; epoch ms */
+	int64_t			 day;		/* of China; calls and forced are of this day */
 	int64_t			 calls;
 	int64_t			 forced;
-	int64_t			 forced_s;	/* the last time */
+	int64_t			 forced_s;	/* the last time; epoch seconds */
 	char			 why[TOKEN_WHY];/* the last failure */
 };
 
-/* What token is wanted. */
-enum aim {
-	GOOD,		/* one that is not to be renewed yet; an old one will do */
-	ANOTHER,	/* other than that which WeChat has refused */
-	FORCED		/* a new one, at once */
+/* Which token the caller wants. */
+enum token_aim {
+	GOOD,		/* one that need not be renewed yet; else the old one */
+	ANOTHER,	/* one other than `refused`, which WeChat has refused */
+	FORCED		/* a new one, now */
 };
 
-struct asking {
+struct token_request {
 	struct access_tokens	*ts;
 	const struct account	*account;
-	enum aim		 aim;
+	enum token_aim		 aim;
 	const char		*refused;
 	int64_t			 deadline_ms;
 	char			*why;
-	char			 config[DIGEST_SHA256_HEX + 1];
-	int64_t			 now_ms;	/* epoch; of the last look at the store */
-	struct row		 row;
+	char			 config[DIGEST_SHA256_HEX + 1]; /* see name_row() */
+	int64_t			 now_ms;	/* when the row was read; epoch ms */
+	struct token_row	 row;
 };
 
-/* Stands for the failure of a call from before it is made, until its end is known. */
-static const char	 unheard[] = "WeChat was asked by a process that has not lived to hear the "
-			    "answer";
+/* The failure in a row from before a call until its answer is there. */
+static const char	 unanswered[] =
+    "the process that asked WeChat ended before the answer came";
 
-/* How much longer WeChat is left alone after an error of its own; 0: see pause_of(). */
+/* For how long WeChat is not asked after an error of this kind; 0: see pause_of(). */
 static const int	 pauses_s[ERRCODE__MAX] = {
-	[ERRCODE_TOKEN]	= MEND_S,
+	[ERRCODE_TOKEN]	= FIX_S,
 	[ERRCODE_ADDRESS]	= PAUSE_MAX_S,
-	[ERRCODE_SETTING]	= MEND_S,
+	[ERRCODE_SETTING]	= FIX_S,
 	[ERRCODE_MINUTE]	= 60,
-	[ERRCODE_DENIED]	= MEND_S,
-	[ERRCODE_BUG]	= MEND_S,
+	[ERRCODE_DENIED]	= FIX_S,
+	[ERRCODE_BUG]	= FIX_S,
 };
 
 struct access_tokens *
-access_token_new(const struct conf *c, struct http_client *h, struct locks *cs, struct store *s)
+access_token_new(const struct conf *conf, struct http_client *h, struct locks *l,
+    struct store *s)
 {
 	struct access_tokens	*ts;
 
 	if ((ts = malloc(sizeof(*ts))) == NULL)
 		return NULL;
-	*ts = (struct access_tokens){ c, h, cs, s };
+	*ts = (struct access_tokens){ conf, h, l, s };
 	return ts;
 }
 
@@ -102,28 +102,32 @@ access_token_free(struct access_tokens *ts)
  * The store.
  */
 
-/* The row of what a token is asked with: other settings have another one, and another pause. */
+/*
+ * Makes the name of the row, a hash of what WeChat is asked with.  So other settings have another
+ * row, and their own pause.
+ */
 static bool
-name_row(struct asking *k)
+name_row(struct token_request *req)
 {
-	const struct settings	*set = &k->ts->conf->set;
+	const struct settings	*set = &req->ts->conf->set;
 	const struct slice	 parts[] = {
 		slice_of(set->wechat_api), slice_of(set->legacy_token != 0 ? " legacy " : " "),
-		slice_of(k->account->secret),
+		slice_of(req->account->secret),
 	};
 	struct digest		*d = digest_new(DIGEST_SHA256);
 	enum error		 er = ERR_CRYPTO;
 
 	if (d != NULL)
-		er = digest_hex(d, k->config, parts, sizeof(parts) / sizeof(parts[0]));
+		er = digest_hex(d, req->config, parts, sizeof(parts) / sizeof(parts[0]));
 	digest_free(d);
 	if (er != ERR_OK)
-		errcode_print(k->why, TOKEN_WHY, "%s", error_table[er].name);
+		errcode_print(req->why, TOKEN_WHY, "%s", error_table[er].name);
 	return er == ERR_OK;
 }
 
+/* Copies s with a NUL, and cuts it if it does not fit. */
 static void
-copy_text(char *to, size_t size, struct slice s)
+copy_cut(char *to, size_t size, struct slice s)
 {
 	const size_t	 len = s.len < size ? s.len : size - 1;
 
@@ -133,19 +137,19 @@ copy_text(char *to, size_t size, struct slice s)
 }
 
 static enum error
-read_row(struct db *db, void *arg)
+read_token_row(struct db *db, void *arg)
 {
-	struct asking	*k = arg;
-	struct row	*r = &k->row;
-	struct db_rows	 rows;
-	enum error	 er;
+	struct token_request	*req = arg;
+	struct token_row	*r = &req->row;
+	struct db_rows		 rows;
+	enum error		 er;
 
 	memset(r, 0, sizeof(*r));
 	er = db_start(db, &rows, "SELECT token, fetched, expires, renew, fails, pause, day, calls, "
 	    "forced, forced_at, why FROM token WHERE appid = ? AND config = ?",
-	    DB_VALUES(db_s(k->account->appid), db_s(k->config)));
+	    DB_VALUES(db_s(req->account->appid), db_s(req->config)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
-		copy_text(r->token.text, sizeof(r->token.text), db_col(&rows, 0));
+		copy_cut(r->token.text, sizeof(r->token.text), db_col(&rows, 0));
 		r->token.fetched_s = db_col_int(&rows, 1);
 		r->token.expires_s = db_col_int(&rows, 2);
 		r->renew_s = db_col_int(&rows, 3);
@@ -155,42 +159,43 @@ read_row(struct db *db, void *arg)
 		r->calls = db_col_int(&rows, 7);
 		r->forced = db_col_int(&rows, 8);
 		r->forced_s = db_col_int(&rows, 9);
-		copy_text(r->why, sizeof(r->why), db_col(&rows, 10));
+		copy_cut(r->why, sizeof(r->why), db_col(&rows, 10));
 	}
 	db_end(&rows);
 	return er;
 }
 
 enum error
-access_token_look(struct db *db, struct access_token_state *t, const struct conf *c, const struct account *a)
+access_token_read(struct db *db, struct access_token_state *t, const struct conf *conf,
+    const struct account *a)
 {
-	struct access_tokens	 ts = { .conf = c };
-	struct asking		 k = { .ts = &ts, .account = a, .why = t->why };
-	struct row		*r = &k.row;
+	struct access_tokens	 ts = { .conf = conf };
+	struct token_request	 req = { .ts = &ts, .account = a, .why = t->why };
+	struct token_row	*r = &req.row;
 	enum error		 er;
 
 	memset(t, 0, sizeof(*t));
-	if (!name_row(&k))
+	if (!name_row(&req))
 		return ERR_CRYPTO;
-	if ((er = read_row(db, &k)) != ERR_OK)
+	if ((er = read_token_row(db, &req)) != ERR_OK)
 		return er;
 	t->known = r->calls != 0;
 	if (*r->token.text != '\0') {
 		t->fetched_s = r->token.fetched_s;
 		t->expires_s = r->token.expires_s;
 	}
-	t->fails = r->fails - (strcmp(r->why, unheard) == 0);
+	t->fails = r->fails - (strcmp(r->why, unanswered) == 0);
 	(void)snprintf(t->why, sizeof(t->why), "%s", t->fails > 0 ? r->why : "");
 	return ERR_OK;
 }
 
-/* And forgets what nobody has asked with for days. */
+/* Writes the row, and deletes rows that nobody has used for days. */
 static enum error
-write_row(struct db *db, void *arg)
+write_token_row(struct db *db, void *arg)
 {
-	const struct asking	*k = arg;
-	const struct row	*r = &k->row;
-	enum error		 er;
+	const struct token_request	*req = arg;
+	const struct token_row		*r = &req->row;
+	enum error			 er;
 
 	er = db_run(db, NULL, "DELETE FROM token WHERE day < ?", DB_VALUES(db_i(r->day - 2)));
 	if (er != ERR_OK)
@@ -198,36 +203,36 @@ write_row(struct db *db, void *arg)
 	return db_run(db, NULL, "INSERT OR REPLACE INTO token (appid, config, token, fetched, "
 	    "expires, renew, fails, pause, day, calls, forced, forced_at, why) "
 	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    DB_VALUES(db_s(k->account->appid), db_s(k->config),
+	    DB_VALUES(db_s(req->account->appid), db_s(req->config),
 	    db_s(*r->token.text != '\0' ? r->token.text : NULL), db_i(r->token.fetched_s),
 	    db_i(r->token.expires_s), db_i(r->renew_s), db_i(r->fails), db_i(r->pause_ms),
 	    db_i(r->day), db_i(r->calls), db_i(r->forced), db_i(r->forced_s), db_s(r->why)));
 }
 
 static bool
-in_store(struct asking *k, enum store_need need, store_work *work)
+use_store(struct token_request *req, enum store_need need, store_work *work)
 {
-	enum error	 er = store_do(k->ts->store, need, work, k, k->deadline_ms);
+	enum error	 er = store_do(req->ts->store, need, work, req, req->deadline_ms);
 	char		 why[TOKEN_WHY] = "";
 
 	if (er == ERR_STORE)
-		store_why(k->ts->store, why, sizeof(why));
+		store_why(req->ts->store, why, sizeof(why));
 	if (er != ERR_OK)
-		errcode_print(k->why, TOKEN_WHY, "%s: %s", error_table[er].name, why);
+		errcode_print(req->why, TOKEN_WHY, "%s: %s", error_table[er].name, why);
 	return er == ERR_OK;
 }
 
-/* What a clock that was set back would keep up is dropped. */
+/* Reads the row.  A pause that is too long because a clock was set back is dropped. */
 static bool
-look(struct asking *k)
+load_row(struct token_request *req)
 {
-	struct row	*r = &k->row;
-	const int64_t	 now_ms = clock_wall_ms(), day = calendar_day_at(now_ms / 1000);
+	struct token_row	*r = &req->row;
+	const int64_t		 now_ms = clock_wall_ms(), day = calendar_day_at(now_ms / 1000);
 
-	if (!in_store(k, STORE_READ, read_row))
+	if (!use_store(req, STORE_READ, read_token_row))
 		return false;
-	k->now_ms = now_ms;
-	if (r->pause_ms > now_ms + (DAY_S + BACK_S) * INT64_C(1000))
+	req->now_ms = now_ms;
+	if (r->pause_ms > now_ms + (CALENDAR_DAY_S + BACK_S) * INT64_C(1000))
 		r->pause_ms = 0;
 	if (r->day != day)
 		r->calls = r->forced = 0;
@@ -236,78 +241,78 @@ look(struct asking *k)
 }
 
 static bool
-keep_row(struct asking *k)
+save_row(struct token_request *req)
 {
-	return in_store(k, STORE_WRITE, write_row);
+	return use_store(req, STORE_WRITE, write_token_row);
 }
 
 /*
  * What the row says.
  */
 
-/* There is a token of the right kind, though it may be about to end. */
+/* There is a valid token that meets the aim; it may end soon. */
 static bool
-is_usable(const struct asking *k)
+is_usable(const struct token_request *req)
 {
-	const struct access_token	*t = &k->row.token;
-	const int64_t			 now_s = k->now_ms / 1000;
+	const struct access_token	*t = &req->row.token;
+	const int64_t			 now_s = req->now_ms / 1000;
 
 	if (*t->text == '\0' || now_s >= t->expires_s || now_s < t->fetched_s - BACK_S)
 		return false;
-	return k->aim != ANOTHER || strcmp(t->text, k->refused) != 0;
+	return req->aim != ANOTHER || strcmp(t->text, req->refused) != 0;
 }
 
-/* WeChat need not be asked. */
+/* The row has the answer: no call is needed. */
 static bool
-is_answered(const struct asking *k)
+is_answered(const struct token_request *req)
 {
-	return k->aim != FORCED && is_usable(k) &&
-	    (k->aim == ANOTHER || k->now_ms / 1000 < k->row.renew_s);
+	return req->aim != FORCED && is_usable(req) &&
+	    (req->aim == ANOTHER || req->now_ms / 1000 < req->row.renew_s);
 }
 
-/* No quota forbids it.  Else why says so. */
+/* No quota of WeChat's is used up.  If one is, why tells which. */
 static bool
-within_quotas(const struct asking *k)
+is_within_quotas(const struct token_request *req)
 {
-	const bool		 legacy = k->ts->conf->set.legacy_token != 0;
+	const bool		 legacy = req->ts->conf->set.legacy_token != 0;
 	const int		 max = legacy ? LEGACY_DAY : STABLE_DAY;
-	const struct row	*r = &k->row;
-	const int64_t		 gap_s = k->now_ms / 1000 - r->forced_s;
+	const struct token_row	*r = &req->row;
+	const int64_t		 gap_s = req->now_ms / 1000 - r->forced_s;
 
 	if (r->calls >= max) {
-		errcode_print(k->why, TOKEN_WHY, "%d access_tokens have been asked for today, as "
-		    "many as WeChat gives", max);
+		errcode_print(req->why, TOKEN_WHY, "%d access_tokens have been asked for today, "
+		    "and WeChat gives no more; wait until tomorrow", max);
 		return false;
 	}
-	if (k->aim != FORCED || legacy)
+	if (req->aim != FORCED || legacy)
 		return true;
 	if (r->forced >= FORCED_DAY)
-		errcode_print(k->why, TOKEN_WHY, "%d have been forced today, as many as WeChat "
-		    "allows", FORCED_DAY);
+		errcode_print(req->why, TOKEN_WHY, "%d access_tokens have been forced today, and "
+		    "WeChat allows no more; wait until tomorrow", FORCED_DAY);
 	else if (gap_s >= 0 && gap_s < FORCED_GAP_S)
-		errcode_print(k->why, TOKEN_WHY, "one was forced %d s ago, WeChat wants %d s between "
-		    "two", (int)gap_s, FORCED_GAP_S);
+		errcode_print(req->why, TOKEN_WHY, "an access_token was forced %d s ago; WeChat "
+		    "wants %d s between two", (int)gap_s, FORCED_GAP_S);
 	else
 		return true;
 	return false;
 }
 
-/* Whether WeChat may be asked now.  Else why says why not. */
+/* WeChat can be asked now.  If not, why tells the reason. */
 static bool
-may_ask(const struct asking *k)
+is_call_allowed(const struct token_request *req)
 {
-	const struct row	*r = &k->row;
+	const struct token_row	*r = &req->row;
 
-	/* Who asks by hand may have mended what was wrong. */
-	if (r->pause_ms > k->now_ms && k->aim != FORCED) {
-		errcode_print(k->why, TOKEN_WHY, "%s", r->why);
+	/* Somebody who forces a token may have fixed what was wrong. */
+	if (r->pause_ms > req->now_ms && req->aim != FORCED) {
+		errcode_print(req->why, TOKEN_WHY, "%s", r->why);
 		return false;
 	}
-	if (!within_quotas(k))
+	if (!is_within_quotas(req))
 		return false;
-	if (k->deadline_ms - clock_mono_ms() >= CALL_MIN_MS)
+	if (req->deadline_ms - clock_mono_ms() >= CALL_MIN_MS)
 		return true;
-	errcode_print(k->why, TOKEN_WHY, "no time left to ask WeChat");
+	errcode_print(req->why, TOKEN_WHY, "no time left to ask WeChat");
 	return false;
 }
 
@@ -315,51 +320,51 @@ may_ask(const struct asking *k)
  * WeChat.
  */
 
+/* Appends "name":"value", */
 static enum error
-put_json(struct buf *b, const char *name, const char *value)
+append_json_member(struct buf *out, const char *name, const char *value)
 {
-	enum error	 er = buf_printf(b, "\"%s\":\"", name);
+	enum error	 er;
 
-	for (; *value != '\0' && er == ERR_OK; value++)
-		if ((unsigned char)*value < ' ' || *value == '"' || *value == '\\')
-			er = buf_printf(b, "\\u%04x", (unsigned char)*value);
-		else
-			er = buf_putc(b, *value);
-	return er == ERR_OK ? buf_puts(b, "\",") : er;
+	if ((er = json_write_string(out, slice_of(name))) != ERR_OK ||
+	    (er = buf_putc(out, ':')) != ERR_OK ||
+	    (er = json_write_string(out, slice_of(value))) != ERR_OK)
+		return er;
+	return buf_putc(out, ',');
 }
 
-/* getStableAccessToken; the body has a JSON object. */
+/* WeChat's getStableAccessToken: a POST of a JSON object. */
 static enum error
-put_stable(struct buf *url, struct buf *body, const struct asking *k)
+make_stable_call(struct buf *url, struct buf *body, const struct token_request *req)
 {
 	enum error	 er;
 
 	if ((er = buf_puts(url, "/cgi-bin/stable_token")) != ERR_OK ||
 	    (er = buf_putc(body, '{')) != ERR_OK ||
-	    (er = put_json(body, "grant_type", "client_credential")) != ERR_OK ||
-	    (er = put_json(body, "appid", k->account->appid)) != ERR_OK ||
-	    (er = put_json(body, "secret", k->account->secret)) != ERR_OK)
+	    (er = append_json_member(body, "grant_type", "client_credential")) != ERR_OK ||
+	    (er = append_json_member(body, "appid", req->account->appid)) != ERR_OK ||
+	    (er = append_json_member(body, "secret", req->account->secret)) != ERR_OK)
 		return er;
-	return buf_printf(body, "\"force_refresh\":%s}", k->aim == FORCED ? "true" : "false");
+	return buf_printf(body, "\"force_refresh\":%s}", req->aim == FORCED ? "true" : "false");
 }
 
-/* "Get access_token", which stands in the URL as a whole. */
+/* WeChat's "Get access_token": a GET, all is in the URL. */
 static enum error
-put_legacy(struct buf *url, const struct asking *k)
+make_legacy_call(struct buf *url, const struct token_request *req)
 {
 	enum error	 er;
 
 	if ((er = buf_puts(url, "/cgi-bin/token?grant_type=client_credential&appid=")) != ERR_OK ||
-	    (er = query_encode(url, slice_of(k->account->appid))) != ERR_OK ||
+	    (er = query_encode(url, slice_of(req->account->appid))) != ERR_OK ||
 	    (er = buf_puts(url, "&secret=")) != ERR_OK)
 		return er;
-	return query_encode(url, slice_of(k->account->secret));
+	return query_encode(url, slice_of(req->account->secret));
 }
 
 static enum error
-put_call(struct buf *url, struct buf *body, const struct asking *k)
+make_call(struct buf *url, struct buf *body, const struct token_request *req)
 {
-	const char	*api = k->ts->conf->set.wechat_api;
+	const char	*api = req->ts->conf->set.wechat_api;
 	size_t		 len = strlen(api);
 	enum error	 er;
 
@@ -367,45 +372,40 @@ put_call(struct buf *url, struct buf *body, const struct asking *k)
 		len--;
 	if ((er = buf_put(url, api, len)) != ERR_OK)
 		return er;
-	er = k->ts->conf->set.legacy_token != 0 ? put_legacy(url, k) : put_stable(url, body, k);
+	er = req->ts->conf->set.legacy_token != 0 ? make_legacy_call(url, req) :
+	    make_stable_call(url, body, req);
 	return er == ERR_OK ? buf_putc(url, '\0') : er;
 }
 
-/* While there is an old token its holder does not wait as long. */
+/* When the call must be done.  If there is still a usable token: half of the time that is left. */
 static int64_t
-patience(const struct asking *k)
+call_deadline_of(const struct token_request *req)
 {
 	const int64_t	 now_ms = clock_mono_ms();
 
-	return k->aim == GOOD && is_usable(k) ? now_ms + (k->deadline_ms - now_ms) / 2 :
-	    k->deadline_ms;
+	return req->aim == GOOD && is_usable(req) ? now_ms + (req->deadline_ms - now_ms) / 2 :
+	    req->deadline_ms;
 }
 
-/* NULL: no answer that is JSON, and why says so. */
+/* Calls WeChat; the caller frees the answer.  NULL: there is no JSON answer, see why. */
 static struct json *
-ask(struct asking *k)
+call_wechat(struct token_request *req)
 {
-	struct http_call	 call = { .get = k->ts->conf->set.legacy_token != 0 };
+	struct http_call	 call = { .get = req->ts->conf->set.legacy_token != 0 };
 	struct http_answer	 answer = { 0 };
 	struct buf		 url = { 0 }, body = { 0 };
 	struct json		*j = NULL;
 	enum error		 er;
 
-	if ((er = put_call(&url, &body, k)) != ERR_OK) {
-		errcode_print(k->why, TOKEN_WHY, "%s", error_table[er].name);
+	if ((er = make_call(&url, &body, req)) != ERR_OK) {
+		errcode_print(req->why, TOKEN_WHY, "%s", error_table[er].name);
 		goto out;
 	}
 	call.url = url.p;
 	call.body = buf_slice(&body);
-	call.deadline_ms = patience(k);
-	http_client_do(k->ts->http, &answer, &call);
-	if (answer.status == 0)
-		errcode_print(k->why, TOKEN_WHY, "WeChat: no answer: %s", answer.why);
-	else if (answer.status != 200)
-		errcode_print(k->why, TOKEN_WHY, "WeChat: HTTP %d instead of 200", answer.status);
-	else if ((j = json_parse(buf_slice(&answer.body))) == NULL)
-		errcode_print(k->why, TOKEN_WHY, "WeChat: the answer, %zu bytes, is no JSON",
-		    answer.body.len);
+	call.deadline_ms = call_deadline_of(req);
+	http_client_do(req->ts->http, &answer, &call);
+	j = errcode_parse(&answer, "WeChat", req->why, TOKEN_WHY);
 out:
 	buf_free(&answer.body);
 	buf_free(&body);
@@ -413,9 +413,9 @@ out:
 	return j;
 }
 
-/* One word that can stand in a URL and in a line. */
+/* Printable ASCII without blanks, and not too long. */
 static bool
-is_token(struct slice s)
+is_token_text(struct slice s)
 {
 	size_t	 i;
 
@@ -425,25 +425,15 @@ is_token(struct slice s)
 	return s.len != 0 && s.len <= TOKEN_MAX;
 }
 
+/*
+ * When to renew a token: 5 to 10 minutes before its end, if it is valid for so long; else as soon
+ * as WeChat has another one.
+ */
 static int64_t
-read_life(const struct json *j)
+renewal_of(const struct token_request *req, int64_t begin_s, int64_t life_s)
 {
-	struct buf	 b = { 0 };
-	char		 lost[JSON_WHY];
-	int64_t		 s = 0;
-
-	if (json_path(j, &b, slice_of("$.expires_in"), lost) == JSON_FOUND &&
-	    buf_putc(&b, '\0') == ERR_OK)
-		s = strtoll(b.p, NULL, 10);
-	buf_free(&b);
-	return s > LIFE_MAX_S ? LIFE_MAX_S : s;
-}
-
-/* 5 to 10 minutes before its end; what ends sooner is asked about when there is another one. */
-static int64_t
-renewal(const struct asking *k, int64_t begin_s, int64_t life_s)
-{
-	const char	 digits[] = { k->config[0], k->config[1], k->config[2], k->config[3], '\0' };
+	const char	*c = req->config;
+	const char	 digits[] = { c[0], c[1], c[2], c[3], '\0' };
 	const int64_t	 spread_s = strtol(digits, NULL, 16) % SPREAD_S;
 
 	if (life_s > OVERLAP_S + SPREAD_S)
@@ -453,179 +443,186 @@ renewal(const struct asking *k, int64_t begin_s, int64_t life_s)
 	return begin_s + (life_s + 1) / 2;
 }
 
-/* How long WeChat is left alone after that many failures, the last one of that kind. */
+/* For how many seconds WeChat is not asked after a failure of this kind. */
 static int64_t
-pause_of(const struct asking *k, enum errcode_kind kind)
+pause_of(const struct token_request *req, enum errcode_kind kind)
 {
 	int64_t	 s = PAUSE_MAX_S;
 
-	if (kind == ERRCODE_DAY)		/* the day ends in China */
-		return (k->row.day + 1) * DAY_S - CHINA_S + 1 - k->now_ms / 1000;
+	if (kind == ERRCODE_DAY)		/* until the day in China is over */
+		return calendar_day_start(req->row.day + 1) + 1 - req->now_ms / 1000;
 	if (pauses_s[kind] != 0)
 		return pauses_s[kind];
-	if (k->row.fails <= DOUBLINGS && PAUSE_MIN_S << (k->row.fails - 1) < PAUSE_MAX_S)
-		s = PAUSE_MIN_S << (k->row.fails - 1);
+	if (req->row.fails <= DOUBLINGS && PAUSE_MIN_S << (req->row.fails - 1) < PAUSE_MAX_S)
+		s = PAUSE_MIN_S << (req->row.fails - 1);
 	return s;
 }
 
 static void
-set_pause(struct asking *k, enum errcode_kind kind)
+set_pause(struct token_request *req, enum errcode_kind kind)
 {
-	k->row.pause_ms = clock_wall_ms() + pause_of(k, kind) * 1000;
-	(void)snprintf(k->row.why, sizeof(k->row.why), "%s", k->why);
+	req->row.pause_ms = clock_wall_ms() + pause_of(req, kind) * 1000;
+	(void)snprintf(req->row.why, sizeof(req->row.why), "%s", req->why);
 }
 
-/* WeChat's token into the row. */
+/* Puts WeChat's token into the row. */
 static void
-take(struct asking *k, struct slice text, int64_t begin_s, int64_t life_s)
+accept_token(struct token_request *req, struct slice text, int64_t begin_s, int64_t life_s)
 {
-	struct row	*r = &k->row;
-	const bool	 same = slice_is(text, r->token.text);
+	struct token_row	*r = &req->row;
+	const bool		 same = slice_is(text, r->token.text);
 
-	copy_text(r->token.text, sizeof(r->token.text), text);
+	copy_cut(r->token.text, sizeof(r->token.text), text);
 	if (!same)
 		r->token.fetched_s = begin_s;
 	r->token.expires_s = begin_s + life_s;
-	r->renew_s = renewal(k, begin_s, life_s);
-	*r->why = *k->why = '\0';
-	if (same && k->aim != GOOD) {
-		errcode_print(k->why, TOKEN_WHY, "WeChat gives the same access_token again%s",
-		    k->aim == ANOTHER ? " that it has refused" : ", although forced");
-		set_pause(k, ERRCODE_OTHER);
+	r->renew_s = renewal_of(req, begin_s, life_s);
+	*r->why = *req->why = '\0';
+	if (same && req->aim != GOOD) {
+		errcode_print(req->why, TOKEN_WHY, "WeChat gives the same access_token again%s",
+		    req->aim == ANOTHER ? " that it has refused" : ", although forced");
+		set_pause(req, ERRCODE_OTHER);
 	} else {
 		r->fails = r->pause_ms = 0;
 	}
 }
 
 static void
-read_answer(struct asking *k, const struct json *j, int64_t begin_s)
+read_token_answer(struct token_request *req, const struct json *j, int64_t begin_s)
 {
 	const struct slice	 text = json_text(j, "access_token");
-	const int64_t		 code = errcode_code(j), life_s = read_life(j);
+	const int64_t		 code = errcode_code(j);
 	const struct errcode	*e = errcode_of_token(code);
+	int64_t			 life_s = errcode_integer(j, "$.expires_in");
 
-	if (code == 0 && is_token(text) && life_s > 0) {
-		take(k, text, begin_s, life_s);
+	if (life_s > LIFE_MAX_S)
+		life_s = LIFE_MAX_S;
+	if (code == 0 && is_token_text(text) && life_s > 0) {
+		accept_token(req, text, begin_s, life_s);
 		return;
 	}
 	if (code != 0)
-		errcode_say(k->why, TOKEN_WHY, e, code, j, slice_of(k->account->secret));
+		errcode_explain(req->why, TOKEN_WHY, e, code, j, slice_of(req->account->secret));
 	else
-		errcode_print(k->why, TOKEN_WHY, "WeChat: the answer has no access_token and "
+		errcode_print(req->why, TOKEN_WHY, "WeChat: the answer has no access_token and "
 		    "expires_in");
-	set_pause(k, code != 0 ? e->kind : ERRCODE_OTHER);
+	set_pause(req, code != 0 ? e->kind : ERRCODE_OTHER);
 }
 
 /*
- * The store hears of the call before WeChat does: whoever is killed in it, as often as may be,
- * has kept to the quotas and the pauses.
+ * Counts the call in the store before it is made.  So a process that is killed in the call, however
+ * often, keeps to the quotas and the pauses.
  */
 static bool
-announce(struct asking *k)
+count_call(struct token_request *req)
 {
-	struct row	*r = &k->row;
+	struct token_row	*r = &req->row;
 
 	r->calls++;
 	r->fails++;
-	if (k->aim == FORCED && k->ts->conf->set.legacy_token == 0) {
+	if (req->aim == FORCED && req->ts->conf->set.legacy_token == 0) {
 		r->forced++;
-		r->forced_s = k->now_ms / 1000;
+		r->forced_s = req->now_ms / 1000;
 	}
-	errcode_print(k->why, TOKEN_WHY, "%s", unheard);
-	set_pause(k, ERRCODE_OTHER);
-	return keep_row(k);
+	errcode_print(req->why, TOKEN_WHY, "%s", unanswered);
+	set_pause(req, ERRCODE_OTHER);
+	return save_row(req);
 }
 
-/* False: WeChat has not been asked, and why says why. */
+/* Asks WeChat and writes the row.  False: WeChat was not asked; why tells the reason. */
 static bool
-fetch(struct asking *k)
+fetch_token(struct token_request *req)
 {
 	const int64_t	 begin_s = clock_wall_ms() / 1000;
 	struct json	*j;
 
-	if (!may_ask(k) || !announce(k))
+	if (!is_call_allowed(req) || !count_call(req))
 		return false;
-	if ((j = ask(k)) != NULL)
-		read_answer(k, j, begin_s);
+	if ((j = call_wechat(req)) != NULL)
+		read_token_answer(req, j, begin_s);
 	else
-		set_pause(k, ERRCODE_OTHER);
+		set_pause(req, ERRCODE_OTHER);
 	json_free(j);
-	k->now_ms = clock_wall_ms();
-	(void)keep_row(k);	/* what it says then goes with the token */
+	req->now_ms = clock_wall_ms();
+	(void)save_row(req);	/* if it fails, why has the reason, and the caller gets the token */
 	return true;
 }
 
-/* One at a time, of all threads and processes; the others find in the store what it got. */
+/*
+ * Waits until no other thread or process asks WeChat, and then asks.  If another one has asked
+ * meanwhile, its answer is in the store.
+ */
 static void
-take_turn(struct asking *k)
+fetch_in_turn(struct token_request *req)
 {
-	const int64_t		 until_ms = k->aim == GOOD && is_usable(k) ? 0 : k->deadline_ms;
+	const bool		 has_token = req->aim == GOOD && is_usable(req);
 	unsigned char		 key[LOCK_KEY];
-	struct lock		 c;
-	enum lock_result	 is;
-	bool			 looked;
+	struct lock		 lock;
+	enum lock_result	 result;
+	bool			 loaded;
 
-	lock_name(key, "token", k->account->appid);
-	do	/* what another one was after may not be what we are */
-		is = lock_take(k->ts->locks, &c, key, until_ms);
-	while (is == LOCK_DONE && k->aim != GOOD);
-	looked = look(k);
-	if (is == LOCK_MINE)
-		lock_release(k->ts->locks, &c, looked && (is_answered(k) || fetch(k)));
-	else if (looked && !is_usable(k))
-		errcode_print(k->why, TOKEN_WHY, "%s", is == LOCK_DONE ? k->row.why :
-		    "no time left to wait for who is asking WeChat");
+	lock_name(key, "token", req->account->appid);
+	do	/* another one may have had another aim */
+		result = lock_take(req->ts->locks, &lock, key, has_token ? 0 : req->deadline_ms);
+	while (result == LOCK_DONE && req->aim != GOOD);
+	loaded = load_row(req);
+	if (result == LOCK_MINE)
+		lock_release(req->ts->locks, &lock,
+		    loaded && (is_answered(req) || fetch_token(req)));
+	else if (loaded && !is_usable(req))
+		errcode_print(req->why, TOKEN_WHY, "%s", result == LOCK_DONE ? req->row.why :
+		    "no time left to wait: another process is asking WeChat");
 }
 
 static bool
-obtain(struct asking *k, struct access_token *t)
+get_token(struct token_request *req, struct access_token *t)
 {
-	*k->why = '\0';
-	if (!conf_is_set(k->account->secret)) {
-		errcode_print(k->why, TOKEN_WHY, "the account has no secret (AppSecret)");
+	*req->why = '\0';
+	if (!conf_is_set(req->account->secret)) {
+		errcode_print(req->why, TOKEN_WHY, "the account has no secret (AppSecret)");
 		return false;
 	}
-	if (!name_row(k) || !look(k))
+	if (!name_row(req) || !load_row(req))
 		return false;
-	if (!is_answered(k))
-		take_turn(k);
-	if (!is_usable(k) || (k->aim == FORCED && *k->why != '\0'))
+	if (!is_answered(req))
+		fetch_in_turn(req);
+	if (!is_usable(req) || (req->aim == FORCED && *req->why != '\0'))
 		return false;
-	*t = k->row.token;
+	*t = req->row.token;
 	return true;
 }
 
 bool
-access_token_get(struct access_tokens *ts, struct access_token *t, const struct account *a, int64_t deadline_ms,
-    char why[TOKEN_WHY])
+access_token_get(struct access_tokens *ts, struct access_token *t, const struct account *a,
+    int64_t deadline_ms, char why[TOKEN_WHY])
 {
-	struct asking	 k = {
+	struct token_request	 req = {
 		.ts = ts, .account = a, .aim = GOOD, .deadline_ms = deadline_ms, .why = why,
 	};
 
-	return obtain(&k, t);
+	return get_token(&req, t);
 }
 
 bool
-access_token_replace(struct access_tokens *ts, struct access_token *t, const struct account *a, int64_t deadline_ms,
-    char why[TOKEN_WHY])
+access_token_replace(struct access_tokens *ts, struct access_token *t, const struct account *a,
+    int64_t deadline_ms, char why[TOKEN_WHY])
 {
 	struct access_token	 refused = *t;
-	struct asking		 k = {
+	struct token_request	 req = {
 		.ts = ts, .account = a, .aim = ANOTHER, .refused = refused.text,
 		.deadline_ms = deadline_ms, .why = why,
 	};
 
-	return obtain(&k, t);
+	return get_token(&req, t);
 }
 
 bool
-access_token_force(struct access_tokens *ts, struct access_token *t, const struct account *a, int64_t deadline_ms,
-    char why[TOKEN_WHY])
+access_token_force(struct access_tokens *ts, struct access_token *t, const struct account *a,
+    int64_t deadline_ms, char why[TOKEN_WHY])
 {
-	struct asking	 k = {
+	struct token_request	 req = {
 		.ts = ts, .account = a, .aim = FORCED, .deadline_ms = deadline_ms, .why = why,
 	};
 
-	return obtain(&k, t);
+	return get_token(&req, t);
 }

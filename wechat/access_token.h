@@ -1,10 +1,11 @@
 /*
- * access_token.h: the access_token of an account (WeChat, "Get access_token", "getStableAccessToken"):
- * fetched with AppID and AppSecret, kept in the store, renewed before it expires.
+ * access_token.h: the access_token of an account (WeChat, "Get access_token" and
+ * "getStableAccessToken").  It is fetched with AppID and AppSecret, kept in the store, and renewed
+ * before it expires.
  *
- * Of all threads, processes and CGI runs one fetches at a time (state/lock.h), the others wait for
- * it; a restart costs no call.  Errors are followed by a pause that doubles, and WeChat's quotas
- * are never reached.  Nothing here ever logs a token or a secret.
+ * Of all threads, processes and CGI runs only one fetches at a time (state/lock.h), and the others
+ * wait for it.  A restart costs no call.  After an error there is a pause, which doubles; WeChat's
+ * quotas are never used up.  No token and no secret is ever logged here.
  */
 #ifndef WECHAT_ACCESS_TOKEN_H
 #define WECHAT_ACCESS_TOKEN_H
@@ -18,8 +19,8 @@
 #include "state/store.h"
 
 enum {
-	TOKEN_MAX = 512,	/* bytes of a token, as WeChat asks to reserve */
-	TOKEN_WHY = 192
+	TOKEN_MAX = 512,	/* bytes of a token; WeChat asks to reserve so many */
+	TOKEN_WHY = 192		/* bytes, with the NUL */
 };
 
 struct access_token {
@@ -29,41 +30,46 @@ struct access_token {
 
 struct access_tokens;
 
-/* Keeps all of them.  NULL: no memory. */
-struct access_tokens	*access_token_new(const struct conf *c, struct http_client *h, struct locks *cs,
-		    struct store *s);
+/* All four must outlive it.  NULL: no memory. */
+struct access_tokens	*access_token_new(const struct conf *conf, struct http_client *h,
+			    struct locks *l, struct store *s);
 void			 access_token_free(struct access_tokens *ts);
 
 /*
- * A token that is good for five minutes at least, where WeChat gives one; else the one that
- * there is as long as it has not expired; then why says what is wrong with a newer one, else it
- * is "".  False: there is none, and why says why and what to do, in one line fit for the log and
- * for an operator.
+ * In each of these, `why` is one line for the log and for the operator: what is wrong and what to
+ * do.
+ *
+ * Gets a token that is valid for five more minutes at least.  If WeChat does not give such a token,
+ * *t is the old one until it expires, and why tells what is wrong with a newer one; else why is "".
+ * False: there is no token, see why.
  */
-bool			 access_token_get(struct access_tokens *ts, struct access_token *t, const struct account *a,
-			    int64_t deadline_ms, char why[TOKEN_WHY]);
+bool			 access_token_get(struct access_tokens *ts, struct access_token *t,
+			    const struct account *a, int64_t deadline_ms, char why[TOKEN_WHY]);
 
 /*
- * WeChat has refused *t (40001, 40014, 42001): another one, fetched at most once however many
- * find out at the same time.
+ * Call it when WeChat has refused *t (errcode 40001, 40014, 42001): gets another token.  If many
+ * threads call it at the same time, one token is fetched.  False: see why.
  */
-bool			 access_token_replace(struct access_tokens *ts, struct access_token *t, const struct account *a,
-			    int64_t deadline_ms, char why[TOKEN_WHY]);
+bool			 access_token_replace(struct access_tokens *ts, struct access_token *t,
+			    const struct account *a, int64_t deadline_ms, char why[TOKEN_WHY]);
 
-/* What the store knows of an account's token. */
+/*
+ * Gets a new token at once; the old one becomes invalid (force_refresh).  Only for an operator.
+ * False: see why.
+ */
+bool			 access_token_force(struct access_tokens *ts, struct access_token *t,
+			    const struct account *a, int64_t deadline_ms, char why[TOKEN_WHY]);
+
+/* What the store knows about an account's token. */
 struct access_token_state {
-	bool	 known;			/* one has been asked for */
-	int64_t	 fetched_s, expires_s;	/* of the last that was got; 0: there is none */
-	int64_t	 fails;			/* in a row since; a call that is under way is none yet */
-	char	 why[TOKEN_WHY];	/* of the last; "" without one */
+	bool	 known;			/* WeChat has been asked for a token */
+	int64_t	 fetched_s, expires_s;	/* of the last token, epoch seconds; 0: no token */
+	int64_t	 fails;			/* since then; an unanswered call does not count */
+	char	 why[TOKEN_WHY];	/* the last failure; "": no failure */
 };
 
-/* Asks nobody, for a store_work.  ERR_STORE, ERR_CRYPTO. */
-enum error	 access_token_look(struct db *db, struct access_token_state *t, const struct conf *c,
-		    const struct account *a);
-
-/* By hand only: the token before becomes invalid at once (force_refresh). */
-bool		 access_token_force(struct access_tokens *ts, struct access_token *t, const struct account *a,
-		    int64_t deadline_ms, char why[TOKEN_WHY]);
+/* Reads the state and asks nobody; for a store_work.  ERR_STORE, ERR_CRYPTO. */
+enum error	 access_token_read(struct db *db, struct access_token_state *t,
+		    const struct conf *conf, const struct account *a);
 
 #endif

@@ -5,11 +5,11 @@
 #include "wechat/api.h"
 #include "wechat/errcode.h"
 
-enum { TRIES = 2 };	/* a token that WeChat refuses, and another one */
+enum { TRIES = 2 };	/* with a token that WeChat refuses, and with another one */
 
-/* The URL, with its NUL. */
+/* Makes the URL, with its NUL. */
 static enum error
-put_url(struct buf *url, const struct settings *set, const struct api_call *call,
+make_api_url(struct buf *url, const struct settings *set, const struct api_call *call,
     const struct access_token *t)
 {
 	size_t		 len = strlen(set->wechat_api);
@@ -29,28 +29,17 @@ put_url(struct buf *url, const struct settings *set, const struct api_call *call
 	return buf_putc(url, '\0');
 }
 
-/* What WeChat says to one request. */
+/* Reads what WeChat answers to one request. */
 static enum api_result
-read_answer(struct api_answer *a, const struct http_answer *got, const struct access_token *t)
+read_api_answer(struct api_answer *a, const struct http_answer *got, const struct access_token *t)
 {
 	struct json	*j;
 	enum api_result	 result = API_OK;
 
-	if (got->status == 0) {
-		errcode_print(a->why, TOKEN_WHY, "WeChat: no answer: %s", got->why);
-		return API_TROUBLE;
-	}
-	if (got->status != 200) {
-		errcode_print(a->why, TOKEN_WHY, "WeChat: HTTP %d instead of 200", got->status);
-		return API_TROUBLE;
-	}
-	if ((j = json_parse_any(buf_slice(&got->body))) == NULL) {
-		errcode_print(a->why, TOKEN_WHY, "WeChat: the answer, %zu bytes, is no JSON",
-		    got->body.len);
-		return API_TROUBLE;
-	}
+	if ((j = errcode_parse(got, "WeChat", a->why, TOKEN_WHY)) == NULL)
+		return API_FAILED;
 	if ((a->errcode = errcode_code(j)) != 0) {
-		errcode_say(a->why, TOKEN_WHY, errcode_of(a->errcode), a->errcode, j,
+		errcode_explain(a->why, TOKEN_WHY, errcode_of(a->errcode), a->errcode, j,
 		    slice_of(t->text));
 		result = API_REFUSED;
 	}
@@ -59,7 +48,7 @@ read_answer(struct api_answer *a, const struct http_answer *got, const struct ac
 }
 
 static enum api_result
-request(struct http_client *h, struct api_answer *a, const struct settings *set,
+send_request(struct http_client *h, struct api_answer *a, const struct settings *set,
     const struct api_call *call, const struct access_token *t)
 {
 	struct http_answer	 got = { .body = a->body };
@@ -68,15 +57,15 @@ request(struct http_client *h, struct api_answer *a, const struct settings *set,
 		.deadline_ms = call->deadline_ms,
 	};
 	struct buf	 url = { 0 };
-	enum api_result	 result = API_TROUBLE;
+	enum api_result	 result = API_FAILED;
 	enum error	 er;
 
 	a->errcode = 0;
-	if ((er = put_url(&url, set, call, t)) == ERR_OK) {
+	if ((er = make_api_url(&url, set, call, t)) == ERR_OK) {
 		c.url = url.p;
 		a->calls++;
 		http_client_do(h, &got, &c);
-		result = read_answer(a, &got, t);
+		result = read_api_answer(a, &got, t);
 	} else {
 		errcode_print(a->why, TOKEN_WHY, "%s", error_table[er].name);
 	}
@@ -86,24 +75,25 @@ request(struct http_client *h, struct api_answer *a, const struct settings *set,
 }
 
 enum api_result
-api_call(struct access_tokens *ts, struct http_client *h, struct api_answer *a, const struct settings *set,
-    const struct api_call *call)
+api_call(struct access_tokens *ts, struct http_client *h, struct api_answer *a,
+    const struct settings *set, const struct api_call *call)
 {
-	enum api_result		 result = API_TROUBLE;
+	enum api_result		 result = API_FAILED;
 	struct access_token	 t;
-	bool			 there;
+	bool			 has_token;
 	int			 i;
 
 	buf_reset(&a->body);
 	a->errcode = a->calls = 0;
-	there = access_token_get(ts, &t, call->account, call->deadline_ms, a->why);
-	for (i = 0; i < TRIES && there; i++) {
+	has_token = access_token_get(ts, &t, call->account, call->deadline_ms, a->why);
+	for (i = 0; i < TRIES && has_token; i++) {
 		*a->why = '\0';
-		result = request(h, a, set, call, &t);
+		result = send_request(h, a, set, call, &t);
 		if (result != API_REFUSED || errcode_of(a->errcode)->kind != ERRCODE_TOKEN)
 			return result;
 		if (i + 1 < TRIES)
-			there = access_token_replace(ts, &t, call->account, call->deadline_ms, a->why);
+			has_token = access_token_replace(ts, &t, call->account,
+			    call->deadline_ms, a->why);
 	}
-	return there ? result : API_TROUBLE;
+	return has_token ? result : API_FAILED;
 }

@@ -1,7 +1,7 @@
 /*
- * api.h: calls to WeChat's API with an account's own access_token.
+ * api.h: calls to WeChat's API with the access_token of an account.
  *
- * A token that WeChat refuses is replaced once, and the call made once more.
+ * If WeChat refuses the token, it is replaced, and the call is made a second time.
  */
 #ifndef WECHAT_API_H
 #define WECHAT_API_H
@@ -14,26 +14,26 @@
 struct api_call {
 	const struct account	*account;
 	const char		*path;		/* "/datacube/getusersummary" */
-	const char		*query;		/* further parameters, encoded; NULL: none */
-	struct slice		 body;		/* JSON; absent: a GET */
+	const char		*query;		/* more parameters, encoded; may be NULL */
+	struct slice		 body;		/* JSON, for a POST; absent: a GET */
 	size_t			 answer_max;	/* bytes of an answer; 0: 64 KiB */
-	int64_t			 deadline_ms;
+	int64_t			 deadline_ms;	/* of clock_mono_ms() */
 };
 
 enum api_result {
-	API_OK,	/* body is the answer */
-	API_REFUSED,	/* errcode and why are WeChat's */
-	API_TROUBLE	/* no token, no connection, no JSON: see why */
+	API_OK,		/* body is the answer */
+	API_REFUSED,	/* by WeChat, with errcode; why has its words */
+	API_FAILED	/* no token, no connection or no JSON, see why */
 };
 
 struct api_answer {
-	int64_t		 errcode;	/* 0: none; also from base_resp.ret */
-	struct buf	 body;		/* owned by who owns the answer */
-	char		 why[TOKEN_WHY];
-	int		 calls;		/* requests made for it, tokens not counted */
+	int64_t		 errcode;	/* from errcode or base_resp.ret; 0: no error */
+	struct buf	 body;		/* the caller frees it */
+	char		 why[TOKEN_WHY];	/* one line for the operator; "": nothing */
+	int		 calls;		/* requests, without those for tokens */
 };
 
-/* Fills a, whose body it empties first. */
+/* Empties the body of a, makes the call, and fills a. */
 enum api_result	api_call(struct access_tokens *ts, struct http_client *h, struct api_answer *a,
 			    const struct settings *set, const struct api_call *call);
 

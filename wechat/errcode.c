@@ -11,50 +11,50 @@ static const struct errcode	 errors[] = {
 	{ -1, ERRCODE_BUSY, "WeChat is busy" },
 	{ 40001, ERRCODE_TOKEN, "the access_token is not the latest" },
 	{ 40002, ERRCODE_BUG, "grant_type is wrong" },
-	{ 40003, ERRCODE_BUG, "this is no user of the account that the access_token is for" },
-	{ 40013, ERRCODE_SETTING, "appid is none of WeChat's, compare it with WeChat's console" },
-	{ 40014, ERRCODE_TOKEN, "the access_token is none" },
+	{ 40003, ERRCODE_BUG, "this user is not a user of the account of the access_token" },
+	{ 40013, ERRCODE_SETTING, "there is no such appid; compare it with WeChat's console" },
+	{ 40014, ERRCODE_TOKEN, "the access_token is not valid" },
 	{ 40125, ERRCODE_SETTING, "secret is not the AppSecret in WeChat's console" },
 	{ 40164, ERRCODE_ADDRESS, "put this address on the IP whitelist in WeChat's console" },
-	{ 40243, ERRCODE_SETTING, "the AppSecret is frozen, see WeChat's console" },
+	{ 40243, ERRCODE_SETTING, "the AppSecret is frozen; see WeChat's console" },
 	{ 41001, ERRCODE_BUG, "access_token is missing" },
 	{ 41002, ERRCODE_BUG, "appid is missing" },
 	{ 41004, ERRCODE_BUG, "secret is missing" },
-	{ 42001, ERRCODE_TOKEN, "the access_token is over" },
-	{ 42007, ERRCODE_SETTING, "the account's password has changed: authorize anew" },
-	{ 43002, ERRCODE_BUG, "must be a POST" },
+	{ 42001, ERRCODE_TOKEN, "the access_token has expired" },
+	{ 42007, ERRCODE_SETTING, "the account's password has changed: authorize again" },
+	{ 43002, ERRCODE_BUG, "the request must be a POST" },
 	{ 45009, ERRCODE_DAY, "the day's quota of this interface is used up" },
-	{ 45011, ERRCODE_MINUTE, "this interface is asked too often" },
-	{ 48001, ERRCODE_DENIED, "the account may not use this interface, see WeChat's console" },
+	{ 45011, ERRCODE_MINUTE, "this interface is called too often" },
+	{ 48001, ERRCODE_DENIED, "the account may not use this interface; see WeChat's console" },
 	{ 50002, ERRCODE_SETTING, "WeChat has restricted the account" },
 	{ 50004, ERRCODE_DENIED, "the account is not allowed to do this" },
 	{ 50007, ERRCODE_SETTING, "WeChat has disabled the account" },
 	{ 61004, ERRCODE_ADDRESS, "the third-party platform does not have this address" },
 	{ 61007, ERRCODE_DENIED, "the third-party platform may not do this for the account" },
-	{ 61500, ERRCODE_BUG, "the dates are none" },
-	{ 61501, ERRCODE_BUG, "the span of days is too long or wrong" },
-	{ 61502, ERRCODE_BUSY, "the figures are not there yet" },
-	{ 61503, ERRCODE_BUSY, "the figures are not there yet" },
-	{ 89501, ERRCODE_ADDRESS, "this address waits for the account's administrator" },
+	{ 61500, ERRCODE_BUG, "the dates are not valid" },
+	{ 61501, ERRCODE_BUG, "the range of days is too long or wrong" },
+	{ 61502, ERRCODE_BUSY, "the figures are not ready yet" },
+	{ 61503, ERRCODE_BUSY, "the figures are not ready yet" },
+	{ 89501, ERRCODE_ADDRESS, "the administrator has not confirmed this address yet" },
 	{ 89503, ERRCODE_ADDRESS, "the account's administrator must confirm this address" },
 	{ 89506, ERRCODE_ADDRESS, "the administrator has refused this address for 24 hours" },
 	{ 89507, ERRCODE_ADDRESS, "the administrator has refused this address for an hour" },
 };
 
-/* What means something else while an access_token is asked for. */
+/* Numbers that mean something else in the call that asks for an access_token. */
 static const struct errcode	 token_errors[] = {
 	{ 40001, ERRCODE_SETTING, "secret is not the AppSecret in WeChat's console" },
-	{ 40014, ERRCODE_BUG, "no access_token was asked with" },
-	{ 42001, ERRCODE_BUG, "no access_token was asked with" },
+	{ 40014, ERRCODE_BUG, "the call needs no access_token" },
+	{ 42001, ERRCODE_BUG, "the call needs no access_token" },
 	{ 45009, ERRCODE_DAY, "the day's quota of access_tokens is used up" },
 	{ 45011, ERRCODE_MINUTE, "access_tokens are asked for too often" },
-	{ 48001, ERRCODE_SETTING, "the account may have no access_token, see WeChat's console" },
+	{ 48001, ERRCODE_SETTING, "the account may have no access_token; see WeChat's console" },
 };
 
-static const struct errcode	 other = { 0, ERRCODE_OTHER, "see WeChat's return codes" };
+static const struct errcode	 unknown = { 0, ERRCODE_OTHER, "see WeChat's return codes" };
 
 static const struct errcode *
-find(const struct errcode *e, size_t n, int64_t code)
+find_errcode(const struct errcode *e, size_t n, int64_t code)
 {
 	for (; n != 0; e++, n--)
 		if (e->code == code)
@@ -65,22 +65,37 @@ find(const struct errcode *e, size_t n, int64_t code)
 const struct errcode *
 errcode_of(int64_t code)
 {
-	const struct errcode	*e = find(errors, NELEM(errors), code);
+	const struct errcode	*e = find_errcode(errors, NELEM(errors), code);
 
-	return e != NULL ? e : &other;
+	return e != NULL ? e : &unknown;
 }
 
 const struct errcode *
 errcode_of_token(int64_t code)
 {
-	const struct errcode	*e = find(token_errors, NELEM(token_errors), code);
+	const struct errcode	*e = find_errcode(token_errors, NELEM(token_errors), code);
 
 	return e != NULL ? e : errcode_of(code);
 }
 
-/* The integer at a path, also one in quotes; 0 without one. */
-static int64_t
-number_at(const struct json *j, const char *path)
+struct json *
+errcode_parse(const struct http_answer *answer, const char *who, char *why, size_t size)
+{
+	struct json	*j = NULL;
+
+	if (answer->status == 0)
+		errcode_print(why, size, "%s: no answer: %s", who, answer->why);
+	else if (answer->status != 200)
+		errcode_print(why, size, "%s: HTTP %d instead of 200%s", who, answer->status,
+		    answer->status / 100 == 3 ? ", redirects are not followed" : "");
+	else if ((j = json_parse_any(buf_slice(&answer->body))) == NULL)
+		errcode_print(why, size, "%s: the answer, %zu bytes, is not JSON", who,
+		    answer->body.len);
+	return j;
+}
+
+int64_t
+errcode_integer(const struct json *j, const char *path)
 {
 	struct buf	 b = { 0 };
 	char		 lost[JSON_WHY];
@@ -95,9 +110,9 @@ number_at(const struct json *j, const char *path)
 int64_t
 errcode_code(const struct json *j)
 {
-	const int64_t	 code = number_at(j, "$.errcode");
+	const int64_t	 code = errcode_integer(j, "$.errcode");
 
-	return code != 0 ? code : number_at(j, "$.base_resp.ret");
+	return code != 0 ? code : errcode_integer(j, "$.base_resp.ret");
 }
 
 static bool
@@ -112,7 +127,7 @@ contains(struct slice text, struct slice part)
 }
 
 void
-errcode_say(char *why, size_t size, const struct errcode *e, int64_t code, const struct json *j,
+errcode_explain(char *why, size_t size, const struct errcode *e, int64_t code, const struct json *j,
     struct slice secret)
 {
 	struct buf	 msg = { 0 };

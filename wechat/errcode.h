@@ -1,6 +1,6 @@
 /*
- * errcode.h: WeChat's numbers for what went wrong in a call to its API ("Global return codes"),
- * and what each asks for.
+ * errcode.h: WeChat's error numbers in answers of its API ("Global return codes"), and what to do
+ * about each.
  */
 #ifndef WECHAT_ERRCODE_H
 #define WECHAT_ERRCODE_H
@@ -9,46 +9,57 @@
 
 #include "core/buf.h"
 #include "core/json.h"
+#include "net/http_client.h"
 
 enum errcode_kind {
-	ERRCODE_OTHER,	/* what the table does not have */
-	ERRCODE_BUSY,	/* again, later */
-	ERRCODE_TOKEN,	/* again, with another access_token */
+	ERRCODE_OTHER,		/* the table does not have it */
+	ERRCODE_BUSY,		/* try again later */
+	ERRCODE_TOKEN,		/* try again with another access_token */
 	ERRCODE_ADDRESS,	/* this host's address is not on WeChat's list; errmsg names it */
-	ERRCODE_SETTING,	/* wrong until a human has mended it */
-	ERRCODE_MINUTE,	/* too often: again in a minute */
-	ERRCODE_DAY,	/* the day's quota is used up: again tomorrow, in China */
-	ERRCODE_DENIED,	/* the account may not use this interface */
-	ERRCODE_BUG,	/* the request itself is wrong */
+	ERRCODE_SETTING,	/* a human must fix a setting */
+	ERRCODE_MINUTE,		/* too many calls: try again in a minute */
+	ERRCODE_DAY,		/* the quota of this day of China is used up */
+	ERRCODE_DENIED,		/* the account may not use this interface */
+	ERRCODE_BUG,		/* our request is wrong */
 	ERRCODE__MAX
 };
 
 struct errcode {
 	int64_t			 code;
 	enum errcode_kind	 kind;
-	const char		*hint;		/* what it means, or what to do */
+	const char		*hint;		/* what it means and what to do */
 };
 
-/* Never NULL. */
+/* Finds an error number; never NULL. */
 const struct errcode	*errcode_of(int64_t code);
 
 /*
- * The same for the call that asks for an access_token, where AppID and AppSecret stand for
- * the token.
+ * The same for the call that asks for an access_token: some numbers are about AppID and AppSecret
+ * there.
  */
 const struct errcode	*errcode_of_token(int64_t code);
 
-/* errcode of an answer, or base_resp.ret; 0: WeChat has not refused. */
+/*
+ * The JSON of an HTTP answer; the caller frees it.  NULL: there is no answer, its status is not
+ * 200, or it is not JSON; then why (size bytes) begins with `who` and tells the reason.
+ */
+struct json		*errcode_parse(const struct http_answer *answer, const char *who,
+			    char *why, size_t size);
+
+/* The integer at a JSONPath, with or without quotes; 0: there is no integer. */
+int64_t			 errcode_integer(const struct json *j, const char *path);
+
+/* The errcode of an answer, or its base_resp.ret; 0: WeChat has accepted the call. */
 int64_t			 errcode_code(const struct json *j);
 
 /*
- * A line in printable ASCII: number, hint, and WeChat's own words, unless secret (may be
- * absent) is in them.
+ * Writes a line of printable ASCII: number, hint and WeChat's own words.  The words are left out
+ * if `secret` (may be absent) is in them.  size: bytes of why, with the NUL.
  */
-void			 errcode_say(char *why, size_t size, const struct errcode *e, int64_t code,
-			    const struct json *j, struct slice secret);
+void			 errcode_explain(char *why, size_t size, const struct errcode *e,
+			    int64_t code, const struct json *j, struct slice secret);
 
-/* Any line, of foreign text too, made printable ASCII. */
+/* Writes a line; a byte that is not printable ASCII becomes `?`. */
 void			 errcode_print(char *why, size_t size, const char *fmt, ...)
 			    __attribute__((format(printf, 3, 4)));
 

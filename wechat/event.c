@@ -6,28 +6,25 @@
 void
 event_reset(struct event *ev)
 {
-	buf_reset(&ev->text);
-	ev->code = NULL;
-	ev->msgtype = ev->event = ev->user = (struct slice){ NULL, 0 };
-	ev->time_s = 0;
+	message_reset(&ev->message);
 	ev->nattr = 0;
 }
 
 void
 event_free(struct event *ev)
 {
-	event_reset(ev);
-	buf_free(&ev->text);
+	message_free(&ev->message);
+	ev->nattr = 0;
 }
 
 static enum error
-put_string_or_null(struct buf *out, struct slice text)
+append_string_or_null(struct buf *out, struct slice text)
 {
 	return text.p == NULL ? buf_puts(out, "null") : json_write_string(out, text);
 }
 
 static enum error
-put_attr(struct buf *out, const struct event_attr *a, bool first)
+append_attribute(struct buf *out, const struct event_attr *a, bool first)
 {
 	enum error	 er;
 
@@ -46,22 +43,23 @@ event_attributes(struct buf *out, const struct event *ev)
 	size_t		 i;
 
 	for (i = 0; i < ev->nattr && er == ERR_OK; i++)
-		er = put_attr(out, &ev->attr[i], i == 0);
+		er = append_attribute(out, &ev->attr[i], i == 0);
 	return er == ERR_OK ? buf_putc(out, '}') : er;
 }
 
 enum error
 event_json(struct buf *out, const struct event *ev)
 {
-	enum error	 er;
+	const struct message	*m = &ev->message;
+	enum error		 er;
 
 	if ((er = buf_puts(out, "{\"event_code\":")) != ERR_OK ||
-	    (er = put_string_or_null(out, slice_of(ev->code))) != ERR_OK ||
+	    (er = append_string_or_null(out, slice_of(m->code))) != ERR_OK ||
 	    (er = buf_puts(out, ",\"user\":")) != ERR_OK ||
-	    (er = put_string_or_null(out, ev->user)) != ERR_OK ||
+	    (er = append_string_or_null(out, m->user)) != ERR_OK ||
 	    (er = buf_puts(out, ",\"time\":")) != ERR_OK ||
-	    (er = ev->time_s == 0 ? buf_puts(out, "null") :
-	    buf_printf(out, "%" PRId64, ev->time_s)) != ERR_OK ||
+	    (er = m->time_s == 0 ? buf_puts(out, "null") :
+	    buf_printf(out, "%" PRId64, m->time_s)) != ERR_OK ||
 	    (er = buf_puts(out, ",\"attributes\":")) != ERR_OK ||
 	    (er = event_attributes(out, ev)) != ERR_OK)
 		return er;

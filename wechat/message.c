@@ -1,108 +1,94 @@
 #include <string.h>
 
 #include "core/digest.h"
+#include "core/number.h"
 #include "wechat/message.h"
 #include "wechat/xml_scan.h"
 
-/* What is read, by the root's children. */
-enum child { MSGTYPE, EVENT, USER, TIME, MSGID, MSGID_OTHER, CHILDREN };
-
-static const char *const names[CHILDREN] = {
-	[MSGTYPE]	= "MsgType",
-	[EVENT]		= "Event",
-	[USER]		= "FromUserName",
-	[TIME]		= "CreateTime",
-	[MSGID]		= "MsgId",
-	[MSGID_OTHER]	= "MsgID",
+const char *const message_elements[MESSAGE_ELEMENT__MAX] = {
+	[MESSAGE_MSGTYPE]	= "MsgType",
+	[MESSAGE_EVENT]		= "Event",
+	[MESSAGE_USER]		= "FromUserName",
+	[MESSAGE_TIME]		= "CreateTime",
+	[MESSAGE_MSGID]		= "MsgId",
+	[MESSAGE_MSGID_OTHER]	= "MsgID",
+	[MESSAGE_ENCRYPT]	= "Encrypt",
 };
 
-/* XML 1.0, 2.2: of the control characters only these three. */
+/*
+ * XML 1.0, 2.2 allows only three control characters: tab, LF, CR.  The loop over a block has no
+ * branch, so that the compiler can use vector instructions.
+ */
 static bool
-has_forbidden(struct slice xml)
+has_forbidden_byte(struct slice xml)
 {
-	const char	*p, *end = xml.p + xml.len;
+	enum { BLOCK = 32 };
+	const unsigned char	*p = (const unsigned char *)xml.p, *end = p + xml.len;
+	unsigned char		 bad = 0;
+	int			 i;
 
-	for (p = xml.p; p != end; p++)
-		if ((unsigned char)*p < 0x20 && *p != '\n' && *p != '\r' && *p != '\t')
-			return true;
-	return false;
+	for (; end - p >= BLOCK && bad == 0; p += BLOCK)
+		for (i = 0; i < BLOCK; i++)
+			bad |= (p[i] < 0x20) & (p[i] != '\n') & (p[i] != '\r') & (p[i] != '\t');
+	for (; p != end && bad == 0; p++)
+		bad = *p < 0x20 && *p != '\n' && *p != '\r' && *p != '\t';
+	return bad != 0;
 }
 
-/* CreateTime, up to 18 digits; 0 for anything else. */
-static int64_t
-seconds(struct slice text)
-{
-	int64_t	 t = 0;
-	size_t	 i;
-
-	if (text.len > 18)
-		return 0;
-	for (i = 0; i < text.len; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return 0;
-		t = t * 10 + (text.p[i] - '0');
-	}
-	return t;
-}
-
-static void
-empty(struct message *h)
-{
-	h->code = NULL;
-	h->msgtype = h->event = h->user = h->msgid = (struct slice){ NULL, 0 };
-	h->time_s = 0;
-	h->why = "";
-	buf_reset(&h->text);
-}
-
-/* The texts of the children, one behind the other; they point where they stand at last. */
+/*
+ * Reads the texts of the elements into `to`, one behind the other.  `to` may move while it grows,
+ * so the slices are made at the end.
+ */
 static enum error
-read_texts(struct slice text[CHILDREN], struct buf *to, const struct slice inside[CHILDREN])
+read_texts(struct slice text[MESSAGE_ENCRYPT], struct buf *to,
+    const struct slice inside[MESSAGE_ENCRYPT])
 {
-	size_t		 start[CHILDREN + 1];
+	size_t		 start[MESSAGE_ENCRYPT + 1];
 	enum error	 er;
 	int		 i;
 
-	for (i = 0; i < CHILDREN; i++) {
+	for (i = 0; i < MESSAGE_ENCRYPT; i++) {
 		start[i] = to->len;
 		if (inside[i].p != NULL && (er = xml_scan_text(to, inside[i])) != ERR_OK)
 			return er;
 	}
-	start[CHILDREN] = to->len;
-	for (i = 0; i < CHILDREN; i++)
+	start[MESSAGE_ENCRYPT] = to->len;
+	for (i = 0; i < MESSAGE_ENCRYPT; i++)
 		text[i] = (struct slice){ inside[i].p == NULL ? NULL :
 		    buf_slice(to).p + start[i], start[i + 1] - start[i] };
 	return ERR_OK;
 }
 
 enum error
-message_read(struct message *h, struct slice xml)
+message_read(struct message *m, struct slice xml)
 {
-	struct slice	 inside[CHILDREN], text[CHILDREN];
+	struct slice	 inside[MESSAGE_ELEMENT__MAX], text[MESSAGE_ENCRYPT];
 	enum error	 er;
 
-	empty(h);
-	if (has_forbidden(xml)) {
-		h->why = "control character";
+	message_reset(m);
+	er = xml_scan_children(inside, message_elements, MESSAGE_ELEMENT__MAX, xml);
+	m->encrypted = er == ERR_OK && inside[MESSAGE_ENCRYPT].p != NULL &&
+	    inside[MESSAGE_MSGTYPE].p == NULL;
+	if (has_forbidden_byte(xml)) {
+		m->why = "control character";
 		return ERR_OK;
 	}
-	if ((er = xml_scan_children(inside, names, CHILDREN, xml)) == ERR_OK)
-		er = read_texts(text, &h->text, inside);
+	if (er == ERR_OK)
+		er = read_texts(text, &m->text, inside);
 	if (er == ERR_XML)
-		h->why = "not well-formed";
+		m->why = "not well-formed";
 	if (er != ERR_OK)
 		return er == ERR_XML ? ERR_OK : er;
-	h->msgtype = text[MSGTYPE];
-	h->event = text[EVENT];
-	h->user = text[USER];
-	h->msgid = text[MSGID].p != NULL ? text[MSGID] : text[MSGID_OTHER];
-	h->time_s = seconds(text[TIME]);
+	m->msgtype = text[MESSAGE_MSGTYPE];
+	m->event = text[MESSAGE_EVENT];
+	m->user = text[MESSAGE_USER];
+	m->msgid = text[text[MESSAGE_MSGID].p != NULL ? MESSAGE_MSGID : MESSAGE_MSGID_OTHER];
+	(void)number_parse(&m->time_s, text[MESSAGE_TIME]);	/* else it stays 0 */
 	return ERR_OK;
 }
 
-/* Eight bytes, big endian. */
 static void
-put_be64(unsigned char *to, uint64_t n)
+write_big_endian(unsigned char to[8], uint64_t n)
 {
 	int	 i;
 
@@ -111,29 +97,41 @@ put_be64(unsigned char *to, uint64_t n)
 }
 
 enum error
-message_key(struct message *h, char hex[MESSAGE_KEY_HEX + 1], struct slice account, struct slice xml)
+message_key(struct message *m, char hex[MESSAGE_KEY_HEX + 1], struct slice account,
+    struct slice xml)
 {
-	/* The lengths lead, so that no other parts give the same text. */
+	/* The lengths go first, so that other parts never give the same bytes. */
 	unsigned char		 lengths[7][8], time[8];
 	const struct slice	 parts[8] = {
-		{ (const char *)lengths, sizeof(lengths) }, account, h->user,
-		{ (const char *)time, sizeof(time) }, h->msgtype, h->event, h->msgid, xml
+		{ (const char *)lengths, sizeof(lengths) }, account, m->user,
+		{ (const char *)time, sizeof(time) }, m->msgtype, m->event, m->msgid, xml
 	};
 	size_t			 i;
 
-	if (h->sha256 == NULL && (h->sha256 = digest_new(DIGEST_SHA256)) == NULL)
+	if (m->sha256 == NULL && (m->sha256 = digest_new(DIGEST_SHA256)) == NULL)
 		return ERR_CRYPTO;
-	put_be64(time, (uint64_t)h->time_s);
+	write_big_endian(time, (uint64_t)m->time_s);
 	for (i = 0; i < 7; i++)
-		put_be64(lengths[i], parts[i + 1].len);
-	return digest_hex(h->sha256, hex, parts, 8);
+		write_big_endian(lengths[i], parts[i + 1].len);
+	return digest_hex(m->sha256, hex, parts, 8);
 }
 
 void
-message_free(struct message *h)
+message_reset(struct message *m)
 {
-	empty(h);
-	buf_free(&h->text);
-	digest_free(h->sha256);
-	h->sha256 = NULL;
+	m->code = NULL;
+	m->msgtype = m->event = m->user = m->msgid = (struct slice){ NULL, 0 };
+	m->time_s = 0;
+	m->encrypted = false;
+	m->why = "";
+	buf_reset(&m->text);
+}
+
+void
+message_free(struct message *m)
+{
+	message_reset(m);
+	buf_free(&m->text);
+	digest_free(m->sha256);
+	m->sha256 = NULL;
 }

@@ -1,7 +1,9 @@
 /*
- * message.h: what a message is, at a glance: the elements that all have, its event code and
- * its deduplication key.  One pass over the text (wechat/xml_scan.h) and no tree, because every
- * request pays for it; the attributes are xmlmap's.
+ * message.h: the elements that every message of WeChat has, its event code and its deduplication
+ * key.
+ *
+ * message_read() takes one pass over the text (wechat/xml_scan.h) and builds no tree, because
+ * every request pays for it.  xmlmap.h reads the other elements too.
  */
 #ifndef WECHAT_MESSAGE_H
 #define WECHAT_MESSAGE_H
@@ -10,36 +12,54 @@
 
 #include "core/buf.h"
 
-enum { MESSAGE_KEY_HEX = 64 };
+enum { MESSAGE_KEY_HEX = 64 };	/* digits of a deduplication key */
 
-/* Kept by a worker from message to message.  The slices point into text. */
+/* Children of the root. */
+enum message_element {
+	MESSAGE_MSGTYPE, MESSAGE_EVENT, MESSAGE_USER, MESSAGE_TIME, MESSAGE_MSGID,
+	MESSAGE_MSGID_OTHER, MESSAGE_ENCRYPT, MESSAGE_ELEMENT__MAX
+};
+
+/* Their names in WeChat's XML: "MsgType", "Event", "FromUserName" ... */
+extern const char *const message_elements[MESSAGE_ELEMENT__MAX];
+
+/*
+ * A thread can use one struct for many messages.  The slices point into `text`; an element that
+ * the message does not have is absent (p NULL).  All zero is a good start.
+ */
 struct message {
-	const char	*code;		/* QT's event code, static; NULL: no row; xmlmap_message() sets it */
+	const char	*code;		/* QT's event code, static; NULL: its table has no row */
 	struct slice	 msgtype, event;/* MsgType and Event as received */
-	struct slice	 user;		/* FromUserName */
+	struct slice	 user;		/* FromUserName, an openid */
 	struct slice	 msgid;		/* MsgId or MsgID */
-	int64_t		 time_s;	/* CreateTime, epoch seconds; 0 unknown */
-	const char	*why;		/* what is wrong with the XML; "" if nothing */
-	struct buf	 text;		/* private */
+	int64_t		 time_s;	/* CreateTime, epoch seconds; 0: unknown */
+	bool		 encrypted;	/* it has Encrypt and no MsgType: it must be decrypted */
+	const char	*why;		/* what is wrong with the XML; "": nothing */
+	struct buf	 text;		/* owns the bytes of the slices */
 	struct digest	*sha256;	/* private */
 };
 
 /*
- * Fills h; what the message lacks is absent.  Text that is no XML, or holds a control
- * character that XML forbids, has no code but a why: it is for QT to judge.  ERR_NOMEM.
+ * Reads xml into m, but for the code (xmlmap_message() sets it, too).  A text that is not XML, or
+ * that holds a control character that XML forbids, is no error: only QT can judge it.  Then `why`
+ * is set and the rest is absent.  ERR_NOMEM.
  */
-enum error	message_read(struct message *h, struct slice xml);
+enum error	message_read(struct message *m, struct slice xml);
 
 /*
- * Deduplication key, hex, NUL terminated: SHA-256 over account, FromUserName, CreateTime,
- * MsgType, Event, MsgId or MsgID, and the message itself, led by the lengths of these
- * seven (lengths and CreateTime as eight bytes, big endian).  A repeat of a push has the
- * key of the push, however it was encrypted; two messages never share one, be they of
- * one user in one second.  h is message_read()'s of this xml.  ERR_CRYPTO.
+ * The deduplication key in hex, with a NUL: SHA-256 over account, FromUserName, CreateTime,
+ * MsgType, Event, MsgId or MsgID, and the whole xml.  Before them go the lengths of these seven
+ * parts; lengths and CreateTime are eight bytes each, big endian.
+ *
+ * A repeated push has the key of the first push, even if it is encrypted in another way.  Two
+ * different messages never have the same key, not even from one user in one second.  m must be
+ * what message_read() has read from this xml.  ERR_CRYPTO.
  */
-enum error	message_key(struct message *h, char hex[MESSAGE_KEY_HEX + 1], struct slice account,
+enum error	message_key(struct message *m, char hex[MESSAGE_KEY_HEX + 1], struct slice account,
 		    struct slice xml);
 
-void		message_free(struct message *h);
+/* Empties m and keeps its memory. */
+void		message_reset(struct message *m);
+void		message_free(struct message *m);
 
 #endif

@@ -6,12 +6,12 @@
 #include "wechat/token_client.h"
 
 enum {
-	TOKEN_MAX = 512,	/* bytes, WeChat's own advice */
-	ID_MAX = 128,		/* bytes of an openid or unionid; they have 28 */
+	TOKEN_MAX = 512,	/* bytes; WeChat asks to reserve so many */
+	ID_MAX = 128,		/* bytes of an openid or unionid; today they have 28 */
 	NO_USER = 40003		/* WeChat's errcode for an openid that it does not know */
 };
 
-/* One word, short enough, that can stand in a URL and in a log. */
+/* 1 to max bytes of printable ASCII without blanks. */
 static bool
 is_word(struct slice s, size_t max)
 {
@@ -23,30 +23,24 @@ is_word(struct slice s, size_t max)
 	return s.len != 0 && s.len <= max;
 }
 
-/* Asks url; NULL: there is no answer that is JSON, why begins with who. */
+/* Calls url; the caller frees the answer.  NULL: no JSON answer, and why begins with `who`. */
 static struct json *
-ask(struct http_client *h, const char *who, const char *url, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
+get_json(struct http_client *h, const char *who, const char *url, int64_t deadline_ms,
+    char why[TOKEN_CLIENT_WHY])
 {
 	const struct http_call	 call = { .url = url, .get = true, .deadline_ms = deadline_ms };
 	struct http_answer	 answer = { 0 };
-	struct json		*j = NULL;
+	struct json		*j;
 
 	http_client_do(h, &answer, &call);
-	if (answer.status == 0)
-		errcode_print(why, TOKEN_CLIENT_WHY, "%s: no answer: %s", who, answer.why);
-	else if (answer.status != 200)
-		errcode_print(why, TOKEN_CLIENT_WHY, "%s: HTTP %d instead of 200%s", who, answer.status,
-		    answer.status / 100 == 3 ? ", redirects are not followed" : "");
-	else if ((j = json_parse_any(buf_slice(&answer.body))) == NULL)
-		errcode_print(why, TOKEN_CLIENT_WHY, "%s: the answer, %zu bytes, is no JSON", who,
-		    answer.body.len);
+	j = errcode_parse(&answer, who, why, TOKEN_CLIENT_WHY);
 	buf_free(&answer.body);
 	return j;
 }
 
 enum token_client_result
-token_client_ask(struct http_client *h, struct buf *token, const struct account *a, int64_t deadline_ms,
-    char why[TOKEN_CLIENT_WHY])
+token_client_get_token(struct http_client *h, struct buf *token, const struct account *a,
+    int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
 {
 	const char			*path = a->control_token_path;
 	enum token_client_result	 result = TOKEN_CLIENT_FAILED;
@@ -55,13 +49,14 @@ token_client_ask(struct http_client *h, struct buf *token, const struct account 
 
 	*why = '\0';
 	buf_reset(token);
-	if ((j = ask(h, "control_url", a->control_url, deadline_ms, why)) == NULL)
+	if ((j = get_json(h, "control_url", a->control_url, deadline_ms, why)) == NULL)
 		return TOKEN_CLIENT_FAILED;
 	if (json_path(j, token, slice_of(path), lost) != JSON_FOUND)
 		errcode_print(why, TOKEN_CLIENT_WHY, "control_token_path: %s", lost);
 	else if (!is_word(buf_slice(token), TOKEN_MAX))
-		errcode_print(why, TOKEN_CLIENT_WHY, "control_token_path: at %s, %zu bytes, is no "
-		    "access_token: 1 to %d characters without blanks", path, token->len, TOKEN_MAX);
+		errcode_print(why, TOKEN_CLIENT_WHY, "control_token_path: at %s, %zu bytes, is "
+		    "not an access_token: 1 to %d characters without blanks", path,
+		    token->len, TOKEN_MAX);
 	else
 		result = TOKEN_CLIENT_OK;
 	if (result != TOKEN_CLIENT_OK)
@@ -70,8 +65,9 @@ token_client_ask(struct http_client *h, struct buf *token, const struct account 
 	return result;
 }
 
+/* Makes the URL of user/info, with its NUL. */
 static enum error
-put_url(struct buf *out, const char *api, struct slice token, struct slice openid)
+make_user_url(struct buf *out, const char *api, struct slice token, struct slice openid)
 {
 	size_t		 len = strlen(api);
 	enum error	 er;
@@ -87,29 +83,30 @@ put_url(struct buf *out, const char *api, struct slice token, struct slice openi
 	return buf_put(out, "&lang=zh_CN", sizeof("&lang=zh_CN"));	/* with its NUL */
 }
 
-/* WeChat has refused. */
+/* Reads why WeChat has refused. */
 static enum token_client_result
-explain(const struct json *j, int64_t code, struct slice token, char why[TOKEN_CLIENT_WHY])
+read_refusal(const struct json *j, int64_t code, struct slice token, char why[TOKEN_CLIENT_WHY])
 {
 	const struct errcode	*e = errcode_of(code);
 
-	errcode_say(why, TOKEN_CLIENT_WHY, e, code, j, token);
+	errcode_explain(why, TOKEN_CLIENT_WHY, e, code, j, token);
 	if (code == NO_USER)
-		return TOKEN_CLIENT_NONE;
-	return e->kind == ERRCODE_TOKEN ? TOKEN_CLIENT_TOKEN : TOKEN_CLIENT_FAILED;
+		return TOKEN_CLIENT_NO_UNIONID;
+	return e->kind == ERRCODE_TOKEN ? TOKEN_CLIENT_BAD_TOKEN : TOKEN_CLIENT_FAILED;
 }
 
-/* Whether a member has that value, in digits where it is a number. */
+/* A member has this value; a number is compared by its digits. */
 static bool
-is_member(const struct json *j, const char *path, const char *value)
+has_value(const struct json *j, const char *path, const char *value)
 {
 	struct buf	 b = { 0 };
 	char		 lost[JSON_WHY];
-	bool		 is;
+	bool		 has;
 
-	is = json_path(j, &b, slice_of(path), lost) == JSON_FOUND && slice_is(buf_slice(&b), value);
+	has = json_path(j, &b, slice_of(path), lost) == JSON_FOUND &&
+	    slice_is(buf_slice(&b), value);
 	buf_free(&b);
-	return is;
+	return has;
 }
 
 static enum token_client_result
@@ -120,20 +117,21 @@ read_unionid(struct buf *unionid, const struct json *j, char why[TOKEN_CLIENT_WH
 	if (json_path(j, unionid, slice_of("$.unionid"), lost) != JSON_FOUND ||
 	    unionid->len == 0) {
 		errcode_print(why, TOKEN_CLIENT_WHY, "WeChat: no unionid: %s",
-		    is_member(j, "$.subscribe", "0") ? "the user does not follow the account" :
+		    has_value(j, "$.subscribe", "0") ? "the user does not follow the account" :
 		    "the account is bound to no open platform");
-		return TOKEN_CLIENT_NONE;
+		return TOKEN_CLIENT_NO_UNIONID;
 	}
 	if (is_word(buf_slice(unionid), ID_MAX))
 		return TOKEN_CLIENT_OK;
-	errcode_print(why, TOKEN_CLIENT_WHY, "WeChat: the unionid is none: %zu bytes", unionid->len);
+	errcode_print(why, TOKEN_CLIENT_WHY, "WeChat: the answer has no valid unionid: %zu bytes",
+	    unionid->len);
 	buf_reset(unionid);
 	return TOKEN_CLIENT_FAILED;
 }
 
 enum token_client_result
-token_client_ask_unionid(struct http_client *h, struct buf *unionid, const char *api, struct slice token,
-    struct slice openid, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
+token_client_get_unionid(struct http_client *h, struct buf *unionid, const char *api,
+    struct slice token, struct slice openid, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
 {
 	enum token_client_result	 result = TOKEN_CLIENT_FAILED;
 	struct json			*j = NULL;
@@ -144,13 +142,13 @@ token_client_ask_unionid(struct http_client *h, struct buf *unionid, const char 
 	*why = '\0';
 	buf_reset(unionid);
 	if (!is_word(openid, ID_MAX)) {
-		errcode_print(why, TOKEN_CLIENT_WHY, "the user is no openid");
-		return TOKEN_CLIENT_NONE;
+		errcode_print(why, TOKEN_CLIENT_WHY, "the user is not an openid");
+		return TOKEN_CLIENT_NO_UNIONID;
 	}
-	if ((er = put_url(&url, api, token, openid)) != ERR_OK)
+	if ((er = make_user_url(&url, api, token, openid)) != ERR_OK)
 		errcode_print(why, TOKEN_CLIENT_WHY, "%s", error_table[er].name);
-	else if ((j = ask(h, "WeChat", url.p, deadline_ms, why)) != NULL)
-		result = (code = errcode_code(j)) != 0 ? explain(j, code, token, why) :
+	else if ((j = get_json(h, "WeChat", url.p, deadline_ms, why)) != NULL)
+		result = (code = errcode_code(j)) != 0 ? read_refusal(j, code, token, why) :
 		    read_unionid(unionid, j, why);
 	json_free(j);
 	buf_free(&url);

@@ -1,7 +1,7 @@
 /*
- * token_client.h: asking an access_token control server for the token, as QT's console is
- * configured to (QT, "Official account tracking", 1.1: address and JSONPath), and WeChat's
- * user/info with it.
+ * token_client.h: gets the access_token from an account's control server (QT, "Official account
+ * tracking", 1.1: address and JSONPath, as in QT's console), and gets a unionid with it from
+ * WeChat's user/info.
  */
 #ifndef WECHAT_TOKEN_CLIENT_H
 #define WECHAT_TOKEN_CLIENT_H
@@ -10,30 +10,31 @@
 #include "core/conf.h"
 #include "net/http_client.h"
 
-enum { TOKEN_CLIENT_WHY = 192 };
+enum { TOKEN_CLIENT_WHY = 192 };	/* bytes, with the NUL */
 
 enum token_client_result {
 	TOKEN_CLIENT_OK,
-	TOKEN_CLIENT_FAILED,		/* whoever the user is: see why */
-	TOKEN_CLIENT_NONE,		/* WeChat has none for this user: see why */
-	TOKEN_CLIENT_TOKEN		/* WeChat did not take the token: another one may do */
+	TOKEN_CLIENT_FAILED,		/* for every user: see why */
+	TOKEN_CLIENT_NO_UNIONID,		/* WeChat gives no unionid of this user: see why */
+	TOKEN_CLIENT_BAD_TOKEN		/* WeChat has refused the token; get another one */
 };
 
 /*
- * Without TOKEN_CLIENT_OK, why is a line in printable ASCII: what is wrong and what to do.  No
- * secret is in it, and of control_url, which may hold one, no more than the host.
+ * If the result is not TOKEN_CLIENT_OK, why is a line in printable ASCII: what is wrong and what to
+ * do.  It has no secret; of control_url, which may hold one, it has at most the host.
  */
 
-/* The account's token replaces what token held.  TOKEN_CLIENT_OK, TOKEN_CLIENT_FAILED. */
-enum token_client_result	token_client_ask(struct http_client *h, struct buf *token, const struct account *a,
-			    int64_t deadline_ms, char why[TOKEN_CLIENT_WHY]);
+/* Replaces the content of token by the account's token.  TOKEN_CLIENT_OK, TOKEN_CLIENT_FAILED. */
+enum token_client_result	token_client_get_token(struct http_client *h, struct buf *token,
+			    const struct account *a, int64_t deadline_ms,
+			    char why[TOKEN_CLIENT_WHY]);
 
 /*
- * WeChat's unionid of a user replaces what unionid held.  An account that is bound to no
- * open platform has none: TOKEN_CLIENT_NONE.
+ * Replaces the content of unionid by WeChat's unionid of a user.  TOKEN_CLIENT_NO_UNIONID: also if
+ * the account is not bound to an open platform.
  */
-enum token_client_result	token_client_ask_unionid(struct http_client *h, struct buf *unionid, const char *api,
-			    struct slice token, struct slice openid, int64_t deadline_ms,
-			    char why[TOKEN_CLIENT_WHY]);
+enum token_client_result	token_client_get_unionid(struct http_client *h, struct buf *unionid,
+			    const char *api, struct slice token, struct slice openid,
+			    int64_t deadline_ms, char why[TOKEN_CLIENT_WHY]);
 
 #endif

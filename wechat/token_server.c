@@ -5,14 +5,15 @@
 #include "core/acl.h"
 #include "core/clock.h"
 #include "core/digest.h"
+#include "core/json_write.h"
 #include "wechat/token_server.h"
 
 enum { MINUTE_S = 60 };
 
-/* What an address was handed in this minute. */
-struct handed {
+/* How many tokens an address has got in this minute. */
+struct address_count {
 	struct slice	 address;
-	int64_t		 minute;
+	int64_t		 minute;	/* since the epoch */
 	int64_t		 count;
 };
 
@@ -22,9 +23,9 @@ token_server_is_on(const struct account *a)
 	return conf_is_set(a->control_key) && conf_is_set(a->secret);
 }
 
-/* The key that a client gives, absent without one or with two. */
+/* The key that a client has sent; absent if it sent none or two. */
 static struct slice
-given_key(const struct token_server_request *q)
+client_key_of(const struct token_server_request *q)
 {
 	static const char	 scheme[] = "Bearer ";
 	const size_t		 len = sizeof(scheme) - 1;
@@ -42,12 +43,12 @@ given_key(const struct token_server_request *q)
 	return n == 1 ? key : none;
 }
 
-/* Both are looked at whatever the first one says: no time tells which it was. */
+/* Always checks both, so that the time of the answer does not tell which one was wrong. */
 static enum error
 check_client(const struct token_server_request *q)
 {
 	const struct account	*a = q->account;
-	const bool		 key = digest_equal(given_key(q), slice_of(a->control_key));
+	const bool		 key = digest_equal(client_key_of(q), slice_of(a->control_key));
 	const bool		 allowed = acl_has(a->control_allow, q->peer);
 
 	if (!key)
@@ -56,58 +57,53 @@ check_client(const struct token_server_request *q)
 }
 
 /*
- * How often.
+ * How many tokens each address gets.
  */
 
-static struct db_value
-text(struct slice s)
+static enum error
+read_address_count(struct db *db, void *arg)
 {
-	return (struct db_value){ .type = DB_TEXT, .s = s };
+	struct address_count	*used = arg;
+
+	used->count = 0;
+	return db_number(db, &used->count,
+	    "SELECT count FROM handed WHERE address = ? AND minute = ?",
+	    DB_VALUES(db_text(used->address), db_i(used->minute)));
 }
 
+/* Adds one; the first one in a minute also deletes the addresses of earlier minutes. */
 static enum error
-read_count(struct db *db, void *arg)
+add_address_count(struct db *db, void *arg)
 {
-	struct handed	*h = arg;
+	struct address_count	*used = arg;
+	enum error		 er;
 
-	h->count = 0;
-	return db_number(db, &h->count, "SELECT count FROM handed WHERE address = ? AND minute = ?",
-	    DB_VALUES(text(h->address), db_i(h->minute)));
-}
-
-/* One more; the first one of a minute forgets the addresses of those before. */
-static enum error
-add_count(struct db *db, void *arg)
-{
-	struct handed	*h = arg;
-	enum error	 er;
-
-	h->count = 0;
-	er = db_number(db, &h->count, "INSERT INTO handed (address, minute, count) VALUES "
+	used->count = 0;
+	er = db_number(db, &used->count, "INSERT INTO handed (address, minute, count) VALUES "
 	    "(?1, ?2, 1) ON CONFLICT (address) DO UPDATE SET minute = ?2, "
 	    "count = CASE minute WHEN ?2 THEN count + 1 ELSE 1 END RETURNING count",
-	    DB_VALUES(text(h->address), db_i(h->minute)));
-	if (er != ERR_OK || h->count != 1)
+	    DB_VALUES(db_text(used->address), db_i(used->minute)));
+	if (er != ERR_OK || used->count != 1)
 		return er;
 	return db_run(db, NULL, "DELETE FROM handed WHERE minute < ?",
-	    DB_VALUES(db_i(h->minute - 1)));
+	    DB_VALUES(db_i(used->minute - 1)));
 }
 
-/* Of all processes; who is over it only reads, however often. */
+/* Checks control_per_minute, for all processes.  Beyond it an address costs no write. */
 static enum error
-check_often(struct token_server_reply *a, const struct settings *set, struct store *s,
+check_rate(struct token_server_reply *a, const struct settings *set, struct store *s,
     const struct token_server_request *q)
 {
-	const int64_t	 now_s = clock_wall_ms() / 1000, max = set->control_per_minute;
-	struct handed	 h = { .address = q->peer, .minute = now_s / MINUTE_S };
-	enum error	 er;
+	const int64_t		 now_s = clock_wall_ms() / 1000, max = set->control_per_minute;
+	struct address_count	 used = { .address = q->peer, .minute = now_s / MINUTE_S };
+	enum error		 er;
 
-	if (h.address.p == NULL)
-		h.address = slice_of("");
-	if ((er = store_do(s, STORE_READ, read_count, &h, q->deadline_ms)) == ERR_OK &&
-	    h.count < max &&
-	    (er = store_do(s, STORE_WRITE, add_count, &h, q->deadline_ms)) == ERR_OK &&
-	    h.count <= max)
+	if (used.address.p == NULL)
+		used.address = slice_of("");
+	if ((er = store_do(s, STORE_READ, read_address_count, &used, q->deadline_ms)) == ERR_OK &&
+	    used.count < max &&
+	    (er = store_do(s, STORE_WRITE, add_address_count, &used, q->deadline_ms)) == ERR_OK &&
+	    used.count <= max)
 		return ERR_OK;
 	if (er == ERR_STORE)
 		store_why(s, a->why, sizeof(a->why));
@@ -122,44 +118,33 @@ check_often(struct token_server_reply *a, const struct settings *set, struct sto
  * Answers.
  */
 
-/* Printable ASCII as a JSON string. */
 static enum error
-put_string(struct buf *b, const char *s)
-{
-	enum error	 er = buf_putc(b, '"');
-
-	for (; *s != '\0' && er == ERR_OK; s++)
-		if ((*s != '"' && *s != '\\') || (er = buf_putc(b, '\\')) == ERR_OK)
-			er = buf_putc(b, *s);
-	return er == ERR_OK ? buf_putc(b, '"') : er;
-}
-
-static enum error
-put_token(struct buf *b, const struct access_token *t)
+write_token(struct buf *b, const struct access_token *t)
 {
 	const int64_t	 left_s = t->expires_s - clock_wall_ms() / 1000;
 	enum error	 er;
 
 	if ((er = buf_puts(b, "{\"access_token\":")) != ERR_OK ||
-	    (er = put_string(b, t->text)) != ERR_OK)
+	    (er = json_write_string(b, slice_of(t->text))) != ERR_OK)
 		return er;
 	return buf_printf(b, ",\"expires_in\":%lld}\n", (long long)(left_s < 0 ? 0 : left_s));
 }
 
 static enum error
-put_error(struct buf *b, const char *why)
+write_error(struct buf *b, const char *why)
 {
 	enum error	 er;
 
 	buf_reset(b);
-	if ((er = buf_puts(b, "{\"error\":")) != ERR_OK || (er = put_string(b, why)) != ERR_OK)
+	if ((er = buf_puts(b, "{\"error\":")) != ERR_OK ||
+	    (er = json_write_string(b, slice_of(why))) != ERR_OK)
 		return er;
 	return buf_puts(b, "}\n");
 }
 
 enum error
-token_server_answer(struct token_server_reply *a, const struct settings *set, struct access_tokens *ts, struct store *s,
-    const struct token_server_request *q)
+token_server_answer(struct token_server_reply *a, const struct settings *set,
+    struct access_tokens *ts, struct store *s, const struct token_server_request *q)
 {
 	struct access_token	 t;
 	enum error		 er;
@@ -168,10 +153,10 @@ token_server_answer(struct token_server_reply *a, const struct settings *set, st
 	buf_reset(a->body);
 	if ((er = check_client(q)) != ERR_OK)
 		return er;
-	if ((er = check_often(a, set, s, q)) == ERR_OK)
+	if ((er = check_rate(a, set, s, q)) == ERR_OK)
 		er = access_token_get(ts, &t, q->account, q->deadline_ms, a->why) ?
-		    put_token(a->body, &t) : ERR_TOKEN;
+		    write_token(a->body, &t) : ERR_TOKEN;
 	if (er != ERR_OK)
-		(void)put_error(a->body, er == ERR_TOKEN ? a->why : error_table[er].name);
+		(void)write_error(a->body, er == ERR_TOKEN ? a->why : error_table[er].name);
 	return er;
 }

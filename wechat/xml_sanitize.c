@@ -1,49 +1,51 @@
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/utf8.h"
+#include "wechat/xml_lexer.h"
 #include "wechat/xml_sanitize.h"
 
 /*
- * out always has room for what is left of the input and a NUL: nothing but U+FEFF is
- * written longer than it came.
+ * `out` always has room for the input that is left and a NUL.  Only U+FEFF becomes longer when it
+ * is copied, and copy_char() makes room for it.
  */
-struct guard {
-	const char	*p, *end;	/* what is left of the input */
-	struct buf	*out;
-	enum error	 er;		/* why the text is refused, and in words */
-	const char	*why;
-	size_t		 nodes;
-	size_t		 run;		/* out->len where the text run began */
-	bool		 blank;		/* nothing but blanks in it so far */
-	size_t		 depth;
-	struct slice	 open[XML_DEPTH_MAX];
+struct sanitizer {
+	struct xml_lexer	 lx;
+	const char		*p, *end;	/* what is left of the inside of the token */
+	bool			 is_whole;	/* false: the token is malformed or has no end */
+	const char		*start;		/* of the text, behind a byte order mark */
+	struct buf		*out;
+	enum error		 er;		/* why the text is refused ... */
+	const char		*why;		/* ... and the same in words */
+	size_t			 nodes;
+	size_t			 run_start;	/* out->len at the start of this run of text */
+	bool			 run_is_blank;	/* this run of text has only blanks so far */
+	size_t			 depth;
+	struct slice		 open[XML_DEPTH_MAX];
 };
 
 static const char	 BOM[] = "\xEF\xBB\xBF";
 
 static bool
-fail(struct guard *g, const char *why)
+refuse_xml(struct sanitizer *san, const char *why)
 {
-	g->er = ERR_XML;
-	g->why = why;
+	san->er = ERR_XML;
+	san->why = why;
 	return false;
 }
 
 static bool
-is_blank(char c)
+is_name_start(char c)
 {
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+	return (unsigned)((c | 0x20) - 'a') < 26 || (unsigned char)c >= 0x80 || c == '_' ||
+	    c == ':';
 }
 
 static bool
-is_name(char c, bool first)
+is_name_byte(char c)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':')
-		return true;
-	if ((unsigned char)c >= 0x80)
-		return true;
-	return !first && ((c >= '0' && c <= '9') || c == '-' || c == '.');
+	return is_name_start(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
 }
 
 static bool
@@ -54,467 +56,459 @@ is_char(uint32_t cp)
 }
 
 static bool
-at(const struct guard *g, const char *s)
+at(const struct sanitizer *san, const char *s)
 {
 	size_t	 len = strlen(s);
 
-	return (size_t)(g->end - g->p) >= len && memcmp(g->p, s, len) == 0;
+	return (size_t)(san->end - san->p) >= len && memcmp(san->p, s, len) == 0;
 }
 
 static void
-put(struct guard *g, const char *p, size_t len)
+write_out(struct sanitizer *san, const char *p, size_t len)
 {
-	memcpy(g->out->p + g->out->len, p, len);
-	g->out->len += len;
+	memcpy(san->out->p + san->out->len, p, len);
+	san->out->len += len;
 }
 
 static void
-skip_blanks(struct guard *g)
+skip_blanks(struct sanitizer *san)
 {
-	while (g->p != g->end && is_blank(*g->p))
-		g->p++;
+	while (san->p != san->end && xml_lexer_is_blank(*san->p))
+		san->p++;
 }
 
-/* Moves behind one character, which must be one that XML allows. */
+/* Moves behind one character.  XML must allow it. */
 static bool
-pass_char(struct guard *g)
+pass_char(struct sanitizer *san)
 {
 	uint32_t	 cp;
 	bool		 valid;
 
-	cp = utf8_next(&g->p, g->end, &valid);
+	cp = utf8_next(&san->p, san->end, &valid);
 	if (!valid)
-		return fail(g, "not UTF-8");
+		return refuse_xml(san, "not UTF-8");
 	if (!is_char(cp))
-		return fail(g, "control character");
+		return refuse_xml(san, "control character");
 	return true;
 }
 
-/* A node more, for the library to allocate. */
+/* Counts a node that mxml will have to allocate. */
 static bool
-count_node(struct guard *g)
+count_node(struct sanitizer *san)
 {
-	return ++g->nodes <= XML_NODES_MAX ? true : fail(g, "too many nodes");
+	return ++san->nodes <= XML_NODES_MAX ? true : refuse_xml(san, "too many nodes");
 }
 
-/* Markup follows: what the text run before it comes to. */
+/* Ends a run of text before markup: it is a node, or it is blank and is removed. */
 static bool
-end_run(struct guard *g)
+end_run(struct sanitizer *san)
 {
-	if (g->blank) {
-		g->out->len = g->run;
+	if (san->run_is_blank) {
+		san->out->len = san->run_start;
 		return true;
 	}
-	return count_node(g);
+	return count_node(san);
 }
 
 static void
-begin_run(struct guard *g)
+begin_run(struct sanitizer *san)
 {
-	g->run = g->out->len;
-	g->blank = true;
+	san->run_start = san->out->len;
+	san->run_is_blank = true;
 }
 
-/* A name in a tag.  Beyond ASCII any character will do but the one the library drops. */
+/* Reads a name.  Beyond ASCII it may have any character but U+FEFF, which mxml drops. */
 static bool
-take_name(struct guard *g, struct slice *name)
+take_name(struct sanitizer *san, struct slice *name)
 {
-	name->p = g->p;
-	if (g->p == g->end || !is_name(*g->p, true))
-		return fail(g, "malformed tag");
-	do {
-		if ((unsigned char)*g->p < 0x80)
-			g->p++;
-		else if (at(g, BOM))
-			return fail(g, "malformed tag");
-		else if (!pass_char(g))
+	name->p = san->p;
+	if (san->p == san->end || !is_name_start(*san->p))
+		return refuse_xml(san, "malformed tag");
+	while (san->p != san->end && is_name_byte(*san->p))
+		if ((unsigned char)*san->p < 0x80)
+			san->p++;
+		else if (at(san, BOM))
+			return refuse_xml(san, "malformed tag");
+		else if (!pass_char(san))
 			return false;
-	} while (g->p != g->end && is_name(*g->p, false));
-	name->len = (size_t)(g->p - name->p);
+	name->len = (size_t)(san->p - name->p);
 	return true;
 }
 
-/* The value of `#64` or `#x40` up to end; 0 for what is none. */
-static uint32_t
-char_ref(const char *p, const char *end)
-{
-	static const char	 digits[] = "0123456789abcdef";
-	const char		*d;
-	uint32_t		 base = 10, cp = 0;
-
-	if (++p != end && *p == 'x') {
-		base = 16;
-		p++;
-	}
-	for (; p != end; p++) {
-		d = memchr(digits, *p >= 'A' && *p <= 'F' ? *p | 0x20 : *p, base);
-		if (d == NULL || (cp = cp * base + (uint32_t)(d - digits)) > 0x10FFFF)
-			return 0;
-	}
-	return cp;
-}
-
 /*
- * Moves behind a reference: one of the five entities, or a character, which *cp then is
- * (0: an entity).  More than the eight bytes of `#1114111` are leading zeros, which
- * nobody writes.
+ * Moves behind a reference; *cp is the character that it stands for.  The name may have up to eight
+ * bytes (`#1114111`); a longer number would have leading zeros, which nobody writes.
  */
 static bool
-pass_reference(struct guard *g, uint32_t *cp)
+pass_reference(struct sanitizer *san, uint32_t *cp)
 {
-	static const char *const known[] = { "lt", "gt", "amp", "quot", "apos" };
-	struct slice		 name = { g->p + 1, 0 };
-	size_t			 i;
+	struct slice	 name = { san->p + 1, 0 };
 
-	*cp = 0;
-	while (name.p + name.len != g->end && name.p[name.len] != ';')
+	while (name.p + name.len != san->lx.end && name.p[name.len] != ';')
 		if (++name.len > 8)
-			return fail(g, "malformed reference");
-	if (name.p + name.len == g->end)
-		return fail(g, "malformed reference");
-	g->p = name.p + name.len + 1;
-	if (name.len != 0 && *name.p == '#') {
-		*cp = char_ref(name.p, name.p + name.len);
-		return is_char(*cp) ? true :
-		    fail(g, "reference to a character that XML forbids");
-	}
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (slice_is(name, known[i]))
-			return true;
-	return fail(g, "unknown entity");
+			return refuse_xml(san, "malformed reference");
+	if (name.p + name.len == san->lx.end)
+		return refuse_xml(san, "malformed reference");
+	san->p = name.p + name.len + 1;
+	*cp = xml_lexer_reference(name);
+	if (is_char(*cp))
+		return true;
+	return refuse_xml(san, *name.p == '#' ? "reference to a character that XML forbids" :
+	    "unknown entity");
 }
 
-/* Name, `=` and quoted value; nobody needs it. */
+/* Moves behind a name, `=` and a quoted value. */
 static bool
-pass_attribute(struct guard *g, struct slice *name)
+pass_attribute(struct sanitizer *san, struct slice *name)
 {
 	uint32_t	 cp;
 	char		 quote;
 
-	if (!take_name(g, name))
+	if (!take_name(san, name))
 		return false;
-	skip_blanks(g);
-	if (!at(g, "="))
-		return fail(g, "malformed attribute");
-	g->p++;
-	skip_blanks(g);
-	if (!at(g, "\"") && !at(g, "'"))
-		return fail(g, "malformed attribute");
-	quote = *g->p++;
-	while (g->p != g->end && *g->p != quote) {
-		if (*g->p == '<')
-			return fail(g, "malformed attribute");
-		if (!(*g->p == '&' ? pass_reference(g, &cp) : pass_char(g)))
+	skip_blanks(san);
+	if (!at(san, "="))
+		return refuse_xml(san, "malformed attribute");
+	san->p++;
+	skip_blanks(san);
+	if (!at(san, "\"") && !at(san, "'"))
+		return refuse_xml(san, "malformed attribute");
+	quote = *san->p++;
+	while (san->p != san->end && *san->p != quote) {
+		if (*san->p == '<')
+			return refuse_xml(san, "malformed attribute");
+		if (!(*san->p == '&' ? pass_reference(san, &cp) : pass_char(san)))
 			return false;
 	}
-	if (g->p == g->end)
-		return fail(g, "cut short");
-	g->p++;
+	if (san->p == san->end)
+		return refuse_xml(san, "cut short");
+	san->p++;
 	return true;
 }
 
 static bool
-pass_attributes(struct guard *g)
+pass_attributes(struct sanitizer *san)
 {
 	struct slice	 names[XML_ATTRS_MAX];
 	size_t		 n = 0, i;
 	bool		 apart;
 
 	for (;;) {
-		if (g->p == g->end)
-			return fail(g, "cut short");
-		if (*g->p == '>' || *g->p == '/')
+		if (san->p == san->end)
+			return san->is_whole ? true : refuse_xml(san, "cut short");
+		if (*san->p == '/')
 			return true;
-		apart = is_blank(*g->p);
-		skip_blanks(g);
-		if (g->p == g->end || *g->p == '>' || *g->p == '/')
+		apart = xml_lexer_is_blank(*san->p);
+		skip_blanks(san);
+		if (san->p == san->end || *san->p == '/')
 			continue;
 		if (!apart)
-			return fail(g, "malformed tag");
+			return refuse_xml(san, "malformed tag");
 		if (n == XML_ATTRS_MAX)
-			return fail(g, "too many attributes");
-		if (!pass_attribute(g, &names[n]))
+			return refuse_xml(san, "too many attributes");
+		if (!pass_attribute(san, &names[n]))
 			return false;
 		for (i = 0; i < n; i++)
 			if (names[i].len == names[n].len &&
 			    memcmp(names[i].p, names[n].p, names[n].len) == 0)
-				return fail(g, "attribute given twice");
+				return refuse_xml(san, "attribute given twice");
 		n++;
 	}
 }
 
 static bool
-start_tag(struct guard *g)
+copy_start_tag(struct sanitizer *san)
 {
 	struct slice	 name;
-	bool		 empty;
+	bool		 is_empty;
 
-	g->p++;
-	if (!take_name(g, &name) || !pass_attributes(g) || !count_node(g))
+	if (!take_name(san, &name) ||
+	    ((san->p != san->end || !san->is_whole) && !pass_attributes(san)) || !count_node(san))
 		return false;
-	empty = *g->p == '/';
-	g->p += empty;
-	if (!at(g, ">"))
-		return fail(g, "malformed tag");
-	g->p++;
-	put(g, name.p - 1, name.len + 1);
-	if (empty) {
-		put(g, "/>", 2);
+	is_empty = san->p != san->end;	/* pass_attributes() has stopped at a `/` */
+	if (is_empty && (san->p + 1 != san->end || !san->is_whole))
+		return refuse_xml(san, "malformed tag");
+	write_out(san, san->lx.from, name.len + 1);
+	if (is_empty) {
+		write_out(san, "/>", 2);
 		return true;
 	}
-	put(g, ">", 1);
-	if (g->depth == XML_DEPTH_MAX)
-		return fail(g, "nested too deeply");
-	g->open[g->depth++] = name;
+	write_out(san, ">", 1);
+	if (san->depth == XML_DEPTH_MAX)
+		return refuse_xml(san, "nested too deeply");
+	san->open[san->depth++] = name;
 	return true;
 }
 
 static bool
-end_tag(struct guard *g)
+copy_end_tag(struct sanitizer *san)
 {
-	struct slice	 name = g->open[--g->depth];
+	const struct slice	 name = san->lx.name, open = san->open[--san->depth];
 
-	g->p += 2;
-	if ((size_t)(g->end - g->p) < name.len || memcmp(g->p, name.p, name.len) != 0)
-		return fail(g, "end tag does not match");
-	put(g, g->p - 2, name.len + 2);
-	g->p += name.len;
-	skip_blanks(g);
-	if (!at(g, ">"))
-		return fail(g, "end tag does not match");
-	g->p++;
-	put(g, ">", 1);
+	if (!san->is_whole || name.len != open.len || memcmp(name.p, open.p, name.len) != 0)
+		return refuse_xml(san, "end tag does not match");
+	write_out(san, san->lx.from, name.len + 2);
+	write_out(san, ">", 1);
 	return true;
 }
 
-/* Copies the ASCII characters that stand for themselves everywhere; how many there were. */
-static size_t
-copy_plain(struct guard *g)
-{
-	const char	*from = g->p;
-
-	while (g->p != g->end && *g->p >= ' ' && *g->p != '<' && *g->p != '&' &&
-	    *g->p != '>' && *g->p != ']')
-		g->p++;
-	put(g, from, (size_t)(g->p - from));
-	return (size_t)(g->p - from);
-}
-
-/* Copies one character of content, CR LF and CR as LF. */
+/* Copies one character of text or CDATA.  CR LF and CR become LF. */
 static bool
-copy_char(struct guard *g, bool cdata)
+copy_char(struct sanitizer *san, bool cdata)
 {
 	static const char	 ref[] = "&#xFEFF;", split[] = "]]>&#xFEFF;<![CDATA[";
-	const char		*from = g->p;
+	const char		*from = san->p;
 
-	if (*from == '\r') {
-		g->p += at(g, "\r\n") ? 2 : 1;
-		put(g, "\n", 1);
+	if (xml_lexer_is_blank(*from)) {
+		san->p += *from == '\r' && at(san, "\r\n") ? 2 : 1;
+		write_out(san, *from == '\r' ? "\n" : from, 1);
 		return true;
 	}
-	if (!pass_char(g))
+	if (!pass_char(san))
 		return false;
-	if (g->p - from != 3 || memcmp(from, BOM, 3) != 0) {
-		put(g, from, (size_t)(g->p - from));
+	if (san->p - from != 3 || memcmp(from, BOM, 3) != 0) {
+		write_out(san, from, (size_t)(san->p - from));
 		return true;
 	}
-	/* The library would drop it, unless it comes as a reference. */
-	if (cdata && !(count_node(g) && count_node(g)))
+	/* mxml would drop U+FEFF, but not if it is a reference. */
+	if (cdata && !(count_node(san) && count_node(san)))
 		return false;
-	g->er = buf_reserve(g->out, (size_t)(g->end - g->p) + sizeof(split));
-	if (g->er != ERR_OK)
+	san->er = buf_reserve(san->out, (size_t)(san->lx.end - san->p) + sizeof(split));
+	if (san->er != ERR_OK)
 		return false;
 	if (cdata)
-		put(g, split, sizeof(split) - 1);
+		write_out(san, split, sizeof(split) - 1);
 	else
-		put(g, ref, sizeof(ref) - 1);
+		write_out(san, ref, sizeof(ref) - 1);
 	return true;
 }
 
 static bool
-copy_reference(struct guard *g)
+copy_reference(struct sanitizer *san)
 {
-	const char	*from = g->p;
+	const char	*from = san->p;
 	uint32_t	 cp;
 
-	if (!pass_reference(g, &cp))
+	if (!pass_reference(san, &cp))
 		return false;
-	put(g, from, (size_t)(g->p - from));
-	if (cp == 0 || cp > ' ')
-		g->blank = false;
+	write_out(san, from, (size_t)(san->p - from));
+	if (cp > ' ')
+		san->run_is_blank = false;
 	return true;
 }
 
-static bool
-text_run(struct guard *g)
+/* Copies ASCII characters up to the next one that needs a check. */
+static void
+copy_plain_text(struct sanitizer *san)
 {
-	const char	*from = g->p;
+	const char	*from = san->p, *p = from, *end = san->end;
+
+	while (p != end && *p >= ' ' && *p != '&' && *p != '>')
+		p++;
+	write_out(san, from, (size_t)(p - from));
+	san->p = p;
+}
+
+static bool
+copy_text(struct sanitizer *san)
+{
+	const char	*from = san->p;
 	bool		 ok = true;
 
-	while (ok && g->p != g->end && *g->p != '<') {
-		if (*g->p == '>' && g->p - from >= 2 && memcmp(g->p - 2, "]]", 2) == 0)
-			return fail(g, "]]> outside a CDATA section");
-		if (is_blank(*g->p)) {
-			ok = copy_char(g, false);
-		} else if (*g->p == '&') {
-			ok = copy_reference(g);
-		} else {
-			g->blank = false;
-			ok = copy_plain(g) != 0 || copy_char(g, false);
+	while (ok && san->p != san->end) {
+		if (*san->p == '&') {
+			ok = copy_reference(san);
+			continue;
 		}
+		if (*san->p == '>' && san->p - from >= 2 && memcmp(san->p - 2, "]]", 2) == 0)
+			return refuse_xml(san, "]]> outside a CDATA section");
+		if (!xml_lexer_is_blank(*san->p))
+			san->run_is_blank = false;
+		ok = copy_char(san, false);
+		if (ok && !san->run_is_blank)
+			copy_plain_text(san);
 	}
 	return ok;
 }
 
 static bool
-cdata_section(struct guard *g)
+copy_cdata(struct sanitizer *san)
 {
-	put(g, g->p, 9);
-	g->p += 9;
-	if (!count_node(g))
+	const char	*from;
+
+	if (!count_node(san))
 		return false;
-	while (!at(g, "]]>")) {
-		if (g->p == g->end)
-			return fail(g, "cut short");
-		if (copy_plain(g) == 0 && !copy_char(g, true))
+	write_out(san, san->lx.from, strlen("<![CDATA["));
+	while (san->p != san->end) {
+		for (from = san->p; san->p != san->end && *san->p >= ' '; san->p++)
+			;
+		write_out(san, from, (size_t)(san->p - from));
+		if (san->p != san->end && !copy_char(san, true))
 			return false;
 	}
-	put(g, g->p, 3);
-	g->p += 3;
+	if (!san->is_whole)
+		return refuse_xml(san, "cut short");
+	write_out(san, "]]>", 3);
 	return true;
 }
 
+/* XML forbids `--` in a comment, also where the second `-` belongs to its end. */
 static bool
-pass_comment(struct guard *g)
+check_comment(struct sanitizer *san)
 {
-	g->p += 4;
-	while (!at(g, "--")) {
-		if (g->p == g->end)
-			return fail(g, "cut short");
-		if (!pass_char(g))
+	while (san->p != san->end) {
+		if (*san->p == '-' && (san->p + 1 == san->end ? san->is_whole : san->p[1] == '-'))
+			return refuse_xml(san, "malformed comment");
+		if (!pass_char(san))
 			return false;
 	}
-	if (!at(g, "-->"))
-		return fail(g, "malformed comment");
-	g->p += 3;
-	return true;
+	return san->is_whole ? true : refuse_xml(san, "cut short");
 }
 
-/* A processing instruction; the XML declaration may only stand at the very beginning. */
+/* The XML declaration is an instruction, too; it must be at the very beginning. */
 static bool
-pass_instruction(struct guard *g, bool declaration)
+check_instruction(struct sanitizer *san)
 {
 	struct slice	 name;
 
-	g->p += 2;
-	if (!take_name(g, &name))
+	if (!take_name(san, &name))
 		return false;
-	if (name.len == 3 && (name.p[0] | 0x20) == 'x' && (name.p[1] | 0x20) == 'm' &&
-	    (name.p[2] | 0x20) == 'l' && !declaration)
-		return fail(g, "misplaced XML declaration");
-	if (!at(g, "?>") && (g->p == g->end || !is_blank(*g->p)))
-		return fail(g, "malformed instruction");
-	while (!at(g, "?>")) {
-		if (g->p == g->end)
-			return fail(g, "cut short");
-		if (!pass_char(g))
+	if (name.len == 3 && strncasecmp(name.p, "xml", 3) == 0 &&
+	    !(san->lx.from == san->start && memcmp(name.p, "xml", 3) == 0 && san->p != san->end &&
+	    xml_lexer_is_blank(*san->p)))
+		return refuse_xml(san, "misplaced XML declaration");
+	if (san->p == san->end ? !san->is_whole : !xml_lexer_is_blank(*san->p))
+		return refuse_xml(san, "malformed instruction");
+	while (san->p != san->end)
+		if (!pass_char(san))
 			return false;
-	}
-	g->p += 2;
-	return true;
+	return san->is_whole ? true : refuse_xml(san, "cut short");
 }
 
-/* What stands beside the root element: blanks, comments, instructions. */
+/* Reads the next token.  If it has no end, returns the kind that it began as. */
+static enum xml_lexer_token
+next_token(struct sanitizer *san)
+{
+	const enum xml_lexer_token	 token = xml_lexer_next(&san->lx);
+
+	san->p = san->lx.inside.p;
+	san->end = san->p + san->lx.inside.len;
+	san->is_whole = token != XML_LEXER_ERROR;
+	return san->is_whole ? token : san->lx.began;
+}
+
+/* Skips blanks, comments and instructions beside the root element; *token is the next one. */
 static bool
-pass_misc(struct guard *g)
+skip_to_root(struct sanitizer *san, enum xml_lexer_token *token)
 {
 	for (;;) {
-		skip_blanks(g);
-		if (at(g, "<!--")) {
-			if (!pass_comment(g))
+		*token = next_token(san);
+		switch (*token) {
+		case XML_LEXER_TEXT:
+			skip_blanks(san);
+			if (san->p != san->end)
+				return true;
+			break;
+		case XML_LEXER_COMMENT:
+			if (!check_comment(san))
 				return false;
-		} else if (at(g, "<?")) {
-			if (!pass_instruction(g, false))
+			break;
+		case XML_LEXER_INSTRUCTION:
+			if (!check_instruction(san))
 				return false;
-		} else if (at(g, "<!")) {
-			return fail(g, "document type refused");
-		} else {
+			break;
+		case XML_LEXER_CDATA:
+		case XML_LEXER_DOCTYPE:
+			return refuse_xml(san, "document type refused");
+		case XML_LEXER_START:
+		case XML_LEXER_EMPTY:
+		case XML_LEXER_END:
+		case XML_LEXER_DONE:
+		case XML_LEXER_ERROR:
 			return true;
 		}
 	}
 }
 
-/* Comments and instructions do not end a text run, as if they were not there. */
+/* Copies a tag or a CDATA section.  It ends the run of text before it. */
 static bool
-content(struct guard *g)
+copy_markup(struct sanitizer *san, enum xml_lexer_token token)
 {
 	bool	 ok;
 
-	if (g->end - g->p < 2)
-		return fail(g, "cut short");
-	if (*g->p != '<')
-		return text_run(g);
-	if (at(g, "<!--"))
-		return pass_comment(g);
-	if (g->p[1] == '?')
-		return pass_instruction(g, false);
-	if (!end_run(g))
+	if (!end_run(san))
 		return false;
-	if (g->p[1] == '/')
-		ok = end_tag(g);
-	else if (g->p[1] != '!')
-		ok = start_tag(g);
-	else if (at(g, "<![CDATA["))
-		ok = cdata_section(g);
+	if (token == XML_LEXER_END)
+		ok = copy_end_tag(san);
+	else if (token == XML_LEXER_CDATA)
+		ok = copy_cdata(san);
+	else if (token == XML_LEXER_DOCTYPE)
+		ok = refuse_xml(san, "document type refused");
 	else
-		ok = fail(g, "document type refused");
-	begin_run(g);
+		ok = copy_start_tag(san);
+	begin_run(san);
 	return ok;
 }
 
+/* Copies one token within the root.  Comments and instructions do not end a run of text. */
 static bool
-document(struct guard *g)
+copy_content(struct sanitizer *san)
 {
-	if (at(g, BOM))
-		g->p += 3;
-	if (at(g, "<?xml") && g->end - g->p > 5 && is_blank(g->p[5]) &&
-	    !pass_instruction(g, true))
+	enum xml_lexer_token	 token;
+
+	if (san->lx.end - san->lx.p < 2)
+		return refuse_xml(san, "cut short");
+	switch (token = next_token(san)) {
+	case XML_LEXER_TEXT:
+		return copy_text(san);
+	case XML_LEXER_COMMENT:
+		return check_comment(san);
+	case XML_LEXER_INSTRUCTION:
+		return check_instruction(san);
+	default:
+		return copy_markup(san, token);
+	}
+}
+
+static bool
+copy_document(struct sanitizer *san)
+{
+	enum xml_lexer_token	 token;
+
+	xml_lexer_skip_bom(&san->lx);
+	san->start = san->lx.p;
+	if (!skip_to_root(san, &token))
 		return false;
-	if (!pass_misc(g))
+	if (token == XML_LEXER_TEXT || token == XML_LEXER_DONE)
+		return refuse_xml(san, "no XML");
+	if (token == XML_LEXER_END)
+		return refuse_xml(san, "malformed tag");
+	if (!copy_start_tag(san))
 		return false;
-	if (!at(g, "<"))
-		return fail(g, "no XML");
-	if (!start_tag(g))
-		return false;
-	begin_run(g);
-	while (g->depth != 0)
-		if (!content(g))
+	begin_run(san);
+	while (san->depth != 0)
+		if (!copy_content(san))
 			return false;
-	if (!pass_misc(g))
+	if (!skip_to_root(san, &token))
 		return false;
-	return g->p == g->end ? true : fail(g, "more than one root");
+	return token == XML_LEXER_DONE ? true : refuse_xml(san, "more than one root");
 }
 
 enum error
 xml_sanitize(struct buf *out, const char **why, struct slice xml)
 {
-	struct guard	 g;
+	struct sanitizer	 san = { .out = out, .er = ERR_OK, .why = "" };
 
 	buf_reset(out);
-	g.p = xml.p;
-	g.end = xml.p + xml.len;
-	g.out = out;
-	g.er = ERR_OK;
-	g.why = "";
-	g.nodes = g.depth = 0;
+	xml_lexer_init(&san.lx, xml);
 	if (xml.len == 0)
-		(void)fail(&g, "empty");
+		(void)refuse_xml(&san, "empty");
 	else if (xml.len > XML_SIZE_MAX)
-		(void)fail(&g, "too large");
-	else if ((g.er = buf_reserve(out, xml.len + 1)) == ERR_OK && document(&g))
+		(void)refuse_xml(&san, "too large");
+	else if ((san.er = buf_reserve(out, xml.len + 1)) == ERR_OK && copy_document(&san))
 		out->p[out->len] = '\0';
 	else
 		buf_reset(out);
-	*why = g.why;
-	return g.er;
+	*why = san.why;
+	return san.er;
 }

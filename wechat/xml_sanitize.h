@@ -1,32 +1,33 @@
 /*
- * xml_sanitize.h: what stands between foreign XML and the library that reads it (mxml).
+ * xml_sanitize.h: checks and cleans foreign XML before the library mxml reads it.
  *
- * Checks that a text is one well-formed XML 1.0 document in UTF-8 without a document type
- * and within limits, and writes its root element anew with only what carries meaning:
- * no comments, instructions, attributes, nor runs of nothing but blanks; line ends are
- * LF.  The library thus meets neither what it reads wrongly (bytes FE and FF, U+FEFF
- * within text, <!---->, wild character references) nor what makes it slow (many
- * attributes).  One pass, linear, no recursion.
+ * The text must be one well-formed XML 1.0 document in UTF-8, without a document type and within
+ * the limits below.  The result is its root element without comments, instructions, attributes and
+ * text of blanks only; line ends are LF.
  *
- * More lenient than XML in two things that matter to nobody: which characters beyond
- * ASCII a name may have, and what the XML declaration says.
+ * So mxml never gets what it reads wrongly (bytes FE and FF, U+FEFF in text, <!---->, references to
+ * forbidden characters) or slowly (many attributes).  There is one pass, in linear time and
+ * without recursion.
+ *
+ * Two things are not checked, because they matter to nobody: which characters beyond ASCII a name
+ * has, and what the XML declaration says.
  */
 #ifndef WECHAT_XML_SANITIZE_H
 #define WECHAT_XML_SANITIZE_H
 
 #include "core/buf.h"
 
-/* WeChat's messages are five levels deep and have a few hundred nodes at most. */
+/* WeChat's messages have five levels and a few hundred nodes at most. */
 enum {
-	XML_SIZE_MAX	= 1024 * 1024,
+	XML_SIZE_MAX	= 1024 * 1024,	/* bytes */
 	XML_DEPTH_MAX	= 64,
 	XML_NODES_MAX	= 4096,		/* elements, CDATA sections and texts */
 	XML_ATTRS_MAX	= 32		/* of one element */
 };
 
 /*
- * Replaces what out held by the root element, a NUL behind it.  ERR_XML: *why says in a
- * few words what is wrong with the text; ERR_NOMEM.
+ * Replaces the content of out by the root element and a NUL.  ERR_XML: *why tells in a few words
+ * what is wrong with the text.  ERR_NOMEM.
  */
 enum error	xml_sanitize(struct buf *out, const char **why, struct slice xml);
 

@@ -1,394 +1,198 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "wechat/xml_lexer.h"
 #include "wechat/xml_scan.h"
 
-enum { DEPTH_MAX = 32 };	/* WeChat's bodies are four levels deep */
+enum { DEPTH_MAX = 32 };	/* WeChat's bodies have four levels */
 
-enum access_token {
-	TEXT,	/* characters between markup */
-	CDATA,	/* the inside of a CDATA section */
-	OPEN,	/* start tag */
-	CLOSE,	/* end tag */
-	EMPTY,	/* start tag that is its own end */
-	MISC,	/* comment, processing instruction */
-	END,	/* nothing left */
-	BAD	/* not well-formed, or a document type */
-};
-
-/* A token's text: of a tag the name. */
-struct scan {
-	const char	*p, *end;
-	struct slice	 text;
-};
-
-static bool
-is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool
-blank(struct slice s)
-{
-	size_t	 i;
-
-	for (i = 0; i < s.len; i++)
-		if (!is_space(s.p[i]))
-			return false;
-	return true;
-}
-
-static bool
-starts(const struct scan *s, const char *with)
-{
-	size_t	 len = strlen(with);
-
-	return (size_t)(s->end - s->p) >= len && memcmp(s->p, with, len) == 0;
-}
-
-/* Text from `skip` bytes on up to `stop`, and moves behind that. */
-static enum access_token
-until(struct scan *s, size_t skip, const char *stop, enum access_token kind)
-{
-	const char	*q;
-	size_t		 len = strlen(stop);
-
-	s->p += skip;
-	for (q = s->p; (size_t)(s->end - q) >= len; q++) {
-		if ((q = memchr(q, stop[0], (size_t)(s->end - q) - len + 1)) == NULL)
-			break;
-		if (memcmp(q, stop, len) == 0) {
-			s->text = (struct slice){ s->p, (size_t)(q - s->p) };
-			s->p = q + len;
-			return kind;
-		}
-	}
-	return BAD;
-}
-
-static bool
-ends_name(char c)
-{
-	switch (c) {
-	case ' ': case '\t': case '\r': case '\n': case '/': case '>': case '<': case '=':
-	case '"': case '\'':
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* A tag's name; at least one character. */
-static bool
-tag_name(struct scan *s)
-{
-	s->text.p = s->p;
-	while (s->p != s->end && !ends_name(*s->p))
-		s->p++;
-	s->text.len = (size_t)(s->p - s->text.p);
-	return s->text.len != 0 && memchr(s->text.p, '\0', s->text.len) == NULL;
-}
-
-static enum access_token
-end_tag(struct scan *s)
-{
-	s->p += 2;
-	if (!tag_name(s))
-		return BAD;
-	while (s->p != s->end && is_space(*s->p))
-		s->p++;
-	if (s->p == s->end || *s->p != '>')
-		return BAD;
-	s->p++;
-	return CLOSE;
-}
-
-/* Attributes are skipped; what is quoted may contain anything but `<`. */
-static enum access_token
-start_tag(struct scan *s)
-{
-	char	 quote = '\0';
-
-	s->p++;
-	if (!tag_name(s))
-		return BAD;
-	for (; s->p != s->end; s->p++) {
-		if (*s->p == '<')
-			return BAD;
-		if (quote != '\0') {
-			if (*s->p == quote)
-				quote = '\0';
-		} else if (*s->p == '"' || *s->p == '\'') {
-			quote = *s->p;
-		} else if (*s->p == '>') {
-			s->p++;
-			return s->p[-2] == '/' ? EMPTY : OPEN;
-		}
-	}
-	return BAD;
-}
-
-static enum access_token
-next(struct scan *s)
-{
-	const char	*q;
-
-	if (s->p == s->end)
-		return END;
-	if (*s->p != '<') {
-		if ((q = memchr(s->p, '<', (size_t)(s->end - s->p))) == NULL)
-			q = s->end;
-		s->text = (struct slice){ s->p, (size_t)(q - s->p) };
-		s->p = q;
-		return TEXT;
-	}
-	switch (s->end - s->p > 1 ? s->p[1] : '\0') {
-	case '/':
-		return end_tag(s);
-	case '!':
-		if (starts(s, "<![CDATA["))
-			return until(s, 9, "]]>", CDATA);
-		return starts(s, "<!--") ? until(s, 4, "-->", MISC) : BAD;
-	case '?':
-		return until(s, 2, "?>", MISC);
-	default:
-		return start_tag(s);
-	}
-}
-
-/* What stands before the root and behind it: blanks, comments, instructions. */
-static enum access_token
-next_outside(struct scan *s)
-{
-	enum access_token	 t;
-
-	while ((t = next(s)) == MISC || (t == TEXT && blank(s->text)))
-		;
-	return t;
-}
-
-/* The children that are looked for, and what they hold. */
-struct wanted {
+/* The names of the children to find, and the slices for what they hold. */
+struct child_search {
 	struct slice	 name[XML_SCAN_NAMES_MAX];
 	struct slice	*inside;
 	size_t		 n;
 };
 
-/* The one that a tag begins, if it is the first of its name; else NULL. */
+static bool
+is_same_name(struct slice a, struct slice b)
+{
+	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
+}
+
+static bool
+is_all_blank(struct slice text)
+{
+	return xml_lexer_trim(text).len == 0;
+}
+
+/* Skips blanks, comments and instructions beside the root element; returns the next token. */
+static enum xml_lexer_token
+skip_to_root(struct xml_lexer *lx)
+{
+	enum xml_lexer_token	 token;
+
+	do
+		token = xml_lexer_next(lx);
+	while (token == XML_LEXER_COMMENT || token == XML_LEXER_INSTRUCTION ||
+	    (token == XML_LEXER_TEXT && is_all_blank(lx->inside)));
+	return token;
+}
+
+/* The slice for this child; NULL: it is not wanted, or it is not the first of its name. */
 static struct slice *
-wanted_by(const struct wanted *w, struct slice tag)
+find_wanted(const struct child_search *search, struct slice name)
 {
 	size_t	 i;
 
-	for (i = 0; i < w->n; i++)
-		if (w->name[i].len == tag.len && memcmp(w->name[i].p, tag.p, tag.len) == 0)
-			return w->inside[i].p == NULL ? &w->inside[i] : NULL;
+	for (i = 0; i < search->n; i++)
+		if (is_same_name(search->name[i], name))
+			return search->inside[i].p == NULL ? &search->inside[i] : NULL;
 	return NULL;
 }
 
-/* Walks the rest of the root element.  False: not well nested. */
+/* Reads the rest of the root element and finds the children.  False: it is not well nested. */
 static bool
-walk_root(struct scan *s, struct slice root, const struct wanted *w)
+search_root(struct xml_lexer *lx, const struct child_search *search)
 {
-	struct slice	 open[DEPTH_MAX];
-	struct slice	*within = NULL;		/* what is being passed through */
-	const char	*tag;
+	struct slice	 open[DEPTH_MAX] = { lx->name };
+	struct slice	*wanted = NULL;		/* the child that is open */
 	size_t		 depth = 1;
 
-	open[0] = root;
 	while (depth != 0) {
-		tag = s->p;
-		switch (next(s)) {
-		case OPEN:
+		switch (xml_lexer_next(lx)) {
+		case XML_LEXER_START:
 			if (depth == DEPTH_MAX)
 				return false;
-			if (depth == 1 && (within = wanted_by(w, s->text)) != NULL)
-				within->p = s->p;
-			open[depth++] = s->text;
+			if (depth == 1 && (wanted = find_wanted(search, lx->name)) != NULL)
+				wanted->p = lx->p;
+			open[depth++] = lx->name;
 			break;
-		case CLOSE:
-			if (s->text.len != open[depth - 1].len ||
-			    memcmp(s->text.p, open[depth - 1].p, s->text.len) != 0)
+		case XML_LEXER_END:
+			if (!is_same_name(lx->name, open[--depth]))
 				return false;
-			if (--depth == 1 && within != NULL) {
-				within->len = (size_t)(tag - within->p);
-				within = NULL;
+			if (depth == 1 && wanted != NULL) {
+				wanted->len = (size_t)(lx->from - wanted->p);
+				wanted = NULL;
 			}
 			break;
-		case EMPTY:
-			if (depth == 1 && (within = wanted_by(w, s->text)) != NULL)
-				*within = (struct slice){ s->p, 0 };
-			if (depth == 1)
-				within = NULL;
+		case XML_LEXER_EMPTY:
+			if (depth == 1 && (wanted = find_wanted(search, lx->name)) != NULL) {
+				*wanted = (struct slice){ lx->p, 0 };
+				wanted = NULL;
+			}
 			break;
-		case TEXT:
-		case CDATA:
-		case MISC:
+		case XML_LEXER_TEXT:
+		case XML_LEXER_CDATA:
+		case XML_LEXER_COMMENT:
+		case XML_LEXER_INSTRUCTION:
 			break;
-		case END:
-		case BAD:
+		case XML_LEXER_DOCTYPE:
+		case XML_LEXER_DONE:
+		case XML_LEXER_ERROR:
 			return false;
 		}
 	}
 	return true;
 }
 
+/* Appends a code point in UTF-8. */
 static enum error
-put_utf8(struct buf *out, uint32_t cp)
+append_utf8(struct buf *out, uint32_t cp)
 {
 	char	 u[4];
+	size_t	 len = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4, i;
 
-	if (cp < 0x80) {
-		u[0] = (char)cp;
-		return buf_put(out, u, 1);
-	}
-	if (cp < 0x800) {
-		u[0] = (char)(0xC0 | cp >> 6);
-		u[1] = (char)(0x80 | (cp & 0x3F));
-		return buf_put(out, u, 2);
-	}
-	if (cp < 0x10000) {
-		u[0] = (char)(0xE0 | cp >> 12);
-		u[1] = (char)(0x80 | (cp >> 6 & 0x3F));
-		u[2] = (char)(0x80 | (cp & 0x3F));
-		return buf_put(out, u, 3);
-	}
-	u[0] = (char)(0xF0 | cp >> 18);
-	u[1] = (char)(0x80 | (cp >> 12 & 0x3F));
-	u[2] = (char)(0x80 | (cp >> 6 & 0x3F));
-	u[3] = (char)(0x80 | (cp & 0x3F));
-	return buf_put(out, u, 4);
+	for (i = len - 1; i != 0; i--, cp >>= 6)
+		u[i] = (char)(0x80 | (cp & 0x3F));
+	u[0] = (char)(len == 1 ? cp : (0xF00 >> len & 0xFF) | cp);
+	return buf_put(out, u, len);
 }
 
-/* `#64` or `#x40`: the digits of a character reference. */
+/* Appends the character that a reference stands for, which is given without `&` and `;`. */
 static enum error
-put_reference(struct buf *out, struct slice ref)
+resolve_reference(struct buf *out, struct slice ref)
 {
-	static const char	 digits[] = "0123456789abcdefABCDEF";
-	uint32_t		 base = 10, cp = 0;
-	size_t			 i = 1, n = 10;		/* of the digits those allowed */
-	const char		*d;
+	const uint32_t	 cp = xml_lexer_reference(ref);
 
-	if (ref.len > 1 && ref.p[1] == 'x') {
-		base = 16;
-		i = 2;
-		n = sizeof(digits) - 1;
-	}
-	if (i == ref.len)
-		return ERR_XML;
-	for (; i < ref.len; i++) {
-		if ((d = memchr(digits, ref.p[i], n)) == NULL)
-			return ERR_XML;
-		cp = cp * base + (uint32_t)(d - digits);
-		if (d - digits > 15)	/* the capital letters stand behind the small */
-			cp -= 6;
-		if (cp > 0x10FFFF)
-			return ERR_XML;
-	}
-	if (cp == 0 || (cp >= 0xD800 && cp <= 0xDFFF))
-		return ERR_XML;
-	return put_utf8(out, cp);
+	return cp == 0 || (cp >= 0xD800 && cp <= 0xDFFF) ? ERR_XML : append_utf8(out, cp);
 }
 
+/* Appends text, with its references resolved. */
 static enum error
-put_entity(struct buf *out, struct slice name)
+resolve_text(struct buf *out, struct slice text)
 {
-	static const struct {
-		const char	*name;
-		char		 c;
-	} known[] = {
-		{ "lt", '<' }, { "gt", '>' }, { "amp", '&' }, { "quot", '"' }, { "apos", '\'' },
-	};
-	size_t	 i;
-
-	if (name.len != 0 && *name.p == '#')
-		return put_reference(out, name);
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (slice_is(name, known[i].name))
-			return buf_putc(out, known[i].c);
-	return ERR_XML;
-}
-
-static enum error
-put_text(struct buf *out, struct slice t)
-{
-	const char	*p = t.p, *end = t.p + t.len, *amp, *semi;
+	const char	*p = text.p, *end = text.p + text.len, *amp, *semicolon;
 	enum error	 er;
 
-	for (; p != end; p = semi + 1) {
+	for (; p != end; p = semicolon + 1) {
 		if ((amp = memchr(p, '&', (size_t)(end - p))) == NULL)
 			return buf_put(out, p, (size_t)(end - p));
-		if ((semi = memchr(amp, ';', (size_t)(end - amp))) == NULL)
+		if ((semicolon = memchr(amp, ';', (size_t)(end - amp))) == NULL)
 			return ERR_XML;
 		if ((er = buf_put(out, p, (size_t)(amp - p))) != ERR_OK ||
-		    (er = put_entity(out, (struct slice){ amp + 1,
-		    (size_t)(semi - amp - 1) })) != ERR_OK)
+		    (er = resolve_reference(out, (struct slice){ amp + 1,
+		    (size_t)(semicolon - amp - 1) })) != ERR_OK)
 			return er;
 	}
 	return ERR_OK;
 }
 
-static struct slice
-trim(struct slice s)
-{
-	while (s.len != 0 && is_space(s.p[0])) {
-		s.p++;
-		s.len--;
-	}
-	while (s.len != 0 && is_space(s.p[s.len - 1]))
-		s.len--;
-	return s;
-}
-
 /*
- * Beside a CDATA section blanks are layout and CDATA counts as
- * it is; without one the text is trimmed at both ends.
+ * Appends the text of an element, without that of its children.  has_cdata: text of blanks only is
+ * layout beside the CDATA sections, and is left out.
  */
-enum error
-xml_scan_text(struct buf *out, struct slice inside)
+static enum error
+append_text(struct buf *out, struct slice inside, bool has_cdata)
 {
-	struct scan		 s = { inside.p, inside.p + inside.len, { NULL, 0 } };
+	struct xml_lexer	 lx;
+	enum xml_lexer_token	 token;
 	enum error		 er = ERR_OK;
-	enum access_token	 t;
-	bool			 cdata = false;
 	size_t			 depth = 0;
 
-	while ((t = next(&s)) != END && t != BAD)
-		cdata = cdata || t == CDATA;
-	if (!cdata)
-		inside = trim(inside);
-	s = (struct scan){ inside.p, inside.p + inside.len, { NULL, 0 } };
-	while (er == ERR_OK && (t = next(&s)) != END && t != BAD) {
-		depth += t == OPEN;
-		depth -= t == CLOSE;
+	xml_lexer_init(&lx, inside);
+	while (er == ERR_OK && (token = xml_lexer_next(&lx)) < XML_LEXER_DOCTYPE) {
+		depth += token == XML_LEXER_START;
+		depth -= token == XML_LEXER_END;
 		if (depth != 0)
 			continue;
-		if (t == CDATA)
-			er = buf_put(out, s.text.p, s.text.len);
-		else if (t == TEXT && !(cdata && blank(s.text)))
-			er = put_text(out, s.text);
+		if (token == XML_LEXER_CDATA)
+			er = buf_put(out, lx.inside.p, lx.inside.len);
+		else if (token == XML_LEXER_TEXT && !(has_cdata && is_all_blank(lx.inside)))
+			er = resolve_text(out, lx.inside);
 	}
 	return er;
 }
 
 enum error
+xml_scan_text(struct buf *out, struct slice inside)
+{
+	struct xml_lexer	 lx;
+	enum xml_lexer_token	 token;
+	bool			 has_cdata = false;
+
+	xml_lexer_init(&lx, inside);
+	while (!has_cdata && (token = xml_lexer_next(&lx)) < XML_LEXER_DOCTYPE)
+		has_cdata = token == XML_LEXER_CDATA;
+	return append_text(out, has_cdata ? inside : xml_lexer_trim(inside), has_cdata);
+}
+
+enum error
 xml_scan_children(struct slice *inside, const char *const *names, size_t n, struct slice body)
 {
-	struct scan	 s = { body.p, body.p + body.len, { NULL, 0 } };
-	struct wanted	 w = { .inside = inside, .n = n };
-	size_t		 i;
+	struct child_search	 search = { .inside = inside, .n = n };
+	struct xml_lexer	 lx;
+	size_t			 i;
 
 	for (i = 0; i < n; i++) {
-		w.name[i] = slice_of(names[i]);
+		search.name[i] = slice_of(names[i]);
 		inside[i] = (struct slice){ NULL, 0 };
 	}
 	if (body.len == 0)
 		return ERR_XML;
-	if (starts(&s, "\xEF\xBB\xBF"))
-		s.p += 3;
-	if (next_outside(&s) != OPEN || !slice_is(s.text, "xml") ||
-	    !walk_root(&s, s.text, &w) || next_outside(&s) != END)
+	xml_lexer_init(&lx, body);
+	xml_lexer_skip_bom(&lx);
+	if (skip_to_root(&lx) != XML_LEXER_START || !slice_is(lx.name, "xml") ||
+	    !search_root(&lx, &search) || skip_to_root(&lx) != XML_LEXER_DONE)
 		return ERR_XML;
 	return ERR_OK;
 }

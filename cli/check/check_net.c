@@ -365,7 +365,7 @@ ask_control(struct net *n, const struct account *a)
 
 	if (!jsonpath_parse(&path, slice_of(a->control_token_path), wrong))
 		return;		/* already said */
-	if (token_client_ask(n->http, &token, a, deadline_ms, why) == TOKEN_CLIENT_OK)
+	if (token_client_get_token(n->http, &token, a, deadline_ms, why) == TOKEN_CLIENT_OK)
 		check_result_add(n->f, CHECK_OK, a->name, "control_url gives an access_token of %zu "
 		    "characters by %s", token.len, a->control_token_path);
 	else

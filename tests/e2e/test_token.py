@@ -202,7 +202,7 @@ def test_killed_while_asking(home, make_pool, issuer):
         pool.signal(9)
         assert lost.result() is None
     issuer.gate.set()
-    assert_none(as_cgi(home), "a process that has not lived to hear the answer")
+    assert_none(as_cgi(home), "the process that asked WeChat ended before the answer came")
     assert len(issuer.calls) == 1
     ours_pass(home, 1)
     token_of(as_cgi(home))

@@ -1,6 +1,6 @@
 /*
- * fuzz.h: what the fuzz targets share.  A target hands its module any bytes and stops
- * the run (so that libFuzzer keeps the input) when what the module promises does not hold.
+ * fuzz.h: helpers of the fuzz targets.  A target gives any bytes to its module.  If the module
+ * breaks a promise the target aborts, and libFuzzer keeps the input.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
@@ -13,7 +13,7 @@
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* libFuzzer keeps the input that led here. */
+/* Aborts if the condition is false; libFuzzer then keeps the input. */
 static inline void
 must(bool holds, const char *what)
 {
@@ -24,8 +24,8 @@ must(bool holds, const char *what)
 }
 
 /*
- * The input in memory of exactly its size, so that a byte read beyond it is found; to be
- * freed.
+ * A copy of the input in memory of exactly its size, so that a read beyond it is found.  The caller
+ * frees it.
  */
 static inline char *
 exactly(const uint8_t *data, size_t size)

@@ -28,15 +28,15 @@ check_event(const struct event *ev, struct buf *json)
 {
 	size_t	 i;
 
-	must(within(ev->msgtype, &ev->text), "MsgType lies in the text");
-	must(within(ev->event, &ev->text), "Event lies in the text");
-	must(within(ev->user, &ev->text), "user lies in the text");
-	must(ev->time_s >= 0, "time is not negative");
+	must(within(ev->message.msgtype, &ev->message.text), "MsgType lies in the text");
+	must(within(ev->message.event, &ev->message.text), "Event lies in the text");
+	must(within(ev->message.user, &ev->message.text), "user lies in the text");
+	must(ev->message.time_s >= 0, "time is not negative");
 	must(ev->nattr <= EVENT_ATTRS_MAX, "attributes fit");
-	must(ev->code != NULL || ev->nattr == 0, "no attributes without a row");
+	must(ev->message.code != NULL || ev->nattr == 0, "no attributes without a row");
 	for (i = 0; i < ev->nattr; i++) {
 		must(ev->attr[i].value.p != NULL, "a value is there");
-		must(within(ev->attr[i].value, &ev->text), "a value lies in the text");
+		must(within(ev->attr[i].value, &ev->message.text), "a value lies in the text");
 		must(ev->attr[i].type == EVENT_STRING || ev->attr[i].value.len != 0,
 		    "a number has digits");
 	}
@@ -46,9 +46,9 @@ check_event(const struct event *ev, struct buf *json)
 	must(memchr(json->p, '\n', json->len) == NULL, "JSON is one line");
 }
 
-/* All events of one XML; what JSON they give is in json. */
+/* Reads all events of one XML; json gets the JSON of the last one. */
 static enum error
-events(struct xmlmap *m, struct event *ev, struct slice xml, struct buf *json)
+read_events(struct xmlmap *m, struct event *ev, struct slice xml, struct buf *json)
 {
 	enum error	 er;
 	size_t		 n = 0;
@@ -57,7 +57,7 @@ events(struct xmlmap *m, struct event *ev, struct slice xml, struct buf *json)
 	must(er == ERR_OK || er == ERR_XML, "good or no XML");
 	must((er == ERR_OK) == (*xmlmap_why(m) == '\0'), "a reason for each refusal");
 	must(strcmp(xmlmap_why(m), "mxml refused it") != 0,
-	    "mxml reads what xmlguard lets through");
+	    "mxml reads what xml_sanitize accepts");
 	for (check_event(ev, json); er == ERR_OK && xmlmap_more(m); n++) {
 		must(xmlmap_next(m, ev) == ERR_OK, "memory for a further event");
 		check_event(ev, json);
@@ -66,16 +66,16 @@ events(struct xmlmap *m, struct event *ev, struct slice xml, struct buf *json)
 	return er;
 }
 
-/* What the guard writes passes the guard and is left as it is. */
+/* A text that xml_sanitize() has cleaned is accepted, and does not change again. */
 static void
-check_guard(struct slice xml)
+check_sanitized(struct slice xml)
 {
 	struct buf	 once = { .p = NULL }, twice = { .p = NULL };
 	const char	*why;
 
 	if (xml_sanitize(&once, &why, xml) == ERR_OK) {
 		must(once.p[once.len] == '\0' && strlen(once.p) == once.len, "one NUL, behind");
-		must(is_utf8(buf_slice(&once)), "the guard lets UTF-8 through");
+		must(is_utf8(buf_slice(&once)), "the result is UTF-8");
 		must(once.len <= XML_SIZE_MAX, "short of the limit");
 		must(xml_sanitize(&twice, &why, buf_slice(&once)) == ERR_OK, "it passes again");
 		must(once.len == twice.len && memcmp(once.p, twice.p, once.len) == 0,
@@ -99,11 +99,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (m == NULL)
 		must((m = xmlmap_new(NULL)) != NULL && (s = xmlmap_new(&split)) != NULL,
 		    "memory");
-	check_guard(xml);
-	er = events(m, &ev, xml, &first);
-	must(xmlmap_code(ev.msgtype, ev.event) == ev.code, "the code for the type");
-	must(er == events(s, &ev, xml, &again), "no difference in what is XML");
-	must(er == events(m, &ev, xml, &again), "the same again");
+	check_sanitized(xml);
+	er = read_events(m, &ev, xml, &first);
+	must(xmlmap_code(ev.message.msgtype, ev.message.event) == ev.message.code,
+	    "the code for the type");
+	must(er == read_events(s, &ev, xml, &again), "no difference in what is XML");
+	must(er == read_events(m, &ev, xml, &again), "the same again");
 	must(first.len == again.len && memcmp(first.p, again.p, first.len) == 0,
 	    "the same XML is the same event");
 	free(p);

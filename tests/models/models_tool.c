@@ -8,7 +8,7 @@
  *		E code(- for none) attributes
  *	models_tool forget DIR DAYS STEPS
  *				deletes old events and messages, as server/maintenance.c does:
- *				event_store_sweep() and queue_sweep() in turn, for STEPS steps at
+ *				event_store_forget() and queue_sweep() in turn, for STEPS steps at
  *				most.  Prints the number of steps, and the microseconds of the
  *				longest transaction
  *	models_tool ask DIR	answers questions.  Standard input has a line for each: NAME, then
@@ -65,7 +65,7 @@ parse_key(unsigned char key[QUEUE_KEY], const char *hex)
 static bool
 store_message(struct db *db, struct message *g)
 {
-	enum event_store_as	 as;
+	enum event_store_result	 as;
 
 	g->m.account = &g->account;
 	g->m.events = g->events;
@@ -154,7 +154,7 @@ struct sweep_state {
 static enum error
 sweep_events(struct db *db, struct sweep_state *s)
 {
-	return event_store_sweep(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
+	return event_store_forget(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
 }
 
 static enum error

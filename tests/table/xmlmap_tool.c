@@ -1,22 +1,23 @@
 /*
- * xmlmap_tool: what the Python tests of this directory ask of the translation.
+ * xmlmap_tool: gives the Python tests of this directory access to xmlmap.c.
  *
- *	xmlmap_tool table	the table: {"types":{name:code},"fields":{code:{key:type}}}
- *	xmlmap_tool map		standard input is texts, each led by its length in decimal
- *				and a line end; one line of JSON for each, or what is wrong
- *	xmlmap_tool broken	hands the library itself broken XML, in two threads
+ *	xmlmap_tool table	prints the table:
+ *				{"types":{name:code},"fields":{code:{key:type}}}
+ *	xmlmap_tool map		reads texts, each after its length in decimal and a line end;
+ *				prints a line of JSON for each, or what is wrong
+ *	xmlmap_tool broken	gives broken XML to mxml itself, in two threads
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "xmlmap.c"	/* the table is its own business */
+#include "xmlmap.c"	/* the table is private to it */
 
 static const char	*comma;
 
 static void
-print_row(const char *kind, const struct row *r)
+print_row(const char *kind, const struct type_row *r)
 {
 	for (; r->type != NULL; r++, comma = ",")
 		printf("%s\"%s:%s\":\"%s\"", comma, kind, r->type, r->mapping->code);
@@ -25,7 +26,7 @@ print_row(const char *kind, const struct row *r)
 static void
 print_fields(const struct mapping *m)
 {
-	const struct field	*f;
+	const struct key_rule	*f;
 
 	printf("\"%s\":{", m->code);
 	for (f = m->fields, comma = ""; f->key != NULL; f++, comma = ",")
@@ -36,7 +37,7 @@ print_fields(const struct mapping *m)
 static void
 print_table(void)
 {
-	const struct row	*all[] = { events, messages }, *r;
+	const struct type_row	*all[] = { events, messages }, *r;
 	const char		*between = "";
 	size_t			 i;
 
@@ -57,10 +58,10 @@ print_table(void)
 }
 
 static int
-map(void)
+map_texts(void)
 {
 	struct xmlmap	*m = xmlmap_new(NULL);
-	struct event	 ev = { .code = NULL };
+	struct event	 ev = { .nattr = 0 };
 	struct buf	 out = { .p = NULL };
 	size_t		 len;
 	char		*xml;
@@ -83,15 +84,15 @@ map(void)
 	return ferror(stdin) || ferror(stdout) || fflush(stdout) != 0;
 }
 
-/* NULL: the library refuses it, as it should. */
+/* NULL: mxml refuses the text, as it should. */
 static void *
 load_broken(void *xml)
 {
-	return load(xml);
+	return load_tree(xml);
 }
 
 static int
-broken(void)
+load_broken_twice(void)
 {
 	char		 xml[] = "<xml><a>&nosuch;</b></xml>";
 	pthread_t	 thread;
@@ -110,9 +111,9 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "table") == 0)
 		print_table();
 	else if (argc == 2 && strcmp(argv[1], "map") == 0)
-		return map();
+		return map_texts();
 	else if (argc == 2 && strcmp(argv[1], "broken") == 0)
-		return broken();
+		return load_broken_twice();
 	else
 		return 2;
 	return 0;

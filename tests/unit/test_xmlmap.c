@@ -19,23 +19,23 @@ static struct xmlmap	*map;
 static struct event	 ev;
 
 static int
-begin(void **state)
+begin_xmlmap_test(void **state)
 {
 	map = xmlmap_new(NULL);
 	return map == NULL ? -1 : unit_begin(state);
 }
 
 static int
-end(void **state)
+end_xmlmap_test(void **state)
 {
 	xmlmap_free(map);
 	event_free(&ev);
 	return unit_end(state);
 }
 
-#define MAPTEST(f)	cmocka_unit_test_setup_teardown(f, begin, end)
+#define MAPTEST(f)	cmocka_unit_test_setup_teardown(f, begin_xmlmap_test, end_xmlmap_test)
 
-/* A key's value as text, absent without the key. */
+/* The value of a key, as text; absent if the key is not there. */
 static struct slice
 value(const char *key)
 {
@@ -48,10 +48,10 @@ value(const char *key)
 }
 
 /*
- * The samples: every expected.json is met, however the XML is laid out.
+ * The samples: each gives its expected.json, with every layout of the XML.
  */
 
-/* Numbers by value, strings exactly, the same keys. */
+/* The keys are the same; numbers are compared by value, strings exactly. */
 static bool
 same_value(const json_t *got, const json_t *want)
 {
@@ -134,7 +134,7 @@ samples(void **state)
 	each_sample(check_sample);
 }
 
-/* Where the construct at p ends: a tag, a CDATA section, an instruction, text. */
+/* The end of the tag, CDATA section, instruction or text that begins at p. */
 static const char *
 behind(const char *p, const char *end)
 {
@@ -156,7 +156,7 @@ is_tag(const char *p, bool open)
 	return p[0] == '<' && p[1] != '!' && p[1] != '?' && (p[1] != '/') == open;
 }
 
-/* Puts `what` wherever elements meet: before each start tag, behind each end tag. */
+/* Inserts `what` before each start tag and behind each end tag. */
 static void
 between(struct buf *out, struct slice xml, const char *what)
 {
@@ -199,7 +199,7 @@ tag_name(const char *p)
 	return (struct slice){ p + 1, strcspn(p + 1, " />") };
 }
 
-/* The elements at this level, last first; false if a name repeats: order counts there. */
+/* Reverses the elements of this level.  False: a name repeats, so the order counts. */
 static bool
 reverse(struct buf *out, const char *p, const char *end)
 {
@@ -314,7 +314,7 @@ sample_line_ends(void **state)
 }
 
 /*
- * One value: what XML it comes from, what it becomes.  want NULL: no such key.
+ * One value: its XML, and the result.  want NULL: there is no such key.
  */
 
 struct one {
@@ -330,72 +330,73 @@ check_one(const struct one *c)
 
 #define CONTENT(s)	TEXT "<Content>" s "</Content></xml>", "Content"
 
+static const struct one	 texts_cases[] = {
+	{ "plain", CONTENT("abc"), "abc" },
+	{ "trimmed", CONTENT(" \r\n\t a b \n "), "a b" },
+	{ "nothing but blanks", CONTENT(" \n "), "" },
+	{ "empty", CONTENT(""), "" },
+	{ "empty element", TEXT "<Content/></xml>", "Content", "" },
+	{ "empty element, blank", TEXT "<Content /></xml>", "Content", "" },
+	{ "absent", TEXT "</xml>", "Content", NULL },
+	{ "CDATA", CONTENT("<![CDATA[a<b>&amp;]]>"), "a<b>&amp;" },
+	{ "CDATA is not trimmed", CONTENT("<![CDATA[ a ]]>"), " a " },
+	{ "blanks around CDATA", CONTENT("\n <![CDATA[ a ]]>\r\n"), " a " },
+	{ "blank CDATA", CONTENT("<![CDATA[ ]]>"), " " },
+	{ "empty CDATA", CONTENT(" <![CDATA[]]> "), "" },
+	{ "pieces", CONTENT("<![CDATA[a]]]]><![CDATA[>b]]>"), "a]]>b" },
+	{ "blanks between pieces", CONTENT("<![CDATA[a]]>\n<![CDATA[ b]]>"), "a b" },
+	{ "text beside CDATA is not trimmed", CONTENT(" x <![CDATA[y]]> z "), " x y z " },
+	{ "brackets", CONTENT("<![CDATA[]]]]]]><![CDATA[>[[]]>"), "]]]]>[[" },
+	{ "five entities", CONTENT("&lt;&gt;&amp;&quot;&apos;"), "<>&\"'" },
+	{ "entity of an entity", CONTENT("&amp;lt;"), "&lt;" },
+	{ "decimal reference", CONTENT("&#20320;&#65;"), "\xE4\xBD\xA0" "A" },
+	{ "hex reference", CONTENT("&#x4F60;&#x1f600;&#x0041;"),
+	    "\xE4\xBD\xA0\xF0\x9F\x98\x80" "A" },
+	{ "last character", CONTENT("&#x10FFFF;"), "\xF4\x8F\xBF\xBF" },
+	{ "references keep CR", CONTENT("a&#13;&#10;b"), "a\r\nb" },
+	{ "blank by reference beside CDATA", CONTENT("&#32;<![CDATA[a]]>&#xA;&#13;&#9;"),
+	    "a" },
+	{ "blanks by reference", CONTENT("&#32;a&#32;b&#10;"), "a b" },
+	{ "CR LF becomes LF", CONTENT("a\r\nb\rc\n\r\rd"), "a\nb\nc\n\n\nd" },
+	{ "CR LF in CDATA", CONTENT("<![CDATA[\r\na\r\r\n]]>"), "\na\n\n" },
+	{ "comment does not part", CONTENT("a<!-- x --> b"), "a b" },
+	{ "comment beside CDATA", CONTENT("<!-- x --><![CDATA[ a]]><!---->"), " a" },
+	{ "instruction does not part", CONTENT("a<?x y?>b"), "ab" },
+	{ "comment of dashes", CONTENT("a<!-- - - -->b"), "ab" },
+	{ "comment with markup", CONTENT("a<!-- <b> & ]]> <![CDATA[ -->b"), "ab" },
+	{ "instruction with >", CONTENT("a<?x > -->?>b"), "ab" },
+	{ "> and ] in text", CONTENT("a>b]c]] >d"), "a>b]c]] >d" },
+	{ "]]&gt; in text", CONTENT("]]&gt;"), "]]>" },
+	{ "U+FEFF within text", CONTENT("a\xEF\xBB\xBF" "b"), "a\xEF\xBB\xBF" "b" },
+	{ "U+FEFF in CDATA", CONTENT("<![CDATA[\xEF\xBB\xBF ]]>"), "\xEF\xBB\xBF " },
+	{ "DEL and C1", CONTENT("\x7F\xC2\x80"), "\x7F\xC2\x80" },
+	{ "children are not text", CONTENT("a<b>x</b>c"), "ac" },
+	{ "attributes", TEXT "<Content a='>' b = \"/>'\"\n c='&lt;'>x</Content\n></xml>",
+	    "Content", "x" },
+	{ "32 attributes", TEXT "<Content a='' b='' c='' d='' e='' f='' "
+	    "g='' h='' i='' j='' k='' l='' m='' n='' o='' p='' q='' r='' s='' t='' u='' "
+	    "v='' w='' x='' y='' z='' A='' B='' C='' D='' E='' F=''>x</Content></xml>",
+	    "Content", "x" },
+	{ "letters beyond ASCII in names", TEXT "<\xE4\xBD\xA0 \xE4\xBD\xA0=''/>"
+	    "<Content>x</Content></xml>", "Content", "x" },
+	{ "the first counts", CONTENT("a</Content><Content>b"), "a" },
+	{ "the first counts though empty", CONTENT("</Content><Content>b"), "" },
+	{ "nested does not count", TEXT "<x><Content>no</Content></x></xml>", "Content",
+	    NULL },
+	{ "names are exact", TEXT "<content>a</content><Content1>b</Content1>"
+	    "<Conten>c</Conten></xml>", "Content", NULL },
+	{ "a comment is no element", TEXT "<!--Content--><!--Content>x</Content--></xml>",
+	    "Content", NULL },
+};
+
 static void
 texts(void **state)
 {
-	static const struct one	 cases[] = {
-		{ "plain", CONTENT("abc"), "abc" },
-		{ "trimmed", CONTENT(" \r\n\t a b \n "), "a b" },
-		{ "nothing but blanks", CONTENT(" \n "), "" },
-		{ "empty", CONTENT(""), "" },
-		{ "empty element", TEXT "<Content/></xml>", "Content", "" },
-		{ "empty element, blank", TEXT "<Content /></xml>", "Content", "" },
-		{ "absent", TEXT "</xml>", "Content", NULL },
-		{ "CDATA", CONTENT("<![CDATA[a<b>&amp;]]>"), "a<b>&amp;" },
-		{ "CDATA is not trimmed", CONTENT("<![CDATA[ a ]]>"), " a " },
-		{ "blanks around CDATA", CONTENT("\n <![CDATA[ a ]]>\r\n"), " a " },
-		{ "blank CDATA", CONTENT("<![CDATA[ ]]>"), " " },
-		{ "empty CDATA", CONTENT(" <![CDATA[]]> "), "" },
-		{ "pieces", CONTENT("<![CDATA[a]]]]><![CDATA[>b]]>"), "a]]>b" },
-		{ "blanks between pieces", CONTENT("<![CDATA[a]]>\n<![CDATA[ b]]>"), "a b" },
-		{ "text beside CDATA is not trimmed", CONTENT(" x <![CDATA[y]]> z "), " x y z " },
-		{ "brackets", CONTENT("<![CDATA[]]]]]]><![CDATA[>[[]]>"), "]]]]>[[" },
-		{ "five entities", CONTENT("&lt;&gt;&amp;&quot;&apos;"), "<>&\"'" },
-		{ "entity of an entity", CONTENT("&amp;lt;"), "&lt;" },
-		{ "decimal reference", CONTENT("&#20320;&#65;"), "\xE4\xBD\xA0" "A" },
-		{ "hex reference", CONTENT("&#x4F60;&#x1f600;&#x0041;"),
-		    "\xE4\xBD\xA0\xF0\x9F\x98\x80" "A" },
-		{ "last character", CONTENT("&#x10FFFF;"), "\xF4\x8F\xBF\xBF" },
-		{ "references keep CR", CONTENT("a&#13;&#10;b"), "a\r\nb" },
-		{ "blank by reference beside CDATA", CONTENT("&#32;<![CDATA[a]]>&#xA;&#13;&#9;"),
-		    "a" },
-		{ "blanks by reference", CONTENT("&#32;a&#32;b&#10;"), "a b" },
-		{ "CR LF becomes LF", CONTENT("a\r\nb\rc\n\r\rd"), "a\nb\nc\n\n\nd" },
-		{ "CR LF in CDATA", CONTENT("<![CDATA[\r\na\r\r\n]]>"), "\na\n\n" },
-		{ "comment does not part", CONTENT("a<!-- x --> b"), "a b" },
-		{ "comment beside CDATA", CONTENT("<!-- x --><![CDATA[ a]]><!---->"), " a" },
-		{ "instruction does not part", CONTENT("a<?x y?>b"), "ab" },
-		{ "comment of dashes", CONTENT("a<!-- - - -->b"), "ab" },
-		{ "comment with markup", CONTENT("a<!-- <b> & ]]> <![CDATA[ -->b"), "ab" },
-		{ "instruction with >", CONTENT("a<?x > -->?>b"), "ab" },
-		{ "> and ] in text", CONTENT("a>b]c]] >d"), "a>b]c]] >d" },
-		{ "]]&gt; in text", CONTENT("]]&gt;"), "]]>" },
-		{ "U+FEFF within text", CONTENT("a\xEF\xBB\xBF" "b"), "a\xEF\xBB\xBF" "b" },
-		{ "U+FEFF in CDATA", CONTENT("<![CDATA[\xEF\xBB\xBF ]]>"), "\xEF\xBB\xBF " },
-		{ "DEL and C1", CONTENT("\x7F\xC2\x80"), "\x7F\xC2\x80" },
-		{ "children are not text", CONTENT("a<b>x</b>c"), "ac" },
-		{ "attributes", TEXT "<Content a='>' b = \"/>'\"\n c='&lt;'>x</Content\n></xml>",
-		    "Content", "x" },
-		{ "32 attributes", TEXT "<Content a='' b='' c='' d='' e='' f='' "
-		    "g='' h='' i='' j='' k='' l='' m='' n='' o='' p='' q='' r='' s='' t='' u='' "
-		    "v='' w='' x='' y='' z='' A='' B='' C='' D='' E='' F=''>x</Content></xml>",
-		    "Content", "x" },
-		{ "letters beyond ASCII in names", TEXT "<\xE4\xBD\xA0 \xE4\xBD\xA0=''/>"
-		    "<Content>x</Content></xml>", "Content", "x" },
-		{ "the first counts", CONTENT("a</Content><Content>b"), "a" },
-		{ "the first counts though empty", CONTENT("</Content><Content>b"), "" },
-		{ "nested does not count", TEXT "<x><Content>no</Content></x></xml>", "Content",
-		    NULL },
-		{ "names are exact", TEXT "<content>a</content><Content1>b</Content1>"
-		    "<Conten>c</Conten></xml>", "Content", NULL },
-		{ "a comment is no element", TEXT "<!--Content--><!--Content>x</Content--></xml>",
-		    "Content", NULL },
-	};
 	size_t	 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++)
-		check_one(&cases[i]);
+	for (i = 0; i < COUNT(texts_cases); i++)
+		check_one(&texts_cases[i]);
 }
 
 static void
@@ -440,58 +441,59 @@ numbers(void **state)
 			"</CopyrightCheckResult>"
 #define ARTICLE(s)	"<ArticleUrlResult><ResultList>" s "</ResultList></ArticleUrlResult>"
 
+static const struct one	 lists_cases[] = {
+	{ "one", SENT("<List><MsgID>1</MsgID></List>"), "MsgID", "1" },
+	{ "three", SENT("<List><MsgID>1</MsgID></List><List><MsgID>2</MsgID></List>"
+	    "<List><MsgID>3</MsgID></List>"), "MsgID", "1,2,3" },
+	{ "an empty place", SENT("<List><MsgID>1</MsgID></List><List/>"
+	    "<List><MsgID>3</MsgID></List>"), "MsgID", "1,,3" },
+	{ "empty places at the ends", SENT("<List/><List><MsgID>2</MsgID></List><List/>"),
+	    "MsgID", ",2," },
+	{ "an empty value", SENT("<List><MsgID/></List>"), "MsgID", "" },
+	{ "no item has it", SENT("<List><ErrorCode>1</ErrorCode></List><List/>"), "MsgID",
+	    NULL },
+	{ "no items", SENT(""), "MsgID", NULL },
+	{ "commas stay", SENT("<List><ErrorStatus>a,b</ErrorStatus></List>"
+	    "<List><ErrorStatus>c</ErrorStatus></List>"), "ErrorStatus", "a,b,c" },
+	{ "of an item the first", SENT("<List><MsgID>1</MsgID><MsgID>2</MsgID></List>"),
+	    "MsgID", "1" },
+	{ "direct children of an item", SENT("<List><x><MsgID>1</MsgID></x></List>"),
+	    "MsgID", NULL },
+	{ "items of another name between", SENT("<List><MsgID>1</MsgID></List><list/>x"
+	    "<List><MsgID>2</MsgID></List>"), "MsgID", "1,2" },
+	{ "another's container", EVENT("subscribe_msg_sent_event") "<SubscribeMsgChange"
+	    "Event><List><MsgID>1</MsgID></List></SubscribeMsgChangeEvent></xml>", "MsgID",
+	    "1" },
+	{ "popup before change", EVENT("subscribe_msg_sent_event") "<SubscribeMsgChange"
+	    "Event><List><MsgID>1</MsgID></List></SubscribeMsgChangeEvent><SubscribeMsg"
+	    "PopupEvent><List><MsgID>2</MsgID></List></SubscribeMsgPopupEvent></xml>",
+	    "MsgID", "2" },
+	{ "its own container though empty", EVENT("subscribe_msg_sent_event")
+	    "<SubscribeMsgPopupEvent><List><MsgID>1</MsgID></List></SubscribeMsgPopupEvent>"
+	    "<SubscribeMsgSentEvent/></xml>", "MsgID", NULL },
+	{ "ArticleIdx of the copyright list", MASS(ARTICLE("<item><ArticleIdx>3"
+	    "</ArticleIdx></item>") COPYRIGHT("<item><ArticleIdx>1</ArticleIdx></item>"
+	    "<item/>")),
+	    "ArticleIdx", "1," },
+	{ "ArticleIdx of the articles", MASS(COPYRIGHT("") ARTICLE("<item><ArticleIdx>3"
+	    "</ArticleIdx></item>")), "ArticleIdx", "3" },
+	{ "a copyright item without it", MASS(COPYRIGHT("<item/>") ARTICLE("<item>"
+	    "<ArticleIdx>3</ArticleIdx></item>")), "ArticleIdx", NULL },
+	{ "ArticleUrl", MASS(ARTICLE("<item><ArticleUrl>a</ArticleUrl></item><item>"
+	    "<ArticleUrl>b</ArticleUrl></item>")), "ArticleUrl", "a,b" },
+	{ "fail_idx", EVENT("PUBLISHJOBFINISH") "<PublishEventInfo><fail_idx>1</fail_idx>"
+	    "<publish_id>9</publish_id><fail_idx/><fail_idx>3</fail_idx></PublishEventInfo>"
+	    "</xml>", "fail_idx", "1,,3" },
+};
+
 static void
 lists(void **state)
 {
-	static const struct one	 cases[] = {
-		{ "one", SENT("<List><MsgID>1</MsgID></List>"), "MsgID", "1" },
-		{ "three", SENT("<List><MsgID>1</MsgID></List><List><MsgID>2</MsgID></List>"
-		    "<List><MsgID>3</MsgID></List>"), "MsgID", "1,2,3" },
-		{ "an empty place", SENT("<List><MsgID>1</MsgID></List><List/>"
-		    "<List><MsgID>3</MsgID></List>"), "MsgID", "1,,3" },
-		{ "empty places at the ends", SENT("<List/><List><MsgID>2</MsgID></List><List/>"),
-		    "MsgID", ",2," },
-		{ "an empty value", SENT("<List><MsgID/></List>"), "MsgID", "" },
-		{ "no item has it", SENT("<List><ErrorCode>1</ErrorCode></List><List/>"), "MsgID",
-		    NULL },
-		{ "no items", SENT(""), "MsgID", NULL },
-		{ "commas stay", SENT("<List><ErrorStatus>a,b</ErrorStatus></List>"
-		    "<List><ErrorStatus>c</ErrorStatus></List>"), "ErrorStatus", "a,b,c" },
-		{ "of an item the first", SENT("<List><MsgID>1</MsgID><MsgID>2</MsgID></List>"),
-		    "MsgID", "1" },
-		{ "direct children of an item", SENT("<List><x><MsgID>1</MsgID></x></List>"),
-		    "MsgID", NULL },
-		{ "items of another name between", SENT("<List><MsgID>1</MsgID></List><list/>x"
-		    "<List><MsgID>2</MsgID></List>"), "MsgID", "1,2" },
-		{ "another's container", EVENT("subscribe_msg_sent_event") "<SubscribeMsgChange"
-		    "Event><List><MsgID>1</MsgID></List></SubscribeMsgChangeEvent></xml>", "MsgID",
-		    "1" },
-		{ "popup before change", EVENT("subscribe_msg_sent_event") "<SubscribeMsgChange"
-		    "Event><List><MsgID>1</MsgID></List></SubscribeMsgChangeEvent><SubscribeMsg"
-		    "PopupEvent><List><MsgID>2</MsgID></List></SubscribeMsgPopupEvent></xml>",
-		    "MsgID", "2" },
-		{ "its own container though empty", EVENT("subscribe_msg_sent_event")
-		    "<SubscribeMsgPopupEvent><List><MsgID>1</MsgID></List></SubscribeMsgPopupEvent>"
-		    "<SubscribeMsgSentEvent/></xml>", "MsgID", NULL },
-		{ "ArticleIdx of the copyright list", MASS(ARTICLE("<item><ArticleIdx>3"
-		    "</ArticleIdx></item>") COPYRIGHT("<item><ArticleIdx>1</ArticleIdx></item>"
-		    "<item/>")),
-		    "ArticleIdx", "1," },
-		{ "ArticleIdx of the articles", MASS(COPYRIGHT("") ARTICLE("<item><ArticleIdx>3"
-		    "</ArticleIdx></item>")), "ArticleIdx", "3" },
-		{ "a copyright item without it", MASS(COPYRIGHT("<item/>") ARTICLE("<item>"
-		    "<ArticleIdx>3</ArticleIdx></item>")), "ArticleIdx", NULL },
-		{ "ArticleUrl", MASS(ARTICLE("<item><ArticleUrl>a</ArticleUrl></item><item>"
-		    "<ArticleUrl>b</ArticleUrl></item>")), "ArticleUrl", "a,b" },
-		{ "fail_idx", EVENT("PUBLISHJOBFINISH") "<PublishEventInfo><fail_idx>1</fail_idx>"
-		    "<publish_id>9</publish_id><fail_idx/><fail_idx>3</fail_idx></PublishEventInfo>"
-		    "</xml>", "fail_idx", "1,,3" },
-	};
 	size_t	 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++)
-		check_one(&cases[i]);
+	for (i = 0; i < COUNT(lists_cases); i++)
+		check_one(&lists_cases[i]);
 }
 
 #define CLICKED(s)	EVENT("CLICK") s "</xml>"
@@ -575,65 +577,68 @@ choices(void **state)
 		check_one(&cases[i]);
 }
 
+static const struct {
+	const char	*name, *xml, *code, *msgtype, *event, *user;
+	int64_t		 time_s;
+} heads_cases[] = {
+	{ "message", TEXT "</xml>", "$$_receive_msg", "text", NULL, "u", 1712000001 },
+	{ "event", EVENT("unsubscribe") "</xml>", "$$_official_account_unfollow", "event",
+	    "unsubscribe", "u", 1712000001 },
+	{ "no row for the event", EVENT("kf_create_session") "</xml>", NULL, "event",
+	    "kf_create_session", "u", 1712000001 },
+	{ "no row for the type", HEAD "<MsgType>file</MsgType></xml>", NULL, "file", NULL,
+	    "u", 1712000001 },
+	{ "an event's name is no type", HEAD "<MsgType>CLICK</MsgType></xml>", NULL,
+	    "CLICK", NULL, "u", 1712000001 },
+	{ "a type is no event's name", EVENT("text") "</xml>", NULL, "event", "text", "u",
+	    1712000001 },
+	{ "event of a message is not looked at", TEXT "<Event>CLICK</Event></xml>",
+	    "$$_receive_msg", "text", "CLICK", "u", 1712000001 },
+	{ "no event", HEAD "<MsgType>event</MsgType></xml>", NULL, "event", NULL, "u",
+	    1712000001 },
+	{ "empty event", EVENT("") "</xml>", NULL, "event", "", "u", 1712000001 },
+	{ "part of a name", EVENT("CLIC") "</xml>", NULL, "event", "CLIC", "u",
+	    1712000001 },
+	{ "more than a name", EVENT("CLICKS") "</xml>", NULL, "event", "CLICKS", "u",
+	    1712000001 },
+	{ "case does not count", HEAD "<MsgType>EVENT</MsgType><Event>Scan</Event></xml>",
+	    "$$_scan_open_official_account", "EVENT", "Scan", "u", 1712000001 },
+	{ "nothing at all", "<xml/>", NULL, NULL, NULL, NULL, 0 },
+	{ "nothing in it", "<xml></xml>", NULL, NULL, NULL, NULL, 0 },
+	{ "empty user", "<xml><FromUserName/></xml>", NULL, NULL, NULL, "", 0 },
+	{ "time in CDATA", "<xml><CreateTime><![CDATA[ 12 ]]></CreateTime></xml>", NULL,
+	    NULL, NULL, NULL, 12 },
+	{ "time is no number", "<xml><CreateTime>12a</CreateTime></xml>", NULL, NULL, NULL,
+	    NULL, 0 },
+	{ "time below zero", "<xml><CreateTime>-1</CreateTime></xml>", NULL, NULL, NULL,
+	    NULL, 0 },
+	{ "time empty", "<xml><CreateTime/></xml>", NULL, NULL, NULL, NULL, 0 },
+	{ "the latest time", "<xml><CreateTime>999999999999999999</CreateTime></xml>", NULL,
+	    NULL, NULL, NULL, 999999999999999999 },
+	{ "time too long", "<xml><CreateTime>9999999999999999999</CreateTime></xml>", NULL,
+	    NULL, NULL, NULL, 0 },
+};
+
 static void
 heads(void **state)
 {
-	static const struct {
-		const char	*name, *xml, *code, *msgtype, *event, *user;
-		int64_t		 time_s;
-	} cases[] = {
-		{ "message", TEXT "</xml>", "$$_receive_msg", "text", NULL, "u", 1712000001 },
-		{ "event", EVENT("unsubscribe") "</xml>", "$$_official_account_unfollow", "event",
-		    "unsubscribe", "u", 1712000001 },
-		{ "no row for the event", EVENT("kf_create_session") "</xml>", NULL, "event",
-		    "kf_create_session", "u", 1712000001 },
-		{ "no row for the type", HEAD "<MsgType>file</MsgType></xml>", NULL, "file", NULL,
-		    "u", 1712000001 },
-		{ "an event's name is no type", HEAD "<MsgType>CLICK</MsgType></xml>", NULL,
-		    "CLICK", NULL, "u", 1712000001 },
-		{ "a type is no event's name", EVENT("text") "</xml>", NULL, "event", "text", "u",
-		    1712000001 },
-		{ "event of a message is not looked at", TEXT "<Event>CLICK</Event></xml>",
-		    "$$_receive_msg", "text", "CLICK", "u", 1712000001 },
-		{ "no event", HEAD "<MsgType>event</MsgType></xml>", NULL, "event", NULL, "u",
-		    1712000001 },
-		{ "empty event", EVENT("") "</xml>", NULL, "event", "", "u", 1712000001 },
-		{ "part of a name", EVENT("CLIC") "</xml>", NULL, "event", "CLIC", "u",
-		    1712000001 },
-		{ "more than a name", EVENT("CLICKS") "</xml>", NULL, "event", "CLICKS", "u",
-		    1712000001 },
-		{ "case does not count", HEAD "<MsgType>EVENT</MsgType><Event>Scan</Event></xml>",
-		    "$$_scan_open_official_account", "EVENT", "Scan", "u", 1712000001 },
-		{ "nothing at all", "<xml/>", NULL, NULL, NULL, NULL, 0 },
-		{ "nothing in it", "<xml></xml>", NULL, NULL, NULL, NULL, 0 },
-		{ "empty user", "<xml><FromUserName/></xml>", NULL, NULL, NULL, "", 0 },
-		{ "time in CDATA", "<xml><CreateTime><![CDATA[ 12 ]]></CreateTime></xml>", NULL,
-		    NULL, NULL, NULL, 12 },
-		{ "time is no number", "<xml><CreateTime>12a</CreateTime></xml>", NULL, NULL, NULL,
-		    NULL, 0 },
-		{ "time below zero", "<xml><CreateTime>-1</CreateTime></xml>", NULL, NULL, NULL,
-		    NULL, 0 },
-		{ "time empty", "<xml><CreateTime/></xml>", NULL, NULL, NULL, NULL, 0 },
-		{ "the latest time", "<xml><CreateTime>999999999999999999</CreateTime></xml>", NULL,
-		    NULL, NULL, NULL, 999999999999999999 },
-		{ "time too long", "<xml><CreateTime>9999999999999999999</CreateTime></xml>", NULL,
-		    NULL, NULL, NULL, 0 },
-	};
 	size_t	 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		if (!check_err(cases[i].name, xmlmap_event(map, &ev, slice_of(cases[i].xml)),
+	for (i = 0; i < COUNT(heads_cases); i++) {
+		if (!check_err(heads_cases[i].name, xmlmap_event(map, &ev,
+		    slice_of(heads_cases[i].xml)),
 		    ERR_OK))
 			continue;
-		check_text(cases[i].name, ev.code, cases[i].code);
-		check_bytes(cases[i].name, ev.msgtype, slice_of(cases[i].msgtype));
-		check_bytes(cases[i].name, ev.event, slice_of(cases[i].event));
-		check_bytes(cases[i].name, ev.user, slice_of(cases[i].user));
-		check_int(cases[i].name, ev.time_s, cases[i].time_s);
-		check_text(cases[i].name, xmlmap_why(map), "");
-		if (cases[i].code == NULL)
-			check_int(cases[i].name, (int64_t)ev.nattr, 0);
+		check_text(heads_cases[i].name, ev.message.code, heads_cases[i].code);
+		check_bytes(heads_cases[i].name, ev.message.msgtype,
+		    slice_of(heads_cases[i].msgtype));
+		check_bytes(heads_cases[i].name, ev.message.event, slice_of(heads_cases[i].event));
+		check_bytes(heads_cases[i].name, ev.message.user, slice_of(heads_cases[i].user));
+		check_int(heads_cases[i].name, ev.message.time_s, heads_cases[i].time_s);
+		check_text(heads_cases[i].name, xmlmap_why(map), "");
+		if (heads_cases[i].code == NULL)
+			check_int(heads_cases[i].name, (int64_t)ev.nattr, 0);
 	}
 }
 
@@ -677,156 +682,159 @@ json(void **state)
 }
 
 /*
- * Refused: no XML, or nothing that could be a message.
+ * Texts that are refused: they are not XML, or cannot be a message.
  */
+
+static const struct {
+	const char	*name;
+	struct slice	 in;
+	const char	*why;
+} refused_cases[] = {
+	{ "empty", BYTES(""), "empty" },
+	{ "blank", BYTES(" \n"), "no XML" },
+	{ "text", BYTES("hello"), "no XML" },
+	{ "JSON", BYTES("{\"a\":1}"), "no XML" },
+	{ "mark alone", BYTES("\xEF\xBB\xBF"), "no XML" },
+	{ "two marks", BYTES("\xEF\xBB\xBF\xEF\xBB\xBF<xml/>"), "no XML" },
+	{ "another root", BYTES("<html/>"), "root element is not <xml>" },
+	{ "case of the root", BYTES("<XML></XML>"), "root element is not <xml>" },
+	{ "prefix of the root", BYTES("<xmlx/>"), "root element is not <xml>" },
+	{ "open root", BYTES("<xml>"), "cut short" },
+	{ "open root, text", BYTES("<xml>a"), "cut short" },
+	{ "open tag", BYTES("<xml"), "cut short" },
+	{ "bracket alone", BYTES("<"), "malformed tag" },
+	{ "end tag first", BYTES("</xml>"), "malformed tag" },
+	{ "wrong end tag", BYTES("<xml><a></b></xml>"), "end tag does not match" },
+	{ "end tags crossed", BYTES("<xml><a><b></a></b></xml>"),
+	    "end tag does not match" },
+	{ "end tag longer", BYTES("<xml><a></ab></xml>"), "end tag does not match" },
+	{ "end tag shorter", BYTES("<xml><ab></a></xml>"), "end tag does not match" },
+	{ "end tag with blank before", BYTES("<xml></ xml>"), "end tag does not match" },
+	{ "end tag with attribute", BYTES("<xml></xml a=''>"), "end tag does not match" },
+	{ "end tag cut short", BYTES("<xml></xm"), "end tag does not match" },
+	{ "end tag without bracket", BYTES("<xml></xml"), "end tag does not match" },
+	{ "two roots", BYTES("<xml/><xml/>"), "more than one root" },
+	{ "text behind", BYTES("<xml/>a"), "more than one root" },
+	{ "NUL behind", BYTES("<xml/>\0"), "more than one root" },
+	{ "mark behind", BYTES("<xml/>\xEF\xBB\xBF"), "more than one root" },
+	{ "CDATA behind", BYTES("<xml/><![CDATA[]]>"), "document type refused" },
+	{ "document type", BYTES("<!DOCTYPE xml><xml/>"), "document type refused" },
+	{ "internal subset", BYTES("<!DOCTYPE xml [<!ENTITY a SYSTEM 'file:///etc/hosts'>]>"
+	    "<xml>&a;</xml>"), "document type refused" },
+	{ "document type behind", BYTES("<xml/><!DOCTYPE xml>"), "document type refused" },
+	{ "document type within", BYTES("<xml><!DOCTYPE xml></xml>"),
+	    "document type refused" },
+	{ "document type, small", BYTES("<!doctype xml><xml/>"), "document type refused" },
+	{ "entity declared", BYTES("<!ENTITY a 'b'><xml/>"), "document type refused" },
+	{ "unknown entity", BYTES("<xml>&nbsp;</xml>"), "unknown entity" },
+	{ "case of an entity", BYTES("<xml>&LT;</xml>"), "unknown entity" },
+	{ "empty entity", BYTES("<xml>&;</xml>"), "unknown entity" },
+	{ "bare ampersand", BYTES("<xml>a & b, not closed</xml>"), "malformed reference" },
+	{ "ampersand at the end", BYTES("<xml>&"), "cut short" },
+	{ "open entity", BYTES("<xml>&amp"), "malformed reference" },
+	{ "long entity", BYTES("<xml>&aaaaaaaaaaaaaaaaaaaaaaaaaaa;</xml>"),
+	    "malformed reference" },
+	{ "reference to NUL", BYTES("<xml>&#0;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "reference without digits", BYTES("<xml>&#;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "reference without hex digits", BYTES("<xml>&#x;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "reference to a surrogate", BYTES("<xml>&#xD800;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "reference beyond Unicode", BYTES("<xml>&#x110000;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "reference to U+FFFE", BYTES("<xml>&#xFFFE;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "reference to a control character", BYTES("<xml>&#1;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "negative reference", BYTES("<xml>&#-5;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "hex digits in decimal", BYTES("<xml>&#6A;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "capital X", BYTES("<xml>&#X41;</xml>"),
+	    "reference to a character that XML forbids" },
+	{ "NUL", BYTES("<xml>\0</xml>"), "control character" },
+	{ "NUL in CDATA", BYTES("<xml><![CDATA[\0]]></xml>"), "control character" },
+	{ "NUL in a comment", BYTES("<xml><!--\0--></xml>"), "control character" },
+	{ "NUL in an instruction", BYTES("<xml><?a \0?></xml>"), "control character" },
+	{ "NUL in an attribute", BYTES("<xml a='\0'/>"), "control character" },
+	{ "bell", BYTES("<xml>\a</xml>"), "control character" },
+	{ "escape in CDATA", BYTES("<xml><![CDATA[a\x1B" "b]]></xml>"),
+	    "control character" },
+	{ "U+FFFF", BYTES("<xml>\xEF\xBF\xBF</xml>"), "control character" },
+	{ "lone byte", BYTES("<xml>\xFF</xml>"), "not UTF-8" },
+	{ "byte order of UTF-16", BYTES("\xFF\xFE<\0x\0m\0l\0/\0>\0"), "no XML" },
+	{ "UTF-16 within", BYTES("<xml>\xFE\xFF\0a</xml>"), "not UTF-8" },
+	{ "UTF-16 within CDATA", BYTES("<xml><![CDATA[\xFE\xFF]]></xml>"), "not UTF-8" },
+	{ "GBK", BYTES("<xml>\xC4\xE3\xBA\xC3</xml>"), "not UTF-8" },
+	{ "overlong", BYTES("<xml>\xC0\x80</xml>"), "not UTF-8" },
+	{ "surrogate", BYTES("<xml>\xED\xA0\x80</xml>"), "not UTF-8" },
+	{ "beyond Unicode", BYTES("<xml>\xF4\x90\x80\x80</xml>"), "not UTF-8" },
+	{ "character cut by the end", BYTES("<xml>\xE4\xBD"), "not UTF-8" },
+	{ "character cut by a tag", BYTES("<xml>\xE4\xBD</xml>"), "not UTF-8" },
+	{ "U+FEFF in a name", BYTES("<xml><\xEF\xBB\xBF/></xml>"), "malformed tag" },
+	{ "bad name", BYTES("<xml><a\xFF/></xml>"), "not UTF-8" },
+	{ "open CDATA", BYTES("<xml><![CDATA[a]]</xml>"), "cut short" },
+	{ "CDATA cut short", BYTES("<xml><![CDATA["), "cut short" },
+	{ "half a CDATA", BYTES("<xml><![CDATA a]]></xml>"), "document type refused" },
+	{ "]]> in text", BYTES("<xml>a]]>b</xml>"), "]]> outside a CDATA section" },
+	{ "open comment", BYTES("<xml><!-- </xml>"), "cut short" },
+	{ "comment ends in dash", BYTES("<xml><!-- ---></xml>"), "malformed comment" },
+	{ "dashes in a comment", BYTES("<xml><!-- a -- b --></xml>"), "malformed comment" },
+	{ "short comment", BYTES("<xml><!--></xml>"), "cut short" },
+	{ "open comment in front", BYTES("<!-- <xml/>"), "cut short" },
+	{ "open instruction", BYTES("<xml><?a </xml>"), "cut short" },
+	{ "nameless instruction", BYTES("<xml><? a?></xml>"), "malformed tag" },
+	{ "instruction without blank", BYTES("<xml><?a+b?></xml>"),
+	    "malformed instruction" },
+	{ "declaration within", BYTES("<xml><?xml version='1.0'?></xml>"),
+	    "misplaced XML declaration" },
+	{ "empty declaration", BYTES("<?xml?><xml/>"), "misplaced XML declaration" },
+	{ "declaration after a blank", BYTES(" <?xml version='1.0'?><xml/>"),
+	    "misplaced XML declaration" },
+	{ "declaration behind", BYTES("<xml/><?XML version='1.0'?>"),
+	    "misplaced XML declaration" },
+	{ "blank before a name", BYTES("<xml>< a/></xml>"), "malformed tag" },
+	{ "digit first", BYTES("<xml><1/></xml>"), "malformed tag" },
+	{ "bracket in a tag", BYTES("<xml><a<b/></xml>"), "malformed tag" },
+	{ "entity in a name", BYTES("<xml><a&gt;b/></xml>"), "malformed tag" },
+	{ "slash in a tag", BYTES("<xml><a/ ></xml>"), "malformed tag" },
+	{ "attribute without value", BYTES("<xml><a b></a></xml>"), "malformed attribute" },
+	{ "attribute without quotes", BYTES("<xml><a b=c/></xml>"), "malformed attribute" },
+	{ "bracket in an attribute", BYTES("<xml><a b='<'/></xml>"),
+	    "malformed attribute" },
+	{ "entity in an attribute", BYTES("<xml><a b='&x;'/></xml>"), "unknown entity" },
+	{ "open attribute", BYTES("<xml><a b='c/></xml>"), "malformed attribute" },
+	{ "attribute cut short", BYTES("<xml a='"), "cut short" },
+	{ "bad attribute name", BYTES("<xml a\xFF=''/>"), "not UTF-8" },
+	{ "bad declaration", BYTES("<?xml \xFF?><xml/>"), "not UTF-8" },
+	{ "no blank between", BYTES("<xml a='1'b='2'/>"), "malformed tag" },
+	{ "attribute twice", BYTES("<xml a='1' b='2' a='3'/>"), "attribute given twice" },
+	{ "33 attributes", BYTES("<xml a='' b='' c='' d='' e='' f='' g='' h='' i='' j='' "
+	    "k='' l='' m='' n='' o='' p='' q='' r='' s='' t='' u='' v='' w='' x='' y='' "
+	    "z='' A='' B='' C='' D='' E='' F='' G=''/>"), "too many attributes" },
+};
 
 static void
 refused(void **state)
 {
-	static const struct {
-		const char	*name;
-		struct slice	 in;
-		const char	*why;
-	} cases[] = {
-		{ "empty", BYTES(""), "empty" },
-		{ "blank", BYTES(" \n"), "no XML" },
-		{ "text", BYTES("hello"), "no XML" },
-		{ "JSON", BYTES("{\"a\":1}"), "no XML" },
-		{ "mark alone", BYTES("\xEF\xBB\xBF"), "no XML" },
-		{ "two marks", BYTES("\xEF\xBB\xBF\xEF\xBB\xBF<xml/>"), "no XML" },
-		{ "another root", BYTES("<html/>"), "root element is not <xml>" },
-		{ "case of the root", BYTES("<XML></XML>"), "root element is not <xml>" },
-		{ "prefix of the root", BYTES("<xmlx/>"), "root element is not <xml>" },
-		{ "open root", BYTES("<xml>"), "cut short" },
-		{ "open root, text", BYTES("<xml>a"), "cut short" },
-		{ "open tag", BYTES("<xml"), "cut short" },
-		{ "bracket alone", BYTES("<"), "malformed tag" },
-		{ "end tag first", BYTES("</xml>"), "malformed tag" },
-		{ "wrong end tag", BYTES("<xml><a></b></xml>"), "end tag does not match" },
-		{ "end tags crossed", BYTES("<xml><a><b></a></b></xml>"),
-		    "end tag does not match" },
-		{ "end tag longer", BYTES("<xml><a></ab></xml>"), "end tag does not match" },
-		{ "end tag shorter", BYTES("<xml><ab></a></xml>"), "end tag does not match" },
-		{ "end tag with blank before", BYTES("<xml></ xml>"), "end tag does not match" },
-		{ "end tag with attribute", BYTES("<xml></xml a=''>"), "end tag does not match" },
-		{ "end tag cut short", BYTES("<xml></xm"), "end tag does not match" },
-		{ "end tag without bracket", BYTES("<xml></xml"), "end tag does not match" },
-		{ "two roots", BYTES("<xml/><xml/>"), "more than one root" },
-		{ "text behind", BYTES("<xml/>a"), "more than one root" },
-		{ "NUL behind", BYTES("<xml/>\0"), "more than one root" },
-		{ "mark behind", BYTES("<xml/>\xEF\xBB\xBF"), "more than one root" },
-		{ "CDATA behind", BYTES("<xml/><![CDATA[]]>"), "document type refused" },
-		{ "document type", BYTES("<!DOCTYPE xml><xml/>"), "document type refused" },
-		{ "internal subset", BYTES("<!DOCTYPE xml [<!ENTITY a SYSTEM 'file:///etc/hosts'>]>"
-		    "<xml>&a;</xml>"), "document type refused" },
-		{ "document type behind", BYTES("<xml/><!DOCTYPE xml>"), "document type refused" },
-		{ "document type within", BYTES("<xml><!DOCTYPE xml></xml>"),
-		    "document type refused" },
-		{ "document type, small", BYTES("<!doctype xml><xml/>"), "document type refused" },
-		{ "entity declared", BYTES("<!ENTITY a 'b'><xml/>"), "document type refused" },
-		{ "unknown entity", BYTES("<xml>&nbsp;</xml>"), "unknown entity" },
-		{ "case of an entity", BYTES("<xml>&LT;</xml>"), "unknown entity" },
-		{ "empty entity", BYTES("<xml>&;</xml>"), "unknown entity" },
-		{ "bare ampersand", BYTES("<xml>a & b, not closed</xml>"), "malformed reference" },
-		{ "ampersand at the end", BYTES("<xml>&"), "cut short" },
-		{ "open entity", BYTES("<xml>&amp"), "malformed reference" },
-		{ "long entity", BYTES("<xml>&aaaaaaaaaaaaaaaaaaaaaaaaaaa;</xml>"),
-		    "malformed reference" },
-		{ "reference to NUL", BYTES("<xml>&#0;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "reference without digits", BYTES("<xml>&#;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "reference without hex digits", BYTES("<xml>&#x;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "reference to a surrogate", BYTES("<xml>&#xD800;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "reference beyond Unicode", BYTES("<xml>&#x110000;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "reference to U+FFFE", BYTES("<xml>&#xFFFE;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "reference to a control character", BYTES("<xml>&#1;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "negative reference", BYTES("<xml>&#-5;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "hex digits in decimal", BYTES("<xml>&#6A;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "capital X", BYTES("<xml>&#X41;</xml>"),
-		    "reference to a character that XML forbids" },
-		{ "NUL", BYTES("<xml>\0</xml>"), "control character" },
-		{ "NUL in CDATA", BYTES("<xml><![CDATA[\0]]></xml>"), "control character" },
-		{ "NUL in a comment", BYTES("<xml><!--\0--></xml>"), "control character" },
-		{ "NUL in an instruction", BYTES("<xml><?a \0?></xml>"), "control character" },
-		{ "NUL in an attribute", BYTES("<xml a='\0'/>"), "control character" },
-		{ "bell", BYTES("<xml>\a</xml>"), "control character" },
-		{ "escape in CDATA", BYTES("<xml><![CDATA[a\x1B" "b]]></xml>"),
-		    "control character" },
-		{ "U+FFFF", BYTES("<xml>\xEF\xBF\xBF</xml>"), "control character" },
-		{ "lone byte", BYTES("<xml>\xFF</xml>"), "not UTF-8" },
-		{ "byte order of UTF-16", BYTES("\xFF\xFE<\0x\0m\0l\0/\0>\0"), "no XML" },
-		{ "UTF-16 within", BYTES("<xml>\xFE\xFF\0a</xml>"), "not UTF-8" },
-		{ "UTF-16 within CDATA", BYTES("<xml><![CDATA[\xFE\xFF]]></xml>"), "not UTF-8" },
-		{ "GBK", BYTES("<xml>\xC4\xE3\xBA\xC3</xml>"), "not UTF-8" },
-		{ "overlong", BYTES("<xml>\xC0\x80</xml>"), "not UTF-8" },
-		{ "surrogate", BYTES("<xml>\xED\xA0\x80</xml>"), "not UTF-8" },
-		{ "beyond Unicode", BYTES("<xml>\xF4\x90\x80\x80</xml>"), "not UTF-8" },
-		{ "character cut by the end", BYTES("<xml>\xE4\xBD"), "not UTF-8" },
-		{ "character cut by a tag", BYTES("<xml>\xE4\xBD</xml>"), "not UTF-8" },
-		{ "U+FEFF in a name", BYTES("<xml><\xEF\xBB\xBF/></xml>"), "malformed tag" },
-		{ "bad name", BYTES("<xml><a\xFF/></xml>"), "not UTF-8" },
-		{ "open CDATA", BYTES("<xml><![CDATA[a]]</xml>"), "cut short" },
-		{ "CDATA cut short", BYTES("<xml><![CDATA["), "cut short" },
-		{ "half a CDATA", BYTES("<xml><![CDATA a]]></xml>"), "document type refused" },
-		{ "]]> in text", BYTES("<xml>a]]>b</xml>"), "]]> outside a CDATA section" },
-		{ "open comment", BYTES("<xml><!-- </xml>"), "cut short" },
-		{ "comment ends in dash", BYTES("<xml><!-- ---></xml>"), "malformed comment" },
-		{ "dashes in a comment", BYTES("<xml><!-- a -- b --></xml>"), "malformed comment" },
-		{ "short comment", BYTES("<xml><!--></xml>"), "cut short" },
-		{ "open comment in front", BYTES("<!-- <xml/>"), "cut short" },
-		{ "open instruction", BYTES("<xml><?a </xml>"), "cut short" },
-		{ "nameless instruction", BYTES("<xml><? a?></xml>"), "malformed tag" },
-		{ "instruction without blank", BYTES("<xml><?a+b?></xml>"),
-		    "malformed instruction" },
-		{ "declaration within", BYTES("<xml><?xml version='1.0'?></xml>"),
-		    "misplaced XML declaration" },
-		{ "empty declaration", BYTES("<?xml?><xml/>"), "misplaced XML declaration" },
-		{ "declaration after a blank", BYTES(" <?xml version='1.0'?><xml/>"),
-		    "misplaced XML declaration" },
-		{ "declaration behind", BYTES("<xml/><?XML version='1.0'?>"),
-		    "misplaced XML declaration" },
-		{ "blank before a name", BYTES("<xml>< a/></xml>"), "malformed tag" },
-		{ "digit first", BYTES("<xml><1/></xml>"), "malformed tag" },
-		{ "bracket in a tag", BYTES("<xml><a<b/></xml>"), "malformed tag" },
-		{ "entity in a name", BYTES("<xml><a&gt;b/></xml>"), "malformed tag" },
-		{ "slash in a tag", BYTES("<xml><a/ ></xml>"), "malformed tag" },
-		{ "attribute without value", BYTES("<xml><a b></a></xml>"), "malformed attribute" },
-		{ "attribute without quotes", BYTES("<xml><a b=c/></xml>"), "malformed attribute" },
-		{ "bracket in an attribute", BYTES("<xml><a b='<'/></xml>"),
-		    "malformed attribute" },
-		{ "entity in an attribute", BYTES("<xml><a b='&x;'/></xml>"), "unknown entity" },
-		{ "open attribute", BYTES("<xml><a b='c/></xml>"), "malformed attribute" },
-		{ "attribute cut short", BYTES("<xml a='"), "cut short" },
-		{ "bad attribute name", BYTES("<xml a\xFF=''/>"), "not UTF-8" },
-		{ "bad declaration", BYTES("<?xml \xFF?><xml/>"), "not UTF-8" },
-		{ "no blank between", BYTES("<xml a='1'b='2'/>"), "malformed tag" },
-		{ "attribute twice", BYTES("<xml a='1' b='2' a='3'/>"), "attribute given twice" },
-		{ "33 attributes", BYTES("<xml a='' b='' c='' d='' e='' f='' g='' h='' i='' j='' "
-		    "k='' l='' m='' n='' o='' p='' q='' r='' s='' t='' u='' v='' w='' x='' y='' "
-		    "z='' A='' B='' C='' D='' E='' F='' G=''/>"), "too many attributes" },
-	};
 	size_t	 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, xmlmap_event(map, &ev, cases[i].in), ERR_XML);
-		check_text(cases[i].name, xmlmap_why(map), cases[i].why);
-		CHECK(cases[i].name, ev.code == NULL && ev.nattr == 0 && ev.user.p == NULL);
-		CHECK(cases[i].name, !xmlmap_more(map));
+	for (i = 0; i < COUNT(refused_cases); i++) {
+		check_err(refused_cases[i].name, xmlmap_event(map, &ev, refused_cases[i].in),
+		    ERR_XML);
+		check_text(refused_cases[i].name, xmlmap_why(map), refused_cases[i].why);
+		CHECK(refused_cases[i].name, ev.message.code == NULL && ev.nattr == 0 &&
+		    ev.message.user.p == NULL);
+		CHECK(refused_cases[i].name, !xmlmap_more(map));
 	}
 	check_err("good again", xmlmap_event(map, &ev, slice_of("<xml/>")), ERR_OK);
 	check_text("good again", xmlmap_why(map), "");
 }
 
-/* before, n times part, after */
+/* An XML text: before, then n times part, then after. */
 static void
 check_limit(const char *name, const char *before, const char *part, size_t n,
     const char *after, const char *why)
@@ -870,7 +878,7 @@ limits(void **state)
 }
 
 /*
- * What stands where QT's table leaves a choice.
+ * The options, where QT's table leaves a choice.
  */
 
 static void
@@ -930,8 +938,8 @@ one_per_item(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		er = xmlmap_event(map, &ev, slice_of(cases[i].xml));
 		for (n = 0; check_err(cases[i].name, er, ERR_OK); n++) {
-			check_bytes(cases[i].name, ev.user, slice_of("u"));
-			check_int(cases[i].name, ev.time_s, 1712000001);
+			check_bytes(cases[i].name, ev.message.user, slice_of("u"));
+			check_int(cases[i].name, ev.message.time_s, 1712000001);
 			if (!CHECK(cases[i].name, cases[i].want[n] != NULL))
 				break;
 			check_bytes(cases[i].name, value(cases[i].key),
@@ -969,11 +977,12 @@ many_items(void **state)
 	check_bytes("the last", value("fail_idx"), slice_of("64,65,66"));
 	CHECK("no more", !xmlmap_more(map));
 	check_err("beyond the last", xmlmap_next(map, &ev), ERR_OK);
-	CHECK("beyond the last", ev.code == NULL && ev.user.p == NULL && ev.nattr == 0);
+	CHECK("beyond the last", ev.message.code == NULL && ev.message.user.p == NULL &&
+	    ev.nattr == 0);
 	buf_free(&xml);
 }
 
-/* A message left half read does not show in the next one. */
+/* A message that was not read to its end leaves nothing in the next one. */
 static void
 left_over(void **state)
 {
@@ -994,8 +1003,8 @@ left_over(void **state)
 }
 
 /*
- * Memory runs out at every point that can say so: a buf grows at 512 bytes, and the length
- * of the user decides which part of the event crosses that.
+ * Memory runs out at every possible place.  A buf grows at 512 bytes, and the length of the user
+ * decides which part of the event needs more.
  */
 static void
 out_of_memory(void **state)

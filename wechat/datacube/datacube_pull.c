@@ -408,7 +408,7 @@ make_call(struct account_pull *ap, const struct planned_call *call)
 			break;
 		case API_REFUSED:
 			return handle_refusal(ap, &c);
-		case API_TROUBLE:
+		case API_FAILED:
 			report_call(ap, &c, ap->answer.why, "");
 			return SKIP_ACCOUNT;
 		}

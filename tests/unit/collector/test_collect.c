@@ -79,7 +79,7 @@ place_free(struct place *p)
 }
 
 static enum error
-count(struct db *db, void *n)
+count_rows(struct db *db, void *n)
 {
 	return db_number(db, n, "SELECT count(*) FROM event", DB_NO_VALUES);
 }
@@ -89,12 +89,12 @@ events(struct place *p)
 {
 	int64_t	 n = -1;
 
-	check_err("counted", store_do(p->store, STORE_READ, count, &n,
+	check_err("counted", store_do(p->store, STORE_READ, count_rows, &n,
 	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	return n;
 }
 
-/* A field of the envelope; value NULL: not there. */
+/* Adds a field of the envelope; value NULL: leaves it out. */
 struct part {
 	const char	*name, *value;
 };
@@ -114,7 +114,7 @@ put_field(struct sign_field *f, size_t *n, const char *name, const char *value, 
 		f[i] = (struct sign_field){ slice_of(name), slice_of(value), array, false };
 }
 
-/* The JSON of a good envelope with these changes, signed (or not). */
+/* Makes the JSON of a good envelope with these changes, signed or not. */
 static void
 envelope(struct place *p, struct buf *out, const struct part *change, size_t changes, bool good)
 {
@@ -157,67 +157,68 @@ post(struct place *p, const char *name, struct slice body, const char *code)
 	buf_free(&out);
 }
 
+static const struct {
+	const char	*name;
+	bool		 strict;
+	const char	*code;
+	struct part	 change[3];
+} codes_cases[] = {
+	{ "no appkey", false, "103", { { "appkey", NULL } } },
+	{ "empty appkey", false, "103", { { "appkey", "" } } },
+	{ "no code", false, "103", { { "code", NULL } } },
+	{ "no ts", false, "103", { { "ts", NULL } } },
+	{ "empty message", false, "103", { { "weChatOAData", "" } } },
+	{ "another app_id", false, "106", { { "app_id", "i2" } } },
+	{ "another appkey", false, "106", { { "appkey", "k2" } } },
+	{ "another code", false, "106", { { "code", "wx3" } } },
+	{ "another appkey, optional", true, "106", { { "appkey", "k2" } } },
+	{ "no XML", false, "107", { { "weChatOAData", "hello" } } },
+	{ "cut XML", false, "107", { { "weChatOAData", "<xml><MsgType>text" } } },
+	{ "a document type", false, "107", { { "weChatOAData",
+	    "<!DOCTYPE xml>" TEXT } } },
+	{ "no user", false, "108", { { "weChatOAData",
+	    MESSAGE("<MsgType>text</MsgType>") } } },
+	{ "no user, strict", true, "104", { { "weChatOAData",
+	    MESSAGE("<MsgType>text</MsgType>") } } },
+	{ "no user, unknown, strict", true, "108", { { "weChatOAData",
+	    MESSAGE("<MsgType>x</MsgType>") } } },
+	{ "no type", false, "108", { { "weChatOAData",
+	    MESSAGE("<FromUserName>o1</FromUserName>") } } },
+	{ "unknown, strict", true, "105", { { "weChatOAData",
+	    MESSAGE("<FromUserName>o1</FromUserName><MsgType>x</MsgType>") } } },
+	{ "sealed, plain account", false, "109", { { "weChatOAData",
+	    MESSAGE("<Encrypt>x</Encrypt>") } } },
+	{ "aes, plain account", false, "109", { { "encrypt_type", "aes" } } },
+	{ "rot13", false, "109", { { "encrypt_type", "rot13" } } },
+	{ "another signature", false, "108", { { "signature",
+	    "0000000000000000000000000000000000000000" },
+	    { "timestamp", "1700000000" }, { "nonce", "1" } } },
+	{ "open, safe account", false, "108", { { "code", "wx2" } } },
+	{ "no XML, safe account", false, "107", { { "code", "wx2" },
+	    { "weChatOAData", "<xml>" } } },
+	{ "sealed by others", false, "108", { { "code", "wx2" },
+	    { "encrypt_type", "aes" }, { "weChatOAData",
+	    MESSAGE("<Encrypt>AAAA</Encrypt>") } } },
+	{ "good", false, "200", { { NULL, NULL } } },
+	{ "good, raw", false, "200", { { "encrypt_type", "raw" } } },
+	{ "good, no appkey", true, "200", { { "appkey", NULL } } },
+	{ "good, unknown", false, "200", { { "weChatOAData",
+	    MESSAGE("<FromUserName>o1</FromUserName><MsgType>x</MsgType>") } } },
+};
+
 static void
 codes(void **state)
 {
-	static const struct {
-		const char	*name;
-		bool		 strict;
-		const char	*code;
-		struct part	 change[3];
-	} cases[] = {
-		{ "no appkey", false, "103", { { "appkey", NULL } } },
-		{ "empty appkey", false, "103", { { "appkey", "" } } },
-		{ "no code", false, "103", { { "code", NULL } } },
-		{ "no ts", false, "103", { { "ts", NULL } } },
-		{ "empty message", false, "103", { { "weChatOAData", "" } } },
-		{ "another app_id", false, "106", { { "app_id", "i2" } } },
-		{ "another appkey", false, "106", { { "appkey", "k2" } } },
-		{ "another code", false, "106", { { "code", "wx3" } } },
-		{ "another appkey, optional", true, "106", { { "appkey", "k2" } } },
-		{ "no XML", false, "107", { { "weChatOAData", "hello" } } },
-		{ "cut XML", false, "107", { { "weChatOAData", "<xml><MsgType>text" } } },
-		{ "a document type", false, "107", { { "weChatOAData",
-		    "<!DOCTYPE xml>" TEXT } } },
-		{ "no user", false, "108", { { "weChatOAData",
-		    MESSAGE("<MsgType>text</MsgType>") } } },
-		{ "no user, strict", true, "104", { { "weChatOAData",
-		    MESSAGE("<MsgType>text</MsgType>") } } },
-		{ "no user, unknown, strict", true, "108", { { "weChatOAData",
-		    MESSAGE("<MsgType>x</MsgType>") } } },
-		{ "no type", false, "108", { { "weChatOAData",
-		    MESSAGE("<FromUserName>o1</FromUserName>") } } },
-		{ "unknown, strict", true, "105", { { "weChatOAData",
-		    MESSAGE("<FromUserName>o1</FromUserName><MsgType>x</MsgType>") } } },
-		{ "sealed, plain account", false, "109", { { "weChatOAData",
-		    MESSAGE("<Encrypt>x</Encrypt>") } } },
-		{ "aes, plain account", false, "109", { { "encrypt_type", "aes" } } },
-		{ "rot13", false, "109", { { "encrypt_type", "rot13" } } },
-		{ "another signature", false, "108", { { "signature",
-		    "0000000000000000000000000000000000000000" },
-		    { "timestamp", "1700000000" }, { "nonce", "1" } } },
-		{ "open, safe account", false, "108", { { "code", "wx2" } } },
-		{ "no XML, safe account", false, "107", { { "code", "wx2" },
-		    { "weChatOAData", "<xml>" } } },
-		{ "sealed by others", false, "108", { { "code", "wx2" },
-		    { "encrypt_type", "aes" }, { "weChatOAData",
-		    MESSAGE("<Encrypt>AAAA</Encrypt>") } } },
-		{ "good", false, "200", { { NULL, NULL } } },
-		{ "good, raw", false, "200", { { "encrypt_type", "raw" } } },
-		{ "good, no appkey", true, "200", { { "appkey", NULL } } },
-		{ "good, unknown", false, "200", { { "weChatOAData",
-		    MESSAGE("<FromUserName>o1</FromUserName><MsgType>x</MsgType>") } } },
-	};
 	struct place	*p;
 	struct buf	 b = { 0 };
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		p = place_new(cases[i].strict);
-		envelope(p, &b, cases[i].change, 3, true);
-		post(p, cases[i].name, buf_slice(&b), cases[i].code);
-		check_int(cases[i].name, events(p), strcmp(cases[i].code, "200") == 0);
+	for (i = 0; i < COUNT(codes_cases); i++) {
+		p = place_new(codes_cases[i].strict);
+		envelope(p, &b, codes_cases[i].change, 3, true);
+		post(p, codes_cases[i].name, buf_slice(&b), codes_cases[i].code);
+		check_int(codes_cases[i].name, events(p), strcmp(codes_cases[i].code, "200") == 0);
 		place_free(p);
 	}
 	buf_free(&b);
@@ -246,7 +247,7 @@ envelopes(void **state)
 	buf_free(&b);
 }
 
-/* Sealed or not, it is the same message. */
+/* An encrypted message and a plain one are the same message. */
 static void
 sealed(void **state)
 {
@@ -284,7 +285,7 @@ sealed(void **state)
 	buf_free(&xml);
 }
 
-/* Wherever memory runs out, the sender hears nothing good, and may ask again. */
+/* Wherever memory runs out there is no good answer, and the sender may send again. */
 static void
 out_of_memory(void **state)
 {

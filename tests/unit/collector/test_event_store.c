@@ -35,9 +35,9 @@ number(struct db *db, const char *sql)
 	return i;
 }
 
-/* Message number n of a device at a time, with so many events. */
-static enum event_store_as
-add(struct db *db, const struct account *a, const char *device, int n, int64_t time_s,
+/* Adds message number n of a device, with so many events. */
+static enum event_store_result
+add_message(struct db *db, const struct account *a, const char *device, int n, int64_t time_s,
     size_t parts)
 {
 	const struct event_store_event	 e[3] = {
@@ -50,7 +50,7 @@ add(struct db *db, const struct account *a, const char *device, int n, int64_t t
 		.events = e, .n = parts,
 	};
 	char				 hex[33];
-	enum event_store_as		 as = EVENT_STORE_REPEAT;
+	enum event_store_result		 as = EVENT_STORE_REPEAT;
 
 	(void)snprintf(hex, sizeof(hex), "%032x", (unsigned)n);
 	queue_key(m.key, n % 5 == 0 ? 0 : time_s, hex);		/* some have no CreateTime */
@@ -64,10 +64,10 @@ once(void **state)
 	struct db	*db = new_db();
 
 	(void)state;
-	check_int("new", add(db, &shop, "o1", 1, 1000, 3), EVENT_STORE_NEW);
-	check_int("again", add(db, &shop, "o1", 1, 1000, 3), EVENT_STORE_REPEAT);
-	check_int("again, as one", add(db, &shop, "o1", 1, 1000, 1), EVENT_STORE_REPEAT);
-	check_int("another", add(db, &shop, "o1", 2, 1000, 1), EVENT_STORE_NEW);
+	check_int("new", add_message(db, &shop, "o1", 1, 1000, 3), EVENT_STORE_NEW);
+	check_int("again", add_message(db, &shop, "o1", 1, 1000, 3), EVENT_STORE_REPEAT);
+	check_int("again, as one", add_message(db, &shop, "o1", 1, 1000, 1), EVENT_STORE_REPEAT);
+	check_int("another", add_message(db, &shop, "o1", 2, 1000, 1), EVENT_STORE_NEW);
 	check_int("events", number(db, "SELECT count(*) FROM event"), 4);
 	check_int("parts", number(db, "SELECT count(*) FROM event WHERE part = 2 AND "
 	    "code = '$$_receive_msg' AND item = 'text'"), 1);
@@ -78,7 +78,7 @@ once(void **state)
 	db_close(db);
 }
 
-/* A user is one in all accounts of an application, and another in the next application. */
+/* A user is the same one in all accounts of an application, but not in another application. */
 static void
 devices(void **state)
 {
@@ -89,10 +89,10 @@ devices(void **state)
 	renamed.name = "Store";
 	other.appid = "wx2";
 	elsewhere.app_key = NULL;
-	(void)add(db, &shop, "u", 1, 86400 * 3 + 5, 1);
-	(void)add(db, &other, "u", 2, 86400 * 2, 1);
-	(void)add(db, &elsewhere, "u", 3, 86400, 1);
-	(void)add(db, &renamed, "u", 4, 86400 * 2 + 60, 1);
+	(void)add_message(db, &shop, "u", 1, 86400 * 3 + 5, 1);
+	(void)add_message(db, &other, "u", 2, 86400 * 2, 1);
+	(void)add_message(db, &elsewhere, "u", 3, 86400, 1);
+	(void)add_message(db, &renamed, "u", 4, 86400 * 2 + 60, 1);
 	check_int("devices", number(db, "SELECT count(*) FROM device"), 2);
 	check_int("accounts", number(db, "SELECT count(*) FROM account"), 3);
 	check_int("the name in use", number(db, "SELECT count(*) FROM account WHERE "
@@ -103,7 +103,7 @@ devices(void **state)
 	db_close(db);
 }
 
-/* Whatever the order of arrival, gap is to the event before, and first and last are right. */
+/* In any order of arrival the gap is that to the event before; first and last are right. */
 static void
 any_order(void **state)
 {
@@ -123,8 +123,8 @@ any_order(void **state)
 		}
 		for (i = 0; i < MESSAGES; i++) {
 			(void)snprintf(device, sizeof(device), "o%d", order[i] % DEVICES);
-			/* Many in one second. */
-			(void)add(db, &shop, device, order[i], order[i] / 9 * 50,
+			/* Many events in one second. */
+			(void)add_message(db, &shop, device, order[i], order[i] / 9 * 50,
 			    1 + (size_t)order[i] % 3);
 		}
 		check_int("gaps", number(db, "SELECT count(*) FROM (SELECT gap, time - lag(time) "
@@ -143,7 +143,7 @@ static void
 items(void **state)
 {
 	static const struct {
-		const char	*code, *attributes, *want;	/* NULL: none */
+		const char	*code, *attributes, *want;	/* NULL: no event */
 	} cases[] = {
 		{ "$$_official_account_follow", "{\"EventKey\":\"qrscene_5\"}", "5" },
 		{ "$$_official_account_follow", "{\"EventKey\":\"qrsceneX5\"}", NULL },
@@ -167,7 +167,7 @@ items(void **state)
 	struct db_rows		 rows;
 	enum error		 er;
 	size_t			 i;
-	enum event_store_as	 as;
+	enum event_store_result	 as;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
@@ -190,21 +190,21 @@ unionids(void **state)
 	struct buf	 b = { 0 };
 
 	(void)state;
-	check_err("unknown", unionid_known(db, &b, "wx1", slice_of("o1")), ERR_OK);
+	check_err("unknown", unionid_find(db, &b, "wx1", slice_of("o1")), ERR_OK);
 	check_int("nothing", (int64_t)b.len, 0);
-	check_err("kept", unionid_remember(db, "wx1", slice_of("o1"), slice_of("u1")), ERR_OK);
-	check_err("it does not change", unionid_remember(db, "wx1", slice_of("o1"),
+	check_err("kept", unionid_store(db, "wx1", slice_of("o1"), slice_of("u1")), ERR_OK);
+	check_err("it does not change", unionid_store(db, "wx1", slice_of("o1"),
 	    slice_of("u2")), ERR_OK);
-	check_err("known", unionid_known(db, &b, "wx1", slice_of("o1")), ERR_OK);
+	check_err("known", unionid_find(db, &b, "wx1", slice_of("o1")), ERR_OK);
 	check_bytes("known", buf_slice(&b), slice_of("u1"));
 	buf_reset(&b);
-	check_err("elsewhere", unionid_known(db, &b, "wx2", slice_of("o1")), ERR_OK);
+	check_err("elsewhere", unionid_find(db, &b, "wx2", slice_of("o1")), ERR_OK);
 	check_int("nothing", (int64_t)b.len, 0);
 	buf_free(&b);
 	db_close(db);
 }
 
-/* Of two files with some messages in both, everything once, as if it had come here. */
+/* From two files that have some messages in common, each message is recovered once. */
 static void
 salvaged(void **state)
 {
@@ -214,9 +214,10 @@ salvaged(void **state)
 
 	(void)state;
 	for (i = 0; i < 50; i++) {
-		(void)add(old, &shop, i % 2 == 0 ? "o1" : "o2", i, i * 100, 1 + (size_t)i % 3);
+		(void)add_message(old, &shop, i % 2 == 0 ? "o1" : "o2", i, i * 100,
+		    1 + (size_t)i % 3);
 		if (i >= 40)
-			(void)add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, i * 100,
+			(void)add_message(db, &shop, i % 2 == 0 ? "o1" : "o2", i, i * 100,
 			    1 + (size_t)i % 3);
 	}
 	for (steps = 0; !s.over && steps < 100; steps++)
@@ -226,7 +227,8 @@ salvaged(void **state)
 	    "WHERE time < 4000"));
 	check_int("all", number(db, "SELECT count(*) FROM event"),
 	    number(old, "SELECT count(*) FROM event"));
-	check_int("the same", number(db, "SELECT sum(time * 7 + part + coalesce(gap, -1)) FROM event"),
+	check_int("the same", number(db,
+	    "SELECT sum(time * 7 + part + coalesce(gap, -1)) FROM event"),
 	    number(old, "SELECT sum(time * 7 + part + coalesce(gap, -1)) FROM event"));
 	check_int("gaps", number(db, "SELECT count(*) FROM (SELECT gap, time - lag(time) "
 	    "OVER (PARTITION BY device ORDER BY time, id) AS want FROM event) "
@@ -235,26 +237,26 @@ salvaged(void **state)
 	db_close(db);
 }
 
-/* Noon of a day of China. */
+/* Noon of a day in China, epoch seconds. */
 static int64_t
 noon(int64_t day)
 {
 	return day * 86400 + 4 * 3600;
 }
 
-/* All that there is to forget, in steps of max.  How many steps it took. */
+/* Forgets all that there is to forget, max events a step.  Returns the number of steps. */
 static int
-forget(struct db *db, int64_t today, int days, int max)
+forget_all(struct db *db, int64_t today, int days, int max)
 {
 	bool	 more = true;
 	int	 steps;
 
 	for (steps = 0; more && steps < 1000; steps++)
-		check_err("a step", event_store_sweep(db, &more, noon(today), days, max), ERR_OK);
+		check_err("a step", event_store_forget(db, &more, noon(today), days, max), ERR_OK);
 	return steps;
 }
 
-/* Which days go: those before both today's, and the newest event's, so many. */
+/* The days that are forgotten: they are counted back from today and from the newest event. */
 static void
 days_go(void **state)
 {
@@ -263,7 +265,7 @@ days_go(void **state)
 		const char	*name;
 		int64_t		 today;
 		int		 days;
-		int64_t		 since;		/* the first that stays; INT64_MIN: all do */
+		int64_t		 since;		/* the first day that stays; INT64_MIN: all stay */
 	} cases[] = {
 		{ "never", 129, 0, INT64_MIN },
 		{ "longer than there are any", 129, 1000, 129 - 1000 },
@@ -284,22 +286,23 @@ days_go(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		db = new_db();
 		for (d = 0; d < DAYS; d++) {
-			(void)add(db, &shop, "o1", 2 * d, (FIRST + d) * 86400 - 28800, 1);
-			(void)add(db, &shop, "o1", 2 * d + 1, (FIRST + d) * 86400 + 57599, 1);
+			(void)add_message(db, &shop, "o1", 2 * d, (FIRST + d) * 86400 - 28800, 1);
+			(void)add_message(db, &shop, "o1", 2 * d + 1, (FIRST + d) * 86400 + 57599,
+			    1);
 		}
 		want = cases[i].since < FIRST ? 2 * DAYS : 2 * (FIRST + DAYS - cases[i].since);
-		steps = forget(db, cases[i].today, cases[i].days, 4);
+		steps = forget_all(db, cases[i].today, cases[i].days, 4);
 		check_int(cases[i].name, number(db, "SELECT count(*) FROM event"), want);
 		check_int(cases[i].name, steps, (2 * DAYS - want) / 4 + 1);
 		check_int("whole days", number(db, "SELECT count(DISTINCT day) FROM event"),
 		    want / 2);
-		check_err("since", event_store_since(db, &since), ERR_OK);
+		check_err("since", event_store_first_day(db, &since), ERR_OK);
 		check_int(cases[i].name, since, cases[i].since);
 		db_close(db);
 	}
 }
 
-/* What comes of a day that is forgotten leaves what it would have left, and is no event. */
+/* A late event of a forgotten day has the same effect as if it had come in time. */
 static void
 never_again(void **state)
 {
@@ -309,35 +312,39 @@ never_again(void **state)
 
 	(void)state;
 	for (i = 0; i < 40; i++)
-		(void)add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, noon(100 + i), 2);
-	(void)forget(db, 139, 10, 7);
+		(void)add_message(db, &shop, i % 2 == 0 ? "o1" : "o2", i, noon(100 + i), 2);
+	(void)forget_all(db, 139, 10, 7);
 	check_int("left", number(db, "SELECT count(*) FROM event"), 22);
 	before = number(db, "SELECT sum(last * id + device) FROM past");
 	for (i = 0; i < 40; i++)
-		check_int("again", add(db, &shop, i % 2 == 0 ? "o1" : "o2", i, noon(100 + i), 2),
+		check_int("again", add_message(db, &shop, i % 2 == 0 ? "o1" : "o2", i,
+		    noon(100 + i), 2),
 		    i < 29 ? EVENT_STORE_FORGOTTEN : EVENT_STORE_REPEAT);
 	check_int("none came back", number(db, "SELECT count(*) FROM event"), 22);
-	check_int("nothing changed", number(db, "SELECT sum(last * id + device) FROM past"), before);
+	check_int("nothing changed", number(db, "SELECT sum(last * id + device) FROM past"),
+	    before);
 
-	check_int("late", add(db, &shop, "o3", 50, noon(90), 1), EVENT_STORE_FORGOTTEN);
-	check_int("new", add(db, &shop, "o3", 51, noon(135), 1), EVENT_STORE_NEW);
+	check_int("late", add_message(db, &shop, "o3", 50, noon(90), 1), EVENT_STORE_FORGOTTEN);
+	check_int("new", add_message(db, &shop, "o3", 51, noon(135), 1), EVENT_STORE_NEW);
 	check_int("its gap", number(db, "SELECT gap FROM event WHERE device = (SELECT id FROM "
 	    "device WHERE device = 'o3')"), 45 * 86400);
-	check_int("later", add(db, &shop, "o3", 52, noon(95), 1), EVENT_STORE_FORGOTTEN);
+	check_int("later", add_message(db, &shop, "o3", 52, noon(95), 1), EVENT_STORE_FORGOTTEN);
 	check_int("its gap", number(db, "SELECT gap FROM event WHERE device = (SELECT id FROM "
 	    "device WHERE device = 'o3')"), 40 * 86400);
-	check_int("seen first", number(db, "SELECT first FROM device WHERE device = 'o3'"), noon(90));
+	check_int("seen first", number(db, "SELECT first FROM device WHERE device = 'o3'"),
+	    noon(90));
 	check_int("not new", number(db, "SELECT count(*) FROM tracked WHERE is_first_day"), 0);
 	db_close(db);
 }
 
-/* The last follow or unfollow, also of one second, whatever came after it. */
+/* The last follow or unfollow counts, also of several in one second. */
 static void
 who_followed(void **state)
 {
 	static const struct {
-		const char	*name, *codes;	/* one letter an event: f u m; '.': a second on */
-		int64_t		 want;		/* -1: none */
+		/* a letter for each event: f u m; '.': a second later */
+		const char	*name, *codes;
+		int64_t		 want;		/* -1: no such event */
 	} cases[] = {
 		{ "follows", "f", 1 }, { "does not", "u", 0 }, { "neither", "m", -1 },
 		{ "came back", "f.u.m.f.m", 1 }, { "left", "f.m.u.m", 0 },
@@ -345,7 +352,7 @@ who_followed(void **state)
 	};
 	struct event_store_event	 e = { NULL, slice_of("{}") };
 	struct event_store_message	 m = { .account = &shop, .events = &e, .n = 1 };
-	enum event_store_as		 as;
+	enum event_store_result		 as;
 	struct db			*db;
 	const char			*p;
 	size_t				 i;
@@ -358,16 +365,16 @@ who_followed(void **state)
 		m.time_s = noon(100);
 		for (p = cases[i / 2].codes; *p != '\0'; p++) {
 			m.time_s += *p == '.';
-			/* Keys in no order. */
+			/* The keys are in no order. */
 			m.key[0] = (unsigned char)((p - cases[i / 2].codes + 1) * 77);
 			e.code = *p == 'f' ? "$$_official_account_follow" :
 			    *p == 'u' ? "$$_official_account_unfollow" : "$$_menu_click";
 			if (*p != '.')
 				check_err("add", event_store_add(db, &as, &m), ERR_OK);
 		}
-		(void)add(db, &shop, "o2", 99, noon(200), 1);
+		(void)add_message(db, &shop, "o2", 99, noon(200), 1);
 		max = i % 2 == 0 ? 1 : 100;
-		(void)forget(db, 200, 5, max);
+		(void)forget_all(db, 200, 5, max);
 		check_int("gone", number(db, "SELECT count(*) FROM event"), 1);
 		check_int(cases[i / 2].name, number(db, "SELECT coalesce(follows, -1) FROM past"),
 		    cases[i / 2].want);
@@ -375,7 +382,7 @@ who_followed(void **state)
 	}
 }
 
-/* What is left of the forgotten is taken over too, before, after or between the events. */
+/* The past of forgotten events is recovered too, before, after or between the events. */
 static void
 salvaged_past(void **state)
 {
@@ -391,14 +398,15 @@ salvaged_past(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(orders); i++) {
 		old = new_db(), db = new_db();
-		/* Backwards, so that the table's order is not that of time. */
+		/* Backwards, so that the order in the table is not the order of time. */
 		for (d = 39; d >= 0; d--)
-			(void)add(old, &shop, d % 2 == 0 ? "o1" : "o2", d, noon(100 + d), 2);
-		(void)add(old, &shop, "gone", 90, noon(101), 1);
-		(void)forget(old, 139, 10, 5);
-		/* Meanwhile. */
-		(void)add(db, &shop, "gone", 91, noon(140), 1);
-		(void)add(db, &shop, "o1", 92, noon(140), 1);
+			(void)add_message(old, &shop, d % 2 == 0 ? "o1" : "o2", d, noon(100 + d),
+			    2);
+		(void)add_message(old, &shop, "gone", 90, noon(101), 1);
+		(void)forget_all(old, 139, 10, 5);
+		/* Two events that have come meanwhile. */
+		(void)add_message(db, &shop, "gone", 91, noon(140), 1);
+		(void)add_message(db, &shop, "o1", 92, noon(140), 1);
 		for (k = 0; k < 2; k++) {
 			s = (struct recover){ .from = old, .source = orders[i][k] };
 			for (steps = 0; !s.over && steps < 100; steps++)

@@ -15,12 +15,12 @@
 #define WITH(t)	INFO "?access_token=" t "&"
 
 enum {
-	PATIENCE_MS = 60000,	/* nothing that is to happen takes so long */
-	SHORT_MS = 200,		/* what is to be waited for to its end */
+	PATIENCE_MS = 60000,	/* longer than any step of a test takes */
+	SHORT_MS = 200,		/* a time that a test waits for to the end */
 	THREADS = 6,
 };
 
-/* A peer that is control server and WeChat, and what asks it. */
+/* A server that is both control server and WeChat, and the module that asks it. */
 struct place {
 	struct peer		*peer;
 	struct account		 accounts[3];	/* openid, unionid, unionid */
@@ -65,7 +65,7 @@ say_user(struct place *p, const char *begin, const char *body)
 	peer_say(p->peer, begin, "200 OK", body, false);
 }
 
-/* All is well: token t1, and a unionid for everybody. */
+/* All works: the token is t1, and every user has a unionid. */
 static struct place *
 place_new(void)
 {
@@ -114,7 +114,7 @@ asked(struct place *p)
 	return peer_asked(p->peer, INFO, NULL);
 }
 
-/* One look-up, and how it ended. */
+/* A look-up and its result. */
 struct look_up {
 	struct place	*place;
 	int		 account;
@@ -135,7 +135,7 @@ do_look_up(struct look_up *l)
 	    &l->place->accounts[l->account], slice_of(l->openid), clock_mono_ms() + l->ms, l->why);
 }
 
-/* want NULL: not known, and why has the words. */
+/* want NULL: the user is not known, and the reason has these words. */
 static void
 check_look_up(const char *name, const struct look_up *l, const char *want, const char *words)
 {
@@ -149,7 +149,7 @@ check_look_up(const char *name, const struct look_up *l, const char *want, const
 		print_error("%s\n", l->why);
 }
 
-/* The same at once, in one call. */
+/* Looks a user up and checks the result. */
 static void
 look_up(struct place *p, const char *name, int account, const char *openid, const char *want,
     const char *words)
@@ -164,7 +164,7 @@ look_up(struct place *p, const char *name, int account, const char *openid, cons
 }
 
 static void *
-run(void *arg)
+run_look_up(void *arg)
 {
 	struct look_up	*l = arg;
 
@@ -174,14 +174,14 @@ run(void *arg)
 }
 
 static void
-begin(struct look_up *l, struct place *p, const char *openid, int ms)
+start_look_up(struct look_up *l, struct place *p, const char *openid, int ms)
 {
 	*l = (struct look_up){ .place = p, .account = 1, .openid = openid, .ms = ms };
 	watched_init(&l->watched);
-	assert_int_equal(pthread_create(&l->thread, NULL, run, l), 0);
+	assert_int_equal(pthread_create(&l->thread, NULL, run_look_up, l), 0);
 }
 
-/* Nobody is asked for what is known: an openid, a user in the store. */
+/* WeChat is not asked if the identity is the openid, or if the store knows the user. */
 static void
 asked_once(void **state)
 {
@@ -232,7 +232,7 @@ refused_tokens(void **state)
 		look_up(p, "the new one is kept", 1, "o3", "u", NULL);
 		check_int("the new one is kept", fetched(p), 2);
 
-		/* The control server has nothing better. */
+		/* The control server gives the same token again. */
 		say_user(p, INFO, refusal);
 		look_up(p, "both", 1, "o4", NULL, codes[i]);
 		check_int("both", fetched(p), 3);
@@ -241,7 +241,7 @@ refused_tokens(void **state)
 	}
 }
 
-/* Again and again until it is known. */
+/* A user is looked up again until the unionid is known. */
 static void *
 insist(void *arg)
 {
@@ -255,18 +255,17 @@ insist(void *arg)
 }
 
 /*
- * Where nobody answers, nobody is asked for a moment; then one tries, and the others do not
- * wait for that one.
+ * After a failure there is a pause.  Then one thread tries, and the others do not wait for it.
  */
 static void
 pauses(void **state)
 {
 	static const struct {
 		const char	*name;
-		const char	*bad, *status, *body;	/* who does not answer, and how */
-		const char	*slow, *good;		/* who does, when it is held */
+		const char	*bad, *status, *body;	/* the server that fails, and its answer */
+		const char	*slow, *good;		/* the server that works */
 		const char	*words;
-		int		 requests;		/* for two users in the end */
+		int		 requests;		/* for two users, in the end */
 	} cases[] = {
 		{ "control server", "/token", "500 No", "", "/token",
 		    "{\"access_token\":\"t2\"}", "HTTP 500", 3 },
@@ -309,7 +308,7 @@ pauses(void **state)
 	}
 }
 
-/* One user's trouble is not that of others, and an account's not that of another. */
+/* A failure for one user or one account does not affect another one. */
 static void
 no_pauses(void **state)
 {
@@ -320,7 +319,7 @@ no_pauses(void **state)
 	say_user(p, WITH("t1") "openid=o2&", "{\"subscribe\":1}");
 	look_up(p, "no such user", 1, "o1", NULL, "40003");
 	look_up(p, "no unionid", 1, "o2", NULL, "no open platform");
-	look_up(p, "no openid", 1, "", NULL, "no openid");
+	look_up(p, "no openid", 1, "", NULL, "not an openid");
 	look_up(p, "another user", 1, "o3", "u", NULL);
 	look_up(p, "the first again", 1, "o1", NULL, "40003");
 	check_int("is asked for again", peer_asked(p->peer, WITH("t1") "openid=o1&", NULL), 2);
@@ -330,7 +329,7 @@ no_pauses(void **state)
 	place_free(p);
 }
 
-/* Several threads want to know the same: WeChat is asked once, whatever it says. */
+/* Several threads look up the same user: WeChat is asked once, with success or not. */
 static void
 one_user(void **state)
 {
@@ -350,12 +349,12 @@ one_user(void **state)
 		p = place_new();
 		peer_say(p->peer, INFO, "200 OK", cases[i].body, true);
 		for (k = 0; k < THREADS; k++)
-			begin(&l[k], p, "o1", PATIENCE_MS);
+			start_look_up(&l[k], p, "o1", PATIENCE_MS);
 		peer_await(p->peer, 2);
-		begin(&hasty, p, "o1", SHORT_MS);
+		start_look_up(&hasty, p, "o1", SHORT_MS);
 		(void)pthread_join(hasty.thread, NULL);
 		check_look_up("in a hurry", &hasty, NULL, "no time left");
-		for (k = 0; k < THREADS; k++)	/* and no longer for the store */
+		for (k = 0; k < THREADS; k++)	/* and no thread waits for the store any more */
 			watched_asleep(&l[k].watched);
 		peer_open(p->peer);
 		for (k = 0; k < THREADS; k++) {
@@ -370,7 +369,7 @@ one_user(void **state)
 	}
 }
 
-/* Several users at once: one token for all of them, or one failure. */
+/* Several users at once: one token is fetched for all of them, or one call fails. */
 static void
 many_users(void **state)
 {
@@ -389,7 +388,7 @@ many_users(void **state)
 		p = place_new();
 		peer_say(p->peer, "/token", cases[i].status, "{\"access_token\":\"t1\"}", true);
 		for (k = 0; k < THREADS; k++)
-			begin(&l[k], p, users[k], PATIENCE_MS);
+			start_look_up(&l[k], p, users[k], PATIENCE_MS);
 		peer_await(p->peer, 1);
 		for (k = 0; k < THREADS; k++)
 			watched_asleep(&l[k].watched);
@@ -405,7 +404,7 @@ many_users(void **state)
 	}
 }
 
-/* All at once with a token that is over: another one is fetched once. */
+/* All users at once with an expired token: one new token is fetched. */
 static void
 many_users_with_an_old_token(void **state)
 {
@@ -419,7 +418,7 @@ many_users_with_an_old_token(void **state)
 	say_user(p, WITH("t1"), "{\"errcode\":42001}");
 	say_token(p, "{\"access_token\":\"t2\"}");
 	for (k = 0; k < THREADS; k++)
-		begin(&l[k], p, users[k], PATIENCE_MS);
+		start_look_up(&l[k], p, users[k], PATIENCE_MS);
 	for (k = 0; k < THREADS; k++) {
 		(void)pthread_join(l[k].thread, NULL);
 		check_look_up(users[k], &l[k], "u", NULL);
@@ -430,7 +429,7 @@ many_users_with_an_old_token(void **state)
 	place_free(p);
 }
 
-/* Nobody waits longer than they may; where there is no store there is no answer. */
+/* No look-up takes longer than its deadline; without a store there is no answer. */
 static void
 limits(void **state)
 {
@@ -453,7 +452,7 @@ limits(void **state)
 	place_free(p);
 }
 
-/* Without a control server the account's own tokens do. */
+/* Without a control server the tokens come from the account's secret. */
 static void
 own_tokens(void **state)
 {

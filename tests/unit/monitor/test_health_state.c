@@ -443,8 +443,8 @@ tokens(void **state)
 	check_text("no words", p->health.accounts[0].token_why, "");
 
 	/* A request that is under way, or whose process has died. */
-	run_sql(p, "UPDATE token SET token = NULL, fails = 1, why = 'WeChat was asked by a process "
-	    "that has not lived to hear the answer'");
+	run_sql(p, "UPDATE token SET token = NULL, fails = 1, why = 'the process that asked "
+	    "WeChat ended before the answer came'");
 	check_text("asking", read_signs(p, false), "");
 	run_sql(p, "UPDATE token SET fails = 2");
 	check_text("the second time", read_signs(p, false), "token The Shop!\n");

@@ -21,12 +21,12 @@
 #define GIVES(t, s) "{\"access_token\":\"" t "\",\"expires_in\":" #s "}"
 
 enum {
-	PATIENCE_MS = 60000,	/* nothing that is to happen takes so long */
-	SHORT_MS = 400,		/* what is to be waited for to its end */
+	PATIENCE_MS = 60000,	/* longer than any step of a test takes */
+	SHORT_MS = 400,		/* a time that a test waits for to the end */
 	THREADS = 25,
 };
 
-/* WeChat, an account, and what asks for its tokens; the wall clock stands still. */
+/* A false WeChat, an account, and the module that gets its tokens.  The wall clock stands still. */
 struct place {
 	struct peer		*peer;
 	struct account		 accounts[2];
@@ -41,7 +41,7 @@ struct place {
 };
 
 static void
-say(struct place *p, const char *body)
+set_answer(struct place *p, const char *body)
 {
 	peer_say(p->peer, STABLE, "200 OK", body, false);
 	peer_say(p->peer, LEGACY, "200 OK", body, false);
@@ -67,10 +67,11 @@ place_new(void)
 	p->accounts[1] = (struct account){ .path = "b", .name = "b", .appid = "wx2",
 	    .secret = "other" };
 	p->conf = (struct conf){
-		.set = { .state_dir = state_new(), .connect_ms = PATIENCE_MS, .wechat_api = p->api },
+		.set = { .state_dir = state_new(), .connect_ms = PATIENCE_MS,
+		    .wechat_api = p->api },
 		.accounts = p->accounts, .n = COUNT(p->accounts),
 	};
-	say(p, GIVES("T1", 7200));
+	set_answer(p, GIVES("T1", 7200));
 	assert_non_null(p->http = http_client_new(&p->conf.set, NULL));
 	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
 	assert_non_null(p->store = store_new(&p->conf.set, p->locks, STORE_SERVER));
@@ -97,7 +98,7 @@ get_in(struct place *p, int ms)
 }
 
 static bool
-get(struct place *p)
+get_token(struct place *p)
 {
 	return get_in(p, PATIENCE_MS);
 }
@@ -105,19 +106,20 @@ get(struct place *p)
 static bool
 another(struct place *p)
 {
-	return access_token_replace(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS,
+	return access_token_replace(p->tokens, &p->t, &p->accounts[0],
+	    clock_mono_ms() + PATIENCE_MS,
 	    p->why);
 }
 
 static bool
-force(struct place *p)
+force_token(struct place *p)
 {
 	return access_token_force(p->tokens, &p->t, &p->accounts[0], clock_mono_ms() + PATIENCE_MS,
 	    p->why);
 }
 
 static enum error
-run(struct db *db, void *arg)
+run_sql(struct db *db, void *arg)
 {
 	return db_script(db, arg);
 }
@@ -125,11 +127,11 @@ run(struct db *db, void *arg)
 static void
 in_store(struct place *p, char *sql)
 {
-	check_err(sql, store_do(p->store, STORE_WRITE, run, sql, clock_mono_ms() + PATIENCE_MS),
+	check_err(sql, store_do(p->store, STORE_WRITE, run_sql, sql, clock_mono_ms() + PATIENCE_MS),
 	    ERR_OK);
 }
 
-/* As if so much time had passed. */
+/* Moves the clock on. */
 static void
 pass(struct place *p, int64_t s)
 {
@@ -166,7 +168,7 @@ number(struct place *p, const char *sql)
 	return n.i;
 }
 
-/* Whole seconds, rounded up, that WeChat is left alone. */
+/* For how many seconds WeChat is not asked, rounded up. */
 static int64_t
 pause_s(struct place *p)
 {
@@ -186,48 +188,50 @@ check_why(const char *name, const struct place *p, const char *part)
 	CHECK(name, strstr(p->why, "HUSH") == NULL);
 }
 
-/* What WeChat says, what becomes of it, and how long it is left alone after that. */
+/* An answer of WeChat, the result, and the pause after it. */
+static const struct {
+	const char	*name, *body;
+	const char	*want;		/* the token; NULL: there is no token */
+	const char	*why;		/* words of the reason */
+	int		 pause_s;	/* the pause after the answer */
+} answers_cases[] = {
+	{ "as WeChat has it", GIVES("T-1_x", 7200), "T-1_x", "", 0 },
+	{ "longest", GIVES(X512, 7200), X512, "", 0 },
+	{ "with an errcode", "{\"errcode\":0,\"errmsg\":\"ok\",\"access_token\":\"T\","
+	    "\"expires_in\":7200}", "T", "", 0 },
+	{ "seconds as text", "{\"access_token\":\"T\",\"expires_in\":\"7200\"}", "T", "", 0 },
+	{ "too long", GIVES(X512 "x", 7200), NULL, "no access_token", 1 },
+	{ "empty", GIVES("", 7200), NULL, "no access_token", 1 },
+	{ "line end", GIVES("T\\n", 7200), NULL, "no access_token", 1 },
+	{ "no seconds", "{\"access_token\":\"T\"}", NULL, "no access_token and expires_in", 1 },
+	{ "no time", GIVES("T", 0), NULL, "expires_in", 1 },
+	{ "time before", GIVES("T", -5), NULL, "expires_in", 1 },
+	{ "no token", "{\"expires_in\":7200}", NULL, "no access_token", 1 },
+	{ "array", "[]", NULL, "no access_token", 1 },
+	{ "HTML", "<html>", NULL, "the answer, 6 bytes, is not JSON", 1 },
+	{ "wrong secret", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}", NULL,
+	    "errcode 40001: secret is not the AppSecret in WeChat's console", 3600 },
+	{ "wrong secret too", "{\"errcode\":40125,\"errmsg\":\"invalid appsecret rid: 1\"}",
+	    NULL, "errcode 40125: secret is not the AppSecret", 3600 },
+	{ "our secret in its words", "{\"errcode\":40125,\"errmsg\":\"no HUSH\"}", NULL,
+	    "40125", 3600 },
+	{ "wrong appid", "{\"errcode\":40013,\"errmsg\":\"x\"}", NULL,
+	    "errcode 40013: there is no such appid",
+	    3600 },
+	{ "address", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7 ipv6 "
+	    "::ffff:192.0.2.7, not in whitelist\"}", NULL, "errcode 40164: put this address "
+	    "on the IP whitelist in WeChat's console: invalid ip 192.0.2.7 ipv6", 300 },
+	{ "unconfirmed", "{\"errcode\":89503,\"errmsg\":\"x\"}", NULL, "administrator", 300 },
+	{ "a minute's quota", "{\"errcode\":45011,\"errmsg\":\"x\"}", NULL, "too often", 60 },
+	{ "busy", "{\"errcode\":-1,\"errmsg\":\"system error\"}", NULL,
+	    "errcode -1: WeChat is busy: system error", 1 },
+	{ "unheard of", "{\"errcode\":61234,\"errmsg\":\"a\\r\\n\\u001b[m\"}", NULL,
+	    "errcode 61234: see WeChat's return codes: a???[m", 1 },
+};
+
 static void
 answers(void **state)
 {
-	static const struct {
-		const char	*name, *body;
-		const char	*want;		/* the token, NULL: none ... */
-		const char	*why;		/* ... and this is said, ... */
-		int		 pause_s;	/* ... and it is not asked again for so long */
-	} cases[] = {
-		{ "as WeChat has it", GIVES("T-1_x", 7200), "T-1_x", "", 0 },
-		{ "longest", GIVES(X512, 7200), X512, "", 0 },
-		{ "with an errcode", "{\"errcode\":0,\"errmsg\":\"ok\",\"access_token\":\"T\","
-		    "\"expires_in\":7200}", "T", "", 0 },
-		{ "seconds as text", "{\"access_token\":\"T\",\"expires_in\":\"7200\"}", "T", "", 0 },
-		{ "too long", GIVES(X512 "x", 7200), NULL, "no access_token", 1 },
-		{ "empty", GIVES("", 7200), NULL, "no access_token", 1 },
-		{ "line end", GIVES("T\\n", 7200), NULL, "no access_token", 1 },
-		{ "no seconds", "{\"access_token\":\"T\"}", NULL, "no access_token and expires_in", 1 },
-		{ "no time", GIVES("T", 0), NULL, "expires_in", 1 },
-		{ "time before", GIVES("T", -5), NULL, "expires_in", 1 },
-		{ "no token", "{\"expires_in\":7200}", NULL, "no access_token", 1 },
-		{ "array", "[]", NULL, "no JSON", 1 },
-		{ "HTML", "<html>", NULL, "the answer, 6 bytes, is no JSON", 1 },
-		{ "wrong secret", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}", NULL,
-		    "errcode 40001: secret is not the AppSecret in WeChat's console", 3600 },
-		{ "wrong secret too", "{\"errcode\":40125,\"errmsg\":\"invalid appsecret rid: 1\"}",
-		    NULL, "errcode 40125: secret is not the AppSecret", 3600 },
-		{ "our secret in its words", "{\"errcode\":40125,\"errmsg\":\"no HUSH\"}", NULL,
-		    "40125", 3600 },
-		{ "wrong appid", "{\"errcode\":40013,\"errmsg\":\"x\"}", NULL, "errcode 40013: appid",
-		    3600 },
-		{ "address", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7 ipv6 "
-		    "::ffff:192.0.2.7, not in whitelist\"}", NULL, "errcode 40164: put this address "
-		    "on the IP whitelist in WeChat's console: invalid ip 192.0.2.7 ipv6", 300 },
-		{ "unconfirmed", "{\"errcode\":89503,\"errmsg\":\"x\"}", NULL, "administrator", 300 },
-		{ "a minute's quota", "{\"errcode\":45011,\"errmsg\":\"x\"}", NULL, "too often", 60 },
-		{ "busy", "{\"errcode\":-1,\"errmsg\":\"system error\"}", NULL,
-		    "errcode -1: WeChat is busy: system error", 1 },
-		{ "unheard of", "{\"errcode\":61234,\"errmsg\":\"a\\r\\n\\u001b[m\"}", NULL,
-		    "errcode 61234: see WeChat's return codes: a???[m", 1 },
-	};
 	struct place	*p = place_new();
 	size_t		 i;
 	int		 legacy;
@@ -235,23 +239,26 @@ answers(void **state)
 	(void)state;
 	for (legacy = 0; legacy < 2; legacy++) {
 		p->conf.set.legacy_token = legacy;
-		for (i = 0; i < COUNT(cases); i++) {
-			say(p, cases[i].body);
-			check_int(cases[i].name, get(p), cases[i].want != NULL);
-			check_why(cases[i].name, p, cases[i].why);
-			check_int(cases[i].name, (int64_t)strlen(p->why) != 0, cases[i].want == NULL);
-			if (cases[i].want != NULL)
-				check_text(cases[i].name, p->t.text, cases[i].want);
-			if (cases[i].pause_s != 0)
-				check_int(cases[i].name, pause_s(p), cases[i].pause_s);
+		for (i = 0; i < COUNT(answers_cases); i++) {
+			set_answer(p, answers_cases[i].body);
+			check_int(answers_cases[i].name, get_token(p),
+			    answers_cases[i].want != NULL);
+			check_why(answers_cases[i].name, p, answers_cases[i].why);
+			check_int(answers_cases[i].name, (int64_t)strlen(p->why) != 0,
+			    answers_cases[i].want == NULL);
+			if (answers_cases[i].want != NULL)
+				check_text(answers_cases[i].name, p->t.text, answers_cases[i].want);
+			if (answers_cases[i].pause_s != 0)
+				check_int(answers_cases[i].name, pause_s(p),
+				    answers_cases[i].pause_s);
 			in_store(p, (char[]){ "DELETE FROM token" });
 		}
 	}
-	check_int("asked once each", asked(p), 2 * COUNT(cases));
+	check_int("asked once each", asked(p), 2 * COUNT(answers_cases));
 	place_free(p);
 }
 
-/* The day's quota: until it is over in China. */
+/* A day's quota that is used up: the pause lasts until the day in China is over. */
 static void
 day_quota(void **state)
 {
@@ -270,20 +277,20 @@ day_quota(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		p = place_new();
 		atomic_store(&clocks->wall_ms, cases[i].now_ms);
-		say(p, "{\"errcode\":45009,\"errmsg\":\"reach max api daily quota limit\"}");
-		CHECK(cases[i].name, !get(p));
+		set_answer(p, "{\"errcode\":45009,\"errmsg\":\"reach max api daily quota limit\"}");
+		CHECK(cases[i].name, !get_token(p));
 		check_why(cases[i].name, p, "45009: the day's quota");
 		check_int(cases[i].name, pause_s(p), cases[i].left_s);
-		say(p, GIVES("T1", 7200));
-		CHECK(cases[i].name, !get(p));
+		set_answer(p, GIVES("T1", 7200));
+		CHECK(cases[i].name, !get_token(p));
 		check_int("not asked", asked(p), 1);
 		atomic_fetch_add(&clocks->wall_ms, cases[i].left_s * 1000);
-		CHECK("tomorrow", get(p));
+		CHECK("tomorrow", get_token(p));
 		place_free(p);
 	}
 }
 
-/* How it is asked the old way; the new one is tests/e2e's. */
+/* The call with legacy_token; tests/e2e has the other one. */
 static void
 legacy_url(void **state)
 {
@@ -293,14 +300,14 @@ legacy_url(void **state)
 	(void)state;
 	p->conf.set.legacy_token = 1;
 	p->accounts[0].secret = "a&b/+ c";
-	CHECK("there", get(p));
+	CHECK("there", get_token(p));
 	(void)peer_asked(p->peer, LEGACY, target);
 	check_text("encoded", target,
 	    LEGACY "?grant_type=client_credential&appid=wx1&secret=a%26b%2F%2B%20c");
 	place_free(p);
 }
 
-/* Kept, renewed 5 to 10 minutes before its end, by each account at a time of its own. */
+/* A token is renewed 5 to 10 minutes before its end, by each account at another time. */
 static void
 renewal(void **state)
 {
@@ -309,7 +316,7 @@ renewal(void **state)
 	size_t				 i;
 
 	(void)state;
-	CHECK("fetched", get(p));
+	CHECK("fetched", get_token(p));
 	check_int("its life", p->t.expires_s - p->t.fetched_s, 7200);
 	for (i = 0; i < COUNT(others); i++) {
 		p->accounts[1].secret = others[i];
@@ -318,16 +325,16 @@ renewal(void **state)
 	}
 	check_int("5 to 10 minutes", number(p, "SELECT count(*) FROM token "
 	    "WHERE expires - renew BETWEEN 300 AND 600"), 1 + COUNT(others));
-	/* It follows from the address too, whose port differs: two may have the same. */
+	/* The time depends on the port, too; so two accounts may have the same one. */
 	CHECK("not together", number(p, "SELECT count(DISTINCT expires - renew) FROM token") > 1);
-	say(p, GIVES("T2", 7200));
-	CHECK("again", get(p));
+	set_answer(p, GIVES("T2", 7200));
+	CHECK("again", get_token(p));
 	check_text("kept", p->t.text, "T1");
 	pass(p, 7200 - 660);
-	CHECK("before", get(p));
+	CHECK("before", get_token(p));
 	check_text("kept", p->t.text, "T1");
 	pass(p, 361);
-	CHECK("after", get(p));
+	CHECK("after", get_token(p));
 	check_text("renewed", p->t.text, "T2");
 	check_text("renewed", p->why, "");
 	check_int("asked", asked(p), 2 + COUNT(others));
@@ -335,36 +342,36 @@ renewal(void **state)
 	place_free(p);
 }
 
-/* Asked before the last five minutes WeChat gives the same token: then is not asked at once. */
+/* Before the last five minutes WeChat gives the same token; it is not asked again at once. */
 static void
 same_until_the_end(void **state)
 {
 	struct place	*p = place_new();
 
 	(void)state;
-	CHECK("fetched", get(p));
-	pass(p, 7200 - 299);	/* when it is renewed differs by account and port */
-	say(p, GIVES("T1", 360));
-	CHECK("the same", get(p));
+	CHECK("fetched", get_token(p));
+	pass(p, 7200 - 299);	/* the time of the renewal depends on account and port */
+	set_answer(p, GIVES("T1", 360));
+	CHECK("the same", get_token(p));
 	check_text("the same", p->t.text, "T1");
 	CHECK("its age", p->t.expires_s - p->t.fetched_s >= 7199);
-	CHECK("kept", get(p));
+	CHECK("kept", get_token(p));
 	check_int("not asked", asked(p), 2);
 	pass(p, 62);
-	say(p, GIVES("T2", 7200));
-	CHECK("another", get(p));
+	set_answer(p, GIVES("T2", 7200));
+	CHECK("another", get_token(p));
 	check_text("another", p->t.text, "T2");
 	check_int("asked", asked(p), 3);
-	/* One that is given for less than that. */
+	/* A token that is valid for a shorter time. */
 	in_store(p, (char[]){ "DELETE FROM token" });
-	say(p, GIVES("T3", 10));
-	CHECK("short", get(p));
+	set_answer(p, GIVES("T3", 10));
+	CHECK("short", get_token(p));
 	check_int("its life", p->t.expires_s - p->t.fetched_s, 10);
 	check_int("half of it", number(p, "SELECT expires - renew FROM token"), 5);
 	place_free(p);
 }
 
-/* No answer: the old one as long as it lasts, pauses that double, and all is well after that. */
+/* Without an answer the old token is used until its end, and the pauses double. */
 static void
 trouble(void **state)
 {
@@ -374,28 +381,28 @@ trouble(void **state)
 	size_t			 i;
 
 	(void)state;
-	CHECK("fetched", get(p));
+	CHECK("fetched", get_token(p));
 	pass(p, 7200 - 200);
 	peer_say(p->peer, STABLE, "502 Bad", "", false);
 	for (i = 0; i < COUNT(pauses); i++) {
 		(void)snprintf(nr, sizeof(nr), "failure %zu", i + 1);
-		check_int(nr, get(p), i < 8);
+		check_int(nr, get_token(p), i < 8);
 		check_why(nr, p, "WeChat: HTTP 502");
 		check_int(nr, pause_s(p), pauses[i]);
-		check_int(nr, get(p), i < 8);
+		check_int(nr, get_token(p), i < 8);
 		check_why(nr, p, "WeChat: HTTP 502");
 		check_int(nr, asked(p), (int64_t)i + 2);
 		pass(p, pauses[i]);
 	}
-	say(p, GIVES("T2", 7200));
-	CHECK("recovered", get(p));
+	set_answer(p, GIVES("T2", 7200));
+	CHECK("recovered", get_token(p));
 	check_text("recovered", p->t.text, "T2");
 	check_text("recovered", p->why, "");
 	check_int("forgotten", number(p, "SELECT fails FROM token"), 0);
 	place_free(p);
 }
 
-/* Nobody there; nobody who answers; no time; no secret. */
+/* No server; a server that does not answer; no time; no secret. */
 static void
 no_answer(void **state)
 {
@@ -412,29 +419,29 @@ no_answer(void **state)
 	check_why("silent", p, "WeChat: no answer: ");
 	peer_open(p->peer);
 	p->conf.set.wechat_api = url;
-	CHECK("refused", !get(p));
+	CHECK("refused", !get_token(p));
 	check_why("refused", p, "WeChat: no answer: ");
 	p->accounts[0].secret = NULL;
-	CHECK("no secret", !get(p));
+	CHECK("no secret", !get_token(p));
 	check_why("no secret", p, "the account has no secret");
 	place_free(p);
 	(void)close(fd);
 }
 
-/* Other settings are asked with at once; those before still have their pause. */
+/* With other settings WeChat is asked at once; the old settings still have their pause. */
 static void
 mended(void **state)
 {
 	struct place	*p = place_new();
 
 	(void)state;
-	say(p, "{\"errcode\":40125,\"errmsg\":\"x\"}");
-	CHECK("wrong", !get(p));
+	set_answer(p, "{\"errcode\":40125,\"errmsg\":\"x\"}");
+	CHECK("wrong", !get_token(p));
 	p->accounts[0].secret = "right";
-	say(p, GIVES("T1", 7200));
-	CHECK("mended", get(p));
+	set_answer(p, GIVES("T1", 7200));
+	CHECK("mended", get_token(p));
 	p->accounts[0].secret = "HUSH";
-	CHECK("wrong again", !get(p));
+	CHECK("wrong again", !get_token(p));
 	check_why("wrong again", p, "40125");
 	check_int("asked", asked(p), 2);
 	place_free(p);
@@ -446,32 +453,32 @@ clock_set_back(void **state)
 	struct place	*p = place_new();
 
 	(void)state;
-	CHECK("fetched", get(p));
-	say(p, GIVES("T2", 7200));
+	CHECK("fetched", get_token(p));
+	set_answer(p, GIVES("T2", 7200));
 	pass(p, -30);
-	CHECK("a little", get(p));
+	CHECK("a little", get_token(p));
 	check_text("a little", p->t.text, "T1");
 	pass(p, -86400);
-	CHECK("a day", get(p));
+	CHECK("a day", get_token(p));
 	check_text("nobody knows when it ends", p->t.text, "T2");
 	peer_say(p->peer, STABLE, "502 Bad", "", false);
 	pass(p, 7200);
-	CHECK("failed", !get(p));
-	say(p, GIVES("T3", 7200));
+	CHECK("failed", !get_token(p));
+	set_answer(p, GIVES("T3", 7200));
 	pass(p, -2 * 86400);
-	CHECK("no pause of days", get(p));
+	CHECK("no pause of days", get_token(p));
 	place_free(p);
 }
 
-/* One that WeChat refuses. */
+/* A token that WeChat refuses is replaced. */
 static void
 refused(void **state)
 {
 	struct place	*p = place_new();
 
 	(void)state;
-	CHECK("fetched", get(p));
-	say(p, GIVES("T2", 7200));
+	CHECK("fetched", get_token(p));
+	set_answer(p, GIVES("T2", 7200));
 	CHECK("another", another(p));
 	check_text("another", p->t.text, "T2");
 	strcpy(p->t.text, "T1");
@@ -479,22 +486,23 @@ refused(void **state)
 	check_text("is there", p->t.text, "T2");
 	check_int("asked", asked(p), 2);
 	CHECK("the same again", !another(p));
-	check_why("the same again", p, "WeChat gives the same access_token again that it has refused");
+	check_why("the same again", p,
+	    "WeChat gives the same access_token again that it has refused");
 	check_text("untouched", p->t.text, "T2");
 	CHECK("still", !another(p));
 	check_why("still", p, "the same access_token again");
 	check_int("asked once", asked(p), 3);
-	CHECK("who knows of nothing gets it", get(p));
+	CHECK("who knows of nothing gets it", get_token(p));
 	check_text("who knows of nothing gets it", p->t.text, "T2");
 	check_text("who knows of nothing gets it", p->why, "");
 	pass(p, 1);
-	say(p, GIVES("T3", 7200));
+	set_answer(p, GIVES("T3", 7200));
 	CHECK("a moment later", another(p));
 	check_text("a moment later", p->t.text, "T3");
 	place_free(p);
 }
 
-/* By hand. */
+/* An operator forces a token. */
 static void
 forced(void **state)
 {
@@ -502,33 +510,33 @@ forced(void **state)
 	int		 i;
 
 	(void)state;
-	CHECK("fetched", get(p));
-	say(p, GIVES("T2", 7200));
-	CHECK("forced", force(p));
+	CHECK("fetched", get_token(p));
+	set_answer(p, GIVES("T2", 7200));
+	CHECK("forced", force_token(p));
 	check_text("forced", p->t.text, "T2");
-	say(p, GIVES("T3", 7200));
-	CHECK("at once", !force(p));
-	check_why("at once", p, " s ago, WeChat wants 30 s between two");
+	set_answer(p, GIVES("T3", 7200));
+	CHECK("at once", !force_token(p));
+	check_why("at once", p, " s ago; WeChat wants 30 s between two");
 	check_int("asked", asked(p), 2);
 	for (i = 2; i <= 20; i++) {
 		pass(p, 31);
-		say(p, i % 2 == 0 ? GIVES("T4", 7200) : GIVES("T5", 7200));
-		CHECK("20 a day", force(p));
+		set_answer(p, i % 2 == 0 ? GIVES("T4", 7200) : GIVES("T5", 7200));
+		CHECK("20 a day", force_token(p));
 	}
 	pass(p, 31);
-	CHECK("no more", !force(p));
-	check_why("no more", p, "20 have been forced today");
+	CHECK("no more", !force_token(p));
+	check_why("no more", p, "20 access_tokens have been forced today");
 	check_int("asked", asked(p), 21);
-	/* Of another day. */
+	/* On the next day the quota is new. */
 	in_store(p, (char[]){ "UPDATE token SET day = day - 1" });
-	CHECK("not forced after all", !force(p));
+	CHECK("not forced after all", !force_token(p));
 	check_why("not forced after all", p, "the same access_token again, although forced");
-	/* A pause is for those who do not know what has been mended. */
-	say(p, "{\"errcode\":40164,\"errmsg\":\"x\"}");
+	/* An operator who has fixed the fault does not wait for the pause. */
+	set_answer(p, "{\"errcode\":40164,\"errmsg\":\"x\"}");
 	pass(p, 7000);
-	CHECK("paused", get(p) && *p->why != '\0');
-	say(p, GIVES("T6", 7200));
-	CHECK("paused", force(p));
+	CHECK("paused", get_token(p) && *p->why != '\0');
+	set_answer(p, GIVES("T6", 7200));
+	CHECK("paused", force_token(p));
 	check_text("no pause", p->t.text, "T6");
 	place_free(p);
 }
@@ -540,20 +548,20 @@ legacy_quota(void **state)
 
 	(void)state;
 	p->conf.set.legacy_token = 1;
-	CHECK("fetched", get(p));
-	say(p, GIVES("T2", 7200));
-	CHECK("no quota of forced ones", force(p));
-	say(p, GIVES("T3", 7200));
-	CHECK("no quota of forced ones", force(p));
+	CHECK("fetched", get_token(p));
+	set_answer(p, GIVES("T2", 7200));
+	CHECK("no quota of forced ones", force_token(p));
+	set_answer(p, GIVES("T3", 7200));
+	CHECK("no quota of forced ones", force_token(p));
 	in_store(p, (char[]){ "UPDATE token SET calls = 1999" });
-	say(p, GIVES("T4", 7200));
+	set_answer(p, GIVES("T4", 7200));
 	CHECK("the last one", another(p));
 	CHECK("no more", !another(p));
 	check_why("no more", p, "2000 access_tokens have been asked for today");
-	CHECK("by hand neither", !force(p));
+	CHECK("by hand neither", !force_token(p));
 	check_int("asked", asked(p), 4);
 	in_store(p, (char[]){ "UPDATE token SET day = day - 1" });
-	say(p, GIVES("T5", 7200));
+	set_answer(p, GIVES("T5", 7200));
 	CHECK("tomorrow", another(p));
 	check_int("counted anew", number(p, "SELECT calls FROM token"), 1);
 	place_free(p);
@@ -581,13 +589,14 @@ seek(void *arg)
 
 	watched_here(&s->watched);
 	s->t = p->t;
-	s->got = (s->another ? access_token_replace : access_token_get)(p->tokens, &s->t, &p->accounts[0],
+	s->got = (s->another ? access_token_replace : access_token_get)(p->tokens, &s->t,
+	    &p->accounts[0],
 	    clock_mono_ms() + PATIENCE_MS, s->why);
 	return NULL;
 }
 
 static void
-begin(struct seeker *s, struct place *p, bool other)
+start_thread(struct seeker *s, struct place *p, bool other)
 {
 	*s = (struct seeker){ .place = p, .another = other };
 	watched_init(&s->watched);
@@ -625,12 +634,12 @@ together(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		p = place_new();
 		if (cases[i].another)
-			CHECK(cases[i].name, get(p));
+			CHECK(cases[i].name, get_token(p));
 		peer_say(p->peer, STABLE, cases[i].status, cases[i].body, true);
 		for (n = 0; n < THREADS; n++)
-			begin(&s[n], p, cases[i].another);
+			start_thread(&s[n], p, cases[i].another);
 		peer_await(p->peer, cases[i].another ? 2 : 1);
-		/* Whoever dies in it has been counted. */
+		/* A process that dies in the call has been counted. */
 		check_int(cases[i].name, number(p, "SELECT calls FROM token"),
 		    cases[i].another ? 2 : 1);
 		CHECK(cases[i].name, pause_s(p) > 0);
@@ -642,7 +651,7 @@ together(void **state)
 	}
 }
 
-/* While the old one holds nobody but who renews it waits. */
+/* While the old token is valid only the thread that renews it waits. */
 static void
 renewed_meanwhile(void **state)
 {
@@ -650,12 +659,12 @@ renewed_meanwhile(void **state)
 	struct seeker	 s;
 
 	(void)state;
-	CHECK("fetched", get(p));
+	CHECK("fetched", get_token(p));
 	pass(p, 7000);
 	peer_say(p->peer, STABLE, "200 OK", GIVES("T2", 7200), true);
-	begin(&s, p, false);
+	start_thread(&s, p, false);
 	peer_await(p->peer, 2);
-	CHECK("meanwhile", get(p));
+	CHECK("meanwhile", get_token(p));
 	check_text("meanwhile", p->t.text, "T1");
 	check_text("meanwhile", p->why, "");
 	peer_open(p->peer);
@@ -664,7 +673,7 @@ renewed_meanwhile(void **state)
 	place_free(p);
 }
 
-/* Who waited for a renewal that has brought the very token that was refused asks, too. */
+/* A thread that waits for a renewal asks itself if it gets the token that was refused. */
 static void
 not_what_was_wanted(void **state)
 {
@@ -672,21 +681,21 @@ not_what_was_wanted(void **state)
 	struct seeker	 renews, wants;
 
 	(void)state;
-	CHECK("fetched", get(p));
+	CHECK("fetched", get_token(p));
 	pass(p, 7200 - 299);
 	peer_say(p->peer, STABLE, "200 OK", GIVES("T1", 302), true);
-	begin(&renews, p, false);
+	start_thread(&renews, p, false);
 	peer_await(p->peer, 2);
-	begin(&wants, p, true);
+	start_thread(&wants, p, true);
 	watched_asleep(&wants.watched);
-	say(p, GIVES("T2", 7200));
+	set_answer(p, GIVES("T2", 7200));
 	peer_open(p->peer);
 	check_found(&renews, "renewed", true, "T1");
 	check_found(&wants, "another", true, "T2");
 	place_free(p);
 }
 
-/* Who has no time to ask leaves it to who has. */
+/* A thread without time to ask leaves the call to another one. */
 static void
 impatient(void **state)
 {
@@ -700,11 +709,11 @@ impatient(void **state)
 	CHECK("late", !get_in(p, 20));
 	check_why("late", p, "no time left to wait");
 	lock_release(p->locks, &c, false);
-	CHECK("free", get(p));
+	CHECK("free", get_token(p));
 	place_free(p);
 }
 
-/* What cannot be kept is not asked for; what is there is handed out. */
+/* Without a writable store WeChat is not asked; a token in the store is still given out. */
 static void
 no_store(void **state)
 {
@@ -713,7 +722,7 @@ no_store(void **state)
 	struct db	*db;
 
 	(void)state;
-	CHECK("fetched", get(p));
+	CHECK("fetched", get_token(p));
 	pass(p, 7000);
 	state_path(lock, p->conf.set.state_dir, "qtoa.db");
 	check_err("another", db_open(&db, lock, DB_READ_WRITE), ERR_OK);
@@ -724,7 +733,7 @@ no_store(void **state)
 	check_int("not asked", asked(p), 1);
 	check_err("lets go", db_script(db, "COMMIT"), ERR_OK);
 	db_close(db);
-	CHECK("renewed", get(p));
+	CHECK("renewed", get_token(p));
 	check_int("asked", asked(p), 2);
 	place_free(p);
 }

@@ -13,7 +13,7 @@
 #define PATH	"/datacube/getusersummary"
 #define GIVES(t) "{\"access_token\":\"" t "\",\"expires_in\":7200}"
 
-enum { PATIENCE_MS = 60000 };	/* nothing that is to happen takes so long */
+enum { PATIENCE_MS = 60000 };	/* longer than any step of a test takes */
 
 struct place {
 	struct peer		*peer;
@@ -34,7 +34,8 @@ place_init(struct place *p)
 	peer_url(p->peer, p->api, "");
 	p->account = (struct account){ .path = "a", .name = "a", .appid = "wx1", .secret = "HUSH" };
 	p->conf = (struct conf){
-		.set = { .state_dir = state_new(), .connect_ms = PATIENCE_MS, .wechat_api = p->api },
+		.set = { .state_dir = state_new(), .connect_ms = PATIENCE_MS,
+		    .wechat_api = p->api },
 		.accounts = &p->account, .n = 1,
 	};
 	peer_say(p->peer, STABLE, "200 OK", GIVES("T1"), false);
@@ -93,7 +94,7 @@ answers(void **state)
 		{ "ret 0", "200 OK", "{\"base_resp\":{\"ret\":0,\"err_msg\":\"ok\"},\"list\":[]}",
 		    API_OK, 0, "" },
 		{ "not allowed", "200 OK", "{\"errcode\":48001,\"errmsg\":\"api unauthorized\"}",
-		    API_REFUSED, 48001, "errcode 48001: the account may not use this interface, "
+		    API_REFUSED, 48001, "errcode 48001: the account may not use this interface; "
 		    "see WeChat's console: api unauthorized" },
 		{ "ret", "200 OK", "{\"base_resp\":{\"ret\":45009,\"err_msg\":\"freq\"}}",
 		    API_REFUSED, 45009, "errcode 45009: the day's quota of this interface is used "
@@ -101,9 +102,9 @@ answers(void **state)
 		{ "busy", "200 OK", "{\"errcode\":-1}", API_REFUSED, -1, "WeChat is busy" },
 		{ "token in its words", "200 OK", "{\"errcode\":48001,\"errmsg\":\"no T1\"}",
 		    API_REFUSED, 48001, "console" },
-		{ "no JSON", "200 OK", "<html>", API_TROUBLE, 0, "6 bytes, is no JSON" },
-		{ "502", "502 Bad", "{}", API_TROUBLE, 0, "HTTP 502 instead of 200" },
-		{ "elsewhere", "302 Found\r\nLocation: /ok", "{}", API_TROUBLE, 0, "HTTP 302" },
+		{ "no JSON", "200 OK", "<html>", API_FAILED, 0, "6 bytes, is not JSON" },
+		{ "502", "502 Bad", "{}", API_FAILED, 0, "HTTP 502 instead of 200" },
+		{ "elsewhere", "302 Found\r\nLocation: /ok", "{}", API_FAILED, 0, "HTTP 302" },
 	};
 	struct place	 p;
 	size_t		 i;
@@ -125,7 +126,7 @@ answers(void **state)
 	place_fini(&p);
 }
 
-/* What goes out. */
+/* The request that is sent. */
 static void
 requests(void **state)
 {
@@ -139,7 +140,7 @@ requests(void **state)
 	check_int("parameters", call(&p, PATH, "page=1&x=%20", NULL), API_OK);
 	(void)peer_asked(p.peer, PATH, target);
 	check_text("parameters", target, PATH "?access_token=T%26%2F%2B&page=1&x=%20");
-	/* These say what came. */
+	/* The answers of these two repeat what the server got. */
 	check_int("a POST with its body", call(&p, "/ok", NULL, "{\"a\":[]}"), API_OK);
 	check_bytes("a POST with its body", buf_slice(&p.answer.body), slice_of("{\"a\":[]}"));
 	p.api[strlen(p.api) - 1] = '\0';
@@ -149,7 +150,7 @@ requests(void **state)
 	place_fini(&p);
 }
 
-/* A token that is refused is replaced once. */
+/* A token that WeChat refuses is replaced once. */
 static void
 refused_tokens(void **state)
 {
@@ -171,12 +172,12 @@ refused_tokens(void **state)
 		check_int(refusals[i], p.answer.calls, 2);
 		check_int(refusals[i], p.answer.errcode, 0);
 		check_why(refusals[i], &p, "");
-		/* The next one too, and the same comes again. */
+		/* The next token is refused too, and WeChat gives the same one again. */
 		peer_say(p.peer, PATH "?access_token=T2", "200 OK", refusals[i], false);
-		check_int("the same again", call(&p, PATH, NULL, "{}"), API_TROUBLE);
+		check_int("the same again", call(&p, PATH, NULL, "{}"), API_FAILED);
 		check_int("the same again", p.answer.calls, 1);
 		check_why("the same again", &p, "the same access_token again");
-		/* And one more, which is not taken either. */
+		/* Another token, which is refused, too. */
 		peer_say(p.peer, STABLE, "200 OK", GIVES("T3"), false);
 		place_fini(&p);
 	}
@@ -206,67 +207,69 @@ no_token(void **state)
 
 	(void)state;
 	place_init(&p);
-	peer_say(p.peer, STABLE, "200 OK", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7\"}",
+	peer_say(p.peer, STABLE, "200 OK",
+	    "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7\"}",
 	    false);
 	peer_say(p.peer, PATH, "200 OK", "{}", false);
-	check_int("none", call(&p, PATH, NULL, "{}"), API_TROUBLE);
+	check_int("none", call(&p, PATH, NULL, "{}"), API_FAILED);
 	check_int("none", p.answer.calls, 0);
 	check_why("none", &p, "invalid ip 192.0.2.7");
 	check_int("not asked", peer_asked(p.peer, PATH, NULL), 0);
 	place_fini(&p);
 }
 
-/* The table: each number once, with words. */
+/* In the table each number is there once, and has words. */
+static const struct {
+	int64_t			 code;
+	enum errcode_kind	 kind, of_token;
+} codes_cases[] = {
+	{ -1, ERRCODE_BUSY, ERRCODE_BUSY },
+	{ 40001, ERRCODE_TOKEN, ERRCODE_SETTING },
+	{ 40014, ERRCODE_TOKEN, ERRCODE_BUG },
+	{ 42001, ERRCODE_TOKEN, ERRCODE_BUG },
+	{ 40002, ERRCODE_BUG, ERRCODE_BUG },
+	{ 40013, ERRCODE_SETTING, ERRCODE_SETTING },
+	{ 40125, ERRCODE_SETTING, ERRCODE_SETTING },
+	{ 40243, ERRCODE_SETTING, ERRCODE_SETTING },
+	{ 40164, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+	{ 41001, ERRCODE_BUG, ERRCODE_BUG },
+	{ 41002, ERRCODE_BUG, ERRCODE_BUG },
+	{ 41004, ERRCODE_BUG, ERRCODE_BUG },
+	{ 42007, ERRCODE_SETTING, ERRCODE_SETTING },
+	{ 43002, ERRCODE_BUG, ERRCODE_BUG },
+	{ 45009, ERRCODE_DAY, ERRCODE_DAY },
+	{ 45011, ERRCODE_MINUTE, ERRCODE_MINUTE },
+	{ 48001, ERRCODE_DENIED, ERRCODE_SETTING },
+	{ 50002, ERRCODE_SETTING, ERRCODE_SETTING },
+	{ 50004, ERRCODE_DENIED, ERRCODE_DENIED },
+	{ 50007, ERRCODE_SETTING, ERRCODE_SETTING },
+	{ 61004, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+	{ 61007, ERRCODE_DENIED, ERRCODE_DENIED },
+	{ 61500, ERRCODE_BUG, ERRCODE_BUG },
+	{ 61501, ERRCODE_BUG, ERRCODE_BUG },
+	{ 61502, ERRCODE_BUSY, ERRCODE_BUSY },
+	{ 61503, ERRCODE_BUSY, ERRCODE_BUSY },
+	{ 89501, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+	{ 89503, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+	{ 89506, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+	{ 89507, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
+	{ 12345, ERRCODE_OTHER, ERRCODE_OTHER },
+	{ 0, ERRCODE_OTHER, ERRCODE_OTHER },
+};
+
 static void
 codes(void **state)
 {
-	static const struct {
-		int64_t			 code;
-		enum errcode_kind	 kind, of_token;
-	} cases[] = {
-		{ -1, ERRCODE_BUSY, ERRCODE_BUSY },
-		{ 40001, ERRCODE_TOKEN, ERRCODE_SETTING },
-		{ 40014, ERRCODE_TOKEN, ERRCODE_BUG },
-		{ 42001, ERRCODE_TOKEN, ERRCODE_BUG },
-		{ 40002, ERRCODE_BUG, ERRCODE_BUG },
-		{ 40013, ERRCODE_SETTING, ERRCODE_SETTING },
-		{ 40125, ERRCODE_SETTING, ERRCODE_SETTING },
-		{ 40243, ERRCODE_SETTING, ERRCODE_SETTING },
-		{ 40164, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
-		{ 41001, ERRCODE_BUG, ERRCODE_BUG },
-		{ 41002, ERRCODE_BUG, ERRCODE_BUG },
-		{ 41004, ERRCODE_BUG, ERRCODE_BUG },
-		{ 42007, ERRCODE_SETTING, ERRCODE_SETTING },
-		{ 43002, ERRCODE_BUG, ERRCODE_BUG },
-		{ 45009, ERRCODE_DAY, ERRCODE_DAY },
-		{ 45011, ERRCODE_MINUTE, ERRCODE_MINUTE },
-		{ 48001, ERRCODE_DENIED, ERRCODE_SETTING },
-		{ 50002, ERRCODE_SETTING, ERRCODE_SETTING },
-		{ 50004, ERRCODE_DENIED, ERRCODE_DENIED },
-		{ 50007, ERRCODE_SETTING, ERRCODE_SETTING },
-		{ 61004, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
-		{ 61007, ERRCODE_DENIED, ERRCODE_DENIED },
-		{ 61500, ERRCODE_BUG, ERRCODE_BUG },
-		{ 61501, ERRCODE_BUG, ERRCODE_BUG },
-		{ 61502, ERRCODE_BUSY, ERRCODE_BUSY },
-		{ 61503, ERRCODE_BUSY, ERRCODE_BUSY },
-		{ 89501, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
-		{ 89503, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
-		{ 89506, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
-		{ 89507, ERRCODE_ADDRESS, ERRCODE_ADDRESS },
-		{ 12345, ERRCODE_OTHER, ERRCODE_OTHER },
-		{ 0, ERRCODE_OTHER, ERRCODE_OTHER },
-	};
 	char	 nr[24];
 	size_t	 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		(void)snprintf(nr, sizeof(nr), "%lld", (long long)cases[i].code);
-		check_int(nr, errcode_of(cases[i].code)->kind, cases[i].kind);
-		check_int(nr, errcode_of_token(cases[i].code)->kind, cases[i].of_token);
-		CHECK(nr, *errcode_of(cases[i].code)->hint != '\0');
-		CHECK(nr, *errcode_of_token(cases[i].code)->hint != '\0');
+	for (i = 0; i < COUNT(codes_cases); i++) {
+		(void)snprintf(nr, sizeof(nr), "%lld", (long long)codes_cases[i].code);
+		check_int(nr, errcode_of(codes_cases[i].code)->kind, codes_cases[i].kind);
+		check_int(nr, errcode_of_token(codes_cases[i].code)->kind, codes_cases[i].of_token);
+		CHECK(nr, *errcode_of(codes_cases[i].code)->hint != '\0');
+		CHECK(nr, *errcode_of_token(codes_cases[i].code)->hint != '\0');
 	}
 }
 

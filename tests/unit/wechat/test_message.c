@@ -16,16 +16,16 @@
 #define SENT(s)		EVENT("subscribe_msg_sent_event") "<SubscribeMsgSentEvent>" s \
 			"</SubscribeMsgSentEvent></xml>"
 
-static struct message	 head;
+static struct message	 message;
 
 static int
-end(void **state)
+end_message_test(void **state)
 {
-	message_free(&head);
+	message_free(&message);
 	return unit_end(state);
 }
 
-#define HEADTEST(f)	cmocka_unit_test_setup_teardown(f, unit_begin, end)
+#define MESSAGETEST(f)	cmocka_unit_test_setup_teardown(f, unit_begin, end_message_test)
 
 static void
 check_slice(const char *name, struct slice got, struct slice want)
@@ -41,15 +41,15 @@ check_slice(const char *name, struct slice got, struct slice want)
 static void
 make_key(char key[MESSAGE_KEY_HEX + 1], const char *account, struct slice xml)
 {
-	check_err(account, xmlmap_message(&head, xml), ERR_OK);
-	check_err(account, message_key(&head, key, slice_of(account), xml), ERR_OK);
+	check_err(account, xmlmap_message(&message, xml), ERR_OK);
+	check_err(account, message_key(&message, key, slice_of(account), xml), ERR_OK);
 	check_int(account, (int64_t)strspn(key, "0123456789abcdef"), MESSAGE_KEY_HEX);
 }
 
 static void
 keys(void **state)
 {
-	/* Pairs of the same user in the same second; nothing but `a` itself equals `a`. */
+	/* Messages of one user in one second: each has another key than `a`. */
 	static const struct {
 		const char	*name, *account[2], *xml[2];
 		bool		 same;
@@ -90,7 +90,7 @@ keys(void **state)
 	}
 }
 
-/* Computed by hand: the key must not change from release to release. */
+/* The key was computed by other means: it must not change from release to release. */
 static void
 key_value(void **state)
 {
@@ -106,22 +106,22 @@ key_value(void **state)
 }
 
 /*
- * The samples: at a glance the same as in full, and no two of one key.
+ * The samples: message_read() and xmlmap_event() agree, and no two samples have the same key.
  */
 
 static void
 check_as_in_full(const char *name, struct xmlmap *map, struct slice xml)
 {
-	struct event	 ev = { .code = NULL };
+	struct event	 ev = { .nattr = 0 };
 
 	check_err(name, xmlmap_event(map, &ev, xml), ERR_OK);
-	check_err(name, xmlmap_message(&head, xml), ERR_OK);
-	check_text(name, head.why, "");
-	CHECK(name, head.code == ev.code);
-	check_slice(name, head.msgtype, ev.msgtype);
-	check_slice(name, head.event, ev.event);
-	check_slice(name, head.user, ev.user);
-	check_int(name, head.time_s, ev.time_s);
+	check_err(name, xmlmap_message(&message, xml), ERR_OK);
+	check_text(name, message.why, "");
+	CHECK(name, message.code == ev.message.code);
+	check_slice(name, message.msgtype, ev.message.msgtype);
+	check_slice(name, message.event, ev.message.event);
+	check_slice(name, message.user, ev.message.user);
+	check_int(name, message.time_s, ev.message.time_s);
 	event_free(&ev);
 }
 
@@ -159,65 +159,109 @@ samples(void **state)
 }
 
 /*
- * Parts, and what is no message.
+ * The elements of a message, and texts that are not a message.
  */
+
+static const struct {
+	const char	*name, *xml, *why, *code;
+	struct slice	 user, msgid;
+	int64_t		 time_s;
+} parts_cases[] = {
+	{ "MsgId", TEXT "<MsgId>7</MsgId></xml>", "", "$$_receive_msg", BYTES("u"),
+	    BYTES("7"), 1712000001 },
+	{ "MsgID", EVENT("TEMPLATESENDJOBFINISH") "<MsgID>8</MsgID></xml>", "",
+	    "$$_template_send_finish", BYTES("u"), BYTES("8"), 1712000001 },
+	{ "MsgId before MsgID", TEXT "<MsgID>8</MsgID><MsgId>7</MsgId></xml>", "",
+	    "$$_receive_msg", BYTES("u"), BYTES("7"), 1712000001 },
+	{ "the first of two", TEXT "<FromUserName>v</FromUserName></xml>", "",
+	    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
+	{ "not a grandchild", "<xml><a><FromUserName>v</FromUserName></a></xml>", "",
+	    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "case of the type", "<xml><MsgType> TEXT </MsgType></xml>", "",
+	    "$$_receive_msg", { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "empty user", "<xml><FromUserName/></xml>", "", NULL, BYTES(""),
+	    { NULL, 0 }, 0 },
+	{ "time is no number", "<xml><CreateTime>1e9</CreateTime></xml>", "", NULL,
+	    { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "time too long", "<xml><CreateTime>1234567890123456789</CreateTime></xml>",
+	    "", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "nothing", "", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "no XML", "hello", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "JSON", "{\"MsgType\":\"text\"}", "not well-formed", NULL, { NULL, 0 },
+	    { NULL, 0 }, 0 },
+	{ "another root", "<a><MsgType>text</MsgType></a>", "not well-formed", NULL,
+	    { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "cut short", TEXT, "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "unknown entity", "<xml><MsgType>&x;</MsgType></xml>", "not well-formed",
+	    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "control character", TEXT "<Content>\x01</Content></xml>",
+	    "control character", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
+	{ "tab and line ends", TEXT "<Content>\t\r\n</Content></xml>", "",
+	    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
+};
 
 static void
 parts(void **state)
 {
-	static const struct {
-		const char	*name, *xml, *why, *code;
-		struct slice	 user, msgid;
-		int64_t		 time_s;
-	} cases[] = {
-		{ "MsgId", TEXT "<MsgId>7</MsgId></xml>", "", "$$_receive_msg", BYTES("u"),
-		    BYTES("7"), 1712000001 },
-		{ "MsgID", EVENT("TEMPLATESENDJOBFINISH") "<MsgID>8</MsgID></xml>", "",
-		    "$$_template_send_finish", BYTES("u"), BYTES("8"), 1712000001 },
-		{ "MsgId before MsgID", TEXT "<MsgID>8</MsgID><MsgId>7</MsgId></xml>", "",
-		    "$$_receive_msg", BYTES("u"), BYTES("7"), 1712000001 },
-		{ "the first of two", TEXT "<FromUserName>v</FromUserName></xml>", "",
-		    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
-		{ "not a grandchild", "<xml><a><FromUserName>v</FromUserName></a></xml>", "",
-		    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "case of the type", "<xml><MsgType> TEXT </MsgType></xml>", "",
-		    "$$_receive_msg", { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "empty user", "<xml><FromUserName/></xml>", "", NULL, BYTES(""),
-		    { NULL, 0 }, 0 },
-		{ "time is no number", "<xml><CreateTime>1e9</CreateTime></xml>", "", NULL,
-		    { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "time too long", "<xml><CreateTime>1234567890123456789</CreateTime></xml>",
-		    "", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "nothing", "", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "no XML", "hello", "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "JSON", "{\"MsgType\":\"text\"}", "not well-formed", NULL, { NULL, 0 },
-		    { NULL, 0 }, 0 },
-		{ "another root", "<a><MsgType>text</MsgType></a>", "not well-formed", NULL,
-		    { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "cut short", TEXT, "not well-formed", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "unknown entity", "<xml><MsgType>&x;</MsgType></xml>", "not well-formed",
-		    NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "control character", TEXT "<Content>\x01</Content></xml>",
-		    "control character", NULL, { NULL, 0 }, { NULL, 0 }, 0 },
-		{ "tab and line ends", TEXT "<Content>\t\r\n</Content></xml>", "",
-		    "$$_receive_msg", BYTES("u"), { NULL, 0 }, 1712000001 },
-	};
 	struct guarded	 g;
 	size_t		 i;
 
 	(void)state;
 	guarded_init(&g, 1024);
-	for (i = 0; i < COUNT(cases); i++) {
-		check_err(cases[i].name, xmlmap_message(&head,
-		    guarded_slice(&g, slice_of(cases[i].xml))), ERR_OK);
-		check_text(cases[i].name, head.why, cases[i].why);
-		check_text(cases[i].name, head.code == NULL ? "-" : head.code,
-		    cases[i].code == NULL ? "-" : cases[i].code);
-		check_slice(cases[i].name, head.user, cases[i].user);
-		check_slice(cases[i].name, head.msgid, cases[i].msgid);
-		check_int(cases[i].name, head.time_s, cases[i].time_s);
+	for (i = 0; i < COUNT(parts_cases); i++) {
+		check_err(parts_cases[i].name, xmlmap_message(&message,
+		    guarded_slice(&g, slice_of(parts_cases[i].xml))), ERR_OK);
+		check_text(parts_cases[i].name, message.why, parts_cases[i].why);
+		check_text(parts_cases[i].name, message.code == NULL ? "-" : message.code,
+		    parts_cases[i].code == NULL ? "-" : parts_cases[i].code);
+		check_slice(parts_cases[i].name, message.user, parts_cases[i].user);
+		check_slice(parts_cases[i].name, message.msgid, parts_cases[i].msgid);
+		check_int(parts_cases[i].name, message.time_s, parts_cases[i].time_s);
 	}
 	guarded_fini(&g);
+}
+
+/* A forbidden character is found at every place of a text of every length. */
+static void
+control_characters(void **state)
+{
+	char	 xml[100];
+	size_t	 len, i;
+	bool	 ok = true;
+
+	(void)state;
+	for (len = 1; len < sizeof(xml); len++)
+		for (i = 0; i < len; i++) {
+			memset(xml, '\t', len);
+			xml[i] = '\x1F';
+			check_err("read", xmlmap_message(&message, (struct slice){ xml, len }),
+			    ERR_OK);
+			ok &= strcmp(message.why, "control character") == 0;
+		}
+	CHECK("each is found", ok);
+}
+
+static void
+encrypted(void **state)
+{
+	static const struct {
+		const char	*xml;
+		bool		 want;
+	} cases[] = {
+		{ "<xml><Encrypt>x</Encrypt></xml>", true },
+		{ "<xml><ToUserName>u</ToUserName><Encrypt/></xml>", true },
+		{ "<xml><Encrypt>x</Encrypt><MsgType>text</MsgType></xml>", false },
+		{ TEXT "</xml>", false },
+		{ "<xml><a><Encrypt>x</Encrypt></a></xml>", false },
+		{ "<xml><Encrypt>x</Encrypt>", false },
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		check_err(cases[i].xml, message_read(&message, slice_of(cases[i].xml)), ERR_OK);
+		CHECK(cases[i].xml, message.encrypted == cases[i].want);
+	}
 }
 
 static void
@@ -225,19 +269,20 @@ without_memory(void **state)
 {
 	(void)state;
 	unit_memory = 1;
-	check_err("first text", xmlmap_message(&head, slice_of(TEXT "</xml>")), ERR_NOMEM);
+	check_err("first text", xmlmap_message(&message, slice_of(TEXT "</xml>")), ERR_NOMEM);
 	unit_memory = 0;
-	check_err("again", xmlmap_message(&head, slice_of(TEXT "</xml>")), ERR_OK);
-	check_slice("again", head.user, slice_of("u"));
+	check_err("again", xmlmap_message(&message, slice_of(TEXT "</xml>")), ERR_OK);
+	check_slice("again", message.user, slice_of("u"));
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		HEADTEST(keys), HEADTEST(key_value), HEADTEST(samples), HEADTEST(parts),
-		HEADTEST(without_memory),
+		MESSAGETEST(keys), MESSAGETEST(key_value), MESSAGETEST(samples), MESSAGETEST(parts),
+		MESSAGETEST(control_characters), MESSAGETEST(encrypted),
+		MESSAGETEST(without_memory),
 	};
 
-	return RUN("head", tests);
+	return RUN("message", tests);
 }

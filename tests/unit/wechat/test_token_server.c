@@ -13,9 +13,9 @@
 #define STABLE	"/cgi-bin/stable_token"
 #define KEY	"0123456789abcdef+/=&"
 
-enum { PATIENCE_MS = 60000 };	/* nothing that is to happen takes so long */
+enum { PATIENCE_MS = 60000 };	/* longer than any step of a test takes */
 
-/* WeChat, an account, and the server of its tokens. */
+/* A false WeChat, an account, and its control server. */
 struct place {
 	struct peer			*peer;
 	struct account			 account;
@@ -64,7 +64,7 @@ place_fini(struct place *p)
 }
 
 static enum error
-ask(struct place *p, const char *header, const char *query, const char *peer)
+send_request(struct place *p, const char *header, const char *query, const char *peer)
 {
 	struct token_server_request	 q = {
 		.account = &p->account, .query = &p->query, .authorization = slice_of(header),
@@ -86,59 +86,61 @@ says(const struct place *p, const char *part)
 	return strstr(text, part) != NULL;
 }
 
+static const struct {
+	const char	*name, *allow, *header, *query, *peer;
+	enum error	 want;
+} guard_cases[] = {
+	{ "header", NULL, "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
+	{ "scheme's case", NULL, "bEARER " KEY, NULL, "192.0.2.1", ERR_OK },
+	{ "query", NULL, NULL, "x=1&key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", ERR_OK },
+	{ "another scheme beside", NULL, "Basic eA==", "key=0123456789abcdef%2B%2F%3D%26",
+	    "192.0.2.1", ERR_OK },
+	{ "no key", NULL, NULL, NULL, "192.0.2.1", ERR_KEY },
+	{ "empty ones", NULL, "Bearer ", "key=", "192.0.2.1", ERR_KEY },
+	{ "wrong header", NULL, "Bearer x" KEY, NULL, "192.0.2.1", ERR_KEY },
+	{ "one short", NULL, "Bearer 0123456789abcdef+/=", NULL, "192.0.2.1", ERR_KEY },
+	{ "one too many", NULL, "Bearer " KEY "&", NULL, "192.0.2.1", ERR_KEY },
+	{ "no scheme", NULL, KEY, NULL, "192.0.2.1", ERR_KEY },
+	{ "no blank", NULL, "Bearer" KEY, NULL, "192.0.2.1", ERR_KEY },
+	{ "wrong header, right query", NULL, "Bearer x", "key=0123456789abcdef%2B%2F%3D%26",
+	    "192.0.2.1", ERR_KEY },
+	{ "wrong query", NULL, NULL, "key=0123456789abcdef", "192.0.2.1", ERR_KEY },
+	{ "twice", NULL, NULL, "key=0123456789abcdef%2B%2F%3D%26&"
+	    "key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", ERR_KEY },
+	{ "another's name", NULL, NULL, "Key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1",
+	    ERR_KEY },
+	{ "empty list", "", "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
+	{ "in the list", "10.0.0.0/8, 192.0.2.0/24", "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
+	{ "mapped", "192.0.2.1", "Bearer " KEY, NULL, "::ffff:192.0.2.1", ERR_OK },
+	{ "v6", "2001:db8::/32", "Bearer " KEY, NULL, "2001:db8:1::2", ERR_OK },
+	{ "outside", "192.0.2.0/24", "Bearer " KEY, NULL, "192.0.3.1", ERR_ADDRESS },
+	{ "no address", "0.0.0.0/0", "Bearer " KEY, NULL, "localhost", ERR_ADDRESS },
+	{ "none at all", "0.0.0.0/0, ::/0", "Bearer " KEY, NULL, NULL, ERR_ADDRESS },
+	{ "none at all, no list", NULL, "Bearer " KEY, NULL, NULL, ERR_OK },
+	{ "in the list, no key", "192.0.2.1", NULL, NULL, "192.0.2.1", ERR_KEY },
+};
+
 static void
 guard(void **state)
 {
-	static const struct {
-		const char	*name, *allow, *header, *query, *peer;
-		enum error	 want;
-	} cases[] = {
-		{ "header", NULL, "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
-		{ "scheme's case", NULL, "bEARER " KEY, NULL, "192.0.2.1", ERR_OK },
-		{ "query", NULL, NULL, "x=1&key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", ERR_OK },
-		{ "another scheme beside", NULL, "Basic eA==", "key=0123456789abcdef%2B%2F%3D%26",
-		    "192.0.2.1", ERR_OK },
-		{ "no key", NULL, NULL, NULL, "192.0.2.1", ERR_KEY },
-		{ "empty ones", NULL, "Bearer ", "key=", "192.0.2.1", ERR_KEY },
-		{ "wrong header", NULL, "Bearer x" KEY, NULL, "192.0.2.1", ERR_KEY },
-		{ "one short", NULL, "Bearer 0123456789abcdef+/=", NULL, "192.0.2.1", ERR_KEY },
-		{ "one too many", NULL, "Bearer " KEY "&", NULL, "192.0.2.1", ERR_KEY },
-		{ "no scheme", NULL, KEY, NULL, "192.0.2.1", ERR_KEY },
-		{ "no blank", NULL, "Bearer" KEY, NULL, "192.0.2.1", ERR_KEY },
-		{ "wrong header, right query", NULL, "Bearer x", "key=0123456789abcdef%2B%2F%3D%26",
-		    "192.0.2.1", ERR_KEY },
-		{ "wrong query", NULL, NULL, "key=0123456789abcdef", "192.0.2.1", ERR_KEY },
-		{ "twice", NULL, NULL, "key=0123456789abcdef%2B%2F%3D%26&"
-		    "key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1", ERR_KEY },
-		{ "another's name", NULL, NULL, "Key=0123456789abcdef%2B%2F%3D%26", "192.0.2.1",
-		    ERR_KEY },
-		{ "empty list", "", "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
-		{ "in the list", "10.0.0.0/8, 192.0.2.0/24", "Bearer " KEY, NULL, "192.0.2.1", ERR_OK },
-		{ "mapped", "192.0.2.1", "Bearer " KEY, NULL, "::ffff:192.0.2.1", ERR_OK },
-		{ "v6", "2001:db8::/32", "Bearer " KEY, NULL, "2001:db8:1::2", ERR_OK },
-		{ "outside", "192.0.2.0/24", "Bearer " KEY, NULL, "192.0.3.1", ERR_ADDRESS },
-		{ "no address", "0.0.0.0/0", "Bearer " KEY, NULL, "localhost", ERR_ADDRESS },
-		{ "none at all", "0.0.0.0/0, ::/0", "Bearer " KEY, NULL, NULL, ERR_ADDRESS },
-		{ "none at all, no list", NULL, "Bearer " KEY, NULL, NULL, ERR_OK },
-		{ "in the list, no key", "192.0.2.1", NULL, NULL, "192.0.2.1", ERR_KEY },
-	};
 	struct place	 p;
 	size_t		 i;
 
 	(void)state;
 	place_init(&p);
-	for (i = 0; i < COUNT(cases); i++) {
-		p.account.control_allow = cases[i].allow;
-		check_err(cases[i].name, ask(&p, cases[i].header, cases[i].query, cases[i].peer),
-		    cases[i].want);
-		check_int(cases[i].name, p.body.len != 0, cases[i].want == ERR_OK);
-		check_text(cases[i].name, p.reply.headers, "");
+	for (i = 0; i < COUNT(guard_cases); i++) {
+		p.account.control_allow = guard_cases[i].allow;
+		check_err(guard_cases[i].name, send_request(&p, guard_cases[i].header,
+		    guard_cases[i].query, guard_cases[i].peer),
+		    guard_cases[i].want);
+		check_int(guard_cases[i].name, p.body.len != 0, guard_cases[i].want == ERR_OK);
+		check_text(guard_cases[i].name, p.reply.headers, "");
 	}
 	check_int("one token", peer_asked(p.peer, STABLE, NULL), 1);
 	place_fini(&p);
 }
 
-/* What is refused touches nothing. */
+/* A refused request does not use the store. */
 static void
 refusals_are_cheap(void **state)
 {
@@ -146,9 +148,9 @@ refusals_are_cheap(void **state)
 
 	(void)state;
 	place_init(&p);
-	check_err("refused", ask(&p, "Bearer x", NULL, "192.0.2.1"), ERR_KEY);
+	check_err("refused", send_request(&p, "Bearer x", NULL, "192.0.2.1"), ERR_KEY);
 	p.account.control_allow = "10.0.0.1";
-	check_err("refused", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_ADDRESS);
+	check_err("refused", send_request(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_ADDRESS);
 	check_int("nothing is made", state_count(p.conf.set.state_dir, "qtoa", NULL), 0);
 	check_int("nobody is asked", peer_requests(p.peer), 0);
 	place_fini(&p);
@@ -163,7 +165,7 @@ answers(void **state)
 
 	(void)state;
 	place_init(&p);
-	check_err("there", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OK);
+	check_err("there", send_request(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OK);
 	for (left_s = 7200; left_s > 7190; left_s--) {
 		(void)snprintf(want, sizeof(want), "{\"access_token\":\"T\\\"1\\\\\","
 		    "\"expires_in\":%d}\n", (int)left_s);
@@ -175,9 +177,10 @@ answers(void **state)
 	place_fini(&p);
 
 	place_init(&p);
-	peer_say(p.peer, STABLE, "200 OK", "{\"errcode\":40164,\"errmsg\":\"invalid ip \\\"::1\\\"\"}",
+	peer_say(p.peer, STABLE, "200 OK",
+	    "{\"errcode\":40164,\"errmsg\":\"invalid ip \\\"::1\\\"\"}",
 	    false);
-	check_err("none", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_TOKEN);
+	check_err("none", send_request(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_TOKEN);
 	CHECK("none", says(&p, "{\"error\":\"WeChat: errcode 40164: put this address on the IP "
 	    "whitelist in WeChat's console: invalid ip \\\"::1\\\"\"}\n"));
 	CHECK("none", !says(&p, "access_token"));
@@ -196,16 +199,17 @@ often(void **state)
 	p.conf.set.control_per_minute = 3;
 	atomic_store(&clocks->wall_ms, CLOCKS_FIRST_MS);
 	for (i = 0; i < 3; i++)
-		check_err("as many as may be", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OK);
-	check_err("one more", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OFTEN);
+		check_err("as many as may be", send_request(&p, "Bearer " KEY, NULL, "192.0.2.1"),
+		    ERR_OK);
+	check_err("one more", send_request(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OFTEN);
 	CHECK("one more", says(&p, "{\"error\":\"asked too often\"}\n"));
 	check_text("when the minute has begun", p.reply.headers, "Retry-After: 60\r\n");
-	check_err("another address", ask(&p, "Bearer " KEY, NULL, "192.0.2.2"), ERR_OK);
+	check_err("another address", send_request(&p, "Bearer " KEY, NULL, "192.0.2.2"), ERR_OK);
 	atomic_store(&clocks->wall_ms, CLOCKS_FIRST_MS + 59999);
-	check_err("still", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OFTEN);
+	check_err("still", send_request(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OFTEN);
 	check_text("when it is about to end", p.reply.headers, "Retry-After: 1\r\n");
 	atomic_store(&clocks->wall_ms, CLOCKS_FIRST_MS + 60000);
-	check_err("another minute", ask(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OK);
+	check_err("another minute", send_request(&p, "Bearer " KEY, NULL, "192.0.2.1"), ERR_OK);
 	atomic_store(&clocks->wall_ms, 0);
 	place_fini(&p);
 }
