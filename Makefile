@@ -35,12 +35,13 @@ LDLIBS	 = -lfcgi $(PKG_LIBS) -lpthread
 # include which is in tests/layers/table.
 ROOMS	 = core net state wechat forwarder collector report monitor server cli
 SOURCES	 = $(filter-out qtoa.c,$(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c)))
-MADE	 = report/sql report/style
+MADE	 = cli/completion report/sql report/style
 OBJS	 = $(patsubst %,$(B)/%.o,$(filter-out core/conf,$(SOURCES:%.c=%) $(MADE)))
 # All but qtoa.o, for the program and for all that tests and measures it.
 LIBQTOA	 = $(BC)/core/conf.o $(B)/libqtoa.a
+COMPLETION = $(B)/completion.bash $(B)/completion.zsh
 
-all: $(BIN)
+all: $(BIN) $(COMPLETION)
 
 $(BIN): $(B)/qtoa.o $(LIBQTOA) $(BC)/config.ok
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(B)/qtoa.o $(LIBQTOA) $(LDLIBS)
@@ -64,8 +65,18 @@ $(B)/report/sql.c: report/sql.sh $(wildcard report/sql/*.sql) $(B)/flags
 	@mkdir -p $(@D)
 	report/sql.sh $(filter %.sql,$^) >$@.new && mv $@.new $@
 
+# The scripts that make a shell complete qtoa's verbs, as C.
+$(B)/cli/completion.c: cli/completion.sh cli/completion.bash cli/completion.zsh $(B)/flags
+	@mkdir -p $(@D)
+	cli/completion.sh cli/completion.bash cli/completion.zsh >$@.new && mv $@.new $@
+
 $(MADE:%=$(B)/%.o): $(B)/%.o: $(B)/%.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# What `qtoa completion` prints, for `make install`.  A program that cannot run here, since it is for
+# another machine, leaves the scripts that are there.
+$(COMPLETION): $(B)/completion.%: $(BIN)
+	@$(abspath $(BIN)) completion $* >$@.$$$$ && mv $@.$$$$ $@ || { rm -f $@.$$$$; test -e $@; }
 
 # The one file that sees the values.  Several configurations can share all other objects: what
 # is made of each is in its BC.

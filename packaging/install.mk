@@ -28,9 +28,9 @@ NOTED	  ?= $(DOCDIR)/installed
 
 PLACES	  = DESTDIR BINDIR MANDIR DOCDIR SYSCONFDIR STATEDIR UNITDIR SYSUSERSDIR TMPFILESDIR \
 	    BASHDIR ZSHDIR CGIBINDIR OWNER GROUP MODE WEBGROUP NOTED
-PLACE	  = VERSION='$(V)' BIN='$(abspath $(BIN))' $(foreach v,$(PLACES),$(v)='$($(v))') packaging/install.sh
+PLACE	  = VERSION='$(V)' BIN='$(abspath $(BIN))' B='$(B)' $(foreach v,$(PLACES),$(v)='$($(v))') packaging/install.sh
 
-install: $(BIN)
+install: $(BIN) $(COMPLETION)
 	@$(PLACE) install
 
 uninstall:

@@ -9,7 +9,7 @@
 set -eu
 export LC_ALL=C
 
-: "${BIN:?}" "${VERSION:?}" "${BINDIR:?}" "${MANDIR:?}" "${DOCDIR:?}" "${SYSCONFDIR:?}"
+: "${BIN:?}" "${B:?}" "${VERSION:?}" "${BINDIR:?}" "${MANDIR:?}" "${DOCDIR:?}" "${SYSCONFDIR:?}"
 : "${STATEDIR:?}" "${UNITDIR:?}" "${SYSUSERSDIR:?}" "${TMPFILESDIR:?}" "${BASHDIR:?}" "${ZSHDIR:?}"
 : "${OWNER:?}" "${WEBGROUP:?}" "${MODE:?}" "${DESTDIR=}" "${CGIBINDIR=}" "${GROUP=}" "${NOTED=}"
 
@@ -117,19 +117,12 @@ place_state() {
 	give "$DESTDIR$STATEDIR" "$OWNER"
 }
 
-# The program knows its own verbs.
-place_completion() { # place_completion SHELL PATH
-	"$BIN" completion "$1" >"$tmp/filled" || die "$BIN does not run" \
-	    "For another machine's program, run \`qtoa completion $1\` there."
-	place 0644 "$tmp/filled" "$2"
-}
-
 place_manuals() {
 	for page in man/qtoa*.[58]; do
 		place_adapted "$page" "$MANDIR/man${page##*.}/${page##*/}"
 	done
-	place_completion bash "$BASHDIR/qtoa"
-	place_completion zsh "$ZSHDIR/_qtoa"
+	place 0644 "$B/completion.bash" "$BASHDIR/qtoa"
+	place 0644 "$B/completion.zsh" "$ZSHDIR/_qtoa"
 }
 
 place_examples() {
