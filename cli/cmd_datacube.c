@@ -264,6 +264,7 @@ run_pull(const struct conf *c, const struct order *o)
 		.to = o->to, .all = o->all, .retry = o->retry || o->all, .stop_ms = &stop_ms,
 		.say = say, .progress = draw,
 	} };
+	struct services	 s;
 	int		 rc = CLI_WRONG;
 
 	p.pull.ctx = &p;
@@ -271,15 +272,14 @@ run_pull(const struct conf *c, const struct order *o)
 		return CLI_WRONG;
 	session_catch_signals(on_stop);
 	p.width = term_width(STDOUT_FILENO);
-	if ((p.pull.locks = lock_new(c->set.state_dir)) != NULL &&
-	    (p.pull.store = store_new(&c->set, p.pull.locks, STORE_BRIEF)) != NULL &&
-	    (p.pull.http = http_client_new(&c->set, NULL)) != NULL &&
-	    (p.pull.tokens = access_token_new(c, p.pull.http, p.pull.locks, p.pull.store)) != NULL)
+	if (services_open(&s, c, SERVICES_TOKENS, STORE_BRIEF, NULL)) {
+		p.pull.http = s.http;
+		p.pull.locks = s.locks;
+		p.pull.store = s.store;
+		p.pull.tokens = s.tokens;
 		rc = pull_all(&p, o);
-	access_token_free(p.pull.tokens);
-	http_client_free(p.pull.http);
-	store_free(p.pull.store);
-	lock_free(p.pull.locks);
+	}
+	services_close(&s);
 	log_close();
 	return rc;
 }

@@ -76,11 +76,11 @@ retry_in_store(struct session *d, store_work *work, struct retrying *r)
 {
 	bool	 good;
 
-	if (d->store == NULL)
+	if (d->services.store == NULL)
 		return true;
-	store_raise(d->store);
+	store_raise(d->services.store);
 	good = session_do(d, STORE_WRITE, work, r);
-	store_raise(d->store);
+	store_raise(d->services.store);
 	return good;
 }
 
@@ -102,7 +102,7 @@ retry_all(struct session *d, struct retrying *r, int64_t *sum)
 static int
 retry_run(struct session *d, int argc, char **argv)
 {
-	struct retrying	 r = { .conf = d->conf };
+	struct retrying	 r = { .conf = d->services.conf };
 	bool		 one;
 	int64_t		 sum = 0;
 
@@ -119,7 +119,7 @@ retry_run(struct session *d, int argc, char **argv)
 		r.account = argv[0] + (*argv[0] == '/');
 		if (strcmp(argv[0], "all") == 0)
 			r.account = NULL;
-		if (r.account != NULL && conf_account(d->conf, slice_of(r.account)) == NULL) {
+		if (r.account != NULL && conf_account(d->services.conf, slice_of(r.account)) == NULL) {
 			(void)fprintf(stderr, "qtoa: no account has .path \"%s\"\n", r.account);
 			return CLI_WRONG;
 		}
@@ -202,14 +202,10 @@ drop(struct db *db, void *arg)
 
 /* Should WeChat repeat it, it is not to come in again. */
 static void
-mark(const struct session *d, const struct dropping *dr)
+mark_done(struct session *d, const struct dropping *dr)
 {
-	struct dedup	*s;
-
-	if (d->store == NULL || (s = dedup_new(&d->conf->set, d->locks)) == NULL)
-		return;
-	(void)dedup_mark(s, dr->key, DEDUP_DONE, DEDUP_QUEUED);
-	dedup_free(s);
+	if (d->services.store != NULL && services_add(&d->services, SERVICES_DEDUP))
+		(void)dedup_mark(d->services.dedup, dr->key, DEDUP_DONE, DEDUP_QUEUED);
 }
 
 /* True: the operator means it. */
@@ -236,7 +232,7 @@ drop_run(struct session *d, int argc, char **argv)
 	if (!session_do(d, STORE_READ, look_at, &dr))
 		return CLI_WRONG;
 	if (!dr.found)
-		return session_say_nothing(dr.id);
+		return session_say_no_message(dr.id);
 	if (dr.state == QUEUE_DELIVERED) {
 		(void)fprintf(stderr, "qtoa: message %lld is delivered; it goes when keep_days are "
 		    "over\n", (long long)dr.id);
@@ -246,11 +242,11 @@ drop_run(struct session *d, int argc, char **argv)
 		(void)printf("message %lld is kept\n", (long long)dr.id);
 		return CLI_WRONG;
 	}
-	mark(d, &dr);
+	mark_done(d, &dr);
 	if (!session_do(d, STORE_SYNC, drop, &dr))
 		return CLI_WRONG;
 	if (dr.n == 0)		/* delivered meanwhile */
-		return session_say_nothing(dr.id);
+		return session_say_no_message(dr.id);
 	(void)printf("message %lld is dropped: %s\n", (long long)dr.id, dr.text);
 	return CLI_DONE;
 }
@@ -270,7 +266,7 @@ static const struct {
 int
 cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 {
-	struct session	 d = { .conf = c };
+	struct session	 d;
 	size_t		 i;
 	int		 rc = CLI_WRONG;
 
@@ -281,8 +277,8 @@ cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 		return cli_usage("queue");
 	if (session_open(&d, c, problems == 0))
 		rc = verb_table[i].run(&d, argc - 2, argv + 2);
-	if (d.store != NULL && store_has_quarantine(d.store))
-		recover_run(d.store, d.locks, c->set.state_dir, event_store_sources);
+	if (d.services.store != NULL && store_has_quarantine(d.services.store))
+		recover_run(d.services.store, d.services.locks, c->set.state_dir, event_store_sources);
 	session_close(&d);
 	log_close();
 	return rc;

@@ -73,7 +73,7 @@ put_number(struct page *p, enum column col, int64_t n)
 static void
 say_next(struct page *p, char text[FORMAT_SPAN + 8], const struct queue_message *m)
 {
-	const struct account	*a = conf_account(p->desk->conf, m->account);
+	const struct account	*a = conf_account(p->desk->services.conf, m->account);
 	char			 span[FORMAT_SPAN];
 	int64_t			 probe_ms;
 
@@ -83,7 +83,7 @@ say_next(struct page *p, char text[FORMAT_SPAN + 8], const struct queue_message 
 		(void)snprintf(text, FORMAT_SPAN + 8, "no account");
 		p->homeless = true;
 	} else if (p->desk->usable &&
-	    breaker_gate(p->desk->breakers, a, &probe_ms) == GATE_STOPPED) {
+	    breaker_gate(p->desk->services.breakers, a, &probe_ms) == GATE_STOPPED) {
 		(void)snprintf(text, FORMAT_SPAN + 8, "stopped");
 	} else if (m->next_ms <= p->now_ms) {
 		(void)snprintf(text, FORMAT_SPAN + 8, "now");
@@ -124,8 +124,8 @@ read_page(struct db *db, void *arg)
 	p->text.len = 0;
 	p->rows = 0;
 	p->now_ms = clock_wall_ms();
-	if (p->desk->breakers != NULL)
-		er = breaker_load(db, p->desk->breakers);
+	if (p->desk->services.breakers != NULL)
+		er = breaker_load(db, p->desk->services.breakers);
 	if (er == ERR_OK && (er = queue_count(db, QUEUE_PENDING, &p->pending)) == ERR_OK &&
 	    (er = queue_count(db, QUEUE_DEAD, &p->dead)) == ERR_OK)
 		er = queue_list(db, p->after_id, SESSION_PAGE, add_row, p);
@@ -196,8 +196,8 @@ print_summary(const struct page *p, bool all)
 	if (p->homeless)
 		(void)printf("no account: there is none of that path in the configuration; such "
 		    "messages wait until there is, or until they are dropped\n");
-	if (p->desk->breakers != NULL)
-		session_say_trouble(stdout, p->desk->conf, p->desk->breakers);
+	if (p->desk->services.breakers != NULL)
+		session_say_trouble(stdout, p->desk->services.conf, p->desk->services.breakers);
 }
 
 int

@@ -154,7 +154,7 @@ static enum error
 put_message(void *ctx, const struct queue_message *m)
 {
 	struct showing		*s = ctx;
-	const struct conf	*c = s->desk->conf;
+	const struct conf	*c = s->desk->services.conf;
 	struct buf		 xml = { 0 };
 	enum error		 er, opened;
 
@@ -195,7 +195,7 @@ cmd_queue_show_run(struct session *d, int argc, char **argv)
 	if (argc != 1 || !session_read_id(&s.id, argv[0]))
 		return cli_usage("queue show");
 	if (session_do(d, STORE_READ, read_message, &s)) {
-		rc = s.found ? CLI_DONE : session_say_nothing(s.id);
+		rc = s.found ? CLI_DONE : session_say_no_message(s.id);
 		session_print(&s.out);
 	}
 	buf_free(&s.out);

@@ -260,7 +260,7 @@ compare(struct comparing *k)
 	int64_t		 day;
 
 	memset(k->ours, 0, hours * sizeof(*k->ours));
-	if (k->desk.store == NULL) {
+	if (k->desk.services.store == NULL) {
 		(void)fprintf(stderr, "qtoa: nothing has been stored yet; run: qtoa datacube pull\n");
 		return false;
 	}

@@ -205,7 +205,7 @@ cmd_report_run(struct conf *c, int problems, int argc, char **argv)
 	}
 	if (!session_open(&d, c, problems == 0))
 		goto out;
-	if (d.store != NULL && (k.db = questions_open(&c->set, d.store,
+	if (d.services.store != NULL && (k.db = questions_open(&c->set, d.services.store,
 	    clock_mono_ms() + PATIENCE_MS, why, sizeof(why))) == NULL) {
 		(void)fprintf(stderr, "qtoa: %s\n", why);
 		goto out;

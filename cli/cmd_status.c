@@ -583,7 +583,7 @@ spare_the_screen(const struct watching *w)
 static bool
 look(struct status *st, struct watching *w)
 {
-	struct session	 d = { .conf = w->conf };
+	struct session	 d = { .usable = w->usable };
 	enum error	 er = ERR_OK;
 	bool		 opened = true;
 
@@ -591,7 +591,7 @@ look(struct status *st, struct watching *w)
 	if (conf_is_set(w->conf->set.state_dir))
 		opened = session_open(&d, w->conf, w->usable);
 	spare_the_screen(w);
-	if (opened && (er = status_read(st, w->conf, w->usable, d.store, d.breakers,
+	if (opened && (er = status_read(st, w->conf, w->usable, d.services.store, d.services.breakers,
 	    clock_mono_ms() + PATIENCE_MS)) != ERR_OK)
 		(void)fprintf(stderr, "qtoa: %s\n", error_table[er].name);
 	session_close(&d);

@@ -7,8 +7,7 @@
 #include "cli/session.h"
 #include "core/clock.h"
 #include "core/conf.h"
-#include "net/http_client.h"
-#include "state/store.h"
+#include "forwarder/services.h"
 #include "wechat/access_token.h"
 
 enum { PATIENCE_MS = 20000 };	/* with WeChat and with who is asking it */
@@ -73,22 +72,16 @@ print(const struct order *o, const struct settings *set)
 static int
 run(struct order *o, const struct conf *c)
 {
-	struct http_client	*h = http_client_new(&c->set, NULL);
-	struct locks		*cs = lock_new(c->set.state_dir);
-	struct store		*s = cs == NULL ? NULL : store_new(&c->set, cs, STORE_BRIEF);
-	struct access_tokens	*ts = NULL;
-	int			 rc = CLI_WRONG;
+	struct services	 s;
+	int		 rc = CLI_WRONG;
 
-	if (h == NULL || s == NULL || (ts = access_token_new(c, h, cs, s)) == NULL)
+	if (!services_open(&s, c, SERVICES_TOKENS, STORE_BRIEF, NULL))
 		(void)fprintf(stderr, "qtoa: %s\n", error_table[ERR_NOMEM].name);
-	else if (get(o, ts)) {
+	else if (get(o, s.tokens)) {
 		print(o, &c->set);
 		rc = CLI_DONE;
 	}
-	access_token_free(ts);
-	store_free(s);
-	lock_free(cs);
-	http_client_free(h);
+	services_close(&s);
 	return rc;
 }
 

@@ -14,13 +14,14 @@
 #include "core/clock.h"
 #include "core/format.h"
 #include "core/log.h"
+#include "core/number.h"
 
 /*
- * The groups are those that the user has, not root's own, and not the directory's: that may be
- * root's.
+ * Takes the groups that the user has.  Root's own groups would give too many rights, and so may
+ * the directory's group, which can be root's.
  */
 static bool
-become(uid_t uid, gid_t gid)
+become_user(uid_t uid, gid_t gid)
 {
 	const struct passwd	*pw = getpwuid(uid);
 
@@ -37,7 +38,7 @@ session_become_owner(const char *dir)
 	struct stat	 st;
 
 	if (geteuid() != 0 || stat(dir, &st) == -1 || st.st_uid == 0 ||
-	    become(st.st_uid, st.st_gid))
+	    become_user(st.st_uid, st.st_gid))
 		return true;
 	(void)fprintf(stderr, "qtoa: cannot become the owner of %s: %s\n", dir, strerror(errno));
 	return false;
@@ -52,12 +53,12 @@ session_state(const struct conf *c)
 	DIR			*d;
 
 	if (dir == NULL || *dir == '\0') {
-		(void)fprintf(stderr, "qtoa: settings.state_dir is not known\n");
+		(void)fprintf(stderr, "qtoa: settings.state_dir has no value; run: qtoa check\n");
 		return SESSION_FAULT;
 	}
 	if (!session_become_owner(dir))
 		return SESSION_FAULT;
-	(void)log_open(c->set.log);	/* else stderr it stays */
+	(void)log_open(c->set.log);	/* if that fails, the log stays on stderr */
 	log_set_level(conf_log_level(&c->set));
 	if ((d = opendir(dir)) == NULL) {
 		if (errno == ENOENT)
@@ -65,7 +66,7 @@ session_state(const struct conf *c)
 		(void)fprintf(stderr, "qtoa: %s: %s\n", dir, strerror(errno));
 		return SESSION_FAULT;
 	}
-	/* One that was set aside counts: what waits in it is still to be taken over. */
+	/* A quarantined database counts, too: its messages still have to be recovered. */
 	while (is == SESSION_NO_STATE && (e = readdir(d)) != NULL)
 		if (strncmp(e->d_name, "qtoa.db", 7) == 0)
 			is = SESSION_STATE;
@@ -74,45 +75,38 @@ session_state(const struct conf *c)
 }
 
 void
-session_close(struct session *d)
+session_close(struct session *s)
 {
-	store_free(d->store);
-	lock_free(d->locks);
-	breaker_free(d->breakers);
+	services_close(&s->services);
 }
 
 bool
-session_open(struct session *d, const struct conf *c, bool usable)
+session_open(struct session *s, const struct conf *c, bool usable)
 {
-	enum session_state	 is;
+	const enum session_state	 state = session_state(c);
 
-	memset(d, 0, sizeof(*d));
-	d->conf = c;
-	d->usable = usable;
-	if ((is = session_state(c)) == SESSION_FAULT)
+	*s = (struct session){ .usable = usable };
+	if (state == SESSION_FAULT)
 		return false;
-	if (usable && (d->breakers = breaker_new(c)) == NULL)
-		return false;
-	if (is == SESSION_NO_STATE)
-		return true;
-	if ((d->locks = lock_new(c->set.state_dir)) != NULL)
-		d->store = store_new(&c->set, d->locks, STORE_BRIEF);
-	return d->store != NULL;
+	return services_open(&s->services, c, (usable ? SERVICES_BREAKERS : 0) |
+	    (state == SESSION_STATE ? SERVICES_STORE : 0), STORE_BRIEF, NULL);
 }
 
 bool
-session_do(struct session *d, enum store_need need, store_work *work, void *arg)
+session_do(struct session *s, enum store_need need, store_work *work, void *arg)
 {
+	struct store	*store = s->services.store;
 	char		 why[256];
 	enum error	 er;
 
-	if (d->store == NULL)
+	if (store == NULL)
 		return true;
-	er = store_do(d->store, need, work, arg, clock_mono_ms() + SESSION_PATIENCE_MS);
+	er = store_do(store, need, work, arg, clock_mono_ms() + SESSION_PATIENCE_MS);
 	if (er == ERR_OK)
 		return true;
-	store_why(d->store, why, sizeof(why));
-	(void)fprintf(stderr, "qtoa: %s\n", er == ERR_STORE && *why != '\0' ? why : error_table[er].name);
+	store_why(store, why, sizeof(why));
+	(void)fprintf(stderr, "qtoa: %s\n", er == ERR_STORE && *why != '\0' ? why :
+	    error_table[er].name);
 	return false;
 }
 
@@ -140,13 +134,7 @@ session_catch_signals(void (*on_stop)(int sig))
 bool
 session_read_id(int64_t *id, const char *text)
 {
-	char	*end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*id = strtoll(text, &end, 10);
-	return *end == '\0' && errno == 0;
+	return number_parse(id, slice_of(text));
 }
 
 void
@@ -163,8 +151,8 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 		case GATE_GO:
 			break;
 		case GATE_STOPPED:
-			(void)fprintf(f, "%s is stopped, QT refuses its signature or keys: mend "
-			    "app_key, service_id, service_secret and start anew, or run: "
+			(void)fprintf(f, "%s is stopped: QT refuses its signature or keys; correct "
+			    "app_key, service_id and service_secret and restart qtoa, or run: "
 			    "qtoa queue retry %s\n", a->path, a->path);
 			break;
 		case GATE_BROKEN:
@@ -181,7 +169,7 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 }
 
 int
-session_say_nothing(int64_t id)
+session_say_no_message(int64_t id)
 {
 	(void)fprintf(stderr, "qtoa: there is no message %lld\n", (long long)id);
 	return CLI_WRONG;

@@ -1,5 +1,5 @@
 /*
- * session.h: what the verb_table that work in the state directory share.
+ * session.h: what the verbs that work in the state directory have in common.
  */
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
@@ -8,69 +8,75 @@
 #include <stdio.h>
 
 #include "core/conf.h"
-#include "forwarder/breaker.h"
-#include "state/lock.h"
-#include "state/store.h"
+#include "forwarder/services.h"
 
 enum {
-	SESSION_PATIENCE_MS = 5000,	/* with other processes at the store */
-	SESSION_PAGE	 = 100		/* messages in hand at a time */
+	SESSION_PATIENCE_MS = 5000,	/* how long other processes at the store are waited for */
+	SESSION_PAGE	 = 100		/* messages that are read at a time */
 };
 
 enum session_state {
 	SESSION_STATE,
-	SESSION_NO_STATE,	/* nothing has ever been stored there, and nothing is to be made */
+	SESSION_NO_STATE,	/* nothing was ever stored there; a verb then creates nothing */
 	SESSION_FAULT
 };
 
 struct session {
-	const struct conf	*conf;
-	bool			 usable;	/* the configuration is */
-	struct locks		*locks;
-	struct store		*store;		/* NULL: there is no state yet */
-	struct breakers		*breakers;	/* NULL: not usable */
+	/*
+	 * The conf, and the store with its locks (NULL: there is no state yet) and the breakers
+	 * (NULL: the configuration is not usable).
+	 */
+	struct services	 services;
+	bool		 usable;	/* the configuration is */
 };
 
 /*
- * Root becomes the owner of dir, with that user's groups, so that it leaves no file of root's where
- * another user's program is to write, and can no more than that.  Anybody else, and where there
- * is no dir or it is root's: nothing happens.  False: said why it cannot be.
+ * Makes root's process the owner of dir, with that user's groups: a file that it creates then
+ * belongs to the user that the web server runs qtoa as, and it has that user's rights only.  Does
+ * nothing for any other user, nor where dir does not exist or is root's.  False: it failed, and
+ * stderr says why.
  */
 bool			 session_become_owner(const char *dir);
 
 /*
- * Becomes the state directory's owner where root runs the program, opens the log, and looks
- * whether there is a store.  What is wrong is said.
+ * Becomes the state directory's owner as above, opens the log, and looks for a store.
+ * SESSION_FAULT: stderr says what is wrong.
  */
 enum session_state	 session_state(const struct conf *c);
 
-/* False: what is wrong has been said.  session_close() in any case. */
-bool			 session_open(struct session *d, const struct conf *c, bool usable);
-void			 session_close(struct session *d);
+/*
+ * Does session_state() and makes the handles.  False: stderr says what is wrong.  Call
+ * session_close() in both cases.
+ */
+bool			 session_open(struct session *s, const struct conf *c, bool usable);
+void			 session_close(struct session *s);
 
-/* Work in the store, which finds nothing where there is none; what goes wrong is said. */
-bool			 session_do(struct session *d, enum store_need need, store_work *work, void *arg);
+/*
+ * Runs work in the store (state/store.h).  Where there is no store it does nothing and succeeds.
+ * False: stderr says what is wrong.
+ */
+bool			 session_do(struct session *s, enum store_need need, store_work *work, void *arg);
 
-/* A line for each end point that is broken and each account that is stopped: what to do. */
+/* Prints a line for each broken end point and each stopped account, with what to do. */
 void			 session_say_trouble(FILE *f, const struct conf *c, struct breakers *b);
 
-/* SIGINT and SIGTERM call on_stop from here on; a reader that is gone ends nothing. */
+/* Lets SIGINT and SIGTERM call on_stop; a reader of stdout that ends does not end the process. */
 void			 session_catch_signals(void (*on_stop)(int sig));
 
-/* The number that an argument is; false: it is none. */
+/* Reads a message's number from an argument.  False: it is not a number. */
 bool			 session_read_id(int64_t *id, const char *text);
 
-/* Says that there is no such message.  CLI_WRONG. */
-int			 session_say_nothing(int64_t id);
+/* Says that there is no such message.  Returns CLI_WRONG. */
+int			 session_say_no_message(int64_t id);
 
-struct slice		 session_or_dash(struct slice s);
+struct slice		 session_or_dash(struct slice s);	/* s, or "-" when it is empty */
 void			 session_print(const struct buf *b);	/* to stdout */
 
-/* The verb_table below `queue`, by file; argv begins behind the verb. */
-typedef int	 session_verb(struct session *d, int argc, char **argv);
+/* The larger verbs of `queue`; argv begins after the verb.  Each returns the exit status. */
+typedef int	 session_verb(struct session *s, int argc, char **argv);
 
 session_verb	 cmd_queue_list_run;		/* cli/cmd_queue_list.c */
 session_verb	 cmd_queue_show_run;		/* cli/cmd_queue_show.c */
-session_verb	 cmd_queue_show_export;	/* cli/cmd_queue_show.c */
+session_verb	 cmd_queue_show_export;		/* cli/cmd_queue_show.c */
 
 #endif

@@ -6,9 +6,7 @@
 #include "core/clock.h"
 #include "core/jsonpath.h"
 #include "forwarder/qt_client.h"
-#include "state/lock.h"
-#include "state/store.h"
-#include "wechat/access_token.h"
+#include "forwarder/services.h"
 #include "wechat/token_client.h"
 
 enum {
@@ -26,7 +24,7 @@ enum {
 struct net {
 	struct check_results	*f;
 	const struct conf	*c;
-	struct http_client	*http;
+	struct services		 services;	/* http, and for access_tokens what they need */
 	const char		**failed;	/* URLs whose origin is not reached */
 	size_t			 n;
 };
@@ -270,7 +268,8 @@ say_look(struct net *n, const char *subject, const char *where, const struct tls
 		check_result_add(n->f, CHECK_OK, subject, "%s: connected to %s in %d ms", where,
 		    l->peer, l->ms);
 	if (l->tls)
-		check_net_certificate(n->f, subject, where, l, http_client_ca_file(n->http),
+		check_net_certificate(n->f, subject, where, l,
+		    http_client_ca_file(n->services.http),
 		    clock_wall_ms() / 1000);
 }
 
@@ -281,7 +280,7 @@ look(struct net *n, const char *subject, const char *url)
 	struct tls_probe	 l;
 
 	(void)snprintf(where, sizeof(where), "%.*s", (int)origin_of(url), url);
-	tls_probe(n->http, &l, url, clock_mono_ms() + PROBE_MS);
+	tls_probe(n->services.http, &l, url, clock_mono_ms() + PROBE_MS);
 	if (l.failed != TLS_STAGE_DONE)
 		n->failed[n->n++] = url;
 	say_look(n, subject, where, &l);
@@ -333,7 +332,7 @@ probe(struct net *n, const char *subject, const char *url)
 		.deadline_ms = clock_mono_ms() + PROBE_MS,
 	};
 
-	http_client_do(n->http, &r.http, &call);
+	http_client_do(n->services.http, &r.http, &call);
 	if (r.http.status == 0)
 		check_result_add(n->f, CHECK_FAILED, subject, "%s: no answer: %s\nif it stays so, ask "
 		    "those who run QT; messages wait in the queue meanwhile", url, r.http.why);
@@ -365,7 +364,7 @@ ask_control(struct net *n, const struct account *a)
 
 	if (!jsonpath_parse(&path, slice_of(a->control_token_path), wrong))
 		return;		/* already said */
-	if (token_client_get_token(n->http, &token, a, deadline_ms, why) == TOKEN_CLIENT_OK)
+	if (token_client_get_token(n->services.http, &token, a, deadline_ms, why) == TOKEN_CLIENT_OK)
 		check_result_add(n->f, CHECK_OK, a->name, "control_url gives an access_token of %zu "
 		    "characters by %s", token.len, a->control_token_path);
 	else
@@ -375,13 +374,13 @@ ask_control(struct net *n, const struct account *a)
 }
 
 static void
-ask_token(struct net *n, struct access_tokens *ts, const struct account *a)
+ask_token(struct net *n, const struct account *a)
 {
 	const int64_t		 deadline_ms = clock_mono_ms() + PROBE_MS;
 	char			 why[TOKEN_WHY];
 	struct access_token	 t;
 
-	if (!access_token_get(ts, &t, a, deadline_ms, why))
+	if (!access_token_get(n->services.tokens, &t, a, deadline_ms, why))
 		check_result_add(n->f, CHECK_FAILED, a->name, "no access_token: %s\nonce that is "
 		    "mended: qtoa token %s --refresh", why, a->name);
 	else if (*why != '\0')
@@ -395,18 +394,13 @@ ask_token(struct net *n, struct access_tokens *ts, const struct account *a)
 static void
 ask_tokens(struct net *n)
 {
-	const struct settings	*set = &n->c->set;
-	struct locks		*cs = lock_new(set->state_dir);
-	struct store		*s = cs == NULL ? NULL : store_new(set, cs, STORE_BRIEF);
-	struct access_tokens	*ts = s == NULL ? NULL : access_token_new(n->c, n->http, cs, s);
 	const struct account	*a;
 
-	for (a = n->c->accounts; a != n->c->accounts + n->c->n && ts != NULL; a++)
+	if (!services_add(&n->services, SERVICES_TOKENS))
+		return;
+	for (a = n->c->accounts; a != n->c->accounts + n->c->n; a++)
 		if (a->name != NULL && a->appid != NULL && conf_is_set(a->secret))
-			ask_token(n, ts, a);
-	access_token_free(ts);
-	store_free(s);
-	lock_free(cs);
+			ask_token(n, a);
 }
 
 static bool
@@ -448,8 +442,7 @@ check_net_run(struct check_results *f, const struct conf *c, bool store)
 	size_t		 i;
 
 	n.failed = calloc(c->n * URLS + 1, sizeof(*n.failed));
-	n.http = http_client_new(&c->set, NULL);
-	if (n.failed == NULL || n.http == NULL) {
+	if (!services_open(&n.services, c, SERVICES_HTTP, STORE_BRIEF, NULL) || n.failed == NULL) {
 		check_result_add(f, CHECK_FAILED, "network", "%s\n%s", error_table[ERR_NOMEM].name,
 		    error_table[ERR_NOMEM].hint);
 		goto out;
@@ -462,6 +455,6 @@ check_net_run(struct check_results *f, const struct conf *c, bool store)
 			ask_tokens(&n);
 	}
 out:
-	http_client_free(n.http);
+	services_close(&n.services);
 	free(n.failed);
 }

@@ -9,11 +9,10 @@
 #include "cli/check/check_store.h"
 #include "core/clock.h"
 #include "core/format.h"
+#include "forwarder/services.h"
 #include "state/db.h"
-#include "state/lock.h"
 #include "state/queue.h"
 #include "state/schema.h"
-#include "state/store.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -307,17 +306,16 @@ write_again(struct db *db, void *arg)
 
 /* As the program does it: committed and synced. */
 static bool
-check_commit(struct look *l, const struct settings *set)
+check_commit(struct look *l, const struct conf *c)
 {
 	const int64_t	 begin_ms = clock_mono_ms();
-	struct locks	*cs = lock_new(set->state_dir);
-	struct store	*s = cs == NULL ? NULL : store_new(set, cs, STORE_BRIEF);
+	struct services	 s;
 	enum error	 er = ERR_NOMEM;
 	char		 why[256] = "";
 
-	if (s != NULL) {
-		er = store_do(s, STORE_SYNC, write_again, l, begin_ms + PATIENCE_MS);
-		store_why(s, why, sizeof(why));
+	if (services_open(&s, c, SERVICES_STORE, STORE_BRIEF, NULL)) {
+		er = store_do(s.store, STORE_SYNC, write_again, l, begin_ms + PATIENCE_MS);
+		store_why(s.store, why, sizeof(why));
 	}
 	if (er == ERR_OK)
 		check_result_add(l->f, CHECK_OK, "store", "%s, version %lld; committed and synced in "
@@ -326,8 +324,7 @@ check_commit(struct look *l, const struct settings *set)
 		check_result_add(l->f, CHECK_FAILED, "store", "%s: %s: %s\n%s", l->file, error_table[er].name,
 		    why, er == ERR_STORE ? "look at its owner, its mode and the disk (df, quota)" :
 		    error_table[er].hint);
-	store_free(s);
-	lock_free(cs);
+	services_close(&s);
 	return er == ERR_OK;
 }
 
@@ -349,12 +346,12 @@ look_at(struct look *l)
 }
 
 static bool
-check_database(struct check_results *f, const struct settings *set)
+check_database(struct check_results *f, const struct conf *c)
 {
 	char		 file[NAME];
 	struct look	 l = { .f = f, .file = file };
 
-	(void)snprintf(file, sizeof(file), "%s/qtoa.db", set->state_dir);
+	(void)snprintf(file, sizeof(file), "%s/qtoa.db", c->set.state_dir);
 	if (access(file, F_OK) == -1 && errno == ENOENT) {
 		check_result_add(f, CHECK_OK, "store", "%s: there is none yet, the first message makes "
 		    "it", file);
@@ -362,8 +359,8 @@ check_database(struct check_results *f, const struct settings *set)
 	}
 	if (!look_at(&l))
 		return false;
-	say_messages(&l, set->late_s);
-	return check_commit(&l, set);
+	say_messages(&l, c->set.late_s);
+	return check_commit(&l, c);
 }
 
 bool
@@ -383,5 +380,5 @@ check_store_run(struct check_results *f, const struct conf *c)
 	check_space(f, dir);
 	usable = check_writing(f, dir);
 	check_asides(f, dir);
-	return check_database(f, &c->set) && usable;
+	return check_database(f, c) && usable;
 }

@@ -75,6 +75,18 @@ def test_a_tree_for_a_package(built, tmp_path):
     assert "/usr/local/lib/sysusers.d" not in files
 
 
+def test_a_program_of_another_machine(built, tmp_path):
+    """It cannot run here; the scripts that were made with it do not need that."""
+    good(make("install", *built, *variables(DESTDIR=tmp_path / "one")))
+    foreign = tmp_path / "qtoa"
+    foreign.write_bytes(b"\x7fELF, of another machine")
+    foreign.chmod(0o755)
+    good(make("install", "-o", str(foreign), *built,
+              *variables(BIN=foreign, DESTDIR=tmp_path / "root")))
+    script = tree(tmp_path / "root")["/usr/local/share/bash-completion/completions/qtoa"]
+    assert "\ncomplete -F _qtoa qtoa\n" in script.read_text()
+
+
 def test_everything_goes_where_it_is_told_to_and_says_so(built, tmp_path):
     root = tmp_path / "root"
     good(make("install", *built, *variables(DESTDIR=root, **HERE)))

@@ -364,7 +364,7 @@ def test_broken_configuration(site, queue):
     env = {**site.env}
     del env["QTOA_STATE_DIR"]
     done = subprocess.run([program.binary("main"), "queue", "list"], env=env, capture_output=True)
-    assert done.returncode == 1 and b"state_dir is not known" in done.stderr
+    assert done.returncode == 1 and b"state_dir has no value" in done.stderr
 
 
 def test_state_that_cannot_be_used(site):
