@@ -11,11 +11,11 @@
 #include "wechat/event.h"
 #include "xmlmap.h"
 
-enum { WORD = 32 };	/* of a verb's name, with its NUL */
+enum { WORD = 32 };	/* bytes of a word of a verb's name, with its NUL */
 
-/* Of a name in words the verb; NULL: there is none of it. */
+/* Finds a verb by its name in one or two words.  NULL: there is no such verb. */
 static const struct verb *
-named(bool *group, const char *name)
+find_named(bool *group, const char *name)
 {
 	char	 text[2][WORD] = { "", "" }, *words[] = { text[0], text[1] };
 	int	 n = sscanf(name, "%31s %31s", text[0], text[1]);
@@ -24,12 +24,12 @@ named(bool *group, const char *name)
 }
 
 static void
-say_usage(const char *name)
+print_usage(const char *name)
 {
 	const struct verb	*v;
 	bool			 group;
 
-	if ((v = named(&group, name)) != NULL)
+	if ((v = find_named(&group, name)) != NULL)
 		help_usage(stderr, v, group);
 	else
 		(void)fprintf(stderr, "usage: qtoa %s", name);
@@ -38,7 +38,7 @@ say_usage(const char *name)
 int
 cli_usage(const char *verb)
 {
-	say_usage(verb);
+	print_usage(verb);
 	(void)fputc('\n', stderr);
 	return CLI_USAGE;
 }
@@ -48,7 +48,7 @@ cli_usage_why(const char *verb, const char *fmt, ...)
 {
 	va_list	 ap;
 
-	say_usage(verb);
+	print_usage(verb);
 	(void)fputs(" (", stderr);
 	va_start(ap, fmt);
 	(void)vfprintf(stderr, fmt, ap);
@@ -57,17 +57,17 @@ cli_usage_why(const char *verb, const char *fmt, ...)
 	return CLI_USAGE;
 }
 
-/* Where problems of the configuration go: what a verb is for, or beside the point of it. */
+/* What a verb does with the problems of the configuration: it prints them, or it ignores them. */
 
 static void
-say_stderr(void *ctx, const char *line)
+print_problem(void *ctx, const char *line)
 {
 	(void)ctx;
 	(void)fprintf(stderr, "qtoa: %s\n", line);
 }
 
 static void
-say_nothing(void *ctx, const char *line)
+ignore_problem(void *ctx, const char *line)
 {
 	(void)ctx, (void)line;
 }
@@ -76,7 +76,7 @@ say_nothing(void *ctx, const char *line)
  * map
  */
 
-/* A line for each event of one message.  False: it is no XML. */
+/* Prints a line for each event of one message.  False: it is not XML; stderr says so. */
 static bool
 map_file(struct xmlmap *m, struct event *ev, struct buf *xml, struct buf *line,
     const char *file)
@@ -105,14 +105,14 @@ map_file(struct xmlmap *m, struct event *ev, struct buf *xml, struct buf *line,
 }
 
 static int
-cmd_map(struct conf *c, int problems, int argc, char **argv)
+run_map(struct conf *c, int problems, int argc, char **argv)
 {
 	struct xmlmap	*m = xmlmap_for(&c->set);
 	struct event	 ev = { 0 };
 	struct buf	 xml = { 0 }, line = { 0 };
 	int		 i, rc = m == NULL ? CLI_WRONG : CLI_DONE;
 
-	(void)problems;		/* no account is needed */
+	(void)problems;		/* map needs no account */
 	for (i = 1; m != NULL && i < argc; i++)
 		if (!map_file(m, &ev, &xml, &line, argv[i]))
 			rc = CLI_WRONG;
@@ -130,35 +130,35 @@ cmd_map(struct conf *c, int problems, int argc, char **argv)
  */
 
 static int
-no_verb(const char *name)
+complain_no_verb(const char *name)
 {
-	(void)fprintf(stderr, "qtoa: no verb \"%s\"; run: qtoa -h\n", name);
+	(void)fprintf(stderr, "qtoa: there is no verb \"%s\"; run: qtoa -h\n", name);
 	return CLI_USAGE;
 }
 
 static int
-no_question(const struct verb *v, const char *name)
+complain_no_question(const struct verb *v, const char *name)
 {
 	(void)cli_usage_why(v->name, "there is no question %s", name);
 	help_questions(stderr);
 	return CLI_USAGE;
 }
 
-/* All about what words name: a verb, a group of verb_table, one of the report's questions. */
+/* Prints the help of what the words name: a verb, a group of verbs, or a question of the report. */
 static int
-explain(int argc, char **argv)
+explain_verb(int argc, char **argv)
 {
 	const struct report_question	*q = NULL;
 	const struct verb		*v;
 	bool				 group;
 
 	if ((v = verb_find(&group, argc, argv)) == NULL)
-		return no_verb(argv[0]);
+		return complain_no_verb(argv[0]);
 	if (group && argc > 1)
 		return cli_usage_why(argv[0], "there is no %s", argv[1]);
 	if (verb_asks(v) && argc > 1 && argv[1][0] != '-' &&
 	    (q = questions_find(slice_of(argv[1]))) == NULL)
-		return no_question(v, argv[1]);
+		return complain_no_question(v, argv[1]);
 	if (group)
 		help_group(stdout, v);
 	else
@@ -167,51 +167,51 @@ explain(int argc, char **argv)
 }
 
 static int
-cmd_help(struct conf *c, int problems, int argc, char **argv)
+run_help(struct conf *c, int problems, int argc, char **argv)
 {
 	(void)c, (void)problems;
 	if (argc > 1 && strcmp(argv[0], "help") == 0)
-		return explain(argc - 1, argv + 1);
+		return explain_verb(argc - 1, argv + 1);
 	help_all(stdout);
 	return CLI_DONE;
 }
 
 /*
- * Which verb.
+ * The choice of the verb.
  */
 
 static int
-cmd_version(struct conf *c, int problems, int argc, char **argv)
+run_version(struct conf *c, int problems, int argc, char **argv)
 {
 	(void)c, (void)problems, (void)argc, (void)argv;
 	(void)printf("qtoa %s\n", QTOA_VERSION);
 	return CLI_DONE;
 }
 
-/* By the first word of their names. */
+/* The functions of the verbs, by the first word of a verb's name. */
 static const struct runner {
 	const char	*name;
-	conf_say	*say;	/* NULL: needs no configuration */
+	conf_say	*say;	/* NULL: it needs no configuration, which is not loaded then */
 	cli_verb	*run;
 } runners[] = {
-	{ "check", say_nothing, cmd_check_run },
-	{ "map", say_nothing, cmd_map },
-	{ "send", say_stderr, cmd_send_run },
-	{ "queue", say_stderr, cmd_queue_run },
-	{ "drain", say_stderr, cmd_drain_run },
-	{ "report", say_stderr, cmd_report_run },
-	{ "token", say_stderr, cmd_token_run },
-	{ "datacube", say_stderr, cmd_datacube_run },
-	{ "reconcile", say_stderr, cmd_reconcile_run },
-	{ "status", say_stderr, cmd_status_run },
-	{ "completion", say_nothing, cmd_completion_run },
-	{ "help", NULL, cmd_help },
-	{ "-V", NULL, cmd_version },
-	{ "-h", NULL, cmd_help },
+	{ "check", ignore_problem, cmd_check_run },
+	{ "map", ignore_problem, run_map },
+	{ "send", print_problem, cmd_send_run },
+	{ "queue", print_problem, cmd_queue_run },
+	{ "drain", print_problem, cmd_drain_run },
+	{ "report", print_problem, cmd_report_run },
+	{ "token", print_problem, cmd_token_run },
+	{ "datacube", print_problem, cmd_datacube_run },
+	{ "reconcile", print_problem, cmd_reconcile_run },
+	{ "status", print_problem, cmd_status_run },
+	{ "completion", ignore_problem, cmd_completion_run },
+	{ "help", NULL, run_help },
+	{ "-V", NULL, run_version },
+	{ "-h", NULL, run_help },
 };
 
 static int
-run(const struct runner *r, int argc, char **argv)
+call_runner(const struct runner *r, int argc, char **argv)
 {
 	struct conf	 c = { 0 };
 	int		 problems = 0, rc;
@@ -231,14 +231,14 @@ is_help(const char *arg)
 	return strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0;
 }
 
-/* A group's name without one of its verb_table. */
+/* Answers a group's name that no verb of the group follows. */
 static int
 run_group(int argc, char **argv)
 {
 	if (argc < 2)
 		return cli_usage(argv[0]);
 	if (is_help(argv[1]))
-		return explain(1, argv);
+		return explain_verb(1, argv);
 	return cli_usage_why(argv[0], "there is no %s", argv[1]);
 }
 
@@ -249,7 +249,7 @@ takes_value(const struct verb_option *o)
 }
 
 static bool
-is_of_question(const struct report_question *q, const char *option)
+is_question_option(const struct report_question *q, const char *option)
 {
 	size_t	 i;
 
@@ -260,8 +260,8 @@ is_of_question(const struct report_question *q, const char *option)
 }
 
 /*
- * The first argument that the verb does not have, NULL without one; q: the question that is
- * asked.  *help: that is what is asked for.
+ * Finds the first option that neither the verb nor its question q (may be NULL) has.  NULL: all
+ * are known, or --help came first, and *help is true then.
  */
 static const char *
 find_unknown(bool *help, const struct verb *v, const struct report_question *q, int argc,
@@ -277,7 +277,7 @@ find_unknown(bool *help, const struct verb *v, const struct report_question *q, 
 		*help = is_help(argv[i]);
 		if ((o = verb_option(v, argv[i])) != NULL)
 			i += takes_value(o);
-		else if (is_of_question(q, argv[i]))
+		else if (is_question_option(q, argv[i]))
 			i++;
 		else if (!*help)
 			return argv[i];
@@ -285,7 +285,6 @@ find_unknown(bool *help, const struct verb *v, const struct report_question *q, 
 	return NULL;
 }
 
-/* What is asked for, if the table has it. */
 static int
 run_verb(const struct verb *v, int argc, char **argv)
 {
@@ -296,10 +295,10 @@ run_verb(const struct verb *v, int argc, char **argv)
 
 	if (verb_asks(v) && argc > 1 && argv[1][0] != '-' &&
 	    (q = questions_find(slice_of(argv[1]))) == NULL)
-		return no_question(v, argv[1]);
+		return complain_no_question(v, argv[1]);
 	unknown = find_unknown(&help, v, q, argc, argv);
 	if (help)
-		return explain(argc, argv);
+		return explain_verb(argc, argv);
 	if (unknown != NULL) {
 		(void)cli_usage_why(v->name, "it has no option %s", unknown);
 		if (verb_asks(v))
@@ -308,8 +307,8 @@ run_verb(const struct verb *v, int argc, char **argv)
 	}
 	for (r = runners; r != runners + sizeof(runners) / sizeof(runners[0]); r++)
 		if (slice_is(verb_group(v), r->name))
-			return run(r, argc, argv);
-	return no_verb(argv[0]);
+			return call_runner(r, argc, argv);
+	return complain_no_verb(argv[0]);
 }
 
 int
@@ -329,6 +328,6 @@ cli_main(int argc, char **argv)
 	if (strcmp(argv[0], "--help") == 0)
 		argv[0] = help;
 	if ((v = verb_find(&group, argc, argv)) == NULL)
-		return no_verb(argv[0]);
+		return complain_no_verb(argv[0]);
 	return group ? run_group(argc, argv) : run_verb(v, argc, argv);
 }

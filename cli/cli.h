@@ -1,6 +1,6 @@
 /*
- * cli.h: the command line.  Verbs are a table; each prints to stdout, complaints go to
- * stderr, and the exit status tells how it went.
+ * cli.h: runs the verbs of the command line (cli/verb.h).  A verb prints to stdout, complains on
+ * stderr, and its exit status says how it went.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -9,23 +9,23 @@
 
 enum {
 	CLI_DONE	= 0,
-	CLI_WRONG	= 1,	/* something was found wrong */
+	CLI_WRONG	= 1,	/* something is wrong; each verb's help says what that can be */
 	CLI_USAGE	= 2
 };
 
-int	cli_main(int argc, char **argv);
+int	cli_main(int argc, char **argv);	/* returns the exit status */
 
 /*
- * Says how a verb is used, which begins with that name ("queue list"; "queue" for all of them),
- * and why that is said, unless it is plain.  CLI_USAGE.
+ * Prints the usage of a verb ("queue list") or a group ("queue") on stderr; cli_usage_why() adds
+ * the reason in parentheses.  Returns CLI_USAGE.
  */
 int	cli_usage(const char *verb);
 int	cli_usage_why(const char *verb, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
 
 /*
- * The larger verb_table.  argv[0] is the verb; problems: how many the configuration has, all
- * of them said already.  Each returns the exit status.
+ * A verb; argv[0] is its name, and the result is the exit status.  problems: how many problems the
+ * configuration has; a message has told each of them already.
  */
 typedef int	cli_verb(struct conf *c, int problems, int argc, char **argv);
 

@@ -151,7 +151,16 @@ print_question_rows(const struct verb *v)
 		}
 }
 
-/* The verbs of a group, behind its name and behind `help` and its name. */
+static void
+print_group_names(const struct verb *first)
+{
+	const struct verb	*v;
+
+	for (v = first; v != NULL; v = verb_next(v))
+		(void)printf("%s ", v->name + verb_group(v).len + 1);
+}
+
+/* The verbs of a group, after its name and after `help` and its name; and the group itself. */
 static void
 print_group_rows(const struct verb *first)
 {
@@ -162,9 +171,10 @@ print_group_rows(const struct verb *first)
 		(void)printf("%.*s:=%s::::%s\n", (int)group.len, group.p,
 		    v->name + group.len + 1, v->what);
 	(void)printf("help %.*s:1:VERB::", (int)group.len, group.p);
-	for (v = first; v != NULL; v = verb_next(v))
-		(void)printf("%s ", v->name + group.len + 1);
-	(void)printf(":\n");
+	print_group_names(first);
+	(void)printf(":\n:=%.*s::::", (int)group.len, group.p);
+	print_group_names(first);
+	(void)printf("\n");
 }
 
 static void
@@ -175,10 +185,10 @@ print_table(void)
 	for (v = verb_table; v->name != NULL; v++) {
 		if (*v->name == '-')
 			continue;
-		if (verb_leads(v))
-			(void)printf(":=%.*s::::%s\n", (int)verb_group(v).len, v->name, v->what);
-		if (verb_leads(v) && verb_in_group(v))
+		if (verb_in_group(v) && verb_leads(v))
 			print_group_rows(v);
+		else if (!verb_in_group(v))
+			(void)printf(":=%s::::%s\n", v->name, v->what);
 		print_option_rows(v);
 		print_argument_rows(v);
 		if (verb_asks(v))

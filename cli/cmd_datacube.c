@@ -20,24 +20,22 @@
 #include "wechat/datacube/datacube_tables.h"
 
 enum {
-	BAR_MS		= 100,		/* between two drawings */
-	SHOWN_DAYS	= 30,
+	BAR_MS		= 100,		/* between two drawings of the bar */
+	SHOWN_DAYS	= 30,		/* of a table, by default */
 	SHOWN_ROWS	= 100000,
-	EXPORT_DAYS	= 31,		/* in memory at a time */
-	CHINA_S		= 8 * 3600,
-	DAY_S		= 86400
+	EXPORT_DAYS	= 31		/* in memory at a time */
 };
 
-/* Not 0: we have been told to stop, at that time. */
+/* Monotonic time at which a signal told us to stop; 0: no signal has. */
 static _Atomic int64_t	 stop_ms;
 
-/* What the command line says. */
-struct order {
+/* The command line.  datacube_pull.h says what chosen, all and retry mean. */
+struct datacube_order {
 	const char			*what;		/* pull, show, export */
-	const char			*name;		/* of a table; NULL: none */
+	const char			*name;		/* a table; NULL: not given */
 	const struct account		*account;	/* NULL: all */
-	uint64_t			 chosen;	/* as wechat/datacube/datacube_pull.h has them */
-	int64_t				 from, to;
+	uint64_t			 chosen;
+	int64_t				 from, to;	/* days, or DATACUBE_DEFAULT */
 	bool				 all, retry, json, csv;
 };
 
@@ -57,13 +55,14 @@ read_day(int64_t *day, const char *option, const char *text)
 {
 	if (calendar_parse_day(day, slice_of(text)))
 		return true;
-	(void)fprintf(stderr, "qtoa: %s %s: not a day, YYYY-MM-DD\n", option, text);
+	(void)fprintf(stderr, "qtoa: %s %s: this is not a day; write it as YYYY-MM-DD\n", option,
+	    text);
 	return false;
 }
 
-/* One more. */
+/* Adds an end point to those that are pulled.  False: there is none of that name. */
 static bool
-choose_endpoint(struct order *o, const char *name)
+choose_endpoint(struct datacube_order *o, const char *name)
 {
 	const struct datacube_endpoint	*e = datacube_find(name);
 
@@ -75,9 +74,10 @@ choose_endpoint(struct order *o, const char *name)
 	return e != NULL;
 }
 
-/* An option and its value.  False: said what is wrong, or there is no such option. */
+/* Reads an option and its value.  False: stderr says what is wrong, or there is no such option. */
 static bool
-read_option(struct order *o, const struct conf *c, const char *option, const char *value)
+read_valued_option(struct datacube_order *o, const struct conf *c, const char *option,
+    const char *value)
 {
 	if (strcmp(option, "--from") == 0)
 		return read_day(&o->from, option, value);
@@ -94,7 +94,7 @@ read_option(struct order *o, const struct conf *c, const char *option, const cha
 }
 
 static bool
-read_switch(struct order *o, const char *option)
+read_switch(struct datacube_order *o, const char *option)
 {
 	const struct {
 		const char	*what, *option;
@@ -113,11 +113,11 @@ read_switch(struct order *o, const char *option)
 }
 
 static bool
-read_order(struct order *o, const struct conf *c, int argc, char **argv)
+read_datacube_order(struct datacube_order *o, const struct conf *c, int argc, char **argv)
 {
 	int	 i = 2;
 
-	*o = (struct order){ .from = DATACUBE_DEFAULT, .to = DATACUBE_DEFAULT };
+	*o = (struct datacube_order){ .from = DATACUBE_DEFAULT, .to = DATACUBE_DEFAULT };
 	if (argc < 2)
 		return false;
 	o->what = argv[1];
@@ -129,7 +129,7 @@ read_order(struct order *o, const struct conf *c, int argc, char **argv)
 	for (; i < argc; i++) {
 		if (read_switch(o, argv[i]))
 			continue;
-		if (i + 1 == argc || !read_option(o, c, argv[i], argv[i + 1]))
+		if (i + 1 == argc || !read_valued_option(o, c, argv[i], argv[i + 1]))
 			return false;
 		i++;
 	}
@@ -142,17 +142,17 @@ read_order(struct order *o, const struct conf *c, int argc, char **argv)
  * pull
  */
 
-struct pull {
+struct pulling {
 	struct datacube_pull		 pull;
 	struct datacube_pull_sum	 sum;
 	int64_t				 begin_ms, drawn_ms;
-	int				 width;		/* of the bar's terminal; 0: no bar */
+	int				 width;		/* columns of the terminal; 0: no bar */
 };
 
 static void
-say(void *ctx, const char *line)
+print_pull_line(void *ctx, const char *line)
 {
-	const struct pull	*p = ctx;
+	const struct pulling	*p = ctx;
 
 	term_wipe(p->width);
 	(void)fflush(stdout);
@@ -160,9 +160,9 @@ say(void *ctx, const char *line)
 }
 
 static void
-draw(void *ctx, const struct datacube_pull_sum *sum)
+draw_pull_bar(void *ctx, const struct datacube_pull_sum *sum)
 {
-	struct pull	*p = ctx;
+	struct pulling	*p = ctx;
 	const int64_t	 now_ms = clock_mono_ms();
 	char		 text[80];
 
@@ -175,12 +175,11 @@ draw(void *ctx, const struct datacube_pull_sum *sum)
 }
 
 static void
-print_sum(const struct pull *p)
+print_pull_sum(const struct pulling *p)
 {
 	const struct datacube_pull_sum	*s = &p->sum;
 	const int64_t			 ms = clock_mono_ms() - p->begin_ms;
-	char				 day[CALENDAR_DAY_TEXT];
-	int64_t				 china_s = s->again_s + CHINA_S;
+	char				 time[TERM_TIME];
 
 	term_wipe(p->width);
 	(void)printf("pulled: %lld calls, %lld rows, %lld missing, %lld switched off, "
@@ -188,15 +187,14 @@ print_sum(const struct pull *p)
 	    (long long)s->off, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
 	if (s->again == 0)
 		return;
-	calendar_day_text(day, calendar_day_at(s->again_s));
-	(void)printf("%lld were empty when they were fresh: to be asked again from %s %02d:%02d "
-	    "(China) on\n", (long long)s->again, day, (int)(china_s % DAY_S / 3600),
-	    (int)(china_s % 3600 / 60));
+	term_time(time, s->again_s);
+	(void)printf("%lld were still empty; qtoa datacube pull asks for them again from %.16s "
+	    "(China) on\n", (long long)s->again, time);
 }
 
-/* Several paths may have one AppID, which is pulled once. */
+/* True: an account before this one has the same AppID, which is pulled once. */
 static bool
-is_repeated(const struct conf *c, size_t i)
+is_appid_repeated(const struct conf *c, size_t i)
 {
 	size_t	 j;
 
@@ -208,7 +206,7 @@ is_repeated(const struct conf *c, size_t i)
 }
 
 static bool
-pull_accounts(struct pull *p, const struct order *o)
+pull_accounts(struct pulling *p, const struct datacube_order *o)
 {
 	const struct conf	*c = p->pull.conf;
 	const struct account	*a;
@@ -218,51 +216,53 @@ pull_accounts(struct pull *p, const struct order *o)
 	for (i = 0; i < c->n && atomic_load(&stop_ms) == 0; i++) {
 		a = &c->accounts[i];
 		if ((o->account != NULL && a != o->account) || !conf_is_set(a->secret) ||
-		    (o->account == NULL && is_repeated(c, i)))
+		    (o->account == NULL && is_appid_repeated(c, i)))
 			continue;
 		any = true;
 		good = datacube_pull_account(&p->pull, &p->sum, a) && good;
 	}
 	if (any || atomic_load(&stop_ms) != 0)
 		return good;
-	(void)fprintf(stderr, "qtoa: %s has .secret, without which WeChat cannot be asked\n",
-	    o->account != NULL ? "this account does not" : "no account");
+	(void)fprintf(stderr, "qtoa: %s; set .secret, so that qtoa can ask WeChat\n",
+	    o->account != NULL ? "this account has no .secret" : "no account has .secret");
 	return false;
 }
 
 static void
-say_clamped(const struct order *o, int64_t now_s)
+say_not_ready(const struct datacube_order *o, int64_t now_s)
 {
 	char	 text[CALENDAR_DAY_TEXT];
 
 	if (o->to == DATACUBE_DEFAULT || o->to <= datacube_ready(now_s))
 		return;
 	calendar_day_text(text, datacube_ready(now_s));
-	(void)printf("the figures are ready up to %s: a day's come at 08:00 (China) of the next\n",
-	    text);
+	(void)printf("the statistics are ready up to %s; WeChat has those of a day at 08:00 "
+	    "(China) "
+	    "on the next\n", text);
 }
 
 static int
-pull_all(struct pull *p, const struct order *o)
+pull_all(struct pulling *p, const struct datacube_order *o)
 {
 	bool	 good;
 
 	p->begin_ms = clock_mono_ms();
-	say_clamped(o, p->pull.now_s);
+	say_not_ready(o, p->pull.now_s);
 	good = pull_accounts(p, o);
-	print_sum(p);
+	print_pull_sum(p);
 	if (atomic_load(&stop_ms) != 0)
-		(void)fprintf(stderr, "qtoa: stopped before it was done; the next run goes on\n");
+		(void)fprintf(stderr, "qtoa: stopped before all was fetched; the next run goes "
+		    "on\n");
 	return good && p->sum.missing == 0 && atomic_load(&stop_ms) == 0 ? CLI_DONE : CLI_WRONG;
 }
 
 static int
-run_pull(const struct conf *c, const struct order *o)
+run_pull(const struct conf *c, const struct datacube_order *o)
 {
-	struct pull	 p = { .pull = {
+	struct pulling	 p = { .pull = {
 		.conf = c, .now_s = clock_wall_ms() / 1000, .chosen = o->chosen, .from = o->from,
 		.to = o->to, .all = o->all, .retry = o->retry || o->all, .stop_ms = &stop_ms,
-		.say = say, .progress = draw,
+		.say = print_pull_line, .progress = draw_pull_bar,
 	} };
 	struct services	 s;
 	int		 rc = CLI_WRONG;
@@ -288,20 +288,20 @@ run_pull(const struct conf *c, const struct order *o)
  * show
  */
 
-struct showing {
+struct datacube_view {
 	const struct conf		*conf;
-	const struct order		*o;
-	const struct datacube_table	*t;	/* NULL: all end points, what there is of them */
-	const struct datacube_endpoint	*e;	/* whose it is */
-	int64_t				 from, to;	/* DATACUBE_DEFAULT: open */
+	const struct datacube_order	*o;
+	const struct datacube_table	*t;	/* NULL: a summary of all end points */
+	const struct datacube_endpoint	*e;	/* the end point of t */
+	int64_t				 from, to;	/* DATACUBE_DEFAULT: no limit */
 	int64_t				 now_s;
 	struct table			 table;
 };
 
 static enum error
-ask_rows(struct db *db, void *arg)
+read_rows(struct db *db, void *arg)
 {
-	struct showing		*s = arg;
+	struct datacube_view	*s = arg;
 	char			 from[CALENDAR_DAY_TEXT] = "", to[CALENDAR_DAY_TEXT] = "";
 	struct db_named		 v[] = {
 		{ ":appid", db_s(s->o->account != NULL ? s->o->account->appid : NULL) },
@@ -328,16 +328,16 @@ ask_rows(struct db *db, void *arg)
 	return er;
 }
 
-/* What there is of an end point, and what is still to come. */
+/* The days and rows of an end point that are in the store, and the units that are missing. */
 struct stock {
 	int64_t				 first, last, days, rows;
-	int64_t				 due, again;
+	int64_t				 due, again;	/* to ask for now, and later */
 	struct datacube_tables_pause	 pause;
 };
 
 static enum error
-count_due(struct db *db, struct stock *k, const struct showing *s, const struct account *a,
-    const struct datacube_endpoint *e)
+count_missing(struct db *db, struct stock *k, const struct datacube_view *s,
+    const struct account *a, const struct datacube_endpoint *e)
 {
 	struct datacube_span	 range = datacube_range(e, k->first, DATACUBE_DEFAULT, s->now_s);
 	struct datacube_known	*known;
@@ -359,7 +359,7 @@ count_due(struct db *db, struct stock *k, const struct showing *s, const struct 
 }
 
 static enum error
-take_stock(struct db *db, struct stock *k, const struct showing *s, const struct account *a,
+read_stock(struct db *db, struct stock *k, const struct datacube_view *s, const struct account *a,
     const struct datacube_endpoint *e)
 {
 	struct db_rows	 rows;
@@ -376,14 +376,15 @@ take_stock(struct db *db, struct stock *k, const struct showing *s, const struct
 		k->rows = db_col_int(&rows, 3);
 	}
 	db_end(&rows);
-	if (er == ERR_OK && (er = datacube_tables_pause(db, &k->pause, a->appid, e, s->now_s)) == ERR_OK &&
-	    k->days != 0)
-		er = count_due(db, k, s, a, e);
+	if (er == ERR_OK)
+		er = datacube_tables_pause(db, &k->pause, a->appid, e, s->now_s);
+	if (er == ERR_OK && k->days != 0)
+		er = count_missing(db, k, s, a, e);
 	return er;
 }
 
 static void
-state_text(char *text, size_t size, const struct stock *k)
+write_stock_state(char *text, size_t size, const struct stock *k)
 {
 	char	 day[CALENDAR_DAY_TEXT];
 
@@ -394,15 +395,15 @@ state_text(char *text, size_t size, const struct stock *k)
 	else if (k->days == 0)
 		(void)snprintf(text, size, "never pulled");
 	else if (k->due != 0)
-		(void)snprintf(text, size, "%lld to be asked for", (long long)k->due);
+		(void)snprintf(text, size, "%lld to ask for", (long long)k->due);
 	else if (k->again != 0)
-		(void)snprintf(text, size, "%lld empty, asked again later", (long long)k->again);
+		(void)snprintf(text, size, "%lld empty, to ask again later", (long long)k->again);
 	else
 		(void)snprintf(text, size, "there");
 }
 
 static enum error
-stock_row(struct table *t, const struct stock *k, const struct account *a,
+append_stock_row(struct table *t, const struct stock *k, const struct account *a,
     const struct datacube_endpoint *e)
 {
 	char		 first[CALENDAR_DAY_TEXT], last[CALENDAR_DAY_TEXT], state[64];
@@ -410,7 +411,7 @@ stock_row(struct table *t, const struct stock *k, const struct account *a,
 
 	calendar_day_text(first, k->first);
 	calendar_day_text(last, k->last);
-	state_text(state, sizeof(state), k);
+	write_stock_state(state, sizeof(state), k);
 	if ((er = table_row(t)) != ERR_OK || (er = table_text(t, 0, slice_of(a->path))) != ERR_OK ||
 	    (er = table_text(t, 1, slice_of(e->name))) != ERR_OK ||
 	    (k->days != 0 && ((er = table_text(t, 2, slice_of(first))) != ERR_OK ||
@@ -423,12 +424,12 @@ stock_row(struct table *t, const struct stock *k, const struct account *a,
 }
 
 static enum error
-ask_stock(struct db *db, void *arg)
+read_all_stock(struct db *db, void *arg)
 {
 	static const char *const	 names[] = {
 		"account", "end point", "first", "last", "asked", "rows", "state"
 	};
-	struct showing			*s = arg;
+	struct datacube_view		*s = arg;
 	const struct datacube_endpoint	*e;
 	const struct account		*a;
 	struct stock			 k;
@@ -440,19 +441,20 @@ ask_stock(struct db *db, void *arg)
 		return er;
 	for (i = 0; i < s->conf->n && er == ERR_OK; i++) {
 		a = &s->conf->accounts[i];
-		if ((s->o->account != NULL && s->o->account != a) || is_repeated(s->conf, i) ||
+		if ((s->o->account != NULL && s->o->account != a) ||
+		    is_appid_repeated(s->conf, i) ||
 		    !conf_is_set(a->secret))
 			continue;
 		for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
-			if ((er = take_stock(db, &k, s, a, e)) == ERR_OK)
-				er = stock_row(&s->table, &k, a, e);
+			if ((er = read_stock(db, &k, s, a, e)) == ERR_OK)
+				er = append_stock_row(&s->table, &k, a, e);
 	}
 	return er;
 }
 
-/* Beside a table: the others of its end point. */
+/* Appends a line for each other table of the same end point. */
 static enum error
-put_others(struct buf *out, const struct showing *s)
+append_see_also(struct buf *out, const struct datacube_view *s)
 {
 	enum error	 er = ERR_OK;
 	size_t		 i;
@@ -465,7 +467,7 @@ put_others(struct buf *out, const struct showing *s)
 }
 
 static int
-print_table(const struct showing *s)
+print_view(const struct datacube_view *s)
 {
 	struct buf	 out = { 0 };
 	enum error	 er;
@@ -473,7 +475,7 @@ print_table(const struct showing *s)
 	er = s->table.rows == 0 ? buf_puts(&out, "nothing\n") :
 	    term_table(&out, &s->table, NULL, term_width(STDOUT_FILENO));
 	if (er == ERR_OK && s->t != NULL)
-		er = put_others(&out, s);
+		er = append_see_also(&out, s);
 	if (er == ERR_OK)
 		session_print(&out);
 	buf_free(&out);
@@ -481,27 +483,27 @@ print_table(const struct showing *s)
 }
 
 static int
-run_show(struct session *d, struct showing *s)
+show_view(struct session *d, struct datacube_view *s)
 {
 	if (s->t == NULL)
-		return session_do(d, STORE_READ, ask_stock, s) ? print_table(s) : CLI_WRONG;
+		return session_do(d, STORE_READ, read_all_stock, s) ? print_view(s) : CLI_WRONG;
 	if (s->from == DATACUBE_DEFAULT)
 		s->from = (s->to != DATACUBE_DEFAULT ? s->to : datacube_ready(s->now_s)) -
 		    SHOWN_DAYS + 1;
-	return session_do(d, STORE_READ, ask_rows, s) ? print_table(s) : CLI_WRONG;
+	return session_do(d, STORE_READ, read_rows, s) ? print_view(s) : CLI_WRONG;
 }
 
 /*
  * export
  */
 
-/* The days of which there is anything, for all accounts. */
+/* Reads the first and the last day of the end point in the store, over all accounts. */
 static enum error
-ask_span(struct db *db, void *arg)
+read_span(struct db *db, void *arg)
 {
-	struct showing	*s = arg;
-	struct db_rows	 rows;
-	enum error	 er;
+	struct datacube_view	*s = arg;
+	struct db_rows		 rows;
+	enum error		 er;
 
 	if (!datacube_tables_is_there(db))
 		return ERR_OK;
@@ -515,9 +517,9 @@ ask_span(struct db *db, void *arg)
 	return er;
 }
 
-/* A part of the table on stdout; only the first has the names. */
+/* Prints a part of the table; only the first part has the line of names. */
 static bool
-print_part(const struct showing *s, bool first)
+print_part(const struct datacube_view *s, bool first)
 {
 	struct buf	 out = { 0 };
 	enum error	 er;
@@ -532,23 +534,26 @@ print_part(const struct showing *s, bool first)
 	return er == ERR_OK;
 }
 
-/* In parts of some days, the outer ones open unless their days were given. */
+/*
+ * Exports EXPORT_DAYS at a time, so that a large table fits into memory.  The first and the last
+ * part have no outer limit unless --from or --to gives one.
+ */
 static int
-run_export(struct session *d, struct showing *s)
+export_view(struct session *d, struct datacube_view *s)
 {
-	const struct order	*o = s->o;
-	int64_t			 day, first, last;
+	const struct datacube_order	*o = s->o;
+	int64_t				 day, first, last;
 
-	if (!session_do(d, STORE_READ, ask_span, s))
+	if (!session_do(d, STORE_READ, read_span, s))
 		return CLI_WRONG;
 	first = o->from != DATACUBE_DEFAULT ? o->from : s->from;
 	last = o->to != DATACUBE_DEFAULT ? o->to : s->to;
 	for (day = first; day <= last; day += EXPORT_DAYS) {
 		s->from = day == first ? o->from : day;
 		s->to = last - day < EXPORT_DAYS ? o->to : day + EXPORT_DAYS - 1;
-		if (s->t->list == NULL)		/* no days in it */
+		if (s->t->list == NULL)		/* the table has no days: one part */
 			day = last;
-		if (!session_do(d, STORE_READ, ask_rows, s) || !print_part(s, day == first ||
+		if (!session_do(d, STORE_READ, read_rows, s) || !print_part(s, day == first ||
 		    s->t->list == NULL))
 			return CLI_WRONG;
 	}
@@ -556,9 +561,9 @@ run_export(struct session *d, struct showing *s)
 }
 
 static int
-run_reading(const struct conf *c, const struct order *o, bool usable)
+run_view(const struct conf *c, const struct datacube_order *o, bool usable)
 {
-	struct showing	 s = {
+	struct datacube_view	 s = {
 		.conf = c, .o = o, .from = o->from, .to = o->to, .now_s = clock_wall_ms() / 1000,
 	};
 	struct session	 d;
@@ -570,14 +575,14 @@ run_reading(const struct conf *c, const struct order *o, bool usable)
 		return CLI_USAGE;
 	}
 	if (session_open(&d, c, usable))
-		rc = strcmp(o->what, "show") == 0 ? run_show(&d, &s) : run_export(&d, &s);
+		rc = strcmp(o->what, "show") == 0 ? show_view(&d, &s) : export_view(&d, &s);
 	session_close(&d);
 	table_free(&s.table);
 	return rc;
 }
 
 static int
-usage(const char *what)
+complain_usage(const char *what)
 {
 	char	 verb[32];
 
@@ -588,11 +593,11 @@ usage(const char *what)
 int
 cmd_datacube_run(struct conf *c, int problems, int argc, char **argv)
 {
-	struct order	 o;
+	struct datacube_order	 o;
 
-	if (!read_order(&o, c, argc, argv))
-		return usage(o.what);
+	if (!read_datacube_order(&o, c, argc, argv))
+		return complain_usage(o.what);
 	if (strcmp(o.what, "pull") != 0)
-		return run_reading(c, &o, problems == 0);
-	return problems != 0 ? CLI_WRONG : run_pull(c, &o);	/* they have been said */
+		return run_view(c, &o, problems == 0);
+	return problems != 0 ? CLI_WRONG : run_pull(c, &o);	/* messages have told them */
 }

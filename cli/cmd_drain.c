@@ -1,7 +1,5 @@
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/log.h"
+#include "core/number.h"
 #include "forwarder/drain.h"
 #include "forwarder/services.h"
 #include "server/maintenance.h"
@@ -21,30 +20,35 @@
 #include "state/store.h"
 
 enum {
-	BAR_MS = 100,		/* between two drawings */
-	RATE_MS = 1000,		/* over which the rate is taken */
-	WATCH_MS = 250,		/* between two looks at what another process does */
-	STOP_MS = 2000		/* what is under way when we are told to stop has this much */
+	BAR_MS = 100,		/* between two drawings of the bar */
+	RATE_MS = 1000,		/* the rate is the mean of this time */
+	WATCH_MS = 250,		/* between two reads of what another process has sent */
+	STOP_MS = 2000,		/* after a signal, for the transfers that are under way */
+	SECONDS_MAX = 1000000
 };
 
-/* When all transfers give up; 0: nobody has told us to stop. */
+/* Monotonic time at which all transfers give up; 0: no signal has told us to stop. */
 static _Atomic int64_t	 stop_ms;
 
 struct draining {
 	struct services		 services;
-	struct drain_sum	 sum;		/* of the runs before */
+	struct drain_sum	 sum;		/* of the runs that have ended */
 	int64_t			 begin_ms;	/* monotonic */
-	int64_t			 total;		/* that waited at the beginning */
-	int64_t			 pending;	/* that wait */
+	int64_t			 total;		/* messages that waited at the beginning */
+	int64_t			 pending;	/* messages that wait now */
 	int64_t			 elsewhere;	/* end points that another process drains */
-	bool			 watched;	/* there was one */
+	bool			 watched;	/* another process was draining */
 
-	int			 width;		/* of the bar's terminal; 0: no bar */
+	int			 width;		/* columns of the terminal; 0: no bar */
 	int64_t			 drawn_ms;
-	int64_t			 rate_ms, rate_n, rate;	/* the rate, and since when */
+	int64_t			 rate;		/* messages a second */
+	int64_t			 rate_ms, rate_n;	/* time and count at which it was taken */
 };
 
-/* What is under way is settled before we end. */
+/*
+ * Leaves STOP_MS to the messages that are under way, so that the store knows what became of
+ * them.
+ */
 static void
 on_stop(int sig)
 {
@@ -57,7 +61,7 @@ on_stop(int sig)
  */
 
 static void
-draw(struct draining *d, int64_t done)
+draw_bar(struct draining *d, int64_t done)
 {
 	char	 text[80];
 
@@ -67,9 +71,9 @@ draw(struct draining *d, int64_t done)
 	term_bar(d->width, done, d->total, text);
 }
 
-/* Draws it anew, if that is due. */
+/* Draws the bar again if BAR_MS have passed. */
 static void
-update(struct draining *d, int64_t done)
+update_bar(struct draining *d, int64_t done)
 {
 	int64_t	 now_ms = clock_mono_ms();
 
@@ -83,17 +87,17 @@ update(struct draining *d, int64_t done)
 		d->rate_ms = now_ms;
 		d->rate_n = done;
 	}
-	if (done > d->total)	/* more have come */
+	if (done > d->total)	/* new messages have come */
 		d->total = done;
-	draw(d, done);
+	draw_bar(d, done);
 }
 
 static void
-progress(void *ctx, const struct drain_sum *sum)
+on_progress(void *ctx, const struct drain_sum *sum)
 {
 	struct draining	*d = ctx;
 
-	update(d, d->sum.delivered + d->sum.dead + sum->delivered + sum->dead);
+	update_bar(d, d->sum.delivered + d->sum.dead + sum->delivered + sum->dead);
 }
 
 /*
@@ -101,7 +105,7 @@ progress(void *ctx, const struct drain_sum *sum)
  */
 
 static enum error
-count(struct db *db, void *arg)
+count_pending(struct db *db, void *arg)
 {
 	struct draining	*d = arg;
 	enum error	 er;
@@ -112,23 +116,25 @@ count(struct db *db, void *arg)
 }
 
 static bool
-look(struct draining *d)
+read_pending(struct draining *d)
 {
-	char	 why[256];
+	struct store	*store = d->services.store;
+	char		 why[256];
 
-	if (store_do(d->services.store, STORE_READ, count, d, clock_mono_ms() + SESSION_PATIENCE_MS) == ERR_OK)
+	if (store_do(store, STORE_READ, count_pending, d,
+	    clock_mono_ms() + SESSION_PATIENCE_MS) == ERR_OK)
 		return true;
-	store_why(d->services.store, why, sizeof(why));
+	store_why(store, why, sizeof(why));
 	term_wipe(d->width);
 	(void)fprintf(stderr, "qtoa: %s\n", *why != '\0' ? why : error_table[ERR_STORE].name);
 	return false;
 }
 
 static enum error
-run(struct draining *d, struct drain *drain, int64_t until_ms, bool all)
+send_once(struct draining *d, struct drain *drain, int64_t until_ms, bool all)
 {
 	const struct drain_order	 order = {
-		.until_ms = until_ms, .all = all, .progress = progress, .ctx = d,
+		.until_ms = until_ms, .all = all, .progress = on_progress, .ctx = d,
 	};
 	struct drain_sum		 sum = { 0 };
 	enum error			 er = drain_run(drain, &sum, &order);
@@ -146,13 +152,13 @@ say_watching(struct draining *d)
 	if (d->watched || d->width == 0)
 		return;
 	term_wipe(d->width);
-	(void)printf("another process is sending to %lld of the QT addresses: watching it\n",
+	(void)printf("another process is sending to %lld of the QT addresses; waiting for it\n",
 	    (long long)d->elsewhere);
 }
 
-/* While another process has the queue of an end point; what it leaves is ours again. */
+/* Waits while another process drains an end point, and sends what that process leaves. */
 static bool
-watch(struct draining *d, struct drain *drain, int64_t until_ms)
+wait_for_others(struct draining *d, struct drain *drain, int64_t until_ms)
 {
 	const struct timespec	 pause = { 0, WATCH_MS * 1000000 };
 
@@ -161,9 +167,9 @@ watch(struct draining *d, struct drain *drain, int64_t until_ms)
 		say_watching(d);
 		d->watched = true;
 		(void)nanosleep(&pause, NULL);
-		if (run(d, drain, until_ms, false) != ERR_OK || !look(d))
+		if (send_once(d, drain, until_ms, false) != ERR_OK || !read_pending(d))
 			return false;
-		update(d, d->total - d->pending);
+		update_bar(d, d->total - d->pending);
 	}
 	return true;
 }
@@ -177,7 +183,7 @@ print_summary(struct draining *d)
 	(void)printf("drained: %lld delivered, %lld dead, %lld failed, %lld still pending, "
 	    "%lld.%lld s%s\n", (long long)d->sum.delivered, (long long)d->sum.dead,
 	    (long long)d->sum.failed, (long long)d->pending, (long long)(ms / 1000),
-	    (long long)(ms % 1000 / 100), d->watched ? "; another process was sending, too" : "");
+	    (long long)(ms % 1000 / 100), d->watched ? "; another process was sending too" : "");
 	(void)fflush(stdout);
 	if (d->pending != 0)
 		session_say_trouble(stderr, d->services.conf, d->services.breakers);
@@ -190,46 +196,43 @@ drain_all(struct draining *d, int64_t until_ms)
 	bool		 good;
 
 	d->begin_ms = clock_mono_ms();
-	if (!look(d))		/* which opens the store, and sets a damaged file aside */
+	if (!read_pending(d))		/* opens the store, and quarantines a damaged file */
 		return CLI_WRONG;
-	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir, event_store_sources);
-	if (!look(d) || (drain = drain_new(&d->services)) == NULL)
+	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir,
+	    event_store_sources);
+	if (!read_pending(d) || (drain = drain_new(&d->services)) == NULL)
 		return CLI_WRONG;
 	d->total = d->pending;
-	good = run(d, drain, until_ms, true) == ERR_OK;
-	good = look(d) && good && watch(d, drain, until_ms);
+	good = send_once(d, drain, until_ms, true) == ERR_OK;
+	good = read_pending(d) && good && wait_for_others(d, drain, until_ms);
 	drain_free(drain);
 	maintenance_brief(&d->services);
 	print_summary(d);
 	return good && d->pending == 0 ? CLI_DONE : CLI_WRONG;
 }
 
-/* --seconds N.  False: not so. */
+/* Reads --seconds N, if it is there.  False: the arguments are wrong. */
 static bool
-read_seconds(int64_t *until_ms, int argc, char **argv)
+read_time_limit(int64_t *until_ms, int argc, char **argv)
 {
-	char	*end;
-	long	 s;
+	int64_t	 s;
 
 	*until_ms = INT64_MAX;
 	if (argc == 1)
 		return true;
-	if (argc != 3 || strcmp(argv[1], "--seconds") != 0 || *argv[2] < '0' || *argv[2] > '9')
-		return false;
-	errno = 0;
-	s = strtol(argv[2], &end, 10);
-	if (*end != '\0' || errno != 0 || s > 1000000)
+	if (argc != 3 || strcmp(argv[1], "--seconds") != 0 ||
+	    !number_parse(&s, slice_of(argv[2])) || s > SECONDS_MAX)
 		return false;
 	*until_ms = clock_mono_ms() + s * 1000;
 	return true;
 }
 
 /*
- * A log that is this terminal would tear the bar apart; `qtoa queue list` tells of what still
- * waits.
+ * Drops the log where it would go to the terminal and tear the bar apart.  `qtoa queue list` shows
+ * why a message still waits.
  */
 static void
-spare_the_bar(const struct conf *c)
+silence_log(const struct conf *c)
 {
 	const char	*log = c->set.log;
 
@@ -244,9 +247,9 @@ cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 	int64_t		 until_ms;
 	int		 rc = CLI_WRONG;
 
-	if (!read_seconds(&until_ms, argc, argv))
+	if (!read_time_limit(&until_ms, argc, argv))
 		return cli_usage("drain");
-	if (problems != 0)	/* said already */
+	if (problems != 0)	/* a message has told each of them */
 		return CLI_WRONG;
 	switch (session_state(c)) {
 	case SESSION_FAULT:
@@ -258,7 +261,7 @@ cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 		break;
 	}
 	if ((d.width = term_width(STDOUT_FILENO)) != 0)
-		spare_the_bar(c);
+		silence_log(c);
 	session_catch_signals(on_stop);
 	if (services_open(&d.services, c, SERVICES_FORWARDING, STORE_BRIEF, &stop_ms))
 		rc = drain_all(&d, until_ms);

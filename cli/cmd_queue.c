@@ -15,7 +15,7 @@
 #include "state/recover.h"
 #include "state/store.h"
 
-enum { RETRY_STEP = 5000 };	/* ids a transaction */
+enum { RETRY_STEP = 5000 };	/* ids in one transaction */
 
 /*
  * retry
@@ -23,14 +23,15 @@ enum { RETRY_STEP = 5000 };	/* ids a transaction */
 
 struct retrying {
 	const struct conf	*conf;
-	const char		*account;	/* NULL: of all */
-	int64_t			 from, to, last;
-	int64_t			 n;		/* in this step */
-	char			 of[128];	/* the account of the one */
+	const char		*account;	/* NULL: all accounts */
+	int64_t			 from, to;	/* ids of this step */
+	int64_t			 last;		/* the queue's last id */
+	int64_t			 n;		/* messages of this step that are due now */
+	char			 of[128];	/* retry of one message: its account */
 };
 
 static enum error
-retry_step(struct db *db, void *arg)
+retry_range(struct db *db, void *arg)
 {
 	struct retrying	*r = arg;
 
@@ -38,7 +39,7 @@ retry_step(struct db *db, void *arg)
 }
 
 static enum error
-keep_account(void *ctx, const struct queue_message *m)
+copy_account(void *ctx, const struct queue_message *m)
 {
 	struct retrying	*r = ctx;
 
@@ -53,14 +54,14 @@ retry_one(struct db *db, void *arg)
 	enum error	 er;
 
 	*r->of = '\0';
-	if ((er = queue_show(db, r->from, keep_account, r)) == ERR_OK &&
-	    (er = retry_step(db, r)) == ERR_OK && r->n != 0)
+	if ((er = queue_show(db, r->from, copy_account, r)) == ERR_OK &&
+	    (er = retry_range(db, r)) == ERR_OK && r->n != 0)
 		er = breaker_reset(db, r->conf, r->of);
 	return er;
 }
 
 static enum error
-retry_begin(struct db *db, void *arg)
+begin_retry(struct db *db, void *arg)
 {
 	struct retrying	*r = arg;
 	enum error	 er;
@@ -70,7 +71,7 @@ retry_begin(struct db *db, void *arg)
 	return er;
 }
 
-/* In the store, where a CGI that looks for work will find it. */
+/* Does it in the store, and marks the store so that the next CGI finds work there. */
 static bool
 retry_in_store(struct session *d, store_work *work, struct retrying *r)
 {
@@ -84,15 +85,15 @@ retry_in_store(struct session *d, store_work *work, struct retrying *r)
 	return good;
 }
 
-/* Step by step, so that no request waits long.  *sum: messages that are due now. */
+/* Takes many small steps, so that no request waits long.  *sum: messages that are due now. */
 static bool
 retry_all(struct session *d, struct retrying *r, int64_t *sum)
 {
-	if (!retry_in_store(d, retry_begin, r))
+	if (!retry_in_store(d, begin_retry, r))
 		return false;
 	for (r->from = 1; r->from <= r->last; r->from = r->to + 1) {
 		r->to = r->from + RETRY_STEP - 1;
-		if (!retry_in_store(d, retry_step, r))
+		if (!retry_in_store(d, retry_range, r))
 			return false;
 		*sum += r->n;
 	}
@@ -100,16 +101,17 @@ retry_all(struct session *d, struct retrying *r, int64_t *sum)
 }
 
 static int
-retry_run(struct session *d, int argc, char **argv)
+run_retry(struct session *d, int argc, char **argv)
 {
 	struct retrying	 r = { .conf = d->services.conf };
 	bool		 one;
 	int64_t		 sum = 0;
 
 	if (argc != 1)
-		return cli_usage_why("queue retry", "or /ACCOUNT, if it is called so");
+		return cli_usage_why("queue retry", "write /ACCOUNT for a path that looks like an "
+		    "ID or is all");
 	if (!d->usable)
-		return CLI_WRONG;	/* said already */
+		return CLI_WRONG;	/* messages have told the problems */
 	if ((one = session_read_id(&r.from, argv[0]))) {
 		r.to = r.from;
 		if (!retry_in_store(d, retry_one, &r))
@@ -119,15 +121,16 @@ retry_run(struct session *d, int argc, char **argv)
 		r.account = argv[0] + (*argv[0] == '/');
 		if (strcmp(argv[0], "all") == 0)
 			r.account = NULL;
-		if (r.account != NULL && conf_account(d->services.conf, slice_of(r.account)) == NULL) {
-			(void)fprintf(stderr, "qtoa: no account has .path \"%s\"\n", r.account);
+		if (r.account != NULL && conf_account(r.conf, slice_of(r.account)) == NULL) {
+			(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"\n",
+			    r.account);
 			return CLI_WRONG;
 		}
 		if (!retry_all(d, &r, &sum))
 			return CLI_WRONG;
 	}
 	if (one && sum == 0) {
-		(void)fprintf(stderr, "qtoa: no message %lld is pending or dead\n",
+		(void)fprintf(stderr, "qtoa: there is no pending or dead message %lld\n",
 		    (long long)r.from);
 		return CLI_WRONG;
 	}
@@ -144,11 +147,11 @@ struct dropping {
 	bool			 found;
 	enum queue_state	 state;
 	unsigned char		 key[QUEUE_KEY];
-	char			 text[256];	/* what it is */
+	char			 text[256];	/* describes the message */
 };
 
 static enum error
-keep_text(void *ctx, const struct queue_message *m)
+describe_message(void *ctx, const struct queue_message *m)
 {
 	struct dropping	*d = ctx;
 	struct buf	 text = { .max = sizeof(d->text) };
@@ -169,16 +172,16 @@ keep_text(void *ctx, const struct queue_message *m)
 }
 
 static enum error
-look_at(struct db *db, void *arg)
+read_dropped(struct db *db, void *arg)
 {
 	struct dropping	*d = arg;
 
 	d->found = false;
-	return queue_show(db, d->id, keep_text, d);
+	return queue_show(db, d->id, describe_message, d);
 }
 
 static enum error
-compare(void *ctx, const struct queue_message *m)
+compare_key(void *ctx, const struct queue_message *m)
 {
 	struct dropping	*d = ctx;
 
@@ -186,21 +189,21 @@ compare(void *ctx, const struct queue_message *m)
 	return ERR_OK;
 }
 
-/* The one that was asked about, not one that has got its id since. */
+/* Drops the message that the question was about, not a new one that has its id now. */
 static enum error
-drop(struct db *db, void *arg)
+drop_message(struct db *db, void *arg)
 {
 	struct dropping	*d = arg;
 	enum error	 er;
 
 	d->found = false;
 	d->n = 0;
-	if ((er = queue_show(db, d->id, compare, d)) == ERR_OK && d->found)
+	if ((er = queue_show(db, d->id, compare_key, d)) == ERR_OK && d->found)
 		er = queue_drop(db, d->id, &d->n);
 	return er;
 }
 
-/* Should WeChat repeat it, it is not to come in again. */
+/* Lets dedup know the message, so that it does not come in again if WeChat repeats it. */
 static void
 mark_done(struct session *d, const struct dropping *dr)
 {
@@ -208,9 +211,9 @@ mark_done(struct session *d, const struct dropping *dr)
 		(void)dedup_mark(d->services.dedup, dr->key, DEDUP_DONE, DEDUP_QUEUED);
 }
 
-/* True: the operator means it. */
+/* Asks on the terminal.  True: the answer is yes. */
 static bool
-asked(const struct dropping *d)
+confirm_drop(const struct dropping *d)
 {
 	char	 line[16];
 
@@ -221,46 +224,46 @@ asked(const struct dropping *d)
 }
 
 static int
-drop_run(struct session *d, int argc, char **argv)
+run_drop(struct session *d, int argc, char **argv)
 {
 	struct dropping	 dr = { .id = 0 };
 	bool		 yes = argc == 2 && strcmp(argv[1], "--yes") == 0;
 
 	if (argc < 1 || argc > 2 || !session_read_id(&dr.id, argv[0]) || (argc == 2 && !yes) ||
 	    (!yes && !isatty(STDIN_FILENO)))
-		return cli_usage_why("queue drop", "--yes is needed where nobody can be asked");
-	if (!session_do(d, STORE_READ, look_at, &dr))
+		return cli_usage_why("queue drop", "--yes is needed without a terminal");
+	if (!session_do(d, STORE_READ, read_dropped, &dr))
 		return CLI_WRONG;
 	if (!dr.found)
 		return session_say_no_message(dr.id);
 	if (dr.state == QUEUE_DELIVERED) {
-		(void)fprintf(stderr, "qtoa: message %lld is delivered; it goes when keep_days are "
-		    "over\n", (long long)dr.id);
+		(void)fprintf(stderr, "qtoa: message %lld is delivered already; its body is "
+		    "deleted after settings.keep_days\n", (long long)dr.id);
 		return CLI_WRONG;
 	}
-	if (!yes && !asked(&dr)) {
+	if (!yes && !confirm_drop(&dr)) {
 		(void)printf("message %lld is kept\n", (long long)dr.id);
 		return CLI_WRONG;
 	}
 	mark_done(d, &dr);
-	if (!session_do(d, STORE_SYNC, drop, &dr))
+	if (!session_do(d, STORE_SYNC, drop_message, &dr))
 		return CLI_WRONG;
-	if (dr.n == 0)		/* delivered meanwhile */
+	if (dr.n == 0)		/* it was delivered in the meantime */
 		return session_say_no_message(dr.id);
 	(void)printf("message %lld is dropped: %s\n", (long long)dr.id, dr.text);
 	return CLI_DONE;
 }
 
 /*
- * The verb.
+ * The verbs of the group.
  */
 
 static const struct {
 	const char	*name;
 	session_verb	*run;
-} verb_table[] = {
-	{ "list", cmd_queue_list_run }, { "show", cmd_queue_show_run }, { "retry", retry_run },
-	{ "drop", drop_run }, { "export", cmd_queue_show_export },
+} queue_verbs[] = {
+	{ "list", cmd_queue_list_run }, { "show", cmd_queue_show_run }, { "retry", run_retry },
+	{ "drop", run_drop }, { "export", cmd_queue_show_export },
 };
 
 int
@@ -270,15 +273,16 @@ cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 	size_t		 i;
 	int		 rc = CLI_WRONG;
 
-	for (i = 0; i < sizeof(verb_table) / sizeof(verb_table[0]); i++)
-		if (argc >= 2 && strcmp(argv[1], verb_table[i].name) == 0)
+	for (i = 0; i < sizeof(queue_verbs) / sizeof(queue_verbs[0]); i++)
+		if (argc >= 2 && strcmp(argv[1], queue_verbs[i].name) == 0)
 			break;
-	if (i == sizeof(verb_table) / sizeof(verb_table[0]))
+	if (i == sizeof(queue_verbs) / sizeof(queue_verbs[0]))
 		return cli_usage("queue");
 	if (session_open(&d, c, problems == 0))
-		rc = verb_table[i].run(&d, argc - 2, argv + 2);
+		rc = queue_verbs[i].run(&d, argc - 2, argv + 2);
 	if (d.services.store != NULL && store_has_quarantine(d.services.store))
-		recover_run(d.services.store, d.services.locks, c->set.state_dir, event_store_sources);
+		recover_run(d.services.store, d.services.locks, c->set.state_dir,
+		    event_store_sources);
 	session_close(&d);
 	log_close();
 	return rc;

@@ -11,13 +11,13 @@
 #include "forwarder/breaker.h"
 #include "state/queue.h"
 
-enum { CELL_MAX = 200 };	/* columns of a terminal */
+enum { CELL_MAX = 200 };	/* columns of the terminal for one value at most */
 
 enum column { ID, ACCOUNT, EVENT, STATE, AGE, ATTEMPTS, NEXT, OUTCOME, COLUMNS };
 
 static const struct {
 	const char	*name;
-	bool		 right;		/* aligned there */
+	bool		 right;		/* aligned to the right */
 } columns[COLUMNS] = {
 	[ID]		= { "id", true },
 	[ACCOUNT]	= { "account", false },
@@ -30,14 +30,14 @@ static const struct {
 };
 
 struct cell {
-	size_t	 at, len;	/* in the page's text */
+	size_t	 at, len;	/* bytes of the page's text */
 	int	 used;		/* columns of the terminal */
 };
 
-/* Some rows of the table.  Column widths grow from page to page. */
+/* SESSION_PAGE rows of the table.  The widths of columns grow from page to page. */
 struct page {
-	struct session	*desk;
-	int64_t		 after_id;	/* begin: the rows after that */
+	struct session	*session;
+	int64_t		 after_id;	/* the page begins after that id */
 	int64_t		 now_ms;
 	struct buf	 text, line, cut;
 	struct cell	 cell[SESSION_PAGE][COLUMNS];
@@ -45,11 +45,11 @@ struct page {
 	int		 width[COLUMNS];
 	int64_t		 last_id;
 	int64_t		 pending, dead;
-	bool		 homeless;	/* a row's account is not in the configuration */
+	bool		 has_orphan;	/* the account of a row is not in the configuration */
 };
 
 static enum error
-put_cell(struct page *p, enum column col, struct slice text)
+append_cell(struct page *p, enum column col, struct slice text)
 {
 	struct cell	*c = &p->cell[p->rows][col];
 	enum error	 er;
@@ -61,29 +61,29 @@ put_cell(struct page *p, enum column col, struct slice text)
 }
 
 static enum error
-put_number(struct page *p, enum column col, int64_t n)
+append_number(struct page *p, enum column col, int64_t n)
 {
 	char	 text[24];
 
 	(void)snprintf(text, sizeof(text), "%lld", (long long)n);
-	return put_cell(p, col, slice_of(text));
+	return append_cell(p, col, slice_of(text));
 }
 
-/* When it may be sent, in words. */
+/* Writes when the message may be sent, for the column "next". */
 static void
-say_next(struct page *p, char text[FORMAT_SPAN + 8], const struct queue_message *m)
+write_next(struct page *p, char text[FORMAT_SPAN + 8], const struct queue_message *m)
 {
-	const struct account	*a = conf_account(p->desk->services.conf, m->account);
+	const struct account	*a = conf_account(p->session->services.conf, m->account);
 	char			 span[FORMAT_SPAN];
 	int64_t			 probe_ms;
 
 	if (m->state != QUEUE_PENDING) {
 		(void)snprintf(text, FORMAT_SPAN + 8, "-");
-	} else if (p->desk->usable && a == NULL) {
+	} else if (p->session->usable && a == NULL) {
 		(void)snprintf(text, FORMAT_SPAN + 8, "no account");
-		p->homeless = true;
-	} else if (p->desk->usable &&
-	    breaker_gate(p->desk->services.breakers, a, &probe_ms) == GATE_STOPPED) {
+		p->has_orphan = true;
+	} else if (p->session->usable &&
+	    breaker_gate(p->session->services.breakers, a, &probe_ms) == GATE_STOPPED) {
 		(void)snprintf(text, FORMAT_SPAN + 8, "stopped");
 	} else if (m->next_ms <= p->now_ms) {
 		(void)snprintf(text, FORMAT_SPAN + 8, "now");
@@ -94,22 +94,22 @@ say_next(struct page *p, char text[FORMAT_SPAN + 8], const struct queue_message 
 }
 
 static enum error
-add_row(void *ctx, const struct queue_message *m)
+append_message_row(void *ctx, const struct queue_message *m)
 {
 	struct page	*p = ctx;
 	char		 age[FORMAT_SPAN], next[FORMAT_SPAN + 8];
 	enum error	 er;
 
 	format_span(age, p->now_ms - m->received_ms);
-	say_next(p, next, m);
-	if ((er = put_number(p, ID, m->id)) == ERR_OK &&
-	    (er = put_cell(p, ACCOUNT, session_or_dash(m->account))) == ERR_OK &&
-	    (er = put_cell(p, EVENT, session_or_dash(m->code))) == ERR_OK &&
-	    (er = put_cell(p, STATE, slice_of(queue_states[m->state]))) == ERR_OK &&
-	    (er = put_cell(p, AGE, slice_of(age))) == ERR_OK &&
-	    (er = put_number(p, ATTEMPTS, m->attempts)) == ERR_OK &&
-	    (er = put_cell(p, NEXT, slice_of(next))) == ERR_OK)
-		er = put_cell(p, OUTCOME, session_or_dash(m->outcome));
+	write_next(p, next, m);
+	if ((er = append_number(p, ID, m->id)) == ERR_OK &&
+	    (er = append_cell(p, ACCOUNT, session_or_dash(m->account))) == ERR_OK &&
+	    (er = append_cell(p, EVENT, session_or_dash(m->code))) == ERR_OK &&
+	    (er = append_cell(p, STATE, slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = append_cell(p, AGE, slice_of(age))) == ERR_OK &&
+	    (er = append_number(p, ATTEMPTS, m->attempts)) == ERR_OK &&
+	    (er = append_cell(p, NEXT, slice_of(next))) == ERR_OK)
+		er = append_cell(p, OUTCOME, session_or_dash(m->outcome));
 	p->last_id = m->id;
 	p->rows++;
 	return er;
@@ -124,17 +124,17 @@ read_page(struct db *db, void *arg)
 	p->text.len = 0;
 	p->rows = 0;
 	p->now_ms = clock_wall_ms();
-	if (p->desk->services.breakers != NULL)
-		er = breaker_load(db, p->desk->services.breakers);
+	if (p->session->services.breakers != NULL)
+		er = breaker_load(db, p->session->services.breakers);
 	if (er == ERR_OK && (er = queue_count(db, QUEUE_PENDING, &p->pending)) == ERR_OK &&
 	    (er = queue_count(db, QUEUE_DEAD, &p->dead)) == ERR_OK)
-		er = queue_list(db, p->after_id, SESSION_PAGE, add_row, p);
+		er = queue_list(db, p->after_id, SESSION_PAGE, append_message_row, p);
 	return er;
 }
 
-/* A line of the table; row -1 is its head. */
+/* Prints a row of the table; row -1 is the line of names. */
 static void
-print_row(struct page *p, int row)
+print_page_row(struct page *p, int row)
 {
 	int		 width = term_width(STDOUT_FILENO), used, gap = 0;
 	struct slice	 text;
@@ -179,25 +179,28 @@ print_page(struct page *p, bool first)
 				p->width[col] = p->cell[i][col].used;
 	}
 	if (first)
-		print_row(p, -1);
+		print_page_row(p, -1);
 	for (i = 0; i < p->rows; i++)
-		print_row(p, i);
+		print_page_row(p, i);
 }
 
 static void
-print_summary(const struct page *p, bool all)
+print_queue_summary(const struct page *p, bool all)
 {
+	const struct services	*services = &p->session->services;
+
 	if (p->pending + p->dead == 0)
 		(void)printf("the queue is empty\n");
 	else
 		(void)printf("%lld pending, %lld dead%s\n", (long long)p->pending,
 		    (long long)p->dead, !all && p->pending + p->dead > p->rows ?
-		    "; the first are shown, all of them by: qtoa queue list --all" : "");
-	if (p->homeless)
-		(void)printf("no account: there is none of that path in the configuration; such "
-		    "messages wait until there is, or until they are dropped\n");
-	if (p->desk->services.breakers != NULL)
-		session_say_trouble(stdout, p->desk->services.conf, p->desk->services.breakers);
+		    "; these are the first, all of them with: qtoa queue list --all" : "");
+	if (p->has_orphan)
+		(void)printf("no account: the configuration has no account of that path; its "
+		    "messages "
+		    "wait until you add it again, or run: qtoa queue drop ID\n");
+	if (services->breakers != NULL)
+		session_say_trouble(stdout, services->conf, services->breakers);
 }
 
 int
@@ -210,7 +213,7 @@ cmd_queue_list_run(struct session *d, int argc, char **argv)
 		return cli_usage("queue list");
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return CLI_WRONG;
-	p->desk = d;
+	p->session = d;
 	for (first = true; (good = session_do(d, STORE_READ, read_page, p)); first = false) {
 		if (p->rows != 0)
 			print_page(p, first);
@@ -219,7 +222,7 @@ cmd_queue_list_run(struct session *d, int argc, char **argv)
 		p->after_id = p->last_id;
 	}
 	if (good)
-		print_summary(p, all);
+		print_queue_summary(p, all);
 	buf_free(&p->text);
 	buf_free(&p->line);
 	buf_free(&p->cut);

@@ -21,15 +21,15 @@
  * show
  */
 
-struct showing {
-	struct session	*desk;
+struct message_view {
+	struct session	*session;
 	int64_t		 id;
 	struct buf	 out;
 	bool		 found;
 };
 
 static enum error
-put_time(struct buf *out, const char *label, int64_t ms, int64_t now_ms)
+append_time_field(struct buf *out, const char *label, int64_t ms, int64_t now_ms)
 {
 	char	 time[FORMAT_TIME], span[FORMAT_SPAN];
 
@@ -40,7 +40,7 @@ put_time(struct buf *out, const char *label, int64_t ms, int64_t now_ms)
 }
 
 static enum error
-put_text(struct buf *out, const char *label, struct slice text)
+append_field(struct buf *out, const char *label, struct slice text)
 {
 	enum error	 er;
 
@@ -51,7 +51,7 @@ put_text(struct buf *out, const char *label, struct slice text)
 }
 
 static enum error
-put_fields(struct buf *out, const struct queue_message *m)
+append_fields(struct buf *out, const struct queue_message *m)
 {
 	char		 hex[2 * QUEUE_KEY + 1];
 	int64_t		 now_ms = clock_wall_ms();
@@ -59,23 +59,23 @@ put_fields(struct buf *out, const struct queue_message *m)
 
 	hex_encode(hex, m->key, QUEUE_KEY);
 	if ((er = buf_printf(out, "%-10s%lld\n", "id", (long long)m->id)) == ERR_OK &&
-	    (er = put_text(out, "account", m->account)) == ERR_OK &&
-	    (er = put_text(out, "event", m->code)) == ERR_OK &&
-	    (er = put_text(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
-	    (er = put_text(out, "key", slice_of(hex))) == ERR_OK &&
-	    (er = put_time(out, "received", m->received_ms, now_ms)) == ERR_OK &&
+	    (er = append_field(out, "account", m->account)) == ERR_OK &&
+	    (er = append_field(out, "event", m->code)) == ERR_OK &&
+	    (er = append_field(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = append_field(out, "key", slice_of(hex))) == ERR_OK &&
+	    (er = append_time_field(out, "received", m->received_ms, now_ms)) == ERR_OK &&
 	    (er = buf_printf(out, "%-10s%lld\n", "attempts", (long long)m->attempts)) == ERR_OK &&
-	    (er = m->state == QUEUE_PENDING ? put_time(out, "next", m->next_ms, now_ms) :
-	    put_text(out, "next", slice_of("-"))) == ERR_OK &&
-	    (er = put_text(out, "outcome", m->outcome)) == ERR_OK &&
+	    (er = m->state == QUEUE_PENDING ? append_time_field(out, "next", m->next_ms, now_ms) :
+	    append_field(out, "next", slice_of("-"))) == ERR_OK &&
+	    (er = append_field(out, "outcome", m->outcome)) == ERR_OK &&
 	    (er = buf_printf(out, "%-10s%lld\n", "qt_ms", (long long)m->qt_ms)) == ERR_OK)
-		er = put_text(out, "query", m->query);
+		er = append_field(out, "query", m->query);
 	return er;
 }
 
-/* What the message means in QT's terms, a line for each event. */
+/* Appends the events that the message means for QT, one line each. */
 static enum error
-put_events(struct buf *out, const struct settings *set, struct slice xml)
+append_events(struct buf *out, const struct settings *set, struct slice xml)
 {
 	struct xmlmap	*map = xmlmap_for(set);
 	struct event	 ev = { 0 };
@@ -85,7 +85,7 @@ put_events(struct buf *out, const struct settings *set, struct slice xml)
 	while (er == ERR_OK && put == ERR_OK) {
 		line.len = 0;
 		if ((er = event_json(&line, &ev)) == ERR_OK)
-			put = put_text(out, "is", buf_slice(&line));
+			put = append_field(out, "is", buf_slice(&line));
 		if (er != ERR_OK || !xmlmap_more(map))
 			break;
 		er = xmlmap_next(map, &ev);
@@ -99,9 +99,9 @@ put_events(struct buf *out, const struct settings *set, struct slice xml)
 	return put;
 }
 
-/* The message within a stored body.  ERR_CONF: we lack what is needed to open it. */
+/* Decrypts a stored body.  ERR_CONF: the configuration has no account or no key for it. */
 static enum error
-open_body(struct buf *xml, const struct account *a, const struct queue_message *m)
+open_stored_body(struct buf *xml, const struct account *a, const struct queue_message *m)
 {
 	struct crypto	*crypto;
 	enum push_key	 which;
@@ -128,9 +128,9 @@ open_body(struct buf *xml, const struct account *a, const struct queue_message *
 	return er;
 }
 
-/* The body as it is stored; on a terminal without what would move the cursor. */
+/* Appends the body as it is stored; for a terminal, control characters become `?`. */
 static enum error
-put_body(struct buf *out, struct slice body)
+append_body(struct buf *out, struct slice body)
 {
 	const char	*p = body.p, *end = p + body.len, *eol;
 	enum error	 er = ERR_OK;
@@ -151,50 +151,50 @@ put_body(struct buf *out, struct slice body)
 }
 
 static enum error
-put_message(void *ctx, const struct queue_message *m)
+append_message(void *ctx, const struct queue_message *m)
 {
-	struct showing		*s = ctx;
-	const struct conf	*c = s->desk->services.conf;
+	struct message_view	*s = ctx;
+	const struct conf	*c = s->session->services.conf;
 	struct buf		 xml = { 0 };
 	enum error		 er, opened;
 
 	s->found = true;
-	if ((er = put_fields(&s->out, m)) != ERR_OK)
+	if ((er = append_fields(&s->out, m)) != ERR_OK)
 		return er;
 	if (m->body.p == NULL)
-		return put_text(&s->out, "body", slice_of("not kept"));
-	if ((opened = open_body(&xml, conf_account(c, m->account), m)) == ERR_OK)
-		er = put_events(&s->out, &c->set, buf_slice(&xml));
+		return append_field(&s->out, "body", slice_of("not kept"));
+	if ((opened = open_stored_body(&xml, conf_account(c, m->account), m)) == ERR_OK)
+		er = append_events(&s->out, &c->set, buf_slice(&xml));
 	else
 		er = buf_printf(&s->out, "%-10scannot be opened: %s\n", "is",
-		    opened == ERR_CONF ? "the configuration lacks its account or keys" :
+		    opened == ERR_CONF ? "the configuration has no account or key for it" :
 		    error_table[opened].name);
 	buf_free(&xml);
 	if (er == ERR_OK && (er = buf_printf(&s->out, "%-10s%zu bytes, as they came:\n\n", "body",
 	    m->body.len)) == ERR_OK)
-		er = put_body(&s->out, m->body);
+		er = append_body(&s->out, m->body);
 	return er;
 }
 
 static enum error
-read_message(struct db *db, void *arg)
+read_shown(struct db *db, void *arg)
 {
-	struct showing	*s = arg;
+	struct message_view	*s = arg;
 
 	s->out.len = 0;
 	s->found = false;
-	return queue_show(db, s->id, put_message, s);
+	return queue_show(db, s->id, append_message, s);
 }
 
 int
 cmd_queue_show_run(struct session *d, int argc, char **argv)
 {
-	struct showing	 s = { .desk = d };
-	int		 rc = CLI_WRONG;
+	struct message_view	 s = { .session = d };
+	int			 rc = CLI_WRONG;
 
 	if (argc != 1 || !session_read_id(&s.id, argv[0]))
 		return cli_usage("queue show");
-	if (session_do(d, STORE_READ, read_message, &s)) {
+	if (session_do(d, STORE_READ, read_shown, &s)) {
 		rc = s.found ? CLI_DONE : session_say_no_message(s.id);
 		session_print(&s.out);
 	}
@@ -213,9 +213,9 @@ struct exporting {
 	struct buf		 out;
 };
 
-/* A member with text: what is no UTF-8 becomes U+FFFD, as in what QT is sent. */
+/* Appends a JSON member; bytes that are not UTF-8 become U+FFFD, as in the body for QT. */
 static enum error
-put_member(struct buf *out, const char *name, struct slice text)
+append_member(struct buf *out, const char *name, struct slice text)
 {
 	enum error	 er;
 
@@ -236,16 +236,16 @@ export_row(void *ctx, const struct queue_message *m)
 	if (e->only != QUEUE_NEW && m->state != e->only)
 		return ERR_OK;
 	if ((er = buf_printf(out, "{\"id\":%lld", (long long)m->id)) == ERR_OK &&
-	    (er = put_member(out, "account", m->account)) == ERR_OK &&
-	    (er = put_member(out, "event_code", m->code)) == ERR_OK &&
-	    (er = put_member(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = append_member(out, "account", m->account)) == ERR_OK &&
+	    (er = append_member(out, "event_code", m->code)) == ERR_OK &&
+	    (er = append_member(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
 	    (er = buf_printf(out, ",\"received\":%lld,\"attempts\":%lld,\"next\":",
 	    (long long)m->received_ms, (long long)m->attempts)) == ERR_OK &&
 	    (er = m->state == QUEUE_PENDING ? buf_printf(out, "%lld", (long long)m->next_ms) :
 	    buf_puts(out, "null")) == ERR_OK &&
-	    (er = put_member(out, "outcome", m->outcome)) == ERR_OK &&
-	    (er = put_member(out, "query", m->query)) == ERR_OK &&
-	    (er = put_member(out, "body", m->body)) == ERR_OK)
+	    (er = append_member(out, "outcome", m->outcome)) == ERR_OK &&
+	    (er = append_member(out, "query", m->query)) == ERR_OK &&
+	    (er = append_member(out, "body", m->body)) == ERR_OK)
 		er = buf_puts(out, "}\n");
 	return er;
 }
@@ -260,9 +260,9 @@ export_page(struct db *db, void *arg)
 	return queue_list(db, e->after_id, SESSION_PAGE, export_row, e);
 }
 
-/* False: that is no state that can be asked for. */
+/* Reads --state, if it is given.  False: the arguments are wrong. */
 static bool
-read_state(enum queue_state *state, int argc, char **argv)
+read_state_option(enum queue_state *state, int argc, char **argv)
 {
 	*state = QUEUE_NEW;
 	if (argc == 0)
@@ -279,7 +279,7 @@ cmd_queue_show_export(struct session *d, int argc, char **argv)
 	struct exporting	 e = { .after_id = 0 };
 	bool			 good;
 
-	if (!read_state(&e.only, argc, argv))
+	if (!read_state_option(&e.only, argc, argv))
 		return cli_usage("queue export");
 	while ((good = session_do(d, STORE_READ, export_page, &e))) {
 		session_print(&e.out);

@@ -16,12 +16,10 @@
 #include "wechat/datacube/reconcile.h"
 
 enum {
-	PERIOD	 = 30,			/* days, unless told otherwise */
-	LONGEST	 = 366,
-	READY_S	 = 8 * 3600		/* of a day in China: yesterday's numbers are there */
+	PERIOD	 = 30,			/* days, by default */
+	LONGEST	 = 366,			/* days */
+	READY_S	 = 8 * 3600		/* at 08:00 in China WeChat has the day before ready */
 };
-
-enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
 
 enum column {
 	ACCOUNT, DAY, HOUR, CALLS, FAILED_CALLS, ACKNOWLEDGED, REFUSED, NOT_STORED, UNHEARD,
@@ -45,26 +43,27 @@ static const struct report_column	 columns[COLUMNS] = {
 
 struct comparing {
 	const struct conf	*conf;
-	struct session		 desk;
-	enum form		 form;
-	bool			 hours;
+	struct session		 session;
+	enum term_table_form	 form;
+	bool			 hours;		/* --hours */
 	const char		*which;		/* account; NULL: all */
 	int64_t			 from, to;	/* days */
-	char			 first[CALENDAR_DAY_TEXT], last[CALENDAR_DAY_TEXT];	/* the same, as text */
+	char			 first[CALENDAR_DAY_TEXT];	/* from and to, as text */
+	char			 last[CALENDAR_DAY_TEXT];
 	bool			 from_given;
 
-	/* Of the account at hand: for each day 24 hours, or one row that is the day. */
+	/* Of the account that is compared now: 24 rows for a day, or one for all of it. */
 	const struct account	*account;
 	struct reconcile_row	*rows;
 	size_t			 n;
 	struct hour {
 		int64_t	 calls, fails;
-	}			*wechat;	/* by hour of the period; -1: not known */
-	struct hour		*daily;		/* by day */
-	struct counter_numbers	*ours;		/* by hour of the period */
+	}			*wechat;	/* for each hour of the period; -1: not known */
+	struct hour		*daily;		/* for each day of the period */
+	struct counter_numbers	*ours;		/* for each hour of the period */
 
-	struct report_question	 shape;		/* of the table */
-	size_t			 at[COLUMNS];	/* where in it a column is */
+	struct report_question	 shape;		/* the columns of the table */
+	size_t			 at[COLUMNS];	/* index of a column in the table */
 	struct table		 table;
 	enum reconcile_state	 worst;
 };
@@ -79,7 +78,10 @@ days_of(const struct comparing *k)
  * WeChat's numbers.
  */
 
-/* Days that have been asked for and had rows: what has none then is zero. */
+/*
+ * Marks the days that were asked for and had rows: an hour without a row is zero then.  The other
+ * days are not known, -1.
+ */
 static enum error
 read_asked(struct db *db, struct comparing *k, const char *endpoint, struct hour *to,
     size_t each)
@@ -101,7 +103,7 @@ read_asked(struct db *db, struct comparing *k, const char *endpoint, struct hour
 	return er;
 }
 
-/* select gives day, number within it, calls, failures. */
+/* Adds the rows of a SELECT that gives the day, the index within it, calls, and failures. */
 static enum error
 read_calls(struct db *db, struct comparing *k, const char *select, struct hour *to,
     size_t each)
@@ -160,9 +162,9 @@ take_hour(void *ctx, const struct counter_hour *h)
 		    h->numbers);
 }
 
-/* Rows for a day: its hours where WeChat's are there, else one. */
+/* Appends the rows of a day: 24 hours where WeChat has counted by hour, else one for the day. */
 static void
-add_day(struct comparing *k, int64_t day)
+append_day_rows(struct comparing *k, int64_t day)
 {
 	const size_t		 at = (size_t)(day - k->from);
 	const struct hour	*w = &k->wechat[at * COUNTER_HOURS];
@@ -186,7 +188,7 @@ add_day(struct comparing *k, int64_t day)
  */
 
 static enum error
-put_row(struct comparing *k, const struct reconcile_row *r)
+append_table_row(struct comparing *k, const struct reconcile_row *r)
 {
 	const int64_t	 numbers[COLUMNS] = {
 		[HOUR] = r->hour, [CALLS] = r->calls, [FAILED_CALLS] = r->fails,
@@ -211,14 +213,14 @@ put_row(struct comparing *k, const struct reconcile_row *r)
 }
 
 static bool
-is_empty(const struct reconcile_row *r)
+is_empty_row(const struct reconcile_row *r)
 {
 	return r->calls <= 0 && r->acknowledged + r->failed + r->proved + r->refused == 0;
 }
 
-/* The rows of a day as they are, or their sum. */
+/* Appends the hours of a day to the table, or their sum. */
 static enum error
-put_day(struct comparing *k, const struct reconcile_row *rows, size_t n)
+append_table_day(struct comparing *k, const struct reconcile_row *rows, size_t n)
 {
 	struct reconcile_row	 sum;
 	enum error		 er = ERR_OK;
@@ -230,15 +232,15 @@ put_day(struct comparing *k, const struct reconcile_row *rows, size_t n)
 	if (sum.state == RECONCILE_UNKNOWN)
 		sum.calls = sum.fails = -1;
 	if (!k->hours)
-		return put_row(k, &sum);
+		return append_table_row(k, &sum);
 	for (i = 0; i < n && er == ERR_OK; i++)
-		if (!is_empty(&rows[i]) || rows[i].state == RECONCILE_UNKNOWN)
-			er = put_row(k, &rows[i]);
+		if (!is_empty_row(&rows[i]) || rows[i].state == RECONCILE_UNKNOWN)
+			er = append_table_row(k, &rows[i]);
 	return er;
 }
 
 static enum error
-put_rows(struct comparing *k)
+append_table(struct comparing *k)
 {
 	enum error	 er = ERR_OK;
 	size_t		 i, n;
@@ -246,35 +248,35 @@ put_rows(struct comparing *k)
 	for (i = 0; i < k->n && er == ERR_OK; i += n) {
 		for (n = 1; i + n < k->n && k->rows[i + n].day == k->rows[i].day; n++)
 			;
-		er = put_day(k, &k->rows[i], n);
+		er = append_table_day(k, &k->rows[i], n);
 	}
 	return er;
 }
 
-/* False: what is wrong has been said. */
+/* Compares the days of one account.  False: stderr says what is wrong. */
 static bool
-compare(struct comparing *k)
+compare_account(struct comparing *k)
 {
 	const size_t	 hours = days_of(k) * COUNTER_HOURS;
 	enum error	 er;
 	int64_t		 day;
 
 	memset(k->ours, 0, hours * sizeof(*k->ours));
-	if (k->desk.services.store == NULL) {
-		(void)fprintf(stderr, "qtoa: nothing has been stored yet; run: qtoa datacube pull\n");
+	if (k->session.services.store == NULL) {
+		(void)fprintf(stderr, "qtoa: nothing is stored yet; run: qtoa datacube pull\n");
 		return false;
 	}
-	if (!session_do(&k->desk, STORE_WRITE, read_wechat, k))
+	if (!session_do(&k->session, STORE_WRITE, read_wechat, k))
 		return false;
 	if ((er = counters_read(k->conf->set.state_dir, k->from, k->to, take_hour, k)) != ERR_OK) {
-		(void)fprintf(stderr, "qtoa: %s: what was counted cannot be read\n",
+		(void)fprintf(stderr, "qtoa: %s: the counters cannot be read; run: qtoa check\n",
 		    k->conf->set.state_dir);
 		return false;
 	}
 	for (k->n = 0, day = k->from; day <= k->to; day++)
-		add_day(k, day);
+		append_day_rows(k, day);
 	reconcile_judge(k->rows, k->n);
-	return put_rows(k) == ERR_OK;
+	return append_table(k) == ERR_OK;
 }
 
 static enum error
@@ -307,31 +309,21 @@ compare_all(struct comparing *k)
 			continue;
 		any = true;
 		k->account = a;
-		if (!compare(k))
+		if (!compare_account(k))
 			return false;
 	}
 	if (!any)
-		(void)fprintf(stderr, "qtoa: no account \"%s\"\n", k->which);
+		(void)fprintf(stderr, "qtoa: there is no account \"%s\"\n", k->which);
 	return any;
 }
 
 static bool
-print(struct comparing *k)
+print_comparison(struct comparing *k)
 {
-	struct buf	 out = { 0 };
-	enum error	 er = ERR_OK;
+	struct buf		 out = { 0 };
+	const enum error	 er = term_table_write(&out, &k->table, &k->shape, k->form,
+				    term_width(STDOUT_FILENO));
 
-	switch (k->form) {
-	case FORM_TEXT:
-		er = term_table(&out, &k->table, &k->shape, term_width(STDOUT_FILENO));
-		break;
-	case FORM_JSON:
-		er = table_json(&out, &k->table);
-		break;
-	case FORM_CSV:
-		er = table_csv(&out, &k->table);
-		break;
-	}
 	if (er == ERR_OK)
 		session_print(&out);
 	buf_free(&out);
@@ -343,7 +335,7 @@ print(struct comparing *k)
  */
 
 static void
-first_day(void *ctx, const struct counter_hour *h)
+find_first_day(void *ctx, const struct counter_hour *h)
 {
 	int64_t	*first = ctx;
 
@@ -351,9 +343,12 @@ first_day(void *ctx, const struct counter_hour *h)
 		*first = h->day;
 }
 
-/* To the last day whose numbers are there; from the first on which we counted, or so far back. */
+/*
+ * The default period ends with the last day that WeChat has ready, and begins PERIOD days before or
+ * with the first day on which we counted, whichever is later.
+ */
 static void
-default_period(struct comparing *k)
+set_default_period(struct comparing *k)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 	int64_t		 first = INT64_MAX;
@@ -363,13 +358,13 @@ default_period(struct comparing *k)
 	if (k->from_given)
 		return;
 	k->from = k->to - PERIOD + 1;
-	(void)counters_read(k->conf->set.state_dir, k->from, k->to, first_day, &first);
+	(void)counters_read(k->conf->set.state_dir, k->from, k->to, find_first_day, &first);
 	if (first != INT64_MAX && first > k->from)
 		k->from = first;
 }
 
 static bool
-read_option(struct comparing *k, const char *name, const char *value)
+read_period_option(struct comparing *k, const char *name, const char *value)
 {
 	if (strcmp(name, "--account") == 0) {
 		k->which = value;
@@ -381,23 +376,21 @@ read_option(struct comparing *k, const char *name, const char *value)
 }
 
 static bool
-read_arguments(struct comparing *k, int argc, char **argv)
+read_comparison(struct comparing *k, int argc, char **argv)
 {
 	int	 i;
 
 	for (i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--hours") == 0)
 			k->hours = true;
-		else if (strcmp(argv[i], "--json") == 0)
-			k->form = FORM_JSON;
-		else if (strcmp(argv[i], "--csv") == 0)
-			k->form = FORM_CSV;
-		else if (i + 1 == argc || !read_option(k, argv[i], argv[i + 1]))
+		else if (term_table_read_form(&k->form, argv[i]))
+			continue;
+		else if (i + 1 == argc || !read_period_option(k, argv[i], argv[i + 1]))
 			return false;
 		else
 			i++;
 	}
-	default_period(k);
+	set_default_period(k);
 	calendar_day_text(k->first, k->from);
 	calendar_day_text(k->last, k->to);
 	return k->from <= k->to && k->to - k->from < LONGEST;
@@ -410,18 +403,18 @@ cmd_reconcile_run(struct conf *c, int problems, int argc, char **argv)
 	size_t			 days;
 	int			 rc = CLI_WRONG;
 
-	if (!read_arguments(&k, argc, argv))
+	if (!read_comparison(&k, argc, argv))
 		return cli_usage("reconcile");
 	days = days_of(&k);
 	k.rows = calloc(days * COUNTER_HOURS, sizeof(*k.rows));
 	k.wechat = calloc(days * COUNTER_HOURS, sizeof(*k.wechat));
 	k.daily = calloc(days, sizeof(*k.daily));
 	k.ours = calloc(days * COUNTER_HOURS, sizeof(*k.ours));
-	if (session_open(&k.desk, c, problems == 0) && k.rows != NULL && k.wechat != NULL &&
-	    k.daily != NULL && k.ours != NULL && compare_all(&k) && print(&k) &&
+	if (session_open(&k.session, c, problems == 0) && k.rows != NULL && k.wechat != NULL &&
+	    k.daily != NULL && k.ours != NULL && compare_all(&k) && print_comparison(&k) &&
 	    k.worst <= RECONCILE_MORE)
 		rc = CLI_DONE;
-	session_close(&k.desk);
+	session_close(&k.session);
 	table_free(&k.table);
 	free(k.rows);
 	free(k.wechat);

@@ -12,18 +12,16 @@
 #include "report/questions.h"
 #include "state/table.h"
 
-enum { PATIENCE_MS = 60000 };	/* with all that is asked */
-
-enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
+enum { PATIENCE_MS = 60000 };	/* for all questions together */
 
 struct asking {
 	const struct conf		*conf;
 	const struct report_question	*q;	/* NULL: the overview */
-	enum form			 form;
-	int				 argc;	/* arguments of the questions: --NAME VALUE... */
+	enum term_table_form		 form;
+	int				 argc;	/* options of the questions: --NAME VALUE... */
 	char				**argv;
-	struct db			*db;	/* NULL: there is nothing yet */
-	bool				 warned;	/* of days that are forgotten */
+	struct db			*db;	/* NULL: there is no store yet */
+	bool				 warned;	/* about days that are forgotten */
 	struct table			 table;
 	struct buf			 out;
 };
@@ -43,9 +41,9 @@ is_option(const struct report_question *q, const char *name)
 	return false;
 }
 
-/* --json and --csv are taken out; what is left are names and values. */
+/* Takes the question, --json and --csv out of argv; names and values of options are left. */
 static bool
-read_arguments(struct asking *k, int argc, char **argv)
+read_question(struct asking *k, int argc, char **argv)
 {
 	int	 i, n = 0;
 
@@ -55,24 +53,20 @@ read_arguments(struct asking *k, int argc, char **argv)
 		argc--, argv++;
 	}
 	for (i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			k->form = FORM_JSON;
-		else if (strcmp(argv[i], "--csv") == 0)
-			k->form = FORM_CSV;
-		else if (strncmp(argv[i], "--", 2) != 0 || !is_option(k->q, argv[i] + 2) ||
+		if (term_table_read_form(&k->form, argv[i]))
+			continue;
+		if (strncmp(argv[i], "--", 2) != 0 || !is_option(k->q, argv[i] + 2) ||
 		    i + 1 == argc)
 			return false;
-		else {
-			argv[n++] = argv[i];
-			argv[n++] = argv[++i];
-		}
+		argv[n++] = argv[i];
+		argv[n++] = argv[++i];
 	}
 	k->argc = n;
 	k->argv = argv;
-	return k->q != NULL || k->form != FORM_CSV;
+	return k->q != NULL || k->form != TERM_TABLE_CSV;
 }
 
-/* False: said what is wrong with them. */
+/* False: one of them is wrong, and stderr says which. */
 static bool
 set_arguments(struct report_args *a, const struct asking *k, const struct report_question *q)
 {
@@ -93,9 +87,9 @@ set_arguments(struct report_args *a, const struct asking *k, const struct report
 	return false;
 }
 
-/* Where there is no store yet, the table is as empty as that. */
+/* Asks the question.  Where there is no store yet, the table has the columns and no rows. */
 static enum error
-fill(struct asking *k, const struct report_question *q, const struct report_args *a)
+fill_table(struct asking *k, const struct report_question *q, const struct report_args *a)
 {
 	const char	*names[REPORT_COLUMNS_MAX];
 	size_t		 n;
@@ -108,18 +102,21 @@ fill(struct asking *k, const struct report_question *q, const struct report_args
 }
 
 static enum error
-print_text(struct asking *k, const struct report_question *q, const struct report_args *a)
+append_answer(struct asking *k, const struct report_question *q, const struct report_args *a)
 {
+	const int	 width = term_width(STDOUT_FILENO);
 	enum error	 er;
 
+	if (k->form != TERM_TABLE_TEXT)
+		return term_table_write(&k->out, &k->table, q, k->form, width);
 	er = buf_printf(&k->out, "%s, %s to %s%s%s\n", i18n_text(ENGLISH, q->name), a->from, a->to,
 	    *a->account != '\0' ? ", " : "", a->account);
 	if (er == ERR_OK && k->table.rows == 0)
 		return buf_puts(&k->out, "  nothing\n");
-	return er == ERR_OK ? term_table(&k->out, &k->table, q, term_width(STDOUT_FILENO)) : er;
+	return er == ERR_OK ? term_table(&k->out, &k->table, q, width) : er;
 }
 
-/* Once, whatever the form: numbers of days that are forgotten are of what is left. */
+/* Warns once that the store has forgotten events of the period, so that the counts are too low. */
 static void
 warn_of_forgotten(struct asking *k, const struct report_args *a)
 {
@@ -128,13 +125,14 @@ warn_of_forgotten(struct asking *k, const struct report_args *a)
 	if (k->db == NULL || k->warned || questions_kept_from(day, k->db, a) != ERR_OK ||
 	    *day == '\0')
 		return;
-	(void)fprintf(stderr, "qtoa: events before %s are forgotten (collect_days)\n", day);
+	(void)fprintf(stderr, "qtoa: events before %s are forgotten, as settings.collect_days "
+	    "says\n", day);
 	k->warned = true;
 }
 
-/* One question, answered on stdout. */
+/* Prints the answer to one question. */
 static int
-answer(struct asking *k, const struct report_question *q)
+answer_question(struct asking *k, const struct report_question *q)
 {
 	struct report_args	 a;
 	enum error		 er;
@@ -143,19 +141,8 @@ answer(struct asking *k, const struct report_question *q)
 		return CLI_USAGE;
 	k->out.len = 0;
 	warn_of_forgotten(k, &a);
-	if ((er = fill(k, q, &a)) == ERR_OK)
-		switch (k->form) {
-		case FORM_TEXT:
-			er = print_text(k, q, &a);
-			break;
-		case FORM_JSON:
-			er = table_json(&k->out, &k->table);
-			break;
-		case FORM_CSV:
-			er = table_csv(&k->out, &k->table);
-			break;
-		}
-	if (er == ERR_OK) {
+	if ((er = fill_table(k, q, &a)) == ERR_OK &&
+	    (er = append_answer(k, q, &a)) == ERR_OK) {
 		session_print(&k->out);
 		return CLI_DONE;
 	}
@@ -164,17 +151,17 @@ answer(struct asking *k, const struct report_question *q)
 	return CLI_WRONG;
 }
 
-/* One below the other, or as the members of an object. */
+/* Answers the question, or all of the overview: below each other, or as members of one object. */
 static int
 answer_all(struct asking *k)
 {
 	const struct report_question	*q;
-	const bool			 json = k->form == FORM_JSON;
+	const bool			 json = k->form == TERM_TABLE_JSON;
 	int				 rc = CLI_DONE;
 	bool				 first = true;
 
 	if (k->q != NULL)
-		return answer(k, k->q);
+		return answer_question(k, k->q);
 	for (q = questions_table; q->name != NULL && rc == CLI_DONE; q++) {
 		if (q->model)
 			continue;
@@ -183,7 +170,7 @@ answer_all(struct asking *k)
 		else if (!first)
 			(void)putchar('\n');
 		first = false;
-		rc = answer(k, q);
+		rc = answer_question(k, q);
 	}
 	if (json && rc == CLI_DONE)
 		(void)puts("}");
@@ -198,7 +185,7 @@ cmd_report_run(struct conf *c, int problems, int argc, char **argv)
 	char		 why[160] = "";
 	int		 rc = CLI_WRONG;
 
-	if (!read_arguments(&k, argc, argv)) {
+	if (!read_question(&k, argc, argv)) {
 		(void)cli_usage("report");
 		help_questions(stderr);
 		return CLI_USAGE;

@@ -10,9 +10,9 @@
 #include "net/http_client.h"
 #include "wechat/xml_scan.h"
 
-enum { SEND_MS = 10000 };	/* patience with the program; WeChat has 5 s */
+enum { SEND_MS = 10000 };	/* how long an answer is waited for; WeChat waits 5 s */
 
-/* What playing WeChat needs, and keeps from file to file. */
+/* The sender of all files: the connection, and buffers that each file uses again. */
 struct sender {
 	const struct conf	*conf;
 	const struct account	*account;
@@ -23,9 +23,9 @@ struct sender {
 	struct http_answer	 answer;
 };
 
-/* Appends `&name=value`, the value percent-encoded. */
+/* Appends `&name=value`, with the value percent-encoded. */
 static enum error
-put_param(struct buf *b, const char *name, struct slice value)
+append_param(struct buf *b, const char *name, struct slice value)
 {
 	static const char	 hex[] = "0123456789ABCDEF";
 	enum error		 er;
@@ -51,9 +51,9 @@ put_param(struct buf *b, const char *name, struct slice value)
 	return ERR_OK;
 }
 
-/* The body as WeChat sends it in the account's mode. */
+/* Makes the body as WeChat sends it in the account's mode. */
 static enum error
-put_body(struct sender *s)
+make_push_body(struct sender *s)
 {
 	static const char	 end[] = "</xml>";
 	struct slice		 xml = buf_slice(&s->xml);
@@ -79,9 +79,9 @@ put_body(struct sender *s)
 	return buf_printf(&s->body, "<Encrypt><![CDATA[%s]]></Encrypt>%s", s->sealed.p, end);
 }
 
-/* URL with WeChat's parameters, signed now. */
+/* Makes the URL with WeChat's parameters and a signature of this moment. */
 static enum error
-put_target(struct sender *s)
+make_push_url(struct sender *s)
 {
 	static unsigned	 count;
 	char		 ts[24], nonce[24], hex[CRYPTO_SHA1_HEX + 1];
@@ -100,7 +100,7 @@ put_target(struct sender *s)
 	    strchr(s->url, '?') == NULL ? '?' : '&', hex, ts, nonce)) != ERR_OK)
 		return er;
 	if (s->openid.len != 0 &&
-	    (er = put_param(&s->target, "openid", buf_slice(&s->openid))) != ERR_OK)
+	    (er = append_param(&s->target, "openid", buf_slice(&s->openid))) != ERR_OK)
 		return er;
 	if (s->account->mode != PLAIN && ((er = crypto_sign(s->crypto, hex, parts, 4)) != ERR_OK ||
 	    (er = buf_printf(&s->target, "&encrypt_type=aes&msg_signature=%s", hex)) != ERR_OK))
@@ -108,9 +108,9 @@ put_target(struct sender *s)
 	return buf_putc(&s->target, '\0');
 }
 
-/* Foreign text on a terminal: one line, no control characters. */
+/* Prints an answer as one short line; control characters and what is not ASCII become `?`. */
 static void
-print_text(struct slice text)
+print_answer_text(struct slice text)
 {
 	size_t	 i;
 
@@ -120,7 +120,7 @@ print_text(struct slice text)
 		(void)putchar(text.p[i] >= ' ' && text.p[i] < 0x7f ? text.p[i] : '?');
 }
 
-/* True if WeChat would have heard `success`. */
+/* True: the answer is the `success` that WeChat expects. */
 static bool
 send_file(struct sender *s, const char *file)
 {
@@ -131,10 +131,10 @@ send_file(struct sender *s, const char *file)
 		(void)fprintf(stderr, "qtoa: %s: %s\n", file, strerror(errno));
 		return false;
 	}
-	s->openid.len = 0;	/* who has no FromUserName has no openid either */
+	s->openid.len = 0;	/* a message without FromUserName has no openid */
 	if (xml_scan_child(&s->openid, buf_slice(&s->xml), "FromUserName") != ERR_OK)
 		s->openid.len = 0;
-	if (put_body(s) != ERR_OK || put_target(s) != ERR_OK) {
+	if (make_push_body(s) != ERR_OK || make_push_url(s) != ERR_OK) {
 		(void)fprintf(stderr, "qtoa: %s: cannot be sent in %s mode\n", file,
 		    conf_mode_name(s->account->mode));
 		return false;
@@ -145,7 +145,7 @@ send_file(struct sender *s, const char *file)
 	http_client_do(s->http, &s->answer, &call);
 	good = s->answer.status == 200 && slice_is(buf_slice(&s->answer.body), "success");
 	(void)printf("%3d ", s->answer.status);
-	print_text(s->answer.status == 0 ? slice_of(s->answer.why) :
+	print_answer_text(s->answer.status == 0 ? slice_of(s->answer.why) :
 	    buf_slice(&s->answer.body));
 	(void)printf(" %d ms %s\n", s->answer.ms, file);
 	return good;
@@ -175,7 +175,7 @@ cmd_send_run(struct conf *c, int problems, int argc, char **argv)
 	if (problems != 0)
 		return CLI_WRONG;
 	if ((s.account = conf_account(c, slice_of(argv[1]))) == NULL) {
-		(void)fprintf(stderr, "qtoa: no account has .path \"%s\"\n", argv[1]);
+		(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"\n", argv[1]);
 		return CLI_WRONG;
 	}
 	s.url = argv[2];

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,25 +13,23 @@
 #include "core/clock.h"
 #include "core/format.h"
 #include "core/log.h"
+#include "core/number.h"
 #include "monitor/status.h"
 
 enum {
-	WIDTH	= 80,		/* where there is no terminal, and of the tables */
+	WIDTH	= 80,		/* columns and lines where stdout is not a terminal */
 	HEIGHT	= 24,
-	NARROW	= 40,		/* no terminal is taken for less */
-	LABEL	= 13,		/* columns of what stands on the left of all lines */
-	STAMP	= 20,		/* of the time on the right of the first */
-	LINE	= 1024,
-	PATIENCE_MS = 2000,	/* with other processes at the store */
-	SECONDS	= 2,		/* between two screens */
-	SECONDS_MAX = 86400,
-	DAY_S	= 86400,
-	CHINA_S	= 8 * 3600,
-	YEARS_DAYS = 3650	/* further into the future nobody looks */
+	NARROW	= 40,		/* a narrower terminal gets lines of this width */
+	LABEL	= 13,		/* columns of the label at the left of each line */
+	STAMP	= 20,		/* columns of the time at the right of the first line */
+	LINE	= 1024,		/* bytes */
+	PATIENCE_MS = 2000,	/* how long other processes at the store are waited for */
+	SECONDS	= 2,		/* between two screens, by default */
+	YEARS_DAYS = 3650	/* a disk that lasts longer lasts "for years" */
 };
 
-/* The parts of a screen, from top to bottom; each with its lines. */
-enum part_name { HEADLINE, SIGNS, TODAY, NOW, DISK, FAILURES, KNOCKING, PARTS };
+/* The parts of a screen, from top to bottom. */
+enum part_name { HEADLINE, SIGNS, TODAY, NOW, DISK, FAILURES, BAD_PEERS, PARTS };
 
 struct part {
 	struct buf	 text;
@@ -43,18 +40,18 @@ struct screen {
 	const struct status	*st;
 	int			 width, height;
 	struct part		 parts[PARTS];
-	struct part		*at;		/* the one that is being written */
-	enum error		 er;		/* the first */
+	struct part		*at;		/* the part that is being written */
+	enum error		 er;		/* the first error */
 };
 
 struct watching {
 	const struct conf	*conf;
-	bool			 usable;
+	bool			 usable;	/* the configuration is */
 	bool			 json;
 	bool			 watch;
-	int			 seconds;
-	bool			 terminal;	/* stdout is one */
-	bool			 well;		/* by the last screen */
+	int			 seconds;	/* between two screens */
+	bool			 terminal;	/* stdout is a terminal */
+	bool			 well;		/* the last screen says so */
 };
 
 /*
@@ -67,9 +64,9 @@ begin_part(struct screen *s, enum part_name name)
 	s->at = &s->parts[name];
 }
 
-/* A line, cut where the screen ends: a label, and text behind it. */
+/* Writes a line, cut where the screen ends: a label, and a text after it. */
 static void
-put_slices(struct screen *s, const char *label, struct slice text)
+write_slices(struct screen *s, const char *label, struct slice text)
 {
 	struct buf	*out = &s->at->text;
 	int		 used = 0;
@@ -86,11 +83,11 @@ put_slices(struct screen *s, const char *label, struct slice text)
 }
 
 static void
-put_line(struct screen *s, const char *label, const char *fmt, ...)
+write_line(struct screen *s, const char *label, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 static void
-put_line(struct screen *s, const char *label, const char *fmt, ...)
+write_line(struct screen *s, const char *label, const char *fmt, ...)
 {
 	char	 text[LINE];
 	va_list	 ap;
@@ -98,10 +95,10 @@ put_line(struct screen *s, const char *label, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	put_slices(s, label, slice_of(text));
+	write_slices(s, label, slice_of(text));
 }
 
-/* Columns that text takes. */
+/* The columns that the text takes on the screen. */
 static int
 columns_of(struct screen *s, struct slice text)
 {
@@ -114,9 +111,9 @@ columns_of(struct screen *s, struct slice text)
 	return used;
 }
 
-/* How many bytes of text go into a line; whole words, if there is one that does. */
+/* How many bytes of the text fit into a line: whole words, or one word that is too long. */
 static size_t
-fitting(struct screen *s, struct slice text)
+fitting_length_of(struct screen *s, struct slice text)
 {
 	size_t	 n = 0, next;
 
@@ -132,13 +129,13 @@ fitting(struct screen *s, struct slice text)
 }
 
 static void
-put_wrapped(struct screen *s, const char *label, struct slice text)
+write_wrapped(struct screen *s, const char *label, struct slice text)
 {
 	size_t	 n;
 
 	while (text.len != 0 && s->er == ERR_OK) {
-		n = fitting(s, text);
-		put_slices(s, label, (struct slice){ text.p, n });
+		n = fitting_length_of(s, text);
+		write_slices(s, label, (struct slice){ text.p, n });
 		for (label = ""; n < text.len && text.p[n] == ' '; n++)
 			;
 		text = (struct slice){ text.p + n, text.len - n };
@@ -149,76 +146,76 @@ put_wrapped(struct screen *s, const char *label, struct slice text)
  * The first line, and what is wrong.
  */
 
-/* "stopped shop, news; disk", as it grows. */
+/* Collects what is wrong, "stopped shop, news; disk", and counts the warnings. */
 struct summary {
 	char		 text[LINE];
 	size_t		 len;
-	const char	*what;		/* the last one */
+	const char	*what;		/* the last kind of fault */
 	int		 warnings;
 };
 
 static void
-sum_up(void *ctx, const struct health_sign *v)
+add_to_summary(void *ctx, const struct health_sign *sign)
 {
-	struct summary	*m = ctx;
-	const bool	 same = m->what != NULL && strcmp(m->what, v->what) == 0;
+	struct summary	*sum = ctx;
+	const bool	 same = sum->what != NULL && strcmp(sum->what, sign->what) == 0;
+	char		*end = sum->text + sum->len;
+	const size_t	 room = LINE - sum->len;
 	int		 n;
 
-	m->warnings += !v->bad;
-	if (!v->bad || (same && *v->account == '\0'))
+	sum->warnings += !sign->bad;
+	if (!sign->bad || (same && *sign->account == '\0'))
 		return;
 	if (same)
-		n = snprintf(m->text + m->len, LINE - m->len, ", %s", v->account);
+		n = snprintf(end, room, ", %s", sign->account);
 	else
-		n = snprintf(m->text + m->len, LINE - m->len, "%s%s%s%s", m->len == 0 ? "" : "; ",
-		    v->what, *v->account != '\0' ? " " : "", v->account);
-	m->what = v->what;
-	m->len = m->len + (size_t)n < LINE ? m->len + (size_t)n : LINE - 1;
+		n = snprintf(end, room, "%s%s%s%s", sum->len == 0 ? "" : "; ", sign->what,
+		    *sign->account != '\0' ? " " : "", sign->account);
+	sum->what = sign->what;
+	sum->len = (size_t)n < room ? sum->len + (size_t)n : LINE - 1;
 }
 
 static void
-put_headline(struct screen *s)
+write_headline(struct screen *s)
 {
-	const int64_t	 now_s = s->st->health.now_ms / 1000, at_s = (now_s + CHINA_S) % DAY_S;
-	struct summary	 m = { .len = 0 };
-	char		 text[LINE + 16], day[CALENDAR_DAY_TEXT];
+	struct summary	 sum = { .len = 0 };
+	char		 text[LINE + 16], time[TERM_TIME];
 	struct buf	*out = &s->parts[HEADLINE].text;
 	int		 used = 0;
 
-	status_judge(s->st, sum_up, &m);
-	if (m.len != 0)
-		(void)snprintf(text, sizeof(text), "failing: %s", m.text);
-	else if (m.warnings != 0)
-		(void)snprintf(text, sizeof(text), "well, but %d warning%s", m.warnings,
-		    m.warnings == 1 ? "" : "s");
+	status_judge(s->st, add_to_summary, &sum);
+	if (sum.len != 0)
+		(void)snprintf(text, sizeof(text), "failing: %s", sum.text);
+	else if (sum.warnings != 0)
+		(void)snprintf(text, sizeof(text), "well, but %d warning%s", sum.warnings,
+		    sum.warnings == 1 ? "" : "s");
 	else
 		(void)snprintf(text, sizeof(text), "well");
-	calendar_day_text(day, s->st->day);
+	term_time(time, s->st->health.now_ms / 1000);
 	s->parts[HEADLINE].lines = 1;
 	if ((s->er = format_line(out, &used, slice_of(text), s->width - STAMP)) == ERR_OK &&
 	    (s->er = term_blanks(out, s->width - STAMP + 1 - used)) == ERR_OK)
-		s->er = buf_printf(out, "%s %02d:%02d:%02d\n", day, (int)(at_s / 3600),
-		    (int)(at_s / 60 % 60), (int)(at_s % 60));
+		s->er = buf_printf(out, "%s\n", time);
 }
 
 static void
-put_sign(void *ctx, const struct health_sign *v)
+write_sign(void *ctx, const struct health_sign *sign)
 {
 	struct screen	*s = ctx;
 	char		 text[LINE];
 
-	(void)snprintf(text, sizeof(text), "%s%s%s", v->account, *v->account != '\0' ? ": " : "",
-	    v->text);
-	put_wrapped(s, v->bad ? "failed" : "warning", slice_of(text));
+	(void)snprintf(text, sizeof(text), "%s%s%s", sign->account,
+	    *sign->account != '\0' ? ": " : "", sign->text);
+	write_wrapped(s, sign->bad ? "failed" : "warning", slice_of(text));
 }
 
 /*
- * Tables: what came today, and how it is now.
+ * Tables: what came today, and the state of now.
  */
 
-enum { CELL = 24 };
+enum { CELL = 24 };	/* bytes */
 
-/* With not more characters than width: 1234567, 12M. */
+/* Writes a number in width characters at most: "1234567", "12M". */
 static void
 write_count(char text[CELL], int64_t n, int width)
 {
@@ -243,7 +240,7 @@ write_ms(char text[CELL], int64_t ms)
 		(void)snprintf(text, CELL, "%llds", (long long)(ms / 1000));
 }
 
-/* Half, and 99 of 100, stayed within it. */
+/* Writes the times within which a half, and 99 of 100, were done. */
 static void
 write_times(char text[CELL], int64_t p50_ms, int64_t p99_ms)
 {
@@ -258,7 +255,7 @@ write_times(char text[CELL], int64_t p50_ms, int64_t p99_ms)
 }
 
 static void
-put_today(struct screen *s, const struct account *a, const struct counter_numbers *today)
+write_today(struct screen *s, const struct account *a, const struct counter_numbers *today)
 {
 	enum { RECEIVED, DELIVERED, QUEUED, DEAD, REPEATS, REFUSED, WAITED, QT, CELLS };
 	char			 cell[CELLS][CELL];
@@ -273,23 +270,24 @@ put_today(struct screen *s, const struct account *a, const struct counter_number
 	write_count(cell[REFUSED], n.refused, 7);
 	write_times(cell[WAITED], n.p50_ms, n.p99_ms);
 	write_times(cell[QT], n.qt_p50_ms, n.qt_p99_ms);
-	put_line(s, a->name, "%8s %9s %6s %4s %7s %7s %9s %9s", cell[RECEIVED], cell[DELIVERED],
+	write_line(s, a->name, "%8s %9s %6s %4s %7s %7s %9s %9s", cell[RECEIVED], cell[DELIVERED],
 	    cell[QUEUED], cell[DEAD], cell[REPEATS], cell[REFUSED], cell[WAITED], cell[QT]);
 }
 
 static void
-put_all_today(struct screen *s)
+write_all_today(struct screen *s)
 {
 	const struct conf	*c = s->st->health.conf;
 	size_t			 i;
 
 	begin_part(s, TODAY);
-	put_line(s, "today", "received delivered queued dead repeats refused %9s %9s", "p50/99 ms",
+	write_line(s, "today", "received delivered queued dead repeats refused %9s %9s", "p50/99 "
+	    "ms",
 	    "QT 50/99");
 	for (i = 0; i < c->n && s->st->counted; i++)
-		put_today(s, &c->accounts[i], &s->st->today[i]);
+		write_today(s, &c->accounts[i], &s->st->today[i]);
 	if (!s->st->counted)
-		put_line(s, "", "cannot be read");
+		write_line(s, "", "cannot be read");
 }
 
 static void
@@ -328,7 +326,7 @@ write_token(char text[CELL], const struct health_account *a)
 }
 
 static void
-put_now(struct screen *s, const struct health_account *a)
+write_now(struct screen *s, const struct health_account *a)
 {
 	char	 pending[CELL], dead[CELL], oldest[CELL], dead_age[CELL], gate[CELL], token[CELL];
 
@@ -342,25 +340,25 @@ put_now(struct screen *s, const struct health_account *a)
 	write_age(dead_age, a->dead_age_ms);
 	write_gate(gate, a, s->st->health.now_ms);
 	write_token(token, a);
-	put_line(s, a->account->name, "%7s %7s %6s %7s  %-18s  %s", pending, oldest, dead,
+	write_line(s, a->account->name, "%7s %7s %6s %7s  %-18s  %s", pending, oldest, dead,
 	    dead_age, gate, token);
 }
 
 static void
-put_all_now(struct screen *s)
+write_all_now(struct screen *s)
 {
-	const struct health_state	*v = &s->st->health;
+	const struct health_state	*health = &s->st->health;
 	size_t				 i;
 
 	begin_part(s, NOW);
-	put_line(s, "now", "%7s %7s %6s %7s  %-18s  %s", "pending", "oldest", "dead", "oldest",
+	write_line(s, "now", "%7s %7s %6s %7s  %-18s  %s", "pending", "oldest", "dead", "oldest",
 	    "QT", "token");
-	for (i = 0; i < v->n; i++)
-		put_now(s, &v->accounts[i]);
+	for (i = 0; i < health->n; i++)
+		write_now(s, &health->accounts[i]);
 }
 
 /*
- * The disk, failures.
+ * The disk, and failures.
  */
 
 static void
@@ -373,16 +371,17 @@ write_bytes(char text[CELL], int64_t bytes)
 }
 
 static void
-put_disk(struct screen *s)
+write_disk(struct screen *s)
 {
-	const struct health_state	*v = &s->st->health;
-	char				 db[CELL], state[CELL], room[CELL], day[CELL], growth[LINE] = "";
+	const struct health_state	*health = &s->st->health;
+	char				 db[CELL], state[CELL], room[CELL], day[CELL];
+	char				 growth[LINE] = "";
 	const int64_t			 days = s->st->full_days;
 
 	begin_part(s, DISK);
-	write_bytes(db, v->db_bytes);
-	write_bytes(state, v->state_bytes);
-	write_bytes(room, v->free_bytes);
+	write_bytes(db, health->db_bytes);
+	write_bytes(state, health->state_bytes);
+	write_bytes(room, health->free_bytes);
 	write_bytes(day, s->st->daily_bytes);
 	if (s->st->daily_bytes != -1)
 		(void)snprintf(growth, sizeof(growth), ", +%s a day", day);
@@ -391,7 +390,7 @@ put_disk(struct screen *s)
 	else if (days != -1)
 		(void)snprintf(growth + strlen(growth), LINE - strlen(growth), ": %lld day%s",
 		    (long long)days, days == 1 ? "" : "s");
-	put_line(s, "disk", "qtoa.db %s, all %s, free %s%s", db, state, room, growth);
+	write_line(s, "disk", "qtoa.db %s, all %s, free %s%s", db, state, room, growth);
 }
 
 static void
@@ -404,37 +403,37 @@ write_ago(char text[CELL], const struct screen *s, int64_t ms)
 }
 
 static void
-put_failure(struct screen *s, const char *label, const struct log_ratelimit_entry *e)
+write_failure(struct screen *s, const char *label, const struct log_ratelimit_entry *e)
 {
 	const bool	 is_request = strcmp(e->what, "request") == 0;
 	char		 ago[CELL], count[CELL];
 
 	write_ago(ago, s, e->last_ms);
 	write_count(count, (int64_t)e->count, 6);
-	put_line(s, label, "%10s %6s x  %s%s%s: %s%s%s%s%s", ago, count,
+	write_line(s, label, "%10s %6s x  %s%s%s: %s%s%s%s%s", ago, count,
 	    is_request ? "" : e->what, is_request ? "" : " ", e->account, e->error,
 	    *e->reason != '\0' ? ", " : "", e->reason, *e->peer != '\0' ? ", from " : "",
 	    e->peer);
 }
 
 static void
-put_failures(struct screen *s)
+write_failures(struct screen *s)
 {
 	const struct status		*st = s->st;
-	const struct status_bad_peer	*k;
+	const struct status_bad_peer	*p;
 	char				 ago[CELL], count[CELL];
 	size_t				 i;
 
 	begin_part(s, FAILURES);
 	for (i = 0; i < st->nfailures; i++)
-		put_failure(s, i == 0 ? "failures" : "", &st->failures[i]);
-	begin_part(s, KNOCKING);
-	for (k = st->bad_peers; k != st->bad_peers + st->nbad_peers; k++) {
-		write_ago(ago, s, k->last_ms);
-		write_count(count, (int64_t)k->count, 6);
-		put_line(s, k == st->bad_peers ? "knocking" : "", "%10s %6s x  %s at %s: "
+		write_failure(s, i == 0 ? "failures" : "", &st->failures[i]);
+	begin_part(s, BAD_PEERS);
+	for (p = st->bad_peers; p != st->bad_peers + st->nbad_peers; p++) {
+		write_ago(ago, s, p->last_ms);
+		write_count(count, (int64_t)p->count, 6);
+		write_line(s, p == st->bad_peers ? "bad clients" : "", "%10s %6s x  %s at %s: "
 		    "signature wrong", ago, count,
-		    strcmp(k->peer, "*") == 0 ? "many" : k->peer, k->account);
+		    strcmp(p->peer, "*") == 0 ? "many" : p->peer, p->account);
 	}
 }
 
@@ -443,32 +442,35 @@ put_failures(struct screen *s)
  */
 
 static void
-make_screen(struct screen *s)
+write_screen(struct screen *s)
 {
-	put_headline(s);
+	write_headline(s);
 	begin_part(s, SIGNS);
-	status_judge(s->st, put_sign, s);
+	status_judge(s->st, write_sign, s);
 	if (s->st->health.n != 0) {
-		put_all_today(s);
-		put_all_now(s);
+		write_all_today(s);
+		write_all_now(s);
 	}
-	put_disk(s);
-	put_failures(s);
+	write_disk(s);
+	write_failures(s);
 }
 
-/* What there is room for: of lists the first lines, the rest in blank lines between parts. */
+/*
+ * Gives each part its number of lines; a list that is too long keeps its first ones.  The result is
+ * the number of lines that are left, for blank lines between the parts.
+ */
 static int
-share_out(const struct screen *s, int lines[PARTS])
+share_lines(const struct screen *s, int lines[PARTS])
 {
 	static const enum part_name	 order[PARTS] = {
-		HEADLINE, TODAY, NOW, DISK, SIGNS, FAILURES, KNOCKING,
+		HEADLINE, TODAY, NOW, DISK, SIGNS, FAILURES, BAD_PEERS,
 	};
 	int				 room = s->height, i;
 
 	for (i = 0; i < PARTS; i++) {
 		lines[order[i]] = s->parts[order[i]].lines;
-		/* A list that goes on leaves the next ones a line. */
-		if (order[i] == FAILURES && s->parts[KNOCKING].lines != 0 && room > 1 &&
+		/* Many failures leave room for the bad clients. */
+		if (order[i] == FAILURES && s->parts[BAD_PEERS].lines != 0 && room > 1 &&
 		    lines[FAILURES] > room / 2)
 			lines[FAILURES] = (room + 1) / 2;
 		if (lines[order[i]] > room)
@@ -478,9 +480,8 @@ share_out(const struct screen *s, int lines[PARTS])
 	return room;
 }
 
-/* The first lines of a text. */
 static struct slice
-first_lines(const struct buf *text, int n)
+first_lines_of(const struct buf *text, int n)
 {
 	struct slice	 all = buf_slice(text);
 	size_t		 len = 0;
@@ -492,14 +493,14 @@ first_lines(const struct buf *text, int n)
 }
 
 static enum error
-put_screen(struct buf *out, const struct screen *s)
+append_screen(struct buf *out, const struct screen *s)
 {
-	int		 lines[PARTS], blanks = share_out(s, lines), i;
+	int		 lines[PARTS], blanks = share_lines(s, lines), i;
 	enum error	 er = s->er;
 	struct slice	 text;
 
 	for (i = 0; i < PARTS && er == ERR_OK; i++) {
-		text = first_lines(&s->parts[i].text, lines[i]);
+		text = first_lines_of(&s->parts[i].text, lines[i]);
 		if (text.len == 0)
 			continue;
 		if (i != HEADLINE && blanks-- > 0)
@@ -511,7 +512,7 @@ put_screen(struct buf *out, const struct screen *s)
 }
 
 static void
-measure(struct screen *s, const struct watching *w)
+measure_screen(struct screen *s, const struct watching *w)
 {
 	const int	 least = 4 + 2 * (int)s->st->health.n;	/* headings, tables, disk */
 
@@ -519,32 +520,32 @@ measure(struct screen *s, const struct watching *w)
 	s->height = w->terminal ? term_height(STDOUT_FILENO) : HEIGHT;
 	if (s->width < NARROW)
 		s->width = NARROW;
-	if (!w->watch && s->height < least)	/* it may scroll */
+	if (!w->watch && s->height < least)	/* one screen alone may scroll */
 		s->height = least;
 }
 
 static enum error
-draw(struct buf *out, const struct status *st, const struct watching *w)
+append_status(struct buf *out, const struct status *st, const struct watching *w)
 {
 	struct screen	 s = { .st = st };
 	enum error	 er;
 	int		 i;
 
-	measure(&s, w);
-	make_screen(&s);
-	er = put_screen(out, &s);
+	measure_screen(&s, w);
+	write_screen(&s);
+	er = append_screen(out, &s);
 	for (i = 0; i < PARTS; i++)
 		buf_free(&s.parts[i].text);
 	return er;
 }
 
 /*
- * Once, or again and again.
+ * One screen, or one after the other.
  */
 
-/* In place of the screen before: each line ends what stood there. */
+/* Prints a screen over the one before; each line clears the rest of the old line. */
 static void
-redraw(const struct buf *out)
+redraw_screen(const struct buf *out)
 {
 	struct slice	 rest = buf_slice(out);
 	const char	*end;
@@ -555,22 +556,22 @@ redraw(const struct buf *out)
 		(void)printf("%.*s\033[K", (int)(end - rest.p), rest.p);
 		rest.len -= (size_t)(end - rest.p) + 1;
 		rest.p = end + 1;
-		if (rest.len != 0)	/* the last one would scroll */
+		if (rest.len != 0)	/* after the last line it would scroll */
 			(void)fputc('\n', stdout);
 	}
 	(void)fputs("\033[J", stdout);
 }
 
 static void
-hear_bad(void *ctx, const struct health_sign *s)
+note_bad_sign(void *ctx, const struct health_sign *s)
 {
 	if (s->bad)
 		*(bool *)ctx = false;
 }
 
-/* A line in the log would tear the screen apart. */
+/* Drops the log where it would go to the terminal and tear the screen apart. */
 static void
-spare_the_screen(const struct watching *w)
+silence_screen_log(const struct watching *w)
 {
 	const char	*log = w->conf->set.log;
 
@@ -579,9 +580,9 @@ spare_the_screen(const struct watching *w)
 		(void)log_open("/dev/null");
 }
 
-/* False: what is wrong has been said. */
+/* False: stderr says what is wrong. */
 static bool
-look(struct status *st, struct watching *w)
+read_status(struct status *st, struct watching *w)
 {
 	struct session	 d = { .usable = w->usable };
 	enum error	 er = ERR_OK;
@@ -590,30 +591,30 @@ look(struct status *st, struct watching *w)
 	memset(st, 0, sizeof(*st));
 	if (conf_is_set(w->conf->set.state_dir))
 		opened = session_open(&d, w->conf, w->usable);
-	spare_the_screen(w);
-	if (opened && (er = status_read(st, w->conf, w->usable, d.services.store, d.services.breakers,
-	    clock_mono_ms() + PATIENCE_MS)) != ERR_OK)
+	silence_screen_log(w);
+	if (opened && (er = status_read(st, w->conf, w->usable, d.services.store,
+	    d.services.breakers, clock_mono_ms() + PATIENCE_MS)) != ERR_OK)
 		(void)fprintf(stderr, "qtoa: %s\n", error_table[er].name);
 	session_close(&d);
 	return opened && er == ERR_OK;
 }
 
 static bool
-show(struct watching *w)
+show_status(struct watching *w)
 {
 	struct status	 st;
 	struct buf	 out = { 0 };
 	enum error	 er;
 	bool		 good;
 
-	if ((good = look(&st, w))) {
+	if ((good = read_status(&st, w))) {
 		w->well = true;
-		status_judge(&st, hear_bad, &w->well);
-		er = w->json ? status_json(&out, &st) : draw(&out, &st, w);
+		status_judge(&st, note_bad_sign, &w->well);
+		er = w->json ? status_json(&out, &st) : append_status(&out, &st, w);
 		good = er == ERR_OK;
 	}
 	if (good && w->watch && w->terminal && !w->json)
-		redraw(&out);
+		redraw_screen(&out);
 	else if (good)
 		session_print(&out);
 	status_free(&st);
@@ -621,9 +622,9 @@ show(struct watching *w)
 	return fflush(stdout) == 0 && good;
 }
 
-/* The other screen of a terminal, so that the first is as it was afterwards. */
+/* Goes to the terminal's alternate screen, or back, so that the old content is there afterwards. */
 static void
-enter(const struct watching *w, bool begin)
+switch_screen(const struct watching *w, bool begin)
 {
 	if (!w->terminal || w->json)
 		return;
@@ -631,17 +632,20 @@ enter(const struct watching *w, bool begin)
 	(void)fflush(stdout);
 }
 
-/* Until the next screen is due, or the terminal has another size.  False: we are to end. */
+/*
+ * Waits until the next screen is due or the terminal has another size.  False: a signal says
+ * end.
+ */
 static bool
-wait_for_next(const struct watching *w, const sigset_t *heeded)
+wait_for_next(const struct watching *w, const sigset_t *signals)
 {
 	const struct timespec	 pause = { w->seconds, 0 };
 
-	switch (sigtimedwait(heeded, NULL, &pause)) {
+	switch (sigtimedwait(signals, NULL, &pause)) {
 	case SIGTSTP:
-		enter(w, false);
+		switch_screen(w, false);
 		(void)raise(SIGSTOP);
-		enter(w, true);
+		switch_screen(w, true);
 		return true;
 	case SIGINT:
 	case SIGTERM:
@@ -652,28 +656,28 @@ wait_for_next(const struct watching *w, const sigset_t *heeded)
 	}
 }
 
-/* Signals come when we wait for them, so that none is missed and no screen is cut short. */
+/* Signals are blocked but while we wait: each of them is seen, and no screen is cut short. */
 static bool
-watch(struct watching *w)
+watch_status(struct watching *w)
 {
-	sigset_t	 heeded;
+	sigset_t	 signals;
 	bool		 good;
 
 	if (conf_is_set(w->conf->set.state_dir) && session_state(w->conf) == SESSION_FAULT)
-		return false;	/* and what was said stays on the screen */
+		return false;	/* before the screen changes, so that the message stays on it */
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)sigemptyset(&heeded);
-	(void)sigaddset(&heeded, SIGINT);
-	(void)sigaddset(&heeded, SIGTERM);
-	(void)sigaddset(&heeded, SIGHUP);
-	(void)sigaddset(&heeded, SIGTSTP);
-	(void)sigaddset(&heeded, SIGWINCH);
-	(void)sigprocmask(SIG_BLOCK, &heeded, NULL);
-	enter(w, true);
-	while ((good = show(w)) && wait_for_next(w, &heeded))
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGHUP);
+	(void)sigaddset(&signals, SIGTSTP);
+	(void)sigaddset(&signals, SIGWINCH);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	switch_screen(w, true);
+	while ((good = show_status(w)) && wait_for_next(w, &signals))
 		if (!w->terminal && !w->json)
 			(void)fputc('\n', stdout);
-	enter(w, false);
+	switch_screen(w, false);
 	return good;
 }
 
@@ -681,22 +685,20 @@ watch(struct watching *w)
  * The verb.
  */
 
-/* A number, which may follow --watch. */
+/* Reads the number that may follow --watch. */
 static bool
-read_seconds(int *seconds, const char *text)
+read_watch_seconds(int *seconds, const char *text)
 {
-	char	*end;
-	long	 s;
+	int64_t	 n;
 
-	errno = 0;
-	s = strtol(text, &end, 10);
-	*seconds = (int)s;
-	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && s >= 1 &&
-	    s <= SECONDS_MAX;
+	if (!number_parse(&n, slice_of(text)) || n < 1 || n > CALENDAR_DAY_S)
+		return false;
+	*seconds = (int)n;
+	return true;
 }
 
 static bool
-read_arguments(struct watching *w, int argc, char **argv)
+read_watching(struct watching *w, int argc, char **argv)
 {
 	int	 i;
 
@@ -708,7 +710,7 @@ read_arguments(struct watching *w, int argc, char **argv)
 		else {
 			w->watch = true;
 			if (i + 1 < argc && argv[i + 1][0] != '-' &&
-			    !read_seconds(&w->seconds, argv[++i]))
+			    !read_watch_seconds(&w->seconds, argv[++i]))
 				return false;
 		}
 	return true;
@@ -724,13 +726,13 @@ cmd_status_run(struct conf *c, int problems, int argc, char **argv)
 	};
 	bool		 good;
 
-	if (!read_arguments(&w, argc, argv))
+	if (!read_watching(&w, argc, argv))
 		return cli_usage("status");
-	if (!w.usable)		/* which accounts there are is part of it */
+	if (!w.usable)		/* then its list of accounts cannot be trusted */
 		used.n = 0;
 	if (used.set.state_dir == NULL)
 		used.set.state_dir = "";
-	good = w.watch ? watch(&w) : show(&w);
+	good = w.watch ? watch_status(&w) : show_status(&w);
 	log_close();
 	return good && w.well ? CLI_DONE : CLI_WRONG;
 }

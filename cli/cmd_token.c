@@ -10,17 +10,17 @@
 #include "forwarder/services.h"
 #include "wechat/access_token.h"
 
-enum { PATIENCE_MS = 20000 };	/* with WeChat and with who is asking it */
+enum { PATIENCE_MS = 20000 };	/* for WeChat, and for another process that is asking it */
 
-struct order {
+struct token_order {
 	const char		*name;
 	const struct account	*account;
 	bool			 refresh, age;
-	struct access_token	 t;
+	struct access_token	 token;
 };
 
 static bool
-read_arguments(struct order *o, int argc, char **argv)
+read_order(struct token_order *o, int argc, char **argv)
 {
 	int	 i;
 
@@ -36,49 +36,51 @@ read_arguments(struct order *o, int argc, char **argv)
 	return o->name != NULL;
 }
 
-/* False: said why there is none. */
+/* False: there is no token, and stderr says why. */
 static bool
-get(struct order *o, struct access_tokens *ts)
+fetch_token(struct token_order *o, struct access_tokens *ts)
 {
 	const int64_t	 deadline_ms = clock_mono_ms() + PATIENCE_MS;
 	char		 why[TOKEN_WHY];
 
-	if (!(o->refresh ? access_token_force : access_token_get)(ts, &o->t, o->account, deadline_ms, why)) {
+	if (!(o->refresh ? access_token_force : access_token_get)(ts, &o->token, o->account,
+	    deadline_ms, why)) {
 		(void)fprintf(stderr, "qtoa: %s: %s\n", o->account->name, why);
 		return false;
 	}
 	if (*why != '\0')
-		(void)fprintf(stderr, "qtoa: %s: this is not the newest: %s\n", o->account->name,
+		(void)fprintf(stderr, "qtoa: %s: this token is not the newest: %s\n",
+		    o->account->name,
 		    why);
 	return true;
 }
 
 static void
-print(const struct order *o, const struct settings *set)
+print_token(const struct token_order *o, const struct settings *set)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 
 	if (o->refresh)
-		(void)fprintf(stderr, "qtoa: %s: WeChat has given a new access_token, the one "
-		    "before %s\n", o->account->name, set->legacy_token != 0 ?
-		    "holds for some minutes more" : "is over");
+		(void)fprintf(stderr, "qtoa: %s: WeChat has given a new access_token; the old "
+		    "one %s\n", o->account->name, set->legacy_token != 0 ?
+		    "stays valid for some minutes" : "is no longer valid");
 	if (o->age)
-		(void)printf("age %lld s, %lld s left\n", (long long)(now_s - o->t.fetched_s),
-		    (long long)(o->t.expires_s - now_s));
+		(void)printf("age %lld s, %lld s left\n", (long long)(now_s - o->token.fetched_s),
+		    (long long)(o->token.expires_s - now_s));
 	else
-		(void)printf("%s\n", o->t.text);
+		(void)printf("%s\n", o->token.text);
 }
 
 static int
-run(struct order *o, const struct conf *c)
+show_token(struct token_order *o, const struct conf *c)
 {
 	struct services	 s;
 	int		 rc = CLI_WRONG;
 
 	if (!services_open(&s, c, SERVICES_TOKENS, STORE_BRIEF, NULL))
 		(void)fprintf(stderr, "qtoa: %s\n", error_table[ERR_NOMEM].name);
-	else if (get(o, s.tokens)) {
-		print(o, &c->set);
+	else if (fetch_token(o, s.tokens)) {
+		print_token(o, &c->set);
 		rc = CLI_DONE;
 	}
 	services_close(&s);
@@ -88,24 +90,24 @@ run(struct order *o, const struct conf *c)
 int
 cmd_token_run(struct conf *c, int problems, int argc, char **argv)
 {
-	struct order	 o = { .name = NULL };
+	struct token_order	 o = { .name = NULL };
 
-	if (!read_arguments(&o, argc, argv))
+	if (!read_order(&o, argc, argv))
 		return cli_usage("token");
 	if (problems != 0)
 		return CLI_WRONG;
 	if ((o.account = conf_find(c, o.name)) == NULL) {
-		(void)fprintf(stderr, "qtoa: no account has .path or .name \"%s\"\n", o.name);
+		(void)fprintf(stderr, "qtoa: no account has the .path or .name \"%s\"\n", o.name);
 		return CLI_WRONG;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (session_state(c) == SESSION_FAULT)
 		return CLI_WRONG;
-	/* What root made there no web server's program could write. */
+	/* A directory that root made here would be closed to the web server's program. */
 	if (geteuid() == 0 && access(c->set.state_dir, F_OK) == -1) {
-		(void)fprintf(stderr, "qtoa: there is no %s yet: make it, with the owner that the "
-		    "program has below the web server\n", c->set.state_dir);
+		(void)fprintf(stderr, "qtoa: there is no %s yet; make it, and give it to the user "
+		    "that the web server runs qtoa as\n", c->set.state_dir);
 		return CLI_WRONG;
 	}
-	return run(&o, c);
+	return show_token(&o, c);
 }

@@ -10,6 +10,6 @@
 #define COMPLETION_TABLE	"@TABLE@\n"
 
 extern const char	 completion_bash[];	/* for bash 4 and later */
-extern const char	 completion_zsh[];	/* a file _qtoa in fpath, or evaluated after compinit */
+extern const char	 completion_zsh[];	/* a file _qtoa in fpath, or after compinit */
 
 #endif

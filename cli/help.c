@@ -4,26 +4,29 @@
 #include "report/i18n.h"
 
 enum {
-	WIDTH	= 80,		/* of a page */
-	LEFT	= 35,		/* columns for a verb in the list of all, with its arguments */
+	WIDTH	= 80,		/* columns of a page */
+	LEFT	= 35,		/* columns of the list of verbs for a verb with its arguments */
 	PIECE	= 64,
 	PIECES	= VERB_OPTIONS + 4
 };
 
-/* Usage, cut where a line may end: the name, each argument, each option. */
+/*
+ * The usage of a verb in pieces: its name, each argument, each option.  Lines break between
+ * them.
+ */
 struct pieces {
 	char	 text[PIECES][PIECE];
 	size_t	 n, required;
 };
 
-/* Words that fill lines; behind the first line there is room on the left. */
-struct para {
+/* A paragraph of words; every line but the first is indented by `left` columns. */
+struct paragraph {
 	FILE	*f;
 	size_t	 at, left;
 };
 
 static void
-put(struct para *p, const char *word, size_t len)
+print_word(struct paragraph *p, const char *word, size_t len)
 {
 	if (p->at > p->left && p->at + 1 + len > WIDTH) {
 		(void)fprintf(p->f, "\n%*s", (int)p->left, "");
@@ -34,14 +37,14 @@ put(struct para *p, const char *word, size_t len)
 }
 
 static void
-fill(struct para *p, const char *text)
+print_words(struct paragraph *p, const char *text)
 {
 	size_t	 len;
 
 	for (; *text != '\0'; text += len) {
 		text += strspn(text, " ");
 		if ((len = strcspn(text, " ")) != 0)
-			put(p, text, len);
+			print_word(p, text, len);
 	}
 	(void)fputc('\n', p->f);
 }
@@ -51,7 +54,7 @@ fill(struct para *p, const char *text)
  */
 
 static void
-take_usage(struct pieces *s, const struct verb *v)
+split_usage(struct pieces *s, const struct verb *v)
 {
 	const struct verb_option	*o;
 	struct slice			 arg;
@@ -77,7 +80,7 @@ take_usage(struct pieces *s, const struct verb *v)
 }
 
 static void
-print_group(FILE *f, const struct verb *v)
+print_group_usage(FILE *f, const struct verb *v)
 {
 	const struct slice	 group = verb_group(v);
 	char			 sep = ' ';
@@ -95,25 +98,25 @@ help_usage(FILE *f, const struct verb *v, bool group)
 	size_t		 i;
 
 	if (group) {
-		print_group(f, v);
+		print_group_usage(f, v);
 		return;
 	}
-	take_usage(&s, v);
+	split_usage(&s, v);
 	(void)fputs("usage: qtoa", f);
 	for (i = 0; i < s.n; i++)
 		(void)fprintf(f, " %s", s.text[i]);
 }
 
-/* The verb, its arguments, and of its options those that there is room for. */
+/* Prints a verb, its arguments and as many of its options as there is room for. */
 static void
-print_row(FILE *f, const struct verb *v)
+print_verb_row(FILE *f, const struct verb *v)
 {
 	static const char	 more[] = " ...";
 	char			 text[PIECES * PIECE];
 	struct pieces		 s;
 	size_t			 i, len = 0, need;
 
-	take_usage(&s, v);
+	split_usage(&s, v);
 	for (i = 0; i < s.n; i++) {
 		need = len + 1 + strlen(s.text[i]) + (i + 1 < s.n ? sizeof(more) - 1 : 0);
 		if (i >= s.required && need > LEFT)
@@ -133,13 +136,14 @@ help_all(FILE *f)
 	(void)fprintf(f, "qtoa %s: WeChat Official Account events to Quick Tracking\n\n",
 	    QTOA_VERSION);
 	for (v = verb_table; v->name != NULL; v++)
-		print_row(f, v);
-	(void)fputs("\nA web server runs it as CGI or FastCGI, without arguments.  What root does "
-	    "with the queue\nis done as the owner of settings.state_dir.\n", f);
+		print_verb_row(f, v);
+	(void)fputs("\nA web server runs qtoa as CGI or FastCGI, without arguments.  When root "
+	    "runs "
+	    "it, qtoa\nworks on the queue as the owner of settings.state_dir.\n", f);
 }
 
 /*
- * All about one.
+ * All about one verb.
  */
 
 struct option_line {
@@ -148,18 +152,18 @@ struct option_line {
 };
 
 static void
-print_line(FILE *f, const struct option_line *l, int width)
+print_option_line(FILE *f, const struct option_line *l, int width)
 {
-	struct para	 p = { f, (size_t)width + 4, (size_t)width + 4 };
+	struct paragraph	 p = { f, (size_t)width + 4, (size_t)width + 4 };
 
 	(void)fprintf(f, "  %-*s  ", width, l->left);
 	if (l->dflt == NULL) {
-		fill(&p, l->what);
+		print_words(&p, l->what);
 		return;
 	}
 	(void)fprintf(f, "%s; default:", l->what);
 	p.at += strlen(l->what) + strlen("; default:");
-	fill(&p, l->dflt);
+	print_words(&p, l->dflt);
 }
 
 void
@@ -178,7 +182,7 @@ help_arg(char arg[HELP_ARG], const struct report_option *o)
 }
 
 static size_t
-take_options(struct option_line *l, const struct verb *v, const struct report_question *q)
+list_options(struct option_line *l, const struct verb *v, const struct report_question *q)
 {
 	const struct verb_option	*o;
 	const struct report_option	*own;
@@ -198,7 +202,7 @@ take_options(struct option_line *l, const struct verb *v, const struct report_qu
 		l[n++].what = i18n_text(ENGLISH, own->name);
 	}
 	(void)snprintf(l[n].left, PIECE, "-h, --help");
-	l[n++].what = "print this";
+	l[n++].what = "print this help";
 	return n;
 }
 
@@ -206,7 +210,7 @@ static void
 print_options(FILE *f, const struct verb *v, const struct report_question *q)
 {
 	struct option_line	 l[VERB_OPTIONS + REPORT_OPTIONS_MAX + 1] = { 0 };
-	const size_t		 n = take_options(l, v, q);
+	const size_t		 n = list_options(l, v, q);
 	size_t			 i;
 	int			 width = 0;
 
@@ -214,11 +218,11 @@ print_options(FILE *f, const struct verb *v, const struct report_question *q)
 		if ((int)strlen(l[i].left) > width)
 			width = (int)strlen(l[i].left);
 	for (i = 0; i < n; i++)
-		print_line(f, &l[i], width);
+		print_option_line(f, &l[i], width);
 }
 
 static void
-put_own(struct para *p, const struct report_question *q)
+print_question_options(struct paragraph *p, const struct report_question *q)
 {
 	const struct report_option	*o;
 	char				 arg[HELP_ARG], piece[2 * PIECE];
@@ -226,48 +230,48 @@ put_own(struct para *p, const struct report_question *q)
 	for (o = q->options; o != q->options + REPORT_OPTIONS_MAX && o->name != NULL; o++) {
 		help_arg(arg, o);
 		(void)snprintf(piece, sizeof(piece), "[--%s %s]", o->name, arg);
-		put(p, piece, strlen(piece));
+		print_word(p, piece, strlen(piece));
 	}
 }
 
 static void
-print_usage(FILE *f, const struct verb *v, const struct report_question *q)
+print_verb_usage(FILE *f, const struct verb *v, const struct report_question *q)
 {
-	struct para	 p = { f, 0, strlen("usage: qtoa ") };
-	struct pieces	 s;
-	size_t		 i;
+	struct paragraph	 p = { f, 0, strlen("usage: qtoa ") };
+	struct pieces		 s;
+	size_t			 i;
 
-	take_usage(&s, v);
+	split_usage(&s, v);
 	p.at = p.left;
 	(void)fputs("usage: qtoa ", f);
 	for (i = 0; i < s.n; i++)
 		if (q != NULL && i == 1)
-			put(&p, q->name, strlen(q->name));
+			print_word(&p, q->name, strlen(q->name));
 		else
-			put(&p, s.text[i], strlen(s.text[i]));
+			print_word(&p, s.text[i], strlen(s.text[i]));
 	if (q != NULL)
-		put_own(&p, q);
+		print_question_options(&p, q);
 	else if (verb_asks(v))
-		put(&p, "[--OPTION VALUE]...", strlen("[--OPTION VALUE]..."));
+		print_word(&p, "[--OPTION VALUE]...", strlen("[--OPTION VALUE]..."));
 	(void)fputc('\n', f);
 }
 
-/* What a question counts stands in the table of the page's words. */
+/* The text about a question is that of the report's page (report/i18n.h). */
 static void
 print_about(FILE *f, const struct verb *v, const struct report_question *q)
 {
-	struct para	 p = { f, 0, 0 };
-	char		 key[PIECE];
+	struct paragraph	 p = { f, 0, 0 };
+	char			 key[PIECE];
 
 	(void)fputc('\n', f);
 	if (q == NULL) {
-		fill(&p, *v->about != '\0' ? v->about : v->what);
+		print_words(&p, *v->about != '\0' ? v->about : v->what);
 		return;
 	}
 	(void)snprintf(key, sizeof(key), "%s.about", q->name);
 	(void)fprintf(f, "%s.", i18n_text(ENGLISH, q->name));
 	p.at = strlen(i18n_text(ENGLISH, q->name)) + 1;
-	fill(&p, i18n_text(ENGLISH, key));
+	print_words(&p, i18n_text(ENGLISH, key));
 }
 
 void
@@ -275,10 +279,10 @@ help_verb(FILE *f, const struct verb *v, const struct report_question *q)
 {
 	size_t	 i;
 
-	print_usage(f, v, q);
+	print_verb_usage(f, v, q);
 	print_about(f, v, q);
 	if (verb_asks(v) && q == NULL) {
-		(void)fputs("\nquestions, and their options with what these are by default:\n", f);
+		(void)fputs("\nquestions, and their options with the defaults:\n", f);
 		help_questions(f);
 	}
 	(void)fputc('\n', f);
@@ -294,11 +298,11 @@ help_group(FILE *f, const struct verb *first)
 	const struct slice	 group = verb_group(first);
 	const struct verb	*v;
 
-	print_group(f, first);
+	print_group_usage(f, first);
 	(void)fputs("\n\n", f);
 	for (v = first; v != NULL; v = verb_next(v))
-		print_row(f, v);
-	(void)fprintf(f, "\nmore of each: qtoa help %.*s VERB\n", (int)group.len, group.p);
+		print_verb_row(f, v);
+	(void)fprintf(f, "\nmore about each: qtoa help %.*s VERB\n", (int)group.len, group.p);
 }
 
 void

@@ -55,7 +55,8 @@ void			 session_close(struct session *s);
  * Runs work in the store (state/store.h).  Where there is no store it does nothing and succeeds.
  * False: stderr says what is wrong.
  */
-bool			 session_do(struct session *s, enum store_need need, store_work *work, void *arg);
+bool			 session_do(struct session *s, enum store_need need, store_work *work,
+			    void *arg);
 
 /* Prints a line for each broken end point and each stopped account, with what to do. */
 void			 session_say_trouble(FILE *f, const struct conf *c, struct breakers *b);

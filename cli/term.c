@@ -1,16 +1,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/term.h"
+#include "core/calendar.h"
 #include "core/utf8.h"
 
 enum {
-	WIDTH	= 80,	/* of a terminal that does not say */
+	WIDTH	= 80,	/* columns and lines of a terminal that does not tell its size */
 	HEIGHT	= 24,
-	BAR_MAX	= 40	/* blocks of a bar */
+	BAR_MAX	= 40	/* columns of a bar */
 };
 
 static int
@@ -21,7 +21,7 @@ size_of(int fd, bool lines)
 
 	if (!isatty(fd))
 		return 0;
-	(void)ioctl(fd, TIOCGWINSZ, &size);	/* else it says nothing */
+	(void)ioctl(fd, TIOCGWINSZ, &size);	/* if it fails, size stays 0 */
 	n = lines ? size.ws_row : size.ws_col;
 	return n != 0 ? n : lines ? HEIGHT : WIDTH;
 }
@@ -52,7 +52,7 @@ void
 term_bar(int width, int64_t done, int64_t total, const char *text)
 {
 	char	 bar[BAR_MAX + 1];
-	int	 room = width - 1 - (int)strlen(text) - 3;	/* brackets and a blank */
+	int	 room = width - 1 - (int)strlen(text) - 3;	/* two brackets and a blank */
 
 	if (width == 0)
 		return;
@@ -75,4 +75,17 @@ term_wipe(int width)
 {
 	if (width != 0)
 		(void)printf("\r%*s\r", width - 1, "");
+}
+
+void
+term_time(char text[TERM_TIME], int64_t time_s)
+{
+	const unsigned	 s = (unsigned)calendar_second_of_day(time_s);
+	char		 day[CALENDAR_DAY_TEXT];
+
+	calendar_day_text(day, calendar_day_at(time_s));
+	*text = '\0';
+	if (*day != '\0')
+		(void)snprintf(text, TERM_TIME, "%s %02u:%02u:%02u", day, s / 3600 % 24,
+		    s / 60 % 60, s % 60);
 }

@@ -1,5 +1,5 @@
 /*
- * term.h: text for people: on a terminal, or on what stands in its place.
+ * term.h: what the verbs need of a terminal: its size, a progress bar, China's time.
  */
 #ifndef CLI_TERM_H
 #define CLI_TERM_H
@@ -8,18 +8,27 @@
 
 #include "core/buf.h"
 
-/* Columns of the terminal that fd is; 0: it is none. */
+/* The columns, and the lines, of the terminal that fd is.  0: fd is not a terminal. */
 int		 term_width(int fd);
-int		 term_height(int fd);	/* and its lines */
+int		 term_height(int fd);
 
-/* Appends n blanks; none where n is below 1. */
+/* Appends n blanks, or nothing where n is below 1. */
 enum error	 term_blanks(struct buf *out, int n);
 
 /*
- * A progress bar with text behind it, on stdout, which is a terminal of that width; drawn again
- * it takes the place of the one before, wiped it leaves the line empty.  width 0: nothing.
+ * Draws a progress bar with a text after it on stdout, a terminal of `width` columns, over the bar
+ * that stands there; term_wipe() leaves that line empty.  width 0: there is no terminal, and
+ * nothing is drawn.
  */
 void		 term_bar(int width, int64_t done, int64_t total, const char *text);
 void		 term_wipe(int width);
+
+enum { TERM_TIME = 20 };
+
+/*
+ * Writes an epoch second as China's clocks show it: "2026-11-22 12:44:05"; "" outside 1970 to
+ * 9999.
+ */
+void		 term_time(char text[TERM_TIME], int64_t time_s);
 
 #endif

@@ -1,19 +1,19 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
 #include "cli/term.h"
 #include "cli/term_table.h"
 #include "core/format.h"
 
 enum {
-	CELL_MAX = 48,		/* columns of a terminal for one value */
-	GAP	 = 2,		/* between two columns */
-	BAR_MIN	 = 8, BAR_MAX = 40,
-	CHINA_S	 = 8 * 3600	/* ahead of UTC */
+	CELL_MAX = 48,		/* columns of the terminal for one value at most */
+	GAP	 = 2,		/* blanks between two columns */
+	BAR_MIN	 = 8,		/* columns of the terminal for a bar */
+	BAR_MAX	 = 40
 };
 
-/* Every cell's text, and how wide it is. */
+/* The text of every cell, and how many columns of the terminal it takes. */
 struct grid {
 	const struct table		*t;
 	const struct report_question	*q;
@@ -21,11 +21,11 @@ struct grid {
 	struct spot {
 		size_t	 at, len;
 		int	 used;
-	}				*spot;		/* row by row, that of names first */
+	}				*spot;		/* row by row; the names are row 0 */
 	int				 width[TABLE_COLS_MAX];
-	int				 bar;		/* columns for it; 0: none */
-	size_t				 bar_col;	/* whose numbers it shows */
-	double				 most;
+	int				 bar;		/* width of the longest bar; 0: no bars */
+	size_t				 bar_col;	/* the column whose numbers are drawn */
+	double				 most;		/* the largest of these numbers */
 };
 
 static enum report_kind
@@ -35,20 +35,16 @@ kind_of(const struct report_question *q, size_t col)
 }
 
 static enum error
-put_time(struct buf *out, int64_t time_s)
+append_time(struct buf *out, int64_t time_s)
 {
-	const time_t	 t = (time_t)(time_s + CHINA_S);
-	char		 text[32];
-	struct tm	 tm;
+	char	 text[TERM_TIME];
 
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		return buf_printf(out, "%lld", (long long)time_s);
-	return buf_puts(out, text);
+	term_time(text, time_s);
+	return *text != '\0' ? buf_puts(out, text) : buf_printf(out, "%lld", (long long)time_s);
 }
 
 static enum error
-put_span(struct buf *out, double ms)
+append_span(struct buf *out, double ms)
 {
 	char	 span[FORMAT_SPAN];
 
@@ -71,11 +67,11 @@ term_table_cell(struct buf *out, const struct table *t, size_t row, size_t col,
 	case REPORT_SHARE:
 		return buf_printf(out, "%.1f %%", n * 100);
 	case REPORT_SECONDS:
-		return put_span(out, n * 1000);
+		return append_span(out, n * 1000);
 	case REPORT_MS:
-		return n < 10000 ? buf_printf(out, "%.0f ms", n) : put_span(out, n);
+		return n < 10000 ? buf_printf(out, "%.0f ms", n) : append_span(out, n);
 	case REPORT_TIME:
-		return put_time(out, c->type == CELL_INT ? c->i : (int64_t)n);
+		return append_time(out, c->type == CELL_INT ? c->i : (int64_t)n);
 	case REPORT_DAY:
 	case REPORT_CODE:
 	case REPORT_TEXT:
@@ -92,7 +88,7 @@ spot_of(struct grid *g, size_t line, size_t col)
 }
 
 static enum error
-place(struct grid *g, size_t line, size_t col, struct slice word)
+place_cell(struct grid *g, size_t line, size_t col, struct slice word)
 {
 	struct spot	*s = spot_of(g, line, col);
 	enum error	 er;
@@ -106,24 +102,24 @@ place(struct grid *g, size_t line, size_t col, struct slice word)
 }
 
 static enum error
-fill(struct grid *g)
+fill_grid(struct grid *g)
 {
 	enum error	 er = ERR_OK;
 	size_t		 row, col;
 
 	for (col = 0; col < g->t->cols && er == ERR_OK; col++)
-		er = place(g, 0, col, slice_of(g->t->name[col]));
+		er = place_cell(g, 0, col, slice_of(g->t->name[col]));
 	for (row = 0; row < g->t->rows && er == ERR_OK; row++)
 		for (col = 0; col < g->t->cols && er == ERR_OK; col++) {
 			buf_reset(&g->word);
 			er = term_table_cell(&g->word, g->t, row, col, kind_of(g->q, col));
 			if (er == ERR_OK)
-				er = place(g, row + 1, col, buf_slice(&g->word));
+				er = place_cell(g, row + 1, col, buf_slice(&g->word));
 		}
 	return er;
 }
 
-/* The first column of counts is what a bar is drawn of, where there is room for one. */
+/* The bars show the first column of counts, if there is room for bars. */
 static void
 plan_bar(struct grid *g, int width)
 {
@@ -146,7 +142,7 @@ plan_bar(struct grid *g, int width)
 }
 
 static enum error
-put_bar(struct buf *out, const struct grid *g, size_t row)
+append_bar(struct buf *out, const struct grid *g, size_t row)
 {
 	int		 n;
 	enum error	 er = ERR_OK;
@@ -162,7 +158,7 @@ put_bar(struct buf *out, const struct grid *g, size_t row)
 	return er;
 }
 
-/* Without a question the first value that there is tells. */
+/* Tells it from the column's first value; used where no question says it. */
 static bool
 has_numbers(const struct table *t, size_t col)
 {
@@ -174,7 +170,7 @@ has_numbers(const struct table *t, size_t col)
 }
 
 static bool
-is_number(const struct grid *g, size_t col)
+is_number_column(const struct grid *g, size_t col)
 {
 	const enum report_kind	 kind = kind_of(g->q, col);
 
@@ -185,24 +181,24 @@ is_number(const struct grid *g, size_t col)
 }
 
 static enum error
-put_line(struct buf *out, struct grid *g, size_t line)
+append_line(struct buf *out, struct grid *g, size_t line)
 {
 	const struct spot	*s;
 	enum error		 er = ERR_OK;
 	size_t			 col;
-	int			 blanks, owed = 0;	/* none at a line's end */
+	int			 blanks, owed = 0;	/* owed: so that no line ends with blanks */
 
 	for (col = 0; col < g->t->cols && er == ERR_OK; col++) {
 		s = spot_of(g, line, col);
 		blanks = g->width[col] - s->used;
-		if (is_number(g, col))
+		if (is_number_column(g, col))
 			owed += blanks;
 		if ((er = term_blanks(out, owed)) == ERR_OK)
 			er = buf_put(out, g->text.p + s->at, s->len);
-		owed = GAP + (is_number(g, col) ? 0 : blanks);
+		owed = GAP + (is_number_column(g, col) ? 0 : blanks);
 	}
 	if (er == ERR_OK && line != 0)
-		er = put_bar(out, g, line - 1);
+		er = append_bar(out, g, line - 1);
 	return er == ERR_OK ? buf_putc(out, '\n') : er;
 }
 
@@ -214,13 +210,40 @@ term_table(struct buf *out, const struct table *t, const struct report_question 
 	size_t		 line;
 
 	if ((g.spot = calloc((t->rows + 1) * (t->cols + 1), sizeof(*g.spot))) != NULL)
-		er = fill(&g);
+		er = fill_grid(&g);
 	if (er == ERR_OK)
 		plan_bar(&g, width);
 	for (line = 0; line <= t->rows && er == ERR_OK; line++)
-		er = put_line(out, &g, line);
+		er = append_line(out, &g, line);
 	free(g.spot);
 	buf_free(&g.text);
 	buf_free(&g.word);
 	return er;
+}
+
+bool
+term_table_read_form(enum term_table_form *form, const char *option)
+{
+	if (strcmp(option, "--json") == 0)
+		*form = TERM_TABLE_JSON;
+	else if (strcmp(option, "--csv") == 0)
+		*form = TERM_TABLE_CSV;
+	else
+		return false;
+	return true;
+}
+
+enum error
+term_table_write(struct buf *out, const struct table *t, const struct report_question *q,
+    enum term_table_form form, int width)
+{
+	switch (form) {
+	case TERM_TABLE_JSON:
+		return table_json(out, t);
+	case TERM_TABLE_CSV:
+		return table_csv(out, t);
+	case TERM_TABLE_TEXT:
+		break;
+	}
+	return term_table(out, t, q, width);
 }

@@ -2,146 +2,162 @@
 
 #include "cli/verb.h"
 
-/* What several verb_table take. */
-#define ACCOUNT		{ "--account", "ACCOUNT", "of this account only: its path, name or AppID", false }
-#define FROM		{ "--from", "DAY", "from this day on, YYYY-MM-DD, in China (UTC+8)", false }
-#define TO		{ "--to", "DAY", "up to this day, with it", false }
+/* Options that several verbs have. */
+#define ACCOUNT		{ "--account", "ACCOUNT", "only this one: its path, name or AppID", false }
+#define FROM		{ "--from", "DAY", "first day, YYYY-MM-DD, in China (UTC+8)", false }
+#define TO		{ "--to", "DAY", "last day, which is included", false }
 #define JSON_OR_CSV	{ "--json", NULL, "as JSON", true }, { "--csv", NULL, "as CSV", false }
 
 const struct verb verb_table[] = {
-	{ "check", "", "is all right: files, store, disk, QT, certificates, clock",
-	  .about = "Looks at the configuration, at who may do what to its files, at the store and its "
-	    "disk, and asks QT, the control servers and WeChat how they are: names, connections, "
-	    "certificates, clocks, an unsigned request that QT refuses.  A line each: ok, warning or "
-	    "failed, and what to do.  Root becomes the owner of settings.state_dir; anybody else "
-	    "is to be the user that the web server runs qtoa as.",
-	  .status = "0 nothing failed, 1 something did",
+	{ "check", "", "find what is wrong: files, store, disk, QT, certificates",
+	  .about = "Checks the configuration, who may read and write its files, the store and its "
+	    "disk.  Then it asks QT, the control servers and WeChat, and checks names, "
+	    "connections, certificates and clocks; QT gets an unsigned request, which it "
+	    "refuses.  Each result is a line: ok, warning or failed, and what to do.  Root's "
+	    "process becomes the owner of settings.state_dir; any other user must be the one that "
+	    "the web server runs qtoa as.",
+	  .status = "0 nothing failed, 1 something failed",
 	  .options = {
-	    { "--offline", NULL, "ask nobody: what this host alone shows", true },
-	    { "--online", NULL, "ask everybody, which it does anyway", false },
+	    { "--offline", NULL, "ask nobody: check this host only", true },
+	    { "--online", NULL, "ask everybody (the default)", false },
 	    { "--json", NULL, "one JSON document", false },
 	  },
 	  .examples = { "qtoa check", "qtoa check --offline", "qtoa check --json" } },
-	{ "map", "[FILE...]", "translate WeChat's XML to QT's event, a line of JSON each",
-	  .about = "Prints the event code and attributes that the collector would count, a line for "
-	    "each event.  Without FILE, or where it is -, standard input is read.  No account is "
-	    "needed.",
-	  .status = "0 all were XML, 1 one was not",
+	{ "map", "[FILE...]", "translate WeChat's XML to QT's events, one JSON line each",
+	  .about = "Prints the event code and the attributes that the collector would count, one "
+	    "line for each event.  Without FILE, and for the FILE -, it reads standard input.  It "
+	    "needs no account.",
+	  .status = "0 all input was XML, 1 some was not",
 	  .examples = { "qtoa map demo/messages/2-menu-click.xml" } },
-	{ "send", "ACCOUNT URL FILE...", "play WeChat: send XML files (- is standard input)",
-	  .about = "Signs, and in the account's mode encrypts, what is in the files, and posts it to "
-	    "the URL as WeChat would.  A line each: HTTP status, answer, time.  QT gets it as "
-	    "a real event.",
-	  .status = "0 all were answered success, 1 one was not",
+	{ "send", "ACCOUNT URL FILE...", "act as WeChat: send XML files (- is standard input)",
+	  .about = "Signs each file, encrypts it if the account's mode says so, and posts it to "
+	    "the URL as WeChat would.  It prints one line for each file: HTTP status, answer, "
+	    "time.  QT gets the messages as real events.",
+	  .status = "0 every answer was success, 1 one was not",
 	  .examples = { "qtoa send shop https://HOST/qtoa/shop demo/messages/3-text.xml" } },
-	{ "queue list", "", "what waits for QT, and what QT has refused",
-	  .about = "Oldest first, with what QT said last and when each is tried again; below it "
-	    "which end points are in trouble and which accounts are stopped.",
-	  .status = "0 it was read, 1 it could not be",
-	  .options = { { "--all", NULL, "more than the first 100", false } },
+	{ "queue list", "", "list messages that wait for QT or that QT refused",
+	  .about = "Lists the oldest messages first, each with QT's last answer and the time of "
+	    "the next attempt.  Below the list are the end points that do not work and the "
+	    "accounts that are stopped.",
+	  .status = "0 the queue was read, 1 it could not be read",
+	  .options = { { "--all", NULL, "list all messages, not only the first 100", false } },
 	  .examples = { "qtoa queue list" } },
-	{ "queue show", "ID", "all about one message",
-	  .about = "When it came, what became of it, its event, its query and its body.",
-	  .status = "0 it is there, 1 it is not",
+	{ "queue show", "ID", "show all about one message",
+	  .about = "Shows when the message came, what happened to it, its event, its query and "
+	    "its body.",
+	  .status = "0 the message is there, 1 it is not",
 	  .examples = { "qtoa queue show 17" } },
-	{ "queue retry", "ID|all|ACCOUNT", "send again, at once; /all: the account of that name",
-	  .about = "What waits is due now, whatever its back-off; what QT has refused waits again; "
-	    "an account that is stopped goes on.  It is sent by the program below the web "
-	    "server, or by qtoa drain.  A slash before an account's path says that it is "
-	    "no ID and not all.",
-	  .status = "0 it is due, 1 there is no such message or account",
+	{ "queue retry", "ID|all|ACCOUNT", "send messages again, now",
+	  .about = "Messages that wait become due now, whatever their back-off says; messages "
+	    "that QT refused wait again; an account that was stopped goes on.  The program below "
+	    "the web server sends the messages, or qtoa drain does.  /ACCOUNT is an account whose "
+	    "path looks like an ID or is the word all.",
+	  .status = "0 they are due, 1 there is no such message or account",
 	  .examples = { "qtoa queue retry 17", "qtoa queue retry shop" } },
-	{ "queue drop", "ID", "never send it",
-	  .about = "Forgets a message for good, after a question.  If WeChat repeats it, it stays "
-	    "forgotten.",
-	  .status = "0 it is dropped, 1 it is kept or not there",
-	  .options = { { "--yes", NULL, "do not ask; needed where nobody can be asked", false } },
+	{ "queue drop", "ID", "delete a message; QT never gets it",
+	  .about = "Deletes a message for good, after a question.  If WeChat repeats the message, "
+	    "qtoa does not take it in again.",
+	  .status = "0 it is dropped, 1 it is kept or is not there",
+	  .options = { { "--yes", NULL, "do not ask; needed without a terminal", false } },
 	  .examples = { "qtoa queue drop 17 --yes" } },
-	{ "queue export", "", "JSON lines",
-	  .about = "What waits and what QT has refused, an object in a line each, with query and "
-	    "body.  Times are ms since the epoch.",
-	  .status = "0 all is printed, 1 it is not",
-	  .options = { { "--state", "pending|dead", "only what waits, or only what QT has refused",
-	    false } },
+	{ "queue export", "", "print the queue as JSON lines",
+	  .about = "Prints the messages that wait and those that QT refused, one object a line, "
+	    "with query and body.  Times are ms since the epoch.",
+	  .status = "0 all of them are printed, 1 they are not",
+	  .options = { { "--state", "pending|dead", "only messages that wait, or only those that "
+	      "QT "
+	    "refused", false } },
 	  .examples = { "qtoa queue export --state dead >dead.jsonl" } },
-	{ "drain", "", "send what waits, now",
-	  .about = "Sends all that waits once, whatever back-off and breaker say.  Where another "
-	    "process is sending, it is watched.  For cron, where qtoa runs as CGI.",
-	  .status = "0 nothing waits any more, 1 something does",
-	  .options = { { "--seconds", "N", "for so long at most", false } },
+	{ "drain", "", "send all messages that wait, now",
+	  .about = "Sends each message that waits once, whatever its back-off and the breaker "
+	    "say.  If another process is sending already, qtoa drain waits and shows its "
+	    "progress.  Run it from cron where qtoa runs as CGI.",
+	  .status = "0 no message waits any more, 1 some do",
+	  .options = { { "--seconds", "N", "stop after N seconds", false } },
 	  .examples = { "qtoa drain --seconds 50" } },
-	{ "report", "[QUESTION]", "what happened; --help: what can be asked",
-	  .about = "Answers a question of what the collector has counted, or without one those of "
-	    "the overview.  Days are China's; without them it is the last 30.  Event codes may lack "
-	    "their $$_; follow, unfollow and scan are short for three of them.",
-	  .status = "0 it is answered, 1 it could not be",
+	{ "report", "[QUESTION]", "answer questions about the events; --help lists them",
+	  .about = "Answers a question about the events that the collector has counted.  Without "
+	    "a question it prints the overview.  Days are days in China; by default the report "
+	    "covers the last 30.  The $$_ of an event code may be left out; follow, unfollow and "
+	    "scan are short for three codes.",
+	  .status = "0 it is answered, 1 it could not be answered",
 	  .options = { FROM, TO, ACCOUNT, JSON_OR_CSV },
 	  .examples = { "qtoa report", "qtoa report days --from 2026-11-01 --csv",
 	    "qtoa report funnel --steps follow,menu_click --window 86400" } },
-	{ "token", "ACCOUNT", "WeChat's access_token; refresh: another, now",
-	  .about = "Prints the access_token of an account with .secret, alone on a line: the one "
-	    "that is kept, or a new one where it is over.",
-	  .status = "0 there is one, 1 there is none",
+	{ "token", "ACCOUNT", "print WeChat's access_token of an account",
+	  .about = "Prints the access_token of an account that has .secret, alone on a line: the "
+	    "one in the store, or a new one when that has expired.",
+	  .status = "0 the token is printed, 1 there is no token",
 	  .options = {
-	    { "--refresh", NULL, "a new one, which ends the one before for all who have it", false },
-	    { "--age", NULL, "how old it is instead, and how long it holds", false },
+	    { "--refresh", NULL, "get a new one; the old one ends for everybody who uses it",
+	      false },
+	    { "--age", NULL, "print its age and how long it is still valid instead", false },
 	  },
 	  .examples = { "qtoa token shop", "qtoa token shop --age" } },
-	{ "datacube pull", "", "WeChat's statistics: fetch what is missing",
-	  .about = "Asks WeChat for the figures of all accounts with .secret: the first time of the "
-	    "last 30 days, later all since the first day that was ever asked for.  What is there "
-	    "is not asked for again.  For cron, twice a day.",
-	  .status = "0 all is there that WeChat has ready, 1 something is missing",
+	{ "datacube pull", "", "fetch WeChat's statistics that are missing here",
+	  .about = "Asks WeChat for the statistics of all accounts that have .secret.  The first "
+	    "run fetches the last 30 days; later runs fetch all days since the first one that was "
+	    "ever asked for.  Days that are there already are not asked for again.  Run it from "
+	    "cron twice a day.",
+	  .status = "0 all that WeChat has ready is there, 1 something is missing",
 	  .options = {
-	    FROM, TO, ACCOUNT, { "--endpoint", "NAME", "only this end point; may be given again", false },
-	    { "--all", NULL, "also what is there, which is replaced", false },
-	    { "--retry", NULL, "also what WeChat has refused for a while", false },
+	    FROM, TO, ACCOUNT,
+	    { "--endpoint", "NAME", "only this end point; may be given several times", false },
+	    { "--all", NULL, "also fetch again, and replace, what is there already", false },
+	    { "--retry", NULL, "also ask the end points that WeChat has refused", false },
 	  },
 	  .examples = { "qtoa datacube pull",
 	    "qtoa datacube pull --from 2026-01-01 --endpoint getusersummary" } },
-	{ "datacube show", "[TABLE]", "what there is; the figures of one",
-	  .about = "Of each end point the days that were asked for, rows, and what is still to come; "
-	    "or the rows of a table, of the last 30 days.",
-	  .status = "0 it was read, 1 it could not be",
+	{ "datacube show", "[TABLE]", "show what was fetched, or the rows of one table",
+	  .about = "Shows for each end point which days were asked for, how many rows there are, "
+	    "and what is still missing.  Of a TABLE it shows the rows, by default of the last 30 "
+	    "days.",
+	  .status = "0 it was read, 1 it could not be read",
 	  .options = { FROM, TO, ACCOUNT },
 	  .examples = { "qtoa datacube show", "qtoa datacube show getusersummary" } },
-	{ "datacube export", "TABLE", "CSV, or JSON lines with --json",
-	  .about = "All rows of a table.",
-	  .status = "0 all is printed, 1 it is not",
+	{ "datacube export", "TABLE", "print a table as CSV, or as JSON lines",
+	  .about = "Prints all rows of a table.",
+	  .status = "0 all rows are printed, 1 they are not",
 	  .options = {
-	    FROM, TO, ACCOUNT, { "--csv", NULL, "as CSV, as without it", true },
-	    { "--json", NULL, "as JSON, an object in a line each", false },
+	    FROM, TO, ACCOUNT, { "--csv", NULL, "as CSV (the default)", true },
+	    { "--json", NULL, "as JSON, one object a line", false },
 	  },
 	  .examples = { "qtoa datacube export getusersummary >users.csv" } },
-	{ "reconcile", "", "is every push that WeChat counts accounted for",
-	  .about = "WeChat's count of its calls to us, as qtoa datacube pull has fetched it, beside "
-	    "ours: a line a day, from the first day on which qtoa counted, the last 30 at most.",
+	{ "reconcile", "", "compare WeChat's count of pushes with ours",
+	  .about = "Compares WeChat's count of its calls to us, as qtoa datacube pull has fetched "
+	    "it, with our own count.  It prints one line a day, from the first day on which qtoa "
+	    "counted, and at most the last 30 days.",
 	  .status = "0 every call is accounted for, 1 one is not, or it is not known",
-	  .options = { FROM, TO, ACCOUNT, { "--hours", NULL, "a line an hour", false },
+	  .options = { FROM, TO, ACCOUNT, { "--hours", NULL, "one line an hour", false },
 	    JSON_OR_CSV },
 	  .examples = { "qtoa reconcile", "qtoa reconcile --from 2026-11-01 --hours" } },
-	{ "status", "", "is all well, on one screen; watch: again and again",
-	  .about = "Whether all is well, else what is wrong and what to do; of each account today's "
-	    "pushes, how long answers took, at QT too, and what waits; the disk; the last failures, "
-	    "and whose signatures do not hold.",
+	{ "status", "", "show on one screen whether all is well",
+	  .about = "Shows whether all is well, or else what is wrong and what to do.  For each "
+	    "account it shows today's pushes, how long answers took, how long QT took, and how "
+	    "many messages wait; then the disk, the last failures, and the clients that sent "
+	    "wrong signatures.",
 	  .status = "0 all is well, 1 something is wrong",
 	  .options = {
-	    { "--watch", "[SECONDS]", "draw it anew every 2 seconds, or so many, until Ctrl-C", false },
-	    { "--json", NULL, "as JSON, and more of it", false },
+	    { "--watch", "[SECONDS]", "show it again every 2 seconds, or every SECONDS, until "
+	    "Ctrl-C",
+	      false },
+	    { "--json", NULL, "as JSON, with more details", false },
 	  },
 	  .examples = { "qtoa status", "qtoa status --watch 10" } },
-	{ "completion", "bash|zsh", "print what makes the shell complete all this",
-	  .about = "A script made of the verbs and options of this very program.  Of a queue's IDs and "
-	    "of accounts the shell asks the program itself.",
-	  .status = "0 it is printed, 1 it could not be",
+	{ "completion", "bash|zsh", "print a script that completes all this in the shell",
+	  .about = "The script knows the verbs and options of this program.  For the IDs of "
+	    "messages and for accounts the shell asks the program when you press Tab.",
+	  .status = "0 it is printed, 1 it could not be printed",
 	  .examples = { "eval \"$(qtoa completion bash)\"",
 	    "qtoa completion zsh >/usr/local/share/zsh/site-functions/_qtoa" } },
-	{ "help", "[VERB]", "more of one: how it is used, its options, examples",
-	  .about = "The same as --help behind the verb.",
-	  .status = "0 there is such a verb",
+	{ "help", "[VERB]", "explain a verb: its usage, options and examples",
+	  .about = "Prints the same as the verb does with --help.",
+	  .status = "0 there is such a verb, 1 its help could not be printed",
 	  .examples = { "qtoa help queue", "qtoa help queue retry" } },
-	{ "-V", "", "print the version", .about = "", .status = "0 it is printed, 1 it could not be" },
-	{ "-h", "", "print this", .about = "", .status = "0 it is printed, 1 it could not be" },
+	{ "-V", "", "print the version", .about = "",
+	  .status = "0 it is printed, 1 it could not be printed" },
+	{ "-h", "", "print this list", .about = "",
+	  .status = "0 it is printed, 1 it could not be printed" },
 	{ .name = NULL }
 };
 

@@ -1,10 +1,11 @@
 /*
- * verb.h: the command line as a table: its verb_table, what each takes, and what is to be said of it.
- * Help, completion and the check of options are made of it: what is not in here is refused.
+ * verb.h: the table of all verbs of the command line, their arguments and options, and the text of
+ * their help.  Help, completion and the check of options use this table; an option that is not in
+ * it is refused.
  *
- * Arguments are as usage shows them: "ACCOUNT URL FILE...", "[QUESTION]", "ID|all|ACCOUNT".
- * Words in capitals stand for something (verb_kinds); others stand for themselves; what is in
- * brackets may be left out, and "..." may be given several times.
+ * Arguments are written as usage shows them: "ACCOUNT URL FILE...", "[QUESTION]",
+ * "ID|all|ACCOUNT".  A word in capitals stands for a value (enum verb_kind), any other word for
+ * itself.  An argument in brackets may be left out; one with "..." may be given several times.
  */
 #ifndef CLI_VERB_H
 #define CLI_VERB_H
@@ -18,60 +19,66 @@ enum { VERB_OPTIONS = 8, VERB_EXAMPLES = 4 };
 
 struct verb_option {
 	const char	*name;		/* "--from" */
-	const char	*arg;		/* NULL: it takes none */
-	const char	*what;
-	bool		 or_next;	/* it or the next one, not both */
+	const char	*arg;		/* its value, as an argument is written; NULL: no value */
+	const char	*what;		/* its help */
+	bool		 or_next;	/* this option excludes the next one */
 };
 
 struct verb {
-	const char		*name;	/* "check"; in two words where it is one of a group */
+	const char		*name;	/* "check"; two words for a verb of a group */
 	const char		*args;
-	const char		*what;	/* in a line */
-	const char		*about;	/* in a paragraph */
-	const char		*status; /* of the exit: what 0 and 1 mean */
+	const char		*what;	/* its help in a line */
+	const char		*about;	/* its help in a paragraph */
+	const char		*status; /* what the exit status 0 and 1 means */
 	struct verb_option	 options[VERB_OPTIONS];		/* ended by name NULL */
 	const char		*examples[VERB_EXAMPLES];	/* ended by NULL */
 };
 
-/* Ended by name NULL; those of a group side by side. */
+/* The end has the name NULL; the verbs of a group stand side by side. */
 extern const struct verb	 verb_table[];
 
-/* What can stand for an argument, as completion knows it. */
+/* The kinds of values that completion can offer for a word of an argument. */
 enum verb_kind {
-	VERB_OTHER,	/* a number, a day, a URL: nothing to offer */
-	VERB_WORD,	/* itself */
+	VERB_OTHER,	/* a number, a day, a URL: completion offers nothing */
+	VERB_WORD,	/* the word itself */
 	VERB_ACCOUNT,
 	VERB_FILE,
-	VERB_ID,	/* of a message in the queue */
-	VERB_QUESTION,	/* of the report */
-	VERB_ENDPOINT,	/* of WeChat's statistics */
-	VERB_TABLE,	/* of these in the store */
+	VERB_ID,	/* the number of a message in the queue */
+	VERB_QUESTION,	/* a question of the report */
+	VERB_ENDPOINT,	/* an end point of WeChat's statistics */
+	VERB_TABLE,	/* a table of WeChat's statistics in the store */
 	VERB_VERB
 };
 enum verb_kind		 verb_kind(struct slice word);
 
-/* The verb that words begin with, or the first of the group, *group.  NULL: there is none. */
+/*
+ * Finds the verb that the argc words begin with.  If they name only a group, *group is true and
+ * the result is the group's first verb.  NULL: there is no such verb.
+ */
 const struct verb	*verb_find(bool *group, int argc, char *const *argv);
 
-/* The first word of its name; whether it is one of a group; the next one of that, else NULL. */
+/* A verb's group is the first word of its name; one that is alone has a name of one word. */
 struct slice		 verb_group(const struct verb *v);
 bool			 verb_in_group(const struct verb *v);
-bool			 verb_leads(const struct verb *v);	/* the first of one, or alone */
-const struct verb	*verb_next(const struct verb *v);
+bool			 verb_leads(const struct verb *v);	/* first of its group, or alone */
+const struct verb	*verb_next(const struct verb *v);	/* NULL after the group's last */
 
-/* NULL: it has no such option. */
+/* NULL: the verb has no such option. */
 const struct verb_option *verb_option(const struct verb *v, const char *name);
 
-/* Whether an argument, an option's or the verb's n-th (from 0), may be left out. */
+/* True: this argument, of an option or of a verb, may be left out. */
 bool		 verb_may_lack(const char *arg);
 
-/* The verb's n-th argument, from 0: as in args, absent behind the last. */
+/* The verb's n-th argument, counted from 0, as it stands in args; absent after the last one. */
 struct slice	 verb_arg(const struct verb *v, int n);
 
-/* The next of an argument's alternatives, without brackets and dots; false: there is none. */
+/*
+ * Takes the next word of an argument such as "[ID|all]" off *rest, without brackets and dots.
+ * False: there is no further word.
+ */
 bool		 verb_alternative(struct slice *word, struct slice *rest);
 
-/* Whether it asks one of the report's questions, which have options of their own. */
+/* True: the verb takes a question of the report, and each question has options of its own. */
 bool		 verb_asks(const struct verb *v);
 
 #endif

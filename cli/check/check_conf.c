@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/check/check_conf.h"
+#include "core/calendar.h"
 #include "core/jsonpath.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
@@ -148,7 +149,7 @@ long_connect(const struct settings *s)
 static bool
 short_dedupe(const struct settings *s)
 {
-	return s->fresh_s / 86400 >= s->dedupe_days;
+	return s->fresh_s / CALENDAR_DAY_S >= s->dedupe_days;
 }
 
 static const struct plausible {

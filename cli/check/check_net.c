@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "cli/check/check_net.h"
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "core/jsonpath.h"
 #include "forwarder/qt_client.h"
@@ -12,7 +13,6 @@
 enum {
 	PROBE_MS = 5000,	/* patience with each of them */
 	SOON_DAYS = 14,		/* a certificate that ends before is to be renewed */
-	DAY_S = 86400,
 	CLOCK_ODD_S = 30,
 	CLOCK_WRONG_S = 300,	/* or half of fresh_s */
 	NAMED = 3,		/* accounts that a subject names; the others are counted */
@@ -199,7 +199,7 @@ say_verified(struct check_results *f, const char *subject, const char *where,
     const struct tls_probe *l, int64_t now_s)
 {
 	const struct tls_cert	*cert = &l->certs[0], *first = first_to_end(l);
-	const long long		 days = (long long)((first->until_s - now_s) / DAY_S);
+	const long long		 days = (long long)((first->until_s - now_s) / CALENDAR_DAY_S);
 	char			 day[DATE], other[TLS_CERT_TEXT + 64] = "";
 
 	print_day(day, first->until_s);

@@ -3,6 +3,7 @@
 
 #include "cli/check/check_result.h"
 #include "core/format.h"
+#include "core/json_write.h"
 
 enum {
 	TEXT_MAX = 4096,	/* bytes of a finding */
@@ -28,22 +29,6 @@ keep(struct check_results *f, enum error er)
 		f->er = er;
 }
 
-/* A string; format_line() leaves nothing in it but UTF-8 without control characters. */
-static enum error
-put_string(struct buf *b, struct slice text)
-{
-	enum error	 er = buf_putc(b, '"');
-	size_t		 i;
-
-	for (i = 0; i < text.len && er == ERR_OK; i++) {
-		if (text.p[i] == '"' || text.p[i] == '\\')
-			er = buf_putc(b, '\\');
-		if (er == ERR_OK)
-			er = buf_putc(b, text.p[i]);
-	}
-	return er == ERR_OK ? buf_putc(b, '"') : er;
-}
-
 static void
 add_json(struct check_results *f, const char *state, const struct slice parts[3])
 {
@@ -57,7 +42,7 @@ add_json(struct check_results *f, const char *state, const struct slice parts[3]
 		buf_reset(&clean);
 		keep(f, format_line(&clean, NULL, parts[i], COLUMNS));
 		keep(f, buf_printf(b, ",\"%s\":", members[i]));
-		keep(f, put_string(b, buf_slice(&clean)));
+		keep(f, json_write_string(b, buf_slice(&clean)));
 	}
 	keep(f, buf_putc(b, '}'));
 	buf_free(&clean);

@@ -213,7 +213,7 @@ def test_list_pages(site):
     code, out, _ = run(site, "queue", "list")
     rows, rest = table(out)
     assert code == 0 and len(rows) == 100
-    assert rest[0] == "103 pending, 0 dead; the first are shown, all of them by: " \
+    assert rest[0] == "103 pending, 0 dead; these are the first, all of them with: " \
         "qtoa queue list --all"
     rows, rest = table(run(site, "queue", "list", "--all")[1])
     assert [int(r["id"]) for r in rows] == list(range(1, 104)) and rest[0] == "103 pending, 0 dead"
@@ -395,7 +395,7 @@ def test_root_becomes_the_owner(server):
 # drain
 
 SUMMARY = re.compile(r"drained: (\d+) delivered, (\d+) dead, (\d+) failed, (\d+) still pending, "
-                     r"\d+\.\d s(; another process was sending, too)?\n")
+                     r"\d+\.\d s(; another process was sending too)?\n")
 
 
 def numbers(out):
@@ -525,11 +525,11 @@ def test_beside_one_that_serves(site, server):
     with serving(site):
         server.wait(1, timeout=20)      # it probes, and so holds the queue
         terminal = Terminal(site, "drain")
-        terminal.expect("another process is sending to 1 of the QT addresses: watching it")
+        terminal.expect("another process is sending to 1 of the QT addresses; waiting for it")
         server.gate.set()
         code, out = terminal.end()
         assert code == 0, out
-        assert numbers(out.split("\r")[-1])[3] == 0 and "; another process was sending, too" in out
+        assert numbers(out.split("\r")[-1])[3] == 0 and "; another process was sending too" in out
     ids = [re.search(r"<MsgId>(\d+)", r.fields["weChatOAData"]).group(1) for r in server.received]
     assert sorted(map(int, ids)) == list(range(1000, 1040))
 

@@ -155,9 +155,9 @@ def test_failures_and_who_knocks(home, pool, qt):
     assert (failure["what"], failure["account"], failure["error"]) == (
         "request", "plain", "refused by QT") and failure["count"] == 1
     lines = status(home)[1]
-    knocking = [line for line in lines if "signature wrong" in line]
-    assert len(knocking) == 2 and knocking[0].startswith("knocking ")
-    assert re.search(r" 5 x  198\.51\.100\.7 at safe: ", knocking[0])
+    bad = [line for line in lines if "signature wrong" in line]
+    assert len(bad) == 2 and bad[0].startswith("bad clients ")
+    assert re.search(r" 5 x  198\.51\.100\.7 at safe: ", bad[0])
     assert any(line.startswith("failures ") and "plain: refused by QT" in line for line in lines)
 
 

@@ -401,7 +401,7 @@ def test_verb(home, issuer):
     assert 100 <= age <= 130 and age + left in (7199, 7200) and (code, err) == (0, "")
     code, out, err = run(home, "token", "safe", "--refresh", variant="token")
     assert (code, out) == (0, issuer.stable[SAFE.appid].current + "\n")
-    assert err == ("qtoa: safe: WeChat has given a new access_token, the one before is over\n")
+    assert err == ("qtoa: safe: WeChat has given a new access_token; the old one is no longer valid\n")
     assert issuer.calls[-1] == (SAFE.appid, "stable", True)
     code, out, err = run(home, "token", "safe", "--refresh", variant="token")
     assert (code, out) == (1, "") and "WeChat wants 30 s between two" in err
@@ -413,7 +413,7 @@ def test_verb(home, issuer):
 def test_verb_the_older_way(home, issuer):
     first = run(home, "token", "safe", variant="legacy")[1]
     code, out, err = run(home, "token", "safe", "--refresh", variant="legacy")
-    assert code == 0 and out != first and "holds for some minutes more" in err
+    assert code == 0 and out != first and "stays valid for some minutes" in err
     assert issuer.judge(first.strip()) == 0
 
 
@@ -422,7 +422,7 @@ def test_verb_refused(home, issuer):
         code, out, err = run(home, "token", *args, variant="token")
         assert (code, out) == (2, "") and err.startswith("usage: qtoa token "), args
     code, out, err = run(home, "token", "nobody", variant="token")
-    assert (code, out) == (1, "") and 'no account has .path or .name "nobody"' in err
+    assert (code, out) == (1, "") and 'no account has the .path or .name "nobody"' in err
     issuer.listed = False
     code, out, err = run(home, "token", "safe", variant="token")
     assert (code, out) == (1, "") and "invalid ip 192.0.2.7" in err
