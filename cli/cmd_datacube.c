@@ -182,8 +182,8 @@ print_pull_sum(const struct pulling *p)
 	char				 time[TERM_TIME];
 
 	term_wipe(p->width);
-	(void)printf("pulled: %lld calls, %lld rows, %lld missing, %lld switched off, "
-	    "%lld.%lld s\n", (long long)s->calls, (long long)s->rows, (long long)s->missing,
+	(void)printf("pulled: %lld calls, %lld rows, %lld missing, %lld switched off, %lld.%lld "
+	    "s\n", (long long)s->calls, (long long)s->rows, (long long)s->missing,
 	    (long long)s->off, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
 	if (s->again == 0)
 		return;
@@ -237,8 +237,7 @@ say_not_ready(const struct datacube_order *o, int64_t now_s)
 		return;
 	calendar_day_text(text, datacube_ready(now_s));
 	(void)printf("the statistics are ready up to %s; WeChat has those of a day at 08:00 "
-	    "(China) "
-	    "on the next\n", text);
+	    "(China) on the next\n", text);
 }
 
 static int
@@ -366,8 +365,8 @@ read_stock(struct db *db, struct stock *k, const struct datacube_view *s, const 
 	enum error	 er;
 
 	*k = (struct stock){ .first = DATACUBE_DEFAULT, .last = DATACUBE_DEFAULT };
-	er = db_start(db, &rows, "SELECT min(day), max(day), count(*), sum(rows) "
-	    "FROM datacube_day WHERE appid = ? AND endpoint = ?",
+	er = db_start(db, &rows, "SELECT min(day), max(day), count(*), sum(rows) FROM datacube_day "
+	    "WHERE appid = ? AND endpoint = ?",
 	    DB_VALUES(db_s(a->appid), db_s(e->name)));
 	if (er == ERR_OK && db_next(&rows, &er) && db_col_int(&rows, 2) != 0) {
 		(void)calendar_parse_day(&k->first, db_col(&rows, 0));

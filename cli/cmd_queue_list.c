@@ -197,8 +197,7 @@ print_queue_summary(const struct page *p, bool all)
 		    "; these are the first, all of them with: qtoa queue list --all" : "");
 	if (p->has_orphan)
 		(void)printf("no account: the configuration has no account of that path; its "
-		    "messages "
-		    "wait until you add it again, or run: qtoa queue drop ID\n");
+		    "messages wait until you add it again, or run: qtoa queue drop ID\n");
 	if (services->breakers != NULL)
 		session_say_trouble(stdout, services->conf, services->breakers);
 }

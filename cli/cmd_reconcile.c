@@ -139,12 +139,12 @@ read_wechat(struct db *db, void *arg)
 	if ((er = datacube_tables_prepare(db)) != ERR_OK ||
 	    (er = read_asked(db, k, "getinterfacesummaryhour", k->wechat, COUNTER_HOURS)) !=
 	    ERR_OK || (er = read_asked(db, k, "getinterfacesummary", k->daily, 1)) != ERR_OK ||
-	    (er = read_calls(db, k, "SELECT ref_date, ref_hour / 100, callback_count, "
-	    "fail_count FROM datacube_getinterfacesummaryhour WHERE appid = ? AND ref_date "
-	    "BETWEEN ? AND ?", k->wechat, COUNTER_HOURS)) != ERR_OK)
+	    (er = read_calls(db, k, "SELECT ref_date, ref_hour / 100, callback_count, fail_count "
+	    "FROM datacube_getinterfacesummaryhour WHERE appid = ? AND ref_date BETWEEN ? AND ?",
+	    k->wechat, COUNTER_HOURS)) != ERR_OK)
 		return er;
-	return read_calls(db, k, "SELECT ref_date, 0, callback_count, fail_count "
-	    "FROM datacube_getinterfacesummary WHERE appid = ? AND ref_date BETWEEN ? AND ?",
+	return read_calls(db, k, "SELECT ref_date, 0, callback_count, fail_count FROM "
+	    "datacube_getinterfacesummary WHERE appid = ? AND ref_date BETWEEN ? AND ?",
 	    k->daily, 1);
 }
 

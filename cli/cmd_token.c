@@ -50,8 +50,7 @@ fetch_token(struct token_order *o, struct access_tokens *ts)
 	}
 	if (*why != '\0')
 		(void)fprintf(stderr, "qtoa: %s: this token is not the newest: %s\n",
-		    o->account->name,
-		    why);
+		    o->account->name, why);
 	return true;
 }
 
@@ -61,8 +60,8 @@ print_token(const struct token_order *o, const struct settings *set)
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 
 	if (o->refresh)
-		(void)fprintf(stderr, "qtoa: %s: WeChat has given a new access_token; the old "
-		    "one %s\n", o->account->name, set->legacy_token != 0 ?
+		(void)fprintf(stderr, "qtoa: %s: WeChat has given a new access_token; the old one "
+		    "%s\n", o->account->name, set->legacy_token != 0 ?
 		    "stays valid for some minutes" : "is no longer valid");
 	if (o->age)
 		(void)printf("age %lld s, %lld s left\n", (long long)(now_s - o->token.fetched_s),

@@ -152,16 +152,15 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 			break;
 		case GATE_STOPPED:
 			(void)fprintf(f, "%s is stopped: QT refuses its signature or keys; correct "
-			    "app_key, service_id and service_secret and restart qtoa, or run: "
-			    "qtoa queue retry %s\n", a->path, a->path);
+			    "app_key, service_id and service_secret and restart qtoa, or run: qtoa "
+			    "queue retry %s\n", a->path, a->path);
 			break;
 		case GATE_BROKEN:
 			if (!breaker_is_first(b, a))
 				break;
 			format_span(span, probe_ms - now_ms + 999);
 			(void)fprintf(f, "%s does not answer as QT does: next probe %s%s; run: "
-			    "qtoa check\n", a->qt_url,
-			    probe_ms > now_ms ? "in " : "now",
+			    "qtoa check\n", a->qt_url, probe_ms > now_ms ? "in " : "now",
 			    probe_ms > now_ms ? span : "");
 			break;
 		}

@@ -1,6 +1,6 @@
 /*
- * check_conf.h: `qtoa check`: what the configuration alone shows: accounts, and what is allowed
- * but hardly meant.  What is wrong with it conf_load() has said.
+ * check_conf.h: the part of `qtoa check` that lists the accounts and warns of values that are
+ * allowed but hardly meant.  conf_load() reports the values that are not allowed.
  */
 #ifndef CLI_CHECK_CHECK_CONF_H
 #define CLI_CHECK_CHECK_CONF_H
@@ -8,6 +8,6 @@
 #include "cli/check/check_result.h"
 #include "core/conf.h"
 
-void	check_conf_run(struct check_results *f, const struct conf *c);
+void	check_conf_run(struct check_results *r, const struct conf *c);
 
 #endif

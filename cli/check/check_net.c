@@ -11,18 +11,18 @@
 #include "wechat/token_client.h"
 
 enum {
-	PROBE_MS = 5000,	/* patience with each of them */
-	SOON_DAYS = 14,		/* a certificate that ends before is to be renewed */
+	PROBE_MS = 5000,	/* how long an answer is waited for */
+	SOON_DAYS = 14,		/* a certificate that ends sooner gets a warning */
 	CLOCK_ODD_S = 30,
 	CLOCK_WRONG_S = 300,	/* or half of fresh_s */
 	NAMED = 3,		/* accounts that a subject names; the others are counted */
-	SUBJECT = 256,
+	SUBJECT = 256,		/* bytes, as HOST and DATE */
 	HOST = 256,
 	DATE = 16
 };
 
 struct net {
-	struct check_results	*f;
+	struct check_results	*r;
 	const struct conf	*c;
 	struct services		 services;	/* http, and for access_tokens what they need */
 	const char		**failed;	/* URLs whose origin is not reached */
@@ -33,12 +33,12 @@ struct net {
  * URLs.
  */
 
-/* Whether two are, by what counts. */
+/* True: two URLs are the same, by one of two measures. */
 typedef bool same_fn(const char *a, const char *b);
 
-/* The length of scheme, host and port. */
+/* The length of a URL's scheme, host and port. */
 static size_t
-origin_of(const char *url)
+origin_length_of(const char *url)
 {
 	const char	*host = strstr(url, "://");
 
@@ -47,15 +47,15 @@ origin_of(const char *url)
 }
 
 static bool
-same_origin(const char *a, const char *b)
+is_same_origin(const char *a, const char *b)
 {
-	const size_t	 len = origin_of(a);
+	const size_t	 len = origin_length_of(a);
 
-	return origin_of(b) == len && memcmp(a, b, len) == 0;
+	return origin_length_of(b) == len && memcmp(a, b, len) == 0;
 }
 
 static bool
-same_url(const char *a, const char *b)
+is_same_url(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
 }
@@ -63,7 +63,7 @@ same_url(const char *a, const char *b)
 struct slice
 check_net_host(const char *url)
 {
-	const char	*host = strstr(url, "://"), *end = url + origin_of(url), *port;
+	const char	*host = strstr(url, "://"), *end = url + origin_length_of(url), *port;
 
 	host = host == NULL ? url : host + 3;
 	if (*host == '[' && (port = memchr(host, ']', (size_t)(end - host))) != NULL)
@@ -73,9 +73,9 @@ check_net_host(const char *url)
 	return (struct slice){ host, (size_t)(end - host) };
 }
 
-/* The host of a URL as text; false: it is an address, and no name. */
+/* Writes the host of a URL.  False: it is an IP address and not a name. */
 static bool
-host_of(char host[HOST], const char *url)
+write_host_name(char host[HOST], const char *url)
 {
 	const struct slice	 s = check_net_host(url);
 
@@ -83,7 +83,7 @@ host_of(char host[HOST], const char *url)
 	return strchr(host, ':') == NULL && host[strspn(host, "0123456789.")] != '\0';
 }
 
-/* An account's i-th URL; NULL: it has none there, or it is nobody's. */
+/* An account's i-th URL.  NULL: it has no such URL, or the account has no name. */
 enum { URLS = 3 };
 
 static const char *
@@ -94,9 +94,9 @@ url_of(const struct account *a, int i)
 	return a->name != NULL && conf_is_set(urls[i]) ? urls[i] : NULL;
 }
 
-/* Whether one of its first n URLs is the same. */
+/* True: one of the account's first n URLs is the same. */
 static bool
-uses(const struct account *a, int n, const char *url, same_fn *same)
+is_using(const struct account *a, int n, const char *url, same_fn *same)
 {
 	int	 i;
 
@@ -107,11 +107,11 @@ uses(const struct account *a, int n, const char *url, same_fn *same)
 }
 
 /*
- * The accounts that use an account's i-th URL, "shop, news, blog and 2 more".  False: all about it
- * has been said, of that account or of one before.
+ * Writes which accounts use the i-th URL of `first`: "shop, news, blog and 2 more".  False: the URL
+ * has been checked already, for this account or for one before it.
  */
 static bool
-name_users(char text[SUBJECT], const struct net *n, const struct account *first, int i,
+write_users(char text[SUBJECT], const struct net *n, const struct account *first, int i,
     same_fn *same)
 {
 	const char		*url = url_of(first, i);
@@ -120,12 +120,12 @@ name_users(char text[SUBJECT], const struct net *n, const struct account *first,
 	int			 users = 0;
 
 	for (a = n->c->accounts; a != first; a++)
-		if (uses(a, URLS, url, same))
+		if (is_using(a, URLS, url, same))
 			return false;
-	if (uses(first, i, url, same))
+	if (is_using(first, i, url, same))
 		return false;
 	for (; a != n->c->accounts + n->c->n; a++)
-		if (uses(a, URLS, url, same) && ++users <= NAMED && len < SUBJECT)
+		if (is_using(a, URLS, url, same) && ++users <= NAMED && len < SUBJECT)
 			len += (size_t)snprintf(text + len, SUBJECT - len, "%s%.64s",
 			    users == 1 ? "" : ", ", a->name);
 	if (users > NAMED && len < SUBJECT)
@@ -138,7 +138,7 @@ name_users(char text[SUBJECT], const struct net *n, const struct account *first,
  */
 
 static void
-print_day(char text[DATE], int64_t epoch_s)
+write_date(char text[DATE], int64_t epoch_s)
 {
 	const time_t	 t = (time_t)epoch_s;
 	struct tm	 tm;
@@ -147,9 +147,9 @@ print_day(char text[DATE], int64_t epoch_s)
 		(void)snprintf(text, DATE, "?");
 }
 
-/* The one of a chain that ends first; NULL: none says when. */
+/* The certificate of a chain that ends first; NULL: no end is known. */
 static const struct tls_cert *
-first_to_end(const struct tls_probe *l)
+first_to_end_of(const struct tls_probe *l)
 {
 	const struct tls_cert	*first = NULL;
 	int			 i;
@@ -161,129 +161,130 @@ first_to_end(const struct tls_probe *l)
 	return first;
 }
 
-/* The certificates are there, and are not to be trusted. */
+/* Reports why the certificates that the server sent cannot be trusted. */
 static void
-say_not_verified(struct check_results *f, const char *subject, const char *where,
+add_untrusted(struct check_results *r, const char *subject, const char *where,
     const struct tls_probe *l, const char *ca_file, int64_t now_s)
 {
-	const struct tls_cert	*cert = &l->certs[0], *first = first_to_end(l);
+	const struct tls_cert	*cert = &l->certs[0], *first = first_to_end_of(l);
 	char			 day[DATE];
 
 	if (first != NULL && first->until_s <= now_s) {
-		print_day(day, first->until_s);
-		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s has ended on "
-		    "%s\nwhoever runs the server must renew it; is this host's clock right?", where,
-		    first->subject, day);
+		write_date(day, first->until_s);
+		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s ended on "
+		    "%s\nask those who run the server to renew it; is this host's clock right?",
+		    where, first->subject, day);
 	} else if (cert->from_s > now_s) {
-		print_day(day, cert->from_s);
-		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s begins on %s\n"
-		    "is this host's clock right?", where, cert->subject, day);
+		write_date(day, cert->from_s);
+		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s begins on "
+		    "%s\nis this host's clock right?", where, cert->subject, day);
 	} else if (strstr(l->why, "match") != NULL) {
-		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s is for %s: %s\n"
-		    "is the address right?", where, cert->subject,
+		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s is for %s: "
+		    "%s\nis the address right?", where, cert->subject,
 		    *cert->names == '\0' ? "no name" : cert->names, l->why);
 	} else if (l->n == 1 && strcmp(cert->subject, cert->issuer) == 0) {
-		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s is self-signed: "
-		    "nobody vouches for it\nis the address right? if it is, give that certificate "
-		    "as settings.ca_file", where, cert->subject);
+		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s is "
+		    "self-signed: no CA vouches for it\nis the address right? if it is, give that "
+		    "certificate as settings.ca_file", where, cert->subject);
 	} else {
-		check_result_add(f, CHECK_FAILED, subject, "%s: the certificate of %s is from %s, whom "
-		    "%s does not know: %s\nis the address right? if it is, add that CA to "
-		    "settings.ca_file, or let the server send its intermediate certificates",
+		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s is from %s, "
+		    "a CA that %s does not have: %s\nis the address right? if it is, add that CA "
+		    "to settings.ca_file, or let the server send its intermediate certificates",
 		    where, cert->subject, l->certs[l->n - 1].issuer, ca_file, l->why);
 	}
 }
 
 static void
-say_verified(struct check_results *f, const char *subject, const char *where,
+add_trusted(struct check_results *r, const char *subject, const char *where,
     const struct tls_probe *l, int64_t now_s)
 {
-	const struct tls_cert	*cert = &l->certs[0], *first = first_to_end(l);
+	const struct tls_cert	*cert = &l->certs[0], *first = first_to_end_of(l);
 	const long long		 days = (long long)((first->until_s - now_s) / CALENDAR_DAY_S);
 	char			 day[DATE], other[TLS_CERT_TEXT + 64] = "";
 
-	print_day(day, first->until_s);
+	write_date(day, first->until_s);
 	if (first != cert)
 		(void)snprintf(other, sizeof(other), ", in the chain %s", first->subject);
 	if (days < SOON_DAYS)
-		check_result_add(f, CHECK_WARNING, subject, "%s: the certificate of %s%s ends on %s, in "
-		    "%lld days\nwhoever runs the server must renew it", where, cert->subject, other,
-		    day, days);
+		check_result_add(r, CHECK_WARNING, subject, "%s: the certificate of %s%s ends on "
+		    "%s, in %lld days\nask those who run the server to renew it", where,
+		    cert->subject, other, day, days);
 	else
-		check_result_add(f, CHECK_OK, subject, "%s: certificate of %s, from %s, verified%s, "
-		    "until %s, %lld days more", where, cert->subject, cert->issuer, other, day,
-		    days);
+		check_result_add(r, CHECK_OK, subject, "%s: certificate of %s, from %s, "
+		    "verified%s, until %s, %lld days more", where, cert->subject, cert->issuer,
+		    other, day, days);
 }
 
 void
-check_net_certificate(struct check_results *f, const char *subject, const char *where,
+check_net_certificate(struct check_results *r, const char *subject, const char *where,
     const struct tls_probe *l, const char *ca_file, int64_t now_s)
 {
 	if (l->failed == TLS_STAGE_TRUST)
-		check_result_add(f, CHECK_FAILED, subject, "%s: %s has no CA certificates: %s\ninstall "
-		    "the system's (ca-certificates), or give settings.ca_file a PEM file of them",
-		    where, ca_file == NULL ? "this host" : ca_file, l->why);
+		check_result_add(r, CHECK_FAILED, subject, "%s: %s has no CA certificates: "
+		    "%s\ninstall the package ca-certificates, or set settings.ca_file to a PEM "
+		    "file of them", where, ca_file == NULL ? "this host" : ca_file, l->why);
 	else if (l->failed == TLS_STAGE_TLS && l->n == 0)
-		check_result_add(f, CHECK_FAILED, subject, "%s: TLS does not begin: %s\nis the port "
-		    "right? it must speak TLS 1.2 or later", where, l->why);
+		check_result_add(r, CHECK_FAILED, subject, "%s: there is no TLS: %s\nis the port "
+		    "right? the server must speak TLS 1.2 or later", where, l->why);
 	else if (l->failed == TLS_STAGE_TLS)
-		say_not_verified(f, subject, where, l, ca_file == NULL ? "this host" : ca_file,
+		add_untrusted(r, subject, where, l, ca_file == NULL ? "this host" : ca_file,
 		    now_s);
-	else if (first_to_end(l) != NULL)
-		say_verified(f, subject, where, l, now_s);
+	else if (first_to_end_of(l) != NULL)
+		add_trusted(r, subject, where, l, now_s);
 	else
-		check_result_add(f, CHECK_OK, subject, "%s: certificate verified", where);
+		check_result_add(r, CHECK_OK, subject, "%s: certificate verified", where);
 }
 
 /*
- * Each origin once: its name, the connection, TLS.
+ * The name, the connection and TLS, once for each origin.
  */
 
 static void
-say_look(struct net *n, const char *subject, const char *where, const struct tls_probe *l)
+add_probe(struct net *n, const char *subject, const char *where, const struct tls_probe *l)
 {
 	char	 host[HOST], addresses[256];
 
 	switch (l->failed) {
 	case TLS_STAGE_URL:
-		check_result_add(n->f, CHECK_FAILED, subject, "%s: %s\ncorrect the address", where,
+		check_result_add(n->r, CHECK_FAILED, subject, "%s: %s\ncorrect the address", where,
 		    l->why);
 		return;
 	case TLS_STAGE_NAME:
-		check_result_add(n->f, CHECK_FAILED, subject, "%s: no address: %s\nis the name right? "
-		    "does this host have DNS (/etc/resolv.conf)?", where, l->why);
+		check_result_add(n->r, CHECK_FAILED, subject, "%s: the name has no address: %s\nis "
+		    "the name right? does this host have DNS (/etc/resolv.conf)?", where, l->why);
 		return;
 	case TLS_STAGE_CONNECT:
-		check_result_add(n->f, CHECK_FAILED, subject, "%s: no connection: %s\nis the address "
-		    "right, is a firewall in the way, does the server run?", where, l->why);
+		check_result_add(n->r, CHECK_FAILED, subject, "%s: no connection: %s\nis the "
+		    "address right, is a firewall in the way, does the server run?", where, l->why);
 		return;
 	case TLS_STAGE_TRUST:
 	case TLS_STAGE_TLS:
 	case TLS_STAGE_DONE:
 		break;
 	}
-	if (host_of(host, where) && tls_probe_addresses(addresses, sizeof(addresses), host))
-		check_result_add(n->f, CHECK_OK, subject, "%s: the name is %s", where, addresses);
+	if (write_host_name(host, where) && tls_probe_addresses(addresses, sizeof(addresses), host))
+		check_result_add(n->r, CHECK_OK, subject, "%s: the name's address is %s", where,
+		    addresses);
 	if (*l->peer != '\0')
-		check_result_add(n->f, CHECK_OK, subject, "%s: connected to %s in %d ms", where,
+		check_result_add(n->r, CHECK_OK, subject, "%s: connected to %s in %d ms", where,
 		    l->peer, l->ms);
 	if (l->tls)
-		check_net_certificate(n->f, subject, where, l,
+		check_net_certificate(n->r, subject, where, l,
 		    http_client_ca_file(n->services.http),
 		    clock_wall_ms() / 1000);
 }
 
 static void
-look(struct net *n, const char *subject, const char *url)
+probe_origin(struct net *n, const char *subject, const char *url)
 {
 	char			 where[HOST + 16];
 	struct tls_probe	 l;
 
-	(void)snprintf(where, sizeof(where), "%.*s", (int)origin_of(url), url);
+	(void)snprintf(where, sizeof(where), "%.*s", (int)origin_length_of(url), url);
 	tls_probe(n->services.http, &l, url, clock_mono_ms() + PROBE_MS);
 	if (l.failed != TLS_STAGE_DONE)
 		n->failed[n->n++] = url;
-	say_look(n, subject, where, &l);
+	add_probe(n, subject, where, &l);
 }
 
 static bool
@@ -292,18 +293,17 @@ is_reached(const struct net *n, const char *url)
 	size_t	 i;
 
 	for (i = 0; i < n->n; i++)
-		if (same_origin(n->failed[i], url))
+		if (is_same_origin(n->failed[i], url))
 			return false;
 	return true;
 }
 
 /*
- * Does QT answer there?  An empty object is no message: QT says so with a code, and nothing is
- * recorded.
+ * QT's answer and clock.  QT refuses an empty object with a code of its own and records nothing.
  */
 
 void
-check_net_clock(struct check_results *f, const char *subject, int64_t ahead_s, int fresh_s)
+check_net_clock(struct check_results *r, const char *subject, int64_t ahead_s, int fresh_s)
 {
 	const int64_t	 off_s = ahead_s < 0 ? -ahead_s : ahead_s;
 	const int64_t	 wrong_s = fresh_s != 0 && fresh_s / 2 < CLOCK_WRONG_S ? fresh_s / 2 :
@@ -311,20 +311,20 @@ check_net_clock(struct check_results *f, const char *subject, int64_t ahead_s, i
 	const char	*side = ahead_s < 0 ? "behind" : "ahead of";
 
 	if (off_s > wrong_s)
-		check_result_add(f, CHECK_FAILED, subject, "this host's clock is %lld s %s QT's: pushes "
-		    "and signatures are taken for old ones\nset it, and keep it set: timedatectl "
-		    "set-ntp true, or chrony", (long long)off_s, side);
+		check_result_add(r, CHECK_FAILED, subject, "this host's clock is %lld s %s QT's: "
+		    "pushes and signatures are refused as too old\nset the clock, and keep it set: "
+		    "timedatectl set-ntp true, or chrony", (long long)off_s, side);
 	else if (off_s > CLOCK_ODD_S)
-		check_result_add(f, CHECK_WARNING, subject, "this host's clock is %lld s %s QT's\n"
-		    "set it, and keep it set: timedatectl set-ntp true, or chrony",
+		check_result_add(r, CHECK_WARNING, subject, "this host's clock is %lld s %s "
+		    "QT's\nset the clock, and keep it set: timedatectl set-ntp true, or chrony",
 		    (long long)off_s, side);
 	else
-		check_result_add(f, CHECK_OK, subject, "this host's clock is %lld s from QT's",
+		check_result_add(r, CHECK_OK, subject, "this host's clock is %lld s from QT's",
 		    (long long)off_s);
 }
 
 static void
-probe(struct net *n, const char *subject, const char *url)
+probe_qt(struct net *n, const char *subject, const char *url)
 {
 	struct qt_result	 r = { 0 };
 	const struct http_call	 call = {
@@ -334,17 +334,17 @@ probe(struct net *n, const char *subject, const char *url)
 
 	http_client_do(n->services.http, &r.http, &call);
 	if (r.http.status == 0)
-		check_result_add(n->f, CHECK_FAILED, subject, "%s: no answer: %s\nif it stays so, ask "
-		    "those who run QT; messages wait in the queue meanwhile", url, r.http.why);
+		check_result_add(n->r, CHECK_FAILED, subject, "%s: no answer: %s\nif this lasts, "
+		    "ask those who run QT; until then messages wait in the queue", url, r.http.why);
 	else if ((void)qt_client_classify(&r), !r.alive)
-		check_result_add(n->f, CHECK_FAILED, subject, "%s: HTTP %d, and the answer is not QT's"
-		    "\ncompare it with \"Server tracking\" in QT's console: the whole URL, to "
+		check_result_add(n->r, CHECK_FAILED, subject, "%s: HTTP %d, and the answer is not "
+		    "QT's\ncompare it with \"Server tracking\" in QT's console: the whole URL, to "
 		    "/server/thirdPartyDataSource", url, r.http.status);
 	else
-		check_result_add(n->f, CHECK_OK, subject, "%s answers %s in %d ms", url, r.code,
+		check_result_add(n->r, CHECK_OK, subject, "%s answers %s in %d ms", url, r.code,
 		    r.http.ms);
 	if (r.alive && r.http.date_s != 0)
-		check_net_clock(n->f, subject, clock_wall_ms() / 1000 - r.http.date_s,
+		check_net_clock(n->r, subject, clock_wall_ms() / 1000 - r.http.date_s,
 		    n->c->set.fresh_s);
 	qt_client_result_free(&r);
 }
@@ -353,9 +353,9 @@ probe(struct net *n, const char *subject, const char *url)
  * access_tokens.
  */
 
-/* What QT's console does when its Test button is pressed. */
+/* Asks the control server as the Test button of QT's console does. */
 static void
-ask_control(struct net *n, const struct account *a)
+ask_control_server(struct net *n, const struct account *a)
 {
 	const int64_t	 deadline_ms = clock_mono_ms() + PROBE_MS;
 	struct buf	 token = { 0 };
@@ -363,12 +363,12 @@ ask_control(struct net *n, const struct account *a)
 	char		 why[TOKEN_CLIENT_WHY], wrong[JSONPATH_WHY];
 
 	if (!jsonpath_parse(&path, slice_of(a->control_token_path), wrong))
-		return;		/* already said */
+		return;		/* check_conf.c has reported it */
 	if (token_client_get_token(n->services.http, &token, a, deadline_ms, why) == TOKEN_CLIENT_OK)
-		check_result_add(n->f, CHECK_OK, a->name, "control_url gives an access_token of %zu "
-		    "characters by %s", token.len, a->control_token_path);
+		check_result_add(n->r, CHECK_OK, a->name, "control_url gives an access_token of "
+		    "%zu characters by %s", token.len, a->control_token_path);
 	else
-		check_result_add(n->f, CHECK_FAILED, a->name, "%s\ncompare control_url and "
+		check_result_add(n->r, CHECK_FAILED, a->name, "%s\ncompare control_url and "
 		    "control_token_path with what the control server answers", why);
 	buf_free(&token);
 }
@@ -381,14 +381,14 @@ ask_token(struct net *n, const struct account *a)
 	struct access_token	 t;
 
 	if (!access_token_get(n->services.tokens, &t, a, deadline_ms, why))
-		check_result_add(n->f, CHECK_FAILED, a->name, "no access_token: %s\nonce that is "
-		    "mended: qtoa token %s --refresh", why, a->name);
+		check_result_add(n->r, CHECK_FAILED, a->name, "there is no access_token: "
+		    "%s\ncorrect that, then run: qtoa token %s --refresh", why, a->name);
 	else if (*why != '\0')
-		check_result_add(n->f, CHECK_WARNING, a->name, "the access_token is not the newest: "
-		    "%s\nonce that is mended: qtoa token %s --refresh", why, a->name);
+		check_result_add(n->r, CHECK_WARNING, a->name, "the access_token is not the "
+		    "newest: %s\ncorrect that, then run: qtoa token %s --refresh", why, a->name);
 	else
-		check_result_add(n->f, CHECK_OK, a->name, "access_token for %lld s more",
-		    (long long)(t.expires_s - clock_wall_ms() / 1000));
+		check_result_add(n->r, CHECK_OK, a->name, "the access_token is valid for %lld s "
+		    "more", (long long)(t.expires_s - clock_wall_ms() / 1000));
 }
 
 static void
@@ -404,7 +404,7 @@ ask_tokens(struct net *n)
 }
 
 static bool
-asks_wechat(const struct conf *c)
+is_wechat_needed(const struct conf *c)
 {
 	size_t	 i;
 
@@ -415,7 +415,7 @@ asks_wechat(const struct conf *c)
 }
 
 static void
-check_account(struct net *n, const struct account *a)
+check_account_urls(struct net *n, const struct account *a)
 {
 	char		 subject[SUBJECT];
 	const char	*url;
@@ -424,33 +424,33 @@ check_account(struct net *n, const struct account *a)
 	for (i = 0; i < URLS; i++) {
 		if ((url = url_of(a, i)) == NULL)
 			continue;
-		if (name_users(subject, n, a, i, same_origin))
-			look(n, subject, url);
+		if (write_users(subject, n, a, i, is_same_origin))
+			probe_origin(n, subject, url);
 		if (!is_reached(n, url))
 			continue;
 		if (url == a->control_url)
-			ask_control(n, a);
-		else if (name_users(subject, n, a, i, same_url))
-			probe(n, subject, url);
+			ask_control_server(n, a);
+		else if (write_users(subject, n, a, i, is_same_url))
+			probe_qt(n, subject, url);
 	}
 }
 
 void
-check_net_run(struct check_results *f, const struct conf *c, bool store)
+check_net_run(struct check_results *r, const struct conf *c, bool store)
 {
-	struct net	 n = { .f = f, .c = c };
+	struct net	 n = { .r = r, .c = c };
 	size_t		 i;
 
 	n.failed = calloc(c->n * URLS + 1, sizeof(*n.failed));
 	if (!services_open(&n.services, c, SERVICES_HTTP, STORE_BRIEF, NULL) || n.failed == NULL) {
-		check_result_add(f, CHECK_FAILED, "network", "%s\n%s", error_table[ERR_NOMEM].name,
+		check_result_add(r, CHECK_FAILED, "network", "%s\n%s", error_table[ERR_NOMEM].name,
 		    error_table[ERR_NOMEM].hint);
 		goto out;
 	}
 	for (i = 0; i < c->n; i++)
-		check_account(&n, &c->accounts[i]);
-	if (asks_wechat(c) && conf_is_set(c->set.wechat_api)) {
-		look(&n, "settings.wechat_api", c->set.wechat_api);
+		check_account_urls(&n, &c->accounts[i]);
+	if (is_wechat_needed(c) && conf_is_set(c->set.wechat_api)) {
+		probe_origin(&n, "settings.wechat_api", c->set.wechat_api);
 		if (store && is_reached(&n, c->set.wechat_api))
 			ask_tokens(&n);
 	}

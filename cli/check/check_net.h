@@ -1,9 +1,10 @@
 /*
- * check_net.h: `qtoa check`: whom the program has to reach: QT, control servers, WeChat's API.
- * For each its name, the connection, the certificate; QT's answer and clock; access_tokens.
+ * check_net.h: the part of `qtoa check` that asks QT, the control servers and WeChat's API.  For
+ * each it checks the name, the connection and the certificate; then QT's answer and clock, and the
+ * access_tokens.
  *
- * QT gets an unsigned {}, which it refuses; control servers are asked for a token as by the
- * Test button of QT's console; WeChat only where wechat/access_token.h would ask it anyway.
+ * QT gets an unsigned {}, which it refuses.  A control server is asked for a token as the Test
+ * button of QT's console asks it.  WeChat is asked only where the store has no valid token.
  */
 #ifndef CLI_CHECK_CHECK_NET_H
 #define CLI_CHECK_CHECK_NET_H
@@ -14,20 +15,22 @@
 #include "core/conf.h"
 #include "net/tls_probe.h"
 
-/* store: it can be used, for access_tokens. */
-void		check_net_run(struct check_results *f, const struct conf *c, bool store);
+/* store: the store can be used, which access_tokens need. */
+void		check_net_run(struct check_results *r, const struct conf *c, bool store);
 
 /*
- * What a look at an https address has shown.  where: scheme, host, port; ca_file: what is
- * trusted, NULL: nothing.
+ * Reports the probe of an https address.  where: its scheme, host and port; ca_file: the file of
+ * the CA certificates that are trusted, NULL: there is no such file.
  */
-void		check_net_certificate(struct check_results *f, const char *subject, const char *where,
-		    const struct tls_probe *l, const char *ca_file, int64_t now_s);
+void		check_net_certificate(struct check_results *r, const char *subject,
+		    const char *where, const struct tls_probe *l, const char *ca_file,
+		    int64_t now_s);
 
-/* QT's clock against ours, which is ahead_s after it. */
-void		check_net_clock(struct check_results *f, const char *subject, int64_t ahead_s, int fresh_s);
+/* Reports how far this host's clock is ahead of QT's (seconds, may be negative). */
+void		check_net_clock(struct check_results *r, const char *subject, int64_t ahead_s,
+		    int fresh_s);
 
-/* The host in a URL, without the brackets of an IPv6 address; empty: there is none. */
+/* The host of a URL, without the brackets of an IPv6 address; empty: the URL has no host. */
 struct slice	check_net_host(const char *url);
 
 #endif

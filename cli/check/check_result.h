@@ -1,9 +1,10 @@
 /*
- * check_result.h: what `qtoa check` finds, a line each:
+ * check_result.h: prints the results of `qtoa check`, one line each:
  *
- *	warning  settings.state_dir: /srv/q is open to others, mode 0755; chmod 0700 /srv/q
+ *	warning  settings.state_dir: /srv/q is open to others, mode 0755; run: chmod 0700 /srv/q
  *
- * or one JSON document, {"checks":[{"state":"warning","subject":"settings.state_dir",
+ * or all of them as one JSON document,
+     {"checks":[{"state":"warning","subject":"settings.state_dir",
  * "text":"...","remedy":"..."},...],"failed":0,"warnings":1}.
  */
 #ifndef CLI_CHECK_CHECK_RESULT_H
@@ -20,22 +21,26 @@ struct check_results {
 	FILE		*out;
 	bool		 json;
 	struct buf	 line, list;
-	enum error	 er;		/* ERR_NOMEM: something is missing */
-	int		 n[CHECK__MAX];
+	enum error	 er;		/* ERR_NOMEM: a part of the output is missing */
+	int		 n[CHECK__MAX];	/* how many results are in that state */
 };
 
-/* Lines go out as they come, JSON at the end.  check_result_end() in any case. */
-void	check_result_begin(struct check_results *f, FILE *out, bool json);
+/*
+ * Begins the results, which go to out: lines at once, JSON at the end.  The caller must call
+ * check_result_end().
+ */
+void	check_result_begin(struct check_results *r, FILE *out, bool json);
 
 /*
- * subject: the account, the setting, the part of the host.  What is no CHECK_OK has, behind a
- * line end, what to do about it: "%s is open to others\nchmod 0700 %s".  Foreign text may be in
- * it, but not behind that.  No secret.
+ * Adds a result.  subject: the account, the setting or the part of the host that it is about.  A
+ * warning or a failure is two lines, what is wrong and what to do: "%s is open to others\nrun:
+ * chmod 0700 %s".  The first line may contain text of others, the second may not.  No secret may
+ * be in them.
  */
-void	check_result_add(struct check_results *f, enum check_state is, const char *subject,
+void	check_result_add(struct check_results *r, enum check_state is, const char *subject,
 	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* True: nothing has failed, and all of it was said. */
-bool	check_result_end(struct check_results *f);
+/* Prints the sums and frees the memory.  True: nothing failed, and all results were printed. */
+bool	check_result_end(struct check_results *r);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * check_store.h: `qtoa check`: state_dir's disk and the store in it.
+ * check_store.h: the part of `qtoa check` that looks at state_dir's disk and at the store there.
  *
- * A file that the program would set aside or bring up to date is left as it is: that is for the
- * program to do, or for the operator to prevent.
+ * It never quarantines or migrates a database: the program does that at its next message, and until
+ * then the operator can prevent it.
  */
 #ifndef CLI_CHECK_CHECK_STORE_H
 #define CLI_CHECK_CHECK_STORE_H
@@ -13,13 +13,17 @@
 #include "cli/check/check_result.h"
 #include "core/conf.h"
 
-/* True: the store can be used, or made where there is none. */
-bool	check_store_run(struct check_results *f, const struct conf *c);
+/* True: the store can be used, or it does not exist yet and can be created. */
+bool	check_store_run(struct check_results *r, const struct conf *c);
 
-/* What is left of a disk, for who is not root; inodes 0 of 0: it does not count them. */
+/*
+ * The size of a disk and the room that users other than root have; inodes 0: it does not count
+ * them.
+ */
 struct check_store_disk {
 	int64_t	 free_bytes, bytes, free_inodes, inodes;
 };
-void	check_store_disk(struct check_results *f, const char *dir, const struct check_store_disk *d);
+void	check_store_disk(struct check_results *r, const char *dir,
+	    const struct check_store_disk *d);
 
 #endif

@@ -10,12 +10,12 @@
 #include "cli/session.h"
 #include "core/conf.h"
 
-struct order {
+struct check_order {
 	bool	 offline, json;
 };
 
 static bool
-read_arguments(struct order *o, int argc, char **argv)
+read_check_order(struct check_order *o, int argc, char **argv)
 {
 	int	 i;
 
@@ -34,47 +34,47 @@ read_arguments(struct order *o, int argc, char **argv)
 static void
 on_problem(void *ctx, const char *line)
 {
-	struct check_results	*f = ctx;
+	struct check_results	*r = ctx;
 
-	check_result_add(f, CHECK_FAILED, "configuration", "%s\nmend that value; what config.h itself "
-	    "holds takes effect with make and make install", line);
+	check_result_add(r, CHECK_FAILED, "configuration", "%s\ncorrect that value; after a change "
+	    "of config.h run make and make install", line);
 }
 
 static void
-check(struct check_results *f, const struct conf *c, bool offline)
+run_checks(struct check_results *r, const struct conf *c, bool offline)
 {
 	bool	 store;
 
-	check_conf_run(f, c);
-	check_host_run(f, c);
-	store = check_store_run(f, c);
+	check_conf_run(r, c);
+	check_host_run(r, c);
+	store = check_store_run(r, c);
 	if (!offline)
-		check_net_run(f, c, store);
+		check_net_run(r, c, store);
 }
 
 /*
- * The configuration is read anew as the state directory's owner: root may read files that the
- * program may not.
+ * Loads the configuration once more, as the owner of the state directory: root can read files that
+ * the program below the web server cannot.
  */
 int
 cmd_check_run(struct conf *c, int problems, int argc, char **argv)
 {
 	const bool		 was_root = geteuid() == 0;
-	struct order		 o = { 0 };
-	struct check_results	 f;
+	struct check_order	 o = { 0 };
+	struct check_results	 r;
 	struct conf		 mine;
 
 	(void)problems;
-	if (!read_arguments(&o, argc, argv))
+	if (!read_check_order(&o, argc, argv))
 		return cli_usage("check");
 	if (conf_is_set(c->set.state_dir) && !session_become_owner(c->set.state_dir))
 		return CLI_WRONG;
-	check_result_begin(&f, stdout, o.json);
-	check_host_user(&f, c->set.state_dir, was_root);
-	if (conf_load(&mine, on_problem, &f) == 0)
-		check_result_add(&f, CHECK_OK, "configuration", "%zu account%s", mine.n,
+	check_result_begin(&r, stdout, o.json);
+	check_host_user(&r, c->set.state_dir, was_root);
+	if (conf_load(&mine, on_problem, &r) == 0)
+		check_result_add(&r, CHECK_OK, "configuration", "%zu account%s", mine.n,
 		    mine.n == 1 ? "" : "s");
-	check(&f, &mine, o.offline);
+	run_checks(&r, &mine, o.offline);
 	conf_free(&mine);
-	return check_result_end(&f) ? CLI_DONE : CLI_WRONG;
+	return check_result_end(&r) ? CLI_DONE : CLI_WRONG;
 }

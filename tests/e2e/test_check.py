@@ -149,12 +149,12 @@ def test_all_is_well(host, server):
     everybody = f"{', '.join(a.path for a in ACCOUNTS[:3])} and {len(ACCOUNTS) - 3} more"
     found.one("ok", everybody, f"{origin(server)}: connected to 127.0.0.1 in ")
     found.one("ok", everybody, f"{server.url} answers Httpapi_300_103 in ")
-    found.one("ok", "program", f"{host.file}, {WHO.pw_name}'s, mode 0750")
+    found.one("ok", "program", f"{host.file}, owner {WHO.pw_name}, mode 0750")
     found.one("ok", "settings.state_dir", str(host.home.state))
     found.one("ok", "settings.log", str(host.home.log.path))
     found.one("ok", "disk", "64 KiB are written and synced in ")
     found.one("ok", "disk", " are free at ")
-    found.one("ok", "store", "there is none yet")
+    found.one("ok", "store", "does not exist yet")
     assert [r.body for r in server.received] == [b"{}"]
     assert os.listdir(host.home.state) == []
 
@@ -298,12 +298,12 @@ def chmod(mode):
 
 
 STATES = {
-    "open": (chmod(0o750), "warning", "others may look into it, mode 0750", "chmod 0700 "),
-    "closed": (chmod(0o500), "failed", f"not a directory that {WHO.pw_name} may write",
+    "open": (chmod(0o750), "warning", "is open to others, mode 0750", "chmod 0700 "),
+    "closed": (chmod(0o500), "failed", f"{WHO.pw_name} may not write to it",
                "chmod 0700 "),
     "not there": (lambda host: host.home.dir / "none/state", "failed", "No such file or directory",
                   "mkdir -m 0700 "),
-    "a file": (lambda host: host.file, "failed", "is no directory", "give another one"),
+    "a file": (lambda host: host.file, "failed", "is not a directory", "give another one"),
     "served": (make_public, "warning", "visitors of the web site may be able to fetch it: there is "
                "{dir}/public_html", "give a directory outside"),
     "guarded": (guard, "warning", "there is {dir}/.htaccess", "give a directory outside"),
@@ -320,7 +320,7 @@ def test_state_dir(host, prepare, state, text, remedy):
 def test_state_dir_of_somebody_else(host):
     """Whoever runs it, the host's top is not his."""
     found = host.check("--offline", env={"QTOA_STATE_DIR": "/"}, who=ME)
-    found.one("failed", "settings.state_dir", f"/ is root's, and this is {WHO.pw_name}",
+    found.one("failed", "settings.state_dir", f"/ belongs to root, and this is {WHO.pw_name}",
               f"chown {WHO.pw_name} /", "run qtoa check as root")
     assert not [line for line in found.lines if line[1] in ("disk", "store")]
 
@@ -410,8 +410,8 @@ STORES = {
     "no database": (spoil_head, "failed", "file is not a database", "run: qtoa drain"),
     "damaged": (spoil_pages, "failed", "damaged", "run: qtoa drain"),
     "damaged index": (spoil_index, "failed", "is damaged: ", "run: qtoa drain"),
-    "newer": (change("PRAGMA user_version = 1000"), "failed", "is a later qtoa's, version 1000",
-              "install the later qtoa again"),
+    "newer": (change("PRAGMA user_version = 1000"), "failed", "is of a newer qtoa, version 1000",
+              "install the newer qtoa again"),
     "foreign": (change("PRAGMA application_id = 7"), "failed", "is another program's database",
                 "a directory of its own"),
 }
@@ -440,12 +440,12 @@ def test_an_older_store(host):
     host.change("PRAGMA user_version = 1")
     found = host.check("--offline")
     assert not found.of("failed")
-    found.one("ok", "store", "version 1; the next message makes it ")
+    found.one("ok", "store", "version 1; the next message migrates it to ")
     with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == 1
 
 
-ASIDE = {"damaged": "run: qtoa drain", "newer": "install the later qtoa again",
+ASIDE = {"damaged": "run: qtoa drain", "newer": "install the newer qtoa again",
          "foreign": "move it", "rescued": "remove it"}
 
 
@@ -481,9 +481,9 @@ def dated(seconds):
 
 
 @pytest.mark.parametrize("seconds, state, text", (
-    (0, "ok", "this host's clock is "), (60, "warning", " s behind QT's; set it"),
-    (-60, "warning", " s ahead of QT's; set it"),
-    (3600, "failed", " s behind QT's: pushes and signatures are taken for old ones; set it")))
+    (0, "ok", "this host's clock is "), (60, "warning", " s behind QT's; set the clock"),
+    (-60, "warning", " s ahead of QT's; set the clock"),
+    (3600, "failed", " s behind QT's: pushes and signatures are refused as too old; set the clock")))
 def test_clock(host, server, seconds, state, text):
     server.behave = dated(seconds)
     found = host.check()
@@ -514,7 +514,7 @@ def test_the_connection_ends(host, server):
 
 
 @pytest.mark.parametrize("url, text, remedy", (
-    ("https://name.invalid/qt", "https://name.invalid: no address: ", "does this host have DNS"),
+    ("https://name.invalid/qt", "https://name.invalid: the name has no address: ", "does this host have DNS"),
     ("http://127.0.0.1:{port}/qt", ": no connection: ", "does the server run?"),
 ), ids=("DNS", "refused"))
 def test_nobody_there(host, url, text, remedy):
@@ -530,7 +530,7 @@ def test_nobody_there(host, url, text, remedy):
 def test_a_name(host, server):
     found = host.check(env={"QTOA_QT_URL": server.url.replace("127.0.0.1", "localhost")})
     everybody = found.lines[-1][1]
-    found.one("ok", everybody, f"http://localhost:{server.port}: the name is ", "127.0.0.1")
+    found.one("ok", everybody, f"http://localhost:{server.port}: the name's address is ", "127.0.0.1")
 
 
 # Certificates.
@@ -540,15 +540,15 @@ CERTIFICATES = {
              r"certificate of CN = qt, from CN = good, verified, until 2\d\d\d-\d\d-\d\d, "
              r"(29|30) days more"),
     "nearly over": (lambda good, evil: good.context(days=(-1, 13)), "warning",
-                    r"of CN = qt ends on .*, in 1[23] days; whoever runs the server must renew it"),
+                    r"of CN = qt ends on .*, in 1[23] days; ask those who run the server to renew it"),
     "over": (lambda good, evil: good.context(days=(-30, -1)), "failed",
-             r"of CN = qt has ended on .*; whoever runs the server must renew it"),
+             r"of CN = qt ended on .*; ask those who run the server to renew it"),
     "not yet": (lambda good, evil: good.context(days=(1, 30)), "failed",
                 r"of CN = qt begins on .*; is this host's clock right\?"),
     "self-signed": (lambda good, evil: good.context(self_signed=True), "failed",
                     r"is self-signed.*; .*give that certificate as settings\.ca_file"),
     "other authority": (lambda good, evil: evil.context(), "failed",
-                        r"is from CN = evil, whom .*good\.pem does not know.*; .*add that CA"),
+                        r"is from CN = evil, a CA that .*good\.pem does not have: .*; .*add that CA"),
     "other host": (lambda good, evil: good.context(sans=("qt.example.com",)), "failed",
                    r"is for DNS:qt\.example\.com: .*; is the address right\?"),
 }
@@ -571,7 +571,7 @@ def test_no_tls(host, server, authorities):
     host.install("tight")
     found = host.check(env={"QTOA_QT_URL": server.url.replace("http:", "https:")})
     (_, text), = found.of("failed")
-    assert "TLS does not begin" in text and "is the port right?" in text
+    assert "there is no TLS" in text and "is the port right?" in text
 
 
 def test_a_ca_file_that_is_none(host, authorities):
@@ -600,9 +600,9 @@ def test_access_token(home, server, wx, issuer, authority):  # noqa: F811
         found = check()
         assert found.code == 0, found.out
         for account in program.ONLY["token"]:
-            found.one("ok", account.path, "access_token for 7")
+            found.one("ok", account.path, "the access_token is valid for 7")
         assert len(issuer.calls) == len(program.ONLY["token"])
     found = check(E2E_SECRET="hushAppSecret" + "1" * 19)
     for account in program.ONLY["token"]:
-        found.one("failed", account.path, "no access_token: WeChat: errcode ",
+        found.one("failed", account.path, "there is no access_token: WeChat: errcode ",
                   f"qtoa token {account.path} --refresh")

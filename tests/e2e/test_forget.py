@@ -183,8 +183,8 @@ def test_by_cron(home, now):
         for since, warned in ((filled.since, False), (filled.since - 1, True)):
             done = qtoa(home, "report", *args, "--from", day(since))
             assert done.returncode == 0
-            assert done.stderr == (f"qtoa: events before {day(filled.since)} are forgotten "
-                                   "(collect_days)\n" if warned else "")
+            assert done.stderr == (f"qtoa: events before {day(filled.since)} are forgotten, "
+                                   "as settings.collect_days says\n" if warned else "")
 
 
 @pytest.mark.parametrize("shift", (400 * DAY, -400 * DAY), ids=("ahead", "behind"))

@@ -84,8 +84,8 @@ program(void **state)
 		{ "setuid", USER, USER, 04750, 0755, 1, 0, "chmod ug-s /home/u/c/q" },
 		{ "setgid", USER, USER, 02750, 0755, 1, 0, "chmod ug-s /home/u/c/q" },
 		{ "directory setgid", USER, USER, 0750, 02755, 0, 0, "ok " },
-		{ "another's", OTHER, USER, 0750, 0755, 0, 1, "/home/u/c/q is uid 60002's" },
-		{ "in another's", USER, OTHER, 0750, 0755, 0, 1, "/home/u/c is uid 60002's" },
+		{ "another's", OTHER, USER, 0750, 0755, 0, 1, "/home/u/c/q belongs to uid 60002" },
+		{ "in another's", USER, OTHER, 0750, 0755, 0, 1, "/home/u/c belongs to uid 60002" },
 		{ "root's, at home", 0, USER, 0750, 0755, 0, 1, "chown uid 60001 /home/u/c/q" },
 		{ "all at once", OTHER, OTHER, 06777, 0777, 3, 3, "suEXEC refuses it" },
 	};
@@ -132,7 +132,7 @@ installed(void **state)
 		p.file_st.st_mode = with_mode(0755, "/dev/null");	/* nothing secret is in it */
 		p.dir_st.st_mode = with_mode(0755, "/");
 		check_host_program(begin(&s), &p);
-		check_said(&s, cases[i].name, 0, 0, "ok       program: /usr/lib/cgi-bin/q, root's");
+		check_said(&s, cases[i].name, 0, 0, "ok       program: /usr/lib/cgi-bin/q, owner root");
 	}
 }
 
@@ -248,16 +248,16 @@ certificates(void **state)
 		{ "14 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 14) } },
 		    0, 0, "14 days more" },
 		{ "13 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 13) } },
-		    0, 1, "ends on 2027-01-28, in 13 days; whoever runs the server must renew it" },
+		    0, 1, "ends on 2027-01-28, in 13 days; ask those who run the server to renew it" },
 		{ "another one of the chain", { .failed = TLS_STAGE_DONE, .n = 3, .certs = {
 		    CERT("a", -1, 90), CERT("b", -1, 3), CERT("c", -1, 900) } },
 		    0, 1, "CN = a, in the chain CN = b ends on 2027-01-18, in 3 days" },
 		{ "when is not known", { .failed = TLS_STAGE_DONE, .n = 1 }, 0, 0, "verified" },
 		{ "ended", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -9, -1) },
-		    .why = "certificate has expired" }, 1, 0, "CN = a has ended on 2027-01-14" },
+		    .why = "certificate has expired" }, 1, 0, "CN = a ended on 2027-01-14" },
 		{ "ended in the chain", { .failed = TLS_STAGE_TLS, .n = 2, .certs = {
 		    CERT("a", -9, 9), CERT("b", -9, -1) }, .why = "certificate has expired" },
-		    1, 0, "CN = b has ended on 2027-01-14" },
+		    1, 0, "CN = b ended on 2027-01-14" },
 		{ "not yet", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", 1, 9) },
 		    .why = "certificate is not yet valid" }, 1, 0, "clock right?" },
 		{ "for another host", { .failed = TLS_STAGE_TLS, .n = 1, .certs = {
@@ -267,9 +267,9 @@ certificates(void **state)
 		    .issuer = "CN = x", .until_s = NOW_S + DAY_S } } }, 1, 0, "is self-signed" },
 		{ "a stranger's", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -1, 9) },
 		    .why = "unable to get local issuer" }, 1, 0,
-		    "is from CN = ca, whom /ca.pem does not know" },
+		    "is from CN = ca, a CA that /ca.pem does not have" },
 		{ "no TLS", { .failed = TLS_STAGE_TLS, .why = "wrong version number" }, 1, 0,
-		    "TLS does not begin: wrong version number; is the port right?" },
+		    "there is no TLS: wrong version number; is the port right?" },
 		{ "no CAs", { .failed = TLS_STAGE_TRUST, .why = "cannot be read" },
 		    1, 0, "/ca.pem has no CA certificates" },
 	};
@@ -338,9 +338,9 @@ accounts(void **state)
 		{ "a key for nothing", offsetof(struct account, control_key), "0123456789abcdef", 0, 1,
 		    "control_key without secret" },
 		{ "the demo's token", offsetof(struct account, token), "qtoaDemoToken", 0, 1,
-		    "as config.h is shipped: token; put in" },
+		    "still the values of the shipped config.h: token; put in" },
 		{ "the demo's key", offsetof(struct account, app_key), "demoAppKey", 0, 1,
-		    "as config.h is shipped: app_key; put in" },
+		    "still the values of the shipped config.h: app_key; put in" },
 		{ "incomplete", offsetof(struct account, qt_url), NULL, 0, 0, "0 failed" },
 	};
 	struct account	 a;
