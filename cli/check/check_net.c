@@ -263,7 +263,7 @@ add_probe(struct net *n, const char *subject, const char *where, const struct tl
 		break;
 	}
 	if (write_host_name(host, where) && tls_probe_addresses(addresses, sizeof(addresses), host))
-		check_result_add(n->r, CHECK_OK, subject, "%s: the name's address is %s", where,
+		check_result_add(n->r, CHECK_OK, subject, "%s: the name resolves to %s", where,
 		    addresses);
 	if (*l->peer != '\0')
 		check_result_add(n->r, CHECK_OK, subject, "%s: connected to %s in %d ms", where,

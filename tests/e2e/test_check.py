@@ -530,7 +530,7 @@ def test_nobody_there(host, url, text, remedy):
 def test_a_name(host, server):
     found = host.check(env={"QTOA_QT_URL": server.url.replace("127.0.0.1", "localhost")})
     everybody = found.lines[-1][1]
-    found.one("ok", everybody, f"http://localhost:{server.port}: the name's address is ", "127.0.0.1")
+    found.one("ok", everybody, f"http://localhost:{server.port}: the name resolves to ", "127.0.0.1")
 
 
 # Certificates.

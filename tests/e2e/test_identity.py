@@ -160,7 +160,7 @@ def test_no_server(host, wx):
     origin = mute.url.partition("/control")[0]
     try:
         code, out = check(host, wx, E2E_CONTROL_URL=mute.url)
-        assert code == 1 and f"failed   safe, plain: {origin}: TLS does not begin: " in out, out
+        assert code == 1 and f"failed   safe, plain: {origin}: there is no TLS: " in out, out
     finally:
         mute.stop()
     code, out = check(host, wx, E2E_CONTROL_URL=mute.url)

@@ -246,7 +246,7 @@ class WeChat:
 
 
 class Mute:
-    """Takes connections and says no word: TLS does not begin."""
+    """Takes connections and says no word: there is no TLS."""
 
     def __init__(self):
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=16)
