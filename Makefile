@@ -1,4 +1,4 @@
-# GNU make; `make help` says what for.
+# For GNU make; `make help` lists the targets.
 
 CONFIG	?= config.h
 B	?= build
@@ -10,7 +10,8 @@ PYTHON	?= /usr/bin/python3
 JOBS	?= 2
 V	 = 0.1
 
-# Asked once, and only by what needs it.  mxml 4 has a name of its own.
+# $(call once,NAME,COMMAND) runs the command when its output is first needed, and keeps the output.
+# mxml 4 has another name than mxml 3.
 once	 = $(eval $1 := $$(shell $2))$($1)
 MXML_PC	 = $(call once,MXML_PC,pkg-config --exists mxml4 2>/dev/null && echo mxml4 || echo mxml)
 PKGS	 = libcurl openssl jansson $(MXML_PC) sqlite3
@@ -31,13 +32,13 @@ ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
 	     $(HARD) $(CFLAGS) $(PKG_CFLAGS)
 LDLIBS	 = -lfcgi $(PKG_LIBS) -lpthread
 
-# The rooms, and in them every module: a new file is found by itself.  Which room may
-# include which is in tests/layers/table.
+# The rooms, and every module in them; a new file needs no change here.  tests/layers/table says
+# which room may include which.
 ROOMS	 = core net state wechat forwarder collector report monitor server cli
 SOURCES	 = $(filter-out qtoa.c,$(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c)))
 MADE	 = cli/completion report/sql report/style
 OBJS	 = $(patsubst %,$(B)/%.o,$(filter-out core/conf,$(SOURCES:%.c=%) $(MADE)))
-# All but qtoa.o, for the program and for all that tests and measures it.
+# Everything but qtoa.o, for the program, its tests and its benchmarks.
 LIBQTOA	 = $(BC)/core/conf.o $(B)/libqtoa.a
 COMPLETION = $(B)/completion.bash $(B)/completion.zsh
 
@@ -54,13 +55,13 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The style sheet, as C.
+# The style sheet of the report's page, as C.
 $(B)/report/style.c: report/style.sh report/page.css $(B)/flags
 	@mkdir -p $(@D)
 	report/style.sh report/page.css >$@.new
 	mv $@.new $@
 
-# The questions' statements, as C.
+# The SQL statements of the report's questions, as C.
 $(B)/report/sql.c: report/sql.sh $(wildcard report/sql/*.sql) $(B)/flags
 	@mkdir -p $(@D)
 	report/sql.sh $(filter %.sql,$^) >$@.new && mv $@.new $@
@@ -73,18 +74,18 @@ $(B)/cli/completion.c: cli/completion.sh cli/completion.bash cli/completion.zsh 
 $(MADE:%=$(B)/%.o): $(B)/%.o: $(B)/%.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# What `qtoa completion` prints, for `make install`.  A program that cannot run here, since it is for
-# another machine, leaves the scripts that are there.
+# The output of `qtoa completion`, for `make install`.  A program for another machine cannot run here;
+# the scripts that exist already stay then.
 $(COMPLETION): $(B)/completion.%: $(BIN)
 	@$(abspath $(BIN)) completion $* >$@.$$$$ && mv $@.$$$$ $@ || { rm -f $@.$$$$; test -e $@; }
 
-# The one file that sees the values.  Several configurations can share all other objects: what
-# is made of each is in its BC.
+# The only file that includes the values.  Several configurations can share all other objects; what
+# is made for each of them is in its BC.
 $(BC)/core/conf.o: core/conf.c $(CONFIG) $(BC)/config.name $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $<
 
-# What is wrong with the values themselves fails the build, by name.
+# The build fails if a value is wrong, and names the value.
 $(BC)/config.ok: $(BC)/confcheck
 	$(BC)/confcheck
 	@touch $@
@@ -92,13 +93,13 @@ $(BC)/config.ok: $(BC)/confcheck
 $(BC)/confcheck: $(B)/packaging/confcheck.o $(LIBQTOA)
 	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# What is missing to build at all is said before a compiler stumbles.
+# Missing libraries are reported before the compiler fails without them.
 $(B)/needs: FORCE
 	@mkdir -p $(B)
 	@packaging/needs.sh '$(CC)' $@ $(PKGS)
 
-# Other flags or compiler: everything is built again.  Other modules: the archive.  Another CONFIG:
-# what sees it.
+# These files change when the flags or the compiler change (then everything is built again), when the
+# list of modules changes (the archive), or when CONFIG changes (what includes it).
 $(B)/flags: $(B)/needs
 $(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
 $(BC)/config.name: NOW = $(abspath $(CONFIG))
@@ -107,13 +108,13 @@ $(B)/flags $(B)/modules $(BC)/config.name: FORCE
 	@mkdir -p $(@D)
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
-# Everything that must hold; its parts by themselves.
+# All tests.  Each part of them has a target of its own.
 check:
 	$(MAKE) -j $(JOBS) built
 	$(MAKE) check-unit check-few-dates check-table check-docs check-e2e
 
-# The same under sanitizers; threads where there are some.  At -O2 they take three times as long
-# to compile, and find no more.
+# All tests under sanitizers, and those with threads under TSan.  At -O2 the compiler needs three
+# times as long, and the sanitizers find no more.
 SAN_CFLAGS = -O1 -g1
 check-san:
 	$(MAKE) check B=$(B)-asan BIN=$(B)-asan/qtoa SAN=address,undefined \
@@ -126,7 +127,7 @@ check-tsan:
 
 include packaging/install.mk $(wildcard tests/*/*.mk bench/*.mk)
 
-# What the tests are made of.
+# All that the tests run.
 built: $(BIN) $(UNIT_BINS) $(MODELS)
 
 clean:
@@ -134,20 +135,21 @@ clean:
 
 help:
 	@printf '%s\n' \
-	    'make [CONFIG=/path/my.h]  the program, with the accounts of that file' \
-	    'make install              OWNER=, PREFIX=, ...: see packaging/install.mk' \
-	    'make uninstall            what install has placed; the state stays' \
-	    'make deb                  a Debian package' \
-	    'make dist                 a tarball; distcheck: and does it build' \
-	    'make check                every test; or check-unit, check-layers, check-table, check-e2e' \
+	    'make [CONFIG=/path/my.h]  build the program, with the accounts of that file' \
+	    'make install              install it; OWNER=, PREFIX= ...: see packaging/install.mk' \
+	    'make uninstall            remove the installed files; the state stays' \
+	    'make deb                  make a Debian package' \
+	    'make dist                 make a tarball; distcheck: check that it builds' \
+	    'make check                run all tests; or check-unit, check-layers, check-table, check-e2e' \
 	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
 	    'make check-dates          unit programs and models at other dates, in other time zones' \
-	    'make lint                 shell, manuals, completions, units, the package' \
-	    'make fuzz, torture        for as long as one likes' \
-	    'make fresh                README.md on a Debian that nobody has touched' \
-	    'make bench                how fast it is' \
-	    'make clean                remove what was built' \
-	    'Of all: B=DIRECTORY for objects, BIN=FILE for the program, CC=, CFLAGS=, SAN=address,undefined'
+	    'make lint                 check shell, manuals, completions, units and the package' \
+	    'make fuzz, torture        run them as long as you like' \
+	    'make fresh                do what README.md says on a new Debian' \
+	    'make bench                measure how fast it is' \
+	    'make clean                remove all that was built' \
+	    'All take: B=DIRECTORY for objects, BIN=FILE for the program, CC=, CFLAGS=,' \
+	    '          SAN=address,undefined'
 
 FORCE:
 .PHONY: all built check check-san check-tsan clean help FORCE

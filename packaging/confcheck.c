@@ -1,6 +1,6 @@
 /*
- * confcheck.c: the build runs it.  It prints a line for each value of config.h that is wrong by
- * itself, and fails then.
+ * confcheck: checks the values of config.h when qtoa is built.  It prints a line for each value that
+ * is wrong, and the build fails.
  */
 #include <stdio.h>
 

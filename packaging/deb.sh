@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# deb.sh VERSION DIRECTORY CONFIG: the Debian package, built below DIRECTORY from its tarball, is
-# put there.  Only its owner may read it: what CONFIG says is in it.
+# deb.sh VERSION DIRECTORY CONFIG: builds the Debian package from the tarball in DIRECTORY, and puts
+# it there.  Only its owner may read the package, since the values of CONFIG are in it.
 
 set -eu
 export LC_ALL=C
@@ -17,11 +17,12 @@ command -v dpkg-buildpackage >/dev/null || {
 }
 said=$(dpkg-parsechangelog -S Version)
 [ "$said" = "$version" ] || {
-	printf 'make deb: debian/changelog is at %s, the Makefile at %s\n' "$said" "$version" >&2
+	printf 'make deb: debian/changelog has version %s, the Makefile %s; make them equal\n' \
+	    "$said" "$version" >&2
 	exit 1
 }
 
-# Nothing of a configuration stays behind, and none can be read meanwhile.
+# No copy of a configuration stays behind, and nobody can read one in the meantime.
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 rm -rf "$work"
@@ -29,7 +30,7 @@ mkdir -m 0700 "$work"
 tar -C "$work" -xzf "$out/qtoa-$version.tar.gz"
 cp "$config" "$work/config.h"
 cd "$work/qtoa-$version"
-# make's own variables are the caller's, not the package's.
+# The package must not get the variables that make has passed to this script.
 env -i PATH="$PATH" HOME="$work" LC_ALL=C QTOA_CONFIG="$work/config.h" \
     DEB_BUILD_OPTIONS="noautodbgsym nocheck parallel=$(nproc)" \
     dpkg-buildpackage -b -us -uc >"$work/log" 2>&1 || {

@@ -1,8 +1,8 @@
 #!/bin/sh
 #
-# dist.sh VERSION DIRECTORY: the tree as DIRECTORY/qtoa-VERSION.tar.gz and .tar.xz: what git tracks,
-# or without git all but what .gitignore names.  The same tree gives the same bytes, whoever packs
-# it, and where.
+# dist.sh VERSION DIRECTORY: packs the tree as DIRECTORY/qtoa-VERSION.tar.gz and .tar.xz: the files
+# that git tracks, or without git all files but those of .gitignore.  The same tree gives the same
+# bytes, on every host and for every user.
 
 set -eu
 export LC_ALL=C
@@ -10,7 +10,7 @@ export LC_ALL=C
 name=qtoa-$1
 out=$2
 
-files() { # NUL after each
+files() { # prints the names, with a NUL after each
 	if [ -e .git ]; then
 		git ls-files -z
 	else
@@ -19,7 +19,8 @@ files() { # NUL after each
 	fi
 }
 
-# SOURCE_DATE_EPOCH, the last commit's, or what the tarball that this was has given all files.
+# Prints the time of all files: SOURCE_DATE_EPOCH, or that of the last commit; a tree that came from
+# a tarball has it in each file.
 epoch() {
 	if [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
 		echo "$SOURCE_DATE_EPOCH"
@@ -30,7 +31,7 @@ epoch() {
 	fi
 }
 
-# In steps: a pipe would hide that git has failed.
+# Not as a pipe, which would hide that git failed.
 files >"$out/$name.list"
 sort -z -o "$out/$name.list" "$out/$name.list"
 when=$(epoch)

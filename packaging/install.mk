@@ -1,6 +1,6 @@
-# Installing, and what is handed to others: `make install`, `uninstall`, `dist`, `deb`.
+# Installing and packing: `make install`, `uninstall`, `dist`, `deb`.
 
-# Where things go.  DESTDIR is put before all of them, for packages.
+# Where files go.  DESTDIR is put before all paths, for packages.
 DESTDIR	  ?=
 PREFIX	  ?= /usr/local
 BINDIR	  ?= $(PREFIX)/bin
@@ -13,22 +13,23 @@ SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 BASHDIR	  ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR	  ?= $(PREFIX)/share/zsh/site-functions
-# Set: the program is there as qtoa.cgi as well.
+# If set, a copy of the program is placed there as qtoa.cgi.
 CGIBINDIR ?=
 
-# Whose the state is, and who may run the program: it contains what config.h says.
+# The owner of the state, and who may run the program, which contains the values of config.h.
 OWNER	  ?= www-data
 GROUP	  ?=
 MODE	  ?= 0750
-# Whose members may connect to the sockets of systemd's units: the web server.
+# The group that may connect to the sockets of systemd's units: the web server's.
 WEBGROUP  ?= www-data
 
-# What was installed, for `make uninstall`; a package manager keeps its own list.
+# The list of installed files, for `make uninstall`.  A package manager has its own list.
 NOTED	  ?= $(DOCDIR)/installed
 
 PLACES	  = DESTDIR BINDIR MANDIR DOCDIR SYSCONFDIR STATEDIR UNITDIR SYSUSERSDIR TMPFILESDIR \
 	    BASHDIR ZSHDIR CGIBINDIR OWNER GROUP MODE WEBGROUP NOTED
-PLACE	  = VERSION='$(V)' BIN='$(abspath $(BIN))' B='$(B)' $(foreach v,$(PLACES),$(v)='$($(v))') packaging/install.sh
+PLACE	  = VERSION='$(V)' BIN='$(abspath $(BIN))' B='$(B)' \
+	    $(foreach v,$(PLACES),$(v)='$($(v))') packaging/install.sh
 
 install: $(BIN) $(COMPLETION)
 	@$(PLACE) install
@@ -36,20 +37,20 @@ install: $(BIN) $(COMPLETION)
 uninstall:
 	@$(PLACE) uninstall
 
-# FILE as it would be installed.
+# Prints FILE as it would be installed.
 fill:
 	@$(PLACE) fill $(FILE)
 
-# qtoa-VERSION.tar.gz and .tar.xz, the same bytes from the same tree.
+# qtoa-VERSION.tar.gz and .tar.xz; the same tree gives the same bytes.
 dist:
 	@mkdir -p $(B)
 	packaging/dist.sh $(V) $(B)
 
-# A Debian package, with what CONFIG says in it.
+# A Debian package, which contains the values of CONFIG.
 deb: dist
 	packaging/deb.sh $(V) $(B) $(abspath $(CONFIG))
 
-# The tarball builds, passes the unit tests, installs and uninstalls.
+# Checks that the tarball builds, passes the unit tests, installs and uninstalls.
 UNPACKED  = $(abspath $(B))/distcheck/qtoa-$(V)
 AGAIN	  = $(MAKE) -C $(UNPACKED) B=build BIN=qtoa CONFIG=config.h \
 	    DESTDIR=$(abspath $(B))/distcheck/root

@@ -1,10 +1,12 @@
 #!/bin/sh
 #
-# install.sh install|uninstall: puts the program and what belongs to it where the variables of
-# `make install` say, and notes each file and each directory that it makes; takes away again
-# exactly what is noted.  A file that the operator has changed stays, and so does the state.
+# install.sh install: puts the program and its files where the variables of `make install` say, and
+# notes each file and each directory that it makes.
 #
-# install.sh fill FILE...: prints these, with what stands there as @NAME@ filled in.
+# install.sh uninstall: removes exactly what is noted.  A file that the operator has changed stays,
+# and so does the state.
+#
+# install.sh fill FILE...: prints the files with the values of each @NAME@ filled in.
 
 set -eu
 export LC_ALL=C
@@ -21,7 +23,7 @@ die() { # die WHAT REMEDY
 	exit 1
 }
 
-# Only root gives files away, and not in a tree that is to be packed.
+# True: files keep our own user.  Only root gives files to others, and not in a tree for a package.
 ours() {
 	[ "$(id -u)" != 0 ] || [ -n "$DESTDIR" ]
 }
@@ -32,7 +34,7 @@ resolve_owner() {
 		return
 	fi
 	id -u "$OWNER" >/dev/null 2>&1 || die "there is no user $OWNER" \
-	    "Name the one that the web server runs programs as: make install OWNER=...; or make one: \
+	    "Give the user that the web server runs programs as: make install OWNER=...; or add one: \
 useradd --system --home-dir $STATEDIR --shell /usr/sbin/nologin $OWNER"
 	GROUP=${GROUP:-$(id -gn "$OWNER")}
 }
@@ -41,7 +43,7 @@ note() { # note KIND PATH [SUM]
 	grep -qsxF "$*" "$noted" || printf '%s\n' "$*" >>"$noted"
 }
 
-# Those that are not there yet, the outermost first.
+# Makes a directory and those above it that do not exist yet.
 directory() { # directory PATH
 	case $1 in
 	/ | '') return ;;
@@ -53,7 +55,7 @@ directory() { # directory PATH
 "
 }
 
-give() { # give PATH OWNER: with our group
+give() { # give PATH OWNER: gives it to that user and to GROUP
 	ours || chown "$2:$GROUP" "$1"
 }
 
@@ -63,7 +65,7 @@ place() { # place MODE SOURCE PATH
 	note file "$3"
 }
 
-# What refers to other files says where they are.
+# Fills in the paths and users of this installation.
 fill() { # fill FILE...
 	case $STATEDIR in
 	/var/lib/*/*) state="ReadWritePaths=$STATEDIR" ;;
@@ -83,14 +85,14 @@ place_filled() { # place_filled MODE SOURCE PATH
 	place "$1" "$tmp/filled" "$3"
 }
 
-# The examples and manuals speak of /usr/local and /var/lib/qtoa.
+# Puts the paths of this installation into an example or a manual.
 place_adapted() { # place_adapted SOURCE PATH
 	sed -e "s|/usr/local/bin/qtoa|$BINDIR/qtoa|g" -e "s|/var/lib/qtoa|$STATEDIR|g" \
 	    -e "s|/etc/qtoa|$SYSCONFDIR/qtoa|g" "$1" >"$tmp/filled"
 	place 0644 "$tmp/filled" "$2"
 }
 
-# Moved into place: a server may be running the one that is there.
+# The new program is moved into place, since a server may be running the old one.
 place_program() { # place_program PATH
 	directory "$(dirname "$1")"
 	rm -f "$DESTDIR$1.new"
@@ -100,7 +102,7 @@ place_program() { # place_program PATH
 	note file "$1"
 }
 
-# The operator's from now on.
+# Placed only once: from then on this file belongs to the operator.
 place_environment() {
 	file=$SYSCONFDIR/qtoa/environment
 	directory "$(dirname "$file")"
@@ -139,13 +141,15 @@ place_examples() {
 }
 
 place_units() {
-	for unit in packaging/systemd/*.socket.in packaging/systemd/*.service.in packaging/systemd/*.timer.in; do
+	for unit in packaging/systemd/*.socket.in packaging/systemd/*.service.in \
+	    packaging/systemd/*.timer.in; do
 		name=${unit##*/}
 		place_filled 0644 "$unit" "$UNITDIR/${name%.in}"
 	done
 	place_filled 0644 packaging/systemd/qtoa.tmpfiles.in "$TMPFILESDIR/qtoa.conf"
-	# Nobody makes the web server's user anew.
-	[ "$OWNER" != qtoa ] || place_filled 0644 packaging/systemd/qtoa.sysusers.in "$SYSUSERSDIR/qtoa.conf"
+	# The web server's user exists already; only the user qtoa may have to be made.
+	[ "$OWNER" != qtoa ] ||
+	    place_filled 0644 packaging/systemd/qtoa.sysusers.in "$SYSUSERSDIR/qtoa.conf"
 }
 
 install_all() {
@@ -153,7 +157,7 @@ install_all() {
 	made=
 	[ -z "$NOTED" ] || directory "$(dirname "$NOTED")"
 	place_program "$BINDIR/qtoa"
-	# A copy: suexec runs no links.
+	# A copy, because suEXEC runs no links.
 	[ -z "$CGIBINDIR" ] || place_program "$CGIBINDIR/qtoa.cgi"
 	place_manuals
 	place_examples
@@ -164,8 +168,8 @@ install_all() {
 		note directory "$path"
 	done
 	[ -z "$NOTED" ] || note file "$NOTED"
-	printf 'qtoa %s is in %s, for %s; its state is in %s\n' "$VERSION" "$DESTDIR$BINDIR" "$OWNER" \
-	    "$DESTDIR$STATEDIR"
+	printf 'qtoa %s is in %s, for the user %s; its state is in %s\n' "$VERSION" \
+	    "$DESTDIR$BINDIR" "$OWNER" "$DESTDIR$STATEDIR"
 }
 
 remove_file() { # remove_file KIND PATH SUM...
@@ -174,21 +178,21 @@ remove_file() { # remove_file KIND PATH SUM...
 	if [ "$kind" = file ] || [ "$(cksum 2>/dev/null <"$DESTDIR$path")" = "$*" ]; then
 		rm -f "$DESTDIR$path"
 	elif [ -e "$DESTDIR$path" ]; then
-		printf 'left, since it was changed: %s\n' "$DESTDIR$path"
+		printf 'kept, because it was changed: %s\n' "$DESTDIR$path"
 	fi
 }
 
-# What systemd starts again and again must be there.
+# Refuses while systemd would still start the program.
 forbid_while_enabled() {
 	for link in /etc/systemd/system/*.wants/qtoa*; do
-		[ ! -L "$link" ] || [ -n "$DESTDIR" ] || die "systemd still has ${link##*/}" \
-		    'First: systemctl disable --now qtoa.service qtoa.socket qtoa-collector.socket'
+		[ ! -L "$link" ] || [ -n "$DESTDIR" ] || die "systemd still starts ${link##*/}" \
+		    'First run: systemctl disable --now qtoa.service qtoa.socket qtoa-collector.socket'
 	done
 }
 
 uninstall_all() {
 	forbid_while_enabled
-	[ -e "$noted" ] || die "nothing is noted in $noted" \
+	[ -e "$noted" ] || die "there is no list of files in $noted" \
 	    'Was it installed with another DESTDIR, PREFIX or DOCDIR?'
 	cp "$noted" "$tmp/noted"
 	while read -r kind path sum; do
@@ -196,12 +200,12 @@ uninstall_all() {
 		file | unchanged) remove_file "$kind" "$path" "$sum" ;;
 		esac
 	done <"$tmp/noted"
-	# The innermost first; one that holds something else stays.
+	# Inner directories come first; a directory that holds other files stays.
 	sed -n 's/^directory //p' "$tmp/noted" | sort -r | while read -r path; do
 		rmdir "$DESTDIR$path" 2>/dev/null || :
 	done
 	[ ! -e "$DESTDIR$STATEDIR" ] ||
-	    printf 'left: %s, with what has not been sent yet\n' "$DESTDIR$STATEDIR"
+	    printf 'kept: %s, with the messages that have not been sent yet\n' "$DESTDIR$STATEDIR"
 }
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/qtoa.XXXXXX")

@@ -1,8 +1,9 @@
 #!/bin/sh
 #
-# needs.sh CC STAMP LIBRARY...: says what is missing to build, and in which packages it is, before
-# a compiler can.  LIBRARY is pkg-config's name; libfcgi, which has none everywhere, is looked for
-# by compiling.  STAMP is made when all are there, and spares the compiling.
+# needs.sh CC STAMP LIBRARY...: says which libraries are missing and which packages have them, so
+# that the compiler does not fail without them.  LIBRARY is a name of pkg-config.  libfcgi has no such name
+# everywhere, so a small program is compiled with it.  When nothing is missing, STAMP is made, and
+# the next run compiles nothing.
 
 set -eu
 
@@ -23,7 +24,7 @@ packages='
 
 missing=
 
-lacks() { # lacks NAME WHAT: one more that is missing
+lacks() { # lacks NAME WHAT: reports one that is missing
 	printf '%s\n' "$packages" | while read -r name debian fedora alpine; do
 		[ "$name" != "$1" ] ||
 		    printf 'qtoa needs %s.  Debian, Ubuntu: %s; Fedora, RHEL: %s; Alpine: %s\n' \
@@ -32,7 +33,7 @@ lacks() { # lacks NAME WHAT: one more that is missing
 	missing="$missing $1"
 }
 
-# All packages of one distribution, to be copied into a shell.
+# Prints the missing packages of one distribution, as a shell needs them.
 column() { # column NUMBER
 	for name in $missing; do
 		printf '%s\n' "$packages" | awk -v name="$name" -v n="$1" '$1 == name { printf " %s", $n }'
@@ -48,8 +49,8 @@ if [ -e "$stamp" ] && command -v pkg-config >/dev/null && pkg-config --exists "$
 	exit 0
 fi
 if ! command -v "${cc%% *}" >/dev/null; then
-	lacks cc "a C compiler: $cc is none"
-	missing="$missing libfcgi"	# for all that can be known
+	lacks cc "a C compiler: there is no $cc"
+	missing="$missing libfcgi"	# without a compiler it cannot be looked for
 elif ! has_fcgi; then
 	lacks libfcgi 'libfcgi (fcgiapp.h)'
 fi

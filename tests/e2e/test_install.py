@@ -115,7 +115,7 @@ def test_uninstall_takes_away_what_install_has_placed(built, tmp_path):
     assert good(make("uninstall", *where[:2])) == ""     # it is noted where the rest is
     assert set(tree(root)) == before
     done = make("uninstall", *where)
-    assert done.returncode != 0 and "nothing is noted" in done.stderr
+    assert done.returncode != 0 and "there is no list of files" in done.stderr
 
 
 def test_uninstall_leaves_what_is_the_operators(built, tmp_path):
@@ -127,8 +127,8 @@ def test_uninstall_leaves_what_is_the_operators(built, tmp_path):
     state.write_text("what waits")
     good(make("install", *built, *where))
     out = good(make("uninstall", *where))
-    assert f"left, since it was changed: {environment}" in out
-    assert f"left: {state.parent}, with what has not been sent yet" in out
+    assert f"kept, because it was changed: {environment}" in out
+    assert f"kept: {state.parent}, with the messages that have not been sent yet" in out
     assert [p for p in tree(root).values() if p.is_file()] == [environment, state]
 
 

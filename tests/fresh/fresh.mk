@@ -1,4 +1,4 @@
-# `make fresh SUITE=bookworm WAY=nginx`: README.md on a Debian that nobody has touched; see fresh.sh.
+# `make fresh SUITE=bookworm WAY=nginx`: does what README.md says on a new Debian; see fresh.sh.
 
 SUITE	?= trixie
 WAY	?= nginx

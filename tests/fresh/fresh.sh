@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# fresh.sh SUITE WAY TARBALL DIRECTORY: a Debian that nobody has touched (bookworm, trixie), booted
-# in a container; README.md's own commands there, as root, from the unpacked tarball, in one way:
+# fresh.sh SUITE WAY TARBALL DIRECTORY: boots a new Debian (bookworm, trixie) in a container, and runs
+# the commands of README.md there, as root, from the unpacked tarball, in one way:
 #
 #	lighttpd, apache, nginx, caddy	make install; nginx and Caddy with systemd's sockets
 #	proxy, cgi			Apache with that block of its example file
@@ -9,12 +9,12 @@
 #	package				the Debian package, and nginx
 #	setup, check			./setup demo, ./setup check
 #
-# Only what is the user's own is filled in: account, name of the host.  Then what README says must
-# come of it, also after the machine has booted again, and what must be left when it was taken away.
-# The transcript is standard output; DIRECTORY is for the machine.
+# Only the user's own values are filled in: the account and the name of the host.  Then it checks the
+# results that README.md promises, once more after a reboot, and which files are left after the
+# program is uninstalled.  Standard output is the transcript; DIRECTORY holds the machine.
 #
-# It needs root, debootstrap, systemd-container, a Debian mirror (MIRROR), and ports 80 and 443: the
-# machine shares the network of its host.  NSPAWN is another systemd-nspawn.
+# It needs root, debootstrap, systemd-container, a Debian mirror (MIRROR), and the ports 80 and 443,
+# because the machine shares the network of its host.  NSPAWN may name another systemd-nspawn.
 
 set -eu
 export LC_ALL=C
@@ -40,18 +40,18 @@ die() { # die WHAT REMEDY
 # The machine.
 #
 
-# What every installed Debian has, once for each suite; remove the file to get it anew.
+# Makes the base system once for each suite; remove the file to make it again.
 make_base() {
 	[ -e "$top/$suite.tar" ] && return
 	rm -rf "$root"
 	debootstrap "$suite" "$root" "$MIRROR" >"$top/$suite.log" 2>&1 ||
-	    die "no $suite from $MIRROR" "$top/$suite.log says why."
+	    die "debootstrap cannot get $suite from $MIRROR" "$top/$suite.log says why."
 	rm -f "$root"/var/cache/apt/archives/*.deb
 	tar -C "$root" -cf "$top/$suite.tar.new" .
 	mv "$top/$suite.tar.new" "$top/$suite.tar"
 }
 
-# Packages are fetched once.  Who installs by hand says yes when apt asks.
+# Keeps the packages, so that they are fetched once.  apt gets the answer yes to its questions.
 unpack() {
 	rm -rf "$root"
 	mkdir -p "$root" "$top/apt-$suite/partial"
@@ -66,26 +66,26 @@ unpack() {
 	tar -C "$root/root/qtoa" -xzf "$tarball" --strip-components=1 --no-same-owner
 }
 
-inside() { # inside COMMAND: as root, where the tarball was unpacked
+inside() { # inside COMMAND: runs it as root, in the directory of the tarball
 	nsenter -t "$leader" -a env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 	    HOME=/root LANG=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive SYSTEMD_PAGER= \
 	    sh -c "cd /root/qtoa && $1" </dev/null
 }
 
 boot() {
-	# The host may not have systemd itself, so nothing is registered with it.
+	# The host may not run systemd, so the machine is not registered there.
 	SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 "$NSPAWN" -q -b -D "$root" --register=no --keep-unit \
 	    --bind="$top/apt-$suite:/var/cache/apt/archives" >"$top/$suite-$way.boot" 2>&1 </dev/null &
 	nspawn=$!
 	await_boot
 }
 
-await_boot() { # until systemd has started all that it starts
+await_boot() { # waits until systemd has started all units
 	for _ in $(seq 300); do
 		sleep 0.2
 		kill -0 "$nspawn" 2>/dev/null || break
 		leader=$(pgrep -P "$nspawn" -x systemd) || continue
-		# Degraded is as good: a container may not do all that Debian's units try.
+		# "degraded" is good enough, since some units of Debian cannot work in a container.
 		case $(inside 'systemctl is-system-running' 2>&1) in
 		running | degraded) return ;;
 		esac
@@ -93,7 +93,7 @@ await_boot() { # until systemd has started all that it starts
 	die "$suite does not boot" "$top/$suite-$way.boot says why."
 }
 
-# In order, as by its power button.
+# An orderly shutdown, as with the power button.
 shut_down() {
 	[ -n "$nspawn" ] || return 0
 	kill "$nspawn" 2>/dev/null || :
@@ -114,7 +114,7 @@ finish() {
 }
 
 #
-# Commands, and what must come of them.
+# Commands, and their expected results.
 #
 
 fail() { # fail WHAT
@@ -122,7 +122,7 @@ fail() { # fail WHAT
 	failed=$((failed + 1))
 }
 
-run() { # run COMMAND: with what it says, but for the compiler's command lines
+run() { # run COMMAND: prints its output, without the compiler's command lines
 	printf '\n# %s\n' "$1"
 	status=0
 	inside "$1" >"$top/said" 2>&1 || status=$?
@@ -130,17 +130,17 @@ run() { # run COMMAND: with what it says, but for the compiler's command lines
 	[ "$status" = 0 ] || printf '(exit status %s)\n' "$status"
 }
 
-must() { # must COMMAND: and it is content
+must() { # must COMMAND: runs it, and it must succeed
 	run "$1"
 	[ "$status" = 0 ] || fail "$1"
 }
 
-expect() { # expect PATTERN COMMAND: it is content, and says that
+expect() { # expect PATTERN COMMAND: it must succeed and print the pattern
 	must "$2"
 	grep -q -e "$1" "$top/said" || fail "there is no \"$1\""
 }
 
-# README's block of code below the line that begins so: the first, or the second, ...
+# Prints a block of code of README.md: the first, or the NUMBERth, below the line that begins so.
 block() { # block LINE [NUMBER]
 	awk -v start="$1" -v number="${2:-1}" '
 	!below { below = index($0, start) == 1; next }
@@ -159,12 +159,12 @@ block() { # block LINE [NUMBER]
 	END { exit !found }' "$root/root/qtoa/README.md"
 }
 
-follow() { # follow LINE [NUMBER]: these commands
+follow() { # follow LINE [NUMBER]: runs the commands of that block
 	block "$@" >"$top/block" ||
 	    die "README.md has no commands below \"$1\"" 'They are named in tests/fresh/fresh.sh.'
 	while IFS= read -r line <&3; do
 		case $line in
-		# QT is the collector of a web server that is not there yet.
+		# Its QT is the collector of a web server that does not run yet, so it may fail.
 		'qtoa check') run "$line" ;;
 		*) must "$line" ;;
 		esac
@@ -172,10 +172,10 @@ follow() { # follow LINE [NUMBER]: these commands
 }
 
 #
-# What is the user's.
+# The user's own values.
 #
 
-# The token is in a file, of which the package's user would read nothing.
+# The token goes into a file, but not with the package, whose user could not read that file.
 configure() {
 	must './setup install'
 	follow '**1. Fields' 1
@@ -183,29 +183,29 @@ configure() {
 	must 'printf qtoaDemoToken >/etc/qtoa/token'
 	must "sed -i -e 's|\"demo\"|\"shop\"|' -e 's|127.0.0.1:8080|$host|' /etc/qtoa/config.h"
 	[ "$way" = package ] || must "sed -i 's|\"qtoaDemoToken\"|\"@/etc/qtoa/token\"|' /etc/qtoa/config.h"
-	# This host has no name that WeChat knows, hence no certificate.
+	# This host has no public name, so it cannot have a certificate.
 	must "sed -i -e 's|server_name.*|server_name $host;|' examples/nginx-example.conf"
 	must "sed -i -e 's|^wechat.example.com {|http://$host {|' examples/Caddyfile-example"
 }
 
-# Blocks of an example file, as its head says.
+# Turns blocks of an example file off and on, as the head of the file explains.
 switch() { # switch FILE OFF ON
 	must "sed -i -e '/^# ---- $2:/,/^# ----\$/s/^[^#]/#&/' -e '/^# ---- $3:/,/^# ----\$/s/^#\\([^ ]\\)/\\1/' $1"
 }
 
 #
-# What README says must come.
+# The results that README.md promises.
 #
 
-get() { # get PATTERN PATH: of the web server
+get() { # get PATTERN PATH: asks the web server; the answer must have the pattern
 	expect "$1" "curl -sS -w '%{http_code}\\n' http://$host/qtoa/$2"
 }
 
-send() { # send MESSAGE: README's command, with another message
+send() { # send MESSAGE: runs README.md's command with that message
 	expect '^200 success' "$(block '**4. Try' | sed -e "s|https://HOST|http://$host|" -e "s|2-menu-click|$1|")"
 }
 
-# Who starts or reloads a server does not wait until that is done.
+# Waits for the web server: the commands that start or reload it return earlier.
 await_server() {
 	inside "curl -fsS -o /dev/null --retry 20 --retry-delay 1 --retry-max-time 10 --retry-all-errors \
 	    http://$host/qtoa/-/health 2>/dev/null" || fail "the web server on $host has no qtoa"
@@ -226,8 +226,9 @@ prove() {
 	expect '^well' 'qtoa status'
 }
 
-# What has our name and is not the user's own, and what runs.  What is in /run goes at the next boot.
-left() { # left PATTERN: of what may be left
+# Lists files with our name, and processes and units that run; none may be left but those of the
+# pattern and of /run, which is emptied at the next boot.
+left() { # left PATTERN: the files that may be left
 	run "find / /run /tmp -xdev -path /root -prune -o -name '*qtoa*' -print | sort -u"
 	if grep -vxE "/etc/qtoa|/run/qtoa|$1" "$top/said" >"$top/more"; then
 		fail "left: $(tr '\n' ' ' <"$top/more")"
@@ -236,7 +237,7 @@ left() { # left PATTERN: of what may be left
 	! grep -vxE 'config.h|token' "$top/said" >"$top/more" || fail "left: $(tr '\n' ' ' <"$top/more")"
 }
 
-uninstall() { # uninstall PATTERN: of the user's own files
+uninstall() { # uninstall PATTERN: the user's own files, which stay
 	must 'make uninstall'
 	left "/var/lib/qtoa(/.*)?|$1"
 }
@@ -254,7 +255,7 @@ units() {
 	follow 'nginx and Caddy start no programs themselves'
 }
 
-# As doc/install.md has it.
+# As doc/install.md says.
 units_off() {
 	must 'systemctl disable --now qtoa.service qtoa.socket qtoa-collector.socket'
 }
@@ -304,7 +305,7 @@ way_nginx() {
 	uninstall '/etc/nginx/sites-(available|enabled)/qtoa'
 }
 
-# Nothing starts these at boot.
+# No reboot here: nothing starts spawn-fcgi at boot.
 way_spawn() {
 	build
 	must 'apt-get install spawn-fcgi'
@@ -331,7 +332,7 @@ way_package() {
 	follow '*nginx*'
 	prove
 	must 'apt-get purge qtoa'
-	# A user stays, as always in Debian: files elsewhere may be its.
+	# The user stays, as always in Debian, because it may own files elsewhere.
 	run 'getent passwd qtoa'
 	left '/etc/nginx/sites-(available|enabled)/qtoa'
 }
@@ -341,7 +342,7 @@ way_setup() {
 	expect ', 0 failed' './setup demo'
 	printf '(%s s)\n' "$(($(date +%s) - begun))"
 	left ''
-	# Neither now nor at boot.
+	# The server may run neither now nor after a boot.
 	must '! systemctl is-active lighttpd && ! systemctl is-enabled lighttpd'
 }
 
@@ -367,7 +368,7 @@ main() {
 
 case $way in
 lighttpd | apache | proxy | cgi | nginx | spawn | caddy | package | setup | check) ;;
-*) die "$way is no way" 'They are in the head of tests/fresh/fresh.sh.' ;;
+*) die "there is no way $way" 'The ways are in the head of tests/fresh/fresh.sh.' ;;
 esac
 main
 [ "$failed" = 0 ]

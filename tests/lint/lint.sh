@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# lint.sh: all linters, whatever one of them says; BIN is the program, DEB the package, OUT a
-# directory to write to.
+# lint.sh: runs all linters, even after one has failed.  BIN is the program, DEB the package, OUT a
+# directory that it may write to.
 
 # shellcheck disable=SC2317 # functions that try() calls
 
@@ -11,7 +11,7 @@ export LC_ALL=C
 
 bad=0
 
-try() { # try WHAT COMMAND...: silent if it is content
+try() { # try WHAT COMMAND...: prints the output only if the command fails
 	what=$1
 	shift
 	if "$@" >"$OUT/said" 2>&1; then
@@ -23,7 +23,7 @@ try() { # try WHAT COMMAND...: silent if it is content
 	fi
 }
 
-# Content and silent.
+# Succeeds if the command succeeds and prints nothing.
 quiet() { # quiet COMMAND...
 	"$@" >"$OUT/words" 2>&1 || {
 		cat "$OUT/words"
@@ -33,14 +33,14 @@ quiet() { # quiet COMMAND...
 	[ ! -s "$OUT/words" ]
 }
 
-shells() { # what begins with #!, and says sh
+shells() { # prints the files that begin with #! and name a shell
 	find . \( -name .git -o -name node_modules -o -path './build*' -o -path ./qtoa \) -prune \
 	    -o -type f -size -100k -exec awk '
 	        FNR == 1 && /^#!.*sh( |$)/ { print FILENAME }
 	        { nextfile }' {} +
 }
 
-# As `make install` fills them in, but where the program is now.
+# Fills the units in as `make install` does, with the path of this program.
 fill_units() { # fill_units OWNER
 	mkdir "$OUT/$1"
 	for unit in packaging/systemd/*.socket.in packaging/systemd/*.service.in packaging/systemd/*.timer.in; do
@@ -50,7 +50,7 @@ fill_units() { # fill_units OWNER
 	! grep -rn '@[A-Z]*@' "$OUT/$1"
 }
 
-threshold() { # threshold SERVICE: its exposure is under 2.0
+threshold() { # threshold SERVICE: succeeds if its exposure is under 2.0
 	systemd-analyze security --offline=true --no-pager --threshold=19 "$1"
 }
 
@@ -58,7 +58,7 @@ rm -rf "$OUT"
 mkdir -p "$OUT/bin"
 ln -s "$BIN" "$OUT/bin/qtoa"
 
-# shellcheck disable=SC2046 # a word each
+# shellcheck disable=SC2046 # one word for each file
 try 'shellcheck' shellcheck $(shells)
 for page in man/*.[0-9]; do
 	try "mandoc $page" quiet mandoc -T lint -W warning "$page"
