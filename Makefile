@@ -74,8 +74,8 @@ $(B)/cli/completion.c: cli/completion.sh cli/completion.bash cli/completion.zsh 
 $(MADE:%=$(B)/%.o): $(B)/%.o: $(B)/%.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The output of `qtoa completion`, for `make install`.  A program for another machine cannot run here;
-# the scripts that exist already stay then.
+# The output of `qtoa completion`, for `make install`.  A program for another machine cannot run
+# here; the scripts that exist already stay then.
 $(COMPLETION): $(B)/completion.%: $(BIN)
 	@$(abspath $(BIN)) completion $* >$@.$$$$ && mv $@.$$$$ $@ || { rm -f $@.$$$$; test -e $@; }
 
@@ -98,8 +98,8 @@ $(B)/needs: FORCE
 	@mkdir -p $(B)
 	@packaging/needs.sh '$(CC)' $@ $(PKGS)
 
-# These files change when the flags or the compiler change (then everything is built again), when the
-# list of modules changes (the archive), or when CONFIG changes (what includes it).
+# These files change when the flags or the compiler change (then everything is built again), when
+# the list of modules changes (the archive), or when CONFIG changes (what includes it).
 $(B)/flags: $(B)/needs
 $(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
 $(BC)/config.name: NOW = $(abspath $(CONFIG))

@@ -73,7 +73,7 @@ ignore_problem(void *ctx, const char *line)
 }
 
 /*
- * map
+ * qtoa map
  */
 
 /* Prints a line for each event of one message.  False: it is not XML; stderr says so. */
@@ -126,7 +126,7 @@ run_map(struct conf *c, int problems, int argc, char **argv)
 }
 
 /*
- * help
+ * qtoa help
  */
 
 static int
@@ -231,7 +231,7 @@ is_help(const char *arg)
 	return strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0;
 }
 
-/* Answers a group's name that no verb of the group follows. */
+/* Answers `qtoa GROUP` without a verb of that group, or with an unknown one. */
 static int
 run_group(int argc, char **argv)
 {

@@ -16,13 +16,13 @@
 #include "wechat/datacube/datacube.h"
 
 enum {
-	STORE_WAIT_MS = 200,	/* for other processes at the store */
-	LIMIT_S	= 1,		/* for all: no completion is better than a shell that hangs */
-	NAME_MAX_LEN = 64	/* of a verb with its question */
+	STORE_WAIT_MS = 200,	/* how long other processes at the store are waited for */
+	LIMIT_S	= 1,		/* for the whole run; a shell must not hang */
+	NAME_MAX_LEN = 64	/* bytes of a verb's name with its question */
 };
 
 /*
- * The words that may stand for an argument, each with a blank behind it.  Words that begin with @
+ * The words that may stand for an argument, each with a blank after it.  Words that begin with @
  * are for the shell or for `qtoa completion` to look up.
  */
 
@@ -134,7 +134,7 @@ print_argument_rows(const struct verb *v)
 	}
 }
 
-/* The options that only one question of the report has. */
+/* Prints the options of each question of the report. */
 static void
 print_question_rows(const struct verb *v)
 {
@@ -160,7 +160,7 @@ print_group_names(const struct verb *first)
 		(void)printf("%s ", v->name + verb_group(v).len + 1);
 }
 
-/* The verbs of a group, after its name and after `help` and its name; and the group itself. */
+/* Prints the verbs of a group, after its name and after `help` and its name; then the group. */
 static void
 print_group_rows(const struct verb *first)
 {

@@ -21,15 +21,15 @@
 
 enum {
 	BAR_MS		= 100,		/* between two drawings of the bar */
-	SHOWN_DAYS	= 30,		/* of a table, by default */
+	SHOWN_DAYS	= 30,		/* days of a table that are shown by default */
 	SHOWN_ROWS	= 100000,
-	EXPORT_DAYS	= 31		/* in memory at a time */
+	EXPORT_DAYS	= 31		/* days of a table in memory at a time */
 };
 
 /* Monotonic time at which a signal told us to stop; 0: no signal has. */
 static _Atomic int64_t	 stop_ms;
 
-/* The command line.  datacube_pull.h says what chosen, all and retry mean. */
+/* What the command line says.  datacube_pull.h says what chosen, all and retry mean. */
 struct datacube_order {
 	const char			*what;		/* pull, show, export */
 	const char			*name;		/* a table; NULL: not given */
@@ -47,7 +47,7 @@ on_stop(int sig)
 }
 
 /*
- * The command line.
+ * Arguments of the command line.
  */
 
 static bool
@@ -60,7 +60,7 @@ read_day(int64_t *day, const char *option, const char *text)
 	return false;
 }
 
-/* Adds an end point to those that are pulled.  False: there is none of that name. */
+/* Adds an end point to those that are pulled.  False: there is no such end point. */
 static bool
 choose_endpoint(struct datacube_order *o, const char *name)
 {
@@ -85,7 +85,9 @@ read_valued_option(struct datacube_order *o, const struct conf *c, const char *o
 		return read_day(&o->to, option, value);
 	if (strcmp(option, "--account") == 0) {
 		if ((o->account = conf_find(c, value)) == NULL)
-			(void)fprintf(stderr, "qtoa: there is no account %s\n", value);
+			(void)fprintf(stderr,
+			    "qtoa: there is no account %s; qtoa check lists the accounts\n",
+			    value);
 		return o->account != NULL;
 	}
 	if (strcmp(option, "--endpoint") == 0 && strcmp(o->what, "pull") == 0)
@@ -139,7 +141,7 @@ read_datacube_order(struct datacube_order *o, const struct conf *c, int argc, ch
 }
 
 /*
- * pull
+ * qtoa datacube pull
  */
 
 struct pulling {
@@ -284,7 +286,7 @@ run_pull(const struct conf *c, const struct datacube_order *o)
 }
 
 /*
- * show
+ * qtoa datacube show
  */
 
 struct datacube_view {
@@ -493,7 +495,7 @@ show_view(struct session *d, struct datacube_view *s)
 }
 
 /*
- * export
+ * qtoa datacube export
  */
 
 /* Reads the first and the last day of the end point in the store, over all accounts. */

@@ -21,7 +21,7 @@
 
 enum {
 	BAR_MS = 100,		/* between two drawings of the bar */
-	RATE_MS = 1000,		/* the rate is the mean of this time */
+	RATE_MS = 1000,		/* the rate is the mean over this time */
 	WATCH_MS = 250,		/* between two reads of what another process has sent */
 	STOP_MS = 2000,		/* after a signal, for the transfers that are under way */
 	SECONDS_MAX = 1000000
@@ -57,7 +57,7 @@ on_stop(int sig)
 }
 
 /*
- * The bar.
+ * The progress bar.
  */
 
 static void
@@ -249,7 +249,7 @@ cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 
 	if (!read_time_limit(&until_ms, argc, argv))
 		return cli_usage("drain");
-	if (problems != 0)	/* a message has told each of them */
+	if (problems != 0)	/* messages have told the problems */
 		return CLI_WRONG;
 	switch (session_state(c)) {
 	case SESSION_FAULT:

@@ -18,7 +18,7 @@
 enum { RETRY_STEP = 5000 };	/* ids in one transaction */
 
 /*
- * retry
+ * qtoa queue retry
  */
 
 struct retrying {
@@ -71,7 +71,7 @@ begin_retry(struct db *db, void *arg)
 	return er;
 }
 
-/* Does it in the store, and marks the store so that the next CGI finds work there. */
+/* Does the work in the store, and marks the store so that the next CGI finds work there. */
 static bool
 retry_in_store(struct session *d, store_work *work, struct retrying *r)
 {
@@ -122,8 +122,8 @@ run_retry(struct session *d, int argc, char **argv)
 		if (strcmp(argv[0], "all") == 0)
 			r.account = NULL;
 		if (r.account != NULL && conf_account(r.conf, slice_of(r.account)) == NULL) {
-			(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"\n",
-			    r.account);
+			(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"; qtoa check "
+			    "lists the accounts\n", r.account);
 			return CLI_WRONG;
 		}
 		if (!retry_all(d, &r, &sum))
@@ -139,7 +139,7 @@ run_retry(struct session *d, int argc, char **argv)
 }
 
 /*
- * drop
+ * qtoa queue drop
  */
 
 struct dropping {
@@ -255,7 +255,7 @@ run_drop(struct session *d, int argc, char **argv)
 }
 
 /*
- * The verbs of the group.
+ * The choice of the verb.
  */
 
 static const struct {

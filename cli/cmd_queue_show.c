@@ -18,7 +18,7 @@
 #include "xmlmap.h"
 
 /*
- * show
+ * qtoa queue show
  */
 
 struct message_view {
@@ -203,7 +203,7 @@ cmd_queue_show_run(struct session *d, int argc, char **argv)
 }
 
 /*
- * export
+ * qtoa queue export
  */
 
 struct exporting {

@@ -75,7 +75,7 @@ days_of(const struct comparing *k)
 }
 
 /*
- * WeChat's numbers.
+ * Reads WeChat's counts of its calls.
  */
 
 /*
@@ -149,7 +149,7 @@ read_wechat(struct db *db, void *arg)
 }
 
 /*
- * Ours.
+ * Reads our own counts.
  */
 
 static void
@@ -184,7 +184,7 @@ append_day_rows(struct comparing *k, int64_t day)
 }
 
 /*
- * The table.
+ * Makes the table.
  */
 
 static enum error
@@ -313,7 +313,8 @@ compare_all(struct comparing *k)
 			return false;
 	}
 	if (!any)
-		(void)fprintf(stderr, "qtoa: there is no account \"%s\"\n", k->which);
+		(void)fprintf(stderr, "qtoa: there is no account \"%s\"; qtoa check lists the "
+		    "accounts\n", k->which);
 	return any;
 }
 
@@ -331,7 +332,7 @@ print_comparison(struct comparing *k)
 }
 
 /*
- * The verb.
+ * qtoa reconcile
  */
 
 static void

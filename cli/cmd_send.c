@@ -135,7 +135,7 @@ send_file(struct sender *s, const char *file)
 	if (xml_scan_child(&s->openid, buf_slice(&s->xml), "FromUserName") != ERR_OK)
 		s->openid.len = 0;
 	if (make_push_body(s) != ERR_OK || make_push_url(s) != ERR_OK) {
-		(void)fprintf(stderr, "qtoa: %s: cannot be sent in %s mode\n", file,
+		(void)fprintf(stderr, "qtoa: %s: cannot be sent in %s mode; is it XML?\n", file,
 		    conf_mode_name(s->account->mode));
 		return false;
 	}
@@ -175,7 +175,8 @@ cmd_send_run(struct conf *c, int problems, int argc, char **argv)
 	if (problems != 0)
 		return CLI_WRONG;
 	if ((s.account = conf_account(c, slice_of(argv[1]))) == NULL) {
-		(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"\n", argv[1]);
+		(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"; qtoa check lists "
+		    "the accounts\n", argv[1]);
 		return CLI_WRONG;
 	}
 	s.url = argv[2];

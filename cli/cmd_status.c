@@ -55,7 +55,7 @@ struct watching {
 };
 
 /*
- * Lines.
+ * Writes lines of the screen.
  */
 
 static void
@@ -287,7 +287,7 @@ write_all_today(struct screen *s)
 	for (i = 0; i < c->n && s->st->counted; i++)
 		write_today(s, &c->accounts[i], &s->st->today[i]);
 	if (!s->st->counted)
-		write_line(s, "", "cannot be read");
+		write_line(s, "", "the counters cannot be read");
 }
 
 static void
@@ -682,7 +682,7 @@ watch_status(struct watching *w)
 }
 
 /*
- * The verb.
+ * qtoa status
  */
 
 /* Reads the number that may follow --watch. */

@@ -96,7 +96,8 @@ cmd_token_run(struct conf *c, int problems, int argc, char **argv)
 	if (problems != 0)
 		return CLI_WRONG;
 	if ((o.account = conf_find(c, o.name)) == NULL) {
-		(void)fprintf(stderr, "qtoa: no account has the .path or .name \"%s\"\n", o.name);
+		(void)fprintf(stderr, "qtoa: no account has the .path or .name \"%s\"; qtoa check "
+		    "lists the accounts\n", o.name);
 		return CLI_WRONG;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -138,7 +138,7 @@ help_all(FILE *f)
 	for (v = verb_table; v->name != NULL; v++)
 		print_verb_row(f, v);
 	(void)fputs("\nA web server runs qtoa as CGI or FastCGI, without arguments.  When root "
-	    "runs it, qtoa\nworks on the queue as the owner of settings.state_dir.\n", f);
+	    "runs it, qtoa\nworks on the queue as the user who owns settings.state_dir.\n", f);
 }
 
 /*

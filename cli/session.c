@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE		/* initgroups, setgroups: no standard has them */
+#define _DEFAULT_SOURCE		/* for initgroups and setgroups, which no standard has */
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
@@ -40,7 +40,7 @@ session_become_owner(const char *dir)
 	if (geteuid() != 0 || stat(dir, &st) == -1 || st.st_uid == 0 ||
 	    become_user(st.st_uid, st.st_gid))
 		return true;
-	(void)fprintf(stderr, "qtoa: cannot become the owner of %s: %s\n", dir, strerror(errno));
+	(void)fprintf(stderr, "qtoa: cannot run as the owner of %s: %s\n", dir, strerror(errno));
 	return false;
 }
 
@@ -170,7 +170,8 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 int
 session_say_no_message(int64_t id)
 {
-	(void)fprintf(stderr, "qtoa: there is no message %lld\n", (long long)id);
+	(void)fprintf(stderr, "qtoa: there is no message %lld; run: qtoa queue list\n",
+	    (long long)id);
 	return CLI_WRONG;
 }
 

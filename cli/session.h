@@ -31,15 +31,15 @@ struct session {
 };
 
 /*
- * Makes root's process the owner of dir, with that user's groups: a file that it creates then
- * belongs to the user that the web server runs qtoa as, and it has that user's rights only.  Does
- * nothing for any other user, nor where dir does not exist or is root's.  False: it failed, and
- * stderr says why.
+ * If root runs this process, lets it go on as the user who owns dir, with the groups and rights of
+ * that user: then it creates no files that the program below the web server cannot use.  Does
+ * nothing for other users, and nothing where dir does not exist or belongs to root.  False: it
+ * failed, and stderr says why.
  */
 bool			 session_become_owner(const char *dir);
 
 /*
- * Becomes the state directory's owner as above, opens the log, and looks for a store.
+ * Calls session_become_owner() for the state directory, opens the log, and looks for a store.
  * SESSION_FAULT: stderr says what is wrong.
  */
 enum session_state	 session_state(const struct conf *c);

@@ -158,7 +158,7 @@ append_bar(struct buf *out, const struct grid *g, size_t row)
 	return er;
 }
 
-/* Tells it from the column's first value; used where no question says it. */
+/* True: the first value of the column is a number.  For tables that no question describes. */
 static bool
 has_numbers(const struct table *t, size_t col)
 {
@@ -186,7 +186,7 @@ append_line(struct buf *out, struct grid *g, size_t line)
 	const struct spot	*s;
 	enum error		 er = ERR_OK;
 	size_t			 col;
-	int			 blanks, owed = 0;	/* owed: so that no line ends with blanks */
+	int			 blanks, owed = 0;	/* blanks wait in owed: none at the end */
 
 	for (col = 0; col < g->t->cols && er == ERR_OK; col++) {
 		s = spot_of(g, line, col);

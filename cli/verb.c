@@ -13,9 +13,9 @@ const struct verb verb_table[] = {
 	  .about = "Checks the configuration, who may read and write its files, the store and its "
 	    "disk.  Then it asks QT, the control servers and WeChat, and checks names, "
 	    "connections, certificates and clocks; QT gets an unsigned request, which it "
-	    "refuses.  Each result is a line: ok, warning or failed, and what to do.  Root's "
-	    "process becomes the owner of settings.state_dir; any other user must be the one that "
-	    "the web server runs qtoa as.",
+	    "refuses.  Each result is a line: ok, warning or failed, and what to do.  When root "
+	    "runs it, it works as the user who owns settings.state_dir; any other user must be "
+	    "the one that the web server runs qtoa as.",
 	  .status = "0 nothing failed, 1 something failed",
 	  .options = {
 	    { "--offline", NULL, "ask nobody: check this host only", true },
@@ -65,7 +65,7 @@ const struct verb verb_table[] = {
 	    "with query and body.  Times are ms since the epoch.",
 	  .status = "0 all of them are printed, 1 they are not",
 	  .options = { { "--state", "pending|dead", "only messages that wait, or only those that "
-	      "QT "
+	    "QT "
 	    "refused", false } },
 	  .examples = { "qtoa queue export --state dead >dead.jsonl" } },
 	{ "drain", "", "send all messages that wait, now",

@@ -1,6 +1,6 @@
 /*
- * confcheck: checks the values of config.h when qtoa is built.  It prints a line for each value that
- * is wrong, and the build fails.
+ * confcheck: checks the values of config.h when qtoa is built.  It prints a line for each value
+ * that is wrong, and the build fails.
  */
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 #
 # needs.sh CC STAMP LIBRARY...: says which libraries are missing and which packages have them, so
-# that the compiler does not fail without them.  LIBRARY is a name of pkg-config.  libfcgi has no such name
-# everywhere, so a small program is compiled with it.  When nothing is missing, STAMP is made, and
-# the next run compiles nothing.
+# that the compiler does not fail without them.  LIBRARY is a name of pkg-config.  libfcgi has no
+# such name everywhere, so a small program is compiled with it.  When nothing is missing, STAMP is
+# made, and the next run compiles nothing.
 
 set -eu
 

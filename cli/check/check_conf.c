@@ -8,7 +8,7 @@
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
 /*
- * Accounts.
+ * Checks of the accounts.
  */
 
 /* The values of the config.h that is shipped: everybody can read them. */
@@ -107,11 +107,11 @@ check_account_conf(struct check_results *r, const struct account *a)
 }
 
 /*
- * Settings.
+ * Checks of the settings.
  */
 
 enum {
-	MESSAGE_BYTES = 8 * 1024,	/* WeChat sends messages of this size */
+	MESSAGE_BYTES = 8 * 1024,	/* a message of WeChat may have this size */
 	THREADS_MANY = 256,
 	MEMORY_MAX = 256 << 20		/* bytes for the bodies of all workers */
 };

@@ -142,7 +142,7 @@ check_host_program(struct check_results *r, const struct check_host_program *p)
 }
 
 /*
- * Values of config.h.
+ * Files that hold a value of config.h ("@FILE").
  */
 
 static bool
@@ -172,7 +172,7 @@ check_value_file(struct values *v, const char *subject, const char *field, const
 	const bool	 secret = is_secret_field(field);
 	struct stat	 st;
 
-	if (stat(file, &st) == -1)	/* conf_load() has reported it */
+	if (stat(file, &st) == -1)	/* conf_load() has reported this */
 		return;
 	if ((st.st_mode & S_IWOTH) != 0)
 		check_result_add(v->r, CHECK_FAILED, subject, "%s: everybody may write to %s, mode "
@@ -274,7 +274,7 @@ check_state_dir(struct check_results *r, const char *dir)
 	char		 why[DOCROOT_WHY];
 	struct stat	 st;
 
-	if (!conf_is_set(dir))		/* conf_load() has reported it */
+	if (!conf_is_set(dir))		/* conf_load() has reported this */
 		return;
 	if (stat(dir, &st) == -1)
 		check_no_state_dir(r, dir);

@@ -14,8 +14,8 @@
 #include "core/conf.h"
 
 /*
- * Says which user this is.  was_root: root started it, and session_become_owner(dir) was called;
- * dir may be NULL.
+ * Reports which user runs the check.  was_root: root started it, and session_become_owner(dir)
+ * was called; dir may be NULL.
  */
 void	check_host_user(struct check_results *r, const char *dir, bool was_root);
 
@@ -24,7 +24,7 @@ void	check_host_run(struct check_results *r, const struct conf *c);
 /* The program's file and its directory, and the user who runs it. */
 struct check_host_program {
 	const char	*file, *dir;
-	const char	*home;		/* of user uid; "": not known */
+	const char	*home;		/* of the user; "": not known */
 	struct stat	 file_st, dir_st;
 	uid_t		 uid;
 	bool		 secrets;	/* keys are compiled into the program */

@@ -16,24 +16,24 @@ enum {
 	CLOCK_ODD_S = 30,
 	CLOCK_WRONG_S = 300,	/* or half of fresh_s */
 	NAMED = 3,		/* accounts that a subject names; the others are counted */
-	SUBJECT = 256,		/* bytes, as HOST and DATE */
-	HOST = 256,
-	DATE = 16
+	SUBJECT = 256,		/* bytes */
+	HOST = 256,		/* bytes */
+	DATE = 16		/* bytes */
 };
 
 struct net {
 	struct check_results	*r;
 	const struct conf	*c;
-	struct services		 services;	/* http, and for access_tokens what they need */
-	const char		**failed;	/* URLs whose origin is not reached */
+	struct services		 services;	/* an HTTP client; later what access_tokens need */
+	const char		**failed;	/* URLs whose server cannot be reached */
 	size_t			 n;
 };
 
 /*
- * URLs.
+ * Parts of URLs, and the accounts that use them.
  */
 
-/* True: two URLs are the same, by one of two measures. */
+/* Compares two URLs: only their origins, or all of them. */
 typedef bool same_fn(const char *a, const char *b);
 
 /* The length of a URL's scheme, host and port. */
@@ -134,7 +134,7 @@ write_users(char text[SUBJECT], const struct net *n, const struct account *first
 }
 
 /*
- * Certificates.
+ * Results for certificates.
  */
 
 static void
@@ -236,7 +236,7 @@ check_net_certificate(struct check_results *r, const char *subject, const char *
 }
 
 /*
- * The name, the connection and TLS, once for each origin.
+ * Checks of the name, the connection and TLS, once for each origin (scheme, host and port).
  */
 
 static void
@@ -299,7 +299,8 @@ is_reached(const struct net *n, const char *url)
 }
 
 /*
- * QT's answer and clock.  QT refuses an empty object with a code of its own and records nothing.
+ * Checks of QT's answer and clock.  QT refuses an empty object with a code of its own, and records
+ * nothing.
  */
 
 void
@@ -350,7 +351,7 @@ probe_qt(struct net *n, const char *subject, const char *url)
 }
 
 /*
- * access_tokens.
+ * Checks of access_tokens.
  */
 
 /* Asks the control server as the Test button of QT's console does. */

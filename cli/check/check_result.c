@@ -7,7 +7,7 @@
 
 enum {
 	TEXT_MAX = 4096,	/* bytes of a result */
-	COLUMNS = 4000		/* of the terminal, for each part of a result */
+	COLUMNS = 4000		/* columns of each part of a result at most */
 };
 
 static const char *const names[CHECK__MAX] = {

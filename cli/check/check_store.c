@@ -28,10 +28,11 @@ enum {
 
 #define MB	INT64_C(1000000)
 
-static const int64_t	disk_low = 100 * MB, disk_out = 10 * MB;	/* bytes that are free */
+static const int64_t	disk_low = 100 * MB;	/* free bytes; fewer give a warning */
+static const int64_t	disk_out = 10 * MB;	/* free bytes; fewer are a failure */
 
 /*
- * The disk.
+ * Checks of the disk.
  */
 
 void
@@ -82,7 +83,7 @@ write_trial(int fd)
 	size_t			 n;
 
 	for (n = 0; n < TRIAL; n += sizeof(zeros)) {
-		errno = ENOSPC;		/* for a write that is cut short */
+		errno = ENOSPC;		/* a write that is cut short sets no errno */
 		if (write(fd, zeros, sizeof(zeros)) != (ssize_t)sizeof(zeros))
 			return false;
 	}
@@ -121,7 +122,7 @@ check_disk_write(struct check_results *r, const char *dir)
 }
 
 /*
- * Databases in quarantine.
+ * Results for databases in quarantine.
  */
 
 static const struct quarantined {
@@ -172,7 +173,7 @@ check_quarantine(struct check_results *r, const char *dir)
 }
 
 /*
- * The database.
+ * Checks of the database.
  */
 
 /* What the check finds out about the database. */
@@ -181,7 +182,7 @@ struct store_check {
 	const char		*file;
 	int64_t			 version, ours;	/* of the schema */
 	int64_t			 pending, dead;	/* messages */
-	int64_t			 oldest_ms;	/* pending since, ms since the epoch */
+	int64_t			 oldest_ms;	/* when the oldest pending one came, epoch ms */
 };
 
 static void

@@ -243,7 +243,7 @@ def test_show(site, queue):
     assert run(site, "queue", "show", str(rows[1]["id"]))[1].split("\nis        ")[1].split(
         "\n")[0] == run(site, "map", str(xml))[1].rstrip("\n")
     code, out, err = run(site, "queue", "show", "999")
-    assert (code, out, err) == (1, "", "qtoa: there is no message 999\n")
+    assert (code, out, err) == (1, "", "qtoa: there is no message 999; run: qtoa queue list\n")
 
 
 def test_what_is_delivered_is_gone(site, queue):
@@ -335,7 +335,7 @@ def test_drop(site, queue):
     code, out, _ = run(site, "queue", "drop", str(ids[0]), "--yes")
     assert code == 0 and re.match(f"message {ids[0]} is dropped: safe, .*, dead, ", out)
     code, out, err = run(site, "queue", "drop", str(ids[0]), "--yes")
-    assert (code, out, err) == (1, "", f"qtoa: there is no message {ids[0]}\n")
+    assert (code, out, err) == (1, "", f"qtoa: there is no message {ids[0]}; run: qtoa queue list\n")
     assert [r["id"] for r in exported(site)] == ids[1:]
 
 
