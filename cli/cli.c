@@ -243,7 +243,7 @@ run_group(int argc, char **argv)
 }
 
 static bool
-takes_value(const struct verb_option *o)
+is_value_required(const struct verb_option *o)
 {
 	return o->arg != NULL && !verb_may_lack(o->arg);
 }
@@ -276,7 +276,7 @@ find_unknown(bool *help, const struct verb *v, const struct report_question *q, 
 			continue;
 		*help = is_help(argv[i]);
 		if ((o = verb_option(v, argv[i])) != NULL)
-			i += takes_value(o);
+			i += is_value_required(o);
 		else if (is_question_option(q, argv[i]))
 			i++;
 		else if (!*help)

@@ -97,7 +97,7 @@ print_words_for(struct slice word)
  */
 
 static void
-print_row(const char *verb, const char *place, struct slice arg, const char *excluded,
+print_table_row(const char *verb, const char *place, struct slice arg, const char *excluded,
     const char *text)
 {
 	struct slice	 word;
@@ -116,7 +116,7 @@ print_option_rows(const struct verb *v)
 
 	for (o = v->options; o != v->options + VERB_OPTIONS && o->name != NULL; before = o++) {
 		excluded = o->or_next ? o + 1 : before != NULL && before->or_next ? before : NULL;
-		print_row(v->name, o->name, slice_of(o->arg), excluded == NULL ? "" :
+		print_table_row(v->name, o->name, slice_of(o->arg), excluded == NULL ? "" :
 		    excluded->name, o->what);
 	}
 }
@@ -130,7 +130,8 @@ print_argument_rows(const struct verb *v)
 
 	for (i = 0; (arg = verb_arg(v, i)).p != NULL; i++) {
 		(void)snprintf(place, sizeof(place), "%d", i);
-		print_row(v->name, memchr(arg.p, '.', arg.len) != NULL ? "*" : place, arg, "", "");
+		print_table_row(v->name, memchr(arg.p, '.', arg.len) != NULL ? "*" : place, arg,
+		    "", "");
 	}
 }
 
@@ -147,7 +148,8 @@ print_question_rows(const struct verb *v)
 			(void)snprintf(name, sizeof(name), "%s %s", v->name, q->name);
 			(void)snprintf(option, sizeof(option), "--%s", o->name);
 			help_arg(arg, o);
-			print_row(name, option, slice_of(arg), "", i18n_text(ENGLISH, o->name));
+			print_table_row(name, option, slice_of(arg), "", i18n_text(ENGLISH,
+			    o->name));
 		}
 }
 
@@ -178,7 +180,7 @@ print_group_rows(const struct verb *first)
 }
 
 static void
-print_table(void)
+print_verb_table(void)
 {
 	const struct verb	*v;
 
@@ -202,7 +204,7 @@ print_script(const char *script)
 	const char	*mark = strstr(script, COMPLETION_TABLE);
 
 	(void)fwrite(script, 1, (size_t)(mark - script), stdout);
-	print_table();
+	print_verb_table();
 	(void)fputs(mark + strlen(COMPLETION_TABLE), stdout);
 }
 

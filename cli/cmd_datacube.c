@@ -300,7 +300,7 @@ struct datacube_view {
 };
 
 static enum error
-read_rows(struct db *db, void *arg)
+read_table_rows(struct db *db, void *arg)
 {
 	struct datacube_view	*s = arg;
 	char			 from[CALENDAR_DAY_TEXT] = "", to[CALENDAR_DAY_TEXT] = "";
@@ -491,7 +491,7 @@ show_view(struct session *d, struct datacube_view *s)
 	if (s->from == DATACUBE_DEFAULT)
 		s->from = (s->to != DATACUBE_DEFAULT ? s->to : datacube_ready(s->now_s)) -
 		    SHOWN_DAYS + 1;
-	return session_do(d, STORE_READ, read_rows, s) ? print_view(s) : CLI_WRONG;
+	return session_do(d, STORE_READ, read_table_rows, s) ? print_view(s) : CLI_WRONG;
 }
 
 /*
@@ -520,7 +520,7 @@ read_span(struct db *db, void *arg)
 
 /* Prints a part of the table; only the first part has the line of names. */
 static bool
-print_part(const struct datacube_view *s, bool first)
+print_export_part(const struct datacube_view *s, bool first)
 {
 	struct buf	 out = { 0 };
 	enum error	 er;
@@ -554,7 +554,8 @@ export_view(struct session *d, struct datacube_view *s)
 		s->to = last - day < EXPORT_DAYS ? o->to : day + EXPORT_DAYS - 1;
 		if (s->t->list == NULL)		/* the table has no days: one part */
 			day = last;
-		if (!session_do(d, STORE_READ, read_rows, s) || !print_part(s, day == first ||
+		if (!session_do(d, STORE_READ, read_table_rows, s) || !print_export_part(s,
+		    day == first ||
 		    s->t->list == NULL))
 			return CLI_WRONG;
 	}

@@ -49,7 +49,7 @@ struct page {
 };
 
 static enum error
-append_cell(struct page *p, enum column col, struct slice text)
+append_page_cell(struct page *p, enum column col, struct slice text)
 {
 	struct cell	*c = &p->cell[p->rows][col];
 	enum error	 er;
@@ -61,12 +61,12 @@ append_cell(struct page *p, enum column col, struct slice text)
 }
 
 static enum error
-append_number(struct page *p, enum column col, int64_t n)
+append_page_number(struct page *p, enum column col, int64_t n)
 {
 	char	 text[24];
 
 	(void)snprintf(text, sizeof(text), "%lld", (long long)n);
-	return append_cell(p, col, slice_of(text));
+	return append_page_cell(p, col, slice_of(text));
 }
 
 /* Writes when the message may be sent, for the column "next". */
@@ -102,21 +102,21 @@ append_message_row(void *ctx, const struct queue_message *m)
 
 	format_span(age, p->now_ms - m->received_ms);
 	write_next(p, next, m);
-	if ((er = append_number(p, ID, m->id)) == ERR_OK &&
-	    (er = append_cell(p, ACCOUNT, session_or_dash(m->account))) == ERR_OK &&
-	    (er = append_cell(p, EVENT, session_or_dash(m->code))) == ERR_OK &&
-	    (er = append_cell(p, STATE, slice_of(queue_states[m->state]))) == ERR_OK &&
-	    (er = append_cell(p, AGE, slice_of(age))) == ERR_OK &&
-	    (er = append_number(p, ATTEMPTS, m->attempts)) == ERR_OK &&
-	    (er = append_cell(p, NEXT, slice_of(next))) == ERR_OK)
-		er = append_cell(p, OUTCOME, session_or_dash(m->outcome));
+	if ((er = append_page_number(p, ID, m->id)) == ERR_OK &&
+	    (er = append_page_cell(p, ACCOUNT, session_or_dash(m->account))) == ERR_OK &&
+	    (er = append_page_cell(p, EVENT, session_or_dash(m->code))) == ERR_OK &&
+	    (er = append_page_cell(p, STATE, slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = append_page_cell(p, AGE, slice_of(age))) == ERR_OK &&
+	    (er = append_page_number(p, ATTEMPTS, m->attempts)) == ERR_OK &&
+	    (er = append_page_cell(p, NEXT, slice_of(next))) == ERR_OK)
+		er = append_page_cell(p, OUTCOME, session_or_dash(m->outcome));
 	p->last_id = m->id;
 	p->rows++;
 	return er;
 }
 
 static enum error
-read_page(struct db *db, void *arg)
+read_queue_page(struct db *db, void *arg)
 {
 	struct page	*p = arg;
 	enum error	 er = ERR_OK;
@@ -213,7 +213,7 @@ cmd_queue_list_run(struct session *d, int argc, char **argv)
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return CLI_WRONG;
 	p->session = d;
-	for (first = true; (good = session_do(d, STORE_READ, read_page, p)); first = false) {
+	for (first = true; (good = session_do(d, STORE_READ, read_queue_page, p)); first = false) {
 		if (p->rows != 0)
 			print_page(p, first);
 		if (!all || p->rows < SESSION_PAGE)

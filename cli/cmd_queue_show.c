@@ -40,7 +40,7 @@ append_time_field(struct buf *out, const char *label, int64_t ms, int64_t now_ms
 }
 
 static enum error
-append_field(struct buf *out, const char *label, struct slice text)
+append_message_field(struct buf *out, const char *label, struct slice text)
 {
 	enum error	 er;
 
@@ -51,7 +51,7 @@ append_field(struct buf *out, const char *label, struct slice text)
 }
 
 static enum error
-append_fields(struct buf *out, const struct queue_message *m)
+append_message_fields(struct buf *out, const struct queue_message *m)
 {
 	char		 hex[2 * QUEUE_KEY + 1];
 	int64_t		 now_ms = clock_wall_ms();
@@ -59,23 +59,23 @@ append_fields(struct buf *out, const struct queue_message *m)
 
 	hex_encode(hex, m->key, QUEUE_KEY);
 	if ((er = buf_printf(out, "%-10s%lld\n", "id", (long long)m->id)) == ERR_OK &&
-	    (er = append_field(out, "account", m->account)) == ERR_OK &&
-	    (er = append_field(out, "event", m->code)) == ERR_OK &&
-	    (er = append_field(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
-	    (er = append_field(out, "key", slice_of(hex))) == ERR_OK &&
+	    (er = append_message_field(out, "account", m->account)) == ERR_OK &&
+	    (er = append_message_field(out, "event", m->code)) == ERR_OK &&
+	    (er = append_message_field(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = append_message_field(out, "key", slice_of(hex))) == ERR_OK &&
 	    (er = append_time_field(out, "received", m->received_ms, now_ms)) == ERR_OK &&
 	    (er = buf_printf(out, "%-10s%lld\n", "attempts", (long long)m->attempts)) == ERR_OK &&
 	    (er = m->state == QUEUE_PENDING ? append_time_field(out, "next", m->next_ms, now_ms) :
-	    append_field(out, "next", slice_of("-"))) == ERR_OK &&
-	    (er = append_field(out, "outcome", m->outcome)) == ERR_OK &&
+	    append_message_field(out, "next", slice_of("-"))) == ERR_OK &&
+	    (er = append_message_field(out, "outcome", m->outcome)) == ERR_OK &&
 	    (er = buf_printf(out, "%-10s%lld\n", "qt_ms", (long long)m->qt_ms)) == ERR_OK)
-		er = append_field(out, "query", m->query);
+		er = append_message_field(out, "query", m->query);
 	return er;
 }
 
 /* Appends the events that the message means for QT, one line each. */
 static enum error
-append_events(struct buf *out, const struct settings *set, struct slice xml)
+append_message_events(struct buf *out, const struct settings *set, struct slice xml)
 {
 	struct xmlmap	*map = xmlmap_for(set);
 	struct event	 ev = { 0 };
@@ -85,7 +85,7 @@ append_events(struct buf *out, const struct settings *set, struct slice xml)
 	while (er == ERR_OK && put == ERR_OK) {
 		line.len = 0;
 		if ((er = event_json(&line, &ev)) == ERR_OK)
-			put = append_field(out, "is", buf_slice(&line));
+			put = append_message_field(out, "is", buf_slice(&line));
 		if (er != ERR_OK || !xmlmap_more(map))
 			break;
 		er = xmlmap_next(map, &ev);
@@ -130,7 +130,7 @@ open_stored_body(struct buf *xml, const struct account *a, const struct queue_me
 
 /* Appends the body as it is stored; for a terminal, control characters become `?`. */
 static enum error
-append_body(struct buf *out, struct slice body)
+append_stored_body(struct buf *out, struct slice body)
 {
 	const char	*p = body.p, *end = p + body.len, *eol;
 	enum error	 er = ERR_OK;
@@ -151,7 +151,7 @@ append_body(struct buf *out, struct slice body)
 }
 
 static enum error
-append_message(void *ctx, const struct queue_message *m)
+append_shown_message(void *ctx, const struct queue_message *m)
 {
 	struct message_view	*s = ctx;
 	const struct conf	*c = s->session->services.conf;
@@ -159,12 +159,12 @@ append_message(void *ctx, const struct queue_message *m)
 	enum error		 er, opened;
 
 	s->found = true;
-	if ((er = append_fields(&s->out, m)) != ERR_OK)
+	if ((er = append_message_fields(&s->out, m)) != ERR_OK)
 		return er;
 	if (m->body.p == NULL)
-		return append_field(&s->out, "body", slice_of("not kept"));
+		return append_message_field(&s->out, "body", slice_of("not kept"));
 	if ((opened = open_stored_body(&xml, conf_account(c, m->account), m)) == ERR_OK)
-		er = append_events(&s->out, &c->set, buf_slice(&xml));
+		er = append_message_events(&s->out, &c->set, buf_slice(&xml));
 	else
 		er = buf_printf(&s->out, "%-10scannot be opened: %s\n", "is",
 		    opened == ERR_CONF ? "the configuration has no account or key for it" :
@@ -172,7 +172,7 @@ append_message(void *ctx, const struct queue_message *m)
 	buf_free(&xml);
 	if (er == ERR_OK && (er = buf_printf(&s->out, "%-10s%zu bytes, as they came:\n\n", "body",
 	    m->body.len)) == ERR_OK)
-		er = append_body(&s->out, m->body);
+		er = append_stored_body(&s->out, m->body);
 	return er;
 }
 
@@ -183,7 +183,7 @@ read_shown(struct db *db, void *arg)
 
 	s->out.len = 0;
 	s->found = false;
-	return queue_show(db, s->id, append_message, s);
+	return queue_show(db, s->id, append_shown_message, s);
 }
 
 int
@@ -215,7 +215,7 @@ struct exporting {
 
 /* Appends a JSON member; bytes that are not UTF-8 become U+FFFD, as in the body for QT. */
 static enum error
-append_member(struct buf *out, const char *name, struct slice text)
+append_export_member(struct buf *out, const char *name, struct slice text)
 {
 	enum error	 er;
 
@@ -236,16 +236,16 @@ export_row(void *ctx, const struct queue_message *m)
 	if (e->only != QUEUE_NEW && m->state != e->only)
 		return ERR_OK;
 	if ((er = buf_printf(out, "{\"id\":%lld", (long long)m->id)) == ERR_OK &&
-	    (er = append_member(out, "account", m->account)) == ERR_OK &&
-	    (er = append_member(out, "event_code", m->code)) == ERR_OK &&
-	    (er = append_member(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = append_export_member(out, "account", m->account)) == ERR_OK &&
+	    (er = append_export_member(out, "event_code", m->code)) == ERR_OK &&
+	    (er = append_export_member(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
 	    (er = buf_printf(out, ",\"received\":%lld,\"attempts\":%lld,\"next\":",
 	    (long long)m->received_ms, (long long)m->attempts)) == ERR_OK &&
 	    (er = m->state == QUEUE_PENDING ? buf_printf(out, "%lld", (long long)m->next_ms) :
 	    buf_puts(out, "null")) == ERR_OK &&
-	    (er = append_member(out, "outcome", m->outcome)) == ERR_OK &&
-	    (er = append_member(out, "query", m->query)) == ERR_OK &&
-	    (er = append_member(out, "body", m->body)) == ERR_OK)
+	    (er = append_export_member(out, "outcome", m->outcome)) == ERR_OK &&
+	    (er = append_export_member(out, "query", m->query)) == ERR_OK &&
+	    (er = append_export_member(out, "body", m->body)) == ERR_OK)
 		er = buf_puts(out, "}\n");
 	return er;
 }

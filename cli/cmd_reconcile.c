@@ -153,7 +153,7 @@ read_wechat(struct db *db, void *arg)
  */
 
 static void
-take_hour(void *ctx, const struct counter_hour *h)
+add_hour_counters(void *ctx, const struct counter_hour *h)
 {
 	struct comparing	*k = ctx;
 
@@ -240,7 +240,7 @@ append_table_day(struct comparing *k, const struct reconcile_row *rows, size_t n
 }
 
 static enum error
-append_table(struct comparing *k)
+append_table_rows(struct comparing *k)
 {
 	enum error	 er = ERR_OK;
 	size_t		 i, n;
@@ -268,7 +268,8 @@ compare_account(struct comparing *k)
 	}
 	if (!session_do(&k->session, STORE_WRITE, read_wechat, k))
 		return false;
-	if ((er = counters_read(k->conf->set.state_dir, k->from, k->to, take_hour, k)) != ERR_OK) {
+	if ((er = counters_read(k->conf->set.state_dir, k->from, k->to, add_hour_counters,
+	    k)) != ERR_OK) {
 		(void)fprintf(stderr, "qtoa: %s: the counters cannot be read; run: qtoa check\n",
 		    k->conf->set.state_dir);
 		return false;
@@ -276,7 +277,7 @@ compare_account(struct comparing *k)
 	for (k->n = 0, day = k->from; day <= k->to; day++)
 		append_day_rows(k, day);
 	reconcile_judge(k->rows, k->n);
-	return append_table(k) == ERR_OK;
+	return append_table_rows(k) == ERR_OK;
 }
 
 static enum error

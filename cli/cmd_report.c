@@ -89,7 +89,7 @@ set_arguments(struct report_args *a, const struct asking *k, const struct report
 
 /* Asks the question.  Where there is no store yet, the table has the columns and no rows. */
 static enum error
-fill_table(struct asking *k, const struct report_question *q, const struct report_args *a)
+fill_answer(struct asking *k, const struct report_question *q, const struct report_args *a)
 {
 	const char	*names[REPORT_COLUMNS_MAX];
 	size_t		 n;
@@ -141,7 +141,7 @@ answer_question(struct asking *k, const struct report_question *q)
 		return CLI_USAGE;
 	k->out.len = 0;
 	warn_of_forgotten(k, &a);
-	if ((er = fill_table(k, q, &a)) == ERR_OK &&
+	if ((er = fill_answer(k, q, &a)) == ERR_OK &&
 	    (er = append_answer(k, q, &a)) == ERR_OK) {
 		session_print(&k->out);
 		return CLI_DONE;

@@ -152,7 +152,7 @@ send_file(struct sender *s, const char *file)
 }
 
 static void
-sender_fini(struct sender *s)
+close_sender(struct sender *s)
 {
 	http_client_free(s->http);
 	crypto_free(s->crypto);
@@ -186,6 +186,6 @@ cmd_send_run(struct conf *c, int problems, int argc, char **argv)
 		for (rc = CLI_DONE, i = 3; i < argc; i++)
 			if (!send_file(&s, argv[i]))
 				rc = CLI_WRONG;
-	sender_fini(&s);
+	close_sender(&s);
 	return rc;
 }

@@ -66,7 +66,7 @@ begin_part(struct screen *s, enum part_name name)
 
 /* Writes a line, cut where the screen ends: a label, and a text after it. */
 static void
-write_slices(struct screen *s, const char *label, struct slice text)
+write_labelled_text(struct screen *s, const char *label, struct slice text)
 {
 	struct buf	*out = &s->at->text;
 	int		 used = 0;
@@ -83,11 +83,11 @@ write_slices(struct screen *s, const char *label, struct slice text)
 }
 
 static void
-write_line(struct screen *s, const char *label, const char *fmt, ...)
+write_labelled_line(struct screen *s, const char *label, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 static void
-write_line(struct screen *s, const char *label, const char *fmt, ...)
+write_labelled_line(struct screen *s, const char *label, const char *fmt, ...)
 {
 	char	 text[LINE];
 	va_list	 ap;
@@ -95,7 +95,7 @@ write_line(struct screen *s, const char *label, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	write_slices(s, label, slice_of(text));
+	write_labelled_text(s, label, slice_of(text));
 }
 
 /* The columns that the text takes on the screen. */
@@ -135,7 +135,7 @@ write_wrapped(struct screen *s, const char *label, struct slice text)
 
 	while (text.len != 0 && s->er == ERR_OK) {
 		n = fitting_length_of(s, text);
-		write_slices(s, label, (struct slice){ text.p, n });
+		write_labelled_text(s, label, (struct slice){ text.p, n });
 		for (label = ""; n < text.len && text.p[n] == ' '; n++)
 			;
 		text = (struct slice){ text.p + n, text.len - n };
@@ -217,7 +217,7 @@ enum { CELL = 24 };	/* bytes */
 
 /* Writes a number in width characters at most: "1234567", "12M". */
 static void
-write_count(char text[CELL], int64_t n, int width)
+write_short_count(char text[CELL], int64_t n, int width)
 {
 	static const char	 units[] = "kMGTPE";
 	const char		*u = units;
@@ -230,7 +230,7 @@ write_count(char text[CELL], int64_t n, int width)
 }
 
 static void
-write_ms(char text[CELL], int64_t ms)
+write_short_ms(char text[CELL], int64_t ms)
 {
 	if (ms == -1)
 		(void)snprintf(text, CELL, "-");
@@ -246,8 +246,8 @@ write_times(char text[CELL], int64_t p50_ms, int64_t p99_ms)
 {
 	char	 low[CELL], high[CELL];
 
-	write_ms(low, p50_ms);
-	write_ms(high, p99_ms);
+	write_short_ms(low, p50_ms);
+	write_short_ms(high, p99_ms);
 	if (p50_ms == -1)
 		(void)snprintf(text, CELL, "-");
 	else
@@ -262,15 +262,16 @@ write_today(struct screen *s, const struct account *a, const struct counter_numb
 	struct status_counts	 n;
 
 	status_count(&n, today);
-	write_count(cell[RECEIVED], n.received, 8);
-	write_count(cell[DELIVERED], n.delivered, 9);
-	write_count(cell[QUEUED], n.queued, 6);
-	write_count(cell[DEAD], n.dead, 4);
-	write_count(cell[REPEATS], n.repeats, 7);
-	write_count(cell[REFUSED], n.refused, 7);
+	write_short_count(cell[RECEIVED], n.received, 8);
+	write_short_count(cell[DELIVERED], n.delivered, 9);
+	write_short_count(cell[QUEUED], n.queued, 6);
+	write_short_count(cell[DEAD], n.dead, 4);
+	write_short_count(cell[REPEATS], n.repeats, 7);
+	write_short_count(cell[REFUSED], n.refused, 7);
 	write_times(cell[WAITED], n.p50_ms, n.p99_ms);
 	write_times(cell[QT], n.qt_p50_ms, n.qt_p99_ms);
-	write_line(s, a->name, "%8s %9s %6s %4s %7s %7s %9s %9s", cell[RECEIVED], cell[DELIVERED],
+	write_labelled_line(s, a->name, "%8s %9s %6s %4s %7s %7s %9s %9s", cell[RECEIVED],
+	    cell[DELIVERED],
 	    cell[QUEUED], cell[DEAD], cell[REPEATS], cell[REFUSED], cell[WAITED], cell[QT]);
 }
 
@@ -281,13 +282,14 @@ write_all_today(struct screen *s)
 	size_t			 i;
 
 	begin_part(s, TODAY);
-	write_line(s, "today", "received delivered queued dead repeats refused %9s %9s", "p50/99 "
+	write_labelled_line(s, "today", "received delivered queued dead repeats refused %9s %9s",
+	    "p50/99 "
 	    "ms",
 	    "QT 50/99");
 	for (i = 0; i < c->n && s->st->counted; i++)
 		write_today(s, &c->accounts[i], &s->st->today[i]);
 	if (!s->st->counted)
-		write_line(s, "", "the counters cannot be read");
+		write_labelled_line(s, "", "the counters cannot be read");
 }
 
 static void
@@ -330,8 +332,8 @@ write_now(struct screen *s, const struct health_account *a)
 {
 	char	 pending[CELL], dead[CELL], oldest[CELL], dead_age[CELL], gate[CELL], token[CELL];
 
-	write_count(pending, a->pending, 7);
-	write_count(dead, a->dead, 6);
+	write_short_count(pending, a->pending, 7);
+	write_short_count(dead, a->dead, 6);
 	if (a->pending == -1)
 		(void)snprintf(pending, CELL, "?");
 	if (a->dead == -1)
@@ -340,7 +342,8 @@ write_now(struct screen *s, const struct health_account *a)
 	write_age(dead_age, a->dead_age_ms);
 	write_gate(gate, a, s->st->health.now_ms);
 	write_token(token, a);
-	write_line(s, a->account->name, "%7s %7s %6s %7s  %-18s  %s", pending, oldest, dead,
+	write_labelled_line(s, a->account->name, "%7s %7s %6s %7s  %-18s  %s", pending, oldest,
+	    dead,
 	    dead_age, gate, token);
 }
 
@@ -351,7 +354,8 @@ write_all_now(struct screen *s)
 	size_t				 i;
 
 	begin_part(s, NOW);
-	write_line(s, "now", "%7s %7s %6s %7s  %-18s  %s", "pending", "oldest", "dead", "oldest",
+	write_labelled_line(s, "now", "%7s %7s %6s %7s  %-18s  %s", "pending", "oldest", "dead",
+	    "oldest",
 	    "QT", "token");
 	for (i = 0; i < health->n; i++)
 		write_now(s, &health->accounts[i]);
@@ -362,7 +366,7 @@ write_all_now(struct screen *s)
  */
 
 static void
-write_bytes(char text[CELL], int64_t bytes)
+write_size(char text[CELL], int64_t bytes)
 {
 	if (bytes == -1)
 		(void)snprintf(text, CELL, "?");
@@ -379,10 +383,10 @@ write_disk(struct screen *s)
 	const int64_t			 days = s->st->full_days;
 
 	begin_part(s, DISK);
-	write_bytes(db, health->db_bytes);
-	write_bytes(state, health->state_bytes);
-	write_bytes(room, health->free_bytes);
-	write_bytes(day, s->st->daily_bytes);
+	write_size(db, health->db_bytes);
+	write_size(state, health->state_bytes);
+	write_size(room, health->free_bytes);
+	write_size(day, s->st->daily_bytes);
 	if (s->st->daily_bytes != -1)
 		(void)snprintf(growth, sizeof(growth), ", +%s a day", day);
 	if (days > YEARS_DAYS)
@@ -390,7 +394,7 @@ write_disk(struct screen *s)
 	else if (days != -1)
 		(void)snprintf(growth + strlen(growth), LINE - strlen(growth), ": %lld day%s",
 		    (long long)days, days == 1 ? "" : "s");
-	write_line(s, "disk", "qtoa.db %s, all %s, free %s%s", db, state, room, growth);
+	write_labelled_line(s, "disk", "qtoa.db %s, all %s, free %s%s", db, state, room, growth);
 }
 
 static void
@@ -409,8 +413,8 @@ write_failure(struct screen *s, const char *label, const struct log_ratelimit_en
 	char		 ago[CELL], count[CELL];
 
 	write_ago(ago, s, e->last_ms);
-	write_count(count, (int64_t)e->count, 6);
-	write_line(s, label, "%10s %6s x  %s%s%s: %s%s%s%s%s", ago, count,
+	write_short_count(count, (int64_t)e->count, 6);
+	write_labelled_line(s, label, "%10s %6s x  %s%s%s: %s%s%s%s%s", ago, count,
 	    is_request ? "" : e->what, is_request ? "" : " ", e->account, e->error,
 	    *e->reason != '\0' ? ", " : "", e->reason, *e->peer != '\0' ? ", from " : "",
 	    e->peer);
@@ -430,8 +434,9 @@ write_failures(struct screen *s)
 	begin_part(s, BAD_PEERS);
 	for (p = st->bad_peers; p != st->bad_peers + st->nbad_peers; p++) {
 		write_ago(ago, s, p->last_ms);
-		write_count(count, (int64_t)p->count, 6);
-		write_line(s, p == st->bad_peers ? "bad clients" : "", "%10s %6s x  %s at %s: "
+		write_short_count(count, (int64_t)p->count, 6);
+		write_labelled_line(s, p == st->bad_peers ? "bad clients" : "",
+		    "%10s %6s x  %s at %s: "
 		    "signature wrong", ago, count,
 		    strcmp(p->peer, "*") == 0 ? "many" : p->peer, p->account);
 	}

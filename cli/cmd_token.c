@@ -20,7 +20,7 @@ struct token_order {
 };
 
 static bool
-read_order(struct token_order *o, int argc, char **argv)
+read_token_order(struct token_order *o, int argc, char **argv)
 {
 	int	 i;
 
@@ -91,7 +91,7 @@ cmd_token_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct token_order	 o = { .name = NULL };
 
-	if (!read_order(&o, argc, argv))
+	if (!read_token_order(&o, argc, argv))
 		return cli_usage("token");
 	if (problems != 0)
 		return CLI_WRONG;

@@ -181,7 +181,7 @@ help_arg(char arg[HELP_ARG], const struct report_option *o)
 }
 
 static size_t
-list_options(struct option_line *l, const struct verb *v, const struct report_question *q)
+list_option_lines(struct option_line *l, const struct verb *v, const struct report_question *q)
 {
 	const struct verb_option	*o;
 	const struct report_option	*own;
@@ -209,7 +209,7 @@ static void
 print_options(FILE *f, const struct verb *v, const struct report_question *q)
 {
 	struct option_line	 l[VERB_OPTIONS + REPORT_OPTIONS_MAX + 1] = { 0 };
-	const size_t		 n = list_options(l, v, q);
+	const size_t		 n = list_option_lines(l, v, q);
 	size_t			 i;
 	int			 width = 0;
 

@@ -14,7 +14,7 @@ enum {
 };
 
 static int
-size_of(int fd, bool lines)
+terminal_size_of(int fd, bool lines)
 {
 	struct winsize	 size = { 0 };
 	int		 n;
@@ -29,13 +29,13 @@ size_of(int fd, bool lines)
 int
 term_width(int fd)
 {
-	return size_of(fd, false);
+	return terminal_size_of(fd, false);
 }
 
 int
 term_height(int fd)
 {
-	return size_of(fd, true);
+	return terminal_size_of(fd, true);
 }
 
 enum error

@@ -35,7 +35,7 @@ kind_of(const struct report_question *q, size_t col)
 }
 
 static enum error
-append_time(struct buf *out, int64_t time_s)
+append_time_cell(struct buf *out, int64_t time_s)
 {
 	char	 text[TERM_TIME];
 
@@ -44,7 +44,7 @@ append_time(struct buf *out, int64_t time_s)
 }
 
 static enum error
-append_span(struct buf *out, double ms)
+append_span_cell(struct buf *out, double ms)
 {
 	char	 span[FORMAT_SPAN];
 
@@ -67,11 +67,11 @@ term_table_cell(struct buf *out, const struct table *t, size_t row, size_t col,
 	case REPORT_SHARE:
 		return buf_printf(out, "%.1f %%", n * 100);
 	case REPORT_SECONDS:
-		return append_span(out, n * 1000);
+		return append_span_cell(out, n * 1000);
 	case REPORT_MS:
-		return n < 10000 ? buf_printf(out, "%.0f ms", n) : append_span(out, n);
+		return n < 10000 ? buf_printf(out, "%.0f ms", n) : append_span_cell(out, n);
 	case REPORT_TIME:
-		return append_time(out, c->type == CELL_INT ? c->i : (int64_t)n);
+		return append_time_cell(out, c->type == CELL_INT ? c->i : (int64_t)n);
 	case REPORT_DAY:
 	case REPORT_CODE:
 	case REPORT_TEXT:
@@ -181,7 +181,7 @@ is_number_column(const struct grid *g, size_t col)
 }
 
 static enum error
-append_line(struct buf *out, struct grid *g, size_t line)
+append_grid_line(struct buf *out, struct grid *g, size_t line)
 {
 	const struct spot	*s;
 	enum error		 er = ERR_OK;
@@ -214,7 +214,7 @@ term_table(struct buf *out, const struct table *t, const struct report_question 
 	if (er == ERR_OK)
 		plan_bar(&g, width);
 	for (line = 0; line <= t->rows && er == ERR_OK; line++)
-		er = append_line(out, &g, line);
+		er = append_grid_line(out, &g, line);
 	free(g.spot);
 	buf_free(&g.text);
 	buf_free(&g.word);

@@ -27,7 +27,7 @@ static const struct demo {
 };
 
 static const char *
-text_at(const struct account *a, size_t off)
+text_of_field(const struct account *a, size_t off)
 {
 	const char	*v = *(const char *const *)(const void *)((const char *)a + off);
 
@@ -41,7 +41,7 @@ check_demo_values(struct check_results *r, const struct account *a)
 	size_t	 i, len = 0;
 
 	for (i = 0; i < NELEM(demos); i++)
-		if (strcmp(text_at(a, demos[i].off), demos[i].value) == 0)
+		if (strcmp(text_of_field(a, demos[i].off), demos[i].value) == 0)
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
 			    len == 0 ? "" : ", ", demos[i].name);
 	if (len != 0)
@@ -72,7 +72,7 @@ check_urls(struct check_results *r, const struct account *a)
 	size_t	 i;
 
 	for (i = 0; i < NELEM(urls); i++)
-		check_https(r, a->name, urls[i].name, text_at(a, urls[i].off));
+		check_https(r, a->name, urls[i].name, text_of_field(a, urls[i].off));
 }
 
 static void

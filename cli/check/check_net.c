@@ -96,7 +96,7 @@ url_of(const struct account *a, int i)
 
 /* True: one of the account's first n URLs is the same. */
 static bool
-is_using(const struct account *a, int n, const char *url, same_fn *same)
+has_url(const struct account *a, int n, const char *url, same_fn *same)
 {
 	int	 i;
 
@@ -120,12 +120,12 @@ write_users(char text[SUBJECT], const struct net *n, const struct account *first
 	int			 users = 0;
 
 	for (a = n->c->accounts; a != first; a++)
-		if (is_using(a, URLS, url, same))
+		if (has_url(a, URLS, url, same))
 			return false;
-	if (is_using(first, i, url, same))
+	if (has_url(first, i, url, same))
 		return false;
 	for (; a != n->c->accounts + n->c->n; a++)
-		if (is_using(a, URLS, url, same) && ++users <= NAMED && len < SUBJECT)
+		if (has_url(a, URLS, url, same) && ++users <= NAMED && len < SUBJECT)
 			len += (size_t)snprintf(text + len, SUBJECT - len, "%s%.64s",
 			    users == 1 ? "" : ", ", a->name);
 	if (users > NAMED && len < SUBJECT)
@@ -138,7 +138,7 @@ write_users(char text[SUBJECT], const struct net *n, const struct account *first
  */
 
 static void
-write_date(char text[DATE], int64_t epoch_s)
+write_certificate_day(char text[DATE], int64_t epoch_s)
 {
 	const time_t	 t = (time_t)epoch_s;
 	struct tm	 tm;
@@ -170,12 +170,12 @@ add_untrusted(struct check_results *r, const char *subject, const char *where,
 	char			 day[DATE];
 
 	if (first != NULL && first->until_s <= now_s) {
-		write_date(day, first->until_s);
+		write_certificate_day(day, first->until_s);
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s ended on "
 		    "%s\nask those who run the server to renew it; is this host's clock right?",
 		    where, first->subject, day);
 	} else if (cert->from_s > now_s) {
-		write_date(day, cert->from_s);
+		write_certificate_day(day, cert->from_s);
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s begins on "
 		    "%s\nis this host's clock right?", where, cert->subject, day);
 	} else if (strstr(l->why, "match") != NULL) {
@@ -202,7 +202,7 @@ add_trusted(struct check_results *r, const char *subject, const char *where,
 	const long long		 days = (long long)((first->until_s - now_s) / CALENDAR_DAY_S);
 	char			 day[DATE], other[TLS_CERT_TEXT + 64] = "";
 
-	write_date(day, first->until_s);
+	write_certificate_day(day, first->until_s);
 	if (first != cert)
 		(void)snprintf(other, sizeof(other), ", in the chain %s", first->subject);
 	if (days < SOON_DAYS)

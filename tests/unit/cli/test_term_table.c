@@ -5,7 +5,8 @@
 
 static const struct report_question	 bars = {
 	.name = "bars", .chart = CHART_BARS,
-	.columns = { { "key", REPORT_TEXT }, { "clicks", REPORT_COUNT }, { "share", REPORT_SHARE } },
+	.columns = { { "key", REPORT_TEXT }, { "clicks", REPORT_COUNT }, { "share",
+	    REPORT_SHARE } },
 };
 static const struct report_question	 plain = {
 	.name = "plain", .chart = CHART_NONE,
@@ -14,7 +15,7 @@ static const struct report_question	 plain = {
 };
 
 static void
-fill(struct table *t)
+fill_clicks(struct table *t)
 {
 	static const char *const	 names[] = { "key", "clicks", "share" };
 	static const struct {
@@ -67,7 +68,7 @@ drawn(void **state)
 	size_t		 i;
 
 	(void)state;
-	fill(&t);
+	fill_clicks(&t);
 	for (i = 0; i < COUNT(cases); i++) {
 		b.len = 0;
 		check_err(cases[i].name, term_table(&b, &t, &bars, cases[i].width), ERR_OK);
@@ -117,10 +118,38 @@ words_of_cells(void **state)
 	table_free(&t);
 }
 
+static void
+forms(void **state)
+{
+	static const char *const	 names[] = { "key" };
+	enum term_table_form		 form = TERM_TABLE_TEXT;
+	struct table			 t = { 0 };
+	struct buf			 b = { 0 };
+
+	(void)state;
+	assert_int_equal(table_begin(&t, names, COUNT(names)), ERR_OK);
+	assert_int_equal(table_row(&t), ERR_OK);
+	table_int(&t, 0, 7);
+	check_err("text", term_table_write(&b, &t, NULL, form, 0), ERR_OK);
+	check_bytes("text", buf_slice(&b), slice_of("key\n  7\n"));
+	CHECK("another option", !term_table_read_form(&form, "--text") && form == TERM_TABLE_TEXT);
+	buf_reset(&b);
+	CHECK("--csv", term_table_read_form(&form, "--csv"));
+	check_err("CSV", term_table_write(&b, &t, NULL, form, 0), ERR_OK);
+	check_bytes("CSV", buf_slice(&b), slice_of("key\r\n7\r\n"));
+	buf_reset(&b);
+	CHECK("--json", term_table_read_form(&form, "--json"));
+	check_err("JSON", term_table_write(&b, &t, NULL, form, 0), ERR_OK);
+	CHECK("JSON", strstr(b.p, "{\"key\":7}") != NULL);
+	buf_free(&b);
+	table_free(&t);
+}
+
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(drawn), TEST(words_of_cells) };
+	static const struct CMUnitTest	 tests[] = { TEST(drawn), TEST(words_of_cells),
+	    TEST(forms) };
 
-	return RUN("termtable", tests);
+	return RUN("term_table", tests);
 }

@@ -4,7 +4,7 @@
 #include "cli/verb.h"
 #include "tests/unit/unit.h"
 
-/* What help and completion rely on, of each row. */
+/* Help and completion rely on these properties of each row. */
 static void
 rows(void **state)
 {
@@ -16,12 +16,13 @@ rows(void **state)
 		CHECK(v->name, v->args != NULL && v->what != NULL && *v->what != '\0');
 		CHECK(v->name, v->about != NULL && v->status != NULL);
 		CHECK(v->name, strncmp(v->status, "0 ", 2) == 0);
-		CHECK(v->name, strlen(v->what) <= 57);	/* so that a line has 100 columns */
+		/* the list of verbs has lines of 100 columns */
+		CHECK(v->name, strlen(v->what) <= 57);
 		CHECK(v->name, v->examples[VERB_EXAMPLES - 1] == NULL);
 		CHECK(v->name, *v->name == '-' || v->examples[0] != NULL);
 		for (w = v + 1; w->name != NULL; w++)
 			CHECK(v->name, strcmp(v->name, w->name) != 0);
-		/* A group's stand side by side, and none is called as the group is. */
+		/* The verbs of a group stand side by side, and no verb has the group's name. */
 		for (last = v->name, w = v + 1; w->name != NULL; last = w->name, w++)
 			if (strncmp(w->name, v->name, verb_group(v).len + 1) == 0)
 				CHECK(w->name, strncmp(last, v->name, verb_group(v).len) == 0 &&
@@ -40,6 +41,9 @@ options(void **state)
 		for (i = 0; i < VERB_OPTIONS && v->options[i].name != NULL; i++) {
 			CHECK(v->name, strncmp(v->options[i].name, "--", 2) == 0);
 			CHECK(v->name, v->options[i].what != NULL && *v->options[i].what != '\0');
+			/* A colon would end a field of completion's table. */
+			CHECK(v->name, v->options[i].arg == NULL ||
+			    strchr(v->options[i].arg, ':') == NULL);
 			CHECK(v->name, verb_option(v, v->options[i].name) == &v->options[i]);
 			CHECK(v->name, !v->options[i].or_next || (i + 1 < VERB_OPTIONS &&
 			    v->options[i + 1].name != NULL));
@@ -148,5 +152,5 @@ main(void)
 		TEST(rows), TEST(options), TEST(finding), TEST(groups), TEST(arguments),
 	};
 
-	return RUN("verbs", tests);
+	return RUN("verb", tests);
 }

@@ -14,7 +14,7 @@ enum { DAY_S = 86400, USER = 60001, OTHER = 60002 };
 
 #define NOW_S	INT64_C(1800000000)	/* 2027-01-15 */
 
-/* What one check has said. */
+/* The output of one check. */
 struct said {
 	struct check_results	 f;
 	char			*text;
@@ -22,7 +22,7 @@ struct said {
 };
 
 static struct check_results *
-begin(struct said *s)
+begin_check(struct said *s)
 {
 	FILE	*out = open_memstream(&s->text, &s->len);
 
@@ -31,7 +31,7 @@ begin(struct said *s)
 	return &s->f;
 }
 
-/* As many failures and warnings, and the words are in it. */
+/* Checks the numbers of failures and warnings, and that the output contains the words. */
 static void
 check_said(struct said *s, const char *name, int failed, int warnings, const char *words)
 {
@@ -49,10 +49,10 @@ check_said(struct said *s, const char *name, int failed, int warnings, const cha
 }
 
 /*
- * checkhost: the program's file, as suEXEC sees it.
+ * check_host: the program's file, by the rules of suEXEC.
  */
 
-/* The mode of a file or a directory. */
+/* A file's type, as of the file `like`, with these mode bits. */
 static mode_t
 with_mode(unsigned mode, const char *like)
 {
@@ -78,8 +78,10 @@ program(void **state)
 		{ "executable only", USER, USER, 0711, 0755, 0, 0, "mode 0711" },
 		{ "group-writable", USER, USER, 0770, 0755, 0, 1, "chmod g-w /home/u/c/q\n" },
 		{ "world-writable", USER, USER, 0752, 0755, 1, 0, "chmod go-w /home/u/c/q\n" },
-		{ "directory group-writable", USER, USER, 0750, 0775, 0, 1, "chmod g-w /home/u/c\n" },
-		{ "directory world-writable", USER, USER, 0750, 0777, 1, 0, "chmod go-w /home/u/c\n" },
+		{ "directory group-writable", USER, USER, 0750, 0775, 0, 1,
+		    "chmod g-w /home/u/c\n" },
+		{ "directory world-writable", USER, USER, 0750, 0777, 1, 0,
+		    "chmod go-w /home/u/c\n" },
 		{ "with the sticky bit", USER, USER, 0750, 01777, 0, 1, "chmod go-w /home/u/c\n" },
 		{ "setuid", USER, USER, 04750, 0755, 1, 0, "chmod ug-s /home/u/c/q" },
 		{ "setgid", USER, USER, 02750, 0755, 1, 0, "chmod ug-s /home/u/c/q" },
@@ -101,12 +103,12 @@ program(void **state)
 		p.file_st.st_mode = with_mode(cases[i].mode, "/dev/null");
 		p.dir_st.st_uid = cases[i].dir_owner;
 		p.dir_st.st_mode = with_mode(cases[i].dir_mode, "/");
-		check_host_program(begin(&s), &p);
+		check_host_program(begin_check(&s), &p);
 		check_said(&s, cases[i].name, cases[i].failed, cases[i].warnings, cases[i].words);
 	}
 }
 
-/* Where a package has put it all is well, whoever runs it. */
+/* A program that a package has installed is well, for every user who runs it. */
 static void
 installed(void **state)
 {
@@ -129,15 +131,17 @@ installed(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		p = (struct check_host_program){ .file = "/usr/lib/cgi-bin/q",
 		    .dir = "/usr/lib/cgi-bin", .home = cases[i].home, .uid = cases[i].uid };
-		p.file_st.st_mode = with_mode(0755, "/dev/null");	/* nothing secret is in it */
+		/* no secret is compiled in */
+		p.file_st.st_mode = with_mode(0755, "/dev/null");
 		p.dir_st.st_mode = with_mode(0755, "/");
-		check_host_program(begin(&s), &p);
-		check_said(&s, cases[i].name, 0, 0, "ok       program: /usr/lib/cgi-bin/q, owner root");
+		check_host_program(begin_check(&s), &p);
+		check_said(&s, cases[i].name, 0, 0,
+		    "ok       program: /usr/lib/cgi-bin/q, owner root");
 	}
 }
 
 /*
- * checkstore
+ * check_store
  */
 
 static void
@@ -164,13 +168,13 @@ disk(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		check_store_disk(begin(&s), "/srv/q", &cases[i].d);
+		check_store_disk(begin_check(&s), "/srv/q", &cases[i].d);
 		check_said(&s, cases[i].name, cases[i].failed, cases[i].warnings, cases[i].words);
 	}
 }
 
 /*
- * checknet
+ * check_net
  */
 
 static void
@@ -225,7 +229,7 @@ clocks(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		check_net_clock(begin(&s), "shop", cases[i].ahead_s, cases[i].fresh_s);
+		check_net_clock(begin_check(&s), "shop", cases[i].ahead_s, cases[i].fresh_s);
 		check_said(&s, cases[i].name, cases[i].failed, cases[i].warnings, cases[i].words);
 	}
 }
@@ -234,59 +238,66 @@ clocks(void **state)
 	.names = "DNS:" name, .from_s = NOW_S + (from) * DAY_S, \
 	.until_s = NOW_S + (days) * DAY_S + 1 }
 
+static const struct {
+	const char		*name;
+	struct tls_probe	 l;
+	int			 failed, warnings;
+	const char		*words;
+} certificate_cases[] = {
+	{ "good", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 30) } },
+	    0, 0, "verified, until 2027-02-14, 30 days more" },
+	{ "14 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 14) } },
+	    0, 0, "14 days more" },
+	{ "13 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 13) } },
+	    0, 1, "ends on 2027-01-28, in 13 days; ask those who run the server to renew "
+	    "it" },
+	{ "another one of the chain", { .failed = TLS_STAGE_DONE, .n = 3, .certs = {
+	    CERT("a", -1, 90), CERT("b", -1, 3), CERT("c", -1, 900) } },
+	    0, 1, "CN = a, in the chain CN = b ends on 2027-01-18, in 3 days" },
+	{ "when is not known", { .failed = TLS_STAGE_DONE, .n = 1 }, 0, 0, "verified" },
+	{ "ended", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -9, -1) },
+	    .why = "certificate has expired" }, 1, 0, "CN = a ended on 2027-01-14" },
+	{ "ended in the chain", { .failed = TLS_STAGE_TLS, .n = 2, .certs = {
+	    CERT("a", -9, 9), CERT("b", -9, -1) }, .why = "certificate has expired" },
+	    1, 0, "CN = b ended on 2027-01-14" },
+	{ "not yet", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", 1, 9) },
+	    .why = "certificate is not yet valid" }, 1, 0, "clock right?" },
+	{ "for another host", { .failed = TLS_STAGE_TLS, .n = 1, .certs = {
+	    CERT("a", -1, 9) }, .why = "name does not match" }, 1, 0,
+	    "CN = a is for DNS:a: name does not match; is the address right?" },
+	{ "nobody's", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { { .subject = "CN = x",
+	    .issuer = "CN = x", .until_s = NOW_S + DAY_S } } }, 1, 0, "is self-signed" },
+	{ "a stranger's", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -1, 9) },
+	    .why = "unable to get local issuer" }, 1, 0,
+	    "is from CN = ca, a CA that /ca.pem does not have" },
+	{ "no TLS", { .failed = TLS_STAGE_TLS, .why = "wrong version number" }, 1, 0,
+	    "there is no TLS: wrong version number; is the port right?" },
+	{ "no CAs", { .failed = TLS_STAGE_TRUST, .why = "cannot be read" },
+	    1, 0, "/ca.pem has no CA certificates" },
+};
+
 static void
 certificates(void **state)
 {
-	static const struct {
-		const char		*name;
-		struct tls_probe	 l;
-		int			 failed, warnings;
-		const char		*words;
-	} cases[] = {
-		{ "good", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 30) } },
-		    0, 0, "verified, until 2027-02-14, 30 days more" },
-		{ "14 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 14) } },
-		    0, 0, "14 days more" },
-		{ "13 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 13) } },
-		    0, 1, "ends on 2027-01-28, in 13 days; ask those who run the server to renew it" },
-		{ "another one of the chain", { .failed = TLS_STAGE_DONE, .n = 3, .certs = {
-		    CERT("a", -1, 90), CERT("b", -1, 3), CERT("c", -1, 900) } },
-		    0, 1, "CN = a, in the chain CN = b ends on 2027-01-18, in 3 days" },
-		{ "when is not known", { .failed = TLS_STAGE_DONE, .n = 1 }, 0, 0, "verified" },
-		{ "ended", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -9, -1) },
-		    .why = "certificate has expired" }, 1, 0, "CN = a ended on 2027-01-14" },
-		{ "ended in the chain", { .failed = TLS_STAGE_TLS, .n = 2, .certs = {
-		    CERT("a", -9, 9), CERT("b", -9, -1) }, .why = "certificate has expired" },
-		    1, 0, "CN = b ended on 2027-01-14" },
-		{ "not yet", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", 1, 9) },
-		    .why = "certificate is not yet valid" }, 1, 0, "clock right?" },
-		{ "for another host", { .failed = TLS_STAGE_TLS, .n = 1, .certs = {
-		    CERT("a", -1, 9) }, .why = "name does not match" }, 1, 0,
-		    "CN = a is for DNS:a: name does not match; is the address right?" },
-		{ "nobody's", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { { .subject = "CN = x",
-		    .issuer = "CN = x", .until_s = NOW_S + DAY_S } } }, 1, 0, "is self-signed" },
-		{ "a stranger's", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -1, 9) },
-		    .why = "unable to get local issuer" }, 1, 0,
-		    "is from CN = ca, a CA that /ca.pem does not have" },
-		{ "no TLS", { .failed = TLS_STAGE_TLS, .why = "wrong version number" }, 1, 0,
-		    "there is no TLS: wrong version number; is the port right?" },
-		{ "no CAs", { .failed = TLS_STAGE_TRUST, .why = "cannot be read" },
-		    1, 0, "/ca.pem has no CA certificates" },
-	};
 	struct said	 s;
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
-		check_net_certificate(begin(&s), "shop", "qt.example", &cases[i].l, "/ca.pem", NOW_S);
-		check_said(&s, cases[i].name, cases[i].failed, cases[i].warnings, cases[i].words);
+	for (i = 0; i < COUNT(certificate_cases); i++) {
+		check_net_certificate(begin_check(&s), "shop", "qt.example",
+		    &certificate_cases[i].l,
+		    "/ca.pem", NOW_S);
+		check_said(&s, certificate_cases[i].name, certificate_cases[i].failed,
+		    certificate_cases[i].warnings, certificate_cases[i].words);
 	}
-	check_net_certificate(begin(&s), "shop", "qt.example", &cases[COUNT(cases) - 1].l, NULL, NOW_S);
+	check_net_certificate(begin_check(&s), "shop", "qt.example",
+	    &certificate_cases[COUNT(certificate_cases) - 1].l,
+	    NULL, NOW_S);
 	check_said(&s, "no file of them", 1, 0, "this host has no CA certificates");
 }
 
 /*
- * checkconf
+ * check_conf
  */
 
 static const struct account	 good = {
@@ -307,51 +318,58 @@ check_conf(const char *name, const struct account *a, const struct settings *set
 	const struct conf	 c = { .accounts = &one, .n = 1, .set = *set };
 	struct said		 s;
 
-	check_conf_run(begin(&s), &c);
+	check_conf_run(begin_check(&s), &c);
 	check_said(&s, name, failed, warnings, words);
 }
+
+static const struct {
+	const char	*name;
+	size_t		 off;
+	const char	*value;
+	int		 failed, warnings;
+	const char	*words;
+} account_cases[] = {
+	{ "nothing", offsetof(struct account, name), "shop", 0, 0,
+	    "ok       shop: .../shop" },
+	{ "open", offsetof(struct account, qt_url), "http://qt.example/", 0, 1,
+	    "shop: qt_url is not https" },
+	{ "open, here", offsetof(struct account, qt_url), "http://127.0.0.1:80/", 0, 0,
+	    "ok " },
+	{ "open, here by name", offsetof(struct account, qt_url), "http://localhost/", 0, 0,
+	    "ok " },
+	{ "open, here by IPv6", offsetof(struct account, qt_url), "http://[::1]:80/", 0, 0,
+	    "ok " },
+	{ "open standby", offsetof(struct account, qt_url_standby), "http://b.example/",
+	    0, 1,
+	    "qt_url_standby is not https" },
+	{ "open control", offsetof(struct account, control_url), "http://c.example/", 0, 1,
+	    "control_url is not https" },
+	{ "no path", offsetof(struct account, control_token_path), "$.", 1, 0,
+	    "control_token_path: $.: at character" },
+	{ "a key for nothing", offsetof(struct account, control_key), "0123456789abcdef",
+	    0, 1,
+	    "control_key without secret" },
+	{ "the demo's token", offsetof(struct account, token), "qtoaDemoToken", 0, 1,
+	    "still the values of the shipped config.h: token; put in" },
+	{ "the demo's key", offsetof(struct account, app_key), "demoAppKey", 0, 1,
+	    "still the values of the shipped config.h: app_key; put in" },
+	{ "incomplete", offsetof(struct account, qt_url), NULL, 0, 0, "0 failed" },
+};
 
 static void
 accounts(void **state)
 {
-	static const struct {
-		const char	*name;
-		size_t		 off;
-		const char	*value;
-		int		 failed, warnings;
-		const char	*words;
-	} cases[] = {
-		{ "nothing", offsetof(struct account, name), "shop", 0, 0, "ok       shop: .../shop" },
-		{ "open", offsetof(struct account, qt_url), "http://qt.example/", 0, 1,
-		    "shop: qt_url is not https" },
-		{ "open, here", offsetof(struct account, qt_url), "http://127.0.0.1:80/", 0, 0, "ok " },
-		{ "open, here by name", offsetof(struct account, qt_url), "http://localhost/", 0, 0,
-		    "ok " },
-		{ "open, here by IPv6", offsetof(struct account, qt_url), "http://[::1]:80/", 0, 0,
-		    "ok " },
-		{ "open standby", offsetof(struct account, qt_url_standby), "http://b.example/", 0, 1,
-		    "qt_url_standby is not https" },
-		{ "open control", offsetof(struct account, control_url), "http://c.example/", 0, 1,
-		    "control_url is not https" },
-		{ "no path", offsetof(struct account, control_token_path), "$.", 1, 0,
-		    "control_token_path: $.: at character" },
-		{ "a key for nothing", offsetof(struct account, control_key), "0123456789abcdef", 0, 1,
-		    "control_key without secret" },
-		{ "the demo's token", offsetof(struct account, token), "qtoaDemoToken", 0, 1,
-		    "still the values of the shipped config.h: token; put in" },
-		{ "the demo's key", offsetof(struct account, app_key), "demoAppKey", 0, 1,
-		    "still the values of the shipped config.h: app_key; put in" },
-		{ "incomplete", offsetof(struct account, qt_url), NULL, 0, 0, "0 failed" },
-	};
 	struct account	 a;
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(account_cases); i++) {
 		a = good;
-		memcpy((char *)&a + cases[i].off, &cases[i].value, sizeof(cases[i].value));
-		check_conf(cases[i].name, &a, &usual, cases[i].failed, cases[i].warnings,
-		    cases[i].words);
+		memcpy((char *)&a + account_cases[i].off, &account_cases[i].value,
+		    sizeof(account_cases[i].value));
+		check_conf(account_cases[i].name, &a, &usual, account_cases[i].failed,
+		    account_cases[i].warnings,
+		    account_cases[i].words);
 	}
 	a = good;
 	a.mode = PLAIN;
@@ -379,7 +397,8 @@ settings(void **state)
 		{ "many, just about", offsetof(struct settings, threads), 256, 0, "ok " },
 		{ "late", offsetof(struct settings, forward_ms), 4000, 1, "settings.forward_ms: " },
 		{ "late, just about", offsetof(struct settings, forward_ms), 3999, 0, "ok " },
-		{ "patient", offsetof(struct settings, connect_ms), 2501, 1, "settings.connect_ms: " },
+		{ "patient", offsetof(struct settings, connect_ms), 2501, 1,
+		    "settings.connect_ms: " },
 		{ "patient, just about", offsetof(struct settings, connect_ms), 2500, 0, "ok " },
 	};
 	struct settings	 set;

@@ -5,7 +5,7 @@
 #include "cli/check/check_result.h"
 #include "tests/unit/unit.h"
 
-/* What comes out, and how it ends. */
+/* The output, and the result of check_result_end(). */
 struct said {
 	struct check_results	 f;
 	char			*text;
@@ -14,7 +14,7 @@ struct said {
 };
 
 static void
-begin(struct said *s, bool json)
+begin_results(struct said *s, bool json)
 {
 	FILE	*out = open_memstream(&s->text, &s->len);
 
@@ -23,7 +23,7 @@ begin(struct said *s, bool json)
 }
 
 static void
-end(struct said *s)
+end_results(struct said *s)
 {
 	FILE	*out = s->f.out;
 
@@ -34,15 +34,15 @@ end(struct said *s)
 static const struct {
 	const char		*name;
 	enum check_state	 is;
-	const char		*subject, *text;	/* as said */
-	const char		*line, *json;		/* as shown */
+	const char		*subject, *text;	/* what is added */
+	const char		*line, *json;		/* what is printed */
 } cases[] = {
 	{ "ok", CHECK_OK, "user", "alice", "ok       user: alice\n",
 	    "{\"state\":\"ok\",\"subject\":\"user\",\"text\":\"alice\",\"remedy\":\"\"}" },
-	{ "warning", CHECK_WARNING, "shop", "is odd\nmend it",
-	    "warning  shop: is odd; mend it\n",
+	{ "warning", CHECK_WARNING, "shop", "is odd\ncorrect it",
+	    "warning  shop: is odd; correct it\n",
 	    "{\"state\":\"warning\",\"subject\":\"shop\",\"text\":\"is odd\","
-	    "\"remedy\":\"mend it\"}" },
+	    "\"remedy\":\"correct it\"}" },
 	{ "failed", CHECK_FAILED, "disk", "full\nmake room", "failed   disk: full; make room\n",
 	    "{\"state\":\"failed\",\"subject\":\"disk\",\"text\":\"full\","
 	    "\"remedy\":\"make room\"}" },
@@ -84,9 +84,9 @@ shown(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++)
 		for (json = 0; json < 2; json++) {
-			begin(&s, json != 0);
+			begin_results(&s, json != 0);
 			check_result_add(&s.f, cases[i].is, cases[i].subject, "%s", cases[i].text);
-			end(&s);
+			end_results(&s);
 			(void)snprintf(want, sizeof(want), json ? "{\"checks\":[\n%s],%s" : "%s%s",
 			    json ? cases[i].json : cases[i].line,
 			    json ? ends[cases[i].is] : sums[cases[i].is]);
@@ -102,24 +102,24 @@ many(void **state)
 	struct said	 s;
 
 	(void)state;
-	begin(&s, true);
+	begin_results(&s, true);
 	check_result_add(&s.f, CHECK_FAILED, "a", "1\n2");
 	check_result_add(&s.f, CHECK_WARNING, "b", "%d\n%s", 3, "4");
 	check_result_add(&s.f, CHECK_WARNING, "c", "5\n6");
-	end(&s);
+	end_results(&s);
 	check_text("all", s.text, "{\"checks\":[\n"
 	    "{\"state\":\"failed\",\"subject\":\"a\",\"text\":\"1\",\"remedy\":\"2\"},\n"
 	    "{\"state\":\"warning\",\"subject\":\"b\",\"text\":\"3\",\"remedy\":\"4\"},\n"
 	    "{\"state\":\"warning\",\"subject\":\"c\",\"text\":\"5\",\"remedy\":\"6\"}],"
 	    "\"failed\":1,\"warnings\":2}\n");
 	free(s.text);
-	begin(&s, true);
-	end(&s);
+	begin_results(&s, true);
+	end_results(&s);
 	check_text("nothing", s.text, "{\"checks\":[],\"failed\":0,\"warnings\":0}\n");
 	free(s.text);
 }
 
-/* What cannot be said is not passed over. */
+/* Without memory for a result, check_result_end() gives false. */
 static void
 no_memory(void **state)
 {
@@ -130,16 +130,16 @@ no_memory(void **state)
 	(void)state;
 	for (json = 0; json < 2; json++)
 		for (n = 1;; n++) {
-			begin(&s, json != 0);
+			begin_results(&s, json != 0);
 			unit_memory = n;
 			check_result_add(&s.f, CHECK_OK, "a", "b");
 			if (unit_memory != 0) {
 				unit_memory = 0;
-				end(&s);
+				end_results(&s);
 				free(s.text);
 				break;
 			}
-			end(&s);
+			end_results(&s);
 			check_int("memory", s.well, false);
 			free(s.text);
 		}
@@ -152,5 +152,5 @@ main(void)
 		TEST(shown), TEST(many), TEST(no_memory),
 	};
 
-	return RUN("finding", tests);
+	return RUN("check_result", tests);
 }
