@@ -484,14 +484,13 @@ print_view(const struct datacube_view *s)
 }
 
 static int
-show_view(struct session *d, struct datacube_view *s)
+show_view(struct session *session, struct datacube_view *s)
 {
-	if (s->t == NULL)
-		return session_do(d, STORE_READ, read_all_stock, s) ? print_view(s) : CLI_WRONG;
-	if (s->from == DATACUBE_DEFAULT)
+	if (s->t != NULL && s->from == DATACUBE_DEFAULT)
 		s->from = (s->to != DATACUBE_DEFAULT ? s->to : datacube_ready(s->now_s)) -
 		    SHOWN_DAYS + 1;
-	return session_do(d, STORE_READ, read_table_rows, s) ? print_view(s) : CLI_WRONG;
+	return session_do(session, STORE_READ, s->t == NULL ? read_all_stock : read_table_rows, s) ?
+	    print_view(s) : CLI_WRONG;
 }
 
 /*
@@ -540,12 +539,12 @@ print_export_part(const struct datacube_view *s, bool first)
  * part have no outer limit unless --from or --to gives one.
  */
 static int
-export_view(struct session *d, struct datacube_view *s)
+export_view(struct session *session, struct datacube_view *s)
 {
 	const struct datacube_order	*o = s->o;
 	int64_t				 day, first, last;
 
-	if (!session_do(d, STORE_READ, read_span, s))
+	if (!session_do(session, STORE_READ, read_span, s))
 		return CLI_WRONG;
 	first = o->from != DATACUBE_DEFAULT ? o->from : s->from;
 	last = o->to != DATACUBE_DEFAULT ? o->to : s->to;
@@ -554,9 +553,8 @@ export_view(struct session *d, struct datacube_view *s)
 		s->to = last - day < EXPORT_DAYS ? o->to : day + EXPORT_DAYS - 1;
 		if (s->t->list == NULL)		/* the table has no days: one part */
 			day = last;
-		if (!session_do(d, STORE_READ, read_table_rows, s) || !print_export_part(s,
-		    day == first ||
-		    s->t->list == NULL))
+		if (!session_do(session, STORE_READ, read_table_rows, s) ||
+		    !print_export_part(s, day == first || s->t->list == NULL))
 			return CLI_WRONG;
 	}
 	return CLI_DONE;
@@ -568,7 +566,7 @@ run_view(const struct conf *c, const struct datacube_order *o, bool usable)
 	struct datacube_view	 s = {
 		.conf = c, .o = o, .from = o->from, .to = o->to, .now_s = clock_wall_ms() / 1000,
 	};
-	struct session	 d;
+	struct session	 session;
 	int		 rc = CLI_WRONG;
 
 	if (o->name != NULL && (s.t = datacube_table(o->name, &s.e)) == NULL) {
@@ -576,9 +574,9 @@ run_view(const struct conf *c, const struct datacube_order *o, bool usable)
 		    o->name);
 		return CLI_USAGE;
 	}
-	if (session_open(&d, c, usable))
-		rc = strcmp(o->what, "show") == 0 ? show_view(&d, &s) : export_view(&d, &s);
-	session_close(&d);
+	if (session_open(&session, c, usable))
+		rc = (strcmp(o->what, "show") == 0 ? show_view : export_view)(&session, &s);
+	session_close(&session);
 	table_free(&s.table);
 	return rc;
 }

@@ -73,27 +73,27 @@ begin_retry(struct db *db, void *arg)
 
 /* Does the work in the store, and marks the store so that the next CGI finds work there. */
 static bool
-retry_in_store(struct session *d, store_work *work, struct retrying *r)
+retry_in_store(struct session *session, store_work *work, struct retrying *r)
 {
 	bool	 good;
 
-	if (d->services.store == NULL)
+	if (session->services.store == NULL)
 		return true;
-	store_raise(d->services.store);
-	good = session_do(d, STORE_WRITE, work, r);
-	store_raise(d->services.store);
+	store_raise(session->services.store);
+	good = session_do(session, STORE_WRITE, work, r);
+	store_raise(session->services.store);
 	return good;
 }
 
 /* Takes many small steps, so that no request waits long.  *sum: messages that are due now. */
 static bool
-retry_all(struct session *d, struct retrying *r, int64_t *sum)
+retry_all(struct session *session, struct retrying *r, int64_t *sum)
 {
-	if (!retry_in_store(d, begin_retry, r))
+	if (!retry_in_store(session, begin_retry, r))
 		return false;
 	for (r->from = 1; r->from <= r->last; r->from = r->to + 1) {
 		r->to = r->from + RETRY_STEP - 1;
-		if (!retry_in_store(d, retry_range, r))
+		if (!retry_in_store(session, retry_range, r))
 			return false;
 		*sum += r->n;
 	}
@@ -101,20 +101,20 @@ retry_all(struct session *d, struct retrying *r, int64_t *sum)
 }
 
 static int
-run_retry(struct session *d, int argc, char **argv)
+run_retry(struct session *session, int argc, char **argv)
 {
-	struct retrying	 r = { .conf = d->services.conf };
+	struct retrying	 r = { .conf = session->services.conf };
 	bool		 one;
 	int64_t		 sum = 0;
 
 	if (argc != 1)
 		return cli_usage_why("queue retry", "write /ACCOUNT for a path that looks like an "
 		    "ID or is all");
-	if (!d->usable)
+	if (!session->usable)
 		return CLI_WRONG;	/* messages have told the problems */
 	if ((one = session_read_id(&r.from, argv[0]))) {
 		r.to = r.from;
-		if (!retry_in_store(d, retry_one, &r))
+		if (!retry_in_store(session, retry_one, &r))
 			return CLI_WRONG;
 		sum = r.n;
 	} else {
@@ -126,7 +126,7 @@ run_retry(struct session *d, int argc, char **argv)
 			    "lists the accounts\n", r.account);
 			return CLI_WRONG;
 		}
-		if (!retry_all(d, &r, &sum))
+		if (!retry_all(session, &r, &sum))
 			return CLI_WRONG;
 	}
 	if (one && sum == 0) {
@@ -205,10 +205,10 @@ drop_message(struct db *db, void *arg)
 
 /* Lets dedup know the message, so that it does not come in again if WeChat repeats it. */
 static void
-mark_done(struct session *d, const struct dropping *dr)
+mark_done(struct session *session, const struct dropping *dr)
 {
-	if (d->services.store != NULL && services_add(&d->services, SERVICES_DEDUP))
-		(void)dedup_mark(d->services.dedup, dr->key, DEDUP_DONE, DEDUP_QUEUED);
+	if (session->services.store != NULL && services_add(&session->services, SERVICES_DEDUP))
+		(void)dedup_mark(session->services.dedup, dr->key, DEDUP_DONE, DEDUP_QUEUED);
 }
 
 /* Asks on the terminal.  True: the answer is yes. */
@@ -224,7 +224,7 @@ confirm_drop(const struct dropping *d)
 }
 
 static int
-run_drop(struct session *d, int argc, char **argv)
+run_drop(struct session *session, int argc, char **argv)
 {
 	struct dropping	 dr = { .id = 0 };
 	bool		 yes = argc == 2 && strcmp(argv[1], "--yes") == 0;
@@ -232,7 +232,7 @@ run_drop(struct session *d, int argc, char **argv)
 	if (argc < 1 || argc > 2 || !session_read_id(&dr.id, argv[0]) || (argc == 2 && !yes) ||
 	    (!yes && !isatty(STDIN_FILENO)))
 		return cli_usage_why("queue drop", "--yes is needed without a terminal");
-	if (!session_do(d, STORE_READ, read_dropped, &dr))
+	if (!session_do(session, STORE_READ, read_dropped, &dr))
 		return CLI_WRONG;
 	if (!dr.found)
 		return session_say_no_message(dr.id);
@@ -245,8 +245,8 @@ run_drop(struct session *d, int argc, char **argv)
 		(void)printf("message %lld is kept\n", (long long)dr.id);
 		return CLI_WRONG;
 	}
-	mark_done(d, &dr);
-	if (!session_do(d, STORE_SYNC, drop_message, &dr))
+	mark_done(session, &dr);
+	if (!session_do(session, STORE_SYNC, drop_message, &dr))
 		return CLI_WRONG;
 	if (dr.n == 0)		/* it was delivered in the meantime */
 		return session_say_no_message(dr.id);
@@ -269,7 +269,7 @@ static const struct {
 int
 cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 {
-	struct session	 d;
+	struct session	 session;
 	size_t		 i;
 	int		 rc = CLI_WRONG;
 
@@ -278,12 +278,12 @@ cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 			break;
 	if (i == sizeof(queue_verbs) / sizeof(queue_verbs[0]))
 		return cli_usage("queue");
-	if (session_open(&d, c, problems == 0))
-		rc = queue_verbs[i].run(&d, argc - 2, argv + 2);
-	if (d.services.store != NULL && store_has_quarantine(d.services.store))
-		recover_run(d.services.store, d.services.locks, c->set.state_dir,
+	if (session_open(&session, c, problems == 0))
+		rc = queue_verbs[i].run(&session, argc - 2, argv + 2);
+	if (session.services.store != NULL && store_has_quarantine(session.services.store))
+		recover_run(session.services.store, session.services.locks, c->set.state_dir,
 		    event_store_sources);
-	session_close(&d);
+	session_close(&session);
 	log_close();
 	return rc;
 }

@@ -203,7 +203,7 @@ print_queue_summary(const struct page *p, bool all)
 }
 
 int
-cmd_queue_list_run(struct session *d, int argc, char **argv)
+cmd_queue_list_run(struct session *session, int argc, char **argv)
 {
 	struct page	*p;
 	bool		 all = argc == 1, first, good;
@@ -212,8 +212,9 @@ cmd_queue_list_run(struct session *d, int argc, char **argv)
 		return cli_usage("queue list");
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return CLI_WRONG;
-	p->session = d;
-	for (first = true; (good = session_do(d, STORE_READ, read_queue_page, p)); first = false) {
+	p->session = session;
+	for (first = true; (good = session_do(session, STORE_READ, read_queue_page, p));
+	    first = false) {
 		if (p->rows != 0)
 			print_page(p, first);
 		if (!all || p->rows < SESSION_PAGE)

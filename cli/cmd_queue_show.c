@@ -187,14 +187,14 @@ read_shown(struct db *db, void *arg)
 }
 
 int
-cmd_queue_show_run(struct session *d, int argc, char **argv)
+cmd_queue_show_run(struct session *session, int argc, char **argv)
 {
-	struct message_view	 s = { .session = d };
+	struct message_view	 s = { .session = session };
 	int			 rc = CLI_WRONG;
 
 	if (argc != 1 || !session_read_id(&s.id, argv[0]))
 		return cli_usage("queue show");
-	if (session_do(d, STORE_READ, read_shown, &s)) {
+	if (session_do(session, STORE_READ, read_shown, &s)) {
 		rc = s.found ? CLI_DONE : session_say_no_message(s.id);
 		session_print(&s.out);
 	}
@@ -274,14 +274,14 @@ read_state_option(enum queue_state *state, int argc, char **argv)
 }
 
 int
-cmd_queue_show_export(struct session *d, int argc, char **argv)
+cmd_queue_show_export(struct session *session, int argc, char **argv)
 {
 	struct exporting	 e = { .after_id = 0 };
 	bool			 good;
 
 	if (!read_state_option(&e.only, argc, argv))
 		return cli_usage("queue export");
-	while ((good = session_do(d, STORE_READ, export_page, &e))) {
+	while ((good = session_do(session, STORE_READ, export_page, &e))) {
 		session_print(&e.out);
 		e.after_id = e.last_id;
 		if (e.rows < SESSION_PAGE || ferror(stdout))

@@ -181,7 +181,7 @@ int
 cmd_report_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct asking	 k = { .conf = c };
-	struct session	 d;
+	struct session	 session;
 	char		 why[160] = "";
 	int		 rc = CLI_WRONG;
 
@@ -190,9 +190,10 @@ cmd_report_run(struct conf *c, int problems, int argc, char **argv)
 		help_questions(stderr);
 		return CLI_USAGE;
 	}
-	if (!session_open(&d, c, problems == 0))
+	if (!session_open(&session, c, problems == 0))
 		goto out;
-	if (d.services.store != NULL && (k.db = questions_open(&c->set, d.services.store,
+	if (session.services.store != NULL &&
+	    (k.db = questions_open(&c->set, session.services.store,
 	    clock_mono_ms() + PATIENCE_MS, why, sizeof(why))) == NULL) {
 		(void)fprintf(stderr, "qtoa: %s\n", why);
 		goto out;
@@ -200,7 +201,7 @@ cmd_report_run(struct conf *c, int problems, int argc, char **argv)
 	rc = answer_all(&k);
 out:
 	db_close(k.db);
-	session_close(&d);
+	session_close(&session);
 	table_free(&k.table);
 	buf_free(&k.out);
 	return rc;

@@ -283,9 +283,7 @@ write_all_today(struct screen *s)
 
 	begin_part(s, TODAY);
 	write_labelled_line(s, "today", "received delivered queued dead repeats refused %9s %9s",
-	    "p50/99 "
-	    "ms",
-	    "QT 50/99");
+	    "p50/99 ms", "QT 50/99");
 	for (i = 0; i < c->n && s->st->counted; i++)
 		write_today(s, &c->accounts[i], &s->st->today[i]);
 	if (!s->st->counted)
@@ -343,8 +341,7 @@ write_now(struct screen *s, const struct health_account *a)
 	write_gate(gate, a, s->st->health.now_ms);
 	write_token(token, a);
 	write_labelled_line(s, a->account->name, "%7s %7s %6s %7s  %-18s  %s", pending, oldest,
-	    dead,
-	    dead_age, gate, token);
+	    dead, dead_age, gate, token);
 }
 
 static void
@@ -355,8 +352,7 @@ write_all_now(struct screen *s)
 
 	begin_part(s, NOW);
 	write_labelled_line(s, "now", "%7s %7s %6s %7s  %-18s  %s", "pending", "oldest", "dead",
-	    "oldest",
-	    "QT", "token");
+	    "oldest", "QT", "token");
 	for (i = 0; i < health->n; i++)
 		write_now(s, &health->accounts[i]);
 }
@@ -436,8 +432,7 @@ write_failures(struct screen *s)
 		write_ago(ago, s, p->last_ms);
 		write_short_count(count, (int64_t)p->count, 6);
 		write_labelled_line(s, p == st->bad_peers ? "bad clients" : "",
-		    "%10s %6s x  %s at %s: "
-		    "signature wrong", ago, count,
+		    "%10s %6s x  %s at %s: signature wrong", ago, count,
 		    strcmp(p->peer, "*") == 0 ? "many" : p->peer, p->account);
 	}
 }
@@ -589,18 +584,18 @@ silence_screen_log(const struct watching *w)
 static bool
 read_status(struct status *st, struct watching *w)
 {
-	struct session	 d = { .usable = w->usable };
+	struct session	 session = { .usable = w->usable };
 	enum error	 er = ERR_OK;
 	bool		 opened = true;
 
 	memset(st, 0, sizeof(*st));
 	if (conf_is_set(w->conf->set.state_dir))
-		opened = session_open(&d, w->conf, w->usable);
+		opened = session_open(&session, w->conf, w->usable);
 	silence_screen_log(w);
-	if (opened && (er = status_read(st, w->conf, w->usable, d.services.store,
-	    d.services.breakers, clock_mono_ms() + PATIENCE_MS)) != ERR_OK)
+	if (opened && (er = status_read(st, w->conf, w->usable, session.services.store,
+	    session.services.breakers, clock_mono_ms() + PATIENCE_MS)) != ERR_OK)
 		(void)fprintf(stderr, "qtoa: %s\n", error_table[er].name);
-	session_close(&d);
+	session_close(&session);
 	return opened && er == ERR_OK;
 }
 

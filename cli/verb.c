@@ -64,9 +64,10 @@ const struct verb verb_table[] = {
 	  .about = "Prints the messages that wait and those that QT refused, one object a line, "
 	    "with query and body.  Times are ms since the epoch.",
 	  .status = "0 all of them are printed, 1 they are not",
-	  .options = { { "--state", "pending|dead", "only messages that wait, or only those that "
-	    "QT "
-	    "refused", false } },
+	  .options = {
+	    { "--state", "pending|dead", "only messages that wait, or only those that QT refused",
+	      false },
+	  },
 	  .examples = { "qtoa queue export --state dead >dead.jsonl" } },
 	{ "drain", "", "send all messages that wait, now",
 	  .about = "Sends each message that waits once, whatever its back-off and the breaker "
@@ -139,8 +140,7 @@ const struct verb verb_table[] = {
 	  .status = "0 all is well, 1 something is wrong",
 	  .options = {
 	    { "--watch", "[SECONDS]", "show it again every 2 seconds, or every SECONDS, until "
-	    "Ctrl-C",
-	      false },
+	      "Ctrl-C", false },
 	    { "--json", NULL, "as JSON, with more details", false },
 	  },
 	  .examples = { "qtoa status", "qtoa status --watch 10" } },

@@ -159,11 +159,9 @@ static const struct odd_setting {
 	{ is_body_max_small, "settings.body_max", "it is too small for WeChat's longer messages",
 	    "raise it to 8192 or more; best is 65536" },
 	{ is_body_memory_large, "settings.body_max", "with so many threads, bodies may take over "
-	    "256 MiB",
-	    "lower it, or lower settings.threads" },
+	    "256 MiB", "lower it, or lower settings.threads" },
 	{ has_many_threads, "settings.threads", "it is large: each thread may hold a connection to "
-	    "QT",
-	    "lower it; the default, 64, is enough" },
+	    "QT", "lower it; the default, 64, is enough" },
 	{ is_forward_ms_long, "settings.forward_ms", "it is not below deadline_ms, so no time is "
 	    "left for the disk", "set it at least 500 below deadline_ms" },
 	{ is_connect_ms_long, "settings.connect_ms", "it is above forward_ms, so the standby is "

@@ -135,8 +135,7 @@ static const struct quarantined {
 	{ "qtoa.db.newer-", CHECK_WARNING, "is of a newer qtoa and is in quarantine; its messages "
 	    "are not recovered yet", "run: qtoa drain; or install the newer qtoa again" },
 	{ "qtoa.db.foreign-", CHECK_WARNING, "is another program's database and stood in qtoa's "
-	    "place",
-	    "move it to where it belongs" },
+	    "place", "move it to where it belongs" },
 	{ "qtoa.db.rescued-", CHECK_WARNING, "was in quarantine, and its messages are recovered",
 	    "remove it when you do not need it any more" },
 };
