@@ -1,8 +1,9 @@
 # bash completion for qtoa; made by: qtoa completion bash
 
-# VERB:PLACE:ARGUMENT:EXCLUDED:WORDS:TEXT: what may stand behind a verb, and which words it may be.
-# PLACE is a number from 0, * for all further arguments, an option, or =NAME for the verb NAME of
-# a group.  qtoa itself knows the words of @accounts and @ids.
+# Each row is VERB:PLACE:ARGUMENT:EXCLUDED:WORDS:TEXT.  PLACE says what may follow the verb: an
+# argument, by its number from 0; * for all further arguments; an option; or =NAME, a verb of the
+# group.  ARGUMENT is the name of the value, EXCLUDED an option that cannot be given too, WORDS are
+# the possible values, TEXT is the help.  qtoa knows the words of @accounts and @ids.
 _qtoa_table()
 {
 	cat <<\END
@@ -13,14 +14,14 @@ END
 _qtoa()
 {
 	local IFS=$' \t\n' program=${1/#\~\//$HOME/} cur=$2
-	local verb='' place=0 found='' want='' options='' at slot arg words word i
+	local verb='' count=0 found='' want='' options='' owner place arg words word i
 	local -A row=() verbs=() own=()
 
-	while IFS=: read -r at slot arg _ words _; do
-		row[$at:$slot]=$arg:$words
-		case $slot in
-		=*) verbs[$at:]+="${slot#=} " ;;
-		-*) own[$at:]+="$slot " ;;
+	while IFS=: read -r owner place arg _ words _; do
+		row[$owner:$place]=$arg:$words
+		case $place in
+		=*) verbs[$owner:]+="${place#=} " ;;
+		-*) own[$owner:]+="$place " ;;
 		esac
 	done < <(_qtoa_table)
 
@@ -36,24 +37,24 @@ _qtoa()
 			esac ;;
 		*)
 			if [[ -n ${row[$verb:=$word]:-} ]]; then
-				verb=${verb:+$verb }$word place=0
+				verb=${verb:+$verb }$word count=0
 			else
-				((++place))
-				[[ -z ${own[$verb $word:]:-}${row[$verb $word:$place]:-} ]] ||
+				((++count))
+				[[ -z ${own[$verb $word:]:-}${row[$verb $word:$count]:-} ]] ||
 				    verb+=" $word"
 			fi ;;
 		esac
 	done
 
 	COMPREPLY=()
-	# Where a word is known to be free, nothing is offered: that is @.
 	if ((i <= COMP_CWORD)); then
 		options=${own[$verb:]:-}
 		[[ $verb != *' '* ]] || options+=${own[${verb% *}:]:-}
-		[[ -n $verb ]] || ((place)) || options='-V -h --version'
-		found=${row[$verb:$place]:-${row[$verb:*]:-}}
-		((place)) || want=${verbs[$verb:]:-}
+		[[ -n $verb ]] || ((count)) || options='-V -h --version'
+		found=${row[$verb:$count]:-${row[$verb:*]:-}}
+		((count)) || want=${verbs[$verb:]:-}
 	fi
+	# @ alone stands for a value that may be anything: then no option is offered instead.
 	[[ -z $found ]] || want="${found#*:} @"
 	case $cur in
 	-*) want="$options --help" ;;

@@ -1,16 +1,17 @@
 #compdef qtoa
 # zsh completion for qtoa; made by: qtoa completion zsh
 
-# VERB:PLACE:ARGUMENT:EXCLUDED:WORDS:TEXT: what may stand behind a verb, and which words it may be.
-# PLACE is a number from 0, * for all further arguments, an option, or =NAME for the verb NAME of
-# a group.  qtoa itself knows the words of @accounts and @ids.
+# Each row is VERB:PLACE:ARGUMENT:EXCLUDED:WORDS:TEXT.  PLACE says what may follow the verb: an
+# argument, by its number from 0; * for all further arguments; an option; or =NAME, a verb of the
+# group.  ARGUMENT is the name of the value, EXCLUDED an option that cannot be given too, WORDS are
+# the possible values, TEXT is the help.  qtoa knows the words of @accounts and @ids.
 _qtoa_table() {
 	cat <<\END
 @TABLE@
 END
 }
 
-# The last argument has words, separated by commas.
+# Offers the words of the last argument, which are separated by commas.
 _qtoa_words() {
 	local word
 	local -a found
@@ -24,24 +25,24 @@ _qtoa_words() {
 	compadd "${(@)argv[1,-2]}" -a found
 }
 
-# What may stand behind a verb; a question of the report has options of its own.
+# Completes what may follow a verb; a question of the report has options of its own.
 _qtoa_verb() {
-	local verb=$1 at slot arg excluded offer text action state line
+	local verb=$1 owner place arg excluded offer text action state line
 	local -a verbs args version
 
-	while IFS=: read -r at slot arg excluded offer text; do
-		[[ $at == "$verb" || $at == "$verb $words[2]" ]] || continue
+	while IFS=: read -r owner place arg excluded offer text; do
+		[[ $owner == "$verb" || $owner == "$verb $words[2]" ]] || continue
 		case $offer in
 		'') action=' ' ;;
 		@files*) action=_files ;;
 		*) action="_qtoa_words ${${offer% }// /,}" ;;
 		esac
 		[[ -z $arg ]] || arg=":${${arg/#\[/:}//[].]/}:$action"
-		case $slot in
-		\=*) [[ $at != "$verb" ]] || verbs+=("$slot[2,-1]:$text") ;;
-		-*) args+=("${excluded:+($excluded)}${slot}[${text//(#m)[][\\]/\\$MATCH}]$arg") ;;
+		case $place in
+		\=*) [[ $owner != "$verb" ]] || verbs+=("$place[2,-1]:$text") ;;
+		-*) args+=("${excluded:+($excluded)}${place}[${text//(#m)[][\\]/\\$MATCH}]$arg") ;;
 		\*) args+=("*$arg") ;;
-		*) args+=("$((slot + 1))$arg") ;;
+		*) args+=("$((place + 1))$arg") ;;
 		esac
 	done < <(_qtoa_table)
 
