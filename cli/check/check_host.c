@@ -251,7 +251,7 @@ check_state_rights(struct check_results *r, const char *dir, const struct stat *
 	(void)write_user(user, geteuid());
 	if (!S_ISDIR(st->st_mode))
 		check_result_add(r, CHECK_FAILED, "settings.state_dir", "%s is not a "
-		    "directory\ngive another one", dir);
+		    "directory\nset it to a directory", dir);
 	else if (st->st_uid != geteuid())
 		check_result_add(r, CHECK_FAILED, "settings.state_dir", "%s belongs to %s, and "
 		    "this is %s\nif the web server runs qtoa as %s, run: chown %s %s; else run "

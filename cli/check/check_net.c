@@ -172,24 +172,24 @@ add_untrusted(struct check_results *r, const char *subject, const char *where,
 	if (first != NULL && first->until_s <= now_s) {
 		write_certificate_day(day, first->until_s);
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s ended on "
-		    "%s\nask those who run the server to renew it; is this host's clock right?",
+		    "%s\nask those who run the server to renew it, and check this host's clock",
 		    where, first->subject, day);
 	} else if (cert->from_s > now_s) {
 		write_certificate_day(day, cert->from_s);
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s begins on "
-		    "%s\nis this host's clock right?", where, cert->subject, day);
+		    "%s\ncheck this host's clock", where, cert->subject, day);
 	} else if (strstr(l->why, "match") != NULL) {
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s is for %s: "
-		    "%s\nis the address right?", where, cert->subject,
+		    "%s\ncheck the address", where, cert->subject,
 		    *cert->names == '\0' ? "no name" : cert->names, l->why);
 	} else if (l->n == 1 && strcmp(cert->subject, cert->issuer) == 0) {
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s is "
-		    "self-signed: no CA vouches for it\nis the address right? if it is, give that "
-		    "certificate as settings.ca_file", where, cert->subject);
+		    "self-signed: no CA vouches for it\ncheck the address; if it is right, give "
+		    "that certificate as settings.ca_file", where, cert->subject);
 	} else {
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s is from %s, "
-		    "a CA that %s does not have: %s\nis the address right? if it is, add that CA "
-		    "to settings.ca_file, or let the server send its intermediate certificates",
+		    "a CA that %s does not have: %s\ncheck the address; if it is right, add that "
+		    "CA to settings.ca_file, or let the server send its intermediate certificates",
 		    where, cert->subject, l->certs[l->n - 1].issuer, ca_file, l->why);
 	}
 }
@@ -224,8 +224,9 @@ check_net_certificate(struct check_results *r, const char *subject, const char *
 		    "%s\ninstall the package ca-certificates, or set settings.ca_file to a PEM "
 		    "file of them", where, ca_file == NULL ? "this host" : ca_file, l->why);
 	else if (l->failed == TLS_STAGE_TLS && l->n == 0)
-		check_result_add(r, CHECK_FAILED, subject, "%s: there is no TLS: %s\nis the port "
-		    "right? the server must speak TLS 1.2 or later", where, l->why);
+		check_result_add(r, CHECK_FAILED, subject,
+		    "%s: there is no TLS: %s\ncheck the port; the server must speak TLS 1.2 or "
+		    "later", where, l->why);
 	else if (l->failed == TLS_STAGE_TLS)
 		add_untrusted(r, subject, where, l, ca_file == NULL ? "this host" : ca_file,
 		    now_s);
@@ -250,12 +251,14 @@ add_probe(struct net *n, const char *subject, const char *where, const struct tl
 		    l->why);
 		return;
 	case TLS_STAGE_NAME:
-		check_result_add(n->r, CHECK_FAILED, subject, "%s: the name has no address: %s\nis "
-		    "the name right? does this host have DNS (/etc/resolv.conf)?", where, l->why);
+		check_result_add(n->r, CHECK_FAILED, subject,
+		    "%s: the name has no address: %s\ncheck the name, and this host's DNS "
+		    "(/etc/resolv.conf)", where, l->why);
 		return;
 	case TLS_STAGE_CONNECT:
-		check_result_add(n->r, CHECK_FAILED, subject, "%s: no connection: %s\nis the "
-		    "address right, is a firewall in the way, does the server run?", where, l->why);
+		check_result_add(n->r, CHECK_FAILED, subject,
+		    "%s: no connection: %s\ncheck the address, the firewalls, and whether the "
+		    "server runs", where, l->why);
 		return;
 	case TLS_STAGE_TRUST:
 	case TLS_STAGE_TLS:
@@ -339,7 +342,7 @@ probe_qt(struct net *n, const char *subject, const char *url)
 		    "ask those who run QT; until then messages wait in the queue", url, r.http.why);
 	else if ((void)qt_client_classify(&r), !r.alive)
 		check_result_add(n->r, CHECK_FAILED, subject, "%s: HTTP %d, and the answer is not "
-		    "QT's\ncompare it with \"Server tracking\" in QT's console: the whole URL, to "
+		    "QT's\ncompare it with \"Server tracking\" in QT's console; it must end with "
 		    "/server/thirdPartyDataSource", url, r.http.status);
 	else
 		check_result_add(n->r, CHECK_OK, subject, "%s answers %s in %d ms", url, r.code,

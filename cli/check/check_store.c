@@ -282,16 +282,17 @@ static void
 add_queue_results(const struct store_check *l, int late_s)
 {
 	const int64_t	 age_ms = l->pending == 0 ? 0 : clock_wall_ms() - l->oldest_ms;
+	const char	*wait = l->pending == 1 ? "message waits" : "messages wait";
 	char		 span[FORMAT_SPAN];
 
 	format_span(span, age_ms);
 	if (age_ms / 1000 > late_s)
-		check_result_add(l->r, CHECK_WARNING, "queue", "%lld wait for QT, the oldest for "
-		    "%s\nqtoa queue list says why; with CGI, let cron run qtoa drain",
-		    (long long)l->pending, span);
+		check_result_add(l->r, CHECK_WARNING, "queue", "%lld %s for QT, the oldest for %s\n"
+		    "qtoa queue list says why; with CGI, let cron run qtoa drain",
+		    (long long)l->pending, wait, span);
 	else
-		check_result_add(l->r, CHECK_OK, "queue", "%lld wait for QT",
-		    (long long)l->pending);
+		check_result_add(l->r, CHECK_OK, "queue", "%lld %s for QT", (long long)l->pending,
+		    wait);
 	if (l->dead != 0)
 		check_result_add(l->r, CHECK_WARNING, "queue", "QT has refused %lld message%s for "
 		    "good\nqtoa queue list says why; then run qtoa queue retry ID, or qtoa queue "

@@ -164,7 +164,7 @@ def test_a_store_that_is_well(host):
     found = host.check("--offline")
     assert not found.of("failed"), found.out
     found.one("ok", "store", "committed and synced in ")
-    found.one("ok", "queue", "1 wait for QT")
+    found.one("ok", "queue", "1 message waits for QT")
     assert {os.stat(f).st_uid for f in host.home.state.iterdir()} == {WHO.pw_uid}
 
 
@@ -303,7 +303,7 @@ STATES = {
                "chmod 0700 "),
     "not there": (lambda host: host.home.dir / "none/state", "failed", "No such file or directory",
                   "mkdir -m 0700 "),
-    "a file": (lambda host: host.file, "failed", "is not a directory", "give another one"),
+    "a file": (lambda host: host.file, "failed", "is not a directory", "set it to a directory"),
     "served": (make_public, "warning", "visitors of the web site may be able to fetch it: there is "
                "{dir}/public_html", "give a directory outside"),
     "guarded": (guard, "warning", "there is {dir}/.htaccess", "give a directory outside"),
@@ -463,11 +463,11 @@ def test_messages(host):
     host.make_store()
     host.change("UPDATE message SET received = received - 700000")
     found = host.check("--offline")
-    found.one("warning", "queue", "1 wait for QT, the oldest for 11 min", "qtoa queue list")
+    found.one("warning", "queue", "1 message waits for QT, the oldest for 11 min", "qtoa queue list")
     host.change("UPDATE message SET state = 'dead'")
     found = host.check("--offline")
     found.one("warning", "queue", "QT has refused 1 message for good", "qtoa queue retry")
-    found.one("ok", "queue", "0 wait for QT")
+    found.one("ok", "queue", "0 messages wait for QT")
 
 
 # QT.
@@ -514,8 +514,8 @@ def test_the_connection_ends(host, server):
 
 
 @pytest.mark.parametrize("url, text, remedy", (
-    ("https://name.invalid/qt", "https://name.invalid: the name has no address: ", "does this host have DNS"),
-    ("http://127.0.0.1:{port}/qt", ": no connection: ", "does the server run?"),
+    ("https://name.invalid/qt", "https://name.invalid: the name has no address: ", "this host's DNS"),
+    ("http://127.0.0.1:{port}/qt", ": no connection: ", "whether the server runs"),
 ), ids=("DNS", "refused"))
 def test_nobody_there(host, url, text, remedy):
     closed = qt_side.QT(ACCOUNTS, listen=False)
@@ -544,13 +544,13 @@ CERTIFICATES = {
     "over": (lambda good, evil: good.context(days=(-30, -1)), "failed",
              r"of CN = qt ended on .*; ask those who run the server to renew it"),
     "not yet": (lambda good, evil: good.context(days=(1, 30)), "failed",
-                r"of CN = qt begins on .*; is this host's clock right\?"),
+                r"of CN = qt begins on .*; check this host's clock"),
     "self-signed": (lambda good, evil: good.context(self_signed=True), "failed",
                     r"is self-signed.*; .*give that certificate as settings\.ca_file"),
     "other authority": (lambda good, evil: evil.context(), "failed",
                         r"is from CN = evil, a CA that .*good\.pem does not have: .*; .*add that CA"),
     "other host": (lambda good, evil: good.context(sans=("qt.example.com",)), "failed",
-                   r"is for DNS:qt\.example\.com: .*; is the address right\?"),
+                   r"is for DNS:qt\.example\.com: .*; check the address"),
 }
 
 
@@ -571,7 +571,7 @@ def test_no_tls(host, server, authorities):
     host.install("tight")
     found = host.check(env={"QTOA_QT_URL": server.url.replace("http:", "https:")})
     (_, text), = found.of("failed")
-    assert "there is no TLS" in text and "is the port right?" in text
+    assert "there is no TLS" in text and "check the port" in text
 
 
 def test_a_ca_file_that_is_none(host, authorities):
