@@ -11,7 +11,6 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/log.h"
-#include "net/http_client.h"
 #include "state/store.h"
 #include "state/table.h"
 #include "wechat/access_token.h"

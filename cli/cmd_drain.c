@@ -227,19 +227,6 @@ read_time_limit(int64_t *until_ms, int argc, char **argv)
 	return true;
 }
 
-/*
- * Drops the log where it would go to the terminal and tear the bar apart.  `qtoa queue list` shows
- * why a message still waits.
- */
-static void
-silence_log(const struct conf *c)
-{
-	const char	*log = c->set.log;
-
-	if (isatty(STDERR_FILENO) && (log == NULL || *log == '\0' || strcmp(log, "stderr") == 0))
-		(void)log_open("/dev/null");
-}
-
 int
 cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 {
@@ -261,7 +248,7 @@ cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 		break;
 	}
 	if ((d.width = term_width(STDOUT_FILENO)) != 0)
-		silence_log(c);
+		session_silence_log(c);
 	session_catch_signals(on_stop);
 	if (services_open(&d.services, c, SERVICES_FORWARDING, STORE_BRIEF, &stop_ms))
 		rc = drain_all(&d, until_ms);

@@ -1,7 +1,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -569,17 +568,6 @@ note_bad_sign(void *ctx, const struct health_sign *s)
 		*(bool *)ctx = false;
 }
 
-/* Drops the log where it would go to the terminal and tear the screen apart. */
-static void
-silence_screen_log(const struct watching *w)
-{
-	const char	*log = w->conf->set.log;
-
-	if (w->watch && w->terminal && isatty(STDERR_FILENO) &&
-	    (!conf_is_set(log) || strcmp(log, "stderr") == 0))
-		(void)log_open("/dev/null");
-}
-
 /* False: stderr says what is wrong. */
 static bool
 read_status(struct status *st, struct watching *w)
@@ -591,7 +579,8 @@ read_status(struct status *st, struct watching *w)
 	memset(st, 0, sizeof(*st));
 	if (conf_is_set(w->conf->set.state_dir))
 		opened = session_open(&session, w->conf, w->usable);
-	silence_screen_log(w);
+	if (w->watch && w->terminal)
+		session_silence_log(w->conf);
 	if (opened && (er = status_read(st, w->conf, w->usable, session.services.store,
 	    session.services.breakers, clock_mono_ms() + PATIENCE_MS)) != ERR_OK)
 		(void)fprintf(stderr, "qtoa: %s\n", error_table[er].name);

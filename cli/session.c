@@ -4,7 +4,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -129,6 +128,15 @@ session_catch_signals(void (*on_stop)(int sig))
 	(void)sigaction(SIGTERM, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &sa, NULL);
+}
+
+void
+session_silence_log(const struct conf *c)
+{
+	const char	*log = c->set.log;
+
+	if (isatty(STDERR_FILENO) && (!conf_is_set(log) || strcmp(log, "stderr") == 0))
+		(void)log_open("/dev/null");
 }
 
 bool

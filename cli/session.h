@@ -64,6 +64,9 @@ void			 session_say_trouble(FILE *f, const struct conf *c, struct breakers *b);
 /* Lets SIGINT and SIGTERM call on_stop; a reader of stdout that ends does not end the process. */
 void			 session_catch_signals(void (*on_stop)(int sig));
 
+/* Drops the log if it would go to the terminal and tear a bar or a screen apart. */
+void			 session_silence_log(const struct conf *c);
+
 /* Reads a message's number from an argument.  False: it is not a number. */
 bool			 session_read_id(int64_t *id, const char *text);
 
