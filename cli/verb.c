@@ -126,8 +126,8 @@ const struct verb verb_table[] = {
 	  .examples = { "qtoa datacube export getusersummary >users.csv" } },
 	{ "reconcile", "", "compare WeChat's count of pushes with ours",
 	  .about = "Compares WeChat's count of its calls to us, as qtoa datacube pull has fetched "
-	    "it, with our own count.  It prints one line a day, from the first day on which qtoa "
-	    "counted, and at most the last 30 days.",
+	    "it, with our own count, one line a day.  By default it begins with the first day "
+	    "on which qtoa counted, and covers at most the last 30 days.",
 	  .status = "0 every call is accounted for, 1 one is not, or it is not known",
 	  .options = { FROM, TO, ACCOUNT, { "--hours", NULL, "one line an hour", false },
 	    JSON_OR_CSV },
@@ -140,7 +140,7 @@ const struct verb verb_table[] = {
 	  .status = "0 all is well, 1 something is wrong",
 	  .options = {
 	    { "--watch", "[SECONDS]", "show it again every 2 seconds, or every SECONDS, until "
-	      "Ctrl-C", false },
+	    "Ctrl-C", false },
 	    { "--json", NULL, "as JSON, with more details", false },
 	  },
 	  .examples = { "qtoa status", "qtoa status --watch 10" } },
