@@ -368,7 +368,8 @@ ask_control_server(struct net *n, const struct account *a)
 
 	if (!jsonpath_parse(&path, slice_of(a->control_token_path), wrong))
 		return;		/* check_conf.c has reported it */
-	if (token_client_get_token(n->services.http, &token, a, deadline_ms, why) == TOKEN_CLIENT_OK)
+	if (token_client_get_token(n->services.http, &token, a, deadline_ms,
+	    why) == TOKEN_CLIENT_OK)
 		check_result_add(n->r, CHECK_OK, a->name, "control_url gives an access_token of "
 		    "%zu characters by %s", token.len, a->control_token_path);
 	else
