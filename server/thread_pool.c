@@ -13,7 +13,7 @@
 #include "server/thread_pool.h"
 
 enum {
-	FEW = 8,		/* workers that are started without a look at how long requests take */
+	FEW = 8,		/* workers that start at once, however long requests take */
 	SLOW_MS = 2,		/* requests that take longer wait for QT, not for a processor */
 	LOOK_MS = 5,		/* over which their time is measured */
 	POLL_MS = 5,		/* after a stop, between two looks at the workers */
