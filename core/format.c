@@ -5,32 +5,6 @@
 #include "core/format.h"
 #include "core/utf8.h"
 
-/* Characters that do not take one column, in ascending order; -1: must not be printed. */
-static const struct {
-	uint32_t	 first, last;
-	int		 columns;
-} widths[] = {
-	{ 0x00, 0x1F, -1 }, { 0x7F, 0x9F, -1 }, { 0x300, 0x36F, 0 }, { 0x1100, 0x115F, 2 },
-	{ 0x200B, 0x200D, 0 }, { 0x200E, 0x200F, -1 }, { 0x2028, 0x202E, -1 },
-	{ 0x2060, 0x206F, -1 }, { 0x20D0, 0x20FF, 0 }, { 0x2E80, 0x303E, 2 },
-	{ 0x3041, 0xA4CF, 2 }, { 0xA960, 0xA97F, 2 }, { 0xAC00, 0xD7A3, 2 },
-	{ 0xF900, 0xFAFF, 2 }, { 0xFE00, 0xFE0F, 0 }, { 0xFE30, 0xFE6F, 2 },
-	{ 0xFF00, 0xFF60, 2 }, { 0xFFE0, 0xFFE6, 2 }, { 0x1F300, 0x1F64F, 2 },
-	{ 0x1F680, 0x1F6FF, 2 }, { 0x1F900, 0x1F9FF, 2 }, { 0x20000, 0x3FFFD, 2 },
-	{ 0xE0000, 0xE007F, -1 }, { 0xE0100, 0xE01EF, 0 },
-};
-
-static int
-columns_of(uint32_t cp)
-{
-	size_t	 i;
-
-	for (i = 0; i < sizeof(widths) / sizeof(widths[0]) && cp >= widths[i].first; i++)
-		if (cp <= widths[i].last)
-			return widths[i].columns;
-	return 1;
-}
-
 enum error
 format_line(struct buf *out, int *used, struct slice text, int max)
 {
@@ -45,7 +19,7 @@ format_line(struct buf *out, int *used, struct slice text, int max)
 	while (er == ERR_OK && p != end) {
 		from = p;
 		cp = utf8_next(&p, end, &valid);
-		if (!valid || (columns = columns_of(cp)) == -1) {
+		if (!valid || (columns = utf8_columns(cp)) == -1) {
 			valid = false;
 			columns = 1;
 		}

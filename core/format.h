@@ -9,9 +9,9 @@
 #include "core/buf.h"
 
 /*
- * Appends text as one line of max columns at most.  Characters that would move the cursor, and
- * bytes that are not UTF-8, become `?`.  A text that is cut ends with U+2026.  *used (may be NULL):
- * the columns that it takes: two for a wide East Asian character, 0 for a combining one.
+ * Appends text as one line of max columns at most.  Characters that are not printable (see
+ * core/utf8.h), and bytes that are not UTF-8, become `?`.  A text that is cut ends with U+2026.
+ * *used (may be NULL): the columns that it takes.
  */
 enum error	 format_line(struct buf *out, int *used, struct slice text, int max);
 

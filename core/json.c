@@ -6,6 +6,7 @@
 
 #include "core/json.h"
 #include "core/jsonpath.h"
+#include "core/utf8.h"
 
 enum {
 	DEPTH_MAX = 64,		/* levels that .. goes down: no token is deeper */
@@ -236,25 +237,20 @@ add_words(struct message_text *s, const char *fmt, ...)
 	s->len += n < 0 ? 0 : (size_t)n < JSON_WHY - s->len ? (size_t)n : JSON_WHY - 1 - s->len;
 }
 
-static void
-make_printable(char *p)
-{
-	for (; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-}
-
 /* Describes an object, for example: an object with access_token, expires_in */
 static void
 describe_object(struct message_text *s, const json_t *v)
 {
-	json_t	*of = (json_t *)(uintptr_t)v;
-	void	*it;
+	json_t		*of = (json_t *)(uintptr_t)v;
+	const char	*name;
+	void		*it;
 
 	add_words(s, json_object_size(v) == 0 ? "an empty object" : "an object with ");
-	for (it = json_object_iter(of); it != NULL; it = json_object_iter_next(of, it))
-		add_words(s, "%s%.*s", it == json_object_iter(of) ? "" : ", ", NAME_MAX,
-		    json_object_iter_key(it));
+	for (it = json_object_iter(of); it != NULL; it = json_object_iter_next(of, it)) {
+		name = json_object_iter_key(it);
+		add_words(s, "%s%.*s", it == json_object_iter(of) ? "" : ", ",
+		    (int)utf8_cut(slice_of(name), NAME_MAX), name);
+	}
 }
 
 static void
@@ -289,7 +285,7 @@ explain_nothing(const struct search *s, struct slice path, char why[JSON_WHY])
 	add_words(&out, "no %.*s at %.*s, which is ", (int)(end - step->begin),
 	    path.p + step->begin, (int)step->begin, path.p);
 	describe_value(&out, s->where);
-	make_printable(why);
+	utf8_mask(why);
 }
 
 static void
@@ -300,7 +296,7 @@ explain_not_text(const json_t *v, struct slice path, char why[JSON_WHY])
 	add_words(&out, "%.*s is ", (int)path.len, path.p);
 	describe_value(&out, v);
 	add_words(&out, ", not a text");
-	make_printable(why);
+	utf8_mask(why);
 }
 
 static enum json_found
@@ -325,7 +321,7 @@ json_path(const struct json *j, struct buf *out, struct slice path, char why[JSO
 
 	*why = '\0';
 	if (!jsonpath_parse(&p, path, why)) {
-		make_printable(why);
+		utf8_mask(why);
 		return JSON_BAD_PATH;
 	}
 	if ((v = follow_steps(&s, (const json_t *)j, 0, 0)) == NULL) {

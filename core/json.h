@@ -45,7 +45,7 @@ enum json_found {
 /*
  * Appends the first value that a JSONPath leads to: a string, or an integer as digits.  Values come
  * in the order of the text; .. looks into a value itself before it looks deeper, down to 64 levels.
- * If there is no such value, why says in printable ASCII how far the path leads and what is there:
+ * If there is no such value, why says in printable UTF-8 how far the path leads and what is there:
  * kinds and names, no values.
  */
 enum json_found	 json_path(const struct json *j, struct buf *out, struct slice path,

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/utf8.h"
 
 enum {
 	LOOK_MS		= 1000,		/* between two looks whether the file was rotated */
@@ -127,22 +128,21 @@ check_rotation(void)
 	atomic_store(&sink.look_ms, now_ms + LOOK_MS);
 }
 
-/* Appends as much as has room, but leaves room for the mark of a cut and the line end. */
+/*
+ * Appends as many whole characters as have room, but leaves room for the mark of a cut and the line
+ * end.  Nothing is appended behind a cut.
+ */
 static void
 append_text(struct logline *l, const char *s, size_t len)
 {
-	size_t	 room = sizeof(l->text) - sizeof(cut_mark) - 1 - l->len;
+	const size_t	 room = sizeof(l->text) - sizeof(cut_mark) - 1 - l->len;
 
-	if (len > room)
-		len = room;
+	if (l->cut)
+		return;
+	l->cut = len > room;
+	len = utf8_cut((struct slice){ s, len }, room);
 	memcpy(l->text + l->len, s, len);
 	l->len += len;
-}
-
-static bool
-is_full(const struct logline *l)
-{
-	return l->len == sizeof(l->text) - sizeof(cut_mark) - 1;
 }
 
 static void
@@ -192,6 +192,7 @@ log_begin(struct logline *l, enum log_level level, const char *what)
 {
 	l->level = level;
 	l->len = 0;
+	l->cut = false;
 	if (sink.fd != -1)	/* syslog adds the time itself */
 		log_time(l, "time", clock_wall_ms());
 	log_str(l, "level", error_level_names[level]);
@@ -208,45 +209,63 @@ log_str(struct logline *l, const char *key, const char *value)
 static bool
 is_plain(struct slice v)
 {
-	size_t	 i;
+	const char	*p = v.p, *end = p + v.len;
+	uint32_t	 cp;
+	bool		 valid;
 
-	for (i = 0; i < v.len; i++)
-		if (v.p[i] <= ' ' || v.p[i] >= 0x7f || v.p[i] == '"' || v.p[i] == '=' ||
-		    v.p[i] == '\\')
+	while (p != end) {
+		if (*p > ' ' && *p < 0x7f) {	/* ASCII: the usual case */
+			if (*p == '"' || *p == '=' || *p == '\\')
+				return false;
+			p++;
+			continue;
+		}
+		cp = utf8_next(&p, end, &valid);
+		if (!valid || utf8_columns(cp) == -1 || utf8_is_space(cp))
 			return false;
+	}
 	return v.len != 0;
 }
 
+/* Appends the bytes from..end, of one character that is not printable, or not UTF-8. */
 static void
-append_escaped(struct logline *l, unsigned char c)
+append_hex(struct logline *l, const char *from, const char *end)
 {
 	char	 hex[5];
 
-	if (c == '"' || c == '\\') {
-		append_text(l, "\\", 1);
-		append_text(l, (const char *)&c, 1);
-	} else if (c >= ' ' && c < 0x7f) {
-		append_text(l, (const char *)&c, 1);
-	} else {
-		(void)snprintf(hex, sizeof(hex), "\\x%02x", c);
+	for (; from != end; from++) {
+		(void)snprintf(hex, sizeof(hex), "\\x%02x", (unsigned char)*from);
 		append_text(l, hex, 4);
 	}
+}
+
+static void
+append_quoted(struct logline *l, struct slice v)
+{
+	const char	*p = v.p, *end = p + v.len, *from;
+
+	append_text(l, "\"", 1);
+	while (p != end && !l->cut) {
+		from = p;
+		if (!utf8_skip_printable(&p, end)) {
+			append_hex(l, from, p);
+			continue;
+		}
+		if (*from == '"' || *from == '\\')
+			append_text(l, "\\", 1);
+		append_text(l, from, (size_t)(p - from));
+	}
+	append_text(l, "\"", 1);
 }
 
 void
 log_bytes(struct logline *l, const char *key, struct slice value)
 {
-	size_t	 i;
-
 	append_key(l, key);
-	if (is_plain(value)) {
+	if (is_plain(value))
 		append_text(l, value.p, value.len);
-		return;
-	}
-	append_text(l, "\"", 1);
-	for (i = 0; i < value.len && !is_full(l); i++)
-		append_escaped(l, (unsigned char)value.p[i]);
-	append_text(l, "\"", 1);
+	else
+		append_quoted(l, value);
 }
 
 void
@@ -266,7 +285,7 @@ log_end(struct logline *l)
 {
 	if (!log_wants(l->level))
 		return;
-	if (is_full(l)) {
+	if (l->cut) {
 		memcpy(l->text + l->len, cut_mark, sizeof(cut_mark) - 1);
 		l->len += sizeof(cut_mark) - 1;
 	}
@@ -296,7 +315,8 @@ log_msg(enum log_level level, const char *what, const char *fmt, ...)
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (n >= (int)sizeof(text))
-		memcpy(text + sizeof(text) - sizeof(cut_mark), cut_mark, sizeof(cut_mark));
+		memcpy(text + utf8_cut(slice_of(text), sizeof(text) - sizeof(cut_mark)), cut_mark,
+		    sizeof(cut_mark));
 	log_begin(&l, level, what);
 	log_str(&l, "msg", text);
 	log_end(&l);

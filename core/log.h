@@ -2,8 +2,9 @@
  * log.h: the log, one line (logfmt) for each fact, on stderr, in a file or to syslog.
  *
  * A line is built in a struct logline on the stack and written with one write(2), so that lines of
- * threads and processes do not mix.  Bytes that are not printable ASCII are escaped.  A line that
- * is too long is cut, and ends with "...".  Never log a secret or a body.
+ * threads and processes do not mix.  Printable UTF-8 (see core/utf8.h) is written as it is, other
+ * bytes are escaped.  A line that is too long is cut, and ends with "...".  Never log a secret or a
+ * body.
  */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
@@ -17,6 +18,7 @@
 struct logline {
 	enum log_level	 level;
 	size_t		 len;
+	bool		 cut;		/* something had no room, so nothing can follow */
 	char		 text[1024];
 };
 

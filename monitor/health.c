@@ -12,19 +12,21 @@ struct sign_list {
 	enum error	 er;
 };
 
-/* Appends any bytes (a name, a path) as UTF-8, which JSON needs: a bad byte becomes U+FFFD. */
+/*
+ * Appends any text (a name, a path).  What is not printable UTF-8 becomes U+FFFD, but for the
+ * control characters that JSON escapes.
+ */
 static enum error
-append_utf8(struct buf *out, const char *text)
+append_printable(struct buf *out, const char *text)
 {
 	static const char	 unknown[] = "\xEF\xBF\xBD";	/* U+FFFD */
 	const char		*p = text, *end = text + strlen(text), *from;
 	enum error		 er = ERR_OK;
-	bool			 valid;
 
 	while (p != end && er == ERR_OK) {
 		from = p;
-		(void)utf8_next(&p, end, &valid);
-		er = valid ? buf_put(out, from, (size_t)(p - from)) : buf_puts(out, unknown);
+		er = utf8_skip_printable(&p, end) || (unsigned char)*from < 0x20 ?
+		    buf_put(out, from, (size_t)(p - from)) : buf_puts(out, unknown);
 	}
 	return er;
 }
@@ -35,7 +37,8 @@ append_member(struct buf *out, const char *before, const char *text)
 	struct buf	 clean = { 0 };
 	enum error	 er;
 
-	if ((er = buf_puts(out, before)) == ERR_OK && (er = append_utf8(&clean, text)) == ERR_OK)
+	if ((er = buf_puts(out, before)) == ERR_OK &&
+	    (er = append_printable(&clean, text)) == ERR_OK)
 		er = json_write_string(out, buf_slice(&clean));
 	buf_free(&clean);
 	return er;

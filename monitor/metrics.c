@@ -93,21 +93,17 @@ set_account_total(void *ctx, struct slice account, const struct counter_total *t
 		r->total = *t;
 }
 
-/* Appends a label's value, escaped; a byte that is not UTF-8 becomes U+FFFD. */
+/* Appends a label's value, escaped; what is not printable becomes U+FFFD. */
 static enum error
 append_label_value(struct buf *b, const char *text)
 {
 	const char	*at = text, *end = text + strlen(text), *begun;
 	enum error	 er = ERR_OK;
-	bool		 valid;
 
 	while (at != end && er == ERR_OK) {
 		begun = at;
-		(void)utf8_next(&at, end, &valid);
-		if (!valid)
-			er = buf_puts(b, "\xEF\xBF\xBD");
-		else if (*begun == '\n')
-			er = buf_puts(b, "\\n");
+		if (!utf8_skip_printable(&at, end))
+			er = *begun == '\n' ? buf_puts(b, "\\n") : buf_puts(b, "\xEF\xBF\xBD");
 		else if (*begun == '\\' || *begun == '"')
 			er = buf_printf(b, "\\%c", *begun);
 		else

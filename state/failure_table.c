@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/hash.h"
+#include "core/utf8.h"
 #include "state/failure_table.h"
 
 enum {
@@ -118,7 +119,7 @@ write_text(struct failure_place *p, enum failure_text which, struct slice s)
 	size_t		 i;
 
 	if (s.len != 0)
-		memcpy(words, s.p, s.len < FAILURE_TABLE_TEXT ? s.len : FAILURE_TABLE_TEXT - 1);
+		memcpy(words, s.p, utf8_cut(s, FAILURE_TABLE_TEXT - 1));
 	for (i = 0; i < WORDS; i++)
 		p->text[which][i] = words[i];
 }

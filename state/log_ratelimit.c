@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/file.h"
+#include "core/utf8.h"
 #include "state/failure_table.h"
 #include "state/log_ratelimit.h"
 #include "state/state_file.h"
@@ -378,7 +379,6 @@ read_entry(struct log_ratelimit_entry *e, const struct failure_place *p)
 	char *const	 text[FAILURE_TEXTS] = {
 		e->what, e->account, e->error, e->reason, e->peer,
 	};
-	char		*c;
 	int		 i;
 
 	e->level = failure_table_level(p);
@@ -387,9 +387,7 @@ read_entry(struct log_ratelimit_entry *e, const struct failure_place *p)
 	e->last_ms = p->last;
 	for (i = 0; i < FAILURE_TEXTS; i++) {
 		failure_table_text(text[i], p, (enum failure_text)i);
-		for (c = text[i]; *c != '\0'; c++)
-			if (*c < ' ' || *c > '~')
-				*c = '?';
+		utf8_mask(text[i]);
 	}
 }
 

@@ -62,8 +62,8 @@ void			 log_ratelimit_end(struct log_ratelimit *f, struct logline *l,
 void			 log_ratelimit_housekeep(struct log_ratelimit *f, bool last);
 
 /*
- * Calls fn for each failure in the file, the newest first.  Texts are printable ASCII, with '?'
- * for any other byte.  A file that is absent or has another layout has no failures.  ERR_STORE:
+ * Calls fn for each failure in the file, the newest first.  Texts are printable UTF-8, with '?'
+ * for anything else.  A file that is absent or has another layout has no failures.  ERR_STORE:
  * errno says why; ERR_NOMEM.
  */
 struct log_ratelimit_entry {

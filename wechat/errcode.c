@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
 #include "wechat/errcode.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
@@ -147,12 +148,9 @@ void
 errcode_print(char *why, size_t size, const char *fmt, ...)
 {
 	va_list	 ap;
-	char	*p;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(why, size, fmt, ap);
 	va_end(ap);
-	for (p = why; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
+	utf8_mask(why);
 }

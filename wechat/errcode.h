@@ -53,13 +53,13 @@ int64_t			 errcode_integer(const struct json *j, const char *path);
 int64_t			 errcode_code(const struct json *j);
 
 /*
- * Writes a line of printable ASCII: number, hint and WeChat's own words.  The words are left out
+ * Writes a line of printable UTF-8: number, hint and WeChat's own words.  The words are left out
  * if `secret` (may be absent) is in them.  size: bytes of why, with the NUL.
  */
 void			 errcode_explain(char *why, size_t size, const struct errcode *e,
 			    int64_t code, const struct json *j, struct slice secret);
 
-/* Writes a line; a byte that is not printable ASCII becomes `?`. */
+/* Writes a line; what is not printable UTF-8 becomes `?`. */
 void			 errcode_print(char *why, size_t size, const char *fmt, ...)
 			    __attribute__((format(printf, 3, 4)));
 

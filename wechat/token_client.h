@@ -20,7 +20,7 @@ enum token_client_result {
 };
 
 /*
- * If the result is not TOKEN_CLIENT_OK, why is a line in printable ASCII: what is wrong and what to
+ * If the result is not TOKEN_CLIENT_OK, why is a line of printable UTF-8: what is wrong and what to
  * do.  It has no secret; of control_url, which may hold one, it has at most the host.
  */
 

@@ -343,12 +343,14 @@ def test_nothing_of_a_message_or_secret_is_logged(home, qt):
 def test_foreign_text_in_the_log_is_escaped(home):
     """Nobody writes lines of ours."""
     for text in ("x\nlevel=error what=request status=200", "\x1b[31mred", '"quoted" = \\', "\r",
-                 "\u4e2d", "y" * 1500):
+                 "\u4e2d", "\u4e2d" * 500, "\u202egnp", "a\u2028b", "\x85", "\u200b\ufeff",
+                 "\U000e0041", "y" * 1500):
         before = len(home.log.text())
         run_cgi(home, fcgi.cgi("BREW\n" + text, "/qtoa/" + text, REMOTE_ADDR=text))
         added = home.log.text()[before:]
-        assert added.count("\n") == 1 and added.endswith("\n") and len(added) <= 1024
-        assert all(" " <= c < "\x7f" for c in added[:-1])
+        assert added.count("\n") == 1 and added.endswith("\n")
+        assert len(added.encode()) <= 1024 and added[:-1].isprintable()
+    assert " path=/qtoa/\u4e2d " in home.log.text()
 
 
 def test_peer_that_goes_away(home, qt):

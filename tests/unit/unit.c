@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/utf8.h"
 #include "tests/unit/unit.h"
 
 static int	 checked, failed;
@@ -132,6 +133,17 @@ unit_utf8(char u[4], uint32_t cp)
 	}
 	u[0] = (char)(len == 1 ? cp : (0xF00u >> len & 0xFF) | cp);
 	return len;
+}
+
+bool
+unit_is_printable(const char *text)
+{
+	const char	*p = text, *end = text + strlen(text);
+	bool		 printable = true;
+
+	while (p != end && printable)
+		printable = utf8_skip_printable(&p, end);
+	return printable;
 }
 
 static void

@@ -40,6 +40,9 @@ bool		check_text(const char *name, const char *got, const char *want);
 /* Writes a character in UTF-8, a surrogate in three bytes.  Returns how many bytes. */
 size_t		unit_utf8(char u[4], uint32_t cp);
 
+/* True: all of the text is printable UTF-8. */
+bool		unit_is_printable(const char *text);
+
 /*
  * Set it to n, and the n-th realloc() from then on fails (1: the next one); 0: none fails.  It
  * counts down: if it is above 0 after a call, the call made fewer allocations.

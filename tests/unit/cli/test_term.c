@@ -37,6 +37,8 @@ static const struct {
 	{ "DEL", BYTES("\x7f"), WIDE, "?", 1 },
 	{ "C1", BYTES("\xC2\x9B" "1m"), WIDE, "?1m", 3 },
 	{ "line separator", BYTES("\xE2\x80\xA8"), WIDE, "?", 1 },
+	{ "zero width", BYTES("a\xE2\x80\x8B\xEF\xBB\xBF" "b"), WIDE, "a??b", 4 },
+	{ "tag", BYTES("\xF3\xA0\x81\x81"), WIDE, "?", 1 },
 	{ "right to left", BYTES("\xE2\x80\xAE" "a"), WIDE, "?a", 2 },
 	{ "no UTF-8", BYTES("\xFF" "a\xE4\xB8"), WIDE, "?a?", 3 },
 	{ "U+FFFD itself", BYTES("\xEF\xBF\xBD"), WIDE, "\xEF\xBF\xBD", 1 },

@@ -290,7 +290,7 @@ static const struct {
 	{ "{\"data\":{\"a\":{}}}", "$..a.x", JSON_NOTHING,
 	    "no .x at $..a, which is an empty object" },
 	{ "{\"\\u001b[31m\xE4\xB8\xAD\":1}", "$.x", JSON_NOTHING,
-	    "no .x at $, which is an object with ?[31m???" },
+	    "no .x at $, which is an object with ?[31m\xE4\xB8\xAD" },
 	{ "{\"0123456789012345678901234567890123456789\":1}", "$.x", JSON_NOTHING,
 	    "no .x at $, which is an object with 01234567890123456789012345678901" },
 	{ "\"secret\"", "$.x", JSON_NOTHING, "no .x at $, which is a string" },

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "core/utf8.h"
 #include "tests/unit/clocks.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -75,7 +76,26 @@ escaping(void **state)
 		{ "escape sequence", BYTES("\x1b[31m"), "k=\"\\x1b[31m\"" },
 		{ "NUL", BYTES("a\0b"), "k=\"a\\x00b\"" },
 		{ "DEL", BYTES("\x7f"), "k=\"\\x7f\"" },
-		{ "UTF-8", BYTES("\xE4\xB8\xAD"), "k=\"\\xe4\\xb8\\xad\"" },
+		{ "Chinese", BYTES("\xE4\xB8\xAD"), "k=\xE4\xB8\xAD" },
+		{ "emoji and accents", BYTES("\xF0\x9F\x98\x80\xC3\xA9" "e\xCC\x81"),
+		    "k=\xF0\x9F\x98\x80\xC3\xA9" "e\xCC\x81" },
+		{ "emoji with a variation selector", BYTES("\xE2\x9D\xA4\xEF\xB8\x8F"),
+		    "k=\xE2\x9D\xA4\xEF\xB8\x8F" },
+		{ "Chinese and a blank", BYTES("\xE4\xB8\xAD \xE6\x96\x87"),
+		    "k=\"\xE4\xB8\xAD \xE6\x96\x87\"" },
+		{ "wide blank", BYTES("a\xE3\x80\x80" "b"), "k=\"a\xE3\x80\x80" "b\"" },
+		{ "no-break space", BYTES("a\xC2\xA0" "b"), "k=\"a\xC2\xA0" "b\"" },
+		{ "Chinese, cut", BYTES("\xE4\xB8\xAD\xE6\x96"), "k=\"\xE4\xB8\xAD\\xe6\\x96\"" },
+		{ "override of the direction", BYTES("a\xE2\x80\xAE" "b"),
+		    "k=\"a\\xe2\\x80\\xae" "b\"" },
+		{ "isolate of a direction", BYTES("\xE2\x81\xA6"), "k=\"\\xe2\\x81\\xa6\"" },
+		{ "line separator", BYTES("\xE2\x80\xA8"), "k=\"\\xe2\\x80\\xa8\"" },
+		{ "zero width space", BYTES("\xE2\x80\x8B"), "k=\"\\xe2\\x80\\x8b\"" },
+		{ "byte order mark", BYTES("\xEF\xBB\xBF"), "k=\"\\xef\\xbb\\xbf\"" },
+		{ "soft hyphen", BYTES("\xC2\xAD"), "k=\"\\xc2\\xad\"" },
+		{ "tag", BYTES("\xF3\xA0\x81\x81"), "k=\"\\xf3\\xa0\\x81\\x81\"" },
+		{ "surrogate", BYTES("\xED\xA0\x80"), "k=\"\\xed\\xa0\\x80\"" },
+		{ "GBK", BYTES("\xD6\xD0\xCE\xC4"), "k=\"\\xd6\\xd0\\xce\\xc4\"" },
 		{ "C1", BYTES("\xC2\x9B"), "k=\"\\xc2\\x9b\"" },
 		{ "no UTF-8", BYTES("\xFF"), "k=\"\\xff\"" },
 		{ "punctuation stays", BYTES("/a?b&c:[1],{2}<3>%'"), "k=/a?b&c:[1],{2}<3>%'" },
@@ -256,6 +276,55 @@ cut_for_good(void **state)
 	one_line_of("long sentence", &got);
 	CHECK("long sentence", ends_cut(&got));
 	buf_free(&got);
+	log_close();
+}
+
+static bool
+is_utf8(const struct buf *b)
+{
+	const char	*p = b->p, *end = p + b->len;
+	bool		 valid = true;
+
+	while (p != end && valid)
+		(void)utf8_next(&p, end, &valid);
+	return valid;
+}
+
+/* A line is cut between two characters, wherever its room ends. */
+static void
+cut_between_characters(void **state)
+{
+	static const char *const	 characters[] = {
+		"\xC3\xA9", "\xE4\xB8\xAD", "\xF0\x9F\x98\x80",
+	};
+	const char			*path = begin_log();
+	struct logline			 l;
+	struct buf			 text = { 0 }, got;
+	size_t				 i, before;
+
+	(void)state;
+	for (i = 0; i < COUNT(characters); i++)
+		for (before = 0; before < 8; before++) {
+			buf_reset(&text);
+			while (text.len < before)
+				assert_int_equal(buf_putc(&text, i % 2 == 0 ? 'a' : ' '), ERR_OK);
+			while (text.len < 1100)
+				assert_int_equal(buf_puts(&text, characters[i]), ERR_OK);
+			assert_int_equal(buf_putc(&text, '\0'), ERR_OK);
+			log_begin(&l, LEVEL_INFO, "t");
+			log_str(&l, "k", text.p);
+			log_str(&l, "more", "a");
+			log_end(&l);
+			got = take_log(path);
+			CHECK(characters[i], ends_cut(&got) && is_utf8(&got));
+			buf_free(&got);
+			log_msg(LEVEL_INFO, "t", "%s", text.p);
+			got = take_log(path);
+			CHECK(characters[i], is_utf8(&got));
+			check_int(characters[i], line_ends(&got), 1);
+			buf_free(&got);
+		}
+	buf_free(&text);
 	log_close();
 }
 
@@ -584,7 +653,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(escaping), TEST(no_raw_byte), TEST(cutting), TEST(cut_for_good),
+		TEST(escaping), TEST(no_raw_byte), TEST(cutting), TEST(cut_for_good), TEST(cut_between_characters),
 		TEST(lines), TEST(least_level), TEST(times), TEST(targets), TEST(rotated),
 		TEST(not_rotated), TEST(threads_do_not_mix), TEST(threads_and_rotation),
 	};

@@ -265,12 +265,135 @@ utf16_order_all_over(void **state)
 	check_int("wrong ones", (int64_t)wrong, 0);
 }
 
+static const struct {
+	const char	*name;
+	uint32_t	 first, last;
+	int		 columns;
+} shown_cases[] = {
+	{ "ASCII", ' ', '~', 1 },
+	{ "C0", 0, 0x1F, -1 },
+	{ "DEL and C1", 0x7F, 0x9F, -1 },
+	{ "no-break space", 0xA0, 0xA0, 1 },
+	{ "soft hyphen", 0xAD, 0xAD, -1 },
+	{ "accents", 0xC0, 0xFF, 1 },
+	{ "combining", 0x300, 0x34E, 0 },
+	{ "combining grapheme joiner", 0x34F, 0x34F, -1 },
+	{ "Arabic letter mark", 0x61C, 0x61C, -1 },
+	{ "Hangul fillers", 0x115F, 0x1160, -1 },
+	{ "zero width, marks of direction", 0x200B, 0x200F, -1 },
+	{ "punctuation", 0x2010, 0x2027, 1 },
+	{ "separators of lines, embeddings, overrides", 0x2028, 0x202E, -1 },
+	{ "word joiner to isolates", 0x2060, 0x206F, -1 },
+	{ "ideographic space", 0x3000, 0x3000, 2 },
+	{ "Chinese", 0x4E00, 0x9FFF, 2 },
+	{ "a filler in Hangul", 0x3164, 0x3164, -1 },
+	{ "noncharacters", 0xFDD0, 0xFDEF, -1 },
+	{ "variation selectors", 0xFE00, 0xFE0F, 0 },
+	{ "byte order mark", 0xFEFF, 0xFEFF, -1 },
+	{ "full width", 0xFF01, 0xFF60, 2 },
+	{ "interlinear annotation", 0xFFF9, 0xFFFB, -1 },
+	{ "U+FFFD", 0xFFFD, 0xFFFD, 1 },
+	{ "noncharacters of the first plane", 0xFFFE, 0xFFFF, -1 },
+	{ "emoji", 0x1F600, 0x1F64F, 2 },
+	{ "rare Chinese", 0x20000, 0x2A6DF, 2 },
+	{ "tags", 0xE0000, 0xE007F, -1 },
+};
+
+/* What is printable, and in how many columns; the characters beside it are as their own rows say. */
+static void
+printable(void **state)
+{
+	uint32_t	 cp;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(shown_cases); i++)
+		for (cp = shown_cases[i].first; cp <= shown_cases[i].last; cp++)
+			if (!check_int(shown_cases[i].name, utf8_columns(cp),
+			    shown_cases[i].columns))
+				print_error("  U+%04X\n", cp);
+}
+
+static void
+white_space(void **state)
+{
+	static const uint32_t	 spaces[] = {
+		'\t', '\n', '\v', '\f', '\r', ' ', 0x85, 0xA0, 0x1680, 0x2000, 0x2009, 0x200A,
+		0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
+	};
+	static const uint32_t	 others[] = { 0, 8, 14, '!', 0x200B, 0x2010, 0x3001, 0xFEFF };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(spaces); i++)
+		CHECK("white space", utf8_is_space(spaces[i]));
+	for (i = 0; i < COUNT(others); i++)
+		CHECK("something else", !utf8_is_space(others[i]));
+}
+
+static void
+masking(void **state)
+{
+	static const struct {
+		const char	*name, *text, *want;
+	} cases[] = {
+		{ "nothing", "", "" },
+		{ "printable", "a \xE4\xB8\xAD", "a \xE4\xB8\xAD" },
+		{ "control", "a\nb\x1b", "a?b?" },
+		{ "override, then more", "\xE2\x80\xAE" "ab", "?ab" },
+		{ "cut at the end", "\xE4\xB8\xAD\xE4\xB8", "\xE4\xB8\xAD?" },
+		{ "GBK", "\xC9\xCC", "??" },
+		{ "tag", "a\xF3\xA0\x81\x81" "b", "a?b" },
+	};
+	char	 text[32];
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(text, sizeof(text), "%s", cases[i].text);
+		utf8_mask(text);
+		check_text(cases[i].name, text, cases[i].want);
+	}
+}
+
+static void
+cutting(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct slice	 text;
+		size_t		 max, want;
+	} cases[] = {
+		{ "nothing", BYTES(""), 0, 0 },
+		{ "room", BYTES("abc"), 4, 3 },
+		{ "just room", BYTES("abc"), 3, 3 },
+		{ "ASCII", BYTES("abc"), 2, 2 },
+		{ "to nothing", BYTES("abc"), 0, 0 },
+		{ "before a character", BYTES("a\xE4\xB8\xAD"), 1, 1 },
+		{ "behind its first byte", BYTES("a\xE4\xB8\xAD"), 2, 1 },
+		{ "behind its second byte", BYTES("a\xE4\xB8\xAD"), 3, 1 },
+		{ "whole", BYTES("a\xE4\xB8\xAD"), 4, 4 },
+		{ "four bytes", BYTES("\xF0\x9F\x98\x80" "a"), 3, 0 },
+		{ "only continuations", BYTES("\x80\x80\x80\x80\x80\x80"), 5, 5 },
+	};
+	struct guarded	 g;
+	size_t		 i;
+
+	(void)state;
+	guarded_init(&g, 16);
+	for (i = 0; i < COUNT(cases); i++)
+		check_int(cases[i].name, (int64_t)utf8_cut(guarded_slice(&g, cases[i].text),
+		    cases[i].max), (int64_t)cases[i].want);
+	guarded_fini(&g);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(java_replacement), TEST(every_code_point), TEST(every_prefix),
 		TEST(utf16_order), TEST(utf16_order_all_over),
+		TEST(printable), TEST(white_space), TEST(masking), TEST(cutting),
 	};
 
 	return RUN("utf8", tests);

@@ -253,7 +253,7 @@ account_labels(void **state)
 		{ "p3", "twin (p4)", "twin (p4)" },
 		{ "p4", "twin", "twin (p4) 2" },
 		{ "p5", "-", "- (p5)" },
-		{ "p6", "\\\"\n\r\t}{", "\\\\\\\"\\n\r\t}{" },
+		{ "p6", "\\\"\n\r\t}{", "\\\\\\\"\\n\xEF\xBF\xBD\xEF\xBF\xBD}{" },
 		{ "p7", "\xC0\xAF\xED\xA0\x80\xF4\x90\x80\x80", "\xEF\xBF\xBD" },
 		{ "p8", "", "" },
 	};

@@ -15,6 +15,8 @@
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
+#define FOUR_SHOPS	"\xE5\xBA\x97\xE5\xBA\x97\xE5\xBA\x97\xE5\xBA\x97"
+
 enum {
 	LIMIT = 3,
 	PROCESSES = 3,
@@ -815,13 +817,11 @@ static void
 ignore(void *ctx, const struct log_ratelimit_entry *e)
 {
 	const char *const	 text[] = { e->what, e->account, e->error, e->reason, e->peer };
-	const char		*p;
 	size_t			 i;
 	int			*n = ctx;
 
 	for (i = 0; i < COUNT(text); i++)
-		for (p = text[i]; *p != '\0'; p++)
-			CHECK("printable", *p >= ' ' && *p <= '~');
+		CHECK("printable", unit_is_printable(text[i]));
 	CHECK("a level", e->level < LEVEL__MAX);
 	(*n)++;
 }
@@ -1118,6 +1118,8 @@ fail_with(struct site *s, const char *account, struct slice peer)
 static void
 hostile_bytes(void **state)
 {
+	static const char	 chinese[] = "p" FOUR_SHOPS FOUR_SHOPS FOUR_SHOPS FOUR_SHOPS
+				    FOUR_SHOPS FOUR_SHOPS FOUR_SHOPS;
 	static char	 longer[2][500];
 	static const struct {
 		const char	*name, *account;
@@ -1134,7 +1136,11 @@ hostile_bytes(void **state)
 		{ "NUL ends it", "a", BYTES("1.2.3.4\0x"), "account=a error=e peer=1.2.3.4 ",
 		    "1.2.3.4" },
 		{ "name", "\xE5\xBA\x97", BYTES("p"),
-		    "account=\"\\xe5\\xba\\x97\" error=e peer=p", "p" },
+		    "account=\xE5\xBA\x97 error=e peer=p", "p" },
+		{ "cut between characters", "a", { chinese, sizeof(chinese) - 1 },
+		    "account=a error=e peer=p\xE5\xBA\x97", NULL },
+		{ "override of the direction", "a", BYTES("p\xE2\x80\xAE"),
+		    "account=a error=e peer=\"p\\xe2\\x80\\xae\"", "p?" },
 		{ "long", "a", { longer[0], sizeof(longer[0]) }, "account=a error=e peer=llll",
 		    NULL },
 		{ "long, too", "a", { longer[1], sizeof(longer[1]) },

@@ -179,12 +179,9 @@ pause_s(struct place *p)
 static void
 check_why(const char *name, const struct place *p, const char *part)
 {
-	const char	*c;
-
 	if (!CHECK(name, strstr(p->why, part) != NULL))
 		print_error("%s\n", p->why);
-	for (c = p->why; *c != '\0'; c++)
-		CHECK(name, *c >= ' ' && *c <= '~');
+	CHECK(name, unit_is_printable(p->why));
 	CHECK(name, strstr(p->why, "HUSH") == NULL);
 }
 

@@ -70,12 +70,9 @@ call(struct place *p, const char *path, const char *query, const char *body)
 static void
 check_why(const char *name, const struct place *p, const char *part)
 {
-	const char	*c;
-
 	if (!CHECK(name, strstr(p->answer.why, part) != NULL))
 		print_error("%s\n", p->answer.why);
-	for (c = p->answer.why; *c != '\0'; c++)
-		CHECK(name, *c >= ' ' && *c <= '~');
+	CHECK(name, unit_is_printable(p->answer.why));
 	CHECK(name, strstr(p->answer.why, "HUSH") == NULL);
 }
 
