@@ -4,13 +4,18 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/session.h"
 #include "core/clock.h"
 #include "core/conf.h"
+#include "core/format.h"
 #include "crypto.h"
 #include "net/http_client.h"
 #include "wechat/xml_scan.h"
 
-enum { SEND_MS = 10000 };	/* how long an answer is waited for; WeChat waits 5 s */
+enum {
+	SEND_MS = 10000,	/* how long an answer is waited for; WeChat waits 5 s */
+	ANSWER_COLUMNS = 60	/* of an answer that is printed */
+};
 
 /* The sender of all files: the connection, and buffers that each file uses again. */
 struct sender {
@@ -108,16 +113,17 @@ make_push_url(struct sender *s)
 	return buf_putc(&s->target, '\0');
 }
 
-/* Prints an answer as one short line; control characters and what is not ASCII become `?`. */
+/* Prints an answer as one short line. */
 static void
 print_answer_text(struct slice text)
 {
-	size_t	 i;
+	struct buf	 line = { 0 };
 
 	while (text.len != 0 && text.p[text.len - 1] == '\n')
 		text.len--;
-	for (i = 0; i < text.len && i < 60; i++)
-		(void)putchar(text.p[i] >= ' ' && text.p[i] < 0x7f ? text.p[i] : '?');
+	if (format_line(&line, NULL, text, ANSWER_COLUMNS) == ERR_OK)
+		session_print(&line);
+	buf_free(&line);
 }
 
 /* True: the answer is the `success` that WeChat expects. */

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import fcgi
 import fronts
 import program
 import qt as qt_side
@@ -145,7 +146,8 @@ def references(tmp_path_factory):
     row = account_row(SAFE, path="$E2E_PATH", name="$E2E_NAME", appid="$E2E_APPID",
                       token=f"@{where}/token", aes_key=f"@{where}/aes_key", app_key="$E2E_APPKEY",
                       service_id=f"@{where}/service_id", service_secret=f"@{where}/service_secret")
-    program.build("references", config_text({"ca_file": "$E2E_CA_FILE", "collector": 1}, [row]))
+    program.build("references", config_text({"ca_file": "$E2E_CA_FILE", "collector": 1,
+                                              "report_allow": "192.0.2.1"}, [row]))
     return where
 
 
@@ -168,6 +170,33 @@ def test_values_from_files_and_variables(home, qt, values):
         pool.log.one(account="by-name")
     finally:
         pool.stop()
+
+
+CHINESE = "\u4f18\u9009\u5546\u57ce\uff08\u5b98\u65b9\uff09"
+
+
+def test_a_chinese_name_is_readable(home, qt, values):
+    """In the log, on each screen, in metrics and health."""
+    home.env.update({**values[1], "E2E_NAME": CHINESE})
+    qt.behave = qt_side.code(107)
+    pool = program.Pool(home, "references")
+    try:
+        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+        assert pool.push(SAFE, wechat.push(SAFE, token="wrong")).status == 403
+        assert f" account={CHINESE} " in home.log.text()
+        for page in ("metrics", "health"):
+            with pool.connect() as c:
+                answer = c.send(fcgi.request(fcgi.cgi("GET", f"/qtoa/-/{page}"))).answer()
+            assert CHINESE in answer.body.decode(), (page, answer)
+    finally:
+        pool.stop()
+    lines = run(home, "status", variant="references")[1].splitlines()
+    for words in ("refused by QT", "signature wrong"):
+        assert any(words in line and CHINESE in line for line in lines), lines
+    for args in (("status",), ("status", "--json"), ("check", "--offline"),
+                 ("reconcile",)):
+        out = run(home, *args, variant="references")[1]
+        assert "???" not in out and CHINESE[:4] in out, (args, out)
 
 
 def spoil(path, how):
