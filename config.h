@@ -22,9 +22,14 @@ static const struct account accounts[] = {
 		/* The account's name in the log. Default: the path. */
 		.name		= "demo",
 
-		/* From WeChat's console, "Basic configuration": AppID and Token. */
+		/*
+		 * From WeChat's console, "Basic configuration": AppID and Token. After you
+		 * change the Token in the console, WeChat may use the old one for a while:
+		 * give it as well, else NULL.
+		 */
 		.appid		= "wx0123456789abcdef",
 		.token		= "qtoaDemoToken",
+		.token_old	= NULL,
 
 		/*
 		 * The encryption that is set in the console: SAFE, COMPATIBLE or PLAIN. In

@@ -138,29 +138,43 @@ crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice 
 	return digest_hex(c->sha1, hex, sorted, n);
 }
 
-/* Checks that the signature of the parts is the given one. */
+/*
+ * Checks that the given signature is that of the account's token, or of token_old, and the parts
+ * behind the first, which is the token's place.  Both are computed, so that the time does not tell
+ * which of them WeChat uses.
+ */
 static enum error
-check_signature(struct crypto *c, struct slice given, const struct slice *parts, size_t n)
+check_signature(struct crypto *c, const struct account *a, struct slice given,
+    struct slice *parts, size_t n)
 {
+	const char	*tokens[] = { a->token, a->token_old };
 	char		 hex[CRYPTO_SHA1_HEX + 1];
+	bool		 equal = false;
 	enum error	 er;
 	size_t		 i;
 
-	for (i = 0; i < n; i++)
+	for (i = 1; i < n; i++)
 		if (parts[i].p == NULL)
 			return ERR_PARAM;
-	if ((er = crypto_sign(c, hex, parts, n)) != ERR_OK)
-		return er;
-	return digest_equal(given, slice_of(hex)) ? ERR_OK : ERR_SIGNATURE;
+	if (a->token == NULL)
+		return ERR_PARAM;
+	for (i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+		if (i > 0 && !conf_is_set(tokens[i]))
+			continue;
+		parts[0] = slice_of(tokens[i]);
+		if ((er = crypto_sign(c, hex, parts, n)) != ERR_OK)
+			return er;
+		equal |= digest_equal(given, slice_of(hex));
+	}
+	return equal ? ERR_OK : ERR_SIGNATURE;
 }
 
 enum error
 crypto_check_url(struct crypto *c, const struct account *a, const struct push *p)
 {
-	struct slice	 parts[] = { slice_of(a->token), p->v[PUSH_TIMESTAMP],
-			    p->v[PUSH_NONCE] };
+	struct slice	 parts[] = { { NULL, 0 }, p->v[PUSH_TIMESTAMP], p->v[PUSH_NONCE] };
 
-	return check_signature(c, p->v[PUSH_SIGNATURE], parts, 3);
+	return check_signature(c, a, p->v[PUSH_SIGNATURE], parts, 3);
 }
 
 enum error
@@ -269,8 +283,7 @@ enum error
 crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct account *a,
     const struct push *p, struct slice body)
 {
-	struct slice	 parts[4] = { slice_of(a->token), p->v[PUSH_TIMESTAMP],
-			    p->v[PUSH_NONCE] };
+	struct slice	 parts[4] = { { NULL, 0 }, p->v[PUSH_TIMESTAMP], p->v[PUSH_NONCE] };
 	enum error	 er;
 
 	buf_reset(xml);
@@ -280,11 +293,11 @@ crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct ac
 	if (work->len == 0)
 		return ERR_XML;
 	parts[3] = buf_slice(work);
-	if ((er = check_signature(c, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != ERR_OK ||
+	if ((er = check_signature(c, a, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != ERR_OK ||
 	    (er = decode_base64(work)) != ERR_OK)
 		return er;
 	er = open_with_key(c, xml, a->aes_key, a->appid, work);
-	if (er != ERR_OK && a->aes_key_old != NULL && *a->aes_key_old != '\0' &&
+	if (er != ERR_OK && conf_is_set(a->aes_key_old) &&
 	    open_with_key(c, xml, a->aes_key_old, a->appid, work) == ERR_OK)
 		er = ERR_OK;
 	return er;

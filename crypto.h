@@ -36,8 +36,8 @@ enum error	 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1],
 		    const struct slice *parts, size_t n);
 
 /*
- * Checks `signature`, in a time that does not depend on it.  ERR_SIGNATURE, ERR_PARAM,
- * ERR_CRYPTO.
+ * Checks `signature` with the account's token and with token_old, in a time that does not depend
+ * on it.  ERR_SIGNATURE, ERR_PARAM, ERR_CRYPTO.
  */
 enum error	 crypto_check_url(struct crypto *c, const struct account *a,
 		    const struct push *p);
@@ -48,10 +48,10 @@ enum error	 crypto_check_url(struct crypto *c, const struct account *a,
 enum error	 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s);
 
 /*
- * Checks msg_signature over the element Encrypt of the body, and decrypts its text with the
- * account's aes_key, or else with aes_key_old.  xml becomes the message, empty after an error;
- * work is scratch.  ERR_XML, ERR_SIGNATURE, ERR_BASE64, ERR_AESKEY, ERR_AES, ERR_BUFFER,
- * ERR_APPID, in WeChat's order of checks (those of aes_key); ERR_NOMEM, ERR_CRYPTO.
+ * Checks msg_signature over the element Encrypt of the body, as crypto_check_url() does, and
+ * decrypts its text with the account's aes_key, or else with aes_key_old.  xml becomes the message,
+ * empty after an error; work is scratch.  ERR_XML, ERR_SIGNATURE, ERR_BASE64, ERR_AESKEY, ERR_AES,
+ * ERR_BUFFER, ERR_APPID, in WeChat's order of checks (those of aes_key); ERR_NOMEM, ERR_CRYPTO.
  */
 enum error	 crypto_open(struct crypto *c, struct buf *xml, struct buf *work,
 		    const struct account *a, const struct push *p, struct slice body);

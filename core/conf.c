@@ -160,6 +160,7 @@ static const struct text_rule	account_rules[] = {
 	{ ACCOUNT(name), 1, 64, ANY, NULL, NULL },
 	{ ACCOUNT(appid), 1, 64, GRAPHIC, "copy AppID from WeChat's console", NULL },
 	{ ACCOUNT(token), 3, 32, ALNUM, "set the Token of WeChat's console", NULL },
+	{ ACCOUNT(token_old), 3, 32, ALNUM, NULL, NULL },
 	{ ACCOUNT(aes_key), 43, 43, ALNUM, NULL, check_aes_key },
 	{ ACCOUNT(aes_key_old), 43, 43, ALNUM, NULL, NULL },
 	{ ACCOUNT(qt_url), 1, 1024, GRAPHIC,

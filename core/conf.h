@@ -36,6 +36,7 @@ struct account {
 	const char		*name;		/* in the log; NULL: path */
 	const char		*appid;		/* AppID, wx... */
 	const char		*token;		/* Token, 3 to 32 letters or digits */
+	const char		*token_old;	/* the Token before, which WeChat may still use */
 	enum account_mode	 mode;
 	const char		*aes_key;	/* EncodingAESKey, 43 characters */
 	const char		*aes_key_old;	/* the key before, which WeChat may still use */

@@ -89,18 +89,32 @@ check_token_settings(struct check_results *r, const struct account *a)
 		    "can get an access_token\nset .secret, the AppSecret of WeChat's console");
 }
 
+/* Reminds of a Token or a key that was changed: with the old one, messages can still be forged. */
+static void
+check_old_values(struct check_results *r, const struct account *a)
+{
+	const bool	 token = conf_is_set(a->token_old), key = conf_is_set(a->aes_key_old);
+
+	if (token || key)
+		check_result_add(r, CHECK_WARNING, a->name, "still accepts the old %s\nwhen "
+		    "WeChat has used the new one for a day, remove %s%s%s",
+		    token && key ? "Token and the old key" : token ? "Token" : "key",
+		    token ? ".token_old" : "", token && key ? " and " : "",
+		    key ? ".aes_key_old" : "");
+}
+
 static void
 check_account_conf(struct check_results *r, const struct account *a)
 {
 	const bool	 standby = conf_is_set(a->qt_url_standby);
 
-	check_result_add(r, CHECK_OK, a->name, ".../%s, %s mode, %s%s, to %s%s%s", a->path,
-	    conf_mode_name(a->mode), a->appid,
-	    conf_is_set(a->aes_key_old) ? ", old key accepted" : "", a->qt_url,
+	check_result_add(r, CHECK_OK, a->name, ".../%s, %s mode, %s, to %s%s%s", a->path,
+	    conf_mode_name(a->mode), a->appid, a->qt_url,
 	    standby ? ", standby " : "", standby ? a->qt_url_standby : "");
 	if (a->mode == PLAIN)
 		check_result_add(r, CHECK_WARNING, a->name, "in plain mode WeChat does not sign "
 		    "the body\nchoose safe mode in WeChat's console, and set .mode = SAFE");
+	check_old_values(r, a);
 	check_demo_values(r, a);
 	check_urls(r, a);
 	check_token_settings(r, a);

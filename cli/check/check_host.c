@@ -149,8 +149,8 @@ static bool
 is_secret_field(const char *field)
 {
 	static const char *const names[] = {
-		"token", "aes_key", "aes_key_old", "app_key", "service_secret", "secret",
-		"control_key", "control_url",
+		"token", "token_old", "aes_key", "aes_key_old", "app_key", "service_secret",
+		"secret", "control_key", "control_url",
 	};
 	size_t	 i;
 

@@ -116,7 +116,8 @@ def c_text(value):
 
 def account_row(account, **more):
     values = {"path": account.path, "name": account.path, "appid": account.appid,
-              "token": account.token, "aes_key": account.key, "aes_key_old": account.old_key,
+              "token": account.token, "token_old": account.old_token,
+              "aes_key": account.key, "aes_key_old": account.old_key,
               "qt_url": "$QTOA_QT_URL", "app_key": account.app_key,
               "service_id": account.service_id, "service_secret": account.service_secret}
     values.update(more)

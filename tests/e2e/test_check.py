@@ -30,7 +30,8 @@ LINE = re.compile(r"^(ok|warning|failed) +(.+?): (.*)$")
 # Root is to become somebody else, who may not do everything.
 WHO = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
 ME = dict(user=WHO.pw_uid, group=WHO.pw_gid, extra_groups=[]) if os.geteuid() == 0 else {}
-KEYS = [v for a in ACCOUNTS for v in (a.token, a.key, a.old_key, a.service_secret) if v]
+KEYS = [v for a in ACCOUNTS
+        for v in (a.token, a.old_token, a.key, a.old_key, a.service_secret) if v]
 
 
 class Found:
@@ -143,7 +144,9 @@ def test_all_is_well(host, server):
     assert found.lines[0][1] == "user" and WHO.pw_name in found.lines[0][2]
     assert not found.of("failed"), found.out
     assert {text.split(";")[0] for _, text in found.of("warning")} == {
-        "in plain mode WeChat does not sign the body"}
+        "in plain mode WeChat does not sign the body", "still accepts the old Token",
+        "still accepts the old Token and the old key"}
+    found.one("warning", "rotated", "remove .token_old and .aes_key_old")
     for account in ACCOUNTS:
         found.one("ok", account.path, f".../{account.path}, {account.mode.lower()} mode")
     everybody = f"{', '.join(a.path for a in ACCOUNTS[:3])} and {len(ACCOUNTS) - 3} more"

@@ -64,6 +64,22 @@ def test_message(front, qt, account, key, text):
     front.log.one(account=account.path, verdict="delivered", status=200, qt="Httpapi_300_200")
 
 
+@pytest.mark.parametrize("account", (ROTATED, KEYLESS), ids=("safe", "plain"))
+def test_the_old_token(front, qt, account):
+    """WeChat may use either Token: handshake and messages, with the key that goes with it."""
+    for token in (account.token, account.old_token):
+        probe = wechat.handshake(account, token=token)
+        assert front.push(account, probe).body.decode() == probe.get("echostr")
+        for key in {account.key, account.old_key}:
+            push = wechat.push(account, wechat.text_message(token), token=token, key=key)
+            assert_success(front.push(account, push))
+            assert_forwarded(qt, account, push, push.body)
+            qt.received.clear()
+    wrong = account.old_token[:-1] + "x"
+    assert front.push(account, wechat.push(account, token=wrong)).status == 403
+    assert front.push(account, wechat.handshake(account, token=wrong)).status == 403
+
+
 def test_every_padding(front, qt):
     for n in range(32):
         assert_success(front.push(SAFE, wechat.push(SAFE, wechat.text_message("x" * n))))

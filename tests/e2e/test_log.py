@@ -131,7 +131,7 @@ def test_nothing_secret(home, make_pool, qt, variant):
     hush = everything(home, make_pool(variant), qt)
     text = home.log.text()
     for a in wechat.ACCOUNTS:
-        hush += [a.token, a.key, a.old_key, a.app_key, a.service_secret]
+        hush += [a.token, a.old_token, a.key, a.old_key, a.app_key, a.service_secret]
     assert [h for h in hush if h and h in text] == []
     assert (USER in text) == (variant == "flood")
     assert {r["verdict"] for r in lines(home, "request")} >= {

@@ -23,6 +23,7 @@ class Account:
     token: str
     key: str = ""
     old_key: str = ""
+    old_token: str = ""
     app_key: str = ""
     service_id: str = ""
     service_secret: str = ""
@@ -43,12 +44,13 @@ def _account(path, mode, **kw):
 SAFE = _account("safe", "SAFE")
 COMPATIBLE = _account("compatible", "COMPATIBLE")
 PLAIN = _account("plain", "PLAIN")
-# Changed its key a moment ago; the one before is still set.
-ROTATED = _account("rotated", "SAFE", old_key=_account("before", "SAFE").key)
+# Changed its key and its Token a moment ago; those before are still set.
+ROTATED = _account("rotated", "SAFE", old_key=_account("before", "SAFE").key,
+                   old_token="tokenBefore")
 # A key typed by hand: the two spare bits of its last character are not zero.
 SPARE = _account("spare", "SAFE", key=_account("spare", "SAFE").key[:42] + "D")
-# QT shows no application key for this one.
-KEYLESS = _account("keyless", "PLAIN", app_key="")
+# QT shows no application key for this one, and its Token has changed.
+KEYLESS = _account("keyless", "PLAIN", app_key="", old_token="keylessBefore")
 ACCOUNTS = (SAFE, COMPATIBLE, PLAIN, ROTATED, SPARE, KEYLESS)
 TEN = tuple(_account(f"account{n}", "PLAIN") for n in range(10))
 

@@ -546,6 +546,49 @@ old_key(void **state)
 	bench_fini(&b);
 }
 
+/* Both signatures, with the Token that is set, the one before, and another one, in each mode. */
+static void
+old_token(void **state)
+{
+	static const struct {
+		const char	*name, *signed_with, *token, *old;
+		bool		 right;
+	} cases[] = {
+		{ "current, no old one", "newToken", "newToken", NULL, true },
+		{ "current, old one empty", "newToken", "newToken", "", true },
+		{ "current, old one set", "newToken", "newToken", "oldToken", true },
+		{ "current, both the same", "newToken", "newToken", "newToken", true },
+		{ "old, old one set", "oldToken", "newToken", "oldToken", true },
+		{ "old, not set any more", "oldToken", "newToken", NULL, false },
+		{ "old, empty", "oldToken", "newToken", "", false },
+		{ "none, old one empty", "", "newToken", "", false },
+		{ "beginning of the old one", "oldTok", "newToken", "oldToken", false },
+		{ "neither", "third", "newToken", "oldToken", false },
+	};
+	static const enum account_mode	 modes[] = { SAFE, COMPATIBLE, PLAIN };
+	struct account			 a = account;
+	struct sealed			 s;
+	struct bench			 b;
+	size_t				 i;
+
+	(void)state;
+	bench_init(&b);
+	for (i = 0; i < COUNT(cases) * COUNT(modes); i++) {
+		a.mode = modes[i % COUNT(modes)];
+		a.token = cases[i / COUNT(modes)].signed_with;
+		a.token_old = NULL;
+		seal_push(&b, &s, &a, "<xml>text</xml>");
+		a.token = cases[i / COUNT(modes)].token;
+		a.token_old = cases[i / COUNT(modes)].old;
+		check_err(cases[i / COUNT(modes)].name, crypto_check_url(b.c, &a, &s.p),
+		    cases[i / COUNT(modes)].right ? ERR_OK : ERR_SIGNATURE);
+		check_err(cases[i / COUNT(modes)].name, crypto_open(b.c, &b.xml, &b.work, &a, &s.p,
+		    buf_slice(&s.body)), cases[i / COUNT(modes)].right ? ERR_OK : ERR_SIGNATURE);
+		buf_free(&s.body);
+	}
+	bench_fini(&b);
+}
+
 /* Every character of both signatures matters, and their lengths do. */
 static void
 signatures_are_compared_whole(void **state)
@@ -922,7 +965,7 @@ main(void)
 	static const struct CMUnitTest	 tests[] = {
 		TEST(vectors_opened), TEST(vectors_keys), TEST(vectors_sealed),
 		TEST(vectors_signatures), TEST(fresh), TEST(spare_bits), TEST(keys), TEST(equal),
-		TEST(encrypt_texts), TEST(old_key), TEST(signatures_are_compared_whole),
+		TEST(encrypt_texts), TEST(old_key), TEST(old_token), TEST(signatures_are_compared_whole),
 		TEST(constant_answer), TEST(damaged), TEST(every_padding), TEST(long_padding),
 		TEST(sealing), TEST(parts_are_sorted), TEST(out_of_memory),
 	};

@@ -106,6 +106,9 @@ static const struct {
 	{ "name in Chinese", ACCOUNT(name), "\xE4\xB8\xAD\xE6\x96\x87", SAFE },
 	{ "token of 3", ACCOUNT(token), "aB3", SAFE },
 	{ "token of 32", ACCOUNT(token), X32, SAFE },
+	{ "no old token", ACCOUNT(token_old), NULL, SAFE },
+	{ "empty old token", ACCOUNT(token_old), "", PLAIN },
+	{ "old token", ACCOUNT(token_old), "aB3", COMPATIBLE },
 	{ "no aes_key in PLAIN", ACCOUNT(aes_key), NULL, PLAIN },
 	{ "empty aes_key in PLAIN", ACCOUNT(aes_key), "", PLAIN },
 	{ "aes_key in PLAIN", ACCOUNT(aes_key), KEY, PLAIN },
@@ -153,7 +156,7 @@ static bool
 is_secret(const char *member)
 {
 	static const char *const names[] = {
-		"token", "aes_key", "aes_key_old", "app_key", "service_secret", "secret",
+		"token", "token_old", "aes_key", "aes_key_old", "app_key", "service_secret", "secret",
 		"control_key",
 	};
 	size_t	 i;
@@ -198,6 +201,8 @@ static const struct {
 	{ "token of 33", ACCOUNT(token), X32 "a", SAFE },
 	{ "token with a _", ACCOUNT(token), "ab_cd", SAFE },
 	{ "token with a line end", ACCOUNT(token), "abcd\n", SAFE },
+	{ "old token of 2", ACCOUNT(token_old), "ab", SAFE },
+	{ "old token with a _", ACCOUNT(token_old), "ab_cd", PLAIN },
 	{ "no aes_key in SAFE", ACCOUNT(aes_key), NULL, SAFE },
 	{ "empty aes_key in SAFE", ACCOUNT(aes_key), "", SAFE },
 	{ "no aes_key in COMPATIBLE", ACCOUNT(aes_key), NULL, COMPATIBLE },
