@@ -80,14 +80,20 @@ $(COMPLETION): $(B)/completion.%: $(BIN)
 	@$(abspath $(BIN)) completion $* >$@.$$$$ && mv $@.$$$$ $@ || { rm -f $@.$$$$; test -e $@; }
 
 # The only file that includes the values.  Several configurations can share all other objects; what
-# is made for each of them is in its BC.
-$(BC)/core/conf.o: core/conf.c $(CONFIG) $(BC)/config.name $(B)/flags
+# is made for each of them is in its BC.  Of their encoding clang need not say what encoding.sh says.
+$(BC)/core/conf.o: core/conf.c $(CONFIG) $(BC)/config.text $(BC)/config.name $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -Wno-invalid-source-encoding -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $<
 
-# The build fails if a value is wrong, and names the value.
+# A file in another encoding is reported before the compiler reads it.
+$(BC)/config.text: $(CONFIG) packaging/encoding.sh $(BC)/config.name
+	@mkdir -p $(@D)
+	packaging/encoding.sh $(CONFIG)
+	@touch $@
+
+# The build fails if a value is wrong, and names the value.  It warns of what is probably wrong.
 $(BC)/config.ok: $(BC)/confcheck
-	$(BC)/confcheck
+	$(BC)/confcheck $(CONFIG)
 	@touch $@
 
 $(BC)/confcheck: $(B)/packaging/confcheck.o $(LIBQTOA)

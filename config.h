@@ -7,6 +7,9 @@
  *	"@/etc/qtoa/k"	the program reads it from that file when it starts
  *	"$NAME"		the program reads it from the environment when it starts
  *
+ * Byte order marks, blanks and line ends around such a value are not part of it. Save the files,
+ * and this one, as UTF-8.
+ *
  * So this file needs no secrets, and nothing that differs from host to host.  Names that a client
  * can set through CGI (HTTP_..., QUERY_STRING, ...) are refused.  If a value itself begins with @
  * or $, put it into a file; a JSONPath ($. or $[) can stay here.

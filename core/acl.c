@@ -7,7 +7,7 @@
 
 enum { ADDRESS = 16, BITS = 128, MAPPED = 96, TEXT_MAX = 64 };
 
-static const char separators[] = " \t\n,";
+static const char separators[] = " \t\r\n,";
 
 /* All addresses are of IPv6; those of IPv4 are mapped into it (RFC 4291, 2.5.5.2). */
 struct network {

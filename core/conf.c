@@ -1,20 +1,17 @@
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/acl.h"
 #include "core/conf.h"
+#include "core/conf_value.h"
+#include "core/conf_warn.h"
 #include "core/error.h"
+#include "core/utf8.h"
 #include CONFIG_FILE
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
-
-enum { INDIRECT_MAX = 4096 };	/* bytes of a file that a value "@FILE" names */
 
 /* Where problems of the configuration go, and how many there were. */
 struct problems {
@@ -23,37 +20,11 @@ struct problems {
 	int		 n;
 };
 
-/* Why a value is refused, in words. */
-struct reason {
-	char	 text[160];
-};
-
 /* True: v is good.  False: *r says why it is not.  a is NULL for a setting. */
-typedef bool value_check(struct reason *r, const struct account *a, const char *v);
-
-static bool	refuse(struct reason *r, const char *fmt, ...)
-		    __attribute__((format(printf, 2, 3)));
-
-/* Writes the reason why a value is refused.  Always false, which a value_check returns. */
-static bool
-refuse(struct reason *r, const char *fmt, ...)
-{
-	va_list	 ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(r->text, sizeof(r->text), fmt, ap);
-	va_end(ap);
-	return false;
-}
+typedef bool value_check(struct conf_value_reason *r, const struct account *a, const char *v);
 
 static bool
-is_alnum(char c)
-{
-	return isalnum((unsigned char)c) && (unsigned char)c < 0x80;
-}
-
-static bool
-check_path(struct reason *r, const struct account *a, const char *v)
+check_path(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	static const char *const taken[] = {
 		"-", ".", "..", "thirdPartyDataSource", "access_token",
@@ -63,19 +34,20 @@ check_path(struct reason *r, const struct account *a, const char *v)
 	(void)a;
 	for (i = 0; i < NELEM(taken); i++)
 		if (strcmp(v, taken[i]) == 0)
-			return refuse(r, "\"%s\" has a meaning of its own: take another", v);
+			return conf_value_refuse(r, "\"%s\" has a meaning of its own: take "
+			    "another", v);
 	return true;
 }
 
 static bool
-check_aes_key(struct reason *r, const struct account *a, const char *v)
+check_aes_key(struct conf_value_reason *r, const struct account *a, const char *v)
 {
-	return *v != '\0' || a->mode == PLAIN || refuse(r, "missing: %s mode needs the 43 "
-	    "characters of EncodingAESKey", conf_mode_name(a->mode));
+	return *v != '\0' || a->mode == PLAIN || conf_value_refuse(r, "missing: %s mode needs the "
+	    "43 characters of EncodingAESKey", conf_mode_name(a->mode));
 }
 
 static bool
-check_url(struct reason *r, const struct account *a, const char *v)
+check_url(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	const char	*host;
 
@@ -87,57 +59,48 @@ check_url(struct reason *r, const struct account *a, const char *v)
 	else if (strncmp(v, "http://", 7) == 0)
 		host = v + 7;
 	else
-		return refuse(r, "must begin with https:// (or http://)");
+		return conf_value_refuse(r, "must begin with https:// (or http://)");
 	return (*host != '\0' && *host != '/' && *host != ':' && strpbrk(host, "@#") == NULL) ||
-	    refuse(r, "has no host, or has more than host, port, path and query");
+	    conf_value_refuse(r, "has no host, or has more than host, port, path and query");
 }
 
 static bool
-check_control_url(struct reason *r, const struct account *a, const char *v)
+check_control_url(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	if (*v == '\0' && a->identity == UNIONID && !conf_is_set(a->secret))
-		return refuse(r, "missing: identity UNIONID needs the address of an access_token "
-		    "control server, or .secret");
+		return conf_value_refuse(r, "missing: identity UNIONID needs the address of an "
+		    "access_token control server, or .secret");
 	return check_url(r, a, v);
 }
 
 static bool
-check_token_path(struct reason *r, const struct account *a, const char *v)
+check_token_path(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	(void)a;
 	return *v == '\0' || strncmp(v, "$.", 2) == 0 || strncmp(v, "$[", 2) == 0 ||
-	    refuse(r, "is not a JSONPath: a JSONPath begins with $. or $[");
+	    conf_value_refuse(r, "is not a JSONPath: a JSONPath begins with $. or $[");
 }
 
 static bool
-check_allow(struct reason *r, const struct account *a, const char *v)
+check_allow(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	struct slice	 wrong;
 
 	(void)a;
-	return !acl_is_wrong(&wrong, v) || refuse(r, "%.*s is not an address: write 192.0.2.7, "
-	    "10.0.0.0/8, ::1 or 2001:db8::/32, separated by blanks or commas",
+	return !acl_is_wrong(&wrong, v) || conf_value_refuse(r, "%.*s is not an address: write "
+	    "192.0.2.7, 10.0.0.0/8, ::1 or 2001:db8::/32, separated by blanks or commas",
 	    wrong.len > 64 ? 64 : (int)wrong.len, wrong.p);
 }
 
 static bool
-check_log_level(struct reason *r, const struct account *a, const char *v)
+check_log_level(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	enum log_level	 level;
 
 	(void)a;
 	return *v == '\0' || error_level(&level, v) ||
-	    refuse(r, "must be debug, info, notice, warning or error");
+	    conf_value_refuse(r, "must be debug, info, notice, warning or error");
 }
-
-/* Which characters a text may have. */
-enum alphabet { ANY, GRAPHIC, ALNUM, PATH, ALPHABETS };
-
-static const char *const alphabet_names[ALPHABETS] = {
-	[GRAPHIC]	= "printable characters without blanks",
-	[ALNUM]		= "letters and digits",
-	[PATH]		= "letters, digits and . _ ~ -",
-};
 
 static const char	qt_console[] = "copy it from \"Server tracking\" in QT's console";
 
@@ -146,7 +109,7 @@ struct text_rule {
 	const char	*name;
 	size_t		 off;		/* in its struct */
 	size_t		 min, max;	/* characters, unless it is empty; max 0: any number */
-	enum alphabet	 alphabet;
+	enum conf_alphabet alphabet;
 	const char	*missing;	/* what to do if it is empty; NULL: it may be empty */
 	value_check	*check;		/* NULL: there is no other check */
 };
@@ -156,40 +119,41 @@ struct text_rule {
 #define SETTING(member)	#member, offsetof(struct settings, member)
 
 static const struct text_rule	account_rules[] = {
-	{ ACCOUNT(path), 1, 64, PATH, "choose the last part of its URL", check_path },
-	{ ACCOUNT(name), 1, 64, ANY, NULL, NULL },
-	{ ACCOUNT(appid), 1, 64, GRAPHIC, "copy AppID from WeChat's console", NULL },
-	{ ACCOUNT(token), 3, 32, ALNUM, "set the Token of WeChat's console", NULL },
-	{ ACCOUNT(token_old), 3, 32, ALNUM, NULL, NULL },
-	{ ACCOUNT(aes_key), 43, 43, ALNUM, NULL, check_aes_key },
-	{ ACCOUNT(aes_key_old), 43, 43, ALNUM, NULL, NULL },
-	{ ACCOUNT(qt_url), 1, 1024, GRAPHIC,
+	{ ACCOUNT(path), 1, 64, CONF_PATH, "choose the last part of its URL", check_path },
+	{ ACCOUNT(name), 1, 64, CONF_NAME, NULL, NULL },
+	{ ACCOUNT(appid), 1, 64, CONF_GRAPHIC, "copy AppID from WeChat's console", NULL },
+	{ ACCOUNT(token), 3, 32, CONF_ALNUM, "set the Token of WeChat's console", NULL },
+	{ ACCOUNT(token_old), 3, 32, CONF_ALNUM, NULL, NULL },
+	{ ACCOUNT(aes_key), 43, 43, CONF_ALNUM, NULL, check_aes_key },
+	{ ACCOUNT(aes_key_old), 43, 43, CONF_ALNUM, NULL, NULL },
+	{ ACCOUNT(qt_url), 1, 1024, CONF_GRAPHIC,
 	    "set the whole URL of QT's /server/thirdPartyDataSource", check_url },
-	{ ACCOUNT(qt_url_standby), 1, 1024, GRAPHIC, NULL, check_url },
-	{ ACCOUNT(app_key), 1, 256, ANY, NULL, NULL },
-	{ ACCOUNT(service_id), 1, 256, ANY, qt_console, NULL },
-	{ ACCOUNT(service_secret), 1, 256, ANY, qt_console, NULL },
-	{ ACCOUNT(secret), 1, 256, ANY, NULL, NULL },
-	{ ACCOUNT(control_key), 16, 256, GRAPHIC, NULL, NULL },
-	{ ACCOUNT(control_allow), 1, 0, ANY, NULL, check_allow },
-	{ ACCOUNT(control_url), 1, 1024, GRAPHIC, NULL, check_control_url },
-	{ ACCOUNT(control_token_path), 1, 256, ANY, NULL, check_token_path },
+	{ ACCOUNT(qt_url_standby), 1, 1024, CONF_GRAPHIC, NULL, check_url },
+	{ ACCOUNT(app_key), 1, 256, CONF_KEY, NULL, NULL },
+	{ ACCOUNT(service_id), 1, 256, CONF_KEY, qt_console, NULL },
+	{ ACCOUNT(service_secret), 1, 256, CONF_KEY, qt_console, NULL },
+	{ ACCOUNT(secret), 1, 256, CONF_KEY, NULL, NULL },
+	{ ACCOUNT(control_key), 16, 256, CONF_GRAPHIC, NULL, NULL },
+	{ ACCOUNT(control_allow), 1, 0, CONF_LIST, NULL, check_allow },
+	{ ACCOUNT(control_url), 1, 1024, CONF_GRAPHIC, NULL, check_control_url },
+	{ ACCOUNT(control_token_path), 1, 256, CONF_TEXT, NULL, check_token_path },
 };
 
 static const struct settings_text {
 	struct text_rule	 rule;
 	const char		*dflt;
 } settings_texts[] = {
-	{ { SETTING(state_dir), 1, 1024, ANY, NULL, NULL }, "/var/lib/qtoa" },
-	{ { SETTING(ca_file), 1, 1024, ANY, NULL, NULL }, NULL },
-	{ { SETTING(log), 1, 1024, ANY, NULL, NULL }, "stderr" },
-	{ { SETTING(is_scan_yes), 1, 64, ANY, NULL, NULL }, "true" },
-	{ { SETTING(is_scan_no), 1, 64, ANY, NULL, NULL }, "false" },
-	{ { SETTING(article_url), 1, 64, ANY, NULL, NULL }, "article_URL" },
-	{ { SETTING(wechat_api), 1, 1024, GRAPHIC, NULL, check_url }, "https://api.weixin.qq.com" },
-	{ { SETTING(report_allow), 1, 0, ANY, NULL, check_allow }, NULL },
-	{ { SETTING(metrics_allow), 1, 0, ANY, NULL, check_allow }, NULL },
-	{ { SETTING(log_level), 1, 0, ANY, NULL, check_log_level }, "info" },
+	{ { SETTING(state_dir), 1, 1024, CONF_TEXT, NULL, NULL }, "/var/lib/qtoa" },
+	{ { SETTING(ca_file), 1, 1024, CONF_TEXT, NULL, NULL }, NULL },
+	{ { SETTING(log), 1, 1024, CONF_TEXT, NULL, NULL }, "stderr" },
+	{ { SETTING(is_scan_yes), 1, 64, CONF_TEXT, NULL, NULL }, "true" },
+	{ { SETTING(is_scan_no), 1, 64, CONF_TEXT, NULL, NULL }, "false" },
+	{ { SETTING(article_url), 1, 64, CONF_TEXT, NULL, NULL }, "article_URL" },
+	{ { SETTING(wechat_api), 1, 1024, CONF_GRAPHIC, NULL, check_url },
+	    "https://api.weixin.qq.com" },
+	{ { SETTING(report_allow), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
+	{ { SETTING(metrics_allow), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
+	{ { SETTING(log_level), 1, 0, CONF_TEXT, NULL, check_log_level }, "info" },
 };
 
 static const struct settings_number {
@@ -220,31 +184,28 @@ static const struct settings_number {
 	{ SETTING(late_s), 600, 1, 604800 },
 };
 
+/* literal: v is in config.h itself.  There, of what a name shows conf_warn_all() warns. */
 static bool
-has_only(const char *v, enum alphabet alphabet)
-{
-	for (; *v != '\0'; v++)
-		if ((alphabet == GRAPHIC && (*v <= ' ' || *v >= 0x7f)) ||
-		    (alphabet == ALNUM && !is_alnum(*v)) ||
-		    (alphabet == PATH && !is_alnum(*v) && strchr("._~-", *v) == NULL))
-			return false;
-	return true;
-}
-
-static bool
-check_text(struct reason *r, const struct text_rule *rule, const struct account *a,
-    const char *v)
+check_text(struct conf_value_reason *r, const struct text_rule *rule, const struct account *a,
+    const char *v, bool literal)
 {
 	const size_t	 len = strlen(v);
+	const char	*unit = "characters";
+	size_t		 i;
 
 	if (len == 0 && rule->missing != NULL)
-		return refuse(r, "missing: %s", rule->missing);
+		return conf_value_refuse(r, "missing: %s", rule->missing);
+	for (i = 0; i < len; i++)
+		if ((unsigned char)v[i] >= 0x80)
+			unit = "bytes";
 	if (len != 0 && (len < rule->min || (rule->max != 0 && len > rule->max)))
 		return rule->min == rule->max ?
-		    refuse(r, "%zu characters, must be %zu", len, rule->min) :
-		    refuse(r, "%zu characters, must be %zu to %zu", len, rule->min, rule->max);
-	if (!has_only(v, rule->alphabet))
-		return refuse(r, "may contain only %s", alphabet_names[rule->alphabet]);
+		    conf_value_refuse(r, "%zu %s, must be %zu", len, unit, rule->min) :
+		    conf_value_refuse(r, "%zu %s, must be %zu to %zu", len, unit, rule->min,
+		    rule->max);
+	if (!(literal && rule->alphabet == CONF_NAME) &&
+	    !conf_value_has_only(r, v, rule->alphabet))
+		return false;
 	return rule->check == NULL || rule->check(r, a, v);
 }
 
@@ -261,90 +222,19 @@ number_at(void *base, size_t off)
 	return (int *)(void *)((char *)base + off);
 }
 
-/*
- * Values in files and environment variables.
- */
-
-/* True: in a CGI the client decides the value of this variable (RFC 3875, mod_ssl). */
+/* Replaces *v, "@FILE" or "$NAME", by the content of the file or variable, which c owns. */
 static bool
-is_from_client(const char *name)
+resolve_value(struct conf *c, struct conf_value_reason *r, const char **v)
 {
-	static const char *const prefixes[] = {
-		"HTTP_", "QUERY_", "REQUEST_", "PATH_", "SCRIPT_", "CONTENT_", "REMOTE_",
-		"SERVER_", "AUTH_", "GATEWAY_", "REDIRECT_", "DOCUMENT_", "SSL_",
-	};
-	size_t	 i;
+	char	*copy, **strings;
 
-	for (i = 0; i < NELEM(prefixes); i++)
-		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
-}
-
-static bool
-is_indirect(const char *v)
-{
-	return *v == '@' || (*v == '$' && v[1] != '.' && v[1] != '[');
-}
-
-static bool
-read_file(struct reason *r, char text[INDIRECT_MAX + 1], const char *file)
-{
-	ssize_t	 n, len = 0;
-	int	 fd;
-
-	if ((fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
-		return refuse(r, "%s: %s", file, strerror(errno));
-	while (len <= INDIRECT_MAX &&
-	    (n = read(fd, text + len, (size_t)(INDIRECT_MAX + 1 - len))) != 0) {
-		if (n == -1) {
-			(void)refuse(r, "%s: %s", file, strerror(errno));
-			(void)close(fd);
-			return false;
-		}
-		len += n;
+	if ((copy = conf_value_read(r, *v)) == NULL)
+		return false;
+	if ((strings = realloc(c->strings, (c->nstrings + 1) * sizeof(*strings))) == NULL) {
+		free(copy);
+		return conf_value_refuse(r, "out of memory");
 	}
-	(void)close(fd);
-	if (len > INDIRECT_MAX)
-		return refuse(r, "%s: more than %d bytes", file, INDIRECT_MAX);
-	if (memchr(text, '\0', (size_t)len) != NULL)
-		return refuse(r, "%s: is not text, it has a NUL byte", file);
-	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-		len--;
-	text[len] = '\0';
-	return true;
-}
-
-/* Checks a value "@FILE" or "$NAME", but not the file or variable, which is on the host. */
-static bool
-check_indirect(struct reason *r, const char *v)
-{
-	if (v[1] == '\0')
-		return refuse(r, "a name must follow %c", *v);
-	if (*v == '$' && is_from_client(v + 1))
-		return refuse(r, "%s can be set by a client: name another variable", v);
-	return true;
-}
-
-/* Replaces *v, "@FILE" or "$NAME", by the content of the file or variable.  c owns the copy. */
-static bool
-resolve_value(struct conf *c, struct reason *r, const char **v)
-{
-	char		 text[INDIRECT_MAX + 1], *copy, **strings;
-	const char	*value = text;
-
-	if (!check_indirect(r, *v))
-		return false;
-	if (**v == '@' && !read_file(r, text, *v + 1))
-		return false;
-	if (**v == '$' && (value = getenv(*v + 1)) == NULL)
-		return refuse(r, "environment variable %s is not set: set it where qtoa starts",
-		    *v + 1);
-	strings = realloc(c->strings, (c->nstrings + 1) * sizeof(*strings));
-	if (strings != NULL)
-		c->strings = strings;
-	if (strings == NULL || (copy = strdup(value)) == NULL)
-		return refuse(r, "out of memory");
+	c->strings = strings;
 	c->strings[c->nstrings++] = copy;
 	*v = copy;
 	return true;
@@ -360,12 +250,13 @@ static void	add_problem(struct problems *p, const char *fmt, ...)
 static void
 add_problem(struct problems *p, const char *fmt, ...)
 {
-	char	 line[512];
+	char	 line[1024];
 	va_list	 ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	utf8_mask(line);
 	p->n++;
 	p->say(p->ctx, line);
 }
@@ -374,11 +265,7 @@ static void
 add_account_problem(struct problems *p, const struct account *a, size_t i, const char *field,
     const char *why)
 {
-	const char	*name = a->name != NULL && *a->name != '\0' ? a->name : a->path;
-
-	if (name == NULL || is_indirect(name))
-		name = "unnamed";
-	add_problem(p, "%s: accounts[%zu].%s (%s): %s", CONFIG_FILE, i, field, name, why);
+	add_problem(p, "%s: accounts[%zu].%s (%s): %s", CONFIG_FILE, i, field, conf_label(a), why);
 }
 
 /*
@@ -387,25 +274,27 @@ add_account_problem(struct problems *p, const struct account *a, size_t i, const
  * take the name for the value.
  */
 static bool
-settle_text(struct conf *c, struct reason *r, const struct text_rule *rule,
+settle_text(struct conf *c, struct conf_value_reason *r, const struct text_rule *rule,
     const struct account *a, const char **v)
 {
-	if (*v != NULL && is_indirect(*v)) {
+	const bool	 literal = *v == NULL || !conf_value_is_indirect(*v);
+
+	if (!literal) {
 		if (c == NULL)
-			return check_indirect(r, *v);
+			return conf_value_check_indirect(r, *v);
 		if (!resolve_value(c, r, v)) {
 			*v = NULL;
 			return false;
 		}
 	}
-	return check_text(r, rule, a, *v == NULL ? "" : *v);
+	return check_text(r, rule, a, *v == NULL ? "" : *v, literal);
 }
 
 static void
 settle_account(struct conf *c, struct problems *p, struct account *a, size_t i)
 {
 	size_t		 k;
-	struct reason	 r;
+	struct conf_value_reason	 r;
 
 	if (conf_mode_name(a->mode) == NULL)
 		add_account_problem(p, a, i, "mode", "must be SAFE, COMPATIBLE or PLAIN");
@@ -426,13 +315,13 @@ static void
 check_paths_differ(struct problems *p, const struct account *a, size_t n)
 {
 	size_t		 i, j;
-	struct reason	 r;
+	struct conf_value_reason	 r;
 
 	for (i = 0; i < n; i++)
 		for (j = 0; j < i; j++)
 			if (a[i].path != NULL && a[j].path != NULL &&
 			    strcmp(a[i].path, a[j].path) == 0) {
-				(void)refuse(&r, "accounts[%zu] has the same path", j);
+				(void)conf_value_refuse(&r, "accounts[%zu] has the same path", j);
 				add_account_problem(p, &a[i], i, "path", r.text);
 			}
 }
@@ -444,7 +333,7 @@ settle_settings(struct conf *c, struct problems *p, struct settings *s)
 	const struct settings_text	*text;
 	const char			**v;
 	int				*value;
-	struct reason			 r;
+	struct conf_value_reason			 r;
 
 	for (text = settings_texts; text < settings_texts + NELEM(settings_texts); text++) {
 		v = text_at(s, text->rule.off);
@@ -511,13 +400,34 @@ conf_load(struct conf *c, conf_say *say, void *ctx)
 	return conf_load_from(c, accounts, NELEM(accounts), &settings, say, ctx);
 }
 
-int
-conf_check_built(conf_say *say, void *ctx)
+struct relative_files {
+	const struct conf	*c;
+	conf_warning		*fn;
+	void			*ctx;
+};
+
+/* Warns of "@FILE" with a relative name.  It is a conf_value. */
+static void
+warn_relative_file(void *ctx, int i, const char *field, const char *value)
 {
-	struct problems	 p = { say, ctx, 0 };
-	struct conf	 c;
+	const struct relative_files	*f = ctx;
+
+	if (*value == '@' && value[1] != '/')
+		f->fn(f->ctx, f->c, i, field, "is in a file with a relative name: it depends on "
+		    "the directory where qtoa is started", "write \"@/the/whole/path\"");
+}
+
+int
+conf_check_built(conf_say *say, conf_warning *warn, void *ctx)
+{
+	struct problems		 p = { say, ctx, 0 };
+	struct relative_files	 f;
+	struct conf		 c;
 
 	(void)load_values(&c, accounts, NELEM(accounts), &settings, true, &p);
+	conf_warn_all(&c, warn, ctx);
+	f = (struct relative_files){ &c, warn, ctx };
+	conf_values(warn_relative_file, &f);
 	conf_free(&c);
 	return p.n;
 }
@@ -543,6 +453,14 @@ conf_account(const struct conf *c, struct slice path)
 		if (c->accounts[i].path != NULL && slice_is(path, c->accounts[i].path))
 			return &c->accounts[i];
 	return NULL;
+}
+
+const char *
+conf_label(const struct account *a)
+{
+	const char	*label = conf_is_set(a->name) ? a->name : a->path;
+
+	return label == NULL || conf_value_is_indirect(label) ? "unnamed" : label;
 }
 
 static bool

@@ -4,11 +4,11 @@
  * The values, and what each means, are in config.h (or the file that `make CONFIG=` names).
  * core/conf.c alone includes it.
  *
- * A text that begins with '@' names a file, and the value is the file's content (up to 4096
- * bytes, without line ends at its end).  A text that begins with '$' names an environment
- * variable.  Both are read once, when the program starts.  Variables that a client can set through
- * CGI (HTTP_*, QUERY_STRING, ...) are refused.  A text that begins with "$." or "$[" is a JSONPath:
- * it is the value itself.
+ * A text that begins with '@' names a file, and the value is the file's content (up to 4096 bytes,
+ * without white space and byte order marks around it).  A text that begins with '$' names an
+ * environment variable.  Both are read once, when the program starts.  Variables that a client can
+ * set through CGI (HTTP_*, QUERY_STRING, ...) are refused.  A text that begins with "$." or "$[" is
+ * a JSONPath: it is the value itself.
  */
 #ifndef CORE_CONF_H
 #define CORE_CONF_H
@@ -100,10 +100,18 @@ struct conf {
 typedef void conf_say(void *ctx, const char *line);
 
 /*
- * Checks the values alone, for the build: it reads no file and no variable of the host.  Returns
- * the number of problems.
+ * A function that gets a value that is allowed, but probably a mistake (see core/conf_warn.h).
+ * i: number of the account in c; -1: a setting.  "`field` `what`; `remedy`" is a sentence.
  */
-int			conf_check_built(conf_say *say, void *ctx);
+struct conf;
+typedef void conf_warning(void *ctx, const struct conf *c, int i, const char *field,
+    const char *what, const char *remedy);
+
+/*
+ * Checks the values alone, for the build: it reads no file and no variable of the host.  Returns
+ * the number of problems, which say was given; warn was given the warnings.
+ */
+int			conf_check_built(conf_say *say, conf_warning *warn, void *ctx);
 
 /*
  * Reads files and variables, and checks all that requests rely on.  Returns the number of
@@ -116,6 +124,9 @@ void			conf_free(struct conf *c);
 
 /* The account that has this path; NULL: no account has it. */
 const struct account	*conf_account(const struct conf *c, struct slice path);
+
+/* What a message calls the account: its name or path, if one is known. */
+const char		*conf_label(const struct account *a);
 
 /*
  * An operator may name an account by path, name or AppID.  conf_means() is true if the word means

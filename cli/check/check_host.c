@@ -172,6 +172,10 @@ check_value_file(struct values *v, const char *subject, const char *field, const
 	const bool	 secret = is_secret_field(field);
 	struct stat	 st;
 
+	if (*file != '/')
+		check_result_add(v->r, CHECK_WARNING, subject, "%s: %s has a relative name: it "
+		    "depends on the directory where qtoa is started\nwrite \"@/the/whole/path\"",
+		    field, file);
 	if (stat(file, &st) == -1)	/* conf_load() has reported this */
 		return;
 	if ((st.st_mode & S_IWOTH) != 0)

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "core/conf.h"
+#include "core/conf_warn.h"
 
 struct check_order {
 	bool	 offline, json;
@@ -41,10 +42,26 @@ on_problem(void *ctx, const char *line)
 }
 
 static void
+on_warning(void *ctx, const struct conf *c, int i, const char *field, const char *what,
+    const char *remedy)
+{
+	struct check_results	*r = ctx;
+	char			 subject[64];
+
+	(void)snprintf(subject, sizeof(subject), "settings.%s", field);
+	if (i == -1)
+		check_result_add(r, CHECK_WARNING, subject, "%s\n%s", what, remedy);
+	else
+		check_result_add(r, CHECK_WARNING, conf_label(&c->accounts[i]), "%s %s\n%s", field,
+		    what, remedy);
+}
+
+static void
 run_checks(struct check_results *r, const struct conf *c, bool offline)
 {
 	bool	 store;
 
+	conf_warn_all(c, on_warning, r);
 	check_conf_run(r, c);
 	check_host_run(r, c);
 	store = check_store_run(r, c);

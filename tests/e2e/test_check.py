@@ -145,7 +145,9 @@ def test_all_is_well(host, server):
     assert not found.of("failed"), found.out
     assert {text.split(";")[0] for _, text in found.of("warning")} == {
         "in plain mode WeChat does not sign the body", "still accepts the old Token",
-        "still accepts the old Token and the old key"}
+        "still accepts the old Token and the old key",
+        "app_key is empty: QT's document requires it"}
+    found.one("warning", "keyless", "app_key is empty")
     found.one("warning", "rotated", "remove .token_old and .aes_key_old")
     for account in ACCOUNTS:
         found.one("ok", account.path, f".../{account.path}, {account.mode.lower()} mode")

@@ -199,6 +199,47 @@ def test_a_chinese_name_is_readable(home, qt, values):
         assert "???" not in out and CHINESE[:4] in out, (args, out)
 
 
+# The secret "sec2" as Notepad writes it.
+NOTEPAD = (program.TOP / "tests/vectors/reports/secret-bom.txt").read_bytes()
+
+
+@pytest.mark.parametrize("before,after", (
+    NOTEPAD.split(b"sec2"), (b"\xef\xbb\xbf", b""), (b"\xe3\x80\x80\t", b"\xc2\xa0 \r\n\r\n"),
+    (b"\xe2\x80\x8b", b"\xef\xbb\xbf\n")), ids=("notepad", "mark", "wide-blanks", "zero-width"))
+def test_what_editors_put_around_a_value(home, qt, values, before, after):
+    """It is no part of the value: QT accepts the signature, and WeChat's is accepted."""
+    where, env = values
+    home.env.update(env)
+    for name in ("token", "aes_key", "service_id", "service_secret"):
+        file = where / name
+        file.write_bytes(before + file.read_bytes().strip() + after)
+    home.env["E2E_APPKEY"] = before.decode() + SAFE.app_key + after.decode()
+    code, out, _ = run(home, "check", "--offline", variant="references")
+    assert code == 0, out
+    pool = program.Pool(home, "references")
+    try:
+        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+        pool.log.one(verdict="delivered", qt="Httpapi_300_200")
+    finally:
+        pool.stop()
+
+
+@pytest.mark.parametrize("content,words", (
+    ("sec2".encode("utf-16"), "is UTF-16, which Notepad of Windows calls Unicode: save it as UTF-8"),
+    ("sec2".encode("utf-16-be"), "is UTF-16"), (b"sec2\xd6\xd0", "is not UTF-8"),
+    (b"se\xe2\x80\x8bc2", "U+200B"), (b"sec2\nsec3", "U+000A"), (b"se\x1bc2", "U+001B")),
+    ids=("utf-16", "utf-16-be", "gbk", "zero-width", "two-lines", "escape"))
+def test_a_secret_that_is_not_printable(home, values, content, words):
+    """The message says what to do, and not the secret."""
+    where, env = values
+    home.env.update(env)
+    (where / "service_secret").write_bytes(content)
+    code, out, _ = run(home, "check", "--offline", variant="references")
+    failed = [x for x in out.splitlines() if x.startswith("failed") and ".service_secret" in x]
+    assert code == 1 and len(failed) == 1 and words in failed[0], out
+    assert "sec2" not in out and "c2" not in failed[0].partition("service_secret")[2]
+
+
 def spoil(path, how):
     if how == "missing":
         path.unlink()
@@ -312,6 +353,54 @@ def test_make_refuses(refusing, name):
     assert done.returncode != 0
     assert re.search(rf"^{re.escape(str(config))}: (accounts\[\d\]|settings)\.{field}\b", said,
                      re.M), said
+
+
+WARNED = {
+    "gh": ("appid", account(appid="gh_0123456789ab"), "original ID"),
+    "short": ("appid", account(appid="wx0123456789abcde"), "16 hex digits"),
+    "no-path": ("qt_url", account(qt_url="https://qt.example.com"), "has no path"),
+    "slash": ("qt_url_standby", account(qt_url_standby="https://qt.example.com/"), "has no path"),
+    "app_key": ("app_key", account(app_key=""), "is empty"),
+    "state_dir": ("state_dir", config_text({"state_dir": "state"}), "not an absolute path"),
+    "log": ("log", config_text({"log": "qtoa.log"}), "not an absolute path"),
+    "file": ("token", account(token="@token"), "relative name"),
+    "name": ("name", account(name="\u202eshop"), "not printable"),
+}
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_make_warns(refusing, name):
+    """The program is built; a line names the field, and says what to do."""
+    field, text, words = WARNED[name]
+    config = refusing / f"warned-{name}.h"
+    config.write_text(text)
+    done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"^{re.escape(str(config))}: warning: (accounts\[\d\]|settings)\.{field}\b"
+                     rf".*{words}.*; ", done.stderr, re.M), done.stderr
+
+
+GBK = "\u5546\u57ce".encode("gbk")
+
+
+@pytest.mark.parametrize("how,code,words", (
+    ("comment", 0, ":1: warning: not UTF-8: "), ("mark", 0, None),
+    ("utf-16", 2, ": is UTF-16, which Notepad of Windows calls Unicode; save it as UTF-8"),
+    ("utf-16-be", 2, ": is UTF-16"), ("secret", 2, "service_secret (safe): character 1 is not")))
+def test_make_reads_a_file_in_another_encoding(refusing, how, code, words):
+    """A file with bytes that are not UTF-8 is named, with the line; UTF-16 is not compiled."""
+    good, config = account(), refusing / f"encoding-{how}.h"
+    config.write_bytes({
+        "comment": b"/* " + GBK + b" */\n" + good.encode(), "mark": b"\xef\xbb\xbf" + good.encode(),
+        "secret": good.encode().replace(SAFE.service_secret.encode(), GBK),
+        "utf-16": good.encode("utf-16"), "utf-16-be": b"\xfe\xff" + good.encode("utf-16-be"),
+    }[how])
+    done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+    assert done.returncode == code, done.stderr
+    if words is None:
+        assert done.stderr == ""
+    else:
+        assert words in done.stderr and "stray" not in done.stderr, done.stderr
 
 
 def test_make_takes_what_is_right(refusing):

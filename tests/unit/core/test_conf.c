@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/conf.h"
+#include "core/conf_warn.h"
 #include "tests/unit/unit.h"
 
 #define X32	"0123456789abcdef0123456789abcdef"
@@ -44,6 +45,20 @@ add_line(void *ctx, const char *line)
 	s->lines++;
 	assert_int_equal(buf_puts(&s->text, line), ERR_OK);
 	assert_int_equal(buf_puts(&s->text, "\n"), ERR_OK);
+}
+
+static void
+add_warning(void *ctx, const struct conf *c, int i, const char *field, const char *what,
+    const char *remedy)
+{
+	char	 line[512];
+
+	if (i == -1)
+		(void)snprintf(line, sizeof(line), "settings.%s %s; %s", field, what, remedy);
+	else
+		(void)snprintf(line, sizeof(line), "accounts[%d].%s (%s) %s; %s", i, field,
+		    c->accounts[i].path, what, remedy);
+	add_line(ctx, line);
 }
 
 /* The problems as text, with a NUL, so that strstr() can search it. */
@@ -229,6 +244,11 @@ static const struct {
 	{ "qt_url with a line end", ACCOUNT(qt_url), "https://qt.example/\r\nX: y", SAFE },
 	{ "qt_url over 1024", ACCOUNT(qt_url), "https://qt.example/" X1024, SAFE },
 	{ "app_key over 256", ACCOUNT(app_key), X256 "a", SAFE },
+	{ "app_key with a blank before", ACCOUNT(app_key), " key", SAFE },
+	{ "app_key with a line end", ACCOUNT(app_key), "key\n", SAFE },
+	{ "app_key with a mark", ACCOUNT(app_key), "\xEF\xBB\xBFkey", SAFE },
+	{ "secret with a no-break space", ACCOUNT(secret), "secret\xC2\xA0", SAFE },
+	{ "service_secret in GBK", ACCOUNT(service_secret), "\xD6\xD0\xCE\xC4", SAFE },
 	{ "no service_id", ACCOUNT(service_id), NULL, SAFE },
 	{ "empty service_id", ACCOUNT(service_id), "", SAFE },
 	{ "service_id over 256", ACCOUNT(service_id), X256 "a", SAFE },
@@ -531,9 +551,30 @@ from_files(void **state)
 		{ "no line end", BYTES("secret"), "secret" },
 		{ "line end", BYTES("secret\n"), "secret" },
 		{ "CR LF", BYTES("secret\r\n"), "secret" },
-		{ "blanks stay", BYTES(" se cret \n"), " se cret " },
+		{ "blanks around", BYTES(" \tse cret \n"), "se cret" },
 		{ "@ and $ are themselves", BYTES("@/etc/passwd"), "@/etc/passwd" },
-		{ "inner line end stays", BYTES("a\nb\n"), "a\nb" },
+		{ "Windows' Notepad", BYTES("\xEF\xBB\xBFsec2\r\n"), "sec2" },
+		{ "two marks, blanks between", BYTES("\xEF\xBB\xBF \xEF\xBB\xBFs"), "s" },
+		{ "mark at the end", BYTES("s\xEF\xBB\xBF"), "s" },
+		{ "no-break space", BYTES("\xC2\xA0s\xC2\xA0\n"), "s" },
+		{ "wide blank", BYTES("\xE3\x80\x80s\xE3\x80\x80"), "s" },
+		{ "zero width space around", BYTES("\xE2\x80\x8Bs\xE2\x80\x8B\r\n"), "s" },
+		{ "line separator around", BYTES("s\xE2\x80\xA8"), "s" },
+		{ "form feed, vertical tab, NEL", BYTES("\f\vs\xC2\x85"), "s" },
+		{ "Chinese", BYTES("\xE4\xB8\xAD\n"), "\xE4\xB8\xAD" },
+		{ "only a mark", BYTES("\xEF\xBB\xBF"), NULL },
+		{ "only white space", BYTES(" \t\r\n\xE3\x80\x80"), NULL },
+		{ "inner line end", BYTES("a\nb\n"), NULL },
+		{ "inner tab", BYTES("a\tb"), NULL },
+		{ "inner mark", BYTES("a\xEF\xBB\xBF" "b"), NULL },
+		{ "inner zero width space", BYTES("a\xE2\x80\x8B" "b"), NULL },
+		{ "inner no-break space", BYTES("a\xC2\xA0" "b"), NULL },
+		{ "escape", BYTES("\x1b[31m"), NULL },
+		{ "override of the direction", BYTES("a\xE2\x80\xAE"), NULL },
+		{ "GBK", BYTES("\xD6\xD0\xCE\xC4"), NULL },
+		{ "UTF-16, little end first", BYTES("\xFF\xFEs\0e\0c\0"), NULL },
+		{ "UTF-16, big end first", BYTES("\xFE\xFF\0s\0e\0c"), NULL },
+		{ "UTF-16 without a mark", BYTES("s\0e\0c\0\r\0\n\0"), NULL },
 		{ "empty", BYTES(""), NULL },
 		{ "only a line end", BYTES("\n"), NULL },
 		{ "NUL", BYTES("a\0b"), NULL },
@@ -676,6 +717,199 @@ settings_from_outside(void **state)
 	buf_free(&s.text);
 }
 
+/* What is wrong with a file is said, and not what is in it. */
+static void
+words_about_files(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct slice	 content;
+		const char	*words;
+	} cases[] = {
+		{ "UTF-16", BYTES("\xFF\xFEs\0e\0c\0"), "is UTF-16, which Notepad" },
+		{ "UTF-16 without a mark", BYTES("s\0e\0c\0"), "is UTF-16, which Notepad" },
+		{ "NUL", BYTES("sec\0"), "has a NUL byte" },
+		{ "GBK", BYTES("sec\xD6\xD0"), "character 4 is not UTF-8: save" },
+		{ "zero width space", BYTES("s\xE2\x80\x8B" "ec"), "character 2 is U+200B, which" },
+		{ "two lines", BYTES("sec\nsec"), "character 4 is U+000A, which" },
+		{ "nothing", BYTES("\xEF\xBB\xBF\r\n"), "missing: copy it from" },
+	};
+	char		 value[300];
+	struct conf	 c;
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(value, sizeof(value), "@%s", unit_file("f", cases[i].content));
+		(void)load_changed(&c, &s, &(struct member)ACCOUNT(service_secret), value, SAFE);
+		if (!CHECK(cases[i].name, strstr(text_of(&s), cases[i].words) != NULL))
+			print_error("  %s", text_of(&s));
+		CHECK(cases[i].name, strstr(text_of(&s), "sec\n") == NULL &&
+		    strstr(text_of(&s), ": sec") == NULL);
+		conf_free(&c);
+		buf_free(&s.text);
+	}
+}
+
+/* Every text of an account and of the settings loses what is around its value. */
+static void
+every_field_is_stripped(void **state)
+{
+	static const struct {
+		struct member	 m;
+		const char	*value;
+	} cases[] = {
+		{ ACCOUNT(path), "acme" }, { ACCOUNT(name), "\xE4\xB8\xAD" },
+		{ ACCOUNT(appid), "wx0123456789abcdef" }, { ACCOUNT(token), "abc" },
+		{ ACCOUNT(token_old), "abc" }, { ACCOUNT(aes_key), KEY },
+		{ ACCOUNT(aes_key_old), KEY }, { ACCOUNT(qt_url), "https://qt.example/a" },
+		{ ACCOUNT(qt_url_standby), "https://qt.example/a" }, { ACCOUNT(app_key), "k" },
+		{ ACCOUNT(service_id), "i" }, { ACCOUNT(service_secret), "s" },
+		{ ACCOUNT(secret), "s" }, { ACCOUNT(control_key), "0123456789abcdef" },
+		{ ACCOUNT(control_allow), "192.0.2.7\r\n::1" },
+		{ ACCOUNT(control_url), "https://c.example/a" },
+		{ ACCOUNT(control_token_path), "$.token" },
+	};
+	char		 text[300], value[300];
+	struct conf	 c;
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < 2 * COUNT(cases); i++) {
+		(void)snprintf(text, sizeof(text), "\xEF\xBB\xBF \t%s\xC2\xA0\r\n",
+		    cases[i / 2].value);
+		(void)snprintf(value, sizeof(value), "@%s", unit_file("f", slice_of(text)));
+		assert_int_equal(setenv("QTOA_UNIT", text, 1), 0);
+		if (!check_int(cases[i / 2].m.name, load_changed(&c, &s, &cases[i / 2].m,
+		    i % 2 == 0 ? value : "$QTOA_UNIT", SAFE), 0))
+			print_error("  %s", text_of(&s));
+		else
+			check_text(cases[i / 2].m.name, *text_at(&c.accounts[0],
+			    cases[i / 2].m.off), cases[i / 2].value);
+		conf_free(&c);
+		buf_free(&s.text);
+	}
+	assert_int_equal(unsetenv("QTOA_UNIT"), 0);
+}
+
+static void
+every_setting_is_stripped(void **state)
+{
+	static const struct {
+		struct member	 m;
+		const char	*value;
+	} cases[] = {
+		{ SETTING(state_dir), "/s" }, { SETTING(ca_file), "/c" }, { SETTING(log), "syslog" },
+		{ SETTING(is_scan_yes), "\xE6\x98\xAF" }, { SETTING(is_scan_no), "0" },
+		{ SETTING(article_url), "url" }, { SETTING(wechat_api), "https://w.example" },
+		{ SETTING(report_allow), "::1 127.0.0.1" }, { SETTING(metrics_allow), "::1" },
+		{ SETTING(log_level), "notice" },
+	};
+	struct settings	 set;
+	char		 text[300];
+	struct conf	 c;
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(text, sizeof(text), "\xEF\xBB\xBF%s\xE3\x80\x80\r\n",
+		    cases[i].value);
+		assert_int_equal(setenv("QTOA_UNIT", text, 1), 0);
+		set = none;
+		*text_at(&set, cases[i].m.off) = "$QTOA_UNIT";
+		s = (struct said){ .clean = true };
+		check_int(cases[i].m.name, conf_load_from(&c, &good, 1, &set, add_line, &s), 0);
+		check_text(cases[i].m.name, *text_at(&c.set, cases[i].m.off), cases[i].value);
+		conf_free(&c);
+		buf_free(&s.text);
+	}
+	assert_int_equal(unsetenv("QTOA_UNIT"), 0);
+}
+
+/* Of an account or the settings with one odd value, that value is reported. */
+static void
+warnings(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct member	 m;
+		const char	*value, *words;	/* NULL: nothing is odd */
+	} cases[] = {
+		{ "nothing", ACCOUNT(path), "acme", NULL },
+		{ "original ID", ACCOUNT(appid), "gh_0123456789ab", "the account's original ID" },
+		{ "short AppID", ACCOUNT(appid), "wx0123456789abcde", "is not wx and 16" },
+		{ "long AppID", ACCOUNT(appid), "wx0123456789abcdef0", "is not wx and 16" },
+		{ "AppID in capitals", ACCOUNT(appid), "WX0123456789ABCDEF", "is not wx and 16" },
+		{ "AppID with an o", ACCOUNT(appid), "wxo123456789abcdef", "is not wx and 16" },
+		{ "no path", ACCOUNT(qt_url), "https://qt.example", "has no path" },
+		{ "only a slash", ACCOUNT(qt_url), "https://qt.example:443/", "has no path" },
+		{ "only a query", ACCOUNT(qt_url), "https://qt.example?a=/b", "has no path" },
+		{ "slash and query", ACCOUNT(qt_url), "https://qt.example/?a", "has no path" },
+		{ "standby", ACCOUNT(qt_url_standby), "https://b.example", "has no path" },
+		{ "no standby", ACCOUNT(qt_url_standby), NULL, NULL },
+		{ "any path", ACCOUNT(qt_url), "http://127.0.0.1:80/qt", NULL },
+		{ "no app_key", ACCOUNT(app_key), NULL, "is empty" },
+		{ "empty app_key", ACCOUNT(app_key), "", "is empty" },
+		{ "name in Chinese", ACCOUNT(name), "\xE4\xB8\xAD", NULL },
+		{ "name in GBK", ACCOUNT(name), "\xD6\xD0", "not printable UTF-8" },
+		{ "name with a blank behind", ACCOUNT(name), "a ", "not printable UTF-8" },
+		{ "name that turns around", ACCOUNT(name), "\xE2\x80\xAE" "a",
+		    "not printable UTF-8" },
+	};
+	struct conf	 c;
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		check_int(cases[i].name, load_changed(&c, &s, &cases[i].m, cases[i].value, SAFE), 0);
+		conf_warn_all(&c, add_warning, &s);
+		check_int(cases[i].name, s.lines, cases[i].words != NULL);
+		if (cases[i].words != NULL) {
+			CHECK(cases[i].name, strstr(text_of(&s), cases[i].words) != NULL);
+			CHECK(cases[i].name, names_member(text_of(&s), "accounts[0]",
+			    cases[i].m.name));
+		}
+		conf_free(&c);
+		buf_free(&s.text);
+	}
+}
+
+static void
+warnings_of_settings(void **state)
+{
+	static const struct {
+		struct member	 m;
+		const char	*value;
+		int		 lines;
+	} cases[] = {
+		{ SETTING(state_dir), "/var/lib/qtoa", 0 }, { SETTING(state_dir), "state", 1 },
+		{ SETTING(state_dir), "./state", 1 }, { SETTING(state_dir), "~/state", 1 },
+		{ SETTING(ca_file), "ca.pem", 1 }, { SETTING(ca_file), NULL, 0 },
+		{ SETTING(log), "stderr", 0 }, { SETTING(log), "syslog", 0 },
+		{ SETTING(log), "/var/log/q", 0 }, { SETTING(log), "q.log", 1 },
+	};
+	struct settings	 set;
+	struct conf	 c;
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		set = none;
+		*text_at(&set, cases[i].m.off) = cases[i].value;
+		s = (struct said){ .clean = true };
+		check_int(cases[i].m.name, conf_load_from(&c, &good, 1, &set, add_line, &s), 0);
+		conf_warn_all(&c, add_warning, &s);
+		check_int(cases[i].m.name, s.lines, cases[i].lines);
+		conf_free(&c);
+		buf_free(&s.text);
+	}
+}
+
 /* The values of config.h pass the checks of the build. */
 static void
 built_values(void **state)
@@ -683,7 +917,7 @@ built_values(void **state)
 	struct said	 s = { .clean = true };
 
 	(void)state;
-	if (!check_int("config.h", conf_check_built(add_line, &s), 0))
+	if (!check_int("config.h", conf_check_built(add_line, add_warning, &s), 0))
 		print_error("  %s", text_of(&s));
 	buf_free(&s.text);
 }
@@ -715,7 +949,8 @@ main(void)
 		TEST(several_accounts), TEST(finding), TEST(default_name), TEST(defaults),
 		TEST(bad_settings), TEST(bad_settings_texts), TEST(from_files),
 		TEST(from_no_files), TEST(from_environment), TEST(settings_from_outside),
-		TEST(built_values), TEST(load_without_memory),
+		TEST(words_about_files), TEST(every_field_is_stripped),
+		TEST(every_setting_is_stripped), TEST(warnings), TEST(warnings_of_settings), TEST(built_values), TEST(load_without_memory),
 	};
 
 	return RUN("conf", tests);

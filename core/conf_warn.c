@@ -1,0 +1,156 @@
+#include <string.h>
+
+#include "core/conf_value.h"
+#include "core/conf_warn.h"
+
+#define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* What is odd about a value, and what to do about it. */
+struct oddity {
+	const char	*what, *remedy;
+};
+
+/* NULL: nothing is odd about v, which is "" if it is not set. */
+typedef const struct oddity *find_oddity(const char *v);
+
+static bool
+begins_with(const char *v, const char *word)
+{
+	return strncmp(v, word, strlen(word)) == 0;
+}
+
+/*
+ * Accounts.
+ */
+
+static const struct oddity *
+find_appid_oddity(const char *v)
+{
+	static const struct oddity	 user_name = {
+		"is the account's original ID (gh_...), not its AppID",
+		"copy AppID, wx and 16 hex digits, from \"Basic configuration\" in WeChat's "
+		    "console",
+	};
+	static const struct oddity	 other = {
+		"is not wx and 16 hex digits, as WeChat's AppIDs are",
+		"copy AppID from \"Basic configuration\" in WeChat's console",
+	};
+
+	if (*v == '\0' || (begins_with(v, "wx") && strlen(v) == 18 &&
+	    strspn(v + 2, "0123456789abcdef") == 16))
+		return NULL;
+	return begins_with(v, "gh_") ? &user_name : &other;
+}
+
+static const struct oddity *
+find_url_oddity(const char *v)
+{
+	static const struct oddity	 no_path = {
+		"has no path: QT takes messages at /server/thirdPartyDataSource",
+		"give the whole URL of QT",
+	};
+	const char			*host = strstr(v, "://"), *path;
+
+	if (host == NULL)
+		return NULL;
+	path = host + 3 + strcspn(host + 3, "/?");
+	return path[0] == '/' && path[1] != '\0' && path[1] != '?' ? NULL : &no_path;
+}
+
+static const struct oddity *
+find_app_key_oddity(const char *v)
+{
+	static const struct oddity	 empty = {
+		"is empty: QT's document requires it",
+		"copy the application key (appkey) from QT's console",
+	};
+
+	return *v == '\0' ? &empty : NULL;
+}
+
+static const struct oddity *
+find_name_oddity(const char *v)
+{
+	static const struct oddity	 not_text = {
+		"has a character that is not printable UTF-8: the log escapes it",
+		"write the name again, and save the file that has it as UTF-8",
+	};
+	struct conf_value_reason	 why;
+
+	return conf_value_has_only(&why, v, CONF_TEXT) ? NULL : &not_text;
+}
+
+/*
+ * Settings.
+ */
+
+static const struct oddity *
+find_path_oddity(const char *v)
+{
+	static const struct oddity	 relative = {
+		"is not an absolute path: it depends on the directory where qtoa is started",
+		"write the whole path, which begins with /",
+	};
+
+	return *v == '\0' || *v == '/' ? NULL : &relative;
+}
+
+static const struct oddity *
+find_log_oddity(const char *v)
+{
+	return strcmp(v, "stderr") == 0 || strcmp(v, "syslog") == 0 ? NULL : find_path_oddity(v);
+}
+
+struct warn_rule {
+	const char	*field;
+	size_t		 off;
+	find_oddity	*find;
+};
+
+static const struct warn_rule	account_rules[] = {
+	{ "name", offsetof(struct account, name), find_name_oddity },
+	{ "appid", offsetof(struct account, appid), find_appid_oddity },
+	{ "qt_url", offsetof(struct account, qt_url), find_url_oddity },
+	{ "qt_url_standby", offsetof(struct account, qt_url_standby), find_url_oddity },
+	{ "app_key", offsetof(struct account, app_key), find_app_key_oddity },
+};
+
+static const struct warn_rule	settings_rules[] = {
+	{ "state_dir", offsetof(struct settings, state_dir), find_path_oddity },
+	{ "ca_file", offsetof(struct settings, ca_file), find_path_oddity },
+	{ "log", offsetof(struct settings, log), find_log_oddity },
+};
+
+struct warning_sink {
+	conf_warning		*fn;
+	void			*ctx;
+	const struct conf	*c;
+};
+
+static void
+apply_rules(const struct warning_sink *w, int i, const struct warn_rule *rules, size_t n,
+    const void *base)
+{
+	const struct oddity	*odd;
+	const char		*v;
+	size_t			 k;
+
+	for (k = 0; k < n; k++) {
+		v = *(const char *const *)(const void *)((const char *)base + rules[k].off);
+		if (v == NULL)
+			v = "";
+		if (!conf_value_is_indirect(v) && (odd = rules[k].find(v)) != NULL)
+			w->fn(w->ctx, w->c, i, rules[k].field, odd->what, odd->remedy);
+	}
+}
+
+void
+conf_warn_all(const struct conf *c, conf_warning *fn, void *ctx)
+{
+	const struct warning_sink	 w = { fn, ctx, c };
+	size_t				 i;
+
+	for (i = 0; i < c->n; i++)
+		apply_rules(&w, (int)i, account_rules, NELEM(account_rules), &c->accounts[i]);
+	apply_rules(&w, -1, settings_rules, NELEM(settings_rules), &c->set);
+}
