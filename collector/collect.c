@@ -147,7 +147,7 @@ read_envelope(struct collector *c)
 	e->nested = e->twice = false;
 	memset(e->need, 0, sizeof(e->need));
 	memset(&e->push, 0, sizeof(e->push));
-	if ((c->json = json_parse(c->body)) == NULL)
+	if ((c->json = json_parse_strict(c->body)) == NULL)
 		return refuse_message(c, NOT_JSON, "");
 	if ((er = json_each(c->json, add_field, e)) != ERR_OK)
 		return er;

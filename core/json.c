@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "core/json.h"
+#include "core/json_clean.h"
 #include "core/jsonpath.h"
 #include "core/utf8.h"
 
@@ -16,23 +17,80 @@ enum {
 
 /* A struct json is a json_t of the library jansson, which no header shows. */
 
-struct json *
-json_parse_any(struct slice text)
+/* A \u0000 within a string is odd, but it is a character like any other. */
+enum { STRICT = JSON_ALLOW_NUL, ANY = STRICT | JSON_DECODE_ANY };
+
+/*
+ * Reads text as it is, else cleaned.  Most JSON is good: it is cleaned only after the library has
+ * refused it.  *clean: the clean text that was read; empty: text itself was.
+ */
+static json_t *
+load_foreign(struct buf *clean, struct slice text, size_t flags)
 {
-	/* A \u0000 within a string is odd, but is signed like any other character. */
-	return (struct json *)json_loadb(text.p, text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+	enum json_bytes	 bytes;
+	json_t		*root = json_loadb(text.p, text.len, flags, NULL);
+
+	for (bytes = 0; bytes < JSON_BYTES__MAX && root == NULL; bytes++) {
+		buf_reset(clean);
+		if (json_clean(clean, text, bytes) == ERR_OK)
+			root = json_loadb(clean->p, clean->len, flags, NULL);
+	}
+	return root;
 }
 
-struct json *
-json_parse(struct slice text)
+static json_t *
+load_text(struct slice text, size_t flags)
 {
-	json_t	*root = (json_t *)json_parse_any(text);
+	struct buf	 clean = { 0 };
+	json_t		*root = load_foreign(&clean, text, flags);
 
+	buf_free(&clean);
+	return root;
+}
+
+static struct json *
+object_only(json_t *root)
+{
 	if (root != NULL && !json_is_object(root)) {
 		json_decref(root);
 		return NULL;
 	}
 	return (struct json *)root;
+}
+
+struct json *
+json_parse_any(struct slice text)
+{
+	return (struct json *)load_text(text, ANY);
+}
+
+struct json *
+json_parse_body(struct buf *body)
+{
+	struct buf	 clean = { .max = body->max };
+	json_t		*root = load_foreign(&clean, buf_slice(body), ANY);
+
+	if (root != NULL && clean.len != 0) {
+		buf_free(body);
+		*body = clean;
+	} else {
+		buf_free(&clean);
+	}
+	return (struct json *)root;
+}
+
+struct json *
+json_parse_strict(struct slice text)
+{
+	return object_only(json_loadb(text.p, text.len, STRICT, NULL));
+}
+
+struct json *
+json_parse_lenient(struct slice text)
+{
+	/* As a fraction an integer may have any number of digits. */
+	return object_only(load_text(text, STRICT | JSON_DISABLE_EOF_CHECK |
+	    JSON_DECODE_INT_AS_REAL));
 }
 
 void

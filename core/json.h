@@ -14,12 +14,27 @@ enum json_kind {
 
 struct json;
 
-/* Reads a JSON object; the last of repeated members counts.  NULL: no object, or no memory. */
-struct json	*json_parse(struct slice text);
+/*
+ * Reads a JSON object, strictly, since in what is signed no byte may have two meanings.  The last
+ * of repeated members counts.  NULL: no object, or no memory.
+ */
+struct json	*json_parse_strict(struct slice text);
 void		 json_free(struct json *j);
 
-/* Reads any JSON value, also an array.  The result is for json_path() and json_free() only. */
+/*
+ * Reads an object that is not signed: if it is wrong only in the way of core/json_clean.h, it is
+ * read as that cleans it.  Something may follow it, and its numbers may be of any size.
+ */
+struct json	*json_parse_lenient(struct slice text);
+
+/*
+ * Reads any JSON value, also an array, which is cleaned, too.  Nothing may follow it.  The result is
+ * for json_path() and json_free() only.
+ */
 struct json	*json_parse_any(struct slice text);
+
+/* The same; a body that had to be cleaned is replaced by its clean text, for others to read. */
+struct json	*json_parse_body(struct buf *body);
 
 /* A member's text, which lives as long as j; absent: there is no such member, or no string. */
 struct slice	 json_text(const struct json *j, const char *name);

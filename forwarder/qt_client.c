@@ -114,7 +114,7 @@ read_answer(struct qt_result *res)
 
 	if (recall_answer(res))
 		return;
-	j = json_parse(buf_slice(&res->http.body));
+	j = json_parse_lenient(buf_slice(&res->http.body));
 	code = j == NULL ? (struct slice){ NULL, 0 } : json_text(j, "code");
 	if (j == NULL) {
 		set_why(res, "answer is not JSON");

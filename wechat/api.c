@@ -31,7 +31,7 @@ make_api_url(struct buf *url, const struct settings *set, const struct api_call 
 
 /* Reads what WeChat answers to one request. */
 static enum api_result
-read_api_answer(struct api_answer *a, const struct http_answer *got, const struct access_token *t)
+read_api_answer(struct api_answer *a, struct http_answer *got, const struct access_token *t)
 {
 	struct json	*j;
 	enum api_result	 result = API_OK;

@@ -80,7 +80,7 @@ errcode_of_token(int64_t code)
 }
 
 struct json *
-errcode_parse(const struct http_answer *answer, const char *who, char *why, size_t size)
+errcode_parse(struct http_answer *answer, const char *who, char *why, size_t size)
 {
 	struct json	*j = NULL;
 
@@ -89,7 +89,7 @@ errcode_parse(const struct http_answer *answer, const char *who, char *why, size
 	else if (answer->status != 200)
 		errcode_print(why, size, "%s: HTTP %d instead of 200%s", who, answer->status,
 		    answer->status / 100 == 3 ? ", redirects are not followed" : "");
-	else if ((j = json_parse_any(buf_slice(&answer->body))) == NULL)
+	else if ((j = json_parse_body(&answer->body)) == NULL)
 		errcode_print(why, size, "%s: the answer, %zu bytes, is not JSON", who,
 		    answer->body.len);
 	return j;

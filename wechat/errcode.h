@@ -41,9 +41,10 @@ const struct errcode	*errcode_of_token(int64_t code);
 
 /*
  * The JSON of an HTTP answer; the caller frees it.  NULL: there is no answer, its status is not
- * 200, or it is not JSON; then why (size bytes) begins with `who` and tells the reason.
+ * 200, or it is not JSON; then why (size bytes) begins with `who` and tells the reason.  A body
+ * that had to be cleaned (core/json_clean.h) is clean afterwards.
  */
-struct json		*errcode_parse(const struct http_answer *answer, const char *who,
+struct json		*errcode_parse(struct http_answer *answer, const char *who,
 			    char *why, size_t size);
 
 /* The integer at a JSONPath, with or without quotes; 0: there is no integer. */

@@ -25,12 +25,13 @@ $(B)/fuzz/libqtoa.a: $(filter-out %/core/conf.o,$(FUZZ_OBJS))
 	$(AR) rcs $@ $^
 
 $(FUZZ_BINS): %: %.o $(B)/fuzz/libqtoa.a
-	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(MXML) -lcrypto
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(MXML) -lcrypto \
+	    $(shell pkg-config --libs jansson)
 
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(B)/fuzz/tests/fuzz/fuzz_%
 	@mkdir -p $(B)/fuzz/$*
 	$< -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=30 -print_final_stats=1 \
-	    -artifact_prefix=$(B)/fuzz/ -dict=tests/fuzz/$(if $(filter query,$*),query,xml).dict \
+	    -artifact_prefix=$(B)/fuzz/ -dict=$(or $(wildcard tests/fuzz/$*.dict),tests/fuzz/xml.dict) \
 	    $(B)/fuzz/$* tests/fuzz/corpus/$*
 
 fuzz: $(FUZZ_TARGETS:%=fuzz-%)

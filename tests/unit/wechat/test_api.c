@@ -123,6 +123,32 @@ answers(void **state)
 	place_fini(&p);
 }
 
+/* What WeChat writes wrongly is handed on as JSON that is right. */
+static void
+foreign_bytes(void **state)
+{
+	static const struct {
+		const char	*name, *body, *want;
+	} cases[] = {
+		{ "control in a title", "{\"list\":[{\"title\":\"a\bb\"}]}",
+		    "{\"list\":[{\"title\":\"a\\u0008b\"}]}" },
+		{ "title cut within a character", "{\"title\":\"\xE4\xBD\"}",
+		    "{\"title\":\"\xEF\xBF\xBD\"}" },
+		{ "mark", "\xEF\xBB\xBF{\"list\":[]}", "{\"list\":[]}" },
+	};
+	struct place	 p;
+	size_t		 i;
+
+	(void)state;
+	place_init(&p);
+	for (i = 0; i < COUNT(cases); i++) {
+		peer_say(p.peer, PATH, "200 OK", cases[i].body, false);
+		check_int(cases[i].name, call(&p, PATH, NULL, "{}"), API_OK);
+		check_bytes(cases[i].name, buf_slice(&p.answer.body), slice_of(cases[i].want));
+	}
+	place_fini(&p);
+}
+
 /* The request that is sent. */
 static void
 requests(void **state)
@@ -274,8 +300,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(answers), TEST(requests), TEST(refused_tokens), TEST(both_refused),
-		TEST(no_token), TEST(codes),
+		TEST(answers), TEST(foreign_bytes), TEST(requests), TEST(refused_tokens),
+		TEST(both_refused), TEST(no_token), TEST(codes),
 	};
 
 	return RUN("wxapi", tests);
