@@ -23,8 +23,7 @@ enum { RETRY_STEP = 5000 };	/* ids in one transaction */
 
 struct retrying {
 	const struct conf	*conf;
-	const char		*account;	/* NULL: all accounts */
-	int64_t			 from, to;	/* ids of this step */
+	struct queue_choice	 choice;	/* its ids are those of this step */
 	int64_t			 last;		/* the queue's last id */
 	int64_t			 n;		/* messages of this step that are due now */
 	char			 of[128];	/* retry of one message: its account */
@@ -35,7 +34,7 @@ retry_range(struct db *db, void *arg)
 {
 	struct retrying	*r = arg;
 
-	return queue_retry(db, r->from, r->to, r->account, &r->n);
+	return queue_retry(db, &r->choice, &r->n);
 }
 
 static enum error
@@ -54,7 +53,7 @@ retry_one(struct db *db, void *arg)
 	enum error	 er;
 
 	*r->of = '\0';
-	if ((er = queue_show(db, r->from, copy_account, r)) == ERR_OK &&
+	if ((er = queue_show(db, r->choice.from, copy_account, r)) == ERR_OK &&
 	    (er = retry_range(db, r)) == ERR_OK && r->n != 0)
 		er = breaker_reset(db, r->conf, r->of);
 	return er;
@@ -67,7 +66,7 @@ begin_retry(struct db *db, void *arg)
 	enum error	 er;
 
 	if ((er = queue_last(db, &r->last)) == ERR_OK)
-		er = breaker_reset(db, r->conf, r->account);
+		er = breaker_reset(db, r->conf, r->choice.account);
 	return er;
 }
 
@@ -89,10 +88,12 @@ retry_in_store(struct session *session, store_work *work, struct retrying *r)
 static bool
 retry_all(struct session *session, struct retrying *r, int64_t *sum)
 {
+	struct queue_choice	*c = &r->choice;
+
 	if (!retry_in_store(session, begin_retry, r))
 		return false;
-	for (r->from = 1; r->from <= r->last; r->from = r->to + 1) {
-		r->to = r->from + RETRY_STEP - 1;
+	for (c->from = 1; c->from <= r->last; c->from = c->to + 1) {
+		c->to = c->from + RETRY_STEP - 1;
 		if (!retry_in_store(session, retry_range, r))
 			return false;
 		*sum += r->n;
@@ -100,38 +101,71 @@ retry_all(struct session *session, struct retrying *r, int64_t *sum)
 	return true;
 }
 
+/* Reads the arguments.  *of: the word for a message, an account or all; NULL: there is no word. */
+static bool
+read_retry(const char **of, const char **outcome, int argc, char **argv)
+{
+	int	 i;
+
+	*of = *outcome = NULL;
+	for (i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--outcome") == 0 && i + 1 < argc && *outcome == NULL)
+			*outcome = argv[++i];
+		else if (*of == NULL && *argv[i] != '-')
+			*of = argv[i];
+		else
+			return false;
+	return *of != NULL || *outcome != NULL;
+}
+
+/* Retries one message.  False: the store failed, or there is no such message. */
+static bool
+retry_message(struct session *session, struct retrying *r, int64_t *sum)
+{
+	r->choice.to = r->choice.from;
+	if (!retry_in_store(session, retry_one, r))
+		return false;
+	if ((*sum = r->n) == 0)
+		(void)fprintf(stderr, "qtoa: there is no pending or dead message %lld%s\n",
+		    (long long)r->choice.from, r->choice.outcome != NULL ?
+		    " with this outcome" : "");
+	return *sum != 0;
+}
+
+/* Retries the messages of one account, or of all.  False: the store failed, or no such account. */
+static bool
+retry_account(struct session *session, struct retrying *r, int64_t *sum, const char *of)
+{
+	if (of != NULL && strcmp(of, "all") != 0) {
+		r->choice.account = of + (*of == '/');
+		if (conf_account(r->conf, slice_of(r->choice.account)) == NULL) {
+			(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"; qtoa check "
+			    "lists the accounts\n", r->choice.account);
+			return false;
+		}
+	}
+	return retry_all(session, r, sum);
+}
+
 static int
 run_retry(struct session *session, int argc, char **argv)
 {
 	struct retrying	 r = { .conf = session->services.conf };
+	const char	*of;
 	bool		 one;
 	int64_t		 sum = 0;
 
-	if (argc != 1)
+	if (!read_retry(&of, &r.choice.outcome, argc, argv))
 		return cli_usage_why("queue retry", "write /ACCOUNT for a path that looks like an "
 		    "ID or is all");
+	one = of != NULL && session_read_id(&r.choice.from, of);
 	if (!session->usable)
 		return CLI_WRONG;	/* messages have told the problems */
-	if ((one = session_read_id(&r.from, argv[0]))) {
-		r.to = r.from;
-		if (!retry_in_store(session, retry_one, &r))
-			return CLI_WRONG;
-		sum = r.n;
-	} else {
-		r.account = argv[0] + (*argv[0] == '/');
-		if (strcmp(argv[0], "all") == 0)
-			r.account = NULL;
-		if (r.account != NULL && conf_account(r.conf, slice_of(r.account)) == NULL) {
-			(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"; qtoa check "
-			    "lists the accounts\n", r.account);
-			return CLI_WRONG;
-		}
-		if (!retry_all(session, &r, &sum))
-			return CLI_WRONG;
-	}
-	if (one && sum == 0) {
-		(void)fprintf(stderr, "qtoa: there is no pending or dead message %lld\n",
-		    (long long)r.from);
+	if (one ? !retry_message(session, &r, &sum) : !retry_account(session, &r, &sum, of))
+		return CLI_WRONG;
+	if (sum == 0 && r.choice.outcome != NULL) {
+		(void)fprintf(stderr, "qtoa: no message has the last outcome \"%s\"; qtoa queue "
+		    "list shows them\n", r.choice.outcome);
 		return CLI_WRONG;
 	}
 	(void)printf("%lld message%s due now\n", (long long)sum, sum == 1 ? " is" : "s are");

@@ -47,13 +47,16 @@ const struct verb verb_table[] = {
 	    "its body.",
 	  .status = "0 the message is there, 1 it is not",
 	  .examples = { "qtoa queue show 17" } },
-	{ "queue retry", "ID|all|ACCOUNT", "send messages again, now",
+	{ "queue retry", "[ID|all|ACCOUNT]", "send messages again, now",
 	  .about = "Messages that wait become due now, whatever their back-off says; messages "
 	    "that QT refused wait again; an account that was stopped goes on.  The program below "
 	    "the web server sends the messages, or qtoa drain does.  /ACCOUNT is an account whose "
 	    "path looks like an ID or is the word all.",
 	  .status = "0 they are due, 1 there is no such message or account",
-	  .examples = { "qtoa queue retry 17", "qtoa queue retry shop" } },
+	  .options = { { "--outcome", "TEXT", "only those with this last outcome, of all accounts or "
+	    "one, as qtoa queue list shows it", false } },
+	  .examples = { "qtoa queue retry 17", "qtoa queue retry shop",
+	    "qtoa queue retry --outcome 'HTTP 404'" } },
 	{ "queue drop", "ID", "delete a message; QT never gets it",
 	  .about = "Deletes a message for good, after a question.  If WeChat repeats the message, "
 	    "qtoa does not take it in again.",

@@ -28,8 +28,8 @@ void		 json_free(struct json *j);
 struct json	*json_parse_lenient(struct slice text);
 
 /*
- * Reads any JSON value, also an array, which is cleaned, too.  Nothing may follow it.  The result is
- * for json_path() and json_free() only.
+ * Reads any JSON value, also an array, which is cleaned, too.  Nothing may follow it.  The result
+ * is for json_path() and json_free() only.
  */
 struct json	*json_parse_any(struct slice text);
 

@@ -31,6 +31,8 @@ struct endpoint {
 	int64_t		 opened_ms;	/* since when the breaker is open; 0: it is closed */
 	int64_t		 probes;	/* probes that failed since then */
 	int64_t		 probe_ms;	/* when the next probe is due */
+	int64_t		 gateway_ms;	/* since when not QT but another answers; 0: it is not so */
+	char		 why[128];	/* the last failure, in words */
 };
 
 struct breakers {
@@ -180,6 +182,18 @@ breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms)
 	return gate;
 }
 
+void
+breaker_look(struct breakers *b, struct breaker_state *state, const struct account *a)
+{
+	const struct endpoint	*e = &b->endpoints[breaker_endpoint(b, a)];
+
+	state->gate = breaker_gate(b, a, &state->probe_ms);
+	(void)pthread_mutex_lock(&b->lock);
+	state->gateway_ms = e->gateway_ms;
+	memcpy(state->why, e->why, sizeof(state->why));
+	(void)pthread_mutex_unlock(&b->lock);
+}
+
 bool
 breaker_take_probe(struct locks *locks, struct lock *probe, const struct account *a)
 {
@@ -193,7 +207,7 @@ static enum breaker_news
 news_of(const struct qt_result *res)
 {
 	if (!res->alive)
-		return NEWS_TROUBLE;
+		return res->http.status == 0 ? NEWS_TROUBLE : NEWS_GATEWAY;
 	return res->outcome == QT_CONFIG ? NEWS_STOP : NEWS_ALIVE;
 }
 
@@ -204,7 +218,10 @@ breaker_judge(struct breakers *b, struct breaker_report *r, const struct account
 	const struct endpoint	*e = &b->endpoints[breaker_endpoint(b, a)];
 
 	*r = (struct breaker_report){ .account = a, .news = news_of(res),
-	    .why = *res->code != '\0' ? res->code : res->http.why };
+	    .why = res->alive && *res->code != '\0' ? res->code : res->http.why };
+	/* A message that is too large for a gateway says nothing of others. */
+	if (!res->alive && res->outcome == QT_REFUSED)
+		return;
 	(void)pthread_mutex_lock(&b->lock);
 	r->matters = r->news != NEWS_ALIVE || e->fails != 0 || e->opened_ms != 0;
 	(void)pthread_mutex_unlock(&b->lock);
@@ -270,20 +287,29 @@ load_stops(struct db *db, const struct breakers *b, bool *stopped)
  * Rows of end points.
  */
 
+static void
+keep_why(struct endpoint *e, struct slice why)
+{
+	(void)snprintf(e->why, sizeof(e->why), "%.*s", (int)why.len, why.p != NULL ? why.p : "");
+}
+
 static enum error
 load_endpoint(struct db *db, struct endpoint *e)
 {
 	struct db_rows	 rows;
 	enum error	 er;
 
-	e->fails = e->opened_ms = e->probes = e->probe_ms = 0;
-	er = db_start(db, &rows, "SELECT fails, opened, probes, probe FROM endpoint "
-	    "WHERE url = ?", DB_VALUES(db_s(e->url)));
+	e->fails = e->opened_ms = e->probes = e->probe_ms = e->gateway_ms = 0;
+	e->why[0] = '\0';
+	er = db_start(db, &rows, "SELECT fails, opened, probes, probe, gateway, outcome "
+	    "FROM endpoint WHERE url = ?", DB_VALUES(db_s(e->url)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		e->fails = db_col_int(&rows, 0);
 		e->opened_ms = db_col_int(&rows, 1);
 		e->probes = db_col_int(&rows, 2);
 		e->probe_ms = db_col_int(&rows, 3);
+		e->gateway_ms = db_col_int(&rows, 4);
+		keep_why(e, db_col(&rows, 5));
 		if (e->probe_ms > clock_wall_ms() + 2 * PROBE_MAX_MS)	/* the clock was set back */
 			e->probe_ms = 0;
 	}
@@ -292,14 +318,14 @@ load_endpoint(struct db *db, struct endpoint *e)
 }
 
 static enum error
-store_endpoint(struct db *db, const struct endpoint *e, const char *why)
+store_endpoint(struct db *db, const struct endpoint *e)
 {
 	return db_run(db, NULL, "INSERT INTO endpoint (url, fails, opened, probes, probe, "
-	    "outcome) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET "
+	    "gateway, outcome) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET "
 	    "fails = excluded.fails, opened = excluded.opened, probes = excluded.probes, "
-	    "probe = excluded.probe, outcome = excluded.outcome",
+	    "probe = excluded.probe, gateway = excluded.gateway, outcome = excluded.outcome",
 	    DB_VALUES(db_s(e->url), db_i(e->fails), db_i(e->opened_ms), db_i(e->probes),
-	    db_i(e->probe_ms), db_s(why)));
+	    db_i(e->probe_ms), db_i(e->gateway_ms), db_s(e->why)));
 }
 
 /* The pause before the next probe: 1 s, doubling to 10 s, by chance up to a quarter shorter. */
@@ -316,10 +342,14 @@ change_endpoint(struct endpoint *e, enum breaker_news news, int64_t fails_max, i
 {
 	bool	 was_open = e->opened_ms != 0;
 
-	if (news != NEWS_TROUBLE) {
-		e->fails = e->opened_ms = e->probes = e->probe_ms = 0;
+	if (news != NEWS_TROUBLE && news != NEWS_GATEWAY) {
+		e->fails = e->opened_ms = e->probes = e->probe_ms = e->gateway_ms = 0;
 		return was_open ? BREAKER_CLOSED : BREAKER_SAME;
 	}
+	if (news == NEWS_TROUBLE)
+		e->gateway_ms = 0;
+	else if (e->gateway_ms == 0)
+		e->gateway_ms = now_ms;
 	e->fails++;
 	if (was_open) {
 		/* An attempt that fails earlier is not a probe. */
@@ -369,7 +399,7 @@ static enum error
 store_report(struct db *db, const struct breakers *b, const struct breaker_report *r,
     const struct endpoint *e, int64_t now_ms)
 {
-	enum error	 er = store_endpoint(db, e, r->why);
+	enum error	 er = store_endpoint(db, e);
 
 	if (er == ERR_OK && r->change != BREAKER_SAME)
 		er = make_endpoint_due(db, b, breaker_endpoint(b, r->account), now_ms);
@@ -395,6 +425,7 @@ breaker_settle(struct breakers *b, struct breaker_report *r, struct db *db)
 	if (db != NULL && (er = load_endpoint(db, &e)) != ERR_OK)
 		return er;
 	r->change = change_endpoint(&e, r->news, b->conf->set.breaker_fails, now_ms);
+	keep_why(&e, slice_of(r->why));
 	if (db != NULL && (er = store_report(db, b, r, &e, now_ms)) != ERR_OK)
 		return er;
 	if (r->news == NEWS_STOP)

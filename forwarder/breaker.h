@@ -57,10 +57,24 @@ void			 breaker_enter(struct breakers *b, const struct account *a, int64_t *mark
 void			 breaker_leave(struct breakers *b, const struct account *a, int64_t mark);
 bool			 breaker_is_saturated(struct breakers *b, const struct account *a);
 
+/*
+ * What is known of the end point of an account.  gateway_ms: since when it has not been QT who
+ * answers there (ms since the epoch); 0: QT answers, or nobody.
+ */
+struct breaker_state {
+	enum breaker_gate	 gate;
+	int64_t			 probe_ms;	/* as of breaker_gate() */
+	int64_t			 gateway_ms;
+	char			 why[128];	/* the last failure, in words */
+};
+void			 breaker_look(struct breakers *b, struct breaker_state *state,
+			    const struct account *a);
+
 /* What an attempt says of the end point and the account. */
 enum breaker_news {
 	NEWS_ALIVE,	/* QT answered, with success or not */
-	NEWS_TROUBLE,	/* no answer, or an answer that is not QT's */
+	NEWS_TROUBLE,	/* no answer */
+	NEWS_GATEWAY,	/* an answer that is not QT's, which is trouble, too */
 	NEWS_STOP	/* QT does not accept the account's keys */
 };
 
@@ -74,7 +88,7 @@ enum breaker_change { BREAKER_SAME, BREAKER_OPENED, BREAKER_CLOSED, BREAKER_STOP
 struct breaker_report {
 	const struct account	*account;
 	enum breaker_news	 news;
-	bool			 matters;	/* the news is a change: it must be settled */
+	bool			 matters;	/* the news may be a change: it must be settled */
 	const char		*why;		/* QT's code, else words; borrowed */
 	enum breaker_change	 change;	/* what breaker_settle() has changed */
 };

@@ -86,6 +86,14 @@ is_repeat(const struct services *s, enum dedup_as *as, const unsigned char *key,
  * Then: ask QT, if it may be asked.
  */
 
+/* True: QT would have to be asked for ever.  A page may well be a gateway's for some hours. */
+static bool
+is_given_up(const struct queue_message *row, const struct qt_result *qt)
+{
+	return row->unread >= DELIVER_UNREAD_MAX &&
+	    (!qt->page || clock_wall_ms() - row->received_ms >= DELIVER_PAGE_MS);
+}
+
 void
 deliver_judge(struct queue_message *row, const struct qt_result *qt)
 {
@@ -93,12 +101,22 @@ deliver_judge(struct queue_message *row, const struct qt_result *qt)
 		[QT_DELIVERED]	= QUEUE_DELIVERED,
 		[QT_RETRY]	= QUEUE_PENDING,
 		[QT_CONFIG]	= QUEUE_PENDING,
+		[QT_GATEWAY]	= QUEUE_PENDING,
+		[QT_UNREADABLE]	= QUEUE_PENDING,
 		[QT_REFUSED]	= QUEUE_DEAD,
 	};
+	const bool	 page = qt->page && qt->http.status / 100 == 2;
 
 	row->state = states[qt->outcome];
 	row->outcome = slice_of(*qt->code != '\0' ? qt->code : qt->http.why);
 	row->qt_ms = qt->http.ms;
+	if (qt->outcome != QT_UNREADABLE && !page)
+		return;
+	row->unread++;
+	if (is_given_up(row, qt))
+		row->state = QUEUE_DEAD;
+	if (!page || row->state == QUEUE_DEAD)
+		row->outcome = slice_of(qt_client_unreadable);
 }
 
 /* False: the envelope could not be signed, so QT was not asked. */
@@ -314,7 +332,7 @@ reset_delivery(struct delivery *d)
 	d->detail[0] = d->qt.code[0] = '\0';
 	d->qt.http.status = d->qt.http.ms = 0;
 	d->qt.http.why[0] = '\0';
-	d->qt.alive = false;
+	d->qt.alive = d->qt.page = false;
 }
 
 enum error

@@ -361,7 +361,7 @@ static void
 answer_without_qt(struct drain *d, struct sending *s, enum qt_outcome outcome, const char *why)
 {
 	s->qt.code[0] = '\0';
-	s->qt.alive = false;
+	s->qt.alive = s->qt.page = false;
 	s->qt.outcome = outcome;
 	s->qt.http.status = s->qt.http.ms = 0;
 	(void)snprintf(s->qt.http.why, sizeof(s->qt.http.why), "%s", why);
@@ -488,12 +488,12 @@ log_sending(struct logline *l, const struct sending *s, const char *verdict)
 
 /* A line for one result; failures are counted, and many of a kind give fewer lines. */
 static void
-log_result(const struct drain *d, const struct sending *s, const char *verdict)
+log_result(const struct drain *d, const struct sending *s, enum queue_state state)
 {
 	const enum qt_outcome			 outcome = s->qt.outcome;
 	const struct log_ratelimit_failure	 failure = {
-		.level = outcome == QT_DELIVERED ? LEVEL_INFO :
-		    outcome == QT_REFUSED ? LEVEL_ERROR : LEVEL_WARNING,
+		.level = state == QUEUE_DELIVERED ? LEVEL_INFO :
+		    state == QUEUE_DEAD ? LEVEL_ERROR : LEVEL_WARNING,
 		.what = "drain", .account = s->account->name, .error = qt_client_names[outcome],
 		.reason = s->qt.code,
 	};
@@ -502,7 +502,7 @@ log_result(const struct drain *d, const struct sending *s, const char *verdict)
 
 	if (wanted) {
 		log_begin(&l, failure.level, failure.what);
-		log_sending(&l, s, verdict);
+		log_sending(&l, s, state == QUEUE_PENDING ? "queued" : queue_states[state]);
 	}
 	if (outcome != QT_DELIVERED)
 		log_ratelimit_end(d->s->log_ratelimit, wanted ? &l : NULL, &failure);
@@ -519,14 +519,14 @@ finish_sending(struct drain *d, struct sending *s)
 		[QUEUE_DELIVERED]	= COUNTER_LATE_DELIVERED,
 		[QUEUE_DEAD]		= COUNTER_LATE_DEAD,
 	};
-	struct queue_message		 row;
+	struct queue_message		 row = s->row;
 
 	deliver_judge(&row, &s->qt);
 	d->sum.delivered += row.state == QUEUE_DELIVERED;
 	d->sum.dead += row.state == QUEUE_DEAD;
 	d->sum.failed += row.state == QUEUE_PENDING;
 	counters_late(d->s->counters, s->account, counts[row.state], clock_wall_ms());
-	log_result(d, s, row.state == QUEUE_PENDING ? "queued" : queue_states[row.state]);
+	log_result(d, s, row.state);
 	breaker_log(d->s->breakers, &s->report);
 	s->queue->failed = s->queue->failed || row.state == QUEUE_PENDING;
 	s->queue->under_way--;

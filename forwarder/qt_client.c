@@ -9,13 +9,21 @@ const char *const qt_client_names[QT__MAX] = {
 	[QT_DELIVERED]	= "delivered",
 	[QT_RETRY]	= "retry",
 	[QT_CONFIG]	= "config",
+	[QT_GATEWAY]	= "gateway",
+	[QT_UNREADABLE]	= "unreadable",
 	[QT_REFUSED]	= "refused",
 };
+
+const char	qt_client_unreadable[] = "QT's answer cannot be read";
 
 const char *const qt_client_hints[QT__MAX] = {
 	[QT_DELIVERED]	= "",
 	[QT_RETRY]	= "QT cannot be reached or has trouble; run: qtoa check",
 	[QT_CONFIG]	= "compare qt_url, app_key, service_id, service_secret with QT's console",
+	[QT_GATEWAY]	= "a gateway answers and not QT; correct qt_url or the gateway, "
+			  "and run: qtoa check",
+	[QT_UNREADABLE]	= "QT's answer has no code that can be read; find out what "
+			  "changes it on its way",
 	[QT_REFUSED]	= "QT refuses this message; its code says why (QT, 3.4)",
 };
 
@@ -54,14 +62,38 @@ classify_code(enum qt_outcome *outcome, struct slice code)
 	return true;
 }
 
-/* For an answer without a code: 3xx is an address that moved, 4xx except 429 a refusal. */
-static enum qt_outcome
-classify_status(int status)
+static bool
+is_good(int status)
 {
-	if (status >= 300 && status < 400)
-		return QT_CONFIG;
-	if (status >= 400 && status < 500 && status != 429)
-		return QT_REFUSED;
+	return status >= 200 && status < 300;
+}
+
+/*
+ * For an answer without a code of QT's.  413 is about this one message, whoever says it.  A page
+ * with a good status is a gateway's, too: QT has no pages.
+ */
+static enum qt_outcome
+classify_status(int status, bool page)
+{
+	static const struct {
+		int		 from, to;
+		enum qt_outcome	 outcome;
+	} ranges[] = {
+		{ 200, 299, QT_UNREADABLE },
+		{ 300, 399, QT_CONFIG },	/* the address has moved */
+		{ 408, 408, QT_RETRY },		/* took too long */
+		{ 413, 413, QT_REFUSED },	/* message too large */
+		{ 425, 425, QT_RETRY },		/* too early */
+		{ 429, 429, QT_RETRY },		/* too many */
+		{ 400, 499, QT_GATEWAY },
+	};
+	size_t	 i;
+
+	if (page && is_good(status))
+		return QT_GATEWAY;
+	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (status >= ranges[i].from && status <= ranges[i].to)
+			return ranges[i].outcome;
 	return QT_RETRY;
 }
 
@@ -106,37 +138,60 @@ set_why(struct qt_result *res, const char *why)
 	(void)snprintf(res->http.why, sizeof(res->http.why), "%s", why);
 }
 
-static void
+/* Reads the body's code.  True: it is one of QT's. */
+static bool
 read_answer(struct qt_result *res)
 {
+	const bool	 good = is_good(res->http.status);
 	struct json	*j;
 	struct slice	 code;
 
 	if (recall_answer(res))
-		return;
+		return true;
 	j = json_parse_lenient(buf_slice(&res->http.body));
 	code = j == NULL ? (struct slice){ NULL, 0 } : json_text(j, "code");
-	if (j == NULL) {
-		set_why(res, "answer is not JSON");
-	} else if (code.p == NULL) {
-		set_why(res, "answer has no code");
-	} else {
+	if (code.p != NULL)
 		read_code(res, code);
-		if (res->alive)
-			remember_answer(res);
-	}
+	if (res->alive)
+		remember_answer(res);
+	else if (good)
+		set_why(res, res->page ? "a page instead of QT's answer" :
+		    j == NULL ? "answer is not JSON" :
+		    code.p == NULL ? "answer has no code" : "answer has a code that is not QT's");
 	json_free(j);
+	return res->alive;
+}
+
+/* The first byte that is neither a blank nor of a byte order mark begins a tag. */
+static bool
+is_page(struct slice body)
+{
+	static const char	 skipped[] = "\xEF\xBB\xBF \t\r\n";
+	size_t			 i;
+
+	for (i = 0; i < body.len && memchr(skipped, body.p[i], sizeof(skipped) - 1) != NULL; i++)
+		;
+	return i < body.len && body.p[i] == '<';
 }
 
 enum qt_outcome
 qt_client_classify(struct qt_result *res)
 {
+	const int	 status = res->http.status;
+
 	res->code[0] = '\0';
+	res->alive = res->page = false;
+	res->outcome = QT_RETRY;
+	if (status == 0)
+		return res->outcome;
+	res->page = is_page(buf_slice(&res->http.body));
+	if (read_answer(res) && (res->outcome != QT_DELIVERED || is_good(status)))
+		return res->outcome;
+	/* With a bad status the code for success contradicts it, and another is not QT's. */
+	if (!is_good(status))
+		res->code[0] = '\0';
 	res->alive = false;
-	res->outcome = classify_status(res->http.status);
-	if (res->http.status == 200)
-		read_answer(res);
-	return res->outcome;
+	return res->outcome = classify_status(status, res->page);
 }
 
 void

@@ -2,7 +2,9 @@
  * qt_client.h: sends envelopes to QT, and says what QT's answers mean.
  *
  * Answers are classified as "Response description" of QT's manual (3.4) says: the code in the
- * body decides, HTTP 200 alone is not a success.
+ * body decides.  The code for success counts with a status of 2xx, every other code with any
+ * status.  Only such a code, or a status of 413, makes a message dead at once: whatever else
+ * answers is a gateway, and the message waits.
  */
 #ifndef FORWARDER_QT_CLIENT_H
 #define FORWARDER_QT_CLIENT_H
@@ -18,6 +20,8 @@ enum qt_outcome {
 	QT_DELIVERED,	/* QT has it */
 	QT_RETRY,	/* try again later */
 	QT_CONFIG,	/* our configuration is wrong */
+	QT_GATEWAY,	/* it is not QT who has answered */
+	QT_UNREADABLE,	/* a 2xx without a code: QT may have the message */
 	QT_REFUSED,	/* QT will never take this message */
 	QT__MAX
 };
@@ -25,6 +29,7 @@ enum qt_outcome {
 struct qt_result {
 	enum qt_outcome		 outcome;
 	bool			 alive;		/* QT answered: the body has a code of QT's */
+	bool			 page;		/* the body is a page of HTML or XML */
 	char			 code[32];	/* QT's code; "": the answer had no code */
 	struct http_answer	 http;
 
@@ -39,6 +44,9 @@ void		 qt_client_result_free(struct qt_result *res);	/* frees its buffers, not r
 /* Each outcome's name in the log, and what the operator can do about it ("": nothing). */
 extern const char *const qt_client_names[QT__MAX];
 extern const char *const qt_client_hints[QT__MAX];
+
+/* The words for QT_UNREADABLE in the queue. */
+extern const char	 qt_client_unreadable[];
 
 /*
  * Sends one envelope to the account's QT, within forward_ms and before deadline_ms (monotonic),

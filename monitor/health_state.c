@@ -257,6 +257,19 @@ mark_unknown(struct health_state *h)
 		a->pending = a->dead = a->pending_age_ms = a->dead_age_ms = -1;
 }
 
+static void
+read_breaker(const struct health_state *h, struct health_account *a, struct breakers *b)
+{
+	struct breaker_state	 state;
+
+	breaker_look(b, &state, a->account);
+	a->gate = state.gate;
+	a->probe_ms = state.probe_ms;
+	a->gateway_age_ms = state.gate != GATE_BROKEN || state.gateway_ms == 0 ? 0 :
+	    age_of(h, state.gateway_ms);
+	(void)snprintf(a->gateway_why, sizeof(a->gateway_why), "%s", state.why);
+}
+
 enum error
 health_state_read(struct health_state *h, const struct conf *c, struct store *s, struct breakers *b,
     bool try_write, int64_t deadline_ms)
@@ -279,7 +292,7 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 	}
 	measure_disk(h);
 	for (i = 0; i < h->n && b != NULL; i++)
-		h->accounts[i].gate = breaker_gate(b, &c->accounts[i], &h->accounts[i].probe_ms);
+		read_breaker(h, &h->accounts[i], b);
 	return er;
 }
 
@@ -401,9 +414,25 @@ is_broken(struct health_sign *s, const struct health_state *h, const struct heal
 	if (a->gate != GATE_BROKEN)
 		return false;
 	format_span(span, ms + 999);
-	return set_sign(s, "QT has not answered %d times in a row: messages go to the queue until "
-	    "it does; next probe %s%s; run: qtoa check", h->conf->set.breaker_fails,
+	return set_sign(s, "QT has not answered %d times in a row%s%s: messages go to the queue "
+	    "until it does; next probe %s%s; run: qtoa check", h->conf->set.breaker_fails,
+	    a->gateway_age_ms > 0 ? ", something else has: " : "",
+	    a->gateway_age_ms > 0 ? a->gateway_why : "",
 	    ms > 0 ? "in " : "now", ms > 0 ? span : "");
+}
+
+/* A gateway that answers for long does not go away by itself, as a QT that is silent does. */
+static bool
+is_gateway(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+{
+	char	 span[FORMAT_SPAN];
+
+	if (a->gateway_age_ms <= h->conf->set.late_s * INT64_C(1000))
+		return false;
+	format_span(span, a->gateway_age_ms);
+	return set_sign(s, "people are needed: for %s a gateway has answered in QT's place (%s); "
+	    "correct qt_url or the gateway, then run: qtoa queue retry %s", span, a->gateway_why,
+	    a->account->path);
 }
 
 static bool
@@ -435,9 +464,10 @@ has_dead(struct health_sign *s, const struct health_state *h, const struct healt
 	if (a->dead <= 0)
 		return false;
 	format_span(span, a->dead_age_ms);
-	return set_sign(s, "%lld message%s that QT has refused for good %s for you, the oldest for "
-	    "%s; run: qtoa queue list, then show, and retry or drop", (long long)a->dead,
-	    plural_of(a->dead), a->dead == 1 ? "waits" : "wait", span);
+	return set_sign(s, "%lld dead message%s for people, the oldest for %s: QT has refused %s, "
+	    "or its answer cannot be read; run: qtoa queue list, then show, and retry or drop",
+	    (long long)a->dead, a->dead == 1 ? " waits" : "s wait", span,
+	    a->dead == 1 ? "it" : "them");
 }
 
 /* The rules, in the order in which their signs are given. */
@@ -454,6 +484,7 @@ static const struct rule {
 	{ "disk",	true,	false,	is_full },
 	{ "stopped",	true,	true,	is_stopped },
 	{ "breaker",	true,	true,	is_broken },
+	{ "gateway",	true,	true,	is_gateway },
 	{ "pending",	true,	true,	is_late },
 	{ "token",	true,	true,	has_no_token },
 	{ "store",	false,	false,	has_quarantine },

@@ -21,6 +21,9 @@ struct health_account {
 	int64_t			 dead_age_ms;		/* the same for dead messages */
 	enum breaker_gate	 gate;
 	int64_t			 probe_ms;		/* GATE_BROKEN: next probe, epoch ms */
+	int64_t			 gateway_age_ms;	/* for so long a gateway has answered in
+							   QT's place; 0: it does not */
+	char			 gateway_why[128];	/* its last answer, "HTTP 404" */
 
 	/* The access_token.  -1: the account has no .secret, or WeChat was never asked. */
 	int64_t			 token_age_s;		/* -1 also: there is no token */
@@ -64,7 +67,8 @@ void		 health_state_free(struct health_state *h);
 
 /*
  * A sign that something is wrong.  what is one of the words configuration, store, disk, stopped,
- * breaker, pending, token, dead.  bad: a problem, for which /-/health answers 503; else a warning
+ * breaker, gateway, pending, token, dead.  bad: a problem, for which /-/health answers 503; else
+ * a warning
  * for people (dead messages, a disk that is nearly full).
  */
 struct health_sign {

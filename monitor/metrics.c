@@ -423,6 +423,15 @@ append_gate(struct exposition *x, const struct family *f, const struct account_r
 }
 
 static void
+append_age(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	char	 text[SECONDS];
+
+	begin_sample(x, f, "", r, NULL, NULL);
+	append_text(x, "%s\n", seconds_of(text, (uint64_t)number_at(r->now, f->at)));
+}
+
+static void
 append_token_number(struct exposition *x, const struct family *f, const struct account_row *r)
 {
 	if (number_at(r->now, f->at) == -1)
@@ -488,6 +497,9 @@ static const struct family	families[] = {
 	{ "qtoa_breaker_open", gauge, "1: Quick Tracking does not answer, messages go to the "
 	    "queue at once.",
 	    append_gate, .rows = NOW, .at = GATE_BROKEN },
+	{ "qtoa_gateway_seconds", gauge, "For how long not Quick Tracking but a gateway has "
+	    "answered, 0 if it does not.",
+	    append_age, .rows = NOW, .at = OF_ACCOUNT(gateway_age_ms) },
 	{ "qtoa_account_stopped", gauge, "1: Quick Tracking refuses the keys of the account, its "
 	    "messages wait.",
 	    append_gate, .rows = NOW, .at = GATE_STOPPED },

@@ -62,15 +62,15 @@ enum error
 queue_add(struct db *db, const struct queue_message *m)
 {
 	return db_run(db, NULL, "INSERT INTO message (key, account, code, received, state, "
-	    "attempts, next, outcome, qt_ms, query, body) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+	    "attempts, unread, next, outcome, qt_ms, query, body) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 	    "ON CONFLICT (key) DO UPDATE SET state = excluded.state, next = NULL, "
 	    "outcome = excluded.outcome, qt_ms = excluded.qt_ms, query = NULL, body = NULL "
 	    "WHERE state = 'pending' AND excluded.state = 'delivered'",
 	    DB_VALUES(db_key(m->key), db_text(m->account), db_text(m->code),
 	    db_i(m->received_ms), db_s(queue_states[m->state]), db_i(m->attempts),
-	    m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL), db_text(m->outcome),
-	    db_i(m->qt_ms), db_b(m->query), db_b(m->body)));
+	    db_i(m->unread), m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL),
+	    db_text(m->outcome), db_i(m->qt_ms), db_b(m->query), db_b(m->body)));
 }
 
 enum error
@@ -81,14 +81,14 @@ queue_settle(struct db *db, const struct queue_message *m, bool keep)
 	if (m->state == QUEUE_DELIVERED && !keep)
 		return db_run(db, NULL, "DELETE FROM message WHERE id = ? AND key = ?",
 		    DB_VALUES(db_i(m->id), db_key(m->key)));
-	return db_run(db, NULL, "UPDATE message SET state = ?, attempts = ?, next = ?, "
-	    "outcome = ?, qt_ms = ? WHERE id = ? AND key = ?",
-	    DB_VALUES(db_s(queue_states[m->state]), db_i(m->attempts), next,
+	return db_run(db, NULL, "UPDATE message SET state = ?, attempts = ?, unread = ?, "
+	    "next = ?, outcome = ?, qt_ms = ? WHERE id = ? AND key = ?",
+	    DB_VALUES(db_s(queue_states[m->state]), db_i(m->attempts), db_i(m->unread), next,
 	    db_text(m->outcome), db_i(m->qt_ms), db_i(m->id), db_key(m->key)));
 }
 
 #define COLUMNS	"id, key, account, code, received, state, attempts, next, outcome, qt_ms, " \
-		"query, body"
+		"query, body, unread"
 
 static void
 read_message(struct queue_message *m, const struct db_rows *rows)
@@ -109,6 +109,7 @@ read_message(struct queue_message *m, const struct db_rows *rows)
 	m->qt_ms = db_col_int(rows, 9);
 	m->query = db_col(rows, 10);
 	m->body = db_col(rows, 11);
+	m->unread = db_col_int(rows, 12);
 }
 
 /* Calls fn for each row of a started statement, and ends the statement. */
@@ -290,11 +291,13 @@ queue_last(struct db *db, int64_t *id)
 }
 
 enum error
-queue_retry(struct db *db, int64_t from, int64_t to, const char *account, int64_t *n)
+queue_retry(struct db *db, const struct queue_choice *choice, int64_t *n)
 {
-	return db_run(db, n, "UPDATE message SET state = 'pending', next = received "
+	return db_run(db, n, "UPDATE message SET state = 'pending', next = received, unread = 0 "
 	    "WHERE state IN ('pending', 'dead') AND id BETWEEN ?1 AND ?2 "
-	    "AND (?3 IS NULL OR account = ?3)", DB_VALUES(db_i(from), db_i(to), db_s(account)));
+	    "AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR outcome = ?4)",
+	    DB_VALUES(db_i(choice->from), db_i(choice->to), db_s(choice->account),
+	    db_s(choice->outcome)));
 }
 
 enum error

@@ -44,6 +44,7 @@ struct queue_message {
 	int64_t			 received_ms;
 	enum queue_state	 state;
 	int64_t			 attempts;
+	int64_t			 unread;	/* of these, good answers without a code of QT's */
 	int64_t			 next_ms;	/* pending: not to be sent before */
 	struct slice		 outcome;	/* of the last attempt, in words */
 	int64_t			 qt_ms;		/* how long that attempt took at QT */
@@ -129,12 +130,13 @@ enum error	 queue_depth(struct db *db, const char *account, enum queue_state sta
 
 enum error	 queue_last(struct db *db, int64_t *id);	/* the highest id; 0: no rows */
 
-/*
- * Makes pending and dead messages due whose ids are in a range, of one account (NULL: of all).
- * *n: how many.
- */
-enum error	 queue_retry(struct db *db, int64_t from, int64_t to, const char *account,
-		    int64_t *n);
+/* Which pending and dead messages queue_retry() makes due. */
+struct queue_choice {
+	int64_t		 from, to;	/* their ids */
+	const char	*account;	/* NULL: all accounts */
+	const char	*outcome;	/* of their last attempt; NULL: any */
+};
+enum error	 queue_retry(struct db *db, const struct queue_choice *choice, int64_t *n);
 
 /* Deletes a pending or dead message.  *n: 1, or 0 if there is no such message. */
 enum error	 queue_drop(struct db *db, int64_t id, int64_t *n);

@@ -340,7 +340,7 @@ probe_qt(struct net *n, const char *subject, const char *url)
 	if (r.http.status == 0)
 		check_result_add(n->r, CHECK_FAILED, subject, "%s: no answer: %s\nif this lasts, "
 		    "ask those who run QT; until then messages wait in the queue", url, r.http.why);
-	else if ((void)qt_client_classify(&r), !r.alive)
+	else if ((void)qt_client_classify(&r), !r.alive || r.http.status / 100 != 2)
 		check_result_add(n->r, CHECK_FAILED, subject, "%s: HTTP %d, and the answer is not "
 		    "QT's\ncompare it with \"Server tracking\" in QT's console; it must end with "
 		    "/server/thirdPartyDataSource", url, r.http.status);

@@ -117,7 +117,8 @@ def test_unknown(home, args, says):
 TODAY = datetime.date.today()
 NOBODY = {"QTOA_QT_URL": "http://127.0.0.1:1/"}
 VALUES = {"--from": str(TODAY - datetime.timedelta(5)), "--to": str(TODAY), "--account": "safe", "--seconds": "0",
-          "--state": "dead", "--endpoint": "getusersummary", "--by": "week", "--following": "no"}
+          "--state": "dead", "--endpoint": "getusersummary", "--by": "week", "--following": "no",
+          "--outcome": "HTTP 404"}
 NEEDED = {"map": ["/dev/null"], "send": ["safe", "http://127.0.0.1:1/", "/dev/null"],
           "queue show": ["1"], "queue retry": ["1"], "queue drop": ["1", "--yes"],
           "token": ["safe"], "datacube export": ["getusersummary"], "report": ["days"],

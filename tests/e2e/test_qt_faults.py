@@ -21,6 +21,7 @@ GOOD = http(200, answer_of(200))
 # The thread sanitizer keeps its own on a worker's stack and leaves less of it.
 DEEP = 500 if "thread" in program.SAN else 20000
 ERROR = {"queued": "not confirmed by QT", "dead": "refused by QT"}
+HINTS = {"gateway": "a gateway answers", "unreadable": "no code that can be read"}
 STATE = {"queued": "pending", "dead": "dead"}
 
 
@@ -36,6 +37,11 @@ def scene(variant="main", server=None, **env):
         stack.callback(pool.stop)
         yield pool, server
         pool.check()
+
+
+def command(pool, *args):
+    return subprocess.run([program.binary("main"), *args], env=pool.home.env, text=True,
+                          capture_output=True, timeout=30)
 
 
 def row_of(pool, push):
@@ -54,6 +60,7 @@ def fail(pool, push, why, verdict="queued", limits=LIMITS):
     line = pool.log.one(account="safe", status=200, verdict=verdict, error=ERROR[verdict],
                         **{"class": why})
     assert int(line["ms"]) <= limits["deadline_ms"]
+    assert HINTS.get(why, "") in line.get("hint", "")
     row = row_of(pool, push)
     assert (row["account"], row["state"], row["body"]) == ("safe", STATE[verdict], push.body)
     return line
@@ -95,31 +102,37 @@ def code_case(number, *what):
 CASES = {
     **{f"code-{n}": code_case(n, "refused", "dead") for n in (102, 103, 104, 105, 107, 108, 109)},
     **{f"code-{n}": code_case(n) for n in (110, 201, 2000, 20)},
+    # A refusal is QT's, with whichever status it comes.
+    **{f"{status}-with-code-107": Case(answering(status, answer_of(107)), "refused", "dead")
+       for status in (201, 400, 404, 500)},
+    "413": Case(answering(413, "<html>too large</html>"), "refused", "dead"),
     "500": Case(answering(500, "boom")),
     "500-with-good-code": Case(answering(500, answer_of(200))),
     "502-html": Case(answering(502, "<html>Bad Gateway</html>")),
     "503": Case(answering(503, "")),
     "429": Case(answering(429, answer_of(200), "Retry-After: 1")),
-    "400": Case(answering(400, "no"), "refused", "dead"),
-    "404": Case(answering(404, "<html>Not Found</html>"), "refused", "dead"),
-    "401": Case(answering(401, "", 'WWW-Authenticate: Basic realm="x"'), "refused", "dead"),
-    "204": Case(answering(204, "")),
-    "html": Case(answering(200, "<html>login</html>")),
-    "empty": Case(answering(200, "")),
-    "cut-json": Case(answering(200, answer_of(200)[:-1])),
-    "no-code": Case(answering(200, '{"message":"Report success"}')),
-    "code-is-a-number": Case(answering(200, '{"code":200}')),
-    "code-in-an-array": Case(answering(200, '[{"code":"Httpapi_300_200"}]')),
-    "code-deeper": Case(answering(200, '{"data":{"code":"Httpapi_300_200"}}')),
-    "code-null": Case(answering(200, '{"code":null}')),
-    "other-code": Case(answering(200, '{"code":"success"}')),
+    "408": Case(answering(408, "")),
+    "425": Case(answering(425, "")),
+    **{str(status): Case(answering(status, "<html>no</html>"), "gateway")
+       for status in (400, 402, 403, 404, 405, 407, 410, 421, 451, 499)},
+    "401": Case(answering(401, "", 'WWW-Authenticate: Basic realm="x"'), "gateway"),
+    "404-json": Case(answering(404, '{"code":"404","message":"no route"}'), "gateway"),
+    "404-with-good-code": Case(answering(404, answer_of(200)), "gateway"),
+    "html": Case(answering(200, "<html>login</html>"), "gateway"),
+    "html-after-a-mark": Case(answering(200, "\ufeff\n<!doctype html>"), "gateway"),
+    "204": Case(answering(204, ""), "unreadable"),
+    **{name: Case(answering(200, body), "unreadable") for name, body in {
+        "empty": "", "words": "success", "cut-json": answer_of(200)[:-1],
+        "no-code": '{"message":"Report success"}', "code-is-a-number": '{"code":200}',
+        "code-in-an-array": '[{"code":"Httpapi_300_200"}]',
+        "code-deeper": '{"data":{"code":"Httpapi_300_200"}}', "code-null": '{"code":null}',
+        "other-code": '{"code":"success"}',
+        "code-with-controls": '{"code":"Httpapi\\u0000\\n_300 \\"x"}', "deep": "[" * DEEP,
+    }.items()},
     "code-very-long": Case(answering(200, '{"code":"Httpapi_300_200%s"}' % ("0" * 5000))),
-    "code-with-controls": Case(answering(200, '{"code":"Httpapi\\u0000\\n_300 \\"x"}')),
-    "nul": Case(answering(200, answer_of(200) + "\0")),
-    "deep": Case(answering(200, "[" * DEEP)),
     "large": Case(answering(200, answer_of(200) + " " * (70 * 1024))),
     "no-http": Case(qt_side.cut(b"SSH-2.0-OpenSSH_9.2\r\n", 21)),
-    "cut-in-head": Case(qt_side.cut(GOOD, 30)),
+    "cut-in-head": Case(qt_side.cut(GOOD, 30), "unreadable"),
     "cut-in-body": Case(qt_side.cut(GOOD, len(GOOD) - 5)),
     "closed": Case(qt_side.cut(GOOD, 0)),
     "reset": Case(qt_side.reset),
@@ -181,8 +194,7 @@ def test_keys_that_qt_does_not_accept(number):
         fail(pool, second, "stopped")
         assert pool.push(PLAIN, other).body == b"success"
         assert len(server.confirmed(other)) == 1 and len(server.received) == 2
-        subprocess.run([program.binary("main"), "queue", "retry", "all"], env=pool.home.env,
-                       capture_output=True, check=True, timeout=30)
+        command(pool, "queue", "retry", "all")
         pool.log.wait(2, what="drain", verdict="delivered", account="safe")
         assert len(server.confirmed(first)) == len(server.confirmed(second)) == 1
         assert_unharmed(pool, server)
@@ -247,7 +259,83 @@ def test_a_repeat_of_what_failed_is_not_sent():
         assert len([r for r in server.received if r.confirmed]) == 1
 
 
+def test_a_message_whose_answer_cannot_be_read_is_sent_five_times():
+    """QT has probably counted it each time; and it can be sent again by one command."""
+    push, text = wechat.push(SAFE), "QT's answer cannot be read"
+    with scene() as (pool, server):
+        server.behave = answering(202, "ok")
+        fail(pool, push, "unreadable")
+        assert row_of(pool, push)["outcome"] == text
+        for _ in range(6):
+            command(pool, "drain")
+        assert len(server.received) == 5
+        row = row_of(pool, push)
+        assert (row["state"], row["outcome"], row["attempts"]) == ("dead", text, 5)
+        pool.log.wait(what="drain", verdict="dead", **{"class": "unreadable"})
+        assert text in command(pool, "queue", "list").stdout
+        server.behave = qt_side.genuine
+        out = command(pool, "queue", "retry", "--outcome", text).stdout
+        assert out == "1 message is due now\n"
+        assert_delivered(pool, server, push)
+
+
+@pytest.mark.parametrize("status", (404, 401, 200))
+def test_a_gateway_in_qts_place_kills_nothing(status):
+    """It answers with pages: the breaker opens, all messages wait, health says what is there."""
+    pushes = [wechat.push(account) for account in (SAFE, PLAIN) for _ in range(10)]
+    with scene() as (pool, server):
+        server.behave = answering(status, "<html>maintenance</html>")
+        for push in pushes:
+            assert pool.push(SAFE if push in pushes[:10] else PLAIN, push).body == b"success"
+        for _ in range(7):
+            command(pool, "drain")
+        rows = pool.home.rows()
+        assert {r["state"] for r in rows} == {"pending"} and len(rows) == 20
+        lines = pool.log.wait(20, what="request", verdict="queued")
+        assert {r["class"] for r in lines} == {"gateway", "breaker"}
+        assert "cannot be reached" not in " ".join(r.get("hint", "") for r in lines)
+        out = command(pool, "status").stdout
+        assert "something else has: " in " ".join(out.split())
+        server.behave = qt_side.genuine
+        command(pool, "queue", "retry", "all")
+        program.until(lambda: all(server.confirmed(push) for push in pushes), "all at QT")
+        assert not pool.home.rows() and not server.problems
+
+
 # QT that is well, in its own ways.
+
+MARK = "\ufeff"
+YES = {
+    "mark": answering(200, MARK + answer_of(200)),
+    "marks-and-blanks": answering(200, f"\r\n{MARK}{MARK} " + answer_of(200)),
+    "control": answering(200, answer_of(200).replace("Report", "Re\x01\x1bport")),
+    "line-ends": answering(200, answer_of(200).replace("Report", "Re\r\nport")),
+    "nul-in-message": answering(200, answer_of(200).replace("Report", "Re\0port")),
+    "gbk": answering(200, answer_of(200).replace("Report", "\u6210\u529f").encode("gbk")),
+    "gbk-with-a-backslash": answering(
+        200, '{"message":"\u8aa0","code":"Httpapi_300_200"}'.encode("gbk")),
+    "cut-character": answering(200, answer_of(200).encode().replace(b"Report", b"\xe6\x88")),
+    "nul-behind": answering(200, answer_of(200) + "\0"),
+    "object-behind": answering(200, answer_of(200) + answer_of(107)),
+    "script-behind": answering(200, answer_of(200) + "<script src=//gw/x.js></script>"),
+    "semicolon-behind": answering(200, answer_of(200) + ";\n"),
+    **{str(status): answering(status, answer_of(200)) for status in (201, 202, 203, 206)},
+    "all-at-once": answering(201, (MARK + answer_of(200)).encode()
+                             .replace(b"Report", b"\xb3\xc9\x07") + b"\xff"),
+    "report": answering(200, (program.TOP / "tests/vectors/reports/qt-answer-bom.json")
+                        .read_bytes()),
+}
+
+
+@pytest.mark.parametrize("name", YES)
+def test_yes_is_yes(pool, qt, name):
+    """However it is written: it is counted, and not sent again."""
+    qt.behave = YES[name]
+    for _ in range(2):
+        pool.log.mark()
+        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+        pool.log.one(verdict="delivered", qt="Httpapi_300_200")
+
 
 def test_chunked_answer(pool, qt):
     qt.behave = qt_side.chunked

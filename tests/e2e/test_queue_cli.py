@@ -168,7 +168,8 @@ def test_nothing_there(site):
 @pytest.mark.parametrize("args", (
     "queue", "queue nonsense", "queue list more", "queue list --all more", "queue show",
     "queue show x", "queue show 1 2", "queue show -1", "queue show 99999999999999999999",
-    "queue retry", "queue retry 1 2", "queue drop", "queue drop x", "queue drop 1",
+    "queue retry", "queue retry 1 2", "queue retry --outcome",
+    "queue retry all --outcome x more", "queue retry --outcome x --outcome y", "queue drop", "queue drop x", "queue drop 1",
     "queue drop 1 yes", "queue drop 1 --yes more", "queue export more", "queue export --state",
     "queue export --state delivered", "drain more", "drain --seconds", "drain --seconds x",
     "drain --seconds -1", "drain --seconds 1s"))
@@ -328,6 +329,31 @@ def test_retry_account_and_all(site, queue):
     assert (code, out) == (1, "") and "nobody" in err
     code, _, err = run(site, "queue", "retry", "/all")
     assert code == 1 and '"all"' in err
+
+
+def test_retry_what_died_of_the_same(site, server):
+    """Whatever it was, by the text that the list shows; of all accounts, or of one."""
+    for outcome, behave in (("HTTP 413", qt_side.answering(413, "")), ("Httpapi_300_107",
+                                                                       qt_side.code(107))):
+        fill(site, server, [(a, wechat.push(a)) for a in (SAFE, PLAIN, SAFE)], behave)
+        assert [r["outcome"] for r in exported(site)][-3:] == [outcome] * 3
+
+    def left():
+        return [(r["account"], r["outcome"]) for r in exported(site, "--state", "dead")]
+
+    retry = ("queue", "retry")
+    assert run(site, *retry, "plain", "--outcome", "HTTP 413")[:2] == (0, "1 message is due now\n")
+    assert ("plain", "HTTP 413") not in left() and len(left()) == 5
+    assert run(site, *retry, "--outcome", "Httpapi_300_107")[:2] == (0, "3 messages are due now\n")
+    assert left() == [("safe", "HTTP 413")] * 2
+    assert run(site, *retry, "--outcome", "HTTP 413", "all")[:2] == (0, "3 messages are due now\n")
+    assert left() == []
+    for args in (("--outcome", "HTTP 41"), ("compatible", "--outcome", "HTTP 413")):
+        code, out, err = run(site, *retry, *args)
+        assert (code, out) == (1, "") and "no message has the last outcome" in err
+    code, out, err = run(site, *retry, "1", "--outcome", "HTTP 404")
+    assert (code, out) == (1, "") and "message 1 with this outcome" in err
+    assert run(site, "drain")[0] == 0 and not exported(site)
 
 
 def test_drop(site, queue):

@@ -137,7 +137,7 @@ def test_numbers(home, pool, qt):
     assert row(lines, "now", "plain")[1] == "1" and row(lines, "now", "safe")[3] == "1"
     words = " ".join(" ".join(lines).split())
     assert "failed plain: 1 message waits for QT, the oldest for" in words
-    assert "warning safe: 1 message that QT has refused for good waits for you" in words
+    assert "warning safe: 1 dead message waits for people, the oldest for" in words
     assert len(lines) <= 24 and max(map(columns, lines)) <= 80
 
 

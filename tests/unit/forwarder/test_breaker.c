@@ -80,8 +80,9 @@ probe_of(struct breakers *br, const struct account *of)
 static struct qt_result
 result_of(enum breaker_news news)
 {
-	return (struct qt_result){ .alive = news != NEWS_TROUBLE,
-	    .outcome = news == NEWS_STOP ? QT_CONFIG : QT_RETRY, .http.why = "why" };
+	return (struct qt_result){ .alive = news == NEWS_ALIVE || news == NEWS_STOP,
+	    .outcome = news == NEWS_STOP ? QT_CONFIG : QT_RETRY,
+	    .http = { .why = "why", .status = news == NEWS_TROUBLE ? 0 : 200 } };
 }
 
 static enum error
@@ -124,15 +125,19 @@ judging(void **state)
 		const char		*name;
 		enum qt_outcome		 outcome;
 		bool			 alive;
+		int			 status;
 		enum breaker_news	 want;
+		bool			 news_matters;
 	} cases[] = {
-		{ "delivered", QT_DELIVERED, true, NEWS_ALIVE },
-		{ "refused by QT", QT_REFUSED, true, NEWS_ALIVE },
-		{ "QT asks for patience", QT_RETRY, true, NEWS_ALIVE },
-		{ "keys refused by QT", QT_CONFIG, true, NEWS_STOP },
-		{ "no answer", QT_RETRY, false, NEWS_TROUBLE },
-		{ "refused by another server", QT_REFUSED, false, NEWS_TROUBLE },
-		{ "moved", QT_CONFIG, false, NEWS_TROUBLE },
+		{ "delivered", QT_DELIVERED, true, 200, NEWS_ALIVE, false },
+		{ "refused by QT", QT_REFUSED, true, 200, NEWS_ALIVE, false },
+		{ "QT asks for patience", QT_RETRY, true, 200, NEWS_ALIVE, false },
+		{ "keys refused by QT", QT_CONFIG, true, 200, NEWS_STOP, true },
+		{ "no answer", QT_RETRY, false, 0, NEWS_TROUBLE, true },
+		{ "too large for another server", QT_REFUSED, false, 413, NEWS_GATEWAY, false },
+		{ "moved", QT_CONFIG, false, 302, NEWS_GATEWAY, true },
+		{ "not there", QT_GATEWAY, false, 404, NEWS_GATEWAY, true },
+		{ "unreadable", QT_UNREADABLE, false, 200, NEWS_GATEWAY, true },
 	};
 	struct breakers		*br = breaker_new(&conf);
 	struct qt_result	 res = { .http.why = "words" };
@@ -143,16 +148,53 @@ judging(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		res.outcome = cases[i].outcome;
 		res.alive = cases[i].alive;
+		res.http.status = cases[i].status;
 		breaker_judge(br, &report, a, &res);
 		check_int(cases[i].name, report.news, cases[i].want);
 		check_text(cases[i].name, report.why, "words");
+		check_int(cases[i].name, report.matters, cases[i].news_matters);
 	}
+	res.alive = true;
 	(void)strcpy(res.code, "Httpapi_300_105");
 	breaker_judge(br, &report, a, &res);
 	check_text("a code says more", report.why, "Httpapi_300_105");
 	report = (struct breaker_report){ .change = BREAKER_SAME };
 	check_err("no attempt", breaker_settle(br, &report, NULL), ERR_OK);
 	check_int("no attempt", report.change, BREAKER_SAME);
+	breaker_free(br);
+}
+
+/* Since when it is not QT who answers: the first such answer in a row of them. */
+static void
+gateways(void **state)
+{
+	static const struct {
+		enum breaker_news	 news;
+		bool			 want;
+	} cases[] = {
+		{ NEWS_TROUBLE, false }, { NEWS_GATEWAY, true }, { NEWS_GATEWAY, true },
+		{ NEWS_ALIVE, false }, { NEWS_GATEWAY, true }, { NEWS_TROUBLE, false },
+		{ NEWS_GATEWAY, true }, { NEWS_STOP, false },
+	};
+	struct breakers		*br = breaker_new(&conf);
+	struct db		*db = open_store();
+	struct breaker_state	 now, then = { .gateway_ms = 0 };
+	char			 name[16];
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(name, sizeof(name), "step %zu", i);
+		(void)report_news(br, db, a, cases[i].news);
+		check_err(name, breaker_load(db, br), ERR_OK);
+		breaker_look(br, &now, a);
+		check_int(name, now.gateway_ms != 0, cases[i].want);
+		check_text(name, now.why, "why");
+		if (now.gateway_ms != 0 && then.gateway_ms != 0)
+			check_int(name, now.gateway_ms, then.gateway_ms);
+		then = now;
+	}
+	db_close(db);
 	breaker_free(br);
 }
 
@@ -559,7 +601,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(judging), TEST(endpoints), TEST(probe_taken), TEST(opening),
+		TEST(judging), TEST(gateways), TEST(endpoints), TEST(probe_taken), TEST(opening),
 		TEST(changing), TEST(together), TEST(store_fails), TEST(probing),
 		TEST(due_again), TEST(stops), TEST(resetting), TEST(logging), TEST(saturation),
 	};

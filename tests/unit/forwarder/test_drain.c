@@ -999,6 +999,70 @@ store_fails_a_while(void **state)
 	peer_free(two);
 }
 
+/*
+ * An answer that may have been QT's is asked for five times; what is not QT's is waited for, and so
+ * is a page, for a day.
+ */
+static void
+not_qts_answers(void **state)
+{
+	static const struct {
+		const char	*name, *status, *body;
+		const char	*outcome;	/* of each attempt but the last */
+		const char	*then;		/* SQL before the last of six attempts */
+		int		 dead;		/* after so many attempts; 0: never */
+	} cases[] = {
+		{ "nothing", "200 OK", "", "QT''s answer cannot be read", NULL, 5 },
+		{ "204", "204 No Content", "", "QT''s answer cannot be read", NULL, 5 },
+		{ "words", "202 Accepted", "ok", "QT''s answer cannot be read", NULL, 5 },
+		{ "no code", "201 Created", "{}", "QT''s answer cannot be read", NULL, 5 },
+		{ "another's code", "200 OK", "{\"code\":\"0\"}", "QT''s answer cannot be read",
+		    NULL, 5 },
+		{ "page", "200 OK", "\xEF\xBB\xBF\n<html>", "a page instead of QT''s answer", NULL,
+		    0 },
+		{ "page for a day", "200 OK", "<html>", "a page instead of QT''s answer",
+		    "UPDATE message SET received = received - 86400000", 6 },
+		{ "404", "404 Not Found", "<html>", "HTTP 404", NULL, 0 },
+		{ "401", "401 Unauthorized", "{}", "HTTP 401", NULL, 0 },
+		{ "408", "408 Request Timeout", "", "HTTP 408", NULL, 0 },
+		{ "425", "425 Too Early", "", "HTTP 425", NULL, 0 },
+		{ "301", "301 Moved", "", "HTTP 301", NULL, 0 },
+		{ "503", "503 Busy", "{\"code\":\"Httpapi_300_200\"}", "HTTP 503", NULL, 0 },
+		{ "413", "413 Too Large", "<html>", "", NULL, 1 },
+		{ "a code with 404", "404 Not Found", "{\"code\":\"Httpapi_300_107\"}", "", NULL,
+		    1 },
+	};
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p;
+	struct drain_sum	 sum;
+	char			 text[160];
+	size_t			 i;
+	int			 n;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		p = place_of(one, "x", two, "code");
+		peer_say(one, "/x", cases[i].status, cases[i].body, false);
+		add_to(p, "a", (int)i, 1);
+		for (n = 1; n <= 6; n++) {
+			if (n == 6 && cases[i].then != NULL)
+				sql(p, cases[i].then);
+			check_err(cases[i].name, run_drain(p, &sum, true), ERR_OK);
+			check_int(cases[i].name, sum.dead, n == cases[i].dead);
+			(void)snprintf(text, sizeof(text), "SELECT count(*) FROM message WHERE "
+			    "state = 'pending' AND outcome = '%s'", cases[i].outcome);
+			check_int(cases[i].name, count_of(p, text),
+			    cases[i].dead == 0 || n < cases[i].dead);
+		}
+		check_int(cases[i].name, count_of(p, "SELECT count(*) FROM message WHERE "
+		    "state = 'dead' AND outcome = 'QT''s answer cannot be read'"),
+		    cases[i].dead > 1);
+		drain_place_free(p);
+	}
+	peer_free(one);
+	peer_free(two);
+}
+
 int
 main(void)
 {
@@ -1007,7 +1071,7 @@ main(void)
 		TEST(dead_end_point), TEST(each_tried_once), TEST(probes), TEST(stopped),
 		TEST(garbage), TEST(no_time), TEST(wanted), TEST(thread), TEST(told_to_stop),
 		TEST(probe_under_way), TEST(dropped), TEST(store_fails),
-		TEST(store_fails_a_while),
+		TEST(store_fails_a_while), TEST(not_qts_answers),
 	};
 
 	return RUN("drain", tests);

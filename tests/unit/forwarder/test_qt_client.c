@@ -31,33 +31,70 @@ static const struct {
 	{ "illegal message", 200, CODE("108"), QT_REFUSED, "Httpapi_300_108" },
 	{ "encryption type", 200, CODE("109"), QT_REFUSED, "Httpapi_300_109" },
 	{ "no unionid", 200, CODE("110"), QT_RETRY, "Httpapi_300_110" },
-	{ "200 without a body", 200, "", QT_RETRY, "" },
-	{ "200 with HTML", 200, "<html>Httpapi_300_200</html>", QT_RETRY, "" },
-	{ "200 with success in words", 200, "success", QT_RETRY, "" },
-	{ "200 cut in the body", 200, "{\"code\":\"Httpapi_300_200\"", QT_RETRY, "" },
-	{ "200 with an array", 200, "[" CODE("200") "]", QT_RETRY, "" },
-	{ "200 without a code", 200, "{\"message\":\"Httpapi_300_200\"}",
-	    QT_RETRY, "" },
-	{ "200, code is a number", 200, "{\"code\":200}", QT_RETRY, "" },
-	{ "200, code in an object", 200, "{\"data\":" CODE("200") "}", QT_RETRY, "" },
-	{ "200, the last code counts", 200,
+	{ "unknown code", 200, CODE("999"), QT_RETRY, "Httpapi_300_999" },
+	{ "the last code counts", 200,
 	    "{\"code\":\"Httpapi_300_200\",\"code\":\"Httpapi_300_103\"}", QT_REFUSED,
 	    "Httpapi_300_103" },
+	{ "201", 201, CODE("200"), QT_DELIVERED, "Httpapi_300_200" },
+	{ "202", 202, CODE("200"), QT_DELIVERED, "Httpapi_300_200" },
+	{ "206", 206, CODE("200"), QT_DELIVERED, "Httpapi_300_200" },
+	{ "mark", 200, "\xEF\xBB\xBF" CODE("200"), QT_DELIVERED, "Httpapi_300_200" },
+	{ "blanks and marks", 200, "\r\n\xEF\xBB\xBF\xEF\xBB\xBF " CODE("200"), QT_DELIVERED,
+	    "Httpapi_300_200" },
+	{ "control in message", 200, "{\"code\":\"Httpapi_300_200\",\"message\":\"a\x01\x1f\tb\"}",
+	    QT_DELIVERED, "Httpapi_300_200" },
+	{ "GBK in message", 200,
+	    "{\"message\":\"\xB3\xC9\xB9\xA6\",\"code\":\"Httpapi_300_200\"}", QT_DELIVERED,
+	    "Httpapi_300_200" },
+	{ "GBK that ends with a backslash", 200,
+	    "{\"message\":\"\xD5\\\",\"code\":\"Httpapi_300_200\"}", QT_DELIVERED,
+	    "Httpapi_300_200" },
+	{ "object behind", 200, CODE("200") CODE("103"), QT_DELIVERED, "Httpapi_300_200" },
+	{ "comment behind", 200, CODE("200") "\n<!-- gw-7 -->", QT_DELIVERED, "Httpapi_300_200" },
+	{ "all at once", 201, "\xEF\xBB\xBF{\"code\":\"Httpapi_300_107\",\"message\":\"\xFF\b\"};",
+	    QT_REFUSED, "Httpapi_300_107" },
+	{ "long number", 200, "{\"ts\":123456789012345678901234567890,\"code\":\"Httpapi_300_200\"}",
+	    QT_DELIVERED, "Httpapi_300_200" },
+	{ "200 without a body", 200, "", QT_UNREADABLE, "" },
+	{ "204", 204, "", QT_UNREADABLE, "" },
+	{ "200 with success in words", 200, "success", QT_UNREADABLE, "" },
+	{ "200 cut in the body", 200, "{\"code\":\"Httpapi_300_200\"", QT_UNREADABLE, "" },
+	{ "200 with an array", 200, "[" CODE("200") "]", QT_UNREADABLE, "" },
+	{ "200 without a code", 200, "{\"message\":\"Httpapi_300_200\"}",
+	    QT_UNREADABLE, "" },
+	{ "200, code is a number", 200, "{\"code\":200}", QT_UNREADABLE, "" },
+	{ "200, code in an object", 200, "{\"data\":" CODE("200") "}", QT_UNREADABLE, "" },
+	{ "200 with HTML", 200, "<html>Httpapi_300_200</html>", QT_GATEWAY, "" },
+	{ "203 with HTML behind a mark", 203, "\xEF\xBB\xBF \r\n<!doctype html>", QT_GATEWAY, "" },
 	{ "no answer", 0, "", QT_RETRY, "" },
 	{ "no answer, remains of a body", 0, CODE("200"), QT_RETRY, "" },
 	{ "500", 500, "", QT_RETRY, "" },
+	{ "500 with success", 500, CODE("200"), QT_RETRY, "" },
 	{ "502 with HTML", 502, "<html></html>", QT_RETRY, "" },
 	{ "503", 503, "", QT_RETRY, "" },
 	{ "599", 599, "", QT_RETRY, "" },
+	{ "301", 301, "", QT_CONFIG, "" },
+	{ "302 with success", 302, CODE("200"), QT_CONFIG, "" },
+	{ "304", 304, "", QT_CONFIG, "" },
+	{ "400", 400, "", QT_GATEWAY, "" },
+	{ "401", 401, "", QT_GATEWAY, "" },
+	{ "403 with another's code", 403, "{\"code\":\"1020\"}", QT_GATEWAY, "" },
+	{ "404 with HTML", 404, "<html></html>", QT_GATEWAY, "" },
+	{ "404 with success", 404, CODE("200"), QT_GATEWAY, "" },
+	{ "405", 405, "", QT_GATEWAY, "" },
+	{ "407", 407, "", QT_GATEWAY, "" },
+	{ "408", 408, "", QT_RETRY, "" },
+	{ "425", 425, "", QT_RETRY, "" },
+	{ "428", 428, "", QT_GATEWAY, "" },
 	{ "429", 429, "", QT_RETRY, "" },
-	{ "400", 400, "", QT_REFUSED, "" },
-	{ "401", 401, "", QT_REFUSED, "" },
-	{ "403", 403, "", QT_REFUSED, "" },
-	{ "404 with HTML", 404, "<html></html>", QT_REFUSED, "" },
+	{ "499", 499, "", QT_GATEWAY, "" },
 	{ "413", 413, "", QT_REFUSED, "" },
-	{ "428", 428, "", QT_REFUSED, "" },
-	{ "430", 430, "", QT_REFUSED, "" },
-	{ "499", 499, "", QT_REFUSED, "" },
+	{ "413 with a page", 413, "<html>", QT_REFUSED, "" },
+	{ "413 with no unionid", 413, CODE("110"), QT_RETRY, "Httpapi_300_110" },
+	{ "400 with a refusal", 400, CODE("102"), QT_REFUSED, "Httpapi_300_102" },
+	{ "404 with a refusal", 404, CODE("107"), QT_REFUSED, "Httpapi_300_107" },
+	{ "500 with a refusal", 500, CODE("108"), QT_REFUSED, "Httpapi_300_108" },
+	{ "401 with wrong keys", 401, CODE("106"), QT_CONFIG, "Httpapi_300_106" },
 };
 
 /* The codes of QT's manual (3.4), and HTTP's statuses. */
@@ -76,7 +113,7 @@ classes(void **state)
 		res.outcome = QT__MAX;
 		check_int(classes_cases[i].name, qt_client_classify(&res), classes_cases[i].want);
 		check_int(classes_cases[i].name, res.outcome, classes_cases[i].want);
-		if (classes_cases[i].status == 200)
+		if (*classes_cases[i].code != '\0' || classes_cases[i].status != 200)
 			check_text(classes_cases[i].name, res.code, classes_cases[i].code);
 		check_int(classes_cases[i].name, res.alive, *classes_cases[i].code != '\0');
 	}
@@ -95,8 +132,8 @@ same_again(void **state)
 		{ "first", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
 		{ "again", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
 		{ "as long", CODE("101"), QT_CONFIG, "Httpapi_300_101", "" },
-		{ "no JSON between", "<html>", QT_RETRY, "", "answer is not JSON" },
-		{ "nothing between", "", QT_RETRY, "", "answer is not JSON" },
+		{ "no JSON between", "html", QT_UNREADABLE, "", "answer is not JSON" },
+		{ "nothing between", "", QT_UNREADABLE, "", "answer is not JSON" },
 		{ "as long, again", CODE("101"), QT_CONFIG, "Httpapi_300_101", "" },
 		{ "back", CODE("200"), QT_DELIVERED, "Httpapi_300_200", "" },
 	};
@@ -117,7 +154,7 @@ same_again(void **state)
 	qt_client_result_free(&res);
 }
 
-/* Only HTTP 200 with QT's code for success is a delivery. */
+/* Only a status of 2xx with QT's code for success is a delivery. */
 static void
 nothing_else_is_delivered(void **state)
 {
@@ -146,7 +183,8 @@ nothing_else_is_delivered(void **state)
 	for (status = 0; status < 600; status++) {
 		res.http.status = status;
 		(void)snprintf(name, sizeof(name), "HTTP %d", status);
-		CHECK(name, (qt_client_classify(&res) == QT_DELIVERED) == (status == 200));
+		CHECK(name, (qt_client_classify(&res) == QT_DELIVERED) ==
+		    (status >= 200 && status < 300));
 	}
 	qt_client_result_free(&res);
 }

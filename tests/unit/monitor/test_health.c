@@ -13,9 +13,9 @@ static struct conf	 conf = {
 };
 
 #define NAME	"\"a \\\"quoted\\\" \xE5\xBA\x97\xEF\xBF\xBD\\n\""
-#define DEAD	"{\"what\":\"dead\",\"account\":\"news\",\"text\":\"1 message that QT has " \
-		"refused for good waits for you, the oldest for 5 s; run: qtoa queue list, then " \
-		"show, and retry or drop\"}"
+#define DEAD	"{\"what\":\"dead\",\"account\":\"news\",\"text\":\"1 dead message waits " \
+		"for people, the oldest for 5 s: QT has refused it, or its answer cannot be " \
+		"read; run: qtoa queue list, then show, and retry or drop\"}"
 
 static const struct body_case {
 	const char		*name;

@@ -67,6 +67,7 @@ struct judge_case {
 	/* Of the first account. */
 	int64_t			 pending, late_ms, dead;
 	enum breaker_gate	 gate;
+	int64_t			 gateway_s;	/* 0: none answers */
 	int64_t			 fails, left_s;
 	const char		*signs, *text;
 };
@@ -101,6 +102,12 @@ static const struct judge_case judge_cases[] = {
 	{ .name = "broken", .gate = GATE_BROKEN, .signs = "breaker The Shop!\n",
 	    .text = "QT has not answered 5 times in a row: messages go to the queue until it does; "
 	    "next probe in 9 s; run: qtoa check" },
+	{ .name = "a gateway", .gate = GATE_BROKEN, .gateway_s = LATE_S, .signs =
+	    "breaker The Shop!\n", .text = "QT has not answered 5 times in a row, something else "
+	    "has: HTTP 404: messages go to the queue until it does; next probe in 9 s" },
+	{ .name = "a gateway for long", .gateway_s = LATE_S + 60, .signs = "gateway The Shop!\n",
+	    .text = "people are needed: for 11 min a gateway has answered in QT's place (HTTP "
+	    "404); correct qt_url or the gateway, then run: qtoa queue retry shop" },
 	{ .name = "stopped", .gate = GATE_STOPPED, .signs = "stopped The Shop!\n",
 	    .text = "run: qtoa queue retry shop" },
 	{ .name = "a token", .left_s = 100, .signs = "" },
@@ -112,9 +119,10 @@ static const struct judge_case judge_cases[] = {
 	    .text = "the last 3 requests for one failed" },
 	{ .name = "asking for the first", .fails = 0, .left_s = -1, .signs = "" },
 	{ .name = "dead", .dead = 1, .signs = "dead The Shop?\n",
-	    .text = "1 message that QT has refused for good waits for you, the oldest for 2 d" },
+	    .text = "1 dead message waits for people, the oldest for 2 d: QT has refused it, or its "
+	    "answer cannot be read; run: qtoa queue list" },
 	{ .name = "dead ones", .dead = 3, .signs = "dead The Shop?\n",
-	    .text = "3 messages that QT has refused for good wait for you" },
+	    .text = "3 dead messages wait for people, the oldest for 2 d: QT has refused them" },
 	{ .name = "nothing is known", .unreadable = true, .pending = -1, .dead = -1,
 	    .late_ms = -1, .signs = "store !\n" },
 	{ .name = "problems come first", .unwritable = true, .quarantined = "qtoa.db.newer-1",
@@ -140,6 +148,8 @@ judging(void **state)
 			.account = &two[0], .pending = c->pending, .dead = c->dead,
 			.pending_age_ms = c->pending > 0 ? c->late_ms : -1,
 			.dead_age_ms = c->dead > 0 ? 2 * 86400 * KB : -1, .gate = c->gate,
+			.gateway_age_ms = c->gateway_s * KB,
+			.gateway_why = "HTTP 404",
 			.probe_ms = 9000, .token_fails = c->fails, .token_left_s = c->left_s,
 			.token_why = "no answer",
 		};
@@ -388,6 +398,12 @@ breakers(void **state)
 	check_text("an end point of two", read_signs(p, false), "breaker news!\nbreaker idle!\n");
 	CHECK("a probe", p->health.accounts[1].probe_ms > p->health.now_ms - 1000);
 	note_elsewhere(p, 0, NEWS_STOP);
+	CHECK("no gateway", p->health.accounts[1].gateway_age_ms == 0);
+	note_elsewhere(p, 1, NEWS_GATEWAY);
+	check_text("a gateway", read_signs(p, false), "stopped The Shop!\nbreaker news!\n"
+	    "breaker idle!\n");
+	CHECK("a gateway", p->health.accounts[1].gateway_age_ms >= 0);
+	check_text("a gateway", p->health.accounts[1].gateway_why, "why");
 	note_elsewhere(p, 1, NEWS_ALIVE);
 	check_text("an account", read_signs(p, false), "stopped The Shop!\n");
 	p->accounts[0].service_secret = "another";

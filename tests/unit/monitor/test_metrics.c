@@ -156,6 +156,7 @@ fill_place(struct place *p)
 	p->now[0].dead = 1;
 	p->now[0].dead_age_ms = 7200000;
 	p->now[0].gate = GATE_BROKEN;
+	p->now[0].gateway_age_ms = 90500;
 	p->now[0].token_age_s = 100;
 	p->now[0].token_left_s = 7100;
 	p->now[0].token_fails = 0;

@@ -247,7 +247,7 @@ settling(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		db = open_queue();
 		add_message(db, 7, QUEUE_PENDING);
-		m = (struct queue_message){ .id = 1, .state = cases[i].to, .attempts = 9,
+		m = (struct queue_message){ .id = 1, .state = cases[i].to, .attempts = 9, .unread = 4,
 		    .next_ms = 5555, .outcome = slice_of("settled"), .qt_ms = 77 };
 		queue_key_of(m.key, cases[i].other ? 8 : 7);
 		check_err(cases[i].name, queue_settle(db, &m, cases[i].keep), ERR_OK);
@@ -258,6 +258,7 @@ settling(void **state)
 			check_int(cases[i].name, seen.last.state,
 			    cases[i].settled ? cases[i].to : QUEUE_PENDING);
 			check_int(cases[i].name, seen.last.attempts, cases[i].settled ? 9 : 1);
+			check_int(cases[i].name, seen.last.unread, cases[i].settled ? 4 : 0);
 			check_int(cases[i].name, seen.last.qt_ms, cases[i].settled ? 77 : 7);
 			check_int(cases[i].name, seen.last.received_ms, 1007);
 			check_text(cases[i].name, seen.text[2],
@@ -517,19 +518,22 @@ retrying(void **state)
 {
 	static const struct {
 		const char	*name;
-		int64_t		 from, to;
-		const char	*account;
-		int64_t		 want;
+		struct queue_choice	 choice;
+		int64_t			 want;
 	} cases[] = {
-		{ "one that waits", 1, 1, NULL, 1 },
-		{ "one that is dead", 2, 2, NULL, 1 },
-		{ "one that is delivered", 3, 3, NULL, 0 },
-		{ "one that is not there", 99, 99, NULL, 0 },
-		{ "all", 1, 6, NULL, 4 },
-		{ "an account's", 1, 6, "other", 2 },
-		{ "nobody's", 1, 6, "nobody", 0 },
-		{ "an account's, of these", 1, 3, "other", 0 },
-		{ "a range that is empty", 5, 4, NULL, 0 },
+		{ "one that waits", { 1, 1, NULL, NULL }, 1 },
+		{ "one that is dead", { 2, 2, NULL, NULL }, 1 },
+		{ "one that is delivered", { 3, 3, NULL, NULL }, 0 },
+		{ "one that is not there", { 99, 99, NULL, NULL }, 0 },
+		{ "all", { 1, 6, NULL, NULL }, 4 },
+		{ "an account's", { 1, 6, "other", NULL }, 2 },
+		{ "nobody's", { 1, 6, "nobody", NULL }, 0 },
+		{ "an account's, of these", { 1, 3, "other", NULL }, 0 },
+		{ "a range that is empty", { 5, 4, NULL, NULL }, 0 },
+		{ "those that died of the same", { 1, 6, NULL, "HTTP 404" }, 2 },
+		{ "the same, an account's", { 1, 6, "other", "HTTP 404" }, 1 },
+		{ "the same, of these", { 1, 1, NULL, "HTTP 404" }, 0 },
+		{ "another outcome", { 1, 6, NULL, "HTTP 40" }, 0 },
 	};
 	static const enum queue_state	 states[] = {
 		QUEUE_PENDING, QUEUE_DEAD, QUEUE_DELIVERED,
@@ -547,14 +551,16 @@ retrying(void **state)
 			m = message(j, states[j % 3]);
 			m.account = slice_of(j < 3 ? "shop" : "other");
 			m.next_ms = 9999999;
+			m.unread = 3;
+			if (m.state == QUEUE_DEAD)
+				m.outcome = slice_of("HTTP 404");
 			assert_int_equal(queue_add(db, &m), ERR_OK);
 		}
 		n = -1;
-		check_err(cases[i].name, queue_retry(db, cases[i].from, cases[i].to,
-		    cases[i].account, &n), ERR_OK);
+		check_err(cases[i].name, queue_retry(db, &cases[i].choice, &n), ERR_OK);
 		check_int(cases[i].name, n, cases[i].want);
 		check_int(cases[i].name, number_in(db, "SELECT count(*) FROM message "
-		    "WHERE state = 'pending' AND next = received"), cases[i].want);
+		    "WHERE state = 'pending' AND next = received AND unread = 0"), cases[i].want);
 		db_close(db);
 	}
 }

@@ -31,7 +31,7 @@ fill_messages(struct db *db, int first, int n)
 		assert_int_equal(db_run(db, NULL, "INSERT INTO message VALUES (?1, "
 		    "CAST(printf('%024d', ?1) AS BLOB), 'shop', 'c', ?1, "
 		    "CASE ?1 % 4 WHEN 0 THEN 'delivered' WHEN 1 THEN 'dead' ELSE 'pending' END, "
-		    "3, ?1, 'out', 5, x'71', ?2)",
+		    "3, ?1, 'out', 5, x'71', ?2, 0)",
 		    DB_VALUES(db_i(i), db_b((struct slice){ body, sizeof(body) }))), ERR_OK);
 	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 }
