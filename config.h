@@ -132,6 +132,16 @@ static const struct settings settings = {
 	/* A file with the CA certificates for HTTPS, PEM. NULL: the system's file. */
 	.ca_file	= NULL,
 
+	/*
+	 * A proxy for all that goes out, to QT, to control servers and to WeChat, such as
+	 * "http://user:password@proxy.example:3128". The scheme is http, https or socks5h, and the
+	 * proxy finds the hosts. "@FILE" or "$NAME" keep the password out of this file. no_proxy
+	 * names what is reached without the proxy, such as "qt.example.com, 10.0.0.0/8": hosts with
+	 * their subdomains, addresses, networks. Variables like https_proxy mean nothing to qtoa.
+	 */
+	.proxy		= NULL,			/* default NULL = no proxy */
+	.no_proxy	= NULL,			/* default NULL = none */
+
 	/* WeChat's API, used for accounts with .secret or with UNIONID. */
 	.wechat_api	= "https://api.weixin.qq.com",	/* default */
 

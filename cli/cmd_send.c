@@ -130,7 +130,7 @@ print_answer_text(struct slice text)
 static bool
 send_file(struct sender *s, const char *file)
 {
-	struct http_call	 call = { .xml = true };
+	struct http_call	 call = { .xml = true, .direct = true };
 	bool			 good;
 
 	if (buf_read_file(&s->xml, file, 1 << 20) == -1) {

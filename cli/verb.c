@@ -53,8 +53,8 @@ const struct verb verb_table[] = {
 	    "the web server sends the messages, or qtoa drain does.  /ACCOUNT is an account whose "
 	    "path looks like an ID or is the word all.",
 	  .status = "0 they are due, 1 there is no such message or account",
-	  .options = { { "--outcome", "TEXT", "only those with this last outcome, of all accounts or "
-	    "one, as qtoa queue list shows it", false } },
+	  .options = { { "--outcome", "TEXT", "only those with this last outcome, of all accounts "
+	    "or one, as qtoa queue list shows it", false } },
 	  .examples = { "qtoa queue retry 17", "qtoa queue retry shop",
 	    "qtoa queue retry --outcome 'HTTP 404'" } },
 	{ "queue drop", "ID", "delete a message; QT never gets it",

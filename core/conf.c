@@ -8,6 +8,7 @@
 #include "core/conf_value.h"
 #include "core/conf_warn.h"
 #include "core/error.h"
+#include "core/proxy.h"
 #include "core/utf8.h"
 #include CONFIG_FILE
 
@@ -93,6 +94,24 @@ check_allow(struct conf_value_reason *r, const struct account *a, const char *v)
 }
 
 static bool
+check_proxy(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	struct proxy	 p;
+	const char	*why = *v == '\0' ? NULL : proxy_parse(&p, v);
+
+	(void)a;
+	return why == NULL || conf_value_refuse(r, "%s", why);
+}
+
+static bool
+check_no_proxy(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	(void)a;
+	return !proxy_is_wrong(v) || conf_value_refuse(r, "has what is neither a host nor an "
+	    "address: write qt.example.com, 192.0.2.7 or 10.0.0.0/8, separated by commas");
+}
+
+static bool
 check_log_level(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	enum log_level	 level;
@@ -145,6 +164,8 @@ static const struct settings_text {
 } settings_texts[] = {
 	{ { SETTING(state_dir), 1, 1024, CONF_TEXT, NULL, NULL }, "/var/lib/qtoa" },
 	{ { SETTING(ca_file), 1, 1024, CONF_TEXT, NULL, NULL }, NULL },
+	{ { SETTING(proxy), 1, 1024, CONF_GRAPHIC, NULL, check_proxy }, NULL },
+	{ { SETTING(no_proxy), 1, 0, CONF_LIST, NULL, check_no_proxy }, NULL },
 	{ { SETTING(log), 1, 1024, CONF_TEXT, NULL, NULL }, "stderr" },
 	{ { SETTING(is_scan_yes), 1, 64, CONF_TEXT, NULL, NULL }, "true" },
 	{ { SETTING(is_scan_no), 1, 64, CONF_TEXT, NULL, NULL }, "false" },

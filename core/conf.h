@@ -56,6 +56,8 @@ struct account {
 struct settings {
 	const char	*state_dir;	/* directory of all that qtoa keeps */
 	const char	*ca_file;	/* CA certificates, PEM; NULL: the system's */
+	const char	*proxy;		/* for all requests that go out; NULL: no proxy */
+	const char	*no_proxy;	/* hosts that are reached without it */
 	const char	*log;		/* "stderr", "syslog" or a file's path */
 	const char	*is_scan_yes;	/* what QT's is_scan is for yes */
 	const char	*is_scan_no;	/* what QT's is_scan is for no */

@@ -12,6 +12,7 @@ enum {
 	ANSWER_MAX = 64 * 1024,		/* bytes of a body, unless the call has its own limit */
 	RECEIVE_BUFFER = 1024,		/* bytes; QT's answers have 60 */
 	SEND_BUFFER = 16 * 1024,	/* bytes; the least of libcurl, not its 64 KiB */
+	WORDS = 119,			/* bytes of libcurl's words in an answer's why */
 	IDLE_CONNECTIONS = 4		/* of one handle, one for each address of QT */
 };
 
@@ -67,7 +68,8 @@ on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
 
 /*
  * The options of all transfers of a handle.  In a CGI the client writes the environment, so
- * nothing may come from there: no proxy, no netrc, no default certificates.
+ * nothing may come from there: no proxy, no netrc, no default certificates.  A proxy's CA
+ * certificates are those of the servers.
  */
 static bool
 set_options(struct curl_handle *t)
@@ -79,7 +81,12 @@ set_options(struct curl_handle *t)
 #define SET(option, value)	(ok = ok && curl_easy_setopt(c, option, value) == CURLE_OK)
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_NOPROXY, "*");
+	SET(CURLOPT_NOPROXY, "");	/* curl_handle_set_proxy() knows the hosts without it */
+	SET(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_PROXY_CAPATH, NULL);
+	SET(CURLOPT_PROXY_CAINFO, NULL);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -105,8 +112,10 @@ set_options(struct curl_handle *t)
 	/* All handles share one store of CA certificates, where libcurl can do that. */
 	if (curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK)
 		SET(CURLOPT_SSL_CTX_DATA, t);
-	else
+	else {
 		SET(CURLOPT_CAINFO, ca_store_file(&t->http->ca_store));
+		SET(CURLOPT_PROXY_CAINFO, ca_store_file(&t->http->ca_store));
+	}
 #undef SET
 	return ok;
 }
@@ -193,6 +202,37 @@ set_method(struct curl_handle *t, const struct http_call *call)
 	return call->get ? curl_easy_setopt(t->curl, CURLOPT_HTTPGET, 1L) : CURLE_OK;
 }
 
+int
+curl_handle_set_proxy(struct curl_handle *t, const char *url, bool direct)
+{
+	const struct proxy	*p = &t->http->proxy;
+	CURLcode		 rc;
+
+	if (*p->where == '\0')
+		return CURLE_OK;
+	t->proxied = !direct && !proxy_is_spared(t->http->set->no_proxy, proxy_host(url));
+	if ((rc = curl_easy_setopt(t->curl, CURLOPT_PROXY, t->proxied ? p->where : "")) !=
+	    CURLE_OK || *p->user == '\0')
+		return (int)rc;
+	/* Within CURLOPT_PROXY they could come into an error text of libcurl. */
+	if ((rc = curl_easy_setopt(t->curl, CURLOPT_PROXYUSERNAME, p->user)) == CURLE_OK)
+		rc = curl_easy_setopt(t->curl, CURLOPT_PROXYPASSWORD, p->password);
+	return (int)rc;
+}
+
+bool
+curl_handle_is_barred(const struct curl_handle *t, int code)
+{
+	long	 answer = 0;
+
+	if (!t->proxied)
+		return false;
+	/* A connection that is kept has no answer of the proxy. */
+	(void)curl_easy_getinfo(t->curl, CURLINFO_HTTP_CONNECTCODE, &answer);
+	return code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY ||
+	    code == CURLE_COULDNT_CONNECT || (answer != 0 && answer / 100 != 2);
+}
+
 bool
 curl_handle_set_call(struct curl_handle *t, struct http_answer *a, const struct http_call *call)
 {
@@ -204,6 +244,7 @@ curl_handle_set_call(struct curl_handle *t, struct http_answer *a, const struct 
 	t->retried = t->too_long = false;
 	t->error[0] = '\0';
 	if ((rc = curl_easy_setopt(t->curl, CURLOPT_URL, call->url)) == CURLE_OK &&
+	    (rc = (CURLcode)curl_handle_set_proxy(t, call->url, call->direct)) == CURLE_OK &&
 	    (rc = set_method(t, call)) == CURLE_OK)
 		return true;
 	curl_handle_fail(t, (int)rc);
@@ -256,12 +297,17 @@ has_sent(const struct curl_handle *t)
 void
 curl_handle_fail(struct curl_handle *t, int code)
 {
-	char	 too_long[48];
+	struct http_answer	*a = t->answer;
+	const char		*words = t->error[0] != '\0' ? t->error :
+				    curl_easy_strerror((CURLcode)code);
 
-	(void)snprintf(too_long, sizeof(too_long), "answer over %zu KiB", t->max / 1024);
-	curl_handle_copy(t->answer->why, sizeof(t->answer->why), t->too_long ? too_long :
-	    code == CURLE_ABORTED_BY_CALLBACK ? curl_handle_stopping :
-	    t->error[0] != '\0' ? t->error : curl_easy_strerror((CURLcode)code));
+	if (t->too_long)
+		(void)snprintf(a->why, sizeof(a->why), "answer over %zu KiB", t->max / 1024);
+	else if (code == CURLE_ABORTED_BY_CALLBACK)
+		curl_handle_copy(a->why, sizeof(a->why), curl_handle_stopping);
+	else
+		(void)snprintf(a->why, sizeof(a->why), "%s%.*s",
+		    curl_handle_is_barred(t, code) ? "proxy: " : "", WORDS, words);
 }
 
 /* The answer's Date, epoch seconds; 0: it has no Date. */
@@ -291,7 +337,7 @@ curl_handle_settle(struct curl_handle *t, int code)
 			a->date_s = read_date(t->curl);
 		return true;
 	}
-	a->sent = a->sent || has_sent(t);
+	a->sent = a->sent || (has_sent(t) && !curl_handle_is_barred(t, code));
 	if (has_lost_kept_connection(t, code)) {
 		t->retried = true;
 		return false;

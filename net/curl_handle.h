@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/proxy.h"
 #include "net/ca_store.h"
 #include "net/http_client.h"
 
@@ -23,6 +24,7 @@ struct http_client {
 	const struct settings	*set;
 	const _Atomic int64_t	*stop_ms;
 	struct ca_store		 ca_store;
+	struct proxy		 proxy;		/* where "": there is no proxy */
 	void			*json, *xml;	/* Content-Type headers, curl_slist */
 	pthread_mutex_t		 lock;
 	struct curl_handle	*top;		/* handles that are not in use, last used first */
@@ -40,6 +42,7 @@ struct curl_handle {
 	size_t			 max;		/* most bytes of the answer's body */
 	bool			 too_long;	/* the body was longer than max */
 	bool			 dated;		/* the caller wants the answer's Date */
+	bool			 proxied;	/* the request goes through the proxy */
 	char			 error[CURL_HANDLE_ERROR];
 };
 
@@ -65,6 +68,15 @@ void			 curl_handle_copy(char *to, size_t size, const char *from);
 /* Prepares a request.  False: it cannot begin, and a->why says why. */
 bool			 curl_handle_set_call(struct curl_handle *t, struct http_answer *a,
 			    const struct http_call *call);
+
+/*
+ * Before a request: it goes through the proxy, unless it is direct, there is no proxy, or the host
+ * of url is spared.  The result is a CURLcode.
+ */
+int			 curl_handle_set_proxy(struct curl_handle *t, const char *url, bool direct);
+
+/* True: the proxy did not let the request through, so that nothing has reached its host. */
+bool			 curl_handle_is_barred(const struct curl_handle *t, int code);
 
 /* Before each try: limits it to the time that is left.  False: no time is left; why says so. */
 bool			 curl_handle_set_time(struct curl_handle *t, int64_t deadline_ms);

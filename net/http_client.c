@@ -17,6 +17,9 @@ http_client_new(const struct settings *set, const _Atomic int64_t *stop_ms)
 	h->stop_ms = stop_ms;
 	ca_store_init(&h->ca_store, set->ca_file);
 	(void)pthread_mutex_init(&h->lock, NULL);
+	/* The configuration has reported a wrong address, and nothing may go around it. */
+	if (conf_is_set(set->proxy) && proxy_parse(&h->proxy, set->proxy) != NULL)
+		curl_handle_copy(h->proxy.where, sizeof(h->proxy.where), "http://proxy.invalid:1");
 	return h;
 }
 

@@ -2,7 +2,8 @@
  * http_client.h: one HTTP request, made with libcurl inside a deadline.
  *
  * One struct http_client serves all threads.  Its idle handles are on a last-in-first-out stack,
- * so that few connections are in use and those stay open.  It reads nothing from the environment.
+ * so that few connections are in use and those stay open.  It reads nothing from the environment;
+ * a proxy is that of the settings.
  * It always verifies certificates and host names, follows no redirect and takes at most 64 KiB of
  * an answer, unless a call allows more.
  */
@@ -21,6 +22,7 @@ struct http_call {
 	bool		 get;		/* GET, which has no body, instead of POST */
 	bool		 xml;		/* Content-Type text/xml instead of application/json */
 	bool		 dated;		/* date_s of the answer is wanted */
+	bool		 direct;	/* not through settings.proxy */
 	struct slice	 body;
 	size_t		 answer_max;	/* bytes of an answer; 0: 64 KiB */
 	int64_t		 deadline_ms;	/* on the monotonic clock */

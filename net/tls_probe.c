@@ -143,6 +143,7 @@ connect_only(struct curl_handle *t, struct connection *c, const char *url, bool 
 
 	if ((rc = watch_sockets(t->curl, c)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_URL, url)) != CURLE_OK ||
+	    (rc = (CURLcode)curl_handle_set_proxy(t, url, false)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_CONNECT_ONLY, 1L)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_CERTINFO, 1L)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYPEER, (long)verified)) != CURLE_OK ||
@@ -153,8 +154,8 @@ connect_only(struct curl_handle *t, struct connection *c, const char *url, bool 
 	    CURLE_OPERATION_TIMEDOUT;
 }
 
-/* Connects once, with a handle that nobody uses after it. */
-static CURLcode
+/* Connects once, with a handle that nobody uses after it.  Only the verified try is reported. */
+static void
 probe_once(struct http_client *h, struct tls_probe *p, const char *url, bool verified,
     int64_t deadline_ms)
 {
@@ -162,19 +163,24 @@ probe_once(struct http_client *h, struct tls_probe *p, const char *url, bool ver
 	struct connection	 c = { "", "" };
 	struct curl_handle	*t = NULL;
 	CURLcode		 rc = CURLE_FAILED_INIT;
+	bool			 barred = false;
 
 	if (curl_handle_start(h) && (t = curl_handle_new(h)) != NULL) {
 		t->answer = &nowhere;
 		rc = connect_only(t, &c, url, verified, deadline_ms);
 		read_certs(p, t->curl);
+		barred = rc != CURLE_OK && curl_handle_is_barred(t, (int)rc);
+		if (t->proxied)
+			curl_handle_copy(p->proxy, sizeof(p->proxy), h->proxy.where);
 	}
 	if (verified && rc != CURLE_OK)
 		curl_handle_copy(p->why, sizeof(p->why), t != NULL && *t->error != '\0' ?
 		    t->error : curl_easy_strerror(rc));
 	curl_handle_free(t);	/* which closes its sockets */
-	if (verified)
-		curl_handle_copy(p->peer, sizeof(p->peer), peer_of(&c, rc));
-	return rc;
+	if (!verified)
+		return;
+	curl_handle_copy(p->peer, sizeof(p->peer), peer_of(&c, rc));
+	p->failed = barred ? TLS_STAGE_PROXY : stage_of(p, rc);
 }
 
 void
@@ -184,10 +190,10 @@ tls_probe(struct http_client *h, struct tls_probe *p, const char *url, int64_t d
 
 	memset(p, 0, sizeof(*p));
 	p->tls = strncasecmp(url, "https:", 6) == 0;
-	p->failed = stage_of(p, probe_once(h, p, url, true, deadline_ms));
+	probe_once(h, p, url, true, deadline_ms);
 	p->ms = (int)(clock_mono_ms() - begin_ms);
 	if (p->failed == TLS_STAGE_TLS && p->n == 0)
-		(void)probe_once(h, p, url, false, deadline_ms);
+		probe_once(h, p, url, false, deadline_ms);
 }
 
 bool

@@ -6,6 +6,7 @@
 #ifndef NET_TLS_PROBE_H
 #define NET_TLS_PROBE_H
 
+#include "core/proxy.h"
 #include "net/http_client.h"
 
 enum { TLS_CERTS = 8, TLS_CERT_TEXT = 160, TLS_PROBE_PEER = 64 };
@@ -20,6 +21,7 @@ struct tls_cert {
 /* The step at which a probe failed. */
 enum tls_stage {
 	TLS_STAGE_URL,		/* the text is not a URL of http or https */
+	TLS_STAGE_PROXY,	/* the proxy does not answer, or does not lead to the host */
 	TLS_STAGE_NAME,		/* the host has no address */
 	TLS_STAGE_CONNECT,	/* no connection */
 	TLS_STAGE_TRUST,	/* there are no CA certificates to verify with */
@@ -32,6 +34,7 @@ struct tls_probe {
 	int		 ms;			/* how long the probe took */
 	char		 peer[TLS_PROBE_PEER];	/* the address that was reached; "": no address */
 	char		 why[128];		/* what failed, in words; "": nothing */
+	char	 proxy[PROXY_WHERE];	/* what is between, and is the peer then; "": nothing */
 	bool		 tls;			/* the URL is https */
 	struct tls_cert	 certs[TLS_CERTS];	/* as the server sends them: its own first */
 	int		 n;			/* of certs; 0: the server does not speak our TLS */

@@ -150,7 +150,7 @@ is_secret_field(const char *field)
 {
 	static const char *const names[] = {
 		"token", "token_old", "aes_key", "aes_key_old", "app_key", "service_secret",
-		"secret", "control_key", "control_url",
+		"secret", "control_key", "control_url", "proxy",
 	};
 	size_t	 i;
 

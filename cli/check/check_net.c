@@ -6,6 +6,7 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/jsonpath.h"
+#include "core/proxy.h"
 #include "forwarder/qt_client.h"
 #include "forwarder/services.h"
 #include "wechat/token_client.h"
@@ -60,24 +61,11 @@ is_same_url(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
-struct slice
-check_net_host(const char *url)
-{
-	const char	*host = strstr(url, "://"), *end = url + origin_length_of(url), *port;
-
-	host = host == NULL ? url : host + 3;
-	if (*host == '[' && (port = memchr(host, ']', (size_t)(end - host))) != NULL)
-		return (struct slice){ host + 1, (size_t)(port - host - 1) };
-	if ((port = memchr(host, ':', (size_t)(end - host))) != NULL)
-		end = port;
-	return (struct slice){ host, (size_t)(end - host) };
-}
-
 /* Writes the host of a URL.  False: it is an IP address and not a name. */
 static bool
 write_host_name(char host[HOST], const char *url)
 {
-	const struct slice	 s = check_net_host(url);
+	const struct slice	 s = proxy_host(url);
 
 	(void)snprintf(host, HOST, "%.*s", (int)s.len, s.p);
 	return strchr(host, ':') == NULL && host[strspn(host, "0123456789.")] != '\0';
@@ -250,6 +238,11 @@ add_probe(struct net *n, const char *subject, const char *where, const struct tl
 		check_result_add(n->r, CHECK_FAILED, subject, "%s: %s\ncorrect the address", where,
 		    l->why);
 		return;
+	case TLS_STAGE_PROXY:
+		check_result_add(n->r, CHECK_FAILED, subject, "%s: the proxy %s does not lead "
+		    "there: %s\ncorrect settings.proxy, ask those who run the proxy, or name the "
+		    "host in settings.no_proxy", where, l->proxy, l->why);
+		return;
 	case TLS_STAGE_NAME:
 		check_result_add(n->r, CHECK_FAILED, subject,
 		    "%s: the name has no address: %s\ncheck the name, and this host's DNS "
@@ -265,10 +258,15 @@ add_probe(struct net *n, const char *subject, const char *where, const struct tl
 	case TLS_STAGE_DONE:
 		break;
 	}
-	if (write_host_name(host, where) && tls_probe_addresses(addresses, sizeof(addresses), host))
+	/* A proxy finds the host by itself: this host may have no DNS for it. */
+	if (*l->proxy == '\0' && write_host_name(host, where) &&
+	    tls_probe_addresses(addresses, sizeof(addresses), host))
 		check_result_add(n->r, CHECK_OK, subject, "%s: the name resolves to %s", where,
 		    addresses);
-	if (*l->peer != '\0')
+	if (*l->proxy != '\0')
+		check_result_add(n->r, CHECK_OK, subject, "%s: connected through the proxy %s in "
+		    "%d ms", where, l->proxy, l->ms);
+	else if (*l->peer != '\0')
 		check_result_add(n->r, CHECK_OK, subject, "%s: connected to %s in %d ms", where,
 		    l->peer, l->ms);
 	if (l->tls)

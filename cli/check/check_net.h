@@ -30,7 +30,4 @@ void		check_net_certificate(struct check_results *r, const char *subject,
 void		check_net_clock(struct check_results *r, const char *subject, int64_t ahead_s,
 		    int fresh_s);
 
-/* The host of a URL, without the brackets of an IPv6 address; empty: the URL has no host. */
-struct slice	check_net_host(const char *url);
-
 #endif

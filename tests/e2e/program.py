@@ -75,6 +75,9 @@ SETTINGS = {
     # What is in the log, and how much of it.
     "flood": dict(threads=16, forward_ms=500, fresh_s=600, collector=1, log_flood=5, log_users=1,
                   log_level="$E2E_LOG_LEVEL"),
+    # All that goes out goes through a proxy.
+    "proxied": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
+                    proxy="$E2E_PROXY", no_proxy="$E2E_NO_PROXY"),
     # More accounts, with names that are no names.
     "ten": dict(threads=8, fresh_s=600),
 }
@@ -91,6 +94,7 @@ ROWS = {
                   identity="UNIONID"),
     "legacy": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW"),
     "vital": dict(secret="$E2E_SECRET"),
+    "proxied": dict(secret="$E2E_SECRET"),
 }
 # The accounts that it has, if not all.
 ONLY = {
@@ -99,6 +103,7 @@ ONLY = {
     "token": (wechat.SAFE, wechat.PLAIN),
     "legacy": (wechat.SAFE, wechat.PLAIN),
     "vital": (wechat.SAFE, wechat.PLAIN),
+    "proxied": (wechat.SAFE,),
     "ten": wechat.TEN,
 }
 # What the accounts of "ten" are called.

@@ -178,30 +178,6 @@ disk(void **state)
  */
 
 static void
-hosts(void **state)
-{
-	static const struct {
-		const char	*url, *host;
-	} cases[] = {
-		{ "https://qt.example/server", "qt.example" },
-		{ "https://qt.example", "qt.example" },
-		{ "https://qt.example:8443/a:b", "qt.example" },
-		{ "https://qt.example?key=a/b:c", "qt.example" },
-		{ "http://192.0.2.7:80/", "192.0.2.7" },
-		{ "http://[2001:db8::1]/", "2001:db8::1" },
-		{ "http://[2001:db8::1]:8080", "2001:db8::1" },
-		{ "http://[2001", "[2001" },
-		{ "http://", "" },
-		{ "", "" },
-	};
-	size_t	 i;
-
-	(void)state;
-	for (i = 0; i < COUNT(cases); i++)
-		check_bytes(cases[i].url, check_net_host(cases[i].url), slice_of(cases[i].host));
-}
-
-static void
 clocks(void **state)
 {
 	static const struct {
@@ -423,7 +399,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(program), TEST(installed), TEST(disk), TEST(hosts), TEST(clocks),
+		TEST(program), TEST(installed), TEST(disk), TEST(clocks),
 		TEST(certificates), TEST(accounts), TEST(settings),
 	};
 
