@@ -282,7 +282,7 @@ read_request(struct link *l, struct request *r)
 		if ((n = recv(l->fd, l->in + l->len, REQUEST_MAX - l->len, 0)) <= 0)
 			return false;
 		l->in[l->len + (size_t)n] = '\0';
-		if (l->in[0] != 'P' && l->in[0] != 'G')	/* perhaps TLS */
+		if (strchr("CGP", l->in[0]) == NULL)	/* perhaps TLS */
 			return false;
 		if (end == NULL && (end = strstr(l->in, "\r\n\r\n")) != NULL)
 			need = (size_t)(end + 4 - l->in) + body_length(l->in, end);

@@ -149,11 +149,59 @@ slow_connection(void **state)
 	(void)close(fd);
 }
 
+/* A proxy that opens no tunnel, or is not there: nothing was sent, and no password is told. */
+static void
+barred(void **state)
+{
+	struct peer		*p = peer_new();
+	char			 there[PEER_URL], nobody[PEER_URL], proxy[PEER_URL + 16];
+	const int		 fd = peer_refused(nobody);
+	const struct {
+		const char	*name, *no_proxy;
+		const char	*at;		/* the proxy's URL */
+		bool		 direct, barred;
+	} cases[] = {
+		{ "no tunnel", NULL, there, false, true },
+		{ "nobody there", NULL, nobody, false, true },
+		{ "another is spared", "other.example", there, false, true },
+		{ "spared", "127.0.0.0/8", there, false, false },
+		{ "direct", NULL, there, true, false },
+	};
+	struct settings		 set = job_settings;
+	struct http_client	*h;
+	struct http_answer	 a = { 0 };
+	struct http_call	 call = { .url = "https://127.0.0.1:1/" };
+	size_t			 i;
+
+	(void)state;
+	peer_url(p, there, "");
+	peer_say(p, "127.0.0.1:1", "407 Who?", "", false);
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(proxy, sizeof(proxy), "http://u:HUSH@%s", cases[i].at + 7);
+		proxy[strcspn(proxy + 7, "/") + 7] = '\0';
+		set.proxy = proxy;
+		set.no_proxy = cases[i].no_proxy;
+		assert_non_null(h = http_client_new(&set, NULL));
+		call.deadline_ms = clock_mono_ms() + JOB_PATIENCE_MS;
+		call.direct = cases[i].direct;
+		http_client_do(h, &a, &call);
+		check_int(cases[i].name, a.status, 0);
+		check_int(cases[i].name, a.sent, false);
+		check_int(cases[i].name, strncmp(a.why, "proxy: ", 7) == 0, cases[i].barred);
+		CHECK(a.why, strstr(a.why, "HUSH") == NULL);
+		http_client_free(h);
+	}
+	buf_free(&a.body);
+	peer_free(p);
+	(void)close(fd);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(answer_kinds), TEST(sizes), TEST(methods), TEST(slow_connection),
+		TEST(answer_kinds), TEST(barred), TEST(sizes), TEST(methods),
+		TEST(slow_connection),
 	};
 
 	return RUN("http_client", tests);
