@@ -32,7 +32,10 @@ WEATHERS = {
         (.06, "slow", lambda rng: rng.uniform(*SLOWNESS)),
         (.06, "cut", lambda rng: rng.randrange(60)), (.04, "reset", None),
         (.04, "garbage", None), (.02, "silent", None),
-        (.04, "status", lambda rng: rng.choice((500, 502, 503, 429))), (.04, "code", 110))),
+        (.04, "status", lambda rng: rng.choice((500, 502, 503, 429))), (.04, "code", 110),
+        (.04, "status", lambda rng: rng.choice(oracle.GATEWAY)),
+        (.02, "unread", lambda rng: rng.choice(oracle.UNREADABLE)), (.10, "odd", None))),
+    "gateway": (1, Weather((.95, "status", lambda rng: rng.choice(oracle.GATEWAY)))),
     "slow": (1, Weather((1, "slow", lambda rng: rng.uniform(*SLOWNESS)))),
     "cut": (2, Weather((.8, "cut", lambda rng: rng.randrange(60)))),
     "resets": (1, Weather((.9, "reset", None))),
@@ -71,6 +74,16 @@ class Front(oracle.QT):
 
     def _fine(self, conn, r, message, _):
         conn.sendall(self._collected(r))
+
+    def _odd(self, conn, r, message, _):
+        """The collector's answer, as some gateway passes it on."""
+        head, _, body = self._collected(r).partition(b"\r\n\r\n")
+        status = 202 if head.split()[1] == b"200" else int(head.split()[1])
+        conn.sendall(qt_side.http(status, b"\xef\xbb\xbf" + body + b"\n<!-- gw -->"))
+
+    def _unread(self, conn, r, message, answer):
+        self._collected(r)
+        conn.sendall(qt_side.http(*answer))
 
     def _silent(self, conn, r, message, _):
         self._collected(r)

@@ -31,6 +31,7 @@ import wechat
 
 ACCOUNTS = (wechat.SAFE, wechat.COMPATIBLE, wechat.PLAIN)
 REFUSALS = (102, 103, 104, 105, 107, 108, 109)  # this message, for good
+UNREAD_MAX = 5                                  # so often it asks on when it cannot read
 STOPPERS = (101, 106)                           # the whole account
 # From QT's answer to the end of what a process does with it, at the most.
 SETTLE_S = 0.25 * program.SLOWER
@@ -199,6 +200,14 @@ def was_taken(conn):
 
 
 GOOD = qt_side.http(200, qt_side.answer_of(200))
+# Statuses of gateways, which never are the end of a message; what is not QT's, and nevertheless
+# a yes; and yes in writings that are odd.
+GATEWAY = (301, 400, 401, 403, 404, 405, 407, 408, 410, 425)
+UNREADABLE = ((200, ""), (204, ""), (202, "ok"), (200, "{}"), (200, '{"code":0}'))
+_YES = qt_side.answer_of(200)
+ODD = ((200, "\ufeff" + _YES), (201, _YES), (202, _YES + "<!-- gw -->"),
+       (200, _YES.replace("Report", "R\x01\x1b")), (200, _YES.encode().replace(b"Re", b"\xb3\xc9")),
+       (200, b"\xef\xbb\xbf" + _YES.encode().replace(b"Re", b"\xd5") + b"\0"))
 
 
 class Down(Exception):
@@ -229,6 +238,7 @@ class QT:
     def __init__(self, seed=0):
         self.deliveries = []
         self.refused = set()        # messages that it refused for good
+        self.unread = collections.Counter()     # by message, answers that cannot be read
         self.problems = []
         self.weather = FINE
         self.drawn = collections.Counter()
@@ -370,13 +380,13 @@ class QT:
 
     # What the weather may bring.
 
-    def _fine(self, conn, r, message, _):
+    def _fine(self, conn, r, message, answer):
         try:        # a client that has hung up reads no answer
             hung_up = conn.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
         except BlockingIOError:
             hung_up = False
         self._keep(conn, r, message, read=not hung_up)
-        conn.sendall(GOOD)
+        conn.sendall(answer or GOOD)
 
     def _keep(self, conn, r, message, read):
         delivery = Delivery(message, r.peer[1], time.monotonic(), read)
@@ -406,6 +416,17 @@ class QT:
         self._keep(conn, r, message, read=False)
         conn.sendall(qt_side.http(200, "<html>welcome</html>"))
         raise Down
+
+    def _unread(self, conn, r, message, answer):
+        """It is counted, and the answer cannot be read."""
+        with self._lock:
+            self.unread[message] += 1
+        self._keep(conn, r, message, read=False)
+        conn.sendall(qt_side.http(*answer))
+
+    def _odd(self, conn, r, message, answer):
+        """It is counted, and the answer says so, in a way of its own."""
+        self._fine(conn, r, message, qt_side.http(*answer))
 
     def _status(self, conn, r, message, status):
         conn.sendall(qt_side.http(status, "<html>no</html>"))
@@ -456,6 +477,7 @@ class Judgement:
     sent: int = 0
     acknowledged: int = 0
     dead: int = 0
+    unreadable: int = 0         # of these, such as QT has counted unread
     broken: int = 0             # tries of WeChat's that ended without an answer
     unread: int = 0             # taken again because QT's answer was not read
     in_flight: int = 0          # taken again because of a kill
@@ -464,7 +486,8 @@ class Judgement:
     wrong: list = field(default_factory=list)
 
     def __str__(self):
-        return (f"{self.acknowledged} of {self.sent} messages acknowledged, {self.dead} dead, "
+        return (f"{self.acknowledged} of {self.sent} messages acknowledged, {self.dead} dead "
+                f"({self.unreadable} for answers that cannot be read), "
                 f"{self.broken} tries broken off; taken again: {self.in_flight} in flight at a "
                 f"kill, {self.unread} whose answer was cut or late; lost {len(self.lost)}, "
                 f"twice {len(self.twice)}")
@@ -484,7 +507,9 @@ def judge(sent, qt, kills=(), dead=()):
         taken[delivery.message].append(delivery)
     known = {m.id: m for m in sent}
     j.wrong += [f"QT got what WeChat did not send: {i}" for i in taken if i not in known]
-    j.wrong += [f"dead, but not refused: {i}" for i in dead if i not in qt.refused]
+    j.wrong += [f"dead, but not refused: {i}" for i in dead
+                if i not in qt.refused and qt.unread[i] < UNREAD_MAX]
+    j.wrong += [f"sent for ever: {i}, {n}" for i, n in qt.unread.items() if n > 2 * UNREAD_MAX]
     for i, m in known.items():
         read = [d for d in taken[i] if d.read]
         if m.acknowledged and not read and i not in dead:
@@ -495,4 +520,5 @@ def judge(sent, qt, kills=(), dead=()):
                 j.in_flight += 1
             else:
                 j.twice.append((m, taken[i]))
+    j.unreadable = sum(i not in qt.refused for i in dead)
     return j
