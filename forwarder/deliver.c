@@ -86,14 +86,6 @@ is_repeat(const struct services *s, enum dedup_as *as, const unsigned char *key,
  * Then: ask QT, if it may be asked.
  */
 
-/* True: QT would have to be asked for ever.  A page may well be a gateway's for some hours. */
-static bool
-is_given_up(const struct queue_message *row, const struct qt_result *qt)
-{
-	return row->unread >= DELIVER_UNREAD_MAX &&
-	    (!qt->page || clock_wall_ms() - row->received_ms >= DELIVER_PAGE_MS);
-}
-
 void
 deliver_judge(struct queue_message *row, const struct qt_result *qt)
 {
@@ -112,8 +104,8 @@ deliver_judge(struct queue_message *row, const struct qt_result *qt)
 	row->qt_ms = qt->http.ms;
 	if (qt->outcome != QT_UNREADABLE && !page)
 		return;
-	row->unread++;
-	if (is_given_up(row, qt))
+	row->unread += page ? DELIVER_PAGE : DELIVER_UNREADABLE;
+	if (row->unread >= DELIVER_UNREAD_MAX)
 		row->state = QUEUE_DEAD;
 	if (!page || row->state == QUEUE_DEAD)
 		row->outcome = slice_of(qt_client_unreadable);
@@ -139,7 +131,7 @@ forward_message(const struct services *s, struct signer *signer, struct delivery
 	qt_client_explain(&d->qt);
 	(void)snprintf(d->detail, sizeof(d->detail), "%s", d->qt.http.why);
 	d->why_not = qt_client_names[d->qt.outcome];
-	d->hint = qt_client_hints[d->qt.outcome];
+	d->hint = qt_client_hint(&d->qt);
 	return true;
 }
 

@@ -59,16 +59,13 @@ void		 deliver_free(struct delivery *d);	/* frees what it points to, not d */
  */
 enum error	 deliver(const struct services *s, struct signer *signer, struct delivery *d);
 
-enum {
-	DELIVER_UNREAD_MAX = 5,			/* good answers without a code: then it is dead */
-	DELIVER_PAGE_MS = 24 * 3600 * 1000	/* a page is a gateway's for so long */
-};
-
 /*
  * Sets state, outcome, unread and qt_ms of a queue's row after QT's answer; outcome points into qt.
- * received_ms and unread must be those of the row before.  QT has probably counted the message each
- * time that its answer cannot be read: so that is bounded.
+ * unread must be that of the row before: QT has probably counted a message each time that its
+ * answer could not be read, so after five such answers it is dead.  A page may well be a gateway's
+ * for some hours: it weighs less, and 300 pages take a day.
  */
+enum { DELIVER_UNREADABLE = 60, DELIVER_PAGE = 1, DELIVER_UNREAD_MAX = 300 };
 void		 deliver_judge(struct queue_message *row, const struct qt_result *qt);
 
 #endif

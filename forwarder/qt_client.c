@@ -16,16 +16,31 @@ const char *const qt_client_names[QT__MAX] = {
 
 const char	qt_client_unreadable[] = "QT's answer cannot be read";
 
-const char *const qt_client_hints[QT__MAX] = {
-	[QT_DELIVERED]	= "",
-	[QT_RETRY]	= "QT cannot be reached or has trouble; run: qtoa check",
-	[QT_CONFIG]	= "compare qt_url, app_key, service_id, service_secret with QT's console",
-	[QT_GATEWAY]	= "a gateway answers and not QT; correct qt_url or the gateway, "
-			  "and run: qtoa check",
-	[QT_UNREADABLE]	= "QT's answer has no code that can be read; find out what "
-			  "changes it on its way",
-	[QT_REFUSED]	= "QT refuses this message; its code says why (QT, 3.4)",
+/* Advice for the operator: after an answer of QT, and after none of QT. */
+static const struct {
+	const char	*answered, *otherwise;
+} hints[QT__MAX] = {
+	[QT_DELIVERED]	= { "", "" },
+	[QT_RETRY]	= { "QT has trouble with this message; its code says why (QT, 3.4)",
+			    "QT cannot be reached or has trouble; run: qtoa check" },
+	[QT_CONFIG]	= { "compare qt_url, app_key, service_id, service_secret with QT's console",
+			    "qt_url leads elsewhere; compare it with QT's console" },
+	[QT_GATEWAY]	= { "", "a gateway answers and not QT; correct qt_url or the gateway, "
+			    "and run: qtoa check" },
+	[QT_UNREADABLE]	= { "", "QT's answer has no code that can be read; find out what "
+			    "changes it on its way" },
+	[QT_REFUSED]	= { "QT refuses this message; its code says why (QT, 3.4)",
+			    "a gateway refuses this message as too large; let it take more, then "
+			    "run: qtoa queue retry --outcome 'HTTP 413'" },
 };
+
+const char *
+qt_client_hint(const struct qt_result *res)
+{
+	if (res->outcome == QT_RETRY && !res->alive && res->http.status != 0)
+		return "what answers at qt_url has trouble; the message is sent again by itself";
+	return res->alive ? hints[res->outcome].answered : hints[res->outcome].otherwise;
+}
 
 /* The codes of QT's manual, 3.4, without the Httpapi_300_ with which all begin. */
 static const struct {

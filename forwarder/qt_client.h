@@ -41,9 +41,11 @@ struct qt_result {
 
 void		 qt_client_result_free(struct qt_result *res);	/* frees its buffers, not res */
 
-/* Each outcome's name in the log, and what the operator can do about it ("": nothing). */
+/* Each outcome's name in the log. */
 extern const char *const qt_client_names[QT__MAX];
-extern const char *const qt_client_hints[QT__MAX];
+
+/* Advice for the operator; "": there is nothing to do. */
+const char		*qt_client_hint(const struct qt_result *res);
 
 /* The words for QT_UNREADABLE in the queue. */
 extern const char	 qt_client_unreadable[];

@@ -44,7 +44,7 @@ struct queue_message {
 	int64_t			 received_ms;
 	enum queue_state	 state;
 	int64_t			 attempts;
-	int64_t			 unread;	/* of these, good answers without a code of QT's */
+	int64_t			 unread;	/* weight of answers without a code */
 	int64_t			 next_ms;	/* pending: not to be sent before */
 	struct slice		 outcome;	/* of the last attempt, in words */
 	int64_t			 qt_ms;		/* how long that attempt took at QT */

@@ -179,7 +179,7 @@ static const char *const migrations[] = {
 	"	follows		INTEGER,"
 	"	UNIQUE (device, account)"
 	");",
-	/* unread: how many good answers (2xx) to the message had no code that could be read. */
+	/* unread: good answers (2xx) without a code that could be read: a weight for each. */
 	"ALTER TABLE message ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;"
 	/* gateway: since when it has not been QT who answers there, in ms; 0: it is not so. */
 	"ALTER TABLE endpoint ADD COLUMN gateway INTEGER NOT NULL DEFAULT 0;",

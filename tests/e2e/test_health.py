@@ -107,6 +107,22 @@ def test_breaker(ask, qt):
 
 
 @pytest.mark.parametrize("ask", ("fastcgi",), indirect=True)
+@pytest.mark.parametrize("status", (404, 200))
+def test_gateway(ask, qt, status):
+    """Not QT but somebody else answers for longer than late_s: that needs people."""
+    qt.behave = qt_side.answering(status, "<html>moved</html>")
+    for _ in range(FAILS):
+        push(ask.pool, SAFE)
+    until(lambda: ("gateway", "safe") in problems(ask), "a gateway for long")
+    text, = [p["text"] for p in read(ask())[1]["problems"]
+             if (p["what"], p["account"]) == ("gateway", "safe")]
+    assert text.startswith("people are needed: ") and "qtoa queue retry safe" in text
+    assert ("HTTP 404" if status == 404 else "a page instead of QT's answer") in text
+    qt.behave = qt_side.genuine
+    until(lambda: problems(ask) == [], "QT is back")
+
+
+@pytest.mark.parametrize("ask", ("fastcgi",), indirect=True)
 def test_pending(ask, qt):
     """One message that waits longer than late_s."""
     qt.behave = qt_side.answering(500, "<html>")
