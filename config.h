@@ -63,7 +63,8 @@ static const struct account accounts[] = {
 		/*
 		 * The name under which the collector counts a user; set it as in QT's
 		 * console. OPENID is the user's name in this account. UNIONID is the same in
-		 * all accounts of an open platform, and WeChat must be asked for it. That
+		 * all accounts of an open platform, and WeChat must be asked for it; a user
+		 * without a unionid, who does not follow, counts by openid. To ask WeChat
 		 * needs an access_token: from the control server at control_url, whose
 		 * answer has it where the JSONPath says; or, without control_url, with
 		 * .secret below. If control_url has a key in it, give it as "@FILE".

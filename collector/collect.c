@@ -335,15 +335,15 @@ list_events(struct collector *c)
 static enum error
 find_device(struct collector *c)
 {
-	enum error	 er;
-	bool		 known;
+	enum unionid_answer	 answer;
+	enum error		 er;
 
-	er = unionid_device(c->unionid, &c->device, &known, c->res->account, c->event.message.user,
-	    c->deadline_ms, c->res->why);
-	if (er != ERR_OK || known)
-		return er;
-	c->verdict = NO_UNIONID;
-	return ERR_OK;
+	er = unionid_device(c->unionid, &c->device, &answer, c->res->account,
+	    c->event.message.user, c->deadline_ms, c->res->why);
+	c->counted.openid_only = answer == UNIONID_NONE;
+	if (er == ERR_OK && answer == UNIONID_FAILED)
+		c->verdict = NO_UNIONID;
+	return er;
 }
 
 static enum error

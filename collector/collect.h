@@ -16,7 +16,7 @@
  *	108	WeChat's signature or the encryption is wrong; no MsgType or no FromUserName
  *	109	encrypt_type is neither raw nor aes; or the message is encrypted, and the account is
  *		in plain mode
- *	110	the account's identity is UNIONID, and WeChat does not give the unionid
+ *	110	the account's identity is UNIONID, and WeChat could not be asked for the unionid
  *
  * The age of a message does not matter, because it may have waited for days.  But a message from
  * before the days that collect_days keeps is accepted and not counted.

@@ -1,4 +1,5 @@
 #include "collector/event_store.h"
+#include "collector/unionid.h"
 #include "core/calendar.h"
 
 enum { NO_GAP = -1 };
@@ -116,6 +117,42 @@ insert_or_forget(struct db *db, int64_t *id, bool *forgotten, const struct event
 	return *forgotten ? keep_past(db, r, 0) : insert_event(db, id, r);
 }
 
+/*
+ * Chooses the device of a message.  unionid is its memory, if it is not the message's own.  It is
+ * in the transaction that counts: so no event stays with the openid after its unionid is stored.
+ */
+static enum error
+choose_device(struct db *db, struct slice *device, struct buf *unionid,
+    const struct event_store_message *m)
+{
+	enum error	 er;
+
+	*device = m->device;
+	if (!m->openid_only)
+		return ERR_OK;
+	if ((er = unionid_find(db, unionid, m->account->appid, m->device)) != ERR_OK)
+		return er;
+	if (unionid->len == 0)
+		return unionid_mark(db, m->account->appid, m->device);
+	*device = buf_slice(unionid);
+	return ERR_OK;
+}
+
+static enum error
+find_or_add_message_device(struct db *db, int64_t *id, struct slice application,
+    const struct event_store_message *m)
+{
+	struct buf	 unionid = { 0 };
+	struct slice	 device;
+	enum error	 er;
+
+	if ((er = choose_device(db, &device, &unionid, m)) == ERR_OK)
+		er = find_or_add_device(db, id, application, device,
+		    &(struct seen_span){ m->time_s, m->time_s });
+	buf_free(&unionid);
+	return er;
+}
+
 enum error
 event_store_add(struct db *db, enum event_store_result *result, const struct event_store_message *m)
 {
@@ -138,8 +175,7 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
 	if (er != ERR_OK || there != 0)
 		return er;
 	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK)
-		er = find_or_add_device(db, &r.device, s.application, m->device,
-		    &(struct seen_span){ m->time_s, m->time_s });
+		er = find_or_add_message_device(db, &r.device, s.application, m);
 	for (; r.part < (int64_t)m->n && er == ERR_OK; r.part++) {
 		r.code = slice_of(m->events[r.part].code);
 		r.attributes = m->events[r.part].attributes;
@@ -147,6 +183,88 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
 	}
 	*result = forgotten ? EVENT_STORE_FORGOTTEN : EVENT_STORE_NEW;
 	return er == ERR_OK ? shorten_next_gap(db, r.device, r.time_s) : er;
+}
+
+/*
+ * Joining.
+ */
+
+/* A step of a join.  ?1: the device that goes, ?2: the one that stays. */
+struct join_step {
+	const char	*sql;
+	size_t		 values;
+};
+
+#define NEWER	"(excluded.turned IS NOT NULL AND (past.turned IS NULL OR " \
+		"(past.turned, past.turn) < (excluded.turned, excluded.turn)))"
+
+static const struct join_step	 join_steps[] = {
+	{ "UPDATE event SET device = ?2 WHERE device = ?1", 2 },
+	{ "INSERT INTO past (device, account, last, turned, turn, follows) "
+	  "SELECT ?2, account, last, turned, turn, follows FROM past WHERE device = ?1 "
+	  "ON CONFLICT (device, account) DO UPDATE SET last = max(last, excluded.last), "
+	  "turned = iif(" NEWER ", excluded.turned, turned), "
+	  "turn = iif(" NEWER ", excluded.turn, turn), "
+	  "follows = iif(" NEWER ", excluded.follows, follows)", 2 },
+	{ "DELETE FROM past WHERE device = ?1", 1 },
+	{ "UPDATE device SET first = min(device.first, gone.first), "
+	  "last = max(device.last, gone.last) FROM "
+	  "(SELECT first, last FROM device WHERE id = ?1) AS gone WHERE device.id = ?2", 2 },
+	{ "DELETE FROM device WHERE id = ?1", 1 },
+};
+
+/* The smallest gap that is known counts, as in insert_event(). */
+static const char	 join_gaps[] =
+	"UPDATE event SET gap = coalesce(min(gap, since), gap, since) FROM ("
+	"SELECT id, time - coalesce(lag(time) OVER (ORDER BY time, id), (SELECT max(last) "
+	"FROM past WHERE past.device = ?1 AND past.last <= event.time)) AS since "
+	"FROM event WHERE device = ?1) AS joined WHERE event.id = joined.id";
+
+static enum error
+merge_devices(struct db *db, int64_t from, int64_t to)
+{
+	enum error	 er = ERR_OK;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(join_steps) / sizeof(join_steps[0]) && er == ERR_OK; i++)
+		er = db_run(db, NULL, join_steps[i].sql,
+		    (const struct db_value[]){ db_i(from), db_i(to) }, join_steps[i].values);
+	return er == ERR_OK ? db_run(db, NULL, join_gaps, DB_VALUES(db_i(to))) : er;
+}
+
+/* The device becomes the unionid, which can be a device of the application already. */
+static enum error
+join_device(struct db *db, int64_t id, struct slice unionid)
+{
+	int64_t		 to = 0;
+	enum error	 er;
+
+	er = db_number(db, &to, "SELECT there.id FROM device JOIN device AS there "
+	    "ON there.application = device.application AND there.device = ?2 "
+	    "WHERE device.id = ?1", DB_VALUES(db_i(id), db_text(unionid)));
+	if (er != ERR_OK)
+		return er;
+	return to != 0 ? merge_devices(db, id, to) :
+	    db_run(db, NULL, "UPDATE device SET device = ?2 WHERE id = ?1",
+	    DB_VALUES(db_i(id), db_text(unionid)));
+}
+
+enum error
+event_store_join(struct db *db, const char *appid, struct slice openid, struct slice unionid)
+{
+	int64_t		 id;
+	enum error	 er;
+
+	do {
+		id = 0;
+		er = db_number(db, &id, "SELECT device.id FROM account "
+		    "JOIN device ON device.application = account.application "
+		    "WHERE appid = ?1 AND device = ?2 AND device <> ?3 LIMIT 1",
+		    DB_VALUES(db_s(appid), db_text(openid), db_text(unionid)));
+		if (er == ERR_OK && id != 0)
+			er = join_device(db, id, unionid);
+	} while (er == ERR_OK && id != 0);
+	return er;
 }
 
 /*
@@ -303,6 +421,35 @@ const struct recover_source event_store_recovered_past = {
 	.copy	= recover_past,
 };
 
+/* The store can have the unionid by now. */
+static enum error
+recover_mark(struct db *db, const struct db_rows *row, int64_t *copied)
+{
+	struct buf	 unionid = { 0 }, appid = { 0 };
+	struct slice	 openid = db_col(row, 2);
+	enum error	 er;
+
+	if ((er = buf_put(&appid, db_col(row, 1).p, db_col(row, 1).len)) == ERR_OK &&
+	    (er = buf_putc(&appid, '\0')) == ERR_OK &&
+	    (er = unionid_mark(db, appid.p, openid)) == ERR_OK &&
+	    (er = unionid_find(db, &unionid, appid.p, openid)) == ERR_OK && unionid.len != 0)
+		er = event_store_join(db, appid.p, openid, buf_slice(&unionid));
+	*copied += er == ERR_OK;
+	buf_free(&unionid);
+	buf_free(&appid);
+	return er;
+}
+
+const struct recover_source event_store_recovered_marks = {
+	.what	= "users without a UnionID",
+	.select	= "SELECT device.id, account.appid, device.device FROM device NOT INDEXED "
+		  "JOIN account ON account.application = device.application "
+		  "JOIN unionid ON unionid.appid = account.appid AND openid = device.device "
+		  "AND unionid = '' WHERE device.id >= ? ORDER BY device.id",
+	.copy	= recover_mark,
+};
+
 const struct recover_source *const event_store_sources[RECOVER_SOURCES] = {
 	&queue_recovered, &event_store_recovered, &event_store_recovered_past,
+	&event_store_recovered_marks,
 };

@@ -33,6 +33,7 @@ struct event_store_event {
 struct event_store_message {
 	const struct account		*account;
 	struct slice			 device;	/* the user's openid or unionid */
+	bool				 openid_only;	/* WeChat has no unionid of this openid */
 	unsigned char			 key[QUEUE_KEY]; /* see queue_key() */
 	int64_t				 time_s;	/* epoch seconds */
 	int64_t				 received_ms;	/* epoch ms */
@@ -46,9 +47,20 @@ enum event_store_result {
 	EVENT_STORE_FORGOTTEN	/* its day is forgotten, so it is not counted */
 };
 
-/* Counts a message, if it was not counted before. */
+/*
+ * Counts a message, if it was not counted before.  openid_only: the device is marked as an openid
+ * (unionid_mark()), unless another process has stored its unionid by now; then it is the unionid.
+ */
 enum error	event_store_add(struct db *db, enum event_store_result *result,
 		    const struct event_store_message *m);
+
+/*
+ * The events, and all that is known, of the device that is an openid become those of the device
+ * that is the unionid, in every application that the account is in.  Everything is then as if the
+ * events had been counted under the unionid: gaps, first, last, and who followed.
+ */
+enum error	event_store_join(struct db *db, const char *appid, struct slice openid,
+		    struct slice unionid);
 
 /*
  * Forgets up to max events of days that are more than `days` days before today (now_s, epoch
@@ -63,10 +75,11 @@ enum error	event_store_forget(struct db *db, bool *more, int64_t now_s, int days
 /* The first day that is not forgotten (see core/calendar.h); INT64_MIN: no day is forgotten. */
 enum error	event_store_first_day(struct db *db, int64_t *day);
 
-/* Recovery from a quarantined file: the events; what stays of the forgotten ones. */
-extern const struct recover_source	event_store_recovered, event_store_recovered_past;
+/* Recovery from a quarantined file: the events; what stays of the forgotten ones; marks. */
+extern const struct recover_source	event_store_recovered, event_store_recovered_past,
+					event_store_recovered_marks;
 
-/* All that is recovered from such a file: the queue first, then these two. */
+/* All that is recovered from such a file: the queue first, then these three. */
 extern const struct recover_source	*const event_store_sources[RECOVER_SOURCES];
 
 #endif

@@ -9,8 +9,10 @@
 #include "core/clock.h"
 
 enum {
-	PAUSE_MS = 2000,	/* after a failure, before the next call */
-	TRIES = 2		/* with a token that WeChat refuses, and with another one */
+	PAUSE_MS = 2000,	/* after a failure, before the next call; twice as long each time */
+	PAUSE_MAX_MS = 60000,
+	TRIES = 2,		/* with a token that WeChat refuses, and with another one */
+	SUSPECT = 129		/* bytes of an openid, with the NUL */
 };
 
 static const char	 late[] = "no time left";
@@ -25,7 +27,8 @@ struct question {
 	struct buf		*device;
 	char			*why;
 	enum error		 er;
-	bool			 known;
+	enum unionid_answer	 answer;
+	bool			 probing;	/* it asks after a pause, alone */
 
 	struct question		*next;
 	bool			 answered;
@@ -38,8 +41,10 @@ struct unionid_source {
 	struct buf		 token;		/* empty: no token */
 	uint64_t		 number;	/* of the token: 1 is the first one */
 	bool			 fetching;	/* a thread fetches a token now */
-	unsigned		 failures;
+	unsigned		 failures;	/* to get a token */
+	unsigned		 pauses;	/* since the last call that worked */
 	int64_t			 pause_ms;	/* when to call again, monotonic; 0: calls work */
+	char			 suspect[SUSPECT]; /* WeChat did not answer about this user */
 	char			 why[TOKEN_CLIENT_WHY]; /* the last failure */
 };
 
@@ -107,8 +112,20 @@ unionid_find(struct db *db, struct buf *out, const char *appid, struct slice ope
 enum error
 unionid_store(struct db *db, const char *appid, struct slice openid, struct slice unionid)
 {
+	int64_t		 changed = 0;
+	enum error	 er;
+
+	er = db_run(db, &changed, "INSERT INTO unionid (appid, openid, unionid) VALUES (?, ?, ?) "
+	    "ON CONFLICT (appid, openid) DO UPDATE SET unionid = excluded.unionid "
+	    "WHERE unionid = ''", DB_VALUES(db_s(appid), db_text(openid), db_text(unionid)));
+	return er == ERR_OK && changed != 0 ? event_store_join(db, appid, openid, unionid) : er;
+}
+
+enum error
+unionid_mark(struct db *db, const char *appid, struct slice openid)
+{
 	return db_run(db, NULL, "INSERT OR IGNORE INTO unionid (appid, openid, unionid) "
-	    "VALUES (?, ?, ?)", DB_VALUES(db_s(appid), db_text(openid), db_text(unionid)));
+	    "VALUES (?, ?, '')", DB_VALUES(db_s(appid), db_text(openid)));
 }
 
 static void
@@ -138,7 +155,7 @@ read_user(struct db *db, void *arg)
 
 	buf_reset(q->device);
 	er = unionid_find(db, q->device, q->account->appid, q->openid);
-	q->known = er == ERR_OK && q->device->len != 0;
+	q->answer = er == ERR_OK && q->device->len != 0 ? UNIONID_THERE : UNIONID_FAILED;
 	return er;
 }
 
@@ -162,12 +179,68 @@ use_unionid_store(struct unionid *u, struct question *q, enum store_need need, s
  * The control server and WeChat.
  */
 
-static void
-record_failure(struct unionid_source *s, const char *why)
+static int64_t
+pause_after(unsigned pauses)
 {
-	s->failures++;
-	s->pause_ms = clock_mono_ms() + PAUSE_MS;
-	(void)snprintf(s->why, sizeof(s->why), "%s", why);
+	int64_t	 ms = PAUSE_MS;
+
+	for (; pauses != 0 && ms < PAUSE_MAX_MS; pauses--)
+		ms *= 2;
+	return ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+}
+
+/* Adds to why that there is a pause; a long why is cut. */
+static void
+tell_pause(char why[TOKEN_CLIENT_WHY], int64_t ms)
+{
+	char	 text[64];
+	size_t	 len = strlen(why);
+	int	 n;
+
+	n = snprintf(text, sizeof(text), "; nobody is asked for %lld s", (long long)ms / 1000);
+	if (len + (size_t)n >= TOKEN_CLIENT_WHY)
+		len = TOKEN_CLIENT_WHY - 1 - (size_t)n;
+	memcpy(why + len, text, (size_t)n + 1);
+}
+
+/*
+ * Begins a pause after a failure that concerns all users of the account.  If several threads fail
+ * at once, only the first one begins it, and only that one's why tells of the pause.
+ */
+static void
+begin_pause(struct unionid_source *s, struct question *q)
+{
+	const int64_t	 now_ms = clock_mono_ms(), ms = pause_after(s->pauses);
+
+	if (s->pause_ms > now_ms && !q->probing)
+		return;
+	q->probing = false;
+	s->pauses++;
+	s->pause_ms = now_ms + ms;
+	(void)snprintf(s->why, sizeof(s->why), "%s", q->why);
+	tell_pause(q->why, ms);
+}
+
+static void
+end_pause(struct unionid_source *s)
+{
+	s->pauses = 0;
+	s->pause_ms = 0;
+	*s->suspect = '\0';
+}
+
+/*
+ * WeChat did not answer about a user.  The reason may be this user; so others are asked about until
+ * there is no answer about another one, either.
+ */
+static void
+suspect_user(struct unionid_source *s, struct question *q)
+{
+	if (q->probing || (*s->suspect != '\0' && !slice_is(q->openid, s->suspect)))
+		begin_pause(s, q);
+	else
+		(void)snprintf(s->suspect, sizeof(s->suspect), "%.*s", (int)q->openid.len,
+		    q->openid.p);
 }
 
 /*
@@ -184,7 +257,7 @@ is_asking_allowed(struct unionid *u, struct question *q)
 	may = s->pause_ms <= clock_mono_ms();
 	if (!may)
 		set_why(q, s->why);
-	else if (s->pause_ms != 0)
+	else if ((q->probing = s->pause_ms != 0))
 		s->pause_ms = q->deadline_ms + PAUSE_MS;
 	(void)pthread_mutex_unlock(&u->lock);
 	return may;
@@ -220,7 +293,8 @@ fetch_source_token(struct unionid *u, struct question *q)
 	s->fetching = false;
 	(void)pthread_cond_broadcast(&u->changed);
 	if (result != TOKEN_CLIENT_OK) {
-		record_failure(s, q->why);
+		s->failures++;
+		begin_pause(s, q);
 		buf_free(&token);
 		return false;
 	}
@@ -264,6 +338,26 @@ copy_token(struct unionid *u, struct question *q, struct buf *token, uint64_t *n
 	return there;
 }
 
+/* What a result means for the account.  The lock is held. */
+static void
+judge_result(struct unionid_source *s, struct question *q, enum token_client_result result)
+{
+	switch (result) {
+	case TOKEN_CLIENT_FAILED:
+	case TOKEN_CLIENT_BAD_TOKEN:
+		begin_pause(s, q);
+		break;
+	case TOKEN_CLIENT_NO_ANSWER:
+		suspect_user(s, q);
+		break;
+	case TOKEN_CLIENT_OK:
+	case TOKEN_CLIENT_STRANGE:
+	case TOKEN_CLIENT_NO_UNIONID:
+		end_pause(s);
+		break;
+	}
+}
+
 static enum token_client_result
 ask_wechat(struct unionid *u, struct question *q)
 {
@@ -280,10 +374,7 @@ ask_wechat(struct unionid *u, struct question *q)
 	(void)pthread_mutex_lock(&u->lock);
 	if (result == TOKEN_CLIENT_BAD_TOKEN && number == q->source->number)
 		buf_free(&q->source->token);
-	if (result == TOKEN_CLIENT_BAD_TOKEN || result == TOKEN_CLIENT_FAILED)
-		record_failure(q->source, q->why);
-	else
-		q->source->pause_ms = 0;
+	judge_result(q->source, q, result);
 	(void)pthread_mutex_unlock(&u->lock);
 	return result;
 }
@@ -297,12 +388,25 @@ look_up_unionid(struct unionid *u, struct question *q)
 {
 	/* Another thread or process may have stored the unionid just now. */
 	use_unionid_store(u, q, STORE_READ, read_user);
-	if (q->er != ERR_OK || q->known || !is_asking_allowed(u, q))
+	if (q->er != ERR_OK || q->answer == UNIONID_THERE || !is_asking_allowed(u, q))
 		return;
-	q->known = ask_wechat(u, q) == TOKEN_CLIENT_OK;
-	/* A unionid never changes.  If a power cut undoes this write, WeChat is asked again. */
-	if (q->known)
+	switch (ask_wechat(u, q)) {
+	case TOKEN_CLIENT_OK:
+		q->answer = UNIONID_THERE;
+		/* It never changes.  If a power cut undoes this write, WeChat is asked again. */
 		use_unionid_store(u, q, STORE_WRITE, write_user);
+		break;
+	case TOKEN_CLIENT_NO_UNIONID:
+		q->answer = UNIONID_NONE;
+		buf_reset(q->device);
+		q->er = buf_put(q->device, q->openid.p, q->openid.len);
+		break;
+	case TOKEN_CLIENT_FAILED:
+	case TOKEN_CLIENT_NO_ANSWER:
+	case TOKEN_CLIENT_STRANGE:
+	case TOKEN_CLIENT_BAD_TOKEN:
+		break;
+	}
 }
 
 static bool
@@ -333,7 +437,7 @@ share_answer(struct unionid *u, struct question *q, struct question *other)
 		set_why(q, late);
 	} else {
 		set_why(q, other->why);
-		q->known = other->known;
+		q->answer = other->answer;
 		q->er = other->er;
 		if (q->er == ERR_OK)
 			q->er = buf_put(q->device, other->device->p, other->device->len);
@@ -377,8 +481,8 @@ look_up_once(struct unionid *u, struct question *q)
 }
 
 enum error
-unionid_device(struct unionid *u, struct buf *device, bool *known, const struct account *a,
-    struct slice openid, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
+unionid_device(struct unionid *u, struct buf *device, enum unionid_answer *answer,
+    const struct account *a, struct slice openid, int64_t deadline_ms, char why[TOKEN_CLIENT_WHY])
 {
 	struct question	 q = {
 		.account = a, .source = &u->sources[a - u->conf->accounts], .openid = openid,
@@ -386,16 +490,16 @@ unionid_device(struct unionid *u, struct buf *device, bool *known, const struct 
 	};
 
 	*why = '\0';
-	*known = true;
+	*answer = UNIONID_THERE;
 	if (a->identity == OPENID) {
 		buf_reset(device);
 		return buf_put(device, openid.p, openid.len);
 	}
 	use_unionid_store(u, &q, STORE_READ, read_user);
-	if (q.er == ERR_OK && !q.known)
+	if (q.er == ERR_OK && q.answer != UNIONID_THERE)
 		look_up_once(u, &q);
-	*known = q.known;
-	if (q.er == ERR_OK && q.known)
+	*answer = q.answer;
+	if (q.er == ERR_OK && q.answer == UNIONID_THERE)
 		*why = '\0';	/* it may have a failure before the success */
 	return q.er;
 }

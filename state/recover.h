@@ -43,7 +43,7 @@ enum error	recover_step(struct db *db, struct recover *r, int max);
  * call goes on.  sources: the tables, in this order; the log tells how many rows the first two
  * gave.
  */
-enum { RECOVER_SOURCES = 3 };
+enum { RECOVER_SOURCES = 4 };
 void		recover_run(struct store *s, struct locks *locks, const char *dir,
 		    const struct recover_source *const sources[RECOVER_SOURCES]);
 

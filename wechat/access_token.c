@@ -77,6 +77,7 @@ static const int	 pauses_s[ERRCODE__MAX] = {
 	[ERRCODE_SETTING]	= FIX_S,
 	[ERRCODE_MINUTE]	= 60,
 	[ERRCODE_DENIED]	= FIX_S,
+	[ERRCODE_USER]	= FIX_S,
 	[ERRCODE_BUG]	= FIX_S,
 };
 

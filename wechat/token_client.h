@@ -15,7 +15,9 @@ enum { TOKEN_CLIENT_WHY = 192 };	/* bytes, with the NUL */
 enum token_client_result {
 	TOKEN_CLIENT_OK,
 	TOKEN_CLIENT_FAILED,		/* for every user: see why */
-	TOKEN_CLIENT_NO_UNIONID,		/* WeChat gives no unionid of this user: see why */
+	TOKEN_CLIENT_NO_ANSWER,		/* about this user; perhaps it is the same for others */
+	TOKEN_CLIENT_STRANGE,		/* the answer about this user cannot be read */
+	TOKEN_CLIENT_NO_UNIONID,	/* WeChat says that this user has no unionid: see why */
 	TOKEN_CLIENT_BAD_TOKEN		/* WeChat has refused the token; get another one */
 };
 
@@ -30,8 +32,9 @@ enum token_client_result	token_client_get_token(struct http_client *h, struct bu
 			    char why[TOKEN_CLIENT_WHY]);
 
 /*
- * Replaces the content of unionid by WeChat's unionid of a user.  TOKEN_CLIENT_NO_UNIONID: also if
- * the account is not bound to an open platform.
+ * Replaces the content of unionid by WeChat's unionid of a user.  TOKEN_CLIENT_NO_UNIONID: the user
+ * does not follow the account or is unknown, or the account is not bound to an open platform.
+ * TOKEN_CLIENT_NO_ANSWER: no connection, a status of HTTP other than 200, or "WeChat is busy".
  */
 enum token_client_result	token_client_get_unionid(struct http_client *h, struct buf *unionid,
 			    const char *api, struct slice token, struct slice openid,

@@ -2,6 +2,8 @@
 collector that asks WeChat for whom it does not know."""
 
 import json
+import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +12,7 @@ import program
 import qt as qt_side
 import wechat
 import wxapi
-from collector import as_cgi, behind, posted
+from collector import TEXT, as_cgi, behind, posted
 from test_cli import run
 from wechat import PLAIN, SAFE
 from wxapi import delayed, plain, saying, shaped
@@ -288,7 +290,8 @@ TROUBLE = {
     "address": (say(40164), "put this address on the IP whitelist in WeChat's console: "
                             "invalid ip 192.0.2.7"),
     "not-allowed": (say(48001), "WeChat: errcode 48001: "),
-    "busy": (say(-1), "WeChat: errcode -1: WeChat is busy"),
+    "minute": (say(45011), "WeChat: errcode 45011: "),
+    "quota": (say(45009), "WeChat: errcode 45009: "),
 }
 
 
@@ -306,10 +309,13 @@ def test_110(start, wx, spoil, words):
     pool.log.mark()
     at.refuses(message(new), 110)
     line = pool.log.one(verdict="collect", account=SAFE.path, qt="Httpapi_300_110")
-    assert words in line["detail"], line
+    assert words in line["detail"] and "; nobody is asked for 2 s" in line["detail"], line
     before = (wx.fetched, wx.asked)
+    pool.log.mark()
     at.refuses(message(wx.user()), 110)
     assert (wx.fetched, wx.asked) == before
+    line = pool.log.one(verdict="collect", account=SAFE.path, qt="Httpapi_300_110")
+    assert words in line["detail"] and "nobody" not in line["detail"], line
     counts(at, wx, known)
     pool.check()
 
@@ -326,20 +332,174 @@ def test_it_is_mended(start, wx, spoil):
     assert [row["device_id"] for row in at.counted()] == [wx.users[openid].unionid]
 
 
-def test_110_of_one_user(start, wx):
-    """The others do not suffer, and it is asked for again."""
+# WeChat's definite answer that there is no unionid, and what the log says of it.
+GONE = (200, (program.TOP / "tests/vectors/reports/userinfo-unfollowed.json").read_bytes())
+NONE = {
+    "gone": (dict(follows=False), "no unionid: the user does not follow the account"),
+    "gone-by-report": (dict(answer=GONE), "no unionid: the user does not follow the account"),
+    "gone-null": (dict(answer=(200, b'{"subscribe":0,"unionid":null}')), "does not follow"),
+    "gone-empty": (dict(answer=(200, b'{"subscribe":"0","unionid":""}')), "does not follow"),
+    "unbound": (dict(unionid=""), "no unionid: the account is bound to no open platform"),
+    "another-account's": (dict(answer=40003), "errcode 40003"),
+    "not-a-user": (dict(answer=46004), "errcode 46004: there is no such user"),
+    "not-a-follower": (dict(answer=43004), "errcode 43004"),
+}
+
+
+def marked(home):
+    """The openids that are known to have no unionid."""
+    return {row["openid"] for row in home.query("SELECT openid FROM unionid WHERE unionid = ''")}
+
+
+def event(openid, name, time_s, account=SAFE):
+    xml = wechat.text_message(user=openid).replace(
+        b"<MsgType><![CDATA[text]]>", b"<MsgType><![CDATA[event]]>").replace(
+        b"</xml>", f"<Event><![CDATA[{name}]]></Event></xml>".encode())
+    xml = re.sub(rb"<CreateTime>\d+", f"<CreateTime>{time_s}".encode(), xml)
+    return posted(account, wechat.push(account, xml))
+
+
+@pytest.mark.parametrize("how, words", NONE.values(), ids=NONE)
+def test_there_is_none(start, home, wx, how, words):
+    """It is counted under the openid, once; the next event asks again, and joins the two."""
     pool = start()
     at = behind(pool)
-    gone, unbound = wx.user(unionid="", follows=False), wx.user(unionid="")
-    for openid, words in (("oNobodyOfThisAccount", "errcode 40003"),
-                          (gone, "no unionid: the user does not follow the account"),
-                          (unbound, "no unionid: the account is bound to no open platform")):
-        pool.log.mark()
-        at.refuses(message(openid), 110)
-        assert words in pool.log.one(qt="Httpapi_300_110")["detail"]
+    openid = wx.user(**how)
+    bodies = [message(openid) for _ in range(2)]
+    pool.log.mark()
+    [row] = at.takes(bodies[0])
+    line = pool.log.one(verdict="collect", qt=TEXT[200])
+    assert row["device_id"] == openid and words in line["detail"], line
+    at.takes(bodies[0], 0)
+    at.takes(bodies[1])
+    assert marked(home) == {openid}
+    counts(at, wx, wx.user())
+    wx.users[openid] = wxapi.User("uAtLast")
+    counts(at, wx, openid)
+    assert [r["device_id"] for r in at.counted() if r["device_id"] in (openid, "uAtLast")] == \
+        ["uAtLast"] * 3
+    assert not marked(home)
+    asked = wx.asked
+    wx.users[openid].follows = False
+    counts(at, wx, openid)
+    assert wx.asked == asked
+
+
+@pytest.mark.parametrize("name", ("", "o b", "\u7528\u6237", "o" * 200))
+def test_not_an_openid(start, home, wx, name):
+    """WeChat cannot be asked about it, today or later."""
+    at = behind(start())
+    if not name:
+        return at.refuses(message(name), 108)
+    [row] = at.takes(message(name))
+    assert row["device_id"] == name and wx.asked == 0 and marked(home) == {name}
+
+
+def test_the_unfollow_of_a_fresh_install(start, home, wx):
+    """Users who followed before there was qtoa leave, and some come back: one user each."""
+    at = behind(start())
+    now = int(time.time()) - 1000
+    users = [wx.user(follows=False) for _ in range(5)]
+    for n, openid in enumerate(users):
+        at.takes(event(openid, "unsubscribe", now + n))
+    for n, openid in enumerate(users[:3]):
+        wx.users[openid].follows = True
+        at.takes(event(openid, "subscribe", now + 100 + n))
+        at.takes(event(openid, "CLICK", now + 50 + n))      # comes late
+    life = {u: [(r["event_code"], r["time"] - now, r["gap"]) for r in sorted(
+        at.counted(), key=lambda r: r["time"]) if r["device_id"] == u]
+        for u in {r["device_id"] for r in at.counted()}}
+    follow, unfollow, click = (f"$$_{c}" for c in (
+        "official_account_follow", "official_account_unfollow", "menu_click"))
+    assert life == {
+        **{wx.users[u].unionid: [(unfollow, n, None), (click, 50 + n, 50), (follow, 100 + n, 50)]
+           for n, u in enumerate(users[:3])},
+        **{u: [(unfollow, n, None)] for n, u in enumerate(users) if n > 2}}
+    assert {tuple(r) for r in home.query(
+        f"SELECT device, first - {now}, last - {now} FROM device")} == {
+        (u, events[0][1], events[-1][1]) for u, events in life.items()}
+    out = run(home, "report", "audience", "--json", variant="unionid")[1]
+    assert out.count('"following":"yes"') == 3 and out.count('"following":"no"') == 2, out
+
+
+def test_the_unsubscribe_that_was_reported(start, wx):
+    at = behind(start())
+    xml = (program.TOP / "tests/vectors/reports/uni-unsubscribe-gone.xml").read_bytes()
+    openid = "ogone00000000000000000000001"
+    wx.users[openid] = wxapi.User("uGone", follows=False)
+    [row] = at.takes(posted(SAFE, wechat.push(SAFE, xml)))
+    assert (row["device_id"], row["event_code"]) == (openid, "$$_official_account_unfollow")
+
+
+def test_one_person_joined_in_two_accounts(start, home, wx):
+    """Each openid is joined when its own account's WeChat tells the unionid."""
+    at = behind(start())
+    first = wx.user(unionid="", follows=True)
+    second = wx.user(unionid="", follows=True)
+    at.takes(message(first, SAFE))
+    at.takes(message(second, PLAIN))
+    wx.users[first].unionid = wx.users[second].unionid = "uOnePerson"
+    counts(at, wx, first, SAFE)
+    assert {r["device_id"] for r in at.counted()} == {"uOnePerson", second}
+    counts(at, wx, second, PLAIN)
+    assert {r["device_id"] for r in at.counted()} == {"uOnePerson"}
+
+
+def test_the_answer_none_is_overtaken(start, home, wx):
+    """While one process hears that there is none, another one stores the unionid."""
+    slow, fast = behind(start()), behind(start())
+    openid = wx.user(follows=False)
+    wx.slow = 0.3
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(slow.post, message(openid))
+        program.until(lambda: wx.users[openid].asked == 1, "WeChat is asked")
+        wx.users[openid].follows = True
+        wx.slow = 0
+        counts(fast, wx, openid)
+        assert b"_200" in waiting.result().body
+    assert {r["device_id"] for r in fast.counted()} == {wx.users[openid].unionid}
+    assert not marked(home)
+
+
+# One user about whom there is no answer that can be read.
+ALONE = {
+    "html": (200, b"<html>"), "empty": (200, b""), "cut": (200, b'{"subscribe":1,"unionid":"u'),
+    "nothing": (200, b"{}"), "null": (200, b"null"), "502": (502, b""), "404": (404, b"{}"),
+    "no-unionid": (200, b'{"unionid":"a b"}'), "unknown-code": (200, b'{"errcode":61234}'),
+    "busy": -1, "large": (200, b" " * 70000),
+}
+
+
+@pytest.mark.parametrize("answer", ALONE.values(), ids=ALONE)
+def test_one_user_does_not_stop_the_next(start, wx, answer):
+    """It is not known whether there is none, so it is asked again: others are not refused."""
+    at = behind(start())
+    bad = wx.user(answer=answer)
+    body = message(bad)
+    for _ in range(2):
+        at.refuses(body, 110)
+        at.refuses(body, 110)
         counts(at, wx, wx.user())
-    wx.users[unbound].unionid = "uBoundAtLast"
-    counts(at, wx, unbound)
+    wx.users[bad].answer = None
+    at.takes(body)
+
+
+@pytest.mark.parametrize("answer", ((502, b""), -1), ids=("502", "busy"))
+def test_two_users_in_a_row_are_a_failure_of_all(start, wx, answer):
+    pool = start()
+    at = behind(pool)
+    users = [wx.user(answer=answer) for _ in range(3)]
+    pool.log.mark()
+    for openid in users:
+        at.refuses(message(openid), 110)
+    details = [line["detail"] for line in pool.log.wait(3, qt=TEXT[110])]
+    assert ["nobody is asked for 2 s" in d for d in details] == [False, True, False]
+    assert wx.users[users[2]].asked == 0
+    for openid in users:
+        wx.users[openid].answer = None
+    body = message(users[2])
+    program.until(lambda: b"_200" in at.post(body).body, "it goes on")
+    counts(at, wx, users[0])
 
 
 @pytest.mark.parametrize("which", ("E2E_WECHAT_API", "E2E_CONTROL_URL"))

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 KEY = "hushControlKey"      # who has it gets the token
 MESSAGES = {
     -1: "system error", 40001: "invalid credential, access_token is invalid or not latest",
-    40003: "invalid openid", 40014: "invalid access_token",
+    40003: "invalid openid", 43004: "require subscribe", 46004: "user not exist", 40014: "invalid access_token",
     40164: "invalid ip 192.0.2.7 ipv6 ::ffff:192.0.2.7, not in whitelist",
     40002: "invalid grant_type", 40013: "invalid appid", 40125: "invalid appsecret",
     41001: "access_token missing", 41002: "appid missing", 41004: "appsecret missing",
@@ -61,6 +61,7 @@ class User:
     unionid: str
     follows: bool = True
     asked: int = 0
+    answer: object = None       # a status and bytes, or an errcode, instead of what WeChat knows
 
 
 class WeChat:
@@ -187,7 +188,7 @@ class WeChat:
             status, text = 404, ""
         else:
             status, text = answer(query)
-        body = text.encode()
+        body = text.encode() if isinstance(text, str) else text
         handler.send_response(status)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(body)))
@@ -216,7 +217,8 @@ class WeChat:
             self.asked += 1
             answer = self._judge(fields.get("access_token", ""), fields.get("openid", ""))
         self.stopping.wait(self.slow)
-        return 200, json.dumps(answer, ensure_ascii=False)
+        return answer if isinstance(answer, tuple) else \
+            (200, json.dumps(answer, ensure_ascii=False))
 
     def _judge(self, token, openid):
         if not token:
@@ -235,9 +237,11 @@ class WeChat:
         if user is None:
             return error(40003)
         user.asked += 1
+        if user.answer is not None:
+            return error(user.answer) if isinstance(user.answer, int) else user.answer
         union = {"unionid": user.unionid} if user.unionid else {}
         if not user.follows:
-            return {"subscribe": 0, "openid": openid, "tagid_list": [], **union}
+            return {"subscribe": 0, "openid": openid, "tagid_list": []}
         return {"subscribe": 1, "openid": openid, "nickname": "", "sex": 0, "language": "zh_CN",
                 "city": "", "province": "", "country": "", "headimgurl": "",
                 "subscribe_time": int(time.time()), **union, "remark": "\u5907\u6ce8",

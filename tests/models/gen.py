@@ -43,6 +43,8 @@ class Message:
     time: int
     events: list                    # (code or None, attributes)
     arrival: float = field(default=0)
+    openid: str = ""                # counted under it, since there is no unionid yet
+    told: tuple = ()                # openids whose unionid is the device, from now on
 
 
 def seconds(day, hour=0):
@@ -190,7 +192,10 @@ def lines(messages, start=0):
     """What models_tool reads; start: how many there are already."""
     for i, m in enumerate(messages, start):
         a = m.account
-        yield "\t".join(("M", a.appid, a.application, a.path, a.name, m.device, str(m.time),
+        for openid in m.told:
+            yield "\t".join(("U", a.appid, openid, m.device))
+        yield "\t".join(("M", a.appid, a.application, a.path, a.name,
+                         f"?{m.openid}" if m.openid else m.device, str(m.time),
                          str(m.time * 1000 + 250), f"{m.time:016x}{i + 1:032x}"))
         for code, attributes in m.events:
             yield f"E\t{code or '-'}\t" + json.dumps(attributes, ensure_ascii=False,

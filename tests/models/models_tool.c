@@ -6,6 +6,9 @@
  *				Fields are separated by tabs:
  *		M appid application path name device time received key(hex)
  *		E code(- for none) attributes
+ *				device begins with "?": an openid whose unionid is not known.
+ *				Between messages, a line stores the unionid of an openid:
+ *		U appid openid unionid
  *	models_tool forget DIR DAYS STEPS
  *				deletes old events and messages, as server/maintenance.c does:
  *				event_store_forget() and queue_sweep() in turn, for STEPS steps at
@@ -23,6 +26,7 @@
 #include <time.h>
 
 #include "collector/event_store.h"
+#include "collector/unionid.h"
 #include "core/clock.h"
 #include "report/i18n.h"
 #include "report/questions.h"
@@ -92,7 +96,8 @@ parse_message(struct message *g, char *line)
 	g->line = line;
 	split_fields(f, FIELDS, line);
 	g->account = (struct account){ .appid = f[1], .app_key = f[2], .path = f[3], .name = f[4] };
-	g->m.device = slice_of(f[5]);
+	g->m.openid_only = *f[5] == '?';
+	g->m.device = slice_of(f[5] + g->m.openid_only);
 	g->m.time_s = strtoll(f[6], NULL, 10);
 	g->m.received_ms = strtoll(f[7], NULL, 10);
 	parse_key(g->m.key, f[8]);
@@ -122,6 +127,22 @@ now_us(void)
 	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
 }
 
+/* Stores the message before, and then a unionid. */
+static bool
+store_unionid(struct db *db, struct message *g, char *line)
+{
+	char		*f[4];
+	enum error	 er;
+
+	if (!store_message(db, g))
+		return false;
+	free_message(g);
+	split_fields(f, 4, line);
+	er = unionid_store(db, f[1], slice_of(f[2]), slice_of(f[3]));
+	free(line);
+	return er == ERR_OK;
+}
+
 static bool
 load_messages(struct db *db)
 {
@@ -136,6 +157,8 @@ load_messages(struct db *db)
 	for (; ok && getline(&line, &cap, stdin) > 0; line = NULL, cap = 0)
 		if (*line == 'E')
 			ok = add_event(&g, line);
+		else if (*line == 'U')
+			ok = store_unionid(db, &g, line);
 		else if ((ok = store_message(db, &g)))
 			parse_message(&g, line);
 	free(line);

@@ -5,6 +5,7 @@ import itertools
 import random
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 
@@ -273,6 +274,55 @@ def test_life_in_any_order_of_arrival(make_store, seed):
     check_life(store, messages)
     for name, options in CASES:
         compare(store, model, name, options, ("2024-03-01", "2024-03-04"))
+
+
+# Users who are known by their openid only, until WeChat tells their unionid.
+
+def by_openid(messages, rnd):
+    """The same messages, of which most users' first ones are counted under an openid of the account.
+    The answer "there is none" of a later message can be overtaken by the unionid."""
+    turns, seen = {}, Counter()
+    for m in messages:
+        seen[m.account, m.device] += 1
+    for user, n in seen.items():
+        turns[user] = rnd.randrange(n) if rnd.random() < 0.8 else 0
+    seen.clear()
+    for m in messages:
+        user, openid = (m.account, m.device), f"of-{m.account.path}-{m.device}"
+        seen[user] += 1
+        if seen[user] <= turns[user]:
+            m.openid = openid
+        elif seen[user] == turns[user] + 1:
+            m.told = (openid,)
+        elif rnd.random() < 0.01:
+            m.openid = openid
+    return messages
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_joined(make_store, seed):
+    """All questions are answered as if every event had been counted under the unionid."""
+    rnd = random.Random(seed)
+    messages = by_openid(gen.Month(seed, "2024-02-26", "2024-04-02", 4_000).run(), rnd)
+    assert sum(bool(m.openid) for m in messages) > len(messages) / 5
+    store, of = make_store(messages), known(messages)
+    check_life(store, messages)
+    for (name, options), account in itertools.product(CASES, of):
+        where = dict(account=account) if account else {}
+        compare(store, of[account], name, options, MARCH, **where)
+
+
+def test_joined_after_days_were_forgotten(make_store):
+    messages = by_openid(gen.Month(7, "2024-04-01", "2024-05-12", 6_000).run(), random.Random(7))
+    half = len(messages) * 2 // 3
+    store = make_store(messages[:half])
+    store.forget(KEPT)
+    store.load(messages[half:])
+    with store.db() as db:
+        since = db.execute("SELECT before FROM forgotten").fetchone()[0]
+    last = max((m.time + 8 * 3600) // 86400 for m in messages)
+    check_left(store, messages, since)
+    compare_kept(store, known(messages), since, last - 1, CASES)
 
 
 # What is left when days are forgotten.

@@ -339,6 +339,7 @@ handle_refusal(struct account_pull *ap, const struct datacube_tables_call *c)
 		    "qtoa, please report it", ap->answer.why);
 		return SKIP_ENDPOINT;
 	case ERRCODE_BUSY:
+	case ERRCODE_USER:
 	case ERRCODE_OTHER:
 		report_call(ap, c, ap->answer.why, "left for the next run");
 		return SKIP_ENDPOINT;

@@ -425,13 +425,193 @@ salvaged_past(void **state)
 	}
 }
 
+/* A message of a user who is known by openid only, or by unionid. */
+struct life_event {
+	const struct account	*account;
+	const char		*openid;	/* NULL: the unionid */
+	int64_t			 time_s;
+};
+
+/* Adds message n, under the openid or not. */
+static void
+add_life_event(struct db *db, const struct life_event *l, int n, bool as_openid)
+{
+	static const char *const	 codes[] = {
+		"$$_official_account_follow", "$$_official_account_unfollow", "$$_menu_click",
+	};
+	const struct event_store_event	 e = { codes[n % 3], slice_of("{}") };
+	struct event_store_message	 m = {
+		.account = l->account, .device = slice_of(as_openid ? l->openid : "u"),
+		.openid_only = as_openid, .time_s = l->time_s, .events = &e, .n = 1,
+	};
+	char				 hex[33];
+	enum event_store_result		 as;
+
+	(void)snprintf(hex, sizeof(hex), "%032x", (unsigned)n);
+	queue_key(m.key, l->time_s, hex);
+	check_err("add", event_store_add(db, &as, &m), ERR_OK);
+}
+
+/* All that is known, as one text; the caller frees it. */
+static void
+describe_store(struct db *db, struct buf *out)
+{
+	static const char *const	 sql[] = {
+		"SELECT group_concat(t) FROM (SELECT device || first || '-' || last AS t "
+		    "FROM device ORDER BY device)",
+		"SELECT group_concat(t) FROM (SELECT event.id || ':' || device.device || time || "
+		    "'+' || coalesce(gap, 'x') AS t FROM event JOIN device ON device.id = "
+		    "event.device ORDER BY event.id)",
+		"SELECT group_concat(t) FROM (SELECT device.device || account || ':' || past.last "
+		    "|| '/' || coalesce(turned || '/' || turn || '/' || follows, 'x') AS t "
+		    "FROM past JOIN device ON device.id = past.device ORDER BY 1)",
+		"SELECT group_concat(appid || openid) FROM unionid WHERE unionid = ''",
+	};
+	struct db_rows			 rows;
+	enum error			 er;
+	size_t				 i;
+
+	for (i = 0; i < COUNT(sql); i++) {
+		er = db_start(db, &rows, sql[i], DB_NO_VALUES);
+		if (er == ERR_OK && db_next(&rows, &er))
+			(void)buf_put(out, db_col(&rows, 0).p, db_col(&rows, 0).len);
+		(void)buf_putc(out, '\n');
+		check_err(sql[i], er, ERR_OK);
+		db_end(&rows);
+	}
+}
+
+static void
+check_same(const char *name, struct db *db, struct db *want)
+{
+	struct buf	 b = { 0 }, w = { 0 };
+
+	describe_store(db, &b);
+	describe_store(want, &w);
+	check_bytes(name, buf_slice(&b), buf_slice(&w));
+	buf_free(&b);
+	buf_free(&w);
+}
+
+/*
+ * Two openids are joined with their unionid, in any order of arrival and also after days were
+ * forgotten: then everything is as if the events had been counted under the unionid.
+ */
+static void
+joined(void **state)
+{
+	enum { EVENTS = 90, SEEDS = 6, FORGET = EVENTS / 3, FIRST = EVENTS / 2,
+	    SECOND = EVENTS * 2 / 3 };
+	struct account	 other = shop;
+	const struct {
+		const struct account	*account;
+		const char		*openid;
+	} users[] = { { &shop, "o1" }, { &other, "o2" }, { &shop, NULL } };
+	struct db	*db, *want;
+	unsigned	 seed, r;
+	char		 name[16];
+	size_t		 who;
+	int		 i;
+
+	(void)state;
+	other.appid = "wx2";
+	for (seed = 1; seed <= SEEDS; seed++) {
+		db = new_db(), want = new_db();
+		(void)snprintf(name, sizeof(name), "seed %u", seed);
+		for (i = 0, r = seed; i < EVENTS; i++) {
+			r = r * 1103515245 + 12345;
+			who = (r >> 16) % (seed % 2 == 0 ? 2 : 3);	/* no event of "u" yet */
+			if (i == FORGET && seed % 3 == 0) {
+				(void)forget_all(db, 120, 9, 5);
+				(void)forget_all(want, 120, 9, 5);
+			}
+			if (i == FIRST)
+				check_err("o1", unionid_store(db, "wx1", slice_of("o1"),
+				    slice_of("u")), ERR_OK);
+			if (i == SECOND)
+				check_err("o2", unionid_store(db, "wx2", slice_of("o2"),
+				    slice_of("u")), ERR_OK);
+			const struct life_event	 l = { users[who].account, users[who].openid,
+			    noon(100 + (r >> 20) % 20) + (r >> 8) % 4 * 10 };
+
+			add_life_event(db, &l, i, l.openid != NULL &&
+			    (who == 0 ? i < FIRST + 3 : i < SECOND + 3));
+			add_life_event(want, &l, i, false);
+		}
+		check_same(name, db, want);
+		check_int("one device", number(db, "SELECT count(*) FROM device"), 1);
+		db_close(db);
+		db_close(want);
+	}
+}
+
+/* Another application, and another user, keep what they have. */
+static void
+joined_alone(void **state)
+{
+	struct account			 elsewhere = shop;
+	const struct life_event		 events[] = {
+		{ &shop, "o1", 100 }, { &shop, "o2", 110 }, { &elsewhere, "o1", 120 },
+	};
+	struct db			*db = new_db();
+	size_t				 i;
+
+	(void)state;
+	elsewhere.appid = "wx9";
+	elsewhere.app_key = "another";
+	for (i = 0; i < COUNT(events); i++)
+		add_life_event(db, &events[i], (int)i, true);
+	check_int("marks", number(db, "SELECT count(*) FROM unionid WHERE unionid = ''"), 3);
+	check_err("o1", unionid_store(db, "wx1", slice_of("o1"), slice_of("u1")), ERR_OK);
+	check_int("u1", number(db, "SELECT count(*) FROM device WHERE device = 'u1' AND "
+	    "application = 'k'"), 1);
+	check_int("o2", number(db, "SELECT count(*) FROM device WHERE device = 'o2'"), 1);
+	check_int("elsewhere", number(db, "SELECT count(*) FROM device WHERE device = 'o1' AND "
+	    "application = 'another'"), 1);
+	check_int("marks", number(db, "SELECT count(*) FROM unionid WHERE unionid = ''"), 2);
+	check_err("the same name", unionid_store(db, "wx1", slice_of("o2"), slice_of("o2")),
+	    ERR_OK);
+	check_int("events", number(db, "SELECT count(*) FROM event"), 3);
+	check_int("o2", number(db, "SELECT count(*) FROM device WHERE device = 'o2'"), 1);
+	db_close(db);
+}
+
+/* Marks are recovered; a unionid that the new store knows already joins the recovered events. */
+static void
+salvaged_marks(void **state)
+{
+	struct life_event	 l = { &shop, "o1", 1000 };
+	struct db		*old = new_db(), *db = new_db();
+	struct recover		 s;
+	size_t			 i;
+	int			 steps;
+
+	(void)state;
+	add_life_event(old, &l, 1, true);
+	l.openid = "o2";
+	add_life_event(old, &l, 2, true);
+	check_err("known by now", unionid_store(db, "wx1", slice_of("o2"), slice_of("u2")), ERR_OK);
+	for (i = 1; i < RECOVER_SOURCES; i++) {
+		s = (struct recover){ .from = old, .source = event_store_sources[i] };
+		for (steps = 0; !s.over && steps < 100; steps++)
+			check_err("a step", recover_step(db, &s, 7), ERR_OK);
+	}
+	check_int("marked", number(db, "SELECT count(*) FROM unionid WHERE unionid = '' AND "
+	    "openid = 'o1'"), 1);
+	check_int("joined", number(db, "SELECT count(*) FROM event JOIN device ON device.id = "
+	    "event.device WHERE device.device = 'u2'"), 1);
+	check_int("devices", number(db, "SELECT count(*) FROM device"), 2);
+	db_close(old);
+	db_close(db);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(once), TEST(devices), TEST(any_order), TEST(items), TEST(unionids),
 		TEST(salvaged), TEST(days_go), TEST(never_again), TEST(who_followed),
-		TEST(salvaged_past),
+		TEST(salvaged_past), TEST(joined), TEST(joined_alone), TEST(salvaged_marks),
 	};
 
 	return RUN("archive", tests);

@@ -121,7 +121,7 @@ struct look_up {
 	const char	*openid;
 	int		 ms;
 	struct buf	 device;
-	bool		 known;
+	enum unionid_answer answer;
 	enum error	 er;
 	char		 why[TOKEN_CLIENT_WHY];
 	pthread_t	 thread;
@@ -131,19 +131,23 @@ struct look_up {
 static void
 do_look_up(struct look_up *l)
 {
-	l->er = unionid_device(l->place->identity, &l->device, &l->known,
+	l->er = unionid_device(l->place->identity, &l->device, &l->answer,
 	    &l->place->accounts[l->account], slice_of(l->openid), clock_mono_ms() + l->ms, l->why);
 }
 
-/* want NULL: the user is not known, and the reason has these words. */
+/*
+ * want: the device ID; NULL: the look-up fails.  words: of the reason; NULL with want: the user is
+ * known.
+ */
 static void
 check_look_up(const char *name, const struct look_up *l, const char *want, const char *words)
 {
 	check_err(name, l->er, ERR_OK);
-	check_int(name, l->known, want != NULL);
+	check_int(name, l->answer, want == NULL ? UNIONID_FAILED :
+	    words == NULL ? UNIONID_THERE : UNIONID_NONE);
 	if (want != NULL)
 		check_bytes(name, buf_slice(&l->device), slice_of(want));
-	if (want != NULL)
+	if (words == NULL)
 		check_text(name, l->why, "");
 	else if (!CHECK(name, strstr(l->why, words) != NULL))
 		print_error("%s\n", l->why);
@@ -249,7 +253,8 @@ insist(void *arg)
 	struct look_up		*l = arg;
 	const int64_t		 end_ms = clock_mono_ms() + PATIENCE_MS;
 
-	for (do_look_up(l); l->er == ERR_OK && !l->known && clock_mono_ms() < end_ms; do_look_up(l))
+	for (do_look_up(l); l->er == ERR_OK && l->answer == UNIONID_FAILED &&
+	    clock_mono_ms() < end_ms; do_look_up(l))
 		(void)nanosleep(&nap, NULL);
 	return NULL;
 }
@@ -308,6 +313,61 @@ pauses(void **state)
 	}
 }
 
+/* A pause is said once, when it begins; the next one is longer, until a call works. */
+static void
+growing_pauses(void **state)
+{
+	const struct timespec	 nap = { 0, 10000000 };
+	const int64_t		 end_ms = clock_mono_ms() + PATIENCE_MS;
+	struct place		*p = place_new();
+	struct look_up		 l = { .place = p, .account = 1, .openid = "o1", .ms = PATIENCE_MS };
+
+	(void)state;
+	say_user(p, INFO, "{\"errcode\":45009}");
+	look_up(p, "the first one", 1, "o1", NULL, "; nobody is asked for 2 s");
+	do_look_up(&l);
+	CHECK("within it", strstr(l.why, "45009") != NULL && strstr(l.why, "nobody") == NULL);
+	do {
+		(void)nanosleep(&nap, NULL);
+		do_look_up(&l);
+	} while (asked(p) == 1 && clock_mono_ms() < end_ms);
+	check_look_up("the second one", &l, NULL, "; nobody is asked for 4 s");
+	buf_free(&l.device);
+	place_free(p);
+}
+
+/* Without an answer about one user, others are asked about; not after that is so for two. */
+static void
+suspects(void **state)
+{
+	static const struct {
+		const char	*name, *status, *body, *words;
+	} cases[] = {
+		{ "502", "502 Bad", "", "HTTP 502" },
+		{ "busy", "200 OK", "{\"errcode\":-1}", "WeChat is busy" },
+	};
+	struct place	*p;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		p = place_new();
+		peer_say(p->peer, WITH("t1") "openid=bad", cases[i].status, cases[i].body, false);
+		look_up(p, cases[i].name, 1, "bad1", NULL, cases[i].words);
+		look_up(p, "the same user", 1, "bad1", NULL, cases[i].words);
+		look_up(p, "another user", 1, "o1", "u", NULL);
+		look_up(p, cases[i].name, 1, "bad1", NULL, cases[i].words);
+		check_int("they were asked about", asked(p) +
+		    peer_asked(p->peer, WITH("t1") "openid=bad", NULL), 4);
+		look_up(p, "two in a row", 1, "bad2", NULL, "; nobody is asked for 2 s");
+		look_up(p, "another user", 1, "o2", NULL, cases[i].words);
+		look_up(p, "known", 1, "o1", "u", NULL);
+		check_int("nobody is asked", asked(p) +
+		    peer_asked(p->peer, WITH("t1") "openid=bad", NULL), 5);
+		place_free(p);
+	}
+}
+
 /* A failure for one user or one account does not affect another one. */
 static void
 no_pauses(void **state)
@@ -317,11 +377,13 @@ no_pauses(void **state)
 	(void)state;
 	say_user(p, WITH("t1") "openid=o1&", "{\"errcode\":40003}");
 	say_user(p, WITH("t1") "openid=o2&", "{\"subscribe\":1}");
-	look_up(p, "no such user", 1, "o1", NULL, "40003");
-	look_up(p, "no unionid", 1, "o2", NULL, "no open platform");
-	look_up(p, "no openid", 1, "", NULL, "not an openid");
+	look_up(p, "no such user", 1, "o1", "o1", "40003");
+	look_up(p, "no unionid", 1, "o2", "o2", "no open platform");
+	look_up(p, "no openid", 1, "", "", "not an openid");
+	say_user(p, WITH("t1") "openid=o5&", "<html>");
+	look_up(p, "an answer that cannot be read", 1, "o5", NULL, "is not JSON");
 	look_up(p, "another user", 1, "o3", "u", NULL);
-	look_up(p, "the first again", 1, "o1", NULL, "40003");
+	look_up(p, "the first again", 1, "o1", "o1", "40003");
 	check_int("is asked for again", peer_asked(p->peer, WITH("t1") "openid=o1&", NULL), 2);
 	peer_say(p->peer, "/token", "500 No", "", false);
 	look_up(p, "another account", 2, "o1", NULL, "HTTP 500");
@@ -337,7 +399,7 @@ one_user(void **state)
 		const char	*name, *body, *want, *words;
 	} cases[] = {
 		{ "known", "{\"unionid\":\"u\"}", "u", NULL },
-		{ "unknown", "{\"errcode\":40003}", NULL, "40003" },
+		{ "unknown", "{\"errcode\":40003}", "o1", "40003" },
 		{ "failing", "{\"errcode\":48001}", NULL, "48001" },
 	};
 	struct place	*p;
@@ -447,7 +509,7 @@ limits(void **state)
 	open_all(p);
 	do_look_up(&l);
 	check_err("no store", l.er, ERR_STORE);
-	CHECK("no store", *l.why != '\0' && !l.known);
+	CHECK("no store", *l.why != '\0' && l.answer == UNIONID_FAILED);
 	buf_free(&l.device);
 	place_free(p);
 }
@@ -481,6 +543,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(asked_once), TEST(refused_tokens), TEST(pauses), TEST(no_pauses),
+		TEST(growing_pauses), TEST(suspects),
 		TEST(one_user), TEST(many_users), TEST(many_users_with_an_old_token), TEST(limits),
 		TEST(own_tokens),
 	};

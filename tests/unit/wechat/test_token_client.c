@@ -152,8 +152,8 @@ static const struct {
 	{ "errcode 0", "{\"errcode\":0,\"errmsg\":\"ok\",\"unionid\":\"u\"}",
 	    TOKEN_CLIENT_OK, "u" },
 	{ "longest", "{\"unionid\":\"" X128 "\"}", TOKEN_CLIENT_OK, X128 },
-	{ "too long", "{\"unionid\":\"x" X128 "\"}", TOKEN_CLIENT_FAILED, "129 bytes" },
-	{ "blank within", "{\"unionid\":\"a b\"}", TOKEN_CLIENT_FAILED,
+	{ "too long", "{\"unionid\":\"x" X128 "\"}", TOKEN_CLIENT_STRANGE, "129 bytes" },
+	{ "blank within", "{\"unionid\":\"a b\"}", TOKEN_CLIENT_STRANGE,
 	    "the answer has no valid unionid" },
 	{ "unbound", "{\"subscribe\":1,\"openid\":\"o1\"}", TOKEN_CLIENT_NO_UNIONID,
 	    "no unionid: the account is bound to no open platform" },
@@ -161,8 +161,13 @@ static const struct {
 	    "no open platform" },
 	{ "no follower", "{\"subscribe\":0,\"openid\":\"o1\"}", TOKEN_CLIENT_NO_UNIONID,
 	    "no unionid: the user does not follow the account" },
-	{ "empty object", "{}", TOKEN_CLIENT_NO_UNIONID, "no unionid" },
-	{ "array", "[]", TOKEN_CLIENT_NO_UNIONID, "no unionid" },
+	{ "null", "{\"subscribe\":0,\"unionid\":null}", TOKEN_CLIENT_NO_UNIONID,
+	    "does not follow" },
+	{ "subscribe as text", "{\"subscribe\":\"0\"}", TOKEN_CLIENT_NO_UNIONID,
+	    "does not follow" },
+	{ "empty object", "{}", TOKEN_CLIENT_STRANGE, "neither unionid nor subscribe" },
+	{ "array", "[]", TOKEN_CLIENT_STRANGE, "neither unionid nor subscribe" },
+	{ "another subscribe", "{\"subscribe\":2}", TOKEN_CLIENT_STRANGE, "neither" },
 	{ "not the latest", "{\"errcode\":40001,\"errmsg\":\"invalid credential\"}",
 	    TOKEN_CLIENT_BAD_TOKEN, "WeChat: errcode 40001: " },
 	{ "no token", "{\"errcode\":40014,\"errmsg\":\"x\"}", TOKEN_CLIENT_BAD_TOKEN, "40014" },
@@ -170,6 +175,10 @@ static const struct {
 	{ "number as text", "{\"errcode\":\"42001\"}", TOKEN_CLIENT_BAD_TOKEN, "42001" },
 	{ "no such user", "{\"errcode\":40003,\"errmsg\":\"invalid openid rid: 1\"}",
 	    TOKEN_CLIENT_NO_UNIONID, "errcode 40003: this user is not a user of the account" },
+	{ "no user", "{\"errcode\":46004,\"errmsg\":\"user not exist\"}",
+	    TOKEN_CLIENT_NO_UNIONID, "errcode 46004: there is no such user: user not exist" },
+	{ "not a follower", "{\"errcode\":43004,\"errmsg\":\"require subscribe\"}",
+	    TOKEN_CLIENT_NO_UNIONID, "errcode 43004" },
 	{ "address", "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7 ipv6 "
 	    "::ffff:192.0.2.7, not in whitelist rid: x\"}", TOKEN_CLIENT_FAILED,
 	    "errcode 40164: put this address on the IP whitelist in WeChat's console: "
@@ -177,21 +186,21 @@ static const struct {
 	{ "not allowed", "{\"errcode\":48001,\"errmsg\":\"api unauthorized\"}",
 	    TOKEN_CLIENT_FAILED, "errcode 48001: the account may not use this interface" },
 	{ "quota", "{\"errcode\":45009,\"errmsg\":\"x\"}", TOKEN_CLIENT_FAILED, "quota" },
-	{ "busy", "{\"errcode\":-1,\"errmsg\":\"system error\"}", TOKEN_CLIENT_FAILED,
+	{ "busy", "{\"errcode\":-1,\"errmsg\":\"system error\"}", TOKEN_CLIENT_NO_ANSWER,
 	    "errcode -1: WeChat is busy: system error" },
-	{ "unheard of", "{\"errcode\":61234,\"errmsg\":\"what\"}", TOKEN_CLIENT_FAILED,
+	{ "unheard of", "{\"errcode\":61234,\"errmsg\":\"what\"}", TOKEN_CLIENT_STRANGE,
 	    "errcode 61234: see WeChat's return codes: what" },
-	{ "no words", "{\"errcode\":61234}", TOKEN_CLIENT_FAILED, "61234" },
+	{ "no words", "{\"errcode\":61234}", TOKEN_CLIENT_STRANGE, "61234" },
 	{ "words that would write a line",
 	    "{\"errcode\":61234,\"errmsg\":\"a\\r\\n\\u001b[m\xC3\xA9\"}",
-	    TOKEN_CLIENT_FAILED, ": a???[m\xC3\xA9" },
+	    TOKEN_CLIENT_STRANGE, ": a???[m\xC3\xA9" },
 	{ "words with the token", "{\"errcode\":40001,\"errmsg\":\"invalid SECRET&/+ \"}",
 	    TOKEN_CLIENT_BAD_TOKEN, "40001" },
 	{ "long words", "{\"errcode\":61234,\"errmsg\":\"" X512 "\"}",
-	    TOKEN_CLIENT_FAILED, X16 },
-	{ "long number", "{\"errcode\":\"" X512 "\"}", TOKEN_CLIENT_FAILED,
+	    TOKEN_CLIENT_STRANGE, X16 },
+	{ "long number", "{\"errcode\":\"" X512 "\"}", TOKEN_CLIENT_STRANGE,
 	    "errcode 123456789: " },
-	{ "no JSON", "<html>", TOKEN_CLIENT_FAILED, "WeChat: the answer, 6 bytes, is not JSON" },
+	{ "no JSON", "<html>", TOKEN_CLIENT_STRANGE, "WeChat: the answer, 6 bytes, is not JSON" },
 };
 
 static void
@@ -218,7 +227,7 @@ users(void **state)
 	check_text("encoded", target,
 	    INFO "?access_token=SECRET%26%2F%2B&openid=o-1_&lang=zh_CN");
 	peer_say(p.peer, INFO, "502 Bad", "{\"unionid\":\"u\"}", false);
-	check_int("502", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), TOKEN_CLIENT_FAILED);
+	check_int("502", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), TOKEN_CLIENT_NO_ANSWER);
 	check_why("502", &p, "WeChat: HTTP 502");
 	place_fini(&p);
 }
@@ -270,7 +279,8 @@ no_answer(void **state)
 	check_int("refused", get_token(&p, PATIENCE_MS), TOKEN_CLIENT_FAILED);
 	check_why("refused", &p, "control_url: no answer: ");
 	(void)snprintf(p.api, sizeof(p.api), "%.*s", (int)strlen(p.url) - 3, p.url);
-	check_int("WeChat", get_unionid(&p, "SECRET", "o1", PATIENCE_MS), TOKEN_CLIENT_FAILED);
+	check_int("WeChat", get_unionid(&p, "SECRET", "o1", PATIENCE_MS),
+	    TOKEN_CLIENT_NO_ANSWER);
 	check_why("WeChat", &p, "WeChat: no answer: ");
 	place_fini(&p);
 	(void)close(fd);
