@@ -385,6 +385,17 @@ def test_there_is_none(start, home, wx, how, words):
     assert wx.asked == asked
 
 
+def test_a_control_character_in_a_nickname(start, wx):
+    """As it was reported: the unionid is read all the same."""
+    at = behind(start())
+    answer = (program.TOP / "tests/vectors/reports/userinfo-x14.json").read_bytes()
+    openid, cut = wx.user(answer=(200, answer)), wx.user(
+        answer=(200, answer.replace(b"\xe7\x90\xa6", b"\xe7\x90")))
+    for user in (openid, cut):
+        [row] = at.takes(message(user))
+        assert row["device_id"] == "oU_ox140000000000000000000000001"
+
+
 @pytest.mark.parametrize("name", ("", "o b", "\u7528\u6237", "o" * 200))
 def test_not_an_openid(start, home, wx, name):
     """WeChat cannot be asked about it, today or later."""
