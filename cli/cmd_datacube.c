@@ -148,6 +148,7 @@ struct pulling {
 	struct datacube_pull_sum	 sum;
 	int64_t				 begin_ms, drawn_ms;
 	int				 width;		/* columns of the terminal; 0: no bar */
+	struct buf			 missing;	/* lines of the summary */
 };
 
 static void
@@ -175,6 +176,22 @@ draw_pull_bar(void *ctx, const struct datacube_pull_sum *sum)
 	term_bar(p->width, sum->done, sum->planned, text);
 }
 
+/* Adds to the summary what is missing of an end point, and why. */
+static void
+keep_missing(void *ctx, const struct datacube_pull_gap *gap)
+{
+	static const char *const	 units[][2] = {
+		[DATACUBE_DAY]		= { "day", "days" },
+		[DATACUBE_WEEK]		= { "week", "weeks" },
+		[DATACUBE_MONTH]	= { "month", "months" },
+		[DATACUBE_HALF]		= { "half of a month", "halves of a month" },
+	};
+	struct pulling			*p = ctx;
+
+	(void)buf_printf(&p->missing, "missing: %s %s, %lld %s: %s\n", gap->account->path,
+	    gap->e->name, (long long)gap->units, units[gap->e->unit][gap->units != 1], gap->why);
+}
+
 static void
 print_pull_sum(const struct pulling *p)
 {
@@ -186,6 +203,8 @@ print_pull_sum(const struct pulling *p)
 	(void)printf("pulled: %lld calls, %lld rows, %lld missing, %lld switched off, %lld.%lld "
 	    "s\n", (long long)s->calls, (long long)s->rows, (long long)s->missing,
 	    (long long)s->off, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
+	if (p->missing.len != 0)
+		(void)fwrite(p->missing.p, 1, p->missing.len, stdout);
 	if (s->again == 0)
 		return;
 	term_time(time, s->again_s);
@@ -263,6 +282,7 @@ run_pull(const struct conf *c, const struct datacube_order *o)
 		.conf = c, .now_s = clock_wall_ms() / 1000, .chosen = o->chosen, .from = o->from,
 		.to = o->to, .all = o->all, .retry = o->retry || o->all, .stop_ms = &stop_ms,
 		.say = print_pull_line, .progress = draw_pull_bar,
+		.missing = keep_missing,
 	} };
 	struct services	 s;
 	int		 rc = CLI_WRONG;
@@ -280,6 +300,7 @@ run_pull(const struct conf *c, const struct datacube_order *o)
 		rc = pull_all(&p, o);
 	}
 	services_close(&s);
+	buf_free(&p.missing);
 	log_close();
 	return rc;
 }

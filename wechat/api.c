@@ -37,7 +37,7 @@ read_api_answer(struct api_answer *a, struct http_answer *got, const struct acce
 	enum api_result	 result = API_OK;
 
 	if ((j = errcode_parse(got, "WeChat", a->why, TOKEN_WHY)) == NULL)
-		return API_FAILED;
+		return got->status == 0 && got->body.len == 0 ? API_NO_ANSWER : API_STRANGE;
 	if ((a->errcode = errcode_code(j)) != 0) {
 		errcode_explain(a->why, TOKEN_WHY, errcode_of(a->errcode), a->errcode, j,
 		    slice_of(t->text));
@@ -57,7 +57,7 @@ send_request(struct http_client *h, struct api_answer *a, const struct settings 
 		.deadline_ms = call->deadline_ms,
 	};
 	struct buf	 url = { 0 };
-	enum api_result	 result = API_FAILED;
+	enum api_result	 result = API_NO_TOKEN;
 	enum error	 er;
 
 	a->errcode = 0;
@@ -78,7 +78,7 @@ enum api_result
 api_call(struct access_tokens *ts, struct http_client *h, struct api_answer *a,
     const struct settings *set, const struct api_call *call)
 {
-	enum api_result		 result = API_FAILED;
+	enum api_result		 result = API_NO_TOKEN;
 	struct access_token	 t;
 	bool			 has_token;
 	int			 i;
@@ -95,5 +95,5 @@ api_call(struct access_tokens *ts, struct http_client *h, struct api_answer *a,
 			has_token = access_token_replace(ts, &t, call->account,
 			    call->deadline_ms, a->why);
 	}
-	return has_token ? result : API_FAILED;
+	return has_token ? result : API_NO_TOKEN;
 }

@@ -23,7 +23,9 @@ struct api_call {
 enum api_result {
 	API_OK,		/* body is the answer */
 	API_REFUSED,	/* by WeChat, with errcode; why has its words */
-	API_FAILED	/* no token, no connection or no JSON, see why */
+	API_STRANGE,	/* the answer cannot be read: HTTP's status, its length, no JSON; see why */
+	API_NO_ANSWER,	/* no connection, or no byte of an answer in time; see why */
+	API_NO_TOKEN	/* no access_token, see why; or no memory */
 };
 
 struct api_answer {

@@ -243,6 +243,21 @@ def refusal(code, text="refused"):
     return {"errcode": code, "errmsg": text}
 
 
+class Broken:
+    """An answer that is none of WeChat's API: a gateway's, or one that is cut."""
+
+    def __init__(self, status=200, body=b"", length=None, silent=False):
+        self.status, self.body, self.silent = status, body, silent
+        self.length = len(body) if length is None else length
+
+    def send(self, conn):
+        """True: the connection goes on."""
+        if not self.silent:
+            conn.sendall(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" %
+                         (self.status, self.length) + self.body)
+        return not self.silent and self.length == len(self.body)
+
+
 class CubeAPI:
     """now: WeChat's clock, in China."""
 
@@ -263,6 +278,7 @@ class CubeAPI:
         self.quota = None           # calls that are left today
         self.off = set()            # names that answer 48001
         self.faults = {}            # name: answers to be given first, one after the other
+        self.broken = {}            # name: what is answered always
         self.hidden = set()         # (name, day): has no figures yet
         self.delayed = False
         self.shift = 0              # other figures than those of 0
@@ -299,6 +315,10 @@ class CubeAPI:
                     if line.lower().startswith(b"content-length:"):
                         length = int(line[15:])
                 answer = self._answer(method, urlsplit(target), lines.read(length))
+                if isinstance(answer, Broken):
+                    if not answer.send(conn):
+                        return
+                    continue
                 if not isinstance(answer, bytes):
                     answer = json.dumps(answer, ensure_ascii=False).encode()
                 conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -317,6 +337,8 @@ class CubeAPI:
         else:
             name, kind = url.path.removeprefix("/datacube/"), "datacube"
         answer = self._judge(method, name, kind, query, body)
+        if isinstance(answer, (bytes, Broken)):
+            return answer
         self.codes[answer.get("errcode", 0)] += 1
         if kind == "ads":
             answer = {**{k: v for k, v in answer.items() if not k.startswith("err")},
@@ -349,6 +371,8 @@ class CubeAPI:
             fault = self.faults[name].pop(0)
             if fault is not None:
                 return fault
+        if name in self.broken:
+            return self.broken[name]
         if self.quota is not None:
             if self.quota == 0:
                 return refusal(45009, "reach max api daily quota limit")

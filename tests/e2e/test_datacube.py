@@ -17,7 +17,7 @@ import pytest
 
 import cubeapi
 import program
-from cubeapi import DAY, INTERFACES, refusal
+from cubeapi import DAY, INTERFACES, Broken, refusal
 from test_queue_cli import Terminal
 from wechat import SAFE
 
@@ -27,6 +27,7 @@ YESTERDAY = date(2026, 3, 19)
 DAYS = int(os.environ.get("E2E_DAYS", 90))
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")[0]
 EVERY = sorted(INTERFACES)
+DAILY = {name for name in EVERY if INTERFACES[name].last_of(YESTERDAY) == YESTERDAY}
 KILLS = 20
 
 
@@ -314,6 +315,139 @@ def test_strange_answers(api, site, answer):
     api.faults["getusersummary"] = [answer]
     pull(site, api, *since(YESTERDAY, "getusersummary"), code=1, says="no list")
     pull(site, api, *since(YESTERDAY, "getusersummary"))
+
+
+# One end point that does not answer as WeChat does: the others are pulled all the same.
+
+CONTROL = (program.TOP / "tests/vectors/reports/datacube-title-control.json").read_bytes()
+BROKEN = {
+    "502": (Broken(502, b"<html>502</html>"), "WeChat: HTTP 502 instead of 200"),
+    "404": (Broken(404), "WeChat: HTTP 404 instead of 200"),
+    "302": (Broken(302), "WeChat: HTTP 302 instead of 200"),
+    "html": (Broken(200, b"<html>"), "WeChat: the answer, 6 bytes, is not JSON"),
+    "empty": (Broken(200), "WeChat: the answer, 0 bytes, is not JSON"),
+    "cut-json": (Broken(200, b'{"list":[{"ref_date":"2026'), "is not JSON"),
+    "cut-body": (Broken(200, b'{"list":[', 1000), "WeChat: no answer: "),
+    "oversized": (Broken(200, b" " * (16 << 20) + b"{}"), "WeChat: no answer: answer over 16384 KiB"),
+    "no-answer": (Broken(silent=True), "WeChat: no answer: "),
+    "no-list": ({"list": 5}, "WeChat's answer has no list"),
+    "number": (b"5", "WeChat's answer has no list"),
+    "errcode": (refusal(65000), "WeChat: errcode 65000: "),
+    "busy": (refusal(-1), "WeChat: errcode -1: WeChat is busy"),
+    "restricted": (refusal(50002), "WeChat: errcode 50002: "),
+}
+
+
+def missing(out):
+    """What the summary says: (end point, units): why."""
+    lines = [line.removeprefix("missing: ") for line in out.splitlines()
+             if line.startswith("missing: ")]
+    heads = [(*line.split(": ", 1)[0].split(" ", 1), line.split(": ", 1)[1]) for line in lines]
+    assert {account for account, _, _ in heads} <= {SAFE.path}, out
+    return {tuple(what.split(", ")): why for _, what, why in heads}
+
+
+@pytest.mark.parametrize("answer, why", BROKEN.values(), ids=BROKEN)
+def test_one_end_point_is_broken(api, site, answer, why):
+    """It is left, in this run and in the next, and the summary says so; then it is made good."""
+    begin, bad = YESTERDAY - 9 * DAY, ("getarticlesummary", "getuserread")
+    args = ["--from", str(begin)]
+    api.broken = dict.fromkeys(bad, answer)
+    for run_ in range(2):
+        api.calls.clear()
+        code, out, err = run(site, api, "pull", *args)
+        assert code == 1 and why in err, (out, err)
+        found = missing(out)
+        assert set(found) == {(name, "10 days") for name in bad}, out
+        assert all(why in text and "not asked" not in text for text in found.values()), out
+        asked = {n for n, *_ in api.calls}
+        assert asked == set(bad) if run_ else asked >= DAILY
+    compare(site, api, DAILY - set(bad), begin, YESTERDAY)
+    api.broken.clear()
+    api.now += timedelta(hours=4)
+    assert missing(run(site, api, "pull", *args)[1]) == {}
+    compare(site, api, bad, begin, YESTERDAY)
+
+
+@pytest.mark.parametrize("answer", (Broken(502), b"<html>", {}, refusal(77777)),
+                         ids=("502", "html", "no-list", "errcode"))
+def test_one_day_is_broken(api, site, answer):
+    """The end point is left there; the next run goes past that day."""
+    name, begin = "getuserreadhour", YESTERDAY - 9 * DAY
+    args = since(begin, name)
+    api.faults[name] = [None, None, answer]
+    code, out, err = run(site, api, "pull", *args)
+    assert code == 1 and list(missing(out)) == [(name, "8 days")], (out, err)
+    api.faults[name] = [answer]
+    code, out, err = run(site, api, "pull", *args)
+    assert code == 1 and list(missing(out)) == [(name, "1 day")], (out, err)
+    assert pull(site, api, *args) == 1
+    compare(site, api, [name], begin, YESTERDAY)
+
+
+def test_a_page_in_the_middle_is_broken(api, site):
+    """The pages before it are kept; the others of the end points are not affected."""
+    name, begin = "publisher_adpos_general", YESTERDAY - 79 * DAY
+    args = since(begin, name, "publisher_cps_general")
+    for answer in (Broken(502), b"<html>", Broken(200, b"{", 9), refusal(-1)):
+        api.faults[name] = [None, answer]
+        api.calls.clear()
+        code, out, err = run(site, api, "pull", *args, "--all")
+        assert code == 1 and missing(out).keys() == {(name, "80 days")}, (out, err)
+        assert {n for n, *_ in api.calls} == {name, "publisher_cps_general"}
+        api.calls.clear()
+        assert run(site, api, "pull", *args, "--all")[0] == 0
+        assert [page for n, _, _, page in api.calls if n == name] == [2, 3]
+        compare(site, api, [name], begin, YESTERDAY)
+
+
+def test_a_control_character_in_a_title(api, site):
+    """As it was reported; the title is stored, and nothing is missing."""
+    api.faults["getarticlesummary"] = [CONTROL.replace(b"2026-11-28", str(YESTERDAY).encode())]
+    pull(site, api, *since(YESTERDAY, "getarticlesummary", "getusersummary"))
+    [row] = site.query("SELECT title, int_page_read_user n FROM datacube_getarticlesummary")
+    assert row["title"] in ("a\bb", "a\ufffdb") and row["n"] == 1
+    compare(site, api, ["getusersummary"], YESTERDAY, YESTERDAY)
+
+
+def test_strange_values_in_a_row(api, site):
+    """What WeChat has never sent costs that answer at most."""
+    rows = [{"ref_date": {"a": 1}, "user_source": [1], "new_user": "x"}, 5, None, [], {},
+            {"ref_date": str(YESTERDAY), "user_source": 10 ** 30, "new_user": {"a": None}},
+            {"ref_date": str(YESTERDAY), "user_source": 3, "new_user": 7}]
+    api.faults["getusersummary"] = [{"list": rows}]
+    code, out, err = run(site, api, "pull", *since(YESTERDAY, "getusersummary", "getuserread"))
+    assert {n for n, *_ in api.calls} == {"getusersummary", "getuserread"}, (code, out, err)
+    compare(site, api, ["getuserread"], YESTERDAY, YESTERDAY)
+
+
+def test_several_end_points_without_an_answer(api, site):
+    """Three in a row, and the account is left; two, and one that answers, are no reason."""
+    order = list(dict.fromkeys(n for n, *_ in (run(site, api, "pull"), api.calls)[1]))
+    api.broken = dict.fromkeys((order[2], order[3], order[5], order[6]), Broken(silent=True))
+    api.calls.clear()
+    code, out, err = run(site, api, "pull", "--all")
+    assert code == 1 and {n for n, *_ in api.calls} == set(order), (out, err)
+    assert {name for name, _ in missing(out)} == set(api.broken)
+    api.broken = dict.fromkeys(order, Broken(silent=True))
+    api.calls.clear()
+    code, out, err = run(site, api, "pull", "--all")
+    assert code == 1 and {n for n, *_ in api.calls} == set(order[:3]), (out, err)
+    assert "several end points do not answer" in err
+    found = {name: why for (name, _), why in missing(out).items()}
+    assert list(found) == order
+    assert [name for name, why in found.items() if why.startswith("not asked: ")] == order[3:]
+
+
+@pytest.mark.parametrize("code", (40164, 45009, 45011))
+def test_what_concerns_the_account(api, site, code):
+    """Address and quota: the others are not asked, and the summary has them all."""
+    api.broken["getusercumulate"] = refusal(code)
+    got, out, err = run(site, api, "pull")
+    assert got == 1 and {n for n, *_ in api.calls} == {"getusersummary", "getusercumulate"}
+    found = {name: why for (name, _), why in missing(out).items()}
+    assert set(found) == set(EVERY) - {"getusersummary"}
+    assert all(f"errcode {code}: " in why for why in found.values()), out
 
 
 def test_token_replaced(api, site):

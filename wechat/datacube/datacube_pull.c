@@ -15,13 +15,16 @@ enum {
 	CALL_MS		= 20000,	/* time for a call to WeChat */
 	ANSWER_MAX	= 16 * 1024 * 1024,	/* bytes */
 	KEPT_S		= 6 * 3600,	/* after that, stored pages are asked for again */
-	OFF_S		= 7 * CALENDAR_DAY_S	/* pause of a forbidden end point */
+	OFF_S		= 7 * CALENDAR_DAY_S,	/* pause of a forbidden end point */
+	FAILURES_MAX	= 3,	/* calls of an end point that never answers */
+	ENDPOINTS_MAX	= 64	/* see datacube_pull.chosen */
 };
 
 /* A planned call to an end point, for the units in a span of days. */
 struct planned_call {
 	const struct datacube_endpoint	*e;
 	struct datacube_span		 span;
+	bool				 inner;	/* an earlier unit was stored by another run */
 };
 
 /* The pull of one account. */
@@ -34,13 +37,25 @@ struct account_pull {
 	struct datacube_known		*known;		/* of the end point being planned */
 	struct api_answer		 answer;
 	struct datacube_pull_sum	 before;	/* the sums at first */
+
+	/* Of the end point that is being asked: how many of its calls worked, and did not. */
+	int				 answered, failed;
+	bool				 inner;	/* as in the planned call that is being made */
+	int				 silent;	/* end points in a row without an answer */
+	char				 why[256];	/* the last call is left for this reason */
+	struct pull_gap {
+		int64_t			 units;
+		char			 why[320];
+	}				 gaps[ENDPOINTS_MAX];	/* what is missing */
 };
 
 /* What to do after an answer. */
 enum next_step {
 	GO_ON,
-	SKIP_ENDPOINT,		/* skip its other calls in this run */
-	SKIP_ACCOUNT
+	SKIP_CALL,		/* leave this call for the next run */
+	SKIP_ENDPOINT,		/* leave its other calls, too */
+	SKIP_ACCOUNT,
+	FORGET_ENDPOINT		/* make no other calls, and nothing is missing */
 };
 
 /* Reports a line that begins with the account. */
@@ -66,14 +81,16 @@ report_line(const struct account_pull *ap, const char *fmt, ...)
 static bool
 work_in_store(struct account_pull *ap, enum store_need need, store_work *work, void *arg)
 {
-	char		 why[256];
+	char		*why = ap->why;
 	enum error	 er;
 
 	er = store_do(ap->pull->store, need, work, arg, clock_mono_ms() + STORE_MS);
 	if (er == ERR_OK)
 		return true;
-	store_why(ap->pull->store, why, sizeof(why));
-	report_line(ap, "%s", er == ERR_STORE && *why != '\0' ? why : error_table[er].name);
+	store_why(ap->pull->store, why, sizeof(ap->why));
+	if (er != ERR_STORE || *why == '\0')
+		(void)snprintf(why, sizeof(ap->why), "%s", error_table[er].name);
+	report_line(ap, "%s", why);
 	return false;
 }
 
@@ -89,7 +106,7 @@ is_stopping(const struct account_pull *ap)
 
 static enum error
 add_planned_call(struct account_pull *ap, const struct datacube_endpoint *e,
-    const struct datacube_span *span)
+    const struct datacube_span *span, int64_t first)
 {
 	struct planned_call	*p;
 	size_t			 cap;
@@ -101,7 +118,8 @@ add_planned_call(struct account_pull *ap, const struct datacube_endpoint *e,
 		ap->calls = p;
 		ap->cap = cap;
 	}
-	ap->calls[ap->n++] = (struct planned_call){ e, *span };
+	ap->calls[ap->n++] = (struct planned_call){ e, *span,
+	    first != DATACUBE_DEFAULT && first < span->begin };
 	return ERR_OK;
 }
 
@@ -141,11 +159,13 @@ plan_days(struct account_pull *ap, struct db *db, const struct datacube_endpoint
 {
 	struct datacube_span	 range, call;
 	enum error		 er = load_known(ap, db, &range, e);
-	int64_t			 from = range.begin;
+	int64_t			 from = range.begin, first = DATACUBE_DEFAULT;
 
+	if (er == ERR_OK)
+		er = datacube_tables_first(db, &first, ap->account->appid, e);
 	while (er == ERR_OK && datacube_plan(&call, e, &range, ap->pull->all ? NULL : ap->known,
 	    from, ap->pull->now_s)) {
-		er = add_planned_call(ap, e, &call);
+		er = add_planned_call(ap, e, &call, first);
 		from = call.end + 1;
 	}
 	return er;
@@ -312,7 +332,40 @@ switch_endpoint_off(struct account_pull *ap, const struct datacube_tables_call *
 	ap->sum->off++;
 	report_line(ap, "%s is switched off for 7 days, or until --retry: %s", c->e->name,
 	    ap->answer.why);
-	return SKIP_ENDPOINT;
+	return FORGET_ENDPOINT;
+}
+
+/* Reports why a call is left for the next run, and keeps the reason for the summary. */
+static enum next_step
+leave_call(struct account_pull *ap, const struct datacube_tables_call *c, const char *why,
+    const char *what, enum next_step next)
+{
+	report_call(ap, c, why, what);
+	(void)snprintf(ap->why, sizeof(ap->why), "%s", why);
+	return next;
+}
+
+/*
+ * A call has failed in a way that says nothing about other end points.  The end point's next call
+ * is made only if the next run asks for this one again: it does so from the first stored unit on.
+ */
+static enum next_step
+leave_endpoint(struct account_pull *ap, const struct datacube_tables_call *c, const char *why)
+{
+	ap->failed++;
+	return leave_call(ap, c, why, "left for the next run",
+	    ap->inner && ap->answered == 0 && ap->failed < FAILURES_MAX ? SKIP_CALL :
+	    SKIP_ENDPOINT);
+}
+
+/* There was no answer to a call. */
+static enum next_step
+handle_silence(struct account_pull *ap, const struct datacube_tables_call *c)
+{
+	if (++ap->silent < DATACUBE_PULL_SILENT)
+		return leave_call(ap, c, ap->answer.why, "left for the next run", SKIP_ENDPOINT);
+	return leave_call(ap, c, ap->answer.why, "several end points do not answer; all others of "
+	    "the account are left for the next run", SKIP_ACCOUNT);
 }
 
 /* Pauses the account, since the quota is used up until the end of the day in China. */
@@ -322,8 +375,7 @@ pause_until_tomorrow(struct account_pull *ap, const struct datacube_tables_call 
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 
 	(void)pause_until(ap, NULL, calendar_day_start(calendar_day_at(now_s) + 1));
-	report_call(ap, c, ap->answer.why, "nothing more today (in China)");
-	return SKIP_ACCOUNT;
+	return leave_call(ap, c, ap->answer.why, "nothing more today (in China)", SKIP_ACCOUNT);
 }
 
 static enum next_step
@@ -335,23 +387,21 @@ handle_refusal(struct account_pull *ap, const struct datacube_tables_call *c)
 	case ERRCODE_DAY:
 		return pause_until_tomorrow(ap, c);
 	case ERRCODE_BUG:
-		report_call(ap, c, "qtoa made a call that WeChat does not allow; this is a bug of "
-		    "qtoa, please report it", ap->answer.why);
-		return SKIP_ENDPOINT;
+		report_line(ap, "qtoa made a call that WeChat does not allow; this is a bug of "
+		    "qtoa, please report it");
+		return leave_endpoint(ap, c, ap->answer.why);
 	case ERRCODE_BUSY:
+	case ERRCODE_SETTING:
 	case ERRCODE_USER:
 	case ERRCODE_OTHER:
-		report_call(ap, c, ap->answer.why, "left for the next run");
-		return SKIP_ENDPOINT;
+		return leave_endpoint(ap, c, ap->answer.why);
 	case ERRCODE_TOKEN:
 	case ERRCODE_ADDRESS:
-	case ERRCODE_SETTING:
 	case ERRCODE_MINUTE:
 	case ERRCODE__MAX:
 		break;
 	}
-	report_call(ap, c, ap->answer.why, "");
-	return SKIP_ACCOUNT;
+	return leave_call(ap, c, ap->answer.why, "", SKIP_ACCOUNT);
 }
 
 static enum error
@@ -375,15 +425,45 @@ keep_answer(struct account_pull *ap, struct datacube_tables_put *answer,
 {
 	if (!work_in_store(ap, STORE_WRITE, store_answer, answer))
 		return SKIP_ACCOUNT;
-	if (answer->result == DATACUBE_STRANGE) {
-		report_call(ap, c, "WeChat's answer has no list", "left for the next run");
-		return SKIP_ENDPOINT;
-	}
+	if (answer->result == DATACUBE_STRANGE)
+		return leave_endpoint(ap, c, "WeChat's answer has no list");
 	ap->sum->rows += answer->rows;
+	ap->answered++;
 	if (answer->odd > 0)
 		report_call(ap, c, "some rows have the same key, or are of another day: one row of "
 		    "each key is kept", "");
 	return GO_ON;
+}
+
+/* Makes a call for one page. */
+static enum next_step
+ask_page(struct account_pull *ap, struct datacube_tables_put *answer,
+    const struct datacube_tables_call *c)
+{
+	enum api_result	 result;
+
+	if (is_stopping(ap)) {
+		(void)snprintf(ap->why, sizeof(ap->why), "stopped");
+		return SKIP_ACCOUNT;
+	}
+	answer->asked_s = clock_wall_ms() / 1000;
+	result = call_wechat(ap, c);
+	if (result != API_NO_ANSWER)
+		ap->silent = 0;
+	switch (result) {
+	case API_OK:
+		answer->body = buf_slice(&ap->answer.body);
+		return keep_answer(ap, answer, c);
+	case API_REFUSED:
+		return handle_refusal(ap, c);
+	case API_STRANGE:
+		return leave_endpoint(ap, c, ap->answer.why);
+	case API_NO_ANSWER:
+		return handle_silence(ap, c);
+	case API_NO_TOKEN:
+		break;
+	}
+	return leave_call(ap, c, ap->answer.why, "", SKIP_ACCOUNT);
 }
 
 /* Makes a call, with all its pages. */
@@ -396,24 +476,11 @@ make_call(struct account_pull *ap, const struct planned_call *call)
 	struct datacube_tables_put	 answer = { .call = &c, .result = DATACUBE_MORE };
 	enum next_step			 next = GO_ON;
 
+	ap->inner = call->inner;
 	if (c.e->ads && !work_in_store(ap, STORE_WRITE, find_next_page, &c))
 		return SKIP_ACCOUNT;
-	for (; next == GO_ON && answer.result == DATACUBE_MORE; c.page++) {
-		if (is_stopping(ap))
-			return SKIP_ACCOUNT;
-		answer.asked_s = clock_wall_ms() / 1000;
-		switch (call_wechat(ap, &c)) {
-		case API_OK:
-			answer.body = buf_slice(&ap->answer.body);
-			next = keep_answer(ap, &answer, &c);
-			break;
-		case API_REFUSED:
-			return handle_refusal(ap, &c);
-		case API_FAILED:
-			report_call(ap, &c, ap->answer.why, "");
-			return SKIP_ACCOUNT;
-		}
-	}
+	for (; next == GO_ON && answer.result == DATACUBE_MORE; c.page++)
+		next = ask_page(ap, &answer, &c);
 	return next;
 }
 
@@ -428,17 +495,33 @@ count_units(const struct planned_call *call)
 	return n;
 }
 
-/* Skips planned calls from i on: those of its end point, or all.  Returns the next call's index. */
+/* Notes that the numbers of a call are missing.  The first reason of an end point counts. */
+static void
+add_gap(struct account_pull *ap, const struct planned_call *call, bool asked)
+{
+	struct pull_gap	*gap = &ap->gaps[call->e - datacube_endpoints];
+	const int64_t	 units = count_units(call);
+
+	if (gap->units == 0)
+		(void)snprintf(gap->why, sizeof(gap->why), "%s%s", asked ? "" : "not asked: ",
+		    ap->why);
+	gap->units += units;
+	ap->sum->missing += units;
+}
+
+/*
+ * Skips planned calls from i on: that call, those of its end point, or all.  asked: the call was
+ * made.  Returns the index of the next call.
+ */
 static size_t
-skip_calls(struct account_pull *ap, size_t i, enum next_step next)
+skip_calls(struct account_pull *ap, size_t i, enum next_step next, bool asked)
 {
 	const struct datacube_endpoint	*e = ap->calls[i].e;
-	const bool			 off =
-	    errcode_of(ap->answer.errcode)->kind == ERRCODE_DENIED;
+	const size_t			 end = next == SKIP_CALL ? i + 1 : ap->n;
 
-	for (; i < ap->n && (next == SKIP_ACCOUNT || ap->calls[i].e == e); i++)
-		if (next == SKIP_ACCOUNT || !off)
-			ap->sum->missing += count_units(&ap->calls[i]);
+	for (; i < end && (next == SKIP_ACCOUNT || ap->calls[i].e == e); i++)
+		if (next != FORGET_ENDPOINT)
+			add_gap(ap, &ap->calls[i], asked && ap->calls[i].e == e);
 	return i;
 }
 
@@ -449,14 +532,27 @@ make_calls(struct account_pull *ap)
 	size_t		 i = 0;
 
 	while (i < ap->n) {
-		if (is_stopping(ap)) {
-			(void)skip_calls(ap, i, SKIP_ACCOUNT);
-			return;
-		}
+		if (i == 0 || ap->calls[i].e != ap->calls[i - 1].e)
+			ap->answered = ap->failed = 0;
 		next = make_call(ap, &ap->calls[i]);
 		ap->sum->done++;
-		i = next == GO_ON ? i + 1 : skip_calls(ap, i, next);
+		i = next == GO_ON ? i + 1 : skip_calls(ap, i, next, true);
 		ap->pull->progress(ap->pull->ctx, ap->sum);
+	}
+}
+
+static void
+report_gaps(const struct account_pull *ap)
+{
+	const struct datacube_endpoint	*e;
+	struct datacube_pull_gap	 gap = { .account = ap->account };
+
+	for (e = datacube_endpoints; e->name != NULL; e++) {
+		gap.e = e;
+		gap.units = ap->gaps[e - datacube_endpoints].units;
+		gap.why = ap->gaps[e - datacube_endpoints].why;
+		if (gap.units != 0)
+			ap->pull->missing(ap->pull->ctx, &gap);
 	}
 }
 
@@ -487,9 +583,9 @@ has_quota(struct account_pull *ap)
 	if (k.pause.until_s == 0)
 		return true;
 	calendar_day_text(day, calendar_day_at(k.pause.until_s));
-	report_line(ap, "WeChat's quota is used up (errcode %lld); run this again on %s (in "
-	    "China), or now with --retry",
-	    (long long)k.pause.errcode, day);
+	(void)snprintf(ap->why, sizeof(ap->why), "WeChat's quota is used up (errcode %lld)",
+	    (long long)k.pause.errcode);
+	report_line(ap, "%s; run this again on %s (in China), or now with --retry", ap->why, day);
 	return false;
 }
 
@@ -513,7 +609,8 @@ datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum,
 		if (has_quota(&ap))
 			make_calls(&ap);
 		else
-			(void)skip_calls(&ap, 0, SKIP_ACCOUNT);
+			(void)skip_calls(&ap, 0, SKIP_ACCOUNT, false);
+		report_gaps(&ap);
 	}
 	good = good && work_in_store(&ap, STORE_READ, count_all_later_units, &ap);
 	lock_release(p->locks, &lock, false);

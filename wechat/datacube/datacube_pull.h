@@ -3,6 +3,14 @@
  *
  * The calls are made one after the other.  Each answer is stored together with the note that it is
  * there, in one transaction: after a kill, the next run repeats one call at most.
+ *
+ * A call that fails is left for the next run, and so are the other calls of its end point.  But if
+ * it is the first call of an end point that was pulled before, the next calls are made too: so one
+ * day whose answer is always wrong does not stand before all later days.  Other end points are not
+ * affected.
+ *
+ * An account is left if WeChat refuses its access_token, this host's address or the quota, or if
+ * DATACUBE_PULL_SILENT end points in a row do not answer.
  */
 #ifndef WECHAT_DATACUBE_DATACUBE_PULL_H
 #define WECHAT_DATACUBE_DATACUBE_PULL_H
@@ -29,6 +37,16 @@ struct datacube_pull_sum {
 	int64_t	 again_s;		/* when the first of these is due, epoch seconds */
 };
 
+enum { DATACUBE_PULL_SILENT = 3 };
+
+/* What is missing of an end point. */
+struct datacube_pull_gap {
+	const struct account		*account;
+	const struct datacube_endpoint	*e;
+	int64_t				 units;
+	const char			*why;
+};
+
 /* A pull: the modules that it uses, what to ask for, and functions that report. */
 struct datacube_pull {
 	const struct conf		*conf;
@@ -44,9 +62,10 @@ struct datacube_pull {
 	bool				 retry;		/* also end points that are switched off */
 	const _Atomic int64_t		*stop_ms;	/* not 0: stop after the current call */
 
-	/* Called with ctx: a line for people; the totals so far. */
+	/* Called with ctx: a line for people; the totals so far; what is missing, in the end. */
 	void	(*say)(void *ctx, const char *line);
 	void	(*progress)(void *ctx, const struct datacube_pull_sum *sum);
+	void	(*missing)(void *ctx, const struct datacube_pull_gap *gap);
 	void	*ctx;
 };
 

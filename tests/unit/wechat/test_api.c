@@ -99,9 +99,9 @@ answers(void **state)
 		{ "busy", "200 OK", "{\"errcode\":-1}", API_REFUSED, -1, "WeChat is busy" },
 		{ "token in its words", "200 OK", "{\"errcode\":48001,\"errmsg\":\"no T1\"}",
 		    API_REFUSED, 48001, "console" },
-		{ "no JSON", "200 OK", "<html>", API_FAILED, 0, "6 bytes, is not JSON" },
-		{ "502", "502 Bad", "{}", API_FAILED, 0, "HTTP 502 instead of 200" },
-		{ "elsewhere", "302 Found\r\nLocation: /ok", "{}", API_FAILED, 0, "HTTP 302" },
+		{ "no JSON", "200 OK", "<html>", API_STRANGE, 0, "6 bytes, is not JSON" },
+		{ "502", "502 Bad", "{}", API_STRANGE, 0, "HTTP 502 instead of 200" },
+		{ "elsewhere", "302 Found\r\nLocation: /ok", "{}", API_STRANGE, 0, "HTTP 302" },
 	};
 	struct place	 p;
 	size_t		 i;
@@ -197,7 +197,7 @@ refused_tokens(void **state)
 		check_why(refusals[i], &p, "");
 		/* The next token is refused too, and WeChat gives the same one again. */
 		peer_say(p.peer, PATH "?access_token=T2", "200 OK", refusals[i], false);
-		check_int("the same again", call(&p, PATH, NULL, "{}"), API_FAILED);
+		check_int("the same again", call(&p, PATH, NULL, "{}"), API_NO_TOKEN);
 		check_int("the same again", p.answer.calls, 1);
 		check_why("the same again", &p, "the same access_token again");
 		/* Another token, which is refused, too. */
@@ -234,10 +234,33 @@ no_token(void **state)
 	    "{\"errcode\":40164,\"errmsg\":\"invalid ip 192.0.2.7\"}",
 	    false);
 	peer_say(p.peer, PATH, "200 OK", "{}", false);
-	check_int("none", call(&p, PATH, NULL, "{}"), API_FAILED);
+	check_int("none", call(&p, PATH, NULL, "{}"), API_NO_TOKEN);
 	check_int("none", p.answer.calls, 0);
 	check_why("none", &p, "invalid ip 192.0.2.7");
 	check_int("not asked", peer_asked(p.peer, PATH, NULL), 0);
+	place_fini(&p);
+}
+
+/* An answer that is cut or too long is strange; if there is no byte of it, there is no answer. */
+static void
+broken_answers(void **state)
+{
+	static const struct {
+		const char	*path;
+		enum api_result	 result;
+	} cases[] = {
+		{ "/half", API_STRANGE }, { "/long", API_STRANGE }, { "/cut", API_NO_ANSWER },
+	};
+	struct place	 p;
+	size_t		 i;
+
+	(void)state;
+	place_init(&p);
+	for (i = 0; i < COUNT(cases); i++) {
+		check_int(cases[i].path, call(&p, cases[i].path, NULL, "{}"), cases[i].result);
+		check_int(cases[i].path, p.answer.errcode, 0);
+		check_why(cases[i].path, &p, "WeChat: no answer: ");
+	}
 	place_fini(&p);
 }
 
@@ -304,7 +327,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(answers), TEST(foreign_bytes), TEST(requests), TEST(refused_tokens),
-		TEST(both_refused), TEST(no_token), TEST(codes),
+		TEST(both_refused), TEST(no_token), TEST(broken_answers), TEST(codes),
 	};
 
 	return RUN("wxapi", tests);
