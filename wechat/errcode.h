@@ -20,7 +20,7 @@ enum errcode_kind {
 	ERRCODE_MINUTE,		/* too many calls: try again in a minute */
 	ERRCODE_DAY,		/* the quota of this day of China is used up */
 	ERRCODE_DENIED,		/* the account may not use this interface */
-	ERRCODE_USER,		/* the user in the request: he is unknown, or does not follow */
+	ERRCODE_USER,		/* the user of the request is unknown, or does not follow */
 	ERRCODE_BUG,		/* our request is wrong */
 	ERRCODE__MAX
 };
