@@ -37,7 +37,7 @@ run_steps(struct worker *w, worker_step *const *steps)
 
 /*
  * What WeChat sends to the URL of an account: a message (POST), or a handshake (GET) when the URL
- * is saved in WeChat's console.
+ * is saved in WeChat's console.  A monitor may ask by HEAD what GET's status is.
  */
 
 static enum error
@@ -54,7 +54,7 @@ read_parameters(struct worker *w)
 	enum push_key	 which;
 	enum error	 er;
 
-	if (w->request->method == METHOD_GET)
+	if (w->request->method != METHOD_POST)
 		need |= 1u << PUSH_ECHOSTR;
 	else if (w->entry.account->mode != PLAIN)
 		need |= 1u << PUSH_MSG_SIGNATURE;
@@ -256,7 +256,10 @@ match_account(struct worker *w)
 	return (w->entry.account = account_of(w, w->request->path)) != NULL;
 }
 
-/* The first route that matches is taken.  NULL: that method is not allowed. */
+/*
+ * The first route that matches is taken.  NULL: that method is not allowed.  HEAD is handled as GET:
+ * request_reply() leaves the body out.
+ */
 static const struct route {
 	bool		 (*match)(struct worker *w);
 	worker_step	*get, *post;
@@ -270,10 +273,24 @@ static const struct route {
 };
 
 static enum error
+call_handler(struct worker *w, const struct route *r)
+{
+	worker_step *const	 handlers[METHOD_OTHER + 1] = {
+		[METHOD_GET] = r->get, [METHOD_HEAD] = r->get, [METHOD_POST] = r->post,
+	};
+	worker_step		*handle = handlers[w->request->method];
+
+	if (handle != NULL)
+		return handle(w);
+	w->reply.allow = r->get == NULL ? "POST" : r->post == NULL ? "GET, HEAD" :
+	    "GET, HEAD, POST";
+	return ERR_METHOD;
+}
+
+static enum error
 follow_route(struct worker *w)
 {
 	const struct route	*r = routes, *end = r + sizeof(routes) / sizeof(routes[0]);
-	worker_step		*handle = NULL;
 
 	while (r != end && !r->match(w))
 		r++;
@@ -283,14 +300,7 @@ follow_route(struct worker *w)
 			    ".control_key and .secret";
 		return ERR_PATH;
 	}
-	if (w->request->method == METHOD_GET)
-		handle = r->get;
-	else if (w->request->method == METHOD_POST)
-		handle = r->post;
-	if (handle != NULL)
-		return handle(w);
-	w->reply.allow = r->get == NULL ? "POST" : r->post == NULL ? "GET" : "GET, POST";
-	return ERR_METHOD;
+	return call_handler(w, r);
 }
 
 static enum error

@@ -95,9 +95,14 @@ variable_of(const struct request *r, const char *name)
 static enum request_method
 method_of(struct slice name)
 {
-	if (slice_is(name, "GET"))
-		return METHOD_GET;
-	return slice_is(name, "POST") ? METHOD_POST : METHOD_OTHER;
+	static const char *const	 names[METHOD_OTHER] = {
+		[METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD", [METHOD_POST] = "POST",
+	};
+	enum request_method		 m;
+
+	for (m = METHOD_GET; m != METHOD_OTHER && !slice_is(name, names[m]); m++)
+		;
+	return m;
 }
 
 /* Appends from to to.  ERR_REQUEST: to would have more than max bytes. */
@@ -404,7 +409,8 @@ request_reply(struct request *r, const struct reply *a)
 	append_answer(r, (struct slice){ head, (size_t)n });
 	append_answer(r, slice_of(a->headers));
 	append_answer(r, slice_of("\r\n"));
-	append_answer(r, a->body);
+	if (r->method != METHOD_HEAD)
+		append_answer(r, a->body);
 }
 
 /*

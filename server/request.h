@@ -14,7 +14,7 @@
 #include "core/error.h"
 #include "core/query.h"
 
-enum request_method { METHOD_GET, METHOD_POST, METHOD_OTHER };
+enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
 enum { REQUEST_ROOTS = 2 };	/* the document root; with Apache, a user's own as well */
 
@@ -76,7 +76,8 @@ enum error	 request_body(struct request *r, size_t max, int64_t deadline_ms);
 
 /*
  * Gives the answer; a second one is ignored.  It is sent by request_finish(): lighttpd ends a CGI
- * process as soon as it has the answer.
+ * process as soon as it has the answer.  To HEAD the answer goes without its body, with the headers
+ * that GET has.
  */
 void		 request_reply(struct request *r, const struct reply *a);
 

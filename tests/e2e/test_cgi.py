@@ -195,12 +195,29 @@ def test_paths(home, qt, script, info, uri, status):
 # Methods.
 
 @pytest.mark.parametrize("method,status", (("get", 405), ("Post", 405), ("", 405), ("POST ", 405),
-                                           ("PUT", 405), ("TRACE", 405), ("x" * 5000, 405)))
+                                           ("PUT", 405), ("TRACE", 405), ("head", 405), ("HEAD ", 405), ("x" * 5000, 405)))
 def test_methods(home, qt, method, status):
     push = wechat.push(SAFE)
     answer = run_cgi(home, params_of(push, REQUEST_METHOD=method), push.body)
-    assert (answer.status, answer.headers["allow"]) == (status, "GET, POST")
+    assert (answer.status, answer.headers["allow"]) == (status, "GET, HEAD, POST")
     assert not qt.received
+
+
+@pytest.mark.parametrize("token,status", ((None, 200), ("anotherToken", 403)))
+def test_head_of_a_handshake(home, token, status):
+    """The headers are those of GET, the length of the body with them; there is no body."""
+    push = wechat.handshake(SAFE, "x" * 100, **({"token": token} if token else {}))
+    get = run_cgi(home, params_of(push))
+    head = run_cgi(home, params_of(push, REQUEST_METHOD="HEAD"))
+    assert (get.status, head.status, head.headers, head.body) == (status, status, get.headers, b"")
+    assert int(head.headers["content-length"]) == len(get.body) > 0
+
+
+def test_head_while_the_configuration_is_unusable(home):
+    home.env["QTOA_QT_URL"] = "nonsense"
+    params = params_of(wechat.handshake(SAFE), REQUEST_METHOD="HEAD")
+    answer = run_cgi(home, params, variant="vital")
+    assert (answer.status, answer.headers["content-length"], answer.body) == (503, "13", b"")
 
 
 def test_no_method(home, qt):

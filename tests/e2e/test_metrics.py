@@ -238,7 +238,7 @@ def test_who_may_see(site):
         answer = site.call(get(peer))
         assert (answer.status, answer.body) == (403, b"not accepted\n"), peer
     answer = site.call(get(method="POST"))
-    assert (answer.status, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
     assert site.call(get()).status == 200
 
 
