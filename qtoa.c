@@ -250,15 +250,20 @@ match_token(struct worker *w)
 	return true;
 }
 
+/* People who type the URL into WeChat's console sometimes end it with a slash. */
 static bool
 match_account(struct worker *w)
 {
-	return (w->entry.account = account_of(w, w->request->path)) != NULL;
+	struct slice	 path = w->request->path;
+
+	if (ends_with(path, "/"))
+		path.len--;
+	return (w->entry.account = account_of(w, path)) != NULL;
 }
 
 /*
- * The first route that matches is taken.  NULL: that method is not allowed.  HEAD is handled as GET:
- * request_reply() leaves the body out.
+ * The first route that matches is taken.  NULL: that method is not allowed.  HEAD is handled as
+ * GET: request_reply() leaves the body out.
  */
 static const struct route {
 	bool		 (*match)(struct worker *w);

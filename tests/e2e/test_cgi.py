@@ -181,7 +181,10 @@ def test_echo_of_bytes(home):
     ("/cgi-bin/qtoa.cgi", "/safe", None, 200), (None, None, "/qtoa/safe", 200),
     (None, None, "/qtoa/safe?x=/plain", 200), ("", "", "/qtoa/safe", 200),
     ("/qtoa", "/x/../safe", None, 200),     # its last part is what counts
-    ("/qtoa", "/safe/", None, 404), ("/qtoa", "/safe/..", None, 404), ("/qtoa", "", None, 404),
+    ("/qtoa", "/safe/", None, 200), ("/qtoa/safe", "/", None, 200), ("/qtoa/safe/", None, None, 200),
+    (None, None, "/qtoa/safe/?x=/", 200), ("/qtoa/safe/", "/", None, 404),
+    ("/qtoa", "/safe//", None, 404), ("/qtoa", "/safe/.", None, 404), ("/qtoa", "/nobody/", None, 404),
+    ("/qtoa", "/safe/..", None, 404), ("/qtoa", "", None, 404),
     ("/qtoa", "/Safe", None, 404), ("/qtoa", "/safe\n", None, 404), ("/qtoa", "/safe ", None, 404),
     ("/qtoa", "//", None, 404), (None, None, None, 404), ("/safe", "/x", None, 404),
     ("/qtoa", "/" + "x" * 3000, None, 400), ("/qtoa", "/%73afe", None, 404)))

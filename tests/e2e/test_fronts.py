@@ -183,7 +183,17 @@ def test_head_where_get_is_not_allowed(front):
     assert (answer.status, answer.headers["allow"], answer.body) == (405, "POST", b"")
 
 
-@pytest.mark.parametrize("path", ("nobody", "SAFE", "safe/", "safe.", "safe/more", "%73afe%00", ""))
+def test_one_slash_after_the_account(front, qt):
+    """As people type the URL into WeChat's console."""
+    push, shake = wechat.push(SAFE), wechat.handshake(SAFE, "x y")
+    assert_success(front.request("POST", f"/qtoa/safe/?{push.query}", push.body))
+    assert_forwarded(qt, SAFE, push, push.body)
+    assert front.request("GET", f"/qtoa/safe/?{shake.query}").body == b"x y"
+    assert front.request("HEAD", "/qtoa/safe/").status == 403
+
+
+@pytest.mark.parametrize("path", ("nobody", "SAFE", "safe.", "safe/more", "nobody/",
+                                  "%73afe%00", ""))
 def test_other_paths(front, qt, path):
     push = wechat.push(SAFE)
     answer = front.request("POST", f"/qtoa/{path}?{push.query}", push.body)
