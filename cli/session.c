@@ -119,13 +119,16 @@ session_print(const struct buf *b)
 void
 session_catch_signals(void (*on_stop)(int sig))
 {
-	struct sigaction	 sa;
+	struct sigaction	 sa, old;
 
 	memset(&sa, 0, sizeof(sa));
 	(void)sigemptyset(&sa.sa_mask);
 	sa.sa_handler = on_stop;
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)sigaction(SIGTERM, &sa, NULL);
+	/* nohup(1) has SIGHUP ignored, and means it. */
+	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		(void)sigaction(SIGHUP, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &sa, NULL);
 }

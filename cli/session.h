@@ -61,7 +61,10 @@ bool			 session_do(struct session *s, enum store_need need, store_work *work,
 /* Prints a line for each broken end point and each stopped account, with what to do. */
 void			 session_say_trouble(FILE *f, const struct conf *c, struct breakers *b);
 
-/* Lets SIGINT and SIGTERM call on_stop; a reader of stdout that ends does not end the process. */
+/*
+ * Lets SIGINT, SIGTERM and SIGHUP call on_stop, but SIGHUP stays ignored if it was.  A reader of
+ * stdout that ends does not end the process.
+ */
 void			 session_catch_signals(void (*on_stop)(int sig));
 
 /* Drops the log if it would go to the terminal and tear a bar or a screen apart. */

@@ -311,13 +311,18 @@ stop_workers(struct pool *p)
 	return 0;
 }
 
+static const int	 stop_signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+
+enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
+
 static void
 list_signals(sigset_t *signals)
 {
+	size_t	 i;
+
 	(void)sigemptyset(signals);
-	(void)sigaddset(signals, SIGTERM);
-	(void)sigaddset(signals, SIGINT);
-	(void)sigaddset(signals, SIGUSR1);
+	for (i = 0; i < STOP_SIGNALS; i++)
+		(void)sigaddset(signals, stop_signals[i]);
 	(void)sigaddset(signals, SIG_WAKE);
 }
 
@@ -326,7 +331,11 @@ thread_pool_hold_signals(void)
 {
 	struct sigaction	 sa = { .sa_handler = handle_wake };
 	sigset_t		 signals;
+	size_t			 i;
 
+	/* The parent may have left some ignored, and an ignored signal may never come. */
+	for (i = 0; i < STOP_SIGNALS; i++)
+		(void)signal(stop_signals[i], SIG_DFL);
 	(void)sigaction(SIG_WAKE, &sa, NULL);	/* without SA_RESTART: it interrupts accept() */
 	list_signals(&signals);
 	/* Threads that are started later inherit the mask. */

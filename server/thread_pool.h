@@ -3,8 +3,8 @@
  *
  * The pool begins with one worker.  When no worker is idle it starts another, up to `threads`; from
  * the ninth on only while requests wait for QT and not for a processor.
- * Idle workers that were not needed for idle_ms end again; one stays.  SIGTERM, SIGINT or SIGUSR1
- * stops the pool: it accepts nothing more and answers the requests in flight, within 2 s.
+ * Idle workers that were not needed for idle_ms end again; one stays.  SIGTERM, SIGINT, SIGHUP or
+ * SIGUSR1 stops the pool: it accepts nothing more and answers the requests in flight, within 2 s.
  */
 #ifndef SERVER_THREAD_POOL_H
 #define SERVER_THREAD_POOL_H

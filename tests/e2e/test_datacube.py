@@ -66,7 +66,8 @@ def environment(home, now):
 def start(home, api, *args):
     return subprocess.Popen([program.binary("cube"), "datacube", *args], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            env=environment(home, api.now))
+                            env=environment(home, api.now),
+                            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
 
 
 def run(home, api, *args):
@@ -163,14 +164,14 @@ def test_killed_after_the_answer(api, site):
 def test_told_to_stop(api, site):
     """It ends after the call under way, which counts."""
     begin = YESTERDAY - 39 * DAY
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         api.watch = lambda n, at=len(api.calls) + 5: proc.send_signal(number) if n == at else None
         proc = start(site, api, "pull", *since(begin, "getuserreadhour"))
         out, err = proc.communicate(timeout=60)
         assert proc.returncode == 1 and b"the next run goes on" in err, (out, err)
-    assert len(api.calls) == 10
+    assert len(api.calls) == 15
     api.watch = None
-    assert pull(site, api, *since(begin, "getuserreadhour")) == 30
+    assert pull(site, api, *since(begin, "getuserreadhour")) == 25
     compare(site, api, ["getuserreadhour"], begin, YESTERDAY)
 
 

@@ -411,8 +411,10 @@ def test_out_of_threads(make_pool, qt):
 
 # The end.
 
-@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1),
-                         ids=lambda n: n.name)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+
+
+@pytest.mark.parametrize("number", STOPS, ids=lambda n: n.name)
 def test_stop_answers_what_is_in_flight(make_pool, qt, number):
     qt.behave = qt_side.delayed(0.3)
     pool = make_pool()
@@ -497,11 +499,20 @@ def test_stop_does_not_wait_for_a_peer_that_stalls_longer(make_pool, home, qt):
     stalled.sock.close()
 
 
+@pytest.mark.parametrize("number", STOPS, ids=lambda n: n.name)
+def test_stop_although_the_parent_ignores_the_signal(make_pool, qt, number):
+    """As nohup and shells without job control leave it."""
+    pool = make_pool(limits=f"trap '' {number.name[3:]}")
+    assert_serving(pool)
+    pool.signal(number)
+    assert pool.proc.wait(5) == 0
+
+
 def test_stop_when_idle(make_pool, qt):
-    for _ in range(5):
+    for number in (*STOPS, signal.SIGTERM):
         pool = make_pool()
         assert_serving(pool)
-        pool.signal()
+        pool.signal(number)
         assert pool.proc.wait(5) == 0
 
 

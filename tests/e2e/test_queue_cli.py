@@ -524,14 +524,20 @@ def test_no_bar_elsewhere(site, queue):
     assert code == 0 and "\r" not in out and out.count("\n") == 1
 
 
-@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
+def start_drain(site, hangup):
+    """hangup: what its parent has left of SIGHUP."""
+    return subprocess.Popen([program.binary("main"), "drain"], env=site.env,
+                            stdout=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup))
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 def test_stopped_by_hand(site, server, number):
     """What is under way is settled: nothing is sent twice, nothing lost."""
     backlog(site, 60)
     server.behave = qt_side.delayed(0.2)
     server.start()
-    proc = subprocess.Popen([program.binary("main"), "drain"], env=site.env,
-                            stdout=subprocess.PIPE, text=True)
+    proc = start_drain(site, signal.SIG_DFL)
     server.wait(9)
     proc.send_signal(number)
     out = proc.communicate(timeout=20)[0]
@@ -541,6 +547,17 @@ def test_stopped_by_hand(site, server, number):
     assert run(site, "drain")[0] == 0
     ids = [re.search(r"<MsgId>(\d+)", r.fields["weChatOAData"]).group(1) for r in server.received]
     assert sorted(map(int, ids)) == list(range(1000, 1060))
+
+
+def test_hangup_under_nohup(site, server):
+    """Whoever ignores SIGHUP for it wants it to go on."""
+    backlog(site, 30)
+    server.behave = qt_side.delayed(0.1)
+    server.start()
+    proc = start_drain(site, signal.SIG_IGN)
+    server.wait(9)
+    proc.send_signal(signal.SIGHUP)
+    assert numbers(proc.communicate(timeout=20)[0])[::3] == (30, 0) and proc.returncode == 0
 
 
 def test_beside_one_that_serves(site, server):
