@@ -154,7 +154,10 @@ static const struct settings settings = {
 	.legacy_token	= 0,			/* default */
 	.control_per_minute = 60,		/* default */
 
-	/* Where the log goes: "stderr" (the default), "syslog", or a file. */
+	/*
+	 * Where the log goes: "stderr" (the default), "syslog", or a file.  Not /dev/stdout: a CGI's
+	 * answer goes there.
+	 */
 	.log		= "stderr",
 
 	/*

@@ -2,6 +2,7 @@
 
 #include "core/conf_value.h"
 #include "core/conf_warn.h"
+#include "core/log_target.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -98,7 +99,9 @@ find_path_oddity(const char *v)
 static const struct oddity *
 find_log_oddity(const char *v)
 {
-	return strcmp(v, "stderr") == 0 || strcmp(v, "syslog") == 0 ? NULL : find_path_oddity(v);
+	/* confcheck and qtoa check say more of a log that leads to a standard descriptor. */
+	return strcmp(v, "syslog") == 0 || log_target_descriptor(v) != -1 ? NULL :
+	    find_path_oddity(v);
 }
 
 struct warn_rule {

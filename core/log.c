@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/log_target.h"
 #include "core/utf8.h"
 
 enum {
@@ -58,7 +59,9 @@ log_open(const char *target)
 		openlog("qtoa", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 		fd = -1;
 	} else if (is_file(target)) {
-		if ((fd = open_file(target)) == -1)
+		if (log_target_descriptor(target) == STDIN_FILENO ||
+		    log_target_descriptor(target) == STDOUT_FILENO ||
+		    (fd = open_file(target)) == -1)
 			return -1;
 		file = fstat(fd, &sink.st) == 0 && strlen(target) < FILE_NAME ? target : "";
 	}

@@ -24,8 +24,9 @@ struct logline {
 
 /*
  * Opens the log: "stderr" (also NULL and ""), "syslog", or the path of a file to append to.  0, or
- * -1: the file is not writable, and the log stays where it was.  If the file is renamed or removed,
- * a new one of its name is begun within about a second: log rotation need not tell the program.
+ * -1: the file is not writable, or is standard input or output; the log stays where it was.  If the
+ * file is renamed or removed, a new one of its name is begun within about a second: log rotation
+ * need not tell the program.
  */
 int	log_open(const char *target);
 void	log_close(void);

@@ -3,8 +3,11 @@
  * each value that is wrong by itself, and fails then; and one for each that is probably a mistake.
  */
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "core/conf.h"
+#include "core/log_target.h"
 #include "core/utf8.h"
 
 static void
@@ -31,9 +34,27 @@ print_warning(void *ctx, const struct conf *c, int i, const char *field, const c
 	(void)fprintf(stderr, " %s; %s\n", what, remedy);
 }
 
+/* A conf_value. */
+static void
+warn_of_log(void *ctx, int i, const char *field, const char *value)
+{
+	const char	*const *file = ctx;
+	int		 fd;
+
+	if (i != -1 || strcmp(field, "log") != 0)
+		return;
+	fd = log_target_descriptor(value);
+	if (fd == STDIN_FILENO || fd == STDOUT_FILENO)
+		(void)fprintf(stderr, "%s: warning: settings.log %s leads to the request or its "
+		    "answer; the log would go to stderr; set \"stderr\", \"syslog\" or a file\n",
+		    *file, value);
+}
+
 int
 main(int argc, char **argv)
 {
-	return conf_check_built(print_problem, print_warning,
-	    argc > 1 ? argv[1] : "config.h") == 0 ? 0 : 1;
+	const char	*file = argc > 1 ? argv[1] : "config.h";
+
+	conf_values(warn_of_log, &file);
+	return conf_check_built(print_problem, print_warning, file) == 0 ? 0 : 1;
 }

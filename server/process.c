@@ -8,7 +8,9 @@
 
 #include "collector/event_store.h"
 #include "collector/unionid.h"
+#include "core/file.h"
 #include "core/log.h"
+#include "core/log_target.h"
 #include "forwarder/drain.h"
 #include "server/process.h"
 #include "server/thread_pool.h"
@@ -32,17 +34,51 @@ keep_first_problem(void *ctx, const char *line)
 		(void)snprintf(first, PROBLEM, "%s", line);
 }
 
+/*
+ * True: what a CGI writes to stderr becomes part of its answer, because the web server has joined
+ * the two.  A terminal or /dev/null may well be both.
+ */
+static bool
+is_stderr_answer(void)
+{
+	struct stat	 st, answer;
+
+	return fstat(STDERR_FILENO, &st) == 0 && !S_ISCHR(st.st_mode) &&
+	    fstat(STDOUT_FILENO, &answer) == 0 && file_is_same(&st, &answer);
+}
+
+/*
+ * Opens the log.  If it cannot be where settings.log says, it goes to stderr, and says why; or to
+ * syslog if stderr is a CGI's answer.
+ */
+static void
+open_log(const char *target, bool is_cgi)
+{
+	const int	 fd = log_target_descriptor(target);
+	const bool	 good = log_open(target) == 0;
+	const bool	 joined = is_cgi && (fd != -1 || !good) && is_stderr_answer();
+	const char	*instead = joined ? "syslog" : "stderr";
+
+	if (joined)
+		(void)log_open(instead);
+	if (!good && fd != -1)
+		log_msg(LEVEL_ERROR, "start", "settings.log: %s leads to the request or its "
+		    "answer; the log goes to %s; set \"stderr\", \"syslog\" or a file", target,
+		    instead);
+	else if (!good)
+		log_msg(LEVEL_ERROR, "start", "settings.log: cannot write %s; the log goes to %s",
+		    target, instead);
+}
+
 /* Loads config.h's values and opens the log.  False: they cannot be used, and the log says why. */
 static bool
-load_conf(struct conf *c)
+load_conf(struct conf *c, bool is_cgi)
 {
 	char	 first[PROBLEM] = "";
 	int	 problems = conf_load(c, keep_first_problem, first);
 
 	log_set_level(conf_log_level(&c->set));
-	if (log_open(c->set.log) == -1)
-		log_msg(LEVEL_ERROR, "start", "settings.log: cannot write %s; the log goes to "
-		    "stderr", c->set.log);
+	open_log(c->set.log, is_cgi);
 	if (problems != 0)
 		log_msg(LEVEL_ERROR, "start", "%s (problem 1 of %d; every request is answered 503 "
 		    "until they are fixed; run: qtoa check)", first, problems);
@@ -70,7 +106,7 @@ start_app(struct app *app, enum store_life life)
 	(void)setrlimit(RLIMIT_CORE, &zero);	/* a core file would hold the keys */
 	(void)signal(SIGPIPE, SIG_IGN);		/* a peer that has gone must not end the process */
 	(void)umask(077);
-	app->usable = load_conf(&app->conf) && open_handles(app, life);
+	app->usable = load_conf(&app->conf, life == STORE_BRIEF) && open_handles(app, life);
 }
 
 static void

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/check/check_host.h"
+#include "core/log_target.h"
 #include "server/docroot.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
@@ -298,7 +299,12 @@ check_log(struct check_results *r, const char *log)
 	if (!conf_is_set(log) || strcmp(log, "stderr") == 0 || strcmp(log, "syslog") == 0)
 		return;
 	write_parent(dir, log);
-	if (access(log, W_OK) == 0 || (errno == ENOENT && access(dir, W_OK | X_OK) == 0))
+	if (log_target_descriptor(log) == STDIN_FILENO ||
+	    log_target_descriptor(log) == STDOUT_FILENO)
+		check_result_add(r, CHECK_FAILED, "settings.log", "%s leads to the request or its "
+		    "answer, which a line of the log would break; the log goes to stderr\n"
+		    "set \"stderr\", \"syslog\" or a file", log);
+	else if (access(log, W_OK) == 0 || (errno == ENOENT && access(dir, W_OK | X_OK) == 0))
 		check_result_add(r, CHECK_OK, "settings.log", "%s", log);
 	else
 		check_result_add(r, CHECK_FAILED, "settings.log", "%s: %s; the log goes to "

@@ -1,7 +1,9 @@
 """CGI (RFC 3875), driven by its variables: lengths, query strings, paths, arguments, and a
 configuration that is not usable."""
 
+import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -181,9 +183,11 @@ def test_echo_of_bytes(home):
     ("/cgi-bin/qtoa.cgi", "/safe", None, 200), (None, None, "/qtoa/safe", 200),
     (None, None, "/qtoa/safe?x=/plain", 200), ("", "", "/qtoa/safe", 200),
     ("/qtoa", "/x/../safe", None, 200),     # its last part is what counts
-    ("/qtoa", "/safe/", None, 200), ("/qtoa/safe", "/", None, 200), ("/qtoa/safe/", None, None, 200),
+    ("/qtoa", "/safe/", None, 200), ("/qtoa/safe", "/", None, 200),
+    ("/qtoa/safe/", None, None, 200),
     (None, None, "/qtoa/safe/?x=/", 200), ("/qtoa/safe/", "/", None, 404),
-    ("/qtoa", "/safe//", None, 404), ("/qtoa", "/safe/.", None, 404), ("/qtoa", "/nobody/", None, 404),
+    ("/qtoa", "/safe//", None, 404), ("/qtoa", "/safe/.", None, 404),
+    ("/qtoa", "/nobody/", None, 404),
     ("/qtoa", "/safe/..", None, 404), ("/qtoa", "", None, 404),
     ("/qtoa", "/Safe", None, 404), ("/qtoa", "/safe\n", None, 404), ("/qtoa", "/safe ", None, 404),
     ("/qtoa", "//", None, 404), (None, None, None, 404), ("/safe", "/x", None, 404),
@@ -198,7 +202,8 @@ def test_paths(home, qt, script, info, uri, status):
 # Methods.
 
 @pytest.mark.parametrize("method,status", (("get", 405), ("Post", 405), ("", 405), ("POST ", 405),
-                                           ("PUT", 405), ("TRACE", 405), ("head", 405), ("HEAD ", 405), ("x" * 5000, 405)))
+                                           ("PUT", 405), ("TRACE", 405), ("head", 405), ("HEAD ", 405),
+                                           ("x" * 5000, 405)))
 def test_methods(home, qt, method, status):
     push = wechat.push(SAFE)
     answer = run_cgi(home, params_of(push, REQUEST_METHOD=method), push.body)
@@ -288,6 +293,55 @@ def test_the_log_cannot_be_written(home, qt):
                           env={**home.env, **params_of(push)}, timeout=30)
     assert fcgi.parse(done.stdout).body == b"success"
     assert b"settings.log" in done.stderr and b"verdict=delivered" in done.stderr
+
+
+@pytest.fixture
+def log_link(home):
+    (home.dir / "log-link").symlink_to("/dev/fd")
+    return str(home.dir / "log-link" / "1")
+
+
+@pytest.mark.parametrize("target", ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/stdin",
+                                    "/proc/thread-self/fd/0", "//dev/./stdout", "stdout", None))
+@pytest.mark.parametrize("kind", ("pipe", "file"))
+def test_the_log_is_never_part_of_the_answer(home, qt, log_link, target, kind):
+    """None: a symbolic link.  A terminal or a file may be standard output, too."""
+    home.env["E2E_LOG"] = target or log_link
+    push = wechat.push(SAFE)
+    with (home.dir / "out").open("w+b") as out:
+        done = subprocess.run([program.binary("main")], input=push.body, stderr=subprocess.PIPE,
+                              stdout=subprocess.PIPE if kind == "pipe" else out, cwd=home.dir,
+                              env={**home.env, **params_of(push)}, timeout=30)
+        out.seek(0)
+        answer = done.stdout if kind == "pipe" else out.read()
+    assert fcgi.parse(answer).body == b"success" and b"what=" not in answer
+    start, request = done.stderr.splitlines()
+    assert b"what=start" in start and b"settings.log" in start and b"verdict=delivered" in request
+
+
+@pytest.mark.parametrize("target", ("stderr", "/dev/stderr", "/dev/fd/2", "/dev/stdout", ""))
+@pytest.mark.parametrize("kind", ("pipe", "socket"))
+def test_a_server_that_joins_both_outputs(home, qt, target, kind):
+    """As thttpd and mini_httpd do: the log goes to syslog, and the answer stays whole."""
+    home.env["E2E_LOG"] = target
+    push = wechat.push(SAFE)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        done = subprocess.run([program.binary("main")], input=push.body, stderr=subprocess.STDOUT,
+                              stdout=subprocess.PIPE if kind == "pipe" else theirs,
+                              env={**home.env, **params_of(push)}, timeout=30)
+        answer = done.stdout if kind == "pipe" else ours.recv(65536)
+    assert fcgi.parse(answer).body == b"success" and b"what=" not in answer
+
+
+@pytest.mark.parametrize("target", ("/dev/fd/0", "/proc/self/fd/0", "/dev/stdout"))
+def test_the_log_is_never_the_fastcgi_socket(make_pool, home, qt, target):
+    pool = make_pool(env={"E2E_LOG": target})
+    assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+    program.until(lambda: pool.stderr().count("\n") == 2, "two lines")
+    start, request = pool.stderr().splitlines()
+    assert f"settings.log: {target} leads to" in start and "verdict=delivered" in request
+    os.truncate(home.logs / "stderr", 0)
 
 
 # QT is down: our disk has it, and some later process sends it.

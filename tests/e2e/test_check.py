@@ -356,6 +356,13 @@ def test_a_log_that_cannot_be_written(host):
     found.only("failed", "settings.log", "/nothing/here/log: No such file", "make it, or its dir")
 
 
+@pytest.mark.parametrize("target", ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/0", "stdout"))
+def test_a_log_where_the_answer_goes(host, target):
+    found = host.check("--offline", env={"E2E_LOG": target})
+    found.only("failed", "settings.log", f"{target} leads to the request or its answer",
+               'set "stderr", "syslog" or a file')
+
+
 # The disk and the store.
 
 def test_no_space(host):

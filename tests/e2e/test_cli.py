@@ -413,6 +413,16 @@ def test_make_takes_what_is_right(refusing):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("log, warned", (("/dev/stdout", True), ("/dev/fd/1", True), ("-", True),
+                                         ("/dev/stderr", False), ("/var/log/qtoa", False)))
+def test_make_warns_of_a_log_in_the_answer(refusing, log, warned):
+    config = refusing / "log.h"
+    config.write_text(config_text({"log": log}))
+    done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+    assert done.returncode == 0, done.stderr
+    assert (f"warning: settings.log {log} leads to" in done.stderr) == warned
+
+
 def test_make_without_the_file():
     done = program.make("/missing/config.h", SHARED, f"BC={OBJECTS}/none", f"BIN={OBJECTS}/none/qtoa")
     assert done.returncode != 0 and "/missing/config.h" in done.stderr
