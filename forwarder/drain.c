@@ -725,7 +725,7 @@ drain_turn(struct drain *d, int pause_ms)
 		pause_ms = STORE_PAUSE_MS;
 	if (!more)
 		release_queues(d);
-	return work_on_sendings(d, pause_ms < FETCH_MS ? pause_ms : FETCH_MS);
+	return work_on_sendings(d, more && pause_ms > FETCH_MS ? FETCH_MS : pause_ms);
 }
 
 void
@@ -734,6 +734,12 @@ drain_finish(struct drain *d)
 	while (is_under_way(d) && work_on_sendings(d, FETCH_MS) == ERR_OK)
 		;
 	release_queues(d);
+}
+
+void
+drain_watch(struct drain *d, int fd)
+{
+	http_multi_watch(d->multi, fd);
 }
 
 void

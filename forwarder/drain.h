@@ -45,10 +45,12 @@ enum error	 drain_run(struct drain *d, struct drain_sum *sum,
 
 /*
  * One turn of a drainer that works for ever: begins the messages that can be sent, then works
- * until one is answered, drain_wake() is called, or pause_ms are over.  Errors as drain_run()'s.
+ * until one is answered, drain_wake() is called, the descriptor of drain_watch() can be read, or
+ * pause_ms are over.  It fetches messages twice a second at most.  Errors as drain_run()'s.
  */
 enum error	 drain_turn(struct drain *d, int pause_ms);
 void		 drain_wake(struct drain *d);	/* from any thread */
+void		 drain_watch(struct drain *d, int fd);	/* -1: no descriptor */
 
 /* Waits for messages under way.  The services' *stop_ms must be set: it limits the wait. */
 void		 drain_finish(struct drain *d);

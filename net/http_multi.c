@@ -18,6 +18,7 @@ struct http_multi {
 	struct http_client	*http;
 	CURLM			*curlm;
 	atomic_bool		 woken;
+	struct curl_waitfd	 watched;	/* fd -1: no such descriptor */
 	struct answer_list	 waiting, done;
 	int			 parallel;	/* length of handles[] */
 	int			 n;		/* handles made so far */
@@ -35,6 +36,7 @@ http_multi_new(struct http_client *h, int parallel)
 		return NULL;
 	m->http = h;
 	m->parallel = parallel;
+	m->watched = (struct curl_waitfd){ .fd = -1, .events = CURL_WAIT_POLLIN };
 	/*
 	 * Twice as many connections may stay open, for those that wait while other peers have
 	 * their turn.  The wakeup tests that libcurl got the descriptor for it.
@@ -242,17 +244,28 @@ poll_ms_of(const struct http_multi *m, int64_t left_ms)
 }
 
 void
+http_multi_watch(struct http_multi *m, int fd)
+{
+	m->watched.fd = fd;
+	m->watched.revents = 0;
+}
+
+void
 http_multi_wait(struct http_multi *m, int timeout_ms)
 {
 	const struct timespec	 pause = { 0, 10000000 };
 	int64_t			 end_ms = clock_mono_ms() + timeout_ms, left_ms;
 
+	m->watched.revents = 0;
 	for (;;) {
 		work_on_calls(m);
 		if (m->done.first != NULL || atomic_exchange(&m->woken, false) ||
+		    m->watched.revents != 0 ||
 		    (left_ms = end_ms - clock_mono_ms()) <= 0)
 			return;
-		if (curl_multi_poll(m->curlm, NULL, 0, poll_ms_of(m, left_ms), NULL) != CURLM_OK)
+		m->watched.revents = 0;
+		if (curl_multi_poll(m->curlm, &m->watched, m->watched.fd != -1,
+		    poll_ms_of(m, left_ms), NULL) != CURLM_OK)
 			(void)nanosleep(&pause, NULL);	/* no memory: it did not wait */
 	}
 }

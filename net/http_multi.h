@@ -24,6 +24,9 @@ void			 http_multi_free(struct http_multi *m);	/* cuts off calls under way */
 void			 http_multi_add(struct http_multi *m, void *tag, struct http_answer *a,
 			    const struct http_call *call);
 
+/* From now on http_multi_wait() ends, too, when fd can be read; -1: it does not. */
+void			 http_multi_watch(struct http_multi *m, int fd);
+
 /* Works until a call has finished, another thread wakes it, or timeout_ms are over. */
 void			 http_multi_wait(struct http_multi *m, int timeout_ms);
 

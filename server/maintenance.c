@@ -14,9 +14,13 @@
 #include "state/queue.h"
 #include "state/recover.h"
 #include "state/store.h"
+#include "state/store_watch.h"
 
 enum {
-	TURN_MS = 500,		/* longest pause between two looks at the store */
+	TURN_MS = 500,		/* longest pause between two looks at the store, while it is used */
+	AWAKE_MS = 1000,	/* after the last request or call, before the thread sleeps */
+	UNWATCHED_MS = 2000,	/* longest sleep if the flag cannot be watched */
+	COUNTS_MS = 61000,	/* after that the log has what was counted: log_ratelimit.h */
 	BUSY_MS = 2000,		/* to wait for other processes that use the store */
 	SWEEP_MS = 60000,	/* between two sweeps */
 	SWEEP_ROWS = 200,	/* of one step: so few that no request waits long for it */
@@ -40,8 +44,12 @@ struct maintenance {
 	struct drain		*drain;
 	struct sweeper		 sweeper;
 	pthread_t		 thread;
+	struct store_watch	*watch;		/* of the flag; NULL: the system has none */
+	int64_t			 used_ms;	/* when the last request or call came */
 	bool			 started;
 	_Atomic bool		 stopping;
+	_Atomic bool		 used;		/* a request was served since the last look */
+	_Atomic bool		 asleep;	/* the next request must wake the thread */
 };
 
 struct maintenance *
@@ -52,6 +60,7 @@ maintenance_new(const struct services *services)
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		return NULL;
 	m->services = m->sweeper.services = services;
+	m->watch = store_watch_new(services->conf->set.state_dir);
 	if ((m->drain = drain_new(services)) == NULL) {
 		maintenance_free(m);
 		return NULL;
@@ -65,6 +74,7 @@ maintenance_free(struct maintenance *m)
 	if (m == NULL)
 		return;
 	drain_free(m->drain);
+	store_watch_free(m->watch);
 	free(m);
 }
 
@@ -80,7 +90,7 @@ patience_ms(void)
 
 struct backlog {
 	const struct services	*services;
-	bool			 is_due;	/* it is time to send a message or to probe QT */
+	int64_t			 due_ms;	/* the next message or probe, since the epoch */
 	bool			 is_there;	/* a message waits, or a breaker is open */
 };
 
@@ -90,20 +100,22 @@ read_backlog(struct db *db, void *arg)
 {
 	struct backlog		*b = arg;
 	const struct conf	*c = b->services->conf;
-	const int64_t		 now_ms = clock_wall_ms();
 	int64_t			 probe_ms, next_ms;
 	enum error		 er;
 	enum breaker_gate	 gate;
 	size_t			 i;
 
-	b->is_due = b->is_there = false;
+	b->due_ms = INT64_MAX;
+	b->is_there = false;
 	er = breaker_load(db, b->services->breakers);
 	for (i = 0; i < c->n && er == ERR_OK; i++) {
 		gate = breaker_gate(b->services->breakers, &c->accounts[i], &probe_ms);
 		er = queue_next(db, c->accounts[i].path, &next_ms);
 		b->is_there = b->is_there || gate != GATE_GO || next_ms != INT64_MAX;
-		b->is_due = b->is_due || (next_ms <= now_ms && (gate == GATE_GO ||
-		    (gate == GATE_BROKEN && probe_ms <= now_ms)));
+		if (gate == GATE_BROKEN && next_ms < probe_ms)
+			next_ms = probe_ms;
+		if (gate != GATE_STOPPED && next_ms < b->due_ms)
+			b->due_ms = next_ms;
 	}
 	return er;
 }
@@ -135,7 +147,8 @@ maintenance_wanted(const struct services *services)
 {
 	struct backlog	 b;
 
-	return store_is_raised(services->store) && find_backlog(&b, services) && b.is_due;
+	return store_is_raised(services->store) && find_backlog(&b, services) &&
+	    b.due_ms <= clock_wall_ms();
 }
 
 /*
@@ -208,12 +221,59 @@ maintenance_brief(const struct services *services)
  * The thread.
  */
 
+/* How long the thread may sleep, up to ms: until a message or a probe is due. */
+static int64_t
+sleep_ms_of(struct maintenance *m, int64_t ms)
+{
+	const struct services	*s = m->services;
+	struct backlog		 b;
+	int64_t			 left_ms;
+
+	if (!store_watch_arm(m->watch) && ms > UNWATCHED_MS)
+		ms = UNWATCHED_MS;
+	if (!store_is_raised(s->store))
+		return ms;
+	if (!find_backlog(&b, s))
+		return TURN_MS;
+	left_ms = b.due_ms == INT64_MAX ? ms : b.due_ms - clock_wall_ms();
+	/* A message that is due is under way to QT, from here or from another process. */
+	return left_ms <= 0 ? TURN_MS : left_ms < ms ? left_ms : ms;
+}
+
+/* The pause before the next turn, up to ms. */
+static int64_t
+pause_ms_of(struct maintenance *m, int64_t ms)
+{
+	int64_t	 awake_ms;
+
+	if (atomic_exchange(&m->used, false))
+		m->used_ms = clock_mono_ms();
+	awake_ms = clock_mono_ms() - m->used_ms;
+	if (ms < TURN_MS || awake_ms < AWAKE_MS)
+		return ms < TURN_MS ? ms : TURN_MS;
+	if (awake_ms < COUNTS_MS && ms > COUNTS_MS - awake_ms)
+		ms = COUNTS_MS - awake_ms;
+	ms = sleep_ms_of(m, ms);
+	/* A request may have come meanwhile; one that comes later wakes the thread. */
+	atomic_store(&m->asleep, true);
+	return atomic_load(&m->used) ? TURN_MS : ms;
+}
+
+static void
+take_turn(struct maintenance *m, int64_t ms)
+{
+	(void)drain_turn(m->drain, (int)pause_ms_of(m, ms < 0 ? 0 : ms));
+	atomic_store(&m->asleep, false);
+	if (store_watch_take(m->watch))
+		m->used_ms = clock_mono_ms();
+}
+
 static void *
 run_maintenance(void *arg)
 {
 	struct maintenance	*m = arg;
 	const struct services	*s = m->services;
-	int64_t			 sweep_ms = 0, pause_ms;
+	int64_t			 sweep_ms = 0;
 	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
@@ -228,9 +288,7 @@ run_maintenance(void *arg)
 			sweep_ms = clock_mono_ms() +
 			    (sweep_some_rows(&m->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
 		}
-		pause_ms = sweep_ms - clock_mono_ms();
-		(void)drain_turn(m->drain, pause_ms < 0 ? 0 :
-		    pause_ms < TURN_MS ? (int)pause_ms : TURN_MS);
+		take_turn(m, sweep_ms - clock_mono_ms());
 	}
 	drain_finish(m->drain);
 	return NULL;
@@ -244,6 +302,8 @@ maintenance_start(struct maintenance *m)
 	int		 rc;
 
 	atomic_store(&m->stopping, false);
+	m->used_ms = clock_mono_ms();
+	drain_watch(m->drain, store_watch_fd(m->watch));
 	(void)sigfillset(&all);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK);
@@ -254,6 +314,16 @@ maintenance_start(struct maintenance *m)
 	(void)pthread_attr_destroy(&attr);
 	m->started = rc == 0;
 	return rc == 0 ? 0 : -1;
+}
+
+void
+maintenance_note(struct maintenance *m)
+{
+	/* Most requests find it set, and leave the cache line to the other threads. */
+	if (!atomic_load(&m->used))
+		atomic_store(&m->used, true);
+	if (atomic_load(&m->asleep) && atomic_exchange(&m->asleep, false))
+		drain_wake(m->drain);
 }
 
 void

@@ -4,7 +4,7 @@
  * It drains the queue, copies the database's log into the database, recovers what is in a
  * quarantined database, and deletes what is older than the settings keep: messages, events,
  * counters.  When nothing waits for QT any more, it removes the flag that says so
- * (state/store.h).
+ * (state/store.h).  It sleeps while there is nothing to do: state/store_watch.h.
  */
 #ifndef SERVER_MAINTENANCE_H
 #define SERVER_MAINTENANCE_H
@@ -21,6 +21,12 @@ void			 maintenance_free(struct maintenance *m);
 
 /* Starts the thread.  -1: the system allows no further thread. */
 int			 maintenance_start(struct maintenance *m);
+
+/*
+ * Tells the thread that a request was served.  While requests come it looks at the store twice a
+ * second; when none comes and nothing is due it sleeps.
+ */
+void			 maintenance_note(struct maintenance *m);
 
 /* Ends the thread's pause.  Any thread may call it, after services->stop_ms is set. */
 void			 maintenance_wake(struct maintenance *m);

@@ -184,6 +184,8 @@ serve_connection(void *worker, int fd)
 			return;
 		w->app->serve(w, er);
 		more = request_finish(w->request);
+		if (w->app->maintenance != NULL)
+			maintenance_note(w->app->maintenance);
 		fd = -1;
 	} while (more && atomic_load_explicit(&w->app->stop_ms, memory_order_relaxed) == 0);
 }

@@ -253,32 +253,37 @@ retire_workers(struct pool *p)
 		wake_workers(p);
 }
 
-/* Waits for a signal, until until_ms (monotonic).  The signal's number; 0: the time is over. */
+/*
+ * Waits for a signal, until until_ms (monotonic; INT64_MAX: for ever).  The signal's number; 0: the
+ * time is over.
+ */
 static int
 wait_for_signal(const sigset_t *signals, int64_t until_ms)
 {
-	int64_t		 left_ms = until_ms - clock_mono_ms();
+	int64_t		 left_ms;
 	struct timespec	 t = { 0 };
 	int		 sig;
 
-	if (left_ms > 0) {
+	if (until_ms != INT64_MAX && (left_ms = until_ms - clock_mono_ms()) > 0) {
 		t.tv_sec = (time_t)(left_ms / 1000);
 		t.tv_nsec = (long)(left_ms % 1000 * 1000000);
 	}
-	while ((sig = sigtimedwait(signals, NULL, &t)) == -1 && errno == EINTR)
+	while ((sig = until_ms == INT64_MAX ? sigwaitinfo(signals, NULL) :
+	    sigtimedwait(signals, NULL, &t)) == -1 && errno == EINTR)
 		;
 	return sig == -1 ? 0 : sig;
 }
 
-/* Starts and ends workers until a signal stops the pool. */
+/* Starts and ends workers until a signal stops the pool.  A single worker needs no look. */
 static void
 manage_workers(struct pool *p, const sigset_t *signals)
 {
 	int64_t	 look_ms = clock_mono_ms() + p->app->idle_ms;
 	int	 sig;
 
-	while ((sig = wait_for_signal(signals, look_ms)) == 0 || sig == SIG_WAKE) {
-		if (sig == 0) {
+	while ((sig = wait_for_signal(signals, p->n > 1 ? look_ms : INT64_MAX)) == 0 ||
+	    sig == SIG_WAKE) {
+		if (clock_mono_ms() >= look_ms) {
 			retire_workers(p);
 			look_ms = clock_mono_ms() + p->app->idle_ms;
 		}

@@ -63,7 +63,7 @@ store_new(const struct settings *set, struct locks *locks, enum store_life life)
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	(void)snprintf(s->dir, sizeof(s->dir), "%s", set->state_dir);
-	(void)snprintf(s->flag, sizeof(s->flag), "%s/qtoa.work", s->dir);
+	(void)snprintf(s->flag, sizeof(s->flag), "%s/" STORE_FLAG, s->dir);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->last = &s->first;
 	s->trouble = (struct state_file_trouble){
@@ -279,8 +279,12 @@ store_raise(struct store *s)
 
 	/* If it cannot be made, the database cannot be written either, and that is logged. */
 	fd = open(s->flag, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1)
+	if (fd == -1) {
+		/* It is there: closing it wakes those who watch it. */
+		if ((fd = open(s->flag, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) != -1)
+			(void)close(fd);
 		return;
+	}
 	(void)close(fd);
 	/* Without this, a power cut could remove the flag and keep the message that waits. */
 	if ((fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) != -1) {

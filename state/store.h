@@ -48,8 +48,10 @@ void		 store_why(struct store *s, char *why, size_t size);
  * A flag, the file state_dir/qtoa.work, says that something in the store waits (a message, a
  * breaker), so that a CGI run need not open the database to know.  Raise it before and after the
  * commit of such work.  To lower it: lower it first, then look into the store, and raise it again
- * if something waits.
+ * if something waits.  A raised flag that is raised again wakes those who watch it
+ * (state/store_watch.h).
  */
+#define STORE_FLAG	"qtoa.work"
 void		 store_raise(struct store *s);
 void		 store_lower(struct store *s);
 bool		 store_is_raised(const struct store *s);

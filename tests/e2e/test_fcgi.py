@@ -1,11 +1,14 @@
 """The FastCGI side, driven byte by byte: peers that stall, break off or talk nonsense, bursts,
 shortage of descriptors, the clean stop, and memory that stays flat."""
 
+import contextlib
 import os
 import random
+import re
 import secrets
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -23,6 +26,7 @@ from fcgi import record
 from program import LIMITS, TIGHT, until
 from wechat import PLAIN, SAFE
 
+SOON_S = 10 * program.SLOWER    # a few seconds, on a busy machine
 STOP_S = 2 * program.SLOWER     # all must be over by then
 # Threads beside the workers: the first, the drainer; the thread sanitizer has one.
 OTHERS = 3 if "thread" in program.SAN else 2
@@ -537,6 +541,88 @@ def test_stop_leaves_the_backlog_to_the_next(make_pool, qt):
     old.start("tight")
     assert [c.answer().body for c in conns] == [b"success"] * 6
     old.log.wait(6, what="request", verdict="delivered")
+
+
+# Nothing to do.
+
+def wake_ups(pool):
+    """How often its threads have woken up since they began."""
+    total = 0
+    for task in Path(f"/proc/{pool.proc.pid}/task").iterdir():
+        status = (task / "status").read_text()
+        total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M).group(1))
+    return total
+
+
+def wait_asleep(pool, seconds=2):
+    """For so long it has not woken up at all."""
+    pause = threading.Event()
+
+    def slept():
+        before = wake_ups(pool)
+        pause.wait(seconds)
+        return wake_ups(pool) == before
+
+    until(slept, "it sleeps", 30)
+
+
+def test_an_idle_server_sleeps(make_pool, qt):
+    pool = make_pool()
+    wait_asleep(pool)
+    for _ in range(3):
+        assert_serving(pool)
+        wait_asleep(pool)
+
+
+def put_off(home):
+    """Makes the messages that wait due in an hour.  How many there are."""
+    with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=10)) as db:
+        with db:
+            db.execute("UPDATE message SET next = ? WHERE state = 'pending'",
+                       (int(time.time() + 3600) * 1000,))
+    return len(home.rows())
+
+
+def test_it_sleeps_while_a_message_is_in_back_off(make_pool, qt):
+    """Until it is told that the message is due."""
+    qt.behave = qt_side.code(110)
+    pool = make_pool()
+    assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+    qt.behave = qt_side.genuine
+    assert put_off(pool.home) == 1
+    wait_asleep(pool)
+    pool.check()
+    done = subprocess.run([program.binary("main"), "queue", "retry", "all"], env=pool.home.env,
+                          capture_output=True, text=True, timeout=30)
+    assert done.stdout == "1 message is due now\n", done
+    pool.log.wait(what="drain", verdict="delivered", timeout=SOON_S)
+
+
+def test_it_wakes_when_a_message_is_due(make_pool, qt):
+    """Which is in back-off for some seconds; nobody tells it."""
+    qt.behave = qt_side.code(110)
+    pool = make_pool()
+    assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+    qt.behave = qt_side.genuine
+    pool.log.wait(what="drain", verdict="delivered", timeout=20 * program.SLOWER)
+
+
+@pytest.mark.parametrize("waits", (False, True), ids=("flag-down", "flag-up"))
+def test_a_cgi_run_wakes_it(make_pool, qt, waits):
+    """Its message is one that it could not send in the rest of its own time."""
+    pool = make_pool()
+    assert_serving(pool)
+    if waits:
+        qt.behave = qt_side.code(110)
+        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+        assert put_off(pool.home) == 1
+    wait_asleep(pool)
+    qt.behave = qt_side.silent
+    push = wechat.push(SAFE)
+    params = fcgi.push_params(push, "/qtoa/safe")
+    assert program.run_cgi(pool.home, params, push.body).body == b"success"
+    qt.behave = qt_side.genuine
+    until(lambda: qt.confirmed(push), "QT has it", SOON_S)
 
 
 # Memory and descriptors over many requests.

@@ -1,9 +1,14 @@
+#define _DEFAULT_SOURCE		/* syscall(2) */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -799,6 +804,50 @@ thread(void **state)
 	peer_free(two);
 }
 
+static atomic_bool	 is_inotify_used_up;
+
+/* Takes the place of the C library's. */
+int
+inotify_init1(int flags)
+{
+	if (!is_inotify_used_up)
+		return (int)syscall(SYS_inotify_init1, flags);
+	errno = EMFILE;
+	return -1;
+}
+
+/*
+ * A message comes while the thread sleeps, after a pause that is long enough for that.  Nothing in
+ * this process tells the thread of it.
+ */
+static void
+asleep(void **state)
+{
+	const struct timespec	 pause = { 1, 500000000 };
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p;
+	int64_t			 begun_ms;
+	int			 used_up;
+
+	(void)state;
+	for (used_up = 0; used_up < 2; used_up++) {
+		is_inotify_used_up = used_up != 0;
+		p = place_of(one, "code", two, "code");
+		need_drain(p);
+		check_int("started", maintenance_start(p->maintenance), 0);
+		(void)nanosleep(&pause, NULL);
+		begun_ms = clock_mono_ms();
+		add_to(p, "a", used_up, 1);
+		peer_await(one, used_up + 1);
+		CHECK("soon", clock_mono_ms() - begun_ms < SOON_MS);
+		maintenance_stop(p->maintenance);
+		drain_place_free(p);
+	}
+	is_inotify_used_up = false;
+	peer_free(one);
+	peer_free(two);
+}
+
 /* The program is told to stop while QT is silent. */
 static void
 told_to_stop(void **state)
@@ -1069,7 +1118,7 @@ main(void)
 	static const struct CMUnitTest	 tests[] = {
 		TEST(elsewhere), TEST(all_delivered), TEST(oldest_first), TEST(settled_rows),
 		TEST(dead_end_point), TEST(each_tried_once), TEST(probes), TEST(stopped),
-		TEST(garbage), TEST(no_time), TEST(wanted), TEST(thread), TEST(told_to_stop),
+		TEST(garbage), TEST(no_time), TEST(wanted), TEST(thread), TEST(asleep), TEST(told_to_stop),
 		TEST(probe_under_way), TEST(dropped), TEST(store_fails),
 		TEST(store_fails_a_while), TEST(not_qts_answers),
 	};
