@@ -132,6 +132,7 @@ deliver_message(struct worker *w)
 {
 	struct delivery	*d = &w->delivery;
 	enum error	 er;
+	bool		 entered;
 
 	if ((er = worker_need_signer(w)) != ERR_OK)
 		return er;
@@ -141,7 +142,9 @@ deliver_message(struct worker *w)
 	d->message = &w->message;
 	d->key = w->key;
 	d->deadline_ms = worker_deadline(w);
+	entered = worker_enter_network(w);
 	er = deliver(&w->app->services, w->signer, d);
+	worker_leave_network(w, entered);
 	access_log_add_delivery(&w->entry, d);
 	if (error_table[er].status == 200)
 		w->reply.body = slice_of("success");

@@ -69,6 +69,7 @@ endpoints_collect(struct worker *w)
 	const size_t	 max = (size_t)w->app->conf.set.body_max * 6 + 4096;
 	const int64_t	 deadline_ms = worker_deadline(w);
 	enum error	 er;
+	bool		 entered;
 
 	w->entry.verdict = "collect";
 	w->entry.counts_as = COUNTER_COLLECTED;
@@ -77,8 +78,10 @@ endpoints_collect(struct worker *w)
 		return ERR_NOMEM;
 	if ((er = request_body(w->request, max, deadline_ms)) != ERR_OK)
 		return er;
+	entered = worker_enter_network(w);
 	er = collect_message(w->collector, &w->collected, &w->out, buf_slice(&w->request->body),
 	    deadline_ms);
+	worker_leave_network(w, entered);
 	log_collected(w);
 	if (er != ERR_OK)
 		return er;
@@ -172,11 +175,14 @@ endpoints_token(struct worker *w)
 		.peer = r->peer, .deadline_ms = worker_deadline(w),
 	};
 	enum error				 er;
+	bool					 entered;
 
 	w->entry.verdict = "token";
 	w->entry.counts_as = COUNTER_TOKEN;
 	w->token.body = &w->out;
+	entered = worker_enter_network(w);
 	er = token_server_answer(&w->token, &w->app->conf.set, s->tokens, s->store, &q);
+	worker_leave_network(w, entered);
 	w->entry.detail = w->token.why;
 	if (er == ERR_ADDRESS)
 		w->entry.hint = "list the address in the account's .control_allow if it may have "

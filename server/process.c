@@ -106,7 +106,7 @@ start_app(struct app *app, enum store_life life)
 	(void)setrlimit(RLIMIT_CORE, &zero);	/* a core file would hold the keys */
 	(void)signal(SIGPIPE, SIG_IGN);		/* a peer that has gone must not end the process */
 	(void)umask(077);
-	app->usable = load_conf(&app->conf, life == STORE_BRIEF) && open_handles(app, life);
+	app->usable = load_conf(&app->conf, life == STORE_BRIEF);
 }
 
 static void
@@ -115,6 +115,7 @@ end_app(struct app *app)
 	log_ratelimit_housekeep(app->services.log_ratelimit, true);
 	maintenance_free(app->maintenance);
 	unionid_free(app->unionid);
+	descriptors_free(app->descriptors);
 	services_close(&app->services);
 	conf_free(&app->conf);
 	log_close();
@@ -147,6 +148,29 @@ start_maintenance(struct app *app)
 	if (app->maintenance == NULL || maintenance_start(app->maintenance) != 0)
 		log_msg(LEVEL_ERROR, "start", "cannot start the thread that empties the queue: out "
 		    "of memory or threads; to send what waits, run: qtoa drain");
+}
+
+/*
+ * Fits the numbers of threads and of messages under way to the limit on open files.  The breaker
+ * must know how many workers can wait for QT at once: that is settings.threads.
+ */
+static void
+share_descriptors(struct app *app, struct thread_pool_app *pool)
+{
+	struct settings			*set = &app->conf.set;
+	int				 limit;
+	const struct descriptors_plan	 p = descriptors_plan_of(&app->conf, &limit);
+
+	pool->threads = p.workers;
+	pool->wanted = set->threads;
+	if (p.senders == set->threads)
+		return;
+	log_msg(LEVEL_WARNING, "start", "of %d open files, the limit, %d workers can send to QT "
+	    "at once and not %d; raise the limit or lower settings.threads", limit, p.senders,
+	    set->threads);
+	app->descriptors = descriptors_new(p.senders);
+	set->threads = p.senders;
+	set->drain_parallel = p.drain;
 }
 
 static void
@@ -206,10 +230,13 @@ process_run_fcgi(worker_serve *serve)
 #endif
 	thread_pool_hold_signals();
 	start_app(&app, STORE_SERVER);
+	if (app.usable)
+		share_descriptors(&app, &pool);
+	app.usable = app.usable && open_handles(&app, STORE_SERVER);
 	forget_environment();
 	start_maintenance(&app);
-	/* One worker is enough to answer that the configuration is unusable. */
-	pool.threads = app.usable ? app.conf.set.threads : 1;
+	if (!app.usable)	/* one worker is enough to say so */
+		pool.threads = 1;
 	if (request_init_fcgi() != ERR_OK || thread_pool_run(&pool, STDIN_FILENO) != 0)
 		_exit(1);	/* a worker that hangs still uses what end_app() frees */
 	if (app.maintenance != NULL)
@@ -280,6 +307,7 @@ process_run_cgi(worker_serve *serve)
 	enum error	 er;
 
 	start_app(&app, STORE_BRIEF);
+	app.usable = app.usable && open_handles(&app, STORE_BRIEF);
 	if ((w = worker_new(&app)) == NULL)
 		_exit(1);
 	er = request_cgi(w->request);

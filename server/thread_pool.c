@@ -45,6 +45,7 @@ struct pool {
 	_Atomic bool			 pressed;	/* main knows that no worker is idle */
 	_Atomic bool			 stopping;
 	_Atomic bool			 shortage;	/* of descriptors or memory; logged once */
+	_Atomic bool			 scarce;	/* all workers are busy; logged once */
 };
 
 /* To the main thread: no worker is idle.  To a worker: leave accept(), you may have to end. */
@@ -74,9 +75,16 @@ leave_idle(struct pool *p)
 
 	while (left < least && !atomic_compare_exchange_weak(&p->idle_least, &least, left))
 		;
-	if (left == 0 && atomic_load(&p->n) < atomic_load(&p->max) &&
-	    !atomic_exchange(&p->pressed, true))
-		(void)pthread_kill(p->main, SIG_WAKE);
+	if (left != 0)
+		return;
+	if (atomic_load(&p->n) < atomic_load(&p->max)) {
+		if (!atomic_exchange(&p->pressed, true))
+			(void)pthread_kill(p->main, SIG_WAKE);
+	} else if (p->app->wanted > p->app->threads && !atomic_exchange(&p->scarce, true)) {
+		log_msg(LEVEL_ERROR, "accept", "new connections wait: the limit on open files "
+		    "allows %d of %d workers; raise it or lower settings.threads",
+		    p->app->threads, p->app->wanted);
+	}
 }
 
 /* True: the worker that asks must end.  Each surplus is given to one worker only. */
@@ -248,6 +256,8 @@ retire_workers(struct pool *p)
 	int	 least = atomic_exchange(&p->idle_least, atomic_load(&p->idle));
 
 	join_ended(p);
+	if (least > 0)
+		atomic_store(&p->scarce, false);
 	atomic_store(&p->surplus, least > 1 ? least - 1 : 0);
 	if (least > 1)
 		wake_workers(p);

@@ -18,6 +18,7 @@ struct thread_pool_app {
 	void		 (*worker_free)(void *worker);
 	void		 (*serve)(void *worker, int fd);	/* one connection; closes fd */
 	int		 threads;			/* most workers at once, 1 or more */
+	int		 wanted;			/* more, if descriptors allowed; or 0 */
 	int		 idle_ms;			/* see above */
 	_Atomic int64_t	*stop_ms;			/* set by a stop: see net/http_client.h */
 	void		 (*on_stop)(void *ctx);		/* called after stop_ms is set, or NULL */

@@ -71,6 +71,20 @@ worker_need_signer(struct worker *w)
 	return w->signer != NULL ? ERR_OK : ERR_CRYPTO;
 }
 
+bool
+worker_enter_network(struct worker *w)
+{
+	return descriptors_enter(w->app->descriptors, worker_deadline(w) -
+	    w->app->conf.set.forward_ms);
+}
+
+void
+worker_leave_network(struct worker *w, bool entered)
+{
+	if (entered)
+		descriptors_leave(w->app->descriptors);
+}
+
 int64_t
 worker_deadline(const struct worker *w)
 {

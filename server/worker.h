@@ -12,6 +12,7 @@
 #include "forwarder/deliver.h"
 #include "forwarder/services.h"
 #include "server/access_log.h"
+#include "server/descriptors.h"
 #include "server/maintenance.h"
 #include "server/request.h"
 #include "sign.h"
@@ -34,6 +35,7 @@ struct app {
 	struct services		 services;
 	struct unionid		*unionid;	/* NULL: the collector is off */
 	struct maintenance	*maintenance;	/* NULL: a CGI, which has no such thread */
+	struct descriptors	*descriptors;	/* NULL: all workers may send at once */
 	worker_serve		*serve;		/* answers each request */
 	_Atomic int		 reports;	/* pages of the report that are being made */
 	_Atomic int64_t		 stop_ms;	/* 0, or the end of transfers: net/http_client.h */
@@ -74,6 +76,13 @@ void		 worker_reset(struct worker *w);
 /* Make w->crypto or w->signer, if it is not there yet.  ERR_CRYPTO. */
 enum error	 worker_need_crypto(struct worker *w);
 enum error	 worker_need_signer(struct worker *w);
+
+/*
+ * Around what opens connections to QT or WeChat: see server/descriptors.h.  A worker may wait for
+ * its turn for so long that the time for QT is still left.  True: call worker_leave_network().
+ */
+bool		 worker_enter_network(struct worker *w);
+void		 worker_leave_network(struct worker *w, bool entered);
 
 /* When the answer to the present request must be ready: monotonic ms. */
 int64_t		 worker_deadline(const struct worker *w);

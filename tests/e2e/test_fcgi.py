@@ -386,19 +386,56 @@ def test_burst_of_500_connections(make_pool, qt):
     pool.check()
 
 
-def test_out_of_descriptors(make_pool, qt):
-    """EMFILE: it says so, does not spin, goes on when there are some again."""
-    pool = make_pool(limits="ulimit -n 32")
+def descriptors_of(pool):
+    return len(os.listdir(f"/proc/{pool.proc.pid}/fd"))
+
+
+@pytest.mark.parametrize("limit", (24, 32, 64, 128))
+def test_few_descriptors(make_pool, qt, limit):
+    """Idle connections never take those with which messages reach QT, and it does not spin."""
+    pool = make_pool(limits=f"ulimit -n {limit}")
     assert_serving(pool)
-    stalled = [pool.connect() for _ in range(60)]
-    pool.log.wait(what="accept", level="error")
+    stalled = [pool.connect() for _ in range(limit + 30)]
+    line, = pool.log.wait(what="accept", level="error")
+    assert "raise" in line["msg"]
+    assert descriptors_of(pool) < limit
     before = pool.cpu_s()
     threading.Event().wait(0.5)
     assert pool.cpu_s() - before < 0.25
     for c in stalled:
         c.sock.close()
     assert_serving(pool)
+    assert not pool.log.undelivered() and len(pool.log.wait(what="accept")) == 1
     pool.check()
+
+
+@pytest.mark.parametrize("limit", (24, 32, 64))
+def test_few_descriptors_and_many_messages(make_pool, qt, limit):
+    """All at once, between connections that stay silent: QT gets each at once."""
+    qt.behave = qt_side.delayed(0.02)
+    pool = make_pool(limits=f"ulimit -n {limit}")
+    pushes = [wechat.push(SAFE) for _ in range(40)]
+    conns = []
+    for i, push in enumerate(pushes):
+        if i % 8 == 0:
+            conns.append(pool.connect())
+        conns.append(pool.connect().send(pool.bytes(SAFE, push)))
+    answers = [c.answer() for c in conns]
+    assert [a.body for a in answers if a is not None] == [b"success"] * len(pushes)
+    assert [len(qt.confirmed(push)) for push in pushes] == [1] * len(pushes)
+    assert not pool.log.undelivered()
+    assert descriptors_of(pool) < limit
+    pool.check()
+
+
+def test_a_low_soft_limit_is_raised(make_pool, qt):
+    pool = make_pool(limits="ulimit -Sn 32")
+    assert_serving(pool)
+    stalled = [pool.connect() for _ in range(40)]
+    assert_serving(pool)        # at once, beside them
+    for c in stalled:
+        c.sock.close()
+    assert not [line for line in pool.log.lines() if line["what"] in ("accept", "start")]
 
 
 def test_out_of_threads(make_pool, qt):

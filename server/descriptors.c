@@ -1,0 +1,152 @@
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "server/descriptors.h"
+
+enum {
+	SHARED	 = 14,	/* store, lock, known messages, counters, log, wakeups of the drain */
+	SENDING	 = 6,	/* libcurl's wakeup; connections to QT, or the look-up of its name */
+	DRAINED	 = 4,	/* for a message that is drained: the same without a wakeup */
+	LOOK_MAX = 4096	/* descriptors beyond that are not looked for: nobody leaves so many open */
+};
+
+struct descriptors {
+	pthread_mutex_t	 lock;
+	pthread_cond_t	 left;		/* a sender has left */
+	int		 senders;	/* how many more may enter */
+};
+
+static int
+between(int least, int n, int most)
+{
+	return n < least || most < least ? least : n > most ? most : n;
+}
+
+struct descriptors_plan
+descriptors_plan(int free, int threads, int drain, int endpoints)
+{
+	struct descriptors_plan	 p = { .workers = threads, .senders = threads, .drain = drain };
+
+	if (free / (1 + SENDING) >= threads &&
+	    (free - threads * (1 + SENDING)) / (DRAINED * endpoints) >= drain)
+		return p;
+	/* A quarter is for the queue.  Of the rest, a sender takes more than others who wait. */
+	p.drain = between(1, free / 4 / (DRAINED * endpoints), drain);
+	free -= p.drain * DRAINED * endpoints;
+	p.senders = between(1, free / (SENDING + 4), threads);
+	p.workers = between(p.senders, free - p.senders * SENDING, threads);
+	return p;
+}
+
+static int
+count_endpoints(const struct conf *c)
+{
+	size_t	 i, k;
+	int	 n = 0;
+
+	for (i = 0; i < c->n; i++) {
+		for (k = 0; k < i && strcmp(c->accounts[k].qt_url, c->accounts[i].qt_url) != 0; k++)
+			;
+		n += k == i;
+	}
+	return n == 0 ? 1 : n;
+}
+
+/* How many descriptors are open; the parent may have left some. */
+static int
+count_open(int limit)
+{
+	int	 fd, n = 0;
+
+	for (fd = 0; fd < limit && fd < LOOK_MAX; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+/* Raises the soft limit to need if it is lower.  The limit, need at most. */
+static int
+raise_limit(int need)
+{
+	struct rlimit	 r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		return need;
+	if (r.rlim_cur < (rlim_t)need && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max < (rlim_t)need ? r.rlim_max : (rlim_t)need;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+		(void)getrlimit(RLIMIT_NOFILE, &r);
+	}
+	return r.rlim_cur < (rlim_t)need ? (int)r.rlim_cur : need;
+}
+
+struct descriptors_plan
+descriptors_plan_of(const struct conf *c, int *limit)
+{
+	const struct settings	*s = &c->set;
+	const int		 endpoints = count_endpoints(c), open = count_open(LOOK_MAX);
+	const int		 need = open + SHARED + s->threads * (1 + SENDING) +
+				    endpoints * s->drain_parallel * DRAINED;
+
+	*limit = raise_limit(need);
+	return descriptors_plan(*limit - open - SHARED, s->threads, s->drain_parallel, endpoints);
+}
+
+struct descriptors *
+descriptors_new(int senders)
+{
+	struct descriptors	*d;
+	pthread_condattr_t	 attr;
+
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return NULL;
+	d->senders = senders;
+	(void)pthread_mutex_init(&d->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&d->left, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	return d;
+}
+
+void
+descriptors_free(struct descriptors *d)
+{
+	if (d == NULL)
+		return;
+	(void)pthread_cond_destroy(&d->left);
+	(void)pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+bool
+descriptors_enter(struct descriptors *d, int64_t until_ms)
+{
+	struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
+	bool		 entered;
+
+	if (d == NULL)
+		return true;
+	(void)pthread_mutex_lock(&d->lock);
+	while (d->senders == 0 && until_ms > 0 &&
+	    pthread_cond_timedwait(&d->left, &d->lock, &until) == 0)
+		;
+	if ((entered = d->senders > 0))
+		d->senders--;
+	(void)pthread_mutex_unlock(&d->lock);
+	return entered;
+}
+
+void
+descriptors_leave(struct descriptors *d)
+{
+	if (d == NULL)
+		return;
+	(void)pthread_mutex_lock(&d->lock);
+	d->senders++;
+	(void)pthread_cond_signal(&d->left);
+	(void)pthread_mutex_unlock(&d->lock);
+}
