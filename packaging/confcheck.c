@@ -38,7 +38,7 @@ print_warning(void *ctx, const struct conf *c, int i, const char *field, const c
 static void
 warn_of_log(void *ctx, int i, const char *field, const char *value)
 {
-	const char	*const *file = ctx;
+	const char	*file = ctx;
 	int		 fd;
 
 	if (i != -1 || strcmp(field, "log") != 0)
@@ -47,14 +47,15 @@ warn_of_log(void *ctx, int i, const char *field, const char *value)
 	if (fd == STDIN_FILENO || fd == STDOUT_FILENO)
 		(void)fprintf(stderr, "%s: warning: settings.log %s leads to the request or its "
 		    "answer; the log would go to stderr; set \"stderr\", \"syslog\" or a file\n",
-		    *file, value);
+		    file, value);
 }
 
 int
 main(int argc, char **argv)
 {
-	const char	*file = argc > 1 ? argv[1] : "config.h";
+	static char	 shipped[] = "config.h";
+	char		*file = argc > 1 ? argv[1] : shipped;
 
-	conf_values(warn_of_log, &file);
+	conf_values(warn_of_log, file);
 	return conf_check_built(print_problem, print_warning, file) == 0 ? 0 : 1;
 }
