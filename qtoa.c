@@ -106,7 +106,8 @@ open_body(struct worker *w)
 
 /*
  * Reads the event and the user of the message, and makes the key by which a repeat of it is found.
- * Text that is not XML, or has no event of QT's, is forwarded all the same: QT decides.
+ * Text that is not XML, or has no event of QT's, is forwarded all the same: QT decides.  What goes
+ * to QT is the body as it came, also if the message had to be repaired to be read.
  */
 static enum error
 identify_message(struct worker *w)
@@ -115,7 +116,7 @@ identify_message(struct worker *w)
 
 	if ((er = xmlmap_message(&w->message, w->xml)) != ERR_OK)
 		return er;
-	w->entry.detail = w->message.why;
+	w->entry.detail = *w->message.why != '\0' ? w->message.why : w->message.repaired;
 	w->entry.message = &w->message;
 	w->entry.user = w->message.user;
 	w->entry.key = w->key;

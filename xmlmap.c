@@ -7,6 +7,7 @@
 #include "core/json_write.h"
 #include "core/number.h"
 #include "wechat/xml_lexer.h"
+#include "wechat/xml_repair.h"
 #include "wechat/xml_sanitize.h"
 #include "xmlmap.h"
 
@@ -250,7 +251,8 @@ struct value_place {
 struct xmlmap {
 	struct xmlmap_options	 opt;
 	const char		*why;
-	struct buf		 xml, scratch;
+	const char		*repaired;	/* what was repaired in the text; "": nothing */
+	struct buf		 xml, scratch, work;
 	mxml_node_t		*root;		/* NULL: no message is being read */
 	mxml_node_t		*elements[MESSAGE_TIME + 1]; /* by enum message_element */
 	const struct mapping	*mapping;	/* NULL: the table has no row for it */
@@ -804,7 +806,7 @@ xmlmap_new(const struct xmlmap_options *opt)
 		map->opt.is_scan_no = "false";
 	if (map->opt.article_url == NULL)
 		map->opt.article_url = "article_URL";
-	map->why = "";
+	map->why = map->repaired = "";
 	return map;
 }
 
@@ -827,6 +829,7 @@ xmlmap_free(struct xmlmap *map)
 	drop_tree(map);
 	buf_free(&map->xml);
 	buf_free(&map->scratch);
+	buf_free(&map->work);
 	free(map);
 }
 
@@ -865,6 +868,23 @@ xmlmap_next(struct xmlmap *map, struct event *ev)
 	return finish_event(map, ev, er);
 }
 
+/* Cleans the text for mxml; one that is not well-formed is repaired first. */
+static enum error
+clean_text(struct xmlmap *map, struct slice xml)
+{
+	const char	*what;
+	enum error	 er;
+
+	map->repaired = "";
+	if ((er = xml_sanitize(&map->xml, &map->why, xml)) != ERR_XML)
+		return er;
+	if ((er = xml_repair(&map->work, &what, xml)) != ERR_OK)
+		return er;
+	if ((er = xml_sanitize(&map->xml, &map->why, buf_slice(&map->work))) == ERR_OK)
+		map->repaired = what;
+	return er;
+}
+
 enum error
 xmlmap_event(struct xmlmap *map, struct event *ev, struct slice xml)
 {
@@ -872,7 +892,7 @@ xmlmap_event(struct xmlmap *map, struct event *ev, struct slice xml)
 
 	drop_tree(map);
 	event_reset(ev);
-	if ((er = xml_sanitize(&map->xml, &map->why, xml)) != ERR_OK)
+	if ((er = clean_text(map, xml)) != ERR_OK)
 		return er;
 	er = ERR_XML;
 	if ((map->root = load_tree(map->xml.p)) == NULL) {
@@ -893,6 +913,12 @@ const char *
 xmlmap_why(const struct xmlmap *map)
 {
 	return map->why;
+}
+
+const char *
+xmlmap_repaired(const struct xmlmap *map)
+{
+	return map->repaired;
 }
 
 enum error

@@ -47,8 +47,9 @@ void		 xmlmap_free(struct xmlmap *map);
 
 /*
  * Empties ev and fills it with the (first) event of this xml.  The code is NULL if the table has
- * no row for the type.  ERR_XML: this is not XML, or not a message; xmlmap_why() tells more.
- * ERR_NOMEM.
+ * no row for the type.  If a text that a user has typed makes the xml not well-formed, it is repaired
+ * first, and xmlmap_repaired() tells how.  ERR_XML: this is not XML, or not a message;
+ * xmlmap_why() tells more.  ERR_NOMEM.
  */
 enum error	 xmlmap_event(struct xmlmap *map, struct event *ev, struct slice xml);
 
@@ -61,6 +62,9 @@ enum error	 xmlmap_next(struct xmlmap *map, struct event *ev);
 
 /* What was wrong with the last XML, in a few words; "": nothing. */
 const char	*xmlmap_why(const struct xmlmap *map);
+
+/* What was repaired in the last XML (wechat/xml_repair.h), in a few words; "": nothing. */
+const char	*xmlmap_repaired(const struct xmlmap *map);
 
 /* QT's event code for a message of this MsgType and Event.  NULL: the table has no row for it. */
 const char	*xmlmap_code(struct slice msgtype, struct slice event);

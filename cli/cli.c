@@ -95,8 +95,11 @@ map_file(struct xmlmap *m, struct event *ev, struct buf *xml, struct buf *line,
 		if (er != ERR_OK)
 			break;
 		(void)fwrite(line->p, 1, line->len, stdout);
-		if (!xmlmap_more(m))
+		if (!xmlmap_more(m)) {
+			if (*xmlmap_repaired(m) != '\0')
+				(void)fprintf(stderr, "qtoa: %s: %s\n", file, xmlmap_repaired(m));
 			return true;
+		}
 		er = xmlmap_next(m, ev);
 	}
 	(void)fprintf(stderr, "qtoa: %s: %s\n", file,

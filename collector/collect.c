@@ -354,6 +354,17 @@ store_message(struct db *db, void *arg)
 	return event_store_add(db, &c->stored, &c->counted);
 }
 
+/* Adds a remark on a message that was counted. */
+static void
+add_remark(struct collector *c, const char *remark)
+{
+	const size_t	 len = strlen(c->res->why);
+
+	if (*remark != '\0')
+		(void)snprintf(c->res->why + len, sizeof(c->res->why) - len, "%s%s",
+		    len != 0 ? "; " : "", remark);
+}
+
 static enum error
 count_message(struct collector *c)
 {
@@ -374,6 +385,8 @@ count_message(struct collector *c)
 		(void)snprintf(c->res->why, sizeof(c->res->why), "its day has been forgotten: "
 		    "older than collect_days");
 	c->res->repeat = er == ERR_OK && c->stored == EVENT_STORE_REPEAT;
+	if (er == ERR_OK)
+		add_remark(c, xmlmap_repaired(c->xmlmap));
 	return er;
 }
 

@@ -12,7 +12,7 @@
  *	104	only with collector_strict: an event in QT's table has no user
  *	105	only with collector_strict: the message has no event code
  *	106	no account of ours has this app_id, appkey and code
- *	107	the message is not well-formed XML
+ *	107	the message is not well-formed XML, and not because of what a user has typed
  *	108	WeChat's signature or the encryption is wrong; no MsgType or no FromUserName
  *	109	encrypt_type is neither raw nor aes; or the message is encrypted, and the account is
  *		in plain mode

@@ -3,6 +3,7 @@
 #include "core/digest.h"
 #include "core/number.h"
 #include "wechat/message.h"
+#include "wechat/xml_repair.h"
 #include "wechat/xml_scan.h"
 
 const char *const message_elements[MESSAGE_ELEMENT__MAX] = {
@@ -14,26 +15,6 @@ const char *const message_elements[MESSAGE_ELEMENT__MAX] = {
 	[MESSAGE_MSGID_OTHER]	= "MsgID",
 	[MESSAGE_ENCRYPT]	= "Encrypt",
 };
-
-/*
- * XML 1.0, 2.2 allows only three control characters: tab, LF, CR.  The loop over a block has no
- * branch, so that the compiler can use vector instructions.
- */
-static bool
-has_forbidden_byte(struct slice xml)
-{
-	enum { BLOCK = 32 };
-	const unsigned char	*p = (const unsigned char *)xml.p, *end = p + xml.len;
-	unsigned char		 bad = 0;
-	int			 i;
-
-	for (; end - p >= BLOCK && bad == 0; p += BLOCK)
-		for (i = 0; i < BLOCK; i++)
-			bad |= (p[i] < 0x20) & (p[i] != '\n') & (p[i] != '\r') & (p[i] != '\t');
-	for (; p != end && bad == 0; p++)
-		bad = *p < 0x20 && *p != '\n' && *p != '\r' && *p != '\t';
-	return bad != 0;
-}
 
 /*
  * Reads the texts of the elements into `to`, one behind the other.  `to` may move while it grows,
@@ -59,31 +40,55 @@ read_texts(struct slice text[MESSAGE_ENCRYPT], struct buf *to,
 	return ERR_OK;
 }
 
-enum error
-message_read(struct message *m, struct slice xml)
+/* Reads the elements of a text.  *stray is xml_scan_children()'s. */
+static enum error
+read_elements(struct message *m, bool *stray, struct slice xml)
 {
 	struct slice	 inside[MESSAGE_ELEMENT__MAX], text[MESSAGE_ENCRYPT];
 	enum error	 er;
 
 	message_reset(m);
-	er = xml_scan_children(inside, message_elements, MESSAGE_ELEMENT__MAX, xml);
-	m->encrypted = er == ERR_OK && inside[MESSAGE_ENCRYPT].p != NULL &&
-	    inside[MESSAGE_MSGTYPE].p == NULL;
-	if (has_forbidden_byte(xml)) {
-		m->why = "control character";
-		return ERR_OK;
-	}
-	if (er == ERR_OK)
-		er = read_texts(text, &m->text, inside);
-	if (er == ERR_XML)
-		m->why = "not well-formed";
+	er = xml_scan_children(inside, stray, message_elements, MESSAGE_ELEMENT__MAX, xml);
 	if (er != ERR_OK)
-		return er == ERR_XML ? ERR_OK : er;
+		return er;
+	m->encrypted = inside[MESSAGE_ENCRYPT].p != NULL && inside[MESSAGE_MSGTYPE].p == NULL;
+	if ((er = read_texts(text, &m->text, inside)) != ERR_OK)
+		return er;
 	m->msgtype = text[MESSAGE_MSGTYPE];
 	m->event = text[MESSAGE_EVENT];
 	m->user = text[MESSAGE_USER];
 	m->msgid = text[text[MESSAGE_MSGID].p != NULL ? MESSAGE_MSGID : MESSAGE_MSGID_OTHER];
 	(void)number_parse(&m->time_s, text[MESSAGE_TIME]);	/* else it stays 0 */
+	return ERR_OK;
+}
+
+static enum error
+read_repaired(struct message *m, struct slice xml)
+{
+	const char	*what;
+	enum error	 er;
+	bool		 stray;
+
+	if ((er = xml_repair(&m->work, &what, xml)) != ERR_OK ||
+	    (er = read_elements(m, &stray, buf_slice(&m->work))) != ERR_OK)
+		return er;
+	m->repaired = what;
+	return ERR_OK;
+}
+
+enum error
+message_read(struct message *m, struct slice xml)
+{
+	enum error	 er;
+	bool		 stray;
+
+	er = read_elements(m, &stray, xml);
+	if (er == ERR_XML || (er == ERR_OK && (stray || !xml_repair_is_clean(xml))))
+		er = read_repaired(m, xml);
+	if (er != ERR_XML)
+		return er;
+	message_reset(m);
+	m->why = "not well-formed";
 	return ERR_OK;
 }
 
@@ -123,7 +128,7 @@ message_reset(struct message *m)
 	m->msgtype = m->event = m->user = m->msgid = (struct slice){ NULL, 0 };
 	m->time_s = 0;
 	m->encrypted = false;
-	m->why = "";
+	m->why = m->repaired = "";
 	buf_reset(&m->text);
 }
 
@@ -132,6 +137,7 @@ message_free(struct message *m)
 {
 	message_reset(m);
 	buf_free(&m->text);
+	buf_free(&m->work);
 	digest_free(m->sha256);
 	m->sha256 = NULL;
 }

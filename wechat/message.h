@@ -35,14 +35,16 @@ struct message {
 	int64_t		 time_s;	/* CreateTime, epoch seconds; 0: unknown */
 	bool		 encrypted;	/* it has Encrypt and no MsgType: it must be decrypted */
 	const char	*why;		/* what is wrong with the XML; "": nothing */
+	const char	*repaired;	/* what was repaired (xml_repair.h); "": nothing */
 	struct buf	 text;		/* owns the bytes of the slices */
+	struct buf	 work;		/* private */
 	struct digest	*sha256;	/* private */
 };
 
 /*
- * Reads xml into m, but for the code (xmlmap_message() sets it, too).  A text that is not XML, or
- * that holds a control character that XML forbids, is no error: only QT can judge it.  Then `why`
- * is set and the rest is absent.  ERR_NOMEM.
+ * Reads xml into m, but for the code (xmlmap_message() sets it, too).  If a text that a user has
+ * typed makes it not well-formed, it is repaired first.  What is no XML even then is no error: only
+ * QT can judge it.  Then `why` is set and the rest is absent.  ERR_NOMEM.
  */
 enum error	message_read(struct message *m, struct slice xml);
 

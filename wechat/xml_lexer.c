@@ -73,6 +73,20 @@ xml_lexer_reference(struct slice ref)
 	return 0;
 }
 
+const char *
+xml_lexer_cdata_end(struct slice text)
+{
+	const char	*p = text.p, *end = text.p + text.len;
+
+	for (; end - p >= 3; p++) {
+		if ((p = memchr(p, ']', (size_t)(end - p) - 2)) == NULL)
+			break;
+		if (memcmp(p, "]]>", 3) == 0)
+			return p;
+	}
+	return NULL;
+}
+
 static enum xml_lexer_token
 read_error(struct xml_lexer *lx, enum xml_lexer_token began)
 {

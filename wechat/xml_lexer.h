@@ -58,7 +58,18 @@ xml_lexer_is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* True: XML allows this character in a text. */
+static inline bool
+xml_lexer_is_char(uint32_t cp)
+{
+	return cp >= 0x20 ? cp <= 0x10FFFF && !(cp >= 0xD800 && cp <= 0xDFFF) &&
+	    cp != 0xFFFE && cp != 0xFFFF : cp == '\n' || cp == '\t' || cp == '\r';
+}
+
 /* The text without the blanks at both ends. */
 struct slice		 xml_lexer_trim(struct slice text);
+
+/* The first `]]>` of a text; NULL: it has none. */
+const char		*xml_lexer_cdata_end(struct slice text);
 
 #endif

@@ -49,13 +49,6 @@ is_name_byte(char c)
 }
 
 static bool
-is_char(uint32_t cp)
-{
-	return cp >= 0x20 ? cp <= 0x10FFFF && !(cp >= 0xD800 && cp <= 0xDFFF) &&
-	    cp != 0xFFFE && cp != 0xFFFF : cp == '\n' || cp == '\t' || cp == '\r';
-}
-
-static bool
 at(const struct sanitizer *san, const char *s)
 {
 	size_t	 len = strlen(s);
@@ -87,7 +80,7 @@ pass_char(struct sanitizer *san)
 	cp = utf8_next(&san->p, san->end, &valid);
 	if (!valid)
 		return refuse_xml(san, "not UTF-8");
-	if (!is_char(cp))
+	if (!xml_lexer_is_char(cp))
 		return refuse_xml(san, "control character");
 	return true;
 }
@@ -151,7 +144,7 @@ pass_reference(struct sanitizer *san, uint32_t *cp)
 		return refuse_xml(san, "malformed reference");
 	san->p = name.p + name.len + 1;
 	*cp = xml_lexer_reference(name);
-	if (is_char(*cp))
+	if (xml_lexer_is_char(*cp))
 		return true;
 	return refuse_xml(san, *name.p == '#' ? "reference to a character that XML forbids" :
 	    "unknown entity");

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "wechat/xml_lexer.h"
+#include "wechat/xml_repair.h"
 #include "wechat/xml_scan.h"
 
 enum { DEPTH_MAX = 32 };	/* WeChat's bodies have four levels */
@@ -11,6 +12,7 @@ struct child_search {
 	struct slice	 name[XML_SCAN_NAMES_MAX];
 	struct slice	*inside;
 	size_t		 n;
+	bool		 stray;		/* a `]]>` stands where it must not */
 };
 
 static bool
@@ -50,9 +52,25 @@ find_wanted(const struct child_search *search, struct slice name)
 	return NULL;
 }
 
+/* True: the token of a text or a tag has the `]]>` of a text that a user has typed. */
+static bool
+has_stray_end(const struct xml_lexer *lx)
+{
+	const struct slice	 s = lx->inside;
+	size_t			 i;
+
+	if (s.len < 3)
+		return false;
+	if (*lx->from == '<')
+		return s.p[s.len - 1] == ']' && s.p[s.len - 2] == ']';
+	for (i = 2; i < s.len && s.p[i] != '>'; i++)
+		;
+	return i < s.len && xml_lexer_cdata_end(s) != NULL;
+}
+
 /* Reads the rest of the root element and finds the children.  False: it is not well nested. */
 static bool
-search_root(struct xml_lexer *lx, const struct child_search *search)
+search_root(struct xml_lexer *lx, struct child_search *search)
 {
 	struct slice	 open[DEPTH_MAX] = { lx->name };
 	struct slice	*wanted = NULL;		/* the child that is open */
@@ -63,6 +81,7 @@ search_root(struct xml_lexer *lx, const struct child_search *search)
 		case XML_LEXER_START:
 			if (depth == DEPTH_MAX)
 				return false;
+			search->stray |= has_stray_end(lx);
 			if (depth == 1 && (wanted = find_wanted(search, lx->name)) != NULL)
 				wanted->p = lx->p;
 			open[depth++] = lx->name;
@@ -70,6 +89,7 @@ search_root(struct xml_lexer *lx, const struct child_search *search)
 		case XML_LEXER_END:
 			if (!is_same_name(lx->name, open[--depth]))
 				return false;
+			search->stray |= has_stray_end(lx);
 			if (depth == 1 && wanted != NULL) {
 				wanted->len = (size_t)(lx->from - wanted->p);
 				wanted = NULL;
@@ -82,6 +102,8 @@ search_root(struct xml_lexer *lx, const struct child_search *search)
 			}
 			break;
 		case XML_LEXER_TEXT:
+			search->stray |= has_stray_end(lx);
+			break;
 		case XML_LEXER_CDATA:
 		case XML_LEXER_COMMENT:
 		case XML_LEXER_INSTRUCTION:
@@ -114,7 +136,7 @@ resolve_reference(struct buf *out, struct slice ref)
 {
 	const uint32_t	 cp = xml_lexer_reference(ref);
 
-	return cp == 0 || (cp >= 0xD800 && cp <= 0xDFFF) ? ERR_XML : append_utf8(out, cp);
+	return xml_lexer_is_char(cp) ? append_utf8(out, cp) : ERR_XML;
 }
 
 /* Appends text, with its references resolved. */
@@ -177,33 +199,51 @@ xml_scan_text(struct buf *out, struct slice inside)
 }
 
 enum error
-xml_scan_children(struct slice *inside, const char *const *names, size_t n, struct slice body)
+xml_scan_children(struct slice *inside, bool *stray, const char *const *names, size_t n,
+    struct slice body)
 {
 	struct child_search	 search = { .inside = inside, .n = n };
 	struct xml_lexer	 lx;
+	bool			 nested;
 	size_t			 i;
 
 	for (i = 0; i < n; i++) {
 		search.name[i] = slice_of(names[i]);
 		inside[i] = (struct slice){ NULL, 0 };
 	}
+	*stray = false;
 	if (body.len == 0)
 		return ERR_XML;
 	xml_lexer_init(&lx, body);
 	xml_lexer_skip_bom(&lx);
-	if (skip_to_root(&lx) != XML_LEXER_START || !slice_is(lx.name, "xml") ||
-	    !search_root(&lx, &search) || skip_to_root(&lx) != XML_LEXER_DONE)
-		return ERR_XML;
-	return ERR_OK;
+	nested = skip_to_root(&lx) == XML_LEXER_START && slice_is(lx.name, "xml") &&
+	    search_root(&lx, &search) && skip_to_root(&lx) == XML_LEXER_DONE;
+	*stray = search.stray;
+	return nested ? ERR_OK : ERR_XML;
+}
+
+static enum error
+append_child(struct buf *out, bool *nested, struct slice body, const char *name)
+{
+	struct slice	 inside;
+	bool		 stray;
+
+	*nested = xml_scan_children(&inside, &stray, &name, 1, body) == ERR_OK;
+	return !*nested || inside.p == NULL ? ERR_XML : xml_scan_text(out, inside);
 }
 
 enum error
 xml_scan_child(struct buf *out, struct slice body, const char *name)
 {
-	struct slice	 inside;
+	struct buf	 repaired = { 0 };
+	const char	*what;
 	enum error	 er;
+	bool		 nested;
 
-	if ((er = xml_scan_children(&inside, &name, 1, body)) != ERR_OK)
+	if ((er = append_child(out, &nested, body, name)) == ERR_OK || nested)
 		return er;
-	return inside.p == NULL ? ERR_XML : xml_scan_text(out, inside);
+	if ((er = xml_repair(&repaired, &what, body)) == ERR_OK)
+		er = append_child(out, &nested, buf_slice(&repaired), name);
+	buf_free(&repaired);
+	return er;
 }

@@ -121,7 +121,7 @@ NO_XML = {
     "tags-crossed": b"<xml><a><b></a></b></xml>", "two-roots": b"<xml></xml><xml></xml>",
     "not-the-root": wechat.text_message().replace(b"xml>", b"lmx>"),
     "doctype": b'<!DOCTYPE xml [<!ENTITY e "x">]>' + wechat.text_message(),
-    "control-character": wechat.text_message("a\x01b"), "nul": wechat.text_message("a\0b"),
+    "control-character": b"<xml><a>\x01", "nul-behind": wechat.text_message() + b"\0",
     "cdata-open": b"<xml><a><![CDATA[b</a></xml>",
     "deep": b"<xml>" + b"<a>" * 1000 + b"</a>" * 1000 + b"</xml>",
 }

@@ -2,6 +2,7 @@
 
 #include "core/utf8.h"
 #include "fuzz.h"
+#include "wechat/xml_repair.h"
 #include "wechat/xml_sanitize.h"
 #include "xmlmap.h"
 
@@ -85,6 +86,26 @@ check_sanitized(struct slice xml)
 	buf_free(&twice);
 }
 
+/* A text that was repaired so that it is accepted has nothing left to repair. */
+static void
+check_repaired(struct slice xml)
+{
+	struct buf	 once = { .p = NULL }, twice = { .p = NULL }, clean = { .p = NULL };
+	const char	*why, *what;
+
+	must(xml_repair(&once, &what, xml) == ERR_OK, "memory to repair");
+	must(once.len <= 5 * xml.len, "not longer than it may be");
+	if (xml_sanitize(&clean, &why, buf_slice(&once)) == ERR_OK) {
+		must(xml_repair(&twice, &what, buf_slice(&once)) == ERR_OK, "memory again");
+		must(*what == '\0', "nothing more to repair");
+		must(once.len == twice.len && memcmp(once.p, twice.p, once.len) == 0,
+		    "the same again");
+	}
+	buf_free(&once);
+	buf_free(&twice);
+	buf_free(&clean);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -100,6 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must((m = xmlmap_new(NULL)) != NULL && (s = xmlmap_new(&split)) != NULL,
 		    "memory");
 	check_sanitized(xml);
+	check_repaired(xml);
 	er = read_events(m, &ev, xml, &first);
 	must(xmlmap_code(ev.message.msgtype, ev.message.event) == ev.message.code,
 	    "the code for the type");

@@ -30,13 +30,15 @@ class Qtoa:
                                          stdout=subprocess.PIPE).stdout)
 
     def read_many(self, texts):
-        """For each text the event as a dict, or why it was refused as a str."""
+        """For each text the event as a dict, or why it was refused as a str.  An event of
+        repaired XML has the key "repaired"."""
         p = subprocess.run([self.tool, "map"], check=True, timeout=300,
                            input=b"".join(b"%d\n%s" % (len(t), t) for t in texts),
                            stdout=subprocess.PIPE)
         lines = p.stdout.decode("utf-8").split("\n")[:-1]
         assert len(lines) == len(texts)
-        return [x[len("refused: "):] if x.startswith("refused: ") else json.loads(x)
+        return [x[len("refused: "):] if x.startswith("refused: ") else
+                {**json.loads(x[1:]), "repaired": True} if x.startswith("!") else json.loads(x)
                 for x in lines]
 
 

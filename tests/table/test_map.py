@@ -2,6 +2,11 @@
 
 import json
 import subprocess
+from pathlib import Path
+
+import pytest
+
+REPORTS = Path(__file__).parent.parent / "vectors/reports"
 
 XML = ("<xml><FromUserName>oU</FromUserName><CreateTime>1712000001</CreateTime>"
        "<MsgType>event</MsgType><Event>LOCATION</Event><Latitude>23.1370</Latitude></xml>")
@@ -53,12 +58,24 @@ def test_no_xml_among_files(qtoa, tmp_path):
 
 
 def test_what_is_no_xml(qtoa):
-    for xml in ("", "hello", "{}", "<xml>", "<xml><a></xml>", "<html/>", "<xml>\x01</xml>",
+    for xml in ("", "hello", "{}", "<xml>", "<xml><a></xml>", "<html/>", "<xml>\x01<a></xml>",
                 '<!DOCTYPE xml [<!ENTITY a SYSTEM "file:///etc/hostname">]><xml>&a;</xml>',
-                "<xml>&nbsp;</xml>", "<xml/><xml/>", "<xml>" + "<a>" * 1000):
+                "<xml/><xml/>", "<xml>" + "<a>" * 1000):
         code, out, err = run(qtoa, stdin=xml)
         assert (code, out) == (1, ""), xml[:40]
         assert err.count("\n") == 1, xml[:40]
+
+
+@pytest.mark.parametrize("file,content,what", (
+    ("ctl-1d", " \ufffdc", "control character"), ("utf8-cut", "\u6e05\ufffd", "not UTF-8"),
+    ("cdata-end-in-text", "a]]>b", "]]> within the text")))
+def test_what_users_type_is_repaired(qtoa, file, content, what):
+    file = REPORTS / f"{file}.xml"
+    code, out, err = run(qtoa, file)
+    assert (code, err) == (0, f"qtoa: {file}: repaired text: {what}\n")
+    event = json.loads(out)
+    assert event["user"] == "oUser000000000000000000000001"
+    assert (event["event_code"], event["attributes"]["Content"]) == ("$$_receive_msg", content)
 
 
 def test_a_missing_file(qtoa, tmp_path):

@@ -4,7 +4,8 @@
  *	xmlmap_tool table	prints the table:
  *				{"types":{name:code},"fields":{code:{key:type}}}
  *	xmlmap_tool map		reads texts, each after its length in decimal and a line end;
- *				prints a line of JSON for each, or what is wrong
+ *				prints a line of JSON for each, or what is wrong; before a JSON
+ *				of repaired XML there is a "!"
  *	xmlmap_tool broken	gives broken XML to mxml itself, in two threads
  */
 #include <pthread.h>
@@ -75,7 +76,8 @@ map_texts(void)
 		if (xmlmap_event(m, &ev, (struct slice){ xml, len }) != ERR_OK)
 			printf("refused: %s\n", xmlmap_why(m));
 		else if (event_json(&out, &ev) == ERR_OK)
-			printf("%.*s\n", (int)out.len, out.p);
+			printf("%s%.*s\n", *xmlmap_repaired(m) != '\0' ? "!" : "",
+			    (int)out.len, out.p);
 		free(xml);
 	}
 	buf_free(&out);

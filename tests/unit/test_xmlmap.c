@@ -685,7 +685,7 @@ json(void **state)
  * Texts that are refused: they are not XML, or cannot be a message.
  */
 
-static const struct {
+static const struct refusal {
 	const char	*name;
 	struct slice	 in;
 	const char	*why;
@@ -726,12 +726,55 @@ static const struct {
 	    "document type refused" },
 	{ "document type, small", BYTES("<!doctype xml><xml/>"), "document type refused" },
 	{ "entity declared", BYTES("<!ENTITY a 'b'><xml/>"), "document type refused" },
+	{ "ampersand at the end", BYTES("<xml>&"), "cut short" },
+	{ "open entity", BYTES("<xml>&amp"), "malformed reference" },
+	{ "byte order of UTF-16", BYTES("\xFF\xFE<\0x\0m\0l\0/\0>\0"), "no XML" },
+	{ "character cut by the end", BYTES("<xml>\xE4\xBD"), "not UTF-8" },
+	{ "U+FEFF in a name", BYTES("<xml><\xEF\xBB\xBF/></xml>"), "malformed tag" },
+	{ "bad name", BYTES("<xml><a\xFF/></xml>"), "not UTF-8" },
+	{ "open CDATA", BYTES("<xml><![CDATA[a]]</xml>"), "cut short" },
+	{ "CDATA cut short", BYTES("<xml><![CDATA["), "cut short" },
+	{ "half a CDATA", BYTES("<xml><![CDATA a]]></xml>"), "document type refused" },
+	{ "open comment", BYTES("<xml><!-- </xml>"), "cut short" },
+	{ "comment ends in dash", BYTES("<xml><!-- ---></xml>"), "malformed comment" },
+	{ "dashes in a comment", BYTES("<xml><!-- a -- b --></xml>"), "malformed comment" },
+	{ "short comment", BYTES("<xml><!--></xml>"), "cut short" },
+	{ "open comment in front", BYTES("<!-- <xml/>"), "cut short" },
+	{ "open instruction", BYTES("<xml><?a </xml>"), "cut short" },
+	{ "nameless instruction", BYTES("<xml><? a?></xml>"), "malformed tag" },
+	{ "instruction without blank", BYTES("<xml><?a+b?></xml>"),
+	    "malformed instruction" },
+	{ "declaration within", BYTES("<xml><?xml version='1.0'?></xml>"),
+	    "misplaced XML declaration" },
+	{ "empty declaration", BYTES("<?xml?><xml/>"), "misplaced XML declaration" },
+	{ "declaration after a blank", BYTES(" <?xml version='1.0'?><xml/>"),
+	    "misplaced XML declaration" },
+	{ "declaration behind", BYTES("<xml/><?XML version='1.0'?>"),
+	    "misplaced XML declaration" },
+	{ "blank before a name", BYTES("<xml>< a/></xml>"), "malformed tag" },
+	{ "digit first", BYTES("<xml><1/></xml>"), "malformed tag" },
+	{ "bracket in a tag", BYTES("<xml><a<b/></xml>"), "malformed tag" },
+	{ "entity in a name", BYTES("<xml><a&gt;b/></xml>"), "malformed tag" },
+	{ "slash in a tag", BYTES("<xml><a/ ></xml>"), "malformed tag" },
+	{ "attribute without value", BYTES("<xml><a b></a></xml>"), "malformed attribute" },
+	{ "attribute without quotes", BYTES("<xml><a b=c/></xml>"), "malformed attribute" },
+	{ "bracket in an attribute", BYTES("<xml><a b='<'/></xml>"),
+	    "malformed attribute" },
+	{ "open attribute", BYTES("<xml><a b='c/></xml>"), "malformed attribute" },
+	{ "attribute cut short", BYTES("<xml a='"), "cut short" },
+	{ "no blank between", BYTES("<xml a='1'b='2'/>"), "malformed tag" },
+	{ "attribute twice", BYTES("<xml a='1' b='2' a='3'/>"), "attribute given twice" },
+	{ "33 attributes", BYTES("<xml a='' b='' c='' d='' e='' f='' g='' h='' i='' j='' "
+	    "k='' l='' m='' n='' o='' p='' q='' r='' s='' t='' u='' v='' w='' x='' y='' "
+	    "z='' A='' B='' C='' D='' E='' F='' G=''/>"), "too many attributes" },
+};
+
+/* What users type may be so; xml_sanitize() refuses it, and so it is repaired. */
+static const struct refusal	 repaired_cases[] = {
 	{ "unknown entity", BYTES("<xml>&nbsp;</xml>"), "unknown entity" },
 	{ "case of an entity", BYTES("<xml>&LT;</xml>"), "unknown entity" },
 	{ "empty entity", BYTES("<xml>&;</xml>"), "unknown entity" },
 	{ "bare ampersand", BYTES("<xml>a & b, not closed</xml>"), "malformed reference" },
-	{ "ampersand at the end", BYTES("<xml>&"), "cut short" },
-	{ "open entity", BYTES("<xml>&amp"), "malformed reference" },
 	{ "long entity", BYTES("<xml>&aaaaaaaaaaaaaaaaaaaaaaaaaaa;</xml>"),
 	    "malformed reference" },
 	{ "reference to NUL", BYTES("<xml>&#0;</xml>"),
@@ -764,57 +807,32 @@ static const struct {
 	    "control character" },
 	{ "U+FFFF", BYTES("<xml>\xEF\xBF\xBF</xml>"), "control character" },
 	{ "lone byte", BYTES("<xml>\xFF</xml>"), "not UTF-8" },
-	{ "byte order of UTF-16", BYTES("\xFF\xFE<\0x\0m\0l\0/\0>\0"), "no XML" },
 	{ "UTF-16 within", BYTES("<xml>\xFE\xFF\0a</xml>"), "not UTF-8" },
 	{ "UTF-16 within CDATA", BYTES("<xml><![CDATA[\xFE\xFF]]></xml>"), "not UTF-8" },
 	{ "GBK", BYTES("<xml>\xC4\xE3\xBA\xC3</xml>"), "not UTF-8" },
 	{ "overlong", BYTES("<xml>\xC0\x80</xml>"), "not UTF-8" },
 	{ "surrogate", BYTES("<xml>\xED\xA0\x80</xml>"), "not UTF-8" },
 	{ "beyond Unicode", BYTES("<xml>\xF4\x90\x80\x80</xml>"), "not UTF-8" },
-	{ "character cut by the end", BYTES("<xml>\xE4\xBD"), "not UTF-8" },
 	{ "character cut by a tag", BYTES("<xml>\xE4\xBD</xml>"), "not UTF-8" },
-	{ "U+FEFF in a name", BYTES("<xml><\xEF\xBB\xBF/></xml>"), "malformed tag" },
-	{ "bad name", BYTES("<xml><a\xFF/></xml>"), "not UTF-8" },
-	{ "open CDATA", BYTES("<xml><![CDATA[a]]</xml>"), "cut short" },
-	{ "CDATA cut short", BYTES("<xml><![CDATA["), "cut short" },
-	{ "half a CDATA", BYTES("<xml><![CDATA a]]></xml>"), "document type refused" },
 	{ "]]> in text", BYTES("<xml>a]]>b</xml>"), "]]> outside a CDATA section" },
-	{ "open comment", BYTES("<xml><!-- </xml>"), "cut short" },
-	{ "comment ends in dash", BYTES("<xml><!-- ---></xml>"), "malformed comment" },
-	{ "dashes in a comment", BYTES("<xml><!-- a -- b --></xml>"), "malformed comment" },
-	{ "short comment", BYTES("<xml><!--></xml>"), "cut short" },
-	{ "open comment in front", BYTES("<!-- <xml/>"), "cut short" },
-	{ "open instruction", BYTES("<xml><?a </xml>"), "cut short" },
-	{ "nameless instruction", BYTES("<xml><? a?></xml>"), "malformed tag" },
-	{ "instruction without blank", BYTES("<xml><?a+b?></xml>"),
-	    "malformed instruction" },
-	{ "declaration within", BYTES("<xml><?xml version='1.0'?></xml>"),
-	    "misplaced XML declaration" },
-	{ "empty declaration", BYTES("<?xml?><xml/>"), "misplaced XML declaration" },
-	{ "declaration after a blank", BYTES(" <?xml version='1.0'?><xml/>"),
-	    "misplaced XML declaration" },
-	{ "declaration behind", BYTES("<xml/><?XML version='1.0'?>"),
-	    "misplaced XML declaration" },
-	{ "blank before a name", BYTES("<xml>< a/></xml>"), "malformed tag" },
-	{ "digit first", BYTES("<xml><1/></xml>"), "malformed tag" },
-	{ "bracket in a tag", BYTES("<xml><a<b/></xml>"), "malformed tag" },
-	{ "entity in a name", BYTES("<xml><a&gt;b/></xml>"), "malformed tag" },
-	{ "slash in a tag", BYTES("<xml><a/ ></xml>"), "malformed tag" },
-	{ "attribute without value", BYTES("<xml><a b></a></xml>"), "malformed attribute" },
-	{ "attribute without quotes", BYTES("<xml><a b=c/></xml>"), "malformed attribute" },
-	{ "bracket in an attribute", BYTES("<xml><a b='<'/></xml>"),
-	    "malformed attribute" },
 	{ "entity in an attribute", BYTES("<xml><a b='&x;'/></xml>"), "unknown entity" },
-	{ "open attribute", BYTES("<xml><a b='c/></xml>"), "malformed attribute" },
-	{ "attribute cut short", BYTES("<xml a='"), "cut short" },
 	{ "bad attribute name", BYTES("<xml a\xFF=''/>"), "not UTF-8" },
 	{ "bad declaration", BYTES("<?xml \xFF?><xml/>"), "not UTF-8" },
-	{ "no blank between", BYTES("<xml a='1'b='2'/>"), "malformed tag" },
-	{ "attribute twice", BYTES("<xml a='1' b='2' a='3'/>"), "attribute given twice" },
-	{ "33 attributes", BYTES("<xml a='' b='' c='' d='' e='' f='' g='' h='' i='' j='' "
-	    "k='' l='' m='' n='' o='' p='' q='' r='' s='' t='' u='' v='' w='' x='' y='' "
-	    "z='' A='' B='' C='' D='' E='' F='' G=''/>"), "too many attributes" },
 };
+
+/* A root that is not ours is good XML. */
+static void
+check_refusal(const struct refusal *r)
+{
+	struct buf	 out = { .p = NULL };
+	const char	*why;
+
+	if (xml_sanitize(&out, &why, r->in) == ERR_XML)
+		check_text(r->name, why, r->why);
+	else
+		check_text(r->name, "root element is not <xml>", r->why);
+	buf_free(&out);
+}
 
 static void
 refused(void **state)
@@ -823,15 +841,33 @@ refused(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(refused_cases); i++) {
+		check_refusal(&refused_cases[i]);
 		check_err(refused_cases[i].name, xmlmap_event(map, &ev, refused_cases[i].in),
 		    ERR_XML);
-		check_text(refused_cases[i].name, xmlmap_why(map), refused_cases[i].why);
+		CHECK(refused_cases[i].name, *xmlmap_why(map) != '\0');
 		CHECK(refused_cases[i].name, ev.message.code == NULL && ev.nattr == 0 &&
 		    ev.message.user.p == NULL);
 		CHECK(refused_cases[i].name, !xmlmap_more(map));
 	}
 	check_err("good again", xmlmap_event(map, &ev, slice_of("<xml/>")), ERR_OK);
 	check_text("good again", xmlmap_why(map), "");
+}
+
+static void
+repaired(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(repaired_cases); i++) {
+		check_refusal(&repaired_cases[i]);
+		check_err(repaired_cases[i].name, xmlmap_event(map, &ev, repaired_cases[i].in),
+		    ERR_OK);
+		check_text(repaired_cases[i].name, xmlmap_why(map), "");
+		CHECK(repaired_cases[i].name, *xmlmap_repaired(map) != '\0');
+	}
+	check_err("good again", xmlmap_event(map, &ev, slice_of("<xml/>")), ERR_OK);
+	check_text("good again", xmlmap_repaired(map), "");
 }
 
 /* An XML text: before, then n times part, then after. */
@@ -1060,7 +1096,7 @@ main(void)
 		MAPTEST(choices),
 		MAPTEST(heads),
 		MAPTEST(json),
-		MAPTEST(refused),
+		MAPTEST(refused), MAPTEST(repaired),
 		MAPTEST(limits),
 		MAPTEST(options),
 		MAPTEST(one_per_item),
