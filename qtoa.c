@@ -14,6 +14,7 @@
  * The first step that fails is the last one; its error is the answer.
  */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -104,6 +105,24 @@ open_body(struct worker *w)
 	return ERR_OK;
 }
 
+/* Tells the log what is odd about the message. */
+static void
+remark_message(struct worker *w)
+{
+	const struct message	*m = &w->message;
+	const char		*text = *m->why != '\0' ? m->why : m->repaired, *time;
+	int64_t			 when_s;
+
+	w->entry.detail = text;
+	if (m->time_s == 0)
+		return;
+	time = message_when(&when_s, m->time_s, clock_wall_ms() / 1000);
+	if (*time == '\0')
+		return;
+	(void)snprintf(w->why, sizeof(w->why), "%s%s%s", text, *text != '\0' ? "; " : "", time);
+	w->entry.detail = w->why;
+}
+
 /*
  * Reads the event and the user of the message, and makes the key by which a repeat of it is found.
  * Text that is not XML, or has no event of QT's, is forwarded all the same: QT decides.  What goes
@@ -116,7 +135,7 @@ identify_message(struct worker *w)
 
 	if ((er = xmlmap_message(&w->message, w->xml)) != ERR_OK)
 		return er;
-	w->entry.detail = *w->message.why != '\0' ? w->message.why : w->message.repaired;
+	remark_message(w);
 	w->entry.message = &w->message;
 	w->entry.user = w->message.user;
 	w->entry.key = w->key;

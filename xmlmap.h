@@ -47,8 +47,8 @@ void		 xmlmap_free(struct xmlmap *map);
 
 /*
  * Empties ev and fills it with the (first) event of this xml.  The code is NULL if the table has
- * no row for the type.  If a text that a user has typed makes the xml not well-formed, it is repaired
- * first, and xmlmap_repaired() tells how.  ERR_XML: this is not XML, or not a message;
+ * no row for the type.  If a text that a user has typed makes the xml not well-formed, it is
+ * repaired first, and xmlmap_repaired() tells how.  ERR_XML: this is not XML, or not a message;
  * xmlmap_why() tells more.  ERR_NOMEM.
  */
 enum error	 xmlmap_event(struct xmlmap *map, struct event *ev, struct slice xml);

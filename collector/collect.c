@@ -369,12 +369,13 @@ static enum error
 count_message(struct collector *c)
 {
 	struct event_store_message	*m = &c->counted;
+	const char			*remark;
 	enum error			 er;
 
 	m->account = c->res->account;
 	m->device = buf_slice(&c->device);
 	m->received_ms = clock_wall_ms();
-	m->time_s = c->event.message.time_s != 0 ? c->event.message.time_s : m->received_ms / 1000;
+	remark = message_when(&m->time_s, c->event.message.time_s, m->received_ms / 1000);
 	c->res->event = c->event.message.code;
 	c->res->read = true;
 	if ((er = make_key(c)) != ERR_OK || (er = list_events(c)) != ERR_OK)
@@ -385,8 +386,10 @@ count_message(struct collector *c)
 		(void)snprintf(c->res->why, sizeof(c->res->why), "its day has been forgotten: "
 		    "older than collect_days");
 	c->res->repeat = er == ERR_OK && c->stored == EVENT_STORE_REPEAT;
-	if (er == ERR_OK)
+	if (er == ERR_OK) {
 		add_remark(c, xmlmap_repaired(c->xmlmap));
+		add_remark(c, remark);
+	}
 	return er;
 }
 

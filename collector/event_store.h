@@ -35,7 +35,7 @@ struct event_store_message {
 	struct slice			 device;	/* the user's openid or unionid */
 	bool				 openid_only;	/* WeChat has no unionid of this openid */
 	unsigned char			 key[QUEUE_KEY]; /* see queue_key() */
-	int64_t				 time_s;	/* epoch seconds */
+	int64_t				 time_s;	/* epoch seconds, by message_when() */
 	int64_t				 received_ms;	/* epoch ms */
 	const struct event_store_event	*events;
 	size_t				 n;

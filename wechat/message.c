@@ -1,10 +1,15 @@
 #include <string.h>
 
+#include "core/calendar.h"
 #include "core/digest.h"
 #include "core/number.h"
 #include "wechat/message.h"
 #include "wechat/xml_repair.h"
 #include "wechat/xml_scan.h"
+
+/* CreateTimes that can be: not before WeChat had Official Accounts. */
+static const int64_t	 FIRST_S = 1325347200;	/* 2012 begins in China */
+static const int64_t	 LAST_S = 4102416000;	/* 2100 begins in China */
 
 const char *const message_elements[MESSAGE_ELEMENT__MAX] = {
 	[MESSAGE_MSGTYPE]	= "MsgType",
@@ -90,6 +95,29 @@ message_read(struct message *m, struct slice xml)
 	message_reset(m);
 	m->why = "not well-formed";
 	return ERR_OK;
+}
+
+const char *
+message_when(int64_t *when_s, int64_t time_s, int64_t now_s)
+{
+	static const struct {
+		int64_t		 per_second;
+		const char	*remark;
+	} units[] = {
+		{ 1, "" }, { 1000, "CreateTime is in milliseconds" },
+		{ 1000000, "CreateTime is in microseconds" },
+	};
+	/* A clock of ours that is before 2012 is wrong, and cannot tell what is ahead. */
+	const int64_t	 latest_s = now_s < FIRST_S ? LAST_S : now_s + CALENDAR_DAY_S;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		*when_s = time_s / units[i].per_second;
+		if (*when_s >= FIRST_S && *when_s <= latest_s)
+			return units[i].remark;
+	}
+	*when_s = now_s;
+	return "CreateTime is missing or cannot be: the time of receipt counts";
 }
 
 static void

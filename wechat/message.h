@@ -49,6 +49,14 @@ struct message {
 enum error	message_read(struct message *m, struct slice xml);
 
 /*
+ * The time that counts for a message, from its CreateTime: WeChat has been seen to send
+ * milliseconds, and times that cannot be.  *when_s is time_s itself, or the seconds of a time_s in
+ * ms or us; and now_s, the time of receipt, if it is more than a day ahead or before 2012.  The
+ * result tells in a few words why it is not time_s, a static string; "": it is.
+ */
+const char	*message_when(int64_t *when_s, int64_t time_s, int64_t now_s);
+
+/*
  * The deduplication key in hex, with a NUL: SHA-256 over account, FromUserName, CreateTime,
  * MsgType, Event, MsgId or MsgID, and the whole xml.  Before them go the lengths of these seven
  * parts; lengths and CreateTime are eight bytes each, big endian.

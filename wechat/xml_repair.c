@@ -33,7 +33,7 @@ struct repair {
 	struct buf		*out;
 	const char		*what;
 	struct slice		 element;	/* that began last; absent: it has ended */
-	const char		*checked;	/* up to here each CDATA section ends where it says */
+	const char		*checked;	/* up to here CDATA sections end where they say */
 	bool			 lost;		/* the end of an element was sought in vain */
 };
 

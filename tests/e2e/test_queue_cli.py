@@ -280,7 +280,10 @@ def test_show_on_a_terminal(site, server):
     code, out = Terminal(site, "queue", "show", "1").end()
     assert code == 0 and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out), repr(out)
     assert "<Content><![CDATA[?[31m" in out
-    assert "\nis        cannot be translated: " in out
+    assert '\nis        {"event_code":"$$_receive_msg",' in out
+    fill(site, server, [(PLAIN, wechat.push(PLAIN, b"<xml>\x07"))])
+    assert "\nis        cannot be translated: cut short" in Terminal(
+        site, "queue", "show", "2").end()[1]
 
 
 def test_export(site, server):
@@ -297,7 +300,7 @@ def test_export(site, server):
         == ("safe", "$$_menu_click", "dead", None, "Httpapi_300_107")
     assert pending[0]["body"] == pushes[0][1].body.decode()
     assert pending[0]["next"] > pending[0]["received"] > 1.6e12
-    assert pending[1]["event_code"] is None     # it is no XML
+    assert pending[1]["event_code"] == "$$_receive_msg"
     assert pending[1]["body"] == odd.decode("utf-8", "replace")
     assert [r["id"] for r in exported(site, "--state", "dead")] == [dead["id"]]
     assert [r["id"] for r in exported(site, "--state", "pending")] == [r["id"] for r in pending]

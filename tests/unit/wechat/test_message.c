@@ -221,6 +221,53 @@ parts(void **state)
 	guarded_fini(&g);
 }
 
+/* A CreateTime counts if it can be one; what counts else, and what the log says. */
+static void
+times(void **state)
+{
+	enum { NOW = 1796024486, DAY = 86400, FIRST = 1325347200 };
+	static const char	 ms[] = "CreateTime is in milliseconds";
+	static const char	 us[] = "CreateTime is in microseconds";
+	static const char	 none[] = "CreateTime is missing or cannot be: "
+	    "the time of receipt counts";
+	static const struct {
+		const char	*name;
+		int64_t		 time_s, now_s, want;
+		const char	*remark;
+	} cases[] = {
+		{ "now", NOW, NOW, NOW, "" },
+		{ "years ago", 1400000000, NOW, 1400000000, "" },
+		{ "the first", FIRST, NOW, FIRST, "" },
+		{ "a day ahead", NOW + DAY, NOW, NOW + DAY, "" },
+		{ "more than a day ahead", NOW + DAY + 1, NOW, NOW, none },
+		{ "years ahead", 4000000000, NOW, NOW, none },
+		{ "before 2012", FIRST - 1, NOW, NOW, none },
+		{ "1970", 1, NOW, NOW, none },
+		{ "missing", 0, NOW, NOW, none },
+		{ "milliseconds", 1796024486123, NOW, NOW, ms },
+		{ "milliseconds of 2012", FIRST * INT64_C(1000), NOW, FIRST, ms },
+		{ "milliseconds, a day ahead", (NOW + DAY) * INT64_C(1000) + 999, NOW, NOW + DAY,
+		    ms },
+		{ "milliseconds, too far ahead", (NOW + DAY + 1) * INT64_C(1000), NOW, NOW, none },
+		{ "milliseconds of 2011", FIRST * INT64_C(1000) - 1, NOW, NOW, none },
+		{ "microseconds", 1796024486123456, NOW, NOW, us },
+		{ "a tenth of ms", 17960244861234, NOW, NOW, none },
+		{ "the largest number", 999999999999999999, NOW, NOW, none },
+		{ "our clock is wrong", NOW, 1000, NOW, "" },
+		{ "our clock is wrong, ms", 1796024486123, 1000, NOW, ms },
+	};
+	const char	*remark;
+	int64_t		 when_s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		remark = message_when(&when_s, cases[i].time_s, cases[i].now_s);
+		check_int(cases[i].name, when_s, cases[i].want);
+		check_text(cases[i].name, remark, cases[i].remark);
+	}
+}
+
 static void
 encrypted(void **state)
 {
@@ -260,7 +307,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		MESSAGETEST(keys), MESSAGETEST(key_value), MESSAGETEST(samples), MESSAGETEST(parts),
-		MESSAGETEST(encrypted), MESSAGETEST(without_memory),
+		MESSAGETEST(times), MESSAGETEST(encrypted), MESSAGETEST(without_memory),
 	};
 
 	return RUN("message", tests);
