@@ -59,10 +59,22 @@ read_parameters(struct worker *w)
 		need |= 1u << PUSH_ECHOSTR;
 	else if (w->entry.account->mode != PLAIN)
 		need |= 1u << PUSH_MSG_SIGNATURE;
-	if ((er = push_read(&w->push, &which, &w->request->query, need)) != ERR_OK)
-		w->entry.detail = push_names[which];
+	if ((er = push_read(&w->push, &which, &w->request->query, need)) == ERR_OK)
+		return ERR_OK;
+	w->entry.detail = push_names[which];
+	if (w->push.v[which].p != NULL) {
+		(void)snprintf(w->why, sizeof(w->why), "%s is repeated", push_names[which]);
+		w->entry.detail = w->why;
+		w->entry.hint = "the web server repeats the query: a rewrite adds $args to it; "
+		    "rewrite the path alone";
+	}
 	return er;
 }
+
+static const char	 platform_hint[] = "WeChat sent this to a third-party platform: "
+			    "set another URL in the platform's console";
+static const char	 json_hint[] = "WeChat sends JSON: set the data format in its console to "
+			    "XML";
 
 /* Checks that the sender knows the account's token. */
 static enum error
@@ -72,7 +84,11 @@ check_signature(struct worker *w)
 
 	if ((er = worker_need_crypto(w)) != ERR_OK)
 		return er;
-	return crypto_check_url(w->crypto, w->entry.account, &w->push);
+	er = crypto_check_url(w->crypto, w->entry.account, &w->push);
+	if (er == ERR_SIGNATURE && message_is_platform(buf_slice(&w->request->body),
+	    w->entry.account->appid))
+		w->entry.hint = platform_hint;
+	return er;
 }
 
 /* Refuses what was signed too long ago: it may be a copy of an old push. */
@@ -82,20 +98,24 @@ check_age(struct worker *w)
 	return crypto_check_fresh(&w->push, w->app->conf.set.fresh_s, clock_wall_ms() / 1000);
 }
 
-/* Decrypts the body if the account's mode says so; w->xml becomes the message. */
-static enum error
-open_body(struct worker *w)
+/* Tells the log why an envelope that was not opened may not be for this account. */
+static void
+explain_envelope(struct worker *w)
 {
 	const struct slice	 body = buf_slice(&w->request->body);
-	enum error		 er;
 
-	if (w->entry.account->mode != PLAIN) {
-		er = crypto_open(w->crypto, &w->opened, &w->work, w->entry.account, &w->push, body);
-		w->xml = buf_slice(&w->opened);
-		return er;
-	}
-	w->xml = body;
-	if (body.len == 0) {
+	if (message_is_platform(body, w->entry.account->appid))
+		w->entry.hint = platform_hint;
+	else if (message_is_json(body))
+		w->entry.detail = "the body is JSON";
+}
+
+/* A message in plain mode. */
+static enum error
+take_body(struct worker *w)
+{
+	w->xml = buf_slice(&w->request->body);
+	if (w->xml.len == 0) {
 		w->entry.detail = "empty body";
 		return ERR_REQUEST;
 	}
@@ -103,6 +123,31 @@ open_body(struct worker *w)
 		w->entry.hint = "WeChat encrypts this account's messages: set .mode as its "
 		    "console does";
 	return ERR_OK;
+}
+
+/*
+ * Decrypts the body if the account's mode says so; w->xml becomes the message.  JSON is refused in
+ * every mode: QT takes only XML.
+ */
+static enum error
+open_body(struct worker *w)
+{
+	enum error	 er;
+
+	if (w->entry.account->mode == PLAIN) {
+		er = take_body(w);
+	} else {
+		er = crypto_open(w->crypto, &w->opened, &w->work, w->entry.account, &w->push,
+		    buf_slice(&w->request->body));
+		w->xml = buf_slice(&w->opened);
+	}
+	if (er != ERR_OK || w->entry.account->mode == PLAIN)
+		explain_envelope(w);
+	if (er != ERR_OK || !message_is_json(w->xml))
+		return er;
+	w->entry.detail = "the body is JSON";
+	w->entry.hint = json_hint;
+	return ERR_XML;
 }
 
 /* Tells the log what is odd about the message. */
@@ -143,6 +188,25 @@ identify_message(struct worker *w)
 }
 
 /*
+ * A push to a third-party platform tells of its ticket, or that an account was authorized.  QT has
+ * no use for it, and WeChat repeats it until it hears `success`.
+ */
+static enum error
+ignore_notice(struct worker *w)
+{
+	(void)snprintf(w->why, sizeof(w->why), "InfoType %.*s",
+	    (int)(w->message.infotype.len < 60 ? w->message.infotype.len : 60),
+	    w->message.infotype.p);
+	w->entry.verdict = "ignored";
+	w->entry.counts_as = COUNTER_IGNORED;
+	w->entry.level = LEVEL_NOTICE;
+	w->entry.detail = w->why;
+	w->entry.hint = platform_hint;
+	w->reply.body = slice_of("success");
+	return ERR_OK;
+}
+
+/*
  * Forwards the message to QT, or stores it in the queue on our disk; a repeat is not forwarded
  * again.  The answer is `success` only if QT or the disk has the message.  After any other answer
  * WeChat sends it again.
@@ -154,6 +218,8 @@ deliver_message(struct worker *w)
 	enum error	 er;
 	bool		 entered;
 
+	if (message_is_notice(&w->message))
+		return ignore_notice(w);
 	if ((er = worker_need_signer(w)) != ERR_OK)
 		return er;
 	d->account = w->entry.account;

@@ -33,7 +33,8 @@ const struct error_info error_table[ERR__MAX] = {
 	[ERR_BUFFER]	= { "illegal length in the decrypted message", 403, -40008, LEVEL_NOTICE,
 	    "if WeChat sent it: .aes_key differs from the console's EncodingAESKey" },
 	[ERR_APPID]	= { "message for another AppID", 403, -40005, LEVEL_NOTICE,
-	    "if WeChat sent it: .appid differs from the console's AppID" },
+	    "if WeChat sent it: .appid differs from the console's AppID, or it is a third-party "
+	    "platform's" },
 	[ERR_CRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
 	    "install an OpenSSL that offers SHA-1, MD5 and AES-256-CBC" },
 	[ERR_FORWARD]	= { "not confirmed by QT", 200, 0, LEVEL_WARNING, "" },

@@ -259,6 +259,7 @@ static const struct part	verdicts[] = {
 	{ "collect_refused", COUNTER_NOT_COLLECTED, COUNTER_NOT_COLLECTED + 1 },
 	{ "page", COUNTER_PAGE, COUNTER_PAGE + 1 },
 	{ "token", COUNTER_TOKEN, COUNTER_TOKEN + 1 },
+	{ "ignored", COUNTER_IGNORED, COUNTER_IGNORED + 1 },
 	{ NULL, 0, 0 }
 };
 

@@ -63,6 +63,7 @@ enum counter {
 	COUNTER_LATE_FAILED	= 11,	/* its attempts after which the message still waits */
 	COUNTER_TOKEN		= 12,	/* access_tokens given out */
 	COUNTER_UNSETTLED	= 13,	/* attempts whose outcome the store could not take */
+	COUNTER_IGNORED		= 14,	/* pushes to a third-party platform */
 	COUNTER_REFUSED		= 16,	/* pushes without a verdict, by reason */
 	COUNTER_REFUSED_ELSE	= COUNTER_REFUSED + COUNTER_REASONS,	/* other requests refused */
 	COUNTER__MAX		= COUNTER_REFUSED_ELSE + COUNTER_REASONS

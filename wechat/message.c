@@ -4,6 +4,7 @@
 #include "core/digest.h"
 #include "core/number.h"
 #include "wechat/message.h"
+#include "wechat/xml_lexer.h"
 #include "wechat/xml_repair.h"
 #include "wechat/xml_scan.h"
 
@@ -18,6 +19,7 @@ const char *const message_elements[MESSAGE_ELEMENT__MAX] = {
 	[MESSAGE_TIME]		= "CreateTime",
 	[MESSAGE_MSGID]		= "MsgId",
 	[MESSAGE_MSGID_OTHER]	= "MsgID",
+	[MESSAGE_INFOTYPE]	= "InfoType",
 	[MESSAGE_ENCRYPT]	= "Encrypt",
 };
 
@@ -62,6 +64,7 @@ read_elements(struct message *m, bool *stray, struct slice xml)
 	m->msgtype = text[MESSAGE_MSGTYPE];
 	m->event = text[MESSAGE_EVENT];
 	m->user = text[MESSAGE_USER];
+	m->infotype = text[MESSAGE_INFOTYPE];
 	m->msgid = text[text[MESSAGE_MSGID].p != NULL ? MESSAGE_MSGID : MESSAGE_MSGID_OTHER];
 	(void)number_parse(&m->time_s, text[MESSAGE_TIME]);	/* else it stays 0 */
 	return ERR_OK;
@@ -149,11 +152,51 @@ message_key(struct message *m, char hex[MESSAGE_KEY_HEX + 1], struct slice accou
 	return digest_hex(m->sha256, hex, parts, 8);
 }
 
+bool
+message_is_notice(const struct message *m)
+{
+	return m->msgtype.len == 0 && m->infotype.len != 0;
+}
+
+bool
+message_is_platform(struct slice body, const char *appid)
+{
+	enum { APPID, ENCRYPT, TO, NAMES };
+	static const char *const names[NAMES] = {
+		[APPID] = "AppId", [ENCRYPT] = "Encrypt", [TO] = "ToUserName",
+	};
+	struct slice		 inside[NAMES];
+	struct buf		 text = { 0 };
+	bool			 stray, is_other;
+
+	if (xml_scan_children(inside, &stray, names, NAMES, body) != ERR_OK ||
+	    inside[APPID].p == NULL || inside[ENCRYPT].p == NULL || inside[TO].p != NULL)
+		return false;
+	is_other = xml_scan_text(&text, inside[APPID]) == ERR_OK && text.len != 0 &&
+	    !slice_is(buf_slice(&text), appid);
+	buf_free(&text);
+	return is_other;
+}
+
+bool
+message_is_json(struct slice text)
+{
+	struct xml_lexer	 lx;
+	struct slice		 rest;
+
+	if (text.len == 0)
+		return false;
+	xml_lexer_init(&lx, text);
+	xml_lexer_skip_bom(&lx);
+	rest = xml_lexer_trim((struct slice){ lx.p, (size_t)(lx.end - lx.p) });
+	return rest.len != 0 && (*rest.p == '{' || *rest.p == '[');
+}
+
 void
 message_reset(struct message *m)
 {
 	m->code = NULL;
-	m->msgtype = m->event = m->user = m->msgid = (struct slice){ NULL, 0 };
+	m->msgtype = m->event = m->user = m->msgid = m->infotype = (struct slice){ NULL, 0 };
 	m->time_s = 0;
 	m->encrypted = false;
 	m->why = m->repaired = "";

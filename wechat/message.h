@@ -17,7 +17,7 @@ enum { MESSAGE_KEY_HEX = 64 };	/* digits of a deduplication key */
 /* Children of the root. */
 enum message_element {
 	MESSAGE_MSGTYPE, MESSAGE_EVENT, MESSAGE_USER, MESSAGE_TIME, MESSAGE_MSGID,
-	MESSAGE_MSGID_OTHER, MESSAGE_ENCRYPT, MESSAGE_ELEMENT__MAX
+	MESSAGE_MSGID_OTHER, MESSAGE_INFOTYPE, MESSAGE_ENCRYPT, MESSAGE_ELEMENT__MAX
 };
 
 /* Their names in WeChat's XML: "MsgType", "Event", "FromUserName" ... */
@@ -32,6 +32,7 @@ struct message {
 	struct slice	 msgtype, event;/* MsgType and Event as received */
 	struct slice	 user;		/* FromUserName, an openid */
 	struct slice	 msgid;		/* MsgId or MsgID */
+	struct slice	 infotype;	/* InfoType, of pushes to a third-party platform */
 	int64_t		 time_s;	/* CreateTime, epoch seconds; 0: unknown */
 	bool		 encrypted;	/* it has Encrypt and no MsgType: it must be decrypted */
 	const char	*why;		/* what is wrong with the XML; "": nothing */
@@ -67,6 +68,18 @@ const char	*message_when(int64_t *when_s, int64_t time_s, int64_t now_s);
  */
 enum error	message_key(struct message *m, char hex[MESSAGE_KEY_HEX + 1], struct slice account,
 		    struct slice xml);
+
+/* True: a push to a third-party platform, about its ticket or its accounts, and no message. */
+bool		message_is_notice(const struct message *m);
+
+/*
+ * True: a body that WeChat has sent to a third-party platform: an envelope with the platform's
+ * AppID, which is not this one, instead of the account's name.
+ */
+bool		message_is_platform(struct slice body, const char *appid);
+
+/* True: JSON.  WeChat sends it instead of XML if its console says so. */
+bool		message_is_json(struct slice text);
 
 /* Empties m and keeps its memory. */
 void		message_reset(struct message *m);

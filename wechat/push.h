@@ -21,7 +21,7 @@ struct push {
 /*
  * Reads WeChat's parameters from a query; `need` is a mask of bits (1 << PUSH_...).  ERR_PARAM:
  * one of the parameters is there twice or is empty, or one of `need` is missing; *which tells
- * which one.
+ * which one, and out has it only if it is there twice.
  */
 enum error	push_read(struct push *out, enum push_key *which, const struct query *q,
 		    unsigned need);

@@ -22,7 +22,7 @@ from wechat import ACCOUNTS, COMPATIBLE, PLAIN, SAFE
 CHINA = timezone(timedelta(hours=8))
 PLACES = {0: "delivered", 1: "queued", 2: "dead", 3: "repeat", 4: "unsafe", 5: "handshake",
           6: "collected", 7: "not collected", 8: "page", 9: "late delivered", 10: "late dead",
-          11: "late failed", 12: "token", 13: "unsettled"}
+          11: "late failed", 12: "token", 13: "unsettled", 14: "ignored"}
 REASONS = {4: "path", 5: "method", 6: "too big", 8: "parameter", 9: "signature", 11: "xml"}
 REFUSED, REFUSED_ELSE, COUNTS, BUCKETS = 16, 48, 80, 110
 ACKNOWLEDGED = ("delivered", "queued", "dead", "repeat")

@@ -140,6 +140,7 @@ fill_place(struct place *p)
 	count_requests(p, 0, COUNTER_UNSAFE, 7, 4000, 20000, "$$_menu_click");
 	count_requests(p, 0, COUNTER_HANDSHAKE, 1, 0, -1, NULL);
 	count_requests(p, 0, COUNTER_TOKEN, 2, 0, -1, NULL);
+	count_requests(p, 0, COUNTER_IGNORED, 3, 0, -1, NULL);
 	count_requests(p, 0, counters_refused(ERR_SIGNATURE, true), 11, 0, -1, NULL);
 	count_requests(p, 0, counters_refused(ERR_SIGNATURE, false), 2, 0, -1, NULL);
 	count_requests(p, 0, counters_refused(ERR_STORE, true), 1, 0, -1, NULL);

@@ -208,6 +208,7 @@ places(void **state)
 		{ "page", COUNTER_PAGE, 8 }, { "late delivered", COUNTER_LATE_DELIVERED, 9 },
 		{ "late dead", COUNTER_LATE_DEAD, 10 }, { "late failed", COUNTER_LATE_FAILED, 11 },
 		{ "token", COUNTER_TOKEN, 12 }, { "unsettled", COUNTER_UNSETTLED, 13 },
+		{ "ignored", COUNTER_IGNORED, 14 },
 		{ "refused", COUNTER_REFUSED, 16 }, { "else", COUNTER_REFUSED_ELSE, 48 },
 		{ "counts", COUNTER__MAX, 80 }, { "waited", COUNTER_WAITED, 0 },
 		{ "at QT", COUNTER_QT, 1 }, { "times", COUNTER_TIMES, 2 },

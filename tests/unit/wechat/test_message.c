@@ -291,6 +291,44 @@ encrypted(void **state)
 	}
 }
 
+/* What comes to the address of an account and is no message of it. */
+static void
+astray(void **state)
+{
+	static const struct {
+		const char	*text;
+		bool		 notice, platform, json;
+	} cases[] = {
+		{ TEXT "</xml>", false, false, false },
+		{ "<xml><AppId>wx1</AppId><InfoType>component_verify_ticket</InfoType></xml>", true,
+		    false, false },
+		{ "<xml><InfoType>authorized</InfoType><MsgType/></xml>", true, false, false },
+		{ "<xml><InfoType>x</InfoType><MsgType>text</MsgType></xml>", false, false, false },
+		{ "<xml><InfoType/></xml>", false, false, false },
+		{ "<xml><a><InfoType>x</InfoType></a></xml>", false, false, false },
+		{ "<xml><AppId><![CDATA[wx1]]></AppId><Encrypt>x</Encrypt></xml>", false, true, false },
+		{ "<xml><AppId>ours</AppId><Encrypt>x</Encrypt></xml>", false, false, false },
+		{ "<xml><AppId/><Encrypt>x</Encrypt></xml>", false, false, false },
+		{ "<xml><AppId>wx1</AppId></xml>", false, false, false },
+		{ "<xml><ToUserName>g</ToUserName><AppId>wx1</AppId><Encrypt>x</Encrypt></xml>",
+		    false, false, false },
+		{ "{\"MsgType\":\"text\"}", false, false, true },
+		{ "\xEF\xBB\xBF \r\n[", false, false, true },
+		{ "", false, false, false }, { " ", false, false, false }, { "hello", false, false, false },
+		{ "<xml>{</xml>", false, false, false },
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		check_err(cases[i].text, message_read(&message, slice_of(cases[i].text)), ERR_OK);
+		CHECK(cases[i].text, message_is_notice(&message) == cases[i].notice);
+		CHECK(cases[i].text, message_is_platform(slice_of(cases[i].text), "ours") ==
+		    cases[i].platform);
+		CHECK(cases[i].text, message_is_json(slice_of(cases[i].text)) == cases[i].json);
+	}
+}
+
 static void
 without_memory(void **state)
 {
@@ -307,7 +345,8 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		MESSAGETEST(keys), MESSAGETEST(key_value), MESSAGETEST(samples), MESSAGETEST(parts),
-		MESSAGETEST(times), MESSAGETEST(encrypted), MESSAGETEST(without_memory),
+		MESSAGETEST(times), MESSAGETEST(encrypted), MESSAGETEST(astray),
+		MESSAGETEST(without_memory),
 	};
 
 	return RUN("message", tests);
