@@ -1,8 +1,10 @@
 """A CreateTime that cannot be is not believed: milliseconds are read as such, and else the time of
 receipt counts.  What is told apart by CreateTime stays so."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import time
 
@@ -101,6 +103,33 @@ def test_who_subscribes_again_follows(make_pool):
     assert (row["following"], row["events"]) == ("yes", 3)
     days = reported(pool.home, "follows")
     assert [sum(day[n] for day in days) for n in ("follows", "unfollows")] == [2, 1]
+
+
+def test_a_store_with_wrong_times_is_repaired(home, make_pool):
+    """By the statements of doc/collector.md: then it is as if the times had been right."""
+    pool = make_pool("main")
+    begin = int(time.time()) - 1000
+    place = behind(pool)
+    for n, user in enumerate(("oLast", "oFirst", "oOnly", "oRight")):
+        for step in range(1 if user == "oOnly" else 3):
+            place.takes(posted(SAFE, wechat.push(SAFE, wechat.text_message(
+                user=user, at=begin + 10 * step + n))))
+    tables = ("SELECT id, time, gap FROM event", "SELECT device, first, last FROM device")
+    pool.stop()
+    with contextlib.closing(sqlite3.connect(pool.home.state / "qtoa.db")) as db:
+        right = [db.execute(sql).fetchall() for sql in tables]
+        for event, times in ((3, 1000), (4, 1000000), (7, 1000)):
+            db.execute("UPDATE event SET time = time * ? WHERE id = ?", (times, event))
+            db.execute("UPDATE device SET first = min(first, (SELECT time FROM event WHERE id = ?1)),"
+                       " last = max(last, (SELECT time FROM event WHERE id = ?1)) WHERE id ="
+                       " (SELECT device FROM event WHERE id = ?1)", (event,))
+        db.execute("UPDATE device SET first = last WHERE device = 'oOnly'")
+        db.execute("UPDATE event SET gap = NULL WHERE id IN (5, 6)")
+        db.commit()
+        assert [db.execute(sql).fetchall() for sql in tables] != right
+        text = (program.TOP / "doc/collector.md").read_text()
+        db.executescript(text.split("```sql\n")[1].split("```")[0])
+        assert [db.execute(sql).fetchall() for sql in tables] == right
 
 
 def test_the_key_has_the_time_as_it_came(make_pool, qt):
