@@ -22,7 +22,7 @@ struct event_attr {
 
 /* A thread can use one struct for many messages.  All zero is a good start. */
 struct event {
-	struct message		 message;	/* msgid, encrypted and why are not filled */
+	struct message		 message;	/* without what only message_read() fills */
 	struct event_attr	 attr[EVENT_ATTRS_MAX];
 	size_t			 nattr;
 };
