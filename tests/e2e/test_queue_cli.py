@@ -519,7 +519,9 @@ def test_progress(site, server, columns):
     assert done == sorted(done) and done[-1] <= 150
     assert [len(m.group(1)) for m in shown] == sorted(len(m.group(1)) for m in shown)
     assert numbers(out.split("\r")[-1]) == (150, 0, 0, 0)
-    assert "what=drain" not in out and len(site.log.wait(150, what="drain")) == 150
+    # A message that QT answers too late on a busy machine has a line for that, too.
+    delivered = [d for d in site.log.wait(150, what="drain") if "class" not in d]
+    assert "what=drain" not in out and len(delivered) == 150
 
 
 def test_no_bar_elsewhere(site, queue):
