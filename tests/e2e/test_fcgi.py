@@ -587,7 +587,7 @@ def wake_ups(pool):
     total = 0
     tasks = sorted(os.listdir(f"/proc/{pool.proc.pid}/task"), key=int)
     if "thread" in program.SAN:     # the sanitizer's own thread, made before any of ours
-        del tasks[1]
+        del tasks[1:2]
     for task in tasks:
         status = Path(f"/proc/{pool.proc.pid}/task/{task}/status").read_text()
         total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M).group(1))
