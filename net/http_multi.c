@@ -250,11 +250,22 @@ http_multi_watch(struct http_multi *m, int fd)
 	m->watched.revents = 0;
 }
 
+/* Waits until a transfer goes on, the watched descriptor is readable, or ms are over. */
+static void
+poll_once(struct http_multi *m, int ms)
+{
+	const struct timespec	 pause = { 0, 10000000 };
+	struct curl_waitfd	 watched = m->watched;
+
+	if (curl_multi_poll(m->curlm, &watched, watched.fd != -1, ms, NULL) != CURLM_OK)
+		(void)nanosleep(&pause, NULL);	/* no memory: it did not wait */
+	m->watched.revents = watched.revents;
+}
+
 void
 http_multi_wait(struct http_multi *m, int timeout_ms)
 {
-	const struct timespec	 pause = { 0, 10000000 };
-	int64_t			 end_ms = clock_mono_ms() + timeout_ms, left_ms;
+	int64_t	 end_ms = clock_mono_ms() + timeout_ms, left_ms;
 
 	m->watched.revents = 0;
 	for (;;) {
@@ -264,9 +275,7 @@ http_multi_wait(struct http_multi *m, int timeout_ms)
 		    (left_ms = end_ms - clock_mono_ms()) <= 0)
 			return;
 		m->watched.revents = 0;
-		if (curl_multi_poll(m->curlm, &m->watched, m->watched.fd != -1,
-		    poll_ms_of(m, left_ms), NULL) != CURLM_OK)
-			(void)nanosleep(&pause, NULL);	/* no memory: it did not wait */
+		poll_once(m, poll_ms_of(m, left_ms));
 	}
 }
 

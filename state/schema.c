@@ -179,10 +179,12 @@ static const char *const migrations[] = {
 	"	follows		INTEGER,"
 	"	UNIQUE (device, account)"
 	");",
-	/* unread: good answers (2xx) without a code that could be read: a weight for each. */
-	"ALTER TABLE message ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;"
-	/* gateway: since when it has not been QT who answers there, in ms; 0: it is not so. */
-	"ALTER TABLE endpoint ADD COLUMN gateway INTEGER NOT NULL DEFAULT 0;",
+	/*
+	 * unread: the weights of all good answers (2xx) without a code that could be read.
+	 * gateway: since when something else than QT answers there, ms since the epoch; 0: QT does.
+	 */
+	("ALTER TABLE message ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE endpoint ADD COLUMN gateway INTEGER NOT NULL DEFAULT 0;"),
 };
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
