@@ -14,7 +14,7 @@
 
 enum {
 	FEW = 8,		/* workers that start at once, however long requests take */
-	SLOW_MS = 2,		/* requests that take longer wait for QT, not for a processor */
+	SLOW_MS = 4,		/* requests that take longer wait for QT, not for a processor */
 	LOOK_MS = 5,		/* over which their time is measured */
 	POLL_MS = 5,		/* after a stop, between two looks at the workers */
 	STOP_MS = 700,		/* for transfers to end after a stop */
