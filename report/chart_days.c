@@ -349,7 +349,7 @@ put_bucket_note(struct html *h, const struct chart *c, bool mean)
 
 	if (c->per == 1)
 		return;
-	number_format_span(number, c->a->language, (double)c->per * CALENDAR_DAY_S);
+	number_format_span(number, c->a->language, (double)(c->per * (int64_t)CALENDAR_DAY_S));
 	html_raw(h, "<p class=\"note\">");
 	html_text(h, i18n_text(c->a->language, mean ? "mean_bar" : "per_bar"));
 	html_printf(h, " %s</p>", number);
