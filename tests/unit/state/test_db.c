@@ -435,7 +435,7 @@ the_log(void **state)
 	CHECK("pages are told", pages > 0);
 	check_err("copied", db_checkpoint(db, false, &left), ERR_OK);
 	check_int("all of it", left, 0);
-	check_err("begun anew", db_run(db, NULL, "INSERT INTO t VALUES (2)", DB_NO_VALUES), ERR_OK);
+	check_err("begun again", db_run(db, NULL, "INSERT INTO t VALUES (2)", DB_NO_VALUES), ERR_OK);
 	CHECK("it is short", pages > 0 && pages < 3);
 
 	/* Pages that a reader still needs cannot be overwritten. */

@@ -372,7 +372,7 @@ expiry(void **state)
 	}
 	/* The file is still in use: the same keys are marked again in their bucket. */
 	age_crowd(dir, 1, DAYS * DAY_S + 60);
-	check_int("marked anew", mark_crowd(p, 0, FEW), FEW);
+	check_int("marked again", mark_crowd(p, 0, FEW), FEW);
 	check_int("and found", look_crowd(p, 0, FEW), FEW);
 	check_int("one file", files(dir), 1);
 	dedup_place_free(p);

@@ -1075,7 +1075,7 @@ reading(void **state)
 	happen(&s, forged("192.0.2.1"), 1);
 	r.n = 0;
 	check_err("read", log_ratelimit_read(dir, keep_entry, &r), ERR_OK);
-	check_int("anew", (int64_t)r.e[0].count, 1);
+	check_int("again", (int64_t)r.e[0].count, 1);
 	check_int("since then", r.e[0].first_ms, r.e[0].last_ms);
 	site_close(&s);
 	log_close();

@@ -133,7 +133,7 @@ trouble_once(void **state)
 	CHECK("it is over", state_file_note(&t, "a file", NULL));
 	CHECK("may be tried again", state_file_may_try(&t));
 	CHECK("it is over once", !state_file_note(&t, "a file", NULL));
-	CHECK("fails anew", !state_file_note(&t, "a file", "too small"));
+	CHECK("fails again", !state_file_note(&t, "a file", "too small"));
 	check_int("a line for it", state_log_lines(log, "too small"), 1);
 	log_close();
 }

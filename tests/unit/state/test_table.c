@@ -42,7 +42,7 @@ cells(void **state)
 		CHECK("text is no number", fabs(table_number(&t, i, 2)) < 1e-9);
 		CHECK("a number is no text", table_str(&t, i, 0).p == NULL);
 	}
-	check_err("begun anew, narrower", table_begin(&t, names, 1), ERR_OK);
+	check_err("begun again, narrower", table_begin(&t, names, 1), ERR_OK);
 	check_int("empty", (int64_t)t.rows, 0);
 	check_err("a row", table_row(&t), ERR_OK);
 	CHECK("of nothing", table_at(&t, 0, 0)->type == CELL_NULL);

@@ -560,7 +560,7 @@ legacy_quota(void **state)
 	in_store(p, (char[]){ "UPDATE token SET day = day - 1" });
 	set_answer(p, GIVES("T5", 7200));
 	CHECK("tomorrow", another(p));
-	check_int("counted anew", number(p, "SELECT calls FROM token"), 1);
+	check_int("counted again", number(p, "SELECT calls FROM token"), 1);
 	place_free(p);
 }
 
