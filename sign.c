@@ -7,8 +7,17 @@
 #include "sign.h"
 #include "wechat/push.h"
 
+enum { PART = 4096 };	/* bytes of a text that go to the digest at once */
+
 struct signer {
 	struct digest	*md5;
+	struct buf	 part;		/* of an object that is only signed; see sign_fields() */
+};
+
+/* Where a canonical object goes. */
+struct target {
+	struct buf	*out;
+	struct digest	*into;		/* gets what is in out, in parts; NULL: it stays in out */
 };
 
 struct signer *
@@ -31,6 +40,7 @@ sign_free(struct signer *s)
 	if (s == NULL)
 		return;
 	digest_free(s->md5);
+	buf_free(&s->part);
 	free(s);
 }
 
@@ -75,17 +85,15 @@ static const unsigned char plain[256] = {
 	NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16
 };
 
-enum error
-sign_string(struct buf *out, struct slice text)
+/* Appends the characters of a canonical JSON string. */
+static enum error
+append_characters(struct buf *out, struct slice text)
 {
 	const char	*p = text.p, *run = p, *end = p + text.len, *at;
 	enum error	 er;
 	uint32_t	 cp;
 	bool		 valid;
 
-	if ((er = buf_reserve(out, text.len + 2)) != ERR_OK ||
-	    (er = buf_putc(out, '"')) != ERR_OK)
-		return er;
 	while (p != end) {
 		if (plain[(unsigned char)*p]) {
 			p++;
@@ -100,9 +108,50 @@ sign_string(struct buf *out, struct slice text)
 			return er;
 		run = p;
 	}
-	if ((er = buf_put(out, run, (size_t)(end - run))) != ERR_OK)
+	return buf_put(out, run, (size_t)(end - run));
+}
+
+enum error
+sign_string(struct buf *out, struct slice text)
+{
+	enum error	 er;
+
+	if ((er = buf_reserve(out, text.len + 2)) != ERR_OK ||
+	    (er = buf_putc(out, '"')) != ERR_OK ||
+	    (er = append_characters(out, text)) != ERR_OK)
 		return er;
 	return buf_putc(out, '"');
+}
+
+/* Gives what is in out to the digest, if it goes there. */
+static enum error
+pass_on(struct target *to)
+{
+	enum error	 er;
+
+	if (to->into == NULL)
+		return ERR_OK;
+	er = digest_add(to->into, buf_slice(to->out));
+	to->out->len = 0;
+	return er;
+}
+
+/* Appends a string, part by part if it goes to a digest.  Then it must be UTF-8. */
+static enum error
+append_string(struct target *to, struct slice text)
+{
+	enum error	 er;
+	size_t		 len;
+
+	if (to->into == NULL)
+		return sign_string(to->out, text);
+	for (er = buf_putc(to->out, '"'); er == ERR_OK && text.len != 0;
+	    text = (struct slice){ text.p + len, text.len - len }) {
+		len = utf8_cut(text, PART);
+		if ((er = append_characters(to->out, (struct slice){ text.p, len })) == ERR_OK)
+			er = pass_on(to);
+	}
+	return er == ERR_OK ? buf_putc(to->out, '"') : er;
 }
 
 /* Sorts fields by name; those of one name keep their order. */
@@ -121,34 +170,35 @@ sort_fields(struct sign_field *f, size_t n)
 }
 
 static enum error
-append_value(struct buf *out, const struct sign_field *f)
+append_value(struct target *to, const struct sign_field *f)
 {
-	return f->bare ? buf_put(out, f->value.p, f->value.len) : sign_string(out, f->value);
+	return f->bare ? buf_put(to->out, f->value.p, f->value.len) : append_string(to, f->value);
 }
 
 /* Appends one member of an object, made of the n fields that have its name. */
 static enum error
-append_member(struct buf *out, const struct sign_field *f, size_t n)
+append_member(struct target *to, const struct sign_field *f, size_t n)
 {
 	enum error	 er;
 	size_t		 i;
 
-	if ((er = sign_string(out, f->name)) != ERR_OK ||
-	    (er = buf_putc(out, ':')) != ERR_OK)
+	if ((er = append_string(to, f->name)) != ERR_OK ||
+	    (er = buf_putc(to->out, ':')) != ERR_OK)
 		return er;
 	if (n == 1 && !f->array)
-		return append_value(out, f);
+		return append_value(to, f);
 	for (i = 0; i < n; i++)
-		if ((er = buf_putc(out, i == 0 ? '[' : ',')) != ERR_OK ||
-		    (er = append_value(out, &f[i])) != ERR_OK)
+		if ((er = buf_putc(to->out, i == 0 ? '[' : ',')) != ERR_OK ||
+		    (er = append_value(to, &f[i])) != ERR_OK)
 			return er;
-	return buf_putc(out, ']');
+	return buf_putc(to->out, ']');
 }
 
 /* Appends an object.  *sign_at: the offset in out at which a member "sign" would begin. */
 static enum error
-append_object(struct buf *out, struct sign_field *f, size_t n, size_t *sign_at)
+append_object(struct target *to, struct sign_field *f, size_t n, size_t *sign_at)
 {
+	struct buf	*out = to->out;
 	enum error	 er;
 	size_t		 i, same;
 
@@ -164,7 +214,7 @@ append_object(struct buf *out, struct sign_field *f, size_t n, size_t *sign_at)
 			return er;
 		if (*sign_at == 0 && utf8_compare16(f[i].name, slice_of("sign")) > 0)
 			*sign_at = out->len;
-		if ((er = append_member(out, &f[i], same)) != ERR_OK)
+		if ((er = append_member(to, &f[i], same)) != ERR_OK)
 			return er;
 	}
 	return buf_putc(out, '}');
@@ -173,9 +223,26 @@ append_object(struct buf *out, struct sign_field *f, size_t n, size_t *sign_at)
 enum error
 sign_canonical(struct buf *out, struct sign_field *f, size_t n)
 {
-	size_t	 sign_at;
+	struct target	 to = { out, NULL };
+	size_t		 sign_at;
 
-	return append_object(out, f, n, &sign_at);
+	return append_object(&to, f, n, &sign_at);
+}
+
+enum error
+sign_fields(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct sign_field *f, size_t n,
+    struct slice secret)
+{
+	struct target	 to = { &s->part, s->md5 };
+	size_t		 sign_at;
+	enum error	 er;
+
+	buf_reset(&s->part);
+	if ((er = digest_begin(s->md5)) != ERR_OK ||
+	    (er = append_object(&to, f, n, &sign_at)) != ERR_OK || (er = pass_on(&to)) != ERR_OK ||
+	    (er = digest_add(s->md5, secret)) != ERR_OK)
+		return er;
+	return digest_end(s->md5, hex);
 }
 
 enum error
@@ -212,6 +279,7 @@ sign_envelope(struct signer *s, struct buf *out, const struct account *a, const 
     struct slice body, int64_t ts_ms)
 {
 	struct sign_field	 f[5 + PUSH__MAX] = { 0 };
+	struct target		 to = { out, NULL };
 	char			 ts[24];
 	char			 hex[SIGN_MD5_HEX + 1];
 	size_t			 n = 0, sign_at, k;
@@ -231,7 +299,7 @@ sign_envelope(struct signer *s, struct buf *out, const struct account *a, const 
 		if (k != PUSH_ECHOSTR && p->v[k].p != NULL)
 			f[n++] = (struct sign_field){ .name = slice_of(push_names[k]),
 			    .value = p->v[k] };
-	if ((er = append_object(out, f, n, &sign_at)) != ERR_OK ||
+	if ((er = append_object(&to, f, n, &sign_at)) != ERR_OK ||
 	    (er = sign_digest(s, hex, buf_slice(out), slice_of(a->service_secret))) != ERR_OK)
 		return er;
 	return insert_sign(out, sign_at, hex);

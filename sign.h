@@ -43,6 +43,13 @@ enum error	 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct sli
 		    struct slice secret);
 
 /*
+ * The same signature, of the canonical object of n fields, which need not fit into memory: it is
+ * signed part by part.  It sorts f; names and values must be UTF-8.  ERR_NOMEM, ERR_CRYPTO.
+ */
+enum error	 sign_fields(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct sign_field *f,
+		    size_t n, struct slice secret);
+
+/*
  * The signed object that QT gets for one push: the account's keys, WeChat's parameters, the body
  * as WeChat sent it, and ts_ms (ms since the epoch).  It replaces what is in out.  ERR_NOMEM,
  * ERR_CRYPTO.

@@ -46,21 +46,38 @@ digest_free(struct digest *d)
 }
 
 enum error
-digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n)
+digest_begin(struct digest *d)
+{
+	return EVP_DigestInit_ex2(d->ctx, d->md, NULL) == 1 ? ERR_OK : ERR_CRYPTO;
+}
+
+enum error
+digest_add(struct digest *d, struct slice part)
+{
+	return EVP_DigestUpdate(d->ctx, part.p, part.len) == 1 ? ERR_OK : ERR_CRYPTO;
+}
+
+enum error
+digest_end(struct digest *d, char *hex)
 {
 	unsigned char	 md[EVP_MAX_MD_SIZE];
 	unsigned	 len;
-	size_t		 i;
 
-	if (EVP_DigestInit_ex2(d->ctx, d->md, NULL) != 1)
-		return ERR_CRYPTO;
-	for (i = 0; i < n; i++)
-		if (EVP_DigestUpdate(d->ctx, parts[i].p, parts[i].len) != 1)
-			return ERR_CRYPTO;
 	if (EVP_DigestFinal_ex(d->ctx, md, &len) != 1)
 		return ERR_CRYPTO;
 	hex_encode(hex, md, len);
 	return ERR_OK;
+}
+
+enum error
+digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n)
+{
+	enum error	 er = digest_begin(d);
+	size_t		 i;
+
+	for (i = 0; i < n && er == ERR_OK; i++)
+		er = digest_add(d, parts[i]);
+	return er == ERR_OK ? digest_end(d, hex) : er;
 }
 
 enum error

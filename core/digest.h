@@ -23,6 +23,11 @@ void		 digest_free(struct digest *d);
 /* The digest of n parts in a row, with a NUL: DIGEST_..._HEX + 1 bytes.  ERR_CRYPTO. */
 enum error	 digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n);
 
+/* The same for parts that come one by one: begin, add each, end.  ERR_CRYPTO. */
+enum error	 digest_begin(struct digest *d);
+enum error	 digest_add(struct digest *d, struct slice part);
+enum error	 digest_end(struct digest *d, char *hex);
+
 enum { DIGEST_ALIAS = 12 };
 
 /*
