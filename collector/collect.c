@@ -6,7 +6,7 @@
 #include "collector/event_store.h"
 #include "core/clock.h"
 #include "core/digest.h"
-#include "core/json.h"
+#include "core/json_flat.h"
 #include "crypto.h"
 #include "sign.h"
 #include "state/queue.h"
@@ -51,12 +51,9 @@ static const struct {
 	[NO_UNIONID]	= { "Httpapi_300_110", "Failed to obtain the unionid." },
 };
 
-/* The members of the JSON object that was posted. */
+/* The JSON object that was posted. */
 struct envelope {
-	struct sign_field	 f[SIGN_FIELDS_MAX];
-	char			 bare[SIGN_FIELDS_MAX][40];	/* the values of bare fields */
-	size_t			 n;
-	bool			 nested;	/* it holds values that no client of QT signs */
+	struct json_flat	 json;
 	struct slice		 need[NEEDED];
 	struct push		 push;		/* WeChat's parameters */
 	bool			 twice;		/* one of these is there more than once */
@@ -69,14 +66,13 @@ struct collector {
 	struct crypto		*crypto;
 	struct signer		*signer;
 	struct xmlmap		*xmlmap;
-	struct buf		 canonical, opened, work, device;
+	struct buf		 opened, work, device;
 	struct buf		 attributes;		/* of all events, one behind the other */
 
 	/* Of the message that is judged now. */
 	struct collect_result		*res;
-	struct slice			 body;
+	struct buf			*body;
 	int64_t				 deadline_ms;
-	struct json			*json;
 	struct envelope			 envelope;
 	struct slice			 xml;
 	enum verdict			 verdict;
@@ -101,56 +97,34 @@ refuse_message(struct collector *c, enum verdict verdict, const char *why)
 
 /* Keeps the value if this is a required field or a parameter of WeChat's. */
 static void
-keep_value(struct envelope *e, const struct sign_field *f)
+keep_value(struct envelope *e, const struct json_flat_value *v)
 {
 	size_t	 i;
 
-	for (i = 0; i < NEEDED && !f->array; i++)
-		if (slice_is(f->name, needed[i]))
-			e->need[i] = f->value;
+	for (i = 0; i < NEEDED && !v->array; i++)
+		if (slice_is(v->name, needed[i]))
+			e->need[i] = v->value;
 	for (i = 0; i < PUSH__MAX; i++)
-		if (slice_is(f->name, push_names[i])) {
-			e->push.v[i] = f->value;
-			e->twice |= f->array;
+		if (slice_is(v->name, push_names[i])) {
+			e->push.v[i] = v->value;
+			e->twice |= v->array;
 		}
 }
 
-static enum error
-add_field(void *ctx, struct slice name, enum json_kind kind, struct slice value, bool array)
-{
-	struct envelope		*e = ctx;
-	struct sign_field	*f = &e->f[e->n];
-
-	if (kind == JSON_NESTED || e->n == SIGN_FIELDS_MAX) {
-		e->nested = true;
-		return ERR_OK;
-	}
-	*f = (struct sign_field){ name, value, array, kind == JSON_BARE };
-	if (f->bare) {
-		(void)snprintf(e->bare[e->n], sizeof(e->bare[0]), "%.*s", (int)value.len,
-		    value.p);
-		f->value = slice_of(e->bare[e->n]);
-	}
-	keep_value(e, f);
-	e->n++;
-	return ERR_OK;
-}
-
+/* Reads what was posted.  Anybody may have posted it: nothing here takes memory for it. */
 static enum error
 read_envelope(struct collector *c)
 {
 	struct envelope	*e = &c->envelope;
-	enum error	 er;
 	size_t		 i;
 
-	e->n = 0;
-	e->nested = e->twice = false;
+	e->twice = false;
 	memset(e->need, 0, sizeof(e->need));
 	memset(&e->push, 0, sizeof(e->push));
-	if ((c->json = json_parse_strict(c->body)) == NULL)
+	if (!json_flat_read(&e->json, c->body->p, c->body->len))
 		return refuse_message(c, NOT_JSON, "");
-	if ((er = json_each(c->json, add_field, e)) != ERR_OK)
-		return er;
+	for (i = 0; i < e->json.n; i++)
+		keep_value(e, &e->json.v[i]);
 	for (i = 0; i < NEEDED; i++)
 		if (e->need[i].len == 0 &&
 		    (i != APPKEY || !c->conf->set.collector_appkey_optional))
@@ -174,24 +148,23 @@ find_account(struct collector *c)
 	return refuse_message(c, BAD_KEYS, "no account has this app_id, appkey and code");
 }
 
-/* Prints all members but sign as QT does, signs them, and compares. */
+/* Signs all members but sign as QT does, and compares. */
 static enum error
 check_sign(struct collector *c)
 {
-	const struct envelope	*e = &c->envelope;
-	struct sign_field	 f[SIGN_FIELDS_MAX];
-	char			 hex[SIGN_MD5_HEX + 1];
-	size_t			 i, n = 0;
-	enum error		 er;
+	const struct envelope		*e = &c->envelope;
+	const struct json_flat_value	*v;
+	struct sign_field		 f[JSON_FLAT_MAX];
+	char				 hex[SIGN_MD5_HEX + 1];
+	size_t				 n = 0;
+	enum error			 er;
 
-	if (e->nested)
+	if (e->json.odd)
 		return refuse_message(c, BAD_SIGN, "it has values that no client of QT signs");
-	for (i = 0; i < e->n; i++)
-		if (!slice_is(e->f[i].name, "sign"))
-			f[n++] = e->f[i];
-	buf_reset(&c->canonical);
-	if ((er = sign_canonical(&c->canonical, f, n)) != ERR_OK ||
-	    (er = sign_digest(c->signer, hex, buf_slice(&c->canonical),
+	for (v = e->json.v; v != e->json.v + e->json.n; v++)
+		if (!slice_is(v->name, "sign"))
+			f[n++] = (struct sign_field){ v->name, v->value, v->array, v->bare };
+	if ((er = sign_fields(c->signer, hex, f, n,
 	    slice_of(c->res->account->service_secret))) != ERR_OK)
 		return er;
 	return digest_equal(e->need[SIGN], slice_of(hex)) ? ERR_OK :
@@ -413,7 +386,7 @@ judge_message(struct collector *c)
 
 enum error
 collect_message(struct collector *c, struct collect_result *res, struct buf *out,
-    struct slice body, int64_t deadline_ms)
+    struct buf *body, int64_t deadline_ms)
 {
 	enum error	 er;
 
@@ -422,8 +395,6 @@ collect_message(struct collector *c, struct collect_result *res, struct buf *out
 	c->body = body;
 	c->deadline_ms = deadline_ms;
 	er = judge_message(c);
-	json_free(c->json);
-	c->json = NULL;
 	res->code = answers[c->verdict].code;
 	buf_reset(out);
 	if (er == ERR_OK)
@@ -460,7 +431,6 @@ collect_free(struct collector *c)
 	xmlmap_free(c->xmlmap);
 	message_free(&c->message);
 	event_free(&c->event);
-	buf_free(&c->canonical);
 	buf_free(&c->opened);
 	buf_free(&c->work);
 	buf_free(&c->device);

@@ -54,10 +54,11 @@ void		 collect_free(struct collector *c);
 
 /*
  * Judges a posted body, counts the message if it is accepted, and replaces the content of out by
- * the JSON answer.  ERR_OK: the answer has any of QT's codes.  ERR_STORE, ERR_NOMEM, ERR_CRYPTO:
- * there is no answer, and the client must send the message again.
+ * the JSON answer.  It decodes the body where it is: the body is not JSON any more.  Before the
+ * signature is checked, nothing takes memory for what is in it.  ERR_OK: the answer has any of QT's
+ * codes.  ERR_STORE, ERR_NOMEM, ERR_CRYPTO: there is no answer, and the client must send it again.
  */
 enum error	 collect_message(struct collector *c, struct collect_result *res,
-		    struct buf *out, struct slice body, int64_t deadline_ms);
+		    struct buf *out, struct buf *body, int64_t deadline_ms);
 
 #endif

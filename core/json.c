@@ -80,12 +80,6 @@ json_parse_body(struct buf *body)
 }
 
 struct json *
-json_parse_strict(struct slice text)
-{
-	return object_only(json_loadb(text.p, text.len, STRICT, NULL));
-}
-
-struct json *
 json_parse_lenient(struct slice text)
 {
 	/* As a fraction an integer may have any number of digits. */
@@ -111,60 +105,6 @@ json_text(const struct json *j, const char *name)
 	const json_t	*v = json_object_get((const json_t *)j, name);
 
 	return json_is_string(v) ? text_of(v) : (struct slice){ NULL, 0 };
-}
-
-static enum error
-each_value(json_member *fn, void *ctx, struct slice name, const json_t *v, bool array)
-{
-	char	 number[40];
-
-	if (json_is_string(v))
-		return fn(ctx, name, JSON_TEXT, text_of(v), array);
-	if (json_is_true(v))
-		return fn(ctx, name, JSON_BARE, slice_of("true"), array);
-	if (json_is_false(v))
-		return fn(ctx, name, JSON_BARE, slice_of("false"), array);
-	if (json_is_integer(v)) {
-		(void)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
-		    json_integer_value(v));
-		return fn(ctx, name, JSON_BARE, slice_of(number), array);
-	}
-	/* The library forgets how a fraction was written, and the signature needs that text. */
-	return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, array);
-}
-
-static enum error
-each_member(json_member *fn, void *ctx, struct slice name, const json_t *v)
-{
-	const json_t	*item;
-	enum error	 er = ERR_OK;
-	size_t		 i;
-
-	if (json_is_null(v))
-		return ERR_OK;
-	if (!json_is_array(v))
-		return each_value(fn, ctx, name, v, false);
-	if (json_array_size(v) == 0)	/* there is no element to call fn with */
-		return fn(ctx, name, JSON_NESTED, (struct slice){ NULL, 0 }, true);
-	for (i = 0; i < json_array_size(v) && er == ERR_OK; i++) {
-		item = json_array_get(v, i);
-		er = each_value(fn, ctx, name, item, true);
-	}
-	return er;
-}
-
-enum error
-json_each(const struct json *j, json_member *fn, void *ctx)
-{
-	json_t		*root = (json_t *)(uintptr_t)j;
-	void		*it;
-	enum error	 er = ERR_OK;
-
-	for (it = json_object_iter(root); it != NULL && er == ERR_OK;
-	    it = json_object_iter_next(root, it))
-		er = each_member(fn, ctx, slice_of(json_object_iter_key(it)),
-		    json_object_iter_value(it));
-	return er;
 }
 
 /*

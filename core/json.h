@@ -1,31 +1,20 @@
 /*
- * json.h: reads JSON that others wrote: QT's answers, events to the collector, access_tokens.
+ * json.h: reads JSON that others wrote: QT's answers, WeChat's, access_tokens.
+ * For what anybody can send there is core/json_flat.h.
  */
 #ifndef CORE_JSON_H
 #define CORE_JSON_H
 
 #include "core/buf.h"
 
-enum json_kind {
-	JSON_TEXT,	/* a string; the value is its decoded text */
-	JSON_BARE,	/* an integer, true or false; the value is as JSON writes it */
-	JSON_NESTED	/* anything else, also a fraction; there is no value */
-};
-
 struct json;
-
-/*
- * Reads a JSON object, strictly, since in what is signed no byte may have two meanings.  The last
- * of repeated members counts.  NULL: no object, or no memory.
- */
-struct json	*json_parse_strict(struct slice text);
-void		 json_free(struct json *j);
 
 /*
  * Reads an object that is not signed: if it is wrong only in the way of core/json_clean.h, it is
  * read as that cleans it.  Something may follow it, and its numbers may be of any size.
  */
 struct json	*json_parse_lenient(struct slice text);
+void		 json_free(struct json *j);
 
 /*
  * Reads any JSON value, also an array, which is cleaned, too.  Nothing may follow it.  The result
@@ -38,15 +27,6 @@ struct json	*json_parse_body(struct buf *body);
 
 /* A member's text, which lives as long as j; absent: there is no such member, or no string. */
 struct slice	 json_text(const struct json *j, const char *name);
-
-/*
- * Calls fn for each member.  If a member is an array, fn is called for each element, with array
- * set.  Members that are null are left out.  A result of fn that is not ERR_OK ends it, and is
- * returned.
- */
-typedef enum error	 json_member(void *ctx, struct slice name, enum json_kind kind,
-			    struct slice value, bool array);
-enum error	 json_each(const struct json *j, json_member *fn, void *ctx);
 
 enum { JSON_WHY = 160 };
 

@@ -79,8 +79,7 @@ endpoints_collect(struct worker *w)
 	if ((er = request_body(w->request, max, deadline_ms)) != ERR_OK)
 		return er;
 	entered = worker_enter_network(w);
-	er = collect_message(w->collector, &w->collected, &w->out, buf_slice(&w->request->body),
-	    deadline_ms);
+	er = collect_message(w->collector, &w->collected, &w->out, &w->request->body, deadline_ms);
 	worker_leave_network(w, entered);
 	log_collected(w);
 	if (er != ERR_OK)

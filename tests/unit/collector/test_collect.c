@@ -145,16 +145,18 @@ static void
 post(struct place *p, const char *name, struct slice body, const char *code)
 {
 	struct collect_result	 res;
-	struct buf		 out = { 0 };
+	struct buf		 out = { 0 }, copy = { 0 };
 	char			 want[40];
 
-	check_err(name, collect_message(p->collector, &res, &out, body,
+	assert_int_equal(buf_put(&copy, body.p, body.len), ERR_OK);
+	check_err(name, collect_message(p->collector, &res, &out, &copy,
 	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 	(void)snprintf(want, sizeof(want), "{\"code\":\"Httpapi_300_%s\",", code);
 	CHECK(name, out.len > strlen(want) && memcmp(out.p, want, strlen(want)) == 0);
 	CHECK(name, strcmp(res.code + strlen("Httpapi_300_"), code) == 0);
 	CHECK(name, (strcmp(code, "200") == 0) == res.read);
 	buf_free(&out);
+	buf_free(&copy);
 }
 
 static const struct {
@@ -291,7 +293,7 @@ out_of_memory(void **state)
 {
 	struct collect_result	 res;
 	struct place		*p;
-	struct buf		 b = { 0 }, out = { 0 };
+	struct buf		 b = { 0 }, copy = { 0 }, out = { 0 };
 	unsigned		 n;
 	enum error		 er = ERR_NOMEM;
 
@@ -300,8 +302,10 @@ out_of_memory(void **state)
 		p = place_new(false);
 		envelope(p, &b, NULL, 0, true);
 		buf_free(&out);
+		copy.len = 0;
+		assert_int_equal(buf_put(&copy, b.p, b.len), ERR_OK);
 		unit_memory = n;
-		er = collect_message(p->collector, &res, &out, buf_slice(&b),
+		er = collect_message(p->collector, &res, &out, &copy,
 		    clock_mono_ms() + PATIENCE_MS);
 		unit_memory = 0;
 		CHECK("no word", er == ERR_OK || er == ERR_NOMEM || er == ERR_STORE);
@@ -312,6 +316,7 @@ out_of_memory(void **state)
 	}
 	CHECK("some were refused", n > 5 && n < 200);
 	buf_free(&b);
+	buf_free(&copy);
 	buf_free(&out);
 }
 
