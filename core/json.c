@@ -12,13 +12,43 @@
 enum {
 	DEPTH_MAX = 64,		/* levels that .. goes down: no token is deeper */
 	STEPS_MAX = 100000,	/* limit of a search: ..*..*..* would take for ever */
-	NAME_MAX = 32		/* bytes of a member's name in a message */
+	NAME_MAX = 32,		/* bytes of a member's name in a message */
+	VALUES_MAX = 4096,	/* values of a text; a long text may have more: */
+	BYTES_EACH = 8		/* one for so many bytes */
 };
 
 /* A struct json is a json_t of the library jansson, which no header shows. */
 
 /* A \u0000 within a string is odd, but it is a character like any other. */
 enum { STRICT = JSON_ALLOW_NUL, ANY = STRICT | JSON_DECODE_ANY };
+
+/*
+ * True: the text has few values for its length.  In memory an empty object takes eighty times its
+ * two bytes, and nobody who answers us has many of them.
+ */
+static bool
+has_few_values(struct slice text)
+{
+	const size_t	 max = VALUES_MAX + text.len / BYTES_EACH;
+	const char	*p, *end = text.p + text.len;
+	size_t		 n = 0;
+	bool		 inside = false;	/* a string */
+
+	for (p = text.p; p != end && n <= max; p++)
+		if (*p == '"')
+			inside = !inside;
+		else if (inside && *p == '\\' && p + 1 != end)
+			p++;
+		else if (!inside && (*p == ',' || *p == '{' || *p == '['))
+			n++;
+	return n <= max;
+}
+
+static json_t *
+load_bounded(struct slice text, size_t flags)
+{
+	return has_few_values(text) ? json_loadb(text.p, text.len, flags, NULL) : NULL;
+}
 
 /*
  * Reads text as it is, else cleaned.  Most JSON is good: it is cleaned only after the library has
@@ -28,12 +58,12 @@ static json_t *
 load_foreign(struct buf *clean, struct slice text, size_t flags)
 {
 	enum json_bytes	 bytes;
-	json_t		*root = json_loadb(text.p, text.len, flags, NULL);
+	json_t		*root = load_bounded(text, flags);
 
 	for (bytes = 0; bytes < JSON_BYTES__MAX && root == NULL; bytes++) {
 		buf_reset(clean);
 		if (json_clean(clean, text, bytes) == ERR_OK)
-			root = json_loadb(clean->p, clean->len, flags, NULL);
+			root = load_bounded(buf_slice(clean), flags);
 	}
 	return root;
 }

@@ -1,5 +1,7 @@
 /*
  * json.h: reads JSON that others wrote: QT's answers, WeChat's, access_tokens.
+ *
+ * A text of very many values for its length is not read: in memory it would be many times as large.
  * For what anybody can send there is core/json_flat.h.
  */
 #ifndef CORE_JSON_H

@@ -29,6 +29,46 @@ deep(void **state)
 	buf_free(&b);
 }
 
+/* What would be many times as large in memory is not read; a long list of usual rows is. */
+static void
+many_values(void **state)
+{
+	static const struct {
+		const char	*begin, *unit, *end;
+		int		 n;
+		bool		 reads;
+	} cases[] = {
+		{ "[0", ",{}", "]", 2000, true },
+		{ "[0", ",{}", "]", 20000, false },
+		{ "{\"code\":\"Httpapi_300_200\",\"a\":[{}", ",[]", "]}", 20000, false },
+		{ "{\"a\":1", ",\"\":0", "}", 20000, false },
+		{ "\xEF\xBB\xBF[0", ",{}", "]", 20000, false },
+		{ "[0", ",\"{},{},{},[[[\\\"\"", "]", 20000, true },
+		{ "[0", ",{\"ref_date\":\"2024-03-01\",\"ref_hour\":0,\"user_source\":17,"
+		    "\"int_page_read_user\":1,\"int_page_read_count\":1}", "]", 20000, true },
+	};
+	struct buf	 b = { 0 };
+	struct json	*j;
+	size_t		 i;
+	int		 n;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		buf_reset(&b);
+		assert_int_equal(buf_puts(&b, cases[i].begin), ERR_OK);
+		for (n = 0; n < cases[i].n; n++)
+			assert_int_equal(buf_puts(&b, cases[i].unit), ERR_OK);
+		assert_int_equal(buf_puts(&b, cases[i].end), ERR_OK);
+		j = json_parse_any(buf_slice(&b));
+		CHECK(cases[i].unit, (j != NULL) == cases[i].reads);
+		json_free(j);
+		j = json_parse_body(&b);
+		CHECK(cases[i].unit, (j != NULL) == cases[i].reads);
+		json_free(j);
+	}
+	buf_free(&b);
+}
+
 static void
 text_of_a_member(void **state)
 {
@@ -271,7 +311,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(deep), TEST(text_of_a_member), TEST(paths), TEST(path_value_is_appended), TEST(depth),
+		TEST(deep), TEST(many_values), TEST(text_of_a_member), TEST(paths), TEST(path_value_is_appended), TEST(depth),
 		TEST(hostile_documents),
 	};
 
