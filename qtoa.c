@@ -276,7 +276,8 @@ handle_handshake(struct worker *w)
 }
 
 /*
- * Where a URL leads.
+ * Where a URL leads.  Its path is a place and a route below it.  Few web servers tell which place
+ * they have handed to us, so it may be any; but it has no route of ours in it.
  */
 
 static const char token_end[] = "/access_token";	/* .../ACCOUNT/access_token */
@@ -289,51 +290,106 @@ ends_with(struct slice s, const char *end)
 	return s.len >= len && memcmp(s.p + s.len - len, end, len) == 0;
 }
 
+static struct slice
+cut_end(struct slice s, size_t len)
+{
+	return (struct slice){ s.p, s.len - len };
+}
+
+/* The last part of a path, behind the last slash. */
+static struct slice
+last_part(struct slice path)
+{
+	const char	*p = path.p + path.len;
+
+	while (p != path.p && p[-1] != '/')
+		p--;
+	return (struct slice){ p, (size_t)(path.p + path.len - p) };
+}
+
+/* False: a part of the path has a meaning of its own, so no other route is below it. */
+static bool
+is_place(struct slice path)
+{
+	static const char *const	 routes[] = { "-", "access_token", "thirdPartyDataSource" };
+	struct slice			 part;
+	size_t				 i;
+
+	while (path.len != 0) {
+		part = last_part(path);
+		for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+			if (slice_is(part, routes[i]))
+				return false;
+		path.len -= part.len + (part.len < path.len);
+	}
+	return true;
+}
+
 /* The account that the last part of a path names; NULL: no account has that name. */
 static const struct account *
 account_of(const struct worker *w, struct slice path)
 {
-	const char	*p;
+	const struct slice	 name = last_part(path);
 
-	for (p = path.p + path.len; p != path.p && p[-1] != '/'; p--)
-		;
-	return conf_account(&w->app->conf, (struct slice){ p, (size_t)(path.p + path.len - p) });
+	return is_place(cut_end(path, name.len)) ? conf_account(&w->app->conf, name) : NULL;
 }
 
+/*
+ * The collector has one place, /server, with limits of its own in the web server.  Where people can
+ * only upload files, the program's file is the place of all routes.
+ */
 static bool
 match_collector(struct worker *w)
 {
-	return w->app->conf.set.collector != 0 && ends_with(w->request->path, COLLECT_PATH);
+	if (w->app->conf.set.collector == 0 || !ends_with(w->request->path, COLLECT_PATH))
+		return false;
+	return slice_is(w->request->path, COLLECT_PATH) ||
+	    (slice_is(w->request->path_info, COLLECT_PATH) && request_is_file(w->request));
+}
+
+/* The route of a page for operators, "/-/..."; absent: the path has no such route. */
+static struct slice
+page_of(const struct worker *w)
+{
+	const struct slice	 path = w->request->path;
+	size_t			 i;
+
+	for (i = 0; i + 3 <= path.len; i++)
+		if (memcmp(path.p + i, "/-/", 3) == 0)
+			return is_place((struct slice){ path.p, i }) ?
+			    (struct slice){ path.p + i, path.len - i } :
+			    (struct slice){ NULL, 0 };
+	return (struct slice){ NULL, 0 };
 }
 
 static bool
 match_report(struct worker *w)
 {
-	return page_is(w->request->path);
+	return page_is(page_of(w));
 }
 
 static bool
 match_metrics(struct worker *w)
 {
-	return ends_with(w->request->path, "/-/metrics");
+	return slice_is(page_of(w), "/-/metrics");
 }
 
 static bool
 match_health(struct worker *w)
 {
-	return ends_with(w->request->path, "/-/health");
+	return slice_is(page_of(w), "/-/health");
 }
 
 static bool
 match_token(struct worker *w)
 {
+	const struct slice	 path = w->request->path;
 	const struct account	*a;
-	struct slice		 path = w->request->path;
 
 	if (!ends_with(path, token_end))
 		return false;
-	path.len -= sizeof(token_end) - 1;
-	if ((a = account_of(w, path)) == NULL || !token_server_is_on(a))
+	a = account_of(w, cut_end(path, sizeof(token_end) - 1));
+	if (a == NULL || !token_server_is_on(a))
 		return false;
 	w->entry.account = a;
 	return true;
@@ -343,11 +399,10 @@ match_token(struct worker *w)
 static bool
 match_account(struct worker *w)
 {
-	struct slice	 path = w->request->path;
+	const struct slice	 path = w->request->path;
 
-	if (ends_with(path, "/"))
-		path.len--;
-	return (w->entry.account = account_of(w, path)) != NULL;
+	w->entry.account = account_of(w, ends_with(path, "/") ? cut_end(path, 1) : path);
+	return w->entry.account != NULL;
 }
 
 /*

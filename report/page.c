@@ -43,7 +43,7 @@ subpath_of(struct slice path)
 {
 	size_t	 len = sizeof(PAGE_PATH) - 1, i;
 
-	for (i = path.len; i >= len; i--)
+	for (i = len; i <= path.len; i++)
 		if (memcmp(path.p + i - len, PAGE_PATH, len) == 0 &&
 		    (i == path.len || path.p[i] == '/'))
 			return (struct slice){ path.p + i, path.len - i };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct request_io {
 	int		 io_ms;
 	uint64_t	 pid;
 	struct slice	 length;	/* CONTENT_LENGTH as it was given */
+	struct slice	 script, file;	/* SCRIPT_NAME, SCRIPT_FILENAME */
 	struct buf	 answer;	/* CGI: kept until the request is finished */
 	FCGX_Request	 fcgi;
 };
@@ -126,8 +128,8 @@ read_path(struct request *r)
 	const char	*end;
 	enum error	 er;
 
-	if ((er = append_bounded(text, variable_of(r, "SCRIPT_NAME"), PATH_BYTES)) != ERR_OK ||
-	    (er = append_bounded(text, variable_of(r, "PATH_INFO"), PATH_BYTES)) != ERR_OK)
+	if ((er = append_bounded(text, r->io->script, PATH_BYTES)) != ERR_OK ||
+	    (er = append_bounded(text, r->path_info, PATH_BYTES)) != ERR_OK)
 		return er;
 	if (text->len == 0 && (uri = variable_of(r, "REQUEST_URI")).p != NULL) {
 		if ((end = memchr(uri.p, '?', uri.len)) != NULL)
@@ -165,6 +167,25 @@ read_roots(struct request *r)
 		r->roots[1] = variable_of(r, "CONTEXT_DOCUMENT_ROOT");
 }
 
+/*
+ * SCRIPT_NAME may be a directory that is handed to us as a whole, with what a client has written
+ * after it.  If such a name ends like a CGI's, the client has chosen it, and no file has it.
+ */
+bool
+request_is_file(const struct request *r)
+{
+	const struct slice	 url = r->io->script, file = r->io->file;
+	size_t			 len = 0;
+	struct stat		 st;
+
+	while (len < url.len && url.p[url.len - 1 - len] != '/')
+		len++;
+	return len > 3 && len < url.len && len < file.len &&
+	    memcmp(url.p + url.len - 3, "cgi", 3) == 0 &&
+	    memcmp(url.p + url.len - len - 1, file.p + file.len - len - 1, len + 1) == 0 &&
+	    stat(file.p, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Fills a request with what the web server's variables say: all but the body. */
 static enum error
 read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
@@ -186,6 +207,9 @@ read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	r->peer = variable_of(r, "REMOTE_ADDR");
 	r->language = variable_of(r, "HTTP_ACCEPT_LANGUAGE");
 	r->authorization = variable_of(r, "HTTP_AUTHORIZATION");
+	r->path_info = variable_of(r, "PATH_INFO");
+	r->io->script = variable_of(r, "SCRIPT_NAME");
+	r->io->file = variable_of(r, "SCRIPT_FILENAME");
 	r->io->length = variable_of(r, "CONTENT_LENGTH");
 	read_roots(r);
 	if ((er = read_path(r)) != ERR_OK)

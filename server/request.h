@@ -22,6 +22,7 @@ struct request {
 	enum request_method	 method;
 	struct slice		 method_name;
 	struct slice		 path;		/* whole path of the URL, decoded */
+	struct slice		 path_info;	/* its end, as the web server has cut it */
 	struct slice		 peer;		/* the client's address, from the web server */
 	struct slice		 language;	/* the header Accept-Language */
 	struct slice		 authorization;	/* Authorization, if the server passes it on */
@@ -53,6 +54,9 @@ enum error	 request_init_fcgi(void);
 /* True: the environment is that of a CGI; descriptor 0 is a listening socket. */
 bool		 request_is_cgi(void);
 bool		 request_is_fcgi(void);
+
+/* True: the path begins with the URL of the program's own file, NAME.cgi, as on a shared host. */
+bool		 request_is_file(const struct request *r);
 
 /*
  * Begins the request that the environment describes; nothing reads the environment after that.

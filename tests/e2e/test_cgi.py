@@ -199,6 +199,36 @@ def test_paths(home, qt, script, info, uri, status):
     assert len(qt.received) == (status == 200)
 
 
+@pytest.mark.parametrize("script,info,status", (
+    ("/server", "/thirdPartyDataSource", 200), ("/server/thirdPartyDataSource", None, 200),
+    ("/FILE.cgi", "/server/thirdPartyDataSource", 200),
+    ("/~shop/wechat/FILE.cgi", "/server/thirdPartyDataSource", 200),
+    ("/qtoa", "/server/thirdPartyDataSource", 404),
+    ("/qtoa/server/thirdPartyDataSource", None, 404),
+    ("/qtoa/other.cgi", "/server/thirdPartyDataSource", 404),
+    ("/FILE.cgi/server/thirdPartyDataSource", None, 404),
+    ("/FILE.cgi", "/x/server/thirdPartyDataSource", 404),
+    ("/server/server", "/thirdPartyDataSource", 404),
+    ("/server", "/thirdPartyDataSource/", 404)))
+def test_the_place_of_the_collector(home, script, info, status):
+    """/server; or the program's own file, where that is the only place there is."""
+    file = home.dir / "qtoa.cgi"
+    file.touch()
+    script = script.replace("FILE", "qtoa")
+    params = fcgi.cgi("POST", script, "", 2, PATH_INFO=info, SCRIPT_FILENAME=str(file))
+    assert run_cgi(home, params, b"{}").status == status
+
+
+@pytest.mark.parametrize("path,status", (
+    ("/qtoa/-/health", 200), ("/-/health", 200), ("/a/b/c/-/health", 200), ("/qtoa.cgi/-/health", 200),
+    ("/qtoa/-/-/health", 404), ("/qtoa/-/x/-/health", 404), ("/qtoa/-/report/-/health", 404),
+    ("/server/thirdPartyDataSource/-/health", 404), ("/qtoa/safe/access_token/-/health", 404),
+    ("/qtoa/-/health/", 404), ("/qtoa/-/health/x", 404), ("/qtoa/-/safe", 404),
+    ("/server/thirdPartyDataSource/safe", 404), ("/qtoa/safe", 403), ("/qtoa/safe/safe", 403)))
+def test_no_route_is_below_another(home, path, status):
+    assert run_cgi(home, fcgi.cgi("GET", path, REMOTE_ADDR="127.0.0.1")).status == status
+
+
 # Methods.
 
 @pytest.mark.parametrize("method,status", (("get", 405), ("Post", 405), ("", 405), ("POST ", 405),

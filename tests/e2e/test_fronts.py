@@ -318,6 +318,17 @@ def test_collector(front):
     assert (refused.status, refused.headers["allow"]) == (405, "POST")
 
 
+def test_the_collector_has_one_place(front, qt):
+    """Its bodies are larger than what a server lets through to the forwarder."""
+    body = qt_side.envelope(SAFE, "<xml></xml>")
+    for path in ("/qtoa" + qt_side.PATH, "/qtoa/safe" + qt_side.PATH, "/qtoa/x.cgi" + qt_side.PATH,
+                 "/qtoa/qtoa" + qt_side.PATH, "/server" + qt_side.PATH, "/server/x" + qt_side.PATH,
+                 "/server/thirdPartyDataSource/", "/server/x/thirdPartyDataSource"):
+        assert front.request("POST", path, body).status == 404, path
+    assert not [r for r in front.log.lines() if r.get("verdict") == "collect"]
+    assert front.request("POST", qt_side.PATH, body).status == 200
+
+
 def test_nothing_else_is_served(front):
     """Not the log of a server that is alone, and nothing above what it serves."""
     state = f"{front.home.state.name}/qtoa.lock"
