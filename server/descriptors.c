@@ -1,9 +1,6 @@
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "server/descriptors.h"
 
@@ -12,12 +9,6 @@ enum {
 	SENDING	 = 6,	/* libcurl's wakeup; connections to QT, or the look-up of its name */
 	DRAINED	 = 4,	/* for a message that is drained: the same without a wakeup */
 	LOOK_MAX = 4096	/* descriptors beyond that are not looked for: nobody leaves so many open */
-};
-
-struct descriptors {
-	pthread_mutex_t	 lock;
-	pthread_cond_t	 left;		/* a sender has left */
-	int		 senders;	/* how many more may enter */
 };
 
 static int
@@ -93,60 +84,4 @@ descriptors_plan_of(const struct conf *c, int *limit)
 
 	*limit = raise_limit(need);
 	return descriptors_plan(*limit - open - SHARED, s->threads, s->drain_parallel, endpoints);
-}
-
-struct descriptors *
-descriptors_new(int senders)
-{
-	struct descriptors	*d;
-	pthread_condattr_t	 attr;
-
-	if ((d = calloc(1, sizeof(*d))) == NULL)
-		return NULL;
-	d->senders = senders;
-	(void)pthread_mutex_init(&d->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&d->left, &attr);
-	(void)pthread_condattr_destroy(&attr);
-	return d;
-}
-
-void
-descriptors_free(struct descriptors *d)
-{
-	if (d == NULL)
-		return;
-	(void)pthread_cond_destroy(&d->left);
-	(void)pthread_mutex_destroy(&d->lock);
-	free(d);
-}
-
-bool
-descriptors_enter(struct descriptors *d, int64_t until_ms)
-{
-	struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
-	bool		 entered;
-
-	if (d == NULL)
-		return true;
-	(void)pthread_mutex_lock(&d->lock);
-	while (d->senders == 0 && until_ms > 0 &&
-	    pthread_cond_timedwait(&d->left, &d->lock, &until) == 0)
-		;
-	if ((entered = d->senders > 0))
-		d->senders--;
-	(void)pthread_mutex_unlock(&d->lock);
-	return entered;
-}
-
-void
-descriptors_leave(struct descriptors *d)
-{
-	if (d == NULL)
-		return;
-	(void)pthread_mutex_lock(&d->lock);
-	d->senders++;
-	(void)pthread_cond_signal(&d->left);
-	(void)pthread_mutex_unlock(&d->lock);
 }

@@ -4,13 +4,10 @@
  *
  * A connection of the web server needs one descriptor; while its request is sent to QT or WeChat,
  * it needs some more.  If the limit is too low for settings.threads workers with all that each may
- * need, fewer of them may send at the same time, and the others wait for their turn.
+ * need, fewer of them may send at once, and the others wait for their turn (server/gate.h).
  */
 #ifndef SERVER_DESCRIPTORS_H
 #define SERVER_DESCRIPTORS_H
-
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "core/conf.h"
 
@@ -31,19 +28,5 @@ struct descriptors_plan	 descriptors_plan(int free, int threads, int drain, int 
  * with what is left; *limit becomes the limit.
  */
 struct descriptors_plan	 descriptors_plan_of(const struct conf *c, int *limit);
-
-struct descriptors;
-
-/* NULL: no memory. */
-struct descriptors	*descriptors_new(int senders);
-void			 descriptors_free(struct descriptors *d);
-
-/*
- * Waits until fewer than `senders` send, or until until_ms (monotonic).  True: call
- * descriptors_leave() in the end.  False: the time is over; the worker may try all the same.  d
- * NULL: there is no limit, and true at once.
- */
-bool			 descriptors_enter(struct descriptors *d, int64_t until_ms);
-void			 descriptors_leave(struct descriptors *d);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "forwarder/breaker.h"
 #include "forwarder/drain.h"
+#include "server/heap.h"
 #include "server/maintenance.h"
 #include "state/counters.h"
 #include "state/log_ratelimit.h"
@@ -27,6 +28,7 @@ enum {
 	SWEEP_PAUSE_MS = 20,	/* between two steps of a sweep */
 	SWEEP_AGAIN_MS = 3600000,	/* after which a sweep begins at the oldest row again */
 	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
+	TRIM_MS = 1000,		/* between two times that memory is given back */
 	STACK = 512 * 1024	/* bytes of the thread's stack */
 };
 
@@ -46,10 +48,12 @@ struct maintenance {
 	pthread_t		 thread;
 	struct store_watch	*watch;		/* of the flag; NULL: the system has none */
 	int64_t			 used_ms;	/* when the last request or call came */
+	int64_t			 trim_ms;	/* memory may be given back again then */
 	bool			 started;
 	_Atomic bool		 stopping;
 	_Atomic bool		 used;		/* a request was served since the last look */
 	_Atomic bool		 asleep;	/* the next request must wake the thread */
+	_Atomic bool		 large;		/* memory was needed that may be free now */
 };
 
 struct maintenance *
@@ -268,12 +272,24 @@ take_turn(struct maintenance *m, int64_t ms)
 		m->used_ms = clock_mono_ms();
 }
 
+/* True: memory is to be given back, but not yet. */
+static bool
+trim_heap(struct maintenance *m)
+{
+	if (!atomic_load(&m->large) || clock_mono_ms() < m->trim_ms)
+		return atomic_load(&m->large);
+	atomic_store(&m->large, false);
+	heap_trim();
+	m->trim_ms = clock_mono_ms() + TRIM_MS;
+	return false;
+}
+
 static void *
 run_maintenance(void *arg)
 {
 	struct maintenance	*m = arg;
 	const struct services	*s = m->services;
-	int64_t			 sweep_ms = 0;
+	int64_t			 sweep_ms = 0, ms;
 	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
@@ -288,7 +304,8 @@ run_maintenance(void *arg)
 			sweep_ms = clock_mono_ms() +
 			    (sweep_some_rows(&m->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
 		}
-		take_turn(m, sweep_ms - clock_mono_ms());
+		ms = sweep_ms - clock_mono_ms();
+		take_turn(m, trim_heap(m) && ms > TURN_MS ? TURN_MS : ms);
 	}
 	drain_finish(m->drain);
 	return NULL;
@@ -324,6 +341,12 @@ maintenance_note(struct maintenance *m)
 		atomic_store(&m->used, true);
 	if (atomic_load(&m->asleep) && atomic_exchange(&m->asleep, false))
 		drain_wake(m->drain);
+}
+
+void
+maintenance_trim(struct maintenance *m)
+{
+	atomic_store(&m->large, true);
 }
 
 void

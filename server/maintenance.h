@@ -28,6 +28,9 @@ int			 maintenance_start(struct maintenance *m);
  */
 void			 maintenance_note(struct maintenance *m);
 
+/* A request has needed much memory: soon what is free now goes back to the system. */
+void			 maintenance_trim(struct maintenance *m);
+
 /* Ends the thread's pause.  Any thread may call it, after services->stop_ms is set. */
 void			 maintenance_wake(struct maintenance *m);
 

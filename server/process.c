@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -12,6 +11,10 @@
 #include "core/log.h"
 #include "core/log_target.h"
 #include "forwarder/drain.h"
+#include "server/descriptors.h"
+#include "server/endpoints.h"
+#include "server/gate.h"
+#include "server/heap.h"
 #include "server/process.h"
 #include "server/thread_pool.h"
 #include "state/log_ratelimit.h"
@@ -19,7 +22,7 @@
 #include "state/store.h"
 
 enum {
-	ARENAS	= 4,		/* heaps that the workers share */
+	BODIES	= 8 << 20,	/* bytes of large bodies in memory at once */
 	IDLE_MS	= 30000,	/* a worker that was not needed for so long ends */
 	PROBLEM	= 512		/* bytes of a problem's text */
 };
@@ -115,7 +118,8 @@ end_app(struct app *app)
 	log_ratelimit_housekeep(app->services.log_ratelimit, true);
 	maintenance_free(app->maintenance);
 	unionid_free(app->unionid);
-	descriptors_free(app->descriptors);
+	gate_free(app->senders);
+	gate_free(app->bodies);
 	services_close(&app->services);
 	conf_free(&app->conf);
 	log_close();
@@ -168,9 +172,18 @@ share_descriptors(struct app *app, struct thread_pool_app *pool)
 	log_msg(LEVEL_WARNING, "start", "of %d open files, the limit, %d workers can send to QT "
 	    "at once and not %d; raise the limit or lower settings.threads", limit, p.senders,
 	    set->threads);
-	app->descriptors = descriptors_new(p.senders);
+	app->senders = gate_new(p.senders);
 	set->threads = p.senders;
 	set->drain_parallel = p.drain;
+}
+
+/* Of bodies that are larger than a push, only some may be in memory at once. */
+static void
+share_memory(struct app *app)
+{
+	const size_t	 n = BODIES / endpoints_collect_max(&app->conf.set);
+
+	app->bodies = gate_new(n < 1 ? 1 : (int)n);
 }
 
 static void
@@ -207,6 +220,7 @@ serve_connection(void *worker, int fd)
 		if (!got)
 			return;
 		w->app->serve(w, er);
+		worker_rest(w);
 		more = request_finish(w->request);
 		if (w->app->maintenance != NULL)
 			maintenance_note(w->app->maintenance);
@@ -224,14 +238,13 @@ process_run_fcgi(worker_serve *serve)
 		.on_stop = wake_maintenance,
 	};
 
-#ifdef __GLIBC__
-	/* A heap for each thread would cost more memory than it saves time. */
-	(void)mallopt(M_ARENA_MAX, ARENAS);
-#endif
+	heap_init();
 	thread_pool_hold_signals();
 	start_app(&app, STORE_SERVER);
-	if (app.usable)
+	if (app.usable) {
 		share_descriptors(&app, &pool);
+		share_memory(&app);
+	}
 	app.usable = app.usable && open_handles(&app, STORE_SERVER);
 	forget_environment();
 	start_maintenance(&app);

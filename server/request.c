@@ -19,7 +19,9 @@ enum {
 	PATH_BYTES = 2048,	/* a longer path is refused */
 	QUERY_BYTES = 8192,	/* a longer query is refused */
 	LINGER_MS = 500,	/* for a web server that still sends while we close */
-	READ_STEP = 8192	/* bytes of the body to read at once */
+	READ_STEP = 8192,	/* bytes of the body to read at once */
+	LARGE = 64 * 1024,	/* bytes; of larger bodies only some are in memory at once */
+	LARGE_MS = 1000		/* to wait until another large body is gone */
 };
 
 /* Where a request comes from.  fcgi.ipcFd is the connection; -1: there is no connection. */
@@ -30,11 +32,13 @@ struct request_io {
 	struct slice	 length;	/* CONTENT_LENGTH as it was given */
 	struct slice	 script, file;	/* SCRIPT_NAME, SCRIPT_FILENAME */
 	struct buf	 answer;	/* CGI: kept until the request is finished */
+	struct gate	*bodies;
+	bool		 large;		/* the body has passed the gate */
 	FCGX_Request	 fcgi;
 };
 
 struct request *
-request_new(int io_ms)
+request_new(int io_ms, struct gate *bodies)
 {
 	struct request	*r;
 
@@ -45,6 +49,7 @@ request_new(int io_ms)
 		return NULL;
 	}
 	r->io->io_ms = io_ms;
+	r->io->bodies = bodies;
 	r->io->pid = (uint64_t)getpid();
 	/* -1 for the listening socket: the library must never accept by itself. */
 	(void)FCGX_InitRequest(&r->io->fcgi, -1, 0);
@@ -309,6 +314,27 @@ read_fcgi_bytes(struct request *r, char *to, size_t room)
 	return 1 + FCGX_GetStr(to + 1, (int)have, in);
 }
 
+/* Lets a body become large.  ERR_BUSY: too many others are. */
+static enum error
+admit_body(struct request *r, int64_t deadline_ms)
+{
+	const int64_t	 until_ms = clock_mono_ms() + LARGE_MS;
+
+	if (r->body.len > LARGE && !r->io->large)
+		r->io->large = gate_enter(r->io->bodies,
+		    until_ms < deadline_ms ? until_ms : deadline_ms);
+	return r->body.len <= LARGE || r->io->large ? ERR_OK : ERR_BUSY;
+}
+
+void
+request_drop_body(struct request *r)
+{
+	buf_reset(&r->body);
+	if (r->io->large)
+		gate_leave(r->io->bodies);
+	r->io->large = false;
+}
+
 /* Reads up to max + 1 bytes, so that the caller sees a body that is too long. */
 static enum error
 receive_body(struct request *r, size_t max, int64_t deadline_ms)
@@ -323,7 +349,8 @@ receive_body(struct request *r, size_t max, int64_t deadline_ms)
 		if ((left_ms = deadline_ms - clock_mono_ms()) <= 0)
 			return ERR_LATE;
 		room = max + 1 - b->len < READ_STEP ? max + 1 - b->len : READ_STEP;
-		if ((er = buf_reserve(b, room)) != ERR_OK)
+		if ((er = admit_body(r, deadline_ms)) != ERR_OK ||
+		    (er = buf_reserve(b, room)) != ERR_OK)
 			return er;
 		n = r->io->is_fcgi ? read_fcgi_bytes(r, b->p + b->len, room) :
 		    read_cgi_bytes(r, b->p + b->len, room, left_ms);

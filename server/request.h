@@ -13,6 +13,7 @@
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/query.h"
+#include "server/gate.h"
 
 enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
@@ -44,8 +45,11 @@ struct reply {
 	struct slice	 body;
 };
 
-/* io_ms: how long the web server may be silent within a request.  NULL: no memory. */
-struct request	*request_new(int io_ms);
+/*
+ * io_ms: how long the web server may be silent within a request.  bodies: the gate for large
+ * bodies; NULL: there is no limit.  NULL: no memory.
+ */
+struct request	*request_new(int io_ms, struct gate *bodies);
 void		 request_free(struct request *r);
 
 /* Call it once in a process, before the first request_fcgi().  ERR_NOMEM. */
@@ -71,10 +75,13 @@ enum error	 request_cgi(struct request *r);
  */
 enum error	 request_fcgi(struct request *r, int fd, bool *got);
 
+/* Drops the body, and leaves the gate if it was large. */
+void		 request_drop_body(struct request *r);
+
 /*
  * Reads the body into r->body: at most max bytes, and not longer than deadline_ms (monotonic).
  * ERR_TOOBIG.  ERR_REQUEST: it is shorter than Content-Length says, or that is not a number.
- * ERR_LATE.  ERR_NOMEM.
+ * ERR_LATE.  ERR_NOMEM.  ERR_BUSY: too many requests have a large body now.
  */
 enum error	 request_body(struct request *r, size_t max, int64_t deadline_ms);
 

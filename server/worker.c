@@ -3,6 +3,8 @@
 
 #include "server/worker.h"
 
+enum { USUAL = 8192 };	/* bytes of a body for which a worker keeps its memory */
+
 struct worker *
 worker_new(struct app *app)
 {
@@ -11,7 +13,7 @@ worker_new(struct app *app)
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return NULL;
 	w->app = app;
-	w->request = request_new(app->conf.set.io_ms);
+	w->request = request_new(app->conf.set.io_ms, app->bodies);
 	w->access_log = access_log_new(&app->services);
 	if (w->request == NULL || w->access_log == NULL) {
 		worker_free(w);
@@ -55,6 +57,25 @@ worker_reset(struct worker *w)
 	w->why[0] = '\0';
 }
 
+void
+worker_rest(struct worker *w)
+{
+	const bool	 large = w->request->body.len > USUAL || w->out.len > USUAL;
+
+	if (large) {
+		collect_free(w->collector);
+		w->collector = NULL;
+		message_free(&w->message);
+		deliver_free(&w->delivery);
+		buf_free(&w->opened);
+		buf_free(&w->work);
+		buf_free(&w->out);
+	}
+	request_drop_body(w->request);
+	if (large && w->app->maintenance != NULL)
+		maintenance_trim(w->app->maintenance);
+}
+
 enum error
 worker_need_crypto(struct worker *w)
 {
@@ -74,7 +95,7 @@ worker_need_signer(struct worker *w)
 bool
 worker_enter_network(struct worker *w)
 {
-	return descriptors_enter(w->app->descriptors, worker_deadline(w) -
+	return gate_enter(w->app->senders, worker_deadline(w) -
 	    w->app->conf.set.forward_ms);
 }
 
@@ -82,7 +103,7 @@ void
 worker_leave_network(struct worker *w, bool entered)
 {
 	if (entered)
-		descriptors_leave(w->app->descriptors);
+		gate_leave(w->app->senders);
 }
 
 int64_t

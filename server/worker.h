@@ -12,7 +12,7 @@
 #include "forwarder/deliver.h"
 #include "forwarder/services.h"
 #include "server/access_log.h"
-#include "server/descriptors.h"
+#include "server/gate.h"
 #include "server/maintenance.h"
 #include "server/request.h"
 #include "sign.h"
@@ -35,7 +35,8 @@ struct app {
 	struct services		 services;
 	struct unionid		*unionid;	/* NULL: the collector is off */
 	struct maintenance	*maintenance;	/* NULL: a CGI, which has no such thread */
-	struct descriptors	*descriptors;	/* NULL: all workers may send at once */
+	struct gate		*senders;	/* NULL: all workers may send at once */
+	struct gate		*bodies;	/* large ones at once; NULL: a CGI has only one */
 	worker_serve		*serve;		/* answers each request */
 	_Atomic int		 reports;	/* pages of the report that are being made */
 	_Atomic int64_t		 stop_ms;	/* 0, or the end of transfers: net/http_client.h */
@@ -72,6 +73,9 @@ void		 worker_free(struct worker *w);
 
 /* Forgets the last request.  The reply is the text "not accepted" until a step sets another. */
 void		 worker_reset(struct worker *w);
+
+/* After a request: nothing that a large one has needed is kept. */
+void		 worker_rest(struct worker *w);
 
 /* Make w->crypto or w->signer, if it is not there yet.  ERR_CRYPTO. */
 enum error	 worker_need_crypto(struct worker *w);

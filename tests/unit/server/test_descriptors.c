@@ -1,4 +1,3 @@
-#include "core/clock.h"
 #include "server/descriptors.h"
 #include "tests/unit/unit.h"
 
@@ -38,33 +37,10 @@ plans(void **state)
 	}
 }
 
-static void
-turns(void **state)
-{
-	enum { SHORT_MS = 50 };
-
-	struct descriptors	*d = descriptors_new(2);
-	int64_t			 until_ms;
-
-	(void)state;
-	assert_non_null(d);
-	CHECK("first", descriptors_enter(d, 0));
-	CHECK("second", descriptors_enter(d, clock_mono_ms()));
-	until_ms = clock_mono_ms() + SHORT_MS;
-	CHECK("no third", !descriptors_enter(d, until_ms));
-	CHECK("after its time", clock_mono_ms() >= until_ms);
-	descriptors_leave(d);
-	CHECK("one has left", descriptors_enter(d, 0));
-	descriptors_free(d);
-	CHECK("no limit", descriptors_enter(NULL, 0));
-	descriptors_leave(NULL);
-	descriptors_free(NULL);
-}
-
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(plans), TEST(turns) };
+	static const struct CMUnitTest	 tests[] = { TEST(plans) };
 
 	return RUN("descriptors", tests);
 }

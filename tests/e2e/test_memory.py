@@ -1,0 +1,143 @@
+"""What strangers and large questions cost: the memory of the process while it answers, and after."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import fcgi
+import program
+import qt as qt_side
+import wechat
+from program import until
+from wechat import PLAIN, SAFE
+
+POSTS, AT_ONCE = 256, 64
+LARGE = 395_000                     # just below what the collector takes
+PEAK_KIB, REST_KIB = 32 << 10, 8 << 10
+MEASURED = not program.SAN          # sanitizers have a heap of their own
+
+
+def filled(begin, unit, end):
+    return begin + unit * ((LARGE - len(begin) - len(end)) // len(unit)) + end
+
+
+def forged():
+    """All that finds the account, and a sign that is wrong."""
+    fields = json.loads(qt_side.envelope(SAFE, "<xml></xml>"))
+    fields["weChatOAData"] = "\x7f" * (LARGE - 1000)
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+BODIES = {
+    "objects": filled(b'{"a":[{}', b",{}", b"]}"),
+    "members": filled(b'{"a":1', b',"b%d":1', b"}"),
+    "names": b"{" + b",".join(b'"%d":1' % i for i in range(38000)) + b"}",
+    "texts": filled(b'{"a":[""', b',""', b"]}"),
+    "deep": filled(b"", b'{"a":', b""),
+    "one-text": filled(b'{"a":"', b"x", b'"}'),
+    "escapes": filled(b'{"a":"', b"\\u4e2d", b'"}'),
+    "digits": filled(b'{"a":0.', b"0", b"}"),
+    "no-json": filled(b"", b"<a>", b""),
+    "forged": forged(),
+}
+
+
+def in_parts(body):
+    """Without its length, in small records."""
+    return fcgi.begin() + fcgi.stream(fcgi.PARAMS, fcgi.pairs(fcgi.cgi("POST", qt_side.PATH))) \
+        + fcgi.stream(fcgi.STDIN, body, step=4096)
+
+
+def whole(body, path=qt_side.PATH):
+    return fcgi.request(fcgi.cgi("POST", path, "", len(body)), body)
+
+
+def answer(pool, data):
+    with pool.connect(60) as c:
+        try:
+            c.send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass        # refused before all of it was sent
+        return c.answer()
+
+
+def post_all(pool, data):
+    with ThreadPoolExecutor(AT_ONCE) as clients:
+        return {a.status for a in clients.map(lambda _: answer(pool, data), range(POSTS))
+                if a is not None}
+
+
+def warm(pool):
+    """Its size once all that one message needs is there."""
+    for _ in range(3):
+        assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+    return pool.status("VmRSS")
+
+
+def small_again(pool, before):
+    if MEASURED:
+        assert pool.status("VmHWM") - before < PEAK_KIB
+        until(lambda: pool.status("VmRSS") - before < REST_KIB, "the memory is given back")
+    assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
+    pool.check()
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_strangers_post_large_bodies(make_pool, qt, name):
+    pool = make_pool()
+    before = warm(pool)
+    # 503: so many others are large just now.
+    assert post_all(pool, whole(BODIES[name])) <= {200, 503}
+    small_again(pool, before)
+
+
+@pytest.mark.parametrize("name", ("objects", "forged"))
+def test_bodies_without_a_length(make_pool, qt, name):
+    pool = make_pool()
+    before = warm(pool)
+    assert post_all(pool, in_parts(BODIES[name])) <= {200, 503}
+    small_again(pool, before)
+
+
+def test_bodies_that_never_end(make_pool, qt):
+    """All workers wait for the rest of a large body."""
+    pool = make_pool()
+    before = warm(pool)
+    slow = [pool.connect(60) for _ in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as clients:
+        list(clients.map(lambda c: send_all_but_the_end(c, whole(BODIES["one-text"])), slow))
+    if MEASURED:
+        assert pool.status("VmHWM") - before < PEAK_KIB
+    for c in slow:
+        c.sock.close()
+    small_again(pool, before)
+
+
+def send_all_but_the_end(c, data):
+    try:
+        c.send(data[:-100])
+    except (BrokenPipeError, ConnectionResetError):
+        pass            # it was sent away: too many are large
+
+
+@pytest.mark.parametrize("path", ("/qtoa" + qt_side.PATH, "/qtoa/nobody", "/qtoa/safe"))
+def test_the_forwarder_takes_no_large_body(make_pool, qt, path):
+    pool = make_pool()
+    before = warm(pool)
+    assert post_all(pool, whole(BODIES["objects"], path)) <= {403, 404, 413}
+    small_again(pool, before)
+
+
+def test_large_messages_of_an_account_leave_nothing(make_pool, qt):
+    """WeChat's own, as large as they may be: forwarded, and then forgotten."""
+    pool = make_pool()
+    before = warm(pool)
+    with ThreadPoolExecutor(AT_ONCE) as clients:
+        answers = list(clients.map(
+            lambda i: pool.push(PLAIN, wechat.push(PLAIN, wechat.text_message("\x7f" * 60000))),
+            range(POSTS // 2)))
+    assert {a.body for a in answers} == {b"success"}
+    if MEASURED:
+        until(lambda: pool.status("VmRSS") - before < 2 * REST_KIB, "the memory is given back")
+    pool.check()
