@@ -15,7 +15,8 @@ enum {
 	PERIOD_DAYS	= 30,		/* days of the default period */
 	PERIOD_DAYS_MAX	= 3660,		/* days of the longest period */
 	ROWS_MAX	= 100000,	/* rows of an answer */
-	OPTION_NAME	= 40		/* bytes of an option's name, with its colon */
+	OPTION_NAME	= 40,		/* bytes of an option's name, with its colon */
+	CACHE_KIB	= 8192		/* of the store that a question keeps, and that it sorts */
 };
 
 #define WEEK_S	"604800"		/* a week, as an option's text */
@@ -405,13 +406,13 @@ make_store(struct db *db, void *arg)
 	return ERR_OK;
 }
 
-/* Sets limits of time and memory.  Data that is sorted stays in memory: /tmp is not ours. */
+/* Sets limits of time and memory.  /tmp is not ours: files go to our own directory. */
 static enum error
-limit_db(struct db *db, int64_t until_ms)
+limit_db(struct db *db, const char *state_dir, int64_t until_ms)
 {
 	db_patience(db, until_ms);
 	db_limit(db, until_ms);
-	return db_script(db, "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY");
+	return db_spill(db, state_dir, CACHE_KIB);
 }
 
 struct db *
@@ -427,7 +428,8 @@ questions_open(const struct settings *set, struct store *store, int64_t until_ms
 	}
 	if (buf_printf(&file, "%s/qtoa.db", set->state_dir) != ERR_OK ||
 	    buf_putc(&file, '\0') != ERR_OK ||
-	    db_open(&db, file.p, DB_READ_ONLY) != ERR_OK || limit_db(db, until_ms) != ERR_OK) {
+	    db_open(&db, file.p, DB_READ_ONLY) != ERR_OK ||
+	    limit_db(db, set->state_dir, until_ms) != ERR_OK) {
 		(void)snprintf(why, size, "qtoa.db: %s", db == NULL ? error_table[ERR_NOMEM].name :
 		    db_why(db));
 		db_close(db);

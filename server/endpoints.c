@@ -1,15 +1,18 @@
 #include <string.h>
 
 #include "core/acl.h"
+#include "core/clock.h"
 #include "monitor/health.h"
 #include "monitor/health_state.h"
 #include "monitor/metrics.h"
 #include "report/page.h"
 #include "server/docroot.h"
 #include "server/endpoints.h"
+#include "state/lock.h"
 
 enum {
-	REPORTS	  = 2,		/* made at once; other workers stay free for messages */
+	REPORTS	  = 4,		/* workers that make one or wait; the others are for messages */
+	TURN_MS	  = 4000,	/* to wait for the report of another worker or process */
 	REPORT_MS = 20000	/* for a report's questions to the store */
 };
 
@@ -97,6 +100,35 @@ endpoints_collect(struct worker *w)
 	return ERR_OK;
 }
 
+/*
+ * Makes a page, while no other worker or process makes one: a question about a million events takes
+ * memory and a processor for seconds.  ERR_BUSY: the others take too long.
+ */
+static enum error
+make_page(struct worker *w, struct page_reply *page, const struct page_request *q)
+{
+	const struct services	*s = &w->app->services;
+	unsigned char		 key[LOCK_KEY];
+	struct lock		 lock;
+	enum error		 er;
+
+	lock_name(key, "report", "");
+	if (lock_take(s->locks, &lock, key, clock_mono_ms() + TURN_MS) != LOCK_MINE)
+		return ERR_BUSY;
+	er = page_make(page, &w->out, &w->app->conf, s->store, q, w->why, sizeof(w->why));
+	lock_release(s->locks, &lock, false);
+	return er;
+}
+
+/* Fewer than the workers, so that one is left for a message. */
+static int
+reports_of(const struct worker *w)
+{
+	const int	 n = w->app->conf.set.threads - 1;
+
+	return n < 1 ? 1 : n < REPORTS ? n : REPORTS;
+}
+
 enum error
 endpoints_report(struct worker *w)
 {
@@ -111,11 +143,15 @@ endpoints_report(struct worker *w)
 	w->entry.verdict = "page";
 	if (!acl_has(w->app->conf.set.report_allow, r->peer))
 		return ERR_ADDRESS;
-	if (atomic_fetch_add(&w->app->reports, 1) < REPORTS)
-		er = page_make(&page, &w->out, &w->app->conf, w->app->services.store, &q, w->why,
-		    sizeof(w->why));
+	if (atomic_fetch_add(&w->app->reports, 1) < reports_of(w))
+		er = make_page(w, &page, &q);
 	(void)atomic_fetch_sub(&w->app->reports, 1);
 	w->entry.detail = w->why;
+	if (er == ERR_BUSY)
+		w->reply = (struct reply){
+			.headers = "Retry-After: 5\r\n",
+			.body = slice_of("another report is being made: try again soon\n"),
+		};
 	if (er == ERR_OK)
 		w->reply = (struct reply){
 			.status = page.status, .type = page.type, .headers = page.headers,

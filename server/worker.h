@@ -38,7 +38,7 @@ struct app {
 	struct gate		*senders;	/* NULL: all workers may send at once */
 	struct gate		*bodies;	/* large ones at once; NULL: a CGI has only one */
 	worker_serve		*serve;		/* answers each request */
-	_Atomic int		 reports;	/* pages of the report that are being made */
+	_Atomic int		 reports;	/* workers that make one or wait for it */
 	_Atomic int64_t		 stop_ms;	/* 0, or the end of transfers: net/http_client.h */
 };
 

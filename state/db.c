@@ -1,7 +1,9 @@
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include <sqlite3.h>
@@ -27,6 +29,9 @@ struct db {
 	size_t			 n;
 	int64_t			 until_ms;	/* wait for others until then; see db_patience() */
 	int64_t			 limit_ms;	/* stop statements then; see db_limit() */
+	char			*spill_dir;	/* see db_spill(); NULL: no files */
+	uint64_t		 room_least;	/* bytes; stop statements when less is free there */
+	bool			 no_room;	/* a statement was stopped for that */
 	enum db_fault		 fault;
 	char			 why[160];
 	db_wal_pages		*watch;
@@ -72,9 +77,14 @@ static enum error
 record_fault(struct db *db, int rc)
 {
 	const char	*text = db->sq != NULL ? sqlite3_errmsg(db->sq) : sqlite3_errstr(rc);
-	size_t		 len = strlen(text);
+	size_t		 len;
 
 	db->fault = fault_of(rc);
+	if ((rc & 0xff) == SQLITE_INTERRUPT && db->no_room) {
+		db->fault = DB_FULL;
+		text = "the question needs more than half of the room that is left on the disk";
+	}
+	len = strlen(text);
 	if (len >= sizeof(db->why))
 		len = sizeof(db->why) - 1;
 	memcpy(db->why, text, len);
@@ -114,6 +124,7 @@ db_close(struct db *db)
 	for (i = 0; i < db->n; i++)
 		(void)sqlite3_finalize(db->st[i].stmt);
 	(void)sqlite3_close(db->sq);
+	free(db->spill_dir);
 	free(db);
 }
 
@@ -274,13 +285,51 @@ db_col_real(const struct db_rows *rows, int col)
 	return sqlite3_column_double(rows->stmt, col);
 }
 
+/* Bytes that are free on the disk of a directory; UINT64_MAX: the system does not tell. */
+static uint64_t
+room_of(const char *dir)
+{
+	struct statvfs	 st;
+
+	return statvfs(dir, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : UINT64_MAX;
+}
+
 /* SQLite calls this now and then while a statement runs.  Not 0: stop it. */
 static int
 is_over_limit(void *arg)
 {
-	const struct db	*db = arg;
+	struct db	*db = arg;
 
-	return db->limit_ms != 0 && clock_mono_ms() >= db->limit_ms;
+	if (db->limit_ms != 0 && clock_mono_ms() >= db->limit_ms)
+		return 1;
+	db->no_room = db->spill_dir != NULL && room_of(db->spill_dir) < db->room_least;
+	return db->no_room;
+}
+
+/* The library has one directory for all connections, and reads it when it opens a file. */
+static void
+set_spill_directory(const char *dir)
+{
+	static pthread_mutex_t	 lock = PTHREAD_MUTEX_INITIALIZER;
+
+	(void)pthread_mutex_lock(&lock);
+	if (sqlite3_temp_directory == NULL)
+		sqlite3_temp_directory = sqlite3_mprintf("%s", dir);
+	(void)pthread_mutex_unlock(&lock);
+}
+
+enum error
+db_spill(struct db *db, const char *dir, int cache_kib)
+{
+	char	 sql[80];
+
+	set_spill_directory(dir);
+	if ((db->spill_dir = strdup(dir)) == NULL)
+		return ERR_NOMEM;
+	db->room_least = room_of(dir) / 2;
+	(void)snprintf(sql, sizeof(sql), "PRAGMA temp_store = FILE; PRAGMA cache_size = -%d",
+	    cache_kib);
+	return db_script(db, sql);
 }
 
 void

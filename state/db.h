@@ -35,6 +35,13 @@ enum error	 db_open(struct db **db, const char *file, enum db_mode mode);
 void		 db_close(struct db *db);
 
 /*
+ * For questions about many rows: what they sort and gather goes to files when it is more than
+ * cache_kib.  The files are in dir, which is that of the first call, and have no name.  A statement
+ * fails (DB_FULL) that leaves less than half of the room that was free on the disk.
+ */
+enum error	 db_spill(struct db *db, const char *dir, int cache_kib);
+
+/*
  * From here on, calls wait until until_ms (monotonic; 0: they do not wait) for other connections
  * that hold the database.  Earlier failures are forgotten: db_fault() is DB_FINE.
  */

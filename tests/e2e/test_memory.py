@@ -1,7 +1,12 @@
 """What strangers and large questions cost: the memory of the process while it answers, and after."""
 
 import json
+import os
+import signal
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +16,9 @@ import qt as qt_side
 import wechat
 from program import until
 from wechat import PLAIN, SAFE
+
+sys.path.append(str(program.TOP / "tests/models"))
+import bench  # noqa: E402
 
 POSTS, AT_ONCE = 256, 64
 LARGE = 395_000                     # just below what the collector takes
@@ -141,3 +149,77 @@ def test_large_messages_of_an_account_leave_nothing(make_pool, qt):
     if MEASURED:
         until(lambda: pool.status("VmRSS") - before < 2 * REST_KIB, "the memory is given back")
     pool.check()
+
+
+# The report.
+
+EVENTS = 20_000 if program.SAN else 200_000
+MONTH = "from=2024-03-01&to=2024-03-31"
+
+
+@pytest.fixture
+def full(make_pool, home, qt):
+    """A pool whose store has so many events of one month."""
+    pool = make_pool()
+    warm(pool)
+    # The first page makes the tables.
+    assert page(pool).status == 200
+    bench.fill(home.state / "qtoa.db", EVENTS, 1)
+    return pool
+
+
+def page(pool, name="", kind=""):
+    path = "/qtoa/-/report" + (f"/{name}{kind}" if name else "")
+    with pool.connect(60) as c:
+        return c.send(fcgi.request(fcgi.cgi("GET", path, MONTH, REMOTE_ADDR="127.0.0.1"))).answer()
+
+
+def test_a_report_over_everything(full):
+    before = full.status("VmRSS")
+    for name in ("", "event", "retention", "lifecycle", "funnel", "audience"):
+        answer = page(full, name)
+        assert answer.status == 200 and len(answer.body) > 10000, name
+    if MEASURED:
+        assert full.status("VmHWM") - before < 48 << 10
+        until(lambda: full.status("VmRSS") - before < REST_KIB, "the memory is given back")
+    assert not [f.name for f in full.home.state.iterdir() if f.name.startswith("etilqs")]
+    full.check()
+
+
+def holds_a_lock(pool):
+    """True: it has locked a byte of qtoa.lock, which are far behind those that SQLite locks."""
+    for line in Path("/proc/locks").read_text().splitlines():
+        kind, _, how, pid, _, first, _ = line.split()[-7:]
+        if (kind, how, pid) == ("POSIX", "WRITE", str(pool.proc.pid)) and int(first) > 1 << 32:
+            return True
+    return False
+
+
+def stop_within_a_report(pool, answers):
+    """Stops the process while it makes a page."""
+    asked = threading.Thread(target=lambda: answers.append(page(pool).status))
+    asked.start()
+    while asked.is_alive():
+        if holds_a_lock(pool):
+            os.kill(pool.proc.pid, signal.SIGSTOP)
+            return asked
+    asked.join()
+    return None
+
+
+def test_one_report_at_a_time(full, make_pool, qt):
+    """Another process has to wait, and says so; its other workers do what they are there for."""
+    answers, other = [], make_pool()
+    asked = until(lambda: stop_within_a_report(full, answers), "a report is being made")
+    try:
+        crowd = ThreadPoolExecutor(8)
+        busy = [crowd.submit(page, other) for _ in range(8)]
+        assert other.push(SAFE, wechat.push(SAFE)).body == b"success"
+        for b in busy:
+            answer = b.result()
+            assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+            assert b"try again" in answer.body
+    finally:
+        os.kill(full.proc.pid, signal.SIGCONT)
+    asked.join()
+    assert answers[-1] == 200 and page(other).status == 200

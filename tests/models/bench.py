@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-from conftest import Store
 from gen import (FOLLOW, LOCATION, MENU, MESSAGE, SCAN, SUBSCRIPTION, TEMPLATE, UNFOLLOW, seconds)
 
 TYPES = ("text", "text", "text", "image", "voice")
@@ -103,6 +102,7 @@ def fill(file, count, months):
 
 def forget(store, days):
     """All but the last so many days go, from a copy."""
+    from conftest import Store
     copy = store.with_suffix(".copy")
     subprocess.run(["rm", "-rf", str(copy)], check=True)
     subprocess.run(["cp", "-r", str(store), str(copy)], check=True)
@@ -123,6 +123,7 @@ def forget(store, days):
 
 
 def main(where, count=1_000_000, months=1):
+    from conftest import Store
     store = Path(where) / f"bench-{count}-{months}"
     if not store.exists():
         new = store.with_suffix(".new")

@@ -455,6 +455,31 @@ the_log(void **state)
 	db_close(db);
 }
 
+/* What a question gathers goes to files without a name, and the answer is the same. */
+static void
+spills(void **state)
+{
+	static const char	 many[] = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+				    "WHERE i < 20000) SELECT count(*) FROM (SELECT DISTINCT "
+				    "printf('%0500d', i * 7919 % 20011) AS t FROM n ORDER BY t)";
+	const char	*dir = state_new();
+	struct db	*db = open_db(dir, "db");
+	int64_t		 n = 0, temp = 0;
+
+	(void)state;
+	check_err("spill", db_spill(db, dir, 64), ERR_OK);
+	db_limit(db, clock_mono_ms() + PATIENCE_MS);
+	check_err("many", db_number(db, &n, many, DB_NO_VALUES), ERR_OK);
+	check_int("rows", n, 20000);
+	check_err("where", db_number(db, &temp, "PRAGMA temp_store", DB_NO_VALUES), ERR_OK);
+	check_int("in files", temp, 1);
+	db_close(db);
+	db = open_db(dir, "db2");
+	check_err("another", db_spill(db, "/nowhere", 64), ERR_OK);
+	check_err("as before", db_number(db, &n, many, DB_NO_VALUES), ERR_OK);
+	db_close(db);
+}
+
 int
 main(void)
 {
@@ -462,7 +487,7 @@ main(void)
 		TEST(values), TEST(made_values), TEST(made_sql), TEST(numbers_and_rows),
 		TEST(what_is_wrong),
 		TEST(many_statements), TEST(others_hold_it), TEST(damage), TEST(full),
-		TEST(cannot_open), TEST(the_log),
+		TEST(cannot_open), TEST(the_log), TEST(spills),
 	};
 
 	return RUN("db", tests);
