@@ -48,7 +48,7 @@ struct maintenance {
 	pthread_t		 thread;
 	struct store_watch	*watch;		/* of the flag; NULL: the system has none */
 	int64_t			 used_ms;	/* when the last request or call came */
-	int64_t			 trim_ms;	/* memory may be given back again then */
+	int64_t			 trimmed_ms;	/* when memory was given back */
 	bool			 started;
 	_Atomic bool		 stopping;
 	_Atomic bool		 used;		/* a request was served since the last look */
@@ -244,6 +244,16 @@ sleep_ms_of(struct maintenance *m, int64_t ms)
 	return left_ms <= 0 ? TURN_MS : left_ms < ms ? left_ms : ms;
 }
 
+/* Gives memory back before the thread sleeps, if something was done since the last time. */
+static void
+give_back(struct maintenance *m)
+{
+	if (m->trimmed_ms >= m->used_ms)
+		return;
+	heap_trim();
+	m->trimmed_ms = clock_mono_ms();
+}
+
 /* The pause before the next turn, up to ms. */
 static int64_t
 pause_ms_of(struct maintenance *m, int64_t ms)
@@ -258,6 +268,7 @@ pause_ms_of(struct maintenance *m, int64_t ms)
 	if (awake_ms < COUNTS_MS && ms > COUNTS_MS - awake_ms)
 		ms = COUNTS_MS - awake_ms;
 	ms = sleep_ms_of(m, ms);
+	give_back(m);
 	/* A request may have come meanwhile; one that comes later wakes the thread. */
 	atomic_store(&m->asleep, true);
 	return atomic_load(&m->used) ? TURN_MS : ms;
@@ -272,15 +283,15 @@ take_turn(struct maintenance *m, int64_t ms)
 		m->used_ms = clock_mono_ms();
 }
 
-/* True: memory is to be given back, but not yet. */
+/* Gives back what large requests have left.  True: it is too soon for that. */
 static bool
 trim_heap(struct maintenance *m)
 {
-	if (!atomic_load(&m->large) || clock_mono_ms() < m->trim_ms)
+	if (!atomic_load(&m->large) || clock_mono_ms() < m->trimmed_ms + TRIM_MS)
 		return atomic_load(&m->large);
 	atomic_store(&m->large, false);
 	heap_trim();
-	m->trim_ms = clock_mono_ms() + TRIM_MS;
+	m->trimmed_ms = clock_mono_ms();
 	return false;
 }
 
@@ -301,6 +312,7 @@ run_maintenance(void *arg)
 		recover = false;
 		if (clock_mono_ms() >= sweep_ms) {
 			lower_flag(s);
+			maintenance_trim(m);
 			sweep_ms = clock_mono_ms() +
 			    (sweep_some_rows(&m->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
 		}
