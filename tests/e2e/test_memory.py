@@ -137,6 +137,18 @@ def test_the_forwarder_takes_no_large_body(make_pool, qt, path):
     small_again(pool, before)
 
 
+@pytest.mark.parametrize("headers", (
+    {f"HTTP_X_{i}": "x" * 50 for i in range(2000)}, {"HTTP_COOKIE": "x" * 200_000},
+    {"QUERY_STRING": "&".join(["a=b"] * 50_000)}), ids=("many", "long", "parameters"))
+def test_many_headers_leave_nothing(make_pool, qt, headers):
+    """Web servers have limits for them; the program has to hold what they let through."""
+    pool = make_pool()
+    before = warm(pool)
+    assert post_all(pool, fcgi.request({**fcgi.cgi("POST", "/qtoa/safe", length=2), **headers},
+                                       b"{}")) <= {400, 403, 503}
+    small_again(pool, before)
+
+
 def test_large_messages_of_an_account_leave_nothing(make_pool, qt):
     """WeChat's own, as large as they may be: forwarded, and then forgotten."""
     pool = make_pool()
@@ -153,18 +165,16 @@ def test_large_messages_of_an_account_leave_nothing(make_pool, qt):
 
 # The report.
 
-EVENTS = 20_000 if program.SAN else 200_000
+EVENTS = 20_000 if program.SAN else 200_000     # enough to fill what a question may keep
+SOME = 30_000
 MONTH = "from=2024-03-01&to=2024-03-31"
 
 
-@pytest.fixture
-def full(make_pool, home, qt):
-    """A pool whose store has so many events of one month."""
-    pool = make_pool()
+def with_events(pool, count):
+    """Its store has so many events of one month."""
     warm(pool)
-    # The first page makes the tables.
-    assert page(pool).status == 200
-    bench.fill(home.state / "qtoa.db", EVENTS, 1)
+    assert page(pool).status == 200     # the first page makes the tables
+    bench.fill(pool.home.state / "qtoa.db", count, 1)
     return pool
 
 
@@ -174,7 +184,8 @@ def page(pool, name="", kind=""):
         return c.send(fcgi.request(fcgi.cgi("GET", path, MONTH, REMOTE_ADDR="127.0.0.1"))).answer()
 
 
-def test_a_report_over_everything(full):
+def test_a_report_over_everything(make_pool, qt):
+    full = with_events(make_pool(), EVENTS)
     before = full.status("VmRSS")
     for name in ("", "event", "retention", "lifecycle", "funnel", "audience"):
         answer = page(full, name)
@@ -207,9 +218,9 @@ def stop_within_a_report(pool, answers):
     return None
 
 
-def test_one_report_at_a_time(full, make_pool, qt):
+def test_one_report_at_a_time(make_pool, qt):
     """Another process has to wait, and says so; its other workers do what they are there for."""
-    answers, other = [], make_pool()
+    full, other, answers = with_events(make_pool(), SOME), make_pool(), []
     asked = until(lambda: stop_within_a_report(full, answers), "a report is being made")
     try:
         crowd = ThreadPoolExecutor(8)
