@@ -65,17 +65,11 @@ log_collected(struct worker *w)
 	}
 }
 
-/* An envelope has WeChat's body as a JSON string, where a byte may become six. */
-size_t
-endpoints_collect_max(const struct settings *set)
-{
-	return (size_t)set->body_max * 6 + 4096;
-}
-
 enum error
 endpoints_collect(struct worker *w)
 {
-	const size_t	 max = endpoints_collect_max(&w->app->conf.set);
+	/* An envelope has WeChat's body as a JSON string, where a byte may become six. */
+	const size_t	 max = (size_t)w->app->conf.set.body_max * 6 + 4096;
 	const int64_t	 deadline_ms = worker_deadline(w);
 	enum error	 er;
 	bool		 entered;

@@ -16,9 +16,6 @@
  */
 enum error	endpoints_check_docroot(struct worker *w);
 
-/* The largest body that the collector takes, bytes. */
-size_t		endpoints_collect_max(const struct settings *set);
-
 /* Takes a message in QT's place: collector/collect.h. */
 enum error	endpoints_collect(struct worker *w);
 

@@ -7,18 +7,24 @@
 struct gate {
 	pthread_mutex_t	 lock;
 	pthread_cond_t	 left;		/* a thread has left */
-	int		 room;		/* how many more may enter */
+	size_t		 all, room;	/* what there is, and what is left of it */
 };
 
+static size_t
+share_of(const struct gate *g, size_t n)
+{
+	return n < g->all ? n : g->all;
+}
+
 struct gate *
-gate_new(int n)
+gate_new(size_t room)
 {
 	struct gate		*g;
 	pthread_condattr_t	 attr;
 
 	if ((g = calloc(1, sizeof(*g))) == NULL)
 		return NULL;
-	g->room = n;
+	g->all = g->room = room;
 	(void)pthread_mutex_init(&g->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -38,7 +44,7 @@ gate_free(struct gate *g)
 }
 
 bool
-gate_enter(struct gate *g, int64_t until_ms)
+gate_enter(struct gate *g, size_t n, int64_t until_ms)
 {
 	struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
 	bool		 entered;
@@ -46,22 +52,22 @@ gate_enter(struct gate *g, int64_t until_ms)
 	if (g == NULL)
 		return true;
 	(void)pthread_mutex_lock(&g->lock);
-	while (g->room == 0 && until_ms > 0 &&
+	while (g->room < share_of(g, n) && until_ms > 0 &&
 	    pthread_cond_timedwait(&g->left, &g->lock, &until) == 0)
 		;
-	if ((entered = g->room > 0))
-		g->room--;
+	if ((entered = g->room >= share_of(g, n)))
+		g->room -= share_of(g, n);
 	(void)pthread_mutex_unlock(&g->lock);
 	return entered;
 }
 
 void
-gate_leave(struct gate *g)
+gate_leave(struct gate *g, size_t n)
 {
 	if (g == NULL)
 		return;
 	(void)pthread_mutex_lock(&g->lock);
-	g->room++;
-	(void)pthread_cond_signal(&g->left);
+	g->room += share_of(g, n);
+	(void)pthread_cond_broadcast(&g->left);	/* what waits may need less than others */
 	(void)pthread_mutex_unlock(&g->lock);
 }

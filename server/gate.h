@@ -1,23 +1,25 @@
 /*
- * gate.h: lets some threads at once do what only so many may do, and the others wait.
+ * gate.h: shares out what there is only so much of, and lets the others wait.
  */
 #ifndef SERVER_GATE_H
 #define SERVER_GATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct gate;
 
-/* n: how many may be inside.  NULL: no memory. */
-struct gate	*gate_new(int n);
+/* room: threads, bytes, or whatever is shared out.  NULL: no memory. */
+struct gate	*gate_new(size_t room);
 void		 gate_free(struct gate *g);
 
 /*
- * Waits until fewer than n are inside, or until until_ms (monotonic).  True: call gate_leave() in
- * the end.  False: the time is over.  g NULL: there is no limit, and true at once.
+ * Waits until there is room for n, or until until_ms (monotonic).  If n is more than the room there
+ * ever is, it waits until nobody else is inside.  True: call gate_leave() with the same n in the
+ * end.  False: the time is over.  g NULL: there is no limit, and true at once.
  */
-bool		 gate_enter(struct gate *g, int64_t until_ms);
-void		 gate_leave(struct gate *g);
+bool		 gate_enter(struct gate *g, size_t n, int64_t until_ms);
+void		 gate_leave(struct gate *g, size_t n);
 
 #endif

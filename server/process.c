@@ -12,7 +12,6 @@
 #include "core/log_target.h"
 #include "forwarder/drain.h"
 #include "server/descriptors.h"
-#include "server/endpoints.h"
 #include "server/gate.h"
 #include "server/heap.h"
 #include "server/process.h"
@@ -172,18 +171,9 @@ share_descriptors(struct app *app, struct thread_pool_app *pool)
 	log_msg(LEVEL_WARNING, "start", "of %d open files, the limit, %d workers can send to QT "
 	    "at once and not %d; raise the limit or lower settings.threads", limit, p.senders,
 	    set->threads);
-	app->senders = gate_new(p.senders);
+	app->senders = gate_new((size_t)p.senders);
 	set->threads = p.senders;
 	set->drain_parallel = p.drain;
-}
-
-/* Of bodies that are larger than a push, only some may be in memory at once. */
-static void
-share_memory(struct app *app)
-{
-	const size_t	 n = BODIES / endpoints_collect_max(&app->conf.set);
-
-	app->bodies = gate_new(n < 1 ? 1 : (int)n);
 }
 
 static void
@@ -241,10 +231,9 @@ process_run_fcgi(worker_serve *serve)
 	heap_init();
 	thread_pool_hold_signals();
 	start_app(&app, STORE_SERVER);
-	if (app.usable) {
+	if (app.usable)
 		share_descriptors(&app, &pool);
-		share_memory(&app);
-	}
+	app.bodies = gate_new(BODIES);
 	app.usable = app.usable && open_handles(&app, STORE_SERVER);
 	forget_environment();
 	start_maintenance(&app);

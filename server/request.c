@@ -33,7 +33,7 @@ struct request_io {
 	struct slice	 script, file;	/* SCRIPT_NAME, SCRIPT_FILENAME */
 	struct buf	 answer;	/* CGI: kept until the request is finished */
 	struct gate	*bodies;
-	bool		 large;		/* the body has passed the gate */
+	size_t		 large;		/* bytes for which the body has passed it; 0: it has not */
 	FCGX_Request	 fcgi;
 };
 
@@ -314,25 +314,27 @@ read_fcgi_bytes(struct request *r, char *to, size_t room)
 	return 1 + FCGX_GetStr(to + 1, (int)have, in);
 }
 
-/* Lets a body become large.  ERR_BUSY: too many others are. */
+/* Lets a body become large, up to max bytes.  ERR_BUSY: too many others are. */
 static enum error
-admit_body(struct request *r, int64_t deadline_ms)
+admit_body(struct request *r, size_t max, int64_t deadline_ms)
 {
 	const int64_t	 until_ms = clock_mono_ms() + LARGE_MS;
 
-	if (r->body.len > LARGE && !r->io->large)
-		r->io->large = gate_enter(r->io->bodies,
-		    until_ms < deadline_ms ? until_ms : deadline_ms);
-	return r->body.len <= LARGE || r->io->large ? ERR_OK : ERR_BUSY;
+	if (r->body.len <= LARGE || r->io->large != 0)
+		return ERR_OK;
+	if (!gate_enter(r->io->bodies, max, until_ms < deadline_ms ? until_ms : deadline_ms))
+		return ERR_BUSY;
+	r->io->large = max;
+	return ERR_OK;
 }
 
 void
 request_drop_body(struct request *r)
 {
 	buf_reset(&r->body);
-	if (r->io->large)
-		gate_leave(r->io->bodies);
-	r->io->large = false;
+	if (r->io->large != 0)
+		gate_leave(r->io->bodies, r->io->large);
+	r->io->large = 0;
 }
 
 /* Reads up to max + 1 bytes, so that the caller sees a body that is too long. */
@@ -349,7 +351,7 @@ receive_body(struct request *r, size_t max, int64_t deadline_ms)
 		if ((left_ms = deadline_ms - clock_mono_ms()) <= 0)
 			return ERR_LATE;
 		room = max + 1 - b->len < READ_STEP ? max + 1 - b->len : READ_STEP;
-		if ((er = admit_body(r, deadline_ms)) != ERR_OK ||
+		if ((er = admit_body(r, max, deadline_ms)) != ERR_OK ||
 		    (er = buf_reserve(b, room)) != ERR_OK)
 			return er;
 		n = r->io->is_fcgi ? read_fcgi_bytes(r, b->p + b->len, room) :

@@ -46,8 +46,8 @@ struct reply {
 };
 
 /*
- * io_ms: how long the web server may be silent within a request.  bodies: the gate for large
- * bodies; NULL: there is no limit.  NULL: no memory.
+ * io_ms: how long the web server may be silent within a request.  bodies: the gate for the bytes of
+ * large bodies; NULL: there is no limit.  NULL: no memory.
  */
 struct request	*request_new(int io_ms, struct gate *bodies);
 void		 request_free(struct request *r);

@@ -95,7 +95,7 @@ worker_need_signer(struct worker *w)
 bool
 worker_enter_network(struct worker *w)
 {
-	return gate_enter(w->app->senders, worker_deadline(w) -
+	return gate_enter(w->app->senders, 1, worker_deadline(w) -
 	    w->app->conf.set.forward_ms);
 }
 
@@ -103,7 +103,7 @@ void
 worker_leave_network(struct worker *w, bool entered)
 {
 	if (entered)
-		gate_leave(w->app->senders);
+		gate_leave(w->app->senders, 1);
 }
 
 int64_t

@@ -36,7 +36,7 @@ struct app {
 	struct unionid		*unionid;	/* NULL: the collector is off */
 	struct maintenance	*maintenance;	/* NULL: a CGI, which has no such thread */
 	struct gate		*senders;	/* NULL: all workers may send at once */
-	struct gate		*bodies;	/* large ones at once; NULL: a CGI has only one */
+	struct gate		*bodies;	/* for bytes of large ones; NULL: no limit */
 	worker_serve		*serve;		/* answers each request */
 	_Atomic int		 reports;	/* workers that make one or wait for it */
 	_Atomic int64_t		 stop_ms;	/* 0, or the end of transfers: net/http_client.h */
