@@ -307,9 +307,31 @@ queue_drop(struct db *db, int64_t id, int64_t *n)
 	    "AND id = ?", DB_VALUES(db_i(id)));
 }
 
+/*
+ * True: bytes that no message has.  Damage leaves no other trace in the middle of a body: SQLite
+ * keeps no sums over its pages.
+ */
+static bool
+is_garbled(struct slice body)
+{
+	enum { ODD_MAX = 8 };	/* control characters that a message may have */
+	size_t	 i;
+	int	 odd = 0;
+
+	for (i = 0; i < body.len && odd <= ODD_MAX; i++)
+		if (body.p[i] == '\0')
+			return true;
+		else
+			odd += (unsigned char)body.p[i] < 0x20 && body.p[i] != '\n' &&
+			    body.p[i] != '\r' && body.p[i] != '\t';
+	return odd > ODD_MAX;
+}
+
+/* A message whose body is garbled is not sent by itself: a person can look at it. */
 static enum error
 recover_message(struct db *db, const struct db_rows *row, int64_t *copied)
 {
+	const bool	 garbled = is_garbled(db_col(row, 10));
 	int64_t		 new = 0;
 	enum error	 er;
 
@@ -317,9 +339,10 @@ recover_message(struct db *db, const struct db_rows *row, int64_t *copied)
 	    "state, attempts, next, outcome, query, body) VALUES (?, CAST(? AS TEXT), "
 	    "CAST(? AS TEXT), ?, CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, ?)",
 	    DB_VALUES(db_b(db_col(row, 1)), db_b(db_col(row, 2)), db_b(db_col(row, 3)),
-	    db_i(db_col_int(row, 4)), db_b(db_col(row, 5)), db_i(db_col_int(row, 6)),
-	    db_i(db_col_int(row, 7)), db_b(db_col(row, 8)), db_b(db_col(row, 9)),
-	    db_b(db_col(row, 10))));
+	    db_i(db_col_int(row, 4)), garbled ? db_s("dead") : db_b(db_col(row, 5)),
+	    db_i(db_col_int(row, 6)), db_i(db_col_int(row, 7)),
+	    garbled ? db_s("damaged on the disk") : db_b(db_col(row, 8)),
+	    db_b(db_col(row, 9)), db_b(db_col(row, 10))));
 	*copied += new;
 	return er;
 }

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "state/rebuild.h"
 #include "state/recover.h"
 
 enum {
@@ -74,35 +75,72 @@ recover_rows(struct store *s, struct db *from, const struct recover_source *sour
 	return er;
 }
 
+static const char	 damaged[] = "qtoa.db.damaged-", newer[] = "qtoa.db.newer-";
+
+static bool
+has_beginning(const char *name, const char *begin)
+{
+	return strncmp(name, begin, strlen(begin)) == 0;
+}
+
+/*
+ * Opens a database in quarantine for reading.  A damaged one is read page by page, and what was
+ * read is opened.  *lost: how many waiting messages could not be read.
+ */
+static enum error
+open_quarantine(struct db **db, int64_t *lost, const char *dir, const char *file, const char *path)
+{
+	enum error	 er;
+
+	*lost = 0;
+	if (has_beginning(file, damaged))
+		return rebuild_run(db, lost, path, dir);
+	/* With this, SQLite reads a schema that is damaged in part. */
+	if ((er = db_open(db, path, DB_READ_ONLY)) == ERR_OK)
+		(void)db_script(*db, "PRAGMA writable_schema = ON");
+	return er;
+}
+
+/* Renames a database whose rows are taken over, and says what they were. */
+static void
+end_quarantine(const char *path, const struct recover_source *const sources[RECOVER_SOURCES],
+    const int64_t copied[RECOVER_SOURCES], int64_t lost)
+{
+	char	 to[1420], some[64] = "", *kind;
+
+	(void)snprintf(to, sizeof(to), "%s", path);
+	kind = strrchr(to, '.');
+	(void)snprintf(kind, sizeof(to) - (size_t)(kind - to), ".rescued-%s",
+	    strrchr(path, '-') + 1);
+	(void)db_rename(path, to);
+	if (lost != 0)
+		(void)snprintf(some, sizeof(some), "; %lld %s could not be read", (long long)lost,
+		    sources[0]->what);
+	log_msg(lost != 0 ? LEVEL_WARNING : LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s are "
+	    "taken over%s; the file is now called %s", path, (long long)copied[0],
+	    sources[0]->what, (long long)copied[1], sources[1]->what, some, to);
+}
+
 /* Takes the rows of a database in quarantine over, and then renames it. */
 static bool
 recover_file(struct store *s, const char *dir, const char *file,
     const struct recover_source *const sources[RECOVER_SOURCES])
 {
-	int64_t		 copied[RECOVER_SOURCES];
-	char		 from[1400], to[1420], *kind;
+	int64_t		 copied[RECOVER_SOURCES], lost;
+	char		 path[1400];
 	struct db	*db;
 	enum error	 er;
 	size_t		 i;
 
-	(void)snprintf(from, sizeof(from), "%s/%s", dir, file);
-	/* With this, SQLite reads a schema that is damaged in part. */
-	if ((er = db_open(&db, from, DB_READ_ONLY)) == ERR_OK)
-		(void)db_script(db, "PRAGMA writable_schema = ON");
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, file);
+	er = open_quarantine(&db, &lost, dir, file, path);
 	for (i = 0; i < RECOVER_SOURCES && er == ERR_OK; i++)
 		er = recover_rows(s, db, sources[i], &copied[i]);
 	db_close(db);
 	if (er != ERR_OK)
 		return false;
 	store_raise(s);
-	(void)snprintf(to, sizeof(to), "%s", from);
-	kind = strrchr(to, '.');
-	(void)snprintf(kind, sizeof(to) - (size_t)(kind - to), ".rescued-%s",
-	    strrchr(from, '-') + 1);
-	(void)db_rename(from, to);
-	log_msg(LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s are taken over; the file is now "
-	    "called %s", from, (long long)copied[0], sources[0]->what, (long long)copied[1],
-	    sources[1]->what, to);
+	end_quarantine(path, sources, copied, lost);
 	return true;
 }
 
@@ -112,7 +150,6 @@ recover_file(struct store *s, const char *dir, const char *file,
 static bool
 find_quarantine(const char *dir, char *name, size_t size)
 {
-	static const char	 damaged[] = "qtoa.db.damaged-", newer[] = "qtoa.db.newer-";
 	struct dirent		*e;
 	bool			 found = false;
 	DIR			*d;
@@ -120,8 +157,7 @@ find_quarantine(const char *dir, char *name, size_t size)
 	if ((d = opendir(dir)) == NULL)
 		return false;
 	while (!found && (e = readdir(d)) != NULL)
-		if ((strncmp(e->d_name, damaged, sizeof(damaged) - 1) == 0 ||
-		    strncmp(e->d_name, newer, sizeof(newer) - 1) == 0) &&
+		if ((has_beginning(e->d_name, damaged) || has_beginning(e->d_name, newer)) &&
 		    !db_is_beside(e->d_name)) {
 			(void)snprintf(name, size, "%s", e->d_name);
 			found = true;

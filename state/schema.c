@@ -227,6 +227,23 @@ schema_look(struct db *db, int64_t *version, int64_t *ours)
 	return *version > VERSION ? SCHEMA_NEWER : SCHEMA_READY;
 }
 
+bool
+schema_is_broken(struct db *db)
+{
+	enum { TABLES = 10 };	/* that are named here */
+	int64_t	 application = 0, version = 0, tables = 0, found = 0, newest = 0;
+
+	if (read_marks(db, &application, &version, &tables) != ERR_OK || db_number(db, &found,
+	    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('message', "
+	    "'endpoint', 'stopped', 'account', 'device', 'event', 'unionid', 'token', 'handed', "
+	    "'past')", DB_NO_VALUES) != ERR_OK || db_number(db, &newest, "SELECT count(*) "
+	    "FROM pragma_table_info('message') WHERE name = 'unread'", DB_NO_VALUES) != ERR_OK)
+		return false;
+	if (application != APPLICATION)		/* another program's have none of these */
+		return found == TABLES;
+	return version < VERSION ? newest != 0 : version == VERSION && found != TABLES;
+}
+
 /* Runs in a transaction: if two processes migrate a file, the second one finds it done. */
 static enum schema_state
 migrate_if_older(struct db *db)

@@ -7,6 +7,8 @@
 #ifndef STATE_SCHEMA_H
 #define STATE_SCHEMA_H
 
+#include <stdbool.h>
+
 #include "state/db.h"
 
 enum schema_state {
@@ -21,6 +23,12 @@ enum schema_state {
  * which schema_prepare() would migrate from *version to *ours.
  */
 enum schema_state	 schema_look(struct db *db, int64_t *version, int64_t *ours);
+
+/*
+ * True: the file is this program's, but its marks and its tables do not agree, as damage leaves
+ * them.  False also if it cannot be read.
+ */
+bool			 schema_is_broken(struct db *db);
 
 /* Makes the tables in an empty file, or migrates those of an older one. */
 enum schema_state	 schema_prepare(struct db *db);

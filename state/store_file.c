@@ -17,6 +17,7 @@
 #include "state/schema.h"
 #include "state/state_file.h"
 #include "state/store_file.h"
+#include "state/wal_guard.h"
 
 enum {
 	REOPEN_MS = 100,	/* between two tries to open a file that cannot be opened */
@@ -41,6 +42,7 @@ struct store_file {
 	int64_t			 looked_ms;	/* when has_moved() was called; 0: call it again */
 	bool			 is_network_logged;
 	bool			 has_quarantine;
+	bool			 is_wal_guarded;
 	char			 why[1240];
 
 	enum store_need		 need;		/* of the current use */
@@ -213,7 +215,10 @@ open_file(struct store_file *f, int64_t until_ms)
 	case SCHEMA_READY:
 		break;
 	case SCHEMA_FOREIGN:
-		quarantine_file(f, "foreign", "another program's database");
+		if (schema_is_broken(f->db))
+			quarantine_file(f, "damaged", "its mark is not this program's");
+		else
+			quarantine_file(f, "foreign", "another program's database");
 		return ERR_STORE;
 	case SCHEMA_NEWER:
 		quarantine_file(f, "newer", "a later qtoa's database");
@@ -248,6 +253,10 @@ handle_fault(struct store_file *f)
 	case DB_FULL:
 		break;
 	case DB_TROUBLE:
+		if (schema_is_broken(f->db)) {
+			quarantine_file(f, "damaged", why);
+			break;
+		}
 		close_file(f);
 		/*
 		 * All connections of a process share the WAL's index.  If one of them could open it
@@ -283,6 +292,10 @@ reopen_file(struct store_file *f, int64_t until_ms)
 	bool		 busy;
 	int		 tries;
 
+	/* A server begins once; a brief process has no time to read the WAL. */
+	if (f->life == STORE_SERVER && !f->is_wal_guarded && wal_guard_run(f->file))
+		f->has_quarantine = true;
+	f->is_wal_guarded = true;
 	for (tries = 0; tries < 2; tries += !busy) {
 		if (!make_file(f)) {
 			f->reopen_ms = clock_mono_ms() + REOPEN_MS;

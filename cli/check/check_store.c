@@ -13,6 +13,7 @@
 #include "state/db.h"
 #include "state/queue.h"
 #include "state/schema.h"
+#include "state/wal_guard.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -219,6 +220,13 @@ check_version(struct store_check *l, struct db *db)
 		add_db_fault(l, db);
 		return false;
 	case SCHEMA_FOREIGN:
+		if (schema_is_broken(db)) {
+			check_result_add(l->r, CHECK_FAILED, "store", "%s is damaged: it does not "
+			    "say that it is qtoa's; at the next message qtoa quarantines it and "
+			    "recovers what can be read\ncheck the disk, then run: qtoa drain",
+			    l->file);
+			return false;
+		}
 		check_result_add(l->r, CHECK_FAILED, "store", "%s is another program's database: "
 		    "qtoa quarantines it at the next message\ngive settings.state_dir a directory "
 		    "of its own", l->file);
@@ -364,6 +372,11 @@ check_database(struct check_results *r, const struct conf *c)
 		    "creates it", file);
 		return true;
 	}
+	/* This closes the file again, and SQLite has not opened it yet. */
+	if (wal_guard_is_damaged(file))
+		check_result_add(r, CHECK_WARNING, "store", "%s-wal is damaged, and SQLite reads "
+		    "it only up to the damage\nrestart qtoa: that takes over the messages behind "
+		    "it; and check the disk", file);
 	if (!read_database(&l))
 		return false;
 	add_queue_results(&l, c->set.late_s);

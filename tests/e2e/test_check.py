@@ -418,14 +418,20 @@ def change(sql):
     return spoil
 
 
+def foreign(host, file):
+    host.change("DROP TABLE past")
+    host.change("PRAGMA application_id = 7")
+
+
 STORES = {
     "no database": (spoil_head, "failed", "file is not a database", "run: qtoa drain"),
     "damaged": (spoil_pages, "failed", "damaged", "run: qtoa drain"),
     "damaged index": (spoil_index, "failed", "is damaged: ", "run: qtoa drain"),
     "newer": (change("PRAGMA user_version = 1000"), "failed", "is of a newer qtoa, version 1000",
               "install the newer qtoa again"),
-    "foreign": (change("PRAGMA application_id = 7"), "failed", "is another program's database",
-                "a directory of its own"),
+    "marked": (change("PRAGMA application_id = 7"), "failed", "is damaged: it does not say",
+               "run: qtoa drain"),
+    "foreign": (foreign, "failed", "is another program's database", "a directory of its own"),
 }
 
 
@@ -444,6 +450,25 @@ def test_store(host, spoil, state, text, remedy):
     host.check("--offline").only(state, "store", text, remedy)
     after = files(host)
     assert {n: c for n, c in after.items() if c} == {n: c for n, c in before.items() if c}
+
+
+def test_a_damaged_log(host):
+    """Something is behind the damage; SQLite does not see it."""
+    file = host.make_store()
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        for n in range(20):
+            db.execute(f"CREATE TABLE other_{n} (a)")
+            db.commit()
+        log = file.with_name("qtoa.db-wal")
+        was = log.read_bytes()
+        file_was = file.read_bytes()
+    file.write_bytes(file_was)
+    log.write_bytes(was[:len(was) // 2] + b"x" * 2000 + was[len(was) // 2 + 2000:])
+    file.with_name("qtoa.db-shm").unlink(missing_ok=True)
+    for path in (file, log):
+        host.home.give(path)
+    host.check("--offline").one("warning", "store", "qtoa.db-wal is damaged", "restart qtoa")
 
 
 def test_an_older_store(host):

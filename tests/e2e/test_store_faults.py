@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import random
+import re
 import resource
 import sqlite3
 import statistics
@@ -273,6 +274,53 @@ def test_a_file_that_is_no_good(stopped, name):
     assert len(j.lost) <= may_lose
     new = rig.sent[WAITED:]
     assert not [m for m, _ in j.lost + j.twice if m in new]
+
+
+PAGES = {   # which bytes are damaged, and how many messages may be beyond help
+    "header": (lambda size: (0, 100), 0),
+    "first": (lambda size: (0, 20000), 40),
+    "middle": (lambda size: (size // 2, 20000), 40),
+    "end": (lambda size: (size - 20000, 20000), 40),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_by_page(stopped, name):
+    """20 kB of garbage cost what is in them, not what is behind; and the log has the numbers."""
+    rig = stopped
+    with_backlog(rig, 150)
+    where, may_lose = PAGES[name]
+    at, n = where(rig.db.stat().st_size)
+    with open(rig.db, "r+b") as f:
+        f.seek(at)
+        f.write(os.urandom(n))
+    rig.restart()
+    rig.queued(5)
+    j = rig.settled()
+    print(name, "lost", len(j.lost))
+    assert len(j.lost) <= may_lose and not j.twice
+    if [*rig.home.state.glob("qtoa.db.rescued-*")]:
+        (line,) = [s for s in rig.log.text().splitlines() if "events are taken over" in s]
+        # Of a message that is half garbage the rest is taken over, too.
+        taken = int(re.search(r": (\d+) waiting messages and", line)[1])
+        assert 150 - len(j.lost) <= taken <= 150, line
+
+
+def test_a_damaged_log_is_read_behind_the_damage(stopped):
+    rig = stopped
+    rig.start()
+    rig.queued(60)
+    rig.site.kill(rig.pool)
+    log = rig.home.state / "qtoa.db-wal"
+    with open(log, "r+b") as f:
+        f.seek(log.stat().st_size // 3)
+        f.write(os.urandom(5000))
+    rig.home.state.joinpath("qtoa.db-shm").unlink()
+    rig.restart()
+    j = rig.settled()
+    print("lost", len(j.lost))
+    assert len(j.lost) <= 8
+    assert [*rig.home.state.glob("qtoa.db.rescued-*")]
 
 
 def test_a_good_log_beside_a_damaged_file(stopped):
