@@ -123,8 +123,8 @@ read_calls(struct db *db, struct comparing *k, const char *select, struct hour *
 		h = &to[(size_t)(day - k->from) * each + (size_t)at];
 		if (h->calls == -1)
 			continue;
-		h->calls += db_col_int(&rows, 2);
-		h->fails += db_col_int(&rows, 3);
+		h->calls += db_col_bounded(&rows, 2);
+		h->fails += db_col_bounded(&rows, 3);
 	}
 	db_end(&rows);
 	return er;

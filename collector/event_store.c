@@ -323,7 +323,7 @@ forget_events(struct db *db, int *n, int64_t before, int max, const struct forge
 	while (er == ERR_OK && db_next(&rows, &er)) {
 		r.device = db_col_int(&rows, 1);
 		r.account = db_col_int(&rows, 2);
-		r.time_s = db_col_int(&rows, 3);
+		r.time_s = db_col_bounded(&rows, 3);
 		r.code = db_col(&rows, 4);
 		er = keep_past(db, &r, db_col_int(&rows, 0));
 		++*n;
@@ -362,8 +362,8 @@ recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
 	};
 	struct event_row		 r = {
-		.code = db_col(row, 6), .time_s = db_col_int(row, 7),
-		.received_ms = db_col_int(row, 8), .message = db_col(row, 9),
+		.code = db_col(row, 6), .time_s = db_col_bounded(row, 7),
+		.received_ms = db_col_bounded(row, 8), .message = db_col(row, 9),
 		.part = db_col_int(row, 10), .attributes = db_col(row, 11),
 		.gap = db_col_type(row, 12) == DB_NO_VALUE ? NO_GAP : db_col_int(row, 12),
 	};
@@ -373,7 +373,7 @@ recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 
 	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK &&
 	    (er = find_or_add_device(db, &r.device, s.application, db_col(row, 5),
-	    &(struct seen_span){ db_col_int(row, 13), r.time_s })) == ERR_OK &&
+	    &(struct seen_span){ db_col_bounded(row, 13), r.time_s })) == ERR_OK &&
 	    (er = insert_or_forget(db, &id, &forgotten, &r)) == ERR_OK && (id != 0 || forgotten))
 		er = shorten_next_gap(db, r.device, r.time_s);
 	*copied += id != 0;
@@ -395,16 +395,16 @@ recover_past(struct db *db, const struct db_rows *row, int64_t *copied)
 	const struct account_source	 s = {
 		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
 	};
-	struct event_row	 r = { .time_s = db_col_int(row, 7), .gap = NO_GAP };
+	struct event_row	 r = { .time_s = db_col_bounded(row, 7), .gap = NO_GAP };
 	enum error		 er;
 
 	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK &&
 	    (er = find_or_add_device(db, &r.device, s.application, db_col(row, 5),
-	    &(struct seen_span){ db_col_int(row, 6), r.time_s })) == ERR_OK &&
+	    &(struct seen_span){ db_col_bounded(row, 6), r.time_s })) == ERR_OK &&
 	    (er = keep_past(db, &r, 0)) == ERR_OK)
 		er = shorten_next_gap(db, r.device, r.time_s);
 	if (er == ERR_OK && db_col_type(row, 8) != DB_NO_VALUE) {
-		r.time_s = db_col_int(row, 8);
+		r.time_s = db_col_bounded(row, 8);
 		r.code = slice_of(db_col_int(row, 10) != 0 ? follow : unfollow);
 		er = keep_past(db, &r, db_col_int(row, 9));
 	}

@@ -21,10 +21,17 @@ count_days(int64_t y, int64_t m, int64_t d)
 	return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH;
 }
 
+/* No calendar goes so far: absurd times do not overflow. */
+static int64_t
+keep_within(int64_t n, int64_t max)
+{
+	return n < -max ? -max : n > max ? max : n;
+}
+
 int64_t
 calendar_day_at(int64_t time_s)
 {
-	int64_t	 s = time_s + CALENDAR_CHINA_S;
+	const int64_t	 s = keep_within(time_s, NUMBER_BOUND) + CALENDAR_CHINA_S;
 
 	return (s - (s < 0 ? CALENDAR_DAY_S - 1 : 0)) / CALENDAR_DAY_S;
 }
@@ -32,13 +39,16 @@ calendar_day_at(int64_t time_s)
 int64_t
 calendar_second_of_day(int64_t time_s)
 {
-	return time_s - calendar_day_start(calendar_day_at(time_s));
+	const int64_t	 s = (keep_within(time_s, NUMBER_BOUND) + CALENDAR_CHINA_S) %
+			     CALENDAR_DAY_S;
+
+	return s < 0 ? s + CALENDAR_DAY_S : s;
 }
 
 int64_t
 calendar_day_start(int64_t day)
 {
-	return day * CALENDAR_DAY_S - CALENDAR_CHINA_S;
+	return keep_within(day, NUMBER_BOUND / CALENDAR_DAY_S) * CALENDAR_DAY_S - CALENDAR_CHINA_S;
 }
 
 bool

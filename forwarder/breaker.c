@@ -304,11 +304,11 @@ load_endpoint(struct db *db, struct endpoint *e)
 	er = db_start(db, &rows, "SELECT fails, opened, probes, probe, gateway, outcome "
 	    "FROM endpoint WHERE url = ?", DB_VALUES(db_s(e->url)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
-		e->fails = db_col_int(&rows, 0);
-		e->opened_ms = db_col_int(&rows, 1);
-		e->probes = db_col_int(&rows, 2);
-		e->probe_ms = db_col_int(&rows, 3);
-		e->gateway_ms = db_col_int(&rows, 4);
+		e->fails = db_col_bounded(&rows, 0);
+		e->opened_ms = db_col_bounded(&rows, 1);
+		e->probes = db_col_bounded(&rows, 2);
+		e->probe_ms = db_col_bounded(&rows, 3);
+		e->gateway_ms = db_col_bounded(&rows, 4);
 		keep_why(e, db_col(&rows, 5));
 		if (e->probe_ms > clock_wall_ms() + 2 * PROBE_MAX_MS)	/* the clock was set back */
 			e->probe_ms = 0;

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/number.h"
 #include "monitor/health_state.h"
 #include "state/db.h"
 #include "state/queue.h"
@@ -186,7 +187,7 @@ estimate_events(struct health_state *h, struct db *db)
 
 	if ((er = db_number(db, &first, "SELECT min(id) FROM event", DB_NO_VALUES)) == ERR_OK &&
 	    (er = db_number(db, &last, "SELECT max(id) FROM event", DB_NO_VALUES)) == ERR_OK)
-		h->events = last - first + 1;
+		h->events = number_bounded(last) - number_bounded(first) + 1;
 	return er;
 }
 

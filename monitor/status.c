@@ -4,6 +4,7 @@
 
 #include "core/calendar.h"
 #include "core/format.h"
+#include "core/number.h"
 #include "monitor/health.h"
 #include "monitor/status.h"
 #include "state/table.h"
@@ -49,8 +50,8 @@ bytes_of_days(const struct conf *c, const struct counter_numbers *n, int64_t day
 	const int64_t	 slots = (int64_t)c->n + 1;
 	const int64_t	 each = DEDUP_BYTES + (c->set.keep_days != 0 ? BODY_BYTES : 0);
 
-	return (int64_t)n->count[COUNTER_COLLECTED] * EVENT_BYTES +
-	    (int64_t)counters_acknowledged(n) * each +
+	return number_bounded((int64_t)n->count[COUNTER_COLLECTED]) * EVENT_BYTES +
+	    number_bounded((int64_t)counters_acknowledged(n)) * each +
 	    (COUNTERS_HEAD + slots * COUNTER_HOURS * (int64_t)sizeof(*n)) * days;
 }
 

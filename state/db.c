@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "core/clock.h"
+#include "core/number.h"
 #include "state/db.h"
 
 enum {
@@ -366,6 +367,12 @@ int64_t
 db_col_int(const struct db_rows *rows, int col)
 {
 	return sqlite3_column_int64(rows->stmt, col);
+}
+
+int64_t
+db_col_bounded(const struct db_rows *rows, int col)
+{
+	return number_bounded(db_col_int(rows, col));
 }
 
 struct slice

@@ -153,6 +153,7 @@ void		 db_limit(struct db *db, int64_t until_ms);
 
 /* The columns of the current row, from 0.  Slices are valid until the next row. */
 int64_t		 db_col_int(const struct db_rows *rows, int col);
+int64_t		 db_col_bounded(const struct db_rows *rows, int col);	/* see core/number.h */
 struct slice	 db_col(const struct db_rows *rows, int col);	/* absent for NULL */
 
 /*

@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/number.h"
 #include "state/dedup.h"
 #include "state/state_file.h"
 
@@ -135,6 +136,7 @@ read_head(struct file *f)
 {
 	ssize_t	 n = pread(f->fd, &f->head, sizeof(f->head), 0);
 
+	f->head.begun_s = number_bounded(f->head.begun_s);
 	if (n == -1)
 		return UNREADABLE;
 	return n == (ssize_t)sizeof(f->head) && memcmp(f->head.magic, magic, sizeof(magic)) == 0 &&

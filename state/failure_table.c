@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/hash.h"
+#include "core/number.h"
 #include "core/utf8.h"
 #include "state/failure_table.h"
 
@@ -184,7 +185,7 @@ failure_table_is_over(uint64_t minute, int64_t now_ms)
 int64_t
 failure_table_silence_ms(const struct failure_place *p, int64_t now_ms)
 {
-	const int64_t	 ms = now_ms - p->last;
+	const int64_t	 ms = now_ms - number_bounded(p->last);
 
 	return ms > -FAILURE_TABLE_MINUTE_S * 1000 ? ms : INT64_MAX - 1;
 }

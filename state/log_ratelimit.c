@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/file.h"
+#include "core/number.h"
 #include "core/utf8.h"
 #include "state/failure_table.h"
 #include "state/log_ratelimit.h"
@@ -72,8 +73,8 @@ log_repeats(struct failure_place *p)
 		failure_table_text(text[i], p, (enum failure_text)i);
 	if (p->hash != hash || (n = atomic_exchange(&p->unsaid, 0)) == 0)
 		return;
-	last_ms = p->unsaid_last;
-	first_ms = atomic_exchange(&p->unsaid_first, 0);
+	last_ms = number_bounded(p->unsaid_last);
+	first_ms = number_bounded(atomic_exchange(&p->unsaid_first, 0));
 	log_begin(&l, level, "repeated");
 	for (i = 0; i < FAILURE_TEXTS; i++)
 		if (*text[i] != '\0')
@@ -383,8 +384,8 @@ read_entry(struct log_ratelimit_entry *e, const struct failure_place *p)
 
 	e->level = failure_table_level(p);
 	e->count = p->count;
-	e->first_ms = p->first;
-	e->last_ms = p->last;
+	e->first_ms = number_bounded(p->first);
+	e->last_ms = number_bounded(p->last);
 	for (i = 0; i < FAILURE_TEXTS; i++) {
 		failure_table_text(text[i], p, (enum failure_text)i);
 		utf8_mask(text[i]);

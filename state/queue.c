@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "core/hex.h"
+#include "core/number.h"
 #include "state/queue.h"
 
 enum {
@@ -101,15 +102,15 @@ read_message(struct queue_message *m, const struct db_rows *rows)
 		memcpy(m->key, key.p, QUEUE_KEY);
 	m->account = db_col(rows, 2);
 	m->code = db_col(rows, 3);
-	m->received_ms = db_col_int(rows, 4);
+	m->received_ms = db_col_bounded(rows, 4);
 	m->state = state_of(db_col(rows, 5));
-	m->attempts = db_col_int(rows, 6);
-	m->next_ms = db_col_int(rows, 7);
+	m->attempts = db_col_bounded(rows, 6);
+	m->next_ms = db_col_bounded(rows, 7);
 	m->outcome = db_col(rows, 8);
-	m->qt_ms = db_col_int(rows, 9);
+	m->qt_ms = db_col_bounded(rows, 9);
 	m->query = db_col(rows, 10);
 	m->body = db_col(rows, 11);
-	m->unread = db_col_int(rows, 12);
+	m->unread = db_col_bounded(rows, 12);
 }
 
 /* Calls fn for each row of a started statement, and ends the statement. */
@@ -143,9 +144,14 @@ queue_due(struct db *db, const char *account, const struct queue_place *after, i
 enum error
 queue_next(struct db *db, const char *account, int64_t *next_ms)
 {
+	enum error	 er;
+
 	*next_ms = INT64_MAX;
-	return db_number(db, next_ms, "SELECT min(next) FROM message WHERE state = 'pending' "
+	er = db_number(db, next_ms, "SELECT min(next) FROM message WHERE state = 'pending' "
 	    "AND account = ?", DB_VALUES(db_s(account)));
+	if (*next_ms != INT64_MAX)
+		*next_ms = number_bounded(*next_ms);
+	return er;
 }
 
 enum error
@@ -252,9 +258,14 @@ static enum error
 find_oldest(struct db *db, int64_t *oldest_ms, const char *account, enum queue_state state,
     int64_t id)
 {
-	return db_number(db, oldest_ms, "SELECT min(received) FROM message NOT INDEXED "
+	int64_t		 ms = -1;
+	enum error	 er;
+
+	er = db_number(db, &ms, "SELECT max(min(received), 0) FROM message NOT INDEXED "
 	    "WHERE id BETWEEN ?1 AND ?1 + 200 AND state = ?2 AND account = ?3",
 	    DB_VALUES(db_i(id), db_s(queue_states[state]), db_s(account)));
+	*oldest_ms = ms == -1 ? -1 : number_bounded(ms);
+	return er;
 }
 
 enum error
@@ -276,7 +287,7 @@ queue_depth(struct db *db, const char *account, enum queue_state state, int64_t 
 	*oldest_ms = -1;
 	er = db_start(db, &rows, counts[state], DB_VALUES(db_s(account)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
-		*n = db_col_int(&rows, 0);
+		*n = db_col_bounded(&rows, 0);
 		id = db_col_int(&rows, 1);
 	}
 	db_end(&rows);
@@ -339,8 +350,8 @@ recover_message(struct db *db, const struct db_rows *row, int64_t *copied)
 	    "state, attempts, next, outcome, query, body) VALUES (?, CAST(? AS TEXT), "
 	    "CAST(? AS TEXT), ?, CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, ?)",
 	    DB_VALUES(db_b(db_col(row, 1)), db_b(db_col(row, 2)), db_b(db_col(row, 3)),
-	    db_i(db_col_int(row, 4)), garbled ? db_s("dead") : db_b(db_col(row, 5)),
-	    db_i(db_col_int(row, 6)), db_i(db_col_int(row, 7)),
+	    db_i(db_col_bounded(row, 4)), garbled ? db_s("dead") : db_b(db_col(row, 5)),
+	    db_i(db_col_bounded(row, 6)), db_i(db_col_bounded(row, 7)),
 	    garbled ? db_s("damaged on the disk") : db_b(db_col(row, 8)),
 	    db_b(db_col(row, 9)), db_b(db_col(row, 10))));
 	*copied += new;

@@ -32,7 +32,8 @@ recover_step(struct db *db, struct recover *r, int max)
 
 	read = db_start(r->from, &rows, r->source->select, DB_VALUES(db_i(r->at)));
 	while (er == ERR_OK && n++ < max && read == ERR_OK && db_next(&rows, &read)) {
-		r->at = db_col_int(&rows, 0) + 1;
+		r->at = db_col_int(&rows, 0);
+		r->at += r->at != INT64_MAX;
 		er = r->source->copy(db, &rows, &r->copied);
 	}
 	db_end(&rows);

@@ -151,15 +151,15 @@ read_token_row(struct db *db, void *arg)
 	    DB_VALUES(db_s(req->account->appid), db_s(req->config)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		copy_cut(r->token.text, sizeof(r->token.text), db_col(&rows, 0));
-		r->token.fetched_s = db_col_int(&rows, 1);
-		r->token.expires_s = db_col_int(&rows, 2);
-		r->renew_s = db_col_int(&rows, 3);
-		r->fails = db_col_int(&rows, 4);
-		r->pause_ms = db_col_int(&rows, 5);
-		r->day = db_col_int(&rows, 6);
-		r->calls = db_col_int(&rows, 7);
-		r->forced = db_col_int(&rows, 8);
-		r->forced_s = db_col_int(&rows, 9);
+		r->token.fetched_s = db_col_bounded(&rows, 1);
+		r->token.expires_s = db_col_bounded(&rows, 2);
+		r->renew_s = db_col_bounded(&rows, 3);
+		r->fails = db_col_bounded(&rows, 4);
+		r->pause_ms = db_col_bounded(&rows, 5);
+		r->day = db_col_bounded(&rows, 6);
+		r->calls = db_col_bounded(&rows, 7);
+		r->forced = db_col_bounded(&rows, 8);
+		r->forced_s = db_col_bounded(&rows, 9);
 		copy_cut(r->why, sizeof(r->why), db_col(&rows, 10));
 	}
 	db_end(&rows);

@@ -9,6 +9,7 @@
 #include "cli/check/check_store.h"
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/number.h"
 #include "forwarder/services.h"
 #include "state/db.h"
 #include "state/queue.h"
@@ -289,7 +290,8 @@ count_messages(struct store_check *l, struct db *db)
 static void
 add_queue_results(const struct store_check *l, int late_s)
 {
-	const int64_t	 age_ms = l->pending == 0 ? 0 : clock_wall_ms() - l->oldest_ms;
+	const int64_t	 age_ms = l->pending == 0 ? 0 : clock_wall_ms() -
+	    number_bounded(l->oldest_ms);
 	const char	*wait = l->pending == 1 ? "message waits" : "messages wait";
 	char		 span[FORMAT_SPAN];
 

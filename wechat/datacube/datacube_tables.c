@@ -347,7 +347,7 @@ set_known(struct datacube_known *known, const struct datacube_span *range,
 	if (!calendar_parse_day(&d, db_col(rows, 0)) || d < range->begin || d > range->end)
 		return;
 	known[d - range->begin] = (struct datacube_known){
-		.asked_s = db_col_int(rows, 1), .rows = db_col_int(rows, 2),
+		.asked_s = db_col_bounded(rows, 1), .rows = db_col_bounded(rows, 2),
 		.times = (int)db_col_int(rows, 3), .delayed = db_col_int(rows, 4) != 0,
 	};
 }
@@ -419,7 +419,7 @@ read_answer_facts(struct db *db, struct answer_facts *k, const struct datacube_t
 	    "FROM (SELECT CASE WHEN json_valid(:body) THEN :body ELSE '0' END AS b)", v, 2);
 	if (er == ERR_OK && db_next(&rows, &er))
 		*k = (struct answer_facts){ db_col_int(&rows, 0) == 1, db_col_int(&rows, 3) == 1,
-		    db_col_int(&rows, 1), db_col_int(&rows, 2) };
+		    db_col_bounded(&rows, 1), db_col_bounded(&rows, 2) };
 	db_end(&rows);
 	return er;
 }
@@ -608,8 +608,8 @@ datacube_tables_pause(struct db *db, struct datacube_tables_pause *p, const char
 	    "WHERE appid = ? AND endpoint = ? AND until > ?", DB_VALUES(db_s(appid),
 	    endpoint_name_of(e), db_i(now_s)));
 	if (er == ERR_OK && db_next(&rows, &er))
-		*p = (struct datacube_tables_pause){ db_col_int(&rows, 0), db_col_int(&rows, 1),
-		    db_col_int(&rows, 2) };
+		*p = (struct datacube_tables_pause){ db_col_bounded(&rows, 0),
+		    db_col_bounded(&rows, 1), db_col_int(&rows, 2) };
 	db_end(&rows);
 	return er;
 }

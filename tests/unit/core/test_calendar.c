@@ -91,11 +91,31 @@ in_china(void **state)
 	}
 }
 
+/* Times that no calendar has: the sanitizer sees that nothing overflows. */
+static void
+absurd(void **state)
+{
+	static const int64_t	 cases[] = { INT64_MIN, INT64_MIN + 1, -(INT64_C(1) << 53),
+		INT64_C(1) << 53, INT64_MAX - 1, INT64_MAX };
+	char	 text[CALENDAR_DAY_TEXT];
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		CHECK("a second of a day", calendar_second_of_day(cases[i]) >= 0 &&
+		    calendar_second_of_day(cases[i]) < CALENDAR_DAY_S);
+		CHECK("far away", (calendar_day_at(cases[i]) < 0) == (cases[i] < 0));
+		CHECK("far away", (calendar_day_start(cases[i]) < 0) == (cases[i] < 0));
+		calendar_day_text(text, cases[i]);
+		check_text("no day", text, "");
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(days), TEST(all_days), TEST(no_days), TEST(in_china),
+		TEST(days), TEST(all_days), TEST(no_days), TEST(in_china), TEST(absurd),
 	};
 
 	return RUN("day", tests);

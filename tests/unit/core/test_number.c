@@ -26,10 +26,30 @@ numbers(void **state)
 	}
 }
 
+static void
+bounds(void **state)
+{
+	static const struct {
+		const char	*name;
+		int64_t		 n, want;
+	} cases[] = {
+		{ "smallest", INT64_MIN, 0 }, { "minus one", -1, 0 }, { "zero", 0, 0 },
+		{ "a time in ms", INT64_C(253402300799999), INT64_C(253402300799999) },
+		{ "largest", INT64_MAX, NUMBER_BOUND },
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		check_int(cases[i].name, number_bounded(cases[i].n), cases[i].want);
+		check_int("times 1000", number_bounded(cases[i].n) * 1000 / 1000, cases[i].want);
+	}
+}
+
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(numbers) };
+	static const struct CMUnitTest	 tests[] = { TEST(numbers), TEST(bounds) };
 
 	return RUN("number", tests);
 }
