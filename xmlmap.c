@@ -523,7 +523,7 @@ append_member(struct xmlmap *map, struct buf *out, mxml_node_t *el, const char *
 	    (er = read_scratch_text(map, el, &text)) != ERR_OK)
 		return er;
 	*first = false;
-	return json_write_string(out, text);
+	return json_write_value(out, text);
 }
 
 static enum error

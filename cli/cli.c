@@ -7,6 +7,8 @@
 #include "cli/help.h"
 #include "cli/verb.h"
 #include "core/conf.h"
+#include "core/format.h"
+#include "core/utf8.h"
 #include "report/questions.h"
 #include "wechat/event.h"
 #include "xmlmap.h"
@@ -314,6 +316,26 @@ run_verb(const struct verb *v, int argc, char **argv)
 	return complain_no_verb(argv[0]);
 }
 
+/* True: an argument has a character that would not be seen, or would lie, in a message about it. */
+static bool
+has_hidden(char **argv)
+{
+	struct buf	 text = { 0 };
+	const char	*p, *end;
+	bool		 seen = true;
+
+	for (; *argv != NULL && seen; argv += seen)
+		for (p = *argv, end = p + strlen(p); p != end && seen;)
+			seen = utf8_skip_printable(&p, end);
+	if (seen)
+		return false;
+	if (format_text(&text, slice_of(*argv)) == ERR_OK)
+		(void)fprintf(stderr, "qtoa: %.*s: this argument has a character that is not "
+		    "printable, or is not UTF-8\n", (int)text.len, text.p);
+	buf_free(&text);
+	return true;
+}
+
 int
 cli_main(int argc, char **argv)
 {
@@ -326,6 +348,8 @@ cli_main(int argc, char **argv)
 		argc--, argv++;
 	else
 		argv = none;
+	if (has_hidden(argv))
+		return CLI_USAGE;
 	if (strcmp(argv[0], "--version") == 0)
 		argv[0] = version;
 	if (strcmp(argv[0], "--help") == 0)

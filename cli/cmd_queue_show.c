@@ -9,9 +9,9 @@
 #include "core/clock.h"
 #include "core/format.h"
 #include "core/hex.h"
+#include "core/json_write.h"
 #include "core/query.h"
 #include "crypto.h"
-#include "sign.h"
 #include "state/queue.h"
 #include "wechat/event.h"
 #include "wechat/push.h"
@@ -128,28 +128,6 @@ open_stored_body(struct buf *xml, const struct account *a, const struct queue_me
 	return er;
 }
 
-/* Appends the body as it is stored; for a terminal, control characters become `?`. */
-static enum error
-append_stored_body(struct buf *out, struct slice body)
-{
-	const char	*p = body.p, *end = p + body.len, *eol;
-	enum error	 er = ERR_OK;
-
-	if (term_width(STDOUT_FILENO) == 0)
-		return buf_put(out, body.p, body.len);
-	while (er == ERR_OK && p != end) {
-		if ((eol = memchr(p, '\n', (size_t)(end - p))) == NULL)
-			eol = end;
-		er = format_line(out, NULL, (struct slice){ p, (size_t)(eol - p) }, INT_MAX);
-		p = eol;
-		if (er == ERR_OK && p != end) {
-			er = buf_putc(out, '\n');
-			p++;
-		}
-	}
-	return er == ERR_OK ? buf_putc(out, '\n') : er;
-}
-
 static enum error
 append_shown_message(void *ctx, const struct queue_message *m)
 {
@@ -171,8 +149,9 @@ append_shown_message(void *ctx, const struct queue_message *m)
 		    error_table[opened].name);
 	buf_free(&xml);
 	if (er == ERR_OK && (er = buf_printf(&s->out, "%-10s%zu bytes, as they came:\n\n", "body",
-	    m->body.len)) == ERR_OK)
-		er = append_stored_body(&s->out, m->body);
+	    m->body.len)) == ERR_OK && (er = format_text(&s->out, m->body)) == ERR_OK &&
+	    term_width(STDOUT_FILENO) != 0)
+		er = buf_putc(&s->out, '\n');
 	return er;
 }
 
@@ -213,7 +192,7 @@ struct exporting {
 	struct buf		 out;
 };
 
-/* Appends a JSON member; bytes that are not UTF-8 become U+FFFD, as in the body for QT. */
+/* Appends a JSON member. */
 static enum error
 append_export_member(struct buf *out, const char *name, struct slice text)
 {
@@ -221,7 +200,7 @@ append_export_member(struct buf *out, const char *name, struct slice text)
 
 	if ((er = buf_printf(out, ",\"%s\":", name)) != ERR_OK)
 		return er;
-	return text.p == NULL ? buf_puts(out, "null") : sign_string(out, text);
+	return text.p == NULL ? buf_puts(out, "null") : json_write_string(out, text);
 }
 
 static enum error

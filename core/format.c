@@ -43,6 +43,37 @@ format_line(struct buf *out, int *used, struct slice text, int max)
 	return er;
 }
 
+/* Appends a character that is not printable, or the bytes that are no character. */
+static enum error
+put_escape(struct buf *out, uint32_t cp, bool valid, const char *from, const char *end)
+{
+	enum error	 er = ERR_OK;
+
+	if (valid)
+		return buf_printf(out, "\\u%04x", (unsigned)cp);
+	for (; from != end && er == ERR_OK; from++)
+		er = buf_printf(out, "\\x%02x", (unsigned char)*from);
+	return er;
+}
+
+enum error
+format_text(struct buf *out, struct slice text)
+{
+	const char	*p = text.p, *end = p + text.len, *from;
+	enum error	 er = ERR_OK;
+	uint32_t	 cp;
+	bool		 valid;
+
+	while (er == ERR_OK && p != end) {
+		from = p;
+		cp = utf8_next(&p, end, &valid);
+		er = valid && (utf8_columns(cp) != -1 || cp == '\n' || cp == '\t' ||
+		    (cp == '\r' && p != end && *p == '\n')) ?
+		    buf_put(out, from, (size_t)(p - from)) : put_escape(out, cp, valid, from, p);
+	}
+	return er;
+}
+
 void
 format_span(char text[FORMAT_SPAN], int64_t ms)
 {

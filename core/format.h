@@ -15,6 +15,12 @@
  */
 enum error	 format_line(struct buf *out, int *used, struct slice text, int max);
 
+/*
+ * Appends text with its lines.  Characters that are not printable become escapes (\u202e, \ue0041),
+ * and so do bytes that are not UTF-8 (\xff).
+ */
+enum error	 format_text(struct buf *out, struct slice text);
+
 enum { FORMAT_SPAN = 24, FORMAT_TIME = 32 };
 
 /* A span of time in the largest unit of which it has two: "119 s", "5 min", "3 h", "2 d". */

@@ -46,16 +46,9 @@ static const struct range {
 	{ '>',		'>',	"&gt;" },
 	{ '\t',		'\n',	" " },
 	{ '\r',		'\r',	" " },
-	{ 0,		0x1F,	"�" },
-	{ 0x7F,		0x9F,	"�" },
-	{ 0x61C,	0x61C,	"�" },	/* from here on: they change the direction of text */
-	{ 0x200E,	0x200F,	"�" },
-	{ 0x202A,	0x202E,	"�" },
-	{ 0x2066,	0x206F,	"�" },
+	{ 0x200C,	0x200D,	NULL },		/* they join emoji, or keep letters apart */
 	{ 0x2028,	0x2029,	" " },
 	{ 0xFEFF,	0xFEFF,	"" },
-	{ 0xFFF9,	0xFFFB,	"�" },
-	{ 0xFFFE,	0xFFFF,	"�" },
 };
 
 /* The text to write instead of a character; NULL: the character itself. */
@@ -67,7 +60,7 @@ escape_of(uint32_t c)
 	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		if (c >= ranges[i].first && c <= ranges[i].last)
 			return ranges[i].escape;
-	return NULL;
+	return utf8_columns(c) == -1 ? "�" : NULL;
 }
 
 static void

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/format.h"
 #include "core/json_write.h"
 #include "state/table.h"
 
@@ -274,7 +275,7 @@ table_json_lines(struct buf *out, const struct table *t)
 }
 
 static enum error
-write_csv_text(struct buf *out, struct slice s)
+write_csv_quoted(struct buf *out, struct slice s)
 {
 	enum error	 er = buf_putc(out, '"');
 	size_t		 i;
@@ -287,6 +288,19 @@ write_csv_text(struct buf *out, struct slice s)
 			er = buf_putc(out, '"');
 	}
 	return er == ERR_OK ? buf_putc(out, '"') : er;
+}
+
+/* People look at CSV, too: so characters that are not printable are escaped. */
+static enum error
+write_csv_text(struct buf *out, struct slice s)
+{
+	struct buf	 clean = { 0 };
+	enum error	 er;
+
+	if ((er = format_text(&clean, s)) == ERR_OK)
+		er = write_csv_quoted(out, buf_slice(&clean));
+	buf_free(&clean);
+	return er;
 }
 
 static enum error

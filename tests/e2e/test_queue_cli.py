@@ -279,7 +279,7 @@ def test_show_on_a_terminal(site, server):
     fill(site, server, [(PLAIN, wechat.push(PLAIN, wechat.text_message("\x1b[31m\x9b1m\x07")))])
     code, out = Terminal(site, "queue", "show", "1").end()
     assert code == 0 and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out), repr(out)
-    assert "<Content><![CDATA[?[31m" in out
+    assert "<Content><![CDATA[\\u001b[31m" in out
     assert '\nis        {"event_code":"$$_receive_msg",' in out
     fill(site, server, [(PLAIN, wechat.push(PLAIN, b"<xml>\x07"))])
     assert "\nis        cannot be translated: cut short" in Terminal(
