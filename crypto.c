@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ enum {
 	SEAL_MAX = 1 << 24,		/* bytes of a message to seal; WeChat's have a few KiB */
 	OPEN_MAX = 1 << 30		/* bytes to decrypt; OpenSSL counts them in an int */
 };
+
+static const char	aes_name[] = "AES-256-CBC";
 
 /* OpenSSL's contexts.  The two for AES are made when a message is opened or sealed. */
 struct crypto {
@@ -49,6 +52,39 @@ crypto_free(struct crypto *c)
 	EVP_CIPHER_free(c->cbc);
 	EVP_CIPHER_CTX_free(c->aes);
 	free(c);
+}
+
+static void
+add_name(char names[CRYPTO_LACKING], const char *name)
+{
+	const size_t	 len = strlen(names);
+
+	(void)snprintf(names + len, CRYPTO_LACKING - len, "%s%s", len == 0 ? "" : ", ", name);
+}
+
+bool
+crypto_is_lacking(char names[CRYPTO_LACKING])
+{
+	static const struct {
+		enum digest_kind	 kind;
+		const char		*name;
+	} digests[] = {
+		{ DIGEST_MD5, "MD5" }, { DIGEST_SHA1, "SHA-1" }, { DIGEST_SHA256, "SHA-256" },
+	};
+	struct digest	*d;
+	EVP_CIPHER	*cbc = EVP_CIPHER_fetch(NULL, aes_name, NULL);
+	size_t		 i;
+
+	names[0] = '\0';
+	for (i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
+		if ((d = digest_new(digests[i].kind)) == NULL)
+			add_name(names, digests[i].name);
+		digest_free(d);
+	}
+	if (cbc == NULL)
+		add_name(names, aes_name);
+	EVP_CIPHER_free(cbc);
+	return names[0] != '\0';
 }
 
 /* The value of each of the 64 digits, plus 1; 0: the character is not a digit. */
@@ -194,7 +230,7 @@ static enum error
 prepare_aes(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
 {
 	if (c->cbc == NULL)
-		c->cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+		c->cbc = EVP_CIPHER_fetch(NULL, aes_name, NULL);
 	if (c->aes == NULL)
 		c->aes = EVP_CIPHER_CTX_new();
 	/* WeChat takes the first half of the key as the IV; OpenSSL reads no more of it. */

@@ -11,6 +11,7 @@
 #ifndef CRYPTO_H
 #define CRYPTO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/buf.h"
@@ -24,6 +25,13 @@ struct crypto;
 
 struct crypto	*crypto_new(void);	/* NULL: no memory, or OpenSSL has no SHA-1 here */
 void		 crypto_free(struct crypto *c);
+
+/*
+ * True: OpenSSL does not offer all that this program needs, as in a FIPS mode.  names: what it
+ * lacks ("MD5, SHA-1").
+ */
+enum { CRYPTO_LACKING = 48 };
+bool		 crypto_is_lacking(char names[CRYPTO_LACKING]);
 
 /*
  * The 32 bytes of an EncodingAESKey, which has 43 characters.  These are 258 bits: the last two

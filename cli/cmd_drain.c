@@ -200,8 +200,10 @@ drain_all(struct draining *d, int64_t until_ms)
 		return CLI_WRONG;
 	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir,
 	    event_store_sources);
-	if (!read_pending(d) || (drain = drain_new(&d->services)) == NULL)
+	if (!read_pending(d))
 		return CLI_WRONG;
+	if ((drain = drain_new(&d->services)) == NULL)
+		return session_say_no_handle();
 	d->total = d->pending;
 	good = send_once(d, drain, until_ms, true) == ERR_OK;
 	good = read_pending(d) && good && wait_for_others(d, drain, until_ms);

@@ -188,7 +188,9 @@ cmd_send_run(struct conf *c, int problems, int argc, char **argv)
 	s.url = argv[2];
 	s.http = http_client_new(&c->set, NULL);
 	s.crypto = crypto_new();
-	if (s.http != NULL && s.crypto != NULL)
+	if (s.http == NULL || s.crypto == NULL)
+		rc = session_say_no_handle();
+	else
 		for (rc = CLI_DONE, i = 3; i < argc; i++)
 			if (!send_file(&s, argv[i]))
 				rc = CLI_WRONG;

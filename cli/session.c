@@ -14,6 +14,7 @@
 #include "core/format.h"
 #include "core/log.h"
 #include "core/number.h"
+#include "crypto.h"
 
 /*
  * Takes the groups that the user has.  Root's own groups would give too many rights, and so may
@@ -176,6 +177,18 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 			break;
 		}
 	}
+}
+
+int
+session_say_no_handle(void)
+{
+	char	 names[CRYPTO_LACKING];
+
+	if (crypto_is_lacking(names))
+		(void)fprintf(stderr, "qtoa: OpenSSL offers no %s here; run: qtoa check\n", names);
+	else
+		(void)fprintf(stderr, "qtoa: %s\n", error_table[ERR_NOMEM].name);
+	return CLI_WRONG;
 }
 
 int

@@ -36,7 +36,7 @@ const struct error_info error_table[ERR__MAX] = {
 	    "if WeChat sent it: .appid differs from the console's AppID, or it is a third-party "
 	    "platform's" },
 	[ERR_CRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
-	    "install an OpenSSL that offers SHA-1, MD5 and AES-256-CBC" },
+	    "OpenSSL must offer MD5, SHA-1 and AES-256-CBC: run: qtoa check" },
 	[ERR_FORWARD]	= { "not confirmed by QT", 200, 0, LEVEL_WARNING, "" },
 	[ERR_REFUSED]	= { "refused by QT", 200, 0, LEVEL_ERROR,
 	    "qtoa queue show ID prints its body and QT's code (QT, 3.4)" },

@@ -145,10 +145,16 @@ forget_environment(void)
 static void
 start_maintenance(struct app *app)
 {
+	char	 names[CRYPTO_LACKING];
+	bool	 lacking;
+
 	if (!app->usable)
 		return;
+	if ((lacking = crypto_is_lacking(names)))
+		log_msg(LEVEL_ERROR, "start", "OpenSSL offers no %s here: pushes that need it are "
+		    "answered 503; run: qtoa check", names);
 	app->maintenance = maintenance_new(&app->services);
-	if (app->maintenance == NULL || maintenance_start(app->maintenance) != 0)
+	if ((app->maintenance == NULL || maintenance_start(app->maintenance) != 0) && !lacking)
 		log_msg(LEVEL_ERROR, "start", "cannot start the thread that empties the queue: out "
 		    "of memory or threads; to send what waits, run: qtoa drain");
 }

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,18 @@ worker_need_signer(struct worker *w)
 	if (w->signer == NULL)
 		w->signer = sign_new();
 	return w->signer != NULL ? ERR_OK : ERR_CRYPTO;
+}
+
+bool
+worker_lacks_crypto(struct worker *w)
+{
+	char	 names[CRYPTO_LACKING];
+
+	if (!crypto_is_lacking(names))
+		return false;
+	(void)snprintf(w->why, sizeof(w->why), "OpenSSL offers no %s here", names);
+	w->entry.detail = w->why;
+	return true;
 }
 
 bool

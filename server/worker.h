@@ -81,6 +81,9 @@ void		 worker_rest(struct worker *w);
 enum error	 worker_need_crypto(struct worker *w);
 enum error	 worker_need_signer(struct worker *w);
 
+/* True: OpenSSL does not offer what is needed; the log's line gets the names. */
+bool		 worker_lacks_crypto(struct worker *w);
+
 /*
  * Around what opens connections to QT or WeChat: see server/descriptors.h.  A worker may wait for
  * its turn for so long that the time for QT is still left.  True: call worker_leave_network().

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "cli/check/check_conf.h"
+#include "cli/check/check_crypto.h"
 #include "cli/check/check_host.h"
 #include "cli/check/check_net.h"
 #include "cli/check/check_result.h"
@@ -62,6 +63,7 @@ run_checks(struct check_results *r, const struct conf *c, bool offline)
 	bool	 store;
 
 	conf_warn_all(c, on_warning, r);
+	check_crypto_run(r);
 	check_conf_run(r, c);
 	check_host_run(r, c);
 	store = check_store_run(r, c);
