@@ -25,7 +25,10 @@ struct seen_span {
 	int64_t		 first, last;
 };
 
-/* The id of the account.  Its path and name become those of the present configuration. */
+/*
+ * The id of the account.  Its path and name become those of the present configuration; what was
+ * recovered may not know them (state/rebuild.h).
+ */
 static enum error
 find_or_add_account(struct db *db, int64_t *id, const struct account_source *s)
 {
@@ -42,7 +45,8 @@ find_or_add_account(struct db *db, int64_t *id, const struct account_source *s)
 		return er;
 	return db_number(db, id, "INSERT INTO account (appid, application, path, name) "
 	    "VALUES (?, ?, ?, ?) ON CONFLICT (appid, application) DO UPDATE SET "
-	    "path = excluded.path, name = excluded.name RETURNING id", v, n);
+	    "path = coalesce(nullif(excluded.path, ''), path), "
+	    "name = coalesce(nullif(excluded.name, ''), name) RETURNING id", v, n);
 }
 
 static enum error
@@ -385,7 +389,8 @@ const struct recover_source event_store_recovered = {
 	.select	= "SELECT event.id, appid, account.application, path, name, device.device, code, "
 		  "time, received, message, part, attributes, gap, first FROM event NOT INDEXED "
 		  "JOIN account ON account.id = event.account "
-		  "JOIN device ON device.id = event.device WHERE event.id >= ? ORDER BY event.id",
+		  "JOIN device ON device.id = event.device WHERE event.id >= ? "
+		  "AND json_valid(attributes) ORDER BY event.id",
 	.copy	= recover_event,
 };
 

@@ -19,6 +19,7 @@ static const char	 tables[] =
 	"CREATE TABLE message (id INTEGER PRIMARY KEY, key UNIQUE, account, code, received, state,"
 	"	attempts, next, outcome, qt_ms, query, body);"
 	"CREATE TABLE waiting (id INTEGER PRIMARY KEY);"
+	"CREATE TABLE named (a, b, id, PRIMARY KEY (a, b)) WITHOUT ROWID;"
 	"CREATE TABLE account (id INTEGER PRIMARY KEY, appid, application, path, name);"
 	"CREATE TABLE device (id INTEGER PRIMARY KEY, application, device, first, last);"
 	"CREATE TABLE event (id INTEGER PRIMARY KEY, account, device, code, time, gap, received,"
@@ -27,16 +28,18 @@ static const char	 tables[] =
 	"CREATE TABLE unionid (appid, openid, unionid, PRIMARY KEY (appid, openid)) WITHOUT ROWID;"
 	"BEGIN";
 
-enum source { MESSAGE, PENDING, DEAD, ACCOUNT, DEVICE, EVENT, PAST, UNIONID, SOURCES };
+enum source { MESSAGE, PENDING, DEAD, NAMED, ACCOUNT, DEVICE, EVENT, PAST, UNIONID, SOURCES };
 
 /*
  * How rows look in the file (state/schema.c), and where they go; ?1 is the id, the columns follow.
- * pending and dead are indexes, which know of messages that cannot be read.
+ * pending and dead are indexes, which know of messages that cannot be read; named are the entries
+ * of those over (appid, application) of accounts and (application, device) of devices.
  */
 static const struct page_shape	 shapes[SOURCES] = {
 	[MESSAGE]	= { false, "-btTitiITIBB|i" },
 	[PENDING]	= { true, "tIi" },
 	[DEAD]		= { true, "ti" },
+	[NAMED]		= { true, "tti" },
 	[ACCOUNT]	= { false, "-tttt" },
 	[DEVICE]	= { false, "-ttii" },
 	[EVENT]		= { false, "-iiTiIibit" },
@@ -50,6 +53,7 @@ static const char *const inserts[SOURCES] = {
 			  "?12, ?13) ON CONFLICT (key) DO UPDATE SET state = excluded.state, "
 			  "query = NULL, body = NULL WHERE excluded.state = 'delivered' "
 			  "ON CONFLICT (id) DO NOTHING",
+	[NAMED]		= "INSERT OR IGNORE INTO named VALUES (?2, ?3, ?4)",
 	[ACCOUNT]	= "INSERT OR IGNORE INTO account VALUES (?1, ?3, ?4, ?5, ?6)",
 	[DEVICE]	= "INSERT OR IGNORE INTO device VALUES (?1, ?3, ?4, ?5, ?6)",
 	[EVENT]		= "INSERT OR IGNORE INTO event VALUES (?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
@@ -143,6 +147,21 @@ make_database(struct db **db, const char *dir)
 	return er;
 }
 
+/*
+ * Accounts and devices that cannot be read, but that events name, are made of their entries in the
+ * indexes: else their events would be lost.  The second part of an account's entry is the first of
+ * its devices'.
+ */
+static const char	 name_again[] =
+	"INSERT OR IGNORE INTO account SELECT id, a, b, '', '' FROM named WHERE id IN "
+	"(SELECT account FROM event) AND b IN (SELECT a FROM named) AND a NOT IN "
+	"(SELECT application FROM account);"
+	"CREATE TEMP TABLE nameless AS SELECT device AS id, min(time) AS first, max(time) AS last "
+	"FROM event WHERE device NOT IN (SELECT id FROM device) GROUP BY device;"
+	"INSERT OR IGNORE INTO device SELECT nameless.id, a, b, first, last FROM nameless "
+	"JOIN named ON named.id = nameless.id AND a IN (SELECT application FROM account);"
+	"COMMIT";
+
 enum error
 rebuild_run(struct db **db, int64_t *lost, const char *file, const char *dir)
 {
@@ -153,7 +172,7 @@ rebuild_run(struct db **db, int64_t *lost, const char *file, const char *dir)
 	if ((er = make_database(db, dir)) == ERR_OK &&
 	    (er = page_file_open(&f, file)) == ERR_OK &&
 	    (er = page_row_walk(f, shapes, SOURCES, take_row, *db)) == ERR_OK &&
-	    (er = db_script(*db, "COMMIT")) == ERR_OK)
+	    (er = db_script(*db, name_again)) == ERR_OK)
 		er = db_number(*db, lost, "SELECT count(*) FROM waiting WHERE id NOT IN "
 		    "(SELECT id FROM message)", DB_NO_VALUES);
 	page_file_close(f);

@@ -5,6 +5,7 @@
 #include "collector/event_store.h"
 #include "collector/unionid.h"
 #include "state/schema.h"
+#include "tests/unit/dbfile.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -605,6 +606,32 @@ salvaged_marks(void **state)
 	db_close(db);
 }
 
+/* An event whose attributes are no JSON any more does not stop the others. */
+static void
+garbled(void **state)
+{
+	struct db	*old = dbfile_open(state_new(), "old"), *db = new_db();
+	struct recover	 s = { .from = old, .source = &event_store_recovered };
+	int		 steps;
+
+	(void)state;
+	check_err("made", db_script(old, "CREATE TABLE account (id, appid, application, path, name);"
+	    "CREATE TABLE device (id, application, device, first, last);"
+	    "CREATE TABLE event (id, account, device, code, time, gap, received, message, part, "
+	    "attributes);"
+	    "INSERT INTO account VALUES (1, 'wx1', 'app', '', '');"
+	    "INSERT INTO device VALUES (1, 'app', 'o1', 5, 9);"
+	    "INSERT INTO event VALUES (1, 1, 1, '$$_menu_click', 5, NULL, 5, x'01', 0, '{}'),"
+	    "(2, 1, 1, '$$_menu_click', 6, NULL, 6, x'02', 0, '{\"Event'),"
+	    "(3, 1, 1, '$$_menu_click', 9, NULL, 9, x'03', 0, '{}')"), ERR_OK);
+	for (steps = 0; !s.over && steps < 100; steps++)
+		check_err("a step", recover_step(db, &s, 7), ERR_OK);
+	check_int("copied", s.copied, 2);
+	check_int("both", number(db, "SELECT sum(time) FROM event"), 14);
+	db_close(old);
+	db_close(db);
+}
+
 int
 main(void)
 {
@@ -612,6 +639,7 @@ main(void)
 		TEST(once), TEST(devices), TEST(any_order), TEST(items), TEST(unionids),
 		TEST(salvaged), TEST(days_go), TEST(never_again), TEST(who_followed),
 		TEST(salvaged_past), TEST(joined), TEST(joined_alone), TEST(salvaged_marks),
+		TEST(garbled),
 	};
 
 	return RUN("archive", tests);

@@ -103,6 +103,15 @@ spoil_bytes(unsigned char *p, size_t n, unsigned seed)
 	}
 }
 
+static off_t
+file_size(const char *path)
+{
+	struct stat	 st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
 static void
 spoil(const char *path, const struct damage *d)
 {
@@ -278,6 +287,50 @@ wals(void **state)
 	}
 }
 
+/* Events whose account and device cannot be read: the indexes know both. */
+static void
+names(void **state)
+{
+	static const struct page {
+		const char	*name, *table;
+	} cases[] = { { "none", NULL }, { "accounts", "account" }, { "devices", "device" } };
+	const char	*dir = state_new();
+	char		 path[STATE_PATH], sql[128];
+	struct damage	 d = { .name = "" };
+	struct db	*db;
+	int64_t		 n, page;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		state_path(path, dir, cases[i].name);
+		db = dbfile_open(dir, cases[i].name);
+		assert_int_equal(schema_prepare(db), SCHEMA_READY);
+		assert_int_equal(db_script(db,
+		    "INSERT INTO account VALUES (1, 'wx1', 'app', 'shop', 'Shop');"
+		    "INSERT INTO device VALUES (1, 'app', 'o1', 5, 9), (2, 'app', 'o2', 6, 6);"
+		    "INSERT INTO event (account, device, code, time, received, message, part, "
+		    "attributes) VALUES (1, 1, 'c', 5, 5, x'01', 0, '{}'), "
+		    "(1, 1, 'c', 9, 5, x'02', 0, '{}'), (1, 2, 'c', 6, 5, x'03', 0, '{}')"),
+		    ERR_OK);
+		(void)snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE "
+		    "name = '%s'", cases[i].table == NULL ? "" : cases[i].table);
+		page = cases[i].table == NULL ? 0 : dbfile_number(db, sql);
+		db_close(db);
+		d.from = page == 0 ? 0 : (double)(page - 1) * PAGE / (double)file_size(path);
+		d.bytes = page == 0 ? 0 : PAGE;
+		spoil(path, &d);
+		check_err(cases[i].name, rebuild_run(&db, &n, path, dir), ERR_OK);
+		check_int(cases[i].name, dbfile_number(db, "SELECT count(*) FROM event "
+		    "JOIN account ON account.id = event.account AND appid = 'wx1' AND "
+		    "account.application = 'app' JOIN device ON device.id = event.device AND "
+		    "device.application = 'app'"), 3);
+		check_int(cases[i].name, dbfile_number(db, "SELECT first * 10 + last FROM device "
+		    "WHERE device = 'o1'"), 59);
+		db_close(db);
+	}
+}
+
 /* What the indexes know of, but no page has. */
 static void
 lost(void **state)
@@ -309,7 +362,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(damages), TEST(sizes), TEST(wals), TEST(lost),
+		TEST(damages), TEST(sizes), TEST(wals), TEST(names), TEST(lost),
 	};
 
 	return RUN("rebuild", tests);
