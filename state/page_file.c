@@ -237,7 +237,7 @@ compare_frames(const void *a, const void *b)
 
 /*
  * Keeps the frames of the newest generation, and of each page the last one.  When a WAL begins
- * again, older frames stay behind the new ones, and its salt is one more.
+ * again, it gets another salt, and older frames stay behind the new ones.
  */
 static void
 keep_newest(struct page_file *f, uint32_t salt, uint32_t commit)
@@ -270,7 +270,7 @@ note_frame(struct page_file *f, struct generation *g, const unsigned char *head,
 {
 	const uint32_t	 salt = word_at(head + 8), pages = word_at(head + 4);
 
-	if (!g->known || (int32_t)(salt - g->salt) > 0)
+	if (!g->known)		/* the header is damaged; the newest generation comes first */
 		*g = (struct generation){ .known = true, .salt = salt };
 	f->frames[f->n++] = (struct frame){ word_at(head), salt, at };
 	if (salt == g->salt && pages != 0) {

@@ -284,25 +284,42 @@ nap_until(int64_t one_ms, int64_t other_ms)
 	return true;
 }
 
+/*
+ * Copies a WAL that is damaged, before SQLite opens it.  A server does this once; a brief process
+ * has no time to read the WAL.  True: it is copied, so that it can begin again.
+ */
+static bool
+guard_wal(struct store_file *f)
+{
+	if (f->life != STORE_SERVER || f->is_wal_guarded)
+		return false;
+	f->is_wal_guarded = true;
+	if (!wal_guard_run(f->file))
+		return false;
+	f->has_quarantine = true;
+	return true;
+}
+
 /* Opens the file; if it goes into quarantine, makes and opens a new one. */
 static void
 reopen_file(struct store_file *f, int64_t until_ms)
 {
 	const int64_t	 restart_ms = clock_mono_ms() + RESTART_MS;
+	const bool	 is_wal_over = guard_wal(f);
 	bool		 busy;
-	int		 tries;
+	int		 tries, left;
 
-	/* A server begins once; a brief process has no time to read the WAL. */
-	if (f->life == STORE_SERVER && !f->is_wal_guarded && wal_guard_run(f->file))
-		f->has_quarantine = true;
-	f->is_wal_guarded = true;
 	for (tries = 0; tries < 2; tries += !busy) {
 		if (!make_file(f)) {
 			f->reopen_ms = clock_mono_ms() + REOPEN_MS;
 			return;
 		}
-		if (open_file(f, until_ms) == ERR_OK)
+		if (open_file(f, until_ms) == ERR_OK) {
+			/* Else what is behind the damage would be found at the next start, too. */
+			if (is_wal_over)
+				(void)db_checkpoint(f->db, true, &left);
 			return;
+		}
 		busy = f->db != NULL && db_fault(f->db) == DB_BUSY;
 		handle_fault(f);
 		close_file(f);

@@ -145,10 +145,53 @@ nothing(void **state)
 	db_close(to);
 }
 
+/* Damage in the middle of a body leaves bytes that no message has. */
+static void
+garbled(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct slice	 body;
+		const char	*want;
+	} cases[] = {
+		{ "whole", BYTES("<xml>\r\n\t\xE8\x8F\x9C</xml>"), "pending" },
+		{ "a few control characters", BYTES("<xml>\x1B\x08</xml>"), "pending" },
+		{ "not UTF-8", BYTES("<xml>\xE8\x8F</xml>"), "pending" },
+		{ "zeros", BYTES("<xml>\0\0\0"), "dead" },
+		{ "noise", BYTES("<xml>\x01\x02\x03\x04\x05\x06\x07\x08\x0E\x0F"), "dead" },
+	};
+	const char	*dir = state_new();
+	struct recover	 r = { .from = dbfile_open(dir, "old"), .source = &queue_recovered };
+	struct db	*to = dbfile_open(dir, "new");
+	struct db_rows	 rows;
+	enum error	 er;
+	size_t		 i;
+
+	(void)state;
+	assert_int_equal(schema_prepare(r.from), SCHEMA_READY);
+	assert_int_equal(schema_prepare(to), SCHEMA_READY);
+	for (i = 0; i < COUNT(cases); i++)
+		check_err(cases[i].name, db_run(r.from, NULL, "INSERT INTO message (key, account, "
+		    "received, state, attempts, next, body) VALUES (CAST(?1 AS BLOB), 'shop', ?1, "
+		    "'pending', 0, 1, ?2)", DB_VALUES(db_i((int64_t)i), db_b(cases[i].body))),
+		    ERR_OK);
+	check_err("a step", recover_step(to, &r, STEP), ERR_OK);
+	check_int("all", r.copied, COUNT(cases));
+	er = db_start(to, &rows, "SELECT state FROM message ORDER BY received", DB_NO_VALUES);
+	for (i = 0; er == ERR_OK && db_next(&rows, &er); i++)
+		check_bytes(cases[i].name, db_col(&rows, 0), slice_of(cases[i].want));
+	db_end(&rows);
+	check_int("all", (int64_t)i, COUNT(cases));
+	check_int("why", dbfile_number(to, "SELECT count(*) FROM message WHERE outcome = "
+	    "'damaged on the disk'"), 2);
+	db_close(r.from);
+	db_close(to);
+}
+
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(messages), TEST(nothing) };
+	static const struct CMUnitTest	 tests[] = { TEST(messages), TEST(nothing), TEST(garbled) };
 
 	return RUN("salvage", tests);
 }

@@ -47,6 +47,36 @@ states(void **state)
 	}
 }
 
+/* Marks and tables that do not agree. */
+static void
+broken(void **state)
+{
+	static const struct {
+		const char	*name, *damage;
+		bool		 want;
+	} cases[] = {
+		{ "sound", "", false },
+		{ "another mark", "PRAGMA application_id = 7", true },
+		{ "no version", "PRAGMA user_version = 0", true },
+		{ "an earlier version", "PRAGMA user_version = 3", true },
+		{ "a later version", "PRAGMA user_version = 99", false },
+		{ "a table is missing", "DROP TABLE past", true },
+		{ "another program's", "DROP TABLE past; PRAGMA application_id = 7", false },
+	};
+	const char	*dir = state_new();
+	struct db	*db;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		db = dbfile_open(dir, cases[i].name);
+		check_int(cases[i].name, schema_prepare(db), SCHEMA_READY);
+		check_err(cases[i].name, db_script(db, cases[i].damage), ERR_OK);
+		check_int(cases[i].name, schema_is_broken(db), cases[i].want);
+		db_close(db);
+	}
+}
+
 static void
 fresh(void **state)
 {
@@ -155,7 +185,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(states), TEST(fresh), TEST(indexes), TEST(processes),
+		TEST(states), TEST(broken), TEST(fresh), TEST(indexes), TEST(processes),
 	};
 
 	return RUN("schema", tests);

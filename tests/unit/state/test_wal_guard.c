@@ -114,6 +114,11 @@ behind_damage(void **state)
 		    cases[i].copied);
 		check_int(cases[i].name, state_count(dir, "qtoa.db.rescued-", NULL),
 		    cases[i].copied);
+		store_free(s);
+		/* At the next start nothing is left of it. */
+		assert_non_null(s = store_new(&set, locks, STORE_SERVER));
+		CHECK(cases[i].name, rows_of(s) >= cases[i].least);
+		check_int("once", store_has_quarantine(s), 0);
 		log_close();
 		store_free(s);
 		lock_free(locks);
