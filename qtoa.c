@@ -272,6 +272,7 @@ handle_handshake(struct worker *w)
 {
 	w->entry.verdict = "handshake";
 	w->entry.counts_as = COUNTER_HANDSHAKE;
+	w->entry.again = true;	/* a handshake changes nothing */
 	return run_steps(w, handshake_steps);
 }
 

@@ -157,6 +157,14 @@ level_of(const struct access_entry *e)
 	return e->er == ERR_OK || e->level > least ? e->level : least;
 }
 
+/* True: a copy of an earlier request.  Anybody can send it again and again: it is signed. */
+static bool
+is_again(const struct access_entry *e)
+{
+	return e->er == ERR_OK && (e->again ||
+	    (e->delivery != NULL && e->delivery->verdict == VERDICT_REPEAT));
+}
+
 /* What the log's rate limit compares: failures with equal values are repeats of one failure. */
 static struct log_ratelimit_failure
 failure_of(const struct access_entry *e)
@@ -167,7 +175,9 @@ failure_of(const struct access_entry *e)
 		.account = e->account != NULL ? e->account->name : "-", .reason = e->code,
 	};
 
-	if (e->delivery == NULL)
+	if (is_again(e))
+		x.reason = e->verdict;
+	if (e->delivery == NULL || is_again(e))
 		x.peer = e->request->peer;
 	else if (*e->code == '\0' && e->delivery->why_not != NULL)
 		x.reason = e->delivery->why_not;
@@ -179,9 +189,10 @@ write_line(struct access_log *a, const struct access_entry *e)
 {
 	const struct log_ratelimit_failure	 f = failure_of(e);
 	/* An answer of the health end point is not a failure, although it may be a "notice". */
-	const bool				 failed = f.level > LEVEL_INFO &&
-						    (*f.error != '\0' || *f.reason != '\0');
 	const bool				 wanted = log_wants(f.level);
+	const bool				 failed = (is_again(e) && wanted) ||
+						    (f.level > LEVEL_INFO && (*f.error != '\0' ||
+						    *f.reason != '\0'));
 	struct logline				 l;
 
 	if (wanted) {

@@ -27,6 +27,7 @@ struct access_entry {
 	const struct message	*message;	/* NULL: the push was not decrypted */
 	const char		*key;		/* from message_key(); set if message is */
 	const struct delivery	*delivery;	/* NULL: there was no delivery */
+	bool			 again;		/* it does nothing: it was done before */
 };
 
 /* One for each thread. */

@@ -59,6 +59,7 @@ log_collected(struct worker *w)
 
 	w->entry.account = c->account;
 	w->entry.detail = c->repeat ? "counted before" : c->why;
+	w->entry.again = c->repeat;
 	if (c->read) {
 		w->entry.event = c->event != NULL ? c->event : "-";
 		w->entry.user = c->user;
