@@ -37,7 +37,7 @@ static const struct account accounts[] = {
 		/*
 		 * The encryption that is set in the console: SAFE, COMPATIBLE or PLAIN. In
 		 * PLAIN WeChat does not sign the body: a person who has seen one URL can
-		 * send false messages.
+		 * send false messages, and old ones again.
 		 */
 		.mode		= SAFE,
 

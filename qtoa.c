@@ -20,9 +20,12 @@
 #include "cli/cli.h"
 #include "collector/collect.h"
 #include "core/clock.h"
+#include "core/format.h"
 #include "report/page.h"
 #include "server/endpoints.h"
 #include "server/process.h"
+#include "wechat/around.h"
+#include "wechat/replay.h"
 #include "xmlmap.h"
 
 /* Runs steps until one fails; NULL ends them. */
@@ -171,7 +174,7 @@ remark_message(struct worker *w)
 /*
  * Reads the event and the user of the message, and makes the key by which a repeat of it is found.
  * Text that is not XML, or has no event of QT's, is forwarded all the same: QT decides.  What goes
- * to QT is the body as it came, also if the message had to be repaired to be read.
+ * to QT is not repaired, also if the message had to be to be read.
  */
 static enum error
 identify_message(struct worker *w)
@@ -185,6 +188,95 @@ identify_message(struct worker *w)
 	w->entry.user = w->message.user;
 	w->entry.key = w->key;
 	return message_key(&w->message, w->key, slice_of(w->entry.account->path), w->xml);
+}
+
+/* Adds to what the log says of the request. */
+static void
+add_detail(struct worker *w, const char *text)
+{
+	size_t	 len;
+
+	if (w->entry.detail != w->why)
+		(void)snprintf(w->why, sizeof(w->why), "%s",
+		    w->entry.detail != NULL ? w->entry.detail : "");
+	len = strlen(w->why);
+	(void)snprintf(w->why + len, sizeof(w->why) - len, "%s%s", len != 0 ? "; " : "", text);
+	w->entry.detail = w->why;
+}
+
+/*
+ * Refuses an old push that is sent again with a signature that looks new.  Nobody must repeat it,
+ * so its sender hears `success`.  In plain mode CreateTime is not signed, and tells nothing.
+ */
+static enum error
+refuse_replay(struct worker *w)
+{
+	int64_t	 age_s;
+	char	 span[FORMAT_SPAN], text[80];
+
+	if (w->entry.account->mode == PLAIN || !replay_is(&age_s, w->entry.account, &w->push,
+	    w->message.time_s, replay_known_s(&w->app->conf.set)))
+		return ERR_OK;
+	format_span(span, age_s * 1000);
+	(void)snprintf(text, sizeof(text), "CreateTime is %s before the timestamp", span);
+	add_detail(w, text);
+	w->entry.verdict = "replay";
+	w->reply.body = slice_of("success");
+	return ERR_REPLAY;
+}
+
+/* True: an openid as all of WeChat's are; events of the account itself name others. */
+static bool
+is_openid(struct slice user)
+{
+	return user.len == 28 && *user.p == 'o';
+}
+
+/*
+ * Parameters that are not signed must agree with what is: QT reads by them how the body is
+ * encrypted, and whose it is.
+ */
+static void
+correct_parameters(struct worker *w)
+{
+	struct slice		*type = &w->push.v[PUSH_ENCRYPT_TYPE];
+	struct slice		*openid = &w->push.v[PUSH_OPENID];
+	const struct slice	 user = w->message.user;
+
+	if (!slice_is(*type, "aes")) {
+		*type = slice_of("aes");
+		w->entry.level = LEVEL_NOTICE;
+		add_detail(w, "encrypt_type was not aes, and was replaced");
+	}
+	if (openid->p != NULL && is_openid(user) &&
+	    (openid->len != user.len || memcmp(openid->p, user.p, user.len) != 0)) {
+		*openid = user;
+		w->entry.level = LEVEL_NOTICE;
+		add_detail(w, "openid was not FromUserName, and was replaced");
+	}
+}
+
+/*
+ * Sets w->body, which is what QT gets.  Of an encrypted push it says around Encrypt only what is
+ * in it: what others have put there is replaced.
+ */
+static enum error
+settle_body(struct worker *w)
+{
+	const enum account_mode	 mode = w->entry.account->mode;
+	enum error		 er;
+
+	w->body = buf_slice(&w->request->body);
+	if (mode == PLAIN)
+		return ERR_OK;
+	correct_parameters(w);
+	if (around_agrees(mode, w->body, w->xml))
+		return ERR_OK;
+	er = around_write(&w->work, mode, w->body, w->xml);
+	w->body = buf_slice(&w->work);
+	w->entry.level = LEVEL_NOTICE;
+	add_detail(w, "what stood around <Encrypt> was not what is in it, and was replaced");
+	return er;
 }
 
 /*
@@ -224,7 +316,7 @@ deliver_message(struct worker *w)
 		return er;
 	d->account = w->entry.account;
 	d->push = &w->push;
-	d->body = buf_slice(&w->request->body);
+	d->body = w->body;
 	d->message = &w->message;
 	d->key = w->key;
 	d->deadline_ms = worker_deadline(w);
@@ -244,6 +336,8 @@ static worker_step *const message_steps[] = {
 	check_age,
 	open_body,
 	identify_message,
+	refuse_replay,
+	settle_body,
 	deliver_message,
 	NULL
 };

@@ -35,6 +35,8 @@ const struct error_info error_table[ERR__MAX] = {
 	[ERR_APPID]	= { "message for another AppID", 403, -40005, LEVEL_NOTICE,
 	    "if WeChat sent it: .appid differs from the console's AppID, or it is a third-party "
 	    "platform's" },
+	[ERR_REPLAY]	= { "replay of an old push", 200, 0, LEVEL_NOTICE,
+	    "somebody has recorded a push of WeChat's and sends it again; it was not forwarded" },
 	[ERR_CRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
 	    "OpenSSL must offer MD5, SHA-1 and AES-256-CBC: run: qtoa check" },
 	[ERR_FORWARD]	= { "not confirmed by QT", 200, 0, LEVEL_WARNING, "" },
@@ -44,6 +46,8 @@ const struct error_info error_table[ERR__MAX] = {
 	    "check settings.state_dir: owner, permissions, free space" },
 	[ERR_ADDRESS]	= { "address not allowed", 403, 0, LEVEL_NOTICE,
 	    "if it may see this: add it to settings.report_allow or metrics_allow" },
+	[ERR_HOST]	= { "host not allowed", 403, 0, LEVEL_NOTICE,
+	    "if this host is yours: add it to settings.report_hosts" },
 	[ERR_BUSY]	= { "too many at once", 503, 0, LEVEL_NOTICE, "" },
 	[ERR_KEY]	= { "control key missing or wrong", 403, 0, LEVEL_NOTICE,
 	    "if QT sent it: compare the address in its console with .control_key" },

@@ -28,11 +28,13 @@ enum error {
 	ERR_AES,	/* length or padding of the ciphertext is wrong */
 	ERR_BUFFER,	/* the length within the decrypted message is wrong */
 	ERR_APPID,	/* the message is for another account */
+	ERR_REPLAY,	/* an old push that somebody has recorded and sends again */
 	ERR_CRYPTO,	/* the crypto library failed */
 	ERR_FORWARD,	/* QT did not confirm the message; our disk has it */
 	ERR_REFUSED,	/* QT refused the message for good; our disk has it */
 	ERR_STORE,	/* our disk did not take the message */
 	ERR_ADDRESS,	/* the client's address may not see this */
+	ERR_HOST,	/* the URL's host is not one of ours */
 	ERR_BUSY,	/* too many requests of this kind at once */
 	ERR_KEY,	/* the client does not have the control_key */
 	ERR_OFTEN,	/* the client got all access_tokens that it may have */

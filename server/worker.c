@@ -53,7 +53,7 @@ worker_reset(struct worker *w)
 	};
 	w->reply = (struct reply){ .body = slice_of("not accepted\n") };
 	memset(&w->push, 0, sizeof(w->push));
-	w->xml = (struct slice){ NULL, 0 };
+	w->xml = w->body = (struct slice){ NULL, 0 };
 	w->key[0] = '\0';
 	w->why[0] = '\0';
 }

@@ -63,8 +63,9 @@ struct worker {
 	struct reply			 reply;
 	struct push			 push;
 	struct slice			 xml;		/* the message, decrypted */
+	struct slice			 body;		/* what goes to QT */
 	char				 key[MESSAGE_KEY_HEX + 1];
-	char				 why[160];	/* for entry.detail */
+	char				 why[320];	/* for entry.detail */
 };
 
 /* NULL: no memory.  The worker keeps app. */

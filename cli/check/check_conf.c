@@ -113,7 +113,8 @@ check_account_conf(struct check_results *r, const struct account *a)
 	    standby ? ", standby " : "", standby ? a->qt_url_standby : "");
 	if (a->mode == PLAIN)
 		check_result_add(r, CHECK_WARNING, a->name, "in plain mode WeChat does not sign "
-		    "the body\nchoose safe mode in WeChat's console, and set .mode = SAFE");
+		    "the body\nchoose safe mode in WeChat's console, and set .mode = SAFE: then "
+		    "false messages, and old ones that are sent again, are known");
 	check_old_values(r, a);
 	check_demo_values(r, a);
 	check_urls(r, a);

@@ -50,6 +50,13 @@ SETTINGS = {
     # Two addresses of QT.
     "standby": dict(threads=16, deadline_ms=2000, forward_ms=800, connect_ms=300, io_ms=2000,
                     fresh_s=600),
+    # Behind a proxy, and open to more than this host.
+    "relayed": dict(threads=8, fresh_s=600, report_allow="127.0.0.0/8 ::1 10.0.0.0/8 203.0.113.9",
+                    trusted_proxies="127.0.0.9, 10.0.0.5, 2001:db8::5",
+                    report_hosts="report.example.com, *.inside.example, 192.0.2.80"),
+    "open": dict(threads=8, fresh_s=600, report_allow="127.0.0.0/8 ::1 10.0.0.0/8 203.0.113.9"),
+    # Whatever the time is, here or there.
+    "any_age": dict(threads=8, ca_file="$E2E_CA_FILE"),
     # Trusts what the system trusts.
     "system": dict(fresh_s=600),
     # The collector as it is for clients like QT's demo, which knows no appkey.

@@ -3,6 +3,7 @@ signatures, the encrypted envelope, what an account's console shows, and forgeri
 
 import base64
 import hashlib
+import re
 import secrets
 import struct
 import time
@@ -86,6 +87,14 @@ def seal(account, xml, key=None, appid=None):
                    pad(plaintext(account.appid if appid is None else appid, xml)))
 
 
+def unseal(account, text):
+    """The message in an <Encrypt>."""
+    raw = raw_key(account.key)
+    dec = Cipher(algorithms.AES(raw), modes.CBC(raw[:16])).decryptor()
+    clear = dec.update(base64.b64decode(text)) + dec.finalize()
+    return clear[20:20 + struct.unpack(">I", clear[16:20])[0]]
+
+
 def text_message(content="hello", user="oQtoaE2eUser0000000000000001", at=None, msgid=None):
     return ("<xml><ToUserName><![CDATA[gh_e2e000000001]]></ToUserName>\n"
             f"<FromUserName><![CDATA[{user}]]></FromUserName>\n"
@@ -133,7 +142,9 @@ def handshake(account, echostr=None, **kw):
 
 
 def envelope(encrypted, mode="SAFE", xml=b""):
-    to = "<ToUserName><![CDATA[gh_e2e000000001]]></ToUserName>\n"
+    name = re.search(rb"<ToUserName>.*?</ToUserName>", xml)
+    to = (name[0].decode() if name else "<ToUserName><![CDATA[gh_e2e000000001]]></ToUserName>") \
+        + "\n"
     enc = f"<Encrypt><![CDATA[{encrypted}]]></Encrypt>\n"
     if mode == "COMPATIBLE":        # all of the plain message, then the encrypted one
         return xml[:-len(b"</xml>")] + enc.encode() + b"</xml>"

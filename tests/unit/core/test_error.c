@@ -50,11 +50,13 @@ status_and_number(void **state)
 		{ ERR_AES, 403, -40007 },
 		{ ERR_BUFFER, 403, -40008 },
 		{ ERR_APPID, 403, -40005 },
+		{ ERR_REPLAY, 200, 0 },
 		{ ERR_CRYPTO, 503, 0 },
 		{ ERR_FORWARD, 200, 0 },
 		{ ERR_REFUSED, 200, 0 },
 		{ ERR_STORE, 503, 0 },
 		{ ERR_ADDRESS, 403, 0 },
+		{ ERR_HOST, 403, 0 },
 		{ ERR_BUSY, 503, 0 },
 		{ ERR_KEY, 403, 0 },
 		{ ERR_OFTEN, 429, 0 },
@@ -84,7 +86,8 @@ forgeries_look_alike(void **state)
 	(void)state;
 	for (i = 0; i < ERR__MAX; i++)
 		CHECK(error_table[i].name, (error_table[i].status == 403) ==
-		    (error_table[i].wechat != 0 || i == ERR_ADDRESS || i == ERR_KEY));
+		    (error_table[i].wechat != 0 || i == ERR_ADDRESS || i == ERR_HOST ||
+		    i == ERR_KEY));
 }
 
 /* Each error of level error has a hint that says what to do. */
