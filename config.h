@@ -199,11 +199,26 @@ static const struct settings settings = {
 	.collect_days	= 0,			/* days, default 0 = never */
 
 	/*
-	 * Addresses and networks that may see .../-/report. If a proxy on this host stands
-	 * before the web server, all requests come from 127.0.0.1: then the proxy should ask
-	 * for a password.
+	 * Addresses and networks that may see .../-/report. Requests that a proxy or a tunnel
+	 * on this host passes on are not from 127.0.0.1: see trusted_proxies.
 	 */
 	.report_allow	= "127.0.0.1, ::1",	/* default NULL: nobody */
+
+	/*
+	 * Hosts in the URLs of all that is below .../-/: names, "*.example.com", addresses,
+	 * without ports; "*": any. Else the owner of another name could point it to this host,
+	 * and pages of his would read the report in your browser. localhost and loopback
+	 * addresses are always good. NULL: a browser on this host must use these; others may
+	 * use an IP address, or any name by HTTPS.
+	 */
+	.report_hosts	= NULL,			/* default NULL; such as "wechat.example.com" */
+
+	/*
+	 * Addresses and networks of reverse proxies and tunnels before the web server. What they
+	 * say of their client (X-Forwarded-For, Forwarded, ...) is believed, so each must set
+	 * it. What others pass on opens nothing.
+	 */
+	.trusted_proxies = NULL,		/* default NULL; such as "127.0.0.1" */
 
 	/*
 	 * Addresses and networks that may see .../-/metrics and .../-/health, which have no

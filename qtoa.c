@@ -23,6 +23,7 @@
 #include "core/format.h"
 #include "report/page.h"
 #include "server/endpoints.h"
+#include "server/guard.h"
 #include "server/process.h"
 #include "wechat/around.h"
 #include "wechat/replay.h"
@@ -562,6 +563,7 @@ static void
 serve_request(struct worker *w, enum error er)
 {
 	worker_reset(w);
+	guard_name_peer(w);
 	if (er == ERR_OK)
 		er = run_steps(w, request_steps);
 	if (er == ERR_CRYPTO)

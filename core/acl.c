@@ -83,6 +83,16 @@ acl_has(const char *list, struct slice peer)
 }
 
 bool
+acl_is_same(struct slice a, struct slice b)
+{
+	struct network	 x, y;
+
+	return read_network(&x, a) && read_network(&y, b) &&
+	    memchr(a.p, '/', a.len) == NULL && memchr(b.p, '/', b.len) == NULL &&
+	    memcmp(x.address, y.address, ADDRESS) == 0;
+}
+
+bool
 acl_is_wrong(struct slice *wrong, const char *list)
 {
 	struct network	 n;

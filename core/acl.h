@@ -15,6 +15,9 @@
 /* True: the list has the address peer.  False: it has not, list is NULL, or peer is not one. */
 bool	acl_has(const char *list, struct slice peer);
 
+/* True: both are addresses, and they are the same one. */
+bool	acl_is_same(struct slice a, struct slice b);
+
 /* True: the entry *wrong of the list is neither an address nor a network. */
 bool	acl_is_wrong(struct slice *wrong, const char *list);
 

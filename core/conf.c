@@ -8,6 +8,7 @@
 #include "core/conf_value.h"
 #include "core/conf_warn.h"
 #include "core/error.h"
+#include "core/host.h"
 #include "core/proxy.h"
 #include "core/utf8.h"
 #include CONFIG_FILE
@@ -94,6 +95,17 @@ check_allow(struct conf_value_reason *r, const struct account *a, const char *v)
 }
 
 static bool
+check_hosts(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	struct slice	 wrong;
+
+	(void)a;
+	return !host_is_wrong(&wrong, v) || conf_value_refuse(r, "%.*s is not a host: write "
+	    "report.example.com, *.example.com or 192.0.2.7, without a port, separated by blanks "
+	    "or commas", wrong.len > 64 ? 64 : (int)wrong.len, wrong.p);
+}
+
+static bool
 check_proxy(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	struct proxy	 p;
@@ -173,6 +185,8 @@ static const struct settings_text {
 	{ { SETTING(wechat_api), 1, 1024, CONF_GRAPHIC, NULL, check_url },
 	    "https://api.weixin.qq.com" },
 	{ { SETTING(report_allow), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
+	{ { SETTING(report_hosts), 1, 0, CONF_LIST, NULL, check_hosts }, NULL },
+	{ { SETTING(trusted_proxies), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
 	{ { SETTING(metrics_allow), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
 	{ { SETTING(log_level), 1, 0, CONF_TEXT, NULL, check_log_level }, "info" },
 };

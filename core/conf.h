@@ -65,6 +65,8 @@ struct settings {
 	const char	*wechat_api;	/* base URL of WeChat's API */
 	const char	*report_allow;	/* addresses that may see /-/report; NULL: nobody */
 	const char	*metrics_allow;	/* the same, /-/metrics, /-/health; NULL: report_allow */
+	const char	*report_hosts;	/* hosts in URLs of all these; NULL: see server/guard.h */
+	const char	*trusted_proxies; /* addresses of proxies that name their client; or NULL */
 	const char	*log_level;	/* lines below it are not written: "debug", "info", ... */
 	int		 threads;	/* workers at most, FastCGI */
 	int		 deadline_ms;	/* for a whole request, from its acceptance */

@@ -134,6 +134,8 @@ append_request(struct logline *l, const struct access_entry *e)
 		log_bytes(l, "peer", r->peer);
 	if (e->er == ERR_PATH)
 		log_bytes(l, "path", r->path);
+	if (e->er == ERR_HOST)
+		log_bytes(l, "host", r->host);
 	if (e->er == ERR_METHOD)
 		log_bytes(l, "method", r->method_name);
 }

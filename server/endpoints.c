@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "core/acl.h"
 #include "core/clock.h"
 #include "monitor/health.h"
 #include "monitor/health_state.h"
@@ -8,6 +7,7 @@
 #include "report/page.h"
 #include "server/docroot.h"
 #include "server/endpoints.h"
+#include "server/guard.h"
 #include "state/lock.h"
 
 enum {
@@ -133,11 +133,12 @@ endpoints_report(struct worker *w)
 		.deadline_ms = r->accepted_ms + REPORT_MS,
 	};
 	struct page_reply		 page;
-	enum error			 er = ERR_BUSY;
+	enum error			 er;
 
 	w->entry.verdict = "page";
-	if (!acl_has(w->app->conf.set.report_allow, r->peer))
-		return ERR_ADDRESS;
+	if ((er = guard_check(w, w->app->conf.set.report_allow)) != ERR_OK)
+		return er;
+	er = ERR_BUSY;
 	if (atomic_fetch_add(&w->app->reports, 1) < reports_of(w))
 		er = make_page(w, &page, &q);
 	(void)atomic_fetch_sub(&w->app->reports, 1);
@@ -155,14 +156,15 @@ endpoints_report(struct worker *w)
 	return er;
 }
 
-/* Reads the state of the program.  ERR_ADDRESS: the peer may not see it. */
+/* Reads the state of the program.  ERR_ADDRESS, ERR_HOST: the client may not see it. */
 static enum error
 read_health_state(struct worker *w, struct health_state *h)
 {
 	const struct services	*s = &w->app->services;
+	enum error		 er;
 
-	if (!acl_has(w->app->conf.set.metrics_allow, w->request->peer))
-		return ERR_ADDRESS;
+	if ((er = guard_check(w, w->app->conf.set.metrics_allow)) != ERR_OK)
+		return er;
 	return health_state_read(h, s->conf, s->store, s->breakers, true, worker_deadline(w));
 }
 
@@ -209,6 +211,7 @@ endpoints_token(struct worker *w)
 	const struct token_server_request	 q = {
 		.account = w->entry.account, .query = &r->query, .authorization = r->authorization,
 		.peer = r->peer, .deadline_ms = worker_deadline(w),
+		.hidden = guard_hides_client(w, w->entry.account->control_allow),
 	};
 	enum error				 er;
 	bool					 entered;
@@ -220,7 +223,9 @@ endpoints_token(struct worker *w)
 	er = token_server_answer(&w->token, &w->app->conf.set, s->tokens, s->store, &q);
 	worker_leave_network(w, entered);
 	w->entry.detail = w->token.why;
-	if (er == ERR_ADDRESS)
+	if (er == ERR_ADDRESS && q.hidden)
+		guard_explain(w);
+	else if (er == ERR_ADDRESS)
 		w->entry.hint = "list the address in the account's .control_allow if it may have "
 		    "the token";
 	if (er != ERR_KEY && er != ERR_ADDRESS) {

@@ -19,10 +19,11 @@ enum error	endpoints_check_docroot(struct worker *w);
 /* Takes a message in QT's place: collector/collect.h. */
 enum error	endpoints_collect(struct worker *w);
 
-/* A page of the report: report/page.h.  ERR_ADDRESS, ERR_BUSY: too many are being made. */
+/* A page of the report: report/page.h.  ERR_ADDRESS, ERR_HOST (server/guard.h).
+ * ERR_BUSY: too many are being made. */
 enum error	endpoints_report(struct worker *w);
 
-/* For Prometheus, for a load balancer: monitor/.  ERR_ADDRESS. */
+/* For Prometheus, for a load balancer: monitor/.  ERR_ADDRESS, ERR_HOST. */
 enum error	endpoints_metrics(struct worker *w);
 enum error	endpoints_health(struct worker *w);
 

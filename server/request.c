@@ -191,6 +191,56 @@ request_is_file(const struct request *r)
 	    stat(file.p, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* The value of "NAME=value"; absent: the variable has another name. */
+static struct slice
+value_of(const char *variable, const char *name)
+{
+	const size_t	 len = strlen(name);
+
+	return strncmp(variable, name, len) == 0 && variable[len] == '=' ?
+	    slice_of(variable + len + 1) : (struct slice){ NULL, 0 };
+}
+
+/* Reads one variable that tells where the client is, and what it calls us. */
+static void
+read_origin_variable(struct request *r, struct slice *software, const char *variable)
+{
+	struct slice	 value;
+
+	if (strncmp(variable, "HTTP", 4) != 0) {
+		if ((value = value_of(variable, "SERVER_SOFTWARE")).p != NULL)
+			*software = value;
+		else if ((value = value_of(variable, "SERVER_ADDR")).p != NULL)
+			r->server = value;
+		else if ((value = value_of(variable, "REQUEST_SCHEME")).p != NULL)
+			r->https |= slice_is(value, "https");
+		return;
+	}
+	if ((value = value_of(variable, "HTTP_HOST")).p != NULL)
+		r->host = r->host.p == NULL ? value : slice_of(",");	/* two: no host */
+	else if ((value = value_of(variable, "HTTPS")).p != NULL)
+		r->https |= value.len != 0 && !slice_is(value, "off");
+	else
+		forwarded_add(&r->forwarded, variable);
+}
+
+/* Looks at all variables: a header that came twice may be there twice. */
+static void
+read_origin(struct request *r)
+{
+	extern char	**environ;
+	char *const	 *v = r->io->is_fcgi ? r->io->fcgi.envp : environ;
+	struct slice	 software = { NULL, 0 };
+
+	r->forwarded.n = 0;
+	r->host = r->server = (struct slice){ NULL, 0 };
+	r->https = false;
+	for (; v != NULL && *v != NULL; v++)
+		read_origin_variable(r, &software, *v);
+	if (r->forwarded.n != 0 && software.len >= 5 && memcmp(software.p, "Caddy", 5) == 0)
+		forwarded_drop_caddy(&r->forwarded, r->peer);
+}
+
 /* Fills a request with what the web server's variables say: all but the body. */
 static enum error
 read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
@@ -217,6 +267,7 @@ read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	r->io->file = variable_of(r, "SCRIPT_FILENAME");
 	r->io->length = variable_of(r, "CONTENT_LENGTH");
 	read_roots(r);
+	read_origin(r);
 	if ((er = read_path(r)) != ERR_OK)
 		return er;
 	return read_query(r);

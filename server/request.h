@@ -13,6 +13,7 @@
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/query.h"
+#include "server/forwarded.h"
 #include "server/gate.h"
 
 enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
@@ -24,7 +25,11 @@ struct request {
 	struct slice		 method_name;
 	struct slice		 path;		/* whole path of the URL, decoded */
 	struct slice		 path_info;	/* its end, as the web server has cut it */
-	struct slice		 peer;		/* the client's address, from the web server */
+	struct slice		 peer;		/* the client's address; see server/guard.h */
+	struct forwarded	 forwarded;	/* what proxies say of the client */
+	struct slice		 host;		/* the header Host; absent or empty: none */
+	struct slice		 server;	/* the web server's own address */
+	bool			 https;		/* the web server was asked by HTTPS */
 	struct slice		 language;	/* the header Accept-Language */
 	struct slice		 authorization;	/* Authorization, if the server passes it on */
 	struct slice		 roots[REQUEST_ROOTS];	/* directories with files that it serves */

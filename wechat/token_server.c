@@ -49,7 +49,7 @@ check_client(const struct token_server_request *q)
 {
 	const struct account	*a = q->account;
 	const bool		 key = digest_equal(client_key_of(q), slice_of(a->control_key));
-	const bool		 allowed = acl_has(a->control_allow, q->peer);
+	const bool		 allowed = acl_has(a->control_allow, q->peer) && !q->hidden;
 
 	if (!key)
 		return ERR_KEY;

@@ -22,6 +22,7 @@ struct token_server_request {
 	const struct query	*query;		/* it may hold the key: key=KEY, once */
 	struct slice		 authorization;	/* or this header: "Bearer KEY" */
 	struct slice		 peer;		/* the client's address, as text */
+	bool			 hidden;	/* it may be a proxy's: control_allow has it not */
 	int64_t			 deadline_ms;
 };
 

@@ -38,7 +38,7 @@ SETTINGS = {
     # The shipped limits.
     "main": dict(threads=64, deadline_ms=4000, forward_ms=2500, connect_ms=1000, io_ms=2000,
                  fresh_s=600, collector=1, ca_file="$E2E_CA_FILE",
-                 report_allow="127.0.0.1, ::1"),
+                 report_allow="127.0.0.1, ::1", report_hosts="wechat.example.com"),
     # Impatient and small, so that what takes its time in "main" is quick to see.
     "tight": dict(threads=2, deadline_ms=2000, forward_ms=800, connect_ms=300, io_ms=500,
                   fresh_s=600, ca_file="$E2E_CA_FILE"),

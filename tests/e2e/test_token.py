@@ -314,9 +314,12 @@ def test_refusals_take_the_same_time(guarded):
     """Medians of turns that they take."""
     ask(guarded)
     took = {name: [] for name in REFUSED}
-    for _ in range(150):
-        for name, (how, _) in REFUSED.items():
-            request = fcgi.request(params(**how))
+    for turn in range(150):
+        for n, (name, (how, _)) in enumerate(REFUSED.items()):
+            # Of one address only some wrong keys are looked at.
+            peer = f"192.0.3.{turn}" if how.get("REMOTE_ADDR") == "192.0.3.1" else \
+                how.get("REMOTE_ADDR", f"2001:db8:{turn + 1:x}:{n:x}::1")
+            request = fcgi.request(params(**{**how, "REMOTE_ADDR": peer}))
             with guarded.connect() as c:
                 begin = time.perf_counter()
                 assert c.send(request).answer().status == 403
@@ -383,7 +386,7 @@ def test_behind_a_server(kind, qt, wx, authority):
         for headers in ((), [("Authorization", "Bearer x")], [("Authorization", f"Basic {KEY}")]):
             assert get(headers).status == 403
         assert get([("Authorization", f"Bearer {KEY}"),
-                    ("X-Forwarded-For", "203.0.113.9")]).status == 200
+                    ("X-Forwarded-For", "203.0.113.9")]).status == 403
         assert not wx.secrets_in(front.log.text()) and KEY not in front.log.text()
         front.check()
     finally:
@@ -434,3 +437,13 @@ def test_verb_refused(home, issuer):
     assert run(home, "token", "safe", "--refresh", variant="token")[0] == 0
     code, out, err = run(home, "token", "safe", variant="main")
     assert (code, out) == (1, "") and "the account has no secret (AppSecret)" in err
+
+
+def test_a_proxy_hides_its_client(home):
+    """An address in .control_allow that passes on the requests of others does not count."""
+    home.env["E2E_ALLOW"] = "127.0.0.1"
+    token_of(as_cgi(home, REMOTE_ADDR="127.0.0.1"))
+    home.log.mark()
+    for header in ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_CF_CONNECTING_IP", "HTTP_VIA"):
+        assert as_cgi(home, REMOTE_ADDR="127.0.0.1", **{header: "127.0.0.1"}).status == 403
+    assert all("trusted_proxies" in r["hint"] for r in home.log.wait(4, status=403))

@@ -52,6 +52,12 @@ has(void **state)
 		check_int(has_cases[i].peer, acl_has(has_cases[i].list,
 		    slice_of(has_cases[i].peer)),
 		    has_cases[i].want);
+	CHECK("mapped", acl_is_same(slice_of("::ffff:192.0.2.1"), slice_of("192.0.2.1")));
+	CHECK("two forms", acl_is_same(slice_of("::1"), slice_of("0:0:0:0:0:0:0:1")));
+	CHECK("others", !acl_is_same(slice_of("::1"), slice_of("127.0.0.1")));
+	CHECK("networks", !acl_is_same(slice_of("10.0.0.0/8"), slice_of("10.0.0.0/8")));
+	CHECK("no addresses", !acl_is_same(slice_of("a"), slice_of("a")));
+	CHECK("absent", !acl_is_same(slice_of(NULL), slice_of(NULL)));
 	CHECK("no peer", !acl_has("0.0.0.0/0", slice_of(NULL)));
 	CHECK("NUL", !acl_has("0.0.0.0/0", (struct slice){ "127.0.0.1\0", 10 }));
 }
