@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -203,6 +204,23 @@ endpoints_health(struct worker *w)
 	return er;
 }
 
+/* ERR_OFTEN: so many wrong keys came from the client's address that no key is looked at. */
+static enum error
+check_tries(struct worker *w)
+{
+	const int64_t	 left_ms = key_limit_left_ms(w->app->keys, w->entry.account,
+			    w->request->peer, clock_mono_ms());
+
+	if (left_ms == 0)
+		return ERR_OK;
+	(void)snprintf(w->token.headers, sizeof(w->token.headers), "Retry-After: %d\r\n",
+	    (int)((left_ms + 999) / 1000));
+	w->reply.headers = w->token.headers;
+	w->entry.detail = "too many wrong keys";
+	w->entry.hint = "somebody at this address guesses at .control_key, or has an old one";
+	return ERR_OFTEN;
+}
+
 enum error
 endpoints_token(struct worker *w)
 {
@@ -218,11 +236,15 @@ endpoints_token(struct worker *w)
 
 	w->entry.verdict = "token";
 	w->entry.counts_as = COUNTER_TOKEN;
+	if ((er = check_tries(w)) != ERR_OK)
+		return er;
 	w->token.body = &w->out;
 	entered = worker_enter_network(w);
 	er = token_server_answer(&w->token, &w->app->conf.set, s->tokens, s->store, &q);
 	worker_leave_network(w, entered);
 	w->entry.detail = w->token.why;
+	if (er == ERR_KEY)
+		key_limit_add(w->app->keys, w->entry.account, r->peer, clock_mono_ms());
 	if (er == ERR_ADDRESS && q.hidden)
 		guard_explain(w);
 	else if (er == ERR_ADDRESS)

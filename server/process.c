@@ -94,7 +94,7 @@ open_handles(struct app *app, enum store_life life)
 	struct services	*s = &app->services;
 
 	if (!services_open(s, &app->conf, SERVICES_FORWARDING | SERVICES_TOKENS, life,
-	    &app->stop_ms))
+	    &app->stop_ms) || (app->keys = key_limit_new()) == NULL)
 		return false;
 	return app->conf.set.collector == 0 ||
 	    (app->unionid = unionid_new(&app->conf, s->http, s->store, s->tokens)) != NULL;
@@ -119,6 +119,7 @@ end_app(struct app *app)
 	unionid_free(app->unionid);
 	gate_free(app->senders);
 	gate_free(app->bodies);
+	key_limit_free(app->keys);
 	services_close(&app->services);
 	conf_free(&app->conf);
 	log_close();

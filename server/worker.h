@@ -13,6 +13,7 @@
 #include "forwarder/services.h"
 #include "server/access_log.h"
 #include "server/gate.h"
+#include "server/key_limit.h"
 #include "server/maintenance.h"
 #include "server/request.h"
 #include "sign.h"
@@ -37,6 +38,7 @@ struct app {
 	struct maintenance	*maintenance;	/* NULL: a CGI, which has no such thread */
 	struct gate		*senders;	/* NULL: all workers may send at once */
 	struct gate		*bodies;	/* for bytes of large ones; NULL: no limit */
+	struct key_limit	*keys;		/* NULL while it is not usable */
 	worker_serve		*serve;		/* answers each request */
 	_Atomic int		 reports;	/* workers that make one or wait for it */
 	_Atomic int64_t		 stop_ms;	/* 0, or the end of transfers: net/http_client.h */
@@ -86,7 +88,6 @@ enum error	 worker_need_signer(struct worker *w);
 bool		 worker_lacks_crypto(struct worker *w);
 
 /*
- * Around what opens connections to QT or WeChat: see server/descriptors.h.  A worker may wait for
  * its turn for so long that the time for QT is still left.  True: call worker_leave_network().
  */
 bool		 worker_enter_network(struct worker *w);

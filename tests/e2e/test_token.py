@@ -439,6 +439,33 @@ def test_verb_refused(home, issuer):
     assert (code, out) == (1, "") and "the account has no secret (AppSecret)" in err
 
 
+def test_wrong_keys_are_limited(make_pool, home):
+    """Ten a minute from an address; others, and other accounts, are not concerned."""
+    pool = make_pool("token")
+    wrong = {"HTTP_AUTHORIZATION": "Bearer wrong" + KEY}
+    bad, good = "198.51.100.7", "198.51.100.8"
+    other = "/qtoa/plain/access_token"
+    for _ in range(10):
+        assert ask(pool, REMOTE_ADDR=bad, **wrong).status == 403
+    for more in (wrong, {}, {"HTTP_AUTHORIZATION": None}):
+        for peer in (bad, f"::ffff:{bad}"):
+            answer = ask(pool, REMOTE_ADDR=peer, **more)
+            assert (answer.status, answer.body) == (429, b"not accepted\n")
+            assert 1 <= int(answer.headers["retry-after"]) <= 60
+    line = pool.log.wait(6, error="asked too often")[-1]
+    assert (line["detail"], line["peer"]) == ("too many wrong keys", f"::ffff:{bad}")
+    token_of(ask(pool, REMOTE_ADDR=good))
+    token_of(ask(pool, REMOTE_ADDR=bad, path=other))
+    # What a client says of its address does not help it.
+    for header in ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"):
+        assert ask(pool, REMOTE_ADDR=bad, **{header: "198.51.100.9"}).status == 429
+    for n in range(3):      # one customer's network
+        for _ in range(4):
+            ask(pool, REMOTE_ADDR=f"2001:db8:7::{n + 1:x}", **wrong)
+    assert ask(pool, REMOTE_ADDR="2001:db8:7::99").status == 429
+    token_of(ask(pool, REMOTE_ADDR="2001:db8:8::99"))
+
+
 def test_a_proxy_hides_its_client(home):
     """An address in .control_allow that passes on the requests of others does not count."""
     home.env["E2E_ALLOW"] = "127.0.0.1"
