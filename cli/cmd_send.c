@@ -10,6 +10,7 @@
 #include "core/format.h"
 #include "crypto.h"
 #include "net/http_client.h"
+#include "wechat/around.h"
 #include "wechat/xml_scan.h"
 
 enum {
@@ -56,6 +57,19 @@ append_param(struct buf *b, const char *name, struct slice value)
 	return ERR_OK;
 }
 
+/* Makes the body of safe mode: ToUserName of the message beside Encrypt. */
+static enum error
+make_safe_body(struct sender *s)
+{
+	struct buf	 sealed = { 0 };
+	enum error	 er;
+
+	if ((er = buf_printf(&sealed, "<xml><Encrypt>%s</Encrypt></xml>", s->sealed.p)) == ERR_OK)
+		er = around_write(&s->body, SAFE, buf_slice(&sealed), buf_slice(&s->xml));
+	buf_free(&sealed);
+	return er;
+}
+
 /* Makes the body as WeChat sends it in the account's mode. */
 static enum error
 make_push_body(struct sender *s)
@@ -72,8 +86,7 @@ make_push_body(struct sender *s)
 	    (er = buf_putc(&s->sealed, '\0')) != ERR_OK)
 		return er;
 	if (s->account->mode == SAFE)
-		return buf_printf(&s->body, "<xml>\n<ToUserName><![CDATA[gh_qtoasend]]>"
-		    "</ToUserName>\n<Encrypt><![CDATA[%s]]></Encrypt>\n</xml>", s->sealed.p);
+		return make_safe_body(s);
 	for (p = xml.p; p + sizeof(end) - 1 <= xml.p + xml.len; p++)
 		if (memcmp(p, end, sizeof(end) - 1) == 0)
 			tail = p;
