@@ -1,6 +1,6 @@
 /*
- * file.h: whether a name still leads to the file that was opened.  Another process may have renamed
- * or removed that file and made a new one.
+ * file.h: whether a name still leads to the file that was opened (another process may have renamed
+ * or removed that file and made a new one), and where the blocks of a new file go.
  */
 #ifndef CORE_FILE_H
 #define CORE_FILE_H
@@ -16,5 +16,12 @@ bool	file_is_same(const struct stat *a, const struct stat *b);
  * no file, or it cannot be looked at.
  */
 bool	file_is_at(const char *path, const struct stat *st);
+
+/*
+ * On btrfs: gives a file without bytes, or a directory for its new files, the attribute C (see
+ * chattr(1)), so that a byte that is written again stays in its block.  Elsewhere, and if it fails,
+ * it does nothing.
+ */
+void	file_no_cow(int fd);
 
 #endif

@@ -334,6 +334,7 @@ maintenance_start(struct maintenance *m)
 	m->used_ms = clock_mono_ms();
 	drain_watch(m->drain, store_watch_fd(m->watch));
 	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGBUS);		/* state/map_guard.h needs it */
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK);
 	/* The new thread inherits the mask: signals are for the main thread. */

@@ -137,7 +137,10 @@ pad_name(char name[NAME], struct slice path)
 		memcpy(name, path.p, path.len < NAME ? path.len : NAME);
 }
 
-/* After a power cut there may be numbers without a name, so a new slot is set to zeros. */
+/*
+ * Sets bytes to zeros that no process uses yet.  After a power cut there may be numbers without a
+ * name.  And blocks that were written are no hole to anybody: see state_file_reserve().
+ */
 static bool
 clear_bytes(const struct opened *f, off_t from, off_t to)
 {
@@ -158,9 +161,8 @@ append_slot(struct opened *f, const char name[NAME])
 {
 	struct head	*h = &f->head;
 	const off_t	 from = slot_at(h, h->used), to = slot_at(h, h->used + 1);
-	const bool	 is_new = f->file.st.st_size <= from;
 
-	if (!state_file_reserve(&f->file, to) || (!is_new && !clear_bytes(f, from, to)) ||
+	if (!state_file_reserve(&f->file, to) || !clear_bytes(f, from, to) ||
 	    !write_bytes(f, name, NAME, (off_t)(NAME * (h->used + 1))))
 		return false;
 	h->used++;
@@ -229,7 +231,8 @@ begin_file(struct opened *f, size_t accounts)
 		.version = layout.version, .day = day_of_head(f->day), .room = names - 1,
 		.head = NAME * names, .slot = f->kind->slot, .hour = f->kind->hour, .used = 1,
 	};
-	if (!state_file_reserve(&f->file, slot_at(h, 1)) || !write_bytes(f, h, sizeof(*h), 0) ||
+	if (!state_file_reserve(&f->file, slot_at(h, 1)) ||
+	    !clear_bytes(f, 0, slot_at(h, 1)) || !write_bytes(f, h, sizeof(*h), 0) ||
 	    !seed_file(f))
 		return false;
 	memcpy(h->magic, layout.magic, sizeof(h->magic));
@@ -310,10 +313,14 @@ map_counters(struct counter_file *f, const struct opened *o)
 static bool
 map_existing(struct counter_file *f, struct opened *o)
 {
-	bool	 ok;
+	off_t	 len;
+	bool	 ok = false;
 
-	ok = open_counters(o, O_RDWR) == STATE_FILE_SOUND &&
-	    state_file_is_reserved(&o->file, slot_at(&o->head, o->head.used)) && map_counters(f, o);
+	if (open_counters(o, O_RDWR) == STATE_FILE_SOUND) {
+		len = slot_at(&o->head, o->head.used);
+		ok = o->file.st.st_size >= len && state_file_reserve(&o->file, len) &&
+		    map_counters(f, o);
+	}
 	state_file_close(&o->file);
 	return ok;
 }
@@ -348,6 +355,10 @@ counter_file_ready(struct counter_file *f, int64_t day, size_t account)
 	counter_file_path(o.path, o.dir, day);
 	if (*o.path == '\0')
 		return "the clock is wrong";
+	if (state_file_is_lost(&f->file)) {
+		state_file_unmap(&f->file);
+		return STATE_FILE_LOST;
+	}
 	if (f->file.map != NULL && f->day == day && find_slot(f, account))
 		return NULL;
 	if (map_existing(f, &o) && find_slot(f, account))
@@ -360,7 +371,8 @@ counter_file_ready(struct counter_file *f, int64_t day, size_t account)
 void *
 counter_file_slot(const struct counter_file *f, int64_t day, size_t account)
 {
-	return f->file.map != NULL && f->day == day ? f->slots[account] : NULL;
+	return f->file.map != NULL && f->day == day && !state_file_is_lost(&f->file) ?
+	    f->slots[account] : NULL;
 }
 
 void

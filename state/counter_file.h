@@ -54,7 +54,8 @@ void		*counter_file_slot(const struct counter_file *f, int64_t day, size_t accou
 
 /*
  * Maps the file of that day instead of what was mapped, with a slot for the account.  It makes the
- * file and the slot if need be.  NULL: done; else the reason why not.
+ * file and the slot if need be.  NULL: done; else the reason why not.  A mapping that was lost
+ * (state/state_file.h) is a reason once, and is then gone.
  */
 const char	*counter_file_ready(struct counter_file *f, int64_t day, size_t account);
 

@@ -60,14 +60,21 @@ failure_table_open(struct state_file *f, const char *path, int flags)
 bool
 failure_table_begin(struct state_file *f)
 {
+	static const char		 zeros[HEAD];
 	struct failure_table_head	 h = {
 		.version = layout.version, .places = FAILURE_TABLE_PLACES,
 		.head = HEAD, .place = PLACE,
 	};
+	off_t				 at;
 
 	memcpy(h.magic, layout.magic, sizeof(h.magic));
-	return state_file_reserve(f, sizeof(struct failure_table)) &&
-	    pwrite(f->fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h);
+	/* Blocks that were written are no hole to anybody: see state_file_reserve(). */
+	if (!state_file_reserve(f, sizeof(struct failure_table)))
+		return false;
+	for (at = HEAD; at < (off_t)sizeof(struct failure_table); at += HEAD)
+		if (pwrite(f->fd, zeros, HEAD, at) != HEAD)
+			return false;
+	return pwrite(f->fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h);
 }
 
 enum error

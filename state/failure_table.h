@@ -17,7 +17,7 @@
  *
  * It takes 132 KiB, which are reserved before they are used.  A file of another layout goes into
  * quarantine (state/state_file.h); the file of a later qtoa is left alone.  If the file is
- * removed, a new one is made.  It must not be cut short while it is mapped.
+ * removed or cut short, a new one is made.
  */
 #ifndef STATE_FAILURE_TABLE_H
 #define STATE_FAILURE_TABLE_H

@@ -263,7 +263,8 @@ make_and_map(struct log_ratelimit *f)
 static bool
 wants_file(const struct log_ratelimit *f)
 {
-	return f->file.map == NULL && state_file_may_try(&f->trouble);
+	return (f->file.map == NULL || state_file_is_lost(&f->file)) &&
+	    state_file_may_try(&f->trouble);
 }
 
 /* Maps the file.  If that fails (the disk is full, say), this process gets a table of its own. */
@@ -274,8 +275,12 @@ prepare_table(struct log_ratelimit *f)
 
 	(void)pthread_rwlock_wrlock(&f->lock);
 	if (wants_file(f)) {
-		if (map_table(f, 0) != STATE_FILE_SOUND)
+		if (state_file_is_lost(&f->file))
+			why = STATE_FILE_LOST;
+		else if (map_table(f, 0) != STATE_FILE_SOUND)
 			why = make_and_map(f);
+		if (why != NULL)
+			state_file_unmap(&f->file);
 		if (table_of(f) == NULL)
 			f->own = calloc(1, sizeof(*f->own));
 		if (state_file_note(&f->trouble, f->path, why))
@@ -356,7 +361,8 @@ log_ratelimit_housekeep(struct log_ratelimit *f, bool last)
 	if (f == NULL)
 		return;
 	(void)pthread_rwlock_wrlock(&f->lock);
-	if (f->file.map != NULL && !file_is_at(f->path, &f->file.st)) {
+	if (f->file.map != NULL && !state_file_is_lost(&f->file) &&
+	    !file_is_at(f->path, &f->file.st)) {
 		log_table(f->file.map, true);
 		state_file_unmap(&f->file);
 	}

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE		/* SEEK_HOLE */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "state/state_file.h"
 
@@ -77,10 +79,18 @@ state_file_clear(enum state_file_is is, const char *path, const char *what)
 	return NULL;
 }
 
-bool
-state_file_is_reserved(const struct state_file *f, off_t len)
+/*
+ * True: the disk has all bytes up to len.  False: perhaps not; a file system may call blocks a hole
+ * that are reserved, but were never written.
+ */
+static bool
+has_no_hole(const struct state_file *f, off_t len)
 {
+#ifdef SEEK_HOLE
+	return f->st.st_size >= len && lseek(f->fd, 0, SEEK_HOLE) >= len;
+#else
 	return f->st.st_size >= len && (off_t)f->st.st_blocks * 512 >= len;
+#endif
 }
 
 bool
@@ -88,8 +98,10 @@ state_file_reserve(struct state_file *f, off_t len)
 {
 	int	 rc;
 
-	if (state_file_is_reserved(f, len))
+	if (has_no_hole(f, len))
 		return true;
+	if (f->st.st_size == 0)
+		file_no_cow(f->fd);
 	if ((rc = posix_fallocate(f->fd, 0, len)) != 0)
 		errno = rc;
 	return rc == 0 && fstat(f->fd, &f->st) == 0;
@@ -102,9 +114,16 @@ state_file_map(struct state_file *f, const struct state_file *from, size_t len)
 
 	if (map == MAP_FAILED)
 		return false;
+	if ((f->was_lost || state_file_is_lost(f)) && !map_guard_can_write(map, len)) {
+		(void)munmap(map, len);
+		errno = ENOSPC;
+		return false;
+	}
 	state_file_unmap(f);
 	f->map = map;
 	f->len = len;
+	f->guard = map_guard_add(map, len, MAP_GUARD_LOSE, "");
+	f->was_lost = false;
 	f->st = from->st;
 	return true;
 }
@@ -112,9 +131,18 @@ state_file_map(struct state_file *f, const struct state_file *from, size_t len)
 void
 state_file_unmap(struct state_file *f)
 {
+	f->was_lost = f->was_lost || state_file_is_lost(f);
+	map_guard_remove(f->guard);
+	f->guard = NULL;
 	if (f->map != NULL)
 		(void)munmap(f->map, f->len);
 	f->map = NULL;
+}
+
+bool
+state_file_is_lost(const struct state_file *f)
+{
+	return map_guard_is_lost(f->guard);
 }
 
 bool

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "core/error.h"
+#include "state/map_guard.h"
 
 enum { STATE_FILE_PATH = 1100 };	/* bytes that any path in state_dir fits in */
 
@@ -25,6 +26,8 @@ struct state_file {
 	struct stat	 st;	/* of the file that was opened */
 	void		*map;	/* NULL: it is not mapped */
 	size_t		 len;	/* bytes that are mapped */
+	struct map_guard *guard;	/* of the mapping */
+	bool		 was_lost;	/* the last mapping was: see state_file_is_lost() */
 };
 
 enum state_file_is {
@@ -66,17 +69,25 @@ void		 state_file_quarantine_path(char to[STATE_FILE_PATH], const char *path,
 		    const char *kind);
 
 /*
- * Whether the disk has all bytes up to len.  The copy of a file may have holes; its blocks show it.
- * A mapped hole on a full disk would kill the process.
+ * Makes the file that long, with all of it on disk: the copy of a file may have holes, and a hole
+ * that is mapped cannot be written when the disk is full.  On btrfs a new file gets the attribute
+ * C: without it each write needs other blocks, so nothing could be reserved.  False: errno.
  */
-bool		 state_file_is_reserved(const struct state_file *f, off_t len);
-
-/* Makes the file that long, with all of it on disk.  False: errno. */
 bool		 state_file_reserve(struct state_file *f, off_t len);
 
-/* Maps len bytes of `from`, shared and writable, in place of what f maps.  False: errno. */
+/*
+ * Maps len bytes of `from`, shared and writable, in place of what f maps.  If the mapping before
+ * was lost, it first looks whether the pages can be written.  False: errno.
+ */
 bool		 state_file_map(struct state_file *f, const struct state_file *from, size_t len);
 void		 state_file_unmap(struct state_file *f);
+
+/*
+ * True: a page of the mapping could not be used, and memory has taken its place: see
+ * state/map_guard.h.  The owner unmaps the file, and logs STATE_FILE_LOST.
+ */
+bool		 state_file_is_lost(const struct state_file *f);
+#define STATE_FILE_LOST	"it was cut short, or its disk is full or broken"
 
 /* A failure that lasts.  Set the first four; the rest begins as zeros. */
 struct state_file_trouble {
