@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/number.h"
 #include "state/db.h"
+#include "state/db_index.h"
 
 enum {
 	STATEMENTS = 64,	/* that are kept prepared */
@@ -106,7 +107,7 @@ db_open(struct db **out, const char *file, enum db_mode mode)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	flags |= mode == DB_READ_ONLY ? SQLITE_OPEN_READONLY :
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-	if ((rc = sqlite3_open_v2(file, &db->sq, flags, NULL)) != SQLITE_OK)
+	if ((rc = sqlite3_open_v2(file, &db->sq, flags, db_index_vfs())) != SQLITE_OK)
 		return record_fault(db, rc);
 	(void)sqlite3_extended_result_codes(db->sq, 1);
 	(void)sqlite3_busy_handler(db->sq, wait_while_busy, db);
