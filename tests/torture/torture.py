@@ -1,7 +1,7 @@
 """Nothing acknowledged is lost: the long forms of the tests of the store, the queue and the
 breaker.  Each part prints what it did; the seed repeats what is drawn, though not the moments.
 
-    torture.py [--seed N] [storm|command|chain|drain|points|disk|hole|crowd ...]"""
+    torture.py [--seed N] [storm|command|chain|drain|points|disk|full|hole|crowd ...]"""
 
 import argparse
 import contextlib
@@ -16,6 +16,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import chain  # noqa: E402
 import crash  # noqa: E402
+import fullfs  # noqa: E402
 import hole  # noqa: E402
 import program  # noqa: E402
 import storm  # noqa: E402
@@ -83,6 +84,19 @@ def torture_disk(seed):
         took = time.monotonic() - begin
         print(f"full after {len(rig.sent)} messages, well again after {took:.2f} s;", rig.check())
         rig.site.terminate(rig.pool)
+
+
+def torture_full(seed):
+    """A full file system that fails pages: copy on write, and small blocks."""
+    for kind in fullfs.KINDS:
+        seen = fullfs.full(kind, seconds=20)
+        if seen is None:
+            print(f"{kind}: left out: it cannot be mounted here")
+            continue
+        print(kind, seen)
+        assert seen["deaths"] == 0
+        assert seen["well"][0] == seen["well"][1], "QT had them"
+        seen["judgement"].check()
 
 
 def torture_hole(seed):
