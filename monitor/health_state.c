@@ -281,6 +281,7 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 	if (!init_state(h, c))
 		return ERR_NOMEM;
 	if (s != NULL) {
+		(void)lock_look(store_locks(s), h->lock_why, sizeof(h->lock_why));
 		if (try_write)
 			h->writable = use_store(h, s, STORE_SYNC, rewrite_user_version, NULL,
 			    deadline_ms);
@@ -355,6 +356,17 @@ is_unwritable(struct health_sign *s, const struct health_state *h, const struct 
 	return h->readable && !h->writable && set_sign(s, "the store cannot be written: %s: what "
 	    "QT does not confirm is answered 503; look at the owner, permissions and free space of "
 	    "%s", h->why, h->conf->set.state_dir);
+}
+
+static bool
+has_no_locks(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+{
+	const char	*dir = h->conf->set.state_dir;
+
+	(void)a;
+	return *h->lock_why != '\0' && set_sign(s, "%s/qtoa.lock cannot be used: %s: a message may "
+	    "be forwarded twice; move away what is in its place, give it to the owner of %s, or "
+	    "give state_dir a disk with locks", dir, h->lock_why, dir);
 }
 
 static bool
@@ -482,6 +494,7 @@ static const struct rule {
 	{ "configuration", true, false,	is_unusable },
 	{ "store",	true,	false,	is_unreadable },
 	{ "store",	true,	false,	is_unwritable },
+	{ "lock",	true,	false,	has_no_locks },
 	{ "disk",	true,	false,	is_full },
 	{ "stopped",	true,	true,	is_stopped },
 	{ "breaker",	true,	true,	is_broken },

@@ -40,6 +40,7 @@ struct health_state {
 	bool			 usable;
 	bool			 readable, writable;	/* the store; false: it was tried */
 	char			 why[HEALTH_STATE_WHY];	/* what failed */
+	char			 lock_why[160];	/* qtoa.lock cannot be used; "": it can */
 	char			 quarantined[64];	/* a database in quarantine, with messages
 							   not yet taken over; "": no such file */
 
@@ -66,10 +67,9 @@ enum error	 health_state_read(struct health_state *h, const struct conf *c, stru
 void		 health_state_free(struct health_state *h);
 
 /*
- * A sign that something is wrong.  what is one of the words configuration, store, disk, stopped,
- * breaker, gateway, pending, token, dead.  bad: a problem, for which /-/health answers 503; else
- * a warning
- * for people (dead messages, a disk that is nearly full).
+ * A sign that something is wrong.  what is one of the words configuration, store, lock, disk,
+ * stopped, breaker, gateway, pending, token, dead.  bad: a problem, for which /-/health answers
+ * 503; else a warning for people (dead messages, a disk that is nearly full).
  */
 struct health_sign {
 	const char	*what;

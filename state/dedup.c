@@ -31,7 +31,8 @@ enum {
 	LOCK_PAUSE_NS = 50000,	/* the first pause; each further one is twice as long */
 	LOCK_PAUSE_MAX_NS = 1600000,
 	GONE_MS = 50,		/* between two looks whether the last file is still there */
-	RETRY_MS = 1000		/* between two tries to make a first file */
+	RETRY_MS = 1000,	/* between two tries to make a first file */
+	BUCKET_MS = 100		/* the longest wait for another process that marks a key */
 };
 
 static const char	 magic[8] = "qtoaseen";
@@ -404,8 +405,11 @@ find_key(const struct dedup *s, struct place *p, const unsigned char *key)
 	return ERR_OK;
 }
 
-/* Locks or unlocks a bucket among processes.  It does not wait long for a process that hangs. */
-static void
+/*
+ * Locks a bucket among processes.  It does not wait long for a process that hangs.  False: the file
+ * system has no locks.
+ */
+static bool
 lock_bucket(const struct file *f, off_t at, short type)
 {
 	struct flock	 range = {
@@ -414,12 +418,44 @@ lock_bucket(const struct file *f, off_t at, short type)
 	struct timespec	 pause = { 0, LOCK_PAUSE_NS };
 	int		 tries;
 
-	for (tries = 0; fcntl(f->fd, F_SETLK, &range) == -1 && tries < LOCK_TRIES &&
-	    (errno == EAGAIN || errno == EACCES); tries++) {
+	for (tries = 0; fcntl(f->fd, F_SETLK, &range) == -1 && tries < LOCK_TRIES; tries++) {
+		if (errno != EAGAIN && errno != EACCES)
+			return false;
 		(void)nanosleep(&pause, NULL);
 		if (pause.tv_nsec < LOCK_PAUSE_MAX_NS)
 			pause.tv_nsec *= 2;
 	}
+	return true;
+}
+
+/* A bucket that is locked: by a lock of its file, or else by one of state/lock.h. */
+struct bucket_lock {
+	bool		 in_file, is_claimed;
+	struct lock	 claim;
+};
+
+static void
+begin_bucket(const struct dedup *s, struct bucket_lock *b, off_t at)
+{
+	unsigned char	 key[LOCK_KEY];
+	char		 which[24];
+
+	b->is_claimed = false;
+	if ((b->in_file = lock_bucket(&s->files[s->n - 1], at, F_WRLCK)))
+		return;
+	(void)snprintf(which, sizeof(which), "%lld", (long long)at);
+	lock_name(key, "bucket", which);
+	b->is_claimed = lock_take(s->locks, &b->claim, key, clock_mono_ms() + BUCKET_MS) ==
+	    LOCK_MINE;
+}
+
+static void
+end_bucket(const struct dedup *s, struct bucket_lock *b, off_t at)
+{
+	if (b->in_file)
+		(void)lock_bucket(&s->files[s->n - 1], at, F_UNLCK);
+	if (b->is_claimed)
+		lock_release(s->locks, &b->claim, false);
 }
 
 /* Finds a free slot in the youngest file.  *full: the bucket has no free slot; p is its oldest. */
@@ -457,13 +493,14 @@ write_new(const struct dedup *s, bool *full, const unsigned char *key, enum dedu
 {
 	const struct file	*f = &s->files[s->n - 1];
 	const off_t		 at = bucket_at(f, key);
+	struct bucket_lock	 b;
 	struct place		 p;
 	enum error		 er;
 
-	lock_bucket(f, at, F_WRLCK);
+	begin_bucket(s, &b, at);
 	if ((er = find_free(s, &p, full, key)) == ERR_OK && (!*full || must))
 		er = write_slot(&p, key, as);
-	lock_bucket(f, at, F_UNLCK);
+	end_bucket(s, &b, at);
 	return er;
 }
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,15 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/hash.h"
+#include "core/log.h"
+#include "state/claim.h"
 #include "state/lock.h"
+#include "state/state_file.h"
 
 enum {
 	BUCKETS = 256,		/* a power of two */
-	LOOK_MS = 1000,		/* between two looks at the file's name */
+	LOOK_MS = 20,		/* between two looks at the file's name */
+	BOTH_MS = 2000,		/* after the file can be used again, claims are still taken */
 	RETRY_MIN_MS = 2,	/* between two tries to get a lock of another process, first ... */
 	RETRY_MAX_MS = 20	/* ... and later */
 };
@@ -37,6 +42,10 @@ struct locks {
 	int			 fd;
 	struct stat		 opened;	/* the file that fd is */
 	int64_t			 look_ms;	/* monotonic: look then whether file is still fd */
+	_Atomic bool		 has_no_locks;	/* fd is open, and cannot be locked */
+	int64_t			 claim_ms;	/* monotonic: until then locks need claims; 0: no */
+	char			 why[160];	/* the file cannot be used; "": it can */
+	struct state_file_trouble trouble;
 };
 
 struct locks *
@@ -55,6 +64,11 @@ lock_new(const char *dir)
 	(void)pthread_cond_init(&locks->ended, &attr);
 	(void)pthread_condattr_destroy(&attr);
 	locks->fd = -1;
+	locks->trouble = (struct state_file_trouble){
+		.dir = locks->dir, .what = "lock", .level = LEVEL_ERROR,
+		.effect = "processes of this host claim messages by sockets instead, those of "
+		    "other hosts may forward a message again",
+	};
 	return locks;
 }
 
@@ -130,48 +144,149 @@ remove_lock(struct locks *locks, struct lock *l, bool done)
 		(void)pthread_cond_broadcast(&locks->ended);
 }
 
-/*
- * The descriptor of the lock file, or -1.  The mutex is held.  If the file was deleted, all
- * processes use a new one.  The old one stays open, because locks that still hold are on it.
- */
-static int
-fd_of_file(struct locks *locks)
+/* Notes whether the file can be used; why NULL: it can.  The mutex is held. */
+static void
+note_file(struct locks *locks, const char *why)
 {
-	int64_t		 now_ms = clock_mono_ms();
-	int		 fd;
+	const bool	 was_bad = *locks->why != '\0';
 
-	if (now_ms < locks->look_ms)
-		return locks->fd;
-	locks->look_ms = now_ms + LOOK_MS;
-	if (locks->fd != -1 && file_is_at(locks->file, &locks->opened))
-		return locks->fd;
-	(void)mkdir(locks->dir, 0700);	/* if this fails, so does the next line */
-	fd = open(locks->file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd != -1 && fstat(fd, &locks->opened) == 0)
-		locks->fd = fd;
-	return locks->fd;
+	if (why != NULL)
+		locks->claim_ms = INT64_MAX;
+	else if (was_bad)	/* other processes may find out later */
+		locks->claim_ms = clock_mono_ms() + BOTH_MS;
+	(void)snprintf(locks->why, sizeof(locks->why), "%s", why != NULL ? why : "");
+	if (state_file_note(&locks->trouble, locks->file, why))
+		log_msg(LEVEL_NOTICE, "lock", "%s can be used again", locks->file);
 }
 
-/* False: another process has the lock.  If anything else fails, the work goes on without it. */
+/* True: the name still leads to fd, and other processes of this user can open it. */
 static bool
+is_usable(const struct locks *locks)
+{
+	struct stat	 st;
+
+	if (locks->fd == -1 || stat(locks->file, &st) == -1 || !file_is_same(&st, &locks->opened))
+		return false;
+	return st.st_uid != geteuid() || (st.st_mode & (S_IRUSR | S_IWUSR)) ==
+	    (S_IRUSR | S_IWUSR) || chmod(locks->file, 0600) == 0;
+}
+
+static int
+open_locks(const struct locks *locks)
+{
+	const int	 flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	const int	 fd = open(locks->file, flags, 0600);
+
+	/* A file of ours that may not be opened: somebody has changed its mode. */
+	if (fd == -1 && errno == EACCES && chmod(locks->file, 0600) == 0)
+		return open(locks->file, flags, 0600);
+	return fd;
+}
+
+enum byte { BYTE_MINE, BYTE_BUSY, BYTE_FAILED };
+
+static enum byte
 lock_byte(int fd, const unsigned char *key, short type)
 {
 	struct flock	 byte = { .l_type = type, .l_whence = SEEK_SET, .l_len = 1 };
 	uint64_t	 at = 0;
 	int		 i;
 
-	if (fd == -1)
-		return true;
 	for (i = LOCK_KEY - 8; i < LOCK_KEY; i++)
 		at = at << 8 | key[i];
 	byte.l_start = (off_t)(at >> 2);	/* fits in off_t */
 	while (fcntl(fd, F_SETLK, &byte) == -1) {
 		if (errno == EAGAIN || errno == EACCES)
-			return false;
+			return BYTE_BUSY;
 		if (errno != EINTR)
-			return true;
+			return BYTE_FAILED;
 	}
-	return true;
+	return BYTE_MINE;
+}
+
+/* The file is a new one: locks that hold are taken there, too.  The mutex is held. */
+static void
+take_again(struct locks *locks, int fd)
+{
+	struct lock	*l;
+	int		 i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (l = locks->bucket[i]; l != NULL; l = l->next)
+			if (l->is_held && lock_byte(fd, l->key, F_WRLCK) == BYTE_MINE)
+				l->fd = fd;
+}
+
+/*
+ * The descriptor of the lock file, or -1.  The mutex is held.  If the file was deleted, all
+ * processes use a new one.  The old one stays open, because other processes may still use it.
+ */
+static int
+fd_of_file(struct locks *locks)
+{
+	int64_t		 now_ms = clock_mono_ms();
+	struct stat	 st;
+	int		 fd;
+
+	if (now_ms < locks->look_ms)
+		return locks->fd;
+	locks->look_ms = now_ms + LOOK_MS;
+	if (now_ms >= locks->claim_ms)
+		locks->claim_ms = 0;
+	if (is_usable(locks)) {
+		if (!locks->has_no_locks)
+			note_file(locks, NULL);
+		return locks->fd;
+	}
+	(void)mkdir(locks->dir, 0700);	/* if this fails, so does the next line */
+	if ((fd = open_locks(locks)) == -1 || fstat(fd, &st) == -1) {
+		note_file(locks, strerror(errno));
+		return locks->fd;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		(void)close(fd);
+		note_file(locks, "it is not a plain file");
+		return locks->fd;
+	}
+	locks->opened = st;
+	locks->has_no_locks = false;
+	take_again(locks, fd);
+	note_file(locks, NULL);
+	return locks->fd = fd;
+}
+
+/* The file system has no locks (an NFS without lockd, say). */
+static void
+note_no_locks(struct locks *locks, int error)
+{
+	(void)pthread_mutex_lock(&locks->lock);
+	locks->has_no_locks = true;
+	note_file(locks, strerror(error));
+	(void)pthread_mutex_unlock(&locks->lock);
+}
+
+/*
+ * Takes the lock among processes: the byte, and the claim where the byte does not do.  False:
+ * another process has it.  Without a byte and a claim the work goes on without it.
+ */
+static bool
+lock_among_processes(struct locks *locks, struct lock *l)
+{
+	enum byte	 is = l->fd == -1 ? BYTE_FAILED : lock_byte(l->fd, l->key, F_WRLCK);
+
+	if (is == BYTE_BUSY)
+		return false;
+	if (is == BYTE_FAILED && l->fd != -1)
+		note_no_locks(locks, errno);
+	if (is == BYTE_MINE && atomic_load(&locks->has_no_locks))
+		atomic_store(&locks->has_no_locks, false);
+	if (is == BYTE_MINE && !l->needs_claim)
+		return true;
+	if (claim_take(&l->claim, locks->dir, l->key, LOCK_KEY) != CLAIM_BUSY)
+		return true;
+	if (is == BYTE_MINE)
+		(void)lock_byte(l->fd, l->key, F_UNLCK);
+	return false;
 }
 
 /* Waits for a lock of this process; the mutex is held.  True: the work is done. */
@@ -205,6 +320,9 @@ lock_among_threads(struct locks *locks, struct lock *l, const unsigned char *key
 	if (is == LOCK_MINE) {
 		insert_lock(locks, l, key);
 		l->fd = fd_of_file(locks);
+		l->claim = -1;
+		l->is_held = false;
+		l->needs_claim = locks->claim_ms != 0;
 	}
 	(void)pthread_mutex_unlock(&locks->lock);
 	return is;
@@ -220,7 +338,7 @@ lock_take(struct locks *locks, struct lock *l, const unsigned char key[LOCK_KEY]
 
 	if ((is = lock_among_threads(locks, l, key, until_ms)) != LOCK_MINE)
 		return is;
-	while (!lock_byte(l->fd, key, F_WRLCK)) {
+	while (!lock_among_processes(locks, l)) {
 		if (clock_mono_ms() + ms > until_ms) {
 			(void)pthread_mutex_lock(&locks->lock);
 			remove_lock(locks, l, false);
@@ -231,6 +349,7 @@ lock_take(struct locks *locks, struct lock *l, const unsigned char key[LOCK_KEY]
 		(void)nanosleep(&pause, NULL);
 		ms = ms * 2 < RETRY_MAX_MS ? ms * 2 : RETRY_MAX_MS;
 	}
+	l->is_held = true;
 	return LOCK_MINE;
 }
 
@@ -239,7 +358,25 @@ lock_release(struct locks *locks, struct lock *l, bool done)
 {
 	(void)pthread_mutex_lock(&locks->lock);
 	/* First the file, then the table: else another thread's lock could be removed here. */
-	(void)lock_byte(l->fd, l->key, F_UNLCK);
+	if (l->claim != -1)
+		(void)close(l->claim);
+	if (l->fd != -1)
+		(void)lock_byte(l->fd, l->key, F_UNLCK);
 	remove_lock(locks, l, done);
 	(void)pthread_mutex_unlock(&locks->lock);
+}
+
+bool
+lock_look(struct locks *locks, char *why, size_t size)
+{
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 l;
+
+	lock_name(key, "look", "");
+	if (lock_take(locks, &l, key, clock_mono_ms() + LOOK_MS) == LOCK_MINE)
+		lock_release(locks, &l, false);
+	(void)pthread_mutex_lock(&locks->lock);
+	(void)snprintf(why, size, "%s", locks->why);
+	(void)pthread_mutex_unlock(&locks->lock);
+	return *why == '\0';
 }

@@ -4,8 +4,11 @@
  *
  * A lock is a POSIX lock (fcntl(2)) on one byte of state_dir/qtoa.lock, at an offset that the key
  * gives, and an entry in a table of this process, because POSIX locks do not work between
- * threads.  When a process dies, its locks are free.  If the file cannot be opened, locks work
- * only within the process.
+ * threads.  When a process dies, its locks are free.
+ *
+ * If the file cannot be used (something else is in its place, or the file system has no locks),
+ * claims take its place (state/claim.h).  A line of the log says so; `qtoa check`, `qtoa status`
+ * and /-/health say it by lock_look().
  *
  * Locks are taken for: a message from its look-up until its outcome is stored, the draining of an
  * endpoint, a breaker's probe, the preparation of a file, and more.
@@ -13,6 +16,7 @@
 #ifndef STATE_LOCK_H
 #define STATE_LOCK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,7 +34,9 @@ enum lock_result {
 struct lock {
 	unsigned char	 key[LOCK_KEY];
 	struct lock	*next;		/* private */
-	int		 fd;		/* private */
+	int		 fd, claim;	/* private */
+	bool		 needs_claim;	/* private */
+	_Atomic bool	 is_held;	/* private */
 };
 
 struct locks;
@@ -47,6 +53,9 @@ enum lock_result	 lock_take(struct locks *locks, struct lock *l,
 
 /* Ends a lock that is LOCK_MINE.  done: threads of this process that wait for it get LOCK_DONE. */
 void			 lock_release(struct locks *locks, struct lock *l, bool done);
+
+/* Takes and ends a lock as a test.  False: the file cannot be used, and why says so. */
+bool			 lock_look(struct locks *locks, char *why, size_t size);
 
 /* Makes a key from a name, such as "drain" and a URL; for work that is not about a message. */
 void			 lock_name(unsigned char key[LOCK_KEY], const char *what,

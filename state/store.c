@@ -50,6 +50,7 @@ struct store {
 	char			 why[1240];
 
 	_Atomic bool		 has_quarantine;
+	struct locks		*locks;
 	struct store_file	*file;		/* only the leader uses this and what follows */
 	struct store_file_end	 end;		/* of the last transaction */
 	struct state_file_trouble trouble;
@@ -66,6 +67,7 @@ store_new(const struct settings *set, struct locks *locks, enum store_life life)
 	(void)snprintf(s->flag, sizeof(s->flag), "%s/" STORE_FLAG, s->dir);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->last = &s->first;
+	s->locks = locks;
 	s->trouble = (struct state_file_trouble){
 		.dir = s->dir, .what = "store", .level = LEVEL_ERROR,
 		.effect = "what QT does not confirm is answered 503",
@@ -92,6 +94,12 @@ store_free(struct store *s)
 	}
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
+}
+
+struct locks *
+store_locks(const struct store *s)
+{
+	return s->locks;
 }
 
 void

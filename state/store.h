@@ -41,6 +41,9 @@ typedef enum error	 store_work(struct db *db, void *arg);
 enum error	 store_do(struct store *s, enum store_need need, store_work *work, void *arg,
 		    int64_t until_ms);
 
+/* The locks that the store was made with. */
+struct locks	*store_locks(const struct store *s);
+
 /* Copies the last fault in words, for a line in the log; "": the last work was done. */
 void		 store_why(struct store *s, char *why, size_t size);
 

@@ -123,6 +123,27 @@ check_disk_write(struct check_results *r, const char *dir)
 	return error == 0;
 }
 
+static bool
+check_locks(struct check_results *r, const struct conf *c)
+{
+	struct services	 s;
+	char		 why[160];
+	bool		 good;
+
+	if (!services_open(&s, c, SERVICES_LOCKS, STORE_BRIEF, NULL))
+		(void)snprintf(why, sizeof(why), "%s", error_table[ERR_NOMEM].name);
+	else
+		(void)lock_look(s.locks, why, sizeof(why));
+	services_close(&s);
+	good = *why == '\0';
+	if (!good)
+		check_result_add(r, CHECK_FAILED, "lock", "%s/qtoa.lock: %s: without it a message "
+		    "that WeChat repeats may be forwarded twice\nmove away what is in its place, "
+		    "or give it to the owner of the directory with mode 0600; on NFS start its "
+		    "lock service", c->set.state_dir, why);
+	return good;
+}
+
 /*
  * Results for databases in quarantine.
  */
@@ -401,6 +422,7 @@ check_store_run(struct check_results *r, const struct conf *c)
 		return false;
 	check_disk_space(r, dir);
 	usable = check_disk_write(r, dir);
+	usable = check_locks(r, c) && usable;
 	check_quarantine(r, dir);
 	return check_database(r, c) && usable;
 }

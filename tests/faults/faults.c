@@ -28,6 +28,8 @@
 
 enum kind { WRITE, SYNC, TRUNCATE, OPEN, NAME, KINDS };
 
+enum { LOCK = KINDS };	/* a bit of kinds: it fails, but it is no call that is counted */
+
 enum mode {
 	COUNT,		/* nothing but counting */
 	FAIL,		/* with `error`, from call number `at` on */
@@ -418,4 +420,42 @@ openat64(int dir, const char *path, int flags, ...)
 	fd = do_open(dir, path, flags, more);
 	va_end(more);
 	return fd;
+}
+
+/* A file system without locks. */
+static int
+do_fcntl(int fd, int what, void *arg)
+{
+	char	 path[DIR_MAX];
+
+	if ((what == F_SETLK || what == F_SETLKW) && path_of(path, fd) &&
+	    atomic_load(&control->mode) == FAIL && (atomic_load(&control->kinds) >> LOCK & 1) != 0) {
+		errno = (int)atomic_load(&control->error);
+		return -1;
+	}
+	return (int)syscall(SYS_fcntl, fd, what, arg);
+}
+
+int
+fcntl(int fd, int what, ...)
+{
+	va_list	 ap;
+	void	*arg;
+
+	va_start(ap, what);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	return do_fcntl(fd, what, arg);
+}
+
+int
+fcntl64(int fd, int what, ...)
+{
+	va_list	 ap;
+	void	*arg;
+
+	va_start(ap, what);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	return do_fcntl(fd, what, arg);
 }

@@ -11,6 +11,7 @@ import program
 
 WRITE, SYNC, TRUNCATE, OPEN, NAME = range(5)
 ALL = (WRITE, SYNC, TRUNCATE, OPEN, NAME)
+LOCK = len(ALL)     # fails, but is not counted
 COUNT, FAIL, KILL_BEFORE, KILL_WITHIN, KILL_DARK = range(5)
 
 # struct control: where its fields are, each of 8 bytes, and the two paths.

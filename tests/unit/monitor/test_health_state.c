@@ -561,6 +561,25 @@ sizes(void **state)
 	health_place_free(p);
 }
 
+/* A lock file that cannot be used is a problem, until it can be used again. */
+static void
+lock_trouble(void **state)
+{
+	const struct timespec	 pause = { 0, 30000000 };
+	struct place		*p = health_place_new();
+	char			 file[STATE_PATH];
+
+	(void)state;
+	state_path(file, p->conf.set.state_dir, "qtoa.lock");
+	assert_int_equal(mkdir(file, 0700), 0);
+	check_text("a directory", read_signs(p, true), "lock !\n");
+	CHECK("its name", strstr(p->told.texts, file) != NULL);
+	assert_int_equal(rmdir(file), 0);
+	(void)nanosleep(&pause, NULL);	/* state/lock.c looks that often */
+	check_text("gone", read_signs(p, true), "");
+	health_place_free(p);
+}
+
 int
 main(void)
 {
@@ -568,6 +587,7 @@ main(void)
 		TEST(judging), TEST(no_store_yet), TEST(waiting), TEST(event_estimate),
 		    TEST(breakers),
 		TEST(tokens), TEST(write_test), TEST(store_trouble), TEST(sizes),
+		TEST(lock_trouble),
 	};
 
 	return RUN("health_state", tests);

@@ -569,7 +569,7 @@ directory_there(struct other *me, void *arg)
 		OTHER_CHECK(as == DEDUP_NEVER);
 		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
 	}
-	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
+	OTHER_CHECK(state_log_lines(path, "level=error what=seen") == 1);
 	OTHER_CHECK(unlink(dir) == 0);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
 	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
@@ -591,7 +591,7 @@ mark_read_only(struct other *me, void *arg)
 	p = dedup_place_new(dir);
 	for (i = 0; i < 100; i++)
 		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
-	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
+	OTHER_CHECK(state_log_lines(path, "level=error what=seen") == 1);
 	OTHER_CHECK(chmod(dir, 0700) == 0);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
 	OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
@@ -625,7 +625,7 @@ full_disk_there(struct other *me, void *arg)
 	OTHER_CHECK(files(dir) == 0);
 	state_limit_files(RLIM_INFINITY);
 	OTHER_CHECK(mark_again(p) == ERR_OK);
-	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
+	OTHER_CHECK(state_log_lines(path, "level=error what=seen") == 1);
 	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
 
 	/* Old marks can be read, new ones cannot be written; that is logged once. */

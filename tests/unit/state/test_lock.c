@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "state/lock.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -378,11 +379,11 @@ try_all(struct other *me, void *dir)
 	struct lock	 c;
 
 	(void)me;
-	OTHER_CHECK(take_numbered(locks, &c, 1, 0) == LOCK_MINE);	/* on the old file */
+	OTHER_CHECK(take_numbered(locks, &c, 1, 0) == LOCK_BUSY);	/* taken before */
 	OTHER_CHECK(take_numbered(locks, &c, 2, 0) == LOCK_BUSY);
 }
 
-/* The lock file is deleted: soon all processes use a new one. */
+/* The lock file is deleted: soon all processes use a new one, with the locks that hold. */
 static void
 deleted_file(void **state)
 {
@@ -451,6 +452,128 @@ without_file(void **state)
 	lock_free(locks);
 }
 
+/* What may stand in the place of the lock file. */
+enum thing { THING_FILE, THING_DIR, THING_LINK, THING_FIFO, THING_MODE };
+
+static void
+make_thing(enum thing thing, const char *file)
+{
+	switch (thing) {
+	case THING_FILE:
+	case THING_MODE:
+		assert_int_equal(close(open(file, O_CREAT | O_WRONLY, 0600)), 0);
+		assert_int_equal(chmod(file, thing == THING_FILE ? 0600 : 0), 0);
+		break;
+	case THING_DIR:
+		assert_int_equal(mkdir(file, 0700), 0);
+		break;
+	case THING_LINK:
+		assert_int_equal(symlink("/", file), 0);
+		break;
+	case THING_FIFO:
+		assert_int_equal(mkfifo(file, 0600), 0);
+		break;
+	}
+}
+
+static void
+try_one(struct other *me, void *dir)
+{
+	struct locks	*locks = lock_new(dir);
+	struct lock	 c;
+
+	(void)me;
+	OTHER_CHECK(take_numbered(locks, &c, 1, 0) == LOCK_BUSY);
+	OTHER_CHECK(take_numbered(locks, &c, 2, 0) == LOCK_MINE);
+	lock_free(locks);
+}
+
+static void
+find_free(struct other *me, void *dir)
+{
+	struct locks	*locks = lock_new(dir);
+	struct lock	 c;
+
+	(void)me;
+	OTHER_CHECK(take_numbered(locks, &c, 1, 0) == LOCK_MINE);
+	lock_free(locks);
+}
+
+/* Something else is in its place: locks hold among all processes nevertheless, and it is said. */
+static void
+something_in_its_place(void **state)
+{
+	static const struct {
+		const char	*name;
+		enum thing	 thing;
+		bool		 usable;
+	} cases[] = {
+		{ "a file", THING_FILE, true },
+		{ "a directory", THING_DIR, false },
+		{ "a link", THING_LINK, false },
+		{ "a pipe", THING_FIFO, false },
+		{ "mode 000", THING_MODE, true },
+	};
+	const char	*dir, *log;
+	char		 file[STATE_PATH], why[160];
+	struct locks	*locks;
+	struct lock	 c;
+	struct other	 o;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		dir = state_new();
+		log = state_log(dir);
+		state_path(file, dir, "qtoa.lock");
+		make_thing(cases[i].thing, file);
+		locks = lock_new(dir);
+		check_int(cases[i].name, take_numbered(locks, &c, 1, 0), LOCK_MINE);
+		other_begin(&o, try_one, (void *)(uintptr_t)dir);
+		check_int(cases[i].name, other_end(&o), 0);
+		lock_release(locks, &c, true);
+		other_begin(&o, find_free, (void *)(uintptr_t)dir);
+		check_int(cases[i].name, other_end(&o), 0);
+		check_int(cases[i].name, lock_look(locks, why, sizeof(why)), cases[i].usable);
+		check_int(cases[i].name, lock_look(locks, why, sizeof(why)), cases[i].usable);
+		CHECK(cases[i].name, (state_log_lines(log, "claim messages by sockets") != 0) ==
+		    !cases[i].usable);
+		log_close();
+		lock_free(locks);
+	}
+}
+
+/* A process that goes on while its lock file is replaced, and one that comes later. */
+static void
+replaced_while_held(void **state)
+{
+	static const enum thing	 things[] = { THING_FILE, THING_DIR, THING_FIFO };
+	const struct timespec	 pause = { 0, 30000000 };	/* over LOOK_MS */
+	const char		*dir;
+	char			 file[STATE_PATH];
+	struct locks		*locks;
+	struct lock		 c, d;
+	struct other		 o;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(things); i++) {
+		dir = state_new();
+		state_path(file, dir, "qtoa.lock");
+		locks = lock_new(dir);
+		check_int("taken", take_numbered(locks, &c, 3, 0), LOCK_MINE);
+		assert_int_equal(unlink(file), 0);
+		make_thing(things[i], file);
+		(void)nanosleep(&pause, NULL);
+		check_int("taken after that", take_numbered(locks, &d, 1, 0), LOCK_MINE);
+		other_begin(&o, try_one, (void *)(uintptr_t)dir);
+		check_int("the other one", other_end(&o), 0);
+		lock_release(locks, &d, true);
+		lock_release(locks, &c, true);
+		lock_free(locks);
+	}
+}
+
 int
 main(void)
 {
@@ -458,7 +581,7 @@ main(void)
 		TEST(lock_names), TEST(another_process), TEST(processes_take_turns),
 		TEST(death_while_waiting), TEST(many_at_once), TEST(waiting_here),
 		TEST(threads_take_turns), TEST(the_file), TEST(deleted_file),
-		TEST(without_file),
+		TEST(without_file), TEST(something_in_its_place), TEST(replaced_while_held),
 	};
 
 	return RUN("claim", tests);
