@@ -55,6 +55,9 @@ measure_file(struct health_state *h, int dir, const char *name)
 	h->state_bytes += bytes;
 	if (strcmp(name, "qtoa.db") == 0 || strcmp(name, "qtoa.db-wal") == 0)
 		h->db_bytes += bytes;
+	if (has_prefix(name, "qtoa.db.gone-") && strrchr(name, '-')[1] >= '0' &&
+	    strrchr(name, '-')[1] <= '9')
+		(void)snprintf(h->gone, sizeof(h->gone), "%.63s", name);
 	if (is_quarantined(name))
 		(void)snprintf(h->quarantined, sizeof(h->quarantined), "%.63s", name);
 }
@@ -378,6 +381,15 @@ has_quarantine(struct health_sign *s, const struct health_state *h, const struct
 }
 
 static bool
+is_gone(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+{
+	(void)a;
+	return *h->gone != '\0' && set_sign(s, "qtoa.db was removed while messages waited in it: "
+	    "they are lost, if the log does not say that they were taken over; find out who "
+	    "removes files, then remove %s/%s", h->conf->set.state_dir, h->gone);
+}
+
+static bool
 set_room_sign(struct health_sign *s, const struct health_state *h, const char *then)
 {
 	char	 left[FORMAT_SPAN], all[FORMAT_SPAN];
@@ -502,6 +514,7 @@ static const struct rule {
 	{ "pending",	true,	true,	is_late },
 	{ "token",	true,	true,	has_no_token },
 	{ "store",	false,	false,	has_quarantine },
+	{ "store",	false,	false,	is_gone },
 	{ "disk",	false,	false,	is_nearly_full },
 	{ "dead",	false,	true,	has_dead },
 };

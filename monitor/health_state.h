@@ -40,6 +40,7 @@ struct health_state {
 	bool			 usable;
 	bool			 readable, writable;	/* the store; false: it was tried */
 	char			 why[HEALTH_STATE_WHY];	/* what failed */
+	char			 gone[64];	/* a reminder that qtoa.db was removed; or "" */
 	char			 lock_why[160];	/* qtoa.lock cannot be used; "": it can */
 	char			 quarantined[64];	/* a database in quarantine, with messages
 							   not yet taken over; "": no such file */

@@ -11,7 +11,6 @@
 #include "core/clock.h"
 #include "core/number.h"
 #include "state/db.h"
-#include "state/db_index.h"
 
 enum {
 	STATEMENTS = 64,	/* that are kept prepared */
@@ -481,6 +480,12 @@ db_rename(const char *from, const char *to)
 }
 
 bool
+db_rename_beside(const struct db *db, const char *to)
+{
+	return db_index_rename(db->sq, to);
+}
+
+bool
 db_is_beside(const char *name)
 {
 	const char	*end = strrchr(name, '-');
@@ -490,4 +495,16 @@ db_is_beside(const char *name)
 		if (strcmp(end, ends[i]) == 0)
 			return true;
 	return false;
+}
+
+enum db_index_beside
+db_look_beside(struct db *db)
+{
+	return db_index_look(db->sq);
+}
+
+bool
+db_restore_wal(struct db *db, const char *aside)
+{
+	return db_index_restore_wal(db->sq, aside);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "state/db_index.h"
 
 struct db;
 
@@ -161,6 +162,16 @@ struct slice	 db_col(const struct db_rows *rows, int col);	/* absent for NULL */
  * says why; some of them may have the new name.
  */
 bool		 db_rename(const char *from, const char *to);
+
+/*
+ * What has become of the files that SQLite keeps beside an open database; see state/db_index.h.
+ * Call both in a transaction that writes.
+ */
+enum db_index_beside	 db_look_beside(struct db *db);
+bool		 db_restore_wal(struct db *db, const char *aside);
+
+/* Renames them, if they still have their names.  False: they do not. */
+bool		 db_rename_beside(const struct db *db, const char *to);
 
 /* True: that is the name of a file that SQLite keeps beside a database. */
 bool		 db_is_beside(const char *name);

@@ -12,6 +12,37 @@
 #ifndef STATE_DB_INDEX_H
 #define STATE_DB_INDEX_H
 
+#include <stdbool.h>
+
+struct sqlite3;
+
+/* How the files beside a database are, while it is open in WAL mode. */
+enum db_index_beside {
+	DB_INDEX_HOLDS,		/* both have their names; or the database has no WAL */
+	DB_INDEX_WAL_GONE,	/* its name leads to no file, or to one that does not have all */
+	DB_INDEX_WAL_OTHER,	/* its name leads to another file that has all that is committed */
+	DB_INDEX_WAL_CUT,	/* neither has all that is committed */
+	DB_INDEX_APART,		/* other processes may use a new WAL and a new index */
+	DB_INDEX_GONE		/* the index: its name leads to no file, or to another one */
+};
+
+/*
+ * Looks at the names.  A process that has such a file open goes on with it, and does not see what
+ * others do that open the file of that name.  The caller is in a transaction that writes, so that
+ * nobody else writes meanwhile.
+ */
+enum db_index_beside	 db_index_look(struct sqlite3 *sq);
+
+/*
+ * Gives the WAL its name again: writes its bytes to a new file and syncs that.  The caller is in a
+ * transaction that writes.  A file that has the name now is renamed to `aside`, if it has any
+ * bytes.  False: errno.
+ */
+bool		 db_index_restore_wal(struct sqlite3 *sq, const char *aside);
+
+/* Renames WAL and index to to-wal and to-shm.  False: the WAL is another one now, or absent. */
+bool		 db_index_rename(struct sqlite3 *sq, const char *to);
+
 /* The name of the VFS, for sqlite3_open_v2().  NULL, SQLite's own: it cannot be made. */
 const char	*db_index_vfs(void);
 

@@ -300,17 +300,118 @@ add_file(struct dedup *s)
 	lock_release(s->locks, &lock, false);
 }
 
-/* True: somebody has removed or renamed the file.  It looks at most once in GONE_MS. */
+/* True: somebody has removed or replaced a file.  It looks at most once in GONE_MS. */
 static bool
-is_gone(struct dedup *s, const struct file *f, int64_t now_ms)
+is_one_gone(struct dedup *s, int64_t now_ms)
 {
 	char	 path[STATE_FILE_PATH];
+	size_t	 i;
 
 	if (now_ms < s->gone_ms)
 		return false;
 	s->gone_ms = now_ms + GONE_MS;
-	write_path(path, s, f->number);
-	return !file_is_at(path, &f->st);
+	for (i = 0; i < s->n; i++) {
+		write_path(path, s, s->files[i].number);
+		if (!file_is_at(path, &s->files[i].st))
+			return true;
+	}
+	return false;
+}
+
+/* Copies the head, and the buckets that have marks; the others stay holes. */
+static bool
+copy_marks(int to, const struct file *from)
+{
+	struct head			 head = from->head;
+	static const unsigned char	 zeros[BUCKET * 8];
+	unsigned char			 part[BUCKET * 8];
+	off_t				 at;
+	ssize_t				 n;
+
+	if (ftruncate(to, size_of(&from->head)) == -1)
+		return false;
+	for (at = 0; (n = pread(from->fd, part, sizeof(part), at)) > 0; at += n)
+		if (memcmp(part, zeros, (size_t)n) != 0 && pwrite(to, part, (size_t)n, at) != n)
+			return false;
+	head.full = 0;		/* no further file follows the copy */
+	return n == 0 && pwrite(to, &head, sizeof(head), 0) == (ssize_t)sizeof(head);
+}
+
+/* Gives a file that has no name any more a number of its own.  The lock "seen" is held. */
+static bool
+write_again(const struct dedup *s, const struct file *f, unsigned number)
+{
+	char	 path[STATE_FILE_PATH], tmp[STATE_FILE_PATH + 8];
+	bool	 ok;
+	int	 fd;
+
+	write_path(path, s, number);
+	(void)snprintf(tmp, sizeof(tmp), "%s.new", path);
+	if ((fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) == -1)
+		return false;
+	ok = copy_marks(fd, f) && rename(tmp, path) == 0;
+	(void)close(fd);
+	if (!ok)
+		(void)unlink(tmp);
+	log_msg(LEVEL_ERROR, "seen", "%s/%s%u was removed or replaced while it was in use: %s; "
+	    "find out who does that, and stop qtoa before", s->set->state_dir, prefix, f->number,
+	    ok ? "what it knows is written again" : "a message that WeChat repeats now may be "
+	    "forwarded twice");
+	return ok;
+}
+
+/*
+ * Whether the file still has its name, or another process has written it again: then both began at
+ * one time.  A file that somebody puts in its place may be an old copy.
+ */
+static bool
+is_known(const struct dedup *now, const struct file *f)
+{
+	size_t	 i;
+
+	for (i = 0; i < now->n; i++)
+		if (file_is_same(&now->files[i].st, &f->st) ||
+		    (now->files[i].number != f->number &&
+		    now->files[i].head.begun_s == f->head.begun_s &&
+		    now->files[i].head.bits == f->head.bits))
+			return true;
+	return false;
+}
+
+/* Whether nobody misses the file: its marks are too old, or it was damaged. */
+static bool
+is_dispensable(const struct dedup *s, struct file *f, const struct file *next)
+{
+	return read_head(f) != SOUND ||
+	    (next != NULL && clock_wall_ms() / 1000 - next->head.begun_s > days_s(s));
+}
+
+/* Opens all files again; what files know that have no name any more is written again before. */
+static void
+save_files(struct dedup *s)
+{
+	struct file	 old[FILES_MAX];
+	const size_t	 n = s->n;
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 lock;
+	bool		 locked;
+	size_t		 i;
+
+	memcpy(old, s->files, n * sizeof(old[0]));
+	s->n = 0;	/* they stay open */
+	(void)mkdir(s->set->state_dir, 0700);	/* if this fails, so does the next line */
+	lock_name(key, "seen", s->set->state_dir);
+	locked = lock_take(s->locks, &lock, key, clock_mono_ms() + RETRY_MS) == LOCK_MINE;
+	(void)open_files(s);
+	for (i = 0; i < n && locked; i++)
+		if (!is_known(s, &old[i]) &&
+		    !is_dispensable(s, &old[i], i + 1 < n ? &old[i + 1] : NULL) &&
+		    write_again(s, &old[i], s->last + 1))
+			(void)open_files(s);
+	if (locked)
+		lock_release(s->locks, &lock, false);
+	for (i = 0; i < n; i++)
+		(void)close(old[i].fd);
 }
 
 /* Brings the list of files up to date.  False: there is no file, and it cannot make one. */
@@ -322,7 +423,9 @@ refresh_files(struct dedup *s)
 
 	if (s->n != 0) {
 		last = &s->files[s->n - 1];
-		if (read_head(last) != SOUND || last->head.full != 0 || is_gone(s, last, now_ms))
+		if (is_one_gone(s, now_ms))
+			save_files(s);
+		else if (read_head(last) != SOUND || last->head.full != 0)
 			(void)open_files(s);
 	}
 	if (s->n != 0 || now_ms < s->retry_ms)

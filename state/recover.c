@@ -167,17 +167,46 @@ find_quarantine(const char *dir, char *name, size_t size)
 	return found;
 }
 
+/*
+ * Takes over from a database that was removed while this process had it open, and closes that.
+ * the store cannot be written now.
+ */
+static bool
+recover_orphan(struct store *s, struct db *db,
+    const struct recover_source *const sources[RECOVER_SOURCES])
+{
+	int64_t		 copied[RECOVER_SOURCES];
+	enum error	 er = ERR_OK;
+	size_t		 i;
+
+	for (i = 0; i < RECOVER_SOURCES && er == ERR_OK; i++)
+		er = recover_rows(s, db, sources[i], &copied[i]);
+	if (er != ERR_OK) {
+		store_keep_orphan(s, db);
+		return false;
+	}
+	db_close(db);
+	store_raise(s);
+	log_msg(LEVEL_NOTICE, "store", "%lld %s and %lld %s are taken over from the database that "
+	    "was removed", (long long)copied[0], sources[0]->what, (long long)copied[1],
+	    sources[1]->what);
+	return true;
+}
+
 void
 recover_run(struct store *s, struct locks *locks, const char *dir,
     const struct recover_source *const sources[RECOVER_SOURCES])
 {
 	unsigned char	 key[LOCK_KEY];
+	struct db	*db;
 	char		 name[256];
 	struct lock	 lock;
 
 	lock_name(key, "rescue", dir);
 	if (lock_take(locks, &lock, key, 0) != LOCK_MINE)
 		return;
+	while ((db = store_take_orphan(s)) != NULL && recover_orphan(s, db, sources))
+		;
 	while (find_quarantine(dir, name, sizeof(name)) && recover_file(s, dir, name, sources))
 		;
 	lock_release(locks, &lock, false);

@@ -3,7 +3,8 @@
  * messages that wait there, and events that were counted.
  *
  * After that, state_dir/qtoa.db.damaged-TIME or qtoa.db.newer-TIME is called
- * qtoa.db.rescued-TIME.  Only the operator removes it.
+ * qtoa.db.rescued-TIME.  Only the operator removes it.  The same is done with a database that was
+ * removed while this process had it open.
  */
 #ifndef STATE_RECOVER_H
 #define STATE_RECOVER_H

@@ -313,14 +313,35 @@ store_is_raised(const struct store *s)
 	return access(s->flag, F_OK) == 0;
 }
 
+/* A store_work.  To begin it looks whether the files still have their names. */
+static enum error
+do_nothing(struct db *db, void *arg)
+{
+	(void)db, (void)arg;
+	return ERR_OK;
+}
+
 void
 store_housekeep(struct store *s)
 {
+	(void)store_do(s, STORE_READ, do_nothing, NULL, clock_mono_ms());
 	store_file_housekeep(s->file);
 }
 
 bool
 store_has_quarantine(struct store *s)
 {
-	return atomic_exchange(&s->has_quarantine, false);
+	return atomic_exchange(&s->has_quarantine, false) || store_file_has_orphan(s->file);
+}
+
+struct db *
+store_take_orphan(struct store *s)
+{
+	return store_file_take_orphan(s->file);
+}
+
+void
+store_keep_orphan(struct store *s, struct db *db)
+{
+	store_file_keep_orphan(s->file, db);
 }

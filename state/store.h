@@ -54,7 +54,7 @@ void		 store_why(struct store *s, char *why, size_t size);
  * if something waits.  A raised flag that is raised again wakes those who watch it
  * (state/store_watch.h).
  */
-#define STORE_FLAG	"qtoa.work"
+#define STORE_FLAG	STORE_FILE_FLAG
 void		 store_raise(struct store *s);
 void		 store_lower(struct store *s);
 bool		 store_is_raised(const struct store *s);
@@ -62,7 +62,12 @@ bool		 store_is_raised(const struct store *s);
 /* Copies the WAL into the file when it has grown; for a thread with time, a few times a second. */
 void		 store_housekeep(struct store *s);
 
-/* True, once: this or another process has put the file into quarantine; see state/recover.h. */
+/*
+ * True, once: this or another process has put the file into quarantine; see state/recover.h.  True
+ * also while there is an orphan: see state/store_file.h.
+ */
 bool		 store_has_quarantine(struct store *s);
+struct db	*store_take_orphan(struct store *s);
+void		 store_keep_orphan(struct store *s, struct db *db);
 
 #endif

@@ -1,5 +1,7 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,9 @@ enum {
 	WAL_PAGES_BRIEF = 200,	/* the same as WAL_PAGES, in a STORE_BRIEF process */
 	RESTART_MS = 300,	/* the longest wait for others: to copy, or to make the file */
 	NAP_MS = 5,		/* between two tries to open a file that others make */
+	FLAG_S = 5,		/* the flag of a message that is about to be stored is not so old */
+	ORPHANS = 4,
+	CUT_MS = 3000,		/* a WAL that is too short has so long to be written again */
 	QUARANTINE_MS = 2000	/* the longest wait for another process that renames the file */
 };
 
@@ -41,14 +46,17 @@ struct store_file {
 	int64_t			 reopen_ms;	/* do not open it before */
 	int64_t			 looked_ms;	/* when has_moved() was called; 0: call it again */
 	bool			 is_network_logged;
+	int64_t			 cut_ms;	/* since when the WAL is too short; 0: it is not */
 	bool			 has_quarantine;
 	bool			 is_wal_guarded;
+	_Atomic(struct db *)	 orphans[ORPHANS];	/* to their files no name leads any more */
 	char			 why[1240];
 
 	enum store_need		 need;		/* of the current use */
 	bool			 in_transaction;
 
 	_Atomic int		 wal_pages;
+	pthread_mutex_t		 copying;	/* of the next two */
 	struct db		*copier;	/* the connection of store_file_housekeep() */
 	struct stat		 copied;	/* the file that copier is */
 	_Atomic bool		 is_copier_bad;	/* it must be opened again */
@@ -63,6 +71,7 @@ store_file_new(const char *dir, struct locks *locks, enum store_life life)
 		return NULL;
 	f->locks = locks;
 	f->life = life;
+	(void)pthread_mutex_init(&f->copying, NULL);
 	(void)snprintf(f->dir, sizeof(f->dir), "%s", dir);
 	(void)snprintf(f->file, sizeof(f->file), "%s/qtoa.db", f->dir);
 	return f;
@@ -71,10 +80,15 @@ store_file_new(const char *dir, struct locks *locks, enum store_life life)
 void
 store_file_free(struct store_file *f)
 {
+	struct db	*orphan;
+
 	if (f == NULL)
 		return;
 	db_close(f->db);
 	db_close(f->copier);
+	while ((orphan = store_file_take_orphan(f)) != NULL)
+		db_close(orphan);
+	(void)pthread_mutex_destroy(&f->copying);
 	free(f);
 }
 
@@ -139,6 +153,89 @@ note_wal_pages(void *ctx, int pages)
 	atomic_store_explicit(&f->wal_pages, pages, memory_order_relaxed);
 }
 
+/* What a copy-on-write file system needs to write the WAL's index in place; see core/file.h. */
+static void
+keep_blocks(const char *dir)
+{
+	const int	 fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	file_no_cow(fd);
+	(void)close(fd);
+}
+
+/* Whether a database is in quarantine whose messages are not taken over yet, in any process. */
+static bool
+has_rescue(const char *dir)
+{
+	struct dirent	*e;
+	bool		 found = false;
+	DIR		*d;
+
+	if ((d = opendir(dir)) == NULL)
+		return false;
+	while (!found && (e = readdir(d)) != NULL)
+		found = strncmp(e->d_name, "qtoa.db.damaged-", 16) == 0 ||
+		    strncmp(e->d_name, "qtoa.db.newer-", 14) == 0;
+	(void)closedir(d);
+	return found;
+}
+
+/*
+ * The file is new.  A flag that is older says that messages waited in one that somebody has removed
+ * while no process had it open, or that another process takes over.
+ */
+static void
+look_for_lost(struct store_file *f)
+{
+	char		 path[STATE_FILE_PATH];
+	struct stat	 st;
+	int		 fd;
+
+	(void)snprintf(path, sizeof(path), "%s/" STORE_FILE_FLAG, f->dir);
+	if (store_file_has_orphan(f) || f->has_quarantine || stat(path, &st) == -1 ||
+	    st.st_ctime >= clock_wall_ms() / 1000 - FLAG_S || has_rescue(f->dir))
+		return;
+	state_file_quarantine_path(path, f->file, "gone");
+	if ((fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) != -1)
+		(void)close(fd);
+	log_msg(LEVEL_ERROR, "store", "%s is gone, and messages waited in it: they are lost, "
+	    "unless a process that still has it open takes them over; find out who removes files "
+	    "there; %s is to remind you: remove it", f->file, path);
+}
+
+/*
+ * Makes the file, if it does not exist.  A WAL that is there belongs to a database that somebody
+ * has removed; SQLite would take it for the new one's.
+ */
+static void
+make_new(struct store_file *f)
+{
+	unsigned char	 key[LOCK_KEY];
+	char		 to[STATE_FILE_PATH];
+	struct lock	 lock;
+	int		 fd = -1;
+
+	if (access(f->file, F_OK) == 0)
+		return;
+	(void)mkdir(f->dir, 0700);	/* if this fails, so does the next line */
+	keep_blocks(f->dir);
+	lock_name(key, "set aside", f->file);
+	if (lock_take(f->locks, &lock, key, clock_mono_ms() + QUARANTINE_MS) != LOCK_MINE)
+		return;
+	state_file_quarantine_path(to, f->file, "gone");
+	if (access(f->file, F_OK) == -1 && errno == ENOENT) {
+		(void)db_rename(f->file, to);
+		fd = open(f->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	}
+	if (fd != -1) {
+		(void)close(fd);
+		look_for_lost(f);
+	}
+	lock_release(f->locks, &lock, false);
+}
+
 /*
  * Makes the file if it does not exist, with mode 0600, and notes which file it is.  The file must
  * not be open in SQLite: close() would drop its POSIX locks.
@@ -146,12 +243,7 @@ note_wal_pages(void *ctx, int pages)
 static bool
 make_file(struct store_file *f)
 {
-	int	 fd;
-
-	(void)mkdir(f->dir, 0700);	/* if this fails, so does the next line */
-	fd = open(f->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd != -1)
-		(void)close(fd);
+	make_new(f);
 	if (stat(f->file, &f->opened) == -1) {
 		(void)snprintf(f->why, sizeof(f->why), "%s: %s", f->file, strerror(errno));
 		return false;
@@ -235,6 +327,226 @@ open_file(struct store_file *f, int64_t until_ms)
 	return ERR_OK;
 }
 
+static void
+close_copier(struct store_file *f)
+{
+	db_close(f->copier);
+	f->copier = NULL;
+}
+
+/*
+ * Closes the file in all threads, as the connections of a process share the WAL's index.  A query
+ * of a report may still have it open; then the next try finds the same as this one.
+ */
+static void
+close_all(struct store_file *f)
+{
+	close_file(f);
+	(void)pthread_mutex_lock(&f->copying);
+	close_copier(f);
+	(void)pthread_mutex_unlock(&f->copying);
+}
+
+/* True: the file has another name now, which qtoa gave it: it is in quarantine. */
+static bool
+is_set_aside(const struct store_file *f)
+{
+	char		 path[STATE_FILE_PATH];
+	struct dirent	*e;
+	struct stat	 st;
+	bool		 found = false;
+	DIR		*d;
+
+	if ((d = opendir(f->dir)) == NULL)
+		return false;
+	while (!found && (e = readdir(d)) != NULL)
+		found = strncmp(e->d_name, "qtoa.db.", 8) == 0 &&
+		    snprintf(path, sizeof(path), "%s/%s", f->dir, e->d_name) < (int)sizeof(path) &&
+		    stat(path, &st) == 0 && file_is_same(&st, &f->opened);
+	(void)closedir(d);
+	return found;
+}
+
+/*
+ * A database that somebody puts in the place of ours must not find our WAL: SQLite would take it
+ * for its own.
+ */
+static void
+move_beside(const struct store_file *f)
+{
+	char	 to[STATE_FILE_PATH];
+
+	state_file_quarantine_path(to, f->file, "gone");
+	if (!db_rename_beside(f->db, to))
+		return;
+	log_msg(LEVEL_WARNING, "store", "%s-wal belonged to the file that is gone: it is set aside "
+	    "as %s-wal", f->file, to);
+}
+
+/*
+ * The name leads to another file or to none.  If qtoa has not set the file aside, it stays open:
+ * store_file_take_orphan() gives it to the thread that takes over what waits in it.
+ */
+static void
+leave_file(struct store_file *f)
+{
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 lock;
+
+	f->has_quarantine = true;
+	if (is_set_aside(f)) {
+		close_file(f);
+		return;
+	}
+	lock_name(key, "set aside", f->file);
+	if (lock_take(f->locks, &lock, key, clock_mono_ms() + QUARANTINE_MS) == LOCK_MINE) {
+		move_beside(f);
+		lock_release(f->locks, &lock, false);
+	}
+	log_msg(LEVEL_ERROR, "store", "%s was removed or replaced while it was in use: what waits "
+	    "in it is taken over from this process, which has it open still; find out who does "
+	    "that, and stop qtoa before", f->file);
+	store_file_keep_orphan(f, f->db);
+	f->db = NULL;
+	close_all(f);
+}
+
+/* How the log tells it. */
+static const struct {
+	const char	*end, *what;
+} besides[] = {
+	[DB_INDEX_WAL_GONE]	= { "-wal", "removed or replaced" },
+	[DB_INDEX_WAL_OTHER]	= { "-wal", "replaced by one that has the same" },
+	[DB_INDEX_WAL_CUT]	= { "-wal", "cut short" },
+	[DB_INDEX_APART]	= { "-wal and its -shm", "removed or replaced" },
+	[DB_INDEX_GONE]		= { "-shm", "removed or replaced" },
+};
+
+/*
+ * The WAL is too short.  It may be one that SQLite has just made because the true one was removed,
+ * and the process that has that open may write it again; so wait some time before the file goes
+ * into quarantine.
+ */
+static void
+handle_cut(struct store_file *f)
+{
+	char		 why[sizeof(f->why)], wal[STATE_FILE_PATH];
+	struct stat	 st;
+
+	(void)snprintf(wal, sizeof(wal), "%s-wal", f->file);
+	(void)snprintf(why, sizeof(why), "%s", f->why);
+	if (f->cut_ms == 0)
+		f->cut_ms = clock_mono_ms();
+	if (clock_mono_ms() >= f->cut_ms + CUT_MS ||
+	    (stat(wal, &st) == 0 && st.st_mtime < (clock_wall_ms() - CUT_MS) / 1000))
+		quarantine_file(f, "damaged", why);
+	else
+		f->reopen_ms = clock_mono_ms() + REOPEN_MS;
+	close_all(f);
+}
+
+/* Keeps what only the files have that we have open.  False: errno. */
+static bool
+restore_beside(struct store_file *f, enum db_index_beside is)
+{
+	char	 to[STATE_FILE_PATH], wal[STATE_FILE_PATH + 8];
+
+	switch (is) {
+	case DB_INDEX_WAL_GONE:
+		state_file_quarantine_path(to, f->file, "gone");
+		(void)snprintf(wal, sizeof(wal), "%s-wal", to);
+		return db_restore_wal(f->db, wal);
+	case DB_INDEX_APART:
+		/* Messages are taken over from the copy as from a damaged file. */
+		state_file_quarantine_path(to, f->file, "damaged");
+		(void)db_script(f->db, "ROLLBACK");
+		f->has_quarantine = true;
+		errno = EIO;
+		return db_run(f->db, NULL, "VACUUM INTO ?", DB_VALUES(db_s(to))) == ERR_OK;
+	case DB_INDEX_HOLDS:
+	case DB_INDEX_WAL_OTHER:
+	case DB_INDEX_WAL_CUT:
+	case DB_INDEX_GONE:
+		break;
+	}
+	return true;
+}
+
+/*
+ * Looks at the names of the files beside the database, in a transaction that writes, so that no
+ * process that sees the same files writes meanwhile.  A WAL without a name gets it back.  False:
+ * something was wrong, and the file is closed.
+ */
+static bool
+check_beside(struct store_file *f)
+{
+	const enum db_index_beside	 is = db_look_beside(f->db);
+	bool				 restored;
+
+	if (has_moved(f, &f->opened)) {
+		(void)db_script(f->db, "ROLLBACK");
+		leave_file(f);
+		return false;
+	}
+	if (is != DB_INDEX_WAL_CUT)
+		f->cut_ms = 0;
+	if (is == DB_INDEX_HOLDS)
+		return true;
+	(void)snprintf(f->why, sizeof(f->why), "%s%s was %s while it was in use", f->file,
+	    besides[is].end, besides[is].what);
+	if (is == DB_INDEX_WAL_CUT) {
+		handle_cut(f);
+		return false;
+	}
+	restored = restore_beside(f, is);
+	log_msg(LEVEL_ERROR, "store", "%s: %s%s; find out who does that, and stop qtoa before",
+	    f->why, restored ? "nothing is lost" : "it cannot be written again, and messages may "
+	    "be lost: ", restored ? "" : strerror(errno));
+	close_all(f);
+	return false;
+}
+
+/* The same, outside of a transaction. */
+static void
+look_beside(struct store_file *f)
+{
+	if (db_look_beside(f->db) == DB_INDEX_HOLDS)
+		return;
+	db_patience(f->db, clock_mono_ms() + RESTART_MS);
+	(void)db_script(f->db, "ROLLBACK");	/* if a fault of a transaction led here */
+	/* If it fails, the file stays open: only in it is what has no name any more. */
+	if (db_script(f->db, "BEGIN IMMEDIATE") == ERR_OK && check_beside(f))
+		(void)db_script(f->db, "ROLLBACK");
+}
+
+/*
+ * An error of the disk, or of files beside the database that were taken away: then a new try may
+ * succeed at once.
+ */
+static void
+handle_trouble(struct store_file *f)
+{
+	const bool			 moved = has_moved(f, &f->opened);
+	const enum db_index_beside	 is = db_look_beside(f->db);
+
+	if (moved) {
+		(void)db_script(f->db, "ROLLBACK");
+		leave_file(f);
+	} else if (is == DB_INDEX_WAL_CUT) {
+		(void)snprintf(f->why, sizeof(f->why), "%s-wal was cut short", f->file);
+		handle_cut(f);
+	} else if (is != DB_INDEX_HOLDS) {
+		look_beside(f);
+	}
+	/*
+	 * All connections of a process share the WAL's index.  If one of them could open it
+	 * for reading only, all must be closed before it can be opened for writing.
+	 */
+	close_all(f);
+	if (!moved && is == DB_INDEX_HOLDS)
+		f->reopen_ms = clock_mono_ms() + REOPEN_MS;
+}
+
 /* Closes the file after a fault of the disk; puts a damaged one into quarantine. */
 static void
 handle_fault(struct store_file *f)
@@ -253,20 +565,17 @@ handle_fault(struct store_file *f)
 	case DB_FULL:
 		break;
 	case DB_TROUBLE:
-		if (schema_is_broken(f->db)) {
+		if (schema_is_broken(f->db))
 			quarantine_file(f, "damaged", why);
-			break;
-		}
-		close_file(f);
-		/*
-		 * All connections of a process share the WAL's index.  If one of them could open it
-		 * for reading only, all must be closed before it can be opened for writing.
-		 */
-		atomic_store(&f->is_copier_bad, true);
-		f->reopen_ms = clock_mono_ms() + REOPEN_MS;
+		else
+			handle_trouble(f);
 		break;
 	case DB_DAMAGED:
-		quarantine_file(f, "damaged", why);
+		/* Pages out of another WAL look like damage. */
+		if (has_moved(f, &f->opened) || db_look_beside(f->db) != DB_INDEX_HOLDS)
+			handle_trouble(f);
+		else
+			quarantine_file(f, "damaged", why);
 		break;
 	}
 }
@@ -338,11 +647,12 @@ ensure_open(struct store_file *f, int64_t until_ms)
 	if (f->db != NULL && now_ms < f->looked_ms + MOVED_MS)
 		return true;
 	f->looked_ms = now_ms;
-	if (f->db != NULL && !has_moved(f, &f->opened))
+	if (f->db != NULL && has_moved(f, &f->opened))
+		leave_file(f);
+	else if (f->db != NULL)
+		look_beside(f);
+	if (f->db != NULL)
 		return true;
-	if (f->db != NULL)	/* another process may have quarantined it */
-		f->has_quarantine = true;
-	close_file(f);
 	if (now_ms < f->reopen_ms)
 		return false;
 	f->reopen_ms = 0;
@@ -381,6 +691,8 @@ store_file_use(struct store_file *f, enum store_need need, bool transaction, int
 	    DB_NO_VALUES) != ERR_OK)
 		return NULL;
 	f->in_transaction = true;
+	if (need == STORE_SYNC && !check_beside(f))
+		return NULL;
 	return f->db;
 }
 
@@ -404,8 +716,9 @@ store_file_done(struct store_file *f, struct store_file_end *end, enum error er)
 		er = db_run(f->db, NULL, "COMMIT", DB_NO_VALUES);
 	if (er != ERR_OK) {
 		end->fault = undo_work(f);
-	} else if (f->need == STORE_SYNC && has_moved(f, &f->opened)) {
-		/* The work went to a file in quarantine: it must be done again. */
+	} else if (f->need == STORE_SYNC && (has_moved(f, &f->opened) ||
+	    db_look_beside(f->db) != DB_INDEX_HOLDS)) {
+		/* The work went to a file without its name: it must be done again. */
 		f->looked_ms = 0;
 		er = ERR_STORE;
 	}
@@ -414,13 +727,6 @@ store_file_done(struct store_file *f, struct store_file_end *end, enum error er)
 	end->has_quarantine = f->has_quarantine;
 	f->has_quarantine = false;
 	return er;
-}
-
-static void
-close_copier(struct store_file *f)
-{
-	db_close(f->copier);
-	f->copier = NULL;
 }
 
 /* Opens a connection of its own, so that writers can go on. */
@@ -440,14 +746,15 @@ open_copier(struct store_file *f)
 	return false;
 }
 
-void
-store_file_housekeep(struct store_file *f)
+/* Copies the WAL, with the mutex held: the leader may have to close the connection. */
+static void
+copy_wal(struct store_file *f)
 {
 	int	 pages = atomic_load_explicit(&f->wal_pages, memory_order_relaxed), left;
 
 	if (atomic_exchange(&f->is_copier_bad, false))
 		close_copier(f);
-	if (pages < WAL_PAGES || !open_copier(f))
+	if (pages < WAL_PAGES || !open_copier(f) || db_look_beside(f->copier) != DB_INDEX_HOLDS)
 		return;
 	/* A failure is not logged here: the transactions fail, too, and log it. */
 	db_patience(f->copier, 0);
@@ -458,4 +765,47 @@ store_file_housekeep(struct store_file *f)
 	}
 	db_patience(f->copier, clock_mono_ms() + RESTART_MS);
 	(void)db_checkpoint(f->copier, true, &left);
+}
+
+void
+store_file_housekeep(struct store_file *f)
+{
+	(void)pthread_mutex_lock(&f->copying);
+	copy_wal(f);
+	(void)pthread_mutex_unlock(&f->copying);
+}
+
+bool
+store_file_has_orphan(struct store_file *f)
+{
+	int	 i;
+
+	for (i = 0; i < ORPHANS && atomic_load(&f->orphans[i]) == NULL; i++)
+		;
+	return i != ORPHANS;
+}
+
+struct db *
+store_file_take_orphan(struct store_file *f)
+{
+	struct db	*db = NULL;
+	int		 i;
+
+	for (i = 0; i < ORPHANS && db == NULL; i++)
+		db = atomic_exchange(&f->orphans[i], NULL);
+	return db;
+}
+
+void
+store_file_keep_orphan(struct store_file *f, struct db *db)
+{
+	struct db	*none = NULL;
+	int		 i;
+
+	for (i = 0; i < ORPHANS; i++, none = NULL)
+		if (atomic_compare_exchange_strong(&f->orphans[i], &none, db))
+			return;
+	log_msg(LEVEL_ERROR, "store", "%s is removed again and again: what waited in one of these "
+	    "files is lost", f->file);
+	db_close(db);
 }

@@ -27,6 +27,8 @@ enum store_need {
 	STORE_SYNC	/* on disk when store_do() returns */
 };
 
+#define STORE_FILE_FLAG	"qtoa.work"	/* see store_raise() */
+
 struct store_file;
 
 /* Opens nothing yet; keeps locks.  NULL: no memory. */
@@ -53,9 +55,17 @@ struct store_file_end {
 /*
  * Ends a use.  er ERR_OK: the work is good, so commit it; any other: undo it.  Closes a file that
  * cannot be used, and puts a damaged one into quarantine.  ERR_OK: the work is committed; of
- * STORE_SYNC: to the file that still has the name.
+ * STORE_SYNC: to the files that still have the names, also that of the WAL and its index.
  */
 enum error	 store_file_done(struct store_file *f, struct store_file_end *end, enum error er);
+
+/*
+ * The connection to a file that somebody has removed or replaced, with what waits in it.  The
+ * caller closes it, or gives it back.  NULL: there is no such file.  Any thread may call these.
+ */
+bool		 store_file_has_orphan(struct store_file *f);
+struct db	*store_file_take_orphan(struct store_file *f);
+void		 store_file_keep_orphan(struct store_file *f, struct db *db);
 
 /* Copies the WAL into the file when it has grown, while other threads write. */
 void		 store_file_housekeep(struct store_file *f);

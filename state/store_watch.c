@@ -14,8 +14,12 @@
 
 #ifdef __linux__
 
-/* A new flag is an event of the directory; a flag that is raised again is opened for writing. */
-static const uint32_t	 dir_events = IN_CREATE | IN_MOVED_TO | IN_ONLYDIR;
+/*
+ * A new flag is an event of the directory, and so is a file that is removed: the thread looks then
+ * whether it was one of the store.  A flag that is raised again is opened for writing.
+ */
+static const uint32_t	 dir_events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
+			    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 static const uint32_t	 flag_events = IN_CLOSE_WRITE;
 
 struct store_watch {
@@ -82,7 +86,8 @@ static bool
 is_of_flag(const struct store_watch *w, const struct inotify_event *e)
 {
 	return (e->mask & IN_Q_OVERFLOW) != 0 || (e->mask & IN_CLOSE_WRITE) != 0 ||
-	    (e->wd == w->dir_id && e->len != 0 && strcmp(e->name, STORE_FLAG) == 0);
+	    (e->wd == w->dir_id && (e->mask & (IN_CREATE | IN_MOVED_TO)) != 0 &&
+	    e->len != 0 && strcmp(e->name, STORE_FLAG) == 0);
 }
 
 bool

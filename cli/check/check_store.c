@@ -123,13 +123,18 @@ check_disk_write(struct check_results *r, const char *dir)
 	return error == 0;
 }
 
+/* A lock file that is not there is not made: a check leaves nothing behind. */
 static bool
 check_locks(struct check_results *r, const struct conf *c)
 {
 	struct services	 s;
-	char		 why[160];
+	char		 file[PATH_BYTES], why[160];
 	bool		 good;
+	struct stat	 st;
 
+	(void)snprintf(file, sizeof(file), "%s/qtoa.lock", c->set.state_dir);
+	if (lstat(file, &st) == -1 && errno == ENOENT)
+		return true;
 	if (!services_open(&s, c, SERVICES_LOCKS, STORE_BRIEF, NULL))
 		(void)snprintf(why, sizeof(why), "%s", error_table[ERR_NOMEM].name);
 	else
@@ -137,10 +142,10 @@ check_locks(struct check_results *r, const struct conf *c)
 	services_close(&s);
 	good = *why == '\0';
 	if (!good)
-		check_result_add(r, CHECK_FAILED, "lock", "%s/qtoa.lock: %s: without it a message "
+		check_result_add(r, CHECK_FAILED, "lock", "%s: %s: without it a message "
 		    "that WeChat repeats may be forwarded twice\nmove away what is in its place, "
 		    "or give it to the owner of the directory with mode 0600; on NFS start its "
-		    "lock service", c->set.state_dir, why);
+		    "lock service", file, why);
 	return good;
 }
 
@@ -159,6 +164,9 @@ static const struct quarantined {
 	    "are not recovered yet", "run: qtoa drain; or install the newer qtoa again" },
 	{ "qtoa.db.foreign-", CHECK_WARNING, "is another program's database and stood in qtoa's "
 	    "place", "move it to where it belongs" },
+	{ "qtoa.db.gone-", CHECK_WARNING, "reminds of a database that was removed while messages "
+	    "waited in it: they are lost, if the log does not say that they were taken over",
+	    "find out who removes files there, then remove this one" },
 	{ "qtoa.db.rescued-", CHECK_WARNING, "was in quarantine, and its messages are recovered",
 	    "remove it when you do not need it any more" },
 };
