@@ -340,8 +340,9 @@ act_path(struct peer *p, const struct request *r)
 static bool
 do_request(struct link *l, const struct request *r)
 {
-	const struct saying	 said = count_request(l->peer, r);
+	/* A test that has seen the request counted may set another act for the next one. */
 	const char		*path = act_path(l->peer, r);
+	const struct saying	 said = count_request(l->peer, r);
 	size_t			 i;
 
 	if (said.status != NULL) {
