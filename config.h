@@ -115,7 +115,8 @@ static const struct settings settings = {
 	/*
 	 * Messages that QT has not confirmed wait on disk. After breaker_fails failures in a
 	 * row new messages go to the disk without asking QT, until QT answers again. Then
-	 * drain_parallel of them are sent at the same time.
+	 * drain_parallel of them are sent at the same time: those that have never failed come
+	 * first, and those that have get a quarter of the places until one of them passes.
 	 */
 	.breaker_fails	= 5,			/* default 5 */
 	.drain_parallel	= 8,			/* 1 to 64, default 8 */

@@ -34,7 +34,7 @@ retry_range(struct db *db, void *arg)
 {
 	struct retrying	*r = arg;
 
-	return queue_retry(db, &r->choice, &r->n);
+	return queue_retry(db, &r->choice, clock_wall_ms(), &r->n);
 }
 
 static enum error

@@ -14,6 +14,13 @@ enum {
 	PROBE_MIN_MS = 1000,
 	PROBE_MAX_MS = 10000,
 	PROBE_DOUBLINGS = 4,	/* 1 s times 2^4 is over the maximum */
+	PROBE_ROUND = 3,	/* messages that never failed, without a pause between them */
+	ROW_MS = 1500,		/* so long other processes may not know that a row began */
+	STOP_REFUSALS = 5,	/* in a row, that stop an account */
+	STOP_FIRST_MS = 5000,	/* to its first probe */
+	STOP_MIN_MS = 60000,
+	STOP_MAX_MS = 600000,
+	STOP_DOUBLINGS = 4,	/* 1 min times 2^4 is over the maximum */
 	TICK_MS = 100,
 	TICKS = 64		/* so many are longer than any attempt */
 };
@@ -24,15 +31,30 @@ struct traffic {
 	int	 all;
 };
 
-/* A row of the table endpoint. */
+/* Probes of one kind. */
+struct pace {
+	int64_t	 failed;	/* in a row */
+	int64_t	 next_ms;	/* when the next one is due */
+};
+
+/* A row of the table endpoint.  A row of failures ends when QT answers. */
 struct endpoint {
 	const char	*url;
-	int64_t		 fails;		/* failures in a row */
+	int64_t		 fails;		/* messages in a row that failed for the first time */
+	int64_t		 retries;	/* messages in the same row that failed again */
+	int64_t		 top;		/* the highest id of those */
+	int64_t		 began_ms;	/* when the row began */
 	int64_t		 opened_ms;	/* since when the breaker is open; 0: it is closed */
-	int64_t		 probes;	/* probes that failed since then */
-	int64_t		 probe_ms;	/* when the next probe is due */
+	struct pace	 pace[QUEUE__PARTS];
 	int64_t		 gateway_ms;	/* since when not QT but another answers; 0: it is not so */
 	char		 why[128];	/* the last failure, in words */
+};
+
+/* A row of the table stopped. */
+struct stop {
+	int64_t		 refusals;	/* in a row; 0: QT accepts the keys */
+	int64_t		 since_ms;	/* 0: the account is not stopped */
+	struct pace	 pace[QUEUE__PARTS];
 };
 
 struct breakers {
@@ -42,7 +64,7 @@ struct breakers {
 	size_t			 n;		/* how many end points */
 	struct traffic		*traffic;	/* of each end point */
 	size_t			*endpoint_of;	/* of each account */
-	bool			*stopped;	/* for each account */
+	struct stop		*stops;		/* of each account */
 	bool			 loaded;	/* the store was read at least once */
 };
 
@@ -102,10 +124,10 @@ breaker_new(const struct conf *c)
 	(void)pthread_mutex_init(&b->lock, NULL);
 	b->endpoints = calloc(room, sizeof(*b->endpoints));
 	b->endpoint_of = calloc(room, sizeof(*b->endpoint_of));
-	b->stopped = calloc(room, sizeof(*b->stopped));
+	b->stops = calloc(room, sizeof(*b->stops));
 	b->traffic = calloc(room, sizeof(*b->traffic));
 	if (b->traffic == NULL || b->endpoints == NULL || b->endpoint_of == NULL ||
-	    b->stopped == NULL) {
+	    b->stops == NULL) {
 		breaker_free(b);
 		return NULL;
 	}
@@ -121,7 +143,7 @@ breaker_free(struct breakers *b)
 	free(b->endpoints);
 	free(b->traffic);
 	free(b->endpoint_of);
-	free(b->stopped);
+	free(b->stops);
 	(void)pthread_mutex_destroy(&b->lock);
 	free(b);
 }
@@ -166,20 +188,41 @@ breaker_is_saturated(struct breakers *b, const struct account *a)
 	return old >= many;
 }
 
+/* When the next probe with a message of that part is due; 0: there is no trouble. */
+static int64_t
+probe_ms_of(const struct breakers *b, const struct account *a, enum queue_part part)
+{
+	const struct endpoint	*e = &b->endpoints[breaker_endpoint(b, a)];
+	const struct stop	*st = &b->stops[account_number(b, a)];
+	int64_t			 ms = e->opened_ms != 0 ? e->pace[part].next_ms : 0;
+
+	return st->since_ms != 0 && st->pace[part].next_ms > ms ? st->pace[part].next_ms : ms;
+}
+
 enum breaker_gate
 breaker_gate(struct breakers *b, const struct account *a, int64_t *probe_ms)
 {
-	const struct endpoint	*e = &b->endpoints[breaker_endpoint(b, a)];
 	enum breaker_gate	 gate = GATE_GO;
 
 	(void)pthread_mutex_lock(&b->lock);
-	if (b->stopped[account_number(b, a)])
+	if (b->stops[account_number(b, a)].since_ms != 0)
 		gate = GATE_STOPPED;
-	else if (e->opened_ms != 0)
+	else if (b->endpoints[breaker_endpoint(b, a)].opened_ms != 0)
 		gate = GATE_BROKEN;
-	*probe_ms = e->probe_ms;
+	*probe_ms = probe_ms_of(b, a, QUEUE_FAILED);
 	(void)pthread_mutex_unlock(&b->lock);
 	return gate;
+}
+
+int64_t
+breaker_fresh_ms(struct breakers *b, const struct account *a)
+{
+	int64_t	 ms;
+
+	(void)pthread_mutex_lock(&b->lock);
+	ms = probe_ms_of(b, a, QUEUE_FRESH);
+	(void)pthread_mutex_unlock(&b->lock);
+	return ms;
 }
 
 void
@@ -211,20 +254,54 @@ news_of(const struct qt_result *res)
 	return res->outcome == QT_CONFIG ? NEWS_STOP : NEWS_ALIVE;
 }
 
+/* True: the news may change the end point or the account. */
+static bool
+is_news(const struct endpoint *e, const struct stop *st, const struct breaker_report *r)
+{
+	if (e->opened_ms != 0 || st->since_ms != 0 || (r->news != NEWS_ALIVE && r->again == 0))
+		return true;
+	if (r->news == NEWS_TROUBLE || r->news == NEWS_GATEWAY)
+		return r->again > e->top;
+	return e->fails != 0 || e->retries != 0 || st->refusals != 0;
+}
+
 void
 breaker_judge(struct breakers *b, struct breaker_report *r, const struct account *a,
-    const struct qt_result *res)
+    const struct qt_result *res, int64_t again)
 {
-	const struct endpoint	*e = &b->endpoints[breaker_endpoint(b, a)];
-
-	*r = (struct breaker_report){ .account = a, .news = news_of(res),
+	*r = (struct breaker_report){ .account = a, .news = news_of(res), .again = again,
 	    .why = res->alive && *res->code != '\0' ? res->code : res->http.why };
 	/* A message that is too large for a gateway says nothing of others. */
 	if (!res->alive && res->outcome == QT_REFUSED)
 		return;
 	(void)pthread_mutex_lock(&b->lock);
-	r->matters = r->news != NEWS_ALIVE || e->fails != 0 || e->opened_ms != 0;
+	r->matters = is_news(&b->endpoints[breaker_endpoint(b, a)],
+	    &b->stops[account_number(b, a)], r);
 	(void)pthread_mutex_unlock(&b->lock);
+}
+
+/*
+ * Probes.
+ */
+
+/* A probe failed, so the next one of its kind is not before next_ms. */
+static void
+delay_probe(struct pace *pace, bool again, int64_t next_ms)
+{
+	pace[again ? QUEUE_FAILED : QUEUE_FRESH].next_ms = next_ms;
+	/* One that has never failed may be a probe before one that has, but not the reverse. */
+	if (pace[QUEUE_FAILED].next_ms < next_ms)
+		pace[QUEUE_FAILED].next_ms = next_ms;
+}
+
+/* Reads a pace from two columns; a time that is too far away: the clock was set back. */
+static struct pace
+read_pace(const struct db_rows *row, int column, int64_t pause_max_ms)
+{
+	const int64_t	 ms = db_col_int(row, column + 1);
+
+	return (struct pace){ db_col_int(row, column),
+	    ms > clock_wall_ms() + pause_max_ms ? 0 : ms };
 }
 
 /*
@@ -251,36 +328,122 @@ digest_keys(char hex[DIGEST_SHA256_HEX + 1], const struct account *a)
 }
 
 static enum error
-store_stop(struct db *db, const struct account *a, const char *why, int64_t now_ms)
+store_stop(struct db *db, const struct account *a, const struct stop *st, const char *why)
 {
 	char		 keys[DIGEST_SHA256_HEX + 1];
 	enum error	 er;
 
+	if (st->refusals == 0)
+		return db_run(db, NULL, "DELETE FROM stopped WHERE account = ?",
+		    DB_VALUES(db_s(a->path)));
 	if ((er = digest_keys(keys, a)) != ERR_OK)
 		return er;
-	return db_run(db, NULL, "INSERT INTO stopped (account, config, since, outcome) "
-	    "VALUES (?, ?, ?, ?) ON CONFLICT (account) DO UPDATE SET config = excluded.config, "
-	    "since = excluded.since, outcome = excluded.outcome",
-	    DB_VALUES(db_s(a->path), db_s(keys), db_i(now_ms), db_s(why)));
+	return db_run(db, NULL, "INSERT INTO stopped (account, config, since, outcome, refusals, "
+	    "probes, probe, fresh_probes, fresh_probe) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+	    "ON CONFLICT (account) DO UPDATE SET config = excluded.config, "
+	    "since = excluded.since, outcome = excluded.outcome, refusals = excluded.refusals, "
+	    "probes = excluded.probes, probe = excluded.probe, "
+	    "fresh_probes = excluded.fresh_probes, fresh_probe = excluded.fresh_probe",
+	    DB_VALUES(db_s(a->path), db_s(keys), db_i(st->since_ms), db_s(why),
+	    db_i(st->refusals), db_i(st->pace[QUEUE_FAILED].failed),
+	    db_i(st->pace[QUEUE_FAILED].next_ms), db_i(st->pace[QUEUE_FRESH].failed),
+	    db_i(st->pace[QUEUE_FRESH].next_ms)));
+}
+
+#define STOP_COLUMNS	"account, config, since, refusals, probes, probe, fresh_probes, " \
+			"fresh_probe"
+
+/* Reads a row of STOP_COLUMNS, which counts only if a has the keys that QT refused. */
+static enum error
+read_stop(struct stop *st, const struct account *a, const struct db_rows *row)
+{
+	char		 keys[DIGEST_SHA256_HEX + 1];
+	enum error	 er;
+
+	if ((er = digest_keys(keys, a)) != ERR_OK || !slice_is(db_col(row, 1), keys))
+		return er;
+	st->since_ms = db_col_int(row, 2);
+	st->refusals = db_col_int(row, 3);
+	st->pace[QUEUE_FAILED] = read_pace(row, 4, STOP_MAX_MS);
+	st->pace[QUEUE_FRESH] = read_pace(row, 6, STOP_MAX_MS);
+	if (st->refusals == 0)	/* an earlier version wrote it */
+		st->refusals = STOP_REFUSALS;
+	return ERR_OK;
 }
 
 static enum error
-load_stops(struct db *db, const struct breakers *b, bool *stopped)
+load_stop(struct db *db, struct stop *st, const struct account *a)
 {
-	char			 keys[DIGEST_SHA256_HEX + 1];
+	struct db_rows	 rows;
+	enum error	 er;
+
+	*st = (struct stop){ .refusals = 0 };
+	er = db_start(db, &rows, "SELECT " STOP_COLUMNS " FROM stopped WHERE account = ?",
+	    DB_VALUES(db_s(a->path)));
+	if (er == ERR_OK && db_next(&rows, &er))
+		er = read_stop(st, a, &rows);
+	db_end(&rows);
+	return er;
+}
+
+/* Reads the stops of all accounts; those without a row stay as they are. */
+static enum error
+load_stops(struct db *db, const struct breakers *b, struct stop *stops)
+{
 	const struct account	*a;
 	struct db_rows		 rows;
 	enum error		 er;
 
-	er = db_start(db, &rows, "SELECT account, config FROM stopped", DB_NO_VALUES);
-	while (er == ERR_OK && db_next(&rows, &er)) {
-		if ((a = conf_account(b->conf, db_col(&rows, 0))) == NULL)
-			continue;
-		if ((er = digest_keys(keys, a)) == ERR_OK)
-			stopped[account_number(b, a)] = slice_is(db_col(&rows, 1), keys);
-	}
+	er = db_start(db, &rows, "SELECT " STOP_COLUMNS " FROM stopped", DB_NO_VALUES);
+	while (er == ERR_OK && db_next(&rows, &er))
+		if ((a = conf_account(b->conf, db_col(&rows, 0))) != NULL)
+			er = read_stop(&stops[account_number(b, a)], a, &rows);
 	db_end(&rows);
 	return er;
+}
+
+/* The pause before the next probe: 5 s, then 1 min, doubling to 10 min. */
+static int64_t
+stop_pause_ms(int64_t probes)
+{
+	int64_t	 ms;
+
+	if (probes < 1)
+		return STOP_FIRST_MS;
+	ms = probes > STOP_DOUBLINGS ? STOP_MAX_MS : (int64_t)STOP_MIN_MS << (probes - 1);
+	return ms < STOP_MAX_MS ? ms : STOP_MAX_MS;
+}
+
+/* A probe was refused.  One that got no answer of QT's comes again after the same pause. */
+static void
+fail_stop_probe(struct stop *st, const struct breaker_report *r, int64_t now_ms)
+{
+	struct pace	*p = &st->pace[r->again != 0 ? QUEUE_FAILED : QUEUE_FRESH];
+
+	if (now_ms < p->next_ms)	/* it was under way before */
+		return;
+	p->failed += r->news == NEWS_STOP;
+	delay_probe(st->pace, r->again != 0, now_ms + stop_pause_ms(p->failed));
+}
+
+static enum breaker_change
+change_stop(struct stop *st, const struct breaker_report *r, int64_t now_ms)
+{
+	const bool	 was_stopped = st->since_ms != 0;
+
+	if (r->news == NEWS_ALIVE) {
+		*st = (struct stop){ .refusals = 0 };
+		return was_stopped ? BREAKER_RESUMED : BREAKER_SAME;
+	}
+	if (was_stopped) {
+		fail_stop_probe(st, r, now_ms);
+		return BREAKER_SAME;
+	}
+	if (r->news != NEWS_STOP || r->again != 0 || ++st->refusals < STOP_REFUSALS)
+		return BREAKER_SAME;
+	st->since_ms = now_ms;
+	delay_probe(st->pace, false, now_ms + stop_pause_ms(0));
+	return BREAKER_STOPPED;
 }
 
 /*
@@ -293,25 +456,35 @@ keep_why(struct endpoint *e, struct slice why)
 	(void)snprintf(e->why, sizeof(e->why), "%.*s", (int)why.len, why.p != NULL ? why.p : "");
 }
 
+/* As it is while QT answers. */
+static void
+reset_endpoint(struct endpoint *e)
+{
+	e->fails = e->retries = e->top = e->began_ms = e->opened_ms = e->gateway_ms = 0;
+	memset(e->pace, 0, sizeof(e->pace));
+}
+
 static enum error
 load_endpoint(struct db *db, struct endpoint *e)
 {
 	struct db_rows	 rows;
 	enum error	 er;
 
-	e->fails = e->opened_ms = e->probes = e->probe_ms = e->gateway_ms = 0;
+	reset_endpoint(e);
 	e->why[0] = '\0';
-	er = db_start(db, &rows, "SELECT fails, opened, probes, probe, gateway, outcome "
-	    "FROM endpoint WHERE url = ?", DB_VALUES(db_s(e->url)));
+	er = db_start(db, &rows, "SELECT fails, opened, probes, probe, fresh_probes, fresh_probe, "
+	    "gateway, outcome, retries, top, began FROM endpoint WHERE url = ?",
+	    DB_VALUES(db_s(e->url)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		e->fails = db_col_bounded(&rows, 0);
 		e->opened_ms = db_col_bounded(&rows, 1);
-		e->probes = db_col_bounded(&rows, 2);
-		e->probe_ms = db_col_bounded(&rows, 3);
-		e->gateway_ms = db_col_bounded(&rows, 4);
-		keep_why(e, db_col(&rows, 5));
-		if (e->probe_ms > clock_wall_ms() + 2 * PROBE_MAX_MS)	/* the clock was set back */
-			e->probe_ms = 0;
+		e->pace[QUEUE_FAILED] = read_pace(&rows, 2, PROBE_MAX_MS);
+		e->pace[QUEUE_FRESH] = read_pace(&rows, 4, PROBE_MAX_MS);
+		e->gateway_ms = db_col_bounded(&rows, 6);
+		keep_why(e, db_col(&rows, 7));
+		e->retries = db_col_bounded(&rows, 8);
+		e->top = db_col_bounded(&rows, 9);
+		e->began_ms = db_col_bounded(&rows, 10);
 	}
 	db_end(&rows);
 	return er;
@@ -321,11 +494,18 @@ static enum error
 store_endpoint(struct db *db, const struct endpoint *e)
 {
 	return db_run(db, NULL, "INSERT INTO endpoint (url, fails, opened, probes, probe, "
-	    "gateway, outcome) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET "
+	    "fresh_probes, fresh_probe, gateway, outcome, retries, top, began) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET "
 	    "fails = excluded.fails, opened = excluded.opened, probes = excluded.probes, "
-	    "probe = excluded.probe, gateway = excluded.gateway, outcome = excluded.outcome",
-	    DB_VALUES(db_s(e->url), db_i(e->fails), db_i(e->opened_ms), db_i(e->probes),
-	    db_i(e->probe_ms), db_i(e->gateway_ms), db_s(e->why)));
+	    "probe = excluded.probe, fresh_probes = excluded.fresh_probes, "
+	    "fresh_probe = excluded.fresh_probe, gateway = excluded.gateway, "
+	    "outcome = excluded.outcome, retries = excluded.retries, top = excluded.top, "
+	    "began = excluded.began",
+	    DB_VALUES(db_s(e->url), db_i(e->fails), db_i(e->opened_ms),
+	    db_i(e->pace[QUEUE_FAILED].failed), db_i(e->pace[QUEUE_FAILED].next_ms),
+	    db_i(e->pace[QUEUE_FRESH].failed), db_i(e->pace[QUEUE_FRESH].next_ms),
+	    db_i(e->gateway_ms), db_s(e->why), db_i(e->retries), db_i(e->top),
+	    db_i(e->began_ms)));
 }
 
 /* The pause before the next probe: 1 s, doubling to 10 s, by chance up to a quarter shorter. */
@@ -337,38 +517,64 @@ probe_pause_ms(int64_t probes, int64_t now_ms)
 	return ms - (int64_t)(hash_jitter(now_ms, 0) % (uint64_t)(ms / 4));
 }
 
-static enum breaker_change
-change_endpoint(struct endpoint *e, enum breaker_news news, int64_t fails_max, int64_t now_ms)
+/*
+ * A probe failed.  If its message had never failed before, the fault may have been its own, so
+ * others like it are probes at once.
+ */
+static void
+fail_probe(struct endpoint *e, bool again, int64_t now_ms)
 {
-	bool	 was_open = e->opened_ms != 0;
+	struct pace	*p = &e->pace[again ? QUEUE_FAILED : QUEUE_FRESH];
+	const int	 round = again ? 1 : PROBE_ROUND;
 
-	if (news != NEWS_TROUBLE && news != NEWS_GATEWAY) {
-		e->fails = e->opened_ms = e->probes = e->probe_ms = e->gateway_ms = 0;
-		return was_open ? BREAKER_CLOSED : BREAKER_SAME;
-	}
-	if (news == NEWS_TROUBLE)
-		e->gateway_ms = 0;
-	else if (e->gateway_ms == 0)
-		e->gateway_ms = now_ms;
-	e->fails++;
-	if (was_open) {
-		/* An attempt that fails earlier is not a probe. */
-		if (now_ms >= e->probe_ms)
-			e->probe_ms = now_ms + probe_pause_ms(++e->probes, now_ms);
-		return BREAKER_SAME;
-	}
-	if (e->fails < fails_max)
-		return BREAKER_SAME;
-	e->opened_ms = now_ms;
-	e->probes = 0;
-	e->probe_ms = now_ms + probe_pause_ms(0, now_ms);
-	return BREAKER_OPENED;
+	if (now_ms >= p->next_ms && ++p->failed % round == 0)
+		delay_probe(e->pace, again,
+		    now_ms + probe_pause_ms(p->failed / round, now_ms));
 }
 
 /*
- * Messages in back-off become due: when a breaker opens, the oldest of them is the probe; when it
- * closes, all are sent, the oldest first.
+ * A message failed while the breaker is closed.  True: it opens now.  Many that fail again open
+ * it, too, if there are as many different ones and none passes for a while.  Each counts once:
+ * those with ids that rise.
  */
+static bool
+count_failure(struct endpoint *e, int64_t again, int64_t fails_max, int64_t now_ms)
+{
+	if (again != 0 && again <= e->top)
+		return false;
+	if (e->began_ms == 0 || e->began_ms > now_ms)
+		e->began_ms = now_ms;
+	if (again == 0)
+		return ++e->fails >= fails_max;
+	e->top = again;
+	return ++e->retries >= fails_max && now_ms - e->began_ms >= ROW_MS;
+}
+
+static enum breaker_change
+change_endpoint(struct endpoint *e, const struct breaker_report *r, int64_t fails_max,
+    int64_t now_ms)
+{
+	const bool	 was_open = e->opened_ms != 0;
+
+	if (r->news != NEWS_TROUBLE && r->news != NEWS_GATEWAY) {
+		reset_endpoint(e);
+		return was_open ? BREAKER_CLOSED : BREAKER_SAME;
+	}
+	if (r->news == NEWS_TROUBLE)
+		e->gateway_ms = 0;
+	else if (e->gateway_ms == 0)
+		e->gateway_ms = now_ms;
+	if (was_open)
+		fail_probe(e, r->again != 0, now_ms);
+	else if (count_failure(e, r->again, fails_max, now_ms)) {
+		e->opened_ms = now_ms;
+		delay_probe(e->pace, r->again != 0, now_ms + probe_pause_ms(0, now_ms));
+		return BREAKER_OPENED;
+	}
+	return BREAKER_SAME;
+}
+
+/* Messages in back-off become due: after an outage all of them are sent, the oldest first. */
 static enum error
 make_endpoint_due(struct db *db, const struct breakers *b, size_t endpoint, int64_t now_ms)
 {
@@ -382,29 +588,56 @@ make_endpoint_due(struct db *db, const struct breakers *b, size_t endpoint, int6
 	return er;
 }
 
-/* Lets all threads of this process see *e, and the stop of an account (NULL: no stop). */
+/* What is known of the end point and the account of a report, before it and after it. */
+struct change {
+	size_t			 number;	/* of the end point */
+	struct endpoint		 endpoint;
+	struct stop		 stop, was;
+	bool			 outage;	/* an outage has ended */
+	enum breaker_change	 of_stop;
+};
+
+/* Reads what is known, from the copy or from the store. */
+static enum error
+begin_change(struct breakers *b, struct change *c, const struct account *a, struct db *db)
+{
+	enum error	 er = ERR_OK;
+
+	*c = (struct change){ .number = breaker_endpoint(b, a) };
+	(void)pthread_mutex_lock(&b->lock);
+	c->endpoint = b->endpoints[c->number];
+	c->stop = b->stops[account_number(b, a)];
+	(void)pthread_mutex_unlock(&b->lock);
+	if (db != NULL && (er = load_endpoint(db, &c->endpoint)) == ERR_OK)
+		er = load_stop(db, &c->stop, a);
+	c->was = c->stop;
+	return er;
+}
+
+/* Lets all threads of this process see the change. */
 static void
-publish_endpoint(struct breakers *b, size_t number, const struct endpoint *e,
-    const struct account *stopped)
+publish_change(struct breakers *b, const struct change *c, const struct account *a)
 {
 	(void)pthread_mutex_lock(&b->lock);
-	b->endpoints[number] = *e;
-	if (stopped != NULL)
-		b->stopped[account_number(b, stopped)] = true;
+	b->endpoints[c->number] = c->endpoint;
+	b->stops[account_number(b, a)] = c->stop;
 	(void)pthread_mutex_unlock(&b->lock);
 }
 
-/* Writes a report, and the end point as it is after it, into the store. */
+/* Writes the end point and the account, as they are after a report, into the store. */
 static enum error
-store_report(struct db *db, const struct breakers *b, const struct breaker_report *r,
-    const struct endpoint *e, int64_t now_ms)
+store_change(struct db *db, const struct breakers *b, const struct breaker_report *r,
+    const struct change *c, int64_t now_ms)
 {
-	enum error	 er = store_endpoint(db, e);
+	enum error	 er = store_endpoint(db, &c->endpoint);
+	int64_t		 n;
 
-	if (er == ERR_OK && r->change != BREAKER_SAME)
-		er = make_endpoint_due(db, b, breaker_endpoint(b, r->account), now_ms);
-	if (er == ERR_OK && r->news == NEWS_STOP)
-		er = store_stop(db, r->account, r->why, now_ms);
+	if (er == ERR_OK && c->outage)
+		er = make_endpoint_due(db, b, c->number, now_ms);
+	if (er == ERR_OK && c->of_stop == BREAKER_RESUMED)
+		er = queue_make_due(db, r->account->path, now_ms, &n);
+	if (er == ERR_OK && memcmp(&c->stop, &c->was, sizeof(c->stop)) != 0)
+		er = store_stop(db, r->account, &c->stop, r->why);
 	return er;
 }
 
@@ -412,25 +645,25 @@ enum error
 breaker_settle(struct breakers *b, struct breaker_report *r, struct db *db)
 {
 	const int64_t	 now_ms = clock_wall_ms();
-	struct endpoint	 e;
-	enum error	 er = ERR_OK;
-	size_t		 number;
+	struct change	 c;
+	enum error	 er;
+	int64_t		 opened_ms;
 
 	if (!r->matters)
 		return ERR_OK;
-	number = breaker_endpoint(b, r->account);
-	(void)pthread_mutex_lock(&b->lock);
-	e = b->endpoints[number];
-	(void)pthread_mutex_unlock(&b->lock);
-	if (db != NULL && (er = load_endpoint(db, &e)) != ERR_OK)
+	if ((er = begin_change(b, &c, r->account, db)) != ERR_OK)
 		return er;
-	r->change = change_endpoint(&e, r->news, b->conf->set.breaker_fails, now_ms);
-	keep_why(&e, slice_of(r->why));
-	if (db != NULL && (er = store_report(db, b, r, &e, now_ms)) != ERR_OK)
+	opened_ms = c.endpoint.opened_ms;
+	r->change = change_endpoint(&c.endpoint, r, b->conf->set.breaker_fails, now_ms);
+	/* After a shorter one the messages' own pauses are short, too. */
+	c.outage = r->change == BREAKER_CLOSED && now_ms - opened_ms >= PROBE_MAX_MS;
+	keep_why(&c.endpoint, slice_of(r->why));
+	c.of_stop = change_stop(&c.stop, r, now_ms);
+	if (db != NULL && (er = store_change(db, b, r, &c, now_ms)) != ERR_OK)
 		return er;
-	if (r->news == NEWS_STOP)
-		r->change = BREAKER_STOPPED;
-	publish_endpoint(b, number, &e, r->news == NEWS_STOP ? r->account : NULL);
+	if (c.of_stop != BREAKER_SAME)
+		r->change = c.of_stop;
+	publish_change(b, &c, r->account);
 	return ERR_OK;
 }
 
@@ -452,9 +685,14 @@ breaker_log(const struct breakers *b, const struct breaker_report *r)
 		    a->qt_url);
 		break;
 	case BREAKER_STOPPED:
-		log_msg(LEVEL_ERROR, "breaker", "%s: QT refuses its signature or keys (%s): its "
-		    "messages wait; fix app_key, service_id, service_secret and restart qtoa, or "
-		    "run: qtoa queue retry %s", a->name, r->why, a->path);
+		log_msg(LEVEL_ERROR, "breaker", "%s: QT refuses its signature or keys, %d times in "
+		    "a row (%s): its messages wait, and one of them is tried at times; fix "
+		    "app_key, service_id, service_secret and restart qtoa, or run: qtoa queue "
+		    "retry %s", a->name, STOP_REFUSALS, r->why, a->path);
+		break;
+	case BREAKER_RESUMED:
+		log_msg(LEVEL_NOTICE, "breaker", "%s: QT accepts its signature and keys again: its "
+		    "queue is being sent", a->name);
 		break;
 	}
 }
@@ -465,23 +703,26 @@ breaker_load(struct db *db, void *arg)
 	struct breakers	*b = arg;
 	struct endpoint	 e;
 	enum error	 er = ERR_OK;
-	bool		*stopped;
+	struct stop	*stops;
 	size_t		 i;
 
-	if ((stopped = calloc(b->conf->n + 1, sizeof(*stopped))) == NULL)
+	if ((stops = calloc(b->conf->n + 1, sizeof(*stops))) == NULL)
 		return ERR_NOMEM;
 	for (i = 0; i < b->n && er == ERR_OK; i++) {
 		e.url = b->endpoints[i].url;
-		if ((er = load_endpoint(db, &e)) == ERR_OK)
-			publish_endpoint(b, i, &e, NULL);
-	}
-	if (er == ERR_OK && (er = load_stops(db, b, stopped)) == ERR_OK) {
+		if ((er = load_endpoint(db, &e)) != ERR_OK)
+			break;
 		(void)pthread_mutex_lock(&b->lock);
-		memcpy(b->stopped, stopped, b->conf->n * sizeof(*stopped));
+		b->endpoints[i] = e;
+		(void)pthread_mutex_unlock(&b->lock);
+	}
+	if (er == ERR_OK && (er = load_stops(db, b, stops)) == ERR_OK) {
+		(void)pthread_mutex_lock(&b->lock);
+		memcpy(b->stops, stops, b->conf->n * sizeof(*stops));
 		b->loaded = true;
 		(void)pthread_mutex_unlock(&b->lock);
 	}
-	free(stopped);
+	free(stops);
 	return er;
 }
 
@@ -507,7 +748,8 @@ breaker_reset(struct db *db, const struct conf *c, const char *account)
 	for (a = c->accounts; a != c->accounts + c->n && er == ERR_OK; a++)
 		if (a->path != NULL && a->qt_url != NULL &&
 		    (account == NULL || strcmp(account, a->path) == 0))
-			er = db_run(db, NULL, "UPDATE endpoint SET probe = 0, probes = 0 "
-			    "WHERE url = ?", DB_VALUES(db_s(a->qt_url)));
+			er = db_run(db, NULL, "UPDATE endpoint SET probe = 0, probes = 0, "
+			    "fresh_probe = 0, fresh_probes = 0 WHERE url = ?",
+			    DB_VALUES(db_s(a->qt_url)));
 	return er;
 }

@@ -2,10 +2,18 @@
  * breaker.h: which end points are in trouble, and which accounts QT does not accept.
  *
  * An end point is a qt_url; several accounts may share one.  After breaker_fails failures in a
- * row its breaker opens: nothing is sent there but a probe, after 1 s at first, later every 10 s,
- * until QT answers with a code of its own.  If QT refuses the signature or keys of an account
- * (101, 106), the account is stopped until the program runs with other keys, or the operator runs
- * `qtoa queue retry`.
+ * row its breaker opens: nothing is sent there but probes, after 1 s at first, later every 10 s,
+ * until QT answers with a code of its own.
+ *
+ * If QT refuses the signature or keys of an account (101, 106) for five messages in a row, the
+ * account is stopped: nothing of it is sent but probes, after 5 s, then after 1 min, later every
+ * 10 min.  The stop ends when QT accepts the keys, when the program runs with other keys, or when
+ * the operator runs `qtoa queue retry`.
+ *
+ * Messages that QT cannot take must not delay the others.  So a message that has failed before
+ * and fails again is no news, unless many do and no other message passes.  A probe is one message,
+ * and one that has never failed comes first.  If such a probe fails, two others follow it at once;
+ * if one that has failed before fails again, that delays only others of its kind.
  *
  * The store has the state that counts, and all processes see it there.  struct breakers is this
  * process's copy, for all its threads.  While the store fails there is only the copy.
@@ -40,9 +48,13 @@ enum breaker_gate {
 	GATE_STOPPED	/* the account is stopped */
 };
 
-/* *probe_ms, if the gate is GATE_BROKEN: when the next probe is due (ms since the epoch). */
+/*
+ * *probe_ms, if the gate is not GATE_GO: when the next probe is due (ms since the epoch).  A
+ * message that has never failed may be a probe at breaker_fresh_ms(), which may be earlier.
+ */
 enum breaker_gate	 breaker_gate(struct breakers *b, const struct account *a,
 			    int64_t *probe_ms);
+int64_t			 breaker_fresh_ms(struct breakers *b, const struct account *a);
 
 /* True: the caller may probe the end point, and nobody else does before lock_release(). */
 bool			 breaker_take_probe(struct locks *locks, struct lock *probe,
@@ -78,7 +90,9 @@ enum breaker_news {
 	NEWS_STOP	/* QT does not accept the account's keys */
 };
 
-enum breaker_change { BREAKER_SAME, BREAKER_OPENED, BREAKER_CLOSED, BREAKER_STOPPED };
+enum breaker_change {
+	BREAKER_SAME, BREAKER_OPENED, BREAKER_CLOSED, BREAKER_STOPPED, BREAKER_RESUMED
+};
 
 /*
  * The report of one attempt to reach QT.  breaker_judge() fills it, breaker_settle() writes it, and
@@ -88,18 +102,20 @@ enum breaker_change { BREAKER_SAME, BREAKER_OPENED, BREAKER_CLOSED, BREAKER_STOP
 struct breaker_report {
 	const struct account	*account;
 	enum breaker_news	 news;
+	int64_t			 again;		/* see breaker_judge() */
 	bool			 matters;	/* the news may be a change: it must be settled */
 	const char		*why;		/* QT's code, else words; borrowed */
 	enum breaker_change	 change;	/* what breaker_settle() has changed */
 };
 
+/* again: the message's id in the queue if it had failed before, else 0. */
 void			 breaker_judge(struct breakers *b, struct breaker_report *r,
-			    const struct account *a, const struct qt_result *res);
+			    const struct account *a, const struct qt_result *res, int64_t again);
 
 /*
  * Writes the report into the store (within a transaction) and into the copy; db NULL: into the
- * copy alone.  When a breaker opens or closes, messages in back-off become due.  Errors are the
- * store's.
+ * copy alone.  When a breaker closes that was open for at least 10 s, or an account goes on,
+ * messages in back-off become due.  Errors are the store's.
  */
 enum error		 breaker_settle(struct breakers *b, struct breaker_report *r,
 			    struct db *db);

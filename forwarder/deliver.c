@@ -149,14 +149,13 @@ static const struct {
 
 /* True: this request is to probe the broken end point, and nobody else does meanwhile. */
 static bool
-may_probe(const struct services *s, struct lock *probe, const struct account *a,
-    int64_t probe_ms)
+may_probe(const struct services *s, struct lock *probe, const struct account *a)
 {
 	/* In a server the drainer probes; a request does so if the drainer had no message. */
 	int64_t	 grace_ms = s->life == STORE_SERVER ?
 		    s->conf->set.forward_ms + PROBE_GRACE_MS : 0;
 
-	return clock_wall_ms() >= probe_ms + grace_ms &&
+	return clock_wall_ms() >= breaker_fresh_ms(s->breakers, a) + grace_ms &&
 	    breaker_take_probe(s->locks, probe, a);
 }
 
@@ -175,7 +174,7 @@ find_bar(const struct services *s, bool *probes, struct lock *probe, const struc
 	case GATE_GO:
 		return breaker_is_saturated(s->breakers, d->account) ? BAR_SATURATED : BAR_NONE;
 	case GATE_BROKEN:
-		*probes = may_probe(s, probe, d->account, probe_ms);
+		*probes = may_probe(s, probe, d->account);
 		return *probes ? BAR_NONE : BAR_BREAKER;
 	case GATE_STOPPED:
 		break;
@@ -299,7 +298,7 @@ settle_message(const struct services *s, struct delivery *d, enum dedup_as was, 
 	delivered = st.row.state == QUEUE_DELIVERED;
 	/* An attempt that the end of the program cut short says nothing of QT. */
 	if (asked && !(d->qt.http.status == 0 && services_stopping(s)))
-		breaker_judge(s->breakers, &st.report, d->account, &d->qt);
+		breaker_judge(s->breakers, &st.report, d->account, &d->qt, 0);
 	/*
 	 * The mark comes before the row.  "Queued" only says that the queue is to be asked, and
 	 * "done" is true already.

@@ -25,7 +25,8 @@ enum {
 	FETCH_MS = 500,		/* an idle drainer fetches so often */
 	LOCK_PAUSE_MS = 1000,	/* between two tries for an end point that others drain */
 	BUSY_MS = 2000,		/* the longest wait for other processes at the store */
-	STORE_PAUSE_MS = 250	/* between two tries while the store fails */
+	STORE_PAUSE_MS = 250,	/* between two tries while the store fails */
+	PROBES_MAX = 3		/* fresh ones that fail in a run that does not wait for others */
 };
 
 /* A message of the queue on its way to QT; the struct is used again and again. */
@@ -37,7 +38,7 @@ struct sending {
 	struct queue_message	 row;		/* its slices point into the bufs below */
 	char			 code[64];
 	struct buf		 query, body, envelope;
-	struct queue_place	 place;		/* its place in the queue when it was fetched */
+	bool			 busy;		/* it is in use: row is its message */
 	struct http_call	 call;
 	struct qt_result	 qt;
 	bool			 asked;		/* QT was asked: qt is its answer */
@@ -51,10 +52,11 @@ struct endpoint_queue {
 	int64_t		 lock_ms;	/* when to try to lock again; 0: no other process had it */
 	struct lock	 probe;
 	bool		 probing;	/* probe is locked: the message under way is a probe */
-	int		 fetched;	/* messages that the present fetch has found */
-	int		 under_way;
-	bool		 failed;	/* an attempt failed in this run */
-	bool		 exhausted;	/* the last fetch found all that could be sent */
+	int		 under_way;	/* messages, from the fetch on */
+	int		 retries;	/* of those, messages that have failed before */
+	int		 retry_places;	/* so many of those may be under way: see judge_retry() */
+	int		 failures;	/* attempts that failed in this run */
+	bool		 more[QUEUE__PARTS];	/* the last fetch may have left some */
 };
 
 /* Sendings in the order in which they were appended. */
@@ -68,7 +70,7 @@ struct drain {
 	struct signer		*signer;
 	struct endpoint_queue	*queues;	/* index: breaker_endpoint() */
 	size_t			 nqueues;
-	struct queue_place	*place;		/* of each account: how far it was fetched */
+	int			*under_way;	/* messages of each account, from the fetch on */
 	size_t			 first;		/* the account with which a fetch begins */
 	int64_t			 fetch_ms;	/* when the last fetch was */
 	struct sending		*made;		/* all of them, in use or not */
@@ -80,6 +82,15 @@ struct drain {
 	bool			 all;		/* see struct drain_order */
 	struct drain_sum	 sum;
 };
+
+/* So many places messages that have failed always have: a quarter. */
+static int
+least_retries(const struct drain *d)
+{
+	const int	 all = d->s->conf->set.drain_parallel;
+
+	return all < 4 ? 1 : all / 4;
+}
 
 struct drain *
 drain_new(const struct services *services)
@@ -93,14 +104,15 @@ drain_new(const struct services *services)
 	d->fetched.end = &d->fetched.first;
 	d->answered.end = &d->answered.first;
 	d->queues = calloc(n + 1, sizeof(*d->queues));
-	d->place = calloc(services->conf->n + 1, sizeof(*d->place));
+	d->under_way = calloc(services->conf->n + 1, sizeof(*d->under_way));
 	d->signer = sign_new();
 	d->multi = http_multi_new(services->http, (int)n * services->conf->set.drain_parallel);
-	if (d->queues == NULL || d->place == NULL || d->signer == NULL || d->multi == NULL) {
+	if (d->queues == NULL || d->under_way == NULL || d->signer == NULL || d->multi == NULL) {
 		drain_free(d);
 		return NULL;
 	}
-	d->nqueues = n;
+	for (d->nqueues = 0; d->nqueues < n; d->nqueues++)
+		d->queues[d->nqueues].retry_places = least_retries(d);
 	return d;
 }
 
@@ -178,7 +190,7 @@ drain_free(struct drain *d)
 	}
 	sign_free(d->signer);
 	free(d->queues);
-	free(d->place);
+	free(d->under_way);
 	free(d);
 }
 
@@ -217,8 +229,35 @@ take_idle(struct drain *d)
 static void
 put_idle(struct drain *d, struct sending *s)
 {
+	s->busy = false;
 	s->next = d->idle;
 	d->idle = s;
+}
+
+static bool
+has_failed(const struct queue_message *row)
+{
+	return row->attempts > 0;
+}
+
+/* Gives a message that was fetched a place among those under way. */
+static void
+take_place(struct drain *d, struct sending *s)
+{
+	s->busy = true;
+	s->queue->under_way++;
+	s->queue->retries += has_failed(&s->row);
+	d->under_way[account_index(d, s->account)]++;
+}
+
+/* The message is not under way any more, and the sending is idle. */
+static void
+leave_place(struct drain *d, struct sending *s)
+{
+	s->queue->under_way--;
+	s->queue->retries -= has_failed(&s->row);
+	d->under_way[account_index(d, s->account)]--;
+	put_idle(d, s);
 }
 
 /*
@@ -241,8 +280,25 @@ copy_column(struct buf *b, struct slice *s)
 
 struct fetching {
 	struct drain		*d;
+	struct db		*db;
 	const struct account	*account;
+	struct endpoint_queue	*queue;
+	enum breaker_gate	 gate;
+	int			 room;		/* for so many more messages */
 };
+
+/* True: the message is under way, and the store does not know yet how it ended. */
+static bool
+is_busy(const struct drain *d, const struct queue_message *row)
+{
+	const struct sending	*s;
+
+	for (s = d->made; s != NULL; s = s->made)
+		if (s->busy && s->row.id == row->id &&
+		    memcmp(s->row.key, row->key, QUEUE_KEY) == 0)
+			return true;
+	return false;
+}
 
 /* Appends one row to d->fetched. */
 static enum error
@@ -252,14 +308,16 @@ fetch_row(void *ctx, const struct queue_message *row)
 	struct sending	*s;
 	enum error	 er;
 
+	if (f->room <= 0 || is_busy(f->d, row))
+		return ERR_OK;
 	if ((s = take_idle(f->d)) == NULL)
 		return ERR_NOMEM;
 	append_sending(&f->d->fetched, s);
 	s->account = f->account;
-	s->queue = queue_of(f->d, f->account);
-	s->queue->fetched++;
+	s->queue = f->queue;
 	s->row = *row;
-	s->place = (struct queue_place){ row->next_ms, row->id };
+	take_place(f->d, s);
+	f->room--;
 	(void)snprintf(s->code, sizeof(s->code), "%.*s", (int)row->code.len,
 	    row->code.p != NULL ? row->code.p : "");
 	if ((er = copy_column(&s->query, &s->row.query)) == ERR_OK)
@@ -267,50 +325,106 @@ fetch_row(void *ctx, const struct queue_message *row)
 	return er;
 }
 
-/* How many messages may be under way to an end point now; *probe: a message would be a probe. */
-static int
-places_of(const struct drain *d, bool *probe, const struct endpoint_queue *q,
-    const struct account *a)
-{
-	int64_t	 probe_ms;
+/*
+ * A fetch goes over all accounts three times.  A message that has failed may hold its place for
+ * long and fail again, so the fresh ones come first; but one place is for those that have failed,
+ * or a long queue of fresh ones would keep them for ever.
+ */
+static const struct pass {
+	enum queue_part	 part;
+	bool		 one;	/* fetches up to one message to an end point that has no such one */
+} passes[] = {
+	{ QUEUE_FAILED, true }, { QUEUE_FRESH, false }, { QUEUE_FAILED, false },
+};
 
-	*probe = false;
-	switch (breaker_gate(d->s->breakers, a, &probe_ms)) {
-	case GATE_GO:
-		return d->s->conf->set.drain_parallel;
-	case GATE_BROKEN:
-		*probe = true;
-		return d->all ? !q->failed : clock_wall_ms() >= probe_ms;
-	case GATE_STOPPED:
-		break;
-	}
-	return 0;
+/* How many messages may be added to those under way to an end point that has no trouble. */
+static int
+room_of(const struct drain *d, const struct endpoint_queue *q, const struct pass *pass)
+{
+	const int	 all = d->s->conf->set.drain_parallel, room = all - q->under_way;
+	int		 retries = q->retry_places - q->retries;
+
+	if (pass->part == QUEUE_FRESH)
+		return room;
+	if (pass->one)
+		retries = all > 1 && q->retries == 0;
+	return retries < room ? retries : room;
 }
 
-/* Fetches messages of one account, as many as its end point has free places. */
-static enum error
-fetch_account(struct drain *d, struct db *db, const struct account *a)
+/* 1 if a probe may be sent now to an end point or for an account that is in trouble, else 0. */
+static int
+probe_room_of(const struct fetching *f, const struct pass *pass, int64_t probe_ms)
 {
-	struct endpoint_queue	*q = queue_of(d, a);
-	struct fetching		 f = { d, a };
-	int64_t			 due_ms = d->all ? d->start_ms : clock_wall_ms(), next_ms;
-	bool			 probe;
-	const int		 places = places_of(d, &probe, q, a);
-	const int		 most = places - q->under_way;
-	enum error		 er;
+	const struct drain	*d = f->d;
+	const bool		 stopped = f->gate == GATE_STOPPED;
+	const int		 under_way = stopped ?
+				    d->under_way[account_index(d, f->account)] :
+				    f->queue->under_way;
 
-	if (most <= q->fetched) {
-		/* The queue may have more messages than those under way. */
-		q->exhausted = q->exhausted && places == 0;
+	if (pass->one || under_way != 0 ||
+	    f->queue->under_way >= d->s->conf->set.drain_parallel)
+		return 0;
+	if (d->all && !stopped)
+		return f->queue->failures < (pass->part == QUEUE_FRESH ? PROBES_MAX : 1);
+	return clock_wall_ms() >= (pass->part == QUEUE_FRESH ?
+	    breaker_fresh_ms(d->s->breakers, f->account) : probe_ms);
+}
+
+/* True: there is something to fetch, and this process may fetch it. */
+static bool
+may_fetch(const struct fetching *f, enum error *er, enum queue_part part)
+{
+	struct drain	*d = f->d;
+	const int64_t	 now_ms = clock_wall_ms();
+	int64_t		 next_ms;
+
+	*er = queue_next(f->db, f->account->path, part, now_ms, &next_ms);
+	if (*er != ERR_OK || next_ms == INT64_MAX || (f->gate == GATE_GO && next_ms > now_ms) ||
+	    !lock_queue(d, f->queue, f->account))
+		return false;
+	return f->gate != GATE_BROKEN || hold_probe(d, f->queue, f->account);
+}
+
+/*
+ * Fetches messages of one account.  A probe is sent whatever its own back-off says: perhaps no
+ * other message waits.
+ */
+static enum error
+fetch_account(struct fetching *f, const struct pass *pass)
+{
+	struct drain	*d = f->d;
+	bool		*more = &f->queue->more[pass->part];
+	int64_t		 probe_ms, until_ms = INT64_MAX;
+	enum error	 er = ERR_OK;
+
+	f->gate = breaker_gate(d->s->breakers, f->account, &probe_ms);
+	f->room = f->gate == GATE_GO ? room_of(d, f->queue, pass) :
+	    probe_room_of(f, pass, probe_ms);
+	if (f->room <= 0) {
+		*more = *more || (!pass->one && f->gate != GATE_STOPPED &&
+		    f->queue->under_way != 0);
 		return ERR_OK;
 	}
-	if ((er = queue_next(db, a->path, &next_ms)) != ERR_OK || next_ms > due_ms ||
-	    !lock_queue(d, q, a) || (probe && !hold_probe(d, q, a)))
+	if (!may_fetch(f, &er, pass->part))
 		return er;
-	er = queue_due(db, a->path, &d->place[account_index(d, a)], due_ms, most - q->fetched,
-	    fetch_row, &f);
-	q->exhausted = q->exhausted && q->fetched < most;
+	if (d->all)
+		until_ms = d->start_ms;
+	else if (pass->part == QUEUE_FAILED && f->gate == GATE_GO)
+		until_ms = clock_wall_ms();
+	er = queue_due(f->db, f->account->path, pass->part, until_ms,
+	    f->room + d->under_way[account_index(d, f->account)], fetch_row, f);
+	*more = *more || f->room == 0;
 	return er;
+}
+
+/* Gives back what was fetched and is not sent. */
+static void
+drop_fetched(struct drain *d)
+{
+	struct sending	*s;
+
+	while ((s = take_sending(&d->fetched)) != NULL)
+		leave_place(d, s);
 }
 
 /* A store_work: fills d->fetched. */
@@ -319,19 +433,20 @@ fetch_all(struct db *db, void *arg)
 {
 	struct drain		*d = arg;
 	const struct conf	*c = d->s->conf;
-	struct sending		*s;
+	struct fetching		 f = { .d = d, .db = db };
 	enum error		 er;
-	size_t			 i;
+	size_t			 i, pass;
 
-	while ((s = take_sending(&d->fetched)) != NULL)	/* left from a fetch that failed */
-		put_idle(d, s);
-	for (i = 0; i < d->nqueues; i++) {
-		d->queues[i].fetched = 0;
-		d->queues[i].exhausted = true;
-	}
+	drop_fetched(d);
+	for (i = 0; i < d->nqueues; i++)
+		memset(d->queues[i].more, 0, sizeof(d->queues[i].more));
 	er = breaker_load(db, d->s->breakers);
-	for (i = 0; i < c->n && er == ERR_OK; i++)
-		er = fetch_account(d, db, &c->accounts[(d->first + i) % c->n]);
+	for (pass = 0; pass < sizeof(passes) / sizeof(passes[0]); pass++)
+		for (i = 0; i < c->n && er == ERR_OK; i++) {
+			f.account = &c->accounts[(d->first + i) % c->n];
+			f.queue = queue_of(d, f.account);
+			er = fetch_account(&f, &passes[pass]);
+		}
 	return er;
 }
 
@@ -399,11 +514,8 @@ send_fetched(struct drain *d)
 {
 	struct sending	*s;
 
-	while ((s = take_sending(&d->fetched)) != NULL) {
-		d->place[account_index(d, s->account)] = s->place;
-		s->queue->under_way++;
+	while ((s = take_sending(&d->fetched)) != NULL)
 		send_message(d, s);
-	}
 }
 
 static void
@@ -419,8 +531,7 @@ receive_answers(struct drain *d)
 		}
 		(void)qt_client_classify(&s->qt);
 		if (s->qt.http.status == 0 && stopping) {
-			s->queue->under_way--;
-			put_idle(d, s);
+			leave_place(d, s);
 			continue;
 		}
 		qt_client_explain(&s->qt);
@@ -445,7 +556,8 @@ settle_sending(struct drain *d, struct db *db, struct sending *s)
 	s->report = (struct breaker_report){ .change = BREAKER_SAME };
 	if ((er = queue_settle(db, &row, d->s->conf->set.keep_days != 0)) != ERR_OK || !s->asked)
 		return er;
-	breaker_judge(d->s->breakers, &s->report, s->account, &s->qt);
+	breaker_judge(d->s->breakers, &s->report, s->account, &s->qt,
+	    has_failed(&s->row) ? s->row.id : 0);
 	return breaker_settle(d->s->breakers, &s->report, db);
 }
 
@@ -510,6 +622,23 @@ log_result(const struct drain *d, const struct sending *s, enum queue_state stat
 		log_end(&l);
 }
 
+/*
+ * After an outage nearly all that waits has failed, and can be sent now: each such success gives
+ * messages that have failed another place.  A failure takes back all but the least.
+ */
+static void
+judge_retry(const struct drain *d, const struct sending *s, bool pending)
+{
+	int	*places = &s->queue->retry_places;
+
+	if (!has_failed(&s->row))
+		return;
+	if (!pending && *places < d->s->conf->set.drain_parallel)
+		++*places;
+	else if (pending && !s->qt.alive)
+		*places = least_retries(d);
+}
+
 /* The store has the result: counts and logs it, and the sending is idle again. */
 static void
 finish_sending(struct drain *d, struct sending *s)
@@ -528,9 +657,9 @@ finish_sending(struct drain *d, struct sending *s)
 	counters_late(d->s->counters, s->account, counts[row.state], clock_wall_ms());
 	log_result(d, s, row.state);
 	breaker_log(d->s->breakers, &s->report);
-	s->queue->failed = s->queue->failed || row.state == QUEUE_PENDING;
-	s->queue->under_way--;
-	put_idle(d, s);
+	s->queue->failures += row.state == QUEUE_PENDING;
+	judge_retry(d, s, row.state == QUEUE_PENDING);
+	leave_place(d, s);
 }
 
 static enum error
@@ -596,7 +725,8 @@ is_fetch_due(const struct drain *d)
 	if (clock_mono_ms() >= d->fetch_ms + FETCH_MS)
 		return true;
 	for (q = d->queues; q != d->queues + d->nqueues; q++)
-		if (!q->exhausted && q->under_way * 2 <= d->s->conf->set.drain_parallel)
+		if (q->under_way * 2 <= d->s->conf->set.drain_parallel && (q->more[QUEUE_FRESH] ||
+		    (q->more[QUEUE_FAILED] && q->retries * 2 <= q->retry_places)))
 			return true;
 	return false;
 }
@@ -607,18 +737,15 @@ begin_more(struct drain *d, bool *more)
 {
 	const struct conf	*c = d->s->conf;
 	enum error		 er = ERR_OK;
-	size_t			 i;
 
 	if (is_fetch_due(d)) {
-		/* A fetch begins behind the messages under way, or at the front of the queue. */
-		for (i = 0; i < c->n; i++)
-			if (queue_of(d, &c->accounts[i])->under_way == 0)
-				d->place[i] = (struct queue_place){ 0, 0 };
 		d->first = (d->first + 1) % c->n;
 		d->fetch_ms = clock_mono_ms();
 		er = store_do(d->s->store, STORE_READ, fetch_all, d, clock_mono_ms() + BUSY_MS);
 		if (er == ERR_OK)
 			send_fetched(d);
+		else
+			drop_fetched(d);
 	}
 	*more = is_under_way(d);
 	return er;
@@ -683,7 +810,8 @@ begin_run(struct drain *d, const struct drain_order *o)
 	d->all = o->all;
 	d->start_ms = clock_wall_ms();
 	for (q = d->queues; q != d->queues + d->nqueues; q++) {
-		q->failed = q->exhausted = false;
+		q->failures = 0;
+		memset(q->more, true, sizeof(q->more));
 		q->lock_ms = 0;
 	}
 }

@@ -98,29 +98,40 @@ struct backlog {
 	bool			 is_there;	/* a message waits, or a breaker is open */
 };
 
+/* Adds what waits in one part of an account's queue. */
+static enum error
+add_part(struct backlog *b, struct db *db, const struct account *a, enum queue_part part)
+{
+	const struct services	*s = b->services;
+	int64_t			 probe_ms, next_ms;
+	const enum breaker_gate	 gate = breaker_gate(s->breakers, a, &probe_ms);
+	enum error		 er;
+
+	er = queue_next(db, a->path, part, clock_wall_ms(), &next_ms);
+	b->is_there = b->is_there || gate != GATE_GO || next_ms != INT64_MAX;
+	if (gate != GATE_GO && next_ms != INT64_MAX)	/* any message may be the probe */
+		next_ms = part == QUEUE_FRESH ? breaker_fresh_ms(s->breakers, a) : probe_ms;
+	if (next_ms < b->due_ms)
+		b->due_ms = next_ms;
+	return er;
+}
+
 /* A store_work: fills a struct backlog. */
 static enum error
 read_backlog(struct db *db, void *arg)
 {
 	struct backlog		*b = arg;
 	const struct conf	*c = b->services->conf;
-	int64_t			 probe_ms, next_ms;
+	enum queue_part		 part;
 	enum error		 er;
-	enum breaker_gate	 gate;
 	size_t			 i;
 
 	b->due_ms = INT64_MAX;
 	b->is_there = false;
 	er = breaker_load(db, b->services->breakers);
-	for (i = 0; i < c->n && er == ERR_OK; i++) {
-		gate = breaker_gate(b->services->breakers, &c->accounts[i], &probe_ms);
-		er = queue_next(db, c->accounts[i].path, &next_ms);
-		b->is_there = b->is_there || gate != GATE_GO || next_ms != INT64_MAX;
-		if (gate == GATE_BROKEN && next_ms < probe_ms)
-			next_ms = probe_ms;
-		if (gate != GATE_STOPPED && next_ms < b->due_ms)
-			b->due_ms = next_ms;
-	}
+	for (i = 0; i < c->n; i++)
+		for (part = QUEUE_FRESH; part < QUEUE__PARTS && er == ERR_OK; part++)
+			er = add_part(b, db, &c->accounts[i], part);
 	return er;
 }
 

@@ -127,48 +127,77 @@ call_each(struct db_rows *rows, enum error er, queue_each *fn, void *ctx)
 	return er;
 }
 
+/* The words with which a query gets the index of one part of an account: see state/schema.c. */
+#define PART	"state = 'pending' AND account = ?1 AND (attempts > 0) = ?2"
+
 enum error
-queue_due(struct db *db, const char *account, const struct queue_place *after, int64_t now_ms,
-    int max, queue_each *fn, void *ctx)
+queue_due(struct db *db, const char *account, enum queue_part part, int64_t until_ms, int max,
+    queue_each *fn, void *ctx)
 {
 	struct db_rows	 rows;
 	enum error	 er;
 
-	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE state = 'pending' "
-	    "AND account = ? AND next <= ? AND (next, id) > (?, ?) ORDER BY next, id LIMIT ?",
-	    DB_VALUES(db_s(account), db_i(now_ms), db_i(after->next_ms), db_i(after->id),
-	    db_i(max)));
+	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE " PART
+	    " AND next <= ?3 ORDER BY next, id LIMIT ?4",
+	    DB_VALUES(db_s(account), db_i(part), db_i(until_ms), db_i(max)));
 	return call_each(&rows, er, fn, ctx);
 }
 
-enum error
-queue_next(struct db *db, const char *account, int64_t *next_ms)
+/* After this time a message waits for a clock that was wrong. */
+static int64_t
+last_of(int64_t now_ms)
 {
+	return now_ms + QUEUE_BACKOFF_MAX_MS;
+}
+
+enum error
+queue_next(struct db *db, const char *account, enum queue_part part, int64_t now_ms,
+    int64_t *next_ms)
+{
+	const int64_t	 last = part == QUEUE_FRESH ? now_ms : last_of(now_ms);
 	enum error	 er;
 
 	*next_ms = INT64_MAX;
-	er = db_number(db, next_ms, "SELECT min(next) FROM message WHERE state = 'pending' "
-	    "AND account = ?", DB_VALUES(db_s(account)));
-	if (*next_ms != INT64_MAX)
+	er = db_number(db, next_ms, "SELECT min(next) FROM message WHERE " PART,
+	    DB_VALUES(db_s(account), db_i(part)));
+	if (*next_ms != INT64_MAX && *next_ms > last)
+		*next_ms = now_ms;
+	else if (*next_ms != INT64_MAX)
 		*next_ms = number_bounded(*next_ms);
+	return er;
+}
+
+/* Messages of both parts whose time is after after_ms become due: see queue_make_due(). */
+static enum error
+make_due(struct db *db, const char *account, int64_t after_ms, int64_t now_ms, int64_t *n)
+{
+	int64_t		 some = 0;
+	enum queue_part	 part;
+	enum error	 er = ERR_OK;
+
+	*n = 0;
+	for (part = QUEUE_FRESH; part < QUEUE__PARTS && er == ERR_OK; part++) {
+		er = db_run(db, &some, "UPDATE message SET next = min(received, ?4) WHERE id IN "
+		    "(SELECT id FROM message WHERE " PART " AND next > ?3 ORDER BY next "
+		    "LIMIT 1000)", DB_VALUES(db_s(account), db_i(part), db_i(after_ms),
+		    db_i(now_ms)));
+		*n += some;
+	}
 	return er;
 }
 
 enum error
 queue_make_due(struct db *db, const char *account, int64_t now_ms, int64_t *n)
 {
-	return db_run(db, n, "UPDATE message SET next = min(received, ?2) WHERE id IN "
-	    "(SELECT id FROM message WHERE state = 'pending' AND account = ?1 AND next > ?2 "
-	    "ORDER BY next LIMIT 1000)", DB_VALUES(db_s(account), db_i(now_ms)));
+	return make_due(db, account, now_ms, now_ms, n);
 }
 
 enum error
 queue_repair_times(struct db *db, const char *account, int64_t now_ms)
 {
-	return db_run(db, NULL, "UPDATE message SET next = ?2 WHERE id IN (SELECT id "
-	    "FROM message WHERE state = 'pending' AND account = ?1 AND next > ?3 "
-	    "ORDER BY next LIMIT 1000)", DB_VALUES(db_s(account), db_i(now_ms),
-	    db_i(now_ms + 2 * QUEUE_BACKOFF_MAX_MS)));
+	int64_t	 n;
+
+	return make_due(db, account, last_of(now_ms), now_ms, &n);
 }
 
 int64_t
@@ -302,13 +331,13 @@ queue_last(struct db *db, int64_t *id)
 }
 
 enum error
-queue_retry(struct db *db, const struct queue_choice *choice, int64_t *n)
+queue_retry(struct db *db, const struct queue_choice *choice, int64_t now_ms, int64_t *n)
 {
-	return db_run(db, n, "UPDATE message SET state = 'pending', next = received, unread = 0 "
-	    "WHERE state IN ('pending', 'dead') AND id BETWEEN ?1 AND ?2 "
+	return db_run(db, n, "UPDATE message SET state = 'pending', next = min(received, ?5), "
+	    "unread = 0 WHERE state IN ('pending', 'dead') AND id BETWEEN ?1 AND ?2 "
 	    "AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR outcome = ?4)",
 	    DB_VALUES(db_i(choice->from), db_i(choice->to), db_s(choice->account),
-	    db_s(choice->outcome)));
+	    db_s(choice->outcome), db_i(now_ms)));
 }
 
 enum error

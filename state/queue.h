@@ -65,28 +65,37 @@ enum error	 queue_add(struct db *db, const struct queue_message *m);
 enum error	 queue_settle(struct db *db, const struct queue_message *m, bool keep);
 
 /*
- * Calls fn for up to max pending messages of an account that may be sent at now_ms, in order of
- * (next_ms, id), and only those after `after`.
+ * The pending messages of an account are in two parts: those that were never sent, and those that
+ * have failed at least once.
  */
-typedef enum error	 queue_each(void *ctx, const struct queue_message *m);
-struct queue_place {
-	int64_t	 next_ms, id;
-};
-enum error	 queue_due(struct db *db, const char *account, const struct queue_place *after,
-		    int64_t now_ms, int max, queue_each *fn, void *ctx);
-
-/* When the first pending message of an account may be sent; INT64_MAX: no message is pending. */
-enum error	 queue_next(struct db *db, const char *account, int64_t *next_ms);
+enum queue_part { QUEUE_FRESH, QUEUE_FAILED, QUEUE__PARTS };
 
 /*
- * Makes up to a thousand messages of an account due that wait for a time after now_ms.  *n: how
- * many.
+ * Calls fn for up to max pending messages of one part of an account whose next_ms is not after
+ * until_ms, in order of (next_ms, id).  A fresh message may be sent at any time: with the clock
+ * right, its next_ms is when it came.
+ */
+typedef enum error	 queue_each(void *ctx, const struct queue_message *m);
+enum error	 queue_due(struct db *db, const char *account, enum queue_part part,
+		    int64_t until_ms, int max, queue_each *fn, void *ctx);
+
+/*
+ * When the first pending message of a part of an account may be sent; INT64_MAX: no message is
+ * pending.  It is now_ms at the latest for a fresh message, and for a time that
+ * queue_repair_times() changes.
+ */
+enum error	 queue_next(struct db *db, const char *account, enum queue_part part,
+		    int64_t now_ms, int64_t *next_ms);
+
+/*
+ * Makes up to a thousand messages of each part of an account due that wait for a time after
+ * now_ms.  *n: how many.
  */
 enum error	 queue_make_due(struct db *db, const char *account, int64_t now_ms, int64_t *n);
 
 /*
- * Makes up to a thousand messages of an account due whose time is so far in the future that the
- * clock must have been set back.
+ * Makes up to a thousand messages of each part of an account due whose time is farther away than
+ * the longest pause: the clock must have been set back.
  */
 enum error	 queue_repair_times(struct db *db, const char *account, int64_t now_ms);
 
@@ -136,7 +145,8 @@ struct queue_choice {
 	const char	*account;	/* NULL: all accounts */
 	const char	*outcome;	/* of their last attempt; NULL: any */
 };
-enum error	 queue_retry(struct db *db, const struct queue_choice *choice, int64_t *n);
+enum error	 queue_retry(struct db *db, const struct queue_choice *choice, int64_t now_ms,
+		    int64_t *n);
 
 /* Deletes a pending or dead message.  *n: 1, or 0 if there is no such message. */
 enum error	 queue_drop(struct db *db, int64_t id, int64_t *n);

@@ -185,6 +185,30 @@ static const char *const migrations[] = {
 	 */
 	("ALTER TABLE message ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE endpoint ADD COLUMN gateway INTEGER NOT NULL DEFAULT 0;"),
+	/*
+	 * message_pending: a drainer looks for messages that were never sent apart from those
+	 * that have failed.
+	 *
+	 * endpoint: fails counts messages that failed for the first time, retries those that
+	 * failed again, by rising ids up to top; the row of them began at that time (ms).
+	 * probes, probe: with messages that had failed before; fresh_...: with others.
+	 *
+	 * stopped: an account whose keys QT has refused; since: 0: not often enough in a row for
+	 * a stop.  refusals: how often in a row.  The probes are as those of an end point.
+	 */
+	("DROP INDEX message_pending;"
+	"CREATE INDEX message_pending ON message (account, attempts > 0, next) "
+	"WHERE state = 'pending';"
+	"ALTER TABLE endpoint ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE endpoint ADD COLUMN top INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE endpoint ADD COLUMN began INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE endpoint ADD COLUMN fresh_probes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE endpoint ADD COLUMN fresh_probe INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE stopped ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE stopped ADD COLUMN probes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE stopped ADD COLUMN probe INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE stopped ADD COLUMN fresh_probes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE stopped ADD COLUMN fresh_probe INTEGER NOT NULL DEFAULT 0;"),
 };
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };

@@ -18,6 +18,7 @@ import oracle  # noqa: E402
 from rig import SICK, Rig, code, slow  # noqa: E402
 
 FAILS = 5       # the default
+STOPS = 5       # refusals in a row that stop an account
 STORM = program.SETTINGS["storm"]
 AT_ONCE_MS = 50
 STOP_S = 2 * program.SLOWER
@@ -260,13 +261,13 @@ def test_wrong_keys_stop_the_account_alone(two_addresses):
     """Loud, once; until the program starts with other keys."""
     rig = two_addresses
     rig.qt.problems = type("Quiet", (list,), {"__iadd__": lambda self, more: self})()
-    assert all(rig.pushes(5, account=COMPATIBLE))
-    assert classes(rig, 5)[1:] == ["stopped"] * 4
+    assert all(rig.pushes(STOPS + 4, account=COMPATIBLE))
+    assert classes(rig, STOPS + 4)[STOPS:] == ["stopped"] * 4
     rig.log.mark()
     assert rig.push()
     assert rig.requests(1)[0]["verdict"] == "delivered"
     rig.site.terminate(rig.pool)
-    assert len(rig.site.waiting()) == 5
+    assert len(rig.site.waiting()) == STOPS + 4
     rig.site.env["QTOA_SECRET"] = COMPATIBLE.service_secret
     rig.restart()
     rig.home.env.update(rig.site.env)
@@ -276,10 +277,10 @@ def test_wrong_keys_stop_the_account_alone(two_addresses):
 
 def test_retry_starts_a_stopped_account(rig):
     rig.qt.weather = code(106)
-    assert all(rig.pushes(3, account=PLAIN))
+    assert all(rig.pushes(STOPS + 2, account=PLAIN))
     rig.qt.weather = oracle.FINE
     assert rig.push(account=PLAIN) and rig.push()
-    assert [r.get("class") for r in rig.requests(5)][1:] == ["stopped"] * 3 + [None]
+    assert classes(rig, STOPS + 4) == ["config"] * STOPS + ["stopped"] * 3 + [None]
     rig.site.run(["queue", "retry", PLAIN.path])
     rig.check(retry=False)
 

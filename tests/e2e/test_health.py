@@ -135,7 +135,8 @@ def test_pending(ask, qt):
 
 def test_stopped_and_dead(ask, home, qt):
     qt.behave = qt_side.code(106)
-    push(ask.pool, SAFE)
+    for _ in range(5):
+        push(ask.pool, SAFE)
     until(lambda: ("stopped", "safe") in problems(ask), "a stop")
     assert ("stopped", "plain") not in problems(ask)
     qt.behave = qt_side.code(108)
@@ -208,7 +209,7 @@ def test_all_at_once(rig):
     """What is in the queue while the disk fails as well is still told, or said to be unknown."""
     ask = through(rig)
     rig.qt.weather = code(106)
-    assert rig.push()
+    assert all(rig.pushes(5))
     rig.qt.weather = SICK
     until(lambda: ("stopped", "safe") in problems(ask), "a stop")
     rig.faults.fail()

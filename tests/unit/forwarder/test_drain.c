@@ -23,6 +23,7 @@
 
 enum {
 	FAILS = 3,		/* that open the breaker */
+	STOPS = 5,		/* refusals that stop an account */
 	PARALLEL = 4,
 	PATIENCE_MS = 30000,	/* longer than anything takes that a test waits for */
 	SHORT_MS = 150,		/* a time that a test waits for to its end */
@@ -153,12 +154,34 @@ pending(struct place *p)
 	return count_of(p, "SELECT count(*) FROM message WHERE state = 'pending'");
 }
 
+/* Waits until the store can be read and the SQL gives n there. */
+static void
+await_count(struct place *p, const char *text, int64_t n)
+{
+	const struct timespec	 pause = { 0, 10000000 };
+	struct asking		 a = { text, -1 };
+	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
+
+	while ((store_do(p->services.store, STORE_READ, ask_number, &a, end_ms) != ERR_OK ||
+	    a.n != n) &&
+	    clock_mono_ms() < end_ms)
+		(void)nanosleep(&pause, NULL);
+	check_int(text, a.n, n);
+}
+
+static void
+await_settled(struct place *p)
+{
+	await_count(p, "SELECT count(*) FROM message WHERE state = 'pending'", 0);
+}
+
 /* Rows to add: n of an account, with keys from this one on. */
 struct adding {
 	const char	*account, *query, *body;
 	int		 key, n;
 	int64_t		 late_ms;	/* how long after now they are due */
 	bool		 backwards;	/* the first to be added are the youngest */
+	bool		 fresh;		/* they were never sent */
 };
 
 static void
@@ -177,7 +200,7 @@ add_rows(struct db *db, void *arg)
 	const struct adding	*a = arg;
 	const int64_t		 now_ms = clock_wall_ms();
 	struct queue_message	 m = {
-		.account = slice_of(a->account), .code = slice_of("$$_x"), .attempts = 1,
+		.account = slice_of(a->account), .code = slice_of("$$_x"), .attempts = !a->fresh,
 		.state = QUEUE_PENDING, .query = slice_of(a->query), .body = slice_of(a->body),
 		.outcome = slice_of("no answer"),
 	};
@@ -205,7 +228,15 @@ put_rows(struct place *p, const struct adding *a)
 static void
 add_to(struct place *p, const char *account, int key, int n)
 {
-	const struct adding	 a = { account, query, body, key, n, 0, false };
+	const struct adding	 a = { account, query, body, key, n, 0, false, false };
+
+	put_rows(p, &a);
+}
+
+static void
+add_fresh(struct place *p, const char *account, int key, int n)
+{
+	const struct adding	 a = { account, query, body, key, n, 0, false, true };
 
 	put_rows(p, &a);
 }
@@ -355,7 +386,7 @@ static void
 oldest_first(void **state)
 {
 	enum { EACH = 30 };
-	const struct adding	 a = { "a", query, body, 0, EACH, 0, true };
+	const struct adding	 a = { "a", query, body, 0, EACH, 0, true, false };
 	struct peer		*one = peer_new(), *two = peer_new();
 	struct place		*p = place_of(one, "code", two, "code");
 	struct drain_sum	 sum;
@@ -384,6 +415,99 @@ oldest_first(void **state)
 	check_int("a", n[0], EACH);
 	check_int("b", n[1], EACH);
 	check_int("c", n[2], EACH);
+	drain_place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/* Messages that never failed overtake those that have; but one place is for these. */
+static void
+fresh_first(void **state)
+{
+	enum { EACH = 12 };
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "code", two, "code");
+	struct drain_sum	 sum;
+	int			 i, early = 0;
+
+	(void)state;
+	add_to(p, "a", 0, EACH);		/* the oldest; they have failed */
+	add_fresh(p, "b", 100, EACH);		/* the same end point */
+	check_err("drained", run_drain(p, &sum, false), ERR_OK);
+	check_sum("drained", &sum, 2 * EACH, 0, 0);
+	read_lines(p);
+	for (i = 0; i < EACH; i++)
+		early += lines.line[i].account == 'a';
+	CHECK("some that have failed", early > 0);
+	CHECK("but few of them", early <= EACH / 2);
+	drain_place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/* While messages that have failed hold their places, fresh ones pass them. */
+static void
+overtaking(void **state)
+{
+	struct peer	*one = peer_new(), *two = peer_new();
+	struct place	*p = place_of(one, "now", two, "code");
+
+	(void)state;
+	peer_now(one, "silent");
+	add_to(p, "a", 0, 20);
+	need_drain(p);
+	check_int("started", maintenance_start(p->maintenance), 0);
+	peer_await(one, 1);
+	peer_now(one, "code");
+	add_fresh(p, "b", 100, 20);
+	await_count(p, "SELECT count(*) FROM message WHERE account = 'b'", 0);
+	check_int("the others have their part of the places", peer_requests(one), 20 + 1);
+	p->stop_ms = clock_mono_ms();
+	maintenance_stop(p->maintenance);
+	check_int("and wait", pending(p), 20);
+	drain_place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+static void
+broken(struct place *p, const char *probe)
+{
+	char	 text[300];
+
+	(void)snprintf(text, sizeof(text), "INSERT INTO endpoint (url, fails, opened, probes, "
+	    "probe, fresh_probe) VALUES ('%s', 9, 1, 0, %s, %s) ON CONFLICT (url) DO UPDATE SET "
+	    "opened = 1, probe = excluded.probe, fresh_probe = excluded.probe", p->one, probe,
+	    probe);
+	sql(p, text);
+}
+
+/* The probe of a broken end point is one that never failed; without one, each in its turn. */
+static void
+probe_order(void **state)
+{
+	const struct adding	 late = { "a", query, body, 0, 3, 200000, false, false };
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "later", two, "code");
+	struct drain_sum	 sum;
+	int			 i;
+
+	(void)state;
+	put_rows(p, &late);
+	for (i = 0; i < 3; i++) {
+		broken(p, "1");
+		CHECK("its own pause does not count", maintenance_wanted(&p->services));
+		check_err("a probe", run_drain(p, &sum, false), ERR_OK);
+		check_sum("a probe", &sum, 0, 0, 1);
+	}
+	check_int("the one that waits least, as often as its pause is short", count_of(p,
+	    "SELECT max(attempts) FROM message"), 4);
+	add_fresh(p, "b", 100, 5);
+	broken(p, "1");
+	check_err("fresh ones", run_drain(p, &sum, false), ERR_OK);
+	check_sum("three of them", &sum, 0, 0, 3);
+	check_int("and no other", count_of(p, "SELECT count(*) FROM message WHERE account = 'b' "
+	    "AND attempts = 1"), 3);
 	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
@@ -465,7 +589,7 @@ each_tried_once(void **state)
 		{ "not due", false, 0 }, { "all", true, 1200 }, { "not due again", false, 0 },
 		{ "all again", true, 1200 },
 	};
-	const struct adding	 later = { "a", query, body, 0, 1200, 300000, false };
+	const struct adding	 later = { "a", query, body, 0, 1200, 300000, false, false };
 	struct peer		*one = peer_new(), *two = peer_new();
 	struct place		*p = place_of(one, "union", two, "code");
 	struct drain_sum	 sum;
@@ -488,19 +612,8 @@ each_tried_once(void **state)
 	peer_free(two);
 }
 
-static void
-broken(struct place *p, const char *probe)
-{
-	char	 text[300];
-
-	(void)snprintf(text, sizeof(text), "INSERT INTO endpoint (url, fails, opened, probes, "
-	    "probe) VALUES ('%s', 9, 1, 0, %s) ON CONFLICT (url) DO UPDATE SET opened = 1, "
-	    "probe = excluded.probe", p->one, probe);
-	sql(p, text);
-}
-
 /* The time of a probe that is not due.  A later one would mean that the clock was set back. */
-#define LATER	"strftime('%s', 'now') * 1000 + 15000"
+#define LATER	"strftime('%s', 'now') * 1000 + 9000"
 
 static void
 probes(void **state)
@@ -559,10 +672,10 @@ stopped(void **state)
 	(void)state;
 	p->conf.set.drain_parallel = 1;
 	peer_now(one, "secret");
-	add_to(p, "a", 0, 10);
+	add_fresh(p, "a", 0, 10);
 	check_err("stopped", run_drain(p, &sum, false), ERR_OK);
-	check_sum("stopped", &sum, 0, 0, 1);
-	check_int("the rest is not sent", peer_requests(one), 1);
+	check_sum("stopped", &sum, 0, 0, STOPS);
+	check_int("the rest is not sent", peer_requests(one), STOPS);
 	check_int("told of", lines_with(p, "what=breaker"), 1);
 	CHECK("nothing that could be sent", !maintenance_wanted(&p->services));
 	peer_now(one, "code");
@@ -613,7 +726,7 @@ garbage(void **state)
 	for (i = 0; i < 40; i++)
 		(void)strcat(many, "p=1&");
 	peer_now(one, "later");
-	add_to(p, "b", 999, 1);
+	add_fresh(p, "b", 999, 1);
 	check_err("trouble", run_drain(p, &sum, false), ERR_OK);
 	check_int("once", count_of(p, "SELECT fails FROM endpoint"), 1);
 	sql(p, "DELETE FROM message");
@@ -623,7 +736,7 @@ garbage(void **state)
 		if (garbage_cases[i].good)
 			peer_now(one, "union");
 		a = (struct adding){ "a", garbage_cases[i].query, garbage_cases[i].body,
-		    (int)i * 10, 3, 0, false };
+		    (int)i * 10, 3, 0, false, false };
 		put_rows(p, &a);
 		check_err(garbage_cases[i].name, run_drain(p, &sum, false), ERR_OK);
 		if (garbage_cases[i].good) {
@@ -673,7 +786,7 @@ no_time(void **state)
 static void
 wanted(void **state)
 {
-	const struct adding	 later = { "a", query, body, 0, 3, 1000000, false };
+	const struct adding	 later = { "a", query, body, 0, 3, 200000, false, false };
 	struct peer		*one = peer_new(), *two = peer_new();
 	struct place		*p = place_of(one, "code", two, "code");
 
@@ -757,21 +870,6 @@ elsewhere(void **state)
 /*
  * The thread.
  */
-
-/* Waits until the store can be read and no message waits in it. */
-static void
-await_settled(struct place *p)
-{
-	const struct timespec	 pause = { 0, 10000000 };
-	struct asking		 a = { "SELECT count(*) FROM message WHERE state = 'pending'", -1 };
-	int64_t			 end_ms = clock_mono_ms() + PATIENCE_MS;
-
-	while ((store_do(p->services.store, STORE_READ, ask_number, &a, end_ms) != ERR_OK ||
-	    a.n != 0) &&
-	    clock_mono_ms() < end_ms)
-		(void)nanosleep(&pause, NULL);
-	check_int("all are settled", a.n, 0);
-}
 
 static void
 thread(void **state)
@@ -857,7 +955,7 @@ told_to_stop(void **state)
 	int64_t		 begun_ms;
 
 	(void)state;
-	add_to(p, "a", 0, 20);
+	add_fresh(p, "a", 0, 20);
 	add_to(p, "c", 100, 20);
 	need_drain(p);
 	check_int("started", maintenance_start(p->maintenance), 0);
@@ -871,7 +969,7 @@ told_to_stop(void **state)
 	CHECK("but soon", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("no more is begun", peer_requests(one), PARALLEL);
 	check_int("what was under way waits as before", count_of(p, "SELECT count(*) FROM message "
-	    "WHERE state = 'pending' AND account = 'a' AND attempts = 1 AND "
+	    "WHERE state = 'pending' AND account = 'a' AND attempts = 0 AND "
 	    "outcome = 'no answer'"), 20);
 	check_int("the other's have gone", pending(p), 20);
 	check_int("QT is not blamed", count_of(p, "SELECT count(*) FROM endpoint"), 0);
@@ -917,12 +1015,12 @@ dropped(void **state)
 	struct place	*p = place_of(one, "wait", two, "code");
 
 	(void)state;
-	add_to(p, "a", 0, PARALLEL);
+	add_fresh(p, "a", 0, PARALLEL);
 	need_drain(p);
 	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
 	sql(p, "DELETE FROM message");
-	add_to(p, "b", 100, PARALLEL);
+	add_fresh(p, "b", 100, PARALLEL);
 	peer_open(one);
 	peer_await(one, 2 * PARALLEL);
 	await_settled(p);
@@ -1026,7 +1124,7 @@ store_fails_a_while(void **state)
 
 	(void)state;
 	(void)signal(SIGXFSZ, SIG_IGN);
-	add_to(p, "a", 0, 30);
+	add_fresh(p, "a", 0, 30);
 	need_drain(p);
 	check_int("started", maintenance_start(p->maintenance), 0);
 	peer_await(one, PARALLEL);
@@ -1116,8 +1214,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(elsewhere), TEST(all_delivered), TEST(oldest_first), TEST(settled_rows),
-		TEST(dead_end_point), TEST(each_tried_once), TEST(probes), TEST(stopped),
+		TEST(elsewhere), TEST(all_delivered), TEST(oldest_first), TEST(fresh_first),
+		TEST(overtaking), TEST(probe_order), TEST(settled_rows), TEST(dead_end_point),
+		TEST(each_tried_once), TEST(probes), TEST(stopped),
 		TEST(garbage), TEST(no_time), TEST(wanted), TEST(thread), TEST(asleep), TEST(told_to_stop),
 		TEST(probe_under_way), TEST(dropped), TEST(store_fails),
 		TEST(store_fails_a_while), TEST(not_qts_answers),

@@ -72,7 +72,6 @@ struct seen {
 	int64_t			 id[MANY + 1];
 	struct queue_message	 last;
 	char			 text[5][64];
-	struct queue_place	 place;
 };
 
 static struct seen	 seen;
@@ -93,7 +92,6 @@ see_message(void *ctx, const struct queue_message *m)
 	if (s->n <= MANY)
 		s->id[s->n++] = m->id;
 	s->last = *m;
-	s->place = (struct queue_place){ m->next_ms, m->id };
 	keep_text(s->text[0], m->account);
 	keep_text(s->text[1], m->code);
 	keep_text(s->text[2], m->outcome);
@@ -272,21 +270,24 @@ settling(void **state)
 	}
 }
 
-/* Messages: when they are due, their account, and in which turn they come out. */
+/* Messages: when they are due, their account, and in which turn they come out of their part. */
 static const struct {
-	int64_t		 next_ms;
+	int64_t		 next_ms, attempts;
 	const char	*account;
 	enum queue_state state;
 	int		 turn;	/* 0: it does not */
 } due_rows[] = {
-	{ 500, "shop", QUEUE_PENDING, 4 },
-	{ 100, "shop", QUEUE_PENDING, 1 },
-	{ 300, "shop", QUEUE_DEAD, 0 },
-	{ 200, "other", QUEUE_PENDING, 0 },
-	{ 300, "shop", QUEUE_PENDING, 2 },
-	{ 300, "shop", QUEUE_PENDING, 3 },	/* the same time: in order of ids */
-	{ 501, "shop", QUEUE_PENDING, 0 },	/* it is not due */
-	{ 50, "shop", QUEUE_DELIVERED, 0 },
+	{ 500, 1, "shop", QUEUE_PENDING, 4 },
+	{ 100, 2, "shop", QUEUE_PENDING, 1 },
+	{ 300, 1, "shop", QUEUE_DEAD, 0 },
+	{ 200, 1, "other", QUEUE_PENDING, 0 },
+	{ 300, 9, "shop", QUEUE_PENDING, 2 },
+	{ 300, 1, "shop", QUEUE_PENDING, 3 },	/* the same time: in order of ids */
+	{ 501, 1, "shop", QUEUE_PENDING, 0 },	/* it is not due */
+	{ 50, 1, "shop", QUEUE_DELIVERED, 0 },
+	{ 90, 0, "shop", QUEUE_PENDING, 1 },	/* never sent: another part */
+	{ 400, 0, "shop", QUEUE_PENDING, 2 },
+	{ 80, 0, "other", QUEUE_PENDING, 0 },
 };
 
 static void
@@ -296,11 +297,13 @@ fill_due_rows(struct db *db)
 	int64_t			 next_ms;
 	size_t			 i;
 
-	check_err("next of none", queue_next(db, "shop", &next_ms), ERR_OK);
+	check_err("next of none", queue_next(db, "shop", QUEUE_FRESH, 500,
+	    &next_ms), ERR_OK);
 	check_int("next of none", next_ms, INT64_MAX);
 	for (i = 0; i < COUNT(due_rows); i++) {
 		m = message((int)i, due_rows[i].state);
 		m.next_ms = due_rows[i].next_ms;
+		m.attempts = due_rows[i].attempts;
 		m.account = slice_of(due_rows[i].account);
 		assert_int_equal(queue_add(db, &m), ERR_OK);
 	}
@@ -310,38 +313,86 @@ static void
 order(void **state)
 {
 	static const struct {
-		const char		*name;
-		struct queue_place	 after;
-		int			 max, first, n;
+		const char	*name;
+		enum queue_part	 part;
+		int64_t		 until_ms;
+		int		 max, n;
 	} cases[] = {
-		{ "all", { 0, 0 }, 10, 1, 4 },
-		{ "some", { 0, 0 }, 2, 1, 2 },
-		{ "after the first", { 100, 2 }, 10, 2, 3 },
-		{ "between two of one time", { 300, 5 }, 10, 3, 2 },
-		{ "none left", { 500, 1 }, 10, 0, 0 },
+		{ "failed", QUEUE_FAILED, 500, 10, 4 },
+		{ "some of them", QUEUE_FAILED, 500, 2, 2 },
+		{ "early", QUEUE_FAILED, 99, 10, 0 },
+		{ "fresh", QUEUE_FRESH, 500, 10, 2 },
+		{ "one of them", QUEUE_FRESH, INT64_MAX, 1, 1 },
 	};
-	struct db		*db = open_queue();
-	int64_t			 next_ms;
-	size_t			 i;
-	int			 j;
+	struct db	*db = open_queue();
+	int64_t		 next_ms;
+	size_t		 i;
+	int		 j;
 
 	(void)state;
 	fill_due_rows(db);
 	for (i = 0; i < COUNT(cases); i++) {
 		seen.n = 0;
-		check_err(cases[i].name, queue_due(db, "shop", &cases[i].after, 500, cases[i].max,
-		    see_message, &seen), ERR_OK);
+		check_err(cases[i].name, queue_due(db, "shop", cases[i].part, cases[i].until_ms,
+		    cases[i].max, see_message, &seen), ERR_OK);
 		check_int(cases[i].name, seen.n, cases[i].n);
 		for (j = 0; j < seen.n && j < 8; j++)
-			check_int(cases[i].name, due_rows[seen.id[j] - 1].turn, cases[i].first + j);
+			check_int(cases[i].name, due_rows[seen.id[j] - 1].turn, 1 + j);
 	}
-	check_err("next", queue_next(db, "shop", &next_ms), ERR_OK);
+	seen.n = 0;
+	check_err("all", queue_due(db, "shop", QUEUE_FAILED, INT64_MAX, 10, see_message, &seen),
+	    ERR_OK);
+	check_int("all", seen.n, 5);
+	check_err("next", queue_next(db, "shop", QUEUE_FRESH, 95, &next_ms), ERR_OK);
+	check_int("next", next_ms, 90);
+	check_err("next", queue_next(db, "shop", QUEUE_FAILED, 95, &next_ms), ERR_OK);
 	check_int("next", next_ms, 100);
 	j = 0;
-	check_err("who cannot go on ends it", queue_due(db, "shop", &cases[0].after, 500, 10,
-	    refuse, &j), ERR_NOMEM);
+	check_err("who cannot go on ends it", queue_due(db, "shop", QUEUE_FAILED, 500, 10, refuse,
+	    &j), ERR_NOMEM);
 	check_int("at once", j, 1);
 	db_close(db);
+}
+
+/* Nothing waits for a clock that was ahead when the message was queued. */
+static void
+wrong_clock(void **state)
+{
+	enum { DAY_MS = 86400000, NOW = 5000000, LONGEST = QUEUE_BACKOFF_MAX_MS };
+	static const struct {
+		const char	*name;
+		int64_t		 attempts, next_ms, want, repaired;
+	} cases[] = {
+		{ "never sent", 0, NOW + DAY_MS, NOW, NOW },
+		{ "never sent, a little ahead", 0, NOW + 1000, NOW, NOW + 1000 },
+		{ "the longest pause", 9, NOW + LONGEST, NOW + LONGEST, NOW + LONGEST },
+		{ "longer", 9, NOW + LONGEST + 1, NOW, NOW },
+		{ "far away", 1, INT64_MAX - 1, NOW, NOW },
+	};
+	const struct queue_choice	 all = { 1, 9, NULL, NULL };
+	struct db			*db;
+	struct queue_message		 m;
+	int64_t				 next_ms, n;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		db = open_queue();
+		m = message(1, QUEUE_PENDING);
+		m.attempts = cases[i].attempts;
+		m.next_ms = cases[i].next_ms;
+		m.received_ms = NOW + DAY_MS;
+		assert_int_equal(queue_add(db, &m), ERR_OK);
+		check_err(cases[i].name, queue_next(db, "shop", cases[i].attempts == 0 ?
+		    QUEUE_FRESH : QUEUE_FAILED, NOW, &next_ms), ERR_OK);
+		check_int(cases[i].name, next_ms, cases[i].want);
+		check_err(cases[i].name, queue_repair_times(db, "shop", NOW), ERR_OK);
+		check_int(cases[i].name, number_in(db, "SELECT next FROM message"),
+		    cases[i].repaired);
+		check_err(cases[i].name, queue_retry(db, &all, NOW, &n), ERR_OK);
+		check_int("retry means now", number_in(db, "SELECT next FROM message"), NOW);
+		db_close(db);
+	}
 }
 
 static void
@@ -557,7 +608,7 @@ retrying(void **state)
 			assert_int_equal(queue_add(db, &m), ERR_OK);
 		}
 		n = -1;
-		check_err(cases[i].name, queue_retry(db, &cases[i].choice, &n), ERR_OK);
+		check_err(cases[i].name, queue_retry(db, &cases[i].choice, INT64_MAX, &n), ERR_OK);
 		check_int(cases[i].name, n, cases[i].want);
 		check_int(cases[i].name, number_in(db, "SELECT count(*) FROM message "
 		    "WHERE state = 'pending' AND next = received AND unread = 0"), cases[i].want);
@@ -642,6 +693,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(key_bytes), TEST(adding), TEST(showing), TEST(settling), TEST(order),
+		TEST(wrong_clock),
 		TEST(backoff), TEST(hurrying), TEST(sweeping), TEST(giving_space_back),
 		TEST(paging), TEST(retrying), TEST(dropping), TEST(depth),
 	};

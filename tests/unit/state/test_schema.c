@@ -89,7 +89,7 @@ fresh(void **state)
 	check_err("the tables are there", db_script(db, "SELECT id, key, account, code, received, "
 	    "state, attempts, next, outcome, qt_ms, query, body FROM message;"
 	    "SELECT url, fails, opened, probes, probe, outcome FROM endpoint;"
-	    "SELECT account, config, since, outcome FROM stopped;"
+	    "SELECT account, config, since, outcome, refusals, probes, probe FROM stopped;"
 	    "SELECT id, appid, application, path, name FROM account;"
 	    "SELECT id, application, device, first, last FROM device;"
 	    "SELECT id, account, device, code, time, gap, received, message, part, attributes, "
@@ -118,9 +118,14 @@ indexes(void **state)
 	static const char *const cases[] = {
 		"EXPLAIN QUERY PLAN SELECT state FROM message WHERE key = x'00'",
 		"EXPLAIN QUERY PLAN SELECT * FROM message WHERE state = 'pending' AND "
-		"account = 'a' AND next <= 5 AND (next, id) > (1, 2) ORDER BY next, id LIMIT 10",
+		"account = 'a' AND (attempts > 0) = 1 AND next <= 5 ORDER BY next, id LIMIT 10",
 		"EXPLAIN QUERY PLAN SELECT min(next) FROM message WHERE state = 'pending' AND "
-		"account = 'a'",
+		"account = 'a' AND (attempts > 0) = 0",
+		"EXPLAIN QUERY PLAN UPDATE message SET next = 1 WHERE id IN (SELECT id FROM "
+		"message WHERE state = 'pending' AND account = 'a' AND (attempts > 0) = 1 AND "
+		"next > 5 ORDER BY next LIMIT 10)",
+		"EXPLAIN QUERY PLAN SELECT count(*), min(id) FROM message WHERE state = 'pending' "
+		"AND account = 'a'",
 		"EXPLAIN QUERY PLAN SELECT count(*) FROM message WHERE state = 'pending'",
 		"EXPLAIN QUERY PLAN SELECT count(*) FROM message WHERE state = 'dead'",
 	};
