@@ -302,12 +302,16 @@ static void
 write_gate(char text[CELL], const struct health_account *a, int64_t now_ms)
 {
 	const int64_t	 ms = a->probe_ms - now_ms;
+	char		 span[FORMAT_SPAN];
 
 	if (a->gate == GATE_BROKEN && ms > 0)
 		(void)snprintf(text, CELL, "open, probe in %d s", (int)((ms + 999) / 1000));
 	else if (a->gate == GATE_BROKEN)
 		(void)snprintf(text, CELL, "open, probe is due");
-	else
+	else if (a->gate == GATE_STOPPED && ms > 0) {
+		format_span(span, ms + 999);
+		(void)snprintf(text, CELL, "stopped, in %.8s", span);
+	} else
 		(void)snprintf(text, CELL, "%s", status_gates[a->gate]);
 }
 

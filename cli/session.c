@@ -149,12 +149,23 @@ session_read_id(int64_t *id, const char *text)
 	return number_parse(id, slice_of(text));
 }
 
+/* Writes when a probe is due. */
+static void
+write_probe(char text[FORMAT_SPAN + 4], int64_t probe_ms)
+{
+	const int64_t	 ms = probe_ms - clock_wall_ms();
+	char		 span[FORMAT_SPAN];
+
+	format_span(span, ms + 999);
+	(void)snprintf(text, FORMAT_SPAN + 4, "%s%s", ms > 0 ? "in " : "now", ms > 0 ? span : "");
+}
+
 void
 session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 {
 	const struct account	*a;
-	char			 span[FORMAT_SPAN];
-	int64_t			 probe_ms, now_ms = clock_wall_ms();
+	char			 probe[FORMAT_SPAN + 4];
+	int64_t			 probe_ms;
 	size_t			 i;
 
 	for (i = 0; i < c->n; i++) {
@@ -163,17 +174,17 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 		case GATE_GO:
 			break;
 		case GATE_STOPPED:
-			(void)fprintf(f, "%s is stopped: QT refuses its signature or keys; correct "
-			    "app_key, service_id and service_secret and restart qtoa, or run: qtoa "
-			    "queue retry %s\n", a->path, a->path);
+			write_probe(probe, probe_ms);
+			(void)fprintf(f, "%s is stopped: QT refuses its signature or keys; next "
+			    "probe %s; correct app_key, service_id and service_secret and restart "
+			    "qtoa, or run: qtoa queue retry %s\n", a->path, probe, a->path);
 			break;
 		case GATE_BROKEN:
 			if (!breaker_is_first(b, a))
 				break;
-			format_span(span, probe_ms - now_ms + 999);
-			(void)fprintf(f, "%s does not answer as QT does: next probe %s%s; run: "
-			    "qtoa check\n", a->qt_url, probe_ms > now_ms ? "in " : "now",
-			    probe_ms > now_ms ? span : "");
+			write_probe(probe, probe_ms);
+			(void)fprintf(f, "%s does not answer as QT does: next probe %s; run: qtoa "
+			    "check\n", a->qt_url, probe);
 			break;
 		}
 	}

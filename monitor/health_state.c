@@ -269,6 +269,8 @@ read_breaker(const struct health_state *h, struct health_account *a, struct brea
 	breaker_look(b, &state, a->account);
 	a->gate = state.gate;
 	a->probe_ms = state.probe_ms;
+	a->probe_in_ms = a->gate == GATE_GO || a->probe_ms <= h->now_ms ? 0 :
+	    a->probe_ms - h->now_ms;
 	a->gateway_age_ms = state.gate != GATE_BROKEN || state.gateway_ms == 0 ? 0 :
 	    age_of(h, state.gateway_ms);
 	(void)snprintf(a->gateway_why, sizeof(a->gateway_why), "%s", state.why);
@@ -430,20 +432,29 @@ is_late(struct health_sign *s, const struct health_state *h, const struct health
 	    a->pending == 1 ? " waits" : "s wait", span);
 }
 
-static bool
-is_broken(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+/* Writes when the next probe is. */
+static void
+write_probe(char text[FORMAT_SPAN + 4], const struct health_state *h, const struct health_account *a)
 {
 	const int64_t	 ms = a->probe_ms - h->now_ms;
 	char		 span[FORMAT_SPAN];
 
+	format_span(span, ms + 999);
+	(void)snprintf(text, FORMAT_SPAN + 4, "%s%s", ms > 0 ? "in " : "now", ms > 0 ? span : "");
+}
+
+static bool
+is_broken(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+{
+	char	 probe[FORMAT_SPAN + 4];
+
 	if (a->gate != GATE_BROKEN)
 		return false;
-	format_span(span, ms + 999);
+	write_probe(probe, h, a);
 	return set_sign(s, "QT has not answered %d times in a row%s%s: messages go to the queue "
-	    "until it does; next probe %s%s; run: qtoa check", h->conf->set.breaker_fails,
+	    "until it does; next probe %s; run: qtoa check", h->conf->set.breaker_fails,
 	    a->gateway_age_ms > 0 ? ", something else has: " : "",
-	    a->gateway_age_ms > 0 ? a->gateway_why : "",
-	    ms > 0 ? "in " : "now", ms > 0 ? span : "");
+	    a->gateway_age_ms > 0 ? a->gateway_why : "", probe);
 }
 
 /* A gateway that answers for long does not go away by itself, as a QT that is silent does. */
@@ -463,10 +474,14 @@ is_gateway(struct health_sign *s, const struct health_state *h, const struct hea
 static bool
 is_stopped(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
-	(void)h;
-	return a->gate == GATE_STOPPED && set_sign(s, "QT refuses the account's signature or keys, "
-	    "its messages wait: fix app_key, service_id, service_secret and restart, or run: "
-	    "qtoa queue retry %s", a->account->path);
+	char	 probe[FORMAT_SPAN + 4];
+
+	if (a->gate != GATE_STOPPED)
+		return false;
+	write_probe(probe, h, a);
+	return set_sign(s, "QT refuses the account's signature or keys, its messages wait; next "
+	    "probe %s: fix app_key, service_id, service_secret and restart, or run: qtoa queue "
+	    "retry %s", probe, a->account->path);
 }
 
 /* Failed requests for a token do no harm while the old token is valid. */

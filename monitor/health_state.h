@@ -20,7 +20,8 @@ struct health_account {
 	int64_t			 pending_age_ms;	/* of the oldest one; -1: no message */
 	int64_t			 dead_age_ms;		/* the same for dead messages */
 	enum breaker_gate	 gate;
-	int64_t			 probe_ms;		/* GATE_BROKEN: next probe, epoch ms */
+	int64_t			 probe_ms;		/* not GATE_GO: next probe, epoch ms */
+	int64_t			 probe_in_ms;		/* until then; 0: it is due, or GATE_GO */
 	int64_t			 gateway_age_ms;	/* for so long a gateway has answered in
 							   QT's place; 0: it does not */
 	char			 gateway_why[128];	/* its last answer, "HTTP 404" */

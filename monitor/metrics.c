@@ -504,6 +504,9 @@ static const struct family	families[] = {
 	{ "qtoa_account_stopped", gauge, "1: Quick Tracking refuses the keys of the account, its "
 	    "messages wait.",
 	    append_gate, .rows = NOW, .at = GATE_STOPPED },
+	{ "qtoa_probe_seconds", gauge, "Time until the next probe of an open breaker or a stopped "
+	    "account, 0 if it is due or there is none.",
+	    append_age, .rows = NOW, .at = OF_ACCOUNT(probe_in_ms) },
 	{ "qtoa_access_token_age_seconds", gauge, "Time since WeChat gave the access_token.",
 	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_age_s) },
 	{ "qtoa_access_token_expires_seconds", gauge, "Time until the access_token expires, 0 "

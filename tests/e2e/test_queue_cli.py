@@ -483,18 +483,18 @@ def test_drain_takes_its_time_only(site, server):
 
 def test_a_stopped_account(site, server):
     """It says so everywhere; retry sends again, and another answer of QT's lets it go on."""
-    fill(site, server, [(SAFE, wechat.push(SAFE)), (SAFE, wechat.push(SAFE))], qt_side.code(106))
+    fill(site, server, [(SAFE, wechat.push(SAFE)) for _ in range(6)], qt_side.code(106))
     fill(site, server, [(PLAIN, wechat.push(PLAIN))])
     code, out, _ = run(site, "queue", "list")
     rows, rest = table(out)
-    assert [r["next"] for r in rows[:2]] == ["stopped"] * 2 and rows[2]["next"] != "stopped"
-    assert rest[0] == "3 pending, 0 dead"
+    assert [r["next"] for r in rows[:6]] == ["stopped"] * 6 and rows[6]["next"] != "stopped"
+    assert rest[0] == "7 pending, 0 dead" and "next probe in " in rest[1]
     assert rest[1].startswith("safe is stopped") and rest[1].endswith("qtoa queue retry safe")
     code, out, err = run(site, "drain")
-    assert code == 1 and numbers(out) == (1, 0, 0, 2) and "safe is stopped" in err
-    assert run(site, "queue", "retry", "safe")[:2] == (0, "2 messages are due now\n")
+    assert code == 1 and numbers(out) == (1, 0, 0, 6) and "safe is stopped" in err
+    assert run(site, "queue", "retry", "safe")[:2] == (0, "6 messages are due now\n")
     code, out, err = run(site, "drain")
-    assert (code, err) == (0, "") and numbers(out) == (2, 0, 0, 0)
+    assert (code, err) == (0, "") and numbers(out) == (6, 0, 0, 0)
 
 
 def frames(text):

@@ -109,7 +109,8 @@ static const struct judge_case judge_cases[] = {
 	    .text = "people are needed: for 11 min a gateway has answered in QT's place (HTTP "
 	    "404); correct qt_url or the gateway, then run: qtoa queue retry shop" },
 	{ .name = "stopped", .gate = GATE_STOPPED, .signs = "stopped The Shop!\n",
-	    .text = "run: qtoa queue retry shop" },
+	    .text = "next probe in 9 s: fix app_key, service_id, service_secret and restart, or "
+	    "run: qtoa queue retry shop" },
 	{ .name = "a token", .left_s = 100, .signs = "" },
 	{ .name = "an old token", .fails = 3, .left_s = 100, .signs = "" },
 	{ .name = "a token that is over", .fails = 1, .left_s = 0, .signs = "token The Shop!\n",
@@ -391,13 +392,16 @@ static void
 breakers(void **state)
 {
 	struct place	*p = health_place_new();
+	int		 i;
 
 	(void)state;
 	check_text("well", read_signs(p, true), "");
 	note_elsewhere(p, 1, NEWS_TROUBLE);
 	check_text("an end point of two", read_signs(p, false), "breaker news!\nbreaker idle!\n");
 	CHECK("a probe", p->health.accounts[1].probe_ms > p->health.now_ms - 1000);
-	note_elsewhere(p, 0, NEWS_STOP);
+	for (i = 0; i < 5; i++)
+		note_elsewhere(p, 0, NEWS_STOP);
+	CHECK("a probe", p->health.accounts[1].probe_in_ms >= 0);
 	CHECK("no gateway", p->health.accounts[1].gateway_age_ms == 0);
 	note_elsewhere(p, 1, NEWS_GATEWAY);
 	check_text("a gateway", read_signs(p, false), "stopped The Shop!\nbreaker news!\n"

@@ -162,6 +162,7 @@ fill_place(struct place *p)
 	p->now[0].token_left_s = 7100;
 	p->now[0].token_fails = 0;
 	p->now[1].gate = GATE_STOPPED;
+	p->now[1].probe_in_ms = 59500;
 	p->now[1].token_fails = 3;
 	p->health.writable = false;
 	p->health.db_bytes = 49152;
