@@ -3,7 +3,10 @@
 #include "core/calendar.h"
 #include "wechat/datacube/datacube_tables.h"
 
-enum { PAGES_MAX = 1000 };	/* pages of one answer */
+enum {
+	PAGES_MAX = 1000,	/* pages of one answer */
+	AHEAD_S = 60		/* a pause that begins later is of a clock that was ahead */
+};
 
 static const char	 fixed_tables[] =
 	"CREATE TABLE IF NOT EXISTS datacube_day ("
@@ -605,8 +608,8 @@ datacube_tables_pause(struct db *db, struct datacube_tables_pause *p, const char
 
 	*p = (struct datacube_tables_pause){ 0, 0, 0 };
 	er = db_start(db, &rows, "SELECT since, until, errcode FROM datacube_pause "
-	    "WHERE appid = ? AND endpoint = ? AND until > ?", DB_VALUES(db_s(appid),
-	    endpoint_name_of(e), db_i(now_s)));
+	    "WHERE appid = ?1 AND endpoint = ?2 AND until > ?3 AND since <= ?4",
+	    DB_VALUES(db_s(appid), endpoint_name_of(e), db_i(now_s), db_i(now_s + AHEAD_S)));
 	if (er == ERR_OK && db_next(&rows, &er))
 		*p = (struct datacube_tables_pause){ db_col_bounded(&rows, 0),
 		    db_col_bounded(&rows, 1), db_col_int(&rows, 2) };

@@ -79,7 +79,10 @@ struct datacube_tables_pause {
 
 enum error	 datacube_tables_set_pause(struct db *db, const char *appid,
 		    const struct datacube_endpoint *e, const struct datacube_tables_pause *p);
-/* Reads the pause that is in force at now_s; until_s 0: there is no pause. */
+/*
+ * Reads the pause that is in force at now_s; until_s 0: there is no pause.  One that begins after
+ * now_s is of a clock that was ahead, and is not in force.
+ */
 enum error	 datacube_tables_pause(struct db *db, struct datacube_tables_pause *p,
 		    const char *appid, const struct datacube_endpoint *e, int64_t now_s);
 enum error	 datacube_tables_end_pause(struct db *db, const char *appid,

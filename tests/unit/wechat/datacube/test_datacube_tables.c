@@ -318,6 +318,8 @@ pauses(void **state)
 	check_int("holds", got.errcode, 48001);
 	(void)datacube_tables_pause(db, &got, "wx1", e, 200);
 	check_int("over", got.until_s, 0);
+	(void)datacube_tables_pause(db, &got, "wx1", e, 39);
+	check_int("the clock was set back", got.until_s, 0);
 	(void)datacube_tables_pause(db, &got, "wx2", e, 150);
 	check_int("of another account", got.until_s, 0);
 	(void)datacube_tables_pause(db, &got, "wx1", NULL, 250);
