@@ -2,9 +2,11 @@
  * drain.h: sends the messages that wait in the queue.
  *
  * One process at a time drains an end point (state/lock.h); when it dies another takes over.  An
- * end point whose breaker is open gets one message, as a probe, when that is due.  Others have up
- * to drain_parallel messages under way at once, the oldest first.  Each is signed again, with the
- * present time as its ts.  The result is settled in the store at once, and is a line in the log.
+ * end point whose breaker is open, or an account that is stopped, gets one message as a probe when
+ * that is due.  Others have up to drain_parallel messages under way at once, the oldest first.
+ * Those that were never sent go before those that have failed, which get a quarter of the places
+ * until one of them passes.  Each is signed again, with the present time as its ts.  The result is
+ * settled in the store at once, and is a line in the log.
  *
  * A FastCGI process drains in a thread (server/maintenance.h), a CGI in the rest of its time, and
  * `qtoa drain` does nothing else.  A struct drain belongs to one thread.

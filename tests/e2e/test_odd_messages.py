@@ -63,9 +63,10 @@ def taken(rig, messages):
     return all(m.id in ids for m in messages)
 
 
-@pytest.mark.parametrize("pools", (1, 2, 0), ids=("one", "two", "cgi"))
-@pytest.mark.parametrize("names", (("500",), ("silent",), ("reset",), ("page",), ("403",),
-                                   tuple(ANSWERS)), ids="-".join)
+@pytest.mark.parametrize("names,pools", (
+    (("500",), 1), (("silent",), 1), (("403", "page", "reset"), 1), (tuple(ANSWERS), 2),
+    (tuple(ANSWERS), 0),
+), ids=lambda x: "-".join(x) if isinstance(x, tuple) else ("cgi", "one", "two")[x])
 def test_good_ones_overtake(make_rig, names, pools):
     """Odd ones have opened the breaker, and are first in the queue."""
     rig = make_rig(pools=pools)
