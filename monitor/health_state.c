@@ -434,7 +434,8 @@ is_late(struct health_sign *s, const struct health_state *h, const struct health
 
 /* Writes when the next probe is. */
 static void
-write_probe(char text[FORMAT_SPAN + 4], const struct health_state *h, const struct health_account *a)
+write_probe(char text[FORMAT_SPAN + 4], const struct health_state *h,
+    const struct health_account *a)
 {
 	const int64_t	 ms = a->probe_ms - h->now_ms;
 	char		 span[FORMAT_SPAN];
