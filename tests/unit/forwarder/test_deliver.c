@@ -561,7 +561,7 @@ probing(void **state)
 	for (n = 0; n <= FAILS; n++)
 		check_err("it breaks", send_one(p, n), ERR_FORWARD);
 	check_text("it is broken", class_of(p), "breaker");
-	sql(p, "UPDATE endpoint SET probe = 1");
+	sql(p, "UPDATE endpoint SET fresh_probe = 1");
 	peer_now(peer, "wait");
 	begin_sender(&s, p, 10, PATIENCE_MS);
 	peer_await(peer, FAILS + 1);
@@ -582,12 +582,12 @@ probing(void **state)
 	peer_now(peer, "later");
 	for (n = 20; n <= 20 + FAILS; n++)
 		check_err("it breaks again", send_one(p, n), ERR_FORWARD);
-	sql(p, "UPDATE endpoint SET probe = unixepoch() * 1000 - 500");
+	sql(p, "UPDATE endpoint SET fresh_probe = unixepoch() * 1000 - 500");
 	load_breakers(p);
 	peer_now(peer, "code");
 	check_err("the drainer's turn", send_one(p, 30), ERR_FORWARD);
 	check_text("the drainer's turn", class_of(p), "breaker");
-	sql(p, "UPDATE endpoint SET probe = 1");
+	sql(p, "UPDATE endpoint SET fresh_probe = 1");
 	load_breakers(p);
 	check_err("it has not come", send_one(p, 31), ERR_OK);
 	check_err("then all", send_one(p, 32), ERR_OK);

@@ -33,8 +33,8 @@ static const struct body_case {
 	    "\"the store cannot be read: \\\"why\\\": what QT does not confirm is answered 503; "
 	    "look at the owner, permissions and free space of "
 	    "/s\"},{\"what\":\"stopped\",\"account\":" NAME ",\"text\":\"QT refuses the account's "
-	    "signature or keys, its messages wait; next probe now: fix app_key, service_id, service_secret and "
-	    "restart, or run: qtoa queue retry shop\"}],\"warnings\":[]}\n" },
+	    "signature or keys, its messages wait; next probe now: fix app_key, service_id, "
+	    "service_secret and restart, or run: qtoa queue retry shop\"}],\"warnings\":[]}\n" },
 	{ "both", GATE_BROKEN, 1, true, false,
 	    "{\"status\":\"failing\",\"problems\":[{\"what\":\"breaker\",\"account\":" NAME
 	    ",\"text\":\"QT has not answered 5 times in a row: messages go to the queue until it "
