@@ -298,9 +298,9 @@ delay_probe(struct pace *pace, bool again, int64_t next_ms)
 static struct pace
 read_pace(const struct db_rows *row, int column, int64_t pause_max_ms)
 {
-	const int64_t	 ms = db_col_int(row, column + 1);
+	const int64_t	 ms = db_col_bounded(row, column + 1);
 
-	return (struct pace){ db_col_int(row, column),
+	return (struct pace){ db_col_bounded(row, column),
 	    ms > clock_wall_ms() + pause_max_ms ? 0 : ms };
 }
 
@@ -362,8 +362,8 @@ read_stop(struct stop *st, const struct account *a, const struct db_rows *row)
 
 	if ((er = digest_keys(keys, a)) != ERR_OK || !slice_is(db_col(row, 1), keys))
 		return er;
-	st->since_ms = db_col_int(row, 2);
-	st->refusals = db_col_int(row, 3);
+	st->since_ms = db_col_bounded(row, 2);
+	st->refusals = db_col_bounded(row, 3);
 	st->pace[QUEUE_FAILED] = read_pace(row, 4, STOP_MAX_MS);
 	st->pace[QUEUE_FRESH] = read_pace(row, 6, STOP_MAX_MS);
 	if (st->refusals == 0)	/* an earlier version wrote it */
