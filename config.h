@@ -128,8 +128,8 @@ static const struct settings settings = {
 	.dedupe_days	= 7,			/* days, default 7 */
 	.keep_days	= 0,			/* days, default 0 = at once */
 
-	/* A push is refused if its timestamp is further than this from our clock. */
-	.fresh_s	= 600,			/* seconds, default 0 = any age */
+	/* A push is refused if its timestamp is further than this from our clock. -1: any age. */
+	.fresh_s	= 600,			/* seconds, default 600 */
 
 	/* A file with the CA certificates for HTTPS, PEM. NULL: the system's file. */
 	.ca_file	= NULL,

@@ -218,7 +218,7 @@ crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s)
 {
 	int64_t	 t;
 
-	if (fresh_s == 0)
+	if (fresh_s < 0)
 		return ERR_OK;
 	if (!number_parse(&t, p->v[PUSH_TIMESTAMP]))
 		return ERR_STALE;

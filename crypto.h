@@ -51,7 +51,8 @@ enum error	 crypto_check_url(struct crypto *c, const struct account *a,
 		    const struct push *p);
 
 /*
- * Checks that the timestamp is at most fresh_s before or after now_s; 0: any is good.  ERR_STALE.
+ * Checks that the timestamp is at most fresh_s before or after now_s; fresh_s below 0:
+ * any is good.  ERR_STALE.
  */
 enum error	 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s);
 

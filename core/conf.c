@@ -202,7 +202,7 @@ static const struct settings_number {
 	{ SETTING(connect_ms), 1000, 1, 5000 },
 	{ SETTING(io_ms), 2000, 1, 60000 },
 	{ SETTING(body_max), 65536, 1, 16 << 20 },
-	{ SETTING(fresh_s), 0, 0, 86400 },
+	{ SETTING(fresh_s), 600, -1, 86400 },
 	{ SETTING(one_per_item), 0, 0, 1 },
 	{ SETTING(breaker_fails), 5, 1, 1000 },
 	{ SETTING(drain_parallel), 8, 1, 64 },

@@ -74,7 +74,7 @@ struct settings {
 	int		 connect_ms;	/* for the connection to QT, out of forward_ms */
 	int		 io_ms;		/* the web server may be silent so long within a request */
 	int		 body_max;	/* bytes of a request body */
-	int		 fresh_s;	/* oldest timestamp, seconds; 0 = any */
+	int		 fresh_s;	/* oldest timestamp, seconds; -1 = any */
 	int		 one_per_item;	/* 1 = each item of a list is an event of its own */
 	int		 breaker_fails;	/* failures in a row that open a breaker */
 	int		 drain_parallel;/* queued messages under way at once to one qt_url */

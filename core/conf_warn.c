@@ -104,6 +104,18 @@ find_log_oddity(const char *v)
 	    find_path_oddity(v);
 }
 
+/* A push of any age. */
+static const struct oddity *
+find_fresh_oddity(int v)
+{
+	static const struct oddity	 any = {
+		"is below 0: a push of any age is taken, also one that was recorded long ago",
+		"set it to 600, and keep this host's clock right",
+	};
+
+	return v < 0 ? &any : NULL;
+}
+
 struct warn_rule {
 	const char	*field;
 	size_t		 off;
@@ -122,6 +134,14 @@ static const struct warn_rule	settings_rules[] = {
 	{ "state_dir", offsetof(struct settings, state_dir), find_path_oddity },
 	{ "ca_file", offsetof(struct settings, ca_file), find_path_oddity },
 	{ "log", offsetof(struct settings, log), find_log_oddity },
+};
+
+static const struct number_rule {
+	const char	*field;
+	size_t		 off;
+	const struct oddity	*(*find)(int v);
+} settings_numbers[] = {
+	{ "fresh_s", offsetof(struct settings, fresh_s), find_fresh_oddity },
 };
 
 struct warning_sink {
@@ -147,6 +167,21 @@ apply_rules(const struct warning_sink *w, int i, const struct warn_rule *rules, 
 	}
 }
 
+static void
+apply_number_rules(const struct warning_sink *w)
+{
+	const char		*base = (const char *)&w->c->set;
+	const struct oddity	*odd;
+	size_t			 k;
+
+	for (k = 0; k < NELEM(settings_numbers); k++) {
+		odd = settings_numbers[k].find(
+		    *(const int *)(const void *)(base + settings_numbers[k].off));
+		if (odd != NULL)
+			w->fn(w->ctx, w->c, -1, settings_numbers[k].field, odd->what, odd->remedy);
+	}
+}
+
 void
 conf_warn_all(const struct conf *c, conf_warning *fn, void *ctx)
 {
@@ -156,4 +191,5 @@ conf_warn_all(const struct conf *c, conf_warning *fn, void *ctx)
 	for (i = 0; i < c->n; i++)
 		apply_rules(&w, (int)i, account_rules, NELEM(account_rules), &c->accounts[i]);
 	apply_rules(&w, -1, settings_rules, NELEM(settings_rules), &c->set);
+	apply_number_rules(&w);
 }

@@ -308,7 +308,7 @@ void
 check_net_clock(struct check_results *r, const char *subject, int64_t ahead_s, int fresh_s)
 {
 	const int64_t	 off_s = ahead_s < 0 ? -ahead_s : ahead_s;
-	const int64_t	 wrong_s = fresh_s != 0 && fresh_s / 2 < CLOCK_WRONG_S ? fresh_s / 2 :
+	const int64_t	 wrong_s = fresh_s > 0 && fresh_s / 2 < CLOCK_WRONG_S ? fresh_s / 2 :
 			     CLOCK_WRONG_S;
 	const char	*side = ahead_s < 0 ? "behind" : "ahead of";
 

@@ -27,7 +27,7 @@ def qtoa(*args):
 
 def number(expression):
     """16 << 20, 64 * 1024"""
-    assert re.fullmatch(r"[\d\s*<]+", expression), expression
+    assert re.fullmatch(r"-?[\d\s*<]+", expression), expression
     return eval(expression)     # digits and operators only
 
 

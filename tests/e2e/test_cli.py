@@ -326,7 +326,7 @@ REFUSED = {
     "connect_ms": ("connect_ms", config_text({"connect_ms": 100000})),
     "io_ms": ("io_ms", config_text({"io_ms": -1})),
     "body_max": ("body_max", config_text({"body_max": 1 << 30})),
-    "fresh_s": ("fresh_s", config_text({"fresh_s": -1})),
+    "fresh_s": ("fresh_s", config_text({"fresh_s": -2})),
     "collector": ("collector", config_text({"collector": 2})),
     "breaker_fails": ("breaker_fails", config_text({"breaker_fails": -1})),
     "drain_parallel": ("drain_parallel", config_text({"drain_parallel": 65})),

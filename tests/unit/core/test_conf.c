@@ -425,7 +425,7 @@ static const struct {
 	{ "connect_ms", offsetof(struct settings, connect_ms), 1000 },
 	{ "io_ms", offsetof(struct settings, io_ms), 2000 },
 	{ "body_max", offsetof(struct settings, body_max), 65536 },
-	{ "fresh_s", offsetof(struct settings, fresh_s), 0 },
+	{ "fresh_s", offsetof(struct settings, fresh_s), 600 },
 	{ "one_per_item", offsetof(struct settings, one_per_item), 0 },
 	{ "collector", offsetof(struct settings, collector), 0 },
 };
@@ -436,7 +436,7 @@ defaults(void **state)
 	struct settings	 given = {
 		.state_dir = "/s", .ca_file = "/c", .log = "syslog", .threads = 3,
 		.deadline_ms = 5000, .forward_ms = 1, .connect_ms = 2, .io_ms = 4,
-		.body_max = 1 << 20, .fresh_s = 600, .one_per_item = 1, .collector = 1,
+		.body_max = 1 << 20, .fresh_s = 30, .one_per_item = 1, .collector = 1,
 		.is_scan_yes = "1", .is_scan_no = "0", .article_url = "url",
 	};
 	struct conf	 c;
@@ -491,7 +491,7 @@ bad_settings(void **state)
 		{ "io_ms below 1", SETTING(io_ms), -1 },
 		{ "body_max below 1", SETTING(body_max), -1 },
 		{ "body_max without measure", SETTING(body_max), 0x7FFFFFFF },
-		{ "fresh_s below 0", SETTING(fresh_s), -1 },
+		{ "fresh_s below -1", SETTING(fresh_s), -2 },
 		{ "one_per_item neither 0 nor 1", SETTING(one_per_item), 2 },
 		{ "collector neither 0 nor 1", SETTING(collector), 2 },
 		{ "collector below 0", SETTING(collector), -1 },
@@ -910,6 +910,37 @@ warnings_of_settings(void **state)
 	}
 }
 
+/* A number that takes a push of any age. */
+static void
+warnings_of_numbers(void **state)
+{
+	static const struct {
+		const char	*name;
+		int		 fresh_s;
+		int		 lines, want;
+	} cases[] = {
+		{ "left out", 0, 0, 600 }, { "any age", -1, 1, -1 }, { "one second", 1, 0, 1 },
+		{ "a day", 86400, 0, 86400 },
+	};
+	struct settings	 set;
+	struct conf	 c;
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		set = none;
+		set.fresh_s = cases[i].fresh_s;
+		s = (struct said){ .clean = true };
+		check_int(cases[i].name, conf_load_from(&c, &good, 1, &set, add_line, &s), 0);
+		check_int(cases[i].name, c.set.fresh_s, cases[i].want);
+		conf_warn_all(&c, add_warning, &s);
+		check_int(cases[i].name, s.lines, cases[i].lines);
+		conf_free(&c);
+		buf_free(&s.text);
+	}
+}
+
 /* The values of config.h pass the checks of the build. */
 static void
 built_values(void **state)
@@ -950,7 +981,9 @@ main(void)
 		TEST(bad_settings), TEST(bad_settings_texts), TEST(from_files),
 		TEST(from_no_files), TEST(from_environment), TEST(settings_from_outside),
 		TEST(words_about_files), TEST(every_field_is_stripped),
-		TEST(every_setting_is_stripped), TEST(warnings), TEST(warnings_of_settings), TEST(built_values), TEST(load_without_memory),
+		TEST(every_setting_is_stripped), TEST(warnings),
+		TEST(warnings_of_settings), TEST(warnings_of_numbers), TEST(built_values),
+		TEST(load_without_memory),
 	};
 
 	return RUN("conf", tests);
