@@ -579,6 +579,7 @@ serve_request(struct worker *w, enum error er)
 int
 main(int argc, char **argv)
 {
+	process_seal();
 	(void)signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow must not end the process */
 	if (request_is_fcgi())
 		return process_run_fcgi(serve_request);

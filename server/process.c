@@ -1,6 +1,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +28,18 @@ enum {
 	IDLE_MS	= 30000,	/* a worker that was not needed for so long ends */
 	PROBLEM	= 512		/* bytes of a problem's text */
 };
+
+void
+process_seal(void)
+{
+	const struct rlimit	 zero = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &zero);
+#ifdef __linux__
+	/* The limit does not hold for a core that the kernel pipes to a program. */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
 
 /* Keeps the first problem for the log; `qtoa check` prints them all. */
 static void
@@ -103,9 +118,6 @@ open_handles(struct app *app, enum store_life life)
 static void
 start_app(struct app *app, enum store_life life)
 {
-	const struct rlimit	 zero = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &zero);	/* a core file would hold the keys */
 	(void)signal(SIGPIPE, SIG_IGN);		/* a peer that has gone must not end the process */
 	(void)umask(077);
 	app->usable = load_conf(&app->conf, life == STORE_BRIEF);

@@ -7,6 +7,12 @@
 #include "server/worker.h"
 
 /*
+ * Keeps the keys in this process's memory: it leaves no core, and only root can read its memory or
+ * trace it, no other process of its user, such as a PHP program of the same web server.
+ */
+void	process_seal(void);
+
+/*
  * FastCGI: serves the listening socket at descriptor 0 until a signal stops it, and sends what
  * waits in the queue.  The result is the exit status; if a worker hangs, the process ends in
  * here.

@@ -26,8 +26,8 @@ SAN = os.environ.get("SAN", "")
 SHARED = Path(os.environ.get("QTOA_B", TOP / "build")).resolve()
 OBJECTS = SHARED / "e2e"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-# Preloaded: makes writing fail, sets the clock (tests/faults).
-FAULTS, CLOCK = SHARED / "faults.so", SHARED / "clock.so"
+# Preloaded: makes writing fail, sets the clock, opens /proc/PID to its user (tests/faults).
+FAULTS, CLOCK, OPEN = (SHARED / f"{name}.so" for name in ("faults", "clock", "open"))
 # What a user may have set for make; anything else of make's own stays out.
 MAKE_VARIABLES = {k: os.environ[k] for k in ("CC", "CFLAGS", "LDFLAGS") if k in os.environ}
 
@@ -175,6 +175,7 @@ def build(name, text):
     with open(where / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         write_if_changed(config, text)
+        config.chmod(0o600)
         done = make(config, SHARED, f"BC={where}", f"BIN={file}")
     assert done.returncode == 0, done.stdout + done.stderr
     return [f"CONFIG={config}", f"B={SHARED}", f"BC={where}", f"BIN={file}"]
@@ -253,13 +254,21 @@ class Log:
         return rows[0]
 
 
+def executable_of(pid):
+    """What it runs; of a process that is sealed only root can see more than how it was called."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except PermissionError:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0].decode()
+
+
 def processes_of(directory):
     """Processes that run something in this directory."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                exe = os.readlink(f"/proc/{entry}/exe")
+                exe = executable_of(entry)
                 state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
             except OSError:
                 continue
@@ -304,10 +313,18 @@ class Home:
         file.touch()
         with file.open("r+b") as f:
             f.write(struct.pack("=q", int(ahead)))
-        env = {"LD_PRELOAD": str(CLOCK), "CLOCK_SHIFT": str(file)}
-        if "ASAN_OPTIONS" in self.env:      # which wants to be loaded first
-            env["ASAN_OPTIONS"] = self.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
-        return env
+        return {"LD_PRELOAD": str(CLOCK), "CLOCK_SHIFT": str(file), **self.late_sanitizer()}
+
+    def open(self):
+        """The environment in which a test that is not root sees its descriptors."""
+        if os.geteuid() == 0:
+            return {}
+        return {"LD_PRELOAD": str(OPEN), **self.late_sanitizer()}
+
+    def late_sanitizer(self):
+        """ASan wants to be loaded first."""
+        options = self.env.get("ASAN_OPTIONS")
+        return {"ASAN_OPTIONS": options + ":verify_asan_link_order=0"} if options else {}
 
     def give(self, path):
         if self.owner:

@@ -391,9 +391,9 @@ def descriptors_of(pool):
 
 
 @pytest.mark.parametrize("limit", (24, 32, 64, 128))
-def test_few_descriptors(make_pool, qt, limit):
+def test_few_descriptors(home, make_pool, qt, limit):
     """Idle connections never take those with which messages reach QT, and it does not spin."""
-    pool = make_pool(limits=f"ulimit -n {limit}")
+    pool = make_pool(limits=f"ulimit -n {limit}", env=home.open())
     assert_serving(pool)
     stalled = [pool.connect() for _ in range(limit + 30)]
     line, = pool.log.wait(what="accept", level="error")
@@ -410,10 +410,10 @@ def test_few_descriptors(make_pool, qt, limit):
 
 
 @pytest.mark.parametrize("limit", (24, 32, 64))
-def test_few_descriptors_and_many_messages(make_pool, qt, limit):
+def test_few_descriptors_and_many_messages(home, make_pool, qt, limit):
     """All at once, between connections that stay silent: QT gets each at once."""
     qt.behave = qt_side.delayed(0.02)
-    pool = make_pool(limits=f"ulimit -n {limit}")
+    pool = make_pool(limits=f"ulimit -n {limit}", env=home.open())
     pushes = [wechat.push(SAFE) for _ in range(40)]
     conns = []
     for i, push in enumerate(pushes):
@@ -679,10 +679,10 @@ def sink_url():
     listener.close()
 
 
-def test_flat_over_20000_requests(make_pool, sink_url):
+def test_flat_over_20000_requests(home, make_pool, sink_url):
     """All kinds of requests: once the store's cache is full neither memory nor files grow."""
     total = 2000 if program.SAN else 20000
-    pool = make_pool(env={"QTOA_QT_URL": sink_url})
+    pool = make_pool(env={"QTOA_QT_URL": sink_url, **home.open()})
     forged = [pool.bytes(SAFE, p) for _, p, _ in wechat.refused_pushes(SAFE)]
     big = pool.bytes(PLAIN, wechat.push(PLAIN, b"x" * 70000))
     count = threading.Lock()
@@ -709,7 +709,7 @@ def test_flat_over_20000_requests(make_pool, sink_url):
         for t in threads:
             t.join()
         assert not wrong, wrong[:5]
-        return (pool.status("RssAnon"), len(os.listdir(f"/proc/{pool.proc.pid}/fd")),
+        return (pool.status("RssAnon"), descriptors_of(pool),
                 pool.status("Threads"))
 
     rss, files, threads = run(total // 2)

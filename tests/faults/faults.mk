@@ -1,12 +1,14 @@
 # Libraries to preload: one that lets writing fail (faults.c), one that sets the clock
-# (clock.c), one that takes algorithms from OpenSSL (crypto.c).
+# (clock.c), one that takes algorithms from OpenSSL (crypto.c), one that lets a process of the
+# same user look into /proc/PID (open.c).
 
+FAULTS = $(B)/faults.so $(B)/clock.so $(B)/crypto.so $(B)/open.so
 FAULTS_CFLAGS = -std=c11 $(WARN) -O2 -g -fPIC -shared
 
-$(B)/faults.so $(B)/clock.so $(B)/crypto.so: $(B)/%.so: tests/faults/%.c tests/faults/faults.mk
+$(FAULTS): $(B)/%.so: tests/faults/%.c tests/faults/faults.mk
 	@mkdir -p $(@D)
 	$(CC) $(FAULTS_CFLAGS) -o $@ $<
 
-faults: $(B)/faults.so $(B)/clock.so $(B)/crypto.so
+faults: $(FAULTS)
 
 .PHONY: faults
