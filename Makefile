@@ -20,10 +20,14 @@ PKG_LIBS = $(call once,PKG_LIBS,pkg-config --libs $(PKGS))
 CFLAGS	?= -O2 -g
 WARN	 = -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes \
 	   -Wmissing-prototypes -Werror
-HARD	 = -fPIE -fstack-protector-strong
+# What this compiler and its target have of these; the second and third are of x86 and arm64.
+TRIED	 = -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard
+HARD_CC	 = $(call once,HARD_CC,packaging/flags.sh '$(CC)' $(TRIED))
+HARD	 = -fPIE -fstack-protector-strong $(HARD_CC)
 LDHARD	 = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 ifeq ($(SAN),)
-HARD	+= -D_FORTIFY_SOURCE=2
+# Where the compiler or the C library has no 3, this is 2.
+HARD	+= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 else
 HARD	+= -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDHARD	+= -fsanitize=$(SAN)
@@ -31,6 +35,9 @@ endif
 ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
 	     $(HARD) $(CFLAGS) $(PKG_CFLAGS)
 LDLIBS	 = -lfcgi $(PKG_LIBS) -lpthread
+# The values of CONFIG are in some files.  Only their owner may read these, whatever the umask.
+PRIVATE	 = umask 077 && rm -f $@
+LINK	 = $(PRIVATE) && $(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@
 
 # The rooms, and every module in them; a new file needs no change here.  tests/layers/table says
 # which room may include which.
@@ -45,7 +52,7 @@ COMPLETION = $(B)/completion.bash $(B)/completion.zsh
 all: $(BIN) $(COMPLETION)
 
 $(BIN): $(B)/qtoa.o $(LIBQTOA) $(BC)/config.ok
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(B)/qtoa.o $(LIBQTOA) $(LDLIBS)
+	$(LINK) $(B)/qtoa.o $(LIBQTOA) $(LDLIBS)
 
 $(B)/libqtoa.a: $(OBJS) $(B)/modules
 	@rm -f $@
@@ -83,7 +90,7 @@ $(COMPLETION): $(B)/completion.%: $(BIN)
 # is made for each of them is in its BC.  Of their encoding clang need not say what encoding.sh says.
 $(BC)/core/conf.o: core/conf.c $(CONFIG) $(BC)/config.text $(BC)/config.name $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-invalid-source-encoding -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $<
+	$(PRIVATE) && $(CC) $(ALL_CFLAGS) -Wno-invalid-source-encoding -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $<
 
 # A file in another encoding is reported before the compiler reads it.
 $(BC)/config.text: $(CONFIG) packaging/encoding.sh $(BC)/config.name
@@ -97,7 +104,7 @@ $(BC)/config.ok: $(BC)/confcheck
 	@touch $@
 
 $(BC)/confcheck: $(B)/packaging/confcheck.o $(LIBQTOA)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(LINK) $^ $(LDLIBS)
 
 # Missing libraries are reported before the compiler fails without them.
 $(B)/needs: FORCE

@@ -6,7 +6,7 @@ BENCH	 = $(B)/bench
 # Linked to all that qtoa is linked to, whether they call it or not: a CGI's time is loading.
 $(BENCH)/ceiling $(BENCH)/ceiling_cgi: $(BENCH)/%: bench/%.c $(B)/flags
 	@mkdir -p $(BENCH)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $< -Wl,--no-as-needed $(LDLIBS)
+	$(LINK) $< -Wl,--no-as-needed $(LDLIBS)
 
 $(BENCH)/syncs.so: bench/syncs.c $(B)/flags
 	@mkdir -p $(BENCH)
@@ -15,7 +15,7 @@ $(BENCH)/syncs.so: bench/syncs.c $(B)/flags
 # Its own copy of OpenSSL: shared pages would make qtoa look smaller than it is.
 $(BENCH)/sink: bench/sink.c $(B)/flags
 	@mkdir -p $(BENCH)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $< \
+	$(LINK) $< \
 	    -Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic -ldl -lpthread
 
 bench: $(addprefix $(BENCH)/,ceiling ceiling_cgi sink syncs.so)

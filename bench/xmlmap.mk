@@ -2,7 +2,7 @@
 
 $(B)/bench/xmlmap_bench: bench/xmlmap_bench.c $(LIBQTOA) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $< $(LIBQTOA) $(LDLIBS)
+	$(LINK) $< $(LIBQTOA) $(LDLIBS)
 
 bench-xmlmap: $(B)/bench/xmlmap_bench
 	@$< $(wildcard tests/cases/*.xml)

@@ -6,6 +6,7 @@
 
 set -eu
 export LC_ALL=C
+umask 077	# config.h may have secrets in it
 
 name=qtoa-$1
 out=$2

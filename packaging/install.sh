@@ -86,10 +86,10 @@ place_filled() { # place_filled MODE SOURCE PATH
 }
 
 # Puts the paths of this installation into an example or a manual.
-place_adapted() { # place_adapted SOURCE PATH
+place_adapted() { # place_adapted SOURCE PATH [MODE]
 	sed -e "s|/usr/local/bin/qtoa|$BINDIR/qtoa|g" -e "s|/var/lib/qtoa|$STATEDIR|g" \
 	    -e "s|/etc/qtoa|$SYSCONFDIR/qtoa|g" "$1" >"$tmp/filled"
-	place 0644 "$tmp/filled" "$2"
+	place "${3:-0644}" "$tmp/filled" "$2"
 }
 
 # The new program is moved into place, since a server may be running the old one.
@@ -131,9 +131,12 @@ place_examples() {
 	for file in README*.md doc/*.md; do
 		place 0644 "$file" "$DOCDIR/$file"
 	done
-	for file in apache-example.conf examples/* config.h; do
+	for file in apache-example.conf examples/*; do
 		place_adapted "$file" "$DOCDIR/examples/${file##*/}"
 	done
+	# Some people write their secrets into this file.
+	place_adapted config.h "$DOCDIR/examples/config.h" 0640
+	give "$DESTDIR$DOCDIR/examples/config.h" root
 	place 0644 packaging/systemd/logrotate-example "$DOCDIR/examples/logrotate"
 	for file in demo/messages/*.xml; do
 		place 0644 "$file" "$DOCDIR/examples/messages/${file##*/}"

@@ -65,7 +65,7 @@ def test_a_tree_for_a_package(built, tmp_path):
     assert mode(files["/usr/local/bin/qtoa"]) == 0o750
     assert mode(files["/var/lib/qtoa"]) == 0o700
     assert mode(files["/etc/qtoa/environment"]) == 0o640
-    assert mode(files["/usr/local/share/doc/qtoa/examples/config.h"]) == 0o644
+    assert mode(files["/usr/local/share/doc/qtoa/examples/config.h"]) == 0o640
     for name in ("lib/systemd/system/qtoa.socket", "lib/systemd/system/qtoa.service",
                  "lib/tmpfiles.d/qtoa.conf", "share/man/man8/qtoa.8",
                  "share/man/man5/qtoa-config.5", "share/doc/qtoa/README.md",

@@ -4,7 +4,7 @@ MODELS	 = $(B)/models/models_tool
 
 $(MODELS): tests/models/models_tool.c $(LIBQTOA) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIBQTOA) $(LDLIBS)
+	$(LINK) -MMD -MP -MF $@.d -MT $@ $< $(LIBQTOA) $(LDLIBS)
 
 MODELS_JOBS ?= 2
 

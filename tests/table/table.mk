@@ -6,7 +6,7 @@ TABLE	 = $(B)/table/xmlmap_tool
 # The tool has xmlmap.c in it, for the table.
 $(TABLE): tests/table/xmlmap_tool.c $(LIBQTOA) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIBQTOA) $(LDLIBS)
+	$(LINK) -MMD -MP -MF $@.d -MT $@ $< $(LIBQTOA) $(LDLIBS)
 
 check-table: $(TABLE) $(BIN)
 	XMLMAP_TOOL='$(abspath $(TABLE))' QTOA='$(abspath $(BIN))' $(PYTHON) -B -m pytest -q \

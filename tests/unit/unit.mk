@@ -14,7 +14,7 @@ $(B)/tests/unit/libunit.a: $(UNIT_SHARED)
 	$(AR) rcs $@ $^
 
 $(UNIT_BINS): %: %.o $(B)/tests/unit/libunit.a $(LIBQTOA)
-	$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $< -Wl,--start-group \
+	$(LINK) $< -Wl,--start-group \
 	    $(B)/tests/unit/libunit.a $(LIBQTOA) -Wl,--end-group $(UNIT_LIBS)
 
 # All run, whatever one of them says, some at once since many wait; what one has to say is shown
