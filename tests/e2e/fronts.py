@@ -176,20 +176,25 @@ class Front:
         files = [self.home.logs / "server.out", *self.run.glob("*.log")]
         return "\n".join(p.read_text(errors="replace") for p in files if p.exists())
 
-    def connect(self, source=None, plain=False):
+    def access_log(self):
+        """Its lines for requests; Caddy has one log for all."""
+        file = self.run / "access.log"
+        return file.read_text(errors="replace") if file.exists() else self.words()
+
+    def connect(self, source=None, plain=False, timeout=20):
         """A connection to the server, by HTTPS if that is on, with the server's name proved."""
         tls = self.tls if not plain else None
         conn = http.client.HTTPConnection("127.0.0.1", self.tls_port if tls else self.port,
-                                          timeout=20, source_address=source and (source, 0))
+                                          timeout=timeout, source_address=source and (source, 0))
         conn.connect()
         if tls:
             conn.sock = tls.wrap_socket(conn.sock, server_hostname=HOST)
         return conn
 
-    def request(self, method, target, body=None, headers=(), source=None, plain=False):
+    def request(self, method, target, body=None, headers=(), source=None, plain=False, timeout=20):
         """One request on a connection of its own; a body that is a list goes in chunks."""
         chunked = isinstance(body, list)
-        conn = self.connect(source, plain)
+        conn = self.connect(source, plain, timeout)
         try:
             conn.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             conn.putheader("Host", f"{HOST if self.tls else '127.0.0.1'}:{conn.port}")
@@ -208,9 +213,9 @@ class Front:
         finally:
             conn.close()
 
-    def push(self, account, push, headers=()):
+    def push(self, account, push, headers=(), timeout=20):
         return self.request(push.method, f"{self.kind.base}/{account.path}?{push.query}", push.body,
-                            headers)
+                            headers, timeout=timeout)
 
     def check(self):
         """After a test: the server and the program are as they were."""
@@ -285,6 +290,9 @@ class Lighttpd:
     def command(self, front):
         text = switch(self.example(), {"alone", self.block} | front.blocks)
         text = substitute(text, {self.run: str(front.run), **self.values(front)})
+        # As in Debian's 10-accesslog.conf.
+        text = ('server.modules += ( "mod_accesslog" )\n'
+                f'accesslog.filename = "{front.run}/access.log"\n{text}')
         # The ports stand where they are needed.
         text = replace(text, {"8080": str(front.port), "0.0.0.0:443":
                               f"127.0.0.1:{front.tls_port}", **self.hasty(front)})
@@ -297,17 +305,19 @@ class Lighttpd:
 
 class Apache(Lighttpd):
     file = "apache-example.conf"
-    own = {"fcgid": ["fcgid"], "proxy": ["proxy", "proxy_fcgi"], "cgi": ["cgi"]}
+    always = ["authz_core", "alias", "env", "reqtimeout", "setenvif"]
+    needs = {"fcgid": ["fcgid"], "proxy": ["proxy", "proxy_fcgi"], "cgi": ["cgi"]}
     patience = ("body=5,", "body=1,")
 
-    def __init__(self, block, mpm, cgi=False, too_large=413):
+    def __init__(self, block, mpm, cgi=False, too_large=413, own=None):
         super().__init__(block, cgi)
+        self.own = self.needs.get(block, []) if own is None else own
         self.mpm, self.spawned, self.too_large = mpm, block == "proxy", too_large
         self.bounds = block == "fcgid"
 
     def modules(self, front):
         """What the comments say."""
-        names = list(self.own[self.block])
+        names = list(self.own)
         if front.tls:
             names += ["ssl"]
         if "password" in front.blocks:
@@ -330,20 +340,24 @@ Include {front.write("example.conf", example)}
         """What Debian's apache2.conf and ports.conf are to an example; and more modules and
         lines."""
         run = front.run
-        always = f"mpm_{self.mpm}", "authz_core", "alias", "env", "reqtimeout"
         text = "".join(f"LoadModule {m}_module {MODULES}/mod_{m}.so\n"
-                       for m in (*always, *modules))
+                       for m in (f"mpm_{self.mpm}", *self.always, *modules))
         text += f"""
 ServerRoot {run}
 ServerName localhost
 Listen 127.0.0.1:{front.port}
 PidFile {run}/apache.pid
 ErrorLog {run}/error.log
+LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
+CustomLog {run}/access.log combined
 DefaultRuntimeDir {run}
 DocumentRoot {front.www}
 Mutex {"pthread" if self.mpm == "event" else f"file:{run}"}
 RequestReadTimeout header=20-40,minrate=500
 RequestReadTimeout body=10,minrate=500
+<IfModule cgid_module>
+	ScriptSock {run}/cgid.sock
+</IfModule>
 <IfModule fcgid_module>
 	FcgidIPCDir {run}/fcgid
 	FcgidProcessTableFile {run}/fcgid.shm
@@ -362,6 +376,7 @@ RequestReadTimeout body=10,minrate=500
 class Nginx(Lighttpd):
     file = "examples/nginx-example.conf"
     patience = ("client_body_timeout\t10s", "client_body_timeout\t1s")
+    connections = 1024
 
     def __init__(self):
         super().__init__("", False)
@@ -371,6 +386,7 @@ class Nginx(Lighttpd):
         run = front.run
         example = substitute(switch(self.example(), front.blocks), {
             SOCKETS: str(run), "80;": f"127.0.0.1:{front.port};", WWW: str(front.www)})
+        example = example.replace("/var/log/nginx/", f"{run}/")
         example = replace(example, {
             PASSWORDS: str(run / "htpasswd"), ENCRYPT: f"{run}/",
             "443 ssl": f"127.0.0.1:{front.tls_port} ssl", **self.hasty(front)})
@@ -378,7 +394,7 @@ class Nginx(Lighttpd):
             "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         # What Debian's nginx.conf is to it.
         text = (f"daemon off;\nworker_processes 2;\npid {run}/nginx.pid;\n"
-                f"error_log {run}/error.log;\nevents {{ worker_connections 1024; }}\n"
+                f"error_log {run}/error.log;\nevents {{ worker_connections {self.connections}; }}\n"
                 f"http {{\n\taccess_log off;\n{paths}"
                 f"\tinclude {front.write('example.conf', example)};\n}}\n")
         return ["/usr/sbin/nginx", "-p", str(run), "-e", f"{run}/error.log", "-c",
@@ -395,7 +411,7 @@ class Caddy(Nginx):
     def command(self, front):
         run = front.run
         site = f"https://{HOST}:{front.tls_port}" if front.tls else f"http://127.0.0.1:{front.port}"
-        text = substitute(switch(self.example(), {"alone"} | front.blocks), {
+        text = substitute(switch(self.example(), {"alone", "log"} | front.blocks), {
             f"{HOST} {{": f"{site} {{", WWW: str(front.www)})
         text = replace(text, {
             SOCKETS: str(run), "/etc/caddy/": f"{run}/", "/etc/qtoa/": f"{run}/",

@@ -1,6 +1,7 @@
 """Everything that WeChat and forgers send, through every web server, started from the example
 files."""
 
+import contextlib
 import json
 import re
 import threading
@@ -342,6 +343,35 @@ def test_nothing_else_is_served(front):
     roots = re.findall(r"(?mi)^#?\s*(?:document)?root\s+(?:\* )?(/[^\s;]*)", front.kind.example())
     assert roots or "lighttpd" in front.kind.file
     assert not [root for root in roots if "/var/lib/qtoa/".startswith(root.rstrip("/") + "/")]
+
+
+KEY = "keyThatIsInNoLog0123456789"
+LINE = "/qtoa/the-last-one"
+
+
+def test_no_secret_is_in_the_servers_logs(front):
+    """Signatures, OpenIDs and keys are in URLs, and URLs in access logs."""
+    said = {KEY}
+    pushes = [(a, wechat.push(a)) for a in (SAFE, COMPATIBLE, PLAIN)]
+    pushes += [(SAFE, wechat.handshake(SAFE)), (SAFE, wechat.push(SAFE, token="anotherToken"))]
+    for account, push in pushes:
+        front.push(account, push, [("Referer", f"http://127.0.0.1/qtoa/-/report?key={KEY}")])
+        said |= {v for k, v in push.params if k in ("signature", "msg_signature", "openid", "nonce")}
+    large = wechat.push(PLAIN, b"x" * 140_000)
+    said.add(large.get("signature"))
+    with contextlib.suppress(ConnectionError):      # nginx says so and closes
+        front.push(PLAIN, large)
+    for path in ("safe/access_token", *(f"-/{page}" for page in fronts.PAGES), "-/report/days.csv",
+                 "nobody", "/-/report", "-//report", ""):
+        for method in ("GET", "POST", "DELETE"):
+            front.request(method, f"/qtoa/{path}?key={KEY}", b"")
+    front.request("POST", f"{qt_side.PATH}?key={KEY}", b"{}")
+    front.request("GET", f"{LINE}?key={KEY}")
+    until(lambda: LINE in front.access_log(), f"{front.name} has logged the last request")
+    assert len(said) > 8
+    text = front.access_log() + front.words()
+    assert not [s for s in said if s in text], [line for line in text.splitlines()
+                                                if any(s in line for s in said)][:5]
 
 
 # What a client may say of its address.

@@ -17,7 +17,11 @@ URLS = ("/qtoa.cgi", "/~shop/qtoa.cgi", "/~shop/wechat/qtoa.cgi", "/~club/qtoa.f
 # What does not belong there, and is there all the same.
 MISTAKES = ("config.h", "config-shop.h", "qtoa", "qtoa.cgi~", "qtoa.cgi.bak", "qtoa.CGI.old",
             "qtoa.db", "qtoa.db-wal", "qtoa.seen-1", "state/qtoa.db", "state/qtoa.lock",
-            ".htpasswd")
+            ".htpasswd", "config.h~", "config.h.bak", ".config.h.swp", "#config.h#", "CONFIG.H.orig",
+            ".git/config", ".gitignore", "core", "core.17", "token.old", "aes_key~", "QTOA.CGI",
+            "Qtoa.fcgi", "qtoa.cgi.core", "qtoa-0.1.tar.gz")
+# The program for the block that is off.
+OTHER = {"qtoa.cgi": "qtoa.fcgi", "qtoa.fcgi": "qtoa.cgi"}
 PASSWORDS = "operator:{SHA}T1cYHcqt6YBVXyzmdVykJfAGWL4=\n"
 OPERATOR = [("Authorization", "Basic " + base64.b64encode(b"operator:swordfish").decode())]
 SECRET = b"a secret of ours"
@@ -58,7 +62,7 @@ class SharedFront(fronts.Front):
 
     def _upload(self, home, name, blocks):
         web = home / "public_html"
-        for directory in (web, web / "state", web / "wechat"):
+        for directory in (web, web / "state", web / "wechat", web / ".git"):
             directory.mkdir(parents=True)
         htaccess = fronts.switch(self.kind.example(), blocks)
         htaccess = fronts.replace(htaccess, {"/home/USER/qtoa": str(home)})
@@ -67,7 +71,7 @@ class SharedFront(fronts.Front):
             shutil.copy(self.program, directory / name)
             (directory / name).chmod(0o755)
             (directory / ".htaccess").write_text(htaccess)
-        for mistake in MISTAKES:
+        for mistake in (*MISTAKES, OTHER[name]):
             (web / mistake).write_bytes(SECRET)
         (web / "index.html").write_text("the site")
         for path in (home, *home.rglob("*")):
@@ -115,8 +119,8 @@ def test_the_program_is_never_handed_out(front, url):
 
 @pytest.mark.parametrize("user", USERS)
 def test_what_does_not_belong_there(front, user):
-    for name in (*MISTAKES, ".htaccess", "wechat/.htaccess", "QTOA.DB"):
-        answer = front.request("GET", f"/~{user}/{name}")
+    for name in (*MISTAKES, OTHER[USERS[user][0]], ".htaccess", "wechat/.htaccess", "QTOA.DB"):
+        answer = front.request("GET", f"/~{user}/{name}".replace("#", "%23"))
         assert answer.status == 403, name
         assert SECRET not in answer.body
     # The rest of the site is as it was.
