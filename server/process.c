@@ -17,6 +17,7 @@
 #include "server/descriptors.h"
 #include "server/gate.h"
 #include "server/heap.h"
+#include "server/listener.h"
 #include "server/process.h"
 #include "server/thread_pool.h"
 #include "state/log_ratelimit.h"
@@ -195,6 +196,17 @@ share_descriptors(struct app *app, struct thread_pool_app *pool)
 	set->drain_parallel = p.drain;
 }
 
+/* Warns if others than the web server can connect. */
+static void
+look_at_listener(void)
+{
+	char	 why[LISTENER_WHY];
+
+	if (listener_is_open(why, STDIN_FILENO))
+		log_msg(LEVEL_WARNING, "start", "%s; whoever connects is believed, also which "
+		    "address a request comes from", why);
+}
+
 static void
 wake_maintenance(void *ctx)
 {
@@ -250,6 +262,7 @@ process_run_fcgi(worker_serve *serve)
 	heap_init();
 	thread_pool_hold_signals();
 	start_app(&app, STORE_SERVER);
+	look_at_listener();
 	if (app.usable)
 		share_descriptors(&app, &pool);
 	app.bodies = gate_new(BODIES);
