@@ -1,9 +1,8 @@
 /*
  * listener.h: finds out who can connect to the socket that FastCGI listens on.
  *
- * A peer there is believed: it says which address a request comes from, and how long its variables
- * are.  The libfcgi of Debian 12 ends the process where such a length is over the memory that there
- * is.  So only the web server should be able to connect.
+ * A peer there is believed: it says which address a request comes from.  So only the web server
+ * should be able to connect.
  */
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H

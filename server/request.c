@@ -12,7 +12,9 @@
 #include <fcgiapp.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/number.h"
+#include "server/fcgi_bound.h"
 #include "server/request.h"
 
 enum {
@@ -35,7 +37,33 @@ struct request_io {
 	struct gate	*bodies;
 	size_t		 large;		/* bytes for which the body has passed it; 0: it has not */
 	FCGX_Request	 fcgi;
+	struct fcgi_bound bound;	/* of what fcgi reads */
 };
+
+/* What the thread's request reads; NULL: it reads none. */
+static _Thread_local struct fcgi_bound	*reading;
+
+/*
+ * libfcgi reads with a function of this name, and the program's own is taken before the library's:
+ * what it hands on is bounded.  Weak: where libfcgi is linked in, the library's is taken.
+ */
+#pragma weak OS_Read
+int	OS_Read(int fd, char *to, size_t room);
+
+int
+OS_Read(int fd, char *to, size_t room)
+{
+	static atomic_flag	 said = ATOMIC_FLAG_INIT;
+	const ssize_t		 n = read(fd, to, room);
+
+	if (n <= 0 || reading == NULL || fcgi_bound_take(reading, to, (size_t)n))
+		return (int)n;
+	if (!atomic_flag_test_and_set(&said))
+		log_msg(LEVEL_WARNING, "fcgi", "a peer of the socket sends what no web server "
+		    "does; its connection is closed (said once); let only the web server connect");
+	errno = EPROTO;
+	return -1;
+}
 
 struct request *
 request_new(int io_ms, struct gate *bodies)
@@ -62,6 +90,8 @@ request_free(struct request *r)
 	if (r == NULL)
 		return;
 	FCGX_Free(&r->io->fcgi, 1);
+	if (reading == &r->io->bound)
+		reading = NULL;
 	buf_free(&r->body);
 	buf_free(&r->path_text);
 	buf_free(&r->query_text);
@@ -305,7 +335,13 @@ request_fcgi(struct request *r, int fd, bool *got)
 	}
 	f->keepConnection = 1;
 	f->detached = 1;
+	memset(&r->io->bound, 0, sizeof(r->io->bound));
+	reading = &r->io->bound;
 	*got = FCGX_Accept_r(f) == 0;
+	if (*got && r->io->bound.refused) {	/* libfcgi took the error for the end */
+		FCGX_Free(f, 1);
+		*got = false;
+	}
 	if (!*got) {
 		f->ipcFd = -1;
 		return ERR_REQUEST;

@@ -367,6 +367,31 @@ def test_huge_parameters(pool, qt):
     assert len(qt.received) == 4
 
 
+# Lengths of a name and of its value: over all memory, over an int, their sum over an int.
+LENGTHS = [(0x7ffffff0, 0x7ffffff0), (0x7fffffff, 0x7fffffff), (0x7fffffff, 5), (5, 0x7ffffffe),
+           (0x7fffffff, 0), (0x40000000, 0x40000000), (262140, 5)]
+
+
+@pytest.mark.parametrize("name, value", LENGTHS, ids=[f"{n:x}-{v:x}" for n, v in LENGTHS])
+@pytest.mark.parametrize("kind, rid", ((fcgi.PARAMS, 1), (fcgi.GET_VALUES, 0)),
+                         ids=("params", "get-values"))
+def test_lengths_that_end_libfcgi(pool, qt, kind, rid, name, value):
+    """They do not end the process, and nothing is allocated for them."""
+    lengths = struct.pack(">II", 1 << 31 | name, 1 << 31 | value) + b"abc"
+    before = pool.status("VmPeak")
+    begin = fcgi.begin() if kind == fcgi.PARAMS else b""
+    for cut in (0, 3, 9) if begin else (0,):    # the lengths may be in two records
+        first = record(kind, lengths[:cut], rid=rid) if cut else b""
+        with pool.connect() as c:
+            c.send(begin + first + record(kind, lengths[cut:], rid=rid))
+            c.sock.shutdown(socket.SHUT_WR)
+            assert c.answer() is None
+    assert_serving(pool)
+    assert "fcgi" in {r["what"] for r in pool.log.lines(0)}
+    if not program.SAN:
+        assert pool.status("VmPeak") - before < 256 * 1024
+
+
 # Bursts and shortage.
 
 def test_burst_of_500_connections(make_pool, qt):
