@@ -119,6 +119,15 @@ def free_port():
 # ---- processes: who they are and what they use
 
 
+def executable_of(pid):
+    """What it runs; qtoa shows nobody but root more than how it was called."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except PermissionError:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read().partition(b"\0")[0].decode()
+
+
 def children(pid):
     """{executable: pid} of a process's children."""
     found = {}
@@ -126,7 +135,7 @@ def children(pid):
         with contextlib.suppress(OSError):
             with open(f"/proc/{entry}/stat", encoding="utf-8") as f:
                 if int(f.read().rpartition(")")[2].split()[1]) == pid:
-                    found[os.readlink(f"/proc/{entry}/exe")] = int(entry)
+                    found[executable_of(entry)] = int(entry)
     return found
 
 
@@ -157,9 +166,15 @@ def file_system(path):
 
 
 def resident(pid):
-    """What a process has in memory: MiB, and threads."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
-        kib = dict(line.split()[:2] for line in f if line[:4] in ("Pss:", "Rss:"))
+    """What a process has in memory: MiB, and threads.  Without root the shared part of qtoa is not
+    to be seen: all of it counts then."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
+            kib = dict(line.split()[:2] for line in f if line[:4] in ("Pss:", "Rss:"))
+    except PermissionError:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+            rss = next(line.split()[1] for line in f if line.startswith("VmRSS:"))
+        kib = {"Pss:": rss, "Rss:": rss}
     return {
         "pss": int(kib["Pss:"]) / 1024,
         "rss": int(kib["Rss:"]) / 1024,
