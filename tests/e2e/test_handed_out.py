@@ -36,8 +36,8 @@ class Refused(Exception):
 
 
 class Site:
-    """A web server with a site of its own, in which mistakes lie about, and maybe without one of the
-    modules that its example, or its comments, name."""
+    """A web server with a site of its own, in which mistakes lie about, and maybe without one of
+    the modules that its example, or its comments, name."""
 
     def __init__(self, kind, module=None):
         self.__dict__.update(kind.__dict__)
