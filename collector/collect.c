@@ -353,7 +353,7 @@ count_message(struct collector *c)
 	c->res->read = true;
 	if ((er = make_key(c)) != ERR_OK || (er = list_events(c)) != ERR_OK)
 		return er;
-	if ((er = store_do(c->store, STORE_SYNC, store_message, c, c->deadline_ms)) == ERR_STORE)
+	if ((er = store_do(c->store, STORE_ADD, store_message, c, c->deadline_ms)) == ERR_STORE)
 		store_why(c->store, c->res->why, sizeof(c->res->why));
 	else if (er == ERR_OK && c->stored == EVENT_STORE_FORGOTTEN)
 		(void)snprintf(c->res->why, sizeof(c->res->why), "its day has been forgotten: "

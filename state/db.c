@@ -16,7 +16,9 @@ enum {
 	STATEMENTS = 64,	/* that are kept prepared */
 	PAUSE_MIN_US = 100,	/* between two tries to lock a database that others hold */
 	PAUSE_MAX_US = 2000,
-	STEPS = 10000		/* of SQLite's virtual machine, between two looks at the clock */
+	STEPS = 10000,		/* of SQLite's virtual machine, between two looks at the clock */
+	CHUNK = 128 * 1024,	/* bytes by which db_cover() makes a file longer */
+	CHUNK_LEAST = 512	/* the same on a disk that is nearly full */
 };
 
 struct statement {
@@ -56,9 +58,12 @@ wait_while_busy(void *arg, int times)
 	return 1;
 }
 
+/* error: the system's, behind one of SQLite's. */
 static enum db_fault
-fault_of(int rc)
+fault_of(int rc, int error)
 {
+	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+		return DB_FULL;
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -77,19 +82,20 @@ fault_of(int rc)
 static enum error
 record_fault(struct db *db, int rc)
 {
+	int		 error = errno;
 	const char	*text = db->sq != NULL ? sqlite3_errmsg(db->sq) : sqlite3_errstr(rc);
-	size_t		 len;
+	const int	 kind = rc & 0xff;
 
-	db->fault = fault_of(rc);
-	if ((rc & 0xff) == SQLITE_INTERRUPT && db->no_room) {
+	/* sqlite3_system_errno() does not know the errors of a COMMIT. */
+	if (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)
+		error = 0;
+	db->fault = fault_of(rc, error);
+	if (kind == SQLITE_INTERRUPT && db->no_room) {
 		db->fault = DB_FULL;
 		text = "the question needs more than half of the room that is left on the disk";
 	}
-	len = strlen(text);
-	if (len >= sizeof(db->why))
-		len = sizeof(db->why) - 1;
-	memcpy(db->why, text, len);
-	db->why[len] = '\0';
+	(void)snprintf(db->why, sizeof(db->why), "%s%s%s", text, error != 0 ? ": " : "",
+	    error != 0 ? strerror(error) : "");
 	return ERR_STORE;
 }
 
@@ -106,6 +112,7 @@ db_open(struct db **out, const char *file, enum db_mode mode)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	flags |= mode == DB_READ_ONLY ? SQLITE_OPEN_READONLY :
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	errno = 0;
 	if ((rc = sqlite3_open_v2(file, &db->sq, flags, db_index_vfs())) != SQLITE_OK)
 		return record_fault(db, rc);
 	(void)sqlite3_extended_result_codes(db->sq, 1);
@@ -149,11 +156,43 @@ db_why(const struct db *db)
 	return db->why;
 }
 
+bool
+db_in_transaction(const struct db *db)
+{
+	return sqlite3_get_autocommit(db->sq) == 0;
+}
+
+/* Lets the file grow to a multiple of chunk.  SQLite reserves blocks only for files with chunks. */
+static bool
+grow_in_chunks(struct db *db, int chunk, int64_t bytes)
+{
+	sqlite3_int64	 size = bytes;
+	int		 none = 0, rc;
+
+	(void)sqlite3_file_control(db->sq, NULL, SQLITE_FCNTL_CHUNK_SIZE, &chunk);
+	rc = sqlite3_file_control(db->sq, NULL, SQLITE_FCNTL_SIZE_HINT, &size);
+	/* A checkpoint cuts the file to whole chunks, and what it adds then would be a hole. */
+	(void)sqlite3_file_control(db->sq, NULL, SQLITE_FCNTL_CHUNK_SIZE, &none);
+	return rc == SQLITE_OK;
+}
+
+enum error
+db_cover(struct db *db, int64_t bytes)
+{
+	if (grow_in_chunks(db, CHUNK, bytes) || grow_in_chunks(db, CHUNK_LEAST, bytes))
+		return ERR_OK;
+	db->fault = DB_FULL;
+	(void)snprintf(db->why, sizeof(db->why), "the disk is full, or a quota or limit of the "
+	    "file's size is reached");
+	return ERR_STORE;
+}
+
 enum error
 db_script(struct db *db, const char *sql)
 {
 	int	 rc;
 
+	errno = 0;
 	rc = sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
 	return rc == SQLITE_OK ? ERR_OK : record_fault(db, rc);
 }
@@ -171,6 +210,7 @@ find_statement(struct db *db, sqlite3_stmt **stmt, const char *sql)
 		}
 	if (db->n == STATEMENTS)	/* drop the oldest */
 		(void)sqlite3_finalize(db->st[0].stmt);
+	errno = 0;
 	rc = sqlite3_prepare_v3(db->sq, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
 	if (db->n == STATEMENTS)
 		memmove(&db->st[0], &db->st[1], --db->n * sizeof(db->st[0]));
@@ -245,6 +285,7 @@ db_start_text(struct db *db, struct db_rows *rows, const char *sql, const struct
 	int		 rc;
 
 	*rows = (struct db_rows){ .db = db, .once = true };
+	errno = 0;
 	if ((rc = sqlite3_prepare_v2(db->sq, sql, -1, &stmt, NULL)) != SQLITE_OK)
 		return record_fault(db, rc);
 	rows->stmt = stmt;
@@ -343,8 +384,10 @@ db_limit(struct db *db, int64_t until_ms)
 bool
 db_next(struct db_rows *rows, enum error *er)
 {
-	int	 rc = sqlite3_step(rows->stmt);
+	int	 rc;
 
+	errno = 0;
+	rc = sqlite3_step(rows->stmt);
 	if (rc == SQLITE_ROW)
 		return true;
 	if (rc != SQLITE_DONE)
@@ -435,6 +478,7 @@ db_checkpoint(struct db *db, bool restart, int *left)
 {
 	int	 pages = 0, done = 0, rc;
 
+	errno = 0;
 	rc = sqlite3_wal_checkpoint_v2(db->sq, NULL,
 	    restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
 	*left = pages - done;

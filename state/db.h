@@ -21,7 +21,7 @@ struct db;
 enum db_fault {
 	DB_FINE,	/* nothing failed */
 	DB_BUSY,	/* other connections hold the database */
-	DB_FULL,	/* the disk is full; the database can be read */
+	DB_FULL,	/* no room: the disk, a quota, a limit of the file's size; it can be read */
 	DB_TROUBLE,	/* I/O error, permissions, memory: a later try may succeed */
 	DB_DAMAGED	/* it is corrupt, or is no database at all */
 };
@@ -51,6 +51,15 @@ void		 db_patience(struct db *db, int64_t until_ms);
 /* The kind of the last failure, and SQLite's words for it ("" if nothing failed). */
 enum db_fault	 db_fault(const struct db *db);
 const char	*db_why(const struct db *db);
+
+/* True: a transaction has begun, and SQLite has not undone it after a failure. */
+bool		 db_in_transaction(const struct db *db);
+
+/*
+ * Makes the file at least that long, and the disk gives it the blocks for that; a few more, so that
+ * most calls find it done.  Then the WAL can be copied into it on a full disk, too.
+ */
+enum error	 db_cover(struct db *db, int64_t bytes);
 
 /* A value for a `?` of the SQL; the bytes it points to must live as long as the call. */
 struct db_value {

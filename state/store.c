@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -10,12 +11,15 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "state/disk.h"
+#include "state/reserve.h"
 #include "state/state_file.h"
 #include "state/store.h"
 
 enum {
 	LONG_MS = 20,		/* after a transaction of that length, pause for COURTESY_MS: */
-	COURTESY_MS = 3		/* other processes try every 2 ms (state/db.c) */
+	COURTESY_MS = 3,	/* other processes try every 2 ms (state/db.c) */
+	DISK_MS = 100		/* between two looks at the disk */
 };
 
 /* Work that waits for a transaction; it is on the stack of the thread that wants it done. */
@@ -48,11 +52,15 @@ struct store {
 	bool			 gather;	/* many threads work: let them add jobs */
 	struct sleeper		*sleepers;
 	char			 why[1240];
+	bool			 is_full;	/* the last fault was that there is no room */
 
 	_Atomic bool		 has_quarantine;
 	struct locks		*locks;
+	_Atomic bool		 is_out;	/* the disk is nearly full */
+	_Atomic int64_t		 disk_ms;	/* do not look at the disk before */
 	struct store_file	*file;		/* only the leader uses this and what follows */
 	struct store_file_end	 end;		/* of the last transaction */
+	enum store_need		 failed;	/* the most that was needed and failed */
 	struct state_file_trouble trouble;
 };
 
@@ -110,6 +118,31 @@ store_why(struct store *s, char *why, size_t size)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+bool
+store_has_room(struct store *s)
+{
+	const int64_t	 now_ms = clock_mono_ms();
+	struct disk	 d;
+
+	if (now_ms >= atomic_load(&s->disk_ms)) {
+		atomic_store(&s->is_out, disk_look(&d, s->dir) &&
+		    d.free_bytes < disk_margin(&d));
+		atomic_store(&s->disk_ms, now_ms + DISK_MS);
+	}
+	return !atomic_load(&s->is_out);
+}
+
+bool
+store_is_full(struct store *s)
+{
+	bool	 is;
+
+	(void)pthread_mutex_lock(&s->lock);
+	is = s->is_full;
+	(void)pthread_mutex_unlock(&s->lock);
+	return is;
+}
+
 /*
  * Transactions.
  */
@@ -132,21 +165,38 @@ transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_
 	return er;
 }
 
-/* Runs a transaction, and again if the file was damaged or moved: then there is a new file. */
+/*
+ * Runs a transaction, and again if the file was damaged or moved, since then there is a new file,
+ * or if the disk is full and the WAL can be begun again.
+ */
 static enum error
 transact_again(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {
 	enum error	 er = transact(s, jobs, need, until_ms);
 
-	return er != ERR_OK && s->end.may_retry ? transact(s, jobs, need, until_ms) : er;
+	if (er != ERR_OK && s->end.may_retry)
+		er = transact(s, jobs, need, until_ms);
+	if (er != ERR_OK && s->end.fault == DB_FULL && store_file_make_room(s->file))
+		er = transact(s, jobs, need, until_ms);
+	return er;
 }
 
-/* Keeps the fault for store_why(), and logs when the store fails and when it works again. */
+/*
+ * Keeps the fault for store_why(), and logs when the store fails and when it works again.  On a
+ * full disk reading still works, and so does deleting: they do not end the trouble.
+ */
 static void
-note_end(struct store *s, enum error er)
+note_end(struct store *s, enum error er, enum store_need need)
 {
+	const enum store_need	 least = s->end.fault == DB_FULL || need == STORE_READ ?
+				    need : STORE_WRITE;
+
+	if (er == ERR_OK && need < s->failed)
+		return;
+	s->failed = er == ERR_OK ? STORE_READ : least > s->failed ? least : s->failed;
 	(void)pthread_mutex_lock(&s->lock);
 	(void)snprintf(s->why, sizeof(s->why), "%s", er != ERR_OK ? s->end.why : "");
+	s->is_full = er != ERR_OK && s->end.fault == DB_FULL;
 	(void)pthread_mutex_unlock(&s->lock);
 	if ((er == ERR_OK || er == ERR_STORE) &&
 	    state_file_note(&s->trouble, NULL, er != ERR_OK ? s->end.why : NULL))
@@ -177,7 +227,7 @@ do_jobs(struct store *s, struct job *jobs)
 			j->next = next;
 			er = j->er != ERR_OK ? j->er : er;
 		}
-	note_end(s, er);
+	note_end(s, er, need);
 }
 
 static struct sleeper *
@@ -276,17 +326,43 @@ store_do(struct store *s, enum store_need need, store_work *work, void *arg, int
 	return j.er;
 }
 
+bool
+store_give_room(struct store *s)
+{
+	return store_is_full(s) && reserve_give(s->dir);
+}
+
+enum error
+store_do_anyway(struct store *s, enum store_need need, store_work *work, void *arg,
+    int64_t until_ms)
+{
+	enum error	 er;
+
+	do
+		er = store_do(s, need, work, arg, until_ms);
+	while (er == ERR_STORE && store_give_room(s));
+	return er;
+}
+
 /*
  * The flag.
  */
+
+static int
+make_flag(const struct store *s)
+{
+	return open(s->flag, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
 
 void
 store_raise(struct store *s)
 {
 	int	 fd;
 
+	fd = make_flag(s);
+	if (fd == -1 && (errno == ENOSPC || errno == EDQUOT) && reserve_give_all(s->dir))
+		fd = make_flag(s);	/* no inode had been left */
 	/* If it cannot be made, the database cannot be written either, and that is logged. */
-	fd = open(s->flag, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1) {
 		/* It is there: closing it wakes those who watch it. */
 		if ((fd = open(s->flag, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) != -1)

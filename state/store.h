@@ -47,6 +47,25 @@ struct locks	*store_locks(const struct store *s);
 /* Copies the last fault in words, for a line in the log; "": the last work was done. */
 void		 store_why(struct store *s, char *why, size_t size);
 
+/* True: the last fault was that there is no room.  Less work at a time may be possible. */
+bool		 store_is_full(struct store *s);
+
+/*
+ * If there is no room, gives up some of the reserve (state/reserve.h), for work that makes room.
+ * True: try again.
+ */
+bool		 store_give_room(struct store *s);
+
+/* The same as store_do(), with all of the reserve if that is needed. */
+enum error	 store_do_anyway(struct store *s, enum store_need need, store_work *work, void *arg,
+		    int64_t until_ms);
+
+/*
+ * True: the disk has more room than the margin (state/disk.h), or nobody can say.  The answer may
+ * be 100 ms old.
+ */
+bool		 store_has_room(struct store *s);
+
 /*
  * A flag, the file state_dir/qtoa.work, says that something in the store waits (a message, a
  * breaker), so that a CGI run need not open the database to know.  Raise it before and after the

@@ -15,7 +15,10 @@
 
 #include "core/clock.h"
 #include "core/file.h"
+#include "core/format.h"
 #include "core/log.h"
+#include "state/disk.h"
+#include "state/reserve.h"
 #include "state/schema.h"
 #include "state/state_file.h"
 #include "state/store_file.h"
@@ -28,12 +31,19 @@ enum {
 	WAL_PAGES = 1000,	/* a WAL of so many pages is copied into the file */
 	WAL_PAGES_MAX = 8000,	/* with so many, writers wait until it is copied */
 	WAL_PAGES_BRIEF = 200,	/* the same as WAL_PAGES, in a STORE_BRIEF process */
+	WAL_BYTES_MAX = 32 << 20, /* that the WAL keeps when it begins again: */
+	WAL_BYTES_MIN = 512 << 10,
+	WAL_SHARE = 16,		/* of a small disk */
 	RESTART_MS = 300,	/* the longest wait for others: to copy, or to make the file */
 	NAP_MS = 5,		/* between two tries to open a file that others make */
 	FLAG_S = 5,		/* the flag of a message that is about to be stored is not so old */
 	ORPHANS = 4,
 	CUT_MS = 3000,		/* a WAL that is too short has so long to be written again */
-	QUARANTINE_MS = 2000	/* the longest wait for another process that renames the file */
+	QUARANTINE_MS = 2000,	/* the longest wait for another process that renames the file */
+	DISK_MS = 100,		/* between two looks at a disk with much room */
+	ROOM_MS = 250,		/* between two copies of the WAL because nothing can be added */
+	ROOM_WAIT_MS = 50,	/* the longest wait for readers, to copy it */
+	RESERVE_MS = 10000	/* between two looks at the reserve */
 };
 
 struct store_file {
@@ -54,7 +64,16 @@ struct store_file {
 
 	enum store_need		 need;		/* of the current use */
 	bool			 in_transaction;
+	bool			 is_out;	/* it was refused: the disk is nearly full */
+	bool			 was_out;	/* and so were earlier ones */
 
+	bool			 has_wal;
+	int64_t			 page;		/* bytes of a page */
+	int64_t			 pages;		/* that the file had at the last commit */
+	int64_t			 disk_ms;	/* do not look at the disk before */
+	int64_t			 room_ms;	/* do not copy the WAL for STORE_ADD before */
+
+	int64_t			 reserve_ms;	/* do not look at the reserve before */
 	_Atomic int		 wal_pages;
 	pthread_mutex_t		 copying;	/* of the next two */
 	struct db		*copier;	/* the connection of store_file_housekeep() */
@@ -135,10 +154,12 @@ set_journal(struct store_file *f)
 			    "SQLite cannot use its WAL: each message takes longer; give state_dir "
 			    "a local disk", f->dir);
 		f->is_network_logged = true;
+		f->has_wal = false;
 		return db_script(f->db, "PRAGMA journal_mode = TRUNCATE");
 	}
 	if ((er = db_script(f->db, "PRAGMA journal_mode = WAL")) != ERR_OK)
 		return er;
+	f->has_wal = true;
 	if (f->life == STORE_SERVER)
 		return db_script(f->db, "PRAGMA wal_autocheckpoint = 0");
 	(void)snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d", WAL_PAGES_BRIEF);
@@ -291,6 +312,23 @@ quarantine_file(struct store_file *f, const char *kind, const char *why)
 	f->reopen_ms = 0;
 }
 
+/*
+ * Lets a WAL that has grown give its blocks back when it begins again.  It keeps enough for what
+ * empties a full disk.
+ */
+static enum error
+limit_wal(struct store_file *f)
+{
+	struct disk	 d;
+	char		 sql[64];
+	int64_t		 limit = WAL_BYTES_MAX;
+
+	if (disk_look(&d, f->dir) && d.bytes / WAL_SHARE < limit)
+		limit = d.bytes / WAL_SHARE < WAL_BYTES_MIN ? WAL_BYTES_MIN : d.bytes / WAL_SHARE;
+	(void)snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %lld", (long long)limit);
+	return db_script(f->db, sql);
+}
+
 /* Opens the file that make_file() noted. */
 static enum error
 open_file(struct store_file *f, int64_t until_ms)
@@ -319,9 +357,11 @@ open_file(struct store_file *f, int64_t until_ms)
 		return ERR_STORE;
 	}
 	if ((er = db_script(f->db, "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; "
-	    "PRAGMA cache_size = -1024; PRAGMA journal_size_limit = 33554432")) != ERR_OK ||
-	    (er = set_journal(f)) != ERR_OK)
+	    "PRAGMA cache_size = -1024")) != ERR_OK || (er = limit_wal(f)) != ERR_OK ||
+	    (er = set_journal(f)) != ERR_OK ||
+	    (er = db_number(f->db, &f->page, "PRAGMA page_size", DB_NO_VALUES)) != ERR_OK)
 		return er;
+	f->pages = 0;
 	if (f->life == STORE_SERVER)
 		db_watch_wal(f->db, note_wal_pages, f);
 	return ERR_OK;
@@ -609,16 +649,47 @@ guard_wal(struct store_file *f)
 	return true;
 }
 
+/* True: no further file can be made on the disk. */
+static bool
+is_out_of_inodes(const struct store_file *f)
+{
+	struct disk	 d;
+
+	return disk_look(&d, f->dir) && d.inodes != 0 && d.free_inodes == 0;
+}
+
+/* Handles a try to open the file that has failed, and says why it did. */
+static enum db_fault
+handle_open_fault(struct store_file *f)
+{
+	enum db_fault	 fault = f->db == NULL ? DB_TROUBLE : db_fault(f->db);
+	bool		 given = false;
+
+	handle_fault(f);
+	close_file(f);
+	if (fault == DB_TROUBLE && is_out_of_inodes(f)) {
+		(void)snprintf(f->why, sizeof(f->why), "%s: the disk has no inodes left for the "
+		    "files beside it", f->file);
+		fault = DB_FULL;
+		given = reserve_give_all(f->dir);
+	} else if (fault == DB_FULL) {
+		given = reserve_give(f->dir);
+	}
+	if (fault == DB_FULL)
+		f->reopen_ms = given ? 0 : clock_mono_ms() + REOPEN_MS;
+	return fault;
+}
+
 /* Opens the file; if it goes into quarantine, makes and opens a new one. */
 static void
 reopen_file(struct store_file *f, int64_t until_ms)
 {
 	const int64_t	 restart_ms = clock_mono_ms() + RESTART_MS;
 	const bool	 is_wal_over = guard_wal(f);
-	bool		 busy;
+	enum db_fault	 fault = DB_FINE;
 	int		 tries, left;
 
-	for (tries = 0; tries < 2; tries += !busy) {
+	for (tries = 0; tries < 2; tries += fault != DB_BUSY && fault != DB_FULL) {
 		if (!make_file(f)) {
 			f->reopen_ms = clock_mono_ms() + REOPEN_MS;
 			return;
@@ -627,13 +698,13 @@ reopen_file(struct store_file *f, int64_t until_ms)
 			/* Else what is behind the damage would be found at the next start, too. */
 			if (is_wal_over)
 				(void)db_checkpoint(f->db, true, &left);
+			if (f->life == STORE_BRIEF)
+				reserve_make(f->dir);
 			return;
 		}
-		busy = f->db != NULL && db_fault(f->db) == DB_BUSY;
-		handle_fault(f);
-		close_file(f);
+		fault = handle_open_fault(f);
 		/* SQLite does not wait in all cases for another process that makes the file. */
-		if (f->reopen_ms != 0 || (busy && !nap_until(until_ms, restart_ms)))
+		if (f->reopen_ms != 0 || (fault == DB_BUSY && !nap_until(until_ms, restart_ms)))
 			return;
 	}
 }
@@ -673,27 +744,99 @@ set_sync(struct store_file *f, bool sync)
 	return er;
 }
 
+/* True: the disk has too little room for further rows; f->why says so. */
+static bool
+is_disk_out(struct store_file *f)
+{
+	struct disk	 d;
+	char		 left[FORMAT_SPAN], least[FORMAT_SPAN];
+	int64_t		 unused = 0, margin;
+
+	if (clock_mono_ms() < f->disk_ms || !disk_look(&d, f->dir))
+		return false;
+	margin = disk_margin(&d);
+	/* Once it was full there must be some more, so that it does not go to and fro. */
+	if (f->was_out)
+		margin += margin / 4;
+	if (d.free_bytes >= margin) {
+		if (d.free_bytes >= 4 * margin)
+			f->disk_ms = clock_mono_ms() + DISK_MS;
+		f->was_out = false;
+		return false;
+	}
+	/* Pages of the file without use are room, too; but the WAL needs some of the disk. */
+	if (d.free_bytes >= margin / 2 &&
+	    db_number(f->db, &unused, "PRAGMA freelist_count", DB_NO_VALUES) == ERR_OK &&
+	    unused * f->page >= margin)
+		return false;
+	f->was_out = true;
+	format_bytes(left, d.free_bytes);
+	format_bytes(least, margin);
+	(void)snprintf(f->why, sizeof(f->why), "the disk is nearly full: %s are free at %s, and "
+	    "with less than %s nothing is queued", left, f->dir, least);
+	return true;
+}
+
 struct db *
 store_file_use(struct store_file *f, enum store_need need, bool transaction, int64_t until_ms)
 {
 	int64_t	 least_ms;
 
 	f->need = need;
-	f->in_transaction = false;
+	f->in_transaction = f->is_out = false;
 	if (!ensure_open(f, until_ms))
 		return NULL;
 	least_ms = clock_mono_ms() + BUSY_MIN_MS;
 	db_patience(f->db, transaction && until_ms < least_ms ? least_ms : until_ms);
 	if (!transaction)
 		return f->db;
-	if ((need != STORE_READ && set_sync(f, need == STORE_SYNC) != ERR_OK) ||
+	if ((need != STORE_READ && set_sync(f, need >= STORE_SYNC) != ERR_OK) ||
 	    db_run(f->db, NULL, need == STORE_READ ? "BEGIN" : "BEGIN IMMEDIATE",
 	    DB_NO_VALUES) != ERR_OK)
 		return NULL;
 	f->in_transaction = true;
-	if (need == STORE_SYNC && !check_beside(f))
+	if (need >= STORE_SYNC && !check_beside(f))
 		return NULL;
-	return f->db;
+	f->is_out = need == STORE_ADD && is_disk_out(f);
+	return f->is_out ? NULL : f->db;
+}
+
+/*
+ * Lets the file have blocks for all its pages: if the disk is full later, the WAL can be copied all
+ * the same, and begun again, and what is deleted then needs no further block.
+ */
+static enum error
+cover_pages(struct store_file *f, bool *grown)
+{
+	int64_t		 pages = 0;
+	enum error	 er;
+
+	*grown = false;
+	if (f->need == STORE_READ || !f->has_wal)
+		return ERR_OK;
+	er = db_number(f->db, &pages, "PRAGMA page_count", DB_NO_VALUES);
+	if (er != ERR_OK || pages == f->pages)
+		return er;
+	if ((er = db_cover(f->db, pages * f->page)) == ERR_OK) {
+		f->pages = pages;
+		*grown = true;
+	}
+	return er;
+}
+
+static enum error
+commit(struct store_file *f)
+{
+	enum error	 er;
+	bool		 grown;
+
+	if ((er = cover_pages(f, &grown)) != ERR_OK)
+		return er;
+	er = db_run(f->db, NULL, "COMMIT", DB_NO_VALUES);
+	/* A copy of the WAL that ended meanwhile has cut the file to what it was before. */
+	if (er == ERR_OK && grown && db_cover(f->db, f->pages * f->page) != ERR_OK)
+		f->pages = 0;
+	return er;
 }
 
 /* Undoes a transaction that has failed, and handles the fault, which it returns. */
@@ -702,10 +845,13 @@ undo_work(struct store_file *f)
 {
 	const enum db_fault	 fault = f->db == NULL ? DB_TROUBLE : db_fault(f->db);
 
-	if (f->in_transaction && (fault == DB_FINE || fault == DB_BUSY || fault == DB_FULL))
-		(void)db_script(f->db, "ROLLBACK");
+	if (f->in_transaction && (fault == DB_FINE || fault == DB_BUSY || fault == DB_FULL) &&
+	    db_in_transaction(f->db))
+		(void)db_run(f->db, NULL, "ROLLBACK", DB_NO_VALUES);
 	handle_fault(f);	/* if it closes the file, SQLite undoes the work */
-	return fault;
+	if (fault == DB_FULL && f->need == STORE_ADD)
+		f->was_out = true;
+	return f->is_out ? DB_FULL : fault;
 }
 
 enum error
@@ -713,10 +859,10 @@ store_file_done(struct store_file *f, struct store_file_end *end, enum error er)
 {
 	*end = (struct store_file_end){ .fault = DB_FINE, .why = f->why };
 	if (er == ERR_OK && f->in_transaction)
-		er = db_run(f->db, NULL, "COMMIT", DB_NO_VALUES);
+		er = commit(f);
 	if (er != ERR_OK) {
 		end->fault = undo_work(f);
-	} else if (f->need == STORE_SYNC && (has_moved(f, &f->opened) ||
+	} else if (f->need >= STORE_SYNC && (has_moved(f, &f->opened) ||
 	    db_look_beside(f->db) != DB_INDEX_HOLDS)) {
 		/* The work went to a file without its name: it must be done again. */
 		f->looked_ms = 0;
@@ -727,6 +873,19 @@ store_file_done(struct store_file *f, struct store_file_end *end, enum error er)
 	end->has_quarantine = f->has_quarantine;
 	f->has_quarantine = false;
 	return er;
+}
+
+bool
+store_file_make_room(struct store_file *f)
+{
+	const int64_t	 now_ms = clock_mono_ms();
+	int		 left = 0;
+
+	if (f->db == NULL || f->is_out || (f->need == STORE_ADD && now_ms < f->room_ms))
+		return false;
+	f->room_ms = now_ms + ROOM_MS;
+	db_patience(f->db, f->need == STORE_ADD ? 0 : now_ms + ROOM_WAIT_MS);
+	return db_checkpoint(f->db, true, &left) == ERR_OK && left == 0;
 }
 
 /* Opens a connection of its own, so that writers can go on. */
@@ -752,6 +911,10 @@ copy_wal(struct store_file *f)
 {
 	int	 pages = atomic_load_explicit(&f->wal_pages, memory_order_relaxed), left;
 
+	if (clock_mono_ms() >= f->reserve_ms) {
+		reserve_make(f->dir);
+		f->reserve_ms = clock_mono_ms() + RESERVE_MS;
+	}
 	if (atomic_exchange(&f->is_copier_bad, false))
 		close_copier(f);
 	if (pages < WAL_PAGES || !open_copier(f) || db_look_beside(f->copier) != DB_INDEX_HOLDS)

@@ -24,7 +24,8 @@ enum store_life {
 enum store_need {
 	STORE_READ,	/* changes nothing */
 	STORE_WRITE,	/* a power cut may undo it, the death of the process does not */
-	STORE_SYNC	/* on disk when store_do() returns */
+	STORE_SYNC,	/* on disk when store_do() returns */
+	STORE_ADD	/* the same, for new rows: refused while the disk is nearly full */
 };
 
 #define STORE_FILE_FLAG	"qtoa.work"	/* see store_raise() */
@@ -67,7 +68,16 @@ bool		 store_file_has_orphan(struct store_file *f);
 struct db	*store_file_take_orphan(struct store_file *f);
 void		 store_file_keep_orphan(struct store_file *f, struct db *db);
 
-/* Copies the WAL into the file when it has grown, while other threads write. */
+/*
+ * Call it after a use that ended with DB_FULL.  It copies the WAL into the file.  True: the next
+ * use begins the WAL again, and may have room enough there.
+ */
+bool		 store_file_make_room(struct store_file *f);
+
+/*
+ * Copies the WAL into the file when it has grown, while other threads write; makes the reserve
+ * again.
+ */
 void		 store_file_housekeep(struct store_file *f);
 
 #endif

@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -386,6 +388,39 @@ full(void **state)
 	db_close(db);
 }
 
+/* The file gets blocks for pages to come, up to a limit. */
+static void
+covered(void **state)
+{
+	const char		*dir = state_new();
+	struct db		*db = open_db(dir, "db");
+	char			 path[STATE_PATH];
+	struct rlimit		 limit, was;
+	struct stat		 st;
+
+	(void)state;
+	state_path(path, dir, "db");
+	check_err("a table", db_script(db, "CREATE TABLE t (a)"), ERR_OK);
+	check_err("more", db_cover(db, 300000), ERR_OK);
+	assert_int_equal(stat(path, &st), 0);
+	CHECK("it is longer", st.st_size >= 300000);
+	CHECK("with blocks", (off_t)st.st_blocks * 512 >= 300000);
+	check_err("it is still a database", db_script(db, "INSERT INTO t VALUES (1)"), ERR_OK);
+	check_err("less", db_cover(db, 1), ERR_OK);
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit = was;
+	limit.rlim_cur = 400000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	check_err("up to the limit", db_cover(db, 399360), ERR_OK);
+	check_err("beyond the limit", db_cover(db, 500000), ERR_STORE);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	check_int("beyond the limit", db_fault(db), DB_FULL);
+	CHECK("it says why", *db_why(db) != '\0');
+	db_close(db);
+}
+
 static void
 cannot_open(void **state)
 {
@@ -487,6 +522,7 @@ main(void)
 		TEST(values), TEST(made_values), TEST(made_sql), TEST(numbers_and_rows),
 		TEST(what_is_wrong),
 		TEST(many_statements), TEST(others_hold_it), TEST(damage), TEST(full),
+		TEST(covered),
 		TEST(cannot_open), TEST(the_log), TEST(spills),
 	};
 

@@ -1,9 +1,11 @@
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -719,6 +721,76 @@ death_of_store(void **state)
 	}
 }
 
+static enum error
+delete_first(struct db *db, void *arg)
+{
+	(void)arg;
+	return db_script(db, "DELETE FROM message WHERE id = (SELECT min(id) FROM message)");
+}
+
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit	 limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/*
+ * Where no file may grow any more, neither the database nor its WAL, rows can be deleted, and then
+ * added again.
+ */
+static void
+full(void **state)
+{
+	const char	*dir = state_new(), *log = state_log(dir);
+	struct place	*p = store_place_new(dir, STORE_SERVER);
+	struct rlimit	 was;
+	char		 why[200];
+	int		 n = 0, i;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit_files(400000);
+	while (do_work(p, STORE_ADD, put_numbered, &n) == ERR_OK && n < 10000)
+		n++;
+	CHECK("some fit", n > 100 && n < 10000);
+	CHECK("it is full", store_is_full(p->store));
+	store_why(p->store, why, sizeof(why));
+	CHECK("it says why", strstr(why, "full") != NULL || strstr(why, "large") != NULL);
+	for (i = 0; i < n; i++)
+		check_err("deleted", do_work(p, STORE_WRITE, delete_first, NULL), ERR_OK);
+	CHECK("that ends no trouble", store_is_full(p->store));
+	check_int("one line", state_log_lines(log, "503"), 1);
+	check_err("added", do_work(p, STORE_ADD, put_numbered, &n), ERR_OK);
+	CHECK("it is not full", !store_is_full(p->store));
+	check_int("it works again", state_log_lines(log, "works again"), 1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	store_place_free(p);
+}
+
+/* What makes room may use the reserve. */
+static void
+reserve(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p = store_place_new(dir, STORE_BRIEF);
+	int		 n = 1;
+
+	(void)state;
+	check_err("added", do_work(p, STORE_ADD, put_numbered, &n), ERR_OK);
+	CHECK("there is a reserve", state_count(dir, "qtoa.reserve", NULL) == 1);
+	CHECK("it is not given while there is room", !store_give_room(p->store));
+	CHECK("there is room", store_has_room(p->store));
+	check_err("deleted", store_do_anyway(p->store, STORE_SYNC, delete_first, NULL,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	CHECK("it is still there", state_count(dir, "qtoa.reserve", NULL) == 1);
+	store_place_free(p);
+}
+
 int
 main(void)
 {
@@ -727,6 +799,7 @@ main(void)
 		TEST(one_that_fails), TEST(needs), TEST(writes_wait), TEST(permissions),
 		TEST(behind_our_back),
 		TEST(quarantine), TEST(partly_damaged), TEST(log_stays_small),
+		TEST(full), TEST(reserve),
 	};
 
 	return RUN("store", tests);
