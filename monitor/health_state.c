@@ -5,22 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "core/clock.h"
 #include "core/format.h"
 #include "core/number.h"
 #include "monitor/health_state.h"
 #include "state/db.h"
+#include "state/disk.h"
 #include "state/queue.h"
 #include "wechat/access_token.h"
 
 enum { BLOCK = 512 };		/* bytes in a unit of st_blocks */
-
-#define MB	INT64_C(1000000)
-
-/* With fewer free bytes the disk is low, or full. */
-static const int64_t	disk_low = 100 * MB, disk_full = 10 * MB;
 
 /*
  * Reading the state: the disk.
@@ -82,16 +77,20 @@ static void
 measure_disk(struct health_state *h)
 {
 	const char	*dir = h->conf->set.state_dir;
-	struct statvfs	 fs;
+	struct disk	 d;
 
-	h->db_bytes = h->state_bytes = h->free_bytes = h->disk_bytes = -1;
+	h->db_bytes = h->state_bytes = h->free_bytes = h->disk_bytes = h->margin_bytes = -1;
+	h->free_inodes = h->inodes = 0;
 	if (!conf_is_set(dir))
 		return;
 	measure_files(h, dir);
-	if (statvfs(dir, &fs) == -1)
+	if (!disk_look(&d, dir))
 		return;
-	h->free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-	h->disk_bytes = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
+	h->free_bytes = d.free_bytes;
+	h->disk_bytes = d.bytes;
+	h->margin_bytes = disk_margin(&d);
+	h->free_inodes = d.free_inodes;
+	h->inodes = d.inodes;
 }
 
 /*
@@ -288,7 +287,7 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 	if (s != NULL) {
 		(void)lock_look(store_locks(s), h->lock_why, sizeof(h->lock_why));
 		if (try_write)
-			h->writable = use_store(h, s, STORE_SYNC, rewrite_user_version, NULL,
+			h->writable = use_store(h, s, STORE_ADD, rewrite_user_version, NULL,
 			    deadline_ms);
 		h->readable = use_store(h, s, STORE_READ, b != NULL ? breaker_load :
 		    read_user_version, b, deadline_ms);
@@ -382,6 +381,17 @@ has_quarantine(struct health_sign *s, const struct health_state *h, const struct
 	    "messages may wait in it; to take them over, run: qtoa drain", h->quarantined);
 }
 
+static enum disk_room
+room_of(const struct health_state *h)
+{
+	const struct disk	 d = {
+		.free_bytes = h->free_bytes, .bytes = h->disk_bytes,
+		.free_inodes = h->free_inodes, .inodes = h->inodes,
+	};
+
+	return h->free_bytes == -1 ? DISK_FINE : disk_room(&d);
+}
+
 static bool
 is_gone(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
@@ -394,29 +404,32 @@ is_gone(struct health_sign *s, const struct health_state *h, const struct health
 static bool
 set_room_sign(struct health_sign *s, const struct health_state *h, const char *then)
 {
-	char	 left[FORMAT_SPAN], all[FORMAT_SPAN];
+	char	 left[FORMAT_SPAN], all[FORMAT_SPAN], inodes[48] = "";
 
 	format_bytes(left, h->free_bytes);
 	format_bytes(all, h->disk_bytes);
-	return set_sign(s, "%s left of %s where %s is: make room, or move state_dir%s", left, all,
-	    h->conf->set.state_dir, then);
+	if (h->inodes != 0)
+		(void)snprintf(inodes, sizeof(inodes), " and %lld inodes",
+		    (long long)h->free_inodes);
+	return set_sign(s, "%s%s left of %s where %s is: make room, or move state_dir%s", left,
+	    inodes, all, h->conf->set.state_dir, then);
 }
 
 static bool
 is_full(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return h->free_bytes != -1 && h->free_bytes < disk_full &&
-	    set_room_sign(s, h, "; what QT does not confirm is soon answered 503");
+	return room_of(h) == DISK_OUT &&
+	    set_room_sign(s, h, "; nothing is queued, so what QT does not confirm is answered 503");
 }
 
 static bool
 is_nearly_full(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
+	const enum disk_room	 room = room_of(h);
+
 	(void)a;
-	return h->free_bytes >= disk_full &&
-	    (h->free_bytes < disk_low || h->free_bytes < h->disk_bytes / 10) &&
-	    set_room_sign(s, h, "");
+	return (room == DISK_LOW || room == DISK_TENTH) && set_room_sign(s, h, "");
 }
 
 static bool

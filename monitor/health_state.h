@@ -50,6 +50,8 @@ struct health_state {
 	int64_t			 db_bytes;		/* qtoa.db and its -wal */
 	int64_t			 state_bytes;		/* all of state_dir, qtoa.db included */
 	int64_t			 free_bytes, disk_bytes;	/* of its file system */
+	int64_t			 margin_bytes;		/* with fewer free ones nothing is queued */
+	int64_t			 free_inodes, inodes;	/* 0, 0: it does not count them */
 
 	int64_t			 events;		/* the collector's, about; -1: not known */
 	struct health_account	*accounts;		/* in the order of conf */

@@ -526,6 +526,8 @@ static const struct family	families[] = {
 	    append_number, .rows = PROGRAM, .at = OF_ALL(state_bytes) },
 	{ "qtoa_disk_free_bytes", gauge, "Free space where the state directory is.",
 	    append_number, .rows = PROGRAM, .at = OF_ALL(free_bytes) },
+	{ "qtoa_disk_margin_bytes", gauge, "With less free space nothing is queued.",
+	    append_number, .rows = PROGRAM, .at = OF_ALL(margin_bytes) },
 	{ "qtoa_disk_size_bytes", gauge, "All space where the state directory is.",
 	    append_number, .rows = PROGRAM, .at = OF_ALL(disk_bytes) },
 	{ "qtoa_collector_events", gauge, "Estimate of the events that the collector keeps.",

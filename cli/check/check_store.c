@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cli/check/check_store.h"
@@ -23,38 +22,31 @@ enum {
 	QUICK_CHECK_MS = 3000,	/* for SQLite's check of the whole file */
 	SLOW_MS = 1000,		/* a slower write leaves too little of WeChat's 5 s */
 	TRIAL = 64 * 1024,	/* bytes that are written to try the disk */
-	INODES_LOW = 1000,
-	INODES_OUT = 20,
 	PATH_BYTES = 1024 + 320
 };
 
 #define MB	INT64_C(1000000)
-
-static const int64_t	disk_low = 100 * MB;	/* free bytes; fewer give a warning */
-static const int64_t	disk_out = 10 * MB;	/* free bytes; fewer are a failure */
 
 /*
  * Checks of the disk.
  */
 
 void
-check_store_disk(struct check_results *r, const char *dir, const struct check_store_disk *d)
+check_store_disk(struct check_results *r, const char *dir, const struct disk *d)
 {
 	const long long		 mb = (long long)(d->free_bytes / MB);
-	const bool		 counts = d->inodes != 0;
-	const bool		 out = d->free_bytes < disk_out ||
-				     (counts && d->free_inodes < INODES_OUT);
-	const bool		 low = d->free_bytes < disk_low ||
-				     (counts && d->free_inodes < INODES_LOW);
-	char			 inodes[48] = "";
+	const enum disk_room	 room = disk_room(d);
+	char			 inodes[48] = "", margin[FORMAT_SPAN];
 
-	if (counts)
+	format_bytes(margin, disk_margin(d));
+	if (d->inodes != 0)
 		(void)snprintf(inodes, sizeof(inodes), ", %lld of %lld inodes",
 		    (long long)d->free_inodes, (long long)d->inodes);
-	if (out || low)
-		check_result_add(r, out ? CHECK_FAILED : CHECK_WARNING, "disk", "%lld MB of %lld "
-		    "MB%s are free at %s: when the disk is full, WeChat gets 503\nmake room, or "
-		    "put state_dir on another disk", mb, (long long)(d->bytes / MB), inodes, dir);
+	if (room >= DISK_LOW)
+		check_result_add(r, room == DISK_OUT ? CHECK_FAILED : CHECK_WARNING, "disk",
+		    "%lld MB of %lld MB%s are free at %s: with less than %s nothing is queued, and "
+		    "WeChat gets 503 when QT does not answer\nmake room, or put state_dir on "
+		    "another disk", mb, (long long)(d->bytes / MB), inodes, dir, margin);
 	else
 		check_result_add(r, CHECK_OK, "disk", "%lld MB of %lld MB%s are free at %s", mb,
 		    (long long)(d->bytes / MB), inodes, dir);
@@ -63,18 +55,13 @@ check_store_disk(struct check_results *r, const char *dir, const struct check_st
 static void
 check_disk_space(struct check_results *r, const char *dir)
 {
-	struct check_store_disk	 d;
-	struct statvfs		 fs;
+	struct disk	 d;
 
-	if (statvfs(dir, &fs) == -1) {
+	if (!disk_look(&d, dir)) {
 		check_result_add(r, CHECK_WARNING, "disk", "%s: %s\nrun: df %s", dir,
 		    strerror(errno), dir);
 		return;
 	}
-	d.free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-	d.bytes = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
-	d.free_inodes = (int64_t)fs.f_favail;
-	d.inodes = (int64_t)fs.f_files;
 	check_store_disk(r, dir, &d);
 }
 
@@ -359,7 +346,7 @@ check_commit(struct store_check *l, const struct conf *c)
 	char		 why[256] = "";
 
 	if (services_open(&s, c, SERVICES_STORE, STORE_BRIEF, NULL)) {
-		er = store_do(s.store, STORE_SYNC, rewrite_version, l, begin_ms + PATIENCE_MS);
+		er = store_do(s.store, STORE_ADD, rewrite_version, l, begin_ms + PATIENCE_MS);
 		store_why(s.store, why, sizeof(why));
 	}
 	if (er == ERR_OK)

@@ -8,22 +8,15 @@
 #define CLI_CHECK_CHECK_STORE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "cli/check/check_result.h"
 #include "core/conf.h"
+#include "state/disk.h"
 
 /* True: the store can be used, or it does not exist yet and can be created. */
 bool	check_store_run(struct check_results *r, const struct conf *c);
 
-/*
- * The size of a disk and the room that users other than root have; inodes 0: it does not count
- * them.
- */
-struct check_store_disk {
-	int64_t	 free_bytes, bytes, free_inodes, inodes;
-};
-void	check_store_disk(struct check_results *r, const char *dir,
-	    const struct check_store_disk *d);
+/* The result for a disk. */
+void	check_store_disk(struct check_results *r, const char *dir, const struct disk *d);
 
 #endif

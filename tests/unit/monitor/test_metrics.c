@@ -51,6 +51,7 @@ metrics_place_new(const char *dir)
 	p->health = (struct health_state){
 		.conf = &p->conf, .usable = true, .readable = true, .writable = true,
 		.db_bytes = -1, .state_bytes = -1, .free_bytes = -1, .disk_bytes = -1,
+		.margin_bytes = -1,
 		.events = -1, .accounts = p->now,
 	};
 	assert_non_null(p->locks = lock_new(dir));
@@ -169,6 +170,7 @@ fill_place(struct place *p)
 	p->health.state_bytes = 262144;
 	p->health.free_bytes = INT64_C(5000000000000);
 	p->health.disk_bytes = INT64_C(10000000000000);
+	p->health.margin_bytes = 10000000;
 	p->health.events = 0;
 }
 

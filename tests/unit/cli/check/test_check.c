@@ -148,10 +148,10 @@ static void
 disk(void **state)
 {
 	static const struct {
-		const char		*name;
-		struct check_store_disk	 d;
-		int			 failed, warnings;
-		const char		*words;
+		const char	*name;
+		struct disk	 d;
+		int		 failed, warnings;
+		const char	*words;
 	} cases[] = {
 		{ "room", { 5000000000, 9000000000, 100000, 200000 }, 0, 0,
 		    "5000 MB of 9000 MB, 100000 of 200000 inodes are free" },
