@@ -48,6 +48,8 @@ struct endpoint {
 	struct pace	 pace[QUEUE__PARTS];
 	int64_t		 gateway_ms;	/* since when not QT but another answers; 0: it is not so */
 	char		 why[128];	/* the last failure, in words */
+	bool		 unstored;	/* it was closed while the store failed, which does not
+					   know it */
 };
 
 /* A row of the table stopped. */
@@ -262,7 +264,7 @@ is_news(const struct endpoint *e, const struct stop *st, const struct breaker_re
 		return true;
 	if (r->news == NEWS_TROUBLE || r->news == NEWS_GATEWAY)
 		return r->again > e->top;
-	return e->fails != 0 || e->retries != 0 || st->refusals != 0;
+	return e->fails != 0 || e->retries != 0 || e->unstored || st->refusals != 0;
 }
 
 void
@@ -472,6 +474,7 @@ load_endpoint(struct db *db, struct endpoint *e)
 
 	reset_endpoint(e);
 	e->why[0] = '\0';
+	e->unstored = false;
 	er = db_start(db, &rows, "SELECT fails, opened, probes, probe, fresh_probes, fresh_probe, "
 	    "gateway, outcome, retries, top, began FROM endpoint WHERE url = ?",
 	    DB_VALUES(db_s(e->url)));
@@ -588,6 +591,20 @@ make_endpoint_due(struct db *db, const struct breakers *b, size_t endpoint, int6
 	return er;
 }
 
+/*
+ * The store says that a breaker is open; it could not be told that this process has closed it.
+ */
+static bool
+knows_better(struct breakers *b, size_t number, const struct endpoint *stored)
+{
+	bool	 knows;
+
+	(void)pthread_mutex_lock(&b->lock);
+	knows = b->endpoints[number].unstored && stored->opened_ms != 0;
+	(void)pthread_mutex_unlock(&b->lock);
+	return knows;
+}
+
 /* What is known of the end point and the account of a report, before it and after it. */
 struct change {
 	size_t			 number;	/* of the end point */
@@ -657,6 +674,8 @@ breaker_settle(struct breakers *b, struct breaker_report *r, struct db *db)
 	r->change = change_endpoint(&c.endpoint, r, b->conf->set.breaker_fails, now_ms);
 	/* After a shorter one the messages' own pauses are short, too. */
 	c.outage = r->change == BREAKER_CLOSED && now_ms - opened_ms >= PROBE_MAX_MS;
+	c.endpoint.unstored = db == NULL && c.endpoint.opened_ms == 0 &&
+	    (c.endpoint.unstored || r->change == BREAKER_CLOSED);
 	keep_why(&c.endpoint, slice_of(r->why));
 	c.of_stop = change_stop(&c.stop, r, now_ms);
 	if (db != NULL && (er = store_change(db, b, r, &c, now_ms)) != ERR_OK)
@@ -712,6 +731,8 @@ breaker_load(struct db *db, void *arg)
 		e.url = b->endpoints[i].url;
 		if ((er = load_endpoint(db, &e)) != ERR_OK)
 			break;
+		if (knows_better(b, i, &e))
+			continue;
 		(void)pthread_mutex_lock(&b->lock);
 		b->endpoints[i] = e;
 		(void)pthread_mutex_unlock(&b->lock);

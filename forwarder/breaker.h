@@ -16,7 +16,8 @@
  * if one that has failed before fails again, that delays only others of its kind.
  *
  * The store has the state that counts, and all processes see it there.  struct breakers is this
- * process's copy, for all its threads.  While the store fails there is only the copy.
+ * process's copy, for all its threads.  While the store fails there is only the copy: a breaker
+ * that was closed there stays closed until the store can be told.
  */
 #ifndef FORWARDER_BREAKER_H
 #define FORWARDER_BREAKER_H

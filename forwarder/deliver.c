@@ -182,25 +182,21 @@ find_bar(const struct services *s, bool *probes, struct lock *probe, const struc
 	return BAR_STOPPED;
 }
 
-/* Asks QT, unless there is a reason not to.  True: QT was asked, and d->qt is its answer. */
+/* Asks QT, unless *bar is a reason not to.  True: QT was asked, and d->qt is its answer. */
 static bool
-ask_qt(const struct services *s, struct signer *signer, struct delivery *d)
+ask_qt(const struct services *s, struct signer *signer, struct delivery *d, enum bar bar)
 {
-	struct lock	 probe;
-	enum bar	 bar;
-	int64_t		 mark;
-	bool		 probes, asked = false;
+	bool	 asked;
+	int64_t	 mark;
 
-	if ((bar = find_bar(s, &probes, &probe, d)) == BAR_NONE) {
-		breaker_enter(s->breakers, d->account, &mark);
-		asked = forward_message(s, signer, d);
-		breaker_leave(s->breakers, d->account, mark);
-	} else {
+	if (bar != BAR_NONE) {
 		d->why_not = bars[bar].why_not;
 		d->hint = bars[bar].hint;
+		return false;
 	}
-	if (probes)
-		lock_release(s->locks, &probe, false);
+	breaker_enter(s->breakers, d->account, &mark);
+	asked = forward_message(s, signer, d);
+	breaker_leave(s->breakers, d->account, mark);
 	return asked;
 }
 
@@ -214,6 +210,13 @@ struct settling {
 	struct breaker_report	 report;
 };
 
+/* True: a message that QT has is kept for a while; what waits for QT needs the room more. */
+static bool
+keeps_copy(const struct settling *st)
+{
+	return st->s->conf->set.keep_days != 0 && store_has_room(st->s->store);
+}
+
 /* A store_work that writes the message's row and the breaker's report. */
 static enum error
 write_settlement(struct db *db, void *arg)
@@ -221,9 +224,18 @@ write_settlement(struct db *db, void *arg)
 	struct settling	*st = arg;
 	enum error	 er = ERR_OK;
 
-	if (st->row.state != QUEUE_DELIVERED || st->s->conf->set.keep_days != 0)
+	if (st->row.state != QUEUE_DELIVERED || keeps_copy(st))
 		er = queue_add(db, &st->row);
 	return er == ERR_OK ? breaker_settle(st->s->breakers, &st->report, db) : er;
+}
+
+/* A store_work for a disk that is full: a report takes no further room. */
+static enum error
+write_report(struct db *db, void *arg)
+{
+	struct settling	*st = arg;
+
+	return breaker_settle(st->s->breakers, &st->report, db);
 }
 
 /* Fills the row with all that is needed to send it later, if it will be.  False: no memory. */
@@ -256,7 +268,7 @@ fill_row(struct settling *st, struct delivery *d, bool asked)
 
 /* Writes what the store must know: nothing, if QT has the message and no copy is kept. */
 static enum error
-store_settlement(struct settling *st, int64_t deadline_ms)
+store_settlement(struct settling *st, int64_t until_ms)
 {
 	const struct services	*s = st->s;
 	const bool		 waits = st->row.state != QUEUE_DELIVERED;
@@ -266,11 +278,11 @@ store_settlement(struct settling *st, int64_t deadline_ms)
 		return ERR_OK;
 	if (waits)
 		store_raise(s->store);
-	er = store_do(s->store, waits ? STORE_SYNC : STORE_WRITE, write_settlement, st,
-	    deadline_ms);
+	er = store_do(s->store, waits ? STORE_ADD : STORE_WRITE, write_settlement, st, until_ms);
 	if (waits)
 		store_raise(s->store);
-	if (er != ERR_OK)
+	if (er != ERR_OK && (!st->report.matters || !store_is_full(s->store) ||
+	    store_do(s->store, STORE_WRITE, write_report, st, until_ms) != ERR_OK))
 		(void)breaker_settle(s->breakers, &st->report, NULL);
 	breaker_log(s->breakers, &st->report);
 	return er;
@@ -285,7 +297,8 @@ mark_unsafe(struct delivery *d)
 }
 
 static enum error
-settle_message(const struct services *s, struct delivery *d, enum dedup_as was, bool asked)
+settle_message(const struct services *s, struct delivery *d, enum dedup_as was, bool asked,
+    int64_t until_ms)
 {
 	struct settling	 st = { .s = s };
 	enum error	 er;
@@ -304,7 +317,7 @@ settle_message(const struct services *s, struct delivery *d, enum dedup_as was, 
 	 * "done" is true already.
 	 */
 	(void)dedup_mark(s->dedup, st.row.key, delivered ? DEDUP_DONE : DEDUP_QUEUED, was);
-	er = store_settlement(&st, d->deadline_ms);
+	er = store_settlement(&st, until_ms);
 	d->verdict = ends[st.row.state].verdict;
 	if (er != ERR_OK && delivered)
 		counters_late(s->counters, d->account, COUNTER_UNSETTLED, clock_wall_ms());
@@ -324,6 +337,33 @@ reset_delivery(struct delivery *d)
 	d->qt.http.status = d->qt.http.ms = 0;
 	d->qt.http.why[0] = '\0';
 	d->qt.alive = d->qt.page = false;
+}
+
+/*
+ * Asks QT and settles the message.  If neither has it because QT was not asked, the store's failure
+ * leaves this attempt as the only way to keep the message: QT is asked in spite of the breaker.
+ */
+static enum error
+ask_and_settle(const struct services *s, struct signer *signer, struct delivery *d,
+    enum dedup_as was)
+{
+	const int64_t	 until_ms = d->deadline_ms;
+	struct lock	 probe;
+	enum error	 er;
+	enum bar	 bar;
+	bool		 probes, barred;
+
+	bar = find_bar(s, &probes, &probe, d);
+	barred = bar == BAR_BREAKER || bar == BAR_STOPPED;
+	er = settle_message(s, d, was, ask_qt(s, signer, d, bar),
+	    barred ? until_ms - s->conf->set.forward_ms : until_ms);
+	if (er == ERR_STORE && barred && !breaker_is_saturated(s->breakers, d->account)) {
+		reset_delivery(d);
+		er = settle_message(s, d, DEDUP_QUEUED, ask_qt(s, signer, d, BAR_NONE), until_ms);
+	}
+	if (probes)
+		lock_release(s->locks, &probe, false);
+	return er;
 }
 
 enum error
@@ -347,7 +387,7 @@ deliver(const struct services *s, struct signer *signer, struct delivery *d)
 		return ERR_LATE;
 	}
 	if (!is_repeat(s, &was, key, d->deadline_ms))
-		er = settle_message(s, d, was, ask_qt(s, signer, d));
+		er = ask_and_settle(s, signer, d, was);
 	lock_release(s->locks, &lock, er != ERR_STORE);
 	return er;
 }

@@ -2,9 +2,10 @@
  * deliver.h: what happens to one message: it is locked, forwarded while WeChat waits, and settled
  * in the store.
  *
- * WeChat may be told `success` when QT has the message or our disk has it.  A message that has
- * been settled is not forwarded again when WeChat repeats it.  A repeat of one that another
- * request is forwarding waits for that request.
+ * WeChat may be told `success` when QT has the message or our disk has it.  If QT is not asked
+ * because a breaker is open, and the disk does not take the message, then QT is asked all the same.
+ * A message that has been settled is not forwarded again when WeChat repeats it.  A repeat of one
+ * that another request is forwarding waits for that request.
  */
 #ifndef FORWARDER_DELIVER_H
 #define FORWARDER_DELIVER_H

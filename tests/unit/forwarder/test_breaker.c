@@ -390,6 +390,32 @@ store_fails(void **state)
 	db_close(db);
 }
 
+/* A breaker that was closed while the store failed stays so, and the next success tells the store. */
+static void
+closed_without_store(void **state)
+{
+	struct db	*db = open_store();
+	struct breakers	*br = breaker_new(&conf), *other = breaker_new(&conf);
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < FAILS; i++)
+		(void)report_news(br, db, a, NEWS_TROUBLE);
+	check_int("settled without it", report_news(br, NULL, a, NEWS_ALIVE), BREAKER_CLOSED);
+	check_err("the store says otherwise", breaker_load(db, br), ERR_OK);
+	check_int("it stays closed", gate(br, a), GATE_GO);
+	check_err("another process", breaker_load(db, other), ERR_OK);
+	check_int("does not know", gate(other, a), GATE_BROKEN);
+	CHECK("the next success matters", has_changed(br, a, NEWS_ALIVE));
+	(void)report_news(br, db, a, NEWS_ALIVE);
+	check_err("another process", breaker_load(db, other), ERR_OK);
+	check_int("knows", gate(other, a), GATE_GO);
+	CHECK("and then no more", !has_changed(br, a, NEWS_ALIVE));
+	breaker_free(other);
+	breaker_free(br);
+	db_close(db);
+}
+
 /* The longest pauses before probes; chance makes them up to a quarter shorter. */
 static const int64_t	 pauses_ms[] = { 1000, 2000, 4000, 8000, 10000, 10000, 10000 };
 
@@ -845,9 +871,10 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(judging), TEST(gateways), TEST(endpoints), TEST(probe_taken), TEST(opening),
-		TEST(changing), TEST(together), TEST(store_fails), TEST(probing),
-		TEST(fresh_probing), TEST(failing_again), TEST(stop_probing), TEST(stop_unanswered),
-		TEST(set_back), TEST(earlier_stop), TEST(due_again), TEST(stops), TEST(resetting), TEST(logging), TEST(saturation),
+		TEST(changing), TEST(together), TEST(store_fails), TEST(closed_without_store),
+		TEST(probing), TEST(fresh_probing), TEST(failing_again), TEST(stop_probing),
+		TEST(stop_unanswered), TEST(set_back), TEST(earlier_stop), TEST(due_again),
+		TEST(stops), TEST(resetting), TEST(logging), TEST(saturation),
 	};
 
 	return RUN("breaker", tests);

@@ -815,12 +815,19 @@ without_store(void **state)
 		CHECK("the reason", strstr(p->msg.detail, "plain") != NULL);
 		CHECK("the error's own hint", p->msg.hint == NULL);
 	}
-	/* The breaker works without a store, too. */
+	/* The breaker opens without a store, too; but only QT can keep the message, so QT is asked. */
 	peer_now(peer, "later");
 	for (n = 0; n <= FAILS; n++)
 		check_err("nobody has it", send_one(p, 200 + n), ERR_STORE);
-	check_text("it is broken", class_of(p), "breaker");
-	check_int("QT is spared", peer_requests(peer), 20 + FAILS);
+	check_int("it is broken", breaker_gate(p->services.breakers, p->msg.account, &begun_ms),
+	    GATE_BROKEN);
+	check_text("QT was asked all the same", class_of(p), "retry");
+	check_int("QT was asked all the same", peer_requests(peer), 20 + FAILS + 1);
+	peer_now(peer, "code");
+	check_err("QT is back", send_one(p, 250), ERR_OK);
+	check_int("it is closed", breaker_gate(p->services.breakers, p->msg.account, &begun_ms),
+	    GATE_GO);
+	peer_now(peer, "later");
 
 	assert_int_equal(unlink(dir), 0);
 	for (end_ms = clock_mono_ms() + PATIENCE_MS; er != ERR_FORWARD && clock_mono_ms() < end_ms;)
