@@ -123,7 +123,8 @@ static const struct settings settings = {
 
 	/*
 	 * For dedupe_days a message that WeChat sends again is recognized, and not forwarded
-	 * again. Its body is deleted when QT has it, or keep_days after it came.
+	 * again. Its body is deleted when QT has it, or keep_days after it came, but at once
+	 * while the disk is nearly full.
 	 */
 	.dedupe_days	= 7,			/* days, default 7 */
 	.keep_days	= 0,			/* days, default 0 = at once */

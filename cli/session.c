@@ -101,7 +101,7 @@ session_do(struct session *s, enum store_need need, store_work *work, void *arg)
 
 	if (store == NULL)
 		return true;
-	er = store_do(store, need, work, arg, clock_mono_ms() + SESSION_PATIENCE_MS);
+	er = store_do_anyway(store, need, work, arg, clock_mono_ms() + SESSION_PATIENCE_MS);
 	if (er == ERR_OK)
 		return true;
 	store_why(store, why, sizeof(why));

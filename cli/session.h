@@ -52,7 +52,8 @@ bool			 session_open(struct session *s, const struct conf *c, bool usable);
 void			 session_close(struct session *s);
 
 /*
- * Runs work in the store (state/store.h).  Where there is no store it does nothing and succeeds.
+ * Runs work in the store (state/store.h), on a full disk with what is reserved for that.  Where
+ * there is no store it does nothing and succeeds.
  * False: stderr says what is wrong.
  */
 bool			 session_do(struct session *s, enum store_need need, store_work *work,

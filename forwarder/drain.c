@@ -80,6 +80,10 @@ struct drain {
 	bool			 unasked;	/* some were answered without QT: do not wait */
 	int64_t			 start_ms;	/* when the run began, ms since the epoch */
 	bool			 all;		/* see struct drain_order */
+	struct {
+		int	 n;		/* answers that one transaction settles */
+		bool	 bare;		/* without a word of the breaker */
+	} step;
 	struct drain_sum	 sum;
 };
 
@@ -543,6 +547,15 @@ receive_answers(struct drain *d)
  * Settling: results into the store.
  */
 
+/* Tells the breaker what QT's answer says of it; db NULL: only the copy of this process. */
+static enum error
+report_sending(struct drain *d, struct sending *s, struct db *db)
+{
+	breaker_judge(d->s->breakers, &s->report, s->account, &s->qt,
+	    has_failed(&s->row) ? s->row.id : 0);
+	return breaker_settle(d->s->breakers, &s->report, db);
+}
+
 static enum error
 settle_sending(struct drain *d, struct db *db, struct sending *s)
 {
@@ -554,24 +567,40 @@ settle_sending(struct drain *d, struct db *db, struct sending *s)
 	deliver_judge(&row, &s->qt);
 	row.next_ms = now_ms + queue_backoff_ms(row.attempts, hash_jitter(now_ms, row.id));
 	s->report = (struct breaker_report){ .change = BREAKER_SAME };
-	if ((er = queue_settle(db, &row, d->s->conf->set.keep_days != 0)) != ERR_OK || !s->asked)
+	/* What waits for QT needs the room of a full disk more than a copy does. */
+	if ((er = queue_settle(db, &row, d->s->conf->set.keep_days != 0 &&
+	    store_has_room(d->s->store))) != ERR_OK || !s->asked || d->step.bare)
 		return er;
-	breaker_judge(d->s->breakers, &s->report, s->account, &s->qt,
-	    has_failed(&s->row) ? s->row.id : 0);
-	return breaker_settle(d->s->breakers, &s->report, db);
+	return report_sending(d, s, db);
 }
 
-/* A store_work: settles all answers in one transaction. */
+/* A store_work: settles some answers in one transaction. */
 static enum error
-settle_all(struct db *db, void *arg)
+settle_some(struct db *db, void *arg)
 {
 	struct drain	*d = arg;
 	struct sending	*s;
 	enum error	 er = ERR_OK;
+	int		 n = 0;
 
-	for (s = d->answered.first; s != NULL && er == ERR_OK; s = s->next)
+	for (s = d->answered.first; n++ < d->step.n && s != NULL && er == ERR_OK; s = s->next)
 		er = settle_sending(d, db, s);
 	return er;
+}
+
+/* On a full disk: lets the next transaction need less room.  False: nothing more can be done. */
+static bool
+settle_less(struct drain *d)
+{
+	if (!store_is_full(d->s->store))
+		return false;
+	if (d->step.n > 1)
+		d->step.n /= 2;
+	else if (!d->step.bare)
+		d->step.bare = true;
+	else
+		return store_give_room(d->s->store);
+	return true;
 }
 
 static void
@@ -651,6 +680,8 @@ finish_sending(struct drain *d, struct sending *s)
 	struct queue_message		 row = s->row;
 
 	deliver_judge(&row, &s->qt);
+	if (d->step.bare && s->asked)
+		(void)report_sending(d, s, NULL);
 	d->sum.delivered += row.state == QUEUE_DELIVERED;
 	d->sum.dead += row.state == QUEUE_DEAD;
 	d->sum.failed += row.state == QUEUE_PENDING;
@@ -667,21 +698,26 @@ settle_answered(struct drain *d)
 {
 	struct sending	*s;
 	enum error	 er;
+	int		 n;
 
-	if (d->answered.first == NULL)
-		return ERR_OK;
+	d->step.n = 0;
+	d->step.bare = false;
 	/* Mark them before their rows go, so that a repeat in between is not sent. */
-	for (s = d->answered.first; s != NULL; s = s->next)
+	for (s = d->answered.first; s != NULL; s = s->next, d->step.n++)
 		if (s->qt.outcome == QT_DELIVERED)
 			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE, DEDUP_QUEUED);
-	er = store_do(d->s->store, STORE_WRITE, settle_all, d, clock_mono_ms() + BUSY_MS);
-	if (er != ERR_OK) {
-		counters_late(d->s->counters, d->answered.first->account, COUNTER_UNSETTLED,
-		    clock_wall_ms());
-		return er;
+	while (d->answered.first != NULL) {
+		er = store_do(d->s->store, STORE_WRITE, settle_some, d,
+		    clock_mono_ms() + BUSY_MS);
+		if (er == ERR_OK) {
+			for (n = 0; n < d->step.n && (s = take_sending(&d->answered)) != NULL; n++)
+				finish_sending(d, s);
+		} else if (!settle_less(d)) {
+			counters_late(d->s->counters, d->answered.first->account,
+			    COUNTER_UNSETTLED, clock_wall_ms());
+			return er;
+		}
 	}
-	while ((s = take_sending(&d->answered)) != NULL)
-		finish_sending(d, s);
 	return ERR_OK;
 }
 
@@ -798,7 +834,8 @@ make_all_due(struct drain *d)
 		er = store_do(d->s->store, STORE_WRITE, make_some_due, &m,
 		    clock_mono_ms() + BUSY_MS);
 	while (er == ERR_OK && m.n != 0);
-	return er;
+	/* On a full disk those that are due go first: that makes room. */
+	return er == ERR_STORE && store_is_full(d->s->store) ? ERR_OK : er;
 }
 
 static void

@@ -6,7 +6,8 @@
  * that is due.  Others have up to drain_parallel messages under way at once, the oldest first.
  * Those that were never sent go before those that have failed, which get a quarter of the places
  * until one of them passes.  Each is signed again, with the present time as its ts.  The result is
- * settled in the store at once, and is a line in the log.
+ * settled in the store at once, and is a line in the log.  On a full disk the results of several
+ * messages are settled one by one if need be.
  *
  * A FastCGI process drains in a thread (server/maintenance.h), a CGI in the rest of its time, and
  * `qtoa drain` does nothing else.  A struct drain belongs to one thread.

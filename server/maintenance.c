@@ -24,6 +24,7 @@ enum {
 	COUNTS_MS = 61000,	/* after that the log has what was counted: log_ratelimit.h */
 	BUSY_MS = 2000,		/* to wait for other processes that use the store */
 	SWEEP_MS = 60000,	/* between two sweeps */
+	SWEEP_FULL_MS = 1000,	/* the same, while the disk is nearly full */
 	SWEEP_ROWS = 200,	/* of one step: so few that no request waits long for it */
 	SWEEP_PAUSE_MS = 20,	/* between two steps of a sweep */
 	SWEEP_AGAIN_MS = 3600000,	/* after which a sweep begins at the oldest row again */
@@ -205,14 +206,19 @@ sweep_some_rows(struct sweeper *s)
 {
 	struct store	*store = s->services->store;
 	const int	 keep_days = s->services->conf->set.keep_days;
+	const bool	 has_room = store_has_room(store);
 
+	/* On a full disk copies go at once, those also that the sweep has passed. */
+	if (!has_room && !s->done.more)
+		s->done.at = 0;
 	/* A message that waited when the sweep passed it may have been delivered since. */
 	if (clock_mono_ms() >= s->again_ms) {
 		s->done.at = 0;
 		s->again_ms = clock_mono_ms() + SWEEP_AGAIN_MS;
 		counters_housekeep(s->services->counters, clock_wall_ms());
 	}
-	s->done.before_ms = clock_wall_ms() - INT64_C(1000) * CALENDAR_DAY_S * keep_days;
+	s->done.before_ms = clock_wall_ms() -
+	    (has_room ? INT64_C(1000) * CALENDAR_DAY_S * keep_days : 0);
 	if (store_do(store, STORE_WRITE, sweep_queue, s, patience_ms()) != ERR_OK ||
 	    store_do(store, STORE_WRITE, sweep_events, s, patience_ms()) != ERR_OK)
 		return false;
@@ -311,7 +317,7 @@ run_maintenance(void *arg)
 {
 	struct maintenance	*m = arg;
 	const struct services	*s = m->services;
-	int64_t			 sweep_ms = 0, ms;
+	int64_t			 sweep_ms = 0, begun_ms = 0, ms;
 	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
@@ -321,10 +327,13 @@ run_maintenance(void *arg)
 			recover_run(s->store, s->locks, s->conf->set.state_dir,
 			    event_store_sources);
 		recover = false;
+		if (!store_has_room(s->store) && sweep_ms > begun_ms + SWEEP_FULL_MS)
+			sweep_ms = begun_ms + SWEEP_FULL_MS;
 		if (clock_mono_ms() >= sweep_ms) {
 			lower_flag(s);
 			maintenance_trim(m);
-			sweep_ms = clock_mono_ms() +
+			begun_ms = clock_mono_ms();
+			sweep_ms = begun_ms +
 			    (sweep_some_rows(&m->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
 		}
 		ms = sweep_ms - clock_mono_ms();

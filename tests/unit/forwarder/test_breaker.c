@@ -406,11 +406,11 @@ closed_without_store(void **state)
 	check_int("it stays closed", gate(br, a), GATE_GO);
 	check_err("another process", breaker_load(db, other), ERR_OK);
 	check_int("does not know", gate(other, a), GATE_BROKEN);
-	CHECK("the next success matters", has_changed(br, a, NEWS_ALIVE));
+	CHECK("the next success matters", has_changed(br, a, NEWS_ALIVE, 0));
 	(void)report_news(br, db, a, NEWS_ALIVE);
 	check_err("another process", breaker_load(db, other), ERR_OK);
 	check_int("knows", gate(other, a), GATE_GO);
-	CHECK("and then no more", !has_changed(br, a, NEWS_ALIVE));
+	CHECK("and then no more", !has_changed(br, a, NEWS_ALIVE, 0));
 	breaker_free(other);
 	breaker_free(br);
 	db_close(db);
