@@ -45,6 +45,9 @@ SETTINGS = {
     # Many faults in little time.
     "storm": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                   fresh_s=600),
+    # Keeps copies of what QT has.
+    "kept": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
+                 fresh_s=600, keep_days=7),
     # As many threads as may stand in each other's way.
     "crowd": dict(threads=32, fresh_s=600),
     # Two addresses of QT.

@@ -21,6 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -50,6 +53,9 @@ struct control {
 	_Atomic uint64_t	 sync_ms;	/* a slow disk: what a sync takes at least */
 	_Atomic uint64_t	 calls;		/* so far, of every kind */
 	_Atomic uint64_t	 count[KINDS];
+	_Atomic uint64_t	 disk;		/* the size of a small disk; 0: the real one */
+	_Atomic uint64_t	 others;	/* what others' files take of it */
+	_Atomic uint64_t	 no_inodes;	/* not 0: no further file can be made */
 	char			 directory[DIR_MAX];
 	char			 images[DIR_MAX];	/* "" or where synced files are copied to */
 };
@@ -155,6 +161,140 @@ done(enum fate fate, long rc)
 	return rc;
 }
 
+/*
+ * A small disk: the files below the directory, and others', must fit on it.  A call is made, and
+ * undone if they do not fit any more.
+ */
+
+/* What the files take, holes not counted. */
+static uint64_t
+disk_used(void)
+{
+	struct dirent	*entry;
+	struct stat	 st;
+	uint64_t	 n = 0;
+	DIR		*d;
+
+	if ((d = opendir(control->directory)) == NULL)
+		return 0;
+	while ((entry = readdir(d)) != NULL)
+		if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode))
+			n += (uint64_t)st.st_blocks * 512;
+	(void)closedir(d);
+	return n;
+}
+
+static uint64_t
+disk_free(void)
+{
+	const uint64_t	 all = atomic_load(&control->disk);
+	const uint64_t	 taken = disk_used() + atomic_load(&control->others);
+
+	return taken < all ? all - taken : 0;
+}
+
+struct growing {
+	struct stat	 before;
+	bool		 watched;
+};
+
+static struct growing
+disk_begin(int fd)
+{
+	char		 path[DIR_MAX];
+	struct growing	 g = { .watched = false };
+
+	if (control != NULL && atomic_load(&control->disk) != 0 && path_of(path, fd))
+		g.watched = fstat(fd, &g.before) == 0;
+	return g;
+}
+
+/* False: it did not fit, and what was written from `at` on is gone again. */
+static bool
+disk_end(const struct growing *g, int fd, off_t at, off_t len)
+{
+	struct stat	 st;
+
+	if (!g->watched || fstat(fd, &st) == -1 || st.st_blocks <= g->before.st_blocks ||
+	    disk_used() + atomic_load(&control->others) <= atomic_load(&control->disk))
+		return true;
+	if (st.st_size > g->before.st_size)
+		(void)syscall(SYS_ftruncate, fd, g->before.st_size);
+	else
+		(void)syscall(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len);
+	errno = ENOSPC;
+	return false;
+}
+
+/* What the system does, or the C library where the system cannot: a byte in each block. */
+static int
+do_fallocate(int fd, off_t at, off_t len)
+{
+	const struct growing	 g = disk_begin(fd);
+	const off_t		 end = at + len;
+
+	if (judge_fd(TRUNCATE, fd) == FAILS)
+		return errno;
+	if (syscall(SYS_fallocate, fd, 0, at, len) == -1) {
+		if (errno != EOPNOTSUPP)
+			return errno;
+		for (; at < end; at += 512)
+			(void)syscall(SYS_pwrite64, fd, "", 1, at);
+	}
+	return disk_end(&g, fd, end - len, len) ? 0 : ENOSPC;
+}
+
+int
+posix_fallocate(int fd, off_t at, off_t len)
+{
+	return do_fallocate(fd, at, len);
+}
+
+int
+posix_fallocate64(int fd, off64_t at, off64_t len)
+{
+	return do_fallocate(fd, at, len);
+}
+
+static int
+do_statvfs(const char *path, struct statvfs *v)
+{
+	struct statfs	 fs;
+
+	if (syscall(SYS_statfs, path, &fs) == -1)
+		return -1;
+	*v = (struct statvfs){
+		.f_bsize = (unsigned long)fs.f_bsize, .f_frsize = (unsigned long)fs.f_bsize,
+		.f_blocks = fs.f_blocks, .f_bfree = fs.f_bfree, .f_bavail = fs.f_bavail,
+		.f_files = fs.f_files, .f_ffree = fs.f_ffree, .f_favail = fs.f_ffree,
+		.f_namemax = 255,
+	};
+	if (control == NULL || !is_below(path))
+		return 0;
+	if (atomic_load(&control->disk) != 0) {
+		v->f_frsize = 1;
+		v->f_blocks = atomic_load(&control->disk);
+		v->f_bfree = v->f_bavail = disk_free();
+	}
+	if (atomic_load(&control->no_inodes) != 0)
+		v->f_ffree = v->f_favail = 0;
+	return 0;
+}
+
+int
+statvfs(const char *path, struct statvfs *v)
+{
+	return do_statvfs(path, v);
+}
+
+/* Where off_t has 64 bits both are the same. */
+int
+statvfs64(const char *path, struct statvfs64 *v)
+{
+	return do_statvfs(path, (struct statvfs *)(void *)v);
+}
+
 static ssize_t
 do_write(int fd, const void *data, size_t len)
 {
@@ -185,11 +325,15 @@ writev(int fd, const struct iovec *v, int n)
 static ssize_t
 do_pwrite(int fd, const void *data, size_t len, off_t at)
 {
-	enum fate	 fate = judge_fd(WRITE, fd);
+	enum fate		 fate = judge_fd(WRITE, fd);
+
+	const struct growing	 g = disk_begin(fd);
+	long			 rc;
 
 	if (fate == FAILS)
 		return -1;
-	return done(fate, syscall(SYS_pwrite64, fd, data, fate == DIES_WITHIN ? len / 2 : len, at));
+	rc = syscall(SYS_pwrite64, fd, data, fate == DIES_WITHIN ? len / 2 : len, at);
+	return done(fate, disk_end(&g, fd, at, (off_t)len) ? rc : -1);
 }
 
 ssize_t
@@ -371,6 +515,11 @@ do_open(int dir, const char *path, int flags, va_list more)
 
 	if (fate == FAILS)
 		return -1;
+	if ((flags & O_CREAT) != 0 && control != NULL && is_below(path) &&
+	    atomic_load(&control->no_inodes) != 0 && faccessat(dir, path, F_OK, 0) == -1) {
+		errno = ENOSPC;
+		return -1;
+	}
 	return (int)done(fate, syscall(SYS_openat, dir, path, flags, mode));
 }
 

@@ -16,7 +16,8 @@ COUNT, FAIL, KILL_BEFORE, KILL_WITHIN, KILL_DARK = range(5)
 
 # struct control: where its fields are, each of 8 bytes, and the two paths.
 MODE, KINDS_AT, ERROR, AT, SYNC_MS, CALLS, COUNTS = range(7)
-FIELDS = 6 + len(ALL)
+DISK, OTHERS, NO_INODES = (COUNTS + len(ALL) + n for n in range(3))
+FIELDS = COUNTS + len(ALL) + 3
 DIR_MAX = 1024
 SIZE = FIELDS * 8 + 2 * DIR_MAX
 
@@ -64,6 +65,21 @@ class Faults:
         self._set(MODE, COUNT)
         self._set(AT, self._get(CALLS) + number)
         self._set(MODE, mode)
+
+    def disk(self, size, others=0):
+        """The state directory is on a disk of so many bytes, of which others' files take some;
+        0: on the real one."""
+        self._set(OTHERS, others)
+        self._set(DISK, size)
+
+    def fill(self):
+        """Others' files take what is left."""
+        ours = sum(p.stat().st_blocks * 512 for p in self.state.iterdir())
+        self._set(OTHERS, max(0, self._get(DISK) - ours))
+
+    def inodes(self, left):
+        """Whether a further file can be made."""
+        self._set(NO_INODES, not left)
 
     def slow_sync(self, ms):
         """A sync takes so long at least."""

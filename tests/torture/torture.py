@@ -16,6 +16,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import chain  # noqa: E402
 import crash  # noqa: E402
+import full  # noqa: E402
 import fullfs  # noqa: E402
 import hole  # noqa: E402
 import program  # noqa: E402
@@ -97,6 +98,14 @@ def torture_full(seed):
         assert seen["deaths"] == 0
         assert seen["well"][0] == seen["well"][1], "QT had them"
         seen["judgement"].check()
+
+
+def torture_filled(seed):
+    """A disk that the queue has filled, and one where others take the rest: it empties by itself."""
+    for kind in full.KINDS:
+        for hog in (False, True):
+            j = full.full(kind, hog, say=print)
+            assert j is None or not (j.lost or j.twice or j.wrong), j
 
 
 def torture_hole(seed):
