@@ -183,13 +183,13 @@ transact_again(struct store *s, struct job *jobs, enum store_need need, int64_t 
 
 /*
  * Keeps the fault for store_why(), and logs when the store fails and when it works again.  On a
- * full disk reading still works, and so does deleting: they do not end the trouble.
+ * full disk reading still works, and so does deleting: only what adds rows ends the trouble.
  */
 static void
 note_end(struct store *s, enum error er, enum store_need need)
 {
-	const enum store_need	 least = s->end.fault == DB_FULL || need == STORE_READ ?
-				    need : STORE_WRITE;
+	const enum store_need	 least = s->end.fault == DB_FULL ? STORE_ADD :
+				    need == STORE_READ ? STORE_READ : STORE_WRITE;
 
 	if (er == ERR_OK && need < s->failed)
 		return;

@@ -44,7 +44,9 @@ enum error	 store_do(struct store *s, enum store_need need, store_work *work, vo
 /* The locks that the store was made with. */
 struct locks	*store_locks(const struct store *s);
 
-/* Copies the last fault in words, for a line in the log; "": the last work was done. */
+/*
+ * Copies the last fault in words, for a line in the log; "": work of that kind was done since.
+ */
 void		 store_why(struct store *s, char *why, size_t size);
 
 /* True: the last fault was that there is no room.  Less work at a time may be possible. */

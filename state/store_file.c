@@ -68,6 +68,8 @@ struct store_file {
 	bool			 was_out;	/* and so were earlier ones */
 
 	bool			 has_wal;
+	int64_t			 erasure;	/* PRAGMA secure_delete, as it was at first */
+	bool			 is_tight;	/* nothing is erased: see set_tight() */
 	int64_t			 page;		/* bytes of a page */
 	int64_t			 pages;		/* that the file had at the last commit */
 	int64_t			 disk_ms;	/* do not look at the disk before */
@@ -359,9 +361,11 @@ open_file(struct store_file *f, int64_t until_ms)
 	if ((er = db_script(f->db, "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; "
 	    "PRAGMA cache_size = -1024")) != ERR_OK || (er = limit_wal(f)) != ERR_OK ||
 	    (er = set_journal(f)) != ERR_OK ||
-	    (er = db_number(f->db, &f->page, "PRAGMA page_size", DB_NO_VALUES)) != ERR_OK)
+	    (er = db_number(f->db, &f->page, "PRAGMA page_size", DB_NO_VALUES)) != ERR_OK ||
+	    (er = db_number(f->db, &f->erasure, "PRAGMA secure_delete", DB_NO_VALUES)) != ERR_OK)
 		return er;
 	f->pages = 0;
+	f->is_tight = false;
 	if (f->life == STORE_SERVER)
 		db_watch_wal(f->db, note_wal_pages, f);
 	return ERR_OK;
@@ -839,6 +843,22 @@ commit(struct store_file *f)
 	return er;
 }
 
+/*
+ * Many builds of SQLite write zeros over what is deleted, so that the WAL needs as much room for a
+ * message that goes as for one that comes.  On a full disk that is not done.
+ */
+static void
+set_tight(struct store_file *f, bool tight)
+{
+	char	 sql[48];
+
+	if (f->db == NULL || f->is_tight == tight || f->erasure != 1)
+		return;
+	(void)snprintf(sql, sizeof(sql), "PRAGMA secure_delete = %s", tight ? "FAST" : "ON");
+	if (db_script(f->db, sql) == ERR_OK)
+		f->is_tight = tight;
+}
+
 /* Undoes a transaction that has failed, and handles the fault, which it returns. */
 static enum db_fault
 undo_work(struct store_file *f)
@@ -851,6 +871,8 @@ undo_work(struct store_file *f)
 	handle_fault(f);	/* if it closes the file, SQLite undoes the work */
 	if (fault == DB_FULL && f->need == STORE_ADD)
 		f->was_out = true;
+	if (fault == DB_FULL)
+		set_tight(f, true);
 	return f->is_out ? DB_FULL : fault;
 }
 
@@ -860,6 +882,8 @@ store_file_done(struct store_file *f, struct store_file_end *end, enum error er)
 	*end = (struct store_file_end){ .fault = DB_FINE, .why = f->why };
 	if (er == ERR_OK && f->in_transaction)
 		er = commit(f);
+	if (er == ERR_OK && f->need == STORE_ADD)
+		set_tight(f, false);
 	if (er != ERR_OK) {
 		end->fault = undo_work(f);
 	} else if (f->need >= STORE_SYNC && (has_moved(f, &f->opened) ||

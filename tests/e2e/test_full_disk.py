@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import resource
+import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -119,10 +120,25 @@ def test_commands_on_a_full_disk(rig):
     rig.dropped(last)
     rig.run("queue", "retry", "all")
     rig.qt.weather = oracle.FINE
-    out, _ = rig.run("drain")
-    assert not rig.waiting(), out
+    program.until(lambda: rig.run("drain", good=(0, 1))[1] == 0, "a drained queue", SOON_S)
+    assert not rig.waiting()
     rig.restart()
     assert all(rig.pushes(5))
+    rig.check()
+
+
+def test_cgi_on_a_full_disk(rig):
+    """No process is left: each push opens the database, and sends some of what waits."""
+    rig.began()
+    rig.filled()
+    rig.site.terminate(rig.pool)
+    rig.faults.fill()
+    assert not rig.send(rig.message(size=BODY), rig.site.through_cgi)
+    rig.qt.weather = oracle.FINE
+    program.until(lambda: rig.send(rig.message(), rig.site.through_cgi) and not rig.waiting(),
+                  "an empty queue", SOON_S)
+    assert all(m.acknowledged for m in rig.sent[-3:])
+    rig.restart()
     rig.check()
 
 
@@ -222,5 +238,21 @@ def test_health_says_why(rig):
     out, _ = rig.run("check", "--offline", good=(0, 1, 2))
     assert b"nothing is queued" in out, out
     rig.qt.weather = oracle.FINE
+    rig.emptied()
+    rig.check()
+
+
+def test_only_the_reserve_is_left(rig):
+    """Somebody has emptied the WAL, and others' files took its blocks; the messages are large."""
+    rig.faults.disk(2 * DISK)
+    rig.began()
+    rig.qt.weather = SICK
+    assert all(rig.pushes(20, size=44_000))
+    rig.site.terminate(rig.pool)
+    with contextlib.closing(sqlite3.connect(rig.db)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    rig.faults.fill()
+    rig.qt.weather = oracle.FINE
+    rig.restart()
     rig.emptied()
     rig.check()
