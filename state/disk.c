@@ -32,6 +32,12 @@ disk_margin(const struct disk *d)
 	return d->bytes / MARGIN_SHARE < margin_max ? d->bytes / MARGIN_SHARE : margin_max;
 }
 
+int64_t
+disk_margin_again(const struct disk *d)
+{
+	return disk_margin(d) + disk_margin(d) / 4;
+}
+
 enum disk_room
 disk_room(const struct disk *d)
 {

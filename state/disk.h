@@ -32,4 +32,7 @@ enum disk_room	 disk_room(const struct disk *d);
 /* With fewer free bytes nothing is added: 10 MB, or a sixteenth of a disk below 160 MB. */
 int64_t		 disk_margin(const struct disk *d);
 
+/* A quarter more: once it was less, so much must be free before rows are added again. */
+int64_t		 disk_margin_again(const struct disk *d);
+
 #endif

@@ -126,7 +126,7 @@ store_has_room(struct store *s)
 
 	if (now_ms >= atomic_load(&s->disk_ms)) {
 		atomic_store(&s->is_out, disk_look(&d, s->dir) &&
-		    d.free_bytes < disk_margin(&d));
+		    d.free_bytes < disk_margin_again(&d));
 		atomic_store(&s->disk_ms, now_ms + DISK_MS);
 	}
 	return !atomic_load(&s->is_out);

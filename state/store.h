@@ -63,8 +63,8 @@ enum error	 store_do_anyway(struct store *s, enum store_need need, store_work *w
 		    int64_t until_ms);
 
 /*
- * True: the disk has more room than the margin (state/disk.h), or nobody can say.  The answer may
- * be 100 ms old.
+ * True: the disk has so much room that rows can be added (state/disk.h: disk_margin_again()), or
+ * nobody can say.  The answer may be 100 ms old.
  */
 bool		 store_has_room(struct store *s);
 

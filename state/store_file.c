@@ -758,19 +758,15 @@ is_disk_out(struct store_file *f)
 
 	if (clock_mono_ms() < f->disk_ms || !disk_look(&d, f->dir))
 		return false;
-	margin = disk_margin(&d);
-	/* Once it was full there must be some more, so that it does not go to and fro. */
-	if (f->was_out)
-		margin += margin / 4;
+	margin = f->was_out ? disk_margin_again(&d) : disk_margin(&d);
 	if (d.free_bytes >= margin) {
 		if (d.free_bytes >= 4 * margin)
 			f->disk_ms = clock_mono_ms() + DISK_MS;
 		f->was_out = false;
 		return false;
 	}
-	/* Pages of the file without use are room, too; but the WAL needs some of the disk. */
-	if (d.free_bytes >= margin / 2 &&
-	    db_number(f->db, &unused, "PRAGMA freelist_count", DB_NO_VALUES) == ERR_OK &&
+	/* Pages of the file without use are room, too, and the WAL has blocks already. */
+	if (db_number(f->db, &unused, "PRAGMA freelist_count", DB_NO_VALUES) == ERR_OK &&
 	    unused * f->page >= margin)
 		return false;
 	f->was_out = true;

@@ -224,7 +224,8 @@ def test_copies_make_room():
         rig.began()
         assert all(rig.pushes(DISK // BODY, size=BODY))
         rig.qt.weather = SICK
-        program.until(lambda: all(rig.pushes(4, size=BODY)), "a queue again", SOON_S)
+        program.until(lambda: rig.push(size=BODY) and len(rig.waiting()) >= 10, "a queue again",
+                      2 * SOON_S)
         rig.qt.weather = oracle.FINE
         rig.emptied()
         rig.check()

@@ -32,6 +32,8 @@ rooms(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		check_int(cases[i].name, disk_room(&cases[i].d), cases[i].room);
 		check_int(cases[i].name, disk_margin(&cases[i].d), cases[i].margin);
+		check_int(cases[i].name, disk_margin_again(&cases[i].d),
+		    cases[i].margin * 5 / 4);
 	}
 }
 
