@@ -5,13 +5,15 @@ What counts as the program's fault: a message that WeChat was told `success` for
 neither at QT nor kept as dead (lost), and one that QT took again although the program had read
 QT's good answer and lived on (twice).  Taken again is no fault where QT's answer was cut or came
 too late (unread), nor where the process was killed after it had read it (in flight at a kill);
-both are counted."""
+both are counted.  If a file of the program's is taken away, what waited in it may be gone, but the
+log must say so; what is acknowledged afterwards must arrive."""
 
 import base64
 import collections
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
 import random
 import re
@@ -35,6 +37,8 @@ UNREAD_MAX = 5                                  # so often it asks on when it ca
 STOPPERS = (101, 106)                           # the whole account
 # From QT's answer to the end of what a process does with it, at the most.
 SETTLE_S = 0.25 * program.SLOWER
+# After that every process has seen that its files are others.
+NOTICE_S = 1 * program.SLOWER
 
 
 # Messages.
@@ -46,6 +50,8 @@ class Message:
     xml: bytes
     copies: int = 1             # sent so many times at once
     acknowledged: bool = False  # one of them was answered `success`
+    asked: float = 0            # when the last try that was acknowledged began, monotonic
+    heard: float = 0            # when it was answered
     tries: int = 0
     broken: int = 0             # tries that ended without an answer
 
@@ -111,6 +117,7 @@ class WeChat:
     seed: int = 0
     begun: int = 0
     took_ms: list = field(default_factory=list)
+    refusals: list = field(default_factory=list)    # when such a try began, and its status
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def send_all(self, todo):
@@ -152,8 +159,11 @@ class WeChat:
             return False
         self.took_ms.append((time.monotonic() - begin) * 1000)
         if (answer.status, answer.body) != (200, b"success"):
+            self.refusals.append((begin, answer.status))
             return False
         message.acknowledged = True
+        if begin >= message.asked:
+            message.asked, message.heard = begin, time.monotonic()
         return True
 
 
@@ -364,7 +374,7 @@ class QT:
 
     def _take(self, conn, r):
         self.requests += 1
-        code = qt_side.verify(r, wechat.ACCOUNTS)
+        code = self._verify(r)
         self.problems += r.problems
         if r.problems:
             return conn.sendall(qt_side.http(200, qt_side.answer_of(code)))
@@ -375,9 +385,16 @@ class QT:
             return conn.sendall(qt_side.http(200, qt_side.answer_of(108)))
         message = identity(account, xml)
         with self._lock:
-            name, value = self.by_content(xml) or self.weather.draw(self._rng)
+            name, value = self.by_content(xml) or self._draw(account, xml)
             self.drawn[f"{name} {value}" if name in ("code", "status") else name] += 1
         getattr(self, "_" + name)(conn, r, message, value)
+
+    def _verify(self, r):
+        return qt_side.verify(r, wechat.ACCOUNTS)
+
+    def _draw(self, account, xml):
+        """What becomes of a message, under the lock."""
+        return self.weather.draw(self._rng)
 
     # What the weather may bring.
 
@@ -471,6 +488,33 @@ class Kill:
             and 0 <= self.at - delivery.at <= SETTLE_S
 
 
+# What was taken away.  The log must tell of it.
+
+@dataclass
+class Loss:
+    """Something of the program's was taken away while it ran: files that were removed or replaced,
+    or the room that it needs to note a message down."""
+    what: str
+    begin: float                # monotonic: then it was read what waits
+    said_by: str                # a regular expression: the line of the log that tells of it
+    log_at: int = 0             # that line comes after this
+    end: float = float("inf")
+    waited: set = None          # ids of the messages that waited; None: nobody could look
+    takes: bool = False         # what waits is gone
+    forgets: bool = False       # what it knows of messages is gone
+    said: bool = False
+
+    def explains(self, message):
+        """A message that is lost, if it was acknowledged before."""
+        waited = self.waited is None or message.id in self.waited
+        return self.takes and message.asked < self.end and (waited or message.heard >= self.begin)
+
+    def explains_again(self, one, other):
+        """A message that came twice, once before it was forgotten and once after."""
+        return self.forgets and self.said and one.at < self.end + NOTICE_S \
+            and other.at > self.begin
+
+
 # The judgement.
 
 @dataclass
@@ -482,6 +526,8 @@ class Judgement:
     broken: int = 0             # tries of WeChat's that ended without an answer
     unread: int = 0             # taken again because QT's answer was not read
     in_flight: int = 0          # taken again because of a kill
+    gone: int = 0               # acknowledged, and taken away with the queue
+    forgotten: int = 0          # taken again because what was known was taken away
     lost: list = field(default_factory=list)
     twice: list = field(default_factory=list)
     wrong: list = field(default_factory=list)
@@ -490,7 +536,8 @@ class Judgement:
         return (f"{self.acknowledged} of {self.sent} messages acknowledged, {self.dead} dead "
                 f"({self.unreadable} for answers that cannot be read), "
                 f"{self.broken} tries broken off; taken again: {self.in_flight} in flight at a "
-                f"kill, {self.unread} whose answer was cut or late; lost {len(self.lost)}, "
+                f"kill, {self.unread} whose answer was cut or late, {self.forgotten} forgotten; "
+                f"{self.gone} gone with their queue; lost {len(self.lost)}, "
                 f"twice {len(self.twice)}")
 
     def check(self):
@@ -499,7 +546,7 @@ class Judgement:
         assert not self.twice, self.twice[:10]
 
 
-def judge(sent, qt, kills=(), dead=()):
+def judge(sent, qt, kills=(), dead=(), losses=()):
     """sent: messages; dead: ids of those that the program keeps as refused for good."""
     j = Judgement(sent=len(sent), acknowledged=sum(m.acknowledged for m in sent),
                   dead=len(dead), broken=sum(m.broken for m in sent), wrong=list(qt.problems))
@@ -512,14 +559,25 @@ def judge(sent, qt, kills=(), dead=()):
                 if i not in qt.refused and qt.unread[i] < UNREAD_MAX]
     j.wrong += [f"sent for ever: {i}, {n}" for i, n in qt.unread.items() if n > 2 * UNREAD_MAX]
     for i, m in known.items():
-        read = [d for d in taken[i] if d.read]
+        read = sorted((d for d in taken[i] if d.read), key=lambda d: d.at)
         if m.acknowledged and not read and i not in dead:
-            j.lost.append((m, taken[i]))
+            judge_lost(j, m, taken[i], losses)
         j.unread += len(taken[i]) - len(read) if read else max(len(taken[i]) - 1, 0)
-        for delivery in sorted(read, key=lambda d: d.at)[:-1]:
-            if any(kill.explains(delivery) for kill in kills):
+        for one, other in itertools.pairwise(read):
+            if any(kill.explains(one) for kill in kills):
                 j.in_flight += 1
+            elif any(loss.explains_again(one, other) for loss in losses):
+                j.forgotten += 1
             else:
                 j.twice.append((m, taken[i]))
     j.unreadable = sum(i not in qt.refused for i in dead)
     return j
+
+
+def judge_lost(j, message, taken, losses):
+    """A message that did not arrive: its queue may be gone, if the log says so."""
+    found = [loss for loss in losses if loss.explains(message)]
+    if any(loss.said for loss in found):
+        j.gone += 1
+    else:
+        j.lost.append((message, taken + [f"gone without a line: {loss.what}" for loss in found]))
