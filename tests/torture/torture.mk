@@ -1,5 +1,5 @@
 # `make torture`: what `make check` has in short form, at length (see tests/torture/torture.py).
-# TORTURE_ARGS: names of parts, --seed N to repeat a run.
+# TORTURE_ARGS: names of parts, --seed N to repeat a run: --seed 7 gone/wal.
 
 TORTURE_ARGS ?=
 

@@ -1,15 +1,23 @@
 """Nothing acknowledged is lost: the long forms of the tests of the store, the queue and the
 breaker.  Each part prints what it did; the seed repeats what is drawn, though not the moments.
 
-    torture.py [--seed N] [storm|command|chain|drain|points|disk|full|hole|crowd ...]"""
+    torture.py [--seed N] [storm|command|chain|drain|points|disk|full|filled|hole|crowd|mix ...]
+    torture.py [--seed N] [--short] [room|poison|keys|clock|gone][/FORM] ...
+
+The second line's parts are troubles that come alone (tests/torture/troubles.py), in each of their
+forms or in one; `mix` has all of them together.  Some want a small disk: who may not mount one
+gets a namespace of his own, in which he may."""
 
 import argparse
 import contextlib
+import functools
+import os
 import secrets
 import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
@@ -19,8 +27,11 @@ import crash  # noqa: E402
 import full  # noqa: E402
 import fullfs  # noqa: E402
 import hole  # noqa: E402
+import mix  # noqa: E402
 import program  # noqa: E402
+import stage  # noqa: E402
 import storm  # noqa: E402
+import troubles  # noqa: E402
 from rig import SICK, Rig  # noqa: E402
 
 
@@ -128,25 +139,79 @@ def torture_crowd(seed):
     seen["judgement"].check()
 
 
+MIX_S = 300         # how long troubles come in the mix
+SIDE_BY_SIDE = 4    # forms of a trouble: most of the time they wait
+
+
+def torture_mix(seed):
+    """All troubles, QT's weather, 60 kills, `qtoa drain`; in the end nobody does a thing."""
+    size = "24M" if stage.may_mount() else None
+    mix.together(seed, MIX_S, kills=60, size=size, disks=mix.LONG).check()
+
+
+def trouble(name, seed, form="", short=False):
+    """A trouble alone, in one form or in all."""
+    kind = troubles.TROUBLES[name]
+    if kind.small_disk and not stage.may_mount():
+        print("left out: nothing can be mounted here")
+        return
+    def run(variant):
+        try:
+            seen = mix.short(name, variant, seed) if short else \
+                mix.alone(name, variant, seed, disks=mix.LONG)
+            seen.check()
+        except AssertionError as e:
+            return f"{name}/{variant}: {e}"
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        failed = list(filter(None, pool.map(run, [form] if form else kind.variants)))
+    assert not failed, "\n".join(failed)
+
+
 PARTS = {name.partition("_")[2]: fn for name, fn in list(globals().items())
          if name.startswith("torture_")}
+PARTS.update({name: functools.partial(trouble, name) for name in troubles.TROUBLES})
+for name, kind in troubles.TROUBLES.items():
+    PARTS[name].__doc__ = kind.__doc__
+
+
+def own_namespace():
+    """Begins again where mounting is allowed and nobody else sees it."""
+    if os.environ.get("TORTURE_NAMESPACE"):
+        return
+    for how in (["unshare", "-m"], ["unshare", "-Urm"]):
+        if subprocess.run([*how, "true"], capture_output=True).returncode == 0:
+            os.environ["TORTURE_NAMESPACE"] = "yes"
+            os.execvp(how[0], [*how, sys.executable, "-B", *sys.argv])
+
+
+def part(text):
+    name, _, form = text.partition("/")
+    kind = troubles.TROUBLES.get(name)
+    if name not in PARTS or form and (kind is None or form not in kind.variants):
+        raise argparse.ArgumentTypeError(f"{text}: there is no such part")
+    return text
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
+    parser.add_argument("--short", action="store_true", help="troubles as in `make check`")
+    parser.add_argument("parts", nargs="*", type=part, metavar="PART")
     args = parser.parse_args()
+    if not args.parts or {"disk", "mix", "room"} & {p.partition("/")[0] for p in args.parts}:
+        own_namespace()
     program.build_shared()
     failed = []
-    for name in args.parts or PARTS:
-        print(f"== {name}, seed {args.seed}: {PARTS[name].__doc__}", flush=True)
+    for text in args.parts or PARTS:
+        name, _, form = text.partition("/")
+        how = dict(form=form, short=args.short) if name in troubles.TROUBLES else {}
+        print(f"== {text}, seed {args.seed}: {PARTS[name].__doc__}", flush=True)
         begin = time.monotonic()
         try:
-            PARTS[name](args.seed)
+            PARTS[name](args.seed, **how)
         except AssertionError as e:
-            failed.append(name)
+            failed.append(text)
             print(f"FAILED: {e}")
         print(f"   {time.monotonic() - begin:.1f} s", flush=True)
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
