@@ -19,7 +19,7 @@ def pytest_sessionstart(session):
 # The files that take longest.
 LONG = ["test_page.py", "test_models.py", "test_fronts.py", "test_fcgi.py", "test_store_faults.py",
         "test_oracle.py", "test_breaker.py", "test_collector.py", "test_install.py",
-        "test_datacube.py"]
+        "test_datacube.py", "test_troubles.py"]
 
 
 def pytest_collection_modifyitems(items):
