@@ -329,7 +329,7 @@ db_col_real(const struct db_rows *rows, int col)
 
 /* Bytes that are free on the disk of a directory; UINT64_MAX: the system does not tell. */
 static uint64_t
-room_of(const char *dir)
+free_bytes_of(const char *dir)
 {
 	struct statvfs	 st;
 
@@ -344,7 +344,7 @@ is_over_limit(void *arg)
 
 	if (db->limit_ms != 0 && clock_mono_ms() >= db->limit_ms)
 		return 1;
-	db->no_room = db->spill_dir != NULL && room_of(db->spill_dir) < db->room_least;
+	db->no_room = db->spill_dir != NULL && free_bytes_of(db->spill_dir) < db->room_least;
 	return db->no_room;
 }
 
@@ -368,7 +368,7 @@ db_spill(struct db *db, const char *dir, int cache_kib)
 	set_spill_directory(dir);
 	if ((db->spill_dir = strdup(dir)) == NULL)
 		return ERR_NOMEM;
-	db->room_least = room_of(dir) / 2;
+	db->room_least = free_bytes_of(dir) / 2;
 	(void)snprintf(sql, sizeof(sql), "PRAGMA temp_store = FILE; PRAGMA cache_size = -%d",
 	    cache_kib);
 	return db_script(db, sql);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -207,6 +208,7 @@ handle_missing(sqlite3_file *file)
 		return SQLITE_BUSY;
 	spoil_index(index_of(file));
 	(void)real_io->xShmLock(file, WRITE_LOCK, 1, exclusive | SQLITE_SHM_UNLOCK);
+	errno = EIO;
 	return SQLITE_IOERR_SHMSIZE;
 }
 
@@ -233,6 +235,7 @@ map_region(sqlite3_file *file, int region, int len, int extend, void volatile **
 	}
 	if (is_new && (region == 0 || frames_of(x) > frames_before(region))) {
 		spoil_index(x);
+		errno = EIO;
 		return region == 0 ? rc : SQLITE_IOERR_SHMSIZE;
 	}
 	return rc;
@@ -266,6 +269,7 @@ lock_index(sqlite3_file *file, int first, int n, int flags)
 	if ((cut = is_cut(x)) && first == WRITE_LOCK)
 		spoil_index(x);
 	(void)real_io->xShmLock(file, first, n, SQLITE_SHM_EXCLUSIVE | SQLITE_SHM_UNLOCK);
+	errno = cut ? EIO : ENOSPC;
 	return cut ? SQLITE_IOERR_SHMSIZE : SQLITE_FULL;
 }
 

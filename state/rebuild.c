@@ -28,7 +28,9 @@ static const char	 tables[] =
 	"CREATE TABLE unionid (appid, openid, unionid, PRIMARY KEY (appid, openid)) WITHOUT ROWID;"
 	"BEGIN";
 
-enum source { MESSAGE, PENDING, DEAD, NAMED, ACCOUNT, DEVICE, EVENT, PAST, UNIONID, SOURCES };
+enum source {
+	MESSAGE, PENDING, OLD_PENDING, DEAD, NAMED, ACCOUNT, DEVICE, EVENT, PAST, UNIONID, SOURCES
+};
 
 /*
  * How rows look in the file (state/schema.c), and where they go; ?1 is the id, the columns follow.
@@ -37,7 +39,8 @@ enum source { MESSAGE, PENDING, DEAD, NAMED, ACCOUNT, DEVICE, EVENT, PAST, UNION
  */
 static const struct page_shape	 shapes[SOURCES] = {
 	[MESSAGE]	= { false, "-btTitiITIBB|i" },
-	[PENDING]	= { true, "tIi" },
+	[PENDING]	= { true, "tiIi" },
+	[OLD_PENDING]	= { true, "tIi" },	/* until version 7 of the schema */
 	[DEAD]		= { true, "ti" },
 	[NAMED]		= { true, "tti" },
 	[ACCOUNT]	= { false, "-tttt" },
@@ -109,8 +112,10 @@ take_message(struct db *db, const struct page_row *row)
 static enum error
 note_waiting(struct db *db, const struct page_row *row)
 {
+	const struct page_value	*time = &row->v[row->n - 2];
+
 	/* An entry of `pending` ends with time and id, one of `dead` with the id. */
-	if (row->shape == PENDING && !row->v[1].is_null && row->v[1].i < ms_least)
+	if (row->shape != DEAD && !time->is_null && time->i < ms_least)
 		return ERR_OK;
 	return db_run(db, NULL, lose, DB_VALUES(db_i(row->v[row->n - 1].i)));
 }
@@ -122,7 +127,7 @@ take_row(void *ctx, const struct page_row *row)
 
 	if (row->shape == MESSAGE)
 		return take_message(db, row);
-	if (row->shape == PENDING || row->shape == DEAD)
+	if (row->shape == PENDING || row->shape == OLD_PENDING || row->shape == DEAD)
 		return row->whole ? note_waiting(db, row) : ERR_OK;
 	return row->whole ? insert_row(db, NULL, row, row->id) : ERR_OK;
 }

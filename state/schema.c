@@ -254,14 +254,14 @@ schema_look(struct db *db, int64_t *version, int64_t *ours)
 bool
 schema_is_broken(struct db *db)
 {
-	enum { TABLES = 10 };	/* that are named here */
+	enum { TABLES = 10 };	/* that are named here; the column is of the last migration */
 	int64_t	 application = 0, version = 0, tables = 0, found = 0, newest = 0;
 
 	if (read_marks(db, &application, &version, &tables) != ERR_OK || db_number(db, &found,
 	    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('message', "
 	    "'endpoint', 'stopped', 'account', 'device', 'event', 'unionid', 'token', 'handed', "
 	    "'past')", DB_NO_VALUES) != ERR_OK || db_number(db, &newest, "SELECT count(*) "
-	    "FROM pragma_table_info('message') WHERE name = 'unread'", DB_NO_VALUES) != ERR_OK)
+	    "FROM pragma_table_info('stopped') WHERE name = 'fresh_probe'", DB_NO_VALUES) != ERR_OK)
 		return false;
 	if (application != APPLICATION)		/* another program's have none of these */
 		return found == TABLES;

@@ -143,8 +143,9 @@ count_waiting(const char *name, struct db *db, int *delivered)
 	struct db_rows	 rows;
 	unsigned char	 key[QUEUE_KEY];
 	char		 body[BODY];
+	struct slice	 sound, got;
 	enum error	 er;
-	int		 n = 0, i;
+	int		 n = 0, garbled = 0, i;
 
 	*delivered = 0;
 	er = db_start(db, &rows, "SELECT received, key, body FROM message WHERE state IN "
@@ -155,10 +156,13 @@ count_waiting(const char *name, struct db *db, int *delivered)
 		*delivered += i % 3 == 0;
 		CHECK(name, i >= 1 && i <= ROWS);
 		check_bytes(name, db_col(&rows, 1), (struct slice){ (char *)key, QUEUE_KEY });
-		check_bytes(name, db_col(&rows, 2), (struct slice){ body, write_body(body, i) });
+		sound = (struct slice){ body, write_body(body, i) };
+		got = db_col(&rows, 2);
+		garbled += got.len != sound.len || memcmp(got.p, body, got.len) != 0;
 	}
 	db_end(&rows);
 	check_err(name, er, ERR_OK);
+	CHECK(name, garbled <= 2);	/* where garbage begins and ends, within a body */
 	return n;
 }
 
