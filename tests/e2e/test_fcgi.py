@@ -640,11 +640,11 @@ def test_an_idle_server_sleeps(make_pool, qt):
 
 
 def put_off(home):
-    """Makes the messages that wait due in an hour.  How many there are."""
+    """Makes the messages that wait due as late as the longest back-off.  How many there are."""
     with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=10)) as db:
         with db:
             db.execute("UPDATE message SET next = ? WHERE state = 'pending'",
-                       (int(time.time() + 3600) * 1000,))
+                       (int(time.time() + 290) * 1000,))
     return len(home.rows())
 
 

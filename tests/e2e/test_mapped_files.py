@@ -73,10 +73,15 @@ def test_the_index_of_the_database_is_cut_short(rig, length):
 
 @pytest.mark.parametrize("kind", fullfs.KINDS)
 def test_a_full_file_system(kind):
-    """Where a mount is allowed.  The long form is in tests/torture."""
+    """Where a mount is allowed.  The long form is in tests/torture.
+
+    On btrfs a page that could be written a moment ago may not be writable now: then a process
+    ends, and says why.  Before, all of them ended again and again.
+    """
     seen = fullfs.full(kind, seconds=0.5 * program.SLOWER)
     if seen is None:
         return
-    assert seen["deaths"] == 0, seen
-    assert seen["well"][0] == seen["well"][1], "QT had them"
+    assert seen["deaths"] <= kind.startswith("btrfs"), seen
+    assert set(seen["by"]) <= {1}, seen
+    assert seen["well"][1] - seen["well"][0] <= seen["deaths"], "QT had them"
     seen["judgement"].check()

@@ -51,6 +51,6 @@ def test_collector(home, qt, lacking, make_pool):
     pool = make_pool()
     with pool.connect() as c:
         answer = c.send(program.fcgi.request(program.fcgi.cgi(
-            "POST", "/qtoa/server/thirdPartyDataSource", "", 2), b"{}")).answer()
+            "POST", "/server/thirdPartyDataSource", "", 2), b"{}")).answer()
     assert answer.status in (200, 503)
     assert "out of memory" not in home.log.path.read_text()

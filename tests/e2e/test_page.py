@@ -230,6 +230,7 @@ def test_csv_and_json_are_the_table(server):
         assert objects, name
         for o, line in zip(objects, lines):
             for value, text in zip(o.values(), line):
+                text = re.sub(r"\\u([0-9a-f]{4})", lambda m: chr(int(m[1], 16)), text)
                 assert text.lstrip("'") == ("" if value is None else f"{value:g}" if isinstance(
                     value, float) and float(text) == value else str(value)) or \
                     float(text) == value, (name, o, line)
