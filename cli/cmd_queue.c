@@ -242,7 +242,7 @@ static void
 mark_done(struct session *session, const struct dropping *dr)
 {
 	if (session->services.store != NULL && services_add(&session->services, SERVICES_DEDUP))
-		(void)dedup_mark(session->services.dedup, dr->key, DEDUP_DONE, DEDUP_QUEUED);
+		(void)dedup_mark(session->services.dedup, dr->key, DEDUP_DONE);
 }
 
 /* Asks on the terminal.  True: the answer is yes. */

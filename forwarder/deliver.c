@@ -61,25 +61,23 @@ find_row(struct db *db, void *arg)
 }
 
 /*
- * True: the message was settled before.  *as: what dedup knew of it.  While the store fails a
- * repeat cannot be recognised: it is forwarded, since QT may not have it yet.
+ * True: the message was settled before.  While the store fails a repeat cannot be recognised: it is
+ * forwarded, since QT may not have it yet.
  */
 static bool
-is_repeat(const struct services *s, enum dedup_as *as, const unsigned char *key,
+is_repeat(const struct services *s, enum dedup_as as, const unsigned char *key,
     int64_t deadline_ms)
 {
 	struct row_query	 q = { .key = key };
-	enum dedup_as		 now;
 
-	if (dedup_find(s->dedup, as, key) == ERR_OK && *as != DEDUP_QUEUED)
-		return *as == DEDUP_DONE;
-	*as = DEDUP_QUEUED;
+	if (as != DEDUP_QUEUED)
+		return as == DEDUP_DONE;
 	if (store_do(s->store, STORE_READ, find_row, &q, deadline_ms) != ERR_OK)
 		return false;
 	if (q.state != QUEUE_NEW)
 		return true;
 	/* Perhaps the row went between the two looks: a drainer marks the message before. */
-	return dedup_find(s->dedup, &now, key) == ERR_OK && now == DEDUP_DONE;
+	return dedup_find(s->dedup, &as, key) == ERR_OK && as == DEDUP_DONE;
 }
 
 /*
@@ -297,8 +295,7 @@ mark_unsafe(struct delivery *d)
 }
 
 static enum error
-settle_message(const struct services *s, struct delivery *d, enum dedup_as was, bool asked,
-    int64_t until_ms)
+settle_message(const struct services *s, struct delivery *d, bool asked, int64_t until_ms)
 {
 	struct settling	 st = { .s = s };
 	enum error	 er;
@@ -312,11 +309,8 @@ settle_message(const struct services *s, struct delivery *d, enum dedup_as was, 
 	/* An attempt that the end of the program cut short says nothing of QT. */
 	if (asked && !(d->qt.http.status == 0 && services_stopping(s)))
 		breaker_judge(s->breakers, &st.report, d->account, &d->qt, 0);
-	/*
-	 * The mark comes before the row.  "Queued" only says that the queue is to be asked, and
-	 * "done" is true already.
-	 */
-	(void)dedup_mark(s->dedup, st.row.key, delivered ? DEDUP_DONE : DEDUP_QUEUED, was);
+	if (delivered)		/* that is true already; "queued" is not, before the row is there */
+		(void)dedup_mark(s->dedup, st.row.key, DEDUP_DONE);
 	er = store_settlement(&st, until_ms);
 	d->verdict = ends[st.row.state].verdict;
 	if (er != ERR_OK && delivered)
@@ -344,8 +338,7 @@ reset_delivery(struct delivery *d)
  * leaves this attempt as the only way to keep the message: QT is asked in spite of the breaker.
  */
 static enum error
-ask_and_settle(const struct services *s, struct signer *signer, struct delivery *d,
-    enum dedup_as was)
+ask_and_settle(const struct services *s, struct signer *signer, struct delivery *d)
 {
 	const int64_t	 until_ms = d->deadline_ms;
 	struct lock	 probe;
@@ -355,39 +348,74 @@ ask_and_settle(const struct services *s, struct signer *signer, struct delivery 
 
 	bar = find_bar(s, &probes, &probe, d);
 	barred = bar == BAR_BREAKER || bar == BAR_STOPPED;
-	er = settle_message(s, d, was, ask_qt(s, signer, d, bar),
+	er = settle_message(s, d, ask_qt(s, signer, d, bar),
 	    barred ? until_ms - s->conf->set.forward_ms : until_ms);
 	if (er == ERR_STORE && barred && !breaker_is_saturated(s->breakers, d->account)) {
 		reset_delivery(d);
-		er = settle_message(s, d, DEDUP_QUEUED, ask_qt(s, signer, d, BAR_NONE), until_ms);
+		er = settle_message(s, d, ask_qt(s, signer, d, BAR_NONE), until_ms);
 	}
 	if (probes)
 		lock_release(s->locks, &probe, false);
 	return er;
 }
 
+/* How the message is kept from other threads and processes. */
+struct claim {
+	bool		 by_lock;	/* the files of known messages cannot be used */
+	struct lock	 lock;
+};
+
+/* ERR_OK, *was not DEDUP_DONE: end_claim() must follow.  ERR_LATE: another one has the message. */
+static enum error
+claim_message(const struct services *s, struct claim *c, enum dedup_as *was,
+    const unsigned char *key, int64_t deadline_ms)
+{
+	enum error	 er = dedup_claim(s->dedup, was, key, deadline_ms);
+
+	c->by_lock = er == ERR_STORE;
+	if (!c->by_lock)
+		return er;
+	*was = DEDUP_QUEUED;
+	switch (lock_take(s->locks, &c->lock, key, deadline_ms)) {
+	case LOCK_MINE:
+		return ERR_OK;
+	case LOCK_DONE:
+		*was = DEDUP_DONE;
+		return ERR_OK;
+	case LOCK_BUSY:
+		break;
+	}
+	return ERR_LATE;
+}
+
+/* A message that is not marked as done is "queued": who gets it next looks into the store. */
+static void
+end_claim(const struct services *s, struct claim *c, const unsigned char *key, bool is_safe)
+{
+	(void)dedup_mark(s->dedup, key, DEDUP_QUEUED);
+	if (c->by_lock)
+		lock_release(s->locks, &c->lock, is_safe);
+}
+
 enum error
 deliver(const struct services *s, struct signer *signer, struct delivery *d)
 {
 	unsigned char	 key[QUEUE_KEY];
-	struct lock	 lock;
+	struct claim	 claim;
 	enum dedup_as	 was;
-	enum error	 er = ERR_OK;
+	enum error	 er;
 
 	reset_delivery(d);
 	queue_key(key, d->message->time_s, d->key);
-	switch (lock_take(s->locks, &lock, key, d->deadline_ms)) {
-	case LOCK_MINE:
-		break;
-	case LOCK_DONE:
-		return ERR_OK;
-	case LOCK_BUSY:
+	if ((er = claim_message(s, &claim, &was, key, d->deadline_ms)) != ERR_OK) {
 		d->verdict = VERDICT_UNSAFE;
 		d->hint = "another request was forwarding the same message until the deadline";
-		return ERR_LATE;
+		return er;
 	}
-	if (!is_repeat(s, &was, key, d->deadline_ms))
-		er = ask_and_settle(s, signer, d, was);
-	lock_release(s->locks, &lock, er != ERR_STORE);
+	if (was == DEDUP_DONE)
+		return ERR_OK;
+	if (!is_repeat(s, was, key, d->deadline_ms))
+		er = ask_and_settle(s, signer, d);
+	end_claim(s, &claim, key, er != ERR_STORE);
 	return er;
 }

@@ -705,7 +705,7 @@ settle_answered(struct drain *d)
 	/* Mark them before their rows go, so that a repeat in between is not sent. */
 	for (s = d->answered.first; s != NULL; s = s->next, d->step.n++)
 		if (s->qt.outcome == QT_DELIVERED)
-			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE, DEDUP_QUEUED);
+			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE);
 	while (d->answered.first != NULL) {
 		er = store_do(d->s->store, STORE_WRITE, settle_some, d,
 		    clock_mono_ms() + BUSY_MS);

@@ -1,21 +1,23 @@
 /*
- * dedup.h: knows which messages were handled already, for all processes of a state directory.
+ * dedup.h: knows which messages were handled already and which ones somebody works on, for all
+ * processes of a state directory.
  *
- * Each message is looked up and marked here, so this is not a table of the database but a hash
- * set in plain files, qtoa.seen-1, qtoa.seen-2, ...  A file has buckets of 512 bytes with 32
- * slots of 16 bytes; one read gets a bucket, and one write marks a key.  When a bucket is full,
- * and after dedupe_days, a further file is made, twice as large if the last one was full before
- * dedupe_days.  A file whose marks are all older than dedupe_days is removed.  The death of a
- * process loses no mark; a power cut may lose some: then a message may be forwarded twice, but is
- * never lost.
+ * Each message is looked up, claimed and marked here, so this is not a table of the database but
+ * memory that the processes share: hash tables in mapped files, qtoa.seen-1, qtoa.seen-2, ...
+ * (state/dedup_table.h).  A claim and a mark cost no system call.  When a bucket is full, and after
+ * dedupe_days, a further file is made, twice as large if the last one was full before dedupe_days.
+ * A file whose marks are all older than dedupe_days is removed.  The death of a process loses no
+ * mark and ends its claims; a power cut may lose some marks: then a message may be forwarded
+ * twice, but is never lost.
  */
 #ifndef STATE_DEDUP_H
 #define STATE_DEDUP_H
 
 #include "core/conf.h"
+#include "state/dedup_table.h"
 #include "state/lock.h"
 
-enum { DEDUP_KEY = 24 };		/* bytes; the last sixteen are a digest's */
+enum { DEDUP_KEY = DEDUP_TABLE_KEY };	/* bytes; the last sixteen are a digest's */
 
 enum dedup_as {
 	DEDUP_NEVER,	/* it was not seen within dedupe_days */
@@ -30,17 +32,23 @@ struct dedup	*dedup_new(const struct settings *set, struct locks *locks);
 void		 dedup_free(struct dedup *s);
 
 /*
- * Looks a key up.  For all threads.  ERR_STORE: the files cannot be read, and the log says why; or
- * marks could not be written before, so nobody knows whether this key was seen.
+ * Looks a message up and claims it: until the caller has marked it, no other thread or process can
+ * claim it.  Waits until until_ms (monotonic) while another one has it.  For all threads.
+ * ERR_OK: *as says what is known.  If that is not DEDUP_DONE, the caller has the claim, and
+ *	dedup_mark() must follow.
+ * ERR_LATE: another one still has it.
+ * ERR_STORE: the files cannot be used, and the log says why; nothing is claimed.
  */
+enum error	 dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
+		    int64_t until_ms);
+
+/* Looks a message up, with the errors of dedup_claim().  One that is claimed is DEDUP_QUEUED. */
 enum error	 dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY]);
 
 /*
- * Marks a key.  was: what dedup_find() found after the caller had taken the key's lock
- * (state/lock.h), or DEDUP_QUEUED if that is not known.  ERR_STORE: it cannot be written, and the
- * log says why.
+ * Marks a message as DEDUP_QUEUED or DEDUP_DONE, whether the caller has claimed it or not.  One
+ * that is DEDUP_DONE stays so.  ERR_STORE: it cannot be written, and the log says why.
  */
-enum error	 dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as,
-		    enum dedup_as was);
+enum error	 dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as);
 
 #endif

@@ -21,6 +21,7 @@ enum {
 	BUCKETS = 256,		/* a power of two */
 	LOOK_MS = 20,		/* between two looks at the file's name */
 	BOTH_MS = 2000,		/* after the file can be used again, claims are still taken */
+	OWNER_TRIES = 1000,
 	RETRY_MIN_MS = 2,	/* between two tries to get a lock of another process, first ... */
 	RETRY_MAX_MS = 20	/* ... and later */
 };
@@ -45,6 +46,10 @@ struct locks {
 	_Atomic bool		 has_no_locks;	/* fd is open, and cannot be locked */
 	int64_t			 claim_ms;	/* monotonic: until then locks need claims; 0: no */
 	char			 why[160];	/* the file cannot be used; "": it can */
+	pthread_mutex_t		 naming;	/* while this process takes its number */
+	_Atomic unsigned	 owner;		/* the number of this process; 0: none yet */
+	_Atomic int64_t		 owner_ms;	/* monotonic: look then at the file again */
+	struct lock		 owner_lock;
 	struct state_file_trouble trouble;
 };
 
@@ -59,6 +64,7 @@ lock_new(const char *dir)
 	(void)snprintf(locks->dir, sizeof(locks->dir), "%s", dir);
 	(void)snprintf(locks->file, sizeof(locks->file), "%s/qtoa.lock", locks->dir);
 	(void)pthread_mutex_init(&locks->lock, NULL);
+	(void)pthread_mutex_init(&locks->naming, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&locks->ended, &attr);
@@ -80,6 +86,7 @@ lock_free(struct locks *locks)
 	if (locks->fd != -1)
 		(void)close(locks->fd);
 	(void)pthread_cond_destroy(&locks->ended);
+	(void)pthread_mutex_destroy(&locks->naming);
 	(void)pthread_mutex_destroy(&locks->lock);
 	free(locks);
 }
@@ -144,6 +151,19 @@ remove_lock(struct locks *locks, struct lock *l, bool done)
 		(void)pthread_cond_broadcast(&locks->ended);
 }
 
+/* The file cannot be used any more: locks that hold are claimed, too.  The mutex is held. */
+static void
+claim_held(struct locks *locks)
+{
+	struct lock	*l;
+	int		 i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (l = locks->bucket[i]; l != NULL; l = l->next)
+			if (l->is_held && l->claim == -1)
+				(void)claim_take(&l->claim, locks->dir, l->key, LOCK_KEY);
+}
+
 /* Notes whether the file can be used; why NULL: it can.  The mutex is held. */
 static void
 note_file(struct locks *locks, const char *why)
@@ -154,6 +174,8 @@ note_file(struct locks *locks, const char *why)
 		locks->claim_ms = INT64_MAX;
 	else if (was_bad)	/* other processes may find out later */
 		locks->claim_ms = clock_mono_ms() + BOTH_MS;
+	if (why != NULL && !was_bad)
+		claim_held(locks);
 	(void)snprintf(locks->why, sizeof(locks->why), "%s", why != NULL ? why : "");
 	if (state_file_note(&locks->trouble, locks->file, why))
 		log_msg(LEVEL_NOTICE, "lock", "%s can be used again", locks->file);
@@ -318,10 +340,10 @@ lock_among_threads(struct locks *locks, struct lock *l, const unsigned char *key
 		else if (wait_for_thread(locks, key, until_ms))
 			is = LOCK_DONE;
 	if (is == LOCK_MINE) {
-		insert_lock(locks, l, key);
-		l->fd = fd_of_file(locks);
 		l->claim = -1;
 		l->is_held = false;
+		insert_lock(locks, l, key);
+		l->fd = fd_of_file(locks);
 		l->needs_claim = locks->claim_ms != 0;
 	}
 	(void)pthread_mutex_unlock(&locks->lock);
@@ -379,4 +401,67 @@ lock_look(struct locks *locks, char *why, size_t size)
 	(void)snprintf(why, size, "%s", locks->why);
 	(void)pthread_mutex_unlock(&locks->lock);
 	return *why == '\0';
+}
+
+/*
+ * Numbers of processes.
+ */
+
+static void
+name_owner(unsigned char key[LOCK_KEY], unsigned number)
+{
+	char	 text[16];
+
+	(void)snprintf(text, sizeof(text), "%u", number);
+	lock_name(key, "owner", text);
+}
+
+/* Takes a number that no other process has, from a random one on. */
+static unsigned
+take_number(struct locks *locks)
+{
+	unsigned	 n = (unsigned)(hash_jitter(clock_wall_ms(), getpid()) % LOCK_OWNER_MAX);
+	unsigned char	 key[LOCK_KEY];
+	int		 tries;
+
+	for (tries = 0; tries < OWNER_TRIES; tries++, n = (n + 1) % LOCK_OWNER_MAX) {
+		name_owner(key, n + 1);
+		if (lock_take(locks, &locks->owner_lock, key, 0) == LOCK_MINE)
+			return n + 1;
+	}
+	return 0;
+}
+
+unsigned
+lock_owner(struct locks *locks)
+{
+	const int64_t	 now_ms = clock_mono_ms();
+	int64_t		 look_ms = atomic_load_explicit(&locks->owner_ms, memory_order_relaxed);
+
+	if (atomic_load_explicit(&locks->owner, memory_order_relaxed) == 0) {
+		(void)pthread_mutex_lock(&locks->naming);
+		if (atomic_load(&locks->owner) == 0)
+			atomic_store(&locks->owner, take_number(locks));
+		(void)pthread_mutex_unlock(&locks->naming);
+	} else if (now_ms >= look_ms &&
+	    atomic_compare_exchange_strong(&locks->owner_ms, &look_ms, now_ms + LOOK_MS)) {
+		/* In a new file the number must be taken, too. */
+		(void)pthread_mutex_lock(&locks->lock);
+		(void)fd_of_file(locks);
+		(void)pthread_mutex_unlock(&locks->lock);
+	}
+	return atomic_load_explicit(&locks->owner, memory_order_relaxed);
+}
+
+bool
+lock_owner_lives(struct locks *locks, unsigned owner)
+{
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 l;
+
+	name_owner(key, owner);
+	if (lock_take(locks, &l, key, 0) != LOCK_MINE)
+		return true;
+	lock_release(locks, &l, false);
+	return false;
 }

@@ -10,8 +10,9 @@
  * claims take its place (state/claim.h).  A line of the log says so; `qtoa check`, `qtoa status`
  * and /-/health say it by lock_look().
  *
- * Locks are taken for: a message from its look-up until its outcome is stored, the draining of an
- * endpoint, a breaker's probe, the preparation of a file, and more.
+ * Locks are taken for: the draining of an endpoint, a breaker's probe, the preparation of a file,
+ * and more.  Messages are claimed in shared memory (state/dedup.h); a lock that a process has as
+ * long as it lives tells the others whether its claims hold.
  */
 #ifndef STATE_LOCK_H
 #define STATE_LOCK_H
@@ -56,6 +57,16 @@ void			 lock_release(struct locks *locks, struct lock *l, bool done);
 
 /* Takes and ends a lock as a test.  False: the file cannot be used, and why says so. */
 bool			 lock_look(struct locks *locks, char *why, size_t size);
+
+/*
+ * A number of this process, from 1 to LOCK_OWNER_MAX, which no other living process of the state
+ * directory has.  0: it could not get a number.
+ */
+enum { LOCK_OWNER_MAX = (1 << 14) - 1 };
+unsigned		 lock_owner(struct locks *locks);
+
+/* False: no process with that number lives. */
+bool			 lock_owner_lives(struct locks *locks, unsigned owner);
 
 /* Makes a key from a name, such as "drain" and a URL; for work that is not about a message. */
 void			 lock_name(unsigned char key[LOCK_KEY], const char *what,

@@ -647,19 +647,20 @@ held(void **state)
 	}
 }
 
-/* Holds the lock of message 1 until the process is killed. */
+/* Claims message 1 and has it until the process is killed. */
 static void
 hold_message(struct other *me, void *dir)
 {
-	struct locks	*cs = lock_new(dir);
-	struct place	 p;
-	struct lock	 c;
-	unsigned char	 key[QUEUE_KEY];
+	const struct settings	 set = { .state_dir = dir, .dedupe_days = 1 };
+	struct dedup		*dedup = dedup_new(&set, lock_new(dir));
+	struct place		 p;
+	enum dedup_as		 as;
+	unsigned char		 key[QUEUE_KEY];
 
 	memset(&p, 0, sizeof(p));
 	set_message(&p, 1);
 	queue_key(key, p.message.time_s, p.key);
-	OTHER_CHECK(lock_take(cs, &c, key, 0) == LOCK_MINE);
+	OTHER_CHECK(dedup_claim(dedup, &as, key, 0) == ERR_OK);
 	other_say(me);
 	(void)other_hear(me);
 }
@@ -699,7 +700,7 @@ died_between(void **state)
 	(void)state;
 	set_message(p, 1);
 	queue_key(key, p->message.time_s, p->key);
-	check_err("marked", dedup_mark(p->services.dedup, key, DEDUP_QUEUED, DEDUP_NEVER), ERR_OK);
+	check_err("marked", dedup_mark(p->services.dedup, key, DEDUP_QUEUED), ERR_OK);
 	check_err("forwarded", send_one(p, 1), ERR_OK);
 	check_int("forwarded", p->msg.verdict, VERDICT_DELIVERED);
 	check_err("again", send_one(p, 1), ERR_OK);
@@ -731,7 +732,7 @@ drain_message(struct db *db, void *arg)
 		(void)pthread_cond_wait(&g->changed, &g->lock);
 	(void)pthread_mutex_unlock(&g->lock);
 	queue_key(key, p->message.time_s, p->key);
-	(void)dedup_mark(p->services.dedup, key, DEDUP_DONE, DEDUP_QUEUED);
+	(void)dedup_mark(p->services.dedup, key, DEDUP_DONE);
 	return db_script(db, "DELETE FROM message");
 }
 

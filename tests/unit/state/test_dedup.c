@@ -17,7 +17,7 @@
 #include "tests/unit/unit.h"
 
 enum {
-	MANY = 300000,
+	MANY = 600000,
 	DAYS = 7,
 	DAY_S = 86400,
 	PATIENCE_MS = 30000,	/* longer than anything here takes */
@@ -25,8 +25,8 @@ enum {
 	EACH = 200,		/* keys that each thread has */
 
 	/* The layout of a file; see state/dedup.c. */
-	HEAD = 4096, BUCKET = 512, SLOTS = 32, SLOT = 16, BITS_MIN = 13,
-	AT_BITS = 8, AT_FULL = 12, AT_BEGUN = 16
+	HEAD = 4096, BUCKET = 512, SLOTS = 64, BITS_MIN = 12, UNIT_S = 4096,
+	AT_BITS = 12, AT_BEGUN = 16, AT_FULL = 24
 };
 
 /* A dedup and what it needs. */
@@ -47,6 +47,18 @@ dedup_place_new(const char *dir)
 	assert_non_null(p->locks = lock_new(dir));
 	assert_non_null(p->dedup = dedup_new(&p->set, p->locks));
 	return p;
+}
+
+/* A second dedup of the same process. */
+static struct place *
+dedup_place_twin(const struct place *p)
+{
+	struct place	*q = calloc(1, sizeof(*q));
+
+	assert_non_null(q);
+	q->set = p->set;
+	assert_non_null(q->dedup = dedup_new(&q->set, p->locks));
+	return q;
 }
 
 static void
@@ -75,7 +87,7 @@ static void
 crowd_key(unsigned char key[DEDUP_KEY], unsigned n)
 {
 	memset(key, 0, DEDUP_KEY);
-	memcpy(key + 9, &n, sizeof(n));
+	memcpy(key + 14, &n, sizeof(n));
 }
 
 static enum dedup_as
@@ -101,7 +113,7 @@ mark_as(struct place *p, uint64_t n, enum dedup_as as)
 	unsigned char	 key[DEDUP_KEY];
 
 	dedup_key_of(key, n);
-	return dedup_mark(p->dedup, key, as, DEDUP_QUEUED);
+	return dedup_mark(p->dedup, key, as);
 }
 
 static enum error
@@ -110,7 +122,7 @@ mark_new(struct place *p, uint64_t n)
 	unsigned char	 key[DEDUP_KEY];
 
 	dedup_key_of(key, n);
-	return dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER);
+	return dedup_mark(p->dedup, key, DEDUP_DONE);
 }
 
 /* Marks the n-th to (n + many)-th key of one bucket; returns how many it could. */
@@ -122,7 +134,7 @@ mark_crowd(struct place *p, unsigned n, int many)
 
 	for (; many > 0; many--, n++) {
 		crowd_key(key, n);
-		good += dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK;
+		good += dedup_mark(p->dedup, key, DEDUP_DONE) == ERR_OK;
 	}
 	return good;
 }
@@ -213,13 +225,16 @@ age_file(const char *dir, int number, int64_t s)
 static void
 age_crowd(const char *dir, int number, int64_t s)
 {
-	uint32_t	 then_s = (uint32_t)(clock_wall_ms() / 1000 - s);
-	unsigned char	 t[4] = { (unsigned char)then_s, (unsigned char)(then_s >> 8),
-			    (unsigned char)(then_s >> 16), (unsigned char)(then_s >> 24) };
-	int		 i;
+	const unsigned	 then = (unsigned)((clock_wall_ms() / 1000 - s) / UNIT_S);
+	unsigned char	 key[DEDUP_KEY];
+	uint64_t	 word;
+	unsigned	 n;
 
-	for (i = 0; i < SLOTS; i++)
-		poke(dir, number, HEAD + i * SLOT, t, sizeof(t));
+	for (n = 0; n < SLOTS; n++) {
+		crowd_key(key, n);
+		word = dedup_table_word(key, DEDUP_IS_DONE, then);
+		poke(dir, number, HEAD + (off_t)n * (off_t)sizeof(word), &word, sizeof(word));
+	}
 }
 
 /*
@@ -237,7 +252,7 @@ marks(void **state)
 		{ "queued", DEDUP_QUEUED, DEDUP_NEVER, DEDUP_QUEUED },
 		{ "done", DEDUP_DONE, DEDUP_NEVER, DEDUP_DONE },
 		{ "queued, then done", DEDUP_QUEUED, DEDUP_DONE, DEDUP_DONE },
-		{ "done, then queued", DEDUP_DONE, DEDUP_QUEUED, DEDUP_QUEUED },
+		{ "done, then queued", DEDUP_DONE, DEDUP_QUEUED, DEDUP_DONE },
 		{ "done twice", DEDUP_DONE, DEDUP_DONE, DEDUP_DONE },
 	};
 	const char	*dir = state_new();
@@ -263,7 +278,7 @@ marks(void **state)
 	dedup_free(NULL);
 }
 
-/* A key that is marked again takes no second slot: else 33 marks would fill a bucket. */
+/* A key that is marked again takes no second slot: else 65 marks would fill a bucket. */
 static void
 marks_again(void **state)
 {
@@ -278,26 +293,25 @@ marks_again(void **state)
 	dedup_place_free(p);
 }
 
-/* Keys with one different bit are different, except in the bits of CreateTime. */
+/* Keys with one different bit are different: of the ten bytes that a table uses. */
 static void
 near_keys(void **state)
 {
 	struct place	*p = dedup_place_new(state_new());
 	unsigned char	 key[DEDUP_KEY] = { 0 };
 	char		 name[32];
-	int		 i;
+	int		 bit;
 
 	(void)state;
-	check_err("marked", dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER), ERR_OK);
-	for (i = 9 * 8; i < DEDUP_KEY * 8 - 32 + BITS_MIN; i++) {
-		/* The last bits choose the bucket. */
-		int	 bit = i < (DEDUP_KEY - 4) * 8 ? i :
-			       DEDUP_KEY * 8 - 1 - (i - (DEDUP_KEY - 4) * 8);
-
+	key[DEDUP_KEY - 5] = 2;		/* a tag of zeros is the same as 1 */
+	check_err("marked", dedup_mark(p->dedup, key, DEDUP_DONE), ERR_OK);
+	for (bit = 10 * 8; bit < 20 * 8; bit++) {
+		if (bit < 14 * 8 - BITS_MIN)	/* chooses a bucket only in a larger file */
+			continue;
 		(void)snprintf(name, sizeof(name), "bit %d", bit);
-		key[bit / 8] = (unsigned char)(0x80 >> bit % 8);
+		key[bit / 8] ^= (unsigned char)(0x80 >> bit % 8);
 		check_int(name, look_key(p, key), DEDUP_NEVER);
-		key[bit / 8] = 0;
+		key[bit / 8] ^= (unsigned char)(0x80 >> bit % 8);
 	}
 	check_int("it is there", look_key(p, key), DEDUP_DONE);
 	dedup_place_free(p);
@@ -354,12 +368,12 @@ expiry(void **state)
 		bool		 known;
 	} cases[] = {
 		{ "an hour", 3600, true },
-		{ "almost", DAYS * DAY_S - 60, true },
-		{ "too old", DAYS * DAY_S + 60, false },
-		{ "much too old", 1000 * DAY_S, false },
+		{ "almost", DAYS * DAY_S, true },
+		{ "too old", DAYS * DAY_S + 3 * UNIT_S, false },
+		{ "much too old", 300 * DAY_S, false },
 		{ "from a clock that was ahead", -DAY_S, true },
 	};
-	enum { FEW = 5 };	/* a bucket has room for more */
+	enum { FEW = SLOTS };
 	const char	*dir = state_new();
 	struct place	*p = dedup_place_new(dir);
 	size_t		 i;
@@ -371,7 +385,7 @@ expiry(void **state)
 		check_int(cases[i].name, look_crowd(p, 0, FEW), cases[i].known ? FEW : 0);
 	}
 	/* The file is still in use: the same keys are marked again in their bucket. */
-	age_crowd(dir, 1, DAYS * DAY_S + 60);
+	age_crowd(dir, 1, DAYS * DAY_S + 3 * UNIT_S);
 	check_int("marked again", mark_crowd(p, 0, FEW), FEW);
 	check_int("and found", look_crowd(p, 0, FEW), FEW);
 	check_int("one file", files(dir), 1);
@@ -496,7 +510,7 @@ truncated(void **state)
 	} cases[] = {
 		{ "empty", 0, false }, { "within the head", 10, false },
 		{ "the head", HEAD, false },
-		{ "half", 2 << 20, false },
+		{ "half", 1 << 20, false },
 		{ "empty, in use", 0, true }, { "the head, in use", HEAD, true },
 	};
 	const char	*dir, *path;
@@ -613,8 +627,6 @@ full_disk_there(struct other *me, void *arg)
 {
 	const char	*dir = arg, *path = state_log(dir);
 	struct place	*p = dedup_place_new(dir);
-	unsigned char	 key[DEDUP_KEY] = { 0 };
-	enum dedup_as	 as;
 	int		 i;
 
 	(void)me;
@@ -628,21 +640,16 @@ full_disk_there(struct other *me, void *arg)
 	OTHER_CHECK(state_log_lines(path, "level=error what=seen") == 1);
 	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
 
-	/* Old marks can be read, new ones cannot be written; that is logged once. */
+	/* The file is there, and has its space: it takes marks on a full disk, too. */
 	state_limit_files(HEAD);
-	for (i = 0; i < 100; i++) {
-		key[DEDUP_KEY - 1] = 1;
-		key[9] = (unsigned char)i;
-		OTHER_CHECK(look_up(p, 1) == DEDUP_DONE);
-		OTHER_CHECK(dedup_find(p->dedup, &as, key) == (i == 0 ? ERR_OK : ERR_STORE) &&
-		    as == DEDUP_NEVER);	/* it does not know: a mark may be missing */
-		OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_STORE);
-	}
-	OTHER_CHECK(state_log_lines(path, "level=error") == 2);
-	OTHER_CHECK(state_log_lines(path, "recognized again") == 1);
+	OTHER_CHECK(mark_crowd(p, 0, 2 * SLOTS) == 2 * SLOTS);
+	OTHER_CHECK(look_crowd(p, 0, 2 * SLOTS) == SLOTS);
+	OTHER_CHECK(look_crowd(p, 2 * SLOTS - 1, 1) == 1);
+	OTHER_CHECK(files(dir) == 1);
 	state_limit_files(RLIM_INFINITY);
-	OTHER_CHECK(dedup_mark(p->dedup, key, DEDUP_DONE, DEDUP_NEVER) == ERR_OK);
-	OTHER_CHECK(look_key(p, key) == DEDUP_DONE);
+	OTHER_CHECK(mark_crowd(p, 2 * SLOTS, 1) == 1);
+	OTHER_CHECK(files(dir) == 2);
+	OTHER_CHECK(state_log_lines(path, "level=error") == 1);
 	dedup_place_free(p);
 }
 
@@ -693,6 +700,55 @@ dedup_faults(void **state)
 		other_begin(&o[i], cases[i].fn, (void *)(uintptr_t)state_new());
 	for (i = 0; i < COUNT(cases); i++)
 		check_int(cases[i].name, other_end(&o[i]), 0);
+}
+
+/* Writes a file as version 1.0 made it, with the marks of some keys, the first of them done. */
+static void
+write_old_file(const char *dir, int number, uint64_t from, int many)
+{
+	enum { OLD_BITS = 13, OLD_SLOT = 16 };
+	const uint32_t	 now_s = (uint32_t)(clock_wall_ms() / 1000), bits = OLD_BITS;
+	unsigned char	 key[DEDUP_KEY], slot[OLD_SLOT];
+	char		 path[STATE_PATH];
+	uint32_t	 choice;
+	int		 i;
+
+	write_file_path(path, dir, number);
+	state_write(dir, strrchr(path, '/') + 1, "qtoaseen", 8);
+	assert_int_equal(truncate(path, HEAD + (BUCKET << OLD_BITS)), 0);
+	poke(dir, number, 8, &bits, sizeof(bits));
+	for (i = 0; i < many; i++) {
+		dedup_key_of(key, from + (uint64_t)i);
+		slot[0] = (unsigned char)now_s;
+		slot[1] = (unsigned char)(now_s >> 8);
+		slot[2] = (unsigned char)(now_s >> 16);
+		slot[3] = (unsigned char)(now_s >> 24);
+		slot[4] = i == 0 ? 2 : 1;
+		memcpy(slot + 5, key + 9, 11);
+		choice = (uint32_t)(key[22] << 8 | key[23]) & ((1U << OLD_BITS) - 1);
+		poke(dir, number, HEAD + (off_t)choice * BUCKET, slot, sizeof(slot));
+	}
+}
+
+/* The marks of an older version are taken over, and its files go. */
+static void
+older_version(void **state)
+{
+	const char	*dir = state_new(), *log = state_log(dir);
+	struct place	*p = dedup_place_new(dir);
+
+	(void)state;
+	write_old_file(dir, 3, 100, 5);
+	write_old_file(dir, 4, 200, 5);
+	check_int("done", look_up(p, 100), DEDUP_DONE);
+	check_int("queued", look_up(p, 101), DEDUP_QUEUED);
+	check_int("the other file", look_up(p, 200), DEDUP_DONE);
+	check_int("no other", look_up(p, 1), DEDUP_NEVER);
+	check_int("one file", files(dir), 1);
+	CHECK("a new one", is_there(dir, 5));
+	check_int("it is said", state_log_lines(log, "taken over"), 2);
+	log_close();
+	dedup_place_free(p);
 }
 
 /* Files whose names are only like those of dedup. */
@@ -762,18 +818,171 @@ taking_turns(void **state)
 	dedup_place_free(p);
 }
 
+/*
+ * Claims.
+ */
+
+enum { SHORT_MS = 60 };
+
+static enum error
+claim_key(struct place *p, enum dedup_as *as, uint64_t n, int64_t ms)
+{
+	unsigned char	 key[DEDUP_KEY];
+
+	dedup_key_of(key, n);
+	return dedup_claim(p->dedup, as, key, clock_mono_ms() + ms);
+}
+
+/* What a message was before a claim, and what it is after it. */
+static void
+claims(void **state)
+{
+	static const struct {
+		const char	*name;
+		enum dedup_as	 before, after;		/* DEDUP_NEVER: it is not marked */
+		enum dedup_as	 first, second;		/* what a claim finds */
+	} cases[] = {
+		{ "new, then done", DEDUP_NEVER, DEDUP_DONE, DEDUP_NEVER, DEDUP_DONE },
+		{ "new, then queued", DEDUP_NEVER, DEDUP_QUEUED, DEDUP_NEVER, DEDUP_QUEUED },
+		{ "queued", DEDUP_QUEUED, DEDUP_QUEUED, DEDUP_QUEUED, DEDUP_QUEUED },
+		{ "queued, then done", DEDUP_QUEUED, DEDUP_DONE, DEDUP_QUEUED, DEDUP_DONE },
+		{ "done", DEDUP_DONE, DEDUP_DONE, DEDUP_DONE, DEDUP_DONE },
+	};
+	const char	*dir = state_new();
+	struct place	*p = dedup_place_new(dir), *q = dedup_place_twin(p);
+	enum dedup_as	 as;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		if (cases[i].before != DEDUP_NEVER)
+			check_err(cases[i].name, mark_as(p, i, cases[i].before), ERR_OK);
+		check_err(cases[i].name, claim_key(p, &as, i, 0), ERR_OK);
+		check_int(cases[i].name, as, cases[i].first);
+		if (as != DEDUP_DONE) {
+			check_err(cases[i].name, claim_key(q, &as, i, SHORT_MS), ERR_LATE);
+			check_int(cases[i].name, look_up(q, i), DEDUP_QUEUED);
+		}
+		check_err(cases[i].name, mark_as(p, i, cases[i].after), ERR_OK);
+		check_err(cases[i].name, claim_key(q, &as, i, 0), ERR_OK);
+		check_int(cases[i].name, as, cases[i].second);
+	}
+	dedup_place_free(q);
+	dedup_place_free(p);
+}
+
+/* A drainer delivers a message while somebody has claimed it: then it is done. */
+static void
+done_meanwhile(void **state)
+{
+	struct place	*p = dedup_place_new(state_new());
+	enum dedup_as	 as;
+
+	(void)state;
+	check_err("claimed", claim_key(p, &as, 1, 0), ERR_OK);
+	check_err("done by another", mark_as(p, 1, DEDUP_DONE), ERR_OK);
+	check_err("the claim ends", mark_as(p, 1, DEDUP_QUEUED), ERR_OK);
+	check_int("it stays done", look_up(p, 1), DEDUP_DONE);
+	dedup_place_free(p);
+}
+
+/* Claims a key and waits to be killed. */
+static void
+claim_there(struct other *me, void *dir)
+{
+	struct place	*p = dedup_place_new(dir);
+	enum dedup_as	 as;
+
+	OTHER_CHECK(claim_key(p, &as, 1, 0) == ERR_OK && as == DEDUP_NEVER);
+	other_say(me);
+	(void)other_hear(me);
+}
+
+/* The claim of a process ends with it; how far it has come is to be looked up in the store. */
+static void
+death_of_claimer(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p;
+	struct other	 o;
+	enum dedup_as	 as;
+
+	(void)state;
+	other_begin(&o, claim_there, (void *)(uintptr_t)dir);
+	(void)other_hear(&o);
+	p = dedup_place_new(dir);
+	check_err("it has it", claim_key(p, &as, 1, SHORT_MS), ERR_LATE);
+	other_kill(&o);
+	check_err("taken over", claim_key(p, &as, 1, 0), ERR_OK);
+	check_int("look it up", as, DEDUP_QUEUED);
+	dedup_place_free(p);
+}
+
+enum { RACES = 300, RACERS = 4 };
+
+struct racer {
+	struct place	*place;
+	pthread_t	 thread;
+	int		 won;
+	char		*taken;		/* of each key: somebody has it at this moment */
+	int		 twice;
+};
+
+/* Claims all keys, in the same order as the others, and does each of them. */
+static void *
+race(void *arg)
+{
+	struct racer	*r = arg;
+	enum dedup_as	 as;
+	uint64_t	 n;
+
+	for (n = 0; n < RACES; n++) {
+		if (claim_key(r->place, &as, n, PATIENCE_MS) != ERR_OK || as == DEDUP_DONE)
+			continue;
+		r->twice += __atomic_exchange_n(&r->taken[n], 1, __ATOMIC_SEQ_CST);
+		r->won++;
+		(void)mark_as(r->place, n, DEDUP_DONE);
+	}
+	return NULL;
+}
+
+/* Many claim the same messages at the same time: each is claimed by one. */
+static void
+races(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p = dedup_place_new(dir), *q = dedup_place_twin(p);
+	char		 taken[RACES] = { 0 };
+	struct racer	 r[RACERS];
+	int		 i, won = 0, twice = 0;
+
+	(void)state;
+	for (i = 0; i < RACERS; i++) {
+		r[i] = (struct racer){ .place = i % 2 == 0 ? p : q, .taken = taken };
+		assert_int_equal(pthread_create(&r[i].thread, NULL, race, &r[i]), 0);
+	}
+	for (i = 0; i < RACERS; i++) {
+		assert_int_equal(pthread_join(r[i].thread, NULL), 0);
+		won += r[i].won;
+		twice += r[i].twice;
+	}
+	check_int("each once", won, RACES);
+	check_int("none twice", twice, 0);
+	dedup_place_free(q);
+	dedup_place_free(p);
+}
+
 /* Keys of few buckets, so that threads and processes use the same ones. */
 static void
 crew_key(unsigned char key[DEDUP_KEY], unsigned process, unsigned thread, unsigned n)
 {
 	memset(key, 0, DEDUP_KEY);
-	key[9] = (unsigned char)process;
-	key[10] = (unsigned char)thread;
-	key[11] = (unsigned char)n;
-	key[12] = (unsigned char)(n >> 8);
-	key[DEDUP_KEY - 1] = (unsigned char)(n % 4);
-	key[DEDUP_KEY - 2] = (unsigned char)(n / 4 % 8 << 5);	/* other buckets in larger files */
-	key[DEDUP_KEY - 3] = (unsigned char)(n / 4);
+	key[14] = (unsigned char)process;
+	key[15] = (unsigned char)thread;
+	key[16] = (unsigned char)n;
+	key[17] = (unsigned char)(n >> 8);
+	key[13] = (unsigned char)(n % 4);
+	key[12] = (unsigned char)(n / 4 % 8 << 4);	/* other buckets in larger files */
 }
 
 struct crew {
@@ -793,7 +1002,7 @@ crew_run(void *arg)
 	for (i = 0; i < EACH; i++) {
 		crew_key(key, c->process, c->number, i);
 		if (look_key(c->place, key) == DEDUP_NEVER)
-			c->good += dedup_mark(c->place->dedup, key, DEDUP_DONE, DEDUP_NEVER) ==
+			c->good += dedup_mark(c->place->dedup, key, DEDUP_DONE) ==
 			    ERR_OK;
 	}
 	return NULL;
@@ -895,7 +1104,8 @@ main(void)
 		TEST(dedup_faults), TEST(taking_turns), TEST(mark_all_at_once),
 		TEST(death_of_dedup), TEST(marks), TEST(marks_again), TEST(near_keys),
 		TEST(very_many), TEST(expiry), TEST(rotation), TEST(unsaid), TEST(damaged_head),
-		TEST(truncated), TEST(other_names),
+		TEST(truncated), TEST(other_names), TEST(older_version),
+		TEST(claims), TEST(done_meanwhile), TEST(death_of_claimer), TEST(races),
 	};
 
 	return RUN("seen", tests);
