@@ -207,18 +207,20 @@ has_rescue(const char *dir)
 
 /*
  * The file is new.  A flag that is older says that messages waited in one that somebody has removed
- * while no process had it open, or that another process takes over.
+ * while no process had it open, or that another process takes over.  Both times are the file
+ * system's, whatever our clock says.
  */
 static void
 look_for_lost(struct store_file *f)
 {
 	char		 path[STATE_FILE_PATH];
-	struct stat	 st;
+	struct stat	 st, new;
 	int		 fd;
 
 	(void)snprintf(path, sizeof(path), "%s/" STORE_FILE_FLAG, f->dir);
 	if (store_file_has_orphan(f) || f->has_quarantine || stat(path, &st) == -1 ||
-	    st.st_ctime >= clock_wall_ms() / 1000 - FLAG_S || has_rescue(f->dir))
+	    stat(f->file, &new) == -1 || st.st_ctime >= new.st_ctime - FLAG_S ||
+	    has_rescue(f->dir))
 		return;
 	state_file_quarantine_path(path, f->file, "gone");
 	if ((fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) != -1)
