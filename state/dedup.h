@@ -5,7 +5,7 @@
  * Each message is looked up, claimed and marked here, so this is not a table of the database but
  * memory that the processes share: hash tables in mapped files, qtoa.seen-1, qtoa.seen-2, ...
  * (state/dedup_table.h).  A claim and a mark cost no system call.  When a bucket is full, and after
- * dedupe_days, a further file is made, twice as large if the last one was full before dedupe_days.
+ * dedupe_days, a further file is made, four times as large if the last one was full before that.
  * A file whose marks are all older than dedupe_days is removed.  The death of a process loses no
  * mark and ends its claims; a power cut may lose some marks: then a message may be forwarded
  * twice, but is never lost.

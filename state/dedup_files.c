@@ -17,7 +17,8 @@
 
 enum {
 	HEAD = 4096,		/* bytes before the first bucket */
-	BITS_MIN = 12,		/* 2^12 buckets: a file of 2 MiB, for 260,000 messages */
+	BITS_MIN = 10,		/* 2^10 buckets: a file of 512 KiB, for some 40,000 messages */
+	BITS_MORE = 2,		/* the next one is four times as large */
 	BITS_MAX = 24,
 	PATIENCE_MS = 1000	/* with another process that makes a file */
 };
@@ -333,8 +334,8 @@ next_bits(struct dedup_files *s)
 	int			 fd;
 
 	if (last != NULL)
-		return last->table.bits < BITS_MAX && !dedup_files_is_past(s, last) ?
-		    last->table.bits + 1 : last->table.bits;
+		return last->table.bits + BITS_MORE <= BITS_MAX && !dedup_files_is_past(s, last) ?
+		    last->table.bits + BITS_MORE : last->table.bits;
 	write_path(path, s, s->old);
 	if (s->old != 0 && (fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) != -1) {
 		bits = dedup_import_bits(fd);

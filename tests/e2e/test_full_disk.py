@@ -19,7 +19,7 @@ import faults  # noqa: E402
 import oracle  # noqa: E402
 from rig import SICK, Rig  # noqa: E402
 
-DISK = 3_000_000
+DISK = 3_600_000
 BODY = 20_000
 SOON_S = 15 * program.SLOWER
 

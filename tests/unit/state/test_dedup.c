@@ -25,7 +25,7 @@ enum {
 	EACH = 200,		/* keys that each thread has */
 
 	/* The layout of a file; see state/dedup.c. */
-	HEAD = 4096, BUCKET = 512, SLOTS = 64, BITS_MIN = 12, UNIT_S = 4096,
+	HEAD = 4096, BUCKET = 512, SLOTS = 64, BITS_MIN = 10, BITS_MORE = 2, UNIT_S = 4096,
 	AT_BITS = 12, AT_BEGUN = 16, AT_FULL = 24
 };
 
@@ -343,7 +343,8 @@ very_many(void **state)
 		write_file_path(path, dir, n);
 		assert_int_equal(stat(path, &st), 0);
 		check_int("ours alone", st.st_mode & 07777, 0600);
-		check_int("twice as large as the one before", bits_of(dir, n), BITS_MIN + n - 1);
+		check_int("four times as large as the one before", bits_of(dir, n),
+		    BITS_MIN + BITS_MORE * (n - 1));
 		check_int("as its head says", st.st_size,
 		    HEAD + ((off_t)BUCKET << bits_of(dir, n)));
 	}
@@ -510,7 +511,7 @@ truncated(void **state)
 	} cases[] = {
 		{ "empty", 0, false }, { "within the head", 10, false },
 		{ "the head", HEAD, false },
-		{ "half", 1 << 20, false },
+		{ "half", 1 << 18, false },
 		{ "empty, in use", 0, true }, { "the head, in use", HEAD, true },
 	};
 	const char	*dir, *path;
@@ -631,7 +632,7 @@ full_disk_there(struct other *me, void *arg)
 
 	(void)me;
 	(void)signal(SIGXFSZ, SIG_IGN);
-	state_limit_files(1 << 20);
+	state_limit_files(1 << 18);
 	for (i = 0; i < 100; i++)
 		OTHER_CHECK(mark_as(p, 1, DEDUP_DONE) == ERR_STORE);
 	OTHER_CHECK(files(dir) == 0);
