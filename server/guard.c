@@ -30,7 +30,10 @@ guard_name_peer(struct worker *w)
 	struct request	*r = w->request;
 	struct slice	 client;
 
-	if (r->forwarded.n == 0 || !is_trusted(w) ||
+	if (!conf_is_set(w->app->conf.set.trusted_proxies) || !is_trusted(w))
+		return;
+	request_read_origin(w->request);
+	if (r->forwarded.n == 0 ||
 	    !forwarded_client(&client, &r->forwarded, w->app->conf.set.trusted_proxies))
 		return;
 	r->peer = client;
@@ -43,6 +46,7 @@ guard_hides_client(const struct worker *w, const char *allow)
 	const struct request	*r = w->request;
 	struct slice		 client;
 
+	request_read_origin(w->request);
 	if (r->forwarded.n == 0)
 		return false;
 	if (is_here(r) || is_trusted(w))

@@ -254,17 +254,20 @@ read_origin_variable(struct request *r, struct slice *software, const char *vari
 		forwarded_add(&r->forwarded, variable);
 }
 
-/* Looks at all variables: a header that came twice may be there twice. */
-static void
-read_origin(struct request *r)
+void
+request_read_origin(struct request *r)
 {
 	extern char	**environ;
 	char *const	 *v = r->io->is_fcgi ? r->io->fcgi.envp : environ;
 	struct slice	 software = { NULL, 0 };
 
+	if (r->has_origin)
+		return;
+	r->has_origin = true;
 	r->forwarded.n = 0;
 	r->host = r->server = (struct slice){ NULL, 0 };
 	r->https = false;
+	/* All variables: a header that came twice may be there twice. */
 	for (; v != NULL && *v != NULL; v++)
 		read_origin_variable(r, &software, *v);
 	if (r->forwarded.n != 0 && software.len >= 5 && memcmp(software.p, "Caddy", 5) == 0)
@@ -297,7 +300,9 @@ read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	r->io->file = variable_of(r, "SCRIPT_FILENAME");
 	r->io->length = variable_of(r, "CONTENT_LENGTH");
 	read_roots(r);
-	read_origin(r);
+	r->has_origin = false;
+	if (!is_fcgi)	/* its environment is forgotten afterwards */
+		request_read_origin(r);
 	if ((er = read_path(r)) != ERR_OK)
 		return er;
 	return read_query(r);

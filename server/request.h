@@ -26,6 +26,7 @@ struct request {
 	struct slice		 path;		/* whole path of the URL, decoded */
 	struct slice		 path_info;	/* its end, as the web server has cut it */
 	struct slice		 peer;		/* the client's address; see server/guard.h */
+	bool			 has_origin;	/* request_read_origin() has filled the next four */
 	struct forwarded	 forwarded;	/* what proxies say of the client */
 	struct slice		 host;		/* the header Host; absent or empty: none */
 	struct slice		 server;	/* the web server's own address */
@@ -63,6 +64,12 @@ enum error	 request_init_fcgi(void);
 /* True: the environment is that of a CGI; descriptor 0 is a listening socket. */
 bool		 request_is_cgi(void);
 bool		 request_is_fcgi(void);
+
+/*
+ * Reads what proxies say of the client, and the Host, unless that is done.  Only what is guarded
+ * needs it, and a message of WeChat's is not.
+ */
+void		 request_read_origin(struct request *r);
 
 /* True: the path begins with the URL of the program's own file, NAME.cgi, as on a shared host. */
 bool		 request_is_file(const struct request *r);
