@@ -274,11 +274,8 @@ store_settlement(struct settling *st, int64_t until_ms)
 
 	if (!waits && !st->report.matters && s->conf->set.keep_days == 0)
 		return ERR_OK;
-	if (waits)
-		store_raise(s->store);
-	er = store_do(s->store, waits ? STORE_ADD : STORE_WRITE, write_settlement, st, until_ms);
-	if (waits)
-		store_raise(s->store);
+	er = store_do(s->store, waits ? STORE_QUEUE : STORE_WRITE, write_settlement, st,
+	    until_ms);
 	if (er != ERR_OK && (!st->report.matters || !store_is_full(s->store) ||
 	    store_do(s->store, STORE_WRITE, write_report, st, until_ms) != ERR_OK))
 		(void)breaker_settle(s->breakers, &st->report, NULL);
@@ -318,6 +315,8 @@ settle_message(const struct services *s, struct delivery *d, bool asked, int64_t
 	if (er == ERR_OK || delivered)
 		return ends[st.row.state].er;
 	store_why(s->store, d->detail, sizeof(d->detail));
+	if (d->detail[0] == '\0')	/* another thread had success meanwhile */
+		(void)snprintf(d->detail, sizeof(d->detail), "the store failed, and works again");
 	return mark_unsafe(d);
 }
 

@@ -216,6 +216,8 @@ do_jobs(struct store *s, struct job *jobs)
 		need = j->need > need ? j->need : need;
 		until_ms = j->until_ms < until_ms ? j->until_ms : until_ms;
 	}
+	if (need == STORE_QUEUE)
+		store_raise(s);
 	er = transact_again(s, jobs, need, until_ms);
 	for (j = jobs; j != NULL; j = j->next)
 		j->er = er;
@@ -227,6 +229,8 @@ do_jobs(struct store *s, struct job *jobs)
 			j->next = next;
 			er = j->er != ERR_OK ? j->er : er;
 		}
+	if (need == STORE_QUEUE)
+		store_raise(s);
 	note_end(s, er, need);
 }
 

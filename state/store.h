@@ -70,10 +70,10 @@ bool		 store_has_room(struct store *s);
 
 /*
  * A flag, the file state_dir/qtoa.work, says that something in the store waits (a message, a
- * breaker), so that a CGI run need not open the database to know.  Raise it before and after the
- * commit of such work.  To lower it: lower it first, then look into the store, and raise it again
- * if something waits.  A raised flag that is raised again wakes those who watch it
- * (state/store_watch.h).
+ * breaker), so that a CGI run need not open the database to know.  It is raised before and after
+ * the commit of such work: STORE_QUEUE does that, once for all jobs of a transaction.  To lower it:
+ * lower it first, then look into the store, and raise it again if something waits.  A raised flag
+ * that is raised again wakes those who watch it (state/store_watch.h).
  */
 #define STORE_FLAG	STORE_FILE_FLAG
 void		 store_raise(struct store *s);

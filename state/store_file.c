@@ -799,7 +799,7 @@ store_file_use(struct store_file *f, enum store_need need, bool transaction, int
 	f->in_transaction = true;
 	if (need >= STORE_SYNC && !check_beside(f))
 		return NULL;
-	f->is_out = need == STORE_ADD && is_disk_out(f);
+	f->is_out = need >= STORE_ADD && is_disk_out(f);
 	return f->is_out ? NULL : f->db;
 }
 
@@ -867,7 +867,7 @@ undo_work(struct store_file *f)
 	    db_in_transaction(f->db))
 		(void)db_run(f->db, NULL, "ROLLBACK", DB_NO_VALUES);
 	handle_fault(f);	/* if it closes the file, SQLite undoes the work */
-	if (fault == DB_FULL && f->need == STORE_ADD)
+	if (fault == DB_FULL && f->need >= STORE_ADD)
 		f->was_out = true;
 	if (fault == DB_FULL)
 		set_tight(f, true);
@@ -880,7 +880,7 @@ store_file_done(struct store_file *f, struct store_file_end *end, enum error er)
 	*end = (struct store_file_end){ .fault = DB_FINE, .why = f->why };
 	if (er == ERR_OK && f->in_transaction)
 		er = commit(f);
-	if (er == ERR_OK && f->need == STORE_ADD)
+	if (er == ERR_OK && f->need >= STORE_ADD)
 		set_tight(f, false);
 	if (er != ERR_OK) {
 		end->fault = undo_work(f);
@@ -903,10 +903,10 @@ store_file_make_room(struct store_file *f)
 	const int64_t	 now_ms = clock_mono_ms();
 	int		 left = 0;
 
-	if (f->db == NULL || f->is_out || (f->need == STORE_ADD && now_ms < f->room_ms))
+	if (f->db == NULL || f->is_out || (f->need >= STORE_ADD && now_ms < f->room_ms))
 		return false;
 	f->room_ms = now_ms + ROOM_MS;
-	db_patience(f->db, f->need == STORE_ADD ? 0 : now_ms + ROOM_WAIT_MS);
+	db_patience(f->db, f->need >= STORE_ADD ? 0 : now_ms + ROOM_WAIT_MS);
 	return db_checkpoint(f->db, true, &left) == ERR_OK && left == 0;
 }
 

@@ -25,7 +25,8 @@ enum store_need {
 	STORE_READ,	/* changes nothing */
 	STORE_WRITE,	/* a power cut may undo it, the death of the process does not */
 	STORE_SYNC,	/* on disk when store_do() returns */
-	STORE_ADD	/* the same, for new rows: refused while the disk is nearly full */
+	STORE_ADD,	/* the same, for new rows: refused while the disk is nearly full */
+	STORE_QUEUE	/* the same, for messages that wait: the flag is raised before and after */
 };
 
 #define STORE_FILE_FLAG	"qtoa.work"	/* see store_raise() */
