@@ -59,6 +59,8 @@ struct store_file {
 	int64_t			 cut_ms;	/* since when the WAL is too short; 0: it is not */
 	bool			 has_quarantine;
 	bool			 is_wal_guarded;
+	bool			 restart_wal;	/* a commit failed: what it has left in the WAL
+						   would look like damage at the next start */
 	_Atomic(struct db *)	 orphans[ORPHANS];	/* to their files no name leads any more */
 	char			 why[1240];
 
@@ -702,8 +704,9 @@ reopen_file(struct store_file *f, int64_t until_ms)
 		}
 		if (open_file(f, until_ms) == ERR_OK) {
 			/* Else what is behind the damage would be found at the next start, too. */
-			if (is_wal_over)
+			if (is_wal_over || f->restart_wal)
 				(void)db_checkpoint(f->db, true, &left);
+			f->restart_wal = false;
 			if (f->life == STORE_BRIEF)
 				reserve_make(f->dir);
 			return;
@@ -835,6 +838,7 @@ commit(struct store_file *f)
 	if ((er = cover_pages(f, &grown)) != ERR_OK)
 		return er;
 	er = db_run(f->db, NULL, "COMMIT", DB_NO_VALUES);
+	f->restart_wal = f->restart_wal || er != ERR_OK;
 	/* A copy of the WAL that ended meanwhile has cut the file to what it was before. */
 	if (er == ERR_OK && grown && db_cover(f->db, f->pages * f->page) != ERR_OK)
 		f->pages = 0;
