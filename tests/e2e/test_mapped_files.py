@@ -65,7 +65,7 @@ def test_the_index_of_the_database_is_cut_short(rig, length):
             continue
         assert pool.proc.returncode == 1
         assert any("qtoa.db-shm cannot be used" in r.get("msg", "") for r in rig.log.lines())
-        rig.restart()
+        rig.site.restart(pool)
     program.until(rig.push, "recovery")
     assert all(code == 1 for code in run.deaths)
     rig.check()

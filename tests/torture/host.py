@@ -17,13 +17,20 @@ from wechat import ACCOUNTS
 BY_PATH = {a.path: a for a in ACCOUNTS}
 
 
+def seen_by_tests(home, env):
+    """The environment of a process whose descriptors a test may see, also as an ordinary user."""
+    more = home.open()
+    both = [e["LD_PRELOAD"] for e in (env, more) if "LD_PRELOAD" in e]
+    return {**more, **env, **({"LD_PRELOAD": ":".join(both)} if both else {})}
+
+
 class Site:
     """Pools of one variant over one Home.  env goes to the pools and to the CGI processes."""
 
     def __init__(self, home, variant, pools=2, env=None):
         self.home = home
         self.variant = variant
-        self.env = env or {}
+        self.env = seen_by_tests(home, env or {})
         self.pools = []
         for _ in range(pools):
             self.pools.append(program.Pool(home, variant, env=self.env))

@@ -459,12 +459,12 @@ class QT:
 # Who was killed.
 
 def ports_of(pid):
-    """The local TCP ports of a process; none of one that is at its end."""
+    """The local TCP ports of a process; None: nobody may look."""
     inodes = set()
     try:
         fds = os.listdir(f"/proc/{pid}/fd")
     except PermissionError:
-        return inodes
+        return None
     for fd in fds:
         try:
             found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}"))
