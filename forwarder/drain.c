@@ -24,6 +24,7 @@
 enum {
 	FETCH_MS = 500,		/* an idle drainer fetches so often */
 	LOCK_PAUSE_MS = 1000,	/* between two tries for an end point that others drain */
+	HASTENED = 16,		/* messages that a success of one that had failed makes due */
 	BUSY_MS = 2000,		/* the longest wait for other processes at the store */
 	STORE_PAUSE_MS = 250,	/* between two tries while the store fails */
 	PROBES_MAX = 3		/* fresh ones that fail in a run that does not wait for others */
@@ -71,6 +72,7 @@ struct drain {
 	struct endpoint_queue	*queues;	/* index: breaker_endpoint() */
 	size_t			 nqueues;
 	int			*under_way;	/* messages of each account, from the fetch on */
+	int64_t			*tried_ms;	/* of each account, monotonic: see is_trial_due() */
 	size_t			 first;		/* the account with which a fetch begins */
 	int64_t			 fetch_ms;	/* when the last fetch was */
 	struct sending		*made;		/* all of them, in use or not */
@@ -101,6 +103,7 @@ drain_new(const struct services *services)
 {
 	const size_t	 n = breaker_endpoints(services->breakers);
 	struct drain	*d;
+	size_t		 i;
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return NULL;
@@ -109,12 +112,16 @@ drain_new(const struct services *services)
 	d->answered.end = &d->answered.first;
 	d->queues = calloc(n + 1, sizeof(*d->queues));
 	d->under_way = calloc(services->conf->n + 1, sizeof(*d->under_way));
+	d->tried_ms = calloc(services->conf->n + 1, sizeof(*d->tried_ms));
 	d->signer = sign_new();
 	d->multi = http_multi_new(services->http, (int)n * services->conf->set.drain_parallel);
-	if (d->queues == NULL || d->under_way == NULL || d->signer == NULL || d->multi == NULL) {
+	if (d->queues == NULL || d->under_way == NULL || d->tried_ms == NULL ||
+	    d->signer == NULL || d->multi == NULL) {
 		drain_free(d);
 		return NULL;
 	}
+	for (i = 0; i < services->conf->n; i++)	/* a CGI does not live long enough for a trial */
+		d->tried_ms[i] = clock_mono_ms();
 	for (d->nqueues = 0; d->nqueues < n; d->nqueues++)
 		d->queues[d->nqueues].retry_places = least_retries(d);
 	return d;
@@ -195,6 +202,7 @@ drain_free(struct drain *d)
 	sign_free(d->signer);
 	free(d->queues);
 	free(d->under_way);
+	free(d->tried_ms);
 	free(d);
 }
 
@@ -252,6 +260,8 @@ take_place(struct drain *d, struct sending *s)
 	s->queue->under_way++;
 	s->queue->retries += has_failed(&s->row);
 	d->under_way[account_index(d, s->account)]++;
+	if (has_failed(&s->row))
+		d->tried_ms[account_index(d, s->account)] = clock_mono_ms();
 }
 
 /* The message is not under way any more, and the sending is idle. */
@@ -288,6 +298,7 @@ struct fetching {
 	const struct account	*account;
 	struct endpoint_queue	*queue;
 	enum breaker_gate	 gate;
+	bool			 trial;		/* a message is fetched before it is due */
 	int			 room;		/* for so many more messages */
 };
 
@@ -383,10 +394,24 @@ may_fetch(const struct fetching *f, enum error *er, enum queue_part part)
 	int64_t		 next_ms;
 
 	*er = queue_next(f->db, f->account->path, part, now_ms, &next_ms);
-	if (*er != ERR_OK || next_ms == INT64_MAX || (f->gate == GATE_GO && next_ms > now_ms) ||
+	if (*er != ERR_OK || next_ms == INT64_MAX ||
+	    (f->gate == GATE_GO && next_ms > now_ms && !f->trial) ||
 	    !lock_queue(d, f->queue, f->account))
 		return false;
 	return f->gate != GATE_BROKEN || hold_probe(d, f->queue, f->account);
+}
+
+/*
+ * True: no message of the account that had failed was sent for so long that one is, whatever its
+ * own pause: perhaps QT takes them now.
+ */
+static bool
+is_trial_due(const struct fetching *f, const struct pass *pass)
+{
+	const struct drain	*d = f->d;
+
+	return pass->part == QUEUE_FAILED && f->gate == GATE_GO && !d->all &&
+	    clock_mono_ms() >= d->tried_ms[account_index(d, f->account)] + DRAIN_TRIAL_MS;
 }
 
 /*
@@ -409,11 +434,13 @@ fetch_account(struct fetching *f, const struct pass *pass)
 		    f->queue->under_way != 0);
 		return ERR_OK;
 	}
+	if ((f->trial = is_trial_due(f, pass)))
+		f->room = 1;
 	if (!may_fetch(f, &er, pass->part))
 		return er;
 	if (d->all)
 		until_ms = d->start_ms;
-	else if (pass->part == QUEUE_FAILED && f->gate == GATE_GO)
+	else if (pass->part == QUEUE_FAILED && f->gate == GATE_GO && !f->trial)
 		until_ms = clock_wall_ms();
 	er = queue_due(f->db, f->account->path, pass->part, until_ms,
 	    f->room + d->under_way[account_index(d, f->account)], fetch_row, f);
@@ -570,6 +597,9 @@ settle_sending(struct drain *d, struct db *db, struct sending *s)
 	/* What waits for QT needs the room of a full disk more than a copy does. */
 	if ((er = queue_settle(db, &row, d->s->conf->set.keep_days != 0 &&
 	    store_has_room(d->s->store))) != ERR_OK || !s->asked || d->step.bare)
+		return er;
+	if (row.state == QUEUE_DELIVERED && has_failed(&s->row) &&
+	    (er = queue_hasten(db, s->account->path, now_ms, HASTENED)) != ERR_OK)
 		return er;
 	return report_sending(d, s, db);
 }

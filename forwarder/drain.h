@@ -5,9 +5,10 @@
  * end point whose breaker is open, or an account that is stopped, gets one message as a probe when
  * that is due.  Others have up to drain_parallel messages under way at once, the oldest first.
  * Those that were never sent go before those that have failed, which get a quarter of the places
- * until one of them passes.  Each is signed again, with the present time as its ts.  The result is
- * settled in the store at once, and is a line in the log.  On a full disk the results of several
- * messages are settled one by one if need be.
+ * until one of them passes; then more of them are tried before their own pauses are over.  So is
+ * one of them if DRAIN_TRIAL_MS have gone by without such a try.  Each is signed again, with the
+ * present time as its ts.  The result is settled in the store at once, and is a line in the log.
+ * On a full disk the results of several messages are settled one by one if need be.
  *
  * A FastCGI process drains in a thread (server/maintenance.h), a CGI in the rest of its time, and
  * `qtoa drain` does nothing else.  A struct drain belongs to one thread.
@@ -19,6 +20,8 @@
 #include <stdint.h>
 
 #include "forwarder/services.h"
+
+enum { DRAIN_TRIAL_MS = 30000 };
 
 struct drain;
 

@@ -112,6 +112,8 @@ add_part(struct backlog *b, struct db *db, const struct account *a, enum queue_p
 	b->is_there = b->is_there || gate != GATE_GO || next_ms != INT64_MAX;
 	if (gate != GATE_GO && next_ms != INT64_MAX)	/* any message may be the probe */
 		next_ms = part == QUEUE_FRESH ? breaker_fresh_ms(s->breakers, a) : probe_ms;
+	else if (next_ms != INT64_MAX && next_ms > clock_wall_ms() + DRAIN_TRIAL_MS)
+		next_ms = clock_wall_ms() + DRAIN_TRIAL_MS;	/* one may be tried then */
 	if (next_ms < b->due_ms)
 		b->due_ms = next_ms;
 	return er;

@@ -193,6 +193,14 @@ queue_make_due(struct db *db, const char *account, int64_t now_ms, int64_t *n)
 }
 
 enum error
+queue_hasten(struct db *db, const char *account, int64_t now_ms, int n)
+{
+	return db_run(db, NULL, "UPDATE message SET next = ?3 WHERE id IN (SELECT id FROM message "
+	    "WHERE " PART " AND next > ?3 ORDER BY next LIMIT ?4)", DB_VALUES(db_s(account),
+	    db_i(QUEUE_FAILED), db_i(now_ms), db_i(n)));
+}
+
+enum error
 queue_repair_times(struct db *db, const char *account, int64_t now_ms)
 {
 	int64_t	 n;

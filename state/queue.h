@@ -93,6 +93,9 @@ enum error	 queue_next(struct db *db, const char *account, enum queue_part part,
  */
 enum error	 queue_make_due(struct db *db, const char *account, int64_t now_ms, int64_t *n);
 
+/* Makes up to n messages of an account due that have failed, those whose time comes first. */
+enum error	 queue_hasten(struct db *db, const char *account, int64_t now_ms, int n);
+
 /*
  * Makes up to a thousand messages of each part of an account due whose time is farther away than
  * the longest pause: the clock must have been set back.

@@ -17,6 +17,7 @@
 #include "forwarder/drain.h"
 #include "server/maintenance.h"
 #include "state/queue.h"
+#include "tests/unit/clocks.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -440,6 +441,45 @@ fresh_first(void **state)
 		early += lines.line[i].account == 'a';
 	CHECK("some that have failed", early > 0);
 	CHECK("but few of them", early <= EACH / 2);
+	drain_place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
+/*
+ * Messages that have failed wait for long.  After a while one of them is tried all the same; when QT
+ * takes it, some others go, too, and so on.
+ */
+static void
+trial(void **state)
+{
+	enum { MANY = 40, TURNS = 400, HALF_MS = 500 };
+	const struct adding	 late = { "a", query, body, 0, MANY, 250000, false, false };
+	struct peer		*one = peer_new(), *two = peer_new();
+	struct place		*p = place_of(one, "now", two, "code");
+	int			 i;
+
+	(void)state;
+	peer_now(one, "code");
+	need_drain(p);
+	put_rows(p, &late);
+	for (i = 0; i < 3; i++, clocks->mono_ahead_ms += HALF_MS)
+		check_err("a turn", drain_turn(p->drain, 1), ERR_OK);
+	check_int("too early", peer_requests(one), 0);
+	peer_now(one, "later");
+	clocks->mono_ahead_ms += DRAIN_TRIAL_MS;
+	for (i = 0; i < TURNS && count_of(p, "SELECT max(attempts) FROM message") < 2; i++)
+		check_err("a turn", drain_turn(p->drain, 10), ERR_OK);
+	for (i = 0; i < 3; i++, clocks->mono_ahead_ms += HALF_MS)
+		check_err("a turn", drain_turn(p->drain, 1), ERR_OK);
+	check_int("one is tried, and QT does not take it", peer_requests(one), 1);
+	peer_now(one, "code");
+	clocks->mono_ahead_ms += DRAIN_TRIAL_MS;
+	for (i = 0; i < TURNS && pending(p) != 0; i++, clocks->mono_ahead_ms += HALF_MS)
+		check_err("a turn", drain_turn(p->drain, 10), ERR_OK);
+	check_int("QT takes one, and then all", pending(p), 0);
+	check_int("each once", peer_requests(one), MANY + 1);
+	clocks->mono_ahead_ms = 0;
 	drain_place_free(p);
 	peer_free(one);
 	peer_free(two);
@@ -1214,7 +1254,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(elsewhere), TEST(all_delivered), TEST(oldest_first), TEST(fresh_first),
+		TEST(elsewhere), TEST(all_delivered), TEST(oldest_first), TEST(fresh_first), TEST(trial),
 		TEST(overtaking), TEST(probe_order), TEST(settled_rows), TEST(dead_end_point),
 		TEST(each_tried_once), TEST(probes), TEST(stopped),
 		TEST(garbage), TEST(no_time), TEST(wanted), TEST(thread), TEST(asleep), TEST(told_to_stop),
