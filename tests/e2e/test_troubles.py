@@ -12,8 +12,7 @@ sys.path.append(str(program.TOP / "tests/torture"))
 import mix  # noqa: E402
 
 # A form of each, and a seed.
-FORMS = (("poison", "all", 1), ("keys", "row", 1), ("clock", "back", 1), ("gone", "wal", 1),
-         ("gone", "directory", 1))
+FORMS = (("poison", "all", 1), ("keys", "row", 1), ("gone", "wal", 1))
 
 
 @pytest.mark.parametrize("name,form,seed", FORMS)
