@@ -505,7 +505,7 @@ static const struct family	families[] = {
 	    "messages wait.",
 	    append_gate, .rows = NOW, .at = GATE_STOPPED },
 	{ "qtoa_probe_seconds", gauge, "Time until the next probe of an open breaker or a stopped "
-	    "account, 0 if it is due or there is none.",
+	    "account, 0 if it is due or there is no trouble.",
 	    append_age, .rows = NOW, .at = OF_ACCOUNT(probe_in_ms) },
 	{ "qtoa_access_token_age_seconds", gauge, "Time since WeChat gave the access_token.",
 	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_age_s) },
