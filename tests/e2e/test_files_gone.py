@@ -66,8 +66,10 @@ def remove_all(state):
 
 
 def new_directory(state):
-    shutil.rmtree(state)
-    state.mkdir(0o700)
+    gone = state.parent / "gone"        # at once: the program makes files there meanwhile
+    state.rename(gone)
+    state.mkdir(0o700, exist_ok=True)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def move_directory(state):
