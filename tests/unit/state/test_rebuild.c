@@ -321,7 +321,7 @@ names(void **state)
 		    "name = '%s'", cases[i].table == NULL ? "" : cases[i].table);
 		page = cases[i].table == NULL ? 0 : dbfile_number(db, sql);
 		db_close(db);
-		d.from = page == 0 ? 0 : (double)(page - 1) * PAGE / (double)file_size(path);
+		d.from = page == 0 ? 0 : (double)((page - 1) * PAGE) / (double)file_size(path);
 		d.bytes = page == 0 ? 0 : PAGE;
 		spoil(path, &d);
 		check_err(cases[i].name, rebuild_run(&db, &n, path, dir), ERR_OK);
