@@ -154,22 +154,34 @@ open_body(struct worker *w)
 	return ERR_XML;
 }
 
+/* Adds to what the log says of the request. */
+static void
+add_detail(struct worker *w, const char *text)
+{
+	size_t	 len;
+
+	if (w->entry.detail != w->why)
+		(void)snprintf(w->why, sizeof(w->why), "%s",
+		    w->entry.detail != NULL ? w->entry.detail : "");
+	len = strlen(w->why);
+	(void)snprintf(w->why + len, sizeof(w->why) - len, "%s%s", len != 0 ? "; " : "", text);
+	w->entry.detail = w->why;
+}
+
 /* Tells the log what is odd about the message. */
 static void
 remark_message(struct worker *w)
 {
 	const struct message	*m = &w->message;
-	const char		*text = *m->why != '\0' ? m->why : m->repaired, *time;
+	const char		*time;
 	int64_t			 when_s;
 
-	w->entry.detail = text;
+	w->entry.detail = *m->why != '\0' ? m->why : m->repaired;
 	if (m->time_s == 0)
 		return;
 	time = message_when(&when_s, m->time_s, clock_wall_ms() / 1000);
-	if (*time == '\0')
-		return;
-	(void)snprintf(w->why, sizeof(w->why), "%s%s%s", text, *text != '\0' ? "; " : "", time);
-	w->entry.detail = w->why;
+	if (*time != '\0')
+		add_detail(w, time);
 }
 
 /*
@@ -189,20 +201,6 @@ identify_message(struct worker *w)
 	w->entry.user = w->message.user;
 	w->entry.key = w->key;
 	return message_key(&w->message, w->key, slice_of(w->entry.account->path), w->xml);
-}
-
-/* Adds to what the log says of the request. */
-static void
-add_detail(struct worker *w, const char *text)
-{
-	size_t	 len;
-
-	if (w->entry.detail != w->why)
-		(void)snprintf(w->why, sizeof(w->why), "%s",
-		    w->entry.detail != NULL ? w->entry.detail : "");
-	len = strlen(w->why);
-	(void)snprintf(w->why + len, sizeof(w->why) - len, "%s%s", len != 0 ? "; " : "", text);
-	w->entry.detail = w->why;
 }
 
 /*
