@@ -54,12 +54,6 @@ buf_put(struct buf *b, const void *p, size_t len)
 }
 
 enum error
-buf_putc(struct buf *b, char c)
-{
-	return buf_put(b, &c, 1);
-}
-
-enum error
 buf_puts(struct buf *b, const char *s)
 {
 	return buf_put(b, s, strlen(s));

@@ -30,12 +30,21 @@ enum error	buf_reserve(struct buf *b, size_t more);
 
 /* These append to b.  ERR_NOMEM; ERR_TOOBIG: over the limit; ERR_REQUEST: printf failed. */
 enum error	buf_put(struct buf *b, const void *p, size_t len);
-enum error	buf_putc(struct buf *b, char c);
 enum error	buf_puts(struct buf *b, const char *s);
 enum error	buf_printf(struct buf *b, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
 enum error	buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 		    __attribute__((format(printf, 2, 0)));
+
+/* The same for one byte. */
+static inline enum error
+buf_putc(struct buf *b, char c)
+{
+	if (b->len == b->cap)
+		return buf_put(b, &c, 1);
+	b->p[b->len++] = c;
+	return ERR_OK;
+}
 
 /*
  * Replaces the bytes of b by a file ("-": standard input).  It stops soon after max bytes: a

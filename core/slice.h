@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Borrowed bytes: they live as long as the memory that p points into.  p NULL: absent. */
 struct slice {
@@ -13,7 +14,20 @@ struct slice {
 	size_t		 len;
 };
 
-struct slice	slice_of(const char *s);	/* NULL gives the absent slice */
-bool		slice_is(struct slice a, const char *s);	/* true: the same bytes */
+/* The bytes of s, without its NUL; NULL gives the absent slice.  Inline: most s are literals. */
+static inline struct slice
+slice_of(const char *s)
+{
+	return (struct slice){ s, s == NULL ? 0 : strlen(s) };
+}
+
+/* True: a is not absent, and has the same bytes as s. */
+static inline bool
+slice_is(struct slice a, const char *s)
+{
+	const size_t	 len = strlen(s);
+
+	return a.p != NULL && a.len == len && memcmp(a.p, s, len) == 0;
+}
 
 #endif
