@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/log_target.h"
+#include "core/number.h"
 #include "core/utf8.h"
 
 enum {
@@ -157,18 +158,7 @@ append_key(struct logline *l, const char *key)
 	append_text(l, "=", 1);
 }
 
-/* Writes n, with width digits at least, so that it ends before end.  Returns where it begins. */
-static char *
-write_decimal(char *end, uint64_t n, int width)
-{
-	do {
-		*--end = (char)('0' + n % 10);
-		n /= 10;
-	} while (--width > 0 || n != 0);
-	return end;
-}
-
-/* Each request writes a line; printf and strftime would take a quarter of its time. */
+/* Each request writes a line; strftime would take a tenth of its time. */
 void
 log_time(struct logline *l, const char *key, int64_t wall_ms)
 {
@@ -179,13 +169,13 @@ log_time(struct logline *l, const char *key, int64_t wall_ms)
 	struct tm	 tm;
 
 	(void)gmtime_r(&s, &tm);
-	(void)write_decimal(stamp + 4, (uint64_t)tm.tm_year + 1900, 4);
-	(void)write_decimal(stamp + 7, (uint64_t)tm.tm_mon + 1, 2);
-	(void)write_decimal(stamp + 10, (uint64_t)tm.tm_mday, 2);
-	(void)write_decimal(stamp + 13, (uint64_t)tm.tm_hour, 2);
-	(void)write_decimal(stamp + 16, (uint64_t)tm.tm_min, 2);
-	(void)write_decimal(stamp + 19, (uint64_t)tm.tm_sec, 2);
-	(void)write_decimal(stamp + 23, (uint64_t)(ms % 1000), 3);
+	(void)number_write(stamp + 4, (uint64_t)tm.tm_year + 1900, 4);
+	(void)number_write(stamp + 7, (uint64_t)tm.tm_mon + 1, 2);
+	(void)number_write(stamp + 10, (uint64_t)tm.tm_mday, 2);
+	(void)number_write(stamp + 13, (uint64_t)tm.tm_hour, 2);
+	(void)number_write(stamp + 16, (uint64_t)tm.tm_min, 2);
+	(void)number_write(stamp + 19, (uint64_t)tm.tm_sec, 2);
+	(void)number_write(stamp + 23, (uint64_t)(ms % 1000), 3);
 	append_key(l, key);
 	append_text(l, stamp, sizeof(stamp) - 1);
 }
@@ -275,7 +265,7 @@ void
 log_int(struct logline *l, const char *key, int64_t value)
 {
 	char	 text[24], *end = text + sizeof(text);
-	char	*p = write_decimal(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 1);
+	char	*p = number_write(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 1);
 
 	if (value < 0)
 		*--p = '-';

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/digest.h"
 #include "core/log.h"
+#include "core/number.h"
 #include "server/access_log.h"
 #include "state/counters.h"
 #include "state/log_ratelimit.h"
@@ -48,11 +49,12 @@ access_log_add_delivery(struct access_entry *e, const struct delivery *d)
 static void
 append_request_id(struct logline *l, const struct request *r)
 {
-	char	 id[24];
+	char	 id[40], *const end = id + sizeof(id), *p;
 
-	(void)snprintf(id, sizeof(id), "%x-%x", (unsigned)(r->id >> 32),
-	    (unsigned)(r->id & 0xFFFFFFFF));
-	log_str(l, "id", id);
+	p = number_write_hex(end, r->id & 0xFFFFFFFF);
+	*--p = '-';
+	p = number_write_hex(p, r->id >> 32);
+	log_bytes(l, "id", (struct slice){ p, (size_t)(end - p) });
 }
 
 /* Appends the user: an alias unless log_users is set, since others may read the log, too. */

@@ -27,6 +27,36 @@ numbers(void **state)
 }
 
 static void
+writing(void **state)
+{
+	static const struct {
+		const char	*name;
+		uint64_t	 n;
+		int		 width;
+		const char	*decimal, *hex;
+	} cases[] = {
+		{ "zero", 0, 1, "0", "0" },
+		{ "without a width", 7, 0, "7", "7" },
+		{ "wider", 7, 3, "007", "7" },
+		{ "as wide", 123, 3, "123", "7b" },
+		{ "less wide", 1234, 2, "1234", "4d2" },
+		{ "largest", UINT64_MAX, 1, "18446744073709551615", "ffffffffffffffff" },
+	};
+	char	 text[24], *const end = text + sizeof(text), *p;
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		p = number_write(end, cases[i].n, cases[i].width);
+		(void)check_bytes(cases[i].name, (struct slice){ p, (size_t)(end - p) },
+		    slice_of(cases[i].decimal));
+		p = number_write_hex(end, cases[i].n);
+		(void)check_bytes(cases[i].name, (struct slice){ p, (size_t)(end - p) },
+		    slice_of(cases[i].hex));
+	}
+}
+
+static void
 bounds(void **state)
 {
 	static const struct {
@@ -49,7 +79,7 @@ bounds(void **state)
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(numbers), TEST(bounds) };
+	static const struct CMUnitTest	 tests[] = { TEST(numbers), TEST(writing), TEST(bounds) };
 
 	return RUN("number", tests);
 }
