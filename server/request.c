@@ -26,13 +26,47 @@ enum {
 	LARGE_MS = 1000		/* to wait until another large body is gone */
 };
 
+/* What the web server tells us of each request. */
+enum variable {
+	VARIABLE_METHOD,
+	VARIABLE_URI,
+	VARIABLE_QUERY,
+	VARIABLE_PEER,
+	VARIABLE_LANGUAGE,
+	VARIABLE_AUTHORIZATION,
+	VARIABLE_PATH_INFO,
+	VARIABLE_SCRIPT,
+	VARIABLE_FILE,
+	VARIABLE_LENGTH,
+	VARIABLE_ROOT,
+	VARIABLE_PREFIX,
+	VARIABLE_PREFIX_ROOT,
+	VARIABLE__MAX
+};
+
+#define NAMED(text)	{ text, sizeof(text) - 1 }
+static const struct slice	 variable_names[VARIABLE__MAX] = {
+	[VARIABLE_METHOD]	= NAMED("REQUEST_METHOD"),
+	[VARIABLE_URI]		= NAMED("REQUEST_URI"),
+	[VARIABLE_QUERY]	= NAMED("QUERY_STRING"),
+	[VARIABLE_PEER]		= NAMED("REMOTE_ADDR"),
+	[VARIABLE_LANGUAGE]	= NAMED("HTTP_ACCEPT_LANGUAGE"),
+	[VARIABLE_AUTHORIZATION] = NAMED("HTTP_AUTHORIZATION"),
+	[VARIABLE_PATH_INFO]	= NAMED("PATH_INFO"),
+	[VARIABLE_SCRIPT]	= NAMED("SCRIPT_NAME"),
+	[VARIABLE_FILE]		= NAMED("SCRIPT_FILENAME"),
+	[VARIABLE_LENGTH]	= NAMED("CONTENT_LENGTH"),
+	[VARIABLE_ROOT]		= NAMED("DOCUMENT_ROOT"),
+	[VARIABLE_PREFIX]	= NAMED("CONTEXT_PREFIX"),
+	[VARIABLE_PREFIX_ROOT]	= NAMED("CONTEXT_DOCUMENT_ROOT"),
+};
+
 /* Where a request comes from.  fcgi.ipcFd is the connection; -1: there is no connection. */
 struct request_io {
 	bool		 is_fcgi;
 	int		 io_ms;
 	uint64_t	 pid;
-	struct slice	 length;	/* CONTENT_LENGTH as it was given */
-	struct slice	 script, file;	/* SCRIPT_NAME, SCRIPT_FILENAME */
+	struct slice	 variables[VARIABLE__MAX];	/* absent: it is not set */
 	struct buf	 answer;	/* CGI: kept until the request is finished */
 	struct gate	*bodies;
 	size_t		 large;		/* bytes for which the body has passed it; 0: it has not */
@@ -122,11 +156,30 @@ request_is_fcgi(void)
 	    listening != 0;
 }
 
-/* The value of a CGI variable; absent if the variable is not set. */
-static struct slice
-variable_of(const struct request *r, const char *name)
+/* All variables, as "NAME=value". */
+static char *const *
+environment_of(const struct request *r)
 {
-	return slice_of(r->io->is_fcgi ? FCGX_GetParam(name, r->io->fcgi.envp) : getenv(name));
+	extern char	**environ;
+
+	return r->io->is_fcgi ? r->io->fcgi.envp : environ;
+}
+
+/* Keeps the value of a variable that we read.  Of two with one name the first counts. */
+static void
+keep_variable(struct slice v[VARIABLE__MAX], const char *variable)
+{
+	const char	*eq = strchr(variable, '=');
+	const size_t	 len = eq == NULL ? 0 : (size_t)(eq - variable);
+	size_t		 i;
+
+	for (i = 0; i < VARIABLE__MAX; i++)
+		if (len == variable_names[i].len &&
+		    memcmp(variable, variable_names[i].p, len) == 0) {
+			if (v[i].p == NULL)
+				v[i] = slice_of(eq + 1);
+			return;
+		}
 }
 
 static enum request_method
@@ -159,14 +212,14 @@ static enum error
 read_path(struct request *r)
 {
 	struct buf	*text = &r->path_text;
-	struct slice	 uri;
+	struct slice	 uri = r->io->variables[VARIABLE_URI];
 	const char	*end;
 	enum error	 er;
 
-	if ((er = append_bounded(text, r->io->script, PATH_BYTES)) != ERR_OK ||
+	if ((er = append_bounded(text, r->io->variables[VARIABLE_SCRIPT], PATH_BYTES)) != ERR_OK ||
 	    (er = append_bounded(text, r->path_info, PATH_BYTES)) != ERR_OK)
 		return er;
-	if (text->len == 0 && (uri = variable_of(r, "REQUEST_URI")).p != NULL) {
+	if (text->len == 0 && uri.p != NULL) {
 		if ((end = memchr(uri.p, '?', uri.len)) != NULL)
 			uri.len = (size_t)(end - uri.p);
 		if ((er = append_bounded(text, uri, PATH_BYTES)) != ERR_OK)
@@ -182,7 +235,8 @@ read_query(struct request *r)
 	struct buf	*text = &r->query_text;
 	enum error	 er;
 
-	if ((er = append_bounded(text, variable_of(r, "QUERY_STRING"), QUERY_BYTES)) != ERR_OK)
+	if ((er = append_bounded(text, r->io->variables[VARIABLE_QUERY], QUERY_BYTES)) !=
+	    ERR_OK)
 		return er;
 	return query_parse(&r->query, text->p, text->len);
 }
@@ -194,12 +248,12 @@ read_query(struct request *r)
 static void
 read_roots(struct request *r)
 {
-	const struct slice	 context = variable_of(r, "CONTEXT_PREFIX");
+	const struct slice	*v = r->io->variables, context = v[VARIABLE_PREFIX];
 
-	r->roots[0] = variable_of(r, "DOCUMENT_ROOT");
+	r->roots[0] = v[VARIABLE_ROOT];
 	r->roots[1] = (struct slice){ NULL, 0 };
 	if (context.len > 1 && memcmp(context.p, "/~", 2) == 0)
-		r->roots[1] = variable_of(r, "CONTEXT_DOCUMENT_ROOT");
+		r->roots[1] = v[VARIABLE_PREFIX_ROOT];
 }
 
 /*
@@ -209,7 +263,8 @@ read_roots(struct request *r)
 bool
 request_is_file(const struct request *r)
 {
-	const struct slice	 url = r->io->script, file = r->io->file;
+	const struct slice	 url = r->io->variables[VARIABLE_SCRIPT];
+	const struct slice	 file = r->io->variables[VARIABLE_FILE];
 	size_t			 len = 0;
 	struct stat		 st;
 
@@ -257,8 +312,7 @@ read_origin_variable(struct request *r, struct slice *software, const char *vari
 void
 request_read_origin(struct request *r)
 {
-	extern char	**environ;
-	char *const	 *v = r->io->is_fcgi ? r->io->fcgi.envp : environ;
+	char *const	*v = environment_of(r);
 	struct slice	 software = { NULL, 0 };
 
 	if (r->has_origin)
@@ -279,6 +333,8 @@ static enum error
 read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 {
 	static _Atomic uint32_t	 requests;	/* that this process has had */
+	struct slice		*v = r->io->variables;
+	char *const		*each;
 	enum error		 er;
 
 	r->io->is_fcgi = is_fcgi;
@@ -290,15 +346,15 @@ read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	buf_reset(&r->path_text);
 	buf_reset(&r->query_text);
 	r->path = buf_slice(&r->path_text);
-	r->method_name = variable_of(r, "REQUEST_METHOD");
+	memset(v, 0, sizeof(r->io->variables));
+	for (each = environment_of(r); each != NULL && *each != NULL; each++)
+		keep_variable(v, *each);
+	r->method_name = v[VARIABLE_METHOD];
 	r->method = method_of(r->method_name);
-	r->peer = variable_of(r, "REMOTE_ADDR");
-	r->language = variable_of(r, "HTTP_ACCEPT_LANGUAGE");
-	r->authorization = variable_of(r, "HTTP_AUTHORIZATION");
-	r->path_info = variable_of(r, "PATH_INFO");
-	r->io->script = variable_of(r, "SCRIPT_NAME");
-	r->io->file = variable_of(r, "SCRIPT_FILENAME");
-	r->io->length = variable_of(r, "CONTENT_LENGTH");
+	r->peer = v[VARIABLE_PEER];
+	r->language = v[VARIABLE_LANGUAGE];
+	r->authorization = v[VARIABLE_AUTHORIZATION];
+	r->path_info = v[VARIABLE_PATH_INFO];
 	read_roots(r);
 	r->has_origin = false;
 	if (!is_fcgi)	/* its environment is forgotten afterwards */
@@ -361,8 +417,8 @@ read_length(const struct request *r, size_t *len, bool *given)
 {
 	int64_t	 n = 0;
 
-	*given = r->io->length.len != 0;
-	if (*given && !number_parse(&n, r->io->length))
+	*given = r->io->variables[VARIABLE_LENGTH].len != 0;
+	if (*given && !number_parse(&n, r->io->variables[VARIABLE_LENGTH]))
 		return ERR_REQUEST;
 	*len = (size_t)n;
 	return ERR_OK;
@@ -531,27 +587,39 @@ append_answer(struct request *r, struct slice s)
 		(void)buf_put(&r->io->answer, s.p, s.len);
 }
 
+/* Appends a name and a number, without an end of line. */
+static void
+append_number(struct request *r, const char *name, uint64_t n)
+{
+	char	 text[20], *const end = text + sizeof(text), *p = number_write(end, n, 1);
+
+	append_answer(r, slice_of(name));
+	append_answer(r, (struct slice){ p, (size_t)(end - p) });
+}
+
+static void
+append_header(struct request *r, const char *name, const char *value)
+{
+	append_answer(r, slice_of(name));
+	append_answer(r, slice_of(value));
+	append_answer(r, slice_of("\r\n"));
+}
+
 void
 request_reply(struct request *r, const struct reply *a)
 {
-	char	 head[512];
-	int	 n;
-
 	if (r->replied)
 		return;
 	r->replied = true;
-	n = snprintf(head, sizeof(head),
-	    "Status: %d %s\r\n"
-	    "Content-Type: %s\r\n"
-	    "Content-Length: %zu\r\n"
-	    "Cache-Control: no-store\r\n"
-	    "X-Content-Type-Options: nosniff\r\n"
-	    "%s%s%s",
-	    a->status, reason_of(a->status),
-	    a->type != NULL ? a->type : "text/plain; charset=utf-8", a->body.len,
-	    a->allow != NULL ? "Allow: " : "", a->allow != NULL ? a->allow : "",
-	    a->allow != NULL ? "\r\n" : "");
-	append_answer(r, (struct slice){ head, (size_t)n });
+	append_number(r, "Status: ", (uint64_t)a->status);
+	append_header(r, " ", reason_of(a->status));
+	append_header(r, "Content-Type: ", a->type != NULL ? a->type :
+	    "text/plain; charset=utf-8");
+	append_number(r, "Content-Length: ", a->body.len);
+	append_answer(r, slice_of("\r\nCache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n"));
+	if (a->allow != NULL)
+		append_header(r, "Allow: ", a->allow);
 	append_answer(r, slice_of(a->headers));
 	append_answer(r, slice_of("\r\n"));
 	if (r->method != METHOD_HEAD)
