@@ -98,28 +98,40 @@ static const unsigned char base64_digits[256] = {
 	['/'] = 64,
 };
 
+/* The value of a digit; UINT_MAX: the character is not a digit. */
+static unsigned
+digit_of(char c)
+{
+	return base64_digits[(unsigned char)c] - 1u;
+}
+
 /*
- * Decodes n digits.  Bits at the end that do not fill a byte are dropped.  out may be where in is.
- * False: a character is not a digit.
+ * Decodes n digits, four at a time.  Bits at the end that do not fill a byte are dropped.  out may
+ * be where in is.  False: a character is not a digit.
  */
 static bool
 decode_digits(unsigned char *out, const char *in, size_t n)
 {
-	unsigned	 bits = 0, have = 0;
-	int		 d;
-	size_t		 i;
+	unsigned	 a, b, c, d, bits = 0, have, all = 0;
 
-	for (i = 0; i < n; i++) {
-		if ((d = base64_digits[(unsigned char)in[i]] - 1) == -1)
-			return false;
-		bits = bits << 6 | (unsigned)d;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			*out++ = (unsigned char)(bits >> have & 0xFF);
-		}
+	for (; n >= 4; n -= 4, in += 4) {
+		a = digit_of(in[0]);
+		b = digit_of(in[1]);
+		c = digit_of(in[2]);
+		d = digit_of(in[3]);
+		all |= a | b | c | d;
+		bits = a << 18 | b << 12 | c << 6 | d;
+		*out++ = (unsigned char)(bits >> 16 & 0xFF);
+		*out++ = (unsigned char)(bits >> 8 & 0xFF);
+		*out++ = (unsigned char)(bits & 0xFF);
 	}
-	return true;
+	for (have = (unsigned)n * 6; n != 0; n--, in++) {
+		all |= digit_of(*in);
+		bits = bits << 6 | digit_of(*in);
+	}
+	for (; have >= 8; have -= 8)
+		*out++ = (unsigned char)(bits >> (have - 8) & 0xFF);
+	return all < 64;
 }
 
 /* Decodes base64 with its padding, in place. */
@@ -225,20 +237,33 @@ crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s)
 	return t >= now_s - fresh_s && t <= now_s + fresh_s ? ERR_OK : ERR_STALE;
 }
 
-/* Prepares the AES context for key: encrypt 1 or 0, and no padding by OpenSSL. */
-static enum error
-prepare_aes(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
+/* Makes the AES context, without padding by OpenSSL.  False: OpenSSL has no such cipher. */
+static bool
+make_aes(struct crypto *c)
 {
 	if (c->cbc == NULL)
 		c->cbc = EVP_CIPHER_fetch(NULL, aes_name, NULL);
-	if (c->aes == NULL)
-		c->aes = EVP_CIPHER_CTX_new();
-	/* WeChat takes the first half of the key as the IV; OpenSSL reads no more of it. */
-	if (c->cbc == NULL || c->aes == NULL ||
-	    EVP_CipherInit_ex2(c->aes, c->cbc, key, key, encrypt, NULL) != 1 ||
-	    EVP_CIPHER_CTX_set_padding(c->aes, 0) != 1)
+	if (c->cbc != NULL && (c->aes = EVP_CIPHER_CTX_new()) != NULL &&
+	    EVP_CipherInit_ex2(c->aes, c->cbc, NULL, NULL, 0, NULL) == 1 &&
+	    EVP_CIPHER_CTX_set_padding(c->aes, 0) == 1)
+		return true;
+	EVP_CIPHER_CTX_free(c->aes);
+	c->aes = NULL;
+	return false;
+}
+
+/* Prepares the AES context for key: encrypt 1 or 0. */
+static enum error
+prepare_aes(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
+{
+	if (c->aes == NULL && !make_aes(c))
 		return ERR_CRYPTO;
-	return ERR_OK;
+	/*
+	 * WeChat takes the first half of the key as the IV; OpenSSL reads no more of it.  Without
+	 * the name of the cipher OpenSSL keeps what it has made for it.
+	 */
+	return EVP_CipherInit_ex2(c->aes, NULL, key, key, encrypt, NULL) == 1 ? ERR_OK :
+	    ERR_CRYPTO;
 }
 
 static enum error
