@@ -98,6 +98,8 @@ utf8_compare16(struct slice a, struct slice b)
 			pb++;
 			continue;
 		}
+		if (((unsigned char)*pa | (unsigned char)*pb) < 0x80)
+			return *pa < *pb ? -1 : 1;
 		ca = utf8_next(&pa, ea, &valid);
 		cb = utf8_next(&pb, eb, &valid);
 		if (ca == cb)
