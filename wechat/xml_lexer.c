@@ -127,17 +127,11 @@ read_up_to(struct xml_lexer *lx, size_t skip, const char *stop, enum xml_lexer_t
 	return read_error(lx, token);
 }
 
-static bool
-ends_name(char c)
-{
-	switch (c) {
-	case ' ': case '\t': case '\r': case '\n': case '/': case '>': case '<': case '=':
-	case '"': case '\'': case '\0':
-		return true;
-	default:
-		return false;
-	}
-}
+/* True for a byte that ends a name. */
+static const bool name_ends[256] = {
+	[' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true, ['/'] = true, ['>'] = true,
+	['<'] = true, ['='] = true, ['"'] = true, ['\''] = true, ['\0'] = true,
+};
 
 /* The name is not checked here: the caller compares it with the name of the start tag. */
 static enum xml_lexer_token
@@ -164,7 +158,7 @@ read_start_tag(struct xml_lexer *lx)
 	char		 quote = '\0';
 
 	lx->name.p = lx->inside.p = p;
-	while (p != lx->end && !ends_name(*p))
+	while (p != lx->end && !name_ends[(unsigned char)*p])
 		p++;
 	lx->name.len = (size_t)(p - lx->name.p);
 	if (lx->name.len == 0 || (p != lx->end && *p == '\0'))
