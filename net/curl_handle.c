@@ -160,6 +160,8 @@ curl_handle_free(struct curl_handle *t)
 	if (t == NULL)
 		return;
 	curl_easy_cleanup(t->curl);
+	curl_url_cleanup(t->parsed);
+	free(t->url);
 	free(t);
 }
 
@@ -200,6 +202,27 @@ set_method(struct curl_handle *t, const struct http_call *call)
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, body.p)) != CURLE_OK)
 		return rc;
 	return call->get ? curl_easy_setopt(t->curl, CURLOPT_HTTPGET, 1L) : CURLE_OK;
+}
+
+/* Reads the URL, unless it is that of the last request. */
+static CURLcode
+set_url(struct curl_handle *t, const char *url)
+{
+	CURLUcode	 rc = CURLUE_OUT_OF_MEMORY;
+
+	if (t->url != NULL && strcmp(t->url, url) == 0)
+		return CURLE_OK;
+	free(t->url);
+	t->url = NULL;
+	if (t->parsed == NULL)
+		t->parsed = curl_url();
+	if (t->parsed != NULL)
+		rc = curl_url_set(t->parsed, CURLUPART_URL, url, 0);
+	if (rc != CURLUE_OK)
+		return rc == CURLUE_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_URL_MALFORMAT;
+	if ((t->url = strdup(url)) == NULL)
+		return CURLE_OUT_OF_MEMORY;
+	return curl_easy_setopt(t->curl, CURLOPT_CURLU, t->parsed);
 }
 
 int
@@ -243,7 +266,7 @@ curl_handle_set_call(struct curl_handle *t, struct http_answer *a, const struct 
 	t->dated = call->dated;
 	t->retried = t->too_long = false;
 	t->error[0] = '\0';
-	if ((rc = curl_easy_setopt(t->curl, CURLOPT_URL, call->url)) == CURLE_OK &&
+	if ((rc = set_url(t, call->url)) == CURLE_OK &&
 	    (rc = (CURLcode)curl_handle_set_proxy(t, call->url, call->direct)) == CURLE_OK &&
 	    (rc = set_method(t, call)) == CURLE_OK)
 		return true;

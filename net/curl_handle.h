@@ -36,6 +36,8 @@ struct curl_handle {
 	struct curl_handle	*below;		/* on the stack of idle handles */
 	struct http_client	*http;
 	void			*curl;
+	char			*url;		/* of the last request; NULL: there is none */
+	void			*parsed;	/* url as libcurl reads it, a CURLU */
 	struct http_answer	*answer;	/* of the request under way */
 	int			 place;		/* index in its http_multi */
 	bool			 retried;	/* the request has had its second try */
