@@ -13,7 +13,8 @@
 #include "server/thread_pool.h"
 
 enum {
-	FEW = 8,		/* workers that start at once, however long requests take */
+	FEW_MIN = 4,		/* workers that start at once, however long requests take: */
+	FEW_MAX = 16,		/* two for each processor, within these bounds */
 	SLOW_MS = 4,		/* requests that take longer wait for QT, not for a processor */
 	LOOK_MS = 5,		/* over which their time is measured */
 	POLL_MS = 5,		/* after a stop, between two looks at the workers */
@@ -38,6 +39,7 @@ struct pool {
 	struct member			*members;	/* as many as app->threads */
 	_Atomic int			 n;		/* workers; only main changes it */
 	_Atomic int			 max;		/* threads, or what the system allows */
+	int				 few;		/* workers that start at once */
 	_Atomic int			 idle;		/* workers that wait for a connection */
 	_Atomic int			 idle_least;	/* lowest value since main looked */
 	_Atomic int			 surplus;	/* so many idle workers must end */
@@ -299,9 +301,22 @@ manage_workers(struct pool *p, const sigset_t *signals)
 		}
 		atomic_store(&p->pressed, false);
 		while (atomic_load(&p->idle) == 0 && p->n < p->max &&
-		    (p->n < FEW || are_requests_slow(p)))
+		    (p->n < p->few || are_requests_slow(p)))
 			add_worker(p);
 	}
+}
+
+/*
+ * With two workers a processor, one computes while another waits for QT.  With more, requests
+ * only wait longer for each other.
+ */
+static int
+count_few(void)
+{
+	const long	 processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return processors < FEW_MIN / 2 ? FEW_MIN : processors > FEW_MAX / 2 ? FEW_MAX :
+	    (int)processors * 2;
 }
 
 /* 0, or -1: a worker has not ended. */
@@ -362,6 +377,7 @@ thread_pool_run(const struct thread_pool_app *app, int listen_fd)
 {
 	struct pool	 p = {
 		.app = app, .listen_fd = listen_fd, .main = pthread_self(), .max = app->threads,
+		.few = count_few(),
 	};
 	sigset_t	 signals;
 	int		 rc = -1;
