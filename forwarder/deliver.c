@@ -387,11 +387,16 @@ claim_message(const struct services *s, struct claim *c, enum dedup_as *was,
 	return ERR_LATE;
 }
 
-/* A message that is not marked as done is "queued": who gets it next looks into the store. */
+/*
+ * A message that is not marked as done is "queued": who gets it next looks into the store.  One
+ * that QT has was marked when its answer came.
+ */
 static void
-end_claim(const struct services *s, struct claim *c, const unsigned char *key, bool is_safe)
+end_claim(const struct services *s, struct claim *c, const unsigned char *key,
+    const struct delivery *d, bool is_safe)
 {
-	(void)dedup_mark(s->dedup, key, DEDUP_QUEUED);
+	if (d->verdict != VERDICT_DELIVERED)
+		(void)dedup_mark(s->dedup, key, DEDUP_QUEUED);
 	if (c->by_lock)
 		lock_release(s->locks, &c->lock, is_safe);
 }
@@ -415,6 +420,6 @@ deliver(const struct services *s, struct signer *signer, struct delivery *d)
 		return ERR_OK;
 	if (!is_repeat(s, was, key, d->deadline_ms))
 		er = ask_and_settle(s, signer, d);
-	end_claim(s, &claim, key, er != ERR_STORE);
+	end_claim(s, &claim, key, d, er != ERR_STORE);
 	return er;
 }
