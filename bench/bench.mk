@@ -4,11 +4,12 @@
 BENCH	 = $(B)/bench
 
 # Linked to all that qtoa is linked to, whether they call it or not: a CGI's time is loading.
-$(BENCH)/ceiling $(BENCH)/ceiling_cgi: $(BENCH)/%: bench/%.c $(B)/flags
+CEILINGS = $(addprefix $(BENCH)/,ceiling ceiling_cgi ceiling_disk)
+$(CEILINGS): $(BENCH)/%: bench/%.c $(B)/flags
 	@mkdir -p $(BENCH)
 	$(LINK) $< -Wl,--no-as-needed $(LDLIBS)
 
-$(BENCH)/syncs.so: bench/syncs.c $(B)/flags
+$(BENCH)/syncs.so $(BENCH)/inside.so: $(BENCH)/%.so: bench/%.c $(B)/flags
 	@mkdir -p $(BENCH)
 	$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -shared -o $@ $<
 
@@ -18,7 +19,7 @@ $(BENCH)/sink: bench/sink.c $(B)/flags
 	$(LINK) $< \
 	    -Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic -ldl -lpthread
 
-bench: $(addprefix $(BENCH)/,ceiling ceiling_cgi sink syncs.so)
+bench: $(CEILINGS) $(addprefix $(BENCH)/,sink syncs.so inside.so)
 	@MAKE='$(MAKE)' $(PYTHON) bench/bench.py $(BENCH)
 
 .PHONY: bench

@@ -39,6 +39,9 @@ ACCOUNT = {
     "token": "benchToken",
     "aes_key": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     "appid": "wx0123456789abcdef",
+    "app_key": "benchAppKey",
+    "service_id": "benchServiceId",
+    "service_secret": "benchServiceSecret",
 }
 
 CONFIG = """
@@ -50,9 +53,9 @@ static const struct account accounts[] = {{
 		.mode		= SAFE,
 		.aes_key	= "{aes_key}",
 		.qt_url		= "$BENCH_SINK",
-		.app_key	= "benchAppKey",
-		.service_id	= "benchServiceId",
-		.service_secret	= "benchServiceSecret",
+		.app_key	= "{app_key}",
+		.service_id	= "{service_id}",
+		.service_secret	= "{service_secret}",
 	}},
 }};
 
@@ -62,6 +65,7 @@ static const struct settings settings = {{
 	.log		= "$BENCH_LOG",
 	.threads	= {threads},
 	.fresh_s	= 3600,
+	.collector	= 1,
 }};
 """
 
@@ -86,7 +90,15 @@ fastcgi.server += (
 	)),
 )
 """
-URLS = {"qtoa": "/qtoa/bench", "ceiling": "/ceiling/bench"}
+URLS = {
+    "qtoa": "/qtoa/bench",
+    "ceiling": "/ceiling/bench",
+    "server": "/server/thirdPartyDataSource",
+    "disk": "/disk/bench",
+}
+
+# What the collector reaches of a program that only writes what it is sent through to disk.
+COLLECTOR = 0.5
 
 FULL = {"pairs": 5, "seconds": 4, "warm": 2, "memory": 4, "queue": 6, "cgi": 300}
 QUICK = {"pairs": 3, "seconds": 1, "warm": 1, "memory": 1, "queue": 1, "cgi": 60}
@@ -304,6 +316,7 @@ class Run:
         self.sockets = tempfile.mkdtemp(prefix="qtoa-bench-")  # a socket's path is short
         self.states = 0  # directories made
         self.made = 0  # messages
+        self.kind = []  # of pushes: the last arguments of push.py
         self.at = [0, 0]  # where in its file of pushes each thread of wrk goes on
         self.left = 0  # pushes from there on
         self.rate = 5000  # the highest so far
@@ -332,7 +345,7 @@ class Run:
         with contextlib.ExitStack() as stack:
             for n in (1, 2):
                 argv = [sys.executable, f"{HERE}/push.py", f"{self.dir}/account.json"]
-                argv += [str(self.made), str(half), f"{self.dir}/pushes.{n}"]
+                argv += [str(self.made), str(half), f"{self.dir}/pushes.{n}", *self.kind]
                 stack.enter_context(process(argv, wait=True))
                 self.made += half
         self.at, self.left = [0, 0], 2 * half
@@ -373,6 +386,8 @@ class Run:
         """What lighttpd starts; ceiling: threads of the ceiling, if it has others."""
         make = {
             "qtoa": lambda: self.qtoa(threads),
+            "server": lambda: self.qtoa(threads),
+            "disk": lambda: f"{self.bin}/ceiling_disk {threads} {self.dir}/disk.{threads}",
             "ceiling": lambda: f"{self.bin}/ceiling {ceiling or threads} {url}",
         }
         return {name: make[name]() for name in names}
@@ -383,8 +398,9 @@ class Run:
 
 def wrk(run, w, name, concurrency, seconds):
     """One run of wrk; every answer must be `success`."""
-    # The ceiling may get the same ones again; it does not know them.
-    at = ["0", "0", "again"] if name == "ceiling" else list(map(str, run.at))
+    # A ceiling may get the same ones again; it does not know them.
+    again = name in ("ceiling", "disk")
+    at = ["0", "0", "again"] if again else list(map(str, run.at))
     argv = ["wrk", "-t", "2", "-c", str(concurrency), "-d", f"{seconds}s"]
     argv += ["-s", f"{HERE}/push.lua", f"http://127.0.0.1:{w.port}/", "--"]
     argv += [f"{run.dir}/pushes", URLS[name], *at]
@@ -396,7 +412,7 @@ def wrk(run, w, name, concurrency, seconds):
         raise Failed(f"{name} is faster than expected: no pushes left")
     if r["requests"] == 0 or r["bad"] or r["errors"]:
         raise Failed(f"{name}: not every answer was `success`: {r}; see {run.dir}/*.log")
-    if name != "ceiling":
+    if not again:
         run.at, run.left = r["at"], run.left - r["requests"] - 2 * concurrency
     del r["at"]
     r["rate"] = r["requests"] / r["seconds"]
@@ -457,6 +473,23 @@ def memory(run, name, delay_ms=0, tls=False):
             with Peak(lambda: resident(pid)) as peak:
                 wrk(run, w, name, 64, run.limits["memory"])
     return peak.values
+
+
+def collector(run):
+    """Medians of interleaved runs, envelopes of distinct messages: {"server": {}, "disk": {}}."""
+    runs = {"disk": [], "server": []}
+    run.kind, run.left = ["envelopes"], 0
+    commands = run.commands("http://127.0.0.1:9/", 64, runs)
+    with web(run, commands, run.environment("http://127.0.0.1:9/")) as w:
+        for i in range(1 + run.limits["pairs"]):
+            for name, results in runs.items():
+                run.stock(run.limits["seconds"])
+                cpu = cpu_s(w.pids[name])
+                r = wrk(run, w, name, 64, run.limits["seconds"])
+                r["program"] = (cpu_s(w.pids[name]) - cpu) / r["requests"]
+                results += [r] if i != 0 else []  # the first turn warms up
+    run.kind, run.left = [], 0
+    return {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in runs.items()}
 
 
 class Syncs:
@@ -553,21 +586,30 @@ def read_pushes(path):
 
 
 def cgi(run):
-    """Medians in seconds: {"qtoa": s, "ceiling": s}."""
-    n = run.limits["cgi"]
+    """Medians in seconds, whole and from main to exit: {"qtoa": s, "ceiling": s} each."""
+    n, inside = run.limits["cgi"], f"{run.dir}/inside"
     run.pushes(n)
     pushes = list(read_pushes(f"{run.dir}/pushes.1")) + list(read_pushes(f"{run.dir}/pushes.2"))
     with sink(run) as s:
         programs = {"ceiling": f"{run.bin}/ceiling_cgi", "qtoa": run.qtoa(64)}
         environment = dict(run.environment(s.url), CEILING_URL=s.url, PATH=os.environ["PATH"])
-        times = {name: [] for name in programs}
-        for query, body in pushes[:n]:
+        probe = {"LD_PRELOAD": f"{run.bin}/inside.so", "BENCH_INSIDE": inside}
+        times, spans = ({name: [] for name in programs} for _ in range(2))
+        for i, (query, body) in enumerate(pushes[:n]):
             for name, program in programs.items():
-                times[name].append(cgi_once(run, program, environment, query, body))
+                if i % 2 == 0:
+                    times[name].append(cgi_once(run, program, environment, query, body))
+                    continue
+                with open(inside, "wb"):
+                    pass
+                cgi_once(run, program, {**environment, **probe}, query, body)
+                with open(inside, "rb") as f:
+                    spans[name].append(struct.unpack("=d", f.read())[0])
         if s.count()["requests"] != 2 * n:
             raise Failed("CGI: answered `success` to what it did not forward")
-    warm = n // 10
-    return {name: statistics.median(t[warm:]) for name, t in times.items()}
+    warm = n // 20
+    return tuple({name: statistics.median(t[warm:]) for name, t in table.items()}
+                 for table in (times, spans))
 
 
 def system_calls(run, ceiling):
@@ -692,8 +734,15 @@ def measure(run):
 
     queue_rows(table, queue(run))
 
-    t = cgi(run)
-    table.row("CGI, one request, ms", t["ceiling"] * 1e3, t["qtoa"] * 1e3, 1.3)
+    r = collector(run)
+    c, q = r["disk"], r["server"]
+    table.row("64 at once, collector: envelopes/s", c["rate"], q["rate"], COLLECTOR, at_least=True)
+    table.row("  p99, ms", c["p99_ms"], q["p99_ms"])
+    table.row("  CPU a request, program, us", c["program"] * 1e6, q["program"] * 1e6)
+
+    whole, inside = cgi(run)
+    table.row("CGI, one request, ms", whole["ceiling"] * 1e3, whole["qtoa"] * 1e3)
+    table.row("  from main to exit, ms", inside["ceiling"] * 1e3, inside["qtoa"] * 1e3, 1.2)
     return table.missed
 
 

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """push.py: writes pushes of WeChat in safe mode, signed, encrypted and fresh.
 
-    push.py ACCOUNT.json FIRST COUNT FILE
+    push.py ACCOUNT.json FIRST COUNT FILE [envelopes]
 
 ACCOUNT.json has token, aes_key and appid.  FILE gets the messages number FIRST and
 following, each as an HTTP request without its beginning, "POST PATH?", behind its
 length in four bytes, little endian.  No two numbers are the same message.
+`envelopes`: each in QT's signed envelope, for which ACCOUNT.json has service_id,
+app_key and service_secret, too.
 """
 import base64
 import hashlib
@@ -74,6 +76,21 @@ def push(account, key, n):
     return query, body
 
 
+def envelope(account, query, body):
+    """What a forwarder sends to QT: JSON with its members sorted, and their MD5 as one of them."""
+    members = dict(pair.split("=", 1) for pair in query.split("&"))
+    members.update(
+        app_id=account["service_id"],
+        appkey=account["app_key"],
+        code=account["appid"],
+        ts=str(int(time.time() * 1000)),
+        weChatOAData=body,
+    )
+    text = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    members["sign"] = hashlib.md5((text + account["service_secret"]).encode()).hexdigest()
+    return json.dumps(members, sort_keys=True, separators=(",", ":"))
+
+
 def main():
     first, count = int(sys.argv[2]), int(sys.argv[3])
     with open(sys.argv[1], encoding="utf-8") as f:
@@ -82,6 +99,8 @@ def main():
     with open(sys.argv[4], "wb") as f:
         for n in range(first, first + count):
             query, body = push(account, key, n)
+            if sys.argv[5:] == ["envelopes"]:
+                query, body = "", envelope(account, query, body)
             body = body.encode()
             head = HEAD.format(query=query, length=len(body)).encode()
             f.write(struct.pack("<I", len(head) + len(body)) + head + body)
