@@ -43,20 +43,29 @@ find_or_add_account(struct db *db, int64_t *id, const struct account_source *s)
 	    "AND path = ? AND name = ?", v, n);
 	if (er != ERR_OK || *id != 0)
 		return er;
-	return db_number(db, id, "INSERT INTO account (appid, application, path, name) "
+	er = db_run(db, NULL, "INSERT INTO account (appid, application, path, name) "
 	    "VALUES (?, ?, ?, ?) ON CONFLICT (appid, application) DO UPDATE SET "
 	    "path = coalesce(nullif(excluded.path, ''), path), "
-	    "name = coalesce(nullif(excluded.name, ''), name) RETURNING id", v, n);
+	    "name = coalesce(nullif(excluded.name, ''), name)", v, n);
+	return er != ERR_OK ? er : db_number(db, id,
+	    "SELECT id FROM account WHERE appid = ? AND application = ?", v, 2);
 }
 
 static enum error
 find_or_add_device(struct db *db, int64_t *id, struct slice application, struct slice device,
     const struct seen_span *seen)
 {
-	return db_number(db, id, "INSERT INTO device (application, device, first, last) "
+	const struct db_value	 v[] = {
+		db_text(application), db_text(device), db_i(seen->first), db_i(seen->last),
+	};
+	const enum error	 er = db_run(db, NULL,
+	    "INSERT INTO device (application, device, first, last) "
 	    "VALUES (?, ?, ?, ?) ON CONFLICT (application, device) DO UPDATE SET "
-	    "first = min(first, excluded.first), last = max(last, excluded.last) RETURNING id",
-	    DB_VALUES(db_text(application), db_text(device), db_i(seen->first), db_i(seen->last)));
+	    "first = min(first, excluded.first), last = max(last, excluded.last)",
+	    v, sizeof(v) / sizeof(v[0]));
+
+	return er != ERR_OK ? er : db_number(db, id,
+	    "SELECT id FROM device WHERE application = ? AND device = ?", v, 2);
 }
 
 /*
@@ -66,16 +75,20 @@ find_or_add_device(struct db *db, int64_t *id, struct slice application, struct 
 static enum error
 insert_event(struct db *db, int64_t *id, const struct event_row *r)
 {
-	return db_number(db, id, "INSERT OR IGNORE INTO event (account, device, code, time, gap, "
+	int64_t		 changed = 0;
+	enum error	 er;
+
+	er = db_run(db, &changed, "INSERT OR IGNORE INTO event (account, device, code, time, gap, "
 	    "received, message, part, attributes) SELECT ?1, ?2, ?3, ?4, "
 	    "coalesce(min(gap, ?9), gap, ?9), ?5, ?6, ?7, ?8 FROM (SELECT ?4 - coalesce("
 	    "(SELECT time FROM event WHERE device = ?2 AND time <= ?4 "
 	    "ORDER BY time DESC, id DESC LIMIT 1), "
-	    "(SELECT max(last) FROM past WHERE device = ?2 AND last <= ?4)) AS gap) "
-	    "RETURNING id",
+	    "(SELECT max(last) FROM past WHERE device = ?2 AND last <= ?4)) AS gap)",
 	    DB_VALUES(db_i(r->account), db_i(r->device), db_text(r->code), db_i(r->time_s),
 	    db_i(r->received_ms), db_b(r->message), db_i(r->part), db_text(r->attributes),
 	    r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
+	return er != ERR_OK || changed == 0 ? er :
+	    db_number(db, id, "SELECT last_insert_rowid()", DB_NO_VALUES);
 }
 
 /* An event that came late can be between two others: the later one has a smaller gap now. */
@@ -293,23 +306,27 @@ move_first_day(struct db *db, int64_t today, int days)
 	    "WHERE excluded.before > forgotten.before", DB_VALUES(db_i(today), db_i(days)));
 }
 
-/* Deletes events.  ?1: the first day that stays, ?2: how many events, ?3: the key of that day. */
+/*
+ * Finds and deletes the same events.  ?1: the first day that stays, ?2: how many events, ?3: the
+ * key of that day.
+ */
 struct forget_query {
-	const char	*sql;
+	const char	*find, *delete;
 	size_t		 values;
 };
 
-#define FORGET	"DELETE FROM event WHERE id IN (SELECT id FROM event "
-#define LEAVING	" LIMIT ?2) RETURNING id, device, account, time, code"
+#define CHOSEN(which)	"FROM event WHERE id IN (SELECT id FROM event " which " LIMIT ?2)"
+#define FORGET(which)	"SELECT id, device, account, time, code " CHOSEN(which), \
+			"DELETE " CHOSEN(which)
 
 /*
  * Keys begin with the time; so in the order of the keys, neighbours on the disk are deleted
  * together.  A message without a time has 0 in its key; only the index of days finds it.
  */
 static const struct forget_query	 orders[] = {
-	{ FORGET "WHERE message >= x'0000000000000001' AND message < ?3 AND day < ?1 "
-	  "ORDER BY message" LEAVING, 3 },
-	{ FORGET "INDEXED BY event_day WHERE day < ?1 ORDER BY day" LEAVING, 2 },
+	{ FORGET("WHERE message >= x'0000000000000001' AND message < ?3 AND day < ?1 "
+	  "ORDER BY message"), 3 },
+	{ FORGET("INDEXED BY event_day WHERE day < ?1 ORDER BY day"), 2 },
 };
 
 /* Forgets up to max events from before that day; *n is increased by their number. */
@@ -319,21 +336,25 @@ forget_events(struct db *db, int *n, int64_t before, int max, const struct forge
 	unsigned char		 key[QUEUE_KEY];
 	struct db_rows		 rows;
 	struct event_row	 r = { .gap = NO_GAP };
+	const struct db_value	 v[] = {
+		db_i(before), db_i(max), db_b((struct slice){ (const char *)key, sizeof(key) }),
+	};
 	enum error		 er;
+	int			 found = 0;
 
 	queue_key(key, calendar_day_start(before), "00000000000000000000000000000000");
-	er = db_start(db, &rows, by->sql, (const struct db_value[]){ db_i(before), db_i(max),
-	    db_b((struct slice){ (const char *)key, sizeof(key) }) }, by->values);
+	er = db_start(db, &rows, by->find, v, by->values);
 	while (er == ERR_OK && db_next(&rows, &er)) {
 		r.device = db_col_int(&rows, 1);
 		r.account = db_col_int(&rows, 2);
 		r.time_s = db_col_bounded(&rows, 3);
 		r.code = db_col(&rows, 4);
 		er = keep_past(db, &r, db_col_int(&rows, 0));
-		++*n;
+		found++;
 	}
 	db_end(&rows);
-	return er;
+	*n += found;
+	return er != ERR_OK || found == 0 ? er : db_run(db, NULL, by->delete, v, by->values);
 }
 
 enum error

@@ -197,6 +197,29 @@ db_script(struct db *db, const char *sql)
 	return rc == SQLITE_OK ? ERR_OK : record_fault(db, rc);
 }
 
+/*
+ * Prepares a statement that is kept.  Before 3.35 SQLite does not know the word MATERIALIZED, which
+ * changes how fast a question is answered, but not the answer: it is left out then.
+ */
+static int
+prepare_statement(struct db *db, sqlite3_stmt **stmt, const char *sql)
+{
+	static const char	 word[] = "MATERIALIZED";
+	const bool		 known = sqlite3_libversion_number() >= 3035000;
+	char			*copy, *at;
+	int			 rc;
+
+	if (known || strstr(sql, word) == NULL)
+		return sqlite3_prepare_v3(db->sq, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	if ((copy = sqlite3_mprintf("%s", sql)) == NULL)
+		return SQLITE_NOMEM;
+	while ((at = strstr(copy, word)) != NULL)
+		memset(at, ' ', sizeof(word) - 1);
+	rc = sqlite3_prepare_v3(db->sq, copy, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	sqlite3_free(copy);
+	return rc;
+}
+
 static enum error
 find_statement(struct db *db, sqlite3_stmt **stmt, const char *sql)
 {
@@ -211,7 +234,7 @@ find_statement(struct db *db, sqlite3_stmt **stmt, const char *sql)
 	if (db->n == STATEMENTS)	/* drop the oldest */
 		(void)sqlite3_finalize(db->st[0].stmt);
 	errno = 0;
-	rc = sqlite3_prepare_v3(db->sq, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	rc = prepare_statement(db, stmt, sql);
 	if (db->n == STATEMENTS)
 		memmove(&db->st[0], &db->st[1], --db->n * sizeof(db->st[0]));
 	if (rc != SQLITE_OK)

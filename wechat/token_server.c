@@ -79,10 +79,12 @@ add_address_count(struct db *db, void *arg)
 	enum error		 er;
 
 	used->count = 0;
-	er = db_number(db, &used->count, "INSERT INTO handed (address, minute, count) VALUES "
+	er = db_run(db, NULL, "INSERT INTO handed (address, minute, count) VALUES "
 	    "(?1, ?2, 1) ON CONFLICT (address) DO UPDATE SET minute = ?2, "
-	    "count = CASE minute WHEN ?2 THEN count + 1 ELSE 1 END RETURNING count",
+	    "count = CASE minute WHEN ?2 THEN count + 1 ELSE 1 END",
 	    DB_VALUES(db_text(used->address), db_i(used->minute)));
+	if (er == ERR_OK)
+		er = read_address_count(db, used);
 	if (er != ERR_OK || used->count != 1)
 		return er;
 	return db_run(db, NULL, "DELETE FROM handed WHERE minute < ?",

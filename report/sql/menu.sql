@@ -7,8 +7,8 @@
 --	sqlite3 -readonly -cmd ".param set :from \"'2026-11-01'\"" qtoa.db <report/sql/menu.sql
 WITH RECURSIVE
 period (first, last) AS (	-- as numbers of days since 1970-01-01
-	SELECT coalesce(unixepoch(:from) / 86400, today - 29), today FROM (
-		SELECT coalesce(unixepoch(:to), unixepoch('now', '+8 hours')) / 86400 AS today)),
+	SELECT coalesce(strftime('%s', :from) / 86400, today - 29), today FROM (
+		SELECT coalesce(strftime('%s', :to), strftime('%s', 'now', '+8 hours')) / 86400 AS today)),
 days (day) AS (
 	SELECT first FROM period
 	UNION ALL SELECT day + 1 FROM days WHERE day < (SELECT last FROM period)),

@@ -10,8 +10,8 @@
 --	sqlite3 -readonly -cmd ".param set :from \"'2026-11-01'\"" qtoa.db <report/sql/retention.sql
 WITH RECURSIVE
 period (first, last) AS (	-- as numbers of days since 1970-01-01
-	SELECT coalesce(unixepoch(:from) / 86400, today - 29), today FROM (
-		SELECT coalesce(unixepoch(:to), unixepoch('now', '+8 hours')) / 86400 AS today)),
+	SELECT coalesce(strftime('%s', :from) / 86400, today - 29), today FROM (
+		SELECT coalesce(strftime('%s', :to), strftime('%s', 'now', '+8 hours')) / 86400 AS today)),
 days (day) AS (
 	SELECT first FROM period
 	UNION ALL SELECT day + 1 FROM days WHERE day < (SELECT last FROM period)),
@@ -44,6 +44,6 @@ after (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM after WHERE n < 30)
 SELECT date(sizes.day * 86400, 'unixepoch') AS day, size, after.n,
 	coalesce(devices, 0) AS devices, coalesce(devices, 0) / CAST(size AS REAL) AS share
 FROM sizes
-CROSS JOIN after ON sizes.day + after.n <= unixepoch('now', '+8 hours') / 86400
+CROSS JOIN after ON sizes.day + after.n <= strftime('%s', 'now', '+8 hours') / 86400
 LEFT JOIN back ON back.day = sizes.day AND back.n = after.n
 ORDER BY sizes.day, after.n;

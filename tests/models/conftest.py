@@ -87,16 +87,19 @@ class Store:
         with sqlite3.connect(f"file:{self.dir}/qtoa.db?mode=ro", uri=True) as db:
             db.row_factory = sqlite3.Row
             if self.now is not None:
-                db.create_function("unixepoch", -1, self.unixepoch)
+                db.create_function("strftime", -1, self.strftime)
             values = {**dict.fromkeys(names), **{k.rstrip("_"): v for k, v in args.items()}}
             return [dict(row) for row in db.execute(sql, values)]
 
-    def unixepoch(self, text, shift=None):
+    def strftime(self, how, text, shift=None):
         """SQLite's, as far as the files need it; now is when the store is asked."""
+        if how != "%s":
+            assert shift == "unixepoch"
+            return time.strftime(how, time.gmtime(text))
         if text == "now":
             assert shift == "+8 hours"
-            return self.now + 8 * 3600
-        return text and calendar.timegm(time.strptime(text, "%Y-%m-%d"))
+            return str(self.now + 8 * 3600)
+        return text and str(calendar.timegm(time.strptime(text, "%Y-%m-%d")))
 
     def db(self):
         return sqlite3.connect(f"{self.dir}/qtoa.db")

@@ -582,7 +582,7 @@ probing(void **state)
 	peer_now(peer, "later");
 	for (n = 20; n <= 20 + FAILS; n++)
 		check_err("it breaks again", send_one(p, n), ERR_FORWARD);
-	sql(p, "UPDATE endpoint SET fresh_probe = unixepoch() * 1000 - 500");
+	sql(p, "UPDATE endpoint SET fresh_probe = strftime('%s', 'now') * 1000 - 500");
 	load_breakers(p);
 	peer_now(peer, "code");
 	check_err("the drainer's turn", send_one(p, 30), ERR_FORWARD);
