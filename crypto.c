@@ -29,6 +29,34 @@ struct crypto {
 	EVP_CIPHER_CTX	*aes;
 };
 
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+static EVP_CIPHER *
+fetch_cbc(void)
+{
+	return EVP_CIPHER_fetch(NULL, aes_name, NULL);
+}
+
+static void
+free_cbc(EVP_CIPHER *cbc)
+{
+	EVP_CIPHER_free(cbc);
+}
+#else	/* OpenSSL 1.1.1 cannot fetch */
+static EVP_CIPHER *
+fetch_cbc(void)
+{
+	const EVP_CIPHER	*cbc = EVP_get_cipherbyname(aes_name);
+
+	return cbc == NULL ? NULL : EVP_CIPHER_meth_dup(cbc);
+}
+
+static void
+free_cbc(EVP_CIPHER *cbc)
+{
+	EVP_CIPHER_meth_free(cbc);
+}
+#endif
+
 struct crypto *
 crypto_new(void)
 {
@@ -49,7 +77,7 @@ crypto_free(struct crypto *c)
 	if (c == NULL)
 		return;
 	digest_free(c->sha1);
-	EVP_CIPHER_free(c->cbc);
+	free_cbc(c->cbc);
 	EVP_CIPHER_CTX_free(c->aes);
 	free(c);
 }
@@ -72,7 +100,7 @@ crypto_is_lacking(char names[CRYPTO_LACKING])
 		{ DIGEST_MD5, "MD5" }, { DIGEST_SHA1, "SHA-1" }, { DIGEST_SHA256, "SHA-256" },
 	};
 	struct digest	*d;
-	EVP_CIPHER	*cbc = EVP_CIPHER_fetch(NULL, aes_name, NULL);
+	EVP_CIPHER	*cbc = fetch_cbc();
 	size_t		 i;
 
 	names[0] = '\0';
@@ -83,7 +111,7 @@ crypto_is_lacking(char names[CRYPTO_LACKING])
 	}
 	if (cbc == NULL)
 		add_name(names, aes_name);
-	EVP_CIPHER_free(cbc);
+	free_cbc(cbc);
 	return names[0] != '\0';
 }
 
@@ -242,9 +270,9 @@ static bool
 make_aes(struct crypto *c)
 {
 	if (c->cbc == NULL)
-		c->cbc = EVP_CIPHER_fetch(NULL, aes_name, NULL);
+		c->cbc = fetch_cbc();
 	if (c->cbc != NULL && (c->aes = EVP_CIPHER_CTX_new()) != NULL &&
-	    EVP_CipherInit_ex2(c->aes, c->cbc, NULL, NULL, 0, NULL) == 1 &&
+	    EVP_CipherInit_ex(c->aes, c->cbc, NULL, NULL, NULL, 0) == 1 &&
 	    EVP_CIPHER_CTX_set_padding(c->aes, 0) == 1)
 		return true;
 	EVP_CIPHER_CTX_free(c->aes);
@@ -262,7 +290,7 @@ prepare_aes(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
 	 * WeChat takes the first half of the key as the IV; OpenSSL reads no more of it.  Without
 	 * the name of the cipher OpenSSL keeps what it has made for it.
 	 */
-	return EVP_CipherInit_ex2(c->aes, NULL, key, key, encrypt, NULL) == 1 ? ERR_OK :
+	return EVP_CipherInit_ex(c->aes, NULL, NULL, key, key, encrypt) == 1 ? ERR_OK :
 	    ERR_CRYPTO;
 }
 

@@ -19,6 +19,34 @@ struct digest {
 	EVP_MD_CTX	*ctx;
 };
 
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+static EVP_MD *
+fetch_md(const char *name)
+{
+	return EVP_MD_fetch(NULL, name, NULL);
+}
+
+static void
+free_md(EVP_MD *md)
+{
+	EVP_MD_free(md);
+}
+#else	/* OpenSSL 1.1.1 cannot fetch */
+static EVP_MD *
+fetch_md(const char *name)
+{
+	const EVP_MD	*md = EVP_get_digestbyname(name);
+
+	return md == NULL ? NULL : EVP_MD_meth_dup(md);
+}
+
+static void
+free_md(EVP_MD *md)
+{
+	EVP_MD_meth_free(md);
+}
+#endif
+
 struct digest *
 digest_new(enum digest_kind kind)
 {
@@ -26,7 +54,7 @@ digest_new(enum digest_kind kind)
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return NULL;
-	d->md = EVP_MD_fetch(NULL, names[kind], NULL);
+	d->md = fetch_md(names[kind]);
 	d->ctx = EVP_MD_CTX_new();
 	if (d->md == NULL || d->ctx == NULL) {
 		digest_free(d);
@@ -40,7 +68,7 @@ digest_free(struct digest *d)
 {
 	if (d == NULL)
 		return;
-	EVP_MD_free(d->md);
+	free_md(d->md);
 	EVP_MD_CTX_free(d->ctx);
 	free(d);
 }
@@ -48,7 +76,7 @@ digest_free(struct digest *d)
 enum error
 digest_begin(struct digest *d)
 {
-	return EVP_DigestInit_ex2(d->ctx, d->md, NULL) == 1 ? ERR_OK : ERR_CRYPTO;
+	return EVP_DigestInit_ex(d->ctx, d->md, NULL) == 1 ? ERR_OK : ERR_CRYPTO;
 }
 
 enum error

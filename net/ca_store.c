@@ -49,7 +49,7 @@ read_store(const char *file)
 
 	if (file == NULL || (store = X509_STORE_new()) == NULL)
 		return NULL;
-	if (X509_STORE_load_file(store, file) != 1) {
+	if (X509_STORE_load_locations(store, file, NULL) != 1) {
 		ERR_clear_error();
 		X509_STORE_free(store);
 		return NULL;
