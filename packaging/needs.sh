@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# needs.sh CC STAMP LIBRARY...: says which libraries are missing and which packages have them, so
-# that the compiler does not fail without them.  LIBRARY is a name of pkg-config.  libfcgi has no
+# needs.sh CC STAMP LIBRARY...: says which libraries are missing or too old and which packages have
+# them, so that the compiler does not fail without them.  LIBRARY is a name of pkg-config.  libfcgi has no
 # such name everywhere, so a small program is compiled with it.  When nothing is missing, STAMP is
 # made, and the next run compiles nothing.
 
@@ -22,7 +22,16 @@ packages='
 	mxml		libmxml-dev		mxml-devel	mxml-dev
 	sqlite3		libsqlite3-dev		sqlite-devel	sqlite-dev'
 
+# The oldest versions that have all that is used.
+oldest='
+	libcurl		7.68.0
+	openssl		1.1.1
+	jansson		2.12
+	mxml		3.0
+	sqlite3		3.34.0'
+
 missing=
+old=
 
 lacks() { # lacks NAME WHAT: reports one that is missing
 	printf '%s\n' "$packages" | while read -r name debian fedora alpine; do
@@ -38,6 +47,16 @@ column() { # column NUMBER
 	for name in $missing; do
 		printf '%s\n' "$packages" | awk -v name="$name" -v n="$1" '$1 == name { printf " %s", $n }'
 	done | tr + ' '
+}
+
+# Reports a library that is older than the oldest.
+check_age() { # check_age LIBRARY
+	least=$(printf '%s\n' "$oldest" | awk -v name="${1%4}" '$1 == name { print $2 }')
+	pkg-config --atleast-version="$least" "$1" && return
+	printf 'qtoa needs %s %s or later, and %s is installed.  %s\n' "${1%4}" "$least" \
+	    "$(pkg-config --modversion "$1")" \
+	    'Build on a newer system, or take the static program: it needs no library of the host.' >&2
+	old="$old $1"
 }
 
 has_fcgi() {
@@ -61,7 +80,11 @@ if ! command -v pkg-config >/dev/null; then
 	done
 else
 	for library; do
-		pkg-config --exists "$library" || lacks "${library%4}" "$library"
+		if pkg-config --exists "$library"; then
+			check_age "$library"
+		else
+			lacks "${library%4}" "$library"
+		fi
 	done
 fi
 rm -f "$stamp.try"
@@ -73,6 +96,6 @@ if [ -n "$missing" ]; then
 	elif command -v apk >/dev/null; then
 		printf 'As root: apk add%s\n' "$(column 4)"
 	fi >&2
-	exit 1
 fi
+[ -z "$missing$old" ] || exit 1
 : >"$stamp"
