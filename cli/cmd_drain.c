@@ -202,6 +202,8 @@ drain_all(struct draining *d, int64_t until_ms)
 	    event_store_sources);
 	if (!read_pending(d))
 		return CLI_WRONG;
+	if (d->pending != 0 && session_say_unsendable(d->services.http, d->services.conf))
+		return CLI_WRONG;
 	if ((drain = drain_new(&d->services)) == NULL)
 		return session_say_no_handle();
 	d->total = d->pending;

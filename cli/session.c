@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/number.h"
 #include "crypto.h"
+#include "forwarder/qt_client.h"
 
 /*
  * Takes the groups that the user has.  Root's own groups would give too many rights, and so may
@@ -200,6 +201,22 @@ session_say_no_handle(void)
 	else
 		(void)fprintf(stderr, "qtoa: %s\n", error_table[ERR_NOMEM].name);
 	return CLI_WRONG;
+}
+
+bool
+session_say_unsendable(struct http_client *h, const struct conf *c)
+{
+	char	 why[HTTP_CLIENT_LACK];
+	bool	 said = false;
+	size_t	 i;
+
+	for (i = 0; i < c->n; i++)
+		if (qt_client_lacks(h, why, &c->accounts[i])) {
+			(void)fprintf(stderr, "qtoa: %s: %s; run: qtoa check\n",
+			    conf_label(&c->accounts[i]), why);
+			said = true;
+		}
+	return said;
 }
 
 int

@@ -77,6 +77,12 @@ bool			 session_read_id(int64_t *id, const char *text);
 /* Says why a handle was not made: OpenSSL lacks something, or memory.  Returns CLI_WRONG. */
 int			 session_say_no_handle(void);
 
+/*
+ * Says which accounts' messages this host's libcurl cannot send, and what it lacks.  False: it can
+ * send all.
+ */
+bool			 session_say_unsendable(struct http_client *h, const struct conf *c);
+
 /* Says that there is no such message.  Returns CLI_WRONG. */
 int			 session_say_no_message(int64_t id);
 

@@ -57,6 +57,8 @@ const struct error_info error_table[ERR__MAX] = {
 	    "once that is fixed, run: qtoa token ACCOUNT --refresh" },
 	[ERR_SERVED]	= { "state_dir is within what is served", 503, 0, LEVEL_ERROR,
 	    "visitors could fetch it: move settings.state_dir out of the document root" },
+	[ERR_LIBCURL]	= { "libcurl cannot be used", 503, 0, LEVEL_ERROR,
+	    "qtoa needs libcurl 7.68.0 or later with HTTPS; after an update start qtoa again" },
 };
 
 const char *const error_level_names[LEVEL__MAX] = {

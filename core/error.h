@@ -40,6 +40,7 @@ enum error {
 	ERR_OFTEN,	/* the client got all access_tokens that it may have */
 	ERR_TOKEN,	/* WeChat gives no access_token */
 	ERR_SERVED,	/* visitors of the web server can fetch our state_dir */
+	ERR_LIBCURL,	/* the host's libcurl cannot send to QT, whatever QT does */
 	ERR__MAX
 };
 

@@ -329,7 +329,7 @@ reset_delivery(struct delivery *d)
 	d->detail[0] = d->qt.code[0] = '\0';
 	d->qt.http.status = d->qt.http.ms = 0;
 	d->qt.http.why[0] = '\0';
-	d->qt.alive = d->qt.page = false;
+	d->qt.http.local = d->qt.alive = d->qt.page = false;
 }
 
 /*
@@ -401,6 +401,19 @@ end_claim(const struct services *s, struct claim *c, const unsigned char *key,
 		lock_release(s->locks, &c->lock, is_safe);
 }
 
+/* True: this host can send no message of the account.  It must not be acknowledged. */
+static bool
+is_undeliverable(const struct services *s, struct delivery *d)
+{
+	char	 why[HTTP_CLIENT_LACK];
+
+	if (!qt_client_lacks(s->http, why, d->account))
+		return false;
+	(void)snprintf(d->detail, sizeof(d->detail), "%s", why);
+	(void)mark_unsafe(d);
+	return true;
+}
+
 enum error
 deliver(const struct services *s, struct signer *signer, struct delivery *d)
 {
@@ -419,7 +432,7 @@ deliver(const struct services *s, struct signer *signer, struct delivery *d)
 	if (was == DEDUP_DONE)
 		return ERR_OK;
 	if (!is_repeat(s, was, key, d->deadline_ms))
-		er = ask_and_settle(s, signer, d);
-	end_claim(s, &claim, key, d, er != ERR_STORE);
+		er = is_undeliverable(s, d) ? ERR_LIBCURL : ask_and_settle(s, signer, d);
+	end_claim(s, &claim, key, d, error_table[er].status == 200);
 	return er;
 }

@@ -37,6 +37,8 @@ static const struct {
 const char *
 qt_client_hint(const struct qt_result *res)
 {
+	if (res->outcome == QT_RETRY && res->http.status == 0 && res->http.local)
+		return "the cause is on this host and not QT or the network; run: qtoa check";
 	if (res->outcome == QT_RETRY && !res->alive && res->http.status != 0)
 		return "what answers at qt_url has trouble; the message is sent again by itself";
 	return res->alive ? hints[res->outcome].answered : hints[res->outcome].otherwise;
@@ -221,6 +223,15 @@ qt_client_result_free(struct qt_result *res)
 {
 	buf_free(&res->http.body);
 	buf_free(&res->known);
+}
+
+bool
+qt_client_lacks(struct http_client *h, char why[HTTP_CLIENT_LACK], const struct account *a)
+{
+	char	 other[HTTP_CLIENT_LACK];
+
+	return http_client_lacks(h, why, a->qt_url) && (!conf_is_set(a->qt_url_standby) ||
+	    http_client_lacks(h, other, a->qt_url_standby));
 }
 
 bool

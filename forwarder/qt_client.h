@@ -66,6 +66,10 @@ void		 qt_client_post(struct http_client *h, const struct settings *set,
 bool		 qt_client_standby(struct http_call *call, const struct account *a,
 		    const struct http_answer *got);
 
+/* True: this host's libcurl can use neither of the account's addresses; why says what it lacks. */
+bool		 qt_client_lacks(struct http_client *h, char why[HTTP_CLIENT_LACK],
+		    const struct account *a);
+
 /* Sets outcome, alive and code from the answer's HTTP status and body.  Returns the outcome. */
 enum qt_outcome	 qt_client_classify(struct qt_result *res);
 

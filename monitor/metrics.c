@@ -306,6 +306,7 @@ static const char *const	reasons[ERR__MAX] = {
 	[ERR_STORE] = "store", [ERR_ADDRESS] = "address", [ERR_BUSY] = "busy",
 	[ERR_KEY] = "control_key", [ERR_OFTEN] = "too_often", [ERR_TOKEN] = "token",
 	[ERR_SERVED] = "served", [ERR_REPLAY] = "replay", [ERR_HOST] = "host",
+	[ERR_LIBCURL] = "libcurl",
 };
 
 static void

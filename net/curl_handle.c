@@ -1,6 +1,8 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <curl/curl.h>
@@ -16,10 +18,29 @@ enum {
 	IDLE_CONNECTIONS = 4		/* of one handle, one for each address of QT */
 };
 
+/*
+ * Options and a result that curl.h does not name before libcurl 7.85, 7.87 and 7.73, or calls
+ * deprecated.  Their numbers never change, and the libcurl of the host may be older or newer than
+ * the one of the build.
+ */
+enum {
+	OPTION_PROTOCOLS = CURLOPTTYPE_LONG + 181,
+	OPTION_PROTOCOLS_STR = CURLOPTTYPE_OBJECTPOINT + 318,
+	OPTION_QUICK_EXIT = CURLOPTTYPE_LONG + 322,
+	RESULT_PROXY = 97
+};
+
+/* Which options libcurl may be without. */
+enum need {
+	NEEDED,
+	NEEDED_BY_PROXY,	/* by settings.proxy; a libcurl that has no proxies asks none */
+	OPTIONAL		/* without it, libcurl does the same in another way, or slower */
+};
+
 _Static_assert((int)CURL_HANDLE_ERROR == CURL_ERROR_SIZE, "libcurl's error buffer");
+_Static_assert(LIBCURL_VERSION_NUM >= CURL_HANDLE_OLDEST, "qtoa needs libcurl 7.68.0 or later");
 
 const char	curl_handle_late[] = "no time left";
-const char	curl_handle_no_libcurl[] = "libcurl does not start";
 const char	curl_handle_stopping[] = "cut off: the program stops";
 
 bool
@@ -46,6 +67,29 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	return buf_put(&t->answer->body, p, n) == ERR_OK ? n : 0;
 }
 
+/* Reads the answer's Date.  After each status line another answer's headers follow. */
+static size_t
+on_header(char *p, size_t size, size_t n, void *arg)
+{
+	static const char	 name[] = "Date:";
+	struct curl_handle	*t = arg;
+	char			 text[64];
+	time_t			 date;
+
+	n *= size;
+	if (!t->dated)
+		return n;
+	if (n > 5 && memcmp(p, "HTTP/", 5) == 0)
+		t->date_s = 0;
+	if (n < sizeof(name) || n >= sizeof(text) || strncasecmp(p, name, sizeof(name) - 1) != 0)
+		return n;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	date = curl_getdate(text + sizeof(name) - 1, NULL);
+	t->date_s = date == -1 ? 0 : (int64_t)date;
+	return n;
+}
+
 /* Ends a transfer when the program is told to stop. */
 static int
 on_progress(void *arg, curl_off_t dt, curl_off_t dn, curl_off_t ut, curl_off_t un)
@@ -66,59 +110,149 @@ on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
 	    CURLE_SSL_CACERT_BADFILE;
 }
 
+static void	write_lack(struct http_client *h, const char *fmt, ...)
+		    __attribute__((format(printf, 2, 3)));
+
+static void
+write_lack(struct http_client *h, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	(void)pthread_mutex_lock(&h->lock);
+	(void)vsnprintf(h->lack, sizeof(h->lack), fmt, ap);
+	(void)pthread_mutex_unlock(&h->lock);
+	va_end(ap);
+}
+
+/* An older libcurl than that has not been tried. */
+static bool
+is_new_enough(struct http_client *h)
+{
+	const curl_version_info_data	*info = curl_version_info(CURLVERSION_NOW);
+
+	if (info->version_num >= CURL_HANDLE_OLDEST)
+		return true;
+	write_lack(h, "libcurl %s is too old: qtoa needs 7.68.0 or later", info->version);
+	return false;
+}
+
+/* True: libcurl took an option, or works without it.  Else it writes which one is missing. */
+static bool
+is_accepted(struct http_client *h, CURLcode rc, enum need need, const char *option)
+{
+	const bool	 unknown = rc == CURLE_UNKNOWN_OPTION || rc == CURLE_NOT_BUILT_IN;
+
+	if (rc == CURLE_OK || (unknown && (need == OPTIONAL ||
+	    (need == NEEDED_BY_PROXY && *h->proxy.where == '\0'))))
+		return true;
+	if (unknown)		/* else there is no memory */
+		write_lack(h, "libcurl %s does not know %s, which qtoa needs: 7.68.0 or later has "
+		    "it", curl_version_info(CURLVERSION_NOW)->version, option);
+	return false;
+}
+
+/* Limits a handle to HTTP and HTTPS. */
+static CURLcode
+limit_protocols(CURL *c)
+{
+	CURLcode	 rc = curl_easy_setopt(c, (CURLoption)OPTION_PROTOCOLS_STR, "http,https");
+
+	return rc != CURLE_UNKNOWN_OPTION ? rc : curl_easy_setopt(c, (CURLoption)OPTION_PROTOCOLS,
+	    (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+}
+
 /*
  * The options of all transfers of a handle.  In a CGI the client writes the environment, so
  * nothing may come from there: no proxy, no netrc, no default certificates.  A proxy's CA
  * certificates are those of the servers.
  */
+
+#define OPTION(name)	CURLOPT_##name, "CURLOPT_" #name
+
+static const struct number_option {
+	int		 option;
+	const char	*name;
+	enum need	 need;
+	long		 value;
+} numbers[] = {
+	{ OPTION(NOSIGNAL), NEEDED, 1 },
+	{ OPTION(PROXY_SSL_VERIFYPEER), NEEDED_BY_PROXY, 1 },
+	{ OPTION(PROXY_SSL_VERIFYHOST), NEEDED_BY_PROXY, 2 },
+	{ OPTION(PROXY_SSLVERSION), NEEDED_BY_PROXY, CURL_SSLVERSION_TLSv1_2 },
+	{ OPTION(SUPPRESS_CONNECT_HEADERS), NEEDED_BY_PROXY, 1 },
+	{ OPTION(NETRC), OPTIONAL, CURL_NETRC_IGNORED },
+	{ OPTION(FOLLOWLOCATION), NEEDED, 0 },
+	{ OPTION(HTTP_VERSION), NEEDED, CURL_HTTP_VERSION_1_1 },
+	{ OPTION(SSL_VERIFYPEER), NEEDED, 1 },
+	{ OPTION(SSL_VERIFYHOST), NEEDED, 2 },
+	{ OPTION(SSLVERSION), NEEDED, CURL_SSLVERSION_TLSv1_2 },
+	/* A DNS that hangs must not outlive the deadline.  Before 7.87 it can. */
+	{ OPTION_QUICK_EXIT, "CURLOPT_QUICK_EXIT", OPTIONAL, 1 },
+	{ OPTION(MAXCONNECTS), OPTIONAL, IDLE_CONNECTIONS },
+	{ OPTION(BUFFERSIZE), OPTIONAL, RECEIVE_BUFFER },
+	{ OPTION(UPLOAD_BUFFERSIZE), OPTIONAL, SEND_BUFFER },
+	{ OPTION(NOPROGRESS), NEEDED, 0 },
+};
+
+static bool
+set_numbers(struct curl_handle *t)
+{
+	const struct number_option	*o = numbers;
+	const struct number_option	*end = o + sizeof(numbers) / sizeof(numbers[0]);
+
+	while (o != end && is_accepted(t->http, curl_easy_setopt(t->curl, (CURLoption)o->option,
+	    o->value), o->need, o->name))
+		o++;
+	return o == end;
+}
+
+#define SET(need, option, value) \
+	(ok = ok && is_accepted(t->http, curl_easy_setopt(c, option, value), need, #option))
+
+/* All handles share one store of CA certificates, where libcurl can do that. */
+static bool
+set_certificates(struct curl_handle *t)
+{
+	CURL		*c = t->curl;
+	const char	*file = NULL;
+	bool		 ok = true;
+
+	if (curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK)
+		SET(NEEDED, CURLOPT_SSL_CTX_DATA, t);
+	else
+		file = ca_store_file(&t->http->ca_store);
+	SET(OPTIONAL, CURLOPT_PROXY_CAPATH, NULL);
+	SET(NEEDED_BY_PROXY, CURLOPT_PROXY_CAINFO, file);
+	SET(OPTIONAL, CURLOPT_CAPATH, NULL);
+	SET(NEEDED, CURLOPT_CAINFO, file);
+	return ok;
+}
+
 static bool
 set_options(struct curl_handle *t)
 {
-	const struct settings	*set = t->http->set;
-	CURL			*c = t->curl;
-	bool			 ok = true;
+	CURL	*c = t->curl;
+	bool	 ok = set_numbers(t) && set_certificates(t) &&
+		    is_accepted(t->http, limit_protocols(c), NEEDED, "CURLOPT_PROTOCOLS");
 
-#define SET(option, value)	(ok = ok && curl_easy_setopt(c, option, value) == CURLE_OK)
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_NOPROXY, "");	/* curl_handle_set_proxy() knows the hosts without it */
-	SET(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_PROXY_CAPATH, NULL);
-	SET(CURLOPT_PROXY_CAINFO, NULL);
-	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)set->connect_ms);
-	SET(CURLOPT_QUICK_EXIT, 1L);	/* a DNS that hangs must not outlive the deadline */
-	SET(CURLOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
-	SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
-	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER);
-	SET(CURLOPT_USERAGENT, "qtoa/" QTOA_VERSION);
-	SET(CURLOPT_ERRORBUFFER, t->error);
-	SET(CURLOPT_PRIVATE, t);
-	SET(CURLOPT_WRITEFUNCTION, on_body);
-	SET(CURLOPT_WRITEDATA, t);
-	SET(CURLOPT_NOPROGRESS, 0L);
-	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
-	SET(CURLOPT_XFERINFODATA, t);
-	SET(CURLOPT_CAPATH, NULL);
-	SET(CURLOPT_CAINFO, NULL);
-	/* All handles share one store of CA certificates, where libcurl can do that. */
-	if (curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK)
-		SET(CURLOPT_SSL_CTX_DATA, t);
-	else {
-		SET(CURLOPT_CAINFO, ca_store_file(&t->http->ca_store));
-		SET(CURLOPT_PROXY_CAINFO, ca_store_file(&t->http->ca_store));
-	}
-#undef SET
+	SET(NEEDED_BY_PROXY, CURLOPT_PROXY, "");
+	/* curl_handle_set_proxy() knows the hosts without it. */
+	SET(NEEDED_BY_PROXY, CURLOPT_NOPROXY, "");
+	SET(NEEDED, CURLOPT_CONNECTTIMEOUT_MS, (long)t->http->set->connect_ms);
+	SET(OPTIONAL, CURLOPT_USERAGENT, "qtoa/" QTOA_VERSION);
+	SET(NEEDED, CURLOPT_ERRORBUFFER, t->error);
+	SET(NEEDED, CURLOPT_PRIVATE, t);
+	SET(NEEDED, CURLOPT_WRITEFUNCTION, on_body);
+	SET(NEEDED, CURLOPT_WRITEDATA, t);
+	SET(NEEDED, CURLOPT_HEADERFUNCTION, on_header);
+	SET(NEEDED, CURLOPT_HEADERDATA, t);
+	SET(NEEDED, CURLOPT_XFERINFOFUNCTION, on_progress);
+	SET(NEEDED, CURLOPT_XFERINFODATA, t);
 	return ok;
 }
+
+#undef SET
 
 bool
 curl_handle_start(struct http_client *h)
@@ -147,7 +281,7 @@ curl_handle_new(struct http_client *h)
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	t->http = h;
-	if ((t->curl = curl_easy_init()) == NULL || !set_options(t)) {
+	if (!is_new_enough(h) || (t->curl = curl_easy_init()) == NULL || !set_options(t)) {
 		curl_handle_free(t);
 		return NULL;
 	}
@@ -182,9 +316,19 @@ curl_handle_reset_answer(struct http_answer *a)
 	a->begin_ms = clock_mono_ms();
 	a->status = a->ms = 0;
 	a->date_s = 0;
-	a->sent = false;
+	a->sent = a->local = false;
 	a->why[0] = '\0';
 	buf_reset(&a->body);
+}
+
+void
+curl_handle_refuse(struct http_client *h, struct http_answer *a)
+{
+	a->local = true;
+	(void)pthread_mutex_lock(&h->lock);
+	curl_handle_copy(a->why, sizeof(a->why), *h->lack != '\0' ? h->lack :
+	    "libcurl does not start");
+	(void)pthread_mutex_unlock(&h->lock);
 }
 
 /* CURLOPT_HTTPGET must come last, since CURLOPT_POSTFIELDS makes the method POST. */
@@ -252,7 +396,7 @@ curl_handle_is_barred(const struct curl_handle *t, int code)
 		return false;
 	/* A connection that is kept has no answer of the proxy. */
 	(void)curl_easy_getinfo(t->curl, CURLINFO_HTTP_CONNECTCODE, &answer);
-	return code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY ||
+	return code == CURLE_COULDNT_RESOLVE_PROXY || code == RESULT_PROXY ||
 	    code == CURLE_COULDNT_CONNECT || (answer != 0 && answer / 100 != 2);
 }
 
@@ -264,6 +408,7 @@ curl_handle_set_call(struct curl_handle *t, struct http_answer *a, const struct 
 	t->answer = a;
 	t->max = call->answer_max != 0 ? call->answer_max : ANSWER_MAX;
 	t->dated = call->dated;
+	t->date_s = 0;
 	t->retried = t->too_long = false;
 	t->error[0] = '\0';
 	if ((rc = set_url(t, call->url)) == CURLE_OK &&
@@ -317,33 +462,44 @@ has_sent(const struct curl_handle *t)
 	    bytes != 0;
 }
 
+/* True: the reason of a failure is on this host, so that no other try will go better. */
+static bool
+is_local(int code)
+{
+	static const CURLcode	 codes[] = {
+		CURLE_UNSUPPORTED_PROTOCOL, CURLE_FAILED_INIT, CURLE_NOT_BUILT_IN,
+		CURLE_UNKNOWN_OPTION, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_SSL_CACERT_BADFILE,
+		CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED, CURLE_SSL_CIPHER,
+		CURLE_SSL_ENGINE_INITFAILED,
+	};
+	size_t			 i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if ((int)codes[i] == code)
+			return true;
+	return false;
+}
+
 void
 curl_handle_fail(struct curl_handle *t, int code)
 {
 	struct http_answer	*a = t->answer;
 	const char		*words = t->error[0] != '\0' ? t->error :
 				    curl_easy_strerror((CURLcode)code);
+	const char		*ca_file = code == CURLE_SSL_CACERT_BADFILE ?
+				    ca_store_file(&t->http->ca_store) : NULL;
 
+	a->local = is_local(code) && !t->too_long && !curl_handle_is_barred(t, code);
 	if (t->too_long)
 		(void)snprintf(a->why, sizeof(a->why), "answer over %zu KiB", t->max / 1024);
+	else if (code == CURLE_SSL_CACERT_BADFILE)	/* libcurl's words do not name the file */
+		(void)snprintf(a->why, sizeof(a->why), "no CA certificates in %s", ca_file == NULL ?
+		    "any known place" : ca_file);
 	else if (code == CURLE_ABORTED_BY_CALLBACK)
 		curl_handle_copy(a->why, sizeof(a->why), curl_handle_stopping);
 	else
 		(void)snprintf(a->why, sizeof(a->why), "%s%.*s",
 		    curl_handle_is_barred(t, code) ? "proxy: " : "", WORDS, words);
-}
-
-/* The answer's Date, epoch seconds; 0: it has no Date. */
-static int64_t
-read_date(CURL *curl)
-{
-	struct curl_header	*header;
-	time_t			 date;
-
-	if (curl_easy_header(curl, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-		return 0;
-	date = curl_getdate(header->value, NULL);
-	return date == -1 ? 0 : (int64_t)date;
 }
 
 bool
@@ -357,7 +513,7 @@ curl_handle_settle(struct curl_handle *t, int code)
 		(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
 		a->status = (int)status;
 		if (t->dated)
-			a->date_s = read_date(t->curl);
+			a->date_s = t->date_s;
 		return true;
 	}
 	a->sent = a->sent || (has_sent(t) && !curl_handle_is_barred(t, code));

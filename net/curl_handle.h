@@ -17,6 +17,7 @@
 
 enum {
 	CURL_HANDLE_ERROR = 256,	/* bytes of libcurl's error text: CURL_ERROR_SIZE */
+	CURL_HANDLE_OLDEST = 0x074400,	/* 7.68.0, which has curl_multi_wakeup() */
 	CURL_HANDLE_MIN_MS = 1		/* the shortest transfer; libcurl takes 0 for no limit */
 };
 
@@ -29,6 +30,8 @@ struct http_client {
 	pthread_mutex_t		 lock;
 	struct curl_handle	*top;		/* handles that are not in use, last used first */
 	bool			 ready;		/* libcurl is initialised */
+	bool			 tried;		/* a handle was made, or could not be */
+	char			 lack[HTTP_CLIENT_LACK]; /* why libcurl cannot be used; "" */
 };
 
 /* A handle of libcurl, and what its callbacks fill. */
@@ -44,17 +47,21 @@ struct curl_handle {
 	size_t			 max;		/* most bytes of the answer's body */
 	bool			 too_long;	/* the body was longer than max */
 	bool			 dated;		/* the caller wants the answer's Date */
+	int64_t			 date_s;	/* of the answer so far; 0: it had no Date */
 	bool			 proxied;	/* the request goes through the proxy */
 	char			 error[CURL_HANDLE_ERROR];
 };
 
 /* Texts for an answer's why, for failures that libcurl does not describe. */
-extern const char	curl_handle_late[], curl_handle_no_libcurl[], curl_handle_stopping[];
+extern const char	curl_handle_late[], curl_handle_stopping[];
 
 /* Initialises libcurl when it is first needed.  False: it does not start, or no memory. */
 bool			 curl_handle_start(struct http_client *h);
 
-/* Needs curl_handle_start().  The caller owns it.  NULL: no memory. */
+/*
+ * Needs curl_handle_start().  The caller owns it.  NULL: no memory; or this libcurl is too old, or
+ * does not know an option that we need, and h->lack says so.
+ */
 struct curl_handle	*curl_handle_new(struct http_client *h);
 void			 curl_handle_free(struct curl_handle *t);
 
@@ -66,6 +73,9 @@ void			 curl_handle_reset_answer(struct http_answer *a);
 
 /* Copies as much of a text as has room, with a NUL. */
 void			 curl_handle_copy(char *to, size_t size, const char *from);
+
+/* There is no handle: the answer's why becomes what libcurl lacks, or that it does not start. */
+void			 curl_handle_refuse(struct http_client *h, struct http_answer *a);
 
 /* Prepares a request.  False: it cannot begin, and a->why says why. */
 bool			 curl_handle_set_call(struct curl_handle *t, struct http_answer *a,

@@ -1,4 +1,7 @@
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include <curl/curl.h>
 
@@ -86,12 +89,68 @@ http_client_do(struct http_client *h, struct http_answer *a, const struct http_c
 	if (call->deadline_ms - a->begin_ms < CURL_HANDLE_MIN_MS) {
 		curl_handle_copy(a->why, sizeof(a->why), curl_handle_late);
 	} else if ((t = take_handle(h)) == NULL) {
-		curl_handle_copy(a->why, sizeof(a->why), curl_handle_no_libcurl);
+		curl_handle_refuse(h, a);
 	} else {
 		transfer_call(t, a, call);
 		give_back_handle(h, t);
 		a->ms = (int)(clock_mono_ms() - a->begin_ms);
 	}
+}
+
+/* False: libcurl was not built with the scheme of the URL. */
+static bool
+has_scheme(const curl_version_info_data *info, const char *url)
+{
+	const size_t		 len = strcspn(url, ":");
+	const char *const	*name = info->protocols;
+
+	while (*name != NULL && (strlen(*name) != len || strncasecmp(*name, url, len) != 0))
+		name++;
+	return *name != NULL;
+}
+
+/* Makes a first handle, which the next request uses.  libcurl may not know all of its options. */
+static void
+try_handle(struct http_client *h)
+{
+	struct curl_handle	*t = take_handle(h);
+
+	if (t != NULL)
+		give_back_handle(h, t);
+	(void)pthread_mutex_lock(&h->lock);
+	h->tried = true;
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+bool
+http_client_lacks(struct http_client *h, char why[HTTP_CLIENT_LACK], const char *url)
+{
+	const curl_version_info_data	*info = curl_version_info(CURLVERSION_NOW);
+	bool				 tried;
+
+	if (!has_scheme(info, url)) {
+		(void)snprintf(why, HTTP_CLIENT_LACK, "libcurl %s was built without %.*s",
+		    info->version, (int)strcspn(url, ":"), url);
+		return true;
+	}
+	(void)pthread_mutex_lock(&h->lock);
+	tried = h->tried;
+	(void)pthread_mutex_unlock(&h->lock);
+	if (!tried)
+		try_handle(h);
+	(void)pthread_mutex_lock(&h->lock);
+	curl_handle_copy(why, HTTP_CLIENT_LACK, h->lack);
+	(void)pthread_mutex_unlock(&h->lock);
+	return *why != '\0';
+}
+
+void
+http_client_version(char text[HTTP_CLIENT_LACK])
+{
+	const curl_version_info_data	*info = curl_version_info(CURLVERSION_NOW);
+
+	(void)snprintf(text, HTTP_CLIENT_LACK, "%s (%s)", info->version,
+	    info->ssl_version == NULL ? "no TLS" : info->ssl_version);
 }
 
 const char *

@@ -17,6 +17,8 @@
 #include "core/buf.h"
 #include "core/conf.h"
 
+enum { HTTP_CLIENT_LACK = 128 };	/* bytes of the reason why libcurl cannot be used */
+
 struct http_call {
 	const char	*url;
 	bool		 get;		/* GET, which has no body, instead of POST */
@@ -33,6 +35,7 @@ struct http_answer {
 	int		 ms;		/* from the call to the answer */
 	int64_t		 date_s;	/* its Date, epoch seconds; 0: no Date or not dated */
 	bool		 sent;		/* bytes of the request left: the peer may have it */
+	bool		 local;		/* why is about this host: its libcurl, its CA file */
 	struct buf	 body;		/* the owner of the answer frees it */
 	char		 why[128];	/* why there is no answer, in words; else "" */
 
@@ -55,6 +58,16 @@ void			 http_client_free(struct http_client *h);
 /* Makes one call and waits for its answer.  It empties a->body first. */
 void			 http_client_do(struct http_client *h, struct http_answer *a,
 			    const struct http_call *call);
+
+/*
+ * True: this process's libcurl cannot make requests to url, whatever its server does: it is too
+ * old, does not know an option, or has no HTTPS.  why says so in words.
+ */
+bool			 http_client_lacks(struct http_client *h, char why[HTTP_CLIENT_LACK],
+			    const char *url);
+
+/* Writes the version of libcurl and of its TLS: "7.88.1 (OpenSSL/3.0.17)". */
+void			 http_client_version(char text[HTTP_CLIENT_LACK]);
 
 /* The file of the CA certificates that are trusted; NULL: there is no such file. */
 const char		*http_client_ca_file(const struct http_client *h);

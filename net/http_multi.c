@@ -142,9 +142,10 @@ begin_call(struct http_multi *m, struct http_answer *a)
 
 	if (a->call.deadline_ms - clock_mono_ms() < CURL_HANDLE_MIN_MS)
 		finish_answer(m, a, curl_handle_late);
-	else if ((t = idle_handle(m)) == NULL)
-		finish_answer(m, a, curl_handle_no_libcurl);
-	else if (!curl_handle_set_call(t, a, &a->call) || !begin_try(m, t))
+	else if ((t = idle_handle(m)) == NULL) {
+		curl_handle_refuse(m->http, a);
+		finish_answer(m, a, NULL);
+	} else if (!curl_handle_set_call(t, a, &a->call) || !begin_try(m, t))
 		finish_answer(m, a, NULL);
 	else
 		m->busy++;

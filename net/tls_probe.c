@@ -61,6 +61,10 @@ stage_of(const struct tls_probe *p, CURLcode rc)
 	switch (rc) {
 	case CURLE_OK:
 		return TLS_STAGE_DONE;
+	case CURLE_FAILED_INIT:
+	case CURLE_NOT_BUILT_IN:
+	case CURLE_UNKNOWN_OPTION:
+		return TLS_STAGE_LIBCURL;
 	case CURLE_URL_MALFORMAT:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		return TLS_STAGE_URL;
@@ -190,6 +194,9 @@ tls_probe(struct http_client *h, struct tls_probe *p, const char *url, int64_t d
 
 	memset(p, 0, sizeof(*p));
 	p->tls = strncasecmp(url, "https:", 6) == 0;
+	p->failed = TLS_STAGE_LIBCURL;
+	if (http_client_lacks(h, p->why, url))
+		return;
 	probe_once(h, p, url, true, deadline_ms);
 	p->ms = (int)(clock_mono_ms() - begin_ms);
 	if (p->failed == TLS_STAGE_TLS && p->n == 0)

@@ -20,6 +20,7 @@ struct tls_cert {
 
 /* The step at which a probe failed. */
 enum tls_stage {
+	TLS_STAGE_LIBCURL,	/* this host's libcurl cannot do it, whatever the server does */
 	TLS_STAGE_URL,		/* the text is not a URL of http or https */
 	TLS_STAGE_PROXY,	/* the proxy does not answer, or does not lead to the host */
 	TLS_STAGE_NAME,		/* the host has no address */

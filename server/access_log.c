@@ -183,6 +183,8 @@ failure_of(const struct access_entry *e)
 		x.reason = e->verdict;
 	if (e->delivery == NULL || is_again(e))
 		x.peer = e->request->peer;
+	else if (e->er == ERR_LIBCURL || e->delivery->qt.http.local)
+		x.reason = e->delivery->detail;		/* `qtoa status` shows the cause */
 	else if (*e->code == '\0' && e->delivery->why_not != NULL)
 		x.reason = e->delivery->why_not;
 	return x;

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/log_target.h"
 #include "forwarder/drain.h"
+#include "forwarder/qt_client.h"
 #include "server/descriptors.h"
 #include "server/gate.h"
 #include "server/heap.h"
@@ -155,6 +156,20 @@ forget_environment(void)
  * FastCGI.
  */
 
+static void
+say_what_libcurl_lacks(const struct app *app)
+{
+	const struct conf	*c = &app->conf;
+	char			 why[HTTP_CLIENT_LACK];
+	size_t			 i;
+
+	for (i = 0; i < c->n; i++)
+		if (qt_client_lacks(app->services.http, why, &c->accounts[i]))
+			log_msg(LEVEL_ERROR, "start", "%s: %s; pushes are answered 503; install "
+			    "libcurl 7.68.0 or later with HTTPS, and start qtoa again",
+			    conf_label(&c->accounts[i]), why);
+}
+
 /* Starts the thread that sends what waits.  Without it requests are served all the same. */
 static void
 start_maintenance(struct app *app)
@@ -167,6 +182,7 @@ start_maintenance(struct app *app)
 	if ((lacking = crypto_is_lacking(names)))
 		log_msg(LEVEL_ERROR, "start", "OpenSSL offers no %s here: pushes that need it are "
 		    "answered 503; run: qtoa check", names);
+	say_what_libcurl_lacks(app);
 	app->maintenance = maintenance_new(&app->services);
 	if ((app->maintenance == NULL || maintenance_start(app->maintenance) != 0) && !lacking)
 		log_msg(LEVEL_ERROR, "start", "cannot start the thread that empties the queue: out "

@@ -234,6 +234,10 @@ add_probe(struct net *n, const char *subject, const char *where, const struct tl
 	char	 host[HOST], addresses[256];
 
 	switch (l->failed) {
+	case TLS_STAGE_LIBCURL:
+		check_result_add(n->r, CHECK_FAILED, subject, "%s: %s\ninstall libcurl 7.68.0 or "
+		    "later with HTTPS, and start qtoa again", where, l->why);
+		return;
 	case TLS_STAGE_URL:
 		check_result_add(n->r, CHECK_FAILED, subject, "%s: %s\ncorrect the address", where,
 		    l->why);
@@ -436,6 +440,31 @@ check_account_urls(struct net *n, const struct account *a)
 		else if (write_users(subject, n, a, i, is_same_url))
 			probe_qt(n, subject, url);
 	}
+}
+
+void
+check_net_libcurl(struct check_results *r, const struct conf *c)
+{
+	struct http_client	*h = http_client_new(&c->set, NULL);
+	char			 why[HTTP_CLIENT_LACK] = "", known[HTTP_CLIENT_LACK] = "";
+	size_t			 i;
+	int			 k;
+
+	for (i = 0; h != NULL && i < c->n; i++)
+		for (k = 0; k < URLS; k++) {
+			if (url_of(&c->accounts[i], k) == NULL || !http_client_lacks(h, why,
+			    url_of(&c->accounts[i], k)) || strcmp(why, known) == 0)
+				continue;
+			check_result_add(r, CHECK_FAILED, "libcurl", "%s; pushes are answered 503, "
+			    "since they could not be sent to QT\ninstall libcurl 7.68.0 or later "
+			    "with HTTPS, and start qtoa again", why);
+			(void)snprintf(known, sizeof(known), "%s", why);
+		}
+	if (h != NULL && *known == '\0') {
+		http_client_version(why);
+		check_result_add(r, CHECK_OK, "libcurl", "%s", why);
+	}
+	http_client_free(h);
 }
 
 void

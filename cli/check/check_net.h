@@ -15,6 +15,9 @@
 #include "core/conf.h"
 #include "net/tls_probe.h"
 
+/* Reports whether this host's libcurl can send to the accounts' addresses.  It asks nobody. */
+void		check_net_libcurl(struct check_results *r, const struct conf *c);
+
 /* store: the store can be used, which access_tokens need. */
 void		check_net_run(struct check_results *r, const struct conf *c, bool store);
 

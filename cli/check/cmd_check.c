@@ -64,6 +64,7 @@ run_checks(struct check_results *r, const struct conf *c, bool offline)
 
 	conf_warn_all(c, on_warning, r);
 	check_crypto_run(r);
+	check_net_libcurl(r, c);
 	check_conf_run(r, c);
 	check_host_run(r, c);
 	store = check_store_run(r, c);

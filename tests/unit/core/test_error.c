@@ -62,6 +62,7 @@ status_and_number(void **state)
 		{ ERR_OFTEN, 429, 0 },
 		{ ERR_TOKEN, 503, 0 },
 		{ ERR_SERVED, 503, 0 },
+		{ ERR_LIBCURL, 503, 0 },
 	};
 	size_t	 i;
 
