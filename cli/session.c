@@ -89,8 +89,8 @@ session_open(struct session *s, const struct conf *c, bool usable)
 	*s = (struct session){ .usable = usable };
 	if (state == SESSION_FAULT)
 		return false;
-	return services_open(&s->services, c, (usable ? SERVICES_BREAKERS : 0) |
-	    (state == SESSION_STATE ? SERVICES_STORE : 0), STORE_BRIEF, NULL);
+	return services_open(&s->services, c, (usable ? SERVICES_BREAKERS : 0u) |
+	    (state == SESSION_STATE ? SERVICES_STORE : 0u), STORE_BRIEF, NULL);
 }
 
 bool

@@ -381,7 +381,8 @@ has_forbidden_byte(struct slice xml, bool *high)
 
 	for (; end - p >= BLOCK && bad == 0; p += BLOCK)
 		for (i = 0; i < BLOCK; i++) {
-			bad |= (p[i] < 0x20) & (p[i] != '\n') & (p[i] != '\r') & (p[i] != '\t');
+			bad = (unsigned char)(bad | ((p[i] < 0x20) & (p[i] != '\n') &
+			    (p[i] != '\r') & (p[i] != '\t')));
 			all |= p[i];
 		}
 	for (; p != end && bad == 0; p++) {
