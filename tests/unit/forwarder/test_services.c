@@ -13,12 +13,12 @@ static struct account	 account = {
 static unsigned
 handles_of(const struct services *s)
 {
-	return (s->http != NULL ? SERVICES_HTTP : 0) | (s->locks != NULL ? SERVICES_LOCKS : 0) |
-	    (s->store != NULL ? SERVICES_STORE : 0) | (s->dedup != NULL ? SERVICES_DEDUP : 0) |
-	    (s->breakers != NULL ? SERVICES_BREAKERS : 0) |
-	    (s->counters != NULL ? SERVICES_COUNTERS : 0) |
-	    (s->log_ratelimit != NULL ? SERVICES_LOG_RATELIMIT : 0) |
-	    (s->tokens != NULL ? SERVICES_TOKENS : 0);
+	return (s->http != NULL ? SERVICES_HTTP : 0u) | (s->locks != NULL ? SERVICES_LOCKS : 0u) |
+	    (s->store != NULL ? SERVICES_STORE : 0u) | (s->dedup != NULL ? SERVICES_DEDUP : 0u) |
+	    (s->breakers != NULL ? SERVICES_BREAKERS : 0u) |
+	    (s->counters != NULL ? SERVICES_COUNTERS : 0u) |
+	    (s->log_ratelimit != NULL ? SERVICES_LOG_RATELIMIT : 0u) |
+	    (s->tokens != NULL ? SERVICES_TOKENS : 0u);
 }
 
 /* Handles are made with those that they need, and without a file. */
