@@ -19,6 +19,13 @@
 
 static const struct account accounts[] = {
 	{
+		/*
+		 * With "QTOA_" the variable QTOA_TOKEN, if it is set and not empty, gives .token,
+		 * QTOA_MODE gives .mode, and so on, whatever stands here. If none of them is set,
+		 * the account does not exist. examples/config-env.h has no other values.
+		 */
+		.environment	= NULL,			/* default */
+
 		/* The last part of the URL that WeChat calls: .../qtoa/demo */
 		.path		= "demo",
 
@@ -91,6 +98,12 @@ static const struct account accounts[] = {
 };
 
 static const struct settings settings = {
+	/*
+	 * With "QTOA_" the variable QTOA_THREADS, if it is set and not empty, gives .threads, and so
+	 * on, whatever stands here.
+	 */
+	.environment	= NULL,			/* default NULL: no variables */
+
 	/* The directory for all files of the program. Only it may read them: mode 0700. */
 	.state_dir	= "/var/lib/qtoa",	/* the default */
 

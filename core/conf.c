@@ -5,6 +5,7 @@
 
 #include "core/acl.h"
 #include "core/conf.h"
+#include "core/conf_env.h"
 #include "core/conf_value.h"
 #include "core/conf_warn.h"
 #include "core/error.h"
@@ -133,6 +134,13 @@ check_log_level(struct conf_value_reason *r, const struct account *a, const char
 	    conf_value_refuse(r, "must be debug, info, notice, warning or error");
 }
 
+static bool
+check_prefix(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	(void)a;
+	return *v == '\0' || conf_env_is_prefix(r, v);
+}
+
 static const char	qt_console[] = "copy it from \"Server tracking\" in QT's console";
 
 /* A text member, and the values that it may have. */
@@ -150,6 +158,7 @@ struct text_rule {
 #define SETTING(member)	#member, offsetof(struct settings, member)
 
 static const struct text_rule	account_rules[] = {
+	{ ACCOUNT(environment), 1, 0, CONF_TEXT, NULL, check_prefix },
 	{ ACCOUNT(path), 1, 64, CONF_PATH, "choose the last part of its URL", check_path },
 	{ ACCOUNT(name), 1, 64, CONF_NAME, NULL, NULL },
 	{ ACCOUNT(appid), 1, 64, CONF_GRAPHIC, "copy AppID from WeChat's console", NULL },
@@ -174,6 +183,7 @@ static const struct settings_text {
 	struct text_rule	 rule;
 	const char		*dflt;
 } settings_texts[] = {
+	{ { SETTING(environment), 1, 0, CONF_TEXT, NULL, check_prefix }, NULL },
 	{ { SETTING(state_dir), 1, 1024, CONF_TEXT, NULL, NULL }, "/var/lib/qtoa" },
 	{ { SETTING(ca_file), 1, 1024, CONF_TEXT, NULL, NULL }, NULL },
 	{ { SETTING(proxy), 1, 1024, CONF_GRAPHIC, NULL, check_proxy }, NULL },
@@ -257,24 +267,6 @@ number_at(void *base, size_t off)
 	return (int *)(void *)((char *)base + off);
 }
 
-/* Replaces *v, "@FILE" or "$NAME", by the content of the file or variable, which c owns. */
-static bool
-resolve_value(struct conf *c, struct conf_value_reason *r, const char **v)
-{
-	char	*copy, **strings;
-
-	if ((copy = conf_value_read(r, *v)) == NULL)
-		return false;
-	if ((strings = realloc(c->strings, (c->nstrings + 1) * sizeof(*strings))) == NULL) {
-		free(copy);
-		return conf_value_refuse(r, "out of memory");
-	}
-	c->strings = strings;
-	c->strings[c->nstrings++] = copy;
-	*v = copy;
-	return true;
-}
-
 /*
  * Checks of accounts and settings.
  */
@@ -296,11 +288,163 @@ add_problem(struct problems *p, const char *fmt, ...)
 	p->say(p->ctx, line);
 }
 
+/* True: the problem of a member that variables can give names the variable, and is added. */
+static bool
+add_variable_problem(struct problems *p, const char *prefix, const char *member, const char *why)
+{
+	char	 name[CONF_ENV_NAME];
+
+	if (!conf_is_set(prefix) || strcmp(member, "environment") == 0)
+		return false;
+	(void)conf_env_find(name, prefix, member);
+	add_problem(p, "environment variable %s: %s", name + 1, why);
+	return true;
+}
+
 static void
 add_account_problem(struct problems *p, const struct account *a, size_t i, const char *field,
     const char *why)
 {
+	if (add_variable_problem(p, a->environment, field, why))
+		return;
 	add_problem(p, "%s: accounts[%zu].%s (%s): %s", CONFIG_FILE, i, field, conf_label(a), why);
+}
+
+static void
+add_setting_problem(struct problems *p, const struct settings *s, const char *name,
+    const char *why)
+{
+	if (!add_variable_problem(p, s->environment, name, why))
+		add_problem(p, "%s: settings.%s: %s", CONFIG_FILE, name, why);
+}
+
+/*
+ * Values from the environment.
+ */
+
+/* True: a variable with the prefix gives this member's value; "$NAME" then. */
+static bool
+find_variable(char name[CONF_ENV_NAME], const char *prefix, const char *member)
+{
+	struct conf_value_reason	 r;
+
+	return conf_is_set(prefix) && conf_env_is_prefix(&r, prefix) &&
+	    strcmp(member, "environment") != 0 && conf_env_find(name, prefix, member);
+}
+
+/* Keeps a string, which c owns from now on.  NULL: no memory; text is freed. */
+static const char *
+keep_string(struct conf *c, char *text)
+{
+	char	**strings = realloc(c->strings, (c->nstrings + 1) * sizeof(*strings));
+
+	if (strings == NULL) {
+		free(text);
+		return NULL;
+	}
+	c->strings = strings;
+	return c->strings[c->nstrings++] = text;
+}
+
+/* Replaces *v, "@FILE" or "$NAME", by the content of the file or variable, which c owns. */
+static bool
+resolve_value(struct conf *c, struct conf_value_reason *r, const char **v)
+{
+	char	*copy = conf_value_read(r, *v);
+
+	if (copy == NULL)
+		return false;
+	if ((*v = keep_string(c, copy)) == NULL)
+		return conf_value_refuse(r, "out of memory");
+	return true;
+}
+
+/* If a variable gives the member's value, *v becomes "$NAME".  False: no memory. */
+static bool
+take_variable(struct conf *c, const char **v, const char *prefix, const char *member)
+{
+	char	 name[CONF_ENV_NAME], *copy;
+
+	if (!find_variable(name, prefix, member))
+		return true;
+	return (copy = strdup(name)) != NULL && (*v = keep_string(c, copy)) != NULL;
+}
+
+/*
+ * Reads the value that a variable gives to a member that is no text.  NULL: no variable gives it,
+ * or it has a problem, which is in r then; else *r->text is 0.  The caller frees the result.
+ */
+static char *
+read_variable(struct conf_value_reason *r, const char *prefix, const char *member)
+{
+	char	 name[CONF_ENV_NAME];
+
+	*r->text = '\0';
+	return find_variable(name, prefix, member) ? conf_value_read(r, name) : NULL;
+}
+
+/* False: a variable gives the member, but not one of these names; *r says so. */
+static bool
+take_choice(struct conf_value_reason *r, int *choice, const char *prefix, const char *member,
+    const char *const *names, int n)
+{
+	char	*text = read_variable(r, prefix, member);
+	bool	 good = text == NULL ? *r->text == '\0' :
+		    conf_env_choice(r, choice, text, names, n);
+
+	free(text);
+	return good;
+}
+
+static const char *const	mode_names[] = { "SAFE", "COMPATIBLE", "PLAIN" };
+static const char *const	identity_names[] = { "OPENID", "UNIONID" };
+
+static void
+take_account_choices(struct problems *p, struct account *a, size_t i)
+{
+	struct conf_value_reason	 r;
+	int				 mode = (int)a->mode, identity = (int)a->identity;
+
+	if (!take_choice(&r, &mode, a->environment, "mode", mode_names, NELEM(mode_names)))
+		add_account_problem(p, a, i, "mode", r.text);
+	if (!take_choice(&r, &identity, a->environment, "identity", identity_names,
+	    NELEM(identity_names)))
+		add_account_problem(p, a, i, "identity", r.text);
+	a->mode = (enum account_mode)mode;
+	a->identity = (enum account_identity)identity;
+}
+
+/* False: variables alone could make the account, and none of them is set. */
+static bool
+is_there(const struct account *a)
+{
+	char				 name[CONF_ENV_NAME];
+	struct conf_value_reason	 r;
+	size_t				 k;
+
+	if (!conf_is_set(a->environment) || !conf_env_is_prefix(&r, a->environment) ||
+	    find_variable(name, a->environment, "mode") ||
+	    find_variable(name, a->environment, "identity"))
+		return true;
+	for (k = 0; k < NELEM(account_rules); k++)
+		if (find_variable(name, a->environment, account_rules[k].name))
+			return true;
+	return false;
+}
+
+/* Leaves out accounts that are not there.  The build knows of none that variables make. */
+static void
+drop_absent_accounts(struct conf *c, bool built)
+{
+	struct conf_value_reason	 r;
+	size_t				 i, n = 0;
+
+	for (i = 0; i < c->n; i++)
+		if (built ? !conf_is_set(c->accounts[i].environment) ||
+		    !conf_env_is_prefix(&r, c->accounts[i].environment) :
+		    is_there(&c->accounts[i]))
+			c->accounts[n++] = c->accounts[i];
+	c->n = n;
 }
 
 /*
@@ -312,7 +456,8 @@ static bool
 settle_text(struct conf *c, struct conf_value_reason *r, const struct text_rule *rule,
     const struct account *a, const char **v)
 {
-	const bool	 literal = *v == NULL || !conf_value_is_indirect(*v);
+	const bool	 literal = *v == NULL || !conf_value_is_indirect(*v) ||
+			    rule->check == check_prefix;
 
 	if (!literal) {
 		if (c == NULL)
@@ -328,16 +473,23 @@ settle_text(struct conf *c, struct conf_value_reason *r, const struct text_rule 
 static void
 settle_account(struct conf *c, struct problems *p, struct account *a, size_t i)
 {
-	size_t		 k;
 	struct conf_value_reason	 r;
+	const char			**v;
+	size_t				 k;
 
+	if (c != NULL)
+		take_account_choices(p, a, i);
 	if (conf_mode_name(a->mode) == NULL)
 		add_account_problem(p, a, i, "mode", "must be SAFE, COMPATIBLE or PLAIN");
 	if (a->identity != OPENID && a->identity != UNIONID)
 		add_account_problem(p, a, i, "identity", "must be OPENID or UNIONID");
-	for (k = 0; k < NELEM(account_rules); k++)
-		if (!settle_text(c, &r, &account_rules[k], a, text_at(a, account_rules[k].off)))
+	for (k = 0; k < NELEM(account_rules); k++) {
+		v = text_at(a, account_rules[k].off);
+		if (c != NULL && !take_variable(c, v, a->environment, account_rules[k].name))
+			add_account_problem(p, a, i, account_rules[k].name, "out of memory");
+		else if (!settle_text(c, &r, &account_rules[k], a, v))
 			add_account_problem(p, a, i, account_rules[k].name, r.text);
+	}
 	if (c == NULL)
 		return;
 	if (!conf_is_set(a->name))
@@ -362,41 +514,71 @@ check_paths_differ(struct problems *p, const struct account *a, size_t n)
 }
 
 static void
+settle_setting(struct conf *c, struct problems *p, struct settings *s,
+    const struct settings_text *text)
+{
+	struct conf_value_reason	 r;
+	const char			**v = text_at(s, text->rule.off);
+
+	if (c != NULL && !take_variable(c, v, s->environment, text->rule.name))
+		add_setting_problem(p, s, text->rule.name, "out of memory");
+	else if (!settle_text(c, &r, &text->rule, NULL, v))
+		add_setting_problem(p, s, text->rule.name, r.text);
+	else if (*v == NULL || **v == '\0')
+		*v = text->dflt;
+}
+
+static void
+settle_number(const struct conf *c, struct problems *p, struct settings *s,
+    const struct settings_number *num)
+{
+	struct conf_value_reason	 r;
+	int				*value = number_at(s, num->off);
+	char				*text;
+
+	*r.text = '\0';
+	text = c == NULL ? NULL : read_variable(&r, s->environment, num->name);
+	if (text != NULL)
+		(void)conf_env_number(&r, value, text, num->min, num->max);
+	free(text);
+	if (*r.text != '\0') {
+		add_setting_problem(p, s, num->name, r.text);
+		return;
+	}
+	if (*value == 0)
+		*value = num->dflt;
+	if (*value < num->min || *value > num->max)
+		add_problem(p, "%s: settings.%s: %d, must be %d to %d", CONFIG_FILE, num->name,
+		    *value, num->min, num->max);
+}
+
+static void
 settle_settings(struct conf *c, struct problems *p, struct settings *s)
 {
-	const struct settings_number	*num;
-	const struct settings_text	*text;
-	const char			**v;
-	int				*value;
-	struct conf_value_reason			 r;
+	size_t	 i;
 
-	for (text = settings_texts; text < settings_texts + NELEM(settings_texts); text++) {
-		v = text_at(s, text->rule.off);
-		if (!settle_text(c, &r, &text->rule, NULL, v))
-			add_problem(p, "%s: settings.%s: %s", CONFIG_FILE, text->rule.name, r.text);
-		else if (*v == NULL || **v == '\0')
-			*v = text->dflt;
-	}
+	for (i = 0; i < NELEM(settings_texts); i++)
+		settle_setting(c, p, s, &settings_texts[i]);
 	if (!conf_is_set(s->metrics_allow))
 		s->metrics_allow = s->report_allow;
-	for (num = settings_numbers; num < settings_numbers + NELEM(settings_numbers); num++) {
-		value = number_at(s, num->off);
-		if (*value == 0)
-			*value = num->dflt;
-		if (*value < num->min || *value > num->max)
-			add_problem(p, "%s: settings.%s: %d, must be %d to %d", CONFIG_FILE,
-			    num->name, *value, num->min, num->max);
-	}
+	for (i = 0; i < NELEM(settings_numbers); i++)
+		settle_number(c, p, s, &settings_numbers[i]);
 }
 
 /* Fills in and checks the accounts and settings of c.  built: no file or variable is read. */
 static void
 settle_values(struct conf *c, struct problems *p, bool built)
 {
-	size_t	 i;
+	const char	*prefix = c->n != 0 ? c->accounts[0].environment : NULL;
+	size_t		 i;
 
 	if (c->n == 0)
 		add_problem(p, "%s: accounts: there is no account, add one", CONFIG_FILE);
+	drop_absent_accounts(c, built);
+	if (c->n == 0 && !built && prefix != NULL)
+		add_problem(p, "environment: there is no account: set %sPATH, %sAPPID, %sTOKEN, "
+		    "%sAES_KEY, %sQT_URL, %sAPP_KEY, %sSERVICE_ID and %sSERVICE_SECRET", prefix,
+		    prefix, prefix, prefix, prefix, prefix, prefix, prefix);
 	for (i = 0; i < c->n; i++)
 		settle_account(built ? NULL : c, p, &c->accounts[i], i);
 	check_paths_differ(p, c->accounts, c->n);
@@ -541,6 +723,42 @@ conf_values(conf_value *fn, void *ctx)
 			give_value(fn, ctx, (int)i, &account_rules[k], &accounts[i]);
 	for (k = 0; k < NELEM(settings_texts); k++)
 		give_value(fn, ctx, -1, &settings_texts[k].rule, &settings);
+}
+
+/* The value of a member as it comes from the file, or the variable of this host. */
+static void
+give_value_here(conf_value *fn, void *ctx, int i, const struct text_rule *rule, const void *base,
+    const char *prefix)
+{
+	char		 name[CONF_ENV_NAME];
+	const char	*v = *(const char *const *)(const void *)((const char *)base + rule->off);
+
+	if (find_variable(name, prefix, rule->name))
+		v = name;
+	if (conf_is_set(v) && *v == '$' && conf_value_is_indirect(v) && getenv(v + 1) != NULL &&
+	    *getenv(v + 1) == '@')
+		v = getenv(v + 1);
+	if (conf_is_set(v))
+		fn(ctx, i, rule->name, v);
+}
+
+void
+conf_values_here(conf_value *fn, void *ctx)
+{
+	const struct account	*a;
+	size_t			 k;
+	int			 i = 0;
+
+	for (a = accounts; a != accounts + NELEM(accounts); a++) {
+		if (!is_there(a))
+			continue;
+		for (k = 0; k < NELEM(account_rules); k++)
+			give_value_here(fn, ctx, i, &account_rules[k], a, a->environment);
+		i++;
+	}
+	for (k = 0; k < NELEM(settings_texts); k++)
+		give_value_here(fn, ctx, -1, &settings_texts[k].rule, &settings,
+		    settings.environment);
 }
 
 bool

@@ -7,8 +7,12 @@
  * A text that begins with '@' names a file, and the value is the file's content (up to 4096 bytes,
  * without white space and byte order marks around it).  A text that begins with '$' names an
  * environment variable.  Both are read once, when the program starts.  Variables that a client can
- * set through CGI (HTTP_*, QUERY_STRING, ...) are refused.  A text that begins with "$." or "$[" is
- * a JSONPath: it is the value itself.
+ * set through CGI (HTTP_*, QUERY_STRING, ...) are refused.  The value of a variable may be "@FILE"
+ * in its turn.  A text that begins with "$." or "$[" is a JSONPath: it is the value itself.
+ *
+ * .environment = "QTOA_" lets QTOA_TOKEN give .token, QTOA_MODE give .mode, QTOA_THREADS give
+ * .threads and so on; what is set there goes before what is in the file.  An account with
+ * .environment of which no variable is set does not exist.
  */
 #ifndef CORE_CONF_H
 #define CORE_CONF_H
@@ -32,6 +36,7 @@ enum account_identity {
 };
 
 struct account {
+	const char		*environment;	/* prefix of variables that give values; or NULL */
 	const char		*path;		/* last part of the URL */
 	const char		*name;		/* in the log; NULL: path */
 	const char		*appid;		/* AppID, wx... */
@@ -54,6 +59,7 @@ struct account {
 };
 
 struct settings {
+	const char	*environment;	/* prefix of variables that give values; or NULL */
 	const char	*state_dir;	/* directory of all that qtoa keeps */
 	const char	*ca_file;	/* CA certificates, PEM; NULL: the system's */
 	const char	*proxy;		/* for all requests that go out; NULL: no proxy */
@@ -146,6 +152,12 @@ const struct account	*conf_find(const struct conf *c, const char *word);
  */
 typedef void conf_value(void *ctx, int i, const char *field, const char *value);
 void		 conf_values(conf_value *fn, void *ctx);
+
+/*
+ * The same as the program takes them on this host: "@FILE" also where a variable says so.  i is the
+ * account's number in what conf_load() gives.
+ */
+void		 conf_values_here(conf_value *fn, void *ctx);
 
 /* True: a text value is there, and not empty. */
 bool		 conf_is_set(const char *value);

@@ -214,20 +214,21 @@ char *
 conf_value_read(struct conf_value_reason *r, const char *v)
 {
 	char		 text[CONF_VALUE_FILE + 1], *copy;
-	const char	*variable;
-	struct slice	 value;
+	struct slice	 value = { NULL, 0 };
+	const char	*name = v + 1;
 
 	if (!conf_value_check_indirect(r, v))
 		return NULL;
-	if (*v == '@') {
-		if (!read_file(r, text, &value, v + 1))
-			return NULL;
-	} else if ((variable = getenv(v + 1)) == NULL) {
+	if (*v == '$' && (v = getenv(name)) == NULL) {
 		(void)conf_value_refuse(r, "environment variable %s is not set: set it where "
-		    "qtoa starts", v + 1);
+		    "qtoa starts", name);
 		return NULL;
+	}
+	if (*v == '@') {
+		if (!conf_value_check_indirect(r, v) || !read_file(r, text, &value, v + 1))
+			return NULL;
 	} else {
-		value = slice_of(variable);
+		value = slice_of(v);
 	}
 	value = strip_text(value);
 	if ((copy = strndup(value.p, value.len)) == NULL)

@@ -46,8 +46,8 @@ bool	conf_value_is_indirect(const char *v);
 bool	conf_value_check_indirect(struct conf_value_reason *r, const char *v);
 
 /*
- * Reads the value of such a text, without byte order marks and white space around it.  NULL: *r
- * says why.  The caller frees the result.
+ * Reads the value of such a text, without byte order marks and white space around it.  The value of
+ * a variable may be "@FILE".  NULL: *r says why.  The caller frees the result.
  */
 char	*conf_value_read(struct conf_value_reason *r, const char *v);
 

@@ -36,10 +36,15 @@ read_check_order(struct check_order *o, int argc, char **argv)
 static void
 on_problem(void *ctx, const char *line)
 {
+	static const char	 variable[] = "environment";
 	struct check_results	*r = ctx;
 
-	check_result_add(r, CHECK_FAILED, "configuration", "%s\ncorrect that value; after a change "
-	    "of config.h run make and make install", line);
+	if (strncmp(line, variable, sizeof(variable) - 1) == 0)
+		check_result_add(r, CHECK_FAILED, "configuration", "%s\nset it where qtoa starts "
+		    "(web server, service, container), and start that again", line);
+	else
+		check_result_add(r, CHECK_FAILED, "configuration", "%s\ncorrect that value; "
+		    "after a change of config.h run make and make install", line);
 }
 
 static void
