@@ -32,16 +32,17 @@ results (kind, template, result, n, total, sent, failed) AS (
 	FROM event INDEXED BY event_day
 	CROSS JOIN json_each('[' || replace(json_quote(coalesce(item, '')), ',', '","') || ']')
 		AS template
-	LEFT JOIN json_each('[' || replace(json_quote(coalesce(attributes ->> '$.ErrorCode', '')),
+	LEFT JOIN json_each('[' || replace(
+		json_quote(coalesce(json_extract(attributes, '$.ErrorCode'), '')),
 		',', '","') || ']') AS error ON error.key = template.key
 	WHERE day IN days AND code = '$$_send_msg_popup'
 		AND (:account IS NULL OR account IN mine)
 	UNION ALL
 	SELECT 'mass', NULL, CASE WHEN replace(lower(item), ' ', '') = 'sendsuccess' THEN 'success'
 		WHEN lower(item) LIKE 'err(%' THEN 'refused' END,
-		1, coalesce(attributes ->> '$.TotalCount', 0),
-		coalesce(attributes ->> '$.SentCount', 0),
-		coalesce(attributes ->> '$.ErrorCount', 0)
+		1, coalesce(json_extract(attributes, '$.TotalCount'), 0),
+		coalesce(json_extract(attributes, '$.SentCount'), 0),
+		coalesce(json_extract(attributes, '$.ErrorCount'), 0)
 	FROM event INDEXED BY event_day
 	WHERE day IN days AND code = '$$_mass_send_finish'
 		AND (:account IS NULL OR account IN mine))
