@@ -522,9 +522,10 @@ note_units(struct storing *st, bool delayed)
 	if (er == ERR_OK && (er = buf_printf(&st->sql, "INSERT INTO datacube_day (appid, endpoint, "
 	    "day, asked, rows, times, delayed) SELECT :appid, :endpoint, u.value, :asked, "
 	    "(SELECT count(*) FROM datacube_%s AS t WHERE t.appid = :appid AND t.\"%s\" = "
-	    "u.value), 1, :delayed FROM json_each(:units) AS u WHERE true ON CONFLICT DO UPDATE "
-	    "SET asked = excluded.asked, rows = excluded.rows, times = times + 1, "
-	    "delayed = excluded.delayed", t->name, t->groups[0]->name)) == ERR_OK &&
+	    "u.value), 1, :delayed FROM json_each(:units) AS u WHERE true "
+	    "ON CONFLICT (appid, endpoint, day) DO UPDATE SET asked = excluded.asked, "
+	    "rows = excluded.rows, times = times + 1, delayed = excluded.delayed",
+	    t->name, t->groups[0]->name)) == ERR_OK &&
 	    (er = buf_putc(&st->sql, '\0')) == ERR_OK)
 		er = db_run_text(st->db, NULL, st->sql.p, v, sizeof(v) / sizeof(v[0]));
 	buf_free(&units);
