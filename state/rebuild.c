@@ -52,10 +52,10 @@ static const struct page_shape	 shapes[SOURCES] = {
 
 static const char	 lose[] = "INSERT OR IGNORE INTO waiting VALUES (?1)";
 static const char *const inserts[SOURCES] = {
-	[MESSAGE]	= "INSERT INTO message VALUES (?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-			  "?12, ?13) ON CONFLICT (key) DO UPDATE SET state = excluded.state, "
-			  "query = NULL, body = NULL WHERE excluded.state = 'delivered' "
-			  "ON CONFLICT (id) DO NOTHING",
+	[MESSAGE]	= "INSERT OR IGNORE INTO message VALUES (?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+			  "?10, ?11, ?12, ?13) ON CONFLICT (key) DO UPDATE SET "
+			  "state = excluded.state, query = NULL, body = NULL "
+			  "WHERE excluded.state = 'delivered'",
 	[NAMED]		= "INSERT OR IGNORE INTO named VALUES (?2, ?3, ?4)",
 	[ACCOUNT]	= "INSERT OR IGNORE INTO account VALUES (?1, ?3, ?4, ?5, ?6)",
 	[DEVICE]	= "INSERT OR IGNORE INTO device VALUES (?1, ?3, ?4, ?5, ?6)",
