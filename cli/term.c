@@ -1,15 +1,18 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/term.h"
 #include "core/calendar.h"
+#include "core/number.h"
 #include "core/utf8.h"
 
 enum {
 	WIDTH	= 80,	/* columns and lines of a terminal that does not tell its size */
 	HEIGHT	= 24,
+	WIDE	= 10000, /* columns that COLUMNS may say */
 	BAR_MAX	= 40	/* columns of a bar */
 };
 
@@ -36,6 +39,27 @@ int
 term_height(int fd)
 {
 	return terminal_size_of(fd, true);
+}
+
+int
+term_columns(int fd)
+{
+	const char	*text = getenv("COLUMNS");
+	int64_t		 columns;
+
+	if (isatty(fd) && text != NULL && number_parse(&columns, slice_of(text)) &&
+	    columns > 0 && columns <= WIDE)
+		return (int)columns;
+	return term_width(fd);
+}
+
+bool
+term_has_colours(int fd)
+{
+	const char	*term = getenv("TERM"), *no = getenv("NO_COLOR");
+
+	return isatty(fd) && (no == NULL || *no == '\0') && term != NULL && *term != '\0' &&
+	    strcmp(term, "dumb") != 0;
 }
 
 enum error

@@ -1,9 +1,10 @@
 /*
- * term.h: what the verbs need of a terminal: its size, a progress bar, China's time.
+ * term.h: what the verbs need of a terminal: its size, colours, a progress bar, China's time.
  */
 #ifndef CLI_TERM_H
 #define CLI_TERM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/buf.h"
@@ -11,6 +12,15 @@
 /* The columns, and the lines, of the terminal that fd is.  0: fd is not a terminal. */
 int		 term_width(int fd);
 int		 term_height(int fd);
+
+/*
+ * The columns in which text on fd is wrapped: COLUMNS if that is a number, else those of the
+ * terminal.  0: fd is not a terminal, and text is not wrapped.
+ */
+int		 term_columns(int fd);
+
+/* True: fd is a terminal, not a dumb one, and there is no NO_COLOR: text may have colours. */
+bool		 term_has_colours(int fd);
 
 /* Appends n blanks, or nothing where n is below 1. */
 enum error	 term_blanks(struct buf *out, int n);

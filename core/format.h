@@ -21,6 +21,13 @@ enum error	 format_line(struct buf *out, int *used, struct slice text, int max);
  */
 enum error	 format_text(struct buf *out, struct slice text);
 
+/*
+ * Appends printable text in lines of max columns at most.  The first line has `at` columns already,
+ * the others begin with `indent` blanks.  Lines end at blanks and between wide characters; only a
+ * word that is longer than a line is cut.  The last line gets no line end.
+ */
+enum error	 format_wrap(struct buf *out, struct slice text, int at, int indent, int max);
+
 enum { FORMAT_SPAN = 24, FORMAT_TIME = 32 };
 
 /* A span of time in the largest unit of which it has two: "119 s", "5 min", "3 h", "2 d". */

@@ -4,8 +4,9 @@
  *	warning  settings.state_dir: /srv/q is open to others, mode 0755; run: chmod 0700 /srv/q
  *
  * or all of them as one JSON document,
-     {"checks":[{"state":"warning","subject":"settings.state_dir",
- * "text":"...","remedy":"..."},...],"failed":0,"warnings":1}.
+ * {"checks":[{"state":"warning","subject":"settings.state_dir","text":"...","remedy":"..."},...],
+ * "failed":0,"warnings":1}.  On a terminal a line that is too long goes on below, indented, and the
+ * first word has a colour.
  */
 #ifndef CLI_CHECK_CHECK_RESULT_H
 #define CLI_CHECK_CHECK_RESULT_H
@@ -20,14 +21,16 @@ enum check_state { CHECK_OK, CHECK_WARNING, CHECK_FAILED, CHECK__MAX };
 struct check_results {
 	FILE		*out;
 	bool		 json;
+	int		 columns;	/* of the terminal; 0: lines are not wrapped */
+	bool		 colours;
 	struct buf	 line, list;
 	enum error	 er;		/* ERR_NOMEM: a part of the output is missing */
 	int		 n[CHECK__MAX];	/* how many results are in that state */
 };
 
 /*
- * Begins the results, which go to out: lines at once, JSON at the end.  The caller must call
- * check_result_end().
+ * Begins the results, which go to out: lines at once, JSON at the end.  If out is a terminal, its
+ * width and its colours are used.  The caller must call check_result_end().
  */
 void	check_result_begin(struct check_results *r, FILE *out, bool json);
 

@@ -1,18 +1,24 @@
 """`qtoa check`: whatever may be wrong with a host it finds, and says what to do; it changes
 nothing."""
 
+import contextlib
 import email.utils
 import errno
+import fcntl
 import json
 import os
+import pty
 import pwd
 import re
 import resource
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
+import termios
 import time
+import unicodedata
 
 import pytest
 
@@ -211,6 +217,70 @@ def test_json(host, env):
     for check in document["checks"]:
         assert list(check) == ["state", "subject", "text", "remedy"]
         assert bool(check["remedy"]) == (check["state"] != "ok"), check
+
+
+# On a terminal.
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+SIZES = (  # columns of the terminal, COLUMNS, columns that are used, blanks before a line
+    (40, None, 40, 9), (80, None, 80, 9), (200, None, 200, 9), (0, None, 80, 9),
+    (80, "50", 50, 9), (80, "0", 80, 9), (80, "wide", 80, 9), (30, None, 30, 2), (9, None, 9, 2))
+
+
+def columns_of(line):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def at_terminal(host, columns, env):
+    """What a check of its user prints to a terminal of that width."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen([host.file, "check", "--offline"], stdout=follower,
+                          env={**host.home.env, "TERM": "xterm", **env}) as check:
+        os.close(follower)
+        out = b""
+        with contextlib.suppress(OSError):      # EIO: its other end is closed
+            while more := os.read(leader, 65536):
+                out += more
+    os.close(leader)
+    return out.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns, said, width, indent", SIZES)
+def test_a_terminal_of_any_width(host, columns, said, width, indent):
+    host.home.state.chmod(0o755)
+    plain = host.run("--offline", env={"COLUMNS": "30"}).stdout.decode()
+    shown = at_terminal(host, columns, {"COLUMNS": said} if said else {})
+    lines = COLOUR.sub("", shown).splitlines()
+    *lines, total = lines
+    assert max(map(columns_of, lines)) <= max(width, 9), shown
+    results = []
+    for line in lines:
+        if line.startswith(" "):
+            assert line.startswith(" " * indent) and line[indent] != " ", line
+            results[-1] += line
+        else:
+            results.append(line)
+    # What is left of both, without blanks, is the same: a word may be cut at a line's end.
+    assert [without_numbers(re.sub(" ", "", r)) for r in [*results, total]] == [
+        without_numbers(re.sub(" ", "", r)) for r in plain.splitlines()]
+    if width == 200:
+        assert len(lines) < len(plain) / 60
+
+
+@pytest.mark.parametrize("env, colours", (
+    ({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False),
+    ({"TERM": ""}, False)), ids=str)
+def test_colours(host, env, colours):
+    host.home.state.chmod(0o755)
+    shown = at_terminal(host, 80, env)
+    words = set(re.findall(r"^(.*?\S) +\S", shown, re.M))
+    if colours:
+        assert "\x1b[32mok\x1b[0m" in words and "\x1b[33mwarning\x1b[0m" in words, shown
+        assert all(COLOUR.match(line) for line in shown.splitlines()[:-1] if line[0] != " ")
+    else:
+        assert "\x1b" not in shown and "ok" in words, shown
+    assert b"\x1b" not in host.run("--offline", env=env).stdout
 
 
 # The configuration.

@@ -47,10 +47,56 @@ hidden(void **state)
 	buf_free(&out);
 }
 
+/* Lines that are too long for a screen. */
+static void
+wrapped(void **state)
+{
+	static const struct {
+		const char	*name, *text;
+		int		 at, indent, max;
+		const char	*want;
+	} cases[] = {
+		{ "empty", "", 0, 2, 10, "" },
+		{ "just room", "abcd efgh", 0, 2, 9, "abcd efgh" },
+		{ "one column less", "abcd efgh", 0, 2, 8, "abcd\n  efgh" },
+		{ "behind others", "abcd efgh", 5, 2, 9, "abcd\n  efgh" },
+		{ "no room behind others", "abcd", 8, 2, 9, "\n  abcd" },
+		{ "a word as long as a line", "a 1234567 b", 0, 2, 9, "a 1234567\n  b" },
+		{ "a word that is longer", "a 12345678 b", 0, 2, 9, "a\n  1234567\n  8 b" },
+		{ "a long word first", "123456789", 0, 2, 4, "1234\n  56\n  78\n  9" },
+		{ "two blanks", "ab  cd  ef", 0, 0, 6, "ab  cd\nef" },
+		{ "a blank at the end", "ab ", 0, 0, 2, "ab" },
+		{ "Chinese", "\xE4\xB8\xAD\xE6\x96\x87\xE4\xB8\xAD", 0, 1, 5,
+		    "\xE4\xB8\xAD\xE6\x96\x87\n \xE4\xB8\xAD" },
+		{ "Chinese and letters", "ab\xE4\xB8\xAD" "cd", 0, 1, 4,
+		    "ab\xE4\xB8\xAD\n cd" },
+		{ "a full stop stays with its word", "\xE4\xB8\xAD\xE6\x96\x87\xE3\x80\x82", 0, 1,
+		    5, "\xE4\xB8\xAD\n \xE6\x96\x87\xE3\x80\x82" },
+		{ "a bracket too", "\xE4\xB8\xAD\xEF\xBC\x88\xE6\x96\x87", 0, 1, 5,
+		    "\xE4\xB8\xAD\n \xEF\xBC\x88\xE6\x96\x87" },
+		{ "combining accent", "ae\xCC\x81 b", 0, 0, 2, "ae\xCC\x81\nb" },
+		{ "narrower than a character", "\xE4\xB8\xAD\xE6\x96\x87", 0, 1, 1,
+		    "\xE4\xB8\xAD\n \xE6\x96\x87" },
+		{ "no room at all", "ab", 9, 9, 1, "\n         a\n         b" },
+	};
+	struct buf	 out = { 0 };
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		buf_reset(&out);
+		check_err(cases[i].name, format_wrap(&out, slice_of(cases[i].text), cases[i].at,
+		    cases[i].indent, cases[i].max), ERR_OK);
+		check_bytes(cases[i].name, out.p == NULL ? slice_of("") : buf_slice(&out),
+		    slice_of(cases[i].want));
+	}
+	buf_free(&out);
+}
+
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(hidden) };
+	static const struct CMUnitTest	 tests[] = { TEST(hidden), TEST(wrapped) };
 
 	return RUN("format", tests);
 }
