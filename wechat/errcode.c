@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,9 @@ static const struct errcode	 errors[] = {
 	{ 40014, ERRCODE_TOKEN, "the access_token is not valid" },
 	{ 40125, ERRCODE_SETTING, "secret is not the AppSecret in WeChat's console" },
 	{ 40164, ERRCODE_ADDRESS, "put this address on the IP whitelist in WeChat's console" },
+	{ 40201, ERRCODE_SETTING, "no URL, or an illegal one, is set in WeChat's console" },
+	{ 40202, ERRCODE_BUG, "the kind of check is wrong" },
+	{ 40203, ERRCODE_BUG, "the network to check from is wrong" },
 	{ 40243, ERRCODE_SETTING, "the AppSecret is frozen; see WeChat's console" },
 	{ 41001, ERRCODE_BUG, "access_token is missing" },
 	{ 41002, ERRCODE_BUG, "appid is missing" },
@@ -38,6 +42,12 @@ static const struct errcode	 errors[] = {
 	{ 61501, ERRCODE_BUG, "the range of days is too long or wrong" },
 	{ 61502, ERRCODE_BUSY, "the figures are not ready yet" },
 	{ 61503, ERRCODE_BUSY, "the figures are not ready yet" },
+	{ 76001, ERRCODE_OTHER, "there is no call with this rid" },
+	{ 76002, ERRCODE_OTHER, "this is not a rid" },
+	{ 76003, ERRCODE_DENIED, "this rid is of another account" },
+	{ 76004, ERRCODE_OTHER, "the rid is too old: WeChat keeps it for a week" },
+	{ 76021, ERRCODE_BUG, "there is no such interface" },
+	{ 76022, ERRCODE_DENIED, "the account may not ask about this interface" },
 	{ 89501, ERRCODE_ADDRESS, "the administrator has not confirmed this address yet" },
 	{ 89503, ERRCODE_ADDRESS, "the account's administrator must confirm this address" },
 	{ 89506, ERRCODE_ADDRESS, "the administrator has refused this address for 24 hours" },
@@ -118,15 +128,75 @@ errcode_code(const struct json *j)
 	return code != 0 ? code : errcode_integer(j, "$.base_resp.ret");
 }
 
-static bool
-contains(struct slice text, struct slice part)
+/* Where a part begins in a text; NULL: it is not there. */
+static const char *
+find_part(struct slice text, struct slice part)
 {
 	size_t	 i;
 
 	for (i = 0; part.len != 0 && part.len <= text.len && i <= text.len - part.len; i++)
 		if (memcmp(text.p + i, part.p, part.len) == 0)
-			return true;
-	return false;
+			return text.p + i;
+	return NULL;
+}
+
+static const char	 rid_mark[] = "rid:";
+
+/* Where "rid:" begins, as a word; NULL: it is not there. */
+static const char *
+find_rid_mark(struct slice text)
+{
+	const char	*end = text.p + text.len, *at = find_part(text, slice_of(rid_mark));
+
+	while (at != NULL && at != text.p && isalnum((unsigned char)at[-1])) {
+		at++;
+		at = find_part((struct slice){ at, (size_t)(end - at) }, slice_of(rid_mark));
+	}
+	return at;
+}
+
+bool
+errcode_rid(char rid[ERRCODE_RID], struct slice text)
+{
+	static const char	 digits[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ-";
+	const char		*p = find_rid_mark(text);
+	const char		*end = text.p + text.len;
+	size_t			 n = 0;
+
+	if (p != NULL)
+		for (p += sizeof(rid_mark) - 1; p != end && *p == ' '; p++)
+			;
+	for (; p != NULL && p != end && *p != '\0' && strchr(digits, *p) != NULL; p++)
+		if (n < ERRCODE_RID - 1)
+			rid[n++] = *p;
+	rid[n] = '\0';
+	return n != 0;
+}
+
+/* Appends WeChat's words to why, where len bytes stand already, and the rid behind them. */
+static void
+append_words(char *why, size_t size, size_t len, struct slice words, struct slice secret)
+{
+	const char	*mark = find_rid_mark(words);
+	char		 rid[ERRCODE_RID], tail[ERRCODE_RID + 8] = "";
+	size_t		 taken;
+
+	if (find_part(words, secret) != NULL && mark != NULL)
+		words = (struct slice){ mark, words.len - (size_t)(mark - words.p) };
+	if (find_part(words, secret) != NULL)
+		return;
+	if (errcode_rid(rid, words)) {
+		words.len = (size_t)(find_rid_mark(words) - words.p);
+		(void)snprintf(tail, sizeof(tail), "rid: %s", rid);
+	}
+	taken = len + strlen(tail) + sizeof(": ") + 1;
+	words.len = utf8_cut(words, taken < size ? size - taken : 0);
+	while (words.len != 0 && words.p[words.len - 1] == ' ')
+		words.len--;
+	errcode_print(why + len, size - len, "%s%.*s%s%s", words.len + strlen(tail) == 0 ? "" :
+	    ": ", (int)words.len, words.len == 0 ? "" : words.p,
+	    words.len == 0 || *tail == '\0' ? "" : " ", tail);
 }
 
 void
@@ -138,11 +208,8 @@ errcode_explain(char *why, size_t size, const struct errcode *e, int64_t code, c
 
 	if (json_path(j, &msg, slice_of("$.errmsg"), lost) != JSON_FOUND)
 		(void)json_path(j, &msg, slice_of("$.base_resp.err_msg"), lost);
-	if (contains(buf_slice(&msg), secret))
-		msg.len = 0;
-	errcode_print(why, size, "WeChat: errcode %lld: %s%s%.*s", (long long)code, e->hint,
-	    msg.len == 0 ? "" : ": ", msg.len > size ? (int)size : (int)msg.len,
-	    msg.len == 0 ? "" : msg.p);
+	errcode_print(why, size, "WeChat: errcode %lld: %s", (long long)code, e->hint);
+	append_words(why, size, strlen(why), buf_slice(&msg), secret);
 	buf_free(&msg);
 }
 

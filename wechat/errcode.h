@@ -5,6 +5,7 @@
 #ifndef WECHAT_ERRCODE_H
 #define WECHAT_ERRCODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/buf.h"
@@ -54,9 +55,16 @@ int64_t			 errcode_integer(const struct json *j, const char *path);
 /* The errcode of an answer, or its base_resp.ret; 0: WeChat has accepted the call. */
 int64_t			 errcode_code(const struct json *j);
 
+/* A call's number at WeChat, in the words of a refusal: letters, digits and "-". */
+enum { ERRCODE_RID = 65 };	/* bytes, with the NUL */
+
+/* Finds it in a text, behind "rid:".  False: it is not there, and rid is "". */
+bool			 errcode_rid(char rid[ERRCODE_RID], struct slice text);
+
 /*
- * Writes a line of printable UTF-8: number, hint and WeChat's own words.  The words are left out
- * if `secret` (may be absent) is in them.  size: bytes of why, with the NUL.
+ * Writes a line of printable UTF-8: number, hint, and WeChat's own words with the rid of the call.
+ * The words are cut if they are too long, and left out if `secret` (may be absent) is in them; the
+ * rid stays.  size: bytes of why, with the NUL; at least 160.
  */
 void			 errcode_explain(char *why, size_t size, const struct errcode *e,
 			    int64_t code, const struct json *j, struct slice secret);

@@ -10,6 +10,8 @@
 #define X16	"0123456789abcdef"
 #define X128	X16 X16 X16 X16 X16 X16 X16 X16
 #define X512	X128 X128 X128 X128
+#define C8	"\xE4\xB8\xAD\xE4\xB8\xAD\xE4\xB8\xAD\xE4\xB8\xAD" \
+		"\xE4\xB8\xAD\xE4\xB8\xAD\xE4\xB8\xAD\xE4\xB8\xAD"
 #define INFO	"/cgi-bin/user/info"
 
 enum {
@@ -198,6 +200,22 @@ static const struct {
 	    TOKEN_CLIENT_BAD_TOKEN, "40001" },
 	{ "long words", "{\"errcode\":61234,\"errmsg\":\"" X512 "\"}",
 	    TOKEN_CLIENT_STRANGE, X16 },
+	{ "a rid behind long words", "{\"errcode\":40164,\"errmsg\":\"" X512 " rid: "
+	    "617682e0-09059ac5-34a8e2ea\"}", TOKEN_CLIENT_FAILED,
+	    " rid: 617682e0-09059ac5-34a8e2ea" },
+	{ "a rid behind Chinese", "{\"errcode\":40164,\"errmsg\":\"" C8 C8 C8 C8 C8 C8 C8 C8
+	    " rid: 61-a\"}", TOKEN_CLIENT_FAILED, "\xE4\xB8\xAD rid: 61-a" },
+	{ "a rid, and words with the token",
+	    "{\"errcode\":40001,\"errmsg\":\"SECRET&/+ rid: 61-a\"}",
+	    TOKEN_CLIENT_BAD_TOKEN, "the latest: rid: 61-a" },
+	{ "a rid with the token", "{\"errcode\":42001,\"errmsg\":\"x rid: 1 SECRET&/+\"}",
+	    TOKEN_CLIENT_BAD_TOKEN, "expired" },
+	{ "a rid that is too long", "{\"errcode\":61234,\"errmsg\":\"x rid: " X512 "\"}",
+	    TOKEN_CLIENT_STRANGE, ": x rid: " X16 X16 X16 X16 },
+	{ "a rid of nothing", "{\"errcode\":61234,\"errmsg\":\"x rid: \"}",
+	    TOKEN_CLIENT_STRANGE, "codes: x rid:" },
+	{ "a town", "{\"errcode\":61234,\"errmsg\":\"Madrid: x, rid: 7\"}",
+	    TOKEN_CLIENT_STRANGE, "Madrid: x, rid: 7" },
 	{ "long number", "{\"errcode\":\"" X512 "\"}", TOKEN_CLIENT_STRANGE,
 	    "errcode 123456789: " },
 	{ "no JSON", "<html>", TOKEN_CLIENT_STRANGE, "WeChat: the answer, 6 bytes, is not JSON" },
