@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/acl.h"
@@ -15,11 +16,11 @@ struct network {
 	unsigned	 bits;	/* how many bits of the address count */
 };
 
+static const unsigned char	 mapped[ADDRESS] = { [10] = 0xff, [11] = 0xff };
+
 static bool
 read_address(struct network *n, const char *text)
 {
-	static const unsigned char	 mapped[ADDRESS] = { [10] = 0xff, [11] = 0xff };
-
 	n->bits = BITS;
 	if (inet_pton(AF_INET6, text, n->address) == 1)
 		return true;
@@ -101,4 +102,116 @@ acl_is_wrong(struct slice *wrong, const char *list)
 		if (!read_network(&n, *wrong))
 			return true;
 	return false;
+}
+
+/*
+ * Sets.
+ */
+
+struct acl_range {
+	unsigned char	 first[ADDRESS], last[ADDRESS];
+};
+
+static struct acl_range
+range_of(const struct network *n)
+{
+	struct acl_range	 r;
+	unsigned		 i, bits;
+
+	memcpy(r.first, n->address, ADDRESS);
+	memcpy(r.last, n->address, ADDRESS);
+	for (i = 0; i < ADDRESS; i++) {
+		bits = n->bits <= i * 8 ? 0 : n->bits - i * 8;	/* of this byte that count */
+		if (bits < 8) {
+			r.first[i] = (unsigned char)(r.first[i] & ~(0xFFu >> bits));
+			r.last[i] = (unsigned char)(r.last[i] | 0xFFu >> bits);
+		}
+	}
+	return r;
+}
+
+enum error
+acl_set_add(struct acl_set *s, struct slice network)
+{
+	const size_t		 room = s->room == 0 ? 32 : s->room * 2;
+	struct network		 n;
+	struct acl_range	*more;
+
+	if (!read_network(&n, network))
+		return ERR_REQUEST;
+	if (s->n == s->room) {
+		if ((more = realloc(s->range, room * sizeof(*more))) == NULL)
+			return ERR_NOMEM;
+		s->range = more;
+		s->room = room;
+	}
+	s->range[s->n++] = range_of(&n);
+	return ERR_OK;
+}
+
+static int
+compare_ranges(const void *a, const void *b)
+{
+	const struct acl_range	*x = a, *y = b;
+
+	return memcmp(x->first, y->first, ADDRESS);
+}
+
+void
+acl_set_settle(struct acl_set *s)
+{
+	struct acl_range	*to = s->range;
+	size_t			 i;
+
+	if (s->n == 0)
+		return;
+	qsort(s->range, s->n, sizeof(*s->range), compare_ranges);
+	/* Of ranges that overlap one is made, so that a search meets at most one. */
+	for (i = 1; i < s->n; i++)
+		if (memcmp(s->range[i].first, to->last, ADDRESS) > 0)
+			*++to = s->range[i];
+		else if (memcmp(s->range[i].last, to->last, ADDRESS) > 0)
+			memcpy(to->last, s->range[i].last, ADDRESS);
+	s->n = (size_t)(to - s->range) + 1;
+}
+
+void
+acl_set_free(struct acl_set *s)
+{
+	free(s->range);
+	*s = (struct acl_set){ 0 };
+}
+
+static int
+compare_address(const void *key, const void *range)
+{
+	const struct acl_range	*r = range;
+
+	if (memcmp(key, r->first, ADDRESS) < 0)
+		return -1;
+	return memcmp(key, r->last, ADDRESS) > 0;
+}
+
+bool
+acl_set_has(const struct acl_set *s, struct slice peer)
+{
+	struct network	 a;
+
+	return s->n != 0 && read_network(&a, peer) && a.bits == BITS &&
+	    bsearch(a.address, s->range, s->n, sizeof(*s->range), compare_address) != NULL;
+}
+
+bool
+acl_is_wide(struct slice network)
+{
+	enum { LEAST_V4 = MAPPED + 8, LEAST_V6 = 32 };
+	const struct network	 v4 = { { [10] = 0xff, [11] = 0xff }, BITS };
+	struct network		 n, head;
+
+	if (!read_network(&n, network))
+		return true;
+	head = n;
+	if (head.bits > MAPPED)
+		head.bits = MAPPED;
+	return n.bits < LEAST_V6 || (n.bits < LEAST_V4 && has_address(&head, &v4));
 }

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "core/acl.h"
 #include "tests/unit/unit.h"
 
@@ -42,12 +44,89 @@ static const struct {
 	{ "127.0.0.1/33", "127.0.0.1", false },
 };
 
+/* The same by a set. */
+static bool
+set_has(const char *list, const char *peer)
+{
+	struct acl_set	 set = { 0 };
+	struct slice	 word;
+	bool		 found;
+
+	while (list != NULL) {
+		list += strspn(list, " \t\r\n,");
+		word = (struct slice){ list, strcspn(list, " \t\r\n,") };
+		if (word.len == 0)
+			break;
+		(void)acl_set_add(&set, word);	/* what is not a network is left out */
+		list += word.len;
+	}
+	acl_set_settle(&set);
+	found = acl_set_has(&set, slice_of(peer));
+	acl_set_free(&set);
+	return found;
+}
+
+/* Sets of many networks, which overlap. */
+static void
+sets(void **state)
+{
+	static const char	 many[] = "101.226.103.0/25 106.55.206.146 10.0.0.0/8 10.1.0.0/16 "
+				    "10.255.255.255 101.226.103.128/25 81.69.18.0/24 ::1 "
+				    "81.69.18.7 2001:db8::/32 255.255.255.255 0.0.0.0";
+	static const char *const in[] = {
+		"101.226.103.0", "101.226.103.127", "101.226.103.128", "101.226.103.255",
+		"106.55.206.146", "10.0.0.0", "10.1.2.3", "10.255.255.255", "81.69.18.255", "::1",
+		"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "255.255.255.255", "0.0.0.0",
+	};
+	static const char *const out[] = {
+		"101.226.102.255", "101.226.104.0", "106.55.206.145", "106.55.206.147",
+		"9.255.255.255", "11.0.0.0", "81.69.17.255", "81.69.19.0", "::2", "::",
+		"2001:db9::", "2001:db7:ffff::", "0.0.0.1", "255.255.255.254", "", "x",
+	};
+	struct acl_set		 set = { 0 };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(in); i++)
+		check_int(in[i], set_has(many, in[i]), true);
+	for (i = 0; i < COUNT(out); i++)
+		check_int(out[i], set_has(many, out[i]), false);
+	check_err("no address", acl_set_add(&set, slice_of("1.2.3")), ERR_REQUEST);
+	acl_set_settle(&set);
+	CHECK("empty", !acl_set_has(&set, slice_of("1.2.3.4")));
+}
+
+static void
+wide(void **state)
+{
+	static const struct {
+		const char	*network;
+		bool		 want;
+	} cases[] = {
+		{ "1.2.3.4", false }, { "10.0.0.0/8", false }, { "10.0.0.0/7", true },
+		{ "0.0.0.0/0", true }, { "128.0.0.0/1", true }, { "::/0", true },
+		{ "2001:db8::/32", false }, { "2001:db8::/31", true }, { "::1", false },
+		{ "::ffff:0:0/96", true }, { "::ffff:128.0.0.0/97", true },
+		{ "::ffff:10.0.0.0/104", false }, { "::/80", true }, { "::/90", false },
+		{ "", true }, { "x", true }, { "1.2.3.4/33", true },
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		check_int(cases[i].network, acl_is_wide(slice_of(cases[i].network)),
+		    cases[i].want);
+}
+
 static void
 has(void **state)
 {
 	size_t	 i;
 
 	(void)state;
+	for (i = 0; i < COUNT(has_cases); i++)
+		check_int(has_cases[i].peer, set_has(has_cases[i].list, has_cases[i].peer),
+		    has_cases[i].want);
 	for (i = 0; i < COUNT(has_cases); i++)
 		check_int(has_cases[i].peer, acl_has(has_cases[i].list,
 		    slice_of(has_cases[i].peer)),
@@ -92,7 +171,9 @@ wrong(void **state)
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(has), TEST(wrong) };
+	static const struct CMUnitTest	 tests[] = {
+		TEST(has), TEST(sets), TEST(wide), TEST(wrong),
+	};
 
 	return RUN("allow", tests);
 }
