@@ -236,6 +236,15 @@ static const struct settings settings = {
 	.trusted_proxies = NULL,		/* default NULL; such as "127.0.0.1" */
 
 	/*
+	 * Compare where pushes come from with the list of WeChat's own addresses, which is fetched
+	 * once a day with the access_token of any account that has .secret. ADVISE counts and logs
+	 * a push from elsewhere; ENFORCE refuses it (403). Before there is a list nothing is
+	 * refused. Behind a reverse proxy, set trusted_proxies first. Begin with ADVISE, and look
+	 * at `qtoa status` for a week.
+	 */
+	.wechat_only	= OFF,			/* OFF (default), ADVISE or ENFORCE */
+
+	/*
 	 * Addresses and networks that may see .../-/metrics and .../-/health, which have no
 	 * data of users. If a message has waited for QT longer than late_s, .../-/health
 	 * reports trouble.

@@ -102,6 +102,25 @@ check_age(struct worker *w)
 	return crypto_check_fresh(&w->push, w->app->conf.set.fresh_s, clock_wall_ms() / 1000);
 }
 
+/*
+ * Compares where a signed push comes from with the list of WeChat's addresses, if
+ * settings.wechat_only says so.  A handshake is not compared: it changes nothing, and monitors send
+ * it, too.
+ */
+static enum error
+check_peer(struct worker *w)
+{
+	struct callback_ips	*ips = w->app->services.callback_ips;
+
+	if (ips == NULL || !callback_ips_lacks(ips, w->request->peer))
+		return ERR_OK;
+	w->entry.peer_unknown = true;
+	w->entry.level = LEVEL_NOTICE;
+	if (guard_hides_client(w, NULL))
+		guard_explain(w);
+	return w->app->conf.set.wechat_only == ENFORCE ? ERR_PEER : ERR_OK;
+}
+
 /* Tells the log why an envelope that was not opened may not be for this account. */
 static void
 explain_envelope(struct worker *w)
@@ -177,6 +196,8 @@ remark_message(struct worker *w)
 	int64_t			 when_s;
 
 	w->entry.detail = *m->why != '\0' ? m->why : m->repaired;
+	if (w->entry.peer_unknown)
+		add_detail(w, "peer_unknown: it is not from WeChat's addresses");
 	if (m->time_s == 0)
 		return;
 	time = message_when(&when_s, m->time_s, clock_wall_ms() / 1000);
@@ -333,6 +354,7 @@ static worker_step *const message_steps[] = {
 	read_parameters,
 	check_signature,
 	check_age,
+	check_peer,
 	open_body,
 	identify_message,
 	refuse_replay,

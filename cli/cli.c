@@ -206,6 +206,7 @@ static const struct runner {
 	{ "drain", print_problem, cmd_drain_run },
 	{ "report", print_problem, cmd_report_run },
 	{ "token", print_problem, cmd_token_run },
+	{ "rid", print_problem, cmd_rid_run },
 	{ "datacube", print_problem, cmd_datacube_run },
 	{ "reconcile", print_problem, cmd_reconcile_run },
 	{ "status", print_problem, cmd_status_run },

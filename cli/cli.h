@@ -36,6 +36,7 @@ cli_verb	cmd_drain_run;	/* cli/cmd_drain.c */
 cli_verb	cmd_report_run;	/* cli/cmd_report.c */
 cli_verb	cmd_datacube_run;/* cli/cmd_datacube.c */
 cli_verb	cmd_token_run;	/* cli/cmd_token.c */
+cli_verb	cmd_rid_run;	/* cli/cmd_rid.c */
 cli_verb	cmd_reconcile_run; /* cli/cmd_reconcile.c */
 cli_verb	cmd_completion_run;	/* cli/cmd_completion.c */
 cli_verb	cmd_status_run;	/* cli/cmd_status.c */

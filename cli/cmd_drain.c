@@ -254,7 +254,7 @@ cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 	if ((d.width = term_width(STDOUT_FILENO)) != 0)
 		session_silence_log(c);
 	session_catch_signals(on_stop);
-	if (services_open(&d.services, c, SERVICES_FORWARDING, STORE_BRIEF, &stop_ms))
+	if (services_open(&d.services, c, services_of_queue(c), STORE_BRIEF, &stop_ms))
 		rc = drain_all(&d, until_ms);
 	services_close(&d.services);
 	log_close();

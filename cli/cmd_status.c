@@ -373,6 +373,25 @@ write_size(char text[CELL], int64_t bytes)
 		format_bytes(text, bytes);
 }
 
+/* Writes what is known of WeChat's addresses, if pushes are compared with them. */
+static void
+write_wechat_only(struct screen *s)
+{
+	const struct health_state	*h = &s->st->health;
+	const char			*mode = conf_wechat_only_name(h->conf->set.wechat_only);
+	char				 age[FORMAT_SPAN];
+
+	if (h->wechat_only == OFF)
+		return;
+	format_span(age, h->ips_age_s * 1000);
+	if (h->ips == 0 || h->ips_age_s == -1)
+		write_labelled_line(s, "wechat_only", "%s: there is no list of WeChat's addresses "
+		    "yet", mode);
+	else
+		write_labelled_line(s, "wechat_only", "%s: %lld networks, %s old; unknown peers "
+		    "today: %lld", mode, (long long)h->ips, age, (long long)s->st->peer_unknown);
+}
+
 static void
 write_disk(struct screen *s)
 {
@@ -394,6 +413,7 @@ write_disk(struct screen *s)
 		(void)snprintf(growth + strlen(growth), LINE - strlen(growth), ": %lld day%s",
 		    (long long)days, days == 1 ? "" : "s");
 	write_labelled_line(s, "disk", "qtoa.db %s, all %s, free %s%s", db, state, room, growth);
+	write_wechat_only(s);
 }
 
 static void

@@ -13,9 +13,10 @@ const struct verb verb_table[] = {
 	  .about = "Checks the configuration, who may read and write its files, the store and its "
 	    "disk.  Then it asks QT, the control servers and WeChat, and checks names, "
 	    "connections, certificates and clocks; QT gets an unsigned request, which it "
-	    "refuses.  Each result is a line: ok, warning or failed, and what to do.  When root "
-	    "runs it, it works as the user who owns settings.state_dir; any other user must be "
-	    "the one that the web server runs qtoa as.",
+	    "refuses.  With .secret, WeChat tells how it sees this host.  Each result "
+	    "is a line: ok, warning or failed, and what to do.  When root runs it, it works as "
+	    "the user who owns settings.state_dir; any other user must be the one that the web "
+	    "server runs qtoa as.",
 	  .status = "0 nothing failed, 1 something failed",
 	  .options = {
 	    { "--offline", NULL, "ask nobody: check this host only", true },
@@ -98,6 +99,13 @@ const struct verb verb_table[] = {
 	    { "--age", NULL, "print its age and how long it is still valid instead", false },
 	  },
 	  .examples = { "qtoa token shop", "qtoa token shop --age" } },
+	{ "rid", "ACCOUNT RID", "show what WeChat has recorded of a call that it refused",
+	  .about = "When WeChat refuses a call of its API, its message, in the log and elsewhere, "
+	    "ends with the rid of the call.  Within a week of it WeChat tells when the call came, "
+	    "how long it took, what was asked and what was answered; WeChat's support asks for "
+	    "the rid, too.  The account must have .secret.  Tokens and secrets are not shown.",
+	  .status = "0 it is shown, 1 WeChat does not tell it",
+	  .examples = { "qtoa rid shop 617682e0-09059ac5-34a8e2ea" } },
 	{ "datacube pull", "", "fetch WeChat's statistics that are missing here",
 	  .about = "Asks WeChat for the statistics of all accounts that have .secret.  The first "
 	    "run fetches the last 30 days; later runs fetch all days since the first one that was "

@@ -414,6 +414,18 @@ take_account_choices(struct problems *p, struct account *a, size_t i)
 	a->identity = (enum account_identity)identity;
 }
 
+static void
+take_wechat_only(struct problems *p, struct settings *s)
+{
+	static const char *const	 names[] = { "OFF", "ADVISE", "ENFORCE" };
+	struct conf_value_reason	 r;
+	int				 only = (int)s->wechat_only;
+
+	if (!take_choice(&r, &only, s->environment, "wechat_only", names, NELEM(names)))
+		add_setting_problem(p, s, "wechat_only", r.text);
+	s->wechat_only = (enum conf_wechat_only)only;
+}
+
 /* False: variables alone could make the account, and none of them is set. */
 static bool
 is_there(const struct account *a)
@@ -561,6 +573,10 @@ settle_settings(struct conf *c, struct problems *p, struct settings *s)
 		settle_setting(c, p, s, &settings_texts[i]);
 	if (!conf_is_set(s->metrics_allow))
 		s->metrics_allow = s->report_allow;
+	if (c != NULL)
+		take_wechat_only(p, s);
+	if (conf_wechat_only_name(s->wechat_only) == NULL)
+		add_setting_problem(p, s, "wechat_only", "must be OFF, ADVISE or ENFORCE");
 	for (i = 0; i < NELEM(settings_numbers); i++)
 		settle_number(c, p, s, &settings_numbers[i]);
 }
@@ -773,6 +789,20 @@ conf_log_level(const struct settings *s)
 	enum log_level	 level;
 
 	return conf_is_set(s->log_level) && error_level(&level, s->log_level) ? level : LEVEL_INFO;
+}
+
+const char *
+conf_wechat_only_name(enum conf_wechat_only w)
+{
+	switch (w) {
+	case OFF:
+		return "off";
+	case ADVISE:
+		return "advise";
+	case ENFORCE:
+		return "enforce";
+	}
+	return NULL;
 }
 
 const char *

@@ -35,6 +35,13 @@ enum account_identity {
 	UNIONID		/* one name in all accounts of an open platform; WeChat tells it */
 };
 
+/* What happens to a push that does not come from one of WeChat's own addresses. */
+enum conf_wechat_only {
+	OFF,		/* addresses are not compared */
+	ADVISE,		/* it is counted and logged, and taken */
+	ENFORCE		/* it is refused */
+};
+
 struct account {
 	const char		*environment;	/* prefix of variables that give values; or NULL */
 	const char		*path;		/* last part of the URL */
@@ -73,6 +80,7 @@ struct settings {
 	const char	*metrics_allow;	/* the same, /-/metrics, /-/health; NULL: report_allow */
 	const char	*report_hosts;	/* hosts in URLs of all these; NULL: see server/guard.h */
 	const char	*trusted_proxies; /* addresses of proxies that name their client; or NULL */
+	enum conf_wechat_only wechat_only;	/* compare pushes with WeChat's addresses */
 	const char	*log_level;	/* lines below it are not written: "debug", "info", ... */
 	int		 threads;	/* workers at most, FastCGI */
 	int		 deadline_ms;	/* for a whole request, from its acceptance */
@@ -164,6 +172,9 @@ bool		 conf_is_set(const char *value);
 
 /* The lowest level that is logged; LEVEL_INFO if settings.log_level is not a level. */
 enum log_level	 conf_log_level(const struct settings *s);
+
+/* "off", "advise" or "enforce"; NULL: the value is not one of these. */
+const char	*conf_wechat_only_name(enum conf_wechat_only w);
 
 /* "safe", "compatible" or "plain"; NULL: the value is not a mode. */
 const char	*conf_mode_name(enum account_mode m);

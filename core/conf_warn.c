@@ -182,6 +182,23 @@ apply_number_rules(const struct warning_sink *w)
 	}
 }
 
+/* The list of WeChat's addresses needs an access_token.  It is fetched with any account's. */
+static void
+warn_wechat_only(const struct warning_sink *w)
+{
+	const struct conf	*c = w->c;
+	size_t			 i;
+
+	if (c->set.wechat_only == OFF)
+		return;
+	for (i = 0; i < c->n; i++)
+		if (conf_is_set(c->accounts[i].secret))
+			return;
+	w->fn(w->ctx, c, -1, "wechat_only", "does nothing: no account has .secret, and without an "
+	    "access_token WeChat does not tell its addresses", "set .secret of one account, the "
+	    "AppSecret of WeChat's console");
+}
+
 void
 conf_warn_all(const struct conf *c, conf_warning *fn, void *ctx)
 {
@@ -192,4 +209,5 @@ conf_warn_all(const struct conf *c, conf_warning *fn, void *ctx)
 		apply_rules(&w, (int)i, account_rules, NELEM(account_rules), &c->accounts[i]);
 	apply_rules(&w, -1, settings_rules, NELEM(settings_rules), &c->set);
 	apply_number_rules(&w);
+	warn_wechat_only(&w);
 }

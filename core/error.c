@@ -59,6 +59,9 @@ const struct error_info error_table[ERR__MAX] = {
 	    "visitors could fetch it: move settings.state_dir out of the document root" },
 	[ERR_LIBCURL]	= { "libcurl cannot be used", 503, 0, LEVEL_ERROR,
 	    "qtoa needs libcurl 7.68.0 or later with HTTPS; after an update start qtoa again" },
+	[ERR_PEER]	= { "not from WeChat's addresses", 403, 0, LEVEL_NOTICE,
+	    "if a proxy passed it on: see settings.trusted_proxies; else somebody else knows the "
+	    "Token: change it in WeChat's console and in config.h" },
 };
 
 const char *const error_level_names[LEVEL__MAX] = {

@@ -6,6 +6,7 @@
 static const struct {
 	unsigned	 need, of;
 } parts[] = {
+	{ SERVICES_CALLBACK_IPS, SERVICES_TOKENS },
 	{ SERVICES_TOKENS, SERVICES_HTTP | SERVICES_STORE },
 	{ SERVICES_STORE | SERVICES_DEDUP | SERVICES_COUNTERS | SERVICES_LOG_RATELIMIT,
 	    SERVICES_LOCKS },
@@ -36,7 +37,15 @@ services_add(struct services *s, unsigned need)
 	    ((need & SERVICES_LOG_RATELIMIT) == 0 || s->log_ratelimit != NULL ||
 	    (s->log_ratelimit = log_ratelimit_new(c, s->locks)) != NULL) &&
 	    ((need & SERVICES_TOKENS) == 0 || s->tokens != NULL ||
-	    (s->tokens = access_token_new(c, s->http, s->locks, s->store)) != NULL);
+	    (s->tokens = access_token_new(c, s->http, s->locks, s->store)) != NULL) &&
+	    ((need & SERVICES_CALLBACK_IPS) == 0 || s->callback_ips != NULL ||
+	    (s->callback_ips = callback_ips_new(c)) != NULL);
+}
+
+unsigned
+services_of_queue(const struct conf *c)
+{
+	return SERVICES_FORWARDING | (c->set.wechat_only != OFF ? SERVICES_CALLBACK_IPS : 0u);
 }
 
 bool
@@ -50,6 +59,7 @@ services_open(struct services *s, const struct conf *c, unsigned need, enum stor
 void
 services_close(struct services *s)
 {
+	callback_ips_free(s->callback_ips);
 	access_token_free(s->tokens);
 	log_ratelimit_free(s->log_ratelimit);
 	counters_free(s->counters);

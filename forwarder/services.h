@@ -19,6 +19,7 @@
 #include "state/log_ratelimit.h"
 #include "state/store.h"
 #include "wechat/access_token.h"
+#include "wechat/callback_ips.h"
 
 /* Bits that name handles.  A handle that is made of others brings these, too. */
 enum services_need {
@@ -30,6 +31,7 @@ enum services_need {
 	SERVICES_COUNTERS	= 1 << 5,	/* and locks */
 	SERVICES_LOG_RATELIMIT	= 1 << 6,	/* and locks */
 	SERVICES_TOKENS		= 1 << 7,	/* and http, locks, store */
+	SERVICES_CALLBACK_IPS	= 1 << 8,	/* and what SERVICES_TOKENS needs */
 
 	/* The handles that deliver() and struct drain need. */
 	SERVICES_FORWARDING	= SERVICES_HTTP | SERVICES_LOCKS | SERVICES_STORE | SERVICES_DEDUP |
@@ -47,17 +49,21 @@ struct services {
 	struct counters		*counters;
 	struct log_ratelimit	*log_ratelimit;
 	struct access_tokens	*tokens;
+	struct callback_ips	*callback_ips;
 	enum store_life		 life;
 	const _Atomic int64_t	*stop_ms;	/* see http_client_new() */
 };
 
 /*
- * Makes the handles that need names (bits of enum services_need).  No file is opened yet: each
- * handle does that when it is first used.  The conf must outlive them.  False: no memory; call
- * services_close() then, too.
+ * Makes the handles that need names (bits of enum services_need).  No file is opened yet, but the
+ * one of callback_ips: each handle does that when it is first used.  The conf must outlive them.
+ * False: no memory; call services_close() then, too.
  */
 bool	services_open(struct services *s, const struct conf *c, unsigned need, enum store_life life,
 	    const _Atomic int64_t *stop_ms);
+
+/* What the queue needs: SERVICES_FORWARDING, and more if settings.wechat_only is not OFF. */
+unsigned services_of_queue(const struct conf *c);
 
 /* Makes further handles after services_open(); those that are there stay.  False: no memory. */
 bool	services_add(struct services *s, unsigned need);

@@ -14,8 +14,12 @@
 #include "state/disk.h"
 #include "state/queue.h"
 #include "wechat/access_token.h"
+#include "wechat/callback_ips.h"
 
-enum { BLOCK = 512 };		/* bytes in a unit of st_blocks */
+enum {
+	BLOCK = 512,		/* bytes in a unit of st_blocks */
+	IPS_OLD_S = 3 * 86400	/* the list of WeChat's addresses is fetched once a day */
+};
 
 /*
  * Reading the state: the disk.
@@ -91,6 +95,23 @@ measure_disk(struct health_state *h)
 	h->margin_bytes = disk_margin(&d);
 	h->free_inodes = d.free_inodes;
 	h->inodes = d.inodes;
+}
+
+/* Reads what is known of WeChat's addresses. */
+static void
+read_callback_ips(struct health_state *h)
+{
+	const struct settings		*set = &h->conf->set;
+	struct callback_ips_state	 s;
+
+	h->wechat_only = set->wechat_only;
+	h->ips = h->ips_age_s = -1;
+	if (set->wechat_only == OFF || !conf_is_set(set->state_dir))
+		return;
+	callback_ips_read_state(&s, set->state_dir);
+	h->ips = s.networks;
+	if (s.fetched_s != 0)
+		h->ips_age_s = number_bounded(h->now_ms / 1000 - s.fetched_s);
 }
 
 /*
@@ -297,6 +318,7 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 			mark_unknown(h);
 	}
 	measure_disk(h);
+	read_callback_ips(h);
 	for (i = 0; i < h->n && b != NULL; i++)
 		read_breaker(h, &h->accounts[i], b);
 	return er;
@@ -510,6 +532,30 @@ has_no_token(struct health_sign *s, const struct health_state *h, const struct h
 }
 
 static bool
+has_no_addresses(struct health_sign *s, const struct health_state *h,
+    const struct health_account *a)
+{
+	(void)a;
+	return h->wechat_only != OFF && h->ips == 0 && set_sign(s, "wechat_only is %s, but there "
+	    "is no list of WeChat's addresses yet: no push is compared with it; run: qtoa check",
+	    conf_wechat_only_name(h->conf->set.wechat_only));
+}
+
+static bool
+has_old_addresses(struct health_sign *s, const struct health_state *h,
+    const struct health_account *a)
+{
+	char	 span[FORMAT_SPAN];
+
+	(void)a;
+	if (h->wechat_only == OFF || h->ips <= 0 || h->ips_age_s <= IPS_OLD_S)
+		return false;
+	format_span(span, h->ips_age_s * 1000);
+	return set_sign(s, "the list of WeChat's addresses, for wechat_only, is %s old: a push "
+	    "from a new address counts as unknown; run: qtoa check", span);
+}
+
+static bool
 has_dead(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	char	 span[FORMAT_SPAN];
@@ -545,6 +591,8 @@ static const struct rule {
 	{ "store",	false,	false,	has_quarantine },
 	{ "store",	false,	false,	is_gone },
 	{ "disk",	false,	false,	is_nearly_full },
+	{ "addresses",	false,	false,	has_no_addresses },
+	{ "addresses",	false,	false,	has_old_addresses },
 	{ "dead",	false,	true,	has_dead },
 };
 

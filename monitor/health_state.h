@@ -53,6 +53,11 @@ struct health_state {
 	int64_t			 margin_bytes;		/* with fewer free ones nothing is queued */
 	int64_t			 free_inodes, inodes;	/* 0, 0: it does not count them */
 
+	/* The list of WeChat's addresses; -1: settings.wechat_only is OFF. */
+	int64_t			 wechat_only;		/* the setting, an enum conf_wechat_only */
+	int64_t			 ips;			/* entries of the list */
+	int64_t			 ips_age_s;		/* -1 also: there is no list */
+
 	int64_t			 events;		/* the collector's, about; -1: not known */
 	struct health_account	*accounts;		/* in the order of conf */
 	size_t			 n;
@@ -72,8 +77,8 @@ void		 health_state_free(struct health_state *h);
 
 /*
  * A sign that something is wrong.  what is one of the words configuration, store, lock, disk,
- * stopped, breaker, gateway, pending, token, dead.  bad: a problem, for which /-/health answers
- * 503; else a warning for people (dead messages, a disk that is nearly full).
+ * stopped, breaker, gateway, pending, token, addresses, dead.  bad: a problem, for which /-/health
+ * answers 503; else a warning for people (dead messages, a disk that is nearly full).
  */
 struct health_sign {
 	const char	*what;

@@ -267,6 +267,10 @@ static const struct part	repeats[] = {
 	{ NULL, COUNTER_REPEAT, COUNTER_REPEAT + 1 }, { NULL, 0, 0 }
 };
 
+static const struct part	unknown_peers[] = {
+	{ NULL, COUNTER_PEER_UNKNOWN, COUNTER_PEER_UNKNOWN + 1 }, { NULL, 0, 0 }
+};
+
 static const struct part	attempts[] = {
 	{ "delivered", COUNTER_LATE_DELIVERED, COUNTER_LATE_DELIVERED + 1 },
 	{ "dead", COUNTER_LATE_DEAD, COUNTER_LATE_DEAD + 1 },
@@ -307,6 +311,7 @@ static const char *const	reasons[ERR__MAX] = {
 	[ERR_KEY] = "control_key", [ERR_OFTEN] = "too_often", [ERR_TOKEN] = "token",
 	[ERR_SERVED] = "served", [ERR_REPLAY] = "replay", [ERR_HOST] = "host",
 	[ERR_LIBCURL] = "libcurl",
+	[ERR_PEER] = "peer",
 };
 
 static void
@@ -479,6 +484,9 @@ static const struct family	families[] = {
 	    append_event_counts, .key = "event" },
 	{ "qtoa_repeats_total", counter, "Messages that were known already, and not sent again.",
 	    append_parts, .parts = repeats },
+	{ "qtoa_peer_unknown_total", counter, "Signed pushes that did not come from WeChat's "
+	    "addresses (settings.wechat_only).",
+	    append_parts, .parts = unknown_peers },
 	{ "qtoa_store_errors_total", counter, "Data that the store did not take: messages and "
 	    "other requests that were answered 503, and outcomes of deliveries.",
 	    append_store_errors, .rows = COUNTED },
@@ -531,6 +539,12 @@ static const struct family	families[] = {
 	    append_number, .rows = PROGRAM, .at = OF_ALL(margin_bytes) },
 	{ "qtoa_disk_size_bytes", gauge, "All space where the state directory is.",
 	    append_number, .rows = PROGRAM, .at = OF_ALL(disk_bytes) },
+	{ "qtoa_wechat_only", gauge, "settings.wechat_only: 0 off, 1 advise, 2 enforce.",
+	    append_number, .rows = PROGRAM, .at = OF_ALL(wechat_only) },
+	{ "qtoa_wechat_addresses", gauge, "Addresses and networks in the list of WeChat's.",
+	    append_number, .rows = PROGRAM, .at = OF_ALL(ips) },
+	{ "qtoa_wechat_addresses_age_seconds", gauge, "Time since WeChat gave that list.",
+	    append_number, .rows = PROGRAM, .at = OF_ALL(ips_age_s) },
 	{ "qtoa_collector_events", gauge, "Estimate of the events that the collector keeps.",
 	    append_number, .rows = PROGRAM, .at = OF_ALL(events) },
 	{ "qtoa_build_info", gauge, "1; the version of the program.",

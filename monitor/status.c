@@ -40,6 +40,7 @@ add_counter_hour(void *ctx, const struct counter_hour *h)
 		return;
 	}
 	counters_add(&k->today, h->numbers);
+	k->st->peer_unknown += (int64_t)h->numbers->count[COUNTER_PEER_UNKNOWN];
 	if (a != NULL)
 		counters_add(&k->st->today[a - c->accounts], h->numbers);
 }
@@ -381,6 +382,26 @@ fill_disk(struct table *t, const struct status *st)
 	return ERR_OK;
 }
 
+/* What is known of WeChat's addresses. */
+static enum error
+fill_wechat_only(struct table *t, const struct status *st)
+{
+	static const char *const	 names[] = { "mode", "networks", "age_s", "unknown_today" };
+	const struct health_state	*h = &st->health;
+	const char			*mode = conf_wechat_only_name(h->conf->set.wechat_only);
+	enum error			 er;
+
+	if ((er = table_begin(t, names, sizeof(names) / sizeof(names[0]))) != ERR_OK ||
+	    (er = table_row(t)) != ERR_OK ||
+	    (er = set_clean_text(t, 0, mode != NULL ? mode : "?")) != ERR_OK)
+		return er;
+	set_known_number(t, 1, h->ips);
+	set_known_number(t, 2, h->ips_age_s);
+	set_known_number(t, 3, h->conf->set.wechat_only == OFF || !st->counted ? -1 :
+	    st->peer_unknown);
+	return ERR_OK;
+}
+
 enum error
 status_json(struct buf *out, const struct status *st)
 {
@@ -391,6 +412,7 @@ status_json(struct buf *out, const struct status *st)
 	} parts[] = {
 		{ "accounts", fill_accounts, false }, { "failures", fill_failures, false },
 		{ "knocking", fill_bad_peers, false }, { "disk", fill_disk, true },
+		{ "wechat_only", fill_wechat_only, true },
 	};
 	struct table	 t = { 0 };
 	struct buf	 health = { 0 };

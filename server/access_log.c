@@ -241,6 +241,7 @@ count_request(struct counters *c, const struct access_entry *e)
 		.account = e->account, .end = counter_of(e), .qt_ms = -1,
 		.ms = clock_mono_ms() - e->request->accepted_ms,
 		.event = e->message != NULL ? counters_event(e->message->code) : -1,
+		.peer_unknown = e->peer_unknown,
 	};
 
 	r.came_ms = clock_wall_ms() - r.ms;

@@ -28,6 +28,7 @@ struct access_entry {
 	const char		*key;		/* from message_key(); set if message is */
 	const struct delivery	*delivery;	/* NULL: there was no delivery */
 	bool			 again;		/* it does nothing: it was done before */
+	bool			 peer_unknown;	/* the push is not from WeChat's addresses */
 };
 
 /* One for each thread. */

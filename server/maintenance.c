@@ -28,6 +28,7 @@ enum {
 	SWEEP_ROWS = 200,	/* of one step: so few that no request waits long for it */
 	SWEEP_PAUSE_MS = 20,	/* between two steps of a sweep */
 	SWEEP_AGAIN_MS = 3600000,	/* after which a sweep begins at the oldest row again */
+	WECHAT_MS = 5000,	/* for WeChat's list of its addresses, once a day */
 	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
 	TRIM_MS = 1000,		/* between two times that memory is given back */
 	STACK = 512 * 1024	/* bytes of the thread's stack */
@@ -165,8 +166,20 @@ maintenance_wanted(const struct services *services)
 {
 	struct backlog	 b;
 
+	if (services->callback_ips != NULL && callback_ips_is_due(services->callback_ips))
+		return true;
 	return store_is_raised(services->store) && find_backlog(&b, services) &&
 	    b.due_ms <= clock_wall_ms();
+}
+
+/* Looks after the list of WeChat's addresses, if it is wanted. */
+static void
+renew_callback_ips(const struct services *s)
+{
+	const struct callback_ips_asker	 asker = { s->tokens, s->http, s->locks };
+
+	if (s->callback_ips != NULL)
+		callback_ips_housekeep(s->callback_ips, &asker, clock_mono_ms() + WECHAT_MS);
 }
 
 /*
@@ -238,6 +251,7 @@ maintenance_brief(const struct services *services)
 		;
 	log_ratelimit_housekeep(services->log_ratelimit, false);
 	lower_flag(services);
+	renew_callback_ips(services);
 }
 
 /*
@@ -325,6 +339,7 @@ run_maintenance(void *arg)
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
 		store_housekeep(s->store);
 		log_ratelimit_housekeep(s->log_ratelimit, false);
+		renew_callback_ips(s);
 		if (store_has_quarantine(s->store) || recover)
 			recover_run(s->store, s->locks, s->conf->set.state_dir,
 			    event_store_sources);

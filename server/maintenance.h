@@ -4,7 +4,8 @@
  * It drains the queue, copies the database's log into the database, recovers what is in a
  * quarantined database, and deletes what is older than the settings keep: messages, events,
  * counters.  When nothing waits for QT any more, it removes the flag that says so
- * (state/store.h).  It sleeps while there is nothing to do: state/store_watch.h.
+ * (state/store.h).  It renews the list of WeChat's addresses (wechat/callback_ips.h).  It sleeps
+ * while there is nothing to do: state/store_watch.h.
  */
 #ifndef SERVER_MAINTENANCE_H
 #define SERVER_MAINTENANCE_H
@@ -40,7 +41,7 @@ void			 maintenance_stop(struct maintenance *m);
 /* For a process that must end soon: does a little of what the thread does, but does not drain. */
 void			 maintenance_brief(const struct services *services);
 
-/* True: a drain would find a message to send now, or a breaker to probe. */
+/* True: there is a message to send now, a breaker to probe, or a list of addresses to fetch. */
 bool			 maintenance_wanted(const struct services *services);
 
 #endif

@@ -110,7 +110,7 @@ open_handles(struct app *app, enum store_life life)
 {
 	struct services	*s = &app->services;
 
-	if (!services_open(s, &app->conf, SERVICES_FORWARDING | SERVICES_TOKENS, life,
+	if (!services_open(s, &app->conf, services_of_queue(&app->conf) | SERVICES_TOKENS, life,
 	    &app->stop_ms) || (app->keys = key_limit_new()) == NULL)
 		return false;
 	return app->conf.set.collector == 0 ||
@@ -320,7 +320,7 @@ drain_queue(struct app *app, bool recover, int64_t until_ms)
 	struct drain_sum		 sum;
 	struct drain			*d;
 
-	if (!services_open(s, &app->conf, SERVICES_FORWARDING, STORE_BRIEF, NULL) ||
+	if (!services_open(s, &app->conf, services_of_queue(&app->conf), STORE_BRIEF, NULL) ||
 	    (d = drain_new(s)) == NULL)
 		return;
 	if (recover)
@@ -363,7 +363,8 @@ process_run_cgi(worker_serve *serve)
 	er = request_cgi(w->request);
 	forget_environment();
 	serve(w, er);
-	if (w->entry.delivery != NULL)
+	/* If all of WeChat's addresses have changed, only a child can fetch the new list. */
+	if (w->entry.delivery != NULL || w->entry.peer_unknown)
 		drain_in_child(&app, worker_deadline(w));
 	(void)request_finish(w->request);
 	_exit(0);	/* the kernel frees all memory */

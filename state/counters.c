@@ -68,6 +68,7 @@ counters_refused(enum error er, bool push)
 		[ERR_CRYPTO] = 17, [ERR_STORE] = 18, [ERR_ADDRESS] = 19, [ERR_BUSY] = 20,
 		[ERR_KEY] = 21, [ERR_OFTEN] = 22, [ERR_TOKEN] = 23, [ERR_SERVED] = 24,
 		[ERR_REPLAY] = 25, [ERR_HOST] = 26, [ERR_LIBCURL] = 27,
+		[ERR_PEER] = 28,
 	};
 	const unsigned			 base = push ? COUNTER_REFUSED : COUNTER_REFUSED_ELSE;
 
@@ -276,6 +277,8 @@ static void
 count_request(struct numbers *n, const struct counters_request *r)
 {
 	add_to(&n->count[r->end], 1);
+	if (r->peer_unknown)
+		add_to(&n->count[COUNTER_PEER_UNKNOWN], 1);
 	if (is_acknowledged(r->end))
 		add_time(n, COUNTER_WAITED, r->ms);
 	if (r->qt_ms >= 0)

@@ -64,6 +64,8 @@ enum counter {
 	COUNTER_TOKEN		= 12,	/* access_tokens given out */
 	COUNTER_UNSETTLED	= 13,	/* attempts whose outcome the store could not take */
 	COUNTER_IGNORED		= 14,	/* pushes to a third-party platform */
+	COUNTER_PEER_UNKNOWN	= 15,	/* signed pushes, not from WeChat's addresses; they also
+					   count as what became of them */
 	COUNTER_REFUSED		= 16,	/* pushes without a verdict, by reason */
 	COUNTER_REFUSED_ELSE	= COUNTER_REFUSED + COUNTER_REASONS,	/* other requests refused */
 	COUNTER__MAX		= COUNTER_REFUSED_ELSE + COUNTER_REASONS
@@ -118,6 +120,7 @@ struct counters_request {
 	int64_t			 ms;		/* how long it took */
 	int64_t			 qt_ms;		/* how long QT took; -1: QT was not asked */
 	int			 event;		/* from counters_event(); -1: it was no message */
+	bool			 peer_unknown;	/* COUNTER_PEER_UNKNOWN counts it, too */
 };
 
 /*

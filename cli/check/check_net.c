@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "cli/check/check_net.h"
+#include "cli/check/check_wechat.h"
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/jsonpath.h"
@@ -380,34 +381,62 @@ ask_control_server(struct net *n, const struct account *a)
 	buf_free(&token);
 }
 
-static void
+/* True: there is a token. */
+static bool
 ask_token(struct net *n, const struct account *a)
 {
 	const int64_t		 deadline_ms = clock_mono_ms() + PROBE_MS;
 	char			 why[TOKEN_WHY];
 	struct access_token	 t;
 
-	if (!access_token_get(n->services.tokens, &t, a, deadline_ms, why))
+	if (!access_token_get(n->services.tokens, &t, a, deadline_ms, why)) {
 		check_result_add(n->r, CHECK_FAILED, a->name, "there is no access_token: "
 		    "%s\ncorrect that, then run: qtoa token %s --refresh", why, a->name);
-	else if (*why != '\0')
+		return false;
+	}
+	if (*why != '\0')
 		check_result_add(n->r, CHECK_WARNING, a->name, "the access_token is not the "
 		    "newest: %s\ncorrect that, then run: qtoa token %s --refresh", why, a->name);
 	else
 		check_result_add(n->r, CHECK_OK, a->name, "the access_token is valid for %lld s "
 		    "more", (long long)(t.expires_s - clock_wall_ms() / 1000));
+	return true;
+}
+
+/* The first name in report_hosts that a URL can have: this host's public one.  NULL: no name. */
+static const char *
+find_public_host(char host[HOST], const char *hosts)
+{
+	static const char	 separators[] = " \t\r\n,";
+	size_t			 len;
+
+	for (; hosts != NULL && *hosts != '\0'; hosts += len) {
+		hosts += strspn(hosts, separators);
+		len = strcspn(hosts, separators);
+		(void)snprintf(host, HOST, "%.*s", len < HOST ? (int)len : 0, hosts);
+		if (*host != '\0' && strchr(host, '*') == NULL && strchr(host, ':') == NULL &&
+		    host[strspn(host, "0123456789.")] != '\0')
+			return host;
+	}
+	return NULL;
 }
 
 static void
 ask_tokens(struct net *n)
 {
+	char			 host[HOST];
+	struct check_wechat	 w = {
+		.r = n->r, .c = n->c, .services = &n->services,
+		.host = find_public_host(host, n->c->set.report_hosts),
+	};
 	const struct account	*a;
 
 	if (!services_add(&n->services, SERVICES_TOKENS))
 		return;
 	for (a = n->c->accounts; a != n->c->accounts + n->c->n; a++)
-		if (a->name != NULL && a->appid != NULL && conf_is_set(a->secret))
-			ask_token(n, a);
+		if (a->name != NULL && a->appid != NULL && conf_is_set(a->secret) &&
+		    ask_token(n, a))
+			check_wechat_account(&w, a);
 }
 
 static bool

@@ -1,7 +1,7 @@
 /*
  * check_net.h: the part of `qtoa check` that asks QT, the control servers and WeChat's API.  For
  * each it checks the name, the connection and the certificate; then QT's answer and clock, and the
- * access_tokens.
+ * access_tokens; then WeChat how it sees this host (check_wechat.h).
  *
  * QT gets an unsigned {}, which it refuses.  A control server is asked for a token as the Test
  * button of QT's console asks it.  WeChat is asked only where the store has no valid token.

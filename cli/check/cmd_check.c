@@ -7,6 +7,7 @@
 #include "cli/check/check_net.h"
 #include "cli/check/check_result.h"
 #include "cli/check/check_store.h"
+#include "cli/check/check_wechat.h"
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "core/conf.h"
@@ -73,6 +74,7 @@ run_checks(struct check_results *r, const struct conf *c, bool offline)
 	check_conf_run(r, c);
 	check_host_run(r, c);
 	store = check_store_run(r, c);
+	check_wechat_only(r, c);
 	if (!offline)
 		check_net_run(r, c, store);
 }

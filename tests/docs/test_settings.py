@@ -9,7 +9,8 @@ import docs
 ACCOUNT_ENUMS = {"mode", "identity"}
 TEXTS = docs.text_settings()
 NUMBERS = docs.number_settings()
-SETTINGS = {*TEXTS, *NUMBERS}
+WORDS = {"wechat_only": "OFF"}      # an enum of core/conf.h, and its first value
+SETTINGS = {*TEXTS, *NUMBERS, *WORDS}
 SWITCHES = {n for n, (_, least, most) in NUMBERS.items() if (least, most) == (0, 1)}
 
 
@@ -40,7 +41,7 @@ def test_no_field_is_missing_and_none_is_invented():
 
 
 def test_no_setting_is_missing_and_none_is_invented():
-    assert len(SETTINGS) == len(TEXTS) + len(NUMBERS)
+    assert len(SETTINGS) == len(TEXTS) + len(NUMBERS) + len(WORDS)
     assert set(docs.members("settings")) == SETTINGS
     assert set(docs.shipped("settings")) == SETTINGS
     assert set(readme()[1]) == SETTINGS
@@ -52,6 +53,8 @@ def test_no_setting_is_missing_and_none_is_invented():
 def value_in_c(text):
     if text == "NULL":
         return None
+    if re.fullmatch("[A-Z]+", text):
+        return text
     return text.strip('"') if text.startswith('"') else docs.number(text)
 
 
@@ -71,7 +74,7 @@ def default_in_comment(value, above, behind):
 
 
 def default_of(name):
-    return TEXTS[name] if name in TEXTS else NUMBERS[name][0]
+    return {**WORDS, **TEXTS}[name] if name not in NUMBERS else NUMBERS[name][0]
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))

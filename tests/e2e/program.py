@@ -88,6 +88,12 @@ SETTINGS = {
     # What is in the log, and how much of it.
     "flood": dict(threads=16, forward_ms=500, fresh_s=600, collector=1, log_flood=5, log_users=1,
                   log_level="$E2E_LOG_LEVEL"),
+    # Pushes are compared with WeChat's list of addresses.
+    "advise": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
+                   metrics_allow="127.0.0.1", trusted_proxies="127.0.0.9", wechat_only=1,
+                   report_hosts="localhost"),
+    "enforce": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
+                    metrics_allow="127.0.0.1", trusted_proxies="127.0.0.9", wechat_only=2),
     # All that goes out goes through a proxy.
     "proxied": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
                     proxy="$E2E_PROXY", no_proxy="$E2E_NO_PROXY"),
@@ -108,6 +114,8 @@ ROWS = {
     "legacy": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW"),
     "vital": dict(secret="$E2E_SECRET"),
     "proxied": dict(secret="$E2E_SECRET"),
+    "advise": dict(secret="$E2E_SECRET"),
+    "enforce": dict(secret="$E2E_SECRET"),
 }
 # The accounts that it has, if not all.
 ONLY = {
@@ -117,6 +125,8 @@ ONLY = {
     "legacy": (wechat.SAFE, wechat.PLAIN),
     "vital": (wechat.SAFE, wechat.PLAIN),
     "proxied": (wechat.SAFE,),
+    "advise": (wechat.SAFE, wechat.PLAIN),
+    "enforce": (wechat.SAFE, wechat.PLAIN),
     "ten": wechat.TEN,
 }
 # What the accounts of "ten" are called.

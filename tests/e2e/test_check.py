@@ -25,6 +25,7 @@ import pytest
 import program
 import qt as qt_side
 import wechat
+import wxnet
 from test_cli import references, values  # noqa: F401
 from test_token import authority, issuer, wx  # noqa: F401
 from wechat import ACCOUNTS, SAFE
@@ -713,3 +714,156 @@ def test_access_token(home, server, wx, issuer, authority):  # noqa: F811
     for account in program.ONLY["token"]:
         found.one("failed", account.path, "there is no access_token: WeChat: errcode ",
                   f"qtoa token {account.path} --refresh")
+
+
+# How WeChat sees the host.
+
+ACCOUNTS_OF_TOKEN = [a.path for a in program.ONLY["advise"]]
+
+
+@pytest.fixture
+def asked(home, server, wx, issuer, authority):  # noqa: F811
+    """Runs `qtoa check` of accounts that have .secret, whatever WeChat says."""
+    secret = "hushAppSecret" + "0" * 19
+    env = {**home.env, **wx.env(), "E2E_SECRET": secret, "E2E_CA_FILE": str(authority.file),
+           "QTOA_QT_URL": server.url}
+
+    def check(**more):
+        begin = time.monotonic()
+        found = Found(subprocess.run([program.binary("advise"), "check"], capture_output=True,
+                                     env={**env, **more}, timeout=120))
+        found.seconds = time.monotonic() - begin
+        assert secret not in found.out and not wx.secrets_in(found.out)
+        assert found.code == 0, found.out
+        return found
+    return check
+
+
+def test_how_wechat_sees_it(asked, wx):  # noqa: F811
+    wx.net.dns = ["127.0.0.1"]
+    found = asked()
+    for path in ACCOUNTS_OF_TOKEN:
+        found.one("ok", path, "WeChat sends pushes to 127.0.0.1, an address of this host")
+        found.one("ok", path, "localhost resolves here to ", "an address that WeChat sends")
+        found.one("ok", path, "WeChat's ping was not answered: many hosts and firewalls drop it")
+        found.one("ok", path, "499970 of 500000 calls of /cgi-bin/stable_token are left today")
+    found.one("ok", "getcallbackip", "WeChat's pushes come from 3 addresses and networks")
+    found.one("ok", "get_api_domain_ip", "TCP port 443", "2 addresses: 198.51.100.7, 198.51.100.8")
+    both = ["callback/check", "openapi/quota/get"]
+    assert sorted(wx.net.asked) == sorted([*both, *both, "getcallbackip", "get_api_domain_ip"])
+    asked()
+    assert wx.net.asked.count("getcallbackip") == 1     # a day has not passed
+
+
+def test_offline_asks_wechat_nothing(home, wx, asked):  # noqa: F811
+    done = subprocess.run([program.binary("advise"), "check", "--offline"], env=home.env,
+                          capture_output=True, text=True)
+    assert wx.net.asked == [] and "there is no list of WeChat's addresses yet" in done.stdout
+
+
+VIEWS = {   # what WeChat resolves, what it says of its ping, and words of the line
+    "elsewhere": (["203.0.113.5"], ["0%"], "ok", "WeChat sends pushes to 203.0.113.5; this host has "),
+    "another name": (["203.0.113.5"], ["0%"], "warning", "but here localhost resolves to "),
+    "pinged": (["203.0.113.5", "203.0.113.6"], ["0%", "100%"], "ok",
+               "WeChat's ping was answered, 1 of 2"),
+    "private": (["10.255.255.1"], ["100%"], "warning", "which the Internet cannot reach"),
+    "IPv6": (["2001:db8::7"], [], "ok", "WeChat sends pushes to 2001:db8::7; this host has "),
+    "none": ([], [], "warning", "has no addresses in dns"),
+    "garbage": (["x", "", "1.2.3", "203.0.113.5\n"], ["100%"], "warning", "has no addresses in dns"),
+    "many": ([f"203.0.113.{i}" for i in range(100)], ["100%"] * 100, "ok",
+             "203.0.113.15 and 84 more; this host has"),
+}
+
+
+@pytest.mark.parametrize("dns, loss, state, words", VIEWS.values(), ids=VIEWS)
+def test_views(asked, wx, dns, loss, state, words):  # noqa: F811
+    wx.net.dns, wx.net.loss = dns, loss
+    asked().one(state, "safe", words)
+
+
+REFUSALS = {
+    40201: "no URL, or an illegal one, is set in WeChat's console: invalid url rid: ",
+    40202: "the kind of check is wrong: invalid action rid: ",
+    40203: "the network to check from is wrong: invalid check_operator rid: ",
+    48001: "the account may not use this interface",
+    45009: "the day's quota of this interface is used up",
+    -1: "WeChat is busy: system error rid: ",
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+@pytest.mark.parametrize("path", ("callback/check", "openapi/quota/get", "get_api_domain_ip"))
+def test_refused_by_wechat(asked, wx, path, code):  # noqa: F811
+    wx.net.say[path] = code
+    found = asked()
+    found.one("warning", "safe", f"/cgi-bin/{path}: WeChat: errcode {code}: {REFUSALS[code]}")
+    (rid,) = re.findall(rf"{path}: .* rid: (\w+); .*qtoa rid safe (\w+)$",
+                        "\n".join(t for s, t in found.of("warning") if s == "safe"), re.M)
+    assert rid[0] == rid[1]
+
+
+HOSTILE_ANSWERS = {
+    "nothing": (200, ""), "HTML": (200, "<html>"), "an array": (200, "[]"), "null": (200, "null"),
+    "a number": (200, "7"), "empty": (200, "{}"), "502": (502, "<html>"), "302": (302, ""),
+    "other kinds": (200, '{"dns":7,"ping":"x","ip_list":{"a":1},"quota":[1]}'),
+    "lists of others": (200, '{"dns":[1,null,[],{"ip":7}],"ping":[0,{}],"ip_list":[{},[],null],'
+                             '"quota":{"daily_limit":"x","remain":null}}'),
+    "negative": (200, '{"quota":{"daily_limit":-1,"used":-5,"remain":-9}}'),
+    "huge numbers": (200, '{"quota":{"daily_limit":1e400,"remain":99999999999999999999999}}'),
+    "deep": (200, '{"dns":' + "[" * 5000 + "]" * 5000 + "}"),
+    "many": (200, json.dumps({"dns": [{"ip": "1.2.3.4"}] * 9000, "ip_list": ["1.2.3.4"] * 9000})),
+    "too many": (200, json.dumps({"ip_list": [f"10.{i % 256}.{i // 256}.1" for i in range(60000)]})),
+    "escapes": (200, '{"dns":[{"ip":"\\u001b[31m"}],"ip_list":["1.2.3.4\\u0000"],"errmsg":"\\n"}'),
+    "not UTF-8": (200, b'{"dns":[{"ip":"\xff\xfe"}],"ip_list":["\xff"]}'),
+}
+
+
+@pytest.mark.parametrize("answer", HOSTILE_ANSWERS.values(), ids=HOSTILE_ANSWERS)
+def test_hostile_answers(asked, wx, answer):  # noqa: F811
+    for path in ("callback/check", "getcallbackip", "openapi/quota/get", "get_api_domain_ip"):
+        wx.net.say[path] = answer
+    found = asked()
+    assert found.seconds < 20 * program.SLOWER and len(found.out) < 20000
+    assert found.of("warning"), found.out
+
+
+def test_a_silent_wechat(asked, wx):  # noqa: F811
+    """After one call without an answer nothing more is asked."""
+    asked()
+    wx.net.asked.clear()
+    wx.net.slow = 60
+    found = asked()
+    assert found.seconds < 15 + 10 * (program.SLOWER - 1) and wx.net.asked == ["callback/check"]
+    found.one("warning", "safe", "/cgi-bin/callback/check: WeChat: no answer: ", "run it again later")
+
+
+@pytest.mark.parametrize("quota, state, words", (
+    ({"daily_limit": 2000, "used": 1900, "remain": 100}, "warning", "of 2000 calls of "
+     "/cgi-bin/stable_token a day only 100 are left"),
+    ({"daily_limit": 5, "used": 5, "remain": 0}, "warning", "only 0 are left"),
+    ({"daily_limit": "2000", "used": "1", "remain": "1999"}, "ok", "1999 of 2000 calls of "),
+    ({"daily_limit": 0, "used": 0, "remain": 0}, "warning", "has no quota of "),
+    ({"daily_limit": 9, "used": 0, "remain": 9, "rate_limit": {"call_count": 1}}, "ok", "9 of 9 "),
+), ids=str)
+def test_quotas(asked, wx, quota, state, words):  # noqa: F811
+    wx.net.quota = quota
+    asked().one(state, "safe", words)
+
+
+def test_rid(home, wx, issuer, authority):  # noqa: F811
+    env = {**home.env, **wx.env(), "E2E_SECRET": "hushAppSecret" + "0" * 19,
+           "E2E_CA_FILE": str(authority.file)}
+
+    def rid(*args):
+        return subprocess.run([program.binary("advise"), "rid", *args], env=env, text=True,
+                              capture_output=True)
+    done = rid("safe", wxnet.RID)
+    assert done.returncode == 0 and done.stderr == "" and not wx.secrets_in(done.stdout)
+    assert done.stdout.startswith("time     2026-11-22 12:44:44\nms       30\nfrom     192.0.2.7\n")
+    assert r'{"errcode":45009,"errmsg":"reach max\nlimit"}' in done.stdout
+    assert '"secret":"...."' in done.stdout and "access_token=..." in done.stdout
+    done = rid("safe", "1-2")
+    assert (done.returncode, done.stdout) == (1, "") and "errcode 76001: there is no call" in done.stderr
+    for args in ((), ("safe",), ("safe", "a b"), ("safe", 'x"'), ("safe", "x" * 65), ("safe", "")):
+        assert rid(*args).returncode == 2
+    assert rid("nobody", wxnet.RID).returncode == 1

@@ -18,7 +18,7 @@ from test_queue_cli import backlog
 from wechat import ACCOUNTS
 
 PATHS = {a.path for a in ACCOUNTS}
-VERBS = {"check", "map", "send", "queue", "drain", "report", "token", "datacube", "reconcile",
+VERBS = {"check", "map", "send", "queue", "drain", "report", "token", "rid", "datacube", "reconcile",
          "status", "completion", "help"}
 QUEUE = {"list", "show", "retry", "drop", "export"}
 REPORT = {"--from", "--to", "--account", "--json", "--csv"}

@@ -121,7 +121,7 @@ VALUES = {"--from": str(TODAY - datetime.timedelta(5)), "--to": str(TODAY), "--a
           "--outcome": "HTTP 404"}
 NEEDED = {"map": ["/dev/null"], "send": ["safe", "http://127.0.0.1:1/", "/dev/null"],
           "queue show": ["1"], "queue retry": ["1"], "queue drop": ["1", "--yes"],
-          "token": ["safe"], "datacube export": ["getusersummary"], "report": ["days"],
+          "token": ["safe"], "rid": ["safe", "1-a"], "datacube export": ["getusersummary"], "report": ["days"],
           "completion": ["bash"]}
 
 

@@ -11,6 +11,7 @@ import proxy as proxy_side
 import qt as qt_side
 import wechat
 import wxapi
+import wxnet
 import wxtoken
 from test_cli import run
 from test_token import SECRET
@@ -39,6 +40,7 @@ def safe_qt(authority):
 def wx(authority):
     server = wxapi.WeChat(authority.context((WX_HOST,)))
     server.issuer = wxtoken.Issuer(server, {SAFE.appid: SECRET})
+    server.net = wxnet.Net(server)
     yield server
     server.stop()
     assert not server.problems, server.problems

@@ -20,6 +20,7 @@ import program
 import qt as qt_side
 import wechat
 import wxapi
+import wxnet
 import wxtoken
 from collector import as_cgi as as_cgi_collector
 from collector import posted
@@ -46,6 +47,7 @@ def authority():
 def wx(authority):
     server = wxapi.WeChat(authority.context())
     server.issuer = wxtoken.Issuer(server, {a.appid: SECRET for a in OURS})
+    server.net = wxnet.Net(server)
     yield server
     server.stop()
     assert not server.problems, server.problems

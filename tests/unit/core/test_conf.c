@@ -941,6 +941,40 @@ warnings_of_numbers(void **state)
 	}
 }
 
+/* A list of WeChat's addresses is fetched with an access_token. */
+static void
+wechat_only(void **state)
+{
+	static const struct {
+		const char		*name;
+		enum conf_wechat_only	 value;
+		const char		*secret;
+		int			 problems, lines;
+	} cases[] = {
+		{ "off", OFF, NULL, 0, 0 }, { "no secret", ADVISE, NULL, 0, 1 },
+		{ "no secret, enforced", ENFORCE, "", 0, 1 }, { "secret", ENFORCE, "s", 0, 0 },
+		{ "no such value", (enum conf_wechat_only)7, "s", 1, 1 },
+	};
+	struct account	 account = good;
+	struct settings	 set = none;
+	struct conf	 c;
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		set.wechat_only = cases[i].value;
+		account.secret = cases[i].secret;
+		s = (struct said){ .clean = true };
+		check_int(cases[i].name, conf_load_from(&c, &account, 1, &set, add_line, &s),
+		    cases[i].problems);
+		conf_warn_all(&c, add_warning, &s);
+		check_int(cases[i].name, s.lines, cases[i].lines);
+		conf_free(&c);
+		buf_free(&s.text);
+	}
+}
+
 /* The values of config.h pass the checks of the build. */
 static void
 built_values(void **state)
@@ -982,7 +1016,8 @@ main(void)
 		TEST(from_no_files), TEST(from_environment), TEST(settings_from_outside),
 		TEST(words_about_files), TEST(every_field_is_stripped),
 		TEST(every_setting_is_stripped), TEST(warnings),
-		TEST(warnings_of_settings), TEST(warnings_of_numbers), TEST(built_values),
+		TEST(warnings_of_settings), TEST(warnings_of_numbers), TEST(wechat_only),
+		TEST(built_values),
 		TEST(load_without_memory),
 	};
 

@@ -63,6 +63,7 @@ status_and_number(void **state)
 		{ ERR_TOKEN, 503, 0 },
 		{ ERR_SERVED, 503, 0 },
 		{ ERR_LIBCURL, 503, 0 },
+		{ ERR_PEER, 403, 0 },
 	};
 	size_t	 i;
 
@@ -88,7 +89,7 @@ forgeries_look_alike(void **state)
 	for (i = 0; i < ERR__MAX; i++)
 		CHECK(error_table[i].name, (error_table[i].status == 403) ==
 		    (error_table[i].wechat != 0 || i == ERR_ADDRESS || i == ERR_HOST ||
-		    i == ERR_KEY));
+		    i == ERR_KEY || i == ERR_PEER));
 }
 
 /* Each error of level error has a hint that says what to do. */

@@ -69,6 +69,7 @@ struct judge_case {
 	enum breaker_gate	 gate;
 	int64_t			 gateway_s;	/* 0: none answers */
 	int64_t			 fails, left_s;
+	int64_t			 wechat_only, ips, ips_age_s;
 	const char		*signs, *text;
 };
 
@@ -124,6 +125,14 @@ static const struct judge_case judge_cases[] = {
 	    "answer cannot be read; run: qtoa queue list" },
 	{ .name = "dead ones", .dead = 3, .signs = "dead The Shop?\n",
 	    .text = "3 dead messages wait for people, the oldest for 2 d: QT has refused them" },
+	{ .name = "addresses", .wechat_only = ADVISE, .ips = 3, .ips_age_s = 3 * 86400,
+	    .signs = "" },
+	{ .name = "addresses, old", .wechat_only = ADVISE, .ips = 3, .ips_age_s = 3 * 86400 + 1,
+	    .signs = "addresses ?\n", .text = "the list of WeChat's addresses, for wechat_only, is "
+	    "3 d old" },
+	{ .name = "no addresses", .wechat_only = ENFORCE, .ips = 0, .ips_age_s = -1,
+	    .signs = "addresses ?\n", .text = "there is no list of WeChat's addresses yet" },
+	{ .name = "addresses that nobody wants", .ips = -1, .ips_age_s = -1, .signs = "" },
 	{ .name = "nothing is known", .unreadable = true, .pending = -1, .dead = -1,
 	    .late_ms = -1, .signs = "store !\n" },
 	{ .name = "problems come first", .unwritable = true, .quarantined = "qtoa.db.newer-1",
@@ -163,7 +172,8 @@ judging(void **state)
 			.readable = !c->unreadable, .writable = !c->unwritable,
 			.why = "the reason", .free_bytes = c->free == 0 ? 500 * GB : c->free,
 			.disk_bytes = c->disk == 0 ? 1000 * GB : c->disk, .accounts = accounts,
-			.n = COUNT(accounts),
+			.n = COUNT(accounts), .wechat_only = c->wechat_only, .ips = c->ips,
+			.ips_age_s = c->ips_age_s,
 		};
 		(void)snprintf(h.quarantined, sizeof(h.quarantined), "%s", c->quarantined == NULL ?
 		    "" : c->quarantined);

@@ -142,6 +142,7 @@ fill_place(struct place *p)
 	count_requests(p, 0, COUNTER_HANDSHAKE, 1, 0, -1, NULL);
 	count_requests(p, 0, COUNTER_TOKEN, 2, 0, -1, NULL);
 	count_requests(p, 0, COUNTER_IGNORED, 3, 0, -1, NULL);
+	count_requests(p, 0, COUNTER_PEER_UNKNOWN, 2, 0, -1, NULL);
 	count_requests(p, 0, counters_refused(ERR_SIGNATURE, true), 11, 0, -1, NULL);
 	count_requests(p, 0, counters_refused(ERR_SIGNATURE, false), 2, 0, -1, NULL);
 	count_requests(p, 0, counters_refused(ERR_STORE, true), 1, 0, -1, NULL);
@@ -172,6 +173,9 @@ fill_place(struct place *p)
 	p->health.disk_bytes = INT64_C(10000000000000);
 	p->health.margin_bytes = 10000000;
 	p->health.events = 0;
+	p->health.wechat_only = ENFORCE;
+	p->health.ips = 24;
+	p->health.ips_age_s = 3600;
 }
 
 /* Compares a page with the golden file.  One account is no longer configured. */

@@ -209,6 +209,7 @@ places(void **state)
 		{ "late dead", COUNTER_LATE_DEAD, 10 }, { "late failed", COUNTER_LATE_FAILED, 11 },
 		{ "token", COUNTER_TOKEN, 12 }, { "unsettled", COUNTER_UNSETTLED, 13 },
 		{ "ignored", COUNTER_IGNORED, 14 },
+		{ "peer unknown", COUNTER_PEER_UNKNOWN, 15 },
 		{ "refused", COUNTER_REFUSED, 16 }, { "else", COUNTER_REFUSED_ELSE, 48 },
 		{ "counts", COUNTER__MAX, 80 }, { "waited", COUNTER_WAITED, 0 },
 		{ "at QT", COUNTER_QT, 1 }, { "times", COUNTER_TIMES, 2 },
@@ -225,6 +226,7 @@ places(void **state)
 		{ ERR_CRYPTO, 17 }, { ERR_STORE, 18 }, { ERR_ADDRESS, 19 }, { ERR_BUSY, 20 },
 		{ ERR_KEY, 21 }, { ERR_OFTEN, 22 }, { ERR_TOKEN, 23 }, { ERR_SERVED, 24 },
 		{ ERR_REPLAY, 25 }, { ERR_HOST, 26 }, { ERR_LIBCURL, 27 },
+		{ ERR_PEER, 28 },
 	};
 	size_t	 i;
 
