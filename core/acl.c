@@ -22,8 +22,8 @@ static bool
 read_address(struct network *n, const char *text)
 {
 	n->bits = BITS;
-	if (inet_pton(AF_INET6, text, n->address) == 1)
-		return true;
+	if (strchr(text, ':') != NULL)
+		return inet_pton(AF_INET6, text, n->address) == 1;
 	memcpy(n->address, mapped, sizeof(mapped));
 	return inet_pton(AF_INET, text, n->address + ADDRESS - 4) == 1;
 }
