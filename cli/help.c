@@ -5,7 +5,7 @@
 
 enum {
 	WIDTH	= 80,		/* columns of a page */
-	LEFT	= 35,		/* columns of the list of verbs for a verb with its arguments */
+	LEFT	= 21,		/* columns of the list of verbs for a verb with its arguments */
 	PIECE	= 64,
 	PIECES	= VERB_OPTIONS + 4
 };
@@ -107,38 +107,39 @@ help_usage(FILE *f, const struct verb *v, bool group)
 		(void)fprintf(f, " %s", s.text[i]);
 }
 
-/* Prints a verb, its arguments and as many of its options as there is room for. */
+/* Prints a verb with its arguments, and what it does: behind them, or below if they are long. */
 static void
 print_verb_row(FILE *f, const struct verb *v)
 {
-	static const char	 more[] = " ...";
-	char			 text[PIECES * PIECE];
-	struct pieces		 s;
-	size_t			 i, len = 0, need;
+	struct paragraph	 p = { f, LEFT + 3, LEFT + 3 };
+	char			 text[2 * PIECE];
 
-	split_usage(&s, v);
-	for (i = 0; i < s.n; i++) {
-		need = len + 1 + strlen(s.text[i]) + (i + 1 < s.n ? sizeof(more) - 1 : 0);
-		if (i >= s.required && need > LEFT)
-			break;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i == 0 ? "" : " ",
-		    s.text[i]);
-	}
-	(void)snprintf(text + len, sizeof(text) - len, "%s", i < s.n ? more : "");
-	(void)fprintf(f, "  qtoa %-*s %s\n", LEFT, text, v->what);
+	(void)snprintf(text, sizeof(text), "%s%s%s", v->name, *v->args != '\0' ? " " : "",
+	    v->args);
+	if (strlen(text) <= LEFT)
+		(void)fprintf(f, "  %-*s ", LEFT, text);
+	else
+		(void)fprintf(f, "  %s\n%*s", text, LEFT + 3, "");
+	print_words(&p, v->what);
 }
 
 void
 help_all(FILE *f)
 {
 	const struct verb	*v;
+	int			 topic;
 
-	(void)fprintf(f, "qtoa %s: WeChat Official Account events to Quick Tracking\n\n",
+	(void)fprintf(f, "qtoa %s: WeChat Official Account events to Quick Tracking\n"
+	    "usage: qtoa VERB [ARGUMENT...]; all about a verb: qtoa help VERB\n",
 	    QTOA_VERSION);
-	for (v = verb_table; v->name != NULL; v++)
-		print_verb_row(f, v);
+	for (topic = 0; topic < VERB__TOPICS; topic++) {
+		(void)fprintf(f, "\n%s\n", verb_topics[topic]);
+		for (v = verb_table; v->name != NULL; v++)
+			if ((int)v->topic == topic)
+				print_verb_row(f, v);
+	}
 	(void)fputs("\nA web server runs qtoa as CGI or FastCGI, without arguments.  When root "
-	    "runs it, qtoa\nworks on the queue as the user who owns settings.state_dir.\n", f);
+	    "runs it,\nqtoa works on the queue as the user who owns settings.state_dir.\n", f);
 }
 
 /*

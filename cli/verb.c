@@ -10,6 +10,7 @@
 
 const struct verb verb_table[] = {
 	{ "check", "", "find what is wrong: files, store, disk, QT, certificates",
+	  .topic = VERB_DAILY,
 	  .about = "Checks the configuration, who may read and write its files, the store and its "
 	    "disk.  Then it asks QT, the control servers and WeChat, and checks names, "
 	    "connections, certificates and clocks; QT gets an unsigned request, which it "
@@ -24,19 +25,22 @@ const struct verb verb_table[] = {
 	    { "--json", NULL, "one JSON document", false },
 	  },
 	  .examples = { "qtoa check", "qtoa check --offline", "qtoa check --json" } },
-	{ "map", "[FILE...]", "translate WeChat's XML to QT's events, one JSON line each",
+	{ "map", "[FILE...]", "translate WeChat's XML to QT's events, as JSON lines",
+	  .topic = VERB_SETUP,
 	  .about = "Prints the event code and the attributes that the collector would count, one "
 	    "line for each event.  Without FILE, and for the FILE -, it reads standard input.  It "
 	    "needs no account.",
 	  .status = "0 all input was XML, 1 some was not",
 	  .examples = { "qtoa map demo/messages/2-menu-click.xml" } },
 	{ "send", "ACCOUNT URL FILE...", "act as WeChat: send XML files (- is standard input)",
+	  .topic = VERB_SETUP,
 	  .about = "Signs each file, encrypts it if the account's mode says so, and posts it to "
 	    "the URL as WeChat would.  It prints one line for each file: HTTP status, answer, "
 	    "time.  QT gets the messages as real events.",
 	  .status = "0 every answer was success, 1 one was not",
 	  .examples = { "qtoa send shop https://HOST/qtoa/shop demo/messages/3-text.xml" } },
 	{ "queue list", "", "list messages that wait for QT or that QT refused",
+	  .topic = VERB_DELIVERY,
 	  .about = "Lists the oldest messages first, each with QT's last answer and the time of "
 	    "the next attempt.  Below the list are the end points that do not work and the "
 	    "accounts that are stopped.",
@@ -44,11 +48,13 @@ const struct verb verb_table[] = {
 	  .options = { { "--all", NULL, "list all messages, not only the first 100", false } },
 	  .examples = { "qtoa queue list" } },
 	{ "queue show", "ID", "show all about one message",
+	  .topic = VERB_DELIVERY,
 	  .about = "Shows when the message came, what happened to it, its event, its query and "
 	    "its body.",
 	  .status = "0 the message is there, 1 it is not",
 	  .examples = { "qtoa queue show 17" } },
 	{ "queue retry", "[ID|all|ACCOUNT]", "send messages again, now",
+	  .topic = VERB_DELIVERY,
 	  .about = "Messages that wait become due now, whatever their back-off says; messages "
 	    "that QT refused wait again; an account that was stopped goes on.  The program below "
 	    "the web server sends the messages, or qtoa drain does.  /ACCOUNT is an account whose "
@@ -59,12 +65,14 @@ const struct verb verb_table[] = {
 	  .examples = { "qtoa queue retry 17", "qtoa queue retry shop",
 	    "qtoa queue retry --outcome 'HTTP 404'" } },
 	{ "queue drop", "ID", "delete a message; QT never gets it",
+	  .topic = VERB_DELIVERY,
 	  .about = "Deletes a message for good, after a question.  If WeChat repeats the message, "
 	    "qtoa does not take it in again.",
 	  .status = "0 it is dropped, 1 it is kept or is not there",
 	  .options = { { "--yes", NULL, "do not ask; needed without a terminal", false } },
 	  .examples = { "qtoa queue drop 17 --yes" } },
 	{ "queue export", "", "print the queue as JSON lines",
+	  .topic = VERB_DELIVERY,
 	  .about = "Prints the messages that wait and those that QT refused, one object a line, "
 	    "with query and body.  Times are ms since the epoch.",
 	  .status = "0 all of them are printed, 1 they are not",
@@ -74,6 +82,7 @@ const struct verb verb_table[] = {
 	  },
 	  .examples = { "qtoa queue export --state dead >dead.jsonl" } },
 	{ "drain", "", "send all messages that wait, now",
+	  .topic = VERB_DELIVERY,
 	  .about = "Sends each message that waits once, whatever its back-off and the breaker "
 	    "say.  If another process is sending already, qtoa drain waits and shows its "
 	    "progress.  Run it from cron where qtoa runs as CGI.",
@@ -81,6 +90,7 @@ const struct verb verb_table[] = {
 	  .options = { { "--seconds", "N", "stop after N seconds", false } },
 	  .examples = { "qtoa drain --seconds 50" } },
 	{ "report", "[QUESTION]", "answer questions about the events; --help lists them",
+	  .topic = VERB_REPORTS,
 	  .about = "Answers a question about the events that the collector has counted.  Without "
 	    "a question it prints the overview.  Days are days in China; by default the report "
 	    "covers the last 30.  The $$_ of an event code may be left out; follow, unfollow and "
@@ -90,6 +100,7 @@ const struct verb verb_table[] = {
 	  .examples = { "qtoa report", "qtoa report days --from 2026-11-01 --csv",
 	    "qtoa report funnel --steps follow,menu_click --window 86400" } },
 	{ "token", "ACCOUNT", "print WeChat's access_token of an account",
+	  .topic = VERB_WECHAT,
 	  .about = "Prints the access_token of an account that has .secret, alone on a line: the "
 	    "one in the store, or a new one when that has expired.",
 	  .status = "0 the token is printed, 1 there is no token",
@@ -99,7 +110,8 @@ const struct verb verb_table[] = {
 	    { "--age", NULL, "print its age and how long it is still valid instead", false },
 	  },
 	  .examples = { "qtoa token shop", "qtoa token shop --age" } },
-	{ "rid", "ACCOUNT RID", "show what WeChat has recorded of a call that it refused",
+	{ "rid", "ACCOUNT RID", "show WeChat's record of a call that it refused",
+	  .topic = VERB_WECHAT,
 	  .about = "When WeChat refuses a call of its API, its message, in the log and elsewhere, "
 	    "ends with the rid of the call.  Within a week of it WeChat tells when the call came, "
 	    "how long it took, what was asked and what was answered; WeChat's support asks for "
@@ -107,6 +119,7 @@ const struct verb verb_table[] = {
 	  .status = "0 it is shown, 1 WeChat does not tell it",
 	  .examples = { "qtoa rid shop 617682e0-09059ac5-34a8e2ea" } },
 	{ "datacube pull", "", "fetch WeChat's statistics that are missing here",
+	  .topic = VERB_WECHAT,
 	  .about = "Asks WeChat for the statistics of all accounts that have .secret.  The first "
 	    "run fetches the last 30 days; later runs fetch all days since the first one that was "
 	    "ever asked for.  Days that are there already are not asked for again.  Run it from "
@@ -121,6 +134,7 @@ const struct verb verb_table[] = {
 	  .examples = { "qtoa datacube pull",
 	    "qtoa datacube pull --from 2026-01-01 --endpoint getusersummary" } },
 	{ "datacube show", "[TABLE]", "show what was fetched, or the rows of one table",
+	  .topic = VERB_WECHAT,
 	  .about = "Shows for each end point which days were asked for, how many rows there are, "
 	    "and what is still missing.  Of a TABLE it shows the rows, by default of the last 30 "
 	    "days.",
@@ -128,6 +142,7 @@ const struct verb verb_table[] = {
 	  .options = { FROM, TO, ACCOUNT },
 	  .examples = { "qtoa datacube show", "qtoa datacube show getusersummary" } },
 	{ "datacube export", "TABLE", "print a table as CSV, or as JSON lines",
+	  .topic = VERB_WECHAT,
 	  .about = "Prints all rows of a table.",
 	  .status = "0 all rows are printed, 1 they are not",
 	  .options = {
@@ -136,6 +151,7 @@ const struct verb verb_table[] = {
 	  },
 	  .examples = { "qtoa datacube export getusersummary >users.csv" } },
 	{ "reconcile", "", "compare WeChat's count of pushes with ours",
+	  .topic = VERB_REPORTS,
 	  .about = "Compares WeChat's count of its calls to us, as qtoa datacube pull has fetched "
 	    "it, with our own count, one line a day.  By default it begins with the first day "
 	    "on which qtoa counted, and covers at most the last 30 days.",
@@ -144,6 +160,7 @@ const struct verb verb_table[] = {
 	    JSON_OR_CSV },
 	  .examples = { "qtoa reconcile", "qtoa reconcile --from 2026-11-01 --hours" } },
 	{ "status", "", "show on one screen whether all is well",
+	  .topic = VERB_DAILY,
 	  .about = "Shows whether all is well, or else what is wrong and what to do.  For each "
 	    "account it shows today's pushes, how long answers took, how long QT took, and how "
 	    "many messages wait; then the disk, the last failures, and the clients that sent "
@@ -156,20 +173,32 @@ const struct verb verb_table[] = {
 	  },
 	  .examples = { "qtoa status", "qtoa status --watch 10" } },
 	{ "completion", "bash|zsh", "print a script that completes all this in the shell",
+	  .topic = VERB_SETUP,
 	  .about = "The script knows the verbs and options of this program.  For the IDs of "
 	    "messages and for accounts the shell asks the program when you press Tab.",
 	  .status = "0 it is printed, 1 it could not be printed",
 	  .examples = { "eval \"$(qtoa completion bash)\"",
 	    "qtoa completion zsh >/usr/local/share/zsh/site-functions/_qtoa" } },
 	{ "help", "[VERB]", "explain a verb: its usage, options and examples",
+	  .topic = VERB_SETUP,
 	  .about = "Prints the same as the verb does with --help.",
 	  .status = "0 there is such a verb, 1 its help could not be printed",
 	  .examples = { "qtoa help queue", "qtoa help queue retry" } },
-	{ "-V", "", "print the version", .about = "",
+	{ "-V", "", "print the version",
+	  .topic = VERB_SETUP, .about = "",
 	  .status = "0 it is printed, 1 it could not be printed" },
-	{ "-h", "", "print this list", .about = "",
+	{ "-h", "", "print this list",
+	  .topic = VERB_SETUP, .about = "",
 	  .status = "0 it is printed, 1 it could not be printed" },
 	{ .name = NULL }
+};
+
+const char *const	 verb_topics[VERB__TOPICS] = {
+	[VERB_DAILY]	= "Is all well?",
+	[VERB_DELIVERY]	= "Messages that wait for QT, or that QT refused",
+	[VERB_REPORTS]	= "Reports",
+	[VERB_WECHAT]	= "Ask WeChat",
+	[VERB_SETUP]	= "Set up, try out, get help",
 };
 
 struct slice

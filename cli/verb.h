@@ -24,11 +24,18 @@ struct verb_option {
 	bool		 or_next;	/* this option excludes the next one */
 };
 
+/* The purposes of verbs.  The list of all verbs has a part for each. */
+enum verb_topic {
+	VERB_DAILY, VERB_DELIVERY, VERB_REPORTS, VERB_WECHAT, VERB_SETUP, VERB__TOPICS
+};
+extern const char *const	 verb_topics[VERB__TOPICS];	/* their headings */
+
 struct verb {
 	const char		*name;	/* "check"; two words for a verb of a group */
 	const char		*args;
 	const char		*what;	/* its help in a line */
 	const char		*about;	/* its help in a paragraph */
+	enum verb_topic		 topic;
 	const char		*status; /* what the exit status 0 and 1 means */
 	struct verb_option	 options[VERB_OPTIONS];		/* ended by name NULL */
 	const char		*examples[VERB_EXAMPLES];	/* ended by NULL */

@@ -23,6 +23,22 @@ def qtoa(*args):
     return done.stdout
 
 
+def verb_list():
+    """The parts of `qtoa -h`: heading, and rows of usage and help."""
+    parts = []
+    for part in qtoa("-h").split("\n\n")[1:-1]:
+        heading, *lines = part.splitlines()
+        rows = []
+        for line in lines:
+            if not line.startswith("   "):
+                rows.append([line[2:23].strip(), line[24:]] if line[23:24] == " " or len(line) < 24
+                            else [line[2:], ""])
+            else:
+                rows[-1][1] = f"{rows[-1][1]} {line.strip()}".strip()
+        parts.append((heading, rows))
+    return parts
+
+
 # core/conf.c and core/conf.h
 
 def number(expression):

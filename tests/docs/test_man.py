@@ -23,9 +23,9 @@ COMMON = {"--help", "--version"}
 def verbs():
     """The names in `qtoa -h`."""
     names = []
-    for line in docs.qtoa("-h").splitlines():
-        if line.startswith("  qtoa "):
-            words = line[7:].split()
+    for _, rows in docs.verb_list():
+        for usage_, _ in rows:
+            words = usage_.split()
             group = words[0] in ("queue", "datacube")
             names.append(" ".join(words[:2] if group else words[:1]))
     return names

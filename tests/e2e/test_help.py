@@ -21,8 +21,8 @@ def verbs(home):
     """The names in the list of all, with the line that each has there."""
     rows = {}
     for line in run(home, "-h")[1].splitlines():
-        if line.startswith("  qtoa "):
-            words = line[:42].split()[1:]
+        if re.match("  [a-z-]", line):
+            words = line[:24].split()
             name = [w for i, w in enumerate(words) if re.fullmatch("[a-z]+|-[Vh]", w)
                     and (i == 0 or words[0] in ("queue", "datacube")) and i < 2]
             rows[" ".join(name)] = line
@@ -44,7 +44,7 @@ def test_every_verb(home):
     rows = verbs(home)
     assert len(rows) > 15 and {"check", "queue retry", "datacube pull", "-V"} <= rows.keys()
     for name, line in rows.items():
-        assert len(line) <= 100, line
+        assert len(line) <= 80, line
         if name[0] == "-":
             continue
         said = [run(home, *words, env=BROKEN) for words in
@@ -59,6 +59,19 @@ def test_every_verb(home):
         listed = re.findall(r"^  (--[a-z]+)", out, re.M)
         assert sorted(given) == sorted(listed), name
         assert re.search("^  -h, --help", out, re.M)
+
+
+def test_list_of_all(home):
+    """Grouped by what one wants to do; a narrow terminal shows it."""
+    out = run(home, "-h")[1]
+    assert max(map(len, out.splitlines())) <= 80 and not re.search(" $", out, re.M), out
+    parts = out.split("\n\n")[1:-1]
+    assert len(parts) >= 5, out
+    for part in parts:
+        heading, *lines = part.splitlines()
+        assert re.match("[A-Z]", heading) and lines and all(re.match("  ", r) for r in lines), part
+    assert [next(i for i, p in enumerate(parts) if f"\n  {verb} " in p)
+            for verb in ("status", "drain", "report", "token", "completion")] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("group", ("queue", "datacube"))
