@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/suggest.h"
 #include "cli/verb.h"
 #include "core/conf.h"
 #include "core/format.h"
@@ -137,16 +138,33 @@ run_map(struct conf *c, int problems, int argc, char **argv)
 static int
 complain_no_verb(const char *name)
 {
-	(void)fprintf(stderr, "qtoa: there is no verb \"%s\"; run: qtoa -h\n", name);
+	struct suggest	 s;
+	const char	*near = suggest_verb(&s, name);
+
+	(void)fprintf(stderr, "qtoa: there is no verb \"%s\"%s%s\n", name,
+	    *near != '\0' ? near : "; run: qtoa -h", *near != '\0' ? "  All verbs: qtoa -h" : "");
 	return CLI_USAGE;
 }
 
 static int
 complain_no_question(const struct verb *v, const char *name)
 {
-	(void)cli_usage_why(v->name, "there is no question %s", name);
-	help_questions(stderr);
+	struct suggest	 s;
+	const char	*near = suggest_question(&s, name);
+
+	(void)cli_usage_why(v->name, "there is no question %s%s", name, near);
+	if (*near == '\0')
+		help_questions(stderr);
 	return CLI_USAGE;
+}
+
+static int
+complain_not_in_group(const struct verb *first, char **argv)
+{
+	struct suggest	 s;
+
+	return cli_usage_why(argv[0], "there is no %s%s", argv[1],
+	    suggest_in_group(&s, first, argv[1]));
 }
 
 /* Prints the help of what the words name: a verb, a group of verbs, or a question of the report. */
@@ -160,7 +178,7 @@ explain_verb(int argc, char **argv)
 	if ((v = verb_find(&group, argc, argv)) == NULL)
 		return complain_no_verb(argv[0]);
 	if (group && argc > 1)
-		return cli_usage_why(argv[0], "there is no %s", argv[1]);
+		return complain_not_in_group(v, argv);
 	if (verb_asks(v) && argc > 1 && argv[1][0] != '-' &&
 	    (q = questions_find(slice_of(argv[1]))) == NULL)
 		return complain_no_question(v, argv[1]);
@@ -239,13 +257,13 @@ is_help(const char *arg)
 
 /* Answers `qtoa GROUP` without a verb of that group, or with an unknown one. */
 static int
-run_group(int argc, char **argv)
+run_group(const struct verb *first, int argc, char **argv)
 {
 	if (argc < 2)
 		return cli_usage(argv[0]);
 	if (is_help(argv[1]))
 		return explain_verb(1, argv);
-	return cli_usage_why(argv[0], "there is no %s", argv[1]);
+	return complain_not_in_group(first, argv);
 }
 
 static bool
@@ -292,6 +310,53 @@ find_unknown(bool *help, const struct verb *v, const struct report_question *q, 
 }
 
 static int
+complain_no_option(const struct verb *v, const struct report_question *q, const char *option)
+{
+	struct suggest	 s;
+	const char	*near = suggest_option(&s, v, q, option);
+
+	(void)cli_usage_why(v->name, "it has no option %s%s", option, near);
+	if (verb_asks(v) && *near == '\0')
+		help_questions(stderr);
+	return CLI_USAGE;
+}
+
+/* True: the argument is a choice between words, and this is not one of them. */
+static bool
+is_wrong_choice(const char *arg, const char *value)
+{
+	struct slice	 rest = slice_of(arg), word;
+	bool		 wrong = false;
+
+	while (verb_alternative(&word, &rest)) {
+		if (verb_kind(word) != VERB_WORD || slice_is(word, value))
+			return false;
+		wrong = true;
+	}
+	return wrong;
+}
+
+/* Finds an option whose value is not one of its choices, and says so.  False: there is no such. */
+static bool
+complain_wrong_choice(const struct verb *v, int argc, char **argv)
+{
+	const struct verb_option	*o;
+	struct suggest			 s;
+	int				 i;
+
+	for (i = 1; i + 1 < argc; i++) {
+		if ((o = verb_option(v, argv[i])) == NULL || !is_value_required(o))
+			continue;
+		if (is_wrong_choice(o->arg, argv[++i])) {
+			(void)cli_usage_why(v->name, "%s is not %s%s", o->name, argv[i],
+			    suggest_choice(&s, o->arg, argv[i]));
+			return true;
+		}
+	}
+	return false;
+}
+
+static int
 run_verb(const struct verb *v, int argc, char **argv)
 {
 	const struct report_question	*q = NULL;
@@ -305,12 +370,10 @@ run_verb(const struct verb *v, int argc, char **argv)
 	unknown = find_unknown(&help, v, q, argc, argv);
 	if (help)
 		return explain_verb(argc, argv);
-	if (unknown != NULL) {
-		(void)cli_usage_why(v->name, "it has no option %s", unknown);
-		if (verb_asks(v))
-			help_questions(stderr);
+	if (unknown != NULL)
+		return complain_no_option(v, q, unknown);
+	if (complain_wrong_choice(v, argc, argv))
 		return CLI_USAGE;
-	}
 	for (r = runners; r != runners + sizeof(runners) / sizeof(runners[0]); r++)
 		if (slice_is(verb_group(v), r->name))
 			return call_runner(r, argc, argv);
@@ -357,5 +420,5 @@ cli_main(int argc, char **argv)
 		argv[0] = help;
 	if ((v = verb_find(&group, argc, argv)) == NULL)
 		return complain_no_verb(argv[0]);
-	return group ? run_group(argc, argv) : run_verb(v, argc, argv);
+	return group ? run_group(v, argc, argv) : run_verb(v, argc, argv);
 }

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/completion.h"
 #include "cli/help.h"
+#include "cli/suggest.h"
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "core/clock.h"
@@ -280,7 +281,8 @@ cmd_completion_run(struct conf *c, int problems, int argc, char **argv)
 		{ "bash", print_bash }, { "zsh", print_zsh }, { "accounts", print_accounts },
 		{ "ids", print_ids },
 	};
-	size_t	 i;
+	struct suggest	 s;
+	size_t		 i;
 
 	(void)problems;
 	for (i = 0; argc == 2 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -290,5 +292,6 @@ cmd_completion_run(struct conf *c, int problems, int argc, char **argv)
 			kinds[i].print(c);
 			return CLI_DONE;
 		}
-	return cli_usage("completion");
+	return argc != 2 ? cli_usage("completion") : cli_usage_why("completion", "there is no %s%s",
+	    argv[1], suggest_choice(&s, "bash|zsh", argv[1]));
 }

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/session.h"
+#include "cli/suggest.h"
 #include "cli/term.h"
 #include "cli/term_table.h"
 #include "core/calendar.h"
@@ -59,18 +60,31 @@ read_day(int64_t *day, const char *option, const char *text)
 	return false;
 }
 
+static void
+complain_unknown(const char *what, const char *name, const struct nearest *n)
+{
+	struct suggest	 s;
+
+	(void)fprintf(stderr, "qtoa: there is no %s %s%s\n", what, name,
+	    *suggest_best(&s, n) != '\0' ? s.text : "; run: qtoa datacube show");
+}
+
 /* Adds an end point to those that are pulled.  False: there is no such end point. */
 static bool
 choose_endpoint(struct datacube_order *o, const char *name)
 {
 	const struct datacube_endpoint	*e = datacube_find(name);
+	struct nearest			 n;
 
-	if (e != NULL)
+	if (e != NULL) {
 		o->chosen |= UINT64_C(1) << (e - datacube_endpoints);
-	else
-		(void)fprintf(stderr, "qtoa: there is no end point %s; run: qtoa datacube show\n",
-		    name);
-	return e != NULL;
+		return true;
+	}
+	nearest_begin(&n, slice_of(name));
+	for (e = datacube_endpoints; e->name != NULL; e++)
+		nearest_try_text(&n, e->name);
+	complain_unknown("end point", name, &n);
+	return false;
 }
 
 /* Reads an option and its value.  False: stderr says what is wrong, or there is no such option. */
@@ -84,9 +98,7 @@ read_valued_option(struct datacube_order *o, const struct conf *c, const char *o
 		return read_day(&o->to, option, value);
 	if (strcmp(option, "--account") == 0) {
 		if ((o->account = conf_find(c, value)) == NULL)
-			(void)fprintf(stderr,
-			    "qtoa: there is no account %s; qtoa check lists the accounts\n",
-			    value);
+			suggest_account(c, ".path or .name", value);
 		return o->account != NULL;
 	}
 	if (strcmp(option, "--endpoint") == 0 && strcmp(o->what, "pull") == 0)
@@ -580,6 +592,20 @@ export_view(struct session *session, struct datacube_view *s)
 	return CLI_DONE;
 }
 
+static void
+complain_no_table(const char *name)
+{
+	const struct datacube_endpoint	*e;
+	struct nearest			 n;
+	size_t				 i;
+
+	nearest_begin(&n, slice_of(name));
+	for (e = datacube_endpoints; e->name != NULL; e++)
+		for (i = 0; i < DATACUBE_TABLES && e->tables[i].name != NULL; i++)
+			nearest_try_text(&n, e->tables[i].name);
+	complain_unknown("table", name, &n);
+}
+
 static int
 run_view(const struct conf *c, const struct datacube_order *o, bool usable)
 {
@@ -590,8 +616,7 @@ run_view(const struct conf *c, const struct datacube_order *o, bool usable)
 	int		 rc = CLI_WRONG;
 
 	if (o->name != NULL && (s.t = datacube_table(o->name, &s.e)) == NULL) {
-		(void)fprintf(stderr, "qtoa: there is no table %s; run: qtoa datacube show\n",
-		    o->name);
+		complain_no_table(o->name);
 		return CLI_USAGE;
 	}
 	if (session_open(&session, c, usable))

@@ -4,11 +4,13 @@
 
 #include "cli/cli.h"
 #include "cli/session.h"
+#include "cli/suggest.h"
 #include "collector/event_store.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/format.h"
 #include "core/log.h"
+#include "core/utf8.h"
 #include "forwarder/breaker.h"
 #include "state/dedup.h"
 #include "state/queue.h"
@@ -139,12 +141,54 @@ retry_account(struct session *session, struct retrying *r, int64_t *sum, const c
 	if (of != NULL && strcmp(of, "all") != 0) {
 		r->choice.account = of + (*of == '/');
 		if (conf_account(r->conf, slice_of(r->choice.account)) == NULL) {
-			(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"; qtoa check "
-			    "lists the accounts\n", r->choice.account);
+			suggest_account(r->conf, ".path", r->choice.account);
 			return false;
 		}
 	}
 	return retry_all(session, r, sum);
+}
+
+struct outcomes {
+	struct nearest	 near;
+	char		 best[SUGGEST_TEXT];	/* what near.best points to */
+};
+
+/* Compares the outcome that was asked for with one that messages have. */
+static void
+compare_outcome(void *ctx, struct slice outcome)
+{
+	struct outcomes	*o = ctx;
+	char		 text[SUGGEST_TEXT];
+
+	(void)snprintf(text, sizeof(text), "%.*s", (int)outcome.len, outcome.p);
+	nearest_try(&o->near, outcome, text);
+	if (o->near.best == text) {
+		memcpy(o->best, text, sizeof(text));
+		utf8_mask(o->best);
+		o->near.best = o->best;
+	}
+}
+
+static enum error
+compare_outcomes(struct db *db, void *arg)
+{
+	return queue_outcomes(db, compare_outcome, arg);
+}
+
+static int
+complain_no_outcome(struct session *session, const struct retrying *r)
+{
+	struct outcomes	 o = { .best = "" };
+	struct suggest	 s;
+
+	nearest_begin(&o.near, slice_of(r->choice.outcome));
+	(void)session_do(session, STORE_READ, compare_outcomes, &o);
+	if (strcmp(o.best, r->choice.outcome) == 0)	/* messages of another account have it */
+		o.near.best = NULL;
+	(void)fprintf(stderr, "qtoa: no message has the last outcome \"%s\"%s\n",
+	    r->choice.outcome, *suggest_best(&s, &o.near) != '\0' ? s.text :
+	    "; qtoa queue list shows them");
+	return CLI_WRONG;
 }
 
 static int
@@ -163,11 +207,8 @@ run_retry(struct session *session, int argc, char **argv)
 		return CLI_WRONG;	/* messages have told the problems */
 	if (one ? !retry_message(session, &r, &sum) : !retry_account(session, &r, &sum, of))
 		return CLI_WRONG;
-	if (sum == 0 && r.choice.outcome != NULL) {
-		(void)fprintf(stderr, "qtoa: no message has the last outcome \"%s\"; qtoa queue "
-		    "list shows them\n", r.choice.outcome);
-		return CLI_WRONG;
-	}
+	if (sum == 0 && r.choice.outcome != NULL)
+		return complain_no_outcome(session, &r);
 	(void)printf("%lld message%s due now\n", (long long)sum, sum == 1 ? " is" : "s are");
 	return CLI_DONE;
 }

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/session.h"
+#include "cli/suggest.h"
 #include "cli/term.h"
 #include "cli/term_table.h"
 #include "core/calendar.h"
@@ -314,8 +315,7 @@ compare_all(struct comparing *k)
 			return false;
 	}
 	if (!any)
-		(void)fprintf(stderr, "qtoa: there is no account \"%s\"; qtoa check lists the "
-		    "accounts\n", k->which);
+		suggest_account(k->conf, ".path or .name", k->which);
 	return any;
 }
 

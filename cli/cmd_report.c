@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/session.h"
+#include "cli/suggest.h"
 #include "cli/term.h"
 #include "cli/term_table.h"
 #include "core/clock.h"
@@ -66,6 +67,26 @@ read_question(struct asking *k, int argc, char **argv)
 	return k->q != NULL || k->form != TERM_TABLE_CSV;
 }
 
+/* Says what is wrong with the value of an option, and which value is near. */
+static void
+complain_value(const struct report_question *q, const char *name, const char *value,
+    enum questions_error wrong)
+{
+	const struct report_option	*o = q->options;
+	struct suggest			 s = { "" };
+	const char			*code;
+
+	if (wrong == QUESTIONS_NOT_CODE && (code = questions_nearest_code(slice_of(value))) != NULL)
+		(void)snprintf(s.text, sizeof(s.text), "; did you mean %s?", code);
+	for (; wrong == QUESTIONS_NOT_CHOICE && o != q->options + REPORT_OPTIONS_MAX &&
+	    o->name != NULL; o++)
+		if (strcmp(o->name, name + 2) == 0 && o->choices != NULL &&
+		    *suggest_choice(&s, o->choices, value) == '\0')
+			(void)snprintf(s.text, sizeof(s.text), "; they are: %s", o->choices);
+	(void)fprintf(stderr, "qtoa: %s %s: %s%s\n", name, value, i18n_error(ENGLISH, wrong),
+	    s.text);
+}
+
 /* False: one of them is wrong, and stderr says which. */
 static bool
 set_arguments(struct report_args *a, const struct asking *k, const struct report_question *q)
@@ -77,8 +98,7 @@ set_arguments(struct report_args *a, const struct asking *k, const struct report
 	for (i = 0; i < k->argc; i += 2)
 		if ((wrong = questions_set(a, q, k->argv[i] + 2,
 		    slice_of(k->argv[i + 1]))) != QUESTIONS_OK) {
-			(void)fprintf(stderr, "qtoa: %s %s: %s\n", k->argv[i], k->argv[i + 1],
-			    i18n_error(ENGLISH, wrong));
+			complain_value(q, k->argv[i], k->argv[i + 1], wrong);
 			return false;
 		}
 	if ((wrong = questions_check_period(a)) == QUESTIONS_OK)

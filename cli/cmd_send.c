@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/session.h"
+#include "cli/suggest.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/format.h"
@@ -194,8 +195,7 @@ cmd_send_run(struct conf *c, int problems, int argc, char **argv)
 	if (problems != 0)
 		return CLI_WRONG;
 	if ((s.account = conf_account(c, slice_of(argv[1]))) == NULL) {
-		(void)fprintf(stderr, "qtoa: no account has the .path \"%s\"; qtoa check lists "
-		    "the accounts\n", argv[1]);
+		suggest_account(c, ".path", argv[1]);
 		return CLI_WRONG;
 	}
 	s.url = argv[2];

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/session.h"
+#include "cli/suggest.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "forwarder/services.h"
@@ -96,8 +97,7 @@ cmd_token_run(struct conf *c, int problems, int argc, char **argv)
 	if (problems != 0)
 		return CLI_WRONG;
 	if ((o.account = conf_find(c, o.name)) == NULL) {
-		(void)fprintf(stderr, "qtoa: no account has the .path or .name \"%s\"; qtoa check "
-		    "lists the accounts\n", o.name);
+		suggest_account(c, ".path or .name", o.name);
 		return CLI_WRONG;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -4,6 +4,7 @@
 
 #include "collector/event_store.h"
 #include "core/calendar.h"
+#include "core/nearest.h"
 #include "core/number.h"
 #include "core/utf8.h"
 #include "report/delivery_stats.h"
@@ -289,6 +290,27 @@ set_codes_argument(char to[REPORT_VALUE_MAX], struct slice list)
 		comma = ",";
 	} while (goes_on);
 	return set_text_argument(to, slice_of(all));
+}
+
+const char *
+questions_nearest_code(struct slice list)
+{
+	const char *const	*code;
+	struct nearest		 n;
+	struct slice		 name;
+	size_t			 i;
+
+	do
+		name = next_word(&list, ',');
+	while (find_code(name) != NULL && list.len != 0);
+	nearest_begin(&n, name);
+	for (i = 0; i < sizeof(short_names) / sizeof(short_names[0]); i++)
+		nearest_try_text(&n, short_names[i].name);
+	for (code = questions_codes; *code != NULL; code++) {
+		nearest_try_text(&n, *code + strlen("$$_"));
+		nearest_try(&n, slice_of(*code), *code + strlen("$$_"));
+	}
+	return n.best;
 }
 
 static enum questions_error

@@ -110,6 +110,12 @@ enum questions_error {
 enum questions_error	 questions_set(struct report_args *a, const struct report_question *q,
 			    const char *name, struct slice value);
 
+/*
+ * The code or short name that is nearest to the first code of a list that is not one.  NULL: there
+ * is no such code, or no name is near.
+ */
+const char		*questions_nearest_code(struct slice list);
+
 /* Checks the period once all arguments are set. */
 enum questions_error	 questions_check_period(const struct report_args *a);
 

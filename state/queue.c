@@ -349,6 +349,20 @@ queue_retry(struct db *db, const struct queue_choice *choice, int64_t now_ms, in
 }
 
 enum error
+queue_outcomes(struct db *db, void (*fn)(void *ctx, struct slice outcome), void *ctx)
+{
+	struct db_rows	 rows;
+	enum error	 er;
+
+	er = db_start(db, &rows, "SELECT DISTINCT outcome FROM message "
+	    "WHERE state IN ('pending', 'dead') AND outcome <> ''", DB_NO_VALUES);
+	while (er == ERR_OK && db_next(&rows, &er))
+		fn(ctx, db_col(&rows, 0));
+	db_end(&rows);
+	return er;
+}
+
+enum error
 queue_drop(struct db *db, int64_t id, int64_t *n)
 {
 	return db_run(db, n, "DELETE FROM message WHERE state IN ('pending', 'dead') "

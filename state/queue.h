@@ -151,6 +151,10 @@ struct queue_choice {
 enum error	 queue_retry(struct db *db, const struct queue_choice *choice, int64_t now_ms,
 		    int64_t *n);
 
+/* Gives fn each outcome that a pending or dead message has, once. */
+enum error	 queue_outcomes(struct db *db, void (*fn)(void *ctx, struct slice outcome),
+		    void *ctx);
+
 /* Deletes a pending or dead message.  *n: 1, or 0 if there is no such message. */
 enum error	 queue_drop(struct db *db, int64_t id, int64_t *n);
 

@@ -119,6 +119,36 @@ UNKNOWN = (
 )
 
 
+# What was meant; None: nothing is near.
+NEAR = (
+    ("stauts", "status"), ("STATUS", "status"), ("stat", "status"), ("darin", "drain"),
+    ("qeue", "queue"), ("queus list", "queue"), ("list", "queue list"), ("pull", "datacube pull"),
+    ("cehck --offline", "check"), ("help stauts", "status"), ("-v", "-V"), ("nonsense", None),
+    ("q", None), ("queue retri", "queue retry"), ("queue eat", None), ("datacube pul", "datacube pull"),
+    ("check --ofline", "--offline"), ("check --off-line", "--offline"), ("check --xyzzy", None),
+    ("drain --second 1", "--seconds"), ("queue export --state ded", "dead"),
+    ("queue export --state nothing", None), ("report dayz", "days"), ("report dyas", "days"),
+    ("report nothing", None), ("report --form 2026-01-01", "--from"),
+    ("report --from=2026-01-01", "--from 2026-01-01"), ("report event --by wek", "week"),
+    ("report event --code folow", "follow"), ("report event --code menu_clik", "menu_click"),
+    ("report event --code abcdefghi", None), ("report funnel --setps follow", "--steps"),
+    ("report funnel --steps follow,menu_clck", "menu_click"), ("completion bsh", "bash"),
+    ("completion fish", None), ("token sfae", "safe"), ("token nobody", None),
+    ("reconcile --account saef", "safe"), ("datacube show --account saef", "safe"),
+    ("queue retry saef", "safe"), ("send saef http://127.0.0.1:1/ x", "safe"),
+    ("datacube show getusersumary", "getusersummary"), ("datacube show nothing", None),
+    ("datacube pull --endpoint getUserSummery", "getusersummary"),
+)
+
+
+@pytest.mark.parametrize("typed,meant", NEAR, ids=lambda v: v or "nothing")
+def test_nearest(home, typed, meant):
+    code, out, err = run(home, *typed.split())
+    assert code in (1, 2) and out == "", err
+    found = re.search(r"; did you mean (.*?)\?", err.splitlines()[0])
+    assert (found[1] if found else None) == meant, err
+
+
 @pytest.mark.parametrize("args,says", UNKNOWN, ids=lambda v: " ".join(v) if v[0] != " " else v)
 def test_unknown(home, args, says):
     code, out, err = run(home, *args)

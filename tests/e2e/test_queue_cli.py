@@ -354,6 +354,7 @@ def test_retry_what_died_of_the_same(site, server):
     for args in (("--outcome", "HTTP 41"), ("compatible", "--outcome", "HTTP 413")):
         code, out, err = run(site, *retry, *args)
         assert (code, out) == (1, "") and "no message has the last outcome" in err
+        assert ("did you mean HTTP 413?" in err) == (args[1] == "HTTP 41"), err
     code, out, err = run(site, *retry, "1", "--outcome", "HTTP 404")
     assert (code, out) == (1, "") and "message 1 with this outcome" in err
     assert run(site, "drain")[0] == 0 and not exported(site)

@@ -617,6 +617,40 @@ retrying(void **state)
 }
 
 static void
+join_outcome(void *ctx, struct slice outcome)
+{
+	check_err("join", buf_printf(ctx, "%.*s;", (int)outcome.len, outcome.p), ERR_OK);
+}
+
+/* Each once; those of delivered messages do not count. */
+static void
+outcomes(void **state)
+{
+	static const struct {
+		enum queue_state	 is;
+		const char		*outcome;
+	} rows[] = {
+		{ QUEUE_PENDING, "HTTP 404" }, { QUEUE_DEAD, "HTTP 404" },
+		{ QUEUE_DELIVERED, "good" }, { QUEUE_PENDING, "" }, { QUEUE_PENDING, NULL },
+	};
+	struct db		*db = open_queue();
+	struct queue_message	 m;
+	struct buf		 all = { 0 };
+	int			 i;
+
+	(void)state;
+	for (i = 0; i < (int)COUNT(rows); i++) {
+		m = message(i, rows[i].is);
+		m.outcome = slice_of(rows[i].outcome);
+		assert_int_equal(queue_add(db, &m), ERR_OK);
+	}
+	check_err("read", queue_outcomes(db, join_outcome, &all), ERR_OK);
+	check_bytes("outcomes", buf_slice(&all), slice_of("HTTP 404;"));
+	buf_free(&all);
+	db_close(db);
+}
+
+static void
 dropping(void **state)
 {
 	static const struct {
@@ -695,7 +729,7 @@ main(void)
 		TEST(key_bytes), TEST(adding), TEST(showing), TEST(settling), TEST(order),
 		TEST(wrong_clock),
 		TEST(backoff), TEST(hurrying), TEST(sweeping), TEST(giving_space_back),
-		TEST(paging), TEST(retrying), TEST(dropping), TEST(depth),
+		TEST(paging), TEST(retrying), TEST(outcomes), TEST(dropping), TEST(depth),
 	};
 
 	return RUN("queue", tests);
