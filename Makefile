@@ -6,6 +6,8 @@ BC	?= $(B)
 BIN	?= qtoa
 SAN	?=
 CC	?= cc
+# Makes what runs while the program is built, where CC is for another machine.
+BUILD_CC ?= $(CC)
 PYTHON	?= /usr/bin/python3
 JOBS	?= 2
 V	 = 0.1
@@ -35,6 +37,10 @@ endif
 ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
 	     $(HARD) $(CFLAGS) $(PKG_CFLAGS)
 LDLIBS	 = -lfcgi $(PKG_LIBS) -lpthread
+# One file, whose name make can handle.
+ifneq ($(words $(CONFIG)),1)
+$(error CONFIG is "$(CONFIG)"; name one file, and no blanks in its path)
+endif
 # The values of CONFIG are in some files.  Only their owner may read these, whatever the umask.
 PRIVATE	 = umask 077 && rm -f $@
 LINK	 = $(PRIVATE) && $(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@
@@ -47,11 +53,13 @@ MADE	 = cli/completion report/sql report/style
 OBJS	 = $(patsubst %,$(B)/%.o,$(filter-out core/conf,$(SOURCES:%.c=%) $(MADE)))
 # Everything but qtoa.o, for the program, its tests and its benchmarks.
 LIBQTOA	 = $(BC)/core/conf.o $(B)/libqtoa.a
+CONFTEXT = $(B)/packaging/conftext
 COMPLETION = $(B)/completion.bash $(B)/completion.zsh
 
 all: $(BIN) $(COMPLETION)
 
-$(BIN): $(B)/qtoa.o $(LIBQTOA) $(BC)/config.ok
+# CONFIG is compiled first: what is wrong with it is known at once.
+$(BIN): $(BC)/core/conf.o $(B)/qtoa.o $(LIBQTOA) $(BC)/config.ok
 	$(LINK) $(B)/qtoa.o $(LIBQTOA) $(LDLIBS)
 
 $(B)/libqtoa.a: $(OBJS) $(B)/modules
@@ -87,23 +95,47 @@ $(COMPLETION): $(B)/completion.%: $(BIN)
 	@$(abspath $(BIN)) completion $* >$@.$$$$ && mv $@.$$$$ $@ || { rm -f $@.$$$$; test -e $@; }
 
 # The only file that includes the values.  Several configurations can share all other objects; what
-# is made for each of them is in its BC.  Of their encoding clang need not say what encoding.sh says.
+# is made for each of them is in its BC.  If the compiler refuses the file, conftext says in a line
+# what to write, instead of all that the compiler says.  Of the encoding conftext has said enough.
 $(BC)/core/conf.o: core/conf.c $(CONFIG) $(BC)/config.text $(BC)/config.name $(B)/flags
 	@mkdir -p $(@D)
-	$(PRIVATE) && $(CC) $(ALL_CFLAGS) -Wno-invalid-source-encoding -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $<
+	$(PRIVATE) && if LC_ALL=C $(CC) $(ALL_CFLAGS) -Wno-invalid-source-encoding \
+	    -DCONFIG_FILE='"$(CONFIG)"' -MMD -MP -c -o $@ $< 2>$(BC)/config.err; \
+	then cat $(BC)/config.err >&2; rm -f $(BC)/config.err; \
+	else $(CONFTEXT) $(CONFIG) $(BC)/config.err; exit 1; fi
 
-# A file in another encoding is reported before the compiler reads it.
-$(BC)/config.text: $(CONFIG) packaging/encoding.sh $(BC)/config.name
+# A file that cannot be read, or is in another encoding, is reported before the compiler reads it.
+$(BC)/config.text: $(CONFIG) $(CONFTEXT) $(BC)/config.name
 	@mkdir -p $(@D)
-	packaging/encoding.sh $(CONFIG)
+	@$(CONFTEXT) $(CONFIG)
 	@touch $@
+
+# Where there is no such file, conftext says so.
+$(CONFIG): | $(CONFTEXT)
+	@$(CONFTEXT) $@
+
+# It is not linked with the program: it must say what is wrong before anything else is built.
+$(CONFTEXT): packaging/conftext.c packaging/conf_mistake.c packaging/conf_lexer.c \
+    $(B)/packaging/conf_fields.c core/nearest.c core/utf8.c \
+    packaging/conf_mistake.h packaging/conf_lexer.h packaging/conf_fields.h core/nearest.h
+	$(BUILD_CC) -std=c11 -D_XOPEN_SOURCE=700 -I. $(WARN) -O1 -o $@ $(filter %.c,$^)
+
+# The names of all fields, as C.
+$(B)/packaging/conf_fields.c: packaging/conf_fields.sh core/conf.h
+	@mkdir -p $(@D)
+	packaging/conf_fields.sh core/conf.h >$@.new && mv $@.new $@
 
 # The build fails if a value is wrong, and names the value.  It warns of what is probably wrong.
 $(BC)/config.ok: $(BC)/confcheck
 	$(BC)/confcheck $(CONFIG)
 	@touch $@
 
-$(BC)/confcheck: $(B)/packaging/confcheck.o $(LIBQTOA)
+CONFCHECK = confcheck conf_mistake conf_lexer conf_fields
+
+$(B)/packaging/conf_fields.o: $(B)/%.o: $(B)/%.c $(B)/flags
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BC)/confcheck: $(CONFCHECK:%=$(B)/packaging/%.o) $(LIBQTOA)
 	$(LINK) $^ $(LDLIBS)
 
 # Missing libraries are reported before the compiler fails without them.
@@ -170,4 +202,4 @@ help:
 
 FORCE:
 .PHONY: all built check check-san check-tsan clean help FORCE
--include $(wildcard $(patsubst %,$(B)/%.d,qtoa packaging/confcheck) $(OBJS:.o=.d) $(BC)/core/conf.d)
+-include $(wildcard $(patsubst %,$(B)/%.d,qtoa $(CONFCHECK:%=packaging/%)) $(OBJS:.o=.d) $(BC)/core/conf.d)

@@ -470,6 +470,7 @@ settle_text(struct conf *c, struct conf_value_reason *r, const struct text_rule 
 {
 	const bool	 literal = *v == NULL || !conf_value_is_indirect(*v) ||
 			    rule->check == check_prefix;
+	const char	*name = *v;
 
 	if (!literal) {
 		if (c == NULL)
@@ -478,8 +479,23 @@ settle_text(struct conf *c, struct conf_value_reason *r, const struct text_rule 
 			*v = NULL;
 			return false;
 		}
+		if (**v == '\0' && rule->missing != NULL)
+			return conf_value_refuse(r, "missing: %s %s is empty: %s", *name == '@' ?
+			    "the file" : "the environment variable", name + 1, rule->missing);
 	}
 	return check_text(r, rule, a, *v == NULL ? "" : *v, literal);
+}
+
+/* True: no text of the account is set. */
+static bool
+is_empty(struct account *a)
+{
+	size_t	 k;
+
+	for (k = 0; k < NELEM(account_rules); k++)
+		if (conf_is_set(*text_at(a, account_rules[k].off)))
+			return false;
+	return true;
 }
 
 static void
@@ -489,6 +505,11 @@ settle_account(struct conf *c, struct problems *p, struct account *a, size_t i)
 	const char			**v;
 	size_t				 k;
 
+	if (is_empty(a)) {
+		add_problem(p, "%s: accounts[%zu].path: the account is empty; fill it in as in "
+		    "config.h, or remove it", CONFIG_FILE, i);
+		return;
+	}
 	if (c != NULL)
 		take_account_choices(p, a, i);
 	if (conf_mode_name(a->mode) == NULL)

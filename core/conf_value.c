@@ -164,6 +164,29 @@ conf_value_check_indirect(struct conf_value_reason *r, const char *v)
 	return true;
 }
 
+/* Says why the last call for a file has failed, and what to do. */
+static bool
+refuse_file(struct conf_value_reason *r, const char *file)
+{
+	static const struct {
+		int		 error;
+		const char	*remedy;
+	} remedies[] = {
+		{ ENOENT, ": make the file, or correct its name" },
+		{ ENOTDIR, ": correct the name of the file" },
+		{ EACCES, ": let the user that qtoa runs as read it" },
+		{ EISDIR, ": name the file in it" },
+	};
+	const int	 error = errno;
+	const char	*remedy = "";
+	size_t		 i;
+
+	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
+		if (remedies[i].error == error)
+			remedy = remedies[i].remedy;
+	return conf_value_refuse(r, "%s: %s%s", file, strerror(error), remedy);
+}
+
 /* Reads the bytes of a file; of a larger one CONF_VALUE_FILE + 1. */
 static bool
 read_bytes(struct conf_value_reason *r, char text[CONF_VALUE_FILE + 1], size_t *len,
@@ -174,12 +197,12 @@ read_bytes(struct conf_value_reason *r, char text[CONF_VALUE_FILE + 1], size_t *
 
 	*len = 0;
 	if ((fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
-		return conf_value_refuse(r, "%s: %s", file, strerror(errno));
+		return refuse_file(r, file);
 	while (*len <= CONF_VALUE_FILE &&
 	    (n = read(fd, text + *len, CONF_VALUE_FILE + 1 - *len)) > 0)
 		*len += (size_t)n;
 	if (n == -1)
-		(void)conf_value_refuse(r, "%s: %s", file, strerror(errno));
+		(void)refuse_file(r, file);
 	(void)close(fd);
 	return n != -1;
 }

@@ -252,15 +252,19 @@ def spoil(path, how):
                           "blank": b"abc def"}[how])
 
 
-@pytest.mark.parametrize("how", ("missing", "directory", "empty", "line-end", "nul", "too-long",
-                                 "two-lines", "blank"))
-def test_a_file_that_is_no_value(home, values, how):
+@pytest.mark.parametrize("how,words", (
+    ("missing", "No such file or directory: make the file, or correct its name"),
+    ("directory", "Is a directory: name the file in it"), ("empty", "token is empty: set the Token"),
+    ("line-end", "token is empty: set the Token"), ("nul", "NUL"), ("too-long", "more than 4096 bytes"),
+    ("two-lines", "cannot be seen: remove it"), ("blank", "letters and digits")))
+def test_a_file_that_is_no_value(home, values, how, words):
     where, env = values
     home.env.update(env)
     spoil(where / "token", how)
     try:
         code, out, _ = run(home, "check", "--offline", variant="references")
         assert code == 1 and re.search(r"^failed .*\.token", out, re.M), out
+        assert words in " ".join(out.split()), out
         pool = program.Pool(home, "references")
         try:
             assert pool.push(SAFE, wechat.push(SAFE)).status == 503
@@ -351,7 +355,7 @@ def test_make_refuses(refusing, name):
     done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
     said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert re.search(rf"^{re.escape(str(config))}: (accounts\[\d\]|settings)\.{field}\b", said,
+    assert re.search(rf"^{re.escape(str(config))}:\d+: (accounts\[\d\]|settings)\.{field}\b", said,
                      re.M), said
 
 
@@ -376,7 +380,7 @@ def test_make_warns(refusing, name):
     config.write_text(text)
     done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
     assert done.returncode == 0, done.stderr
-    assert re.search(rf"^{re.escape(str(config))}: warning: (accounts\[\d\]|settings)\.{field}\b"
+    assert re.search(rf"^{re.escape(str(config))}:\d+: warning: (accounts\[\d\]|settings)\.{field}\b"
                      rf".*{words}.*; ", done.stderr, re.M), done.stderr
 
 

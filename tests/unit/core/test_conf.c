@@ -732,7 +732,7 @@ words_about_files(void **state)
 		{ "GBK", BYTES("sec\xD6\xD0"), "character 4 is not UTF-8: save" },
 		{ "zero width space", BYTES("s\xE2\x80\x8B" "ec"), "character 2 is U+200B, which" },
 		{ "two lines", BYTES("sec\nsec"), "character 4 is U+000A, which" },
-		{ "nothing", BYTES("\xEF\xBB\xBF\r\n"), "missing: copy it from" },
+		{ "nothing", BYTES("\xEF\xBB\xBF\r\n"), "/f is empty: copy it from" },
 	};
 	char		 value[300];
 	struct conf	 c;
