@@ -20,7 +20,6 @@
 #include "wechat/datacube/datacube_tables.h"
 
 enum {
-	BAR_MS		= 100,		/* between two drawings of the bar */
 	SHOWN_DAYS	= 30,		/* days of a table that are shown by default */
 	SHOWN_ROWS	= 100000,
 	EXPORT_DAYS	= 31		/* days of a table in memory at a time */
@@ -158,8 +157,9 @@ read_datacube_order(struct datacube_order *o, const struct conf *c, int argc, ch
 struct pulling {
 	struct datacube_pull		 pull;
 	struct datacube_pull_sum	 sum;
-	int64_t				 begin_ms, drawn_ms;
-	int				 width;		/* columns of the terminal; 0: no bar */
+	int64_t				 begin_ms;
+	struct term_progress		 bar;
+	int64_t				 accounts, begun; /* to be pulled, and of them begun */
 	struct buf			 missing;	/* lines of the summary */
 };
 
@@ -168,7 +168,7 @@ print_pull_line(void *ctx, const char *line)
 {
 	const struct pulling	*p = ctx;
 
-	term_wipe(p->width);
+	term_wipe(p->bar.width);
 	(void)fflush(stdout);
 	(void)fprintf(stderr, "qtoa: %s\n", line);
 }
@@ -177,15 +177,17 @@ static void
 draw_pull_bar(void *ctx, const struct datacube_pull_sum *sum)
 {
 	struct pulling	*p = ctx;
-	const int64_t	 now_ms = clock_mono_ms();
 	char		 text[80];
+	int64_t		 total = sum->planned;
 
-	if (p->width == 0 || (now_ms < p->drawn_ms + BAR_MS && sum->done != sum->planned))
+	/* The accounts that have not begun probably need as many calls each. */
+	if (p->begun != 0)
+		total += sum->planned / p->begun * (p->accounts - p->begun);
+	if (!term_progress_due(&p->bar, sum->done, total))
 		return;
-	p->drawn_ms = now_ms;
 	(void)snprintf(text, sizeof(text), "%lld/%lld calls, %lld rows", (long long)sum->done,
 	    (long long)sum->planned, (long long)sum->rows);
-	term_bar(p->width, sum->done, sum->planned, text);
+	term_progress_draw(&p->bar, sum->done, total, text);
 }
 
 /* Adds to the summary what is missing of an end point, and why. */
@@ -211,7 +213,7 @@ print_pull_sum(const struct pulling *p)
 	const int64_t			 ms = clock_mono_ms() - p->begin_ms;
 	char				 time[TERM_TIME];
 
-	term_wipe(p->width);
+	term_wipe(p->bar.width);
 	(void)printf("pulled: %lld calls, %lld rows, %lld missing, %lld switched off, %lld.%lld "
 	    "s\n", (long long)s->calls, (long long)s->rows, (long long)s->missing,
 	    (long long)s->off, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
@@ -237,23 +239,32 @@ is_appid_repeated(const struct conf *c, size_t i)
 	return false;
 }
 
+/* True: the account is one of those that are pulled. */
+static bool
+is_pulled(const struct conf *c, const struct datacube_order *o, size_t i)
+{
+	const struct account	*a = &c->accounts[i];
+
+	return conf_is_set(a->secret) &&
+	    (o->account != NULL ? a == o->account : !is_appid_repeated(c, i));
+}
+
 static bool
 pull_accounts(struct pulling *p, const struct datacube_order *o)
 {
 	const struct conf	*c = p->pull.conf;
-	const struct account	*a;
-	bool			 good = true, any = false;
+	bool			 good = true;
 	size_t			 i;
 
+	for (i = 0; i < c->n; i++)
+		p->accounts += is_pulled(c, o, i);
 	for (i = 0; i < c->n && atomic_load(&stop_ms) == 0; i++) {
-		a = &c->accounts[i];
-		if ((o->account != NULL && a != o->account) || !conf_is_set(a->secret) ||
-		    (o->account == NULL && is_appid_repeated(c, i)))
+		if (!is_pulled(c, o, i))
 			continue;
-		any = true;
-		good = datacube_pull_account(&p->pull, &p->sum, a) && good;
+		p->begun++;
+		good = datacube_pull_account(&p->pull, &p->sum, &c->accounts[i]) && good;
 	}
-	if (any || atomic_load(&stop_ms) != 0)
+	if (p->accounts != 0 || atomic_load(&stop_ms) != 0)
 		return good;
 	(void)fprintf(stderr, "qtoa: %s; set .secret, so that qtoa can ask WeChat\n",
 	    o->account != NULL ? "this account has no .secret" : "no account has .secret");
@@ -277,13 +288,14 @@ pull_all(struct pulling *p, const struct datacube_order *o)
 {
 	bool	 good;
 
-	p->begin_ms = clock_mono_ms();
+	p->begin_ms = p->bar.begin_ms = clock_mono_ms();
 	say_not_ready(o, p->pull.now_s);
 	good = pull_accounts(p, o);
 	print_pull_sum(p);
 	if (atomic_load(&stop_ms) != 0)
-		(void)fprintf(stderr, "qtoa: stopped before all was fetched; the next run goes "
-		    "on\n");
+		(void)fprintf(stderr, "qtoa: stopped by %s after %lld of %lld calls; the next run "
+		    "goes on\n", session_signal(), (long long)p->sum.calls,
+		    (long long)p->sum.planned);
 	return good && p->sum.missing == 0 && atomic_load(&stop_ms) == 0 ? CLI_DONE : CLI_WRONG;
 }
 
@@ -303,7 +315,7 @@ run_pull(const struct conf *c, const struct datacube_order *o)
 	if (session_state(c) == SESSION_FAULT)
 		return CLI_WRONG;
 	session_catch_signals(on_stop);
-	p.width = term_width(STDOUT_FILENO);
+	p.bar.width = term_width(STDOUT_FILENO);
 	if (services_open(&s, c, SERVICES_TOKENS, STORE_BRIEF, NULL)) {
 		p.pull.http = s.http;
 		p.pull.locks = s.locks;
@@ -314,7 +326,7 @@ run_pull(const struct conf *c, const struct datacube_order *o)
 	services_close(&s);
 	buf_free(&p.missing);
 	log_close();
-	return rc;
+	return session_exit_status(rc);
 }
 
 /*

@@ -20,7 +20,6 @@
 #include "state/store.h"
 
 enum {
-	BAR_MS = 100,		/* between two drawings of the bar */
 	RATE_MS = 1000,		/* the rate is the mean over this time */
 	WATCH_MS = 250,		/* between two reads of what another process has sent */
 	STOP_MS = 2000,		/* after a signal, for the transfers that are under way */
@@ -39,8 +38,8 @@ struct draining {
 	int64_t			 elsewhere;	/* end points that another process drains */
 	bool			 watched;	/* another process was draining */
 
-	int			 width;		/* columns of the terminal; 0: no bar */
-	int64_t			 drawn_ms;
+	struct term_progress	 bar;
+	int64_t			 shown;		/* messages that the bar says are done */
 	int64_t			 rate;		/* messages a second */
 	int64_t			 rate_ms, rate_n;	/* time and count at which it was taken */
 };
@@ -68,18 +67,20 @@ draw_bar(struct draining *d, int64_t done)
 	(void)snprintf(text, sizeof(text), "%lld/%lld %lld/s%s", (long long)done,
 	    (long long)d->total, (long long)d->rate,
 	    d->elsewhere != 0 ? ", by another process" : "");
-	term_bar(d->width, done, d->total, text);
+	term_progress_draw(&d->bar, done, d->total, text);
 }
 
-/* Draws the bar again if BAR_MS have passed. */
+/* Draws the bar again if it is time for that.  Messages that come meanwhile do not move it back. */
 static void
 update_bar(struct draining *d, int64_t done)
 {
 	int64_t	 now_ms = clock_mono_ms();
 
-	if (d->width == 0 || now_ms < d->drawn_ms + BAR_MS)
+	if (!term_progress_due(&d->bar, 0, 1))
 		return;
-	d->drawn_ms = now_ms;
+	if (done < d->shown)
+		done = d->shown;
+	d->shown = done;
 	if (d->rate_ms == 0)
 		d->rate_ms = d->begin_ms;
 	d->rate = (done - d->rate_n) * 1000 / (now_ms == d->rate_ms ? 1 : now_ms - d->rate_ms);
@@ -125,7 +126,7 @@ read_pending(struct draining *d)
 	    clock_mono_ms() + SESSION_PATIENCE_MS) == ERR_OK)
 		return true;
 	store_why(store, why, sizeof(why));
-	term_wipe(d->width);
+	term_wipe(d->bar.width);
 	(void)fprintf(stderr, "qtoa: %s\n", *why != '\0' ? why : error_table[ERR_STORE].name);
 	return false;
 }
@@ -149,9 +150,9 @@ send_once(struct draining *d, struct drain *drain, int64_t until_ms, bool all)
 static void
 say_watching(struct draining *d)
 {
-	if (d->watched || d->width == 0)
+	if (d->watched || d->bar.width == 0)
 		return;
-	term_wipe(d->width);
+	term_wipe(d->bar.width);
 	(void)printf("another process is sending to %lld of the QT addresses; waiting for it\n",
 	    (long long)d->elsewhere);
 }
@@ -179,13 +180,17 @@ print_summary(struct draining *d)
 {
 	int64_t	 ms = clock_mono_ms() - d->begin_ms;
 
-	term_wipe(d->width);
+	term_wipe(d->bar.width);
 	(void)printf("drained: %lld delivered, %lld dead, %lld failed, %lld still pending, "
 	    "%lld.%lld s%s\n", (long long)d->sum.delivered, (long long)d->sum.dead,
 	    (long long)d->sum.failed, (long long)d->pending, (long long)(ms / 1000),
 	    (long long)(ms % 1000 / 100), d->watched ? "; another process was sending too" : "");
 	(void)fflush(stdout);
-	if (d->pending != 0)
+	if (session_signal() != NULL)
+		(void)fprintf(stderr, "qtoa: stopped by %s; %lld message%s left; to go on, run: "
+		    "qtoa drain\n", session_signal(), (long long)d->pending,
+		    d->pending == 1 ? " is" : "s are");
+	else if (d->pending != 0)
 		session_say_trouble(stderr, d->services.conf, d->services.breakers);
 }
 
@@ -195,7 +200,7 @@ drain_all(struct draining *d, int64_t until_ms)
 	struct drain	*drain;
 	bool		 good;
 
-	d->begin_ms = clock_mono_ms();
+	d->begin_ms = d->bar.begin_ms = clock_mono_ms();
 	if (!read_pending(d))		/* opens the store, and quarantines a damaged file */
 		return CLI_WRONG;
 	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir,
@@ -234,7 +239,7 @@ read_time_limit(int64_t *until_ms, int argc, char **argv)
 int
 cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 {
-	struct draining	 d = { .width = 0 };
+	struct draining	 d = { .bar = { .width = 0 } };
 	int64_t		 until_ms;
 	int		 rc = CLI_WRONG;
 
@@ -251,12 +256,12 @@ cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 	case SESSION_STATE:
 		break;
 	}
-	if ((d.width = term_width(STDOUT_FILENO)) != 0)
+	if ((d.bar.width = term_width(STDOUT_FILENO)) != 0)
 		session_silence_log(c);
 	session_catch_signals(on_stop);
 	if (services_open(&d.services, c, services_of_queue(c), STORE_BRIEF, &stop_ms))
 		rc = drain_all(&d, until_ms);
 	services_close(&d.services);
 	log_close();
-	return rc;
+	return session_exit_status(rc);
 }

@@ -94,7 +94,7 @@ retry_all(struct session *session, struct retrying *r, int64_t *sum)
 
 	if (!retry_in_store(session, begin_retry, r))
 		return false;
-	for (c->from = 1; c->from <= r->last; c->from = c->to + 1) {
+	for (c->from = 1; c->from <= r->last && session_signal() == NULL; c->from = c->to + 1) {
 		c->to = c->from + RETRY_STEP - 1;
 		if (!retry_in_store(session, retry_range, r))
 			return false;
@@ -191,6 +191,18 @@ complain_no_outcome(struct session *session, const struct retrying *r)
 	return CLI_WRONG;
 }
 
+/* A signal has ended the steps; the message that would have been next is the choice's first. */
+static int
+say_retry_stopped(const struct retrying *r, int64_t sum)
+{
+	(void)printf("%lld message%s due now\n", (long long)sum, sum == 1 ? " is" : "s are");
+	if (r->choice.from <= r->last)
+		(void)fprintf(stderr, "qtoa: stopped by %s; messages from %lld to %lld are left; "
+		    "run it again\n", session_signal(), (long long)r->choice.from,
+		    (long long)r->last);
+	return session_exit_status(CLI_WRONG);
+}
+
 static int
 run_retry(struct session *session, int argc, char **argv)
 {
@@ -202,11 +214,14 @@ run_retry(struct session *session, int argc, char **argv)
 	if (!read_retry(&of, &r.choice.outcome, argc, argv))
 		return cli_usage_why("queue retry", "write /ACCOUNT for a path that looks like an "
 		    "ID or is all");
+	session_catch_signals(NULL);
 	one = of != NULL && session_read_id(&r.choice.from, of);
 	if (!session->usable)
 		return CLI_WRONG;	/* messages have told the problems */
 	if (one ? !retry_message(session, &r, &sum) : !retry_account(session, &r, &sum, of))
 		return CLI_WRONG;
+	if (session_signal() != NULL)
+		return say_retry_stopped(&r, sum);
 	if (sum == 0 && r.choice.outcome != NULL)
 		return complain_no_outcome(session, &r);
 	(void)printf("%lld message%s due now\n", (long long)sum, sum == 1 ? " is" : "s are");

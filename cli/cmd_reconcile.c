@@ -310,10 +310,15 @@ compare_all(struct comparing *k)
 		if (k->which != NULL && !conf_means(a, k->which))
 			continue;
 		any = true;
+		if (session_signal() != NULL)
+			break;
 		k->account = a;
 		if (!compare_account(k))
 			return false;
 	}
+	if (a != k->conf->accounts + k->conf->n)
+		(void)fprintf(stderr, "qtoa: stopped by %s before account %s; run it again\n",
+		    session_signal(), a->path);
 	if (!any)
 		suggest_account(k->conf, ".path or .name", k->which);
 	return any;
@@ -412,6 +417,7 @@ cmd_reconcile_run(struct conf *c, int problems, int argc, char **argv)
 	k.wechat = calloc(days * COUNTER_HOURS, sizeof(*k.wechat));
 	k.daily = calloc(days, sizeof(*k.daily));
 	k.ours = calloc(days * COUNTER_HOURS, sizeof(*k.ours));
+	session_catch_signals(NULL);
 	if (session_open(&k.session, c, problems == 0) && k.rows != NULL && k.wechat != NULL &&
 	    k.daily != NULL && k.ours != NULL && compare_all(&k) && print_comparison(&k) &&
 	    k.worst <= RECONCILE_MORE)
@@ -422,5 +428,5 @@ cmd_reconcile_run(struct conf *c, int problems, int argc, char **argv)
 	free(k.wechat);
 	free(k.daily);
 	free(k.ours);
-	return rc;
+	return session_exit_status(rc);
 }

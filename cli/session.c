@@ -118,14 +118,49 @@ session_print(const struct buf *b)
 		(void)fwrite(b->p, 1, b->len, stdout);
 }
 
+static volatile sig_atomic_t	 signal_seen;	/* 0: none */
+static void			(*stop_verb)(int sig);
+
+static void
+note_signal(int sig)
+{
+	if (signal_seen != 0)
+		return;
+	signal_seen = sig;
+	if (stop_verb != NULL)
+		stop_verb(sig);
+}
+
+const char *
+session_signal(void)
+{
+	switch (signal_seen) {
+	case 0:
+		return NULL;
+	case SIGINT:
+		return "SIGINT";
+	case SIGTERM:
+		return "SIGTERM";
+	default:
+		return "SIGHUP";
+	}
+}
+
+int
+session_exit_status(int status)
+{
+	return signal_seen != 0 ? 128 + signal_seen : status;
+}
+
 void
 session_catch_signals(void (*on_stop)(int sig))
 {
 	struct sigaction	 sa, old;
 
+	stop_verb = on_stop;
 	memset(&sa, 0, sizeof(sa));
 	(void)sigemptyset(&sa.sa_mask);
-	sa.sa_handler = on_stop;
+	sa.sa_handler = note_signal;
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)sigaction(SIGTERM, &sa, NULL);
 	/* nohup(1) has SIGHUP ignored, and means it. */

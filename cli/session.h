@@ -63,10 +63,16 @@ bool			 session_do(struct session *s, enum store_need need, store_work *work,
 void			 session_say_trouble(FILE *f, const struct conf *c, struct breakers *b);
 
 /*
- * Lets SIGINT, SIGTERM and SIGHUP call on_stop, but SIGHUP stays ignored if it was.  A reader of
- * stdout that ends does not end the process.
+ * Lets the first SIGINT, SIGTERM or SIGHUP call on_stop, which may be NULL, but SIGHUP stays
+ * ignored if it was.  A reader of stdout that ends does not end the process.
  */
 void			 session_catch_signals(void (*on_stop)(int sig));
+
+/* The name of the signal that has come, "SIGINT"; NULL: no signal has. */
+const char		*session_signal(void);
+
+/* The exit status of a verb that ended with status: after a signal 128 and its number. */
+int			 session_exit_status(int status);
 
 /* Drops the log if it would go to the terminal and tear a bar or a screen apart. */
 void			 session_silence_log(const struct conf *c);

@@ -6,6 +6,8 @@
 
 #include "cli/term.h"
 #include "core/calendar.h"
+#include "core/clock.h"
+#include "core/format.h"
 #include "core/number.h"
 #include "core/utf8.h"
 
@@ -13,7 +15,11 @@ enum {
 	WIDTH	= 80,	/* columns and lines of a terminal that does not tell its size */
 	HEIGHT	= 24,
 	WIDE	= 10000, /* columns that COLUMNS may say */
-	BAR_MAX	= 40	/* columns of a bar */
+	BAR_MAX	= 40,	/* columns of a bar */
+	BAR_MIN	= 10,	/* columns that are left for a bar where more text stands behind it */
+	BAR_MS	= 100,	/* between two drawings of a bar */
+	TEXT	= 160,
+	WHOLE	= 1000	/* parts of a bar */
 };
 
 static int
@@ -99,6 +105,46 @@ term_wipe(int width)
 {
 	if (width != 0)
 		(void)printf("\r%*s\r", width - 1, "");
+}
+
+bool
+term_progress_due(const struct term_progress *p, int64_t done, int64_t total)
+{
+	return p->width != 0 && (clock_mono_ms() >= p->drawn_ms + BAR_MS || done >= total);
+}
+
+/* Writes what is left, and how long it takes if it goes on as it went so far. */
+static void
+write_left(char *text, size_t size, const struct term_progress *p, int64_t done, int64_t total)
+{
+	const int64_t	 ms = p->drawn_ms - p->begin_ms;
+	char		 span[FORMAT_SPAN];
+
+	if (done <= 0 || done >= total || ms / 1000 > INT64_MAX / 1000 / total) {
+		(void)snprintf(text, size, ", %lld left", (long long)(total - done));
+		return;
+	}
+	format_span(span, ms * (total - done) / done + 999);
+	(void)snprintf(text, size, ", %lld left, %s", (long long)(total - done), span);
+}
+
+void
+term_progress_draw(struct term_progress *p, int64_t done, int64_t total, const char *text)
+{
+	char	 line[TEXT], left[TEXT / 2];
+	int64_t	 part;
+
+	if (done > total)
+		done = total;
+	part = total == 0 ? 0 : done * WHOLE / total;
+	if (part > p->most)
+		p->most = part;
+	p->drawn_ms = clock_mono_ms();
+	write_left(left, sizeof(left), p, done, total);
+	if ((int)(strlen(text) + strlen(left)) + BAR_MIN + 4 > p->width)
+		*left = '\0';
+	(void)snprintf(line, sizeof(line), "%s%s", text, left);
+	term_bar(p->width, p->most, WHOLE, line);
 }
 
 void

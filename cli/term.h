@@ -33,6 +33,23 @@ enum error	 term_blanks(struct buf *out, int n);
 void		 term_bar(int width, int64_t done, int64_t total, const char *text);
 void		 term_wipe(int width);
 
+/*
+ * A bar for work that takes a while, ten times a second at most.  It never moves back, and shows
+ * what is left, and for how long at the mean rate, where there is room for it.  It begins as
+ * { .width = term_width(STDOUT_FILENO), .begin_ms = clock_mono_ms() }.
+ */
+struct term_progress {
+	int	 width;		/* 0: there is no terminal */
+	int64_t	 begin_ms;	/* monotonic */
+	int64_t	 drawn_ms;
+	int64_t	 most;		/* thousandths that the bar has shown */
+};
+
+/* True: it is time to draw the bar again, or all is done. */
+bool		 term_progress_due(const struct term_progress *p, int64_t done, int64_t total);
+void		 term_progress_draw(struct term_progress *p, int64_t done, int64_t total,
+		    const char *text);
+
 enum { TERM_TIME = 20 };
 
 /*

@@ -168,7 +168,8 @@ def test_told_to_stop(api, site):
         api.watch = lambda n, at=len(api.calls) + 5: proc.send_signal(number) if n == at else None
         proc = start(site, api, "pull", *since(begin, "getuserreadhour"))
         out, err = proc.communicate(timeout=60)
-        assert proc.returncode == 1 and b"the next run goes on" in err, (out, err)
+        assert proc.returncode == 128 + number and b"the next run goes on" in err, (out, err)
+        assert f"stopped by {number.name} after 5 of 40 calls".encode() in err or number != 2, err
     assert len(api.calls) == 15
     api.watch = None
     assert pull(site, api, *since(begin, "getuserreadhour")) == 25

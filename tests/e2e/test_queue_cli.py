@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import struct
 import subprocess
 import termios
@@ -514,6 +515,9 @@ def test_progress(site, server, columns):
     assert code == 0 and len(drawn) >= 3, repr(out)
     assert len(drawn) <= took * 10 + 2
     assert all(len(f) < columns for f in drawn)
+    if columns >= 80:   # what is left, and for how long
+        left = [re.search(r" (\d+)/150 \d+/s, (\d+) left(, \d+ s)?", f) for f in drawn]
+        assert all(m and int(m[1]) + int(m[2]) == 150 for m in left) and any(m[3] for m in left), drawn
     shown = [re.match(r"\[(#*)\.*\] (\d+)/150 \d+/s", f) for f in drawn]
     assert all(shown), drawn
     done = [int(m.group(2)) for m in shown]
@@ -548,11 +552,70 @@ def test_stopped_by_hand(site, server, number):
     proc.send_signal(number)
     out = proc.communicate(timeout=20)[0]
     delivered, _, _, pending = numbers(out)
-    assert proc.returncode == 1 and delivered + pending == 60 and pending > 0
+    assert proc.returncode == 128 + number and delivered + pending == 60 and pending > 0
     server.behave = qt_side.genuine
     assert run(site, "drain")[0] == 0
     ids = [re.search(r"<MsgId>(\d+)", r.fields["weChatOAData"]).group(1) for r in server.received]
     assert sorted(map(int, ids)) == list(range(1000, 1060))
+
+
+class Foreground(Terminal):
+    """Where Ctrl-C is typed: on a terminal that is its session's own."""
+
+    def __init__(self, home, *args):
+        self.text = ""
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.proc = subprocess.Popen(
+            [program.binary("main"), *args], env=home.env, stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(slave)
+
+
+def test_ctrl_c(site, server):
+    """What is under way is finished; the last line says what is left, and the status is 130."""
+    backlog(site, 60)
+    server.behave = qt_side.delayed(0.2)
+    server.start()
+    term = Foreground(site, "drain")
+    server.wait(9)
+    term.type("\x03")
+    code, out = term.end()
+    last = out.split("\r")[-1]
+    delivered, _, _, pending = numbers(last[last.index("drained"):].splitlines(True)[0])
+    assert code == 130 and delivered + pending == 60 and delivered >= 8 and pending > 0, out
+    assert f"qtoa: stopped by SIGINT; {pending} messages are left; to go on, run: qtoa drain" in out
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
+def test_retry_is_stopped(site, number):
+    """After the step that is under way; the others are named.  The store is held until it has come."""
+    backlog(site, 2)
+    with contextlib.closing(sqlite3.connect(site.state / "qtoa.db", isolation_level=None)) as db:
+        db.execute("UPDATE message SET id = 20000 WHERE id = (SELECT max(id) FROM message)")
+        db.execute("BEGIN IMMEDIATE")
+        proc = subprocess.Popen([program.binary("main"), "queue", "retry", "all"], env=site.env,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        program.until(lambda: catches(proc.pid, number), "the handler")
+        proc.send_signal(number)
+        program.until(lambda: not pends(proc.pid, number), "the signal")
+        db.execute("ROLLBACK")
+    out, err = proc.communicate(timeout=20)
+    assert proc.returncode == 128 + number and "due now" in out, (out, err)
+    assert f"stopped by {number.name}; messages from " in err and " to 20000 are left" in err, err
+
+
+def mask_of(pid, name):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1], 16) for line in f if line.startswith(name))
+
+
+def catches(pid, number):
+    return mask_of(pid, "SigCgt") >> (number - 1) & 1
+
+
+def pends(pid, number):
+    return (mask_of(pid, "SigPnd") | mask_of(pid, "ShdPnd")) >> (number - 1) & 1
 
 
 def test_hangup_under_nohup(site, server):
