@@ -203,14 +203,14 @@ status_judge(const struct status *st, health_state_each *fn, void *ctx)
  */
 
 enum account_column {
-	ACCOUNT, PATH, RECEIVED, DELIVERED, QUEUED, DEAD, REPEATS, REFUSED, UNSAFE, P50, P99,
-	    QT_P50,
-	QT_P99, PENDING, PENDING_AGE, DEAD_NOW, DEAD_AGE, GATE, TOKEN_AGE, TOKEN_LEFT, TOKEN_FAILS,
+	ACCOUNT, PATH, HANDSHAKES, RECEIVED, DELIVERED, QUEUED, DEAD, REPEATS, REFUSED, UNSAFE,
+	P50, P99, QT_P50, QT_P99, PENDING, PENDING_AGE, DEAD_NOW, DEAD_AGE, GATE, TOKEN_AGE, TOKEN_LEFT, TOKEN_FAILS,
 	TOKEN_TROUBLE, ACCOUNT_COLUMNS
 };
 
 static const char *const account_names[ACCOUNT_COLUMNS] = {
-	[ACCOUNT] = "account", [PATH] = "path", [RECEIVED] = "received",
+	[ACCOUNT] = "account", [PATH] = "path", [HANDSHAKES] = "handshakes",
+	[RECEIVED] = "received",
 	[DELIVERED] = "delivered", [QUEUED] = "queued", [DEAD] = "dead", [REPEATS] = "repeats",
 	[REFUSED] = "refused", [UNSAFE] = "unsafe", [P50] = "p50_ms", [P99] = "p99_ms",
 	[QT_P50] = "qt_p50_ms", [QT_P99] = "qt_p99_ms", [PENDING] = "pending_now",
@@ -227,6 +227,7 @@ void
 status_count(struct status_counts *n, const struct counter_numbers *t)
 {
 	*n = (struct status_counts){
+		.handshakes = (int64_t)t->count[COUNTER_HANDSHAKE],
 		.received = (int64_t)counters_received(t),
 		.delivered = (int64_t)(t->count[COUNTER_DELIVERED] +
 		    t->count[COUNTER_LATE_DELIVERED]),
@@ -269,6 +270,7 @@ set_day_counts(struct table *t, const struct counter_numbers *today)
 	struct status_counts	 n;
 
 	status_count(&n, today);
+	table_int(t, HANDSHAKES, n.handshakes);
 	table_int(t, RECEIVED, n.received);
 	table_int(t, DELIVERED, n.delivered);
 	table_int(t, QUEUED, n.queued);

@@ -56,6 +56,7 @@ void		 status_free(struct status *st);
 
 /* A day's numbers as they are shown; a time of -1: nothing was timed. */
 struct status_counts {
+	int64_t	 handshakes;
 	int64_t	 received, delivered, queued, dead, repeats, refused, unsafe;
 	int64_t	 p50_ms, p99_ms;	/* until WeChat was answered */
 	int64_t	 qt_p50_ms, qt_p99_ms;	/* QT's part of that */

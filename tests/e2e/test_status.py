@@ -113,9 +113,9 @@ def test_numbers(home, pool, qt):
     seen = as_json(home, 1)
     safe, plain = seen["accounts"]
     names = ("received", "delivered", "queued", "dead", "repeats", "refused", "unsafe",
-             "pending_now", "dead_now")
-    assert [safe[n] for n in names] == [7, 2, 0, 1, 1, 3, 0, 0, 1]
-    assert [plain[n] for n in names] == [2, 1, 1, 0, 0, 0, 0, 1, 0]
+             "pending_now", "dead_now", "handshakes")
+    assert [safe[n] for n in names] == [7, 2, 0, 1, 1, 3, 0, 0, 1, 1]
+    assert [plain[n] for n in names] == [2, 1, 1, 0, 0, 0, 0, 1, 0, 0]
     assert plain["pending_age_ms"] > 1000 and safe["pending_age_ms"] is None
     assert safe["dead_age_ms"] >= 0
     for a in (safe, plain):
