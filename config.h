@@ -59,9 +59,10 @@ static const struct account accounts[] = {
 		/*
 		 * From Quick Tracking (QT), "Server tracking": the whole URL, application
 		 * key, ServiceID, ServiceSecret. The URL here is the collector of this
-		 * program, as lighttpd-example.conf runs it.
+		 * program, as each example of a web server runs it. With the block redirect
+		 * of an example it is https://HOST/server/thirdPartyDataSource.
 		 */
-		.qt_url		= "http://127.0.0.1:8080/server/thirdPartyDataSource",
+		.qt_url		= "http://127.0.0.1/server/thirdPartyDataSource",
 		.qt_url_standby	= NULL,	/* used when qt_url cannot be reached */
 		.app_key	= "demoAppKey",
 		.service_id	= "demoServiceId",

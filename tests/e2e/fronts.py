@@ -408,11 +408,15 @@ class Caddy(Nginx):
     bounds = False
     patience = ("read_body 10s", "read_body 2s")
 
+    def sites(self, front, site):
+        """The addresses of its one site."""
+        return site
+
     def command(self, front):
         run = front.run
         site = f"https://{HOST}:{front.tls_port}" if front.tls else f"http://127.0.0.1:{front.port}"
         text = substitute(switch(self.example(), {"alone", "log"} | front.blocks), {
-            f"{HOST} {{": f"{site} {{", WWW: str(front.www)})
+            f"http://127.0.0.1, {HOST} {{": f"{self.sites(front, site)} {{", WWW: str(front.www)})
         text = replace(text, {
             SOCKETS: str(run), "/etc/caddy/": f"{run}/", "/etc/qtoa/": f"{run}/",
             **self.hasty(front)})

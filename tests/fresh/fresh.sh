@@ -181,11 +181,8 @@ configure() {
 	follow '**1. Fields' 1
 	follow '**1. Fields' 2
 	must 'printf qtoaDemoToken >/etc/qtoa/token'
-	must "sed -i -e 's|\"demo\"|\"shop\"|' -e 's|127.0.0.1:8080|$host|' /etc/qtoa/config.h"
+	must "sed -i -e 's|\"demo\"|\"shop\"|' /etc/qtoa/config.h"
 	[ "$way" = package ] || must "sed -i 's|\"qtoaDemoToken\"|\"@/etc/qtoa/token\"|' /etc/qtoa/config.h"
-	# This host has no public name, so it cannot have a certificate.
-	must "sed -i -e 's|server_name.*|server_name $host;|' examples/nginx-example.conf"
-	must "sed -i -e 's|^wechat.example.com {|http://$host {|' examples/Caddyfile-example"
 }
 
 # Turns blocks of an example file off and on, as the head of the file explains.
