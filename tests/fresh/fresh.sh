@@ -8,6 +8,7 @@
 #	spawn				nginx with spawn-fcgi
 #	package				the Debian package, and nginx
 #	setup, check			./setup demo, ./setup check
+#	account-SERVER			./setup account --answers, with one of the four servers
 #
 # Only the user's own values are filled in: the account and the name of the host.  Then it checks the
 # results that README.md promises, once more after a reboot, and which files are left after the
@@ -334,6 +335,31 @@ way_package() {
 	left '/etc/nginx/sites-(available|enabled)/qtoa'
 }
 
+# From a bare tree: the shipped file has the settings of a collector, which is QT here.
+way_account() {
+	begun=$(date +%s)
+	follow '**1. Fields' 1
+	cat >"$root/root/answers" <<-END
+		path=shop
+		host=$host
+		appid=wx0123456789abcde0
+		qt_url=http://$host
+		app_key=shopAppKey
+		service_id=shopServiceId
+		service_secret=shopServiceSecret
+		server=${way#account-}
+	END
+	expect '^ *URL: http' './setup account --answers /root/answers --no-wait'
+	send 1-subscribe
+	printf '(%s s from the bare tree to the first event)\n' "$(($(date +%s) - begun))"
+	prove
+	# An account more, while the first goes on.
+	must "sed -i -e s/shop/news/ -e s/cde0/cde1/ /root/answers"
+	expect '/qtoa/news' './setup account --answers /root/answers --no-wait'
+	expect '^200 success' "qtoa send news http://$host/qtoa/news demo/messages/4-image.xml"
+	send 5-location
+}
+
 way_setup() {
 	begun=$(date +%s)
 	expect ', 0 failed' './setup demo'
@@ -359,12 +385,16 @@ main() {
 	unpack
 	boot
 	run 'sed -n s/^PRETTY_NAME=//p /etc/os-release; systemctl --version | head -n 1; systemctl is-system-running'
-	"way_$way"
+	case $way in
+	account-*) way_account ;;
+	*) "way_$way" ;;
+	esac
 	printf '\n======== %s, %s: %s failed\n' "$suite" "$way" "$failed"
 }
 
 case $way in
-lighttpd | apache | proxy | cgi | nginx | spawn | caddy | package | setup | check) ;;
+lighttpd | apache | proxy | cgi | nginx | spawn | caddy | package | setup | check | \
+    account-nginx | account-apache | account-lighttpd | account-caddy) ;;
 *) die "there is no way $way" 'The ways are in the head of tests/fresh/fresh.sh.' ;;
 esac
 main
