@@ -11,16 +11,17 @@ cc=$1
 stamp=$2
 shift 2
 
-#	what		Debian, Ubuntu		Fedora, RHEL	Alpine
+#	what		Debian, Ubuntu		Fedora, RHEL	Alpine		openSUSE
 packages='
-	cc		gcc+libc6-dev		gcc		gcc+musl-dev
-	pkg-config	pkgconf			pkgconf		pkgconf
-	libfcgi		libfcgi-dev		fcgi-devel	fcgi-dev
-	libcurl		libcurl4-openssl-dev	libcurl-devel	curl-dev
-	openssl		libssl-dev		openssl-devel	openssl-dev
-	jansson		libjansson-dev		jansson-devel	jansson-dev
-	mxml		libmxml-dev		mxml-devel	mxml-dev
-	sqlite3		libsqlite3-dev		sqlite-devel	sqlite-dev'
+	make		make			make		make		make
+	cc		gcc+libc6-dev		gcc		gcc+musl-dev	gcc
+	pkg-config	pkgconf			pkgconf		pkgconf		pkgconf-pkg-config
+	libfcgi		libfcgi-dev		fcgi-devel	fcgi-dev	FastCGI-devel
+	libcurl		libcurl4-openssl-dev	libcurl-devel	curl-dev	libcurl-devel
+	openssl		libssl-dev		openssl-devel	openssl-dev	libopenssl-devel
+	jansson		libjansson-dev		jansson-devel	jansson-dev	libjansson-devel
+	mxml		libmxml-dev		mxml-devel	mxml-dev	mxml-devel
+	sqlite3		libsqlite3-dev		sqlite-devel	sqlite-dev	sqlite3-devel'
 
 # The oldest versions that have all that is used.
 oldest='
@@ -34,7 +35,7 @@ missing=
 old=
 
 lacks() { # lacks NAME WHAT: reports one that is missing
-	printf '%s\n' "$packages" | while read -r name debian fedora alpine; do
+	printf '%s\n' "$packages" | while read -r name debian fedora alpine _; do
 		[ "$name" != "$1" ] ||
 		    printf 'qtoa needs %s.  Debian, Ubuntu: %s; Fedora, RHEL: %s; Alpine: %s\n' \
 		        "$2" "$debian" "$fedora" "$alpine" | tr + ' ' >&2
@@ -67,6 +68,7 @@ has_fcgi() {
 if [ -e "$stamp" ] && command -v pkg-config >/dev/null && pkg-config --exists "$@"; then
 	exit 0
 fi
+command -v make >/dev/null || lacks make make
 if ! command -v "${cc%% *}" >/dev/null; then
 	lacks cc "a C compiler: there is no $cc"
 	missing="$missing libfcgi"	# without a compiler it cannot be looked for
@@ -92,9 +94,17 @@ if [ -n "$missing" ]; then
 	if command -v apt-get >/dev/null; then
 		printf 'As root: apt-get install --no-install-recommends%s\n' "$(column 2)"
 	elif command -v dnf >/dev/null; then
+		# What Fedora has at once, RHEL and its like have in these.
+		[ ! -e /etc/redhat-release ] || [ -e /etc/fedora-release ] ||
+		    printf 'As root: dnf install epel-release; dnf config-manager --set-enabled %s\n' \
+		        'crb (version 8: powertools)'
 		printf 'As root: dnf install%s\n' "$(column 3)"
+	elif command -v yum >/dev/null; then
+		printf 'As root: yum install epel-release; yum install%s\n' "$(column 3)"
 	elif command -v apk >/dev/null; then
 		printf 'As root: apk add%s\n' "$(column 4)"
+	elif command -v zypper >/dev/null; then
+		printf 'As root: zypper install%s\n' "$(column 5)"
 	fi >&2
 fi
 [ -z "$missing$old" ] || exit 1
