@@ -1011,6 +1011,8 @@ place_server() {
 	put_into_place "$front"
 	if [ "$(get reload)" = y ] && consent reload.ask "$front"; then
 		run_service "$again" >"$tmp/test" 2>&1 || {
+			[ ! -d /run/systemd/system ] ||
+			    journalctl -q --no-pager -o cat -n 5 -u "$service" >"$tmp/test" 2>&1 || :
 			cat "$tmp/test" >&2
 			say server "$(text server.waits "systemctl $again $service")"
 			failed=1
