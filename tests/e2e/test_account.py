@@ -348,6 +348,19 @@ def test_what_has_no_default_is_missed(guide):
         assert "./setup account" in guide.run(*wrong, expect=2)
 
 
+def test_where_it_cannot_write(guide):
+    account = wechat.SAFE
+    (guide.dir / "shut").mkdir(mode=0o500)
+    give(guide.dir / "shut")
+    for config in (guide.dir / "shut/config.h", guide.dir / "shut/in/config.h"):
+        out = guide.run("--answers", guide.answers(account, config=config), "--no-wait", expect=1)
+        assert f"cannot write {config}; give another file" in out
+    guide.config.parent.mkdir()
+    guide.config.write_text(program.config_text({"state_dir": "/srv/there"}, []))
+    out = guide.run("--answers", guide.answers(account, state_dir="/srv/else"), "--no-wait", expect=1)
+    assert f"state_dir: {guide.config} has /srv/there: change it there" in out
+
+
 def test_a_configuration_that_cannot_be_read_stays(guide):
     guide.config.parent.mkdir()
     guide.config.write_text("int accounts;\n")
@@ -425,7 +438,7 @@ def test_its_texts_are_there_in_both_languages():
     for key, lines in rows:
         english, chinese = lines.splitlines()
         assert re.findall(r"%.", english) == re.findall(r"%.", chinese), key
-    script = (TOP / "packaging/account.sh").read_text() + (TOP / "setup").read_text()
+    script = "".join(p.read_text() for p in (*TOP.glob("packaging/account*.sh"), TOP / "setup"))
     used = set(re.findall(r"(?m)(?:\$\(|^\s*|\|\| |; )text ([a-z][\w.-]*)", script))
     used |= {f"wrong.{k}" for k in re.findall(r"\bbad ([a-z_.]+)", script)}
     used |= {f"label.{k}" for k in re.findall(r"\bsay ([a-z]+) ", script)}
