@@ -204,15 +204,15 @@ status_judge(const struct status *st, health_state_each *fn, void *ctx)
 
 enum account_column {
 	ACCOUNT, PATH, HANDSHAKES, RECEIVED, DELIVERED, QUEUED, DEAD, REPEATS, REFUSED, UNSAFE,
-	P50, P99, QT_P50, QT_P99, PENDING, PENDING_AGE, DEAD_NOW, DEAD_AGE, GATE, TOKEN_AGE, TOKEN_LEFT, TOKEN_FAILS,
-	TOKEN_TROUBLE, ACCOUNT_COLUMNS
+	P50, P99, QT_P50, QT_P99, PENDING, PENDING_AGE, DEAD_NOW, DEAD_AGE, GATE, TOKEN_AGE,
+	TOKEN_LEFT, TOKEN_FAILS, TOKEN_TROUBLE, ACCOUNT_COLUMNS
 };
 
 static const char *const account_names[ACCOUNT_COLUMNS] = {
 	[ACCOUNT] = "account", [PATH] = "path", [HANDSHAKES] = "handshakes",
-	[RECEIVED] = "received",
-	[DELIVERED] = "delivered", [QUEUED] = "queued", [DEAD] = "dead", [REPEATS] = "repeats",
-	[REFUSED] = "refused", [UNSAFE] = "unsafe", [P50] = "p50_ms", [P99] = "p99_ms",
+	[RECEIVED] = "received", [DELIVERED] = "delivered", [QUEUED] = "queued",
+	[DEAD] = "dead", [REPEATS] = "repeats", [REFUSED] = "refused", [UNSAFE] = "unsafe",
+	[P50] = "p50_ms", [P99] = "p99_ms",
 	[QT_P50] = "qt_p50_ms", [QT_P99] = "qt_p99_ms", [PENDING] = "pending_now",
 	[PENDING_AGE] = "pending_age_ms", [DEAD_NOW] = "dead_now", [DEAD_AGE] = "dead_age_ms",
 	[GATE] = "qt", [TOKEN_AGE] = "token_age_s", [TOKEN_LEFT] = "token_left_s",

@@ -39,7 +39,7 @@ struct curl_handle {
 	struct curl_handle	*below;		/* on the stack of idle handles */
 	struct http_client	*http;
 	void			*curl;
-	char			*url;		/* of the last request; NULL: there is none */
+	char			*url;		/* of the last request, or NULL */
 	void			*parsed;	/* url as libcurl reads it, a CURLU */
 	struct http_answer	*answer;	/* of the request under way */
 	int			 place;		/* index in its http_multi */
