@@ -121,7 +121,7 @@ $(CONFTEXT): packaging/conftext.c packaging/conf_mistake.c packaging/conf_lexer.
 	$(BUILD_CC) -std=c11 -D_XOPEN_SOURCE=700 -I. $(WARN) -O1 -o $@ $(filter %.c,$^)
 
 # The names of all fields, as C.
-$(B)/packaging/conf_fields.c: packaging/conf_fields.sh core/conf.h
+$(B)/packaging/conf_fields.c: packaging/conf_fields.sh core/conf.h | $(B)/needs
 	@mkdir -p $(@D)
 	packaging/conf_fields.sh core/conf.h >$@.new && mv $@.new $@
 

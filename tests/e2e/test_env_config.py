@@ -111,7 +111,8 @@ def test_secrets_in_files(bare, qt):
     assert "everybody may read" in check(bare, variables)[1]
     (bare.dir / "token").unlink()
     (line,) = problems(bare, variables)
-    assert line == f"QTOA_TOKEN: {bare.dir}/token: No such file or directory"
+    assert line == (f"QTOA_TOKEN: {bare.dir}/token: No such file or directory: make the "
+                    "file, or correct its name")
 
 
 @pytest.mark.parametrize("left_out", ("PATH", "APPID", "TOKEN", "AES_KEY", "QT_URL", "SERVICE_ID",
