@@ -18,6 +18,7 @@ http_client_new(const struct settings *set, const _Atomic int64_t *stop_ms)
 		return NULL;
 	h->set = set;
 	h->stop_ms = stop_ms;
+	h->libcurl = curl_version_info(CURLVERSION_NOW);
 	ca_store_init(&h->ca_store, set->ca_file);
 	(void)pthread_mutex_init(&h->lock, NULL);
 	/* The configuration has reported a wrong address, and nothing may go around it. */
@@ -99,10 +100,11 @@ http_client_do(struct http_client *h, struct http_answer *a, const struct http_c
 
 /* False: libcurl was not built with the scheme of the URL. */
 static bool
-has_scheme(const curl_version_info_data *info, const char *url)
+has_scheme(const struct http_client *h, const char *url)
 {
-	const size_t		 len = strcspn(url, ":");
-	const char *const	*name = info->protocols;
+	const curl_version_info_data	*info = h->libcurl;
+	const size_t			 len = strcspn(url, ":");
+	const char *const		*name = info->protocols;
 
 	while (*name != NULL && (strlen(*name) != len || strncasecmp(*name, url, len) != 0))
 		name++;
@@ -122,25 +124,32 @@ try_handle(struct http_client *h)
 	(void)pthread_mutex_unlock(&h->lock);
 }
 
+/* Copies what libcurl is known to lack.  False: no handle was made yet, which would show it. */
+static bool
+read_lack(struct http_client *h, char why[HTTP_CLIENT_LACK])
+{
+	bool	 tried;
+
+	(void)pthread_mutex_lock(&h->lock);
+	tried = h->tried;
+	curl_handle_copy(why, HTTP_CLIENT_LACK, h->lack);
+	(void)pthread_mutex_unlock(&h->lock);
+	return tried;
+}
+
 bool
 http_client_lacks(struct http_client *h, char why[HTTP_CLIENT_LACK], const char *url)
 {
-	const curl_version_info_data	*info = curl_version_info(CURLVERSION_NOW);
-	bool				 tried;
-
-	if (!has_scheme(info, url)) {
+	if (!has_scheme(h, url)) {
 		(void)snprintf(why, HTTP_CLIENT_LACK, "libcurl %s was built without %.*s",
-		    info->version, (int)strcspn(url, ":"), url);
+		    ((const curl_version_info_data *)h->libcurl)->version,
+		    (int)strcspn(url, ":"), url);
 		return true;
 	}
-	(void)pthread_mutex_lock(&h->lock);
-	tried = h->tried;
-	(void)pthread_mutex_unlock(&h->lock);
-	if (!tried)
+	if (!read_lack(h, why)) {
 		try_handle(h);
-	(void)pthread_mutex_lock(&h->lock);
-	curl_handle_copy(why, HTTP_CLIENT_LACK, h->lack);
-	(void)pthread_mutex_unlock(&h->lock);
+		(void)read_lack(h, why);
+	}
 	return *why != '\0';
 }
 
