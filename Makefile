@@ -18,15 +18,16 @@ once	 = $(eval $1 := $$(shell $2))$($1)
 MXML_PC	 = $(call once,MXML_PC,pkg-config --exists mxml4 2>/dev/null && echo mxml4 || echo mxml)
 PKGS	 = libcurl openssl jansson $(MXML_PC) sqlite3
 PKG_CFLAGS = $(call once,PKG_CFLAGS,pkg-config --cflags $(PKGS))
-PKG_LIBS = $(call once,PKG_LIBS,pkg-config --libs $(PKGS))
+PKG_LIBS = $(call once,PKG_LIBS,pkg-config $(PKG_STATIC) --libs $(PKGS))
 CFLAGS	?= -O2 -g
 WARN	 = -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes \
 	   -Wmissing-prototypes -Werror
 # What this compiler and its target have of these; the second and third are of x86 and arm64.
 TRIED	 = -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard
 HARD_CC	 = $(call once,HARD_CC,packaging/flags.sh '$(CC)' $(TRIED))
+PIE	?= -pie
 HARD	 = -fPIE -fstack-protector-strong $(HARD_CC)
-LDHARD	 = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+LDHARD	 = $(PIE) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 ifeq ($(SAN),)
 # Where the compiler or the C library has no 3, this is 2.
 HARD	+= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
@@ -45,6 +46,11 @@ endif
 PRIVATE	 = umask 077 && rm -f $@
 LINK	 = $(PRIVATE) && $(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@
 
+# Objects that only some programs are linked with, and what checks the values of CONFIG: a program
+# for another machine has one of this machine do it.  packaging/static.mk sets both.
+EXTRA	?=
+CONFCHECK ?= $(BC)/confcheck
+
 # The rooms, and every module in them; a new file needs no change here.  tests/layers/table says
 # which room may include which.
 ROOMS	 = core net state wechat forwarder collector report monitor server cli
@@ -59,8 +65,8 @@ COMPLETION = $(B)/completion.bash $(B)/completion.zsh
 all: $(BIN) $(COMPLETION)
 
 # CONFIG is compiled first: what is wrong with it is known at once.
-$(BIN): $(BC)/core/conf.o $(B)/qtoa.o $(LIBQTOA) $(BC)/config.ok
-	$(LINK) $(B)/qtoa.o $(LIBQTOA) $(LDLIBS)
+$(BIN): $(BC)/core/conf.o $(B)/qtoa.o $(EXTRA) $(LIBQTOA) $(BC)/config.ok
+	$(LINK) $(B)/qtoa.o $(EXTRA) $(LIBQTOA) $(LDLIBS)
 
 $(B)/libqtoa.a: $(OBJS) $(B)/modules
 	@rm -f $@
@@ -126,16 +132,16 @@ $(B)/packaging/conf_fields.c: packaging/conf_fields.sh core/conf.h | $(B)/needs
 	packaging/conf_fields.sh core/conf.h >$@.new && mv $@.new $@
 
 # The build fails if a value is wrong, and names the value.  It warns of what is probably wrong.
-$(BC)/config.ok: $(BC)/confcheck
-	$(BC)/confcheck $(CONFIG)
+$(BC)/config.ok: $(CONFCHECK) $(BC)/config.name
+	$(CONFCHECK) $(CONFIG)
 	@touch $@
 
-CONFCHECK = confcheck conf_mistake conf_lexer conf_fields
+CONFCHECK_OBJS = $(addprefix $(B)/packaging/,confcheck.o conf_mistake.o conf_lexer.o conf_fields.o)
 
 $(B)/packaging/conf_fields.o: $(B)/%.o: $(B)/%.c $(B)/flags
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BC)/confcheck: $(CONFCHECK:%=$(B)/packaging/%.o) $(LIBQTOA)
+$(BC)/confcheck: $(CONFCHECK_OBJS) $(EXTRA) $(LIBQTOA)
 	$(LINK) $^ $(LDLIBS)
 
 # Missing libraries are reported before the compiler fails without them.
@@ -174,7 +180,7 @@ check-tsan:
 	$(MAKE) check-e2e B=$(B)-tsan BIN=$(B)-tsan/qtoa SAN=thread CFLAGS='$(SAN_CFLAGS)' \
 	    E2E_ARGS='$(E2E_ARGS) tests/e2e/test_fcgi.py'
 
-include packaging/install.mk $(wildcard tests/*/*.mk bench/*.mk)
+include packaging/install.mk packaging/static.mk $(wildcard tests/*/*.mk bench/*.mk)
 
 # All that the tests run.
 built: $(BIN) $(UNIT_BINS) $(MODELS)
@@ -188,7 +194,9 @@ help:
 	    'make install              install it; OWNER=, PREFIX= ...: see packaging/install.mk' \
 	    'make uninstall            remove the installed files; the state stays' \
 	    'make deb                  make a Debian package' \
-	    'make dist                 make a tarball; distcheck: check that it builds' \
+	    'make static               build programs that need nothing of the host, for x86-64 and arm64' \
+	    'make tarball              make a tarball; distcheck: check that it builds' \
+	    'make dist                 make the tarball, static programs and their checksums' \
 	    'make check                run all tests; or check-unit, check-layers, check-table, check-e2e' \
 	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
 	    'make check-dates          unit programs and models at other dates, in other time zones' \

@@ -370,6 +370,18 @@ class Run:
             raise Failed("qtoa does not build")
         return program
 
+    def static(self, threads):
+        """The same as a static program; None: `make static` has built none."""
+        place = os.environ.get("STATIC", f"{TOP}/build/static")
+        program = f"{self.bin}/static-{threads}/qtoa-{os.uname().machine}"
+        make = [os.environ.get("MAKE", "make"), "-s", "-C", TOP, f"STATIC={place}"]
+        make += [f"CONFIG={self.bin}/config-{threads}.h", f"STATIC_OUT={os.path.dirname(program)}"]
+        if not os.path.exists(f"{place}/qtoa-{os.uname().machine}"):
+            return None
+        if subprocess.run(make + [program], check=False).returncode != 0:
+            raise Failed("the static qtoa does not build")
+        return program
+
     def environment(self, url):
         """For a qtoa with a store that is empty."""
         self.states += 1
@@ -543,7 +555,7 @@ def disk(run):
 
 
 def cgi_once(run, program, environment, query, body):
-    """Seconds for one CGI request."""
+    """Seconds for one CGI request; of `true`, which answers nothing, for starting a process."""
     out = f"{run.dir}/cgi.out"
     with open(f"{run.dir}/cgi.in", "w", encoding="utf-8") as f:
         f.write(body)
@@ -572,6 +584,8 @@ def cgi_once(run, program, environment, query, body):
     took = time.perf_counter() - begin
     with open(out, "rb") as f:
         answer = f.read().replace(b"\r\n", b"\n")
+    if os.path.basename(program) == "true":
+        return took
     if status != 0 or not answer.endswith(b"\n\nsuccess") or answer.startswith(b"Status: 5"):
         raise Failed(f"{program} as CGI: status {status}, {answer[:300]}")
     return took
@@ -586,26 +600,30 @@ def read_pushes(path):
 
 
 def cgi(run):
-    """Medians in seconds, whole and from main to exit: {"qtoa": s, "ceiling": s} each."""
+    """Medians in seconds, whole and from main to exit: {"qtoa": s, "ceiling": s} each; whole has
+    "true", and "static" if it is built, too."""
     n, inside = run.limits["cgi"], f"{run.dir}/inside"
-    run.pushes(n)
+    run.pushes(2 * n)
     pushes = list(read_pushes(f"{run.dir}/pushes.1")) + list(read_pushes(f"{run.dir}/pushes.2"))
     with sink(run) as s:
-        programs = {"ceiling": f"{run.bin}/ceiling_cgi", "qtoa": run.qtoa(64)}
+        programs = {"ceiling": f"{run.bin}/ceiling_cgi", "qtoa": run.qtoa(64), "true": "/bin/true"}
+        if static := run.static(64):
+            programs["static"] = static
         environment = dict(run.environment(s.url), CEILING_URL=s.url, PATH=os.environ["PATH"])
         probe = {"LD_PRELOAD": f"{run.bin}/inside.so", "BENCH_INSIDE": inside}
-        times, spans = ({name: [] for name in programs} for _ in range(2))
-        for i, (query, body) in enumerate(pushes[:n]):
+        times, spans = ({name: [] for name in names} for names in (programs, ("ceiling", "qtoa")))
+        for i in range(n):
             for name, program in programs.items():
+                query, body = pushes[2 * i + (name == "static")]
                 if i % 2 == 0:
                     times[name].append(cgi_once(run, program, environment, query, body))
-                    continue
-                with open(inside, "wb"):
-                    pass
-                cgi_once(run, program, {**environment, **probe}, query, body)
-                with open(inside, "rb") as f:
-                    spans[name].append(struct.unpack("=d", f.read())[0])
-        if s.count()["requests"] != 2 * n:
+                elif name in spans:
+                    with open(inside, "wb"):
+                        pass
+                    cgi_once(run, program, {**environment, **probe}, query, body)
+                    with open(inside, "rb") as f:
+                        spans[name].append(struct.unpack("=d", f.read())[0])
+        if s.count()["requests"] != (n + 1) // 2 * (len(programs) - 1) + n // 2 * len(spans):
             raise Failed("CGI: answered `success` to what it did not forward")
     warm = n // 20
     return tuple({name: statistics.median(t[warm:]) for name, t in table.items()}
@@ -743,6 +761,10 @@ def measure(run):
     whole, inside = cgi(run)
     table.row("CGI, one request, ms", whole["ceiling"] * 1e3, whole["qtoa"] * 1e3)
     table.row("  from main to exit, ms", inside["ceiling"] * 1e3, inside["qtoa"] * 1e3, 1.2)
+    if "static" in whole:
+        above = {name: (seconds - whole["true"]) * 1e3 for name, seconds in whole.items()}
+        table.row("CGI, dynamic and static, above /bin/true, ms", above["qtoa"], above["static"],
+                  0.4)
     return table.missed
 
 

@@ -1,4 +1,4 @@
-# Installing and packing: `make install`, `uninstall`, `dist`, `deb`.
+# Installing and packing: `make install`, `uninstall`, `tarball`, `deb`.
 
 # Where files go.  DESTDIR is put before all paths, for packages.
 DESTDIR	  ?=
@@ -42,12 +42,12 @@ fill:
 	@$(PLACE) fill $(FILE)
 
 # qtoa-VERSION.tar.gz and .tar.xz; the same tree gives the same bytes.
-dist:
+tarball:
 	@mkdir -p $(B)
 	packaging/dist.sh $(V) $(B)
 
 # A Debian package, which contains the values of CONFIG.
-deb: dist
+deb: tarball
 	packaging/deb.sh $(V) $(B) $(abspath $(CONFIG))
 
 # Checks that the tarball builds, passes the unit tests, installs and uninstalls.
@@ -55,7 +55,7 @@ UNPACKED  = $(abspath $(B))/distcheck/qtoa-$(V)
 AGAIN	  = $(MAKE) -C $(UNPACKED) B=build BIN=qtoa CONFIG=config.h \
 	    DESTDIR=$(abspath $(B))/distcheck/root
 
-distcheck: dist
+distcheck: tarball
 	rm -rf $(B)/distcheck && mkdir -p $(B)/distcheck
 	tar -C $(B)/distcheck -xzf $(B)/qtoa-$(V).tar.gz
 	+$(AGAIN) -j $(JOBS) all
@@ -64,4 +64,4 @@ distcheck: dist
 	+$(AGAIN) uninstall
 	rm -rf $(B)/distcheck
 
-.PHONY: fill install uninstall dist deb distcheck
+.PHONY: fill install uninstall tarball deb distcheck

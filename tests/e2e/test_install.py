@@ -1,4 +1,4 @@
-"""`make install`, `uninstall` and `dist`, and what make says where libraries are missing, as the
+"""`make install`, `uninstall` and `tarball`, and what make says where libraries are missing, as the
 one who types them meets them."""
 
 import os
@@ -170,7 +170,7 @@ def test_the_cgi_works_where_it_was_installed(built, home, qt, tmp_path):
 def tarball(tmp_path_factory):
     """The tree, packed and unpacked."""
     out = tmp_path_factory.mktemp("dist")
-    good(make("dist", f"B={out}"))
+    good(make("tarball", f"B={out}"))
     packed = next(out.glob("*.tar.gz"))
     with tarfile.open(packed) as tar:
         names = tar.getnames()
@@ -192,7 +192,7 @@ def test_a_tarball_has_the_tree_and_nothing_else(tarball):
 
 def test_a_tarball_makes_the_same_tarball(tarball, tmp_path):
     packed, _, top = tarball
-    good(make("dist", f"B={tmp_path}", top=top))
+    good(make("tarball", f"B={tmp_path}", top=top))
     assert (tmp_path / packed.name).read_bytes() == packed.read_bytes()
 
 
