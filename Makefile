@@ -195,6 +195,7 @@ help:
 	    'make uninstall            remove the installed files; the state stays' \
 	    'make deb                  make a Debian package' \
 	    'make static               build programs that need nothing of the host, for x86-64 and arm64' \
+	    'make check-static         test them; the first time it builds them' \
 	    'make tarball              make a tarball; distcheck: check that it builds' \
 	    'make dist                 make the tarball, static programs and their checksums' \
 	    'make check                run all tests; or check-unit, check-layers, check-table, check-e2e' \

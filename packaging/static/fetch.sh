@@ -92,11 +92,19 @@ unpack() { # unpack ARCHITECTURE
 	mv "$top/$1.new" "$top/$1"
 }
 
+# A mirror can name a source that it does not have yet; then the one before it is taken.
+download_curl() {
+	for version in $(apt-cache showsrc curl | sed -n 's/^Version: //p' | sort -ruV); do
+		apt-get -q --download-only source "curl=$version" >"$apt/out" 2>&1 && return
+		printf 'static: the mirror does not have the source of curl %s\n' "$version" >&2
+	done
+	quietly apt-get -q --download-only source curl
+}
+
 unpack_curl() {
 	rm -rf "$apt/source"
 	mkdir "$apt/source"
-	(cd "$apt/source" && quietly apt-get -q --download-only source curl &&
-	    quietly dpkg-source -x ./*.dsc curl)
+	(cd "$apt/source" && download_curl && quietly dpkg-source -x ./*.dsc curl)
 	rm -rf "$top/curl"
 	mv "$apt/source/curl" "$top/curl"
 	rm -r "$apt/source"

@@ -226,6 +226,15 @@ getservbyname(const char *name, const char *protocol)
 }
 
 int
+getservbyname_r(const char *name, const char *protocol, struct servent *s, char *text, size_t size,
+    struct servent **found)
+{
+	(void)name, (void)protocol, (void)s, (void)text, (void)size;
+	*found = NULL;
+	return ENOENT;
+}
+
+int
 getservbyport_r(int port, const char *protocol, struct servent *s, char *text, size_t size,
     struct servent **found)
 {
