@@ -32,6 +32,9 @@ configure() {
 	    $(printf -- '--disable-%s ' $off) $(printf -- '--without-%s ' $without) \
 	    CC="$cc -static-pie" CFLAGS=-O2 \
 	    LIBS="$(pkg-config --static --libs-only-l openssl) -lpthread"
+	# libcurl 8 wants this among the flags; it takes it from here as well.
+	! grep -q -e '^CPPFLAGS =.* -D_GNU_SOURCE' lib/Makefile ||
+	    echo '#define _GNU_SOURCE 1' >>lib/curl_config.h
 	cp lib/curl_config.h "$source/lib/curl_config.h"
 }
 
@@ -69,10 +72,15 @@ rm -rf "$work"
 mkdir "$work"
 cd "$work"
 cflags=${5:-}
-$verb >"$work/out" 2>&1 || {
-	tail -n 30 "$work/out" >&2
+# The end tells of a failure, so that each command's failure ends it.
+end() {
+	rc=$?
+	[ $rc = 0 ] && rm -r "$work" && return
+	tail -n 30 "$work/out" >&3
 	printf 'static: libcurl for %s: %s failed; all that it said is in %s\n' "$triple" "$verb" \
-	    "$work/out" >&2
-	exit 1
+	    "$work/out" >&3
+	exit $rc
 }
-rm -r "$work"
+exec 3>&2 >"$work/out" 2>&1
+trap end EXIT
+$verb
