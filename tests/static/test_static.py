@@ -62,7 +62,8 @@ def test_it_runs_where_there_is_nothing(cpu, tmp_path):
 
 
 # The host of the URL; /etc/resolv.conf and /etc/hosts, None: there is no such file; the address
-# that is asked, None: the name has no address.
+# that is asked, a pattern, None: the name has no address.  The c-ares of Debian 13 gives localhost
+# two addresses.
 SERVER = "nameserver 127.0.0.1\n"
 
 
@@ -77,7 +78,8 @@ SERVER = "nameserver 127.0.0.1\n"
     ("six.example", None, "::1 six.example\n", "::1"),
     ("127.0.0.8", None, None, "127.0.0.8"),
     ("[::1]", None, None, "::1"),
-    ("localhost", SERVER, "127.0.0.1 localhost\n", "127.0.0.1"),
+    ("localhost", SERVER, "127.0.0.1 localhost\n", "(127.0.0.1|::1)( ::1)?"),
+    ("localhost", None, None, "(127.0.0.1|::1)( ::1)?"),
 ])
 def test_names(tmp_path, host, resolv, hosts, address):
     (tmp_path / "etc").mkdir()
@@ -88,7 +90,7 @@ def test_names(tmp_path, host, resolv, hosts, address):
             (tmp_path / "etc" / name).write_text(text)
     said = output("unshare", "-rn", "/usr/bin/python3", "-B", HERE / "inside.py", tmp_path,
                   f"http://{host}:8080/server/thirdPartyDataSource")
-    assert said.endswith(f"asked: {address}\n" if address else "asked:\n"), said
+    assert re.search(f"^asked: {address}$" if address else "^asked:$", said, re.M), said
     assert ("the name has no address" in said) == (address is None), said
 
 
