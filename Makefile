@@ -211,4 +211,4 @@ help:
 
 FORCE:
 .PHONY: all built check check-san check-tsan clean help FORCE
--include $(wildcard $(patsubst %,$(B)/%.d,qtoa $(CONFCHECK:%=packaging/%)) $(OBJS:.o=.d) $(BC)/core/conf.d)
+-include $(wildcard $(B)/qtoa.d $(CONFCHECK_OBJS:.o=.d) $(OBJS:.o=.d) $(BC)/core/conf.d)

@@ -599,11 +599,14 @@ serve_request(struct worker *w, enum error er)
 int
 main(int argc, char **argv)
 {
+	int	 rc;
+
 	process_seal();
 	(void)signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow must not end the process */
 	if (request_is_fcgi())
 		return process_run_fcgi(serve_request);
 	if (request_is_cgi())	/* without a look at argv: it may be the client's query string */
 		process_run_cgi(serve_request);	/* does not return */
-	return cli_main(argc, argv);
+	rc = cli_main(argc, argv);
+	return rc == CLI_SERVE ? process_run_fcgi(serve_request) : rc;
 }

@@ -228,6 +228,7 @@ static const struct runner {
 	{ "datacube", print_problem, cmd_datacube_run },
 	{ "reconcile", print_problem, cmd_reconcile_run },
 	{ "status", print_problem, cmd_status_run },
+	{ "listen", NULL, cmd_listen_run },
 	{ "completion", ignore_problem, cmd_completion_run },
 	{ "help", NULL, run_help },
 	{ "-V", NULL, run_version },

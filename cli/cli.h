@@ -10,10 +10,11 @@
 enum {
 	CLI_DONE	= 0,
 	CLI_WRONG	= 1,	/* something is wrong; each verb's help says what that can be */
-	CLI_USAGE	= 2
+	CLI_USAGE	= 2,
+	CLI_SERVE	= -1	/* no exit status: descriptor 0 listens, and FastCGI is next */
 };
 
-int	cli_main(int argc, char **argv);	/* returns the exit status */
+int	cli_main(int argc, char **argv);	/* returns the exit status, or CLI_SERVE */
 
 /*
  * Prints the usage of a verb ("queue list") or a group ("queue") on stderr; cli_usage_why() adds
@@ -32,6 +33,7 @@ typedef int	cli_verb(struct conf *c, int problems, int argc, char **argv);
 cli_verb	cmd_check_run;	/* cli/check/cmd_check.c */
 cli_verb	cmd_send_run;	/* cli/cmd_send.c */
 cli_verb	cmd_queue_run;	/* cli/cmd_queue.c */
+cli_verb	cmd_listen_run;	/* cli/cmd_listen.c */
 cli_verb	cmd_drain_run;	/* cli/cmd_drain.c */
 cli_verb	cmd_report_run;	/* cli/cmd_report.c */
 cli_verb	cmd_datacube_run;/* cli/cmd_datacube.c */

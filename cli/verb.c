@@ -172,6 +172,16 @@ const struct verb verb_table[] = {
 	    { "--json", NULL, "as JSON, with more details", false },
 	  },
 	  .examples = { "qtoa status", "qtoa status --watch 10" } },
+	{ "listen", "SOCKET", "serve FastCGI on a socket file, as in a container",
+	  .topic = VERB_SETUP,
+	  .about = "Makes the socket file and serves what a web server sends there, as under "
+	    "systemd or spawn-fcgi, until a signal stops it; then the file is removed.  SOCKET is "
+	    "a whole path.  A file that a process has left is replaced; one on which a process "
+	    "listens is not.  There is no TCP: whoever connects is believed.",
+	  .status = "0 a signal has stopped it, 1 it could not listen",
+	  .options = { { "--mode", "MODE", "who may connect: 0660 (the default), the user and the "
+	    "group that run it; 0600, the user alone", false } },
+	  .examples = { "qtoa listen /run/qtoa/qtoa.sock" } },
 	{ "completion", "bash|zsh", "print a script that completes all this in the shell",
 	  .topic = VERB_SETUP,
 	  .about = "The script knows the verbs and options of this program.  For the IDs of "
@@ -307,7 +317,7 @@ verb_kind(struct slice word)
 	} kinds[] = {
 		{ "ACCOUNT", VERB_ACCOUNT }, { "FILE", VERB_FILE }, { "ID", VERB_ID },
 		{ "QUESTION", VERB_QUESTION }, { "NAME", VERB_ENDPOINT }, { "TABLE", VERB_TABLE },
-		{ "VERB", VERB_VERB },
+		{ "VERB", VERB_VERB }, { "SOCKET", VERB_FILE },
 	};
 	size_t	 i;
 

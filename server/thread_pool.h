@@ -25,8 +25,8 @@ struct thread_pool_app {
 };
 
 /*
- * Blocks the pool's signals, so that only thread_pool_run() gets them.  Call it once, before the
- * process starts any thread.
+ * Blocks the pool's signals, so that only thread_pool_run() gets them.  Call it before the process
+ * starts any thread; a second call changes nothing.
  */
 void	thread_pool_hold_signals(void);
 

@@ -19,7 +19,7 @@ from wechat import ACCOUNTS
 
 PATHS = {a.path for a in ACCOUNTS}
 VERBS = {"check", "map", "send", "queue", "drain", "report", "token", "rid", "datacube", "reconcile",
-         "status", "completion", "help"}
+         "status", "listen", "completion", "help"}
 QUEUE = {"list", "show", "retry", "drop", "export"}
 REPORT = {"--from", "--to", "--account", "--json", "--csv"}
 QUESTIONS = {"days", "follows", "health", "funnel", "audience"}
@@ -56,6 +56,7 @@ CASES = {
                                           "getusersharehour"}, False),
     "datacube export getarticleread_": ({"getarticleread_source"}, False),
     "reconcile --h": ({"--hours", "--help"}, False),
+    "listen --": ({"--mode", "--help"}, False),
     "completion ": ({"bash", "zsh"}, False),
     "help que": ({"queue"}, False),
     "nonsense ": (set(), False),

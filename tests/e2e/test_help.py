@@ -161,11 +161,11 @@ TODAY = datetime.date.today()
 NOBODY = {"QTOA_QT_URL": "http://127.0.0.1:1/"}
 VALUES = {"--from": str(TODAY - datetime.timedelta(5)), "--to": str(TODAY), "--account": "safe", "--seconds": "0",
           "--state": "dead", "--endpoint": "getusersummary", "--by": "week", "--following": "no",
-          "--outcome": "HTTP 404"}
+          "--outcome": "HTTP 404", "--mode": "0600"}
 NEEDED = {"map": ["/dev/null"], "send": ["safe", "http://127.0.0.1:1/", "/dev/null"],
           "queue show": ["1"], "queue retry": ["1"], "queue drop": ["1", "--yes"],
           "token": ["safe"], "rid": ["safe", "1-a"], "datacube export": ["getusersummary"], "report": ["days"],
-          "completion": ["bash"]}
+          "completion": ["bash"], "listen": ["/dev/null"]}
 
 
 def test_every_option_is_taken(home):

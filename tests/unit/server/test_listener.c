@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "server/listener.h"
@@ -122,11 +123,77 @@ without_a_file(void **state)
 	(void)close(fds[1]);
 }
 
+/* What a child finds that opens the socket file and exits: 0: it listens, at descriptor 0. */
+static int
+look_from_within(const char *path, mode_t mode)
+{
+	struct sockaddr_un	 a = { .sun_family = AF_UNIX };
+	socklen_t		 len = sizeof(a);
+	struct stat		 st;
+	char			 why[LISTENER_WHY] = "";
+	int			 on = 0;
+	socklen_t		 on_len = sizeof(on);
+
+	if (!listener_open(why, path, mode))
+		return *why == '\0' ? 2 : 1;
+	if (lstat(path, &st) != 0 || (st.st_mode & 07777) != mode)
+		return 3;
+	if (getsockname(STDIN_FILENO, (struct sockaddr *)(void *)&a, &len) != 0 ||
+	    strcmp(a.sun_path, path) != 0)
+		return 4;
+	return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &on, &on_len) == 0 && on ? 0 : 5;
+}
+
+static void
+opened(void **state)
+{
+	static const struct {
+		const char	*name, *file;
+		mode_t		 mode;
+		bool		 left, listens;	/* a socket file is there; a process listens */
+		int		 status;
+	} cases[] = {
+		{ "new", "sock", 0660, false, false, 0 },
+		{ "the user's", "sock", 0600, false, false, 0 },
+		{ "left by a process", "sock", 0660, true, false, 0 },
+		{ "in use", "sock", 0660, true, true, 1 },
+		{ "no directory", "none/sock", 0660, false, false, 1 },
+		{ "no file", "", 0660, false, false, 1 },
+	};
+	char	 dir[64], path[100];
+	size_t	 i;
+	int	 fd = -1, status;
+	pid_t	 pid;
+
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "/tmp/qtoa-listener.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	for (i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, cases[i].file);
+		if (cases[i].left)
+			fd = listen_at(path, strlen(path));
+		if (cases[i].listens)
+			assert_int_equal(listen(fd, 1), 0);
+		if ((pid = fork()) == 0)
+			exit(look_from_within(path, cases[i].mode));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		CHECK(cases[i].name, WIFEXITED(status) && WEXITSTATUS(status) == cases[i].status);
+		/* Its own file is gone; that of others stays. */
+		CHECK(cases[i].name, *cases[i].file == '\0' ||
+		    (access(path, F_OK) == 0) == cases[i].listens);
+		if (cases[i].listens)
+			assert_int_equal(unlink(path), 0);
+		if (cases[i].left)
+			(void)close(fd);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(addresses), TEST(files), TEST(without_a_file),
+		TEST(addresses), TEST(files), TEST(without_a_file), TEST(opened),
 	};
 
 	return RUN("listener", tests);
