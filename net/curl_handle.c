@@ -497,6 +497,9 @@ curl_handle_fail(struct curl_handle *t, int code)
 		    "any known place" : ca_file);
 	else if (code == CURLE_ABORTED_BY_CALLBACK)
 		curl_handle_copy(a->why, sizeof(a->why), curl_handle_stopping);
+	else if (code == CURLE_SSL_CACERT_BADFILE)
+		curl_handle_copy(a->why, sizeof(a->why), "no CA certificates can be read; set "
+		    "settings.ca_file, or install the package ca-certificates");
 	else
 		(void)snprintf(a->why, sizeof(a->why), "%s%.*s",
 		    curl_handle_is_barred(t, code) ? "proxy: " : "", WORDS, words);

@@ -205,10 +205,12 @@ def test_tls_connections_are_kept(good):
 
 
 def test_a_ca_file_that_is_none(good):
-    """Nothing to trust: nothing is sent."""
+    """Nothing to trust: nothing is sent, and the log says what to do."""
     for ca_file in ("/nonexistent", "/dev/null", "/etc/hostname"):
         with Run(good.context(), ca_file) as run:
             assert_refused(run, {})
+            for line in run.home.log.wait(what="request"):
+                assert "set settings.ca_file" in line["detail"], line
 
 
 def test_values_are_not_taken_from_the_client(trap, qt, home):
