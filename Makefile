@@ -198,6 +198,7 @@ help:
 	    'make check-static         test them; the first time it builds them' \
 	    'make tarball              make a tarball; distcheck: check that it builds' \
 	    'make dist                 make the tarball, static programs and their checksums' \
+	    'make image                make an image for containers from the static programs' \
 	    'make check                run all tests; or check-unit, check-layers, check-table, check-e2e' \
 	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
 	    'make check-dates          unit programs and models at other dates, in other time zones' \

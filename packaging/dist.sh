@@ -20,22 +20,10 @@ files() { # prints the names, with a NUL after each
 	fi
 }
 
-# Prints the time of all files: SOURCE_DATE_EPOCH, or that of the last commit; a tree that came from
-# a tarball has it in each file.
-epoch() {
-	if [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
-		echo "$SOURCE_DATE_EPOCH"
-	elif [ -e .git ]; then
-		git log -1 --format=%ct
-	else
-		stat -c %Y config.h
-	fi
-}
-
 # Not as a pipe, which would hide that git failed.
 files >"$out/$name.list"
 sort -z -o "$out/$name.list" "$out/$name.list"
-when=$(epoch)
+when=$(packaging/epoch.sh)
 tar --create --format=ustar --mtime="@$when" --owner=0 --group=0 --numeric-owner \
     --mode=u=rwX,go=rX --transform="s|^|$name/|S" --no-recursion --null \
     --files-from="$out/$name.list" >"$out/$name.tar"

@@ -132,7 +132,11 @@ place_examples() {
 		place 0644 "$file" "$DOCDIR/$file"
 	done
 	for file in apache-example.conf examples/*; do
-		place_adapted "$file" "$DOCDIR/examples/${file##*/}"
+		case $file in
+		# The paths in a container are the image's.
+		*/compose.yaml) place 0644 "$file" "$DOCDIR/examples/compose.yaml" ;;
+		*) place_adapted "$file" "$DOCDIR/examples/${file##*/}" ;;
+		esac
 	done
 	# Some people write their secrets into this file.
 	place_adapted config.h "$DOCDIR/examples/config.h" 0640

@@ -70,4 +70,15 @@ $(DIST): $(B)/qtoa-$(V)-linux-%: published
 dist: tarball $(DIST)
 	cd $(B) && sha256sum qtoa-$(V).tar.?z $(notdir $(DIST)) >SHA256SUMS
 
-.PHONY: static published dist
+# The same programs as an image for containers, with the certificates of this host.
+IMAGE	  ?= $(B)/qtoa-$(V).oci.tar
+IMAGE_CA  ?= /etc/ssl/certs/ca-certificates.crt
+IMAGE_BINS ?= $(DIST)
+# Their names end in -CPU.
+image_cpu  = $(lastword $(subst -, ,$1))
+
+image: $(IMAGE_BINS)
+	packaging/image.sh $(V) $(IMAGE) $(IMAGE_CA) \
+	    $(foreach f,$(IMAGE_BINS),$(debian_$(call image_cpu,$f))=$f)
+
+.PHONY: static published dist image

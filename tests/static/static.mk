@@ -1,8 +1,9 @@
-# The static programs, of both architectures: what they need, names, real messages through lighttpd.
+# The static programs, of both architectures: what they need, names, real messages through
+# lighttpd, and the image for containers.
 
 check-static:
 	@$(MAKE) --no-print-directory static STATIC=$(STATIC) STATIC_OUT=$(STATIC)/demo \
 	    CONFIG=demo/config.h
-	STATIC='$(abspath $(STATIC))/demo' $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/static
+	STATIC='$(abspath $(STATIC))' $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/static
 
 .PHONY: check-static

@@ -12,29 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from served import CPUS, TOP, emulator, program
+
 HERE = Path(__file__).resolve().parent
-TOP = HERE.parents[1]
-STATIC = Path(os.environ["STATIC"])
 # The demo's messages are of that day.
 DAY = "2025-01-01"
 MESSAGES = sorted((TOP / "demo" / "messages").glob("*.xml"))
 LIGHTTPD = shutil.which("lighttpd", path=os.environ["PATH"] + ":/usr/sbin")
-CPUS = ("x86_64", "aarch64")
 
 each_cpu = pytest.mark.parametrize("cpu", CPUS)
 
 
 def output(*argv, **how):
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, **how).stdout
-
-
-def emulator(cpu):
-    """What runs a program of that machine here."""
-    return [] if cpu == os.uname().machine else [shutil.which(f"qemu-{cpu}")]
-
-
-def program(cpu):
-    return STATIC / f"qtoa-{cpu}"
 
 
 @each_cpu
