@@ -76,6 +76,11 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The file that systemd's units have the environment from, as `make install` places it.
+ENVIRONMENT = $(SYSCONFDIR)/qtoa/environment
+$(B)/cli/environment.o: private ALL_CFLAGS += -DENVIRONMENT_FILE='"$(ENVIRONMENT)"'
+$(B)/cli/environment.o: $(B)/environment.name
+
 # The style sheet of the report's page, as C.
 $(B)/report/style.c: report/style.sh report/page.css $(B)/flags
 	@mkdir -p $(@D)
@@ -150,12 +155,14 @@ $(B)/needs: FORCE
 	@packaging/needs.sh '$(CC)' $@ $(PKGS)
 
 # These files change when the flags or the compiler change (then everything is built again), when
-# the list of modules changes (the archive), or when CONFIG changes (what includes it).
+# the list of modules changes (the archive), when SYSCONFDIR changes, or when CONFIG changes (what
+# includes it).
 $(B)/flags: $(B)/needs
 $(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
 $(BC)/config.name: NOW = $(abspath $(CONFIG))
 $(B)/modules: NOW = $(OBJS)
-$(B)/flags $(B)/modules $(BC)/config.name: FORCE
+$(B)/environment.name: NOW = $(ENVIRONMENT)
+$(B)/flags $(B)/modules $(B)/environment.name $(BC)/config.name: FORCE
 	@mkdir -p $(@D)
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 

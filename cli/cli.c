@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/environment.h"
 #include "cli/help.h"
 #include "cli/suggest.h"
 #include "cli/verb.h"
@@ -215,24 +216,25 @@ run_version(struct conf *c, int problems, int argc, char **argv)
 static const struct runner {
 	const char	*name;
 	conf_say	*say;	/* NULL: it needs no configuration, which is not loaded then */
+	bool		 needs_environment; /* it says that the service's file cannot be used */
 	cli_verb	*run;
 } runners[] = {
-	{ "check", ignore_problem, cmd_check_run },
-	{ "map", ignore_problem, run_map },
-	{ "send", print_problem, cmd_send_run },
-	{ "queue", print_problem, cmd_queue_run },
-	{ "drain", print_problem, cmd_drain_run },
-	{ "report", print_problem, cmd_report_run },
-	{ "token", print_problem, cmd_token_run },
-	{ "rid", print_problem, cmd_rid_run },
-	{ "datacube", print_problem, cmd_datacube_run },
-	{ "reconcile", print_problem, cmd_reconcile_run },
-	{ "status", print_problem, cmd_status_run },
-	{ "listen", NULL, cmd_listen_run },
-	{ "completion", ignore_problem, cmd_completion_run },
-	{ "help", NULL, run_help },
-	{ "-V", NULL, run_version },
-	{ "-h", NULL, run_help },
+	{ "check", ignore_problem, true, cmd_check_run },
+	{ "map", ignore_problem, false, run_map },
+	{ "send", print_problem, true, cmd_send_run },
+	{ "queue", print_problem, true, cmd_queue_run },
+	{ "drain", print_problem, true, cmd_drain_run },
+	{ "report", print_problem, true, cmd_report_run },
+	{ "token", print_problem, true, cmd_token_run },
+	{ "rid", print_problem, true, cmd_rid_run },
+	{ "datacube", print_problem, true, cmd_datacube_run },
+	{ "reconcile", print_problem, true, cmd_reconcile_run },
+	{ "status", print_problem, true, cmd_status_run },
+	{ "listen", NULL, false, cmd_listen_run },
+	{ "completion", ignore_problem, false, cmd_completion_run },
+	{ "help", NULL, false, run_help },
+	{ "-V", NULL, false, run_version },
+	{ "-h", NULL, false, run_help },
 };
 
 static int
@@ -241,8 +243,11 @@ call_runner(const struct runner *r, int argc, char **argv)
 	struct conf	 c = { 0 };
 	int		 problems = 0, rc;
 
-	if (r->say != NULL)
+	if (r->say != NULL) {
+		if (!environment_load() && r->needs_environment)
+			print_problem(NULL, environment_problem());
 		problems = conf_load(&c, r->say, NULL);
+	}
 	rc = r->run(&c, problems, argc, argv);
 	conf_free(&c);
 	if (fflush(stdout) != 0 && rc == CLI_DONE)

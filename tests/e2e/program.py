@@ -307,7 +307,7 @@ class Home:
         self.log = Log(self.logs / "log")
         self.env = {"PATH": "/usr/bin:/bin", "QTOA_QT_URL": qt_url,
                     "QTOA_STATE_DIR": str(self.state), "E2E_LOG": str(self.log.path),
-                    "E2E_CA_FILE": str(ca_file)}
+                    "E2E_CA_FILE": str(ca_file), "QTOA_ENVIRONMENT": ""}
         if SAN:
             options = f"log_path={self.reports}/san:exitcode=99:halt_on_error=1"
             # libcrypto is not instrumented: its locks are not seen.
