@@ -929,3 +929,12 @@ xmlmap_message(struct message *m, struct slice xml)
 	m->code = xmlmap_code(m->msgtype, m->event);
 	return er;
 }
+
+#define DIGITS(n)		#n
+#define DOTTED(major, minor)	DIGITS(major) "." DIGITS(minor)
+
+const char *
+xmlmap_library(void)
+{
+	return DOTTED(MXML_MAJOR_VERSION, MXML_MINOR_VERSION);
+}

@@ -72,4 +72,6 @@ const char	*xmlmap_code(struct slice msgtype, struct slice event);
 /* Calls message_read() and sets the event code. */
 enum error	 xmlmap_message(struct message *m, struct slice xml);
 
+const char	*xmlmap_library(void);	/* the version of mxml */
+
 #endif

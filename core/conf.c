@@ -1,7 +1,7 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/acl.h"
 #include "core/conf.h"
@@ -18,9 +18,11 @@
 
 /* Where problems of the configuration go, and how many there were. */
 struct problems {
-	conf_say	*say;
-	void		*ctx;
-	int		 n;
+	conf_say		*say;		/* NULL: fault gets them */
+	conf_fault		*fault;
+	void			*ctx;
+	int			 n;
+	const struct conf	*c;
 };
 
 /* True: v is good.  False: *r says why it is not.  a is NULL for a setting. */
@@ -145,6 +147,7 @@ static const char	qt_console[] = "copy it from \"Server tracking\" in QT's conso
 
 /* A text member, and the values that it may have. */
 struct text_rule {
+	enum conf_secrecy secrecy;
 	const char	*name;
 	size_t		 off;		/* in its struct */
 	size_t		 min, max;	/* characters, unless it is empty; max 0: any number */
@@ -153,29 +156,31 @@ struct text_rule {
 	value_check	*check;		/* NULL: there is no other check */
 };
 
-/* The name and offset of a member. */
-#define ACCOUNT(member)	#member, offsetof(struct account, member)
-#define SETTING(member)	#member, offsetof(struct settings, member)
+/* The name and offset of a member; SECRET and LOGIN: how much of its value may be shown. */
+#define ACCOUNT(member)	.name = #member, .off = offsetof(struct account, member)
+#define SETTING(member)	.name = #member, .off = offsetof(struct settings, member)
+#define SECRET(member)	.secrecy = CONF_SECRET, ACCOUNT(member)
+#define LOGIN(member)	.secrecy = CONF_LOGIN, SETTING(member)
 
 static const struct text_rule	account_rules[] = {
 	{ ACCOUNT(environment), 1, 0, CONF_TEXT, NULL, check_prefix },
 	{ ACCOUNT(path), 1, 64, CONF_PATH, "choose the last part of its URL", check_path },
 	{ ACCOUNT(name), 1, 64, CONF_NAME, NULL, NULL },
 	{ ACCOUNT(appid), 1, 64, CONF_GRAPHIC, "copy AppID from WeChat's console", NULL },
-	{ ACCOUNT(token), 3, 32, CONF_ALNUM, "set the Token of WeChat's console", NULL },
-	{ ACCOUNT(token_old), 3, 32, CONF_ALNUM, NULL, NULL },
-	{ ACCOUNT(aes_key), 43, 43, CONF_ALNUM, NULL, check_aes_key },
-	{ ACCOUNT(aes_key_old), 43, 43, CONF_ALNUM, NULL, NULL },
+	{ SECRET(token), 3, 32, CONF_ALNUM, "set the Token of WeChat's console", NULL },
+	{ SECRET(token_old), 3, 32, CONF_ALNUM, NULL, NULL },
+	{ SECRET(aes_key), 43, 43, CONF_ALNUM, NULL, check_aes_key },
+	{ SECRET(aes_key_old), 43, 43, CONF_ALNUM, NULL, NULL },
 	{ ACCOUNT(qt_url), 1, 1024, CONF_GRAPHIC,
 	    "set the whole URL of QT's /server/thirdPartyDataSource", check_url },
 	{ ACCOUNT(qt_url_standby), 1, 1024, CONF_GRAPHIC, NULL, check_url },
-	{ ACCOUNT(app_key), 1, 256, CONF_KEY, NULL, NULL },
+	{ SECRET(app_key), 1, 256, CONF_KEY, NULL, NULL },
 	{ ACCOUNT(service_id), 1, 256, CONF_KEY, qt_console, NULL },
-	{ ACCOUNT(service_secret), 1, 256, CONF_KEY, qt_console, NULL },
-	{ ACCOUNT(secret), 1, 256, CONF_KEY, NULL, NULL },
-	{ ACCOUNT(control_key), 16, 256, CONF_GRAPHIC, NULL, NULL },
+	{ SECRET(service_secret), 1, 256, CONF_KEY, qt_console, NULL },
+	{ SECRET(secret), 1, 256, CONF_KEY, NULL, NULL },
+	{ SECRET(control_key), 16, 256, CONF_GRAPHIC, NULL, NULL },
 	{ ACCOUNT(control_allow), 1, 0, CONF_LIST, NULL, check_allow },
-	{ ACCOUNT(control_url), 1, 1024, CONF_GRAPHIC, NULL, check_control_url },
+	{ SECRET(control_url), 1, 1024, CONF_GRAPHIC, NULL, check_control_url },
 	{ ACCOUNT(control_token_path), 1, 256, CONF_TEXT, NULL, check_token_path },
 };
 
@@ -186,7 +191,7 @@ static const struct settings_text {
 	{ { SETTING(environment), 1, 0, CONF_TEXT, NULL, check_prefix }, NULL },
 	{ { SETTING(state_dir), 1, 1024, CONF_TEXT, NULL, NULL }, "/var/lib/qtoa" },
 	{ { SETTING(ca_file), 1, 1024, CONF_TEXT, NULL, NULL }, NULL },
-	{ { SETTING(proxy), 1, 1024, CONF_GRAPHIC, NULL, check_proxy }, NULL },
+	{ { LOGIN(proxy), 1, 1024, CONF_GRAPHIC, NULL, check_proxy }, NULL },
 	{ { SETTING(no_proxy), 1, 0, CONF_LIST, NULL, check_no_proxy }, NULL },
 	{ { SETTING(log), 1, 1024, CONF_TEXT, NULL, NULL }, "stderr" },
 	{ { SETTING(is_scan_yes), 1, 64, CONF_TEXT, NULL, NULL }, "true" },
@@ -229,6 +234,59 @@ static const struct settings_number {
 	{ SETTING(late_s), 600, 1, 604800 },
 };
 
+static const char *
+mode_of(const void *base)
+{
+	return conf_mode_name(((const struct account *)base)->mode);
+}
+
+static const char *
+identity_of(const void *base)
+{
+	const struct account	*a = base;
+
+	return a->identity == OPENID ? "openid" : a->identity == UNIONID ? "unionid" : NULL;
+}
+
+static const char *
+wechat_only_of(const void *base)
+{
+	return conf_wechat_only_name(((const struct settings *)base)->wechat_only);
+}
+
+static const char *const	mode_names[] = { "SAFE", "COMPATIBLE", "PLAIN" };
+static const char *const	identity_names[] = { "OPENID", "UNIONID" };
+static const char *const	wechat_only_names[] = { "OFF", "ADVISE", "ENFORCE" };
+
+/* A member whose value is one of some words, in the order of their enum. */
+struct choice {
+	const char		*name;
+	const char *const	*names;
+	int			 n;
+	const char		*(*value_of)(const void *base);	/* NULL: it is wrong */
+};
+
+enum { CHOICE_MODE, CHOICE_IDENTITY };
+
+static const struct choice account_choices[] = {
+	[CHOICE_MODE] = { "mode", mode_names, NELEM(mode_names), mode_of },
+	[CHOICE_IDENTITY] = { "identity", identity_names, NELEM(identity_names), identity_of },
+};
+
+static const struct choice wechat_only_choice = {
+	"wechat_only", wechat_only_names, NELEM(wechat_only_names), wechat_only_of
+};
+
+/* The k-th member of each account, whatever its type; NULL: there is no k-th. */
+static const char *
+account_member(size_t k)
+{
+	if (k < NELEM(account_rules))
+		return account_rules[k].name;
+	k -= NELEM(account_rules);
+	return k < NELEM(account_choices) ? account_choices[k].name : NULL;
+}
+
 /* literal: v is in config.h itself.  There, of what a name shows conf_warn_all() warns. */
 static bool
 check_text(struct conf_value_reason *r, const struct text_rule *rule, const struct account *a,
@@ -267,55 +325,70 @@ number_at(void *base, size_t off)
 	return (int *)(void *)((char *)base + off);
 }
 
+static const char *
+value_at(const struct text_rule *rule, const void *base)
+{
+	return *(const char *const *)(const void *)((const char *)base + rule->off);
+}
+
 /*
  * Checks of accounts and settings.
  */
 
-static void	add_problem(struct problems *p, const char *fmt, ...)
-		    __attribute__((format(printf, 2, 3)));
-
+/* i: number of the account; -1: a setting, or "accounts", which are all of them. */
 static void
-add_problem(struct problems *p, const char *fmt, ...)
+say_problem(struct problems *p, int i, const char *field, const char *where, const char *why)
 {
 	char	 line[1024];
-	va_list	 ap;
 
-	va_start(ap, fmt);
-	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	utf8_mask(line);
 	p->n++;
+	if (p->say == NULL) {
+		p->fault(p->ctx, i, field, why);
+		return;
+	}
+	(void)snprintf(line, sizeof(line), "%s: %s", where, why);
+	utf8_mask(line);
 	p->say(p->ctx, line);
 }
 
-/* True: the problem of a member that variables can give names the variable, and is added. */
-static bool
-add_variable_problem(struct problems *p, const char *prefix, const char *member, const char *why)
-{
-	char	 name[CONF_ENV_NAME];
+/* For add_problem(): config.h has a value, which is not a text. */
+static const char	 no_text[] = "no text";
 
-	if (!conf_is_set(prefix) || strcmp(member, "environment") == 0)
-		return false;
-	(void)conf_env_find(name, prefix, member);
-	add_problem(p, "environment variable %s: %s", name + 1, why);
-	return true;
+/*
+ * given: what config.h has for the member.  If a variable gives the value, or config.h has nothing
+ * and a variable could give it, the problem names the variable.
+ */
+static void
+add_problem(struct problems *p, int i, const char *field, const char *given, const char *why)
+{
+	const struct conf	*c = p->c;
+	const char		*prefix = i == -1 ? c->given->environment :
+				    c->rows[i]->environment;
+	char			 name[CONF_ENV_NAME], where[512], line[1024];
+	const bool		 can = !c->built && conf_env_has(prefix, field);
+	const bool		 set = can && conf_env_find(name, prefix, field);
+
+	if (set || (can && !conf_is_set(given)))
+		(void)snprintf(where, sizeof(where), "environment variable %s", name + 1);
+	else if (i == -1)
+		(void)snprintf(where, sizeof(where), "%s: settings.%s", CONFIG_FILE, field);
+	else
+		(void)snprintf(where, sizeof(where), "%s: accounts[%d].%s (%s)", CONFIG_FILE, i,
+		    field, conf_label(&c->accounts[i]));
+	(void)snprintf(line, sizeof(line), "%s: %s", where, why);
+	say_problem(p, i, field, where, can && !set && !conf_is_set(given) && p->say == NULL ?
+	    line : why);
 }
 
 static void
-add_account_problem(struct problems *p, const struct account *a, size_t i, const char *field,
-    const char *why)
+add_no_account(struct problems *p, const char *prefix)
 {
-	if (add_variable_problem(p, a->environment, field, why))
-		return;
-	add_problem(p, "%s: accounts[%zu].%s (%s): %s", CONFIG_FILE, i, field, conf_label(a), why);
-}
+	struct conf_value_reason	 r;
 
-static void
-add_setting_problem(struct problems *p, const struct settings *s, const char *name,
-    const char *why)
-{
-	if (!add_variable_problem(p, s->environment, name, why))
-		add_problem(p, "%s: settings.%s: %s", CONFIG_FILE, name, why);
+	(void)conf_value_refuse(&r, "there is no account: set %sPATH, %sAPPID, %sTOKEN, %sAES_KEY, "
+	    "%sQT_URL, %sAPP_KEY, %sSERVICE_ID and %sSERVICE_SECRET", prefix, prefix, prefix,
+	    prefix, prefix, prefix, prefix, prefix);
+	say_problem(p, -1, "accounts", "environment", r.text);
 }
 
 /*
@@ -326,10 +399,17 @@ add_setting_problem(struct problems *p, const struct settings *s, const char *na
 static bool
 find_variable(char name[CONF_ENV_NAME], const char *prefix, const char *member)
 {
-	struct conf_value_reason	 r;
+	return conf_env_has(prefix, member) && conf_env_find(name, prefix, member);
+}
 
-	return conf_is_set(prefix) && conf_env_is_prefix(&r, prefix) &&
-	    strcmp(member, "environment") != 0 && conf_env_find(name, prefix, member);
+/* Where c gets the text of a member from: "$NAME", or what was given; NULL: nothing was. */
+static const char *
+source_of(const struct conf *c, char name[CONF_ENV_NAME], const char *prefix, const char *member,
+    const char *given)
+{
+	if (!c->built && find_variable(name, prefix, member))
+		return name;
+	return conf_is_set(given) ? given : NULL;
 }
 
 /* Keeps a string, which c owns from now on.  NULL: no memory; text is freed. */
@@ -383,46 +463,56 @@ read_variable(struct conf_value_reason *r, const char *prefix, const char *membe
 	return find_variable(name, prefix, member) ? conf_value_read(r, name) : NULL;
 }
 
-/* False: a variable gives the member, but not one of these names; *r says so. */
+/* False: a variable gives the member, but not one of its names; *r says so. */
 static bool
-take_choice(struct conf_value_reason *r, int *choice, const char *prefix, const char *member,
-    const char *const *names, int n)
+take_choice(struct conf_value_reason *r, int *value, const char *prefix,
+    const struct choice *choice)
 {
-	char	*text = read_variable(r, prefix, member);
+	char	*text = read_variable(r, prefix, choice->name);
 	bool	 good = text == NULL ? *r->text == '\0' :
-		    conf_env_choice(r, choice, text, names, n);
+		    conf_env_choice(r, value, text, choice->names, choice->n);
 
 	free(text);
 	return good;
 }
 
-static const char *const	mode_names[] = { "SAFE", "COMPATIBLE", "PLAIN" };
-static const char *const	identity_names[] = { "OPENID", "UNIONID" };
+/* The same of a number. */
+static bool
+take_number(struct conf_value_reason *r, int *value, const char *prefix,
+    const struct settings_number *num)
+{
+	char	*text = read_variable(r, prefix, num->name);
+	bool	 good = text == NULL ? *r->text == '\0' :
+		    conf_env_number(r, value, text, num->min, num->max);
+
+	free(text);
+	return good;
+}
 
 static void
-take_account_choices(struct problems *p, struct account *a, size_t i)
+take_account_choices(struct problems *p, struct account *a, int i)
 {
 	struct conf_value_reason	 r;
-	int				 mode = (int)a->mode, identity = (int)a->identity;
+	int				 values[] = {
+		[CHOICE_MODE] = (int)a->mode, [CHOICE_IDENTITY] = (int)a->identity,
+	};
+	size_t				 k;
 
-	if (!take_choice(&r, &mode, a->environment, "mode", mode_names, NELEM(mode_names)))
-		add_account_problem(p, a, i, "mode", r.text);
-	if (!take_choice(&r, &identity, a->environment, "identity", identity_names,
-	    NELEM(identity_names)))
-		add_account_problem(p, a, i, "identity", r.text);
-	a->mode = (enum account_mode)mode;
-	a->identity = (enum account_identity)identity;
+	for (k = 0; k < NELEM(account_choices); k++)
+		if (!take_choice(&r, &values[k], a->environment, &account_choices[k]))
+			add_problem(p, i, account_choices[k].name, NULL, r.text);
+	a->mode = (enum account_mode)values[CHOICE_MODE];
+	a->identity = (enum account_identity)values[CHOICE_IDENTITY];
 }
 
 static void
 take_wechat_only(struct problems *p, struct settings *s)
 {
-	static const char *const	 names[] = { "OFF", "ADVISE", "ENFORCE" };
 	struct conf_value_reason	 r;
 	int				 only = (int)s->wechat_only;
 
-	if (!take_choice(&r, &only, s->environment, "wechat_only", names, NELEM(names)))
-		add_setting_problem(p, s, "wechat_only", r.text);
+	if (!take_choice(&r, &only, s->environment, &wechat_only_choice))
+		add_problem(p, -1, "wechat_only", NULL, r.text);
 	s->wechat_only = (enum conf_wechat_only)only;
 }
 
@@ -430,50 +520,52 @@ take_wechat_only(struct problems *p, struct settings *s)
 static bool
 is_there(const struct account *a)
 {
-	char				 name[CONF_ENV_NAME];
-	struct conf_value_reason	 r;
-	size_t				 k;
+	char		 name[CONF_ENV_NAME];
+	const char	*member;
+	size_t		 k;
 
-	if (!conf_is_set(a->environment) || !conf_env_is_prefix(&r, a->environment) ||
-	    find_variable(name, a->environment, "mode") ||
-	    find_variable(name, a->environment, "identity"))
+	if (!conf_env_has(a->environment, "path"))
 		return true;
-	for (k = 0; k < NELEM(account_rules); k++)
-		if (find_variable(name, a->environment, account_rules[k].name))
+	for (k = 0; (member = account_member(k)) != NULL; k++)
+		if (find_variable(name, a->environment, member))
 			return true;
 	return false;
 }
 
 /* Leaves out accounts that are not there.  The build knows of none that variables make. */
 static void
-drop_absent_accounts(struct conf *c, bool built)
+drop_absent_accounts(struct conf *c)
 {
-	struct conf_value_reason	 r;
-	size_t				 i, n = 0;
+	size_t	 i, n = 0;
 
 	for (i = 0; i < c->n; i++)
-		if (built ? !conf_is_set(c->accounts[i].environment) ||
-		    !conf_env_is_prefix(&r, c->accounts[i].environment) :
-		    is_there(&c->accounts[i]))
-			c->accounts[n++] = c->accounts[i];
+		if (c->built ? !conf_env_has(c->rows[i]->environment, "path") :
+		    is_there(c->rows[i])) {
+			c->accounts[n] = c->accounts[i];
+			c->rows[n++] = c->rows[i];
+		}
 	c->n = n;
 }
 
 /*
- * Checks one text member, after it has read the value of an @FILE or $NAME; c NULL: the name alone
- * is checked.  False: r says why.  A value that cannot be read becomes NULL: else the program would
- * take the name for the value.
+ * Checks one text member, after it has read the value of an @FILE or $NAME; of a built conf it
+ * checks the name alone.  False: r says why.  A value that cannot be read becomes NULL: else the
+ * program would take the name for the value.
  */
 static bool
 settle_text(struct conf *c, struct conf_value_reason *r, const struct text_rule *rule,
     const struct account *a, const char **v)
 {
-	const bool	 literal = *v == NULL || !conf_value_is_indirect(*v) ||
-			    rule->check == check_prefix;
-	const char	*name = *v;
+	const char	*prefix = a != NULL ? a->environment : c->set.environment;
+	const char	*name;
+	bool		 literal;
 
+	if (!c->built && !take_variable(c, v, prefix, rule->name))
+		return conf_value_refuse(r, "out of memory");
+	name = *v;
+	literal = name == NULL || !conf_value_is_indirect(name) || rule->check == check_prefix;
 	if (!literal) {
-		if (c == NULL)
+		if (c->built)
 			return conf_value_check_indirect(r, *v);
 		if (!resolve_value(c, r, v)) {
 			*v = NULL;
@@ -499,31 +591,28 @@ is_empty(struct account *a)
 }
 
 static void
-settle_account(struct conf *c, struct problems *p, struct account *a, size_t i)
+settle_account(struct conf *c, struct problems *p, int i)
 {
+	struct account			*a = &c->accounts[i];
 	struct conf_value_reason	 r;
-	const char			**v;
 	size_t				 k;
 
 	if (is_empty(a)) {
-		add_problem(p, "%s: accounts[%zu].path: the account is empty; fill it in as in "
-		    "config.h, or remove it", CONFIG_FILE, i);
+		add_problem(p, i, "path", no_text, "the account is empty; fill it in as in "
+		    "config.h, or remove it");
 		return;
 	}
-	if (c != NULL)
+	if (!c->built)
 		take_account_choices(p, a, i);
 	if (conf_mode_name(a->mode) == NULL)
-		add_account_problem(p, a, i, "mode", "must be SAFE, COMPATIBLE or PLAIN");
+		add_problem(p, i, "mode", no_text, "must be SAFE, COMPATIBLE or PLAIN");
 	if (a->identity != OPENID && a->identity != UNIONID)
-		add_account_problem(p, a, i, "identity", "must be OPENID or UNIONID");
-	for (k = 0; k < NELEM(account_rules); k++) {
-		v = text_at(a, account_rules[k].off);
-		if (c != NULL && !take_variable(c, v, a->environment, account_rules[k].name))
-			add_account_problem(p, a, i, account_rules[k].name, "out of memory");
-		else if (!settle_text(c, &r, &account_rules[k], a, v))
-			add_account_problem(p, a, i, account_rules[k].name, r.text);
-	}
-	if (c == NULL)
+		add_problem(p, i, "identity", no_text, "must be OPENID or UNIONID");
+	for (k = 0; k < NELEM(account_rules); k++)
+		if (!settle_text(c, &r, &account_rules[k], a, text_at(a, account_rules[k].off)))
+			add_problem(p, i, account_rules[k].name,
+			    value_at(&account_rules[k], c->rows[i]), r.text);
+	if (c->built)
 		return;
 	if (!conf_is_set(a->name))
 		a->name = a->path;
@@ -542,84 +631,74 @@ check_paths_differ(struct problems *p, const struct account *a, size_t n)
 			if (a[i].path != NULL && a[j].path != NULL &&
 			    strcmp(a[i].path, a[j].path) == 0) {
 				(void)conf_value_refuse(&r, "accounts[%zu] has the same path", j);
-				add_account_problem(p, &a[i], i, "path", r.text);
+				add_problem(p, (int)i, "path", a[i].path, r.text);
 			}
 }
 
 static void
-settle_setting(struct conf *c, struct problems *p, struct settings *s,
-    const struct settings_text *text)
+settle_setting(struct conf *c, struct problems *p, const struct settings_text *text)
 {
 	struct conf_value_reason	 r;
-	const char			**v = text_at(s, text->rule.off);
+	const char			**v = text_at(&c->set, text->rule.off);
 
-	if (c != NULL && !take_variable(c, v, s->environment, text->rule.name))
-		add_setting_problem(p, s, text->rule.name, "out of memory");
-	else if (!settle_text(c, &r, &text->rule, NULL, v))
-		add_setting_problem(p, s, text->rule.name, r.text);
+	if (!settle_text(c, &r, &text->rule, NULL, v))
+		add_problem(p, -1, text->rule.name, value_at(&text->rule, c->given), r.text);
 	else if (*v == NULL || **v == '\0')
 		*v = text->dflt;
 }
 
 static void
-settle_number(const struct conf *c, struct problems *p, struct settings *s,
-    const struct settings_number *num)
+settle_number(struct conf *c, struct problems *p, const struct settings_number *num)
 {
 	struct conf_value_reason	 r;
-	int				*value = number_at(s, num->off);
-	char				*text;
+	int				*value = number_at(&c->set, num->off);
 
-	*r.text = '\0';
-	text = c == NULL ? NULL : read_variable(&r, s->environment, num->name);
-	if (text != NULL)
-		(void)conf_env_number(&r, value, text, num->min, num->max);
-	free(text);
-	if (*r.text != '\0') {
-		add_setting_problem(p, s, num->name, r.text);
+	if (!c->built && !take_number(&r, value, c->set.environment, num)) {
+		add_problem(p, -1, num->name, NULL, r.text);
 		return;
 	}
 	if (*value == 0)
 		*value = num->dflt;
-	if (*value < num->min || *value > num->max)
-		add_problem(p, "%s: settings.%s: %d, must be %d to %d", CONFIG_FILE, num->name,
-		    *value, num->min, num->max);
+	if (*value >= num->min && *value <= num->max)
+		return;
+	(void)conf_value_refuse(&r, "%d, must be %d to %d", *value, num->min, num->max);
+	add_problem(p, -1, num->name, no_text, r.text);
 }
 
 static void
-settle_settings(struct conf *c, struct problems *p, struct settings *s)
+settle_settings(struct conf *c, struct problems *p)
 {
 	size_t	 i;
 
 	for (i = 0; i < NELEM(settings_texts); i++)
-		settle_setting(c, p, s, &settings_texts[i]);
-	if (!conf_is_set(s->metrics_allow))
-		s->metrics_allow = s->report_allow;
-	if (c != NULL)
-		take_wechat_only(p, s);
-	if (conf_wechat_only_name(s->wechat_only) == NULL)
-		add_setting_problem(p, s, "wechat_only", "must be OFF, ADVISE or ENFORCE");
+		settle_setting(c, p, &settings_texts[i]);
+	if (!conf_is_set(c->set.metrics_allow))
+		c->set.metrics_allow = c->set.report_allow;
+	if (!c->built)
+		take_wechat_only(p, &c->set);
+	if (conf_wechat_only_name(c->set.wechat_only) == NULL)
+		add_problem(p, -1, "wechat_only", no_text, "must be OFF, ADVISE or ENFORCE");
 	for (i = 0; i < NELEM(settings_numbers); i++)
-		settle_number(c, p, s, &settings_numbers[i]);
+		settle_number(c, p, &settings_numbers[i]);
 }
 
-/* Fills in and checks the accounts and settings of c.  built: no file or variable is read. */
+/* Fills in and checks the accounts and settings of c. */
 static void
-settle_values(struct conf *c, struct problems *p, bool built)
+settle_values(struct conf *c, struct problems *p)
 {
 	const char	*prefix = c->n != 0 ? c->accounts[0].environment : NULL;
 	size_t		 i;
 
 	if (c->n == 0)
-		add_problem(p, "%s: accounts: there is no account, add one", CONFIG_FILE);
-	drop_absent_accounts(c, built);
-	if (c->n == 0 && !built && prefix != NULL)
-		add_problem(p, "environment: there is no account: set %sPATH, %sAPPID, %sTOKEN, "
-		    "%sAES_KEY, %sQT_URL, %sAPP_KEY, %sSERVICE_ID and %sSERVICE_SECRET", prefix,
-		    prefix, prefix, prefix, prefix, prefix, prefix, prefix);
+		say_problem(p, -1, "accounts", CONFIG_FILE ": accounts", "there is no account, "
+		    "add one");
+	drop_absent_accounts(c);
+	if (c->n == 0 && !c->built && prefix != NULL)
+		add_no_account(p, prefix);
 	for (i = 0; i < c->n; i++)
-		settle_account(built ? NULL : c, p, &c->accounts[i], i);
+		settle_account(c, p, (int)i);
 	check_paths_differ(p, c->accounts, c->n);
-	settle_settings(built ? NULL : c, p, &c->set);
+	settle_settings(c, p);
 }
 
 static int
@@ -628,14 +707,20 @@ load_values(struct conf *c, const struct account *from, size_t n, const struct s
 {
 	memset(c, 0, sizeof(*c));
 	c->set = *set;
-	if ((c->accounts = calloc(n == 0 ? 1 : n, sizeof(*from))) == NULL) {
-		add_problem(p, "%s: out of memory", CONFIG_FILE);
+	c->given = set;
+	c->built = built;
+	p->c = c;
+	c->accounts = calloc(n + 1, sizeof(*c->accounts));
+	c->rows = calloc(n + 1, sizeof(*c->rows));
+	if (c->accounts == NULL || c->rows == NULL) {
+		say_problem(p, -1, "accounts", CONFIG_FILE, "out of memory");
 		return p->n;
 	}
-	if (n != 0)
-		memcpy(c->accounts, from, n * sizeof(*from));
-	c->n = n;
-	settle_values(c, p, built);
+	for (; c->n < n; c->n++) {
+		c->accounts[c->n] = from[c->n];
+		c->rows[c->n] = &from[c->n];
+	}
+	settle_values(c, p);
 	return p->n;
 }
 
@@ -643,7 +728,7 @@ int
 conf_load_from(struct conf *c, const struct account *from, size_t n,
     const struct settings *set, conf_say *say, void *ctx)
 {
-	struct problems	 p = { say, ctx, 0 };
+	struct problems	 p = { .say = say, .ctx = ctx };
 
 	return load_values(c, from, n, set, false, &p);
 }
@@ -652,6 +737,14 @@ int
 conf_load(struct conf *c, conf_say *say, void *ctx)
 {
 	return conf_load_from(c, accounts, NELEM(accounts), &settings, say, ctx);
+}
+
+int
+conf_load_faults(struct conf *c, conf_fault *fault, void *ctx)
+{
+	struct problems	 p = { .fault = fault, .ctx = ctx };
+
+	return load_values(c, accounts, NELEM(accounts), &settings, false, &p);
 }
 
 struct relative_files {
@@ -671,17 +764,23 @@ warn_relative_file(void *ctx, int i, const char *field, const char *value)
 		    "the directory where qtoa is started", "write \"@/the/whole/path\"");
 }
 
+void
+conf_warn_files(const struct conf *c, conf_warning *fn, void *ctx)
+{
+	struct relative_files	 f = { c, fn, ctx };
+
+	conf_values_here(c, warn_relative_file, &f);
+}
+
 int
 conf_check_built(conf_say *say, conf_warning *warn, void *ctx)
 {
-	struct problems		 p = { say, ctx, 0 };
-	struct relative_files	 f;
+	struct problems		 p = { .say = say, .ctx = ctx };
 	struct conf		 c;
 
 	(void)load_values(&c, accounts, NELEM(accounts), &settings, true, &p);
 	conf_warn_all(&c, warn, ctx);
-	f = (struct relative_files){ &c, warn, ctx };
-	conf_values(warn_relative_file, &f);
+	conf_warn_files(&c, warn, ctx);
 	conf_free(&c);
 	return p.n;
 }
@@ -695,6 +794,7 @@ conf_free(struct conf *c)
 		free(c->strings[i]);
 	free(c->strings);
 	free(c->accounts);
+	free(c->rows);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -744,7 +844,7 @@ conf_find(const struct conf *c, const char *word)
 static void
 give_value(conf_value *fn, void *ctx, int i, const struct text_rule *rule, const void *base)
 {
-	const char	*v = *(const char *const *)(const void *)((const char *)base + rule->off);
+	const char	*v = value_at(rule, base);
 
 	if (conf_is_set(v))
 		fn(ctx, i, rule->name, v);
@@ -762,40 +862,128 @@ conf_values(conf_value *fn, void *ctx)
 		give_value(fn, ctx, -1, &settings_texts[k].rule, &settings);
 }
 
-/* The value of a member as it comes from the file, or the variable of this host. */
+/* base: the struct that was given, of account i or of the settings. */
 static void
-give_value_here(conf_value *fn, void *ctx, int i, const struct text_rule *rule, const void *base,
-    const char *prefix)
+give_value_here(conf_value *fn, void *ctx, const struct conf *c, int i,
+    const struct text_rule *rule, const void *base, const char *prefix)
 {
 	char		 name[CONF_ENV_NAME];
-	const char	*v = *(const char *const *)(const void *)((const char *)base + rule->off);
+	const char	*v = source_of(c, name, prefix, rule->name, value_at(rule, base));
+	const char	*file = v == NULL || c->built ? NULL : conf_value_file(v);
 
-	if (find_variable(name, prefix, rule->name))
-		v = name;
-	if (conf_is_set(v) && *v == '$' && conf_value_is_indirect(v) && getenv(v + 1) != NULL &&
-	    *getenv(v + 1) == '@')
-		v = getenv(v + 1);
-	if (conf_is_set(v))
-		fn(ctx, i, rule->name, v);
+	if (v != NULL)
+		fn(ctx, i, rule->name, file != NULL ? file : v);
 }
 
 void
-conf_values_here(conf_value *fn, void *ctx)
+conf_values_here(const struct conf *c, conf_value *fn, void *ctx)
 {
-	const struct account	*a;
-	size_t			 k;
-	int			 i = 0;
+	size_t	 i, k;
 
-	for (a = accounts; a != accounts + NELEM(accounts); a++) {
-		if (!is_there(a))
-			continue;
+	for (i = 0; i < c->n; i++)
 		for (k = 0; k < NELEM(account_rules); k++)
-			give_value_here(fn, ctx, i, &account_rules[k], a, a->environment);
-		i++;
-	}
+			give_value_here(fn, ctx, c, (int)i, &account_rules[k], c->rows[i],
+			    c->rows[i]->environment);
 	for (k = 0; k < NELEM(settings_texts); k++)
-		give_value_here(fn, ctx, -1, &settings_texts[k].rule, &settings,
-		    settings.environment);
+		give_value_here(fn, ctx, c, -1, &settings_texts[k].rule, c->given,
+		    c->given->environment);
+}
+
+/*
+ * All members, for those who show them.
+ */
+
+/* True: the value was read from a file or a variable. */
+static bool
+is_owned(const struct conf *c, const char *v)
+{
+	size_t	 i;
+
+	for (i = 0; i < c->nstrings; i++)
+		if (c->strings[i] == v)
+			return true;
+	return false;
+}
+
+static void
+give_text(conf_each_field *fn, void *ctx, const struct conf *c, int i,
+    const struct text_rule *rule)
+{
+	const void	*given = i == -1 ? (const void *)c->given : c->rows[i];
+	const void	*used = i == -1 ? (const void *)&c->set : &c->accounts[i];
+	const char	*prefix = i == -1 ? c->given->environment : c->rows[i]->environment;
+	char		 name[CONF_ENV_NAME];
+	const char	*w = source_of(c, name, prefix, rule->name, value_at(rule, given));
+	const char	*v = value_at(rule, used);
+
+	fn(ctx, &(struct conf_field){
+	    .i = i, .name = rule->name, .secrecy = rule->secrecy, .is_text = true,
+	    .written = w, .value = conf_is_set(v) ? v : NULL,
+	    .is_default = conf_is_set(v) && (w == NULL || (!is_owned(c, v) && v != w)) });
+}
+
+static void
+give_choice(conf_each_field *fn, void *ctx, const struct conf *c, int i,
+    const struct choice *choice)
+{
+	const void			*base = i == -1 ? (const void *)c->given : c->rows[i];
+	const void			*used = i == -1 ? (const void *)&c->set : &c->accounts[i];
+	const char			*prefix = i == -1 ? c->given->environment :
+					    c->rows[i]->environment;
+	const char			*given = choice->value_of(base), *w;
+	char				 name[CONF_ENV_NAME];
+	struct conf_value_reason	 r;
+	int				 unused;
+	bool				 good = take_choice(&r, &unused, prefix, choice);
+
+	if (given == NULL)	/* it is wrong, and is there all the same */
+		given = choice->names[0];
+	else if (conf_env_has(prefix, choice->name) && strcasecmp(given, choice->names[0]) == 0)
+		given = NULL;	/* such an account has the first if it gives nothing */
+	w = source_of(c, name, prefix, choice->name, given);
+	fn(ctx, &(struct conf_field){ .i = i, .name = choice->name, .is_text = true, .written = w,
+	    .value = good ? choice->value_of(used) : NULL, .is_default = good && w == NULL });
+}
+
+static void
+give_number(conf_each_field *fn, void *ctx, const struct conf *c,
+    const struct settings_number *num)
+{
+	const char			*prefix = c->given->environment;
+	struct settings			 given = *c->given, used = c->set;
+	int				*n = number_at(&given, num->off);
+	char				 name[CONF_ENV_NAME], value[16];
+	struct conf_value_reason	 r;
+	bool				 good = take_number(&r, n, prefix, num);
+
+	(void)snprintf(value, sizeof(value), "%d", *number_at(&used, num->off));
+	fn(ctx, &(struct conf_field){ .i = -1, .name = num->name, .value = good ? value : NULL,
+	    .written = source_of(c, name, prefix, num->name, *n == 0 ? NULL : value),
+	    .is_default = good && *n == 0 });
+}
+
+void
+conf_members(const struct conf *c, conf_each_field *fn, void *ctx)
+{
+	size_t	 i, k;
+
+	for (k = 0; k < NELEM(settings_texts); k++)
+		give_text(fn, ctx, c, -1, &settings_texts[k].rule);
+	for (k = 0; k < NELEM(settings_numbers); k++)
+		give_number(fn, ctx, c, &settings_numbers[k]);
+	give_choice(fn, ctx, c, -1, &wechat_only_choice);
+	for (i = 0; i < c->n; i++) {
+		for (k = 0; k < NELEM(account_rules); k++)
+			give_text(fn, ctx, c, (int)i, &account_rules[k]);
+		for (k = 0; k < NELEM(account_choices); k++)
+			give_choice(fn, ctx, c, (int)i, &account_choices[k]);
+	}
+}
+
+const char *
+conf_file(void)
+{
+	return CONFIG_FILE;
 }
 
 bool

@@ -110,12 +110,18 @@ struct conf {
 	struct settings	 set;
 	struct account	*accounts;
 	size_t		 n;
+	const struct account	**rows;	/* accounts[i] before: borrowed from config.h */
+	const struct settings	*given;	/* set before */
+	bool		 built;		/* no file and no variable was read */
 	char		**strings;	/* owned: values of files and variables */
 	size_t		 nstrings;
 };
 
 /* A function that gets one line for each problem: field, account, what is wrong. */
 typedef void conf_say(void *ctx, const char *line);
+
+/* The same, in parts.  i: number of the account; -1: a setting, or "accounts": all of them. */
+typedef void conf_fault(void *ctx, int i, const char *field, const char *why);
 
 /*
  * A function that gets a value that is allowed, but probably a mistake (see core/conf_warn.h).
@@ -133,11 +139,13 @@ int			conf_check_built(conf_say *say, conf_warning *warn, void *ctx);
 
 /*
  * Reads files and variables, and checks all that requests rely on.  Returns the number of
- * problems; if it is not 0 the conf must not serve a request.  Call conf_free() in any case.
+ * problems; if it is not 0 the conf must not serve a request.  Call conf_free() in any case.  The
+ * accounts and settings must be there until then.
  */
 int			conf_load(struct conf *c, conf_say *say, void *ctx);
 int			conf_load_from(struct conf *c, const struct account *accounts, size_t n,
 			    const struct settings *set, conf_say *say, void *ctx);
+int			conf_load_faults(struct conf *c, conf_fault *fault, void *ctx);
 void			conf_free(struct conf *c);
 
 /* The account that has this path; NULL: no account has it. */
@@ -162,10 +170,41 @@ typedef void conf_value(void *ctx, int i, const char *field, const char *value);
 void		 conf_values(conf_value *fn, void *ctx);
 
 /*
- * The same as the program takes them on this host: "@FILE" also where a variable says so.  i is the
- * account's number in what conf_load() gives.
+ * The same of c's accounts and settings as they are on this host: "$NAME" also of a variable that
+ * .environment makes, and "@FILE" also where a variable says so.
  */
-void		 conf_values_here(conf_value *fn, void *ctx);
+void		 conf_values_here(const struct conf *c, conf_value *fn, void *ctx);
+
+/* Gives fn each such "@FILE" with a relative name (see also core/conf_warn.h). */
+void		 conf_warn_files(const struct conf *c, conf_warning *fn, void *ctx);
+
+/* The name of config.h, or of the file instead of it, as it was given to make. */
+const char	*conf_file(void);
+
+/* How much of a value may be shown. */
+enum conf_secrecy {
+	CONF_SHOWN,
+	CONF_SECRET,	/* that it is there, and its length */
+	CONF_LOGIN	/* a URL, of which user and password are secret */
+};
+
+/* A member of an account or of the settings, for those who show the configuration. */
+struct conf_field {
+	enum conf_secrecy	 secrecy;
+	int			 i;		/* number of the account; -1: a setting */
+	const char		*name;
+	bool			 is_text;	/* false: a number */
+	const char		*written;	/* in config.h, or "$NAME"; NULL: nothing, or 0 */
+	const char		*value;		/* that the program uses; NULL: it has no value */
+	bool			 is_default;	/* the value is a default, or another member's */
+};
+
+/*
+ * Gives fn all members: the settings, then account by account.  The texts of a field are valid
+ * until fn returns.
+ */
+typedef void	 conf_each_field(void *ctx, const struct conf_field *f);
+void		 conf_members(const struct conf *c, conf_each_field *fn, void *ctx);
 
 /* True: a text value is there, and not empty. */
 bool		 conf_is_set(const char *value);

@@ -24,6 +24,15 @@ conf_env_is_prefix(struct conf_value_reason *r, const char *prefix)
 }
 
 bool
+conf_env_has(const char *prefix, const char *member)
+{
+	struct conf_value_reason	 r;
+
+	return prefix != NULL && strcmp(member, "environment") != 0 &&
+	    conf_env_is_prefix(&r, prefix);
+}
+
+bool
 conf_env_find(char name[CONF_ENV_NAME], const char *prefix, const char *member)
 {
 	const char	*value;

@@ -18,6 +18,12 @@ enum { CONF_ENV_NAME = 64 };	/* bytes of a variable's name, with a $ and a NUL *
 bool	conf_env_is_prefix(struct conf_value_reason *r, const char *prefix);
 
 /*
+ * True: variables with this prefix can give the member its value.  The prefix may be NULL or wrong:
+ * false then.  They never give the member environment itself.
+ */
+bool	conf_env_has(const char *prefix, const char *member);
+
+/*
  * Writes the text "$NAME" of the variable that gives a member its value.  False: the variable is
  * not set, or is empty; the name is written all the same.
  */

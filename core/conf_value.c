@@ -154,6 +154,14 @@ conf_value_is_indirect(const char *v)
 	return *v == '@' || (*v == '$' && v[1] != '.' && v[1] != '[');
 }
 
+const char *
+conf_value_file(const char *v)
+{
+	if (*v == '$' && conf_value_is_indirect(v))
+		v = getenv(v + 1);
+	return v != NULL && *v == '@' ? v : NULL;
+}
+
 bool
 conf_value_check_indirect(struct conf_value_reason *r, const char *v)
 {

@@ -45,6 +45,9 @@ bool	conf_value_is_indirect(const char *v);
 /* Checks such a text, but not the file or variable, which is on the host. */
 bool	conf_value_check_indirect(struct conf_value_reason *r, const char *v);
 
+/* The "@FILE" that such a text is, or that its variable holds; NULL: neither. */
+const char *conf_value_file(const char *v);
+
 /*
  * Reads the value of such a text, without byte order marks and white space around it.  The value of
  * a variable may be "@FILE".  NULL: *r says why.  The caller frees the result.

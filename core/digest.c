@@ -126,3 +126,9 @@ digest_equal(struct slice a, struct slice b)
 {
 	return a.len == b.len && CRYPTO_memcmp(a.p, b.p, a.len) == 0;
 }
+
+const char *
+digest_library(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}

@@ -39,4 +39,7 @@ enum error	 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct 
 /* True: the texts are the same.  The time it takes shows only their lengths: for secrets. */
 bool		 digest_equal(struct slice a, struct slice b);
 
+/* OpenSSL's name and version, as it runs here. */
+const char	*digest_library(void);
+
 #endif

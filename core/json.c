@@ -362,3 +362,9 @@ json_path(const struct json *j, struct buf *out, struct slice path, char why[JSO
 	}
 	return append_value(out, v, why);
 }
+
+const char *
+json_library(void)
+{
+	return JANSSON_VERSION;
+}

@@ -48,4 +48,6 @@ enum json_found {
 enum json_found	 json_path(const struct json *j, struct buf *out, struct slice path,
 		    char why[JSON_WHY]);
 
+const char	*json_library(void);	/* the version of jansson */
+
 #endif

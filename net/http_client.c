@@ -167,3 +167,9 @@ http_client_ca_file(const struct http_client *h)
 {
 	return ca_store_file(&h->ca_store);
 }
+
+const char *
+http_client_library(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}

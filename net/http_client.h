@@ -72,4 +72,6 @@ void			 http_client_version(char text[HTTP_CLIENT_LACK]);
 /* The file of the CA certificates that are trusted; NULL: there is no such file. */
 const char		*http_client_ca_file(const struct http_client *h);
 
+const char	*http_client_library(void);	/* the version of libcurl, as it runs here */
+
 #endif

@@ -575,3 +575,9 @@ db_restore_wal(struct db *db, const char *aside)
 {
 	return db_index_restore_wal(db->sq, aside);
 }
+
+const char *
+db_library(void)
+{
+	return sqlite3_libversion();
+}

@@ -195,4 +195,6 @@ enum error	 db_checkpoint(struct db *db, bool restart, int *left);
 typedef void	 db_wal_pages(void *ctx, int pages);
 void		 db_watch_wal(struct db *db, db_wal_pages *fn, void *ctx);
 
+const char	*db_library(void);	/* the version of SQLite, as it runs here */
+
 #endif

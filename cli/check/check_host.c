@@ -329,7 +329,7 @@ check_host_run(struct check_results *r, const struct conf *c)
 {
 	struct values	 v = { r, c, false };
 
-	conf_values_here(on_value, &v);
+	conf_values_here(c, on_value, &v);
 	check_own_file(r, v.compiled_in);
 	check_state_dir(r, c->set.state_dir);
 	check_log(r, c->set.log);

@@ -52,12 +52,12 @@ def table(name):
 
 
 def account_rules():
-    return re.findall(r"^\t\{ ACCOUNT\((\w+)\),", table("account_rules"), re.M)
+    return re.findall(r"^\t\{ (?:ACCOUNT|SECRET)\((\w+)\),", table("account_rules"), re.M)
 
 
 def text_settings():
     """Name to default; None where there is none."""
-    rows = re.findall(r'\{ \{ SETTING\((\w+)\),[^}]*\},\s*(NULL|"[^"]*") \}',
+    rows = re.findall(r'\{ \{ (?:SETTING|LOGIN)\((\w+)\),[^}]*\},\s*(NULL|"[^"]*") \}',
                       table("settings_texts"))
     return {name: None if value == "NULL" else value.strip('"') for name, value in rows}
 

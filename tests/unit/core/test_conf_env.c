@@ -32,6 +32,17 @@ prefixes(void **state)
 }
 
 static void
+members(void **state)
+{
+	(void)state;
+	CHECK("a member", conf_env_has("T_", "token"));
+	CHECK("the prefix itself", !conf_env_has("T_", "environment"));
+	CHECK("no prefix", !conf_env_has(NULL, "token"));
+	CHECK("an empty one", !conf_env_has("", "token"));
+	CHECK("a client's", !conf_env_has("HTTP_", "token"));
+}
+
+static void
 names(void **state)
 {
 	char	 name[CONF_ENV_NAME];
@@ -267,6 +278,143 @@ beside_the_file(void **state)
 	set_all(one, false);
 }
 
+/* What is wrong in the file is not the fault of a variable that is not set. */
+static void
+wrong_in_the_file(void **state)
+{
+	static const struct account	 a[] = { { .environment = "T_", .token = "ab" } };
+	static const struct settings	 set = {
+		.environment = "T_", .threads = 5000, .log_level = "loud",
+	};
+	struct said	 s = { .n = 0 };
+	struct conf	 c;
+
+	(void)state;
+	set_all(one, true);
+	assert_int_equal(unsetenv("T_TOKEN"), 0);
+	check_int("three", conf_load_from(&c, a, 1, &set, add_line, &s), 3);
+	CHECK(s.text, strstr(s.text, ": accounts[0].token (shop): 2 characters") != NULL);
+	CHECK(s.text, strstr(s.text, ": settings.threads: 5000, must be 1 to 1024") != NULL);
+	CHECK(s.text, strstr(s.text, ": settings.log_level: must be") != NULL);
+	CHECK(s.text, strstr(s.text, "variable") == NULL);
+	conf_free(&c);
+	set_all(one, false);
+}
+
+/*
+ * What conf_members() and conf_values_here() say of such accounts.
+ */
+
+enum { FIELDS = 160 };
+
+struct fields {
+	struct seen {
+		int	 i;
+		char	 name[32], written[64], value[64];
+		bool	 is_default;
+	}	 f[FIELDS];
+	size_t	 n;
+};
+
+static void
+add_field(void *ctx, const struct conf_field *f)
+{
+	struct fields	*all = ctx;
+	struct seen	*to = &all->f[all->n++];
+
+	CHECK("room", all->n <= FIELDS);
+	to->i = f->i;
+	to->is_default = f->is_default;
+	(void)snprintf(to->name, sizeof(to->name), "%s", f->name);
+	(void)snprintf(to->written, sizeof(to->written), "%s", f->written == NULL ? "-" :
+	    f->written);
+	(void)snprintf(to->value, sizeof(to->value), "%s", f->value == NULL ? "-" : f->value);
+}
+
+static void
+add_value(void *ctx, int i, const char *field, const char *value)
+{
+	add_field(ctx, &(struct conf_field){ .i = i, .name = field, .written = value });
+}
+
+/* The first account is not there, so that the second is number 0 and has its own row. */
+static const struct account	 three[] = {
+	{ .environment = "T_9_", .path = "absent", .token = "absent" },
+	{ .environment = "T_", .token = "inTheFile", .name = "shown", .mode = COMPATIBLE },
+	{ .path = "fixed", .appid = "wx0123456789abcdef", .token = "abc", .mode = PLAIN,
+	  .qt_url = "http://qt/x", .service_id = "i", .service_secret = "s" },
+};
+
+static const char *const	set_here[] = {
+	"T_IDENTITY=openid", "T_THREADS=7", "T_LATE_S=late", "T_FRESH_S=0", "T_LOG_LEVEL= ",
+	"T_SECRET=@/nonexistent/t", NULL
+};
+
+static const struct seen	 wanted[] = {
+	{ -1, "environment", "T_", "T_", false },
+	{ -1, "threads", "$T_THREADS", "7", false },
+	{ -1, "late_s", "$T_LATE_S", "-", false },
+	{ -1, "fresh_s", "$T_FRESH_S", "600", true },
+	{ -1, "io_ms", "900", "900", false },
+	{ -1, "connect_ms", "-", "1000", true },
+	{ -1, "log_level", "$T_LOG_LEVEL", "info", true },
+	{ -1, "log", "-", "stderr", true },
+	{ 0, "path", "$T_PATH", "shop", false },
+	{ 0, "name", "shown", "shown", false },
+	{ 0, "token", "$T_TOKEN", "tokenTOKEN0", false },
+	{ 0, "secret", "$T_SECRET", "-", false },
+	{ 0, "token_old", "-", "-", false },
+	{ 0, "mode", "compatible", "compatible", false },
+	{ 0, "identity", "$T_IDENTITY", "openid", false },
+	{ 1, "path", "fixed", "fixed", false },
+	{ 1, "name", "-", "fixed", true },
+	{ 1, "token", "abc", "abc", false },
+	{ 1, "mode", "plain", "plain", false },
+};
+
+static const struct seen *
+find_field(const struct fields *all, int i, const char *name)
+{
+	const struct seen	*f;
+
+	for (f = all->f; f != all->f + all->n; f++)
+		if (f->i == i && strcmp(f->name, name) == 0)
+			return f;
+	return NULL;
+}
+
+static void
+fields(void **state)
+{
+	static const struct settings	 set = { .environment = "T_", .io_ms = 900 };
+	static struct fields		 all, here;
+	const struct seen		*f;
+	struct said			 s = { .n = 0 };
+	struct conf			 c;
+	size_t				 i;
+
+	(void)state;
+	set_all(one, true);
+	set_all(set_here, true);
+	check_int("two", conf_load_from(&c, three, 3, &set, add_line, &s), 2);
+	conf_members(&c, add_field, &all);
+	conf_values_here(&c, add_value, &here);
+	for (i = 0; i < COUNT(wanted); i++) {
+		f = find_field(&all, wanted[i].i, wanted[i].name);
+		CHECK(wanted[i].name, f != NULL);
+		assert_string_equal(f->written, wanted[i].written);
+		assert_string_equal(f->value, wanted[i].value);
+		check_int(wanted[i].name, f->is_default, wanted[i].is_default);
+	}
+	assert_string_equal(find_field(&here, 0, "token")->written, "$T_TOKEN");
+	assert_string_equal(find_field(&here, 0, "secret")->written, "@/nonexistent/t");
+	assert_string_equal(find_field(&here, 1, "token")->written, "abc");
+	CHECK("not there", find_field(&here, 2, "token") == NULL);
+	conf_free(&c);
+	set_all(set_here, false);
+	set_all(one, false);
+}
+
 static void
 no_account(void **state)
 {
@@ -299,8 +447,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(prefixes), TEST(names), TEST(numbers), TEST(choices), TEST(load),
-		TEST(values), TEST(beside_the_file), TEST(no_account), TEST(wrong_prefix),
+		TEST(prefixes), TEST(members), TEST(names), TEST(numbers), TEST(choices), TEST(load),
+		TEST(values), TEST(beside_the_file), TEST(wrong_in_the_file), TEST(fields),
+		TEST(no_account), TEST(wrong_prefix),
 	};
 
 	return RUN("conf_env", tests);
