@@ -220,6 +220,7 @@ static const struct runner {
 	cli_verb	*run;
 } runners[] = {
 	{ "check", ignore_problem, true, cmd_check_run },
+	{ "config", NULL, false, cmd_config_run },
 	{ "map", ignore_problem, false, run_map },
 	{ "send", print_problem, true, cmd_send_run },
 	{ "queue", print_problem, true, cmd_queue_run },

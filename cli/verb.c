@@ -25,6 +25,16 @@ const struct verb verb_table[] = {
 	    { "--json", NULL, "one JSON document", false },
 	  },
 	  .examples = { "qtoa check", "qtoa check --offline", "qtoa check --json" } },
+	{ "config", "[ACCOUNT]", "print each value, and where it comes from",
+	  .topic = VERB_SETUP,
+	  .about = "Prints each setting and each account as this program has them: the value, and "
+	    "whether it comes from config.h, a file or a variable, or is the default.  Of a "
+	    "secret it prints the length, never a character.  A value that is wrong or probably a "
+	    "mistake has a line below it that says why.  The first lines are the versions of qtoa "
+	    "and its libraries.",
+	  .status = "0 all values are usable, 1 some are not",
+	  .options = { { "--json", NULL, "one JSON document", false } },
+	  .examples = { "qtoa config", "qtoa config shop", "qtoa config --json" } },
 	{ "map", "[FILE...]", "translate WeChat's XML to QT's events, as JSON lines",
 	  .topic = VERB_SETUP,
 	  .about = "Prints the event code and the attributes that the collector would count, one "

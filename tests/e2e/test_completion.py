@@ -18,8 +18,8 @@ from test_queue_cli import backlog
 from wechat import ACCOUNTS
 
 PATHS = {a.path for a in ACCOUNTS}
-VERBS = {"check", "map", "send", "queue", "drain", "report", "token", "rid", "datacube", "reconcile",
-         "status", "listen", "completion", "help"}
+VERBS = {"check", "config", "map", "send", "queue", "drain", "report", "token", "rid", "datacube",
+         "reconcile", "status", "listen", "completion", "help"}
 QUEUE = {"list", "show", "retry", "drop", "export"}
 REPORT = {"--from", "--to", "--account", "--json", "--csv"}
 QUESTIONS = {"days", "follows", "health", "funnel", "audience"}
@@ -41,6 +41,7 @@ CASES = {
     "send pl": ({"plain"}, False),
     "send plain ": (set(), False),
     "token ": (PATHS, False),
+    "config ": (PATHS, False),
     "token --age ": (PATHS, False),
     "drain --seconds ": (set(), False),
     "report ": (QUESTIONS, True),

@@ -2,6 +2,8 @@
 and what is wrong there is said with the variable's name."""
 
 import functools
+import json
+import re
 import subprocess
 
 import pytest
@@ -185,3 +187,65 @@ def test_other_programs_ignore_it(home, qt):
     assert run(home, "check", "--offline")[0] == 0
     push = wechat.push(SAFE)
     assert program.run_cgi(home, params_of(push), push.body).body == b"success"
+
+
+def config(home, variables, *args):
+    done = subprocess.run([str(binary()), "config", *args], capture_output=True, text=True,
+                          env={**home.env, **variables}, timeout=60)
+    assert done.stderr == "", done
+    return done.returncode, done.stdout
+
+
+def test_config_names_the_variables(bare, qt):
+    """Texts, numbers and modes; the second account alone, whose values are not the first's."""
+    (bare.dir / "token").write_text(PLAIN.token + "\n")
+    variables = account(bare, PLAIN, "QTOA_2_", token=f"@{bare.dir}/token")
+    variables |= {"QTOA_THREADS": "3", "QTOA_PROXY": "http://me:hushhush@p.example:3128"}
+    code, out = config(bare, variables)
+    here = "from the environment"
+    for line in (f"path {PLAIN.path} $QTOA_2_PATH {here}", f"mode plain $QTOA_2_MODE {here}",
+                 f"threads 3 $QTOA_THREADS {here}", "identity openid default",
+                 f"proxy http://(secret)@p.example:3128 $QTOA_PROXY {here}", "late_s 600 default",
+                 f"token (secret, {len(PLAIN.token)} characters) $QTOA_2_TOKEN {here}: "
+                 f"@{bare.dir}/token", "secret -",
+                 f"service_secret (secret, {len(PLAIN.service_secret)} characters) "
+                 f"$QTOA_2_SERVICE_SECRET {here}"):
+        assert line in [" ".join(text.split()) for text in out.splitlines()], (line, out)
+    assert code == 0 and out.count("\naccounts[") == 1
+    got = json.loads(config(bare, variables, "--json")[1])
+    token = got["accounts"][0]["token"]
+    assert (token["source"], token["name"], token["file"]) == \
+        ("variable", "QTOA_2_TOKEN", f"{bare.dir}/token")
+    assert (token["value"], token["length"]) == (None, len(PLAIN.token))
+    assert got["settings"]["threads"] == {
+        "value": 3, "set": True, "secret": False, "source": "variable", "name": "QTOA_THREADS",
+        "from": "the environment", "default": False}
+    for text in out, json.dumps(got):
+        for secret in PLAIN.token, PLAIN.service_secret, "hushhush":
+            assert secret not in text
+
+
+def test_config_shows_faults_below_the_value(bare, qt):
+    variables = account(bare, SAFE, threads="many", late_s="0999999", mode="plane",
+                        token="@/nonexistent", aes_key="hushhush", app_key=None, appid=None)
+    code, out = config(bare, variables)
+    said = re.findall(r"^  (\w+) .*\n    failed: (.*)$", out, re.M)
+    assert code == 1 and dict(said) == {
+        "threads": "is not a whole number: write one from 1 to 1024",
+        "late_s": "0999999, must be 1 to 604800",
+        "mode": "must be SAFE, COMPATIBLE or PLAIN",
+        "appid": "environment variable QTOA_APPID: missing: copy AppID from WeChat's console",
+        "token": "/nonexistent: No such file or directory",
+        "aes_key": "8 characters, must be 43"}, out
+    assert re.search(r"^  threads +- +\$QTOA_THREADS from the environment$", out, re.M)
+    assert re.search(r"^  mode +- +\$QTOA_MODE from the environment$", out, re.M)
+    got = json.loads(config(bare, variables, "--json")[1])
+    assert got["problems"] == len(said) and got["settings"]["threads"]["value"] is None
+    assert len(got["accounts"][0]["mode"]["failed"]) == 1
+    assert "hushhush" not in out + json.dumps(got)
+
+
+def test_config_without_an_account(bare):
+    code, out = config(bare, {})
+    assert code == 1 and "failed: there is no account: set QTOA_PATH, QTOA_APPID" in out
+    assert json.loads(config(bare, {}, "--json")[1])["accounts"] == []
