@@ -231,6 +231,7 @@ static const struct runner {
 	{ "datacube", print_problem, true, cmd_datacube_run },
 	{ "reconcile", print_problem, true, cmd_reconcile_run },
 	{ "status", print_problem, true, cmd_status_run },
+	{ "log", ignore_problem, true, cmd_log_run },
 	{ "listen", NULL, false, cmd_listen_run },
 	{ "completion", ignore_problem, false, cmd_completion_run },
 	{ "help", NULL, false, run_help },

@@ -182,6 +182,27 @@ const struct verb verb_table[] = {
 	    { "--json", NULL, "as JSON, with more details", false },
 	  },
 	  .examples = { "qtoa status", "qtoa status --watch 10" } },
+	{ "log", "[ACCOUNT]", "show what the log says of each message, and what to do",
+	  .topic = VERB_DAILY,
+	  .about = "Reads the log wherever settings.log leads: a file and its rotated ones, "
+	    "syslog, systemd's journal, or the error log of the web server.  Each message is a "
+	    "line, the newest at the end: time in China, account, event, user, outcome, ms, what "
+	    "the log says, and what to do.  A TIME is 2h or 3d (ago), a day, a day with a time, or "
+	    "a time of today.",
+	  .status = "0 the log was read, 1 it cannot be read",
+	  .options = {
+	    { "--user", "OPENID", "only messages of this user", false },
+	    { "--failed", NULL, "only what did not end well: refused, an error, queued, dead",
+	      false },
+	    { "--since", "TIME", "from this time on, and in rotated files, too", false },
+	    { "--until", "TIME", "up to this time", false },
+	    { "--follow", NULL, "go on with new lines until Ctrl-C", false },
+	    { "--lines", "N", "the last N lines; default: 50, or all since TIME", false },
+	    { "--file", "FILE", "read this file instead", false },
+	    { "--json", NULL, "one JSON object a line", false },
+	  },
+	  .examples = { "qtoa log --failed --since 2h", "qtoa log shop --user OPENID",
+	    "qtoa log --follow" } },
 	{ "listen", "SOCKET", "serve FastCGI on a socket file, as in a container",
 	  .topic = VERB_SETUP,
 	  .about = "Makes the socket file and serves what a web server sends there, as under "

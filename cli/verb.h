@@ -15,7 +15,7 @@
 
 #include "core/buf.h"
 
-enum { VERB_OPTIONS = 8, VERB_EXAMPLES = 4 };
+enum { VERB_OPTIONS = 10, VERB_EXAMPLES = 4 };
 
 struct verb_option {
 	const char	*name;		/* "--from" */

@@ -13,7 +13,7 @@ SOURCES = {
     "check": ("cli/check/cmd_check.c",), "send": ("cli/cmd_send.c",), "drain": ("cli/cmd_drain.c",),
     "queue": ("cli/cmd_queue.c", "cli/cmd_queue_list.c", "cli/cmd_queue_show.c"),
     "token": ("cli/cmd_token.c",), "rid": ("cli/cmd_rid.c",), "listen": ("cli/cmd_listen.c",),
-    "config": ("cli/cmd_config.c",),
+    "config": ("cli/cmd_config.c",), "log": ("cli/cmd_log.c",),
     "datacube": ("cli/cmd_datacube.c",), "reconcile": ("cli/cmd_reconcile.c", "cli/term_table.c"), "status": ("cli/cmd_status.c",),
     "report": ("cli/cmd_report.c", "cli/term_table.c"), "completion": ("cli/cmd_completion.c",),
 }
