@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -12,6 +13,7 @@
 #include "cli/log_reader.h"
 #include "cli/session.h"
 #include "cli/term.h"
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "core/digest.h"
 #include "core/error.h"
@@ -59,6 +61,8 @@ struct log_search {
 	int			 nreaders;
 	struct kept		*kept;		/* lines % n of them from first on, if lines != 0 */
 	size_t			 n, room, order;
+	int64_t			 seen;		/* lines of this program, wanted or not */
+	bool			 queued;	/* a kept line is of a message in the queue */
 	char			(*keys)[KEY + 1];	/* of the user's messages */
 	size_t			 nkeys;
 	struct waiting		*waiting;
@@ -562,6 +566,8 @@ keep_line(struct log_search *s, const struct log_line *l)
 	}
 	if (s->er == ERR_OK)
 		s->er = buf_putc(&text, '\0');
+	s->queued = s->queued || slice_is(log_line_get(l, "verdict"), "queued") ||
+	    slice_is(log_line_get(l, "verdict"), "dead");
 	k = &s->kept[s->n++];
 	*k = (struct kept){ l->time_ms, s->order++, text.p };
 }
@@ -614,6 +620,7 @@ read_place(struct log_search *s, struct log_reader *r, bool now, char why[LOG_RE
 		if (!(ok = log_reader_open(r, s->since_ms, depth, why)))
 			break;
 		while (s->er == ERR_OK && log_reader_next(r, &l)) {
+			s->seen++;
 			if (!is_wanted(s, &l))
 				continue;
 			if (now) {
@@ -711,6 +718,17 @@ add_error_logs(struct log_search *s)
 	}
 }
 
+/* True: a syslog daemon writes this file, which an earlier one may have left behind. */
+static bool
+is_in_use(const char *file)
+{
+	struct stat	 st;
+
+	return access(file, R_OK) == 0 && stat(file, &st) == 0 && st.st_size != 0 &&
+	    (!log_reader_has_journal() ||
+	    st.st_mtime > clock_wall_ms() / 1000 - CALENDAR_DAY_S);
+}
+
 /* Adds the places where the lines can be, by settings.log. */
 static void
 add_places(struct log_search *s)
@@ -722,7 +740,7 @@ add_places(struct log_search *s)
 		add_place(s, s->file);
 	else if (log != NULL && strcmp(log, "syslog") == 0) {
 		for (i = 0; i < sizeof(syslog_files) / sizeof(syslog_files[0]); i++)
-			if (s->nreaders == 0 && access(syslog_files[i], R_OK) == 0)
+			if (s->nreaders == 0 && is_in_use(syslog_files[i]))
 				add_place(s, syslog_files[i]);
 		if (s->nreaders == 0)
 			add_place(s, NULL);
@@ -731,6 +749,16 @@ add_places(struct log_search *s)
 		add_error_logs(s);
 	} else
 		add_place(s, log);
+}
+
+/* True: nobody has said in which file the lines are, so they should have been found. */
+static bool
+is_elsewhere(const struct log_search *s)
+{
+	const char	*log = s->conf->set.log;
+
+	return s->file == NULL && s->since_ms == -1 && !s->follow &&
+	    (log_target_descriptor(log) != -1 || strcmp(log, "syslog") == 0);
 }
 
 static int
@@ -742,13 +770,13 @@ say_nothing_readable(const struct log_search *s, const char *why)
 		(void)fprintf(stderr, "qtoa: %s\n", why);
 	else if (log != NULL && strcmp(log, "syslog") == 0)
 		(void)fprintf(stderr, "qtoa: settings.log is syslog, but neither /var/log/syslog, "
-		    "/var/log/messages nor the journal can be read (%s); run qtoa as root, or name "
-		    "the file: qtoa log --file FILE\n", why);
+		    "/var/log/messages nor the journal has it for you (%s); run qtoa as root, or "
+		    "name the file: qtoa log --file FILE\n", why);
 	else if (log_target_descriptor(log) != -1)
 		(void)fprintf(stderr, "qtoa: settings.log is stderr, which goes where the web "
-		    "server or systemd leads it; no place that is known can be read (%s); run qtoa "
-		    "as root, name the file: qtoa log --file FILE, or set settings.log to a file\n",
-		    why);
+		    "server or systemd leads it; neither the journal nor the known error logs "
+		    "have it for you (%s); run qtoa as root, name the file: qtoa log --file FILE, "
+		    "or set settings.log to a file\n", why);
 	else
 		(void)fprintf(stderr, "qtoa: settings.log leads to a file that cannot be read: %s; "
 		    "run qtoa as root or as the user of the web server\n", why);
@@ -779,10 +807,10 @@ search_log(struct log_search *s)
 		    (size_t)(s->nreaders - i - 1) * sizeof(s->readers[0]));
 		s->nreaders--, i--;
 	}
-	if (readable == 0)
-		return say_nothing_readable(s, first);
+	if (readable == 0 || (s->seen == 0 && is_elsewhere(s)))
+		return say_nothing_readable(s, readable == 0 ? first : "they have no line of qtoa");
 	/* To read the queue ends root's rights, without which a new file cannot be followed. */
-	if (!now && s->n != 0 && !(s->follow && geteuid() == 0) &&
+	if (s->queued && !(s->follow && geteuid() == 0) &&
 	    conf_is_set(s->conf->set.state_dir))
 		read_queue(s);
 	print_kept(s);

@@ -166,6 +166,12 @@ has_program(const char *name)
 	return false;
 }
 
+bool
+log_reader_has_journal(void)
+{
+	return has_program("journalctl");
+}
+
 /*
  * Files.
  */
@@ -290,9 +296,8 @@ open_files(struct log_reader *r, int64_t since_ms, int depth, char why[LOG_READE
 
 	list_files(r);
 	if (r->nfiles == 0 || (r->files[0].age == 0 && access(r->files[0].name, R_OK) == -1)) {
-		errno = EISDIR;
-		(void)access(r->file, R_OK);
-		(void)snprintf(why, LOG_READER_WHY, "%s: %s", r->file, strerror(errno));
+		(void)snprintf(why, LOG_READER_WHY, "%s: %s", r->file, access(r->file, R_OK) == 0 ?
+		    "is not a file, so that nothing can be read from it" : strerror(errno));
 		return false;
 	}
 	for (last = 0; last + 1 < r->nfiles && (depth == 0 || last + 1 < depth) &&
@@ -348,7 +353,7 @@ log_reader_open(struct log_reader *r, int64_t since_ms, int depth, char why[LOG_
 	if (*r->file != '\0')
 		return open_files(r, since_ms, depth, why);
 	errno = ENOENT;
-	if (has_program("journalctl") && open_journal(r, since_ms, depth))
+	if (log_reader_has_journal() && open_journal(r, since_ms, depth))
 		return true;
 	(void)snprintf(why, LOG_READER_WHY, "journalctl: %s", strerror(errno));
 	return false;

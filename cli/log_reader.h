@@ -16,6 +16,9 @@ struct log_reader;
 struct log_reader	*log_reader_new(const char *file);
 void			 log_reader_free(struct log_reader *r);
 
+/* True: journalctl is here. */
+bool			 log_reader_has_journal(void);
+
 /* The file's name, or "the journal". */
 const char		*log_reader_name(const struct log_reader *r);
 

@@ -237,8 +237,32 @@ def test_no_place_can_be_read(home):
     home.env["PATH"] = "/missing"
     home.env["E2E_LOG"] = "stderr"
     code, out, err = run(home, "log")
-    if code == 1:       # this host may have an error log of a web server
-        assert "settings.log is stderr" in err and "--file FILE" in err
+    assert (code, out) == (1, "") and "settings.log is stderr" in err and "--file FILE" in err
+    home.env["E2E_LOG"] = "/dev/null"
+    code, out, err = run(home, "log")
+    assert (code, out) == (1, "") and "/dev/null: is not a file" in err
+
+
+def test_a_journal_without_a_line(home):
+    """As it is for a user who may not read it."""
+    bin_ = home.subdir("bin")
+    (bin_ / "journalctl").write_text("#!/bin/sh\nexit 1\n")
+    (bin_ / "journalctl").chmod(0o755)
+    home.env.update(PATH=f"{bin_}:/usr/bin:/bin", E2E_LOG="stderr")
+    code, out, err = run(home, "log")
+    assert (code, out) == (1, "") and "run qtoa as root" in err
+    assert run(home, "log", "--since", "1h")[0] == 0
+
+
+def test_the_queue_is_not_asked_in_vain(home):
+    """Who may read the log but not the state hears of that only where it matters."""
+    home.log.path.write_text(line(1000, 1))
+    (home.dir / "file").touch()
+    env = {"QTOA_STATE_DIR": str(home.dir / "file")}
+    assert run(home, "log", env=env)[::2] == (0, "")
+    home.log.path.write_text(line(1000, 1, level="warning", more="verdict=queued"))
+    code, out, err = run(home, "log", env=env)
+    assert code == 0 and " queued " in out and str(home.dir / "file") in err
 
 
 # While one looks.
