@@ -648,7 +648,8 @@ print_kept(struct log_search *s)
 	size_t		 i;
 
 	drop_old(s, 0);
-	qsort(s->kept, s->n, sizeof(*s->kept), compare_kept);
+	if (s->n != 0)
+		qsort(s->kept, s->n, sizeof(*s->kept), compare_kept);
 	for (i = 0; i < s->n && s->er == ERR_OK; i++)
 		if (log_line_parse(&l, slice_of(s->kept[i].text), s->kept[i].time_ms, INT64_MAX)) {
 			l.time_ms = s->kept[i].time_ms;
