@@ -784,6 +784,20 @@ say_nothing_readable(const struct log_search *s, const char *why)
 	return CLI_WRONG;
 }
 
+/* Says once that packed files are left out. */
+static void
+say_left_out(const struct log_search *s)
+{
+	const char	*program = NULL;
+	int		 i;
+
+	for (i = 0; i < s->nreaders && program == NULL; i++)
+		if ((program = log_reader_lacks(s->readers[i])) != NULL)
+			(void)fprintf(stderr, "qtoa: %s: packed files are left out, since there is "
+			    "no %s in PATH; install %s\n", log_reader_name(s->readers[i]), program,
+			    program);
+}
+
 static int
 search_log(struct log_search *s)
 {
@@ -808,6 +822,7 @@ search_log(struct log_search *s)
 		    (size_t)(s->nreaders - i - 1) * sizeof(s->readers[0]));
 		s->nreaders--, i--;
 	}
+	say_left_out(s);
 	if (readable == 0 || (s->seen == 0 && is_elsewhere(s)))
 		return say_nothing_readable(s, readable == 0 ? first : "they have no line of qtoa");
 	/* To read the queue ends root's rights, without which a new file cannot be followed. */

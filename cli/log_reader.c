@@ -48,6 +48,7 @@ struct log_reader {
 	int64_t			 asked, got;	/* lines of the journal */
 	int			 fd;		/* -1: nothing is open */
 	pid_t			 child;		/* that writes to fd; 0: there is no child */
+	const char		*lacking;	/* an unpacker that PATH does not have; or NULL */
 	int64_t			 newest_ms;	/* no line of what is open is newer */
 	struct stat		 st;		/* of the file that is open */
 	struct buf		 bytes;		/* that were read and not used yet */
@@ -105,6 +106,12 @@ const char *
 log_reader_name(const struct log_reader *r)
 {
 	return *r->file == '\0' ? "the journal" : r->file;
+}
+
+const char *
+log_reader_lacks(const struct log_reader *r)
+{
+	return r->lacking;
 }
 
 bool
@@ -284,7 +291,12 @@ open_source(struct log_reader *r, const struct source_file *f)
 		r->fd = fd;
 		return true;
 	}
-	ok = run_child(r, fd, args);
+	if (!has_program(f->unpacker)) {
+		r->lacking = f->unpacker;
+		errno = ENOENT;
+		ok = false;
+	} else
+		ok = run_child(r, fd, args);
 	(void)close(fd);
 	return ok;
 }
@@ -307,7 +319,11 @@ open_files(struct log_reader *r, int64_t since_ms, int depth, char why[LOG_READE
 	for (r->at = last; r->at >= 0; r->at--)
 		if (open_source(r, &r->files[r->at]))
 			return true;
-	(void)snprintf(why, LOG_READER_WHY, "%s: %s", r->file, strerror(errno));
+	if (r->lacking != NULL)
+		(void)snprintf(why, LOG_READER_WHY, "%s: there are only packed files, and no %s in "
+		    "PATH; install %s", r->file, r->lacking, r->lacking);
+	else
+		(void)snprintf(why, LOG_READER_WHY, "%s: %s", r->file, strerror(errno));
 	return false;
 }
 

@@ -31,6 +31,9 @@ enum { LOG_READER_WHY = 1400 };
 bool			 log_reader_open(struct log_reader *r, int64_t since_ms, int depth,
 			    char why[LOG_READER_WHY]);
 
+/* The program that packed files need and PATH does not have, so they are left out; or NULL. */
+const char		*log_reader_lacks(const struct log_reader *r);
+
 /* True: there is nothing older than what is read. */
 bool			 log_reader_is_whole(const struct log_reader *r);
 

@@ -140,6 +140,21 @@ def test_rotated_files(rotated):
     assert ids(*rows(rotated, "--since", "30d", "--lines", "2")) == everything[-2:]
 
 
+def test_no_unpacker(rotated):
+    """One line says it, and only if a packed file is needed."""
+    rotated.env["PATH"] = str(rotated.dir)
+    plain = [f"1-{10 * n + i}" for n in (1, 0) for i in (2, 1)]
+    code, out, err = run(rotated, "log", "--json")
+    assert code == 0 and [json.loads(row)["id"] for row in out.splitlines()] == plain
+    assert err == (f"qtoa: {rotated.log.path}: packed files are left out, since there is no gzip in "
+                   "PATH; install gzip\n")
+    assert run(rotated, "log", "--lines", "1")[2] == ""
+    rotated.log.path.unlink()
+    rotated.log.path.with_name("log.1").unlink()
+    code, out, err = run(rotated, "log")
+    assert code == 1 and out == "" and err.count("\n") == 1 and "no gzip in PATH" in err
+
+
 def test_files_that_are_older_are_not_read(rotated):
     """A file that was changed before the time has no later line."""
     old = rotated.log.path.with_name("log.10.gz")
