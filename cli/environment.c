@@ -9,13 +9,12 @@
 
 #include "cli/environment.h"
 #include "core/conf.h"
-#include "core/conf_value.h"
 #include "core/utf8.h"
 
 /* What environment_load() did.  The command line is one thread. */
 static struct {
 	struct missing {
-		const char	*name;		/* within a text of config.h */
+		char		*name;
 		bool		 given;
 	}	*missing;
 	size_t	 n;
@@ -258,24 +257,34 @@ environment_read(struct buf *text, bool *absent, char why[ENVIRONMENT_WHY], cons
 }
 
 /*
- * The variables that config.h names.
+ * The variables that config.h reads.
  */
 
-/* A conf_value. */
+/* A conf_variable. */
 static void
-note_missing(void *ctx, int i, const char *field, const char *value)
+note_missing(void *ctx, const char *name)
 {
-	struct conf_value_reason	 r;
-	struct missing			*grown;
+	struct missing	*grown;
+	char		*copy;
 
-	(void)ctx, (void)i, (void)field;
-	if (*value != '$' || !conf_value_is_indirect(value) ||
-	    !conf_value_check_indirect(&r, value) || getenv(value + 1) != NULL)
+	(void)ctx;
+	if (getenv(name) != NULL || (copy = strdup(name)) == NULL)
 		return;
-	if ((grown = realloc(done.missing, (done.n + 1) * sizeof(*grown))) == NULL)
+	if ((grown = realloc(done.missing, (done.n + 1) * sizeof(*grown))) == NULL) {
+		free(copy);
 		return;
+	}
 	done.missing = grown;
-	done.missing[done.n++] = (struct missing){ value + 1, false };
+	done.missing[done.n++] = (struct missing){ copy, false };
+}
+
+static void
+forget_missing(void)
+{
+	while (done.n != 0)
+		free(done.missing[--done.n].name);
+	free(done.missing);
+	done.missing = NULL;
 }
 
 /* An environment_pair: of several assignments to one name the last counts. */
@@ -316,11 +325,9 @@ environment_load(void)
 	struct buf	 text = { 0 };
 	bool		 absent = false;
 
-	free(done.missing);
-	done.missing = NULL;
-	done.n = 0;
+	forget_missing();
 	*done.problem = '\0';
-	conf_values(note_missing, NULL);
+	conf_variables(note_missing, NULL);
 	if (done.n == 0 || file == NULL)
 		return true;
 	if (environment_read(&text, &absent, done.problem, file)) {

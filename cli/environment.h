@@ -1,8 +1,9 @@
 /*
  * environment.h: lets a verb that a person runs read the service's environment file, the one that
- * systemd's units name (EnvironmentFile=).  So "$NAME" values of config.h are known by hand, too.
+ * systemd's units name (EnvironmentFile=).  So "$NAME" values of config.h are known by hand, too,
+ * and those that a prefix gives (.environment).
  *
- * Only variables that config.h names are taken, and only those that are not set yet.  A request of
+ * Only variables that config.h reads are taken, and only those that are not set yet.  A request of
  * a web server never comes here.
  */
 #ifndef CLI_ENVIRONMENT_H

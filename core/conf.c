@@ -287,6 +287,16 @@ account_member(size_t k)
 	return k < NELEM(account_choices) ? account_choices[k].name : NULL;
 }
 
+/* The same, of the settings. */
+static const char *
+settings_member(size_t k)
+{
+	if (k < NELEM(settings_texts))
+		return settings_texts[k].rule.name;
+	k -= NELEM(settings_texts);
+	return k < NELEM(settings_numbers) ? settings_numbers[k].name : NULL;
+}
+
 /* literal: v is in config.h itself.  There, of what a name shows conf_warn_all() warns. */
 static bool
 check_text(struct conf_value_reason *r, const struct text_rule *rule, const struct account *a,
@@ -860,6 +870,50 @@ conf_values(conf_value *fn, void *ctx)
 			give_value(fn, ctx, (int)i, &account_rules[k], &accounts[i]);
 	for (k = 0; k < NELEM(settings_texts); k++)
 		give_value(fn, ctx, -1, &settings_texts[k].rule, &settings);
+}
+
+struct variables {
+	conf_variable	*fn;
+	void		*ctx;
+};
+
+/* Gives "$NAME".  It is a conf_value. */
+static void
+give_named_variable(void *ctx, int i, const char *field, const char *value)
+{
+	const struct variables		*v = ctx;
+	struct conf_value_reason	 r;
+
+	(void)i, (void)field;
+	if (*value == '$' && conf_value_is_indirect(value) &&
+	    conf_value_check_indirect(&r, value))
+		v->fn(v->ctx, value + 1);
+}
+
+/* Gives those that a prefix makes of the members of one struct. */
+static void
+give_variables_of(const struct variables *v, const char *prefix, const char *(*member)(size_t k))
+{
+	char	 name[CONF_ENV_NAME];
+	size_t	 k;
+
+	for (k = 0; member(k) != NULL; k++)
+		if (conf_env_has(prefix, member(k))) {
+			(void)conf_env_find(name, prefix, member(k));
+			v->fn(v->ctx, name + 1);
+		}
+}
+
+void
+conf_variables(conf_variable *fn, void *ctx)
+{
+	struct variables	 v = { fn, ctx };
+	size_t			 i;
+
+	conf_values(give_named_variable, &v);
+	for (i = 0; i < NELEM(accounts); i++)
+		give_variables_of(&v, accounts[i].environment, account_member);
+	give_variables_of(&v, settings.environment, settings_member);
 }
 
 /* base: the struct that was given, of account i or of the settings. */

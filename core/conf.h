@@ -175,6 +175,13 @@ void		 conf_values(conf_value *fn, void *ctx);
  */
 void		 conf_values_here(const struct conf *c, conf_value *fn, void *ctx);
 
+/*
+ * Gives fn the name of each variable that config.h reads: those of "$NAME", and all those that
+ * .environment makes, whether they are set or not.  A name may come more than once.
+ */
+typedef void conf_variable(void *ctx, const char *name);
+void		 conf_variables(conf_variable *fn, void *ctx);
+
 /* Gives fn each such "@FILE" with a relative name (see also core/conf_warn.h). */
 void		 conf_warn_files(const struct conf *c, conf_warning *fn, void *ctx);
 

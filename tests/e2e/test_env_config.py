@@ -249,3 +249,31 @@ def test_config_without_an_account(bare):
     code, out = config(bare, {})
     assert code == 1 and "failed: there is no account: set QTOA_PATH, QTOA_APPID" in out
     assert json.loads(config(bare, {}, "--json")[1])["accounts"] == []
+
+
+def test_the_service_s_file(bare, qt):
+    """A verb takes what a prefix makes, and nothing else; what is set already goes before."""
+    file = bare.dir / "environment"
+    variables = account(bare, SAFE) | account(bare, PLAIN, "QTOA_4_") | {"QTOA_THREADS": "9"}
+    file.write_text("".join(f"{k}={v}\n" for k, v in variables.items()) +
+                    "QTOA_5_PATH=no\nQTOA_ENVIRONMENT=/nonexistent\nLD_PRELOAD=/missing.so\n")
+    file.chmod(0o640)
+    bare.env["QTOA_ENVIRONMENT"] = str(file)
+    code, out = check(bare, {})
+    assert code == 0 and "configuration: 2 accounts" in out, out
+    code, out = config(bare, {"QTOA_4_PATH": "other"})
+    lines = [" ".join(text.split()) for text in out.splitlines()]
+    assert code == 0 and f"token (secret, {len(SAFE.token)} characters) $QTOA_TOKEN from {file}" in lines
+    assert "path other $QTOA_4_PATH from the environment" in lines
+    assert f"mode plain $QTOA_4_MODE from {file}" in lines
+    assert f"threads 9 $QTOA_THREADS from {file}" in lines and "missing.so" not in out
+    file.chmod(0o666)
+    code, out = config(bare, {})
+    assert code == 1 and "chmod go-w" in out and "there is no account" in out
+
+
+def test_a_request_does_not_read_the_service_s_file(bare, qt):
+    file = bare.dir / "environment"
+    file.write_text("".join(f"{k}={v}\n" for k, v in account(bare, SAFE).items()))
+    bare.env["QTOA_ENVIRONMENT"] = str(file)
+    assert cgi(bare, wechat.push(SAFE), "/qtoa/safe", {}).status == 503
