@@ -14,6 +14,7 @@ enum {
 	ANSWER_MAX = 64 * 1024,		/* bytes of a body, unless the call has its own limit */
 	RECEIVE_BUFFER = 1024,		/* bytes; QT's answers have 60 */
 	SEND_BUFFER = 16 * 1024,	/* bytes; the least of libcurl, not its 64 KiB */
+	PATH_WORDS = 64,		/* bytes of a file's name there */
 	WORDS = 119,			/* bytes of libcurl's words in an answer's why */
 	IDLE_CONNECTIONS = 4		/* of one handle, one for each address of QT */
 };
@@ -492,9 +493,9 @@ curl_handle_fail(struct curl_handle *t, int code)
 	a->local = is_local(code) && !t->too_long && !curl_handle_is_barred(t, code);
 	if (t->too_long)
 		(void)snprintf(a->why, sizeof(a->why), "answer over %zu KiB", t->max / 1024);
-	else if (code == CURLE_SSL_CACERT_BADFILE)	/* libcurl's words do not name the file */
-		(void)snprintf(a->why, sizeof(a->why), "no CA certificates in %s", ca_file == NULL ?
-		    "any known place" : ca_file);
+	else if (ca_file != NULL)	/* libcurl's words do not name the file */
+		(void)snprintf(a->why, sizeof(a->why), "no CA certificates in %.*s; set "
+		    "settings.ca_file to a file of them", PATH_WORDS, ca_file);
 	else if (code == CURLE_ABORTED_BY_CALLBACK)
 		curl_handle_copy(a->why, sizeof(a->why), curl_handle_stopping);
 	else if (code == CURLE_SSL_CACERT_BADFILE)

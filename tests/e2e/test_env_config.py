@@ -235,7 +235,7 @@ def test_config_shows_faults_below_the_value(bare, qt):
         "late_s": "0999999, must be 1 to 604800",
         "mode": "must be SAFE, COMPATIBLE or PLAIN",
         "appid": "environment variable QTOA_APPID: missing: copy AppID from WeChat's console",
-        "token": "/nonexistent: No such file or directory",
+        "token": "/nonexistent: No such file or directory: make the file, or correct its name",
         "aes_key": "8 characters, must be 43"}, out
     assert re.search(r"^  threads +- +\$QTOA_THREADS from the environment$", out, re.M)
     assert re.search(r"^  mode +- +\$QTOA_MODE from the environment$", out, re.M)
