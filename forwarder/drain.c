@@ -27,7 +27,22 @@ enum {
 	HASTENED = 16,		/* messages that a success of one that had failed makes due */
 	BUSY_MS = 2000,		/* the longest wait for other processes at the store */
 	STORE_PAUSE_MS = 250,	/* between two tries while the store fails */
+	AHEAD = 64,		/* messages that a fetch reads for an end point: those on the wire
+				   are fewer, so most of them wait for a place there */
+	AHEAD_BYTES = 256 * 1024, /* of all that one fetch reads */
+	AHEAD_MS = 200,		/* what was read before is read again before it is sent */
+	SETTLED = 64,		/* answers that are settled together, in one transaction */
+	SETTLE_MS = 20,		/* the longest wait of an answer for others */
 	PROBES_MAX = 3		/* fresh ones that fail in a run that does not wait for others */
+};
+
+/* How far a message is, from the fetch on. */
+enum stage {
+	STAGE_READY,	/* it waits for a place on the wire */
+	STAGE_WIRE,	/* QT was asked */
+	STAGE_ANSWERED,	/* the store does not know the answer yet */
+	STAGES,
+	STAGE_IDLE	/* of a struct sending: it has no message */
 };
 
 /* A message of the queue on its way to QT; the struct is used again and again. */
@@ -39,11 +54,17 @@ struct sending {
 	struct queue_message	 row;		/* its slices point into the bufs below */
 	char			 code[64];
 	struct buf		 query, body, envelope;
-	bool			 busy;		/* it is in use: row is its message */
+	enum stage		 stage;
+	bool			 probe;		/* it was fetched though there is trouble */
 	struct http_call	 call;
 	struct qt_result	 qt;
 	bool			 asked;		/* QT was asked: qt is its answer */
 	struct breaker_report	 report;
+};
+
+/* Sendings in the order in which they were appended. */
+struct sending_list {
+	struct sending	*first, **end;
 };
 
 /* The messages that wait for one end point. */
@@ -54,15 +75,14 @@ struct endpoint_queue {
 	struct lock	 probe;
 	bool		 probing;	/* probe is locked: the message under way is a probe */
 	int		 under_way;	/* messages, from the fetch on */
-	int		 retries;	/* of those, messages that have failed before */
-	int		 retry_places;	/* so many of those may be under way: see judge_retry() */
+	int		 n[STAGES][QUEUE__PARTS];	/* how far they are */
+	struct sending_list ready[QUEUE__PARTS];
+	int64_t		 ready_ms;	/* when the oldest of those were read; monotonic */
+	bool		 wanted[QUEUE__PARTS];	/* by the fetch that runs */
+	int		 retry_places;	/* messages that have failed may take so many on the wire:
+					   see judge_retry() */
 	int		 failures;	/* attempts that failed in this run */
 	bool		 more[QUEUE__PARTS];	/* the last fetch may have left some */
-};
-
-/* Sendings in the order in which they were appended. */
-struct sending_list {
-	struct sending	*first, **end;
 };
 
 struct drain {
@@ -77,8 +97,11 @@ struct drain {
 	int64_t			 fetch_ms;	/* when the last fetch was */
 	struct sending		*made;		/* all of them, in use or not */
 	struct sending		*idle;
-	struct sending_list	 fetched;	/* to be sent */
+	struct sending_list	 fetched;	/* by the fetch that runs */
 	struct sending_list	 answered;	/* to be settled */
+	int			 nanswered;
+	int64_t			 answered_ms;	/* when the first of them was; monotonic */
+	bool			 urgent;	/* one of them must be settled at once */
 	bool			 unasked;	/* some were answered without QT: do not wait */
 	int64_t			 start_ms;	/* when the run began, ms since the epoch */
 	bool			 all;		/* see struct drain_order */
@@ -98,6 +121,13 @@ least_retries(const struct drain *d)
 	return all < 4 ? 1 : all / 4;
 }
 
+static void
+init_list(struct sending_list *list)
+{
+	list->first = NULL;
+	list->end = &list->first;
+}
+
 struct drain *
 drain_new(const struct services *services)
 {
@@ -108,8 +138,8 @@ drain_new(const struct services *services)
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return NULL;
 	d->s = services;
-	d->fetched.end = &d->fetched.first;
-	d->answered.end = &d->answered.first;
+	init_list(&d->fetched);
+	init_list(&d->answered);
 	d->queues = calloc(n + 1, sizeof(*d->queues));
 	d->under_way = calloc(services->conf->n + 1, sizeof(*d->under_way));
 	d->tried_ms = calloc(services->conf->n + 1, sizeof(*d->tried_ms));
@@ -122,8 +152,11 @@ drain_new(const struct services *services)
 	}
 	for (i = 0; i < services->conf->n; i++)	/* a CGI does not live long enough for a trial */
 		d->tried_ms[i] = clock_mono_ms();
-	for (d->nqueues = 0; d->nqueues < n; d->nqueues++)
+	for (d->nqueues = 0; d->nqueues < n; d->nqueues++) {
 		d->queues[d->nqueues].retry_places = least_retries(d);
+		init_list(&d->queues[d->nqueues].ready[QUEUE_FRESH]);
+		init_list(&d->queues[d->nqueues].ready[QUEUE_FAILED]);
+	}
 	return d;
 }
 
@@ -232,18 +265,11 @@ take_idle(struct drain *d)
 	if ((s = d->idle) != NULL) {
 		d->idle = s->next;
 	} else if ((s = calloc(1, sizeof(*s))) != NULL) {
+		s->stage = STAGE_IDLE;
 		s->made = d->made;
 		d->made = s;
 	}
 	return s;
-}
-
-static void
-put_idle(struct drain *d, struct sending *s)
-{
-	s->busy = false;
-	s->next = d->idle;
-	d->idle = s;
 }
 
 static bool
@@ -252,26 +278,47 @@ has_failed(const struct queue_message *row)
 	return row->attempts > 0;
 }
 
-/* Gives a message that was fetched a place among those under way. */
+static enum queue_part
+part_of(const struct sending *s)
+{
+	return has_failed(&s->row) ? QUEUE_FAILED : QUEUE_FRESH;
+}
+
+/* How many messages of both parts are at a stage. */
+static int
+count_at(const struct endpoint_queue *q, enum stage stage)
+{
+	return q->n[stage][QUEUE_FRESH] + q->n[stage][QUEUE_FAILED];
+}
+
+static void
+set_stage(struct sending *s, enum stage stage)
+{
+	if (s->stage < STAGES)
+		s->queue->n[s->stage][part_of(s)]--;
+	if (stage < STAGES)
+		s->queue->n[stage][part_of(s)]++;
+	s->stage = stage;
+}
+
+/* A message that was fetched is one of those under way. */
 static void
 take_place(struct drain *d, struct sending *s)
 {
-	s->busy = true;
+	set_stage(s, STAGE_READY);
 	s->queue->under_way++;
-	s->queue->retries += has_failed(&s->row);
 	d->under_way[account_index(d, s->account)]++;
-	if (has_failed(&s->row))
-		d->tried_ms[account_index(d, s->account)] = clock_mono_ms();
 }
 
 /* The message is not under way any more, and the sending is idle. */
 static void
 leave_place(struct drain *d, struct sending *s)
 {
+	set_stage(s, STAGE_IDLE);
 	s->queue->under_way--;
-	s->queue->retries -= has_failed(&s->row);
 	d->under_way[account_index(d, s->account)]--;
-	put_idle(d, s);
+	s->next = d->idle;
+	d->idle = s;
 }
 
 /*
@@ -300,6 +347,7 @@ struct fetching {
 	enum breaker_gate	 gate;
 	bool			 trial;		/* a message is fetched before it is due */
 	int			 room;		/* for so many more messages */
+	size_t			 bytes;		/* that were read so far */
 };
 
 /* True: the message is under way, and the store does not know yet how it ended. */
@@ -309,7 +357,7 @@ is_busy(const struct drain *d, const struct queue_message *row)
 	const struct sending	*s;
 
 	for (s = d->made; s != NULL; s = s->made)
-		if (s->busy && s->row.id == row->id &&
+		if (s->stage != STAGE_IDLE && s->row.id == row->id &&
 		    memcmp(s->row.key, row->key, QUEUE_KEY) == 0)
 			return true;
 	return false;
@@ -331,8 +379,10 @@ fetch_row(void *ctx, const struct queue_message *row)
 	s->account = f->account;
 	s->queue = f->queue;
 	s->row = *row;
+	s->probe = f->gate != GATE_GO;
 	take_place(f->d, s);
-	f->room--;
+	f->bytes += row->query.len + row->body.len;
+	f->room = f->bytes < AHEAD_BYTES ? f->room - 1 : 0;
 	(void)snprintf(s->code, sizeof(s->code), "%.*s", (int)row->code.len,
 	    row->code.p != NULL ? row->code.p : "");
 	if ((er = copy_column(&s->query, &s->row.query)) == ERR_OK)
@@ -340,35 +390,23 @@ fetch_row(void *ctx, const struct queue_message *row)
 	return er;
 }
 
-/*
- * A fetch goes over all accounts three times.  A message that has failed may hold its place for
- * long and fail again, so the fresh ones come first; but one place is for those that have failed,
- * or a long queue of fresh ones would keep them for ever.
- */
-static const struct pass {
-	enum queue_part	 part;
-	bool		 one;	/* fetches up to one message to an end point that has no such one */
-} passes[] = {
-	{ QUEUE_FAILED, true }, { QUEUE_FRESH, false }, { QUEUE_FAILED, false },
-};
-
-/* How many messages may be added to those under way to an end point that has no trouble. */
+/* How many messages may be read for an end point that has no trouble. */
 static int
-room_of(const struct drain *d, const struct endpoint_queue *q, const struct pass *pass)
+room_of(const struct drain *d, const struct endpoint_queue *q, enum queue_part part)
 {
-	const int	 all = d->s->conf->set.drain_parallel, room = all - q->under_way;
-	int		 retries = q->retry_places - q->retries;
+	const int	 all = d->s->conf->set.drain_parallel;
+	const int	 ready = q->n[STAGE_READY][part];
 
-	if (pass->part == QUEUE_FRESH)
-		return room;
-	if (pass->one)
-		retries = all > 1 && q->retries == 0;
-	return retries < room ? retries : room;
+	if (!q->wanted[part])
+		return 0;
+	if (part == QUEUE_FRESH || q->retry_places == all)
+		return AHEAD - ready;
+	return q->retry_places - q->n[STAGE_WIRE][part] - ready;
 }
 
 /* 1 if a probe may be sent now to an end point or for an account that is in trouble, else 0. */
 static int
-probe_room_of(const struct fetching *f, const struct pass *pass, int64_t probe_ms)
+probe_room_of(const struct fetching *f, enum queue_part part, int64_t probe_ms)
 {
 	const struct drain	*d = f->d;
 	const bool		 stopped = f->gate == GATE_STOPPED;
@@ -376,12 +414,11 @@ probe_room_of(const struct fetching *f, const struct pass *pass, int64_t probe_m
 				    d->under_way[account_index(d, f->account)] :
 				    f->queue->under_way;
 
-	if (pass->one || under_way != 0 ||
-	    f->queue->under_way >= d->s->conf->set.drain_parallel)
+	if (under_way != 0)
 		return 0;
 	if (d->all && !stopped)
-		return f->queue->failures < (pass->part == QUEUE_FRESH ? PROBES_MAX : 1);
-	return clock_wall_ms() >= (pass->part == QUEUE_FRESH ?
+		return f->queue->failures < (part == QUEUE_FRESH ? PROBES_MAX : 1);
+	return clock_wall_ms() >= (part == QUEUE_FRESH ?
 	    breaker_fresh_ms(d->s->breakers, f->account) : probe_ms);
 }
 
@@ -406,11 +443,11 @@ may_fetch(const struct fetching *f, enum error *er, enum queue_part part)
  * own pause: perhaps QT takes them now.
  */
 static bool
-is_trial_due(const struct fetching *f, const struct pass *pass)
+is_trial_due(const struct fetching *f, enum queue_part part)
 {
 	const struct drain	*d = f->d;
 
-	return pass->part == QUEUE_FAILED && f->gate == GATE_GO && !d->all &&
+	return part == QUEUE_FAILED && f->gate == GATE_GO && !d->all &&
 	    clock_mono_ms() >= d->tried_ms[account_index(d, f->account)] + DRAIN_TRIAL_MS;
 }
 
@@ -419,30 +456,29 @@ is_trial_due(const struct fetching *f, const struct pass *pass)
  * other message waits.
  */
 static enum error
-fetch_account(struct fetching *f, const struct pass *pass)
+fetch_account(struct fetching *f, enum queue_part part)
 {
 	struct drain	*d = f->d;
-	bool		*more = &f->queue->more[pass->part];
+	bool		*more = &f->queue->more[part];
 	int64_t		 probe_ms, until_ms = INT64_MAX;
 	enum error	 er = ERR_OK;
 
 	f->gate = breaker_gate(d->s->breakers, f->account, &probe_ms);
-	f->room = f->gate == GATE_GO ? room_of(d, f->queue, pass) :
-	    probe_room_of(f, pass, probe_ms);
+	f->room = f->gate == GATE_GO ? room_of(d, f->queue, part) :
+	    probe_room_of(f, part, probe_ms);
 	if (f->room <= 0) {
-		*more = *more || (!pass->one && f->gate != GATE_STOPPED &&
-		    f->queue->under_way != 0);
+		*more = *more || (f->gate != GATE_STOPPED && f->queue->under_way != 0);
 		return ERR_OK;
 	}
-	if ((f->trial = is_trial_due(f, pass)))
+	if ((f->trial = is_trial_due(f, part)))
 		f->room = 1;
-	if (!may_fetch(f, &er, pass->part))
+	if (!may_fetch(f, &er, part))
 		return er;
 	if (d->all)
 		until_ms = d->start_ms;
-	else if (pass->part == QUEUE_FAILED && f->gate == GATE_GO && !f->trial)
+	else if (part == QUEUE_FAILED && f->gate == GATE_GO && !f->trial)
 		until_ms = clock_wall_ms();
-	er = queue_due(f->db, f->account->path, pass->part, until_ms,
+	er = queue_due(f->db, f->account->path, part, until_ms,
 	    f->room + d->under_way[account_index(d, f->account)], fetch_row, f);
 	*more = *more || f->room == 0;
 	return er;
@@ -458,25 +494,42 @@ drop_fetched(struct drain *d)
 		leave_place(d, s);
 }
 
-/* A store_work: fills d->fetched. */
+/* Notes which end points want messages: those of which no message waits for a place. */
+static void
+note_wanted(struct drain *d)
+{
+	struct endpoint_queue	*q;
+	enum queue_part		 part;
+
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		for (part = QUEUE_FRESH; part < QUEUE__PARTS; part++) {
+			q->wanted[part] = q->n[STAGE_READY][part] == 0;
+			q->more[part] = false;
+		}
+}
+
+/*
+ * A store_work: fills d->fetched.  A message that has failed may hold its place for long and fail
+ * again, so each part is fetched for itself; take_ready() chooses between them.
+ */
 static enum error
 fetch_all(struct db *db, void *arg)
 {
 	struct drain		*d = arg;
 	const struct conf	*c = d->s->conf;
 	struct fetching		 f = { .d = d, .db = db };
+	enum queue_part		 part;
 	enum error		 er;
-	size_t			 i, pass;
+	size_t			 i;
 
 	drop_fetched(d);
-	for (i = 0; i < d->nqueues; i++)
-		memset(d->queues[i].more, 0, sizeof(d->queues[i].more));
+	note_wanted(d);
 	er = breaker_load(db, d->s->breakers);
-	for (pass = 0; pass < sizeof(passes) / sizeof(passes[0]); pass++)
+	for (part = QUEUE_FRESH; part < QUEUE__PARTS; part++)
 		for (i = 0; i < c->n && er == ERR_OK; i++) {
 			f.account = &c->accounts[(d->first + i) % c->n];
 			f.queue = queue_of(d, f.account);
-			er = fetch_account(&f, &passes[pass]);
+			er = fetch_account(&f, part);
 		}
 	return er;
 }
@@ -502,6 +555,19 @@ make_envelope(struct drain *d, struct sending *s)
 	    clock_wall_ms());
 }
 
+/* Appends a message to those that are to be settled. */
+static void
+append_answered(struct drain *d, struct sending *s)
+{
+	set_stage(s, STAGE_ANSWERED);
+	if (d->answered.first == NULL)
+		d->answered_ms = clock_mono_ms();
+	d->nanswered++;
+	/* What may be news for the breaker, or makes the message wait, does not wait itself. */
+	d->urgent = d->urgent || s->probe || s->qt.outcome != QT_DELIVERED;
+	append_sending(&d->answered, s);
+}
+
 /* Gives a message a result without asking QT. */
 static void
 answer_without_qt(struct drain *d, struct sending *s, enum qt_outcome outcome, const char *why)
@@ -513,7 +579,7 @@ answer_without_qt(struct drain *d, struct sending *s, enum qt_outcome outcome, c
 	(void)snprintf(s->qt.http.why, sizeof(s->qt.http.why), "%s", why);
 	s->asked = false;
 	d->unasked = true;
-	append_sending(&d->answered, s);
+	append_answered(d, s);
 }
 
 static void
@@ -536,17 +602,101 @@ send_message(struct drain *d, struct sending *s)
 			.deadline_ms = clock_mono_ms() + d->s->conf->set.forward_ms,
 		};
 		s->asked = true;
+		set_stage(s, STAGE_WIRE);
+		if (has_failed(&s->row))
+			d->tried_ms[account_index(d, s->account)] = clock_mono_ms();
 		http_multi_add(d->multi, s, &s->qt.http, &s->call);
 	}
 }
 
+/* The messages that were fetched wait for a place on the wire. */
 static void
-send_fetched(struct drain *d)
+keep_fetched(struct drain *d)
+{
+	struct endpoint_queue	*q;
+	struct sending		*s;
+
+	while ((s = take_sending(&d->fetched)) != NULL) {
+		q = s->queue;
+		if (q->ready[QUEUE_FRESH].first == NULL && q->ready[QUEUE_FAILED].first == NULL)
+			q->ready_ms = d->fetch_ms;
+		append_sending(&q->ready[part_of(s)], s);
+	}
+}
+
+/* Gives back what waits for a place; it is fetched again. */
+static void
+drop_ready(struct drain *d, struct endpoint_queue *q)
 {
 	struct sending	*s;
+	enum queue_part	 part;
 
-	while ((s = take_sending(&d->fetched)) != NULL)
-		send_message(d, s);
+	for (part = QUEUE_FRESH; part < QUEUE__PARTS; part++)
+		while ((s = take_sending(&q->ready[part])) != NULL) {
+			leave_place(d, s);
+			q->more[part] = true;
+		}
+}
+
+static void
+drop_all_ready(struct drain *d)
+{
+	size_t	 i;
+
+	for (i = 0; i < d->nqueues; i++)
+		drop_ready(d, &d->queues[i]);
+}
+
+/*
+ * The next message that has a place on the wire; NULL: there is no such message.  Fresh ones come
+ * first; but one place is for those that have failed, or a long queue of fresh ones would keep them
+ * for ever.
+ */
+static struct sending *
+take_ready(const struct drain *d, struct endpoint_queue *q)
+{
+	const int		 all = d->s->conf->set.drain_parallel;
+	const int		 retries = q->n[STAGE_WIRE][QUEUE_FAILED];
+	struct sending_list	*failed = &q->ready[QUEUE_FAILED];
+	struct sending		*s;
+
+	if (count_at(q, STAGE_WIRE) >= all)
+		return NULL;
+	if (all > 1 && retries == 0 && (s = take_sending(failed)) != NULL)
+		return s;
+	if ((s = take_sending(&q->ready[QUEUE_FRESH])) != NULL)
+		return s;
+	return retries < q->retry_places ? take_sending(failed) : NULL;
+}
+
+/* Sends what has a place.  Where trouble has begun since the fetch, only probes are sent. */
+static void
+send_ready(struct drain *d)
+{
+	struct endpoint_queue	*q;
+	struct sending		*s;
+	int64_t			 probe_ms;
+
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		while ((s = take_ready(d, q)) != NULL)
+			if (s->probe ||
+			    breaker_gate(d->s->breakers, s->account, &probe_ms) == GATE_GO)
+				send_message(d, s);
+			else
+				leave_place(d, s);
+}
+
+/* Drops what was read too long ago, where it could be sent now. */
+static void
+drop_stale(struct drain *d)
+{
+	const int64_t		 oldest_ms = clock_mono_ms() - AHEAD_MS;
+	struct endpoint_queue	*q;
+
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		if (q->ready_ms < oldest_ms &&
+		    count_at(q, STAGE_WIRE) < d->s->conf->set.drain_parallel)
+			drop_ready(d, q);
 }
 
 static void
@@ -566,7 +716,10 @@ receive_answers(struct drain *d)
 			continue;
 		}
 		qt_client_explain(&s->qt);
-		append_sending(&d->answered, s);
+		/* Mark it before its row goes, so that a repeat in between is not sent. */
+		if (s->qt.outcome == QT_DELIVERED)
+			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE);
+		append_answered(d, s);
 	}
 }
 
@@ -730,24 +883,22 @@ settle_answered(struct drain *d)
 	enum error	 er;
 	int		 n;
 
-	d->step.n = 0;
+	d->step.n = d->nanswered;
 	d->step.bare = false;
-	/* Mark them before their rows go, so that a repeat in between is not sent. */
-	for (s = d->answered.first; s != NULL; s = s->next, d->step.n++)
-		if (s->qt.outcome == QT_DELIVERED)
-			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE);
 	while (d->answered.first != NULL) {
 		er = store_do(d->s->store, STORE_WRITE, settle_some, d,
 		    clock_mono_ms() + BUSY_MS);
 		if (er == ERR_OK) {
 			for (n = 0; n < d->step.n && (s = take_sending(&d->answered)) != NULL; n++)
 				finish_sending(d, s);
+			d->nanswered -= n;
 		} else if (!settle_less(d)) {
 			counters_late(d->s->counters, d->answered.first->account,
 			    COUNTER_UNSETTLED, clock_wall_ms());
 			return er;
 		}
 	}
+	d->urgent = false;
 	return ERR_OK;
 }
 
@@ -779,6 +930,13 @@ release_queues(struct drain *d)
 		}
 }
 
+/* True: a fetch would read messages of a part, as far as the last one tells. */
+static bool
+can_fetch(const struct endpoint_queue *q, enum queue_part part)
+{
+	return q->more[part] && q->n[STAGE_READY][part] == 0;
+}
+
 /*
  * A fetch costs a look into the store.  So the drainer does not fetch single messages, and an
  * empty queue is fetched only every FETCH_MS.
@@ -791,10 +949,26 @@ is_fetch_due(const struct drain *d)
 	if (clock_mono_ms() >= d->fetch_ms + FETCH_MS)
 		return true;
 	for (q = d->queues; q != d->queues + d->nqueues; q++)
-		if (q->under_way * 2 <= d->s->conf->set.drain_parallel && (q->more[QUEUE_FRESH] ||
-		    (q->more[QUEUE_FAILED] && q->retries * 2 <= q->retry_places)))
+		if (count_at(q, STAGE_WIRE) * 2 <= d->s->conf->set.drain_parallel &&
+		    (can_fetch(q, QUEUE_FRESH) || (can_fetch(q, QUEUE_FAILED) &&
+		    q->n[STAGE_WIRE][QUEUE_FAILED] * 2 <= q->retry_places)))
 			return true;
 	return false;
+}
+
+/* True: it is time to tell the store what QT has answered. */
+static bool
+is_settle_due(const struct drain *d)
+{
+	const struct endpoint_queue	*q;
+
+	if (d->urgent || d->nanswered >= SETTLED || is_fetch_due(d) ||
+	    clock_mono_ms() >= d->answered_ms + SETTLE_MS)
+		return true;
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		if (count_at(q, STAGE_WIRE) + count_at(q, STAGE_READY) != 0)
+			return false;
+	return true;
 }
 
 /* Begins the messages that can be sent.  *more: some are under way. */
@@ -804,15 +978,17 @@ begin_more(struct drain *d, bool *more)
 	const struct conf	*c = d->s->conf;
 	enum error		 er = ERR_OK;
 
+	drop_stale(d);
 	if (is_fetch_due(d)) {
 		d->first = (d->first + 1) % c->n;
 		d->fetch_ms = clock_mono_ms();
 		er = store_do(d->s->store, STORE_READ, fetch_all, d, clock_mono_ms() + BUSY_MS);
 		if (er == ERR_OK)
-			send_fetched(d);
+			keep_fetched(d);
 		else
 			drop_fetched(d);
 	}
+	send_ready(d);
 	*more = is_under_way(d);
 	return er;
 }
@@ -821,12 +997,15 @@ static enum error
 work_on_sendings(struct drain *d, int timeout_ms)
 {
 	struct endpoint_queue	*q;
-	enum error		 er;
+	enum error		 er = ERR_OK;
 
+	if (d->answered.first != NULL && timeout_ms > SETTLE_MS)
+		timeout_ms = SETTLE_MS;
 	http_multi_wait(d->multi, d->unasked ? 0 : timeout_ms);
 	d->unasked = false;
 	receive_answers(d);
-	er = settle_answered(d);
+	if (is_settle_due(d))
+		er = settle_answered(d);
 	for (q = d->queues; q != d->queues + d->nqueues; q++)
 		if (q->under_way == 0)
 			end_probe(d, q);
@@ -894,9 +1073,12 @@ drain_run(struct drain *d, struct drain_sum *sum, const struct drain_order *o)
 	if (o->all)
 		er = make_all_due(d);
 	while (er == ERR_OK && more) {
-		more = is_under_way(d);
-		if (!services_stopping(d->s) && clock_mono_ms() < o->until_ms)
+		if (!services_stopping(d->s) && clock_mono_ms() < o->until_ms) {
 			er = begin_more(d, &more);
+		} else {
+			drop_all_ready(d);
+			more = is_under_way(d);
+		}
 		if (more && er == ERR_OK)
 			er = work_on_sendings(d, FETCH_MS);
 		if (o->progress != NULL)
@@ -926,6 +1108,7 @@ drain_turn(struct drain *d, int pause_ms)
 void
 drain_finish(struct drain *d)
 {
+	drop_all_ready(d);
 	while (is_under_way(d) && work_on_sendings(d, FETCH_MS) == ERR_OK)
 		;
 	release_queues(d);

@@ -7,8 +7,13 @@
  * Those that were never sent go before those that have failed, which get a quarter of the places
  * until one of them passes; then more of them are tried before their own pauses are over.  So is
  * one of them if DRAIN_TRIAL_MS have gone by without such a try.  Each is signed again, with the
- * present time as its ts.  The result is settled in the store at once, and is a line in the log.
- * On a full disk the results of several messages are settled one by one if need be.
+ * present time as its ts.  The result is a line in the log.
+ *
+ * Up to 64 messages are read from the store at once.  Those that wait for a place are read again if
+ * that takes longer than 200 ms.  When QT has a message, that is marked at once where all
+ * processes see it (state/dedup.h), so that no other one sends it again.  A transaction settles the
+ * results of up to 20 ms, 64 at most.  Bad news is settled at once.  On a full disk the results
+ * are settled one by one if need be.
  *
  * A FastCGI process drains in a thread (server/maintenance.h), a CGI in the rest of its time, and
  * `qtoa drain` does nothing else.  A struct drain belongs to one thread.

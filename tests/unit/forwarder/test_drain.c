@@ -425,7 +425,7 @@ oldest_first(void **state)
 static void
 fresh_first(void **state)
 {
-	enum { EACH = 12 };
+	enum { EACH = 48 };
 	struct peer		*one = peer_new(), *two = peer_new();
 	struct place		*p = place_of(one, "code", two, "code");
 	struct drain_sum	 sum;
@@ -1047,6 +1047,37 @@ probe_under_way(void **state)
 	peer_free(two);
 }
 
+/* Many messages are read at once.  Those that wait for a place are read again if that takes long. */
+static void
+read_ahead(void **state)
+{
+	enum { LATER_MS = 1000 };
+	struct peer	*one = peer_new(), *two = peer_new();
+	struct place	*p = place_of(one, "wait", two, "code");
+
+	(void)state;
+	add_fresh(p, "a", 0, 50);
+	need_drain(p);
+	check_int("started", maintenance_start(p->maintenance), 0);
+	peer_await(one, PARALLEL);
+	add_to(p, "c", 100, 20);
+	peer_await(two, 20);
+	check_int("places on the wire", peer_requests(one), PARALLEL);
+	sql(p, "DELETE FROM message");
+	add_fresh(p, "b", 200, 1);
+	atomic_fetch_add(&clocks->mono_ahead_ms, LATER_MS);
+	peer_open(one);
+	peer_await(one, PARALLEL + 1);
+	await_settled(p);
+	maintenance_stop(p->maintenance);
+	check_int("what was dropped meanwhile is not sent", peer_requests(one), PARALLEL + 1);
+	check_int("nothing is left", count_of(p, "SELECT count(*) FROM message"), 0);
+	atomic_store(&clocks->mono_ahead_ms, 0);
+	drain_place_free(p);
+	peer_free(one);
+	peer_free(two);
+}
+
 /* The operator drops messages that are under way. */
 static void
 dropped(void **state)
@@ -1258,7 +1289,7 @@ main(void)
 		TEST(overtaking), TEST(probe_order), TEST(settled_rows), TEST(dead_end_point),
 		TEST(each_tried_once), TEST(probes), TEST(stopped),
 		TEST(garbage), TEST(no_time), TEST(wanted), TEST(thread), TEST(asleep), TEST(told_to_stop),
-		TEST(probe_under_way), TEST(dropped), TEST(store_fails),
+		TEST(probe_under_way), TEST(read_ahead), TEST(dropped), TEST(store_fails),
 		TEST(store_fails_a_while), TEST(not_qts_answers),
 	};
 
