@@ -8,13 +8,15 @@ well, so it must be on a disk.  The ceiling is a FastCGI (CGI) program, linked t
 libraries, behind the same web server, that posts a fixed body to the same sink and keeps
 nothing; where QT answers at once, with as many threads as make it fastest, else with as
 many as qtoa has.  Both are measured in turns, figures are medians.  No message is sent to
-qtoa twice.  BENCH_QUICK=1: shorter, rougher.
+qtoa twice.  BENCH_QUICK=1: shorter, rougher.  BENCH_FLAT=1: then the same figures with
+10^7 known messages and 10^6 that wait, beside those of an empty store.
 Exit status: 0 all targets met, 1 one missed, 2 could not measure.
 
 Not imported here: whatever loads OpenSSL, whose pages qtoa would then share.
 """
 import contextlib
 import ctypes
+import glob
 import json
 import os
 import shutil
@@ -100,8 +102,10 @@ URLS = {
 # What the collector reaches of a program that only writes what it is sent through to disk.
 COLLECTOR = 0.5
 
-FULL = {"pairs": 5, "seconds": 4, "warm": 2, "memory": 4, "queue": 6, "cgi": 300}
-QUICK = {"pairs": 3, "seconds": 1, "warm": 1, "memory": 1, "queue": 1, "cgi": 60}
+FULL = {"pairs": 5, "seconds": 4, "warm": 2, "memory": 4, "queue": 6, "pace": 4, "cgi": 300}
+QUICK = {"pairs": 3, "seconds": 1, "warm": 1, "memory": 1, "queue": 1, "pace": 1, "cgi": 60}
+PACE = 200  # pushes a second beside a drain
+KNOWN, WAITING = 10_000_000, 1_000_000  # messages of a store that is full
 
 
 class Failed(Exception):
@@ -282,18 +286,18 @@ class Web:
 
 
 @contextlib.contextmanager
-def web(run, commands, environment):
-    """lighttpd with one pool for each name in commands."""
+def web(run, commands, environment, suffix=""):
+    """lighttpd with one pool for each name in commands; suffix: apart from others at a time."""
     port = free_port()
     conf = LIGHTTPD_CONF.format(port=port, run=run.dir)
     for name, command in commands.items():
         conf += LIGHTTPD_POOL.format(
             name=name,
             command=command,
-            socket=f"{run.sockets}/{name}",
+            socket=f"{run.sockets}/{name}{suffix}",
             environment="".join(f'"{k}" => "{v}", ' for k, v in environment.items()),
         )
-    path = f"{run.dir}/lighttpd.conf"
+    path = f"{run.dir}/lighttpd{suffix}.conf"
     with open(path, "w", encoding="utf-8") as f:
         f.write(conf)
     with process([LIGHTTPD, "-D", "-f", path], stop=signal.SIGINT) as p:
@@ -382,11 +386,25 @@ class Run:
             raise Failed("the static qtoa does not build")
         return program
 
-    def environment(self, url):
-        """For a qtoa with a store that is empty."""
+    def full_state(self):
+        """A state directory with KNOWN and WAITING messages, which later runs use again."""
+        state = f"{self.bin}/full-{KNOWN}-{WAITING}"
+        if not os.path.exists(state):
+            shutil.rmtree(f"{state}.new", ignore_errors=True)
+            os.mkdir(f"{state}.new")
+            argv = [f"{self.bin}/fill", f"{state}.new", "bench", str(KNOWN), str(WAITING)]
+            subprocess.run(argv + [f"{self.dir}/pushes.1"], check=True)
+            os.rename(f"{state}.new", state)
+        return state
+
+    def environment(self, url, full=()):
+        """For a qtoa with a store that is empty, but for what `full` names of one that is full."""
         self.states += 1
         state = f"{self.dir}/state-{self.states}"
         os.mkdir(state, mode=0o700)
+        for name in full:
+            for path in glob.glob(f"{self.full_state()}/{name}"):
+                shutil.copy(path, state)
         return {
             "BENCH_SINK": url,
             "BENCH_STATE": state,
@@ -505,41 +523,82 @@ def collector(run):
 
 
 class Syncs:
-    """How often a program with the library syncs.so preloaded has written through to disk."""
+    """How often a program with the library syncs.so preloaded has written through to disk, and how
+    many bytes it has written at all."""
 
     def __init__(self, run):
         self.path = f"{run.dir}/syncs"
         with open(self.path, "wb") as f:
-            f.write(bytes(8))
+            f.write(bytes(16))
         self.environment = {"LD_PRELOAD": f"{run.bin}/syncs.so", "BENCH_SYNCS": self.path}
 
     def count(self):
         with open(self.path, "rb") as f:
-            return struct.unpack("=Q", f.read(8))[0]
+            return struct.unpack("=QQ", f.read(16))
 
 
-def queue(run):
+def bare(run, size, each):
+    """Messages a second that a program keeps that does nothing else: see bare.c."""
+    argv = [f"{run.bin}/bare", f"{run.dir}/bare", str(size), str(each), "1"]
+    return float(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+@contextlib.contextmanager
+def paced(run, w):
+    """PACE pushes a second while the block runs; then what pace.c says of them is in the dict."""
+    argv = [f"{run.bin}/pace", str(w.port), URLS["qtoa"], f"{run.dir}/pushes.1", str(run.at[0])]
+    argv += [str(PACE), str(run.limits["pace"])]
+    result = {}
+    with process(argv, wait=True, stdout=subprocess.PIPE, text=True) as p:
+        yield result
+        result.update(json.loads(p.stdout.read()))
+    if result["bad"]:
+        raise Failed(f"not every answer was `success`: {result}")
+    run.at[0] = result["at"]
+    run.left -= 2 * result["requests"]
+
+
+def drained(run, s, w, n, all_of_them):
+    """QT is there again, and gets n messages.  Pushes come meanwhile, and afterwards once more if
+    those are all that wait."""
+    pid = w.pids["qtoa"]
+    cpu = cpu_s(pid)
+    with Peak(lambda: resident(pid)) as peak:
+        s.begin()
+        until(lambda: s.count()["requests"] > 1, "the drain begins", 15)
+        begin, had = time.monotonic(), s.count()["requests"]
+        with paced(run, w) as beside:
+            pass
+        left = n + beside["requests"] - s.count()["requests"]
+        n += beside["requests"]
+        until(lambda: s.count()["requests"] >= n, "the drain ends", n / 100 + 10)
+        took = time.monotonic() - begin
+    r = {"drain": (n - had) / took, "drain cpu": (cpu_s(pid) - cpu) / n, "backlog": n}
+    r.update({"beside": beside["p99_ms"], "left": left, "drain pss": peak.values["pss"]})
+    if all_of_them:
+        with paced(run, w) as idle:
+            pass
+        r["idle"] = idle["p99_ms"]
+    return r
+
+
+def queue(run, full=False):
     """QT is down and its breaker open: all goes to disk.  Then QT is there, and gets it."""
     syncs, seconds = Syncs(run), run.limits["queue"]
     run.stock(2 * seconds, times=4)
     with sink(run, late=True) as s:
-        environment = {**run.environment(s.url), **syncs.environment}
+        environment = run.environment(s.url, ("qtoa.seen-*", "qtoa.db*") if full else ())
+        environment.update(syncs.environment)
         with web(run, run.commands(s.url, 64, ["qtoa"]), environment) as w:
             n = wrk(run, w, "qtoa", 64, seconds)["requests"]
             before = syncs.count()
             r = wrk(run, w, "qtoa", 64, seconds)
-            r["syncs"] = syncs.count() - before
+            r["syncs"], r["bytes"] = (a - b for a, b in zip(syncs.count(), before))
             n += r["requests"]
-            cpu = cpu_s(w.pids["qtoa"])
-            with Peak(lambda: resident(w.pids["qtoa"])) as peak:
-                s.begin()
-                until(lambda: s.count()["requests"] > 1, "the drain begins", 15)
-                begin, had = time.monotonic(), s.count()["requests"]
-                until(lambda: s.count()["requests"] >= n, "the drain ends", n / 100 + 10)
-                took = time.monotonic() - begin
-            r["drain"] = (n - had) / took
-            r["drain cpu"] = (cpu_s(w.pids["qtoa"]) - cpu) / n
-            r["backlog"], r["drain pss"] = n, peak.values["pss"]
+            r.update(drained(run, s, w, WAITING // 5 if full else n, not full))
+    each = max(round(r["requests"] / max(r["syncs"], 1)), 1)
+    r["bare"] = bare(run, r["bytes"] // r["requests"], each)
+    shutil.rmtree(environment["BENCH_STATE"])
     return r
 
 
@@ -712,15 +771,60 @@ def memory_rows(table, what, c, q, limit):
 
 
 def queue_rows(table, r):
-    table.row("64 at once, QT down: acknowledged/s", None, r["rate"], 10000, at_least=True,
+    """The ceiling is a bare program that writes as many bytes and syncs as often, if that can do
+    less than the target."""
+    target = min(10000, 0.8 * r["bare"])
+    table.row("64 at once, QT down: acknowledged/s", r["bare"], r["rate"], target, at_least=True,
               absolute=True)
-    table.row("  p99, ms", None, r["p99_ms"])
+    table.row("  p99, ms", None, r["p99_ms"], 30, absolute=True)
     table.row("  fdatasyncs/s", None, r["syncs"] / r["seconds"])
     table.row("  messages each", None, r["requests"] / max(r["syncs"], 1))
-    table.row(f"QT back: drained/s, of {r['backlog']}", None, r["drain"], 2000, at_least=True,
+    table.row("  bytes written a message", None, r["bytes"] / r["requests"])
+    table.row(f"QT back: drained/s, of {r['backlog']}", None, r["drain"], 15000, at_least=True,
               absolute=True)
+    table.row(f"  p99 of {PACE} pushes/s, idle and beside, ms", r["idle"], r["beside"], 2)
+    if r["left"] <= 0:
+        print("  (the drain was over before the pushes)")
     table.row("  CPU a message, program, us", None, r["drain cpu"] * 1e6)
     table.row("  Pss, MiB", None, r["drain pss"])
+
+
+def flat_turns(run):
+    """Medians of interleaved runs of two qtoas: with an empty store, and with KNOWN messages."""
+    runs = {"empty": [], "full": []}
+    with sink(run) as s, contextlib.ExitStack() as stack:
+        webs = {}
+        for name, full in (("empty", ()), ("full", ("qtoa.seen-*",))):
+            environment = run.environment(s.url, full)
+            commands = run.commands(s.url, 64, ["qtoa"])
+            webs[name] = stack.enter_context(web(run, commands, environment, name))
+            turn(run, s, webs[name], "qtoa", 64, run.limits["warm"])
+        for _ in range(run.limits["pairs"]):
+            for name, w in webs.items():
+                r = turn(run, s, w, "qtoa", 64, run.limits["seconds"])
+                runs[name].append({**r, **resident(w.pids["qtoa"])})
+        size = sum(os.path.getsize(p) for p in glob.glob(f"{environment['BENCH_STATE']}/*seen-*"))
+    medians = {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]}
+               for n, rs in runs.items()}
+    return medians, size
+
+
+def flat_rows(table, run, empty):
+    """The figures of a store that is full; those of an empty one stand where the ceiling's do."""
+    r, size = flat_turns(run)
+    e, f = r["empty"], r["full"]
+    table.row(f"{KNOWN} known: requests/s", e["rate"], f["rate"], 0.9, at_least=True)
+    table.row("  CPU a request, program, us", e["program"] * 1e6, f["program"] * 1e6, 1.15)
+    table.row("  p99, ms", e["p99_ms"], f["p99_ms"])
+    table.row("  Rss of all but the known messages, MiB", None, f["rss"] - size / 2**20)
+    table.row("  disk, MiB", None, size / 2**20)
+    r = queue(run, full=True)
+    table.row(f"and {WAITING} waiting: acknowledged/s", empty["rate"], r["rate"], 0.9,
+              at_least=True)
+    table.row("  p99, ms", empty["p99_ms"], r["p99_ms"])
+    table.row("  drained/s", empty["drain"], r["drain"], 0.9, at_least=True)
+    table.row("  CPU a message, program, us", empty["drain cpu"] * 1e6, r["drain cpu"] * 1e6)
+    table.row(f"  p99 of {PACE} pushes/s, idle and beside, ms", empty["idle"], r["beside"], 2)
 
 
 def measure(run):
@@ -750,7 +854,10 @@ def measure(run):
         q = memory(run, "qtoa", delay_ms, tls=True)
         memory_rows(table, f"HTTPS sink {delay_ms} ms", None, q, limit)
 
-    queue_rows(table, queue(run))
+    r = queue(run)
+    queue_rows(table, r)
+    if os.environ.get("BENCH_FLAT", "0") not in ("", "0"):
+        flat_rows(table, run, r)
 
     r = collector(run)
     c, q = r["disk"], r["server"]

@@ -1,6 +1,7 @@
 /*
- * syncs.c: a library for LD_PRELOAD.  It counts a program's calls of fsync(2) and fdatasync(2); the
- * count, eight bytes, is in the file that BENCH_SYNCS names.
+ * syncs.c: a library for LD_PRELOAD.  It counts a program's calls of fsync(2) and fdatasync(2), and
+ * the bytes that it gives to pwrite(2).  The two counts, eight bytes each, are in the file that
+ * BENCH_SYNCS names.
  */
 #define _DEFAULT_SOURCE	/* for syscall() */
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static _Atomic uint64_t	*count;
+static _Atomic uint64_t	*count;		/* of syncs, then of bytes */
 
 static void __attribute__((constructor))
 map_count(void)
@@ -22,7 +23,7 @@ map_count(void)
 
 	if (path == NULL || (fd = open(path, O_RDWR | O_CLOEXEC)) == -1)
 		return;
-	at = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	at = mmap(NULL, 2 * sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at != MAP_FAILED)
 		count = at;
 	(void)close(fd);
@@ -46,4 +47,27 @@ int
 fdatasync(int fd)
 {
 	return count_sync(SYS_fdatasync, fd);
+}
+
+static ssize_t
+count_bytes(int fd, const void *bytes, size_t n, off_t at)
+{
+	if (count != NULL)
+		atomic_fetch_add(&count[1], n);
+	return (ssize_t)syscall(SYS_pwrite64, fd, bytes, n, at);
+}
+
+ssize_t
+pwrite(int fd, const void *bytes, size_t n, off_t at)
+{
+	return count_bytes(fd, bytes, n, at);
+}
+
+/* SQLite may call it by this name. */
+ssize_t	 pwrite64(int fd, const void *bytes, size_t n, off_t at);
+
+ssize_t
+pwrite64(int fd, const void *bytes, size_t n, off_t at)
+{
+	return count_bytes(fd, bytes, n, at);
 }
