@@ -100,8 +100,8 @@ struct drain {
 	struct sending_list	 fetched;	/* by the fetch that runs */
 	struct sending_list	 answered;	/* to be settled */
 	int			 nanswered;
-	int64_t			 answered_ms;	/* when the first of them was; monotonic */
-	bool			 urgent;	/* one of them must be settled at once */
+	int64_t			 settle_ms;	/* when they must be settled; monotonic */
+	bool			 stuck;		/* the store did not take them: see begin_more() */
 	bool			 unasked;	/* some were answered without QT: do not wait */
 	int64_t			 start_ms;	/* when the run began, ms since the epoch */
 	bool			 all;		/* see struct drain_order */
@@ -310,10 +310,13 @@ take_place(struct drain *d, struct sending *s)
 	d->under_way[account_index(d, s->account)]++;
 }
 
-/* The message is not under way any more, and the sending is idle. */
+/* The message is not under way any more.  The sending is idle, and keeps no large buffer. */
 static void
 leave_place(struct drain *d, struct sending *s)
 {
+	buf_reset(&s->query);
+	buf_reset(&s->body);
+	buf_reset(&s->envelope);
 	set_stage(s, STAGE_IDLE);
 	s->queue->under_way--;
 	d->under_way[account_index(d, s->account)]--;
@@ -559,12 +562,15 @@ make_envelope(struct drain *d, struct sending *s)
 static void
 append_answered(struct drain *d, struct sending *s)
 {
+	const int64_t	 now_ms = clock_mono_ms();
+
 	set_stage(s, STAGE_ANSWERED);
 	if (d->answered.first == NULL)
-		d->answered_ms = clock_mono_ms();
-	d->nanswered++;
+		d->settle_ms = now_ms + SETTLE_MS;
 	/* What may be news for the breaker, or makes the message wait, does not wait itself. */
-	d->urgent = d->urgent || s->probe || s->qt.outcome != QT_DELIVERED;
+	if (s->probe || s->qt.outcome != QT_DELIVERED)
+		d->settle_ms = now_ms;
+	d->nanswered++;
 	append_sending(&d->answered, s);
 }
 
@@ -624,7 +630,15 @@ keep_fetched(struct drain *d)
 	}
 }
 
-/* Gives back what waits for a place; it is fetched again. */
+/* The message is not sent now; it is fetched again. */
+static void
+give_back(struct drain *d, struct sending *s)
+{
+	s->queue->more[part_of(s)] = true;
+	leave_place(d, s);
+}
+
+/* Gives back what waits for a place. */
 static void
 drop_ready(struct drain *d, struct endpoint_queue *q)
 {
@@ -632,10 +646,8 @@ drop_ready(struct drain *d, struct endpoint_queue *q)
 	enum queue_part	 part;
 
 	for (part = QUEUE_FRESH; part < QUEUE__PARTS; part++)
-		while ((s = take_sending(&q->ready[part])) != NULL) {
-			leave_place(d, s);
-			q->more[part] = true;
-		}
+		while ((s = take_sending(&q->ready[part])) != NULL)
+			give_back(d, s);
 }
 
 static void
@@ -683,7 +695,7 @@ send_ready(struct drain *d)
 			    breaker_gate(d->s->breakers, s->account, &probe_ms) == GATE_GO)
 				send_message(d, s);
 			else
-				leave_place(d, s);
+				give_back(d, s);
 }
 
 /* Drops what was read too long ago, where it could be sent now. */
@@ -895,10 +907,12 @@ settle_answered(struct drain *d)
 		} else if (!settle_less(d)) {
 			counters_late(d->s->counters, d->answered.first->account,
 			    COUNTER_UNSETTLED, clock_wall_ms());
+			d->settle_ms = clock_mono_ms() + STORE_PAUSE_MS;
+			d->stuck = true;
 			return er;
 		}
 	}
-	d->urgent = false;
+	d->stuck = false;
 	return ERR_OK;
 }
 
@@ -962,8 +976,11 @@ is_settle_due(const struct drain *d)
 {
 	const struct endpoint_queue	*q;
 
-	if (d->urgent || d->nanswered >= SETTLED || is_fetch_due(d) ||
-	    clock_mono_ms() >= d->answered_ms + SETTLE_MS)
+	if (clock_mono_ms() >= d->settle_ms)
+		return true;
+	if (d->stuck)
+		return false;
+	if (d->nanswered >= SETTLED || is_fetch_due(d))
 		return true;
 	for (q = d->queues; q != d->queues + d->nqueues; q++)
 		if (count_at(q, STAGE_WIRE) + count_at(q, STAGE_READY) != 0)
@@ -971,13 +988,19 @@ is_settle_due(const struct drain *d)
 	return true;
 }
 
-/* Begins the messages that can be sent.  *more: some are under way. */
+/*
+ * Begins the messages that can be sent.  *more: some are under way.  While the store does not take
+ * the answers that are here, no message is begun: the answers would fill the memory.
+ */
 static enum error
 begin_more(struct drain *d, bool *more)
 {
 	const struct conf	*c = d->s->conf;
 	enum error		 er = ERR_OK;
 
+	*more = true;
+	if (d->stuck)
+		return ERR_OK;
 	drop_stale(d);
 	if (is_fetch_due(d)) {
 		d->first = (d->first + 1) % c->n;
@@ -996,11 +1019,12 @@ begin_more(struct drain *d, bool *more)
 static enum error
 work_on_sendings(struct drain *d, int timeout_ms)
 {
+	const int		 longest_ms = d->stuck ? STORE_PAUSE_MS : SETTLE_MS;
 	struct endpoint_queue	*q;
 	enum error		 er = ERR_OK;
 
-	if (d->answered.first != NULL && timeout_ms > SETTLE_MS)
-		timeout_ms = SETTLE_MS;
+	if (d->answered.first != NULL && timeout_ms > longest_ms)
+		timeout_ms = longest_ms;
 	http_multi_wait(d->multi, d->unasked ? 0 : timeout_ms);
 	d->unasked = false;
 	receive_answers(d);
