@@ -27,6 +27,8 @@ enum {
 	SWEEP_FULL_MS = 1000,	/* the same, while the disk is nearly full */
 	SWEEP_ROWS = 200,	/* of one step: so few that no request waits long for it */
 	SWEEP_PAUSE_MS = 20,	/* between two steps of a sweep */
+	SWEEP_IDLE_MS = 200,	/* the same after a step that deleted nothing: a long queue has only
+				   rows that wait, and their drain needs the time */
 	SWEEP_AGAIN_MS = 3600000,	/* after which a sweep begins at the oldest row again */
 	WECHAT_MS = 5000,	/* for WeChat's list of its addresses, once a day */
 	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
@@ -215,6 +217,15 @@ sweep_events(struct db *db, void *arg)
 	    s->services->conf->set.collect_days, SWEEP_ROWS);
 }
 
+/* How long to wait for the next step of a sweep. */
+static int64_t
+sweep_pause_ms_of(const struct sweeper *s)
+{
+	/* On a full disk each row that goes makes room for a message. */
+	return s->done.idle && !s->more_events && store_has_room(s->services->store) ?
+	    SWEEP_IDLE_MS : SWEEP_PAUSE_MS;
+}
+
 /* Deletes some old rows.  True: there are more. */
 static bool
 sweep_some_rows(struct sweeper *s)
@@ -350,8 +361,8 @@ run_maintenance(void *arg)
 			lower_flag(s);
 			maintenance_trim(m);
 			begun_ms = clock_mono_ms();
-			sweep_ms = begun_ms +
-			    (sweep_some_rows(&m->sweeper) ? SWEEP_PAUSE_MS : SWEEP_MS);
+			sweep_ms = begun_ms + (sweep_some_rows(&m->sweeper) ?
+			    sweep_pause_ms_of(&m->sweeper) : SWEEP_MS);
 		}
 		ms = sweep_ms - clock_mono_ms();
 		take_turn(m, trim_heap(m) && ms > TURN_MS ? TURN_MS : ms);

@@ -235,11 +235,11 @@ find_step_end(struct db *db, int64_t *end, int64_t at, int64_t before_ms, int ma
 enum error
 queue_sweep(struct db *db, struct queue_sweep *sw, int max)
 {
-	int64_t		 end = sw->at, pages = 0;
+	int64_t		 end = sw->at, pages = 0, deleted = 0;
 	enum error	 er;
 
 	if ((er = find_step_end(db, &end, sw->at, sw->before_ms, max)) == ERR_OK && end != sw->at)
-		er = db_run(db, NULL, "DELETE FROM message WHERE id > ? AND id <= ? "
+		er = db_run(db, &deleted, "DELETE FROM message WHERE id > ? AND id <= ? "
 		    "AND state = 'delivered' AND received < ?",
 		    DB_VALUES(db_i(sw->at), db_i(end), db_i(sw->before_ms)));
 	if (er == ERR_OK &&
@@ -248,6 +248,7 @@ queue_sweep(struct db *db, struct queue_sweep *sw, int max)
 		er = db_script(db, "PRAGMA incremental_vacuum(64)");
 	if (er != ERR_OK)
 		return er;
+	sw->idle = deleted == 0 && pages <= VACUUM_FREE + VACUUM_PAGES;
 	sw->more = end != sw->at || pages > VACUUM_FREE + VACUUM_PAGES;
 	sw->at = end;
 	return ERR_OK;

@@ -113,6 +113,7 @@ struct queue_sweep {
 	int64_t	 before_ms;	/* delivered rows that were received before go */
 	int64_t	 at;		/* rows up to this id were looked at */
 	bool	 more;		/* there is more to do */
+	bool	 idle;		/* the last step had nothing to delete or to give back */
 };
 
 /* One step: looks at up to max rows, and gives some free pages back to the file system. */
