@@ -42,6 +42,9 @@ SETTINGS = {
     # Impatient and small, so that what takes its time in "main" is quick to see.
     "tight": dict(threads=2, deadline_ms=2000, forward_ms=800, connect_ms=300, io_ms=500,
                   fresh_s=600, ca_file="$E2E_CA_FILE"),
+    # As large as "main", but it soon gives up those that are silent.
+    "hasty": dict(threads=64, deadline_ms=4000, forward_ms=2500, connect_ms=1000, io_ms=500,
+                  fresh_s=600, ca_file="$E2E_CA_FILE"),
     # Many faults in little time.
     "storm": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                   fresh_s=600),
