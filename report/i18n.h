@@ -5,9 +5,8 @@
 #define REPORT_I18N_H
 
 #include "core/buf.h"
+#include "core/lang.h"
 #include "report/questions.h"
-
-enum language { ENGLISH, CHINESE, LANGUAGE__MAX };
 
 /* The language that fits an Accept-Language header best (RFC 9110, 12.5.4); absent: English. */
 enum language	 i18n_language(struct slice accept);

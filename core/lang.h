@@ -1,0 +1,49 @@
+/*
+ * lang.h: the language in which the command line speaks.
+ *
+ * A text stands in the code in English, and is the key of its own translation: lang_text() gives
+ * the other language's text, or the English one if there is no row for it.  Only the command line
+ * calls lang_use(); everywhere else, in CGI and FastCGI too, the language is English.  The log,
+ * JSON and CSV are English always.
+ */
+#ifndef CORE_LANG_H
+#define CORE_LANG_H
+
+#include <stdbool.h>
+
+enum language { ENGLISH, CHINESE, LANGUAGE__MAX };
+
+/*
+ * A text and its translation.  The translation of a printf format has the same conversions, in the
+ * same order or numbered (%2$s); %.0s prints nothing of a value that Chinese does not need.
+ */
+struct lang_row {
+	const char	*english, *chinese;
+};
+
+/*
+ * The language of a locale, as POSIX says: the first of the three that is not empty.  A name that
+ * begins with zh is Chinese if it ends in .UTF-8 or has no charset; all else is English.
+ */
+enum language	 lang_of_locale(const char *lc_all, const char *lc_messages, const char *lang);
+
+/* The same, of the environment's LC_ALL, LC_MESSAGES and LANG. */
+enum language	 lang_of_environment(void);
+
+/* Reads "en" or "zh".  False: it is neither. */
+bool		 lang_read(enum language *l, const char *name);
+
+/*
+ * From now on texts are in that language.  tables: arrays of rows, each ended by a row of NULL; the
+ * list is ended by NULL.  Call it before there are threads.
+ */
+void		 lang_use(enum language l, const struct lang_row *const *tables);
+enum language	 lang_used(void);
+
+/* The text in the language that is used. */
+const char	*lang_text(const char *english) __attribute__((format_arg(1)));
+
+/* What errno means, in the language that is used. */
+const char	*lang_errno(int error);
+
+#endif
