@@ -212,7 +212,7 @@ write_sign(void *ctx, const struct health_sign *sign)
  * Tables: what came today, and the state of now.
  */
 
-enum { CELL = 24 };	/* bytes */
+enum { CELL = 32 };	/* bytes */
 
 /* Writes a number in width characters at most: "1234567", "12M". */
 static void

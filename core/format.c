@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/utf8.h"
 
 enum error
@@ -74,6 +75,82 @@ format_text(struct buf *out, struct slice text)
 	return er;
 }
 
+/* The columns of a character of a text that is not masked yet: what is not printable takes one. */
+static int
+next_columns(uint32_t *cp, const char **p, const char *end)
+{
+	bool	 valid;
+	int	 columns;
+
+	*cp = utf8_next(p, end, &valid);
+	columns = valid ? utf8_columns(*cp) : -1;
+	return columns == -1 ? 1 : columns;
+}
+
+int
+format_columns(struct slice text)
+{
+	const char	*p = text.p, *end = p + text.len;
+	uint32_t	 cp;
+	int		 n = 0;
+
+	while (p != end)
+		n += next_columns(&cp, &p, end);
+	return n;
+}
+
+/* True: the character is one of the list, which ends with 0. */
+static bool
+is_one_of(uint32_t cp, const uint32_t *list)
+{
+	while (*list != 0 && *list != cp)
+		list++;
+	return *list != 0;
+}
+
+/* True: no line may begin with it, or end with it.  Of ASCII, only what stands beside Chinese. */
+static bool
+is_closing(uint32_t cp)
+{
+	static const uint32_t	 list[] = {
+		0x3001, 0x3002, 0xFF0C, 0xFF1A, 0xFF1B, 0xFF01, 0xFF1F, 0xFF09, 0x300B, 0x300D,
+		0x3009, 0x300F, 0x3011, 0x201D, 0x2019, 0x2026,
+		',', '.', ';', ':', '!', '?', ')', ']', '}', '%', 0,
+	};
+
+	return is_one_of(cp, list);
+}
+
+static bool
+is_opening(uint32_t cp)
+{
+	static const uint32_t	 list[] = {
+		0xFF08, 0x3008, 0x300A, 0x300C, 0x300E, 0x3010, 0x201C, 0x2018, '(', '[', '{', 0,
+	};
+
+	return is_one_of(cp, list);
+}
+
+size_t
+format_piece(int *columns, struct slice text)
+{
+	const char	*p = text.p, *end = p + text.len, *from = p;
+	uint32_t	 cp, before = 0;
+	int		 width, width_before = 0;
+
+	for (*columns = 0; p != end && *p != ' '; from = p) {
+		width = next_columns(&cp, &p, end);
+		if (from != text.p && (width == 2 || width_before == 2) && width != 0 &&
+		    !is_closing(cp) && !is_opening(before))
+			break;
+		*columns += width;
+		before = cp;
+		if (width != 0)		/* a combining character belongs to the one before */
+			width_before = width;
+	}
+	return (size_t)(from - text.p);
+}
+
 /*
  * Wrapping.
  */
@@ -83,66 +160,6 @@ struct wrap {
 	int		 at, indent, max;	/* columns */
 	int		 begin;		/* of this line; at is the same: nothing stands there */
 };
-
-static bool
-is_one_of(const char *set, uint32_t cp)
-{
-	const char	*end = set + strlen(set);
-	bool		 valid;
-
-	while (set != end)
-		if (utf8_next(&set, end, &valid) == cp)
-			return true;
-	return false;
-}
-
-/* True: a line may end between two characters that are not blanks. */
-static bool
-may_break(uint32_t before, uint32_t behind)
-{
-	static const char	 closing[] = ",.;:?!)]}%\xE2\x80\x99\xE2\x80\x9D\xE2\x80\xA6"
-	    "\xE3\x80\x81\xE3\x80\x82\xE3\x80\x89\xE3\x80\x8B\xE3\x80\x8D\xE3\x80\x8F"
-	    "\xE3\x80\x91\xEF\xBC\x81\xEF\xBC\x89\xEF\xBC\x8C\xEF\xBC\x9A\xEF\xBC\x9B"
-	    "\xEF\xBC\x9F";
-	static const char	 opening[] = "([{\xE2\x80\x98\xE2\x80\x9C\xE3\x80\x88"
-	    "\xE3\x80\x8A\xE3\x80\x8C\xE3\x80\x8E\xE3\x80\x90\xEF\xBC\x88";
-
-	return (utf8_columns(before) == 2 || utf8_columns(behind) == 2) &&
-	    utf8_columns(behind) != 0 && !is_one_of(closing, behind) &&
-	    !is_one_of(opening, before);
-}
-
-/* The columns of a character; one that is not printable takes one. */
-static int
-columns_of(uint32_t cp)
-{
-	const int	 columns = utf8_columns(cp);
-
-	return columns == -1 ? 1 : columns;
-}
-
-/* Cuts what stays together off the front of *text, which does not begin with a blank. */
-static struct slice
-cut_piece(struct slice *text, int *columns)
-{
-	const char	*p = text->p, *end = p + text->len, *from;
-	struct slice	 piece = { p, 0 };
-	uint32_t	 cp, before = 0;
-	bool		 valid;
-
-	for (*columns = 0; p != end && *p != ' '; before = cp) {
-		from = p;
-		cp = utf8_next(&p, end, &valid);
-		if (from != piece.p && may_break(before, cp)) {
-			p = from;
-			break;
-		}
-		*columns += columns_of(cp);
-	}
-	piece.len = (size_t)(p - piece.p);
-	*text = (struct slice){ p, (size_t)(end - p) };
-	return piece;
-}
 
 static enum error
 begin_line(struct wrap *w)
@@ -158,14 +175,14 @@ put_long_piece(struct wrap *w, struct slice piece)
 	const char	*p = piece.p, *end = p + piece.len, *from;
 	enum error	 er = ERR_OK;
 	uint32_t	 cp;
-	bool		 valid;
+	int		 columns;
 
 	while (p != end && er == ERR_OK) {
 		from = p;
-		cp = utf8_next(&p, end, &valid);
-		if (w->at + columns_of(cp) > w->max && w->at > w->begin)
+		columns = next_columns(&cp, &p, end);
+		if (w->at + columns > w->max && w->at > w->begin)
 			er = begin_line(w);
-		w->at += columns_of(cp);
+		w->at += columns;
 		if (er == ERR_OK)
 			er = buf_put(w->out, from, (size_t)(p - from));
 	}
@@ -205,7 +222,8 @@ format_wrap(struct buf *out, struct slice text, int at, int indent, int max)
 			text.p++, text.len--;
 		if (text.len == 0)
 			break;
-		piece = cut_piece(&text, &columns);
+		piece = (struct slice){ text.p, format_piece(&columns, text) };
+		text = (struct slice){ text.p + piece.len, text.len - piece.len };
 		er = put_piece(&w, blanks, piece, columns);
 	}
 	return er;
@@ -218,13 +236,16 @@ format_span(char text[FORMAT_SPAN], int64_t ms)
 	static const struct {
 		int64_t		 s;
 		const char	*name;
-	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+	} units[] = {
+		{ 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" },
+	};
 	int64_t			 s = ms < 0 ? 0 : ms / 1000;
 	size_t			 i;
 
 	for (i = 0; units[i].s > 1 && s < 2 * units[i].s; i++)
 		;
-	(void)snprintf(text, FORMAT_SPAN, "%lld %s", (long long)(s / units[i].s), units[i].name);
+	(void)snprintf(text, FORMAT_SPAN, "%lld %s", (long long)(s / units[i].s),
+	    lang_text(units[i].name));
 }
 
 void

@@ -28,9 +28,22 @@ enum error	 format_text(struct buf *out, struct slice text);
  */
 enum error	 format_wrap(struct buf *out, struct slice text, int at, int indent, int max);
 
-enum { FORMAT_SPAN = 24, FORMAT_TIME = 32 };
+/* The columns that the text takes on a screen, in one line. */
+int		 format_columns(struct slice text);
 
-/* A span of time in the largest unit of which it has two: "119 s", "5 min", "3 h", "2 d". */
+/*
+ * The bytes of the first piece of the text, within which no line may end: a word up to the next
+ * blank, or a wide character with the punctuation that stays with it.  0: text is empty or begins
+ * with a blank.  *columns: the columns that the piece takes.
+ */
+size_t		 format_piece(int *columns, struct slice text);
+
+enum { FORMAT_SPAN = 32, FORMAT_TIME = 32 };
+
+/*
+ * A span of time in the largest unit of which it has two: "119 s", "5 min", "3 h", "2 d"; the unit
+ * is in the language of core/lang.h.
+ */
 void		 format_span(char text[FORMAT_SPAN], int64_t ms);
 
 /* Bytes with three digits at most, in units of 1000: "118 kB", "1.2 GB". */

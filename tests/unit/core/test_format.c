@@ -93,10 +93,71 @@ wrapped(void **state)
 	buf_free(&out);
 }
 
+static void
+columns(void **state)
+{
+	static const struct {
+		const char	*text;
+		int		 want;
+	} cases[] = {
+		{ "", 0 }, { "abc", 3 }, { "\xE9\x98\x9F\xE5\x88\x97", 4 },
+		{ "a\xE9\x98\x9F b", 5 }, { "e\xCC\x81", 1 }, { "\xFF\x1B", 2 },
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		check_int(cases[i].text, format_columns(slice_of(cases[i].text)), cases[i].want);
+}
+
+/* Where a line may end: each piece with a bar behind it. */
+static void
+pieces(void **state)
+{
+	static const struct {
+		const char	*text, *want;
+		int		 columns;	/* of the first piece */
+	} cases[] = {
+		{ "run it", "run|it|", 3 }, { "one", "one|", 3 }, { "", "", 0 },
+		{ "a  b", "a|b|", 1 },
+		{ "\u961f\u5217", "\u961f|\u5217|", 2 },
+		{ "\u8fd0\u884c\uff1aqtoa check", "\u8fd0|\u884c\uff1a|qtoa|check|", 2 },
+		{ "\u5217\u3002\u6b7b", "\u5217\u3002|\u6b7b|", 4 },
+		{ "\uff08UTC+8\uff09", "\uff08UTC+8\uff09|", 9 },
+		{ "\u7528/etc/x\uff0c\u518d", "\u7528|/etc/x\uff0c|\u518d|", 2 },
+		{ "(\u6ca1\u6709)", "(\u6ca1|\u6709)|", 3 },
+		{ "5 \u5206\u949f", "5|\u5206|\u949f|", 1 },
+		{ "e\u0301\u5217\u0301x", "e\u0301|\u5217\u0301|x|", 1 },
+	};
+	struct buf	 out = { 0 };
+	struct slice	 rest;
+	size_t		 i, n;
+	int		 used, first;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		buf_reset(&out);
+		for (first = -1, rest = slice_of(cases[i].text); rest.len != 0;) {
+			n = format_piece(&used, rest);
+			if (first == -1)
+				first = used;
+			if (n != 0 && buf_put(&out, rest.p, n) == ERR_OK)
+				(void)buf_putc(&out, '|');
+			n += n == 0;
+			rest = (struct slice){ rest.p + n, rest.len - n };
+		}
+		check_bytes(cases[i].text, buf_slice(&out), slice_of(cases[i].want));
+		check_int(cases[i].text, first == -1 ? 0 : first, cases[i].columns);
+	}
+	buf_free(&out);
+}
+
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(hidden), TEST(wrapped) };
+	static const struct CMUnitTest	 tests[] = {
+		TEST(hidden), TEST(wrapped), TEST(columns), TEST(pieces),
+	};
 
 	return RUN("format", tests);
 }
