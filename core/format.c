@@ -168,6 +168,16 @@ begin_line(struct wrap *w)
 	return buf_printf(w->out, "\n%*s", w->indent, "");
 }
 
+/* The columns of a closing character at p, which stays with what stands before it; else 0. */
+static int
+closing_columns(const char *p, const char *end)
+{
+	uint32_t	 cp = 0;
+	const int	 columns = p == end ? 0 : next_columns(&cp, &p, end);
+
+	return is_closing(cp) ? columns : 0;
+}
+
 /* Appends a piece that is longer than a line. */
 static enum error
 put_long_piece(struct wrap *w, struct slice piece)
@@ -180,7 +190,7 @@ put_long_piece(struct wrap *w, struct slice piece)
 	while (p != end && er == ERR_OK) {
 		from = p;
 		columns = next_columns(&cp, &p, end);
-		if (w->at + columns > w->max && w->at > w->begin)
+		if (w->at + columns + closing_columns(p, end) > w->max && w->at > w->begin)
 			er = begin_line(w);
 		w->at += columns;
 		if (er == ERR_OK)
