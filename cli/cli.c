@@ -8,8 +8,10 @@
 #include "cli/help.h"
 #include "cli/suggest.h"
 #include "cli/verb.h"
+#include "cli/zh/zh.h"
 #include "core/conf.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/utf8.h"
 #include "report/questions.h"
 #include "wechat/event.h"
@@ -36,7 +38,7 @@ print_usage(const char *name)
 	if ((v = find_named(&group, name)) != NULL)
 		help_usage(stderr, v, group);
 	else
-		(void)fprintf(stderr, "usage: qtoa %s", name);
+		(void)fprintf(stderr, "%s %s", lang_text("usage: qtoa"), name);
 }
 
 int
@@ -55,7 +57,7 @@ cli_usage_why(const char *verb, const char *fmt, ...)
 	print_usage(verb);
 	(void)fputs(" (", stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	(void)vfprintf(stderr, lang_text(fmt), ap);
 	va_end(ap);
 	(void)fputs(")\n", stderr);
 	return CLI_USAGE;
@@ -88,7 +90,7 @@ map_file(struct xmlmap *m, struct event *ev, struct buf *xml, struct buf *line,
 	enum error	 er;
 
 	if (buf_read_file(xml, file, 1 << 20) == -1) {
-		(void)fprintf(stderr, "qtoa: %s: %s\n", file, strerror(errno));
+		(void)fprintf(stderr, "qtoa: %s: %s\n", file, lang_errno(errno));
 		return false;
 	}
 	er = xmlmap_event(m, ev, buf_slice(xml));
@@ -107,7 +109,7 @@ map_file(struct xmlmap *m, struct event *ev, struct buf *xml, struct buf *line,
 		er = xmlmap_next(m, ev);
 	}
 	(void)fprintf(stderr, "qtoa: %s: %s\n", file,
-	    er == ERR_XML ? xmlmap_why(m) : error_table[er].name);
+	    er == ERR_XML ? xmlmap_why(m) : lang_text(error_table[er].name));
 	return false;
 }
 
@@ -142,8 +144,8 @@ complain_no_verb(const char *name)
 	struct suggest	 s;
 	const char	*near = suggest_verb(&s, name);
 
-	(void)fprintf(stderr, "qtoa: there is no verb \"%s\"%s%s\n", name,
-	    *near != '\0' ? near : "; run: qtoa -h", *near != '\0' ? "  All verbs: qtoa -h" : "");
+	(void)fprintf(stderr, lang_text("qtoa: there is no verb \"%s\"%s\n"), name,
+	    *near != '\0' ? near : lang_text("; run: qtoa -h"));
 	return CLI_USAGE;
 }
 
@@ -402,10 +404,35 @@ has_hidden(char **argv)
 	if (seen)
 		return false;
 	if (format_text(&text, slice_of(*argv)) == ERR_OK)
-		(void)fprintf(stderr, "qtoa: %.*s: this argument has a character that is not "
-		    "printable, or is not UTF-8\n", (int)text.len, text.p);
+		(void)fprintf(stderr, lang_text("qtoa: %.*s: this argument has a character that "
+		    "is not printable, or is not UTF-8\n"), (int)text.len, text.p);
 	buf_free(&text);
 	return true;
+}
+
+/*
+ * Chooses the language, and takes `--lang en|zh` off the words before the verb.  False: it names
+ * another language.
+ */
+static bool
+choose_language(int *argc, char ***argv)
+{
+	enum language	 l = lang_of_environment();
+	const bool	 named = *argc > 0 && strcmp((*argv)[0], "--lang") == 0;
+	const bool	 good = !named || (*argc > 1 && lang_read(&l, (*argv)[1]));
+
+	if (named && good)
+		*argc -= 2, *argv += 2;
+	lang_use(l, zh_tables);
+	return good;
+}
+
+static int
+complain_no_language(void)
+{
+	(void)fputs(lang_text("usage: qtoa"), stderr);
+	(void)fputs(" --lang en|zh ...\n", stderr);
+	return CLI_USAGE;
 }
 
 int
@@ -416,10 +443,11 @@ cli_main(int argc, char **argv)
 	const struct verb	*v;
 	bool			 group;
 
-	if (argc > 1)
-		argc--, argv++;
-	else
-		argv = none;
+	argc--, argv++;
+	if (!choose_language(&argc, &argv))
+		return complain_no_language();
+	if (argc <= 0)
+		argc = 1, argv = none;
 	if (has_hidden(argv))
 		return CLI_USAGE;
 	if (strcmp(argv[0], "--version") == 0)

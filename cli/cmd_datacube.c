@@ -11,6 +11,7 @@
 #include "cli/term_table.h"
 #include "core/calendar.h"
 #include "core/clock.h"
+#include "core/lang.h"
 #include "core/log.h"
 #include "state/store.h"
 #include "state/table.h"
@@ -54,8 +55,8 @@ read_day(int64_t *day, const char *option, const char *text)
 {
 	if (calendar_parse_day(day, slice_of(text)))
 		return true;
-	(void)fprintf(stderr, "qtoa: %s %s: this is not a day; write it as YYYY-MM-DD\n", option,
-	    text);
+	(void)fprintf(stderr, lang_text("qtoa: %s %s: this is not a day; write it as "
+	    "YYYY-MM-DD\n"), option, text);
 	return false;
 }
 
@@ -64,8 +65,8 @@ complain_unknown(const char *what, const char *name, const struct nearest *n)
 {
 	struct suggest	 s;
 
-	(void)fprintf(stderr, "qtoa: there is no %s %s%s\n", what, name,
-	    *suggest_best(&s, n) != '\0' ? s.text : "; run: qtoa datacube show");
+	(void)fprintf(stderr, lang_text("qtoa: there is no %s %s%s\n"), lang_text(what), name,
+	    *suggest_best(&s, n) != '\0' ? s.text : lang_text("; run: qtoa datacube show"));
 }
 
 /* Adds an end point to those that are pulled.  False: there is no such end point. */
@@ -185,8 +186,8 @@ draw_pull_bar(void *ctx, const struct datacube_pull_sum *sum)
 		total += sum->planned / p->begun * (p->accounts - p->begun);
 	if (!term_progress_due(&p->bar, sum->done, total))
 		return;
-	(void)snprintf(text, sizeof(text), "%lld/%lld calls, %lld rows", (long long)sum->done,
-	    (long long)sum->planned, (long long)sum->rows);
+	(void)snprintf(text, sizeof(text), lang_text("%lld/%lld calls, %lld rows"),
+	    (long long)sum->done, (long long)sum->planned, (long long)sum->rows);
 	term_progress_draw(&p->bar, sum->done, total, text);
 }
 
@@ -202,8 +203,9 @@ keep_missing(void *ctx, const struct datacube_pull_gap *gap)
 	};
 	struct pulling			*p = ctx;
 
-	(void)buf_printf(&p->missing, "missing: %s %s, %lld %s: %s\n", gap->account->path,
-	    gap->e->name, (long long)gap->units, units[gap->e->unit][gap->units != 1], gap->why);
+	(void)buf_printf(&p->missing, lang_text("missing: %s %s, %lld %s: %s\n"),
+	    gap->account->path, gap->e->name, (long long)gap->units,
+	    lang_text(units[gap->e->unit][gap->units != 1]), gap->why);
 }
 
 static void
@@ -214,16 +216,16 @@ print_pull_sum(const struct pulling *p)
 	char				 time[TERM_TIME];
 
 	term_wipe(p->bar.width);
-	(void)printf("pulled: %lld calls, %lld rows, %lld missing, %lld switched off, %lld.%lld "
-	    "s\n", (long long)s->calls, (long long)s->rows, (long long)s->missing,
+	(void)printf(lang_text("pulled: %lld calls, %lld rows, %lld missing, %lld switched off, "
+	    "%lld.%lld s\n"), (long long)s->calls, (long long)s->rows, (long long)s->missing,
 	    (long long)s->off, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
 	if (p->missing.len != 0)
 		(void)fwrite(p->missing.p, 1, p->missing.len, stdout);
 	if (s->again == 0)
 		return;
 	term_time(time, s->again_s);
-	(void)printf("%lld were still empty; qtoa datacube pull asks for them again from %.16s "
-	    "(China) on\n", (long long)s->again, time);
+	(void)printf(lang_text("%lld were still empty; qtoa datacube pull asks for them again "
+	    "from %.16s (China) on\n"), (long long)s->again, time);
 }
 
 /* True: an account before this one has the same AppID, which is pulled once. */
@@ -266,8 +268,9 @@ pull_accounts(struct pulling *p, const struct datacube_order *o)
 	}
 	if (p->accounts != 0 || atomic_load(&stop_ms) != 0)
 		return good;
-	(void)fprintf(stderr, "qtoa: %s; set .secret, so that qtoa can ask WeChat\n",
-	    o->account != NULL ? "this account has no .secret" : "no account has .secret");
+	(void)fprintf(stderr, lang_text("qtoa: %s; set .secret, so that qtoa can ask WeChat\n"),
+	    o->account != NULL ? lang_text("this account has no .secret") :
+	    lang_text("no account has .secret"));
 	return false;
 }
 
@@ -279,8 +282,8 @@ say_not_ready(const struct datacube_order *o, int64_t now_s)
 	if (o->to == DATACUBE_DEFAULT || o->to <= datacube_ready(now_s))
 		return;
 	calendar_day_text(text, datacube_ready(now_s));
-	(void)printf("the statistics are ready up to %s; WeChat has those of a day at 08:00 "
-	    "(China) on the next\n", text);
+	(void)printf(lang_text("the statistics are ready up to %s; WeChat has those of a day at "
+	    "08:00 (China) on the next\n"), text);
 }
 
 static int
@@ -293,8 +296,8 @@ pull_all(struct pulling *p, const struct datacube_order *o)
 	good = pull_accounts(p, o);
 	print_pull_sum(p);
 	if (atomic_load(&stop_ms) != 0)
-		(void)fprintf(stderr, "qtoa: stopped by %s after %lld of %lld calls; the next run "
-		    "goes on\n", session_signal(), (long long)p->sum.calls,
+		(void)fprintf(stderr, lang_text("qtoa: stopped by %s after %lld of %lld calls; the "
+		    "next run goes on\n"), session_signal(), (long long)p->sum.calls,
 		    (long long)p->sum.planned);
 	return good && p->sum.missing == 0 && atomic_load(&stop_ms) == 0 ? CLI_DONE : CLI_WRONG;
 }
@@ -435,16 +438,17 @@ write_stock_state(char *text, size_t size, const struct stock *k)
 
 	calendar_day_text(day, calendar_day_at(k->pause.since_s));
 	if (k->pause.until_s != 0)
-		(void)snprintf(text, size, "off since %s (%lld)", day,
+		(void)snprintf(text, size, lang_text("off since %s (%lld)"), day,
 		    (long long)k->pause.errcode);
 	else if (k->days == 0)
-		(void)snprintf(text, size, "never pulled");
+		(void)snprintf(text, size, "%s", lang_text("never pulled"));
 	else if (k->due != 0)
-		(void)snprintf(text, size, "%lld to ask for", (long long)k->due);
+		(void)snprintf(text, size, lang_text("%lld to ask for"), (long long)k->due);
 	else if (k->again != 0)
-		(void)snprintf(text, size, "%lld empty, to ask again later", (long long)k->again);
+		(void)snprintf(text, size, lang_text("%lld empty, to ask again later"),
+		    (long long)k->again);
 	else
-		(void)snprintf(text, size, "there");
+		(void)snprintf(text, size, "%s", lang_text("there"));
 }
 
 static enum error
@@ -506,7 +510,7 @@ append_see_also(struct buf *out, const struct datacube_view *s)
 
 	for (i = 0; i < DATACUBE_TABLES && s->e->tables[i].name != NULL && er == ERR_OK; i++)
 		if (&s->e->tables[i] != s->t)
-			er = buf_printf(out, "see also: qtoa datacube show %s\n",
+			er = buf_printf(out, lang_text("see also: qtoa datacube show %s\n"),
 			    s->e->tables[i].name);
 	return er;
 }

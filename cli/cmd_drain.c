@@ -10,6 +10,7 @@
 #include "collector/event_store.h"
 #include "core/clock.h"
 #include "core/conf.h"
+#include "core/lang.h"
 #include "core/log.h"
 #include "core/number.h"
 #include "forwarder/drain.h"
@@ -66,7 +67,7 @@ draw_bar(struct draining *d, int64_t done)
 
 	(void)snprintf(text, sizeof(text), "%lld/%lld %lld/s%s", (long long)done,
 	    (long long)d->total, (long long)d->rate,
-	    d->elsewhere != 0 ? ", by another process" : "");
+	    d->elsewhere != 0 ? lang_text(", by another process") : "");
 	term_progress_draw(&d->bar, done, d->total, text);
 }
 
@@ -127,7 +128,8 @@ read_pending(struct draining *d)
 		return true;
 	store_why(store, why, sizeof(why));
 	term_wipe(d->bar.width);
-	(void)fprintf(stderr, "qtoa: %s\n", *why != '\0' ? why : error_table[ERR_STORE].name);
+	(void)fprintf(stderr, "qtoa: %s\n",
+	    *why != '\0' ? why : lang_text(error_table[ERR_STORE].name));
 	return false;
 }
 
@@ -153,8 +155,8 @@ say_watching(struct draining *d)
 	if (d->watched || d->bar.width == 0)
 		return;
 	term_wipe(d->bar.width);
-	(void)printf("another process is sending to %lld of the QT addresses; waiting for it\n",
-	    (long long)d->elsewhere);
+	(void)printf(lang_text("another process is sending to %lld of the QT addresses; waiting "
+	    "for it\n"), (long long)d->elsewhere);
 }
 
 /* Waits while another process drains an end point, and sends what that process leaves. */
@@ -181,14 +183,15 @@ print_summary(struct draining *d)
 	int64_t	 ms = clock_mono_ms() - d->begin_ms;
 
 	term_wipe(d->bar.width);
-	(void)printf("drained: %lld delivered, %lld dead, %lld failed, %lld still pending, "
-	    "%lld.%lld s%s\n", (long long)d->sum.delivered, (long long)d->sum.dead,
+	(void)printf(lang_text("drained: %lld delivered, %lld dead, %lld failed, %lld still "
+	    "pending, %lld.%lld s%s\n"), (long long)d->sum.delivered, (long long)d->sum.dead,
 	    (long long)d->sum.failed, (long long)d->pending, (long long)(ms / 1000),
-	    (long long)(ms % 1000 / 100), d->watched ? "; another process was sending too" : "");
+	    (long long)(ms % 1000 / 100),
+	    d->watched ? lang_text("; another process was sending too") : "");
 	(void)fflush(stdout);
 	if (session_signal() != NULL)
-		(void)fprintf(stderr, "qtoa: stopped by %s; %lld message%s left; to go on, run: "
-		    "qtoa drain\n", session_signal(), (long long)d->pending,
+		(void)fprintf(stderr, lang_text("qtoa: stopped by %s; %lld message%s left; to go "
+		    "on, run: qtoa drain\n"), session_signal(), (long long)d->pending,
 		    d->pending == 1 ? " is" : "s are");
 	else if (d->pending != 0)
 		session_say_trouble(stderr, d->services.conf, d->services.breakers);
@@ -251,7 +254,7 @@ cmd_drain_run(struct conf *c, int problems, int argc, char **argv)
 	case SESSION_FAULT:
 		return CLI_WRONG;
 	case SESSION_NO_STATE:
-		(void)printf("the queue is empty\n");
+		(void)printf(lang_text("the queue is empty\n"));
 		return CLI_DONE;
 	case SESSION_STATE:
 		break;

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/log.h"
 #include "core/utf8.h"
 #include "forwarder/breaker.h"
@@ -128,9 +129,9 @@ retry_message(struct session *session, struct retrying *r, int64_t *sum)
 	if (!retry_in_store(session, retry_one, r))
 		return false;
 	if ((*sum = r->n) == 0)
-		(void)fprintf(stderr, "qtoa: there is no pending or dead message %lld%s\n",
-		    (long long)r->choice.from, r->choice.outcome != NULL ?
-		    " with this outcome" : "");
+		(void)fprintf(stderr, lang_text("qtoa: there is no pending or dead message "
+		    "%lld%s\n"), (long long)r->choice.from, r->choice.outcome != NULL ?
+		    lang_text(" with this outcome") : "");
 	return *sum != 0;
 }
 
@@ -185,21 +186,28 @@ complain_no_outcome(struct session *session, const struct retrying *r)
 	(void)session_do(session, STORE_READ, compare_outcomes, &o);
 	if (strcmp(o.best, r->choice.outcome) == 0)	/* messages of another account have it */
 		o.near.best = NULL;
-	(void)fprintf(stderr, "qtoa: no message has the last outcome \"%s\"%s\n",
+	(void)fprintf(stderr, lang_text("qtoa: no message has the last outcome \"%s\"%s\n"),
 	    r->choice.outcome, *suggest_best(&s, &o.near) != '\0' ? s.text :
-	    "; qtoa queue list shows them");
+	    lang_text("; qtoa queue list shows them"));
 	return CLI_WRONG;
+}
+
+static void
+say_due(int64_t sum)
+{
+	(void)printf(lang_text("%lld message%s due now\n"), (long long)sum, sum == 1 ? " is" :
+	    "s are");
 }
 
 /* A signal has ended the steps; the message that would have been next is the choice's first. */
 static int
 say_retry_stopped(const struct retrying *r, int64_t sum)
 {
-	(void)printf("%lld message%s due now\n", (long long)sum, sum == 1 ? " is" : "s are");
+	say_due(sum);
 	if (r->choice.from <= r->last)
-		(void)fprintf(stderr, "qtoa: stopped by %s; messages from %lld to %lld are left; "
-		    "run it again\n", session_signal(), (long long)r->choice.from,
-		    (long long)r->last);
+		(void)fprintf(stderr, lang_text("qtoa: stopped by %s; messages from %lld to %lld "
+		    "are left; run it again\n"), session_signal(),
+		    (long long)r->choice.from, (long long)r->last);
 	return session_exit_status(CLI_WRONG);
 }
 
@@ -224,7 +232,7 @@ run_retry(struct session *session, int argc, char **argv)
 		return say_retry_stopped(&r, sum);
 	if (sum == 0 && r.choice.outcome != NULL)
 		return complain_no_outcome(session, &r);
-	(void)printf("%lld message%s due now\n", (long long)sum, sum == 1 ? " is" : "s are");
+	say_due(sum);
 	return CLI_DONE;
 }
 
@@ -255,7 +263,8 @@ describe_message(void *ctx, const struct queue_message *m)
 	if ((er = format_line(&text, NULL, m->account, 64)) == ERR_OK &&
 	    (er = buf_puts(&text, ", ")) == ERR_OK &&
 	    (er = format_line(&text, NULL, session_or_dash(m->code), 64)) == ERR_OK &&
-	    (er = buf_printf(&text, ", %s, %s old", queue_states[m->state], age)) == ERR_OK)
+	    (er = buf_printf(&text, lang_text(", %s, %s old"),
+	    lang_text(queue_states[m->state]), age)) == ERR_OK)
 		(void)snprintf(d->text, sizeof(d->text), "%.*s", (int)text.len, text.p);
 	buf_free(&text);
 	return er;
@@ -307,7 +316,7 @@ confirm_drop(const struct dropping *d)
 {
 	char	 line[16];
 
-	(void)printf("message %lld: %s\ndrop it, so that QT never gets it? [y/N] ",
+	(void)printf(lang_text("message %lld: %s\ndrop it, so that QT never gets it? [y/N] "),
 	    (long long)d->id, d->text);
 	(void)fflush(stdout);
 	return fgets(line, sizeof(line), stdin) != NULL && (*line == 'y' || *line == 'Y');
@@ -327,12 +336,12 @@ run_drop(struct session *session, int argc, char **argv)
 	if (!dr.found)
 		return session_say_no_message(dr.id);
 	if (dr.state == QUEUE_DELIVERED) {
-		(void)fprintf(stderr, "qtoa: message %lld is delivered already; its body is "
-		    "deleted after settings.keep_days\n", (long long)dr.id);
+		(void)fprintf(stderr, lang_text("qtoa: message %lld is delivered already; its "
+		    "body is deleted after settings.keep_days\n"), (long long)dr.id);
 		return CLI_WRONG;
 	}
 	if (!yes && !confirm_drop(&dr)) {
-		(void)printf("message %lld is kept\n", (long long)dr.id);
+		(void)printf(lang_text("message %lld is kept\n"), (long long)dr.id);
 		return CLI_WRONG;
 	}
 	mark_done(session, &dr);
@@ -340,7 +349,7 @@ run_drop(struct session *session, int argc, char **argv)
 		return CLI_WRONG;
 	if (dr.n == 0)		/* it was delivered in the meantime */
 		return session_say_no_message(dr.id);
-	(void)printf("message %lld is dropped: %s\n", (long long)dr.id, dr.text);
+	(void)printf(lang_text("message %lld is dropped: %s\n"), (long long)dr.id, dr.text);
 	return CLI_DONE;
 }
 

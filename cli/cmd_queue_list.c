@@ -8,10 +8,14 @@
 #include "cli/term.h"
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "forwarder/breaker.h"
 #include "state/queue.h"
 
-enum { CELL_MAX = 200 };	/* columns of the terminal for one value at most */
+enum {
+	CELL_MAX = 200,			/* columns of the terminal for one value at most */
+	NEXT_TEXT = FORMAT_SPAN + 16	/* bytes */
+};
 
 enum column { ID, ACCOUNT, EVENT, STATE, AGE, ATTEMPTS, NEXT, OUTCOME, COLUMNS };
 
@@ -71,25 +75,25 @@ append_page_number(struct page *p, enum column col, int64_t n)
 
 /* Writes when the message may be sent, for the column "next". */
 static void
-write_next(struct page *p, char text[FORMAT_SPAN + 8], const struct queue_message *m)
+write_next(struct page *p, char text[NEXT_TEXT], const struct queue_message *m)
 {
 	const struct account	*a = conf_account(p->session->services.conf, m->account);
 	char			 span[FORMAT_SPAN];
 	int64_t			 probe_ms;
 
 	if (m->state != QUEUE_PENDING) {
-		(void)snprintf(text, FORMAT_SPAN + 8, "-");
+		(void)snprintf(text, NEXT_TEXT, "-");
 	} else if (p->session->usable && a == NULL) {
-		(void)snprintf(text, FORMAT_SPAN + 8, "no account");
+		(void)snprintf(text, NEXT_TEXT, "%s", lang_text("no account"));
 		p->has_orphan = true;
 	} else if (p->session->usable &&
 	    breaker_gate(p->session->services.breakers, a, &probe_ms) == GATE_STOPPED) {
-		(void)snprintf(text, FORMAT_SPAN + 8, "stopped");
+		(void)snprintf(text, NEXT_TEXT, "%s", lang_text("stopped"));
 	} else if (m->next_ms <= p->now_ms) {
-		(void)snprintf(text, FORMAT_SPAN + 8, "now");
+		(void)snprintf(text, NEXT_TEXT, "%s", lang_text("now"));
 	} else {
 		format_span(span, m->next_ms - p->now_ms + 999);
-		(void)snprintf(text, FORMAT_SPAN + 8, "in %s", span);
+		(void)snprintf(text, NEXT_TEXT, lang_text("in %s"), span);
 	}
 }
 
@@ -97,7 +101,7 @@ static enum error
 append_message_row(void *ctx, const struct queue_message *m)
 {
 	struct page	*p = ctx;
-	char		 age[FORMAT_SPAN], next[FORMAT_SPAN + 8];
+	char		 age[FORMAT_SPAN], next[NEXT_TEXT];
 	enum error	 er;
 
 	format_span(age, p->now_ms - m->received_ms);
@@ -105,7 +109,8 @@ append_message_row(void *ctx, const struct queue_message *m)
 	if ((er = append_page_number(p, ID, m->id)) == ERR_OK &&
 	    (er = append_page_cell(p, ACCOUNT, session_or_dash(m->account))) == ERR_OK &&
 	    (er = append_page_cell(p, EVENT, session_or_dash(m->code))) == ERR_OK &&
-	    (er = append_page_cell(p, STATE, slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = append_page_cell(p, STATE,
+	    slice_of(lang_text(queue_states[m->state])))) == ERR_OK &&
 	    (er = append_page_cell(p, AGE, slice_of(age))) == ERR_OK &&
 	    (er = append_page_number(p, ATTEMPTS, m->attempts)) == ERR_OK &&
 	    (er = append_page_cell(p, NEXT, slice_of(next))) == ERR_OK)
@@ -143,8 +148,8 @@ print_page_row(struct page *p, int row)
 
 	p->line.len = 0;
 	for (er = ERR_OK, col = 0; col < COLUMNS && er == ERR_OK; col++) {
-		text = slice_of(columns[col].name);
-		used = (int)text.len;
+		text = slice_of(lang_text(columns[col].name));
+		used = format_columns(text);
 		if (row >= 0) {
 			text = (struct slice){ p->text.p + p->cell[row][col].at,
 			    p->cell[row][col].len };
@@ -172,7 +177,8 @@ print_page(struct page *p, bool first)
 	int		 i, least;
 
 	for (col = 0; col < COLUMNS; col++) {
-		if ((least = (int)strlen(columns[col].name)) > p->width[col])
+		least = format_columns(slice_of(lang_text(columns[col].name)));
+		if (least > p->width[col])
 			p->width[col] = least;
 		for (i = 0; i < p->rows; i++)
 			if (p->cell[i][col].used > p->width[col])
@@ -190,14 +196,16 @@ print_queue_summary(const struct page *p, bool all)
 	const struct services	*services = &p->session->services;
 
 	if (p->pending + p->dead == 0)
-		(void)printf("the queue is empty\n");
+		(void)printf(lang_text("the queue is empty\n"));
 	else
-		(void)printf("%lld pending, %lld dead%s\n", (long long)p->pending,
+		(void)printf(lang_text("%lld pending, %lld dead%s\n"), (long long)p->pending,
 		    (long long)p->dead, !all && p->pending + p->dead > p->rows ?
-		    "; these are the first, all of them with: qtoa queue list --all" : "");
+		    lang_text("; these are the first, all of them with: qtoa queue list --all") :
+		    "");
 	if (p->has_orphan)
-		(void)printf("no account: the configuration has no account of that path; its "
-		    "messages wait until you add it again, or run: qtoa queue drop ID\n");
+		(void)printf(lang_text("no account: the configuration has no account of that "
+		    "path; its messages wait until you add it again, or run: qtoa queue drop "
+		    "ID\n"));
 	if (services->breakers != NULL)
 		session_say_trouble(stdout, services->conf, services->breakers);
 }

@@ -10,6 +10,7 @@
 #include "core/format.h"
 #include "core/hex.h"
 #include "core/json_write.h"
+#include "core/lang.h"
 #include "core/query.h"
 #include "crypto.h"
 #include "state/queue.h"
@@ -21,6 +22,8 @@
  * qtoa queue show
  */
 
+enum { LABEL = 10 };	/* columns of a field's name */
+
 struct message_view {
 	struct session	*session;
 	int64_t		 id;
@@ -28,15 +31,38 @@ struct message_view {
 	bool		 found;
 };
 
+/* Appends the name of a field, in its column. */
+static enum error
+append_label(struct buf *out, const char *label)
+{
+	const struct slice	 text = slice_of(lang_text(label));
+	enum error		 er = buf_put(out, text.p, text.len);
+
+	return er == ERR_OK ? term_blanks(out, LABEL - format_columns(text)) : er;
+}
+
+static enum error
+append_number_field(struct buf *out, const char *label, int64_t n)
+{
+	const enum error	 er = append_label(out, label);
+
+	return er == ERR_OK ? buf_printf(out, "%lld\n", (long long)n) : er;
+}
+
 static enum error
 append_time_field(struct buf *out, const char *label, int64_t ms, int64_t now_ms)
 {
-	char	 time[FORMAT_TIME], span[FORMAT_SPAN];
+	char		 time[FORMAT_TIME], span[FORMAT_SPAN];
+	enum error	 er = append_label(out, label);
 
 	format_time(time, ms);
 	format_span(span, ms > now_ms ? ms - now_ms + 999 : now_ms - ms);
-	return buf_printf(out, "%-10s%s (%lld), %s%s%s\n", label, time, (long long)ms,
-	    ms > now_ms ? "in " : "", span, ms > now_ms ? "" : " ago");
+	if (er == ERR_OK)
+		er = buf_printf(out, "%s (%lld), ", time, (long long)ms);
+	if (er == ERR_OK)
+		er = ms > now_ms ? buf_printf(out, lang_text("in %s"), span) :
+		    buf_printf(out, lang_text("%s ago"), span);
+	return er == ERR_OK ? buf_putc(out, '\n') : er;
 }
 
 static enum error
@@ -44,7 +70,7 @@ append_message_field(struct buf *out, const char *label, struct slice text)
 {
 	enum error	 er;
 
-	if ((er = buf_printf(out, "%-10s", label)) == ERR_OK &&
+	if ((er = append_label(out, label)) == ERR_OK &&
 	    (er = format_line(out, NULL, session_or_dash(text), INT_MAX)) == ERR_OK)
 		er = buf_putc(out, '\n');
 	return er;
@@ -58,17 +84,18 @@ append_message_fields(struct buf *out, const struct queue_message *m)
 	enum error	 er;
 
 	hex_encode(hex, m->key, QUEUE_KEY);
-	if ((er = buf_printf(out, "%-10s%lld\n", "id", (long long)m->id)) == ERR_OK &&
+	if ((er = append_number_field(out, "id", m->id)) == ERR_OK &&
 	    (er = append_message_field(out, "account", m->account)) == ERR_OK &&
 	    (er = append_message_field(out, "event", m->code)) == ERR_OK &&
-	    (er = append_message_field(out, "state", slice_of(queue_states[m->state]))) == ERR_OK &&
+	    (er = append_message_field(out, "state",
+	    slice_of(lang_text(queue_states[m->state])))) == ERR_OK &&
 	    (er = append_message_field(out, "key", slice_of(hex))) == ERR_OK &&
 	    (er = append_time_field(out, "received", m->received_ms, now_ms)) == ERR_OK &&
-	    (er = buf_printf(out, "%-10s%lld\n", "attempts", (long long)m->attempts)) == ERR_OK &&
+	    (er = append_number_field(out, "attempts", m->attempts)) == ERR_OK &&
 	    (er = m->state == QUEUE_PENDING ? append_time_field(out, "next", m->next_ms, now_ms) :
 	    append_message_field(out, "next", slice_of("-"))) == ERR_OK &&
 	    (er = append_message_field(out, "outcome", m->outcome)) == ERR_OK &&
-	    (er = buf_printf(out, "%-10s%lld\n", "qt_ms", (long long)m->qt_ms)) == ERR_OK)
+	    (er = append_number_field(out, "qt_ms", m->qt_ms)) == ERR_OK)
 		er = append_message_field(out, "query", m->query);
 	return er;
 }
@@ -90,9 +117,9 @@ append_message_events(struct buf *out, const struct settings *set, struct slice 
 			break;
 		er = xmlmap_next(map, &ev);
 	}
-	if (er != ERR_OK && put == ERR_OK)
-		put = buf_printf(out, "%-10scannot be translated: %s\n", "is",
-		    er == ERR_XML ? xmlmap_why(map) : error_table[er].name);
+	if (er != ERR_OK && put == ERR_OK && (put = append_label(out, "is")) == ERR_OK)
+		put = buf_printf(out, lang_text("cannot be translated: %s\n"),
+		    er == ERR_XML ? xmlmap_why(map) : lang_text(error_table[er].name));
 	buf_free(&line);
 	event_free(&ev);
 	xmlmap_free(map);
@@ -140,15 +167,16 @@ append_shown_message(void *ctx, const struct queue_message *m)
 	if ((er = append_message_fields(&s->out, m)) != ERR_OK)
 		return er;
 	if (m->body.p == NULL)
-		return append_message_field(&s->out, "body", slice_of("not kept"));
+		return append_message_field(&s->out, "body", slice_of(lang_text("not kept")));
 	if ((opened = open_stored_body(&xml, conf_account(c, m->account), m)) == ERR_OK)
 		er = append_message_events(&s->out, &c->set, buf_slice(&xml));
-	else
-		er = buf_printf(&s->out, "%-10scannot be opened: %s\n", "is",
-		    opened == ERR_CONF ? "the configuration has no account or key for it" :
-		    error_table[opened].name);
+	else if ((er = append_label(&s->out, "is")) == ERR_OK)
+		er = buf_printf(&s->out, lang_text("cannot be opened: %s\n"), opened == ERR_CONF ?
+		    lang_text("the configuration has no account or key for it") :
+		    lang_text(error_table[opened].name));
 	buf_free(&xml);
-	if (er == ERR_OK && (er = buf_printf(&s->out, "%-10s%zu bytes, as they came:\n\n", "body",
+	if (er == ERR_OK && (er = append_label(&s->out, "body")) == ERR_OK &&
+	    (er = buf_printf(&s->out, lang_text("%zu bytes, as they came:\n\n"),
 	    m->body.len)) == ERR_OK && (er = format_text(&s->out, m->body)) == ERR_OK &&
 	    term_width(STDOUT_FILENO) != 0)
 		er = buf_putc(&s->out, '\n');

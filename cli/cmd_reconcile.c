@@ -10,6 +10,7 @@
 #include "cli/term_table.h"
 #include "core/calendar.h"
 #include "core/clock.h"
+#include "core/lang.h"
 #include "report/questions.h"
 #include "state/counters.h"
 #include "state/table.h"
@@ -210,7 +211,8 @@ append_table_row(struct comparing *k, const struct reconcile_row *r)
 	for (c = k->hours ? HOUR : CALLS; c < STATE; c++)
 		if (numbers[c] != -1)
 			table_int(t, k->at[c], numbers[c]);
-	return table_text(t, k->at[STATE], slice_of(reconcile_states[r->state]));
+	return table_text(t, k->at[STATE], slice_of(k->form == TERM_TABLE_TEXT ?
+	    lang_text(reconcile_states[r->state]) : reconcile_states[r->state]));
 }
 
 static bool
@@ -264,15 +266,16 @@ compare_account(struct comparing *k)
 
 	memset(k->ours, 0, hours * sizeof(*k->ours));
 	if (k->session.services.store == NULL) {
-		(void)fprintf(stderr, "qtoa: nothing is stored yet; run: qtoa datacube pull\n");
+		(void)fprintf(stderr, lang_text("qtoa: nothing is stored yet; run: qtoa datacube "
+		    "pull\n"));
 		return false;
 	}
 	if (!session_do(&k->session, STORE_WRITE, read_wechat, k))
 		return false;
 	if ((er = counters_read(k->conf->set.state_dir, k->from, k->to, add_hour_counters,
 	    k)) != ERR_OK) {
-		(void)fprintf(stderr, "qtoa: %s: the counters cannot be read; run: qtoa check\n",
-		    k->conf->set.state_dir);
+		(void)fprintf(stderr, lang_text("qtoa: %s: the counters cannot be read; run: qtoa "
+		    "check\n"), k->conf->set.state_dir);
 		return false;
 	}
 	for (k->n = 0, day = k->from; day <= k->to; day++)
@@ -317,8 +320,8 @@ compare_all(struct comparing *k)
 			return false;
 	}
 	if (a != k->conf->accounts + k->conf->n)
-		(void)fprintf(stderr, "qtoa: stopped by %s before account %s; run it again\n",
-		    session_signal(), a->path);
+		(void)fprintf(stderr, lang_text("qtoa: stopped by %s before account %s; run it "
+		    "again\n"), session_signal(), a->path);
 	if (!any)
 		suggest_account(k->conf, ".path or .name", k->which);
 	return any;

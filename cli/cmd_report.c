@@ -9,6 +9,7 @@
 #include "cli/term.h"
 #include "cli/term_table.h"
 #include "core/clock.h"
+#include "core/lang.h"
 #include "report/i18n.h"
 #include "report/questions.h"
 #include "state/table.h"
@@ -77,13 +78,14 @@ complain_value(const struct report_question *q, const char *name, const char *va
 	const char			*code;
 
 	if (wrong == QUESTIONS_NOT_CODE && (code = questions_nearest_code(slice_of(value))) != NULL)
-		(void)snprintf(s.text, sizeof(s.text), "; did you mean %s?", code);
+		(void)snprintf(s.text, sizeof(s.text), lang_text("; did you mean %s?"), code);
 	for (; wrong == QUESTIONS_NOT_CHOICE && o != q->options + REPORT_OPTIONS_MAX &&
 	    o->name != NULL; o++)
 		if (strcmp(o->name, name + 2) == 0 && o->choices != NULL &&
 		    *suggest_choice(&s, o->choices, value) == '\0')
-			(void)snprintf(s.text, sizeof(s.text), "; they are: %s", o->choices);
-	(void)fprintf(stderr, "qtoa: %s %s: %s%s\n", name, value, i18n_error(ENGLISH, wrong),
+			(void)snprintf(s.text, sizeof(s.text), lang_text("; they are: %s"),
+			    o->choices);
+	(void)fprintf(stderr, "qtoa: %s %s: %s%s\n", name, value, i18n_error(lang_used(), wrong),
 	    s.text);
 }
 
@@ -103,7 +105,7 @@ set_arguments(struct report_args *a, const struct asking *k, const struct report
 		}
 	if ((wrong = questions_check_period(a)) == QUESTIONS_OK)
 		return true;
-	(void)fprintf(stderr, "qtoa: %s\n", i18n_error(ENGLISH, wrong));
+	(void)fprintf(stderr, "qtoa: %s\n", i18n_error(lang_used(), wrong));
 	return false;
 }
 
@@ -129,10 +131,10 @@ append_answer(struct asking *k, const struct report_question *q, const struct re
 
 	if (k->form != TERM_TABLE_TEXT)
 		return term_table_write(&k->out, &k->table, q, k->form, width);
-	er = buf_printf(&k->out, "%s, %s to %s%s%s\n", i18n_text(ENGLISH, q->name), a->from, a->to,
-	    *a->account != '\0' ? ", " : "", a->account);
+	er = buf_printf(&k->out, lang_text("%s, %s to %s%s%s\n"), i18n_text(lang_used(), q->name),
+	    a->from, a->to, *a->account != '\0' ? lang_text(", ") : "", a->account);
 	if (er == ERR_OK && k->table.rows == 0)
-		return buf_puts(&k->out, "  nothing\n");
+		return buf_puts(&k->out, lang_text("  nothing\n"));
 	return er == ERR_OK ? term_table(&k->out, &k->table, q, width) : er;
 }
 
@@ -145,8 +147,8 @@ warn_of_forgotten(struct asking *k, const struct report_args *a)
 	if (k->db == NULL || k->warned || questions_kept_from(day, k->db, a) != ERR_OK ||
 	    *day == '\0')
 		return;
-	(void)fprintf(stderr, "qtoa: events before %s are forgotten, as settings.collect_days "
-	    "says\n", day);
+	(void)fprintf(stderr, lang_text("qtoa: events before %s are forgotten, as "
+	    "settings.collect_days says\n"), day);
 	k->warned = true;
 }
 
@@ -167,7 +169,7 @@ answer_question(struct asking *k, const struct report_question *q)
 		return CLI_DONE;
 	}
 	(void)fprintf(stderr, "qtoa: %s: %s\n", q->name,
-	    er == ERR_STORE ? db_why(k->db) : error_table[er].name);
+	    er == ERR_STORE ? db_why(k->db) : lang_text(error_table[er].name));
 	return CLI_WRONG;
 }
 

@@ -4,16 +4,22 @@
 
 #include "cli/cli.h"
 #include "cli/session.h"
+#include "cli/suggest.h"
 #include "cli/term.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/format.h"
 #include "core/json.h"
+#include "core/lang.h"
 #include "forwarder/services.h"
 #include "wechat/api.h"
 #include "wechat/errcode.h"
 
-enum { PATIENCE_MS = 20000, COLUMNS = 4000 };
+enum {
+	PATIENCE_MS = 20000,
+	COLUMNS = 4000,
+	LABEL = 9		/* columns of a label */
+};
 
 /* A member of the answer, and how it is shown. */
 static const struct part {
@@ -46,6 +52,7 @@ static void
 print_part(const struct json *j, const struct part *part)
 {
 	struct buf	 text = { 0 }, line = { 0 };
+	const char	*label;
 	char		 lost[JSON_WHY], time[TERM_TIME] = "";
 
 	if (json_path(j, &text, slice_of(part->path), lost) == JSON_FOUND && text.len != 0 &&
@@ -55,7 +62,9 @@ print_part(const struct json *j, const struct part *part)
 		hide_value(line.p, "secret");
 		if (part->is_time)
 			term_time(time, errcode_integer(j, part->path));
-		(void)printf("%-8s %s\n", part->label, part->is_time ? time : line.p);
+		label = lang_text(part->label);
+		(void)printf("%s%*s%s\n", label, LABEL - format_columns(slice_of(label)), "",
+		    part->is_time ? time : line.p);
 	}
 	buf_free(&text);
 	buf_free(&line);
@@ -112,15 +121,14 @@ cmd_rid_run(struct conf *c, int problems, int argc, char **argv)
 	if (problems != 0)
 		return CLI_WRONG;
 	if ((a = conf_find(c, argv[1])) == NULL) {
-		(void)fprintf(stderr, "qtoa: no account has the .path or .name \"%s\"; qtoa check "
-		    "lists the accounts\n", argv[1]);
+		suggest_account(c, ".path or .name", argv[1]);
 		return CLI_WRONG;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (session_state(c) == SESSION_FAULT)
 		return CLI_WRONG;
 	if (!services_open(&s, c, SERVICES_TOKENS, STORE_BRIEF, NULL))
-		(void)fprintf(stderr, "qtoa: %s\n", error_table[ERR_NOMEM].name);
+		(void)fprintf(stderr, "qtoa: %s\n", lang_text(error_table[ERR_NOMEM].name));
 	else if (show_call(&s, a, argv[2]))
 		rc = CLI_DONE;
 	services_close(&s);

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "crypto.h"
 #include "net/http_client.h"
 #include "wechat/around.h"
@@ -148,15 +149,15 @@ send_file(struct sender *s, const char *file)
 	bool			 good;
 
 	if (buf_read_file(&s->xml, file, 1 << 20) == -1) {
-		(void)fprintf(stderr, "qtoa: %s: %s\n", file, strerror(errno));
+		(void)fprintf(stderr, "qtoa: %s: %s\n", file, lang_errno(errno));
 		return false;
 	}
 	s->openid.len = 0;	/* a message without FromUserName has no openid */
 	if (xml_scan_child(&s->openid, buf_slice(&s->xml), "FromUserName") != ERR_OK)
 		s->openid.len = 0;
 	if (make_push_body(s) != ERR_OK || make_push_url(s) != ERR_OK) {
-		(void)fprintf(stderr, "qtoa: %s: cannot be sent in %s mode; is it XML?\n", file,
-		    conf_mode_name(s->account->mode));
+		(void)fprintf(stderr, lang_text("qtoa: %s: cannot be sent in %s mode; is it "
+		    "XML?\n"), file, lang_text(conf_mode_name(s->account->mode)));
 		return false;
 	}
 	call.url = s->target.p;

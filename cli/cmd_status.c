@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/log.h"
 #include "core/number.h"
 #include "monitor/status.h"
@@ -20,6 +22,7 @@ enum {
 	HEIGHT	= 24,
 	NARROW	= 40,		/* a narrower terminal gets lines of this width */
 	LABEL	= 13,		/* columns of the label at the left of each line */
+	AGO	= 10,		/* columns of a time that is past */
 	STAMP	= 20,		/* columns of the time at the right of the first line */
 	LINE	= 1024,		/* bytes */
 	PATIENCE_MS = 2000,	/* how long other processes at the store are waited for */
@@ -92,36 +95,23 @@ write_labelled_line(struct screen *s, const char *label, const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)vsnprintf(text, sizeof(text), lang_text(fmt), ap);
 	va_end(ap);
 	write_labelled_text(s, label, slice_of(text));
 }
 
-/* The columns that the text takes on the screen. */
-static int
-columns_of(struct screen *s, struct slice text)
-{
-	struct buf	 scratch = { 0 };
-	int		 used = 0;
-
-	if (s->er == ERR_OK)
-		s->er = format_line(&scratch, &used, text, LINE);
-	buf_free(&scratch);
-	return used;
-}
-
 /* How many bytes of the text fit into a line: whole words, or one word that is too long. */
 static size_t
-fitting_length_of(struct screen *s, struct slice text)
+fitting_length_of(const struct screen *s, struct slice text)
 {
 	size_t	 n = 0, next;
+	int	 at = 0, columns;
 
 	for (next = 0; n < text.len; n = next) {
-		while (next < text.len && text.p[next] == ' ')
-			next++;
-		while (next < text.len && text.p[next] != ' ')
-			next++;
-		if (columns_of(s, (struct slice){ text.p, next }) > s->width - LABEL)
+		for (; next < text.len && text.p[next] == ' '; next++)
+			at++;
+		next += format_piece(&columns, (struct slice){ text.p + next, text.len - next });
+		if ((at += columns) > s->width - LABEL)
 			break;
 	}
 	return n == 0 ? next : n;
@@ -166,10 +156,10 @@ add_to_summary(void *ctx, const struct health_sign *sign)
 	if (!sign->bad || (same && *sign->account == '\0'))
 		return;
 	if (same)
-		n = snprintf(end, room, ", %s", sign->account);
+		n = snprintf(end, room, "%s%s", lang_text(", "), sign->account);
 	else
-		n = snprintf(end, room, "%s%s%s%s", sum->len == 0 ? "" : "; ", sign->what,
-		    *sign->account != '\0' ? " " : "", sign->account);
+		n = snprintf(end, room, "%s%s%s%s", sum->len == 0 ? "" : lang_text("; "),
+		    lang_text(sign->what), *sign->account != '\0' ? " " : "", sign->account);
 	sum->what = sign->what;
 	sum->len = (size_t)n < room ? sum->len + (size_t)n : LINE - 1;
 }
@@ -184,12 +174,12 @@ write_headline(struct screen *s)
 
 	status_judge(s->st, add_to_summary, &sum);
 	if (sum.len != 0)
-		(void)snprintf(text, sizeof(text), "failing: %s", sum.text);
+		(void)snprintf(text, sizeof(text), lang_text("failing: %s"), sum.text);
 	else if (sum.warnings != 0)
-		(void)snprintf(text, sizeof(text), "well, but %d warning%s", sum.warnings,
-		    sum.warnings == 1 ? "" : "s");
+		(void)snprintf(text, sizeof(text), lang_text("well, but %d warning%s"),
+		    sum.warnings, sum.warnings == 1 ? "" : "s");
 	else
-		(void)snprintf(text, sizeof(text), "well");
+		(void)snprintf(text, sizeof(text), "%s", lang_text("well"));
 	term_time(time, s->st->health.now_ms / 1000);
 	s->parts[HEADLINE].lines = 1;
 	if ((s->er = format_line(out, &used, slice_of(text), s->width - STAMP)) == ERR_OK &&
@@ -204,15 +194,15 @@ write_sign(void *ctx, const struct health_sign *sign)
 	char		 text[LINE];
 
 	(void)snprintf(text, sizeof(text), "%s%s%s", sign->account,
-	    *sign->account != '\0' ? ": " : "", sign->text);
-	write_wrapped(s, sign->bad ? "failed" : "warning", slice_of(text));
+	    *sign->account != '\0' ? lang_text(": ") : "", sign->text);
+	write_wrapped(s, lang_text(sign->bad ? "failed" : "warning"), slice_of(text));
 }
 
 /*
  * Tables: what came today, and the state of now.
  */
 
-enum { CELL = 32 };	/* bytes */
+enum { CELL = 64 };	/* bytes */
 
 /* Writes a number in width characters at most: "1234567", "12M". */
 static void
@@ -281,8 +271,8 @@ write_all_today(struct screen *s)
 	size_t			 i;
 
 	begin_part(s, TODAY);
-	write_labelled_line(s, "today", "received delivered queued dead repeats refused %9s %9s",
-	    "p50/99 ms", "QT 50/99");
+	write_labelled_line(s, lang_text("today"), "received delivered queued dead repeats "
+	    "refused p50/99 ms  QT 50/99");
 	for (i = 0; i < c->n && s->st->counted; i++)
 		write_today(s, &c->accounts[i], &s->st->today[i]);
 	if (!s->st->counted)
@@ -305,14 +295,15 @@ write_gate(char text[CELL], const struct health_account *a, int64_t now_ms)
 	char		 span[FORMAT_SPAN];
 
 	if (a->gate == GATE_BROKEN && ms > 0)
-		(void)snprintf(text, CELL, "open, probe in %d s", (int)((ms + 999) / 1000));
+		(void)snprintf(text, CELL, lang_text("open, probe in %d s"),
+		    (int)((ms + 999) / 1000));
 	else if (a->gate == GATE_BROKEN)
-		(void)snprintf(text, CELL, "open, probe is due");
+		(void)snprintf(text, CELL, "%s", lang_text("open, probe is due"));
 	else if (a->gate == GATE_STOPPED && ms > 0) {
 		format_span(span, ms + 999);
-		(void)snprintf(text, CELL, "stopped, in %.8s", span);
+		(void)snprintf(text, CELL, lang_text("stopped, in %.8s"), span);
 	} else
-		(void)snprintf(text, CELL, "%s", status_gates[a->gate]);
+		(void)snprintf(text, CELL, "%s", lang_text(status_gates[a->gate]));
 }
 
 static void
@@ -322,10 +313,42 @@ write_token(char text[CELL], const struct health_account *a)
 
 	if (a->token_left_s > 0) {
 		format_span(span, a->token_left_s * 1000);
-		(void)snprintf(text, CELL, "%.10s left", span);
+		(void)snprintf(text, CELL, lang_text("%.10s left"), span);
 	} else {
-		(void)snprintf(text, CELL, "%s", a->token_fails > 0 ? "none, fails" : "-");
+		(void)snprintf(text, CELL, "%s", a->token_fails > 0 ? lang_text("none, fails") :
+		    "-");
 	}
+}
+
+/* Writes the cells of the table of now, which NULL ends; a wide character takes two columns. */
+static void
+write_now_line(struct screen *s, const char *label, const char *const *cell)
+{
+	/* Below 0: the text begins at the left.  A span of time is wider in Chinese. */
+	static const int	 widths[LANGUAGE__MAX][6] = {
+		[ENGLISH] = { 7, 7, 6, 7, -20, 0 }, [CHINESE] = { 7, 8, 6, 8, -20, 0 },
+	};
+	const int		*width = widths[lang_used()];
+	struct buf		 line = { 0 };
+	enum error		 er = ERR_OK;
+	int			 blanks;
+	size_t			 i;
+
+	for (i = 0; cell[i] != NULL && er == ERR_OK; i++) {
+		blanks = abs(width[i]) - format_columns(slice_of(cell[i]));
+		if (i != 0)
+			er = term_blanks(&line, width[i] > 0 ? 1 : i == 4 ? 2 : 0);
+		if (er == ERR_OK && width[i] > 0)
+			er = term_blanks(&line, blanks);
+		if (er == ERR_OK)
+			er = buf_puts(&line, cell[i]);
+		if (er == ERR_OK && width[i] < 0)
+			er = term_blanks(&line, blanks);
+	}
+	if (s->er == ERR_OK)
+		s->er = er;
+	write_labelled_text(s, label, buf_slice(&line));
+	buf_free(&line);
 }
 
 static void
@@ -343,8 +366,8 @@ write_now(struct screen *s, const struct health_account *a)
 	write_age(dead_age, a->dead_age_ms);
 	write_gate(gate, a, s->st->health.now_ms);
 	write_token(token, a);
-	write_labelled_line(s, a->account->name, "%7s %7s %6s %7s  %-18s  %s", pending, oldest,
-	    dead, dead_age, gate, token);
+	write_now_line(s, a->account->name, (const char *[]){ pending, oldest, dead, dead_age, gate,
+	    token, NULL });
 }
 
 static void
@@ -354,8 +377,9 @@ write_all_now(struct screen *s)
 	size_t				 i;
 
 	begin_part(s, NOW);
-	write_labelled_line(s, "now", "%7s %7s %6s %7s  %-18s  %s", "pending", "oldest", "dead",
-	    "oldest", "QT", "token");
+	write_now_line(s, lang_text("now"), (const char *[]){ lang_text("pending"),
+	    lang_text("oldest"), lang_text("dead"), lang_text("oldest"), "QT", lang_text("token"),
+	    NULL });
 	for (i = 0; i < health->n; i++)
 		write_now(s, &health->accounts[i]);
 }
@@ -406,23 +430,29 @@ write_disk(struct screen *s)
 	write_size(room, health->free_bytes);
 	write_size(day, s->st->daily_bytes);
 	if (s->st->daily_bytes != -1)
-		(void)snprintf(growth, sizeof(growth), ", +%s a day", day);
+		(void)snprintf(growth, sizeof(growth), lang_text(", +%s a day"), day);
 	if (days > YEARS_DAYS)
-		(void)snprintf(growth + strlen(growth), LINE - strlen(growth), ": for years");
+		(void)snprintf(growth + strlen(growth), LINE - strlen(growth), "%s",
+		    lang_text(": for years"));
 	else if (days != -1)
-		(void)snprintf(growth + strlen(growth), LINE - strlen(growth), ": %lld day%s",
-		    (long long)days, days == 1 ? "" : "s");
-	write_labelled_line(s, "disk", "qtoa.db %s, all %s, free %s%s", db, state, room, growth);
+		(void)snprintf(growth + strlen(growth), LINE - strlen(growth),
+		    lang_text(": %lld day%s"), (long long)days, days == 1 ? "" : "s");
+	write_labelled_line(s, lang_text("disk"), "qtoa.db %s, all %s, free %s%s", db, state, room,
+	    growth);
 	write_wechat_only(s);
 }
 
+/* Writes how long ago it was, at the right of AGO columns. */
 static void
 write_ago(char text[CELL], const struct screen *s, int64_t ms)
 {
-	char	 span[FORMAT_SPAN];
+	char	 span[FORMAT_SPAN], spoken[CELL];
+	int	 blanks;
 
 	format_span(span, s->st->health.now_ms - ms);
-	(void)snprintf(text, CELL, "%.10s ago", span);
+	(void)snprintf(spoken, sizeof(spoken), lang_text("%.10s ago"), span);
+	blanks = AGO - format_columns(slice_of(spoken));
+	(void)snprintf(text, CELL, "%.*s%.50s", blanks > 0 ? blanks : 0, "          ", spoken);
 }
 
 static void
@@ -433,10 +463,10 @@ write_failure(struct screen *s, const char *label, const struct log_ratelimit_en
 
 	write_ago(ago, s, e->last_ms);
 	write_short_count(count, (int64_t)e->count, 6);
-	write_labelled_line(s, label, "%10s %6s x  %s%s%s: %s%s%s%s%s", ago, count,
-	    is_request ? "" : e->what, is_request ? "" : " ", e->account, e->error,
-	    *e->reason != '\0' ? ", " : "", e->reason, *e->peer != '\0' ? ", from " : "",
-	    e->peer);
+	write_labelled_line(s, label, "%s %6s x  %s%s%s: %s%s%s%s%s", ago, count,
+	    is_request ? "" : e->what, is_request ? "" : " ", e->account, lang_text(e->error),
+	    *e->reason != '\0' ? lang_text(", ") : "", lang_text(e->reason),
+	    *e->peer != '\0' ? lang_text(", from ") : "", e->peer);
 }
 
 static void
@@ -449,14 +479,15 @@ write_failures(struct screen *s)
 
 	begin_part(s, FAILURES);
 	for (i = 0; i < st->nfailures; i++)
-		write_failure(s, i == 0 ? "failures" : "", &st->failures[i]);
+		write_failure(s, i == 0 ? lang_text("failures") : "", &st->failures[i]);
 	begin_part(s, BAD_PEERS);
 	for (p = st->bad_peers; p != st->bad_peers + st->nbad_peers; p++) {
 		write_ago(ago, s, p->last_ms);
 		write_short_count(count, (int64_t)p->count, 6);
-		write_labelled_line(s, p == st->bad_peers ? "bad clients" : "",
-		    "%10s %6s x  %s at %s: signature wrong", ago, count,
-		    strcmp(p->peer, "*") == 0 ? "many" : p->peer, p->account);
+		write_labelled_line(s, p == st->bad_peers ? lang_text("bad clients") :
+		    "",
+		    "%s %6s x  %s at %s: signature wrong", ago, count,
+		    strcmp(p->peer, "*") == 0 ? lang_text("many") : p->peer, p->account);
 	}
 }
 
@@ -607,7 +638,7 @@ read_status(struct status *st, struct watching *w)
 		session_silence_log(w->conf);
 	if (opened && (er = status_read(st, w->conf, w->usable, session.services.store,
 	    session.services.breakers, clock_mono_ms() + PATIENCE_MS)) != ERR_OK)
-		(void)fprintf(stderr, "qtoa: %s\n", error_table[er].name);
+		(void)fprintf(stderr, "qtoa: %s\n", lang_text(error_table[er].name));
 	session_close(&session);
 	return opened && er == ERR_OK;
 }
@@ -741,6 +772,8 @@ cmd_status_run(struct conf *c, int problems, int argc, char **argv)
 
 	if (!read_watching(&w, argc, argv))
 		return cli_usage("status");
+	if (w.json)
+		lang_use(ENGLISH, NULL);	/* programs read it */
 	if (!w.usable)		/* then its list of accounts cannot be trusted */
 		used.n = 0;
 	if (used.set.state_dir == NULL)

@@ -8,6 +8,7 @@
 #include "cli/suggest.h"
 #include "core/clock.h"
 #include "core/conf.h"
+#include "core/lang.h"
 #include "forwarder/services.h"
 #include "wechat/access_token.h"
 
@@ -50,7 +51,7 @@ fetch_token(struct token_order *o, struct access_tokens *ts)
 		return false;
 	}
 	if (*why != '\0')
-		(void)fprintf(stderr, "qtoa: %s: this token is not the newest: %s\n",
+		(void)fprintf(stderr, lang_text("qtoa: %s: this token is not the newest: %s\n"),
 		    o->account->name, why);
 	return true;
 }
@@ -61,11 +62,12 @@ print_token(const struct token_order *o, const struct settings *set)
 	const int64_t	 now_s = clock_wall_ms() / 1000;
 
 	if (o->refresh)
-		(void)fprintf(stderr, "qtoa: %s: WeChat has given a new access_token; the old one "
-		    "%s\n", o->account->name, set->legacy_token != 0 ?
-		    "stays valid for some minutes" : "is no longer valid");
+		(void)fprintf(stderr, lang_text("qtoa: %s: WeChat has given a new access_token; "
+		    "the old one %s\n"), o->account->name, set->legacy_token != 0 ?
+		    lang_text("stays valid for some minutes") : lang_text("is no longer valid"));
 	if (o->age)
-		(void)printf("age %lld s, %lld s left\n", (long long)(now_s - o->token.fetched_s),
+		(void)printf(lang_text("age %lld s, %lld s left\n"),
+		    (long long)(now_s - o->token.fetched_s),
 		    (long long)(o->token.expires_s - now_s));
 	else
 		(void)printf("%s\n", o->token.text);
@@ -78,7 +80,7 @@ show_token(struct token_order *o, const struct conf *c)
 	int		 rc = CLI_WRONG;
 
 	if (!services_open(&s, c, SERVICES_TOKENS, STORE_BRIEF, NULL))
-		(void)fprintf(stderr, "qtoa: %s\n", error_table[ERR_NOMEM].name);
+		(void)fprintf(stderr, "qtoa: %s\n", lang_text(error_table[ERR_NOMEM].name));
 	else if (fetch_token(o, s.tokens)) {
 		print_token(o, &c->set);
 		rc = CLI_DONE;
@@ -105,8 +107,8 @@ cmd_token_run(struct conf *c, int problems, int argc, char **argv)
 		return CLI_WRONG;
 	/* A directory that root made here would be closed to the web server's program. */
 	if (geteuid() == 0 && access(c->set.state_dir, F_OK) == -1) {
-		(void)fprintf(stderr, "qtoa: there is no %s yet; make it, and give it to the user "
-		    "that the web server runs qtoa as\n", c->set.state_dir);
+		(void)fprintf(stderr, lang_text("qtoa: there is no %s yet; make it, and give it "
+		    "to the user that the web server runs qtoa as\n"), c->set.state_dir);
 		return CLI_WRONG;
 	}
 	return show_token(&o, c);

@@ -1,12 +1,15 @@
 #include <string.h>
 
 #include "cli/help.h"
+#include "core/format.h"
+#include "core/lang.h"
 #include "report/i18n.h"
 
 enum {
 	WIDTH	= 80,		/* columns of a page */
 	LEFT	= 21,		/* columns of the list of verbs for a verb with its arguments */
 	PIECE	= 64,
+	LINE	= 1024,		/* bytes */
 	PIECES	= VERB_OPTIONS + 4
 };
 
@@ -25,26 +28,40 @@ struct paragraph {
 	size_t	 at, left;
 };
 
+/* blank: one stands before the piece, unless the piece begins a line. */
 static void
-print_word(struct paragraph *p, const char *word, size_t len)
+print_piece(struct paragraph *p, struct slice piece, int columns, bool blank)
 {
-	if (p->at > p->left && p->at + 1 + len > WIDTH) {
+	if (p->at > p->left && p->at + blank + (size_t)columns > WIDTH) {
 		(void)fprintf(p->f, "\n%*s", (int)p->left, "");
 		p->at = p->left;
 	}
-	(void)fprintf(p->f, "%s%.*s", p->at > p->left ? " " : "", (int)len, word);
-	p->at += len + (p->at > p->left);
+	blank = blank && p->at > p->left;
+	(void)fprintf(p->f, "%s%.*s", blank ? " " : "", (int)piece.len, piece.p);
+	p->at += (size_t)columns + blank;
+}
+
+/* Prints a word of ASCII, which may have blanks within. */
+static void
+print_word(struct paragraph *p, const char *word, size_t len)
+{
+	print_piece(p, (struct slice){ word, len }, (int)len, true);
 }
 
 static void
 print_words(struct paragraph *p, const char *text)
 {
-	size_t	 len;
+	struct slice	 piece;
+	bool		 blank = true;
+	int		 columns;
 
-	for (; *text != '\0'; text += len) {
+	for (; *text != '\0'; text += piece.len) {
+		blank |= *text == ' ';
 		text += strspn(text, " ");
-		if ((len = strcspn(text, " ")) != 0)
-			print_word(p, text, len);
+		piece = slice_of(text);
+		if ((piece.len = format_piece(&columns, piece)) != 0)
+			print_piece(p, piece, columns, blank);
+		blank = false;
 	}
 	(void)fputc('\n', p->f);
 }
@@ -52,6 +69,8 @@ print_words(struct paragraph *p, const char *text)
 /*
  * Usage.
  */
+
+static const char	usage[] = "usage: qtoa";
 
 static void
 split_usage(struct pieces *s, const struct verb *v)
@@ -85,7 +104,7 @@ print_group_usage(FILE *f, const struct verb *v)
 	const struct slice	 group = verb_group(v);
 	char			 sep = ' ';
 
-	(void)fprintf(f, "usage: qtoa %.*s", (int)group.len, group.p);
+	(void)fprintf(f, "%s %.*s", lang_text(usage), (int)group.len, group.p);
 	for (; v != NULL; v = verb_next(v), sep = '|')
 		(void)fprintf(f, "%c%s", sep, v->name + group.len + 1);
 	(void)fputs(" ...", f);
@@ -102,7 +121,7 @@ help_usage(FILE *f, const struct verb *v, bool group)
 		return;
 	}
 	split_usage(&s, v);
-	(void)fputs("usage: qtoa", f);
+	(void)fputs(lang_text(usage), f);
 	for (i = 0; i < s.n; i++)
 		(void)fprintf(f, " %s", s.text[i]);
 }
@@ -120,7 +139,7 @@ print_verb_row(FILE *f, const struct verb *v)
 		(void)fprintf(f, "  %-*s ", LEFT, text);
 	else
 		(void)fprintf(f, "  %s\n%*s", text, LEFT + 3, "");
-	print_words(&p, v->what);
+	print_words(&p, lang_text(v->what));
 }
 
 void
@@ -129,17 +148,19 @@ help_all(FILE *f)
 	const struct verb	*v;
 	int			 topic;
 
-	(void)fprintf(f, "qtoa %s: WeChat Official Account events to Quick Tracking\n"
-	    "usage: qtoa VERB [ARGUMENT...]; all about a verb: qtoa help VERB\n",
-	    QTOA_VERSION);
+	(void)fprintf(f, lang_text("qtoa %s: WeChat Official Account events to Quick Tracking\n"
+	    "usage: qtoa VERB [ARGUMENT...]; all about a verb: qtoa help VERB\n"), QTOA_VERSION);
 	for (topic = 0; topic < VERB__TOPICS; topic++) {
-		(void)fprintf(f, "\n%s\n", verb_topics[topic]);
+		(void)fprintf(f, "\n%s\n", lang_text(verb_topics[topic]));
 		for (v = verb_table; v->name != NULL; v++)
 			if ((int)v->topic == topic)
 				print_verb_row(f, v);
 	}
-	(void)fputs("\nA web server runs qtoa as CGI or FastCGI, without arguments.  When root "
-	    "runs it,\nqtoa works on the queue as the user who owns settings.state_dir.\n", f);
+	(void)fputs(lang_text("\nA web server runs qtoa as CGI or FastCGI, without arguments.  "
+	    "When root runs it,\nqtoa works on the queue as the user who owns "
+	    "settings.state_dir.\n"), f);
+	(void)fputs(lang_text("qtoa --lang en|zh ... speaks English or Chinese, whatever LC_ALL, "
+	    "LC_MESSAGES\nand LANG say.\n"), f);
 }
 
 /*
@@ -155,15 +176,15 @@ static void
 print_option_line(FILE *f, const struct option_line *l, int width)
 {
 	struct paragraph	 p = { f, (size_t)width + 4, (size_t)width + 4 };
+	char			 text[LINE];
 
 	(void)fprintf(f, "  %-*s  ", width, l->left);
 	if (l->dflt == NULL) {
 		print_words(&p, l->what);
 		return;
 	}
-	(void)fprintf(f, "%s; default:", l->what);
-	p.at += strlen(l->what) + strlen("; default:");
-	print_words(&p, l->dflt);
+	(void)snprintf(text, sizeof(text), lang_text("%s; default: %s"), l->what, l->dflt);
+	print_words(&p, text);
 }
 
 void
@@ -192,17 +213,17 @@ list_option_lines(struct option_line *l, const struct verb *v, const struct repo
 	for (o = v->options; o != v->options + VERB_OPTIONS && o->name != NULL; o++) {
 		(void)snprintf(l[n].left, PIECE, "%s%s%s", o->name, o->arg != NULL ? " " : "",
 		    o->arg != NULL ? o->arg : "");
-		l[n++].what = o->what;
+		l[n++].what = lang_text(o->what);
 	}
 	for (own = q == NULL ? NULL : q->options; own != NULL &&
 	    own != q->options + REPORT_OPTIONS_MAX && own->name != NULL; own++) {
 		help_arg(arg, own);
 		(void)snprintf(l[n].left, PIECE, "--%s %.50s", own->name, arg);
 		l[n].dflt = own->dflt;
-		l[n++].what = i18n_text(ENGLISH, own->name);
+		l[n++].what = i18n_text(lang_used(), own->name);
 	}
 	(void)snprintf(l[n].left, PIECE, "-h, --help");
-	l[n++].what = "print this help";
+	l[n++].what = lang_text("print this help");
 	return n;
 }
 
@@ -237,13 +258,14 @@ print_question_options(struct paragraph *p, const struct report_question *q)
 static void
 print_verb_usage(FILE *f, const struct verb *v, const struct report_question *q)
 {
-	struct paragraph	 p = { f, 0, strlen("usage: qtoa ") };
+	struct paragraph	 p = { f, 0, (size_t)format_columns(slice_of(lang_text(usage))) +
+	    1 };
 	struct pieces		 s;
 	size_t			 i;
 
 	split_usage(&s, v);
 	p.at = p.left;
-	(void)fputs("usage: qtoa ", f);
+	(void)fprintf(f, "%s ", lang_text(usage));
 	for (i = 0; i < s.n; i++)
 		if (q != NULL && i == 1)
 			print_word(&p, q->name, strlen(q->name));
@@ -261,17 +283,17 @@ static void
 print_about(FILE *f, const struct verb *v, const struct report_question *q)
 {
 	struct paragraph	 p = { f, 0, 0 };
-	char			 key[PIECE];
+	char			 key[PIECE], text[LINE];
 
 	(void)fputc('\n', f);
 	if (q == NULL) {
-		print_words(&p, *v->about != '\0' ? v->about : v->what);
+		print_words(&p, lang_text(*v->about != '\0' ? v->about : v->what));
 		return;
 	}
 	(void)snprintf(key, sizeof(key), "%s.about", q->name);
-	(void)fprintf(f, "%s.", i18n_text(ENGLISH, q->name));
-	p.at = strlen(i18n_text(ENGLISH, q->name)) + 1;
-	print_words(&p, i18n_text(ENGLISH, key));
+	(void)snprintf(text, sizeof(text), lang_text("%s. %s"), i18n_text(lang_used(), q->name),
+	    i18n_text(lang_used(), key));
+	print_words(&p, text);
 }
 
 void
@@ -282,14 +304,15 @@ help_verb(FILE *f, const struct verb *v, const struct report_question *q)
 	print_verb_usage(f, v, q);
 	print_about(f, v, q);
 	if (verb_asks(v) && q == NULL) {
-		(void)fputs("\nquestions, and their options with the defaults:\n", f);
+		(void)fputs(lang_text("\nquestions, and their options with the defaults:\n"), f);
 		help_questions(f);
 	}
 	(void)fputc('\n', f);
 	print_options(f, v, q);
-	(void)fprintf(f, "\nexit status: %s, 2 wrong usage\n", v->status);
+	(void)fprintf(f, lang_text("\nexit status: %s, 2 wrong usage\n"), lang_text(v->status));
 	for (i = 0; i < VERB_EXAMPLES && v->examples[i] != NULL && q == NULL; i++)
-		(void)fprintf(f, "%s  %s\n", i == 0 ? "\nfor example:\n" : "", v->examples[i]);
+		(void)fprintf(f, "%s  %s\n", i == 0 ? lang_text("\nfor example:\n") : "",
+		    v->examples[i]);
 }
 
 void
@@ -302,7 +325,8 @@ help_group(FILE *f, const struct verb *first)
 	(void)fputs("\n\n", f);
 	for (v = first; v != NULL; v = verb_next(v))
 		print_verb_row(f, v);
-	(void)fprintf(f, "\nmore about each: qtoa help %.*s VERB\n", (int)group.len, group.p);
+	(void)fprintf(f, lang_text("\nmore about each: qtoa help %.*s VERB\n"), (int)group.len,
+	    group.p);
 }
 
 void
@@ -312,7 +336,7 @@ help_questions(FILE *f)
 	const struct report_option	*o;
 
 	for (q = questions_table; q->name != NULL; q++) {
-		(void)fprintf(f, "  %-14s%s", q->name, i18n_text(ENGLISH, q->name));
+		(void)fprintf(f, "  %-14s%s", q->name, i18n_text(lang_used(), q->name));
 		for (o = q->options; o != q->options + REPORT_OPTIONS_MAX && o->name != NULL; o++)
 			(void)fprintf(f, "%s--%s%s%s", o == q->options ? "; " : " ", o->name,
 			    o->dflt != NULL ? " " : "", o->dflt != NULL ? o->dflt : "");

@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/log.h"
 #include "core/number.h"
 #include "crypto.h"
@@ -41,7 +42,8 @@ session_become_owner(const char *dir)
 	if (geteuid() != 0 || stat(dir, &st) == -1 || st.st_uid == 0 ||
 	    become_user(st.st_uid, st.st_gid))
 		return true;
-	(void)fprintf(stderr, "qtoa: cannot run as the owner of %s: %s\n", dir, strerror(errno));
+	(void)fprintf(stderr, lang_text("qtoa: cannot run as the owner of %s: %s\n"), dir,
+	    lang_errno(errno));
 	return false;
 }
 
@@ -54,7 +56,8 @@ session_state(const struct conf *c)
 	DIR			*d;
 
 	if (dir == NULL || *dir == '\0') {
-		(void)fprintf(stderr, "qtoa: settings.state_dir has no value; run: qtoa check\n");
+		(void)fprintf(stderr, lang_text("qtoa: settings.state_dir has no value; run: qtoa "
+		    "check\n"));
 		return SESSION_FAULT;
 	}
 	if (!session_become_owner(dir))
@@ -64,7 +67,7 @@ session_state(const struct conf *c)
 	if ((d = opendir(dir)) == NULL) {
 		if (errno == ENOENT)
 			return SESSION_NO_STATE;
-		(void)fprintf(stderr, "qtoa: %s: %s\n", dir, strerror(errno));
+		(void)fprintf(stderr, "qtoa: %s: %s\n", dir, lang_errno(errno));
 		return SESSION_FAULT;
 	}
 	/* A quarantined database counts, too: its messages still have to be recovered. */
@@ -107,7 +110,7 @@ session_do(struct session *s, enum store_need need, store_work *work, void *arg)
 		return true;
 	store_why(store, why, sizeof(why));
 	(void)fprintf(stderr, "qtoa: %s\n", er == ERR_STORE && *why != '\0' ? why :
-	    error_table[er].name);
+	    lang_text(error_table[er].name));
 	return false;
 }
 
@@ -187,20 +190,23 @@ session_read_id(int64_t *id, const char *text)
 
 /* Writes when a probe is due. */
 static void
-write_probe(char text[FORMAT_SPAN + 4], int64_t probe_ms)
+write_probe(char text[FORMAT_SPAN + 16], int64_t probe_ms)
 {
 	const int64_t	 ms = probe_ms - clock_wall_ms();
 	char		 span[FORMAT_SPAN];
 
 	format_span(span, ms + 999);
-	(void)snprintf(text, FORMAT_SPAN + 4, "%s%s", ms > 0 ? "in " : "now", ms > 0 ? span : "");
+	if (ms > 0)
+		(void)snprintf(text, FORMAT_SPAN + 16, lang_text("in %s"), span);
+	else
+		(void)snprintf(text, FORMAT_SPAN + 16, "%s", lang_text("now"));
 }
 
 void
 session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 {
 	const struct account	*a;
-	char			 probe[FORMAT_SPAN + 4];
+	char			 probe[FORMAT_SPAN + 16];
 	int64_t			 probe_ms;
 	size_t			 i;
 
@@ -211,16 +217,17 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 			break;
 		case GATE_STOPPED:
 			write_probe(probe, probe_ms);
-			(void)fprintf(f, "%s is stopped: QT refuses its signature or keys; next "
-			    "probe %s; correct app_key, service_id and service_secret and restart "
-			    "qtoa, or run: qtoa queue retry %s\n", a->path, probe, a->path);
+			(void)fprintf(f, lang_text("%s is stopped: QT refuses its signature or "
+			    "keys; next probe %s; correct app_key, service_id and service_secret "
+			    "and restart qtoa, or run: qtoa queue retry %s\n"), a->path, probe,
+			    a->path);
 			break;
 		case GATE_BROKEN:
 			if (!breaker_is_first(b, a))
 				break;
 			write_probe(probe, probe_ms);
-			(void)fprintf(f, "%s does not answer as QT does: next probe %s; run: qtoa "
-			    "check\n", a->qt_url, probe);
+			(void)fprintf(f, lang_text("%s does not answer as QT does: next probe %s; "
+			    "run: qtoa check\n"), a->qt_url, probe);
 			break;
 		}
 	}
@@ -232,9 +239,10 @@ session_say_no_handle(void)
 	char	 names[CRYPTO_LACKING];
 
 	if (crypto_is_lacking(names))
-		(void)fprintf(stderr, "qtoa: OpenSSL offers no %s here; run: qtoa check\n", names);
+		(void)fprintf(stderr, lang_text("qtoa: OpenSSL offers no %s here; run: qtoa "
+		    "check\n"), names);
 	else
-		(void)fprintf(stderr, "qtoa: %s\n", error_table[ERR_NOMEM].name);
+		(void)fprintf(stderr, "qtoa: %s\n", lang_text(error_table[ERR_NOMEM].name));
 	return CLI_WRONG;
 }
 
@@ -247,7 +255,7 @@ session_say_unsendable(struct http_client *h, const struct conf *c)
 
 	for (i = 0; i < c->n; i++)
 		if (qt_client_lacks(h, why, &c->accounts[i])) {
-			(void)fprintf(stderr, "qtoa: %s: %s; run: qtoa check\n",
+			(void)fprintf(stderr, lang_text("qtoa: %s: %s; run: qtoa check\n"),
 			    conf_label(&c->accounts[i]), why);
 			said = true;
 		}
@@ -257,7 +265,7 @@ session_say_unsendable(struct http_client *h, const struct conf *c)
 int
 session_say_no_message(int64_t id)
 {
-	(void)fprintf(stderr, "qtoa: there is no message %lld; run: qtoa queue list\n",
+	(void)fprintf(stderr, lang_text("qtoa: there is no message %lld; run: qtoa queue list\n"),
 	    (long long)id);
 	return CLI_WRONG;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/suggest.h"
+#include "core/lang.h"
 #include "core/nearest.h"
 
 enum {
@@ -15,8 +16,8 @@ write_suggestion(struct suggest *s, const struct nearest *n, const char *more)
 {
 	*s->text = '\0';
 	if (n->best != NULL)
-		(void)snprintf(s->text, sizeof(s->text), "; did you mean %s%s%.40s?", n->best,
-		    *more != '\0' ? " " : "", more);
+		(void)snprintf(s->text, sizeof(s->text), lang_text("; did you mean %s%s%.40s?"),
+		    n->best, *more != '\0' ? " " : "", more);
 	return s->text;
 }
 
@@ -88,8 +89,9 @@ suggest_account(const struct conf *c, const char *what, const char *word)
 		nearest_try(&n, slice_of(a->name), a->path);
 		nearest_try(&n, slice_of(a->appid), a->path);
 	}
-	(void)fprintf(stderr, "qtoa: no account has the %s \"%s\"%s\n", what, word,
-	    *suggest_best(&s, &n) != '\0' ? s.text : "; qtoa check lists the accounts");
+	(void)fprintf(stderr, lang_text("qtoa: no account has the %s \"%s\"%s\n"),
+	    lang_text(what), word, *suggest_best(&s, &n) != '\0' ? s.text :
+	    lang_text("; qtoa check lists the accounts"));
 }
 
 const char *

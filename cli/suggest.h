@@ -10,8 +10,8 @@
 #include "core/nearest.h"
 #include "report/questions.h"
 
-/* The end of a sentence: "; did you mean WORD?", or "" if no word is near. */
-enum { SUGGEST_TEXT = 120 };
+/* The end of a sentence, in the language that is used: "; did you mean WORD?", or "". */
+enum { SUGGEST_TEXT = 160 };
 struct suggest {
 	char	 text[SUGGEST_TEXT];
 };

@@ -8,6 +8,7 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/number.h"
 #include "core/utf8.h"
 
@@ -81,21 +82,26 @@ term_blanks(struct buf *out, int n)
 void
 term_bar(int width, int64_t done, int64_t total, const char *text)
 {
-	char	 bar[BAR_MAX + 1];
-	int	 room = width - 1 - (int)strlen(text) - 3;	/* two brackets and a blank */
+	struct buf	 line = { 0 };
+	char		 bar[BAR_MAX + 1];
+	int		 columns = format_columns(slice_of(text));
+	int		 room = width - 1 - columns - 3;	/* two brackets and a blank */
 
 	if (width == 0)
 		return;
 	if (room > BAR_MAX)
 		room = BAR_MAX;
 	if (room < 3) {
-		(void)printf("\r%-*.*s", width - 1, width - 1, text);
+		term_wipe(width);
+		if (format_line(&line, NULL, slice_of(text), width - 1) == ERR_OK)
+			(void)printf("%.*s", (int)line.len, line.p);
+		buf_free(&line);
 	} else {
 		if (done > total)
 			done = total;
 		memset(bar, '.', (size_t)room);
 		memset(bar, '#', (size_t)(done * room / (total == 0 ? 1 : total)));
-		(void)printf("\r[%.*s] %-*s", room, bar, width - 1 - room - 3, text);
+		(void)printf("\r[%.*s] %s%*s", room, bar, text, width - 1 - room - 3 - columns, "");
 	}
 	(void)fflush(stdout);
 }
@@ -121,11 +127,11 @@ write_left(char *text, size_t size, const struct term_progress *p, int64_t done,
 	char		 span[FORMAT_SPAN];
 
 	if (done <= 0 || done >= total || ms / 1000 > INT64_MAX / 1000 / total) {
-		(void)snprintf(text, size, ", %lld left", (long long)(total - done));
+		(void)snprintf(text, size, lang_text(", %lld left"), (long long)(total - done));
 		return;
 	}
 	format_span(span, ms * (total - done) / done + 999);
-	(void)snprintf(text, size, ", %lld left, %s", (long long)(total - done), span);
+	(void)snprintf(text, size, lang_text(", %lld left, %s"), (long long)(total - done), span);
 }
 
 void
@@ -141,7 +147,8 @@ term_progress_draw(struct term_progress *p, int64_t done, int64_t total, const c
 		p->most = part;
 	p->drawn_ms = clock_mono_ms();
 	write_left(left, sizeof(left), p, done, total);
-	if ((int)(strlen(text) + strlen(left)) + BAR_MIN + 4 > p->width)
+	if (format_columns(slice_of(text)) + format_columns(slice_of(left)) + BAR_MIN + 4 >
+	    p->width)
 		*left = '\0';
 	(void)snprintf(line, sizeof(line), "%s%s", text, left);
 	term_bar(p->width, p->most, WHOLE, line);

@@ -5,6 +5,8 @@
 #include "cli/term.h"
 #include "cli/term_table.h"
 #include "core/format.h"
+#include "core/lang.h"
+#include "report/cell.h"
 
 enum {
 	CELL_MAX = 48,		/* columns of the terminal for one value at most */
@@ -101,6 +103,38 @@ place_cell(struct grid *g, size_t line, size_t col, struct slice word)
 	return er;
 }
 
+/* The heading of a column.  English is as in JSON and CSV, Chinese as on the page. */
+static const char *
+heading_of(const struct grid *g, size_t col)
+{
+	const char	*name = g->t->name[col], *word;
+
+	if (lang_used() == ENGLISH)
+		return name;
+	word = g->q == NULL ? name : cell_column_name(lang_used(), name);
+	return word != name ? word : lang_text(name);
+}
+
+/* The words for a text cell; NULL: it is written as it is. */
+static const char *
+words_of(const struct grid *g, size_t row, size_t col)
+{
+	if (lang_used() == ENGLISH || g->q == NULL || col >= REPORT_COLUMNS_MAX ||
+	    g->q->columns[col].name == NULL || table_at(g->t, row, col)->type != CELL_TEXT)
+		return NULL;
+	return cell_value_text(lang_used(), &g->q->columns[col], table_str(g->t, row, col));
+}
+
+static enum error
+write_cell(struct grid *g, size_t row, size_t col)
+{
+	const char	*words = words_of(g, row, col);
+
+	buf_reset(&g->word);
+	return words != NULL ? buf_puts(&g->word, words) :
+	    term_table_cell(&g->word, g->t, row, col, kind_of(g->q, col));
+}
+
 static enum error
 fill_grid(struct grid *g)
 {
@@ -108,12 +142,10 @@ fill_grid(struct grid *g)
 	size_t		 row, col;
 
 	for (col = 0; col < g->t->cols && er == ERR_OK; col++)
-		er = place_cell(g, 0, col, slice_of(g->t->name[col]));
+		er = place_cell(g, 0, col, slice_of(heading_of(g, col)));
 	for (row = 0; row < g->t->rows && er == ERR_OK; row++)
 		for (col = 0; col < g->t->cols && er == ERR_OK; col++) {
-			buf_reset(&g->word);
-			er = term_table_cell(&g->word, g->t, row, col, kind_of(g->q, col));
-			if (er == ERR_OK)
+			if ((er = write_cell(g, row, col)) == ERR_OK)
 				er = place_cell(g, row + 1, col, buf_slice(&g->word));
 		}
 	return er;

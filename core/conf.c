@@ -10,6 +10,7 @@
 #include "core/conf_warn.h"
 #include "core/error.h"
 #include "core/host.h"
+#include "core/lang.h"
 #include "core/proxy.h"
 #include "core/utf8.h"
 #include CONFIG_FILE
@@ -48,7 +49,7 @@ static bool
 check_aes_key(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	return *v != '\0' || a->mode == PLAIN || conf_value_refuse(r, "missing: %s mode needs the "
-	    "43 characters of EncodingAESKey", conf_mode_name(a->mode));
+	    "43 characters of EncodingAESKey", lang_text(conf_mode_name(a->mode)));
 }
 
 static bool
@@ -115,7 +116,7 @@ check_proxy(struct conf_value_reason *r, const struct account *a, const char *v)
 	const char	*why = *v == '\0' ? NULL : proxy_parse(&p, v);
 
 	(void)a;
-	return why == NULL || conf_value_refuse(r, "%s", why);
+	return why == NULL || conf_value_refuse(r, "%s", lang_text(why));
 }
 
 static bool
@@ -303,14 +304,14 @@ check_text(struct conf_value_reason *r, const struct text_rule *rule, const stru
     const char *v, bool literal)
 {
 	const size_t	 len = strlen(v);
-	const char	*unit = "characters";
+	const char	*unit = lang_text("characters");
 	size_t		 i;
 
 	if (len == 0 && rule->missing != NULL)
-		return conf_value_refuse(r, "missing: %s", rule->missing);
+		return conf_value_refuse(r, "missing: %s", lang_text(rule->missing));
 	for (i = 0; i < len; i++)
 		if ((unsigned char)v[i] >= 0x80)
-			unit = "bytes";
+			unit = lang_text("bytes");
 	if (len != 0 && (len < rule->min || (rule->max != 0 && len > rule->max)))
 		return rule->min == rule->max ?
 		    conf_value_refuse(r, "%zu %s, must be %zu", len, unit, rule->min) :
@@ -379,7 +380,7 @@ add_problem(struct problems *p, int i, const char *field, const char *given, con
 	const bool		 set = can && conf_env_find(name, prefix, field);
 
 	if (set || (can && !conf_is_set(given)))
-		(void)snprintf(where, sizeof(where), "environment variable %s", name + 1);
+		(void)snprintf(where, sizeof(where), lang_text("environment variable %s"), name + 1);
 	else if (i == -1)
 		(void)snprintf(where, sizeof(where), "%s: settings.%s", CONFIG_FILE, field);
 	else
@@ -398,7 +399,7 @@ add_no_account(struct problems *p, const char *prefix)
 	(void)conf_value_refuse(&r, "there is no account: set %sPATH, %sAPPID, %sTOKEN, %sAES_KEY, "
 	    "%sQT_URL, %sAPP_KEY, %sSERVICE_ID and %sSERVICE_SECRET", prefix, prefix, prefix,
 	    prefix, prefix, prefix, prefix, prefix);
-	say_problem(p, -1, "accounts", "environment", r.text);
+	say_problem(p, -1, "accounts", lang_text("environment"), r.text);
 }
 
 /*
@@ -583,7 +584,8 @@ settle_text(struct conf *c, struct conf_value_reason *r, const struct text_rule 
 		}
 		if (**v == '\0' && rule->missing != NULL)
 			return conf_value_refuse(r, "missing: %s %s is empty: %s", *name == '@' ?
-			    "the file" : "the environment variable", name + 1, rule->missing);
+			    lang_text("the file") : lang_text("the environment variable"),
+			    name + 1, lang_text(rule->missing));
 	}
 	return check_text(r, rule, a, *v == NULL ? "" : *v, literal);
 }
@@ -608,16 +610,17 @@ settle_account(struct conf *c, struct problems *p, int i)
 	size_t				 k;
 
 	if (is_empty(a)) {
-		add_problem(p, i, "path", no_text, "the account is empty; fill it in as in "
-		    "config.h, or remove it");
+		add_problem(p, i, "path", no_text, lang_text("the account is empty; fill it in "
+		    "as in config.h, or remove it"));
 		return;
 	}
 	if (!c->built)
 		take_account_choices(p, a, i);
 	if (conf_mode_name(a->mode) == NULL)
-		add_problem(p, i, "mode", no_text, "must be SAFE, COMPATIBLE or PLAIN");
+		add_problem(p, i, "mode", no_text,
+		    lang_text("must be SAFE, COMPATIBLE or PLAIN"));
 	if (a->identity != OPENID && a->identity != UNIONID)
-		add_problem(p, i, "identity", no_text, "must be OPENID or UNIONID");
+		add_problem(p, i, "identity", no_text, lang_text("must be OPENID or UNIONID"));
 	for (k = 0; k < NELEM(account_rules); k++)
 		if (!settle_text(c, &r, &account_rules[k], a, text_at(a, account_rules[k].off)))
 			add_problem(p, i, account_rules[k].name,
@@ -687,7 +690,8 @@ settle_settings(struct conf *c, struct problems *p)
 	if (!c->built)
 		take_wechat_only(p, &c->set);
 	if (conf_wechat_only_name(c->set.wechat_only) == NULL)
-		add_problem(p, -1, "wechat_only", no_text, "must be OFF, ADVISE or ENFORCE");
+		add_problem(p, -1, "wechat_only", no_text,
+		    lang_text("must be OFF, ADVISE or ENFORCE"));
 	for (i = 0; i < NELEM(settings_numbers); i++)
 		settle_number(c, p, &settings_numbers[i]);
 }
@@ -700,8 +704,8 @@ settle_values(struct conf *c, struct problems *p)
 	size_t		 i;
 
 	if (c->n == 0)
-		say_problem(p, -1, "accounts", CONFIG_FILE ": accounts", "there is no account, "
-		    "add one");
+		say_problem(p, -1, "accounts", CONFIG_FILE ": accounts",
+		    lang_text("there is no account, add one"));
 	drop_absent_accounts(c);
 	if (c->n == 0 && !c->built && prefix != NULL)
 		add_no_account(p, prefix);
@@ -723,7 +727,7 @@ load_values(struct conf *c, const struct account *from, size_t n, const struct s
 	c->accounts = calloc(n + 1, sizeof(*c->accounts));
 	c->rows = calloc(n + 1, sizeof(*c->rows));
 	if (c->accounts == NULL || c->rows == NULL) {
-		say_problem(p, -1, "accounts", CONFIG_FILE, "out of memory");
+		say_problem(p, -1, "accounts", CONFIG_FILE, lang_text("out of memory"));
 		return p->n;
 	}
 	for (; c->n < n; c->n++) {
@@ -824,7 +828,7 @@ conf_label(const struct account *a)
 {
 	const char	*label = conf_is_set(a->name) ? a->name : a->path;
 
-	return label == NULL || conf_value_is_indirect(label) ? "unnamed" : label;
+	return label == NULL || conf_value_is_indirect(label) ? lang_text("unnamed") : label;
 }
 
 static bool

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "core/conf_env.h"
+#include "core/lang.h"
 
 enum { PREFIX_MAX = 24 };
 
@@ -74,8 +75,8 @@ conf_env_choice(struct conf_value_reason *r, int *choice, const char *text,
 			*choice = i;
 			return true;
 		}
-		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s",
-		    i == 0 ? "" : i == n - 1 ? " or " : ", ", names[i]);
+		len += (size_t)snprintf(all + len, sizeof(all) - len, i == 0 ? "%s" :
+		    i == n - 1 ? lang_text(" or %s") : lang_text(", %s"), names[i]);
 	}
 	return conf_value_refuse(r, "must be %s", all);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/conf_value.h"
+#include "core/lang.h"
 #include "core/utf8.h"
 
 enum { ZERO_WIDTH_SPACE = 0x200B, BYTE_ORDER_MARK = 0xFEFF };
@@ -27,7 +28,7 @@ conf_value_refuse(struct conf_value_reason *r, const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(r->text, sizeof(r->text), fmt, ap);
+	(void)vsnprintf(r->text, sizeof(r->text), lang_text(fmt), ap);
 	va_end(ap);
 	return false;
 }
@@ -123,7 +124,7 @@ conf_value_has_only(struct conf_value_reason *r, const char *v, enum conf_alphab
 			return conf_value_refuse(r, "character %zu is U+%04X, which is a blank or "
 			    "cannot be seen: remove it", n, (unsigned)cp);
 		return conf_value_refuse(r, "may contain only %s: character %zu is something else",
-		    alphabet_names[alphabet], n);
+		    lang_text(alphabet_names[alphabet]), n);
 	}
 	return true;
 }
@@ -192,7 +193,7 @@ refuse_file(struct conf_value_reason *r, const char *file)
 	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
 		if (remedies[i].error == error)
 			remedy = remedies[i].remedy;
-	return conf_value_refuse(r, "%s: %s%s", file, strerror(error), remedy);
+	return conf_value_refuse(r, "%s: %s%s", file, lang_errno(error), lang_text(remedy));
 }
 
 /* Reads the bytes of a file; of a larger one CONF_VALUE_FILE + 1. */

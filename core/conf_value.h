@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { CONF_VALUE_FILE = 4096, CONF_VALUE_WHY = 320 };	/* bytes of a file; of a reason */
+enum { CONF_VALUE_FILE = 4096, CONF_VALUE_WHY = 512 };	/* bytes of a file; of a reason */
 
 /* Why a value is refused, in words. */
 struct conf_value_reason {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/jsonpath.h"
+#include "core/lang.h"
 
 enum { DIGITS_MAX = 9 };	/* digits of an index, so that it fits an int */
 
@@ -190,6 +191,7 @@ jsonpath_parse(struct jsonpath *p, struct slice text, char why[JSONPATH_WHY])
 	*why = '\0';
 	if (read_path(&r))
 		return true;
-	(void)snprintf(why, JSONPATH_WHY, "at character %zu: %s", r.at + 1, r.wrong);
+	(void)snprintf(why, JSONPATH_WHY, lang_text("at character %zu: %s"), r.at + 1,
+	    lang_text(r.wrong));
 	return false;
 }

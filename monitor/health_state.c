@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/number.h"
 #include "monitor/health_state.h"
 #include "state/db.h"
@@ -346,7 +347,7 @@ set_sign(struct health_sign *s, const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(s->text, sizeof(s->text), fmt, ap);
+	(void)vsnprintf(s->text, sizeof(s->text), lang_text(fmt), ap);
 	va_end(ap);
 	return true;
 }
@@ -431,7 +432,7 @@ set_room_sign(struct health_sign *s, const struct health_state *h, const char *t
 	format_bytes(left, h->free_bytes);
 	format_bytes(all, h->disk_bytes);
 	if (h->inodes != 0)
-		(void)snprintf(inodes, sizeof(inodes), " and %lld inodes",
+		(void)snprintf(inodes, sizeof(inodes), lang_text(" and %lld inodes"),
 		    (long long)h->free_inodes);
 	return set_sign(s, "%s%s left of %s where %s is: make room, or move state_dir%s", left,
 	    inodes, all, h->conf->set.state_dir, then);
@@ -442,7 +443,8 @@ is_full(struct health_sign *s, const struct health_state *h, const struct health
 {
 	(void)a;
 	return room_of(h) == DISK_OUT &&
-	    set_room_sign(s, h, "; nothing is queued, so what QT does not confirm is answered 503");
+	    set_room_sign(s, h, lang_text("; nothing is queued, so what QT does not confirm is "
+	    "answered 503"));
 }
 
 static bool
@@ -469,27 +471,30 @@ is_late(struct health_sign *s, const struct health_state *h, const struct health
 
 /* Writes when the next probe is. */
 static void
-write_probe(char text[FORMAT_SPAN + 4], const struct health_state *h,
+write_probe(char text[FORMAT_SPAN + 16], const struct health_state *h,
     const struct health_account *a)
 {
 	const int64_t	 ms = a->probe_ms - h->now_ms;
 	char		 span[FORMAT_SPAN];
 
 	format_span(span, ms + 999);
-	(void)snprintf(text, FORMAT_SPAN + 4, "%s%s", ms > 0 ? "in " : "now", ms > 0 ? span : "");
+	if (ms > 0)
+		(void)snprintf(text, FORMAT_SPAN + 16, lang_text("in %s"), span);
+	else
+		(void)snprintf(text, FORMAT_SPAN + 16, "%s", lang_text("now"));
 }
 
 static bool
 is_broken(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
-	char	 probe[FORMAT_SPAN + 4];
+	char	 probe[FORMAT_SPAN + 16];
 
 	if (a->gate != GATE_BROKEN)
 		return false;
 	write_probe(probe, h, a);
 	return set_sign(s, "QT has not answered %d times in a row%s%s: messages go to the queue "
 	    "until it does; next probe %s; run: qtoa check", h->conf->set.breaker_fails,
-	    a->gateway_age_ms > 0 ? ", something else has: " : "",
+	    a->gateway_age_ms > 0 ? lang_text(", something else has: ") : "",
 	    a->gateway_age_ms > 0 ? a->gateway_why : "", probe);
 }
 
@@ -510,7 +515,7 @@ is_gateway(struct health_sign *s, const struct health_state *h, const struct hea
 static bool
 is_stopped(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
-	char	 probe[FORMAT_SPAN + 4];
+	char	 probe[FORMAT_SPAN + 16];
 
 	if (a->gate != GATE_STOPPED)
 		return false;

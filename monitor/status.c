@@ -4,6 +4,7 @@
 
 #include "core/calendar.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/number.h"
 #include "monitor/health.h"
 #include "monitor/status.h"
@@ -181,8 +182,8 @@ status_judge(const struct status *st, health_state_each *fn, void *ctx)
 
 	health_state_judge(&st->health, fn, ctx);
 	if (!st->counted) {
-		(void)snprintf(s.text, sizeof(s.text), "the counters cannot be read; look at the "
-		    "owner and permissions of qtoa.tally-* in %s", c->set.state_dir);
+		(void)snprintf(s.text, sizeof(s.text), lang_text("the counters cannot be read; "
+		    "look at the owner and permissions of qtoa.tally-* in %s"), c->set.state_dir);
 		fn(ctx, &s);
 	}
 	for (i = 0; i < c->n; i++) {
@@ -190,10 +191,10 @@ status_judge(const struct status *st, health_state_each *fn, void *ctx)
 			continue;
 		s.what = "unsafe";
 		s.account = c->accounts[i].name;
-		(void)snprintf(s.text, sizeof(s.text), "%llu times today WeChat was answered 503, "
-		    "since neither QT nor the disk took its push; it sends each push three times "
-		    "at most; to see if one is lost, run: qtoa datacube pull, then qtoa reconcile",
-		    (unsigned long long)unsafe);
+		(void)snprintf(s.text, sizeof(s.text), lang_text("%llu times today WeChat was "
+		    "answered 503, since neither QT nor the disk took its push; it sends each "
+		    "push three times at most; to see if one is lost, run: qtoa datacube pull, "
+		    "then qtoa reconcile"), (unsigned long long)unsafe);
 		fn(ctx, &s);
 	}
 }

@@ -63,18 +63,32 @@ cell_heading(const struct report_answer *a, size_t col)
 	return cell_column_name(a->language, a->q->columns[col].name);
 }
 
-/* Writes the name of an event; the code "" is for events that QT's table does not have. */
+/* The name of an event; the code "" is for events that QT's table does not have. */
+static const char *
+event_name(enum language l, struct slice code)
+{
+	char	 key[KEY_MAX] = "no_code";
+
+	if (code.len >= sizeof(key) || memchr(code.p, '\0', code.len) != NULL)
+		return NULL;
+	if (code.len != 0)
+		(void)snprintf(key, sizeof(key), "%.*s", (int)code.len, code.p);
+	return i18n_find(l, key);
+}
+
+const char *
+cell_value_text(enum language l, const struct report_column *column, struct slice value)
+{
+	if (column->kind == REPORT_CODE)
+		return event_name(l, value);
+	return value_text(l, column->name, value.len == 0 ? slice_of("none") : value);
+}
+
 static void
 put_event_code(struct html *h, enum language l, struct slice code, put_foreign *put)
 {
-	char		 key[KEY_MAX] = "no_code";
-	const char	*known = NULL;
+	const char	*known = event_name(l, code);
 
-	if (code.len < sizeof(key) && memchr(code.p, '\0', code.len) == NULL) {
-		if (code.len != 0)
-			(void)snprintf(key, sizeof(key), "%.*s", (int)code.len, code.p);
-		known = i18n_find(l, key);
-	}
 	if (known != NULL)
 		html_text(h, known);
 	else

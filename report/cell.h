@@ -27,6 +27,10 @@ bool		cell_is_number(const struct report_answer *a, size_t col);
 const char	*cell_column_name(enum language l, const char *name);
 const char	*cell_heading(const struct report_answer *a, size_t col);
 
+/* The text of a value of that column in words; NULL: there are no words for it. */
+const char	*cell_value_text(enum language l, const struct report_column *column,
+		    struct slice value);
+
 /*
  * Writes a cell as text: "1,234", "12.3%", "5 min", "Menu click".  cell_put() may write an element
  * around foreign text; cell_put_plain() writes no elements, for attributes and SVG.

@@ -4,6 +4,7 @@
 #include "cli/check/check_conf.h"
 #include "core/calendar.h"
 #include "core/jsonpath.h"
+#include "core/lang.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -96,10 +97,11 @@ check_old_values(struct check_results *r, const struct account *a)
 	const bool	 token = conf_is_set(a->token_old), key = conf_is_set(a->aes_key_old);
 
 	if (token || key)
-		check_result_add(r, CHECK_WARNING, a->name, "still accepts the old %s\nwhen "
-		    "WeChat has used the new one for a day, remove %s%s%s",
-		    token && key ? "Token and the old key" : token ? "Token" : "key",
-		    token ? ".token_old" : "", token && key ? " and " : "",
+		check_result_add(r, CHECK_WARNING, a->name, "still accepts %s\nwhen WeChat has "
+		    "used the new one for a day, remove %s%s%s",
+		    token && key ? lang_text("the old Token and the old key") :
+		    lang_text(token ? "the old Token" : "the old key"),
+		    token ? ".token_old" : "", token && key ? lang_text(" and ") : "",
 		    key ? ".aes_key_old" : "");
 }
 
@@ -109,8 +111,8 @@ check_account_conf(struct check_results *r, const struct account *a)
 	const bool	 standby = conf_is_set(a->qt_url_standby);
 
 	check_result_add(r, CHECK_OK, a->name, ".../%s, %s mode, %s, to %s%s%s", a->path,
-	    conf_mode_name(a->mode), a->appid, a->qt_url,
-	    standby ? ", standby " : "", standby ? a->qt_url_standby : "");
+	    lang_text(conf_mode_name(a->mode)), a->appid, a->qt_url,
+	    standby ? lang_text(", standby ") : "", standby ? a->qt_url_standby : "");
 	if (a->mode == PLAIN)
 		check_result_add(r, CHECK_WARNING, a->name, "in plain mode WeChat does not sign "
 		    "the body\nchoose safe mode in WeChat's console, and set .mode = SAFE: then "
@@ -192,8 +194,8 @@ check_settings(struct check_results *r, const struct settings *s)
 
 	for (i = 0; i < NELEM(odds); i++)
 		if (odds[i].is_odd(s))
-			check_result_add(r, CHECK_WARNING, odds[i].subject, "%s\n%s", odds[i].what,
-			    odds[i].remedy);
+			check_result_add(r, CHECK_WARNING, odds[i].subject, "%s\n%s",
+			    lang_text(odds[i].what), lang_text(odds[i].remedy));
 	if (s->wechat_api != NULL)
 		check_https(r, "settings", "wechat_api", s->wechat_api);
 }

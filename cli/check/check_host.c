@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/check/check_host.h"
+#include "core/lang.h"
 #include "core/log_target.h"
 #include "server/docroot.h"
 
@@ -111,8 +112,8 @@ check_program_mode(struct check_results *r, const char *path, const struct stat 
 		check_result_add(r, sticky ? CHECK_WARNING : CHECK_FAILED, "program",
 		    "%s is writable by everybody, mode %04o%s\nrun: chmod go-w %s", path,
 		    mode_of(st),
-		    sticky ? ": suEXEC refuses it" : ": anybody can replace the program; suEXEC "
-		    "refuses it", path);
+		    lang_text(sticky ? ": suEXEC refuses it" : ": anybody can replace the "
+		    "program; suEXEC refuses it"), path);
 	else if ((st->st_mode & S_IWGRP) != 0)
 		check_result_add(r, CHECK_WARNING, "program", "%s is writable by its group, mode "
 		    "%04o: suEXEC refuses it\nrun: chmod g-w %s", path, mode_of(st), path);
@@ -222,7 +223,7 @@ check_own_file(struct check_results *r, bool secrets)
 		check_host_program(r, &p);
 	else
 		check_result_add(r, CHECK_WARNING, "program", "%s: %s\nput the file there again, "
-		    "and open its directories to its user (chmod u+x)", file, strerror(errno));
+		    "and open its directories to its user (chmod u+x)", file, lang_errno(errno));
 	free(file);
 }
 
@@ -244,7 +245,7 @@ check_no_state_dir(struct check_results *r, const char *dir)
 	else
 		check_result_add(r, CHECK_FAILED, "settings.state_dir", "%s: %s\nrun: mkdir -m "
 		    "0700 %s, and chown it to the user that the web server runs qtoa as", dir,
-		    strerror(error), dir);
+		    lang_errno(error), dir);
 }
 
 static void
@@ -309,7 +310,7 @@ check_log(struct check_results *r, const char *log)
 	else
 		check_result_add(r, CHECK_FAILED, "settings.log", "%s: %s; the log goes to "
 		    "stderr\nmake it, or its directory, writable for this user", log,
-		    strerror(errno));
+		    lang_errno(errno));
 }
 
 static void
@@ -319,7 +320,7 @@ check_ca_file(struct check_results *r, const char *file)
 		return;
 	if (access(file, R_OK) == -1)
 		check_result_add(r, CHECK_FAILED, "settings.ca_file", "%s: %s\nmake it readable, "
-		    "or leave ca_file out to use the system's", file, strerror(errno));
+		    "or leave ca_file out to use the system's", file, lang_errno(errno));
 	else
 		check_result_add(r, CHECK_OK, "settings.ca_file", "%s", file);
 }

@@ -7,6 +7,7 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/jsonpath.h"
+#include "core/lang.h"
 #include "core/proxy.h"
 #include "forwarder/qt_client.h"
 #include "forwarder/services.h"
@@ -118,7 +119,7 @@ write_users(char text[SUBJECT], const struct net *n, const struct account *first
 			len += (size_t)snprintf(text + len, SUBJECT - len, "%s%.64s",
 			    users == 1 ? "" : ", ", a->name);
 	if (users > NAMED && len < SUBJECT)
-		(void)snprintf(text + len, SUBJECT - len, " and %d more", users - NAMED);
+		(void)snprintf(text + len, SUBJECT - len, lang_text(" and %d more"), users - NAMED);
 	return true;
 }
 
@@ -170,7 +171,7 @@ add_untrusted(struct check_results *r, const char *subject, const char *where,
 	} else if (strstr(l->why, "match") != NULL) {
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s is for %s: "
 		    "%s\ncheck the address", where, cert->subject,
-		    *cert->names == '\0' ? "no name" : cert->names, l->why);
+		    *cert->names == '\0' ? lang_text("no name") : cert->names, l->why);
 	} else if (l->n == 1 && strcmp(cert->subject, cert->issuer) == 0) {
 		check_result_add(r, CHECK_FAILED, subject, "%s: the certificate of %s is "
 		    "self-signed: no CA vouches for it\ncheck the address; if it is right, give "
@@ -193,7 +194,8 @@ add_trusted(struct check_results *r, const char *subject, const char *where,
 
 	write_certificate_day(day, first->until_s);
 	if (first != cert)
-		(void)snprintf(other, sizeof(other), ", in the chain %s", first->subject);
+		(void)snprintf(other, sizeof(other), lang_text(", in the chain %s"),
+		    first->subject);
 	if (days < SOON_DAYS)
 		check_result_add(r, CHECK_WARNING, subject, "%s: the certificate of %s%s ends on "
 		    "%s, in %lld days\nask those who run the server to renew it", where,
@@ -211,14 +213,15 @@ check_net_certificate(struct check_results *r, const char *subject, const char *
 	if (l->failed == TLS_STAGE_TRUST)
 		check_result_add(r, CHECK_FAILED, subject, "%s: %s has no CA certificates: "
 		    "%s\ninstall the package ca-certificates, or set settings.ca_file to a PEM "
-		    "file of them", where, ca_file == NULL ? "this host" : ca_file, l->why);
+		    "file of them", where, ca_file == NULL ? lang_text("this host") : ca_file,
+		    l->why);
 	else if (l->failed == TLS_STAGE_TLS && l->n == 0)
 		check_result_add(r, CHECK_FAILED, subject,
 		    "%s: there is no TLS: %s\ncheck the port; the server must speak TLS 1.2 or "
 		    "later", where, l->why);
 	else if (l->failed == TLS_STAGE_TLS)
-		add_untrusted(r, subject, where, l, ca_file == NULL ? "this host" : ca_file,
-		    now_s);
+		add_untrusted(r, subject, where, l, ca_file == NULL ? lang_text("this host") :
+		    ca_file, now_s);
 	else if (first_to_end_of(l) != NULL)
 		add_trusted(r, subject, where, l, now_s);
 	else
@@ -315,7 +318,7 @@ check_net_clock(struct check_results *r, const char *subject, int64_t ahead_s, i
 	const int64_t	 off_s = ahead_s < 0 ? -ahead_s : ahead_s;
 	const int64_t	 wrong_s = fresh_s > 0 && fresh_s / 2 < CLOCK_WRONG_S ? fresh_s / 2 :
 			     CLOCK_WRONG_S;
-	const char	*side = ahead_s < 0 ? "behind" : "ahead of";
+	const char	*side = lang_text(ahead_s < 0 ? "behind" : "ahead of");
 
 	if (off_s > wrong_s)
 		check_result_add(r, CHECK_FAILED, subject, "this host's clock is %lld s %s QT's: "
@@ -504,8 +507,9 @@ check_net_run(struct check_results *r, const struct conf *c, bool store)
 
 	n.failed = calloc(c->n * URLS + 1, sizeof(*n.failed));
 	if (!services_open(&n.services, c, SERVICES_HTTP, STORE_BRIEF, NULL) || n.failed == NULL) {
-		check_result_add(r, CHECK_FAILED, "network", "%s\n%s", error_table[ERR_NOMEM].name,
-		    error_table[ERR_NOMEM].hint);
+		check_result_add(r, CHECK_FAILED, "network", "%s\n%s",
+		    lang_text(error_table[ERR_NOMEM].name),
+		    lang_text(error_table[ERR_NOMEM].hint));
 		goto out;
 	}
 	for (i = 0; i < c->n; i++)

@@ -5,6 +5,7 @@
 #include "cli/term.h"
 #include "core/format.h"
 #include "core/json_write.h"
+#include "core/lang.h"
 
 enum {
 	TEXT_MAX = 4096,	/* bytes of a result */
@@ -64,17 +65,19 @@ append_json_result(struct check_results *r, enum check_state is, const struct sl
 static void
 append_state(struct check_results *r, enum check_state is)
 {
-	const char	*name = names[is];
+	const char	*name = lang_text(names[is]);
 
-	keep_first_error(r, buf_printf(&r->line, "%s%s%s%*s", r->colours ? colours[is] : "", name,
-	    r->colours ? "\x1b[0m" : "", STATE_COLUMNS - (int)strlen(name), ""));
+	keep_first_error(r, buf_printf(&r->line, "%s%s%s", r->colours ? colours[is] : "", name,
+	    r->colours ? "\x1b[0m" : ""));
+	keep_first_error(r, term_blanks(&r->line, STATE_COLUMNS -
+	    format_columns(slice_of(name))));
 }
 
 /* Appends what a result says as one line. */
 static void
 append_parts(struct check_results *r, struct buf *b, const struct slice parts[3])
 {
-	static const char *const	 before[3] = { "", ": ", "; " };
+	const char *const		 before[3] = { "", lang_text(": "), lang_text("; ") };
 	size_t				 i;
 
 	for (i = 0; i < 3; i++) {
@@ -108,11 +111,11 @@ check_result_add(struct check_results *r, enum check_state is, const char *subje
     const char *fmt, ...)
 {
 	char		 text[TEXT_MAX], *end = NULL;
-	struct slice	 parts[3] = { slice_of(subject) };
+	struct slice	 parts[3] = { slice_of(lang_text(subject)) };
 	va_list		 ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)vsnprintf(text, sizeof(text), lang_text(fmt), ap);
 	va_end(ap);
 	if (is != CHECK_OK && (end = strrchr(text, '\n')) != NULL)
 		*end++ = '\0';
@@ -131,10 +134,10 @@ check_result_end(struct check_results *r)
 		(void)fprintf(r->out, "{\"checks\":[%.*s],\"failed\":%d,\"warnings\":%d}\n",
 		    (int)r->list.len, r->list.len == 0 ? "" : r->list.p, failed, warnings);
 	else
-		(void)fprintf(r->out, "%d failed, %d warning%s\n", failed, warnings,
+		(void)fprintf(r->out, lang_text("%d failed, %d warning%s\n"), failed, warnings,
 		    warnings == 1 ? "" : "s");
 	if (r->er != ERR_OK)
-		(void)fprintf(stderr, "qtoa: %s\n", error_table[r->er].name);
+		(void)fprintf(stderr, "qtoa: %s\n", lang_text(error_table[r->er].name));
 	buf_free(&r->line);
 	buf_free(&r->list);
 	return failed == 0 && r->er == ERR_OK;

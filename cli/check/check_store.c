@@ -8,6 +8,7 @@
 #include "cli/check/check_store.h"
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "core/number.h"
 #include "forwarder/services.h"
 #include "state/db.h"
@@ -40,7 +41,7 @@ check_store_disk(struct check_results *r, const char *dir, const struct disk *d)
 
 	format_bytes(margin, disk_margin(d));
 	if (d->inodes != 0)
-		(void)snprintf(inodes, sizeof(inodes), ", %lld of %lld inodes",
+		(void)snprintf(inodes, sizeof(inodes), lang_text(", %lld of %lld inodes"),
 		    (long long)d->free_inodes, (long long)d->inodes);
 	if (room >= DISK_LOW)
 		check_result_add(r, room == DISK_OUT ? CHECK_FAILED : CHECK_WARNING, "disk",
@@ -59,7 +60,7 @@ check_disk_space(struct check_results *r, const char *dir)
 
 	if (!disk_look(&d, dir)) {
 		check_result_add(r, CHECK_WARNING, "disk", "%s: %s\nrun: df %s", dir,
-		    strerror(errno), dir);
+		    lang_errno(errno), dir);
 		return;
 	}
 	check_store_disk(r, dir, &d);
@@ -100,7 +101,7 @@ check_disk_write(struct check_results *r, const char *dir)
 		check_result_add(r, CHECK_FAILED, "disk", "%d KiB cannot be written to %s: %s: "
 		    "WeChat gets 503 when QT does not answer\nmake room (df, df -i, quota), and "
 		    "look at the limits of its user (ulimit -f)", TRIAL / 1024, dir,
-		    strerror(error));
+		    lang_errno(error));
 	else if (ms > SLOW_MS)
 		check_result_add(r, CHECK_WARNING, "disk", "it takes %d ms to write %d KiB, and "
 		    "WeChat waits 5000 ms in all\nput state_dir on a local disk", ms, TRIAL / 1024);
@@ -123,7 +124,7 @@ check_locks(struct check_results *r, const struct conf *c)
 	if (lstat(file, &st) == -1 && errno == ENOENT)
 		return true;
 	if (!services_open(&s, c, SERVICES_LOCKS, STORE_BRIEF, NULL))
-		(void)snprintf(why, sizeof(why), "%s", error_table[ERR_NOMEM].name);
+		(void)snprintf(why, sizeof(why), "%s", lang_text(error_table[ERR_NOMEM].name));
 	else
 		(void)lock_look(s.locks, why, sizeof(why));
 	services_close(&s);
@@ -184,8 +185,8 @@ check_quarantine(struct check_results *r, const char *dir)
 		return;
 	while ((e = readdir(d)) != NULL)
 		if ((a = quarantine_of(e->d_name)) != NULL)
-			check_result_add(r, a->is, "store", "%s %s\n%s", e->d_name, a->what,
-			    a->remedy);
+			check_result_add(r, a->is, "store", "%s %s\n%s", e->d_name,
+			    lang_text(a->what), lang_text(a->remedy));
 	(void)closedir(d);
 }
 
@@ -308,7 +309,7 @@ add_queue_results(const struct store_check *l, int late_s)
 {
 	const int64_t	 age_ms = l->pending == 0 ? 0 : clock_wall_ms() -
 	    number_bounded(l->oldest_ms);
-	const char	*wait = l->pending == 1 ? "message waits" : "messages wait";
+	const char	*wait = lang_text(l->pending == 1 ? "message waits" : "messages wait");
 	char		 span[FORMAT_SPAN];
 
 	format_span(span, age_ms);
@@ -354,9 +355,9 @@ check_commit(struct store_check *l, const struct conf *c)
 		    "in %d ms", l->file, (long long)l->version, (int)(clock_mono_ms() - begin_ms));
 	else
 		check_result_add(l->r, CHECK_FAILED, "store", "%s: %s: %s\n%s", l->file,
-		    error_table[er].name, why, er == ERR_STORE ?
-		    "check its owner, its mode and the disk (df, quota)" :
-		    error_table[er].hint);
+		    lang_text(error_table[er].name), why, er == ERR_STORE ?
+		    lang_text("check its owner, its mode and the disk (df, quota)") :
+		    lang_text(error_table[er].hint));
 	services_close(&s);
 	return er == ERR_OK;
 }

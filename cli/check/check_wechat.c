@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/format.h"
 #include "core/json.h"
+#include "core/lang.h"
 #include "state/counters.h"
 #include "wechat/api.h"
 #include "wechat/errcode.h"
@@ -79,10 +80,10 @@ write_addresses(char text[LIST], const struct addresses *l)
 
 	*text = '\0';
 	for (i = 0; i < l->n && len < LIST; i++)
-		len += (size_t)snprintf(text + len, LIST - len, "%s%s", i == 0 ? "" : ", ",
+		len += (size_t)snprintf(text + len, LIST - len, i == 0 ? "%s" : lang_text(", %s"),
 		    l->a[i]);
 	if (l->all > l->n && len < LIST)
-		(void)snprintf(text + len, LIST - len, " and %d more", l->all - l->n);
+		(void)snprintf(text + len, LIST - len, lang_text(" and %d more"), l->all - l->n);
 	return text;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "core/conf.h"
 #include "core/conf_warn.h"
+#include "core/lang.h"
 
 struct check_order {
 	bool	 offline, json;
@@ -37,10 +38,10 @@ read_check_order(struct check_order *o, int argc, char **argv)
 static void
 on_problem(void *ctx, const char *line)
 {
-	static const char	 variable[] = "environment";
+	const char		*variable = lang_text("environment");
 	struct check_results	*r = ctx;
 
-	if (strncmp(line, variable, sizeof(variable) - 1) == 0)
+	if (strncmp(line, variable, strlen(variable)) == 0)
 		check_result_add(r, CHECK_FAILED, "configuration", "%s\nset it where qtoa starts "
 		    "(web server, service, container), and start that again", line);
 	else
@@ -57,10 +58,11 @@ on_warning(void *ctx, const struct conf *c, int i, const char *field, const char
 
 	(void)snprintf(subject, sizeof(subject), "settings.%s", field);
 	if (i == -1)
-		check_result_add(r, CHECK_WARNING, subject, "%s\n%s", what, remedy);
+		check_result_add(r, CHECK_WARNING, subject, "%s\n%s", lang_text(what),
+		    lang_text(remedy));
 	else
 		check_result_add(r, CHECK_WARNING, conf_label(&c->accounts[i]), "%s %s\n%s", field,
-		    what, remedy);
+		    lang_text(what), lang_text(remedy));
 }
 
 static void
@@ -94,6 +96,8 @@ cmd_check_run(struct conf *c, int problems, int argc, char **argv)
 	(void)problems;
 	if (!read_check_order(&o, argc, argv))
 		return cli_usage("check");
+	if (o.json)
+		lang_use(ENGLISH, NULL);	/* programs read it */
 	if (conf_is_set(c->set.state_dir) && !session_become_owner(c->set.state_dir))
 		return CLI_WRONG;
 	check_result_begin(&r, stdout, o.json);

@@ -18,7 +18,7 @@ SOURCES = {
     "report": ("cli/cmd_report.c", "cli/term_table.c"), "completion": ("cli/cmd_completion.c",),
 }
 # Of them all, and of the program without a verb.
-COMMON = {"--help", "--version"}
+COMMON = {"--help", "--version", "--lang"}
 
 
 def verbs():

@@ -1,0 +1,7 @@
+#include <stddef.h>
+
+#include "cli/zh/zh.h"
+
+const struct lang_row *const	zh_tables[] = {
+	zh_help, zh_verbs, zh_status, zh_check, zh_conf, zh_error, zh_errno, NULL
+};
