@@ -74,7 +74,7 @@ print_part(const struct json *j, const struct part *part)
 static bool
 show_call(struct services *s, const struct account *a, const char *rid)
 {
-	char			 body[ERRCODE_RID + 16];
+	char			 body[ERRCODE_RID + 16], said[LANG_PARTS];
 	struct api_call		 call = {
 		.account = a, .path = "/cgi-bin/openapi/rid/get",
 		.deadline_ms = clock_mono_ms() + PATIENCE_MS,
@@ -88,7 +88,7 @@ show_call(struct services *s, const struct account *a, const char *rid)
 	if (api_call(s->tokens, s->http, &answer, &s->conf->set, &call) == API_OK)
 		j = json_parse_any(buf_slice(&answer.body));
 	else
-		(void)fprintf(stderr, "qtoa: %s: %s\n", a->name, answer.why);
+		(void)fprintf(stderr, "qtoa: %s: %s\n", a->name, lang_parts(said, answer.why));
 	for (i = 0; j != NULL && i < sizeof(parts) / sizeof(parts[0]); i++)
 		print_part(j, &parts[i]);
 	json_free(j);

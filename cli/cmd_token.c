@@ -43,16 +43,17 @@ static bool
 fetch_token(struct token_order *o, struct access_tokens *ts)
 {
 	const int64_t	 deadline_ms = clock_mono_ms() + PATIENCE_MS;
-	char		 why[TOKEN_WHY];
+	char		 why[TOKEN_WHY], said[LANG_PARTS];
 
 	if (!(o->refresh ? access_token_force : access_token_get)(ts, &o->token, o->account,
 	    deadline_ms, why)) {
-		(void)fprintf(stderr, "qtoa: %s: %s\n", o->account->name, why);
+		(void)fprintf(stderr, "qtoa: %s: %s\n", o->account->name,
+		    lang_parts(said, why));
 		return false;
 	}
 	if (*why != '\0')
 		(void)fprintf(stderr, lang_text("qtoa: %s: this token is not the newest: %s\n"),
-		    o->account->name, why);
+		    o->account->name, lang_parts(said, why));
 	return true;
 }
 

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -90,6 +91,25 @@ lang_text(const char *english)
 			if (strcmp(r->english, english) == 0)
 				return r->chinese;
 	return english;
+}
+
+const char *
+lang_parts(char text[LANG_PARTS], const char *english)
+{
+	char		 part[LANG_PARTS];
+	const char	*colon;
+	size_t		 len, at = 0;
+
+	*text = '\0';
+	for (;; english = colon + 2) {
+		colon = strstr(english, ": ");
+		len = colon == NULL ? strlen(english) : (size_t)(colon - english);
+		(void)snprintf(part, sizeof(part), "%.*s", (int)len, english);
+		at += (size_t)snprintf(text + at, LANG_PARTS - at, "%s%s", lang_text(part),
+		    colon == NULL ? "" : lang_text(": "));
+		if (colon == NULL || at >= LANG_PARTS)
+			return text;
+	}
 }
 
 const char *

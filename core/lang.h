@@ -43,6 +43,15 @@ enum language	 lang_used(void);
 /* The text in the language that is used. */
 const char	*lang_text(const char *english) __attribute__((format_arg(1)));
 
+enum { LANG_PARTS = 512 };	/* bytes */
+
+/*
+ * Writes a text that was put together in English, "WeChat: errcode 40164: put this address on the
+ * IP whitelist": each part between ": " that has a row is in the language that is used.  Returns
+ * text.  For reasons that were stored, and those that go into the log as well.
+ */
+const char	*lang_parts(char text[LANG_PARTS], const char *english);
+
 /* What errno means, in the language that is used. */
 const char	*lang_errno(int error);
 

@@ -388,12 +388,13 @@ is_unwritable(struct health_sign *s, const struct health_state *h, const struct 
 static bool
 has_no_locks(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
+	char		 why[LANG_PARTS];
 	const char	*dir = h->conf->set.state_dir;
 
 	(void)a;
 	return *h->lock_why != '\0' && set_sign(s, "%s/qtoa.lock cannot be used: %s: a message may "
 	    "be forwarded twice; move away what is in its place, give it to the owner of %s, or "
-	    "give state_dir a disk with locks", dir, h->lock_why, dir);
+	    "give state_dir a disk with locks", dir, lang_parts(why, h->lock_why), dir);
 }
 
 static bool
@@ -529,11 +530,13 @@ is_stopped(struct health_sign *s, const struct health_state *h, const struct hea
 static bool
 has_no_token(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
+	char	 why[LANG_PARTS];
+
 	(void)h;
 	return a->token_fails > 0 && a->token_left_s <= 0 && set_sign(s, "there is no valid "
 	    "access_token, and the last %lld request%s for one failed: %s; fix that, then run: "
 	    "qtoa token %s --refresh", (long long)a->token_fails, plural_of(a->token_fails),
-	    a->token_why, a->account->path);
+	    lang_parts(why, a->token_why), a->account->path);
 }
 
 static bool

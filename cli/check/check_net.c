@@ -370,7 +370,7 @@ ask_control_server(struct net *n, const struct account *a)
 	const int64_t	 deadline_ms = clock_mono_ms() + PROBE_MS;
 	struct buf	 token = { 0 };
 	struct jsonpath	 path;
-	char		 why[TOKEN_CLIENT_WHY], wrong[JSONPATH_WHY];
+	char		 why[TOKEN_CLIENT_WHY], wrong[JSONPATH_WHY], said[LANG_PARTS];
 
 	if (!jsonpath_parse(&path, slice_of(a->control_token_path), wrong))
 		return;		/* check_conf.c has reported it */
@@ -380,7 +380,8 @@ ask_control_server(struct net *n, const struct account *a)
 		    "%zu characters by %s", token.len, a->control_token_path);
 	else
 		check_result_add(n->r, CHECK_FAILED, a->name, "%s\ncompare control_url and "
-		    "control_token_path with what the control server answers", why);
+		    "control_token_path with what the control server answers",
+		    lang_parts(said, why));
 	buf_free(&token);
 }
 
@@ -389,17 +390,19 @@ static bool
 ask_token(struct net *n, const struct account *a)
 {
 	const int64_t		 deadline_ms = clock_mono_ms() + PROBE_MS;
-	char			 why[TOKEN_WHY];
+	char			 why[TOKEN_WHY], said[LANG_PARTS];
 	struct access_token	 t;
 
 	if (!access_token_get(n->services.tokens, &t, a, deadline_ms, why)) {
 		check_result_add(n->r, CHECK_FAILED, a->name, "there is no access_token: "
-		    "%s\ncorrect that, then run: qtoa token %s --refresh", why, a->name);
+		    "%s\ncorrect that, then run: qtoa token %s --refresh", lang_parts(said, why),
+		    a->name);
 		return false;
 	}
 	if (*why != '\0')
 		check_result_add(n->r, CHECK_WARNING, a->name, "the access_token is not the "
-		    "newest: %s\ncorrect that, then run: qtoa token %s --refresh", why, a->name);
+		    "newest: %s\ncorrect that, then run: qtoa token %s --refresh",
+		    lang_parts(said, why), a->name);
 	else
 		check_result_add(n->r, CHECK_OK, a->name, "the access_token is valid for %lld s "
 		    "more", (long long)(t.expires_s - clock_wall_ms() / 1000));

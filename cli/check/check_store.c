@@ -116,7 +116,7 @@ static bool
 check_locks(struct check_results *r, const struct conf *c)
 {
 	struct services	 s;
-	char		 file[PATH_BYTES], why[160];
+	char		 file[PATH_BYTES], why[160], said[LANG_PARTS];
 	bool		 good;
 	struct stat	 st;
 
@@ -133,7 +133,7 @@ check_locks(struct check_results *r, const struct conf *c)
 		check_result_add(r, CHECK_FAILED, "lock", "%s: %s: without it a message "
 		    "that WeChat repeats may be forwarded twice\nmove away what is in its place, "
 		    "or give it to the owner of the directory with mode 0600; on NFS start its "
-		    "lock service", file, why);
+		    "lock service", file, lang_parts(said, why));
 	return good;
 }
 

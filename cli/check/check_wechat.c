@@ -118,7 +118,7 @@ ask_wechat(struct check_wechat *w, struct api_answer *a, const struct account *a
 		.account = account, .path = path, .body = slice_of(body),
 		.answer_max = ANSWER_MAX, .deadline_ms = clock_mono_ms() + ms,
 	};
-	char			 rid[ERRCODE_RID];
+	char			 rid[ERRCODE_RID], said[LANG_PARTS];
 	enum api_result		 result;
 
 	if (w->is_silent)
@@ -129,15 +129,16 @@ ask_wechat(struct check_wechat *w, struct api_answer *a, const struct account *a
 	w->is_silent = result == API_NO_ANSWER;
 	if (result == API_NO_ANSWER)
 		check_result_add(w->r, CHECK_WARNING, account->name, "%s: %s\nWeChat is not asked "
-		    "anything more in this check; run it again later", path, a->why);
+		    "anything more in this check; run it again later", path,
+		    lang_parts(said, a->why));
 	else if (errcode_rid(rid, slice_of(a->why)))
 		check_result_add(w->r, CHECK_WARNING, account->name, "%s: %s\nif that does not "
-		    "help, see what WeChat has recorded of the call: qtoa rid %s %s", path, a->why,
-		    account->path, rid);
+		    "help, see what WeChat has recorded of the call: qtoa rid %s %s", path,
+		    lang_parts(said, a->why), account->path, rid);
 	else
 		check_result_add(w->r, CHECK_WARNING, account->name, "%s: %s\nsee this error in "
 		    "WeChat's \"Global return codes\"; if it lasts, ask WeChat's support", path,
-		    a->why);
+		    lang_parts(said, a->why));
 	return false;
 }
 
@@ -324,14 +325,16 @@ check_sources(struct check_wechat *w)
 	struct services			*s = w->services;
 	const struct callback_ips_asker	 asker = { s->tokens, s->http, s->locks };
 	struct callback_ips_state	 state;
-	char				 why[CALLBACK_IPS_WHY] = "", age[FORMAT_SPAN];
+	char				 why[CALLBACK_IPS_WHY] = "", said[LANG_PARTS];
+	char				 age[FORMAT_SPAN];
 
 	if (w->is_silent || !services_add(s, SERVICES_CALLBACK_IPS))
 		return;
 	if (callback_ips_is_due(s->callback_ips) && callback_ips_fetch(s->callback_ips, &asker,
 	    clock_mono_ms() + ASK_MS, why) == CALLBACK_IPS_FAILED)
 		check_result_add(w->r, CHECK_WARNING, "getcallbackip", "%s\nthe last list serves, "
-		    "and qtoa asks again; it is needed only for settings.wechat_only", why);
+		    "and qtoa asks again; it is needed only for settings.wechat_only",
+		    lang_parts(said, why));
 	callback_ips_state(s->callback_ips, &state);
 	if (state.networks == 0)
 		return;

@@ -3,5 +3,6 @@
 #include "cli/zh/zh.h"
 
 const struct lang_row *const	zh_tables[] = {
-	zh_help, zh_verbs, zh_status, zh_check, zh_conf, zh_error, zh_errno, NULL
+	zh_help, zh_verbs, zh_status, zh_check, zh_conf, zh_error, zh_errno, zh_wechat,
+	NULL
 };

@@ -15,7 +15,7 @@ from test_check import COLOUR, asked, at_terminal, host, server  # noqa: F401
 from test_cli import run
 from test_help import NEAR, verbs
 from test_queue_cli import Terminal
-from test_status import AHEAD, NO_TOKEN, columns, push
+from test_status import AHEAD, NO_TOKEN, SECRET, columns, push
 from test_token import authority, issuer, wx  # noqa: F401
 from wechat import ACCOUNTS, PLAIN, SAFE
 
@@ -197,6 +197,20 @@ def test_queue(home, pool, qt):
     assert exported == english
 
 
+def test_reasons(home):
+    """A reason is stored in English, and shown in Chinese by its parts."""
+    env = {"E2E_SECRET": SECRET, **ZH}
+    code, out, err = run(home, "token", "safe", variant="vital", env=env)
+    assert (code, out) == (1, "") and err.startswith("qtoa: safe: 微信：没有应答：")
+    code, out, err = run(home, "status", variant="vital", env=env)
+    said = re.sub(r"\s", "", out)
+    assert code == 1 and out.startswith("异常：access_token safe ")
+    assert "失败safe：没有有效的access_token，最近1次获取失败：微信：没有应答：" in said
+    document = run(home, "status", "--json", variant="vital", env=env)[1]
+    assert "WeChat: no answer: " in document and not is_chinese(document)
+    assert home.query("SELECT why FROM token")[0]["why"].startswith("WeChat: no answer: ")
+
+
 def sorted_states(text):
     words = {"正常": "ok", "警告": "warning", "失败": "failed"}
     return [words.get(w, w) for w in re.findall(r"^(\S+) {2,}\S", text, re.M)]
@@ -272,6 +286,21 @@ def test_rid(home, wx, issuer, authority):  # noqa: F811
     assert (code, err) == (0, "")
     for line, name in zip(out.splitlines(), ("时间", "毫秒", "来自", "请求", "消息体", "应答"), strict=True):
         assert re.match(name + " +", line) and columns(re.match(r"\S+ +", line)[0]) == 9, out
+    _, _, err = run(home, "rid", "safe", "1-2", variant="advise", env=env)
+    assert err.startswith("qtoa: safe: 微信：errcode 76001：没有该 rid 的调用：")
+
+
+@pytest.mark.parametrize("code, says", (
+    (40201, "微信后台没有填写 URL，或 URL 不合法：invalid url rid："), (48001, "公众号没有该接口的权限；见微信后台："),
+    (-1, "微信繁忙：system error rid：")))
+def test_refused_by_wechat(home, server, wx, issuer, authority, code, says):  # noqa: F811
+    wx.net.say["callback/check"] = code
+    env = {**wx.env(), **ZH, "E2E_SECRET": "hushAppSecret" + "0" * 19, "E2E_CA_FILE": str(authority.file),
+           "QTOA_QT_URL": server.url}
+    out = run(home, "check", variant="advise", env=env)[1]
+    line = next(line for line in out.splitlines() if "/cgi-bin/callback/check：" in line)
+    assert f"/cgi-bin/callback/check：微信：errcode {code}：{says}" in line, out
+    assert re.search("；如果仍不能解决，请查看微信对这次调用的记录：qtoa rid safe [-0-9a-z]+$", line), line
 
 
 def test_check_a_store(host):  # noqa: F811

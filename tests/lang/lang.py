@@ -13,6 +13,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 FILES = ("cli/*.c", "cli/check/*.c", "core/conf*.c", "core/error.c", "core/proxy.c", "core/jsonpath.c",
          "monitor/health_state.c", "monitor/status.c")
+PARTS = ("wechat/errcode.c", "wechat/access_token.c", "wechat/callback_ips.c")  # reasons, for lang_parts()
 SHELL = {"cli/cmd_completion.c"}        # it speaks to shells
 VERBS = "cli/verb.c"
 ROWS = "cli/zh/*.c"
@@ -56,11 +57,21 @@ def literals(text):
         yield said, at, tuple(calls)
 
 
+def is_statement(text):
+    """SQL."""
+    return re.match("(SELECT|PRAGMA|INSERT|UPDATE|DELETE|BEGIN|COMMIT) ", text) is not None
+
+
+def parts(text):
+    """What lang_parts() looks up of a reason; a part with a value in it stays English."""
+    return [p for p in text.split(": ") if "%" not in p and is_words(p) and p[0].isalpha()]
+
+
 def is_words(text):
     """At least two words; a word of the shell, SQL or a verb's name is not for people."""
     plain = CONVERSION.sub("%s", text.replace("\\n", " "))
     return re.search(r"[A-Za-z]{2,}[,:;.)\"\\]* +\(?(?:\S*%s\S* +)?\(?[A-Za-z.]+", plain) is not None \
-        and not re.match(r"SELECT |PRAGMA |INSERT |\[--| --|[A-Z. ]+$", plain) \
+        and not is_statement(plain) and not re.match(r"\[--| --|[A-Z. ]+$", plain) \
         and not re.fullmatch(r"(queue|datacube|config|log)( [a-z]+)+|[a-z]+ %s", plain)
 
 
@@ -118,8 +129,10 @@ def faults(top):
     for path in sorted(top.glob("**/*.[ch]")):
         name = str(path.relative_to(top))
         if not name.startswith(("tests", "build", "cli/zh")):
-            everywhere |= {said for said, *_ in literals(path.read_text(encoding="utf-8"))}
+            said = {said for said, *_ in literals(path.read_text(encoding="utf-8"))}
+            everywhere |= said.union(*(parts(text) for text in said if name in PARTS))
     yield from row_faults(top, everywhere)
+    yield from part_faults(top, known)
     for path in sorted({p for pattern in FILES for p in top.glob(pattern)}):
         name = str(path.relative_to(top))
         if name in SHELL:
@@ -132,6 +145,17 @@ def faults(top):
                 yield f"{name}:{line}: \"{said}\" has no Chinese; add a row to {ROWS}"
             elif is_words(said) and not marked and name.startswith("cli/") and calls and calls[-1] in PRINTS:
                 yield f"{name}:{line}: \"{said}\" is printed without lang_text()"
+
+
+def part_faults(top, known):
+    for name in PARTS:
+        if not (top / name).exists():
+            continue
+        for said, line, calls in literals((top / name).read_text(encoding="utf-8")):
+            if "log_msg" not in calls and not is_statement(said):
+                for part in parts(said):
+                    if part not in known:
+                        yield f"{name}:{line}: \"{part}\" has no Chinese; add a row to {ROWS}"
 
 
 def main():

@@ -72,3 +72,9 @@ def test_printed_without(tmp_path):
 ))
 def test_conversions(format, types):
     assert lang.conversions(format) == types
+
+
+def test_reasons(tmp_path):
+    """Each part by itself, but what has a value in it."""
+    found = tree(tmp_path, 'f("WeChat: it is busy: code %d is odd"); f(", so to say");', name="wechat/errcode.c")
+    assert found == ['wechat/errcode.c:1: "it is busy" has no Chinese; add a row to cli/zh/*.c']

@@ -91,11 +91,44 @@ texts(void **state)
 	check_text("an error", lang_errno(EACCES), strerror(EACCES));
 }
 
+static void
+parts(void **state)
+{
+	static const struct lang_row		 table[] = {
+		{ "WeChat", "\u5fae\u4fe1" }, { "it is busy", "\u7e41\u5fd9" }, { ": ", "\uff1a" },
+		{ NULL, NULL },
+	};
+	static const struct lang_row *const	 tables[] = { table, NULL };
+	static const struct {
+		const char	*english, *chinese;
+	} cases[] = {
+		{ "", "" }, { "WeChat", "\u5fae\u4fe1" }, { "unknown", "unknown" },
+		{ "WeChat: it is busy", "\u5fae\u4fe1\uff1a\u7e41\u5fd9" },
+		{ "WeChat: errcode -1: it is busy: please retry",
+		    "\u5fae\u4fe1\uff1aerrcode -1\uff1a\u7e41\u5fd9\uff1aplease retry" },
+		{ "a: ", "a\uff1a" }, { "http://x", "http://x" },
+	};
+	char		 text[LANG_PARTS], longest[3 * LANG_PARTS + 1];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		lang_use(CHINESE, tables);
+		check_text(cases[i].english, lang_parts(text, cases[i].english), cases[i].chinese);
+		lang_use(ENGLISH, NULL);
+		check_text(cases[i].english, lang_parts(text, cases[i].english), cases[i].english);
+	}
+	for (i = 0; i < sizeof(longest) - 1; i++)
+		longest[i] = i % 5 == 3 ? ':' : i % 5 == 4 ? ' ' : 'a';
+	longest[i] = '\0';
+	check_int("cut", (int64_t)strlen(lang_parts(text, longest)), LANG_PARTS - 1);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(locales), TEST(environment), TEST(words), TEST(texts),
+		TEST(locales), TEST(environment), TEST(words), TEST(texts), TEST(parts),
 	};
 
 	return RUN("lang", tests);
