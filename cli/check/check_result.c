@@ -106,12 +106,25 @@ print_result(struct check_results *r, enum check_state is, const struct slice pa
 	buf_free(&text);
 }
 
+/* A part of the host has a name in each language, an account has its own. */
+static const char *
+subject_name(const struct check_results *r, const char *subject)
+{
+	size_t	 i;
+
+	for (i = 0; r->conf != NULL && i < r->conf->n; i++)
+		if (r->conf->accounts[i].name != NULL &&
+		    strcmp(r->conf->accounts[i].name, subject) == 0)
+			return subject;
+	return lang_text(subject);
+}
+
 void
 check_result_add(struct check_results *r, enum check_state is, const char *subject,
     const char *fmt, ...)
 {
 	char		 text[TEXT_MAX], *end = NULL;
-	struct slice	 parts[3] = { slice_of(lang_text(subject)) };
+	struct slice	 parts[3] = { slice_of(subject_name(r, subject)) };
 	va_list		 ap;
 
 	va_start(ap, fmt);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "core/buf.h"
+#include "core/conf.h"
 
 enum check_state { CHECK_OK, CHECK_WARNING, CHECK_FAILED, CHECK__MAX };
 
@@ -26,6 +27,7 @@ struct check_results {
 	struct buf	 line, list;
 	enum error	 er;		/* ERR_NOMEM: a part of the output is missing */
 	int		 n[CHECK__MAX];	/* how many results are in that state */
+	const struct conf *conf;	/* whose accounts keep their names; NULL: not loaded yet */
 };
 
 /*

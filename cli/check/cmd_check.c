@@ -105,6 +105,7 @@ cmd_check_run(struct conf *c, int problems, int argc, char **argv)
 	if (conf_load(&mine, on_problem, &r) == 0)
 		check_result_add(&r, CHECK_OK, "configuration", "%zu account%s", mine.n,
 		    mine.n == 1 ? "" : "s");
+	r.conf = &mine;
 	run_checks(&r, &mine, o.offline);
 	conf_free(&mine);
 	return check_result_end(&r) ? CLI_DONE : CLI_WRONG;

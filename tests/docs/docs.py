@@ -18,7 +18,7 @@ def text(name):
 @functools.lru_cache(maxsize=None)
 def qtoa(*args):
     done = subprocess.run([QTOA, *args], capture_output=True, text=True, timeout=60,
-                          stdin=subprocess.DEVNULL)
+                          stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
     assert (done.returncode, done.stderr) == (0, ""), (args, done.stderr)
     return done.stdout
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/check/check_result.h"
+#include "cli/zh/zh.h"
 #include "tests/unit/unit.h"
 
 /* The output, and the result of check_result_end(). */
@@ -145,11 +146,38 @@ no_memory(void **state)
 		}
 }
 
+/* The columns stay; a part of the host is translated, an account of that name is not. */
+static void
+chinese(void **state)
+{
+	static struct account	 accounts[] = { { .name = "disk" } };
+	const struct conf	 conf = { .accounts = accounts, .n = 1 };
+	struct said		 s = { .text = NULL };
+
+	(void)state;
+	lang_use(CHINESE, zh_tables);
+	begin_results(&s, false);
+	check_result_add(&s.f, CHECK_OK, "disk", "%s", "/srv");
+	s.f.conf = &conf;
+	check_result_add(&s.f, CHECK_WARNING, "disk", "%s is open to others, mode %04o\nrun: chmod "
+	    "0700 %s", "/srv", 0755U, "/srv");
+	check_result_add(&s.f, CHECK_FAILED, "queue", "%s", "one\ntwo");
+	end_results(&s);
+	lang_use(ENGLISH, NULL);
+	check_text("Chinese", s.text,
+	    "\u6b63\u5e38     \u78c1\u76d8\uff1a/srv\n"
+	    "\u8b66\u544a     disk\uff1a/srv \u5bf9\u5176\u4ed6\u7528\u6237\u5f00\u653e"
+	    "\uff0c\u6743\u9650 0755\uff1b\u8bf7\u8fd0\u884c\uff1achmod 0700 /srv\n"
+	    "\u5931\u8d25     \u961f\u5217\uff1aone\uff1btwo\n"
+	    "1 \u9879\u5931\u8d25\uff0c1 \u9879\u8b66\u544a\n");
+	free(s.text);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(shown), TEST(many), TEST(no_memory),
+		TEST(shown), TEST(many), TEST(no_memory), TEST(chinese),
 	};
 
 	return RUN("check_result", tests);
