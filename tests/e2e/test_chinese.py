@@ -9,10 +9,13 @@ import pytest
 
 import collector
 import qt as qt_side
+import test_datacube as cube
 import wechat
 import wxnet
+from cubeapi import DAY, refusal
 from test_check import COLOUR, asked, at_terminal, host, server  # noqa: F401
 from test_cli import run
+from test_datacube import api, running_api, site  # noqa: F401
 from test_help import NEAR, verbs
 from test_queue_cli import Terminal
 from test_status import AHEAD, NO_TOKEN, SECRET, columns, push
@@ -24,7 +27,7 @@ ZH = {"LANG": "zh_CN.UTF-8"}
 FIXED = (r"\b(qtoa|queue|datacube|completion|make)\b( [a-z][-a-z]*)*", r"https?://\S+",
          r"--?[a-z][-_a-z]*( [A-Z|a-z]+)?", r"@?/\S+",
          r"\.?[a-z]+[._][a-z_.]+", r"\b(chmod|chown|mkdir|timedatectl)\b[ -~]*", r'"[^"]*"', r"\[[^]]*\]",
-         r"；可选：[a-z ]+", r"\b[A-Z][-A-Za-z0-9_+.,@]*\b", r"\b\d[-:.\d]*\b", r"\$\$_\w+",
+         r"；可选：[a-z ]+", r"：(api|reach) [a-z ]+", r"\b[A-Z][-A-Za-z0-9_+.,@]*\b", r"\b\d[-:.\d]*\b", r"\$\$_\w+",
          "|".join(a.path for a in ACCOUNTS))
 ENGLISH = re.compile(r"[A-Za-z]{3,}[,:;.]? +[a-z]{2,}")
 
@@ -339,3 +342,24 @@ def test_the_log_and_the_web_stay_english(home, pool):
     push(pool, SAFE, token="wrong")
     run(home, "drain", variant="vital")
     assert not is_chinese(home.log.path.read_text())
+
+
+def test_datacube(api, site):  # noqa: F811
+    """What is told of the calls, the bar and the summary."""
+    site.env.update(ZH)
+    args = cube.since(cube.YESTERDAY - 9 * DAY, "getuserreadhour", "publisher_cps_general")
+    api.off.add("publisher_cps_general")
+    api.broken["getuserreadhour"] = refusal(-1)
+    code, out, err = cube.run(site, api, "pull", *args)
+    assert code == 1 and mixed(err + out) == [], err + out
+    assert "publisher_cps_general 停用 7 天，用 --retry 可提前恢复：微信：errcode 48001：公众号没有该接口的权限" in err
+    assert "：微信：errcode -1：微信繁忙：" in err and "：留待下次运行\n" in err
+    assert "缺少：safe getuserreadhour，10 天：微信：errcode -1：微信繁忙：" in out and "停用 1，" in out
+    api.broken.clear()
+    site.env.update(cube.environment(site, cube.NOW))
+    code, text = Terminal(site, "datacube", "pull", *args, columns=100, variant="cube").end()
+    assert "10/10 次调用，" in text and text.rpartition("\r")[2].startswith("已获取：10 次调用，"), text
+    api.quota = 0
+    for says in ("：今天（北京时间）不再获取\n", "微信的调用次数已用完（errcode 45009）；请于 2026-"):
+        code, out, err = cube.run(site, api, "pull", "--from", "2026-01-01", "--endpoint", "getuserread")
+        assert code == 1 and says in err and mixed(err + out) == [], (out, err)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 FILES = ("cli/*.c", "cli/check/*.c", "core/conf*.c", "core/error.c", "core/proxy.c", "core/jsonpath.c",
-         "monitor/health_state.c", "monitor/status.c")
+         "monitor/health_state.c", "monitor/status.c", "wechat/datacube/datacube_pull.c")
 PARTS = ("wechat/errcode.c", "wechat/access_token.c", "wechat/callback_ips.c")  # reasons, for lang_parts()
 SHELL = {"cli/cmd_completion.c"}        # it speaks to shells
 VERBS = "cli/verb.c"

@@ -5,6 +5,7 @@
 
 #include "core/calendar.h"
 #include "core/clock.h"
+#include "core/lang.h"
 #include "wechat/api.h"
 #include "wechat/datacube/datacube_pull.h"
 #include "wechat/datacube/datacube_tables.h"
@@ -58,7 +59,7 @@ enum next_step {
 	FORGET_ENDPOINT		/* make no other calls, and nothing is missing */
 };
 
-/* Reports a line that begins with the account. */
+/* Reports a line that begins with the account, in the language of the command line. */
 static void
 report_line(const struct account_pull *ap, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -73,7 +74,7 @@ report_line(const struct account_pull *ap, const char *fmt, ...)
 	if (n < 0 || (size_t)n >= sizeof(line))
 		n = 0;
 	va_start(args, fmt);
-	(void)vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, args);
+	(void)vsnprintf(line + n, sizeof(line) - (size_t)n, lang_text(fmt), args);
 	va_end(args);
 	ap->pull->say(ap->pull->ctx, line);
 }
@@ -89,7 +90,7 @@ work_in_store(struct account_pull *ap, enum store_need need, store_work *work, v
 		return true;
 	store_why(ap->pull->store, why, sizeof(ap->why));
 	if (er != ERR_STORE || *why == '\0')
-		(void)snprintf(why, sizeof(ap->why), "%s", error_table[er].name);
+		(void)snprintf(why, sizeof(ap->why), "%s", lang_text(error_table[er].name));
 	report_line(ap, "%s", why);
 	return false;
 }
@@ -291,12 +292,13 @@ static void
 report_call(const struct account_pull *ap, const struct datacube_tables_call *c, const char *why,
     const char *what)
 {
-	char	 begin[CALENDAR_DAY_TEXT], end[CALENDAR_DAY_TEXT];
+	char	 begin[CALENDAR_DAY_TEXT], end[CALENDAR_DAY_TEXT], said[LANG_PARTS];
 
 	calendar_day_text(begin, c->span.begin);
 	calendar_day_text(end, c->span.end);
-	report_line(ap, "%s %s%s%s: %s%s%s", c->e->name, begin, *end != '\0' ? " to " : "", end,
-	    why, *what != '\0' ? ": " : "", what);
+	report_line(ap, "%s %s%s%s%s%s%s%s", c->e->name, begin,
+	    *end != '\0' ? lang_text(" to ") : "", end, lang_text(": "), lang_parts(said, why),
+	    *what != '\0' ? lang_text(": ") : "", lang_text(what));
 }
 
 /* Arguments of store_pause(), which runs as a store_work. */
@@ -327,11 +329,13 @@ pause_until(struct account_pull *ap, const struct datacube_endpoint *e, int64_t 
 static enum next_step
 switch_endpoint_off(struct account_pull *ap, const struct datacube_tables_call *c)
 {
+	char	 said[LANG_PARTS];
+
 	if (!pause_until(ap, c->e, ap->pull->now_s + OFF_S))
 		return SKIP_ACCOUNT;
 	ap->sum->off++;
 	report_line(ap, "%s is switched off for 7 days, or until --retry: %s", c->e->name,
-	    ap->answer.why);
+	    lang_parts(said, ap->answer.why));
 	return FORGET_ENDPOINT;
 }
 
@@ -430,8 +434,8 @@ keep_answer(struct account_pull *ap, struct datacube_tables_put *answer,
 	ap->sum->rows += answer->rows;
 	ap->answered++;
 	if (answer->odd > 0)
-		report_call(ap, c, "some rows have the same key, or are of another day: one row of "
-		    "each key is kept", "");
+		report_call(ap, c, "some rows have the same key, or are of another day",
+		    "one row of each key is kept");
 	return GO_ON;
 }
 
@@ -501,10 +505,11 @@ add_gap(struct account_pull *ap, const struct planned_call *call, bool asked)
 {
 	struct pull_gap	*gap = &ap->gaps[call->e - datacube_endpoints];
 	const int64_t	 units = count_units(call);
+	char		 said[LANG_PARTS];
 
 	if (gap->units == 0)
-		(void)snprintf(gap->why, sizeof(gap->why), "%s%s", asked ? "" : "not asked: ",
-		    ap->why);
+		(void)snprintf(gap->why, sizeof(gap->why), "%s%s", asked ? "" :
+		    lang_text("not asked: "), lang_parts(said, ap->why));
 	gap->units += units;
 	ap->sum->missing += units;
 }
@@ -583,8 +588,8 @@ has_quota(struct account_pull *ap)
 	if (k.pause.until_s == 0)
 		return true;
 	calendar_day_text(day, calendar_day_at(k.pause.until_s));
-	(void)snprintf(ap->why, sizeof(ap->why), "WeChat's quota is used up (errcode %lld)",
-	    (long long)k.pause.errcode);
+	(void)snprintf(ap->why, sizeof(ap->why), lang_text("WeChat's quota is used up (errcode "
+	    "%lld)"), (long long)k.pause.errcode);
 	report_line(ap, "%s; run this again on %s (in China), or now with --retry", ap->why, day);
 	return false;
 }
