@@ -10,12 +10,14 @@ import pytest
 import collector
 import qt as qt_side
 import test_datacube as cube
+import test_env_config as env_config
 import wechat
 import wxnet
 from cubeapi import DAY, refusal
 from test_check import COLOUR, asked, at_terminal, host, server  # noqa: F401
 from test_cli import run
 from test_datacube import api, running_api, site  # noqa: F401
+from test_env_config import bare  # noqa: F401
 from test_help import NEAR, verbs
 from test_queue_cli import Terminal
 from test_status import AHEAD, NO_TOKEN, SECRET, columns, push
@@ -363,3 +365,23 @@ def test_datacube(api, site):  # noqa: F811
     for says in ("：今天（北京时间）不再获取\n", "微信的调用次数已用完（errcode 45009）；请于 2026-"):
         code, out, err = cube.run(site, api, "pull", "--from", "2026-01-01", "--endpoint", "getuserread")
         assert code == 1 and says in err and mixed(err + out) == [], (out, err)
+
+
+@pytest.mark.parametrize("name, value, says", (
+    ("QTOA_THREADS", "many", "不是整数：请写 1 至 1024 的整数"), ("QTOA_THREADS", "0", "现为 0，须为 1 至 1024"),
+    ("QTOA_MODE", "plane", "必须是 SAFE、COMPATIBLE 或 PLAIN"), ("QTOA_IDENTITY", "x", "必须是 OPENID 或 UNIONID"),
+    ("QTOA_TOKEN", "@/missing", "/missing: 没有那个文件或目录：请创建该文件，或改正文件名"),
+    ("QTOA_AES_KEY", "short", "现有 5 个字符，须为 43"), ("QTOA_PATH", "", "缺失：请选定其 URL 的最后一段"),
+))
+def test_environment(bare, name, value, says):  # noqa: F811
+    variables = {**env_config.account(bare, SAFE), name: value, **ZH}
+    code, out = env_config.check(bare, variables)
+    (line,) = [line for line in out.splitlines() if line.startswith("失败")]
+    assert code == 1 and line == (f"失败     配置：环境变量 {name}：{says}；请在启动 qtoa 之处（Web 服务器、"
+                                  "服务、容器）设置，并重启之")
+    assert mixed(out) == []
+
+
+def test_no_account(bare):  # noqa: F811
+    out = env_config.check(bare, ZH)[1]
+    assert "失败     配置：环境变量：没有公众号：请设置 QTOA_PATH、QTOA_APPID、" in out and mixed(out) == []
