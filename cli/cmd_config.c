@@ -13,6 +13,7 @@
 #include "core/format.h"
 #include "core/json.h"
 #include "core/json_write.h"
+#include "core/lang.h"
 #include "core/proxy.h"
 #include "net/http_client.h"
 #include "state/db.h"
@@ -115,7 +116,7 @@ put_text(struct show *s, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	if (s->er == ERR_OK)
-		s->er = buf_vprintf(&s->out, fmt, ap);
+		s->er = buf_vprintf(&s->out, lang_text(fmt), ap);
 	va_end(ap);
 }
 
@@ -193,7 +194,7 @@ write_value(struct show *s, const struct conf_field *f)
 		s->er = buf_putc(&s->word, '-');
 	else if (is_hidden(s, f)) {
 		len = length_of(v, &unit);
-		s->er = buf_printf(&s->word, "(secret, %zu %s)", len, unit);
+		s->er = buf_printf(&s->word, lang_text("(secret, %zu %s)"), len, lang_text(unit));
 	} else if (f->secrecy == CONF_LOGIN)
 		s->er = write_login(&s->word, v);
 	else
@@ -221,7 +222,7 @@ variable_source(const char *name)
 {
 	if (environment_gave(name))
 		return environment_file();
-	return getenv(name) != NULL ? "the environment" : NULL;
+	return getenv(name) != NULL ? lang_text("the environment") : NULL;
 }
 
 static void
@@ -246,7 +247,7 @@ put_origin(struct show *s, const struct conf_field *f)
 		put_padded(s, slice_of(conf_value_file(f->written)), 0);
 	}
 	if (f->is_default && o > ORIGIN_CONFIG)
-		put_text(s, " is %s: default", f->is_text ? "empty" : "0");
+		put_text(s, " is %s: default", f->is_text ? lang_text("empty") : "0");
 }
 
 /*
@@ -261,7 +262,7 @@ put_notes(struct show *s, int i, const char *field)
 	for (n = s->notes; n != NULL; n = n->next) {
 		if (n->i != i || strcmp(n->field, field) != 0)
 			continue;
-		put_text(s, "    %s: ", n->fault ? "failed" : "warning");
+		put_text(s, "    %s: ", n->fault ? lang_text("failed") : lang_text("warning"));
 		put_padded(s, slice_of(n->text), 0);
 		put_text(s, "\n");
 		s->shown += n->fault;
@@ -428,7 +429,8 @@ put_program(struct show *s)
 	put_text(s, "\n");
 	for (l = libraries; l != libraries + sizeof(libraries) / sizeof(libraries[0]); l++)
 		put_text(s, "%s%s %s", l == libraries ? "" : ", ",
-		    strncmp(l->version(), l->name, strlen(l->name)) == 0 ? "with" : l->name,
+		    strncmp(l->version(), l->name, strlen(l->name)) == 0 ? lang_text("with") :
+		    l->name,
 		    l->version());
 	put_text(s, "\n");
 	if (environment_problem() != NULL) {
@@ -503,8 +505,8 @@ choose_account(struct show *s, const char *name)
 	if (name == NULL)
 		return true;
 	if ((a = conf_find(&s->c, name)) == NULL) {
-		(void)fprintf(stderr, "qtoa: there is no account %s; qtoa config lists the "
-		    "accounts\n", name);
+		(void)fprintf(stderr, lang_text("qtoa: there is no account %s; qtoa config lists "
+		    "the accounts\n"), name);
 		return false;
 	}
 	s->only = (int)(a - s->c.accounts);

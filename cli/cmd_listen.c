@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/zh/zh.h"
+#include "core/lang.h"
 #include "server/listener.h"
 
 enum { MODE = 0660 };	/* of the socket file by default */
@@ -39,8 +41,10 @@ cmd_listen_run(struct conf *c, int problems, int argc, char **argv)
 		return cli_usage("listen");
 	if (text != NULL && !read_mode(&mode, text))
 		return cli_usage_why("listen", "MODE is octal, such as 0660 or 0600");
-	if (listener_open(why, file, mode))
-		return CLI_SERVE;
-	(void)fprintf(stderr, "qtoa: %s: %s\n", file, why);
-	return CLI_WRONG;
+	if (!listener_open(why, file, mode)) {
+		(void)fprintf(stderr, "qtoa: %s: %s\n", file, why);
+		return CLI_WRONG;
+	}
+	lang_use(ENGLISH, zh_tables);	/* so that the log is English */
+	return CLI_SERVE;
 }

@@ -20,6 +20,7 @@
 #include "core/format.h"
 #include "core/hex.h"
 #include "core/json_write.h"
+#include "core/lang.h"
 #include "core/log_target.h"
 #include "core/number.h"
 #include "state/queue.h"
@@ -147,8 +148,8 @@ choose_names(struct log_search *s)
 
 	if (s->account != NULL && (s->row = conf_find(s->conf, s->account)) == NULL &&
 	    s->conf->n != 0) {
-		(void)fprintf(stderr, "qtoa: there is no account %s; qtoa config lists the "
-		    "accounts\n", s->account);
+		(void)fprintf(stderr, lang_text("qtoa: there is no account %s; qtoa config lists "
+		    "the accounts\n"), s->account);
 		return false;
 	}
 	if (s->user == NULL)
@@ -337,24 +338,29 @@ write_details(struct log_search *s, const struct log_line *l)
 	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
 		if (bad || (strcmp(pieces[i].key, "peer") != 0 && strcmp(pieces[i].key, "qt_status")
 		    != 0))
-			add_piece(s, ", ", pieces[i].before, log_line_get(l, pieces[i].key));
+			add_piece(s, ", ", lang_text(pieces[i].before),
+			    log_line_get(l, pieces[i].key));
 }
 
 /* Appends what the queue has of the message. */
 static void
 add_waiting(struct log_search *s, const struct waiting *w)
 {
-	char	 text[320], span[FORMAT_SPAN];
+	char		 text[400], span[FORMAT_SPAN];
+	const char	*next;
+	bool		 is_late;
 
 	if (w == NULL)
 		return;
 	format_span(span, w->next_ms - clock_wall_ms() + 999);
-	(void)snprintf(text, sizeof(text), "message %" PRId64 " is %s after %" PRId64 " attempts"
-	    "%s%s%s%s; run: qtoa queue show %" PRId64, w->id, queue_states[w->state], w->attempts,
-	    *w->outcome != '\0' ? ", the last: " : "", w->outcome,
-	    w->state != QUEUE_PENDING ? "" : w->next_ms <= clock_wall_ms() ? ", next now" :
-	    ", next in ", w->state != QUEUE_PENDING || w->next_ms <= clock_wall_ms() ? "" : span,
-	    w->id);
+	is_late = w->next_ms <= clock_wall_ms();
+	next = w->state != QUEUE_PENDING ? "" : is_late ? lang_text(", next now") :
+	    lang_text(", next in ");
+	(void)snprintf(text, sizeof(text), lang_text("message %lld is %s after %lld attempts"
+	    "%s%s%s%s; run: qtoa queue show %lld"), (long long)w->id,
+	    lang_text(queue_states[w->state]), (long long)w->attempts,
+	    *w->outcome != '\0' ? lang_text(", the last: ") : "", w->outcome, next,
+	    w->state != QUEUE_PENDING || is_late ? "" : span, (long long)w->id);
 	add_piece(s, "; ", "", slice_of(text));
 }
 
@@ -395,13 +401,13 @@ enum { TIME_WIDTH = 19, NAME_WIDTH = 12, EVENT_WIDTH = 22, USER_WIDTH = 12, END_
 static void
 write_names(struct log_search *s)
 {
-	write_column(s, slice_of("time"), TIME_WIDTH);
-	write_column(s, slice_of("account"), NAME_WIDTH);
-	write_column(s, slice_of("event"), EVENT_WIDTH);
-	write_column(s, slice_of("user"), USER_WIDTH);
-	write_column(s, slice_of("outcome"), END_WIDTH);
+	write_column(s, slice_of(lang_text("time")), TIME_WIDTH);
+	write_column(s, slice_of(lang_text("account")), NAME_WIDTH);
+	write_column(s, slice_of(lang_text("event")), EVENT_WIDTH);
+	write_column(s, slice_of(lang_text("user")), USER_WIDTH);
+	write_column(s, slice_of(lang_text("verdict")), END_WIDTH);
 	write_column(s, slice_of("ms"), MS_WIDTH);
-	write_text(s, "detail\n");
+	write_text(s, lang_text("detail\n"));
 }
 
 /* Writes what to do: on a terminal in a line of its own. */
@@ -770,17 +776,17 @@ say_nothing_readable(const struct log_search *s, const char *why)
 	if (s->file != NULL)
 		(void)fprintf(stderr, "qtoa: %s\n", why);
 	else if (log != NULL && strcmp(log, "syslog") == 0)
-		(void)fprintf(stderr, "qtoa: settings.log is syslog, but neither /var/log/syslog, "
-		    "/var/log/messages nor the journal has it for you (%s); run qtoa as root, or "
-		    "name the file: qtoa log --file FILE\n", why);
+		(void)fprintf(stderr, lang_text("qtoa: settings.log is syslog, but neither "
+		    "/var/log/syslog, /var/log/messages nor the journal has it for you (%s); run "
+		    "qtoa as root, or name the file: qtoa log --file FILE\n"), why);
 	else if (log_target_descriptor(log) != -1)
-		(void)fprintf(stderr, "qtoa: settings.log is stderr, which goes where the web "
-		    "server or systemd leads it; neither the journal nor the known error logs "
-		    "have it for you (%s); run qtoa as root, name the file: qtoa log --file FILE, "
-		    "or set settings.log to a file\n", why);
+		(void)fprintf(stderr, lang_text("qtoa: settings.log is stderr, which goes where "
+		    "the web server or systemd leads it; neither the journal nor the known error "
+		    "logs have it for you (%s); run qtoa as root, name the file: qtoa log --file "
+		    "FILE, or set settings.log to a file\n"), why);
 	else
-		(void)fprintf(stderr, "qtoa: settings.log leads to a file that cannot be read: %s; "
-		    "run qtoa as root or as the user of the web server\n", why);
+		(void)fprintf(stderr, lang_text("qtoa: settings.log leads to a file that cannot be "
+		    "read: %s; run qtoa as root or as the user of the web server\n"), why);
 	return CLI_WRONG;
 }
 
@@ -793,9 +799,9 @@ say_left_out(const struct log_search *s)
 
 	for (i = 0; i < s->nreaders && program == NULL; i++)
 		if ((program = log_reader_lacks(s->readers[i])) != NULL)
-			(void)fprintf(stderr, "qtoa: %s: packed files are left out, since there is "
-			    "no %s in PATH; install %s\n", log_reader_name(s->readers[i]), program,
-			    program);
+			(void)fprintf(stderr, lang_text("qtoa: %s: packed files are left out, "
+			    "since there is no %s in PATH; install %s\n"),
+			    log_reader_name(s->readers[i]), program, program);
 }
 
 static int

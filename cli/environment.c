@@ -9,6 +9,7 @@
 
 #include "cli/environment.h"
 #include "core/conf.h"
+#include "core/lang.h"
 #include "core/utf8.h"
 
 /* What environment_load() did.  The command line is one thread. */
@@ -198,7 +199,7 @@ complain(char why[ENVIRONMENT_WHY], const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(why, ENVIRONMENT_WHY, fmt, ap);
+	(void)vsnprintf(why, ENVIRONMENT_WHY, lang_text(fmt), ap);
 	va_end(ap);
 	utf8_mask(why);
 	return false;

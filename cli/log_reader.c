@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/json_flat.h"
+#include "core/lang.h"
 #include "core/number.h"
 
 enum {
@@ -105,7 +106,7 @@ log_reader_free(struct log_reader *r)
 const char *
 log_reader_name(const struct log_reader *r)
 {
-	return *r->file == '\0' ? "the journal" : r->file;
+	return *r->file == '\0' ? lang_text("the journal") : r->file;
 }
 
 const char *
@@ -309,7 +310,8 @@ open_files(struct log_reader *r, int64_t since_ms, int depth, char why[LOG_READE
 	list_files(r);
 	if (r->nfiles == 0 || (r->files[0].age == 0 && access(r->files[0].name, R_OK) == -1)) {
 		(void)snprintf(why, LOG_READER_WHY, "%s: %s", r->file, access(r->file, R_OK) == 0 ?
-		    "is not a file, so that nothing can be read from it" : strerror(errno));
+		    lang_text("is not a file, so that nothing can be read from it") :
+		    lang_errno(errno));
 		return false;
 	}
 	for (last = 0; last + 1 < r->nfiles && (depth == 0 || last + 1 < depth) &&
@@ -320,8 +322,8 @@ open_files(struct log_reader *r, int64_t since_ms, int depth, char why[LOG_READE
 		if (open_source(r, &r->files[r->at]))
 			return true;
 	if (r->lacking != NULL)
-		(void)snprintf(why, LOG_READER_WHY, "%s: there are only packed files, and no %s in "
-		    "PATH; install %s", r->file, r->lacking, r->lacking);
+		(void)snprintf(why, LOG_READER_WHY, lang_text("%s: there are only packed files, "
+		    "and no %s in PATH; install %s"), r->file, r->lacking, r->lacking);
 	else
 		(void)snprintf(why, LOG_READER_WHY, "%s: %s", r->file, strerror(errno));
 	return false;

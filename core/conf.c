@@ -357,13 +357,13 @@ say_problem(struct problems *p, int i, const char *field, const char *where, con
 		p->fault(p->ctx, i, field, why);
 		return;
 	}
-	(void)snprintf(line, sizeof(line), "%s: %s", where, why);
+	(void)snprintf(line, sizeof(line), "%s%s%s", where, lang_text(": "), why);
 	utf8_mask(line);
 	p->say(p->ctx, line);
 }
 
 /* For add_problem(): config.h has a value, which is not a text. */
-static const char	 no_text[] = "no text";
+static const char	 no_text[] = "-";
 
 /*
  * given: what config.h has for the member.  If a variable gives the value, or config.h has nothing
@@ -380,13 +380,14 @@ add_problem(struct problems *p, int i, const char *field, const char *given, con
 	const bool		 set = can && conf_env_find(name, prefix, field);
 
 	if (set || (can && !conf_is_set(given)))
-		(void)snprintf(where, sizeof(where), lang_text("environment variable %s"), name + 1);
+		(void)snprintf(where, sizeof(where), lang_text("environment variable %s"),
+		    name + 1);
 	else if (i == -1)
 		(void)snprintf(where, sizeof(where), "%s: settings.%s", CONFIG_FILE, field);
 	else
 		(void)snprintf(where, sizeof(where), "%s: accounts[%d].%s (%s)", CONFIG_FILE, i,
 		    field, conf_label(&c->accounts[i]));
-	(void)snprintf(line, sizeof(line), "%s: %s", where, why);
+	(void)snprintf(line, sizeof(line), "%s%s%s", where, lang_text(": "), why);
 	say_problem(p, i, field, where, can && !set && !conf_is_set(given) && p->say == NULL ?
 	    line : why);
 }

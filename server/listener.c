@@ -11,6 +11,7 @@
 
 #include "core/acl.h"
 #include "core/file.h"
+#include "core/lang.h"
 #include "server/listener.h"
 #include "server/thread_pool.h"
 
@@ -105,8 +106,8 @@ remove_file(void)
 static bool
 complain(char why[LISTENER_WHY], const char *what, int error)
 {
-	(void)snprintf(why, LISTENER_WHY, "cannot %s: %s; its directory must exist, and this user "
-	    "must be able to write to it", what, strerror(error));
+	(void)snprintf(why, LISTENER_WHY, lang_text("cannot %s: %s; its directory must exist, and "
+	    "this user must be able to write to it"), lang_text(what), lang_errno(error));
 	return false;
 }
 
@@ -135,11 +136,11 @@ clear_name(char why[LISTENER_WHY], const struct sockaddr_un *name)
 	if (lstat(name->sun_path, &st) != 0)
 		return true;	/* bind() says whether its directory is there */
 	if (!S_ISSOCK(st.st_mode))
-		(void)snprintf(why, LISTENER_WHY, "it exists and is not a socket; name another "
-		    "file, or remove it");
+		(void)snprintf(why, LISTENER_WHY, "%s", lang_text("it exists and is not a socket; "
+		    "name another file, or remove it"));
 	else if (is_listening(name))
-		(void)snprintf(why, LISTENER_WHY, "another process listens on it, or it belongs to "
-		    "another user; stop that process, or name another file");
+		(void)snprintf(why, LISTENER_WHY, "%s", lang_text("another process listens on it, "
+		    "or it belongs to another user; stop that process, or name another file"));
 	else if (unlink(name->sun_path) != 0 && errno != ENOENT)
 		return complain(why, "remove the socket that a process has left", errno);
 	else
@@ -171,9 +172,10 @@ listener_open(char why[LISTENER_WHY], const char *file, mode_t mode)
 	int	 fd;
 
 	if (*file != '/' || strlen(file) >= sizeof(made.name.sun_path)) {
-		(void)snprintf(why, LISTENER_WHY, *file != '/' ? "give the whole path of a socket "
-		    "file, such as /run/qtoa/qtoa.sock; there is no TCP, because whoever connects "
-		    "is believed" : "the path is too long for a socket; name a shorter one");
+		(void)snprintf(why, LISTENER_WHY, "%s", *file != '/' ? lang_text("give the whole "
+		    "path of a socket file, such as /run/qtoa/qtoa.sock; there is no TCP, because "
+		    "whoever connects is believed") : lang_text("the path is too long for a "
+		    "socket; name a shorter one"));
 		return false;
 	}
 	made.name.sun_family = AF_UNIX;

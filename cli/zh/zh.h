@@ -20,5 +20,6 @@ extern const struct lang_row	zh_conf[];
 extern const struct lang_row	zh_error[];
 extern const struct lang_row	zh_errno[];
 extern const struct lang_row	zh_wechat[];
+extern const struct lang_row	zh_ask[];
 
 #endif
