@@ -16,7 +16,7 @@ V	 = 0.1
 # mxml 4 has another name than mxml 3.
 once	 = $(eval $1 := $$(shell $2))$($1)
 MXML_PC	 = $(call once,MXML_PC,pkg-config --exists mxml4 2>/dev/null && echo mxml4 || echo mxml)
-PKGS	 = libcurl openssl jansson $(MXML_PC) sqlite3
+PKGS	 = libcurl openssl nettle jansson $(MXML_PC) sqlite3
 PKG_CFLAGS = $(call once,PKG_CFLAGS,pkg-config --cflags $(PKGS))
 PKG_LIBS = $(call once,PKG_LIBS,pkg-config $(PKG_STATIC) --libs $(PKGS))
 CFLAGS	?= -O2 -g

@@ -19,6 +19,7 @@ packages='
 	libfcgi		libfcgi-dev		fcgi-devel	fcgi-dev	FastCGI-devel
 	libcurl		libcurl4-openssl-dev	libcurl-devel	curl-dev	libcurl-devel
 	openssl		libssl-dev		openssl-devel	openssl-dev	libopenssl-devel
+	nettle		nettle-dev		nettle-devel	nettle-dev	libnettle-devel
 	jansson		libjansson-dev		jansson-devel	jansson-dev	libjansson-devel
 	mxml		libmxml-dev		mxml-devel	mxml-dev	mxml-devel
 	sqlite3		libsqlite3-dev		sqlite-devel	sqlite-dev	sqlite3-devel'
@@ -27,6 +28,7 @@ packages='
 oldest='
 	libcurl		7.68.0
 	openssl		1.1.1
+	nettle		3.4
 	jansson		2.12
 	mxml		3.0
 	sqlite3		3.34.0'

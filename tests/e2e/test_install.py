@@ -228,10 +228,12 @@ def without(library):
      "libjansson-dev"),
     ("libcurl", None, without("libcurl"), "libcurl4-openssl-dev; libcurl-devel; curl-dev",
      "libcurl4-openssl-dev"),
+    ("nettle", None, without("nettle"), "nettle-dev; nettle-devel; nettle-dev", "nettle-dev"),
     ("mxml", None, without("mxml"), "libmxml-dev; mxml-devel; mxml-dev", "libmxml-dev"),
     # Which libraries there are cannot be known then.
     ("pkg-config", None, None, "pkgconf; pkgconf; pkgconf",
-     "pkgconf libcurl4-openssl-dev libssl-dev libjansson-dev libmxml-dev libsqlite3-dev"),
+     "pkgconf libcurl4-openssl-dev libssl-dev nettle-dev libjansson-dev libmxml-dev "
+     "libsqlite3-dev"),
     ("a C compiler", "nothing", "exit 0", "gcc libc6-dev; gcc; gcc musl-dev",
      "gcc libc6-dev libfcgi-dev"),
     ("libfcgi", "no-fcgi", "exit 0", "libfcgi-dev; fcgi-devel; fcgi-dev", "libfcgi-dev"),
