@@ -1,10 +1,10 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
+#include <nettle/aes.h>
+#include <nettle/base64.h>
+#include <nettle/cbc.h>
+#include <nettle/nettle-meta.h>
 
 #include "core/digest.h"
 #include "core/number.h"
@@ -16,46 +16,21 @@ enum {
 	LENGTH = 4,			/* bytes of the length field, big endian */
 	HEAD = CRYPTO_RANDOM + LENGTH,	/* bytes before the message */
 	BLOCK = 32,			/* WeChat pads to a multiple of 32, although AES has 16 */
-	SEAL_MAX = 1 << 24,		/* bytes of a message to seal; WeChat's have a few KiB */
-	OPEN_MAX = 1 << 30		/* bytes to decrypt; OpenSSL counts them in an int */
+	SEAL_MAX = 1 << 24		/* bytes of a message to seal; WeChat's have a few KiB */
 };
 
-static const char	aes_name[] = "AES-256-CBC";
-
-/* OpenSSL's contexts.  The two for AES are made when a message is opened or sealed. */
 struct crypto {
 	struct digest	*sha1;
-	EVP_CIPHER	*cbc;
-	EVP_CIPHER_CTX	*aes;
 };
 
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-static EVP_CIPHER *
-fetch_cbc(void)
-{
-	return EVP_CIPHER_fetch(NULL, aes_name, NULL);
-}
+/* AES-256-CBC.  WeChat takes the first half of the key as the IV. */
+struct aes {
+	unsigned char		 key[CRYPTO_KEY], iv[AES_BLOCK_SIZE];
+	struct aes256_ctx	 ctx;
+};
 
-static void
-free_cbc(EVP_CIPHER *cbc)
-{
-	EVP_CIPHER_free(cbc);
-}
-#else	/* OpenSSL 1.1.1 cannot fetch */
-static EVP_CIPHER *
-fetch_cbc(void)
-{
-	const EVP_CIPHER	*cbc = EVP_get_cipherbyname(aes_name);
-
-	return cbc == NULL ? NULL : EVP_CIPHER_meth_dup(cbc);
-}
-
-static void
-free_cbc(EVP_CIPHER *cbc)
-{
-	EVP_CIPHER_meth_free(cbc);
-}
-#endif
+/* The compiler does not know which function this is, and so cannot leave a call of it out. */
+static void	*(*const volatile wipe)(void *, int, size_t) = memset;
 
 struct crypto *
 crypto_new(void)
@@ -77,42 +52,7 @@ crypto_free(struct crypto *c)
 	if (c == NULL)
 		return;
 	digest_free(c->sha1);
-	free_cbc(c->cbc);
-	EVP_CIPHER_CTX_free(c->aes);
 	free(c);
-}
-
-static void
-add_name(char names[CRYPTO_LACKING], const char *name)
-{
-	const size_t	 len = strlen(names);
-
-	(void)snprintf(names + len, CRYPTO_LACKING - len, "%s%s", len == 0 ? "" : ", ", name);
-}
-
-bool
-crypto_is_lacking(char names[CRYPTO_LACKING])
-{
-	static const struct {
-		enum digest_kind	 kind;
-		const char		*name;
-	} digests[] = {
-		{ DIGEST_MD5, "MD5" }, { DIGEST_SHA1, "SHA-1" }, { DIGEST_SHA256, "SHA-256" },
-	};
-	struct digest	*d;
-	EVP_CIPHER	*cbc = fetch_cbc();
-	size_t		 i;
-
-	names[0] = '\0';
-	for (i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
-		if ((d = digest_new(digests[i].kind)) == NULL)
-			add_name(names, digests[i].name);
-		digest_free(d);
-	}
-	if (cbc == NULL)
-		add_name(names, aes_name);
-	free_cbc(cbc);
-	return names[0] != '\0';
 }
 
 /* The value of each of the 64 digits, plus 1; 0: the character is not a digit. */
@@ -199,7 +139,7 @@ compare_bytes(struct slice a, struct slice b)
 	return d != 0 ? d : (a.len > b.len) - (a.len < b.len);
 }
 
-enum error
+void
 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice *parts, size_t n)
 {
 	struct slice	 sorted[4], part;
@@ -211,7 +151,7 @@ crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice 
 			sorted[j] = sorted[j - 1];
 		sorted[j] = part;
 	}
-	return digest_hex(c->sha1, hex, sorted, n);
+	digest_hex(c->sha1, hex, sorted, n);
 }
 
 /*
@@ -226,7 +166,6 @@ check_signature(struct crypto *c, const struct account *a, struct slice given,
 	const char	*tokens[] = { a->token, a->token_old };
 	char		 hex[CRYPTO_SHA1_HEX + 1];
 	bool		 equal = false;
-	enum error	 er;
 	size_t		 i;
 
 	for (i = 1; i < n; i++)
@@ -238,8 +177,7 @@ check_signature(struct crypto *c, const struct account *a, struct slice given,
 		if (i > 0 && !conf_is_set(tokens[i]))
 			continue;
 		parts[0] = slice_of(tokens[i]);
-		if ((er = crypto_sign(c, hex, parts, n)) != ERR_OK)
-			return er;
+		crypto_sign(c, hex, parts, n);
 		equal |= digest_equal(given, slice_of(hex));
 	}
 	return equal ? ERR_OK : ERR_SIGNATURE;
@@ -265,55 +203,35 @@ crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s)
 	return t >= now_s - fresh_s && t <= now_s + fresh_s ? ERR_OK : ERR_STALE;
 }
 
-/* Makes the AES context, without padding by OpenSSL.  False: OpenSSL has no such cipher. */
-static bool
-make_aes(struct crypto *c)
-{
-	if (c->cbc == NULL)
-		c->cbc = fetch_cbc();
-	if (c->cbc != NULL && (c->aes = EVP_CIPHER_CTX_new()) != NULL &&
-	    EVP_CipherInit_ex(c->aes, c->cbc, NULL, NULL, NULL, 0) == 1 &&
-	    EVP_CIPHER_CTX_set_padding(c->aes, 0) == 1)
-		return true;
-	EVP_CIPHER_CTX_free(c->aes);
-	c->aes = NULL;
-	return false;
-}
-
-/* Prepares the AES context for key: encrypt 1 or 0. */
+/* Reads the key and makes the IV.  ERR_AESKEY. */
 static enum error
-prepare_aes(struct crypto *c, const unsigned char key[CRYPTO_KEY], int encrypt)
+read_key(struct aes *aes, struct slice text)
 {
-	if (c->aes == NULL && !make_aes(c))
-		return ERR_CRYPTO;
-	/*
-	 * WeChat takes the first half of the key as the IV; OpenSSL reads no more of it.  Without
-	 * the name of the cipher OpenSSL keeps what it has made for it.
-	 */
-	return EVP_CipherInit_ex(c->aes, NULL, NULL, key, key, encrypt) == 1 ? ERR_OK :
-	    ERR_CRYPTO;
-}
-
-static enum error
-decrypt_text(struct crypto *c, struct buf *out, struct slice key_text, const struct buf *cipher)
-{
-	unsigned char	 key[CRYPTO_KEY];
 	enum error	 er;
-	int		 n;
 
-	if ((er = crypto_key(key, key_text)) != ERR_OK)
+	if ((er = crypto_key(aes->key, text)) == ERR_OK)
+		memcpy(aes->iv, aes->key, sizeof(aes->iv));
+	return er;
+}
+
+static enum error
+decrypt_text(struct buf *out, struct slice key_text, const struct buf *cipher)
+{
+	struct aes	 aes;
+	enum error	 er;
+
+	if ((er = read_key(&aes, key_text)) != ERR_OK)
 		return er;
 	out->len = 0;
-	if (cipher->len == 0 || cipher->len % BLOCK != 0 || cipher->len > OPEN_MAX)
+	if (cipher->len == 0 || cipher->len % BLOCK != 0)
 		er = ERR_AES;
-	else if ((er = buf_reserve(out, cipher->len)) == ERR_OK &&
-	    (er = prepare_aes(c, key, 0)) == ERR_OK) {
-		if (EVP_DecryptUpdate(c->aes, (unsigned char *)out->p, &n,
-		    (const unsigned char *)cipher->p, (int)cipher->len) == 1)
-			out->len = (size_t)n;
-		er = out->len == cipher->len ? ERR_OK : ERR_AES;
+	else if ((er = buf_reserve(out, cipher->len)) == ERR_OK) {
+		aes256_set_decrypt_key(&aes.ctx, aes.key);
+		cbc_decrypt(&aes.ctx, nettle_aes256.decrypt, AES_BLOCK_SIZE, aes.iv, cipher->len,
+		    (uint8_t *)out->p, (const uint8_t *)cipher->p);
+		out->len = cipher->len;
 	}
-	OPENSSL_cleanse(key, sizeof(key));
+	wipe(&aes, 0, sizeof(aes));
 	return er;
 }
 
@@ -355,12 +273,11 @@ extract_message(struct buf *b, struct slice appid)
 
 /* Opens with one key.  xml becomes the message, empty after an error. */
 static enum error
-open_with_key(struct crypto *c, struct buf *xml, const char *key, const char *appid,
-    const struct buf *cipher)
+open_with_key(struct buf *xml, const char *key, const char *appid, const struct buf *cipher)
 {
 	enum error	 er;
 
-	if ((er = decrypt_text(c, xml, slice_of(key), cipher)) == ERR_OK &&
+	if ((er = decrypt_text(xml, slice_of(key), cipher)) == ERR_OK &&
 	    (er = remove_padding(xml)) == ERR_OK)
 		er = extract_message(xml, slice_of(appid));
 	if (er != ERR_OK)
@@ -385,9 +302,9 @@ crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct ac
 	if ((er = check_signature(c, a, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != ERR_OK ||
 	    (er = decode_base64(work)) != ERR_OK)
 		return er;
-	er = open_with_key(c, xml, a->aes_key, a->appid, work);
+	er = open_with_key(xml, a->aes_key, a->appid, work);
 	if (er != ERR_OK && conf_is_set(a->aes_key_old) &&
-	    open_with_key(c, xml, a->aes_key_old, a->appid, work) == ERR_OK)
+	    open_with_key(xml, a->aes_key_old, a->appid, work) == ERR_OK)
 		er = ERR_OK;
 	return er;
 }
@@ -415,33 +332,39 @@ append_clear_text(struct buf *out, const unsigned char *random, struct slice msg
 	return buf_put(out, pad, n);
 }
 
+/* Encrypts clear where it is, and appends its base64 text. */
+static enum error
+append_cipher_text(struct buf *out, struct aes *aes, struct buf *clear)
+{
+	const size_t	 len = BASE64_ENCODE_RAW_LENGTH(clear->len);
+	uint8_t		*text = (uint8_t *)clear->p;
+	enum error	 er;
+
+	if ((er = buf_reserve(out, len)) != ERR_OK)
+		return er;
+	aes256_set_encrypt_key(&aes->ctx, aes->key);
+	cbc_encrypt(&aes->ctx, nettle_aes256.encrypt, AES_BLOCK_SIZE, aes->iv, clear->len, text,
+	    text);
+	base64_encode_raw(out->p + out->len, clear->len, text);
+	out->len += len;
+	return ERR_OK;
+}
+
 enum error
-crypto_seal(struct crypto *c, struct buf *out, const struct account *a, struct slice msg,
-    const unsigned char *random)
+crypto_seal(struct buf *out, const struct account *a, struct slice msg,
+    const unsigned char random[CRYPTO_RANDOM])
 {
 	struct buf	 clear = { 0 };
-	unsigned char	 key[CRYPTO_KEY], fresh[CRYPTO_RANDOM];
+	struct aes	 aes;
 	enum error	 er;
-	int		 n;
 
 	if (msg.len > SEAL_MAX)
 		return ERR_TOOBIG;
-	if ((er = crypto_key(key, slice_of(a->aes_key))) != ERR_OK)
+	if ((er = read_key(&aes, slice_of(a->aes_key))) != ERR_OK)
 		return er;
-	if (random == NULL && RAND_bytes(fresh, sizeof(fresh)) != 1)
-		er = ERR_CRYPTO;
-	if (er == ERR_OK && (er = append_clear_text(&clear, random == NULL ? fresh : random, msg,
-	    slice_of(a->appid))) == ERR_OK &&
-	    (er = buf_reserve(out, (clear.len + 2) / 3 * 4 + 1)) == ERR_OK &&
-	    (er = prepare_aes(c, key, 1)) == ERR_OK) {
-		if (EVP_EncryptUpdate(c->aes, (unsigned char *)clear.p, &n,
-		    (unsigned char *)clear.p, (int)clear.len) == 1)
-			out->len += (size_t)EVP_EncodeBlock((unsigned char *)out->p + out->len,
-			    (unsigned char *)clear.p, (int)clear.len);
-		else
-			er = ERR_CRYPTO;
-	}
-	OPENSSL_cleanse(key, sizeof(key));
+	if ((er = append_clear_text(&clear, random, msg, slice_of(a->appid))) == ERR_OK)
+		er = append_cipher_text(out, &aes, &clear);
+	wipe(&aes, 0, sizeof(aes));
 	buf_free(&clear);
 	return er;
 }

@@ -23,15 +23,8 @@ enum { CRYPTO_SHA1_HEX = 40, CRYPTO_RANDOM = 16, CRYPTO_KEY = 32, CRYPTO_KEY_TEX
 /* A crypto belongs to one thread. */
 struct crypto;
 
-struct crypto	*crypto_new(void);	/* NULL: no memory, or OpenSSL has no SHA-1 here */
+struct crypto	*crypto_new(void);	/* NULL: no memory */
 void		 crypto_free(struct crypto *c);
-
-/*
- * True: OpenSSL does not offer all that this program needs, as in a FIPS mode.  names: what it
- * lacks ("MD5, SHA-1").
- */
-enum { CRYPTO_LACKING = 48 };
-bool		 crypto_is_lacking(char names[CRYPTO_LACKING]);
 
 /*
  * The 32 bytes of an EncodingAESKey, which has 43 characters.  These are 258 bits: the last two
@@ -39,13 +32,13 @@ bool		 crypto_is_lacking(char names[CRYPTO_LACKING]);
  */
 enum error	 crypto_key(unsigned char key[CRYPTO_KEY], struct slice text);
 
-/* The signature of n parts, up to 4, as hex digits and a NUL.  ERR_CRYPTO. */
-enum error	 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1],
+/* The signature of n parts, up to 4, as hex digits and a NUL. */
+void		 crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1],
 		    const struct slice *parts, size_t n);
 
 /*
  * Checks `signature` with the account's token and with token_old, in a time that does not depend
- * on it.  ERR_SIGNATURE, ERR_PARAM, ERR_CRYPTO.
+ * on it.  ERR_SIGNATURE, ERR_PARAM.
  */
 enum error	 crypto_check_url(struct crypto *c, const struct account *a,
 		    const struct push *p);
@@ -60,17 +53,16 @@ enum error	 crypto_check_fresh(const struct push *p, int fresh_s, int64_t now_s)
  * Checks msg_signature over the element Encrypt of the body, as crypto_check_url() does, and
  * decrypts its text with the account's aes_key, or else with aes_key_old.  xml becomes the message,
  * empty after an error; work is scratch.  ERR_XML, ERR_SIGNATURE, ERR_BASE64, ERR_AESKEY, ERR_AES,
- * ERR_BUFFER, ERR_APPID, in WeChat's order of checks (those of aes_key); ERR_NOMEM, ERR_CRYPTO.
+ * ERR_BUFFER, ERR_APPID, in WeChat's order of checks (those of aes_key); ERR_NOMEM.
  */
 enum error	 crypto_open(struct crypto *c, struct buf *xml, struct buf *work,
 		    const struct account *a, const struct push *p, struct slice body);
 
 /*
  * The reverse: appends to out the base64 text of msg, encrypted with the account's aes_key.
- * random: CRYPTO_RANDOM bytes to begin with; NULL: new ones.  ERR_TOOBIG, ERR_AESKEY, ERR_NOMEM,
- * ERR_CRYPTO.
+ * random: what it begins with, other bytes for each message.  ERR_TOOBIG, ERR_AESKEY, ERR_NOMEM.
  */
-enum error	 crypto_seal(struct crypto *c, struct buf *out, const struct account *a,
-		    struct slice msg, const unsigned char *random);
+enum error	 crypto_seal(struct buf *out, const struct account *a, struct slice msg,
+		    const unsigned char random[CRYPTO_RANDOM]);
 
 #endif

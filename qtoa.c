@@ -586,8 +586,6 @@ serve_request(struct worker *w, enum error er)
 	guard_name_peer(w);
 	if (er == ERR_OK)
 		er = run_steps(w, request_steps);
-	if (er == ERR_CRYPTO)
-		(void)worker_lacks_crypto(w);
 	if (er != ERR_OK || w->reply.status == 0)
 		w->reply.status = error_table[er].status;
 	request_reply(w->request, &w->reply);

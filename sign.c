@@ -143,16 +143,13 @@ sign_string(struct buf *out, struct slice text)
 }
 
 /* Gives what is in out to the digest, if it goes there. */
-static enum error
+static void
 pass_on(struct target *to)
 {
-	enum error	 er;
-
 	if (to->into == NULL)
-		return ERR_OK;
-	er = digest_add(to->into, buf_slice(to->out));
+		return;
+	digest_add(to->into, buf_slice(to->out));
 	to->out->len = 0;
-	return er;
 }
 
 /* Appends a string, part by part if it goes to a digest.  Then it must be UTF-8. */
@@ -168,7 +165,7 @@ append_string(struct target *to, struct slice text)
 	    text = (struct slice){ text.p + len, text.len - len }) {
 		len = utf8_cut(text, PART);
 		if ((er = append_characters(to->out, (struct slice){ text.p, len })) == ERR_OK)
-			er = pass_on(to);
+			pass_on(to);
 	}
 	return er == ERR_OK ? buf_putc(to->out, '"') : er;
 }
@@ -257,19 +254,21 @@ sign_fields(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct sign_field *f, 
 	enum error	 er;
 
 	buf_reset(&s->part);
-	if ((er = digest_begin(s->md5)) != ERR_OK ||
-	    (er = append_object(&to, f, n, &sign_at)) != ERR_OK || (er = pass_on(&to)) != ERR_OK ||
-	    (er = digest_add(s->md5, secret)) != ERR_OK)
+	digest_begin(s->md5);
+	if ((er = append_object(&to, f, n, &sign_at)) != ERR_OK)
 		return er;
-	return digest_end(s->md5, hex);
+	pass_on(&to);
+	digest_add(s->md5, secret);
+	digest_end(s->md5, hex);
+	return ERR_OK;
 }
 
-enum error
+void
 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json, struct slice secret)
 {
 	const struct slice	 parts[] = { json, secret };
 
-	return digest_hex(s->md5, hex, parts, 2);
+	digest_hex(s->md5, hex, parts, 2);
 }
 
 /* Inserts the member "sign" at its place in an object. */
@@ -324,8 +323,8 @@ sign_envelope(struct signer *s, struct buf *out, const struct account *a, const 
 	f[n++] = (struct sign_field){ .name = slice_of("ts"),
 	    .value = { ts_text, (size_t)(ts_end - ts_text) } };
 	f[n++] = (struct sign_field){ .name = slice_of("weChatOAData"), .value = body };
-	if ((er = append_object(&to, f, n, &sign_at)) != ERR_OK ||
-	    (er = sign_digest(s, hex, buf_slice(out), slice_of(a->service_secret))) != ERR_OK)
+	if ((er = append_object(&to, f, n, &sign_at)) != ERR_OK)
 		return er;
+	sign_digest(s, hex, buf_slice(out), slice_of(a->service_secret));
 	return insert_sign(out, sign_at, hex);
 }

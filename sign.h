@@ -29,7 +29,7 @@ struct sign_field {
 /* A signer belongs to one thread. */
 struct signer;
 
-struct signer	*sign_new(void);	/* NULL: no memory, or OpenSSL has no MD5 here */
+struct signer	*sign_new(void);	/* NULL: no memory */
 void		 sign_free(struct signer *s);
 
 /* Appends text as a canonical JSON string, with its quotes.  ERR_NOMEM. */
@@ -38,21 +38,20 @@ enum error	 sign_string(struct buf *out, struct slice text);
 /* Appends the canonical object of n fields, up to SIGN_FIELDS_MAX; it sorts f.  ERR_NOMEM. */
 enum error	 sign_canonical(struct buf *out, struct sign_field *f, size_t n);
 
-/* The signature of a canonical object, as hex digits and a NUL.  ERR_CRYPTO. */
-enum error	 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json,
+/* The signature of a canonical object, as hex digits and a NUL. */
+void		 sign_digest(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct slice json,
 		    struct slice secret);
 
 /*
  * The same signature, of the canonical object of n fields, which need not fit into memory: it is
- * signed part by part.  It sorts f; names and values must be UTF-8.  ERR_NOMEM, ERR_CRYPTO.
+ * signed part by part.  It sorts f; names and values must be UTF-8.  ERR_NOMEM.
  */
 enum error	 sign_fields(struct signer *s, char hex[SIGN_MD5_HEX + 1], struct sign_field *f,
 		    size_t n, struct slice secret);
 
 /*
  * The signed object that QT gets for one push: the account's keys, WeChat's parameters, the body
- * as WeChat sent it, and ts_ms (ms since the epoch).  It replaces what is in out.  ERR_NOMEM,
- * ERR_CRYPTO.
+ * as WeChat sent it, and ts_ms (ms since the epoch).  It replaces what is in out.  ERR_NOMEM.
  */
 enum error	 sign_envelope(struct signer *s, struct buf *out, const struct account *a,
 		    const struct push *p, struct slice body, int64_t ts_ms);

@@ -15,6 +15,7 @@
 #include "core/json_write.h"
 #include "core/lang.h"
 #include "core/proxy.h"
+#include "net/ca_store.h"
 #include "net/http_client.h"
 #include "state/db.h"
 #include "xmlmap.h"
@@ -413,7 +414,8 @@ static const struct library {
 	const char	*(*version)(void);
 } libraries[] = {
 	{ "libcurl", http_client_library },
-	{ "OpenSSL", digest_library },
+	{ "OpenSSL", ca_store_library },
+	{ "Nettle", digest_library },
 	{ "jansson", json_library },
 	{ "mxml", xmlmap_library },
 	{ "SQLite", db_library },

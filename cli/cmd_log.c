@@ -155,12 +155,11 @@ choose_names(struct log_search *s)
 	if (s->user == NULL)
 		return true;
 	/* The log has the user's alias, unless log_users is set; it may have been set once. */
-	if ((d = digest_new(DIGEST_SHA256)) == NULL ||
-	    digest_alias(d, s->alias, slice_of(s->user)) != ERR_OK) {
-		digest_free(d);
+	if ((d = digest_new(DIGEST_SHA256)) == NULL) {
 		(void)session_say_no_handle();
 		return false;
 	}
+	digest_alias(d, s->alias, slice_of(s->user));
 	digest_free(d);
 	s->keys = calloc(KEYS, sizeof(*s->keys));
 	return s->keys != NULL;

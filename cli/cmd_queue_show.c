@@ -144,7 +144,7 @@ open_stored_body(struct buf *xml, const struct account *a, const struct queue_me
 	if (a->token == NULL || a->aes_key == NULL || a->appid == NULL || m->query.p == NULL)
 		return ERR_CONF;
 	if ((crypto = crypto_new()) == NULL)
-		return ERR_CRYPTO;
+		return ERR_NOMEM;
 	if ((er = buf_put(&text, m->query.p, m->query.len)) == ERR_OK &&
 	    (er = query_parse(&q, text.p, text.len)) == ERR_OK &&
 	    (er = push_read(&p, &which, &q, 0)) == ERR_OK)

@@ -27,6 +27,7 @@ struct sender {
 	const char		*url;
 	struct http_client	*http;
 	struct crypto		*crypto;
+	unsigned char		 random[CRYPTO_RANDOM];
 	struct buf		 xml, body, openid, target, sealed;
 	struct http_answer	 answer;
 };
@@ -59,6 +60,23 @@ append_param(struct buf *b, const char *name, struct slice value)
 	return ERR_OK;
 }
 
+/* Reads the bytes with which a sealed message begins.  False: errno says why. */
+static bool
+read_random(unsigned char random[CRYPTO_RANDOM])
+{
+	struct buf	 b = { 0 };
+	bool		 good = false;
+
+	if (buf_read_file(&b, "/dev/urandom", CRYPTO_RANDOM) == 0) {
+		if ((good = b.len >= CRYPTO_RANDOM))
+			memcpy(random, b.p, CRYPTO_RANDOM);
+		else
+			errno = EIO;
+	}
+	buf_free(&b);
+	return good;
+}
+
 /* Makes the body of safe mode: ToUserName of the message beside Encrypt. */
 static enum error
 make_safe_body(struct sender *s)
@@ -84,7 +102,7 @@ make_push_body(struct sender *s)
 	s->body.len = s->sealed.len = 0;
 	if (s->account->mode == PLAIN)
 		return buf_put(&s->body, xml.p, xml.len);
-	if ((er = crypto_seal(s->crypto, &s->sealed, s->account, xml, NULL)) != ERR_OK ||
+	if ((er = crypto_seal(&s->sealed, s->account, xml, s->random)) != ERR_OK ||
 	    (er = buf_putc(&s->sealed, '\0')) != ERR_OK)
 		return er;
 	if (s->account->mode == SAFE)
@@ -115,16 +133,19 @@ make_push_url(struct sender *s)
 	parts[1] = slice_of(ts);
 	parts[2] = slice_of(nonce);
 	s->target.len = 0;
-	if ((er = crypto_sign(s->crypto, hex, parts, 3)) != ERR_OK ||
-	    (er = buf_printf(&s->target, "%s%csignature=%s&timestamp=%s&nonce=%s", s->url,
+	crypto_sign(s->crypto, hex, parts, 3);
+	if ((er = buf_printf(&s->target, "%s%csignature=%s&timestamp=%s&nonce=%s", s->url,
 	    strchr(s->url, '?') == NULL ? '?' : '&', hex, ts, nonce)) != ERR_OK)
 		return er;
 	if (s->openid.len != 0 &&
 	    (er = append_param(&s->target, "openid", buf_slice(&s->openid))) != ERR_OK)
 		return er;
-	if (s->account->mode != PLAIN && ((er = crypto_sign(s->crypto, hex, parts, 4)) != ERR_OK ||
-	    (er = buf_printf(&s->target, "&encrypt_type=aes&msg_signature=%s", hex)) != ERR_OK))
-		return er;
+	if (s->account->mode != PLAIN) {
+		crypto_sign(s->crypto, hex, parts, 4);
+		if ((er = buf_printf(&s->target, "&encrypt_type=aes&msg_signature=%s",
+		    hex)) != ERR_OK)
+			return er;
+	}
 	return buf_putc(&s->target, '\0');
 }
 
@@ -155,6 +176,10 @@ send_file(struct sender *s, const char *file)
 	s->openid.len = 0;	/* a message without FromUserName has no openid */
 	if (xml_scan_child(&s->openid, buf_slice(&s->xml), "FromUserName") != ERR_OK)
 		s->openid.len = 0;
+	if (s->account->mode != PLAIN && !read_random(s->random)) {
+		(void)fprintf(stderr, "qtoa: /dev/urandom: %s\n", strerror(errno));
+		return false;
+	}
 	if (make_push_body(s) != ERR_OK || make_push_url(s) != ERR_OK) {
 		(void)fprintf(stderr, lang_text("qtoa: %s: cannot be sent in %s mode; is it "
 		    "XML?\n"), file, lang_text(conf_mode_name(s->account->mode)));

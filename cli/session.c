@@ -15,7 +15,6 @@
 #include "core/lang.h"
 #include "core/log.h"
 #include "core/number.h"
-#include "crypto.h"
 #include "forwarder/qt_client.h"
 
 /*
@@ -236,13 +235,7 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 int
 session_say_no_handle(void)
 {
-	char	 names[CRYPTO_LACKING];
-
-	if (crypto_is_lacking(names))
-		(void)fprintf(stderr, lang_text("qtoa: OpenSSL offers no %s here; run: qtoa "
-		    "check\n"), names);
-	else
-		(void)fprintf(stderr, "qtoa: %s\n", lang_text(error_table[ERR_NOMEM].name));
+	(void)fprintf(stderr, "qtoa: %s\n", lang_text(error_table[ERR_NOMEM].name));
 	return CLI_WRONG;
 }
 

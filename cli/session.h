@@ -80,7 +80,7 @@ void			 session_silence_log(const struct conf *c);
 /* Reads a message's number from an argument.  False: it is not a number. */
 bool			 session_read_id(int64_t *id, const char *text);
 
-/* Says why a handle was not made: OpenSSL lacks something, or memory.  Returns CLI_WRONG. */
+/* Says that there was no memory for a handle.  Returns CLI_WRONG. */
 int			 session_say_no_handle(void);
 
 /*

@@ -228,7 +228,6 @@ open_message(struct collector *c)
 		c->xml = buf_slice(&c->opened);
 		return message_read(&c->message, c->xml);
 	case ERR_NOMEM:
-	case ERR_CRYPTO:
 		return er;
 	case ERR_XML:	/* it is not XML, or it is not encrypted */
 		if ((er = xmlmap_event(c->xmlmap, &c->event, data)) != ERR_XML)

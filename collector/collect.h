@@ -48,7 +48,7 @@ struct collect_result {
 /* Belongs to one thread. */
 struct collector;
 
-/* All three must outlive the collector.  NULL: no memory, or OpenSSL lacks a digest. */
+/* All three must outlive the collector.  NULL: no memory. */
 struct collector *collect_new(const struct conf *conf, struct store *s, struct unionid *u);
 void		 collect_free(struct collector *c);
 
@@ -56,7 +56,7 @@ void		 collect_free(struct collector *c);
  * Judges a posted body, counts the message if it is accepted, and replaces the content of out by
  * the JSON answer.  It decodes the body where it is: the body is not JSON any more.  Before the
  * signature is checked, nothing takes memory for what is in it.  ERR_OK: the answer has any of QT's
- * codes.  ERR_STORE, ERR_NOMEM, ERR_CRYPTO: there is no answer, and the client must send it again.
+ * codes.  ERR_STORE, ERR_NOMEM: there is no answer, and the client must send it again.
  */
 enum error	 collect_message(struct collector *c, struct collect_result *res,
 		    struct buf *out, struct buf *body, int64_t deadline_ms);

@@ -17,29 +17,29 @@ enum { DIGEST_MD5_HEX = 32, DIGEST_SHA1_HEX = 40, DIGEST_SHA256_HEX = 64 };
 
 struct digest;
 
-struct digest	*digest_new(enum digest_kind kind);	/* NULL: no memory, or OpenSSL lacks it */
+struct digest	*digest_new(enum digest_kind kind);	/* NULL: no memory */
 void		 digest_free(struct digest *d);
 
-/* The digest of n parts in a row, with a NUL: DIGEST_..._HEX + 1 bytes.  ERR_CRYPTO. */
-enum error	 digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n);
+/* The digest of n parts in a row, with a NUL: DIGEST_..._HEX + 1 bytes. */
+void		 digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n);
 
-/* The same for parts that come one by one: begin, add each, end.  ERR_CRYPTO. */
-enum error	 digest_begin(struct digest *d);
-enum error	 digest_add(struct digest *d, struct slice part);
-enum error	 digest_end(struct digest *d, char *hex);
+/* The same for parts that come one by one: begin, add each, end. */
+void		 digest_begin(struct digest *d);
+void		 digest_add(struct digest *d, struct slice part);
+void		 digest_end(struct digest *d, char *hex);
 
 enum { DIGEST_ALIAS = 12 };
 
 /*
  * The name by which the log calls a user: the beginning of a SHA-256, as
- * `printf %s OPENID | sha256sum | cut -c1-12` prints it.  d is a DIGEST_SHA256.  ERR_CRYPTO.
+ * `printf %s OPENID | sha256sum | cut -c1-12` prints it.  d is a DIGEST_SHA256.
  */
-enum error	 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user);
+void		 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user);
 
 /* True: the texts are the same.  The time it takes shows only their lengths: for secrets. */
 bool		 digest_equal(struct slice a, struct slice b);
 
-/* OpenSSL's name and version, as it runs here. */
+/* Nettle's name and version, as it was built with. */
 const char	*digest_library(void);
 
 #endif

@@ -321,12 +321,12 @@ digest_keys(char hex[DIGEST_SHA256_HEX + 1], const struct account *a)
 		slice_of("\n"), slice_of(a->appid),
 	};
 	struct digest		*d = digest_new(DIGEST_SHA256);
-	enum error		 er = ERR_CRYPTO;
 
-	if (d != NULL)
-		er = digest_hex(d, hex, parts, sizeof(parts) / sizeof(parts[0]));
+	if (d == NULL)
+		return ERR_NOMEM;
+	digest_hex(d, hex, parts, sizeof(parts) / sizeof(parts[0]));
 	digest_free(d);
-	return er;
+	return ERR_OK;
 }
 
 static enum error

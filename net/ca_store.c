@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -73,4 +74,10 @@ ca_store_apply(struct ca_store *t, void *ssl_ctx)
 		return -1;
 	SSL_CTX_set1_cert_store(ssl_ctx, store);
 	return 0;
+}
+
+const char *
+ca_store_library(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
 }

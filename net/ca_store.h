@@ -24,4 +24,7 @@ const char	*ca_store_file(const struct ca_store *t);
 /* Gives an SSL_CTX the store.  0, or -1: the file cannot be read or has no certificate. */
 int		 ca_store_apply(struct ca_store *t, void *ssl_ctx);
 
+/* OpenSSL's name and version, as it runs here. */
+const char	*ca_store_library(void);
+
 #endif

@@ -71,8 +71,10 @@ append_user(struct logline *l, struct access_log *a, struct slice user)
 	}
 	if (a->sha256 == NULL)
 		a->sha256 = digest_new(DIGEST_SHA256);
-	if (a->sha256 != NULL && digest_alias(a->sha256, alias, user) == ERR_OK)
-		log_str(l, "user", alias);
+	if (a->sha256 == NULL)
+		return;
+	digest_alias(a->sha256, alias, user);
+	log_str(l, "user", alias);
 }
 
 /* Appends QT's event code, or WeChat's names of a message that has no such code. */

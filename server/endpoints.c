@@ -80,7 +80,7 @@ endpoints_collect(struct worker *w)
 	w->entry.counts_as = COUNTER_COLLECTED;
 	if (w->collector == NULL && (w->collector = collect_new(&w->app->conf,
 	    w->app->services.store, w->app->unionid)) == NULL)
-		return worker_lacks_crypto(w) ? ERR_CRYPTO : ERR_NOMEM;
+		return ERR_NOMEM;
 	if ((er = request_body(w->request, max, deadline_ms)) != ERR_OK)
 		return er;
 	entered = worker_enter_network(w);

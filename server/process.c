@@ -174,17 +174,11 @@ say_what_libcurl_lacks(const struct app *app)
 static void
 start_maintenance(struct app *app)
 {
-	char	 names[CRYPTO_LACKING];
-	bool	 lacking;
-
 	if (!app->usable)
 		return;
-	if ((lacking = crypto_is_lacking(names)))
-		log_msg(LEVEL_ERROR, "start", "OpenSSL offers no %s here: pushes that need it are "
-		    "answered 503; run: qtoa check", names);
 	say_what_libcurl_lacks(app);
 	app->maintenance = maintenance_new(&app->services);
-	if ((app->maintenance == NULL || maintenance_start(app->maintenance) != 0) && !lacking)
+	if (app->maintenance == NULL || maintenance_start(app->maintenance) != 0)
 		log_msg(LEVEL_ERROR, "start", "cannot start the thread that empties the queue: out "
 		    "of memory or threads; to send what waits, run: qtoa drain");
 }

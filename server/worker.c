@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +81,7 @@ worker_need_crypto(struct worker *w)
 {
 	if (w->crypto == NULL)
 		w->crypto = crypto_new();
-	return w->crypto != NULL ? ERR_OK : ERR_CRYPTO;
+	return w->crypto != NULL ? ERR_OK : ERR_NOMEM;
 }
 
 enum error
@@ -90,19 +89,7 @@ worker_need_signer(struct worker *w)
 {
 	if (w->signer == NULL)
 		w->signer = sign_new();
-	return w->signer != NULL ? ERR_OK : ERR_CRYPTO;
-}
-
-bool
-worker_lacks_crypto(struct worker *w)
-{
-	char	 names[CRYPTO_LACKING];
-
-	if (!crypto_is_lacking(names))
-		return false;
-	(void)snprintf(w->why, sizeof(w->why), "OpenSSL offers no %s here", names);
-	w->entry.detail = w->why;
-	return true;
+	return w->signer != NULL ? ERR_OK : ERR_NOMEM;
 }
 
 bool

@@ -80,12 +80,9 @@ void		 worker_reset(struct worker *w);
 /* After a request: nothing that a large one has needed is kept. */
 void		 worker_rest(struct worker *w);
 
-/* Make w->crypto or w->signer, if it is not there yet.  ERR_CRYPTO. */
+/* Make w->crypto or w->signer, if it is not there yet.  ERR_NOMEM. */
 enum error	 worker_need_crypto(struct worker *w);
 enum error	 worker_need_signer(struct worker *w);
-
-/* True: OpenSSL does not offer what is needed; the log's line gets the names. */
-bool		 worker_lacks_crypto(struct worker *w);
 
 /*
  * its turn for so long that the time for QT is still left.  True: call worker_leave_network().

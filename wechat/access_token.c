@@ -116,14 +116,14 @@ name_row(struct token_request *req)
 		slice_of(req->account->secret),
 	};
 	struct digest		*d = digest_new(DIGEST_SHA256);
-	enum error		 er = ERR_CRYPTO;
 
-	if (d != NULL)
-		er = digest_hex(d, req->config, parts, sizeof(parts) / sizeof(parts[0]));
+	if (d == NULL) {
+		errcode_print(req->why, TOKEN_WHY, "%s", error_table[ERR_NOMEM].name);
+		return false;
+	}
+	digest_hex(d, req->config, parts, sizeof(parts) / sizeof(parts[0]));
 	digest_free(d);
-	if (er != ERR_OK)
-		errcode_print(req->why, TOKEN_WHY, "%s", error_table[er].name);
-	return er == ERR_OK;
+	return true;
 }
 
 /* Copies s with a NUL, and cuts it if it does not fit. */
@@ -177,7 +177,7 @@ access_token_read(struct db *db, struct access_token_state *t, const struct conf
 
 	memset(t, 0, sizeof(*t));
 	if (!name_row(&req))
-		return ERR_CRYPTO;
+		return ERR_NOMEM;
 	if ((er = read_token_row(db, &req)) != ERR_OK)
 		return er;
 	t->known = r->calls != 0;

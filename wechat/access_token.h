@@ -68,7 +68,7 @@ struct access_token_state {
 	char	 why[TOKEN_WHY];	/* the last failure; "": no failure */
 };
 
-/* Reads the state and asks nobody; for a store_work.  ERR_STORE, ERR_CRYPTO. */
+/* Reads the state and asks nobody; for a store_work.  ERR_STORE, ERR_NOMEM. */
 enum error	 access_token_read(struct db *db, struct access_token_state *t,
 		    const struct conf *conf, const struct account *a);
 

@@ -145,11 +145,12 @@ message_key(struct message *m, char hex[MESSAGE_KEY_HEX + 1], struct slice accou
 	size_t			 i;
 
 	if (m->sha256 == NULL && (m->sha256 = digest_new(DIGEST_SHA256)) == NULL)
-		return ERR_CRYPTO;
+		return ERR_NOMEM;
 	write_big_endian(time, (uint64_t)m->time_s);
 	for (i = 0; i < 7; i++)
 		write_big_endian(lengths[i], parts[i + 1].len);
-	return digest_hex(m->sha256, hex, parts, 8);
+	digest_hex(m->sha256, hex, parts, 8);
+	return ERR_OK;
 }
 
 bool

@@ -64,7 +64,7 @@ const char	*message_when(int64_t *when_s, int64_t time_s, int64_t now_s);
  *
  * A repeated push has the key of the first push, even if it is encrypted in another way.  Two
  * different messages never have the same key, not even from one user in one second.  m must be
- * what message_read() has read from this xml.  ERR_CRYPTO.
+ * what message_read() has read from this xml.  ERR_NOMEM.
  */
 enum error	message_key(struct message *m, char hex[MESSAGE_KEY_HEX + 1], struct slice account,
 		    struct slice xml);

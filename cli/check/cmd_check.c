@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include "cli/check/check_conf.h"
-#include "cli/check/check_crypto.h"
 #include "cli/check/check_host.h"
 #include "cli/check/check_net.h"
 #include "cli/check/check_result.h"
@@ -71,7 +70,6 @@ run_checks(struct check_results *r, const struct conf *c, bool offline)
 	bool	 store;
 
 	conf_warn_all(c, on_warning, r);
-	check_crypto_run(r);
 	check_net_libcurl(r, c);
 	check_conf_run(r, c);
 	check_host_run(r, c);

@@ -39,12 +39,6 @@ const struct lang_row zh_check[] = {
 	{ "it is shorter than fresh_s, so a message could come twice",
 	    "比 fresh_s 短，消息可能重复" },
 	{ "set it above fresh_s", "请设为大于 fresh_s" },
-	{ "it offers no %s here, without which no push can be checked, opened or signed: WeChat "
-	    "gets 503\nif this host is in FIPS mode, or its openssl.cnf says fips=yes (openssl "
-	    "version -d), run qtoa on another host; else activate OpenSSL's default provider",
-	    "在本机不提供 %s，缺了它就无法验证、解密或签名任何推送：微信得到 503\n如果本机处"
-	    "于 FIPS 模式，或其 openssl.cnf 写有 fips=yes（openssl version -d），请在另一台主"
-	    "机上运行 qtoa；否则请启用 OpenSSL 的 default provider" },
 	{ "%s, the owner of %s; root runs it as that user",
 	    "%s，即 %s 的属主；root 以该用户运行检查" },
 	{ "root, who may do more than the web server may\nchown %s to the user that the web "

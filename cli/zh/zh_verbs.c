@@ -109,8 +109,6 @@ const struct lang_row zh_verbs[] = {
 	    "service_secret 并重启 qtoa，或运行：qtoa queue retry %s\n" },
 	{ "%s does not answer as QT does: next probe %s; run: qtoa check\n",
 	    "%s 的应答不是 QT 的：下次试探：%s；请运行：qtoa check\n" },
-	{ "qtoa: OpenSSL offers no %s here; run: qtoa check\n",
-	    "qtoa: 这里的 OpenSSL 不提供 %s；请运行：qtoa check\n" },
 	{ "qtoa: there is no message %lld; run: qtoa queue list\n",
 	    "qtoa: 没有消息 %lld；请运行：qtoa queue list\n" },
 	{ "hour", "小时" },

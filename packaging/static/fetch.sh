@@ -17,7 +17,7 @@ top=$(mkdir -p "$dir" && cd "$dir" && pwd -P)
 apt=$top/apt
 
 # libzstd and zlib: OpenSSL 3.5 of Debian 13 needs them.
-packages='libc6-dev libcrypt-dev libfcgi-dev libssl-dev libjansson-dev libmxml-dev
+packages='libc6-dev libcrypt-dev libfcgi-dev libssl-dev nettle-dev libjansson-dev libmxml-dev
 libsqlite3-dev libc-ares-dev zlib1g-dev libzstd-dev'
 
 die() { # die WHAT REMEDY

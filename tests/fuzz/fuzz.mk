@@ -25,8 +25,7 @@ $(B)/fuzz/libqtoa.a: $(filter-out %/core/conf.o,$(FUZZ_OBJS))
 	$(AR) rcs $@ $^
 
 $(FUZZ_BINS): %: %.o $(B)/fuzz/libqtoa.a
-	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(MXML) -lcrypto \
-	    $(shell pkg-config --libs jansson)
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(MXML) $(shell pkg-config --libs nettle jansson)
 
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(B)/fuzz/tests/fuzz/fuzz_%
 	@mkdir -p $(B)/fuzz/$*

@@ -126,7 +126,7 @@ check_message(struct signer *s, const json_t *line, struct message *m)
 
 	check_err(name, sign_canonical(&got, m->f, m->n), ERR_OK);
 	check_bytes(name, buf_slice(&got), buf_slice(&want));
-	check_err(name, sign_digest(s, hex, buf_slice(&got), secret), ERR_OK);
+	sign_digest(s, hex, buf_slice(&got), secret);
 	check_bytes(name, slice_of(hex), vector_get(line, "sign"));
 	/* In parts a text must be UTF-8, as JSON is.  The vectors of raw bodies have others. */
 	if (vector_get(line, "raw_body_base64").p == NULL && vector_get(line, "query").p == NULL) {
@@ -341,8 +341,7 @@ envelope(void **state)
 		check_bytes(envelopes[i].name, (struct slice){ got.p + head + SIGN_MD5_HEX,
 		    got.len - head - SIGN_MD5_HEX }, slice_of(at + 1));
 		CHECK(envelopes[i].name, take_sign(&out, hex));
-		check_err(envelopes[i].name, sign_digest(s, again, buf_slice(&out),
-		    slice_of("s3cret")), ERR_OK);
+		sign_digest(s, again, buf_slice(&out), slice_of("s3cret"));
 		check_text(envelopes[i].name, hex, again);
 	}
 	buf_free(&out);
@@ -401,10 +400,8 @@ demo_digests(void **state)
 	assert_non_null(s);
 	for (i = 0; i < COUNT(cases); i++)
 		for (cut = 0; cut <= cases[i].text.len; cut++) {
-			check_err(cases[i].name, sign_digest(s, hex,
-			    (struct slice){ cases[i].text.p, cut },
-			    (struct slice){ cases[i].text.p + cut, cases[i].text.len - cut }),
-			    ERR_OK);
+			sign_digest(s, hex, (struct slice){ cases[i].text.p, cut },
+			    (struct slice){ cases[i].text.p + cut, cases[i].text.len - cut });
 			check_text(cases[i].name, hex, cases[i].want);
 		}
 	sign_free(s);
@@ -602,8 +599,7 @@ signed_in_parts(void **state)
 				    ERR_OK);
 			f[0].value = f[1].value = buf_slice(&text);
 			check_err(units[i], sign_canonical(&whole, f, 2), ERR_OK);
-			check_err(units[i], sign_digest(s, want, buf_slice(&whole),
-			    slice_of("secret")), ERR_OK);
+			sign_digest(s, want, buf_slice(&whole), slice_of("secret"));
 			check_err(units[i], sign_fields(s, hex, f, 2, slice_of("secret")), ERR_OK);
 			check_text(units[i], hex, want);
 		}

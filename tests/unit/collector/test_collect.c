@@ -133,8 +133,7 @@ envelope(struct place *p, struct buf *out, const struct part *change, size_t cha
 		put_field(f, &n, change[i].name, change[i].value, false);
 	assert_int_equal(sign_canonical(&json, f, n), ERR_OK);
 	if (good)
-		assert_int_equal(sign_digest(p->signer, sign, buf_slice(&json), slice_of("s1")),
-		    ERR_OK);
+		sign_digest(p->signer, sign, buf_slice(&json), slice_of("s1"));
 	put_field(f, &n, "sign", sign, false);
 	out->len = 0;
 	assert_int_equal(sign_canonical(out, f, n), ERR_OK);
@@ -266,10 +265,10 @@ sealed(void **state)
 	(void)state;
 	for (i = 0; i < 3; i++) {
 		text.len = xml.len = 0;
-		assert_int_equal(crypto_seal(p->crypto, &text, &p->accounts[1], slice_of(TEXT),
-		    NULL), ERR_OK);
+		assert_int_equal(crypto_seal(&text, &p->accounts[1], slice_of(TEXT),
+		    (const unsigned char *)"0123456789abcdef"), ERR_OK);
 		parts[3] = buf_slice(&text);
-		assert_int_equal(crypto_sign(p->crypto, hex, parts, 4), ERR_OK);
+		crypto_sign(p->crypto, hex, parts, 4);
 		assert_int_equal(buf_printf(&xml, "<xml><Encrypt>%.*s</Encrypt></xml>",
 		    (int)text.len, text.p), ERR_OK);
 		assert_int_equal(buf_putc(&xml, '\0'), ERR_OK);

@@ -329,7 +329,7 @@ style_is_allowed(void **state)
 	style.p = strstr(k.out.p, "<style>") + strlen("<style>");
 	style.len = (size_t)(strstr(style.p, "</style>") - style.p);
 	assert_non_null(d);
-	check_err("digest", digest_hex(d, hex, &style, 1), ERR_OK);
+	digest_hex(d, hex, &style, 1);
 	for (i = 0; i < DIGEST_SHA256_HEX + 2; i += 3) {
 		bits = (unsigned)(hex_digit(hex[i]) << 8);
 		bits |= i + 1 < DIGEST_SHA256_HEX ? (unsigned)(hex_digit(hex[i + 1]) << 4) : 0;
