@@ -37,8 +37,6 @@ const struct error_info error_table[ERR__MAX] = {
 	    "platform's" },
 	[ERR_REPLAY]	= { "replay of an old push", 200, 0, LEVEL_NOTICE,
 	    "somebody has recorded a push of WeChat's and sends it again; it was not forwarded" },
-	[ERR_CRYPTO]	= { "crypto library failed", 503, 0, LEVEL_ERROR,
-	    "OpenSSL must offer MD5, SHA-1 and AES-256-CBC: run: qtoa check" },
 	[ERR_FORWARD]	= { "not confirmed by QT", 200, 0, LEVEL_WARNING, "" },
 	[ERR_REFUSED]	= { "refused by QT", 200, 0, LEVEL_ERROR,
 	    "qtoa queue show ID prints its body and QT's code (QT, 3.4)" },

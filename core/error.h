@@ -29,7 +29,6 @@ enum error {
 	ERR_BUFFER,	/* the length within the decrypted message is wrong */
 	ERR_APPID,	/* the message is for another account */
 	ERR_REPLAY,	/* an old push that somebody has recorded and sends again */
-	ERR_CRYPTO,	/* the crypto library failed */
 	ERR_FORWARD,	/* QT did not confirm the message; our disk has it */
 	ERR_REFUSED,	/* QT refused the message for good; our disk has it */
 	ERR_STORE,	/* our disk did not take the message */

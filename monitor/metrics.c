@@ -306,7 +306,7 @@ static const char *const	reasons[ERR__MAX] = {
 	[ERR_TOOBIG] = "too_big", [ERR_LATE] = "late", [ERR_PARAM] = "parameter",
 	[ERR_SIGNATURE] = "signature", [ERR_STALE] = "stale", [ERR_XML] = "xml",
 	[ERR_AESKEY] = "aes_key", [ERR_BASE64] = "base64", [ERR_AES] = "decryption",
-	[ERR_BUFFER] = "length", [ERR_APPID] = "appid", [ERR_CRYPTO] = "crypto",
+	[ERR_BUFFER] = "length", [ERR_APPID] = "appid",
 	[ERR_STORE] = "store", [ERR_ADDRESS] = "address", [ERR_BUSY] = "busy",
 	[ERR_KEY] = "control_key", [ERR_OFTEN] = "too_often", [ERR_TOKEN] = "token",
 	[ERR_SERVED] = "served", [ERR_REPLAY] = "replay", [ERR_HOST] = "host",

@@ -59,13 +59,13 @@ struct counters {
 enum counter
 counters_refused(enum error er, bool push)
 {
-	/* The numbers are places in files: add new ones, never change one. */
+	/* The numbers are places in files: add new ones, never change one.  17 is not used. */
 	static const unsigned char	 reasons[ERR__MAX] = {
 		[ERR_NOMEM] = 1, [ERR_CONF] = 2, [ERR_REQUEST] = 3, [ERR_PATH] = 4,
 		[ERR_METHOD] = 5, [ERR_TOOBIG] = 6, [ERR_LATE] = 7, [ERR_PARAM] = 8,
 		[ERR_SIGNATURE] = 9, [ERR_STALE] = 10, [ERR_XML] = 11, [ERR_AESKEY] = 12,
 		[ERR_BASE64] = 13, [ERR_AES] = 14, [ERR_BUFFER] = 15, [ERR_APPID] = 16,
-		[ERR_CRYPTO] = 17, [ERR_STORE] = 18, [ERR_ADDRESS] = 19, [ERR_BUSY] = 20,
+		[ERR_STORE] = 18, [ERR_ADDRESS] = 19, [ERR_BUSY] = 20,
 		[ERR_KEY] = 21, [ERR_OFTEN] = 22, [ERR_TOKEN] = 23, [ERR_SERVED] = 24,
 		[ERR_REPLAY] = 25, [ERR_HOST] = 26, [ERR_LIBCURL] = 27,
 		[ERR_PEER] = 28,

@@ -51,7 +51,6 @@ status_and_number(void **state)
 		{ ERR_BUFFER, 403, -40008 },
 		{ ERR_APPID, 403, -40005 },
 		{ ERR_REPLAY, 200, 0 },
-		{ ERR_CRYPTO, 503, 0 },
 		{ ERR_FORWARD, 200, 0 },
 		{ ERR_REFUSED, 200, 0 },
 		{ ERR_STORE, 503, 0 },
