@@ -56,9 +56,11 @@ CONFCHECK ?= $(BC)/confcheck
 ROOMS	 = core net state wechat forwarder collector report monitor server cli
 SOURCES	 = $(filter-out qtoa.c,$(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c)))
 MADE	 = cli/completion report/sql report/style
-OBJS	 = $(patsubst %,$(B)/%.o,$(filter-out core/conf,$(SOURCES:%.c=%) $(MADE)))
+# What is made for each configuration, and for where it is installed; all else is shared.
+OWN	 = core/conf cli/environment
+OBJS	 = $(patsubst %,$(B)/%.o,$(filter-out $(OWN),$(SOURCES:%.c=%) $(MADE)))
 # Everything but qtoa.o, for the program, its tests and its benchmarks.
-LIBQTOA	 = $(BC)/core/conf.o $(B)/libqtoa.a
+LIBQTOA	 = $(OWN:%=$(BC)/%.o) $(B)/libqtoa.a
 CONFTEXT = $(B)/packaging/conftext
 COMPLETION = $(B)/completion.bash $(B)/completion.zsh
 
@@ -78,8 +80,9 @@ $(B)/%.o: %.c $(B)/flags
 
 # The file that systemd's units have the environment from, as `make install` places it.
 ENVIRONMENT = $(SYSCONFDIR)/qtoa/environment
-$(B)/cli/environment.o: private ALL_CFLAGS += -DENVIRONMENT_FILE='"$(ENVIRONMENT)"'
-$(B)/cli/environment.o: $(B)/environment.name
+$(BC)/cli/environment.o: cli/environment.c $(BC)/environment.name $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DENVIRONMENT_FILE='"$(ENVIRONMENT)"' -MMD -MP -c -o $@ $<
 
 # The style sheet of the report's page, as C.
 $(B)/report/style.c: report/style.sh report/page.css $(B)/flags
@@ -161,8 +164,8 @@ $(B)/flags: $(B)/needs
 $(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
 $(BC)/config.name: NOW = $(abspath $(CONFIG))
 $(B)/modules: NOW = $(OBJS)
-$(B)/environment.name: NOW = $(ENVIRONMENT)
-$(B)/flags $(B)/modules $(B)/environment.name $(BC)/config.name: FORCE
+$(BC)/environment.name: NOW = $(ENVIRONMENT)
+$(B)/flags $(B)/modules $(BC)/environment.name $(BC)/config.name: FORCE
 	@mkdir -p $(@D)
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
@@ -219,4 +222,4 @@ help:
 
 FORCE:
 .PHONY: all built check check-san check-tsan clean help FORCE
--include $(wildcard $(B)/qtoa.d $(CONFCHECK_OBJS:.o=.d) $(OBJS:.o=.d) $(BC)/core/conf.d)
+-include $(wildcard $(B)/qtoa.d $(CONFCHECK_OBJS:.o=.d) $(OBJS:.o=.d) $(OWN:%=$(BC)/%.d))

@@ -20,7 +20,7 @@ $(B)/fuzz/%.o: %.c
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Without the configuration's values, and what is made: no target needs them.
-$(B)/fuzz/libqtoa.a: $(filter-out %/core/conf.o,$(FUZZ_OBJS))
+$(B)/fuzz/libqtoa.a: $(filter-out $(OWN:%=$(B)/fuzz/%.o),$(FUZZ_OBJS))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
