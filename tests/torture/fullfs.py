@@ -26,7 +26,7 @@ def mounted(kind, image, where, mb=128):
     commands = ([*KINDS[kind], str(image)], ["mount", "-o", "loop", str(image), str(where)])
     try:
         good = all(subprocess.run(c, capture_output=True).returncode == 0 for c in commands)
-    except FileNotFoundError:
+    except OSError:     # there is none; PermissionError if a directory of PATH cannot be searched
         good = False
     if not good:
         yield False
