@@ -1,5 +1,7 @@
-#include <glob.h>
+#include <dirent.h>
+#include <fnmatch.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -694,11 +696,19 @@ static const char *const	 syslog_files[] = {
 };
 
 /* What web servers, and control panels for them, call the files where a program's stderr ends. */
-static const char *const	 error_logs[] = {
-	"/var/log/apache2/*error*log", "/var/log/httpd/*error*log", "/var/log/nginx/*error*.log",
-	"/var/log/lighttpd/*error*.log", "/var/log/caddy/*.log",
-	"/usr/local/apache2/logs/error_log", "/usr/local/nginx/logs/error.log",
-	"/usr/local/lsws/logs/*.log", "/www/wwwlogs/*error*log", "/opt/lampp/logs/error_log",
+static const struct {
+	const char	*dir, *name;	/* the name is a pattern of fnmatch(3) */
+} error_logs[] = {
+	{ "/var/log/apache2",		"*error*log" },
+	{ "/var/log/httpd",		"*error*log" },
+	{ "/var/log/nginx",		"*error*.log" },
+	{ "/var/log/lighttpd",		"*error*.log" },
+	{ "/var/log/caddy",		"*.log" },
+	{ "/usr/local/apache2/logs",	"error_log" },
+	{ "/usr/local/nginx/logs",	"error.log" },
+	{ "/usr/local/lsws/logs",	"*.log" },
+	{ "/www/wwwlogs",		"*error*log" },
+	{ "/opt/lampp/logs",		"error_log" },
 };
 
 static void
@@ -708,19 +718,27 @@ add_place(struct log_search *s, const char *file)
 		s->nreaders++;
 }
 
+/* Not by glob(3): a static program would need the users of its host for that. */
 static void
 add_error_logs(struct log_search *s)
 {
-	glob_t	 g;
-	size_t	 i, k;
+	struct dirent	**found;
+	char		 path[PATH_MAX];
+	size_t		 i;
+	int		 k, n;
 
 	for (i = 0; i < sizeof(error_logs) / sizeof(error_logs[0]); i++) {
-		if (glob(error_logs[i], 0, NULL, &g) != 0)
+		if ((n = scandir(error_logs[i].dir, &found, NULL, alphasort)) == -1)
 			continue;
-		for (k = 0; k < g.gl_pathc; k++)
-			if (access(g.gl_pathv[k], R_OK) == 0)
-				add_place(s, g.gl_pathv[k]);
-		globfree(&g);
+		for (k = 0; k < n; k++) {
+			(void)snprintf(path, sizeof(path), "%s/%s", error_logs[i].dir,
+			    found[k]->d_name);
+			if (fnmatch(error_logs[i].name, found[k]->d_name, FNM_PERIOD) == 0 &&
+			    access(path, R_OK) == 0)
+				add_place(s, path);
+			free(found[k]);
+		}
+		free(found);
 	}
 }
 
