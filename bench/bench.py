@@ -67,7 +67,7 @@ static const struct settings settings = {{
 	.log		= "$BENCH_LOG",
 	.threads	= {threads},
 	.fresh_s	= 3600,
-	.collector	= 1,
+	.collector	= {collector},
 }};
 """
 
@@ -360,16 +360,17 @@ class Run:
         if self.left < need:
             self.pushes(need * 3 // 2)
 
-    def qtoa(self, threads):
+    def qtoa(self, threads, collector=0):
         """Builds qtoa for so many threads, gives its path."""
-        config = f"{self.bin}/config-{threads}.h"
-        program = f"{self.bin}/qtoa-{threads}"
-        text = CONFIG.format(threads=threads, **ACCOUNT)
+        name = f"{threads}-collector" if collector else str(threads)
+        config = f"{self.bin}/config-{name}.h"
+        program = f"{self.bin}/qtoa-{name}"
+        text = CONFIG.format(threads=threads, collector=collector, **ACCOUNT)
         if not os.path.exists(config) or open(config, encoding="utf-8").read() != text:
             with open(config, "w", encoding="utf-8") as f:
                 f.write(text)
         make = [os.environ.get("MAKE", "make"), "-s", "-C", TOP, f"CONFIG={config}"]
-        make += [f"B={self.bin}/obj-{threads}", f"BIN={program}", program]
+        make += [f"B={self.bin}/obj-{name}", f"BIN={program}", program]
         if subprocess.run(make, check=False).returncode != 0:
             raise Failed("qtoa does not build")
         return program
@@ -416,7 +417,7 @@ class Run:
         """What lighttpd starts; ceiling: threads of the ceiling, if it has others."""
         make = {
             "qtoa": lambda: self.qtoa(threads),
-            "server": lambda: self.qtoa(threads),
+            "server": lambda: self.qtoa(threads, 1),
             "disk": lambda: f"{self.bin}/ceiling_disk {threads} {self.dir}/disk.{threads}",
             "ceiling": lambda: f"{self.bin}/ceiling {ceiling or threads} {url}",
         }
