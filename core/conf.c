@@ -1021,6 +1021,22 @@ give_number(conf_each_field *fn, void *ctx, const struct conf *c,
 	    .is_default = good && *n == 0 });
 }
 
+bool
+conf_is_secret(const char *name)
+{
+	size_t	 k;
+
+	for (k = 0; k < NELEM(account_rules); k++)
+		if (account_rules[k].secrecy != CONF_SHOWN &&
+		    strcmp(name, account_rules[k].name) == 0)
+			return true;
+	for (k = 0; k < NELEM(settings_texts); k++)
+		if (settings_texts[k].rule.secrecy != CONF_SHOWN &&
+		    strcmp(name, settings_texts[k].rule.name) == 0)
+			return true;
+	return false;
+}
+
 void
 conf_members(const struct conf *c, conf_each_field *fn, void *ctx)
 {

@@ -213,6 +213,9 @@ struct conf_field {
 typedef void	 conf_each_field(void *ctx, const struct conf_field *f);
 void		 conf_members(const struct conf *c, conf_each_field *fn, void *ctx);
 
+/* True: the member of that name, of an account or of the settings, must not be shown whole. */
+bool		 conf_is_secret(const char *name);
+
 /* True: a text value is there, and not empty. */
 bool		 conf_is_set(const char *value);
 

@@ -11,8 +11,6 @@
 #include "core/log_target.h"
 #include "server/docroot.h"
 
-#define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
-
 enum {
 	USER = 64,		/* bytes */
 	FILE_MAX = 1024 + 64,	/* bytes */
@@ -147,21 +145,6 @@ check_host_program(struct check_results *r, const struct check_host_program *p)
  * Files that hold a value of config.h ("@FILE").
  */
 
-static bool
-is_secret_field(const char *field)
-{
-	static const char *const names[] = {
-		"token", "token_old", "aes_key", "aes_key_old", "app_key", "service_secret",
-		"secret", "control_key", "control_url", "proxy",
-	};
-	size_t	 i;
-
-	for (i = 0; i < NELEM(names); i++)
-		if (strcmp(field, names[i]) == 0)
-			return true;
-	return false;
-}
-
 struct values {
 	struct check_results	*r;
 	const struct conf	*c;
@@ -171,7 +154,7 @@ struct values {
 static void
 check_value_file(struct values *v, const char *subject, const char *field, const char *file)
 {
-	const bool	 secret = is_secret_field(field);
+	const bool	 secret = conf_is_secret(field);
 	struct stat	 st;
 
 	if (*file != '/')
@@ -201,7 +184,7 @@ on_value(void *ctx, int i, const char *field, const char *value)
 	if (*value == '@')
 		check_value_file(v, name == NULL ? "account" : name, field, value + 1);
 	else if (*value != '$')
-		v->compiled_in |= is_secret_field(field);
+		v->compiled_in |= conf_is_secret(field);
 }
 
 /* Checks the file that this process runs, whatever its name is. */
