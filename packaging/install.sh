@@ -128,7 +128,7 @@ place_manuals() {
 }
 
 place_examples() {
-	for file in README*.md doc/*.md; do
+	for file in README*.md $(find doc -type f); do
 		place 0644 "$file" "$DOCDIR/$file"
 	done
 	for file in apache-example.conf examples/*; do

@@ -1,6 +1,6 @@
-"""README.md against the program, the links of all pages, and translations (NAME.zh-CN.md) against
-what they translate: the same headings, settings, commands and links.  A translation is compared
-as soon as it is there, and has to be there as soon as something links to it."""
+"""README.md against the program, the links of all pages, and translations against what they
+translate: the same headings, settings, commands and links.  README.zh-CN.md translates README.md,
+and doc/zh/NAME.md translates doc/NAME.md.  A translation is compared as soon as it is there."""
 
 import re
 from collections import Counter
@@ -10,8 +10,9 @@ import pytest
 import docs
 
 PAGES = sorted(str(p.relative_to(docs.TOP)) for p in
-               (*docs.TOP.glob("*.md"), *docs.TOP.glob("doc/*.md")))
-ZH = ".zh-CN.md"
+               (*docs.TOP.glob("*.md"), *docs.TOP.glob("doc/**/*.md")))
+ENGLISH = {"README.zh-CN.md": "README.md",
+           **{p: p.replace("doc/zh/", "doc/") for p in PAGES if p.startswith("doc/zh/")}}
 CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 # What is the same in every language: verbs, options, fields, commands.
 CODE = re.compile(r"qtoa |--|\.[a-z]|make|\./|/-/|\$|@")
@@ -94,11 +95,16 @@ def differ_in_tables(ours, theirs):
                 yield f"table, {a[0]}: {spans(' '.join(a)) ^ spans(' '.join(b))}"
 
 
+def target_of(link):
+    """The page or file that a link names, whichever language its page has."""
+    return link.rpartition("/")[2].replace(".zh-CN.md", ".md").partition("#")[0]
+
+
 def differ_in_links(ours, theirs, numbers):
     def targets(section, where):
         text = "\n".join([*section.prose, *(c for t in section.tables for r in t for c in r)])
-        return Counter(where.get(t[1:], t) if t.startswith("#") else t.replace(ZH, ".md")
-                       for t in docs.links(text) if not t.startswith("README"))
+        return Counter(where.get(t[1:], t) if t.startswith("#") else target_of(t)
+                       for t in docs.links(text) if target_of(t) != "README.md")
 
     mine, other = targets(ours, numbers[0]), targets(theirs, numbers[1])
     if mine != other:
@@ -137,9 +143,9 @@ def differences(ours, theirs):
     return found
 
 
-@pytest.mark.parametrize("name", ["README.md", *(p for p in PAGES if p.endswith(ZH))])
+@pytest.mark.parametrize("name", ["README.md", *ENGLISH])
 def test_translation(name):
-    assert differences(docs.text(name.replace(ZH, ".md")), docs.text(name)) == []
+    assert differences(docs.text(ENGLISH.get(name, name)), docs.text(name)) == []
 
 
 CHANGES = {
