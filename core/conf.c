@@ -1055,6 +1055,40 @@ conf_members(const struct conf *c, conf_each_field *fn, void *ctx)
 	}
 }
 
+static void
+give_text_rule(conf_each_rule *fn, void *ctx, const struct text_rule *rule, bool is_setting,
+    const char *dflt)
+{
+	fn(ctx, &(struct conf_rule){ .is_setting = is_setting, .name = rule->name,
+	    .is_required = rule->missing != NULL, .dflt = dflt, .min = (int)rule->min,
+	    .max = (int)rule->max, .alphabet = rule->alphabet });
+}
+
+static void
+give_choice_rule(conf_each_rule *fn, void *ctx, const struct choice *choice, bool is_setting)
+{
+	fn(ctx, &(struct conf_rule){ .is_setting = is_setting, .name = choice->name,
+	    .dflt = choice->names[0], .choices = choice->names, .n = choice->n });
+}
+
+void
+conf_rules(conf_each_rule *fn, void *ctx)
+{
+	const struct settings_number	*num = settings_numbers;
+	size_t				 k;
+
+	for (k = 0; k < NELEM(settings_texts); k++)
+		give_text_rule(fn, ctx, &settings_texts[k].rule, true, settings_texts[k].dflt);
+	for (; num < settings_numbers + NELEM(settings_numbers); num++)
+		fn(ctx, &(struct conf_rule){ .is_setting = true, .name = num->name,
+		    .is_number = true, .number = num->dflt, .min = num->min, .max = num->max });
+	give_choice_rule(fn, ctx, &wechat_only_choice, true);
+	for (k = 0; k < NELEM(account_rules); k++)
+		give_text_rule(fn, ctx, &account_rules[k], false, NULL);
+	for (k = 0; k < NELEM(account_choices); k++)
+		give_choice_rule(fn, ctx, &account_choices[k], false);
+}
+
 const char *
 conf_file(void)
 {

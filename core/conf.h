@@ -21,6 +21,7 @@
 #include <stddef.h>
 
 #include "core/buf.h"
+#include "core/conf_value.h"
 
 /* How WeChat sends the account's messages, as set in WeChat's console. */
 enum account_mode {
@@ -212,6 +213,24 @@ struct conf_field {
  */
 typedef void	 conf_each_field(void *ctx, const struct conf_field *f);
 void		 conf_members(const struct conf *c, conf_each_field *fn, void *ctx);
+
+/* The values that a member may have, and its default. */
+struct conf_rule {
+	bool		 is_setting;	/* false: a member of an account */
+	const char	*name;
+	bool		 is_number;
+	bool		 is_required;
+	const char	*dflt;		/* of a text or a choice; NULL: there is no default */
+	int		 number;	/* the default of a number */
+	int		 min, max;	/* of a number, or of a text's length; max 0: any length */
+	enum conf_alphabet alphabet;	/* of a text */
+	const char *const *choices;	/* NULL: it is not a choice */
+	int		 n;		/* choices */
+};
+
+/* Gives fn the rule of each member: the settings, then those of an account. */
+typedef void	 conf_each_rule(void *ctx, const struct conf_rule *rule);
+void		 conf_rules(conf_each_rule *fn, void *ctx);
 
 /* True: the member of that name, of an account or of the settings, must not be shown whole. */
 bool		 conf_is_secret(const char *name);

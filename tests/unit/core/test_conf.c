@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/conf.h"
 #include "core/conf_warn.h"
@@ -1006,6 +1007,70 @@ load_without_memory(void **state)
 	assert_int_equal(unsetenv("QTOA_UNIT"), 0);
 }
 
+/* The rules of one struct, or of both. */
+struct rules {
+	const char		*name;		/* of the one that is looked for */
+	bool			 is_setting;
+	struct conf_rule	 found;		/* the last of that name */
+	int			 n, same;	/* all of them; those of that name */
+};
+
+/* A conf_each_rule. */
+static void
+find_rule(void *ctx, const struct conf_rule *rule)
+{
+	struct rules	*r = ctx;
+
+	r->n++;
+	if (rule->is_setting != r->is_setting || strcmp(rule->name, r->name) != 0)
+		return;
+	r->found = *rule;
+	r->same++;
+}
+
+/* A conf_each_field: a member has one rule, and its default is that of the rule. */
+static void
+compare_rule(void *ctx, const struct conf_field *f)
+{
+	struct rules	 r = { .name = f->name, .is_setting = f->i == -1 };
+	char		 number[16];
+	const char	*dflt;
+
+	conf_rules(find_rule, &r);
+	*(int *)ctx += 1;
+	check_int(f->name, r.same, 1);
+	check_int(f->name, r.found.is_number, !f->is_text);
+	(void)snprintf(number, sizeof(number), "%d", r.found.number);
+	dflt = r.found.is_number ? number : r.found.dflt;
+	if (f->i != -1 || f->value == NULL || dflt == NULL)
+		return;
+	if (strcasecmp(f->value, dflt) != 0)
+		fail_msg("%s: the program has %s, the rule %s", f->name, f->value, dflt);
+	CHECK(f->name, !r.found.is_number ||
+	    (r.found.number >= r.found.min && r.found.number <= r.found.max));
+}
+
+static void
+rules_of_members(void **state)
+{
+	struct conf	 c;
+	struct rules	 r = { .name = "token" };
+	int		 members = 0;
+
+	(void)state;
+	check_int("problems", conf_load_from(&c, &good, 1, &none, NULL, NULL), 0);
+	conf_members(&c, compare_rule, &members);
+	conf_rules(find_rule, &r);
+	check_int("rules and members", r.n, members);
+	CHECK("a Token is required", r.found.is_required && r.found.alphabet == CONF_ALNUM);
+	check_int("characters", r.found.min * 100 + r.found.max, 332);
+	r.name = "mode";
+	conf_rules(find_rule, &r);
+	check_int("modes", r.found.n, 3);
+	assert_string_equal(r.found.choices[2], "PLAIN");
+	conf_free(&c);
+}
+
 int
 main(void)
 {
@@ -1017,7 +1082,7 @@ main(void)
 		TEST(words_about_files), TEST(every_field_is_stripped),
 		TEST(every_setting_is_stripped), TEST(warnings),
 		TEST(warnings_of_settings), TEST(warnings_of_numbers), TEST(wechat_only),
-		TEST(built_values),
+		TEST(built_values), TEST(rules_of_members),
 		TEST(load_without_memory),
 	};
 
