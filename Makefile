@@ -190,7 +190,7 @@ check-tsan:
 	$(MAKE) check-e2e B=$(B)-tsan BIN=$(B)-tsan/qtoa SAN=thread CFLAGS='$(SAN_CFLAGS)' \
 	    E2E_ARGS='$(E2E_ARGS) tests/e2e/test_fcgi.py'
 
-include packaging/install.mk packaging/static.mk $(wildcard tests/*/*.mk bench/*.mk)
+include packaging/install.mk packaging/manuals.mk packaging/static.mk $(wildcard tests/*/*.mk bench/*.mk)
 
 # All that the tests run.
 built: $(BIN) $(UNIT_BINS) $(MODELS)
@@ -212,6 +212,7 @@ help:
 	    'make check                run all tests; or check-unit, check-layers, check-table, check-e2e' \
 	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
 	    'make check-dates          unit programs and models at other dates, in other time zones' \
+	    'make manuals              write the settings into manuals and pages, in both languages' \
 	    'make lint                 check shell, manuals, completions, units and the package' \
 	    'make fuzz, torture        run them as long as you like' \
 	    'make fresh                do what README.md says on a new Debian' \

@@ -1,6 +1,6 @@
-# What is written down of the program, against the program: manuals, README, config.h.
+# What is written down of the program, against the program: manuals, pages, config.h.
 
-check-docs: $(BIN)
-	QTOA='$(abspath $(BIN))' $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/docs
+check-docs: $(BIN) $(CONFRULES)
+	QTOA='$(abspath $(BIN))' CONFRULES='$(abspath $(CONFRULES))' $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/docs
 
 .PHONY: check-docs

@@ -1,4 +1,4 @@
-"""What the sources, config.h, the README and the manuals say, as data."""
+"""What the sources, config.h, the pages and the manuals say, as data."""
 
 import functools
 import os
@@ -8,6 +8,10 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 QTOA = os.environ.get("QTOA", TOP / "qtoa")
+CONFRULES = os.environ.get("CONFRULES", TOP / "build/confrules")
+
+
+PAGES = sorted(str(p.relative_to(TOP)) for p in (*TOP.glob("*.md"), *TOP.glob("doc/**/*.md")))
 
 
 @functools.lru_cache(maxsize=None)
@@ -23,10 +27,10 @@ def qtoa(*args):
     return done.stdout
 
 
-def verb_list():
+def verb_list(language="en"):
     """The parts of `qtoa -h`: heading, and rows of usage and help."""
     parts = []
-    for part in qtoa("-h").split("\n\n")[1:-1]:
+    for part in qtoa("--lang", language, "-h").split("\n\n")[1:-1]:
         heading, *lines = part.splitlines()
         rows = []
         for line in lines:
@@ -148,23 +152,15 @@ def links(markdown):
 
 
 def settings_tables(markdown):
-    """The tables of accounts' fields and of settings: field to the cells behind it."""
-    found = []
-    for begins in (".path", ".state_dir"):
-        rows = next(t for s in sections(markdown) for t in s.tables
-                    if any(r[0] == f"`{begins}`" for r in t))
-        fields = {}
+    """The tables of accounts' fields (four columns) and of settings (five): field to its cells."""
+    found = [{}, {}]
+    for rows in (t for s in sections(markdown) for t in s.tables):
+        if len(rows[0]) not in (4, 5) or not all(re.fullmatch(r"`\.\w+`", r[0]) for r in rows[1:]):
+            continue
+        fields = found[len(rows[0]) - 4]
         for first, *rest in rows[1:]:
-            names = re.findall(r"`\.(\w+)`", first)
-            assert names, first
-            for i, name in enumerate(names):
-                cells = list(rest)
-                values = re.findall(r"`[^`]+`", cells[0])
-                if len(names) > 1 and len(values) == len(names) and len(cells) > 1:
-                    cells[0] = values[i]
-                assert name not in fields, name
-                fields[name] = cells
-        found.append(fields)
+            assert first not in fields, first
+            fields[first.strip("`.")] = rest
     return found
 
 
@@ -188,6 +184,8 @@ def items(section):
         if re.match(r" {5}\S", line):
             tag, _, rest = line.strip().partition("  ")
             found[tag] = rest.strip()
+        elif re.match(r" {3}\S", line):     # a subsection
+            tag = None
         elif tag and line.strip():
             found[tag] += " " + line.strip()
     return {tag: said.strip() for tag, said in found.items() if said}

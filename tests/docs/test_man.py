@@ -7,7 +7,7 @@ import pytest
 
 import docs
 
-PAGES = ("qtoa.8", "qtoa-config.5")
+PAGES = ("qtoa.8", "qtoa-config.5", "zh_CN/qtoa-config.5")
 # Which of the sources read the options of which verbs.
 SOURCES = {
     "check": ("cli/check/cmd_check.c",), "send": ("cli/cmd_send.c",), "drain": ("cli/cmd_drain.c",),
@@ -56,7 +56,7 @@ def test_lint(page):
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("width", (80, 120))
 def test_groff(page, width):
-    done = subprocess.run(["groff", "-mandoc", "-Tutf8", "-ww", f"-rLL={width}n", "-P-c",
+    done = subprocess.run(["groff", "-mandoc", "-Kutf8", "-Tutf8", "-ww", f"-rLL={width}n", "-P-c",
                            docs.TOP / "man" / page], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     plain = re.sub(".\b", "", done.stdout)
@@ -134,5 +134,6 @@ def test_settings_that_are_named_exist():
     known = {*docs.members("settings"), *docs.members("account")}
     for page in PAGES:
         source = docs.text(f"man/{page}")
-        named = re.findall(r"^\.Va (?:settings)?\.(\w+)", source, re.M)
+        named = re.findall(r"^\.Va (?:settings)?\.(\w+)|\\fI\.(\w+)\\fR", source, re.M)
+        named = [a or b for a, b in named]
         assert named and set(named) <= known, page

@@ -1,6 +1,8 @@
-"""Every setting: core/conf.c, core/conf.h, config.h, README and manual say the same of it."""
+"""Every setting: core/conf.c, core/conf.h, config.h, page and manual say the same of it."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -14,13 +16,55 @@ SETTINGS = {*TEXTS, *NUMBERS, *WORDS}
 SWITCHES = {n for n, (_, least, most) in NUMBERS.items() if (least, most) == (0, 1)}
 
 
-def readme():
-    return docs.settings_tables(docs.text("README.md"))
+PAGE = "doc/configuration.md"
+MADE = (PAGE, "doc/zh/configuration.md", "man/qtoa-config.5", "man/zh_CN/qtoa-config.5")
+MAKE = "run: make manuals"
+
+
+def page():
+    return docs.settings_tables(docs.text(PAGE))
 
 
 def manual(section):
     return {tag.lstrip("."): said for tag, said in
             docs.items(docs.manual("qtoa-config.5")[section]).items()}
+
+
+def make_manuals(into):
+    return subprocess.run([docs.TOP / "packaging/manuals.sh", docs.CONFRULES, into],
+                          capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(name="copy")
+def fixture_copy(tmp_path):
+    for name in MADE:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(docs.TOP / name, tmp_path / name)
+    return tmp_path
+
+
+def test_what_is_made_is_up_to_date(copy):
+    done = make_manuals(copy)
+    assert (done.returncode, done.stderr) == (0, "")
+    stale = [name for name in MADE if (copy / name).read_text(encoding="utf-8") != docs.text(name)]
+    assert stale == [], MAKE
+
+
+def test_what_is_made_replaces_what_was_made(copy):
+    """Also where somebody has written into it; the rest of the file stays."""
+    name = copy / PAGE
+    name.write_text(re.sub(r"(`\.threads` \| )64", r"\g<1>65", name.read_text(encoding="utf-8")),
+                    encoding="utf-8")
+    assert name.read_text(encoding="utf-8") != docs.text(PAGE)
+    make_manuals(copy)
+    assert name.read_text(encoding="utf-8") == docs.text(PAGE)
+
+
+def test_a_page_without_its_marks_is_refused(copy):
+    name = copy / PAGE
+    name.write_text(docs.text(PAGE).replace("<!-- end -->", "", 1), encoding="utf-8")
+    done = make_manuals(copy)
+    assert done.returncode != 0 and PAGE in done.stderr
 
 
 def test_the_sources_are_read():
@@ -36,7 +80,7 @@ def test_no_field_is_missing_and_none_is_invented():
     want = {*docs.account_rules(), *ACCOUNT_ENUMS}
     assert set(docs.members("account")) == want
     assert set(docs.shipped("accounts")) == want
-    assert set(readme()[0]) == want
+    assert set(page()[0]) == want
     assert set(manual("ACCOUNTS")) == want
 
 
@@ -44,7 +88,7 @@ def test_no_setting_is_missing_and_none_is_invented():
     assert len(SETTINGS) == len(TEXTS) + len(NUMBERS) + len(WORDS)
     assert set(docs.members("settings")) == SETTINGS
     assert set(docs.shipped("settings")) == SETTINGS
-    assert set(readme()[1]) == SETTINGS
+    assert set(page()[1]) == SETTINGS
     assert set(manual("SETTINGS")) == SETTINGS
 
 
@@ -84,8 +128,8 @@ def test_default_in_config_h(name):
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
-def test_default_in_readme_and_manual(name):
-    cell = readme()[1][name][0]
+def test_default_in_page_and_manual(name):
+    cell = page()[1][name][0]
     default, _, rest = cell.partition(" (shipped: ")
     said = re.search(r"Default: (.*?)\.(?:\s|$)", manual("SETTINGS")[name])[1].strip("\u2018\u2019")
     assert said == default.replace("`", ""), name
@@ -100,20 +144,32 @@ def test_default_in_readme_and_manual(name):
 
 
 def test_defaults_of_an_account():
-    fields, about = readme()[0], manual("ACCOUNTS")
-    for name, default in (("control_token_path", "$.access_token"), ("name", "the path")):
-        assert f"default: {default}" in fields[name][0].replace("`", "")
-        assert f"Default: {default}" in re.sub("[\u2018\u2019]", "", about[name])
-    for name, default in (("identity", "OPENID"), ("mode", "SAFE")):
-        assert f"{default} (the default" in about[name]
-        assert docs.shipped("accounts")[name][0] == default
+    fields, about = page()[0], manual("ACCOUNTS")
+    for name, default in (("control_token_path", "$.access_token"), ("name", "the path"),
+                          ("identity", "OPENID"), ("mode", "SAFE")):
+        assert fields[name][1].replace("`", "") == default
+        assert f"Default: {default}." in re.sub("[\u2018\u2019]", "", about[name])
+    assert 'a->control_token_path = "$.access_token";' in docs.text("core/conf.c")
+    for name in ACCOUNT_ENUMS:
+        assert docs.shipped("accounts")[name][0] == fields[name][1].strip("`")
+
+
+def test_what_an_account_must_have():
+    """Required is what core/conf.c calls missing."""
+    rules = docs.table("account_rules")
+    for name, cells in page()[0].items():
+        rule = re.search(rf"\((?:{name})\),[^}}]*\}}", rules)
+        missing = bool(rule) and ", NULL, " not in rule[0]
+        assert (cells[1] == "required") == missing, name
+        assert (re.search(r"Required[.,]", manual("ACCOUNTS")[name]) is not None) == (
+            missing or name == "aes_key"), name
 
 
 # Units and ranges.
 
 @pytest.mark.parametrize("name", sorted(NUMBERS))
 def test_unit(name):
-    cell = readme()[1][name][1]
+    cell = page()[1][name][1]
     said = re.search(r"Unit: (.*?)\.(?:\s|$)", manual("SETTINGS")[name])
     if name in SWITCHES:
         assert cell == "" and said is None
@@ -127,13 +183,14 @@ def test_unit(name):
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_texts_have_no_unit(name):
-    assert readme()[1][name][1] == "" and "Unit:" not in manual("SETTINGS")[name]
+    assert page()[1][name][1] == "" and "Unit:" not in manual("SETTINGS")[name]
 
 
 @pytest.mark.parametrize("name", sorted(NUMBERS))
 def test_range(name):
     _, least, most = NUMBERS[name]
     assert f"Range: {least} to {most}." in manual("SETTINGS")[name]
+    assert page()[1][name][2] == f"{least} to {most}"
     comment = docs.shipped("settings")[name][2]
     if found := re.search(r"(\d+) to (\d+)", comment):
         assert (int(found[1]), int(found[2])) == (least, most)
@@ -145,3 +202,27 @@ def test_every_field_has_an_example():
     for section in ("ACCOUNTS", "SETTINGS"):
         for name, said in manual(section).items():
             assert re.search(rf"\.{name} = (\"[^\"]+\"|[\w* ]+)$", said), name
+
+
+def test_lengths():
+    rules = docs.table("account_rules")
+    for name, cells in page()[0].items():
+        if rule := re.search(rf"\({name}\), (\d+), (\d+)", rules):
+            least, most = map(int, rule.groups())
+            want = [] if most in (0, 1024) else sorted({least, most})
+            assert [int(n) for n in re.findall(r"\d+", cells[0])] == want, name
+
+
+@pytest.mark.parametrize("chinese", [True, False])
+def test_both_languages_have_the_same_fields(chinese):
+    """In the manual: tags, defaults, examples and sections."""
+    if chinese:
+        for section in ("ACCOUNTS", "SETTINGS"):
+            ours = docs.items(docs.manual("qtoa-config.5")[section])
+            theirs = docs.items(docs.manual("zh_CN/qtoa-config.5")[section])
+            assert list(ours) == list(theirs)
+            for name in ours:
+                assert ours[name].split(f" {name} = ")[1] == theirs[name].split(f" {name} = ")[1]
+    else:
+        tables = [docs.settings_tables(docs.text(name)) for name in MADE[:2]]
+        assert [list(t) for t in tables[0]] == [list(t) for t in tables[1]]

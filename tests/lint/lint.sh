@@ -60,7 +60,7 @@ ln -s "$BIN" "$OUT/bin/qtoa"
 
 # shellcheck disable=SC2046 # one word for each file
 try 'shellcheck' shellcheck $(shells)
-for page in man/*.[0-9]; do
+for page in man/*.[0-9] man/*/*.[0-9]; do
 	try "mandoc $page" quiet mandoc -T lint -W warning "$page"
 done
 for shell in bash zsh; do

@@ -1,0 +1,45 @@
+#!/bin/sh
+#
+# manuals.sh CONFRULES DIRECTORY: writes what the manuals in DIRECTORY say of accounts and settings:
+# all that is between the lines "written by `make manuals`" and "end" in each of them.  CONFRULES is
+# the program that prints the rules.
+
+set -eu
+export LC_ALL=C
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/qtoa.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' INT TERM HUP
+
+describe() { # describe account|setting LANGUAGE FORM: prints that part of a manual
+	awk -v of="$1" -v lang="$2" -v form="$3" -f "$top/packaging/manuals.awk" "$tmp/rules" \
+	    "$top/config.h" "$top/packaging/settings.text"
+}
+
+write() { # write FILE LANGUAGE FORM: exchanges the parts of a manual
+	for of in account setting; do
+		describe "$of" "$2" "$3" >"$tmp/$of"
+	done
+	awk -v parts="$tmp" '
+		!skip { print }
+		!skip && /written by `make manuals`/ {
+			part = parts "/" (/account/ ? "account" : "setting")
+			while ((getline line <part) > 0)
+				print line
+			skip = 1
+			n++
+		}
+		skip && /^(<!-- end -->|[.]\\" end)$/ { skip = 0; print }
+		END { exit n != 2 || skip }' "$1" >"$tmp/new" || {
+		printf '%s: two parts must be marked as written by make manuals, each with its end\n' "$1" >&2
+		exit 1
+	}
+	cmp -s "$tmp/new" "$1" || cat "$tmp/new" >"$1"
+}
+
+"$1" >"$tmp/rules"
+write "$2/doc/configuration.md" en md
+write "$2/doc/zh/configuration.md" zh md
+write "$2/man/qtoa-config.5" en man
+write "$2/man/zh_CN/qtoa-config.5" zh man
