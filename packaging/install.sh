@@ -120,15 +120,16 @@ place_state() {
 }
 
 place_manuals() {
-	for page in man/qtoa*.[58]; do
-		place_adapted "$page" "$MANDIR/man${page##*.}/${page##*/}"
+	for page in man/qtoa*.[58] man/*/qtoa*.[58]; do
+		language=$(dirname "${page#man/}")
+		place_adapted "$page" "$MANDIR/$language/man${page##*.}/${page##*/}"
 	done
 	place 0644 "$B/completion.bash" "$BASHDIR/qtoa"
 	place 0644 "$B/completion.zsh" "$ZSHDIR/_qtoa"
 }
 
 place_examples() {
-	for file in README*.md $(find doc -type f); do
+	for file in README*.md CHANGELOG.md $(find doc -type f); do
 		place 0644 "$file" "$DOCDIR/$file"
 	done
 	for file in apache-example.conf examples/*; do
