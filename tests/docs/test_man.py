@@ -7,7 +7,8 @@ import pytest
 
 import docs
 
-PAGES = ("qtoa.8", "qtoa-config.5", "zh_CN/qtoa-config.5")
+PAGES = ("qtoa.8", "qtoa-config.5", "zh_CN/qtoa.8", "zh_CN/qtoa-config.5")
+VERBS = ("qtoa.8", "zh_CN/qtoa.8")
 # Which of the sources read the options of which verbs.
 SOURCES = {
     "check": ("cli/check/cmd_check.c",), "send": ("cli/cmd_send.c",), "drain": ("cli/cmd_drain.c",),
@@ -63,24 +64,27 @@ def test_groff(page, width):
     assert max(map(len, plain.splitlines())) <= max(width, 86)
 
 
-def test_verbs_and_their_options():
+@pytest.mark.parametrize("page", VERBS)
+def test_verbs_and_their_options(page):
     said = [normal(tag.removeprefix("qtoa ")) for tag in
-            docs.items(docs.manual("qtoa.8")["VERBS"]) if tag.startswith("qtoa ")]
+            docs.items(docs.manual(page)["VERBS"]) if tag.startswith("qtoa ")]
     known = [name if name[0] == "-" else
              usage(*name.split()).removesuffix(" [--OPTION VALUE]...") for name in verbs()]
     assert len(known) > 15 and sorted(said) == sorted(known)
 
 
-def test_each_option_is_explained():
+@pytest.mark.parametrize("page", VERBS)
+def test_each_option_is_explained(page):
     """Where it is not one of several verbs': there once."""
-    page = docs.text("man/qtoa.8")
+    page = docs.text(f"man/{page}")
     for name in verbs():
         for option in options(usage(*name.split())) if name[0] != "-" else ():
             assert re.search(rf"^\.It .*Fl {option[1:]}\b", page, re.M), (name, option)
 
 
-def test_questions():
-    said = {normal(tag) for tag in docs.items(docs.manual("qtoa.8")["QUESTIONS"])
+@pytest.mark.parametrize("page", VERBS)
+def test_questions(page):
+    said = {normal(tag) for tag in docs.items(docs.manual(page)["QUESTIONS"])
             if "." not in tag.replace("...", "")}
     names = re.findall(r"^  ([a-z]+) {2,}", docs.qtoa("report", "--help"), re.M)
     known = set()
@@ -137,3 +141,27 @@ def test_settings_that_are_named_exist():
         named = re.findall(r"^\.Va (?:settings)?\.(\w+)|\\fI\.(\w+)\\fR", source, re.M)
         named = [a or b for a, b in named]
         assert named and set(named) <= known, page
+
+
+def skeleton(source):
+    """What a translation keeps: sections, items, examples and blocks, without titles in Chinese."""
+    blocks = re.findall(r"^\.Bd .*?^\.Ed$", source, re.M | re.S)
+    return blocks, re.findall(r"^\.(?:(?:Dt|Os|Sh|It|Xo|Op|Xc|Dl|Bl|El)\b.*|Ss)", source, re.M)
+
+
+@pytest.mark.parametrize("page", ("qtoa.8", "qtoa-config.5"))
+def test_translation(page):
+    ours, theirs = (docs.text(f"man/{name}") for name in (page, f"zh_CN/{page}"))
+    assert skeleton(ours) == skeleton(theirs)
+    for macro in ("Xr", "Pa", "Va", "Ev", "Fl"):
+        found = [set(re.findall(rf"\b{macro} ([\w./$-]+)", text)) for text in (ours, theirs)]
+        found = [{w.replace("zh/", "").rstrip(".,") for w in words} for words in found]
+        assert found[0] == found[1], macro
+
+
+@pytest.mark.parametrize("change", ((r"^\.Sh SIGNALS\n", ""), (r"Fl -outcome", "Fl -outcom"),
+                                    (r"\.It Cm menu\n", ""), (r"qtoa queue show 17", "qtoa queue show 18")))
+def test_a_difference_is_seen(change):
+    text = docs.text("man/qtoa.8")
+    changed = re.sub(*change, text, count=1, flags=re.M)
+    assert changed != text and skeleton(changed) != skeleton(text)
