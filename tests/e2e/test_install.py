@@ -69,7 +69,8 @@ def test_a_tree_for_a_package(built, tmp_path):
     for name in ("lib/systemd/system/qtoa.socket", "lib/systemd/system/qtoa.service",
                  "lib/tmpfiles.d/qtoa.conf", "share/man/man8/qtoa.8",
                  "share/man/man5/qtoa-config.5",
-                 "share/man/zh_CN/man8/qtoa.8", "share/man/zh_CN/man5/qtoa-config.5", "share/doc/qtoa/README.md",
+                 "share/man/zh_CN/man8/qtoa.8", "share/man/zh_CN/man5/qtoa-config.5",
+                 "share/doc/qtoa/README.md", "share/doc/qtoa/CHANGELOG.md",
                  "share/bash-completion/completions/qtoa", "share/zsh/site-functions/_qtoa"):
         assert files[f"/usr/local/{name}"].is_file(), name
     # The web server's own user is nobody's to make.
