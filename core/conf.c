@@ -1056,19 +1056,19 @@ conf_members(const struct conf *c, conf_each_field *fn, void *ctx)
 }
 
 static void
-give_text_rule(conf_each_rule *fn, void *ctx, const struct text_rule *rule, bool is_setting,
+give_text_rule(conf_each_rule *fn, void *ctx, const struct text_rule *rule, const char *of,
     const char *dflt)
 {
-	fn(ctx, &(struct conf_rule){ .is_setting = is_setting, .name = rule->name,
+	fn(ctx, &(struct conf_rule){ .of = of, .name = rule->name,
 	    .is_required = rule->missing != NULL, .dflt = dflt, .min = (int)rule->min,
 	    .max = (int)rule->max, .alphabet = rule->alphabet });
 }
 
 static void
-give_choice_rule(conf_each_rule *fn, void *ctx, const struct choice *choice, bool is_setting)
+give_choice_rule(conf_each_rule *fn, void *ctx, const struct choice *choice, const char *of)
 {
-	fn(ctx, &(struct conf_rule){ .is_setting = is_setting, .name = choice->name,
-	    .dflt = choice->names[0], .choices = choice->names, .n = choice->n });
+	fn(ctx, &(struct conf_rule){ .of = of, .name = choice->name, .dflt = choice->names[0],
+	    .choices = choice->names, .n = choice->n });
 }
 
 void
@@ -1078,15 +1078,16 @@ conf_rules(conf_each_rule *fn, void *ctx)
 	size_t				 k;
 
 	for (k = 0; k < NELEM(settings_texts); k++)
-		give_text_rule(fn, ctx, &settings_texts[k].rule, true, settings_texts[k].dflt);
+		give_text_rule(fn, ctx, &settings_texts[k].rule, "setting",
+		    settings_texts[k].dflt);
 	for (; num < settings_numbers + NELEM(settings_numbers); num++)
-		fn(ctx, &(struct conf_rule){ .is_setting = true, .name = num->name,
+		fn(ctx, &(struct conf_rule){ .of = "setting", .name = num->name,
 		    .is_number = true, .number = num->dflt, .min = num->min, .max = num->max });
-	give_choice_rule(fn, ctx, &wechat_only_choice, true);
+	give_choice_rule(fn, ctx, &wechat_only_choice, "setting");
 	for (k = 0; k < NELEM(account_rules); k++)
-		give_text_rule(fn, ctx, &account_rules[k], false, NULL);
+		give_text_rule(fn, ctx, &account_rules[k], "account", NULL);
 	for (k = 0; k < NELEM(account_choices); k++)
-		give_choice_rule(fn, ctx, &account_choices[k], false);
+		give_choice_rule(fn, ctx, &account_choices[k], "account");
 }
 
 const char *

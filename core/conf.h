@@ -216,7 +216,7 @@ void		 conf_members(const struct conf *c, conf_each_field *fn, void *ctx);
 
 /* The values that a member may have, and its default. */
 struct conf_rule {
-	bool		 is_setting;	/* false: a member of an account */
+	const char	*of;		/* "setting" or "account": what it is a member of */
 	const char	*name;
 	bool		 is_number;
 	bool		 is_required;

@@ -41,7 +41,7 @@ static void
 print_rule(void *ctx, const struct conf_rule *rule)
 {
 	(void)ctx;
-	(void)printf("%s\t%s\t", rule->is_setting ? "setting" : "account", rule->name);
+	(void)printf("%s\t%s\t", rule->of, rule->name);
 	if (rule->is_number)
 		(void)printf("number\t%d\t%d\t%d", rule->number, rule->min, rule->max);
 	else if (rule->choices != NULL)

@@ -1,6 +1,6 @@
-# manuals.awk: what a manual says of all members of a struct.
+# manuals.awk: what a manual says of all members of a struct: PART is setting or account.
 #
-#	awk -v of=account|setting -v lang=en|zh -v form=md|man -f manuals.awk RULES CONFIG TEXT
+#	awk -v of=PART -v lang=en|zh -v form=md|man -f manuals.awk RULES CONFIG TEXT
 #
 # RULES is the output of packaging/confrules, CONFIG the config.h that is shipped, TEXT
 # packaging/settings.text.  It reads bytes: run it with LC_ALL=C.
@@ -170,11 +170,17 @@ function shipped_of(name,  value, factors) {
 # Markdown.
 #
 
+# In the table of an account's fields the unit stands behind the range.
+function range_and_unit(name,  unit) {
+	unit = unit_of(name)
+	return values_of(name) (unit == "" ? "" : " " unit)
+}
+
 function md_row(name,  more, row) {
 	more = text[name, lang ".md"]
 	more = need(name, lang) (more == "" ? "" : (lang == "zh" ? "" : " ") more)
-	if (of == "account")
-		row = values_of(name) " | " default_of(name)
+	if (of != "setting")
+		row = range_and_unit(name) " | " default_of(name)
 	else
 		row = default_of(name) shipped_of(name) " | " unit_of(name) " | " values_of(name)
 	row = "| `." name "` | " row " | " more " |"
@@ -183,7 +189,7 @@ function md_row(name,  more, row) {
 }
 
 function md_head() {
-	if (of == "account")
+	if (of != "setting")
 		print "| " said["field"] " | " said["value"] " | " said["default"] " | " \
 		    said["what it does"] " |\n|---|---|---|---|"
 	else

@@ -12,27 +12,32 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/qtoa.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM HUP
 
-describe() { # describe account|setting LANGUAGE FORM: prints that part of a manual
+# The parts of each manual, as the records name them.
+parts='account setting'
+
+describe() { # describe PART LANGUAGE FORM: prints that part of a manual
 	awk -v of="$1" -v lang="$2" -v form="$3" -f "$top/packaging/manuals.awk" "$tmp/rules" \
 	    "$top/config.h" "$top/packaging/settings.text"
 }
 
 write() { # write FILE LANGUAGE FORM: exchanges the parts of a manual
-	for of in account setting; do
+	for of in $parts; do
 		describe "$of" "$2" "$3" >"$tmp/$of"
 	done
-	awk -v parts="$tmp" '
+	awk -v dir="$tmp" -v parts="$parts" '
 		!skip { print }
 		!skip && /written by `make manuals`/ {
-			part = parts "/" (/account/ ? "account" : "setting")
-			while ((getline line <part) > 0)
+			match($0, /[a-z]+: written/)
+			file = dir "/" substr($0, RSTART, RLENGTH - 9)
+			while ((getline line <file) > 0)
 				print line
 			skip = 1
 			n++
 		}
 		skip && /^(<!-- end -->|[.]\\" end)$/ { skip = 0; print }
-		END { exit n != 2 || skip }' "$1" >"$tmp/new" || {
-		printf '%s: two parts must be marked as written by make manuals, each with its end\n' "$1" >&2
+		END { exit n != split(parts, all, " ") || skip }' "$1" >"$tmp/new" || {
+		printf '%s: these parts must be marked as written by make manuals, each with its end: %s\n' \
+		    "$1" "$parts" >&2
 		exit 1
 	}
 	cmp -s "$tmp/new" "$1" || cat "$tmp/new" >"$1"

@@ -1010,7 +1010,7 @@ load_without_memory(void **state)
 /* The rules of one struct, or of both. */
 struct rules {
 	const char		*name;		/* of the one that is looked for */
-	bool			 is_setting;
+	const char		*of;
 	struct conf_rule	 found;		/* the last of that name */
 	int			 n, same;	/* all of them; those of that name */
 };
@@ -1022,7 +1022,7 @@ find_rule(void *ctx, const struct conf_rule *rule)
 	struct rules	*r = ctx;
 
 	r->n++;
-	if (rule->is_setting != r->is_setting || strcmp(rule->name, r->name) != 0)
+	if (strcmp(rule->of, r->of) != 0 || strcmp(rule->name, r->name) != 0)
 		return;
 	r->found = *rule;
 	r->same++;
@@ -1032,7 +1032,7 @@ find_rule(void *ctx, const struct conf_rule *rule)
 static void
 compare_rule(void *ctx, const struct conf_field *f)
 {
-	struct rules	 r = { .name = f->name, .is_setting = f->i == -1 };
+	struct rules	 r = { .name = f->name, .of = f->i == -1 ? "setting" : "account" };
 	char		 number[16];
 	const char	*dflt;
 
@@ -1054,7 +1054,7 @@ static void
 rules_of_members(void **state)
 {
 	struct conf	 c;
-	struct rules	 r = { .name = "token" };
+	struct rules	 r = { .name = "token", .of = "account" };
 	int		 members = 0;
 
 	(void)state;
