@@ -60,13 +60,16 @@ def calls(text):
 
 
 @functools.lru_cache(maxsize=None)
+def groups():
+    """The words that several verbs begin with, such as queue."""
+    first = [usage.split()[0] for _, rows in docs.verb_list() for usage, _ in rows]
+    return {word for word in first if first.count(word) > 1}
+
+
+@functools.lru_cache(maxsize=None)
 def verbs():
-    names = set()
-    for _, rows in docs.verb_list():
-        for usage, _ in rows:
-            words = usage.split()
-            names.add(" ".join(words[:2] if words[0] in ("queue", "datacube") else words[:1]))
-    return names
+    return {" ".join(usage.split()[:2 if usage.split()[0] in groups() else 1])
+            for _, rows in docs.verb_list() for usage, _ in rows}
 
 
 @functools.lru_cache(maxsize=None)
@@ -84,9 +87,9 @@ def mistakes_of_call(words):
     if not words or not re.fullmatch("[a-z][a-z-]*", words[0]):
         unknown = [w for w in words[:1] if w[0] == "-" and w not in ("-h", "-V", "--help", "--version")]
         return unknown
-    verb = " ".join(words[:2]) if words[0] in ("queue", "datacube") else words[0]
+    verb = " ".join(words[:2]) if words[0] in groups() else words[0]
     if verb not in verbs():
-        return [] if verb in ("queue", "datacube") else [f"no verb {verb}"]
+        return [] if verb in groups() else [f"no verb {verb}"]
     return [f"{verb} has no {w}" for w in words if w.startswith("--")
             and w.split("=")[0] not in options_of(verb)]
 
