@@ -6,7 +6,11 @@
 # packaging/settings.text.  It reads bytes: run it with LC_ALL=C.
 
 function fail(why) {
-	printf "packaging/settings.text: %s\n", why | "cat >&2"
+	fail_in("packaging/settings.text", why)
+}
+
+function fail_in(where, why) {
+	printf "%s: %s\n", where, why | "cat >&2"
 	failed = 1
 	exit 1
 }
@@ -14,9 +18,9 @@ function fail(why) {
 BEGIN {
 	FS = "\t"
 	split("required|none|Default|Value|Unit|Range|to|characters|letters and digits|" \
-	    "letters, digits and `. _ ~ -`|field|what it does|value|default|unit|range|shipped", en_words, "|")
+	    "letters, digits and `. _ ~ -`|field|what it does|value|default|unit|range|shipped|up to", en_words, "|")
 	split("必填|无|默认值|取值|单位|范围|至|个字符|个字母和数字|" \
-	    "个：字母、数字和 `. _ ~ -`|字段|含义|取值|默认值|单位|范围|自带", zh_words, "|")
+	    "个：字母、数字和 `. _ ~ -`|字段|含义|取值|默认值|单位|范围|自带|最多", zh_words, "|")
 	for (i in en_words)
 		said[en_words[i]] = lang == "zh" ? zh_words[i] : en_words[i]
 	stop = lang == "zh" ? "。" : "."
@@ -145,7 +149,12 @@ function values_of(name,  length_, words, w, i, all) {
 	}
 	if (most[name] == 0 || most[name] >= 1024)
 		return ""
-	length_ = least[name] == most[name] ? most[name] : least[name] " " said["to"] " " most[name]
+	if (least[name] == most[name])
+		length_ = most[name]
+	else if (least[name] == 1)
+		length_ = said["up to"] " " most[name]
+	else
+		length_ = least[name] " " said["to"] " " most[name]
 	if (alphabet[name] == "alnum")
 		return length_ " " said["letters and digits"]
 	if (alphabet[name] == "path")
@@ -154,12 +163,14 @@ function values_of(name,  length_, words, w, i, all) {
 }
 
 function shipped_of(name,  value, factors) {
+	if (!(name in shipped))
+		fail_in("config.h", "the settings have no ." name ": add it, with its comment")
 	value = shipped[name]
 	if (value == "NULL" || value == "")
 		value = ""
 	else if (split(value, factors, / *[*] */) == 2)
 		value = factors[1] * factors[2]
-	if (value == dflt[name] || of != "setting")
+	if (value == dflt[name])
 		return ""
 	if (kind[name] == "text")
 		value = "`" value "`"
@@ -299,7 +310,7 @@ END {
 		exit 1
 	for (name in kind)
 		if (!(name in group_of)) {
-			printf "packaging/settings.text: has no record of the %s .%s: add one\n", of, name | "cat >&2"
+			printf "packaging/settings.text: has no record of .%s (%s): add one\n", name, of | "cat >&2"
 			exit 1
 		}
 	group = ""

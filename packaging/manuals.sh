@@ -20,10 +20,11 @@ describe() { # describe PART LANGUAGE FORM: prints that part of a manual
 	    "$top/config.h" "$top/packaging/settings.text"
 }
 
-write() { # write FILE LANGUAGE FORM: exchanges the parts of a manual
+compose() { # compose FILE LANGUAGE FORM: puts the parts into a copy of the manual
 	for of in $parts; do
 		describe "$of" "$2" "$3" >"$tmp/$of"
 	done
+	mkdir -p "$tmp/made/${1%/*}"
 	awk -v dir="$tmp" -v parts="$parts" '
 		!skip { print }
 		!skip && /written by `make manuals`/ {
@@ -35,16 +36,21 @@ write() { # write FILE LANGUAGE FORM: exchanges the parts of a manual
 			n++
 		}
 		skip && /^(<!-- end -->|[.]\\" end)$/ { skip = 0; print }
-		END { exit n != split(parts, all, " ") || skip }' "$1" >"$tmp/new" || {
+		END { exit n != split(parts, all, " ") || skip }' "$1" >"$tmp/made/$1" || {
 		printf '%s: these parts must be marked as written by make manuals, each with its end: %s\n' \
 		    "$1" "$parts" >&2
 		exit 1
 	}
-	cmp -s "$tmp/new" "$1" || cat "$tmp/new" >"$1"
 }
 
 "$1" >"$tmp/rules"
-write "$2/doc/configuration.md" en md
-write "$2/doc/zh/configuration.md" zh md
-write "$2/man/qtoa-config.5" en man
-write "$2/man/zh_CN/qtoa-config.5" zh man
+cd "$2"
+compose doc/configuration.md en md
+compose doc/zh/configuration.md zh md
+compose man/qtoa-config.5 en man
+compose man/zh_CN/qtoa-config.5 zh man
+
+# Only now, since nothing is wrong, files that differ are written.
+(cd "$tmp/made" && find . -type f) | while read -r file; do
+	cmp -s "$tmp/made/$file" "$file" || cat "$tmp/made/$file" >"$file"
+done

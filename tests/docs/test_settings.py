@@ -30,8 +30,8 @@ def manual(section):
             docs.items(docs.manual("qtoa-config.5")[section]).items()}
 
 
-def make_manuals(into):
-    return subprocess.run([docs.TOP / "packaging/manuals.sh", docs.CONFRULES, into],
+def make_manuals(into, rules=docs.CONFRULES):
+    return subprocess.run([docs.TOP / "packaging/manuals.sh", rules, into],
                           capture_output=True, text=True, timeout=60)
 
 
@@ -60,11 +60,48 @@ def test_what_is_made_replaces_what_was_made(copy):
     assert name.read_text(encoding="utf-8") == docs.text(PAGE)
 
 
+# What the program says of its members: a line more, or one that another takes the place of.
+MISMATCHES = {
+    "a setting without a record": (r"\Z", "setting\tnew_ms\tnumber\t5\t1\t9\n",
+                                   "packaging/settings.text: has no record of .new_ms (setting)"),
+    "a field without a record": (r"\Z", "account\tnew\ttext\t-\t1\t64\t-\n",
+                                 "packaging/settings.text: has no record of .new (account)"),
+    "a record without a setting": (r"setting\tlate_s\t.*\n", "", "late_s: core/conf.c has no such"),
+    "a default that is there twice": (r"setting\tca_file\ttext\t-", "setting\tca_file\ttext\t/ca.pem",
+                                      "ca_file: core/conf.c says its default"),
+    "no default": (r"setting\tlog\ttext\tstderr", "setting\tlog\ttext\t-", "log: has no line default:"),
+    "no unit": (r"setting\tlog_users\tnumber\t0\t0\t1", "setting\tlog_users\tnumber\t0\t0\t2",
+                "log_users: has no line unit:"),
+    "a unit too many": (r"setting\tlate_s\tnumber\t600\t1\t604800", "setting\tlate_s\tnumber\t0\t0\t1",
+                        "late_s: is not a number that has a unit"),
+}
+
+
+@pytest.mark.parametrize("what", MISMATCHES)
+def test_records_and_program_agree(copy, what):
+    """If not, the line says what to do, and no page is changed."""
+    before, after, said = MISMATCHES[what]
+    rules = subprocess.run([docs.CONFRULES], capture_output=True, text=True, timeout=60).stdout
+    changed = re.sub(before, lambda _: after, rules, count=1)
+    assert changed != rules
+    (copy / "rules.text").write_text(changed, encoding="utf-8")
+    (copy / "rules").write_text(f"#!/bin/sh\ncat '{copy}/rules.text'\n", encoding="utf-8")
+    (copy / "rules").chmod(0o755)
+    done = make_manuals(copy, copy / "rules")
+    assert done.returncode != 0 and said in done.stderr
+    assert all((copy / name).read_text(encoding="utf-8") == docs.text(name) for name in MADE)
+
+
 def test_a_page_without_its_marks_is_refused(copy):
-    name = copy / PAGE
-    name.write_text(docs.text(PAGE).replace("<!-- end -->", "", 1), encoding="utf-8")
+    """The last one, too; then the others are not written either."""
+    stale = copy / PAGE
+    stale.write_text(docs.text(PAGE).replace("| 64 |", "| 65 |"), encoding="utf-8")
+    before = stale.read_bytes()
+    name = copy / MADE[-1]
+    name.write_text(docs.text(MADE[-1]).replace('.\\" end\n', "", 1), encoding="utf-8")
     done = make_manuals(copy)
-    assert done.returncode != 0 and PAGE in done.stderr
+    assert done.returncode != 0 and MADE[-1] in done.stderr
+    assert stale.read_bytes() == before != docs.text(PAGE).encode()
 
 
 def test_the_sources_are_read():
@@ -209,7 +246,7 @@ def test_lengths():
     for name, cells in page()[0].items():
         if rule := re.search(rf"\({name}\), (\d+), (\d+)", rules):
             least, most = map(int, rule.groups())
-            want = [] if most in (0, 1024) else sorted({least, most})
+            want = [] if most in (0, 1024) else sorted({least, most} - {1})
             assert [int(n) for n in re.findall(r"\d+", cells[0])] == want, name
 
 
