@@ -9,9 +9,8 @@ import docs
 PAGES = ("doc/troubleshooting.md", "doc/zh/troubleshooting.md")
 STRING = r'"(?:[^"\\]|\\.)*"'
 STRINGS = rf"{STRING}(?:\s*{STRING})*"
-# Where else than in core/error.c a line gets its hint.
-HINTS = ("forwarder/deliver.c", "forwarder/qt_client.c", "qtoa.c", "server/endpoints.c",
-         "server/guard.c")
+# Programs of their own, and what has no line in the log.
+ELSEWHERE = ("tests", "bench", "packaging", "cli")
 
 
 def joined(strings):
@@ -34,8 +33,11 @@ def classes():
 
 def other_hints():
     found = set()
-    for name in HINTS:
-        source = docs.text(name)
+    for path in (*docs.TOP.glob("*.c"), *docs.TOP.glob("[a-z]*/**/*.c")):
+        name = path.relative_to(docs.TOP)
+        if name.parts[0] in ELSEWHERE or name.parts[0].startswith("build"):
+            continue
+        source = docs.text(str(name))
         found |= {joined(s) for s in re.findall(rf"hint(?:\[\])? = ({STRINGS})", source)}
     client = docs.text("forwarder/qt_client.c")
     table = re.search(r"\} hints\[QT__MAX\] = \{(.*?)^\};", client, re.S | re.M)[1]
