@@ -23,16 +23,26 @@ MODE	  ?= 0750
 # The group that may connect to the sockets of systemd's units: the web server's.
 WEBGROUP  ?= www-data
 
+# A program that was built elsewhere, as by `make dist`: it is installed instead of BIN, and nothing
+# is built.
+PROGRAM	  ?=
+
 # The list of installed files, for `make uninstall`.  A package manager has its own list.
 NOTED	  ?= $(DOCDIR)/installed
 
 PLACES	  = DESTDIR BINDIR MANDIR DOCDIR SYSCONFDIR STATEDIR UNITDIR SYSUSERSDIR TMPFILESDIR \
 	    BASHDIR ZSHDIR CGIBINDIR OWNER GROUP MODE WEBGROUP NOTED
-PLACE	  = VERSION='$(V)' BIN='$(abspath $(BIN))' B='$(B)' \
+PLACE	  = VERSION='$(V)' BIN='$(abspath $(or $(PROGRAM),$(BIN)))' B='$(B)' \
 	    $(foreach v,$(PLACES),$(v)='$($(v))') packaging/install.sh
 
-install: $(BIN) $(COMPLETION)
+install: $(if $(PROGRAM),completion,$(BIN) $(COMPLETION))
 	@$(PLACE) install
+
+# The scripts that COMPLETION names, made by PROGRAM.
+completion: $(PROGRAM)
+	@mkdir -p $(B)
+	@for shell in bash zsh; do \
+	    $(abspath $(PROGRAM)) completion $$shell >$(B)/completion.$$shell || exit 1; done
 
 uninstall:
 	@$(PLACE) uninstall
@@ -64,4 +74,4 @@ distcheck: tarball
 	+$(AGAIN) uninstall
 	rm -rf $(B)/distcheck
 
-.PHONY: fill install uninstall tarball deb distcheck
+.PHONY: completion fill install uninstall tarball deb distcheck

@@ -89,6 +89,20 @@ def test_a_program_of_another_machine(built, tmp_path):
     assert "\ncomplete -F _qtoa qtoa\n" in script.read_text()
 
 
+def test_a_program_that_was_built_elsewhere(built, tmp_path):
+    """It is installed as it is, on a host without a compiler, and by somebody who has not built it."""
+    foreign = tmp_path / "qtoa-0.1-linux"
+    shutil.copy(program.binary("main"), foreign)
+    root = tmp_path / "root"
+    good(make("install", *variables(PROGRAM=foreign, B=tmp_path / "b", CC="/nothere/cc", DESTDIR=root)))
+    files = tree(root)
+    assert files["/usr/local/bin/qtoa"].read_bytes() == foreign.read_bytes()
+    assert "\ncomplete -F _qtoa qtoa\n" in \
+        files["/usr/local/share/bash-completion/completions/qtoa"].read_text()
+    assert {p.name for p in (tmp_path / "b").iterdir()} == {"completion.bash", "completion.zsh"}
+    assert make("install", *variables(PROGRAM=tmp_path / "none", DESTDIR=root)).returncode != 0
+
+
 def test_everything_goes_where_it_is_told_to_and_says_so(built, tmp_path):
     root = tmp_path / "root"
     good(make("install", *built, *variables(DESTDIR=root, **HERE)))
