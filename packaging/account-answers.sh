@@ -357,10 +357,33 @@ first_user() { # first_user NAME...: prints the first of them that this host has
 	done
 }
 
+# The file where the nginx of a panel, or of the system, is configured.
+nginx_conf() {
+	for file in "$panel/../nginx/conf/nginx.conf" /etc/nginx/nginx.conf; do
+		[ ! -r "$file" ] || {
+			echo "$file"
+			return
+		}
+	done
+}
+
+# Prints the user of nginx's workers, if its configuration names one that this host has.
+nginx_user() {
+	conf=$(nginx_conf)
+	[ -n "$conf" ] || return 0
+	name=$(sed -n 's/^[[:blank:]]*user[[:blank:]]\{1,\}\([^;[:blank:]]*\).*/\1/p' "$conf" | head -n 1)
+	[ -z "$name" ] || first_user "$name"
+}
+
+# Prints the user of the Apache of a panel: other packages may have brought www-data.
+panel_user() {
+	[ ! -d "$panel/../apache" ] || first_user www
+}
+
 default_user() {
 	case $(get server) in
-	nginx) first_user www-data nginx www http nobody ;;
-	apache) first_user www-data apache www http nobody ;;
+	nginx) server_user ;;
+	apache) { panel_user; first_user www-data apache www http nobody; } | head -n 1 ;;
 	lighttpd) first_user www-data lighttpd http nobody ;;
 	*) first_user www-data caddy http nobody ;;
 	esac
@@ -369,7 +392,7 @@ default_user() {
 # Prints the user of the web server itself, whose group may use the sockets.
 server_user() {
 	case $(get server) in
-	nginx) first_user www-data nginx www http nobody ;;
+	nginx) { nginx_user; first_user www-data nginx www http nobody; } | head -n 1 ;;
 	caddy) first_user caddy www-data nobody ;;
 	*) get user ;;
 	esac

@@ -33,11 +33,39 @@ fill() { # fill EXAMPLE: prints it with the values of this account
 	    -e "s|wechat\\.example\\.com|$host|g" "$top/$1"
 }
 
+#
+# A control panel has its own nginx, and a file for each site, which it writes again and again; what
+# is in extension/SITE stays.
+#
+
+# True: the program of this server is the panel's.
+is_of_panel() { # is_of_panel SERVER
+	case $1 in
+	nginx) [ -x "$panel/../nginx/sbin/nginx" ] ;;
+	apache*) [ -d "$panel/../apache/conf" ] ;;
+	*) return 1 ;;
+	esac
+}
+
+# Prints the directory whose files the panel's site for this host includes.
+site_extension() { # site_extension HOST
+	name=$(printf '%s' "$1" | sed 's/\./\\./g')
+	grep -lE "^[[:blank:]]*server_name([[:blank:]].*)?[[:blank:]]${name}[[:blank:];]" \
+	    "$panel"/vhost/nginx/*.conf 2>/dev/null | grep -v '/qtoa\.conf$' | while read -r site; do
+		sed -n 's|^[[:blank:]]*include[[:blank:]]\{1,\}\(/.*/extension/.*\)/\*\.conf;.*|\1|p' "$site" |
+		    head -n 1
+	done | head -n 1
+}
+
 make_nginx() {
+	if is_root && [ -n "$(site_extension "$host")" ]; then
+		fill examples/nginx-panel-example.conf
+		return
+	fi
 	params=/etc/nginx/fastcgi_params
 	[ -e "$params" ] || params=fastcgi_params
 	logs=/var/log/nginx
-	[ -d "$logs" ] || [ ! -d /www/wwwlogs ] || logs=/www/wwwlogs
+	! is_of_panel nginx || logs=/www/wwwlogs params=fastcgi_params
 	fill examples/nginx-example.conf | sed -e "s|/etc/nginx/fastcgi_params|$params|" \
 	    -e "s|/var/log/nginx|$logs|" -e 's|127.0.0.1 127.0.0.1;|127.0.0.1;|' |
 	    maybe "$certificate" turn_on tls
@@ -68,8 +96,11 @@ place_of() { # place_of SERVER: sets $file and $switch
 	case $1 in
 	nginx)
 		file=/etc/nginx/conf.d/qtoa.conf
-		if [ -d /www/server/panel/vhost/nginx ]; then
-			file=/www/server/panel/vhost/nginx/qtoa.conf
+		extension=$(site_extension "$host")
+		if [ -n "$extension" ]; then
+			file=$extension/qtoa.conf
+		elif [ -d "$panel/vhost/nginx" ]; then
+			file=$panel/vhost/nginx/qtoa.conf
 		elif [ -d /etc/nginx/sites-available ]; then
 			file=/etc/nginx/sites-available/qtoa
 			switch='ln -sf ../sites-available/qtoa /etc/nginx/sites-enabled/qtoa'
@@ -83,6 +114,7 @@ place_of() { # place_of SERVER: sets $file and $switch
 			[ -z "$sockets" ] || modules=proxy_fcgi
 			switch="a2enmod -q $modules ${certificate:+ssl} && a2enconf -q qtoa"
 		fi
+		! is_of_panel apache || file=$panel/vhost/apache/qtoa.conf switch=:
 		;;
 	lighttpd)
 		file=/etc/lighttpd/conf.d/qtoa.conf
@@ -96,7 +128,11 @@ place_of() { # place_of SERVER: sets $file and $switch
 }
 
 # Commands of the server: the service, the test of its files, and what a change needs.
-commands_of() { # commands_of SERVER: sets $service, $try and $again
+commands_of() { # commands_of SERVER: sets $service, $try, $again and $by_hand
+	if is_of_panel "$1"; then
+		commands_of_panel "$1"
+		return
+	fi
 	case $1 in
 	nginx) service=nginx try='nginx -t' again=reload ;;
 	apache)
@@ -109,6 +145,17 @@ commands_of() { # commands_of SERVER: sets $service, $try and $again
 		try='caddy validate --adapter caddyfile --config /etc/caddy/Caddyfile'
 		;;
 	esac
+	by_hand="systemctl $again $service"
+}
+
+# The panel starts its servers with scripts of its own, so systemd does not know whether they run.
+commands_of_panel() { # commands_of_panel SERVER
+	again=reload
+	case $1 in
+	nginx) service=nginx try="$panel/../nginx/sbin/nginx -t" ;;
+	apache) service=httpd try="$panel/../apache/bin/httpd -t" ;;
+	esac
+	by_hand="/etc/init.d/$service $again"
 }
 
 # Starts the processes for a web server that starts none itself.
@@ -194,7 +241,9 @@ take_away() { # take_away SERVER
 }
 
 run_service() { # run_service VERB
-	if [ -d /run/systemd/system ]; then
+	if is_of_panel "$front"; then
+		"/etc/init.d/$service" "$1" || "/etc/init.d/$service" start
+	elif [ -d /run/systemd/system ]; then
 		systemctl -q enable "$service" 2>/dev/null || :
 		systemctl is-active -q "$service" || set -- restart
 		systemctl "$1" "$service"
@@ -227,7 +276,7 @@ place_server() {
 			[ ! -d /run/systemd/system ] ||
 			    journalctl -q --no-pager -o cat -n 5 -u "$service" >"$tmp/test" 2>&1 || :
 			cat "$tmp/test" >&2
-			say server "$(text server.waits "systemctl $again $service")"
+			say server "$(text server.waits "$by_hand")"
 			failed=1
 			return
 		}
@@ -237,7 +286,7 @@ place_server() {
 		# It may not have its certificate yet.
 		[ "$front" != caddy ] || reachable=http://127.0.0.1:80
 	else
-		say server "$(text server.waits "systemctl $again $service")"
+		say server "$(text server.waits "$by_hand")"
 	fi
 }
 

@@ -32,6 +32,8 @@ keys='config path name host appid mode token aes_key qt_url app_key service_id s
 server cgi_dir user state_dir prefix server_conf certificate certificate_key port reload'
 needed='host appid qt_url app_key service_id service_secret'
 secrets='token aes_key service_secret secret'
+# The directory of a control panel (BT Panel, aaPanel), which has nginx and Apache beside it.
+panel=/www/server/panel
 blank="$(printf '\343\200\200')|$(printf '\302\240')|$(printf '\342\200\213')|$(printf '\357\273\277')"
 
 get() { # get KEY: prints the answer
@@ -382,6 +384,16 @@ options() { # options OPTION...
 	esac
 }
 
+# Prints the certificate that certbot or a panel has got for a host.
+certificate_of() { # certificate_of HOST
+	for dir in "$panel/vhost/cert" /etc/letsencrypt/live; do
+		[ ! -e "$dir/$1/fullchain.pem" ] || {
+			printf '%s\n' "$dir/$1/fullchain.pem"
+			return
+		}
+	done
+}
+
 # Sets what follows from the answers.
 conclude() {
 	host=$(get host)
@@ -395,9 +407,7 @@ conclude() {
 	secret_mode=0600
 	! is_root || secret_mode=0640
 	certificate=$(get certificate) certificate_key=$(get certificate_key)
-	if is_root && [ -z "$certificate" ] && [ -e "/etc/letsencrypt/live/$host/fullchain.pem" ]; then
-		certificate=/etc/letsencrypt/live/$host/fullchain.pem
-	fi
+	[ -n "$certificate" ] || ! is_root || certificate=$(certificate_of "$host")
 	[ -z "$certificate" ] || certificate_key=${certificate_key:-$(dirname "$certificate")/privkey.pem}
 	case $(get server) in
 	caddy | cgi) scheme=${scheme:-https://} ;;
@@ -421,6 +431,12 @@ has_fcgid() {
 	return 1
 }
 
+# True: a web server is here that is not Debian's; a second one would only be in its way.
+is_from_elsewhere() { # is_from_elsewhere PACKAGE
+	! is_of_panel "$1" || return 0
+	command -v "$1" >/dev/null && ! dpkg-query -W "$1" >/dev/null 2>&1
+}
+
 # What the web server needs beside the compiler; only Debian's packages are installed here.
 install_server() {
 	is_root && command -v apt-get >/dev/null || return 0
@@ -432,6 +448,7 @@ install_server() {
 	caddy) set -- caddy ;;
 	*) return 0 ;;
 	esac
+	! is_from_elsewhere "$1" || set --
 	[ -z "$sockets" ] || [ -d /run/systemd/system ] || set -- "$@" spawn-fcgi
 	install_as_root "$@" curl
 }
