@@ -393,6 +393,7 @@ default_user() {
 server_user() {
 	case $(get server) in
 	nginx) { nginx_user; first_user www-data nginx www http nobody; } | head -n 1 ;;
+	apache) { panel_user; first_user www-data apache; get user; } | head -n 1 ;;
 	caddy) first_user caddy www-data nobody ;;
 	*) get user ;;
 	esac

@@ -72,7 +72,10 @@ make_nginx() {
 }
 
 make_apache() {
-	fill apache-example.conf | maybe "$certificate" turn_on tls |
+	# The site of a panel has HTTPS already.
+	tls=$certificate
+	! is_of_panel apache || tls=
+	fill apache-example.conf | maybe "$tls" turn_on tls |
 	    maybe "$sockets" turn_off fcgid | maybe "$sockets" turn_on proxy
 }
 

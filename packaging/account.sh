@@ -424,6 +424,7 @@ conclude() {
 }
 
 has_fcgid() {
+	! is_of_panel apache || return 1
 	for file in /etc/apache2/mods-available/fcgid.load /etc/httpd/modules/mod_fcgid.so \
 	    /usr/lib/apache2/modules/mod_fcgid.so; do
 		[ ! -e "$file" ] || return 0

@@ -1,6 +1,7 @@
 """A control panel (BT Panel, aaPanel): nginx is its own, with a site that it has written; qtoa gets
 a file in the directory that this site includes."""
 
+import re
 import subprocess
 
 import pytest
@@ -66,7 +67,7 @@ is_root() { :; }
 . "$top/packaging/account-answers.sh"
 . "$top/packaging/account-front.sh"
 shift 3
-program=/usr/local/bin/qtoa certificate='' certificate_key=''
+program=/usr/local/bin/qtoa certificate=/nothere.pem certificate_key='' sockets=yes
 "$@"
 """
 
@@ -174,3 +175,15 @@ def test_another_site_is_not_taken_for_it(tmp_path):
     # An older panel has no such line.
     (sites / "d.conf").write_text(f"server {{\n\tserver_name {fronts.HOST};\n}}\n")
     assert guide(tmp_path / "panel", "site_extension", fronts.HOST) == ""
+
+
+def test_the_apache_of_a_panel(tmp_path):
+    """It runs the sockets' processes, as its own user, and the panel's site keeps port 443."""
+    site = re.compile(r"(?m)^<VirtualHost")
+    assert site.search(guide(tmp_path / "panel", "make_apache"))
+    (tmp_path / "apache/conf").mkdir(parents=True)
+    (tmp_path / "panel").mkdir()
+    text = guide(tmp_path / "panel", "make_apache")
+    assert not site.search(text) and "\nProxyPass /qtoa/" in text and "\nFcgid" not in text
+    guide(tmp_path / "panel", "is_of_panel", "apache")
+    assert guide(tmp_path / "panel", "is_of_panel", "apache2") == ""
