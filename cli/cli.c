@@ -234,7 +234,7 @@ static const struct runner {
 	{ "reconcile", print_problem, true, cmd_reconcile_run },
 	{ "status", print_problem, true, cmd_status_run },
 	{ "log", ignore_problem, true, cmd_log_run },
-	{ "listen", NULL, false, cmd_listen_run },
+	{ "listen", NULL, true, cmd_listen_run },
 	{ "completion", ignore_problem, false, cmd_completion_run },
 	{ "help", NULL, false, run_help },
 	{ "-V", NULL, false, run_version },
@@ -247,11 +247,10 @@ call_runner(const struct runner *r, int argc, char **argv)
 	struct conf	 c = { 0 };
 	int		 problems = 0, rc;
 
-	if (r->say != NULL) {
-		if (!environment_load() && r->needs_environment)
-			print_problem(NULL, environment_problem());
+	if ((r->say != NULL || r->needs_environment) && !environment_load() && r->needs_environment)
+		print_problem(NULL, environment_problem());
+	if (r->say != NULL)
 		problems = conf_load(&c, r->say, NULL);
-	}
 	rc = r->run(&c, problems, argc, argv);
 	conf_free(&c);
 	if (fflush(stdout) != 0 && rc == CLI_DONE)

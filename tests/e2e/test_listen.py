@@ -226,3 +226,13 @@ def test_without_standard_input(home):
     finally:
         proc.terminate()
     assert proc.wait(30) == 0 and not path.exists()
+
+
+def test_the_environment_file_of_the_service(home):
+    """Supervisor, say, sets none of its variables."""
+    file = home.dir / "environment"
+    file.write_text("".join(f"{name}={home.env.pop(name)}\n" for name in ("QTOA_QT_URL", "QTOA_STATE_DIR")))
+    file.chmod(0o640)
+    home.env["QTOA_ENVIRONMENT"] = str(file)
+    with listening(home, home.subdir("run") / "s.sock") as served:
+        assert served.push(PLAIN, wechat.push(PLAIN)).body == b"success"
