@@ -237,6 +237,7 @@ take_away() { # take_away SERVER
 	kept=$(dirname "$config")/$1.conf
 	cp "$tmp/server" "$kept"
 	if grep -q 'conflicting server name' "$tmp/test"; then
+		fill examples/nginx-panel-example.conf >"$kept"
 		die "$(text server.conflict "$host" "$kept")" ''
 	fi
 	cat "$tmp/test" >&2

@@ -64,6 +64,9 @@ http {
 SCRIPT = """panel=$1 top=$2 host=$3
 get() { :; }
 is_root() { :; }
+die() { printf '%s\n' "$1"; exit; }
+text() { shift; printf '%s\n' "$*"; }
+tmp=$panel config=$panel/config.h file=$panel/none was=
 . "$top/packaging/account-answers.sh"
 . "$top/packaging/account-front.sh"
 shift 3
@@ -187,3 +190,11 @@ def test_the_apache_of_a_panel(tmp_path):
     assert not site.search(text) and "\nProxyPass /qtoa/" in text and "\nFcgid" not in text
     guide(tmp_path / "panel", "is_of_panel", "apache")
     assert guide(tmp_path / "panel", "is_of_panel", "apache2") == ""
+
+
+def test_an_older_panel_is_told_which_line_the_site_needs(tmp_path):
+    (tmp_path / "server").write_text("server {}\n")
+    (tmp_path / "test").write_text(f'nginx: [warn] conflicting server name "{fronts.HOST}" on 0.0.0.0:80\n')
+    assert guide(tmp_path, "take_away", "nginx") == f"{fronts.HOST} {tmp_path}/nginx.conf\n"
+    lines = (tmp_path / "nginx.conf").read_text().splitlines()
+    assert "location ^~ /qtoa/ {" in lines and not any(line.startswith("server") for line in lines)
