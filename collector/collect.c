@@ -304,6 +304,19 @@ list_events(struct collector *c)
 	return ERR_OK;
 }
 
+/* Fills what is counted of c->event, but for the key and the device. */
+static enum error
+describe_message(struct collector *c, const char **remark, const struct account *a,
+    int64_t received_ms)
+{
+	struct event_store_message	*m = &c->counted;
+
+	m->account = a;
+	m->received_ms = received_ms;
+	*remark = message_when(&m->time_s, c->event.message.time_s, received_ms / 1000);
+	return list_events(c);
+}
+
 static enum error
 find_device(struct collector *c)
 {
@@ -340,17 +353,14 @@ add_remark(struct collector *c, const char *remark)
 static enum error
 count_message(struct collector *c)
 {
-	struct event_store_message	*m = &c->counted;
-	const char			*remark;
-	enum error			 er;
+	const char	*remark;
+	enum error	 er;
 
-	m->account = c->res->account;
-	m->device = buf_slice(&c->device);
-	m->received_ms = clock_wall_ms();
-	remark = message_when(&m->time_s, c->event.message.time_s, m->received_ms / 1000);
+	c->counted.device = buf_slice(&c->device);
 	c->res->event = c->event.message.code;
 	c->res->read = true;
-	if ((er = make_key(c)) != ERR_OK || (er = list_events(c)) != ERR_OK)
+	if ((er = make_key(c)) != ERR_OK ||
+	    (er = describe_message(c, &remark, c->res->account, clock_wall_ms())) != ERR_OK)
 		return er;
 	if ((er = store_do(c->store, STORE_ADD, store_message, c, c->deadline_ms)) == ERR_STORE)
 		store_why(c->store, c->res->why, sizeof(c->res->why));
@@ -399,6 +409,40 @@ collect_message(struct collector *c, struct collect_result *res, struct buf *out
 	if (er == ERR_OK)
 		er = buf_printf(out, "{\"code\":\"%s\",\"message\":\"%s\"}",
 		    answers[c->verdict].code, answers[c->verdict].message);
+	return er;
+}
+
+/* The user's slice moves with the next event of the message. */
+static enum error
+copy_user(struct collector *c)
+{
+	const struct slice	 user = c->event.message.user;
+
+	buf_reset(&c->device);
+	return buf_put(&c->device, user.p, user.len);
+}
+
+enum error
+collect_arrival(struct collector *c, struct db *db, const struct account *a,
+    const struct arrival *arrival)
+{
+	struct event_store_message	*m = &c->counted;
+	struct collect_result		 ignored = { .account = a };
+	const char			*remark;
+	enum error			 er;
+
+	c->res = &ignored;
+	c->xml = arrival->xml;
+	c->verdict = ACCEPTED;
+	if ((er = map_message(c)) == ERR_OK && c->verdict == ACCEPTED &&
+	    (er = copy_user(c)) == ERR_OK &&
+	    (er = describe_message(c, &remark, a, arrival->received_ms)) == ERR_OK) {
+		m->device = buf_slice(&c->device);
+		m->openid_only = a->identity == UNIONID;
+		memcpy(m->key, arrival->key, sizeof(m->key));
+		er = event_store_add(db, &c->stored, m);
+	}
+	c->res = NULL;
 	return er;
 }
 

@@ -27,6 +27,7 @@
 #include "collector/unionid.h"
 #include "core/buf.h"
 #include "core/conf.h"
+#include "state/arrivals.h"
 #include "state/store.h"
 
 #define COLLECT_PATH	"/server/thirdPartyDataSource"
@@ -48,7 +49,7 @@ struct collect_result {
 /* Belongs to one thread. */
 struct collector;
 
-/* All three must outlive the collector.  NULL: no memory. */
+/* All three must outlive the collector; u may be NULL for collect_arrival().  NULL: no memory. */
 struct collector *collect_new(const struct conf *conf, struct store *s, struct unionid *u);
 void		 collect_free(struct collector *c);
 
@@ -60,5 +61,12 @@ void		 collect_free(struct collector *c);
  */
 enum error	 collect_message(struct collector *c, struct collect_result *res,
 		    struct buf *out, struct buf *body, int64_t deadline_ms);
+
+/*
+ * For store_work: counts a message that the forwarder has acknowledged.  Text that is not a message
+ * of a user is left out.  ERR_STORE, ERR_NOMEM.
+ */
+enum error	 collect_arrival(struct collector *c, struct db *db, const struct account *a,
+		    const struct arrival *arrival);
 
 #endif
