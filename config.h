@@ -197,6 +197,12 @@ static const struct settings settings = {
 	.article_url	= "article_URL",	/* default, as QT prints it */
 	.one_per_item	= 0,			/* default */
 
+	/*
+	 * 1: count the messages that are forwarded, for /-/report and `qtoa report`; -1: do not.
+	 * The events are kept on this host, some 300 bytes each; see collect_days.
+	 */
+	.count		= 1,			/* default */
+
 	/* 1: answer POST /server/thirdPartyDataSource as QT does, and count the events. */
 	.collector	= 1,			/* default 0 */
 

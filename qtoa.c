@@ -318,6 +318,21 @@ ignore_notice(struct worker *w)
 	return ERR_OK;
 }
 
+/* The message is acknowledged: it counts, also if it came before. */
+static void
+count_message(struct worker *w)
+{
+	struct arrival	 a = {
+		.account = slice_of(w->entry.account->path), .received_ms = clock_wall_ms(),
+		.xml = w->xml,
+	};
+
+	if (w->app->services.arrivals == NULL)
+		return;
+	queue_key(a.key, w->message.time_s, w->key);
+	arrivals_add(w->app->services.arrivals, &a);
+}
+
 /*
  * Forwards the message to QT, or stores it in the queue on our disk; a repeat is not forwarded
  * again.  The answer is `success` only if QT or the disk has the message.  After any other answer
@@ -344,8 +359,10 @@ deliver_message(struct worker *w)
 	er = deliver(&w->app->services, w->signer, d);
 	worker_leave_network(w, entered);
 	access_log_add_delivery(&w->entry, d);
-	if (error_table[er].status == 200)
+	if (error_table[er].status == 200) {
+		count_message(w);
 		w->reply.body = slice_of("success");
+	}
 	return er;
 }
 

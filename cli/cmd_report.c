@@ -8,13 +8,18 @@
 #include "cli/suggest.h"
 #include "cli/term.h"
 #include "cli/term_table.h"
+#include "collector/arrival_fold.h"
 #include "core/clock.h"
 #include "core/lang.h"
 #include "report/i18n.h"
 #include "report/questions.h"
+#include "report/source.h"
 #include "state/table.h"
 
-enum { PATIENCE_MS = 60000 };	/* for all questions together */
+enum {
+	PATIENCE_MS = 60000,	/* for all questions together */
+	FOLD_MS = 5000		/* to count what came since the last look */
+};
 
 struct asking {
 	const struct conf		*conf;
@@ -199,6 +204,19 @@ answer_all(struct asking *k)
 	return rc;
 }
 
+/* Says where the data come from, below tables for people. */
+static void
+print_source(struct asking *k)
+{
+	k->out.len = 0;
+	if (k->form != TERM_TABLE_TEXT || source_write(&k->out, k->conf, lang_used(),
+	    k->db == NULL || questions_have_nothing(k->db)) != ERR_OK)
+		return;
+	(void)putchar('\n');
+	session_print(&k->out);
+	(void)putchar('\n');
+}
+
 int
 cmd_report_run(struct conf *c, int problems, int argc, char **argv)
 {
@@ -214,13 +232,15 @@ cmd_report_run(struct conf *c, int problems, int argc, char **argv)
 	}
 	if (!session_open(&session, c, problems == 0))
 		goto out;
+	arrival_fold_all(c, session.services.store, session.services.arrivals, FOLD_MS);
 	if (session.services.store != NULL &&
 	    (k.db = questions_open(&c->set, session.services.store,
 	    clock_mono_ms() + PATIENCE_MS, why, sizeof(why))) == NULL) {
 		(void)fprintf(stderr, "qtoa: %s\n", why);
 		goto out;
 	}
-	rc = answer_all(&k);
+	if ((rc = answer_all(&k)) == CLI_DONE)
+		print_source(&k);
 out:
 	db_close(k.db);
 	session_close(&session);

@@ -69,9 +69,9 @@ session_state(const struct conf *c)
 		(void)fprintf(stderr, "qtoa: %s: %s\n", dir, lang_errno(errno));
 		return SESSION_FAULT;
 	}
-	/* A quarantined database counts, too: its messages still have to be recovered. */
+	/* So does a quarantined database, and a file of messages that are not counted yet. */
 	while (is == SESSION_NO_STATE && (e = readdir(d)) != NULL)
-		if (strncmp(e->d_name, "qtoa.db", 7) == 0)
+		if (strncmp(e->d_name, "qtoa.db", 7) == 0 || arrivals_is_file(e->d_name))
 			is = SESSION_STATE;
 	(void)closedir(d);
 	return is;
@@ -92,7 +92,7 @@ session_open(struct session *s, const struct conf *c, bool usable)
 	if (state == SESSION_FAULT)
 		return false;
 	return services_open(&s->services, c, (usable ? SERVICES_BREAKERS : 0u) |
-	    (state == SESSION_STATE ? SERVICES_STORE : 0u), STORE_BRIEF, NULL);
+	    (state == SESSION_STATE ? SERVICES_STORE | SERVICES_ARRIVALS : 0u), STORE_BRIEF, NULL);
 }
 
 bool

@@ -226,6 +226,7 @@ static const struct settings_number {
 	{ SETTING(keep_days), 0, 0, 366 },
 	{ SETTING(legacy_token), 0, 0, 1 },
 	{ SETTING(control_per_minute), 60, 1, 100000 },
+	{ SETTING(count), 1, -1, 1 },
 	{ SETTING(collector), 0, 0, 1 },
 	{ SETTING(collector_appkey_optional), 0, 0, 1 },
 	{ SETTING(collector_strict), 0, 0, 1 },

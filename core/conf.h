@@ -97,6 +97,7 @@ struct settings {
 	int		 keep_days;	/* how long a delivered message is kept; 0 = not at all */
 	int		 legacy_token;	/* 1 = /cgi-bin/token instead of stable_token */
 	int		 control_per_minute; /* access_tokens given to one address */
+	int		 count;		/* 1 = count what is forwarded; -1 = do not */
 	int		 collector;	/* 1 = answer /server/thirdPartyDataSource */
 	int		 collector_appkey_optional; /* 1 = also without appkey */
 	int		 collector_strict; /* 1 = refuse events without user or known code */

@@ -8,8 +8,8 @@ static const struct {
 } parts[] = {
 	{ SERVICES_CALLBACK_IPS, SERVICES_TOKENS },
 	{ SERVICES_TOKENS, SERVICES_HTTP | SERVICES_STORE },
-	{ SERVICES_STORE | SERVICES_DEDUP | SERVICES_COUNTERS | SERVICES_LOG_RATELIMIT,
-	    SERVICES_LOCKS },
+	{ SERVICES_STORE | SERVICES_DEDUP | SERVICES_COUNTERS | SERVICES_LOG_RATELIMIT |
+	    SERVICES_ARRIVALS, SERVICES_LOCKS },
 };
 
 bool
@@ -39,13 +39,16 @@ services_add(struct services *s, unsigned need)
 	    ((need & SERVICES_TOKENS) == 0 || s->tokens != NULL ||
 	    (s->tokens = access_token_new(c, s->http, s->locks, s->store)) != NULL) &&
 	    ((need & SERVICES_CALLBACK_IPS) == 0 || s->callback_ips != NULL ||
-	    (s->callback_ips = callback_ips_new(c)) != NULL);
+	    (s->callback_ips = callback_ips_new(c)) != NULL) &&
+	    ((need & SERVICES_ARRIVALS) == 0 || s->arrivals != NULL ||
+	    (s->arrivals = arrivals_new(&c->set, s->locks, s->life)) != NULL);
 }
 
 unsigned
 services_of_queue(const struct conf *c)
 {
-	return SERVICES_FORWARDING | (c->set.wechat_only != OFF ? SERVICES_CALLBACK_IPS : 0u);
+	return SERVICES_FORWARDING | (c->set.wechat_only != OFF ? SERVICES_CALLBACK_IPS : 0u) |
+	    (c->set.count > 0 ? SERVICES_ARRIVALS : 0u);
 }
 
 bool
@@ -59,6 +62,7 @@ services_open(struct services *s, const struct conf *c, unsigned need, enum stor
 void
 services_close(struct services *s)
 {
+	arrivals_free(s->arrivals);
 	callback_ips_free(s->callback_ips);
 	access_token_free(s->tokens);
 	log_ratelimit_free(s->log_ratelimit);

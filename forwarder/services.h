@@ -13,6 +13,7 @@
 #include "core/conf.h"
 #include "forwarder/breaker.h"
 #include "net/http_client.h"
+#include "state/arrivals.h"
 #include "state/counters.h"
 #include "state/dedup.h"
 #include "state/lock.h"
@@ -32,6 +33,7 @@ enum services_need {
 	SERVICES_LOG_RATELIMIT	= 1 << 6,	/* and locks */
 	SERVICES_TOKENS		= 1 << 7,	/* and http, locks, store */
 	SERVICES_CALLBACK_IPS	= 1 << 8,	/* and what SERVICES_TOKENS needs */
+	SERVICES_ARRIVALS	= 1 << 9,	/* and locks */
 
 	/* The handles that deliver() and struct drain need. */
 	SERVICES_FORWARDING	= SERVICES_HTTP | SERVICES_LOCKS | SERVICES_STORE | SERVICES_DEDUP |
@@ -50,6 +52,7 @@ struct services {
 	struct log_ratelimit	*log_ratelimit;
 	struct access_tokens	*tokens;
 	struct callback_ips	*callback_ips;
+	struct arrivals		*arrivals;
 	enum store_life		 life;
 	const _Atomic int64_t	*stop_ms;	/* see http_client_new() */
 };
@@ -62,7 +65,7 @@ struct services {
 bool	services_open(struct services *s, const struct conf *c, unsigned need, enum store_life life,
 	    const _Atomic int64_t *stop_ms);
 
-/* What the queue needs: SERVICES_FORWARDING, and more if settings.wechat_only is not OFF. */
+/* What the queue needs: SERVICES_FORWARDING, and more if settings.wechat_only or .count is on. */
 unsigned services_of_queue(const struct conf *c);
 
 /* Makes further handles after services_open(); those that are there stay.  False: no memory. */

@@ -112,7 +112,7 @@ function need(name, key) {
 }
 
 function is_switch(name) {
-	return kind[name] == "number" && least[name] == 0 && most[name] == 1
+	return kind[name] == "number" && least[name] <= 0 && most[name] == 1
 }
 
 function default_of(name) {

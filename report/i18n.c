@@ -22,6 +22,16 @@ static const struct text {
 	{ "no_answer",	{ "This could not be answered in time; choose a shorter period.",
 	    "未能在限定时间内得出结果，请缩短日期范围后再试。" } },
 	{ "nothing",	{ "Nothing in this period.", "该日期范围内没有数据。" } },
+	{ "source_forward", { "Counted while forwarding to", "在转发时统计，转发目标：" } },
+	{ "full_stop",	{ ".", "。" } },
+	{ "blank",	{ " ", "" } },
+	{ "source_collector", { "Counted by the collector of this host.", "由本机的收集器统计。" } },
+	{ "source_off",	{ "Nothing is counted, because count is -1 and collector is 0. Set .count "
+	    "= 1 in config.h, build and restart qtoa.", "没有统计：count 是 -1，collector 是 0。请在 config.h "
+	    "中设置 .count = 1，重新编译并重启 qtoa。" } },
+	{ "source_empty", { "No message has come yet. `qtoa status` says what WeChat has sent; "
+	    "`qtoa send` sends a test message.", "还没有收到任何消息。`qtoa status` 显示微信推送的情况，"
+	    "`qtoa send` 可以发送一条测试消息。" } },
 	{ "forgotten",	{ "Older events are deleted; they are kept from this day on:",
 	    "更早的事件已被清除，数据保留自：" } },
 	{ "table",	{ "Table", "数据表" } },

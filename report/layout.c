@@ -6,6 +6,7 @@
 #include "report/html_table.h"
 #include "report/layout.h"
 #include "report/number_format.h"
+#include "report/source.h"
 #include "report/style.h"
 
 /* Rows that are shown in the overview, on a question's own page, and below a chart. */
@@ -209,6 +210,19 @@ layout_kept(struct layout *l)
 	html_raw(&l->html, "<p class=\"note\">");
 	layout_put_text(l, "forgotten");
 	html_printf(&l->html, " %s</p>", l->kept);
+}
+
+void
+layout_source(struct layout *l)
+{
+	struct buf	 text = { .p = NULL };
+
+	if (source_write(&text, l->conf, l->language, l->is_empty) != ERR_OK)
+		l->html.er = ERR_NOMEM;
+	html_raw(&l->html, "<p class=\"note\">");
+	html_slice(&l->html, buf_slice(&text));
+	html_raw(&l->html, "</p>");
+	buf_free(&text);
 }
 
 /* Writes the chart of an answer.  False: the table itself has the bars, or there is no chart. */

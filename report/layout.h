@@ -21,6 +21,7 @@ struct layout {
 	const struct report_args	*args;
 	int64_t				 now_s;
 	char				 kept[CALENDAR_DAY_TEXT]; /* see questions_kept_from() */
+	bool				 is_empty;	/* the store has no event */
 };
 
 /* Stands for the overview where a question is needed: it has no options. */
@@ -43,6 +44,9 @@ void					layout_link(struct layout *l,
 
 /* Says which is the first day that is kept, if the period begins before it. */
 void					layout_kept(struct layout *l);
+
+/* Says where the data come from, and what to do if the store is empty. */
+void					layout_source(struct layout *l);
 
 /* Writes the section of an answer: description, chart, table, and links to it as data. */
 void					layout_answer(struct layout *l,

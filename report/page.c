@@ -245,6 +245,7 @@ ask_questions(struct page_work *w, struct store *s, char *why, size_t size)
 		n += er == ERR_OK;
 	}
 	(void)questions_kept_from(w->layout.kept, db, w->layout.args);
+	w->layout.is_empty = questions_have_nothing(db);
 	if (er == ERR_STORE)
 		(void)snprintf(why, size, "%s", db_why(db));
 	if (er == ERR_STORE && n != 0)
@@ -262,6 +263,7 @@ put_answer_sections(struct page_work *w)
 	for (i = 0; i < w->n; i++)
 		answers[i] = (struct report_answer){ w->q[i], &w->args[i],
 		    w->answered[i] ? &w->table[i] : NULL, w->layout.language };
+	layout_source(&w->layout);
 	layout_kept(&w->layout);
 	if (w->layout.q == NULL)
 		summary_put(&w->layout, answers, w->n);

@@ -420,6 +420,15 @@ questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db, const struct rep
 	return er;
 }
 
+bool
+questions_have_nothing(struct db *db)
+{
+	int64_t	 there = 0;
+
+	return db_number(db, &there, "SELECT 1 FROM event LIMIT 1", DB_NO_VALUES) == ERR_OK &&
+	    there == 0;
+}
+
 /* A store_work that does nothing, but makes the store if it is missing. */
 static enum error
 make_store(struct db *db, void *arg)

@@ -133,6 +133,9 @@ enum error		 questions_ask(struct table *t, struct db *db, const struct conf *c,
 enum error		 questions_kept_from(char day[CALENDAR_DAY_TEXT], struct db *db,
 			    const struct report_args *a);
 
+/* True: the store has no event at all. */
+bool			 questions_have_nothing(struct db *db);
+
 /*
  * Opens a connection for questions, on which other work with the store does not have to wait.  If
  * need be, the store is created and migrated.  Statements that run after until_ms (monotonic) fail.

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/arrival_fold.h"
 #include "core/clock.h"
 #include "monitor/health.h"
 #include "monitor/health_state.h"
@@ -14,6 +15,7 @@
 enum {
 	REPORTS	  = 4,		/* workers that make one or wait; the others are for messages */
 	TURN_MS	  = 4000,	/* to wait for the report of another worker or process */
+	FOLD_MS	  = 500,	/* to count what came since the last look */
 	REPORT_MS = 20000	/* for a report's questions to the store */
 };
 
@@ -111,6 +113,7 @@ make_page(struct worker *w, struct page_reply *page, const struct page_request *
 	lock_name(key, "report", "");
 	if (lock_take(s->locks, &lock, key, clock_mono_ms() + TURN_MS) != LOCK_MINE)
 		return ERR_BUSY;
+	arrival_fold_all(s->conf, s->store, s->arrivals, FOLD_MS);
 	er = page_make(page, &w->out, &w->app->conf, s->store, q, w->why, sizeof(w->why));
 	lock_release(s->locks, &lock, false);
 	return er;

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "collector/arrival_fold.h"
 #include "collector/event_store.h"
 #include "core/calendar.h"
 #include "core/clock.h"
@@ -30,6 +31,9 @@ enum {
 	SWEEP_IDLE_MS = 200,	/* the same after a step that deleted nothing: a long queue has only
 				   rows that wait, and their drain needs the time */
 	SWEEP_AGAIN_MS = 3600000,	/* after which a sweep begins at the oldest row again */
+	FOLD_MS = 500,		/* between two looks for messages that are not counted */
+	FOLD_SHARE = 19,	/* while requests come, counting has 1 ms of 20 of a processor */
+	FOLD_BRIEF_MS = 2000,	/* to count, in a process that must end soon */
 	WECHAT_MS = 5000,	/* for WeChat's list of its addresses, once a day */
 	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
 	TRIM_MS = 1000,		/* between two times that memory is given back */
@@ -49,6 +53,9 @@ struct maintenance {
 	const struct services	*services;
 	struct drain		*drain;
 	struct sweeper		 sweeper;
+	struct arrival_fold	*fold;		/* NULL: nothing is counted */
+	int64_t			 fold_ms;	/* when to count next */
+	bool			 fold_more;	/* messages wait to be counted */
 	pthread_t		 thread;
 	struct store_watch	*watch;		/* of the flag; NULL: the system has none */
 	int64_t			 used_ms;	/* when the last request or call came */
@@ -69,7 +76,9 @@ maintenance_new(const struct services *services)
 		return NULL;
 	m->services = m->sweeper.services = services;
 	m->watch = store_watch_new(services->conf->set.state_dir);
-	if ((m->drain = drain_new(services)) == NULL) {
+	if ((services->arrivals != NULL && (m->fold = arrival_fold_new(services->conf,
+	    services->store, services->arrivals)) == NULL) ||
+	    (m->drain = drain_new(services)) == NULL) {
 		maintenance_free(m);
 		return NULL;
 	}
@@ -81,6 +90,7 @@ maintenance_free(struct maintenance *m)
 {
 	if (m == NULL)
 		return;
+	arrival_fold_free(m->fold);
 	drain_free(m->drain);
 	store_watch_free(m->watch);
 	free(m);
@@ -169,6 +179,8 @@ maintenance_wanted(const struct services *services)
 	struct backlog	 b;
 
 	if (services->callback_ips != NULL && callback_ips_is_due(services->callback_ips))
+		return true;
+	if (services->arrivals != NULL && arrivals_is_long(services->arrivals))
 		return true;
 	return store_is_raised(services->store) && find_backlog(&b, services) &&
 	    b.due_ms <= clock_wall_ms();
@@ -260,6 +272,7 @@ maintenance_brief(const struct services *services)
 
 	for (steps = 0; steps < BRIEF_STEPS && sweep_some_rows(&s); steps++)
 		;
+	arrival_fold_all(services->conf, services->store, services->arrivals, FOLD_BRIEF_MS);
 	log_ratelimit_housekeep(services->log_ratelimit, false);
 	lower_flag(services);
 	renew_callback_ips(services);
@@ -268,6 +281,22 @@ maintenance_brief(const struct services *services)
 /*
  * The thread.
  */
+
+/* Counts some messages when it is time.  Returns the ms until the next time; no more: INT64_MAX. */
+static int64_t
+count_some_arrivals(struct maintenance *m)
+{
+	const int64_t	 begun_ms = clock_mono_ms();
+
+	if (m->fold == NULL)
+		return INT64_MAX;
+	if (begun_ms >= m->fold_ms) {
+		m->fold_more = arrival_fold_some(m->fold, patience_ms());
+		m->fold_ms = clock_mono_ms() + (!m->fold_more ? FOLD_MS :
+		    atomic_load(&m->used) ? (clock_mono_ms() - begun_ms + 1) * FOLD_SHARE : 0);
+	}
+	return m->fold_more ? m->fold_ms - clock_mono_ms() : INT64_MAX;
+}
 
 /* How long the thread may sleep, up to ms: until a message or a probe is due. */
 static int64_t
@@ -344,7 +373,7 @@ run_maintenance(void *arg)
 {
 	struct maintenance	*m = arg;
 	const struct services	*s = m->services;
-	int64_t			 sweep_ms = 0, begun_ms = 0, ms;
+	int64_t			 sweep_ms = 0, begun_ms = 0, fold_ms, ms;
 	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
@@ -365,6 +394,8 @@ run_maintenance(void *arg)
 			    sweep_pause_ms_of(&m->sweeper) : SWEEP_MS);
 		}
 		ms = sweep_ms - clock_mono_ms();
+		if ((fold_ms = count_some_arrivals(m)) < ms)
+			ms = fold_ms;
 		take_turn(m, trim_heap(m) && ms > TURN_MS ? TURN_MS : ms);
 	}
 	drain_finish(m->drain);

@@ -13,7 +13,7 @@ TEXTS = docs.text_settings()
 NUMBERS = docs.number_settings()
 WORDS = {"wechat_only": "OFF"}      # an enum of core/conf.h, and its first value
 SETTINGS = {*TEXTS, *NUMBERS, *WORDS}
-SWITCHES = {n for n, (_, least, most) in NUMBERS.items() if (least, most) == (0, 1)}
+SWITCHES = {n for n, (_, least, most) in NUMBERS.items() if least <= 0 and most == 1}
 
 
 PAGE = "doc/configuration.md"

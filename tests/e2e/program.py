@@ -48,6 +48,12 @@ SETTINGS = {
     # Many faults in little time.
     "storm": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                   fresh_s=600),
+    # The same, and it counts what it acknowledges.
+    "counted": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
+                    fresh_s=600, count=1),
+    # Counts what it forwards, for a QT that is another host's.
+    "counting": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", count=1),
+    "beside": dict(threads=8, fresh_s=600, collector=1, count=1),
     # Keeps copies of what QT has.
     "kept": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                  fresh_s=600, keep_days=7),
@@ -161,8 +167,10 @@ def account_row(account, **more):
 def config_text(settings, rows=None):
     """A config.h; settings with a text value are quoted."""
     rows = [account_row(a) for a in wechat.ACCOUNTS] if rows is None else rows
-    # Tests count lines: none is summed up, unless it is what the test is about.
-    values = {"state_dir": "$QTOA_STATE_DIR", "log": "$E2E_LOG", "log_flood": 1000000, **settings}
+    # Tests count lines: none is summed up, unless it is what the test is about.  Only a test of the
+    # collector counts messages: the forwarder beside it does not.
+    values = {"state_dir": "$QTOA_STATE_DIR", "log": "$E2E_LOG", "log_flood": 1000000, "count": -1,
+              **settings}
     lines = [f"\t.{k} = {c_text(v) if isinstance(v, str) else v},\n" for k, v in values.items()]
     return ("static const struct account accounts[] = {\n" + ",\n".join(rows) + "\n};\n"
             "static const struct settings settings = {\n" + "".join(lines) + "};\n")

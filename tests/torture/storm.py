@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import counted
 import oracle
 import program
 from oracle import ACCOUNTS, REFUSALS, STOPPERS, Weather
@@ -148,7 +149,7 @@ class Storm:
             stack.callback(qt.stop)
             home = program.Home(qt.url)
             stack.callback(home.remove)
-            site = Site(home, "storm")
+            site = Site(home, "counted")
             stack.callback(site.close)
             return self._judge(qt, site, self._blow(qt, site))
 
@@ -182,6 +183,9 @@ class Storm:
         if self.drainer == "command":
             self._drain_by_command(site)
         site.drained(120)
+        if not site.pools:
+            site.drain()
+        counted.check_forwarded(site.home, sent)
         judgement = oracle.judge(sent, qt, site.kills, site.dead())
         self.say(f"{waiting} waited at the end, drained by {self.drainer} in "
                  f"{time.monotonic() - begin:.1f} s\n{judgement}")
