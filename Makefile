@@ -178,12 +178,13 @@ check:
 	    $(MAKE) check-e2e; e2e=$$?; wait $$!; dates=$$?; cat $(B)/dates.txt; \
 	    [ $$e2e = 0 ] && [ $$dates = 0 ]
 
-# All tests under sanitizers, and those with threads under TSan.  At -O2 the compiler needs three
+# All that the program does under sanitizers, and those with threads under TSan.  At -O2 the compiler needs three
 # times as long, and the sanitizers find no more.
 SAN_CFLAGS = -O1 -g1
+ASAN	   = B=$(B)-asan BIN=$(B)-asan/qtoa SAN=address,undefined CFLAGS='$(SAN_CFLAGS)'
 check-san:
-	$(MAKE) check B=$(B)-asan BIN=$(B)-asan/qtoa SAN=address,undefined \
-	    CFLAGS='$(SAN_CFLAGS)' E2E_JOBS=3
+	$(MAKE) -j $(JOBS) built $(ASAN)
+	$(MAKE) check-programs check-table check-e2e $(ASAN) E2E_JOBS=3
 check-tsan:
 	$(MAKE) -j $(JOBS) $(B)-tsan/qtoa B=$(B)-tsan BIN=$(B)-tsan/qtoa SAN=thread \
 	    CFLAGS='$(SAN_CFLAGS)'

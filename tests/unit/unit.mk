@@ -21,11 +21,13 @@ $(UNIT_BINS): %: %.o $(B)/tests/unit/libunit.a $(LIBQTOA)
 # if it fails.  A report of the sanitizer is a failure.
 UNIT_JOBS ?= 3
 
-check-unit: export UBSAN_OPTIONS = halt_on_error=1:print_stacktrace=1
-check-unit: check-layers check-style $(UNIT_BINS)
+check-unit: check-layers check-style check-programs
+
+check-programs: export UBSAN_OPTIONS = halt_on_error=1:print_stacktrace=1
+check-programs: $(UNIT_BINS)
 	@printf '%s\n' $(UNIT_BINS) | xargs -n 1 -P $(UNIT_JOBS) sh -c '"$$0" >"$$0.log" 2>&1 && \
 	    sed -n "s|^\[  PASSED  \] \(.*\) test(s).*|ok      $${0##*/} (\1)|p" "$$0.log" || \
 	    { cat "$$0.log"; echo "failed: $${0##*/}" >&2; exit 1; }'
 
-.PHONY: check-unit
+.PHONY: check-unit check-programs
 -include $(UNIT_BINS:%=%.d) $(UNIT_SHARED:.o=.d)
