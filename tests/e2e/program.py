@@ -184,6 +184,12 @@ def make(config, objects, *args):
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
 
 
+def make_check(config, objects):
+    """Checks a configuration.  -O0: only what depends on it is compiled, and not for speed."""
+    return make(config, SHARED, f"BC={objects}", "CFLAGS=-O0", "-o", SHARED / "flags",
+                objects / "config.ok")
+
+
 def write_if_changed(path, text):
     if not path.exists() or path.read_text() != text:
         path.write_text(text)

@@ -341,10 +341,9 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def refusing(tmp_path_factory):
-    """Objects of its own, built without care for speed."""
-    where = tmp_path_factory.mktemp("refused")
-    program.make(program.TOP / "config.h", where / "o", "CFLAGS=-O0", f"{where}/o/config.ok")
-    return where
+    """Where the files are, and what is made for each of them."""
+    program.binary("main")
+    return tmp_path_factory.mktemp("refused")
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -352,7 +351,7 @@ def test_make_refuses(refusing, name):
     field, text = REFUSED[name]
     config = refusing / f"{name}.h"
     config.write_text(text)
-    done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+    done = program.make_check(config, refusing / "o")
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert re.search(rf"^{re.escape(str(config))}:\d+: (accounts\[\d\]|settings)\.{field}\b", said,
@@ -378,7 +377,7 @@ def test_make_warns(refusing, name):
     field, text, words = WARNED[name]
     config = refusing / f"warned-{name}.h"
     config.write_text(text)
-    done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+    done = program.make_check(config, refusing / "o")
     assert done.returncode == 0, done.stderr
     assert re.search(rf"^{re.escape(str(config))}:\d+: warning: (accounts\[\d\]|settings)\.{field}\b"
                      rf".*{words}.*; ", done.stderr, re.M), done.stderr
@@ -399,7 +398,7 @@ def test_make_reads_a_file_in_another_encoding(refusing, how, code, words):
         "secret": good.encode().replace(SAFE.service_secret.encode(), GBK),
         "utf-16": good.encode("utf-16"), "utf-16-be": b"\xfe\xff" + good.encode("utf-16-be"),
     }[how])
-    done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+    done = program.make_check(config, refusing / "o")
     assert done.returncode == code, done.stderr
     if words is None:
         assert done.stderr == ""
@@ -413,7 +412,7 @@ def test_make_takes_what_is_right(refusing):
                        ("plain", config_text({}, [account_row(PLAIN)]))):
         config = refusing / f"{name}.h"
         config.write_text(text)
-        done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+        done = program.make_check(config, refusing / "o")
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -422,7 +421,7 @@ def test_make_takes_what_is_right(refusing):
 def test_make_warns_of_a_log_in_the_answer(refusing, log, warned):
     config = refusing / "log.h"
     config.write_text(config_text({"log": log}))
-    done = program.make(config, refusing / "o", "CFLAGS=-O0", f"{refusing}/o/config.ok")
+    done = program.make_check(config, refusing / "o")
     assert done.returncode == 0, done.stderr
     assert (f"warning: settings.log {log} leads to" in done.stderr) == warned
 

@@ -320,7 +320,7 @@ def refused(tmp_path_factory):
 
 def said_by_make(config, where):
     """Without what make says of itself."""
-    done = program.make(config, SHARED, f"BC={where}/o", f"{where}/o/config.ok")
+    done = program.make_check(config, where / "o")
     return done.returncode, [line for line in done.stderr.splitlines()
                              if not re.match(r"make(\[\d+\])?: ", line)]
 
