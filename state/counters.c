@@ -16,7 +16,7 @@ enum {
 
 /* struct counter_numbers and struct counter_total as processes share them in the files. */
 struct numbers {
-	_Atomic uint64_t	 count[COUNTER__MAX], sum_ms[COUNTER_TIMES], spare[2];
+	_Atomic uint64_t	 count[COUNTER__MAX], sum_ms[COUNTER_TIMES], pushed_s, spare;
 	_Atomic uint64_t	 bucket[COUNTER_TIMES][COUNTER_BUCKETS];
 };
 
@@ -285,6 +285,18 @@ count_request(struct numbers *n, const struct counters_request *r)
 		add_time(n, COUNTER_QT, r->qt_ms);
 }
 
+/* Notes the time of a push, unless that of a later one is there. */
+static void
+note_push(struct numbers *n, int64_t came_ms)
+{
+	const uint64_t	 came_s = came_ms < 0 ? 0 : (uint64_t)came_ms / 1000;
+	uint64_t	 known_s = atomic_load_explicit(&n->pushed_s, memory_order_relaxed);
+
+	while (known_s < came_s && !atomic_compare_exchange_weak_explicit(&n->pushed_s, &known_s,
+	    came_s, memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
 void
 counters_request(struct counters *t, const struct counters_request *r)
 {
@@ -301,6 +313,8 @@ counters_request(struct counters *t, const struct counters_request *r)
 		count_request(&g.total->sum, r);
 	else
 		add_to(&t->lost[OF_TOTAL], 1);
+	if (g.total != NULL && r->end <= COUNTER_UNSAFE)
+		note_push(&g.total->sum, r->came_ms);
 	if (g.total != NULL && r->end <= COUNTER_DEAD && r->event >= 0)
 		add_to(&g.total->event[r->event], 1);
 	(void)pthread_rwlock_unlock(&t->lock);

@@ -97,7 +97,9 @@ enum counter_time { COUNTER_WAITED, COUNTER_QT, COUNTER_TIMES };
 struct counter_numbers {
 	uint64_t	 count[COUNTER__MAX];
 	uint64_t	 sum_ms[COUNTER_TIMES];
-	uint64_t	 spare[2];
+	uint64_t	 pushed_s;	/* of the totals only: when the last push came that WeChat
+					   had signed, epoch seconds; 0: never, or not known */
+	uint64_t	 spare;
 	uint64_t	 bucket[COUNTER_TIMES][COUNTER_BUCKETS];
 };
 

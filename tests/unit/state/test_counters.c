@@ -141,6 +141,7 @@ all_of(const char *dir, const char *account, enum counter end)
 struct asking_total {
 	const char		*account;
 	struct counter_total	 sum;
+	uint64_t		 pushed_s;	/* the latest */
 	int			 slots;		/* how many slots the account has */
 };
 
@@ -154,6 +155,8 @@ take_total(void *ctx, struct slice account, const struct counter_total *t)
 		return;
 	a->slots++;
 	counters_add(&a->sum.sum, &t->sum);
+	if (t->sum.pushed_s > a->pushed_s)
+		a->pushed_s = t->sum.pushed_s;
 	for (i = 0; i < COUNTER_EVENTS; i++)
 		a->sum.event[i] += t->event[i];
 }
@@ -408,6 +411,42 @@ count_events(void **state)
 	a = (struct asking_total){ .account = "a0" };
 	check_err("read", counters_totals(dir, take_total, &a), ERR_OK);
 	check_int("nobody else's", (int64_t)a.sum.event[1], 0);
+	counters_place_free(p);
+}
+
+static int64_t
+pushed_s(const char *dir, const char *account)
+{
+	struct asking_total	 a = { .account = account };
+
+	check_err("read", counters_totals(dir, take_total, &a), ERR_OK);
+	return (int64_t)a.pushed_s;
+}
+
+/* Only pushes that WeChat has signed have a time, and the latest one counts. */
+static void
+last_pushes(void **state)
+{
+	const char	*dir = state_new();
+	struct place	*p = counters_place_new(dir, 2);
+	const int64_t	 came_ms = at(today, 1, 0);
+	int		 end;
+
+	(void)state;
+	for (end = COUNTER_UNSAFE + 1; end < COUNTER__MAX; end++)
+		request(p, 0, (enum counter)end, came_ms);
+	check_int("no push", pushed_s(dir, "a0"), 0);
+	for (end = 0; end <= COUNTER_UNSAFE; end++) {
+		request(p, 0, (enum counter)end, came_ms + (end + 1) * 1000 + 999);
+		check_int("a push", pushed_s(dir, "a0"), came_ms / 1000 + end + 1);
+	}
+	request(p, 0, COUNTER_DELIVERED, came_ms);
+	request(p, 0, COUNTER_DELIVERED, -1);
+	check_int("an earlier one", pushed_s(dir, "a0"), came_ms / 1000 + COUNTER_UNSAFE + 1);
+	check_int("the other account", pushed_s(dir, "a1"), 0);
+	remove_file(dir, total_file);
+	check_int("the days do not have it", pushed_s(dir, "a0"), 0);
+	check_int("and agree", (int64_t)totals_agree(dir, "a0"), 1);
 	counters_place_free(p);
 }
 
@@ -1533,7 +1572,7 @@ main(void)
 	static const struct CMUnitTest	 tests[] = {
 		TEST(met_before), TEST(counter_faults), PATIENT(count_all_at_once),
 		PATIENT(making_at_once), PATIENT(death_of_counters), TEST(places), TEST(reasons_differ),
-		TEST(buckets), TEST(kinds), TEST(without_counters), TEST(china_time),
+		TEST(buckets), TEST(kinds), TEST(last_pushes), TEST(without_counters), TEST(china_time),
 		TEST(midnight), TEST(ranges), TEST(reading_nothing), TEST(overflow),
 		TEST(long_names), TEST(gone), TEST(old_ones), TEST(percentiles),
 		TEST(event_places), TEST(events_complete), TEST(count_events),
