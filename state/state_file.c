@@ -94,6 +94,29 @@ has_no_hole(const struct state_file *f, off_t len)
 }
 
 bool
+state_file_replace(const char *path, struct slice bytes)
+{
+	char	 new[STATE_FILE_PATH + 4];
+	int	 fd, fault = 0;
+
+	(void)snprintf(new, sizeof(new), "%s.new", path);
+	(void)unlink(new);	/* a process that has died has left it */
+	if ((fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) == -1)
+		return false;
+	errno = ENOSPC;		/* if not all is written */
+	if (write(fd, bytes.p, bytes.len) != (ssize_t)bytes.len || fsync(fd) == -1)
+		fault = errno;
+	(void)close(fd);
+	if (fault == 0 && rename(new, path) == 0)
+		return true;
+	if (fault == 0)
+		fault = errno;
+	(void)unlink(new);
+	errno = fault;
+	return false;
+}
+
+bool
 state_file_reserve(struct state_file *f, off_t len)
 {
 	int	 rc;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "core/error.h"
+#include "core/slice.h"
 #include "state/map_guard.h"
 
 enum { STATE_FILE_PATH = 1100 };	/* bytes that any path in state_dir fits in */
@@ -74,6 +75,12 @@ void		 state_file_quarantine_path(char to[STATE_FILE_PATH], const char *path,
  * C: without it each write needs other blocks, so nothing could be reserved.  False: errno.
  */
 bool		 state_file_reserve(struct state_file *f, off_t len);
+
+/*
+ * Puts bytes in the place of a small file, all or nothing, on the disk before the name is theirs.
+ * One process at a time may do that.  False: errno.
+ */
+bool		 state_file_replace(const char *path, struct slice bytes);
 
 /*
  * Maps len bytes of `from`, shared and writable, in place of what f maps.  If the mapping before

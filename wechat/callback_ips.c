@@ -135,9 +135,9 @@ read_list(struct list *l, struct slice text)
 }
 
 static void
-write_path(char path[STATE_FILE_PATH], const char *dir, const char *end)
+write_path(char path[STATE_FILE_PATH], const char *dir)
 {
-	(void)snprintf(path, STATE_FILE_PATH, "%s/qtoa.wechat-ips%s", dir, end);
+	(void)snprintf(path, STATE_FILE_PATH, "%s/qtoa.wechat-ips", dir);
 }
 
 /* Reads the file; without it, and for another kind of file, the list is empty. */
@@ -150,7 +150,7 @@ load_list(struct list *l, struct stat *st, const char *dir)
 
 	*l = (struct list){ .entry = NULL };
 	memset(st, 0, sizeof(*st));
-	write_path(path, dir, "");
+	write_path(path, dir);
 	if ((fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1)
 		return;
 	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_size <= FILE_MAX &&
@@ -174,41 +174,18 @@ write_list(struct buf *b, const struct list *l)
 	return er;
 }
 
-/* Puts bytes in the place of the file, all or nothing.  False: errno. */
-static bool
-replace_file(const char *dir, struct slice bytes)
-{
-	char	 path[STATE_FILE_PATH], new[STATE_FILE_PATH];
-	int	 fd, fault = 0;
-
-	write_path(path, dir, "");
-	write_path(new, dir, ".new");
-	(void)unlink(new);	/* a process that has died has left it */
-	if ((fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) == -1)
-		return false;
-	errno = ENOSPC;		/* if not all is written */
-	if (write(fd, bytes.p, bytes.len) != (ssize_t)bytes.len || fsync(fd) == -1)
-		fault = errno;
-	(void)close(fd);
-	if (fault == 0 && rename(new, path) == 0)
-		return true;
-	if (fault == 0)
-		fault = errno;
-	(void)unlink(new);
-	errno = fault;
-	return false;
-}
-
 /* False: why says what is wrong with the disk. */
 static bool
 save_list(const struct list *l, const char *dir, char why[CALLBACK_IPS_WHY])
 {
+	char		 path[STATE_FILE_PATH];
 	struct buf	 b = { 0 };
 	bool		 saved = false;
 
+	write_path(path, dir);
 	if (write_list(&b, l) != ERR_OK)
 		errcode_print(why, CALLBACK_IPS_WHY, "%s", error_table[ERR_NOMEM].name);
-	else if (!(saved = replace_file(dir, buf_slice(&b))))
+	else if (!(saved = state_file_replace(path, buf_slice(&b))))
 		errcode_print(why, CALLBACK_IPS_WHY, "qtoa.wechat-ips cannot be written: %s",
 		    strerror(errno));
 	buf_free(&b);
@@ -314,7 +291,7 @@ callback_ips_refresh(struct callback_ips *ips)
 	char		 path[STATE_FILE_PATH];
 	struct stat	 st;
 
-	write_path(path, ips->conf->set.state_dir, "");
+	write_path(path, ips->conf->set.state_dir);
 	if (lstat(path, &st) == -1)
 		memset(&st, 0, sizeof(st));
 	/* Nobody else writes ips->st.  A file that is removed takes no list away from us. */
