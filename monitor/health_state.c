@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "core/format.h"
 #include "core/lang.h"
@@ -16,6 +17,7 @@
 #include "state/queue.h"
 #include "wechat/access_token.h"
 #include "wechat/callback_ips.h"
+#include "wechat/datacube/datacube_tables.h"
 
 enum {
 	BLOCK = 512,		/* bytes in a unit of st_blocks */
@@ -202,6 +204,21 @@ read_token_state(struct health_state *h, struct health_account *a, struct db *db
 	return ERR_OK;
 }
 
+/* Reads up to which day WeChat's statistics are in the store. */
+static enum error
+read_datacube(struct health_account *a, struct db *db)
+{
+	int64_t		 day = -1;
+	enum error	 er;
+
+	if (!conf_is_set(a->account->secret))
+		return ERR_OK;
+	er = datacube_tables_last(db, &day, a->account->appid);
+	if (day != -1)
+		a->datacube_s = calendar_day_start(day + 1);
+	return er;
+}
+
 /* Estimates the number of events from the lowest and highest id: to count them all is slow. */
 static enum error
 estimate_events(struct health_state *h, struct db *db)
@@ -219,11 +236,13 @@ static enum error
 read_contents(struct health_state *h, struct db *db)
 {
 	enum error	 er = estimate_events(h, db);
+	const bool	 datacube = er == ERR_OK && datacube_tables_is_there(db);
 	size_t		 i;
 
 	for (i = 0; i < h->n && er == ERR_OK; i++)
-		if ((er = read_queue_depths(h, &h->accounts[i], db)) == ERR_OK)
-			er = read_token_state(h, &h->accounts[i], db);
+		if ((er = read_queue_depths(h, &h->accounts[i], db)) == ERR_OK &&
+		    (er = read_token_state(h, &h->accounts[i], db)) == ERR_OK && datacube)
+			er = read_datacube(&h->accounts[i], db);
 	return er;
 }
 
@@ -268,6 +287,7 @@ init_state(struct health_state *h, const struct conf *c)
 		a->account = &c->accounts[a - h->accounts];
 		a->pending_age_ms = a->dead_age_ms = -1;
 		a->token_age_s = a->token_left_s = a->token_fails = -1;
+		a->datacube_s = a->missing = a->missing_s = -1;
 	}
 	return true;
 }
@@ -280,6 +300,28 @@ mark_unknown(struct health_state *h)
 	h->events = -1;
 	for (a = h->accounts; a != h->accounts + h->n; a++)
 		a->pending = a->dead = a->pending_age_ms = a->dead_age_ms = -1;
+}
+
+/* Reads the notes of verbs. */
+static enum error
+read_observed(struct health_state *h)
+{
+	const struct settings		*set = &h->conf->set;
+	const struct observation	*note;
+	struct health_account		*a;
+	enum error			 er;
+
+	if (!conf_is_set(set->state_dir))
+		return ERR_OK;
+	if ((er = observed_read(&h->observed, set->state_dir, h->now_ms / 1000)) != ERR_OK)
+		return er;
+	for (a = h->accounts; a != h->accounts + h->n; a++)
+		if ((note = observed_find(&h->observed, OBSERVED_RECONCILE,
+		    a->account->path)) != NULL) {
+			a->missing = note->value;
+			a->missing_s = note->until_s;
+		}
+	return ERR_OK;
 }
 
 static void
@@ -318,6 +360,8 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 		if (!h->readable)
 			mark_unknown(h);
 	}
+	if (er == ERR_OK)
+		er = read_observed(h);
 	measure_disk(h);
 	read_callback_ips(h);
 	for (i = 0; i < h->n && b != NULL; i++)
@@ -330,6 +374,7 @@ health_state_free(struct health_state *h)
 {
 	free(h->accounts);
 	h->accounts = NULL;
+	observed_free(&h->observed);
 }
 
 /*

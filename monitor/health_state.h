@@ -10,6 +10,7 @@
 
 #include "core/conf.h"
 #include "forwarder/breaker.h"
+#include "state/observed.h"
 #include "state/store.h"
 
 enum { HEALTH_STATE_WHY = 256 };	/* bytes of a reason, with its NUL */
@@ -31,6 +32,13 @@ struct health_account {
 	int64_t			 token_left_s;		/* the same; 0: it has expired */
 	int64_t			 token_fails;		/* failed requests in a row */
 	char			 token_why[HEALTH_STATE_WHY];	/* of the last; "": all is well */
+
+	/* The end of the last day of WeChat's statistics in the store, epoch s; -1: no day. */
+	int64_t			 datacube_s;
+
+	/* What the last `qtoa reconcile` has noted; -1: nothing. */
+	int64_t			 missing;		/* calls of WeChat's that never came */
+	int64_t			 missing_s;		/* the last day compared ended then */
 };
 
 struct health_state {
@@ -57,6 +65,9 @@ struct health_state {
 	int64_t			 wechat_only;		/* the setting, an enum conf_wechat_only */
 	int64_t			 ips;			/* entries of the list */
 	int64_t			 ips_age_s;		/* -1 also: there is no list */
+
+	/* Notes of verbs: certificates, and what is in the accounts. */
+	struct observed		 observed;
 
 	int64_t			 events;		/* the collector's, about; -1: not known */
 	struct health_account	*accounts;		/* in the order of conf */

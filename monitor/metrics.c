@@ -439,12 +439,49 @@ append_age(struct exposition *x, const struct family *f, const struct account_ro
 }
 
 static void
-append_token_number(struct exposition *x, const struct family *f, const struct account_row *r)
+append_known(struct exposition *x, const struct family *f, const struct account_row *r)
 {
 	if (number_at(r->now, f->at) == -1)
 		return;
 	begin_sample(x, f, "", r, NULL, NULL);
 	append_text(x, "%lld\n", (long long)number_at(r->now, f->at));
+}
+
+/* Appends the time of the last push, if there was one. */
+static void
+append_push_time(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	if (r->total.sum.pushed_s == 0)
+		return;
+	begin_sample(x, f, "", r, NULL, NULL);
+	append_text(x, "%llu\n", (unsigned long long)r->total.sum.pushed_s);
+}
+
+/* Appends a member of the notes about certificates, for each host. */
+static void
+append_certificates(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	const struct observed	*o = &x->health->observed;
+	size_t			 i;
+
+	(void)r;
+	for (i = 0; i < o->n; i++) {
+		if (o->v[i].kind != OBSERVED_CERTIFICATE)
+			continue;
+		append_text(x, "%s{host=\"", f->name);
+		if (x->er == ERR_OK)
+			x->er = append_label_value(x->out, o->v[i].key);
+		append_text(x, "\"} %lld\n", (long long)number_at(&o->v[i], f->at));
+	}
+}
+
+static void
+append_time(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	char	 text[SECONDS];
+
+	(void)r;
+	append_text(x, "%s %s\n", f->name, seconds_of(text, (uint64_t)x->health->now_ms));
 }
 
 static void
@@ -471,6 +508,7 @@ append_build(struct exposition *x, const struct family *f, const struct account_
 
 #define OF_ACCOUNT(member)	offsetof(struct health_account, member)
 #define OF_ALL(member)		offsetof(struct health_state, member)
+#define OF_NOTE(member)		offsetof(struct observation, member)
 
 static const char	counter[] = "counter", gauge[] = "gauge", histogram[] = "histogram";
 
@@ -493,6 +531,9 @@ static const struct family	families[] = {
 	{ "qtoa_drain_attempts_total", counter, "Attempts to send messages that waited, by outcome "
 	    "(failed: it still waits).",
 	    append_parts, .key = "outcome", .parts = attempts },
+	{ "qtoa_last_push_timestamp_seconds", gauge, "When the last push came that WeChat had "
+	    "signed, repeats included.",
+	    append_push_time, .rows = COUNTED },
 	{ "qtoa_forward_duration_seconds", histogram, "Time that Quick Tracking took for a "
 	    "message while WeChat waited.",
 	    append_histogram, .at = COUNTER_QT },
@@ -517,12 +558,27 @@ static const struct family	families[] = {
 	    "account, 0 if it is due or there is no trouble.",
 	    append_age, .rows = NOW, .at = OF_ACCOUNT(probe_in_ms) },
 	{ "qtoa_access_token_age_seconds", gauge, "Time since WeChat gave the access_token.",
-	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_age_s) },
+	    append_known, .rows = NOW, .at = OF_ACCOUNT(token_age_s) },
 	{ "qtoa_access_token_expires_seconds", gauge, "Time until the access_token expires, 0 "
 	    "after that.",
-	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_left_s) },
+	    append_known, .rows = NOW, .at = OF_ACCOUNT(token_left_s) },
 	{ "qtoa_access_token_failures", gauge, "Times in a row that WeChat gave no access_token.",
-	    append_token_number, .rows = NOW, .at = OF_ACCOUNT(token_fails) },
+	    append_known, .rows = NOW, .at = OF_ACCOUNT(token_fails) },
+	{ "qtoa_reconcile_missing", gauge, "Calls of WeChat that never came here, on the last "
+	    "three days that qtoa reconcile has compared.",
+	    append_known, .rows = NOW, .at = OF_ACCOUNT(missing) },
+	{ "qtoa_reconcile_last_day_timestamp_seconds", gauge, "When the last of these days "
+	    "ended.",
+	    append_known, .rows = NOW, .at = OF_ACCOUNT(missing_s) },
+	{ "qtoa_datacube_last_day_timestamp_seconds", gauge, "When the last day ended whose "
+	    "statistics from WeChat are in the store.",
+	    append_known, .rows = NOW, .at = OF_ACCOUNT(datacube_s) },
+	{ "qtoa_certificate_expires_timestamp_seconds", gauge, "When the first certificate of a "
+	    "host's chain ends, as qtoa check saw it.",
+	    append_certificates, .rows = PROGRAM, .at = OF_NOTE(until_s) },
+	{ "qtoa_certificate_seen_timestamp_seconds", gauge, "When qtoa check saw that "
+	    "certificate.",
+	    append_certificates, .rows = PROGRAM, .at = OF_NOTE(seen_s) },
 	{ "qtoa_configuration_usable", gauge, "0: every request is answered 503.",
 	    append_flag, .rows = PROGRAM, .at = OF_ALL(usable) },
 	{ "qtoa_store_readable", gauge, "0: the store cannot be read.",
@@ -547,6 +603,8 @@ static const struct family	families[] = {
 	    append_number, .rows = PROGRAM, .at = OF_ALL(ips_age_s) },
 	{ "qtoa_collector_events", gauge, "Estimate of the events that the collector keeps.",
 	    append_number, .rows = PROGRAM, .at = OF_ALL(events) },
+	{ "qtoa_time_seconds", gauge, "This host's clock.",
+	    append_time, .rows = PROGRAM },
 	{ "qtoa_build_info", gauge, "1; the version of the program.",
 	    append_build, .rows = PROGRAM },
 };

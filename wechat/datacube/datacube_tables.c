@@ -341,6 +341,28 @@ datacube_tables_first(struct db *db, int64_t *unit, const char *appid,
 	return er;
 }
 
+enum error
+datacube_tables_last(struct db *db, int64_t *day, const char *appid)
+{
+	const struct datacube_endpoint	*e;
+	struct db_rows			 rows;
+	enum error			 er = ERR_OK;
+	int64_t				 last;
+
+	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++) {
+		if (e->unit != DATACUBE_DAY)
+			continue;
+		er = db_start(db, &rows, "SELECT max(day) FROM datacube_day WHERE appid = ? AND "
+		    "endpoint = ? AND rows > 0", DB_VALUES(db_s(appid), db_s(e->name)));
+		if (er == ERR_OK && db_next(&rows, &er) &&
+		    db_col_type(&rows, 0) != DB_NO_VALUE &&
+		    calendar_parse_day(&last, db_col(&rows, 0)) && last > *day)
+			*day = last;
+		db_end(&rows);
+	}
+	return er;
+}
+
 static void
 set_known(struct datacube_known *known, const struct datacube_span *range,
     const struct db_rows *rows)

@@ -32,6 +32,12 @@ bool		 datacube_tables_is_there(struct db *db);
 enum error	 datacube_tables_first(struct db *db, int64_t *unit, const char *appid,
 		    const struct datacube_endpoint *e);
 
+/*
+ * Reads the last day whose statistics are in the store, of any end point with numbers by the day;
+ * if there is no such day, *day is left alone.  An answer without rows does not count.
+ */
+enum error	 datacube_tables_last(struct db *db, int64_t *day, const char *appid);
+
 /* Fills known, an array with one element for each day of the range. */
 enum error	 datacube_tables_known(struct db *db, struct datacube_known *known,
 		    const char *appid, const struct datacube_endpoint *e,

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "monitor/health_state.h"
 #include "state/queue.h"
@@ -11,6 +12,7 @@
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 #include "wechat/access_token.h"
+#include "wechat/datacube/datacube_tables.h"
 
 enum { PATIENCE_MS = 60000, SIGNS = 16, TEXT = 4096, LATE_S = 600 };
 
@@ -264,6 +266,13 @@ run_sql(struct place *p, const char *sql)
 	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
 }
 
+static enum error
+make_datacube_tables(struct db *db, void *arg)
+{
+	(void)arg;
+	return datacube_tables_prepare(db);
+}
+
 /* Adds a message with SQL: no function makes one that is already old. */
 static void
 add_message(struct place *p, const char *account, const char *row_state, int64_t age_s)
@@ -307,6 +316,58 @@ no_store_yet(void **state)
 	    ERR_OK);
 	check_int("not known", p->health.state_bytes, -1);
 	check_int("not known", p->health.free_bytes, -1);
+	health_place_free(p);
+}
+
+/* The day that a row of datacube_day ends, China's; -1: it is not shown. */
+static void
+statistics(void **state)
+{
+	struct place	*p = health_place_new();
+
+	(void)state;
+	p->accounts[1].secret = "HUSH";
+	(void)read_signs(p, true);
+	check_int("never pulled", p->health.accounts[0].datacube_s, -1);
+	check_err("tables", store_do(p->store, STORE_WRITE, make_datacube_tables, NULL,
+	    clock_mono_ms() + PATIENCE_MS), ERR_OK);
+	(void)read_signs(p, false);
+	check_int("nothing was there", p->health.accounts[0].datacube_s, -1);
+	run_sql(p, "INSERT INTO datacube_day VALUES "
+	    "('wx1', 'getusersummary', '2026-11-20', 1, 3, 1, 0), "
+	    "('wx1', 'getinterfacesummary', '2026-11-21', 1, 1, 1, 0), "
+	    "('wx1', 'getinterfacesummary', '2026-11-22', 1, 0, 1, 0), "	/* no rows */
+	    "('wx1', 'getupstreammsgmonth', '2026-11-23', 1, 1, 1, 0), "	/* a month */
+	    "('wx3', 'getusersummary', '2026-11-24', 1, 1, 1, 0)");		/* no .secret */
+	(void)read_signs(p, false);
+	check_int("a day", p->health.accounts[0].datacube_s,
+	    calendar_day_start(calendar_day_at(1795276800)));	/* 2026-11-22 00:00 in China */
+	check_int("another account", p->health.accounts[1].datacube_s, -1);
+	check_int("without .secret", p->health.accounts[2].datacube_s, -1);
+	health_place_free(p);
+}
+
+static void
+notes_of_verbs(void **state)
+{
+	const int64_t		 now_s = clock_wall_ms() / 1000;
+	const struct observation notes[] = {
+		{ OBSERVED_RECONCILE, "news", 3, now_s - 86400, now_s },
+		{ OBSERVED_CERTIFICATE, "shop", 0, now_s + 86400, now_s },
+	};
+	struct place		*p = health_place_new();
+
+	(void)state;
+	check_text("well", read_signs(p, true), "");
+	check_int("no note", (int64_t)p->health.observed.n, 0);
+	check_int("not known", p->health.accounts[1].missing, -1);
+	check_err("noted", observed_note(p->locks, p->conf.set.state_dir, notes, COUNT(notes),
+	    now_s), ERR_OK);
+	check_text("still well", read_signs(p, false), "");
+	check_int("notes", (int64_t)p->health.observed.n, 2);
+	check_int("missing", p->health.accounts[1].missing, 3);
+	check_int("its day", p->health.accounts[1].missing_s, now_s - 86400);
+	check_int("the host is no account", p->health.accounts[0].missing, -1);
 	health_place_free(p);
 }
 
@@ -598,7 +659,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(judging), TEST(no_store_yet), TEST(waiting), TEST(event_estimate),
+		TEST(judging), TEST(no_store_yet), TEST(waiting), TEST(statistics), TEST(notes_of_verbs), TEST(event_estimate),
 		    TEST(breakers),
 		TEST(tokens), TEST(write_test), TEST(store_trouble), TEST(sizes),
 		TEST(lock_trouble),

@@ -36,6 +36,7 @@ configure_account(struct place *p, const char *path, const char *name)
 	p->now[i] = (struct health_account){
 		.account = &p->accounts[i], .pending_age_ms = -1, .dead_age_ms = -1,
 		.token_age_s = -1, .token_left_s = -1, .token_fails = -1,
+		.datacube_s = -1, .missing = -1, .missing_s = -1,
 	};
 	p->health.n = p->conf.n;
 }
@@ -129,6 +130,13 @@ check_lines(const char *got, const char *want)
 	print_error("line %d:\n%.200s\nis:\n%.200s\n", line, want, got);
 }
 
+static struct observation	notes[] = {
+	{ OBSERVED_CERTIFICATE, "qt.example.com", 0, 1796000000, 1795390000 },
+	{ OBSERVED_RECONCILE, "shop", 2, 1795276800, 1795390001 },
+	{ OBSERVED_CERTIFICATE, "[2001:db8::1]:8443", 0, 1797000000, 1795390002 },
+	{ OBSERVED_CERTIFICATE, "a\"b\\c\xFF", 0, 1, 2 },
+};
+
 /* Counts each kind of request, and sets each number of the state. */
 static void
 fill_place(struct place *p)
@@ -166,6 +174,11 @@ fill_place(struct place *p)
 	p->now[1].gate = GATE_STOPPED;
 	p->now[1].probe_in_ms = 59500;
 	p->now[1].token_fails = 3;
+	p->now[0].datacube_s = 1795363200;
+	p->now[0].missing = 2;
+	p->now[0].missing_s = 1795276800;
+	p->health.observed = (struct observed){ .v = notes, .n = COUNT(notes) };
+	p->health.now_ms = INT64_C(1795400000250);
 	p->health.writable = false;
 	p->health.db_bytes = 49152;
 	p->health.state_bytes = 262144;
@@ -240,6 +253,9 @@ from_the_start(void **state)
 	check_int("not of none", count_lines(p, "qtoa_events_total{account=\"-\""), 0);
 	/* A number that is not known has no sample. */
 	check_int("token", count_lines(p, "qtoa_access_token_"), 0);
+	check_int("push", count_lines(p, "qtoa_last_push_timestamp_seconds"), 0);
+	check_int("notes", count_lines(p, "qtoa_reconcile_") + count_lines(p, "qtoa_datacube_") +
+	    count_lines(p, "qtoa_certificate_"), 0);
 	check_int("bytes", count_lines(p, "qtoa_store_bytes") +
 	    count_lines(p, "qtoa_disk_free_bytes"), 0);
 	p->now[0].pending = p->now[0].dead = -1;
