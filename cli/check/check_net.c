@@ -11,6 +11,7 @@
 #include "core/proxy.h"
 #include "forwarder/qt_client.h"
 #include "forwarder/services.h"
+#include "state/observed.h"
 #include "wechat/token_client.h"
 
 enum {
@@ -30,6 +31,8 @@ struct net {
 	struct services		 services;	/* an HTTP client; later what access_tokens need */
 	const char		**failed;	/* URLs whose server cannot be reached */
 	size_t			 n;
+	struct observation	*notes;		/* of certificates, for /-/metrics */
+	size_t			 n_notes;
 };
 
 /*
@@ -283,6 +286,40 @@ add_probe(struct net *n, const char *subject, const char *where, const struct tl
 		    clock_wall_ms() / 1000);
 }
 
+/* Notes when the first of the certificates ends.  It is noted also if it is not trusted. */
+static void
+note_certificate(struct net *n, const char *url, const struct tls_probe *l)
+{
+	const struct tls_cert	*first = first_to_end_of(l);
+	struct observation	*note = &n->notes[n->n_notes];
+	const char		*end = url + origin_length_of(url), *host = end;
+	size_t			 len;
+
+	while (host[-1] != '/' && host[-1] != '@')
+		host--;
+	len = (size_t)(end - host);
+	if (first == NULL || len >= sizeof(note->key))
+		return;
+	if (len > 4 && memcmp(host + len - 4, ":443", 4) == 0)
+		len -= 4;
+	*note = (struct observation){
+		.kind = OBSERVED_CERTIFICATE, .until_s = first->until_s,
+		.seen_s = clock_wall_ms() / 1000,
+	};
+	memcpy(note->key, host, len);
+	n->n_notes++;
+}
+
+/* Writes the notes.  A host that cannot write them has failed other checks. */
+static void
+save_notes(struct net *n)
+{
+	if (n->n_notes != 0 && conf_is_set(n->c->set.state_dir) &&
+	    services_add(&n->services, SERVICES_LOCKS))
+		(void)observed_note(n->services.locks, n->c->set.state_dir, n->notes, n->n_notes,
+		    clock_wall_ms() / 1000);
+}
+
 static void
 probe_origin(struct net *n, const char *subject, const char *url)
 {
@@ -293,6 +330,8 @@ probe_origin(struct net *n, const char *subject, const char *url)
 	tls_probe(n->services.http, &l, url, clock_mono_ms() + PROBE_MS);
 	if (l.failed != TLS_STAGE_DONE)
 		n->failed[n->n++] = url;
+	if (l.tls)
+		note_certificate(n, url, &l);
 	add_probe(n, subject, where, &l);
 }
 
@@ -509,7 +548,9 @@ check_net_run(struct check_results *r, const struct conf *c, bool store)
 	size_t		 i;
 
 	n.failed = calloc(c->n * URLS + 1, sizeof(*n.failed));
-	if (!services_open(&n.services, c, SERVICES_HTTP, STORE_BRIEF, NULL) || n.failed == NULL) {
+	n.notes = calloc(c->n * URLS + 1, sizeof(*n.notes));
+	if (!services_open(&n.services, c, SERVICES_HTTP, STORE_BRIEF, NULL) || n.failed == NULL ||
+	    n.notes == NULL) {
 		check_result_add(r, CHECK_FAILED, "network", "%s\n%s",
 		    lang_text(error_table[ERR_NOMEM].name),
 		    lang_text(error_table[ERR_NOMEM].hint));
@@ -522,7 +563,9 @@ check_net_run(struct check_results *r, const struct conf *c, bool store)
 		if (store && is_reached(&n, c->set.wechat_api))
 			ask_tokens(&n);
 	}
+	save_notes(&n);
 out:
 	services_close(&n.services);
 	free(n.failed);
+	free(n.notes);
 }

@@ -1,6 +1,7 @@
 """`qtoa check`: whatever may be wrong with a host it finds, and says what to do; it changes
 nothing."""
 
+import calendar
 import contextlib
 import email.utils
 import errno
@@ -13,6 +14,7 @@ import re
 import resource
 import shutil
 import sqlite3
+import ssl
 import struct
 import subprocess
 import sys
@@ -21,6 +23,7 @@ import time
 import unicodedata
 
 import pytest
+from cryptography import x509
 
 import program
 import qt as qt_side
@@ -662,17 +665,28 @@ CERTIFICATES = {
 }
 
 
+def end_of_certificate(port):
+    pem = ssl.get_server_certificate(("127.0.0.1", port))
+    return calendar.timegm(x509.load_pem_x509_certificate(pem.encode()).not_valid_after.timetuple())
+
+
 @pytest.mark.parametrize("context, state, text", CERTIFICATES.values(), ids=CERTIFICATES)
 def test_certificate(host, authorities, context, state, text):
     server = qt_side.QT(ACCOUNTS, tls=context(*authorities))
     try:
         found = host.check(env={"QTOA_QT_URL": server.url})
+        ends = end_of_certificate(server.port)
     finally:
         server.stop()
     assert found.code == (state == "failed")
     line, = [t for s, t in found.of(state) if "certificate" in t and t.startswith(origin(server))]
     assert re.search(text, line), line
     assert [r.body for r in server.received] == ([] if state == "failed" else [b"{}"])
+    # For /-/metrics, trusted or not.
+    begin, note = (host.home.state / "qtoa.observed").read_text().splitlines()
+    assert (begin, note.split()[:4]) == ("qtoa-observed 1", [
+        "certificate", f"127.0.0.1:{server.port}", "0", str(ends)])
+    assert abs(int(note.split()[4]) - time.time()) < 600
 
 
 def test_no_tls(host, server, authorities):
