@@ -13,6 +13,7 @@
 #include "core/lang.h"
 #include "report/questions.h"
 #include "state/counters.h"
+#include "state/observed.h"
 #include "state/table.h"
 #include "wechat/datacube/datacube_tables.h"
 #include "wechat/datacube/reconcile.h"
@@ -20,6 +21,7 @@
 enum {
 	PERIOD	 = 30,			/* days, by default */
 	LONGEST	 = 366,			/* days */
+	NOTED_DAYS = 3,			/* days whose missing calls are noted */
 	READY_S	 = 8 * 3600		/* at 08:00 in China WeChat has the day before ready */
 };
 
@@ -63,6 +65,9 @@ struct comparing {
 	}			*wechat;	/* for each hour of the period; -1: not known */
 	struct hour		*daily;		/* for each day of the period */
 	struct counter_numbers	*ours;		/* for each hour of the period */
+
+	struct observation	*notes;		/* of the accounts, for /-/metrics */
+	size_t			 n_notes;
 
 	struct report_question	 shape;		/* the columns of the table */
 	size_t			 at[COLUMNS];	/* index of a column in the table */
@@ -256,6 +261,44 @@ append_table_rows(struct comparing *k)
 	return er;
 }
 
+/*
+ * Notes how many calls are missing on the last NOTED_DAYS that are known: so it is still seen after
+ * a weekend on which nobody ran this, and is over some days later.
+ */
+static void
+note_missing(struct comparing *k)
+{
+	struct observation	*note = &k->notes[k->n_notes];
+	const struct reconcile_row *r;
+	int64_t			 last = -1;
+
+	for (r = k->rows; r != k->rows + k->n; r++)
+		if (r->state != RECONCILE_UNKNOWN)
+			last = r->day;
+	if (last == -1 || strlen(k->account->path) >= sizeof(note->key))
+		return;
+	*note = (struct observation){
+		.kind = OBSERVED_RECONCILE, .until_s = calendar_day_start(last + 1),
+		.seen_s = clock_wall_ms() / 1000,
+	};
+	(void)snprintf(note->key, sizeof(note->key), "%s", k->account->path);
+	for (r = k->rows; r != k->rows + k->n; r++)
+		if (r->day > last - NOTED_DAYS)
+			note->value += r->missing;
+	k->n_notes++;
+}
+
+/* Writes the notes.  Without them the comparison is as good. */
+static void
+save_notes(struct comparing *k)
+{
+	struct services	*s = &k->session.services;
+
+	if (k->n_notes != 0 && s->locks != NULL)
+		(void)observed_note(s->locks, k->conf->set.state_dir, k->notes, k->n_notes,
+		    clock_wall_ms() / 1000);
+}
+
 /* Compares the days of one account.  False: stderr says what is wrong. */
 static bool
 compare_account(struct comparing *k)
@@ -281,6 +324,7 @@ compare_account(struct comparing *k)
 	for (k->n = 0, day = k->from; day <= k->to; day++)
 		append_day_rows(k, day);
 	reconcile_judge(k->rows, k->n);
+	note_missing(k);
 	return append_table_rows(k) == ERR_OK;
 }
 
@@ -420,16 +464,20 @@ cmd_reconcile_run(struct conf *c, int problems, int argc, char **argv)
 	k.wechat = calloc(days * COUNTER_HOURS, sizeof(*k.wechat));
 	k.daily = calloc(days, sizeof(*k.daily));
 	k.ours = calloc(days * COUNTER_HOURS, sizeof(*k.ours));
+	k.notes = calloc(c->n + 1, sizeof(*k.notes));
 	session_catch_signals(NULL);
 	if (session_open(&k.session, c, problems == 0) && k.rows != NULL && k.wechat != NULL &&
-	    k.daily != NULL && k.ours != NULL && compare_all(&k) && print_comparison(&k) &&
-	    k.worst <= RECONCILE_MORE)
-		rc = CLI_DONE;
+	    k.daily != NULL && k.ours != NULL && k.notes != NULL && compare_all(&k)) {
+		save_notes(&k);
+		if (print_comparison(&k) && k.worst <= RECONCILE_MORE)
+			rc = CLI_DONE;
+	}
 	session_close(&k.session);
 	table_free(&k.table);
 	free(k.rows);
 	free(k.wechat);
 	free(k.daily);
 	free(k.ours);
+	free(k.notes);
 	return session_exit_status(rc);
 }

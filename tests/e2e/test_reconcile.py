@@ -100,6 +100,14 @@ class Month:
         return code, json.loads(out)
 
 
+    def noted(self):
+        """Of the account: the missing calls, and the day that began when the last one ended."""
+        line, = [line.split() for line in (self.home.state / "qtoa.observed").read_text()
+                 .splitlines()[1:]]
+        assert line[:2] == ["reconcile", SAFE.path]
+        return line[2], datetime.fromtimestamp(int(line[3]), CHINA).date()
+
+
 @pytest.fixture
 def month(api, monkeypatch):    # noqa: F811
     qt = qt_side.QT([SAFE])     # one of its own: the times of what it gets are odd
@@ -179,6 +187,14 @@ def test_the_web_server_was_down(month):
     month.pull()
     code, rows = month.reconcile("--to", str(FIRST))
     assert code == 1 and rows[0]["missing"] == 1 and rows[0]["failed_calls"] == 1
+    noted = month.noted()
+    assert noted == ("1", FIRST + DAY)
+    # For /-/metrics the last three days count, and a comparison of earlier days changes nothing.
+    for to, noted in ((FIRST + DAY, ("1", FIRST + 2 * DAY)), (FIRST, ("1", FIRST + 2 * DAY)),
+                      (FIRST + 2 * DAY, ("1", FIRST + 3 * DAY)),
+                      (FIRST + 3 * DAY, ("0", FIRST + 4 * DAY))):
+        month.reconcile("--to", str(to))
+        assert month.noted() == noted, to
 
 
 def test_usage(month):
