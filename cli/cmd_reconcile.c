@@ -296,7 +296,7 @@ save_notes(struct comparing *k)
 
 	if (k->n_notes != 0 && s->locks != NULL)
 		(void)observed_note(s->locks, k->conf->set.state_dir, k->notes, k->n_notes,
-		    clock_wall_ms() / 1000);
+		    false, clock_wall_ms() / 1000);
 }
 
 /* Compares the days of one account.  False: stderr says what is wrong. */

@@ -186,17 +186,32 @@ write_notes(const struct observed *o, const char *dir)
 	return er;
 }
 
+/* Drops the notes of the kind of v[0] whose keys v does not have. */
+static void
+drop_others(struct observed *o, const struct observation *v, size_t n)
+{
+	struct observed	 given = { .v = (struct observation *)(uintptr_t)v, .n = n };
+	size_t		 i, kept = 0;
+
+	for (i = 0; i < o->n; i++)
+		if (o->v[i].kind != v->kind || observed_find(&given, v->kind, o->v[i].key) != NULL)
+			o->v[kept++] = o->v[i];
+	o->n = kept;
+}
+
 /* With the lock. */
 static enum error
-add_notes(const char *dir, const struct observation *v, size_t n, int64_t now_s)
+add_notes(const char *dir, const struct observation *v, size_t n, bool all, int64_t now_s)
 {
 	struct observed	 o;
 	enum error	 er = observed_read(&o, dir, now_s);
 	size_t		 i;
 
 	for (i = 0; i < n && er == ERR_OK; i++)
-		if (is_word(slice_of(v[i].key)))
+		if (is_word(slice_of(v[i].key)) && v[i].until_s != 0)
 			er = put_note(&o, &v[i]);
+	if (all && n != 0)
+		drop_others(&o, v, n);
 	if (er == ERR_OK)
 		er = write_notes(&o, dir);
 	observed_free(&o);
@@ -205,7 +220,7 @@ add_notes(const char *dir, const struct observation *v, size_t n, int64_t now_s)
 
 enum error
 observed_note(struct locks *locks, const char *dir, const struct observation *v, size_t n,
-    int64_t now_s)
+    bool all, int64_t now_s)
 {
 	unsigned char	 key[LOCK_KEY];
 	struct lock	 lock;
@@ -216,7 +231,7 @@ observed_note(struct locks *locks, const char *dir, const struct observation *v,
 		errno = EBUSY;
 		return ERR_STORE;
 	}
-	er = add_notes(dir, v, n, now_s);
+	er = add_notes(dir, v, n, all, now_s);
 	lock_release(locks, &lock, false);
 	return er;
 }

@@ -10,6 +10,7 @@
 #ifndef STATE_OBSERVED_H
 #define STATE_OBSERVED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,10 +52,11 @@ const struct observation *observed_find(const struct observed *o, enum observed_
 		    const char *key);
 
 /*
- * Adds n notes to the file.  A note of OBSERVED_RECONCILE does not replace one of a later day.
- * Keys with blanks or control characters are left out.  ERR_STORE: errno; ERR_NOMEM.
+ * Adds n notes to the file.  A note of OBSERVED_RECONCILE does not replace one of a later day, and
+ * one with until_s 0 replaces nothing.  all: other notes of the kind of v[0] are dropped.  Keys
+ * with blanks or control characters are left out.  ERR_STORE: errno; ERR_NOMEM.
  */
 enum error	 observed_note(struct locks *locks, const char *dir, const struct observation *v,
-		    size_t n, int64_t now_s);
+		    size_t n, bool all, int64_t now_s);
 
 #endif

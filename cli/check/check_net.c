@@ -286,7 +286,10 @@ add_probe(struct net *n, const char *subject, const char *where, const struct tl
 		    clock_wall_ms() / 1000);
 }
 
-/* Notes when the first of the certificates ends.  It is noted also if it is not trusted. */
+/*
+ * Notes when the first of the certificates ends, trusted or not.  Without one, what was seen before
+ * stays.
+ */
 static void
 note_certificate(struct net *n, const char *url, const struct tls_probe *l)
 {
@@ -298,12 +301,12 @@ note_certificate(struct net *n, const char *url, const struct tls_probe *l)
 	while (host[-1] != '/' && host[-1] != '@')
 		host--;
 	len = (size_t)(end - host);
-	if (first == NULL || len >= sizeof(note->key))
+	if (len >= sizeof(note->key))
 		return;
 	if (len > 4 && memcmp(host + len - 4, ":443", 4) == 0)
 		len -= 4;
 	*note = (struct observation){
-		.kind = OBSERVED_CERTIFICATE, .until_s = first->until_s,
+		.kind = OBSERVED_CERTIFICATE, .until_s = first == NULL ? 0 : first->until_s,
 		.seen_s = clock_wall_ms() / 1000,
 	};
 	memcpy(note->key, host, len);
@@ -317,7 +320,7 @@ save_notes(struct net *n)
 	if (n->n_notes != 0 && conf_is_set(n->c->set.state_dir) &&
 	    services_add(&n->services, SERVICES_LOCKS))
 		(void)observed_note(n->services.locks, n->c->set.state_dir, n->notes, n->n_notes,
-		    clock_wall_ms() / 1000);
+		    true, clock_wall_ms() / 1000);
 }
 
 static void
@@ -330,7 +333,7 @@ probe_origin(struct net *n, const char *subject, const char *url)
 	tls_probe(n->services.http, &l, url, clock_mono_ms() + PROBE_MS);
 	if (l.failed != TLS_STAGE_DONE)
 		n->failed[n->n++] = url;
-	if (l.tls)
+	if (strncmp(url, "https:", 6) == 0)
 		note_certificate(n, url, &l);
 	add_probe(n, subject, where, &l);
 }

@@ -362,7 +362,7 @@ notes_of_verbs(void **state)
 	check_int("no note", (int64_t)p->health.observed.n, 0);
 	check_int("not known", p->health.accounts[1].missing, -1);
 	check_err("noted", observed_note(p->locks, p->conf.set.state_dir, notes, COUNT(notes),
-	    now_s), ERR_OK);
+	    false, now_s), ERR_OK);
 	check_text("still well", read_signs(p, false), "");
 	check_int("notes", (int64_t)p->health.observed.n, 2);
 	check_int("missing", p->health.accounts[1].missing, 3);

@@ -56,18 +56,24 @@ noting(void **state)
 	v[0] = note(OBSERVED_CERTIFICATE, "qt.example:8443", 0, 9 * DAY, 0);
 	v[1] = note(OBSERVED_RECONCILE, "shop", 7, -DAY, 0);
 	v[2] = note(OBSERVED_CERTIFICATE, "shop", 0, DAY, -10);
-	check_err("first", observed_note(locks, dir, v, 3, NOW), ERR_OK);
+	check_err("first", observed_note(locks, dir, v, 3, false, NOW), ERR_OK);
 	check_text("first", notes_of(dir), "0 qt.example:8443 0 777600 0|1 shop 7 -86400 0|"
 	    "0 shop 0 86400 -10|");
 	/* A certificate may end earlier than before.  An earlier day does not count any more. */
 	v[0] = note(OBSERVED_CERTIFICATE, "qt.example:8443", 0, DAY, 1);
 	v[1] = note(OBSERVED_RECONCILE, "shop", 9, -2 * DAY, 1);
 	v[2] = note(OBSERVED_RECONCILE, "news", 0, -2 * DAY, 1);
-	check_err("second", observed_note(locks, dir, v, 3, NOW), ERR_OK);
+	check_err("second", observed_note(locks, dir, v, 3, false, NOW), ERR_OK);
 	check_text("second", notes_of(dir), "0 qt.example:8443 0 86400 1|1 shop 7 -86400 0|"
 	    "0 shop 0 86400 -10|1 news 0 -172800 1|");
 	v[0] = note(OBSERVED_RECONCILE, "shop", 0, -DAY, 2);
-	check_err("the same day", observed_note(locks, dir, v, 1, NOW), ERR_OK);
+	check_err("the same day", observed_note(locks, dir, v, 1, false, NOW), ERR_OK);
+	/* A host that is still there but was not seen, one that is new, and one that is gone. */
+	v[0] = note(OBSERVED_CERTIFICATE, "qt.example:8443", 0, -NOW, 9);
+	v[1] = note(OBSERVED_CERTIFICATE, "new.example", 0, 3, 9);
+	check_err("all", observed_note(locks, dir, v, 2, true, NOW), ERR_OK);
+	check_text("all", notes_of(dir), "0 qt.example:8443 0 86400 1|1 shop 0 -86400 2|"
+	    "1 news 0 -172800 1|0 new.example 0 3 9|");
 	check_err("read", observed_read(&o, dir, NOW), ERR_OK);
 	check_int("missing", observed_find(&o, OBSERVED_RECONCILE, "shop")->value, 0);
 	CHECK("no such key", observed_find(&o, OBSERVED_RECONCILE, "qt.example:8443") == NULL);
@@ -90,7 +96,7 @@ odd_keys(void **state)
 	for (i = 0; i < COUNT(keys); i++)
 		v[i] = note(OBSERVED_RECONCILE, keys[i], 1, 0, 0);
 	v[i] = note(OBSERVED_RECONCILE, "\xE5\xBA\x97", 2, 0, 0);
-	check_err("noted", observed_note(locks, dir, v, COUNT(v), NOW), ERR_OK);
+	check_err("noted", observed_note(locks, dir, v, COUNT(v), false, NOW), ERR_OK);
 	check_text("one", notes_of(dir), "1 \xE5\xBA\x97 2 0 0|");
 	lock_free(locks);
 }
@@ -149,11 +155,11 @@ faults(void **state)
 	enum error		 er;
 
 	(void)state;
-	check_err("noted", observed_note(locks, dir, &v, 1, NOW), ERR_OK);
+	check_err("noted", observed_note(locks, dir, &v, 1, false, NOW), ERR_OK);
 	v.value = 4;
 	for (n = 1;; n++) {
 		unit_memory = n;
-		er = observed_note(locks, dir, &v, 1, NOW);
+		er = observed_note(locks, dir, &v, 1, false, NOW);
 		if (unit_memory != 0)
 			break;
 		CHECK("no memory", er == ERR_NOMEM || er == ERR_STORE);
@@ -166,7 +172,7 @@ faults(void **state)
 	check_text("enough", notes_of(dir), "1 a 4 0 0|");
 	state_path(path, dir, "qtoa.observed.new");
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("in the way", observed_note(locks, dir, &v, 1, NOW), ERR_STORE);
+	check_err("in the way", observed_note(locks, dir, &v, 1, false, NOW), ERR_STORE);
 	assert_int_equal(rmdir(path), 0);
 	lock_free(locks);
 }
