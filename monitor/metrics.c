@@ -533,7 +533,7 @@ static const struct family	families[] = {
 	    append_parts, .key = "outcome", .parts = attempts },
 	{ "qtoa_last_push_timestamp_seconds", gauge, "When the last push came that WeChat had "
 	    "signed, repeats included.",
-	    append_push_time, .rows = COUNTED },
+	    append_push_time, .rows = NOW },
 	{ "qtoa_forward_duration_seconds", histogram, "Time that Quick Tracking took for a "
 	    "message while WeChat waited.",
 	    append_histogram, .at = COUNTER_QT },
