@@ -2,7 +2,6 @@
 a state directory, against what a reader of its own finds in the page."""
 
 import contextlib
-import re
 import signal
 import sqlite3
 import subprocess
@@ -311,19 +310,3 @@ def test_golden_page():
     page = (program.TOP / "tests/vectors/metrics.txt").read_bytes()
     clean(page)
     assert exposition.parse(page)["qtoa_account_stopped"].of(account='\u65b0 "\\\n\ufffd\ufffd!') == 1
-
-
-def test_examples():
-    """What Prometheus is to be told: sound, of what there is, and every alert fires."""
-    promtool("check", "config", "examples/prometheus-example.yml")
-    promtool("test", "rules", "tests/vectors/alerts.yml")
-    families = exposition.parse((program.TOP / "tests/vectors/metrics.txt").read_bytes())
-    rules = (program.TOP / "examples/prometheus-example-rules.yml").read_text()
-    names = set(re.findall(r"\bqtoa_\w+", rules)) - {"qtoa_forward_duration_seconds"}
-    assert len(names) > 8
-    assert {n.removesuffix("_bucket") for n in names} <= set(families)
-    for label, family in (("reason", "qtoa_refused_total"), ("verdict", "qtoa_requests_total"),
-                          ("state", "qtoa_queue_messages")):
-        known = {dict(labels)[label] for _, labels in families[family].samples}
-        used = re.findall(rf'\b{label}=~?"([^"]+)"', rules)
-        assert used and {value for u in used for value in u.split("|")} <= known
