@@ -12,6 +12,7 @@
 #include "core/lang.h"
 #include "core/number.h"
 #include "monitor/health_state.h"
+#include "monitor/silence.h"
 #include "state/db.h"
 #include "state/disk.h"
 #include "state/queue.h"
@@ -324,6 +325,15 @@ read_observed(struct health_state *h)
 	return ERR_OK;
 }
 
+/* A silence_each. */
+static void
+set_silent(void *ctx, size_t account, int64_t silent_s)
+{
+	struct health_state	*h = ctx;
+
+	h->accounts[account].silent_s = silent_s;
+}
+
 static void
 read_breaker(const struct health_state *h, struct health_account *a, struct breakers *b)
 {
@@ -362,6 +372,8 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 	}
 	if (er == ERR_OK)
 		er = read_observed(h);
+	if (er == ERR_OK && conf_is_set(c->set.state_dir))
+		er = silence_find(c, h->now_ms / 1000, set_silent, h);
 	measure_disk(h);
 	read_callback_ips(h);
 	for (i = 0; i < h->n && b != NULL; i++)
@@ -558,6 +570,20 @@ is_gateway(struct health_sign *s, const struct health_state *h, const struct hea
 	    a->account->path);
 }
 
+/* Nothing fails when WeChat sends nothing, so only the account's own traffic shows it. */
+static bool
+is_silent(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+{
+	char	 span[FORMAT_SPAN];
+
+	(void)h;
+	if (a->silent_s == 0)
+		return false;
+	format_span(span, a->silent_s * 1000);
+	return set_sign(s, "no push has come for %s, and before that some came every day: look "
+	    "whether the URL is switched on in WeChat's console, then run: qtoa check", span);
+}
+
 static bool
 is_stopped(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
@@ -636,6 +662,7 @@ static const struct rule {
 	{ "store",	true,	false,	is_unwritable },
 	{ "lock",	true,	false,	has_no_locks },
 	{ "disk",	true,	false,	is_full },
+	{ "silent",	true,	true,	is_silent },
 	{ "stopped",	true,	true,	is_stopped },
 	{ "breaker",	true,	true,	is_broken },
 	{ "gateway",	true,	true,	is_gateway },

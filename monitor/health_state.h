@@ -33,6 +33,8 @@ struct health_account {
 	int64_t			 token_fails;		/* failed requests in a row */
 	char			 token_why[HEALTH_STATE_WHY];	/* of the last; "": all is well */
 
+	int64_t			 silent_s;	/* see monitor/silence.h; 0: it is not silent */
+
 	/* The end of the last day of WeChat's statistics in the store, epoch s; -1: no day. */
 	int64_t			 datacube_s;
 
@@ -88,8 +90,8 @@ void		 health_state_free(struct health_state *h);
 
 /*
  * A sign that something is wrong.  what is one of the words configuration, store, lock, disk,
- * stopped, breaker, gateway, pending, token, addresses, dead.  bad: a problem, for which /-/health
- * answers 503; else a warning for people (dead messages, a disk that is nearly full).
+ * silent, stopped, breaker, gateway, pending, token, addresses, dead.  bad: a problem, for which
+ * /-/health answers 503; else a warning for people (dead messages, a disk that is nearly full).
  */
 struct health_sign {
 	const char	*what;

@@ -54,6 +54,11 @@ const struct lang_row zh_status[] = {
 	    "the gateway, then run: qtoa queue retry %s",
 	    "需要人工处理：%s以来一直由网关代替 QT 应答（%s）；请改正 qt_url 或网关，然后运"
 	    "行：qtoa queue retry %s" },
+	{ "no push has come for %s, and before that some came every day: look whether the URL is "
+	    "switched on in WeChat's console, then run: qtoa check",
+	    "已有 %s没有收到推送，而此前每天都有：请检查微信后台是否启用了服务器配置，然后运行："
+	    "qtoa check" },
+	{ "silent", "无推送" },
 	{ "QT refuses the account's signature or keys, its messages wait; next probe %s: fix "
 	    "app_key, service_id, service_secret and restart, or run: qtoa queue retry %s",
 	    "QT 拒绝该公众号的签名或密钥，其消息在等待；下次试探：%s；请改正 app_key、"

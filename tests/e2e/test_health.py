@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import sys
+import time
 
 import pytest
 
@@ -69,6 +70,34 @@ def push(pool, account):
 
 def problems(ask):
     return read(ask())[0]
+
+
+def test_silent():
+    """Pushes came every day, and then none did."""
+    qt = qt_side.QT([SAFE, PLAIN])      # one of its own: the times of what it gets are odd
+    home = program.Home(qt.url)
+    home.env.update(NO_TOKEN)
+
+    def at(hours, account=None):
+        home.env.update(home.clock(hours * 3600))
+        if account:
+            stamp = time.time() + hours * 3600
+            sent = wechat.push(account, wechat.text_message(at=stamp), at=stamp)
+            answer = program.run_cgi(home, fcgi.push_params(sent, f"/qtoa/{account.path}"),
+                                     sent.body, variant="vital")
+            assert answer.body == b"success"
+        return read(program.run_cgi(home, params(), variant="vital"))[0]
+
+    try:
+        at(0, PLAIN)
+        for day in range(8):
+            assert at(24 * day, SAFE) == []
+        assert at(24 * 8 - 1) == []
+        assert at(24 * 8 + 1) == [("silent", "safe")]
+        assert at(24 * 8 + 2, SAFE) == []
+    finally:
+        home.remove()
+        qt.stop()
 
 
 def test_well(ask, qt):

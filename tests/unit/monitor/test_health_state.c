@@ -70,7 +70,7 @@ struct judge_case {
 	int64_t			 pending, late_ms, dead;
 	enum breaker_gate	 gate;
 	int64_t			 gateway_s;	/* 0: none answers */
-	int64_t			 fails, left_s;
+	int64_t			 fails, left_s, silent_s;
 	int64_t			 wechat_only, ips, ips_age_s;
 	const char		*signs, *text;
 };
@@ -114,6 +114,9 @@ static const struct judge_case judge_cases[] = {
 	{ .name = "stopped", .gate = GATE_STOPPED, .signs = "stopped The Shop!\n",
 	    .text = "next probe in 9 s: fix app_key, service_id, service_secret and restart, or "
 	    "run: qtoa queue retry shop" },
+	{ .name = "silent", .silent_s = 26 * 3600, .signs = "silent The Shop!\n",
+	    .text = "no push has come for 26 h, and before that some came every day: look whether "
+	    "the URL is switched on in WeChat's console, then run: qtoa check" },
 	{ .name = "a token", .left_s = 100, .signs = "" },
 	{ .name = "an old token", .fails = 3, .left_s = 100, .signs = "" },
 	{ .name = "a token that is over", .fails = 1, .left_s = 0, .signs = "token The Shop!\n",
@@ -161,7 +164,7 @@ judging(void **state)
 			.pending_age_ms = c->pending > 0 ? c->late_ms : -1,
 			.dead_age_ms = c->dead > 0 ? 2 * 86400 * KB : -1, .gate = c->gate,
 			.gateway_age_ms = c->gateway_s * KB,
-			.gateway_why = "HTTP 404",
+			.gateway_why = "HTTP 404", .silent_s = c->silent_s,
 			.probe_ms = 9000, .token_fails = c->fails, .token_left_s = c->left_s,
 			.token_why = "no answer",
 		};
