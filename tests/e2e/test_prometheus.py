@@ -307,3 +307,21 @@ def rules_of(prometheus):
 def firing(prometheus):
     return {a["labels"]["alertname"] for a in prometheus.get("alerts")["alerts"]
             if a["state"] == "firing"}
+
+
+def test_lines_for_cron(run):
+    """Those of doc/monitoring.md: what they print begins with what is wrong."""
+    front, _ = run
+    page = (program.TOP / "doc/monitoring.md").read_text()
+    lines = re.findall(r"^    \S+ \S+ \* \* \* (.*/usr/local/bin/qtoa.*)$", page, re.M)
+    said = {}
+    for line in lines:
+        done = subprocess.run(["sh", "-c", line.replace("/usr/local/bin/qtoa", str(front.program))],
+                              env=front.home.env, capture_output=True, text=True, timeout=60)
+        assert done.returncode in (0, 1) and "usage:" not in done.stderr, (line, done)
+        said[re.search(r"qtoa (?:--lang en )?(\w+)", line)[1]] = done.stdout
+    assert set(said) == {"status", "check", "datacube", "reconcile"}
+    assert said["status"] == ""     # a dead message is a warning
+    assert said["check"] and all(re.match("warning |failed ", line)
+                                 for line in said["check"].splitlines())
+    assert "not pulled" in said["reconcile"]
