@@ -77,7 +77,10 @@ write_host_name(char host[HOST], const char *url)
 }
 
 /* An account's i-th URL.  NULL: it has no such URL, or the account has no name. */
-enum { URLS = 3 };
+enum {
+	URLS	= 3,
+	OTHERS	= 8	/* room for addresses that are not an account's */
+};
 
 static const char *
 url_of(const struct account *a, int i)
@@ -469,6 +472,51 @@ find_public_host(char host[HOST], const char *hosts)
 	return NULL;
 }
 
+void
+check_net_own_certificate(struct check_results *r, const char *where, const struct tls_probe *l,
+    int64_t now_s)
+{
+	static const char	 subject[] = "settings.report_hosts";
+	const struct tls_cert	*first = first_to_end_of(l);
+	long long		 days;
+	char			 day[DATE];
+
+	if (first == NULL) {
+		check_result_add(r, CHECK_OK, subject, "%s: this host cannot see its own "
+		    "certificate: %s", where, *l->why == '\0' ? "-" : l->why);
+		return;
+	}
+	days = (long long)((first->until_s - now_s) / CALENDAR_DAY_S);
+	write_certificate_day(day, first->until_s);
+	if (first->until_s <= now_s)
+		check_result_add(r, CHECK_FAILED, subject, "%s: this host's own certificate ended "
+		    "on %s\nrenew it, then reload the web server", where, day);
+	else if (l->failed == TLS_STAGE_TLS && strstr(l->why, "match") != NULL)
+		check_result_add(r, CHECK_WARNING, subject, "%s: this host's own certificate is "
+		    "for %s: %s\nget one for this name, or correct the name", where,
+		    *l->certs[0].names == '\0' ? lang_text("no name") : l->certs[0].names,
+		    l->why);
+	else if (days < SOON_DAYS)
+		check_result_add(r, CHECK_WARNING, subject, "%s: this host's own certificate ends "
+		    "on %s, in %lld days\nrenew it, then reload the web server", where, day, days);
+	else
+		check_result_add(r, CHECK_OK, subject, "%s: this host's own certificate holds "
+		    "until %s, %lld days more", where, day, days);
+}
+
+/* Looks at the certificate that WeChat gets from this host. */
+static void
+probe_public_host(struct net *n, const char *host)
+{
+	char			 where[HOST + 16];
+	struct tls_probe	 l;
+
+	(void)snprintf(where, sizeof(where), "https://%s", host);
+	tls_probe(n->services.http, &l, where, clock_mono_ms() + PROBE_MS);
+	note_certificate(n, where, &l);
+	check_net_own_certificate(n->r, where, &l, clock_wall_ms() / 1000);
+}
+
 static void
 ask_tokens(struct net *n)
 {
@@ -485,6 +533,8 @@ ask_tokens(struct net *n)
 		if (a->name != NULL && a->appid != NULL && conf_is_set(a->secret) &&
 		    ask_token(n, a))
 			check_wechat_account(&w, a);
+	if (w.host != NULL && strchr(w.host, '.') != NULL)	/* a public name has a dot */
+		probe_public_host(n, w.host);
 }
 
 static bool
@@ -551,7 +601,7 @@ check_net_run(struct check_results *r, const struct conf *c, bool store)
 	size_t		 i;
 
 	n.failed = calloc(c->n * URLS + 1, sizeof(*n.failed));
-	n.notes = calloc(c->n * URLS + 1, sizeof(*n.notes));
+	n.notes = calloc(c->n * URLS + OTHERS, sizeof(*n.notes));
 	if (!services_open(&n.services, c, SERVICES_HTTP, STORE_BRIEF, NULL) || n.failed == NULL ||
 	    n.notes == NULL) {
 		check_result_add(r, CHECK_FAILED, "network", "%s\n%s",

@@ -29,6 +29,13 @@ void		check_net_certificate(struct check_results *r, const char *subject,
 		    const char *where, const struct tls_probe *l, const char *ca_file,
 		    int64_t now_s);
 
+/*
+ * Reports the probe of this host by its public name: WeChat gets that certificate.  where: the name
+ * after https://.  Many hosts cannot reach themselves by that name, which is no fault.
+ */
+void		check_net_own_certificate(struct check_results *r, const char *where,
+		    const struct tls_probe *l, int64_t now_s);
+
 /* Reports how far this host's clock is ahead of QT's (seconds, may be negative). */
 void		check_net_clock(struct check_results *r, const char *subject, int64_t ahead_s,
 		    int fresh_s);

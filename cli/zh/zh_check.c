@@ -130,6 +130,17 @@ const struct lang_row zh_check[] = {
 	{ "this host", "本机" },
 	{ "%s: there is no TLS: %s\ncheck the port; the server must speak TLS 1.2 or later",
 	    "%s：没有 TLS：%s\n请检查端口；服务器须支持 TLS 1.2 或更高版本" },
+	{ "%s: this host cannot see its own certificate: %s", "%s：本机看不到自己的证书：%s" },
+	{ "%s: this host's own certificate ended on %s\nrenew it, then reload the web server",
+	    "%s：本机自己的证书已于 %s 到期\n请更新证书，然后重新加载 Web 服务器" },
+	{ "%s: this host's own certificate is for %s: %s\nget one for this name, or correct the "
+	    "name",
+	    "%s：本机自己的证书是 %s 的：%s\n请为该域名申请证书，或改正域名" },
+	{ "%s: this host's own certificate ends on %s, in %lld days\nrenew it, then reload the "
+	    "web server",
+	    "%s：本机自己的证书将于 %s 到期，还有 %lld 天\n请更新证书，然后重新加载 Web 服务器" },
+	{ "%s: this host's own certificate holds until %s, %lld days more",
+	    "%s：本机自己的证书有效期至 %s，还有 %lld 天" },
 	{ "%s: certificate verified", "%s：证书已验证" },
 	{ "%s: %s\ncorrect the address", "%s：%s\n请改正地址" },
 	{ "%s: the proxy %s does not lead there: %s\ncorrect settings.proxy, ask those who run "

@@ -252,6 +252,47 @@ static const struct {
 	    1, 0, "/ca.pem has no CA certificates" },
 };
 
+static const struct {
+	const char		*name;
+	struct tls_probe	 l;
+	int			 failed, warnings;
+	const char		*words;
+} own_cases[] = {
+	{ "good", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 30) } },
+	    0, 0, "own certificate holds until 2027-02-14, 30 days more" },
+	{ "14 days", { .failed = TLS_STAGE_DONE, .n = 1, .certs = { CERT("a", -1, 14) } },
+	    0, 0, "14 days more" },
+	{ "13 days, in the chain", { .failed = TLS_STAGE_DONE, .n = 2, .certs = {
+	    CERT("a", -1, 90), CERT("b", -1, 13) } },
+	    0, 1, "ends on 2027-01-28, in 13 days; renew it, then reload the web server" },
+	{ "ended", { .failed = TLS_STAGE_TLS, .n = 1, .certs = { CERT("a", -9, -1) },
+	    .why = "certificate has expired" }, 1, 0, "own certificate ended on 2027-01-14" },
+	{ "for another host", { .failed = TLS_STAGE_TLS, .n = 1, .certs = {
+	    CERT("a", -1, 90) }, .why = "name does not match" }, 0, 1,
+	    "is for DNS:a: name does not match; get one for this name" },
+	/* settings.ca_file may be for QT alone. */
+	{ "of a CA that is not known", { .failed = TLS_STAGE_TLS, .n = 1, .certs = {
+	    CERT("a", -1, 90) }, .why = "unable to get local issuer" }, 0, 0, "90 days more" },
+	{ "not reached", { .failed = TLS_STAGE_CONNECT, .why = "Connection refused" },
+	    0, 0, "cannot see its own certificate: Connection refused" },
+	{ "no end", { .failed = TLS_STAGE_DONE, .n = 1 }, 0, 0, "its own certificate: -" },
+};
+
+static void
+own_certificates(void **state)
+{
+	struct said	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(own_cases); i++) {
+		check_net_own_certificate(begin_check(&s), "https://wechat.example",
+		    &own_cases[i].l, NOW_S);
+		check_said(&s, own_cases[i].name, own_cases[i].failed, own_cases[i].warnings,
+		    own_cases[i].words);
+	}
+}
+
 static void
 certificates(void **state)
 {
@@ -400,7 +441,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(program), TEST(installed), TEST(disk), TEST(clocks),
-		TEST(certificates), TEST(accounts), TEST(settings),
+		TEST(certificates), TEST(own_certificates), TEST(accounts), TEST(settings),
 	};
 
 	return RUN("check", tests);
