@@ -35,6 +35,8 @@ TESTS = [program.TOP / "tests/vectors" / name for name in ("alerts.yml", "alerts
 DASHBOARD = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
 GOLDEN = (program.TOP / "tests/vectors/metrics.txt").read_bytes()
 METRIC = re.compile(r"\bqtoa_\w+")
+PATIENCE_S = 60
+WINDOW = "10m"      # longer than the run takes
 SEVERITIES = {"critical", "warning", "info"}
 
 # Queries that find nothing in this run, and why.
@@ -171,7 +173,7 @@ class Prometheus:
                 stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         try:
             self.url = None
-            until(self.is_ready, "Prometheus is ready")
+            until(self.is_ready, "Prometheus is ready", PATIENCE_S)
         except BaseException:
             self.stop()
             raise
@@ -220,10 +222,12 @@ def run(authority):  # noqa: F811
         stack.callback(front.stop)
         prometheus = Prometheus(front)
         stack.callback(prometheus.stop)
-        until(lambda: prometheus.query("qtoa_requests_total"), "the first scrape")
+        until(lambda: prometheus.query("qtoa_requests_total"), "the first scrape",
+              PATIENCE_S)
         have_traffic(front, qt)
-        until(lambda: prometheus.query('increase(qtoa_requests_total{verdict="handshake"}[1m]) > 0'),
-              "the traffic is seen")
+        until(lambda: prometheus.query(
+            f'increase(qtoa_requests_total{{verdict="handshake"}}[{WINDOW}]) > 0'),
+            "the traffic is seen", PATIENCE_S)
         yield front, prometheus
 
 
@@ -248,7 +252,7 @@ def have_traffic(front, qt):
 def test_dashboard_is_answered(run):
     _, prometheus = run
     for title, ref, expr in QUERIES:
-        for name, value in (("$__rate_interval", "1m"), ("$instance", ".*"), ("$account", ".*")):
+        for name, value in (("$__rate_interval", WINDOW), ("$instance", ".*"), ("$account", ".*")):
             expr = expr.replace(name, value)
         found = prometheus.query(expr)
         assert bool(found) == ((title, ref) not in EMPTY), (title, ref, expr)
@@ -284,7 +288,8 @@ def test_numbers(run):
 def test_rules_are_evaluated(run):
     """Each rule works on what is there; its labels and annotations are those that doc promises."""
     _, prometheus = run
-    until(lambda: all(r["health"] == "ok" for r in rules_of(prometheus)), "all are evaluated")
+    until(lambda: all(r["health"] == "ok" for r in rules_of(prometheus)), "all are evaluated",
+          PATIENCE_S)
     alerts = [r for r in rules_of(prometheus) if r["type"] == "alerting"]
     verbs = set()
     for alert in alerts:
@@ -296,7 +301,8 @@ def test_rules_are_evaluated(run):
     for verb in verbs:
         assert subprocess.run([program.binary("main"), "help", verb],
                               capture_output=True).returncode == 0, verb
-    until(lambda: {"QtoaMessagesDead", "QtoaPeerUnknown"} <= firing(prometheus), "they fire")
+    until(lambda: {"QtoaMessagesDead", "QtoaPeerUnknown"} <= firing(prometheus), "they fire",
+          PATIENCE_S)
     assert firing(prometheus) == {"QtoaMessagesDead", "QtoaPeerUnknown"}
 
 
