@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nettle/base64.h>
+#include <nettle/hmac.h>
 #include <nettle/md5.h>
 #include <nettle/memops.h>
 #include <nettle/nettle-meta.h>
@@ -86,6 +88,23 @@ digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user)
 	digest_hex(d, hex, &user, 1);
 	memcpy(alias, hex, DIGEST_ALIAS);
 	alias[DIGEST_ALIAS] = '\0';
+}
+
+void
+digest_hmac_base64(char base64[DIGEST_HMAC_BASE64 + 1], struct slice key, struct slice text)
+{
+	struct hmac_sha256_ctx	 ctx;
+	uint8_t			 md[SHA256_DIGEST_SIZE];
+
+	hmac_sha256_set_key(&ctx, key.len, (const uint8_t *)key.p);
+	hmac_sha256_update(&ctx, text.len, (const uint8_t *)text.p);
+#if NETTLE_VERSION_MAJOR >= 4
+	hmac_sha256_digest(&ctx, md);
+#else
+	hmac_sha256_digest(&ctx, sizeof(md), md);
+#endif
+	base64_encode_raw(base64, sizeof(md), md);
+	base64[DIGEST_HMAC_BASE64] = '\0';
 }
 
 bool

@@ -1,7 +1,8 @@
 /*
- * digest.h: digests (hashes) as hexadecimal text.
+ * digest.h: digests (hashes) as hexadecimal text, and HMAC.
  *
- * WeChat signs with SHA-1, QT with MD5; qtoa's own digests are SHA-256.  A struct digest belongs to
+ * WeChat signs with SHA-1, QT with MD5, robots of chats with HMAC-SHA256; qtoa's own digests are
+ * SHA-256.  A struct digest belongs to
  * one thread, which uses it again and again.
  */
 #ifndef CORE_DIGEST_H
@@ -35,6 +36,12 @@ enum { DIGEST_ALIAS = 12 };
  * `printf %s OPENID | sha256sum | cut -c1-12` prints it.  d is a DIGEST_SHA256.
  */
 void		 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user);
+
+enum { DIGEST_HMAC_BASE64 = 44 };
+
+/* HMAC-SHA256 of a text, in base64, with a NUL. */
+void		 digest_hmac_base64(char base64[DIGEST_HMAC_BASE64 + 1], struct slice key,
+		    struct slice text);
 
 /* True: the texts are the same.  The time it takes shows only their lengths: for secrets. */
 bool		 digest_equal(struct slice a, struct slice b);

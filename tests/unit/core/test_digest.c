@@ -111,10 +111,39 @@ aliases(void **state)
 	digest_free(d);
 }
 
+/* RFC 4231, the first three test cases; `openssl dgst -sha256 -hmac KEY -binary | base64`. */
+static void
+hmacs(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct slice	 key, text;
+		const char	*want;
+	} cases[] = {
+		{ "20 bytes", BYTES("\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
+		    "\x0b\x0b\x0b\x0b\x0b"), BYTES("Hi There"),
+		    "sDRMYdjbOFNcqK/OrwvxK4gdwgDJgz2nJuk3bC4yz/c=" },
+		{ "words", BYTES("Jefe"), BYTES("what do ya want for nothing?"),
+		    "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=" },
+		{ "nothing", BYTES(""), BYTES(""),
+		    "thNnmggU2ex3L5XXeMNfxf8Wl8STcVZTxscSFEKSxa0=" },
+	};
+	char	 base64[DIGEST_HMAC_BASE64 + 1];
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		digest_hmac_base64(base64, cases[i].key, cases[i].text);
+		check_text(cases[i].name, base64, cases[i].want);
+	}
+}
+
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(digests), TEST(lengths), TEST(aliases) };
+	static const struct CMUnitTest	 tests[] = {
+		TEST(digests), TEST(lengths), TEST(aliases), TEST(hmacs),
+	};
 
 	return RUN("digest", tests);
 }
