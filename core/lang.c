@@ -7,6 +7,7 @@
 
 static enum language			 used = ENGLISH;
 static const struct lang_row *const	*rows;		/* NULL: there is no translation */
+static _Thread_local enum language	 here = LANGUAGE__MAX;
 
 /* True: the charset of a locale's name, behind its dot, is UTF-8. */
 static bool
@@ -71,13 +72,19 @@ void
 lang_use(enum language l, const struct lang_row *const *tables)
 {
 	used = l;
-	rows = l == ENGLISH ? NULL : tables;
+	rows = tables;
+}
+
+void
+lang_here(enum language l)
+{
+	here = l;
 }
 
 enum language
 lang_used(void)
 {
-	return used;
+	return here != LANGUAGE__MAX ? here : used;
 }
 
 const char *
@@ -86,7 +93,7 @@ lang_text(const char *english)
 	const struct lang_row *const	*table;
 	const struct lang_row		*r;
 
-	for (table = rows; table != NULL && *table != NULL; table++)
+	for (table = lang_used() == ENGLISH ? NULL : rows; table != NULL && *table != NULL; table++)
 		for (r = *table; r->english != NULL; r++)
 			if (strcmp(r->english, english) == 0)
 				return r->chinese;

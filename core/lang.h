@@ -1,17 +1,18 @@
 /*
- * lang.h: the language in which the command line speaks.
+ * lang.h: the language in which the command line and alerts speak.
  *
  * A text stands in the code in English, and is the key of its own translation: lang_text() gives
- * the other language's text, or the English one if there is no row for it.  Only the command line
- * calls lang_use(); everywhere else, in CGI and FastCGI too, the language is English.  The log,
- * JSON and CSV are English always.
+ * the other language's text, or the English one if there is no row for it.  The command line speaks
+ * the language of lang_use(); everywhere else, in CGI and FastCGI too, the language is English.
+ * The log, JSON and CSV are English always.  A thread that writes to people in a chat takes another
+ * language for that time: lang_here().
  */
 #ifndef CORE_LANG_H
 #define CORE_LANG_H
 
 #include <stdbool.h>
 
-enum language { ENGLISH, CHINESE, LANGUAGE__MAX };
+enum language { ENGLISH, CHINESE, LANGUAGE__MAX };	/* MAX: the language of lang_use() */
 
 /*
  * A text and its translation.  The translation of a printf format has the same conversions, in the
@@ -39,6 +40,9 @@ bool		 lang_read(enum language *l, const char *name);
  */
 void		 lang_use(enum language l, const struct lang_row *const *tables);
 enum language	 lang_used(void);
+
+/* This thread alone: from now on texts are in that language. */
+void		 lang_here(enum language l);
 
 /* The text in the language that is used. */
 const char	*lang_text(const char *english) __attribute__((format_arg(1)));

@@ -85,8 +85,17 @@ texts(void **state)
 	check_text("no row", lang_text("maybe"), "maybe");
 	check_text("an error", lang_errno(EACCES), "\xE6\x9D\x83");
 	check_text("an error without a row", lang_errno(EPERM), strerror(EPERM));
+	lang_here(ENGLISH);
+	check_text("English in this thread", lang_text("yes"), "yes");
+	lang_here(LANGUAGE__MAX);
+	check_text("as the others again", lang_text("yes"), "\xE6\x98\xAF");
 	lang_use(ENGLISH, tables);
 	check_text("English again", lang_text("yes"), "yes");
+	lang_here(CHINESE);
+	check_int("Chinese in this thread", lang_used(), CHINESE);
+	check_text("Chinese in this thread", lang_text("yes"), "\xE6\x98\xAF");
+	lang_here(LANGUAGE__MAX);
+	check_text("English at last", lang_text("yes"), "yes");
 	lang_use(ENGLISH, NULL);
 	check_text("an error", lang_errno(EACCES), strerror(EACCES));
 }
