@@ -258,4 +258,23 @@ static const struct settings settings = {
 	 */
 	.metrics_allow	= NULL,			/* default NULL: as report_allow */
 	.late_s		= 600,			/* seconds, default 600 */
+
+	/*
+	 * A robot of WeCom, DingTalk or Feishu, or any webhook, that is told when health changes;
+	 * see doc/alerts.md. The address has a key in it: give it as "@FILE". alert_secret: the
+	 * key with which DingTalk's or Feishu's robot wants its messages signed. alert_lang: "zh"
+	 * or "en"; NULL: Chinese for a robot, English for others. To try it: qtoa alert test.
+	 */
+	.alert_url	= NULL,			/* default NULL: no alerts */
+	.alert_secret	= NULL,			/* default NULL: messages are not signed */
+	.alert_lang	= NULL,			/* default NULL */
+
+	/*
+	 * A change of health is told if it lasts for alert_after_s. There are alert_per_hour
+	 * messages in an hour at most. alert_weekly, 1: on Mondays at 9 in China a summary of the
+	 * last week is sent.
+	 */
+	.alert_after_s	= 60,			/* seconds, default 60 */
+	.alert_per_hour	= 10,			/* default 10 */
+	.alert_weekly	= 0,			/* default 0 */
 };

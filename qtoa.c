@@ -18,9 +18,11 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/zh/zh.h"
 #include "collector/collect.h"
 #include "core/clock.h"
 #include "core/format.h"
+#include "core/lang.h"
 #include "report/page.h"
 #include "server/endpoints.h"
 #include "server/guard.h"
@@ -618,10 +620,14 @@ main(int argc, char **argv)
 
 	process_seal();
 	(void)signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow must not end the process */
+	lang_use(ENGLISH, zh_tables);	/* alerts may be in Chinese */
 	if (request_is_fcgi())
 		return process_run_fcgi(serve_request);
 	if (request_is_cgi())	/* without a look at argv: it may be the client's query string */
 		process_run_cgi(serve_request);	/* does not return */
 	rc = cli_main(argc, argv);
-	return rc == CLI_SERVE ? process_run_fcgi(serve_request) : rc;
+	if (rc != CLI_SERVE)
+		return rc;
+	lang_use(ENGLISH, zh_tables);
+	return process_run_fcgi(serve_request);
 }

@@ -234,6 +234,7 @@ static const struct runner {
 	{ "reconcile", print_problem, true, cmd_reconcile_run },
 	{ "status", print_problem, true, cmd_status_run },
 	{ "log", ignore_problem, true, cmd_log_run },
+	{ "alert", print_problem, true, cmd_alert_run },
 	{ "listen", NULL, true, cmd_listen_run },
 	{ "completion", ignore_problem, false, cmd_completion_run },
 	{ "help", NULL, false, run_help },

@@ -43,6 +43,7 @@ cli_verb	cmd_reconcile_run; /* cli/cmd_reconcile.c */
 cli_verb	cmd_completion_run;	/* cli/cmd_completion.c */
 cli_verb	cmd_config_run;	/* cli/cmd_config.c */
 cli_verb	cmd_log_run;	/* cli/cmd_log.c */
+cli_verb	cmd_alert_run;	/* cli/cmd_alert.c */
 cli_verb	cmd_status_run;	/* cli/cmd_status.c */
 
 #endif

@@ -15,6 +15,7 @@
 #include "core/number.h"
 #include "forwarder/drain.h"
 #include "forwarder/services.h"
+#include "monitor/alert.h"
 #include "server/maintenance.h"
 #include "state/queue.h"
 #include "state/recover.h"
@@ -220,6 +221,7 @@ drain_all(struct draining *d, int64_t until_ms)
 	drain_free(drain);
 	maintenance_brief(&d->services);
 	print_summary(d);
+	alert_brief(&d->services, ALERT_SEND_MS);
 	return good && d->pending == 0 ? CLI_DONE : CLI_WRONG;
 }
 

@@ -203,6 +203,20 @@ const struct verb verb_table[] = {
 	  },
 	  .examples = { "qtoa log --failed --since 2h", "qtoa log shop --user OPENID",
 	    "qtoa log --follow" } },
+	{ "alert test", "", "send a test message to settings.alert_url",
+	  .topic = VERB_DAILY,
+	  .about = "Sends a test message to the robot or webhook of settings.alert_url, and says "
+	    "what the receiver answered and what to do about it.  Alerts themselves are sent by "
+	    "the program below the web server, and by qtoa drain.",
+	  .status = "0 the message was taken, 1 it was not",
+	  .examples = { "qtoa alert test" } },
+	{ "alert week", "", "print the summary of the last week",
+	  .topic = VERB_DAILY,
+	  .about = "Prints what settings.alert_weekly sends on Mondays at 9: for each account the "
+	    "pushes of the last whole week, Monday to Sunday in China, and what became of them, "
+	    "beside the week before.",
+	  .status = "0 it is printed, 1 the counters cannot be read",
+	  .examples = { "qtoa alert week" } },
 	{ "listen", "SOCKET", "serve FastCGI on a socket file, as in a container",
 	  .topic = VERB_SETUP,
 	  .about = "Makes the socket file and serves what a web server sends there, as under "

@@ -119,6 +119,37 @@ check_proxy(struct conf_value_reason *r, const struct account *a, const char *v)
 	return why == NULL || conf_value_refuse(r, "%s", lang_text(why));
 }
 
+/* True: the host of a URL is this one, or in a private network, or a name without a dot. */
+static bool
+is_near(const char *url)
+{
+	static const char	 nets[] = "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 "
+				    "169.254.0.0/16 ::1 fc00::/7 fe80::/10";
+	const struct slice	 host = proxy_host(url);
+
+	return acl_has(nets, host) || (host.len != 0 && memchr(host.p, '.', host.len) == NULL &&
+	    memchr(host.p, ':', host.len) == NULL);
+}
+
+static bool
+check_alert_url(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	if (!check_url(r, a, v))
+		return false;
+	return *v == '\0' || strncmp(v, "https://", 8) == 0 || is_near(v) ||
+	    conf_value_refuse(r, "must begin with https://, so that nobody reads the address on "
+	    "its way; http:// is for this host and private networks");
+}
+
+static bool
+check_alert_lang(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	enum language	 l;
+
+	(void)a;
+	return *v == '\0' || lang_read(&l, v) || conf_value_refuse(r, "must be en or zh");
+}
+
 static bool
 check_no_proxy(struct conf_value_reason *r, const struct account *a, const char *v)
 {
@@ -157,11 +188,12 @@ struct text_rule {
 	value_check	*check;		/* NULL: there is no other check */
 };
 
-/* The name and offset of a member; SECRET and LOGIN: how much of its value may be shown. */
+/* The name and offset of a member; SECRET, LOGIN, HIDDEN: how much of its value may be shown. */
 #define ACCOUNT(member)	.name = #member, .off = offsetof(struct account, member)
 #define SETTING(member)	.name = #member, .off = offsetof(struct settings, member)
 #define SECRET(member)	.secrecy = CONF_SECRET, ACCOUNT(member)
 #define LOGIN(member)	.secrecy = CONF_LOGIN, SETTING(member)
+#define HIDDEN(member)	.secrecy = CONF_SECRET, SETTING(member)
 
 static const struct text_rule	account_rules[] = {
 	{ ACCOUNT(environment), 1, 0, CONF_TEXT, NULL, check_prefix },
@@ -204,6 +236,9 @@ static const struct settings_text {
 	{ { SETTING(report_hosts), 1, 0, CONF_LIST, NULL, check_hosts }, NULL },
 	{ { SETTING(trusted_proxies), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
 	{ { SETTING(metrics_allow), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
+	{ { HIDDEN(alert_url), 1, 1024, CONF_GRAPHIC, NULL, check_alert_url }, NULL },
+	{ { HIDDEN(alert_secret), 1, 256, CONF_GRAPHIC, NULL, NULL }, NULL },
+	{ { SETTING(alert_lang), 1, 0, CONF_TEXT, NULL, check_alert_lang }, NULL },
 	{ { SETTING(log_level), 1, 0, CONF_TEXT, NULL, check_log_level }, "info" },
 };
 
@@ -234,6 +269,9 @@ static const struct settings_number {
 	{ SETTING(log_users), 0, 0, 1 },
 	{ SETTING(log_flood), 10, 1, 1000000 },
 	{ SETTING(late_s), 600, 1, 604800 },
+	{ SETTING(alert_after_s), 60, 1, 86400 },
+	{ SETTING(alert_per_hour), 10, 1, 1000 },
+	{ SETTING(alert_weekly), 0, 0, 1 },
 };
 
 static const char *

@@ -82,6 +82,9 @@ struct settings {
 	const char	*report_hosts;	/* hosts in URLs of all these; NULL: see server/guard.h */
 	const char	*trusted_proxies; /* addresses of proxies that name their client; or NULL */
 	enum conf_wechat_only wechat_only;	/* compare pushes with WeChat's addresses */
+	const char	*alert_url;	/* robot or webhook that gets alerts; NULL: no alerts */
+	const char	*alert_secret;	/* key that a robot's messages are signed with; or NULL */
+	const char	*alert_lang;	/* "en" or "zh"; NULL: see monitor/alert_robot.h */
 	const char	*log_level;	/* lines below it are not written: "debug", "info", ... */
 	int		 threads;	/* workers at most, FastCGI */
 	int		 deadline_ms;	/* for a whole request, from its acceptance */
@@ -105,6 +108,9 @@ struct settings {
 	int		 log_users;	/* 1 = the log names users; 0 = it has their hashes */
 	int		 log_flood;	/* lines a minute of one failure; more are summed up */
 	int		 late_s;	/* /-/health warns of a message that waits longer */
+	int		 alert_after_s;	/* a change of health is told if it lasts so long */
+	int		 alert_per_hour; /* alerts in an hour */
+	int		 alert_weekly;	/* 1 = a summary of the week on Mondays */
 };
 
 /* The configuration that the program uses: files and variables are read, defaults set. */

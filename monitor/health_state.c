@@ -11,6 +11,7 @@
 #include "core/format.h"
 #include "core/lang.h"
 #include "core/number.h"
+#include "monitor/alert_file.h"
 #include "monitor/health_state.h"
 #include "monitor/silence.h"
 #include "state/db.h"
@@ -116,6 +117,23 @@ read_callback_ips(struct health_state *h)
 	h->ips = s.networks;
 	if (s.fetched_s != 0)
 		h->ips_age_s = number_bounded(h->now_ms / 1000 - s.fetched_s);
+}
+
+/* Reads how many alerts there were. */
+static void
+read_alerts(struct health_state *h)
+{
+	struct alert_file_state	*st;
+
+	h->alerts_sent = h->alerts_failed = -1;
+	if (!conf_is_set(h->conf->set.alert_url) || (st = malloc(sizeof(*st))) == NULL)
+		return;
+	h->alerts_sent = h->alerts_failed = 0;
+	if (alert_file_read(st, h->conf->set.state_dir)) {
+		h->alerts_sent = number_bounded(st->sent);
+		h->alerts_failed = number_bounded(st->failed);
+	}
+	free(st);
 }
 
 /*
@@ -376,6 +394,7 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 		er = silence_find(c, h->now_ms / 1000, set_silent, h);
 	measure_disk(h);
 	read_callback_ips(h);
+	read_alerts(h);
 	for (i = 0; i < h->n && b != NULL; i++)
 		read_breaker(h, &h->accounts[i], b);
 	return er;

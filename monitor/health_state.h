@@ -68,6 +68,8 @@ struct health_state {
 	int64_t			 ips;			/* entries of the list */
 	int64_t			 ips_age_s;		/* -1 also: there is no list */
 
+	int64_t			 alerts_sent, alerts_failed;	/* -1: there is no alert_url */
+
 	/* Notes of verbs: certificates, and what is in the accounts. */
 	struct observed		 observed;
 

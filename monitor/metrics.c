@@ -601,6 +601,11 @@ static const struct family	families[] = {
 	    append_number, .rows = PROGRAM, .at = OF_ALL(ips) },
 	{ "qtoa_wechat_addresses_age_seconds", gauge, "Time since WeChat gave that list.",
 	    append_number, .rows = PROGRAM, .at = OF_ALL(ips_age_s) },
+	{ "qtoa_alerts_sent_total", counter, "Alerts that settings.alert_url has taken.",
+	    append_number, .rows = PROGRAM, .at = OF_ALL(alerts_sent) },
+	{ "qtoa_alerts_failed_total", counter, "Alerts that were given up, since "
+	    "settings.alert_url did not take them.",
+	    append_number, .rows = PROGRAM, .at = OF_ALL(alerts_failed) },
 	{ "qtoa_collector_events", gauge, "Estimate of the events that the collector keeps.",
 	    append_number, .rows = PROGRAM, .at = OF_ALL(events) },
 	{ "qtoa_time_seconds", gauge, "This host's clock.",

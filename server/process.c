@@ -15,6 +15,8 @@
 #include "core/log_target.h"
 #include "forwarder/drain.h"
 #include "forwarder/qt_client.h"
+#include "monitor/alert.h"
+#include "server/alert_thread.h"
 #include "server/descriptors.h"
 #include "server/gate.h"
 #include "server/heap.h"
@@ -28,6 +30,7 @@
 enum {
 	BODIES	= 8 << 20,	/* bytes of large bodies in memory at once */
 	IDLE_MS	= 30000,	/* a worker that was not needed for so long ends */
+	ALERT_MS = 3000,	/* for an alert of a CGI, after its answer */
 	PROBLEM	= 512		/* bytes of a problem's text */
 };
 
@@ -183,6 +186,16 @@ start_maintenance(struct app *app)
 		    "of memory or threads; to send what waits, run: qtoa drain");
 }
 
+/* Without that thread all else works. */
+static void
+start_alerts(struct app *app)
+{
+	if (app->usable && conf_is_set(app->conf.set.alert_url) &&
+	    (app->alerts = alert_thread_start(&app->services)) == NULL)
+		log_msg(LEVEL_ERROR, "start", "cannot start the thread that sends alerts: out of "
+		    "memory or threads; raise these limits and start qtoa again");
+}
+
 /*
  * Fits the numbers of threads and of messages under way to the limit on open files.  The breaker
  * must know how many workers can wait for QT at once: that is settings.threads.
@@ -218,10 +231,11 @@ look_at_listener(void)
 }
 
 static void
-wake_maintenance(void *ctx)
+wake_threads(void *ctx)
 {
 	struct app	*app = ctx;
 
+	alert_thread_wake(app->alerts);
 	if (app->maintenance != NULL)
 		maintenance_wake(app->maintenance);
 }
@@ -266,7 +280,7 @@ process_run_fcgi(worker_serve *serve)
 	struct thread_pool_app	 pool = {
 		.ctx = &app, .worker_new = make_worker, .worker_free = free_worker,
 		.serve = serve_connection, .idle_ms = IDLE_MS, .stop_ms = &app.stop_ms,
-		.on_stop = wake_maintenance,
+		.on_stop = wake_threads,
 	};
 
 	heap_init();
@@ -279,10 +293,12 @@ process_run_fcgi(worker_serve *serve)
 	app.usable = app.usable && open_handles(&app, STORE_SERVER);
 	forget_environment();
 	start_maintenance(&app);
+	start_alerts(&app);
 	if (!app.usable)	/* one worker is enough to say so */
 		pool.threads = 1;
 	if (request_init_fcgi() != ERR_OK || thread_pool_run(&pool, STDIN_FILENO) != 0)
 		_exit(1);	/* a worker that hangs still uses what end_app() frees */
+	alert_thread_stop(app.alerts);
 	if (app.maintenance != NULL)
 		maintenance_stop(app.maintenance);
 	end_app(&app);
@@ -321,6 +337,7 @@ drain_queue(struct app *app, bool recover, int64_t until_ms)
 		recover_run(s->store, s->locks, app->conf.set.state_dir, event_store_sources);
 	if (drain_run(d, &sum, &order) == ERR_OK && sum.elsewhere == 0)
 		maintenance_brief(s);
+	alert_brief(s, ALERT_MS);
 }
 
 /*
@@ -333,7 +350,7 @@ drain_in_child(struct app *app, int64_t until_ms)
 	struct services	*s = &app->services;
 	const bool	 recover = store_has_quarantine(s->store);
 
-	if (!recover && !maintenance_wanted(s))
+	if (!recover && !maintenance_wanted(s) && !alert_is_due(&app->conf))
 		return;
 	services_close(s);	/* an SQLite connection must not cross a fork */
 	if (fork() != 0)

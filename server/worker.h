@@ -21,6 +21,7 @@
 #include "wechat/push.h"
 #include "wechat/token_server.h"
 
+struct alert_thread;
 struct worker;
 
 /* Answers one request that has begun.  er is what request_cgi() or request_fcgi() said of it. */
@@ -36,6 +37,7 @@ struct app {
 	struct services		 services;
 	struct unionid		*unionid;	/* NULL: the collector is off */
 	struct maintenance	*maintenance;	/* NULL: a CGI, which has no such thread */
+	struct alert_thread	*alerts;	/* NULL: the same, or there is no alert_url */
 	struct gate		*senders;	/* NULL: all workers may send at once */
 	struct gate		*bodies;	/* for bytes of large ones; NULL: no limit */
 	struct key_limit	*keys;		/* NULL while it is not usable */

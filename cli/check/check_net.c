@@ -11,6 +11,7 @@
 #include "core/proxy.h"
 #include "forwarder/qt_client.h"
 #include "forwarder/services.h"
+#include "monitor/alert_robot.h"
 #include "state/observed.h"
 #include "wechat/token_client.h"
 
@@ -537,6 +538,22 @@ ask_tokens(struct net *n)
 		probe_public_host(n, w.host);
 }
 
+/* Checks the receiver of alerts, which gets no message. */
+static void
+check_alert_url(struct net *n)
+{
+	static const char	 subject[] = "settings.alert_url";
+	const char		*url = n->c->set.alert_url;
+
+	if (!conf_is_set(url))
+		return;
+	if (alert_robot_lacks_key(url))
+		check_result_add(n->r, CHECK_WARNING, subject, "there is no key in the address, as "
+		    "%s's robots have one\ncopy the whole address of the robot, then run: qtoa "
+		    "alert test", alert_robot_name(alert_robot_of(url)));
+	probe_origin(n, subject, url);
+}
+
 static bool
 is_wechat_needed(const struct conf *c)
 {
@@ -600,7 +617,7 @@ check_net_run(struct check_results *r, const struct conf *c, bool store)
 	struct net	 n = { .r = r, .c = c };
 	size_t		 i;
 
-	n.failed = calloc(c->n * URLS + 1, sizeof(*n.failed));
+	n.failed = calloc(c->n * URLS + 2, sizeof(*n.failed));
 	n.notes = calloc(c->n * URLS + OTHERS, sizeof(*n.notes));
 	if (!services_open(&n.services, c, SERVICES_HTTP, STORE_BRIEF, NULL) || n.failed == NULL ||
 	    n.notes == NULL) {
@@ -616,6 +633,7 @@ check_net_run(struct check_results *r, const struct conf *c, bool store)
 		if (store && is_reached(&n, c->set.wechat_api))
 			ask_tokens(&n);
 	}
+	check_alert_url(&n);
 	save_notes(&n);
 out:
 	services_close(&n.services);

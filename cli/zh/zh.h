@@ -21,5 +21,6 @@ extern const struct lang_row	zh_error[];
 extern const struct lang_row	zh_errno[];
 extern const struct lang_row	zh_wechat[];
 extern const struct lang_row	zh_ask[];
+extern const struct lang_row	zh_alert[];
 
 #endif

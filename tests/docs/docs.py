@@ -61,7 +61,7 @@ def account_rules():
 
 def text_settings():
     """Name to default; None where there is none."""
-    rows = re.findall(r'\{ \{ (?:SETTING|LOGIN)\((\w+)\),[^}]*\},\s*(NULL|"[^"]*") \}',
+    rows = re.findall(r'\{ \{ (?:SETTING|LOGIN|HIDDEN)\((\w+)\),[^}]*\},\s*(NULL|"[^"]*") \}',
                       table("settings_texts"))
     return {name: None if value == "NULL" else value.strip('"') for name, value in rows}
 

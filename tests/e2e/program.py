@@ -106,6 +106,10 @@ SETTINGS = {
     # All that goes out goes through a proxy.
     "proxied": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
                     proxy="$E2E_PROXY", no_proxy="$E2E_NO_PROXY"),
+    # Tells a webhook soon when health changes.
+    "alert": dict(threads=8, forward_ms=500, connect_ms=300, fresh_s=-1, collector=1,
+                  metrics_allow="127.0.0.1", alert_url="$E2E_ALERT_URL", alert_after_s=1,
+                  alert_weekly=1),
     # More accounts, with names that are no names.
     "ten": dict(threads=8, fresh_s=600),
 }
@@ -136,6 +140,7 @@ ONLY = {
     "proxied": (wechat.SAFE,),
     "advise": (wechat.SAFE, wechat.PLAIN),
     "enforce": (wechat.SAFE, wechat.PLAIN),
+    "alert": (wechat.SAFE, wechat.PLAIN),
     "ten": wechat.TEN,
 }
 # What the accounts of "ten" are called.

@@ -19,7 +19,7 @@ from wechat import ACCOUNTS
 
 PATHS = {a.path for a in ACCOUNTS}
 VERBS = {"check", "config", "map", "send", "queue", "drain", "report", "token", "rid", "datacube",
-         "reconcile", "status", "log", "listen", "completion", "help"}
+         "reconcile", "status", "log", "alert", "listen", "completion", "help"}
 QUEUE = {"list", "show", "retry", "drop", "export"}
 REPORT = {"--from", "--to", "--account", "--json", "--csv"}
 QUESTIONS = {"days", "follows", "health", "funnel", "audience"}
@@ -51,6 +51,7 @@ CASES = {
     "report event --by ": ({"day", "week", "month", "hour", "account", "item"}, False),
     "report --account ": (PATHS, False),
     "report menu --account pl": ({"plain"}, False),
+    "alert ": ({"test", "week"}, False),
     "datacube ": ({"pull", "show", "export"}, False),
     "datacube pull --endpoint getuser": ({"getusersummary", "getusercumulate", "getuserread",
                                           "getuserreadhour", "getusershare",

@@ -12,8 +12,10 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 FILES = ("cli/*.c", "cli/check/*.c", "core/conf*.c", "core/error.c", "core/proxy.c", "core/jsonpath.c",
-         "monitor/health_state.c", "monitor/status.c", "wechat/datacube/datacube_pull.c")
-PARTS = ("wechat/errcode.c", "wechat/access_token.c", "wechat/callback_ips.c")  # reasons, for lang_parts()
+         "monitor/alert_news.c", "monitor/alert_week.c", "monitor/health_state.c", "monitor/status.c",
+         "wechat/datacube/datacube_pull.c")
+PARTS = ("wechat/errcode.c", "wechat/access_token.c", "wechat/callback_ips.c",
+         "monitor/alert_robot.c")       # reasons, for lang_parts()
 SHELL = {"cli/cmd_completion.c"}        # it speaks to shells
 VERBS = "cli/verb.c"
 ROWS = "cli/zh/*.c"
@@ -72,7 +74,7 @@ def is_words(text):
     plain = CONVERSION.sub("%s", text.replace("\\n", " "))
     return re.search(r"[A-Za-z]{2,}[,:;.)\"\\]* +\(?(?:\S*%s\S* +)?\(?[A-Za-z.]+", plain) is not None \
         and not is_statement(plain) and not re.match(r"\[--| --|[A-Z. ]+$", plain) \
-        and not re.fullmatch(r"(queue|datacube|config|log)( [a-z]+)+|[a-z]+ %s", plain)
+        and not re.fullmatch(r"(queue|datacube|config|log|alert)( [a-z]+)+|[a-z]+ %s", plain)
 
 
 def conversions(text):

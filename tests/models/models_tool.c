@@ -18,6 +18,9 @@
  *				name=value, separated by tabs.  Prints the number of bytes of the
  *				answer and the answer, a JSON array; or a line "!" and a line that
  *				says what is wrong
+ *	models_tool week DIR DAY
+ *				prints the summary of the week that begins on that Monday, a JSON
+ *				object.  Standard input has a line for each account: PATH NAME
  *	models_tool columns	prints name, columns and options of all questions
  */
 #include <stdio.h>
@@ -27,7 +30,9 @@
 
 #include "collector/event_store.h"
 #include "collector/unionid.h"
+#include "core/calendar.h"
 #include "core/clock.h"
+#include "monitor/alert_week.h"
 #include "report/i18n.h"
 #include "report/questions.h"
 #include "state/schema.h"
@@ -288,6 +293,50 @@ answer_all(const char *dir)
 	return true;
 }
 
+/* Reads the accounts from standard input. */
+static bool
+read_accounts(struct conf *c)
+{
+	static struct account	 accounts[EVENTS];
+	char			*line = NULL, *f[2];
+	size_t			 cap = 0;
+
+	c->accounts = accounts;
+	while (c->n < EVENTS && getline(&line, &cap, stdin) > 0) {
+		split_fields(f, 2, line);
+		accounts[c->n].path = f[0];
+		accounts[c->n++].name = f[1];
+		line = NULL;		/* the account's names are in it */
+		cap = 0;
+	}
+	free(line);
+	return c->n != 0;
+}
+
+static bool
+print_week(const char *dir, const char *monday)
+{
+	struct conf		 c = { .set = { .state_dir = dir, .collector = 1 } };
+	struct locks		*locks = lock_new(dir);
+	struct store		*store = store_new(&c.set, locks, STORE_BRIEF);
+	struct alert_week	 w = { .accounts = NULL };
+	struct buf		 out = { .p = NULL };
+	int64_t			 day;
+	bool			 ok = store != NULL && read_accounts(&c) &&
+				    calendar_parse_day(&day, slice_of(monday)) &&
+				    alert_week_read(&w, &c, store, day,
+				    clock_mono_ms() + PATIENCE_MS) == ERR_OK &&
+				    alert_week_json(&out, &w) == ERR_OK;
+
+	if (ok)
+		printf("{%.*s}\n", (int)out.len, out.p);
+	buf_free(&out);
+	alert_week_free(&w);
+	store_free(store);
+	lock_free(locks);
+	return ok;
+}
+
 static void
 print_columns(void)
 {
@@ -334,6 +383,8 @@ main(int argc, char **argv)
 		ok = true;
 	} else if (argc == 3 && strcmp(argv[1], "load") == 0)
 		ok = open_and_run(argv[2], 0, NULL);
+	else if (argc == 4 && strcmp(argv[1], "week") == 0)
+		ok = print_week(argv[2], argv[3]);
 	else if (argc == 5 && strcmp(argv[1], "forget") == 0)
 		ok = open_and_run(argv[2], 2, argv + 3);
 	else
