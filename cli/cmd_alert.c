@@ -29,7 +29,7 @@ test_receiver(const struct services *s)
 	char			 why[LANG_PARTS];
 
 	if (alert_send_test(s, &t)) {
-		name = alert_robot_name(t.robot);
+		name = lang_text(alert_robot_name(t.robot));
 		(void)printf(lang_text("%s has taken the message: HTTP %d, %d ms\n"), name,
 		    t.status, t.ms);
 		return CLI_DONE;

@@ -31,7 +31,6 @@ static const struct {
 	{ "disk", "the disk has room again" },
 	{ "stopped", "QT accepts the account's keys again" },
 	{ "breaker", "QT answers again, and no message waits too long" },
-	{ "gateway", "QT itself answers again" },
 	{ "token", "there is a valid access_token again" },
 	{ "addresses", "the list of WeChat's addresses is there and new" },
 	{ "dead", "no dead message is left" },

@@ -81,7 +81,7 @@ static const struct robot {
 		.text_max = 16000, .code = "$.code", .errmsg = "$.msg", .codes = feishu_codes,
 		.signs_body = true,
 	},
-	[ALERT_ROBOT_JSON] = { .name = "JSON", .before = "\"text\":", .behind = "" },
+	[ALERT_ROBOT_JSON] = { .name = "webhook", .before = "\"text\":", .behind = "" },
 };
 
 static const struct robot *

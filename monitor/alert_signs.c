@@ -6,11 +6,37 @@
 
 enum { HOUR_MS = 3600000 };
 
-/* The sign of which another one is a consequence. */
-static const char *
-cause_of(const char *what)
+/* Signs that follow from others of their account: the first, if it is there, else the second. */
+static const struct {
+	const char	*what, *causes[2];
+} consequences[] = {
+	{ "pending", { "stopped", "breaker" } },
+	{ "gateway", { "breaker", "breaker" } },
+};
+
+static bool
+is_there(const struct alert_signs *l, const char *what, const char *account)
 {
-	return strcmp(what, "pending") == 0 ? "breaker" : what;
+	size_t	 i;
+
+	for (i = 0; i < l->n; i++)
+		if (strcmp(l->now[i].what, what) == 0 &&
+		    strncmp(l->now[i].account, account, ALERT_FILE_ACCOUNT - 1) == 0)
+			return true;
+	return false;
+}
+
+/* The sign of which this one is a consequence, or this one. */
+static const char *
+cause_of(const struct alert_signs *l, const struct health_sign *s)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(consequences) / sizeof(consequences[0]); i++)
+		if (strcmp(s->what, consequences[i].what) == 0)
+			return consequences[i].causes[is_there(l, consequences[i].causes[0],
+			    s->account) ? 0 : 1];
+	return s->what;
 }
 
 static void
@@ -38,7 +64,7 @@ alert_signs_add(void *ctx, const struct health_sign *s)
 	struct alert_signs	*l = ctx;
 	struct alert_signs_now	 k = { .is_bad = s->bad }, *to;
 
-	copy_name(k.what, sizeof(k.what), cause_of(s->what));
+	copy_name(k.what, sizeof(k.what), cause_of(l, s));
 	copy_name(k.account, sizeof(k.account), s->account);
 	for (to = l->now; to != l->now + l->n; to++)
 		if (strcmp(to->what, k.what) == 0 && strcmp(to->account, k.account) == 0 &&

@@ -6,8 +6,8 @@
  * that comes and goes while nothing can be sent is not told any more: it is counted, and the next
  * message has the number.  So there is never more to tell than the signs themselves.
  *
- * Signs that follow from each other are one: a queue that is late (pending) belongs to the breaker
- * of its account.
+ * Signs that follow from each other are one.  A queue that is late (pending) belongs to its stopped
+ * account, or to the breaker; so does a gateway in QT's place.
  */
 #ifndef MONITOR_ALERT_SIGNS_H
 #define MONITOR_ALERT_SIGNS_H
@@ -33,7 +33,10 @@ struct alert_signs {
 	size_t			 n;
 };
 
-/* Adds a sign, or its text to a sign that is the same one.  It is a health_state_each. */
+/*
+ * Adds a sign, or its text to a sign that is the same one.  It is a health_state_each, and needs
+ * causes before their consequences, as health_state_judge() gives them.
+ */
 void	 alert_signs_add(void *ctx, const struct health_sign *s);
 
 struct alert_signs_rule {

@@ -550,7 +550,7 @@ check_alert_url(struct net *n)
 	if (alert_robot_lacks_key(url))
 		check_result_add(n->r, CHECK_WARNING, subject, "there is no key in the address, as "
 		    "%s's robots have one\ncopy the whole address of the robot, then run: qtoa "
-		    "alert test", alert_robot_name(alert_robot_of(url)));
+		    "alert test", lang_text(alert_robot_name(alert_robot_of(url))));
 	probe_origin(n, subject, url);
 }
 

@@ -16,7 +16,6 @@ const struct lang_row zh_alert[] = {
 	{ "the disk has room again", "磁盘已有空间" },
 	{ "QT accepts the account's keys again", "QT 已接受该公众号的密钥" },
 	{ "QT answers again, and no message waits too long", "QT 已恢复应答，没有消息等待过久" },
-	{ "QT itself answers again", "已是 QT 本身在应答" },
 	{ "there is a valid access_token again", "已有有效的 access_token" },
 	{ "the list of WeChat's addresses is there and new", "微信地址列表已更新" },
 	{ "no dead message is left", "已没有死信" },
@@ -41,6 +40,9 @@ const struct lang_row zh_alert[] = {
 	    "  两周没有推送：微信后台的服务器配置还启用着吗？\n" },
 	{ "  last push: %s, between %02d:00 and %02d:00\n", "  最近一次推送：%s %02d:00 至 %02d:00\n" },
 
+	{ "WeCom", "企业微信" },
+	{ "DingTalk", "钉钉" },
+	{ "Feishu", "飞书" },
 	{ "the robot's address is wrong, or the robot was removed", "机器人地址有误，或机器人已被移除" },
 	{ "copy the address again", "请重新复制地址" },
 	{ "more than 20 messages in a minute", "一分钟超过 20 条消息" },

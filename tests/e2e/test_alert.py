@@ -163,7 +163,7 @@ def test_verb(home, receiver):
 
     code, out, err = test()
     assert (code, err) == (0, "")
-    assert re.fullmatch(r"JSON has taken the message: HTTP 200, \d+ ms\n", out)
+    assert re.fullmatch(r"webhook has taken the message: HTTP 200, \d+ ms\n", out)
     assert receiver.messages[0]["text"].endswith(": this is a test message")
     receiver.answer = (404, b"")
     assert test() == (1, "", "qtoa: settings.alert_url: the message was not taken: HTTP 404: "

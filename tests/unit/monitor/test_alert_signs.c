@@ -158,17 +158,20 @@ groups(void **state)
 	static const struct health_sign	 signs[] = {
 		{ "breaker", "shop", true, "first" }, { "pending", "shop", true, "second" },
 		{ "pending", "news", true, "third" }, { "store", "", true, "bad" },
-		{ "store", "", false, "a warning" },
+		{ "store", "", false, "a warning" }, { "stopped", "blog", true, "4th" },
+		{ "pending", "blog", true, "5th" }, { "gateway", "shop", true, "6th" },
 	};
 	size_t				 i;
 
 	(void)state;
 	for (i = 0; i < COUNT(signs); i++)
 		alert_signs_add(&l, &signs[i]);
-	check_int("signs", (int64_t)l.n, 4);
-	check_text("together", l.now[0].text, "first; second");
+	check_int("signs", (int64_t)l.n, 5);
+	check_text("together", l.now[0].text, "first; second; 6th");
 	check_text("alone", l.now[1].what, "breaker");
 	check_text("alone", l.now[1].account, "news");
+	check_text("a stopped account", l.now[4].what, "stopped");
+	check_text("a stopped account", l.now[4].text, "4th; 5th");
 }
 
 /* More signs than the file has room for, and names that are too long. */
