@@ -198,8 +198,9 @@ send_once(const struct look *l, bool news)
 	if ((sent = send_message(l->a, why, l->deadline_ms)))
 		log_msg(LEVEL_NOTICE, "alert", "sent %s", what);
 	else if (!services_stopping(l->a->services))	/* else the next process sends it */
-		log_msg(LEVEL_WARNING, "alert", "%s could not be sent, try %d of %d: %s; run: "
-		    "qtoa alert test", what, (int)l->st->tries, ALERT_TRIES, why);
+		log_msg(LEVEL_WARNING, "alert", "%s could not be sent, try %d of %d%s: %s; run: "
+		    "qtoa alert test", what, (int)l->st->tries, ALERT_TRIES,
+		    l->st->tries < ALERT_TRIES ? "" : ", it is given up", why);
 	if (!sent && l->st->tries < ALERT_TRIES)
 		return;
 	settle_message(l, news, sent);

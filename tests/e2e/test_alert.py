@@ -50,7 +50,8 @@ def break_qt(pool, qt):
 def looks(home, n):
     """Waits until the processes have looked at the state n times more."""
     def looked():
-        return (home.state / "qtoa.alerts").read_bytes()[:8]
+        file = home.state / "qtoa.alerts"
+        return file.read_bytes()[:8] if file.exists() else b""
 
     for _ in range(n):
         before = looked()
