@@ -24,6 +24,7 @@
 enum {
 	RATE_MS = 1000,		/* the rate is the mean over this time */
 	WATCH_MS = 250,		/* between two reads of what another process has sent */
+	ALERT_MS = 5000,	/* for an alert */
 	STOP_MS = 2000,		/* after a signal, for the transfers that are under way */
 	SECONDS_MAX = 1000000
 };
@@ -221,7 +222,7 @@ drain_all(struct draining *d, int64_t until_ms)
 	drain_free(drain);
 	maintenance_brief(&d->services);
 	print_summary(d);
-	alert_brief(&d->services, ALERT_SEND_MS);
+	alert_brief(&d->services, ALERT_MS);
 	return good && d->pending == 0 ? CLI_DONE : CLI_WRONG;
 }
 

@@ -6,6 +6,7 @@
 
 enum {
 	SHARED	 = 14,	/* store, lock, known messages, counters, log, wakeups of the drain */
+	ALERTS	 = 10,	/* of the thread of alerts: a connection, its file, the store, a counter */
 	SENDING	 = 6,	/* libcurl's wakeup; connections to QT, or the look-up of its name */
 	DRAINED	 = 4,	/* for a message that is drained: the same without a wakeup */
 	LOOK_MAX = 4096	/* descriptors beyond that are not looked for: nobody leaves so many open */
@@ -79,9 +80,10 @@ descriptors_plan_of(const struct conf *c, int *limit)
 {
 	const struct settings	*s = &c->set;
 	const int		 endpoints = count_endpoints(c), open = count_open(LOOK_MAX);
-	const int		 need = open + SHARED + s->threads * (1 + SENDING) +
+	const int		 shared = SHARED + (conf_is_set(s->alert_url) ? ALERTS : 0);
+	const int		 need = open + shared + s->threads * (1 + SENDING) +
 				    endpoints * s->drain_parallel * DRAINED;
 
 	*limit = raise_limit(need);
-	return descriptors_plan(*limit - open - SHARED, s->threads, s->drain_parallel, endpoints);
+	return descriptors_plan(*limit - open - shared, s->threads, s->drain_parallel, endpoints);
 }
