@@ -30,7 +30,6 @@
 enum {
 	BODIES	= 8 << 20,	/* bytes of large bodies in memory at once */
 	IDLE_MS	= 30000,	/* a worker that was not needed for so long ends */
-	ALERT_MS = 3000,	/* for an alert of a CGI, after its answer */
 	PROBLEM	= 512		/* bytes of a problem's text */
 };
 
@@ -337,7 +336,7 @@ drain_queue(struct app *app, bool recover, int64_t until_ms)
 		recover_run(s->store, s->locks, app->conf.set.state_dir, event_store_sources);
 	if (drain_run(d, &sum, &order) == ERR_OK && sum.elsewhere == 0)
 		maintenance_brief(s);
-	alert_brief(s, ALERT_MS);
+	alert_brief(s, ALERT_SEND_MS);	/* nobody waits for this process */
 }
 
 /*

@@ -108,6 +108,17 @@ def test_bad_receiver(home, make_pool, qt, receiver, how):
     assert time.monotonic() - begin < 1.5 * program.SLOWER
 
 
+def test_slow_receiver(home, make_pool, qt, receiver):
+    """It takes its time, and gets each message once all the same."""
+    receiver.delay = 2
+    pool = make_pool("alert")
+    make_pool("alert")
+    break_qt(pool, qt)
+    home.log.wait(what="alert", msg="sent a change of health")
+    looks(home, 4)
+    assert len(receiver.messages) == 1
+
+
 def test_cgi(home, qt, receiver):
     """A CGI looks after its answer, and qtoa drain does."""
     def send():
