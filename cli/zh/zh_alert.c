@@ -28,14 +28,14 @@ const struct lang_row zh_alert[] = {
 	{ "the week from %s to %s\n", "%s 至 %s 一周小结\n" },
 	{ "%s: %lld pushes (the week before %lld%s)\n  delivered at once %lld, queued %lld, dead "
 	    "%lld, repeats %lld, refused %lld, answered 503 %lld\n",
-	    "%s：推送 %lld 条（上周 %lld%s）\n  即时送达 %lld，入队 %lld，死信 %lld，重复 %lld，"
+	    "%s：推送 %lld 条（前一周 %lld%s）\n  即时送达 %lld，入队 %lld，死信 %lld，重复 %lld，"
 	    "拒绝 %lld，应答 503 %lld\n" },
 	{ "  of what had waited, delivered %lld, dead %lld\n",
 	    "  排队的消息中后来送达 %lld，成为死信 %lld\n" },
 	{ "  half of the answers within %lld ms, 99%% within %lld ms\n",
 	    "  应答耗时：一半在 %lld 毫秒内，99%% 在 %lld 毫秒内\n" },
 	{ "  follows %lld, unfollows %lld (the week before %lld, %lld)\n",
-	    "  关注 %lld，取消关注 %lld（上周 %lld、%lld）\n" },
+	    "  关注 %lld，取消关注 %lld（前一周 %lld、%lld）\n" },
 	{ "  no push for two weeks: is the URL still set in WeChat's console?\n",
 	    "  两周没有推送：微信后台的服务器配置还启用着吗？\n" },
 	{ "  last push: %s, between %02d:00 and %02d:00\n", "  最近一次推送：%s %02d:00 至 %02d:00\n" },

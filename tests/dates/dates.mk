@@ -15,7 +15,7 @@ DATES_READ = $(basename $(notdir $(shell grep -rlE 'clock_wall_ms|CLOCK_REALTIME
 	     $(ROOMS) tests/unit)))
 DATES_FEW = $(foreach t,$(UNIT_BINS),$(if $(filter $(DATES_READ),$(notdir $t) \
 	    $(patsubst test_%,%,$(notdir $t))),$t))
-DATES_SLOW = deliver drain unionid dedup store counters access_token health_state
+DATES_SLOW = alert deliver drain unionid dedup store counters access_token health_state
 
 check-few-dates: DATES_ONLY = -k 'empty_store and (follows or retention)'
 check-few-dates: $(UNIT_BINS) $(MODELS)
