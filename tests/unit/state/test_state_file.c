@@ -1,9 +1,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "core/buf.h"
 #include "core/log.h"
 #include "state/state_file.h"
 #include "tests/unit/state.h"
@@ -138,11 +140,38 @@ trouble_once(void **state)
 	log_close();
 }
 
+/* A file is replaced as a whole, or stays as it was. */
+static void
+replaced(void **state)
+{
+	const char	*dir = state_new();
+	char		 path[STATE_PATH], new[STATE_PATH];
+	struct buf	 b = { 0 };
+
+	(void)state;
+	state_path(path, dir, "file");
+	state_path(new, dir, "file.new");
+	CHECK("the first", state_file_replace(path, slice_of("one")));
+	state_write(dir, "file.new", "rest", 4);	/* of a process that has died */
+	CHECK("the second", state_file_replace(path, slice_of("two")));
+	assert_int_equal(buf_read_file(&b, path, 100), 0);
+	CHECK("its bytes", slice_is(buf_slice(&b), "two"));
+	check_int("files", state_count(dir, "file", NULL), 1);
+	assert_int_equal(mkdir(new, 0700), 0);
+	CHECK("something is in the way", !state_file_replace(path, slice_of("three")));
+	assert_int_equal(rmdir(new), 0);
+	assert_int_equal(buf_read_file(&b, path, 100), 0);
+	CHECK("as before", slice_is(buf_slice(&b), "two"));
+	CHECK("no directory", !state_file_replace("/nowhere/at/all", slice_of("x")));
+	buf_free(&b);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(kinds_of_file), TEST(no_file), TEST(reserve_and_map), TEST(trouble_once),
+		    TEST(replaced),
 	};
 
 	return RUN("state_file", tests);
