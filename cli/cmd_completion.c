@@ -250,16 +250,12 @@ static void
 print_ids(const struct conf *c)
 {
 	const char	*dir = c->set.state_dir;
-	char		 path[4096];
 	struct db	*db = NULL;
 
 	if (dir == NULL || !session_become_owner(dir))
 		return;
-	(void)snprintf(path, sizeof(path), "%s/qtoa.db", dir);
-	if (access(path, R_OK) == 0 && db_open(&db, path, DB_READ_ONLY) == ERR_OK) {
-		db_patience(db, clock_mono_ms() + STORE_WAIT_MS);
+	if (store_read(&db, &c->set, clock_mono_ms() + STORE_WAIT_MS) == ERR_OK)
 		(void)queue_list(db, 0, SESSION_PAGE, print_id, NULL);
-	}
 	db_close(db);
 }
 

@@ -17,7 +17,7 @@
 #include "core/proxy.h"
 #include "net/ca_store.h"
 #include "net/http_client.h"
-#include "state/db.h"
+#include "state/store.h"
 #include "xmlmap.h"
 
 enum {
@@ -418,7 +418,7 @@ static const struct library {
 	{ "Nettle", digest_library },
 	{ "jansson", json_library },
 	{ "mxml", xmlmap_library },
-	{ "SQLite", db_library },
+	{ "SQLite", store_library },
 };
 
 static void

@@ -414,9 +414,7 @@ read_stock(struct db *db, struct stock *k, const struct datacube_view *s, const 
 	enum error	 er;
 
 	*k = (struct stock){ .first = DATACUBE_DEFAULT, .last = DATACUBE_DEFAULT };
-	er = db_start(db, &rows, "SELECT min(day), max(day), count(*), sum(rows) FROM datacube_day "
-	    "WHERE appid = ? AND endpoint = ?",
-	    DB_VALUES(db_s(a->appid), db_s(e->name)));
+	er = db_start(db, &rows, SQL_DATACUBE_SPAN_OF, DB_VALUES(db_s(a->appid), db_s(e->name)));
 	if (er == ERR_OK && db_next(&rows, &er) && db_col_int(&rows, 2) != 0) {
 		(void)calendar_parse_day(&k->first, db_col(&rows, 0));
 		(void)calendar_parse_day(&k->last, db_col(&rows, 1));
@@ -555,8 +553,7 @@ read_span(struct db *db, void *arg)
 
 	if (!datacube_tables_is_there(db))
 		return ERR_OK;
-	er = db_start(db, &rows, "SELECT min(day), max(day) FROM datacube_day WHERE endpoint = ?",
-	    DB_VALUES(db_s(s->e->name)));
+	er = db_start(db, &rows, SQL_DATACUBE_SPAN, DB_VALUES(db_s(s->e->name)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		(void)calendar_parse_day(&s->from, db_col(&rows, 0));
 		(void)calendar_parse_day(&s->to, db_col(&rows, 1));

@@ -100,8 +100,7 @@ read_asked(struct db *db, struct comparing *k, const char *endpoint, struct hour
 
 	for (i = 0; i < days_of(k) * each; i++)
 		to[i].calls = to[i].fails = -1;
-	er = db_start(db, &rows, "SELECT day FROM datacube_day WHERE appid = ? AND endpoint = ? "
-	    "AND day BETWEEN ? AND ? AND rows > 0", DB_VALUES(db_s(k->account->appid),
+	er = db_start(db, &rows, SQL_DATACUBE_WITH_ROWS, DB_VALUES(db_s(k->account->appid),
 	    db_s(endpoint), db_s(k->first), db_s(k->last)));
 	while (er == ERR_OK && db_next(&rows, &er))
 		for (i = 0; i < each && calendar_parse_day(&day, db_col(&rows, 0)); i++)
@@ -110,9 +109,9 @@ read_asked(struct db *db, struct comparing *k, const char *endpoint, struct hour
 	return er;
 }
 
-/* Adds the rows of a SELECT that gives the day, the index within it, calls, and failures. */
+/* Adds the rows of a statement that gives the day, the index within it, calls, and failures. */
 static enum error
-read_calls(struct db *db, struct comparing *k, const char *select, struct hour *to,
+read_calls(struct db *db, struct comparing *k, enum sql select, struct hour *to,
     size_t each)
 {
 	struct db_rows	 rows;
@@ -146,13 +145,10 @@ read_wechat(struct db *db, void *arg)
 	if ((er = datacube_tables_prepare(db)) != ERR_OK ||
 	    (er = read_asked(db, k, "getinterfacesummaryhour", k->wechat, COUNTER_HOURS)) !=
 	    ERR_OK || (er = read_asked(db, k, "getinterfacesummary", k->daily, 1)) != ERR_OK ||
-	    (er = read_calls(db, k, "SELECT ref_date, ref_hour / 100, callback_count, fail_count "
-	    "FROM datacube_getinterfacesummaryhour WHERE appid = ? AND ref_date BETWEEN ? AND ?",
-	    k->wechat, COUNTER_HOURS)) != ERR_OK)
+	    (er = read_calls(db, k, SQL_DATACUBE_CALLS_BY_HOUR, k->wechat, COUNTER_HOURS)) !=
+	    ERR_OK)
 		return er;
-	return read_calls(db, k, "SELECT ref_date, 0, callback_count, fail_count FROM "
-	    "datacube_getinterfacesummary WHERE appid = ? AND ref_date BETWEEN ? AND ?",
-	    k->daily, 1);
+	return read_calls(db, k, SQL_DATACUBE_CALLS, k->daily, 1);
 }
 
 /*

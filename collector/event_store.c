@@ -27,7 +27,7 @@ struct seen_span {
 
 /*
  * The id of the account.  Its path and name become those of the present configuration; what was
- * recovered may not know them (state/rebuild.h).
+ * recovered may not know them (state/sqlite/rebuild.h).
  */
 static enum error
 find_or_add_account(struct db *db, int64_t *id, const struct account_source *s)
@@ -39,16 +39,11 @@ find_or_add_account(struct db *db, int64_t *id, const struct account_source *s)
 	enum error		 er;
 
 	*id = 0;
-	er = db_number(db, id, "SELECT id FROM account WHERE appid = ? AND application = ? "
-	    "AND path = ? AND name = ?", v, n);
+	er = db_number(db, id, SQL_ACCOUNT_SAME, v, n);
 	if (er != ERR_OK || *id != 0)
 		return er;
-	er = db_run(db, NULL, "INSERT INTO account (appid, application, path, name) "
-	    "VALUES (?, ?, ?, ?) ON CONFLICT (appid, application) DO UPDATE SET "
-	    "path = coalesce(nullif(excluded.path, ''), path), "
-	    "name = coalesce(nullif(excluded.name, ''), name)", v, n);
-	return er != ERR_OK ? er : db_number(db, id,
-	    "SELECT id FROM account WHERE appid = ? AND application = ?", v, 2);
+	er = db_run(db, NULL, SQL_ACCOUNT_PUT, v, n);
+	return er != ERR_OK ? er : db_number(db, id, SQL_ACCOUNT_ID, v, 2);
 }
 
 static enum error
@@ -58,14 +53,9 @@ find_or_add_device(struct db *db, int64_t *id, struct slice application, struct 
 	const struct db_value	 v[] = {
 		db_text(application), db_text(device), db_i(seen->first), db_i(seen->last),
 	};
-	const enum error	 er = db_run(db, NULL,
-	    "INSERT INTO device (application, device, first, last) "
-	    "VALUES (?, ?, ?, ?) ON CONFLICT (application, device) DO UPDATE SET "
-	    "first = min(first, excluded.first), last = max(last, excluded.last)",
-	    v, sizeof(v) / sizeof(v[0]));
+	const enum error	 er = db_run(db, NULL, SQL_DEVICE_PUT, v, sizeof(v) / sizeof(v[0]));
 
-	return er != ERR_OK ? er : db_number(db, id,
-	    "SELECT id FROM device WHERE application = ? AND device = ?", v, 2);
+	return er != ERR_OK ? er : db_number(db, id, SQL_DEVICE_ID, v, 2);
 }
 
 /*
@@ -78,26 +68,18 @@ insert_event(struct db *db, int64_t *id, const struct event_row *r)
 	int64_t		 changed = 0;
 	enum error	 er;
 
-	er = db_run(db, &changed, "INSERT OR IGNORE INTO event (account, device, code, time, gap, "
-	    "received, message, part, attributes) SELECT ?1, ?2, ?3, ?4, "
-	    "coalesce(min(gap, ?9), gap, ?9), ?5, ?6, ?7, ?8 FROM (SELECT ?4 - coalesce("
-	    "(SELECT time FROM event WHERE device = ?2 AND time <= ?4 "
-	    "ORDER BY time DESC, id DESC LIMIT 1), "
-	    "(SELECT max(last) FROM past WHERE device = ?2 AND last <= ?4)) AS gap)",
-	    DB_VALUES(db_i(r->account), db_i(r->device), db_text(r->code), db_i(r->time_s),
-	    db_i(r->received_ms), db_b(r->message), db_i(r->part), db_text(r->attributes),
-	    r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
+	er = db_run(db, &changed, SQL_EVENT_ADD, DB_VALUES(db_i(r->account), db_i(r->device),
+	    db_text(r->code), db_i(r->time_s), db_i(r->received_ms), db_b(r->message),
+	    db_i(r->part), db_text(r->attributes), r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
 	return er != ERR_OK || changed == 0 ? er :
-	    db_number(db, id, "SELECT last_insert_rowid()", DB_NO_VALUES);
+	    db_number(db, id, SQL_EVENT_LAST, DB_NO_VALUES);
 }
 
 /* An event that came late can be between two others: the later one has a smaller gap now. */
 static enum error
 shorten_next_gap(struct db *db, int64_t device, int64_t time_s)
 {
-	return db_run(db, NULL, "UPDATE event SET gap = coalesce(min(gap, time - ?2), time - ?2) "
-	    "WHERE id = (SELECT id FROM event WHERE device = ?1 AND time > ?2 "
-	    "ORDER BY time, id LIMIT 1)", DB_VALUES(db_i(device), db_i(time_s)));
+	return db_run(db, NULL, SQL_EVENT_SHORTEN, DB_VALUES(db_i(device), db_i(time_s)));
 }
 
 /* Keeps in table past what must stay of an event that is forgotten; id 0: not known. */
@@ -107,17 +89,12 @@ keep_past(struct db *db, const struct event_row *r, int64_t id)
 	const bool	 follows = slice_is(r->code, follow);
 	enum error	 er;
 
-	er = db_run(db, NULL, "INSERT INTO past (device, account, last) VALUES (?, ?, ?) "
-	    "ON CONFLICT (device, account) DO UPDATE SET last = excluded.last "
-	    "WHERE excluded.last > past.last",
-	    DB_VALUES(db_i(r->device), db_i(r->account), db_i(r->time_s)));
+	er = db_run(db, NULL, SQL_PAST_PUT, DB_VALUES(db_i(r->device), db_i(r->account),
+	    db_i(r->time_s)));
 	if (er != ERR_OK || (!follows && !slice_is(r->code, unfollow)))
 		return er;
-	return db_run(db, NULL, "UPDATE past SET turned = ?3, turn = ?4, follows = ?5 "
-	    "WHERE device = ?1 AND account = ?2 "
-	    "AND (turned IS NULL OR (turned, turn) < (?3, ?4))",
-	    DB_VALUES(db_i(r->device), db_i(r->account), db_i(r->time_s), db_i(id),
-	    db_i(follows)));
+	return db_run(db, NULL, SQL_PAST_TURN, DB_VALUES(db_i(r->device), db_i(r->account),
+	    db_i(r->time_s), db_i(id), db_i(follows)));
 }
 
 /* *id is 0 if the row was there before or is forgotten; *forgotten: its day is forgotten. */
@@ -186,8 +163,7 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
 	bool			 forgotten = false;
 	enum error		 er;
 
-	er = db_number(db, &there, "SELECT 1 FROM event WHERE message = ?",
-	    DB_VALUES(db_b(r.message)));
+	er = db_number(db, &there, SQL_EVENT_IS, DB_VALUES(db_b(r.message)));
 	*result = EVENT_STORE_REPEAT;
 	if (er != ERR_OK || there != 0)
 		return er;
@@ -206,36 +182,17 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
  * Joining.
  */
 
-/* A step of a join.  ?1: the device that goes, ?2: the one that stays. */
-struct join_step {
-	const char	*sql;
+/* A step of a join.  Parameter 1: the device that goes, 2: the one that stays. */
+static const struct join_step {
+	enum sql	 sql;
 	size_t		 values;
+} join_steps[] = {
+	{ SQL_JOIN_EVENTS, 2 },
+	{ SQL_JOIN_PAST, 2 },
+	{ SQL_JOIN_PAST_DROP, 1 },
+	{ SQL_JOIN_DEVICE, 2 },
+	{ SQL_JOIN_DEVICE_DROP, 1 },
 };
-
-#define NEWER	"(excluded.turned IS NOT NULL AND (past.turned IS NULL OR " \
-		"(past.turned, past.turn) < (excluded.turned, excluded.turn)))"
-
-static const struct join_step	 join_steps[] = {
-	{ "UPDATE event SET device = ?2 WHERE device = ?1", 2 },
-	{ "INSERT INTO past (device, account, last, turned, turn, follows) "
-	  "SELECT ?2, account, last, turned, turn, follows FROM past WHERE device = ?1 "
-	  "ON CONFLICT (device, account) DO UPDATE SET last = max(last, excluded.last), "
-	  "turned = iif(" NEWER ", excluded.turned, turned), "
-	  "turn = iif(" NEWER ", excluded.turn, turn), "
-	  "follows = iif(" NEWER ", excluded.follows, follows)", 2 },
-	{ "DELETE FROM past WHERE device = ?1", 1 },
-	{ "UPDATE device SET first = min(device.first, gone.first), "
-	  "last = max(device.last, gone.last) FROM "
-	  "(SELECT first, last FROM device WHERE id = ?1) AS gone WHERE device.id = ?2", 2 },
-	{ "DELETE FROM device WHERE id = ?1", 1 },
-};
-
-/* The smallest gap that is known counts, as in insert_event(). */
-static const char	 join_gaps[] =
-	"UPDATE event SET gap = coalesce(min(gap, since), gap, since) FROM ("
-	"SELECT id, time - coalesce(lag(time) OVER (ORDER BY time, id), (SELECT max(last) "
-	"FROM past WHERE past.device = ?1 AND past.last <= event.time)) AS since "
-	"FROM event WHERE device = ?1) AS joined WHERE event.id = joined.id";
 
 static enum error
 merge_devices(struct db *db, int64_t from, int64_t to)
@@ -246,7 +203,7 @@ merge_devices(struct db *db, int64_t from, int64_t to)
 	for (i = 0; i < sizeof(join_steps) / sizeof(join_steps[0]) && er == ERR_OK; i++)
 		er = db_run(db, NULL, join_steps[i].sql,
 		    (const struct db_value[]){ db_i(from), db_i(to) }, join_steps[i].values);
-	return er == ERR_OK ? db_run(db, NULL, join_gaps, DB_VALUES(db_i(to))) : er;
+	return er == ERR_OK ? db_run(db, NULL, SQL_JOIN_GAPS, DB_VALUES(db_i(to))) : er;
 }
 
 /* The device becomes the unionid, which can be a device of the application already. */
@@ -256,14 +213,11 @@ join_device(struct db *db, int64_t id, struct slice unionid)
 	int64_t		 to = 0;
 	enum error	 er;
 
-	er = db_number(db, &to, "SELECT there.id FROM device JOIN device AS there "
-	    "ON there.application = device.application AND there.device = ?2 "
-	    "WHERE device.id = ?1", DB_VALUES(db_i(id), db_text(unionid)));
+	er = db_number(db, &to, SQL_DEVICE_BESIDE, DB_VALUES(db_i(id), db_text(unionid)));
 	if (er != ERR_OK)
 		return er;
 	return to != 0 ? merge_devices(db, id, to) :
-	    db_run(db, NULL, "UPDATE device SET device = ?2 WHERE id = ?1",
-	    DB_VALUES(db_i(id), db_text(unionid)));
+	    db_run(db, NULL, SQL_DEVICE_RENAME, DB_VALUES(db_i(id), db_text(unionid)));
 }
 
 enum error
@@ -274,10 +228,8 @@ event_store_join(struct db *db, const char *appid, struct slice openid, struct s
 
 	do {
 		id = 0;
-		er = db_number(db, &id, "SELECT device.id FROM account "
-		    "JOIN device ON device.application = account.application "
-		    "WHERE appid = ?1 AND device = ?2 AND device <> ?3 LIMIT 1",
-		    DB_VALUES(db_s(appid), db_text(openid), db_text(unionid)));
+		er = db_number(db, &id, SQL_DEVICE_OF, DB_VALUES(db_s(appid), db_text(openid),
+		    db_text(unionid)));
 		if (er == ERR_OK && id != 0)
 			er = join_device(db, id, unionid);
 	} while (er == ERR_OK && id != 0);
@@ -292,41 +244,27 @@ enum error
 event_store_first_day(struct db *db, int64_t *day)
 {
 	*day = INT64_MIN;
-	return db_number(db, day, "SELECT before FROM forgotten", DB_NO_VALUES);
+	return db_number(db, day, SQL_FORGOTTEN_DAY, DB_NO_VALUES);
 }
 
 /* Sets the first day that stays.  It never goes back. */
 static enum error
 move_first_day(struct db *db, int64_t today, int days)
 {
-	return db_run(db, NULL, "INSERT INTO forgotten (id, before) SELECT 1, min(?1, day) - ?2 "
-	    "FROM (SELECT day FROM event INDEXED BY event_day ORDER BY day DESC LIMIT 1) "
-	    "WHERE true "
-	    "ON CONFLICT (id) DO UPDATE SET before = excluded.before "
-	    "WHERE excluded.before > forgotten.before", DB_VALUES(db_i(today), db_i(days)));
+	return db_run(db, NULL, SQL_FORGOTTEN_PUT, DB_VALUES(db_i(today), db_i(days)));
 }
 
 /*
- * Finds and deletes the same events.  ?1: the first day that stays, ?2: how many events, ?3: the
- * key of that day.
+ * Statements that find and delete the same events, with the same parameters: the first day that
+ * stays, how many events, the key of that day.  Events without a time have no key that says when
+ * they were, so those that are found by the day come after the others.
  */
-struct forget_query {
-	const char	*find, *delete;
+static const struct forget_query {
+	enum sql	 find, delete;
 	size_t		 values;
-};
-
-#define CHOSEN(which)	"FROM event WHERE id IN (SELECT id FROM event " which " LIMIT ?2)"
-#define FORGET(which)	"SELECT id, device, account, time, code " CHOSEN(which), \
-			"DELETE " CHOSEN(which)
-
-/*
- * Keys begin with the time; so in the order of the keys, neighbours on the disk are deleted
- * together.  A message without a time has 0 in its key; only the index of days finds it.
- */
-static const struct forget_query	 orders[] = {
-	{ FORGET("WHERE message >= x'0000000000000001' AND message < ?3 AND day < ?1 "
-	  "ORDER BY message"), 3 },
-	{ FORGET("INDEXED BY event_day WHERE day < ?1 ORDER BY day"), 2 },
+} orders[] = {
+	{ SQL_FORGET_KEYS_FIND, SQL_FORGET_KEYS, 3 },
+	{ SQL_FORGET_DAYS_FIND, SQL_FORGET_DAYS, 2 },
 };
 
 /* Forgets up to max events from before that day; *n is increased by their number. */
@@ -407,11 +345,7 @@ recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 
 const struct recover_source event_store_recovered = {
 	.what	= "counted events",
-	.select	= "SELECT event.id, appid, account.application, path, name, device.device, code, "
-		  "time, received, message, part, attributes, gap, first FROM event NOT INDEXED "
-		  "JOIN account ON account.id = event.account "
-		  "JOIN device ON device.id = event.device WHERE event.id >= ? "
-		  "AND json_valid(attributes) ORDER BY event.id",
+	.select	= SQL_RECOVER_EVENTS,
 	.copy	= recover_event,
 };
 
@@ -440,10 +374,7 @@ recover_past(struct db *db, const struct db_rows *row, int64_t *copied)
 
 const struct recover_source event_store_recovered_past = {
 	.what	= "devices whose events are forgotten",
-	.select	= "SELECT past.id, appid, account.application, path, name, device.device, first, "
-		  "past.last, turned, turn, follows FROM past NOT INDEXED "
-		  "JOIN account ON account.id = past.account "
-		  "JOIN device ON device.id = past.device WHERE past.id >= ? ORDER BY past.id",
+	.select	= SQL_RECOVER_PAST,
 	.copy	= recover_past,
 };
 
@@ -468,10 +399,7 @@ recover_mark(struct db *db, const struct db_rows *row, int64_t *copied)
 
 const struct recover_source event_store_recovered_marks = {
 	.what	= "users without a UnionID",
-	.select	= "SELECT device.id, account.appid, device.device FROM device NOT INDEXED "
-		  "JOIN account ON account.application = device.application "
-		  "JOIN unionid ON unionid.appid = account.appid AND openid = device.device "
-		  "AND unionid = '' WHERE device.id >= ? ORDER BY device.id",
+	.select	= SQL_RECOVER_MARKS,
 	.copy	= recover_mark,
 };
 

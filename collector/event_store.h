@@ -1,6 +1,6 @@
 /*
  * event_store.h: the events that the collector has counted (tables account, device, event, past,
- * forgotten, unionid; see state/schema.c).  It also forgets the oldest events.
+ * forgotten, unionid; see state/sqlite/schema.c).  It also forgets the oldest events.
  *
  * Events are forgotten by whole days of China, by the event's own time.  The figures of the other
  * days do not change, because some facts stay: when a device was seen first, so that it is never

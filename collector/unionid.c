@@ -99,8 +99,7 @@ unionid_find(struct db *db, struct buf *out, const char *appid, struct slice ope
 	struct slice	 s;
 	enum error	 er;
 
-	er = db_start(db, &rows, "SELECT unionid FROM unionid WHERE appid = ? AND openid = ?",
-	    DB_VALUES(db_s(appid), db_text(openid)));
+	er = db_start(db, &rows, SQL_UNIONID_FIND, DB_VALUES(db_s(appid), db_text(openid)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		s = db_col(&rows, 0);
 		er = buf_put(out, s.p, s.len);
@@ -115,17 +114,15 @@ unionid_store(struct db *db, const char *appid, struct slice openid, struct slic
 	int64_t		 changed = 0;
 	enum error	 er;
 
-	er = db_run(db, &changed, "INSERT INTO unionid (appid, openid, unionid) VALUES (?, ?, ?) "
-	    "ON CONFLICT (appid, openid) DO UPDATE SET unionid = excluded.unionid "
-	    "WHERE unionid = ''", DB_VALUES(db_s(appid), db_text(openid), db_text(unionid)));
+	er = db_run(db, &changed, SQL_UNIONID_PUT, DB_VALUES(db_s(appid), db_text(openid),
+	    db_text(unionid)));
 	return er == ERR_OK && changed != 0 ? event_store_join(db, appid, openid, unionid) : er;
 }
 
 enum error
 unionid_mark(struct db *db, const char *appid, struct slice openid)
 {
-	return db_run(db, NULL, "INSERT OR IGNORE INTO unionid (appid, openid, unionid) "
-	    "VALUES (?, ?, '')", DB_VALUES(db_s(appid), db_text(openid)));
+	return db_run(db, NULL, SQL_UNIONID_MARK, DB_VALUES(db_s(appid), db_text(openid)));
 }
 
 static void

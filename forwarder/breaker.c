@@ -336,26 +336,16 @@ store_stop(struct db *db, const struct account *a, const struct stop *st, const 
 	enum error	 er;
 
 	if (st->refusals == 0)
-		return db_run(db, NULL, "DELETE FROM stopped WHERE account = ?",
-		    DB_VALUES(db_s(a->path)));
+		return db_run(db, NULL, SQL_STOP_DROP, DB_VALUES(db_s(a->path)));
 	if ((er = digest_keys(keys, a)) != ERR_OK)
 		return er;
-	return db_run(db, NULL, "INSERT INTO stopped (account, config, since, outcome, refusals, "
-	    "probes, probe, fresh_probes, fresh_probe) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-	    "ON CONFLICT (account) DO UPDATE SET config = excluded.config, "
-	    "since = excluded.since, outcome = excluded.outcome, refusals = excluded.refusals, "
-	    "probes = excluded.probes, probe = excluded.probe, "
-	    "fresh_probes = excluded.fresh_probes, fresh_probe = excluded.fresh_probe",
-	    DB_VALUES(db_s(a->path), db_s(keys), db_i(st->since_ms), db_s(why),
-	    db_i(st->refusals), db_i(st->pace[QUEUE_FAILED].failed),
+	return db_run(db, NULL, SQL_STOP_PUT, DB_VALUES(db_s(a->path), db_s(keys),
+	    db_i(st->since_ms), db_s(why), db_i(st->refusals), db_i(st->pace[QUEUE_FAILED].failed),
 	    db_i(st->pace[QUEUE_FAILED].next_ms), db_i(st->pace[QUEUE_FRESH].failed),
 	    db_i(st->pace[QUEUE_FRESH].next_ms)));
 }
 
-#define STOP_COLUMNS	"account, config, since, refusals, probes, probe, fresh_probes, " \
-			"fresh_probe"
-
-/* Reads a row of STOP_COLUMNS, which counts only if a has the keys that QT refused. */
+/* Reads a row of SQL_STOP_FIND, which counts only if a has the keys that QT refused. */
 static enum error
 read_stop(struct stop *st, const struct account *a, const struct db_rows *row)
 {
@@ -380,8 +370,7 @@ load_stop(struct db *db, struct stop *st, const struct account *a)
 	enum error	 er;
 
 	*st = (struct stop){ .refusals = 0 };
-	er = db_start(db, &rows, "SELECT " STOP_COLUMNS " FROM stopped WHERE account = ?",
-	    DB_VALUES(db_s(a->path)));
+	er = db_start(db, &rows, SQL_STOP_FIND, DB_VALUES(db_s(a->path)));
 	if (er == ERR_OK && db_next(&rows, &er))
 		er = read_stop(st, a, &rows);
 	db_end(&rows);
@@ -396,7 +385,7 @@ load_stops(struct db *db, const struct breakers *b, struct stop *stops)
 	struct db_rows		 rows;
 	enum error		 er;
 
-	er = db_start(db, &rows, "SELECT " STOP_COLUMNS " FROM stopped", DB_NO_VALUES);
+	er = db_start(db, &rows, SQL_STOP_ALL, DB_NO_VALUES);
 	while (er == ERR_OK && db_next(&rows, &er))
 		if ((a = conf_account(b->conf, db_col(&rows, 0))) != NULL)
 			er = read_stop(&stops[account_number(b, a)], a, &rows);
@@ -475,9 +464,7 @@ load_endpoint(struct db *db, struct endpoint *e)
 	reset_endpoint(e);
 	e->why[0] = '\0';
 	e->unstored = false;
-	er = db_start(db, &rows, "SELECT fails, opened, probes, probe, fresh_probes, fresh_probe, "
-	    "gateway, outcome, retries, top, began FROM endpoint WHERE url = ?",
-	    DB_VALUES(db_s(e->url)));
+	er = db_start(db, &rows, SQL_ENDPOINT_FIND, DB_VALUES(db_s(e->url)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		e->fails = db_col_bounded(&rows, 0);
 		e->opened_ms = db_col_bounded(&rows, 1);
@@ -496,19 +483,11 @@ load_endpoint(struct db *db, struct endpoint *e)
 static enum error
 store_endpoint(struct db *db, const struct endpoint *e)
 {
-	return db_run(db, NULL, "INSERT INTO endpoint (url, fails, opened, probes, probe, "
-	    "fresh_probes, fresh_probe, gateway, outcome, retries, top, began) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET "
-	    "fails = excluded.fails, opened = excluded.opened, probes = excluded.probes, "
-	    "probe = excluded.probe, fresh_probes = excluded.fresh_probes, "
-	    "fresh_probe = excluded.fresh_probe, gateway = excluded.gateway, "
-	    "outcome = excluded.outcome, retries = excluded.retries, top = excluded.top, "
-	    "began = excluded.began",
-	    DB_VALUES(db_s(e->url), db_i(e->fails), db_i(e->opened_ms),
-	    db_i(e->pace[QUEUE_FAILED].failed), db_i(e->pace[QUEUE_FAILED].next_ms),
-	    db_i(e->pace[QUEUE_FRESH].failed), db_i(e->pace[QUEUE_FRESH].next_ms),
-	    db_i(e->gateway_ms), db_s(e->why), db_i(e->retries), db_i(e->top),
-	    db_i(e->began_ms)));
+	return db_run(db, NULL, SQL_ENDPOINT_PUT, DB_VALUES(db_s(e->url), db_i(e->fails),
+	    db_i(e->opened_ms), db_i(e->pace[QUEUE_FAILED].failed),
+	    db_i(e->pace[QUEUE_FAILED].next_ms), db_i(e->pace[QUEUE_FRESH].failed),
+	    db_i(e->pace[QUEUE_FRESH].next_ms), db_i(e->gateway_ms), db_s(e->why), db_i(e->retries),
+	    db_i(e->top), db_i(e->began_ms)));
 }
 
 /* The pause before the next probe: 1 s, doubling to 10 s, by chance up to a quarter shorter. */
@@ -764,13 +743,10 @@ breaker_reset(struct db *db, const struct conf *c, const char *account)
 	const struct account	*a;
 	enum error		 er;
 
-	er = db_run(db, NULL, "DELETE FROM stopped WHERE ?1 IS NULL OR account = ?1",
-	    DB_VALUES(db_s(account)));
+	er = db_run(db, NULL, SQL_STOP_RESET, DB_VALUES(db_s(account)));
 	for (a = c->accounts; a != c->accounts + c->n && er == ERR_OK; a++)
 		if (a->path != NULL && a->qt_url != NULL &&
 		    (account == NULL || strcmp(account, a->path) == 0))
-			er = db_run(db, NULL, "UPDATE endpoint SET probe = 0, probes = 0, "
-			    "fresh_probe = 0, fresh_probes = 0 WHERE url = ?",
-			    DB_VALUES(db_s(a->qt_url)));
+			er = db_run(db, NULL, SQL_ENDPOINT_RESET, DB_VALUES(db_s(a->qt_url)));
 	return er;
 }

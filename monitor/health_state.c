@@ -14,9 +14,9 @@
 #include "monitor/alert_file.h"
 #include "monitor/health_state.h"
 #include "monitor/silence.h"
-#include "state/db.h"
 #include "state/disk.h"
 #include "state/queue.h"
+#include "state/store.h"
 #include "wechat/access_token.h"
 #include "wechat/callback_ips.h"
 #include "wechat/datacube/datacube_tables.h"
@@ -154,29 +154,22 @@ use_store(struct health_state *h, struct store *s, enum store_need need, store_w
 	return er == ERR_OK;
 }
 
-/* Tests if the store can be written: writes a number that the database has already. */
+/* Tests if the store can be written. */
 static enum error
-rewrite_user_version(struct db *db, void *arg)
+touch_store(struct db *db, void *arg)
 {
-	int64_t		 version = 0;
-	char		 sql[48];
-	enum error	 er;
-
 	(void)arg;
-	if ((er = db_number(db, &version, "PRAGMA user_version", DB_NO_VALUES)) != ERR_OK)
-		return er;
-	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)version);
-	return db_script(db, sql);
+	return db_touch(db);
 }
 
 /* Tests if the store can be read, by reading one number. */
 static enum error
-read_user_version(struct db *db, void *arg)
+read_version(struct db *db, void *arg)
 {
 	int64_t	 version;
 
 	(void)arg;
-	return db_number(db, &version, "PRAGMA user_version", DB_NO_VALUES);
+	return db_number(db, &version, SQL_VERSION, DB_NO_VALUES);
 }
 
 /* The age now of a time in epoch ms; -1 (no time) stays -1. */
@@ -245,8 +238,8 @@ estimate_events(struct health_state *h, struct db *db)
 	int64_t		 first = 1, last = 0;
 	enum error	 er;
 
-	if ((er = db_number(db, &first, "SELECT min(id) FROM event", DB_NO_VALUES)) == ERR_OK &&
-	    (er = db_number(db, &last, "SELECT max(id) FROM event", DB_NO_VALUES)) == ERR_OK)
+	if ((er = db_number(db, &first, SQL_EVENT_FIRST, DB_NO_VALUES)) == ERR_OK &&
+	    (er = db_number(db, &last, SQL_EVENT_HIGHEST, DB_NO_VALUES)) == ERR_OK)
 		h->events = number_bounded(last) - number_bounded(first) + 1;
 	return er;
 }
@@ -269,20 +262,16 @@ read_contents(struct health_state *h, struct db *db)
 static enum error
 read_store(struct health_state *h, int64_t deadline_ms)
 {
-	char		 file[1056];
 	struct db	*db;
 	enum error	 er;
 
-	(void)snprintf(file, sizeof(file), "%s/qtoa.db", h->conf->set.state_dir);
-	if ((er = db_open(&db, file, DB_READ_ONLY)) == ERR_OK) {
-		db_patience(db, deadline_ms);
+	if ((er = store_read(&db, &h->conf->set, deadline_ms)) == ERR_OK)
 		er = read_contents(h, db);
-	}
 	if (er == ERR_NOMEM)
 		goto out;
 	h->readable = er == ERR_OK;
 	if (!h->readable)
-		(void)snprintf(h->why, sizeof(h->why), "qtoa.db: %s",
+		(void)snprintf(h->why, sizeof(h->why), "%s: %s", db_name(db),
 		    er == ERR_STORE ? db_why(db) : error_table[er].name);
 	er = ERR_OK;
 out:
@@ -379,10 +368,10 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 	if (s != NULL) {
 		(void)lock_look(store_locks(s), h->lock_why, sizeof(h->lock_why));
 		if (try_write)
-			h->writable = use_store(h, s, STORE_ADD, rewrite_user_version, NULL,
+			h->writable = use_store(h, s, STORE_ADD, touch_store, NULL,
 			    deadline_ms);
 		h->readable = use_store(h, s, STORE_READ, b != NULL ? breaker_load :
-		    read_user_version, b, deadline_ms);
+		    read_version, b, deadline_ms);
 		if (h->readable)
 			er = read_store(h, deadline_ms);
 		if (!h->readable)

@@ -425,7 +425,7 @@ questions_have_nothing(struct db *db)
 {
 	int64_t	 there = 0;
 
-	return db_number(db, &there, "SELECT 1 FROM event LIMIT 1", DB_NO_VALUES) == ERR_OK &&
+	return db_number(db, &there, SQL_EVENT_FIRST, DB_NO_VALUES) == ERR_OK &&
 	    there == 0;
 }
 
@@ -437,35 +437,22 @@ make_store(struct db *db, void *arg)
 	return ERR_OK;
 }
 
-/* Sets limits of time and memory.  /tmp is not ours: files go to our own directory. */
-static enum error
-limit_db(struct db *db, const char *state_dir, int64_t until_ms)
-{
-	db_patience(db, until_ms);
-	db_limit(db, until_ms);
-	return db_spill(db, state_dir, CACHE_KIB);
-}
-
 struct db *
 questions_open(const struct settings *set, struct store *store, int64_t until_ms, char *why,
     size_t size)
 {
-	struct db	*db = NULL;
-	struct buf	 file = { .p = NULL };
+	struct db	*db;
 
 	if (store != NULL && store_do(store, STORE_READ, make_store, NULL, until_ms) != ERR_OK) {
 		store_why(store, why, size);
 		return NULL;
 	}
-	if (buf_printf(&file, "%s/qtoa.db", set->state_dir) != ERR_OK ||
-	    buf_putc(&file, '\0') != ERR_OK ||
-	    db_open(&db, file.p, DB_READ_ONLY) != ERR_OK ||
-	    limit_db(db, set->state_dir, until_ms) != ERR_OK) {
-		(void)snprintf(why, size, "qtoa.db: %s", db == NULL ? error_table[ERR_NOMEM].name :
-		    db_why(db));
-		db_close(db);
-		db = NULL;
-	}
-	buf_free(&file);
-	return db;
+	if (store_read_long(&db, set, until_ms, CACHE_KIB) == ERR_OK)
+		return db;
+	if (db == NULL)
+		(void)snprintf(why, size, "%s", error_table[ERR_NOMEM].name);
+	else
+		(void)snprintf(why, size, "%s: %s", db_name(db), db_why(db));
+	db_close(db);
+	return NULL;
 }

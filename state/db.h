@@ -1,10 +1,9 @@
 /*
- * db.h: a connection to an SQLite database.  Other modules know SQL, but not SQLite.
+ * db.h: a connection to the store, which runs the statements of state/db_sql.h.  Only the module
+ * that opened it knows which database stands behind it (state/sqlite/).
  *
- * A struct db belongs to one thread at a time.  SQL must be a string literal: its statement is
- * prepared once, and found again by the address of the literal.  For SQL that is made while the
- * program runs there is db_start_text().  A function that fails returns ERR_STORE; db_fault() and
- * db_why() tell more.
+ * A struct db belongs to one thread at a time.  A function that fails returns ERR_STORE; db_fault()
+ * and db_why() tell more.
  */
 #ifndef STATE_DB_H
 #define STATE_DB_H
@@ -13,7 +12,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "state/db_index.h"
+#include "state/db_sql.h"
 
 struct db;
 
@@ -26,21 +25,7 @@ enum db_fault {
 	DB_DAMAGED	/* it is corrupt, or is no database at all */
 };
 
-enum db_mode { DB_READ_WRITE, DB_READ_ONLY };
-
-/*
- * DB_READ_WRITE makes the file if it does not exist.  *db is NULL only if there is no memory
- * (ERR_NOMEM); else the caller closes it, also after a failure.
- */
-enum error	 db_open(struct db **db, const char *file, enum db_mode mode);
-void		 db_close(struct db *db);
-
-/*
- * For questions about many rows: what they sort and gather goes to files when it is more than
- * cache_kib.  The files are in dir, which is that of the first call, and have no name.  A statement
- * fails (DB_FULL) that leaves less than half of the room that was free on the disk.
- */
-enum error	 db_spill(struct db *db, const char *dir, int cache_kib);
+void		 db_close(struct db *db);	/* db may be NULL */
 
 /*
  * From here on, calls wait until until_ms (monotonic; 0: they do not wait) for other connections
@@ -48,18 +33,17 @@ enum error	 db_spill(struct db *db, const char *dir, int cache_kib);
  */
 void		 db_patience(struct db *db, int64_t until_ms);
 
-/* The kind of the last failure, and SQLite's words for it ("" if nothing failed). */
+/* A statement that still runs at until_ms (monotonic; 0: no limit) fails; for long queries. */
+void		 db_limit(struct db *db, int64_t until_ms);
+
+/* The kind of the last failure, and the database's words for it ("" if nothing failed). */
 enum db_fault	 db_fault(const struct db *db);
 const char	*db_why(const struct db *db);
 
-/* True: a transaction has begun, and SQLite has not undone it after a failure. */
-bool		 db_in_transaction(const struct db *db);
+const char	*db_name(const struct db *db);	/* for messages: "qtoa.db" */
 
-/*
- * Makes the file at least that long, and the disk gives it the blocks for that; a few more, so that
- * most calls find it done.  Then the WAL can be copied into it on a full disk, too.
- */
-enum error	 db_cover(struct db *db, int64_t bytes);
+/* Writes something that the store has already, as a test if it can be written. */
+enum error	 db_touch(struct db *db);
 
 /* A value for a `?` of the SQL; the bytes it points to must live as long as the call. */
 struct db_value {
@@ -99,18 +83,15 @@ db_b(struct slice s)
 			sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
 #define DB_NO_VALUES	NULL, 0
 
-/* Runs one or more statements without values or results; they are not kept prepared. */
-enum error	 db_script(struct db *db, const char *sql);
-
 /* Runs one statement to its end.  *changed (may be NULL): how many rows it changed. */
-enum error	 db_run(struct db *db, int64_t *changed, const char *sql,
-		    const struct db_value *v, size_t n);
+enum error	 db_run(struct db *db, int64_t *changed, enum sql sql, const struct db_value *v,
+		    size_t n);
 
 /*
  * Gets the one number that a statement gives.  *i is left as it is if there is no row, or a NULL.
  */
-enum error	 db_number(struct db *db, int64_t *i, const char *sql,
-		    const struct db_value *v, size_t n);
+enum error	 db_number(struct db *db, int64_t *i, enum sql sql, const struct db_value *v,
+		    size_t n);
 
 /*
  * Gets the rows of a statement one by one:
@@ -125,7 +106,7 @@ struct db_rows {
 	bool		 once;		/* private: the statement is not kept prepared */
 };
 
-enum error	 db_start(struct db *db, struct db_rows *rows, const char *sql,
+enum error	 db_start(struct db *db, struct db_rows *rows, enum sql sql,
 		    const struct db_value *v, size_t n);
 
 /* Gets the next row.  False: there are no more rows, or it failed (*er). */
@@ -134,22 +115,34 @@ bool		 db_next(struct db_rows *rows, enum error *er);
 /* Ends the walk; also after db_start() failed. */
 void		 db_end(struct db_rows *rows);
 
+/*
+ * SQL that a module brings with it.
+ */
+
 /* A value for a name (:from) in the SQL, instead of a `?`.  The SQL need not use all names. */
 struct db_named {
 	const char	*name;	/* with its colon */
 	struct db_value	 v;
 };
-enum error	 db_start_named(struct db *db, struct db_rows *rows, const char *sql,
+
+/*
+ * Asks a question of the report, as db_start() does.  sql is a literal: its statement is prepared
+ * once, and found again by the address of the literal.
+ */
+enum error	 db_ask(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_named *v, size_t n);
 
 /*
- * Like db_start_named() and db_run(), but for SQL that is not a literal: its text need not live
- * longer than the call, and its statement is not kept prepared.
+ * Like db_ask() and db_run(), but for SQL that is made while the program runs: its text need not
+ * live longer than the call, and its statement is not kept prepared.
  */
 enum error	 db_start_text(struct db *db, struct db_rows *rows, const char *sql,
 		    const struct db_named *v, size_t n);
 enum error	 db_run_text(struct db *db, int64_t *changed, const char *sql,
 		    const struct db_named *v, size_t n);
+
+/* Runs one or more statements without values or results; they are not kept prepared. */
+enum error	 db_script(struct db *db, const char *sql);
 
 /* The number and names of a statement's columns; types and reals of the current row. */
 enum db_type	{ DB_NO_VALUE, DB_INTEGER, DB_REAL, DB_OTHER };
@@ -158,43 +151,9 @@ const char	*db_col_name(const struct db_rows *rows, int col);
 enum db_type	 db_col_type(const struct db_rows *rows, int col);
 double		 db_col_real(const struct db_rows *rows, int col);
 
-/* A statement that still runs at until_ms (monotonic; 0: no limit) fails; for long queries. */
-void		 db_limit(struct db *db, int64_t until_ms);
-
 /* The columns of the current row, from 0.  Slices are valid until the next row. */
 int64_t		 db_col_int(const struct db_rows *rows, int col);
 int64_t		 db_col_bounded(const struct db_rows *rows, int col);	/* see core/number.h */
 struct slice	 db_col(const struct db_rows *rows, int col);	/* absent for NULL */
-
-/*
- * Renames a database that is not open, with the files that SQLite keeps beside it.  False: errno
- * says why; some of them may have the new name.
- */
-bool		 db_rename(const char *from, const char *to);
-
-/*
- * What has become of the files that SQLite keeps beside an open database; see state/db_index.h.
- * Call both in a transaction that writes.
- */
-enum db_index_beside	 db_look_beside(struct db *db);
-bool		 db_restore_wal(struct db *db, const char *aside);
-
-/* Renames them, if they still have their names.  False: they do not. */
-bool		 db_rename_beside(const struct db *db, const char *to);
-
-/* True: that is the name of a file that SQLite keeps beside a database. */
-bool		 db_is_beside(const char *name);
-
-/*
- * Copies the WAL into the file.  restart: waits for readers, so that the WAL can begin again.
- * *left: how many pages of the WAL are not copied yet.
- */
-enum error	 db_checkpoint(struct db *db, bool restart, int *left);
-
-/* From here on, fn is called after each commit with the number of pages in the WAL. */
-typedef void	 db_wal_pages(void *ctx, int pages);
-void		 db_watch_wal(struct db *db, db_wal_pages *fn, void *ctx);
-
-const char	*db_library(void);	/* the version of SQLite, as it runs here */
 
 #endif

@@ -51,8 +51,7 @@ queue_look(struct db *db, enum queue_state *state, const unsigned char key[QUEUE
 	enum error	 er;
 
 	*state = QUEUE_NEW;
-	er = db_start(db, &rows, "SELECT state FROM message WHERE key = ?",
-	    DB_VALUES(db_key(key)));
+	er = db_start(db, &rows, SQL_MESSAGE_STATE, DB_VALUES(db_key(key)));
 	if (er == ERR_OK && db_next(&rows, &er))
 		*state = state_of(db_col(&rows, 0));
 	db_end(&rows);
@@ -62,14 +61,8 @@ queue_look(struct db *db, enum queue_state *state, const unsigned char key[QUEUE
 enum error
 queue_add(struct db *db, const struct queue_message *m)
 {
-	return db_run(db, NULL, "INSERT INTO message (key, account, code, received, state, "
-	    "attempts, unread, next, outcome, qt_ms, query, body) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-	    "ON CONFLICT (key) DO UPDATE SET state = excluded.state, next = NULL, "
-	    "outcome = excluded.outcome, qt_ms = excluded.qt_ms, query = NULL, body = NULL "
-	    "WHERE state = 'pending' AND excluded.state = 'delivered'",
-	    DB_VALUES(db_key(m->key), db_text(m->account), db_text(m->code),
-	    db_i(m->received_ms), db_s(queue_states[m->state]), db_i(m->attempts),
+	return db_run(db, NULL, SQL_MESSAGE_ADD, DB_VALUES(db_key(m->key), db_text(m->account),
+	    db_text(m->code), db_i(m->received_ms), db_s(queue_states[m->state]), db_i(m->attempts),
 	    db_i(m->unread), m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL),
 	    db_text(m->outcome), db_i(m->qt_ms), db_b(m->query), db_b(m->body)));
 }
@@ -80,16 +73,12 @@ queue_settle(struct db *db, const struct queue_message *m, bool keep)
 	const struct db_value	 next = m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL);
 
 	if (m->state == QUEUE_DELIVERED && !keep)
-		return db_run(db, NULL, "DELETE FROM message WHERE id = ? AND key = ?",
-		    DB_VALUES(db_i(m->id), db_key(m->key)));
-	return db_run(db, NULL, "UPDATE message SET state = ?, attempts = ?, unread = ?, "
-	    "next = ?, outcome = ?, qt_ms = ? WHERE id = ? AND key = ?",
-	    DB_VALUES(db_s(queue_states[m->state]), db_i(m->attempts), db_i(m->unread), next,
-	    db_text(m->outcome), db_i(m->qt_ms), db_i(m->id), db_key(m->key)));
+		return db_run(db, NULL, SQL_MESSAGE_DELIVERED, DB_VALUES(db_i(m->id),
+		    db_key(m->key)));
+	return db_run(db, NULL, SQL_MESSAGE_SETTLE, DB_VALUES(db_s(queue_states[m->state]),
+	    db_i(m->attempts), db_i(m->unread), next, db_text(m->outcome), db_i(m->qt_ms),
+	    db_i(m->id), db_key(m->key)));
 }
-
-#define COLUMNS	"id, key, account, code, received, state, attempts, next, outcome, qt_ms, " \
-		"query, body, unread"
 
 static void
 read_message(struct queue_message *m, const struct db_rows *rows)
@@ -127,9 +116,6 @@ call_each(struct db_rows *rows, enum error er, queue_each *fn, void *ctx)
 	return er;
 }
 
-/* The words with which a query gets the index of one part of an account: see state/schema.c. */
-#define PART	"state = 'pending' AND account = ?1 AND (attempts > 0) = ?2"
-
 enum error
 queue_due(struct db *db, const char *account, enum queue_part part, int64_t until_ms, int max,
     queue_each *fn, void *ctx)
@@ -137,9 +123,8 @@ queue_due(struct db *db, const char *account, enum queue_part part, int64_t unti
 	struct db_rows	 rows;
 	enum error	 er;
 
-	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE " PART
-	    " AND next <= ?3 ORDER BY next, id LIMIT ?4",
-	    DB_VALUES(db_s(account), db_i(part), db_i(until_ms), db_i(max)));
+	er = db_start(db, &rows, SQL_MESSAGE_DUE, DB_VALUES(db_s(account), db_i(part),
+	    db_i(until_ms), db_i(max)));
 	return call_each(&rows, er, fn, ctx);
 }
 
@@ -158,8 +143,7 @@ queue_next(struct db *db, const char *account, enum queue_part part, int64_t now
 	enum error	 er;
 
 	*next_ms = INT64_MAX;
-	er = db_number(db, next_ms, "SELECT min(next) FROM message WHERE " PART,
-	    DB_VALUES(db_s(account), db_i(part)));
+	er = db_number(db, next_ms, SQL_MESSAGE_NEXT, DB_VALUES(db_s(account), db_i(part)));
 	if (*next_ms != INT64_MAX && *next_ms > last)
 		*next_ms = now_ms;
 	else if (*next_ms != INT64_MAX)
@@ -177,10 +161,8 @@ make_due(struct db *db, const char *account, int64_t after_ms, int64_t now_ms, i
 
 	*n = 0;
 	for (part = QUEUE_FRESH; part < QUEUE__PARTS && er == ERR_OK; part++) {
-		er = db_run(db, &some, "UPDATE message SET next = min(received, ?4) WHERE id IN "
-		    "(SELECT id FROM message WHERE " PART " AND next > ?3 ORDER BY next "
-		    "LIMIT 1000)", DB_VALUES(db_s(account), db_i(part), db_i(after_ms),
-		    db_i(now_ms)));
+		er = db_run(db, &some, SQL_MESSAGE_MAKE_DUE, DB_VALUES(db_s(account), db_i(part),
+		    db_i(after_ms), db_i(now_ms)));
 		*n += some;
 	}
 	return er;
@@ -195,9 +177,8 @@ queue_make_due(struct db *db, const char *account, int64_t now_ms, int64_t *n)
 enum error
 queue_hasten(struct db *db, const char *account, int64_t now_ms, int n)
 {
-	return db_run(db, NULL, "UPDATE message SET next = ?3 WHERE id IN (SELECT id FROM message "
-	    "WHERE " PART " AND next > ?3 ORDER BY next LIMIT ?4)", DB_VALUES(db_s(account),
-	    db_i(QUEUE_FAILED), db_i(now_ms), db_i(n)));
+	return db_run(db, NULL, SQL_MESSAGE_HASTEN, DB_VALUES(db_s(account), db_i(QUEUE_FAILED),
+	    db_i(now_ms), db_i(n)));
 }
 
 enum error
@@ -227,9 +208,8 @@ static enum error
 find_step_end(struct db *db, int64_t *end, int64_t at, int64_t before_ms, int max)
 {
 	*end = at;
-	return db_number(db, end, "SELECT max(id) FROM (SELECT id, received FROM message "
-	    "WHERE id > ? ORDER BY id LIMIT ?) WHERE received < ?",
-	    DB_VALUES(db_i(at), db_i(max), db_i(before_ms)));
+	return db_number(db, end, SQL_MESSAGE_SWEEP_END, DB_VALUES(db_i(at), db_i(max),
+	    db_i(before_ms)));
 }
 
 enum error
@@ -239,13 +219,12 @@ queue_sweep(struct db *db, struct queue_sweep *sw, int max)
 	enum error	 er;
 
 	if ((er = find_step_end(db, &end, sw->at, sw->before_ms, max)) == ERR_OK && end != sw->at)
-		er = db_run(db, &deleted, "DELETE FROM message WHERE id > ? AND id <= ? "
-		    "AND state = 'delivered' AND received < ?",
-		    DB_VALUES(db_i(sw->at), db_i(end), db_i(sw->before_ms)));
+		er = db_run(db, &deleted, SQL_MESSAGE_SWEEP, DB_VALUES(db_i(sw->at), db_i(end),
+		    db_i(sw->before_ms)));
 	if (er == ERR_OK &&
-	    (er = db_number(db, &pages, "PRAGMA freelist_count", DB_NO_VALUES)) == ERR_OK &&
+	    (er = db_number(db, &pages, SQL_FREE_PAGES, DB_NO_VALUES)) == ERR_OK &&
 	    pages > VACUUM_FREE + VACUUM_PAGES)
-		er = db_script(db, "PRAGMA incremental_vacuum(64)");
+		er = db_run(db, NULL, SQL_SHRINK, DB_NO_VALUES);
 	if (er != ERR_OK)
 		return er;
 	sw->idle = deleted == 0 && pages <= VACUUM_FREE + VACUUM_PAGES;
@@ -260,9 +239,7 @@ queue_list(struct db *db, int64_t after_id, int max, queue_each *fn, void *ctx)
 	struct db_rows	 rows;
 	enum error	 er;
 
-	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message "
-	    "WHERE state IN ('pending', 'dead') AND id > ? ORDER BY id LIMIT ?",
-	    DB_VALUES(db_i(after_id), db_i(max)));
+	er = db_start(db, &rows, SQL_MESSAGE_LIST, DB_VALUES(db_i(after_id), db_i(max)));
 	return call_each(&rows, er, fn, ctx);
 }
 
@@ -272,8 +249,7 @@ queue_show(struct db *db, int64_t id, queue_each *fn, void *ctx)
 	struct db_rows	 rows;
 	enum error	 er;
 
-	er = db_start(db, &rows, "SELECT " COLUMNS " FROM message WHERE id = ?",
-	    DB_VALUES(db_i(id)));
+	er = db_start(db, &rows, SQL_MESSAGE_SHOW, DB_VALUES(db_i(id)));
 	return call_each(&rows, er, fn, ctx);
 }
 
@@ -282,13 +258,16 @@ queue_count(struct db *db, enum queue_state state, int64_t *n)
 {
 	*n = 0;
 	if (state == QUEUE_PENDING)
-		return db_number(db, n, "SELECT count(*) FROM message WHERE state = 'pending'",
-		    DB_NO_VALUES);
+		return db_number(db, n, SQL_MESSAGE_COUNT_PENDING, DB_NO_VALUES);
 	if (state == QUEUE_DEAD)
-		return db_number(db, n, "SELECT count(*) FROM message WHERE state = 'dead'",
-		    DB_NO_VALUES);
-	return db_number(db, n, "SELECT count(*) FROM message WHERE state = 'delivered'",
-	    DB_NO_VALUES);
+		return db_number(db, n, SQL_MESSAGE_COUNT_DEAD, DB_NO_VALUES);
+	return db_number(db, n, SQL_MESSAGE_COUNT_DELIVERED, DB_NO_VALUES);
+}
+
+enum error
+queue_oldest(struct db *db, int64_t *ms)
+{
+	return db_number(db, ms, SQL_MESSAGE_OLDEST, DB_NO_VALUES);
 }
 
 /* Finds the oldest message among the 200 ids from id on. */
@@ -299,9 +278,8 @@ find_oldest(struct db *db, int64_t *oldest_ms, const char *account, enum queue_s
 	int64_t		 ms = -1;
 	enum error	 er;
 
-	er = db_number(db, &ms, "SELECT max(min(received), 0) FROM message NOT INDEXED "
-	    "WHERE id BETWEEN ?1 AND ?1 + 200 AND state = ?2 AND account = ?3",
-	    DB_VALUES(db_i(id), db_s(queue_states[state]), db_s(account)));
+	er = db_number(db, &ms, SQL_MESSAGE_OLDEST_NEAR, DB_VALUES(db_i(id),
+	    db_s(queue_states[state]), db_s(account)));
 	*oldest_ms = ms == -1 ? -1 : number_bounded(ms);
 	return er;
 }
@@ -310,16 +288,13 @@ enum error
 queue_depth(struct db *db, const char *account, enum queue_state state, int64_t *n,
     int64_t *oldest_ms)
 {
-	/* The state is a literal: with a parameter SQLite would not use the index of that state. */
-	static const char *const	 counts[QUEUE__MAX] = {
-		[QUEUE_PENDING]	= "SELECT count(*), min(id) FROM message WHERE state = 'pending' "
-		    "AND account = ?",
-		[QUEUE_DEAD]	= "SELECT count(*), min(id) FROM message WHERE state = 'dead' "
-		    "AND account = ?",
+	static const enum sql	 counts[QUEUE__MAX] = {
+		[QUEUE_PENDING]	= SQL_MESSAGE_DEPTH_PENDING,
+		[QUEUE_DEAD]	= SQL_MESSAGE_DEPTH_DEAD,
 	};
-	struct db_rows			 rows;
-	int64_t				 id = 0;
-	enum error			 er;
+	struct db_rows		 rows;
+	int64_t			 id = 0;
+	enum error		 er;
 
 	*n = 0;
 	*oldest_ms = -1;
@@ -336,17 +311,14 @@ enum error
 queue_last(struct db *db, int64_t *id)
 {
 	*id = 0;
-	return db_number(db, id, "SELECT max(id) FROM message", DB_NO_VALUES);
+	return db_number(db, id, SQL_MESSAGE_LAST, DB_NO_VALUES);
 }
 
 enum error
 queue_retry(struct db *db, const struct queue_choice *choice, int64_t now_ms, int64_t *n)
 {
-	return db_run(db, n, "UPDATE message SET state = 'pending', next = min(received, ?5), "
-	    "unread = 0 WHERE state IN ('pending', 'dead') AND id BETWEEN ?1 AND ?2 "
-	    "AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR outcome = ?4)",
-	    DB_VALUES(db_i(choice->from), db_i(choice->to), db_s(choice->account),
-	    db_s(choice->outcome), db_i(now_ms)));
+	return db_run(db, n, SQL_MESSAGE_RETRY, DB_VALUES(db_i(choice->from), db_i(choice->to),
+	    db_s(choice->account), db_s(choice->outcome), db_i(now_ms)));
 }
 
 enum error
@@ -355,8 +327,7 @@ queue_outcomes(struct db *db, void (*fn)(void *ctx, struct slice outcome), void 
 	struct db_rows	 rows;
 	enum error	 er;
 
-	er = db_start(db, &rows, "SELECT DISTINCT outcome FROM message "
-	    "WHERE state IN ('pending', 'dead') AND outcome <> ''", DB_NO_VALUES);
+	er = db_start(db, &rows, SQL_MESSAGE_OUTCOMES, DB_NO_VALUES);
 	while (er == ERR_OK && db_next(&rows, &er))
 		fn(ctx, db_col(&rows, 0));
 	db_end(&rows);
@@ -366,8 +337,7 @@ queue_outcomes(struct db *db, void (*fn)(void *ctx, struct slice outcome), void 
 enum error
 queue_drop(struct db *db, int64_t id, int64_t *n)
 {
-	return db_run(db, n, "DELETE FROM message WHERE state IN ('pending', 'dead') "
-	    "AND id = ?", DB_VALUES(db_i(id)));
+	return db_run(db, n, SQL_MESSAGE_DROP, DB_VALUES(db_i(id)));
 }
 
 /*
@@ -398,22 +368,18 @@ recover_message(struct db *db, const struct db_rows *row, int64_t *copied)
 	int64_t		 new = 0;
 	enum error	 er;
 
-	er = db_run(db, &new, "INSERT OR IGNORE INTO message (key, account, code, received, "
-	    "state, attempts, next, outcome, query, body) VALUES (?, CAST(? AS TEXT), "
-	    "CAST(? AS TEXT), ?, CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, ?)",
-	    DB_VALUES(db_b(db_col(row, 1)), db_b(db_col(row, 2)), db_b(db_col(row, 3)),
-	    db_i(db_col_bounded(row, 4)), garbled ? db_s("dead") : db_b(db_col(row, 5)),
-	    db_i(db_col_bounded(row, 6)), db_i(db_col_bounded(row, 7)),
-	    garbled ? db_s("damaged on the disk") : db_b(db_col(row, 8)),
-	    db_b(db_col(row, 9)), db_b(db_col(row, 10))));
+	er = db_run(db, &new, SQL_MESSAGE_RECOVER, DB_VALUES(db_b(db_col(row, 1)),
+	    db_b(db_col(row, 2)), db_b(db_col(row, 3)), db_i(db_col_bounded(row, 4)),
+	    garbled ? db_s("dead") : db_b(db_col(row, 5)), db_i(db_col_bounded(row, 6)),
+	    db_i(db_col_bounded(row, 7)),
+	    garbled ? db_s("damaged on the disk") : db_b(db_col(row, 8)), db_b(db_col(row, 9)),
+	    db_b(db_col(row, 10))));
 	*copied += new;
 	return er;
 }
 
 const struct recover_source queue_recovered = {
 	.what	= "waiting messages",
-	.select	= "SELECT id, key, account, code, received, state, attempts, next, outcome, "
-		  "query, body FROM message NOT INDEXED WHERE id >= ? "
-		  "AND state IN ('pending', 'dead') ORDER BY id",
+	.select	= SQL_RECOVER_MESSAGES,
 	.copy	= recover_message,
 };

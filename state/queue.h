@@ -1,5 +1,5 @@
 /*
- * queue.h: the messages in the store (table message, see state/schema.c): those that wait for QT,
+ * queue.h: the messages in the store (table message): those that wait for QT,
  * those that QT refused, and for keep_days those that QT has.
  *
  * A function with a struct db is called within a transaction (store_do()), and returns ERR_STORE
@@ -132,6 +132,9 @@ enum error	 queue_list(struct db *db, int64_t after_id, int max, queue_each *fn,
 /* Calls fn for the message with that id, if there is one. */
 enum error	 queue_show(struct db *db, int64_t id, queue_each *fn, void *ctx);
 enum error	 queue_count(struct db *db, enum queue_state state, int64_t *n);
+
+/* When the oldest pending message came.  *ms is left as it is if there is no such message. */
+enum error	 queue_oldest(struct db *db, int64_t *ms);
 
 /*
  * How many messages of an account are pending (or dead), and when the oldest of them came; -1:

@@ -1,11 +1,9 @@
-#include <dirent.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "state/rebuild.h"
 #include "state/recover.h"
+#include "state/sqlite/quarantine.h"
 
 enum {
 	STEP = 500,		/* rows in a transaction */
@@ -76,49 +74,20 @@ recover_rows(struct store *s, struct db *from, const struct recover_source *sour
 	return er;
 }
 
-static const char	 damaged[] = "qtoa.db.damaged-", newer[] = "qtoa.db.newer-";
-
-static bool
-has_beginning(const char *name, const char *begin)
-{
-	return strncmp(name, begin, strlen(begin)) == 0;
-}
-
-/*
- * Opens a database in quarantine for reading.  A damaged one is read page by page, and what was
- * read is opened.  *lost: how many waiting messages could not be read.
- */
-static enum error
-open_quarantine(struct db **db, int64_t *lost, const char *dir, const char *file, const char *path)
-{
-	enum error	 er;
-
-	*lost = 0;
-	if (has_beginning(file, damaged))
-		return rebuild_run(db, lost, path, dir);
-	/* With this, SQLite reads a schema that is damaged in part. */
-	if ((er = db_open(db, path, DB_READ_ONLY)) == ERR_OK)
-		(void)db_script(*db, "PRAGMA writable_schema = ON");
-	return er;
-}
-
 /* Renames a database whose rows are taken over, and says what they were. */
 static void
-end_quarantine(const char *path, const struct recover_source *const sources[RECOVER_SOURCES],
+end_quarantine(const char *dir, const char *file,
+    const struct recover_source *const sources[RECOVER_SOURCES],
     const int64_t copied[RECOVER_SOURCES], int64_t lost)
 {
-	char	 to[1420], some[64] = "", *kind;
+	char	 to[1420], some[64] = "";
 
-	(void)snprintf(to, sizeof(to), "%s", path);
-	kind = strrchr(to, '.');
-	(void)snprintf(kind, sizeof(to) - (size_t)(kind - to), ".rescued-%s",
-	    strrchr(path, '-') + 1);
-	(void)db_rename(path, to);
+	quarantine_end(to, sizeof(to), dir, file);
 	if (lost != 0)
 		(void)snprintf(some, sizeof(some), "; %lld %s could not be read", (long long)lost,
 		    sources[0]->what);
-	log_msg(lost != 0 ? LEVEL_WARNING : LEVEL_NOTICE, "store", "%s: %lld %s and %lld %s are "
-	    "taken over%s; the file is now called %s", path, (long long)copied[0],
+	log_msg(lost != 0 ? LEVEL_WARNING : LEVEL_NOTICE, "store", "%s/%s: %lld %s and %lld %s are "
+	    "taken over%s; the file is now called %s", dir, file, (long long)copied[0],
 	    sources[0]->what, (long long)copied[1], sources[1]->what, some, to);
 }
 
@@ -128,48 +97,24 @@ recover_file(struct store *s, const char *dir, const char *file,
     const struct recover_source *const sources[RECOVER_SOURCES])
 {
 	int64_t		 copied[RECOVER_SOURCES], lost;
-	char		 path[1400];
 	struct db	*db;
 	enum error	 er;
 	size_t		 i;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, file);
-	er = open_quarantine(&db, &lost, dir, file, path);
+	er = quarantine_open(&db, &lost, dir, file);
 	for (i = 0; i < RECOVER_SOURCES && er == ERR_OK; i++)
 		er = recover_rows(s, db, sources[i], &copied[i]);
 	db_close(db);
 	if (er != ERR_OK)
 		return false;
 	store_raise(s);
-	end_quarantine(path, sources, copied, lost);
+	end_quarantine(dir, file, sources, copied, lost);
 	return true;
 }
 
 /*
- * Finds a database in quarantine whose rows are not taken over yet.  False: no such file is left.
- */
-static bool
-find_quarantine(const char *dir, char *name, size_t size)
-{
-	struct dirent		*e;
-	bool			 found = false;
-	DIR			*d;
-
-	if ((d = opendir(dir)) == NULL)
-		return false;
-	while (!found && (e = readdir(d)) != NULL)
-		if ((has_beginning(e->d_name, damaged) || has_beginning(e->d_name, newer)) &&
-		    !db_is_beside(e->d_name)) {
-			(void)snprintf(name, size, "%s", e->d_name);
-			found = true;
-		}
-	(void)closedir(d);
-	return found;
-}
-
-/*
  * Takes over from a database that was removed while this process had it open, and closes that.
- * the store cannot be written now.
+ * False: the store cannot be written now.
  */
 static bool
 recover_orphan(struct store *s, struct db *db,
@@ -207,7 +152,7 @@ recover_run(struct store *s, struct locks *locks, const char *dir,
 		return;
 	while ((db = store_take_orphan(s)) != NULL && recover_orphan(s, db, sources))
 		;
-	while (find_quarantine(dir, name, sizeof(name)) && recover_file(s, dir, name, sources))
+	while (quarantine_find(dir, name, sizeof(name)) && recover_file(s, dir, name, sources))
 		;
 	lock_release(locks, &lock, false);
 }

@@ -19,7 +19,7 @@
 /* A table of the store whose rows are taken over. */
 struct recover_source {
 	const char	*what;		/* for the log: "waiting messages" */
-	const char	*select;	/* rows by id (column 0), from the id `?` on */
+	enum sql	 select;	/* rows by id (column 0), from the id `?` on */
 	enum error	 (*copy)(struct db *db, const struct db_rows *row, int64_t *copied);
 };
 

@@ -13,12 +13,15 @@
 #include "core/log.h"
 #include "state/disk.h"
 #include "state/reserve.h"
+#include "state/sqlite/sqlite_db.h"
+#include "state/sqlite/store_file.h"
+#include "state/sqlite/store_reader.h"
 #include "state/state_file.h"
 #include "state/store.h"
 
 enum {
 	LONG_MS = 20,		/* after a transaction of that length, pause for COURTESY_MS: */
-	COURTESY_MS = 3,	/* other processes try every 2 ms (state/db.c) */
+	COURTESY_MS = 3,	/* other processes try every 2 ms (state/sqlite/sqlite_db.c) */
 	DISK_MS = 100		/* between two looks at the disk */
 };
 
@@ -58,8 +61,8 @@ struct store {
 	struct locks		*locks;
 	_Atomic bool		 is_out;	/* the disk is nearly full */
 	_Atomic int64_t		 disk_ms;	/* do not look at the disk before */
-	struct store_file	*file;		/* only the leader uses this and what follows */
-	struct store_file_end	 end;		/* of the last transaction */
+	struct store_base	*base;		/* only the leader uses this and what follows */
+	struct store_end	 end;		/* of the last transaction */
 	enum store_need		 failed;	/* the most that was needed and failed */
 	struct state_file_trouble trouble;
 };
@@ -80,7 +83,7 @@ store_new(const struct settings *set, struct locks *locks, enum store_life life)
 		.dir = s->dir, .what = "store", .level = LEVEL_ERROR,
 		.effect = "what QT does not confirm is answered 503",
 	};
-	if ((s->file = store_file_new(s->dir, locks, life)) == NULL) {
+	if ((s->base = store_file_new(s->dir, locks, life)) == NULL) {
 		store_free(s);
 		return NULL;
 	}
@@ -94,7 +97,8 @@ store_free(struct store *s)
 
 	if (s == NULL)
 		return;
-	store_file_free(s->file);
+	if (s->base != NULL)
+		s->base->engine->free(s->base);
 	while ((z = s->sleepers) != NULL) {
 		s->sleepers = z->next;
 		(void)sem_destroy(&z->wake);
@@ -153,13 +157,14 @@ transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_
 {
 	/* One job that only reads needs no transaction. */
 	const bool	 transaction = need != STORE_READ || jobs->next != NULL;
-	struct db	*db = store_file_use(s->file, need, transaction, until_ms);
+	struct db	*db = s->base->engine->use(s->base, need, transaction,
+				    until_ms);
 	enum error	 er = db == NULL ? ERR_STORE : ERR_OK;
 	struct job	*j;
 
 	for (j = jobs; j != NULL && er == ERR_OK; j = j->next)
 		er = j->work(db, j->arg);
-	er = store_file_done(s->file, &s->end, er);
+	er = s->base->engine->done(s->base, &s->end, er);
 	if (s->end.has_quarantine)
 		atomic_store(&s->has_quarantine, true);
 	return er;
@@ -176,7 +181,7 @@ transact_again(struct store *s, struct job *jobs, enum store_need need, int64_t 
 
 	if (er != ERR_OK && s->end.may_retry)
 		er = transact(s, jobs, need, until_ms);
-	if (er != ERR_OK && s->end.fault == DB_FULL && store_file_make_room(s->file))
+	if (er != ERR_OK && s->end.fault == DB_FULL && s->base->engine->make_room(s->base))
 		er = transact(s, jobs, need, until_ms);
 	return er;
 }
@@ -405,23 +410,45 @@ void
 store_housekeep(struct store *s)
 {
 	(void)store_do(s, STORE_READ, do_nothing, NULL, clock_mono_ms());
-	store_file_housekeep(s->file);
+	s->base->engine->housekeep(s->base);
 }
 
 bool
 store_has_quarantine(struct store *s)
 {
-	return atomic_exchange(&s->has_quarantine, false) || store_file_has_orphan(s->file);
+	return atomic_exchange(&s->has_quarantine, false) || s->base->engine->has_orphan(s->base);
 }
 
 struct db *
 store_take_orphan(struct store *s)
 {
-	return store_file_take_orphan(s->file);
+	return s->base->engine->take_orphan(s->base);
 }
 
 void
 store_keep_orphan(struct store *s, struct db *db)
 {
-	store_file_keep_orphan(s->file, db);
+	s->base->engine->keep_orphan(s->base, db);
+}
+
+/*
+ * Readers.
+ */
+
+enum error
+store_read(struct db **db, const struct settings *set, int64_t until_ms)
+{
+	return store_reader_open(db, set->state_dir, until_ms);
+}
+
+enum error
+store_read_long(struct db **db, const struct settings *set, int64_t until_ms, int cache_kib)
+{
+	return store_reader_open_long(db, set->state_dir, until_ms, cache_kib);
+}
+
+const char *
+store_library(void)
+{
+	return sqlite_db_library();
 }

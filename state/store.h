@@ -1,5 +1,6 @@
 /*
- * store.h: the database state_dir/qtoa.db (SQLite, WAL), and transactions that threads share.
+ * store.h: the store, which is the database state_dir/qtoa.db (state/sqlite/), and transactions
+ * that threads share.
  *
  * The path of a request needs only store_do().  Work that comes while a transaction runs waits for
  * the next one: that one does the work of all threads that wait by then, and is committed, and
@@ -19,7 +20,7 @@
 #include "core/conf.h"
 #include "state/db.h"
 #include "state/lock.h"
-#include "state/store_file.h"
+#include "state/store_engine.h"
 
 struct store;
 
@@ -75,7 +76,6 @@ bool		 store_has_room(struct store *s);
  * lower it first, then look into the store, and raise it again if something waits.  A raised flag
  * that is raised again wakes those who watch it (state/store_watch.h).
  */
-#define STORE_FLAG	STORE_FILE_FLAG
 void		 store_raise(struct store *s);
 void		 store_lower(struct store *s);
 bool		 store_is_raised(const struct store *s);
@@ -85,10 +85,26 @@ void		 store_housekeep(struct store *s);
 
 /*
  * True, once: this or another process has put the file into quarantine; see state/recover.h.  True
- * also while there is an orphan: see state/store_file.h.
+ * also while there is an orphan: see state/store_engine.h.
  */
 bool		 store_has_quarantine(struct store *s);
 struct db	*store_take_orphan(struct store *s);
 void		 store_keep_orphan(struct store *s, struct db *db);
+
+/*
+ * Opens a connection of its own that only reads, for work that must not keep others waiting; it
+ * does not make the store.  Calls wait until until_ms (monotonic) for others.  *db is NULL only if
+ * there is no memory (ERR_NOMEM); else the caller closes it, also after a failure.
+ */
+enum error	 store_read(struct db **db, const struct settings *set, int64_t until_ms);
+
+/*
+ * The same for questions about many rows, which end at until_ms; what they sort and gather beyond
+ * cache_kib goes to files in state_dir.
+ */
+enum error	 store_read_long(struct db **db, const struct settings *set, int64_t until_ms,
+		    int cache_kib);
+
+const char	*store_library(void);	/* the version of SQLite, as it runs here */
 
 #endif

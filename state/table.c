@@ -143,7 +143,7 @@ table_from(struct table *t, struct db *db, const char *sql, const struct db_name
 	struct db_rows	 rows;
 	enum error	 er;
 
-	if ((er = db_start_named(db, &rows, sql, v, n)) == ERR_OK)
+	if ((er = db_ask(db, &rows, sql, v, n)) == ERR_OK)
 		return table_from_rows(t, &rows, max);
 	db_end(&rows);
 	return er;

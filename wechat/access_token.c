@@ -146,9 +146,8 @@ read_token_row(struct db *db, void *arg)
 	enum error		 er;
 
 	memset(r, 0, sizeof(*r));
-	er = db_start(db, &rows, "SELECT token, fetched, expires, renew, fails, pause, day, calls, "
-	    "forced, forced_at, why FROM token WHERE appid = ? AND config = ?",
-	    DB_VALUES(db_s(req->account->appid), db_s(req->config)));
+	er = db_start(db, &rows, SQL_TOKEN_FIND, DB_VALUES(db_s(req->account->appid),
+	    db_s(req->config)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		copy_cut(r->token.text, sizeof(r->token.text), db_col(&rows, 0));
 		r->token.fetched_s = db_col_bounded(&rows, 1);
@@ -198,16 +197,14 @@ write_token_row(struct db *db, void *arg)
 	const struct token_row		*r = &req->row;
 	enum error			 er;
 
-	er = db_run(db, NULL, "DELETE FROM token WHERE day < ?", DB_VALUES(db_i(r->day - 2)));
+	er = db_run(db, NULL, SQL_TOKEN_SWEEP, DB_VALUES(db_i(r->day - 2)));
 	if (er != ERR_OK)
 		return er;
-	return db_run(db, NULL, "INSERT OR REPLACE INTO token (appid, config, token, fetched, "
-	    "expires, renew, fails, pause, day, calls, forced, forced_at, why) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    DB_VALUES(db_s(req->account->appid), db_s(req->config),
-	    db_s(*r->token.text != '\0' ? r->token.text : NULL), db_i(r->token.fetched_s),
-	    db_i(r->token.expires_s), db_i(r->renew_s), db_i(r->fails), db_i(r->pause_ms),
-	    db_i(r->day), db_i(r->calls), db_i(r->forced), db_i(r->forced_s), db_s(r->why)));
+	return db_run(db, NULL, SQL_TOKEN_PUT, DB_VALUES(db_s(req->account->appid),
+	    db_s(req->config), db_s(*r->token.text != '\0' ? r->token.text : NULL),
+	    db_i(r->token.fetched_s), db_i(r->token.expires_s), db_i(r->renew_s), db_i(r->fails),
+	    db_i(r->pause_ms), db_i(r->day), db_i(r->calls), db_i(r->forced), db_i(r->forced_s),
+	    db_s(r->why)));
 }
 
 static bool

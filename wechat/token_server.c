@@ -66,9 +66,8 @@ read_address_count(struct db *db, void *arg)
 	struct address_count	*used = arg;
 
 	used->count = 0;
-	return db_number(db, &used->count,
-	    "SELECT count FROM handed WHERE address = ? AND minute = ?",
-	    DB_VALUES(db_text(used->address), db_i(used->minute)));
+	return db_number(db, &used->count, SQL_HANDED_FIND, DB_VALUES(db_text(used->address),
+	    db_i(used->minute)));
 }
 
 /* Adds one; the first one in a minute also deletes the addresses of earlier minutes. */
@@ -79,16 +78,13 @@ add_address_count(struct db *db, void *arg)
 	enum error		 er;
 
 	used->count = 0;
-	er = db_run(db, NULL, "INSERT INTO handed (address, minute, count) VALUES "
-	    "(?1, ?2, 1) ON CONFLICT (address) DO UPDATE SET minute = ?2, "
-	    "count = CASE minute WHEN ?2 THEN count + 1 ELSE 1 END",
-	    DB_VALUES(db_text(used->address), db_i(used->minute)));
+	er = db_run(db, NULL, SQL_HANDED_PUT, DB_VALUES(db_text(used->address),
+	    db_i(used->minute)));
 	if (er == ERR_OK)
 		er = read_address_count(db, used);
 	if (er != ERR_OK || used->count != 1)
 		return er;
-	return db_run(db, NULL, "DELETE FROM handed WHERE minute < ?",
-	    DB_VALUES(db_i(used->minute - 1)));
+	return db_run(db, NULL, SQL_HANDED_SWEEP, DB_VALUES(db_i(used->minute - 1)));
 }
 
 /* Checks control_per_minute, for all processes.  Beyond it an address costs no write. */

@@ -11,10 +11,8 @@
 #include "core/lang.h"
 #include "core/number.h"
 #include "forwarder/services.h"
-#include "state/db.h"
 #include "state/queue.h"
-#include "state/schema.h"
-#include "state/wal_guard.h"
+#include "state/store_examine.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -198,109 +196,105 @@ check_quarantine(struct check_results *r, const char *dir)
 struct store_check {
 	struct check_results	*r;
 	const char		*file;
-	int64_t			 version, ours;	/* of the schema */
+	struct store_examined	 found;
 	int64_t			 pending, dead;	/* messages */
 	int64_t			 oldest_ms;	/* when the oldest pending one came, epoch ms */
 };
 
 static void
-add_db_fault(const struct store_check *l, struct db *db)
+add_db_fault(const struct store_check *l)
 {
-	switch (db_fault(db)) {
+	const char	*why = l->found.why;
+
+	switch (l->found.fault) {
 	case DB_DAMAGED:
 		check_result_add(l->r, CHECK_FAILED, "store", "%s: %s: the file is damaged; at the "
 		    "next message qtoa quarantines it, begins a new one and recovers what can be "
 		    "read\ncopy the file first if you want to examine it, check the disk, then "
-		    "run: qtoa drain", l->file, db_why(db));
+		    "run: qtoa drain", l->file, why);
 		break;
 	case DB_BUSY:
 		check_result_add(l->r, CHECK_WARNING, "store", "%s: %s: another program has locked "
-		    "it for over %d s\nfind out which program: fuser %s", l->file, db_why(db),
+		    "it for over %d s\nfind out which program: fuser %s", l->file, why,
 		    PATIENCE_MS / 1000, l->file);
 		break;
 	case DB_FINE:
 	case DB_FULL:
 	case DB_TROUBLE:
 		check_result_add(l->r, CHECK_FAILED, "store", "%s: %s\ncheck the owner and the "
-		    "mode of the file and of those beside it, and the disk", l->file, db_why(db));
+		    "mode of the file and of those beside it, and the disk", l->file, why);
 		break;
 	}
 }
 
-/* Checks whose database it is.  False: this program would not use it as it is. */
-static bool
-check_version(struct store_check *l, struct db *db)
+/* A file that the program would not use as it is. */
+static void
+add_unusable(const struct store_check *l)
 {
-	switch (schema_look(db, &l->version, &l->ours)) {
-	case SCHEMA_READY:
+	const struct store_examined	*x = &l->found;
+
+	switch (x->is) {
+	case STORE_IS_SOUND:
+	case STORE_IS_ABSENT:
 		break;
-	case SCHEMA_FAULT:
-		add_db_fault(l, db);
-		return false;
-	case SCHEMA_FOREIGN:
-		if (schema_is_broken(db)) {
-			check_result_add(l->r, CHECK_FAILED, "store", "%s is damaged: it does not "
-			    "say that it is qtoa's; at the next message qtoa quarantines it and "
-			    "recovers what can be read\ncheck the disk, then run: qtoa drain",
-			    l->file);
-			return false;
-		}
+	case STORE_IS_FAULTY:
+		add_db_fault(l);
+		break;
+	case STORE_IS_NAMELESS:
+		check_result_add(l->r, CHECK_FAILED, "store", "%s is damaged: it does not say that "
+		    "it is qtoa's; at the next message qtoa quarantines it and recovers what can "
+		    "be read\ncheck the disk, then run: qtoa drain", l->file);
+		break;
+	case STORE_IS_FOREIGN:
 		check_result_add(l->r, CHECK_FAILED, "store", "%s is another program's database: "
 		    "qtoa quarantines it at the next message\ngive settings.state_dir a directory "
 		    "of its own", l->file);
-		return false;
-	case SCHEMA_NEWER:
+		break;
+	case STORE_IS_NEWER:
 		check_result_add(l->r, CHECK_FAILED, "store", "%s is of a newer qtoa, version %lld "
 		    "where this one knows %lld: qtoa quarantines it at the next message\ninstall "
-		    "the newer qtoa again", l->file, (long long)l->version, (long long)l->ours);
-		return false;
+		    "the newer qtoa again", l->file, (long long)x->version, (long long)x->ours);
+		break;
+	case STORE_IS_DAMAGED:
+		check_result_add(l->r, CHECK_FAILED, "store", "%s is damaged: %s\nstop the "
+		    "program, copy the file, check the disk, then run: qtoa drain", l->file,
+		    x->why);
+		break;
 	}
-	if (l->version < l->ours)
+}
+
+/* Says what the file is.  False: its messages cannot be counted. */
+static bool
+add_store_is(const struct store_check *l)
+{
+	const struct store_examined	*x = &l->found;
+
+	if (x->is == STORE_IS_ABSENT)
+		check_result_add(l->r, CHECK_OK, "store", "%s does not exist yet; the first "
+		    "message creates it", l->file);
+	add_unusable(l);
+	if (x->is != STORE_IS_SOUND)
+		return false;
+	if (x->version < x->ours)
 		check_result_add(l->r, CHECK_OK, "store", "%s, version %lld; the next message "
-		    "migrates it to %lld", l->file, (long long)l->version, (long long)l->ours);
-	return l->version == l->ours;
-}
-
-/* Lets SQLite check the whole file, if QUICK_CHECK_MS are enough for that. */
-static bool
-check_integrity(struct store_check *l, struct db *db)
-{
-	const int64_t	 begin_ms = clock_mono_ms();
-	struct db_rows	 rows;
-	enum error	 er;
-	bool		 good = false;
-
-	db_limit(db, begin_ms + QUICK_CHECK_MS);
-	er = db_start(db, &rows, "PRAGMA quick_check(1)", DB_NO_VALUES);
-	if (er == ERR_OK && db_next(&rows, &er)) {
-		good = slice_is(db_col(&rows, 0), "ok");
-		if (!good)
-			check_result_add(l->r, CHECK_FAILED, "store", "%s is damaged: %.*s\nstop "
-			    "the program, copy the file, check the disk, then run: qtoa drain",
-			    l->file, (int)db_col(&rows, 0).len, db_col(&rows, 0).p);
-	}
-	db_end(&rows);
-	db_limit(db, 0);
-	if (er == ERR_OK)
-		return good;
-	if (db_fault(db) == DB_DAMAGED || clock_mono_ms() < begin_ms + QUICK_CHECK_MS) {
-		add_db_fault(l, db);
-		return false;
-	}
-	check_result_add(l->r, CHECK_OK, "store", "%s is large: %d s were not enough to check all "
-	    "of it", l->file, QUICK_CHECK_MS / 1000);
-	return true;
+		    "migrates it to %lld", l->file, (long long)x->version, (long long)x->ours);
+	if (x->is_partly)
+		check_result_add(l->r, CHECK_OK, "store", "%s is large: %d s were not enough to "
+		    "check all of it", l->file, QUICK_CHECK_MS / 1000);
+	return x->version == x->ours;
 }
 
 static bool
-count_messages(struct store_check *l, struct db *db)
+count_messages(struct store_check *l)
 {
+	struct db	*db = l->found.db;
+
 	if (queue_count(db, QUEUE_PENDING, &l->pending) == ERR_OK &&
 	    queue_count(db, QUEUE_DEAD, &l->dead) == ERR_OK &&
-	    db_number(db, &l->oldest_ms, "SELECT min(received) FROM message WHERE state = "
-	    "'pending'", DB_NO_VALUES) == ERR_OK)
+	    queue_oldest(db, &l->oldest_ms) == ERR_OK)
 		return true;
-	add_db_fault(l, db);
+	store_examine_fault(&l->found);
+	add_db_fault(l);
 	return false;
 }
 
@@ -326,15 +320,12 @@ add_queue_results(const struct store_check *l, int late_s)
 		    "drop ID", (long long)l->dead, l->dead == 1 ? "" : "s");
 }
 
-/* Writes one page, with the value that it has already. */
+/* A store_work. */
 static enum error
-rewrite_version(struct db *db, void *arg)
+touch_store(struct db *db, void *arg)
 {
-	const struct store_check	*l = arg;
-	char				 sql[48];
-
-	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)l->version);
-	return db_script(db, sql);
+	(void)arg;
+	return db_touch(db);
 }
 
 /* Commits and syncs a transaction, as the program does for a message. */
@@ -347,12 +338,13 @@ check_commit(struct store_check *l, const struct conf *c)
 	char		 why[256] = "";
 
 	if (services_open(&s, c, SERVICES_STORE, STORE_BRIEF, NULL)) {
-		er = store_do(s.store, STORE_ADD, rewrite_version, l, begin_ms + PATIENCE_MS);
+		er = store_do(s.store, STORE_ADD, touch_store, NULL, begin_ms + PATIENCE_MS);
 		store_why(s.store, why, sizeof(why));
 	}
 	if (er == ERR_OK)
 		check_result_add(l->r, CHECK_OK, "store", "%s, version %lld; committed and synced "
-		    "in %d ms", l->file, (long long)l->version, (int)(clock_mono_ms() - begin_ms));
+		    "in %d ms", l->file, (long long)l->found.version,
+		    (int)(clock_mono_ms() - begin_ms));
 	else
 		check_result_add(l->r, CHECK_FAILED, "store", "%s: %s: %s\n%s", l->file,
 		    lang_text(error_table[er].name), why, er == ERR_STORE ?
@@ -362,42 +354,23 @@ check_commit(struct store_check *l, const struct conf *c)
 	return er == ERR_OK;
 }
 
-/* Finds out all that needs no change of the database. */
-static bool
-read_database(struct store_check *l)
-{
-	struct db	*db;
-	bool		 usable = false;
-
-	if (db_open(&db, l->file, DB_READ_ONLY) == ERR_OK) {
-		db_patience(db, clock_mono_ms() + PATIENCE_MS);
-		usable = check_version(l, db) && check_integrity(l, db) && count_messages(l, db);
-	} else if (db != NULL) {
-		add_db_fault(l, db);
-	}
-	db_close(db);
-	return usable;
-}
-
 static bool
 check_database(struct check_results *r, const struct conf *c)
 {
 	char			 file[PATH_BYTES];
 	struct store_check	 l = { .r = r, .file = file };
+	bool			 usable;
 
 	(void)snprintf(file, sizeof(file), "%s/qtoa.db", c->set.state_dir);
-	if (access(file, F_OK) == -1 && errno == ENOENT) {
-		check_result_add(r, CHECK_OK, "store", "%s does not exist yet; the first message "
-		    "creates it", file);
-		return true;
-	}
-	/* This closes the file again, and SQLite has not opened it yet. */
-	if (wal_guard_is_damaged(file))
+	store_examine_run(&l.found, &c->set, clock_mono_ms() + PATIENCE_MS, QUICK_CHECK_MS);
+	if (l.found.is_wal_damaged)
 		check_result_add(r, CHECK_WARNING, "store", "%s-wal is damaged, and SQLite reads "
 		    "it only up to the damage\nrestart qtoa: that takes over the messages behind "
 		    "it; and check the disk", file);
-	if (!read_database(&l))
-		return false;
+	usable = add_store_is(&l) && count_messages(&l);
+	db_close(l.found.db);
+	if (!usable)
+		return l.found.is == STORE_IS_ABSENT;
 	add_queue_results(&l, c->set.late_s);
 	return check_commit(&l, c);
 }

@@ -243,9 +243,9 @@ const struct lang_row zh_check[] = {
 	    "隔离它\n请重新安装较新的 qtoa" },
 	{ "%s, version %lld; the next message migrates it to %lld",
 	    "%s，版本 %lld；收到下一条消息时升级为 %lld" },
-	{ "%s is damaged: %.*s\nstop the program, copy the file, check the disk, then run: qtoa "
+	{ "%s is damaged: %s\nstop the program, copy the file, check the disk, then run: qtoa "
 	    "drain",
-	    "%s 已损坏：%.*s\n请停止程序，复制该文件，检查磁盘，然后运行：qtoa drain" },
+	    "%s 已损坏：%s\n请停止程序，复制该文件，检查磁盘，然后运行：qtoa drain" },
 	{ "%s is large: %d s were not enough to check all of it",
 	    "%s 很大：%d 秒不够检查全部内容" },
 	{ "message waits", "条消息待转发" },

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "state/page_row.h"
+#include "state/sqlite/page_row.h"
 
 /*
  * A database and its WAL: the first two bytes say how long the database is.

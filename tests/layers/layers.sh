@@ -8,6 +8,13 @@ function complain(what) {
 	faults++
 }
 
+# The room of a path; a room within another one if the table has it.
+function room_at(path,  part) {
+	if (split(path, part, "/") == 1)
+		return "."
+	return part[1] "/" part[2] in room_of ? part[1] "/" part[2] : part[1]
+}
+
 # The table.
 FNR == NR && /^</ { for (i = 2; i <= NF; i++) home[$1, $i]; foreign[$1]; next }
 FNR == NR && /^[^#]/ { room_of[$1]; for (i = 1; i <= NF; i++) allowed[$1, $i]; next }
@@ -17,16 +24,14 @@ FNR == NR { next }
 FNR == 1 {
 	file = FILENAME
 	sub(/\.c$/, "", file)
-	room = FILENAME ~ /\// ? FILENAME : "."
-	sub(/\/.*/, "", room)
+	room = room_at(FILENAME)
 	if (!(room in room_of))
 		complain("the table has no room " room)
 }
 !/^[ \t]*#[ \t]*include/ { next }
 /"/ {
 	split($0, part, "\"")
-	to = part[2] ~ /\// ? part[2] : "."
-	sub(/\/.*/, "", to)
+	to = room_at(part[2])
 	if (FILENAME != "qtoa.c" && !((room, to) in allowed))
 		complain(room " may not include \"" part[2] "\"")
 	next

@@ -35,7 +35,8 @@
 #include "monitor/alert_week.h"
 #include "report/i18n.h"
 #include "report/questions.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 
 enum { FIELDS = 9, EVENTS = 64, PATIENCE_MS = 3600000, SWEEP_ROWS = 200 };
 
@@ -363,7 +364,7 @@ open_and_run(const char *dir, int argc, char **argv)
 	bool		 ok;
 
 	(void)snprintf(file, sizeof(file), "%s/qtoa.db", dir);
-	if ((ok = db_open(&db, file, DB_READ_WRITE) == ERR_OK)) {
+	if ((ok = sqlite_db_open(&db, file, SQLITE_DB_WRITE) == ERR_OK)) {
 		db_patience(db, clock_mono_ms() + PATIENCE_MS);
 		ok = argc == 0 ? load_messages(db) : sweep_store(db, atoi(argv[0]), atoi(argv[1]));
 	}

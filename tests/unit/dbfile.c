@@ -1,4 +1,5 @@
 #include "core/clock.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/dbfile.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -12,7 +13,7 @@ dbfile_open(const char *dir, const char *name)
 	struct db	*db;
 
 	state_path(path, dir, name);
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	db_patience(db, clock_mono_ms() + PATIENCE_MS);
 	(void)db_script(db, "PRAGMA synchronous = OFF");
 	return db;
@@ -23,6 +24,6 @@ dbfile_number(struct db *db, const char *sql)
 {
 	int64_t	 i = -1;
 
-	(void)db_number(db, &i, sql, DB_NO_VALUES);
+	(void)sqlite_db_number(db, &i, sql, DB_NO_VALUES);
 	return i;
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
-#include "state/db.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -83,7 +83,7 @@ state_count(const char *dir, const char *begin, char last[STATE_PATH])
 	int		 n = 0;
 
 	while (d != NULL && (e = readdir(d)) != NULL)
-		if (strncmp(e->d_name, begin, strlen(begin)) == 0 && !db_is_beside(e->d_name)) {
+		if (strncmp(e->d_name, begin, strlen(begin)) == 0 && !sqlite_db_is_beside(e->d_name)) {
 			n++;
 			if (last != NULL)
 				state_path(last, dir, e->d_name);

@@ -241,8 +241,7 @@ has_column(struct db *db, const char *table, const char *column, enum error *er)
 {
 	int64_t	 n = 0;
 
-	*er = db_number(db, &n, "SELECT count(*) FROM pragma_table_info('datacube_' || ?) "
-	    "WHERE name = ?", DB_VALUES(db_s(table), db_s(column)));
+	*er = db_number(db, &n, SQL_DATACUBE_HAS_COLUMN, DB_VALUES(db_s(table), db_s(column)));
 	return n != 0;
 }
 
@@ -299,8 +298,7 @@ datacube_tables_is_there(struct db *db)
 {
 	int64_t	 n = 0;
 
-	return db_number(db, &n, "SELECT count(*) FROM sqlite_schema WHERE name IN "
-	    "('datacube_day', 'datacube_pause', 'datacube_page')", DB_NO_VALUES) == ERR_OK &&
+	return db_number(db, &n, SQL_DATACUBE_HAS_TABLES, DB_NO_VALUES) == ERR_OK &&
 	    n == 3;
 }
 
@@ -333,8 +331,7 @@ datacube_tables_first(struct db *db, int64_t *unit, const char *appid,
 	struct db_rows	 rows;
 	enum error	 er;
 
-	er = db_start(db, &rows, "SELECT min(day) FROM datacube_day WHERE appid = ? AND "
-	    "endpoint = ?", DB_VALUES(db_s(appid), db_s(e->name)));
+	er = db_start(db, &rows, SQL_DATACUBE_FIRST, DB_VALUES(db_s(appid), db_s(e->name)));
 	if (er == ERR_OK && db_next(&rows, &er) && db_col_type(&rows, 0) != DB_NO_VALUE)
 		(void)calendar_parse_day(unit, db_col(&rows, 0));
 	db_end(&rows);
@@ -352,8 +349,8 @@ datacube_tables_last(struct db *db, int64_t *day, const char *appid)
 	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++) {
 		if (e->unit != DATACUBE_DAY)
 			continue;
-		er = db_start(db, &rows, "SELECT max(day) FROM datacube_day WHERE appid = ? AND "
-		    "endpoint = ? AND rows > 0", DB_VALUES(db_s(appid), db_s(e->name)));
+		er = db_start(db, &rows, SQL_DATACUBE_LAST,
+		    DB_VALUES(db_s(appid), db_s(e->name)));
 		if (er == ERR_OK && db_next(&rows, &er) &&
 		    db_col_type(&rows, 0) != DB_NO_VALUE &&
 		    calendar_parse_day(&last, db_col(&rows, 0)) && last > *day)
@@ -390,9 +387,8 @@ datacube_tables_known(struct db *db, struct datacube_known *known, const char *a
 	memset(known, 0, (size_t)(range->end - range->begin + 1) * sizeof(*known));
 	calendar_day_text(begin, range->begin);
 	calendar_day_text(end, range->end);
-	er = db_start(db, &rows, "SELECT day, asked, rows, times, delayed FROM datacube_day "
-	    "WHERE appid = ? AND endpoint = ? AND day BETWEEN ? AND ?",
-	    DB_VALUES(db_s(appid), db_s(e->name), db_s(begin), db_s(end)));
+	er = db_start(db, &rows, SQL_DATACUBE_KNOWN, DB_VALUES(db_s(appid), db_s(e->name),
+	    db_s(begin), db_s(end)));
 	while (er == ERR_OK && db_next(&rows, &er))
 		set_known(known, range, &rows);
 	db_end(&rows);
@@ -408,11 +404,10 @@ datacube_tables_page(struct db *db, struct datacube_tables_call *c, int64_t sinc
 
 	calendar_day_text(begin, c->span.begin);
 	calendar_day_text(end, c->span.end);
-	if ((er = db_run(db, NULL, "DELETE FROM datacube_page WHERE appid = ? AND endpoint = ? "
-	    "AND (begin <> ? OR end <> ? OR asked < ?)", DB_VALUES(db_s(c->appid),
+	if ((er = db_run(db, NULL, SQL_DATACUBE_PAGE_OLD, DB_VALUES(db_s(c->appid),
 	    db_s(c->e->name), db_s(begin), db_s(end), db_i(since_s)))) == ERR_OK)
-		er = db_number(db, &last, "SELECT max(page) FROM datacube_page WHERE appid = ? "
-		    "AND endpoint = ?", DB_VALUES(db_s(c->appid), db_s(c->e->name)));
+		er = db_number(db, &last, SQL_DATACUBE_PAGE_LAST, DB_VALUES(db_s(c->appid),
+		    db_s(c->e->name)));
 	c->page = (int)last + 1;
 	return er;
 }
@@ -431,17 +426,11 @@ struct answer_facts {
 static enum error
 read_answer_facts(struct db *db, struct answer_facts *k, const struct datacube_tables_put *p)
 {
-	const struct db_named	 v[] = {
-		{ ":body", { .type = DB_TEXT, .s = p->body } },
-		{ ":list", db_s(p->call->e->tables[0].list) },
-	};
-	struct db_rows		 rows;
-	enum error		 er;
+	struct db_rows	 rows;
+	enum error	 er;
 
-	er = db_start_named(db, &rows, "SELECT json_type(b, '$.' || :list) = 'array', "
-	    "json_array_length(b, '$.' || :list), json_extract(b, '$.total_num'), "
-	    "json_extract(b, '$.is_delay') = 1 "
-	    "FROM (SELECT CASE WHEN json_valid(:body) THEN :body ELSE '0' END AS b)", v, 2);
+	er = db_start(db, &rows, SQL_DATACUBE_FACTS, DB_VALUES(db_text(p->body),
+	    db_s(p->call->e->tables[0].list)));
 	if (er == ERR_OK && db_next(&rows, &er))
 		*k = (struct answer_facts){ db_col_int(&rows, 0) == 1, db_col_int(&rows, 3) == 1,
 		    db_col_bounded(&rows, 1), db_col_bounded(&rows, 2) };
@@ -464,8 +453,7 @@ insert_page(const struct storing *st)
 	const struct datacube_tables_call	*c = st->p->call;
 	const struct db_value			 body = { .type = DB_TEXT, .s = st->p->body };
 
-	return db_run(st->db, NULL, "INSERT OR REPLACE INTO datacube_page (appid, endpoint, page, "
-	    "begin, end, asked, body) VALUES (?, ?, ?, ?, ?, ?, ?)", DB_VALUES(db_s(c->appid),
+	return db_run(st->db, NULL, SQL_DATACUBE_PAGE_PUT, DB_VALUES(db_s(c->appid),
 	    db_s(c->e->name), db_i(c->page), db_s(st->begin), db_s(st->end), db_i(st->p->asked_s),
 	    body));
 }
@@ -566,8 +554,8 @@ store_rows(struct storing *st, bool delayed)
 	    er == ERR_OK; t++)
 		er = replace_rows(st, t);
 	if (er == ERR_OK && (er = note_units(st, delayed)) == ERR_OK)
-		er = db_run(st->db, NULL, "DELETE FROM datacube_page WHERE appid = ? AND "
-		    "endpoint = ?", DB_VALUES(db_s(c->appid), db_s(c->e->name)));
+		er = db_run(st->db, NULL, SQL_DATACUBE_PAGE_DROP, DB_VALUES(db_s(c->appid),
+		    db_s(c->e->name)));
 	return er;
 }
 
@@ -617,8 +605,7 @@ enum error
 datacube_tables_set_pause(struct db *db, const char *appid, const struct datacube_endpoint *e,
     const struct datacube_tables_pause *p)
 {
-	return db_run(db, NULL, "INSERT OR REPLACE INTO datacube_pause (appid, endpoint, since, "
-	    "until, errcode) VALUES (?, ?, ?, ?, ?)", DB_VALUES(db_s(appid), endpoint_name_of(e),
+	return db_run(db, NULL, SQL_DATACUBE_PAUSE_PUT, DB_VALUES(db_s(appid), endpoint_name_of(e),
 	    db_i(p->since_s), db_i(p->until_s), db_i(p->errcode)));
 }
 
@@ -630,9 +617,8 @@ datacube_tables_pause(struct db *db, struct datacube_tables_pause *p, const char
 	enum error	 er;
 
 	*p = (struct datacube_tables_pause){ 0, 0, 0 };
-	er = db_start(db, &rows, "SELECT since, until, errcode FROM datacube_pause "
-	    "WHERE appid = ?1 AND endpoint = ?2 AND until > ?3 AND since <= ?4",
-	    DB_VALUES(db_s(appid), endpoint_name_of(e), db_i(now_s), db_i(now_s + AHEAD_S)));
+	er = db_start(db, &rows, SQL_DATACUBE_PAUSE_FIND, DB_VALUES(db_s(appid),
+	    endpoint_name_of(e), db_i(now_s), db_i(now_s + AHEAD_S)));
 	if (er == ERR_OK && db_next(&rows, &er))
 		*p = (struct datacube_tables_pause){ db_col_bounded(&rows, 0),
 		    db_col_bounded(&rows, 1), db_col_int(&rows, 2) };
@@ -643,6 +629,6 @@ datacube_tables_pause(struct db *db, struct datacube_tables_pause *p, const char
 enum error
 datacube_tables_end_pause(struct db *db, const char *appid, const struct datacube_endpoint *e)
 {
-	return db_run(db, NULL, "DELETE FROM datacube_pause WHERE appid = ? AND endpoint = ?",
-	    DB_VALUES(db_s(appid), endpoint_name_of(e)));
+	return db_run(db, NULL, SQL_DATACUBE_PAUSE_DROP, DB_VALUES(db_s(appid),
+	    endpoint_name_of(e)));
 }

@@ -6,6 +6,7 @@
 #include "collector/arrival_fold.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -69,7 +70,7 @@ ask(struct db *db, void *arg)
 {
 	struct question	*q = arg;
 
-	return db_number(db, &q->answer, q->sql, DB_NO_VALUES);
+	return sqlite_db_number(db, &q->answer, q->sql, DB_NO_VALUES);
 }
 
 #define NUMBER(p, sql)	number_of(p, &(struct question){ sql, 0 })

@@ -10,6 +10,7 @@
 #include "net/http_client.h"
 #include "sign.h"
 #include "state/lock.h"
+#include "state/sqlite/sqlite_db.h"
 #include "state/store.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -81,7 +82,7 @@ place_free(struct place *p)
 static enum error
 count_rows(struct db *db, void *n)
 {
-	return db_number(db, n, "SELECT count(*) FROM event", DB_NO_VALUES);
+	return sqlite_db_number(db, n, "SELECT count(*) FROM event", DB_NO_VALUES);
 }
 
 static int64_t

@@ -4,7 +4,8 @@
 
 #include "collector/event_store.h"
 #include "collector/unionid.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/dbfile.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -21,7 +22,7 @@ new_db(void)
 	struct db	*db;
 
 	state_path(path, state_new(), "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF; BEGIN"), ERR_OK);
 	return db;
@@ -32,7 +33,7 @@ number(struct db *db, const char *sql)
 {
 	int64_t	 i = -1;
 
-	check_err(sql, db_number(db, &i, sql, DB_NO_VALUES), ERR_OK);
+	check_err(sql, sqlite_db_number(db, &i, sql, DB_NO_VALUES), ERR_OK);
 	return i;
 }
 
@@ -175,7 +176,7 @@ items(void **state)
 		e = (struct event_store_event){ cases[i].code, slice_of(cases[i].attributes) };
 		m.key[0] = (unsigned char)i;
 		check_err(cases[i].attributes, event_store_add(db, &as, &m), ERR_OK);
-		er = db_start(db, &rows, "SELECT item FROM event WHERE id = ?",
+		er = sqlite_db_start(db, &rows, "SELECT item FROM event WHERE id = ?",
 		    DB_VALUES(db_i((int64_t)i + 1)));
 		CHECK(cases[i].attributes, er == ERR_OK && db_next(&rows, &er));
 		check_bytes(cases[i].attributes, db_col(&rows, 0), slice_of(cases[i].want));
@@ -473,7 +474,7 @@ describe_store(struct db *db, struct buf *out)
 	size_t				 i;
 
 	for (i = 0; i < COUNT(sql); i++) {
-		er = db_start(db, &rows, sql[i], DB_NO_VALUES);
+		er = sqlite_db_start(db, &rows, sql[i], DB_NO_VALUES);
 		if (er == ERR_OK && db_next(&rows, &er))
 			(void)buf_put(out, db_col(&rows, 0).p, db_col(&rows, 0).len);
 		(void)buf_putc(out, '\n');

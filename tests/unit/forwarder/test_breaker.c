@@ -9,7 +9,8 @@
 #include "core/log.h"
 #include "forwarder/breaker.h"
 #include "state/queue.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/clocks.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -43,7 +44,7 @@ open_store(void)
 	struct db	*db;
 
 	state_path(path, state_new(), "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	/* Tests cut no power: this is faster. */
 	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
@@ -55,7 +56,7 @@ number_in(struct db *db, const char *sql)
 {
 	int64_t	 i = -1;
 
-	(void)db_number(db, &i, sql, DB_NO_VALUES);
+	(void)sqlite_db_number(db, &i, sql, DB_NO_VALUES);
 	return i;
 }
 

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "forwarder/deliver.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -159,7 +160,7 @@ read_message_row(struct db *db, void *arg)
 	buf_reset(&r->query);
 	buf_reset(&r->body);
 	queue_key(key, r->place->message.time_s, r->place->key);
-	er = db_start(db, &rows, "SELECT state, account, code, outcome, attempts, next - received, "
+	er = sqlite_db_start(db, &rows, "SELECT state, account, code, outcome, attempts, next - received, "
 	    "query, body FROM message WHERE key = ?",
 	    DB_VALUES(db_b((struct slice){ (char *)key, QUEUE_KEY })));
 	while (er == ERR_OK && db_next(&rows, &er)) {
@@ -199,7 +200,7 @@ row_free(struct row *r)
 static enum error
 count_rows(struct db *db, void *arg)
 {
-	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
+	return sqlite_db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
 }
 
 static int64_t

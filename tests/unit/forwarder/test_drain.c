@@ -18,6 +18,7 @@
 #include "server/maintenance.h"
 #include "state/counters.h"
 #include "state/queue.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/clocks.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/state.h"
@@ -137,7 +138,7 @@ ask_number(struct db *db, void *arg)
 {
 	struct asking	*a = arg;
 
-	return db_number(db, &a->n, a->sql, DB_NO_VALUES);
+	return sqlite_db_number(db, &a->n, a->sql, DB_NO_VALUES);
 }
 
 static int64_t
@@ -1268,7 +1269,7 @@ store_takes_nothing(void **state)
 	p->conf.set.drain_parallel = MANY;
 	add_fresh(p, "a", 0, ALL);
 	state_path(path, p->conf.set.state_dir, "qtoa.db");
-	check_err("open", db_open(&other, path, DB_READ_WRITE), ERR_OK);
+	check_err("open", sqlite_db_open(&other, path, SQLITE_DB_WRITE), ERR_OK);
 	need_drain(p);
 	check_err("hold", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
 	check_int("started", maintenance_start(p->maintenance), 0);

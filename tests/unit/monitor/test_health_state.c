@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "monitor/health_state.h"
 #include "state/queue.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -557,7 +558,7 @@ version_of(struct db *db)
 {
 	int64_t	 i = -1;
 
-	check_err("asked", db_number(db, &i, "PRAGMA data_version", DB_NO_VALUES), ERR_OK);
+	check_err("asked", sqlite_db_number(db, &i, "PRAGMA data_version", DB_NO_VALUES), ERR_OK);
 	return i;
 }
 
@@ -573,14 +574,14 @@ write_test(void **state)
 	(void)state;
 	(void)read_signs(p, true);
 	state_path(path, p->conf.set.state_dir, "qtoa.db");
-	assert_int_equal(db_open(&other, path, DB_READ_WRITE), ERR_OK);
-	check_err("schema", db_number(other, &before, "PRAGMA user_version", DB_NO_VALUES), ERR_OK);
+	assert_int_equal(sqlite_db_open(&other, path, SQLITE_DB_WRITE), ERR_OK);
+	check_err("schema", sqlite_db_number(other, &before, "PRAGMA user_version", DB_NO_VALUES), ERR_OK);
 	version = version_of(other);
 	(void)read_signs(p, false);
 	check_int("a look writes nothing", version_of(other), version);
 	(void)read_signs(p, true);
 	CHECK("a try does", version_of(other) != version);
-	check_err("schema", db_number(other, &after, "PRAGMA user_version", DB_NO_VALUES), ERR_OK);
+	check_err("schema", sqlite_db_number(other, &after, "PRAGMA user_version", DB_NO_VALUES), ERR_OK);
 	check_int("the same", after, before);
 
 	check_err("lock", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);

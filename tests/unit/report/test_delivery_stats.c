@@ -9,7 +9,8 @@
 #include "report/delivery_stats.h"
 #include "state/counters.h"
 #include "state/queue.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -44,7 +45,7 @@ stats_place_new(void)
 	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
 	assert_non_null(p->counters = counters_new(&p->conf, p->locks));
 	state_path(path, p->conf.set.state_dir, "qtoa.db");
-	assert_int_equal(db_open(&p->db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&p->db, path, SQLITE_DB_WRITE), ERR_OK);
 	/* The test needs no data that survives a power cut. */
 	assert_int_equal(db_script(p->db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(p->db), SCHEMA_READY);
@@ -235,7 +236,7 @@ stats_faults(void **state)
 	check_err("no day", delivery_stats_table(&p->table, p->db, &p->conf, "", "2026-02-30",
 	    "2026-11-30"), ERR_REQUEST);
 	state_path(path, p->conf.set.state_dir, "other.db");
-	assert_int_equal(db_open(&none, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&none, path, SQLITE_DB_WRITE), ERR_OK);
 	check_err("no tables", delivery_stats_table(&p->table, none, &p->conf, "", "2026-11-01",
 	    "2026-11-30"), ERR_STORE);
 	db_close(none);

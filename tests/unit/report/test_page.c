@@ -11,6 +11,7 @@
 #include "core/hex.h"
 #include "report/page.h"
 #include "report/questions.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/clocks.h"
 #include "tests/unit/unit.h"
 
@@ -107,7 +108,7 @@ questions_open(const struct settings *set, struct store *store, int64_t until_ms
 	(void)until_ms;
 	if (fake.closed)
 		(void)snprintf(why, size, "closed");
-	else if (db_open(&db, ":memory:", DB_READ_WRITE) != ERR_OK) {
+	else if (sqlite_db_open(&db, ":memory:", SQLITE_DB_WRITE) != ERR_OK) {
 		db_close(db);
 		db = NULL;
 	}

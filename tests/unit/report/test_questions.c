@@ -3,7 +3,8 @@
 #include "core/clock.h"
 #include "report/questions.h"
 #include "report/sql.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "state/store.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -26,7 +27,7 @@ answered_questions(void **state)
 
 	(void)state;
 	state_path(path, dir, "qtoa.db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	for (q = questions_table; q->name != NULL; q++) {
 		CHECK(q->name, questions_find(slice_of(q->name)) == q);

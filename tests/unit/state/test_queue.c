@@ -3,7 +3,8 @@
 
 #include "core/hex.h"
 #include "state/queue.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -19,7 +20,7 @@ open_queue(void)
 	struct db	*db;
 
 	state_path(path, state_new(), "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	/* No test cuts the power. */
 	assert_int_equal(db_script(db, "PRAGMA synchronous = OFF"), ERR_OK);
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
@@ -31,7 +32,7 @@ number_in(struct db *db, const char *sql)
 {
 	int64_t	 i = -1;
 
-	(void)db_number(db, &i, sql, DB_NO_VALUES);
+	(void)sqlite_db_number(db, &i, sql, DB_NO_VALUES);
 	return i;
 }
 

@@ -7,7 +7,8 @@
 #include "collector/event_store.h"
 #include "state/queue.h"
 #include "state/recover.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/dbfile.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -28,7 +29,7 @@ fill_messages(struct db *db, int first, int n)
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	assert_int_equal(db_script(db, "BEGIN"), ERR_OK);
 	for (i = first; i < first + n; i++)
-		assert_int_equal(db_run(db, NULL, "INSERT INTO message VALUES (?1, "
+		assert_int_equal(sqlite_db_run(db, NULL, "INSERT INTO message VALUES (?1, "
 		    "CAST(printf('%024d', ?1) AS BLOB), 'shop', 'c', ?1, "
 		    "CASE ?1 % 4 WHEN 0 THEN 'delivered' WHEN 1 THEN 'dead' ELSE 'pending' END, "
 		    "3, ?1, 'out', 5, x'71', ?2, 0)",
@@ -171,13 +172,13 @@ garbled(void **state)
 	assert_int_equal(schema_prepare(r.from), SCHEMA_READY);
 	assert_int_equal(schema_prepare(to), SCHEMA_READY);
 	for (i = 0; i < COUNT(cases); i++)
-		check_err(cases[i].name, db_run(r.from, NULL, "INSERT INTO message (key, account, "
+		check_err(cases[i].name, sqlite_db_run(r.from, NULL, "INSERT INTO message (key, account, "
 		    "received, state, attempts, next, body) VALUES (CAST(?1 AS BLOB), 'shop', ?1, "
 		    "'pending', 0, 1, ?2)", DB_VALUES(db_i((int64_t)i), db_b(cases[i].body))),
 		    ERR_OK);
 	check_err("a step", recover_step(to, &r, STEP), ERR_OK);
 	check_int("all", r.copied, COUNT(cases));
-	er = db_start(to, &rows, "SELECT state FROM message ORDER BY received", DB_NO_VALUES);
+	er = sqlite_db_start(to, &rows, "SELECT state FROM message ORDER BY received", DB_NO_VALUES);
 	for (i = 0; er == ERR_OK && db_next(&rows, &er); i++)
 		check_bytes(cases[i].name, db_col(&rows, 0), slice_of(cases[i].want));
 	db_end(&rows);

@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "state/lock.h"
 #include "state/recover.h"
+#include "state/sqlite/sqlite_db.h"
 #include "state/store.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -67,7 +68,7 @@ put_message(struct db *db, int64_t n)
 {
 	static char	 body[BODY];
 
-	return db_run(db, NULL, "INSERT INTO message (key, account, received, state, attempts, "
+	return sqlite_db_run(db, NULL, "INSERT INTO message (key, account, received, state, attempts, "
 	    "next, body) VALUES (CAST(? || '-' || ? AS BLOB), 'shop', ?, 'pending', 0, 1, ?)",
 	    DB_VALUES(db_i(getpid()), db_i(n), db_i(n),
 	    db_b((struct slice){ body, sizeof(body) })));
@@ -93,14 +94,14 @@ put_many(struct db *db, void *arg)
 static enum error
 count_messages(struct db *db, void *arg)
 {
-	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
+	return sqlite_db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
 }
 
 static enum error
 read_all(struct db *db, void *arg)
 {
 	*(int64_t *)arg = 0;
-	return db_number(db, arg, "SELECT count(*) FROM message NOT INDEXED WHERE "
+	return sqlite_db_number(db, arg, "SELECT count(*) FROM message NOT INDEXED WHERE "
 	    "length(body) > 0", DB_NO_VALUES);
 }
 
@@ -137,7 +138,7 @@ open_db(const char *dir, const char *name)
 	struct db	*db;
 
 	state_path(path, dir, name);
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	return db;
 }
 
@@ -275,13 +276,13 @@ one_that_fails(void **state)
 static enum error
 how_synced(struct db *db, void *arg)
 {
-	return db_number(db, arg, "PRAGMA synchronous", DB_NO_VALUES);
+	return sqlite_db_number(db, arg, "PRAGMA synchronous", DB_NO_VALUES);
 }
 
 static enum error
 journal_is(struct db *db, void *arg)
 {
-	return db_number(db, arg, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
+	return sqlite_db_number(db, arg, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
 	    DB_NO_VALUES);
 }
 
@@ -586,7 +587,7 @@ partly_damaged(void **state)
 	(void)state;
 	check_err("rows", do_work(p, STORE_SYNC, put_many, &many), ERR_OK);
 	db = open_db(dir, "qtoa.db");
-	check_err("all in the file", db_checkpoint(db, true, &left), ERR_OK);
+	check_err("all in the file", sqlite_db_checkpoint(db, true, &left), ERR_OK);
 	db_close(db);
 	store_place_free(p);
 	state_path(file, dir, "qtoa.db-wal");	/* pages that are copied are still in the WAL */

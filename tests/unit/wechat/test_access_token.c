@@ -7,6 +7,7 @@
 
 #include "core/calendar.h"
 #include "core/clock.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/clocks.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/state.h"
@@ -155,7 +156,7 @@ read_number(struct db *db, void *arg)
 	struct number	*n = arg;
 
 	n->i = -1;
-	return db_number(db, &n->i, n->sql, DB_NO_VALUES);
+	return sqlite_db_number(db, &n->i, n->sql, DB_NO_VALUES);
 }
 
 static int64_t
@@ -722,7 +723,7 @@ no_store(void **state)
 	CHECK("fetched", get_token(p));
 	pass(p, 7000);
 	state_path(lock, p->conf.set.state_dir, "qtoa.db");
-	check_err("another", db_open(&db, lock, DB_READ_WRITE), ERR_OK);
+	check_err("another", sqlite_db_open(&db, lock, SQLITE_DB_WRITE), ERR_OK);
 	check_err("holds it", db_script(db, "BEGIN IMMEDIATE"), ERR_OK);
 	CHECK("read", get_in(p, 500));
 	check_text("read", p->t.text, "T1");

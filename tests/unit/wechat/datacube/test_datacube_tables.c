@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "core/calendar.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 #include "wechat/datacube/datacube_tables.h"
@@ -16,7 +17,7 @@ open_db(void)
 	struct db	*db;
 
 	state_path(path, state_new(), "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	(void)db_script(db, "PRAGMA synchronous = OFF");
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	assert_int_equal(datacube_tables_prepare(db), ERR_OK);

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "core/log.h"
-#include "state/page_file.h"
+#include "state/sqlite/page_file.h"
 #include "state/state_file.h"
-#include "state/wal_guard.h"
+#include "state/sqlite/wal_guard.h"
 
 enum {
 	TRIES = 3,		/* another process may be writing what is read: look again */

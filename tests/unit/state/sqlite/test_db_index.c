@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "state/db.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -22,7 +22,7 @@ open_db(const char *dir)
 	struct db	*db;
 
 	state_path(path, dir, "db");
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	db_patience(db, clock_mono_ms() + PATIENCE_MS);
 	(void)db_script(db, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = OFF");
 	return db;
@@ -33,7 +33,7 @@ count_rows(struct db *db)
 {
 	int64_t	 n = -1;
 
-	(void)db_number(db, &n, "SELECT count(*) FROM t", DB_NO_VALUES);
+	(void)sqlite_db_number(db, &n, "SELECT count(*) FROM t", DB_NO_VALUES);
 	return n;
 }
 
@@ -45,7 +45,7 @@ hold_db(struct other *me, void *arg)
 	struct db		*db = open_db(c->dir);
 
 	OTHER_CHECK(db_script(db, "PRAGMA journal_mode = WAL; CREATE TABLE t(a)") == ERR_OK);
-	OTHER_CHECK(db_run(db, NULL, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+	OTHER_CHECK(sqlite_db_run(db, NULL, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
 	    "FROM n WHERE i < ?) INSERT INTO t SELECT zeroblob(4000) FROM n",
 	    DB_VALUES(db_i(c->rows))) == ERR_OK);
 	other_say(me);

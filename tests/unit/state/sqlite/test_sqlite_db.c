@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "state/db.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -28,7 +28,7 @@ open_db(const char *dir, const char *name)
 	struct db	*db;
 
 	state_path(path, dir, name);
-	assert_int_equal(db_open(&db, path, DB_READ_WRITE), ERR_OK);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_DB_WRITE), ERR_OK);
 	return db;
 }
 
@@ -64,10 +64,10 @@ values(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		const struct db_value	*v = &cases[i].v;
 
-		check_err(cases[i].name, db_run(db, NULL, "DELETE FROM t", DB_NO_VALUES), ERR_OK);
-		check_err(cases[i].name, db_run(db, NULL, "INSERT INTO t VALUES (?)", v, 1),
+		check_err(cases[i].name, sqlite_db_run(db, NULL, "DELETE FROM t", DB_NO_VALUES), ERR_OK);
+		check_err(cases[i].name, sqlite_db_run(db, NULL, "INSERT INTO t VALUES (?)", v, 1),
 		    ERR_OK);
-		er = db_start(db, &rows, "SELECT typeof(v), v, v IS ? FROM t", v, 1);
+		er = sqlite_db_start(db, &rows, "SELECT typeof(v), v, v IS ? FROM t", v, 1);
 		for (n = 0; er == ERR_OK && db_next(&rows, &er); n++) {
 			check_bytes(cases[i].name, db_col(&rows, 0), slice_of(cases[i].type));
 			check_int(cases[i].name, db_col_int(&rows, 2), 1);
@@ -101,7 +101,7 @@ made_values(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(v); i++) {
-		er = db_start(db, &rows, "SELECT typeof(?)", &v[i], 1);
+		er = sqlite_db_start(db, &rows, "SELECT typeof(?)", &v[i], 1);
 		check_err(want[i], er, ERR_OK);
 		CHECK(want[i], db_next(&rows, &er));
 		check_bytes(want[i], db_col(&rows, 0), slice_of(want[i]));
@@ -153,27 +153,27 @@ numbers_and_rows(void **state)
 	(void)state;
 	check_err("script", db_script(db, "CREATE TABLE t (a, b); INSERT INTO t VALUES (1, NULL);"
 	    "INSERT INTO t VALUES (2, 20); INSERT INTO t VALUES (3, 30)"), ERR_OK);
-	check_err("no row", db_number(db, &i, "SELECT a FROM t WHERE a = 9", DB_NO_VALUES), ERR_OK);
+	check_err("no row", sqlite_db_number(db, &i, "SELECT a FROM t WHERE a = 9", DB_NO_VALUES), ERR_OK);
 	check_int("no row: stays", i, 42);
-	check_err("NULL", db_number(db, &i, "SELECT b FROM t WHERE a = 1", DB_NO_VALUES), ERR_OK);
+	check_err("NULL", sqlite_db_number(db, &i, "SELECT b FROM t WHERE a = 1", DB_NO_VALUES), ERR_OK);
 	check_int("NULL: stays", i, 42);
-	check_err("a number", db_number(db, &i, "SELECT b FROM t WHERE a = ?",
+	check_err("a number", sqlite_db_number(db, &i, "SELECT b FROM t WHERE a = ?",
 	    DB_VALUES(db_i(3))), ERR_OK);
 	check_int("a number", i, 30);
-	check_err("changed", db_run(db, &changed, "UPDATE t SET b = ? WHERE a > ?",
+	check_err("changed", sqlite_db_run(db, &changed, "UPDATE t SET b = ? WHERE a > ?",
 	    DB_VALUES(db_i(7), db_i(1))), ERR_OK);
 	check_int("changed", changed, 2);
-	check_err("none", db_run(db, &changed, "DELETE FROM t WHERE a = ?", DB_VALUES(db_i(8))),
+	check_err("none", sqlite_db_run(db, &changed, "DELETE FROM t WHERE a = ?", DB_VALUES(db_i(8))),
 	    ERR_OK);
 	check_int("none", changed, 0);
 
 	/* A walk over rows that ends early leaves no lock, and can be done again. */
-	er = db_start(db, &rows, "SELECT a FROM t ORDER BY a", DB_NO_VALUES);
+	er = sqlite_db_start(db, &rows, "SELECT a FROM t ORDER BY a", DB_NO_VALUES);
 	CHECK("first", er == ERR_OK && db_next(&rows, &er) && db_col_int(&rows, 0) == 1);
 	db_end(&rows);
 	db_end(&rows);
 	check_err("not locked", db_script(db, "DROP INDEX IF EXISTS x"), ERR_OK);
-	for (er = db_start(db, &rows, "SELECT a FROM t ORDER BY a", DB_NO_VALUES);
+	for (er = sqlite_db_start(db, &rows, "SELECT a FROM t ORDER BY a", DB_NO_VALUES);
 	    er == ERR_OK && db_next(&rows, &er);)
 		sum = sum * 10 + db_col_int(&rows, 0);
 	db_end(&rows);
@@ -193,15 +193,15 @@ what_is_wrong(void **state)
 	(void)state;
 	check_int("nothing yet", db_fault(db), DB_FINE);
 	check_text("nothing to say", db_why(db), "");
-	check_err("no SQL", db_run(db, NULL, "SELEKT", DB_NO_VALUES), ERR_STORE);
+	check_err("no SQL", sqlite_db_run(db, NULL, "SELEKT", DB_NO_VALUES), ERR_STORE);
 	CHECK("it says so", strstr(db_why(db), "SELEKT") != NULL);
-	check_err("no table", db_number(db, &i, "SELECT 1 FROM nothing", DB_NO_VALUES), ERR_STORE);
+	check_err("no table", sqlite_db_number(db, &i, "SELECT 1 FROM nothing", DB_NO_VALUES), ERR_STORE);
 	check_err("script", db_script(db, "SELECT 1; SELEKT"), ERR_STORE);
-	check_err("values too many", db_start(db, &rows, "SELECT ?", DB_VALUES(db_i(1), db_i(2))),
+	check_err("values too many", sqlite_db_start(db, &rows, "SELECT ?", DB_VALUES(db_i(1), db_i(2))),
 	    ERR_STORE);
 	db_end(&rows);
 	check_int("untouched", i, 42);
-	check_err("goes on", db_number(db, &i, "SELECT 5", DB_NO_VALUES), ERR_OK);
+	check_err("goes on", sqlite_db_number(db, &i, "SELECT 5", DB_NO_VALUES), ERR_OK);
 	check_int("goes on", i, 5);
 	db_close(db);
 }
@@ -222,10 +222,10 @@ many_statements(void **state)
 		for (i = 0; i < STATEMENTS; i++) {
 			at = round % 2 == 0 ? i : i * 7 % STATEMENTS;
 			got = -1;
-			if (db_number(db, &got, sql[at], DB_VALUES(db_i(round))) != ERR_OK ||
+			if (sqlite_db_number(db, &got, sql[at], DB_VALUES(db_i(round))) != ERR_OK ||
 			    got != at + round)
 				wrong++;
-			if (db_number(db, &got, "SELECT ?", DB_VALUES(db_i(i))) != ERR_OK ||
+			if (sqlite_db_number(db, &got, "SELECT ?", DB_VALUES(db_i(i))) != ERR_OK ||
 			    got != i)
 				wrong++;
 		}
@@ -304,7 +304,7 @@ fill_table(const char *dir, const char *name)
 	assert_int_equal(db_script(db, "PRAGMA page_size = 4096; CREATE TABLE t (a INTEGER "
 	    "PRIMARY KEY, b); BEGIN"), ERR_OK);
 	for (i = 0; i < ROWS; i++)
-		assert_int_equal(db_run(db, NULL, "INSERT INTO t VALUES (NULL, ?)",
+		assert_int_equal(sqlite_db_run(db, NULL, "INSERT INTO t VALUES (NULL, ?)",
 		    DB_VALUES(db_b((struct slice){ zeros, sizeof(zeros) }))), ERR_OK);
 	assert_int_equal(db_script(db, "COMMIT"), ERR_OK);
 	db_close(db);
@@ -330,7 +330,7 @@ count_table_rows(struct db *db)
 {
 	int64_t	 n = 0;
 
-	return db_number(db, &n, "SELECT sum(length(b)) FROM t", DB_NO_VALUES);
+	return sqlite_db_number(db, &n, "SELECT sum(length(b)) FROM t", DB_NO_VALUES);
 }
 
 static void
@@ -380,7 +380,7 @@ full(void **state)
 	(void)state;
 	check_err("limit", db_script(db, "CREATE TABLE t (a); PRAGMA max_page_count = 10"), ERR_OK);
 	for (i = 0; i < 20 && er == ERR_OK; i++)
-		er = db_run(db, NULL, "INSERT INTO t VALUES (?)",
+		er = sqlite_db_run(db, NULL, "INSERT INTO t VALUES (?)",
 		    DB_VALUES(db_b((struct slice){ zeros, sizeof(zeros) })));
 	check_err("full", er, ERR_STORE);
 	check_int("full", db_fault(db), DB_FULL);
@@ -401,20 +401,20 @@ covered(void **state)
 	(void)state;
 	state_path(path, dir, "db");
 	check_err("a table", db_script(db, "CREATE TABLE t (a)"), ERR_OK);
-	check_err("more", db_cover(db, 300000), ERR_OK);
+	check_err("more", sqlite_db_cover(db, 300000), ERR_OK);
 	assert_int_equal(stat(path, &st), 0);
 	CHECK("it is longer", st.st_size >= 300000);
 	CHECK("with blocks", (off_t)st.st_blocks * 512 >= 300000);
 	check_err("it is still a database", db_script(db, "INSERT INTO t VALUES (1)"), ERR_OK);
-	check_err("less", db_cover(db, 1), ERR_OK);
+	check_err("less", sqlite_db_cover(db, 1), ERR_OK);
 
 	(void)signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
 	limit = was;
 	limit.rlim_cur = 400000;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	check_err("up to the limit", db_cover(db, 399360), ERR_OK);
-	check_err("beyond the limit", db_cover(db, 500000), ERR_STORE);
+	check_err("up to the limit", sqlite_db_cover(db, 399360), ERR_OK);
+	check_err("beyond the limit", sqlite_db_cover(db, 500000), ERR_STORE);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
 	check_int("beyond the limit", db_fault(db), DB_FULL);
 	CHECK("it says why", *db_why(db) != '\0');
@@ -430,18 +430,18 @@ cannot_open(void **state)
 	struct stat	 st;
 
 	(void)state;
-	check_err("no directory", db_open(&db, "/proc/self/nowhere/db", DB_READ_WRITE), ERR_STORE);
+	check_err("no directory", sqlite_db_open(&db, "/proc/self/nowhere/db", SQLITE_DB_WRITE), ERR_STORE);
 	check_int("no directory", db_fault(db), DB_TROUBLE);
 	CHECK("it says why", *db_why(db) != '\0');
 	db_close(db);
 	state_path(path, dir, "none");
-	check_err("not created", db_open(&db, path, DB_READ_ONLY), ERR_STORE);
+	check_err("not created", sqlite_db_open(&db, path, SQLITE_DB_READ), ERR_STORE);
 	check_int("not created", db_fault(db), DB_TROUBLE);
 	db_close(db);
 	check_int("not created", stat(path, &st), -1);
 	fill_table(dir, "some");
 	state_path(path, dir, "some");
-	check_err("to read", db_open(&db, path, DB_READ_ONLY), ERR_OK);
+	check_err("to read", sqlite_db_open(&db, path, SQLITE_DB_READ), ERR_OK);
 	check_err("to read", count_table_rows(db), ERR_OK);
 	check_err("not to write", db_script(db, "DELETE FROM t"), ERR_STORE);
 	check_int("not to write", db_fault(db), DB_TROUBLE);
@@ -465,26 +465,26 @@ the_log(void **state)
 	(void)state;
 	check_err("WAL", db_script(db, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
 	    "CREATE TABLE t (a)"), ERR_OK);
-	db_watch_wal(db, keep_pages, &pages);
-	check_err("a commit", db_run(db, NULL, "INSERT INTO t VALUES (1)", DB_NO_VALUES), ERR_OK);
+	sqlite_db_watch_wal(db, keep_pages, &pages);
+	check_err("a commit", sqlite_db_run(db, NULL, "INSERT INTO t VALUES (1)", DB_NO_VALUES), ERR_OK);
 	CHECK("pages are told", pages > 0);
-	check_err("copied", db_checkpoint(db, false, &left), ERR_OK);
+	check_err("copied", sqlite_db_checkpoint(db, false, &left), ERR_OK);
 	check_int("all of it", left, 0);
-	check_err("begun again", db_run(db, NULL, "INSERT INTO t VALUES (2)", DB_NO_VALUES), ERR_OK);
+	check_err("begun again", sqlite_db_run(db, NULL, "INSERT INTO t VALUES (2)", DB_NO_VALUES), ERR_OK);
 	CHECK("it is short", pages > 0 && pages < 3);
 
 	/* Pages that a reader still needs cannot be overwritten. */
 	reader = open_db(dir, "db");
 	check_err("a reader", db_script(reader, "BEGIN"), ERR_OK);
-	check_err("reads", db_number(reader, &n, "SELECT count(*) FROM t", DB_NO_VALUES), ERR_OK);
-	check_err("more", db_run(db, NULL, "INSERT INTO t VALUES (3)", DB_NO_VALUES), ERR_OK);
-	check_err("not all", db_checkpoint(db, false, &left), ERR_OK);
+	check_err("reads", sqlite_db_number(reader, &n, "SELECT count(*) FROM t", DB_NO_VALUES), ERR_OK);
+	check_err("more", sqlite_db_run(db, NULL, "INSERT INTO t VALUES (3)", DB_NO_VALUES), ERR_OK);
+	check_err("not all", sqlite_db_checkpoint(db, false, &left), ERR_OK);
 	CHECK("some is left", left > 0);
 	db_patience(db, 0);
-	check_err("no restart meanwhile", db_checkpoint(db, true, &left), ERR_STORE);
+	check_err("no restart meanwhile", sqlite_db_checkpoint(db, true, &left), ERR_STORE);
 	check_int("busy", db_fault(db), DB_BUSY);
 	check_err("reader ends", db_script(reader, "COMMIT"), ERR_OK);
-	check_err("restart", db_checkpoint(db, true, &left), ERR_OK);
+	check_err("restart", sqlite_db_checkpoint(db, true, &left), ERR_OK);
 	check_int("nothing is left", left, 0);
 	db_close(reader);
 	db_close(db);
@@ -502,16 +502,16 @@ spills(void **state)
 	int64_t		 n = 0, temp = 0;
 
 	(void)state;
-	check_err("spill", db_spill(db, dir, 64), ERR_OK);
+	check_err("spill", sqlite_db_spill(db, dir, 64), ERR_OK);
 	db_limit(db, clock_mono_ms() + PATIENCE_MS);
-	check_err("many", db_number(db, &n, many, DB_NO_VALUES), ERR_OK);
+	check_err("many", sqlite_db_number(db, &n, many, DB_NO_VALUES), ERR_OK);
 	check_int("rows", n, 20000);
-	check_err("where", db_number(db, &temp, "PRAGMA temp_store", DB_NO_VALUES), ERR_OK);
+	check_err("where", sqlite_db_number(db, &temp, "PRAGMA temp_store", DB_NO_VALUES), ERR_OK);
 	check_int("in files", temp, 1);
 	db_close(db);
 	db = open_db(dir, "db2");
-	check_err("another", db_spill(db, "/nowhere", 64), ERR_OK);
-	check_err("as before", db_number(db, &n, many, DB_NO_VALUES), ERR_OK);
+	check_err("another", sqlite_db_spill(db, "/nowhere", 64), ERR_OK);
+	check_err("as before", sqlite_db_number(db, &n, many, DB_NO_VALUES), ERR_OK);
 	db_close(db);
 }
 

@@ -4,8 +4,8 @@
  * SQLite's application_id says that a file is this program's; user_version says how far it is
  * migrated.
  */
-#ifndef STATE_SCHEMA_H
-#define STATE_SCHEMA_H
+#ifndef STATE_SQLITE_SCHEMA_H
+#define STATE_SQLITE_SCHEMA_H
 
 #include <stdbool.h>
 

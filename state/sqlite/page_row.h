@@ -1,18 +1,18 @@
 /*
- * page_row.h: finds rows in the pages of a damaged SQLite database (state/page_file.h).
+ * page_row.h: finds rows in the pages of a damaged SQLite database (page_file.h).
  *
  * A table's rows are known by their shape, the types of their columns: which page belongs to which
  * table cannot always be read.  Rows that were deleted are not found: free pages and free places
  * in a page are left out.
  */
-#ifndef STATE_PAGE_ROW_H
-#define STATE_PAGE_ROW_H
+#ifndef STATE_SQLITE_PAGE_ROW_H
+#define STATE_SQLITE_PAGE_ROW_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "state/page_file.h"
+#include "state/sqlite/page_file.h"
 
 enum { PAGE_ROW_COLUMNS = 24 };
 

@@ -2,10 +2,10 @@
  * rebuild.h: makes a new database of the rows that can be read in a damaged qtoa.db, page by page.
  *
  * SQLite gives up at the first page that it cannot read, and reads nothing if the first page is
- * damaged.  Here each page is read for itself (state/page_row.h).
+ * damaged.  Here each page is read for itself (page_row.h).
  */
-#ifndef STATE_REBUILD_H
-#define STATE_REBUILD_H
+#ifndef STATE_SQLITE_REBUILD_H
+#define STATE_SQLITE_REBUILD_H
 
 #include <stdint.h>
 

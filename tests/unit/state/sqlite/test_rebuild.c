@@ -5,10 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "state/page_file.h"
+#include "state/sqlite/page_file.h"
 #include "state/queue.h"
-#include "state/rebuild.h"
-#include "state/schema.h"
+#include "state/sqlite/rebuild.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/dbfile.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -148,7 +149,7 @@ count_waiting(const char *name, struct db *db, int *delivered)
 	int		 n = 0, garbled = 0, i;
 
 	*delivered = 0;
-	er = db_start(db, &rows, "SELECT received, key, body FROM message WHERE state IN "
+	er = sqlite_db_start(db, &rows, "SELECT received, key, body FROM message WHERE state IN "
 	    "('pending', 'dead')", DB_NO_VALUES);
 	for (; er == ERR_OK && db_next(&rows, &er); n++) {
 		i = (int)db_col_int(&rows, 0);

@@ -9,8 +9,8 @@
  * from the WAL.  Should SIGBUS come all the same, the process ends with a line in the log
  * (state/map_guard.h): a private page in the index could damage the database.
  */
-#ifndef STATE_DB_INDEX_H
-#define STATE_DB_INDEX_H
+#ifndef STATE_SQLITE_DB_INDEX_H
+#define STATE_SQLITE_DB_INDEX_H
 
 #include <stdbool.h>
 

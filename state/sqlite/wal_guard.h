@@ -4,8 +4,8 @@
  * When SQLite opens a database whose WAL is damaged, it reads the WAL up to the damage, and then
  * writes over the rest.  Behind the damage there can be messages that were committed.
  */
-#ifndef STATE_WAL_GUARD_H
-#define STATE_WAL_GUARD_H
+#ifndef STATE_SQLITE_WAL_GUARD_H
+#define STATE_SQLITE_WAL_GUARD_H
 
 #include <stdbool.h>
 

@@ -7,9 +7,10 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "state/recover.h"
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "state/store.h"
-#include "state/wal_guard.h"
+#include "state/sqlite/wal_guard.h"
 #include "tests/unit/dbfile.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -30,7 +31,7 @@ make_waiting(const char *dir)
 	assert_int_equal(db_script(db, "PRAGMA journal_mode = WAL; "
 	    "PRAGMA wal_autocheckpoint = 0"), ERR_OK);
 	for (i = 0; i < ROWS; i++)
-		assert_int_equal(db_run(db, NULL, "INSERT INTO message (key, account, received, "
+		assert_int_equal(sqlite_db_run(db, NULL, "INSERT INTO message (key, account, received, "
 		    "state, attempts, next, body) VALUES (CAST(?1 AS BLOB), 'shop', ?1, "
 		    "'pending', 0, 1, ?2)", DB_VALUES(db_i(i),
 		    db_b((struct slice){ body, BODY }))), ERR_OK);
@@ -57,7 +58,7 @@ spoil_wal(const char *dir, double from, int n)
 static enum error
 count_rows(struct db *db, void *arg)
 {
-	return db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
+	return sqlite_db_number(db, arg, "SELECT count(*) FROM message", DB_NO_VALUES);
 }
 
 static int64_t

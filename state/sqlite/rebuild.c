@@ -2,8 +2,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "state/page_row.h"
-#include "state/rebuild.h"
+#include "state/sqlite/page_row.h"
+#include "state/sqlite/rebuild.h"
+#include "state/sqlite/sqlite_db.h"
 
 enum { PATH = 1100 };
 
@@ -33,7 +34,7 @@ enum source {
 };
 
 /*
- * How rows look in the file (state/schema.c), and where they go; ?1 is the id, the columns follow.
+ * How rows look in the file (schema.c), and where they go; ?1 is the id, the columns follow.
  * pending and dead are indexes, which know of messages that cannot be read; named are the entries
  * of those over (appid, application) of accounts and (application, device) of devices.
  */
@@ -87,7 +88,7 @@ insert_row(struct db *db, int64_t *changed, const struct page_row *row, int64_t 
 
 	for (n = 0; letter[n] != '\0' && letter[n] != '|'; n++)
 		v[1 + n] = value_of(row, (int)n, letter[n]);
-	return db_run(db, changed, inserts[row->shape], v, n + 1);
+	return sqlite_db_run(db, changed, inserts[row->shape], v, n + 1);
 }
 
 /* Takes a message, or notes that one waits. */
@@ -101,7 +102,7 @@ take_message(struct db *db, const struct page_row *row)
 	enum error		 er;
 
 	if (waits && !row->whole)
-		return db_run(db, NULL, lose, DB_VALUES(db_i(row->id)));
+		return sqlite_db_run(db, NULL, lose, DB_VALUES(db_i(row->id)));
 	if (!waits && !slice_is(state, "delivered"))
 		return ERR_OK;
 	er = insert_row(db, &changed, row, row->id);
@@ -117,7 +118,7 @@ note_waiting(struct db *db, const struct page_row *row)
 	/* An entry of `pending` ends with time and id, one of `dead` with the id. */
 	if (row->shape != DEAD && !time->is_null && time->i < ms_least)
 		return ERR_OK;
-	return db_run(db, NULL, lose, DB_VALUES(db_i(row->v[row->n - 1].i)));
+	return sqlite_db_run(db, NULL, lose, DB_VALUES(db_i(row->v[row->n - 1].i)));
 }
 
 static enum error
@@ -146,7 +147,7 @@ make_database(struct db **db, const char *dir)
 	if ((fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) == -1)
 		return ERR_STORE;
 	(void)close(fd);
-	if ((er = db_open(db, path, DB_READ_WRITE)) == ERR_OK)
+	if ((er = sqlite_db_open(db, path, SQLITE_DB_WRITE)) == ERR_OK)
 		er = db_script(*db, tables);
 	(void)unlink(path);
 	return er;
@@ -178,7 +179,7 @@ rebuild_run(struct db **db, int64_t *lost, const char *file, const char *dir)
 	    (er = page_file_open(&f, file)) == ERR_OK &&
 	    (er = page_row_walk(f, shapes, SOURCES, take_row, *db)) == ERR_OK &&
 	    (er = db_script(*db, name_again)) == ERR_OK)
-		er = db_number(*db, lost, "SELECT count(*) FROM waiting WHERE id NOT IN "
+		er = sqlite_db_number(*db, lost, "SELECT count(*) FROM waiting WHERE id NOT IN "
 		    "(SELECT id FROM message)", DB_NO_VALUES);
 	page_file_close(f);
 	return er;

@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 
 #include "core/file.h"
-#include "state/db_index.h"
+#include "state/sqlite/db_index.h"
 #include "state/map_guard.h"
 
 enum {

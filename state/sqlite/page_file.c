@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "state/page_file.h"
+#include "state/sqlite/page_file.h"
 
 enum {
 	SIZE_MIN = 512,			/* of a page */
-	SIZE_OURS = 1024,		/* see state/schema.c */
+	SIZE_OURS = 1024,		/* see state/sqlite/schema.c */
 	SIZES = 8,			/* 512, 1024, ... 65536 */
 	HEADER = 100,			/* bytes of the header, in page 1 */
 	RESERVED_MAX = 32,		/* at the end of a page; more is damage */

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 
 enum { APPLICATION = 0x71746f61 };	/* "qtoa" */
 
@@ -221,9 +222,12 @@ read_marks(struct db *db, int64_t *application, int64_t *version, int64_t *table
 {
 	enum error	 er;
 
-	if ((er = db_number(db, application, "PRAGMA application_id", DB_NO_VALUES)) == ERR_OK &&
-	    (er = db_number(db, version, "PRAGMA user_version", DB_NO_VALUES)) == ERR_OK)
-		er = db_number(db, tables, "SELECT count(*) FROM sqlite_schema", DB_NO_VALUES);
+	er = sqlite_db_number(db, application, "PRAGMA application_id", DB_NO_VALUES);
+	if (er == ERR_OK)
+		er = sqlite_db_number(db, version, "PRAGMA user_version", DB_NO_VALUES);
+	if (er == ERR_OK)
+		er = sqlite_db_number(db, tables, "SELECT count(*) FROM sqlite_schema",
+		    DB_NO_VALUES);
 	return er;
 }
 
@@ -260,10 +264,11 @@ schema_is_broken(struct db *db)
 	enum { TABLES = 10 };	/* that are named here; the column is of the last migration */
 	int64_t	 application = 0, version = 0, tables = 0, found = 0, newest = 0;
 
-	if (read_marks(db, &application, &version, &tables) != ERR_OK || db_number(db, &found,
+	if (read_marks(db, &application, &version, &tables) != ERR_OK ||
+	    sqlite_db_number(db, &found,
 	    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('message', "
 	    "'endpoint', 'stopped', 'account', 'device', 'event', 'unionid', 'token', 'handed', "
-	    "'past')", DB_NO_VALUES) != ERR_OK || db_number(db, &newest, "SELECT count(*) "
+	    "'past')", DB_NO_VALUES) != ERR_OK || sqlite_db_number(db, &newest, "SELECT count(*) "
 	    "FROM pragma_table_info('stopped') WHERE name = 'fresh_probe'", DB_NO_VALUES) != ERR_OK)
 		return false;
 	if (application != APPLICATION)		/* another program's have none of these */

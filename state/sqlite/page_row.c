@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/page_row.h"
+#include "state/sqlite/page_row.h"
 
 enum {
 	FILE_HEADER = 100,		/* bytes in page 1 before its tree */

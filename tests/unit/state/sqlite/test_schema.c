@@ -1,7 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "state/schema.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/sqlite_db.h"
 #include "tests/unit/dbfile.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
@@ -139,7 +140,7 @@ indexes(void **state)
 	assert_int_equal(schema_prepare(db), SCHEMA_READY);
 	for (i = 0; i < COUNT(cases); i++) {
 		*plan = '\0';
-		er = db_start(db, &rows, cases[i], DB_NO_VALUES);
+		er = sqlite_db_start(db, &rows, cases[i], DB_NO_VALUES);
 		while (er == ERR_OK && db_next(&rows, &er))
 			(void)snprintf(plan + strlen(plan), sizeof(plan) - strlen(plan), "%.*s;",
 			    (int)db_col(&rows, 3).len, db_col(&rows, 3).p);

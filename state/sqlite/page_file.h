@@ -6,8 +6,8 @@
  * behind a frame that is damaged, where SQLite would stop.  The header need not be readable: the
  * size of a page can be seen from the pages.
  */
-#ifndef STATE_PAGE_FILE_H
-#define STATE_PAGE_FILE_H
+#ifndef STATE_SQLITE_PAGE_FILE_H
+#define STATE_SQLITE_PAGE_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

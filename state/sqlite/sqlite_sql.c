@@ -1,0 +1,275 @@
+#include "state/sqlite/sqlite_sql.h"
+
+/* What callers read of a message. */
+#define COLUMNS	"id, key, account, code, received, state, attempts, next, outcome, qt_ms, " \
+		"query, body, unread"
+
+/* The words with which a query gets the index of one part of an account: see schema.c. */
+#define PART	"state = 'pending' AND account = ?1 AND (attempts > 0) = ?2"
+
+#define STOP_COLUMNS	"account, config, since, refusals, probes, probe, fresh_probes, fresh_probe"
+
+#define NEWER	"(excluded.turned IS NOT NULL AND (past.turned IS NULL OR " \
+		"(past.turned, past.turn) < (excluded.turned, excluded.turn)))"
+
+/*
+ * Events to forget.  ?1: the first day that stays, ?2: how many events, ?3: the key of that day.
+ * Keys begin with the time; so in the order of the keys, neighbours on the disk are deleted
+ * together.  A message without a time has 0 in its key; only the index of days finds it.
+ */
+#define BY_KEY	"SELECT id FROM event WHERE message >= x'0000000000000001' AND message < ?3 " \
+		"AND day < ?1 ORDER BY message LIMIT ?2"
+#define BY_DAY	"SELECT id FROM event INDEXED BY event_day WHERE day < ?1 ORDER BY day LIMIT ?2"
+
+/*
+ * The state of a message is a literal where its index is used: with a parameter SQLite would not
+ * use the index of that state.  Of an event, the smallest gap that is known counts.
+ */
+const char *const sqlite_sql_texts[SQL__MAX] = {
+	/* Messages (state/queue.c). */
+	[SQL_MESSAGE_STATE] = "SELECT state FROM message WHERE key = ?",
+	[SQL_MESSAGE_ADD] =
+	    "INSERT INTO message (key, account, code, received, state, attempts, unread, next, "
+	    "outcome, qt_ms, query, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
+	    "(key) DO UPDATE SET state = excluded.state, next = NULL, outcome = excluded.outcome, "
+	    "qt_ms = excluded.qt_ms, query = NULL, body = NULL WHERE state = 'pending' AND "
+	    "excluded.state = 'delivered'",
+	[SQL_MESSAGE_DELIVERED] = "DELETE FROM message WHERE id = ? AND key = ?",
+	[SQL_MESSAGE_SETTLE] =
+	    "UPDATE message SET state = ?, attempts = ?, unread = ?, next = ?, outcome = ?, qt_ms "
+	    "= ? WHERE id = ? AND key = ?",
+	[SQL_MESSAGE_DUE] =
+	    "SELECT " COLUMNS " FROM message WHERE " PART " AND next <= ?3 ORDER BY next, id LIMIT "
+	    "?4",
+	[SQL_MESSAGE_NEXT] = "SELECT min(next) FROM message WHERE " PART,
+	[SQL_MESSAGE_MAKE_DUE] =
+	    "UPDATE message SET next = min(received, ?4) WHERE id IN (SELECT id FROM message WHERE "
+	    PART " AND next > ?3 ORDER BY next LIMIT 1000)",
+	[SQL_MESSAGE_HASTEN] =
+	    "UPDATE message SET next = ?3 WHERE id IN (SELECT id FROM message WHERE " PART " AND "
+	    "next > ?3 ORDER BY next LIMIT ?4)",
+	[SQL_MESSAGE_SWEEP_END] =
+	    "SELECT max(id) FROM (SELECT id, received FROM message WHERE id > ? ORDER BY id LIMIT "
+	    "?) WHERE received < ?",
+	[SQL_MESSAGE_SWEEP] =
+	    "DELETE FROM message WHERE id > ? AND id <= ? AND state = 'delivered' AND received < ?",
+	[SQL_MESSAGE_LIST] =
+	    "SELECT " COLUMNS " FROM message WHERE state IN ('pending', 'dead') AND id > ? ORDER "
+	    "BY id LIMIT ?",
+	[SQL_MESSAGE_SHOW] = "SELECT " COLUMNS " FROM message WHERE id = ?",
+	[SQL_MESSAGE_COUNT_PENDING] = "SELECT count(*) FROM message WHERE state = 'pending'",
+	[SQL_MESSAGE_COUNT_DEAD] = "SELECT count(*) FROM message WHERE state = 'dead'",
+	[SQL_MESSAGE_COUNT_DELIVERED] = "SELECT count(*) FROM message WHERE state = 'delivered'",
+	[SQL_MESSAGE_DEPTH_PENDING] =
+	    "SELECT count(*), min(id) FROM message WHERE state = 'pending' AND account = ?",
+	[SQL_MESSAGE_DEPTH_DEAD] =
+	    "SELECT count(*), min(id) FROM message WHERE state = 'dead' AND account = ?",
+	[SQL_MESSAGE_OLDEST_NEAR] =
+	    "SELECT max(min(received), 0) FROM message NOT INDEXED WHERE id BETWEEN ?1 AND ?1 + "
+	    "200 AND state = ?2 AND account = ?3",
+	[SQL_MESSAGE_OLDEST] = "SELECT min(received) FROM message WHERE state = 'pending'",
+	[SQL_MESSAGE_LAST] = "SELECT max(id) FROM message",
+	[SQL_MESSAGE_RETRY] =
+	    "UPDATE message SET state = 'pending', next = min(received, ?5), unread = 0 WHERE "
+	    "state IN ('pending', 'dead') AND id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR account = "
+	    "?3) AND (?4 IS NULL OR outcome = ?4)",
+	[SQL_MESSAGE_OUTCOMES] =
+	    "SELECT DISTINCT outcome FROM message WHERE state IN ('pending', 'dead') AND outcome "
+	    "<> ''",
+	[SQL_MESSAGE_DROP] = "DELETE FROM message WHERE state IN ('pending', 'dead') AND id = ?",
+	[SQL_MESSAGE_RECOVER] =
+	    "INSERT OR IGNORE INTO message (key, account, code, received, state, attempts, next, "
+	    "outcome, query, body) VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS "
+	    "TEXT), ?, ?, CAST(? AS TEXT), ?, ?)",
+
+	/* The store itself: its version, and room that it can give back. */
+	[SQL_VERSION] = "PRAGMA user_version",
+	[SQL_FREE_PAGES] = "PRAGMA freelist_count",
+	[SQL_SHRINK] = "PRAGMA incremental_vacuum(64)",
+
+	/* Breakers and stopped accounts (forwarder/breaker.c). */
+	[SQL_ENDPOINT_FIND] =
+	    "SELECT fails, opened, probes, probe, fresh_probes, fresh_probe, gateway, outcome, "
+	    "retries, top, began FROM endpoint WHERE url = ?",
+	[SQL_ENDPOINT_PUT] =
+	    "INSERT INTO endpoint (url, fails, opened, probes, probe, fresh_probes, fresh_probe, "
+	    "gateway, outcome, retries, top, began) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON "
+	    "CONFLICT (url) DO UPDATE SET fails = excluded.fails, opened = excluded.opened, probes "
+	    "= excluded.probes, probe = excluded.probe, fresh_probes = excluded.fresh_probes, "
+	    "fresh_probe = excluded.fresh_probe, gateway = excluded.gateway, outcome = "
+	    "excluded.outcome, retries = excluded.retries, top = excluded.top, began = "
+	    "excluded.began",
+	[SQL_ENDPOINT_RESET] =
+	    "UPDATE endpoint SET probe = 0, probes = 0, fresh_probe = 0, fresh_probes = 0 WHERE "
+	    "url = ?",
+	[SQL_STOP_FIND] = "SELECT " STOP_COLUMNS " FROM stopped WHERE account = ?",
+	[SQL_STOP_ALL] = "SELECT " STOP_COLUMNS " FROM stopped",
+	[SQL_STOP_PUT] =
+	    "INSERT INTO stopped (account, config, since, outcome, refusals, probes, probe, "
+	    "fresh_probes, fresh_probe) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account) "
+	    "DO UPDATE SET config = excluded.config, since = excluded.since, outcome = "
+	    "excluded.outcome, refusals = excluded.refusals, probes = excluded.probes, probe = "
+	    "excluded.probe, fresh_probes = excluded.fresh_probes, fresh_probe = "
+	    "excluded.fresh_probe",
+	[SQL_STOP_DROP] = "DELETE FROM stopped WHERE account = ?",
+	[SQL_STOP_RESET] = "DELETE FROM stopped WHERE ?1 IS NULL OR account = ?1",
+
+	/* Access tokens (wechat/access_token.c, wechat/token_server.c). */
+	[SQL_TOKEN_FIND] =
+	    "SELECT token, fetched, expires, renew, fails, pause, day, calls, forced, forced_at, "
+	    "why FROM token WHERE appid = ? AND config = ?",
+	[SQL_TOKEN_PUT] =
+	    "INSERT OR REPLACE INTO token (appid, config, token, fetched, expires, renew, fails, "
+	    "pause, day, calls, forced, forced_at, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "?, ?)",
+	[SQL_TOKEN_SWEEP] = "DELETE FROM token WHERE day < ?",
+	[SQL_HANDED_FIND] = "SELECT count FROM handed WHERE address = ? AND minute = ?",
+	[SQL_HANDED_PUT] =
+	    "INSERT INTO handed (address, minute, count) VALUES (?1, ?2, 1) ON CONFLICT (address) "
+	    "DO UPDATE SET minute = ?2, count = CASE minute WHEN ?2 THEN count + 1 ELSE 1 END",
+	[SQL_HANDED_SWEEP] = "DELETE FROM handed WHERE minute < ?",
+
+	/* Events and devices (collector/event_store.c). */
+	[SQL_ACCOUNT_SAME] =
+	    "SELECT id FROM account WHERE appid = ? AND application = ? AND path = ? AND name = ?",
+	[SQL_ACCOUNT_PUT] =
+	    "INSERT INTO account (appid, application, path, name) VALUES (?, ?, ?, ?) ON CONFLICT "
+	    "(appid, application) DO UPDATE SET path = coalesce(nullif(excluded.path, ''), path), "
+	    "name = coalesce(nullif(excluded.name, ''), name)",
+	[SQL_ACCOUNT_ID] = "SELECT id FROM account WHERE appid = ? AND application = ?",
+	[SQL_DEVICE_PUT] =
+	    "INSERT INTO device (application, device, first, last) VALUES (?, ?, ?, ?) ON CONFLICT "
+	    "(application, device) DO UPDATE SET first = min(first, excluded.first), last = "
+	    "max(last, excluded.last)",
+	[SQL_DEVICE_ID] = "SELECT id FROM device WHERE application = ? AND device = ?",
+	[SQL_DEVICE_BESIDE] =
+	    "SELECT there.id FROM device JOIN device AS there ON there.application = "
+	    "device.application AND there.device = ?2 WHERE device.id = ?1",
+	[SQL_DEVICE_RENAME] = "UPDATE device SET device = ?2 WHERE id = ?1",
+	[SQL_DEVICE_OF] =
+	    "SELECT device.id FROM account JOIN device ON device.application = account.application "
+	    "WHERE appid = ?1 AND device = ?2 AND device <> ?3 LIMIT 1",
+	[SQL_EVENT_IS] = "SELECT 1 FROM event WHERE message = ?",
+	[SQL_EVENT_ADD] =
+	    "INSERT OR IGNORE INTO event (account, device, code, time, gap, received, message, "
+	    "part, attributes) SELECT ?1, ?2, ?3, ?4, coalesce(min(gap, ?9), gap, ?9), ?5, ?6, ?7, "
+	    "?8 FROM (SELECT ?4 - coalesce((SELECT time FROM event WHERE device = ?2 AND time <= "
+	    "?4 ORDER BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE device = "
+	    "?2 AND last <= ?4)) AS gap)",
+	[SQL_EVENT_LAST] = "SELECT last_insert_rowid()",
+	[SQL_EVENT_SHORTEN] =
+	    "UPDATE event SET gap = coalesce(min(gap, time - ?2), time - ?2) WHERE id = (SELECT id "
+	    "FROM event WHERE device = ?1 AND time > ?2 ORDER BY time, id LIMIT 1)",
+	[SQL_EVENT_FIRST] = "SELECT min(id) FROM event",
+	[SQL_EVENT_HIGHEST] = "SELECT max(id) FROM event",
+	[SQL_PAST_PUT] =
+	    "INSERT INTO past (device, account, last) VALUES (?, ?, ?) ON CONFLICT (device, "
+	    "account) DO UPDATE SET last = excluded.last WHERE excluded.last > past.last",
+	[SQL_PAST_TURN] =
+	    "UPDATE past SET turned = ?3, turn = ?4, follows = ?5 WHERE device = ?1 AND account = "
+	    "?2 AND (turned IS NULL OR (turned, turn) < (?3, ?4))",
+	[SQL_JOIN_EVENTS] = "UPDATE event SET device = ?2 WHERE device = ?1",
+	[SQL_JOIN_PAST] =
+	    "INSERT INTO past (device, account, last, turned, turn, follows) SELECT ?2, account, "
+	    "last, turned, turn, follows FROM past WHERE device = ?1 ON CONFLICT (device, account) "
+	    "DO UPDATE SET last = max(last, excluded.last), turned = iif(" NEWER ", "
+	    "excluded.turned, turned), turn = iif(" NEWER ", excluded.turn, turn), follows = iif("
+	    NEWER ", excluded.follows, follows)",
+	[SQL_JOIN_PAST_DROP] = "DELETE FROM past WHERE device = ?1",
+	[SQL_JOIN_DEVICE] =
+	    "UPDATE device SET first = min(device.first, gone.first), last = max(device.last, "
+	    "gone.last) FROM (SELECT first, last FROM device WHERE id = ?1) AS gone WHERE "
+	    "device.id = ?2",
+	[SQL_JOIN_DEVICE_DROP] = "DELETE FROM device WHERE id = ?1",
+	[SQL_JOIN_GAPS] =
+	    "UPDATE event SET gap = coalesce(min(gap, since), gap, since) FROM (SELECT id, time - "
+	    "coalesce(lag(time) OVER (ORDER BY time, id), (SELECT max(last) FROM past WHERE "
+	    "past.device = ?1 AND past.last <= event.time)) AS since FROM event WHERE device = ?1) "
+	    "AS joined WHERE event.id = joined.id",
+	[SQL_FORGOTTEN_DAY] = "SELECT before FROM forgotten",
+	[SQL_FORGOTTEN_PUT] =
+	    "INSERT INTO forgotten (id, before) SELECT 1, min(?1, day) - ?2 FROM (SELECT day FROM "
+	    "event INDEXED BY event_day ORDER BY day DESC LIMIT 1) WHERE true ON CONFLICT (id) DO "
+	    "UPDATE SET before = excluded.before WHERE excluded.before > forgotten.before",
+	[SQL_FORGET_KEYS_FIND] =
+	    "SELECT id, device, account, time, code FROM event WHERE id IN (" BY_KEY ")",
+	[SQL_FORGET_KEYS] = "DELETE FROM event WHERE id IN (" BY_KEY ")",
+	[SQL_FORGET_DAYS_FIND] =
+	    "SELECT id, device, account, time, code FROM event WHERE id IN (" BY_DAY ")",
+	[SQL_FORGET_DAYS] = "DELETE FROM event WHERE id IN (" BY_DAY ")",
+
+	/* UnionIDs (collector/unionid.c). */
+	[SQL_UNIONID_FIND] = "SELECT unionid FROM unionid WHERE appid = ? AND openid = ?",
+	[SQL_UNIONID_PUT] =
+	    "INSERT INTO unionid (appid, openid, unionid) VALUES (?, ?, ?) ON CONFLICT (appid, "
+	    "openid) DO UPDATE SET unionid = excluded.unionid WHERE unionid = ''",
+	[SQL_UNIONID_MARK] =
+	    "INSERT OR IGNORE INTO unionid (appid, openid, unionid) VALUES (?, ?, '')",
+
+	/* WeChat's statistics (wechat/datacube/, cli/cmd_datacube.c, cli/cmd_reconcile.c). */
+	[SQL_DATACUBE_HAS_COLUMN] =
+	    "SELECT count(*) FROM pragma_table_info('datacube_' || ?) WHERE name = ?",
+	[SQL_DATACUBE_HAS_TABLES] =
+	    "SELECT count(*) FROM sqlite_schema WHERE name IN ('datacube_day', 'datacube_pause', "
+	    "'datacube_page')",
+	[SQL_DATACUBE_FIRST] =
+	    "SELECT min(day) FROM datacube_day WHERE appid = ? AND endpoint = ?",
+	[SQL_DATACUBE_KNOWN] =
+	    "SELECT day, asked, rows, times, delayed FROM datacube_day WHERE appid = ? AND "
+	    "endpoint = ? AND day BETWEEN ? AND ?",
+	[SQL_DATACUBE_WITH_ROWS] =
+	    "SELECT day FROM datacube_day WHERE appid = ? AND endpoint = ? AND day BETWEEN ? AND ? "
+	    "AND rows > 0",
+	[SQL_DATACUBE_SPAN_OF] =
+	    "SELECT min(day), max(day), count(*), sum(rows) FROM datacube_day WHERE appid = ? AND "
+	    "endpoint = ?",
+	[SQL_DATACUBE_SPAN] = "SELECT min(day), max(day) FROM datacube_day WHERE endpoint = ?",
+	[SQL_DATACUBE_LAST] =
+	    "SELECT max(day) FROM datacube_day WHERE appid = ? AND endpoint = ? AND rows > 0",
+	[SQL_DATACUBE_CALLS_BY_HOUR] =
+	    "SELECT ref_date, ref_hour / 100, callback_count, fail_count FROM "
+	    "datacube_getinterfacesummaryhour WHERE appid = ? AND ref_date BETWEEN ? AND ?",
+	[SQL_DATACUBE_CALLS] =
+	    "SELECT ref_date, 0, callback_count, fail_count FROM datacube_getinterfacesummary "
+	    "WHERE appid = ? AND ref_date BETWEEN ? AND ?",
+	[SQL_DATACUBE_FACTS] =
+	    "SELECT json_type(b, '$.' || ?2) = 'array', json_array_length(b, '$.' || ?2), "
+	    "json_extract(b, '$.total_num'), json_extract(b, '$.is_delay') = 1 FROM (SELECT CASE "
+	    "WHEN json_valid(?1) THEN ?1 ELSE '0' END AS b)",
+	[SQL_DATACUBE_PAGE_OLD] =
+	    "DELETE FROM datacube_page WHERE appid = ? AND endpoint = ? AND (begin <> ? OR end <> "
+	    "? OR asked < ?)",
+	[SQL_DATACUBE_PAGE_LAST] =
+	    "SELECT max(page) FROM datacube_page WHERE appid = ? AND endpoint = ?",
+	[SQL_DATACUBE_PAGE_PUT] =
+	    "INSERT OR REPLACE INTO datacube_page (appid, endpoint, page, begin, end, asked, body) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+	[SQL_DATACUBE_PAGE_DROP] = "DELETE FROM datacube_page WHERE appid = ? AND endpoint = ?",
+	[SQL_DATACUBE_PAUSE_PUT] =
+	    "INSERT OR REPLACE INTO datacube_pause (appid, endpoint, since, until, errcode) VALUES "
+	    "(?, ?, ?, ?, ?)",
+	[SQL_DATACUBE_PAUSE_FIND] =
+	    "SELECT since, until, errcode FROM datacube_pause WHERE appid = ?1 AND endpoint = ?2 "
+	    "AND until > ?3 AND since <= ?4",
+	[SQL_DATACUBE_PAUSE_DROP] = "DELETE FROM datacube_pause WHERE appid = ? AND endpoint = ?",
+
+	/* What is taken over from quarantine: rows by id (column 0), from the id `?` on. */
+	[SQL_RECOVER_MESSAGES] =
+	    "SELECT id, key, account, code, received, state, attempts, next, outcome, query, body "
+	    "FROM message NOT INDEXED WHERE id >= ? AND state IN ('pending', 'dead') ORDER BY id",
+	[SQL_RECOVER_EVENTS] =
+	    "SELECT event.id, appid, account.application, path, name, device.device, code, time, "
+	    "received, message, part, attributes, gap, first FROM event NOT INDEXED JOIN account "
+	    "ON account.id = event.account JOIN device ON device.id = event.device WHERE event.id "
+	    ">= ? AND json_valid(attributes) ORDER BY event.id",
+	[SQL_RECOVER_PAST] =
+	    "SELECT past.id, appid, account.application, path, name, device.device, first, "
+	    "past.last, turned, turn, follows FROM past NOT INDEXED JOIN account ON account.id = "
+	    "past.account JOIN device ON device.id = past.device WHERE past.id >= ? ORDER BY "
+	    "past.id",
+	[SQL_RECOVER_MARKS] =
+	    "SELECT device.id, account.appid, device.device FROM device NOT INDEXED JOIN account "
+	    "ON account.application = device.application JOIN unionid ON unionid.appid = "
+	    "account.appid AND openid = device.device AND unionid = '' WHERE device.id >= ? ORDER "
+	    "BY device.id",
+};
