@@ -16,7 +16,10 @@ V	 = 0.1
 # mxml 4 has another name than mxml 3.
 once	 = $(eval $1 := $$(shell $2))$($1)
 MXML_PC	 = $(call once,MXML_PC,pkg-config --exists mxml4 2>/dev/null && echo mxml4 || echo mxml)
-PKGS	 = libcurl openssl nettle jansson $(MXML_PC) sqlite3
+# 0: without libpq, and so without a store on PostgreSQL; so it is also where libpq is older than 14.
+LIBPQ	 = $(patsubst %,%/libpq-fe.h,/usr/include/postgresql /usr/include /usr/local/include)
+POSTGRES ?= $(call once,POSTGRES,grep -qs LIBPQ_HAS_PIPELINING $(LIBPQ) && echo 1 || echo 0)
+PKGS	 = libcurl openssl nettle jansson $(MXML_PC) sqlite3 $(if $(filter-out 0,$(POSTGRES)),libpq)
 PKG_CFLAGS = $(call once,PKG_CFLAGS,pkg-config --cflags $(PKGS))
 PKG_LIBS = $(call once,PKG_LIBS,pkg-config $(PKG_STATIC) --libs $(PKGS))
 CFLAGS	?= -O2 -g
@@ -54,7 +57,8 @@ CONFCHECK ?= $(BC)/confcheck
 # The rooms, and every module in them; a new file needs no change here.  tests/layers/table says
 # which room may include which.
 ROOMS	 = core net state wechat forwarder collector report monitor server cli
-SOURCES	 = $(filter-out qtoa.c,$(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c)))
+WITHOUT	 = qtoa.c $(if $(filter 0,$(POSTGRES)),state/postgres/%)
+SOURCES	 = $(filter-out $(WITHOUT),$(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c)))
 MADE	 = cli/completion report/sql report/style
 # What is made for each configuration, and for where it is installed; all else is shared.
 OWN	 = core/conf cli/environment
@@ -212,6 +216,7 @@ help:
 	    'make image                make an image for containers from the static programs' \
 	    'make check                run all tests; or check-unit, check-layers, check-table, check-e2e' \
 	    'make check-san            the same under ASan and UBSan; check-tsan: FastCGI under TSan' \
+	    'make check-cluster        the store on real PostgreSQL servers' \
 	    'make check-dates          unit programs and models at other dates, in other time zones' \
 	    'make manuals              write the settings into manuals and pages, in both languages' \
 	    'make lint                 check shell, manuals, completions, units and the package' \

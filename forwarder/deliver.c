@@ -51,13 +51,13 @@ struct row_query {
 	enum queue_state	 state;
 };
 
-/* A store_work that finds the state of the message's row. */
+/* A store_work that finds the state of the message's row, which may be acknowledged then. */
 static enum error
 find_row(struct db *db, void *arg)
 {
 	struct row_query	*q = arg;
 
-	return queue_look(db, &q->state, q->key);
+	return queue_confirm(db, &q->state, q->key);
 }
 
 /*
@@ -72,7 +72,7 @@ is_repeat(const struct services *s, enum dedup_as as, const unsigned char *key,
 
 	if (as != DEDUP_QUEUED)
 		return as == DEDUP_DONE;
-	if (store_do(s->store, STORE_READ, find_row, &q, deadline_ms) != ERR_OK)
+	if (store_do(s->store, STORE_CONFIRM, find_row, &q, deadline_ms) != ERR_OK)
 		return false;
 	if (q.state != QUEUE_NEW)
 		return true;

@@ -22,7 +22,8 @@ packages='
 	nettle		nettle-dev		nettle-devel	nettle-dev	libnettle-devel
 	jansson		libjansson-dev		jansson-devel	jansson-dev	libjansson-devel
 	mxml		libmxml-dev		mxml-devel	mxml-dev	mxml-devel
-	sqlite3		libsqlite3-dev		sqlite-devel	sqlite-dev	sqlite3-devel'
+	sqlite3		libsqlite3-dev		sqlite-devel	sqlite-dev	sqlite3-devel
+	libpq		libpq-dev		libpq-devel	libpq-dev	postgresql-devel'
 
 # The oldest versions that have all that is used.
 oldest='
@@ -31,7 +32,8 @@ oldest='
 	nettle		3.4
 	jansson		2.12
 	mxml		3.0
-	sqlite3		3.34.0'
+	sqlite3		3.34.0
+	libpq		14.0'
 
 missing=
 old=

@@ -20,7 +20,7 @@ static_make = PKG_CONFIG_LIBDIR=$(static_root)/usr/lib/$1-linux-gnu/pkgconfig \
 	      PKG_CONFIG_SYSROOT_DIR=$(static_root) $(MAKE) --no-print-directory B=$(STATIC)/$1 \
 	      BC=$(STATIC_OUT)/$1 BIN=$(STATIC_OUT)/$1/qtoa CONFIG='$(CONFIG)' SAN= AR=$1-linux-gnu-ar \
 	      CC='$1-linux-gnu-gcc --sysroot=$(static_root) -static-pie' PIE= PKG_STATIC=--static \
-	      BUILD_CC='$(CC)' \
+	      POSTGRES=0 BUILD_CC='$(CC)' \
 	      LDFLAGS=-Wl,--fatal-warnings,--wrap=dlopen EXTRA=$(STATIC)/$1/packaging/static/libc.o \
 	      CONFCHECK=$(STATIC_OUT)/$(STATIC_HOST)/confcheck $(STATIC_OUT)/$1/qtoa
 

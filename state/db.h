@@ -104,6 +104,7 @@ struct db_rows {
 	struct db	*db;
 	void		*stmt;		/* private */
 	bool		 once;		/* private: the statement is not kept prepared */
+	int		 at;		/* private: the number of the row */
 };
 
 enum error	 db_start(struct db *db, struct db_rows *rows, enum sql sql,

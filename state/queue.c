@@ -44,18 +44,31 @@ state_of(struct slice name)
 	return QUEUE_NEW;
 }
 
-enum error
-queue_look(struct db *db, enum queue_state *state, const unsigned char key[QUEUE_KEY])
+static enum error
+read_state(struct db *db, enum queue_state *state, const unsigned char key[QUEUE_KEY],
+    enum sql sql)
 {
 	struct db_rows	 rows;
 	enum error	 er;
 
 	*state = QUEUE_NEW;
-	er = db_start(db, &rows, SQL_MESSAGE_STATE, DB_VALUES(db_key(key)));
+	er = db_start(db, &rows, sql, DB_VALUES(db_key(key)));
 	if (er == ERR_OK && db_next(&rows, &er))
 		*state = state_of(db_col(&rows, 0));
 	db_end(&rows);
 	return er;
+}
+
+enum error
+queue_look(struct db *db, enum queue_state *state, const unsigned char key[QUEUE_KEY])
+{
+	return read_state(db, state, key, SQL_MESSAGE_STATE);
+}
+
+enum error
+queue_confirm(struct db *db, enum queue_state *state, const unsigned char key[QUEUE_KEY])
+{
+	return read_state(db, state, key, SQL_MESSAGE_CONFIRM);
 }
 
 enum error

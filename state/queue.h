@@ -35,6 +35,10 @@ void		 queue_key(unsigned char key[QUEUE_KEY], int64_t time_s, const char *hex);
 enum error	 queue_look(struct db *db, enum queue_state *state,
 		    const unsigned char key[QUEUE_KEY]);
 
+/* The same for a STORE_CONFIRM: if there is such a row, it is durable when store_do() returns. */
+enum error	 queue_confirm(struct db *db, enum queue_state *state,
+		    const unsigned char key[QUEUE_KEY]);
+
 /* A row of the table.  Slices are borrowed: they are valid until the callback returns. */
 struct queue_message {
 	int64_t			 id;

@@ -70,23 +70,29 @@ struct store {
 struct store *
 store_new(const struct settings *set, struct locks *locks, enum store_life life)
 {
+	return store_new_on(set, locks, store_file_new(set->state_dir, locks, life));
+}
+
+struct store *
+store_new_on(const struct settings *set, struct locks *locks, struct store_base *base)
+{
 	struct store	*s;
 
-	if ((s = calloc(1, sizeof(*s))) == NULL)
+	if (base == NULL || (s = calloc(1, sizeof(*s))) == NULL) {
+		if (base != NULL)
+			base->engine->free(base);
 		return NULL;
+	}
 	(void)snprintf(s->dir, sizeof(s->dir), "%s", set->state_dir);
 	(void)snprintf(s->flag, sizeof(s->flag), "%s/" STORE_FLAG, s->dir);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->last = &s->first;
+	s->base = base;
 	s->locks = locks;
 	s->trouble = (struct state_file_trouble){
 		.dir = s->dir, .what = "store", .level = LEVEL_ERROR,
 		.effect = "what QT does not confirm is answered 503",
 	};
-	if ((s->base = store_file_new(s->dir, locks, life)) == NULL) {
-		store_free(s);
-		return NULL;
-	}
 	return s;
 }
 
@@ -97,8 +103,7 @@ store_free(struct store *s)
 
 	if (s == NULL)
 		return;
-	if (s->base != NULL)
-		s->base->engine->free(s->base);
+	s->base->engine->free(s->base);
 	while ((z = s->sleepers) != NULL) {
 		s->sleepers = z->next;
 		(void)sem_destroy(&z->wake);
@@ -156,7 +161,8 @@ static enum error
 transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {
 	/* One job that only reads needs no transaction. */
-	const bool	 transaction = need != STORE_READ || jobs->next != NULL;
+	const bool	 transaction = (need != STORE_READ && need != STORE_CONFIRM) ||
+				    jobs->next != NULL;
 	struct db	*db = s->base->engine->use(s->base, need, transaction,
 				    until_ms);
 	enum error	 er = db == NULL ? ERR_STORE : ERR_OK;
@@ -193,10 +199,11 @@ transact_again(struct store *s, struct job *jobs, enum store_need need, int64_t 
 static void
 note_end(struct store *s, enum error er, enum store_need need)
 {
+	const bool		 reads = need == STORE_READ || need == STORE_CONFIRM;
 	const enum store_need	 least = s->end.fault == DB_FULL ? STORE_ADD :
-				    need == STORE_READ ? STORE_READ : STORE_WRITE;
+				    reads ? STORE_READ : STORE_WRITE;
 
-	if (er == ERR_OK && need < s->failed)
+	if (er == ERR_OK && (reads ? STORE_READ : need) < s->failed)
 		return;
 	s->failed = er == ERR_OK ? STORE_READ : least > s->failed ? least : s->failed;
 	(void)pthread_mutex_lock(&s->lock);
@@ -205,7 +212,7 @@ note_end(struct store *s, enum error er, enum store_need need)
 	(void)pthread_mutex_unlock(&s->lock);
 	if ((er == ERR_OK || er == ERR_STORE) &&
 	    state_file_note(&s->trouble, NULL, er != ERR_OK ? s->end.why : NULL))
-		log_msg(LEVEL_NOTICE, "store", "qtoa.db works again");
+		log_msg(LEVEL_NOTICE, "store", "%s works again", s->base->engine->name);
 }
 
 /* Does all jobs of a list; if they fail together, each for itself. */

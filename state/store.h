@@ -26,6 +26,10 @@ struct store;
 
 /* Opens nothing yet; keeps set and locks.  NULL: no memory. */
 struct store	*store_new(const struct settings *set, struct locks *locks, enum store_life life);
+
+/* The same on a back end, which the store owns from now on; NULL also if that is NULL. */
+struct store	*store_new_on(const struct settings *set, struct locks *locks,
+		    struct store_base *base);
 void		 store_free(struct store *s);
 
 /*

@@ -24,6 +24,7 @@ enum store_life {
 enum store_need {
 	STORE_READ,	/* changes nothing */
 	STORE_WRITE,	/* a power cut may undo it, the death of the process does not */
+	STORE_CONFIRM,	/* changes nothing; what was read is durable when store_do() returns */
 	STORE_SYNC,	/* durable when store_do() returns */
 	STORE_ADD,	/* the same, for new rows: refused while the disk is nearly full */
 	STORE_QUEUE	/* the same, for messages that wait: the flag is raised before and after */
@@ -45,6 +46,7 @@ struct store_base {
 };
 
 struct store_engine {
+	const char	*name;	/* in the log */
 	void		 (*free)(struct store_base *base);
 	/*
 	 * Opens the store, and begins a transaction if the caller wants one.  It waits until

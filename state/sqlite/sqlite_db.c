@@ -44,13 +44,13 @@ struct sqlite_db {
 static const struct db_engine	 engine;
 
 static struct sqlite_db *
-own(struct db *db)
+sqlite_of(struct db *db)
 {
 	return (struct sqlite_db *)db;
 }
 
 static const struct sqlite_db *
-own_const(const struct db *db)
+const_of(const struct db *db)
 {
 	return (const struct sqlite_db *)db;
 }
@@ -142,7 +142,7 @@ sqlite_db_open(struct db **out, const char *file, enum sqlite_db_mode mode)
 static void
 close_db(struct db *base)
 {
-	struct sqlite_db	*db = own(base);
+	struct sqlite_db	*db = sqlite_of(base);
 	size_t			 i;
 
 	for (i = 0; i < SQL__MAX; i++)
@@ -157,7 +157,7 @@ close_db(struct db *base)
 bool
 sqlite_db_in_transaction(const struct db *db)
 {
-	return sqlite3_get_autocommit(own_const(db)->sq) == 0;
+	return sqlite3_get_autocommit(const_of(db)->sq) == 0;
 }
 
 /* Lets the file grow to a multiple of chunk.  SQLite reserves blocks only for files with chunks. */
@@ -177,7 +177,8 @@ grow_in_chunks(struct sqlite_db *db, int chunk, int64_t bytes)
 enum error
 sqlite_db_cover(struct db *db, int64_t bytes)
 {
-	if (grow_in_chunks(own(db), CHUNK, bytes) || grow_in_chunks(own(db), CHUNK_LEAST, bytes))
+	if (grow_in_chunks(sqlite_of(db), CHUNK, bytes) ||
+	    grow_in_chunks(sqlite_of(db), CHUNK_LEAST, bytes))
 		return ERR_OK;
 	db->fault = DB_FULL;
 	(void)snprintf(db->why, sizeof(db->why), "the disk is full, or a quota or limit of the "
@@ -191,8 +192,8 @@ run_script(struct db *db, const char *sql)
 	int	 rc;
 
 	errno = 0;
-	rc = sqlite3_exec(own(db)->sq, sql, NULL, NULL, NULL);
-	return rc == SQLITE_OK ? ERR_OK : record_fault(own(db), rc);
+	rc = sqlite3_exec(sqlite_of(db)->sq, sql, NULL, NULL, NULL);
+	return rc == SQLITE_OK ? ERR_OK : record_fault(sqlite_of(db), rc);
 }
 
 /*
@@ -265,7 +266,7 @@ bind_values(struct db_rows *rows, const struct db_value *v, size_t n)
 
 	for (i = 0; i < n; i++)
 		if ((rc = bind_value(rows->stmt, (int)i + 1, &v[i])) != SQLITE_OK)
-			return record_fault(own(rows->db), rc);
+			return record_fault(sqlite_of(rows->db), rc);
 	return ERR_OK;
 }
 
@@ -278,7 +279,7 @@ bind_named(struct db_rows *rows, const struct db_named *v, size_t n)
 	for (i = 0; i < n; i++)
 		if ((at = sqlite3_bind_parameter_index(rows->stmt, v[i].name)) != 0 &&
 		    (rc = bind_value(rows->stmt, at, &v[i].v)) != SQLITE_OK)
-			return record_fault(own(rows->db), rc);
+			return record_fault(sqlite_of(rows->db), rc);
 	return ERR_OK;
 }
 
@@ -286,14 +287,14 @@ static enum error
 start_statement(struct db *db, struct db_rows *rows, enum sql sql, const struct db_value *v,
     size_t n)
 {
-	sqlite3_stmt	**stmt = &own(db)->named[sql];
+	sqlite3_stmt	**stmt = &sqlite_of(db)->named[sql];
 	int		 rc;
 
 	*rows = (struct db_rows){ .db = db };
 	errno = 0;
 	if (*stmt == NULL &&
-	    (rc = prepare_statement(own(db), stmt, sqlite_sql_texts[sql])) != SQLITE_OK)
-		return record_fault(own(db), rc);
+	    (rc = prepare_statement(sqlite_of(db), stmt, sqlite_sql_texts[sql])) != SQLITE_OK)
+		return record_fault(sqlite_of(db), rc);
 	rows->stmt = *stmt;
 	return bind_values(rows, v, n);
 }
@@ -306,7 +307,7 @@ sqlite_db_start(struct db *db, struct db_rows *rows, const char *sql, const stru
 	enum error	 er;
 
 	*rows = (struct db_rows){ .db = db };
-	if ((er = find_statement(own(db), &stmt, sql)) != ERR_OK)
+	if ((er = find_statement(sqlite_of(db), &stmt, sql)) != ERR_OK)
 		return er;
 	rows->stmt = stmt;
 	return bind_values(rows, v, n);
@@ -330,8 +331,8 @@ start_text(struct db *db, struct db_rows *rows, const char *sql, const struct db
 
 	*rows = (struct db_rows){ .db = db, .once = true };
 	errno = 0;
-	if ((rc = sqlite3_prepare_v2(own(db)->sq, sql, -1, &stmt, NULL)) != SQLITE_OK)
-		return record_fault(own(db), rc);
+	if ((rc = sqlite3_prepare_v2(sqlite_of(db)->sq, sql, -1, &stmt, NULL)) != SQLITE_OK)
+		return record_fault(sqlite_of(db), rc);
 	rows->stmt = stmt;
 	return bind_named(rows, v, n);
 }
@@ -407,7 +408,7 @@ set_spill_directory(const char *dir)
 enum error
 sqlite_db_spill(struct db *base, const char *dir, int cache_kib)
 {
-	struct sqlite_db	*db = own(base);
+	struct sqlite_db	*db = sqlite_of(base);
 	char			 sql[80];
 
 	set_spill_directory(dir);
@@ -422,8 +423,9 @@ sqlite_db_spill(struct db *base, const char *dir, int cache_kib)
 static void
 set_limit(struct db *db, int64_t until_ms)
 {
-	own(db)->limit_ms = until_ms;
-	sqlite3_progress_handler(own(db)->sq, until_ms == 0 ? 0 : STEPS, is_over_limit, own(db));
+	sqlite_of(db)->limit_ms = until_ms;
+	sqlite3_progress_handler(sqlite_of(db)->sq, until_ms == 0 ? 0 : STEPS, is_over_limit,
+	    sqlite_of(db));
 }
 
 static bool
@@ -436,7 +438,7 @@ next_row(struct db_rows *rows, enum error *er)
 	if (rc == SQLITE_ROW)
 		return true;
 	if (rc != SQLITE_DONE)
-		*er = record_fault(own(rows->db), rc);
+		*er = record_fault(sqlite_of(rows->db), rc);
 	return false;
 }
 
@@ -474,7 +476,7 @@ col_bytes(const struct db_rows *rows, int col)
 static int64_t
 count_changed(const struct db_rows *rows)
 {
-	return sqlite3_changes(own(rows->db)->sq);
+	return sqlite3_changes(sqlite_of(rows->db)->sq);
 }
 
 /* Runs a started statement to its end, unless er says that it did not start. */
@@ -561,10 +563,10 @@ sqlite_db_checkpoint(struct db *db, bool restart, int *left)
 	int	 pages = 0, done = 0, rc;
 
 	errno = 0;
-	rc = sqlite3_wal_checkpoint_v2(own(db)->sq, NULL,
+	rc = sqlite3_wal_checkpoint_v2(sqlite_of(db)->sq, NULL,
 	    restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
 	*left = pages - done;
-	return rc == SQLITE_OK ? ERR_OK : record_fault(own(db), rc);
+	return rc == SQLITE_OK ? ERR_OK : record_fault(sqlite_of(db), rc);
 }
 
 static int
@@ -580,9 +582,9 @@ on_commit(void *arg, sqlite3 *sq, const char *name, int pages)
 void
 sqlite_db_watch_wal(struct db *db, sqlite_db_wal_pages *fn, void *ctx)
 {
-	own(db)->watch = fn;
-	own(db)->watch_ctx = ctx;
-	(void)sqlite3_wal_hook(own(db)->sq, on_commit, own(db));
+	sqlite_of(db)->watch = fn;
+	sqlite_of(db)->watch_ctx = ctx;
+	(void)sqlite3_wal_hook(sqlite_of(db)->sq, on_commit, sqlite_of(db));
 }
 
 /* The WAL is renamed first: a new database with the old name must not find it. */
@@ -608,7 +610,7 @@ sqlite_db_rename(const char *from, const char *to)
 bool
 sqlite_db_rename_beside(const struct db *db, const char *to)
 {
-	return db_index_rename(own_const(db)->sq, to);
+	return db_index_rename(const_of(db)->sq, to);
 }
 
 bool
@@ -626,13 +628,13 @@ sqlite_db_is_beside(const char *name)
 enum db_index_beside
 sqlite_db_look_beside(struct db *db)
 {
-	return db_index_look(own(db)->sq);
+	return db_index_look(sqlite_of(db)->sq);
 }
 
 bool
 sqlite_db_restore_wal(struct db *db, const char *aside)
 {
-	return db_index_restore_wal(own(db)->sq, aside);
+	return db_index_restore_wal(sqlite_of(db)->sq, aside);
 }
 
 const char *

@@ -28,6 +28,7 @@
 const char *const sqlite_sql_texts[SQL__MAX] = {
 	/* Messages (state/queue.c). */
 	[SQL_MESSAGE_STATE] = "SELECT state FROM message WHERE key = ?",
+	[SQL_MESSAGE_CONFIRM] = "SELECT state FROM message WHERE key = ?",
 	[SQL_MESSAGE_ADD] =
 	    "INSERT INTO message (key, account, code, received, state, attempts, unread, next, "
 	    "outcome, qt_ms, query, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "

@@ -24,7 +24,7 @@ enum {
 };
 
 static struct store_file *
-own(struct store_base *base)
+file_of(struct store_base *base)
 {
 	return (struct store_file *)base;
 }
@@ -96,9 +96,12 @@ is_disk_out(struct store_file *f)
 static struct db *
 use_file(struct store_base *base, enum store_need need, bool transaction, int64_t until_ms)
 {
-	struct store_file	*f = own(base);
+	struct store_file	*f = file_of(base);
 	int64_t			 least_ms;
 
+	/* A row that can be read in the file is as durable as its writer wanted it. */
+	if (need == STORE_CONFIRM)
+		need = transaction ? STORE_WRITE : STORE_READ;
 	f->need = need;
 	f->in_transaction = f->is_out = false;
 	if (!ensure_open(f, until_ms))
@@ -193,7 +196,7 @@ undo_work(struct store_file *f)
 static enum error
 end_use(struct store_base *base, struct store_end *end, enum error er)
 {
-	struct store_file	*f = own(base);
+	struct store_file	*f = file_of(base);
 
 	*end = (struct store_end){ .fault = DB_FINE, .why = f->why };
 	if (er == ERR_OK && f->in_transaction)
@@ -218,7 +221,7 @@ end_use(struct store_base *base, struct store_end *end, enum error er)
 static bool
 make_room(struct store_base *base)
 {
-	struct store_file	*f = own(base);
+	struct store_file	*f = file_of(base);
 	const int64_t		 now_ms = clock_mono_ms();
 	int			 left = 0;
 
@@ -236,7 +239,7 @@ make_room(struct store_base *base)
 static void
 free_file(struct store_base *base)
 {
-	struct store_file	*f = own(base);
+	struct store_file	*f = file_of(base);
 	struct db		*orphan;
 
 	db_close(f->db);
@@ -250,28 +253,29 @@ free_file(struct store_base *base)
 static void
 housekeep(struct store_base *base)
 {
-	store_wal_housekeep(own(base));
+	store_wal_housekeep(file_of(base));
 }
 
 static bool
 has_orphan(struct store_base *base)
 {
-	return store_orphan_has(own(base));
+	return store_orphan_has(file_of(base));
 }
 
 static struct db *
 take_orphan(struct store_base *base)
 {
-	return store_orphan_take(own(base));
+	return store_orphan_take(file_of(base));
 }
 
 static void
 keep_orphan(struct store_base *base, struct db *db)
 {
-	store_orphan_keep(own(base), db);
+	store_orphan_keep(file_of(base), db);
 }
 
 static const struct store_engine	 engine = {
+	.name		= "qtoa.db",
 	.free		= free_file,
 	.use		= use_file,
 	.done		= end_use,

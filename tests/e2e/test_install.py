@@ -249,7 +249,7 @@ def without(library):
     # Which libraries there are cannot be known then.
     ("pkg-config", None, None, "pkgconf; pkgconf; pkgconf",
      "pkgconf libcurl4-openssl-dev libssl-dev nettle-dev libjansson-dev libmxml-dev "
-     "libsqlite3-dev"),
+     "libsqlite3-dev libpq-dev"),
     ("a C compiler", "nothing", "exit 0", "gcc libc6-dev; gcc; gcc musl-dev",
      "gcc libc6-dev libfcgi-dev"),
     ("libfcgi", "no-fcgi", "exit 0", "libfcgi-dev; fcgi-devel; fcgi-dev", "libfcgi-dev"),

@@ -7,9 +7,9 @@ import pytest
 
 import program
 
-PACKAGES = ("libcurl", "openssl", "nettle", "jansson", "mxml", "sqlite3")
+PACKAGES = ("libcurl", "openssl", "nettle", "jansson", "mxml", "sqlite3", "libpq")
 GOOD = {"libcurl": "7.68.0", "openssl": "1.1.1", "nettle": "3.4", "jansson": "2.12",
-        "mxml": "3.0", "sqlite3": "3.34.0"}
+        "mxml": "3.0", "sqlite3": "3.34.0", "libpq": "14.0"}
 # pkg-config, as far as the script needs it; sort -V compares as it does.
 PKG_CONFIG = """#!/bin/sh
 of() { sed -n "s/^$1 //p" "$0.versions"; }
@@ -52,7 +52,8 @@ def test_the_oldest(ask):
 @pytest.mark.parametrize("library, version", (
     ("libcurl", "7.67.0"), ("libcurl", "7.61.1"), ("libcurl", "7.9.8"), ("openssl", "1.1.0"),
     ("openssl", "1.0.2k"), ("jansson", "2.11"), ("mxml", "2.12"), ("sqlite3", "3.31.1"),
-    ("sqlite3", "3.7.17"), ("nettle", "3.3"), ("nettle", "2.7.1")))
+    ("sqlite3", "3.7.17"), ("nettle", "3.3"), ("nettle", "2.7.1"), ("libpq", "13.14"),
+    ("libpq", "9.6.24")))
 def test_too_old(ask, library, version):
     code, err = ask({**GOOD, library: version})
     assert code == 1 and len(err.splitlines()) == 1
@@ -61,14 +62,15 @@ def test_too_old(ask, library, version):
 
 @pytest.mark.parametrize("library, version", (
     ("libcurl", "8.20.0"), ("libcurl", "7.100.1"), ("openssl", "3.0.17"), ("openssl", "1.1.1w"),
-    ("sqlite3", "3.46.1"), ("jansson", "2.14"), ("nettle", "3.10.1"), ("nettle", "4.0")))
+    ("sqlite3", "3.46.1"), ("jansson", "2.14"), ("nettle", "3.10.1"), ("nettle", "4.0"),
+    ("libpq", "15.20"), ("libpq", "17.12")))
 def test_newer(ask, library, version):
     assert ask({**GOOD, library: version}) == (0, "")
 
 
 def test_mxml_4(ask):
     versions = {k: v for k, v in GOOD.items() if k != "mxml"}
-    assert ask({**versions, "mxml4": "4.0.3"}, [*PACKAGES[:4], "mxml4", "sqlite3"]) == (0, "")
+    assert ask({**versions, "mxml4": "4.0.3"}, [*PACKAGES[:4], "mxml4", *PACKAGES[5:]]) == (0, "")
 
 
 def test_missing_and_too_old(ask):

@@ -1,0 +1,320 @@
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "core/clock.h"
+#include "state/postgres/pg_conn.h"
+
+enum {
+	VALUES = 32,		/* parameters of a statement, at most */
+	NUMBER = 24,		/* bytes of a number as text */
+	OF_INT8 = 20, OF_TEXT = 25, OF_BYTEA = 17	/* PostgreSQL's numbers of types */
+};
+
+struct pg_conn {
+	char		*url;
+	PGconn		*pg;		/* NULL: not connected */
+	size_t		 pending;
+	bool		 is_asked;	/* the server was told to send the results that it has */
+	char		 why[200], heard[200], where[200];
+};
+
+struct pg_conn *
+pg_conn_new(const char *url)
+{
+	struct pg_conn	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL || (c->url = strdup(url)) == NULL) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+pg_conn_close(struct pg_conn *c)
+{
+	PQfinish(c->pg);
+	c->pg = NULL;
+	c->pending = 0;
+	c->is_asked = false;
+}
+
+void
+pg_conn_free(struct pg_conn *c)
+{
+	if (c == NULL)
+		return;
+	pg_conn_close(c);
+	free(c->url);
+	free(c);
+}
+
+bool
+pg_conn_is_open(const struct pg_conn *c)
+{
+	return c->pg != NULL;
+}
+
+const char *
+pg_conn_why(const struct pg_conn *c)
+{
+	return c->why;
+}
+
+const char *
+pg_conn_where(const struct pg_conn *c)
+{
+	return c->where;
+}
+
+const char *
+pg_conn_heard(struct pg_conn *c)
+{
+	return c->heard;
+}
+
+void
+pg_conn_forget(struct pg_conn *c)
+{
+	c->heard[0] = '\0';
+}
+
+/* Copies the first line of a message of libpq's or the server's. */
+static void
+copy_line(char *to, size_t size, const char *text)
+{
+	if (text == NULL)
+		text = "";
+	(void)snprintf(to, size, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+/* Gives the connection up, and keeps the reason.  Always false. */
+static bool
+give_up(struct pg_conn *c, const char *why)
+{
+	if (why != NULL)
+		(void)snprintf(c->why, sizeof(c->why), "%s", why);
+	else
+		copy_line(c->why, sizeof(c->why), PQerrorMessage(c->pg));
+	pg_conn_close(c);
+	return false;
+}
+
+/* libpq calls this for each notice and warning of the server. */
+static void
+hear(void *arg, const PGresult *r)
+{
+	struct pg_conn	*c = arg;
+	const char	*kind = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (kind != NULL && strcmp(kind, "WARNING") == 0 && c->heard[0] == '\0')
+		copy_line(c->heard, sizeof(c->heard),
+		    PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+}
+
+/* Waits for the socket.  False: until_ms has come. */
+static bool
+wait_socket(struct pg_conn *c, short events, int64_t until_ms)
+{
+	struct pollfd	 p = { .fd = PQsocket(c->pg), .events = events };
+	int64_t		 ms = until_ms - clock_mono_ms();
+
+	if (ms < 0)
+		ms = 0;
+	return poll(&p, 1, ms < 60000 ? (int)ms : 60000) == 1 || clock_mono_ms() < until_ms;
+}
+
+static const char	 late[] = "the server did not answer in time";
+
+static bool
+run_connect(struct pg_conn *c, int64_t until_ms)
+{
+	PostgresPollingStatusType	 is = PGRES_POLLING_WRITING;
+
+	while (is != PGRES_POLLING_OK) {
+		if (is == PGRES_POLLING_FAILED || PQsocket(c->pg) == -1)
+			return give_up(c, NULL);
+		if (!wait_socket(c, is == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms))
+			return give_up(c, late);
+		is = PQconnectPoll(c->pg);
+	}
+	return true;
+}
+
+bool
+pg_conn_open(struct pg_conn *c, int64_t until_ms)
+{
+	/* What the URL says goes before the first ones, and the last ones go before the URL. */
+	const char *const	 names[] = {
+		"target_session_attrs", "application_name", "dbname", "client_encoding", NULL,
+	};
+	const char *const	 values[] = { "read-write", "qtoa", c->url, "UTF8", NULL };
+	const char		*host;
+
+	if (c->pg != NULL)
+		return true;
+	if ((c->pg = PQconnectStartParams(names, values, 1)) == NULL)
+		return give_up(c, "no memory");
+	if (PQstatus(c->pg) == CONNECTION_BAD)
+		return give_up(c, NULL);
+	if (!run_connect(c, until_ms))
+		return false;
+	host = PQhost(c->pg);
+	(void)snprintf(c->where, sizeof(c->where), "%s:%s", host == NULL ? "" : host,
+	    PQport(c->pg));
+	(void)PQsetNoticeReceiver(c->pg, hear, c);
+	if (PQsetnonblocking(c->pg, 1) == -1 || PQenterPipelineMode(c->pg) == 0)
+		return give_up(c, NULL);
+	pg_conn_forget(c);
+	return true;
+}
+
+bool
+pg_conn_send(struct pg_conn *c, const char *sql, const struct db_value *v, size_t n)
+{
+	Oid		 types[VALUES];
+	const char	*values[VALUES];
+	int		 lengths[VALUES], formats[VALUES];
+	char		 numbers[VALUES][NUMBER];
+	size_t		 i;
+	bool		 sent = c->pg != NULL && n <= VALUES;
+
+	for (i = 0; i < n && sent; i++) {
+		types[i] = v[i].type == DB_INT ? OF_INT8 : v[i].type == DB_TEXT ? OF_TEXT :
+		    v[i].type == DB_BLOB ? OF_BYTEA : 0;
+		formats[i] = v[i].type == DB_BLOB || v[i].type == DB_TEXT;
+		lengths[i] = (int)v[i].s.len;
+		values[i] = v[i].type == DB_NULL ? NULL : v[i].s.p;
+		if (v[i].type != DB_INT)
+			continue;
+		(void)snprintf(numbers[i], NUMBER, "%lld", (long long)v[i].i);
+		values[i] = numbers[i];
+	}
+	if (!sent)
+		return false;
+	if (PQsendQueryParams(c->pg, sql, (int)n, types, values, lengths, formats, 1) == 0)
+		return give_up(c, NULL);
+	c->pending++;
+	c->is_asked = false;
+	return true;
+}
+
+size_t
+pg_conn_pending(const struct pg_conn *c)
+{
+	return c->pending;
+}
+
+/* Sends what is to be sent, and waits until the next result is there. */
+static bool
+wait_result(struct pg_conn *c, int64_t until_ms)
+{
+	int	 unsent;
+
+	for (;;) {
+		if ((unsent = PQflush(c->pg)) == -1)
+			return give_up(c, NULL);
+		if (unsent == 0 && PQisBusy(c->pg) == 0)
+			return true;
+		if (!wait_socket(c, unsent == 1 ? POLLIN | POLLOUT : POLLIN, until_ms))
+			return give_up(c, late);
+		if (PQconsumeInput(c->pg) == 0)
+			return give_up(c, NULL);
+	}
+}
+
+struct pg_result *
+pg_conn_take(struct pg_conn *c, int64_t until_ms)
+{
+	PGresult	*r;
+
+	if (c->pg == NULL || c->pending == 0)
+		return NULL;
+	if (!c->is_asked && PQsendFlushRequest(c->pg) == 0) {
+		(void)give_up(c, NULL);
+		return NULL;
+	}
+	c->is_asked = true;
+	if (!wait_result(c, until_ms) || (r = PQgetResult(c->pg)) == NULL)
+		return NULL;
+	c->pending--;
+	/* A NULL ends the results of a statement. */
+	if (wait_result(c, until_ms) && PQgetResult(c->pg) == NULL)
+		return r;
+	PQclear(r);
+	return NULL;
+}
+
+void
+pg_conn_clear(struct pg_result *r)
+{
+	PQclear(r);
+}
+
+bool
+pg_conn_sync(struct pg_conn *c, int64_t until_ms)
+{
+	PGresult	*r;
+	bool		 done;
+
+	if (c->pg == NULL || PQpipelineSync(c->pg) == 0)
+		return c->pg != NULL ? give_up(c, NULL) : false;
+	c->is_asked = true;
+	while (c->pending != 0) {
+		if ((r = pg_conn_take(c, until_ms)) == NULL)
+			return false;
+		PQclear(r);
+	}
+	if (!wait_result(c, until_ms) || (r = PQgetResult(c->pg)) == NULL)
+		return false;
+	done = PQresultStatus(r) == PGRES_PIPELINE_SYNC;
+	PQclear(r);
+	return done ? true : give_up(c, "the server's answers are out of order");
+}
+
+/* What failures mean; states of SQL that begin like this. */
+static const struct {
+	const char	*state;
+	enum db_fault	 fault;
+	bool		 retry, broken;
+} faults[] = {
+	{ "40001",	DB_BUSY,	true,	false },	/* another one was first */
+	{ "40P01",	DB_BUSY,	true,	false },	/* each waited for the other */
+	{ "55P03",	DB_BUSY,	false,	false },
+	{ "53100",	DB_FULL,	false,	false },	/* the disk is full */
+	{ "57P",	DB_TROUBLE,	true,	true },		/* the server ends this */
+	{ "25006",	DB_TROUBLE,	true,	true },		/* it is a standby now */
+	{ "08",		DB_TROUBLE,	true,	true },
+	{ "XX001",	DB_TROUBLE,	false,	false },
+};
+
+bool
+pg_conn_is_good(struct pg_conn *c, const struct pg_result *r, enum db_fault *fault, bool *retry)
+{
+	const ExecStatusType	 is = PQresultStatus(r);
+	const char		*state;
+	size_t			 i;
+
+	if (is == PGRES_COMMAND_OK || is == PGRES_TUPLES_OK)
+		return true;
+	if (is == PGRES_PIPELINE_ABORTED)	/* the result before says why */
+		return false;
+	*fault = DB_TROUBLE;
+	*retry = false;
+	copy_line(c->why, sizeof(c->why), PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+	if ((state = PQresultErrorField(r, PG_DIAG_SQLSTATE)) == NULL)
+		return false;
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (strncmp(state, faults[i].state, strlen(faults[i].state)) == 0) {
+			*fault = faults[i].fault;
+			*retry = faults[i].retry;
+			if (faults[i].broken)
+				pg_conn_close(c);
+			break;
+		}
+	return false;
+}

@@ -1,0 +1,19 @@
+/*
+ * pg_schema.h: the tables in a PostgreSQL database, and how it gets them.  The database belongs to
+ * qtoa alone; the table qtoa_schema says how far it is migrated.
+ */
+#ifndef STATE_POSTGRES_PG_SCHEMA_H
+#define STATE_POSTGRES_PG_SCHEMA_H
+
+#include <stddef.h>
+
+#include "state/db.h"
+
+/*
+ * Makes the tables in an empty database, or migrates those of an older one.  Of several hosts that
+ * do it at the same time one does the work, with the row of qtoa_schema locked.  ERR_STORE: why
+ * says what is wrong; a database of a newer qtoa is not changed.
+ */
+enum error	pg_schema_prepare(struct db *db, char *why, size_t size);
+
+#endif

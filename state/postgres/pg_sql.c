@@ -1,0 +1,217 @@
+#include "state/postgres/pg_sql.h"
+
+/* What callers read of a message. */
+#define COLUMNS	"id, key, account, code, received, state, attempts, next, outcome, qt_ms, " \
+		"query, body, unread"
+
+/* The words with which a query gets the index of one part of an account: see pg_schema.c. */
+#define PART	"state = 'pending' AND account = $1 AND (attempts > 0) = ($2::bigint > 0)"
+
+/* True: a message that waited is delivered now. */
+#define TURNS	"m.state = 'pending' AND excluded.state = 'delivered'"
+#define TURNED(column, value) \
+		column " = CASE WHEN " TURNS " THEN " value " ELSE m." column " END"
+
+#define STOP_COLUMNS	"account, config, since, refusals, probes, probe, fresh_probes, fresh_probe"
+
+#define NEWER	"(excluded.turned IS NOT NULL AND (past.turned IS NULL OR " \
+		"(past.turned, past.turn) < (excluded.turned, excluded.turn)))"
+#define NEWEST(column) \
+		column " = CASE WHEN " NEWER " THEN excluded." column \
+		" ELSE past." column " END"
+
+/* Events to forget: see state/sqlite/sqlite_sql.c. */
+#define BY_KEY	"SELECT id FROM event WHERE message >= '\\x0000000000000001'::bytea " \
+		"AND message < $3 AND day < $1 ORDER BY message LIMIT $2"
+#define BY_DAY	"SELECT id FROM event WHERE day < $1 ORDER BY day LIMIT $2"
+
+/*
+ * A message that is there already may be on this server alone, if its COMMIT was not answered.
+ * So to add it again, and to confirm that it is there, writes: then the COMMIT waits for the
+ * standby, which gets all that was written before.
+ */
+const char *const pg_sql_texts[SQL__MAX] = {
+	[SQL_MESSAGE_STATE] = "SELECT state FROM message WHERE key = $1",
+	[SQL_MESSAGE_CONFIRM] = "UPDATE message SET state = state WHERE key = $1 RETURNING state",
+	[SQL_MESSAGE_ADD] =
+	    "INSERT INTO message AS m (key, account, code, received, state, attempts, unread, "
+	    "next, outcome, qt_ms, query, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+	    "$11, $12) ON CONFLICT (key) DO UPDATE SET " TURNED("state", "excluded.state") ", "
+	    TURNED("next", "NULL") ", " TURNED("outcome", "excluded.outcome") ", "
+	    TURNED("qt_ms", "excluded.qt_ms") ", " TURNED("query", "NULL") ", "
+	    TURNED("body", "NULL"),
+	[SQL_MESSAGE_DELIVERED] = "DELETE FROM message WHERE id = $1 AND key = $2",
+	[SQL_MESSAGE_SETTLE] =
+	    "UPDATE message SET state = $1, attempts = $2, unread = $3, next = $4, outcome = $5, "
+	    "qt_ms = $6 WHERE id = $7 AND key = $8",
+	[SQL_MESSAGE_DUE] =
+	    "SELECT " COLUMNS " FROM message WHERE " PART " AND next <= $3 ORDER BY next, id "
+	    "LIMIT $4",
+	[SQL_MESSAGE_NEXT] = "SELECT min(next) FROM message WHERE " PART,
+	[SQL_MESSAGE_MAKE_DUE] =
+	    "UPDATE message SET next = least(received, $4) WHERE id IN (SELECT id FROM message "
+	    "WHERE " PART " AND next > $3 ORDER BY next LIMIT 1000)",
+	[SQL_MESSAGE_HASTEN] =
+	    "UPDATE message SET next = $3 WHERE id IN (SELECT id FROM message WHERE " PART
+	    " AND next > $3 ORDER BY next LIMIT $4)",
+	[SQL_MESSAGE_SWEEP_END] =
+	    "SELECT max(id) FROM (SELECT id, received FROM message WHERE id > $1 ORDER BY id "
+	    "LIMIT $2) AS step WHERE received < $3",
+	[SQL_MESSAGE_SWEEP] =
+	    "DELETE FROM message WHERE id > $1 AND id <= $2 AND state = 'delivered' AND "
+	    "received < $3",
+	[SQL_MESSAGE_LIST] =
+	    "SELECT " COLUMNS " FROM message WHERE state IN ('pending', 'dead') AND id > $1 "
+	    "ORDER BY id LIMIT $2",
+	[SQL_MESSAGE_SHOW] = "SELECT " COLUMNS " FROM message WHERE id = $1",
+	[SQL_MESSAGE_COUNT_PENDING] = "SELECT count(*) FROM message WHERE state = 'pending'",
+	[SQL_MESSAGE_COUNT_DEAD] = "SELECT count(*) FROM message WHERE state = 'dead'",
+	[SQL_MESSAGE_COUNT_DELIVERED] = "SELECT count(*) FROM message WHERE state = 'delivered'",
+	[SQL_MESSAGE_DEPTH_PENDING] =
+	    "SELECT count(*), min(id) FROM message WHERE state = 'pending' AND account = $1",
+	[SQL_MESSAGE_DEPTH_DEAD] =
+	    "SELECT count(*), min(id) FROM message WHERE state = 'dead' AND account = $1",
+	[SQL_MESSAGE_OLDEST_NEAR] =
+	    "SELECT CASE WHEN count(*) > 0 THEN greatest(min(received), 0) END FROM message "
+	    "WHERE id BETWEEN $1 AND $1 + 200 AND state = $2 AND account = $3",
+	[SQL_MESSAGE_OLDEST] = "SELECT min(received) FROM message WHERE state = 'pending'",
+	[SQL_MESSAGE_LAST] = "SELECT max(id) FROM message",
+	[SQL_MESSAGE_RETRY] =
+	    "UPDATE message SET state = 'pending', next = least(received, $5), unread = 0 WHERE "
+	    "state IN ('pending', 'dead') AND id BETWEEN $1 AND $2 AND ($3::text IS NULL OR "
+	    "account = $3::text) AND ($4::text IS NULL OR outcome = $4::text)",
+	[SQL_MESSAGE_OUTCOMES] =
+	    "SELECT DISTINCT outcome FROM message WHERE state IN ('pending', 'dead') AND outcome "
+	    "<> ''",
+	[SQL_MESSAGE_DROP] = "DELETE FROM message WHERE state IN ('pending', 'dead') AND id = $1",
+	[SQL_MESSAGE_RECOVER] =
+	    "INSERT INTO message (key, account, code, received, state, attempts, next, outcome, "
+	    "query, body) VALUES ($1, convert_from($2::bytea, 'UTF8'), "
+	    "convert_from($3::bytea, 'UTF8'), $4, convert_from($5::bytea, 'UTF8'), $6, $7, "
+	    "convert_from($8::bytea, 'UTF8'), $9, $10) ON CONFLICT (key) DO NOTHING",
+
+	[SQL_VERSION] = "SELECT version FROM qtoa_schema",
+	[SQL_FREE_PAGES] = "SELECT 0::bigint",	/* the server has autovacuum for that */
+	[SQL_SHRINK] = "SELECT 0::bigint",
+
+	[SQL_ENDPOINT_FIND] =
+	    "SELECT fails, opened, probes, probe, fresh_probes, fresh_probe, gateway, outcome, "
+	    "retries, top, began FROM endpoint WHERE url = $1",
+	[SQL_ENDPOINT_PUT] =
+	    "INSERT INTO endpoint (url, fails, opened, probes, probe, fresh_probes, fresh_probe, "
+	    "gateway, outcome, retries, top, began) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+	    "$10, $11, $12) ON CONFLICT (url) DO UPDATE SET fails = excluded.fails, opened = "
+	    "excluded.opened, probes = excluded.probes, probe = excluded.probe, fresh_probes = "
+	    "excluded.fresh_probes, fresh_probe = excluded.fresh_probe, gateway = "
+	    "excluded.gateway, outcome = excluded.outcome, retries = excluded.retries, top = "
+	    "excluded.top, began = excluded.began",
+	[SQL_ENDPOINT_RESET] =
+	    "UPDATE endpoint SET probe = 0, probes = 0, fresh_probe = 0, fresh_probes = 0 WHERE "
+	    "url = $1",
+	[SQL_STOP_FIND] = "SELECT " STOP_COLUMNS " FROM stopped WHERE account = $1",
+	[SQL_STOP_ALL] = "SELECT " STOP_COLUMNS " FROM stopped",
+	[SQL_STOP_PUT] =
+	    "INSERT INTO stopped (account, config, since, outcome, refusals, probes, probe, "
+	    "fresh_probes, fresh_probe) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT "
+	    "(account) DO UPDATE SET config = excluded.config, since = excluded.since, outcome = "
+	    "excluded.outcome, refusals = excluded.refusals, probes = excluded.probes, probe = "
+	    "excluded.probe, fresh_probes = excluded.fresh_probes, fresh_probe = "
+	    "excluded.fresh_probe",
+	[SQL_STOP_DROP] = "DELETE FROM stopped WHERE account = $1",
+	[SQL_STOP_RESET] = "DELETE FROM stopped WHERE $1::text IS NULL OR account = $1::text",
+
+	[SQL_TOKEN_FIND] =
+	    "SELECT token, fetched, expires, renew, fails, pause, day, calls, forced, forced_at, "
+	    "why FROM token WHERE appid = $1 AND config = $2",
+	[SQL_TOKEN_PUT] =
+	    "INSERT INTO token (appid, config, token, fetched, expires, renew, fails, pause, day, "
+	    "calls, forced, forced_at, why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+	    "$12, $13) ON CONFLICT (appid, config) DO UPDATE SET token = excluded.token, fetched "
+	    "= excluded.fetched, expires = excluded.expires, renew = excluded.renew, fails = "
+	    "excluded.fails, pause = excluded.pause, day = excluded.day, calls = excluded.calls, "
+	    "forced = excluded.forced, forced_at = excluded.forced_at, why = excluded.why",
+	[SQL_TOKEN_SWEEP] = "DELETE FROM token WHERE day < $1",
+	[SQL_HANDED_FIND] = "SELECT count FROM handed WHERE address = $1 AND minute = $2",
+	[SQL_HANDED_PUT] =
+	    "INSERT INTO handed (address, minute, count) VALUES ($1, $2, 1) ON CONFLICT (address) "
+	    "DO UPDATE SET minute = excluded.minute, count = CASE handed.minute WHEN "
+	    "excluded.minute THEN handed.count + 1 ELSE 1 END",
+	[SQL_HANDED_SWEEP] = "DELETE FROM handed WHERE minute < $1",
+
+	[SQL_ACCOUNT_SAME] =
+	    "SELECT id FROM account WHERE appid = $1 AND application = $2 AND path = $3 AND name "
+	    "= $4",
+	[SQL_ACCOUNT_PUT] =
+	    "INSERT INTO account AS a (appid, application, path, name) VALUES ($1, $2, $3, $4) ON "
+	    "CONFLICT (appid, application) DO UPDATE SET path = coalesce(nullif(excluded.path, "
+	    "''), a.path), name = coalesce(nullif(excluded.name, ''), a.name)",
+	[SQL_ACCOUNT_ID] = "SELECT id FROM account WHERE appid = $1 AND application = $2",
+	[SQL_DEVICE_PUT] =
+	    "INSERT INTO device AS d (application, device, first, last) VALUES ($1, $2, $3, $4) "
+	    "ON CONFLICT (application, device) DO UPDATE SET first = least(d.first, "
+	    "excluded.first), last = greatest(d.last, excluded.last)",
+	[SQL_DEVICE_ID] = "SELECT id FROM device WHERE application = $1 AND device = $2",
+	[SQL_DEVICE_BESIDE] =
+	    "SELECT there.id FROM device JOIN device AS there ON there.application = "
+	    "device.application AND there.device = $2 WHERE device.id = $1",
+	[SQL_DEVICE_RENAME] = "UPDATE device SET device = $2 WHERE id = $1",
+	[SQL_DEVICE_OF] =
+	    "SELECT device.id FROM account JOIN device ON device.application = "
+	    "account.application WHERE appid = $1 AND device = $2 AND device <> $3 LIMIT 1",
+	[SQL_EVENT_IS] = "SELECT 1 FROM event WHERE message = $1",
+	[SQL_EVENT_ADD] =
+	    "INSERT INTO event (account, device, code, time, gap, received, message, part, "
+	    "attributes) SELECT $1::bigint, $2::bigint, $3::text, $4::bigint, least($4::bigint - "
+	    "coalesce((SELECT time FROM event WHERE device = $2::bigint AND time <= $4::bigint "
+	    "ORDER BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE device = "
+	    "$2::bigint AND last <= $4::bigint)), $9::bigint), $5::bigint, $6::bytea, $7::bigint, "
+	    "$8::text ON CONFLICT (message, part) DO NOTHING",
+	[SQL_EVENT_LAST] = "SELECT lastval()",
+	[SQL_EVENT_SHORTEN] =
+	    "UPDATE event SET gap = least(gap, time - $2) WHERE id = (SELECT id FROM event WHERE "
+	    "device = $1 AND time > $2 ORDER BY time, id LIMIT 1)",
+	[SQL_EVENT_FIRST] = "SELECT min(id) FROM event",
+	[SQL_EVENT_HIGHEST] = "SELECT max(id) FROM event",
+	[SQL_PAST_PUT] =
+	    "INSERT INTO past (device, account, last) VALUES ($1, $2, $3) ON CONFLICT (device, "
+	    "account) DO UPDATE SET last = excluded.last WHERE excluded.last > past.last",
+	[SQL_PAST_TURN] =
+	    "UPDATE past SET turned = $3, turn = $4, follows = $5 WHERE device = $1 AND account = "
+	    "$2 AND (turned IS NULL OR (turned, turn) < ($3, $4))",
+	[SQL_JOIN_EVENTS] = "UPDATE event SET device = $2 WHERE device = $1",
+	[SQL_JOIN_PAST] =
+	    "INSERT INTO past (device, account, last, turned, turn, follows) SELECT $2::bigint, "
+	    "account, last, turned, turn, follows FROM past WHERE device = $1 ON CONFLICT "
+	    "(device, account) DO UPDATE SET last = greatest(past.last, excluded.last), "
+	    NEWEST("turned") ", " NEWEST("turn") ", " NEWEST("follows"),
+	[SQL_JOIN_PAST_DROP] = "DELETE FROM past WHERE device = $1",
+	[SQL_JOIN_DEVICE] =
+	    "UPDATE device SET first = least(device.first, gone.first), last = "
+	    "greatest(device.last, gone.last) FROM (SELECT first, last FROM device WHERE id = $1) "
+	    "AS gone WHERE device.id = $2",
+	[SQL_JOIN_DEVICE_DROP] = "DELETE FROM device WHERE id = $1",
+	[SQL_JOIN_GAPS] =
+	    "UPDATE event SET gap = least(gap, since) FROM (SELECT id, time - coalesce(lag(time) "
+	    "OVER (ORDER BY time, id), (SELECT max(last) FROM past WHERE past.device = $1 AND "
+	    "past.last <= event.time)) AS since FROM event WHERE device = $1) AS joined WHERE "
+	    "event.id = joined.id",
+	[SQL_FORGOTTEN_DAY] = "SELECT before FROM forgotten",
+	[SQL_FORGOTTEN_PUT] =
+	    "INSERT INTO forgotten (id, before) SELECT 1, least($1::bigint, day) - $2::bigint "
+	    "FROM (SELECT day FROM event ORDER BY day DESC LIMIT 1) AS youngest ON CONFLICT (id) "
+	    "DO UPDATE SET before = excluded.before WHERE excluded.before > forgotten.before",
+	[SQL_FORGET_KEYS_FIND] =
+	    "SELECT id, device, account, time, code FROM event WHERE id IN (" BY_KEY ")",
+	[SQL_FORGET_KEYS] = "DELETE FROM event WHERE id IN (" BY_KEY ")",
+	[SQL_FORGET_DAYS_FIND] =
+	    "SELECT id, device, account, time, code FROM event WHERE id IN (" BY_DAY ")",
+	[SQL_FORGET_DAYS] = "DELETE FROM event WHERE id IN (" BY_DAY ")",
+
+	[SQL_UNIONID_FIND] = "SELECT unionid FROM unionid WHERE appid = $1 AND openid = $2",
+	[SQL_UNIONID_PUT] =
+	    "INSERT INTO unionid AS u (appid, openid, unionid) VALUES ($1, $2, $3) ON CONFLICT "
+	    "(appid, openid) DO UPDATE SET unionid = excluded.unionid WHERE u.unionid = ''",
+	[SQL_UNIONID_MARK] =
+	    "INSERT INTO unionid (appid, openid, unionid) VALUES ($1, $2, '') ON CONFLICT (appid, "
+	    "openid) DO NOTHING",
+};

@@ -1,0 +1,14 @@
+# The store on real PostgreSQL servers, which the tests start: a primary, a standby, their faults.
+
+CLUSTER	 = $(B)/cluster/store_tool
+
+$(CLUSTER): tests/cluster/store_tool.c $(LIBQTOA) $(B)/flags
+	@mkdir -p $(@D)
+	$(LINK) -MMD -MP -MF $@.d -MT $@ $< $(LIBQTOA) $(LDLIBS)
+
+check-cluster: $(CLUSTER)
+	STORE_TOOL='$(abspath $(CLUSTER))' $(PYTHON) -B -m pytest -q -p no:cacheprovider \
+	    tests/cluster $(CLUSTER_ARGS)
+
+.PHONY: check-cluster
+-include $(CLUSTER).d

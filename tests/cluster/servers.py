@@ -1,0 +1,141 @@
+"""PostgreSQL servers from Debian, started by an ordinary user in a directory of the test."""
+
+import contextlib
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+BIN = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[-2]))[-1]
+PATIENCE_S = 60
+PORT = 5432     # of the Unix socket, which is a file in the server's own directory
+
+
+def user():
+    """Whom the servers run as: initdb refuses root."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+
+
+def _become():
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(user().pw_gid)
+        os.setuid(user().pw_uid)
+
+
+def wait_until(what, check):
+    end = time.monotonic() + PATIENCE_S
+    while not check():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+class Server:
+    """A server.  Its data, log and socket are in .dir."""
+
+    def __init__(self, top, name):
+        self.name = name
+        self.dir = f"{top}/{name}"
+        self.data = f"{self.dir}/data"
+        self.process = None
+        os.mkdir(self.dir, 0o700)
+        os.chown(self.dir, user().pw_uid, user().pw_gid)
+
+    @property
+    def url(self):
+        return f"postgresql:///postgres?host={self.dir}&port={PORT}&user=qtoa"
+
+    def run(self, tool, *args):
+        done = subprocess.run([f"{BIN}/{tool}", *args], preexec_fn=_become, cwd=self.dir,
+                              capture_output=True, text=True, timeout=PATIENCE_S,
+                              env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+        assert done.returncode == 0, (tool, args, done.stderr)
+        return done.stdout
+
+    def set(self, **values):
+        with open(f"{self.data}/postgresql.conf", "a", encoding="utf-8") as f:
+            for name, value in values.items():
+                f.write(f"{name} = '{value}'\n")
+
+    def make(self):
+        self.run("initdb", "-D", self.data, "-U", "qtoa", "-A", "trust", "-E", "UTF8",
+                 "--locale=C", "-N", "--wal-segsize=1")
+        self.set(listen_addresses="", unix_socket_directories=self.dir, port=PORT,
+                 max_connections=40, shared_buffers="16MB", wal_level="replica",
+                 max_wal_senders=4, hot_standby="on", wal_keep_size="64MB",
+                 wal_sender_timeout="5s", log_min_messages="warning")
+
+    def copy(self, server):
+        """The same as a server that does not run, in this one's directory."""
+        subprocess.run(["cp", "-a", server.data, self.data], check=True)
+        self.set(unix_socket_directories=self.dir)
+
+    def follow(self, primary):
+        """Lets a standby follow this primary."""
+        with open(f"{self.data}/postgresql.auto.conf", "a", encoding="utf-8") as f:
+            f.write(f"primary_conninfo = 'host={primary.dir} port={PORT} user=qtoa "
+                    f"application_name={self.name}'\n")
+
+    def make_standby(self, primary):
+        self.run("pg_basebackup", "-D", self.data, "-h", primary.dir, "-p", str(PORT), "-U",
+                 "qtoa", "-X", "stream", "-R", "-c", "fast", "-N", "-d",
+                 f"application_name={self.name}")
+        self.set(unix_socket_directories=self.dir)
+
+    def start(self):
+        log = open(f"{self.dir}/log", "a", encoding="utf-8")
+        with log:
+            self.process = subprocess.Popen(
+                [f"{BIN}/postgres", "-D", self.data], preexec_fn=_become, cwd=self.dir,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(f"{self.name} starts", self.is_ready)
+
+    def is_ready(self):
+        assert self.process.poll() is None, open(f"{self.dir}/log", encoding="utf-8").read()
+        return subprocess.run([f"{BIN}/pg_isready", "-q", "-h", self.dir, "-p", str(PORT)],
+                              check=False).returncode == 0
+
+    def sql(self, text, url=None):
+        return self.run("psql", "-XAtq", "-d", url or self.url, "-c", text).strip()
+
+    def signal(self, number):
+        """Sends a signal to the server and to all its processes."""
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)],
+                                  capture_output=True, text=True, check=False).stdout.split()
+        for pid in [str(self.process.pid), *children]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), number)
+
+    def stop(self):
+        """As an operator ends it."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(PATIENCE_S)
+        self.process = None
+
+    def kill(self):
+        """As a power cut ends it."""
+        if self.process is not None:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self.data}/postmaster.pid")
+
+    def follows(self, standby):
+        """True: the standby has all that the primary has written."""
+        return self.sql("SELECT count(*) FROM pg_stat_replication WHERE application_name = "
+                        f"'{standby.name}' AND sync_state IN ('sync', 'quorum')") == "1"
+
+
+@contextlib.contextmanager
+def directory():
+    top = tempfile.mkdtemp(prefix="qtoa-pg-", dir="/tmp")
+    os.chmod(top, 0o755)
+    try:
+        yield top
+    finally:
+        shutil.rmtree(top, ignore_errors=True)

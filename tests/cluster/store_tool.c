@@ -1,0 +1,242 @@
+/*
+ * store_tool.c: runs what it reads on the store of a PostgreSQL server, for tests/cluster.
+ *
+ *	store_tool STATE_DIR URL disk|replica MS
+ *
+ * A line is a command, and each gets a line as its answer, "ok" or "failed", the milliseconds that
+ * it took, and more:
+ *
+ *	add N		queues message N, as durable as the server makes it
+ *	write N		the same, but not durable
+ *	deliver N	deletes it
+ *	confirm N	is it there?  "pending", "delivered", "dead" or "new"
+ *	due		how many are due
+ *	prepare		lets the server prepare each statement; how many there are
+ *	many N T	queues N messages with T threads, each in a store_do() of its own; how many
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "state/lock.h"
+#include "state/postgres/pg_sql.h"
+#include "state/postgres/pg_store.h"
+#include "state/queue.h"
+#include "state/store.h"
+
+enum { THREADS_MAX = 64, PATIENCE_MS = 60000 };
+
+static struct store	*store;
+
+static void
+make_key(unsigned char key[QUEUE_KEY], int64_t n)
+{
+	char	 hex[33];
+
+	(void)snprintf(hex, sizeof(hex), "%032llx", (unsigned long long)n);
+	queue_key(key, 1, hex);
+}
+
+/* What a store_work is to do, and what it has found. */
+struct work {
+	int64_t			 n;
+	enum queue_state	 state;
+	char			 found[24];
+};
+
+static enum error
+add(struct db *db, void *arg)
+{
+	static const char	 body[] = "<xml><a>\x00\xff</a></xml>";
+	const struct work	*w = arg;
+	struct queue_message	 m = {
+		.account = slice_of("news"), .code = slice_of("$$_menu_click"), .received_ms = 1,
+		.next_ms = 1, .state = QUEUE_PENDING, .outcome = slice_of("not UTF-8: \xe4"),
+		.query = slice_of("a=b"), .body = { body, sizeof(body) - 1 },
+	};
+
+	make_key(m.key, w->n);
+	return queue_add(db, &m);
+}
+
+static enum error
+keep(void *ctx, const struct queue_message *m)
+{
+	struct queue_message	*to = ctx;
+
+	to->id = m->id;
+	memcpy(to->key, m->key, QUEUE_KEY);
+	return ERR_OK;
+}
+
+static enum error
+deliver(struct db *db, void *arg)
+{
+	const struct work	*w = arg;
+	struct queue_message	 m = { .id = 0 };
+	enum error		 er = queue_show(db, w->n, keep, &m);
+
+	m.state = QUEUE_DELIVERED;
+	return er == ERR_OK ? queue_settle(db, &m, false) : er;
+}
+
+static enum error
+confirm(struct db *db, void *arg)
+{
+	struct work	*w = arg;
+	unsigned char	 key[QUEUE_KEY];
+	enum error	 er;
+
+	make_key(key, w->n);
+	er = queue_confirm(db, &w->state, key);
+	(void)snprintf(w->found, sizeof(w->found), "%s",
+	    w->state == QUEUE_NEW ? "new" : queue_states[w->state]);
+	return er;
+}
+
+static enum error
+count_due(void *ctx, const struct queue_message *m)
+{
+	int64_t	*n = ctx;
+
+	*n += slice_is(m->account, "news") && slice_is(m->outcome, "not UTF-8: ?") &&
+	    m->body.len == 20;
+	return ERR_OK;
+}
+
+static enum error
+due(struct db *db, void *arg)
+{
+	struct work	*w = arg;
+	int64_t		 n = 0;
+	enum error	 er = queue_due(db, "news", QUEUE_FRESH, 2, 1000000, count_due, &n);
+
+	(void)snprintf(w->found, sizeof(w->found), "%lld", (long long)n);
+	return er;
+}
+
+static struct {
+	_Atomic int64_t	 next, done;
+	int64_t		 end;
+} many;
+
+static void *
+add_some(void *arg)
+{
+	struct work	 w;
+
+	(void)arg;
+	while ((w.n = atomic_fetch_add(&many.next, 1)) < many.end)
+		if (store_do(store, STORE_QUEUE, add, &w, clock_mono_ms() + PATIENCE_MS) == ERR_OK)
+			(void)atomic_fetch_add(&many.done, 1);
+	return NULL;
+}
+
+static void
+add_many(int64_t n, int threads)
+{
+	const int64_t	 begin_ms = clock_mono_ms();
+	pthread_t	 t[THREADS_MAX];
+	int		 i;
+
+	atomic_store(&many.next, 1000000);
+	atomic_store(&many.done, 0);
+	many.end = 1000000 + n;
+	for (i = 0; i < threads && i < THREADS_MAX; i++)
+		if (pthread_create(&t[i], NULL, add_some, NULL) != 0)
+			exit(2);
+	while (i-- > 0)
+		(void)pthread_join(t[i], NULL);
+	(void)printf("ok %lld %lld\n", (long long)(clock_mono_ms() - begin_ms),
+	    (long long)atomic_load(&many.done));
+}
+
+/* As a text, so that the server guesses the types of the parameters. */
+static enum error
+prepare(struct db *db, void *arg)
+{
+	struct work	*w = arg;
+	struct buf	 sql = { 0 };
+	enum error	 er = ERR_OK;
+	int		 i, n = 0;
+
+	for (i = 0; i < SQL__MAX && er == ERR_OK; i++) {
+		if (pg_sql_texts[i] == NULL)
+			continue;
+		buf_reset(&sql);
+		if ((er = buf_printf(&sql, "PREPARE s%d AS %s", i, pg_sql_texts[i])) == ERR_OK &&
+		    (er = buf_putc(&sql, '\0')) == ERR_OK)
+			er = db_script(db, sql.p);
+		n++;
+	}
+	(void)snprintf(w->found, sizeof(w->found), "%d", n);
+	buf_free(&sql);
+	return er;
+}
+
+static const struct {
+	const char	*name;
+	enum store_need	 need;
+	store_work	*work;
+} commands[] = {
+	{ "add",	STORE_QUEUE,	add },
+	{ "write",	STORE_WRITE,	add },
+	{ "deliver",	STORE_SYNC,	deliver },
+	{ "confirm",	STORE_CONFIRM,	confirm },
+	{ "due",	STORE_READ,	due },
+	{ "prepare",	STORE_WRITE,	prepare },
+};
+
+static void
+run_command(const char *name, int64_t n, int threads)
+{
+	const int64_t	 begin_ms = clock_mono_ms();
+	struct work	 w = { .n = n };
+	char		 why[1240] = "";
+	enum error	 er;
+	size_t		 i;
+
+	if (strcmp(name, "many") == 0) {
+		add_many(n, threads);
+		return;
+	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			break;
+	if (i == sizeof(commands) / sizeof(commands[0]))
+		exit(2);
+	er = store_do(store, commands[i].need, commands[i].work, &w, begin_ms + PATIENCE_MS);
+	store_why(store, why, sizeof(why));
+	(void)printf("%s %lld %s\n", er == ERR_OK ? "ok" : "failed",
+	    (long long)(clock_mono_ms() - begin_ms), er == ERR_OK ? w.found : why);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct settings	 set = { .dedupe_days = 3 };
+	struct locks	*locks;
+	char		 line[256], name[32];
+	long long	 n;
+	int		 threads;
+
+	if (argc != 5)
+		return 2;
+	set.state_dir = argv[1];
+	if ((locks = lock_new(set.state_dir)) == NULL ||
+	    (store = store_new_on(&set, locks, pg_store_new(argv[2], strcmp(argv[3], "replica") ==
+	    0 ? PG_STORE_REPLICA : PG_STORE_DISK, atoi(argv[4])))) == NULL)
+		return 2;
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		n = threads = 0;
+		if (sscanf(line, "%31s %lld %d", name, &n, &threads) >= 1)
+			run_command(name, n, threads);
+		(void)fflush(stdout);
+	}
+	store_free(store);
+	lock_free(locks);
+	return 0;
+}
