@@ -108,8 +108,9 @@ SETTINGS = {
                     proxy="$E2E_PROXY", no_proxy="$E2E_NO_PROXY"),
     # Tells a webhook soon when health changes.
     "alert": dict(threads=8, forward_ms=500, connect_ms=300, fresh_s=-1, collector=1,
-                  metrics_allow="127.0.0.1", alert_url="$E2E_ALERT_URL", alert_after_s=1,
-                  alert_weekly=1),
+                  metrics_allow="127.0.0.1", alert_url="$E2E_ALERT_URL",
+                  alert_secret="$E2E_ALERT_SECRET", alert_after_s=1, alert_weekly=1,
+                  ca_file="$E2E_CA_FILE", proxy="$E2E_PROXY"),
     # More accounts, with names that are no names.
     "ten": dict(threads=8, fresh_s=600),
 }

@@ -10,10 +10,11 @@ import pytest
 
 import fcgi
 import program
+import proxy as proxy_side
 import qt as qt_side
 import wechat
 from program import until
-from receiver import Receiver
+from receiver import Receiver, Robot
 from test_cli import run
 from wechat import PLAIN, SAFE
 
@@ -32,7 +33,7 @@ def receiver():
 @pytest.fixture
 def home(home, receiver):
     """The key in the receiver's address is never told."""
-    home.env["E2E_ALERT_URL"] = receiver.url
+    home.env.update(E2E_ALERT_URL=receiver.url, E2E_ALERT_SECRET="", E2E_PROXY="")
     yield home
     assert "hushAlertKey" not in home.log.text()
 
@@ -185,6 +186,39 @@ def test_verb(home, receiver):
     code, _, err = test("http://alerts.example.com/?key=hushAlertKey")
     assert code == 1 and "settings.alert_url: must begin with https://" in err
     assert "hushAlertKey" not in err
+
+
+ROBOTS = {
+    "wecom": ("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=", "93000"),
+    "dingtalk": ("https://oapi.dingtalk.com/robot/send?access_token=", "310000"),
+    "feishu": ("https://open.feishu.cn/open-apis/bot/v2/hook/", "19021"),
+}
+
+
+@pytest.mark.parametrize("kind", ROBOTS)
+def test_robots(home, tmp_path, kind):
+    """Through a proxy that knows their names: a message that is taken, in Chinese; one that is not."""
+    url, code = ROBOTS[kind]
+    host = url.split("/")[2]
+    authority = qt_side.Authority(tmp_path, "good")
+    robot = Robot(kind, "hushAlertKey", None if kind == "wecom" else "SEChush/+=0123")
+    server = Receiver(authority.context((host,)))
+    server.answer = robot
+    proxy = proxy_side.Proxy(hosts={f"{host}:443": server.server.server_address[1]})
+    try:
+        home.env.update(E2E_ALERT_URL=url + "hushAlertKey", E2E_PROXY=proxy.url(),
+                        E2E_CA_FILE=str(authority.file), E2E_ALERT_SECRET=robot.secret or "")
+        done, out, err = run(home, "alert", "test", variant="alert")
+        assert (done, err) == (0, "") and " has taken the message: HTTP 200, " in out
+        assert len(robot.said) == 1 and robot.said[0].endswith("）：这是一条测试消息")
+        home.env.update({"E2E_ALERT_URL": url + "hushAlertKex"} if kind == "wecom" else
+                        {"E2E_ALERT_SECRET": "SECwrong"})
+        done, out, err = run(home, "alert", "test", variant="alert")
+        assert (done, out) == (1, "") and f"errcode {code}: " in err and "hush" not in err
+        assert len(robot.said) == 1
+    finally:
+        proxy.stop()
+        server.stop()
 
 
 def test_check(home, qt, receiver):
