@@ -336,11 +336,12 @@ open_files(struct log_reader *r, int64_t since_ms, int depth, char why[LOG_READE
 static bool
 open_journal(struct log_reader *r, int64_t since_ms, int depth)
 {
+	/* The lines of a program that lighttpd has started are there under lighttpd's name. */
 	const char	*args[ARGS] = {
-		"journalctl", "-q", "--no-pager", "-o", "json", "-t", "qtoa", NULL
+		"journalctl", "-q", "--no-pager", "-o", "json", "-t", "qtoa", "-t", "lighttpd", NULL
 	};
 	char		 since[40], lines[40], cursor[CURSOR + 32];
-	int		 n = 7;
+	int		 n = 9;
 
 	if (since_ms >= 0 && !r->following) {
 		(void)snprintf(since, sizeof(since), "--since=@%lld", (long long)(since_ms / 1000));

@@ -239,7 +239,7 @@ def test_journal(journal):
                                           "2026-11-22T07:05:41.227Z"]
     assert found[2]["account"] == "\u5e97"
     asked = (journal.dir / "asked").read_text()
-    assert re.match("-q --no-pager -o json -t qtoa --lines=", asked)
+    assert re.match("-q --no-pager -o json -t qtoa -t lighttpd --lines=", asked)
     assert ids(*rows(journal, "--failed")) == ["6d2-4", "6d2-6"]
     assert ids(*rows(journal, "--since", "2026-11-22 15:03", "--until", "2026-11-22 15:04")) == \
         ["6d2-5"]
