@@ -221,7 +221,8 @@ help:
 	    'make manuals              write the settings into manuals and pages, in both languages' \
 	    'make lint                 check shell, manuals, completions, units and the package' \
 	    'make fuzz, torture        run them as long as you like' \
-	    'make fresh                do what README.md says on a new Debian' \
+	    'make fresh                do what the documents say on a new Debian' \
+	    'make screenshots          make the pictures of README.md' \
 	    'make bench                measure how fast it is' \
 	    'make clean                remove all that was built' \
 	    'All take: B=DIRECTORY for objects, BIN=FILE for the program, CC=, CFLAGS=,' \
