@@ -29,6 +29,7 @@ static const struct {
 	{ "store", "the store works again" },
 	{ "lock", "qtoa.lock works again" },
 	{ "disk", "the disk has room again" },
+	{ "silent", "pushes come again" },
 	{ "stopped", "QT accepts the account's keys again" },
 	{ "breaker", "QT answers again, and no message waits too long" },
 	{ "token", "there is a valid access_token again" },

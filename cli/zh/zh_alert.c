@@ -15,6 +15,7 @@ const struct lang_row zh_alert[] = {
 	{ "qtoa.lock works again", "qtoa.lock 已恢复" },
 	{ "the disk has room again", "磁盘已有空间" },
 	{ "QT accepts the account's keys again", "QT 已接受该公众号的密钥" },
+	{ "pushes come again", "又有推送了" },
 	{ "QT answers again, and no message waits too long", "QT 已恢复应答，没有消息等待过久" },
 	{ "there is a valid access_token again", "已有有效的 access_token" },
 	{ "the list of WeChat's addresses is there and new", "微信地址列表已更新" },

@@ -238,7 +238,7 @@ def test_range(name):
 def test_every_field_has_an_example():
     for section in ("ACCOUNTS", "SETTINGS"):
         for name, said in manual(section).items():
-            assert re.search(rf"\.{name} = (\"[^\"]+\"|[\w* ]+)$", said), name
+            assert re.search(rf"\.{name} = (\"[^\"]+\"|[\w* -]+)$", said), name
 
 
 def test_lengths():
