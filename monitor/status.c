@@ -10,7 +10,7 @@
 #include "monitor/status.h"
 #include "state/table.h"
 
-/* Bytes on the disk that each thing takes: see README, "How big will the disk get?" */
+/* Bytes on the disk that each thing takes: see doc/operating.md, "How big will the disk get?" */
 enum {
 	EVENT_BYTES	= 300,		/* an event of the collector */
 	DEDUP_BYTES	= 40,		/* a message, kept for dedupe_days */

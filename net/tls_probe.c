@@ -42,6 +42,14 @@ read_cert_line(struct tls_cert *cert, const char *line)
 	}
 }
 
+/* Many certificates have names of hosts and no other name of their own. */
+static void
+name_cert(struct tls_cert *cert)
+{
+	if (*cert->subject == '\0' && *cert->issuer != '\0')
+		memcpy(cert->subject, cert->names, sizeof(cert->subject));
+}
+
 static void
 read_certs(struct tls_probe *p, CURL *curl)
 {
@@ -50,9 +58,11 @@ read_certs(struct tls_probe *p, CURL *curl)
 
 	if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL)
 		return;
-	for (p->n = 0; p->n < info->num_of_certs && p->n < TLS_CERTS; p->n++)
+	for (p->n = 0; p->n < info->num_of_certs && p->n < TLS_CERTS; p->n++) {
 		for (line = info->certinfo[p->n]; line != NULL; line = line->next)
 			read_cert_line(&p->certs[p->n], line->data);
+		name_cert(&p->certs[p->n]);
+	}
 }
 
 static enum tls_stage

@@ -13,7 +13,8 @@ enum { TLS_CERTS = 8, TLS_CERT_TEXT = 160, TLS_PROBE_PEER = 64 };
 
 /* A certificate.  The texts are the server's: print them escaped. */
 struct tls_cert {
-	char	 subject[TLS_CERT_TEXT], issuer[TLS_CERT_TEXT];
+	char	 subject[TLS_CERT_TEXT];	/* without one: names */
+	char	 issuer[TLS_CERT_TEXT];
 	char	 names[TLS_CERT_TEXT];	/* hosts: "DNS:qt.example, IP Address:192.0.2.1" */
 	int64_t	 from_s, until_s;	/* when it is valid, epoch seconds; 0: not known */
 };

@@ -465,7 +465,7 @@ class Authority:
 
     def _build(self, name, key, sans, ca=False, days=(-1, 30), signer=None):
         now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
         issuer = self.cert.subject if hasattr(self, "cert") and signer is None else subject
         public = (signer or self.key).public_key()
         build = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
@@ -484,19 +484,20 @@ class Authority:
                 key_agreement=False, encipher_only=False, decipher_only=False), critical=True)
         return build.sign(signer or self.key, hashes.SHA256())
 
-    def issue(self, sans=("127.0.0.1",), days=(-1, 30), self_signed=False):
+    def issue(self, sans=("127.0.0.1",), days=(-1, 30), self_signed=False, name="qt"):
         """A private key and a certificate made for these names, both PEM."""
         names = [x509.IPAddress(ipaddress.ip_address(s)) if s[0].isdigit() else x509.DNSName(s)
                  for s in sans]
         key = ec.generate_private_key(ec.SECP256R1())
-        cert = self._build("qt", key, names, days=days, signer=key if self_signed else None)
+        cert = self._build(name, key, names, days=days, signer=key if self_signed else None)
         return (key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                   serialization.NoEncryption()).decode(),
                 cert.public_bytes(serialization.Encoding.PEM).decode())
 
-    def context(self, sans=("127.0.0.1",), days=(-1, 30), self_signed=False, maximum=None):
+    def context(self, sans=("127.0.0.1",), days=(-1, 30), self_signed=False, maximum=None,
+                name="qt"):
         """A server's TLS context with a certificate made for it."""
-        key, cert = self.issue(sans, days, self_signed)
+        key, cert = self.issue(sans, days, self_signed, name)
         with tempfile.NamedTemporaryFile("w", dir=self.dir, suffix=".pem") as pem:
             pem.write(key + cert)
             pem.flush()

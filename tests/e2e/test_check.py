@@ -650,6 +650,8 @@ CERTIFICATES = {
     "good": (lambda good, evil: good.context(), "ok",
              r"certificate of CN = qt, from CN = good, verified, until 2\d\d\d-\d\d-\d\d, "
              r"(29|30) days more"),
+    "without a name": (lambda good, evil: good.context(name=""), "ok",
+                       r"certificate of IP Address:127\.0\.0\.1, from CN = good, verified"),
     "nearly over": (lambda good, evil: good.context(days=(-1, 13)), "warning",
                     r"of CN = qt ends on .*, in 1[23] days; ask those who run the server to renew it"),
     "over": (lambda good, evil: good.context(days=(-30, -1)), "failed",
