@@ -101,7 +101,7 @@ const struct verb verb_table[] = {
 	  .examples = { "qtoa drain --seconds 50" } },
 	{ "report", "[QUESTION]", "answer questions about the events; --help lists them",
 	  .topic = VERB_REPORTS,
-	  .about = "Answers a question about the events that the collector has counted.  Without "
+	  .about = "Answers a question about the events that were counted.  Without "
 	    "a question it prints the overview.  Days are days in China; by default the report "
 	    "covers the last 30.  The $$_ of an event code may be left out; follow, unfollow and "
 	    "scan are short for three codes.",

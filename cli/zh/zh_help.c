@@ -89,11 +89,11 @@ const struct lang_row zh_help[] = {
 	{ "stop after N seconds", "N 秒后停止" },
 	{ "answer questions about the events; --help lists them",
 	    "回答关于事件的问题；--help 列出所有问题" },
-	{ "Answers a question about the events that the collector has counted.  Without a "
+	{ "Answers a question about the events that were counted.  Without a "
 	    "question it prints the overview.  Days are days in China; by default the report "
 	    "covers the last 30.  The $$_ of an event code may be left out; follow, unfollow and "
 	    "scan are short for three codes.",
-	    "回答关于收集器所计事件的问题；不给出问题时输出概览。日期均为北京时间，默认为最近 "
+	    "回答关于所统计事件的问题；不给出问题时输出概览。日期均为北京时间，默认为最近 "
 	    "30 天。事件编码的 $$_ 可以省略；follow、unfollow 和 scan 是三个编码的简称。" },
 	{ "0 it is answered, 1 it could not be answered", "0 已回答，1 无法回答" },
 	{ "print WeChat's access_token of an account", "输出公众号的 access_token" },
