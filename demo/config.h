@@ -33,6 +33,7 @@ static const struct account accounts[] = {
 static const struct settings settings = {
 	.state_dir	= "$QTOA_STATE_DIR",
 	.fresh_s	= 600,
+	.count		= -1,	/* the collector, which plays QT, has to do it */
 	.collector	= 1,
 	.report_allow	= "127.0.0.1",
 };
