@@ -4,6 +4,8 @@
  * the questions of the report (report/sql/) and what wechat/datacube/ makes of its table of
  * interfaces: these are texts that the modules bring with them.
  *
+ * The statements about what hosts share are only in back ends that hosts share.
+ *
  * A statement has the same parameters, in the same order, and the same columns in each back end.
  * The module that runs it knows them; a test prepares all of them.
  */
@@ -53,6 +55,10 @@ enum sql {
 
 	/* What is taken over from quarantine: rows by id (column 0), from the id `?` on. */
 	SQL_RECOVER_MESSAGES, SQL_RECOVER_EVENTS, SQL_RECOVER_PAST, SQL_RECOVER_MARKS,
+
+	/* What hosts share: leases (state/lease.c), known messages (state/dedup_shared.c). */
+	SQL_LEASE_TAKE, SQL_LEASE_DROP, SQL_SEEN_CLAIM, SQL_SEEN_FIND, SQL_SEEN_MARK,
+	SQL_SEEN_SWEEP,
 
 	SQL__MAX
 };

@@ -13,17 +13,20 @@
 #include "core/log.h"
 #include "state/dedup.h"
 #include "state/dedup_files.h"
+#include "state/dedup_shared.h"
 
 enum {
 	TRIES = 10000,		/* more than any message needs */
 	WAIT_MIN_MS = 1,	/* between two looks at another one's claim, first ... */
 	WAIT_MAX_MS = 20,	/* ... and later */
 	GONE_MS = 50,		/* between two looks whether the last file is still there */
-	RETRY_MS = 1000		/* between two tries to make a first file */
+	RETRY_MS = 1000,	/* between two tries to make a first file */
+	SHARED_MS = 1000	/* the longest wait for the shared store, to look or to mark */
 };
 
 struct dedup {
 	const struct settings	*set;
+	struct store		*shared;	/* NULL: no other host has these messages */
 	struct locks		*locks;
 	pthread_rwlock_t	 lock;		/* write: to change the members below */
 	struct dedup_files	 files;
@@ -329,22 +332,15 @@ run_attempt(struct dedup *s, struct attempt *a, attempt_fn *fn, int64_t until_ms
 	return ERR_STORE;
 }
 
-enum error
-dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
-    int64_t until_ms)
+void
+dedup_share(struct dedup *s, struct store *shared)
 {
-	struct attempt	 a = {
-		.key = key,
-		.word = dedup_table_word(key, DEDUP_IS_CLAIMED, lock_owner(s->locks)),
-	};
-	enum error	 er = run_attempt(s, &a, try_claim, until_ms);
-
-	*as = a.was;
-	return er;
+	s->shared = shared;
 }
 
-enum error
-dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY])
+/* Looks a message up in the files of this host. */
+static enum error
+find_here(struct dedup *s, enum dedup_as *as, const unsigned char *key)
 {
 	uint64_t	 word;
 
@@ -359,6 +355,47 @@ dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY
 	return ERR_OK;
 }
 
+/* Adds what only this host knows: it has marked messages while the shared store failed. */
+static void
+add_known_here(struct dedup *s, enum dedup_as *as, const unsigned char *key)
+{
+	enum dedup_as	 here;
+
+	if (*as == DEDUP_NEVER && find_here(s, &here, key) == ERR_OK)
+		*as = here;
+}
+
+enum error
+dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
+    int64_t until_ms)
+{
+	struct attempt	 a = {
+		.key = key,
+		.word = dedup_table_word(key, DEDUP_IS_CLAIMED, lock_owner(s->locks)),
+	};
+	enum error	 er;
+
+	if (s->shared != NULL &&
+	    (er = dedup_shared_claim(s->shared, as, key, until_ms)) != ERR_STORE) {
+		if (er == ERR_OK)
+			add_known_here(s, as, key);
+		return er;
+	}
+	er = run_attempt(s, &a, try_claim, until_ms);
+	*as = a.was;
+	return er;
+}
+
+enum error
+dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY])
+{
+	if (s->shared == NULL || dedup_shared_find(s->shared, as, key, clock_mono_ms() +
+	    SHARED_MS) != ERR_OK)
+		return find_here(s, as, key);
+	add_known_here(s, as, key);
+	return ERR_OK;
+}
+
 enum error
 dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as)
 {
@@ -367,6 +404,10 @@ dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as
 		.word = dedup_table_word(key, as == DEDUP_DONE ? DEDUP_IS_DONE : DEDUP_IS_QUEUED,
 		    now_of()),
 	};
+	const enum error	 here = run_attempt(s, &a, try_mark, 0);
 
-	return run_attempt(s, &a, try_mark, 0);
+	if (s->shared == NULL)
+		return here;
+	return dedup_shared_mark(s->shared, key, as, clock_mono_ms() + SHARED_MS) == ERR_OK ?
+	    ERR_OK : here;
 }

@@ -17,6 +17,8 @@
 #include "state/dedup_table.h"
 #include "state/lock.h"
 
+struct store;
+
 enum { DEDUP_KEY = DEDUP_TABLE_KEY };	/* bytes; the last sixteen are a digest's */
 
 enum dedup_as {
@@ -30,6 +32,13 @@ struct dedup;
 /* Opens nothing yet; keeps set and locks.  NULL: no memory. */
 struct dedup	*dedup_new(const struct settings *set, struct locks *locks);
 void		 dedup_free(struct dedup *s);
+
+/*
+ * From here on messages are claimed and known among all hosts that share this store (see
+ * state/dedup_shared.h).  The files go on to know what this host has marked, and while the store
+ * fails, only they are asked: then another host may work on the same message.
+ */
+void		 dedup_share(struct dedup *s, struct store *shared);
 
 /*
  * Looks a message up and claims it: until the caller has marked it, no other thread or process can

@@ -53,6 +53,7 @@ struct store {
 	struct job		*first, **last;	/* jobs that wait */
 	bool			 led;		/* a thread, the leader, runs a transaction */
 	bool			 gather;	/* many threads work: let them add jobs */
+	bool			 is_alone;	/* a transaction has one job */
 	struct sleeper		*sleepers;
 	char			 why[1240];
 	bool			 is_full;	/* the last fault was that there is no room */
@@ -111,6 +112,18 @@ store_free(struct store *s)
 	}
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
+}
+
+void
+store_set_alone(struct store *s)
+{
+	s->is_alone = true;
+}
+
+bool
+store_is_shared(const struct store *s)
+{
+	return s->base->engine->is_shared;
 }
 
 struct locks *
@@ -287,6 +300,20 @@ wake_owners(struct job *jobs, const struct job *mine)
 	}
 }
 
+/* Takes all jobs that wait, or the first one. */
+static struct job *
+take_jobs(struct store *s)
+{
+	struct job	*jobs = s->first, **end = s->is_alone ? &jobs->next : s->last;
+
+	s->gather = !s->is_alone && jobs->next != NULL;
+	s->first = *end;
+	if (s->first == NULL)
+		s->last = &s->first;
+	*end = NULL;
+	return jobs;
+}
+
 /*
  * Does all jobs that wait, and makes another thread the leader.  s->lock is held before and
  * after.
@@ -303,10 +330,7 @@ lead_jobs(struct store *s, struct job *mine)
 		(void)sched_yield();
 		(void)pthread_mutex_lock(&s->lock);
 	}
-	jobs = s->first;
-	s->gather = jobs->next != NULL;
-	s->first = NULL;
-	s->last = &s->first;
+	jobs = take_jobs(s);
 	(void)pthread_mutex_unlock(&s->lock);
 	begin_ms = clock_mono_ms();
 	do_jobs(s, jobs);

@@ -46,6 +46,15 @@ typedef enum error	 store_work(struct db *db, void *arg);
 enum error	 store_do(struct store *s, enum store_need need, store_work *work, void *arg,
 		    int64_t until_ms);
 
+/*
+ * From here on each store_do() is a transaction of its own: for work that locks rows which other
+ * hosts lock in another order.
+ */
+void		 store_set_alone(struct store *s);
+
+/* True: other hosts may use the same store. */
+bool		 store_is_shared(const struct store *s);
+
 /* The locks that the store was made with. */
 struct locks	*store_locks(const struct store *s);
 

@@ -47,6 +47,7 @@ struct store_base {
 
 struct store_engine {
 	const char	*name;	/* in the log */
+	bool		 is_shared;	/* hosts share it */
 	void		 (*free)(struct store_base *base);
 	/*
 	 * Opens the store, and begins a transaction if the caller wants one.  It waits until

@@ -144,7 +144,25 @@ static const char *const migrations[] = {
 	"	turn		bigint,"
 	"	follows		bigint,"
 	"	UNIQUE (device, account)"
-	");"),
+	");"
+	/* lease: state/lease.h.  name: a lock's key. */
+	"CREATE TABLE lease ("
+	"	name		bytea PRIMARY KEY,"
+	"	owner		bigint NOT NULL,"
+	"	until		timestamptz NOT NULL"
+	") WITH (fillfactor = 50);"
+	/*
+	 * seen: state/dedup_shared.h.  made: epoch seconds of the server.  known: 0 nothing, 2
+	 * perhaps queued, 3 done.  until: it is claimed until then.  Each row is written twice, so
+	 * pages keep room for that.
+	 */
+	"CREATE TABLE seen ("
+	"	key		bytea PRIMARY KEY,"
+	"	made		bigint NOT NULL,"
+	"	known		smallint NOT NULL,"
+	"	until		timestamptz"
+	") WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);"
+	"CREATE INDEX seen_made ON seen USING brin (made);"),
 };
 
 enum { MIGRATE_MS = 10000 };	/* for what is done once in the life of a database */

@@ -12,6 +12,8 @@
 #define TURNED(column, value) \
 		column " = CASE WHEN " TURNS " THEN " value " ELSE m." column " END"
 
+#define NOW_S	"extract(epoch FROM clock_timestamp())::bigint"
+
 #define STOP_COLUMNS	"account, config, since, refusals, probes, probe, fresh_probes, fresh_probe"
 
 #define NEWER	"(excluded.turned IS NOT NULL AND (past.turned IS NULL OR " \
@@ -214,4 +216,26 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	[SQL_UNIONID_MARK] =
 	    "INSERT INTO unionid (appid, openid, unionid) VALUES ($1, $2, '') ON CONFLICT (appid, "
 	    "openid) DO NOTHING",
+
+	/* now() would be when the transaction began, which may be long ago. */
+	[SQL_LEASE_TAKE] =
+	    "INSERT INTO lease (name, owner, until) VALUES ($1, $2, clock_timestamp() + $3 * "
+	    "interval '1 ms') ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = "
+	    "excluded.until WHERE lease.until < clock_timestamp() OR lease.owner = "
+	    "excluded.owner RETURNING owner",
+	[SQL_LEASE_DROP] = "DELETE FROM lease WHERE name = $1 AND owner = $2",
+	/* A row that is new has no transaction that has changed it. */
+	[SQL_SEEN_CLAIM] =
+	    "INSERT INTO seen (key, made, known, until) VALUES ($1, " NOW_S ", 0, "
+	    "clock_timestamp() + $2 * interval '1 ms') ON CONFLICT (key) DO UPDATE SET until = "
+	    "excluded.until WHERE seen.known < $3 AND (seen.until IS NULL OR seen.until < "
+	    "clock_timestamp()) RETURNING xmax = 0",
+	[SQL_SEEN_FIND] = "SELECT known FROM seen WHERE key = $1",
+	[SQL_SEEN_MARK] =
+	    "INSERT INTO seen (key, made, known) VALUES ($1, " NOW_S ", $2) ON CONFLICT (key) DO "
+	    "UPDATE SET known = greatest(seen.known, excluded.known), made = excluded.made, "
+	    "until = NULL",
+	[SQL_SEEN_SWEEP] =
+	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE made < " NOW_S
+	    " - $1 ORDER BY made LIMIT $2)",
 };

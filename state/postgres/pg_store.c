@@ -207,6 +207,7 @@ keep_orphan(struct store_base *base, struct db *db)
 
 static const struct store_engine	 engine = {
 	.name		= "PostgreSQL",
+	.is_shared	= true,
 	.free		= free_store,
 	.use		= use_store,
 	.done		= end_use,

@@ -12,11 +12,12 @@ import servers
 class Tool:
     """A store_tool: a host of qtoa, as far as its store goes."""
 
-    def __init__(self, state, url, ack="replica", ms=400):
+    def __init__(self, state, url, ack="replica", ms=400, env=None):
         state.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
             [os.environ["STORE_TOOL"], str(state), url, ack, str(ms)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1)
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
+            env={**os.environ, **(env or {})})
 
     def ask(self, line):
         self.send(line)
@@ -120,8 +121,8 @@ def host(tmp_path):
     """A function that starts a store_tool on a server."""
     tools = []
 
-    def start(url, ack="replica", ms=400):
-        tools.append(Tool(tmp_path / f"host{len(tools)}", url, ack, ms))
+    def start(url, ack="replica", ms=400, env=None):
+        tools.append(Tool(tmp_path / f"host{len(tools)}", url, ack, ms, env))
         return tools[-1]
 
     yield start

@@ -11,6 +11,11 @@
  *	deliver N	deletes it
  *	confirm N	is it there?  "pending", "delivered", "dead" or "new"
  *	due		how many are due
+ *	claim N MS	claims message N: "never", "queued", "done", or failed with "late"
+ *	mark N		marks it as done; queued N: as queued
+ *	known N		what is known of it
+ *	sweep DAYS	forgets what was marked so many days ago
+ *	lease MS	takes the lease "x": "mine" or "busy"; keep: goes on with it; end: ends it
  *	prepare		lets the server prepare each statement; how many there are
  *	many N T	queues N messages with T threads, each in a store_do() of its own; how many
  */
@@ -21,6 +26,9 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "state/dedup.h"
+#include "state/dedup_shared.h"
+#include "state/lease.h"
 #include "state/lock.h"
 #include "state/postgres/pg_sql.h"
 #include "state/postgres/pg_store.h"
@@ -29,14 +37,17 @@
 
 enum { THREADS_MAX = 64, PATIENCE_MS = 60000 };
 
-static struct store	*store;
+static struct store	*store, *claims;
+static struct dedup	*dedup;
+static struct lease	 lease;
 
 static void
 make_key(unsigned char key[QUEUE_KEY], int64_t n)
 {
 	char	 hex[33];
 
-	(void)snprintf(hex, sizeof(hex), "%032llx", (unsigned long long)n);
+	(void)snprintf(hex, sizeof(hex), "%016llx%016llx",
+	    (unsigned long long)n * 0x9e3779b97f4a7c15, (unsigned long long)n);
 	queue_key(key, 1, hex);
 }
 
@@ -177,6 +188,44 @@ prepare(struct db *db, void *arg)
 	return er;
 }
 
+static const char	*as_words[] = {
+	[DEDUP_NEVER] = "never", [DEDUP_QUEUED] = "queued", [DEDUP_DONE] = "done",
+};
+
+/* Commands about what hosts share.  False: it is another one. */
+static bool
+run_shared(enum error *er, char found[24], const char *name, int64_t n, int ms)
+{
+	enum dedup_as	 as = DEDUP_NEVER;
+	unsigned char	 key[QUEUE_KEY];
+	bool		 more, good;
+
+	make_key(key, n);
+	*er = ERR_OK;
+	if (strcmp(name, "claim") == 0)
+		*er = dedup_claim(dedup, &as, key, clock_mono_ms() + ms);
+	else if (strcmp(name, "known") == 0)
+		*er = dedup_find(dedup, &as, key);
+	else if (strcmp(name, "mark") == 0)
+		*er = dedup_mark(dedup, key, as = DEDUP_DONE);
+	else if (strcmp(name, "queued") == 0)
+		*er = dedup_mark(dedup, key, as = DEDUP_QUEUED);
+	else if (strcmp(name, "sweep") == 0)
+		*er = dedup_shared_sweep(claims, &more, (int)n, 1000,
+		    clock_mono_ms() + PATIENCE_MS);
+	else if (strcmp(name, "lease") == 0 || strcmp(name, "keep") == 0) {
+		good = *name == 'k' ? lease_keep(claims, &lease) : lease_take(claims, &lease,
+		    "x", "", n == 0 ? 0 : clock_mono_ms() + n) == LOCK_MINE;
+		(void)snprintf(found, 24, "%s", good ? "mine" : "busy");
+		return true;
+	} else if (strcmp(name, "end") == 0)
+		lease_end(claims, &lease, false);
+	else
+		return false;
+	(void)snprintf(found, 24, "%s", as_words[as]);
+	return true;
+}
+
 static const struct {
 	const char	*name;
 	enum store_need	 need;
@@ -203,6 +252,12 @@ run_command(const char *name, int64_t n, int threads)
 		add_many(n, threads);
 		return;
 	}
+	if (run_shared(&er, w.found, name, n, threads)) {
+		(void)printf("%s %lld %s\n", er == ERR_OK ? "ok" : "failed",
+		    (long long)(clock_mono_ms() - begin_ms), er == ERR_OK ? w.found :
+		    er == ERR_LATE ? "late" : "store");
+		return;
+	}
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(name, commands[i].name) == 0)
 			break;
@@ -212,6 +267,13 @@ run_command(const char *name, int64_t n, int threads)
 	store_why(store, why, sizeof(why));
 	(void)printf("%s %lld %s\n", er == ERR_OK ? "ok" : "failed",
 	    (long long)(clock_mono_ms() - begin_ms), er == ERR_OK ? w.found : why);
+}
+
+static struct store *
+open_store(const struct settings *set, struct locks *locks, char **argv)
+{
+	return store_new_on(set, locks, pg_store_new(argv[2], strcmp(argv[3], "replica") == 0 ?
+	    PG_STORE_REPLICA : PG_STORE_DISK, atoi(argv[4])));
 }
 
 int
@@ -227,15 +289,20 @@ main(int argc, char **argv)
 		return 2;
 	set.state_dir = argv[1];
 	if ((locks = lock_new(set.state_dir)) == NULL ||
-	    (store = store_new_on(&set, locks, pg_store_new(argv[2], strcmp(argv[3], "replica") ==
-	    0 ? PG_STORE_REPLICA : PG_STORE_DISK, atoi(argv[4])))) == NULL)
+	    (store = open_store(&set, locks, argv)) == NULL ||
+	    (claims = open_store(&set, locks, argv)) == NULL ||
+	    (dedup = dedup_new(&set, locks)) == NULL)
 		return 2;
+	store_set_alone(claims);
+	dedup_share(dedup, claims);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		n = threads = 0;
 		if (sscanf(line, "%31s %lld %d", name, &n, &threads) >= 1)
 			run_command(name, n, threads);
 		(void)fflush(stdout);
 	}
+	dedup_free(dedup);
+	store_free(claims);
 	store_free(store);
 	lock_free(locks);
 	return 0;

@@ -1,0 +1,92 @@
+"""What hosts share: claims of messages, known messages, leases."""
+
+import glob
+import select
+import time
+
+CLAIM_S = 6     # DEDUP_SHARED_CLAIM_MS
+LEASE_S = 15    # LEASE_MS
+PATIENCE = 60000
+SHORT = 1000    # to wait for nothing, with time for a slow machine
+
+
+def test_one_host_gets_a_message(url, host):
+    hosts = [host(url, ms=5000) for _ in range(3)]
+    assert [h.ask("known 0")[2] for h in hosts] == ["never"] * 3     # they are connected
+    for n in range(1, 41):
+        for h in hosts:         # WeChat sends it to all of them at the same moment
+            h.send(f"claim {n} {PATIENCE}")
+        ready, _, _ = select.select([h.process.stdout for h in hosts], [], [])
+        first, = [h for h in hosts if h.process.stdout in ready]    # the others wait for it
+        assert first.hear()[::2] == ("ok", "never")
+        assert first.ask(f"mark {n}")[0] == "ok"
+        others = [h for h in hosts if h is not first]
+        assert [h.hear()[::2] for h in others] == [("ok", "done")] * 2
+        assert others[1].ask(f"known {n}")[2] == "done"
+        assert others[1].ask(f"queued {n}")[0] == "ok"      # that it is done is not forgotten
+        assert others[1].ask(f"claim {n} {SHORT}")[2] == "done"
+
+
+def test_a_message_that_is_queued_can_be_claimed(url, host):
+    a, b = host(url, ms=5000), host(url, ms=5000)
+    assert a.ask("known 1")[2] == "never" and b.ask("known 1")[2] == "never"
+    assert a.ask(f"claim 1 {SHORT}")[2] == "never" and a.ask("queued 1")[0] == "ok"
+    assert b.ask(f"claim 1 {SHORT}")[2] == "queued" and a.ask(f"claim 1 {SHORT}")[2] == "late"
+
+
+def test_a_dead_host_keeps_nothing(url, host):
+    a, b = host(url, ms=5000), host(url, ms=5000)
+    assert b.ask("known 1")[2] == "never"
+    assert a.ask("lease 0")[2] == "mine" and a.ask(f"claim 1 {SHORT}")[2] == "never"
+    begin = time.monotonic()
+    a.end()                     # kill -9
+    assert b.ask("lease 0")[2] == "busy" and b.ask(f"claim 1 {SHORT}")[2] == "late"
+    assert b.ask(f"claim 1 {PATIENCE}")[::2] == ("ok", "queued")
+    assert time.monotonic() - begin > CLAIM_S - 2
+    assert b.ask(f"lease {PATIENCE}")[2] == "mine"
+    assert time.monotonic() - begin > LEASE_S - 2
+
+
+def test_a_lease_goes_from_host_to_host(url, host):
+    hosts = [host(url, ms=5000) for _ in range(3)]
+    for a, b in zip(hosts, hosts[1:] + hosts[:1]):
+        assert a.ask("lease 0")[2] == "mine" and b.ask("lease 0")[2] == "busy"
+        assert a.ask("keep")[2] == "mine"
+        a.ask("end")
+    assert hosts[0].ask("lease 0")[2] == "mine"
+
+
+def test_a_clock_that_is_an_hour_off(url, host):
+    library = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")[0]
+    off = [host(url, ms=5000, env={"LD_PRELOAD": library, "FAKETIME": by,
+                                   "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+           for by in ("+1h", "-1h")]
+    right = host(url, ms=5000)
+    assert [h.ask("known 9")[2] for h in (*off, right)] == ["never"] * 3
+    for n, (a, b) in enumerate(((off[0], right), (right, off[0]), (off[1], right),
+                                (right, off[1]), (off[0], off[1]))):
+        assert a.ask(f"claim {n} {SHORT}")[2] == "never" and b.ask(f"claim {n} {SHORT}")[2] == "late"
+        assert a.ask(f"mark {n}")[0] == "ok" and b.ask(f"claim {n} {SHORT}")[2] == "done"
+        assert a.ask("lease 0")[2] == "mine" and b.ask("lease 0")[2] == "busy"
+        a.ask("end")
+    assert off[0].ask("sweep 1")[0] == "ok" and right.ask("known 0")[2] == "done"
+
+
+def test_old_ones_are_forgotten(shared, url, host):
+    a, b = host(url, ms=5000), host(url, ms=5000)
+    assert a.ask("mark 1")[0] == "ok"
+    shared.primary.sql("UPDATE seen SET made = made - 3 * 86400 - 10", url)
+    assert a.ask("mark 2")[0] == "ok"
+    assert b.ask("sweep 3")[0] == "ok"
+    assert b.ask("known 1")[2] == "never" and b.ask("known 2")[2] == "done"
+    assert a.ask("known 1")[2] == "done"    # it has marked that itself
+
+
+def test_without_the_server_a_host_knows_what_it_did(pair, host):
+    a, b = host(pair.primary.url), host(pair.primary.url)
+    assert a.ask("claim 1 5000")[2] == "never" and a.ask("mark 1")[0] == "ok"
+    pair.primary.kill()
+    pair.standby.kill()
+    assert a.ask("claim 1 5000")[2] == "done" and b.ask("claim 1 5000")[2] == "never"
+    assert b.ask("mark 1")[0] == "ok" and a.ask("lease 0")[2] == "busy"
+    assert b.ask("claim 2 5000")[2] == "never" and b.ask(f"claim 2 {SHORT}")[2] == "late"
