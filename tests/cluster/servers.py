@@ -131,6 +131,45 @@ class Server:
                         f"'{standby.name}' AND sync_state IN ('sync', 'quorum')") == "1"
 
 
+class Pooler:
+    """pgbouncer in front of a server; each transaction may get another connection."""
+
+    def __init__(self, top, server):
+        self.dir = f"{top}/pooler"
+        self.process = None
+        os.mkdir(self.dir, 0o700)
+        os.chown(self.dir, user().pw_uid, user().pw_gid)
+        with open(f"{self.dir}/users", "w", encoding="utf-8") as f:
+            f.write('"qtoa" ""\n')
+        with open(f"{self.dir}/ini", "w", encoding="utf-8") as f:
+            f.write(f"""[databases]
+* = host={server.dir} port={PORT}
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {self.dir}
+listen_port = {PORT}
+auth_type = trust
+auth_file = {self.dir}/users
+pool_mode = transaction
+default_pool_size = 3
+logfile = {self.dir}/log
+""")
+
+    def start(self):
+        self.process = subprocess.Popen(["/usr/sbin/pgbouncer", "-q", f"{self.dir}/ini"],
+                                        preexec_fn=_become, cwd=self.dir,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until("the pooler starts", lambda: os.path.exists(f"{self.dir}/.s.PGSQL.{PORT}"))
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self.dir}/.s.PGSQL.{PORT}")
+
+
 @contextlib.contextmanager
 def directory():
     top = tempfile.mkdtemp(prefix="qtoa-pg-", dir="/tmp")

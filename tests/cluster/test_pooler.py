@@ -1,0 +1,40 @@
+"""The store through pgbouncer in transaction mode, which gives no session to anybody."""
+
+import pytest
+
+import servers
+
+
+@pytest.fixture
+def pooler(shared):
+    with servers.directory() as top:
+        pooler = servers.Pooler(top, shared.primary)
+        try:
+            pooler.start()
+            yield pooler
+        finally:
+            pooler.kill()
+
+
+def test_all_work(shared, url, host, pooler):
+    through = url.replace(shared.primary.dir, pooler.dir)
+    tools = [host(through, ms=5000) for _ in range(4)]      # more than the pooler has
+    for tool in tools:
+        tool.send("many 500 4")
+    assert [t.hear()[::2] for t in tools] == [("ok", "500")] * 4
+    for tool in tools:
+        assert tool.ask("due")[::2] == ("ok", "500")
+    for n, tool in enumerate(tools):
+        assert tool.ask(f"claim {n} 5000")[2] == "never" and tool.ask(f"mark {n}")[0] == "ok"
+    assert [t.ask("known 0")[2] for t in tools] == ["done"] * 4
+    assert tools[0].ask("lease 0")[2] == "mine" and tools[1].ask("lease 0")[2] == "busy"
+
+
+def test_it_restarts(shared, url, host, pooler):
+    tool = host(url.replace(shared.primary.dir, pooler.dir), ms=5000)
+    assert tool.ask("add 0")[0] == "ok"
+    for n in range(1, 4):
+        pooler.kill()
+        pooler.start()
+        servers.wait_until("it is stored", lambda n=n: tool.ask(f"add {n}")[0] == "ok")
+    assert tool.ask("due")[::2] == ("ok", "4")
