@@ -152,17 +152,18 @@ static const char *const migrations[] = {
 	"	until		timestamptz NOT NULL"
 	") WITH (fillfactor = 50);"
 	/*
-	 * seen: state/dedup_shared.h.  made: epoch seconds of the server.  known: 0 nothing, 2
-	 * perhaps queued, 3 done.  until: it is claimed until then.  Each row is written twice, so
-	 * pages keep room for that.
+	 * seen: state/dedup_shared.h.  key: the message's time, then its digest, so that new rows
+	 * are neighbours, and so are old ones.  made: a day of the server, from 1970-01-01.  known:
+	 * 0 nothing, 2 perhaps queued, 3 done.  until: it is claimed until then.  A row has 48
+	 * bytes when it is done, and is written twice; new versions find room in their page.
 	 */
 	"CREATE TABLE seen ("
-	"	key		bytea PRIMARY KEY,"
-	"	made		bigint NOT NULL,"
+	"	key		uuid PRIMARY KEY,"
+	"	made		integer NOT NULL,"
 	"	known		smallint NOT NULL,"
 	"	until		timestamptz"
-	") WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);"
-	"CREATE INDEX seen_made ON seen USING brin (made);"),
+	") WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02,"
+	"	autovacuum_vacuum_insert_scale_factor = 0.1);"),
 };
 
 enum { MIGRATE_MS = 10000 };	/* for what is done once in the life of a database */

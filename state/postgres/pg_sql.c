@@ -12,7 +12,9 @@
 #define TURNED(column, value) \
 		column " = CASE WHEN " TURNS " THEN " value " ELSE m." column " END"
 
-#define NOW_S	"extract(epoch FROM clock_timestamp())::bigint"
+/* A key of known messages has the length of a UUID. */
+#define SEEN	"encode($1, 'hex')::uuid"
+#define TODAY	"(extract(epoch FROM clock_timestamp()) / 86400)::integer"
 
 #define STOP_COLUMNS	"account, config, since, refusals, probes, probe, fresh_probes, fresh_probe"
 
@@ -226,16 +228,17 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	[SQL_LEASE_DROP] = "DELETE FROM lease WHERE name = $1 AND owner = $2",
 	/* A row that is new has no transaction that has changed it. */
 	[SQL_SEEN_CLAIM] =
-	    "INSERT INTO seen (key, made, known, until) VALUES ($1, " NOW_S ", 0, "
+	    "INSERT INTO seen (key, made, known, until) VALUES (" SEEN ", " TODAY ", 0, "
 	    "clock_timestamp() + $2 * interval '1 ms') ON CONFLICT (key) DO UPDATE SET until = "
 	    "excluded.until WHERE seen.known < $3 AND (seen.until IS NULL OR seen.until < "
 	    "clock_timestamp()) RETURNING xmax = 0",
-	[SQL_SEEN_FIND] = "SELECT known FROM seen WHERE key = $1",
+	[SQL_SEEN_FIND] = "SELECT known FROM seen WHERE key = " SEEN,
 	[SQL_SEEN_MARK] =
-	    "INSERT INTO seen (key, made, known) VALUES ($1, " NOW_S ", $2) ON CONFLICT (key) DO "
-	    "UPDATE SET known = greatest(seen.known, excluded.known), made = excluded.made, "
-	    "until = NULL",
+	    "INSERT INTO seen (key, made, known) VALUES (" SEEN ", " TODAY ", $2) ON CONFLICT "
+	    "(key) DO UPDATE SET known = greatest(seen.known, excluded.known), made = "
+	    "excluded.made, until = NULL",
+	/* Keys begin with their message's time: the old ones are neighbours, and found first. */
 	[SQL_SEEN_SWEEP] =
-	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE made < " NOW_S
-	    " - $1 ORDER BY made LIMIT $2)",
+	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE key < " SEEN " AND made < "
+	    TODAY " - $2 ORDER BY key LIMIT $3)",
 };
