@@ -173,12 +173,12 @@ $(B)/flags $(B)/modules $(BC)/environment.name $(BC)/config.name: FORCE
 	@mkdir -p $(@D)
 	@echo '$(NOW)' | cmp -s - $@ || echo '$(NOW)' >$@
 
-# All tests.  Each part of them has a target of its own.  Those of other dates mostly wait, so
-# they run beside the long part, and what they say comes after it.
+# All tests.  Each part of them has a target of its own.  Those of other dates, and those of
+# servers, mostly wait, so they run beside the long part, and what they say comes after it.
 check:
 	$(MAKE) -j $(JOBS) built
 	$(MAKE) check-unit check-table check-docs
-	@$(MAKE) check-few-dates >$(B)/dates.txt 2>&1 & \
+	@$(MAKE) check-few-dates check-cluster >$(B)/dates.txt 2>&1 & \
 	    $(MAKE) check-e2e; e2e=$$?; wait $$!; dates=$$?; cat $(B)/dates.txt; \
 	    [ $$e2e = 0 ] && [ $$dates = 0 ]
 
@@ -198,7 +198,7 @@ check-tsan:
 include packaging/install.mk packaging/manuals.mk packaging/static.mk $(wildcard tests/*/*.mk bench/*.mk)
 
 # All that the tests run.
-built: $(BIN) $(UNIT_BINS) $(MODELS)
+built: $(BIN) $(UNIT_BINS) $(MODELS) $(CLUSTER)
 
 clean:
 	rm -rf build build-asan build-tsan $(B) $(BIN)
