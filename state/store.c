@@ -54,11 +54,13 @@ struct store {
 	bool			 led;		/* a thread, the leader, runs a transaction */
 	bool			 gather;	/* many threads work: let them add jobs */
 	bool			 is_alone;	/* a transaction has one job */
+	struct store		*local;		/* see store_set_fallback(); or NULL */
 	struct sleeper		*sleepers;
 	char			 why[1240];
 	bool			 is_full;	/* the last fault was that there is no room */
 
 	_Atomic bool		 has_quarantine;
+	_Atomic bool		 is_degraded;
 	struct locks		*locks;
 	_Atomic bool		 is_out;	/* the disk is nearly full */
 	_Atomic int64_t		 disk_ms;	/* do not look at the disk before */
@@ -118,6 +120,20 @@ void
 store_set_alone(struct store *s)
 {
 	s->is_alone = true;
+}
+
+void
+store_set_fallback(struct store *s, struct store *local)
+{
+	s->local = local;
+	if (local != NULL)
+		s->trouble.effect = "what QT does not confirm is kept in this host's own store";
+}
+
+bool
+store_is_degraded(struct store *s)
+{
+	return atomic_load(&s->is_degraded);
 }
 
 bool
@@ -345,8 +361,9 @@ lead_jobs(struct store *s, struct job *mine)
 	}
 }
 
-enum error
-store_do(struct store *s, enum store_need need, store_work *work, void *arg, int64_t until_ms)
+/* Does the work in this store, or says that it cannot. */
+static enum error
+do_here(struct store *s, enum store_need need, store_work *work, void *arg, int64_t until_ms)
 {
 	struct job	 j = {
 		.need = need, .work = work, .arg = arg, .until_ms = until_ms, .er = ERR_NOMEM,
@@ -364,6 +381,17 @@ store_do(struct store *s, enum store_need need, store_work *work, void *arg, int
 		lead_jobs(s, &j);
 	(void)pthread_mutex_unlock(&s->lock);
 	return j.er;
+}
+
+enum error
+store_do(struct store *s, enum store_need need, store_work *work, void *arg, int64_t until_ms)
+{
+	enum error	 er = do_here(s, need, work, arg, until_ms);
+
+	if (s->local == NULL || need < STORE_ADD)
+		return er;
+	atomic_store(&s->is_degraded, er == ERR_STORE);
+	return er == ERR_STORE ? do_here(s->local, need, work, arg, until_ms) : er;
 }
 
 bool

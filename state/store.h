@@ -52,6 +52,15 @@ enum error	 store_do(struct store *s, enum store_need need, store_work *work, vo
  */
 void		 store_set_alone(struct store *s);
 
+/*
+ * While s fails, work that adds what must be kept (STORE_ADD, STORE_QUEUE) is done in local
+ * instead, which outlives s.  state/carry.h moves it when s works again.
+ */
+void		 store_set_fallback(struct store *s, struct store *local);
+
+/* True: the last such work of s was done in the store instead. */
+bool		 store_is_degraded(struct store *s);
+
 /* True: other hosts may use the same store. */
 bool		 store_is_shared(const struct store *s);
 

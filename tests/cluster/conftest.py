@@ -12,10 +12,12 @@ import servers
 class Tool:
     """A store_tool: a host of qtoa, as far as its store goes."""
 
-    def __init__(self, state, url, ack="replica", ms=400, env=None):
+    def __init__(self, state, url, ack="replica", ms=400, env=None, local=False):
+        self.state = state
         state.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
-            [os.environ["STORE_TOOL"], str(state), url, ack, str(ms)], stdin=subprocess.PIPE,
+            [os.environ["STORE_TOOL"], str(state), url, ack, str(ms),
+             *(["local"] if local else [])], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
             env={**os.environ, **(env or {})})
 
@@ -121,8 +123,9 @@ def host(tmp_path):
     """A function that starts a store_tool on a server."""
     tools = []
 
-    def start(url, ack="replica", ms=400, env=None):
-        tools.append(Tool(tmp_path / f"host{len(tools)}", url, ack, ms, env))
+    def start(url, ack="replica", ms=400, state=None, **more):
+        state = state or tmp_path / f"host{len(tools)}"
+        tools.append(Tool(state, url, ack, ms, **more))
         return tools[-1]
 
     yield start

@@ -1,7 +1,7 @@
 /*
  * store_tool.c: runs what it reads on the store of a PostgreSQL server, for tests/cluster.
  *
- *	store_tool STATE_DIR URL disk|replica MS
+ *	store_tool STATE_DIR URL disk|replica MS [local]
  *
  * A line is a command, and each gets a line as its answer, "ok" or "failed", the milliseconds that
  * it took, and more:
@@ -16,6 +16,8 @@
  *	known N		what is known of it
  *	sweep DAYS	forgets what was marked so many days ago
  *	lease MS	takes the lease "x": "mine" or "busy"; keep: goes on with it; end: ends it
+ *	here		how many messages are in this host's SQLite, with "local"
+ *	carry		moves them
  *	prepare		lets the server prepare each statement; how many there are
  *	many N T	queues N messages with T threads, each in a store_do() of its own; how many
  */
@@ -26,6 +28,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "state/carry.h"
 #include "state/dedup.h"
 #include "state/dedup_shared.h"
 #include "state/lease.h"
@@ -37,7 +40,7 @@
 
 enum { THREADS_MAX = 64, PATIENCE_MS = 60000 };
 
-static struct store	*store, *claims;
+static struct store	*store, *claims, *local;
 static struct dedup	*dedup;
 static struct lease	 lease;
 
@@ -113,7 +116,7 @@ count_due(void *ctx, const struct queue_message *m)
 {
 	int64_t	*n = ctx;
 
-	*n += slice_is(m->account, "news") && slice_is(m->outcome, "not UTF-8: ?") &&
+	*n += slice_is(m->account, "news") && m->outcome.len == 12 &&
 	    m->body.len == 20;
 	return ERR_OK;
 }
@@ -198,6 +201,7 @@ run_shared(enum error *er, char found[24], const char *name, int64_t n, int ms)
 {
 	enum dedup_as	 as = DEDUP_NEVER;
 	unsigned char	 key[QUEUE_KEY];
+	int64_t		 moved, total = 0;
 	bool		 more, good;
 
 	make_key(key, n);
@@ -213,7 +217,13 @@ run_shared(enum error *er, char found[24], const char *name, int64_t n, int ms)
 	else if (strcmp(name, "sweep") == 0)
 		*er = dedup_shared_sweep(claims, &more, (int)n, 1000,
 		    clock_mono_ms() + PATIENCE_MS);
-	else if (strcmp(name, "lease") == 0 || strcmp(name, "keep") == 0) {
+	else if (strcmp(name, "carry") == 0) {
+		for (more = true; more && *er == ERR_OK; total += moved)
+			*er = carry_step(local, store, &moved, &more,
+			    clock_mono_ms() + PATIENCE_MS);
+		(void)snprintf(found, 24, "%lld", (long long)total);
+		return true;
+	} else if (strcmp(name, "lease") == 0 || strcmp(name, "keep") == 0) {
 		good = *name == 'k' ? lease_keep(claims, &lease) : lease_take(claims, &lease,
 		    "x", "", n == 0 ? 0 : clock_mono_ms() + n) == LOCK_MINE;
 		(void)snprintf(found, 24, "%s", good ? "mine" : "busy");
@@ -258,6 +268,11 @@ run_command(const char *name, int64_t n, int threads)
 		    er == ERR_LATE ? "late" : "store");
 		return;
 	}
+	if (strcmp(name, "here") == 0) {
+		er = store_do(local, STORE_READ, due, &w, begin_ms + PATIENCE_MS);
+		(void)printf("%s 0 %s\n", er == ERR_OK ? "ok" : "failed", w.found);
+		return;
+	}
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(name, commands[i].name) == 0)
 			break;
@@ -285,7 +300,7 @@ main(int argc, char **argv)
 	long long	 n;
 	int		 threads;
 
-	if (argc != 5)
+	if (argc != 5 && argc != 6)
 		return 2;
 	set.state_dir = argv[1];
 	if ((locks = lock_new(set.state_dir)) == NULL ||
@@ -295,6 +310,9 @@ main(int argc, char **argv)
 		return 2;
 	store_set_alone(claims);
 	dedup_share(dedup, claims);
+	if (argc == 6 && (local = store_new(&set, locks, STORE_BRIEF)) == NULL)
+		return 2;
+	store_set_fallback(store, local);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		n = threads = 0;
 		if (sscanf(line, "%31s %lld %d", name, &n, &threads) >= 1)
@@ -304,6 +322,7 @@ main(int argc, char **argv)
 	dedup_free(dedup);
 	store_free(claims);
 	store_free(store);
+	store_free(local);
 	lock_free(locks);
 	return 0;
 }
