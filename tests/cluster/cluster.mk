@@ -13,5 +13,10 @@ check-cluster: $(CLUSTER)
 	@[ -z '$(CLUSTER)' ] || STORE_TOOL='$(abspath $(CLUSTER))' \
 	    $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/cluster $(CLUSTER_ARGS)
 
-.PHONY: check-cluster
+# Faults at random: see tests/cluster/torture.py.
+TORTURE_RUNS ?= 200
+torture-cluster: $(CLUSTER)
+	STORE_TOOL='$(abspath $(CLUSTER))' $(PYTHON) -B tests/cluster/torture.py $(TORTURE_RUNS)
+
+.PHONY: check-cluster torture-cluster
 -include $(CLUSTER:%=%.d)
