@@ -75,12 +75,14 @@ dedup_shared_claim(struct store *s, enum dedup_as *as, const unsigned char key[D
 {
 	struct claim_work	 w = { .as = DEDUP_NEVER };
 	int64_t			 pause_ms = WAIT_MIN_MS;
+	bool			 is_met = false;	/* another one had it a moment ago */
 	enum error		 er;
 
 	write_seen_key(w.key, key);
 	do {
 		if ((er = store_do(s, STORE_WRITE, claim_row, &w, until_ms)) != ERR_OK)
-			return er;
+			return is_met && er == ERR_STORE ? ERR_LATE : er;
+		is_met = true;
 		*as = w.as;
 		if (w.is_mine || w.as == DEDUP_DONE)
 			return ERR_OK;
