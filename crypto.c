@@ -1,5 +1,7 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <nettle/aes.h>
 #include <nettle/base64.h>
@@ -7,6 +9,7 @@
 #include <nettle/nettle-meta.h>
 
 #include "core/digest.h"
+#include "core/hex.h"
 #include "core/number.h"
 #include "crypto.h"
 #include "wechat/push.h"
@@ -16,11 +19,14 @@ enum {
 	LENGTH = 4,			/* bytes of the length field, big endian */
 	HEAD = CRYPTO_RANDOM + LENGTH,	/* bytes before the message */
 	BLOCK = 32,			/* WeChat pads to a multiple of 32, although AES has 16 */
-	SEAL_MAX = 1 << 24		/* bytes of a message to seal; WeChat's have a few KiB */
+	SEAL_MAX = 1 << 24,		/* bytes of a message to seal; WeChat's have a few KiB */
+	NONCE = 16			/* characters of a reply's Nonce */
 };
 
 struct crypto {
 	struct digest	*sha1;
+	struct digest	*sha256;	/* NULL until it is needed */
+	bool		 old_token, old_key;	/* the last push needed the old ones */
 };
 
 /* AES-256-CBC.  WeChat takes the first half of the key as the IV. */
@@ -52,6 +58,7 @@ crypto_free(struct crypto *c)
 	if (c == NULL)
 		return;
 	digest_free(c->sha1);
+	digest_free(c->sha256);
 	free(c);
 }
 
@@ -155,17 +162,17 @@ crypto_sign(struct crypto *c, char hex[CRYPTO_SHA1_HEX + 1], const struct slice 
 }
 
 /*
- * Checks that the given signature is that of the account's token, or of token_old, and the parts
- * behind the first, which is the token's place.  Both are computed, so that the time does not tell
- * which of them WeChat uses.
+ * Checks that the given signature is that of the account's token, or of token_old (*old), and the
+ * parts behind the first, which is the token's place.  Both are computed, so that the time does not
+ * tell which of them WeChat uses.
  */
 static enum error
-check_signature(struct crypto *c, const struct account *a, struct slice given,
+check_signature(struct crypto *c, bool *old, const struct account *a, struct slice given,
     struct slice *parts, size_t n)
 {
 	const char	*tokens[] = { a->token, a->token_old };
 	char		 hex[CRYPTO_SHA1_HEX + 1];
-	bool		 equal = false;
+	bool		 equal[2] = { false, false };
 	size_t		 i;
 
 	for (i = 1; i < n; i++)
@@ -178,9 +185,10 @@ check_signature(struct crypto *c, const struct account *a, struct slice given,
 			continue;
 		parts[0] = slice_of(tokens[i]);
 		crypto_sign(c, hex, parts, n);
-		equal |= digest_equal(given, slice_of(hex));
+		equal[i] = digest_equal(given, slice_of(hex));
 	}
-	return equal ? ERR_OK : ERR_SIGNATURE;
+	*old = !equal[0];
+	return equal[0] || equal[1] ? ERR_OK : ERR_SIGNATURE;
 }
 
 enum error
@@ -188,7 +196,7 @@ crypto_check_url(struct crypto *c, const struct account *a, const struct push *p
 {
 	struct slice	 parts[] = { { NULL, 0 }, p->v[PUSH_TIMESTAMP], p->v[PUSH_NONCE] };
 
-	return check_signature(c, a, p->v[PUSH_SIGNATURE], parts, 3);
+	return check_signature(c, &c->old_token, a, p->v[PUSH_SIGNATURE], parts, 3);
 }
 
 enum error
@@ -285,6 +293,21 @@ open_with_key(struct buf *xml, const char *key, const char *appid, const struct 
 	return er;
 }
 
+/* Opens base64 text with the account's key, or else with the old one (*old); it spoils the text. */
+static enum error
+open_text(struct buf *xml, bool *old, const struct account *a, struct buf *text)
+{
+	enum error	 er;
+
+	*old = false;
+	if ((er = decode_base64(text)) != ERR_OK ||
+	    (er = open_with_key(xml, a->aes_key, a->appid, text)) == ERR_OK)
+		return er;
+	*old = conf_is_set(a->aes_key_old) &&
+	    open_with_key(xml, a->aes_key_old, a->appid, text) == ERR_OK;
+	return *old ? ERR_OK : er;
+}
+
 enum error
 crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct account *a,
     const struct push *p, struct slice body)
@@ -299,13 +322,64 @@ crypto_open(struct crypto *c, struct buf *xml, struct buf *work, const struct ac
 	if (work->len == 0)
 		return ERR_XML;
 	parts[3] = buf_slice(work);
-	if ((er = check_signature(c, a, p->v[PUSH_MSG_SIGNATURE], parts, 4)) != ERR_OK ||
-	    (er = decode_base64(work)) != ERR_OK)
+	er = check_signature(c, &c->old_token, a, p->v[PUSH_MSG_SIGNATURE], parts, 4);
+	return er == ERR_OK ? open_text(xml, &c->old_key, a, work) : er;
+}
+
+/* The parts of an encrypted reply. */
+enum reply_part { REPLY_SIGNATURE, REPLY_TIME, REPLY_NONCE, REPLY_ENCRYPT, REPLY_PARTS };
+
+/* Appends the texts of the parts but Encrypt to `to`, and that of Encrypt to work. */
+static enum error
+read_reply(struct slice part[REPLY_PARTS], struct buf *to, struct buf *work, struct slice body)
+{
+	static const char *const names[REPLY_PARTS] = {
+		[REPLY_SIGNATURE] = "MsgSignature", [REPLY_TIME] = "TimeStamp",
+		[REPLY_NONCE] = "Nonce", [REPLY_ENCRYPT] = "Encrypt",
+	};
+	struct slice	 inside[REPLY_PARTS];
+	size_t		 end[REPLY_ENCRYPT];
+	enum error	 er;
+	bool		 stray;
+	int		 i;
+
+	if ((er = xml_scan_children(inside, &stray, names, REPLY_PARTS, body)) != ERR_OK)
 		return er;
-	er = open_with_key(xml, a->aes_key, a->appid, work);
-	if (er != ERR_OK && conf_is_set(a->aes_key_old) &&
-	    open_with_key(xml, a->aes_key_old, a->appid, work) == ERR_OK)
-		er = ERR_OK;
+	for (i = 0; i < REPLY_ENCRYPT; i++) {
+		if (inside[i].p == NULL)
+			return i == REPLY_SIGNATURE ? ERR_SIGNATURE : ERR_PARAM;
+		if ((er = xml_scan_text(to, inside[i])) != ERR_OK)
+			return er;
+		end[i] = to->len;
+	}
+	for (i = 0; i < REPLY_ENCRYPT; i++)
+		part[i] = (struct slice){ buf_slice(to).p + (i == 0 ? 0 : end[i - 1]),
+		    end[i] - (i == 0 ? 0 : end[i - 1]) };
+	if (inside[REPLY_ENCRYPT].p == NULL ||
+	    (er = xml_scan_text(work, inside[REPLY_ENCRYPT])) != ERR_OK)
+		return er != ERR_OK ? er : ERR_XML;
+	part[REPLY_ENCRYPT] = buf_slice(work);
+	return ERR_OK;
+}
+
+enum error
+crypto_open_reply(struct crypto *c, struct buf *xml, struct buf *work, const struct account *a,
+    struct slice body)
+{
+	struct slice	 part[REPLY_PARTS], parts[4];
+	enum error	 er;
+	bool		 old;
+
+	buf_reset(xml);
+	buf_reset(work);
+	if ((er = read_reply(part, xml, work, body)) == ERR_OK) {
+		memcpy(parts + 1, part + 1, 3 * sizeof(parts[0]));
+		er = check_signature(c, &old, a, part[REPLY_SIGNATURE], parts, 4);
+	}
+	if (er == ERR_OK)
+		er = open_text(xml, &old, a, work);
+	if (er != ERR_OK)
+		xml->len = 0;
 	return er;
 }
 
@@ -350,8 +424,8 @@ append_cipher_text(struct buf *out, struct aes *aes, struct buf *clear)
 	return ERR_OK;
 }
 
-enum error
-crypto_seal(struct buf *out, const struct account *a, struct slice msg,
+static enum error
+seal_with_key(struct buf *out, const char *key, const char *appid, struct slice msg,
     const unsigned char random[CRYPTO_RANDOM])
 {
 	struct buf	 clear = { 0 };
@@ -360,11 +434,71 @@ crypto_seal(struct buf *out, const struct account *a, struct slice msg,
 
 	if (msg.len > SEAL_MAX)
 		return ERR_TOOBIG;
-	if ((er = read_key(&aes, slice_of(a->aes_key))) != ERR_OK)
+	if ((er = read_key(&aes, slice_of(key))) != ERR_OK)
 		return er;
-	if ((er = append_clear_text(&clear, random, msg, slice_of(a->appid))) == ERR_OK)
+	if ((er = append_clear_text(&clear, random, msg, slice_of(appid))) == ERR_OK)
 		er = append_cipher_text(out, &aes, &clear);
 	wipe(&aes, 0, sizeof(aes));
 	buf_free(&clear);
 	return er;
+}
+
+enum error
+crypto_seal(struct buf *out, const struct account *a, struct slice msg,
+    const unsigned char random[CRYPTO_RANDOM])
+{
+	return seal_with_key(out, a->aes_key, a->appid, msg, random);
+}
+
+/*
+ * Makes the bytes that differ for each reply: a digest of the key, the time and the message.  For
+ * those who do not have the key they are as good as random ones, and no file and no system call is
+ * needed for them.
+ */
+static enum error
+make_random(struct crypto *c, unsigned char random[CRYPTO_RANDOM], char nonce[NONCE + 1],
+    const char *key, struct slice msg)
+{
+	char		 hex[DIGEST_SHA256_HEX + 1];
+	struct timespec	 now = { 0 };
+	size_t		 i;
+
+	if (c->sha256 == NULL && (c->sha256 = digest_new(DIGEST_SHA256)) == NULL)
+		return ERR_NOMEM;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	digest_hex(c->sha256, hex, (struct slice[]){ slice_of(key),
+	    { (const char *)&now, sizeof(now) }, msg }, 3);
+	for (i = 0; i < CRYPTO_RANDOM; i++)
+		random[i] = (unsigned char)(hex_digit(hex[2 * i]) << 4 |
+		    hex_digit(hex[2 * i + 1]));
+	memcpy(nonce, hex + 2 * CRYPTO_RANDOM, NONCE);
+	nonce[NONCE] = '\0';
+	return ERR_OK;
+}
+
+enum error
+crypto_seal_reply(struct crypto *c, struct buf *out, const struct account *a, struct slice msg,
+    int64_t now_s)
+{
+	const char	*key = c->old_key ? a->aes_key_old : a->aes_key;
+	unsigned char	 random[CRYPTO_RANDOM];
+	char		 hex[CRYPTO_SHA1_HEX + 1], time[24], nonce[NONCE + 1];
+	struct slice	 parts[4];
+	enum error	 er;
+	size_t		 at;
+
+	if ((er = make_random(c, random, nonce, key, msg)) != ERR_OK ||
+	    (er = buf_puts(out, "<xml><Encrypt><![CDATA[")) != ERR_OK)
+		return er;
+	at = out->len;
+	if ((er = seal_with_key(out, key, a->appid, msg, random)) != ERR_OK)
+		return er;
+	(void)snprintf(time, sizeof(time), "%lld", (long long)now_s);
+	parts[0] = slice_of(c->old_token ? a->token_old : a->token);
+	parts[1] = slice_of(time);
+	parts[2] = slice_of(nonce);
+	parts[3] = (struct slice){ out->p + at, out->len - at };
+	crypto_sign(c, hex, parts, 4);
+	return buf_printf(out, "]]></Encrypt><MsgSignature><![CDATA[%s]]></MsgSignature>"
+	    "<TimeStamp>%s</TimeStamp><Nonce><![CDATA[%s]]></Nonce></xml>", hex, time, nonce);
 }

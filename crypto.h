@@ -7,6 +7,8 @@
  *	msg_signature = the same of four parts; the fourth is the text of the element Encrypt
  *	Encrypt       = base64 of AES-256-CBC of: 16 random bytes, length of the message (4 bytes,
  *	                big endian), message, AppID, padding to a multiple of 32
+ *
+ * A reply is encrypted in the same way.
  */
 #ifndef CRYPTO_H
 #define CRYPTO_H
@@ -64,5 +66,22 @@ enum error	 crypto_open(struct crypto *c, struct buf *xml, struct buf *work,
  */
 enum error	 crypto_seal(struct buf *out, const struct account *a, struct slice msg,
 		    const unsigned char random[CRYPTO_RANDOM]);
+
+/*
+ * Appends msg, a reply, as WeChat wants it in the answer to a push: an <xml> with Encrypt,
+ * MsgSignature, TimeStamp (now_s) and Nonce.  The token and the key are those of the push that c
+ * has checked and opened last, since WeChat may still use the old ones.  ERR_TOOBIG, ERR_AESKEY,
+ * ERR_NOMEM.
+ */
+enum error	 crypto_seal_reply(struct crypto *c, struct buf *out, const struct account *a,
+		    struct slice msg, int64_t now_s);
+
+/*
+ * Opens such an <xml> that another program has made with the account's token and key, or with the
+ * old ones.  xml becomes the reply, empty after an error; work is scratch.  Errors: as
+ * crypto_open(); ERR_PARAM: TimeStamp or Nonce is missing.
+ */
+enum error	 crypto_open_reply(struct crypto *c, struct buf *xml, struct buf *work,
+		    const struct account *a, struct slice body);
 
 #endif

@@ -965,6 +965,127 @@ out_of_memory(void **state)
 	bench_fini(&b);
 }
 
+/* Puts a NUL behind the bytes in use, for strstr(). */
+static const char *
+as_string(struct buf *b)
+{
+	assert_int_equal(buf_reserve(b, 1), ERR_OK);
+	b->p[b->len] = '\0';
+	return b->p;
+}
+
+/*
+ * A reply goes out with the Token and the key that WeChat has used for the push.  Here WeChat opens
+ * it: it knows only those.
+ */
+static void
+sealed_replies(void **state)
+{
+	static const struct {
+		const char	*name, *token, *key;
+	} cases[] = {
+		{ "current", "newToken", KEY_A }, { "old key", "newToken", KEY_B },
+		{ "old token", "oldToken", KEY_A }, { "both old", "oldToken", KEY_B },
+		{ "current again", "newToken", KEY_A },
+	};
+	struct account	 a = account, wechat = account;
+	struct buf	 out = { 0 };
+	struct sealed	 s;
+	struct bench	 b, peer;
+	size_t		 i;
+
+	(void)state;
+	bench_init(&b);
+	bench_init(&peer);
+	a.token = "newToken";
+	a.token_old = "oldToken";
+	a.aes_key_old = KEY_B;
+	for (i = 0; i < COUNT(cases); i++) {
+		wechat.token = cases[i].token;
+		wechat.aes_key = cases[i].key;
+		seal_push(&b, &s, &wechat, "<xml>push</xml>");
+		check_err(cases[i].name, crypto_check_url(b.c, &a, &s.p), ERR_OK);
+		check_err(cases[i].name, crypto_open(b.c, &b.xml, &b.work, &a, &s.p,
+		    buf_slice(&s.body)), ERR_OK);
+		buf_reset(&out);
+		check_err(cases[i].name, crypto_seal_reply(b.c, &out, &a,
+		    slice_of("<xml>reply</xml>"), 1712345678), ERR_OK);
+		check_err(cases[i].name, crypto_open_reply(peer.c, &peer.xml, &peer.work, &wechat,
+		    buf_slice(&out)), ERR_OK);
+		check_bytes(cases[i].name, buf_slice(&peer.xml), slice_of("<xml>reply</xml>"));
+		/* What a back end used says nothing of WeChat. */
+		check_err(cases[i].name, crypto_open_reply(b.c, &b.xml, &b.work, &a,
+		    buf_slice(&out)), ERR_OK);
+		CHECK(cases[i].name, strstr(as_string(&out),
+		    "<TimeStamp>1712345678</TimeStamp>") != NULL);
+		buf_free(&s.body);
+	}
+	bench_fini(&b);
+	bench_fini(&peer);
+	buf_free(&out);
+}
+
+/* The same reply twice: other random bytes, another Nonce. */
+static void
+replies_differ(void **state)
+{
+	struct buf	 one = { 0 }, two = { 0 };
+	struct bench	 b;
+
+	(void)state;
+	bench_init(&b);
+	check_err("one", crypto_seal_reply(b.c, &one, &account, slice_of("<xml/>"), 1), ERR_OK);
+	check_err("two", crypto_seal_reply(b.c, &two, &account, slice_of("<xml/>"), 1), ERR_OK);
+	check_int("length", (int64_t)one.len, (int64_t)two.len);
+	CHECK("text", memcmp(one.p, two.p, one.len) != 0);
+	CHECK("nonce", strcmp(strstr(as_string(&one), "<Nonce>"),
+	    strstr(as_string(&two), "<Nonce>")) != 0);
+	CHECK("beginning", memcmp(one.p + 23, two.p + 23, 20) != 0);
+	buf_free(&one);
+	buf_free(&two);
+	bench_fini(&b);
+}
+
+/* Replies of others that are damaged, or made for somebody else. */
+static void
+damaged_replies(void **state)
+{
+	static const struct {
+		const char	*name, *find, *put;
+		enum error	 want;
+	} cases[] = {
+		{ "untouched", "<xml>", "<xml>", ERR_OK },
+		{ "no XML", "<xml>", "<xm >", ERR_XML },
+		{ "no Encrypt", "<Encrypt>", "<Encryp_>", ERR_XML },
+		{ "no signature", "<MsgSignature>", "<MsgSignatur_>", ERR_XML },
+		{ "no time", "<TimeStamp>1712345678</TimeStamp>",
+		    "<TimeStam_>1712345678</TimeStam_>", ERR_PARAM },
+		{ "other time", "1712345678", "1712345679", ERR_SIGNATURE },
+		{ "other text", "<Encrypt><![CDATA[", "<Encrypt><![CDATA[\n", ERR_SIGNATURE },
+	};
+	struct buf	 out = { 0 };
+	struct bench	 b;
+	enum error	 er;
+	size_t		 i, at;
+
+	(void)state;
+	bench_init(&b);
+	for (i = 0; i < COUNT(cases); i++) {
+		buf_reset(&out);
+		check_err("made", crypto_seal_reply(b.c, &out, &account, slice_of("<xml/>"),
+		    1712345678), ERR_OK);
+		at = (size_t)(strstr(as_string(&out), cases[i].find) - out.p);
+		memcpy(out.p + at, cases[i].put, strlen(cases[i].put));
+		er = crypto_open_reply(b.c, &b.xml, &b.work, &account,
+		    guarded_slice(&b.g, buf_slice(&out)));
+		check_err(cases[i].name, er, cases[i].want);
+		check_bytes(cases[i].name, buf_slice(&b.xml),
+		    slice_of(cases[i].want == ERR_OK ? "<xml/>" : ""));
+	}
+	buf_free(&out);
+	bench_fini(&b);
+}
+
 int
 main(void)
 {
@@ -973,7 +1094,8 @@ main(void)
 		TEST(vectors_signatures), TEST(fresh), TEST(spare_bits), TEST(keys), TEST(equal),
 		TEST(encrypt_texts), TEST(old_key), TEST(old_token), TEST(signatures_are_compared_whole),
 		TEST(constant_answer), TEST(damaged), TEST(every_padding), TEST(long_padding),
-		TEST(sealing), TEST(parts_are_sorted), TEST(out_of_memory),
+		TEST(sealing), TEST(parts_are_sorted), TEST(out_of_memory), TEST(sealed_replies),
+		TEST(replies_differ), TEST(damaged_replies),
 	};
 
 	return RUN("crypto", tests);
