@@ -137,6 +137,104 @@ json_text(const struct json *j, const char *name)
 	return json_is_string(v) ? text_of(v) : (struct slice){ NULL, 0 };
 }
 
+struct json *
+json_parse_file(struct slice text, char why[JSON_WHY])
+{
+	static const char	 mark[] = "\xEF\xBB\xBF";
+	json_error_t		 fault;
+	json_t			*root;
+
+	if (text.len >= 3 && memcmp(text.p, mark, 3) == 0)
+		text = (struct slice){ text.p + 3, text.len - 3 };
+	*why = '\0';
+	if (!has_few_values(text)) {
+		(void)snprintf(why, JSON_WHY, "too many values");
+		return NULL;
+	}
+	if ((root = json_loadb(text.p, text.len, STRICT, &fault)) == NULL) {
+		(void)snprintf(why, JSON_WHY, "line %d, column %d: %.100s", fault.line,
+		    fault.column, fault.text);
+		utf8_mask(why);
+	}
+	return (struct json *)root;
+}
+
+/* The library has no const. */
+static json_t *
+value_of(const struct json *j)
+{
+	return (json_t *)(uintptr_t)j;
+}
+
+const struct json *
+json_member(const struct json *j, const char *name)
+{
+	return (const struct json *)json_object_get(value_of(j), name);
+}
+
+size_t
+json_count(const struct json *j)
+{
+	return json_array_size(value_of(j));
+}
+
+const struct json *
+json_item(const struct json *j, size_t i)
+{
+	return (const struct json *)json_array_get(value_of(j), i);
+}
+
+struct slice
+json_as_text(const struct json *j)
+{
+	return json_is_string(value_of(j)) ? text_of(value_of(j)) : (struct slice){ NULL, 0 };
+}
+
+bool
+json_as_number(int64_t *n, const struct json *j)
+{
+	if (!json_is_integer(value_of(j)))
+		return false;
+	*n = json_integer_value(value_of(j));
+	return true;
+}
+
+enum json_kind
+json_kind(const struct json *j)
+{
+	if (j == NULL || json_is_null(value_of(j)))
+		return JSON_NO_VALUE;
+	if (json_is_array(value_of(j)))
+		return JSON_LIST;
+	return json_is_object(value_of(j)) ? JSON_MEMBERS : JSON_LEAF;
+}
+
+void
+json_members(const struct json *j, json_each *fn, void *ctx)
+{
+	void	*it;
+
+	for (it = json_object_iter(value_of(j)); it != NULL;
+	    it = json_object_iter_next(value_of(j), it))
+		fn(ctx, slice_of(json_object_iter_key(it)),
+		    (const struct json *)json_object_iter_value(it));
+}
+
+static int
+append_dump(const char *p, size_t len, void *out)
+{
+	return buf_put(out, p, len) == ERR_OK ? 0 : -1;
+}
+
+enum error
+json_print(struct buf *out, const struct json *j, int indent)
+{
+	const size_t	 flags = JSON_ENCODE_ANY |
+			    (indent == 0 ? JSON_COMPACT : JSON_INDENT((size_t)indent));
+
+	return json_dump_callback(value_of(j), append_dump, out, flags) == 0 ? ERR_OK : ERR_NOMEM;
+}
+
 /*
  * JSONPath: from step to step through a value.
  */

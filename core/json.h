@@ -7,6 +7,9 @@
 #ifndef CORE_JSON_H
 #define CORE_JSON_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "core/buf.h"
 
 struct json;
@@ -47,6 +50,35 @@ enum json_found {
  */
 enum json_found	 json_path(const struct json *j, struct buf *out, struct slice path,
 		    char why[JSON_WHY]);
+
+/*
+ * Reads a file that people write: UTF-8, perhaps with a byte order mark.  NULL: it is not JSON; why
+ * says in printable UTF-8 what is wrong, and where.
+ */
+struct json	*json_parse_file(struct slice text, char why[JSON_WHY]);
+
+/*
+ * A walk through what was read.  In these j may be NULL, which is no value; what they return lives
+ * as long as the whole.
+ */
+const struct json *json_member(const struct json *j, const char *name);	/* NULL: not there */
+size_t		 json_count(const struct json *j);	/* of an array; else 0 */
+const struct json *json_item(const struct json *j, size_t i);	/* of an array */
+struct slice	 json_as_text(const struct json *j);	/* absent: it is not a string */
+bool		 json_as_number(int64_t *n, const struct json *j);	/* false: no integer */
+
+enum json_kind { JSON_NO_VALUE, JSON_LEAF, JSON_LIST, JSON_MEMBERS };	/* NULL and null: none */
+enum json_kind	 json_kind(const struct json *j);
+
+/* Calls fn for each member of an object, in their order. */
+typedef void	 json_each(void *ctx, struct slice name, const struct json *value);
+void		 json_members(const struct json *j, json_each *fn, void *ctx);
+
+/*
+ * Appends j as JSON.  Characters beyond ASCII stay as they are.  indent: blanks of a level; 0: all
+ * in one line.  ERR_NOMEM.
+ */
+enum error	 json_print(struct buf *out, const struct json *j, int indent);
 
 const char	*json_library(void);	/* the version of jansson */
 

@@ -307,12 +307,85 @@ hostile_documents(void **state)
 	buf_free(&got);
 }
 
+/* A file that people write: what is wrong is told, with its place. */
+static void
+files(void **state)
+{
+	static const struct {
+		const char	*name;
+		struct slice	 text;
+		const char	*why;		/* NULL: it is read */
+	} cases[] = {
+		{ "object", BYTES("{\"a\":1}\n"), NULL },
+		{ "byte order mark", BYTES("\xEF\xBB\xBF{}"), NULL },
+		{ "CR LF", BYTES("{\r\n}\r\n"), NULL },
+		{ "NUL in a text", BYTES("{\"a\":\"\\u0000\"}"), NULL },
+		{ "nothing", BYTES(""), "line 1" },
+		{ "comma", BYTES("{\"a\":1,\n}"), "line 2" },
+		{ "two values", BYTES("{}{}"), "line 1" },
+		{ "not UTF-8", BYTES("{\"a\":\"\xB5\"}"), "byte 0xb5" },
+	};
+	struct json	*j;
+	char		 why[JSON_WHY];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		j = json_parse_file(cases[i].text, why);
+		CHECK(cases[i].name, (j != NULL) == (cases[i].why == NULL));
+		CHECK(cases[i].name, cases[i].why == NULL ? *why == '\0' :
+		    strstr(why, cases[i].why) != NULL && unit_is_printable(why));
+		json_free(j);
+	}
+}
+
+static void
+append_name(void *ctx, struct slice name, const struct json *value)
+{
+	(void)buf_printf(ctx, "%.*s=%d ", (int)name.len, name.p, (int)json_kind(value));
+}
+
+/* A walk from value to value; a value that is not there has nothing in it. */
+static void
+walk(void **state)
+{
+	static const char	 text[] = "{\"s\":\"\xE6\xB1\x89/\",\"n\":-7,\"f\":1.5,\"t\":true,"
+				    "\"z\":null,\"l\":[1,{\"a\":\"b\"}],\"o\":{}}";
+	struct json		*j = json_parse_any(slice_of(text));
+	const struct json	*l = json_member(j, "l");
+	struct buf		 out = { 0 };
+	int64_t			 n = 99;
+
+	(void)state;
+	check_bytes("text", json_as_text(json_member(j, "s")), slice_of("\xE6\xB1\x89/"));
+	CHECK("number", json_as_number(&n, json_member(j, "n")) && n == -7);
+	CHECK("fraction", !json_as_number(&n, json_member(j, "f")) && n == -7);
+	CHECK("no text", json_as_text(json_member(j, "n")).p == NULL);
+	check_int("items", (int64_t)json_count(l), 2);
+	check_bytes("item", json_as_text(json_member(json_item(l, 1), "a")), slice_of("b"));
+	CHECK("beyond", json_item(l, 2) == NULL && json_member(j, "x") == NULL);
+	CHECK("nothing", json_kind(NULL) == JSON_NO_VALUE && json_count(NULL) == 0 &&
+	    json_member(NULL, "x") == NULL && json_item(NULL, 0) == NULL &&
+	    json_as_text(NULL).p == NULL && !json_as_number(&n, NULL));
+	json_members(j, append_name, &out);
+	check_bytes("members", buf_slice(&out), slice_of("s=1 n=1 f=1 t=1 z=0 l=2 o=3 "));
+	buf_reset(&out);
+	check_err("printed", json_print(&out, j, 0), ERR_OK);
+	check_bytes("printed", buf_slice(&out), slice_of(text));
+	buf_reset(&out);
+	check_err("indented", json_print(&out, l, 2), ERR_OK);
+	check_bytes("indented", buf_slice(&out),
+	    slice_of("[\n  1,\n  {\n    \"a\": \"b\"\n  }\n]"));
+	buf_free(&out);
+	json_free(j);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(deep), TEST(many_values), TEST(text_of_a_member), TEST(paths), TEST(path_value_is_appended), TEST(depth),
-		TEST(hostile_documents),
+		TEST(hostile_documents), TEST(files), TEST(walk),
 	};
 
 	return RUN("json", tests);
