@@ -1,0 +1,496 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "core/utf8.h"
+#include "state/reply_table.h"
+#include "state/state_file.h"
+
+enum {
+	HEAD = 4096,
+	ROW = 8,			/* places of users that a hash can have */
+	BUCKETS = REPLY_TABLE_EDGES + 1,
+	OTHER = REPLY_TABLE_PLACES - 1,	/* the place for rules without room */
+	TEXT = REPLY_TABLE_ACCOUNT + REPLY_TABLE_KIND + REPLY_TABLE_RULE,
+	PATIENCE_MS = 20		/* with other processes that look for a place */
+};
+
+#define EPOCH_S	INT64_C(1577836800)	/* 2020 begins */
+#define LOW	UINT64_C(0xFFFFF)	/* 20 bits */
+
+const int reply_table_edges[REPLY_TABLE_EDGES] = {
+	1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 4864
+};
+
+struct head {
+	char		 magic[8];
+	uint32_t	 version, places, users, place;
+};
+
+struct place {
+	_Atomic uint64_t	 hash, count, sum_ms, bucket[BUCKETS];
+	_Atomic uint64_t	 text[TEXT / 8];	/* account, kind, rule */
+	_Atomic uint64_t	 spare[64 - 3 - BUCKETS - TEXT / 8];
+};
+
+struct table {
+	struct head		 head;
+	char			 zeros[HEAD - sizeof(struct head)];
+	struct place		 place[REPLY_TABLE_PLACES];
+	_Atomic uint64_t	 user[REPLY_TABLE_USERS];
+};
+
+_Static_assert(TEXT % 8 == 0 && sizeof(struct place) == 512, "one layout");
+_Static_assert(sizeof(struct table) == 397312, "one layout");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
+
+static const struct state_file_layout	layout = {
+	.magic = { 'q', 't', 'o', 'a', 'r', 'e', 'p', 'l' }, .version = 1,
+	.head = sizeof(struct head),
+};
+
+struct reply_table {
+	struct locks			*locks;
+	char				 path[STATE_FILE_PATH];
+	pthread_rwlock_t		 lock;	/* read: to use; write: to change the next two */
+	struct state_file		 file;
+	struct table			*own;	/* used while the file is not mapped */
+	struct state_file_trouble	 trouble;
+};
+
+/*
+ * The file.
+ */
+
+static void
+write_table_path(char path[STATE_FILE_PATH], const char *dir)
+{
+	(void)snprintf(path, STATE_FILE_PATH, "%s/qtoa.replied", dir);
+}
+
+/* Opens the file, and checks its whole head and its size. */
+static enum state_file_is
+open_table(struct state_file *f, const char *path, int flags)
+{
+	struct head		 h;
+	enum state_file_is	 is = state_file_open(f, path, flags, &h, &layout);
+
+	if (is == STATE_FILE_SOUND && (h.places != REPLY_TABLE_PLACES ||
+	    h.users != REPLY_TABLE_USERS || h.place != sizeof(struct place) ||
+	    f->st.st_size < (off_t)sizeof(struct table)))
+		return STATE_FILE_OTHER;
+	return is;
+}
+
+/* Gives an empty file its head.  If the process dies in here, the file is still an empty one. */
+static bool
+begin_table(struct state_file *f)
+{
+	static const char	 zeros[HEAD];
+	struct head		 h = {
+		.version = layout.version, .places = REPLY_TABLE_PLACES,
+		.users = REPLY_TABLE_USERS, .place = sizeof(struct place),
+	};
+	off_t			 at;
+
+	memcpy(h.magic, layout.magic, sizeof(h.magic));
+	if (!state_file_reserve(f, sizeof(struct table)))
+		return false;
+	/* Blocks that were written are no hole to anybody: see state_file_reserve(). */
+	for (at = HEAD; at < (off_t)sizeof(struct table); at += HEAD)
+		if (pwrite(f->fd, zeros, HEAD, at) != HEAD)
+			return false;
+	return pwrite(f->fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h);
+}
+
+/* Maps the file if it is sound.  flags O_CREAT: it may be new or empty, and gets its head. */
+static enum state_file_is
+map_table(struct reply_table *t, int flags)
+{
+	struct state_file	 new = { .fd = -1 };
+	enum state_file_is	 is = open_table(&new, t->path, O_RDWR | flags);
+
+	if (is == STATE_FILE_EMPTY && flags != 0)
+		is = begin_table(&new) ? STATE_FILE_SOUND : STATE_FILE_UNREADABLE;
+	if (is == STATE_FILE_SOUND && (!state_file_reserve(&new, sizeof(struct table)) ||
+	    !state_file_map(&t->file, &new, sizeof(struct table))))
+		is = STATE_FILE_UNREADABLE;
+	state_file_close(&new);
+	return is;
+}
+
+/* Maps the file; makes a new one if it cannot be used.  NULL: done; else the reason why not. */
+static const char *
+make_and_map(struct reply_table *t)
+{
+	unsigned char		 key[LOCK_KEY];
+	struct lock		 lock;
+	enum state_file_is	 is;
+	const char		*why;
+
+	lock_name(key, "replied", "");		/* lock_take() makes the directory, too */
+	if (lock_take(t->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
+		return "another process prepares it and does not finish";
+	is = map_table(t, O_CREAT);
+	why = state_file_clear(is, t->path, "replies");
+	if (why == NULL && is != STATE_FILE_SOUND && map_table(t, O_CREAT) != STATE_FILE_SOUND)
+		why = strerror(errno);
+	lock_release(t->locks, &lock, false);
+	return why;
+}
+
+static bool
+wants_file(const struct reply_table *t)
+{
+	return (t->file.map == NULL || state_file_is_lost(&t->file)) &&
+	    state_file_may_try(&t->trouble);
+}
+
+static void
+prepare_table(struct reply_table *t)
+{
+	const char	*why = NULL;
+
+	(void)pthread_rwlock_wrlock(&t->lock);
+	if (wants_file(t)) {
+		if (state_file_is_lost(&t->file))
+			why = STATE_FILE_LOST;
+		else if (map_table(t, 0) != STATE_FILE_SOUND)
+			why = make_and_map(t);
+		if (why != NULL)
+			state_file_unmap(&t->file);
+		if (t->file.map == NULL && t->own == NULL)
+			t->own = calloc(1, sizeof(*t->own));
+		if (state_file_note(&t->trouble, t->path, why))
+			log_msg(LEVEL_NOTICE, "replies", "%s works again", t->path);
+	}
+	(void)pthread_rwlock_unlock(&t->lock);
+}
+
+/* The table to use; NULL: there is no memory for one.  Call leave_table() then. */
+static struct table *
+enter_table(struct reply_table *t)
+{
+	(void)pthread_rwlock_rdlock(&t->lock);
+	if (wants_file(t)) {
+		(void)pthread_rwlock_unlock(&t->lock);
+		prepare_table(t);
+		(void)pthread_rwlock_rdlock(&t->lock);
+	}
+	return t->file.map != NULL ? t->file.map : t->own;
+}
+
+static void
+leave_table(struct reply_table *t)
+{
+	(void)pthread_rwlock_unlock(&t->lock);
+}
+
+struct reply_table *
+reply_table_new(const char *dir, struct locks *locks)
+{
+	struct reply_table	*t;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
+	t->locks = locks;
+	write_table_path(t->path, dir);
+	t->trouble = (struct state_file_trouble){
+		.dir = dir, .what = "replies", .level = LEVEL_WARNING,
+		.effect = "replies are not counted, and each process knows only the default "
+		    "replies that it gave itself,",
+	};
+	(void)pthread_rwlock_init(&t->lock, NULL);
+	return t;
+}
+
+void
+reply_table_free(struct reply_table *t)
+{
+	if (t == NULL)
+		return;
+	state_file_unmap(&t->file);
+	free(t->own);
+	(void)pthread_rwlock_destroy(&t->lock);
+	free(t);
+}
+
+/*
+ * Users.
+ */
+
+static uint64_t
+minute_of(uint64_t entry)
+{
+	return entry >> 20 & LOW;
+}
+
+/* Minutes since the entry was written; one of the future is that of a clock that was set. */
+static uint64_t
+age_of(uint64_t entry, uint64_t now)
+{
+	return (now - minute_of(entry)) & LOW;
+}
+
+/* The entry of the user in a row, or else the one to replace: free, or the oldest. */
+static _Atomic uint64_t *
+find_user(_Atomic uint64_t *row, uint64_t *entry, uint64_t tag, uint64_t now)
+{
+	_Atomic uint64_t	*found = row;
+	uint64_t		 e, age, most = 0;
+	size_t			 i;
+
+	*entry = atomic_load(&row[0]);
+	for (i = 0; i < ROW; i++) {
+		e = atomic_load(&row[i]);
+		if (e != 0 && e >> 40 == tag) {
+			*entry = e;
+			return &row[i];
+		}
+		age = e == 0 ? LOW + 1 : age_of(e, now);
+		if (age > most) {
+			most = age;
+			found = &row[i];
+			*entry = e;
+		}
+	}
+	return found;
+}
+
+static bool
+note_user(struct table *t, uint64_t user, uint64_t message, uint64_t now, uint64_t minutes)
+{
+	_Atomic uint64_t	*row = t->user + user % (REPLY_TABLE_USERS / ROW) * ROW, *at;
+	const uint64_t		 tag = user >> 40;
+	const uint64_t		 new = tag << 40 | (now & LOW) << 20 | (message & LOW);
+	uint64_t		 entry;
+
+	for (;;) {
+		at = find_user(row, &entry, tag, now);
+		if (entry != 0 && entry >> 40 == tag && age_of(entry, now) < minutes)
+			return (entry & LOW) == (message & LOW);
+		if (atomic_compare_exchange_strong(at, &entry, new))
+			return true;
+	}
+}
+
+bool
+reply_table_may(struct reply_table *t, uint64_t user, uint64_t message, int64_t now_s,
+    int minutes)
+{
+	const uint64_t	 now = now_s < EPOCH_S ? 0 : (uint64_t)(now_s - EPOCH_S) / 60;
+	struct table	*table = enter_table(t);
+	bool		 may = table == NULL ||
+			    note_user(table, user, message, now, (uint64_t)minutes);
+
+	leave_table(t);
+	return may;
+}
+
+/*
+ * Rules.
+ */
+
+struct text {
+	uint64_t	 words[TEXT / 8];
+};
+
+static void
+put_text(struct text *t, size_t at, size_t room, struct slice s)
+{
+	if (s.len != 0)
+		memcpy((char *)t->words + at, s.p, utf8_cut(s, room - 1));
+}
+
+static uint64_t
+hash_of(const struct text *t)
+{
+	const uint64_t	 h = hash_add(HASH_EMPTY, t->words, sizeof(t->words));
+
+	return h != 0 ? h : 1;
+}
+
+static struct place *
+find_place(struct table *t, uint64_t hash)
+{
+	size_t	 i, at = hash % REPLY_TABLE_PLACES;
+
+	for (i = 0; i < REPLY_TABLE_PLACES; i++, at = (at + 1) % REPLY_TABLE_PLACES)
+		if (atomic_load(&t->place[at].hash) == hash)
+			return &t->place[at];
+	return NULL;
+}
+
+/* Gives the rule a place, with the lock "replied".  If the process dies in here, it is free. */
+static struct place *
+take_place(struct table *t, uint64_t hash, const struct text *text)
+{
+	static const struct text	 other = { { 0 } };
+	struct text			 more = other;
+	size_t				 i, n, at = hash % OTHER;
+
+	for (n = 0; n < OTHER && atomic_load(&t->place[at].hash) != 0; n++)
+		at = (at + 1) % OTHER;
+	if (n == OTHER) {
+		at = OTHER;
+		put_text(&more, REPLY_TABLE_ACCOUNT + REPLY_TABLE_KIND, REPLY_TABLE_RULE,
+		    slice_of("*"));
+		text = &more;
+		hash = 1;
+	}
+	for (i = 0; i < TEXT / 8; i++)
+		atomic_store(&t->place[at].text[i], text->words[i]);
+	atomic_store(&t->place[at].hash, hash);
+	return &t->place[at];
+}
+
+static struct place *
+place_of(struct reply_table *t, struct table *table, const struct text *text)
+{
+	const uint64_t	 hash = hash_of(text);
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 lock;
+	struct place	*p;
+
+	if ((p = find_place(table, hash)) != NULL)
+		return p;
+	lock_name(key, "replied", "");
+	if (lock_take(t->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
+		return NULL;
+	if ((p = find_place(table, hash)) == NULL)
+		p = take_place(table, hash, text);
+	lock_release(t->locks, &lock, false);
+	return p;
+}
+
+void
+reply_table_count(struct reply_table *t, struct slice account, const char *kind,
+    struct slice rule, int64_t ms)
+{
+	struct table	*table = enter_table(t);
+	struct text	 text = { { 0 } };
+	struct place	*p;
+	int		 i = 0;
+
+	put_text(&text, 0, REPLY_TABLE_ACCOUNT, account);
+	put_text(&text, REPLY_TABLE_ACCOUNT, REPLY_TABLE_KIND, slice_of(kind));
+	put_text(&text, REPLY_TABLE_ACCOUNT + REPLY_TABLE_KIND, REPLY_TABLE_RULE, rule);
+	if (table != NULL && (p = place_of(t, table, &text)) != NULL) {
+		while (i < REPLY_TABLE_EDGES && ms > reply_table_edges[i])
+			i++;
+		atomic_fetch_add(&p->bucket[i], 1);
+		atomic_fetch_add(&p->sum_ms, ms < 0 ? 0 : (uint64_t)ms);
+		atomic_fetch_add(&p->count, 1);
+	}
+	leave_table(t);
+}
+
+/*
+ * Reading.
+ */
+
+static void
+get_text(char *to, const char *from, size_t size)
+{
+	memcpy(to, from, size);
+	to[size - 1] = '\0';
+	utf8_mask(to);
+}
+
+static void
+read_place(struct reply_table_entry *e, struct place *p)
+{
+	struct text	 text;
+	const char	*from = (const char *)text.words;
+	size_t		 i;
+
+	for (i = 0; i < TEXT / 8; i++)
+		text.words[i] = atomic_load(&p->text[i]);
+	get_text(e->account, from, sizeof(e->account));
+	get_text(e->kind, from + REPLY_TABLE_ACCOUNT, sizeof(e->kind));
+	get_text(e->rule, from + REPLY_TABLE_ACCOUNT + REPLY_TABLE_KIND, sizeof(e->rule));
+	e->count = atomic_load(&p->count);
+	e->sum_ms = atomic_load(&p->sum_ms);
+	for (i = 0; i < BUCKETS; i++)
+		e->bucket[i] = atomic_load(&p->bucket[i]);
+}
+
+static int
+compare_names(const struct reply_table_entry *x, const struct reply_table_entry *y)
+{
+	int	 d = strcmp(x->account, y->account);
+
+	if (d == 0)
+		d = strcmp(x->kind, y->kind);
+	return d != 0 ? d : strcmp(x->rule, y->rule);
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	return compare_names(a, b);
+}
+
+static void
+add_entry(struct reply_table_entry *to, const struct reply_table_entry *e)
+{
+	size_t	 i;
+
+	to->count += e->count;
+	to->sum_ms += e->sum_ms;
+	for (i = 0; i < BUCKETS; i++)
+		to->bucket[i] += e->bucket[i];
+}
+
+/* Reads the places.  The file is not mapped: an error of the disk must not kill the process. */
+static enum error
+read_table(struct place *places, const char *dir)
+{
+	struct state_file	 f = { .fd = -1 };
+	const size_t		 size = REPLY_TABLE_PLACES * sizeof(*places);
+	char			 path[STATE_FILE_PATH];
+	enum state_file_is	 is;
+	bool			 good;
+
+	write_table_path(path, dir);
+	is = open_table(&f, path, O_RDONLY);
+	good = is != STATE_FILE_UNREADABLE;
+	if (is == STATE_FILE_SOUND)
+		good = pread(f.fd, places, size, HEAD) == (ssize_t)size;
+	state_file_close(&f);
+	return good ? ERR_OK : ERR_STORE;
+}
+
+enum error
+reply_table_read(const char *dir, reply_table_each *fn, void *ctx)
+{
+	struct place			*places = calloc(REPLY_TABLE_PLACES, sizeof(*places));
+	struct reply_table_entry	*e = calloc(REPLY_TABLE_PLACES, sizeof(*e));
+	enum error			 er = ERR_NOMEM;
+	size_t				 i, n = 0;
+
+	if (places != NULL && e != NULL)
+		er = read_table(places, dir);
+	for (i = 0; er == ERR_OK && i < REPLY_TABLE_PLACES; i++)
+		if (atomic_load(&places[i].hash) != 0)
+			read_place(&e[n++], &places[i]);
+	if (n != 0)
+		qsort(e, n, sizeof(*e), compare_entries);
+	/* Names that differ only in what is not printable are one. */
+	for (i = 0; i < n; i++)
+		if (i + 1 < n && compare_names(&e[i], &e[i + 1]) == 0)
+			add_entry(&e[i + 1], &e[i]);
+		else
+			fn(ctx, &e[i]);
+	free(places);
+	free(e);
+	return er;
+}
