@@ -95,6 +95,12 @@ static const struct account accounts[] = {
 		 */
 		.control_key	= NULL,			/* NULL: there is no such server */
 		.control_allow	= NULL,			/* "192.0.2.7, 2001:db8::/32" */
+
+		/*
+		 * A file with the automatic replies, which WeChat's console does not send
+		 * while the account has a server.
+		 */
+		.replies	= NULL,			/* "/etc/qtoa/demo-replies.json" */
 	},
 };
 

@@ -215,6 +215,7 @@ static const struct text_rule	account_rules[] = {
 	{ ACCOUNT(control_allow), 1, 0, CONF_LIST, NULL, check_allow },
 	{ SECRET(control_url), 1, 1024, CONF_GRAPHIC, NULL, check_control_url },
 	{ ACCOUNT(control_token_path), 1, 256, CONF_TEXT, NULL, check_token_path },
+	{ ACCOUNT(replies), 1, 1024, CONF_TEXT, NULL, NULL },
 };
 
 static const struct settings_text {

@@ -64,6 +64,7 @@ struct account {
 	enum account_identity	 identity;	/* how the collector names users */
 	const char		*control_url;	/* UNIONID: where to get the access_token */
 	const char		*control_token_path; /* JSONPath to it in the answer from there */
+	const char		*replies;	/* file of automatic replies; NULL: none */
 };
 
 struct settings {

@@ -81,10 +81,6 @@ find_name_oddity(const char *v)
 	return conf_value_has_only(&why, v, CONF_TEXT) ? NULL : &not_text;
 }
 
-/*
- * Settings.
- */
-
 static const struct oddity *
 find_path_oddity(const char *v)
 {
@@ -95,6 +91,10 @@ find_path_oddity(const char *v)
 
 	return *v == '\0' || *v == '/' ? NULL : &relative;
 }
+
+/*
+ * Settings.
+ */
 
 static const struct oddity *
 find_log_oddity(const char *v)
@@ -128,6 +128,7 @@ static const struct warn_rule	account_rules[] = {
 	{ "qt_url", offsetof(struct account, qt_url), find_url_oddity },
 	{ "qt_url_standby", offsetof(struct account, qt_url_standby), find_url_oddity },
 	{ "app_key", offsetof(struct account, app_key), find_app_key_oddity },
+	{ "replies", offsetof(struct account, replies), find_path_oddity },
 };
 
 static const struct warn_rule	settings_rules[] = {
