@@ -23,6 +23,8 @@
 #include "core/clock.h"
 #include "core/format.h"
 #include "core/lang.h"
+#include "passive.h"
+#include "reply/replies.h"
 #include "report/page.h"
 #include "server/endpoints.h"
 #include "server/guard.h"
@@ -336,9 +338,75 @@ count_message(struct worker *w)
 }
 
 /*
+ * The answer to the user: a message, as the body of the answer to WeChat.
+ */
+
+/*
+ * Finds the reply by the account's rules.  This needs neither QT nor the store, and notes nothing:
+ * the reply may not be given in the end.
+ */
+static enum error
+choose_reply(struct worker *w)
+{
+	if (w->app->replies != NULL && !message_is_notice(&w->message))
+		(void)replies_choose(w->app->replies, &w->choice, w->entry.account, &w->message,
+		    w->xml, w->key);
+	return ERR_OK;
+}
+
+/* Makes the reply, an <xml>, the answer.  False: it cannot be encrypted. */
+static bool
+answer_with(struct worker *w, struct slice xml)
+{
+	buf_reset(&w->out);
+	if (passive_pack(&w->out, w->crypto, w->entry.account, xml, clock_wall_ms() / 1000) !=
+	    ERR_OK)
+		return false;
+	w->reply.body = buf_slice(&w->out);
+	w->reply.type = "text/xml; charset=utf-8";
+	return true;
+}
+
+static bool
+answer_by_rule(struct worker *w)
+{
+	const struct replies_choice	*c = &w->choice;
+	const struct account		*a = w->entry.account;
+
+	if (!c->found || !replies_take(w->app->replies, c, a, &w->message, w->key) ||
+	    !answer_with(w, buf_slice(&c->xml)))
+		return false;
+	w->entry.reply = rules_kinds[c->kind];
+	w->entry.rule = c->rule;
+	replies_count(w->app->replies, c, a, clock_mono_ms() - w->request->accepted_ms);
+	return true;
+}
+
+static bool
+answer_success(struct worker *w)
+{
+	w->reply.body = slice_of("success");
+	return true;
+}
+
+/* The answer to a message that QT or our disk has is that of the first row that has one. */
+typedef bool	answer(struct worker *w);
+
+static answer *const answers[] = { answer_by_rule, answer_success };
+
+static void
+answer_user(struct worker *w)
+{
+	size_t	 i = 0;
+
+	while (!answers[i](w))
+		i++;
+}
+
+/*
  * Forwards the message to QT, or stores it in the queue on our disk; a repeat is not forwarded
- * again.  The answer is `success` only if QT or the disk has the message.  After any other answer
- * WeChat sends it again.
+ * again.  WeChat gets a reply or `success` only if QT or the disk has the message.  After any other
+ * answer it sends the message again; a reply would end that, and the message would be lost.
  */
 static enum error
 deliver_message(struct worker *w)
@@ -363,7 +431,7 @@ deliver_message(struct worker *w)
 	access_log_add_delivery(&w->entry, d);
 	if (error_table[er].status == 200) {
 		count_message(w);
-		w->reply.body = slice_of("success");
+		answer_user(w);
 	}
 	return er;
 }
@@ -378,6 +446,7 @@ static worker_step *const message_steps[] = {
 	identify_message,
 	refuse_replay,
 	settle_body,
+	choose_reply,
 	deliver_message,
 	NULL
 };

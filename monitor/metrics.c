@@ -6,6 +6,7 @@
 #include "core/utf8.h"
 #include "monitor/metrics.h"
 #include "state/counters.h"
+#include "state/reply_table.h"
 
 enum {
 	PATH	= 64,
@@ -30,6 +31,8 @@ struct exposition {
 	const struct health_state	*health;
 	struct account_row		*rows;
 	size_t				 n, room;
+	struct reply_table_entry	*replies;	/* what rules have answered */
+	size_t				 nreplies;
 	enum error			 er;	/* the first error; after it nothing is written */
 };
 
@@ -150,6 +153,20 @@ make_label(struct exposition *x, struct account_row *r)
 	}
 }
 
+/* Keeps a rule's replies.  It is a reply_table_each. */
+static void
+keep_replies(void *ctx, const struct reply_table_entry *e)
+{
+	struct exposition	*x = ctx;
+
+	if (x->replies == NULL)
+		x->replies = calloc(REPLY_TABLE_PLACES, sizeof(*x->replies));
+	if (x->replies == NULL)
+		x->er = ERR_NOMEM;
+	else
+		x->replies[x->nreplies++] = *e;
+}
+
 static enum error
 make_account_rows(struct exposition *x)
 {
@@ -163,7 +180,8 @@ make_account_rows(struct exposition *x)
 		if (add_account_row(x, &health->accounts[i],
 		    slice_of(health->accounts[i].account->path)) == NULL)
 			return x->er;
-	if ((er = counters_totals(health->conf->set.state_dir, set_account_total, x)) != ERR_OK)
+	if ((er = counters_totals(health->conf->set.state_dir, set_account_total, x)) != ERR_OK ||
+	    (er = reply_table_read(health->conf->set.state_dir, keep_replies, x)) != ERR_OK)
 		return er;
 	for (i = 0; i < x->n; i++)
 		make_label(x, &x->rows[i]);
@@ -371,6 +389,55 @@ append_histogram(struct exposition *x, const struct family *f, const struct acco
 	append_text(x, "%llu\n", (unsigned long long)all);
 }
 
+/* Appends how many replies an account's rules have given. */
+static void
+append_replies(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	const struct reply_table_entry	*e;
+
+	for (e = x->replies; e != x->replies + x->nreplies; e++) {
+		if (strcmp(e->account, r->path) != 0)
+			continue;
+		append_text(x, "%s{account=\"", f->name);
+		if (x->er == ERR_OK)
+			x->er = buf_put(x->out, r->label.p, r->label.len);
+		append_text(x, "\",kind=\"%s\",rule=\"", e->kind);
+		if (x->er == ERR_OK)
+			x->er = append_label_value(x->out, e->rule);
+		append_text(x, "\"} %llu\n", (unsigned long long)e->count);
+	}
+}
+
+/* Appends how long an account's users waited for replies. */
+static void
+append_reply_times(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	const struct reply_table_entry	*e;
+	uint64_t			 bucket[REPLY_TABLE_EDGES + 1] = { 0 }, sum_ms = 0, n = 0;
+	char				 text[SECONDS];
+	size_t				 i;
+
+	for (e = x->replies; e != x->replies + x->nreplies; e++) {
+		if (strcmp(e->account, r->path) != 0)
+			continue;
+		for (i = 0; i <= REPLY_TABLE_EDGES; i++)
+			bucket[i] += e->bucket[i];
+		sum_ms += e->sum_ms;
+	}
+	if (x->nreplies == 0)
+		return;
+	for (i = 0; i <= REPLY_TABLE_EDGES; i++) {
+		n += bucket[i];
+		begin_sample(x, f, "_bucket", r, "le", i == REPLY_TABLE_EDGES ? "+Inf" :
+		    seconds_of(text, (uint64_t)reply_table_edges[i]));
+		append_text(x, "%llu\n", (unsigned long long)n);
+	}
+	begin_sample(x, f, "_sum", r, NULL, NULL);
+	append_text(x, "%s\n", seconds_of(text, sum_ms));
+	begin_sample(x, f, "_count", r, NULL, NULL);
+	append_text(x, "%llu\n", (unsigned long long)n);
+}
+
 /*
  * Samples of the state now.  A number that is not known gets no sample.
  */
@@ -539,6 +606,11 @@ static const struct family	families[] = {
 	    append_histogram, .at = COUNTER_QT },
 	{ "qtoa_request_duration_seconds", histogram, "Time after which WeChat heard success.",
 	    append_histogram, .at = COUNTER_WAITED },
+	{ "qtoa_replies_total", counter, "Replies to users, by the rule that gave them (*: rules "
+	    "that no longer had room in the table).",
+	    append_replies, .rows = COUNTED },
+	{ "qtoa_reply_duration_seconds", histogram, "Time after which users had such a reply.",
+	    append_reply_times, .rows = NOW },
 	{ "qtoa_queue_messages", gauge, "Messages in the store that Quick Tracking does not have, "
 	    "by state (dead: it has refused them).",
 	    append_queue_counts, .rows = NOW, .key = "state" },
@@ -643,5 +715,6 @@ out:
 	for (i = 0; i < x.n; i++)
 		buf_free(&x.rows[i].label);
 	free(x.rows);
+	free(x.replies);
 	return er;
 }

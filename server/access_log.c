@@ -110,6 +110,10 @@ append_outcome(struct logline *l, struct access_log *a, const struct access_entr
 	else if (e->event != NULL)
 		log_str(l, "event", e->event);
 	append_user(l, a, e->user);
+	if (e->reply != NULL)
+		log_str(l, "reply", e->reply);
+	if (e->reply != NULL && e->rule != NULL && *e->rule != '\0')
+		log_str(l, "rule", e->rule);
 	if (e->delivery != NULL && e->delivery->why_not != NULL)
 		log_str(l, "class", e->delivery->why_not);
 	if (e->delivery != NULL && e->delivery->qt.http.status != 0)

@@ -27,6 +27,8 @@ struct access_entry {
 	const struct message	*message;	/* NULL: the push was not decrypted */
 	const char		*key;		/* from message_key(); set if message is */
 	const struct delivery	*delivery;	/* NULL: there was no delivery */
+	const char		*reply;		/* kind of the reply that was given; NULL: none */
+	const char		*rule;		/* and its rule; "" or NULL: it has none */
 	bool			 again;		/* it does nothing: it was done before */
 	bool			 peer_unknown;	/* the push is not from WeChat's addresses */
 };

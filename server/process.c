@@ -106,6 +106,17 @@ load_conf(struct conf *c, bool is_cgi)
 	return problems == 0;
 }
 
+static bool
+wants_replies(const struct conf *c)
+{
+	size_t	 i;
+
+	for (i = 0; i < c->n; i++)
+		if (conf_is_set(c->accounts[i].replies))
+			return true;
+	return false;
+}
+
 /* Makes what the workers share.  False: no memory. */
 static bool
 open_handles(struct app *app, enum store_life life)
@@ -114,6 +125,9 @@ open_handles(struct app *app, enum store_life life)
 
 	if (!services_open(s, &app->conf, services_of_queue(&app->conf) | SERVICES_TOKENS, life,
 	    &app->stop_ms) || (app->keys = key_limit_new()) == NULL)
+		return false;
+	if (wants_replies(&app->conf) && (app->replies = replies_new(&app->conf, s->locks,
+	    s->log_ratelimit)) == NULL)
 		return false;
 	return app->conf.set.collector == 0 ||
 	    (app->unionid = unionid_new(&app->conf, s->http, s->store, s->tokens)) != NULL;
@@ -133,6 +147,7 @@ end_app(struct app *app)
 	log_ratelimit_housekeep(app->services.log_ratelimit, true);
 	maintenance_free(app->maintenance);
 	unionid_free(app->unionid);
+	replies_free(app->replies);
 	gate_free(app->senders);
 	gate_free(app->bodies);
 	key_limit_free(app->keys);

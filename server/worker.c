@@ -36,6 +36,7 @@ worker_free(struct worker *w)
 	collect_free(w->collector);
 	message_free(&w->message);
 	deliver_free(&w->delivery);
+	replies_choice_free(&w->choice);
 	buf_free(&w->opened);
 	buf_free(&w->work);
 	buf_free(&w->out);
@@ -52,6 +53,7 @@ worker_reset(struct worker *w)
 	};
 	w->reply = (struct reply){ .body = slice_of("not accepted\n") };
 	memset(&w->push, 0, sizeof(w->push));
+	w->choice.found = false;
 	w->xml = w->body = (struct slice){ NULL, 0 };
 	w->key[0] = '\0';
 	w->why[0] = '\0';
@@ -67,6 +69,7 @@ worker_rest(struct worker *w)
 		w->collector = NULL;
 		message_free(&w->message);
 		deliver_free(&w->delivery);
+		replies_choice_free(&w->choice);
 		buf_free(&w->opened);
 		buf_free(&w->work);
 		buf_free(&w->out);

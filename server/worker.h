@@ -11,6 +11,7 @@
 #include "crypto.h"
 #include "forwarder/deliver.h"
 #include "forwarder/services.h"
+#include "reply/replies.h"
 #include "server/access_log.h"
 #include "server/gate.h"
 #include "server/key_limit.h"
@@ -36,6 +37,7 @@ struct app {
 	bool			 usable;	/* false: every request is answered ERR_CONF */
 	struct services		 services;
 	struct unionid		*unionid;	/* NULL: the collector is off */
+	struct replies		*replies;	/* NULL: no account has .replies */
 	struct maintenance	*maintenance;	/* NULL: a CGI, which has no such thread */
 	struct alert_thread	*alerts;	/* NULL: the same, or there is no alert_url */
 	struct gate		*senders;	/* NULL: all workers may send at once */
@@ -59,6 +61,7 @@ struct worker {
 	struct collect_result		 collected;
 	struct token_server_reply	 token;
 	struct buf			 opened, work;	/* message, and scratch, of crypto_open() */
+	struct replies_choice		 choice;	/* the reply to the message, by rules */
 	struct buf			 out;		/* body of an answer */
 	struct buf			 roots[REQUEST_ROOTS];	/* those without our state */
 

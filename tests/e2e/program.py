@@ -111,6 +111,10 @@ SETTINGS = {
                   metrics_allow="127.0.0.1", alert_url="$E2E_ALERT_URL",
                   alert_secret="$E2E_ALERT_SECRET", alert_after_s=1, alert_weekly=1,
                   ca_file="$E2E_CA_FILE", proxy="$E2E_PROXY"),
+    # Users are answered by rules.
+    "replies": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, fresh_s=600,
+                    ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
+                    metrics_allow="127.0.0.1"),
     # More accounts, with names that are no names.
     "ten": dict(threads=8, fresh_s=600),
 }
@@ -130,6 +134,7 @@ ROWS = {
     "proxied": dict(secret="$E2E_SECRET"),
     "advise": dict(secret="$E2E_SECRET"),
     "enforce": dict(secret="$E2E_SECRET"),
+    "replies": dict(secret="$E2E_SECRET", replies="$E2E_REPLIES"),
 }
 # The accounts that it has, if not all.
 ONLY = {
@@ -142,6 +147,7 @@ ONLY = {
     "advise": (wechat.SAFE, wechat.PLAIN),
     "enforce": (wechat.SAFE, wechat.PLAIN),
     "alert": (wechat.SAFE, wechat.PLAIN),
+    "replies": (wechat.SAFE, wechat.COMPATIBLE, wechat.PLAIN, wechat.ROTATED),
     "ten": wechat.TEN,
 }
 # What the accounts of "ten" are called.
