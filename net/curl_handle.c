@@ -296,6 +296,7 @@ curl_handle_free(struct curl_handle *t)
 		return;
 	curl_easy_cleanup(t->curl);
 	curl_url_cleanup(t->parsed);
+	curl_slist_free_all(t->headers);
 	free(t->url);
 	free(t);
 }
@@ -332,6 +333,28 @@ curl_handle_refuse(struct http_client *h, struct http_answer *a)
 	(void)pthread_mutex_unlock(&h->lock);
 }
 
+/* Replaces the headers of the handle by the lines of a text.  False: no memory. */
+static bool
+set_headers(struct curl_handle *t, const char *lines)
+{
+	struct curl_slist	*list;
+	char			 line[512];
+	size_t			 len;
+
+	curl_slist_free_all(t->headers);
+	t->headers = NULL;
+	for (; *lines != '\0'; lines += len + (lines[len] == '\n')) {
+		if ((len = strcspn(lines, "\n")) >= sizeof(line))
+			return false;
+		memcpy(line, lines, len);
+		line[len] = '\0';
+		if ((list = curl_slist_append(t->headers, line)) == NULL)
+			return false;
+		t->headers = list;
+	}
+	return true;
+}
+
 /* CURLOPT_HTTPGET must come last, since CURLOPT_POSTFIELDS makes the method POST. */
 static CURLcode
 set_method(struct curl_handle *t, const struct http_call *call)
@@ -340,6 +363,10 @@ set_method(struct curl_handle *t, const struct http_call *call)
 	struct curl_slist	*headers = call->xml ? t->http->xml : t->http->json;
 	CURLcode		 rc;
 
+	if (call->headers != NULL && !set_headers(t, call->headers))
+		return CURLE_OUT_OF_MEMORY;
+	if (call->headers != NULL)
+		headers = t->headers;
 	if ((rc = curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER,
 	    call->get ? NULL : headers)) != CURLE_OK ||
 	    (rc = curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE,

@@ -50,6 +50,7 @@ struct curl_handle {
 	bool			 dated;		/* the caller wants the answer's Date */
 	int64_t			 date_s;	/* of the answer so far; 0: it had no Date */
 	bool			 proxied;	/* the request goes through the proxy */
+	void			*headers;	/* of the request, a curl_slist; or NULL */
 	char			 error[CURL_HANDLE_ERROR];
 };
 

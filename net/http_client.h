@@ -25,6 +25,7 @@ struct http_call {
 	bool		 xml;		/* Content-Type text/xml instead of application/json */
 	bool		 dated;		/* date_s of the answer is wanted */
 	bool		 direct;	/* not through settings.proxy */
+	const char	*headers;	/* lines with a \n instead of Content-Type; or NULL */
 	struct slice	 body;
 	size_t		 answer_max;	/* bytes of an answer; 0: 64 KiB */
 	int64_t		 deadline_ms;	/* on the monotonic clock */
