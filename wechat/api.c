@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "core/json.h"
@@ -31,11 +32,14 @@ make_api_url(struct buf *url, const struct settings *set, const struct api_call 
 
 /* Reads what WeChat answers to one request. */
 static enum api_result
-read_api_answer(struct api_answer *a, struct http_answer *got, const struct access_token *t)
+read_api_answer(struct api_answer *a, struct http_answer *got, const struct access_token *t,
+    bool is_file)
 {
 	struct json	*j;
 	enum api_result	 result = API_OK;
 
+	if (is_file && got->status == 200 && got->body.len != 0 && *got->body.p != '{')
+		return API_OK;
 	if ((j = errcode_parse(got, "WeChat", a->why, TOKEN_WHY)) == NULL)
 		return got->status == 0 && got->body.len == 0 ? API_NO_ANSWER : API_STRANGE;
 	if ((a->errcode = errcode_code(j)) != 0) {
@@ -59,13 +63,18 @@ send_request(struct http_client *h, struct api_answer *a, const struct settings 
 	struct buf	 url = { 0 };
 	enum api_result	 result = API_NO_TOKEN;
 	enum error	 er;
+	char		 header[128];
 
 	a->errcode = 0;
+	if (call->type != NULL) {
+		(void)snprintf(header, sizeof(header), "Content-Type: %s\n", call->type);
+		c.headers = header;
+	}
 	if ((er = make_api_url(&url, set, call, t)) == ERR_OK) {
 		c.url = url.p;
 		a->calls++;
 		http_client_do(h, &got, &c);
-		result = read_api_answer(a, &got, t);
+		result = read_api_answer(a, &got, t, call->is_file);
 	} else {
 		errcode_print(a->why, TOKEN_WHY, "%s", error_table[er].name);
 	}

@@ -16,6 +16,8 @@ struct api_call {
 	const char		*path;		/* "/datacube/getusersummary" */
 	const char		*query;		/* more parameters, encoded; may be NULL */
 	struct slice		 body;		/* JSON, for a POST; absent: a GET */
+	const char		*type;		/* Content-Type, if it is not JSON; or NULL */
+	bool			 is_file;	/* the answer is a file; JSON only if it fails */
 	size_t			 answer_max;	/* bytes of an answer; 0: 64 KiB */
 	int64_t			 deadline_ms;	/* of clock_mono_ms() */
 };
