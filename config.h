@@ -98,7 +98,8 @@ static const struct account accounts[] = {
 
 		/*
 		 * A file with the automatic replies, which WeChat's console does not send
-		 * while the account has a server.
+		 * while the account has a server. `qtoa reply import` makes it from the
+		 * console's; run that before the server is switched on.
 		 */
 		.replies	= NULL,			/* "/etc/qtoa/demo-replies.json" */
 	},

@@ -231,6 +231,8 @@ static const struct runner {
 	{ "token", print_problem, true, cmd_token_run },
 	{ "rid", print_problem, true, cmd_rid_run },
 	{ "datacube", print_problem, true, cmd_datacube_run },
+	{ "reply", print_problem, true, cmd_reply_run },
+	{ "menu", print_problem, true, cmd_menu_run },
 	{ "reconcile", print_problem, true, cmd_reconcile_run },
 	{ "status", print_problem, true, cmd_status_run },
 	{ "log", ignore_problem, true, cmd_log_run },

@@ -39,6 +39,8 @@ cli_verb	cmd_report_run;	/* cli/cmd_report.c */
 cli_verb	cmd_datacube_run;/* cli/cmd_datacube.c */
 cli_verb	cmd_token_run;	/* cli/cmd_token.c */
 cli_verb	cmd_rid_run;	/* cli/cmd_rid.c */
+cli_verb	cmd_reply_run;	/* cli/cmd_reply.c */
+cli_verb	cmd_menu_run;	/* cli/cmd_menu.c */
 cli_verb	cmd_reconcile_run; /* cli/cmd_reconcile.c */
 cli_verb	cmd_completion_run;	/* cli/cmd_completion.c */
 cli_verb	cmd_config_run;	/* cli/cmd_config.c */

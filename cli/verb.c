@@ -128,6 +128,73 @@ const struct verb verb_table[] = {
 	    "the rid, too.  The account must have .secret.  Tokens and secrets are not shown.",
 	  .status = "0 it is shown, 1 WeChat does not tell it",
 	  .examples = { "qtoa rid shop 617682e0-09059ac5-34a8e2ea" } },
+	{ "reply import", "ACCOUNT", "make a file of rules from the console's replies",
+	  .topic = VERB_WECHAT,
+	  .about = "Asks WeChat for the automatic replies that are set in its console, and prints "
+	    "them as a file for .replies.  Do it before the server is switched on: after that the "
+	    "console's replies are off, and WeChat may not tell them any more.  What cannot be "
+	    "kept is said on stderr.  If the file is there already, its rules for menu keys stay, "
+	    "and the file of before is kept as FILE~.  The account must have .secret.",
+	  .status = "0 the rules are written, 1 they are not",
+	  .options = {
+	    { "--out", "FILE", "write to this file; default: standard output", false },
+	    { "--media", NULL, "upload images, voices and videos as permanent material: WeChat "
+	    "forgets those of its answer after three days", false },
+	  },
+	  .examples = { "qtoa reply import shop --media --out /etc/qtoa/shop-replies.json" } },
+	{ "reply test", "ACCOUNT TEXT|FILE", "show which rule answers a message, and what",
+	  .topic = VERB_WECHAT,
+	  .about = "Takes a text that a user could write, or the XML of a message in a file whose "
+	    "name ends in .xml (- is standard input), and prints the rule and the reply.  Nothing "
+	    "is sent or counted.",
+	  .status = "0 a rule answers, 1 no rule does",
+	  .options = { { "--rules", "FILE", "rules that are not those of .replies", false } },
+	  .examples = { "qtoa reply test shop \"opening hours\"",
+	    "qtoa reply test shop demo/messages/2-menu-click.xml" } },
+	{ "reply check", "[ACCOUNT|FILE]", "find what is wrong with files of rules",
+	  .topic = VERB_WECHAT,
+	  .about = "Reads the file of each account that has .replies, of one account, or any file, "
+	    "and says what is wrong with it and what of it is not sent.",
+	  .status = "0 all files can be used, 1 one cannot",
+	  .examples = { "qtoa reply check", "qtoa reply check new-replies.json" } },
+	{ "menu show", "ACCOUNT", "show the menu that users see",
+	  .topic = VERB_WECHAT,
+	  .about = "Shows the menu that was made by WeChat's API, with its conditional menus, or "
+	    "else the one of WeChat's console, a line for each entry.",
+	  .status = "0 it is shown, 1 WeChat does not tell it",
+	  .options = { { "--json", NULL, "as a file for qtoa menu push", false } },
+	  .examples = { "qtoa menu show shop" } },
+	{ "menu import", "ACCOUNT [FILE]", "write the menu to a file that can be pushed",
+	  .topic = VERB_WECHAT,
+	  .about = "Writes the menu of WeChat's API or console.  Entries that only the console can "
+	    "make (texts, images, voices, news) become keys, and rules that answer these keys are "
+	    "added to the account's file of rules.  Do it before the server is switched on: after "
+	    "that the console's menu is off.",
+	  .status = "0 the menu is written, 1 it is not",
+	  .options = {
+	    { "--replies", "FILE", "the file of rules; default: .replies", false },
+	    { "--media", NULL, "upload images and voices as permanent material", false },
+	  },
+	  .examples = { "qtoa menu import shop shop-menu.json" } },
+	{ "menu diff", "ACCOUNT FILE", "compare the menu with a file",
+	  .topic = VERB_WECHAT,
+	  .about = "Prints the entries that only the menu has (-), and those that only the file "
+	    "has (+).",
+	  .status = "0 there is no difference, 1 there is one",
+	  .examples = { "qtoa menu diff shop shop-menu.json" } },
+	{ "menu push", "ACCOUNT FILE", "set the menu that a file has",
+	  .topic = VERB_WECHAT,
+	  .about = "Checks WeChat's limits, shows the difference, asks, saves the menu of now in "
+	    "settings.state_dir, and sets the new one with its conditional menus.",
+	  .status = "0 the menu is that of the file, 1 it is not",
+	  .options = { { "--yes", NULL, "do not ask; needed without a terminal", false } },
+	  .examples = { "qtoa menu push shop shop-menu.json --yes" } },
+	{ "menu delete", "ACCOUNT", "delete the menu and all conditional ones",
+	  .topic = VERB_WECHAT,
+	  .about = "Asks, saves the menu of now in settings.state_dir, and deletes it.",
+	  .status = "0 it is deleted, 1 it is not",
+	  .options = { { "--yes", NULL, "do not ask; needed without a terminal", false } },
+	  .examples = { "qtoa menu delete shop" } },
 	{ "datacube pull", "", "fetch WeChat's statistics that are missing here",
 	  .topic = VERB_WECHAT,
 	  .about = "Asks WeChat for the statistics of all accounts that have .secret.  The first "

@@ -22,5 +22,6 @@ extern const struct lang_row	zh_errno[];
 extern const struct lang_row	zh_wechat[];
 extern const struct lang_row	zh_ask[];
 extern const struct lang_row	zh_alert[];
+extern const struct lang_row	zh_reply[];
 
 #endif

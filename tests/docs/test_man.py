@@ -11,6 +11,7 @@ PAGES = ("qtoa.8", "qtoa-config.5", "zh_CN/qtoa.8", "zh_CN/qtoa-config.5")
 VERBS = ("qtoa.8", "zh_CN/qtoa.8")
 # Which of the sources read the options of which verbs.
 SOURCES = {
+    "reply": ("cli/cmd_reply.c",), "menu": ("cli/cmd_menu.c",),
     "check": ("cli/check/cmd_check.c",), "send": ("cli/cmd_send.c",), "drain": ("cli/cmd_drain.c",),
     "queue": ("cli/cmd_queue.c", "cli/cmd_queue_list.c", "cli/cmd_queue_show.c"),
     "token": ("cli/cmd_token.c",), "rid": ("cli/cmd_rid.c",), "listen": ("cli/cmd_listen.c",),
@@ -29,7 +30,7 @@ def verbs():
     for _, rows in docs.verb_list():
         for usage_, _ in rows:
             words = usage_.split()
-            group = words[0] in ("queue", "datacube", "alert")
+            group = words[0] in ("queue", "datacube", "alert", "reply", "menu")
             names.append(" ".join(words[:2] if group else words[:1]))
     return names
 

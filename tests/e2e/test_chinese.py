@@ -26,7 +26,7 @@ from wechat import ACCOUNTS, PLAIN, SAFE
 
 ZH = {"LANG": "zh_CN.UTF-8"}
 # What is the same in every language: commands, names of files, settings and units, values, addresses.
-FIXED = (r"\b(qtoa|queue|datacube|alert|completion|make)\b( [a-z][-a-z]*)*", r"https?://\S+",
+FIXED = (r"\b(qtoa|queue|datacube|alert|reply|menu|completion|make)\b( [a-z][-a-z]*)*", r"https?://\S+",
          r"--?[a-z][-_a-z]*( [A-Z|a-z]+)?", r"@?/\S+",
          r"\.?[a-z]+[._][a-z_.]+", r"\b(chmod|chown|mkdir|timedatectl)\b[ -~]*", r'"[^"]*"', r"\[[^]]*\]",
          r"；可选：[a-z ]+", r"：(api|reach) [a-z ]+", r"\b[A-Z][-A-Za-z0-9_+.,@]*\b", r"\b\d[-:.\d]*\b", r"\$\$_\w+",
@@ -113,13 +113,16 @@ def test_help(home):
         assert mixed(run(home, "report", name, "--help", env=ZH)[1]) == []
 
 
-BELOW = {"queue retry [ID|all|AC", "send ACCOUNT URL FILE."}    # their text is on the next line
+# Their text is on the next line.
+BELOW = {"queue retry [ID|all|AC", "send ACCOUNT URL FILE.", "reply test ACCOUNT TEX", "reply check [ACCOUNT|F",
+         "menu import ACCOUNT [F", "menu diff ACCOUNT FILE", "menu push ACCOUNT FILE"}
 
 WRONG = (("nonsense",), ("queue", "eat"), ("check", "--ofline"), ("report", "nothing"), ("status", "more"),
          ("queue", "drop", "1"), ("queue", "retry", "1", "2"), ("queue", "show", "9"), ("queue", "retry", "9"),
          ("token", "nobody"), ("send", "nobody", "http://127.0.0.1/", "-"), ("report", "days", "--from", "x"),
          ("report", "days", "--from", "2026-02-01", "--to", "2026-01-01"), ("help", "nonsense"),
          ("datacube", "show", "nothing"), ("datacube", "pull"), ("rid", "safe", "a b"), ("rid", "nobody", "1-a"),
+         ("reply", "eat"), ("menu", "push", "safe", "x"), ("reply", "test", "safe", "x"),
          ("reconcile", "--account", "saef"), ("queue", "retry", "saef"), ("report", "event", "--by", "x"),
          ("map", "/missing"), ("a\x1bb",))
 

@@ -18,7 +18,7 @@ from test_queue_cli import backlog
 from wechat import ACCOUNTS
 
 PATHS = {a.path for a in ACCOUNTS}
-VERBS = {"check", "config", "map", "send", "queue", "drain", "report", "token", "rid", "datacube",
+VERBS = {"reply", "menu", "check", "config", "map", "send", "queue", "drain", "report", "token", "rid", "datacube",
          "reconcile", "status", "log", "alert", "listen", "completion", "help"}
 QUEUE = {"list", "show", "retry", "drop", "export"}
 REPORT = {"--from", "--to", "--account", "--json", "--csv"}
@@ -57,6 +57,10 @@ CASES = {
                                           "getuserreadhour", "getusershare",
                                           "getusersharehour"}, False),
     "datacube export getarticleread_": ({"getarticleread_source"}, False),
+    "reply ": ({"import", "test", "check"}, False),
+    "reply import ": (PATHS, False),
+    "menu ": ({"show", "import", "diff", "push", "delete"}, False),
+    "menu push ": (PATHS, False),
     "reconcile --h": ({"--hours", "--help"}, False),
     "listen --": ({"--mode", "--help"}, False),
     "completion ": ({"bash", "zsh"}, False),

@@ -24,7 +24,7 @@ def verbs(home):
         if re.match("  [a-z-]", line):
             words = line[:24].split()
             name = [w for i, w in enumerate(words) if re.fullmatch("[a-z]+|-[Vh]", w)
-                    and (i == 0 or words[0] in ("queue", "datacube", "alert")) and i < 2]
+                    and (i == 0 or words[0] in ("queue", "datacube", "alert", "reply", "menu")) and i < 2]
             rows[" ".join(name)] = line
     return rows
 
@@ -162,11 +162,14 @@ NOBODY = {"QTOA_QT_URL": "http://127.0.0.1:1/"}
 VALUES = {"--from": str(TODAY - datetime.timedelta(5)), "--to": str(TODAY), "--account": "safe", "--seconds": "0",
           "--state": "dead", "--endpoint": "getusersummary", "--by": "week", "--following": "no",
           "--outcome": "HTTP 404", "--mode": "0600", "--user": "oUser", "--since": "2h",
-          "--until": "1h", "--lines": "5", "--file": "/dev/null"}
+          "--until": "1h", "--lines": "5", "--file": "/dev/null", "--out": "/dev/null", "--rules": "/dev/null",
+          "--replies": "/dev/null"}
 NEEDED = {"map": ["/dev/null"], "send": ["safe", "http://127.0.0.1:1/", "/dev/null"],
           "queue show": ["1"], "queue retry": ["1"], "queue drop": ["1", "--yes"],
           "token": ["safe"], "rid": ["safe", "1-a"], "datacube export": ["getusersummary"], "report": ["days"],
-          "completion": ["bash"], "listen": ["/dev/null"]}
+          "completion": ["bash"], "listen": ["/dev/null"], "reply import": ["safe"], "reply test": ["safe", "x"],
+          "menu show": ["safe"], "menu import": ["safe"], "menu diff": ["safe", "/dev/null"],
+          "menu push": ["safe", "/dev/null", "--yes"], "menu delete": ["safe", "--yes"]}
 
 
 def test_every_option_is_taken(home):

@@ -86,6 +86,7 @@ class WeChat:
         # What there is, by path: a query, or a body, to status and text.
         self.gets = {"/control": self._control, "/cgi-bin/user/info": self._user_info}
         self.posts = {}
+        self.forms = set()          # those that take no JSON; they are told the Content-Type
         self.issue()
         server = self
 
@@ -174,10 +175,12 @@ class WeChat:
         for name in ("Expect", "Authorization", "Cookie", "Transfer-Encoding"):
             if handler.headers[name] is not None:
                 self.problems.append(f"{name}: {handler.headers[name]}")
-        if handler.headers["Content-Type"] != "application/json":
-            self.problems.append(f"Content-Type: {handler.headers['Content-Type']}")
+        kind = handler.headers["Content-Type"]
+        if url.path not in self.forms and kind != "application/json":
+            self.problems.append(f"Content-Type: {kind}")
+        more = (kind,) if url.path in self.forms else ()
         answer = self.posts.get(url.path)
-        self._answer(handler, answer and (lambda query: answer(query, body)), url.query)
+        self._answer(handler, answer and (lambda query: answer(query, body, *more)), url.query)
 
     def _answer(self, handler, answer, query):
         if self.down:
