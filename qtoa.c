@@ -351,6 +351,9 @@ choose_reply(struct worker *w)
 	if (w->app->replies != NULL && !message_is_notice(&w->message))
 		(void)replies_choose(w->app->replies, &w->choice, w->entry.account, &w->message,
 		    w->xml, w->key);
+	/* A server's thread makes the spare room; a CGI has no such thread. */
+	if (w->choice.found && w->app->maintenance == NULL)
+		spare_make(w->app->services.spare);
 	return ERR_OK;
 }
 
@@ -406,7 +409,8 @@ answer_user(struct worker *w)
 /*
  * Forwards the message to QT, or stores it in the queue on our disk; a repeat is not forwarded
  * again.  WeChat gets a reply or `success` only if QT or the disk has the message.  After any other
- * answer it sends the message again; a reply would end that, and the message would be lost.
+ * answer it sends the message again; a reply would end that, and the message would be lost.  So a
+ * message that neither of them takes is put into the spare room if there is a reply to it.
  */
 static enum error
 deliver_message(struct worker *w)
@@ -427,6 +431,8 @@ deliver_message(struct worker *w)
 	d->deadline_ms = worker_deadline(w);
 	entered = worker_enter_network(w);
 	er = deliver(&w->app->services, w->signer, d);
+	if (er == ERR_STORE && w->choice.found)
+		er = deliver_spare(&w->app->services, d);
 	worker_leave_network(w, entered);
 	access_log_add_delivery(&w->entry, d);
 	if (error_table[er].status == 200) {

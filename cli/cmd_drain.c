@@ -203,6 +203,7 @@ static int
 drain_all(struct draining *d, int64_t until_ms)
 {
 	struct drain	*drain;
+	int64_t		 moved;
 	bool		 good;
 
 	d->begin_ms = d->bar.begin_ms = clock_mono_ms();
@@ -210,6 +211,8 @@ drain_all(struct draining *d, int64_t until_ms)
 		return CLI_WRONG;
 	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir,
 	    event_store_sources);
+	(void)spare_move(d->services.spare, &moved, d->services.store, d->services.dedup,
+	    clock_mono_ms() + SESSION_PATIENCE_MS);
 	if (!read_pending(d))
 		return CLI_WRONG;
 	if (d->pending != 0 && session_say_unsendable(d->services.http, d->services.conf))

@@ -357,6 +357,18 @@ run_drop(struct session *session, int argc, char **argv)
  * The choice of the verb.
  */
 
+/* Moves messages from the spare room to the queue, so that the operator sees them there. */
+static void
+move_spare(struct session *session)
+{
+	struct services	*s = &session->services;
+	int64_t		 n;
+
+	if (s->store != NULL && services_add(s, SERVICES_DEDUP | SERVICES_SPARE))
+		(void)spare_move(s->spare, &n, s->store, s->dedup,
+		    clock_mono_ms() + SESSION_PATIENCE_MS);
+}
+
 static const struct {
 	const char	*name;
 	session_verb	*run;
@@ -377,8 +389,10 @@ cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 			break;
 	if (i == sizeof(queue_verbs) / sizeof(queue_verbs[0]))
 		return cli_usage("queue");
-	if (session_open(&session, c, problems == 0))
+	if (session_open(&session, c, problems == 0)) {
+		move_spare(&session);
 		rc = queue_verbs[i].run(&session, argc - 2, argv + 2);
+	}
 	if (session.services.store != NULL && store_has_quarantine(session.services.store))
 		recover_run(session.services.store, session.services.locks, c->set.state_dir,
 		    event_store_sources);

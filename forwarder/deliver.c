@@ -436,3 +436,18 @@ deliver(const struct services *s, struct signer *signer, struct delivery *d)
 	end_claim(s, &claim, key, d, error_table[er].status == 200);
 	return er;
 }
+
+enum error
+deliver_spare(const struct services *s, struct delivery *d)
+{
+	struct settling	 st = { .s = s };
+	char		 why[sizeof(d->detail)];
+
+	if (s->spare == NULL || !fill_row(&st, d, false) ||
+	    spare_put(s->spare, &st.row, d->deadline_ms) != ERR_OK)
+		return ERR_STORE;
+	d->verdict = VERDICT_QUEUED;
+	(void)snprintf(why, sizeof(why), "%s", d->detail);
+	(void)snprintf(d->detail, sizeof(d->detail), "kept in qtoa.spare: %.160s", why);
+	return ERR_FORWARD;
+}

@@ -61,6 +61,12 @@ void		 deliver_free(struct delivery *d);	/* frees what it points to, not d */
 enum error	 deliver(const struct services *s, struct signer *signer, struct delivery *d);
 
 /*
+ * After deliver() was ERR_STORE: keeps the message in the spare room (state/spare.h), so that its
+ * user can be answered.  ERR_FORWARD: it is safe, queued.  ERR_STORE: it is not.
+ */
+enum error	 deliver_spare(const struct services *s, struct delivery *d);
+
+/*
  * Sets state, outcome, unread and qt_ms of a queue's row after QT's answer; outcome points into qt.
  * unread must be that of the row before: QT has probably counted a message each time that its
  * answer could not be read, so after five such answers it is dead.  A page may well be a gateway's

@@ -9,7 +9,7 @@ static const struct {
 	{ SERVICES_CALLBACK_IPS, SERVICES_TOKENS },
 	{ SERVICES_TOKENS, SERVICES_HTTP | SERVICES_STORE },
 	{ SERVICES_STORE | SERVICES_DEDUP | SERVICES_COUNTERS | SERVICES_LOG_RATELIMIT |
-	    SERVICES_ARRIVALS, SERVICES_LOCKS },
+	    SERVICES_ARRIVALS | SERVICES_SPARE, SERVICES_LOCKS },
 };
 
 bool
@@ -36,6 +36,8 @@ services_add(struct services *s, unsigned need)
 	    (s->counters = counters_new(c, s->locks)) != NULL) &&
 	    ((need & SERVICES_LOG_RATELIMIT) == 0 || s->log_ratelimit != NULL ||
 	    (s->log_ratelimit = log_ratelimit_new(c, s->locks)) != NULL) &&
+	    ((need & SERVICES_SPARE) == 0 || s->spare != NULL ||
+	    (s->spare = spare_new(c->set.state_dir, s->locks)) != NULL) &&
 	    ((need & SERVICES_TOKENS) == 0 || s->tokens != NULL ||
 	    (s->tokens = access_token_new(c, s->http, s->locks, s->store)) != NULL) &&
 	    ((need & SERVICES_CALLBACK_IPS) == 0 || s->callback_ips != NULL ||
@@ -47,7 +49,8 @@ services_add(struct services *s, unsigned need)
 unsigned
 services_of_queue(const struct conf *c)
 {
-	return SERVICES_FORWARDING | (c->set.wechat_only != OFF ? SERVICES_CALLBACK_IPS : 0u) |
+	return SERVICES_FORWARDING | SERVICES_SPARE |
+	    (c->set.wechat_only != OFF ? SERVICES_CALLBACK_IPS : 0u) |
 	    (c->set.count > 0 ? SERVICES_ARRIVALS : 0u);
 }
 
@@ -65,6 +68,7 @@ services_close(struct services *s)
 	arrivals_free(s->arrivals);
 	callback_ips_free(s->callback_ips);
 	access_token_free(s->tokens);
+	spare_free(s->spare);
 	log_ratelimit_free(s->log_ratelimit);
 	counters_free(s->counters);
 	dedup_free(s->dedup);

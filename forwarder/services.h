@@ -18,6 +18,7 @@
 #include "state/dedup.h"
 #include "state/lock.h"
 #include "state/log_ratelimit.h"
+#include "state/spare.h"
 #include "state/store.h"
 #include "wechat/access_token.h"
 #include "wechat/callback_ips.h"
@@ -34,6 +35,7 @@ enum services_need {
 	SERVICES_TOKENS		= 1 << 7,	/* and http, locks, store */
 	SERVICES_CALLBACK_IPS	= 1 << 8,	/* and what SERVICES_TOKENS needs */
 	SERVICES_ARRIVALS	= 1 << 9,	/* and locks */
+	SERVICES_SPARE		= 1 << 12,	/* and locks */
 
 	/* The handles that deliver() and struct drain need. */
 	SERVICES_FORWARDING	= SERVICES_HTTP | SERVICES_LOCKS | SERVICES_STORE | SERVICES_DEDUP |
@@ -50,6 +52,7 @@ struct services {
 	struct breakers		*breakers;
 	struct counters		*counters;
 	struct log_ratelimit	*log_ratelimit;
+	struct spare		*spare;
 	struct access_tokens	*tokens;
 	struct callback_ips	*callback_ips;
 	struct arrivals		*arrivals;
@@ -65,7 +68,10 @@ struct services {
 bool	services_open(struct services *s, const struct conf *c, unsigned need, enum store_life life,
 	    const _Atomic int64_t *stop_ms);
 
-/* What the queue needs: SERVICES_FORWARDING, and more if settings.wechat_only or .count is on. */
+/*
+ * What the queue needs: SERVICES_FORWARDING, SERVICES_SPARE, and more if settings.wechat_only or
+ * .count is on.
+ */
 unsigned services_of_queue(const struct conf *c);
 
 /* Makes further handles after services_open(); those that are there stay.  False: no memory. */

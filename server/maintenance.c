@@ -182,6 +182,8 @@ maintenance_wanted(const struct services *services)
 		return true;
 	if (services->arrivals != NULL && arrivals_is_long(services->arrivals))
 		return true;
+	if (services->spare != NULL && spare_holds(services->spare))
+		return true;
 	return store_is_raised(services->store) && find_backlog(&b, services) &&
 	    b.due_ms <= clock_wall_ms();
 }
@@ -194,6 +196,29 @@ renew_callback_ips(const struct services *s)
 
 	if (s->callback_ips != NULL)
 		callback_ips_housekeep(s->callback_ips, &asker, clock_mono_ms() + WECHAT_MS);
+}
+
+/* Makes the spare room, if users are answered. */
+static void
+make_spare(const struct services *s)
+{
+	size_t	 i;
+
+	for (i = 0; i < s->conf->n; i++)
+		if (conf_is_set(s->conf->accounts[i].replies)) {
+			spare_make(s->spare);
+			return;
+		}
+}
+
+/* Empties the spare room, if the store has room.  True: it still has messages. */
+static bool
+empty_spare(const struct services *s)
+{
+	int64_t	 n;
+
+	return spare_holds(s->spare) && (!store_has_room(s->store) ||
+	    spare_move(s->spare, &n, s->store, s->dedup, patience_ms()) != ERR_OK);
 }
 
 /*
@@ -274,6 +299,8 @@ maintenance_brief(const struct services *services)
 		;
 	arrival_fold_all(services->conf, services->store, services->arrivals, FOLD_BRIEF_MS);
 	log_ratelimit_housekeep(services->log_ratelimit, false);
+	make_spare(services);
+	(void)empty_spare(services);
 	lower_flag(services);
 	renew_callback_ips(services);
 }
@@ -387,6 +414,7 @@ run_maintenance(void *arg)
 		if (!store_has_room(s->store) && sweep_ms > begun_ms + SWEEP_FULL_MS)
 			sweep_ms = begun_ms + SWEEP_FULL_MS;
 		if (clock_mono_ms() >= sweep_ms) {
+			make_spare(s);
 			lower_flag(s);
 			maintenance_trim(m);
 			begun_ms = clock_mono_ms();
@@ -396,6 +424,8 @@ run_maintenance(void *arg)
 		ms = sweep_ms - clock_mono_ms();
 		if ((fold_ms = count_some_arrivals(m)) < ms)
 			ms = fold_ms;
+		if (empty_spare(s) && ms > SWEEP_FULL_MS)
+			ms = SWEEP_FULL_MS;
 		take_turn(m, trim_heap(m) && ms > TURN_MS ? TURN_MS : ms);
 	}
 	drain_finish(m->drain);

@@ -343,12 +343,14 @@ drain_queue(struct app *app, bool recover, int64_t until_ms)
 	struct services			*s = &app->services;
 	struct drain_sum		 sum;
 	struct drain			*d;
+	int64_t				 n;
 
 	if (!services_open(s, &app->conf, services_of_queue(&app->conf), STORE_BRIEF, NULL) ||
 	    (d = drain_new(s)) == NULL)
 		return;
 	if (recover)
 		recover_run(s->store, s->locks, app->conf.set.state_dir, event_store_sources);
+	(void)spare_move(s->spare, &n, s->store, s->dedup, until_ms);
 	if (drain_run(d, &sum, &order) == ERR_OK && sum.elsewhere == 0)
 		maintenance_brief(s);
 	alert_brief(s, ALERT_SEND_MS);	/* nobody waits for this process */

@@ -5,7 +5,9 @@ import base64
 import json
 import re
 import secrets
+import signal
 import struct
+import sys
 import time
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
@@ -277,3 +279,84 @@ def test_counted(home, pool, qt):
     assert counts == {"rule-dice": 2, "rule-image": 1, "HOURS": 1}
     assert families["qtoa_replies_total"].of(account="safe", kind="click") == 1
     assert families["qtoa_reply_duration_seconds"].of("_count", account="safe") == 4
+
+
+@pytest.fixture
+def disk(home):
+    """The program's disk is small, and a test can fill it."""
+    sys.path.append(str(program.TOP / "tests/torture"))
+    import faults
+    control = faults.Faults(home)
+    control.disk(3_600_000)
+    yield control
+    control.close()
+
+
+def without_reply():
+    return wechat.push(PLAIN, event("CLICK", secrets.token_hex(8)))
+
+
+def fill(pool, disk):
+    """QT takes nothing and the disk is full: a message without a reply is refused."""
+    disk.fill()
+    refused = 0
+    while refused < 5:
+        refused = refused + 1 if pool.push(PLAIN, without_reply()).status == 503 else 0
+    assert pool.push(PLAIN, without_reply()).status == 503
+
+
+def contents(qt):
+    """What QT got of our texts."""
+    return [m[1] for r in qt.received
+            if (m := re.search(r"<Content><!\[CDATA\[(.*?)\]\]>", r.fields["weChatOAData"]))]
+
+
+def test_full_disk_and_dead_qt(home, make_pool, qt, disk):
+    """Users are answered all the same, and nothing that was answered is lost, kill -9 or not."""
+    pool = make_pool(VARIANT, env=disk.env)
+    assert pool.push(PLAIN, without_reply()).body == b"success"
+    program.until((home.state / "qtoa.spare").exists, "the spare room")
+    qt.behave = qt_side.answering(500, b"")
+    fill(pool, disk)
+    texts = [f"dice {n}" for n in range(10)]
+    write(home, {"keyword_autoreply_info": {"list": [
+        keyword("dice", info("text", content="6"), mode="contain")]}})
+    pushes = [wechat.push(PLAIN, wechat.text_message(text)) for text in texts]
+    for push in pushes + pushes[:3]:        # some of them are repeats
+        assert content(opened(PLAIN, pool.push(PLAIN, push))) == "6"
+    assert pool.push(PLAIN, without_reply()).status == 503
+    line = pool.log.wait(10, what="request", verdict="queued", reply="keyword")[-1]
+    assert line["detail"].startswith("kept in qtoa.spare: ")
+    pool.exits.add(-signal.SIGKILL)
+    pool.signal(signal.SIGKILL)
+    pool.proc.wait()
+    disk.disk(30_000_000)
+    qt.reset()
+    pool.start(VARIANT, disk.env)
+    program.until(lambda: set(texts) <= set(contents(qt)), "all that was answered", 30)
+    assert sorted(contents(qt)) == sorted(texts)
+
+
+def test_spare_room_is_emptied(home, make_pool, qt, disk):
+    """Its messages are in the queue as soon as there is room, and then at QT."""
+    pool = make_pool(VARIANT, env=disk.env)
+    assert pool.push(PLAIN, without_reply()).body == b"success"
+    program.until((home.state / "qtoa.spare").exists, "the spare room")
+    qt.behave = qt_side.answering(500, b"")
+    fill(pool, disk)
+    assert content(say(pool, "dice")) is not None
+    disk.disk(30_000_000)
+    pool.log.wait(1, 30, what="spare")
+    qt.reset()
+    program.until(lambda: "dice" in contents(qt), "the message", 30)
+    assert contents(qt).count("dice") == 1
+
+
+def test_full_from_the_start(home, make_pool, qt, disk):
+    """There was never room for the spare room: 503, so that WeChat asks again."""
+    disk.fill()
+    pool = make_pool(VARIANT, env=disk.env)
+    qt.behave = qt_side.answering(500, b"")
+    assert pool.push(PLAIN, wechat.push(PLAIN, wechat.text_message("dice"))).status == 503
+    qt.behave = qt_side.genuine
+    assert content(say(pool, "dice")) is not None
