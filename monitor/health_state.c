@@ -14,6 +14,7 @@
 #include "monitor/alert_file.h"
 #include "monitor/health_state.h"
 #include "monitor/silence.h"
+#include "reply/replies.h"
 #include "state/disk.h"
 #include "state/queue.h"
 #include "state/store.h"
@@ -356,6 +357,24 @@ read_breaker(const struct health_state *h, struct health_account *a, struct brea
 	(void)snprintf(a->gateway_why, sizeof(a->gateway_why), "%s", state.why);
 }
 
+/* Keeps the first fault of a file of rules.  It is a rules_say. */
+static void
+keep_fault(void *ctx, bool wrong, const char *where, const char *what)
+{
+	struct health_account	*a = ctx;
+
+	if (wrong && *a->replies_why == '\0')
+		(void)snprintf(a->replies_why, sizeof(a->replies_why), "%s%s%s", where,
+		    *where != '\0' ? lang_text(": ") : "", what);
+}
+
+static void
+read_replies(struct health_account *a)
+{
+	if (conf_is_set(a->account->replies))
+		rules_free(replies_read(a->account->replies, keep_fault, a));
+}
+
 enum error
 health_state_read(struct health_state *h, const struct conf *c, struct store *s, struct breakers *b,
     bool try_write, int64_t deadline_ms)
@@ -384,6 +403,8 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 	measure_disk(h);
 	read_callback_ips(h);
 	read_alerts(h);
+	for (i = 0; i < h->n; i++)
+		read_replies(&h->accounts[i]);
 	for (i = 0; i < h->n && b != NULL; i++)
 		read_breaker(h, &h->accounts[i], b);
 	return er;
@@ -643,6 +664,16 @@ has_old_addresses(struct health_sign *s, const struct health_state *h,
 }
 
 static bool
+has_wrong_replies(struct health_sign *s, const struct health_state *h,
+    const struct health_account *a)
+{
+	(void)h;
+	return *a->replies_why != '\0' && set_sign(s, "%s is wrong: %s: users are answered by the "
+	    "last good rules, if there are any; correct it, then run: qtoa reply check",
+	    a->account->replies, a->replies_why);
+}
+
+static bool
 has_dead(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	char	 span[FORMAT_SPAN];
@@ -681,6 +712,7 @@ static const struct rule {
 	{ "disk",	false,	false,	is_nearly_full },
 	{ "addresses",	false,	false,	has_no_addresses },
 	{ "addresses",	false,	false,	has_old_addresses },
+	{ "replies",	false,	true,	has_wrong_replies },
 	{ "dead",	false,	true,	has_dead },
 };
 

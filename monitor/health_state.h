@@ -41,6 +41,9 @@ struct health_account {
 	/* What the last `qtoa reconcile` has noted; -1: nothing. */
 	int64_t			 missing;		/* calls of WeChat's that never came */
 	int64_t			 missing_s;		/* the last day compared ended then */
+
+	/* What is wrong with the file of .replies; "": nothing, or there is no such file. */
+	char			 replies_why[HEALTH_STATE_WHY];
 };
 
 struct health_state {
@@ -92,8 +95,9 @@ void		 health_state_free(struct health_state *h);
 
 /*
  * A sign that something is wrong.  what is one of the words configuration, store, lock, disk,
- * silent, stopped, breaker, gateway, pending, token, addresses, dead.  bad: a problem, for which
- * /-/health answers 503; else a warning for people (dead messages, a disk that is nearly full).
+ * silent, stopped, breaker, gateway, pending, token, addresses, replies, dead.  bad: a problem, for
+ * which /-/health answers 503; else a warning for people (dead messages, a disk that is nearly
+ * full).
  */
 struct health_sign {
 	const char	*what;

@@ -5,6 +5,7 @@
 #include "core/calendar.h"
 #include "core/jsonpath.h"
 #include "core/lang.h"
+#include "reply/replies.h"
 
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -105,6 +106,37 @@ check_old_values(struct check_results *r, const struct account *a)
 		    key ? ".aes_key_old" : "");
 }
 
+/* What check_replies() has found in a file. */
+struct found {
+	struct check_results	*r;
+	const struct account	*a;
+};
+
+/* Adds a fault of a file of rules.  It is a rules_say. */
+static void
+add_fault(void *ctx, bool wrong, const char *where, const char *what)
+{
+	const struct found	*f = ctx;
+
+	check_result_add(f->r, wrong ? CHECK_FAILED : CHECK_WARNING, f->a->name, "%s: %s%s%s\n"
+	    "correct the file, and run: qtoa reply check", f->a->replies, where,
+	    *where != '\0' ? lang_text(": ") : "", what);
+}
+
+static void
+check_replies(struct check_results *r, const struct account *a)
+{
+	struct found	 f = { r, a };
+	struct rules	*rules;
+
+	if (!conf_is_set(a->replies))
+		return;
+	if ((rules = replies_read(a->replies, add_fault, &f)) != NULL)
+		check_result_add(r, CHECK_OK, a->name, "%s: %zu keyword rules, %zu menu keys",
+		    a->replies, rules_count(rules, RULES_KEYWORD), rules_count(rules, RULES_CLICK));
+	rules_free(rules);
+}
+
 static void
 check_account_conf(struct check_results *r, const struct account *a)
 {
@@ -121,6 +153,7 @@ check_account_conf(struct check_results *r, const struct account *a)
 	check_demo_values(r, a);
 	check_urls(r, a);
 	check_token_settings(r, a);
+	check_replies(r, a);
 }
 
 /*

@@ -170,5 +170,12 @@ const struct lang_row zh_reply[] = {
 	{ "it is not JSON: %s", "不是 JSON：%s" },
 	{ "cannot be read: %s", "无法读取：%s" },
 	{ "is longer than %d bytes", "超过 %d 字节" },
+	{ "%s is wrong: %s: users are answered by the last good rules, if there are any; correct "
+	    "it, then run: qtoa reply check",
+	    "%s 有错：%s：仍按最后一次正确的规则回复用户（如有）；请改正，然后运行：qtoa reply "
+	    "check" },
+	{ "%s: %s%s%s\ncorrect the file, and run: qtoa reply check",
+	    "%s：%s%s%s\n请改正该文件，然后运行：qtoa reply check" },
+	{ "%s: %zu keyword rules, %zu menu keys", "%s：%zu 条关键词规则，%zu 个菜单键" },
 	{ NULL, NULL }
 };

@@ -20,6 +20,7 @@ import fcgi
 import program
 import qt as qt_side
 import wechat
+from test_cli import run
 from wechat import COMPATIBLE, PLAIN, ROTATED, SAFE
 
 VARIANT = "replies"
@@ -228,6 +229,24 @@ def test_read_when_it_changes(home, pool, qt):
     assert content(say(pool, "dice")) == "version 2"
     write(home, {})
     assert say(pool, "dice") is None
+
+
+def test_who_says_that_it_is_wrong(home, pool, qt):
+    """One line of the log, /-/health, `qtoa check` and `qtoa status`."""
+    assert say(pool, "dice") is not None
+    home.rules.write_text('{"click": [{"key": ""}]}')
+    answer = fcgi.call(pool.path, fcgi.cgi("GET", "/qtoa/-/health", REMOTE_ADDR="127.0.0.1",
+                                           HTTP_HOST="localhost"))
+    found = [w for w in json.loads(answer.body)["warnings"] if w["what"] == "replies"]
+    assert answer.status == 200 and len(found) == 4     # one for each account
+    assert "click[0]: a reply has no type" in found[0]["text"] or "key must have" in found[0]["text"]
+    code, out, _ = run(home, "check", "--offline", variant=VARIANT)
+    assert code == 1 and re.search(r"failed +safe: .*rules.json: click\[0\]: key must have", out), out
+    _, out, _ = run(home, "status", variant=VARIANT)
+    assert "qtoa reply check" in out
+    write(home, RULES)
+    code, out, _ = run(home, "check", "--offline", variant=VARIANT)
+    assert "9 keyword rules, 1 menu keys" in out
 
 
 def test_no_file_from_the_start(home, make_pool, qt):
