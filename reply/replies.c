@@ -402,5 +402,6 @@ void
 replies_count(struct replies *r, const struct replies_choice *c, const struct account *a,
     int64_t ms)
 {
-	reply_table_count(r->table, slice_of(a->path), rules_kinds[c->kind], slice_of(c->rule), ms);
+	reply_table_count(r->table, slice_of(a->path), rules_kinds[c->kind], slice_of(c->rule),
+	    ms, clock_wall_ms() / 1000);
 }

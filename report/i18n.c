@@ -100,6 +100,10 @@ static const struct text {
 	    "WeChat's pushes and their results. Pending and dead are the numbers of now; "
 	    "half of all answers took p50 or less.",
 	    "微信推送及其转发结果。“待发”和“死信”为当前值；半数应答耗时不超过 P50。" } },
+	{ "replies",	{ "Replies", "自动回复" } },
+	{ "replies.about", { "Replies that users got, by the rule that gave them, in the last 80 "
+	    "days.",
+	    "用户收到的回复，按规则统计，限最近 80 天。" } },
 	{ "event",	{ "Event analysis", "事件分析" } },
 	{ "event.about", { "How often events come, and from how many devices.",
 	    "事件发生的次数和设备数。" } },
@@ -177,6 +181,8 @@ static const struct text {
 	{ "item",	{ "Subject", "内容" } },
 	{ "key",	{ "Key", "KEY" } },
 	{ "kind",	{ "Kind", "种类" } },
+	{ "rule",	{ "Rule", "规则" } },
+	{ "mean_ms",	{ "Mean wait", "平均等待" } },
 	{ "last",	{ "Last event", "最近事件" } },
 	{ "max",	{ "Longest", "最长" } },
 	{ "median",	{ "Median", "中位数" } },

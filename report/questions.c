@@ -8,6 +8,7 @@
 #include "core/number.h"
 #include "core/utf8.h"
 #include "report/delivery_stats.h"
+#include "report/reply_stats.h"
 #include "report/questions.h"
 #include "report/sql.h"
 #include "state/store.h"
@@ -52,6 +53,9 @@ const struct report_question questions_table[] = {
 	    { "repeats", REPORT_COUNT }, { "refused", REPORT_COUNT },
 	    { "oldest_ms", REPORT_MS }, { "p50_ms", REPORT_MS }, { "p90_ms", REPORT_MS },
 	    { "p99_ms", REPORT_MS } } },
+	{ "replies", true, NULL, CHART_NONE,
+	  .columns = { { "account", REPORT_TEXT }, { "kind", REPORT_TEXT },
+	    { "rule", REPORT_TEXT }, { "replies", REPORT_COUNT }, { "mean_ms", REPORT_MS } } },
 	{ "latest", false, sql_latest, CHART_NONE,
 	  .columns = { { "time", REPORT_TIME }, { "account", REPORT_TEXT },
 	    { "code", REPORT_CODE }, { "device", REPORT_TEXT }, { "item", REPORT_TEXT },
@@ -398,6 +402,8 @@ questions_ask(struct table *t, struct db *db, const struct conf *c,
 
 	if (questions_check_period(a) != QUESTIONS_OK)
 		return ERR_REQUEST;
+	if (q->sql == NULL && strcmp(q->name, "replies") == 0)
+		return reply_stats_table(t, c, a->account, a->from, a->to);
 	if (q->sql == NULL)
 		return delivery_stats_table(t, db, c, a->account, a->from, a->to);
 	for (i = 0; i < n; i++) {

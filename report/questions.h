@@ -61,7 +61,8 @@ enum { REPORT_COLUMNS_MAX = 13, REPORT_OPTIONS_MAX = 7, REPORT_VALUE_MAX = 256 }
 struct report_question {
 	const char			*name;	/* in URLs and on the command line */
 	bool				 model;	/* an analysis model; false: for the overview */
-	const char			*sql;	/* NULL: report/delivery_stats.h answers it */
+	const char			*sql;	/* NULL: report/delivery_stats.h answers `health`,
+						   report/reply_stats.h `replies` */
 	enum report_chart		 chart;
 	struct report_column		 columns[REPORT_COLUMNS_MAX];	/* ended by name NULL */
 	struct report_option		 options[REPORT_OPTIONS_MAX];	/* ended by name NULL */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "core/hash.h"
 #include "core/log.h"
@@ -25,6 +26,8 @@ enum {
 
 #define EPOCH_S	INT64_C(1577836800)	/* 2020 begins */
 #define LOW	UINT64_C(0xFFFFF)	/* 20 bits */
+#define DAY_SHIFT 40				/* of a day in its count */
+#define COUNT	((UINT64_C(1) << DAY_SHIFT) - 1)
 
 const int reply_table_edges[REPLY_TABLE_EDGES] = {
 	1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 4864
@@ -38,7 +41,8 @@ struct head {
 struct place {
 	_Atomic uint64_t	 hash, count, sum_ms, bucket[BUCKETS];
 	_Atomic uint64_t	 text[TEXT / 8];	/* account, kind, rule */
-	_Atomic uint64_t	 spare[64 - 3 - BUCKETS - TEXT / 8];
+	_Atomic uint64_t	 day[REPLY_TABLE_DAYS];
+	_Atomic uint64_t	 spare[128 - 3 - BUCKETS - TEXT / 8 - REPLY_TABLE_DAYS];
 };
 
 struct table {
@@ -48,8 +52,8 @@ struct table {
 	_Atomic uint64_t	 user[REPLY_TABLE_USERS];
 };
 
-_Static_assert(TEXT % 8 == 0 && sizeof(struct place) == 512, "one layout");
-_Static_assert(sizeof(struct table) == 397312, "one layout");
+_Static_assert(TEXT % 8 == 0 && sizeof(struct place) == 1024, "one layout");
+_Static_assert(sizeof(struct table) == 528384, "one layout");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
 
 static const struct state_file_layout	layout = {
@@ -371,9 +375,37 @@ place_of(struct reply_table *t, struct table *table, const struct text *text)
 	return p;
 }
 
+/* Counts in the word of a day, which may still have the count of an older one. */
+static void
+count_day(struct place *p, int64_t now_s)
+{
+	const uint64_t		 day = (uint64_t)calendar_day_at(now_s);
+	_Atomic uint64_t	*word = &p->day[day % REPLY_TABLE_DAYS];
+	uint64_t		 old = atomic_load(word), new;
+
+	do
+		new = old >> DAY_SHIFT == day ? old + 1 : day << DAY_SHIFT | 1;
+	while (!atomic_compare_exchange_weak(word, &old, new));
+}
+
+uint64_t
+reply_table_in(const struct reply_table_entry *e, int64_t from, int64_t to)
+{
+	uint64_t	 n = 0;
+	int64_t		 day;
+	size_t		 i;
+
+	for (i = 0; i < REPLY_TABLE_DAYS; i++) {
+		day = (int64_t)(e->day[i] >> DAY_SHIFT);
+		if (day >= from && day <= to)
+			n += e->day[i] & COUNT;
+	}
+	return n;
+}
+
 void
 reply_table_count(struct reply_table *t, struct slice account, const char *kind,
-    struct slice rule, int64_t ms)
+    struct slice rule, int64_t ms, int64_t now_s)
 {
 	struct table	*table = enter_table(t);
 	struct text	 text = { { 0 } };
@@ -389,6 +421,7 @@ reply_table_count(struct reply_table *t, struct slice account, const char *kind,
 		atomic_fetch_add(&p->bucket[i], 1);
 		atomic_fetch_add(&p->sum_ms, ms < 0 ? 0 : (uint64_t)ms);
 		atomic_fetch_add(&p->count, 1);
+		count_day(p, now_s);
 	}
 	leave_table(t);
 }
@@ -421,6 +454,8 @@ read_place(struct reply_table_entry *e, struct place *p)
 	e->sum_ms = atomic_load(&p->sum_ms);
 	for (i = 0; i < BUCKETS; i++)
 		e->bucket[i] = atomic_load(&p->bucket[i]);
+	for (i = 0; i < REPLY_TABLE_DAYS; i++)
+		e->day[i] = atomic_load(&p->day[i]);
 }
 
 static int
@@ -448,6 +483,11 @@ add_entry(struct reply_table_entry *to, const struct reply_table_entry *e)
 	to->sum_ms += e->sum_ms;
 	for (i = 0; i < BUCKETS; i++)
 		to->bucket[i] += e->bucket[i];
+	for (i = 0; i < REPLY_TABLE_DAYS; i++)
+		if (to->day[i] >> DAY_SHIFT == e->day[i] >> DAY_SHIFT)
+			to->day[i] += e->day[i] & COUNT;
+		else if (e->day[i] > to->day[i])
+			to->day[i] = e->day[i];
 }
 
 /* Reads the places.  The file is not mapped: an error of the disk must not kill the process. */

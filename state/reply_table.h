@@ -7,15 +7,17 @@
  *
  *	at 0		"qtoarepl", u32 version (1), u32 places (256), u32 users (32768), u32 bytes
  *			of a place; zeros up to 4096
- *	4096 + 512 n	place n: u64 the hash of account, kind and rule (0: the place is free); u64
+ *	4096 + 1024 n	place n: u64 the hash of account, kind and rule (0: the place is free); u64
  *			how many replies; u64 the sum of their ms; 14 u64, how many of them took up
- *			to 1, 2, 5, 10, 20 ... 4864 ms, or longer; then account, kind and rule,
- *			padded with NULs.  The last place is for rules that have no room
- *	135168 + 8 n	user n: 24 bits of the hash of account and user (others of its bits say
+ *			to 1, 2, 5, 10, 20 ... 4864 ms, or longer; account, kind and rule, padded
+ *			with NULs; 80 u64, of which number d % 80 is for day d (from 1970-01-01, in
+ *			China): 24 bits of d, and how many replies.  The last place is for rules
+ *			that have no room
+ *	266240 + 8 n	user n: 24 bits of the hash of account and user (others of its bits say
  *			where it is), 20 bits of the minute since 2020, 20 bits of the hash of the
  *			message; 0: free
  *
- * It takes 388 KiB, which are reserved before they are used.  Eight places of users are a row,
+ * It takes 516 KiB, which are reserved before they are used.  Eight places of users are a row,
  * which the hash chooses.  If all eight are taken, the oldest goes: that user may get the default
  * reply sooner again.  Without the file each process has such a table of its own.  A file of
  * another layout goes into quarantine (state/state_file.h).
@@ -34,6 +36,7 @@ enum {
 	REPLY_TABLE_PLACES = 256,
 	REPLY_TABLE_USERS = 32768,
 	REPLY_TABLE_EDGES = 13,		/* and one more bucket, for all that took longer */
+	REPLY_TABLE_DAYS = 80,
 	REPLY_TABLE_ACCOUNT = 72, REPLY_TABLE_KIND = 16, REPLY_TABLE_RULE = 104
 };
 
@@ -52,16 +55,27 @@ void			 reply_table_free(struct reply_table *t);
 bool			 reply_table_may(struct reply_table *t, uint64_t user, uint64_t message,
 			    int64_t now_s, int minutes);
 
-/* Counts a reply that took ms.  Texts that are too long are cut.  For all threads. */
+/*
+ * Counts a reply that took ms, at the epoch second now_s.  Texts that are too long are cut.  For
+ * all threads.
+ */
 void			 reply_table_count(struct reply_table *t, struct slice account,
-			    const char *kind, struct slice rule, int64_t ms);
+			    const char *kind, struct slice rule, int64_t ms, int64_t now_s);
 
 /* What was counted of a rule. */
 struct reply_table_entry {
 	char		 account[REPLY_TABLE_ACCOUNT], kind[REPLY_TABLE_KIND];
 	char		 rule[REPLY_TABLE_RULE];	/* printable; "*": rules without room */
 	uint64_t	 count, sum_ms, bucket[REPLY_TABLE_EDGES + 1];
+	uint64_t	 day[REPLY_TABLE_DAYS];		/* private */
 };
+
+/*
+ * How many replies of these days (core/calendar.h), both included.  Only the last REPLY_TABLE_DAYS
+ * are known.
+ */
+uint64_t		 reply_table_in(const struct reply_table_entry *e, int64_t from,
+			    int64_t to);
 
 /*
  * Calls fn for each rule that has answered, in order of account, kind and rule.  A file that is

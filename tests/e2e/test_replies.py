@@ -298,6 +298,10 @@ def test_counted(home, pool, qt):
     assert counts == {"rule-dice": 2, "rule-image": 1, "HOURS": 1}
     assert families["qtoa_replies_total"].of(account="safe", kind="click") == 1
     assert families["qtoa_reply_duration_seconds"].of("_count", account="safe") == 4
+    code, out, _ = run(home, "report", "replies", "--json", variant=VARIANT)
+    rows = {r["rule"]: r for r in json.loads(out)}
+    assert code == 0 and {k: r["replies"] for k, r in rows.items()} == counts
+    assert rows["HOURS"]["account"] == "safe" and rows["HOURS"]["kind"] == "click"
 
 
 @pytest.fixture

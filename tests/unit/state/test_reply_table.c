@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/calendar.h"
 #include "core/hash.h"
 #include "state/reply_table.h"
 #include "tests/unit/state.h"
@@ -105,6 +106,7 @@ note(void *ctx, const struct reply_table_entry *e)
 static void
 counted(void **state)
 {
+	const int64_t	 day = calendar_day_at(noon_s);
 	struct bench	 b, other;
 	int		 i;
 
@@ -117,9 +119,9 @@ counted(void **state)
 	check_int("no file", entries, 0);
 	for (i = 0; i < 10; i++)
 		reply_table_count((i % 2 == 0 ? b : other).t, slice_of("shop"), "keyword",
-		    slice_of("prices"), i * 3);
-	reply_table_count(b.t, slice_of("shop"), "follow", slice_of("follow"), 99999);
-	reply_table_count(b.t, slice_of("bar"), "keyword", slice_of("prices"), 0);
+		    slice_of("prices"), i * 3, noon_s + (i < 3 ? 0 : 86400));
+	reply_table_count(b.t, slice_of("shop"), "follow", slice_of("follow"), 99999, noon_s);
+	reply_table_count(b.t, slice_of("bar"), "keyword", slice_of("prices"), 0, noon_s);
 	check_err("read", reply_table_read(b.dir, note, NULL), ERR_OK);
 	check_int("rules", entries, 3);
 	check_text("account", last.account, "shop");
@@ -127,7 +129,17 @@ counted(void **state)
 	check_text("rule", last.rule, "prices");
 	check_int("count", (int64_t)last.count, 10);
 	check_int("sum", (int64_t)last.sum_ms, 135);
-	check_int("up to 1 ms", (int64_t)last.bucket[0], 1);
+	check_int("first day", (int64_t)reply_table_in(&last, day, day), 3);
+	check_int("second day", (int64_t)reply_table_in(&last, day + 1, day + 1), 7);
+	check_int("both", (int64_t)reply_table_in(&last, day - 100, day + 100), 10);
+	check_int("none", (int64_t)reply_table_in(&last, day + 2, day + 100), 0);
+	/* Eighty days later the first day's word is used again. */
+	reply_table_count(b.t, slice_of("shop"), "keyword", slice_of("prices"), 1,
+	    noon_s + INT64_C(80) * 86400);
+	check_err("read", reply_table_read(b.dir, note, NULL), ERR_OK);
+	check_int("forgotten", (int64_t)reply_table_in(&last, day, day), 0);
+	check_int("the new day", (int64_t)reply_table_in(&last, day + 80, day + 80), 1);
+	check_int("up to 1 ms", (int64_t)last.bucket[0], 2);
 	check_int("up to 5 ms", (int64_t)last.bucket[2], 1);
 	check_int("up to 10 ms", (int64_t)last.bucket[3], 2);
 	check_int("up to 40 ms", (int64_t)last.bucket[5], 3);
@@ -159,7 +171,7 @@ many_rules(void **state)
 	bench_init(&b);
 	for (i = 0; i < 600; i++) {
 		(void)snprintf(name, sizeof(name), "rule %d", i % 300);
-		reply_table_count(b.t, slice_of("shop"), "keyword", slice_of(name), 1);
+		reply_table_count(b.t, slice_of("shop"), "keyword", slice_of(name), 1, noon_s);
 	}
 	entries = 0;
 	sum = 0;
@@ -184,7 +196,7 @@ odd_texts(void **state)
 	memset(text, 'x', sizeof(text));
 	text[5] = '\n';
 	reply_table_count(b.t, slice_of("shop"), "click",
-	    (struct slice){ text, sizeof(text) }, 1);
+	    (struct slice){ text, sizeof(text) }, 1, noon_s);
 	check_err("read", reply_table_read(b.dir, note, NULL), ERR_OK);
 	check_int("length", (int64_t)strlen(last.rule), REPLY_TABLE_RULE - 1);
 	CHECK("printable", unit_is_printable(last.rule));
@@ -204,7 +216,7 @@ no_file(void **state)
 	state_limit_files(4096);
 	CHECK("first", reply_table_may(b.t, 1, 1, noon_s, 60));
 	CHECK("second", !reply_table_may(b.t, 1, 2, noon_s + 1, 60));
-	reply_table_count(b.t, slice_of("shop"), "click", slice_of("x"), 1);
+	reply_table_count(b.t, slice_of("shop"), "click", slice_of("x"), 1, noon_s);
 	state_limit_files(RLIM_INFINITY);
 	bench_fini(&b);
 }
@@ -226,7 +238,7 @@ foreign_file(void **state)
 	state_path(path, b.dir, "qtoa.replied");
 	assert_int_equal(truncate(path, 100), 0);
 	(void)reply_table_may(b.t, 1, 3, noon_s + 2, 60);
-	reply_table_count(b.t, slice_of("shop"), "click", slice_of("x"), 1);
+	reply_table_count(b.t, slice_of("shop"), "click", slice_of("x"), 1, noon_s);
 	CHECK("lives", true);
 	bench_fini(&b);
 }
