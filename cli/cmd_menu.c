@@ -101,14 +101,15 @@ fetch_menu(struct console *c, struct current *cur, const struct import *im)
 	return good;
 }
 
-/* Appends JSON as text to be written. */
+/* Writes to a file that the operator names, or, ours, in the state directory. */
 static bool
-write_json(const char *file, const struct json *j)
+write_menu(const char *file, const struct json *j, bool ours)
 {
 	struct buf	 text = { 0 };
 	bool		 good;
 
-	good = json_print(&text, j, 0) == ERR_OK && console_write(file, buf_slice(&text));
+	good = json_print(&text, j, 0) == ERR_OK &&
+	    (ours ? console_save : console_write)(file, buf_slice(&text));
 	buf_free(&text);
 	return good;
 }
@@ -126,7 +127,7 @@ show_menu(struct console *c, const struct order *o)
 	bool			 good = fetch_menu(c, &cur, &im);
 
 	if (good && o->json)
-		good = write_json(NULL, cur.menu);
+		good = write_menu(NULL, cur.menu, false);
 	else if (good && (good = menu_lines(&lines, cur.menu) == ERR_OK)) {
 		if (lines.len == 0)
 			(void)printf(lang_text("there is no menu\n"));
@@ -172,7 +173,7 @@ import_menu(struct console *c, const struct order *o)
 	bool			 good;
 
 	good = fetch_menu(c, &cur, &im) && write_clicks(c, o, &cur) &&
-	    write_json(o->file, cur.menu);
+	    write_menu(o->file, cur.menu, false);
 	free_current(&cur);
 	return good;
 }
@@ -263,7 +264,7 @@ save_menu(const struct console *c, const struct current *cur)
 		return true;
 	(void)snprintf(file, sizeof(file), "%s/qtoa.menu-%s-%lld.json",
 	    c->services.conf->set.state_dir, c->account->path, (long long)clock_wall_ms());
-	return write_json(file, cur->menu);
+	return write_menu(file, cur->menu, true);
 }
 
 /* Sends a body.  False: stderr says why WeChat did not take it. */

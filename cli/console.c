@@ -33,7 +33,7 @@ console_open(struct console *c, const struct conf *conf, int problems, const cha
 		return false;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (session_state(conf) == SESSION_FAULT)
+	if (!session_act_for_owner(conf->set.state_dir) || session_state(conf) == SESSION_FAULT)
 		return false;
 	if (services_open(&c->services, conf, SERVICES_TOKENS, STORE_BRIEF, NULL))
 		return true;
@@ -208,12 +208,14 @@ console_read(const char *file, bool may_lack)
 	struct json	*j = NULL;
 	char		 why[JSON_WHY];
 
+	session_as_root(true);
 	if (buf_read_file(&text, file, JSON_MAX_BYTES) == -1) {
 		if (!may_lack || errno != ENOENT)
 			(void)fprintf(stderr, "qtoa: %s: %s\n", file, lang_errno(errno));
 	} else if ((j = json_parse_file(buf_slice(&text), why)) == NULL) {
 		(void)fprintf(stderr, lang_text("qtoa: %s: it is not JSON: %s\n"), file, why);
 	}
+	session_as_root(false);
 	buf_free(&text);
 	return j;
 }
@@ -245,8 +247,9 @@ replace_file(const char *file, struct slice text)
 	return good;
 }
 
-bool
-console_write(const char *file, struct slice json)
+/* Writes the text, which is JSON, indented. */
+static bool
+write_json(const char *file, struct slice json)
 {
 	struct json	*j = json_parse_any(json);
 	struct buf	 text = { 0 };
@@ -264,6 +267,23 @@ console_write(const char *file, struct slice json)
 	json_free(j);
 	buf_free(&text);
 	return good;
+}
+
+bool
+console_write(const char *file, struct slice json)
+{
+	bool	 good;
+
+	session_as_root(true);
+	good = write_json(file, json);
+	session_as_root(false);
+	return good;
+}
+
+bool
+console_save(const char *file, struct slice json)
+{
+	return write_json(file, json);
 }
 
 bool

@@ -46,6 +46,9 @@ struct json	*console_read(const char *file, bool may_lack);
  */
 bool		 console_write(const char *file, struct slice json);
 
+/* The same for a file in the state directory, which belongs to that directory's owner. */
+bool		 console_save(const char *file, struct slice json);
+
 /* Asks on the terminal.  True: the answer is yes. */
 bool		 console_ask(const char *question);
 

@@ -17,12 +17,14 @@
 #include "core/number.h"
 #include "forwarder/qt_client.h"
 
+static uid_t	 acting_for;	/* root acts for this user; 0: nobody */
+
 /*
  * Takes the groups that the user has.  Root's own groups would give too many rights, and so may
- * the directory's group, which can be root's.
+ * the directory's group, which can be root's.  for_now: root's rights can come back.
  */
 static bool
-become_user(uid_t uid, gid_t gid)
+become_user(uid_t uid, gid_t gid, bool for_now)
 {
 	const struct passwd	*pw = getpwuid(uid);
 
@@ -30,20 +32,44 @@ become_user(uid_t uid, gid_t gid)
 		gid = pw->pw_gid;
 	if ((pw != NULL ? initgroups(pw->pw_name, gid) : setgroups(0, NULL)) != 0)
 		return false;
-	return setgid(gid) == 0 && setuid(uid) == 0;
+	if (!for_now)
+		return setgid(gid) == 0 && setuid(uid) == 0;
+	if (setegid(gid) == -1 || seteuid(uid) == -1)
+		return false;
+	acting_for = uid;
+	return true;
+}
+
+static bool
+leave_root(const char *dir, bool for_now)
+{
+	struct stat	 st;
+
+	if (geteuid() != 0 || stat(dir, &st) == -1 || st.st_uid == 0 ||
+	    become_user(st.st_uid, st.st_gid, for_now))
+		return true;
+	(void)fprintf(stderr, lang_text("qtoa: cannot run as the owner of %s: %s\n"), dir,
+	    lang_errno(errno));
+	return false;
 }
 
 bool
 session_become_owner(const char *dir)
 {
-	struct stat	 st;
+	return leave_root(dir, false);
+}
 
-	if (geteuid() != 0 || stat(dir, &st) == -1 || st.st_uid == 0 ||
-	    become_user(st.st_uid, st.st_gid))
-		return true;
-	(void)fprintf(stderr, lang_text("qtoa: cannot run as the owner of %s: %s\n"), dir,
-	    lang_errno(errno));
-	return false;
+bool
+session_act_for_owner(const char *dir)
+{
+	return leave_root(dir, true);
+}
+
+void
+session_as_root(bool root)
+{
+	if (acting_for != 0 && seteuid(root ? 0 : acting_for) == -1 && !root)
+		_exit(CLI_WRONG);	/* it must not go on with root's rights */
 }
 
 enum session_state

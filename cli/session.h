@@ -39,6 +39,14 @@ struct session {
 bool			 session_become_owner(const char *dir);
 
 /*
+ * The same for a verb that also reads and writes files that root names: between
+ * session_as_root(true) and session_as_root(false) the process has root's rights again, if root
+ * runs it.
+ */
+bool			 session_act_for_owner(const char *dir);
+void			 session_as_root(bool root);
+
+/*
  * Calls session_become_owner() for the state directory, opens the log, and looks for a store.
  * SESSION_FAULT: stderr says what is wrong.
  */

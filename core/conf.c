@@ -79,6 +79,18 @@ check_control_url(struct conf_value_reason *r, const struct account *a, const ch
 	return check_url(r, a, v);
 }
 
+/* "@FILE" would be the content of the file, but the file's name is wanted. */
+static bool
+check_replies(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	(void)a;
+	if (*v == '{' || strpbrk(v, "\r\n") != NULL)
+		return conf_value_refuse(r, "is the content of a file: write the name of the file, "
+		    "without @");
+	return strlen(v) <= 1024 || conf_value_refuse(r, "%zu %s, must be %zu to %zu", strlen(v),
+	    lang_text("bytes"), (size_t)1, (size_t)1024);
+}
+
 static bool
 check_token_path(struct conf_value_reason *r, const struct account *a, const char *v)
 {
@@ -215,7 +227,7 @@ static const struct text_rule	account_rules[] = {
 	{ ACCOUNT(control_allow), 1, 0, CONF_LIST, NULL, check_allow },
 	{ SECRET(control_url), 1, 1024, CONF_GRAPHIC, NULL, check_control_url },
 	{ ACCOUNT(control_token_path), 1, 256, CONF_TEXT, NULL, check_token_path },
-	{ ACCOUNT(replies), 1, 1024, CONF_TEXT, NULL, NULL },
+	{ ACCOUNT(replies), 1, 0, CONF_LIST, NULL, check_replies },
 };
 
 static const struct settings_text {

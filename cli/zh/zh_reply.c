@@ -177,5 +177,7 @@ const struct lang_row zh_reply[] = {
 	{ "%s: %s%s%s\ncorrect the file, and run: qtoa reply check",
 	    "%s：%s%s%s\n请改正该文件，然后运行：qtoa reply check" },
 	{ "%s: %zu keyword rules, %zu menu keys", "%s：%zu 条关键词规则，%zu 个菜单键" },
+	{ "is the content of a file: write the name of the file, without @",
+	    "是文件的内容：请写文件名，不加 @" },
 	{ NULL, NULL }
 };

@@ -290,3 +290,21 @@ def test_asked_and_refused(home, console):
     home.menu.write_text(json.dumps({**CONDITIONAL, "conditionalmenu": domains}))
     _, err = run(home, "menu", "push", "safe", home.menu, "--yes", status=1)
     assert "more than 3 domains" in err and console.menu is None
+
+
+def test_root_names_the_files(home, console):
+    """Root may write where the program's user may not; what is in the state directory is that user's."""
+    me = os.geteuid()
+    if me == 0:
+        home.dir.chmod(0o755)
+        for path in (home.state, home.logs):
+            os.chown(path, 65534, 65534)
+    closed = home.dir / "etc"
+    closed.mkdir(mode=0o700)
+    run(home, "reply", "import", "safe", "--out", closed / "rules.json")
+    run(home, "menu", "import", "safe", closed / "menu.json", "--replies", closed / "rules.json")
+    run(home, "menu", "push", "safe", closed / "menu.json", "--yes")
+    assert (closed / "rules.json").stat().st_uid == me and len(console.menu) == 3
+    owner = 65534 if me == 0 else me
+    assert {f.stat().st_uid for f in home.state.iterdir()} == {owner}
+    assert [f for f in home.state.iterdir() if f.name.startswith("qtoa.menu-")]

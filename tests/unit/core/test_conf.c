@@ -144,6 +144,7 @@ static const struct {
 	{ "no control_key", ACCOUNT(control_key), "", SAFE },
 	{ "control_key of 16", ACCOUNT(control_key), "0123456789/+=&%~", SAFE },
 	{ "control_allow", ACCOUNT(control_allow), "192.0.2.7, 10.0.0.0/8 ::1", SAFE },
+	{ "replies", ACCOUNT(replies), "/etc/qtoa/shop-replies.json", SAFE },
 };
 
 static void
@@ -205,6 +206,8 @@ static const struct {
 	{ "control_key of 15", ACCOUNT(control_key), "0123456789abcde", SAFE },
 	{ "control_key with a blank", ACCOUNT(control_key), "0123456789abcde f", SAFE },
 	{ "control_allow with a name", ACCOUNT(control_allow), "::1 localhost", SAFE },
+	{ "content of a file of replies", ACCOUNT(replies), "{\n}", SAFE },
+	{ "content in a line", ACCOUNT(replies), "{\"click\":[]}", SAFE },
 	{ "no appid", ACCOUNT(appid), NULL, SAFE },
 	{ "empty appid", ACCOUNT(appid), "", SAFE },
 	{ "appid with a blank", ACCOUNT(appid), "wx 1", SAFE },
