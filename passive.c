@@ -338,7 +338,7 @@ judge_sealed(enum error *er, struct passive_judged *j, struct crypto *c, const s
 
 /* True: the same text, in upper or lower case. */
 static bool
-is_word(struct slice s, const char *word)
+equals_word(struct slice s, const char *word)
 {
 	return s.len == strlen(word) && strncasecmp(s.p, word, s.len) == 0;
 }
@@ -370,7 +370,7 @@ passive_judge(struct passive_judged *j, struct crypto *c, const struct account *
 	j->why = "";
 	if (j->body.len == 0)
 		j->is = PASSIVE_EMPTY;
-	else if (is_word(j->body, "success"))
+	else if (equals_word(j->body, "success"))
 		j->is = PASSIVE_SUCCESS;
 	else if (*j->body.p != '<')
 		return refuse(j, "it is neither XML, nor empty, nor `success`");

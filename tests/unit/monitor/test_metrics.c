@@ -7,6 +7,7 @@
 #include "monitor/metrics.h"
 #include "state/counters.h"
 #include "state/lock.h"
+#include "state/reply_table.h"
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
@@ -193,6 +194,20 @@ fill_place(struct place *p)
 
 /* Compares a page with the golden file.  One account is no longer configured. */
 static void
+count_replies(struct place *p)
+{
+	struct locks		*locks = lock_new(p->conf.set.state_dir);
+	struct reply_table	*t = reply_table_new(p->conf.set.state_dir, locks);
+
+	assert_non_null(t);
+	reply_table_count(t, slice_of("shop"), "keyword", slice_of("prices \"now\""), 3, 0);
+	reply_table_count(t, slice_of("shop"), "keyword", slice_of("prices \"now\""), 30, 0);
+	reply_table_free(t);
+	lock_free(locks);
+}
+
+/* Compares a page with the golden file.  One account is no longer configured. */
+static void
 golden_page(void **state)
 {
 	struct place	*p = metrics_place_new(state_new());
@@ -205,6 +220,7 @@ golden_page(void **state)
 	count_requests(p, 1, COUNTER_DELIVERED, 2, 30, 20, "$$_receive_msg");
 	counters_free(p->counters);
 	p->counters = NULL;
+	count_replies(p);
 	p->conf.n = p->health.n = 1;
 	configure_account(p, "news", "\xE6\x96\xB0 \"\\\n\xFF\xED\xA0\x80!");
 	fill_place(p);
