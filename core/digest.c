@@ -81,6 +81,22 @@ digest_hex(struct digest *d, char *hex, const struct slice *parts, size_t n)
 }
 
 void
+digest_hmac(unsigned char mac[DIGEST_HMAC], struct slice key, const struct slice *parts, size_t n)
+{
+	struct hmac_sha256_ctx	 ctx;
+	size_t			 i;
+
+	hmac_sha256_set_key(&ctx, key.len, (const uint8_t *)key.p);
+	for (i = 0; i < n; i++)
+		hmac_sha256_update(&ctx, parts[i].len, (const uint8_t *)parts[i].p);
+#if NETTLE_VERSION_MAJOR >= 4
+	hmac_sha256_digest(&ctx, mac);
+#else
+	hmac_sha256_digest(&ctx, DIGEST_HMAC, mac);
+#endif
+}
+
+void
 digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user)
 {
 	char	 hex[DIGEST_SHA256_HEX + 1];

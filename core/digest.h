@@ -29,6 +29,12 @@ void		 digest_begin(struct digest *d);
 void		 digest_add(struct digest *d, struct slice part);
 void		 digest_end(struct digest *d, char *hex);
 
+enum { DIGEST_HMAC = 32 };
+
+/* HMAC-SHA256 of n parts in a row, DIGEST_HMAC bytes. */
+void		 digest_hmac(unsigned char mac[DIGEST_HMAC], struct slice key,
+		    const struct slice *parts, size_t n);
+
 enum { DIGEST_ALIAS = 12 };
 
 /*
