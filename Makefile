@@ -56,7 +56,7 @@ CONFCHECK ?= $(BC)/confcheck
 
 # The rooms, and every module in them; a new file needs no change here.  tests/layers/table says
 # which room may include which.
-ROOMS	 = core net state wechat forwarder reply collector report monitor server cli
+ROOMS	 = core net state wechat relay forwarder reply collector report monitor server cli
 WITHOUT	 = qtoa.c $(if $(filter 0,$(POSTGRES)),state/postgres/%)
 SOURCES	 = $(filter-out $(WITHOUT),$(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c)))
 MADE	 = cli/completion report/sql report/style

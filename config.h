@@ -102,6 +102,25 @@ static const struct account accounts[] = {
 		 * console's; run that before the server is switched on.
 		 */
 		.replies	= NULL,			/* "/etc/qtoa/demo-replies.json" */
+
+		/*
+		 * Other back ends that get the messages, up to eight, each in braces of its own:
+		 * the server that had WeChat's URL before, a CRM, a bot. Each has a queue of its
+		 * own; one that is down delays nobody. doc/relays.md tells more.
+		 *
+		 * .url is the whole URL; http:// is for this host and private networks. .format
+		 * is RAW (default: query and body as WeChat sent them), RESIGNED (with a new
+		 * signature, in the relay's .mode), or JSON (the event, as a webhook, signed
+		 * with .secret). .only names the messages that it gets: MsgTypes and Events, with
+		 * a pattern of the EventKey behind a colon. One call may take .relay_ms. .name is
+		 * its name in the log and the queue; default: the host in the URL.
+		 *
+		 *	.relays = {
+		 *		{ .url = "https://crm.example.com/wx", .name = "crm" },
+		 *		{ .url = "http://127.0.0.1:9000/hook", .format = JSON,
+		 *		  .secret = "@/etc/qtoa/hook", .only = "CLICK:crm_* text" },
+		 *	},
+		 */
 	},
 };
 

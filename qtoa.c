@@ -428,6 +428,9 @@ deliver_message(struct worker *w)
 	d->body = w->body;
 	d->message = &w->message;
 	d->key = w->key;
+	d->raw_query = buf_slice(&w->request->query_raw);
+	d->raw_body = buf_slice(&w->request->body);
+	d->xml = w->xml;
 	d->deadline_ms = worker_deadline(w);
 	entered = worker_enter_network(w);
 	er = deliver(&w->app->services, w->signer, d);

@@ -70,6 +70,77 @@ check_url(struct conf_value_reason *r, const struct account *a, const char *v)
 	    conf_value_refuse(r, "has no host, or has more than host, port, path and query");
 }
 
+/* The host of a URL, without port and brackets.  False: it has no host. */
+static bool
+find_host(struct slice *host, const char *url)
+{
+	const char	*at = strstr(url, "://");
+
+	return at != NULL && host_parse(host, (struct slice){ at + 3, strcspn(at + 3, "/?") });
+}
+
+/* True: nobody between this host and that one can read along: it is this one, or near. */
+static bool
+is_near(struct slice host)
+{
+	static const char	 near[] = "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 "
+				    "169.254.0.0/16 100.64.0.0/10 ::1 fc00::/7 fe80::/10";
+
+	return host_is_loopback(host) || acl_has(near, host) ||
+	    (!host_is_address(host) && memchr(host.p, '.', host.len) == NULL);
+}
+
+static bool
+check_relay_url(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	struct slice	 host;
+
+	if (!check_url(r, a, v) || *v == '\0')
+		return *v == '\0';
+	if (!find_host(&host, v))
+		return conf_value_refuse(r, "has no host, or has more than host, port, path and "
+		    "query");
+	return strncmp(v, "http://", 7) != 0 || is_near(host) || conf_value_refuse(r, "http:// is "
+	    "for this host and private networks only: set a URL with https://");
+}
+
+/* Words with blanks between: a MsgType or an Event, which may have a pattern behind a colon. */
+static bool
+check_only(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	size_t	 len;
+
+	(void)a;
+	for (; *(v += strspn(v, " \t\r\n")) != '\0'; v += len) {
+		len = strcspn(v, " \t\r\n");
+		if (*v == ':' || v[len - 1] == ':' || memchr(v, ',', len) != NULL)
+			return conf_value_refuse(r, "%.*s is not a word for messages: write "
+			    "\"text subscribe CLICK:crm_*\", with blanks between", len > 64 ? 64 :
+			    (int)len, v);
+	}
+	return true;
+}
+
+/* The key of a signature as Standard Webhooks writes it: whsec_ and base64 of 24 to 64 bytes. */
+static bool
+check_hook_secret(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	static const char	 digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789+/";
+	size_t			 n;
+
+	(void)a;
+	if (*v == '\0')
+		return true;
+	if (strncmp(v, "whsec_", 6) != 0)
+		return conf_value_refuse(r, "does not begin with whsec_: write whsec_ and the "
+		    "base64 text of 24 to 64 random bytes");
+	n = strspn(v + 6, digits);
+	return (n >= 32 && n <= 86 && (n + strlen(v + 6 + n)) % 4 == 0 &&
+	    strspn(v + 6 + n, "=") == strlen(v + 6 + n) && strlen(v + 6 + n) <= 2) ||
+	    conf_value_refuse(r, "has no base64 text of 24 to 64 bytes behind whsec_");
+}
+
 static bool
 check_control_url(struct conf_value_reason *r, const struct account *a, const char *v)
 {
@@ -230,6 +301,35 @@ static const struct text_rule	account_rules[] = {
 	{ ACCOUNT(replies), 1, 0, CONF_LIST, NULL, check_replies },
 };
 
+/*
+ * The members of relay number k of an account.  They are members of struct account, too.
+ */
+#define RELAY_AT(k, member)	.name = "relays[" #k "]." #member, \
+				.off = offsetof(struct account, relays[k].member)
+#define RELAY_TEXTS(k) \
+	{ RELAY_AT(k, url), 1, 1024, CONF_GRAPHIC, NULL, check_relay_url }, \
+	{ RELAY_AT(k, name), 1, 32, CONF_PATH, NULL, NULL }, \
+	{ RELAY_AT(k, only), 1, 0, CONF_LIST, NULL, check_only }, \
+	{ .secrecy = CONF_SECRET, RELAY_AT(k, secret), 1, 256, CONF_GRAPHIC, NULL, \
+	    check_hook_secret }
+#define RELAY_NUMBERS(k) \
+	{ RELAY_AT(k, relay_ms), 3500, 1, 14500 }
+
+static const struct text_rule	relay_rules[] = {
+	RELAY_TEXTS(0), RELAY_TEXTS(1), RELAY_TEXTS(2), RELAY_TEXTS(3),
+	RELAY_TEXTS(4), RELAY_TEXTS(5), RELAY_TEXTS(6), RELAY_TEXTS(7),
+};
+
+/* The k-th text of an account, those of its relays last; NULL: there is no k-th. */
+static const struct text_rule *
+account_text(size_t k)
+{
+	if (k < NELEM(account_rules))
+		return &account_rules[k];
+	k -= NELEM(account_rules);
+	return k < NELEM(relay_rules) ? &relay_rules[k] : NULL;
+}
+
 static const struct settings_text {
 	struct text_rule	 rule;
 	const char		*dflt;
@@ -255,11 +355,18 @@ static const struct settings_text {
 	{ { SETTING(log_level), 1, 0, CONF_TEXT, NULL, check_log_level }, "info" },
 };
 
-static const struct settings_number {
+struct number_rule {
 	const char	*name;
-	size_t		 off;
+	size_t		 off;		/* in its struct */
 	int		 dflt, min, max;
-} settings_numbers[] = {
+};
+
+static const struct number_rule	relay_numbers[] = {
+	RELAY_NUMBERS(0), RELAY_NUMBERS(1), RELAY_NUMBERS(2), RELAY_NUMBERS(3),
+	RELAY_NUMBERS(4), RELAY_NUMBERS(5), RELAY_NUMBERS(6), RELAY_NUMBERS(7),
+};
+
+static const struct number_rule	settings_numbers[] = {
 	{ SETTING(threads), 64, 1, 1024 },
 	{ SETTING(deadline_ms), 4000, 1, 5000 },
 	{ SETTING(forward_ms), 2500, 1, 5000 },
@@ -543,7 +650,7 @@ take_choice(struct conf_value_reason *r, int *value, const char *prefix,
 /* The same of a number. */
 static bool
 take_number(struct conf_value_reason *r, int *value, const char *prefix,
-    const struct settings_number *num)
+    const struct number_rule *num)
 {
 	char	*text = read_variable(r, prefix, num->name);
 	bool	 good = text == NULL ? *r->text == '\0' :
@@ -655,10 +762,157 @@ is_empty(struct account *a)
 	return true;
 }
 
+/*
+ * Relays.
+ */
+
+enum {
+	RELAY_TEXTS_N	= NELEM(relay_rules) / CONF_RELAYS,
+	RELAY_NUMBERS_N	= NELEM(relay_numbers) / CONF_RELAYS
+};
+
+/* The names of their members that are one of some words. */
+#define RELAY_WORDS(k)	{ "relays[" #k "].format", "relays[" #k "].mode" }
+
+static const struct {
+	const char	*format, *mode;
+} relay_words[CONF_RELAYS] = {
+	RELAY_WORDS(0), RELAY_WORDS(1), RELAY_WORDS(2), RELAY_WORDS(3),
+	RELAY_WORDS(4), RELAY_WORDS(5), RELAY_WORDS(6), RELAY_WORDS(7),
+};
+
+enum { RELAY_URL, RELAY_NAME, RELAY_ONLY, RELAY_SECRET };	/* the order of RELAY_TEXTS */
+
+/* The name of a text of relay k. */
+static const char *
+relay_text(size_t k, int which)
+{
+	return relay_rules[k * RELAY_TEXTS_N + (size_t)which].name;
+}
+
+/* A number of relay k, by its rule. */
+static const int *
+number_of(const struct relay *relay, size_t k, const struct number_rule *num)
+{
+	return (const int *)(const void *)((const char *)relay +
+	    (num->off - offsetof(struct account, relays) - k * sizeof(struct relay)));
+}
+
+/* True: nothing of the relay is given. */
+static bool
+is_relay_empty(const struct relay *r)
+{
+	return !conf_is_set(r->url) && !conf_is_set(r->name) && !conf_is_set(r->only) &&
+	    !conf_is_set(r->secret) && r->format == RAW && r->mode == SAFE && r->relay_ms == 0;
+}
+
+/* Makes a name of the host and port in the URL: "crm.example.com", "127.0.0.1-9000". */
+static const char *
+name_relay(struct conf *c, const char *url)
+{
+	enum { NAME_MAX_LEN = 32 };
+	const char	*host = strstr(url, "://");
+	char		*name;
+	size_t		 len, i;
+
+	if (host == NULL)
+		return NULL;
+	host += 3;
+	if ((len = strcspn(host, "/?")) > NAME_MAX_LEN)
+		len = NAME_MAX_LEN;
+	if ((name = malloc(len + 1)) == NULL)
+		return NULL;
+	memcpy(name, host, len);
+	name[len] = '\0';
+	for (i = 0; i < len; i++)
+		if (strchr(":[]", name[i]) != NULL || (unsigned char)name[i] <= ' ' ||
+		    (unsigned char)name[i] >= 0x7F)
+			name[i] = '-';
+	return keep_string(c, name);
+}
+
+/* The name must differ from those before, and have room in the files of counters. */
+static void
+check_relay_name(struct problems *p, const struct account *a, int i, size_t k)
+{
+	struct conf_value_reason	 r;
+	const char			*name = a->relays[k].name;
+	size_t				 j, len;
+
+	if (!conf_is_set(name))
+		return;
+	len = strlen(name) + 1 + (a->path != NULL ? strlen(a->path) : 0);
+	if (len > CONF_PATH_MAX) {
+		(void)conf_value_refuse(&r, "%zu characters with the account's path and a slash, "
+		    "must be up to %d: set a shorter .name", len, CONF_PATH_MAX);
+		add_problem(p, i, relay_text(k, RELAY_NAME), name, r.text);
+	}
+	for (j = 0; j < k; j++)
+		if (conf_is_set(a->relays[j].name) && strcmp(a->relays[j].name, name) == 0) {
+			(void)conf_value_refuse(&r, "relays[%zu] has the same name: set .name of "
+			    "one of them", j);
+			add_problem(p, i, relay_text(k, RELAY_NAME), name, r.text);
+		}
+}
+
+/* What a relay needs because of another of its members. */
+static void
+check_relay(struct problems *p, const struct account *a, int i, size_t k)
+{
+	const struct relay	*r = &a->relays[k];
+
+	if (!conf_is_set(r->url))
+		add_problem(p, i, relay_text(k, RELAY_URL), no_text,
+		    lang_text("missing: set the whole URL of the back end"));
+	if (conf_format_name(r->format) == NULL)
+		add_problem(p, i, relay_words[k].format, no_text,
+		    lang_text("must be RAW, RESIGNED or JSON"));
+	if (conf_mode_name(r->mode) == NULL)
+		add_problem(p, i, relay_words[k].mode, no_text,
+		    lang_text("must be SAFE, COMPATIBLE or PLAIN"));
+	else if (r->format == RESIGNED && r->mode != PLAIN && !conf_is_set(a->aes_key))
+		add_problem(p, i, relay_words[k].mode, no_text,
+		    lang_text("needs the account's .aes_key, which is missing: set it, or "
+		    ".mode = PLAIN here"));
+	if (r->format == JSON && !conf_is_set(r->secret))
+		add_problem(p, i, relay_text(k, RELAY_SECRET), no_text,
+		    lang_text("missing: JSON is signed with it; make one with: echo "
+		    "whsec_$(openssl rand -base64 24)"));
+}
+
+static void
+settle_relay(struct conf *c, struct problems *p, int i, size_t k)
+{
+	struct account			*a = &c->accounts[i];
+	struct relay			*relay = &a->relays[k];
+	const struct number_rule	*num;
+	struct conf_value_reason	 r;
+	int				*value;
+	size_t				 j;
+
+	if (is_relay_empty(&c->rows[i]->relays[k]))
+		return;
+	if (!conf_is_set(relay->name) && conf_is_set(relay->url))
+		relay->name = name_relay(c, relay->url);
+	for (j = 0; j < RELAY_NUMBERS_N; j++) {
+		num = &relay_numbers[k * RELAY_NUMBERS_N + j];
+		value = number_at(a, num->off);
+		if (*value == 0)
+			*value = num->dflt;
+		if (*value >= num->min && *value <= num->max)
+			continue;
+		(void)conf_value_refuse(&r, "%d, must be %d to %d", *value, num->min, num->max);
+		add_problem(p, i, num->name, no_text, r.text);
+	}
+	check_relay(p, a, i, k);
+	check_relay_name(p, a, i, k);
+}
+
 static void
 settle_account(struct conf *c, struct problems *p, int i)
 {
 	struct account			*a = &c->accounts[i];
+	const struct text_rule		*rule;
 	struct conf_value_reason	 r;
 	size_t				 k;
 
@@ -674,10 +928,11 @@ settle_account(struct conf *c, struct problems *p, int i)
 		    lang_text("must be SAFE, COMPATIBLE or PLAIN"));
 	if (a->identity != OPENID && a->identity != UNIONID)
 		add_problem(p, i, "identity", no_text, lang_text("must be OPENID or UNIONID"));
-	for (k = 0; k < NELEM(account_rules); k++)
-		if (!settle_text(c, &r, &account_rules[k], a, text_at(a, account_rules[k].off)))
-			add_problem(p, i, account_rules[k].name,
-			    value_at(&account_rules[k], c->rows[i]), r.text);
+	for (k = 0; (rule = account_text(k)) != NULL; k++)
+		if (!settle_text(c, &r, rule, a, text_at(a, rule->off)))
+			add_problem(p, i, rule->name, value_at(rule, c->rows[i]), r.text);
+	for (k = 0; k < CONF_RELAYS; k++)
+		settle_relay(c, p, i, k);
 	if (c->built)
 		return;
 	if (!conf_is_set(a->name))
@@ -714,7 +969,7 @@ settle_setting(struct conf *c, struct problems *p, const struct settings_text *t
 }
 
 static void
-settle_number(struct conf *c, struct problems *p, const struct settings_number *num)
+settle_number(struct conf *c, struct problems *p, const struct number_rule *num)
 {
 	struct conf_value_reason	 r;
 	int				*value = number_at(&c->set, num->off);
@@ -768,6 +1023,58 @@ settle_values(struct conf *c, struct problems *p)
 	settle_settings(c, p);
 }
 
+/*
+ * Destinations.
+ */
+
+struct conf_relay {
+	size_t	 account, relay;	/* numbers */
+};
+
+/* Fills a row behind the accounts.  False: no memory. */
+static bool
+fill_destination(struct conf *c, struct account *row, const struct conf_relay *of)
+{
+	const struct account	*a = &c->accounts[of->account];
+	const struct relay	*r = &a->relays[of->relay];
+	const size_t		 size = CONF_PATH_MAX + 1;
+	char			*path = malloc(size);
+
+	if (path == NULL)
+		return false;
+	(void)snprintf(path, size, "%s/%s", a->path, r->name);
+	*row = (struct account){ .path = keep_string(c, path), .qt_url = r->url,
+	    .appid = a->appid, .service_id = "", .service_secret = "" };
+	row->name = row->path;
+	return row->path != NULL;
+}
+
+/* Appends the relays of all accounts to them.  False: no memory. */
+static bool
+add_destinations(struct conf *c)
+{
+	struct account	*all = realloc(c->accounts,
+			    (c->n * (1 + CONF_RELAYS) + 1) * sizeof(*all));
+	size_t		 i, k;
+
+	if (all == NULL)
+		return false;
+	c->accounts = all;
+	if ((c->relays = calloc(c->n * CONF_RELAYS + 1, sizeof(*c->relays))) == NULL)
+		return false;
+	for (i = 0; i < c->n; i++)
+		for (k = 0; k < CONF_RELAYS; k++) {
+			c->relays[c->nrelays] = (struct conf_relay){ i, k };
+			if (!conf_is_set(all[i].relays[k].url))
+				continue;
+			if (!fill_destination(c, &all[c->n + c->nrelays],
+			    &c->relays[c->nrelays]))
+				return false;
+			c->nrelays++;
+		}
+	return true;
+}
+
 static int
 load_values(struct conf *c, const struct account *from, size_t n, const struct settings *set,
     bool built, struct problems *p)
@@ -788,6 +1095,8 @@ load_values(struct conf *c, const struct account *from, size_t n, const struct s
 		c->rows[c->n] = &from[c->n];
 	}
 	settle_values(c, p);
+	if (p->n == 0 && !built && !add_destinations(c))
+		say_problem(p, -1, "accounts", CONFIG_FILE, lang_text("out of memory"));
 	return p->n;
 }
 
@@ -862,6 +1171,7 @@ conf_free(struct conf *c)
 	free(c->strings);
 	free(c->accounts);
 	free(c->rows);
+	free(c->relays);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -874,6 +1184,63 @@ conf_account(const struct conf *c, struct slice path)
 		if (c->accounts[i].path != NULL && slice_is(path, c->accounts[i].path))
 			return &c->accounts[i];
 	return NULL;
+}
+
+size_t
+conf_destinations(const struct conf *c)
+{
+	return c->n + c->nrelays;
+}
+
+const struct account *
+conf_owner(const struct conf *c, const struct account *destination)
+{
+	const size_t	 i = (size_t)(destination - c->accounts);
+
+	return i < c->n ? destination : &c->accounts[c->relays[i - c->n].account];
+}
+
+const struct relay *
+conf_relay(const struct conf *c, const struct account *destination)
+{
+	const size_t	 i = (size_t)(destination - c->accounts);
+
+	return i < c->n ? NULL :
+	    &conf_owner(c, destination)->relays[c->relays[i - c->n].relay];
+}
+
+const struct account *
+conf_destination(const struct conf *c, struct slice path)
+{
+	size_t	 i;
+
+	for (i = 0; i < conf_destinations(c); i++)
+		if (c->accounts[i].path != NULL && slice_is(path, c->accounts[i].path))
+			return &c->accounts[i];
+	return NULL;
+}
+
+const struct account *
+conf_relay_of(const struct conf *c, const struct account *a, size_t k)
+{
+	const size_t	 number = (size_t)(a - c->accounts);
+	size_t		 i;
+
+	for (i = 0; i < c->nrelays; i++)
+		if (c->relays[i].account == number && c->relays[i].relay == k)
+			return &c->accounts[c->n + i];
+	return NULL;
+}
+
+bool
+conf_has_relays(const struct account *a)
+{
+	size_t	 k;
+
+	for (k = 0; k < CONF_RELAYS; k++)
+		if (conf_is_set(a->relays[k].url))
+			return true;
+	return false;
 }
 
 const char *
@@ -920,11 +1287,12 @@ give_value(conf_value *fn, void *ctx, int i, const struct text_rule *rule, const
 void
 conf_values(conf_value *fn, void *ctx)
 {
-	size_t	 i, k;
+	const struct text_rule	*rule;
+	size_t			 i, k;
 
 	for (i = 0; i < NELEM(accounts); i++)
-		for (k = 0; k < NELEM(account_rules); k++)
-			give_value(fn, ctx, (int)i, &account_rules[k], &accounts[i]);
+		for (k = 0; (rule = account_text(k)) != NULL; k++)
+			give_value(fn, ctx, (int)i, rule, &accounts[i]);
 	for (k = 0; k < NELEM(settings_texts); k++)
 		give_value(fn, ctx, -1, &settings_texts[k].rule, &settings);
 }
@@ -989,11 +1357,12 @@ give_value_here(conf_value *fn, void *ctx, const struct conf *c, int i,
 void
 conf_values_here(const struct conf *c, conf_value *fn, void *ctx)
 {
-	size_t	 i, k;
+	const struct text_rule	*rule;
+	size_t			 i, k;
 
 	for (i = 0; i < c->n; i++)
-		for (k = 0; k < NELEM(account_rules); k++)
-			give_value_here(fn, ctx, c, (int)i, &account_rules[k], c->rows[i],
+		for (k = 0; (rule = account_text(k)) != NULL; k++)
+			give_value_here(fn, ctx, c, (int)i, rule, c->rows[i],
 			    c->rows[i]->environment);
 	for (k = 0; k < NELEM(settings_texts); k++)
 		give_value_here(fn, ctx, c, -1, &settings_texts[k].rule, c->given,
@@ -1058,7 +1427,7 @@ give_choice(conf_each_field *fn, void *ctx, const struct conf *c, int i,
 
 static void
 give_number(conf_each_field *fn, void *ctx, const struct conf *c,
-    const struct settings_number *num)
+    const struct number_rule *num)
 {
 	const char			*prefix = c->given->environment;
 	struct settings			 given = *c->given, used = c->set;
@@ -1073,14 +1442,49 @@ give_number(conf_each_field *fn, void *ctx, const struct conf *c,
 	    .is_default = good && *n == 0 });
 }
 
+/* Gives a member of a relay that is no text.  written: NULL: nothing is given. */
+static void
+give_relay_value(conf_each_field *fn, void *ctx, int i, const char *name, bool is_text,
+    const char *written, const char *value)
+{
+	fn(ctx, &(struct conf_field){ .i = i, .name = name, .is_text = is_text,
+	    .written = written, .value = value, .is_default = written == NULL });
+}
+
+/* Gives the members of relay k of account i, if it is there. */
+static void
+give_relay(conf_each_field *fn, void *ctx, const struct conf *c, int i, size_t k)
+{
+	const struct relay	*given = &c->rows[i]->relays[k];
+	const struct relay	*used = &c->accounts[i].relays[k];
+	char			 number[16];
+	size_t			 j;
+
+	if (is_relay_empty(given))
+		return;
+	for (j = 0; j < RELAY_TEXTS_N; j++)
+		give_text(fn, ctx, c, i, &relay_rules[k * RELAY_TEXTS_N + j]);
+	give_relay_value(fn, ctx, i, relay_words[k].format, true, given->format == RAW ? NULL :
+	    conf_format_name(given->format), conf_format_name(used->format));
+	give_relay_value(fn, ctx, i, relay_words[k].mode, true, given->mode == SAFE ? NULL :
+	    conf_mode_name(given->mode), conf_mode_name(used->mode));
+	for (j = 0; j < RELAY_NUMBERS_N; j++) {
+		const struct number_rule	*num = &relay_numbers[k * RELAY_NUMBERS_N + j];
+
+		(void)snprintf(number, sizeof(number), "%d", *number_of(used, k, num));
+		give_relay_value(fn, ctx, i, num->name, false,
+		    *number_of(given, k, num) == 0 ? NULL : number, number);
+	}
+}
+
 bool
 conf_is_secret(const char *name)
 {
-	size_t	 k;
+	const struct text_rule	*rule;
+	size_t			 k;
 
-	for (k = 0; k < NELEM(account_rules); k++)
-		if (account_rules[k].secrecy != CONF_SHOWN &&
-		    strcmp(name, account_rules[k].name) == 0)
+	for (k = 0; (rule = account_text(k)) != NULL; k++)
+		if (rule->secrecy != CONF_SHOWN && strcmp(name, rule->name) == 0)
 			return true;
 	for (k = 0; k < NELEM(settings_texts); k++)
 		if (settings_texts[k].rule.secrecy != CONF_SHOWN &&
@@ -1104,6 +1508,8 @@ conf_members(const struct conf *c, conf_each_field *fn, void *ctx)
 			give_text(fn, ctx, c, (int)i, &account_rules[k]);
 		for (k = 0; k < NELEM(account_choices); k++)
 			give_choice(fn, ctx, c, (int)i, &account_choices[k]);
+		for (k = 0; k < CONF_RELAYS; k++)
+			give_relay(fn, ctx, c, (int)i, k);
 	}
 }
 
@@ -1172,6 +1578,20 @@ conf_wechat_only_name(enum conf_wechat_only w)
 		return "advise";
 	case ENFORCE:
 		return "enforce";
+	}
+	return NULL;
+}
+
+const char *
+conf_format_name(enum relay_format f)
+{
+	switch (f) {
+	case RAW:
+		return "raw";
+	case RESIGNED:
+		return "resigned";
+	case JSON:
+		return "json";
 	}
 	return NULL;
 }

@@ -43,6 +43,26 @@ enum conf_wechat_only {
 	ENFORCE		/* it is refused */
 };
 
+/* In which form a relay gets a message. */
+enum relay_format {
+	RAW,		/* query and body as WeChat sent them, byte for byte */
+	RESIGNED,	/* WeChat's form with a new timestamp, nonce and signature */
+	JSON		/* QT's event as JSON, signed as Standard Webhooks says */
+};
+
+enum { CONF_RELAYS = 8 };	/* of one account */
+
+/* Another back end that gets the messages of an account. */
+struct relay {
+	const char		*url;		/* where to send them */
+	const char		*name;		/* in the log and queue; NULL: host of the URL */
+	enum relay_format	 format;
+	enum account_mode	 mode;		/* RESIGNED: in which mode */
+	const char		*only;		/* which messages it gets; NULL: all */
+	const char		*secret;	/* JSON: the key of the signature, whsec_... */
+	int			 relay_ms;	/* how long one call may take */
+};
+
 struct account {
 	const char		*environment;	/* prefix of variables that give values; or NULL */
 	const char		*path;		/* last part of the URL */
@@ -65,6 +85,7 @@ struct account {
 	const char		*control_url;	/* UNIONID: where to get the access_token */
 	const char		*control_token_path; /* JSONPath to it in the answer from there */
 	const char		*replies;	/* file of automatic replies; NULL: none */
+	struct relay		 relays[CONF_RELAYS];	/* those without a URL are not there */
 };
 
 struct settings {
@@ -114,12 +135,20 @@ struct settings {
 	int		 alert_weekly;	/* 1 = a summary of the week on Mondays */
 };
 
-/* The configuration that the program uses: files and variables are read, defaults set. */
+/*
+ * The configuration that the program uses: files and variables are read, defaults set.
+ *
+ * Behind the n accounts stand their relays, each as an account of its own: what it is called
+ * (path, name: "ACCOUNT/RELAY") and where it is (qt_url).  So a queue, a breaker and a counter is
+ * there for each destination, whether it is QT or a relay.
+ */
 struct conf {
 	struct settings	 set;
 	struct account	*accounts;
 	size_t		 n;
+	size_t		 nrelays;	/* behind those */
 	const struct account	**rows;	/* accounts[i] before: borrowed from config.h */
+	struct conf_relay	*relays;	/* private: whose relay each of them is */
 	const struct settings	*given;	/* set before */
 	bool		 built;		/* no file and no variable was read */
 	char		**strings;	/* owned: values of files and variables */
@@ -159,6 +188,25 @@ void			conf_free(struct conf *c);
 
 /* The account that has this path; NULL: no account has it. */
 const struct account	*conf_account(const struct conf *c, struct slice path);
+
+/*
+ * Destinations: the QT of each account (its row in c->accounts), then all relays.
+ * conf_relay() gives the relay of a destination; NULL: it is the QT of an account.
+ * conf_owner() gives the account whose messages it gets.
+ * conf_destination() gives the destination with a path, such as "shop" or "shop/crm"; NULL: there
+ * is no such destination.
+ */
+enum { CONF_PATH_MAX = 64 };	/* bytes of a destination's path */
+size_t			 conf_destinations(const struct conf *c);
+const struct relay	*conf_relay(const struct conf *c, const struct account *destination);
+const struct account	*conf_owner(const struct conf *c, const struct account *destination);
+const struct account	*conf_destination(const struct conf *c, struct slice path);
+
+/* The destination of relay number k of an account; NULL: there is no such relay. */
+const struct account	*conf_relay_of(const struct conf *c, const struct account *a, size_t k);
+
+/* True: the account has relays. */
+bool			 conf_has_relays(const struct account *a);
 
 /* What a message calls the account: its name or path, if one is known. */
 const char		*conf_label(const struct account *a);
@@ -251,6 +299,9 @@ enum log_level	 conf_log_level(const struct settings *s);
 
 /* "off", "advise" or "enforce"; NULL: the value is not one of these. */
 const char	*conf_wechat_only_name(enum conf_wechat_only w);
+
+/* "raw", "resigned" or "json"; NULL: the value is not a format. */
+const char	*conf_format_name(enum relay_format f);
 
 /* "safe", "compatible" or "plain"; NULL: the value is not a mode. */
 const char	*conf_mode_name(enum account_mode m);

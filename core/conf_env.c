@@ -30,7 +30,7 @@ conf_env_has(const char *prefix, const char *member)
 	struct conf_value_reason	 r;
 
 	return prefix != NULL && strcmp(member, "environment") != 0 &&
-	    conf_env_is_prefix(&r, prefix);
+	    strchr(member, '[') == NULL && conf_env_is_prefix(&r, prefix);
 }
 
 bool

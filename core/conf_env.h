@@ -19,7 +19,7 @@ bool	conf_env_is_prefix(struct conf_value_reason *r, const char *prefix);
 
 /*
  * True: variables with this prefix can give the member its value.  The prefix may be NULL or wrong:
- * false then.  They never give the member environment itself.
+ * false then.  They never give the member environment itself, or a member of a relay.
  */
 bool	conf_env_has(const char *prefix, const char *member);
 

@@ -104,7 +104,7 @@ number_endpoints(struct breakers *b)
 	const struct conf	*c = b->conf;
 	size_t			 i, e;
 
-	for (i = 0; i < c->n; i++) {
+	for (i = 0; i < conf_destinations(c); i++) {
 		for (e = 0; e < b->n; e++)
 			if (strcmp(b->endpoints[e].url, c->accounts[i].qt_url) == 0)
 				break;
@@ -117,7 +117,7 @@ number_endpoints(struct breakers *b)
 struct breakers *
 breaker_new(const struct conf *c)
 {
-	size_t		 room = c->n == 0 ? 1 : c->n;
+	size_t		 room = conf_destinations(c) + 1;
 	struct breakers	*b;
 
 	if ((b = calloc(1, sizeof(*b))) == NULL)
@@ -249,10 +249,10 @@ breaker_take_probe(struct locks *locks, struct lock *probe, const struct account
 }
 
 static enum breaker_news
-news_of(const struct qt_result *res)
+news_of(const struct qt_result *res, bool is_relay)
 {
-	if (!res->alive)
-		return res->http.status == 0 ? NEWS_TROUBLE : NEWS_GATEWAY;
+	if (!res->alive)	/* a relay has no codes by which a gateway could be told from it */
+		return res->http.status == 0 || is_relay ? NEWS_TROUBLE : NEWS_GATEWAY;
 	return res->outcome == QT_CONFIG ? NEWS_STOP : NEWS_ALIVE;
 }
 
@@ -271,7 +271,8 @@ void
 breaker_judge(struct breakers *b, struct breaker_report *r, const struct account *a,
     const struct qt_result *res, int64_t again)
 {
-	*r = (struct breaker_report){ .account = a, .news = news_of(res), .again = again,
+	*r = (struct breaker_report){ .account = a, .again = again,
+	    .news = news_of(res, conf_relay(b->conf, a) != NULL),
 	    .why = res->alive && *res->code != '\0' ? res->code : res->http.why };
 	/* A message that is too large for a gateway says nothing of others. */
 	if (!res->alive && res->outcome == QT_REFUSED)
@@ -564,7 +565,7 @@ make_endpoint_due(struct db *db, const struct breakers *b, size_t endpoint, int6
 	int64_t		 n;
 	size_t		 i;
 
-	for (i = 0; i < b->conf->n && er == ERR_OK; i++)
+	for (i = 0; i < conf_destinations(b->conf) && er == ERR_OK; i++)
 		if (b->endpoint_of[i] == endpoint)
 			er = queue_make_due(db, b->conf->accounts[i].path, now_ms, &n);
 	return er;
@@ -704,7 +705,7 @@ breaker_load(struct db *db, void *arg)
 	struct stop	*stops;
 	size_t		 i;
 
-	if ((stops = calloc(b->conf->n + 1, sizeof(*stops))) == NULL)
+	if ((stops = calloc(conf_destinations(b->conf) + 1, sizeof(*stops))) == NULL)
 		return ERR_NOMEM;
 	for (i = 0; i < b->n && er == ERR_OK; i++) {
 		e.url = b->endpoints[i].url;
@@ -718,7 +719,7 @@ breaker_load(struct db *db, void *arg)
 	}
 	if (er == ERR_OK && (er = load_stops(db, b, stops)) == ERR_OK) {
 		(void)pthread_mutex_lock(&b->lock);
-		memcpy(b->stops, stops, b->conf->n * sizeof(*stops));
+		memcpy(b->stops, stops, conf_destinations(b->conf) * sizeof(*stops));
 		b->loaded = true;
 		(void)pthread_mutex_unlock(&b->lock);
 	}
@@ -744,7 +745,7 @@ breaker_reset(struct db *db, const struct conf *c, const char *account)
 	enum error		 er;
 
 	er = db_run(db, NULL, SQL_STOP_RESET, DB_VALUES(db_s(account)));
-	for (a = c->accounts; a != c->accounts + c->n && er == ERR_OK; a++)
+	for (a = c->accounts; a != c->accounts + conf_destinations(c) && er == ERR_OK; a++)
 		if (a->path != NULL && a->qt_url != NULL &&
 		    (account == NULL || strcmp(account, a->path) == 0))
 			er = db_run(db, NULL, SQL_ENDPOINT_RESET, DB_VALUES(db_s(a->qt_url)));

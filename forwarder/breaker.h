@@ -32,7 +32,10 @@
 
 struct breakers;
 
-/* Keeps c, whose accounts must all have a qt_url.  NULL: no memory. */
+/*
+ * Keeps c, whose accounts must all have a qt_url.  An account here is any destination
+ * (core/conf.h); a relay is never stopped.  NULL: no memory.
+ */
 struct breakers		*breaker_new(const struct conf *c);
 void			 breaker_free(struct breakers *b);
 

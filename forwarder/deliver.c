@@ -5,6 +5,7 @@
 #include "core/hash.h"
 #include "forwarder/breaker.h"
 #include "forwarder/deliver.h"
+#include "forwarder/fanout.h"
 #include "state/counters.h"
 #include "state/dedup.h"
 #include "state/lock.h"
@@ -24,11 +25,7 @@ const char *const deliver_verdicts[VERDICT__MAX] = {
 	[VERDICT_UNSAFE]	= "unsafe",
 };
 
-/* How a request ends, by the state of the row that it leaves. */
-static const struct {
-	enum verdict	 verdict;
-	enum error	 er;
-} ends[QUEUE__MAX] = {
+const struct deliver_end deliver_ends[QUEUE__MAX] = {
 	[QUEUE_PENDING]		= { VERDICT_QUEUED,	ERR_FORWARD },
 	[QUEUE_DELIVERED]	= { VERDICT_DELIVERED,	ERR_OK },
 	[QUEUE_DEAD]		= { VERDICT_DEAD,	ERR_REFUSED },
@@ -40,6 +37,8 @@ deliver_free(struct delivery *d)
 	qt_client_result_free(&d->qt);
 	buf_free(&d->out);
 	buf_free(&d->query);
+	fanout_free(d->fanout);
+	d->fanout = NULL;
 }
 
 /*
@@ -133,12 +132,7 @@ forward_message(const struct services *s, struct signer *signer, struct delivery
 	return true;
 }
 
-/* Reasons not to ask QT: their classes in the log, and what the operator can do. */
-enum bar { BAR_NONE, BAR_BREAKER, BAR_STOPPED, BAR_SATURATED, BARS };
-
-static const struct {
-	const char	*why_not, *hint;
-} bars[BARS] = {
+const struct deliver_bar_words deliver_bars[BARS] = {
 	[BAR_BREAKER]	= { "breaker", "" },
 	[BAR_STOPPED]	= { "stopped", "fix the account's keys and restart qtoa, or run: "
 	    "qtoa queue retry ACCOUNT" },
@@ -157,16 +151,22 @@ may_probe(const struct services *s, struct lock *probe, const struct account *a)
 	    breaker_take_probe(s->locks, probe, a);
 }
 
+void
+deliver_look_at_breakers(const struct services *s, int64_t deadline_ms)
+{
+	/* In a server the drainer keeps the breakers up to date. */
+	if ((s->life == STORE_BRIEF || !breaker_is_loaded(s->breakers)) &&
+	    store_is_raised(s->store))
+		(void)store_do(s->store, STORE_READ, breaker_load, s->breakers, deadline_ms);
+}
+
 /* A reason not to ask QT.  *probes: this request is a probe, and the caller releases the lock. */
-static enum bar
+static enum deliver_bar
 find_bar(const struct services *s, bool *probes, struct lock *probe, const struct delivery *d)
 {
 	int64_t	 probe_ms;
 
-	/* In a server the drainer keeps the breakers up to date. */
-	if ((s->life == STORE_BRIEF || !breaker_is_loaded(s->breakers)) &&
-	    store_is_raised(s->store))
-		(void)store_do(s->store, STORE_READ, breaker_load, s->breakers, d->deadline_ms);
+	deliver_look_at_breakers(s, d->deadline_ms);
 	*probes = false;
 	switch (breaker_gate(s->breakers, d->account, &probe_ms)) {
 	case GATE_GO:
@@ -182,14 +182,14 @@ find_bar(const struct services *s, bool *probes, struct lock *probe, const struc
 
 /* Asks QT, unless *bar is a reason not to.  True: QT was asked, and d->qt is its answer. */
 static bool
-ask_qt(const struct services *s, struct signer *signer, struct delivery *d, enum bar bar)
+ask_qt(const struct services *s, struct signer *signer, struct delivery *d, enum deliver_bar bar)
 {
 	bool	 asked;
 	int64_t	 mark;
 
 	if (bar != BAR_NONE) {
-		d->why_not = bars[bar].why_not;
-		d->hint = bars[bar].hint;
+		d->why_not = deliver_bars[bar].why_not;
+		d->hint = deliver_bars[bar].hint;
 		return false;
 	}
 	breaker_enter(s->breakers, d->account, &mark);
@@ -283,8 +283,8 @@ store_settlement(struct settling *st, int64_t until_ms)
 	return er;
 }
 
-static enum error
-mark_unsafe(struct delivery *d)
+enum error
+deliver_mark_unsafe(struct delivery *d)
 {
 	d->verdict = VERDICT_UNSAFE;
 	d->hint = NULL;
@@ -300,7 +300,7 @@ settle_message(const struct services *s, struct delivery *d, bool asked, int64_t
 
 	if (!fill_row(&st, d, asked) && st.row.state != QUEUE_DELIVERED) {
 		(void)snprintf(d->detail, sizeof(d->detail), "%s", error_table[ERR_NOMEM].name);
-		return mark_unsafe(d);
+		return deliver_mark_unsafe(d);
 	}
 	delivered = st.row.state == QUEUE_DELIVERED;
 	/* An attempt that the end of the program cut short says nothing of QT. */
@@ -309,24 +309,24 @@ settle_message(const struct services *s, struct delivery *d, bool asked, int64_t
 	if (delivered)		/* that is true already; "queued" is not, before the row is there */
 		(void)dedup_mark(s->dedup, st.row.key, DEDUP_DONE);
 	er = store_settlement(&st, until_ms);
-	d->verdict = ends[st.row.state].verdict;
+	d->verdict = deliver_ends[st.row.state].verdict;
 	if (er != ERR_OK && delivered)
 		counters_late(s->counters, d->account, COUNTER_UNSETTLED, clock_wall_ms());
 	if (er == ERR_OK || delivered)
-		return ends[st.row.state].er;
+		return deliver_ends[st.row.state].er;
 	store_why(s->store, d->detail, sizeof(d->detail));
 	if (d->detail[0] == '\0')	/* another thread had success meanwhile */
 		(void)snprintf(d->detail, sizeof(d->detail), "the store failed, and works again");
-	return mark_unsafe(d);
+	return deliver_mark_unsafe(d);
 }
 
-static void
-reset_delivery(struct delivery *d)
+void
+deliver_reset(struct delivery *d)
 {
 	d->verdict = VERDICT_REPEAT;
 	d->why_not = NULL;
 	d->hint = "";
-	d->detail[0] = d->qt.code[0] = '\0';
+	d->detail[0] = d->relays[0] = d->qt.code[0] = '\0';
 	d->qt.http.status = d->qt.http.ms = 0;
 	d->qt.http.why[0] = '\0';
 	d->qt.http.local = d->qt.alive = d->qt.page = false;
@@ -342,7 +342,7 @@ ask_and_settle(const struct services *s, struct signer *signer, struct delivery 
 	const int64_t	 until_ms = d->deadline_ms;
 	struct lock	 probe;
 	enum error	 er;
-	enum bar	 bar;
+	enum deliver_bar	 bar;
 	bool		 probes, barred;
 
 	bar = find_bar(s, &probes, &probe, d);
@@ -350,7 +350,7 @@ ask_and_settle(const struct services *s, struct signer *signer, struct delivery 
 	er = settle_message(s, d, ask_qt(s, signer, d, bar),
 	    barred ? until_ms - s->conf->set.forward_ms : until_ms);
 	if (er == ERR_STORE && barred && !breaker_is_saturated(s->breakers, d->account)) {
-		reset_delivery(d);
+		deliver_reset(d);
 		er = settle_message(s, d, ask_qt(s, signer, d, BAR_NONE), until_ms);
 	}
 	if (probes)
@@ -358,15 +358,8 @@ ask_and_settle(const struct services *s, struct signer *signer, struct delivery 
 	return er;
 }
 
-/* How the message is kept from other threads and processes. */
-struct claim {
-	bool		 by_lock;	/* the files of known messages cannot be used */
-	struct lock	 lock;
-};
-
-/* ERR_OK, *was not DEDUP_DONE: end_claim() must follow.  ERR_LATE: another one has the message. */
-static enum error
-claim_message(const struct services *s, struct claim *c, enum dedup_as *was,
+enum error
+deliver_claim(const struct services *s, struct deliver_claim *c, enum dedup_as *was,
     const unsigned char *key, int64_t deadline_ms)
 {
 	enum error	 er = dedup_claim(s->dedup, was, key, deadline_ms);
@@ -391,26 +384,25 @@ claim_message(const struct services *s, struct claim *c, enum dedup_as *was,
  * A message that is not marked as done is "queued": who gets it next looks into the store.  One
  * that QT has was marked when its answer came.
  */
-static void
-end_claim(const struct services *s, struct claim *c, const unsigned char *key,
-    const struct delivery *d, bool is_safe)
+void
+deliver_unclaim(const struct services *s, struct deliver_claim *c, const unsigned char *key,
+    bool is_done, bool is_safe)
 {
-	if (d->verdict != VERDICT_DELIVERED)
+	if (!is_done)
 		(void)dedup_mark(s->dedup, key, DEDUP_QUEUED);
 	if (c->by_lock)
 		lock_release(s->locks, &c->lock, is_safe);
 }
 
-/* True: this host can send no message of the account.  It must not be acknowledged. */
-static bool
-is_undeliverable(const struct services *s, struct delivery *d)
+bool
+deliver_is_impossible(const struct services *s, struct delivery *d)
 {
 	char	 why[HTTP_CLIENT_LACK];
 
 	if (!qt_client_lacks(s->http, why, d->account))
 		return false;
 	(void)snprintf(d->detail, sizeof(d->detail), "%s", why);
-	(void)mark_unsafe(d);
+	(void)deliver_mark_unsafe(d);
 	return true;
 }
 
@@ -418,13 +410,15 @@ enum error
 deliver(const struct services *s, struct signer *signer, struct delivery *d)
 {
 	unsigned char	 key[QUEUE_KEY];
-	struct claim	 claim;
+	struct deliver_claim	 claim;
 	enum dedup_as	 was;
 	enum error	 er;
 
-	reset_delivery(d);
+	if (s->caller != NULL && conf_has_relays(d->account))
+		return fanout_deliver(s, signer, d);
+	deliver_reset(d);
 	queue_key(key, d->message->time_s, d->key);
-	if ((er = claim_message(s, &claim, &was, key, d->deadline_ms)) != ERR_OK) {
+	if ((er = deliver_claim(s, &claim, &was, key, d->deadline_ms)) != ERR_OK) {
 		d->verdict = VERDICT_UNSAFE;
 		d->hint = "another request was forwarding the same message until the deadline";
 		return er;
@@ -432,8 +426,9 @@ deliver(const struct services *s, struct signer *signer, struct delivery *d)
 	if (was == DEDUP_DONE)
 		return ERR_OK;
 	if (!is_repeat(s, was, key, d->deadline_ms))
-		er = is_undeliverable(s, d) ? ERR_LIBCURL : ask_and_settle(s, signer, d);
-	end_claim(s, &claim, key, d, error_table[er].status == 200);
+		er = deliver_is_impossible(s, d) ? ERR_LIBCURL : ask_and_settle(s, signer, d);
+	deliver_unclaim(s, &claim, key, d->verdict == VERDICT_DELIVERED,
+	    error_table[er].status == 200);
 	return er;
 }
 

@@ -40,6 +40,8 @@ struct delivery {
 	const struct message	*message;
 	const char		*key;		/* from message_key() */
 	int64_t			 deadline_ms;	/* monotonic */
+	struct slice		 raw_query, raw_body;	/* as WeChat sent them, for relays */
+	struct slice		 xml;		/* the message in plain, for relays */
 
 	/* deliver() sets these. */
 	enum verdict		 verdict;
@@ -47,13 +49,17 @@ struct delivery {
 	const char		*hint;		/* what the operator can do; "": nothing */
 	struct qt_result	 qt;		/* QT's answer; not asked: http.status 0, ms 0 */
 	char			 detail[200];	/* what happened, in words; may be "" */
+	char			 relays[256];	/* "crm:delivered hook:queued"; "": no relay */
 
 	struct buf		 out, query;	/* private */
+	struct fanout		*fanout;	/* private: NULL until a message has relays */
 };
 
 void		 deliver_free(struct delivery *d);	/* frees what it points to, not d */
 
 /*
+ * If the account has relays, they get the message, too: forwarder/fanout.h.
+ *
  * ERR_OK: delivered, or a repeat.  ERR_FORWARD: queued.  ERR_REFUSED: dead.  After these WeChat
  * may be told `success`.  ERR_STORE: unsafe.  ERR_LATE: another request had the same message
  * until the deadline; unsafe.
@@ -74,5 +80,46 @@ enum error	 deliver_spare(const struct services *s, struct delivery *d);
  */
 enum { DELIVER_UNREADABLE = 60, DELIVER_PAGE = 1, DELIVER_UNREAD_MAX = 300 };
 void		 deliver_judge(struct queue_message *row, const struct qt_result *qt);
+
+/*
+ * For forwarder/fanout.h.
+ */
+
+/* Reasons not to ask a destination: their classes in the log, and what the operator can do. */
+enum deliver_bar { BAR_NONE, BAR_BREAKER, BAR_STOPPED, BAR_SATURATED, BARS };
+
+extern const struct deliver_bar_words {
+	const char	*why_not, *hint;
+} deliver_bars[BARS];
+
+/* How a message is kept from other threads and processes. */
+struct deliver_claim {
+	bool		 by_lock;	/* the files of known messages cannot be used */
+	struct lock	 lock;
+};
+
+/* ERR_OK, *was not DEDUP_DONE: deliver_unclaim() must follow.  ERR_LATE: another one has it. */
+enum error	 deliver_claim(const struct services *s, struct deliver_claim *c,
+		    enum dedup_as *was, const unsigned char *key, int64_t deadline_ms);
+void		 deliver_unclaim(const struct services *s, struct deliver_claim *c,
+		    const unsigned char *key, bool is_done, bool is_safe);
+
+/* Empties what deliver() sets: the verdict is that of a repeat. */
+void		 deliver_reset(struct delivery *d);
+
+/* Neither QT nor the disk has the message.  ERR_STORE. */
+enum error	 deliver_mark_unsafe(struct delivery *d);
+
+/* True: this host can send no message of the account.  It must not be acknowledged. */
+bool		 deliver_is_impossible(const struct services *s, struct delivery *d);
+
+/* How a request ends, by the state of the row that it leaves. */
+extern const struct deliver_end {
+	enum verdict	 verdict;
+	enum error	 er;
+} deliver_ends[QUEUE__MAX];
+
+/* Brings the copy of the breakers up to date, where no drainer does it. */
+void		 deliver_look_at_breakers(const struct services *s, int64_t deadline_ms);
 
 #endif

@@ -9,10 +9,12 @@
 #include "core/query.h"
 #include "forwarder/breaker.h"
 #include "forwarder/deliver.h"
+#include "forwarder/destination.h"
 #include "forwarder/drain.h"
 #include "forwarder/drain_fetch.h"
 #include "forwarder/qt_client.h"
 #include "net/http_multi.h"
+#include "relay/relay_request.h"
 #include "sign.h"
 #include "state/counters.h"
 #include "state/dedup.h"
@@ -35,6 +37,7 @@ struct drain {
 	struct drain_fetch	*fetch;
 	struct http_multi	*multi;
 	struct signer		*signer;
+	struct relay_maker	*maker;		/* NULL: no account has relays */
 	struct sending_list	 answered;	/* to be settled */
 	int			 nanswered;
 	int64_t			 settle_ms;	/* when they must be settled; monotonic */
@@ -61,7 +64,10 @@ drain_new(const struct services *services)
 	d->fetch = drain_fetch_new(services);
 	d->signer = sign_new();
 	d->multi = http_multi_new(services->http, (int)n * services->conf->set.drain_parallel);
-	if (d->fetch == NULL || d->signer == NULL || d->multi == NULL) {
+	if (services->conf->nrelays != 0)
+		d->maker = relay_request_maker_new(&services->conf->set);
+	if (d->fetch == NULL || d->signer == NULL || d->multi == NULL ||
+	    (services->conf->nrelays != 0 && d->maker == NULL)) {
 		drain_free(d);
 		return NULL;
 	}
@@ -76,6 +82,7 @@ drain_free(struct drain *d)
 	http_multi_free(d->multi);
 	drain_fetch_free(d->fetch);
 	sign_free(d->signer);
+	relay_request_maker_free(d->maker);
 	free(d);
 }
 
@@ -104,6 +111,39 @@ make_envelope(struct drain *d, struct sending *s)
 		return er;
 	return sign_envelope(d->signer, &s->envelope, s->account, &p, s->row.body,
 	    clock_wall_ms());
+}
+
+/* Makes the request of a relay. */
+static enum error
+make_relay_request(struct drain *d, struct sending *s, const struct relay *relay)
+{
+	struct relay_message	 msg = {
+		.account = conf_owner(d->s->conf, s->account),
+		.query = s->row.query, .body = s->row.body,
+	};
+
+	memcpy(msg.key, s->row.key, sizeof(msg.key));
+	destination_key(msg.key, d->s->conf, s->account);
+	return relay_request_make(d->maker, &s->request, relay, &msg, clock_wall_ms());
+}
+
+/* Makes what is sent, and the call. */
+static enum error
+make_call(struct drain *d, struct sending *s)
+{
+	const struct settings	*set = &d->s->conf->set;
+	const struct relay	*relay = conf_relay(d->s->conf, s->account);
+	enum error		 er = relay == NULL ? make_envelope(d, s) :
+				    make_relay_request(d, s, relay);
+
+	s->call = (struct http_call){
+		.url = relay == NULL ? s->account->qt_url : s->request.url.p,
+		.headers = relay == NULL ? NULL : s->request.headers.p,
+		.body = buf_slice(relay == NULL ? &s->envelope : &s->request.body),
+		.deadline_ms = clock_mono_ms() + (relay == NULL ? set->forward_ms :
+		    relay->relay_ms),
+	};
+	return er;
 }
 
 /* Appends a message to those that are to be settled. */
@@ -136,29 +176,59 @@ answer_without_qt(struct drain *d, struct sending *s, enum qt_outcome outcome, c
 	append_answered(d, s);
 }
 
+/* True: this process or another one has a call with the message under way (forwarder/caller.h). */
+static bool
+is_under_way(struct drain *d, const struct sending *s)
+{
+	enum dedup_as	 as;
+
+	switch (dedup_claim(d->s->dedup, &as, s->row.key, 0)) {
+	case ERR_LATE:
+		return true;
+	case ERR_OK:
+		if (as != DEDUP_DONE)
+			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_QUEUED);
+		break;
+	default:
+		break;
+	}
+	return false;
+}
+
+/* True: an answer of QT's is not needed, or the message cannot be sent; it has its result. */
+static bool
+answer_without_call(struct drain *d, struct sending *s)
+{
+	enum dedup_as	 as;
+
+	if (d->s->conf->nrelays != 0 && is_under_way(d, s)) {
+		answer_without_qt(d, s, QT_RETRY, "it is under way");
+		return true;
+	}
+	if (dedup_find(d->s->dedup, &as, s->row.key) != ERR_OK || as != DEDUP_DONE)
+		return false;
+	/* The process that sent it died before it could say so in the queue. */
+	answer_without_qt(d, s, QT_DELIVERED, conf_relay(d->s->conf, s->account) == NULL ?
+	    "QT has it already" : "the relay has it already");
+	return true;
+}
+
 static void
 send_message(struct drain *d, struct sending *s)
 {
-	enum dedup_as	 as;
 	char		 why[64];
 	enum error	 er;
 
-	if (dedup_find(d->s->dedup, &as, s->row.key) == ERR_OK && as == DEDUP_DONE) {
-		/* The process that sent it died before it could say so in the queue. */
-		answer_without_qt(d, s, QT_DELIVERED, "QT has it already");
-	} else if ((er = make_envelope(d, s)) != ERR_OK) {
+	if (answer_without_call(d, s))
+		return;
+	if ((er = make_call(d, s)) != ERR_OK) {
 		(void)snprintf(why, sizeof(why), "cannot be signed: %s", error_table[er].name);
-		answer_without_qt(d, s, er == ERR_REQUEST || er == ERR_PARAM ?
-		    QT_REFUSED : QT_RETRY, why);
-	} else {
-		s->call = (struct http_call){
-			.url = s->account->qt_url, .body = buf_slice(&s->envelope),
-			.deadline_ms = clock_mono_ms() + d->s->conf->set.forward_ms,
-		};
-		s->asked = true;
-		drain_fetch_sent(d->fetch, s);
-		http_multi_add(d->multi, s, &s->qt.http, &s->call);
+		answer_without_qt(d, s, er != ERR_NOMEM ? QT_REFUSED : QT_RETRY, why);
+		return;
 	}
+	s->asked = true;
+	drain_fetch_sent(d->fetch, s);
+	http_multi_add(d->multi, s, &s->qt.http, &s->call);
 }
 
 static void
@@ -168,16 +238,16 @@ receive_answers(struct drain *d)
 	struct sending	*s;
 
 	while ((s = http_multi_done(d->multi)) != NULL) {
-		if (!stopping && qt_client_standby(&s->call, s->account, &s->qt.http)) {
+		if (!stopping && conf_relay(d->s->conf, s->account) == NULL &&
+		    qt_client_standby(&s->call, s->account, &s->qt.http)) {
 			http_multi_add(d->multi, s, &s->qt.http, &s->call);
 			continue;
 		}
-		(void)qt_client_classify(&s->qt);
+		destination_classify(&s->qt, d->s->conf, s->account);
 		if (s->qt.http.status == 0 && stopping) {
 			drain_fetch_leave(d->fetch, s);
 			continue;
 		}
-		qt_client_explain(&s->qt);
 		/* Mark it before its row goes, so that a repeat in between is not sent. */
 		if (s->qt.outcome == QT_DELIVERED)
 			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE);
@@ -204,14 +274,16 @@ settle_sending(struct drain *d, struct db *db, struct sending *s)
 	const int64_t		 now_ms = clock_wall_ms();
 	struct queue_message	 row = s->row;
 	enum error		 er;
+	bool			 keep;
 
 	row.attempts++;
-	deliver_judge(&row, &s->qt);
+	destination_judge(&row, &s->qt, d->s->conf, s->account);
 	row.next_ms = now_ms + queue_backoff_ms(row.attempts, hash_jitter(now_ms, row.id));
 	s->report = (struct breaker_report){ .change = BREAKER_SAME };
 	/* What waits for QT needs the room of a full disk more than a copy does. */
-	if ((er = queue_settle(db, &row, d->s->conf->set.keep_days != 0 &&
-	    store_has_room(d->s->store))) != ERR_OK || !s->asked || d->step.bare)
+	keep = d->s->conf->set.keep_days != 0 && conf_relay(d->s->conf, s->account) == NULL &&
+	    store_has_room(d->s->store);
+	if ((er = queue_settle(db, &row, keep)) != ERR_OK || !s->asked || d->step.bare)
 		return er;
 	if (row.state == QUEUE_DELIVERED && has_failed(&s->row) &&
 	    (er = queue_hasten(db, s->account->path, now_ms, HASTENED)) != ERR_OK)
@@ -249,9 +321,12 @@ settle_less(struct drain *d)
 }
 
 static void
-log_sending(struct logline *l, const struct sending *s, const char *verdict)
+log_sending(const struct drain *d, struct logline *l, const struct sending *s,
+    const char *verdict)
 {
-	char	 key[17];
+	const bool	 is_relay = conf_relay(d->s->conf, s->account) != NULL;
+	unsigned char	 own[QUEUE_KEY];
+	char		 key[17];
 
 	log_str(l, "account", s->account->name);
 	log_str(l, "verdict", verdict);
@@ -261,13 +336,15 @@ log_sending(struct logline *l, const struct sending *s, const char *verdict)
 		log_str(l, "qt", s->qt.code);
 	log_int(l, "id", s->row.id);
 	log_str(l, "event", *s->code != '\0' ? s->code : "-");
-	hex_encode(key, s->row.key + 8, 8);
+	memcpy(own, s->row.key, sizeof(own));
+	destination_key(own, d->s->conf, s->account);
+	hex_encode(key, own + 8, 8);
 	log_str(l, "key", key);
 	if (s->qt.http.status != 0)
-		log_int(l, "qt_status", s->qt.http.status);
+		log_int(l, is_relay ? "relay_status" : "qt_status", s->qt.http.status);
 	log_int(l, "attempts", s->row.attempts + 1);
 	log_int(l, "age_s", (clock_wall_ms() - s->row.received_ms) / 1000);
-	log_int(l, "qt_ms", s->qt.http.ms);
+	log_int(l, is_relay ? "relay_ms" : "qt_ms", s->qt.http.ms);
 	if (*s->qt.http.why != '\0')
 		log_str(l, "detail", s->qt.http.why);
 }
@@ -288,7 +365,7 @@ log_result(const struct drain *d, const struct sending *s, enum queue_state stat
 
 	if (wanted) {
 		log_begin(&l, failure.level, failure.what);
-		log_sending(&l, s, state == QUEUE_PENDING ? "queued" : queue_states[state]);
+		log_sending(d, &l, s, state == QUEUE_PENDING ? "queued" : queue_states[state]);
 	}
 	if (outcome != QT_DELIVERED)
 		log_ratelimit_end(d->s->log_ratelimit, wanted ? &l : NULL, &failure);
@@ -307,7 +384,7 @@ finish_sending(struct drain *d, struct sending *s)
 	};
 	struct queue_message		 row = s->row;
 
-	deliver_judge(&row, &s->qt);
+	destination_judge(&row, &s->qt, d->s->conf, s->account);
 	if (d->step.bare && s->asked)
 		(void)report_sending(d, s, NULL);
 	d->sum.delivered += row.state == QUEUE_DELIVERED;
@@ -415,7 +492,7 @@ make_some_due(struct db *db, void *arg)
 	size_t			 i;
 
 	m->n = 0;
-	for (i = 0; i < c->n && er == ERR_OK && m->n == 0; i++)
+	for (i = 0; i < conf_destinations(c) && er == ERR_OK && m->n == 0; i++)
 		er = queue_make_due(db, c->accounts[i].path, m->d->start_ms, &m->n);
 	return er;
 }

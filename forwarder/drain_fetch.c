@@ -81,13 +81,14 @@ drain_fetch_new(const struct services *services)
 	d->s = services;
 	drain_fetch_list_init(&d->fetched);
 	d->queues = calloc(n + 1, sizeof(*d->queues));
-	d->under_way = calloc(services->conf->n + 1, sizeof(*d->under_way));
-	d->tried_ms = calloc(services->conf->n + 1, sizeof(*d->tried_ms));
+	d->under_way = calloc(conf_destinations(services->conf) + 1, sizeof(*d->under_way));
+	d->tried_ms = calloc(conf_destinations(services->conf) + 1, sizeof(*d->tried_ms));
 	if (d->queues == NULL || d->under_way == NULL || d->tried_ms == NULL) {
 		drain_fetch_free(d);
 		return NULL;
 	}
-	for (i = 0; i < services->conf->n; i++)	/* a CGI does not live long enough for a trial */
+	/* A CGI does not live long enough for a trial. */
+	for (i = 0; i < conf_destinations(services->conf); i++)
 		d->tried_ms[i] = clock_mono_ms();
 	for (d->nqueues = 0; d->nqueues < n; d->nqueues++) {
 		d->queues[d->nqueues].retry_places = least_retries(d);
@@ -165,6 +166,7 @@ drain_fetch_free(struct drain_fetch *d)
 		buf_free(&s->query);
 		buf_free(&s->body);
 		buf_free(&s->envelope);
+		relay_request_free(&s->request);
 		qt_client_result_free(&s->qt);
 		free(s);
 	}
@@ -273,6 +275,7 @@ drain_fetch_leave(struct drain_fetch *d, struct sending *s)
 	buf_reset(&s->query);
 	buf_reset(&s->body);
 	buf_reset(&s->envelope);
+	buf_reset(&s->request.body);
 	set_stage(s, STAGE_IDLE);
 	s->queue->under_way--;
 	d->under_way[account_index(d, s->account)]--;
@@ -476,6 +479,7 @@ fetch_all(struct db *db, void *arg)
 {
 	struct drain_fetch		*d = arg;
 	const struct conf	*c = d->s->conf;
+	const size_t		 n = conf_destinations(c);
 	struct fetching		 f = { .d = d, .db = db };
 	enum queue_part		 part;
 	enum error		 er;
@@ -485,8 +489,8 @@ fetch_all(struct db *db, void *arg)
 	note_wanted(d);
 	er = breaker_load(db, d->s->breakers);
 	for (part = QUEUE_FRESH; part < QUEUE__PARTS; part++)
-		for (i = 0; i < c->n && er == ERR_OK; i++) {
-			f.account = &c->accounts[(d->first + i) % c->n];
+		for (i = 0; i < n && er == ERR_OK; i++) {
+			f.account = &c->accounts[(d->first + i) % n];
 			f.queue = queue_of(d, f.account);
 			er = fetch_account(&f, part);
 		}
@@ -627,7 +631,7 @@ drain_fetch_more(struct drain_fetch *d)
 	drop_stale(d);
 	if (!drain_fetch_is_due(d))
 		return ERR_OK;
-	d->first = (d->first + 1) % d->s->conf->n;
+	d->first = (d->first + 1) % conf_destinations(d->s->conf);
 	d->fetch_ms = clock_mono_ms();
 	er = store_do(d->s->store, STORE_READ, fetch_all, d, clock_mono_ms() + BUSY_MS);
 	if (er == ERR_OK)

@@ -19,6 +19,7 @@
 #include "forwarder/qt_client.h"
 #include "forwarder/services.h"
 #include "net/http_client.h"
+#include "relay/relay_request.h"
 #include "state/queue.h"
 
 struct drain_fetch;
@@ -45,6 +46,7 @@ struct sending {
 	enum stage		 stage;
 	bool			 probe;		/* it was fetched though there is trouble */
 	/* These are the sender's. */
+	struct relay_request	 request;	/* to a relay */
 	struct http_call	 call;
 	struct qt_result	 qt;
 	bool			 asked;		/* QT was asked: qt is its answer */

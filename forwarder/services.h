@@ -56,6 +56,7 @@ struct services {
 	struct access_tokens	*tokens;
 	struct callback_ips	*callback_ips;
 	struct arrivals		*arrivals;
+	struct caller		*caller;	/* of the process; NULL: no account has relays */
 	enum store_life		 life;
 	const _Atomic int64_t	*stop_ms;	/* see http_client_new() */
 };

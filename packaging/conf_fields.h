@@ -7,12 +7,13 @@
 
 #include <stddef.h>
 
-enum conf_in { CONF_IN_ACCOUNT, CONF_IN_SETTINGS };
+enum conf_in { CONF_IN_ACCOUNT, CONF_IN_SETTINGS, CONF_IN_RELAY };
 
 enum conf_field_type {
 	CONF_FIELD_TEXT,
 	CONF_FIELD_NUMBER,
-	CONF_FIELD_WORD		/* one of some words */
+	CONF_FIELD_WORD,	/* one of some words */
+	CONF_FIELD_RELAYS	/* braces, with the braces of each relay in them */
 };
 
 struct conf_field {

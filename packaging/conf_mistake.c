@@ -39,6 +39,7 @@ struct block {
 
 static const char *const	 block_names[] = {
 	[CONF_IN_ACCOUNT] = "an account", [CONF_IN_SETTINGS] = "the settings",
+	[CONF_IN_RELAY] = "a relay",
 };
 
 /* Always false, so that a function can return it. */
@@ -465,6 +466,9 @@ check_value(struct reader *r, const struct conf_field *f)
 		return check_number(r, t, f);
 	case CONF_FIELD_WORD:
 		return check_word_value(r, t, f);
+	case CONF_FIELD_RELAYS:
+		return is_mark(t, '{') || complain_at(r, t, ".%s has braces, and the braces of "
+		    "each relay in them; write .%s = { { .url = \"...\" } },", f->name, f->name);
 	case CONF_FIELD_TEXT:
 		break;
 	}
@@ -490,7 +494,8 @@ is_field_begin(const struct conf_token *t)
 		return t[1].kind == CONF_NAME_TOKEN;
 	return t->kind == CONF_NAME_TOKEN && is_on_next_line(t) && (is_mark(t + 1, '=') ||
 	    is_mark(t + 1, ':')) && (find_field(CONF_IN_ACCOUNT, t->text) != NULL ||
-	    find_field(CONF_IN_SETTINGS, t->text) != NULL);
+	    find_field(CONF_IN_SETTINGS, t->text) != NULL ||
+	    find_field(CONF_IN_RELAY, t->text) != NULL);
 }
 
 static bool
@@ -646,9 +651,45 @@ note_place(struct reader *r, const struct block *b, const struct conf_token *nam
 {
 	const int	 i = b->in == CONF_IN_ACCOUNT ? r->accounts - 1 : -1;
 
+	if (b->in == CONF_IN_RELAY)
+		return;
 	if (r->place != NULL && r->place->i == i && r->place->field.len == name->text.len &&
 	    memcmp(r->place->field.p, name->text.p, name->text.len) == 0)
 		r->place->line = name->line;
+}
+
+static bool	read_block(struct reader *r, enum conf_in in);
+
+/* Reads the braces of all relays of an account. */
+static bool
+read_relays(struct reader *r, const struct block *b)
+{
+	const struct conf_token	*begin = r->t++;
+
+	while (look_at_next(r)) {
+		if (is_mark(r->t, '}')) {
+			r->t++;
+			return true;
+		}
+		if (is_mark(r->t, '{')) {
+			if (!read_block(r, CONF_IN_RELAY))
+				return false;
+			if (is_mark(r->t, '{'))
+				return complain_at(r, r->t - 1, "a comma is missing behind this "
+				    "relay; write },");
+		} else if (is_mark(r->t, '.')) {
+			return complain_at(r, r->t, "each relay has braces of its own; write { "
+			    "before its first field, and }, behind its last");
+		} else if (r->t->kind == CONF_END || is_mark(r->t, ';') || is_declaration(r->t)) {
+			return complain_at(r, r->t, "} is missing before this; the relays, which "
+			    "begin in line %d, must end first", begin->line);
+		} else if (!read_value(r, b, NULL)) {
+			return false;
+		}
+		if (is_mark(r->t, ','))
+			r->t++;
+	}
+	return false;
 }
 
 /* Reads a field from its name on. */
@@ -670,7 +711,10 @@ read_field(struct reader *r, struct block *b)
 	if (dashed_name(name).len != name->text.len)
 		return complain_unknown_field(r, name, b->in);
 	r->t++;
-	return read_equals(r, name) && read_value(r, b, f);
+	if (!read_equals(r, name))
+		return false;
+	return f != NULL && f->type == CONF_FIELD_RELAYS && is_mark(r->t, '{') ?
+	    read_relays(r, b) : read_value(r, b, f);
 }
 
 /* Says what is wrong with something that stands where a field should begin. */
@@ -705,7 +749,8 @@ read_block(struct reader *r, enum conf_in in)
 {
 	struct block	 b = { .in = in, .begin = r->t++ };
 
-	if (r->place != NULL && r->place->i == (in == CONF_IN_ACCOUNT ? r->accounts - 1 : -1))
+	if (r->place != NULL && in != CONF_IN_RELAY &&
+	    r->place->i == (in == CONF_IN_ACCOUNT ? r->accounts - 1 : -1))
 		r->place->line = b.begin->line;
 	while (look_at_next(r)) {
 		if (is_mark(r->t, '}')) {

@@ -138,6 +138,8 @@ append_request(struct logline *l, const struct access_entry *e)
 	log_int(l, "ms", clock_mono_ms() - r->accepted_ms);
 	if (is_forwarded(e))
 		log_int(l, "qt_ms", e->delivery->qt.http.ms);
+	if (e->delivery != NULL && *e->delivery->relays != '\0')
+		log_str(l, "relays", e->delivery->relays);
 	if (r->peer.len != 0)
 		log_bytes(l, "peer", r->peer);
 	if (e->er == ERR_PATH)

@@ -40,7 +40,7 @@ count_endpoints(const struct conf *c)
 	size_t	 i, k;
 	int	 n = 0;
 
-	for (i = 0; i < c->n; i++) {
+	for (i = 0; i < conf_destinations(c); i++) {
 		for (k = 0; k < i && strcmp(c->accounts[k].qt_url, c->accounts[i].qt_url) != 0; k++)
 			;
 		n += k == i;

@@ -145,7 +145,7 @@ read_backlog(struct db *db, void *arg)
 	b->due_ms = INT64_MAX;
 	b->is_there = false;
 	er = breaker_load(db, b->services->breakers);
-	for (i = 0; i < c->n; i++)
+	for (i = 0; i < conf_destinations(c); i++)
 		for (part = QUEUE_FRESH; part < QUEUE__PARTS && er == ERR_OK; part++)
 			er = add_part(b, db, &c->accounts[i], part);
 	return er;
@@ -237,7 +237,7 @@ sweep_queue(struct db *db, void *arg)
 	enum error		 er = queue_sweep(db, &next, SWEEP_ROWS);
 	size_t			 i;
 
-	for (i = 0; i < c->n && er == ERR_OK; i++)
+	for (i = 0; i < conf_destinations(c) && er == ERR_OK; i++)
 		er = queue_repair_times(db, c->accounts[i].path, clock_wall_ms());
 	if (er == ERR_OK)
 		s->next = next;

@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/log_target.h"
+#include "forwarder/caller.h"
 #include "forwarder/drain.h"
 #include "forwarder/qt_client.h"
 #include "monitor/alert.h"
@@ -129,6 +130,9 @@ open_handles(struct app *app, enum store_life life)
 	if (wants_replies(&app->conf) && (app->replies = replies_new(&app->conf, s->locks,
 	    s->log_ratelimit)) == NULL)
 		return false;
+	if (app->conf.nrelays != 0 &&
+	    (s->caller = caller_new(s, life == STORE_SERVER)) == NULL)
+		return false;
 	return app->conf.set.collector == 0 ||
 	    (app->unionid = unionid_new(&app->conf, s->http, s->store, s->tokens)) != NULL;
 }
@@ -151,6 +155,7 @@ end_app(struct app *app)
 	gate_free(app->senders);
 	gate_free(app->bodies);
 	key_limit_free(app->keys);
+	caller_free(app->services.caller);
 	services_close(&app->services);
 	conf_free(&app->conf);
 	log_close();
@@ -180,11 +185,22 @@ say_what_libcurl_lacks(const struct app *app)
 	char			 why[HTTP_CLIENT_LACK];
 	size_t			 i;
 
-	for (i = 0; i < c->n; i++)
+	for (i = 0; i < conf_destinations(c); i++)
 		if (qt_client_lacks(app->services.http, why, &c->accounts[i]))
 			log_msg(LEVEL_ERROR, "start", "%s: %s; pushes are answered 503; install "
 			    "libcurl 7.68.0 or later with HTTPS, and start qtoa again",
 			    conf_label(&c->accounts[i]), why);
+}
+
+/* Starts the threads that call relays.  Without them no message can be handled. */
+static void
+start_caller(struct app *app)
+{
+	if (!app->usable || app->services.caller == NULL || caller_start(app->services.caller))
+		return;
+	log_msg(LEVEL_ERROR, "start", "cannot start the threads that call the relays: out of "
+	    "memory or threads; every request is answered 503; make room, and start qtoa again");
+	app->usable = false;
 }
 
 /* Starts the thread that sends what waits.  Without it requests are served all the same. */
@@ -306,12 +322,14 @@ process_run_fcgi(worker_serve *serve)
 	app.bodies = gate_new(BODIES);
 	app.usable = app.usable && open_handles(&app, STORE_SERVER);
 	forget_environment();
+	start_caller(&app);
 	start_maintenance(&app);
 	start_alerts(&app);
 	if (!app.usable)	/* one worker is enough to say so */
 		pool.threads = 1;
 	if (request_init_fcgi() != ERR_OK || thread_pool_run(&pool, STDIN_FILENO) != 0)
 		_exit(1);	/* a worker that hangs still uses what end_app() frees */
+	caller_stop(app.services.caller);
 	alert_thread_stop(app.alerts);
 	if (app.maintenance != NULL)
 		maintenance_stop(app.maintenance);
@@ -368,6 +386,7 @@ drain_in_child(struct app *app, int64_t until_ms)
 
 	if (!recover && !maintenance_wanted(s) && !alert_is_due(&app->conf))
 		return;
+	caller_free(s->caller);
 	services_close(s);	/* an SQLite connection must not cross a fork */
 	if (fork() != 0)
 		return;

@@ -129,6 +129,7 @@ request_free(struct request *r)
 	buf_free(&r->body);
 	buf_free(&r->path_text);
 	buf_free(&r->query_text);
+	buf_free(&r->query_raw);
 	buf_free(&r->io->answer);
 	free(r->io);
 	free(r);
@@ -238,6 +239,8 @@ read_query(struct request *r)
 	if ((er = append_bounded(text, r->io->variables[VARIABLE_QUERY], QUERY_BYTES)) !=
 	    ERR_OK)
 		return er;
+	if ((er = buf_put(&r->query_raw, text->p, text->len)) != ERR_OK)
+		return er;
 	return query_parse(&r->query, text->p, text->len);
 }
 
@@ -345,6 +348,7 @@ read_variables(struct request *r, bool is_fcgi, int64_t accepted_ms)
 	buf_reset(&r->body);
 	buf_reset(&r->path_text);
 	buf_reset(&r->query_text);
+	buf_reset(&r->query_raw);
 	r->path = buf_slice(&r->path_text);
 	memset(v, 0, sizeof(r->io->variables));
 	for (each = environment_of(r); each != NULL && *each != NULL; each++)

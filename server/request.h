@@ -35,6 +35,7 @@ struct request {
 	struct slice		 authorization;	/* Authorization, if the server passes it on */
 	struct slice		 roots[REQUEST_ROOTS];	/* directories with files that it serves */
 	struct query		 query;
+	struct buf		 query_raw;	/* as the client has written it */
 	struct buf		 body;		/* empty until request_body() */
 	int64_t			 accepted_ms;	/* monotonic: when the request began */
 	uint64_t		 id;		/* for the log */

@@ -272,7 +272,7 @@ open_or_begin(struct opened *f, size_t accounts)
 static const char *
 account_path_of(const struct conf *c, size_t account)
 {
-	return account < c->n ? c->accounts[account].path : "";
+	return account < conf_destinations(c) ? c->accounts[account].path : "";
 }
 
 /* Finds and keeps the account's slot in the mapped file.  False: it has no slot there yet. */
@@ -303,7 +303,7 @@ map_counters(struct counter_file *f, const struct opened *o)
 		return false;
 	f->day = o->day;
 	f->head = o->head;
-	for (i = 0; i <= f->conf->n; i++)
+	for (i = 0; i <= conf_destinations(f->conf); i++)
 		if (f->slots[i] != NULL && !find_slot(f, i))
 			f->slots[i] = NULL;
 	return true;
@@ -337,7 +337,7 @@ prepare_and_map(struct counter_file *f, struct opened *o, size_t account)
 	if (lock_take(f->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
 		return "another process prepares it and does not finish";
 	(void)mkdir(o->dir, 0700);	/* if this fails, so does the next line */
-	why = open_or_begin(o, f->conf->n);
+	why = open_or_begin(o, conf_destinations(f->conf));
 	if (why == NULL && (!ensure_slot(o, account_path_of(f->conf, account)) ||
 	    !map_counters(f, o)))
 		why = strerror(errno);
@@ -397,7 +397,7 @@ counter_file_new(const struct conf *c, struct locks *locks, const struct counter
 	f->conf = c;
 	f->locks = locks;
 	f->kind = k;
-	if ((f->slots = calloc(c->n + 1, sizeof(*f->slots))) == NULL) {
+	if ((f->slots = calloc(conf_destinations(c) + 1, sizeof(*f->slots))) == NULL) {
 		free(f);
 		return NULL;
 	}

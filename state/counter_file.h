@@ -47,8 +47,9 @@ struct counter_file *counter_file_new(const struct conf *c, struct locks *locks,
 void		 counter_file_free(struct counter_file *f);
 
 /*
- * The slot of account number `account` of the configuration; conf->n is the one without an account.
- * NULL: what is mapped is not that day, or has no such slot.
+ * The slot of account number `account` of the configuration, or of a relay behind the accounts;
+ * conf_destinations() is the one without an account.  NULL: what is mapped is not that day, or has
+ * no such slot.
  */
 void		*counter_file_slot(const struct counter_file *f, int64_t day, size_t account);
 

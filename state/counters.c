@@ -240,7 +240,8 @@ find_target(struct target *g, const struct counters *t, size_t account, int64_t 
 static void
 lock_target(struct target *g, struct counters *t, const struct account *a, int64_t wall_ms)
 {
-	const size_t	 account = a == NULL ? t->conf->n : (size_t)(a - t->conf->accounts);
+	const size_t	 account = a == NULL ? conf_destinations(t->conf) :
+				    (size_t)(a - t->conf->accounts);
 	const int64_t	 time_s = wall_ms / 1000;
 
 	(void)pthread_rwlock_rdlock(&t->lock);
@@ -490,6 +491,12 @@ counters_totals(const char *dir, counters_each_total *fn, void *ctx)
 		return ERR_STORE;
 	}
 	return er;
+}
+
+bool
+counters_is_relay(struct slice account)
+{
+	return account.len != 0 && memchr(account.p, '/', account.len) != NULL;
 }
 
 void

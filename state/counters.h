@@ -32,6 +32,7 @@
 #ifndef STATE_COUNTERS_H
 #define STATE_COUNTERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/conf.h"
@@ -161,6 +162,12 @@ enum error	 counters_read(const char *dir, int64_t from_day, int64_t to_day, cou
 typedef void	 counters_each_total(void *ctx, struct slice account,
 		    const struct counter_total *t);
 enum error	 counters_totals(const char *dir, counters_each_total *fn, void *ctx);
+
+/*
+ * True: the slot is a relay's (core/conf.h: destinations).  It counts the messages that the relay
+ * got, which its account counts, too.
+ */
+bool		 counters_is_relay(struct slice account);
 
 /* Adds n to sum. */
 void		 counters_add(struct counter_numbers *sum, const struct counter_numbers *n);

@@ -93,6 +93,16 @@ queue_settle(struct db *db, const struct queue_message *m, bool keep)
 	    db_i(m->id), db_key(m->key)));
 }
 
+enum error
+queue_settle_key(struct db *db, const struct queue_message *m)
+{
+	if (m->state == QUEUE_DELIVERED)
+		return db_run(db, NULL, SQL_MESSAGE_DELIVERED_KEY, DB_VALUES(db_key(m->key)));
+	return db_run(db, NULL, SQL_MESSAGE_SETTLE_KEY, DB_VALUES(db_s(queue_states[m->state]),
+	    db_i(m->unread), m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL),
+	    db_text(m->outcome), db_i(m->qt_ms), db_key(m->key)));
+}
+
 static void
 read_message(struct queue_message *m, const struct db_rows *rows)
 {

@@ -43,7 +43,7 @@ enum error	 queue_confirm(struct db *db, enum queue_state *state,
 struct queue_message {
 	int64_t			 id;
 	unsigned char		 key[QUEUE_KEY];
-	struct slice		 account;	/* its path */
+	struct slice		 account;	/* path of the destination: core/conf.h */
 	struct slice		 code;		/* QT's event code; absent: QT has no row for it */
 	int64_t			 received_ms;
 	enum queue_state	 state;
@@ -67,6 +67,9 @@ enum error	 queue_add(struct db *db, const struct queue_message *m);
  * the row is gone meanwhile, another message may have its id.
  */
 enum error	 queue_settle(struct db *db, const struct queue_message *m, bool keep);
+
+/* The same for the pending row with that key, if there is one.  A delivered row is deleted. */
+enum error	 queue_settle_key(struct db *db, const struct queue_message *m);
 
 /*
  * The pending messages of an account are in two parts: those that were never sent, and those that

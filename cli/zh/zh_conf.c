@@ -4,6 +4,26 @@
 
 /* What is wrong with a value of the configuration. */
 const struct lang_row zh_conf[] = {
+	{ "http:// is for this host and private networks only: set a URL with https://",
+	    "http:// 只能用于本机和内网：请改用 https:// 的 URL" },
+	{ "%.*s is not a word for messages: write \"text subscribe CLICK:crm_*\", with blanks "
+	    "between",
+	    "%.*s 不是消息的写法：请写成 \"text subscribe CLICK:crm_*\"，中间用空格分隔" },
+	{ "does not begin with whsec_: write whsec_ and the base64 text of 24 to 64 random bytes",
+	    "没有以 whsec_ 开头：请写 whsec_ 和 24 至 64 个随机字节的 base64" },
+	{ "has no base64 text of 24 to 64 bytes behind whsec_",
+	    "whsec_ 后面不是 24 至 64 个字节的 base64" },
+	{ "%zu characters with the account's path and a slash, must be up to %d: set a shorter "
+	    ".name",
+	    "加上公众号的 path 和斜线共 %zu 个字符，最多 %d 个：请设置更短的 .name" },
+	{ "relays[%zu] has the same name: set .name of one of them",
+	    "relays[%zu] 的名称与它相同：请给其中一个设置 .name" },
+	{ "missing: set the whole URL of the back end", "缺失：请设置后端的完整 URL" },
+	{ "must be RAW, RESIGNED or JSON", "必须是 RAW、RESIGNED 或 JSON" },
+	{ "needs the account's .aes_key, which is missing: set it, or .mode = PLAIN here",
+	    "需要公众号的 .aes_key，但它缺失：请设置它，或在这里写 .mode = PLAIN" },
+	{ "missing: JSON is signed with it; make one with: echo whsec_$(openssl rand -base64 24)",
+	    "缺失：JSON 要用它签名；生成方法：echo whsec_$(openssl rand -base64 24)" },
 	{ "\"%s\" has a meaning of its own: take another", "\"%s\" 另有含义：请换一个" },
 	{ "missing: %s mode needs the 43 characters of EncodingAESKey",
 	    "缺失：%s需要 43 个字符的 EncodingAESKey" },

@@ -48,6 +48,11 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	[SQL_MESSAGE_SETTLE] =
 	    "UPDATE message SET state = $1, attempts = $2, unread = $3, next = $4, outcome = $5, "
 	    "qt_ms = $6 WHERE id = $7 AND key = $8",
+	[SQL_MESSAGE_DELIVERED_KEY] =
+	    "DELETE FROM message WHERE key = $1 AND state = 'pending'",
+	[SQL_MESSAGE_SETTLE_KEY] =
+	    "UPDATE message SET state = $1, unread = $2, next = $3, outcome = $4, qt_ms = $5 "
+	    "WHERE key = $6 AND state = 'pending'",
 	[SQL_MESSAGE_DUE] =
 	    "SELECT " COLUMNS " FROM message WHERE " PART " AND next <= $3 ORDER BY next, id "
 	    "LIMIT $4",

@@ -39,6 +39,11 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_MESSAGE_SETTLE] =
 	    "UPDATE message SET state = ?, attempts = ?, unread = ?, next = ?, outcome = ?, qt_ms "
 	    "= ? WHERE id = ? AND key = ?",
+	[SQL_MESSAGE_DELIVERED_KEY] =
+	    "DELETE FROM message WHERE key = ? AND state = 'pending'",
+	[SQL_MESSAGE_SETTLE_KEY] =
+	    "UPDATE message SET state = ?, unread = ?, next = ?, outcome = ?, qt_ms = ? "
+	    "WHERE key = ? AND state = 'pending'",
 	[SQL_MESSAGE_DUE] =
 	    "SELECT " COLUMNS " FROM message WHERE " PART " AND next <= ?3 ORDER BY next, id LIMIT "
 	    "?4",

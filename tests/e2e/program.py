@@ -115,12 +115,37 @@ SETTINGS = {
     "replies": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, fresh_s=600,
                     ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
                     metrics_allow="127.0.0.1"),
+    # Other back ends behind the same URL.
+    "relays": dict(threads=64, forward_ms=1000, connect_ms=500, fresh_s=600,
+                   metrics_allow="127.0.0.1"),
     # More accounts, with names that are no names.
     "ten": dict(threads=8, fresh_s=600),
 }
 ONE_APPLICATION = "akOneForAllAccounts"
+HOOK_SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def relays(*rows):
+    """.relays of an account; a text of a row that is in capitals stands as it is."""
+    def value(v):
+        return str(v) if isinstance(v, int) or (v.isalpha() and v.isupper()) else c_text(v)
+    return "{ " + ", ".join("{ " + ", ".join(f".{k} = {value(v)}" for k, v in row.items()) + " }"
+                            for row in rows) + " }"
+
+
+def c_text(value):
+    plain = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else "".join(f"\\{b:03o}" for b in c.encode())
+                         for c in plain) + '"'
+
+
 # What a variant's accounts have beside the usual.
 ROWS = {
+    "relays": dict(relays=relays(
+        dict(url="$E2E_RAW", name="raw", relay_ms=1000),
+        dict(url="$E2E_SIGNED", name="signed", format="RESIGNED", mode="PLAIN", relay_ms=1000),
+        dict(url="$E2E_JSON", name="json", format="JSON", secret=HOOK_SECRET, relay_ms=1000,
+             only="CLICK:crm_* text subscribe"))),
     "standby": dict(qt_url_standby="$QTOA_STANDBY_URL", service_secret="$QTOA_SECRET"),
     # All in one application of QT's; and WeChat sends nothing encrypted.
     "strict": dict(app_key=ONE_APPLICATION, mode="PLAIN"),
@@ -139,6 +164,7 @@ ROWS = {
 # The accounts that it has, if not all.
 ONLY = {
     "unionid": (wechat.SAFE, wechat.PLAIN),
+    "relays": (wechat.SAFE, wechat.PLAIN),
     "cube": (wechat.SAFE,),
     "token": (wechat.SAFE, wechat.PLAIN),
     "legacy": (wechat.SAFE, wechat.PLAIN),
@@ -157,12 +183,6 @@ LIMITS = SETTINGS["main"]
 TIGHT = SETTINGS["tight"]
 
 
-def c_text(value):
-    plain = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else "".join(f"\\{b:03o}" for b in c.encode())
-                         for c in plain) + '"'
-
-
 def account_row(account, **more):
     values = {"path": account.path, "name": account.path, "appid": account.appid,
               "token": account.token, "token_old": account.old_token,
@@ -170,7 +190,8 @@ def account_row(account, **more):
               "qt_url": "$QTOA_QT_URL", "app_key": account.app_key,
               "service_id": account.service_id, "service_secret": account.service_secret}
     values.update(more)
-    names = {k: values.pop(k) for k in ("mode", "identity") if k in values}
+    names = {k: values.pop(k) for k in ("mode", "identity", "relays")
+             if k in values}
     fields = [f".{k} = {v}" for k, v in {"mode": account.mode, **names}.items()]
     fields += [f".{k} = {c_text(v)}" for k, v in values.items() if v]
     return "\t{ " + ",\n\t  ".join(fields) + " }"

@@ -1,0 +1,551 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "core/hash.h"
+#include "core/hex.h"
+#include "core/log.h"
+#include "forwarder/caller.h"
+#include "forwarder/destination.h"
+#include "net/http_multi.h"
+#include "state/counters.h"
+#include "state/dedup.h"
+#include "state/log_ratelimit.h"
+#include "state/store.h"
+
+enum {
+	PLACES_MAX	= 512,		/* calls on the wire at once */
+	TURN_MS		= 500,
+	IDLE_MS		= 60000,
+	BUSY_MS		= 2000,		/* the longest wait for other processes at the store */
+	USUAL_SHARE	= 8,		/* the last answer's share in what is usual */
+	STACK		= 512 * 1024	/* bytes of a thread's stack */
+};
+
+/* Calls in the order in which they came. */
+struct call_list {
+	struct call	*first, **end;
+};
+
+struct caller {
+	const struct services	*s;
+	struct http_multi	*multi;
+	bool			 threads;
+	pthread_mutex_t		 lock;		/* of all that follows, and of each call's done */
+	struct call_list	 added;		/* not yet with the multi */
+	struct call_list	 left;		/* done, to be settled */
+	pthread_cond_t		 settle;	/* left has one more, or it stops */
+	struct call		*idle;
+	int			*under_way;	/* of each destination */
+	int			 all;		/* under way, or to be settled */
+	bool			 asleep;	/* the thread must be woken */
+	bool			 stopping, ended;
+	bool			 started[2];
+	pthread_t		 thread[2];
+	_Atomic int		*usual_ms;	/* of each destination */
+};
+
+static void
+append_call(struct call_list *list, struct call *call)
+{
+	call->next = NULL;
+	*list->end = call;
+	list->end = &call->next;
+}
+
+static struct call *
+take_call(struct call_list *list)
+{
+	struct call	*call = list->first;
+
+	if (call != NULL && (list->first = call->next) == NULL)
+		list->end = &list->first;
+	return call;
+}
+
+static void
+init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t	 attr;
+
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(cond, &attr);
+	(void)pthread_condattr_destroy(&attr);
+}
+
+void
+caller_group_init(struct call_group *g)
+{
+	init_cond(&g->changed);
+	g->events = g->seen = 0;
+}
+
+void
+caller_group_fini(struct call_group *g)
+{
+	(void)pthread_cond_destroy(&g->changed);
+}
+
+static size_t
+number_of(const struct caller *c, const struct account *to)
+{
+	return (size_t)(to - c->s->conf->accounts);
+}
+
+/* So many calls may be on the wire: one to each destination from each worker. */
+static int
+places_of(const struct conf *c)
+{
+	const size_t	 n = (size_t)c->set.threads * conf_destinations(c);
+
+	return n < PLACES_MAX ? (int)n : PLACES_MAX;
+}
+
+struct caller *
+caller_new(const struct services *services, bool threads)
+{
+	const size_t	 n = conf_destinations(services->conf);
+	struct caller	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return NULL;
+	c->s = services;
+	c->threads = threads;
+	c->added.end = &c->added.first;
+	c->left.end = &c->left.first;
+	(void)pthread_mutex_init(&c->lock, NULL);
+	init_cond(&c->settle);
+	c->under_way = calloc(n + 1, sizeof(*c->under_way));
+	c->usual_ms = calloc(n + 1, sizeof(*c->usual_ms));
+	c->multi = http_multi_new(services->http, places_of(services->conf));
+	if (c->under_way == NULL || c->usual_ms == NULL || c->multi == NULL) {
+		caller_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void
+free_call(struct call *call)
+{
+	relay_request_free(&call->request);
+	qt_client_result_free(&call->result);
+	free(call);
+}
+
+void
+caller_free(struct caller *c)
+{
+	struct call	*call;
+
+	if (c == NULL)
+		return;
+	http_multi_free(c->multi);
+	while ((call = c->idle) != NULL) {
+		c->idle = call->next;
+		free_call(call);
+	}
+	while ((call = take_call(&c->added)) != NULL || (call = take_call(&c->left)) != NULL)
+		free_call(call);
+	(void)pthread_cond_destroy(&c->settle);
+	(void)pthread_mutex_destroy(&c->lock);
+	free(c->under_way);
+	free(c->usual_ms);
+	free(c);
+}
+
+struct call *
+caller_take(struct caller *c)
+{
+	struct call	*call;
+
+	(void)pthread_mutex_lock(&c->lock);
+	if ((call = c->idle) != NULL)
+		c->idle = call->next;
+	(void)pthread_mutex_unlock(&c->lock);
+	if (call == NULL && (call = calloc(1, sizeof(*call))) == NULL)
+		return NULL;
+	call->to = NULL;
+	call->group = NULL;
+	call->claimed = call->done = call->left = false;
+	call->report = (struct breaker_report){ .change = BREAKER_SAME };
+	return call;
+}
+
+/* The lock is held. */
+static void
+put_back(struct caller *c, struct call *call)
+{
+	buf_reset(&call->request.url);
+	buf_reset(&call->request.headers);
+	buf_reset(&call->request.body);
+	buf_reset(&call->result.http.body);
+	call->next = c->idle;
+	c->idle = call;
+}
+
+void
+caller_give_back(struct caller *c, struct call *call)
+{
+	(void)pthread_mutex_lock(&c->lock);
+	put_back(c, call);
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+bool
+caller_is_jammed(struct caller *c, const struct account *to)
+{
+	bool	 is;
+
+	(void)pthread_mutex_lock(&c->lock);
+	is = c->under_way[number_of(c, to)] >= c->s->conf->set.threads;
+	(void)pthread_mutex_unlock(&c->lock);
+	return is;
+}
+
+int64_t
+caller_usual_ms(const struct caller *c, const struct account *to)
+{
+	return atomic_load_explicit(&c->usual_ms[number_of(c, to)], memory_order_relaxed);
+}
+
+/* Learns from an answer.  Only the thread that makes the calls writes here. */
+static void
+note_usual(struct caller *c, const struct account *to, int ms)
+{
+	_Atomic int	*usual = &c->usual_ms[number_of(c, to)];
+	const int	 was = atomic_load_explicit(usual, memory_order_relaxed);
+
+	atomic_store_explicit(usual, was == 0 ? ms + 1 : was + (ms + 1 - was) / USUAL_SHARE,
+	    memory_order_relaxed);
+}
+
+void
+caller_begin(struct caller *c, struct call *call, struct call_group *g)
+{
+	const struct relay	*relay = conf_relay(c->s->conf, call->to);
+	bool			 wake;
+
+	call->http = (struct http_call){
+		.url = relay == NULL ? call->to->qt_url : call->request.url.p,
+		.headers = relay == NULL ? NULL : call->request.headers.p,
+		.body = buf_slice(&call->request.body), .deadline_ms = call->deadline_ms,
+	};
+	call->group = g;
+	call->begun_ms = clock_mono_ms();
+	breaker_enter(c->s->breakers, call->to, &call->mark);
+	(void)pthread_mutex_lock(&c->lock);
+	append_call(&c->added, call);
+	c->under_way[number_of(c, call->to)]++;
+	c->all++;
+	wake = c->asleep;
+	c->asleep = false;
+	(void)pthread_mutex_unlock(&c->lock);
+	if (wake)
+		http_multi_wake(c->multi);
+}
+
+/*
+ * The thread that makes the calls.
+ */
+
+/* A call is done: the worker that waits for it gets it, or it is settled. */
+static void
+finish_call(struct caller *c, struct call *call)
+{
+	const struct services	*s = c->s;
+
+	if (!services_stopping(s) && conf_relay(s->conf, call->to) == NULL &&
+	    qt_client_standby(&call->http, call->to, &call->result.http)) {
+		http_multi_add(c->multi, call, &call->result.http, &call->http);
+		return;
+	}
+	destination_classify(&call->result, s->conf, call->to);
+	if (call->result.outcome == QT_DELIVERED) {
+		(void)dedup_mark(s->dedup, call->key, DEDUP_DONE);
+		call->claimed = false;
+		note_usual(c, call->to, call->result.http.ms);
+	}
+	breaker_leave(s->breakers, call->to, call->mark);
+	(void)pthread_mutex_lock(&c->lock);
+	c->under_way[number_of(c, call->to)]--;
+	call->done = true;
+	if (call->left) {
+		append_call(&c->left, call);
+		(void)pthread_cond_signal(&c->settle);
+	} else {
+		c->all--;
+		call->group->events++;
+		(void)pthread_cond_signal(&call->group->changed);
+	}
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Gives the multi what was added.  The lock is held. */
+static void
+add_calls(struct caller *c)
+{
+	struct call	*call;
+
+	while ((call = take_call(&c->added)) != NULL)
+		http_multi_add(c->multi, call, &call->result.http, &call->http);
+}
+
+static void
+work_on_calls(struct caller *c, int ms)
+{
+	struct call	*call;
+
+	http_multi_wait(c->multi, ms);
+	while ((call = http_multi_done(c->multi)) != NULL)
+		finish_call(c, call);
+}
+
+static void *
+run_calls(void *arg)
+{
+	struct caller	*c = arg;
+	bool		 over = false;
+	int		 ms;
+
+	while (!over) {
+		(void)pthread_mutex_lock(&c->lock);
+		c->asleep = false;
+		add_calls(c);
+		over = c->stopping && c->all == 0;
+		ms = c->all != 0 || c->stopping ? TURN_MS : IDLE_MS;
+		c->asleep = true;
+		(void)pthread_mutex_unlock(&c->lock);
+		if (!over)
+			work_on_calls(c, ms);
+	}
+	(void)pthread_mutex_lock(&c->lock);
+	c->ended = true;
+	(void)pthread_cond_signal(&c->settle);
+	(void)pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+/*
+ * The thread that settles what was left.
+ */
+
+struct settling {
+	const struct services	*s;
+	struct call_list	 calls;
+};
+
+static void
+judge_call(const struct services *s, struct call *call)
+{
+	const int64_t	 now_ms = clock_wall_ms();
+
+	memset(&call->row, 0, sizeof(call->row));
+	memcpy(call->row.key, call->key, QUEUE_KEY);
+	call->row.attempts = 1;
+	call->row.state = QUEUE_PENDING;
+	destination_judge(&call->row, &call->result, s->conf, call->to);
+	call->row.next_ms = now_ms + queue_backoff_ms(1, hash_jitter(now_ms, 0));
+	if (!(call->result.http.status == 0 && services_stopping(s)))
+		breaker_judge(s->breakers, &call->report, call->to, &call->result, 0);
+}
+
+/* A store_work. */
+static enum error
+settle_calls(struct db *db, void *arg)
+{
+	struct settling	*st = arg;
+	struct call	*call;
+	enum error	 er = ERR_OK;
+
+	for (call = st->calls.first; call != NULL && er == ERR_OK; call = call->next)
+		if ((er = queue_settle_key(db, &call->row)) == ERR_OK)
+			er = breaker_settle(st->s->breakers, &call->report, db);
+	return er;
+}
+
+static void
+log_call(const struct services *s, const struct call *call)
+{
+	const bool				 delivered = call->row.state == QUEUE_DELIVERED;
+	const struct log_ratelimit_failure	 failure = {
+		.level = delivered ? LEVEL_INFO : LEVEL_WARNING, .what = "relay",
+		.account = call->to->name, .error = qt_client_names[call->result.outcome],
+		.reason = "",
+	};
+	unsigned char				 key[QUEUE_KEY];
+	struct logline				 l;
+	char					 hex[17];
+
+	if (log_wants(failure.level)) {
+		log_begin(&l, failure.level, failure.what);
+		log_str(&l, "account", call->to->name);
+		log_str(&l, "verdict", delivered ? "delivered" :
+		    call->row.state == QUEUE_DEAD ? "dead" : "queued");
+		memcpy(key, call->key, sizeof(key));
+		destination_key(key, s->conf, call->to);
+		hex_encode(hex, key + 8, 8);
+		log_str(&l, "key", hex);
+		if (call->result.http.status != 0)
+			log_int(&l, "relay_status", call->result.http.status);
+		log_int(&l, "relay_ms", call->result.http.ms);
+		if (*call->result.http.why != '\0')
+			log_str(&l, "detail", call->result.http.why);
+	}
+	if (!delivered)
+		log_ratelimit_end(s->log_ratelimit, log_wants(failure.level) ? &l : NULL,
+		    &failure);
+	else if (log_wants(failure.level))
+		log_end(&l);
+}
+
+/* Settles some calls, and makes them idle. */
+static void
+settle_list(struct caller *c, struct settling *st)
+{
+	static const enum counter	 counts[QUEUE__MAX] = {
+		[QUEUE_PENDING]		= COUNTER_LATE_FAILED,
+		[QUEUE_DELIVERED]	= COUNTER_LATE_DELIVERED,
+		[QUEUE_DEAD]		= COUNTER_LATE_DEAD,
+	};
+	const struct services		*s = c->s;
+	struct call			*call;
+	enum error			 er;
+	bool				 stopping = false;
+
+	for (call = st->calls.first; call != NULL; call = call->next)
+		judge_call(s, call);
+	er = store_do(s->store, STORE_WRITE, settle_calls, st, clock_mono_ms() + BUSY_MS);
+	while ((call = take_call(&st->calls)) != NULL) {
+		if (er != ERR_OK)
+			(void)breaker_settle(s->breakers, &call->report, NULL);
+		breaker_log(s->breakers, &call->report);
+		log_call(s, call);
+		counters_late(s->counters, call->to, counts[call->row.state], clock_wall_ms());
+		if (call->claimed)
+			(void)dedup_mark(s->dedup, call->key, DEDUP_QUEUED);
+		(void)pthread_mutex_lock(&c->lock);
+		c->all--;
+		put_back(c, call);
+		stopping = c->stopping;
+		(void)pthread_mutex_unlock(&c->lock);
+	}
+	if (stopping)	/* the other thread ends when nothing is left */
+		http_multi_wake(c->multi);
+}
+
+static void *
+run_settler(void *arg)
+{
+	struct caller	*c = arg;
+	struct settling	 st = { .s = c->s };
+	bool		 over = false;
+
+	while (!over) {
+		st.calls.end = &st.calls.first;
+		(void)pthread_mutex_lock(&c->lock);
+		while (c->left.first == NULL && !c->ended)
+			(void)pthread_cond_wait(&c->settle, &c->lock);
+		if ((st.calls.first = c->left.first) != NULL)
+			st.calls.end = c->left.end;
+		c->left.first = NULL;
+		c->left.end = &c->left.first;
+		over = c->ended && st.calls.first == NULL;
+		(void)pthread_mutex_unlock(&c->lock);
+		if (!over)
+			settle_list(c, &st);
+	}
+	return NULL;
+}
+
+bool
+caller_start(struct caller *c)
+{
+	static void	*(*const run[2])(void *) = { run_calls, run_settler };
+	sigset_t	 all, old;
+	pthread_attr_t	 attr;
+	int		 i;
+
+	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGBUS);		/* state/map_guard.h needs it */
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (i = 0; i < 2; i++)
+		c->started[i] = pthread_create(&c->thread[i], &attr, run[i], c) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	(void)pthread_attr_destroy(&attr);
+	return c->started[0] && c->started[1];
+}
+
+void
+caller_stop(struct caller *c)
+{
+	int	 i;
+
+	if (c == NULL || !c->threads)
+		return;
+	(void)pthread_mutex_lock(&c->lock);
+	c->stopping = true;
+	if (!c->started[0])
+		c->ended = true;
+	(void)pthread_cond_signal(&c->settle);
+	(void)pthread_mutex_unlock(&c->lock);
+	http_multi_wake(c->multi);
+	for (i = 0; i < 2; i++)
+		if (c->started[i])
+			(void)pthread_join(c->thread[i], NULL);
+	c->started[0] = c->started[1] = false;
+}
+
+/*
+ * Workers.
+ */
+
+void
+caller_wait(struct caller *c, struct call_group *g, int64_t until_ms)
+{
+	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
+	int64_t			 left_ms = until_ms - clock_mono_ms();
+
+	if (!c->threads) {
+		add_calls(c);
+		if (g->events == g->seen)
+			work_on_calls(c, left_ms < 0 ? 0 : (int)left_ms);
+	}
+	(void)pthread_mutex_lock(&c->lock);
+	while (c->threads && g->events == g->seen &&
+	    pthread_cond_timedwait(&g->changed, &c->lock, &until) != ETIMEDOUT)
+		;
+	g->seen = g->events;
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+bool
+caller_is_done(struct caller *c, const struct call *call)
+{
+	bool	 is;
+
+	(void)pthread_mutex_lock(&c->lock);
+	is = call->done;
+	(void)pthread_mutex_unlock(&c->lock);
+	return is;
+}
+
+void
+caller_leave(struct caller *c, struct call *call)
+{
+	(void)pthread_mutex_lock(&c->lock);
+	call->left = true;
+	if (call->done) {
+		c->all++;
+		append_call(&c->left, call);
+		(void)pthread_cond_signal(&c->settle);
+	}
+	(void)pthread_mutex_unlock(&c->lock);
+}

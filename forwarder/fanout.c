@@ -1,0 +1,593 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/hash.h"
+#include "forwarder/breaker.h"
+#include "forwarder/caller.h"
+#include "forwarder/destination.h"
+#include "forwarder/fanout.h"
+#include "relay/relay_filter.h"
+#include "relay/relay_request.h"
+#include "state/counters.h"
+#include "state/dedup.h"
+#include "state/queue.h"
+#include "state/store.h"
+
+enum {
+	STORE_MS	= 300,		/* of a request's time, for the store, at most */
+	PATIENCE_MS	= 150,		/* with a relay that usually needs no time */
+	LEFT_MS		= 1000,		/* after a call that was left, its row is sent again */
+	TARGETS		= 1 + CONF_RELAYS
+};
+
+/* A destination of one message. */
+struct target {
+	const struct account	*to;
+	unsigned char		 key[QUEUE_KEY];
+	bool			 settled;	/* it has the message, or the queue has it for it */
+	bool			 delivered;	/* it has the message */
+	bool			 asked;		/* a call was begun */
+	bool			 left;		/* its call goes on without this request */
+	enum deliver_bar	 bar;
+	const char		*why_not;	/* why it was not asked */
+	struct call		*call;		/* NULL: no call */
+	struct queue_message	 row;
+	struct breaker_report	 report;
+};
+
+struct fanout {
+	const struct services	*s;
+	struct relay_maker	*maker;
+	struct call_group	 group;
+	struct buf		 key;		/* of relay_filter.h */
+	struct target		 t[TARGETS];	/* QT first */
+	size_t			 n;
+	bool			 stored;	/* the rows that are needed are in the store */
+};
+
+static struct fanout *
+fanout_new(const struct services *s)
+{
+	struct fanout	*f;
+
+	if ((f = calloc(1, sizeof(*f))) == NULL)
+		return NULL;
+	f->s = s;
+	caller_group_init(&f->group);
+	if ((f->maker = relay_request_maker_new(&s->conf->set)) == NULL) {
+		fanout_free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void
+fanout_free(struct fanout *f)
+{
+	if (f == NULL)
+		return;
+	relay_request_maker_free(f->maker);
+	caller_group_fini(&f->group);
+	buf_free(&f->key);
+	free(f);
+}
+
+/*
+ * Which destinations get the message?
+ */
+
+static void
+add_target(struct fanout *f, const struct account *to, const unsigned char key[QUEUE_KEY])
+{
+	struct target	*t = &f->t[f->n++];
+
+	*t = (struct target){ .to = to };
+	memcpy(t->key, key, QUEUE_KEY);
+	destination_key(t->key, f->s->conf, to);
+}
+
+static void
+find_targets(struct fanout *f, const struct delivery *d, const unsigned char key[QUEUE_KEY])
+{
+	const struct account	*to;
+	size_t			 k;
+
+	f->n = 0;
+	add_target(f, d->account, key);
+	for (k = 0; k < CONF_RELAYS; k++)
+		if ((to = conf_relay_of(f->s->conf, d->account, k)) != NULL &&
+		    relay_filter_wants(d->account->relays[k].only, d->message, d->xml, &f->key))
+			add_target(f, to, key);
+}
+
+/* A store_work: which destinations have a row? */
+static enum error
+find_rows(struct db *db, void *arg)
+{
+	struct fanout		*f = arg;
+	enum queue_state	 state = QUEUE_NEW;
+	enum error		 er = ERR_OK;
+	struct target		*t;
+
+	for (t = f->t; t != f->t + f->n && er == ERR_OK; t++) {
+		if (t->delivered || (er = queue_confirm(db, &state, t->key)) != ERR_OK)
+			continue;
+		t->settled = state != QUEUE_NEW;
+	}
+	return er;
+}
+
+/* Notes which destinations are settled.  True: all are. */
+static bool
+look_at_targets(struct fanout *f, enum dedup_as was, int64_t deadline_ms)
+{
+	enum dedup_as	 as;
+	struct target	*t;
+	bool		 all = true;
+
+	for (t = f->t; t != f->t + f->n; t++)
+		t->delivered = t->settled = dedup_find(f->s->dedup, &as, t->key) == ERR_OK &&
+		    as == DEDUP_DONE;
+	/* While the store fails a repeat cannot be recognised. */
+	if (was == DEDUP_QUEUED)
+		(void)store_do(f->s->store, STORE_CONFIRM, find_rows, f, deadline_ms);
+	for (t = f->t; t != f->t + f->n; t++)
+		all = all && t->settled;
+	return all;
+}
+
+/*
+ * Asking.
+ */
+
+static enum deliver_bar
+find_bar(const struct fanout *f, const struct account *to)
+{
+	const struct services	*s = f->s;
+	int64_t			 probe_ms;
+
+	switch (breaker_gate(s->breakers, to, &probe_ms)) {
+	case GATE_GO:
+		return (conf_relay(s->conf, to) == NULL ? breaker_is_saturated(s->breakers, to) :
+		    caller_is_jammed(s->caller, to)) ? BAR_SATURATED : BAR_NONE;
+	case GATE_BROKEN:
+		return BAR_BREAKER;
+	case GATE_STOPPED:
+		break;
+	}
+	return BAR_STOPPED;
+}
+
+/* Makes what the destination gets. */
+static enum error
+make_request(struct fanout *f, struct call *call, struct signer *signer, const struct delivery *d,
+    const unsigned char key[QUEUE_KEY])
+{
+	const struct relay	*relay = conf_relay(f->s->conf, call->to);
+	struct relay_message	 msg = {
+		.account = d->account, .query = d->raw_query, .body = d->raw_body, .xml = d->xml,
+	};
+
+	if (relay == NULL)
+		return sign_envelope(signer, &call->request.body, d->account, d->push, d->body,
+		    clock_wall_ms());
+	memcpy(msg.key, key, QUEUE_KEY);
+	return relay_request_make(f->maker, &call->request, relay, &msg, clock_wall_ms());
+}
+
+/* When a call must have its answer.  A CGI cannot leave it. */
+static int64_t
+deadline_of(const struct fanout *f, const struct target *t, const struct delivery *d)
+{
+	const struct relay	*relay = conf_relay(f->s->conf, t->to);
+	const int64_t		 ms = clock_mono_ms() + (relay == NULL ?
+				    f->s->conf->set.forward_ms : relay->relay_ms);
+
+	return ms > d->deadline_ms && (relay == NULL || f->s->life == STORE_BRIEF) ?
+	    d->deadline_ms : ms;
+}
+
+/* Begins the call to a destination that is not settled; without one it gets a row. */
+static void
+begin_call(struct fanout *f, struct target *t, struct signer *signer, const struct delivery *d,
+    const unsigned char key[QUEUE_KEY])
+{
+	const struct services	*s = f->s;
+	enum dedup_as		 as;
+	enum error		 er;
+
+	t->why_not = deliver_bars[t->bar].why_not;
+	if (t->bar != BAR_NONE)
+		return;
+	t->why_not = qt_client_names[QT_RETRY];
+	if ((t->call = caller_take(s->caller)) == NULL)
+		return;
+	t->call->to = t->to;
+	memcpy(t->call->key, t->key, QUEUE_KEY);
+	if (make_request(f, t->call, signer, d, key) != ERR_OK)
+		return;
+	er = dedup_claim(s->dedup, &as, t->key, 0);
+	t->call->claimed = er == ERR_OK && as != DEDUP_DONE;
+	/* A call of an earlier delivery is under way, and its row is in the queue. */
+	t->settled = er == ERR_LATE || (er == ERR_OK && as == DEDUP_DONE);
+	if (t->settled)
+		return;
+	t->call->deadline_ms = deadline_of(f, t, d);
+	t->asked = true;
+	caller_begin(s->caller, t->call, &f->group);
+}
+
+static void
+begin_calls(struct fanout *f, struct signer *signer, const struct delivery *d,
+    const unsigned char key[QUEUE_KEY])
+{
+	struct target	*t;
+
+	deliver_look_at_breakers(f->s, d->deadline_ms);
+	for (t = f->t; t != f->t + f->n; t++)
+		if (!t->settled) {
+			t->bar = find_bar(f, t->to);
+			begin_call(f, t, signer, d, key);
+		}
+}
+
+/* True: its answer is not here yet. */
+static bool
+is_waited_for(const struct fanout *f, const struct target *t)
+{
+	return t->asked && !t->settled && !caller_is_done(f->s->caller, t->call);
+}
+
+/* So long the request waits for the answer of a call at least. */
+static int64_t
+patience_ms_of(const struct fanout *f, const struct target *t)
+{
+	if (conf_relay(f->s->conf, t->to) == NULL)
+		return t->call->deadline_ms;
+	return t->call->begun_ms + PATIENCE_MS + 2 * caller_usual_ms(f->s->caller, t->to);
+}
+
+/* Waits for the calls under way, each as long as it deserves, or all up to until_ms. */
+static void
+wait_for_calls(struct fanout *f, bool patiently, int64_t until_ms)
+{
+	const struct target	*t;
+	int64_t			 last_ms, ms;
+
+	for (;;) {
+		last_ms = 0;
+		for (t = f->t; t != f->t + f->n; t++) {
+			if (!is_waited_for(f, t))
+				continue;
+			ms = patiently ? t->call->deadline_ms : patience_ms_of(f, t);
+			if (ms > last_ms)
+				last_ms = ms;
+		}
+		if (last_ms > until_ms)
+			last_ms = until_ms;
+		if (clock_mono_ms() >= last_ms)
+			return;
+		caller_wait(f->s->caller, &f->group, last_ms);
+	}
+}
+
+/*
+ * Settling.
+ */
+
+static void
+fill_row(const struct fanout *f, struct target *t, const struct delivery *d)
+{
+	struct queue_message	*row = &t->row;
+	const int64_t		 now_ms = clock_wall_ms();
+	const bool		 is_relay = conf_relay(f->s->conf, t->to) != NULL;
+
+	*row = (struct queue_message){
+		.account = slice_of(t->to->path), .code = slice_of(d->message->code),
+		.received_ms = now_ms, .next_ms = now_ms, .state = QUEUE_PENDING,
+		.outcome = slice_of(t->why_not), .attempts = t->asked,
+		.query = is_relay ? d->raw_query : buf_slice(&d->query),
+		.body = is_relay ? d->raw_body : d->body,
+	};
+	memcpy(row->key, t->key, QUEUE_KEY);
+	t->report = (struct breaker_report){ .change = BREAKER_SAME };
+	t->left = t->asked && !caller_is_done(f->s->caller, t->call);
+	if (t->left) {
+		row->outcome = slice_of("it is under way");
+		row->next_ms += t->call->deadline_ms - clock_mono_ms() + LEFT_MS;
+		return;
+	}
+	if (!t->asked)
+		return;
+	destination_judge(row, &t->call->result, f->s->conf, t->to);
+	row->next_ms += queue_backoff_ms(1, hash_jitter(now_ms, 0));
+	if (!(t->call->result.http.status == 0 && services_stopping(f->s)))
+		breaker_judge(f->s->breakers, &t->report, t->to, &t->call->result, 0);
+	t->delivered = row->state == QUEUE_DELIVERED;
+}
+
+/* True: the row goes into the store.  Of what QT has a copy may be kept. */
+static bool
+is_stored(const struct fanout *f, const struct target *t)
+{
+	return t->row.state != QUEUE_DELIVERED || (conf_relay(f->s->conf, t->to) == NULL &&
+	    f->s->conf->set.keep_days != 0 && store_has_room(f->s->store));
+}
+
+/* A store_work that writes all rows and reports in one transaction. */
+static enum error
+write_rows(struct db *db, void *arg)
+{
+	struct fanout	*f = arg;
+	struct target	*t;
+	enum error	 er = ERR_OK;
+
+	for (t = f->t; t != f->t + f->n && er == ERR_OK; t++) {
+		if (t->settled)
+			continue;
+		if (is_stored(f, t))
+			er = queue_add(db, &t->row);
+		if (er == ERR_OK)
+			er = breaker_settle(f->s->breakers, &t->report, db);
+	}
+	return er;
+}
+
+/* A store_work for a disk that is full: reports take no further room. */
+static enum error
+write_reports(struct db *db, void *arg)
+{
+	struct fanout	*f = arg;
+	struct target	*t;
+	enum error	 er = ERR_OK;
+
+	for (t = f->t; t != f->t + f->n && er == ERR_OK; t++)
+		if (!t->settled)
+			er = breaker_settle(f->s->breakers, &t->report, db);
+	return er;
+}
+
+/* Writes what the store must know.  ERR_STORE: it has nothing of it, or the reports alone. */
+static enum error
+store_rows(struct fanout *f, int64_t until_ms)
+{
+	struct store	*store = f->s->store;
+	bool		 waits = false, matters = false, copies = false;
+	struct target	*t;
+	enum error	 er;
+
+	for (t = f->t; t != f->t + f->n; t++) {
+		if (t->settled)
+			continue;
+		waits = waits || t->row.state != QUEUE_DELIVERED;
+		copies = copies || is_stored(f, t);
+		matters = matters || t->report.matters;
+	}
+	if (!copies && !matters)
+		return ERR_OK;
+	er = store_do(store, waits ? STORE_QUEUE : STORE_WRITE, write_rows, f, until_ms);
+	if (er != ERR_OK && (!matters || !store_is_full(store) ||
+	    store_do(store, STORE_WRITE, write_reports, f, until_ms) != ERR_OK))
+		for (t = f->t; t != f->t + f->n; t++)
+			if (!t->settled)
+				(void)breaker_settle(f->s->breakers, &t->report, NULL);
+	for (t = f->t; t != f->t + f->n; t++)
+		if (!t->settled)
+			breaker_log(f->s->breakers, &t->report);
+	return er;
+}
+
+/* True: each destination has the message, or the queue has it for it. */
+static bool
+is_safe(const struct fanout *f)
+{
+	const struct target	*t;
+
+	for (t = f->t; t != f->t + f->n; t++)
+		if (!t->settled && !t->delivered && !f->stored)
+			return false;
+	return true;
+}
+
+static void
+settle_targets(struct fanout *f, const struct delivery *d, int64_t until_ms)
+{
+	struct target	*t;
+
+	for (t = f->t; t != f->t + f->n; t++)
+		if (!t->settled)
+			fill_row(f, t, d);
+	f->stored = store_rows(f, until_ms) == ERR_OK;
+}
+
+/*
+ * The disk does not take the rows.  A destination that was not asked because of its breaker is
+ * asked all the same, and all calls are waited for: that is the only way to keep the message.
+ */
+static void
+ask_all(struct fanout *f, struct signer *signer, const struct delivery *d,
+    const unsigned char key[QUEUE_KEY])
+{
+	struct target	*t;
+
+	for (t = f->t; t != f->t + f->n; t++)
+		if (!t->settled && !t->asked && t->call == NULL &&
+		    (t->bar == BAR_BREAKER || t->bar == BAR_STOPPED)) {
+			t->bar = BAR_NONE;
+			begin_call(f, t, signer, d, key);
+		}
+	wait_for_calls(f, true, d->deadline_ms);
+}
+
+/*
+ * The end.
+ */
+
+/* Names a relay and what became of its message in d->relays. */
+static void
+describe_relay(const struct fanout *f, const struct target *t, struct delivery *d)
+{
+	const size_t	 len = strlen(d->relays);
+	const char	*verdict = t->settled ? "repeat" : t->delivered ? "delivered" : !f->stored ?
+			    "unsafe" : t->row.state == QUEUE_DEAD ? "dead" : "queued";
+
+	(void)snprintf(d->relays + len, sizeof(d->relays) - len, "%s%s:%s", len == 0 ? "" : " ",
+	    conf_relay(f->s->conf, t->to)->name, verdict);
+}
+
+/* Tells the request what became of its message at QT. */
+static void
+describe_qt(struct target *t, struct delivery *d)
+{
+	struct qt_result	 mine = d->qt;
+
+	if (t->settled)
+		return;
+	d->verdict = deliver_ends[t->row.state].verdict;
+	d->why_not = t->delivered ? NULL : t->why_not;
+	d->hint = t->asked ? "" : deliver_bars[t->bar].hint;
+	if (!t->asked || t->left)
+		return;
+	d->qt = t->call->result;
+	t->call->result = mine;
+	if (t->delivered)
+		return;
+	(void)snprintf(d->detail, sizeof(d->detail), "%s", d->qt.http.why);
+	d->why_not = qt_client_names[d->qt.outcome];
+	d->hint = qt_client_hint(&d->qt);
+}
+
+static void
+count_relay(const struct fanout *f, const struct target *t)
+{
+	static const enum counter	 counts[QUEUE__MAX] = {
+		[QUEUE_PENDING]		= COUNTER_QUEUED,
+		[QUEUE_DELIVERED]	= COUNTER_DELIVERED,
+		[QUEUE_DEAD]		= COUNTER_DEAD,
+	};
+
+	counters_late(f->s->counters, t->to, t->settled ? COUNTER_REPEAT : !t->delivered &&
+	    !f->stored ? COUNTER_UNSAFE : counts[t->row.state], clock_wall_ms());
+}
+
+/* Gives back the calls that are done, and leaves the others. */
+static void
+end_calls(struct fanout *f)
+{
+	struct target	*t;
+
+	for (t = f->t; t != f->t + f->n; t++) {
+		if (t->call == NULL)
+			continue;
+		if (t->left) {
+			caller_leave(f->s->caller, t->call);
+			continue;
+		}
+		if (t->call->claimed)
+			(void)dedup_mark(f->s->dedup, t->key, DEDUP_QUEUED);
+		caller_give_back(f->s->caller, t->call);
+	}
+}
+
+static enum error
+end_delivery(struct fanout *f, struct delivery *d)
+{
+	struct target	*t;
+	enum error	 er = ERR_OK;
+
+	describe_qt(&f->t[0], d);
+	if (!f->t[0].settled)
+		er = deliver_ends[f->t[0].row.state].er;
+	for (t = f->t + 1; t != f->t + f->n; t++) {
+		describe_relay(f, t, d);
+		count_relay(f, t);
+	}
+	if (is_safe(f))
+		return er;
+	store_why(f->s->store, d->detail, sizeof(d->detail));
+	if (d->detail[0] == '\0')	/* another thread had success meanwhile */
+		(void)snprintf(d->detail, sizeof(d->detail), "the store failed, and works again");
+	return deliver_mark_unsafe(d);
+}
+
+/* True: a destination was not asked because of its breaker, and time must be left for that. */
+static bool
+is_barred(const struct fanout *f)
+{
+	const struct target	*t;
+
+	for (t = f->t; t != f->t + f->n; t++)
+		if (!t->settled && (t->bar == BAR_BREAKER || t->bar == BAR_STOPPED))
+			return true;
+	return false;
+}
+
+static enum error
+ask_and_settle(struct fanout *f, struct signer *signer, struct delivery *d,
+    const unsigned char key[QUEUE_KEY])
+{
+	const struct settings	*set = &f->s->conf->set;
+	const int		 tenth_ms = set->deadline_ms / 10;
+	const int64_t		 until_ms = d->deadline_ms - (tenth_ms < STORE_MS ? tenth_ms :
+				    STORE_MS);
+	enum error		 er;
+
+	buf_reset(&d->query);
+	if ((er = push_write(&d->query, d->push)) != ERR_OK)
+		return deliver_mark_unsafe(d);
+	begin_calls(f, signer, d, key);
+	wait_for_calls(f, f->s->life == STORE_BRIEF, until_ms);
+	settle_targets(f, d, is_barred(f) ? d->deadline_ms - set->forward_ms : d->deadline_ms);
+	if (!is_safe(f)) {
+		ask_all(f, signer, d, key);
+		settle_targets(f, d, d->deadline_ms);
+	}
+	er = end_delivery(f, d);
+	end_calls(f);
+	return er;
+}
+
+/* True: every destination has the message. */
+static bool
+is_done(const struct fanout *f)
+{
+	const struct target	*t;
+
+	for (t = f->t; t != f->t + f->n; t++)
+		if (!t->delivered)
+			return false;
+	return true;
+}
+
+enum error
+fanout_deliver(const struct services *s, struct signer *signer, struct delivery *d)
+{
+	unsigned char		 key[QUEUE_KEY], whole[QUEUE_KEY];
+	struct deliver_claim	 claim;
+	enum dedup_as		 was;
+	enum error		 er;
+
+	deliver_reset(d);
+	if (d->fanout == NULL && (d->fanout = fanout_new(s)) == NULL)
+		return deliver_mark_unsafe(d);
+	queue_key(key, d->message->time_s, d->key);
+	memcpy(whole, key, sizeof(whole));
+	destination_whole_key(whole);
+	if ((er = deliver_claim(s, &claim, &was, whole, d->deadline_ms)) != ERR_OK) {
+		d->verdict = VERDICT_UNSAFE;
+		d->hint = "another request was forwarding the same message until the deadline";
+		return er;
+	}
+	if (was == DEDUP_DONE)
+		return ERR_OK;
+	find_targets(d->fanout, d, key);
+	if (!look_at_targets(d->fanout, was, d->deadline_ms))
+		er = deliver_is_impossible(s, d) ? ERR_LIBCURL :
+		    ask_and_settle(d->fanout, signer, d, key);
+	if (is_done(d->fanout))
+		(void)dedup_mark(s->dedup, whole, DEDUP_DONE);
+	deliver_unclaim(s, &claim, whole, is_done(d->fanout), error_table[er].status == 200);
+	return er;
+}

@@ -1,0 +1,111 @@
+"""Back ends behind qtoa: an HTTP server on a free port that keeps what it got and answers as told;
+and readers of what it got, written from WeChat's and Standard Webhooks' documents."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+import wechat
+
+
+@dataclass
+class Got:
+    target: str
+    headers: dict
+    body: bytes
+
+    @property
+    def query(self):
+        return urlsplit(self.target).query
+
+    @property
+    def params(self):
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    @property
+    def name(self):
+        return self.headers.get("idempotency-key")
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, *_):         # a client that has gone
+        pass
+
+
+class Relay:
+    """status: of each answer; body: bytes, or a function of a Got; gate: answers wait for it;
+    silent: no answer at all."""
+
+    def __init__(self, status=200, body=b"success", silent=False):
+        self.status, self.body, self.silent = status, body, silent
+        self.gate = threading.Event()
+        self.gate.set()
+        self.over = threading.Event()
+        self.got = []
+        relay = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                length = int(self.headers.get("Content-Length", 0))
+                headers = {k.lower(): v for k, v in self.headers.items()}
+                got = Got(self.path, headers, self.rfile.read(length))
+                relay.got.append(got)
+                if relay.silent:
+                    relay.over.wait()
+                    self.close_connection = True
+                    return
+                relay.gate.wait()
+                body = relay.body(got) if callable(relay.body) else relay.body
+                self.send_response(relay.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def names(self):
+        """The messages it got, each as often as it came."""
+        return [g.name for g in self.got]
+
+    def stop(self):
+        self.over.set()
+        self.gate.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def verify_push(account, got):
+    """A push as WeChat sends it, by WeChat's document: the message in plain."""
+    p = got.params
+    assert wechat.sha1_sorted(account.token, p["timestamp"], p["nonce"]) == p["signature"]
+    if "msg_signature" not in p:
+        return got.body
+    text = re.search(rb"<Encrypt><!\[CDATA\[(.*?)\]\]></Encrypt>", got.body)[1].decode()
+    assert p["encrypt_type"] == "aes"
+    assert wechat.sha1_sorted(account.token, p["timestamp"], p["nonce"], text) == p["msg_signature"]
+    return wechat.unseal(account, text)
+
+
+def verify_hook(secret, got):
+    """A webhook by Standard Webhooks: its payload."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{got.headers['webhook-id']}.{got.headers['webhook-timestamp']}.".encode() + got.body
+    mac = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert f"v1,{mac}" in got.headers["webhook-signature"].split()
+    return json.loads(got.body)
