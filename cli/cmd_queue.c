@@ -141,7 +141,7 @@ retry_account(struct session *session, struct retrying *r, int64_t *sum, const c
 {
 	if (of != NULL && strcmp(of, "all") != 0) {
 		r->choice.account = of + (*of == '/');
-		if (conf_account(r->conf, slice_of(r->choice.account)) == NULL) {
+		if (conf_destination(r->conf, slice_of(r->choice.account)) == NULL) {
 			suggest_account(r->conf, ".path", r->choice.account);
 			return false;
 		}

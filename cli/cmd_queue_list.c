@@ -41,14 +41,17 @@ struct cell {
 /* SESSION_PAGE rows of the table.  The widths of columns grow from page to page. */
 struct page {
 	struct session	*session;
+	const char	*relay;		/* the name of a relay: its messages alone; NULL: all */
 	int64_t		 after_id;	/* the page begins after that id */
 	int64_t		 now_ms;
 	struct buf	 text, line, cut;
 	struct cell	 cell[SESSION_PAGE][COLUMNS];
 	int		 rows;
+	int		 read;		/* rows that were looked at */
 	int		 width[COLUMNS];
 	int64_t		 last_id;
 	int64_t		 pending, dead;
+	int64_t		 of_page[QUEUE__MAX];	/* with a relay: messages of this page by state */
 	bool		 has_orphan;	/* the account of a row is not in the configuration */
 };
 
@@ -77,7 +80,7 @@ append_page_number(struct page *p, enum column col, int64_t n)
 static void
 write_next(struct page *p, char text[NEXT_TEXT], const struct queue_message *m)
 {
-	const struct account	*a = conf_account(p->session->services.conf, m->account);
+	const struct account	*a = conf_destination(p->session->services.conf, m->account);
 	char			 span[FORMAT_SPAN];
 	int64_t			 probe_ms;
 
@@ -97,12 +100,27 @@ write_next(struct page *p, char text[NEXT_TEXT], const struct queue_message *m)
 	}
 }
 
+/* True: the path of a destination is "ACCOUNT/RELAY" with that relay. */
+static bool
+is_of_relay(struct slice path, const char *relay)
+{
+	const size_t	 len = strlen(relay);
+
+	return path.len > len && path.p[path.len - len - 1] == '/' &&
+	    memcmp(path.p + path.len - len, relay, len) == 0;
+}
+
 static enum error
 append_message_row(void *ctx, const struct queue_message *m)
 {
 	struct page	*p = ctx;
 	char		 age[FORMAT_SPAN], next[NEXT_TEXT];
 	enum error	 er;
+
+	p->last_id = m->id;
+	p->read++;
+	if (p->relay != NULL && !is_of_relay(m->account, p->relay))
+		return ERR_OK;
 
 	format_span(age, p->now_ms - m->received_ms);
 	write_next(p, next, m);
@@ -115,8 +133,8 @@ append_message_row(void *ctx, const struct queue_message *m)
 	    (er = append_page_number(p, ATTEMPTS, m->attempts)) == ERR_OK &&
 	    (er = append_page_cell(p, NEXT, slice_of(next))) == ERR_OK)
 		er = append_page_cell(p, OUTCOME, session_or_dash(m->outcome));
-	p->last_id = m->id;
 	p->rows++;
+	p->of_page[m->state]++;
 	return er;
 }
 
@@ -127,12 +145,15 @@ read_queue_page(struct db *db, void *arg)
 	enum error	 er = ERR_OK;
 
 	p->text.len = 0;
-	p->rows = 0;
+	p->rows = p->read = 0;
+	memset(p->of_page, 0, sizeof(p->of_page));
 	p->now_ms = clock_wall_ms();
 	if (p->session->services.breakers != NULL)
 		er = breaker_load(db, p->session->services.breakers);
-	if (er == ERR_OK && (er = queue_count(db, QUEUE_PENDING, &p->pending)) == ERR_OK &&
-	    (er = queue_count(db, QUEUE_DEAD, &p->dead)) == ERR_OK)
+	if (er == ERR_OK && p->relay == NULL &&
+	    (er = queue_count(db, QUEUE_PENDING, &p->pending)) == ERR_OK)
+		er = queue_count(db, QUEUE_DEAD, &p->dead);
+	if (er == ERR_OK)
 		er = queue_list(db, p->after_id, SESSION_PAGE, append_message_row, p);
 	return er;
 }
@@ -190,6 +211,38 @@ print_page(struct page *p, bool first)
 		print_page_row(p, i);
 }
 
+/* Reads the arguments.  False: they are wrong. */
+static bool
+read_list(struct page *p, bool *all, int argc, char **argv)
+{
+	int	 i;
+
+	*all = false;
+	for (i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--all") == 0)
+			*all = true;
+		else if (strcmp(argv[i], "--relay") == 0 && i + 1 < argc && p->relay == NULL)
+			p->relay = argv[++i];
+		else
+			return false;
+	return true;
+}
+
+/* False: no account has a relay of that name, and stderr says so. */
+static bool
+has_relay(const struct session *session, const char *name)
+{
+	const struct conf	*c = session->services.conf;
+	size_t			 i;
+
+	for (i = c->n; i < conf_destinations(c); i++)
+		if (strcmp(conf_relay(c, &c->accounts[i])->name, name) == 0)
+			return true;
+	(void)fprintf(stderr, lang_text("qtoa: there is no relay %s; qtoa config shows the "
+	    "relays\n"), name);
+	return false;
+}
+
 static void
 print_queue_summary(const struct page *p, bool all)
 {
@@ -214,23 +267,34 @@ int
 cmd_queue_list_run(struct session *session, int argc, char **argv)
 {
 	struct page	*p;
-	bool		 all = argc == 1, first, good;
+	bool		 all, first = true, good = true;
 
-	if (argc > 1 || (all && strcmp(argv[0], "--all") != 0))
-		return cli_usage("queue list");
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return CLI_WRONG;
 	p->session = session;
-	for (first = true; (good = session_do(session, STORE_READ, read_queue_page, p));
-	    first = false) {
-		if (p->rows != 0)
-			print_page(p, first);
-		if (!all || p->rows < SESSION_PAGE)
-			break;
-		p->after_id = p->last_id;
+	if (!read_list(p, &all, argc, argv)) {
+		free(p);
+		return cli_usage("queue list");
 	}
+	if (p->relay != NULL && session->usable && !has_relay(session, p->relay)) {
+		free(p);
+		return CLI_WRONG;
+	}
+	/* The messages of one relay may be anywhere among the others. */
+	do {
+		p->after_id = p->last_id;
+		good = session_do(session, STORE_READ, read_queue_page, p);
+		if (good && p->rows != 0) {
+			print_page(p, first);
+			first = false;
+		}
+		if (p->relay != NULL) {
+			p->pending += p->of_page[QUEUE_PENDING];
+			p->dead += p->of_page[QUEUE_DEAD];
+		}
+	} while (good && p->read == SESSION_PAGE && (all || p->relay != NULL));
 	if (good)
-		print_queue_summary(p, all);
+		print_queue_summary(p, all || p->relay != NULL);
 	buf_free(&p->text);
 	buf_free(&p->line);
 	buf_free(&p->cut);

@@ -160,6 +160,7 @@ append_shown_message(void *ctx, const struct queue_message *m)
 {
 	struct message_view	*s = ctx;
 	const struct conf	*c = s->session->services.conf;
+	const struct account	*to = conf_destination(c, m->account);
 	struct buf		 xml = { 0 };
 	enum error		 er, opened;
 
@@ -168,7 +169,7 @@ append_shown_message(void *ctx, const struct queue_message *m)
 		return er;
 	if (m->body.p == NULL)
 		return append_message_field(&s->out, "body", slice_of(lang_text("not kept")));
-	if ((opened = open_stored_body(&xml, conf_account(c, m->account), m)) == ERR_OK)
+	if ((opened = open_stored_body(&xml, to == NULL ? NULL : conf_owner(c, to), m)) == ERR_OK)
 		er = append_message_events(&s->out, &c->set, buf_slice(&xml));
 	else if ((er = append_label(&s->out, "is")) == ERR_OK)
 		er = buf_printf(&s->out, lang_text("cannot be opened: %s\n"), opened == ERR_CONF ?

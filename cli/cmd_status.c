@@ -31,7 +31,7 @@ enum {
 };
 
 /* The parts of a screen, from top to bottom. */
-enum part_name { HEADLINE, SIGNS, TODAY, NOW, DISK, FAILURES, BAD_PEERS, PARTS };
+enum part_name { HEADLINE, SIGNS, TODAY, NOW, RELAYS, DISK, FAILURES, BAD_PEERS, PARTS };
 
 struct part {
 	struct buf	 text;
@@ -384,6 +384,42 @@ write_all_now(struct screen *s)
 		write_now(s, &health->accounts[i]);
 }
 
+static void
+write_relay(struct screen *s, size_t i)
+{
+	const struct health_account	*a = &s->st->health.accounts[i];
+	char				 cell[6][CELL], gate[CELL];
+	struct status_counts		 n = { .delivered = 0 };
+
+	if (s->st->counted)
+		status_count(&n, &s->st->today[i]);
+	write_short_count(cell[0], n.delivered, 9);
+	write_short_count(cell[1], n.queued, 6);
+	write_short_count(cell[2], n.dead, 4);
+	write_short_count(cell[3], a->pending, 7);
+	write_age(cell[4], a->pending_age_ms);
+	write_short_count(cell[5], a->dead, 4);
+	write_gate(gate, a, s->st->health.now_ms);
+	write_labelled_line(s, a->account->name, "%9s %6s %4s %7s %7s %4s  %s", cell[0], cell[1],
+	    cell[2], cell[3], cell[4], cell[5], gate);
+}
+
+/* Writes what each relay got today, and what waits for it now. */
+static void
+write_relays(struct screen *s)
+{
+	const struct health_state	*health = &s->st->health;
+	size_t				 i;
+
+	begin_part(s, RELAYS);
+	if (health->nrelays == 0)
+		return;
+	write_labelled_line(s, lang_text("relays"), "delivered queued dead pending  oldest dead  "
+	    "state");
+	for (i = health->n; i < health->n + health->nrelays; i++)
+		write_relay(s, i);
+}
+
 /*
  * The disk, and failures.
  */
@@ -505,6 +541,7 @@ write_screen(struct screen *s)
 		write_all_today(s);
 		write_all_now(s);
 	}
+	write_relays(s);
 	write_disk(s);
 	write_failures(s);
 }
@@ -517,7 +554,7 @@ static int
 share_lines(const struct screen *s, int lines[PARTS])
 {
 	static const enum part_name	 order[PARTS] = {
-		HEADLINE, TODAY, NOW, DISK, SIGNS, FAILURES, BAD_PEERS,
+		HEADLINE, TODAY, NOW, RELAYS, DISK, SIGNS, FAILURES, BAD_PEERS,
 	};
 	int				 room = s->height, i;
 
@@ -568,7 +605,9 @@ append_screen(struct buf *out, const struct screen *s)
 static void
 measure_screen(struct screen *s, const struct watching *w)
 {
-	const int	 least = 4 + 2 * (int)s->st->health.n;	/* headings, tables, disk */
+	const int	 relays = (int)s->st->health.nrelays;
+	const int	 least = 4 + 2 * (int)s->st->health.n +	/* headings, tables, disk */
+			    (relays != 0 ? relays + 1 : 0);
 
 	s->width = w->terminal ? term_width(STDOUT_FILENO) : WIDTH;
 	s->height = w->terminal ? term_height(STDOUT_FILENO) : HEIGHT;

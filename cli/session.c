@@ -235,7 +235,7 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 	int64_t			 probe_ms;
 	size_t			 i;
 
-	for (i = 0; i < c->n; i++) {
+	for (i = 0; i < conf_destinations(c); i++) {
 		a = &c->accounts[i];
 		switch (breaker_gate(b, a, &probe_ms)) {
 		case GATE_GO:
@@ -251,6 +251,11 @@ session_say_trouble(FILE *f, const struct conf *c, struct breakers *b)
 			if (!breaker_is_first(b, a))
 				break;
 			write_probe(probe, probe_ms);
+			if (conf_relay(c, a) != NULL) {
+				(void)fprintf(f, lang_text("the relay %s does not answer: next "
+				    "probe %s; its messages wait\n"), a->path, probe);
+				break;
+			}
 			(void)fprintf(f, lang_text("%s does not answer as QT does: next probe %s; "
 			    "run: qtoa check\n"), a->qt_url, probe);
 			break;

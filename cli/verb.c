@@ -55,8 +55,11 @@ const struct verb verb_table[] = {
 	    "the next attempt.  Below the list are the end points that do not work and the "
 	    "accounts that are stopped.",
 	  .status = "0 the queue was read, 1 it could not be read",
-	  .options = { { "--all", NULL, "list all messages, not only the first 100", false } },
-	  .examples = { "qtoa queue list" } },
+	  .options = {
+	    { "--all", NULL, "list all messages, not only the first 100", false },
+	    { "--relay", "RELAY", "only those for the relay of that name", false },
+	  },
+	  .examples = { "qtoa queue list", "qtoa queue list --relay crm" } },
 	{ "queue show", "ID", "show all about one message",
 	  .topic = VERB_DELIVERY,
 	  .about = "Shows when the message came, what happened to it, its event, its query and "

@@ -70,6 +70,18 @@ check_url(struct conf_value_reason *r, const struct account *a, const char *v)
 	    conf_value_refuse(r, "has no host, or has more than host, port, path and query");
 }
 
+/* True: the host of a URL is this one, or in a private network, or a name without a dot. */
+static bool
+is_near(const char *url)
+{
+	static const char	 nets[] = "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 "
+				    "169.254.0.0/16 ::1 fc00::/7 fe80::/10";
+	const struct slice	 host = proxy_host(url);
+
+	return acl_has(nets, host) || (host.len != 0 && memchr(host.p, '.', host.len) == NULL &&
+	    memchr(host.p, ':', host.len) == NULL);
+}
+
 /* The host of a URL, without port and brackets.  False: it has no host. */
 static bool
 find_host(struct slice *host, const char *url)
@@ -77,17 +89,6 @@ find_host(struct slice *host, const char *url)
 	const char	*at = strstr(url, "://");
 
 	return at != NULL && host_parse(host, (struct slice){ at + 3, strcspn(at + 3, "/?") });
-}
-
-/* True: nobody between this host and that one can read along: it is this one, or near. */
-static bool
-is_near(struct slice host)
-{
-	static const char	 near[] = "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 "
-				    "169.254.0.0/16 100.64.0.0/10 ::1 fc00::/7 fe80::/10";
-
-	return host_is_loopback(host) || acl_has(near, host) ||
-	    (!host_is_address(host) && memchr(host.p, '.', host.len) == NULL);
 }
 
 static bool
@@ -100,7 +101,7 @@ check_relay_url(struct conf_value_reason *r, const struct account *a, const char
 	if (!find_host(&host, v))
 		return conf_value_refuse(r, "has no host, or has more than host, port, path and "
 		    "query");
-	return strncmp(v, "http://", 7) != 0 || is_near(host) || conf_value_refuse(r, "http:// is "
+	return strncmp(v, "http://", 7) != 0 || is_near(v) || conf_value_refuse(r, "http:// is "
 	    "for this host and private networks only: set a URL with https://");
 }
 
@@ -200,18 +201,6 @@ check_proxy(struct conf_value_reason *r, const struct account *a, const char *v)
 
 	(void)a;
 	return why == NULL || conf_value_refuse(r, "%s", lang_text(why));
-}
-
-/* True: the host of a URL is this one, or in a private network, or a name without a dot. */
-static bool
-is_near(const char *url)
-{
-	static const char	 nets[] = "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 "
-				    "169.254.0.0/16 ::1 fc00::/7 fe80::/10";
-	const struct slice	 host = proxy_host(url);
-
-	return acl_has(nets, host) || (host.len != 0 && memchr(host.p, '.', host.len) == NULL &&
-	    memchr(host.p, ':', host.len) == NULL);
 }
 
 static bool
@@ -1532,7 +1521,7 @@ give_choice_rule(conf_each_rule *fn, void *ctx, const struct choice *choice, con
 void
 conf_rules(conf_each_rule *fn, void *ctx)
 {
-	const struct settings_number	*num = settings_numbers;
+	const struct number_rule	*num = settings_numbers;
 	size_t				 k;
 
 	for (k = 0; k < NELEM(settings_texts); k++)

@@ -252,7 +252,7 @@ read_contents(struct health_state *h, struct db *db)
 	const bool	 datacube = er == ERR_OK && datacube_tables_is_there(db);
 	size_t		 i;
 
-	for (i = 0; i < h->n && er == ERR_OK; i++)
+	for (i = 0; i < h->n + h->nrelays && er == ERR_OK; i++)
 		if ((er = read_queue_depths(h, &h->accounts[i], db)) == ERR_OK &&
 		    (er = read_token_state(h, &h->accounts[i], db)) == ERR_OK && datacube)
 			er = read_datacube(&h->accounts[i], db);
@@ -289,10 +289,11 @@ init_state(struct health_state *h, const struct conf *c)
 	h->conf = c;
 	h->now_ms = clock_wall_ms();
 	h->usable = h->readable = h->writable = true;
-	if ((h->accounts = calloc(c->n + 1, sizeof(*h->accounts))) == NULL)
+	if ((h->accounts = calloc(conf_destinations(c) + 1, sizeof(*h->accounts))) == NULL)
 		return false;
 	h->n = c->n;
-	for (a = h->accounts; a != h->accounts + h->n; a++) {
+	h->nrelays = c->nrelays;
+	for (a = h->accounts; a != h->accounts + h->n + h->nrelays; a++) {
 		a->account = &c->accounts[a - h->accounts];
 		a->pending_age_ms = a->dead_age_ms = -1;
 		a->token_age_s = a->token_left_s = a->token_fails = -1;
@@ -307,7 +308,7 @@ mark_unknown(struct health_state *h)
 	struct health_account	*a;
 
 	h->events = -1;
-	for (a = h->accounts; a != h->accounts + h->n; a++)
+	for (a = h->accounts; a != h->accounts + h->n + h->nrelays; a++)
 		a->pending = a->dead = a->pending_age_ms = a->dead_age_ms = -1;
 }
 
@@ -405,7 +406,7 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 	read_alerts(h);
 	for (i = 0; i < h->n; i++)
 		read_replies(&h->accounts[i]);
-	for (i = 0; i < h->n && b != NULL; i++)
+	for (i = 0; i < h->n + h->nrelays && b != NULL; i++)
 		read_breaker(h, &h->accounts[i], b);
 	return er;
 }
@@ -688,32 +689,76 @@ has_dead(struct health_sign *s, const struct health_state *h, const struct healt
 	    a->dead == 1 ? "it" : "them");
 }
 
+/*
+ * Relays.  Their signs are warnings: QT and the other relays have the messages.
+ */
+
+static bool
+is_relay_broken(struct health_sign *s, const struct health_state *h,
+    const struct health_account *a)
+{
+	char	 probe[FORMAT_SPAN + 16];
+
+	if (a->gate != GATE_BROKEN)
+		return false;
+	write_probe(probe, h, a);
+	return set_sign(s, "the relay has failed %d times in a row (%s): its messages go to its "
+	    "queue until it answers; next probe %s; look at its log", h->conf->set.breaker_fails,
+	    a->gateway_why, probe);
+}
+
+static bool
+is_relay_late(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+{
+	char	 span[FORMAT_SPAN];
+
+	if (a->pending_age_ms <= h->conf->set.late_s * INT64_C(1000))
+		return false;
+	format_span(span, a->pending_age_ms);
+	return set_sign(s, "%lld message%s for the relay, the oldest for %s; qtoa queue list "
+	    "--relay %s says why", (long long)a->pending,
+	    a->pending == 1 ? " waits" : "s wait", span,
+	    conf_relay(h->conf, a->account)->name);
+}
+
+static bool
+has_relay_dead(struct health_sign *s, const struct health_state *h,
+    const struct health_account *a)
+{
+	return a->dead > 0 && set_sign(s, "the relay refuses %lld message%s; run: qtoa queue list "
+	    "--relay %s, then show, and retry or drop", (long long)a->dead, plural_of(a->dead),
+	    conf_relay(h->conf, a->account)->name);
+}
+
 /* The rules, in the order in which their signs are given. */
 static const struct rule {
 	const char	*what;
 	bool		 bad;
-	bool		 each;		/* checked for each account; else a is NULL */
+	enum { ONCE, ACCOUNTS, RELAYS } each;	/* ONCE: a is NULL */
 	bool		 (*check)(struct health_sign *s, const struct health_state *h,
 			    const struct health_account *a);
 } rules[] = {
-	{ "configuration", true, false,	is_unusable },
-	{ "store",	true,	false,	is_unreadable },
-	{ "store",	true,	false,	is_unwritable },
-	{ "lock",	true,	false,	has_no_locks },
-	{ "disk",	true,	false,	is_full },
-	{ "silent",	true,	true,	is_silent },
-	{ "stopped",	true,	true,	is_stopped },
-	{ "breaker",	true,	true,	is_broken },
-	{ "gateway",	true,	true,	is_gateway },
-	{ "pending",	true,	true,	is_late },
-	{ "token",	true,	true,	has_no_token },
-	{ "store",	false,	false,	has_quarantine },
-	{ "store",	false,	false,	is_gone },
-	{ "disk",	false,	false,	is_nearly_full },
-	{ "addresses",	false,	false,	has_no_addresses },
-	{ "addresses",	false,	false,	has_old_addresses },
-	{ "replies",	false,	true,	has_wrong_replies },
-	{ "dead",	false,	true,	has_dead },
+	{ "configuration", true,	ONCE,	is_unusable },
+	{ "store",	true,	ONCE,	is_unreadable },
+	{ "store",	true,	ONCE,	is_unwritable },
+	{ "lock",	true,	ONCE,	has_no_locks },
+	{ "disk",	true,	ONCE,	is_full },
+	{ "silent",	true,	ACCOUNTS,	is_silent },
+	{ "stopped",	true,	ACCOUNTS,	is_stopped },
+	{ "breaker",	true,	ACCOUNTS,	is_broken },
+	{ "gateway",	true,	ACCOUNTS,	is_gateway },
+	{ "pending",	true,	ACCOUNTS,	is_late },
+	{ "token",	true,	ACCOUNTS,	has_no_token },
+	{ "store",	false,	ONCE,	has_quarantine },
+	{ "store",	false,	ONCE,	is_gone },
+	{ "disk",	false,	ONCE,	is_nearly_full },
+	{ "addresses",	false,	ONCE,	has_no_addresses },
+	{ "addresses",	false,	ONCE,	has_old_addresses },
+	{ "replies",	false,	ACCOUNTS,	has_wrong_replies },
+	{ "dead",	false,	ACCOUNTS,	has_dead },
+	{ "relay",	false,	RELAYS,	is_relay_broken },
+	{ "relay",	false,	RELAYS,	is_relay_late },
+	{ "relay",	false,	RELAYS,	has_relay_dead },
 };
 
 void
@@ -725,9 +770,10 @@ health_state_judge(const struct health_state *h, health_state_each *fn, void *ct
 	size_t				 i, n;
 
 	for (r = rules; r != rules + sizeof(rules) / sizeof(rules[0]); r++) {
-		n = r->each ? h->n : 1;
+		n = r->each == ONCE ? 1 : r->each == RELAYS ? h->nrelays : h->n;
 		for (i = 0; i < n; i++) {
-			a = r->each ? &h->accounts[i] : NULL;
+			a = r->each == ONCE ? NULL :
+			    &h->accounts[i + (r->each == RELAYS ? h->n : 0)];
 			s.what = r->what;
 			s.account = a != NULL ? a->account->name : "";
 			s.bad = r->bad;

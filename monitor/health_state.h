@@ -79,6 +79,7 @@ struct health_state {
 	int64_t			 events;		/* the collector's, about; -1: not known */
 	struct health_account	*accounts;		/* in the order of conf */
 	size_t			 n;
+	size_t			 nrelays;		/* behind those: core/conf.h */
 };
 
 /*
@@ -95,9 +96,9 @@ void		 health_state_free(struct health_state *h);
 
 /*
  * A sign that something is wrong.  what is one of the words configuration, store, lock, disk,
- * silent, stopped, breaker, gateway, pending, token, addresses, replies, dead.  bad: a problem, for
- * which /-/health answers 503; else a warning for people (dead messages, a disk that is nearly
- * full).
+ * silent, stopped, breaker, gateway, pending, token, addresses, replies, dead, relay.  bad: a
+ * problem, for which /-/health answers 503; else a warning for people (dead messages, a disk that
+ * is nearly full).
  */
 struct health_sign {
 	const char	*what;

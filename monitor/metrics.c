@@ -23,6 +23,7 @@ struct account_row {
 	const struct health_account	*now;	/* NULL: it is not in the configuration */
 	char				 path[PATH + 1];
 	struct buf			 label;	/* as in the page; no other row has the same */
+	const char			*relay;	/* its name, if it is a relay's row; else NULL */
 	struct counter_total		 total;
 };
 
@@ -92,6 +93,8 @@ set_account_total(void *ctx, struct slice account, const struct counter_total *t
 		if (strlen(x->rows[i].path) == account.len &&
 		    (account.len == 0 || memcmp(x->rows[i].path, account.p, account.len) == 0))
 			r = &x->rows[i];
+	if (r == NULL && counters_is_relay(account))	/* of a relay that is no longer there */
+		return;
 	if (r != NULL || (r = add_account_row(x, NULL, account)) != NULL)
 		r->total = *t;
 }
@@ -167,6 +170,18 @@ keep_replies(void *ctx, const struct reply_table_entry *e)
 		x->replies[x->nreplies++] = *e;
 }
 
+/* A relay's first label is that of its account. */
+static void
+label_relay(struct exposition *x, struct account_row *r)
+{
+	const struct conf	*c = x->health->conf;
+	const struct buf	*label = &x->rows[1 + (conf_owner(c, r->now->account) -
+				    c->accounts)].label;
+
+	if (x->er == ERR_OK)
+		x->er = buf_put(&r->label, label->p, label->len);
+}
+
 static enum error
 make_account_rows(struct exposition *x)
 {
@@ -176,15 +191,20 @@ make_account_rows(struct exposition *x)
 
 	if (add_account_row(x, NULL, slice_of("")) == NULL)
 		return x->er;
-	for (i = 0; i < health->n; i++)
+	for (i = 0; i < health->n + health->nrelays; i++)
 		if (add_account_row(x, &health->accounts[i],
 		    slice_of(health->accounts[i].account->path)) == NULL)
 			return x->er;
+	for (i = health->n; i < health->n + health->nrelays; i++)
+		x->rows[i + 1].relay = conf_relay(health->conf, health->accounts[i].account)->name;
 	if ((er = counters_totals(health->conf->set.state_dir, set_account_total, x)) != ERR_OK ||
 	    (er = reply_table_read(health->conf->set.state_dir, keep_replies, x)) != ERR_OK)
 		return er;
 	for (i = 0; i < x->n; i++)
-		make_label(x, &x->rows[i]);
+		if (x->rows[i].relay == NULL)
+			make_label(x, &x->rows[i]);
+	for (i = health->n; i < health->n + health->nrelays; i++)
+		label_relay(x, &x->rows[i + 1]);
 	return x->er;
 }
 
@@ -207,7 +227,8 @@ struct part {
 struct family {
 	const char		*name, *type, *help;
 	append_samples		*append;
-	enum { COUNTED, NOW, PROGRAM } rows;	/* all accounts, configured ones, none */
+	enum { COUNTED, NOW, PROGRAM, RELAYS } rows;	/* all accounts, configured ones,
+						   none; relays */
 	const char		*key;		/* the second label's name; NULL: only one label */
 	bool			 of_no_account;	/* the row of no account is shown, even if 0 */
 	const struct part	*parts;		/* the last one has end 0 */
@@ -223,6 +244,8 @@ begin_sample(struct exposition *x, const struct family *f, const char *suffix,
 	if (x->er == ERR_OK)
 		x->er = buf_put(x->out, r->label.p, r->label.len);
 	append_text(x, "\"");
+	if (r->relay != NULL)
+		append_text(x, ",relay=\"%s\"", r->relay);
 	if (key != NULL)
 		append_text(x, ",%s=\"%s\"", key, value);
 	append_text(x, "} ");
@@ -278,6 +301,14 @@ static const struct part	verdicts[] = {
 	{ "page", COUNTER_PAGE, COUNTER_PAGE + 1 },
 	{ "token", COUNTER_TOKEN, COUNTER_TOKEN + 1 },
 	{ "ignored", COUNTER_IGNORED, COUNTER_IGNORED + 1 },
+	{ NULL, 0, 0 }
+};
+
+static const struct part	outcomes[] = {
+	{ "delivered", COUNTER_DELIVERED, COUNTER_DELIVERED + 1 },
+	{ "queued", COUNTER_QUEUED, COUNTER_QUEUED + 1 },
+	{ "dead", COUNTER_DEAD, COUNTER_DEAD + 1 },
+	{ "unsafe", COUNTER_UNSAFE, COUNTER_UNSAFE + 1 },
 	{ NULL, 0, 0 }
 };
 
@@ -499,10 +530,11 @@ append_gate(struct exposition *x, const struct family *f, const struct account_r
 static void
 append_age(struct exposition *x, const struct family *f, const struct account_row *r)
 {
-	char	 text[SECONDS];
+	const int64_t	 ms = number_at(r->now, f->at);
+	char		 text[SECONDS];
 
 	begin_sample(x, f, "", r, NULL, NULL);
-	append_text(x, "%s\n", seconds_of(text, (uint64_t)number_at(r->now, f->at)));
+	append_text(x, "%s\n", seconds_of(text, ms < 0 ? 0 : (uint64_t)ms));
 }
 
 static void
@@ -651,6 +683,22 @@ static const struct family	families[] = {
 	{ "qtoa_certificate_seen_timestamp_seconds", gauge, "When qtoa check saw that "
 	    "certificate.",
 	    append_certificates, .rows = PROGRAM, .at = OF_NOTE(seen_s) },
+	{ "qtoa_relay_messages_total", counter, "Messages for a relay, by what became of them "
+	    "while WeChat waited.",
+	    append_parts, .rows = RELAYS, .key = "outcome", .parts = outcomes },
+	{ "qtoa_relay_attempts_total", counter, "Attempts to send messages that waited for a "
+	    "relay, by outcome (failed: it still waits).",
+	    append_parts, .rows = RELAYS, .key = "outcome", .parts = attempts },
+	{ "qtoa_relay_pending", gauge, "Messages that wait for a relay.",
+	    append_known, .rows = RELAYS, .at = OF_ACCOUNT(pending) },
+	{ "qtoa_relay_dead", gauge, "Messages that a relay has refused.",
+	    append_known, .rows = RELAYS, .at = OF_ACCOUNT(dead) },
+	{ "qtoa_relay_oldest_age_seconds", gauge, "Age of the oldest message that waits for a "
+	    "relay, 0 without one.",
+	    append_age, .rows = RELAYS, .at = OF_ACCOUNT(pending_age_ms) },
+	{ "qtoa_relay_breaker_open", gauge, "1: the relay does not answer, its messages go to "
+	    "its queue at once.",
+	    append_gate, .rows = RELAYS, .at = GATE_BROKEN },
 	{ "qtoa_configuration_usable", gauge, "0: every request is answered 503.",
 	    append_flag, .rows = PROGRAM, .at = OF_ALL(usable) },
 	{ "qtoa_store_readable", gauge, "0: the store cannot be read.",
@@ -691,9 +739,12 @@ append_family(struct exposition *x, const struct family *f)
 {
 	const struct account_row	*r, *end = x->rows + (f->rows == PROGRAM ? 1 : x->n);
 
+	if (f->rows == RELAYS && x->health->nrelays == 0)
+		return;
 	append_text(x, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
 	for (r = x->rows; r != end; r++)
-		if (f->rows != NOW || r->now != NULL)
+		if ((r->relay != NULL) == (f->rows == RELAYS) &&
+		    (f->rows != NOW || r->now != NULL))
 			f->append(x, f, r);
 }
 

@@ -32,15 +32,18 @@ add_counter_hour(void *ctx, const struct counter_hour *h)
 {
 	struct count_sums	*k = ctx;
 	const struct conf	*c = k->st->health.conf;
-	const struct account	*a = conf_account(c, h->account);
+	const struct account	*a = conf_destination(c, h->account);
+	const bool		 is_relay = counters_is_relay(h->account);
 
 	if (h->day < k->first)
 		k->first = h->day;
 	if (h->day != k->st->day) {
-		counters_add(&k->before, h->numbers);
+		if (!is_relay)
+			counters_add(&k->before, h->numbers);
 		return;
 	}
-	counters_add(&k->today, h->numbers);
+	if (!is_relay)
+		counters_add(&k->today, h->numbers);
 	k->st->peer_unknown += (int64_t)h->numbers->count[COUNTER_PEER_UNKNOWN];
 	if (a != NULL)
 		counters_add(&k->st->today[a - c->accounts], h->numbers);
@@ -49,7 +52,7 @@ add_counter_hour(void *ctx, const struct counter_hour *h)
 static int64_t
 bytes_of_days(const struct conf *c, const struct counter_numbers *n, int64_t days)
 {
-	const int64_t	 slots = (int64_t)c->n + 1;
+	const int64_t	 slots = (int64_t)conf_destinations(c) + 1;
 	const int64_t	 each = DEDUP_BYTES + (c->set.keep_days != 0 ? BODY_BYTES : 0);
 
 	return number_bounded((int64_t)n->count[COUNTER_COLLECTED]) * EVENT_BYTES +
@@ -157,7 +160,7 @@ status_read(struct status *st, const struct conf *c, bool usable, struct store *
 		return er;
 	st->health.usable = usable;
 	st->day = calendar_day_at(st->health.now_ms / 1000);
-	if ((st->today = calloc(c->n + 1, sizeof(*st->today))) == NULL)
+	if ((st->today = calloc(conf_destinations(c) + 1, sizeof(*st->today))) == NULL)
 		return ERR_NOMEM;
 	if ((er = read_day_counts(st)) == ERR_OK)
 		er = read_failures(st);
@@ -318,6 +321,48 @@ fill_accounts(struct table *t, const struct status *st)
 }
 
 static enum error
+set_relay(struct table *t, const struct status *st, size_t i)
+{
+	const struct health_account	*a = &st->health.accounts[i];
+	const struct conf		*c = st->health.conf;
+	struct status_counts		 n;
+	enum error			 er;
+
+	if ((er = set_clean_text(t, 0, conf_owner(c, a->account)->name)) != ERR_OK ||
+	    (er = set_clean_text(t, 1, conf_relay(c, a->account)->name)) != ERR_OK ||
+	    (er = set_clean_text(t, 2, status_gates[a->gate])) != ERR_OK)
+		return er;
+	if (st->counted) {
+		status_count(&n, &st->today[i]);
+		table_int(t, 3, n.delivered);
+		table_int(t, 4, n.queued);
+		table_int(t, 5, n.dead);
+	}
+	set_known_number(t, 6, a->pending);
+	set_known_number(t, 7, a->pending_age_ms);
+	set_known_number(t, 8, a->dead);
+	set_known_number(t, 9, a->dead_age_ms);
+	return ERR_OK;
+}
+
+static enum error
+fill_relays(struct table *t, const struct status *st)
+{
+	static const char *const	 names[] = {
+		"account", "relay", "state", "delivered", "queued", "dead", "pending_now",
+		    "pending_age_ms", "dead_now", "dead_age_ms",
+	};
+	enum error			 er = table_begin(t, names,
+	    sizeof(names) / sizeof(names[0]));
+	size_t				 i;
+
+	for (i = st->health.n; i < st->health.n + st->health.nrelays && er == ERR_OK; i++)
+		if ((er = table_row(t)) == ERR_OK)
+			er = set_relay(t, st, i);
+	return er;
+}
+
+static enum error
 fill_failures(struct table *t, const struct status *st)
 {
 	static const char *const	 names[] = {
@@ -413,7 +458,8 @@ status_json(struct buf *out, const struct status *st)
 		enum error	 (*fill)(struct table *t, const struct status *st);
 		bool		 one;	/* true: an object; false: an array */
 	} parts[] = {
-		{ "accounts", fill_accounts, false }, { "failures", fill_failures, false },
+		{ "accounts", fill_accounts, false }, { "relays", fill_relays, false },
+		{ "failures", fill_failures, false },
 		{ "knocking", fill_bad_peers, false }, { "disk", fill_disk, true },
 		{ "wechat_only", fill_wechat_only, true },
 	};

@@ -4,9 +4,27 @@
 
 /* `qtoa status`: its signs, its tables, spans of time. */
 const struct lang_row zh_status[] = {
+	{ "the relay %s does not answer: next probe %s; its messages wait\n",
+	    "转发目标 %s 没有应答：下次试探：%s；它的消息在等待\n" },
+	{ "qtoa: there is no relay %s; qtoa config shows the relays\n",
+	    "qtoa：没有转发目标 %s；qtoa config 会列出转发目标\n" },
 	{ "well, but %d warning%s", "正常，但有 %d 项警告%.0s" },
 	{ "received delivered queued dead repeats refused p50/99 ms  QT 50/99",
 	    "    收到    已送达   入队 死信    重复    拒绝 p50/99 ms  QT 50/99" },
+	{ "delivered queued dead pending  oldest dead  state",
+	    "   已送达   入队 死信    待发    最旧 死信  状态" },
+	{ "relays", "转发" },
+	{ "relay", "转发" },
+	{ "the relay has failed %d times in a row (%s): its messages go to its queue until it "
+	    "answers; next probe %s; look at its log",
+	    "该转发目标连续失败 %d 次（%s）：恢复应答之前，它的消息进入自己的队列；下次试探：%s；"
+	    "请查看它的日志" },
+	{ "%lld message%s for the relay, the oldest for %s; qtoa queue list --relay %s says why",
+	    "%lld 条消息%.0s待发给该转发目标，最旧的已等 %s；原因见：qtoa queue list --relay %s" },
+	{ "the relay refuses %lld message%s; run: qtoa queue list --relay %s, then show, and "
+	    "retry or drop",
+	    "该转发目标拒收 %lld 条消息%.0s；请运行：qtoa queue list --relay %s，再用 show 查看，"
+	    "然后 retry 或 drop" },
 	{ "the counters cannot be read", "无法读取计数器" },
 	{ "open, probe in %d s", "熔断，%d 秒后试探" },
 	{ "open, probe is due", "熔断，即将试探" },

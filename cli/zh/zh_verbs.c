@@ -4,6 +4,7 @@
 
 /* What the other verbs say: queue, drain, report, token, datacube, reconcile, send. */
 const struct lang_row zh_verbs[] = {
+	{ "only those for the relay of that name", "只列出发往该转发目标的消息" },
 	{ "qtoa: %s %s: this is not a day; write it as YYYY-MM-DD\n",
 	    "qtoa: %s %s：不是日期，请写成 YYYY-MM-DD\n" },
 	{ "%lld/%lld calls, %lld rows", "%lld/%lld 次调用，%lld 行" },
