@@ -115,8 +115,13 @@ static const struct account accounts[] = {
 		 * a pattern of the EventKey behind a colon. One call may take .relay_ms. .name is
 		 * its name in the log and the queue; default: the host in the URL.
 		 *
+		 * With .answers = 1 users get what the relay answers; one of them can. A bot that
+		 * needs more than deadline_ms has up to .relay_ms = 14500: WeChat asks three times.
+		 * With .late_reply = 1 and .secret of the account, a later answer goes to the user
+		 * as a customer-service message.
+		 *
 		 *	.relays = {
-		 *		{ .url = "https://crm.example.com/wx", .name = "crm" },
+		 *		{ .url = "https://crm.example.com/wx", .name = "crm", .answers = 1 },
 		 *		{ .url = "http://127.0.0.1:9000/hook", .format = JSON,
 		 *		  .secret = "@/etc/qtoa/hook", .only = "CLICK:crm_* text" },
 		 *	},

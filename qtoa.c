@@ -370,6 +370,14 @@ answer_with(struct worker *w, struct slice xml)
 	return true;
 }
 
+/* The answer of a relay. */
+static bool
+answer_by_relay(struct worker *w)
+{
+	return w->delivery.answered == DELIVER_ANSWER &&
+	    answer_with(w, buf_slice(&w->delivery.answer));
+}
+
 static bool
 answer_by_rule(struct worker *w)
 {
@@ -395,7 +403,7 @@ answer_success(struct worker *w)
 /* The answer to a message that QT or our disk has is that of the first row that has one. */
 typedef bool	answer(struct worker *w);
 
-static answer *const answers[] = { answer_by_rule, answer_success };
+static answer *const answers[] = { answer_by_relay, answer_by_rule, answer_success };
 
 static void
 answer_user(struct worker *w)
@@ -438,6 +446,8 @@ deliver_message(struct worker *w)
 		er = deliver_spare(&w->app->services, d);
 	worker_leave_network(w, entered);
 	access_log_add_delivery(&w->entry, d);
+	if (error_table[er].status == 200 && d->answered == DELIVER_ANSWER_LATER)
+		er = ERR_ANSWER;
 	if (error_table[er].status == 200) {
 		count_message(w);
 		answer_user(w);

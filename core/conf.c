@@ -302,7 +302,9 @@ static const struct text_rule	account_rules[] = {
 	{ .secrecy = CONF_SECRET, RELAY_AT(k, secret), 1, 256, CONF_GRAPHIC, NULL, \
 	    check_hook_secret }
 #define RELAY_NUMBERS(k) \
-	{ RELAY_AT(k, relay_ms), 3500, 1, 14500 }
+	{ RELAY_AT(k, relay_ms), 3500, 1, 14500 }, \
+	{ RELAY_AT(k, answers), 0, 0, 1 }, \
+	{ RELAY_AT(k, late_reply), 0, 0, 1 }
 
 static const struct text_rule	relay_rules[] = {
 	RELAY_TEXTS(0), RELAY_TEXTS(1), RELAY_TEXTS(2), RELAY_TEXTS(3),
@@ -771,12 +773,19 @@ static const struct {
 };
 
 enum { RELAY_URL, RELAY_NAME, RELAY_ONLY, RELAY_SECRET };	/* the order of RELAY_TEXTS */
+enum { RELAY_MS, RELAY_ANSWERS, RELAY_LATE };			/* of RELAY_NUMBERS */
 
 /* The name of a text of relay k. */
 static const char *
 relay_text(size_t k, int which)
 {
 	return relay_rules[k * RELAY_TEXTS_N + (size_t)which].name;
+}
+
+static const char *
+relay_number(size_t k, int which)
+{
+	return relay_numbers[k * RELAY_NUMBERS_N + (size_t)which].name;
 }
 
 /* A number of relay k, by its rule. */
@@ -792,7 +801,8 @@ static bool
 is_relay_empty(const struct relay *r)
 {
 	return !conf_is_set(r->url) && !conf_is_set(r->name) && !conf_is_set(r->only) &&
-	    !conf_is_set(r->secret) && r->format == RAW && r->mode == SAFE && r->relay_ms == 0;
+	    !conf_is_set(r->secret) && r->format == RAW && r->mode == SAFE && r->relay_ms == 0 &&
+	    r->answers == 0 && r->late_reply == 0;
 }
 
 /* Makes a name of the host and port in the URL: "crm.example.com", "127.0.0.1-9000". */
@@ -842,6 +852,31 @@ check_relay_name(struct problems *p, const struct account *a, int i, size_t k)
 			    "one of them", j);
 			add_problem(p, i, relay_text(k, RELAY_NAME), name, r.text);
 		}
+}
+
+/* The members by which a relay answers users. */
+static void
+check_answers(struct problems *p, const struct account *a, int i, size_t k)
+{
+	const struct relay		*r = &a->relays[k];
+	struct conf_value_reason	 why;
+	size_t				 j;
+
+	for (j = 0; j < k && r->answers == 1; j++)
+		if (a->relays[j].answers == 1) {
+			(void)conf_value_refuse(&why, "relays[%zu] answers already: one relay of "
+			    "an account can", j);
+			add_problem(p, i, relay_number(k, RELAY_ANSWERS), no_text, why.text);
+		}
+	if (r->answers == 1 && r->format == JSON)
+		add_problem(p, i, relay_number(k, RELAY_ANSWERS), no_text,
+		    lang_text("a reply is WeChat's XML: set .format = RAW or RESIGNED"));
+	if (r->late_reply == 1 && r->answers == 0)
+		add_problem(p, i, relay_number(k, RELAY_LATE), no_text,
+		    lang_text("does nothing without .answers = 1: set that, too"));
+	else if (r->late_reply == 1 && !conf_is_set(a->secret))
+		add_problem(p, i, relay_number(k, RELAY_LATE), no_text,
+		    lang_text("needs the account's .secret, the AppSecret: set it"));
 }
 
 /* What a relay needs because of another of its members. */
@@ -894,6 +929,7 @@ settle_relay(struct conf *c, struct problems *p, int i, size_t k)
 		add_problem(p, i, num->name, no_text, r.text);
 	}
 	check_relay(p, a, i, k);
+	check_answers(p, a, i, k);
 	check_relay_name(p, a, i, k);
 }
 

@@ -61,6 +61,8 @@ struct relay {
 	const char		*only;		/* which messages it gets; NULL: all */
 	const char		*secret;	/* JSON: the key of the signature, whsec_... */
 	int			 relay_ms;	/* how long one call may take */
+	int			 answers;	/* 1 = users get what it answers */
+	int			 late_reply;	/* 1 = late answers as customer messages */
 };
 
 struct account {

@@ -60,6 +60,8 @@ const struct error_info error_table[ERR__MAX] = {
 	[ERR_PEER]	= { "not from WeChat's addresses", 403, 0, LEVEL_NOTICE,
 	    "if a proxy passed it on: see settings.trusted_proxies; else somebody else knows the "
 	    "Token: change it in WeChat's console and in config.h" },
+	[ERR_ANSWER]	= { "no answer yet", 503, 0, LEVEL_INFO,
+	    "WeChat sends the message again; the relay is not called again" },
 };
 
 const char *const error_level_names[LEVEL__MAX] = {

@@ -41,6 +41,7 @@ enum error {
 	ERR_SERVED,	/* visitors of the web server can fetch our state_dir */
 	ERR_LIBCURL,	/* the host's libcurl cannot send to QT, whatever QT does */
 	ERR_PEER,	/* the push does not come from one of WeChat's addresses */
+	ERR_ANSWER,	/* a relay has not answered yet: WeChat asks again */
 	ERR__MAX
 };
 

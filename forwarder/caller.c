@@ -9,13 +9,17 @@
 #include "core/hash.h"
 #include "core/hex.h"
 #include "core/log.h"
+#include "crypto.h"
 #include "forwarder/caller.h"
 #include "forwarder/destination.h"
 #include "net/http_multi.h"
+#include "passive.h"
+#include "relay/late_reply.h"
 #include "state/counters.h"
 #include "state/dedup.h"
 #include "state/log_ratelimit.h"
 #include "state/store.h"
+#include "wechat/api.h"
 
 enum {
 	PLACES_MAX	= 512,		/* calls on the wire at once */
@@ -23,6 +27,10 @@ enum {
 	IDLE_MS		= 60000,
 	BUSY_MS		= 2000,		/* the longest wait for other processes at the store */
 	USUAL_SHARE	= 8,		/* the last answer's share in what is usual */
+	DELIVERIES	= 3,		/* of one message by WeChat, at most */
+	TAKEN_MS	= 1000,		/* within which the last delivery takes an answer */
+	NEXT_MS		= 6000,		/* within which the next delivery takes it: WeChat's 5 s */
+	SEND_MS		= 5000,		/* for a customer-service message */
 	STACK		= 512 * 1024	/* bytes of a thread's stack */
 };
 
@@ -38,6 +46,11 @@ struct caller {
 	pthread_mutex_t		 lock;		/* of all that follows, and of each call's done */
 	struct call_list	 added;		/* not yet with the multi */
 	struct call_list	 left;		/* done, to be settled */
+	struct call_list	 late;		/* settled, with a reply that nobody has taken yet;
+						   the settler's */
+	struct answer_table	*answers;	/* NULL: no relay answers */
+	struct crypto		*crypto;	/* these two are the calling thread's */
+	struct passive_judged	 judged;
 	pthread_cond_t		 settle;	/* left has one more, or it stops */
 	struct call		*idle;
 	int			*under_way;	/* of each destination */
@@ -106,6 +119,24 @@ places_of(const struct conf *c)
 	return n < PLACES_MAX ? (int)n : PLACES_MAX;
 }
 
+/* True: some relay answers users. */
+static bool
+has_answers(const struct conf *c)
+{
+	size_t	 i;
+
+	for (i = c->n; i < conf_destinations(c); i++)
+		if (conf_relay(c, &c->accounts[i])->answers == 1)
+			return true;
+	return false;
+}
+
+struct answer_table *
+caller_answers(const struct caller *c)
+{
+	return c->answers;
+}
+
 struct caller *
 caller_new(const struct services *services, bool threads)
 {
@@ -118,12 +149,18 @@ caller_new(const struct services *services, bool threads)
 	c->threads = threads;
 	c->added.end = &c->added.first;
 	c->left.end = &c->left.first;
+	c->late.end = &c->late.first;
 	(void)pthread_mutex_init(&c->lock, NULL);
 	init_cond(&c->settle);
 	c->under_way = calloc(n + 1, sizeof(*c->under_way));
 	c->usual_ms = calloc(n + 1, sizeof(*c->usual_ms));
 	c->multi = http_multi_new(services->http, places_of(services->conf));
-	if (c->under_way == NULL || c->usual_ms == NULL || c->multi == NULL) {
+	if (has_answers(services->conf)) {
+		c->answers = answer_table_new(services->conf->set.state_dir, services->locks);
+		c->crypto = crypto_new();
+	}
+	if (c->under_way == NULL || c->usual_ms == NULL || c->multi == NULL ||
+	    (has_answers(services->conf) && (c->answers == NULL || c->crypto == NULL))) {
 		caller_free(c);
 		return NULL;
 	}
@@ -135,6 +172,8 @@ free_call(struct call *call)
 {
 	relay_request_free(&call->request);
 	qt_client_result_free(&call->result);
+	buf_free(&call->user);
+	buf_free(&call->reply);
 	free(call);
 }
 
@@ -150,8 +189,12 @@ caller_free(struct caller *c)
 		c->idle = call->next;
 		free_call(call);
 	}
-	while ((call = take_call(&c->added)) != NULL || (call = take_call(&c->left)) != NULL)
+	while ((call = take_call(&c->added)) != NULL || (call = take_call(&c->left)) != NULL ||
+	    (call = take_call(&c->late)) != NULL)
 		free_call(call);
+	answer_table_free(c->answers);
+	crypto_free(c->crypto);
+	passive_judged_free(&c->judged);
 	(void)pthread_cond_destroy(&c->settle);
 	(void)pthread_mutex_destroy(&c->lock);
 	free(c->under_way);
@@ -172,7 +215,7 @@ caller_take(struct caller *c)
 		return NULL;
 	call->to = NULL;
 	call->group = NULL;
-	call->claimed = call->done = call->left = false;
+	call->claimed = call->done = call->left = call->answers = false;
 	call->report = (struct breaker_report){ .change = BREAKER_SAME };
 	return call;
 }
@@ -185,6 +228,8 @@ put_back(struct caller *c, struct call *call)
 	buf_reset(&call->request.headers);
 	buf_reset(&call->request.body);
 	buf_reset(&call->result.http.body);
+	buf_reset(&call->user);
+	buf_reset(&call->reply);
 	call->next = c->idle;
 	c->idle = call;
 }
@@ -254,6 +299,40 @@ caller_begin(struct caller *c, struct call *call, struct call_group *g)
  * The thread that makes the calls.
  */
 
+static void
+log_answer(const struct call *call, const char *what, const char *why)
+{
+	char	 hex[17];
+
+	hex_encode(hex, call->message + 8, 8);
+	log_msg(LEVEL_WARNING, "answer", "%s: %s%s%s; the user got no answer of it; key=%s",
+	    call->to->name, what, *why != '\0' ? ": " : "", why, hex);
+}
+
+/*
+ * Finds what the relay has answered, call->reply, and lets all deliveries of the message know.
+ */
+static void
+read_answer(struct caller *c, struct call *call)
+{
+	const struct services	*s = c->s;
+	const struct account	*owner = conf_owner(s->conf, call->to);
+	struct passive_judged	*j = &c->judged;
+	int			 n;
+
+	if (call->result.outcome != QT_DELIVERED) {
+		counters_late(s->counters, call->to, COUNTER_RELAY_SILENT, clock_wall_ms());
+	} else if (passive_judge(j, c->crypto, owner, buf_slice(&call->user),
+	    buf_slice(&call->result.http.body)) != ERR_OK || j->is == PASSIVE_BAD) {
+		counters_late(s->counters, call->to, COUNTER_RELAY_UNUSABLE, clock_wall_ms());
+		log_answer(call, "its answer is no reply of WeChat's", j->why);
+	} else if (j->xml.p != NULL && buf_put(&call->reply, j->xml.p, j->xml.len) != ERR_OK) {
+		call->reply.len = 0;
+	}
+	(void)answer_table_put(c->answers, &n, call->message, buf_slice(&call->reply));
+	call->late_ms = clock_mono_ms() + (n >= DELIVERIES ? TAKEN_MS : NEXT_MS);
+}
+
 /* A call is done: the worker that waits for it gets it, or it is settled. */
 static void
 finish_call(struct caller *c, struct call *call)
@@ -272,6 +351,8 @@ finish_call(struct caller *c, struct call *call)
 		note_usual(c, call->to, call->result.http.ms);
 	}
 	breaker_leave(s->breakers, call->to, call->mark);
+	if (call->answers)
+		read_answer(c, call);
 	(void)pthread_mutex_lock(&c->lock);
 	c->under_way[number_of(c, call->to)]--;
 	call->done = true;
@@ -431,7 +512,10 @@ settle_list(struct caller *c, struct settling *st)
 			(void)dedup_mark(s->dedup, call->key, DEDUP_QUEUED);
 		(void)pthread_mutex_lock(&c->lock);
 		c->all--;
-		put_back(c, call);
+		if (call->answers && call->reply.len != 0)
+			append_call(&c->late, call);
+		else
+			put_back(c, call);
 		stopping = c->stopping;
 		(void)pthread_mutex_unlock(&c->lock);
 	}
@@ -439,26 +523,114 @@ settle_list(struct caller *c, struct settling *st)
 		http_multi_wake(c->multi);
 }
 
+/*
+ * Replies that come late.
+ */
+
+/* Sends a reply as a customer-service message, once: a second one could be a repeat. */
+static void
+send_late_reply(struct caller *c, const struct call *call, struct slice xml)
+{
+	const struct account	*owner = conf_owner(c->s->conf, call->to);
+	struct buf		 json = { 0 };
+	struct api_answer	 answer = { .errcode = 0 };
+	struct api_call		 send = {
+		.account = owner, .path = LATE_REPLY_PATH,
+		.deadline_ms = clock_mono_ms() + SEND_MS,
+	};
+	enum error		 er = late_reply_write(&json, xml, buf_slice(&call->user));
+
+	if (er != ERR_OK) {
+		log_answer(call, "its answer was late, and there is no customer-service message "
+		    "of its type", "");
+	} else {
+		send.body = buf_slice(&json);
+		if (api_call(c->s->tokens, c->s->http, &answer, &c->s->conf->set, &send) != API_OK)
+			log_answer(call, "its answer was late, and WeChat did not take it as a "
+			    "customer-service message", answer.why);
+		else
+			log_msg(LEVEL_NOTICE, "answer", "%s: its answer was late: the user got it "
+			    "as a customer-service message", call->to->name);
+	}
+	buf_free(&answer.body);
+	buf_free(&json);
+}
+
+/* A reply that no delivery has taken: the user gets it in another way, or not. */
+static void
+end_late_call(struct caller *c, struct call *call)
+{
+	const struct relay	*relay = conf_relay(c->s->conf, call->to);
+	struct buf		 xml = { 0 };
+
+	if (answer_table_take_late(c->answers, &xml, call->message)) {
+		counters_late(c->s->counters, call->to, COUNTER_RELAY_LATE, clock_wall_ms());
+		if (relay->late_reply == 1 && c->s->tokens != NULL)
+			send_late_reply(c, call, buf_slice(&xml));
+		else
+			log_answer(call, "it answered when WeChat no longer asked", "");
+	}
+	buf_free(&xml);
+	caller_give_back(c, call);
+}
+
+/* Looks at the late replies whose time has come, all of them if it stops; when the next one is. */
+static int64_t
+work_on_late(struct caller *c, bool stopping)
+{
+	struct call_list	 all = c->late;
+	struct call		*call;
+	int64_t			 next_ms = INT64_MAX;
+
+	if (all.first == NULL)
+		return next_ms;
+	c->late.first = NULL;
+	c->late.end = &c->late.first;
+	while ((call = take_call(&all)) != NULL)
+		if (stopping || clock_mono_ms() >= call->late_ms) {
+			end_late_call(c, call);
+		} else {
+			if (call->late_ms < next_ms)
+				next_ms = call->late_ms;
+			append_call(&c->late, call);
+		}
+	return next_ms;
+}
+
+/* Waits until a call was left, the caller stops, or a late reply is due.  The lock is held. */
+static void
+wait_for_left(struct caller *c, int64_t until_ms)
+{
+	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
+
+	while (c->left.first == NULL && !c->ended)
+		if (until_ms == INT64_MAX)
+			(void)pthread_cond_wait(&c->settle, &c->lock);
+		else if (pthread_cond_timedwait(&c->settle, &c->lock, &until) == ETIMEDOUT)
+			return;
+}
+
 static void *
 run_settler(void *arg)
 {
 	struct caller	*c = arg;
 	struct settling	 st = { .s = c->s };
+	int64_t		 next_ms = INT64_MAX;
 	bool		 over = false;
 
 	while (!over) {
 		st.calls.end = &st.calls.first;
 		(void)pthread_mutex_lock(&c->lock);
-		while (c->left.first == NULL && !c->ended)
-			(void)pthread_cond_wait(&c->settle, &c->lock);
+		wait_for_left(c, next_ms);
 		if ((st.calls.first = c->left.first) != NULL)
 			st.calls.end = c->left.end;
 		c->left.first = NULL;
 		c->left.end = &c->left.first;
 		over = c->ended && st.calls.first == NULL;
 		(void)pthread_mutex_unlock(&c->lock);
-		if (!over)
+		if (st.calls.first != NULL)
 			settle_list(c, &st);
+		next_ms = work_on_late(c, over);
 	}
 	return NULL;
 }

@@ -10,6 +10,11 @@
  * those that were left.  A CGI has no threads: caller_wait() does the work, and what is left is
  * cut off.
  *
+ * The answer of a relay that answers users is judged (passive.h), and goes to the table in which
+ * all deliveries of the message find it (state/answer_table.h).  If it comes when nobody waits for
+ * it any more, and no delivery has taken it a while later, the user gets it as a customer-service
+ * message, once at most, or a line of the log says that it was late.
+ *
  * A call that is under way has a claim on its key (state/dedup.h), so no other process sends the
  * same.  When the destination has the message, that is marked there before anything else happens.
  */
@@ -25,6 +30,7 @@
 #include "forwarder/qt_client.h"
 #include "forwarder/services.h"
 #include "relay/relay_request.h"
+#include "state/answer_table.h"
 #include "state/queue.h"
 
 struct caller;
@@ -46,10 +52,14 @@ struct call {
 	struct relay_request	 request;	/* for QT: only the body */
 	int64_t			 deadline_ms;	/* monotonic */
 	bool			 claimed;	/* the key is claimed, and must be marked */
+	bool			 answers;	/* the user gets what it answers; then also: */
+	unsigned char		 message[QUEUE_KEY]; /* the message's own key */
+	struct buf		 user;		/* who gets the answer */
 
 	/* The answer, when caller_is_done(). */
 	struct qt_result	 result;
 	int64_t			 begun_ms;	/* monotonic */
+	struct buf		 reply;		/* to the user, a good <xml>; empty: nothing */
 
 	/* Private. */
 	struct call		*next;
@@ -59,6 +69,7 @@ struct call {
 	struct queue_message	 row;
 	int64_t			 mark;		/* breaker_enter()'s */
 	bool			 done, left;
+	int64_t			 late_ms;	/* monotonic: when its reply is late */
 };
 
 /*
@@ -92,6 +103,9 @@ bool		 caller_is_done(struct caller *c, const struct call *call);
  * the queue, or could not be written.
  */
 void		 caller_leave(struct caller *c, struct call *call);
+
+/* What is known of answers.  NULL: no relay answers. */
+struct answer_table *caller_answers(const struct caller *c);
 
 /* How long the destination usually takes for an answer, in ms; 0: it has not answered yet. */
 int64_t		 caller_usual_ms(const struct caller *c, const struct account *to);

@@ -37,6 +37,7 @@ deliver_free(struct delivery *d)
 	qt_client_result_free(&d->qt);
 	buf_free(&d->out);
 	buf_free(&d->query);
+	buf_free(&d->answer);
 	fanout_free(d->fanout);
 	d->fanout = NULL;
 }
@@ -324,6 +325,7 @@ void
 deliver_reset(struct delivery *d)
 {
 	d->verdict = VERDICT_REPEAT;
+	d->answered = DELIVER_NO_ANSWER;
 	d->why_not = NULL;
 	d->hint = "";
 	d->detail[0] = d->relays[0] = d->qt.code[0] = '\0';

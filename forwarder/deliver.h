@@ -49,6 +49,12 @@ struct delivery {
 	const char		*hint;		/* what the operator can do; "": nothing */
 	struct qt_result	 qt;		/* QT's answer; not asked: http.status 0, ms 0 */
 	char			 detail[200];	/* what happened, in words; may be "" */
+	enum {
+		DELIVER_NO_ANSWER,	/* no relay has something to say to the user */
+		DELIVER_ANSWER,		/* one has: answer */
+		DELIVER_ANSWER_LATER	/* it may have by the next delivery of the message */
+	} answered;
+	struct buf		 answer;	/* a reply of WeChat's, <xml>, not encrypted */
 	char			 relays[256];	/* "crm:delivered hook:queued"; "": no relay */
 
 	struct buf		 out, query;	/* private */

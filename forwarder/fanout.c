@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/clock.h"
 #include "core/hash.h"
@@ -19,6 +20,8 @@ enum {
 	STORE_MS	= 300,		/* of a request's time, for the store, at most */
 	PATIENCE_MS	= 150,		/* with a relay that usually needs no time */
 	LEFT_MS		= 1000,		/* after a call that was left, its row is sent again */
+	LOOK_MS		= 20,		/* between two looks for the answer of another's call */
+	DELIVERIES	= 3,		/* of one message by WeChat, at most */
 	TARGETS		= 1 + CONF_RELAYS
 };
 
@@ -45,6 +48,9 @@ struct fanout {
 	struct target		 t[TARGETS];	/* QT first */
 	size_t			 n;
 	bool			 stored;	/* the rows that are needed are in the store */
+	struct target		*answering;	/* whose answer is the user's; NULL: nobody's */
+	bool			 calls;		/* this request makes that call, no other one */
+	int			 deliveries;	/* of the message so far */
 };
 
 static struct fanout *
@@ -88,18 +94,35 @@ add_target(struct fanout *f, const struct account *to, const unsigned char key[Q
 	destination_key(t->key, f->s->conf, to);
 }
 
+/* True: users get what the relay answers.  A CGI cannot wait for a slow one. */
+static bool
+is_answering(const struct fanout *f, const struct relay *r)
+{
+	return r->answers == 1 && caller_answers(f->s->caller) != NULL &&
+	    (f->s->life != STORE_BRIEF || r->relay_ms <= f->s->conf->set.deadline_ms);
+}
+
 static void
 find_targets(struct fanout *f, const struct delivery *d, const unsigned char key[QUEUE_KEY])
 {
+	const struct relay	*r;
 	const struct account	*to;
 	size_t			 k;
 
 	f->n = 0;
+	f->answering = NULL;
+	f->calls = false;
+	f->stored = true;
 	add_target(f, d->account, key);
-	for (k = 0; k < CONF_RELAYS; k++)
-		if ((to = conf_relay_of(f->s->conf, d->account, k)) != NULL &&
-		    relay_filter_wants(d->account->relays[k].only, d->message, d->xml, &f->key))
-			add_target(f, to, key);
+	for (k = 0; k < CONF_RELAYS; k++) {
+		r = &d->account->relays[k];
+		if ((to = conf_relay_of(f->s->conf, d->account, k)) == NULL ||
+		    !relay_filter_wants(r->only, d->message, d->xml, &f->key))
+			continue;
+		add_target(f, to, key);
+		if (is_answering(f, r))
+			f->answering = &f->t[f->n - 1];
+	}
 }
 
 /* A store_work: which destinations have a row? */
@@ -136,6 +159,72 @@ look_at_targets(struct fanout *f, enum dedup_as was, int64_t deadline_ms)
 	for (t = f->t; t != f->t + f->n; t++)
 		all = all && t->settled;
 	return all;
+}
+
+/*
+ * The answer to the user.
+ */
+
+/* The relay has nothing to say: no delivery waits for it. */
+static void
+give_up_answer(struct fanout *f, const unsigned char key[QUEUE_KEY])
+{
+	int	 n;
+
+	f->calls = false;
+	(void)answer_table_put(caller_answers(f->s->caller), &n, key, (struct slice){ NULL, 0 });
+}
+
+/* Counts the delivery, and decides whether this request is the one that calls the relay. */
+static void
+join_answer(struct fanout *f, const unsigned char key[QUEUE_KEY])
+{
+	struct target	*t = f->answering;
+	enum answer_is	 is;
+
+	if (t == NULL)
+		return;
+	is = answer_table_join(caller_answers(f->s->caller), &f->deliveries, key);
+	f->calls = is == ANSWER_UNKNOWN || is == ANSWER_LOST;
+	if (f->calls && t->delivered)	/* it has the message, and what it said is gone */
+		give_up_answer(f, key);
+	else if (f->calls)
+		t->settled = false;
+	else if (is == ANSWER_COMING)	/* the delivery that called has written its row */
+		t->settled = true;
+}
+
+/* Takes the answer from a call of this request, also one that is too long for the table. */
+static void
+take_own_answer(struct fanout *f, struct delivery *d, const unsigned char key[QUEUE_KEY])
+{
+	const struct target	*t = f->answering;
+
+	if (t == NULL || t->call == NULL || !t->asked || t->left || t->call->reply.len == 0)
+		return;
+	(void)answer_table_get(caller_answers(f->s->caller), &d->answer, key);
+	buf_reset(&d->answer);
+	if (buf_put(&d->answer, t->call->reply.p, t->call->reply.len) == ERR_OK)
+		d->answered = DELIVER_ANSWER;
+}
+
+/* Waits for an answer that is on its way, and takes it. */
+static void
+await_answer(struct fanout *f, struct delivery *d, const unsigned char key[QUEUE_KEY])
+{
+	const struct timespec	 pause = { 0, LOOK_MS * 1000000 };
+	enum answer_is		 is;
+
+	if (f->answering == NULL || d->answered == DELIVER_ANSWER)
+		return;
+	while (((is = answer_table_get(caller_answers(f->s->caller), &d->answer,
+	    key)) == ANSWER_COMING || is == ANSWER_LOST) &&
+	    clock_mono_ms() + LOOK_MS < d->deadline_ms)
+		(void)nanosleep(&pause, NULL);
+	if (is == ANSWER_TEXT)
+		d->answered = DELIVER_ANSWER;
+	else if ((is == ANSWER_COMING || is == ANSWER_LOST) && f->deliveries < DELIVERIES)
+		d->answered = DELIVER_ANSWER_LATER;
 }
 
 /*
@@ -215,6 +304,11 @@ begin_call(struct fanout *f, struct target *t, struct signer *signer, const stru
 	if (t->settled)
 		return;
 	t->call->deadline_ms = deadline_of(f, t, d);
+	if (t == f->answering && f->calls) {
+		memcpy(t->call->message, key, QUEUE_KEY);
+		t->call->answers = buf_put(&t->call->user, d->message->user.p,
+		    d->message->user.len) == ERR_OK;
+	}
 	t->asked = true;
 	caller_begin(s->caller, t->call, &f->group);
 }
@@ -231,6 +325,8 @@ begin_calls(struct fanout *f, struct signer *signer, const struct delivery *d,
 			t->bar = find_bar(f, t->to);
 			begin_call(f, t, signer, d, key);
 		}
+	if (f->calls && !f->answering->asked)
+		give_up_answer(f, key);
 }
 
 /* True: its answer is not here yet. */
@@ -244,7 +340,7 @@ is_waited_for(const struct fanout *f, const struct target *t)
 static int64_t
 patience_ms_of(const struct fanout *f, const struct target *t)
 {
-	if (conf_relay(f->s->conf, t->to) == NULL)
+	if (t == f->answering || (conf_relay(f->s->conf, t->to) == NULL && !f->calls))
 		return t->call->deadline_ms;
 	return t->call->begun_ms + PATIENCE_MS + 2 * caller_usual_ms(f->s->caller, t->to);
 }
@@ -430,7 +526,8 @@ static void
 describe_relay(const struct fanout *f, const struct target *t, struct delivery *d)
 {
 	const size_t	 len = strlen(d->relays);
-	const char	*verdict = t->settled ? "repeat" : t->delivered ? "delivered" : !f->stored ?
+	const char	*verdict = t == f->answering && d->answered == DELIVER_ANSWER ? "answered" :
+			    t->settled ? "repeat" : t->delivered ? "delivered" : !f->stored ?
 			    "unsafe" : t->row.state == QUEUE_DEAD ? "dead" : "queued";
 
 	(void)snprintf(d->relays + len, sizeof(d->relays) - len, "%s%s:%s", len == 0 ? "" : " ",
@@ -500,10 +597,8 @@ end_delivery(struct fanout *f, struct delivery *d)
 	describe_qt(&f->t[0], d);
 	if (!f->t[0].settled)
 		er = deliver_ends[f->t[0].row.state].er;
-	for (t = f->t + 1; t != f->t + f->n; t++) {
-		describe_relay(f, t, d);
+	for (t = f->t + 1; t != f->t + f->n; t++)
 		count_relay(f, t);
-	}
 	if (is_safe(f))
 		return er;
 	store_why(f->s->store, d->detail, sizeof(d->detail));
@@ -545,6 +640,7 @@ ask_and_settle(struct fanout *f, struct signer *signer, struct delivery *d,
 		settle_targets(f, d, d->deadline_ms);
 	}
 	er = end_delivery(f, d);
+	take_own_answer(f, d, key);
 	end_calls(f);
 	return er;
 }
@@ -561,17 +657,51 @@ is_done(const struct fanout *f)
 	return true;
 }
 
+/* Claims nothing, and asks nobody but the relay that answers, if it must. */
+static enum error
+deliver_to_targets(struct fanout *f, struct signer *signer, struct delivery *d,
+    const unsigned char key[QUEUE_KEY], enum dedup_as was)
+{
+	bool	 all = look_at_targets(f, was, d->deadline_ms);
+
+	join_answer(f, key);
+	if (was == DEDUP_DONE && f->calls)
+		give_up_answer(f, key);
+	if (was == DEDUP_DONE || (all && !f->calls))
+		return ERR_OK;
+	if (!deliver_is_impossible(f->s, d))
+		return ask_and_settle(f, signer, d, key);
+	if (f->calls)
+		give_up_answer(f, key);
+	return ERR_LIBCURL;
+}
+
+/* What has become of the message at each relay. */
+static void
+describe_relays(const struct fanout *f, struct delivery *d)
+{
+	const struct target	*t;
+
+	for (t = f->t + 1; t < f->t + f->n; t++)
+		describe_relay(f, t, d);
+	if (d->answered == DELIVER_ANSWER)
+		counters_late(f->s->counters, f->answering->to, COUNTER_RELAY_ANSWERED,
+		    clock_wall_ms());
+}
+
 enum error
 fanout_deliver(const struct services *s, struct signer *signer, struct delivery *d)
 {
 	unsigned char		 key[QUEUE_KEY], whole[QUEUE_KEY];
 	struct deliver_claim	 claim;
 	enum dedup_as		 was;
+	struct fanout		*f;
 	enum error		 er;
 
 	deliver_reset(d);
 	if (d->fanout == NULL && (d->fanout = fanout_new(s)) == NULL)
 		return deliver_mark_unsafe(d);
+	f = d->fanout;
 	queue_key(key, d->message->time_s, d->key);
 	memcpy(whole, key, sizeof(whole));
 	destination_whole_key(whole);
@@ -580,14 +710,15 @@ fanout_deliver(const struct services *s, struct signer *signer, struct delivery 
 		d->hint = "another request was forwarding the same message until the deadline";
 		return er;
 	}
-	if (was == DEDUP_DONE)
-		return ERR_OK;
-	find_targets(d->fanout, d, key);
-	if (!look_at_targets(d->fanout, was, d->deadline_ms))
-		er = deliver_is_impossible(s, d) ? ERR_LIBCURL :
-		    ask_and_settle(d->fanout, signer, d, key);
-	if (is_done(d->fanout))
-		(void)dedup_mark(s->dedup, whole, DEDUP_DONE);
-	deliver_unclaim(s, &claim, whole, is_done(d->fanout), error_table[er].status == 200);
+	find_targets(f, d, key);
+	er = deliver_to_targets(f, signer, d, key, was);
+	if (was != DEDUP_DONE) {
+		if (is_done(f))
+			(void)dedup_mark(s->dedup, whole, DEDUP_DONE);
+		deliver_unclaim(s, &claim, whole, is_done(f), error_table[er].status == 200);
+	}
+	if (error_table[er].status == 200)
+		await_answer(f, d, key);
+	describe_relays(f, d);
 	return er;
 }

@@ -7,6 +7,11 @@
  * without relays.  A relay is waited for as long as QT is, and about twice as long as it usually
  * takes; then it has its row, and the call goes on without the request (forwarder/caller.h).
  *
+ * A relay with .answers is waited for until it has answered, or its relay_ms or the time of the
+ * request is over; QT is then waited for only as long as a relay is.  Its answer is the user's
+ * (forwarder/caller.h).  If it needs longer, WeChat is made to send the message again: the second
+ * and third delivery join the call that is under way, in whichever process.
+ *
  * Each destination has its own key (forwarder/destination.h).  One more key is claimed until all
  * of them are settled, so that a repeat of the message waits, and then asks only those that do
  * not have it.

@@ -312,6 +312,14 @@ static const struct part	outcomes[] = {
 	{ NULL, 0, 0 }
 };
 
+static const struct part	answers[] = {
+	{ "given", COUNTER_RELAY_ANSWERED, COUNTER_RELAY_ANSWERED + 1 },
+	{ "unusable", COUNTER_RELAY_UNUSABLE, COUNTER_RELAY_UNUSABLE + 1 },
+	{ "none", COUNTER_RELAY_SILENT, COUNTER_RELAY_SILENT + 1 },
+	{ "late", COUNTER_RELAY_LATE, COUNTER_RELAY_LATE + 1 },
+	{ NULL, 0, 0 }
+};
+
 static const struct part	repeats[] = {
 	{ NULL, COUNTER_REPEAT, COUNTER_REPEAT + 1 }, { NULL, 0, 0 }
 };
@@ -689,6 +697,9 @@ static const struct family	families[] = {
 	{ "qtoa_relay_attempts_total", counter, "Attempts to send messages that waited for a "
 	    "relay, by outcome (failed: it still waits).",
 	    append_parts, .rows = RELAYS, .key = "outcome", .parts = attempts },
+	{ "qtoa_relay_answers_total", counter, "Answers of a relay for users: given, unusable for "
+	    "WeChat, none in time, too late.",
+	    append_parts, .rows = RELAYS, .key = "outcome", .parts = answers },
 	{ "qtoa_relay_pending", gauge, "Messages that wait for a relay.",
 	    append_known, .rows = RELAYS, .at = OF_ACCOUNT(pending) },
 	{ "qtoa_relay_dead", gauge, "Messages that a relay has refused.",

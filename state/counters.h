@@ -67,6 +67,11 @@ enum counter {
 	COUNTER_IGNORED		= 14,	/* pushes to a third-party platform */
 	COUNTER_PEER_UNKNOWN	= 15,	/* signed pushes, not from WeChat's addresses; they also
 					   count as what became of them */
+	/* In the slot of a relay some places have another meaning. */
+	COUNTER_RELAY_ANSWERED	= COUNTER_COLLECTED,	/* answers that users got */
+	COUNTER_RELAY_UNUSABLE	= COUNTER_NOT_COLLECTED, /* that WeChat must not have */
+	COUNTER_RELAY_SILENT	= COUNTER_PAGE,		/* calls without an answer */
+	COUNTER_RELAY_LATE	= COUNTER_TOKEN,	/* answers after the third delivery */
 	COUNTER_REFUSED		= 16,	/* pushes without a verdict, by reason */
 	COUNTER_REFUSED_ELSE	= COUNTER_REFUSED + COUNTER_REASONS,	/* other requests refused */
 	COUNTER__MAX		= COUNTER_REFUSED_ELSE + COUNTER_REASONS

@@ -4,6 +4,14 @@
 
 /* What is wrong with a value of the configuration. */
 const struct lang_row zh_conf[] = {
+	{ "relays[%zu] answers already: one relay of an account can",
+	    "relays[%zu] 已经负责回复：一个公众号只能有一个转发目标回复用户" },
+	{ "a reply is WeChat's XML: set .format = RAW or RESIGNED",
+	    "回复必须是微信的 XML：请设置 .format = RAW 或 RESIGNED" },
+	{ "does nothing without .answers = 1: set that, too",
+	    "没有 .answers = 1 时不起作用：请同时设置它" },
+	{ "needs the account's .secret, the AppSecret: set it",
+	    "需要公众号的 .secret，即 AppSecret：请设置它" },
 	{ "http:// is for this host and private networks only: set a URL with https://",
 	    "http:// 只能用于本机和内网：请改用 https:// 的 URL" },
 	{ "%.*s is not a word for messages: write \"text subscribe CLICK:crm_*\", with blanks "

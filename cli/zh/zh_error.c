@@ -4,6 +4,9 @@
 
 /* The ways in which a request can end (core/error.c), and the system's errors. */
 const struct lang_row zh_error[] = {
+	{ "no answer yet", "尚无回复" },
+	{ "WeChat sends the message again; the relay is not called again",
+	    "微信会再次推送该消息；不会再次调用转发目标" },
 	{ "raise the memory limit or lower settings.threads",
 	    "请提高内存限制，或减小 settings.threads" },
 	{ "configuration unusable", "配置无法使用" },

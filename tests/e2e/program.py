@@ -118,6 +118,11 @@ SETTINGS = {
     # Other back ends behind the same URL.
     "relays": dict(threads=64, forward_ms=1000, connect_ms=500, fresh_s=600,
                    metrics_allow="127.0.0.1"),
+    # One of them answers users; WeChat's patience is short.
+    "answers": dict(threads=64, deadline_ms=2500, forward_ms=2000, connect_ms=500, fresh_s=600,
+                    metrics_allow="127.0.0.1"),
+    "bot": dict(threads=64, deadline_ms=400, forward_ms=300, connect_ms=300, fresh_s=600,
+                wechat_api="$E2E_WECHAT_API"),
     # More accounts, with names that are no names.
     "ten": dict(threads=8, fresh_s=600),
 }
@@ -146,6 +151,12 @@ ROWS = {
         dict(url="$E2E_SIGNED", name="signed", format="RESIGNED", mode="PLAIN", relay_ms=1000),
         dict(url="$E2E_JSON", name="json", format="JSON", secret=HOOK_SECRET, relay_ms=1000,
              only="CLICK:crm_* text subscribe"))),
+    "answers": dict(relays=relays(
+        dict(url="$E2E_RAW", name="raw", answers=1, relay_ms=2000),
+        dict(url="$E2E_SIGNED", name="signed", format="RESIGNED", relay_ms=2000, mode="PLAIN"),
+        dict(url="$E2E_JSON", name="json", format="JSON", secret=HOOK_SECRET, relay_ms=2000))),
+    "bot": dict(secret="hushAppSecret0123456789abcdef012", relays=relays(
+        dict(url="$E2E_RAW", name="raw", answers=1, relay_ms=14000, late_reply=1))),
     "standby": dict(qt_url_standby="$QTOA_STANDBY_URL", service_secret="$QTOA_SECRET"),
     # All in one application of QT's; and WeChat sends nothing encrypted.
     "strict": dict(app_key=ONE_APPLICATION, mode="PLAIN"),
@@ -165,6 +176,8 @@ ROWS = {
 ONLY = {
     "unionid": (wechat.SAFE, wechat.PLAIN),
     "relays": (wechat.SAFE, wechat.PLAIN),
+    "answers": (wechat.SAFE, wechat.PLAIN),
+    "bot": (wechat.SAFE, wechat.PLAIN),
     "cube": (wechat.SAFE,),
     "token": (wechat.SAFE, wechat.PLAIN),
     "legacy": (wechat.SAFE, wechat.PLAIN),

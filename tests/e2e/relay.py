@@ -109,3 +109,68 @@ def verify_hook(secret, got):
     mac = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert f"v1,{mac}" in got.headers["webhook-signature"].split()
     return json.loads(got.body)
+
+
+def reply_to(got_xml, content="pong"):
+    """A passive reply, as a back end writes it."""
+    def of(name):
+        return re.search(rf"<{name}><!\[CDATA\[(.*?)\]\]></{name}>".encode(), got_xml)[1].decode()
+    return (f"<xml><ToUserName><![CDATA[{of('FromUserName')}]]></ToUserName>"
+            f"<FromUserName><![CDATA[{of('ToUserName')}]]></FromUserName>"
+            "<CreateTime>1700000000</CreateTime><MsgType><![CDATA[text]]></MsgType>"
+            f"<Content><![CDATA[{content}]]></Content></xml>").encode()
+
+
+def sealed_reply(account, xml):
+    """The same, encrypted by WeChat's document."""
+    text = wechat.seal(account, xml)
+    time, nonce = "1700000001", "nonce1"
+    sign = wechat.sha1_sorted(account.token, time, nonce, text)
+    return (f"<xml><Encrypt><![CDATA[{text}]]></Encrypt><MsgSignature><![CDATA[{sign}]]>"
+            f"</MsgSignature><TimeStamp>{time}</TimeStamp><Nonce><![CDATA[{nonce}]]></Nonce></xml>"
+            ).encode()
+
+
+def open_reply(account, body):
+    """What WeChat makes of an answer: the reply in plain."""
+    if account.mode == "PLAIN":
+        return body
+    def of(name):
+        return re.search(rf"<{name}>(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?</{name}>".encode(), body)[1].decode()
+    text = of("Encrypt")
+    assert of("MsgSignature") == wechat.sha1_sorted(account.token, of("TimeStamp"), of("Nonce"), text)
+    return wechat.unseal(account, text)
+
+
+class API:
+    """Of WeChat's API the token and the customer-service messages; code: errcode of the latter."""
+
+    def __init__(self):
+        self.sent, self.code = [], 0
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                answer = {"access_token": "t" * 40, "expires_in": 7200}
+                if urlsplit(self.path).path == "/cgi-bin/message/custom/send":
+                    api.sent.append(body)
+                    answer = {"errcode": api.code, "errmsg": "ok"}
+                text = json.dumps(answer).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import fcgi
 import program
 import relay
 import wechat
@@ -25,12 +26,12 @@ FAILS = 5       # failures in a row that open a breaker
 class Scene(Rig):
     """A rig with three relays."""
 
-    def __init__(self, stack, variant="relays", **how):
+    def __init__(self, stack, variant="relays", env=None, **how):
         self.relays = {}
         for name in NAMES:
             self.relays[name] = relay.Relay()
             stack.callback(self.relays[name].stop)
-        env = {f"E2E_{n.upper()}": r.url for n, r in self.relays.items()}
+        env = {**(env or {}), **{f"E2E_{n.upper()}": r.url for n, r in self.relays.items()}}
         super().__init__(stack, variant, pools=0, **how)
         self.home.env.update(env)
         self.start()
@@ -41,6 +42,11 @@ class Scene(Rig):
                               timeout=60)
         assert done.returncode == status, (args, done)
         return done.stdout
+
+    def metrics(self):
+        params = fcgi.cgi("GET", "/-/metrics", REMOTE_ADDR="127.0.0.1", HTTP_HOST="127.0.0.1")
+        with self.pool.connect() as c:
+            return c.send(fcgi.request(params)).answer().body.decode()
 
     def got(self, name, n):
         """What that relay got, once these are n."""
@@ -181,9 +187,7 @@ def test_cgi(scene):
 def test_metrics(scene):
     scene.relays["raw"].status = 500
     assert scene.door()(SAFE, wechat.push(SAFE)).body == b"success"
-    params = program.fcgi.cgi("GET", "/-/metrics", REMOTE_ADDR="127.0.0.1", HTTP_HOST="127.0.0.1")
-    with scene.pool.connect() as c:
-        text = c.send(program.fcgi.request(params)).answer().body.decode()
+    text = scene.metrics()
     labels = 'account="safe",relay='
     assert f'qtoa_relay_messages_total{{{labels}"raw",outcome="queued"}} 1' in text
     assert f'qtoa_relay_messages_total{{{labels}"signed",outcome="delivered"}} 1' in text

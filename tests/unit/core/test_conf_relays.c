@@ -61,6 +61,14 @@ static const struct {
 	    "has no base64 text" },
 	{ "no base64", { .url = "https://h/", .format = JSON, .secret = SECRET "=" },
 	    "has no base64 text" },
+	{ "an answer as JSON", { .url = "https://h/", .format = JSON, .secret = SECRET,
+	    .answers = 1 }, "relays[0].answers (acme): a reply is WeChat's XML" },
+	{ "half an answer", { .url = "https://h/", .answers = 2 },
+	    "relays[0].answers (acme): 2, must be 0 to 1" },
+	{ "late without an answer", { .url = "https://h/", .late_reply = 1 },
+	    "relays[0].late_reply (acme): does nothing" },
+	{ "late without AppSecret", { .url = "https://h/", .late_reply = 1, .answers = 1 },
+	    "relays[0].late_reply (acme): needs the account's .secret" },
 	{ "commas", { .url = "https://h/", .only = "text, image" }, "relays[0].only" },
 	{ "no word before a colon", { .url = "https://h/", .only = ":crm" }, "relays[0].only" },
 	{ "no pattern behind it", { .url = "https://h/", .only = "CLICK:" }, "relays[0].only" },
@@ -145,6 +153,25 @@ same_names(void **state)
 	buf_free(&said);
 }
 
+static void
+one_answers(void **state)
+{
+	struct account	 a = account_with((struct relay){ .url = "https://a/", .answers = 1 },
+			    (struct relay){ .url = "https://b/", .answers = 1 });
+	struct buf	 said = { 0 };
+	struct conf	 c;
+
+	(void)state;
+	check_int("two", conf_load_from(&c, &a, 1, &none, add_line, &said), 1);
+	assert_int_equal(buf_putc(&said, '\0'), ERR_OK);
+	CHECK("two", strstr(said.p, "relays[1].answers (acme): relays[0] answers") != NULL);
+	conf_free(&c);
+	a.relays[0].answers = 0;
+	check_int("one", conf_load_from(&c, &a, 1, &none, add_line, &said), 0);
+	conf_free(&c);
+	buf_free(&said);
+}
+
 /* Rows behind the accounts: paths, owners, and how they are found again. */
 static void
 destinations(void **state)
@@ -216,7 +243,8 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		TEST(bad_relays), TEST(good_relays), TEST(same_names), TEST(destinations),
+		TEST(bad_relays), TEST(good_relays), TEST(same_names), TEST(one_answers),
+		TEST(destinations),
 		TEST(members),
 	};
 

@@ -63,6 +63,7 @@ status_and_number(void **state)
 		{ ERR_SERVED, 503, 0 },
 		{ ERR_LIBCURL, 503, 0 },
 		{ ERR_PEER, 403, 0 },
+		{ ERR_ANSWER, 503, 0 },
 	};
 	size_t	 i;
 
