@@ -31,6 +31,7 @@ enum {
 	TAKEN_MS	= 1000,		/* within which the last delivery takes an answer */
 	NEXT_MS		= 6000,		/* within which the next delivery takes it: WeChat's 5 s */
 	SEND_MS		= 5000,		/* for a customer-service message */
+	DOING_MAX	= 8,		/* workers that make a call themselves */
 	STACK		= 512 * 1024	/* bytes of a thread's stack */
 };
 
@@ -60,6 +61,7 @@ struct caller {
 	bool			 started[2];
 	pthread_t		 thread[2];
 	_Atomic int		*usual_ms;	/* of each destination */
+	_Atomic int		 doing;		/* workers that make a call themselves */
 };
 
 static void
@@ -259,7 +261,7 @@ caller_usual_ms(const struct caller *c, const struct account *to)
 	return atomic_load_explicit(&c->usual_ms[number_of(c, to)], memory_order_relaxed);
 }
 
-/* Learns from an answer.  Only the thread that makes the calls writes here. */
+/* Learns from an answer.  If two threads do so at once, one answer may be forgotten. */
 static void
 note_usual(struct caller *c, const struct account *to, int ms)
 {
@@ -293,6 +295,43 @@ caller_begin(struct caller *c, struct call *call, struct call_group *g)
 	(void)pthread_mutex_unlock(&c->lock);
 	if (wake)
 		http_multi_wake(c->multi);
+}
+
+/* Reads an answer.  A message that was delivered is marked before anything else happens. */
+static void
+read_result(struct caller *c, struct call *call)
+{
+	destination_classify(&call->result, c->s->conf, call->to);
+	if (call->result.outcome == QT_DELIVERED) {
+		(void)dedup_mark(c->s->dedup, call->key, DEDUP_DONE);
+		call->claimed = false;
+		note_usual(c, call->to, call->result.http.ms);
+	} else if (!call->result.alive) {
+		atomic_store(&c->usual_ms[number_of(c, call->to)], 0);
+	}
+	breaker_leave(c->s->breakers, call->to, call->mark);
+}
+
+bool
+caller_may_do(const struct caller *c, const struct account *to)
+{
+	return caller_usual_ms(c, to) != 0 &&
+	    atomic_load_explicit(&c->doing, memory_order_relaxed) < DOING_MAX;
+}
+
+void
+caller_do(struct caller *c, struct call *call)
+{
+	const struct services	*s = c->s;
+
+	(void)atomic_fetch_add(&c->doing, 1);
+	call->begun_ms = clock_mono_ms();
+	breaker_enter(s->breakers, call->to, &call->mark);
+	qt_client_post(s->http, &s->conf->set, &call->result, call->to,
+	    buf_slice(&call->request.body), call->deadline_ms);
+	read_result(c, call);
+	call->done = true;
+	(void)atomic_fetch_sub(&c->doing, 1);
 }
 
 /*
@@ -344,13 +383,7 @@ finish_call(struct caller *c, struct call *call)
 		http_multi_add(c->multi, call, &call->result.http, &call->http);
 		return;
 	}
-	destination_classify(&call->result, s->conf, call->to);
-	if (call->result.outcome == QT_DELIVERED) {
-		(void)dedup_mark(s->dedup, call->key, DEDUP_DONE);
-		call->claimed = false;
-		note_usual(c, call->to, call->result.http.ms);
-	}
-	breaker_leave(s->breakers, call->to, call->mark);
+	read_result(c, call);
 	if (call->answers)
 		read_answer(c, call);
 	(void)pthread_mutex_lock(&c->lock);

@@ -94,6 +94,14 @@ bool		 caller_is_jammed(struct caller *c, const struct account *to);
 
 void		 caller_begin(struct caller *c, struct call *call, struct call_group *g);
 
+/*
+ * Makes a call to a QT in the thread of the worker, which is faster, and cannot be left.  It is
+ * done then.  caller_may_do() says whether it should be: the QT has answered the last call, and so
+ * few others wait so that a QT which is suddenly silent costs hardly anybody time.
+ */
+bool		 caller_may_do(const struct caller *c, const struct account *to);
+void		 caller_do(struct caller *c, struct call *call);
+
 /* Waits until a further call of the group is done, or until until_ms (monotonic). */
 void		 caller_wait(struct caller *c, struct call_group *g, int64_t until_ms);
 bool		 caller_is_done(struct caller *c, const struct call *call);
@@ -107,7 +115,7 @@ void		 caller_leave(struct caller *c, struct call *call);
 /* What is known of answers.  NULL: no relay answers. */
 struct answer_table *caller_answers(const struct caller *c);
 
-/* How long the destination usually takes for an answer, in ms; 0: it has not answered yet. */
+/* How long the destination usually takes for an answer, in ms; 0: it did not answer the last call. */
 int64_t		 caller_usual_ms(const struct caller *c, const struct account *to);
 
 #endif

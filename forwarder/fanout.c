@@ -32,6 +32,7 @@ struct target {
 	bool			 settled;	/* it has the message, or the queue has it for it */
 	bool			 delivered;	/* it has the message */
 	bool			 asked;		/* a call was begun */
+	bool			 here;		/* the call is made by this thread */
 	bool			 left;		/* its call goes on without this request */
 	enum deliver_bar	 bar;
 	const char		*why_not;	/* why it was not asked */
@@ -278,6 +279,14 @@ deadline_of(const struct fanout *f, const struct target *t, const struct deliver
 	    d->deadline_ms : ms;
 }
 
+/* True: this thread makes the call itself, after it has begun the others. */
+static bool
+is_done_here(const struct fanout *f, const struct target *t)
+{
+	return conf_relay(f->s->conf, t->to) == NULL && f->s->life == STORE_SERVER &&
+	    (!f->calls || caller_may_do(f->s->caller, t->to));
+}
+
 /* Begins the call to a destination that is not settled; without one it gets a row. */
 static void
 begin_call(struct fanout *f, struct target *t, struct signer *signer, const struct delivery *d,
@@ -310,7 +319,9 @@ begin_call(struct fanout *f, struct target *t, struct signer *signer, const stru
 		    d->message->user.len) == ERR_OK;
 	}
 	t->asked = true;
-	caller_begin(s->caller, t->call, &f->group);
+	t->here = is_done_here(f, t);
+	if (!t->here)
+		caller_begin(s->caller, t->call, &f->group);
 }
 
 static void
@@ -327,6 +338,9 @@ begin_calls(struct fanout *f, struct signer *signer, const struct delivery *d,
 		}
 	if (f->calls && !f->answering->asked)
 		give_up_answer(f, key);
+	for (t = f->t; t != f->t + f->n; t++)
+		if (t->here)
+			caller_do(f->s->caller, t->call);
 }
 
 /* True: its answer is not here yet. */

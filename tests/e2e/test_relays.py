@@ -3,9 +3,12 @@ what one of them cannot take waits for it alone."""
 
 import contextlib
 import json
+import random
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -193,3 +196,57 @@ def test_metrics(scene):
     assert f'qtoa_relay_messages_total{{{labels}"signed",outcome="delivered"}} 1' in text
     assert f'qtoa_relay_pending{{{labels}"raw"}} 1' in text
     assert f'qtoa_relay_breaker_open{{{labels}"raw"}} 0' in text
+
+
+# kill -9, while relays fail.
+
+class Storm:
+    """Messages through two processes that are killed; relays and QT fail now and then."""
+
+    def __init__(self, scene, seed):
+        self.scene, self.rng = scene, random.Random(seed)
+        self.sent = []
+        self.lock = threading.Lock()
+
+    def deliver(self, n):
+        """As WeChat does it: up to three times, until it hears a good answer."""
+        with self.lock:
+            message = self.scene.message()
+        for _ in range(3):
+            door = self.scene.door(self.rng.randrange(2))
+            with contextlib.suppress(OSError, AssertionError, EOFError):
+                if self.scene.send(message, door):
+                    self.sent.append(message)
+                    return
+
+    def round(self):
+        for r in self.scene.relays.values():
+            r.status = self.rng.choice([200, 200, 500, 503, 429])
+        self.scene.qt.weather = self.rng.choice([oracle.FINE, SICK])
+        with ThreadPoolExecutor(8) as pool:
+            work = [pool.submit(self.deliver, n) for n in range(24)]
+            program.until(lambda: sum(w.done() for w in work) > self.rng.randrange(20), "some")
+            victim = self.rng.choice(self.scene.site.pools)
+            victim.exits.add(-9)
+            self.scene.site.kill(victim)
+            self.scene.site.restart(victim)
+            for w in work:
+                w.result()
+
+
+def test_nothing_acknowledged_is_lost(scene):
+    """Neither for QT nor for a relay; and what came twice came with a kill or a failure."""
+    scene.start()
+    storm = Storm(scene, 7)
+    for _ in range(4):
+        storm.round()
+    for r in scene.relays.values():
+        r.status = 200
+    scene.check()
+    scene.site.run(["queue", "retry", "all"])
+    program.until(lambda: not scene.home.rows(), "an empty queue", 60)
+    assert len(storm.sent) > 40
+    want = {m.xml for m in storm.sent}
+    for name, read in (("raw", relay.verify_push), ("signed", relay.verify_push)):
+        got = [read(SAFE, g) for g in scene.relays[name].got]
+        assert want <= set(got), name
