@@ -681,8 +681,10 @@ caller_start(struct caller *c)
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	(void)pthread_mutex_lock(&c->lock);
 	for (i = 0; i < 2; i++)
 		c->started[i] = pthread_create(&c->thread[i], &attr, run[i], c) == 0;
+	(void)pthread_mutex_unlock(&c->lock);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	(void)pthread_attr_destroy(&attr);
 	return c->started[0] && c->started[1];
