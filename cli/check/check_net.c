@@ -121,7 +121,7 @@ write_users(char text[SUBJECT], const struct net *n, const struct account *first
 			return false;
 	if (has_url(first, i, url, same))
 		return false;
-	for (; a != n->c->accounts + n->c->n; a++)
+	for (; a != n->c->accounts + conf_destinations(n->c); a++)
 		if (has_url(a, URLS, url, same) && ++users <= NAMED && len < SUBJECT)
 			len += (size_t)snprintf(text + len, SUBJECT - len, "%s%.64s",
 			    users == 1 ? "" : ", ", a->name);
@@ -586,6 +586,16 @@ check_account_urls(struct net *n, const struct account *a)
 	}
 }
 
+/* A relay: its server can be reached.  What it does with a message is its own affair. */
+static void
+check_relay_url(struct net *n, const struct account *relay)
+{
+	char	 subject[SUBJECT];
+
+	if (write_users(subject, n, relay, 0, is_same_origin))
+		probe_origin(n, subject, relay->qt_url);
+}
+
 void
 check_net_libcurl(struct check_results *r, const struct conf *c)
 {
@@ -617,8 +627,8 @@ check_net_run(struct check_results *r, const struct conf *c, bool store)
 	struct net	 n = { .r = r, .c = c };
 	size_t		 i;
 
-	n.failed = calloc(c->n * URLS + 2, sizeof(*n.failed));
-	n.notes = calloc(c->n * URLS + OTHERS, sizeof(*n.notes));
+	n.failed = calloc(conf_destinations(c) * URLS + 2, sizeof(*n.failed));
+	n.notes = calloc(conf_destinations(c) * URLS + OTHERS, sizeof(*n.notes));
 	if (!services_open(&n.services, c, SERVICES_HTTP, STORE_BRIEF, NULL) || n.failed == NULL ||
 	    n.notes == NULL) {
 		check_result_add(r, CHECK_FAILED, "network", "%s\n%s",
@@ -628,6 +638,8 @@ check_net_run(struct check_results *r, const struct conf *c, bool store)
 	}
 	for (i = 0; i < c->n; i++)
 		check_account_urls(&n, &c->accounts[i]);
+	for (; i < conf_destinations(c); i++)
+		check_relay_url(&n, &c->accounts[i]);
 	if (is_wechat_needed(c) && conf_is_set(c->set.wechat_api)) {
 		probe_origin(&n, "settings.wechat_api", c->set.wechat_api);
 		if (store && is_reached(&n, c->set.wechat_api))

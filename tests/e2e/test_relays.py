@@ -198,6 +198,16 @@ def test_metrics(scene):
     assert f'qtoa_relay_breaker_open{{{labels}"raw"}} 0' in text
 
 
+def test_check(scene):
+    """It says whether each relay's server can be reached."""
+    said = scene.cli("check")
+    for name in NAMES:
+        assert f"safe/{name}" in said
+    assert "failed   safe/" not in said
+    scene.relays["raw"].stop()
+    assert "failed   safe/raw, plain/raw: http://127.0.0.1" in scene.cli("check", status=1)
+
+
 # kill -9, while relays fail.
 
 class Storm:
