@@ -121,6 +121,7 @@ SETTINGS = {
     # One of them answers users; WeChat's patience is short.
     "answers": dict(threads=64, deadline_ms=2500, forward_ms=2000, connect_ms=500, fresh_s=600,
                     metrics_allow="127.0.0.1"),
+    "resigned": dict(threads=16, fresh_s=600),
     "bot": dict(threads=64, deadline_ms=400, forward_ms=300, connect_ms=300, fresh_s=600,
                 wechat_api="$E2E_WECHAT_API"),
     # More accounts, with names that are no names.
@@ -155,6 +156,8 @@ ROWS = {
         dict(url="$E2E_RAW", name="raw", answers=1, relay_ms=2000),
         dict(url="$E2E_SIGNED", name="signed", format="RESIGNED", relay_ms=2000, mode="PLAIN"),
         dict(url="$E2E_JSON", name="json", format="JSON", secret=HOOK_SECRET, relay_ms=2000))),
+    "resigned": dict(relays=relays(
+        dict(url="$E2E_RAW", name="raw", format="RESIGNED", answers=1))),
     "bot": dict(secret="hushAppSecret0123456789abcdef012", relays=relays(
         dict(url="$E2E_RAW", name="raw", answers=1, relay_ms=14000, late_reply=1))),
     "standby": dict(qt_url_standby="$QTOA_STANDBY_URL", service_secret="$QTOA_SECRET"),
@@ -177,6 +180,7 @@ ONLY = {
     "unionid": (wechat.SAFE, wechat.PLAIN),
     "relays": (wechat.SAFE, wechat.PLAIN),
     "answers": (wechat.SAFE, wechat.PLAIN),
+    "resigned": (wechat.SAFE,),
     "bot": (wechat.SAFE, wechat.PLAIN),
     "cube": (wechat.SAFE,),
     "token": (wechat.SAFE, wechat.PLAIN),
