@@ -424,6 +424,13 @@ static const struct choice account_choices[] = {
 	[CHOICE_IDENTITY] = { "identity", identity_names, NELEM(identity_names), identity_of },
 };
 
+static const char *const	format_names[] = { "RAW", "RESIGNED", "JSON" };
+
+/* For conf_rules() alone: a relay has no prefix of variables. */
+static const struct choice format_choice = {
+	"format", format_names, NELEM(format_names), NULL
+};
+
 static const struct choice wechat_only_choice = {
 	"wechat_only", wechat_only_names, NELEM(wechat_only_names), wechat_only_of
 };
@@ -1554,6 +1561,28 @@ give_choice_rule(conf_each_rule *fn, void *ctx, const struct choice *choice, con
 	    .choices = choice->names, .n = choice->n });
 }
 
+/* The rules of the first relay stand for those of all. */
+static void
+give_relay_rules(conf_each_rule *fn, void *ctx)
+{
+	static const char	 of[] = "relay", begin[] = "relays[0].";
+	struct text_rule	 rule;
+	size_t			 k;
+
+	for (k = 0; k < RELAY_TEXTS_N; k++) {
+		rule = relay_rules[k];
+		rule.name += sizeof(begin) - 1;
+		give_text_rule(fn, ctx, &rule, of, NULL);
+	}
+	for (k = 0; k < RELAY_NUMBERS_N; k++)
+		fn(ctx, &(struct conf_rule){ .of = of, .is_number = true,
+		    .name = relay_numbers[k].name + sizeof(begin) - 1,
+		    .number = relay_numbers[k].dflt, .min = relay_numbers[k].min,
+		    .max = relay_numbers[k].max });
+	give_choice_rule(fn, ctx, &format_choice, of);
+	give_choice_rule(fn, ctx, &account_choices[CHOICE_MODE], of);
+}
+
 void
 conf_rules(conf_each_rule *fn, void *ctx)
 {
@@ -1571,6 +1600,7 @@ conf_rules(conf_each_rule *fn, void *ctx)
 		give_text_rule(fn, ctx, &account_rules[k], "account", NULL);
 	for (k = 0; k < NELEM(account_choices); k++)
 		give_choice_rule(fn, ctx, &account_choices[k], "account");
+	give_relay_rules(fn, ctx);
 }
 
 const char *

@@ -274,7 +274,7 @@ void		 conf_members(const struct conf *c, conf_each_field *fn, void *ctx);
 
 /* The values that a member may have, and its default. */
 struct conf_rule {
-	const char	*of;		/* "setting" or "account": what it is a member of */
+	const char	*of;		/* "setting", "account" or "relay": what it is in */
 	const char	*name;
 	bool		 is_number;
 	bool		 is_required;
@@ -286,7 +286,7 @@ struct conf_rule {
 	int		 n;		/* choices */
 };
 
-/* Gives fn the rule of each member: the settings, then those of an account. */
+/* Gives fn the rule of each member: the settings, then those of an account, and of a relay. */
 typedef void	 conf_each_rule(void *ctx, const struct conf_rule *rule);
 void		 conf_rules(conf_each_rule *fn, void *ctx);
 

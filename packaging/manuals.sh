@@ -13,7 +13,7 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM HUP
 
 # The parts of each manual, as the records name them.
-parts='account setting'
+parts='account relay setting'
 
 describe() { # describe PART LANGUAGE FORM: prints that part of a manual
 	awk -v of="$1" -v lang="$2" -v form="$3" -f "$top/packaging/manuals.awk" "$tmp/rules" \

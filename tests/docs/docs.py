@@ -151,8 +151,25 @@ def links(markdown):
     return re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", markdown)
 
 
+def fields():
+    """The names of all settings, fields of an account and of a relay."""
+    return {*members("settings"), *members("account"), *members("relay"), "relays"}
+
+
+RELAYS = re.compile(r"<!-- relay: .*?<!-- end -->", re.S)
+
+
+def relay_table(markdown):
+    """The fields of a relay: each to its cells."""
+    return _tables(RELAYS.search(markdown)[0])[0]
+
+
 def settings_tables(markdown):
     """The tables of accounts' fields (four columns) and of settings (five): field to its cells."""
+    return _tables(RELAYS.sub("", markdown))
+
+
+def _tables(markdown):
     found = [{}, {}]
     for rows in (t for s in sections(markdown) for t in s.tables):
         if len(rows[0]) not in (4, 5) or not all(re.fullmatch(r"`\.\w+`", r[0]) for r in rows[1:]):

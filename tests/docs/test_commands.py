@@ -149,7 +149,7 @@ def mistakes_of_units(text):
 
 
 def mistakes_of_settings(text):
-    known = {*docs.members("settings"), *docs.members("account"), *FILES}
+    known = {*docs.fields(), *FILES}
     for name in re.findall(r"^(?:settings)?\.([a-z_]{2,})(?: = .*|,)?$", text):
         if name not in known:
             yield f"there is no setting .{name}"

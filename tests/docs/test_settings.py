@@ -121,6 +121,17 @@ def test_no_field_is_missing_and_none_is_invented():
     assert set(manual("ACCOUNTS")) == want
 
 
+def test_no_field_of_a_relay_is_missing_and_none_is_invented():
+    want = set(docs.members("relay"))
+    assert len(want) >= 9
+    for name in MADE[:2]:
+        assert set(docs.relay_table(docs.text(name))) == want
+    assert {f for f in manual("RELAYS") if f in want} == want
+    about = re.search(r"\* Other back ends that get the messages.*?\*/", docs.text("config.h"),
+                      re.S)[0]
+    assert {f for f in want if re.search(rf"\.{f}\b", about)} == want
+
+
 def test_no_setting_is_missing_and_none_is_invented():
     assert len(SETTINGS) == len(TEXTS) + len(NUMBERS) + len(WORDS)
     assert set(docs.members("settings")) == SETTINGS
