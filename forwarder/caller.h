@@ -115,7 +115,7 @@ void		 caller_leave(struct caller *c, struct call *call);
 /* What is known of answers.  NULL: no relay answers. */
 struct answer_table *caller_answers(const struct caller *c);
 
-/* How long the destination usually takes for an answer, in ms; 0: it did not answer the last call. */
+/* How long the destination usually takes, in ms; 0: it did not answer the last call. */
 int64_t		 caller_usual_ms(const struct caller *c, const struct account *to);
 
 #endif

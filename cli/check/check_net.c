@@ -586,7 +586,7 @@ check_account_urls(struct net *n, const struct account *a)
 	}
 }
 
-/* A relay: its server can be reached.  What it does with a message is its own affair. */
+/* A relay: only whether its server can be reached. */
 static void
 check_relay_url(struct net *n, const struct account *relay)
 {

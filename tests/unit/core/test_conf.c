@@ -1035,10 +1035,15 @@ find_rule(void *ctx, const struct conf_rule *rule)
 static void
 compare_rule(void *ctx, const struct conf_field *f)
 {
+	static const char	 relay[] = "relays[0].";
 	struct rules	 r = { .name = f->name, .of = f->i == -1 ? "setting" : "account" };
 	char		 number[16];
 	const char	*dflt;
 
+	if (strncmp(f->name, relay, sizeof(relay) - 1) == 0) {
+		r.name = f->name + sizeof(relay) - 1;
+		r.of = "relay";
+	}
 	conf_rules(find_rule, &r);
 	*(int *)ctx += 1;
 	check_int(f->name, r.same, 1);
@@ -1056,12 +1061,14 @@ compare_rule(void *ctx, const struct conf_field *f)
 static void
 rules_of_members(void **state)
 {
+	struct account	 a = good;
 	struct conf	 c;
 	struct rules	 r = { .name = "token", .of = "account" };
 	int		 members = 0;
 
 	(void)state;
-	check_int("problems", conf_load_from(&c, &good, 1, &none, NULL, NULL), 0);
+	a.relays[0].url = "https://crm.example/";
+	check_int("problems", conf_load_from(&c, &a, 1, &none, NULL, NULL), 0);
 	conf_members(&c, compare_rule, &members);
 	conf_rules(find_rule, &r);
 	check_int("rules and members", r.n, members);
