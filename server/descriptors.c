@@ -8,6 +8,8 @@ enum {
 	SHARED	 = 14,	/* store, lock, known messages, counters, log, wakeups of the drain */
 	ALERTS	 = 10,	/* of the thread of alerts: a connection, its file, the store, a counter */
 	SENDING	 = 6,	/* libcurl's wakeup; connections to QT, or the look-up of its name */
+	CALLED	 = 2,	/* for a call to a relay, beside the request: forwarder/caller.h */
+	CALLED_MAX = 512, /* such calls at once */
 	DRAINED	 = 4,	/* for a message that is drained: the same without a wakeup */
 	LOOK_MAX = 4096	/* descriptors beyond that are not looked for: nobody leaves so many open */
 };
@@ -48,6 +50,15 @@ count_endpoints(const struct conf *c)
 	return n == 0 ? 1 : n;
 }
 
+/* So many calls to relays may be under way at once beside requests. */
+static int
+count_calls(const struct conf *c)
+{
+	const size_t	 n = (size_t)c->set.threads * c->nrelays;
+
+	return n < CALLED_MAX ? (int)n : CALLED_MAX;
+}
+
 /* How many descriptors are open; the parent may have left some. */
 static int
 count_open(int limit)
@@ -80,7 +91,8 @@ descriptors_plan_of(const struct conf *c, int *limit)
 {
 	const struct settings	*s = &c->set;
 	const int		 endpoints = count_endpoints(c), open = count_open(LOOK_MAX);
-	const int		 shared = SHARED + (conf_is_set(s->alert_url) ? ALERTS : 0);
+	const int		 shared = SHARED + (conf_is_set(s->alert_url) ? ALERTS : 0) +
+				    CALLED * count_calls(c);
 	const int		 need = open + shared + s->threads * (1 + SENDING) +
 				    endpoints * s->drain_parallel * DRAINED;
 
