@@ -20,7 +20,7 @@ struct conf_field {
 	enum conf_in		 in;
 	enum conf_field_type	 type;
 	const char		*name;
-	const char		*words;	/* "SAFE COMPATIBLE PLAIN" */
+	const char		*words;	/* "SAFE COMPATIBLE PLAIN"; of relays: how many, "8" */
 };
 
 extern const struct conf_field	 conf_fields[];		/* ended by name NULL */

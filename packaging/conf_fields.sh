@@ -8,6 +8,7 @@ set -eu
 awk '
 BEGIN { print "#include \"packaging/conf_fields.h\"\n\nconst struct conf_field\t conf_fields[] = {" }
 /^enum [a-z_]+ [{]/ { group = $2; next }
+/^enum [{] CONF_RELAYS = / { relays = $5 }
 /^struct (account|relay|settings) [{]/ { kind = toupper($2); next }
 /^[}];/ { group = kind = ""; next }
 group != "" { sub(/,.*/, "", $1); words[group] = words[group] (words[group] == "" ? "" : " ") $1 }
@@ -18,6 +19,6 @@ kind != "" && /;/ {
 	type = $1 == "int" ? "NUMBER" : $1 == "enum" ? "WORD" : $1 == "struct" ? "RELAYS" : "TEXT"
 	sub(/\[.*/, "", name)
 	printf "\t{ CONF_IN_%s, CONF_FIELD_%s, \"%s\", \"%s\" },\n", kind, type, name,
-	    type == "WORD" ? words[$2] : ""
+	    type == "WORD" ? words[$2] : type == "RELAYS" ? relays : ""
 }
 END { print "\t{ .name = NULL }\n};" }' "$1"

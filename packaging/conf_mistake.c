@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/nearest.h"
@@ -662,9 +663,10 @@ static bool	read_block(struct reader *r, enum conf_in in);
 
 /* Reads the braces of all relays of an account. */
 static bool
-read_relays(struct reader *r, const struct block *b)
+read_relays(struct reader *r, const struct block *b, const struct conf_field *f)
 {
 	const struct conf_token	*begin = r->t++;
+	int			 n = 0;
 
 	while (look_at_next(r)) {
 		if (is_mark(r->t, '}')) {
@@ -672,6 +674,9 @@ read_relays(struct reader *r, const struct block *b)
 			return true;
 		}
 		if (is_mark(r->t, '{')) {
+			if (n++ == atoi(f->words))
+				return complain_at(r, r->t, "an account has up to %s relays; "
+				    "delete this one", f->words);
 			if (!read_block(r, CONF_IN_RELAY))
 				return false;
 			if (is_mark(r->t, '{'))
@@ -714,7 +719,7 @@ read_field(struct reader *r, struct block *b)
 	if (!read_equals(r, name))
 		return false;
 	return f != NULL && f->type == CONF_FIELD_RELAYS && is_mark(r->t, '{') ?
-	    read_relays(r, b) : read_value(r, b, f);
+	    read_relays(r, b, f) : read_value(r, b, f);
 }
 
 /* Says what is wrong with something that stands where a field should begin. */

@@ -83,6 +83,11 @@ HAS_PYTHON = 'accounts = [\n    {"path": "shop", "token": "shopToken1"},\n]\n'
 HAS_INI = "[shop]\npath = shop\ntoken = shopToken1\n"
 HAS_ENV = "export QTOA_PATH=shop\nQTOA_TOKEN=shopToken1\n"
 
+def relays(text):
+    """.relays in a line of its own, the ninth."""
+    return change(MODE, f"{MODE}\n\t\t.relays = {text},")
+
+
 # What the compiler refuses: the text, the line that is named (0: the file), and words of the message.
 REFUSED = {
     "full-width-comma": (token('"shopToken1"，'), 7, "a full-width character, ，; write ,"),
@@ -107,6 +112,18 @@ REFUSED = {
     "byte-order-mark-inside": (change(MODE, "\ufeff" + MODE), 8, "cannot be seen"),
     "smart-dash": (threads("–1,"), 30, "a dash that is not the minus, –; write -"),
     "smart-dashes-as-comment": (change(MODE, MODE + " —— mode"), 8, "write"),
+    "relay-of-no-braces": (relays('"https://h/"'), 9, "braces of each relay"),
+    "relay-of-one-brace": (relays('{ .url = "https://h/" }'), 9, "each relay has braces of its own"),
+    "relay-field": (relays('{ { .uri = "https://h/" } }'), 9, "no field .uri; write .url"),
+    "relay-field-of-an-account": (relays('{ { .url = "https://h/", .qt_url = "x" } }'), 9,
+                                  "is a field of an account; move it there"),
+    "relay-word": (relays('{ { .url = "https://h/", .format = "JSON" } }'), 9, "write JSON"),
+    "relay-number": (relays('{ { .url = "https://h/", .answers = "yes" } }'), 9, "write 1"),
+    "relay-text": (relays('{ { .url = "https://h/", .only = text } }'), 9, "needs quotes"),
+    "relay-comma": (relays('{ { .url = "https://h/" } { .url = "https://k/" } }'), 9,
+                    "a comma is missing behind this relay"),
+    "nine-relays": (relays("{ " + ", ".join(f'{{ .url = "https://h/{n}" }}' for n in range(9)) +
+                           " }"), 9, "up to 8 relays"),
     "missing-comma": (token('"shopToken1"'), 7, "a comma is missing behind this value"),
     "missing-comma-word": (change(MODE, MODE[:-1]), 8, "a comma is missing behind this value"),
     "missing-comma-number": (threads("64"), 30, "a comma is missing behind this value"),
