@@ -31,6 +31,8 @@ struct target {
 	unsigned char		 key[QUEUE_KEY];
 	bool			 settled;	/* it has the message, or the queue has it for it */
 	bool			 delivered;	/* it has the message */
+	bool			 stored;	/* its row is in the queue */
+	bool			 batch;		/* its row is written now */
 	bool			 asked;		/* a call was begun */
 	bool			 here;		/* the call is made by this thread */
 	bool			 left;		/* its call goes on without this request */
@@ -48,7 +50,6 @@ struct fanout {
 	struct buf		 key;		/* of relay_filter.h */
 	struct target		 t[TARGETS];	/* QT first */
 	size_t			 n;
-	bool			 stored;	/* the rows that are needed are in the store */
 	struct target		*answering;	/* whose answer is the user's; NULL: nobody's */
 	bool			 calls;		/* this request makes that call, no other one */
 	int			 deliveries;	/* of the message so far */
@@ -113,7 +114,6 @@ find_targets(struct fanout *f, const struct delivery *d, const unsigned char key
 	f->n = 0;
 	f->answering = NULL;
 	f->calls = false;
-	f->stored = true;
 	add_target(f, d->account, key);
 	for (k = 0; k < CONF_RELAYS; k++) {
 		r = &d->account->relays[k];
@@ -426,7 +426,7 @@ is_stored(const struct fanout *f, const struct target *t)
 	    f->s->conf->set.keep_days != 0 && store_has_room(f->s->store));
 }
 
-/* A store_work that writes all rows and reports in one transaction. */
+/* A store_work that writes the rows and reports of the batch in one transaction. */
 static enum error
 write_rows(struct db *db, void *arg)
 {
@@ -435,7 +435,7 @@ write_rows(struct db *db, void *arg)
 	enum error	 er = ERR_OK;
 
 	for (t = f->t; t != f->t + f->n && er == ERR_OK; t++) {
-		if (t->settled)
+		if (!t->batch)
 			continue;
 		if (is_stored(f, t))
 			er = queue_add(db, &t->row);
@@ -454,7 +454,7 @@ write_reports(struct db *db, void *arg)
 	enum error	 er = ERR_OK;
 
 	for (t = f->t; t != f->t + f->n && er == ERR_OK; t++)
-		if (!t->settled)
+		if (t->batch)
 			er = breaker_settle(f->s->breakers, &t->report, db);
 	return er;
 }
@@ -469,7 +469,7 @@ store_rows(struct fanout *f, int64_t until_ms)
 	enum error	 er;
 
 	for (t = f->t; t != f->t + f->n; t++) {
-		if (t->settled)
+		if (!t->batch)
 			continue;
 		waits = waits || t->row.state != QUEUE_DELIVERED;
 		copies = copies || is_stored(f, t);
@@ -481,10 +481,10 @@ store_rows(struct fanout *f, int64_t until_ms)
 	if (er != ERR_OK && (!matters || !store_is_full(store) ||
 	    store_do(store, STORE_WRITE, write_reports, f, until_ms) != ERR_OK))
 		for (t = f->t; t != f->t + f->n; t++)
-			if (!t->settled)
+			if (t->batch)
 				(void)breaker_settle(f->s->breakers, &t->report, NULL);
 	for (t = f->t; t != f->t + f->n; t++)
-		if (!t->settled)
+		if (t->batch)
 			breaker_log(f->s->breakers, &t->report);
 	return er;
 }
@@ -496,20 +496,26 @@ is_safe(const struct fanout *f)
 	const struct target	*t;
 
 	for (t = f->t; t != f->t + f->n; t++)
-		if (!t->settled && !t->delivered && !f->stored)
+		if (!t->settled && !t->delivered && !t->stored)
 			return false;
 	return true;
 }
 
+/* Writes the rows that are needed, early: only those of destinations that were not asked. */
 static void
-settle_targets(struct fanout *f, const struct delivery *d, int64_t until_ms)
+settle_targets(struct fanout *f, const struct delivery *d, bool early, int64_t until_ms)
 {
 	struct target	*t;
+	bool		 stored;
 
-	for (t = f->t; t != f->t + f->n; t++)
-		if (!t->settled)
+	for (t = f->t; t != f->t + f->n; t++) {
+		t->batch = !t->settled && !t->stored && !(early && t->asked);
+		if (t->batch)
 			fill_row(f, t, d);
-	f->stored = store_rows(f, until_ms) == ERR_OK;
+	}
+	stored = store_rows(f, until_ms) == ERR_OK;
+	for (t = f->t; t != f->t + f->n; t++)
+		t->stored = t->stored || (t->batch && stored);
 }
 
 /*
@@ -523,7 +529,7 @@ ask_all(struct fanout *f, struct signer *signer, const struct delivery *d,
 	struct target	*t;
 
 	for (t = f->t; t != f->t + f->n; t++)
-		if (!t->settled && !t->asked && t->call == NULL &&
+		if (!t->settled && !t->stored && !t->asked && t->call == NULL &&
 		    (t->bar == BAR_BREAKER || t->bar == BAR_STOPPED)) {
 			t->bar = BAR_NONE;
 			begin_call(f, t, signer, d, key);
@@ -541,7 +547,7 @@ describe_relay(const struct fanout *f, const struct target *t, struct delivery *
 {
 	const size_t	 len = strlen(d->relays);
 	const char	*verdict = t == f->answering && d->answered == DELIVER_ANSWER ? "answered" :
-			    t->settled ? "repeat" : t->delivered ? "delivered" : !f->stored ?
+			    t->settled ? "repeat" : t->delivered ? "delivered" : !t->stored ?
 			    "unsafe" : t->row.state == QUEUE_DEAD ? "dead" : "queued";
 
 	(void)snprintf(d->relays + len, sizeof(d->relays) - len, "%s%s:%s", len == 0 ? "" : " ",
@@ -580,7 +586,7 @@ count_relay(const struct fanout *f, const struct target *t)
 	};
 
 	counters_late(f->s->counters, t->to, t->settled ? COUNTER_REPEAT : !t->delivered &&
-	    !f->stored ? COUNTER_UNSAFE : counts[t->row.state], clock_wall_ms());
+	    !t->stored ? COUNTER_UNSAFE : counts[t->row.state], clock_wall_ms());
 }
 
 /* Gives back the calls that are done, and leaves the others. */
@@ -628,7 +634,7 @@ is_barred(const struct fanout *f)
 	const struct target	*t;
 
 	for (t = f->t; t != f->t + f->n; t++)
-		if (!t->settled && (t->bar == BAR_BREAKER || t->bar == BAR_STOPPED))
+		if (!t->settled && !t->stored && (t->bar == BAR_BREAKER || t->bar == BAR_STOPPED))
 			return true;
 	return false;
 }
@@ -647,11 +653,14 @@ ask_and_settle(struct fanout *f, struct signer *signer, struct delivery *d,
 	if ((er = push_write(&d->query, d->push)) != ERR_OK)
 		return deliver_mark_unsafe(d);
 	begin_calls(f, signer, d, key);
+	if (f->calls)		/* the answer does not wait for the disk then */
+		settle_targets(f, d, true, clock_mono_ms() + STORE_MS);
 	wait_for_calls(f, f->s->life == STORE_BRIEF, until_ms);
-	settle_targets(f, d, is_barred(f) ? d->deadline_ms - set->forward_ms : d->deadline_ms);
+	settle_targets(f, d, false, is_barred(f) ? d->deadline_ms - set->forward_ms :
+	    d->deadline_ms);
 	if (!is_safe(f)) {
 		ask_all(f, signer, d, key);
-		settle_targets(f, d, d->deadline_ms);
+		settle_targets(f, d, false, d->deadline_ms);
 	}
 	er = end_delivery(f, d);
 	take_own_answer(f, d, key);
