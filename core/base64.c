@@ -1,70 +1,46 @@
-#include <string.h>
+#include <nettle/base64.h>
 
 #include "core/base64.h"
-
-static const char	 digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			    "0123456789+/";
 
 enum error
 base64_encode(struct buf *out, const unsigned char *p, size_t n)
 {
-	unsigned long	 group;
-	char		 text[4];
-	size_t		 i, k, left;
-	enum error	 er = ERR_OK;
+	const enum error	 er = buf_reserve(out, BASE64_ENCODE_RAW_LENGTH(n));
 
-	for (i = 0; i < n && er == ERR_OK; i += 3) {
-		left = n - i;
-		group = (unsigned long)p[i] << 16;
-		if (left > 1)
-			group |= (unsigned long)p[i + 1] << 8;
-		if (left > 2)
-			group |= p[i + 2];
-		for (k = 0; k < 4; k++)
-			text[k] = k > left ? '=' : digits[group >> (18 - 6 * k) & 63];
-		er = buf_put(out, text, sizeof(text));
-	}
-	return er;
+	if (er != ERR_OK)
+		return er;
+	base64_encode_raw(out->p + out->len, n, p);
+	out->len += BASE64_ENCODE_RAW_LENGTH(n);
+	return ERR_OK;
 }
 
-/* The value of a digit; -1: the character is not a digit. */
-static int
-value_of(char c)
+/* How many bytes a text gives that has nothing but digits and padding. */
+static size_t
+bytes_of(struct slice text)
 {
-	const char	*p = c == '\0' ? NULL : strchr(digits, c);
+	size_t	 pad = 0;
 
-	return p == NULL ? -1 : (int)(p - digits);
-}
-
-/* Appends the bytes of four characters, the last of which may be padding. */
-static enum error
-decode_group(struct buf *out, const char *p, bool is_last)
-{
-	const size_t	 pad = !is_last || p[3] != '=' ? 0 : p[2] != '=' ? 1 : 2;
-	unsigned long	 group = 0;
-	unsigned char	 bytes[3];
-	size_t		 k;
-
-	for (k = 0; k < 4; k++) {
-		if (k < 4 - pad && value_of(p[k]) == -1)
-			return ERR_BASE64;
-		group = group << 6 | (k < 4 - pad ? (unsigned long)value_of(p[k]) : 0);
-	}
-	if ((group & ((1ul << 8 * pad) - 1)) != 0)
-		return ERR_BASE64;
-	bytes[0] = (unsigned char)(group >> 16);
-	bytes[1] = (unsigned char)(group >> 8 & 0xFF);
-	bytes[2] = (unsigned char)(group & 0xFF);
-	return buf_put(out, bytes, 3 - pad);
+	while (pad < 2 && pad < text.len && text.p[text.len - 1 - pad] == '=')
+		pad++;
+	return text.len / 4 * 3 - pad;
 }
 
 enum error
 base64_decode(struct buf *out, struct slice text)
 {
-	enum error	 er = text.len % 4 == 0 ? ERR_OK : ERR_BASE64;
-	size_t		 i;
+	struct base64_decode_ctx	 ctx;
+	size_t				 n = 0;
+	enum error			 er;
 
-	for (i = 0; i < text.len && er == ERR_OK; i += 4)
-		er = decode_group(out, text.p + i, i + 4 == text.len);
-	return er;
+	if (text.len % 4 != 0)
+		return ERR_BASE64;
+	if ((er = buf_reserve(out, BASE64_DECODE_LENGTH(text.len))) != ERR_OK)
+		return er;
+	base64_decode_init(&ctx);
+	/* Nettle leaves blanks out. */
+	if (!base64_decode_update(&ctx, &n, (uint8_t *)out->p + out->len, text.len, text.p) ||
+	    !base64_decode_final(&ctx) || n != bytes_of(text))
+		return ERR_BASE64;
+	out->len += n;
+	return ERR_OK;
 }

@@ -109,17 +109,10 @@ digest_alias(struct digest *d, char alias[DIGEST_ALIAS + 1], struct slice user)
 void
 digest_hmac_base64(char base64[DIGEST_HMAC_BASE64 + 1], struct slice key, struct slice text)
 {
-	struct hmac_sha256_ctx	 ctx;
-	uint8_t			 md[SHA256_DIGEST_SIZE];
+	unsigned char	 mac[DIGEST_HMAC];
 
-	hmac_sha256_set_key(&ctx, key.len, (const uint8_t *)key.p);
-	hmac_sha256_update(&ctx, text.len, (const uint8_t *)text.p);
-#if NETTLE_VERSION_MAJOR >= 4
-	hmac_sha256_digest(&ctx, md);
-#else
-	hmac_sha256_digest(&ctx, sizeof(md), md);
-#endif
-	base64_encode_raw(base64, sizeof(md), md);
+	digest_hmac(mac, key, &text, 1);
+	base64_encode_raw(base64, sizeof(mac), mac);
 	base64[DIGEST_HMAC_BASE64] = '\0';
 }
 

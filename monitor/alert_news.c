@@ -34,7 +34,9 @@ static const struct {
 	{ "breaker", "QT answers again, and no message waits too long" },
 	{ "token", "there is a valid access_token again" },
 	{ "addresses", "the list of WeChat's addresses is there and new" },
+	{ "replies", "the file of replies is good again" },
 	{ "dead", "no dead message is left" },
+	{ "relay", "the relay works again" },
 };
 
 static enum error

@@ -15,6 +15,8 @@ const struct lang_row zh_alert[] = {
 	{ "qtoa.lock works again", "qtoa.lock 已恢复" },
 	{ "the disk has room again", "磁盘已有空间" },
 	{ "QT accepts the account's keys again", "QT 已接受该公众号的密钥" },
+	{ "the file of replies is good again", "回复规则文件已恢复正常" },
+	{ "the relay works again", "该转发目标已恢复" },
 	{ "pushes come again", "又有推送了" },
 	{ "QT answers again, and no message waits too long", "QT 已恢复应答，没有消息等待过久" },
 	{ "there is a valid access_token again", "已有有效的 access_token" },
