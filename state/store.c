@@ -190,8 +190,7 @@ static enum error
 transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {
 	/* One job that only reads needs no transaction. */
-	const bool	 transaction = (need != STORE_READ && need != STORE_CONFIRM) ||
-				    jobs->next != NULL;
+	const bool	 transaction = need != STORE_READ || jobs->next != NULL;
 	struct db	*db = s->base->engine->use(s->base, need, transaction,
 				    until_ms);
 	enum error	 er = db == NULL ? ERR_STORE : ERR_OK;
@@ -228,11 +227,10 @@ transact_again(struct store *s, struct job *jobs, enum store_need need, int64_t 
 static void
 note_end(struct store *s, enum error er, enum store_need need)
 {
-	const bool		 reads = need == STORE_READ || need == STORE_CONFIRM;
 	const enum store_need	 least = s->end.fault == DB_FULL ? STORE_ADD :
-				    reads ? STORE_READ : STORE_WRITE;
+				    need == STORE_READ ? STORE_READ : STORE_WRITE;
 
-	if (er == ERR_OK && (reads ? STORE_READ : need) < s->failed)
+	if (er == ERR_OK && need < s->failed)
 		return;
 	s->failed = er == ERR_OK ? STORE_READ : least > s->failed ? least : s->failed;
 	(void)pthread_mutex_lock(&s->lock);
@@ -365,8 +363,11 @@ lead_jobs(struct store *s, struct job *mine)
 static enum error
 do_here(struct store *s, enum store_need need, store_work *work, void *arg, int64_t until_ms)
 {
+	/* A row that can be read in a file of this host is as durable as its writer wanted it. */
+	const bool	 looks = need == STORE_CONFIRM && !store_is_shared(s);
 	struct job	 j = {
-		.need = need, .work = work, .arg = arg, .until_ms = until_ms, .er = ERR_NOMEM,
+		.need = looks ? STORE_READ : need, .work = work, .arg = arg,
+		.until_ms = until_ms, .er = ERR_NOMEM,
 	};
 
 	(void)pthread_mutex_lock(&s->lock);

@@ -138,7 +138,7 @@ use_store(struct store_base *base, enum store_need need, bool transaction, int64
 	s->in_transaction = false;
 	if (!ensure_open(s, until_ms < last_ms ? until_ms : last_ms))
 		return NULL;
-	s->in_transaction = transaction || need == STORE_CONFIRM;
+	s->in_transaction = transaction;
 	if (s->in_transaction && begin_transaction(s) != ERR_OK)
 		return NULL;
 	return s->db;

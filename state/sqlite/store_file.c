@@ -99,9 +99,6 @@ use_file(struct store_base *base, enum store_need need, bool transaction, int64_
 	struct store_file	*f = file_of(base);
 	int64_t			 least_ms;
 
-	/* A row that can be read in the file is as durable as its writer wanted it. */
-	if (need == STORE_CONFIRM)
-		need = transaction ? STORE_WRITE : STORE_READ;
 	f->need = need;
 	f->in_transaction = f->is_out = false;
 	if (!ensure_open(f, until_ms))
