@@ -275,7 +275,8 @@ make_key(struct collector *c)
 	if (er != ERR_OK)
 		return er;
 	queue_key(c->counted.key, c->message.time_s, hex);
-	c->res->user = c->message.user;	/* that of c->event moves with the next event */
+	/* That of c->event moves with the next event. */
+	c->res->user = c->counted.openid = c->message.user;
 	return ERR_OK;
 }
 

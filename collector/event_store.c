@@ -1,4 +1,5 @@
 #include "collector/event_store.h"
+#include "collector/follower_store.h"
 #include "collector/unionid.h"
 #include "core/calendar.h"
 
@@ -147,6 +148,18 @@ find_or_add_message_device(struct db *db, int64_t *id, struct slice application,
 	return er;
 }
 
+/* The table of followers knows who follows, too. */
+static enum error
+note_turn(struct db *db, const struct event_store_message *m, struct slice code)
+{
+	const bool	 follows = slice_is(code, follow);
+
+	if (!follows && !slice_is(code, unfollow))
+		return ERR_OK;
+	return follower_store_turn(db, m->account, m->openid.len != 0 ? m->openid : m->device,
+	    follows, m->time_s);
+}
+
 enum error
 event_store_add(struct db *db, enum event_store_result *result, const struct event_store_message *m)
 {
@@ -173,6 +186,8 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
 		r.code = slice_of(m->events[r.part].code);
 		r.attributes = m->events[r.part].attributes;
 		er = insert_or_forget(db, &id, &forgotten, &r);
+		if (er == ERR_OK)
+			er = note_turn(db, m, r.code);
 	}
 	*result = forgotten ? EVENT_STORE_FORGOTTEN : EVENT_STORE_NEW;
 	return er == ERR_OK ? shorten_next_gap(db, r.device, r.time_s) : er;

@@ -34,6 +34,7 @@ struct event_store_message {
 	const struct account		*account;
 	struct slice			 device;	/* the user's openid or unionid */
 	bool				 openid_only;	/* WeChat has no unionid of this openid */
+	struct slice			 openid;	/* absent: device is it */
 	unsigned char			 key[QUEUE_KEY]; /* see queue_key() */
 	int64_t				 time_s;	/* epoch seconds, by message_when() */
 	int64_t				 received_ms;	/* epoch ms */
@@ -50,6 +51,7 @@ enum event_store_result {
 /*
  * Counts a message, if it was not counted before.  openid_only: the device is marked as an openid
  * (unionid_mark()), unless another process has stored its unionid by now; then it is the unionid.
+ * A follow or unfollow is noted in the table of followers, too (collector/follower_store.h).
  */
 enum error	event_store_add(struct db *db, enum event_store_result *result,
 		    const struct event_store_message *m);

@@ -116,7 +116,10 @@ unionid_store(struct db *db, const char *appid, struct slice openid, struct slic
 
 	er = db_run(db, &changed, SQL_UNIONID_PUT, DB_VALUES(db_s(appid), db_text(openid),
 	    db_text(unionid)));
-	return er == ERR_OK && changed != 0 ? event_store_join(db, appid, openid, unionid) : er;
+	if (er != ERR_OK || changed == 0 || (er = db_run(db, NULL, SQL_FOLLOWER_DEVICE,
+	    DB_VALUES(db_text(unionid), db_s(appid), db_text(openid)))) != ERR_OK)
+		return er;
+	return event_store_join(db, appid, openid, unionid);
 }
 
 enum error

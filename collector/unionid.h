@@ -54,7 +54,10 @@ enum error	 unionid_device(struct unionid *u, struct buf *device, enum unionid_a
 /* Appends the unionid of a user of an official account; nothing if it is not known.  ERR_NOMEM. */
 enum error	 unionid_find(struct db *db, struct buf *out, const char *appid,
 		    struct slice openid);
-/* Stores a unionid, and takes a mark away.  Events of the openid become those of the unionid. */
+/*
+ * Stores a unionid, and takes a mark away.  Events of the openid become those of the unionid, and
+ * so does the follower (collector/follower_store.h).
+ */
 enum error	 unionid_store(struct db *db, const char *appid, struct slice openid,
 		    struct slice unionid);
 /* Marks an openid whose unionid is not known: its events are counted under the openid. */

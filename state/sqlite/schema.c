@@ -213,6 +213,58 @@ static const char *const migrations[] = {
 	"ALTER TABLE stopped ADD COLUMN probe INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE stopped ADD COLUMN fresh_probes INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE stopped ADD COLUMN fresh_probe INTEGER NOT NULL DEFAULT 0;"),
+	/*
+	 * follower: the users of an official account, as WeChat lists and describes them.  Times
+	 * are epoch seconds.  device: the device ID that events of the user have.  Of what WeChat
+	 * tells, NULL is not known.  tags: a JSON array.  seen_at: when the pull began that has
+	 * listed the user last; 0: no pull has.  asked_at: when WeChat was asked about the user; 0:
+	 * never; -1: the user has followed since.  gone_at: NULL: the user follows.  followed_at,
+	 * unfollowed_at: the last such events that were counted.
+	 */
+	("CREATE TABLE follower ("
+	"	appid		TEXT NOT NULL,"
+	"	openid		TEXT NOT NULL,"
+	"	device		TEXT NOT NULL,"
+	"	unionid		TEXT,"
+	"	subscribe_time	INTEGER,"
+	"	scene		TEXT,"
+	"	qr_scene	INTEGER,"
+	"	qr_scene_str	TEXT,"
+	"	language	TEXT,"
+	"	tags		TEXT,"
+	"	remark		TEXT,"
+	"	seen_at		INTEGER NOT NULL,"
+	"	asked_at	INTEGER NOT NULL,"
+	"	gone_at		INTEGER,"
+	"	followed_at	INTEGER,"
+	"	unfollowed_at	INTEGER,"
+	"	PRIMARY KEY (appid, openid)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX follower_asked ON follower (appid, asked_at, openid) WHERE gone_at IS NULL;"
+	"CREATE INDEX follower_device ON follower (device, appid);"
+	/*
+	 * follower_pull: how far the list of an account's followers is read.  state: 0: nothing
+	 * is under way; 1: WeChat's pages, the next one begins behind cursor; 2: rows that no page
+	 * had, the next ones are behind cursor; 3: users are asked about.  began: of the pull under
+	 * way, or of the last one.
+	 * listed, total: openids that its pages had, and WeChat's number of followers.
+	 * ended, followers: of the last list that was read to its end.  since: from then on, events
+	 * of followers are noted.  pause: nobody is asked before; errcode, fails: why.
+	 */
+	"CREATE TABLE follower_pull ("
+	"	appid		TEXT PRIMARY KEY,"
+	"	state		INTEGER NOT NULL DEFAULT 0,"
+	"	began		INTEGER NOT NULL DEFAULT 0,"
+	"	cursor		TEXT NOT NULL DEFAULT '',"
+	"	listed		INTEGER NOT NULL DEFAULT 0,"
+	"	total		INTEGER NOT NULL DEFAULT 0,"
+	"	ended		INTEGER NOT NULL DEFAULT 0,"
+	"	followers	INTEGER NOT NULL DEFAULT 0,"
+	"	since		INTEGER NOT NULL DEFAULT 0,"
+	"	pause		INTEGER NOT NULL DEFAULT 0,"
+	"	errcode		INTEGER NOT NULL DEFAULT 0,"
+	"	fails		INTEGER NOT NULL DEFAULT 0"
+	") WITHOUT ROWID;"),
 };
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
@@ -261,15 +313,16 @@ schema_look(struct db *db, int64_t *version, int64_t *ours)
 bool
 schema_is_broken(struct db *db)
 {
-	enum { TABLES = 10 };	/* that are named here; the column is of the last migration */
+	enum { TABLES = 11 };	/* that are named here; the column is of the last migration */
 	int64_t	 application = 0, version = 0, tables = 0, found = 0, newest = 0;
 
 	if (read_marks(db, &application, &version, &tables) != ERR_OK ||
 	    sqlite_db_number(db, &found,
 	    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('message', "
 	    "'endpoint', 'stopped', 'account', 'device', 'event', 'unionid', 'token', 'handed', "
-	    "'past')", DB_NO_VALUES) != ERR_OK || sqlite_db_number(db, &newest, "SELECT count(*) "
-	    "FROM pragma_table_info('stopped') WHERE name = 'fresh_probe'", DB_NO_VALUES) != ERR_OK)
+	    "'past', 'follower')", DB_NO_VALUES) != ERR_OK ||
+	    sqlite_db_number(db, &newest, "SELECT count(*) FROM pragma_table_info('follower') "
+	    "WHERE name = 'gone_at'", DB_NO_VALUES) != ERR_OK)
 		return false;
 	if (application != APPLICATION)		/* another program's have none of these */
 		return found == TABLES;

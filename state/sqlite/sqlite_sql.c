@@ -212,6 +212,116 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_UNIONID_MARK] =
 	    "INSERT OR IGNORE INTO unionid (appid, openid, unionid) VALUES (?, ?, '')",
 
+	/*
+	 * Followers (collector/follower_store.c, cli/cmd_followers.c).  The third value of FOLLOW,
+	 * UNFOLLOW and ADD is 1 if the account counts by UnionID.
+	 */
+	[SQL_FOLLOWER_FOLLOW] =
+	    "INSERT INTO follower (appid, openid, device, subscribe_time, seen_at, asked_at, "
+	    "followed_at) VALUES (?1, ?2, coalesce((SELECT nullif(unionid, '') FROM unionid "
+	    "WHERE ?3 = 1 AND unionid.appid = ?1 AND unionid.openid = ?2), ?2), ?4, 0, -1, "
+	    "?4) ON CONFLICT (appid, openid) DO UPDATE SET followed_at = "
+	    "max(coalesce(follower.followed_at, ?4), ?4), asked_at = CASE WHEN ?4 > "
+	    "coalesce(follower.subscribe_time, 0) AND ?4 >= coalesce(follower.gone_at, 0) "
+	    "THEN -1 ELSE follower.asked_at END, subscribe_time = CASE WHEN ?4 > "
+	    "coalesce(follower.subscribe_time, 0) AND ?4 >= coalesce(follower.gone_at, 0) "
+	    "THEN ?4 ELSE follower.subscribe_time END, gone_at = CASE WHEN ?4 >= "
+	    "follower.gone_at THEN NULL ELSE follower.gone_at END",
+	[SQL_FOLLOWER_UNFOLLOW] =
+	    "INSERT INTO follower (appid, openid, device, seen_at, asked_at, gone_at, "
+	    "unfollowed_at) VALUES (?1, ?2, coalesce((SELECT nullif(unionid, '') FROM "
+	    "unionid WHERE ?3 = 1 AND unionid.appid = ?1 AND unionid.openid = ?2), ?2), 0, "
+	    "0, ?4, ?4) ON CONFLICT (appid, openid) DO UPDATE SET unfollowed_at = "
+	    "max(coalesce(follower.unfollowed_at, ?4), ?4), asked_at = CASE WHEN ?4 < "
+	    "follower.seen_at THEN -1 ELSE follower.asked_at END, gone_at = CASE WHEN "
+	    "follower.gone_at IS NULL AND ?4 >= follower.seen_at AND ?4 >= "
+	    "coalesce(follower.subscribe_time, 0) AND ?4 >= coalesce(follower.followed_at, "
+	    "0) THEN ?4 ELSE follower.gone_at END",
+	[SQL_FOLLOWER_SINCE] =
+	    "INSERT INTO follower_pull (appid, since) VALUES (?1, ?2) ON CONFLICT (appid) DO "
+	    "UPDATE SET since = ?2 WHERE follower_pull.since = 0",
+	[SQL_FOLLOWER_PULL] =
+	    "SELECT state, began, listed, total, ended, followers, since, pause, errcode, "
+	    "fails, cursor FROM follower_pull WHERE appid = ?1",
+	[SQL_FOLLOWER_PULL_BEGIN] =
+	    "INSERT INTO follower_pull (appid, state, began) VALUES (?1, 1, ?2) ON CONFLICT "
+	    "(appid) DO UPDATE SET state = 1, began = ?2, cursor = '', listed = 0",
+	[SQL_FOLLOWER_PULL_PAGE] =
+	    "UPDATE follower_pull SET state = ?1, cursor = ?2, listed = listed + ?3, total = "
+	    "?4 WHERE appid = ?5",
+	[SQL_FOLLOWER_PULL_STEP] = "UPDATE follower_pull SET cursor = ?1 WHERE appid = ?2",
+	[SQL_FOLLOWER_PULL_LISTED] =
+	    "UPDATE follower_pull SET state = 3, cursor = '', ended = ?1, followers = total "
+	    "WHERE appid = ?2",
+	[SQL_FOLLOWER_PULL_END] =
+	    "UPDATE follower_pull SET state = 0 WHERE appid = ?1 AND state = 3",
+	[SQL_FOLLOWER_PULL_PAUSE] =
+	    "INSERT INTO follower_pull (appid, pause, errcode, fails) VALUES (?1, ?2, ?3, "
+	    "?4) ON CONFLICT (appid) DO UPDATE SET pause = ?2, errcode = ?3, fails = ?4",
+	[SQL_FOLLOWER_ADD] =
+	    "INSERT INTO follower (appid, openid, device, seen_at, asked_at) VALUES (?1, ?2, "
+	    "coalesce((SELECT nullif(unionid, '') FROM unionid WHERE ?3 = 1 AND "
+	    "unionid.appid = ?1 AND unionid.openid = ?2), ?2), ?4, 0) ON CONFLICT (appid, "
+	    "openid) DO NOTHING",
+	[SQL_FOLLOWER_SEEN] = "UPDATE follower SET seen_at = ?1 WHERE appid = ?2 AND openid = ?3",
+	[SQL_FOLLOWER_BACK] =
+	    "UPDATE follower SET gone_at = NULL, asked_at = 0 WHERE appid = ?1 AND openid = "
+	    "?2 AND gone_at < ?3",
+	[SQL_FOLLOWER_STEP] =
+	    "SELECT openid FROM follower WHERE appid = ?1 AND openid > ?2 ORDER BY openid "
+	    "LIMIT 1 OFFSET ?3",
+	[SQL_FOLLOWER_GONE] =
+	    "UPDATE follower SET gone_at = ?3 WHERE appid = ?1 AND openid > ?2 AND (?5 = '' "
+	    "OR openid <= ?5) AND gone_at IS NULL AND seen_at < ?3 AND coalesce(followed_at, "
+	    "0) < ?4",
+	[SQL_FOLLOWER_AGAIN] =
+	    "UPDATE follower SET asked_at = 0 WHERE appid = ?1 AND openid > ?2 AND (?4 = '' "
+	    "OR openid <= ?4) AND gone_at IS NULL AND asked_at > ?3",
+	[SQL_FOLLOWER_COUNT_DUE] =
+	    "SELECT count(*) FROM follower WHERE appid = ?1 AND asked_at < ?2 AND gone_at IS "
+	    "NULL",
+	[SQL_FOLLOWER_DUE] =
+	    "SELECT openid FROM follower WHERE appid = ?1 AND asked_at < ?2 AND gone_at IS "
+	    "NULL ORDER BY asked_at, openid LIMIT ?3",
+	[SQL_FOLLOWER_TOLD] =
+	    "UPDATE follower SET unionid = ?3, device = ?4, subscribe_time = coalesce(?5, "
+	    "subscribe_time), scene = ?6, qr_scene = ?7, qr_scene_str = ?8, language = ?9, "
+	    "tags = ?10, remark = ?11, asked_at = CASE WHEN followed_at > ?12 AND "
+	    "followed_at <= ?13 THEN asked_at ELSE ?12 END, gone_at = CASE WHEN gone_at >= "
+	    "?12 THEN gone_at END WHERE appid = ?1 AND openid = ?2",
+	[SQL_FOLLOWER_TOLD_GONE] =
+	    "UPDATE follower SET gone_at = ?3, asked_at = ?3 WHERE appid = ?1 AND openid = "
+	    "?2 AND gone_at IS NULL",
+	[SQL_FOLLOWER_ASKED] =
+	    "UPDATE follower SET asked_at = ?3 WHERE appid = ?1 AND openid = ?2 AND asked_at "
+	    "< ?3 AND (followed_at IS NULL OR followed_at <= ?3 OR followed_at > ?4)",
+	[SQL_FOLLOWER_DEVICE] =
+	    "UPDATE follower SET device = ?1 WHERE appid = ?2 AND openid = ?3",
+	[SQL_FOLLOWER_COUNTS] =
+	    "SELECT count(CASE WHEN gone_at IS NULL THEN 1 END), count(gone_at), count(CASE "
+	    "WHEN gone_at IS NULL AND subscribe_time >= ?2 AND coalesce(followed_at, 0) < "
+	    "subscribe_time - ?3 THEN 1 END), count(CASE WHEN gone_at >= ?2 AND (seen_at >= "
+	    "?2 OR followed_at IS NOT NULL) AND coalesce(unfollowed_at, 0) < "
+	    "max(coalesce(subscribe_time, 1), coalesce(followed_at, 1)) THEN 1 END) FROM "
+	    "follower WHERE appid = ?1",
+	[SQL_FOLLOWER_NET] =
+	    "SELECT sum(CASE code WHEN '$$_official_account_follow' THEN 1 ELSE -1 END) FROM "
+	    "event WHERE code IN ('$$_official_account_follow', "
+	    "'$$_official_account_unfollow') AND account IN (SELECT id FROM account WHERE "
+	    "appid = ?1 AND application = ?2)",
+	[SQL_FOLLOWER_SCENES] =
+	    "SELECT scene, coalesce(qr_scene_str, CAST(qr_scene AS TEXT)), count(*) FROM "
+	    "follower WHERE appid = ?1 AND gone_at IS NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, "
+	    "2 LIMIT ?2",
+	[SQL_FOLLOWER_TAGS] =
+	    "SELECT tags, count(*) FROM follower WHERE appid = ?1 AND gone_at IS NULL AND "
+	    "tags IS NOT NULL GROUP BY tags",
+	[SQL_FOLLOWER_EXPORT] =
+	    "SELECT openid, unionid, subscribe_time, scene, qr_scene, qr_scene_str, "
+	    "language, tags, remark, seen_at, asked_at, gone_at, followed_at, unfollowed_at "
+	    "FROM follower WHERE appid = ?1 AND openid > ?2 AND (?3 = 1 OR gone_at IS NULL) "
+	    "ORDER BY openid LIMIT ?4",
+
 	/* WeChat's statistics (wechat/datacube/, cli/cmd_datacube.c, cli/cmd_reconcile.c). */
 	[SQL_DATACUBE_HAS_COLUMN] =
 	    "SELECT count(*) FROM pragma_table_info('datacube_' || ?) WHERE name = ?",
