@@ -233,6 +233,7 @@ static const struct runner {
 	{ "datacube", print_problem, true, cmd_datacube_run },
 	{ "reply", print_problem, true, cmd_reply_run },
 	{ "menu", print_problem, true, cmd_menu_run },
+	{ "followers", print_problem, true, cmd_followers_run },
 	{ "reconcile", print_problem, true, cmd_reconcile_run },
 	{ "status", print_problem, true, cmd_status_run },
 	{ "log", ignore_problem, true, cmd_log_run },

@@ -37,6 +37,7 @@ cli_verb	cmd_listen_run;	/* cli/cmd_listen.c */
 cli_verb	cmd_drain_run;	/* cli/cmd_drain.c */
 cli_verb	cmd_report_run;	/* cli/cmd_report.c */
 cli_verb	cmd_datacube_run;/* cli/cmd_datacube.c */
+cli_verb	cmd_followers_run;/* cli/cmd_followers.c */
 cli_verb	cmd_token_run;	/* cli/cmd_token.c */
 cli_verb	cmd_rid_run;	/* cli/cmd_rid.c */
 cli_verb	cmd_reply_run;	/* cli/cmd_reply.c */

@@ -230,6 +230,37 @@ const struct verb verb_table[] = {
 	    { "--json", NULL, "as JSON, one object a line", false },
 	  },
 	  .examples = { "qtoa datacube export getusersummary >users.csv" } },
+	{ "followers pull", "[ACCOUNT]", "fetch who follows, and how each came",
+	  .topic = VERB_WECHAT,
+	  .about = "Reads WeChat's list of followers, of one account or of all that have .secret, "
+	    "and asks about those that it has not asked about yet, have followed again, or were "
+	    "asked about over 30 days ago.  A run that was stopped goes on where it was.  Run it "
+	    "from cron once a day.",
+	  .status = "0 all that WeChat tells is there, 1 something is missing",
+	  .options = {
+	    { "--older", "DAYS", "ask again about users after so many days; default: 30", true },
+	    { "--all", NULL, "ask about all users again", false },
+	    { "--retry", NULL, "ask, although WeChat has refused it for a while", false },
+	  },
+	  .examples = { "qtoa followers pull", "qtoa followers pull shop --older 7" } },
+	{ "followers show", "[ACCOUNT]", "show how many follow, by scene and tag",
+	  .topic = VERB_WECHAT,
+	  .about = "Shows for each account how many follow by WeChat's list, how many by the "
+	    "follow and unfollow events that were counted, and which of both never came as an "
+	    "event; then the followers by the way they came, and by tag.",
+	  .status = "0 it was read, 1 it could not be read",
+	  .options = { { "--json", NULL, "one JSON document", false } },
+	  .examples = { "qtoa followers show", "qtoa followers show shop --json" } },
+	{ "followers export", "ACCOUNT", "print the followers as CSV, or as JSON lines",
+	  .topic = VERB_WECHAT,
+	  .about = "Prints a line for each follower.  Times are epoch seconds.",
+	  .status = "0 all of them are printed, 1 they are not",
+	  .options = {
+	    { "--gone", NULL, "also those who do not follow any more", false },
+	    { "--csv", NULL, "as CSV (the default)", true },
+	    { "--json", NULL, "as JSON, one object a line", false },
+	  },
+	  .examples = { "qtoa followers export shop >followers.csv" } },
 	{ "reconcile", "", "compare WeChat's count of pushes with ours",
 	  .topic = VERB_REPORTS,
 	  .about = "Compares WeChat's count of its calls to us, as qtoa datacube pull has fetched "

@@ -17,6 +17,9 @@ def run(home, *args, env=None):
     return done.returncode, done.stdout, done.stderr
 
 
+GROUPS = ("queue", "datacube", "alert", "reply", "menu", "followers")
+
+
 def verbs(home):
     """The names in the list of all, with the line that each has there."""
     rows = {}
@@ -24,7 +27,7 @@ def verbs(home):
         if re.match("  [a-z-]", line):
             words = line[:24].split()
             name = [w for i, w in enumerate(words) if re.fullmatch("[a-z]+|-[Vh]", w)
-                    and (i == 0 or words[0] in ("queue", "datacube", "alert", "reply", "menu")) and i < 2]
+                    and (i == 0 or words[0] in GROUPS) and i < 2]
             rows[" ".join(name)] = line
     return rows
 
@@ -74,7 +77,7 @@ def test_list_of_all(home):
             for verb in ("status", "drain", "report", "token", "completion")] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("group", ("queue", "datacube", "alert"))
+@pytest.mark.parametrize("group", ("queue", "datacube", "alert", "followers"))
 def test_groups(home, group):
     rows = {n: line for n, line in verbs(home).items() if n.split()[0] == group}
     for args in ((group, "--help"), (group, "-h"), ("help", group)):
@@ -163,10 +166,11 @@ VALUES = {"--from": str(TODAY - datetime.timedelta(5)), "--to": str(TODAY), "--a
           "--state": "dead", "--endpoint": "getusersummary", "--by": "week", "--following": "no",
           "--outcome": "HTTP 404", "--mode": "0600", "--user": "oUser", "--since": "2h",
           "--until": "1h", "--lines": "5", "--file": "/dev/null", "--out": "/dev/null", "--rules": "/dev/null",
-          "--replies": "/dev/null", "--relay": "crm"}
+          "--replies": "/dev/null", "--relay": "crm", "--older": "7"}
 NEEDED = {"map": ["/dev/null"], "send": ["safe", "http://127.0.0.1:1/", "/dev/null"],
           "queue show": ["1"], "queue retry": ["1"], "queue drop": ["1", "--yes"],
           "token": ["safe"], "rid": ["safe", "1-a"], "datacube export": ["getusersummary"], "report": ["days"],
+          "followers export": ["safe"],
           "completion": ["bash"], "listen": ["/dev/null"], "reply import": ["safe"], "reply test": ["safe", "x"],
           "menu show": ["safe"], "menu import": ["safe"], "menu diff": ["safe", "/dev/null"],
           "menu push": ["safe", "/dev/null", "--yes"], "menu delete": ["safe", "--yes"]}

@@ -13,7 +13,8 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 FILES = ("cli/*.c", "cli/check/*.c", "core/conf*.c", "core/error.c", "core/proxy.c", "core/jsonpath.c",
          "monitor/alert_news.c", "monitor/alert_week.c", "monitor/health_state.c", "monitor/status.c",
-         "wechat/datacube/datacube_pull.c", "reply/rules.c", "reply/menu.c", "reply/import.c")
+         "collector/follower_pull.c", "wechat/datacube/datacube_pull.c", "reply/rules.c", "reply/menu.c",
+         "reply/import.c")
 PARTS = ("wechat/errcode.c", "wechat/access_token.c", "wechat/callback_ips.c",
          "monitor/alert_robot.c")       # reasons, for lang_parts()
 SHELL = {"cli/cmd_completion.c"}        # it speaks to shells
@@ -74,7 +75,7 @@ def is_words(text):
     plain = CONVERSION.sub("%s", text.replace("\\n", " "))
     return re.search(r"[A-Za-z]{2,}[,:;.)\"\\]* +\(?(?:\S*%s\S* +)?\(?[A-Za-z.]+", plain) is not None \
         and not is_statement(plain) and not re.match(r"\[--| --|[A-Z.| ]+$", plain) \
-        and not re.fullmatch(r"(queue|datacube|config|log|alert|reply|menu)( [a-z]+)+|[a-z]+ %s", plain)
+        and not re.fullmatch(r"(queue|datacube|followers|config|log|alert|reply|menu)( [a-z]+)+|[a-z]+ %s", plain)
 
 
 def conversions(text):
