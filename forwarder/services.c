@@ -46,12 +46,22 @@ services_add(struct services *s, unsigned need)
 	    (s->arrivals = arrivals_new(&c->set, s->locks, s->life)) != NULL);
 }
 
+static bool
+has_secret(const struct conf *c)
+{
+	size_t	 i;
+
+	for (i = 0; i < c->n && !conf_is_set(c->accounts[i].secret); i++)
+		;
+	return i < c->n;
+}
+
 unsigned
 services_of_queue(const struct conf *c)
 {
 	return SERVICES_FORWARDING | SERVICES_SPARE |
 	    (c->set.wechat_only != OFF ? SERVICES_CALLBACK_IPS : 0u) |
-	    (c->set.count > 0 ? SERVICES_ARRIVALS : 0u);
+	    (c->set.count > 0 ? SERVICES_ARRIVALS : 0u) | (has_secret(c) ? SERVICES_TOKENS : 0u);
 }
 
 bool

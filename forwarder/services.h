@@ -70,8 +70,8 @@ bool	services_open(struct services *s, const struct conf *c, unsigned need, enum
 	    const _Atomic int64_t *stop_ms);
 
 /*
- * What the queue needs: SERVICES_FORWARDING, SERVICES_SPARE, and more if settings.wechat_only or
- * .count is on.
+ * What the queue and the work beside it need: SERVICES_FORWARDING, SERVICES_SPARE, and more if
+ * settings.wechat_only or .count is on, or an account has a secret.
  */
 unsigned services_of_queue(const struct conf *c);
 

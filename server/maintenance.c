@@ -5,6 +5,7 @@
 
 #include "collector/arrival_fold.h"
 #include "collector/event_store.h"
+#include "collector/follower_pull.h"
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "forwarder/breaker.h"
@@ -35,6 +36,7 @@ enum {
 	FOLD_SHARE = 19,	/* while requests come, counting has 1 ms of 20 of a processor */
 	FOLD_BRIEF_MS = 2000,	/* to count, in a process that must end soon */
 	WECHAT_MS = 5000,	/* for WeChat's list of its addresses, once a day */
+	FOLLOWERS_MS = 5000,	/* for WeChat to tell about new followers */
 	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
 	TRIM_MS = 1000,		/* between two times that memory is given back */
 	STACK = 512 * 1024	/* bytes of the thread's stack */
@@ -56,6 +58,8 @@ struct maintenance {
 	struct arrival_fold	*fold;		/* NULL: nothing is counted */
 	int64_t			 fold_ms;	/* when to count next */
 	bool			 fold_more;	/* messages wait to be counted */
+	int64_t			 asked_ms;	/* when WeChat was asked about new followers */
+	bool			 ask_more;	/* there may be more of them */
 	pthread_t		 thread;
 	struct store_watch	*watch;		/* of the flag; NULL: the system has none */
 	int64_t			 used_ms;	/* when the last request or call came */
@@ -289,6 +293,17 @@ sweep_some_rows(struct sweeper *s)
 	return s->done.more || s->more_events;
 }
 
+/* Asks WeChat about new followers.  True: there may be more of them. */
+static bool
+ask_about_followers(const struct services *s)
+{
+	const struct follower_pull_tools	 tools = {
+		s->conf, s->http, s->locks, s->store, s->tokens,
+	};
+
+	return s->tokens != NULL && follower_pull_new(&tools, clock_mono_ms() + FOLLOWERS_MS);
+}
+
 void
 maintenance_brief(const struct services *services)
 {
@@ -303,11 +318,32 @@ maintenance_brief(const struct services *services)
 	(void)empty_spare(services);
 	lower_flag(services);
 	renew_callback_ips(services);
+	(void)ask_about_followers(services);
 }
 
 /*
  * The thread.
  */
+
+/*
+ * Asks about new followers, if something was done since the last time.  Returns the ms until the
+ * next time; no need of one: INT64_MAX.
+ */
+static int64_t
+ask_when_due(struct maintenance *m)
+{
+	const int64_t	 now_ms = clock_mono_ms(), left_ms = m->asked_ms + FOLLOWER_PULL_TURN_MS -
+			     now_ms;
+
+	if (m->services->tokens == NULL || (m->asked_ms != 0 && !m->ask_more &&
+	    m->used_ms < m->asked_ms && !atomic_load(&m->used)))
+		return INT64_MAX;
+	if (m->asked_ms != 0 && left_ms > 0)
+		return left_ms;
+	m->asked_ms = now_ms;
+	m->ask_more = ask_about_followers(m->services);
+	return m->ask_more ? FOLLOWER_PULL_TURN_MS : INT64_MAX;
+}
 
 /* Counts some messages when it is time.  Returns the ms until the next time; no more: INT64_MAX. */
 static int64_t
@@ -400,7 +436,7 @@ run_maintenance(void *arg)
 {
 	struct maintenance	*m = arg;
 	const struct services	*s = m->services;
-	int64_t			 sweep_ms = 0, begun_ms = 0, fold_ms, ms;
+	int64_t			 sweep_ms = 0, begun_ms = 0, fold_ms, ask_ms, ms;
 	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
@@ -426,6 +462,8 @@ run_maintenance(void *arg)
 			ms = fold_ms;
 		if (empty_spare(s) && ms > SWEEP_FULL_MS)
 			ms = SWEEP_FULL_MS;
+		if ((ask_ms = ask_when_due(m)) < ms)
+			ms = ask_ms;
 		take_turn(m, trim_heap(m) && ms > TURN_MS ? TURN_MS : ms);
 	}
 	drain_finish(m->drain);

@@ -27,4 +27,8 @@ $(AXE): tests/axe/package.json tests/axe/package-lock.json
 year:
 	E2E_DAYS=365 $(MAKE) check-e2e E2E_ARGS='tests/e2e/test_datacube.py -k killed_again -s'
 
-.PHONY: axe check-e2e year
+# The same for followers: as many as a large account has.
+followers:
+	FANS=1234567 $(MAKE) check-e2e E2E_ARGS='tests/e2e/test_followers.py -k "killed or memory" -s'
+
+.PHONY: axe check-e2e followers year

@@ -53,6 +53,9 @@ SETTINGS = {
                     fresh_s=600, count=1),
     # Counts what it forwards, for a QT that is another host's.
     "counting": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", count=1),
+    # The same, and it asks WeChat about new followers.
+    "fans": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", count=1,
+                 wechat_api="$E2E_WECHAT_API"),
     "beside": dict(threads=8, fresh_s=600, collector=1, count=1),
     # Keeps copies of what QT has.
     "kept": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
@@ -166,6 +169,7 @@ ROWS = {
     "unionid": dict(identity="UNIONID", control_url="$E2E_CONTROL_URL",
                     control_token_path="$E2E_TOKEN_PATH"),
     "cube": dict(secret="hushAppSecret0123456789abcdef012"),
+    "fans": dict(secret="hushAppSecret0123456789abcdef012", identity="UNIONID"),
     "token": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW",
                   identity="UNIONID"),
     "legacy": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW"),
@@ -183,6 +187,7 @@ ONLY = {
     "resigned": (wechat.SAFE,),
     "bot": (wechat.SAFE, wechat.PLAIN),
     "cube": (wechat.SAFE,),
+    "fans": (wechat.SAFE,),
     "token": (wechat.SAFE, wechat.PLAIN),
     "legacy": (wechat.SAFE, wechat.PLAIN),
     "vital": (wechat.SAFE, wechat.PLAIN),

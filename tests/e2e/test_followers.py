@@ -9,14 +9,18 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
+import time
 from datetime import datetime, timedelta
 
 import pytest
 
 import fansapi
 import program
+import qt as qt_side
+import wechat
 from cubeapi import Broken, refusal
-from fansapi import BATCH, INFO, LIST, info, least_calls, openid
+from fansapi import INFO, LIST, info, least_calls, openid
 from test_datacube import CHINA, environment
 from wechat import SAFE
 
@@ -49,7 +53,6 @@ def site(api):
 
 
 def start(home, *args, env=None):
-    import subprocess
     return subprocess.Popen([program.binary("cube"), "followers", *args],
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, env=env or home.env)
@@ -69,17 +72,23 @@ def pull(home, api, *args, **how):
     return len(api.calls) - before, out
 
 
-def rows(home, where="gone_at IS NULL"):
+def each_row(home, where="gone_at IS NULL"):
     with contextlib.closing(sqlite3.connect(home.state / "qtoa.db")) as db:
         db.row_factory = sqlite3.Row
-        return [dict(r) for r in db.execute(f"SELECT {COLUMNS} FROM follower WHERE appid = ? "
-                                            f"AND {where} ORDER BY openid", (SAFE.appid,))]
+        yield from map(dict, db.execute(f"SELECT {COLUMNS} FROM follower WHERE appid = ? "
+                                        f"AND {where} ORDER BY openid", (SAFE.appid,)))
+
+
+def rows(home, where="gone_at IS NULL"):
+    return list(each_row(home, where))
 
 
 def compare(home, api):
     """All who follow are there once, as WeChat knows them."""
-    want = sorted((fansapi.row(api.tell(n)) for n in api.order), key=lambda r: r["openid"])
-    assert rows(home) == want
+    found = each_row(home)
+    for o in sorted(map(openid, api.order)):
+        assert next(found) == fansapi.row(api.tell(api.numbers[o]))
+    assert next(found, None) is None
 
 
 def test_pull(api, site):
@@ -113,6 +122,22 @@ def test_sizes(api, site, n):
     compare(site, api)
     api.names_last = False
     assert pull(site, api)[0] == least_calls(n, 0)
+
+
+def test_memory(api, site):
+    """It does not grow with the number of followers."""
+    api.follow(*range(FANS))
+    peaks = []
+
+    def watch(number):
+        with open(f"/proc/{proc.pid}/status", encoding="ascii") as f:
+            peaks.append(int(next(line for line in f if line.startswith("VmHWM")).split()[1]))
+
+    api.watch = watch
+    proc = start(site, "pull")
+    assert proc.communicate(timeout=3600)[1] == b""
+    print(f"{FANS} followers: {peaks[-1]} KiB")
+    assert program.SAN or peaks[-1] < 32 * 1024
 
 
 def test_killed_with_faults(api, site):
@@ -258,6 +283,77 @@ def test_show_and_export(api, site):
     pull(site, api)
     assert len(run(site, "export", "safe", "--json").splitlines()) == 999
     assert len(run(site, "export", "safe", "--json", "--gone").splitlines()) == 1000
+
+
+#
+# New followers, while messages are forwarded.
+#
+
+@pytest.fixture
+def fans_pool(api):
+    qt = qt_side.QT([SAFE])
+    home = program.Home(qt.url, ca_file=api.authority.file)
+    home.env["E2E_WECHAT_API"] = api.url
+    pool = program.Pool(home, "fans")
+    yield pool
+    pool.stop()
+    home.remove()
+    qt.stop()
+
+
+def turn(pool, n, event):
+    """WeChat tells that this follower has come, or has gone."""
+    pushed = wechat.push(SAFE, (
+        f"<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[{openid(n)}]]>"
+        f"</FromUserName><CreateTime>{int(time.time())}</CreateTime><MsgType><![CDATA[event]]>"
+        f"</MsgType><Event><![CDATA[{event}]]></Event><EventKey></EventKey></xml>").encode())
+    assert pool.push(SAFE, pushed).body == b"success"
+
+
+def test_new_followers(api, fans_pool):
+    """WeChat is asked about them in the background, many in a call; their events, counted under
+    the openid, become those of the UnionID."""
+    api.follow(1, 2, 3)
+    fans_pool.signal(signal.SIGSTOP)
+    fans_pool.signal(signal.SIGCONT)
+    for n in (1, 2, 3):
+        turn(fans_pool, n, "subscribe")
+    home = fans_pool.home
+    program.until(lambda: len(home.query("SELECT 1 FROM follower WHERE scene IS NOT NULL")) == 3,
+                  "three that WeChat has told about")
+    assert sorted(r["device"] for r in home.query("SELECT device FROM device")) == \
+        sorted(info(n)["unionid"] for n in (1, 2, 3))
+    assert len(api.calls) <= 2 and set(api.calls) == {INFO}
+    turn(fans_pool, 2, "unsubscribe")
+    program.until(lambda: home.query("SELECT 1 FROM follower WHERE gone_at IS NOT NULL"),
+                  "one who is gone")
+    shown = json.loads(run_fans(home, "show", "--json"))["accounts"][0]
+    assert (shown["stored"], shown["by_events"], shown["unfollows_unheard"]) == (2, 2, 0)
+
+
+def test_unheard(api, fans_pool):
+    """A second reconcile: follows and unfollows that never came as events."""
+    home = fans_pool.home
+    for n in (1, 2):
+        api.follow(n)
+        turn(fans_pool, n, "subscribe")
+    program.until(lambda: len(home.query("SELECT 1 FROM event")) == 2, "two events")
+    api.follow(5)
+    api.changed[5] = {"subscribe_time": int(time.time()) + 90}
+    run_fans(home, "pull")
+    api.unfollow(1)
+    # Who has come a moment ago may miss in a list.
+    later = environment(home, datetime.now(CHINA) + timedelta(hours=1))
+    run_fans(home, "pull", env=later)
+    shown = json.loads(run_fans(home, "show", "--json"))["accounts"][0]
+    assert shown["followers"] == shown["stored"] == 2 and shown["by_events"] == 2
+    assert (shown["follows_unheard"], shown["unfollows_unheard"]) == (1, 1)
+
+
+def run_fans(home, *args, env=None):
+    done = subprocess.run([program.binary("fans"), "followers", *args], capture_output=True,
+                          env=env or home.env, timeout=60, check=True)
+    return done.stdout
 
 
 @pytest.mark.parametrize("args", (
