@@ -81,6 +81,11 @@ static const struct text {
 	{ "scenes.about", { "Follows by the scene of the QR code that was scanned. Scans are those "
 	    "of users who already followed.",
 	    "按二维码场景值统计的关注；“扫码”为已关注用户再次扫码。" } },
+	{ "sources",	{ "How followers came, by WeChat", "关注渠道（微信提供）" } },
+	{ "sources.about", { "Users by the scene that WeChat tells of their last follow, and by "
+	    "that of the QR code; how many still follow. For it, run: qtoa followers pull.",
+	    "按微信提供的关注渠道和二维码场景值统计最后一次在此期间关注的用户，以及其中仍在关"
+	    "注的人数。数据来自 qtoa followers pull。" } },
 	{ "menu",	{ "Menu", "菜单" } },
 	{ "menu.about", {
 	    "Clicks by menu key, the most frequent first. The key of an entry that opens "

@@ -20,5 +20,6 @@ extern const char	sql_path[];
 extern const char	sql_retention[];
 extern const char	sql_scenes[];
 extern const char	sql_sends[];
+extern const char	sql_sources[];
 
 #endif

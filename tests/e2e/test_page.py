@@ -19,7 +19,7 @@ from browser import DESK, PHONE
 from wechat import COMPATIBLE, PLAIN, SAFE
 
 REPORT = "/qtoa/-/report"
-OVERVIEW = ("days", "follows", "scenes", "menu", "messages", "sends", "latest", "health")
+OVERVIEW = ("days", "follows", "scenes", "sources", "menu", "messages", "sends", "latest", "health")
 MODELS = ("event", "funnel", "retention", "distribution", "interval", "path", "lifecycle",
           "attribution", "audience")
 PAGES = [REPORT] + [f"{REPORT}/{name}" for name in MODELS]

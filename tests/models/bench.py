@@ -29,7 +29,7 @@ KINDS = {
                    '"MsgID":"%d","ErrorCode":"%s"}' % (i, r.choice(("0", "0", "43101")))),
 }
 ASKED = [
-    ("days", {}), ("follows", {}), ("scenes", {}), ("menu", {}), ("messages", {}), ("sends", {}),
+    ("days", {}), ("follows", {}), ("scenes", {}), ("sources", {}), ("menu", {}), ("messages", {}), ("sends", {}),
     ("latest", {}), ("event", {}), ("event", dict(code=MENU)), ("event", dict(by="week")),
     ("event", dict(by="month")), ("event", dict(by="hour")), ("event", dict(by="account")),
     ("event", dict(by="item")), ("event", dict(by="item", code=MENU)), ("funnel", {}),

@@ -1,4 +1,5 @@
 import calendar
+import contextlib
 import glob
 import json
 import os
@@ -55,6 +56,15 @@ class Store:
         subprocess.run([TOOL, "load", self.dir], input=lines.encode("utf-8", "surrogatepass"),
                        check=True, timeout=300)
         self.loaded = start + len(messages)
+
+    def add_followers(self, followers):
+        """As a pull and the answers about users leave them."""
+        with contextlib.closing(self.db()) as db, db:
+            db.executemany(
+                "INSERT INTO follower (appid, openid, device, subscribe_time, scene, qr_scene, "
+                "qr_scene_str, gone_at, seen_at, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+                ((f.account.appid, f.openid, f.device, f.time, f.source, f.qr_scene,
+                  f.qr_scene_str, f.gone) for f in followers))
 
     def forget(self, days, steps=1000000):
         """How many steps it took, of as many at most; the longest in microseconds."""
@@ -130,20 +140,26 @@ def messages():
 
 
 @pytest.fixture(scope="session")
-def month(messages, tmp_path_factory):
+def followers(messages):
+    return gen.fans(messages)
+
+
+@pytest.fixture(scope="session")
+def month(messages, followers, tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("month"), messages)
+    store.add_followers(followers)
     yield store
     store.close()
 
 
 @pytest.fixture(scope="session")
-def model(messages):
+def model(messages, followers):
     """The independent computation, for an account or all."""
     events, made = models.events_of(messages), {}
 
     def of(account=None):
         if account not in made:
-            made[account] = models.Models(events, account)
+            made[account] = models.Models(events, account, followers=followers)
         return made[account]
 
     return of

@@ -188,6 +188,56 @@ def month():
     return Month(20240301, "2024-02-26", "2024-04-02", events).run()
 
 
+@dataclass
+class Follower:
+    """As WeChat tells of one; time: of the last follow, None: WeChat was not asked yet."""
+    account: Account
+    openid: str
+    device: str
+    time: int
+    source: str = None
+    qr_scene: int = None
+    qr_scene_str: str = None
+    gone: int = None
+
+    @property
+    def scene(self):
+        return self.qr_scene_str or (self.qr_scene and str(self.qr_scene)) or None
+
+
+def fans(messages, seed=5):
+    """Followers of the accounts of a month: some of its users, who came before their first event,
+    at it or after it, and others who have no event at all."""
+    rnd = random.Random(seed)
+    first = {}
+    for m in messages:
+        first.setdefault((m.account, m.device), m.time)
+    made = []
+
+    def add(account, device, time):
+        n = len(made)
+        f = Follower(account, f"oFan{n:07d}", device, time)
+        if rnd.random() < 0.9:
+            f.source = rnd.choice(("ADD_SCENE_SEARCH", "ADD_SCENE_QR_CODE",
+                                   "ADD_SCENE_PROFILE_CARD", "ADD_SCENE_OTHERS"))
+        else:
+            f.time = rnd.choice((None, time))
+        if f.source == "ADD_SCENE_QR_CODE":
+            f.qr_scene, f.qr_scene_str = rnd.choice(((n % 20 + 1, None), (None, f"门店{n % 7}")))
+        if rnd.random() < 0.2:
+            f.gone = time + rnd.randrange(20 * 86400)
+        made.append(f)
+
+    for (account, device), time in first.items():
+        if rnd.random() < 0.3:
+            add(account, device, time + rnd.choice((0, 5, -1, -3600, -86400, -40 * 86400,
+                                                    3 * 86400, -rnd.randrange(20 * 86400))))
+    for account in (SHOP, CAFE, SCHOOL):
+        for n in range(len(first) // 8):
+            add(account, f"quiet{n}", seconds("2024-02-01") + rnd.randrange(75 * 86400))
+    return made
+
+
 def lines(messages, start=0):
     """What models_tool reads; start: how many there are already."""
     for i, m in enumerate(messages, start):

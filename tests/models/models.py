@@ -81,9 +81,11 @@ def lowest(values, share):
 class Models:
     """The questions about the events of one account or of all."""
 
-    def __init__(self, events, account=None, today=None):
+    def __init__(self, events, account=None, today=None, followers=()):
         """today: the day in China by its number; None: all that is asked for is long over."""
         self.all_events, self.today = events, today
+        self.followers = [f for f in followers if account is None or
+                          account in (f.account.path, f.account.name, f.account.appid)]
         self.events = [e for e in events if account is None or
                        account in (e.account.path, e.account.name, e.account.appid)]
         self.life = {d: sorted(es, key=lambda e: e.order)
@@ -121,6 +123,16 @@ class Models:
                      share=ratio(len(follows.get(s, [])), total), scans=len(scans.get(s, [])))
                 for s in set(follows) | set(scans)]
         rows.sort(key=lambda r: (-r["follows"], -r["scans"], key_of(r["scene"])))
+        return rows[:100]
+
+    def sources(self):
+        span = [f for f in self.followers if f.time is not None and
+                self.first <= (f.time + 8 * 3600) // 86400 <= self.last]
+        by = groups(span, lambda f: (f.source or "", f.scene))
+        rows = [dict(source=k[0], scene=k[1], follows=len(fs),
+                     following=sum(f.gone is None for f in fs), share=ratio(len(fs), len(span)))
+                for k, fs in by.items()]
+        rows.sort(key=lambda r: (-r["follows"], key_of(r["source"]), key_of(r["scene"])))
         return rows[:100]
 
     def ranked(self, code, label, count):

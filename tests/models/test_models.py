@@ -18,7 +18,7 @@ from gen import (CAFE, FOLLOW, MASS, MENU, MESSAGE, SCAN, SCHOOL, SHOP, SUBSCRIP
 MARCH = ("2024-03-01", "2024-03-31")
 # A question and options that each is asked with.
 ASKED = {
-    "days": [{}], "follows": [{}], "scenes": [{}], "menu": [{}], "messages": [{}],
+    "days": [{}], "follows": [{}], "scenes": [{}], "sources": [{}], "menu": [{}], "messages": [{}],
     "sends": [{}], "latest": [{}], "retention": [{}],
     "event": [{}, dict(code=MENU), dict(by="week"), dict(by="month"),
               dict(by="hour", code=MESSAGE), dict(by="account"), dict(by="account", code=MENU),
