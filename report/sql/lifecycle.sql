@@ -4,7 +4,8 @@
 -- day with an event before is at most :silence days back.  returned: it has an event on that day,
 -- and that last day is further back.  silent: it has no event on that day and the :silence - 1 days
 -- before, but an earlier one.  Days whose events are deleted (see the tables forgotten and past)
--- have no new devices.
+-- have no new devices.  A follow that only WeChat's list of followers has (qtoa followers pull), and
+-- that is before the device's first event, counts as an event.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -25,10 +26,27 @@ mine (id) AS (
 shared (yes) AS (		-- some devices also have events of other accounts
 	SELECT EXISTS (SELECT 1 FROM account WHERE id NOT IN mine AND
 		application IN (SELECT application FROM account WHERE id IN mine))),
+-- The first follow of each device in WeChat's list of followers.
+listed (application, device, first) AS MATERIALIZED (
+	SELECT application, follower.device, min(subscribe_time)
+	FROM follower JOIN account ON account.appid = follower.appid
+	WHERE subscribe_time > 0 AND account.id IN mine
+	GROUP BY application, follower.device),
+-- Those of them that are before the first event, which is next; NULL: there is no event.
+early (id, application, device, first, next) AS MATERIALIZED (
+	SELECT id, application, device, first, next FROM (
+		SELECT device.id, listed.application, listed.device, listed.first,
+			CASE WHEN :account IS NULL OR EXISTS (SELECT 1 FROM past
+				WHERE past.device = device.id AND past.account IN mine)
+			THEN device.first ELSE (SELECT min(time) FROM event INDEXED BY event_device
+				WHERE event.device = device.id AND account IN mine) END AS next
+		FROM listed LEFT JOIN device ON device.application = listed.application
+			AND device.device = listed.device) AS known
+	WHERE next IS NULL OR first < next),
 -- The first event of each device on each day.  before: its last day with an event before that.
 seen (day, before) AS (
-	SELECT day, (time - gap + 28800) / 86400
-	FROM event INDEXED BY event_day
+	SELECT day, coalesce((time - gap + 28800) / 86400, (early.first + 28800) / 86400)
+	FROM event INDEXED BY event_day LEFT JOIN early ON gap IS NULL AND early.id = event.device
 	WHERE NOT (SELECT yes FROM shared)
 		AND day BETWEEN (SELECT first FROM period) - coalesce(:silence, 7) + 1
 		AND (SELECT last FROM period)
@@ -44,12 +62,20 @@ seen (day, before) AS (
 		ORDER BY last.time DESC, last.id DESC
 		LIMIT 1), (
 		SELECT (max(past.last) + 28800) / 86400 FROM past
-		WHERE past.device = event.device AND past.account IN mine))
-	FROM event INDEXED BY event_day
+		WHERE past.device = event.device AND past.account IN mine),
+		(early.first + 28800) / 86400)
+	FROM event INDEXED BY event_day LEFT JOIN early ON early.id = event.device
 	WHERE (SELECT yes FROM shared)
 		AND day BETWEEN (SELECT first FROM period) - coalesce(:silence, 7) + 1
 		AND (SELECT last FROM period)
-		AND account IN mine),
+		AND account IN mine
+	UNION ALL
+	SELECT (first + 28800) / 86400, NULL
+	FROM early
+	WHERE (first + 28800) / 86400
+		BETWEEN (SELECT first FROM period) - coalesce(:silence, 7) + 1
+		AND (SELECT last FROM period)
+		AND first >= coalesce((SELECT before * 86400 - 28800 FROM forgotten), first)),
 moves (day, before, n) AS MATERIALIZED (
 	SELECT day, before, count(*) FROM seen
 	WHERE before IS NULL OR before < day
@@ -64,7 +90,12 @@ gone (day, n) AS MATERIALIZED (
 		SELECT (max(past.last) + 28800) / 86400 AS day
 		FROM past
 		WHERE :account IS NULL OR account IN mine
-		GROUP BY device)
+		GROUP BY device
+		UNION ALL
+		SELECT (first + 28800) / 86400 FROM early
+		WHERE first < (SELECT before * 86400 - 28800 FROM forgotten)
+			AND NOT EXISTS (SELECT 1 FROM past WHERE past.device = early.id
+				AND (:account IS NULL OR account IN mine)))
 	GROUP BY day),
 -- The number of devices with an event before the whole part of the period.
 old (n) AS (
@@ -78,7 +109,9 @@ old (n) AS (
 				AND time < (SELECT since FROM whole) AND account IN mine))
 		ELSE (SELECT count(*) FROM device WHERE first < (SELECT since FROM whole)
 			AND (:account IS NULL OR application IN
-			(SELECT application FROM account WHERE id IN mine))) END),
+			(SELECT application FROM account WHERE id IN mine))) END
+		+ (SELECT count(*) FROM early WHERE first < (SELECT since FROM whole)
+			AND (next IS NULL OR next >= (SELECT since FROM whole)))),
 counts (day, new, active, returned, recent) AS (
 	SELECT days.day,
 		coalesce(sum(n) FILTER (WHERE moves.day = days.day AND before IS NULL), 0),

@@ -2,7 +2,8 @@
 --
 -- size: devices whose first follow in the period was on that day.  devices: those of them with an
 -- event other than an unfollow on the n-th day after it.  n is 1 to 30; days in the future are left
--- out.
+-- out.  A follow that only WeChat's list of followers has (qtoa followers pull), and that is before
+-- the device's first event, counts, too.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -17,13 +18,40 @@ days (day) AS (
 	UNION ALL SELECT day + 1 FROM days WHERE day < (SELECT last FROM period)),
 mine (id) AS (
 	SELECT id FROM account WHERE :account IS NULL OR :account IN (path, name, appid)),
+-- The first follow of each device in WeChat's list of followers.
+listed (application, device, first) AS MATERIALIZED (
+	SELECT application, follower.device, min(subscribe_time)
+	FROM follower JOIN account ON account.appid = follower.appid
+	WHERE subscribe_time > 0 AND account.id IN mine
+	GROUP BY application, follower.device),
+-- Those of them that are before the first event, which is next; NULL: there is no event.
+early (id, application, device, first, next) AS MATERIALIZED (
+	SELECT id, application, device, first, next FROM (
+		SELECT device.id, listed.application, listed.device, listed.first,
+			CASE WHEN :account IS NULL OR EXISTS (SELECT 1 FROM past
+				WHERE past.device = device.id AND past.account IN mine)
+			THEN device.first ELSE (SELECT min(time) FROM event INDEXED BY event_device
+				WHERE event.device = device.id AND account IN mine) END AS next
+		FROM listed LEFT JOIN device ON device.application = listed.application
+			AND device.device = listed.device) AS known
+	WHERE next IS NULL OR first < next),
 cohort (device, day) AS MATERIALIZED (
-	SELECT device, min(day)
-	FROM event INDEXED BY event_day
-	WHERE day IN days AND code = '$$_official_account_follow'
-		AND (:account IS NULL OR account IN mine)
+	SELECT device, min(day) FROM (
+		SELECT device, day
+		FROM event INDEXED BY event_day
+		WHERE day IN days AND code = '$$_official_account_follow'
+			AND (:account IS NULL OR account IN mine)
+		UNION ALL
+		SELECT id, (first + 28800) / 86400 FROM early
+		WHERE id IS NOT NULL AND (first + 28800) / 86400 IN days) AS followed
 	GROUP BY device),
-sizes (day, size) AS (SELECT day, count(*) FROM cohort GROUP BY day),
+sizes (day, size) AS (
+	SELECT day, count(*) FROM (
+		SELECT day FROM cohort
+		UNION ALL
+		SELECT (first + 28800) / 86400 FROM early
+		WHERE id IS NULL AND (first + 28800) / 86400 IN days) AS sized
+	GROUP BY day),
 back (day, n, devices) AS MATERIALIZED (
 	SELECT cohort.day, (time + 28800) / 86400 - cohort.day AS n, count(*)
 	FROM cohort CROSS JOIN event INDEXED BY event_device ON event.device = cohort.device

@@ -234,7 +234,8 @@ def fans(messages, seed=5):
                                                     3 * 86400, -rnd.randrange(20 * 86400))))
     for account in (SHOP, CAFE, SCHOOL):
         for n in range(len(first) // 8):
-            add(account, f"quiet{n}", seconds("2024-02-01") + rnd.randrange(75 * 86400))
+            add(account, f"quiet{n}", min(first.values()) + rnd.randrange(-25, 50) * 86400 +
+                rnd.randrange(86400))
     return made
 
 

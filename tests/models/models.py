@@ -91,6 +91,21 @@ class Models:
         self.life = {d: sorted(es, key=lambda e: e.order)
                      for d, es in groups(self.events, lambda e: e.device).items()}
 
+        self.listed = groups(self.followers, lambda f: (f.account.application, f.device))
+        # The follow of each device that only WeChat's list has, if it is before all events.
+        self.early = {}
+        for device, fs in self.listed.items():
+            f = min((f for f in fs if f.time), key=lambda f: f.time, default=None)
+            if f and (device not in self.life or f.time < self.life[device][0].time):
+                self.early[device] = f
+
+    @staticmethod
+    def early_day(f):
+        return (f.time + 8 * 3600) // 86400
+
+    def early_days(self):
+        return {d: self.early_day(f) for d, f in self.early.items()}
+
     def ask(self, name, period, **options):
         self.first, self.last = map(day_number, period)
         self.span = [e for e in self.events if self.first <= e.day <= self.last]
@@ -235,6 +250,8 @@ class Models:
         first = {}
         for e in self.coded(FOLLOW):
             first[e.device] = min(e.day, first.get(e.device, e.day))
+        first.update((d, day) for d, day in self.early_days().items()
+                     if self.first <= day <= self.last)
         sizes = Counter(first.values())
         back = defaultdict(set)
         for e in self.events:
@@ -302,8 +319,10 @@ class Models:
     def lifecycle(self, silence=7):
         rows = {d: dict(day=day_text(d), new=0, active=0, returned=0, silent=0)
                 for d in self.period()}
-        for life in self.life.values():
-            days = sorted({e.day for e in life})
+        early = self.early_days()
+        for device in self.life.keys() | early.keys():
+            days = sorted({e.day for e in self.life.get(device, [])} |
+                          ({early[device]} if device in early else set()))
             for i, d in enumerate(days):
                 kind = ("new" if i == 0 else
                         "active" if d - days[i - 1] <= silence else "returned")
@@ -336,18 +355,27 @@ class Models:
 
     def audience(self, code=None, item=None, at_least=1, at_most=None, following=None, limit=1000):
         rows = []
-        found = [e for e in self.coded(code) if item is None or e.item == item]
-        for device, es in groups(found, lambda e: e.device).items():
-            if not at_least <= len(es) <= (at_most or math.inf):
+        found = groups([e for e in self.coded(code) if item is None or e.item == item],
+                       lambda e: e.device)
+        early = {d: f for d, f in self.early.items()
+                 if self.first <= self.early_day(f) <= self.last and code in (None, FOLLOW) and
+                 (item is None or f.scene == item)}
+        for device in found.keys() | early.keys():
+            es, more = found.get(device, []), early.get(device)
+            n = len(es) + (more is not None)
+            if not at_least <= n <= (at_most or math.inf):
                 continue
             state = None
-            for e in self.life[device]:
+            if device in self.listed:
+                state = "yes" if any(f.gone is None for f in self.listed[device]) else "no"
+            for e in self.life.get(device, []):
                 state = {FOLLOW: "yes", UNFOLLOW: "no"}.get(e.code, state)
             if following not in (None, state):
                 continue
-            last = max(es, key=lambda e: e.order)
-            rows.append((device, dict(device=device[1], account=last.account.name, events=len(es),
-                                      first=min(e.time for e in es), last=last.time,
-                                      following=state)))
+            last = max(es, key=lambda e: e.order) if es else more
+            rows.append((device, dict(device=device[1], account=last.account.name, events=n,
+                                      first=min([e.time for e in es] +
+                                                ([more.time] if more else [])),
+                                      last=last.time, following=state)))
         rows.sort(key=lambda r: (-r[1]["events"], -r[1]["last"], key_of(r[0][0]), key_of(r[0][1])))
         return [row for _, row in rows[:limit]]

@@ -385,6 +385,21 @@ def test_forgotten(make_store):
         assert rows() == before
 
 
+def test_forgotten_with_followers(make_store):
+    """Followers without an event, or from before it, on both sides of the first day that is kept."""
+    messages = gen.Month(8, "2024-04-01", "2024-05-12", 6_000).run()
+    fans = gen.fans(messages)
+    store = make_store(messages)
+    store.add_followers(fans)
+    events = models.events_of(messages)
+    of = {None: models.Models(events, followers=fans)}
+    newest = max(e.day for e in events)
+    cases = [c for c in CASES if c[0] in ("lifecycle", "retention", "audience", "sources")]
+    compare_kept(store, of, newest - KEPT, newest, cases)
+    store.forget(KEPT)
+    compare_kept(store, of, newest - KEPT, newest, cases)
+
+
 def test_forgetting_is_never_seen(make_store):
     """Half done, and with all that is left to do: the days that stay are as they were."""
     messages = gen.Month(6, "2024-04-01", "2024-05-12", 4_000).run()
