@@ -10,6 +10,9 @@ enum {
 	FRESH_S = 300	/* a follow that was pushed so shortly before a pull may miss in its list */
 };
 
+/* No openid is behind this text: it is the last character of all. */
+static const char	 behind_all[] = "\xf4\x8f\xbf\xbf";
+
 static struct db_value
 uses_unionid(const struct account *a)
 {
@@ -173,18 +176,18 @@ find_last_of_step(struct db *db, char last[USER_INFO_OPENID + 1], const char *ap
 	return er;
 }
 
-/* Marks the rows from r->cursor up to last. */
+/* Marks the rows from r->cursor up to last; "": all that are behind it. */
 static enum error
 close_rows(struct db *db, struct follower_close *c, const struct follower_pull_row *r,
     const char *last)
 {
+	const char	*end = *last != '\0' ? last : behind_all;
 	enum error	 er;
 
 	er = db_run(db, &c->gone, SQL_FOLLOWER_GONE, DB_VALUES(db_s(c->appid),
-	    db_s(r->cursor), db_i(r->began_s), db_i(r->began_s - FRESH_S), db_s(last)));
-
+	    db_s(r->cursor), db_i(r->began_s), db_i(r->began_s - FRESH_S), db_s(end)));
 	return er != ERR_OK ? er : db_run(db, NULL, SQL_FOLLOWER_AGAIN, DB_VALUES(db_s(c->appid),
-	    db_s(r->cursor), db_i(c->again_s), db_s(last)));
+	    db_s(r->cursor), db_i(c->again_s), db_s(end)));
 }
 
 enum error

@@ -271,12 +271,11 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "SELECT openid FROM follower WHERE appid = ?1 AND openid > ?2 ORDER BY openid "
 	    "LIMIT 1 OFFSET ?3",
 	[SQL_FOLLOWER_GONE] =
-	    "UPDATE follower SET gone_at = ?3 WHERE appid = ?1 AND openid > ?2 AND (?5 = '' "
-	    "OR openid <= ?5) AND gone_at IS NULL AND seen_at < ?3 AND coalesce(followed_at, "
-	    "0) < ?4",
+	    "UPDATE follower SET gone_at = ?3 WHERE appid = ?1 AND openid > ?2 AND openid <= ?5 "
+	    "AND gone_at IS NULL AND seen_at < ?3 AND coalesce(followed_at, 0) < ?4",
 	[SQL_FOLLOWER_AGAIN] =
-	    "UPDATE follower SET asked_at = 0 WHERE appid = ?1 AND openid > ?2 AND (?4 = '' "
-	    "OR openid <= ?4) AND gone_at IS NULL AND asked_at > ?3",
+	    "UPDATE follower SET asked_at = 0 WHERE appid = ?1 AND openid > ?2 AND openid <= ?4 "
+	    "AND gone_at IS NULL AND asked_at > ?3",
 	[SQL_FOLLOWER_COUNT_DUE] =
 	    "SELECT count(*) FROM follower WHERE appid = ?1 AND asked_at < ?2 AND gone_at IS "
 	    "NULL",
