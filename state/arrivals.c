@@ -116,11 +116,13 @@ static void
 rename_file(const struct arrivals *as, unsigned owner)
 {
 	char	 path[STATE_FILE_PATH], to[STATE_FILE_PATH + 24];
+	int64_t	 ms = clock_wall_ms();
 
 	path_of(path, as, owner);
-	(void)snprintf(to, sizeof(to), "%s.%013lld", path, (long long)clock_wall_ms());
-	if (access(to, F_OK) != 0)	/* one of the same millisecond is closed later */
-		(void)rename(path, to);
+	do	/* another one was closed in the same millisecond */
+		(void)snprintf(to, sizeof(to), "%s.%013lld", path, (long long)ms++);
+	while (access(to, F_OK) == 0);
+	(void)rename(path, to);
 }
 
 /* Says why the file cannot be opened; NULL: it is open. */

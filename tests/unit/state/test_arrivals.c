@@ -221,7 +221,6 @@ test_threads(void **state)
 	for (i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	all += take_all(p.arrivals, seen, xml);
-	/* Files of one millisecond have one name: the later of them waits. */
 	check_int("all", all, COUNT(seen));
 	for (i = 0; i < COUNT(seen); i++)
 		check_int("each once", seen[i], 1);
