@@ -84,10 +84,18 @@ enum error
 queue_settle(struct db *db, const struct queue_message *m, bool keep)
 {
 	const struct db_value	 next = m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL);
+	int64_t			 gone = 0;
+	enum error		 er;
 
 	if (m->state == QUEUE_DELIVERED && !keep)
 		return db_run(db, NULL, SQL_MESSAGE_DELIVERED, DB_VALUES(db_i(m->id),
 		    db_key(m->key)));
+	if (m->state == QUEUE_DELIVERED) {	/* a copy of it stays, unless the user leaves */
+		er = db_run(db, &gone, SQL_MESSAGE_LEAVES, DB_VALUES(db_i(m->id),
+		    db_key(m->key)));
+		if (er != ERR_OK || gone != 0)
+			return er;
+	}
 	return db_run(db, NULL, SQL_MESSAGE_SETTLE, DB_VALUES(db_s(queue_states[m->state]),
 	    db_i(m->attempts), db_i(m->unread), next, db_text(m->outcome), db_i(m->qt_ms),
 	    db_i(m->id), db_key(m->key)));

@@ -63,8 +63,9 @@ enum error	 queue_add(struct db *db, const struct queue_message *m);
 
 /*
  * Writes the outcome of an attempt to a pending row: all members but account, code, received_ms,
- * query and body.  A delivered row is deleted unless keep is true.  The key is compared, too: if
- * the row is gone meanwhile, another message may have its id.
+ * query and body.  A delivered row is deleted unless keep is true; so is that of a user who is
+ * forgotten (table leaving).  The key is compared, too: if the row is gone meanwhile, another
+ * message may have its id.
  */
 enum error	 queue_settle(struct db *db, const struct queue_message *m, bool keep);
 

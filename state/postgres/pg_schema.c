@@ -200,6 +200,20 @@ static const char *const migrations[] = {
 	"	errcode		bigint NOT NULL DEFAULT 0,"
 	"	fails		bigint NOT NULL DEFAULT 0"
 	");"),
+	("CREATE TABLE erased ("
+	"	name		bytea PRIMARY KEY,"
+	"	device		bigint,"
+	"	until		bigint NOT NULL"
+	");"
+	"CREATE TABLE leaving (message bigint PRIMARY KEY);"
+	"CREATE TABLE departed ("
+	"	id		bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+	"	at		bigint NOT NULL,"
+	"	since		bigint NOT NULL,"
+	"	until		bigint NOT NULL,"
+	"	appid		text NOT NULL,"
+	"	name		text NOT NULL"
+	");"),
 };
 
 enum { MIGRATE_MS = 10000 };	/* for what is done once in the life of a database */

@@ -359,4 +359,75 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "language, tags, remark, seen_at, asked_at, gone_at, followed_at, unfollowed_at "
 	    "FROM follower WHERE appid = $1 AND openid > $2 AND ($3::bigint = "
 	    "1 OR gone_at IS NULL) ORDER BY openid LIMIT $4",
+
+	[SQL_MESSAGE_LEAVES] =
+	    "DELETE FROM message WHERE id = $1 AND key = $2 AND id IN (SELECT message FROM "
+	    "leaving)",
+	[SQL_MESSAGE_REMOVE] = "DELETE FROM message WHERE id = $1",
+	[SQL_ERASED_ANY] = "SELECT count(*) FROM (SELECT 1 FROM erased LIMIT 1) AS part",
+	[SQL_ERASED_FIND] = "SELECT device FROM erased WHERE name = $1 AND until >= $2",
+	[SQL_ERASED_DEVICE] = "UPDATE erased SET device = $1 WHERE name = $2",
+	[SQL_ERASED_PUT] =
+	    "INSERT INTO erased (name, device, until) VALUES ($1, $2, $3) ON CONFLICT (name) DO "
+	    "UPDATE SET device = coalesce(excluded.device, erased.device), until = "
+	    "greatest(excluded.until, erased.until)",
+	[SQL_ERASED_SWEEP] = "DELETE FROM erased WHERE until < $1",
+	[SQL_DEVICE_WIDEN] =
+	    "UPDATE device SET first = least(first, $2), last = greatest(last, $3) WHERE id = $1",
+	[SQL_DEVICE_HIGHEST] = "SELECT max(id) FROM device",
+	[SQL_DEVICE_ADD] =
+	    "INSERT INTO device (application, device, first, last) VALUES ($1, $2, $3, $4)",
+	[SQL_USER_NAMES] =
+	    "SELECT openid, unionid FROM unionid WHERE ($2::text IS NULL OR appid = $2::text) AND "
+	    "(openid = $1 OR (unionid <> '' AND unionid IN (SELECT unionid FROM unionid WHERE "
+	    "(openid = $1 OR unionid = $1) AND ($2::text IS NULL OR appid = $2::text))))",
+	[SQL_USER_APPLICATIONS] =
+	    "SELECT DISTINCT application FROM account WHERE $1::text IS NULL OR appid = $1::text",
+	[SQL_USER_EVENTS] = "SELECT id FROM event WHERE device = $1",
+	[SQL_USER_ATTRIBUTES] = "SELECT attributes FROM event WHERE id = $1",
+	[SQL_USER_STRIP] = "UPDATE event SET attributes = $1 WHERE id = $2",
+	[SQL_USER_REST] =
+	    "SELECT (SELECT count(*) FROM event WHERE device = $1) + (SELECT count(*) FROM past "
+	    "WHERE device = $1) - (SELECT count(*) FROM event WHERE device = $1 AND ($3::text IS "
+	    "NULL OR account IN (SELECT id FROM account WHERE appid = $3::text)) AND time <= $2) "
+	    "- (SELECT count(*) FROM past WHERE device = $1 AND ($3::text IS NULL OR account IN "
+	    "(SELECT id FROM account WHERE appid = $3::text)))",
+	[SQL_USER_SPAN] = "SELECT first, last FROM device WHERE id = $1",
+	[SQL_USER_PART_EVENTS] =
+	    "UPDATE event SET device = $4 WHERE device = $1 AND ($3::text IS NULL OR account IN "
+	    "(SELECT id FROM account WHERE appid = $3::text)) AND time <= $2",
+	[SQL_USER_PART_PAST] =
+	    "UPDATE past SET device = $2 WHERE device = $1 AND ($3::text IS NULL OR account IN "
+	    "(SELECT id FROM account WHERE appid = $3::text))",
+	[SQL_USER_PART_DEVICE] =
+	    "UPDATE device SET first = (SELECT min(time) FROM event WHERE device = $1) WHERE id = "
+	    "$1 AND EXISTS (SELECT 1 FROM event WHERE device = $1) AND NOT EXISTS (SELECT 1 FROM "
+	    "past WHERE device = $1) AND NOT EXISTS (SELECT 1 FROM event WHERE device = $1 AND "
+	    "time <= $2)",
+	[SQL_USER_UNIONID] = "DELETE FROM unionid WHERE appid = $1 AND openid = $2",
+	[SQL_USER_UNIONIDS] = "DELETE FROM unionid WHERE openid = $1 OR unionid = $1",
+	[SQL_USER_MESSAGES] =
+	    "SELECT id, account, state, query, body FROM message WHERE id > $1 ORDER BY id LIMIT "
+	    "$2",
+	[SQL_USER_MENTIONS_END] =
+	    "SELECT max(id) FROM (SELECT id FROM event WHERE id > $1 ORDER BY id LIMIT $2) AS part",
+	[SQL_USER_MENTIONS] =
+	    "UPDATE event SET attributes = replace(attributes, $3::text, 'forgotten') WHERE id > "
+	    "$1 AND id <= $2 AND attributes LIKE '%' || replace($3::text, '_', '!_') || '%' "
+	    "ESCAPE '!'",
+	[SQL_LEAVING_PUT] =
+	    "INSERT INTO leaving (message) VALUES ($1) ON CONFLICT (message) DO NOTHING",
+	[SQL_LEAVING_SWEEP] =
+	    "DELETE FROM leaving WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = "
+	    "leaving.message)",
+	[SQL_DEPARTED_PUT] =
+	    "INSERT INTO departed (at, since, until, appid, name) VALUES ($1, $2, $3, $4, $5)",
+	[SQL_DEPARTED_NEXT] =
+	    "SELECT id, until, appid, name FROM departed WHERE at = -1 AND since <= $1 ORDER BY "
+	    "id LIMIT 1",
+	[SQL_DEPARTED_DROP] = "DELETE FROM departed WHERE id = $1",
+	[SQL_DEPARTED_LEAST] = "SELECT min(at) FROM departed WHERE at >= 0",
+	[SQL_DEPARTED_NAMES] = "SELECT name FROM departed WHERE at = $1",
+	[SQL_DEPARTED_MOVE] = "UPDATE departed SET at = $2 WHERE at = $1",
+	[SQL_DEPARTED_DONE] = "DELETE FROM departed WHERE at = $1",
 };

@@ -265,6 +265,33 @@ static const char *const migrations[] = {
 	"	errcode		INTEGER NOT NULL DEFAULT 0,"
 	"	fails		INTEGER NOT NULL DEFAULT 0"
 	") WITHOUT ROWID;"),
+	/*
+	 * erased: users who are forgotten.  name: 16 bytes of a digest, see collector/erased.h.
+	 * device: the one without a name that has their events; NULL: there is no such device yet.
+	 * until: events up to this time (epoch seconds) are theirs.
+	 *
+	 * leaving: messages of such users that QT does not have yet (message.id).  They are deleted
+	 * when QT has them.
+	 *
+	 * departed: users to forget, because they have left.  at: messages up to this id were
+	 * looked at; -1: nothing is done yet.  since: when the row was made, ms.  It has no index,
+	 * because it is nearly empty, and an index would look like that of another table: see
+	 * state/rebuild.c.
+	 */
+	("CREATE TABLE erased ("
+	"	name		BLOB PRIMARY KEY,"
+	"	device		INTEGER,"
+	"	until		INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+	"CREATE TABLE leaving (message INTEGER PRIMARY KEY);"
+	"CREATE TABLE departed ("
+	"	id		INTEGER PRIMARY KEY,"
+	"	at		INTEGER NOT NULL,"
+	"	since		INTEGER NOT NULL,"
+	"	until		INTEGER NOT NULL,"
+	"	appid		TEXT NOT NULL,"
+	"	name		TEXT NOT NULL"
+	");"),
 };
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
@@ -313,16 +340,16 @@ schema_look(struct db *db, int64_t *version, int64_t *ours)
 bool
 schema_is_broken(struct db *db)
 {
-	enum { TABLES = 11 };	/* that are named here; the column is of the last migration */
+	enum { TABLES = 12 };	/* that are named here; `departed` is of the last migration */
 	int64_t	 application = 0, version = 0, tables = 0, found = 0, newest = 0;
 
 	if (read_marks(db, &application, &version, &tables) != ERR_OK ||
 	    sqlite_db_number(db, &found,
 	    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('message', "
 	    "'endpoint', 'stopped', 'account', 'device', 'event', 'unionid', 'token', 'handed', "
-	    "'past', 'follower')", DB_NO_VALUES) != ERR_OK ||
-	    sqlite_db_number(db, &newest, "SELECT count(*) FROM pragma_table_info('follower') "
-	    "WHERE name = 'gone_at'", DB_NO_VALUES) != ERR_OK)
+	    "'past', 'follower', 'departed')", DB_NO_VALUES) != ERR_OK ||
+	    sqlite_db_number(db, &newest, "SELECT count(*) FROM sqlite_schema WHERE name = "
+	    "'departed'", DB_NO_VALUES) != ERR_OK)
 		return false;
 	if (application != APPLICATION)		/* another program's have none of these */
 		return found == TABLES;

@@ -321,6 +321,72 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "FROM follower WHERE appid = ?1 AND openid > ?2 AND (?3 = 1 OR gone_at IS NULL) "
 	    "ORDER BY openid LIMIT ?4",
 
+	/* Users who are forgotten (collector/erased.c, collector/forget.c). */
+	[SQL_MESSAGE_LEAVES] =
+	    "DELETE FROM message WHERE id = ? AND key = ? AND id IN (SELECT message FROM leaving)",
+	[SQL_MESSAGE_REMOVE] = "DELETE FROM message WHERE id = ?",
+	[SQL_ERASED_ANY] = "SELECT count(*) FROM (SELECT 1 FROM erased LIMIT 1) AS part",
+	[SQL_ERASED_FIND] = "SELECT device FROM erased WHERE name = ? AND until >= ?",
+	[SQL_ERASED_DEVICE] = "UPDATE erased SET device = ? WHERE name = ?",
+	[SQL_ERASED_PUT] =
+	    "INSERT INTO erased (name, device, until) VALUES (?, ?, ?) ON CONFLICT (name) DO "
+	    "UPDATE SET device = coalesce(excluded.device, erased.device), until = "
+	    "max(excluded.until, erased.until)",
+	[SQL_ERASED_SWEEP] = "DELETE FROM erased WHERE until < ?",
+	[SQL_DEVICE_WIDEN] =
+	    "UPDATE device SET first = min(first, ?2), last = max(last, ?3) WHERE id = ?1",
+	[SQL_DEVICE_HIGHEST] = "SELECT max(id) FROM device",
+	[SQL_DEVICE_ADD] =
+	    "INSERT INTO device (application, device, first, last) VALUES (?, ?, ?, ?)",
+	[SQL_USER_NAMES] =
+	    "SELECT openid, unionid FROM unionid WHERE (?2 IS NULL OR appid = ?2) AND (openid = "
+	    "?1 OR (unionid <> '' AND unionid IN (SELECT unionid FROM unionid WHERE (openid = ?1 "
+	    "OR unionid = ?1) AND (?2 IS NULL OR appid = ?2))))",
+	[SQL_USER_APPLICATIONS] =
+	    "SELECT DISTINCT application FROM account WHERE ?1 IS NULL OR appid = ?1",
+	[SQL_USER_EVENTS] = "SELECT id FROM event WHERE device = ?",
+	[SQL_USER_ATTRIBUTES] = "SELECT attributes FROM event WHERE id = ?",
+	[SQL_USER_STRIP] = "UPDATE event SET attributes = ? WHERE id = ?",
+	[SQL_USER_REST] =
+	    "SELECT (SELECT count(*) FROM event WHERE device = ?1) + (SELECT count(*) FROM past "
+	    "WHERE device = ?1) - (SELECT count(*) FROM event WHERE device = ?1 AND (?3 IS NULL "
+	    "OR account IN (SELECT id FROM account WHERE appid = ?3)) AND time <= ?2) - (SELECT "
+	    "count(*) FROM past WHERE device = ?1 AND (?3 IS NULL OR account IN (SELECT id FROM "
+	    "account WHERE appid = ?3)))",
+	[SQL_USER_SPAN] = "SELECT first, last FROM device WHERE id = ?",
+	[SQL_USER_PART_EVENTS] =
+	    "UPDATE event SET device = ?4 WHERE device = ?1 AND (?3 IS NULL OR account IN (SELECT "
+	    "id FROM account WHERE appid = ?3)) AND time <= ?2",
+	[SQL_USER_PART_PAST] =
+	    "UPDATE past SET device = ?2 WHERE device = ?1 AND (?3 IS NULL OR account IN (SELECT "
+	    "id FROM account WHERE appid = ?3))",
+	[SQL_USER_PART_DEVICE] =
+	    "UPDATE device SET first = (SELECT min(time) FROM event WHERE device = ?1) WHERE id = "
+	    "?1 AND EXISTS (SELECT 1 FROM event WHERE device = ?1) AND NOT EXISTS (SELECT 1 FROM "
+	    "past WHERE device = ?1) AND NOT EXISTS (SELECT 1 FROM event WHERE device = ?1 AND "
+	    "time <= ?2)",
+	[SQL_USER_UNIONID] = "DELETE FROM unionid WHERE appid = ? AND openid = ?",
+	[SQL_USER_UNIONIDS] = "DELETE FROM unionid WHERE openid = ?1 OR unionid = ?1",
+	[SQL_USER_MESSAGES] =
+	    "SELECT id, account, state, query, body FROM message WHERE id > ? ORDER BY id LIMIT ?",
+	[SQL_USER_MENTIONS_END] =
+	    "SELECT max(id) FROM (SELECT id FROM event WHERE id > ? ORDER BY id LIMIT ?) AS part",
+	[SQL_USER_MENTIONS] =
+	    "UPDATE event SET attributes = replace(attributes, ?3, 'forgotten') WHERE id > ?1 AND "
+	    "id <= ?2 AND attributes LIKE '%' || replace(?3, '_', '!_') || '%' ESCAPE '!'",
+	[SQL_LEAVING_PUT] = "INSERT OR IGNORE INTO leaving (message) VALUES (?)",
+	[SQL_LEAVING_SWEEP] = "DELETE FROM leaving WHERE message NOT IN (SELECT id FROM message)",
+	[SQL_DEPARTED_PUT] =
+	    "INSERT INTO departed (at, since, until, appid, name) VALUES (?, ?, ?, ?, ?)",
+	[SQL_DEPARTED_NEXT] =
+	    "SELECT id, until, appid, name FROM departed WHERE at = -1 AND since <= ? ORDER BY id "
+	    "LIMIT 1",
+	[SQL_DEPARTED_DROP] = "DELETE FROM departed WHERE id = ?",
+	[SQL_DEPARTED_LEAST] = "SELECT min(at) FROM departed WHERE at >= 0",
+	[SQL_DEPARTED_NAMES] = "SELECT name FROM departed WHERE at = ?",
+	[SQL_DEPARTED_MOVE] = "UPDATE departed SET at = ?2 WHERE at = ?1",
+	[SQL_DEPARTED_DONE] = "DELETE FROM departed WHERE at = ?",
+
 	/* WeChat's statistics (wechat/datacube/, cli/cmd_datacube.c, cli/cmd_reconcile.c). */
 	[SQL_DATACUBE_HAS_COLUMN] =
 	    "SELECT count(*) FROM pragma_table_info('datacube_' || ?) WHERE name = ?",
@@ -383,8 +449,8 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "past.account JOIN device ON device.id = past.device WHERE past.id >= ? ORDER BY "
 	    "past.id",
 	[SQL_RECOVER_MARKS] =
-	    "SELECT device.id, account.appid, device.device FROM device NOT INDEXED JOIN account "
-	    "ON account.application = device.application JOIN unionid ON unionid.appid = "
-	    "account.appid AND openid = device.device AND unionid = '' WHERE device.id >= ? ORDER "
-	    "BY device.id",
+	    "SELECT device.id, account.appid, device.device, device.application, last FROM device "
+	    "NOT INDEXED JOIN account ON account.application = device.application JOIN unionid ON "
+	    "unionid.appid = account.appid AND openid = device.device AND unionid = '' WHERE "
+	    "device.id >= ? ORDER BY device.id",
 };
