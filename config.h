@@ -252,6 +252,14 @@ static const struct settings settings = {
 	.collect_days	= 0,			/* days, default 0 = never */
 
 	/*
+	 * 1: forget a user as "qtoa forget" does when that user unsubscribes, or revokes what
+	 * was allowed (WeChat's events user_authorization_revoke and ..._cancellation). Events
+	 * stay without the user, so no figure changes. Only for messages that qtoa counts.
+	 */
+	.forget_unsubscribed = 0,		/* default */
+	.forget_revoked	= 0,			/* default */
+
+	/*
 	 * Addresses and networks that may see .../-/report. Requests that a proxy or a tunnel
 	 * on this host passes on are not from 127.0.0.1: see trusted_proxies.
 	 */

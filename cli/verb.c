@@ -270,6 +270,21 @@ const struct verb verb_table[] = {
 	  .options = { FROM, TO, ACCOUNT, { "--hours", NULL, "one line an hour", false },
 	    JSON_OR_CSV },
 	  .examples = { "qtoa reconcile", "qtoa reconcile --from 2026-11-01 --hours" } },
+	{ "forget", "OPENID|UNIONID", "forget a user; all figures stay as they are",
+	  .topic = VERB_DELIVERY,
+	  .about = "Takes a user out of all that qtoa keeps, after a question.  The events stay "
+	    "without the user.  Copies of delivered messages are deleted, and messages that wait "
+	    "are deleted when QT has them.  Then it searches all files of settings.state_dir, and "
+	    "says what is left and where.  A user whose UnionID is known is forgotten in all "
+	    "accounts; QT is not told.",
+	  .status = "0 no file has the user any more, 1 something is left, or it failed",
+	  .options = {
+	    ACCOUNT,
+	    { "--dead", NULL, "also delete messages that QT refused", false },
+	    { "--rewrite", NULL, "write the database again, however large it is", false },
+	    { "--yes", NULL, "do not ask; needed without a terminal", false },
+	  },
+	  .examples = { "qtoa forget OPENID", "qtoa forget --yes --account shop OPENID" } },
 	{ "status", "", "show on one screen whether all is well",
 	  .topic = VERB_DAILY,
 	  .about = "Shows whether all is well, or else what is wrong and what to do.  For each "

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "collector/collect.h"
+#include "collector/erased.h"
 #include "collector/event_store.h"
 #include "core/clock.h"
 #include "core/digest.h"
@@ -239,6 +240,25 @@ open_message(struct collector *c)
 	}
 }
 
+/* True: the event means that the user leaves, and by the settings such a user is forgotten. */
+static bool
+is_leaving(const struct settings *set, const struct message *m)
+{
+	static const char *const	 revoked[] = {
+		"user_authorization_revoke", "user_authorization_cancellation",
+	};
+	size_t				 i;
+
+	if (!slice_is(m->msgtype, "event"))
+		return false;
+	if (slice_is(m->event, "unsubscribe"))
+		return set->forget_unsubscribed != 0;
+	for (i = 0; i < sizeof(revoked) / sizeof(revoked[0]); i++)
+		if (slice_is(m->event, revoked[i]))
+			return set->forget_revoked != 0;
+	return false;
+}
+
 static enum error
 map_message(struct collector *c)
 {
@@ -257,6 +277,9 @@ map_message(struct collector *c)
 		    "no FromUserName");
 	if (strict && m->code == NULL)
 		return refuse_message(c, NO_EVENT, "QT's event table has no row for it");
+	c->counted.leaver = (struct slice){ NULL, 0 };
+	if (is_leaving(&c->conf->set, m))
+		c->counted.leaver = m->user;
 	return ERR_OK;
 }
 
@@ -318,12 +341,50 @@ describe_message(struct collector *c, const char **remark, const struct account 
 	return list_events(c);
 }
 
+/* A user, and whether this message is of a time up to which the user is forgotten. */
+struct known_user {
+	struct slice	 application, openid;
+	int64_t		 time_s;
+	bool		 is_erased;
+};
+
+static enum error
+look_up_erased(struct db *db, void *arg)
+{
+	struct known_user	*u = arg;
+
+	return erased_knows(db, &u->is_erased, u->application, u->openid, u->time_s);
+}
+
+/*
+ * WeChat is not asked for the UnionID of a user who is forgotten: the answer would be kept.
+ * False: not so, or nobody can say; then the store fails again, and tells why.
+ */
+static bool
+is_erased(struct collector *c)
+{
+	const struct account	*a = c->res->account;
+	struct known_user	 u = {
+		slice_of(a->app_key == NULL ? "" : a->app_key), c->event.message.user, 0, false,
+	};
+
+	(void)message_when(&u.time_s, c->event.message.time_s, clock_wall_ms() / 1000);
+	return a->identity == UNIONID && store_do(c->store, STORE_READ, look_up_erased, &u,
+	    c->deadline_ms) == ERR_OK && u.is_erased;
+}
+
 static enum error
 find_device(struct collector *c)
 {
+	const struct slice	 user = c->event.message.user;
 	enum unionid_answer	 answer;
 	enum error		 er;
 
+	c->counted.openid_only = false;
+	if (is_erased(c)) {
+		buf_reset(&c->device);
+		return buf_put(&c->device, user.p, user.len);
+	}
 	er = unionid_device(c->unionid, &c->device, &answer, c->res->account,
 	    c->event.message.user, c->deadline_ms, c->res->why);
 	c->counted.openid_only = answer == UNIONID_NONE;

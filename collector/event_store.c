@@ -1,7 +1,9 @@
+#include "collector/erased.h"
 #include "collector/event_store.h"
 #include "collector/follower_store.h"
 #include "collector/unionid.h"
 #include "core/calendar.h"
+#include "core/clock.h"
 
 enum { NO_GAP = -1 };
 
@@ -45,6 +47,19 @@ find_or_add_account(struct db *db, int64_t *id, const struct account_source *s)
 		return er;
 	er = db_run(db, NULL, SQL_ACCOUNT_PUT, v, n);
 	return er != ERR_OK ? er : db_number(db, id, SQL_ACCOUNT_ID, v, 2);
+}
+
+/* The device without a name, if the user is forgotten and has this event; else *id is 0. */
+static enum error
+find_erased(struct db *db, int64_t *id, struct slice application, struct slice device,
+    const struct seen_span *seen)
+{
+	enum error	 er;
+
+	if ((er = erased_find(db, id, application, device, seen->last)) != ERR_OK || *id == 0)
+		return er;
+	return db_run(db, NULL, SQL_DEVICE_WIDEN, DB_VALUES(db_i(*id), db_i(seen->first),
+	    db_i(seen->last)));
 }
 
 static enum error
@@ -133,17 +148,23 @@ choose_device(struct db *db, struct slice *device, struct buf *unionid,
 	return ERR_OK;
 }
 
+/* *erased: the user is forgotten, and the device has no name. */
 static enum error
-find_or_add_message_device(struct db *db, int64_t *id, struct slice application,
+find_or_add_message_device(struct db *db, int64_t *id, bool *erased, struct slice application,
     const struct event_store_message *m)
 {
-	struct buf	 unionid = { 0 };
-	struct slice	 device;
-	enum error	 er;
+	const struct seen_span	 seen = { m->time_s, m->time_s };
+	struct buf		 unionid = { 0 };
+	struct slice		 device;
+	enum error		 er;
 
-	if ((er = choose_device(db, &device, &unionid, m)) == ERR_OK)
-		er = find_or_add_device(db, id, application, device,
-		    &(struct seen_span){ m->time_s, m->time_s });
+	er = find_erased(db, id, application, m->device, &seen);
+	if (er == ERR_OK && *id == 0 &&
+	    (er = choose_device(db, &device, &unionid, m)) == ERR_OK)
+		er = find_erased(db, id, application, device, &seen);
+	*erased = *id != 0;
+	if (er == ERR_OK && !*erased)
+		er = find_or_add_device(db, id, application, device, &seen);
 	buf_free(&unionid);
 	return er;
 }
@@ -160,6 +181,31 @@ note_turn(struct db *db, const struct event_store_message *m, struct slice code)
 	    follows, m->time_s);
 }
 
+/* Counts an event of a message, without what tells of its user if that one is forgotten. */
+static enum error
+add_event(struct db *db, bool *forgotten, struct event_row *r, const struct event_store_event *e,
+    bool erased)
+{
+	struct buf	 stripped = { 0 };
+	int64_t		 id;
+	enum error	 er = erased ? erased_strip(&stripped, e->attributes) : ERR_OK;
+
+	r->code = slice_of(e->code);
+	r->attributes = erased ? buf_slice(&stripped) : e->attributes;
+	if (er == ERR_OK)
+		er = insert_or_forget(db, &id, forgotten, r);
+	buf_free(&stripped);
+	return er;
+}
+
+/* Notes that a user has left, so that the next sweep forgets the user: see collector/forget.h. */
+static enum error
+note_leaver(struct db *db, const struct event_store_message *m)
+{
+	return db_run(db, NULL, SQL_DEPARTED_PUT, DB_VALUES(db_i(-1), db_i(clock_wall_ms()),
+	    db_i(m->time_s), db_s(m->account->appid), db_text(m->leaver)));
+}
+
 enum error
 event_store_add(struct db *db, enum event_store_result *result, const struct event_store_message *m)
 {
@@ -172,8 +218,8 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
 		.message = { (const char *)m->key, sizeof(m->key) }, .time_s = m->time_s,
 		.received_ms = m->received_ms, .gap = NO_GAP,
 	};
-	int64_t			 there = 0, id;
-	bool			 forgotten = false;
+	int64_t			 there = 0;
+	bool			 forgotten = false, erased = false;
 	enum error		 er;
 
 	er = db_number(db, &there, SQL_EVENT_IS, DB_VALUES(db_b(r.message)));
@@ -181,14 +227,14 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
 	if (er != ERR_OK || there != 0)
 		return er;
 	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK)
-		er = find_or_add_message_device(db, &r.device, s.application, m);
+		er = find_or_add_message_device(db, &r.device, &erased, s.application, m);
 	for (; r.part < (int64_t)m->n && er == ERR_OK; r.part++) {
-		r.code = slice_of(m->events[r.part].code);
-		r.attributes = m->events[r.part].attributes;
-		er = insert_or_forget(db, &id, &forgotten, &r);
-		if (er == ERR_OK)
+		er = add_event(db, &forgotten, &r, &m->events[r.part], erased);
+		if (er == ERR_OK && !erased)
 			er = note_turn(db, m, r.code);
 	}
+	if (er == ERR_OK && m->leaver.p != NULL && !erased)
+		er = note_leaver(db, m);
 	*result = forgotten ? EVENT_STORE_FORGOTTEN : EVENT_STORE_NEW;
 	return er == ERR_OK ? shorten_next_gap(db, r.device, r.time_s) : er;
 }
@@ -333,6 +379,17 @@ event_store_forget(struct db *db, bool *more, int64_t now_s, int days, int max)
  * Recovery from a damaged file.
  */
 
+/* The device of a row: the one without a name, if its user is forgotten; then *erased is true. */
+static enum error
+find_or_add_recovered_device(struct db *db, int64_t *id, bool *erased, struct slice application,
+    struct slice device, const struct seen_span *seen)
+{
+	const enum error	 er = find_erased(db, id, application, device, seen);
+
+	*erased = *id != 0;
+	return er != ERR_OK || *erased ? er : find_or_add_device(db, id, application, device, seen);
+}
+
 static enum error
 recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 {
@@ -345,16 +402,21 @@ recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 		.part = db_col_int(row, 10), .attributes = db_col(row, 11),
 		.gap = db_col_type(row, 12) == DB_NO_VALUE ? NO_GAP : db_col_int(row, 12),
 	};
+	struct buf		 stripped = { 0 };
 	int64_t			 id = 0;
-	bool			 forgotten = false;
+	bool			 forgotten = false, erased = false;
 	enum error		 er;
 
-	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK &&
-	    (er = find_or_add_device(db, &r.device, s.application, db_col(row, 5),
-	    &(struct seen_span){ db_col_bounded(row, 13), r.time_s })) == ERR_OK &&
-	    (er = insert_or_forget(db, &id, &forgotten, &r)) == ERR_OK && (id != 0 || forgotten))
+	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK)
+		er = find_or_add_recovered_device(db, &r.device, &erased, s.application,
+		    db_col(row, 5), &(struct seen_span){ db_col_bounded(row, 13), r.time_s });
+	if (er == ERR_OK && erased && (er = erased_strip(&stripped, r.attributes)) == ERR_OK)
+		r.attributes = buf_slice(&stripped);
+	if (er == ERR_OK && (er = insert_or_forget(db, &id, &forgotten, &r)) == ERR_OK &&
+	    (id != 0 || forgotten))
 		er = shorten_next_gap(db, r.device, r.time_s);
 	*copied += id != 0;
+	buf_free(&stripped);
 	return er;
 }
 
@@ -371,11 +433,12 @@ recover_past(struct db *db, const struct db_rows *row, int64_t *copied)
 		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
 	};
 	struct event_row	 r = { .time_s = db_col_bounded(row, 7), .gap = NO_GAP };
+	bool			 erased;
 	enum error		 er;
 
 	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK &&
-	    (er = find_or_add_device(db, &r.device, s.application, db_col(row, 5),
-	    &(struct seen_span){ db_col_bounded(row, 6), r.time_s })) == ERR_OK &&
+	    (er = find_or_add_recovered_device(db, &r.device, &erased, s.application,
+	    db_col(row, 5), &(struct seen_span){ db_col_bounded(row, 6), r.time_s })) == ERR_OK &&
 	    (er = keep_past(db, &r, 0)) == ERR_OK)
 		er = shorten_next_gap(db, r.device, r.time_s);
 	if (er == ERR_OK && db_col_type(row, 8) != DB_NO_VALUE) {
@@ -393,14 +456,18 @@ const struct recover_source event_store_recovered_past = {
 	.copy	= recover_past,
 };
 
-/* The store can have the unionid by now. */
+/* The store can have the unionid by now, or the user is forgotten. */
 static enum error
 recover_mark(struct db *db, const struct db_rows *row, int64_t *copied)
 {
 	struct buf	 unionid = { 0 }, appid = { 0 };
 	struct slice	 openid = db_col(row, 2);
+	bool		 erased = false;
 	enum error	 er;
 
+	er = erased_knows(db, &erased, db_col(row, 3), openid, db_col_bounded(row, 4));
+	if (er != ERR_OK || erased)
+		return er;
 	if ((er = buf_put(&appid, db_col(row, 1).p, db_col(row, 1).len)) == ERR_OK &&
 	    (er = buf_putc(&appid, '\0')) == ERR_OK &&
 	    (er = unionid_mark(db, appid.p, openid)) == ERR_OK &&

@@ -10,7 +10,8 @@
  * An event of a forgotten day that comes later is not counted but forgotten at once.  The result is
  * the same, however often it comes.
  *
- * The functions are for store_work: they run in a transaction and fail with ERR_STORE.
+ * The functions are for store_work: they run in a transaction and fail with ERR_STORE.  To forget
+ * a user see collector/forget.h.
  */
 #ifndef COLLECTOR_EVENT_STORE_H
 #define COLLECTOR_EVENT_STORE_H
@@ -35,6 +36,8 @@ struct event_store_message {
 	struct slice			 device;	/* the user's openid or unionid */
 	bool				 openid_only;	/* WeChat has no unionid of this openid */
 	struct slice			 openid;	/* absent: device is it */
+	struct slice			 leaver;	/* openid of a user to forget, because this
+							   event says so; absent: it does not */
 	unsigned char			 key[QUEUE_KEY]; /* see queue_key() */
 	int64_t				 time_s;	/* epoch seconds, by message_when() */
 	int64_t				 received_ms;	/* epoch ms */
@@ -49,7 +52,8 @@ enum event_store_result {
 };
 
 /*
- * Counts a message, if it was not counted before.  openid_only: the device is marked as an openid
+ * Counts a message, if it was not counted before.  A message of a user who is forgotten is counted
+ * without the user (collector/erased.h).  openid_only: the device is marked as an openid
  * (unionid_mark()), unless another process has stored its unionid by now; then it is the unionid.
  * A follow or unfollow is noted in the table of followers, too (collector/follower_store.h).
  */

@@ -377,6 +377,8 @@ static const struct number_rule	settings_numbers[] = {
 	{ SETTING(collector_appkey_optional), 0, 0, 1 },
 	{ SETTING(collector_strict), 0, 0, 1 },
 	{ SETTING(collect_days), 0, 0, 36500 },
+	{ SETTING(forget_unsubscribed), 0, 0, 1 },
+	{ SETTING(forget_revoked), 0, 0, 1 },
 	{ SETTING(log_users), 0, 0, 1 },
 	{ SETTING(log_flood), 10, 1, 1000000 },
 	{ SETTING(late_s), 600, 1, 604800 },

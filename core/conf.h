@@ -129,6 +129,8 @@ struct settings {
 	int		 collector_appkey_optional; /* 1 = also without appkey */
 	int		 collector_strict; /* 1 = refuse events without user or known code */
 	int		 collect_days;	/* how long an event is kept; 0 = for ever */
+	int		 forget_unsubscribed; /* 1 = forget users who unsubscribe */
+	int		 forget_revoked; /* 1 = forget users who revoke what they allowed */
 	int		 log_users;	/* 1 = the log names users; 0 = it has their hashes */
 	int		 log_flood;	/* lines a minute of one failure; more are summed up */
 	int		 late_s;	/* /-/health warns of a message that waits longer */

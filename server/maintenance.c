@@ -6,6 +6,7 @@
 #include "collector/arrival_fold.h"
 #include "collector/event_store.h"
 #include "collector/follower_pull.h"
+#include "collector/forget.h"
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "forwarder/breaker.h"
@@ -48,6 +49,7 @@ struct sweeper {
 	struct queue_sweep	 done;
 	struct queue_sweep	 next;		/* becomes done when this step is committed */
 	bool			 more_events;
+	bool			 more_users;	/* who have left */
 	int64_t			 again_ms;	/* when to begin at the oldest row again */
 };
 
@@ -258,13 +260,23 @@ sweep_events(struct db *db, void *arg)
 	    s->services->conf->set.collect_days, SWEEP_ROWS);
 }
 
+/* A store_work: users who have left. */
+static enum error
+sweep_users(struct db *db, void *arg)
+{
+	struct sweeper	*s = arg;
+
+	return forget_departed(db, &s->more_users, s->services->conf, clock_wall_ms(), SWEEP_ROWS);
+}
+
 /* How long to wait for the next step of a sweep. */
 static int64_t
 sweep_pause_ms_of(const struct sweeper *s)
 {
 	/* On a full disk each row that goes makes room for a message. */
-	return s->done.idle && !s->more_events && store_has_room(s->services->store) ?
-	    SWEEP_IDLE_MS : SWEEP_PAUSE_MS;
+	const bool	 is_idle = s->done.idle && !s->more_events && !s->more_users;
+
+	return is_idle && store_has_room(s->services->store) ? SWEEP_IDLE_MS : SWEEP_PAUSE_MS;
 }
 
 /* Deletes some old rows.  True: there are more. */
@@ -287,10 +299,11 @@ sweep_some_rows(struct sweeper *s)
 	s->done.before_ms = clock_wall_ms() -
 	    (has_room ? INT64_C(1000) * CALENDAR_DAY_S * keep_days : 0);
 	if (store_do(store, STORE_WRITE, sweep_queue, s, patience_ms()) != ERR_OK ||
-	    store_do(store, STORE_WRITE, sweep_events, s, patience_ms()) != ERR_OK)
+	    store_do(store, STORE_WRITE, sweep_events, s, patience_ms()) != ERR_OK ||
+	    store_do(store, STORE_WRITE, sweep_users, s, patience_ms()) != ERR_OK)
 		return false;
 	s->done = s->next;
-	return s->done.more || s->more_events;
+	return s->done.more || s->more_events || s->more_users;
 }
 
 /* Asks WeChat about new followers.  True: there may be more of them. */

@@ -2,10 +2,10 @@
  * maintenance.h: the thread of a FastCGI process that looks after the store.
  *
  * It drains the queue, copies the database's log into the database, recovers what is in a
- * quarantined database, and deletes what is older than the settings keep: messages, events,
- * counters.  When nothing waits for QT any more, it removes the flag that says so
- * (state/store.h).  It renews the list of WeChat's addresses (wechat/callback_ips.h).  It sleeps
- * while there is nothing to do: state/store_watch.h.
+ * quarantined database, deletes what is older than the settings keep (messages, events, counters),
+ * and forgets users who have left.  When nothing waits for QT any more, it removes the flag that
+ * says so (state/store.h).  It renews the list of WeChat's addresses (wechat/callback_ips.h).  It
+ * sleeps while there is nothing to do: state/store_watch.h.
  */
 #ifndef SERVER_MAINTENANCE_H
 #define SERVER_MAINTENANCE_H

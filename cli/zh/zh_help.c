@@ -137,6 +137,19 @@ const struct lang_row zh_help[] = {
 	{ "0 every call is accounted for, 1 one is not, or it is not known",
 	    "0 每次调用都对得上，1 有对不上或不知道的" },
 	{ "one line an hour", "每小时一行" },
+	{ "forget a user; all figures stay as they are", "遗忘一个用户；所有统计数字不变" },
+	{ "Takes a user out of all that qtoa keeps, after a question.  The events stay without the "
+	    "user.  Copies of delivered messages are deleted, and messages that wait are "
+	    "deleted when QT has them.  Then it searches all files of settings.state_dir, and "
+	    "says what is left and where.  A user whose UnionID is known is forgotten in all "
+	    "accounts; QT is not told.",
+	    "确认后，把一个用户从 qtoa 保存的一切中去除。事件保留，但不再有用户。已送达消息的副本"
+	    "被删除，等待中的消息在送达 QT 后删除。然后搜索 settings.state_dir 中的所有文件，说明还"
+	    "剩下什么、在哪里。已知 UnionID 的用户在所有公众号中一并遗忘；不会通知 QT。" },
+	{ "0 no file has the user any more, 1 something is left, or it failed",
+	    "0 所有文件中都没有该用户了，1 还有残留或操作失败" },
+	{ "also delete messages that QT refused", "同时删除 QT 拒收的消息" },
+	{ "write the database again, however large it is", "无论数据库多大都重写一遍" },
 	{ "show on one screen whether all is well", "一屏显示是否一切正常" },
 	{ "Shows whether all is well, or else what is wrong and what to do.  For each account it "
 	    "shows today's pushes, how long answers took, how long QT took, and how many "

@@ -176,5 +176,39 @@ const struct lang_row zh_verbs[] = {
 	    "%s；请于 %s（北京时间）重新运行，或现在加 --retry 运行" },
 	{ "another process is pulling its statistics; wait until it has ended",
 	    "另一个进程正在获取其统计数据；请等它结束" },
+	{ "  still in %s: %lld times\n", "  %s 中仍有：%lld 处\n" },
+	{ "qtoa: the database may still have deleted rows in it: %s; run it again\n",
+	    "qtoa: 数据库中可能还残留已删除的数据：%s；请再运行一次\n" },
+	{ "%s is forgotten\n", "已遗忘 %s\n" },
+	{ "  events that stay, without the user: %lld; no figure changes\n",
+	    "  保留的事件（已去除用户）：%lld；所有统计数字不变\n" },
+	{ "  scenes and keys of other users' events with this name: %lld; they say \"forgotten\" "
+	    "now\n",
+	    "  其他用户事件的场景值或键值中含此名：%lld；已改为 \"forgotten\"\n" },
+	{ "  copies of messages that QT has: %lld, deleted\n", "  QT 已收下的消息副本：%lld，已删除\n" },
+	{ "  messages that wait for QT: %lld; each is deleted when QT has it; run this again "
+	    "after: qtoa drain\n",
+	    "  等待 QT 的消息：%lld；送达后即删除；请先运行 qtoa drain，再运行本命令\n" },
+	{ "  messages that QT refused: %lld, deleted\n", "  QT 拒收的消息：%lld，已删除\n" },
+	{ "  messages that QT refused: %lld, which stay; to delete them, run this with --dead\n",
+	    "  QT 拒收的消息：%lld，予以保留；要删除请加 --dead\n" },
+	{ "  encrypted messages that no key of the configuration opens: %lld; one may be of this "
+	    "user; see: qtoa queue list\n",
+	    "  配置中的密钥无法解密的消息：%lld；其中可能有该用户的消息；请查看 qtoa queue list\n" },
+	{ "  databases in quarantine whose rows were taken over: %lld, removed\n",
+	    "  数据已恢复的隔离数据库：%lld，已删除\n" },
+	{ "  unused parts of the database have it; to write the database again, run this with "
+	    "--rewrite at a quiet time: nothing can be stored for about %s\n",
+	    "  数据库的空闲部分仍有残留；请在空闲时段加 --rewrite 运行以重写数据库：约 %s 内无法写入\n" },
+	{ "  searched: %lld files in %s, and the user is in none of them\n",
+	    "  已搜索：%2$s 中的 %1$lld 个文件，均无该用户\n" },
+	{ "not searched: what QT has of the user, backups, rotated logs, the access log of the web "
+	    "server\n",
+	    "未搜索：QT 中的该用户数据、备份、已轮转的日志、Web 服务器的访问日志\n" },
+	{ "forget %s%s%s? The events stay without the user; this cannot be undone. [y/N] ",
+	    "遗忘 %s%s%s？事件会保留但去除用户；此操作无法撤销。[y/N] " },
+	{ " in the account ", "，仅限公众号 " },
+	{ "%s is not forgotten\n", "未遗忘 %s\n" },
+	{ "%s is neither an OpenID nor a UnionID", "%s 既不是 OpenID 也不是 UnionID" },
 	{ NULL, NULL }
 };

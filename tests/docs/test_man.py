@@ -17,7 +17,7 @@ SOURCES = {
     "token": ("cli/cmd_token.c",), "rid": ("cli/cmd_rid.c",), "listen": ("cli/cmd_listen.c",),
     "config": ("cli/cmd_config.c",), "log": ("cli/cmd_log.c",),
     "datacube": ("cli/cmd_datacube.c",), "reconcile": ("cli/cmd_reconcile.c", "cli/term_table.c"), "status": ("cli/cmd_status.c",),
-    "alert": ("cli/cmd_alert.c",), "followers": ("cli/cmd_followers.c",),
+    "alert": ("cli/cmd_alert.c",), "followers": ("cli/cmd_followers.c",), "forget": ("cli/cmd_forget.c",),
     "report": ("cli/cmd_report.c", "cli/term_table.c"), "completion": ("cli/cmd_completion.c",),
 }
 # Of them all, and of the program without a verb.

@@ -83,6 +83,11 @@ SETTINGS = {
     "strict": dict(threads=16, fresh_s=600, collector=1, collector_strict=1, one_per_item=1),
     # The collector forgets what is older.
     "days": dict(threads=16, fresh_s=600, collector=1, collect_days=5),
+    # What is delivered is kept.
+    "keeps": dict(threads=8, fresh_s=600, collector=1, keep_days=7),
+    # Users who leave are forgotten.
+    "leaves": dict(threads=8, fresh_s=600, collector=1, keep_days=7, forget_unsubscribed=1,
+                   forget_revoked=1),
     # Users by their unionid.
     "unionid": dict(threads=16, connect_ms=500, fresh_s=600, collector=1,
                     ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API"),

@@ -166,11 +166,11 @@ VALUES = {"--from": str(TODAY - datetime.timedelta(5)), "--to": str(TODAY), "--a
           "--state": "dead", "--endpoint": "getusersummary", "--by": "week", "--following": "no",
           "--outcome": "HTTP 404", "--mode": "0600", "--user": "oUser", "--since": "2h",
           "--until": "1h", "--lines": "5", "--file": "/dev/null", "--out": "/dev/null", "--rules": "/dev/null",
-          "--replies": "/dev/null", "--relay": "crm", "--older": "7"}
+          "--replies": "/dev/null", "--relay": "crm", "--older": "7", "--days": "7", "--scene": "a"}
 NEEDED = {"map": ["/dev/null"], "send": ["safe", "http://127.0.0.1:1/", "/dev/null"],
           "queue show": ["1"], "queue retry": ["1"], "queue drop": ["1", "--yes"],
           "token": ["safe"], "rid": ["safe", "1-a"], "datacube export": ["getusersummary"], "report": ["days"],
-          "followers export": ["safe"],
+          "followers export": ["safe"], "forget": ["oUser", "--yes"], "qrcode create": ["safe", "a"],
           "completion": ["bash"], "listen": ["/dev/null"], "reply import": ["safe"], "reply test": ["safe", "x"],
           "menu show": ["safe"], "menu import": ["safe"], "menu diff": ["safe", "/dev/null"],
           "menu push": ["safe", "/dev/null", "--yes"], "menu delete": ["safe", "--yes"]}
