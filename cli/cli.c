@@ -235,6 +235,7 @@ static const struct runner {
 	{ "menu", print_problem, true, cmd_menu_run },
 	{ "followers", print_problem, true, cmd_followers_run },
 	{ "reconcile", print_problem, true, cmd_reconcile_run },
+	{ "qrcode", print_problem, true, cmd_qrcode_run },
 	{ "forget", print_problem, true, cmd_forget_run },
 	{ "status", print_problem, true, cmd_status_run },
 	{ "log", ignore_problem, true, cmd_log_run },

@@ -43,6 +43,7 @@ cli_verb	cmd_rid_run;	/* cli/cmd_rid.c */
 cli_verb	cmd_reply_run;	/* cli/cmd_reply.c */
 cli_verb	cmd_menu_run;	/* cli/cmd_menu.c */
 cli_verb	cmd_reconcile_run; /* cli/cmd_reconcile.c */
+cli_verb	cmd_qrcode_run;	/* cli/cmd_qrcode.c */
 cli_verb	cmd_forget_run;	/* cli/cmd_forget.c */
 cli_verb	cmd_completion_run;	/* cli/cmd_completion.c */
 cli_verb	cmd_config_run;	/* cli/cmd_config.c */

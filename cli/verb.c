@@ -198,6 +198,27 @@ const struct verb verb_table[] = {
 	  .status = "0 it is deleted, 1 it is not",
 	  .options = { { "--yes", NULL, "do not ask; needed without a terminal", false } },
 	  .examples = { "qtoa menu delete shop" } },
+	{ "qrcode create", "ACCOUNT CODE", "make a QR code with a name, and count its scans",
+	  .topic = VERB_WECHAT,
+	  .about = "Asks WeChat for a QR code with a scene, and prints the address of its picture "
+	    "and what the picture says.  Follows and scans through the code are counted under its "
+	    "name CODE.  The account must have .secret.  A code that is there already is printed "
+	    "again without a question to WeChat.  An account can have 100,000 permanent codes.",
+	  .status = "0 the code is printed, 1 there is no code",
+	  .options = {
+	    { "--days", "N", "temporary: for so many days, 30 at most; else permanent", false },
+	    { "--scene", "TEXT", "the scene that WeChat reports; by default the name", false },
+	  },
+	  .examples = { "qtoa qrcode create shop poster-spring",
+	    "qtoa qrcode create shop fair --scene fair2026 --days 7" } },
+	{ "qrcode list", "[ACCOUNT] [CODE]", "list QR codes with their follows and scans",
+	  .topic = VERB_WECHAT,
+	  .about = "Lists the codes that qtoa qrcode create has made, with all follows and scans "
+	    "through them that are counted, those with the most follows first.  For a period, see "
+	    "qtoa report scenes.",
+	  .status = "0 the codes were read, 1 they could not be read",
+	  .options = { JSON_OR_CSV },
+	  .examples = { "qtoa qrcode list", "qtoa qrcode list shop --csv" } },
 	{ "datacube pull", "", "fetch WeChat's statistics that are missing here",
 	  .topic = VERB_WECHAT,
 	  .about = "Asks WeChat for the statistics of all accounts that have .secret.  The first "

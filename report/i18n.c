@@ -193,6 +193,7 @@ static const struct text {
 	{ "median",	{ "Median", "中位数" } },
 	{ "min",	{ "Shortest", "最短" } },
 	{ "n",		{ "Days after", "第几天" } },
+	{ "name",	{ "Name", "名称" } },
 	{ "net",	{ "Net", "净增" } },
 	{ "new",	{ "New", "新增" } },
 	{ "oldest_ms",	{ "Oldest pending", "最久待发" } },

@@ -33,7 +33,7 @@ const struct report_question questions_table[] = {
 	{ "scenes", false, sql_scenes, CHART_BARS,
 	  .columns = { { "scene", REPORT_TEXT }, { "follows", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE },
-	    { "scans", REPORT_COUNT } } },
+	    { "scans", REPORT_COUNT }, { "name", REPORT_TEXT } } },
 	{ "sources", false, sql_sources, CHART_BARS,
 	  .columns = { { "source", REPORT_TEXT }, { "scene", REPORT_TEXT },
 	    { "follows", REPORT_COUNT }, { "following", REPORT_COUNT },

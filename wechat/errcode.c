@@ -31,6 +31,8 @@ static const struct errcode	 errors[] = {
 	{ 43004, ERRCODE_USER, "the user does not follow the account" },
 	{ 45009, ERRCODE_DAY, "the day's quota of this interface is used up" },
 	{ 45011, ERRCODE_MINUTE, "this interface is called too often" },
+	{ 45029, ERRCODE_DENIED, "the account has 100,000 permanent QR codes, as many as WeChat "
+	    "allows; make temporary ones" },
 	{ 46004, ERRCODE_USER, "there is no such user" },
 	{ 48001, ERRCODE_DENIED, "the account may not use this interface; see WeChat's console" },
 	{ 50002, ERRCODE_SETTING, "WeChat has restricted the account" },

@@ -137,6 +137,24 @@ const struct lang_row zh_help[] = {
 	{ "0 every call is accounted for, 1 one is not, or it is not known",
 	    "0 每次调用都对得上，1 有对不上或不知道的" },
 	{ "one line an hour", "每小时一行" },
+	{ "make a QR code with a name, and count its scans", "生成带名称的二维码，并统计其扫码" },
+	{ "Asks WeChat for a QR code with a scene, and prints the address of its picture and what "
+	    "the picture says.  Follows and scans through the code are counted under its name "
+	    "CODE.  The account must have .secret.  A code that is there already is printed "
+	    "again without a question to WeChat.  An account can have 100,000 permanent codes.",
+	    "向微信申请一个带场景值的二维码，输出其图片地址和图片内容。经由该码的关注和扫码以名称 CODE "
+	    "统计。公众号须设置 .secret。已有的码直接再次输出，不再询问微信。每个公众号最多 100,000 "
+	    "个永久码。" },
+	{ "0 the code is printed, 1 there is no code", "0 已输出，1 没有生成" },
+	{ "temporary: for so many days, 30 at most; else permanent", "临时码的有效天数，最多 30；不加则为永久码" },
+	{ "the scene that WeChat reports; by default the name", "微信上报的场景值；默认为名称" },
+	{ "list QR codes with their follows and scans", "列出二维码及其关注数和扫码数" },
+	{ "Lists the codes that qtoa qrcode create has made, with all follows and scans through "
+	    "them that are counted, those with the most follows first.  For a period, see qtoa "
+	    "report scenes.",
+	    "列出 qtoa qrcode create 生成的二维码，以及已计入的全部关注数和扫码数，关注最多的在前。"
+	    "某一时段的数字见 qtoa report scenes。" },
+	{ "0 the codes were read, 1 they could not be read", "0 已读取，1 无法读取" },
 	{ "forget a user; all figures stay as they are", "遗忘一个用户；所有统计数字不变" },
 	{ "Takes a user out of all that qtoa keeps, after a question.  The events stay without the "
 	    "user.  Copies of delivered messages are deleted, and messages that wait are "

@@ -27,6 +27,8 @@ const struct lang_row zh_wechat[] = {
 	{ "the user does not follow the account", "该用户没有关注公众号" },
 	{ "the day's quota of this interface is used up", "该接口当天的调用次数已用完" },
 	{ "this interface is called too often", "该接口调用过于频繁" },
+	{ "the account has 100,000 permanent QR codes, as many as WeChat allows; make temporary "
+	    "ones", "该公众号已有 100,000 个永久二维码，达到微信的上限：请改用临时码" },
 	{ "there is no such user", "没有这个用户" },
 	{ "the account may not use this interface; see WeChat's console",
 	    "公众号没有该接口的权限；见微信后台" },

@@ -1,6 +1,6 @@
 -- Where followers come from: the scene of the QR code; '' is a follow without one (search, card,
--- ...).  share is the share of all follows.  scans are scans by users who followed already.  Only
--- the first 100 rows.
+-- ...).  share is the share of all follows.  scans are scans by users who followed already.  name is
+-- that of the code, if qtoa qrcode create has made it.  Only the first 100 rows.
 --
 --	:account	path, name or AppID of an official account; unset: all
 --	:from, :to	first and last day, 'YYYY-MM-DD', in China (UTC+8); unset: the last 30 days
@@ -28,7 +28,9 @@ counts (scene, follows, devices, scans) AS (
 		AND (:account IS NULL OR account IN mine)
 	GROUP BY 1)
 SELECT scene, sum(follows) AS follows, sum(devices) AS devices,
-	CAST(sum(follows) AS REAL) / sum(sum(follows)) OVER () AS share, sum(scans) AS scans
+	CAST(sum(follows) AS REAL) / sum(sum(follows)) OVER () AS share, sum(scans) AS scans,
+	(SELECT min(name) FROM qrcode WHERE qrcode.scene = counts.scene AND (:account IS NULL OR
+		appid IN (SELECT appid FROM account WHERE id IN mine))) AS name
 FROM counts
 GROUP BY scene
 ORDER BY follows DESC, scans DESC, scene

@@ -214,6 +214,16 @@ static const char *const migrations[] = {
 	"	appid		text NOT NULL,"
 	"	name		text NOT NULL"
 	");"),
+	"CREATE TABLE qrcode ("
+	"	appid		text NOT NULL,"
+	"	name		text NOT NULL,"
+	"	scene		text NOT NULL,"
+	"	ticket		text NOT NULL,"
+	"	url		text NOT NULL,"
+	"	made		bigint NOT NULL,"
+	"	expires		bigint NOT NULL,"
+	"	PRIMARY KEY (appid, name)"
+	");",
 };
 
 enum { MIGRATE_MS = 10000 };	/* for what is done once in the life of a database */

@@ -292,6 +292,17 @@ static const char *const migrations[] = {
 	"	appid		TEXT NOT NULL,"
 	"	name		TEXT NOT NULL"
 	");"),
+	/* qrcode: QR codes with a name.  Times are epoch seconds; expires 0: it is permanent. */
+	"CREATE TABLE qrcode ("
+	"	appid		TEXT NOT NULL,"
+	"	name		TEXT NOT NULL,"
+	"	scene		TEXT NOT NULL,"
+	"	ticket		TEXT NOT NULL,"
+	"	url		TEXT NOT NULL,"
+	"	made		INTEGER NOT NULL,"
+	"	expires		INTEGER NOT NULL,"
+	"	PRIMARY KEY (appid, name)"
+	") WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
@@ -340,16 +351,16 @@ schema_look(struct db *db, int64_t *version, int64_t *ours)
 bool
 schema_is_broken(struct db *db)
 {
-	enum { TABLES = 12 };	/* that are named here; `departed` is of the last migration */
+	enum { TABLES = 13 };	/* that are named here; `qrcode` is of the last migration */
 	int64_t	 application = 0, version = 0, tables = 0, found = 0, newest = 0;
 
 	if (read_marks(db, &application, &version, &tables) != ERR_OK ||
 	    sqlite_db_number(db, &found,
 	    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('message', "
 	    "'endpoint', 'stopped', 'account', 'device', 'event', 'unionid', 'token', 'handed', "
-	    "'past', 'follower', 'departed')", DB_NO_VALUES) != ERR_OK ||
+	    "'past', 'follower', 'departed', 'qrcode')", DB_NO_VALUES) != ERR_OK ||
 	    sqlite_db_number(db, &newest, "SELECT count(*) FROM sqlite_schema WHERE name = "
-	    "'departed'", DB_NO_VALUES) != ERR_OK)
+	    "'qrcode'", DB_NO_VALUES) != ERR_OK)
 		return false;
 	if (application != APPLICATION)		/* another program's have none of these */
 		return found == TABLES;

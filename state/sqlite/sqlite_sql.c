@@ -387,6 +387,29 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_DEPARTED_MOVE] = "UPDATE departed SET at = ?2 WHERE at = ?1",
 	[SQL_DEPARTED_DONE] = "DELETE FROM departed WHERE at = ?",
 
+	/* QR codes with a name (wechat/qrcode.c, cli/cmd_qrcode.c). */
+	[SQL_QRCODE_FIND] =
+	    "SELECT scene, ticket, url, made, expires FROM qrcode WHERE appid = ? AND name = ?",
+	[SQL_QRCODE_OWNER] =
+	    "SELECT name FROM qrcode WHERE appid = ? AND scene = ? AND name <> ? LIMIT 1",
+	[SQL_QRCODE_PUT] =
+	    "INSERT INTO qrcode (appid, name, scene, ticket, url, made, expires) VALUES (?, ?, ?, "
+	    "?, ?, ?, ?) ON CONFLICT (appid, name) DO UPDATE SET scene = excluded.scene, ticket = "
+	    "excluded.ticket, url = excluded.url, made = excluded.made, expires = "
+	    "excluded.expires",
+	[SQL_QRCODE_LIST] =
+	    "WITH uses (appid, scene, follows, scans) AS (SELECT appid, item, sum(CASE code WHEN "
+	    "'$$_official_account_follow' THEN 1 ELSE 0 END), sum(CASE code WHEN "
+	    "'$$_scan_open_official_account' THEN 1 ELSE 0 END) FROM event JOIN account ON "
+	    "account.id = event.account WHERE code IN ('$$_official_account_follow', "
+	    "'$$_scan_open_official_account') GROUP BY appid, item) SELECT coalesce((SELECT "
+	    "min(path) FROM account WHERE account.appid = qrcode.appid), qrcode.appid) AS account, "
+	    "name, qrcode.scene, coalesce(follows, 0) AS follows, coalesce(scans, 0) AS scans, "
+	    "made, nullif(expires, 0) AS until, url, ticket FROM qrcode LEFT JOIN uses ON "
+	    "uses.appid = qrcode.appid AND uses.scene = qrcode.scene WHERE (?1 IS NULL OR "
+	    "qrcode.appid = ?1) AND (?2 IS NULL OR name = ?2) ORDER BY 1, follows DESC, scans "
+	    "DESC, name",
+
 	/* WeChat's statistics (wechat/datacube/, cli/cmd_datacube.c, cli/cmd_reconcile.c). */
 	[SQL_DATACUBE_HAS_COLUMN] =
 	    "SELECT count(*) FROM pragma_table_info('datacube_' || ?) WHERE name = ?",

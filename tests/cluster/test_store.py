@@ -33,7 +33,7 @@ def test_hosts_make_the_tables_once(shared, url, host):
     for n, tool in enumerate(tools):
         tool.send(f"add {n}")
     assert [t.hear()[0] for t in tools] == ["ok"] * 4
-    assert shared.primary.sql("SELECT version FROM qtoa_schema", url) == "2"
+    assert shared.primary.sql("SELECT version FROM qtoa_schema", url) == "3"
 
 
 def test_a_newer_schema_is_refused(shared, url, host):

@@ -17,7 +17,7 @@ def run(home, *args, env=None):
     return done.returncode, done.stdout, done.stderr
 
 
-GROUPS = ("queue", "datacube", "alert", "reply", "menu", "followers")
+GROUPS = ("queue", "datacube", "alert", "reply", "menu", "followers", "qrcode")
 
 
 def verbs(home):
@@ -77,7 +77,7 @@ def test_list_of_all(home):
             for verb in ("status", "drain", "report", "token", "completion")] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("group", ("queue", "datacube", "alert", "followers"))
+@pytest.mark.parametrize("group", GROUPS)
 def test_groups(home, group):
     rows = {n: line for n, line in verbs(home).items() if n.split()[0] == group}
     for args in ((group, "--help"), (group, "-h"), ("help", group)):

@@ -135,7 +135,7 @@ class Models:
         scans = groups(self.coded(SCAN), lambda e: e.item or "")
         total = sum(map(len, follows.values()))
         rows = [dict(scene=s, follows=len(follows.get(s, [])), devices=devices(follows.get(s, [])),
-                     share=ratio(len(follows.get(s, [])), total), scans=len(scans.get(s, [])))
+                     share=ratio(len(follows.get(s, [])), total), scans=len(scans.get(s, [])), name=None)
                 for s in set(follows) | set(scans)]
         rows.sort(key=lambda r: (-r["follows"], -r["scans"], key_of(r["scene"])))
         return rows[:100]
