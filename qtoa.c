@@ -442,7 +442,8 @@ deliver_message(struct worker *w)
 	d->deadline_ms = worker_deadline(w);
 	entered = worker_enter_network(w);
 	er = deliver(&w->app->services, w->signer, d);
-	if (er == ERR_STORE && w->choice.found)
+	/* The spare room keeps a message for QT alone. */
+	if (er == ERR_STORE && w->choice.found && !conf_has_relays(w->entry.account))
 		er = deliver_spare(&w->app->services, d);
 	worker_leave_network(w, entered);
 	access_log_add_delivery(&w->entry, d);

@@ -145,7 +145,7 @@ make_code(struct creating *k)
 
 /* True: the code that is there is what is asked for. */
 static bool
-is_same(const struct creating *k)
+is_same_code(const struct creating *k)
 {
 	return slice_is(buf_slice(&k->code.scene), k->scene) &&
 	    (k->days == 0) == (k->code.expires_s == 0);
@@ -158,7 +158,7 @@ check_free(const struct creating *k)
 	if (k->owner.len != 0)
 		(void)fprintf(stderr, lang_text("qtoa: scene %s is that of the code %.*s; give "
 		    "another one with --scene\n"), k->scene, (int)k->owner.len, k->owner.p);
-	else if (k->there && !is_same(k))
+	else if (k->there && !is_same_code(k))
 		(void)fprintf(stderr, lang_text("qtoa: there is another code %s; give this one "
 		    "another name\n"), k->name);
 	else

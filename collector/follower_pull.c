@@ -426,7 +426,7 @@ is_good_page(struct asking *k, enum api_result result)
 
 /* Makes the calls for the list until it has ended.  False: a line says why not. */
 static bool
-read_list(struct asking *k)
+read_followers(struct asking *k)
 {
 	enum api_result	 result;
 	int64_t		 asked_s;
@@ -621,7 +621,7 @@ end_pull(struct db *db, void *arg)
 static bool
 run_pull(struct asking *k)
 {
-	bool	 good = begin_pull(k) && read_list(k) && close_list(k) && ask_all_users(k) &&
+	bool	 good = begin_pull(k) && read_followers(k) && close_list(k) && ask_all_users(k) &&
 		    work_in_store(k, STORE_WRITE, end_pull);
 
 	good = work_in_store(k, STORE_READ, count_due) && good && k->sum.left == 0;

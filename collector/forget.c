@@ -238,9 +238,15 @@ list_applications(struct db *db, struct buf *applications, const char *appid)
 	return er;
 }
 
+/* Deletes what is known of the user beside events: as a follower, and the UnionID. */
 static enum error
-forget_unionid(struct db *db, const char *appid, struct slice name)
+forget_name(struct db *db, const char *appid, struct slice name)
 {
+	const enum error	 er = db_run(db, NULL, SQL_USER_FOLLOWER,
+				    DB_VALUES(db_text(name), db_s(appid)));
+
+	if (er != ERR_OK)
+		return er;
 	if (appid != NULL)
 		return db_run(db, NULL, SQL_USER_UNIONID, DB_VALUES(db_s(appid), db_text(name)));
 	return db_run(db, NULL, SQL_USER_UNIONIDS, DB_VALUES(db_text(name)));
@@ -262,7 +268,7 @@ forget_events(struct db *db, struct forget_count *n, const struct buf *names,
 			er = forget_device(&e, n, slice_of(p));
 		}
 		if (er == ERR_OK)
-			er = forget_unionid(db, order->appid, slice_of(p));
+			er = forget_name(db, order->appid, slice_of(p));
 	}
 	buf_free(&applications);
 	return er;

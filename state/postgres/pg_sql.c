@@ -24,6 +24,10 @@
 		column " = CASE WHEN " NEWER " THEN excluded." column \
 		" ELSE past." column " END"
 
+/* All that is known of who has which UnionID. */
+#define PAIRS	"WITH pair AS (SELECT appid, openid, unionid FROM unionid UNION " \
+		"SELECT appid, openid, coalesce(unionid, '') FROM follower) "
+
 /* Events to forget: see state/sqlite/sqlite_sql.c. */
 #define BY_KEY	"SELECT id FROM event WHERE message >= '\\x0000000000000001'::bytea " \
 		"AND message < $3 AND day < $1 ORDER BY message LIMIT $2"
@@ -378,8 +382,8 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	[SQL_DEVICE_ADD] =
 	    "INSERT INTO device (application, device, first, last) VALUES ($1, $2, $3, $4)",
 	[SQL_USER_NAMES] =
-	    "SELECT openid, unionid FROM unionid WHERE ($2::text IS NULL OR appid = $2::text) AND "
-	    "(openid = $1 OR (unionid <> '' AND unionid IN (SELECT unionid FROM unionid WHERE "
+	    PAIRS "SELECT openid, unionid FROM pair WHERE ($2::text IS NULL OR appid = $2::text) "
+	    "AND (openid = $1 OR (unionid <> '' AND unionid IN (SELECT unionid FROM pair WHERE "
 	    "(openid = $1 OR unionid = $1) AND ($2::text IS NULL OR appid = $2::text))))",
 	[SQL_USER_APPLICATIONS] =
 	    "SELECT DISTINCT application FROM account WHERE $1::text IS NULL OR appid = $1::text",
@@ -406,6 +410,9 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "time <= $2)",
 	[SQL_USER_UNIONID] = "DELETE FROM unionid WHERE appid = $1 AND openid = $2",
 	[SQL_USER_UNIONIDS] = "DELETE FROM unionid WHERE openid = $1 OR unionid = $1",
+	[SQL_USER_FOLLOWER] =
+	    "DELETE FROM follower WHERE ($2::text IS NULL OR appid = $2::text) AND (openid = $1 OR "
+	    "unionid = $1 OR device = $1)",
 	[SQL_USER_MESSAGES] =
 	    "SELECT id, account, state, query, body FROM message WHERE id > $1 ORDER BY id LIMIT "
 	    "$2",

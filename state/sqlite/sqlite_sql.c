@@ -12,6 +12,10 @@
 #define NEWER	"(excluded.turned IS NOT NULL AND (past.turned IS NULL OR " \
 		"(past.turned, past.turn) < (excluded.turned, excluded.turn)))"
 
+/* All that is known of who has which UnionID. */
+#define PAIRS	"WITH pair AS (SELECT appid, openid, unionid FROM unionid UNION " \
+		"SELECT appid, openid, coalesce(unionid, '') FROM follower) "
+
 /*
  * Events to forget.  ?1: the first day that stays, ?2: how many events, ?3: the key of that day.
  * Keys begin with the time; so in the order of the keys, neighbours on the disk are deleted
@@ -339,9 +343,9 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_DEVICE_ADD] =
 	    "INSERT INTO device (application, device, first, last) VALUES (?, ?, ?, ?)",
 	[SQL_USER_NAMES] =
-	    "SELECT openid, unionid FROM unionid WHERE (?2 IS NULL OR appid = ?2) AND (openid = "
-	    "?1 OR (unionid <> '' AND unionid IN (SELECT unionid FROM unionid WHERE (openid = ?1 "
-	    "OR unionid = ?1) AND (?2 IS NULL OR appid = ?2))))",
+	    PAIRS "SELECT openid, unionid FROM pair WHERE (?2 IS NULL OR appid = ?2) AND "
+	    "(openid = ?1 OR (unionid <> '' AND unionid IN (SELECT unionid FROM pair WHERE "
+	    "(openid = ?1 OR unionid = ?1) AND (?2 IS NULL OR appid = ?2))))",
 	[SQL_USER_APPLICATIONS] =
 	    "SELECT DISTINCT application FROM account WHERE ?1 IS NULL OR appid = ?1",
 	[SQL_USER_EVENTS] = "SELECT id FROM event WHERE device = ?",
@@ -367,6 +371,9 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "time <= ?2)",
 	[SQL_USER_UNIONID] = "DELETE FROM unionid WHERE appid = ? AND openid = ?",
 	[SQL_USER_UNIONIDS] = "DELETE FROM unionid WHERE openid = ?1 OR unionid = ?1",
+	[SQL_USER_FOLLOWER] =
+	    "DELETE FROM follower WHERE (?2 IS NULL OR appid = ?2) AND (openid = ?1 OR "
+	    "unionid = ?1 OR device = ?1)",
 	[SQL_USER_MESSAGES] =
 	    "SELECT id, account, state, query, body FROM message WHERE id > ? ORDER BY id LIMIT ?",
 	[SQL_USER_MENTIONS_END] =
