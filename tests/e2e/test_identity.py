@@ -460,7 +460,7 @@ def test_the_answer_none_is_overtaken(start, home, wx):
     """While one process hears that there is none, another one stores the unionid."""
     slow, fast = behind(start()), behind(start())
     openid = wx.user(follows=False)
-    wx.slow = 0.3
+    wx.slow = 1.5
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(slow.post, message(openid))
         program.until(lambda: wx.users[openid].asked == 1, "WeChat is asked")
