@@ -1,5 +1,5 @@
 /*
- * confrules.c: prints what each member of the configuration may be, a line for each: of whom, name,
+ * confrules.c: prints what each member of the configuration may be, a line for each: struct, name,
  * kind, default, then what is allowed.  A tab is between the parts, "-" stands where there is
  * nothing.  packaging/manuals.sh writes the manuals from it.
  *

@@ -193,7 +193,7 @@ no_secret(void **state)
 	db_close(db);
 }
 
-/* Who counts by UnionID joins the events of the openid, and the device is the UnionID. */
+/* An account that counts by UnionID joins the events of the openid: the device is the UnionID. */
 static void
 unionids(void **state)
 {
