@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 import exposition
 import fcgi
+import fronts
 import program
 import qt as qt_side
 import wechat
@@ -155,6 +156,25 @@ def test_each_type(pool, qt, account):
     assert line["verdict"] == "delivered" and line["reply"] == "keyword"
     assert line["rule"] == "rule-text"
     assert len(qt.received) == len(TYPES)
+
+
+@pytest.mark.parametrize("server", ("lighttpd-fastcgi", "nginx"))
+def test_through_a_web_server(home, qt, server):
+    """All bytes of a reply get through a real one, with the length that it has."""
+    env = {k: home.env[k] for k in ("E2E_REPLIES", "E2E_SECRET", "E2E_WECHAT_API")}
+    front = fronts.Front(server, qt.url, variant=VARIANT, env=env)
+    try:
+        for account in (SAFE, PLAIN):
+            for name in ("text", "long"):
+                answer = front.push(account, wechat.push(account, wechat.text_message(name)))
+                assert int(answer.headers["content-length"]) == len(answer.body)
+                assert content(opened(account, answer)) == TYPES[name][1]["Content"]
+        assert [line["rule"] for line in front.log.wait(4, what="request", reply="keyword")] == \
+            ["rule-text", "rule-long"] * 2
+        assert len(qt.received) == 4
+        front.check()
+    finally:
+        front.stop()
 
 
 def test_the_key_that_wechat_used(pool, qt):
