@@ -72,7 +72,8 @@ all: $(BIN) $(COMPLETION)
 
 # CONFIG is compiled first: what is wrong with it is known at once.
 $(BIN): $(BC)/core/conf.o $(B)/qtoa.o $(EXTRA) $(LIBQTOA) $(BC)/config.ok
-	$(LINK) $(B)/qtoa.o $(EXTRA) $(LIBQTOA) $(LDLIBS)
+	$(LINK).new $(B)/qtoa.o $(EXTRA) $(LIBQTOA) $(LDLIBS)
+	@mv $@.new $@
 
 $(B)/libqtoa.a: $(OBJS) $(B)/modules
 	@rm -f $@
@@ -167,7 +168,7 @@ $(B)/needs: FORCE
 $(B)/flags: $(B)/needs
 $(B)/flags: NOW = $(CC) $(ALL_CFLAGS)
 $(BC)/config.name: NOW = $(abspath $(CONFIG))
-$(B)/modules: NOW = $(OBJS)
+$(B)/modules: NOW = $(OBJS:$(B)/%=%)
 $(BC)/environment.name: NOW = $(ENVIRONMENT)
 $(B)/flags $(B)/modules $(BC)/environment.name $(BC)/config.name: FORCE
 	@mkdir -p $(@D)

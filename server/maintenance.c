@@ -223,7 +223,7 @@ empty_spare(const struct services *s)
 {
 	int64_t	 n;
 
-	return spare_holds(s->spare) && (!store_has_room(s->store) ||
+	return s->spare != NULL && spare_holds(s->spare) && (!store_has_room(s->store) ||
 	    spare_move(s->spare, &n, s->store, s->dedup, patience_ms()) != ERR_OK);
 }
 

@@ -1,9 +1,11 @@
 """The report's page in a real browser, behind a real web server, with what strangers may send."""
 
+import contextlib
 import csv
 import io
 import json
 import re
+import sqlite3
 import time
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -71,6 +73,15 @@ def count(front, account, messages):
         side.answers(collector.posted(account, wechat.push(account, xml)), 200)
 
 
+def followers(front, at):
+    """As `qtoa followers pull` would have fetched them."""
+    with contextlib.closing(sqlite3.connect(front.home.state / "qtoa.db", timeout=10)) as db, db:
+        db.executemany(
+            "INSERT INTO follower (appid, openid, device, subscribe_time, scene, qr_scene_str, seen_at, "
+            "asked_at) VALUES (?, ?1 || ?2, ?1 || ?2, ?3, 'ADD_SCENE_QR_CODE', ?4, ?3, ?3)",
+            ((PLAIN.appid, n, at, text) for n, text in enumerate(HOSTILE)))
+
+
 @pytest.fixture(scope="module")
 def server(qt_server):
     front = fronts.Front("lighttpd-fastcgi", qt_server.url)
@@ -79,6 +90,7 @@ def server(qt_server):
         now = int(time.time())
         count(front, PLAIN, a_month(now))
         count(front, COMPATIBLE, [event("oE2eOnlyOne", now - 60, "subscribe")])
+        followers(front, now - 60)
         yield front
         front.check()
     finally:

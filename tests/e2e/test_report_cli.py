@@ -60,7 +60,7 @@ def test_forms(filled):
     assert [float(x) for x in (row[3] for row in sheet[1:])] == [r["share"] for r in rows]
     code, out, err = run(filled, "--json")
     assert (code, err) == (0, "")
-    assert json.loads(out)["menu"] == rows and len(json.loads(out)) == 8
+    assert json.loads(out)["menu"] == rows and len(json.loads(out)) == 9
     code, out, err = run(filled, "menu")
     lines = out.splitlines()
     assert (code, err) == (0, "") and lines[1].split() == ["key", "clicks", "devices", "share"]
