@@ -187,16 +187,20 @@ close_arrivals(struct arrivals *as)
 static bool
 need_file(struct arrivals *as)
 {
-	if (as->fd != -1 && atomic_load(&as->len) < FULL)
-		return true;
-	(void)pthread_rwlock_unlock(&as->lock);
-	(void)pthread_rwlock_wrlock(&as->lock);
-	if (atomic_load(&as->len) >= FULL)
-		close_arrivals(as);
-	if (as->fd == -1 && state_file_may_try(&as->trouble))
-		open_arrivals(as);
-	(void)pthread_rwlock_unlock(&as->lock);
-	(void)pthread_rwlock_rdlock(&as->lock);
+	bool	 good = true;
+
+	/* Another thread may close the file while this one has no lock. */
+	while (good && (as->fd == -1 || atomic_load(&as->len) >= FULL)) {
+		(void)pthread_rwlock_unlock(&as->lock);
+		(void)pthread_rwlock_wrlock(&as->lock);
+		if (atomic_load(&as->len) >= FULL)
+			close_arrivals(as);
+		if (as->fd == -1 && state_file_may_try(&as->trouble))
+			open_arrivals(as);
+		good = as->fd != -1 && atomic_load(&as->len) < FULL;
+		(void)pthread_rwlock_unlock(&as->lock);
+		(void)pthread_rwlock_rdlock(&as->lock);
+	}
 	return as->fd != -1;
 }
 
