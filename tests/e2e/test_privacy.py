@@ -1,6 +1,8 @@
 """`qtoa forget`: no file has the user any more, and no figure of the report changes."""
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 
 import pytest
@@ -135,6 +137,22 @@ def test_asks(home):
     asked.expect("none of them")
     assert not holders(home, USER)
     assert run(home, "forget", "--yes", "--account", "none", USER, variant="keeps")[0] == 1
+
+
+@pytest.mark.parametrize("name", (USER, "uForgetMe_0123456789abcdefgh"), ids=("openid", "unionid"))
+def test_a_follower(home, name):
+    """As `qtoa followers pull` would have stored one who never sent a message, and another one."""
+    count(home, PLAIN, [OTHER])
+    with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=10)) as db, db:
+        db.execute("DELETE FROM follower")
+        db.executemany("INSERT INTO follower (appid, openid, device, unionid, seen_at, asked_at) "
+                       "VALUES (?, ?, ?2, ?, 1, 1)",
+                       ((PLAIN.appid, USER, "uForgetMe_0123456789abcdefgh"),
+                        (PLAIN.appid, OTHER, "uStays")))
+    rc, out, err = run(home, "forget", "--yes", name, variant="keeps")
+    assert rc == 0, out + err
+    assert not holders(home, USER, "uForgetMe_0123456789abcdefgh")
+    assert [row["openid"] for row in home.query("SELECT openid FROM follower")] == [OTHER]
 
 
 def test_where_nothing_is(home):
