@@ -38,7 +38,7 @@ else
 HARD	+= -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDHARD	+= -fsanitize=$(SAN)
 endif
-ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -I. $(WARN) \
+ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -DQTOA_POSTGRES=$(POSTGRES) -I. $(WARN) \
 	     $(HARD) $(CFLAGS) $(PKG_CFLAGS)
 LDLIBS	 = -lfcgi $(PKG_LIBS) -lpthread
 # One file, whose name make can handle.

@@ -299,6 +299,18 @@ static const struct settings settings = {
 	.late_s		= 600,			/* seconds, default 600 */
 
 	/*
+	 * Several machines: a PostgreSQL database that they share, see doc/several-machines.md.
+	 * The text has a password in it: give it as "@FILE". store_ack: a message counts as kept
+	 * when the disk of the server has it (DISK), or when a standby has it, too (REPLICA).
+	 * store_degrade: while the database fails, messages are kept on this host (LOCAL), or
+	 * answered 503 (REFUSE). store_ms: for one transaction.
+	 */
+	.store		= NULL,			/* default NULL: a file in state_dir */
+	.store_ack	= DISK,			/* DISK (default) or REPLICA */
+	.store_degrade	= LOCAL,		/* LOCAL (default) or REFUSE */
+	.store_ms	= 300,			/* milliseconds, default 300 */
+
+	/*
 	 * A robot of WeCom, DingTalk or Feishu, or any webhook, that is told when health changes;
 	 * see doc/alerts.md. The address has a key in it: give it as "@FILE". alert_secret: the
 	 * key with which DingTalk's or Feishu's robot wants its messages signed. alert_lang: "zh"

@@ -31,7 +31,7 @@ enum {
 };
 
 /* The parts of a screen, from top to bottom. */
-enum part_name { HEADLINE, SIGNS, TODAY, NOW, RELAYS, DISK, FAILURES, BAD_PEERS, PARTS };
+enum part_name { HEADLINE, SIGNS, TODAY, NOW, RELAYS, ROOM, FAILURES, BAD_PEERS, PARTS };
 
 struct part {
 	struct buf	 text;
@@ -460,7 +460,7 @@ write_disk(struct screen *s)
 	char				 growth[LINE] = "";
 	const int64_t			 days = s->st->full_days;
 
-	begin_part(s, DISK);
+	begin_part(s, ROOM);
 	write_size(db, health->db_bytes);
 	write_size(state, health->state_bytes);
 	write_size(room, health->free_bytes);
@@ -554,7 +554,7 @@ static int
 share_lines(const struct screen *s, int lines[PARTS])
 {
 	static const enum part_name	 order[PARTS] = {
-		HEADLINE, TODAY, NOW, RELAYS, DISK, SIGNS, FAILURES, BAD_PEERS,
+		HEADLINE, TODAY, NOW, RELAYS, ROOM, SIGNS, FAILURES, BAD_PEERS,
 	};
 	int				 room = s->height, i;
 

@@ -214,6 +214,19 @@ check_alert_url(struct conf_value_reason *r, const struct account *a, const char
 }
 
 static bool
+check_store(struct conf_value_reason *r, const struct account *a, const char *v)
+{
+	(void)a;
+	if (*v == '\0')
+		return true;
+	if (!QTOA_POSTGRES)
+		return conf_value_refuse(r, "this program is built without libpq: install "
+		    "libpq-dev and build it again, or leave the setting empty");
+	return strncmp(v, "postgresql://", 13) == 0 || strncmp(v, "postgres://", 11) == 0 ||
+	    conf_value_refuse(r, "must begin with postgresql://, or be \"@FILE\" of such a text");
+}
+
+static bool
 check_alert_lang(struct conf_value_reason *r, const struct account *a, const char *v)
 {
 	enum language	 l;
@@ -340,6 +353,7 @@ static const struct settings_text {
 	{ { SETTING(report_hosts), 1, 0, CONF_LIST, NULL, check_hosts }, NULL },
 	{ { SETTING(trusted_proxies), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
 	{ { SETTING(metrics_allow), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
+	{ { HIDDEN(store), 1, 4000, CONF_GRAPHIC, NULL, check_store }, NULL },
 	{ { HIDDEN(alert_url), 1, 1024, CONF_GRAPHIC, NULL, check_alert_url }, NULL },
 	{ { HIDDEN(alert_secret), 1, 256, CONF_GRAPHIC, NULL, NULL }, NULL },
 	{ { SETTING(alert_lang), 1, 0, CONF_TEXT, NULL, check_alert_lang }, NULL },
@@ -381,6 +395,7 @@ static const struct number_rule	settings_numbers[] = {
 	{ SETTING(forget_revoked), 0, 0, 1 },
 	{ SETTING(log_users), 0, 0, 1 },
 	{ SETTING(log_flood), 10, 1, 1000000 },
+	{ SETTING(store_ms), 300, 10, 4000 },
 	{ SETTING(late_s), 600, 1, 604800 },
 	{ SETTING(alert_after_s), 60, 1, 86400 },
 	{ SETTING(alert_per_hour), 10, 1, 1000 },
@@ -407,9 +422,23 @@ wechat_only_of(const void *base)
 	return conf_wechat_only_name(((const struct settings *)base)->wechat_only);
 }
 
+static const char *
+store_ack_of(const void *base)
+{
+	return conf_store_ack_name(((const struct settings *)base)->store_ack);
+}
+
+static const char *
+store_degrade_of(const void *base)
+{
+	return conf_store_degrade_name(((const struct settings *)base)->store_degrade);
+}
+
 static const char *const	mode_names[] = { "SAFE", "COMPATIBLE", "PLAIN" };
 static const char *const	identity_names[] = { "OPENID", "UNIONID" };
 static const char *const	wechat_only_names[] = { "OFF", "ADVISE", "ENFORCE" };
+static const char *const	store_ack_names[] = { "DISK", "REPLICA" };
+static const char *const	store_degrade_names[] = { "LOCAL", "REFUSE" };
 
 /* A member whose value is one of some words, in the order of their enum. */
 struct choice {
@@ -433,8 +462,25 @@ static const struct choice format_choice = {
 	"format", format_names, NELEM(format_names), NULL
 };
 
-static const struct choice wechat_only_choice = {
-	"wechat_only", wechat_only_names, NELEM(wechat_only_names), wechat_only_of
+enum { CHOICE_WECHAT_ONLY, CHOICE_STORE_ACK, CHOICE_STORE_DEGRADE };
+
+static const struct settings_choice {
+	struct choice	 choice;
+	const char	*wrong;		/* if it is not one of the words */
+} settings_choices[] = {
+	[CHOICE_WECHAT_ONLY] = {
+		{ "wechat_only", wechat_only_names, NELEM(wechat_only_names), wechat_only_of },
+		"must be OFF, ADVISE or ENFORCE"
+	},
+	[CHOICE_STORE_ACK] = {
+		{ "store_ack", store_ack_names, NELEM(store_ack_names), store_ack_of },
+		"must be DISK or REPLICA"
+	},
+	[CHOICE_STORE_DEGRADE] = {
+		{ "store_degrade", store_degrade_names, NELEM(store_degrade_names),
+		    store_degrade_of },
+		"must be LOCAL or REFUSE"
+	},
 };
 
 /* The k-th member of each account, whatever its type; NULL: there is no k-th. */
@@ -677,14 +723,26 @@ take_account_choices(struct problems *p, struct account *a, int i)
 }
 
 static void
-take_wechat_only(struct problems *p, struct settings *s)
+settle_settings_choices(struct problems *p, struct settings *s, bool built)
 {
 	struct conf_value_reason	 r;
-	int				 only = (int)s->wechat_only;
+	int				 values[] = {
+		[CHOICE_WECHAT_ONLY] = (int)s->wechat_only,
+		[CHOICE_STORE_ACK] = (int)s->store_ack,
+		[CHOICE_STORE_DEGRADE] = (int)s->store_degrade,
+	};
+	size_t				 k;
 
-	if (!take_choice(&r, &only, s->environment, &wechat_only_choice))
-		add_problem(p, -1, "wechat_only", NULL, r.text);
-	s->wechat_only = (enum conf_wechat_only)only;
+	for (k = 0; k < NELEM(settings_choices) && !built; k++)
+		if (!take_choice(&r, &values[k], s->environment, &settings_choices[k].choice))
+			add_problem(p, -1, settings_choices[k].choice.name, NULL, r.text);
+	s->wechat_only = (enum conf_wechat_only)values[CHOICE_WECHAT_ONLY];
+	s->store_ack = (enum conf_store_ack)values[CHOICE_STORE_ACK];
+	s->store_degrade = (enum conf_store_degrade)values[CHOICE_STORE_DEGRADE];
+	for (k = 0; k < NELEM(settings_choices); k++)
+		if (settings_choices[k].choice.value_of(s) == NULL)
+			add_problem(p, -1, settings_choices[k].choice.name, no_text,
+			    lang_text(settings_choices[k].wrong));
 }
 
 /* False: variables alone could make the account, and none of them is set. */
@@ -1029,11 +1087,7 @@ settle_settings(struct conf *c, struct problems *p)
 		settle_setting(c, p, &settings_texts[i]);
 	if (!conf_is_set(c->set.metrics_allow))
 		c->set.metrics_allow = c->set.report_allow;
-	if (!c->built)
-		take_wechat_only(p, &c->set);
-	if (conf_wechat_only_name(c->set.wechat_only) == NULL)
-		add_problem(p, -1, "wechat_only", no_text,
-		    lang_text("must be OFF, ADVISE or ENFORCE"));
+	settle_settings_choices(p, &c->set, c->built);
 	for (i = 0; i < NELEM(settings_numbers); i++)
 		settle_number(c, p, &settings_numbers[i]);
 }
@@ -1536,7 +1590,8 @@ conf_members(const struct conf *c, conf_each_field *fn, void *ctx)
 		give_text(fn, ctx, c, -1, &settings_texts[k].rule);
 	for (k = 0; k < NELEM(settings_numbers); k++)
 		give_number(fn, ctx, c, &settings_numbers[k]);
-	give_choice(fn, ctx, c, -1, &wechat_only_choice);
+	for (k = 0; k < NELEM(settings_choices); k++)
+		give_choice(fn, ctx, c, -1, &settings_choices[k].choice);
 	for (i = 0; i < c->n; i++) {
 		for (k = 0; k < NELEM(account_rules); k++)
 			give_text(fn, ctx, c, (int)i, &account_rules[k]);
@@ -1597,7 +1652,8 @@ conf_rules(conf_each_rule *fn, void *ctx)
 	for (; num < settings_numbers + NELEM(settings_numbers); num++)
 		fn(ctx, &(struct conf_rule){ .of = "setting", .name = num->name,
 		    .is_number = true, .number = num->dflt, .min = num->min, .max = num->max });
-	give_choice_rule(fn, ctx, &wechat_only_choice, "setting");
+	for (k = 0; k < NELEM(settings_choices); k++)
+		give_choice_rule(fn, ctx, &settings_choices[k].choice, "setting");
 	for (k = 0; k < NELEM(account_rules); k++)
 		give_text_rule(fn, ctx, &account_rules[k], "account", NULL);
 	for (k = 0; k < NELEM(account_choices); k++)
@@ -1623,6 +1679,18 @@ conf_log_level(const struct settings *s)
 	enum log_level	 level;
 
 	return conf_is_set(s->log_level) && error_level(&level, s->log_level) ? level : LEVEL_INFO;
+}
+
+const char *
+conf_store_ack_name(enum conf_store_ack ack)
+{
+	return ack == DISK ? "disk" : ack == REPLICA ? "replica" : NULL;
+}
+
+const char *
+conf_store_degrade_name(enum conf_store_degrade degrade)
+{
+	return degrade == LOCAL ? "local" : degrade == REFUSE ? "refuse" : NULL;
 }
 
 const char *

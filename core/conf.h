@@ -50,6 +50,18 @@ enum relay_format {
 	JSON		/* QT's event as JSON, signed as Standard Webhooks says */
 };
 
+/* The disks that have a message before a store that hosts share counts it as kept. */
+enum conf_store_ack {
+	DISK,		/* its server's disk has the message */
+	REPLICA		/* the disk of a standby has it, too */
+};
+
+/* Where messages are kept while a store that hosts share fails. */
+enum conf_store_degrade {
+	LOCAL,		/* in this host's own store, until the shared one works again */
+	REFUSE		/* nowhere: the answer is 503, and WeChat comes again */
+};
+
 enum { CONF_RELAYS = 8 };	/* of one account */
 
 /* Another back end that gets the messages of an account. */
@@ -106,6 +118,9 @@ struct settings {
 	const char	*report_hosts;	/* hosts in URLs of all these; NULL: see server/guard.h */
 	const char	*trusted_proxies; /* addresses of proxies that name their client; or NULL */
 	enum conf_wechat_only wechat_only;	/* compare pushes with WeChat's addresses */
+	const char	*store;		/* "postgresql://...": hosts share it; NULL: in state_dir */
+	enum conf_store_ack store_ack;
+	enum conf_store_degrade store_degrade;
 	const char	*alert_url;	/* robot or webhook that gets alerts; NULL: no alerts */
 	const char	*alert_secret;	/* key that a robot's messages are signed with; or NULL */
 	const char	*alert_lang;	/* "en" or "zh"; NULL: see monitor/alert_robot.h */
@@ -133,6 +148,7 @@ struct settings {
 	int		 forget_revoked; /* 1 = forget users who revoke what they allowed */
 	int		 log_users;	/* 1 = the log names users; 0 = it has their hashes */
 	int		 log_flood;	/* lines a minute of one failure; more are summed up */
+	int		 store_ms;	/* for one transaction of a shared store */
 	int		 late_s;	/* /-/health warns of a message that waits longer */
 	int		 alert_after_s;	/* a change of health is told if it lasts so long */
 	int		 alert_per_hour; /* alerts in an hour */
@@ -303,6 +319,10 @@ enum log_level	 conf_log_level(const struct settings *s);
 
 /* "off", "advise" or "enforce"; NULL: the value is not one of these. */
 const char	*conf_wechat_only_name(enum conf_wechat_only w);
+
+/* "disk" or "replica", "local" or "refuse"; NULL: the value is not one of these. */
+const char	*conf_store_ack_name(enum conf_store_ack ack);
+const char	*conf_store_degrade_name(enum conf_store_degrade degrade);
 
 /* "raw", "resigned" or "json"; NULL: the value is not a format. */
 const char	*conf_format_name(enum relay_format f);

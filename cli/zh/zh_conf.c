@@ -27,6 +27,12 @@ const struct lang_row zh_conf[] = {
 	{ "relays[%zu] has the same name: set .name of one of them",
 	    "relays[%zu] 的名称与它相同：请给其中一个设置 .name" },
 	{ "missing: set the whole URL of the back end", "缺失：请设置后端的完整 URL" },
+	{ "must be DISK or REPLICA", "必须是 DISK 或 REPLICA" },
+	{ "must be LOCAL or REFUSE", "必须是 LOCAL 或 REFUSE" },
+	{ "must begin with postgresql://, or be \"@FILE\" of such a text",
+	    "必须以 postgresql:// 开头，或写成 \"@文件\"，文件里是这样的一行" },
+	{ "this program is built without libpq: install libpq-dev and build it again, or leave the "
+	    "setting empty", "这个程序编译时没有 libpq：请安装 libpq-dev 后重新编译，或不要设置它" },
 	{ "must be RAW, RESIGNED or JSON", "必须是 RAW、RESIGNED 或 JSON" },
 	{ "needs the account's .aes_key, which is missing: set it, or .mode = PLAIN here",
 	    "需要公众号的 .aes_key，但它缺失：请设置它，或在这里写 .mode = PLAIN" },

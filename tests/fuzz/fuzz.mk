@@ -6,7 +6,7 @@ FUZZ_TARGETS	= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS	?= 60
 FUZZ_CC		?= clang
 MXML		?= $(shell pkg-config --libs $(MXML_PC))
-FUZZ_CFLAGS	= -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -I. -Itests/fuzz $(WARN) \
+FUZZ_CFLAGS	= -std=c11 -D_XOPEN_SOURCE=700 -DQTOA_VERSION='"$(V)"' -DQTOA_POSTGRES=$(POSTGRES) -I. -Itests/fuzz $(WARN) \
 		  $(PKG_CFLAGS) -O1 -g \
 		  -fno-omit-frame-pointer -fno-sanitize-recover=all \
 		  -fsanitize=fuzzer-no-link,address,undefined
