@@ -18,6 +18,7 @@
 #include "monitor/alert.h"
 #include "server/maintenance.h"
 #include "state/queue.h"
+#include "state/carry.h"
 #include "state/recover.h"
 #include "state/store.h"
 
@@ -209,8 +210,10 @@ drain_all(struct draining *d, int64_t until_ms)
 	d->begin_ms = d->bar.begin_ms = clock_mono_ms();
 	if (!read_pending(d))		/* opens the store, and quarantines a damaged file */
 		return CLI_WRONG;
-	recover_run(d->services.store, d->services.locks, d->services.conf->set.state_dir,
-	    event_store_sources);
+	recover_run(services_own_store(&d->services), d->services.locks,
+	    d->services.conf->set.state_dir, event_store_sources);
+	(void)carry_all(d->services.local, d->services.store, d->services.dedup,
+	    clock_mono_ms() + SESSION_PATIENCE_MS);
 	(void)spare_move(d->services.spare, &moved, d->services.store, d->services.dedup,
 	    clock_mono_ms() + SESSION_PATIENCE_MS);
 	if (!read_pending(d))

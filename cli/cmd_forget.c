@@ -139,7 +139,7 @@ gather(const struct forgetting *f)
 
 	if (s->store == NULL)
 		return;
-	recover_run(s->store, s->locks, f->conf->set.state_dir, event_store_sources);
+	recover_run(services_own_store(s), s->locks, f->conf->set.state_dir, event_store_sources);
 	arrival_fold_all(f->conf, s->store, s->arrivals, FOLD_MS);
 }
 

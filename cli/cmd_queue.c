@@ -381,6 +381,7 @@ int
 cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct session	 session;
+	struct store	*own;
 	size_t		 i;
 	int		 rc = CLI_WRONG;
 
@@ -393,8 +394,9 @@ cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 		move_spare(&session);
 		rc = queue_verbs[i].run(&session, argc - 2, argv + 2);
 	}
-	if (session.services.store != NULL && store_has_quarantine(session.services.store))
-		recover_run(session.services.store, session.services.locks, c->set.state_dir,
+	own = services_own_store(&session.services);
+	if (own != NULL && store_has_quarantine(own))
+		recover_run(own, session.services.locks, c->set.state_dir,
 		    event_store_sources);
 	session_close(&session);
 	log_close();

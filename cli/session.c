@@ -76,7 +76,9 @@ enum session_state
 session_state(const struct conf *c)
 {
 	const char		*dir = c->set.state_dir;
-	enum session_state	 is = SESSION_NO_STATE;
+	/* A store that hosts share may be there, although this host has no file. */
+	enum session_state	 is = conf_is_set(c->set.store) ? SESSION_STATE :
+				    SESSION_NO_STATE;
 	struct dirent		*e;
 	DIR			*d;
 
@@ -91,7 +93,7 @@ session_state(const struct conf *c)
 	log_set_level(conf_log_level(&c->set));
 	if ((d = opendir(dir)) == NULL) {
 		if (errno == ENOENT)
-			return SESSION_NO_STATE;
+			return is;
 		(void)fprintf(stderr, "qtoa: %s: %s\n", dir, lang_errno(errno));
 		return SESSION_FAULT;
 	}

@@ -12,6 +12,42 @@ static const struct {
 	    SERVICES_ARRIVALS | SERVICES_SPARE, SERVICES_LOCKS },
 };
 
+static bool
+open_store(struct services *s)
+{
+	const struct settings	*set = &s->conf->set;
+
+	if (s->store != NULL)
+		return true;
+	if ((s->store = store_new(set, s->locks, s->life)) == NULL)
+		return false;
+	if (!store_is_shared(s->store))
+		return true;
+	if ((s->local = store_new_local(set, s->locks, s->life)) == NULL)
+		return false;
+	if (set->store_degrade == LOCAL)
+		store_set_fallback(s->store, s->local);
+	return true;
+}
+
+static bool
+open_dedup(struct services *s)
+{
+	const struct settings	*set = &s->conf->set;
+
+	if (s->dedup != NULL)
+		return true;
+	if ((s->dedup = dedup_new(set, s->locks)) == NULL)
+		return false;
+	if (!conf_is_set(set->store))
+		return true;
+	if ((s->claims = store_new(set, s->locks, s->life)) == NULL)
+		return false;
+	store_set_alone(s->claims);
+	dedup_share(s->dedup, s->claims);
+	return true;
+}
+
 bool
 services_add(struct services *s, unsigned need)
 {
@@ -26,10 +62,8 @@ services_add(struct services *s, unsigned need)
 	    (s->http = http_client_new(&c->set, s->stop_ms)) != NULL) &&
 	    ((need & SERVICES_LOCKS) == 0 || s->locks != NULL ||
 	    (s->locks = lock_new(c->set.state_dir)) != NULL) &&
-	    ((need & SERVICES_STORE) == 0 || s->store != NULL ||
-	    (s->store = store_new(&c->set, s->locks, s->life)) != NULL) &&
-	    ((need & SERVICES_DEDUP) == 0 || s->dedup != NULL ||
-	    (s->dedup = dedup_new(&c->set, s->locks)) != NULL) &&
+	    ((need & SERVICES_STORE) == 0 || open_store(s)) &&
+	    ((need & SERVICES_DEDUP) == 0 || open_dedup(s)) &&
 	    ((need & SERVICES_BREAKERS) == 0 || s->breakers != NULL ||
 	    (s->breakers = breaker_new(c)) != NULL) &&
 	    ((need & SERVICES_COUNTERS) == 0 || s->counters != NULL ||
@@ -44,6 +78,12 @@ services_add(struct services *s, unsigned need)
 	    (s->callback_ips = callback_ips_new(c)) != NULL) &&
 	    ((need & SERVICES_ARRIVALS) == 0 || s->arrivals != NULL ||
 	    (s->arrivals = arrivals_new(&c->set, s->locks, s->life)) != NULL);
+}
+
+struct store *
+services_own_store(const struct services *s)
+{
+	return s->local != NULL ? s->local : s->store;
 }
 
 static bool
@@ -82,7 +122,9 @@ services_close(struct services *s)
 	log_ratelimit_free(s->log_ratelimit);
 	counters_free(s->counters);
 	dedup_free(s->dedup);
+	store_free(s->claims);
 	store_free(s->store);
+	store_free(s->local);
 	lock_free(s->locks);
 	breaker_free(s->breakers);
 	http_client_free(s->http);

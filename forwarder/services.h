@@ -47,7 +47,9 @@ struct services {
 	const struct conf	*conf;
 	struct http_client	*http;
 	struct locks		*locks;
-	struct store		*store;
+	struct store		*store;		/* that settings.store names */
+	struct store		*local;		/* the file of this host; NULL: that is store */
+	struct store		*claims;	/* of dedup, if hosts share the store */
 	struct dedup		*dedup;
 	struct breakers		*breakers;
 	struct counters		*counters;
@@ -77,6 +79,9 @@ unsigned services_of_queue(const struct conf *c);
 
 /* Makes further handles after services_open(); those that are there stay.  False: no memory. */
 bool	services_add(struct services *s, unsigned need);
+
+/* The store that is a file of this host; NULL: no store was asked for. */
+struct store	*services_own_store(const struct services *s);
 
 /* Frees all handles; s is empty then, and another services_close() does nothing. */
 void	services_close(struct services *s);

@@ -13,6 +13,7 @@
 #include "forwarder/drain.h"
 #include "server/heap.h"
 #include "server/maintenance.h"
+#include "state/carry.h"
 #include "state/counters.h"
 #include "state/log_ratelimit.h"
 #include "state/queue.h"
@@ -36,6 +37,7 @@ enum {
 	FOLD_MS = 500,		/* between two looks for messages that are not counted */
 	FOLD_SHARE = 19,	/* while requests come, counting has 1 ms of 20 of a processor */
 	FOLD_BRIEF_MS = 2000,	/* to count, in a process that must end soon */
+	CARRY_MS = 1000,	/* between two looks into this host's own store */
 	WECHAT_MS = 5000,	/* for WeChat's list of its addresses, once a day */
 	FOLLOWERS_MS = 5000,	/* for WeChat to tell about new followers */
 	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
@@ -48,6 +50,7 @@ struct sweeper {
 	const struct services	*services;
 	struct queue_sweep	 done;
 	struct queue_sweep	 next;		/* becomes done when this step is committed */
+	bool			 more_known;	/* messages that are known to all hosts */
 	bool			 more_events;
 	bool			 more_users;	/* who have left */
 	int64_t			 again_ms;	/* when to begin at the oldest row again */
@@ -60,6 +63,7 @@ struct maintenance {
 	struct arrival_fold	*fold;		/* NULL: nothing is counted */
 	int64_t			 fold_ms;	/* when to count next */
 	bool			 fold_more;	/* messages wait to be counted */
+	int64_t			 carry_ms;	/* when to look into this host's own store next */
 	int64_t			 asked_ms;	/* when WeChat was asked about new followers */
 	bool			 ask_more;	/* there may be more of them */
 	pthread_t		 thread;
@@ -165,18 +169,47 @@ find_backlog(struct backlog *b, const struct services *s)
 	return store_do(s->store, STORE_READ, read_backlog, b, patience_ms()) == ERR_OK;
 }
 
+/*
+ * Moves what this host has kept while the store failed that it shares with others.  True: it keeps
+ * nothing.
+ */
+static bool
+carry_messages(const struct services *s)
+{
+	return carry_all(s->local, s->store, s->dedup, patience_ms());
+}
+
+/* True: a message waits, or a breaker is open, or nobody can say. */
+static bool
+has_work(const struct services *s)
+{
+	struct backlog	 b;
+
+	return !find_backlog(&b, s) || b.is_there || !carry_messages(s);
+}
+
 /* Removes the flag when nothing waits any more. */
 static void
 lower_flag(const struct services *s)
 {
-	struct backlog	 b;
-
-	if (!store_is_raised(s->store) || !find_backlog(&b, s) || b.is_there)
+	if (!store_is_raised(s->store) || has_work(s))
 		return;
 	store_lower(s->store);
 	/* A message may have come before the removal; without the flag nobody looks for it. */
-	if (!find_backlog(&b, s) || b.is_there)
+	if (has_work(s))
 		store_raise(s->store);
+}
+
+/* Moves such messages while the flag is there, now and then. */
+static void
+carry_when_due(struct maintenance *m)
+{
+	const struct services	*s = m->services;
+
+	if (s->local == NULL || clock_mono_ms() < m->carry_ms || !store_is_raised(s->store))
+		return;
+	(void)carry_messages(s);
+	m->carry_ms = clock_mono_ms() + CARRY_MS;
 }
 
 bool
@@ -190,8 +223,9 @@ maintenance_wanted(const struct services *services)
 		return true;
 	if (services->spare != NULL && spare_holds(services->spare))
 		return true;
-	return store_is_raised(services->store) && find_backlog(&b, services) &&
-	    b.due_ms <= clock_wall_ms();
+	/* Messages that this host keeps itself must be moved. */
+	return store_is_raised(services->store) && (services->local != NULL ||
+	    (find_backlog(&b, services) && b.due_ms <= clock_wall_ms()));
 }
 
 /* Looks after the list of WeChat's addresses, if it is wanted. */
@@ -274,7 +308,8 @@ static int64_t
 sweep_pause_ms_of(const struct sweeper *s)
 {
 	/* On a full disk each row that goes makes room for a message. */
-	const bool	 is_idle = s->done.idle && !s->more_events && !s->more_users;
+	const bool	 is_idle = s->done.idle && !s->more_known && !s->more_events &&
+			    !s->more_users;
 
 	return is_idle && store_has_room(s->services->store) ? SWEEP_IDLE_MS : SWEEP_PAUSE_MS;
 }
@@ -303,7 +338,8 @@ sweep_some_rows(struct sweeper *s)
 	    store_do(store, STORE_WRITE, sweep_users, s, patience_ms()) != ERR_OK)
 		return false;
 	s->done = s->next;
-	return s->done.more || s->more_events || s->more_users;
+	s->more_known = s->services->dedup != NULL && dedup_sweep(s->services->dedup, SWEEP_ROWS);
+	return s->done.more || s->more_known || s->more_events || s->more_users;
 }
 
 /* Asks WeChat about new followers.  True: there may be more of them. */
@@ -449,15 +485,17 @@ run_maintenance(void *arg)
 {
 	struct maintenance	*m = arg;
 	const struct services	*s = m->services;
+	struct store		*own = services_own_store(s);
 	int64_t			 sweep_ms = 0, begun_ms = 0, fold_ms, ask_ms, ms;
 	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
-		store_housekeep(s->store);
+		store_housekeep(own);
+		carry_when_due(m);
 		log_ratelimit_housekeep(s->log_ratelimit, false);
 		renew_callback_ips(s);
-		if (store_has_quarantine(s->store) || recover)
-			recover_run(s->store, s->locks, s->conf->set.state_dir,
+		if (store_has_quarantine(own) || recover)
+			recover_run(own, s->locks, s->conf->set.state_dir,
 			    event_store_sources);
 		recover = false;
 		if (!store_has_room(s->store) && sweep_ms > begun_ms + SWEEP_FULL_MS)

@@ -25,6 +25,7 @@
 #include "server/process.h"
 #include "server/thread_pool.h"
 #include "state/log_ratelimit.h"
+#include "state/carry.h"
 #include "state/recover.h"
 #include "state/store.h"
 
@@ -192,6 +193,22 @@ say_what_libcurl_lacks(const struct app *app)
 			    conf_label(&c->accounts[i]), why);
 }
 
+/*
+ * False: the store that hosts share does not keep what the settings promise, and the log says
+ * why.  Such a process must not serve.
+ */
+static bool
+can_store(const struct app *app)
+{
+	char	 why[1024];
+
+	if (!store_is_shared(app->services.store) ||
+	    store_is_usable(app->services.store, why, sizeof(why)))
+		return true;
+	log_msg(LEVEL_ERROR, "start", "%s", why);
+	return false;
+}
+
 /* Starts the threads that call relays.  Without them no message can be handled. */
 static void
 start_caller(struct app *app)
@@ -322,6 +339,8 @@ process_run_fcgi(worker_serve *serve)
 	app.bodies = gate_new(BODIES);
 	app.usable = app.usable && open_handles(&app, STORE_SERVER);
 	forget_environment();
+	if (app.usable && !can_store(&app))
+		_exit(1);
 	start_caller(&app);
 	start_maintenance(&app);
 	start_alerts(&app);
@@ -367,7 +386,9 @@ drain_queue(struct app *app, bool recover, int64_t until_ms)
 	    (d = drain_new(s)) == NULL)
 		return;
 	if (recover)
-		recover_run(s->store, s->locks, app->conf.set.state_dir, event_store_sources);
+		recover_run(services_own_store(s), s->locks, app->conf.set.state_dir,
+		    event_store_sources);
+	(void)carry_all(s->local, s->store, s->dedup, until_ms);
 	(void)spare_move(s->spare, &n, s->store, s->dedup, until_ms);
 	if (drain_run(d, &sum, &order) == ERR_OK && sum.elsewhere == 0)
 		maintenance_brief(s);
@@ -382,7 +403,7 @@ static void
 drain_in_child(struct app *app, int64_t until_ms)
 {
 	struct services	*s = &app->services;
-	const bool	 recover = store_has_quarantine(s->store);
+	const bool	 recover = store_has_quarantine(services_own_store(s));
 
 	if (!recover && !maintenance_wanted(s) && !alert_is_due(&app->conf))
 		return;

@@ -1,6 +1,8 @@
 #include <stdlib.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
+#include "core/log.h"
 #include "state/carry.h"
 #include "state/queue.h"
 
@@ -104,8 +106,19 @@ delete_messages(struct db *db, void *arg)
 	return er;
 }
 
+/* Lets other hosts know that the messages are in the store. */
+static void
+mark_messages(const struct batch *b, struct dedup *dedup)
+{
+	size_t	 k;
+
+	for (k = 0; k < b->n; k++)
+		(void)dedup_mark(dedup, b->m[k].key, DEDUP_QUEUED);
+}
+
 enum error
-carry_step(struct store *from, struct store *to, int64_t *moved, bool *more, int64_t until_ms)
+carry_step(struct store *from, struct store *to, struct dedup *dedup, int64_t *moved, bool *more,
+    int64_t until_ms)
 {
 	struct batch	*b;
 	enum error	 er;
@@ -118,7 +131,10 @@ carry_step(struct store *from, struct store *to, int64_t *moved, bool *more, int
 		goto out;
 	point_at_texts(b);
 	/* Not STORE_QUEUE: the fallback of `to` may be `from`. */
-	if ((er = store_do(to, STORE_SYNC, add_messages, b, until_ms)) == ERR_OK)
+	er = store_do(to, STORE_SYNC, add_messages, b, until_ms);
+	if (er == ERR_OK && dedup != NULL)
+		mark_messages(b, dedup);
+	if (er == ERR_OK)
 		er = store_do(from, STORE_WRITE, delete_messages, b, until_ms);
 	if (er == ERR_OK) {
 		store_raise(to);
@@ -129,4 +145,21 @@ out:
 	buf_free(&b->bytes);
 	free(b);
 	return er;
+}
+
+bool
+carry_all(struct store *from, struct store *to, struct dedup *dedup, int64_t until_ms)
+{
+	int64_t		 all = 0, moved = 0;
+	bool		 more = true;
+	enum error	 er = ERR_OK;
+
+	while (from != NULL && more && er == ERR_OK && clock_mono_ms() < until_ms) {
+		er = carry_step(from, to, dedup, &moved, &more, until_ms);
+		all += moved;
+	}
+	if (all != 0)
+		log_msg(LEVEL_NOTICE, "store", "%lld messages of this host's own store are in the "
+		    "shared one now", (long long)all);
+	return from == NULL || (er == ERR_OK && !more);
 }

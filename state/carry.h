@@ -8,14 +8,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "state/dedup.h"
 #include "state/store.h"
 
 /*
- * Moves up to a hundred messages.  A message is in one of the stores at any time, and in both for a
- * moment: if the process dies then, the next call finds that `to` has it.  *moved: how many;
- * *more: there may be others.  ERR_STORE: one of the stores fails.
+ * Moves up to a hundred messages, and marks them (dedup: NULL: it does not).  A message is in one
+ * of the stores at any time, and in both for a moment: if the process dies then, the next call
+ * finds that `to` has it.  *moved: how many; *more: there may be others.  ERR_STORE: one of the
+ * stores fails.
  */
-enum error	carry_step(struct store *from, struct store *to, int64_t *moved, bool *more,
+enum error	carry_step(struct store *from, struct store *to, struct dedup *dedup,
+		    int64_t *moved, bool *more, int64_t until_ms);
+
+/*
+ * Moves all messages; the log says how many there were.  from may be NULL.  False: some are left,
+ * because one of the stores fails or until_ms (monotonic) has come.
+ */
+bool		carry_all(struct store *from, struct store *to, struct dedup *dedup,
 		    int64_t until_ms);
 
 #endif

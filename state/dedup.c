@@ -411,3 +411,12 @@ dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as
 	return dedup_shared_mark(s->shared, key, as, clock_mono_ms() + SHARED_MS) == ERR_OK ?
 	    ERR_OK : here;
 }
+
+bool
+dedup_sweep(struct dedup *s, int max)
+{
+	bool	 more;
+
+	return s->shared != NULL && dedup_shared_sweep(s->shared, &more, s->set->dedupe_days, max,
+	    clock_mono_ms() + SHARED_MS) == ERR_OK && more;
+}

@@ -55,6 +55,12 @@ enum error	 dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char 
 enum error	 dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY]);
 
 /*
+ * Where hosts share the known messages, forgets up to max that are older than dedupe_days.  True:
+ * there may be more.  The files need no such call.
+ */
+bool		 dedup_sweep(struct dedup *s, int max);
+
+/*
  * Marks a message as DEDUP_QUEUED or DEDUP_DONE, whether the caller has claimed it or not.  One
  * that is DEDUP_DONE stays so.  ERR_STORE: it cannot be written, and the log says why.
  */

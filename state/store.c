@@ -12,6 +12,10 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "state/disk.h"
+#if QTOA_POSTGRES
+#include "state/postgres/pg_reader.h"
+#include "state/postgres/pg_store.h"
+#endif
 #include "state/reserve.h"
 #include "state/sqlite/sqlite_db.h"
 #include "state/sqlite/store_file.h"
@@ -22,7 +26,8 @@
 enum {
 	LONG_MS = 20,		/* after a transaction of that length, pause for COURTESY_MS: */
 	COURTESY_MS = 3,	/* other processes try every 2 ms (state/sqlite/sqlite_db.c) */
-	DISK_MS = 100		/* between two looks at the disk */
+	DISK_MS = 100,		/* between two looks at the disk */
+	TRY_MS = 2000		/* for store_is_usable() */
 };
 
 /* Work that waits for a transaction; it is on the stack of the thread that wants it done. */
@@ -58,6 +63,7 @@ struct store {
 	struct sleeper		*sleepers;
 	char			 why[1240];
 	bool			 is_full;	/* the last fault was that there is no room */
+	bool			 is_refused;	/* it was one that only an operator can end */
 
 	_Atomic bool		 has_quarantine;
 	_Atomic bool		 is_degraded;
@@ -71,9 +77,20 @@ struct store {
 };
 
 struct store *
-store_new(const struct settings *set, struct locks *locks, enum store_life life)
+store_new_local(const struct settings *set, struct locks *locks, enum store_life life)
 {
 	return store_new_on(set, locks, store_file_new(set->state_dir, locks, life));
+}
+
+struct store *
+store_new(const struct settings *set, struct locks *locks, enum store_life life)
+{
+#if QTOA_POSTGRES
+	if (conf_is_set(set->store))
+		return store_new_on(set, locks, pg_store_new(set->store,
+		    set->store_ack == REPLICA ? PG_STORE_REPLICA : PG_STORE_DISK, set->store_ms));
+#endif
+	return store_new_local(set, locks, life);
 }
 
 struct store *
@@ -120,6 +137,8 @@ void
 store_set_alone(struct store *s)
 {
 	s->is_alone = true;
+	s->trouble.what = "seen";
+	s->trouble.effect = "a message that comes to two hosts may be forwarded twice";
 }
 
 void
@@ -148,9 +167,17 @@ store_locks(const struct store *s)
 	return s->locks;
 }
 
+/* The store that the last messages went to. */
+static struct store *
+acting_store(struct store *s)
+{
+	return s->local != NULL && store_is_degraded(s) ? s->local : s;
+}
+
 void
 store_why(struct store *s, char *why, size_t size)
 {
+	s = acting_store(s);
 	(void)pthread_mutex_lock(&s->lock);
 	(void)snprintf(why, size, "%s", s->why);
 	(void)pthread_mutex_unlock(&s->lock);
@@ -162,6 +189,8 @@ store_has_room(struct store *s)
 	const int64_t	 now_ms = clock_mono_ms();
 	struct disk	 d;
 
+	if (store_is_shared(s))
+		return true;
 	if (now_ms >= atomic_load(&s->disk_ms)) {
 		atomic_store(&s->is_out, disk_look(&d, s->dir) &&
 		    d.free_bytes < disk_margin_again(&d));
@@ -175,6 +204,7 @@ store_is_full(struct store *s)
 {
 	bool	 is;
 
+	s = acting_store(s);
 	(void)pthread_mutex_lock(&s->lock);
 	is = s->is_full;
 	(void)pthread_mutex_unlock(&s->lock);
@@ -236,6 +266,7 @@ note_end(struct store *s, enum error er, enum store_need need)
 	(void)pthread_mutex_lock(&s->lock);
 	(void)snprintf(s->why, sizeof(s->why), "%s", er != ERR_OK ? s->end.why : "");
 	s->is_full = er != ERR_OK && s->end.fault == DB_FULL;
+	s->is_refused = er != ERR_OK && s->end.is_refused;
 	(void)pthread_mutex_unlock(&s->lock);
 	if ((er == ERR_OK || er == ERR_STORE) &&
 	    state_file_note(&s->trouble, NULL, er != ERR_OK ? s->end.why : NULL))
@@ -389,7 +420,7 @@ store_do(struct store *s, enum store_need need, store_work *work, void *arg, int
 {
 	enum error	 er = do_here(s, need, work, arg, until_ms);
 
-	if (s->local == NULL || need < STORE_ADD)
+	if (s->local == NULL || need != STORE_QUEUE)
 		return er;
 	atomic_store(&s->is_degraded, er == ERR_STORE);
 	return er == ERR_STORE ? do_here(s->local, need, work, arg, until_ms) : er;
@@ -398,7 +429,7 @@ store_do(struct store *s, enum store_need need, store_work *work, void *arg, int
 bool
 store_give_room(struct store *s)
 {
-	return store_is_full(s) && reserve_give(s->dir);
+	return !store_is_shared(acting_store(s)) && store_is_full(s) && reserve_give(s->dir);
 }
 
 enum error
@@ -466,6 +497,20 @@ do_nothing(struct db *db, void *arg)
 	return ERR_OK;
 }
 
+bool
+store_is_usable(struct store *s, char *why, size_t size)
+{
+	bool	 is_refused;
+
+	if (store_do(s, STORE_READ, do_nothing, NULL, clock_mono_ms() + TRY_MS) == ERR_OK)
+		return true;
+	(void)pthread_mutex_lock(&s->lock);
+	is_refused = s->is_refused;
+	(void)snprintf(why, size, "%s", s->why);
+	(void)pthread_mutex_unlock(&s->lock);
+	return !is_refused;
+}
+
 void
 store_housekeep(struct store *s)
 {
@@ -498,12 +543,20 @@ store_keep_orphan(struct store *s, struct db *db)
 enum error
 store_read(struct db **db, const struct settings *set, int64_t until_ms)
 {
+#if QTOA_POSTGRES
+	if (conf_is_set(set->store))
+		return pg_reader_open(db, set->store, until_ms);
+#endif
 	return store_reader_open(db, set->state_dir, until_ms);
 }
 
 enum error
 store_read_long(struct db **db, const struct settings *set, int64_t until_ms, int cache_kib)
 {
+#if QTOA_POSTGRES
+	if (conf_is_set(set->store))
+		return pg_reader_open_long(db, set->store, until_ms, cache_kib);
+#endif
 	return store_reader_open_long(db, set->state_dir, until_ms, cache_kib);
 }
 

@@ -1,6 +1,6 @@
 /*
- * store.h: the store, which is the database state_dir/qtoa.db (state/sqlite/), and transactions
- * that threads share.
+ * store.h: the store, which is the database state_dir/qtoa.db (state/sqlite/) or one that several
+ * hosts share (state/postgres/), and transactions that threads share.
  *
  * The path of a request needs only store_do().  Work that comes while a transaction runs waits for
  * the next one: that one does the work of all threads that wait by then, and is committed, and
@@ -24,8 +24,15 @@
 
 struct store;
 
-/* Opens nothing yet; keeps set and locks.  NULL: no memory. */
+/*
+ * The store that settings.store names: without it, the file in state_dir.  Opens nothing yet; keeps
+ * set and locks.  NULL: no memory.
+ */
 struct store	*store_new(const struct settings *set, struct locks *locks, enum store_life life);
+
+/* The file in state_dir, whatever settings.store names. */
+struct store	*store_new_local(const struct settings *set, struct locks *locks,
+		    enum store_life life);
 
 /* The same on a back end, which the store owns from now on; NULL also if that is NULL. */
 struct store	*store_new_on(const struct settings *set, struct locks *locks,
@@ -47,19 +54,25 @@ enum error	 store_do(struct store *s, enum store_need need, store_work *work, vo
 		    int64_t until_ms);
 
 /*
- * From here on each store_do() is a transaction of its own: for work that locks rows which other
+ * From here on each store_do() is a transaction of its own: for known messages, whose rows other
  * hosts lock in another order.
  */
 void		 store_set_alone(struct store *s);
 
 /*
- * While s fails, work that adds what must be kept (STORE_ADD, STORE_QUEUE) is done in local
- * instead, which outlives s.  state/carry.h moves it when s works again.
+ * While s fails, messages that must be kept (STORE_QUEUE) are put into local instead, which
+ * outlives s.  state/carry.h moves them when s works again.
  */
 void		 store_set_fallback(struct store *s, struct store *local);
 
-/* True: the last such work of s was done in the store instead. */
+/* True: the last messages went into local instead.  store_why() and the like are about that. */
 bool		 store_is_degraded(struct store *s);
+
+/*
+ * Tries the store.  True: it works, or fails for a time.  False: it cannot be used as the settings
+ * want, until an operator changes something; why says what.
+ */
+bool		 store_is_usable(struct store *s, char *why, size_t size);
 
 /* True: other hosts may use the same store. */
 bool		 store_is_shared(const struct store *s);
@@ -87,7 +100,7 @@ enum error	 store_do_anyway(struct store *s, enum store_need need, store_work *w
 
 /*
  * True: the disk has so much room that rows can be added (state/disk.h: disk_margin_again()), or
- * nobody can say.  The answer may be 100 ms old.
+ * nobody can say, as of another host's disk.  The answer may be 100 ms old.
  */
 bool		 store_has_room(struct store *s);
 

@@ -36,6 +36,7 @@ enum store_need {
 struct store_end {
 	enum db_fault	 fault;		/* of a use that failed */
 	bool		 may_retry;	/* at once */
+	bool		 is_refused;	/* it fails until an operator changes something */
 	bool		 has_quarantine; /* the file went into quarantine since the last use */
 	const char	*why;		/* the last fault in words, valid until the next use */
 };

@@ -277,19 +277,21 @@ migrate(struct db *db)
 }
 
 static enum error
-refuse_newer(char *why, size_t size, int64_t version)
+refuse_newer(bool *is_refused, char *why, size_t size, int64_t version)
 {
+	*is_refused = true;
 	(void)snprintf(why, size, "the database is of a newer qtoa, version %lld where this one "
 	    "knows %d; install the newer qtoa on this host", (long long)version, (int)VERSION);
 	return ERR_STORE;
 }
 
 enum error
-pg_schema_prepare(struct db *db, char *why, size_t size)
+pg_schema_prepare(struct db *db, bool *is_refused, char *why, size_t size)
 {
 	int64_t		 version;
 	enum error	 er;
 
+	*is_refused = false;
 	er = read_version(db, &version);
 	if (er == ERR_OK && version < VERSION)
 		db_patience(db, clock_mono_ms() + MIGRATE_MS);
@@ -300,13 +302,13 @@ pg_schema_prepare(struct db *db, char *why, size_t size)
 		er = read_version(db, &version);
 	}
 	if (er == ERR_OK && version > VERSION)
-		return refuse_newer(why, size, version);
+		return refuse_newer(is_refused, why, size, version);
 	if (er == ERR_OK && version < VERSION && (er = migrate(db)) != ERR_OK)
 		pg_db_rollback(db);
 	if (er == ERR_OK && version < VERSION)
 		er = read_version(db, &version);
 	if (er == ERR_OK && version > VERSION)
-		return refuse_newer(why, size, version);
+		return refuse_newer(is_refused, why, size, version);
 	if (er != ERR_OK)
 		(void)snprintf(why, size, "%s", db_why(db));
 	return er;

@@ -12,8 +12,8 @@
 /*
  * Makes the tables in an empty database, or migrates those of an older one.  Of several hosts that
  * do it at the same time one does the work, with the row of qtoa_schema locked.  ERR_STORE: why
- * says what is wrong; a database of a newer qtoa is not changed.
+ * says what is wrong.  *is_refused: the database is of a newer qtoa; it is not changed.
  */
-enum error	pg_schema_prepare(struct db *db, char *why, size_t size);
+enum error	pg_schema_prepare(struct db *db, bool *is_refused, char *why, size_t size);
 
 #endif

@@ -14,6 +14,7 @@ struct pg_store {
 	int			 ms;
 	struct db		*db;
 	bool			 is_ready;	/* this connection: the tables are there */
+	bool			 is_refused;	/* an operator must change something */
 	int64_t			 reopen_ms;	/* do not connect before */
 	enum store_need		 need;		/* of the current use */
 	bool			 in_transaction;
@@ -62,6 +63,7 @@ check_replica(struct pg_store *s)
 		set_why(s, db_why(s->db));
 		return false;
 	}
+	s->is_refused = waits == 0;
 	if (waits == 0)
 		set_why(s, "the server waits for no standby (synchronous_standby_names is empty), "
 		    "so store_ack = REPLICA cannot be kept; set it there, or choose DISK");
@@ -82,11 +84,12 @@ ensure_open(struct pg_store *s, int64_t until_ms)
 	if (clock_mono_ms() < s->reopen_ms)
 		return false;
 	s->reopen_ms = clock_mono_ms() + REOPEN_MS;
+	s->is_refused = false;
 	if (pg_db_open(s->db, until_ms) != ERR_OK) {
 		set_why(s, db_why(s->db));
 		return false;
 	}
-	if (pg_schema_prepare(s->db, why, sizeof(why)) != ERR_OK) {
+	if (pg_schema_prepare(s->db, &s->is_refused, why, sizeof(why)) != ERR_OK) {
 		set_why(s, why);
 		pg_conn_close(pg_db_conn(s->db));
 		return false;
@@ -149,7 +152,9 @@ end_use(struct store_base *base, struct store_end *end, enum error er)
 {
 	struct pg_store	*s = store_of(base);
 
-	*end = (struct store_end){ .fault = DB_FINE, .why = s->why };
+	*end = (struct store_end){
+		.fault = DB_FINE, .why = s->why, .is_refused = s->is_refused,
+	};
 	if (!s->is_ready || !is_open(s)) {
 		if (s->is_ready)
 			set_why(s, db_why(s->db));

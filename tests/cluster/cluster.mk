@@ -11,7 +11,8 @@ endif
 
 check-cluster: $(CLUSTER)
 	@[ -z '$(CLUSTER)' ] || STORE_TOOL='$(abspath $(CLUSTER))' \
-	    $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/cluster $(CLUSTER_ARGS)
+	    QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
+	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/cluster $(CLUSTER_ARGS)
 
 # Faults at random: see tests/cluster/torture.py.
 TORTURE_RUNS ?= 200

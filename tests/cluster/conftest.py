@@ -3,10 +3,18 @@
 import contextlib
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import servers
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
+
+import program  # noqa: E402 (it is in that directory)
+import qt as qt_side  # noqa: E402
+import wechat  # noqa: E402
 
 
 class Tool:
@@ -132,3 +140,32 @@ def host(tmp_path):
     yield start
     for tool in tools:
         tool.end()
+
+
+@pytest.fixture(scope="session")
+def qt_server():
+    server = qt_side.QT(wechat.ACCOUNTS)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def qt(qt_server):
+    qt_server.reset()
+    yield qt_server
+    assert not qt_server.problems, qt_server.problems
+
+
+@pytest.fixture
+def start(qt):
+    """A function that starts the program on a store, with a state directory of its own."""
+    with contextlib.ExitStack() as stack:
+        def new(url, variant="several", env=None):
+            home = program.Home(qt.url)
+            stack.callback(home.remove)
+            home.env["E2E_STORE"] = url
+            pool = program.Pool(home, variant, env)
+            stack.callback(pool.stop)
+            return pool
+
+        yield new

@@ -219,7 +219,7 @@ run_shared(enum error *er, char found[24], const char *name, int64_t n, int ms)
 		    clock_mono_ms() + PATIENCE_MS);
 	else if (strcmp(name, "carry") == 0) {
 		for (more = true; more && *er == ERR_OK; total += moved)
-			*er = carry_step(local, store, &moved, &more,
+			*er = carry_step(local, store, NULL, &moved, &more,
 			    clock_mono_ms() + PATIENCE_MS);
 		(void)snprintf(found, 24, "%lld", (long long)total);
 		return true;

@@ -48,6 +48,14 @@ SETTINGS = {
     # Many faults in little time.
     "storm": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                   fresh_s=600),
+    # Several hosts on one store; the same, and a standby must have what is acknowledged; the same,
+    # and a host keeps nothing itself.
+    "several": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
+                    fresh_s=600, metrics_allow="127.0.0.1", store="$E2E_STORE"),
+    "replica": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
+                    fresh_s=600, metrics_allow="127.0.0.1", store="$E2E_STORE", store_ack=1),
+    "refusing": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
+                     fresh_s=600, store="$E2E_STORE", store_degrade=1),
     # The same, and it counts what it acknowledges.
     "counted": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                     fresh_s=600, count=1),

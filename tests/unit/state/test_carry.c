@@ -122,13 +122,13 @@ all(void **state)
 		check_err("added", store_do(p.from, STORE_QUEUE, add, &n, until()), ERR_OK);
 	(void)text_of(p.from, &before);
 	while (more) {
-		check_err("moved", carry_step(p.from, p.to, &moved, &more, until()), ERR_OK);
+		check_err("moved", carry_step(p.from, p.to, NULL, &moved, &more, until()), ERR_OK);
 		total += moved;
 	}
 	check_int("all", total, MANY);
 	check_text("they are as they were", text_of(p.to, &after), before.p);
 	check_text("and not here", text_of(p.from, &after), "");
-	check_err("nothing", carry_step(p.from, p.to, &moved, &more, until()), ERR_OK);
+	check_err("nothing", carry_step(p.from, p.to, NULL, &moved, &more, until()), ERR_OK);
 	CHECK("nothing", moved == 0 && !more);
 	buf_free(&before);
 	buf_free(&after);
@@ -151,7 +151,7 @@ twice(void **state)
 		check_err("from", store_do(p.from, STORE_QUEUE, add, &n, until()), ERR_OK);
 		check_err("to", store_do(p.to, STORE_QUEUE, add, &n, until()), ERR_OK);
 	}
-	check_err("moved", carry_step(p.from, p.to, &moved, &more, until()), ERR_OK);
+	check_err("moved", carry_step(p.from, p.to, NULL, &moved, &more, until()), ERR_OK);
 	check_int("moved", moved, 2);
 	(void)text_of(p.to, &text);
 	CHECK("once", strchr(strchr(text.p, ';') + 1, ';')[1] == '\0');
@@ -182,14 +182,14 @@ fallback(void **state)
 	check_err("durable", store_do(p.to, STORE_QUEUE, add, &n, until()), ERR_OK);
 	CHECK("degraded", store_is_degraded(p.to));
 	CHECK("it is in the other", strlen(text_of(p.from, &text)) > 0);
-	check_err("it fails", carry_step(p.from, p.to, &moved, &more, until()), ERR_STORE);
+	check_err("it fails", carry_step(p.from, p.to, NULL, &moved, &more, until()), ERR_STORE);
 	CHECK("nothing is moved", moved == 0 && strlen(text_of(p.from, &text)) > 0);
 	assert_int_equal(rmdir(path), 0);
 	n = 2;
 	do
 		check_err("kept", store_do(p.to, STORE_QUEUE, add, &n, until()), ERR_OK);
 	while (store_is_degraded(p.to));
-	check_err("moved", carry_step(p.from, p.to, &moved, &more, until()), ERR_OK);
+	check_err("moved", carry_step(p.from, p.to, NULL, &moved, &more, until()), ERR_OK);
 	check_text("and not here", text_of(p.from, &text), "");
 	buf_free(&text);
 	close_place(&p);
