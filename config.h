@@ -308,7 +308,7 @@ static const struct settings settings = {
 	.store		= NULL,			/* default NULL: a file in state_dir */
 	.store_ack	= DISK,			/* DISK (default) or REPLICA */
 	.store_degrade	= LOCAL,		/* LOCAL (default) or REFUSE */
-	.store_ms	= 300,			/* milliseconds, default 300 */
+	.store_ms	= 300,			/* ms, default 300 */
 
 	/*
 	 * A robot of WeCom, DingTalk or Feishu, or any webhook, that is told when health changes;

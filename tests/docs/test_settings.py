@@ -11,7 +11,8 @@ import docs
 ACCOUNT_ENUMS = {"mode", "identity"}
 TEXTS = docs.text_settings()
 NUMBERS = docs.number_settings()
-WORDS = {"wechat_only": "OFF"}      # an enum of core/conf.h, and its first value
+# Enums of core/conf.h, and their first values.
+WORDS = {"wechat_only": "OFF", "store_ack": "DISK", "store_degrade": "LOCAL"}
 SETTINGS = {*TEXTS, *NUMBERS, *WORDS}
 SWITCHES = {n for n, (_, least, most) in NUMBERS.items() if least <= 0 and most == 1}
 

@@ -79,7 +79,8 @@ def test_secrets_are_told_of(home, secrets):
 def test_the_table_has_every_field(home):
     """Those of core/conf.c, each once; the secrets are these."""
     got = as_json(home)
-    assert set(got["settings"]) == {*docs.text_settings(), *docs.number_settings(), "wechat_only"}
+    assert set(got["settings"]) == {*docs.text_settings(), *docs.number_settings(), "wechat_only",
+                                    "store_ack", "store_degrade"}
     assert len(got["accounts"]) == len(wechat.ACCOUNTS)
     for account in got["accounts"]:
         assert set(account) == {*docs.account_rules(), "mode", "identity"}
