@@ -43,7 +43,6 @@ open_dedup(struct services *s)
 		return true;
 	if ((s->claims = store_new(set, s->locks, s->life)) == NULL)
 		return false;
-	store_set_alone(s->claims);
 	dedup_share(s->dedup, s->claims);
 	return true;
 }

@@ -336,6 +336,7 @@ void
 dedup_share(struct dedup *s, struct store *shared)
 {
 	s->shared = shared;
+	dedup_shared_begin(shared);
 }
 
 /* Looks a message up in the files of this host. */

@@ -34,9 +34,9 @@ struct dedup	*dedup_new(const struct settings *set, struct locks *locks);
 void		 dedup_free(struct dedup *s);
 
 /*
- * From here on messages are claimed and known among all hosts that share this store (see
- * state/dedup_shared.h).  The files go on to know what this host has marked, and while the store
- * fails, only they are asked: then another host may work on the same message.
+ * From here on messages are claimed and known among all hosts that share this store, which is for
+ * that alone (see state/dedup_shared.h).  The files go on to know what this host has marked, and
+ * while the store fails, only they are asked: then another host may work on the same message.
  */
 void		 dedup_share(struct dedup *s, struct store *shared);
 

@@ -1,7 +1,10 @@
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "core/buf.h"
 #include "core/clock.h"
+#include "core/hex.h"
 #include "state/dedup_shared.h"
 
 enum {
@@ -11,13 +14,24 @@ enum {
 	SEEN_KEY = 16		/* bytes: four of the message's time, twelve of its digest */
 };
 
-/* What the table says; the numbers are in it.  A row that is claimed may have any of these. */
-enum known { KNOWN_NOTHING = 0, KNOWN_QUEUED = 2, KNOWN_DONE = 3 };
+/*
+ * What the table says of a message, and what is wanted of it; the numbers are in the table.  A row
+ * that is claimed may have any of these but WISH_LOOK.
+ */
+enum {
+	KNOWN_NOTHING	= 0,	/* wanted: a claim */
+	WISH_LOOK	= 1,
+	KNOWN_QUEUED	= 2,
+	KNOWN_DONE	= 3
+};
 
-struct claim_work {
-	unsigned char		 key[SEEN_KEY];
-	enum dedup_as		 as;
-	bool			 is_mine;
+/* One message, for one thread. */
+struct seen_work {
+	unsigned char	 key[SEEN_KEY];
+	unsigned char	 wish;
+	bool		 is_known;	/* as says what the row is */
+	bool		 is_mine;	/* the claim */
+	enum dedup_as	 as;
 };
 
 /* The key of a row.  A key of the caller's has eight bytes of the time, and then the digest. */
@@ -27,33 +41,151 @@ write_seen_key(unsigned char seen[SEEN_KEY], const unsigned char key[DEDUP_KEY])
 	memcpy(seen, key + 4, SEEN_KEY);
 }
 
-static struct db_value
-value_of_key(const unsigned char seen[SEEN_KEY])
+/* For qsort(): by key, and of one key the largest wish first. */
+static int
+compare_works(const void *a, const void *b)
 {
-	return db_b((struct slice){ (const char *)seen, SEEN_KEY });
+	const struct seen_work	*x = *(void *const *)a, *y = *(void *const *)b;
+	const int		 by_key = memcmp(x->key, y->key, SEEN_KEY);
+
+	return by_key != 0 ? by_key : (int)y->wish - (int)x->wish;
+}
+
+/* Works in the order of their keys, one for each key. */
+struct batch {
+	struct seen_work	*v[STORE_TOGETHER];
+	size_t			 n;
+};
+
+static enum error
+put_key(struct buf *out, const struct seen_work *w, const char *before)
+{
+	char	 hex[2 * SEEN_KEY + 1];
+
+	hex_encode(hex, w->key, SEEN_KEY);
+	return buf_printf(out, "%s%s", before, hex);
+}
+
+/* Writes keys and wishes as the two arrays of a statement, for those that want this or that. */
+static enum error
+write_arrays(struct buf *keys, struct buf *wishes, const struct batch *b, bool looks)
+{
+	const char	*before = "{";
+	enum error	 er = ERR_OK;
+	size_t		 i;
+
+	for (i = 0; i < b->n && er == ERR_OK; i++) {
+		if (looks ? b->v[i]->is_known : b->v[i]->wish == WISH_LOOK)
+			continue;
+		if ((er = put_key(keys, b->v[i], before)) == ERR_OK && !looks)
+			er = buf_printf(wishes, "%s%d", before, b->v[i]->wish);
+		before = ",";
+	}
+	if (er == ERR_OK && keys->len != 0 && (er = buf_putc(keys, '}')) == ERR_OK && !looks)
+		er = buf_putc(wishes, '}');
+	return er;
+}
+
+/* The work with the key of a row.  at: where the last row's was; rows come in the same order. */
+static struct seen_work *
+work_of(const struct batch *b, size_t *at, const struct db_rows *row)
+{
+	const struct slice	 key = db_col(row, 0);
+
+	for (; *at < b->n; (*at)++)
+		if (key.len == SEEN_KEY && memcmp(b->v[*at]->key, key.p, SEEN_KEY) == 0)
+			return b->v[*at];
+	return NULL;
 }
 
 /*
- * A store_work.  A row that is there without a mark is of one who died: perhaps after it had put
- * the message into the queue.
+ * Claims and marks.  A row that is there without a mark is of one who died: perhaps after it had
+ * put the message into the queue.
  */
 static enum error
-claim_row(struct db *db, void *arg)
+change_rows(struct db *db, const struct batch *b, const struct buf *keys, const struct buf *wishes)
 {
-	struct claim_work	*w = arg;
-	int64_t			 is_new = -1, known = KNOWN_NOTHING;
+	struct seen_work	*w;
+	struct db_rows		 rows;
+	size_t			 at = 0;
 	enum error		 er;
 
-	er = db_number(db, &is_new, SQL_SEEN_CLAIM, DB_VALUES(value_of_key(w->key),
-	    db_i(DEDUP_SHARED_CLAIM_MS), db_i(KNOWN_DONE)));
-	w->is_mine = is_new != -1;
-	w->as = is_new == 1 ? DEDUP_NEVER : DEDUP_QUEUED;
-	if (er != ERR_OK || w->is_mine)
-		return er;
-	er = db_number(db, &known, SQL_SEEN_FIND, DB_VALUES(value_of_key(w->key)));
-	if (known == KNOWN_DONE)
-		w->as = DEDUP_DONE;
+	for (er = db_start(db, &rows, SQL_SEEN_CHANGE, DB_VALUES(db_text(buf_slice(keys)),
+	    db_text(buf_slice(wishes)), db_i(DEDUP_SHARED_CLAIM_MS)));
+	    er == ERR_OK && db_next(&rows, &er);)
+		if ((w = work_of(b, &at, &rows)) != NULL) {
+			w->is_known = true;
+			w->is_mine = w->wish == KNOWN_NOTHING;
+			w->as = db_col_int(&rows, 1) != 0 ? DEDUP_NEVER : DEDUP_QUEUED;
+		}
+	db_end(&rows);
 	return er;
+}
+
+/* Reads the rows of those that are not known yet. */
+static enum error
+find_rows(struct db *db, const struct batch *b, const struct buf *keys)
+{
+	struct seen_work	*w;
+	struct db_rows		 rows;
+	size_t			 at = 0;
+	enum error		 er;
+
+	for (er = db_start(db, &rows, SQL_SEEN_FIND, DB_VALUES(db_text(buf_slice(keys))));
+	    er == ERR_OK && db_next(&rows, &er);)
+		if ((w = work_of(b, &at, &rows)) != NULL)
+			w->as = db_col_int(&rows, 1) == KNOWN_DONE ? DEDUP_DONE : DEDUP_QUEUED;
+	db_end(&rows);
+	return er;
+}
+
+/* Of several works with one key, all but the first come too late: a claim is tried again. */
+static void
+make_batch(struct batch *b, void *const *works, size_t n)
+{
+	struct seen_work	*w;
+	size_t			 i;
+
+	b->n = 0;
+	for (i = 0; i < n; i++) {
+		w = works[i];
+		w->is_known = w->is_mine = false;
+		w->as = DEDUP_QUEUED;
+		if (b->n != 0 && memcmp(b->v[b->n - 1]->key, w->key, SEEN_KEY) == 0)
+			continue;
+		if (w->wish == WISH_LOOK)	/* unless there is a row */
+			w->as = DEDUP_NEVER;
+		b->v[b->n++] = w;
+	}
+}
+
+/* A store_all. */
+static enum error
+do_works(struct db *db, void *const *args, size_t n)
+{
+	struct buf	 keys = { 0 }, wishes = { 0 };
+	struct batch	 b;
+	void		*works[STORE_TOGETHER];
+	enum error	 er;
+
+	memcpy(works, args, n * sizeof(*works));
+	qsort(works, n, sizeof(*works), compare_works);
+	make_batch(&b, works, n);
+	er = write_arrays(&keys, &wishes, &b, false);
+	if (er == ERR_OK && keys.len != 0)
+		er = change_rows(db, &b, &keys, &wishes);
+	buf_reset(&keys);
+	if (er == ERR_OK && (er = write_arrays(&keys, NULL, &b, true)) == ERR_OK && keys.len != 0)
+		er = find_rows(db, &b, &keys);
+	buf_free(&keys);
+	buf_free(&wishes);
+	return er;
+}
+
+void
+dedup_shared_begin(struct store *s)
+{
+	store_set_together(s, do_works);
 }
 
 /* Sleeps, longer each time.  False: there is no time left. */
@@ -73,14 +205,14 @@ enum error
 dedup_shared_claim(struct store *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
     int64_t until_ms)
 {
-	struct claim_work	 w = { .as = DEDUP_NEVER };
+	struct seen_work	 w = { .wish = KNOWN_NOTHING };
 	int64_t			 pause_ms = WAIT_MIN_MS;
 	bool			 is_met = false;	/* another one had it a moment ago */
 	enum error		 er;
 
 	write_seen_key(w.key, key);
 	do {
-		if ((er = store_do(s, STORE_WRITE, claim_row, &w, until_ms)) != ERR_OK)
+		if ((er = store_do(s, STORE_WRITE, NULL, &w, until_ms)) != ERR_OK)
 			return is_met && er == ERR_STORE ? ERR_LATE : er;
 		is_met = true;
 		*as = w.as;
@@ -90,50 +222,27 @@ dedup_shared_claim(struct store *s, enum dedup_as *as, const unsigned char key[D
 	return ERR_LATE;
 }
 
-/* A store_work. */
-static enum error
-find_known(struct db *db, void *arg)
-{
-	struct claim_work	*w = arg;
-	int64_t			 known = -1;
-	enum error		 er = db_number(db, &known, SQL_SEEN_FIND,
-				    DB_VALUES(value_of_key(w->key)));
-
-	w->as = known == -1 ? DEDUP_NEVER : known == KNOWN_DONE ? DEDUP_DONE : DEDUP_QUEUED;
-	return er;
-}
-
 enum error
 dedup_shared_find(struct store *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
     int64_t until_ms)
 {
-	struct claim_work	 w = { .as = DEDUP_NEVER };
+	struct seen_work	 w = { .wish = WISH_LOOK };
 	enum error		 er;
 
 	write_seen_key(w.key, key);
-	er = store_do(s, STORE_READ, find_known, &w, until_ms);
+	er = store_do(s, STORE_WRITE, NULL, &w, until_ms);
 	*as = w.as;
 	return er;
-}
-
-/* A store_work. */
-static enum error
-mark_row(struct db *db, void *arg)
-{
-	const struct claim_work	*w = arg;
-
-	return db_run(db, NULL, SQL_SEEN_MARK, DB_VALUES(value_of_key(w->key),
-	    db_i(w->as == DEDUP_DONE ? KNOWN_DONE : KNOWN_QUEUED)));
 }
 
 enum error
 dedup_shared_mark(struct store *s, const unsigned char key[DEDUP_KEY], enum dedup_as as,
     int64_t until_ms)
 {
-	struct claim_work	 w = { .as = as };
+	struct seen_work	 w = { .wish = as == DEDUP_DONE ? KNOWN_DONE : KNOWN_QUEUED };
 
 	write_seen_key(w.key, key);
-	return store_do(s, STORE_WRITE, mark_row, &w, until_ms);
+	return store_do(s, STORE_WRITE, NULL, &w, until_ms);
 }
 
 struct sweep_work {
@@ -147,8 +256,8 @@ sweep_rows(struct db *db, void *arg)
 {
 	struct sweep_work	*w = arg;
 
-	return db_run(db, &w->gone, SQL_SEEN_SWEEP, DB_VALUES(value_of_key(w->end),
-	    db_i(w->days), db_i(w->max)));
+	return db_run(db, &w->gone, SQL_SEEN_SWEEP, DB_VALUES(
+	    db_b((struct slice){ (const char *)w->end, SEEN_KEY }), db_i(w->days), db_i(w->max)));
 }
 
 enum error

@@ -2,7 +2,8 @@
  * dedup_shared.h: what state/dedup.h says, for messages that come to several hosts: the known
  * messages are a table of the store that the hosts share.
  *
- * A claim is one statement.  It ends by the server's clock, so a host that dies keeps no message.
+ * The claims and marks of all threads that wait are one statement.  A claim ends by the server's
+ * clock, so a host that dies keeps no message.
  */
 #ifndef STATE_DEDUP_SHARED_H
 #define STATE_DEDUP_SHARED_H
@@ -15,10 +16,10 @@
 /* No claim is longer: in that time a request ends, or its host is dead. */
 enum { DEDUP_SHARED_CLAIM_MS = 6000 };
 
-/*
- * As dedup_claim(), dedup_find() and dedup_mark().  s: a store that hosts share, in which each
- * store_do() is alone (store_set_alone()).  ERR_STORE: store_why() says why.
- */
+/* From here on s, which hosts share, is for known messages. */
+void		 dedup_shared_begin(struct store *s);
+
+/* As dedup_claim(), dedup_find() and dedup_mark().  ERR_STORE: store_why() says why. */
 enum error	 dedup_shared_claim(struct store *s, enum dedup_as *as,
 		    const unsigned char key[DEDUP_KEY], int64_t until_ms);
 enum error	 dedup_shared_find(struct store *s, enum dedup_as *as,

@@ -58,7 +58,7 @@ struct store {
 	struct job		*first, **last;	/* jobs that wait */
 	bool			 led;		/* a thread, the leader, runs a transaction */
 	bool			 gather;	/* many threads work: let them add jobs */
-	bool			 is_alone;	/* a transaction has one job */
+	store_all		*all;		/* see store_set_together(); or NULL */
 	struct store		*local;		/* see store_set_fallback(); or NULL */
 	struct sleeper		*sleepers;
 	char			 why[1240];
@@ -134,9 +134,9 @@ store_free(struct store *s)
 }
 
 void
-store_set_alone(struct store *s)
+store_set_together(struct store *s, store_all *all)
 {
-	s->is_alone = true;
+	s->all = all;
 	s->trouble.what = "seen";
 	s->trouble.effect = "a message that comes to two hosts may be forwarded twice";
 }
@@ -215,6 +215,19 @@ store_is_full(struct store *s)
  * Transactions.
  */
 
+/* Does the work of all jobs of a list that have none of their own. */
+static enum error
+do_together(const struct store *s, struct db *db, struct job *jobs)
+{
+	void	*args[STORE_TOGETHER];
+	size_t	 n = 0;
+
+	for (; jobs != NULL; jobs = jobs->next)
+		if (jobs->work == NULL)
+			args[n++] = jobs->arg;
+	return n == 0 ? ERR_OK : s->all(db, args, n);
+}
+
 /* Does the work of all jobs of a list, or none of it. */
 static enum error
 transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
@@ -226,8 +239,11 @@ transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_
 	enum error	 er = db == NULL ? ERR_STORE : ERR_OK;
 	struct job	*j;
 
+	if (er == ERR_OK)
+		er = do_together(s, db, jobs);
 	for (j = jobs; j != NULL && er == ERR_OK; j = j->next)
-		er = j->work(db, j->arg);
+		if (j->work != NULL)
+			er = j->work(db, j->arg);
 	er = s->base->engine->done(s->base, &s->end, er);
 	if (s->end.has_quarantine)
 		atomic_store(&s->has_quarantine, true);
@@ -345,13 +361,17 @@ wake_owners(struct job *jobs, const struct job *mine)
 	}
 }
 
-/* Takes all jobs that wait, or the first one. */
+/* Takes all jobs that wait, or as many as are done together. */
 static struct job *
 take_jobs(struct store *s)
 {
-	struct job	*jobs = s->first, **end = s->is_alone ? &jobs->next : s->last;
+	struct job	*jobs = s->first, **end = s->last;
+	int		 n;
 
-	s->gather = !s->is_alone && jobs->next != NULL;
+	if (s->all != NULL)
+		for (n = 0, end = &s->first; *end != NULL && n < STORE_TOGETHER; n++)
+			end = &(*end)->next;
+	s->gather = jobs->next != NULL;
 	s->first = *end;
 	if (s->first == NULL)
 		s->last = &s->first;

@@ -54,10 +54,13 @@ enum error	 store_do(struct store *s, enum store_need need, store_work *work, vo
 		    int64_t until_ms);
 
 /*
- * From here on each store_do() is a transaction of its own: for known messages, whose rows other
- * hosts lock in another order.
+ * From here on s is for known messages: a store_do() without a work is done together with those
+ * that wait, by one call of `all` with their args.  So the rows of all of them can be locked in the
+ * same order by each host.
  */
-void		 store_set_alone(struct store *s);
+enum { STORE_TOGETHER = 64 };	/* args of one call, at most */
+typedef enum error	 store_all(struct db *db, void *const *args, size_t n);
+void		 store_set_together(struct store *s, store_all *all);
 
 /*
  * While s fails, messages that must be kept (STORE_QUEUE) are put into local instead, which

@@ -236,16 +236,20 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "excluded.owner RETURNING owner",
 	[SQL_LEASE_DROP] = "DELETE FROM lease WHERE name = $1 AND owner = $2",
 	/* A row that is new has no transaction that has changed it. */
-	[SQL_SEEN_CLAIM] =
-	    "INSERT INTO seen (key, made, known, until) VALUES (" SEEN ", " TODAY ", 0, "
-	    "clock_timestamp() + $2 * interval '1 ms') ON CONFLICT (key) DO UPDATE SET until = "
-	    "excluded.until WHERE seen.known < $3 AND (seen.until IS NULL OR seen.until < "
-	    "clock_timestamp()) RETURNING xmax = 0",
-	[SQL_SEEN_FIND] = "SELECT known FROM seen WHERE key = " SEEN,
-	[SQL_SEEN_MARK] =
-	    "INSERT INTO seen (key, made, known) VALUES (" SEEN ", " TODAY ", $2) ON CONFLICT "
-	    "(key) DO UPDATE SET known = greatest(seen.known, excluded.known), made = "
-	    "excluded.made, until = NULL",
+	/*
+	 * $1: keys; $2: what is wanted of each (state/dedup_shared.c).  Each host locks rows in the
+	 * order of their keys.  A claim gives no row if another one has it, or the message is done.
+	 */
+	[SQL_SEEN_CHANGE] =
+	    "INSERT INTO seen (key, made, known, until) SELECT key, " TODAY ", wish, CASE wish "
+	    "WHEN 0 THEN clock_timestamp() + $3 * interval '1 ms' END FROM unnest($1::uuid[], "
+	    "$2::smallint[]) AS wanted (key, wish) ORDER BY key ON CONFLICT (key) DO UPDATE SET "
+	    "known = greatest(seen.known, excluded.known), made = CASE excluded.known WHEN 0 THEN "
+	    "seen.made ELSE excluded.made END, until = excluded.until WHERE excluded.known > 0 OR "
+	    "(seen.known < 3 AND (seen.until IS NULL OR seen.until < clock_timestamp())) "
+	    "RETURNING uuid_send(key), (xmax = 0)::integer",
+	[SQL_SEEN_FIND] =
+	    "SELECT uuid_send(key), known FROM seen WHERE key = ANY ($1::uuid[]) ORDER BY key",
 	/* Keys begin with their message's time: the old ones are neighbours, and found first. */
 	[SQL_SEEN_SWEEP] =
 	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE key < " SEEN " AND made < "

@@ -149,8 +149,26 @@ add_some(void *arg)
 	return NULL;
 }
 
+/* Messages as deliver() does them: claimed, and marked. */
+static void *
+handle_some(void *arg)
+{
+	unsigned char	 key[QUEUE_KEY];
+	enum dedup_as	 as;
+	int64_t		 n;
+
+	(void)arg;
+	while ((n = atomic_fetch_add(&many.next, 1)) < many.end) {
+		make_key(key, n);
+		if (dedup_claim(dedup, &as, key, clock_mono_ms() + PATIENCE_MS) == ERR_OK &&
+		    as == DEDUP_NEVER && dedup_mark(dedup, key, DEDUP_DONE) == ERR_OK)
+			(void)atomic_fetch_add(&many.done, 1);
+	}
+	return NULL;
+}
+
 static void
-add_many(int64_t n, int threads)
+do_many(void *(*work)(void *arg), int64_t n, int threads)
 {
 	const int64_t	 begin_ms = clock_mono_ms();
 	pthread_t	 t[THREADS_MAX];
@@ -160,7 +178,7 @@ add_many(int64_t n, int threads)
 	atomic_store(&many.done, 0);
 	many.end = 1000000 + n;
 	for (i = 0; i < threads && i < THREADS_MAX; i++)
-		if (pthread_create(&t[i], NULL, add_some, NULL) != 0)
+		if (pthread_create(&t[i], NULL, work, NULL) != 0)
 			exit(2);
 	while (i-- > 0)
 		(void)pthread_join(t[i], NULL);
@@ -258,8 +276,8 @@ run_command(const char *name, int64_t n, int threads)
 	enum error	 er;
 	size_t		 i;
 
-	if (strcmp(name, "many") == 0) {
-		add_many(n, threads);
+	if (strcmp(name, "many") == 0 || strcmp(name, "claims") == 0) {
+		do_many(*name == 'm' ? add_some : handle_some, n, threads);
 		return;
 	}
 	if (run_shared(&er, w.found, name, n, threads)) {
@@ -308,7 +326,6 @@ main(int argc, char **argv)
 	    (claims = open_store(&set, locks, argv)) == NULL ||
 	    (dedup = dedup_new(&set, locks)) == NULL)
 		return 2;
-	store_set_alone(claims);
 	dedup_share(dedup, claims);
 	if (argc == 6 && (local = store_new(&set, locks, STORE_BRIEF)) == NULL)
 		return 2;
