@@ -411,7 +411,7 @@ show_field(void *ctx, const struct conf_field *f)
 
 static const struct library {
 	const char	*name;
-	const char	*(*version)(void);
+	const char	*(*version)(void);	/* "": the program has no such library */
 } libraries[] = {
 	{ "libcurl", http_client_library },
 	{ "OpenSSL", ca_store_library },
@@ -419,7 +419,12 @@ static const struct library {
 	{ "jansson", json_library },
 	{ "mxml", xmlmap_library },
 	{ "SQLite", store_library },
+	{ "libpq", store_shared_library },
 };
+
+/* The one that may not be there is the last. */
+static const struct library *const	libraries_end =
+	libraries + sizeof(libraries) / sizeof(libraries[0]);
 
 static void
 put_program(struct show *s)
@@ -429,7 +434,7 @@ put_program(struct show *s)
 	put_text(s, "qtoa %s, built from ", QTOA_VERSION);
 	put_padded(s, slice_of(conf_file()), 0);
 	put_text(s, "\n");
-	for (l = libraries; l != libraries + sizeof(libraries) / sizeof(libraries[0]); l++)
+	for (l = libraries; l != libraries_end && *l->version() != '\0'; l++)
 		put_text(s, "%s%s %s", l == libraries ? "" : ", ",
 		    strncmp(l->version(), l->name, strlen(l->name)) == 0 ? lang_text("with") :
 		    l->name,
@@ -449,7 +454,7 @@ put_json_program(struct show *s)
 	put_text(s, "{\"version\":\"%s\",\n \"config\":", QTOA_VERSION);
 	put_string(s, conf_file());
 	put_text(s, ",\n \"libraries\":{");
-	for (l = libraries; l != libraries + sizeof(libraries) / sizeof(libraries[0]); l++) {
+	for (l = libraries; l != libraries_end && *l->version() != '\0'; l++) {
 		put_text(s, "%s\"%s\":", l == libraries ? "" : ",", l->name);
 		put_string(s, l->version());
 	}

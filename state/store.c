@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "state/disk.h"
 #if QTOA_POSTGRES
+#include "state/postgres/pg_conn.h"
 #include "state/postgres/pg_reader.h"
 #include "state/postgres/pg_store.h"
 #endif
@@ -584,4 +585,14 @@ const char *
 store_library(void)
 {
 	return sqlite_db_library();
+}
+
+const char *
+store_shared_library(void)
+{
+#if QTOA_POSTGRES
+	return pg_conn_library();
+#else
+	return "";
+#endif
 }

@@ -144,5 +144,6 @@ enum error	 store_read_long(struct db **db, const struct settings *set, int64_t 
 		    int cache_kib);
 
 const char	*store_library(void);	/* the version of SQLite, as it runs here */
+const char	*store_shared_library(void);	/* of libpq; "": the program has no libpq */
 
 #endif

@@ -318,3 +318,13 @@ pg_conn_is_good(struct pg_conn *c, const struct pg_result *r, enum db_fault *fau
 		}
 	return false;
 }
+
+const char *
+pg_conn_library(void)
+{
+	static _Thread_local char	 version[16];
+	const int			 v = PQlibVersion();
+
+	(void)snprintf(version, sizeof(version), "%d.%d", v / 10000, v % 10000);
+	return version;
+}

@@ -74,6 +74,8 @@ void		 pg_conn_forget(struct pg_conn *c);
 
 const char	*pg_conn_why(const struct pg_conn *c);	/* the last failure in words */
 
+const char	*pg_conn_library(void);	/* the version of libpq, as it runs here: "15.8" */
+
 /* The server as it connected last, for messages: no user, no password. */
 const char	*pg_conn_where(const struct pg_conn *c);
 
