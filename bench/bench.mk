@@ -31,4 +31,8 @@ $(BENCH)/fill: bench/fill.c $(LIBQTOA)
 bench: $(CEILINGS) $(addprefix $(BENCH)/,bare fill pace sink syncs.so inside.so)
 	@MAKE='$(MAKE)' $(PYTHON) bench/bench.py $(BENCH)
 
-.PHONY: bench
+# Hosts that share a store on PostgreSQL, against one that has its own.
+bench-cluster: $(addprefix $(BENCH)/,pace sink)
+	@MAKE='$(MAKE)' $(PYTHON) bench/cluster.py $(BENCH)
+
+.PHONY: bench bench-cluster

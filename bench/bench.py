@@ -363,9 +363,12 @@ class Run:
     def qtoa(self, threads, collector=0):
         """Builds qtoa for so many threads, gives its path."""
         name = f"{threads}-collector" if collector else str(threads)
+        return self.build(name, CONFIG.format(threads=threads, collector=collector, **ACCOUNT))
+
+    def build(self, name, text):
+        """A qtoa with that configuration."""
         config = f"{self.bin}/config-{name}.h"
         program = f"{self.bin}/qtoa-{name}"
-        text = CONFIG.format(threads=threads, collector=collector, **ACCOUNT)
         if not os.path.exists(config) or open(config, encoding="utf-8").read() != text:
             with open(config, "w", encoding="utf-8") as f:
                 f.write(text)
@@ -719,9 +722,9 @@ class Table:
 
     FORM = "{:<44} {:>9} {:>9} {:>7}  {:<10} {}"
 
-    def __init__(self):
+    def __init__(self, one="ceiling", other="qtoa"):
         self.missed = 0
-        print(self.FORM.format("figure", "ceiling", "qtoa", "ratio", "target", ""))
+        print(self.FORM.format("figure", one, other, "ratio", "target", ""))
 
     def row(self, figure, ceiling, qtoa, target=None, at_least=False, absolute=False):
         """target bounds the ratio, or where absolute the value of qtoa itself."""
