@@ -242,7 +242,7 @@ dedup_shared_mark(struct store *s, const unsigned char key[DEDUP_KEY], enum dedu
 	struct seen_work	 w = { .wish = as == DEDUP_DONE ? KNOWN_DONE : KNOWN_QUEUED };
 
 	write_seen_key(w.key, key);
-	return store_do(s, STORE_WRITE, NULL, &w, until_ms);
+	return store_post(s, STORE_WRITE, &w, sizeof(w), until_ms);
 }
 
 struct sweep_work {

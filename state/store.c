@@ -4,8 +4,10 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,8 +41,15 @@ struct job {
 	int64_t		 until_ms;
 	enum error	 er;
 	bool		 lead;		/* this thread must do it, and all jobs that wait */
+	bool		 is_done;
+	bool		 is_posted;	/* no thread waits for it: it is part of a struct post */
 	struct sleeper	*sleeper;
 	struct job	*next;
+};
+
+struct post {
+	struct job	 job;
+	_Alignas(max_align_t) char arg[];
 };
 
 /*
@@ -306,8 +315,10 @@ do_jobs(struct store *s, struct job *jobs)
 	if (need == STORE_QUEUE)
 		store_raise(s);
 	er = transact_again(s, jobs, need, until_ms);
-	for (j = jobs; j != NULL; j = j->next)
+	for (j = jobs; j != NULL; j = j->next) {
 		j->er = er;
+		j->is_done = true;
+	}
 	if (er != ERR_OK && jobs->next != NULL && s->end.fault != DB_BUSY)
 		for (j = jobs; j != NULL; j = next) {
 			next = j->next;
@@ -349,7 +360,7 @@ wait_for_leader(struct store *s, struct job *j)
 	s->sleepers = j->sleeper;
 }
 
-/* Wakes the threads whose jobs are done; `mine` is the leader's own job. */
+/* Wakes the threads whose jobs are done, and frees posts; `mine` is the leader's own job. */
 static void
 wake_owners(struct job *jobs, const struct job *mine)
 {
@@ -357,7 +368,9 @@ wake_owners(struct job *jobs, const struct job *mine)
 
 	for (j = jobs; j != NULL; j = next) {
 		next = j->next;		/* when its owner is awake, j does not exist any more */
-		if (j != mine)
+		if (j->is_posted)
+			free((struct post *)j);
+		else if (j != mine)
 			(void)sem_post(&j->sleeper->wake);
 	}
 }
@@ -380,12 +393,20 @@ take_jobs(struct store *s)
 	return jobs;
 }
 
-/*
- * Does all jobs that wait, and makes another thread the leader.  s->lock is held before and
- * after.
- */
+/* The first job that a thread waits for. */
+static struct job *
+first_awaited(const struct store *s)
+{
+	struct job	*j = s->first;
+
+	while (j != NULL && j->is_posted)
+		j = j->next;
+	return j;
+}
+
+/* Does all jobs that wait.  s->lock is held before and after. */
 static void
-lead_jobs(struct store *s, struct job *mine)
+do_some_jobs(struct store *s, struct job *mine)
 {
 	const struct timespec	 courtesy = { 0, COURTESY_MS * 1000000 };
 	struct job		*jobs;
@@ -402,12 +423,27 @@ lead_jobs(struct store *s, struct job *mine)
 	do_jobs(s, jobs);
 	wake_owners(jobs, mine);
 	/* SQLite's lock is not fair: without a pause, other processes would hardly ever get it. */
-	if (clock_mono_ms() - begin_ms >= LONG_MS)
+	if (!store_is_shared(s) && clock_mono_ms() - begin_ms >= LONG_MS)
 		(void)nanosleep(&courtesy, NULL);
 	(void)pthread_mutex_lock(&s->lock);
-	if ((s->led = s->first != NULL)) {
-		s->first->lead = true;
-		(void)sem_post(&s->first->sleeper->wake);
+}
+
+/*
+ * Does all jobs that wait, and makes another thread the leader; posts that no thread can lead are
+ * done here.  s->lock is held before and after.
+ */
+static void
+lead_jobs(struct store *s, struct job *mine)
+{
+	struct job	*next;
+
+	do {
+		do_some_jobs(s, mine);
+		next = first_awaited(s);
+	} while (!mine->is_done || (next == NULL && s->first != NULL));
+	if ((s->led = next != NULL)) {
+		next->lead = true;
+		(void)sem_post(&next->sleeper->wake);
 	}
 }
 
@@ -445,6 +481,24 @@ store_do(struct store *s, enum store_need need, store_work *work, void *arg, int
 		return er;
 	atomic_store(&s->is_degraded, er == ERR_STORE);
 	return er == ERR_STORE ? do_here(s->local, need, work, arg, until_ms) : er;
+}
+
+enum error
+store_post(struct store *s, enum store_need need, void *arg, size_t size, int64_t until_ms)
+{
+	struct post	*p = NULL;
+
+	(void)pthread_mutex_lock(&s->lock);
+	if (s->led && (p = malloc(sizeof(*p) + size)) != NULL) {
+		memcpy(p->arg, arg, size);
+		p->job = (struct job){
+			.need = need, .arg = p->arg, .until_ms = until_ms, .is_posted = true,
+		};
+		*s->last = &p->job;
+		s->last = &p->job.next;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return p != NULL ? ERR_OK : store_do(s, need, NULL, arg, until_ms);
 }
 
 bool

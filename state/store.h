@@ -63,6 +63,13 @@ typedef enum error	 store_all(struct db *db, void *const *args, size_t n);
 void		 store_set_together(struct store *s, store_all *all);
 
 /*
+ * The same for work that nobody waits for.  While a transaction runs, the next one does it with a
+ * copy of the arg, which has size bytes, and it counts as done; else it is done at once.
+ */
+enum error	 store_post(struct store *s, enum store_need need, void *arg, size_t size,
+		    int64_t until_ms);
+
+/*
  * While s fails, messages that must be kept (STORE_QUEUE) are put into local instead, which
  * outlives s.  state/carry.h moves them when s works again.
  */
