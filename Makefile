@@ -96,9 +96,11 @@ $(B)/report/style.c: report/style.sh report/page.css $(B)/flags
 	mv $@.new $@
 
 # The SQL statements of the report's questions, as C.
-$(B)/report/sql.c: report/sql.sh $(wildcard report/sql/*.sql) $(B)/flags
+SQL	 = $(wildcard report/sql/*.sql)
+$(B)/report/sql.c: report/sql.sh report/sql/postgres.sed $(SQL) $(wildcard report/sql/*/*.sql) \
+    $(B)/flags
 	@mkdir -p $(@D)
-	report/sql.sh $(filter %.sql,$^) >$@.new && mv $@.new $@
+	report/sql.sh $(SQL) >$@.new && mv $@.new $@
 
 # The scripts that make a shell complete qtoa's verbs, as C.
 $(B)/cli/completion.c: cli/completion.sh cli/completion.bash cli/completion.zsh $(B)/flags

@@ -4,6 +4,7 @@
 
 #include "collector/event_store.h"
 #include "core/calendar.h"
+#include "core/clock.h"
 #include "core/nearest.h"
 #include "core/number.h"
 #include "core/utf8.h"
@@ -24,27 +25,27 @@ enum {
 #define WEEK_S	"604800"		/* a week, as an option's text */
 
 const struct report_question questions_table[] = {
-	{ "days", false, sql_days, CHART_DAYS,
+	{ "days", false, &sql_days, CHART_DAYS,
 	  .columns = { { "day", REPORT_DAY }, { "code", REPORT_CODE }, { "events", REPORT_COUNT },
 	    { "devices", REPORT_COUNT } } },
-	{ "follows", false, sql_follows, CHART_SERIES,
+	{ "follows", false, &sql_follows, CHART_SERIES,
 	  .columns = { { "day", REPORT_DAY }, { "follows", REPORT_COUNT },
 	    { "unfollows", REPORT_COUNT }, { "net", REPORT_COUNT } } },
-	{ "scenes", false, sql_scenes, CHART_BARS,
+	{ "scenes", false, &sql_scenes, CHART_BARS,
 	  .columns = { { "scene", REPORT_TEXT }, { "follows", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE },
 	    { "scans", REPORT_COUNT }, { "name", REPORT_TEXT } } },
-	{ "sources", false, sql_sources, CHART_BARS,
+	{ "sources", false, &sql_sources, CHART_BARS,
 	  .columns = { { "source", REPORT_TEXT }, { "scene", REPORT_TEXT },
 	    { "follows", REPORT_COUNT }, { "following", REPORT_COUNT },
 	    { "share", REPORT_SHARE } } },
-	{ "menu", false, sql_menu, CHART_BARS,
+	{ "menu", false, &sql_menu, CHART_BARS,
 	  .columns = { { "key", REPORT_TEXT }, { "clicks", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE } } },
-	{ "messages", false, sql_messages, CHART_BARS,
+	{ "messages", false, &sql_messages, CHART_BARS,
 	  .columns = { { "type", REPORT_TEXT }, { "messages", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE } } },
-	{ "sends", false, sql_sends, CHART_NONE,
+	{ "sends", false, &sql_sends, CHART_NONE,
 	  .columns = { { "kind", REPORT_TEXT }, { "template", REPORT_TEXT },
 	    { "sends", REPORT_COUNT }, { "success", REPORT_COUNT },
 	    { "refused", REPORT_COUNT }, { "failed", REPORT_COUNT },
@@ -60,17 +61,17 @@ const struct report_question questions_table[] = {
 	{ "replies", true, NULL, CHART_NONE,
 	  .columns = { { "account", REPORT_TEXT }, { "kind", REPORT_TEXT },
 	    { "rule", REPORT_TEXT }, { "replies", REPORT_COUNT }, { "mean_ms", REPORT_MS } } },
-	{ "latest", false, sql_latest, CHART_NONE,
+	{ "latest", false, &sql_latest, CHART_NONE,
 	  .columns = { { "time", REPORT_TIME }, { "account", REPORT_TEXT },
 	    { "code", REPORT_CODE }, { "device", REPORT_TEXT }, { "item", REPORT_TEXT },
 	    { "first_day", REPORT_COUNT } } },
-	{ "event", true, sql_event, CHART_BARS,
+	{ "event", true, &sql_event, CHART_BARS,
 	  .columns = { { "by", REPORT_TEXT }, { "events", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "per_device", REPORT_COUNT } },
 	  .options = { { .name = "code", .kind = OPTION_CODE },
 	    { .name = "by", .dflt = "day", .kind = OPTION_TEXT,
 	      .choices = "day week month hour account item" } } },
-	{ "funnel", true, sql_funnel, CHART_FUNNEL,
+	{ "funnel", true, &sql_funnel, CHART_FUNNEL,
 	  .columns = { { "step", REPORT_COUNT }, { "code", REPORT_CODE },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE },
 	    { "from_last", REPORT_SHARE }, { "seconds", REPORT_SECONDS } },
@@ -78,14 +79,14 @@ const struct report_question questions_table[] = {
 	      "$$_official_account_follow,$$_menu_click,$$_receive_msg" },
 	    { .name = "window", .dflt = WEEK_S, .kind = OPTION_NUMBER, .min = 1,
 	      .max = 90 * CALENDAR_DAY_S } } },
-	{ "retention", true, sql_retention, CHART_HEAT,
+	{ "retention", true, &sql_retention, CHART_HEAT,
 	  .columns = { { "day", REPORT_DAY }, { "size", REPORT_COUNT }, { "n", REPORT_COUNT },
 	    { "devices", REPORT_COUNT }, { "share", REPORT_SHARE } } },
-	{ "distribution", true, sql_distribution, CHART_BARS,
+	{ "distribution", true, &sql_distribution, CHART_BARS,
 	  .columns = { { "bucket", REPORT_TEXT }, { "devices", REPORT_COUNT },
 	    { "events", REPORT_COUNT }, { "share", REPORT_SHARE } },
 	  .options = { { .name = "code", .kind = OPTION_CODE } } },
-	{ "interval", true, sql_interval, CHART_BARS,
+	{ "interval", true, &sql_interval, CHART_BARS,
 	  .columns = { { "bucket", REPORT_TEXT }, { "pairs", REPORT_COUNT },
 	    { "share", REPORT_SHARE }, { "min", REPORT_SECONDS }, { "p25", REPORT_SECONDS },
 	    { "median", REPORT_SECONDS }, { "p75", REPORT_SECONDS },
@@ -94,19 +95,19 @@ const struct report_question questions_table[] = {
 	  .options = { { .name = "first", .dflt = "$$_official_account_follow",
 	      .kind = OPTION_CODE },
 	    { .name = "second", .dflt = "$$_menu_click", .kind = OPTION_CODE } } },
-	{ "path", true, sql_path, CHART_FLOW,
+	{ "path", true, &sql_path, CHART_FLOW,
 	  .columns = { { "step", REPORT_COUNT }, { "from", REPORT_CODE }, { "to", REPORT_CODE },
 	    { "times", REPORT_COUNT }, { "devices", REPORT_COUNT } },
 	  .options = { { .name = "start", .dflt = "$$_official_account_follow",
 	      .kind = OPTION_CODE },
 	    { .name = "pause", .dflt = "1800", .kind = OPTION_NUMBER, .min = 1,
 	      .max = CALENDAR_DAY_S } } },
-	{ "lifecycle", true, sql_lifecycle, CHART_SERIES,
+	{ "lifecycle", true, &sql_lifecycle, CHART_SERIES,
 	  .columns = { { "day", REPORT_DAY }, { "new", REPORT_COUNT }, { "active", REPORT_COUNT },
 	    { "returned", REPORT_COUNT }, { "silent", REPORT_COUNT } },
 	  .options = { { .name = "silence", .dflt = "7", .kind = OPTION_NUMBER, .min = 1,
 	      .max = 60 } } },
-	{ "attribution", true, sql_attribution, CHART_BARS,
+	{ "attribution", true, &sql_attribution, CHART_BARS,
 	  .columns = { { "source", REPORT_TEXT }, { "key", REPORT_TEXT },
 	    { "events", REPORT_COUNT }, { "devices", REPORT_COUNT },
 	    { "share", REPORT_SHARE } },
@@ -114,7 +115,7 @@ const struct report_question questions_table[] = {
 	      .kind = OPTION_CODE },
 	    { .name = "window", .dflt = WEEK_S, .kind = OPTION_NUMBER, .min = 1,
 	      .max = 90 * CALENDAR_DAY_S } } },
-	{ "audience", true, sql_audience, CHART_NONE,
+	{ "audience", true, &sql_audience, CHART_NONE,
 	  .columns = { { "device", REPORT_TEXT }, { "account", REPORT_TEXT },
 	    { "events", REPORT_COUNT }, { "first", REPORT_TIME }, { "last", REPORT_TIME },
 	    { "following", REPORT_TEXT } },
@@ -391,31 +392,46 @@ db_value_of(const char *text, bool number)
 	return db_s(*text == '\0' ? NULL : text);
 }
 
+enum { FACTS = 6 };	/* parameters that all questions know */
+
+/* The period also as numbers of days, which not each dialect makes of the texts at no cost. */
+static void
+set_facts(struct db_named v[FACTS], const struct report_args *a)
+{
+	int64_t	 from = 0, to = 0;
+
+	(void)calendar_parse_day(&from, slice_of(a->from));
+	(void)calendar_parse_day(&to, slice_of(a->to));
+	v[0] = (struct db_named){ ":account", db_value_of(a->account, false) };
+	v[1] = (struct db_named){ ":from", db_value_of(a->from, false) };
+	v[2] = (struct db_named){ ":to", db_value_of(a->to, false) };
+	v[3] = (struct db_named){ ":from_day", db_i(from) };
+	v[4] = (struct db_named){ ":to_day", db_i(to) };
+	v[5] = (struct db_named){ ":today", db_i(calendar_day_at(clock_wall_ms() / 1000)) };
+}
+
 enum error
 questions_ask(struct table *t, struct db *db, const struct conf *c,
     const struct report_question *q, const struct report_args *a)
 {
 	const size_t	 n = count_options(q);
-	struct db_named	 v[REPORT_OPTIONS_MAX + 3] = {
-		{ ":account", db_value_of(a->account, false) },
-		{ ":from", db_value_of(a->from, false) },
-		{ ":to", db_value_of(a->to, false) },
-	};
+	struct db_named	 v[FACTS + REPORT_OPTIONS_MAX];
 	char		 names[REPORT_OPTIONS_MAX][OPTION_NAME];
 	size_t		 i;
 
 	if (questions_check_period(a) != QUESTIONS_OK)
 		return ERR_REQUEST;
+	set_facts(v, a);
 	if (q->sql == NULL && strcmp(q->name, "replies") == 0)
 		return reply_stats_table(t, c, a->account, a->from, a->to);
 	if (q->sql == NULL)
 		return delivery_stats_table(t, db, c, a->account, a->from, a->to);
 	for (i = 0; i < n; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), ":%s", q->options[i].name);
-		v[i + 3] = (struct db_named){ names[i],
+		v[FACTS + i] = (struct db_named){ names[i],
 		    db_value_of(a->option[i], q->options[i].kind == OPTION_NUMBER) };
 	}
-	return table_from(t, db, q->sql, v, n + 3, ROWS_MAX);
+	return table_from(t, db, q->sql, v, FACTS + n, ROWS_MAX);
 }
 
 enum error

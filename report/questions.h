@@ -7,7 +7,12 @@
  *	:account	path, name or AppID of an official account; NULL: all accounts
  *	:from, :to	first and last day, "YYYY-MM-DD", in China (UTC+8); NULL: the last 30 days
  *
- * and some have options of their own.
+ * and some have options of their own.  For dialects that need numbers, :from_day, :to_day and
+ * :today are days since 1970-01-01.
+ *
+ * The order of events is that of their times, and within a second that of their ids.  In the store
+ * of one host that is the order of arrival.  Hosts that share a store get ids at the same time, so
+ * there it is any order, but the same one for all questions.
  */
 #ifndef REPORT_QUESTIONS_H
 #define REPORT_QUESTIONS_H
@@ -61,7 +66,7 @@ enum { REPORT_COLUMNS_MAX = 13, REPORT_OPTIONS_MAX = 7, REPORT_VALUE_MAX = 256 }
 struct report_question {
 	const char			*name;	/* in URLs and on the command line */
 	bool				 model;	/* an analysis model; false: for the overview */
-	const char			*sql;	/* NULL: report/delivery_stats.h answers `health`,
+	const struct db_texts		*sql;	/* NULL: report/delivery_stats.h answers `health`,
 						   report/reply_stats.h `replies` */
 	enum report_chart		 chart;
 	struct report_column		 columns[REPORT_COLUMNS_MAX];	/* ended by name NULL */

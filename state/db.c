@@ -83,9 +83,10 @@ db_end(struct db_rows *rows)
 }
 
 enum error
-db_ask(struct db *db, struct db_rows *rows, const char *sql, const struct db_named *v, size_t n)
+db_ask(struct db *db, struct db_rows *rows, const struct db_texts *sql, const struct db_named *v,
+    size_t n)
 {
-	return db->engine->ask(db, rows, sql, v, n);
+	return db->engine->ask(db, rows, sql->in[db->engine->dialect], v, n);
 }
 
 enum error

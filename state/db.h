@@ -126,15 +126,21 @@ struct db_named {
 	struct db_value	 v;
 };
 
+/* A statement in the dialect of each back end; the connection runs the one that is its own. */
+enum db_dialect		{ DB_SQLITE, DB_POSTGRES, DB_DIALECT__MAX };
+struct db_texts {
+	const char	*in[DB_DIALECT__MAX];
+};
+
 /*
- * Asks a question of the report, as db_start() does.  sql is a literal: its statement is prepared
- * once, and found again by the address of the literal.
+ * Asks a question of the report, as db_start() does.  The texts are literals: a statement is
+ * prepared once, and found again by the address of the literal.
  */
-enum error	 db_ask(struct db *db, struct db_rows *rows, const char *sql,
+enum error	 db_ask(struct db *db, struct db_rows *rows, const struct db_texts *sql,
 		    const struct db_named *v, size_t n);
 
 /*
- * Like db_ask() and db_run(), but for SQL that is made while the program runs: its text need not
+ * Like db_start() and db_run(), but for SQL that is made while the program runs: its text need not
  * live longer than the call, and its statement is not kept prepared.
  */
 enum error	 db_start_text(struct db *db, struct db_rows *rows, const char *sql,

@@ -10,6 +10,7 @@
 /* Each function does what the one of that name in state/db.h says. */
 struct db_engine {
 	const char	*name;
+	enum db_dialect	 dialect;	/* of the text that ask() gets */
 	void		 (*close)(struct db *db);
 	void		 (*limit)(struct db *db, int64_t until_ms);
 	enum error	 (*touch)(struct db *db);

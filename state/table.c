@@ -137,8 +137,8 @@ table_from_rows(struct table *t, struct db_rows *rows, size_t max)
 }
 
 enum error
-table_from(struct table *t, struct db *db, const char *sql, const struct db_named *v, size_t n,
-    size_t max)
+table_from(struct table *t, struct db *db, const struct db_texts *sql, const struct db_named *v,
+    size_t n, size_t max)
 {
 	struct db_rows	 rows;
 	enum error	 er;

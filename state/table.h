@@ -41,7 +41,7 @@ void		 table_real(struct table *t, size_t col, double r);
 enum error	 table_text(struct table *t, size_t col, struct slice s);
 
 /* Fills t with up to max rows of a statement. */
-enum error	 table_from(struct table *t, struct db *db, const char *sql,
+enum error	 table_from(struct table *t, struct db *db, const struct db_texts *sql,
 		    const struct db_named *v, size_t n, size_t max);
 
 /* Fills t with up to max rows of a statement that was started, and ends the statement. */

@@ -40,8 +40,8 @@ causes (device, cause) AS (
 		AND (:account IS NULL OR account IN mine))
 SELECT coalesce(substr(cause, 1, 4), 'none') AS source, nullif(substr(cause, 6), '') AS key,
 	count(*) AS events, count(DISTINCT device) AS devices,
-	CAST(count(*) AS REAL) / sum(count(*)) OVER () AS share
+	CAST(count(*) AS DOUBLE PRECISION) / sum(count(*)) OVER () AS share
 FROM causes
 GROUP BY 1, 2
-ORDER BY events DESC, source, key
+ORDER BY events DESC, source, key NULLS FIRST
 LIMIT 1000;

@@ -60,7 +60,7 @@ counts (device, events, first, last) AS MATERIALIZED (
 	HAVING count(*) >= coalesce(:at_least, 1) - 1),
 hits (id, application, device, events, first, last) AS (
 	SELECT device.id, device.application, device.device,
-		events + (extra.id IS NOT NULL), coalesce(extra.first, counts.first), counts.last
+		events + CASE WHEN extra.id IS NULL THEN 0 ELSE 1 END, coalesce(extra.first, counts.first), counts.last
 	FROM counts CROSS JOIN device ON device.id = counts.device
 	LEFT JOIN extra ON extra.id = counts.device
 	UNION ALL
@@ -70,19 +70,21 @@ hits (id, application, device, events, first, last) AS (
 chosen (id, application, device, events, first, last) AS MATERIALIZED (
 	SELECT id, application, device, events, first, last
 	FROM hits
-	WHERE events BETWEEN coalesce(:at_least, 1) AND coalesce(:at_most, events)
-		AND (:following IS NULL OR (:following = 'yes') IS coalesce((
-		SELECT code = '$$_official_account_follow' FROM event INDEXED BY event_device
+	WHERE events BETWEEN coalesce(:at_least, 1) AND coalesce(CAST(:at_most AS INTEGER), events)
+		AND (:following IS NULL OR :following = coalesce((
+		SELECT CASE code WHEN '$$_official_account_follow' THEN 'yes' ELSE 'no' END
+		FROM event INDEXED BY event_device
 		WHERE event.device = hits.id AND code IN ('$$_official_account_follow',
 			'$$_official_account_unfollow') AND (:account IS NULL OR account IN mine)
 		ORDER BY time DESC, event.id DESC
 		LIMIT 1), (
-		SELECT follows FROM past	-- for events that are deleted
+		SELECT CASE follows WHEN 1 THEN 'yes' WHEN 0 THEN 'no' END
+		FROM past	-- for events that are deleted
 		WHERE past.device = hits.id AND turned IS NOT NULL
 			AND (:account IS NULL OR account IN mine)
 		ORDER BY turned DESC, turn DESC
 		LIMIT 1), (
-		SELECT count(*) > count(gone_at)
+		SELECT CASE WHEN count(*) > count(gone_at) THEN 'yes' ELSE 'no' END
 		FROM follower JOIN account ON account.appid = follower.appid
 		WHERE follower.device = hits.device AND account.application = hits.application
 			AND account.id IN mine
@@ -102,21 +104,23 @@ SELECT device,
 		ORDER BY account.id
 		LIMIT 1)) AS account,
 	events, first, last,
-	CASE coalesce((
-		SELECT code = '$$_official_account_follow' FROM event INDEXED BY event_device
+	coalesce((
+		SELECT CASE code WHEN '$$_official_account_follow' THEN 'yes' ELSE 'no' END
+		FROM event INDEXED BY event_device
 		WHERE event.device = chosen.id AND code IN ('$$_official_account_follow',
 			'$$_official_account_unfollow') AND (:account IS NULL OR account IN mine)
 		ORDER BY time DESC, event.id DESC
 		LIMIT 1), (
-		SELECT follows FROM past	-- for events that are deleted
+		SELECT CASE follows WHEN 1 THEN 'yes' WHEN 0 THEN 'no' END
+		FROM past	-- for events that are deleted
 		WHERE past.device = chosen.id AND turned IS NOT NULL
 			AND (:account IS NULL OR account IN mine)
 		ORDER BY turned DESC, turn DESC
 		LIMIT 1), (
-		SELECT count(*) > count(gone_at)
+		SELECT CASE WHEN count(*) > count(gone_at) THEN 'yes' ELSE 'no' END
 		FROM follower JOIN account ON account.appid = follower.appid
 		WHERE follower.device = chosen.device AND account.application = chosen.application
 			AND account.id IN mine
-		HAVING count(*) > 0)) WHEN 1 THEN 'yes' WHEN 0 THEN 'no' END AS following
+		HAVING count(*) > 0)) AS following
 FROM chosen
 ORDER BY events DESC, last DESC, application, device;

@@ -16,4 +16,4 @@ FROM event INDEXED BY event_day
 WHERE event.day BETWEEN (SELECT first FROM period) AND (SELECT last FROM period)
 	AND (:account IS NULL OR account IN mine)
 GROUP BY event.day, code
-ORDER BY event.day, code;
+ORDER BY event.day, code NULLS FIRST;

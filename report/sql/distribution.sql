@@ -22,10 +22,11 @@ counts (n) AS (
 		AND (:code IS NULL OR code = :code) AND (:account IS NULL OR account IN mine)
 	GROUP BY device),
 sums (n, devices, events) AS MATERIALIZED (
-	SELECT min(n, 51), count(*), sum(n) FROM counts GROUP BY 1)
-SELECT bucket, coalesce(sum(devices), 0) AS devices, coalesce(sum(events), 0) AS events,
-	coalesce(sum(devices), 0) / CAST((SELECT sum(devices) FROM sums) AS REAL) AS share
+	SELECT CASE WHEN n > 51 THEN 51 ELSE n END, count(*), sum(n) FROM counts GROUP BY 1)
+SELECT bucket, CAST(coalesce(sum(devices), 0) AS BIGINT) AS devices,
+	CAST(coalesce(sum(events), 0) AS BIGINT) AS events,
+	coalesce(sum(devices), 0) / CAST((SELECT sum(devices) FROM sums) AS DOUBLE PRECISION) AS share
 FROM buckets LEFT JOIN sums ON n >= least AND (n <= most OR most IS NULL)
 WHERE EXISTS (SELECT 1 FROM sums)
-GROUP BY bucket
+GROUP BY bucket, least
 ORDER BY least;

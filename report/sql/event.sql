@@ -20,8 +20,8 @@ days (day) AS (
 mine (id) AS (
 	SELECT id FROM account WHERE :account IS NULL OR :account IN (path, name, appid)),
 days_of (label, first, last) AS (
-	SELECT iif(:by = 'week', date(((day + 3) / 7 * 7 - 3) * 86400, 'unixepoch'),
-		strftime('%Y-%m', day * 86400, 'unixepoch')), min(day), max(day)
+	SELECT CASE :by WHEN 'week' THEN date(((day + 3) / 7 * 7 - 3) * 86400, 'unixepoch')
+		ELSE substr(date(day * 86400, 'unixepoch'), 1, 7) END, min(day), max(day)
 	FROM days
 	WHERE :by IN ('week', 'month')
 	GROUP BY 1),
@@ -59,38 +59,38 @@ counts (label, events, devices) AS (
 			AND (:account IS NULL OR account IN mine))
 	FROM days_of
 	UNION ALL
-	SELECT printf('%02d', (time + 28800) / 3600 % 24), count(*), count(DISTINCT device)
+	SELECT substr(CAST(100 + (time + 28800) / 3600 % 24 AS TEXT), 2), count(*), count(DISTINCT device)
 	FROM event INDEXED BY event_device
 	WHERE :by = 'hour' AND time >= (SELECT since FROM span)
 		AND time < (SELECT until FROM span) AND (:code IS NULL OR code = :code)
 		AND (:account IS NULL OR account IN mine)
 	GROUP BY (time + 28800) / 3600 % 24
 	UNION ALL
-	SELECT name, sum(n), sum(devices) FROM (
+	SELECT name, CAST(sum(n) AS BIGINT), CAST(sum(devices) AS BIGINT) FROM (
 		SELECT one AS account, sum(n) AS n, count(*) AS devices
 		FROM devices_of WHERE one = other
 		GROUP BY one
 		UNION ALL
 		SELECT account, count(*), count(DISTINCT event.device)
-		FROM devices_of CROSS JOIN event INDEXED BY event_device
-			ON event.device = devices_of.device
+		FROM devices_of
+		CROSS JOIN event INDEXED BY event_device ON event.device = devices_of.device
 		WHERE one <> other AND time >= (SELECT since FROM span)
 			AND time < (SELECT until FROM span) AND (:code IS NULL OR code = :code)
 			AND (:account IS NULL OR account IN mine)
-		GROUP BY account)
+		GROUP BY account) AS parts
 	JOIN account ON account.id = account
 	GROUP BY account.id
 	UNION ALL
 	SELECT * FROM (
-		SELECT item, sum(n) AS events,
+		SELECT item, CAST(sum(n) AS BIGINT) AS events,
 			(SELECT count(DISTINCT device) FROM event INDEXED BY event_day
 				WHERE day IN days AND code IN (SELECT code FROM items)
 				AND item = items.item AND (:account IS NULL OR account IN mine))
 		FROM items
 		GROUP BY item
 		ORDER BY events DESC, item
-		LIMIT 1000))
-SELECT label AS "by", events, devices, CAST(events AS REAL) / devices AS per_device
+		LIMIT 1000) AS most)
+SELECT label AS "by", events, devices, CAST(events AS DOUBLE PRECISION) / devices AS per_device
 FROM counts
 WHERE events > 0
-ORDER BY iif(:by IN ('item', 'account'), -events, 0), label;
+ORDER BY CASE WHEN :by IN ('item', 'account') THEN -events ELSE 0 END, label;

@@ -23,4 +23,5 @@ counts (day, follows, unfollows) AS (
 			AND (:account IS NULL OR account IN mine))
 	FROM days)
 SELECT date(day * 86400, 'unixepoch') AS day, follows, unfollows, follows - unfollows AS net
-FROM counts;
+FROM counts
+ORDER BY counts.day;

@@ -21,14 +21,17 @@ span (since, until) AS (	-- the same in epoch seconds
 	SELECT first * 86400 - 28800, (last + 1) * 86400 - 28800 FROM period),
 mine (id) AS (
 	SELECT id FROM account WHERE :account IS NULL OR :account IN (path, name, appid)),
+list (codes) AS (
+	SELECT '["' || replace(coalesce(:steps,
+		'$$_official_account_follow,$$_menu_click,$$_receive_msg'), ',', '","') || '"]'),
 steps (step, code, next) AS MATERIALIZED (
-	SELECT key + 1, trim(value), lead(trim(value)) OVER (ORDER BY key)
-	FROM json_each('["' || replace(coalesce(:steps,
-		'$$_official_account_follow,$$_menu_click,$$_receive_msg'), ',', '","') || '"]')),
+	SELECT row_number() OVER (ORDER BY key), trim(value),
+		lead(trim(value)) OVER (ORDER BY key)
+	FROM list CROSS JOIN json_each(codes)),
 -- time is that of the step before.  ahead is the event of the next step: its id in the lower 40
 -- bits, and above them the seconds until it.
 walk (step, device, start, time, seconds, ahead) AS (
-	SELECT 0, device, time, time, 0, id
+	SELECT CAST(0 AS BIGINT), device, time, time, CAST(0 AS BIGINT), id
 	FROM event INDEXED BY event_device
 	WHERE code = (SELECT code FROM steps WHERE step = 1)
 		AND time >= (SELECT since FROM span) AND time < (SELECT until FROM span)
@@ -42,7 +45,7 @@ walk (step, device, start, time, seconds, ahead) AS (
 				AND start + coalesce(:window, 604800)
 			AND event.code = steps.next
 			AND (event.time > walk.time + (ahead >> 40)
-				OR event.id > ahead & 0xffffffffff)
+				OR event.id > ahead & 1099511627775)
 			AND (:account IS NULL OR event.account IN mine)
 		ORDER BY event.time, event.id
 		LIMIT 1)
@@ -59,9 +62,9 @@ medians (step, seconds) AS (
 	WHERE rank * 2 >= attempts
 	GROUP BY ranked.step)
 SELECT steps.step, code, coalesce(here.devices, 0) AS devices,
-	CAST(coalesce(here.devices, 0) AS REAL) / (SELECT devices FROM reached WHERE step = 1)
+	CAST(coalesce(here.devices, 0) AS DOUBLE PRECISION) / (SELECT devices FROM reached WHERE step = 1)
 		AS share,
-	CAST(coalesce(here.devices, 0) AS REAL) / before.devices AS from_last, seconds
+	CAST(coalesce(here.devices, 0) AS DOUBLE PRECISION) / before.devices AS from_last, seconds
 FROM steps
 LEFT JOIN reached AS here ON here.step = steps.step
 LEFT JOIN reached AS before ON before.step = steps.step - 1

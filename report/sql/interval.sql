@@ -49,13 +49,13 @@ whole (n, min, p25, median, p75, p90, max, avg) AS MATERIALIZED (
 		min(seconds) FILTER (WHERE below * 100 >= total * 50),
 		min(seconds) FILTER (WHERE below * 100 >= total * 75),
 		min(seconds) FILTER (WHERE below * 100 >= total * 90),
-		max(seconds), CAST(sum(seconds * n) AS REAL) / sum(n)
-	FROM counts CROSS JOIN (SELECT sum(n) AS total FROM counts))
-SELECT bucket, coalesce(sum(counts.n), 0) AS pairs,
-	coalesce(sum(counts.n), 0) / CAST(whole.n AS REAL) AS share,
+		max(seconds), CAST(sum(seconds * n) AS DOUBLE PRECISION) / sum(n)
+	FROM counts CROSS JOIN (SELECT sum(n) AS total FROM counts) AS all_pairs)
+SELECT bucket, CAST(coalesce(sum(counts.n), 0) AS BIGINT) AS pairs,
+	coalesce(sum(counts.n), 0) / CAST(whole.n AS DOUBLE PRECISION) AS share,
 	min, p25, median, p75, p90, max, avg
 FROM whole CROSS JOIN buckets
 LEFT JOIN counts ON seconds >= least AND (seconds <= most OR most IS NULL)
 WHERE whole.n > 0
-GROUP BY bucket
+GROUP BY bucket, least, whole.n, min, p25, median, p75, p90, max, avg
 ORDER BY least;

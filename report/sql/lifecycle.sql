@@ -82,7 +82,8 @@ moves (day, before, n) AS MATERIALIZED (
 	GROUP BY day, before),
 -- The first second in the period from which on no events are deleted.
 whole (since) AS (
-	SELECT max(since, coalesce((SELECT before * 86400 - 28800 FROM forgotten), since))
+	SELECT coalesce((SELECT before * 86400 - 28800 FROM forgotten
+		WHERE before * 86400 - 28800 > since), since)
 	FROM span),
 -- Deleted events: how many devices had their last one on a day.
 gone (day, n) AS MATERIALIZED (
@@ -95,7 +96,7 @@ gone (day, n) AS MATERIALIZED (
 		SELECT (first + 28800) / 86400 FROM early
 		WHERE first < (SELECT before * 86400 - 28800 FROM forgotten)
 			AND NOT EXISTS (SELECT 1 FROM past WHERE past.device = early.id
-				AND (:account IS NULL OR account IN mine)))
+				AND (:account IS NULL OR account IN mine))) AS departed
 	GROUP BY day),
 -- The number of devices with an event before the whole part of the period.
 old (n) AS (
@@ -127,7 +128,8 @@ counts (day, new, active, returned, recent) AS (
 	FROM days LEFT JOIN moves
 		ON moves.day BETWEEN days.day - coalesce(:silence, 7) + 1 AND days.day
 	GROUP BY days.day)
-SELECT date(day * 86400, 'unixepoch') AS day, new, active, returned,
-	(SELECT n FROM old) + sum(new) OVER (ORDER BY day) - recent AS silent
+SELECT date(day * 86400, 'unixepoch') AS day, CAST(new AS BIGINT) AS new,
+	CAST(active AS BIGINT) AS active, CAST(returned AS BIGINT) AS returned,
+	CAST((SELECT n FROM old) + sum(new) OVER (ORDER BY day) - recent AS BIGINT) AS silent
 FROM counts
 ORDER BY counts.day;

@@ -15,7 +15,7 @@ days (day) AS (
 mine (id) AS (
 	SELECT id FROM account WHERE :account IS NULL OR :account IN (path, name, appid))
 SELECT coalesce(item, '') AS type, count(*) AS messages, count(DISTINCT device) AS devices,
-	CAST(count(*) AS REAL) / sum(count(*)) OVER () AS share
+	CAST(count(*) AS DOUBLE PRECISION) / sum(count(*)) OVER () AS share
 FROM event INDEXED BY event_day
 WHERE day IN days AND code = '$$_receive_msg'
 	AND (:account IS NULL OR account IN mine)

@@ -33,7 +33,8 @@ codes (letter, code) AS (VALUES ('-', ''), ('a', '$$_official_account_follow'),
 paths (device, code, trail) AS MATERIALIZED (
 	SELECT device, code, (
 		SELECT group_concat(letter, '') FROM (
-			SELECT iif(coalesce(iif((SELECT yes FROM shared), after.time - (
+			SELECT CASE WHEN coalesce(CASE WHEN (SELECT yes FROM shared)
+					THEN after.time - (
 					SELECT before.time
 					FROM event AS before INDEXED BY event_device
 					WHERE before.device = after.device
@@ -41,7 +42,8 @@ paths (device, code, trail) AS MATERIALIZED (
 						AND (before.time < after.time OR before.id < after.id)
 						AND before.account IN mine
 					ORDER BY before.time DESC, before.id DESC
-					LIMIT 1), after.gap) > coalesce(:pause, 1800), 1), ' ', '')
+					LIMIT 1) ELSE after.gap END > coalesce(:pause, 1800), TRUE)
+				THEN ' ' ELSE '' END
 				|| (SELECT letter FROM codes
 					WHERE codes.code = coalesce(after.code, '')) AS letter
 			FROM event AS after INDEXED BY event_device
@@ -50,12 +52,12 @@ paths (device, code, trail) AS MATERIALIZED (
 				AND (after.time > event.time OR after.id > event.id)
 				AND (:account IS NULL OR after.account IN mine)
 			ORDER BY after.time, after.id
-			LIMIT 5))
+			LIMIT 5) AS letters)
 	FROM event INDEXED BY event_device
 	WHERE time >= (SELECT since FROM span) AND time < (SELECT until FROM span)
 		AND (:account IS NULL OR account IN mine)
 		AND CASE WHEN :start IS NOT NULL THEN code = :start
-		WHEN gap IS NULL OR gap > coalesce(:pause, 1800) THEN 1
+		WHEN gap IS NULL OR gap > coalesce(:pause, 1800) THEN TRUE
 		ELSE (SELECT yes FROM shared) AND NOT EXISTS (
 			SELECT 1 FROM event AS before INDEXED BY event_device
 			WHERE before.device = event.device
@@ -81,4 +83,4 @@ SELECT step, here.code AS "from", there.code AS "to", times, devices
 FROM moves
 JOIN codes AS here ON here.letter = substr(pair, 1, 1)
 LEFT JOIN codes AS there ON there.letter = substr(pair, 2, 1)
-ORDER BY step, times DESC, "from", "to";
+ORDER BY step, times DESC, "from", "to" NULLS FIRST;

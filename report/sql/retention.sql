@@ -70,7 +70,7 @@ back (day, n, devices) AS MATERIALIZED (
 	GROUP BY 1, 2),
 after (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM after WHERE n < 30)
 SELECT date(sizes.day * 86400, 'unixepoch') AS day, size, after.n,
-	coalesce(devices, 0) AS devices, coalesce(devices, 0) / CAST(size AS REAL) AS share
+	coalesce(devices, 0) AS devices, coalesce(devices, 0) / CAST(size AS DOUBLE PRECISION) AS share
 FROM sizes
 CROSS JOIN after ON sizes.day + after.n <= strftime('%s', 'now', '+8 hours') / 86400
 LEFT JOIN back ON back.day = sizes.day AND back.n = after.n

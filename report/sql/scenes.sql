@@ -27,8 +27,9 @@ counts (scene, follows, devices, scans) AS (
 	WHERE day IN days AND code = '$$_scan_open_official_account'
 		AND (:account IS NULL OR account IN mine)
 	GROUP BY 1)
-SELECT scene, sum(follows) AS follows, sum(devices) AS devices,
-	CAST(sum(follows) AS REAL) / sum(sum(follows)) OVER () AS share, sum(scans) AS scans,
+SELECT scene, CAST(sum(follows) AS BIGINT) AS follows, CAST(sum(devices) AS BIGINT) AS devices,
+	CAST(sum(follows) AS DOUBLE PRECISION) / sum(sum(follows)) OVER () AS share,
+	CAST(sum(scans) AS BIGINT) AS scans,
 	(SELECT min(name) FROM qrcode WHERE qrcode.scene = counts.scene AND (:account IS NULL OR
 		appid IN (SELECT appid FROM account WHERE id IN mine))) AS name
 FROM counts

@@ -26,7 +26,7 @@ counts (source, scene, follows, following) AS (
 		AND subscribe_time < (SELECT until FROM span)
 	GROUP BY 1, 2)
 SELECT source, scene, follows, following,
-	CAST(follows AS REAL) / sum(follows) OVER () AS share
+	CAST(follows AS DOUBLE PRECISION) / sum(follows) OVER () AS share
 FROM counts
-ORDER BY follows DESC, source, scene
+ORDER BY follows DESC, source, scene NULLS FIRST
 LIMIT 100;

@@ -407,6 +407,25 @@ start_text(struct db *db, struct db_rows *rows, const char *sql, const struct db
 	return er;
 }
 
+/* A NULL is a text here, since the server cannot tell its type from `$1 IS NULL`. */
+static enum error
+ask_question(struct db *db, struct db_rows *rows, const char *sql, const struct db_named *v,
+    size_t n)
+{
+	struct db_named	 typed[NAMES_MAX];
+	size_t		 i;
+
+	*rows = (struct db_rows){ .db = db, .at = -1 };
+	if (n > NAMES_MAX)
+		return ERR_STORE;
+	for (i = 0; i < n; i++) {
+		typed[i] = v[i];
+		if (v[i].v.type == DB_NULL)
+			typed[i].v = (struct db_value){ .type = DB_TEXT };
+	}
+	return start_text(db, rows, sql, typed, n);
+}
+
 /* The length of the first statement of a script, with its semicolon. */
 static size_t
 statement_length(const char *sql)
@@ -566,12 +585,13 @@ touch(struct db *db)
 
 static const struct db_engine	 engine = {
 	.name		= "PostgreSQL",
+	.dialect	= DB_POSTGRES,
 	.close		= close_db,
 	.limit		= set_limit,
 	.touch		= touch,
 	.run		= run_statement,
 	.start		= start_statement,
-	.ask		= start_text,
+	.ask		= ask_question,
 	.start_text	= start_text,
 	.script		= run_script,
 	.next		= next_row,

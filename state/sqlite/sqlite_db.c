@@ -538,6 +538,7 @@ rewrite_version(struct db *db)
 
 static const struct db_engine	 engine = {
 	.name		= "qtoa.db",
+	.dialect	= DB_SQLITE,
 	.close		= close_db,
 	.limit		= set_limit,
 	.touch		= rewrite_version,

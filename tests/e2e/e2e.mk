@@ -8,7 +8,7 @@ E2E_ARGS ?=
 # What has to wait and what has to compute go side by side: the report's questions
 # (tests/models) are of the same run.
 check-e2e: $(B)/models/models_tool
-	MODELS_TOOL='$(abspath $(B))/models/models_tool' \
+	MODELS_TOOL='$(abspath $(B))/models/models_tool' POSTGRES=$(POSTGRES) \
 	    QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q -p no:cacheprovider \
 	    -n $(E2E_JOBS) --dist loadfile $(E2E_ARGS) \

@@ -20,6 +20,11 @@ TOOL = os.environ["MODELS_TOOL"]
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 
 
+# A program without libpq has no other store, and nothing of a date is in which one it is.
+if os.environ.get("POSTGRES") == "0" or "MODELS_PRELOAD" in os.environ:
+    collect_ignore = ["test_postgres.py"]
+
+
 class Wrong(Exception):
     """What the program has against a question."""
 
@@ -42,20 +47,25 @@ def environment(now):
 class Store:
     """A state directory whose database the program's own collector/event_store.c has filled."""
 
+    where = {}      # of the environment: the store, if it is not the file
+
     def __init__(self, where, messages=(), now=None):
         """now: when it is asked; None: today."""
         self.dir, self.loaded, self.now = where, 0, now
         self.load(messages)
         self.program = Popen([TOOL, "ask", where], stdin=PIPE, stdout=PIPE,
-                             env=ENV if now is None else environment(now))
+                             env={**(ENV if now is None else environment(now)), **self.where})
 
     def load(self, messages, again=0):
         """Further ones; again: of those that are there so many are posted once more."""
         start = self.loaded - again
-        lines = "".join(line + "\n" for line in gen.lines(messages, start))
-        subprocess.run([TOOL, "load", self.dir], input=lines.encode("utf-8", "surrogatepass"),
-                       check=True, timeout=300)
+        self.load_lines(gen.lines(messages, start))
         self.loaded = start + len(messages)
+
+    def load_lines(self, lines):
+        text = "".join(line + "\n" for line in lines)
+        subprocess.run([TOOL, "load", self.dir], input=text.encode("utf-8", "surrogatepass"),
+                       check=True, timeout=300, env={**os.environ, **self.where})
 
     def add_followers(self, followers):
         """As a pull and the answers about users leave them."""
@@ -69,7 +79,7 @@ class Store:
     def forget(self, days, steps=1000000):
         """How many steps it took, of as many at most; the longest in microseconds."""
         out = subprocess.run([TOOL, "forget", self.dir, str(days), str(steps)], check=True,
-                             env=ENV, stdout=PIPE, timeout=300).stdout
+                             env={**ENV, **self.where}, stdout=PIPE, timeout=300).stdout
         return tuple(map(int, out.split()))
 
     @classmethod
@@ -82,13 +92,16 @@ class Store:
 
     def ask(self, name, **args):
         """The rows that the program gives; every argument as text."""
+        return json.loads(self.text(name, **args))
+
+    def text(self, name, **args):
         line = "\t".join([name, *(f"{k.rstrip('_')}={v}" for k, v in args.items())])
         self.program.stdin.write(line.encode() + b"\n")
         self.program.stdin.flush()
         size = self.program.stdout.readline().strip()
         if size == b"!":
             raise Wrong(self.program.stdout.readline().decode().strip())
-        return json.loads(self.program.stdout.read(int(size)))
+        return self.program.stdout.read(int(size))
 
     def by_hand(self, name, **args):
         """The same with Python's sqlite3 and the file itself."""
@@ -113,6 +126,10 @@ class Store:
 
     def db(self):
         return sqlite3.connect(f"{self.dir}/qtoa.db")
+
+    def rows(self, sql):
+        with contextlib.closing(self.db()) as db:
+            return list(db.execute(sql))
 
     def close(self):
         self.program.stdin.close()

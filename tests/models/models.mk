@@ -9,8 +9,8 @@ $(MODELS): tests/models/models_tool.c $(LIBQTOA) $(B)/flags
 MODELS_JOBS ?= 2
 
 check-models: $(MODELS)
-	MODELS_TOOL='$(abspath $(MODELS))' $(PYTHON) -B -m pytest -q -p no:cacheprovider \
-	    -n $(MODELS_JOBS) tests/models
+	MODELS_TOOL='$(abspath $(MODELS))' POSTGRES=$(POSTGRES) $(PYTHON) -B -m pytest -q \
+	    -p no:cacheprovider -n $(MODELS_JOBS) --dist loadgroup tests/models
 
 # How long each question takes with a million events within a month; see tests/models/bench.py.
 report-bench: $(MODELS)

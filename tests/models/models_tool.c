@@ -22,6 +22,9 @@
  *				prints the summary of the week that begins on that Monday, a JSON
  *				object.  Standard input has a line for each account: PATH NAME
  *	models_tool columns	prints name, columns and options of all questions
+ *
+ * The store is the file in DIR, or what the environment's MODELS_STORE names.  There each message
+ * has a transaction of its own, so that several tools can load at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +40,13 @@
 #include "report/questions.h"
 #include "state/sqlite/schema.h"
 #include "state/sqlite/sqlite_db.h"
+#include "state/store.h"
+
+/* How messages get into the store: all in one transaction of db, or each in one of its own. */
+struct target {
+	struct db	*db;
+	struct store	*store;		/* db is NULL */
+};
 
 enum { FIELDS = 9, EVENTS = 64, PATIENCE_MS = 3600000, SWEEP_ROWS = 200 };
 
@@ -72,14 +82,29 @@ parse_key(unsigned char key[QUEUE_KEY], const char *hex)
 		key[i] = (unsigned char)c;
 }
 
-static bool
-store_message(struct db *db, struct message *g)
+static enum error
+add_message(struct db *db, void *arg)
 {
+	const struct message	*g = arg;
 	enum event_store_result	 as;
 
+	return event_store_add(db, &as, &g->m);
+}
+
+/* Does it in a transaction, or in the one that is open. */
+static bool
+do_work(const struct target *to, store_work *work, void *arg)
+{
+	return (to->db != NULL ? work(to->db, arg) : store_do(to->store, STORE_SYNC, work, arg,
+	    clock_mono_ms() + PATIENCE_MS)) == ERR_OK;
+}
+
+static bool
+store_message(const struct target *to, struct message *g)
+{
 	g->m.account = &g->account;
 	g->m.events = g->events;
-	return g->line == NULL || event_store_add(db, &as, &g->m) == ERR_OK;
+	return g->line == NULL || do_work(to, add_message, g);
 }
 
 static void
@@ -133,44 +158,60 @@ now_us(void)
 	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
 }
 
+static enum error
+add_unionid(struct db *db, void *arg)
+{
+	char	**f = arg;
+
+	return unionid_store(db, f[1], slice_of(f[2]), slice_of(f[3]));
+}
+
 /* Stores the message before, and then a unionid. */
 static bool
-store_unionid(struct db *db, struct message *g, char *line)
+store_unionid(const struct target *to, struct message *g, char *line)
 {
-	char		*f[4];
-	enum error	 er;
+	char	*f[4];
+	bool	 ok;
 
-	if (!store_message(db, g))
+	if (!store_message(to, g))
 		return false;
 	free_message(g);
 	split_fields(f, 4, line);
-	er = unionid_store(db, f[1], slice_of(f[2]), slice_of(f[3]));
+	ok = do_work(to, add_unionid, f);
 	free(line);
-	return er == ERR_OK;
+	return ok;
 }
 
 static bool
-load_messages(struct db *db)
+load_messages(const struct target *to)
 {
 	struct message	 g = { .line = NULL };
 	char		*line = NULL;
 	size_t		 cap = 0;
-	bool		 ok;
+	bool		 ok = true;
 
-	ok = schema_prepare(db) == SCHEMA_READY &&
-	    db_script(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; "
-	    "PRAGMA cache_size = -65536; BEGIN IMMEDIATE") == ERR_OK;
 	for (; ok && getline(&line, &cap, stdin) > 0; line = NULL, cap = 0)
 		if (*line == 'E')
 			ok = add_event(&g, line);
 		else if (*line == 'U')
-			ok = store_unionid(db, &g, line);
-		else if ((ok = store_message(db, &g)))
+			ok = store_unionid(to, &g, line);
+		else if ((ok = store_message(to, &g)))
 			parse_message(&g, line);
 	free(line);
-	ok = ok && store_message(db, &g) && db_script(db, "COMMIT") == ERR_OK;
+	ok = ok && store_message(to, &g);
 	free_message(&g);
 	return ok;
+}
+
+static bool
+load_file(struct db *db)
+{
+	const struct target	 to = { .db = db };
+
+	return schema_prepare(db) == SCHEMA_READY &&
+	    db_script(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; "
+	    "PRAGMA cache_size = -65536; BEGIN IMMEDIATE") == ERR_OK &&
+	    load_messages(&to) && db_script(db, "COMMIT") == ERR_OK;
 }
 
 struct sweep_state {
@@ -181,24 +222,28 @@ struct sweep_state {
 };
 
 static enum error
-sweep_events(struct db *db, struct sweep_state *s)
+sweep_events(struct db *db, void *arg)
 {
+	struct sweep_state	*s = arg;
+
 	return event_store_forget(db, &s->more_events, clock_wall_ms() / 1000, s->days, SWEEP_ROWS);
 }
 
 static enum error
-sweep_queue(struct db *db, struct sweep_state *s)
+sweep_queue(struct db *db, void *arg)
 {
+	struct sweep_state	*s = arg;
+
 	return queue_sweep(db, &s->queue, SWEEP_ROWS);
 }
 
 static bool
-run_step(struct db *db, struct sweep_state *s, enum error (*step)(struct db *,
-    struct sweep_state *))
+run_step(const struct target *to, struct sweep_state *s, store_work *step)
 {
 	const int64_t	 begin_us = now_us();
-	const bool	 ok = db_script(db, "BEGIN IMMEDIATE") == ERR_OK && step(db, s) == ERR_OK &&
-			    db_script(db, "COMMIT") == ERR_OK;
+	const bool	 ok = to->db == NULL ? do_work(to, step, s) :
+			    db_script(to->db, "BEGIN IMMEDIATE") == ERR_OK &&
+			    step(to->db, s) == ERR_OK && db_script(to->db, "COMMIT") == ERR_OK;
 
 	if (s->longest_us < now_us() - begin_us)
 		s->longest_us = now_us() - begin_us;
@@ -206,20 +251,37 @@ run_step(struct db *db, struct sweep_state *s, enum error (*step)(struct db *,
 }
 
 static bool
-sweep_store(struct db *db, int days, int steps)
+sweep_store(const struct target *to, int days, int steps)
 {
 	struct sweep_state	 s = { .days = days };
-	bool			 more = true, ok = db_script(db, "PRAGMA journal_mode = WAL; "
-	    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; "
-	    "PRAGMA cache_size = -1024") == ERR_OK;
+	bool			 more = true, ok = true;
 	int			 n;
 
 	for (n = 0; ok && more && n < steps; n++) {
-		ok = run_step(db, &s, sweep_events) && run_step(db, &s, sweep_queue);
+		ok = run_step(to, &s, sweep_events) && run_step(to, &s, sweep_queue);
 		more = s.more_events || s.queue.more;
 	}
 	printf("%d %lld\n", n, (long long)s.longest_us);
 	return ok;
+}
+
+static bool
+sweep_file(struct db *db, int days, int steps)
+{
+	const struct target	 to = { .db = db };
+
+	return db_script(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
+	    "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -1024") == ERR_OK &&
+	    sweep_store(&to, days, steps);
+}
+
+static struct settings
+settings_of(const char *dir)
+{
+	return (struct settings){
+		.state_dir = dir, .collector = 1, .store = getenv("MODELS_STORE"),
+		.store_ms = PATIENCE_MS,
+	};
 }
 
 static const char *
@@ -266,22 +328,25 @@ answer_line(struct buf *out, struct table *t, struct db *db, char *line)
 static bool
 answer_all(const char *dir)
 {
-	const struct settings	 set = { .state_dir = dir };
+	const struct settings	 set = settings_of(dir);
 	struct table		 t = { .cols = 0 };
 	struct buf		 out = { .p = NULL };
 	char			*line = NULL, why[160];
 	const char		*wrong;
 	size_t			 cap = 0;
-	struct db		*db;
+	struct db		*db = NULL;
 
-	db = questions_open(&set, NULL, clock_mono_ms() + PATIENCE_MS, why, sizeof(why));
-	if (db == NULL) {
-		(void)fprintf(stderr, "%s\n", why);
-		return false;
-	}
 	while (getline(&line, &cap, stdin) > 0) {
+		/* A connection to a shared store sees one moment of it. */
+		if (db == NULL || set.store != NULL) {
+			db_close(db);
+			db = questions_open(&set, NULL, clock_mono_ms() + PATIENCE_MS, why,
+			    sizeof(why));
+		}
 		out.len = 0;
-		if ((wrong = answer_line(&out, &t, db, line)) != NULL)
+		if (db == NULL)
+			printf("!\n%s\n", why);
+		else if ((wrong = answer_line(&out, &t, db, line)) != NULL)
 			printf("!\n%s\n", wrong);
 		else
 			printf("%zu\n%.*s", out.len, (int)out.len, out.p);
@@ -317,7 +382,7 @@ read_accounts(struct conf *c)
 static bool
 print_week(const char *dir, const char *monday)
 {
-	struct conf		 c = { .set = { .state_dir = dir, .collector = 1 } };
+	struct conf		 c = { .set = settings_of(dir) };
 	struct locks		*locks = lock_new(dir);
 	struct store		*store = store_new(&c.set, locks, STORE_BRIEF);
 	struct alert_week	 w = { .accounts = NULL };
@@ -355,9 +420,9 @@ print_columns(void)
 	}
 }
 
-/* Runs a command that writes: load (argc 0) or forget. */
+/* Runs a command that writes in the file: load (argc 0) or forget. */
 static bool
-open_and_run(const char *dir, int argc, char **argv)
+change_file(const char *dir, int argc, char **argv)
 {
 	struct db	*db = NULL;
 	char		 file[512];
@@ -366,12 +431,48 @@ open_and_run(const char *dir, int argc, char **argv)
 	(void)snprintf(file, sizeof(file), "%s/qtoa.db", dir);
 	if ((ok = sqlite_db_open(&db, file, SQLITE_DB_WRITE) == ERR_OK)) {
 		db_patience(db, clock_mono_ms() + PATIENCE_MS);
-		ok = argc == 0 ? load_messages(db) : sweep_store(db, atoi(argv[0]), atoi(argv[1]));
+		ok = argc == 0 ? load_file(db) : sweep_file(db, atoi(argv[0]), atoi(argv[1]));
 	}
 	if (!ok && db != NULL)
 		(void)fprintf(stderr, "%s\n", db_why(db));
 	db_close(db);
 	return ok;
+}
+
+/* A store_work that does nothing, but makes the tables. */
+static enum error
+make_tables(struct db *db, void *arg)
+{
+	(void)db, (void)arg;
+	return ERR_OK;
+}
+
+static bool
+change_store(const char *dir, int argc, char **argv)
+{
+	const struct settings	 set = settings_of(dir);
+	struct locks		*locks = lock_new(dir);
+	const struct target	 to = { .store = store_new(&set, locks, STORE_BRIEF) };
+	char			 why[300] = "no memory";
+	bool			 ok = false;
+
+	if (to.store != NULL) {
+		ok = do_work(&to, make_tables, NULL) && (argc == 0 ? load_messages(&to) :
+		    sweep_store(&to, atoi(argv[0]), atoi(argv[1])));
+		store_why(to.store, why, sizeof(why));
+	}
+	if (!ok)
+		(void)fprintf(stderr, "%s\n", why);
+	store_free(to.store);
+	lock_free(locks);
+	return ok;
+}
+
+static bool
+change(const char *dir, int argc, char **argv)
+{
+	return getenv("MODELS_STORE") == NULL ? change_file(dir, argc, argv) :
+	    change_store(dir, argc, argv);
 }
 
 int
@@ -383,11 +484,11 @@ main(int argc, char **argv)
 		print_columns();
 		ok = true;
 	} else if (argc == 3 && strcmp(argv[1], "load") == 0)
-		ok = open_and_run(argv[2], 0, NULL);
+		ok = change(argv[2], 0, NULL);
 	else if (argc == 4 && strcmp(argv[1], "week") == 0)
 		ok = print_week(argv[2], argv[3]);
 	else if (argc == 5 && strcmp(argv[1], "forget") == 0)
-		ok = open_and_run(argv[2], 2, argv + 3);
+		ok = change(argv[2], 2, argv + 3);
 	else
 		ok = argc == 3 && strcmp(argv[1], "ask") == 0 && answer_all(argv[2]);
 	return ok ? 0 : 1;

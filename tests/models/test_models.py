@@ -246,10 +246,9 @@ def check_life(store, messages):
     lives = {}
     for e in models.events_of(messages):
         lives.setdefault(e.device, []).append(e)
-    with store.db() as db:
-        got = {row[0]: row[1:] for row in db.execute("SELECT id, time, gap, day, item FROM event")}
-        ends = {row[:2]: row[2:] for row in
-                db.execute("SELECT application, device, first, last FROM device")}
+    got = {row[0]: row[1:] for row in store.rows("SELECT id, time, gap, day, item FROM event")}
+    ends = {row[:2]: row[2:] for row in
+            store.rows("SELECT application, device, first, last FROM device")}
     for device, life in lives.items():
         life.sort(key=lambda e: e.order)
         assert ends[device] == (life[0].time, life[-1].time)
@@ -318,8 +317,7 @@ def test_joined_after_days_were_forgotten(make_store):
     store = make_store(messages[:half])
     store.forget(KEPT)
     store.load(messages[half:])
-    with store.db() as db:
-        since = db.execute("SELECT before FROM forgotten").fetchone()[0]
+    since = store.rows("SELECT before FROM forgotten")[0][0]
     last = max((m.time + 8 * 3600) // 86400 for m in messages)
     check_left(store, messages, since)
     compare_kept(store, known(messages), since, last - 1, CASES)
@@ -351,11 +349,10 @@ def check_left(store, messages, since):
     lives = {}
     for e in models.events_of(messages):
         lives.setdefault(e.device, []).append(e)
-    with store.db() as db:
-        got = list(db.execute("SELECT application, device.device, time, gap FROM event "
-                              "JOIN device ON device.id = event.device"))
-        ends = {row[:2]: row[2:] for row in
-                db.execute("SELECT application, device, first, last FROM device")}
+    got = store.rows("SELECT application, device.device, time, gap FROM event "
+                     "JOIN device ON device.id = event.device")
+    ends = {row[:2]: row[2:] for row in
+            store.rows("SELECT application, device, first, last FROM device")}
     want = []
     for life in lives.values():
         life.sort(key=lambda e: e.order)
@@ -378,11 +375,11 @@ def test_forgotten(make_store):
     check_left(store, messages, since)
     compare_kept(store, of, since, newest, CASES)
     # Nothing of it is counted again.
-    with store.db() as db:
-        rows = lambda: [list(db.execute(f"SELECT * FROM {t}")) for t in ("event", "past", "device")]
-        before = rows()
-        store.load(messages, again=len(messages))
-        assert rows() == before
+    rows = lambda: [sorted(store.rows(f"SELECT * FROM {t}"), key=repr)
+                    for t in ("event", "past", "device")]
+    before = rows()
+    store.load(messages, again=len(messages))
+    assert rows() == before
 
 
 def test_forgotten_with_followers(make_store):

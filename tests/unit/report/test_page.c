@@ -17,13 +17,15 @@
 
 #define HOSTILE	"</script><script>alert(1)</script>\"'><img src=x onerror=y>\xE2\x80\xAE"
 
+static const struct db_texts no_sql = { { "", "" } };
+
 const struct report_question questions_table[] = {
-	{ "days", false, "", CHART_DAYS, {
+	{ "days", false, &no_sql, CHART_DAYS, {
 		{ "day", REPORT_DAY }, { "code", REPORT_CODE }, { "events", REPORT_COUNT } },
 	    { { .name = NULL } } },
-	{ "menu", false, "", CHART_BARS, { { "key", REPORT_TEXT }, { "clicks", REPORT_COUNT } },
+	{ "menu", false, &no_sql, CHART_BARS, { { "key", REPORT_TEXT }, { "clicks", REPORT_COUNT } },
 	    { { .name = NULL } } },
-	{ "funnel", true, "", CHART_FUNNEL, {
+	{ "funnel", true, &no_sql, CHART_FUNNEL, {
 		{ "step", REPORT_COUNT }, { "code", REPORT_CODE }, { "devices", REPORT_COUNT } },
 	    { { .name = "steps", .dflt = "$$_menu_click,$$_receive_msg", .kind = OPTION_CODES },
 	      { .name = "window", .dflt = "604800", .kind = OPTION_NUMBER, .min = 1,

@@ -207,7 +207,7 @@ all_codes(void **state)
 		questions_defaults(&a, q, 0);
 		CHECK(code, questions_set(&a, q, "code", slice_of(code)) == QUESTIONS_OK);
 		check_text(code, a.option[0], code);
-		CHECK(code, strstr(sql_path, code) != NULL);
+		CHECK(code, strstr(sql_path.in[DB_SQLITE], code) != NULL);
 	}
 }
 
