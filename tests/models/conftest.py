@@ -53,8 +53,13 @@ class Store:
         """now: when it is asked; None: today."""
         self.dir, self.loaded, self.now = where, 0, now
         self.load(messages)
-        self.program = Popen([TOOL, "ask", where], stdin=PIPE, stdout=PIPE,
-                             env={**(ENV if now is None else environment(now)), **self.where})
+        self.start()
+
+    def start(self, **env):
+        """The program that answers."""
+        now = ENV if self.now is None else environment(self.now)
+        self.program = Popen([TOOL, "ask", self.dir], stdin=PIPE, stdout=PIPE,
+                             env={**now, **self.where, **env})
 
     def load(self, messages, again=0):
         """Further ones; again: of those that are there so many are posted once more."""
@@ -87,7 +92,7 @@ class Store:
         """One that is there already."""
         store = cls.__new__(cls)
         store.dir, store.now = where, None
-        store.program = Popen([TOOL, "ask", where], stdin=PIPE, stdout=PIPE, env=ENV)
+        store.start()
         return store
 
     def ask(self, name, **args):

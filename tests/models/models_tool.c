@@ -17,14 +17,16 @@
  *	models_tool ask DIR	answers questions.  Standard input has a line for each: NAME, then
  *				name=value, separated by tabs.  Prints the number of bytes of the
  *				answer and the answer, a JSON array; or a line "!" and a line that
- *				says what is wrong
+ *				says what is wrong.  A line "again": from here on, of a shared
+ *				store, what it has now
  *	models_tool week DIR DAY
  *				prints the summary of the week that begins on that Monday, a JSON
  *				object.  Standard input has a line for each account: PATH NAME
  *	models_tool columns	prints name, columns and options of all questions
  *
  * The store is the file in DIR, or what the environment's MODELS_STORE names.  There each message
- * has a transaction of its own, so that several tools can load at once.
+ * has a transaction of its own, so that several tools can load at once.  Questions on one connection
+ * have MODELS_MS, or an hour.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,6 +327,15 @@ answer_line(struct buf *out, struct table *t, struct db *db, char *line)
 	return table_json(out, t) == ERR_OK ? NULL : "no memory";
 }
 
+/* The environment's MODELS_MS, for questions that must not take longer. */
+static int
+patience_ms(void)
+{
+	const char	*ms = getenv("MODELS_MS");
+
+	return ms == NULL ? PATIENCE_MS : atoi(ms);
+}
+
 static bool
 answer_all(const char *dir)
 {
@@ -337,12 +348,14 @@ answer_all(const char *dir)
 	struct db		*db = NULL;
 
 	while (getline(&line, &cap, stdin) > 0) {
-		/* A connection to a shared store sees one moment of it. */
-		if (db == NULL || set.store != NULL) {
+		if (strcmp(line, "again\n") == 0) {
 			db_close(db);
-			db = questions_open(&set, NULL, clock_mono_ms() + PATIENCE_MS, why,
-			    sizeof(why));
+			db = NULL;
+			continue;
 		}
+		if (db == NULL)
+			db = questions_open(&set, NULL, clock_mono_ms() + patience_ms(), why,
+			    sizeof(why));
 		out.len = 0;
 		if (db == NULL)
 			printf("!\n%s\n", why);

@@ -5,6 +5,7 @@ import concurrent.futures
 import itertools
 import json
 import random
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,8 +14,8 @@ import pytest
 import gen
 import models
 import test_models
-from conftest import Store
-from gen import CAFE
+from conftest import Store, Wrong
+from gen import CAFE, MENU, SHOP
 from test_models import CASES, MARCH, PERIODS, PLAIN, compare, unset
 
 pytestmark = pytest.mark.xdist_group("postgres")    # one server for all
@@ -33,6 +34,12 @@ class Shared(Store):
         self.server, self.url, self.where = server, url, {"MODELS_STORE": url}
         where.mkdir(exist_ok=True)
         super().__init__(where, messages)
+
+    def text(self, name, again=True, **args):
+        """again: of what the store has now, and not when it was asked last."""
+        if again:
+            self.program.stdin.write(b"again\n")
+        return super().text(name, **args)
 
     def add_followers(self, followers):
         rows = [dict(appid=f.account.appid, openid=f.openid, device=f.device, scene=f.source,
@@ -85,7 +92,7 @@ def make_store(server, tmp_path):
 def messages():
     """A part of a month, so that it is not much work.  No two are of the same second: hosts decide
     together which of those comes first."""
-    made = gen.Month(20240302, "2024-02-26", "2024-04-02", 2_000).run()
+    made = gen.Month(20240302, "2024-02-26", "2024-04-02", 1_200).run()
     return list({m.time: m for m in reversed(made)}.values())[::-1]
 
 
@@ -108,9 +115,9 @@ def judge(store, messages):
             compare(store, model, name, options, MARCH, **where)
 
 
-def assert_same(store, alone, account, periods=(MARCH, PERIODS[1])):
+def assert_same(store, alone, account, cases, periods):
     """The same bytes."""
-    for (name, options), period in itertools.product(CASES, periods):
+    for (name, options), period in itertools.product(cases, periods):
         args = dict(from_=period[0], to=period[1], account=account, **unset(name, options))
         assert store.text(name, **args) == alone.text(name, **args), (name, args)
 
@@ -120,7 +127,7 @@ def test_month(make_store, messages, alone):
     store.add_followers(gen.fans(messages))
     test_models.check_life(store, messages)
     judge(store, messages)
-    assert_same(store, alone, CAFE.appid, PERIODS)
+    assert_same(store, alone, CAFE.appid, PLAIN, PERIODS)
 
 
 def test_hosts_together(make_store, messages, alone):
@@ -136,8 +143,8 @@ def test_hosts_together(make_store, messages, alone):
                 for h, part in zip(hosts, parts)]
         for one in done:
             one.result()
-    assert_same(hosts[2], alone, "", [MARCH])
-    assert_same(hosts[2], alone, CAFE.name, [MARCH])
+    assert_same(hosts[2], alone, "", CASES, [MARCH])
+    assert_same(hosts[2], alone, CAFE.name, PLAIN, [MARCH])
 
 
 def test_empty_store(make_store):
@@ -146,8 +153,52 @@ def test_empty_store(make_store):
         test_models.test_empty_store(lambda: store, name)
 
 
-def test_hostile_text(make_store):
+def test_hostile_text(make_store, monkeypatch):
+    monkeypatch.setattr(test_models, "HOSTILE", [t for t in test_models.HOSTILE if len(t) < 1000])
     test_models.test_hostile_text(make_store)
+
+
+def test_long_items(make_store):
+    """Longer ones than an index takes, and than WeChat sends, are counted, each for itself."""
+    rnd = random.Random(1)
+    letters = [*map(chr, range(33, 127)), *map(chr, range(0x4e00, 0x9f00))]
+    text = lambda n: "".join(rnd.choices(letters, k=n))
+    short, url = text(600), "https://example.com/" + "".join(map(str, range(1000)))[:1004]
+    long = [short * 2 + text(n) for n in (1, 3000, 20000)] + [short * 2 + "x"]
+    start = gen.seconds("2024-03-02")
+    messages = [gen.Message(SHOP, f"o{i}", start + i, [(MENU, {"EventKey": key})])
+                for i, key in enumerate([short, url, *long])]
+    rows = make_store(messages).ask("menu", from_=MARCH[0], to=MARCH[1])
+    assert [r["clicks"] for r in rows] == [1] * len(messages)
+    assert {short, url} < {r["key"] for r in rows}
+    assert all(r["key"].startswith(short[:480]) for r in rows if r["key"] != url)
+
+
+def test_a_page_is_of_one_moment(make_store, messages):
+    store = make_store(messages[:50])
+    period = dict(from_="2024-02-26", to=MARCH[1])
+    ask = lambda again: store.text("days", again, **period)
+    before = ask(True)
+    store.load(messages[50:100])
+    assert ask(False) == before
+    assert ask(True) != before
+
+
+def test_a_question_ends_in_time(make_store, server):
+    """For its reader, and for the server, which would go on with it."""
+    store = make_store()
+    store.close()
+    store.start(MODELS_MS="1000")
+    with subprocess.Popen([f"{servers.BIN}/psql", "-XAtq", "-d", store.url], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as busy:
+        busy.stdin.write("BEGIN; LOCK TABLE event; SELECT 'locked';\n")
+        busy.stdin.flush()
+        assert busy.stdout.readline() == "locked\n"
+        with pytest.raises(Wrong):
+            store.ask("days")
+        servers.wait_until("the server ends it", lambda: server.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'qtoa'") == "0")
+        busy.stdin.close()
 
 
 def test_life_in_any_order_of_arrival(make_store):
@@ -161,7 +212,7 @@ def test_around_the_first_day_that_is_kept(make_store):
 def test_forgotten_days(make_store):
     """Users whose unionid comes late, and days that are forgotten meanwhile."""
     rnd = random.Random(7)
-    messages = test_models.by_openid(gen.Month(7, "2024-04-01", "2024-05-12", 2_000).run(), rnd)
+    messages = test_models.by_openid(gen.Month(7, "2024-04-01", "2024-05-12", 1_000).run(), rnd)
     half = len(messages) * 2 // 3
     store = make_store(messages[:half])
     store.forget(test_models.KEPT)
