@@ -2,8 +2,8 @@
  * sql.h: the SQL statements of the report's questions, made by sql.sh from the files in sql/.
  *
  * SQLite runs sql/NAME.sql as it stands.  PostgreSQL runs the same text after the rules of
- * sql/postgres.sed, or sql/pg/NAME.sql where the dialects differ by more than phrases: that is
- * `sends`, since each takes lists and JSON apart in its own way.
+ * sql/postgres.sed, or sql/pg/NAME.sql where that would not do: `sends`, since each dialect takes
+ * lists and JSON apart in its own way, and `event`, which each planner does best in its own way.
  */
 #ifndef REPORT_SQL_H
 #define REPORT_SQL_H

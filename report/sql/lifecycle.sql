@@ -82,8 +82,7 @@ moves (day, before, n) AS MATERIALIZED (
 	GROUP BY day, before),
 -- The first second in the period from which on no events are deleted.
 whole (since) AS (
-	SELECT coalesce((SELECT before * 86400 - 28800 FROM forgotten
-		WHERE before * 86400 - 28800 > since), since)
+	SELECT max(since, coalesce((SELECT before * 86400 - 28800 FROM forgotten), since))
 	FROM span),
 -- Deleted events: how many devices had their last one on a day.
 gone (day, n) AS MATERIALIZED (

@@ -24,5 +24,6 @@ s/ IS NOT '/ IS DISTINCT FROM '/g
 s/CROSS JOIN \(.* ON \)/JOIN \1/
 s/group_concat(/string_agg(/g
 s/instr(/strpos(/g
+s/max(since,/greatest(since,/
 s/json_each(codes)/json_array_elements_text(CAST(codes AS json)) WITH ORDINALITY AS each (value, key)/
 s/"from", "to" NULLS/here.code COLLATE "C", there.code COLLATE "C" NULLS/
