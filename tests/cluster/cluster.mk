@@ -9,8 +9,9 @@ $(CLUSTER): tests/cluster/store_tool.c $(LIBQTOA) $(B)/flags
 	$(LINK) -MMD -MP -MF $@.d -MT $@ $< $(LIBQTOA) $(LDLIBS)
 endif
 
-check-cluster: $(CLUSTER)
+check-cluster: $(CLUSTER) $(B)/models/models_tool
 	@[ -z '$(CLUSTER)' ] || STORE_TOOL='$(abspath $(CLUSTER))' \
+	    MODELS_TOOL='$(abspath $(B))/models/models_tool' \
 	    QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/cluster $(CLUSTER_ARGS)
 
