@@ -111,6 +111,24 @@ db_run_text(struct db *db, int64_t *changed, const char *sql, const struct db_na
 }
 
 enum error
+db_again(struct db *db, struct db_again *a, const struct db_named *v, size_t n)
+{
+	return db->engine->again(db, a, v, n);
+}
+
+void
+db_again_end(struct db *db, struct db_again *a)
+{
+	db->engine->again_end(db, a);
+}
+
+const struct db_words *
+db_words(const struct db *db)
+{
+	return &db->engine->words;
+}
+
+enum error
 db_script(struct db *db, const char *sql)
 {
 	return db->engine->script(db, sql);

@@ -148,8 +148,28 @@ enum error	 db_start_text(struct db *db, struct db_rows *rows, const char *sql,
 enum error	 db_run_text(struct db *db, int64_t *changed, const char *sql,
 		    const struct db_named *v, size_t n);
 
+/*
+ * The same text many times, with other values each time: set sql, and all else to zero.  SQLite
+ * prepares it once.
+ */
+struct db_again {
+	const char	*sql;		/* lives until db_again_end() */
+	void		*stmt;		/* private */
+};
+enum error	 db_again(struct db *db, struct db_again *a, const struct db_named *v, size_t n);
+void		 db_again_end(struct db *db, struct db_again *a);
+
 /* Runs one or more statements without values or results; they are not kept prepared. */
 enum error	 db_script(struct db *db, const char *sql);
+
+/* Words that differ, for tables that a module makes: types, and what ends CREATE TABLE. */
+struct db_words {
+	const char	*text;		/* in the order of its bytes */
+	const char	*integer;	/* of 64 bits */
+	const char	*real;
+	const char	*table_end;
+};
+const struct db_words *db_words(const struct db *db);
 
 /* The number and names of a statement's columns; types and reals of the current row. */
 enum db_type	{ DB_NO_VALUE, DB_INTEGER, DB_REAL, DB_OTHER };

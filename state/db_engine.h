@@ -11,6 +11,7 @@
 struct db_engine {
 	const char	*name;
 	enum db_dialect	 dialect;	/* of the text that ask() gets */
+	struct db_words	 words;
 	void		 (*close)(struct db *db);
 	void		 (*limit)(struct db *db, int64_t until_ms);
 	enum error	 (*touch)(struct db *db);
@@ -22,6 +23,9 @@ struct db_engine {
 			    const struct db_named *v, size_t n);
 	enum error	 (*start_text)(struct db *db, struct db_rows *rows, const char *sql,
 			    const struct db_named *v, size_t n);
+	enum error	 (*again)(struct db *db, struct db_again *a, const struct db_named *v,
+			    size_t n);
+	void		 (*again_end)(struct db *db, struct db_again *a);
 	enum error	 (*script)(struct db *db, const char *sql);
 	bool		 (*next)(struct db_rows *rows, enum error *er);
 	void		 (*end)(struct db_rows *rows);

@@ -9,7 +9,7 @@
 #include "state/postgres/pg_conn.h"
 
 enum {
-	VALUES = 32,		/* parameters of a statement, at most */
+	VALUES = 48,		/* parameters of a statement, at most */
 	NUMBER = 24,		/* bytes of a number as text */
 	OF_INT8 = 20, OF_TEXT = 25, OF_BYTEA = 17	/* PostgreSQL's numbers of types */
 };

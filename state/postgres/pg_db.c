@@ -12,9 +12,9 @@
 #include "state/postgres/pg_sql.h"
 
 enum {
-	VALUES = 32,		/* parameters of a statement, at most */
+	VALUES = 48,		/* parameters of a statement, at most */
 	SENT_MAX = 512,		/* statements that are sent without a look at their results */
-	NAMES_MAX = 16,		/* different names in a text */
+	NAMES_MAX = VALUES,	/* different names in a text */
 	OF_BOOL = 16, OF_INT8 = 20, OF_INT2 = 21, OF_INT4 = 23, OF_FLOAT4 = 700, OF_FLOAT8 = 701
 };
 
@@ -426,6 +426,25 @@ ask_question(struct db *db, struct db_rows *rows, const char *sql, const struct 
 	return start_text(db, rows, sql, typed, n);
 }
 
+/* The text is numbered each time, which is little beside the way to the server. */
+static enum error
+run_again(struct db *db, struct db_again *a, const struct db_named *v, size_t n)
+{
+	struct numbered	 t = { .n = 0 };
+	enum error	 er;
+
+	if ((er = number_names(&t, a->sql, v, n)) == ERR_OK)
+		er = send_statement(pg_of(db), t.sql.p, t.v, t.n);
+	buf_free(&t.sql);
+	return er;
+}
+
+static void
+end_again(struct db *db, struct db_again *a)
+{
+	(void)db, (void)a;
+}
+
 /* The length of the first statement of a script, with its semicolon. */
 static size_t
 statement_length(const char *sql)
@@ -586,6 +605,7 @@ touch(struct db *db)
 static const struct db_engine	 engine = {
 	.name		= "PostgreSQL",
 	.dialect	= DB_POSTGRES,
+	.words		= { "text COLLATE \"C\"", "bigint", "double precision", "" },
 	.close		= close_db,
 	.limit		= set_limit,
 	.touch		= touch,
@@ -593,6 +613,8 @@ static const struct db_engine	 engine = {
 	.start		= start_statement,
 	.ask		= ask_question,
 	.start_text	= start_text,
+	.again		= run_again,
+	.again_end	= end_again,
 	.script		= run_script,
 	.next		= next_row,
 	.end		= end_rows,

@@ -463,4 +463,60 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "uses.appid = qrcode.appid AND uses.scene = qrcode.scene WHERE ($1::text IS NULL OR "
 	    "qrcode.appid = $1::text) AND ($2::text IS NULL OR name = $2::text) ORDER BY 1, "
 	    "follows DESC, scans DESC, name",
+
+	[SQL_DATACUBE_COLUMNS] =
+	    "SELECT t.relname::text, c.attname::text FROM pg_catalog.pg_class AS t JOIN "
+	    "pg_catalog.pg_attribute AS c ON c.attrelid = t.oid WHERE t.relname LIKE 'datacube!_%' "
+	    "ESCAPE '!' AND t.relkind IN ('r', 'p') AND pg_catalog.pg_table_is_visible(t.oid) AND "
+	    "c.attnum > 0 AND NOT c.attisdropped",
+	[SQL_DATACUBE_HAS_TABLES] =
+	    "SELECT count(to_regclass(name)) FROM (VALUES ('datacube_day'), ('datacube_pause'), "
+	    "('datacube_page')) AS needed (name)",
+	[SQL_DATACUBE_FIRST] =
+	    "SELECT min(day) FROM datacube_day WHERE appid = $1 AND endpoint = $2",
+	[SQL_DATACUBE_KNOWN] =
+	    "SELECT day, asked, rows, times, delayed FROM datacube_day WHERE appid = $1 AND "
+	    "endpoint = $2 AND day BETWEEN $3 AND $4",
+	[SQL_DATACUBE_WITH_ROWS] =
+	    "SELECT day FROM datacube_day WHERE appid = $1 AND endpoint = $2 AND day BETWEEN $3 "
+	    "AND $4 AND rows > 0",
+	[SQL_DATACUBE_SPAN_OF] =
+	    "SELECT min(day), max(day), count(*), sum(rows)::bigint FROM datacube_day WHERE appid "
+	    "= $1 AND endpoint = $2",
+	[SQL_DATACUBE_SPAN] = "SELECT min(day), max(day) FROM datacube_day WHERE endpoint = $1",
+	[SQL_DATACUBE_LAST] =
+	    "SELECT max(day) FROM datacube_day WHERE appid = $1 AND endpoint = $2 AND rows > 0",
+	[SQL_DATACUBE_CALLS_BY_HOUR] =
+	    "SELECT ref_date, ref_hour / 100, callback_count, fail_count FROM "
+	    "datacube_getinterfacesummaryhour WHERE appid = $1 AND ref_date BETWEEN $2 AND $3",
+	[SQL_DATACUBE_CALLS] =
+	    "SELECT ref_date, 0, callback_count, fail_count FROM datacube_getinterfacesummary "
+	    "WHERE appid = $1 AND ref_date BETWEEN $2 AND $3",
+	[SQL_DATACUBE_DAY_PUT] =
+	    "INSERT INTO datacube_day AS d (appid, endpoint, day, asked, rows, times, delayed) "
+	    "VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (appid, endpoint, day) DO UPDATE SET "
+	    "asked = excluded.asked, rows = excluded.rows, times = d.times + 1, delayed = "
+	    "excluded.delayed",
+	[SQL_DATACUBE_PAGES] =
+	    "SELECT body FROM datacube_page WHERE appid = $1 AND endpoint = $2 AND page < $3 "
+	    "ORDER BY page",
+	[SQL_DATACUBE_PAGE_OLD] =
+	    "DELETE FROM datacube_page WHERE appid = $1 AND endpoint = $2 AND (begin <> $3 OR "
+	    "\"end\" <> $4 OR asked < $5)",
+	[SQL_DATACUBE_PAGE_LAST] =
+	    "SELECT max(page) FROM datacube_page WHERE appid = $1 AND endpoint = $2",
+	[SQL_DATACUBE_PAGE_PUT] =
+	    "INSERT INTO datacube_page (appid, endpoint, page, begin, \"end\", asked, body) "
+	    "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (appid, endpoint, page) DO UPDATE "
+	    "SET begin = excluded.begin, \"end\" = excluded.\"end\", asked = excluded.asked, "
+	    "body = excluded.body",
+	[SQL_DATACUBE_PAGE_DROP] = "DELETE FROM datacube_page WHERE appid = $1 AND endpoint = $2",
+	[SQL_DATACUBE_PAUSE_PUT] =
+	    "INSERT INTO datacube_pause (appid, endpoint, since, until, errcode) VALUES ($1, $2, "
+	    "$3, $4, $5) ON CONFLICT (appid, endpoint) DO UPDATE SET since = excluded.since, "
+	    "until = excluded.until, errcode = excluded.errcode",
+	[SQL_DATACUBE_PAUSE_FIND] =
+	    "SELECT since, until, errcode FROM datacube_pause WHERE appid = $1 AND endpoint = $2 "
+	    "AND until > $3 AND since <= $4",
+	[SQL_DATACUBE_PAUSE_DROP] = "DELETE FROM datacube_pause WHERE appid = $1 AND endpoint = $2",
 };

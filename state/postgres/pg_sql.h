@@ -1,8 +1,7 @@
 /*
  * pg_sql.h: the texts of the statements (state/db_sql.h) in PostgreSQL's dialect.
  *
- * NULL: what is taken over from SQLite's files, and WeChat's statistics, which each host keeps in
- * its own SQLite.
+ * NULL: what is taken over from SQLite's files.
  */
 #ifndef STATE_POSTGRES_PG_SQL_H
 #define STATE_POSTGRES_PG_SQL_H

@@ -520,6 +520,29 @@ sqlite_db_number(struct db *db, int64_t *i, const char *sql, const struct db_val
 	return er;
 }
 
+static enum error
+run_again(struct db *db, struct db_again *a, const struct db_named *v, size_t n)
+{
+	struct db_rows	 rows = { .db = db };
+	sqlite3_stmt	*stmt = a->stmt;
+	int		 rc;
+
+	errno = 0;
+	if (stmt == NULL && (rc = sqlite3_prepare_v2(sqlite_of(db)->sq, a->sql, -1, &stmt,
+	    NULL)) != SQLITE_OK)
+		return record_fault(sqlite_of(db), rc);
+	rows.stmt = a->stmt = stmt;
+	return finish_rows(&rows, NULL, bind_named(&rows, v, n));
+}
+
+static void
+end_again(struct db *db, struct db_again *a)
+{
+	(void)db;
+	(void)sqlite3_finalize(a->stmt);
+	a->stmt = NULL;
+}
+
 /* Writes one page, with the version that it has already. */
 static enum error
 rewrite_version(struct db *db)
@@ -539,6 +562,7 @@ rewrite_version(struct db *db)
 static const struct db_engine	 engine = {
 	.name		= "qtoa.db",
 	.dialect	= DB_SQLITE,
+	.words		= { "TEXT", "INTEGER", "REAL", " WITHOUT ROWID" },
 	.close		= close_db,
 	.limit		= set_limit,
 	.touch		= rewrite_version,
@@ -546,6 +570,8 @@ static const struct db_engine	 engine = {
 	.start		= start_statement,
 	.ask		= ask_question,
 	.start_text	= start_text,
+	.again		= run_again,
+	.again_end	= end_again,
 	.script		= run_script,
 	.next		= next_row,
 	.end		= end_rows,

@@ -418,8 +418,9 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "DESC, name",
 
 	/* WeChat's statistics (wechat/datacube/, cli/cmd_datacube.c, cli/cmd_reconcile.c). */
-	[SQL_DATACUBE_HAS_COLUMN] =
-	    "SELECT count(*) FROM pragma_table_info('datacube_' || ?) WHERE name = ?",
+	[SQL_DATACUBE_COLUMNS] =
+	    "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c "
+	    "WHERE t.type = 'table' AND t.name LIKE 'datacube!_%' ESCAPE '!'",
 	[SQL_DATACUBE_HAS_TABLES] =
 	    "SELECT count(*) FROM sqlite_schema WHERE name IN ('datacube_day', 'datacube_pause', "
 	    "'datacube_page')",
@@ -443,10 +444,13 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_DATACUBE_CALLS] =
 	    "SELECT ref_date, 0, callback_count, fail_count FROM datacube_getinterfacesummary "
 	    "WHERE appid = ? AND ref_date BETWEEN ? AND ?",
-	[SQL_DATACUBE_FACTS] =
-	    "SELECT json_type(b, '$.' || ?2) = 'array', json_array_length(b, '$.' || ?2), "
-	    "json_extract(b, '$.total_num'), json_extract(b, '$.is_delay') = 1 FROM (SELECT CASE "
-	    "WHEN json_valid(?1) THEN ?1 ELSE '0' END AS b)",
+	[SQL_DATACUBE_DAY_PUT] =
+	    "INSERT INTO datacube_day (appid, endpoint, day, asked, rows, times, delayed) VALUES "
+	    "(?, ?, ?, ?, ?, 1, ?) ON CONFLICT (appid, endpoint, day) DO UPDATE SET asked = "
+	    "excluded.asked, rows = excluded.rows, times = times + 1, delayed = excluded.delayed",
+	[SQL_DATACUBE_PAGES] =
+	    "SELECT body FROM datacube_page WHERE appid = ? AND endpoint = ? AND page < ? ORDER "
+	    "BY page",
 	[SQL_DATACUBE_PAGE_OLD] =
 	    "DELETE FROM datacube_page WHERE appid = ? AND endpoint = ? AND (begin <> ? OR end <> "
 	    "? OR asked < ?)",

@@ -2,15 +2,16 @@
 # A program without libpq has nothing to test.
 
 ifneq ($(POSTGRES),0)
-CLUSTER	 = $(B)/cluster/store_tool
+CLUSTER	 = $(B)/cluster/store_tool $(B)/cluster/tables_tool
 
-$(CLUSTER): tests/cluster/store_tool.c $(LIBQTOA) $(B)/flags
+$(CLUSTER): $(B)/cluster/%: tests/cluster/%.c $(LIBQTOA) $(B)/flags
 	@mkdir -p $(@D)
 	$(LINK) -MMD -MP -MF $@.d -MT $@ $< $(LIBQTOA) $(LDLIBS)
 endif
 
 check-cluster: $(CLUSTER) $(B)/models/models_tool
-	@[ -z '$(CLUSTER)' ] || STORE_TOOL='$(abspath $(CLUSTER))' \
+	@[ -z '$(CLUSTER)' ] || STORE_TOOL='$(abspath $(B)/cluster/store_tool)' \
+	    TABLES_TOOL='$(abspath $(B)/cluster/tables_tool)' \
 	    MODELS_TOOL='$(abspath $(B))/models/models_tool' \
 	    QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/cluster $(CLUSTER_ARGS)
@@ -18,7 +19,8 @@ check-cluster: $(CLUSTER) $(B)/models/models_tool
 # Faults at random: see tests/cluster/torture.py.
 TORTURE_RUNS ?= 200
 torture-cluster: $(CLUSTER)
-	STORE_TOOL='$(abspath $(CLUSTER))' $(PYTHON) -B tests/cluster/torture.py $(TORTURE_RUNS)
+	STORE_TOOL='$(abspath $(B)/cluster/store_tool)' \
+	    $(PYTHON) -B tests/cluster/torture.py $(TORTURE_RUNS)
 
 .PHONY: check-cluster torture-cluster
 -include $(CLUSTER:%=%.d)

@@ -51,6 +51,35 @@ class Tool:
         self.process.stdout.close()
 
 
+class Tables:
+    """A tables_tool: a host of qtoa, as far as its tables go."""
+
+    def __init__(self, state, url, ms):
+        state.mkdir(exist_ok=True)
+        self.process = subprocess.Popen(
+            [os.environ["TABLES_TOOL"], str(state), url, str(ms)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1)
+
+    def send(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def hear(self):
+        return self.process.stdout.readline().rstrip("\n").rstrip(" ")
+
+    def tell(self, line):
+        self.send(line)
+        return self.hear()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
+
+
 class Pair:
     """A primary that waits for one standby."""
 
@@ -169,3 +198,17 @@ def start(qt):
             return pool
 
         yield new
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """A function that starts a tables_tool on a server, or on a SQLite of its own."""
+    tools = []
+
+    def start(url, ms=5000):
+        tools.append(Tables(tmp_path / f"tables{len(tools)}", url, ms))
+        return tools[-1]
+
+    yield start
+    for tool in tools:
+        tool.end()

@@ -37,6 +37,7 @@
 #include "state/postgres/pg_store.h"
 #include "state/queue.h"
 #include "state/store.h"
+#include "wechat/datacube/datacube_tables.h"
 
 enum { THREADS_MAX = 64, PATIENCE_MS = 60000 };
 
@@ -192,7 +193,7 @@ prepare(struct db *db, void *arg)
 {
 	struct work	*w = arg;
 	struct buf	 sql = { 0 };
-	enum error	 er = ERR_OK;
+	enum error	 er = datacube_tables_prepare(db);	/* some are about its tables */
 	int		 i, n = 0;
 
 	for (i = 0; i < SQL__MAX && er == ERR_OK; i++) {

@@ -168,11 +168,7 @@ static const struct datacube_field	 cps_general[] = {
 
 /* WeChat's date is the day of the settlement.  month and order tell which half it is for. */
 static const struct datacube_field	 half[] = {
-	{ "ref_date", DATACUBE_TEXT, true,
-	    "substr(json_extract(v, '$.month'), 1, 4) || '-' || "
-	    "substr(json_extract(v, '$.month'), -2) || "
-	    "CASE json_extract(v, '$.order') WHEN 2 THEN '-16' ELSE '-01' END" },
-	{ 0 },
+	{ .name = "ref_date", .type = DATACUBE_TEXT, .key = true, .half = true }, { 0 },
 };
 
 static const struct datacube_field	 settlement[] = {

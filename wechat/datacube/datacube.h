@@ -25,7 +25,8 @@ struct datacube_field {
 	const char		*name;
 	enum datacube_type	 type;
 	bool			 key;	/* part of the primary key; a missing value is 0 or "" */
-	const char		*sql;	/* instead of a member: SQL over the JSON object v */
+	bool			 half;	/* instead of a member: the first day of the half of a
+					   month that the members month and order name */
 };
 
 /* Fields that several tables share are written once, in groups. */

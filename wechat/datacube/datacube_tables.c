@@ -1,295 +1,190 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "core/calendar.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/json_raw.h"
+#include "wechat/datacube/datacube_rows.h"
+#include "wechat/datacube/datacube_sql.h"
 #include "wechat/datacube/datacube_tables.h"
 
 enum {
+	MAKE_MS = 10000,	/* to make the tables, once in the life of a store */
+	PUT_MS = 10000,		/* to store an answer */
 	PAGES_MAX = 1000,	/* pages of one answer */
 	AHEAD_S = 60		/* a pause that begins later is of a clock that was ahead */
 };
 
-static const char	 fixed_tables[] =
-	"CREATE TABLE IF NOT EXISTS datacube_day ("
-	"	appid		TEXT NOT NULL,"
-	"	endpoint	TEXT NOT NULL,"
-	"	day		TEXT NOT NULL,"
-	"	asked		INTEGER NOT NULL,"
-	"	rows		INTEGER NOT NULL,"
-	"	times		INTEGER NOT NULL,"
-	"	delayed		INTEGER NOT NULL,"
-	"	PRIMARY KEY (appid, endpoint, day)"
-	") WITHOUT ROWID;"
-	"CREATE TABLE IF NOT EXISTS datacube_pause ("
-	"	appid		TEXT NOT NULL,"
-	"	endpoint	TEXT NOT NULL,"
-	"	since		INTEGER NOT NULL,"
-	"	until		INTEGER NOT NULL,"
-	"	errcode		INTEGER NOT NULL,"
-	"	PRIMARY KEY (appid, endpoint)"
-	") WITHOUT ROWID;"
-	"CREATE TABLE IF NOT EXISTS datacube_page ("
-	"	appid		TEXT NOT NULL,"
-	"	endpoint	TEXT NOT NULL,"
-	"	page		INTEGER NOT NULL,"
-	"	begin		TEXT NOT NULL,"
-	"	end		TEXT NOT NULL,"
-	"	asked		INTEGER NOT NULL,"
-	"	body		TEXT NOT NULL,"
-	"	PRIMARY KEY (appid, endpoint, page)"
-	");";
-
-static const char *const	 sql_types[] = {
-	[DATACUBE_INT] = "INTEGER", [DATACUBE_TEXT] = "TEXT", [DATACUBE_REAL] = "REAL",
+/* Tables that no interface has: their columns, and their keys. */
+static const struct fixed_table {
+	const char	*name, *keys;
+	struct {
+		const char		*name;
+		enum datacube_type	 type;
+	}		 columns[8];	/* ended by name NULL */
+} fixed_tables[] = {
+	{ "datacube_day", "appid, endpoint, day", {
+	    { "appid", DATACUBE_TEXT }, { "endpoint", DATACUBE_TEXT }, { "day", DATACUBE_TEXT },
+	    { "asked", DATACUBE_INT }, { "rows", DATACUBE_INT }, { "times", DATACUBE_INT },
+	    { "delayed", DATACUBE_INT } } },
+	{ "datacube_pause", "appid, endpoint", {
+	    { "appid", DATACUBE_TEXT }, { "endpoint", DATACUBE_TEXT }, { "since", DATACUBE_INT },
+	    { "until", DATACUBE_INT }, { "errcode", DATACUBE_INT } } },
+	{ "datacube_page", "appid, endpoint, page", {
+	    { "appid", DATACUBE_TEXT }, { "endpoint", DATACUBE_TEXT }, { "page", DATACUBE_INT },
+	    { "begin", DATACUBE_TEXT }, { "end", DATACUBE_TEXT }, { "asked", DATACUBE_INT },
+	    { "body", DATACUBE_TEXT } } },
 };
-
-/*
- * Writing SQL from the table of interfaces.
- */
-
-/* A table and the tables around it: t[0] is the outermost, for the answer's own list. */
-struct chain {
-	const struct datacube_endpoint	*e;
-	const struct datacube_table	*t[DATACUBE_TABLES];
-	size_t				 n;
-};
-
-static void
-trace_chain(struct chain *c, const struct datacube_endpoint *e, const struct datacube_table *t)
-{
-	size_t	 i;
-
-	c->e = e;
-	c->n = 1;
-	if (t->list != NULL)
-		for (i = (size_t)(t - e->tables); i != 0; i = e->tables[i].in)
-			c->n++;
-	for (i = c->n; i-- > 0; t = &e->tables[t->in])
-		c->t[i] = t;
-}
-
-/*
- * Steps through the columns of a chain: the keys of all tables but the last, and all fields of the
- * last one.
- */
-struct column {
-	size_t				 level;
-	const struct datacube_field	*f;	/* NULL at first */
-};
-
-static bool
-next_column(struct column *col, const struct chain *c)
-{
-	while (col->level < c->n) {
-		col->f = datacube_next_field(c->t[col->level], col->f);
-		if (col->f == NULL)
-			col->level++;
-		else if (col->f->key || col->level + 1 == c->n)
-			return true;
-	}
-	return false;
-}
-
-static enum error
-append_columns(struct buf *sql, const struct chain *c, bool keys)
-{
-	struct column	 col = { 0, NULL };
-	enum error	 er = ERR_OK;
-
-	while (er == ERR_OK && next_column(&col, c))
-		if (!keys || col.f->key)
-			er = buf_printf(sql, ", \"%s\"", col.f->name);
-	return er;
-}
-
-static enum error
-append_create(struct buf *sql, const struct chain *c)
-{
-	struct column	 col = { 0, NULL };
-	enum error	 er;
-
-	er = buf_printf(sql, "CREATE TABLE IF NOT EXISTS datacube_%s (appid TEXT NOT NULL",
-	    c->t[c->n - 1]->name);
-	while (er == ERR_OK && next_column(&col, c))
-		er = buf_printf(sql, ", \"%s\" %s%s", col.f->name, sql_types[col.f->type],
-		    col.f->key ? " NOT NULL" : "");
-	if (er == ERR_OK && (er = buf_puts(sql, ", extra TEXT, PRIMARY KEY (appid")) == ERR_OK &&
-	    (er = append_columns(sql, c, true)) == ERR_OK)
-		er = buf_puts(sql, ")) WITHOUT ROWID;");
-	return er == ERR_OK ? buf_putc(sql, '\0') : er;
-}
-
-/* Appends the name of a row's JSON object: r0.v, r1.value, ... */
-static enum error
-append_row_object(struct buf *sql, size_t level)
-{
-	return level == 0 ? buf_puts(sql, "r0.v") : buf_printf(sql, "r%zu.value", level);
-}
-
-/* Appends FROM with the elements of the answer's own list, on all pages, as v of r0. */
-static enum error
-append_outermost(struct buf *sql, const struct datacube_table *t)
-{
-	static const char	 pages[] = "WHERE p.appid = :appid AND p.endpoint = :endpoint";
-	enum error		 er;
-
-	if (t->list == NULL)
-		return buf_printf(sql, " FROM (SELECT p.body AS v FROM datacube_page AS p %s "
-		    "AND p.page = 1) AS r0", pages);
-	er = t->merge == NULL ? buf_puts(sql, " FROM (SELECT e.value AS v") :
-	    buf_printf(sql, " FROM (SELECT CASE json_type(e.value, '$.%s') WHEN 'object' THEN "
-	    "json_patch(json_remove(e.value, '$.%s'), json_extract(e.value, '$.%s')) "
-	    "ELSE e.value END AS v", t->merge, t->merge, t->merge);
-	return er != ERR_OK ? er : buf_printf(sql, " FROM datacube_page AS p, "
-	    "json_each(p.body, '$.%s') AS e %s AND e.type = 'object' ORDER BY p.page) AS r0",
-	    t->list, pages);
-}
-
-static enum error
-append_from(struct buf *sql, const struct chain *c)
-{
-	enum error	 er = append_outermost(sql, c->t[0]);
-	size_t		 i;
-
-	for (i = 1; i < c->n && er == ERR_OK; i++)
-		if ((er = buf_puts(sql, ", json_each(")) == ERR_OK &&
-		    (er = append_row_object(sql, i - 1)) == ERR_OK)
-			er = buf_printf(sql, ", '$.%s') AS r%zu", c->t[i]->list, i);
-	for (i = 1; i < c->n && er == ERR_OK; i++)
-		er = buf_printf(sql, "%s r%zu.type = 'object'", i == 1 ? " WHERE" : " AND", i);
-	return er;
-}
-
-/* Appends a field's value.  A row without a date belongs to the call's first day. */
-static enum error
-append_value(struct buf *sql, const struct chain *c, const struct column *col)
-{
-	const char	*none = col->f->type == DATACUBE_TEXT ? "''" : "0";
-	enum error	 er;
-
-	if ((er = buf_puts(sql, col->f->key ? ", coalesce(" : ", ")) != ERR_OK)
-		return er;
-	if (col->f->sql != NULL)
-		er = buf_printf(sql, "(SELECT %s FROM (SELECT r%zu.v AS v))", col->f->sql,
-		    col->level);
-	else if ((er = buf_puts(sql, "json_extract(")) == ERR_OK &&
-	    (er = append_row_object(sql, col->level)) == ERR_OK)
-		er = buf_printf(sql, ", '$.%s')", col->f->name);
-	if (er != ERR_OK || !col->f->key)
-		return er;
-	return buf_printf(sql, ", %s)", col->f == c->t[0]->groups[0] ? ":begin" : none);
-}
-
-/* Appends the row's object without the members that have a column or table of their own. */
-static enum error
-append_extra(struct buf *sql, const struct chain *c)
-{
-	const struct datacube_table	*t = c->t[c->n - 1], *inner;
-	const struct datacube_field	*f = NULL;
-	enum error			 er;
-
-	if ((er = buf_puts(sql, ", nullif(json_remove(")) == ERR_OK)
-		er = append_row_object(sql, c->n - 1);
-	while (er == ERR_OK && (f = datacube_next_field(t, f)) != NULL)
-		if (f->sql == NULL)
-			er = buf_printf(sql, ", '$.%s'", f->name);
-	for (inner = c->e->tables; er == ERR_OK && inner != c->e->tables + DATACUBE_TABLES &&
-	    inner->name != NULL; inner++)
-		if (inner != t && inner->list != NULL && (t->list == NULL ? inner == c->e->tables :
-		    inner != c->e->tables && &c->e->tables[inner->in] == t))
-			er = buf_printf(sql, ", '$.%s'", inner->list);
-	if (er == ERR_OK && t->list == NULL)
-		er = buf_puts(sql, ", '$.errcode', '$.errmsg', '$.base_resp', '$.total_num'");
-	return er == ERR_OK ? buf_puts(sql, "), '{}')") : er;
-}
-
-static enum error
-append_insert(struct buf *sql, const struct chain *c)
-{
-	struct column	 col = { 0, NULL };
-	enum error	 er;
-
-	if ((er = buf_printf(sql, "INSERT OR REPLACE INTO datacube_%s (appid",
-	    c->t[c->n - 1]->name)) == ERR_OK &&
-	    (er = append_columns(sql, c, false)) == ERR_OK)
-		er = buf_puts(sql, ", extra) SELECT :appid");
-	while (er == ERR_OK && next_column(&col, c))
-		er = append_value(sql, c, &col);
-	if (er == ERR_OK && (er = append_extra(sql, c)) == ERR_OK)
-		er = append_from(sql, c);
-	return er == ERR_OK ? buf_putc(sql, '\0') : er;
-}
-
-/* Appends FROM and WHERE for the rows of the span, or for the single row of the answer itself. */
-static enum error
-append_where(struct buf *sql, const struct chain *c)
-{
-	enum error	 er;
-
-	er = buf_printf(sql, " FROM datacube_%s WHERE appid = :appid", c->t[c->n - 1]->name);
-	if (er == ERR_OK && c->t[0]->list != NULL)
-		er = buf_printf(sql, " AND \"%s\" BETWEEN :begin AND :end",
-		    c->t[0]->groups[0]->name);
-	return er == ERR_OK ? buf_putc(sql, '\0') : er;
-}
 
 /*
  * Making the tables.
  */
 
-static bool
-has_column(struct db *db, const char *table, const char *column, enum error *er)
-{
-	int64_t	 n = 0;
-
-	*er = db_number(db, &n, SQL_DATACUBE_HAS_COLUMN, DB_VALUES(db_s(table), db_s(column)));
-	return n != 0;
-}
-
-/* Adds a column and moves the values into it that are in extra. */
+/* The columns that are there: "datacube_day.appid", each with a NUL behind it. */
 static enum error
-add_column(struct db *db, struct buf *sql, const char *table, const struct datacube_field *f)
+read_columns(struct db *db, struct buf *there)
 {
+	struct db_rows	 rows;
 	enum error	 er;
 
-	sql->len = 0;
-	if ((er = buf_printf(sql, "ALTER TABLE datacube_%s ADD COLUMN \"%s\" %s; "
-	    "UPDATE datacube_%s SET \"%s\" = json_extract(extra, '$.%s'), "
-	    "extra = nullif(json_remove(extra, '$.%s'), '{}') WHERE extra IS NOT NULL", table,
-	    f->name, sql_types[f->type], table, f->name, f->name, f->name)) == ERR_OK)
-		er = buf_putc(sql, '\0');
-	return er == ERR_OK ? db_script(db, sql->p) : er;
+	buf_reset(there);
+	er = db_start(db, &rows, SQL_DATACUBE_COLUMNS, DB_NO_VALUES);
+	while (er == ERR_OK && db_next(&rows, &er)) {
+		const struct slice	 table = db_col(&rows, 0), column = db_col(&rows, 1);
+
+		if ((er = buf_put(there, table.p, table.len)) == ERR_OK &&
+		    (er = buf_putc(there, '.')) == ERR_OK &&
+		    (er = buf_put(there, column.p, column.len)) == ERR_OK)
+			er = buf_putc(there, '\0');
+	}
+	db_end(&rows);
+	return er;
+}
+
+/* table is with "datacube_". */
+static bool
+has_column(const struct buf *there, const char *table, const char *column)
+{
+	const size_t	 len = strlen(table);
+	const char	*p;
+
+	for (p = there->p; p != NULL && p < there->p + there->len; p += strlen(p) + 1)
+		if (strncmp(p, table, len) == 0 && p[len] == '.' &&
+		    strcmp(p + len + 1, column) == 0)
+			return true;
+	return false;
+}
+
+/* For making the tables and columns that are missing. */
+struct making {
+	struct db	*db;
+	struct buf	 there, sql;
+	bool		 only_look;	/* ... and not made */
+	bool		 is_missing;	/* something is */
+};
+
+static enum error
+make_fixed_table(struct making *m, const struct fixed_table *t)
+{
+	const struct db_words	*w = db_words(m->db);
+	enum error		 er;
+	size_t			 i;
+
+	if (has_column(&m->there, t->name, "appid"))
+		return ERR_OK;
+	m->is_missing = true;
+	if (m->only_look)
+		return ERR_OK;
+	m->sql.len = 0;
+	er = buf_printf(&m->sql, "CREATE TABLE %s (", t->name);
+	for (i = 0; t->columns[i].name != NULL && er == ERR_OK; i++)
+		er = buf_printf(&m->sql, "\"%s\" %s NOT NULL, ", t->columns[i].name,
+		    t->columns[i].type == DATACUBE_TEXT ? w->text : w->integer);
+	if (er == ERR_OK && (er = buf_printf(&m->sql, "PRIMARY KEY (%s))%s", t->keys,
+	    w->table_end)) == ERR_OK)
+		er = buf_putc(&m->sql, '\0');
+	return er == ERR_OK ? db_script(m->db, m->sql.p) : er;
 }
 
 static enum error
-make_table(struct db *db, struct buf *sql, const struct datacube_endpoint *e,
-    const struct datacube_table *t)
+create_table(struct making *m, const struct datacube_endpoint *e, const struct datacube_table *t)
 {
-	const struct datacube_field	*f = NULL;
-	struct chain			 c;
+	struct datacube_sql_chain	 c;
 	enum error			 er;
 
-	trace_chain(&c, e, t);
-	sql->len = 0;
-	if ((er = append_create(sql, &c)) == ERR_OK)
-		er = db_script(db, sql->p);
-	while (er == ERR_OK && (f = datacube_next_field(t, f)) != NULL)
-		if (!has_column(db, t->name, f->name, &er) && er == ERR_OK)
-			er = add_column(db, sql, t->name, f);
+	datacube_sql_trace(&c, e, t);
+	m->sql.len = 0;
+	er = datacube_sql_create(&m->sql, &c, db_words(m->db));
+	return er == ERR_OK ? db_script(m->db, m->sql.p) : er;
+}
+
+/* Adds the columns that an older qtoa did not know, and moves their values into them. */
+static enum error
+add_columns(struct making *m, const struct datacube_endpoint *e, const struct datacube_table *t,
+    const char *name)
+{
+	const struct datacube_rows_source	 source = { e, t, "", "" };
+	const struct datacube_field		*f = NULL;
+	enum error				 er = ERR_OK;
+	bool					 added = false;
+
+	while (er == ERR_OK && (f = datacube_next_field(t, f)) != NULL) {
+		if (has_column(&m->there, name, f->name))
+			continue;
+		m->is_missing = added = true;
+		m->sql.len = 0;
+		if (!m->only_look && (er = datacube_sql_add_column(&m->sql, t, f,
+		    db_words(m->db))) == ERR_OK)
+			er = db_script(m->db, m->sql.p);
+	}
+	return er == ERR_OK && added && !m->only_look ? datacube_rows_fill(m->db, &source) : er;
+}
+
+static enum error
+make_table(struct making *m, const struct datacube_endpoint *e, const struct datacube_table *t)
+{
+	char	 name[64];
+
+	(void)snprintf(name, sizeof(name), "datacube_%s", t->name);
+	if (has_column(&m->there, name, "appid"))
+		return add_columns(m, e, t, name);
+	m->is_missing = true;
+	return m->only_look ? ERR_OK : create_table(m, e, t);
+}
+
+/* Makes what is missing, or only looks for it. */
+static enum error
+make_tables(struct making *m)
+{
+	const struct datacube_endpoint	*e;
+	enum error			 er = read_columns(m->db, &m->there);
+	size_t				 i;
+
+	m->is_missing = false;
+	for (i = 0; i < sizeof(fixed_tables) / sizeof(fixed_tables[0]) && er == ERR_OK; i++)
+		er = make_fixed_table(m, &fixed_tables[i]);
+	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
+		for (i = 0; i < DATACUBE_TABLES && e->tables[i].name != NULL && er == ERR_OK; i++)
+			er = make_table(m, e, &e->tables[i]);
 	return er;
 }
 
 enum error
 datacube_tables_prepare(struct db *db)
 {
-	const struct datacube_endpoint	*e;
-	struct buf			 sql = { 0 };
-	enum error			 er = db_script(db, fixed_tables);
-	size_t				 i;
+	struct making	 m = { .db = db, .only_look = true };
+	enum error	 er = make_tables(&m);
 
-	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
-		for (i = 0; i < DATACUBE_TABLES && e->tables[i].name != NULL && er == ERR_OK; i++)
-			er = make_table(db, &sql, e, &e->tables[i]);
-	buf_free(&sql);
+	if (er == ERR_OK && m.is_missing) {
+		/* Of several hosts, one makes them: only one at a time may write this row. */
+		db_patience(db, clock_mono_ms() + MAKE_MS);
+		m.only_look = false;
+		if ((er = db_touch(db)) == ERR_OK)
+			er = make_tables(&m);
+	}
+	buf_free(&m.there);
+	buf_free(&m.sql);
 	return er;
 }
 
@@ -306,18 +201,10 @@ enum error
 datacube_tables_select(struct buf *sql, const struct datacube_table *t,
     const struct datacube_endpoint *e)
 {
-	struct chain	 c;
-	enum error	 er;
+	struct datacube_sql_chain	 c;
 
-	trace_chain(&c, e, t);
-	er = buf_printf(sql, "SELECT * FROM datacube_%s WHERE appid = coalesce(:appid, appid)",
-	    t->name);
-	if (er == ERR_OK && t->list != NULL)
-		er = buf_printf(sql, " AND \"%s\" BETWEEN coalesce(:from, '') AND "
-		    "coalesce(:to, '~')", c.t[0]->groups[0]->name);
-	if (er == ERR_OK && (er = buf_puts(sql, " ORDER BY appid")) == ERR_OK)
-		er = append_columns(sql, &c, true);
-	return er == ERR_OK ? buf_putc(sql, '\0') : er;
+	datacube_sql_trace(&c, e, t);
+	return datacube_sql_select(sql, &c);
 }
 
 /*
@@ -416,62 +303,89 @@ datacube_tables_page(struct db *db, struct datacube_tables_call *c, int64_t sinc
  * Storing an answer.
  */
 
-/* Facts about an answer of WeChat. */
-struct answer_facts {
-	bool	 is_answer;		/* it has the list of its end point */
-	bool	 delayed;
-	int64_t	 length, total;		/* rows of its list, and on all pages */
-};
-
-static enum error
-read_answer_facts(struct db *db, struct answer_facts *k, const struct datacube_tables_put *p)
-{
-	struct db_rows	 rows;
-	enum error	 er;
-
-	er = db_start(db, &rows, SQL_DATACUBE_FACTS, DB_VALUES(db_text(p->body),
-	    db_s(p->call->e->tables[0].list)));
-	if (er == ERR_OK && db_next(&rows, &er))
-		*k = (struct answer_facts){ db_col_int(&rows, 0) == 1, db_col_int(&rows, 3) == 1,
-		    db_col_bounded(&rows, 1), db_col_bounded(&rows, 2) };
-	db_end(&rows);
-	return er;
-}
-
 /* An answer while it is stored. */
 struct storing {
 	struct db			*db;
 	struct datacube_tables_put	*p;
-	struct buf			 sql;
+	struct buf			 body, sql;
+	struct slice			 answer;	/* the object in body */
+	bool				 delayed;
+	int64_t				 length, total;	/* rows of its list, and on all pages */
 	char				 begin[CALENDAR_DAY_TEXT], end[CALENDAR_DAY_TEXT];
-	struct db_named			 v[4];
+	struct db_named			 v[3];
 };
 
+/* False: it is not JSON, or has no list of that end point. */
+static bool
+read_answer(struct storing *st)
+{
+	const struct datacube_table	*t = st->p->call->e->tables;
+	struct slice			 list, rest, name, value;
+	struct json			*j;
+
+	if (buf_put(&st->body, st->p->body.p, st->p->body.len) != ERR_OK ||
+	    (j = json_parse_body(&st->body)) == NULL)
+		return false;
+	json_free(j);
+	st->answer = json_raw_value(buf_slice(&st->body));
+	list = rest = json_raw_member(st->answer, t->list);
+	if (json_raw_kind(list) != JSON_RAW_ARRAY)
+		return false;
+	while (json_raw_next(&rest, &name, &value))
+		st->length++;
+	(void)json_raw_int(&st->total, json_raw_member(st->answer, "total_num"));
+	st->delayed = json_raw_kind(json_raw_member(st->answer, "is_delay")) == JSON_RAW_TRUE;
+	return true;
+}
+
+/* Keeps a page until the others are there. */
 static enum error
 insert_page(const struct storing *st)
 {
 	const struct datacube_tables_call	*c = st->p->call;
-	const struct db_value			 body = { .type = DB_TEXT, .s = st->p->body };
 
 	return db_run(st->db, NULL, SQL_DATACUBE_PAGE_PUT, DB_VALUES(db_s(c->appid),
 	    db_s(c->e->name), db_i(c->page), db_s(st->begin), db_s(st->end), db_i(st->p->asked_s),
-	    body));
+	    db_text(st->answer)));
 }
 
 static enum error
-count_rows(struct storing *st, const struct chain *c, int64_t *n)
+count_rows(struct storing *st, const struct datacube_sql_chain *c, int64_t *n)
 {
 	struct db_rows	 rows;
 	enum error	 er;
 
 	st->sql.len = 0;
-	if ((er = buf_puts(&st->sql, "SELECT count(*)")) != ERR_OK ||
-	    (er = append_where(&st->sql, c)) != ERR_OK)
+	if ((er = datacube_sql_of_span(&st->sql, "SELECT count(*)", c)) != ERR_OK)
 		return er;
-	er = db_start_text(st->db, &rows, st->sql.p, st->v, 4);
+	er = db_start_text(st->db, &rows, st->sql.p, st->v, 3);
 	if (er == ERR_OK && db_next(&rows, &er))
 		*n = db_col_int(&rows, 0);
 	db_end(&rows);
+	return er;
+}
+
+/* Writes the rows of all pages into a table; the last page is the answer. */
+static enum error
+write_pages(struct storing *st, int64_t *n, const struct datacube_table *t)
+{
+	const struct datacube_tables_call	*c = st->p->call;
+	const struct datacube_rows_source	 source = { c->e, t, c->appid, st->begin };
+	const bool				 one = t->list == NULL;	/* the first has it all */
+	struct datacube_rows			*r;
+	struct db_rows				 rows = { .db = st->db };
+	enum error				 er;
+
+	if ((er = datacube_rows_new(&r, st->db, &source)) == ERR_OK && c->page > 1) {
+		er = db_start(st->db, &rows, SQL_DATACUBE_PAGES, DB_VALUES(db_s(c->appid),
+		    db_s(c->e->name), db_i(one ? 2 : c->page)));
+		while (er == ERR_OK && db_next(&rows, &er))
+			er = datacube_rows_add(r, n, db_col(&rows, 0));
+		db_end(&rows);
+	}
+	if (er == ERR_OK && (!one || c->page == 1))
+		er = datacube_rows_add(r, n, st->answer);
+	datacube_rows_free(r);
 	return er;
 }
 
@@ -479,19 +393,15 @@ count_rows(struct storing *st, const struct chain *c, int64_t *n)
 static enum error
 replace_rows(struct storing *st, const struct datacube_table *t)
 {
-	struct chain	 c;
-	int64_t		 came = 0, is = 0;
-	enum error	 er;
+	struct datacube_sql_chain	 c;
+	int64_t				 came = 0, is = 0;
+	enum error			 er;
 
-	trace_chain(&c, st->p->call->e, t);
+	datacube_sql_trace(&c, st->p->call->e, t);
 	st->sql.len = 0;
-	if ((er = buf_puts(&st->sql, "DELETE")) != ERR_OK ||
-	    (er = append_where(&st->sql, &c)) != ERR_OK ||
-	    (er = db_run_text(st->db, NULL, st->sql.p, st->v, 4)) != ERR_OK)
-		return er;
-	st->sql.len = 0;
-	if ((er = append_insert(&st->sql, &c)) != ERR_OK ||
-	    (er = db_run_text(st->db, &came, st->sql.p, st->v, 4)) != ERR_OK ||
+	if ((er = datacube_sql_of_span(&st->sql, "DELETE", &c)) != ERR_OK ||
+	    (er = db_run_text(st->db, NULL, st->sql.p, st->v, 3)) != ERR_OK ||
+	    (er = write_pages(st, &came, t)) != ERR_OK ||
 	    (er = count_rows(st, &c, &is)) != ERR_OK)
 		return er;
 	st->p->rows += is;
@@ -499,52 +409,33 @@ replace_rows(struct storing *st, const struct datacube_table *t)
 	return ERR_OK;
 }
 
-/* Appends the units of the span as a JSON array of strings. */
+/* Notes the units of the call in datacube_day, each with its rows in the first table. */
 static enum error
-append_units(struct buf *out, const struct datacube_tables_call *c)
+note_units(struct storing *st)
 {
-	enum error	 er = buf_putc(out, '[');
-	char		 text[CALENDAR_DAY_TEXT];
-	int64_t		 unit;
+	const struct datacube_tables_call	*c = st->p->call;
+	struct datacube_sql_chain		 chain;
+	char					 day[CALENDAR_DAY_TEXT];
+	enum error				 er = ERR_OK;
+	int64_t					 unit, n;
 
+	datacube_sql_trace(&chain, c->e, &c->e->tables[0]);
+	st->v[1].v = st->v[2].v = db_s(day);
 	for (unit = c->span.begin; unit <= c->span.end && er == ERR_OK;
 	    unit = datacube_unit(c->e, unit + 1)) {
-		calendar_day_text(text, unit);
-		er = buf_printf(out, "%s\"%s\"", unit == c->span.begin ? "" : ",", text);
+		calendar_day_text(day, unit);
+		st->v[1].v = st->v[2].v = db_s(day);
+		if ((er = count_rows(st, &chain, &n)) == ERR_OK)
+			er = db_run(st->db, NULL, SQL_DATACUBE_DAY_PUT, DB_VALUES(db_s(c->appid),
+			    db_s(c->e->name), db_s(day), db_i(st->p->asked_s), db_i(n),
+			    db_i(st->delayed)));
 	}
-	return er == ERR_OK ? buf_putc(out, ']') : er;
-}
-
-/* Notes the units of the call in datacube_day. */
-static enum error
-note_units(struct storing *st, bool delayed)
-{
-	const struct datacube_table	*t = &st->p->call->e->tables[0];
-	struct buf			 units = { 0 };
-	enum error			 er = append_units(&units, st->p->call);
-	const struct db_named		 v[] = {
-		st->v[0], st->v[1], { ":asked", db_i(st->p->asked_s) }, { ":delayed",
-		    db_i(delayed) },
-		{ ":units", { .type = DB_TEXT, .s = buf_slice(&units) } },
-	};
-
-	st->sql.len = 0;
-	if (er == ERR_OK && (er = buf_printf(&st->sql, "INSERT INTO datacube_day (appid, endpoint, "
-	    "day, asked, rows, times, delayed) SELECT :appid, :endpoint, u.value, :asked, "
-	    "(SELECT count(*) FROM datacube_%s AS t WHERE t.appid = :appid AND t.\"%s\" = "
-	    "u.value), 1, :delayed FROM json_each(:units) AS u WHERE true "
-	    "ON CONFLICT (appid, endpoint, day) DO UPDATE SET asked = excluded.asked, "
-	    "rows = excluded.rows, times = times + 1, delayed = excluded.delayed",
-	    t->name, t->groups[0]->name)) == ERR_OK &&
-	    (er = buf_putc(&st->sql, '\0')) == ERR_OK)
-		er = db_run_text(st->db, NULL, st->sql.p, v, sizeof(v) / sizeof(v[0]));
-	buf_free(&units);
 	return er;
 }
 
 /* Stores the rows of all pages, and deletes the pages. */
 static enum error
-store_rows(struct storing *st, bool delayed)
+store_rows(struct storing *st)
 {
 	const struct datacube_tables_call	*c = st->p->call;
 	const struct datacube_table		*t;
@@ -553,17 +444,19 @@ store_rows(struct storing *st, bool delayed)
 	for (t = c->e->tables; t != c->e->tables + DATACUBE_TABLES && t->name != NULL &&
 	    er == ERR_OK; t++)
 		er = replace_rows(st, t);
-	if (er == ERR_OK && (er = note_units(st, delayed)) == ERR_OK)
+	if (er == ERR_OK && (er = note_units(st)) == ERR_OK)
 		er = db_run(st->db, NULL, SQL_DATACUBE_PAGE_DROP, DB_VALUES(db_s(c->appid),
 		    db_s(c->e->name)));
 	return er;
 }
 
 static bool
-has_more_pages(const struct answer_facts *k, const struct datacube_tables_call *c)
+has_more_pages(const struct storing *st)
 {
-	return c->e->ads && k->length != 0 && c->page < PAGES_MAX &&
-	    (int64_t)c->page * DATACUBE_PAGE < k->total;
+	const struct datacube_tables_call	*c = st->p->call;
+
+	return c->e->ads && st->length != 0 && c->page < PAGES_MAX &&
+	    (int64_t)c->page * DATACUBE_PAGE < st->total;
 }
 
 enum error
@@ -571,22 +464,22 @@ datacube_tables_put(struct db *db, struct datacube_tables_put *p)
 {
 	const struct datacube_tables_call	*c = p->call;
 	struct storing				 st = { .db = db, .p = p };
-	struct answer_facts			 k = { 0 };
-	enum error				 er;
+	enum error				 er = ERR_OK;
 
 	p->rows = p->odd = 0;
 	p->result = DATACUBE_STRANGE;
 	calendar_day_text(st.begin, c->span.begin);
 	calendar_day_text(st.end, c->span.end);
 	st.v[0] = (struct db_named){ ":appid", db_s(c->appid) };
-	st.v[1] = (struct db_named){ ":endpoint", db_s(c->e->name) };
-	st.v[2] = (struct db_named){ ":begin", db_s(st.begin) };
-	st.v[3] = (struct db_named){ ":end", db_s(st.end) };
-	if ((er = read_answer_facts(db, &k, p)) != ERR_OK || !k.is_answer)
-		return er;
-	p->result = has_more_pages(&k, c) ? DATACUBE_MORE : DATACUBE_STORED;
-	if ((er = insert_page(&st)) == ERR_OK && p->result == DATACUBE_STORED)
-		er = store_rows(&st, k.delayed);
+	st.v[1] = (struct db_named){ ":begin", db_s(st.begin) };
+	st.v[2] = (struct db_named){ ":end", db_s(st.end) };
+	if (read_answer(&st)) {
+		p->result = has_more_pages(&st) ? DATACUBE_MORE : DATACUBE_STORED;
+		/* An answer may have many thousand rows. */
+		db_patience(db, clock_mono_ms() + PUT_MS);
+		er = p->result == DATACUBE_MORE ? insert_page(&st) : store_rows(&st);
+	}
+	buf_free(&st.body);
 	buf_free(&st.sql);
 	return er;
 }

@@ -1,10 +1,10 @@
 /*
  * datacube_tables.h: WeChat's statistics in the store.
  *
- * The tables of the store are made from those of datacube.h when they are first needed.  A table
- * of the store that lacks a field gets its column, with values from `extra`.  So a new field needs
- * only a row in datacube.c.  There is no migration in state/sqlite/schema.c: after one, an older
- * qtoa could not use the file, and the queue in it would have to wait.
+ * The tables of the store are made from those of datacube.h when they are first needed, by one
+ * host at a time.  A table of the store that lacks a field gets its column, with values from
+ * `extra`.  So a new field needs only a row in datacube.c.  There is no migration in the back ends:
+ * after one, an older qtoa could not use the store, and the queue in it would have to wait.
  *
  *	datacube_NAME	appid, the keys of the rows around it, its own fields; extra: a JSON object
  *			with the members that have no column, NULL: there are no such members

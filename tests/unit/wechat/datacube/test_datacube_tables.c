@@ -104,6 +104,23 @@ static const struct {
 	{ "digits in quotes", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\","
 	    "\"cumulate_user\":\"12\"}]}", "SELECT cumulate_user, typeof(cumulate_user) "
 	    "FROM datacube_getusercumulate", "12|integer" },
+	{ "a figure of another type", "getusercumulate", "{\"list\":[{\"ref_date\":"
+	    "\"2026-03-01\",\"cumulate_user\":\"12a\"},{\"user_source\":1,"
+	    "\"cumulate_user\":1.5},{\"user_source\":2,\"cumulate_user\":9e1}]}",
+	    "SELECT cumulate_user, extra FROM datacube_getusercumulate",
+	    "-|{\"cumulate_user\":\"12a\"};-|{\"cumulate_user\":1.5};90|-" },
+	{ "a key of another type", "getusercumulate", "{\"list\":[{\"ref_date\":"
+	    "\"2026-03-01\",\"user_source\":\"a\"}]}",
+	    "SELECT user_source, extra FROM datacube_getusercumulate",
+	    "0|{\"user_source\":\"a\"}" },
+	{ "an object with what the row has, too", "getarticleread", "{\"list\":[{\"msgid\":"
+	    "\"m\",\"p\":1,\"q\":2,\"read_user\":3,\"detail\":{\"read_user\":4,\"p\":null,"
+	    "\"q\":5}}]}", "SELECT msgid, read_user, extra FROM datacube_getarticleread",
+	    "m|4|{\"q\":5}" },
+	{ "characters that are escaped", "getarticlesummary", "{\"list\":[{\"msgid\":1,"
+	    "\"title\":\"a\\n\\u4e2d\\\"\"},{\"msgid\":2,\"title\":[1,\" \" ]}]}",
+	    "SELECT msgid, title FROM datacube_getarticlesummary",
+	    "1|a\n\u4e2d\";2|[1,\" \"]" },
 	{ "unknown fields", "getusercumulate", "{\"list\":[{\"ref_date\":\"2026-03-01\","
 	    "\"x\":{\"y\":[1,true,null,\"\u6587\"]},\"cumulate_user\":9,\"z\":1.5}]}",
 	    "SELECT cumulate_user, extra FROM datacube_getusercumulate",
