@@ -79,16 +79,16 @@ find_or_add_device(struct db *db, int64_t *id, struct slice application, struct 
  * that the row is recovered from; so the smallest gap that is known counts.
  */
 static enum error
-insert_event(struct db *db, int64_t *id, const struct event_row *r)
+insert_event(struct db *db, bool *is_new, const struct event_row *r)
 {
-	int64_t		 changed = 0;
-	enum error	 er;
+	int64_t			 changed = 0;
+	const enum error	 er = db_run(db, &changed, SQL_EVENT_ADD,
+	    DB_VALUES(db_i(r->account), db_i(r->device), db_text(r->code), db_i(r->time_s),
+	    db_i(r->received_ms), db_b(r->message), db_i(r->part), db_text(r->attributes),
+	    r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
 
-	er = db_run(db, &changed, SQL_EVENT_ADD, DB_VALUES(db_i(r->account), db_i(r->device),
-	    db_text(r->code), db_i(r->time_s), db_i(r->received_ms), db_b(r->message),
-	    db_i(r->part), db_text(r->attributes), r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
-	return er != ERR_OK || changed == 0 ? er :
-	    db_number(db, id, SQL_EVENT_LAST, DB_NO_VALUES);
+	*is_new = changed != 0;
+	return er;
 }
 
 /* An event that came late can be between two others: the later one has a smaller gap now. */
@@ -113,18 +113,18 @@ keep_past(struct db *db, const struct event_row *r, int64_t id)
 	    db_i(r->time_s), db_i(id), db_i(follows)));
 }
 
-/* *id is 0 if the row was there before or is forgotten; *forgotten: its day is forgotten. */
+/* *is_new: the row was not there, and is not forgotten; *forgotten: its day is forgotten. */
 static enum error
-insert_or_forget(struct db *db, int64_t *id, bool *forgotten, const struct event_row *r)
+insert_or_forget(struct db *db, bool *is_new, bool *forgotten, const struct event_row *r)
 {
 	int64_t		 before;
 	enum error	 er;
 
-	*id = 0;
+	*is_new = false;
 	if ((er = event_store_first_day(db, &before)) != ERR_OK)
 		return er;
 	*forgotten = calendar_day_at(r->time_s) < before;
-	return *forgotten ? keep_past(db, r, 0) : insert_event(db, id, r);
+	return *forgotten ? keep_past(db, r, 0) : insert_event(db, is_new, r);
 }
 
 /*
@@ -140,12 +140,10 @@ choose_device(struct db *db, struct slice *device, struct buf *unionid,
 	*device = m->device;
 	if (!m->openid_only)
 		return ERR_OK;
-	if ((er = unionid_find(db, unionid, m->account->appid, m->device)) != ERR_OK)
-		return er;
-	if (unionid->len == 0)
-		return unionid_mark(db, m->account->appid, m->device);
-	*device = buf_slice(unionid);
-	return ERR_OK;
+	er = unionid_hold(db, unionid, m->account->appid, m->device);
+	if (er == ERR_OK && unionid->len != 0)
+		*device = buf_slice(unionid);
+	return er;
 }
 
 /* *erased: the user is forgotten, and the device has no name. */
@@ -181,20 +179,43 @@ note_turn(struct db *db, const struct event_store_message *m, struct slice code)
 	    follows, m->time_s);
 }
 
-/* Counts an event of a message, without what tells of its user if that one is forgotten. */
+/*
+ * Counts an event of a message, without what tells of its user if that one is forgotten.  REPEAT:
+ * another host has counted it since this one has looked.
+ */
 static enum error
-add_event(struct db *db, bool *forgotten, struct event_row *r, const struct event_store_event *e,
-    bool erased)
+add_event(struct db *db, enum event_store_result *result, struct event_row *r,
+    const struct event_store_event *e, bool erased)
 {
 	struct buf	 stripped = { 0 };
-	int64_t		 id;
+	bool		 is_new = false, forgotten = false;
 	enum error	 er = erased ? erased_strip(&stripped, e->attributes) : ERR_OK;
 
 	r->code = slice_of(e->code);
 	r->attributes = erased ? buf_slice(&stripped) : e->attributes;
 	if (er == ERR_OK)
-		er = insert_or_forget(db, &id, forgotten, r);
+		er = insert_or_forget(db, &is_new, &forgotten, r);
+	*result = forgotten ? EVENT_STORE_FORGOTTEN : is_new ? EVENT_STORE_NEW :
+	    EVENT_STORE_REPEAT;
 	buf_free(&stripped);
+	return er;
+}
+
+/* Counts all events of a message. */
+static enum error
+add_events(struct db *db, enum event_store_result *result, struct event_row *r,
+    const struct event_store_message *m, bool erased)
+{
+	enum error	 er = ERR_OK;
+
+	*result = EVENT_STORE_NEW;
+	for (; r->part < (int64_t)m->n && er == ERR_OK; r->part++) {
+		er = add_event(db, result, r, &m->events[r->part], erased);
+		if (er != ERR_OK || *result == EVENT_STORE_REPEAT)
+			break;
+		if (!erased)
+			er = note_turn(db, m, r->code);
+	}
 	return er;
 }
 
@@ -219,7 +240,7 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
 		.received_ms = m->received_ms, .gap = NO_GAP,
 	};
 	int64_t			 there = 0;
-	bool			 forgotten = false, erased = false;
+	bool			 erased = false;
 	enum error		 er;
 
 	er = db_number(db, &there, SQL_EVENT_IS, DB_VALUES(db_b(r.message)));
@@ -228,15 +249,12 @@ event_store_add(struct db *db, enum event_store_result *result, const struct eve
 		return er;
 	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK)
 		er = find_or_add_message_device(db, &r.device, &erased, s.application, m);
-	for (; r.part < (int64_t)m->n && er == ERR_OK; r.part++) {
-		er = add_event(db, &forgotten, &r, &m->events[r.part], erased);
-		if (er == ERR_OK && !erased)
-			er = note_turn(db, m, r.code);
-	}
-	if (er == ERR_OK && m->leaver.p != NULL && !erased)
-		er = note_leaver(db, m);
-	*result = forgotten ? EVENT_STORE_FORGOTTEN : EVENT_STORE_NEW;
-	return er == ERR_OK ? shorten_next_gap(db, r.device, r.time_s) : er;
+	if (er != ERR_OK || (er = add_events(db, result, &r, m, erased)) != ERR_OK ||
+	    *result == EVENT_STORE_REPEAT)
+		return er;
+	if (m->leaver.p != NULL && !erased && (er = note_leaver(db, m)) != ERR_OK)
+		return er;
+	return shorten_next_gap(db, r.device, r.time_s);
 }
 
 /*
@@ -403,8 +421,7 @@ recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 		.gap = db_col_type(row, 12) == DB_NO_VALUE ? NO_GAP : db_col_int(row, 12),
 	};
 	struct buf		 stripped = { 0 };
-	int64_t			 id = 0;
-	bool			 forgotten = false, erased = false;
+	bool			 is_new = false, forgotten = false, erased = false;
 	enum error		 er;
 
 	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK)
@@ -412,10 +429,10 @@ recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 		    db_col(row, 5), &(struct seen_span){ db_col_bounded(row, 13), r.time_s });
 	if (er == ERR_OK && erased && (er = erased_strip(&stripped, r.attributes)) == ERR_OK)
 		r.attributes = buf_slice(&stripped);
-	if (er == ERR_OK && (er = insert_or_forget(db, &id, &forgotten, &r)) == ERR_OK &&
-	    (id != 0 || forgotten))
+	if (er == ERR_OK && (er = insert_or_forget(db, &is_new, &forgotten, &r)) == ERR_OK &&
+	    (is_new || forgotten))
 		er = shorten_next_gap(db, r.device, r.time_s);
-	*copied += id != 0;
+	*copied += is_new;
 	buf_free(&stripped);
 	return er;
 }
@@ -470,8 +487,7 @@ recover_mark(struct db *db, const struct db_rows *row, int64_t *copied)
 		return er;
 	if ((er = buf_put(&appid, db_col(row, 1).p, db_col(row, 1).len)) == ERR_OK &&
 	    (er = buf_putc(&appid, '\0')) == ERR_OK &&
-	    (er = unionid_mark(db, appid.p, openid)) == ERR_OK &&
-	    (er = unionid_find(db, &unionid, appid.p, openid)) == ERR_OK && unionid.len != 0)
+	    (er = unionid_hold(db, &unionid, appid.p, openid)) == ERR_OK && unionid.len != 0)
 		er = event_store_join(db, appid.p, openid, buf_slice(&unionid));
 	*copied += er == ERR_OK;
 	buf_free(&unionid);

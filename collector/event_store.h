@@ -54,7 +54,7 @@ enum event_store_result {
 /*
  * Counts a message, if it was not counted before.  A message of a user who is forgotten is counted
  * without the user (collector/erased.h).  openid_only: the device is marked as an openid
- * (unionid_mark()), unless another process has stored its unionid by now; then it is the unionid.
+ * (unionid_hold()), unless another process has stored its unionid by now; then it is the unionid.
  * A follow or unfollow is noted in the table of followers, too (collector/follower_store.h).
  */
 enum error	event_store_add(struct db *db, enum event_store_result *result,

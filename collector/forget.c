@@ -422,7 +422,7 @@ struct leaver {
 
 /* Reads a user who is not forgotten yet; id 0: there is no such user. */
 static enum error
-read_leaver(struct db *db, struct leaver *l, int64_t before_ms)
+read_leaver(struct db *db, struct leaver *l, int64_t now_ms)
 {
 	struct db_rows	 rows;
 	enum error	 er;
@@ -430,7 +430,8 @@ read_leaver(struct db *db, struct leaver *l, int64_t before_ms)
 	l->id = 0;
 	buf_reset(&l->appid);
 	buf_reset(&l->names);
-	er = db_start(db, &rows, SQL_DEPARTED_NEXT, DB_VALUES(db_i(before_ms)));
+	er = db_start(db, &rows, SQL_DEPARTED_NEXT, DB_VALUES(db_i(now_ms),
+	    db_i(SETTLE_MS)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		l->id = db_col_int(&rows, 0);
 		l->until_s = db_col_bounded(&rows, 1);
@@ -481,7 +482,7 @@ forget_leavers(struct db *db, int *n, int64_t now_ms)
 	enum error		 er = ERR_OK;
 
 	for (*n = 0; *n < USERS && er == ERR_OK; ++*n) {
-		if ((er = read_leaver(db, &l, now_ms - SETTLE_MS)) != ERR_OK || l.id == 0)
+		if ((er = read_leaver(db, &l, now_ms)) != ERR_OK || l.id == 0)
 			break;
 		order = (struct forget_order){ l.appid.p, l.until_s, l.until_s };
 		if ((er = add_unionid(db, &l)) == ERR_OK &&

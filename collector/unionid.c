@@ -92,20 +92,27 @@ unionid_free(struct unionid *u)
 	free(u);
 }
 
-enum error
-unionid_find(struct db *db, struct buf *out, const char *appid, struct slice openid)
+static enum error
+append_unionid(struct db *db, struct buf *out, enum sql sql, const char *appid,
+    struct slice openid)
 {
 	struct db_rows	 rows;
 	struct slice	 s;
 	enum error	 er;
 
-	er = db_start(db, &rows, SQL_UNIONID_FIND, DB_VALUES(db_s(appid), db_text(openid)));
+	er = db_start(db, &rows, sql, DB_VALUES(db_s(appid), db_text(openid)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		s = db_col(&rows, 0);
 		er = buf_put(out, s.p, s.len);
 	}
 	db_end(&rows);
 	return er;
+}
+
+enum error
+unionid_find(struct db *db, struct buf *out, const char *appid, struct slice openid)
+{
+	return append_unionid(db, out, SQL_UNIONID_FIND, appid, openid);
 }
 
 enum error
@@ -123,9 +130,13 @@ unionid_store(struct db *db, const char *appid, struct slice openid, struct slic
 }
 
 enum error
-unionid_mark(struct db *db, const char *appid, struct slice openid)
+unionid_hold(struct db *db, struct buf *out, const char *appid, struct slice openid)
 {
-	return db_run(db, NULL, SQL_UNIONID_MARK, DB_VALUES(db_s(appid), db_text(openid)));
+	/* The mark comes first: a row that is there can be locked. */
+	const enum error	 er = db_run(db, NULL, SQL_UNIONID_MARK, DB_VALUES(db_s(appid),
+				    db_text(openid)));
+
+	return er != ERR_OK ? er : append_unionid(db, out, SQL_UNIONID_HOLD, appid, openid);
 }
 
 static void

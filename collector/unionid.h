@@ -60,7 +60,12 @@ enum error	 unionid_find(struct db *db, struct buf *out, const char *appid,
  */
 enum error	 unionid_store(struct db *db, const char *appid, struct slice openid,
 		    struct slice unionid);
-/* Marks an openid whose unionid is not known: its events are counted under the openid. */
-enum error	 unionid_mark(struct db *db, const char *appid, struct slice openid);
+/*
+ * For an event that is counted in this transaction: appends the unionid, or marks the openid if the
+ * unionid is not known; then the event is counted under the openid.  Until the transaction ends, no
+ * other one stores the unionid.
+ */
+enum error	 unionid_hold(struct db *db, struct buf *out, const char *appid,
+		    struct slice openid);
 
 #endif

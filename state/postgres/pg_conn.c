@@ -284,6 +284,8 @@ static const struct {
 } faults[] = {
 	{ "40001",	DB_BUSY,	true,	false },	/* another one was first */
 	{ "40P01",	DB_BUSY,	true,	false },	/* each waited for the other */
+	{ "23503",	DB_BUSY,	true,	false },	/* another one has deleted it, */
+	{ "23505",	DB_BUSY,	true,	false },	/* or added the same */
 	{ "55P03",	DB_BUSY,	false,	false },
 	{ "53100",	DB_FULL,	false,	false },	/* the disk is full */
 	{ "57P",	DB_TROUBLE,	true,	true },		/* the server ends this */

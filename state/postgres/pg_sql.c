@@ -16,6 +16,9 @@
 #define SEEN	"encode($1, 'hex')::uuid"
 #define TODAY	"(extract(epoch FROM clock_timestamp()) / 86400)::integer"
 
+/* Times that hosts compare are by the server's clock. */
+#define NOW_MS	"(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
 #define STOP_COLUMNS	"account, config, since, refusals, probes, probe, fresh_probes, fresh_probe"
 
 #define NEWER	"(excluded.turned IS NOT NULL AND (past.turned IS NULL OR " \
@@ -34,6 +37,11 @@
 #define BY_DAY	"SELECT id FROM event WHERE day < $1 ORDER BY day LIMIT $2"
 
 /*
+ * Rows are locked as other hosts lock them: an account before its devices, the row of a UnionID
+ * before the device, and a device before its events.  So events of a device are added one after the
+ * other, and each sees the one before it; FOR KEY SHARE of the account lets all of them go on, but
+ * for the time in which a user is forgotten.
+ *
  * A message that is there already may be on this server alone, if its COMMIT was not answered.
  * So to add it again, and to confirm that it is there, writes: then the COMMIT waits for the
  * standby, which gets all that was written before.
@@ -153,7 +161,7 @@ const char *const pg_sql_texts[SQL__MAX] = {
 
 	[SQL_ACCOUNT_SAME] =
 	    "SELECT id FROM account WHERE appid = $1 AND application = $2 AND path = $3 AND name "
-	    "= $4",
+	    "= $4 FOR KEY SHARE",
 	[SQL_ACCOUNT_PUT] =
 	    "INSERT INTO account AS a (appid, application, path, name) VALUES ($1, $2, $3, $4) ON "
 	    "CONFLICT (appid, application) DO UPDATE SET path = coalesce(nullif(excluded.path, "
@@ -163,14 +171,16 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "INSERT INTO device AS d (application, device, first, last) VALUES ($1, $2, $3, $4) "
 	    "ON CONFLICT (application, device) DO UPDATE SET first = least(d.first, "
 	    "excluded.first), last = greatest(d.last, excluded.last)",
-	[SQL_DEVICE_ID] = "SELECT id FROM device WHERE application = $1 AND device = $2",
+	[SQL_DEVICE_ID] =
+	    "SELECT id FROM device WHERE application = $1 AND device = $2 FOR UPDATE",
 	[SQL_DEVICE_BESIDE] =
 	    "SELECT there.id FROM device JOIN device AS there ON there.application = "
-	    "device.application AND there.device = $2 WHERE device.id = $1",
+	    "device.application AND there.device = $2 WHERE device.id = $1 FOR UPDATE OF there",
 	[SQL_DEVICE_RENAME] = "UPDATE device SET device = $2 WHERE id = $1",
 	[SQL_DEVICE_OF] =
 	    "SELECT device.id FROM account JOIN device ON device.application = "
-	    "account.application WHERE appid = $1 AND device = $2 AND device <> $3 LIMIT 1",
+	    "account.application WHERE appid = $1 AND device = $2 AND device <> $3 LIMIT 1 FOR "
+	    "UPDATE OF device",
 	[SQL_EVENT_IS] = "SELECT 1 FROM event WHERE message = $1",
 	[SQL_EVENT_ADD] =
 	    "INSERT INTO event (account, device, code, time, gap, received, message, part, "
@@ -179,7 +189,6 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "ORDER BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE device = "
 	    "$2::bigint AND last <= $4::bigint)), $9::bigint), $5::bigint, $6::bytea, $7::bigint, "
 	    "$8::text ON CONFLICT (message, part) DO NOTHING",
-	[SQL_EVENT_LAST] = "SELECT lastval()",
 	[SQL_EVENT_SHORTEN] =
 	    "UPDATE event SET gap = least(gap, time - $2) WHERE id = (SELECT id FROM event WHERE "
 	    "device = $1 AND time > $2 ORDER BY time, id LIMIT 1)",
@@ -213,14 +222,17 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "INSERT INTO forgotten (id, before) SELECT 1, least($1::bigint, day) - $2::bigint "
 	    "FROM (SELECT day FROM event ORDER BY day DESC LIMIT 1) AS youngest ON CONFLICT (id) "
 	    "DO UPDATE SET before = excluded.before WHERE excluded.before > forgotten.before",
+	/* Another host may delete some of them, or add one: what is found is what is deleted. */
 	[SQL_FORGET_KEYS_FIND] =
-	    "SELECT id, device, account, time, code FROM event WHERE id IN (" BY_KEY ")",
-	[SQL_FORGET_KEYS] = "DELETE FROM event WHERE id IN (" BY_KEY ")",
+	    "DELETE FROM event WHERE id IN (" BY_KEY ") RETURNING id, device, account, time, code",
+	[SQL_FORGET_KEYS] = "SELECT $1::bigint, $2::bigint, $3::bytea",
 	[SQL_FORGET_DAYS_FIND] =
-	    "SELECT id, device, account, time, code FROM event WHERE id IN (" BY_DAY ")",
-	[SQL_FORGET_DAYS] = "DELETE FROM event WHERE id IN (" BY_DAY ")",
+	    "DELETE FROM event WHERE id IN (" BY_DAY ") RETURNING id, device, account, time, code",
+	[SQL_FORGET_DAYS] = "SELECT $1::bigint, $2::bigint",
 
 	[SQL_UNIONID_FIND] = "SELECT unionid FROM unionid WHERE appid = $1 AND openid = $2",
+	[SQL_UNIONID_HOLD] =
+	    "SELECT unionid FROM unionid WHERE appid = $1 AND openid = $2 FOR SHARE",
 	[SQL_UNIONID_PUT] =
 	    "INSERT INTO unionid AS u (appid, openid, unionid) VALUES ($1, $2, $3) ON CONFLICT "
 	    "(appid, openid) DO UPDATE SET unionid = excluded.unionid WHERE u.unionid = ''",
@@ -283,8 +295,9 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "coalesce(follower.subscribe_time, 0) AND $4::bigint >= "
 	    "coalesce(follower.followed_at, 0) THEN $4::bigint ELSE follower.gone_at END",
 	[SQL_FOLLOWER_SINCE] =
-	    "INSERT INTO follower_pull (appid, since) VALUES ($1, $2::bigint) ON CONFLICT "
-	    "(appid) DO UPDATE SET since = $2::bigint WHERE follower_pull.since = 0",
+	    "INSERT INTO follower_pull (appid, since) SELECT $1::text, $2::bigint WHERE NOT "
+	    "EXISTS (SELECT 1 FROM follower_pull WHERE appid = $1::text AND since <> 0) ON "
+	    "CONFLICT (appid) DO UPDATE SET since = $2::bigint WHERE follower_pull.since = 0",
 	[SQL_FOLLOWER_PULL] =
 	    "SELECT state, began, listed, total, ended, followers, since, pause, errcode, "
 	    "fails, cursor FROM follower_pull WHERE appid = $1",
@@ -373,7 +386,8 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "leaving)",
 	[SQL_MESSAGE_REMOVE] = "DELETE FROM message WHERE id = $1",
 	[SQL_ERASED_ANY] = "SELECT count(*) FROM (SELECT 1 FROM erased LIMIT 1) AS part",
-	[SQL_ERASED_FIND] = "SELECT device FROM erased WHERE name = $1 AND until >= $2",
+	[SQL_ERASED_FIND] =
+	    "SELECT device FROM erased WHERE name = $1 AND until >= $2 FOR UPDATE",
 	[SQL_ERASED_DEVICE] = "UPDATE erased SET device = $1 WHERE name = $2",
 	[SQL_ERASED_PUT] =
 	    "INSERT INTO erased (name, device, until) VALUES ($1, $2, $3) ON CONFLICT (name) DO "
@@ -390,7 +404,8 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "AND (openid = $1 OR (unionid <> '' AND unionid IN (SELECT unionid FROM pair WHERE "
 	    "(openid = $1 OR unionid = $1) AND ($2::text IS NULL OR appid = $2::text))))",
 	[SQL_USER_APPLICATIONS] =
-	    "SELECT DISTINCT application FROM account WHERE $1::text IS NULL OR appid = $1::text",
+	    "SELECT DISTINCT application FROM (SELECT application FROM account WHERE $1::text IS "
+	    "NULL OR appid = $1::text ORDER BY id FOR UPDATE) AS locked",
 	[SQL_USER_EVENTS] = "SELECT id FROM event WHERE device = $1",
 	[SQL_USER_ATTRIBUTES] = "SELECT attributes FROM event WHERE id = $1",
 	[SQL_USER_STRIP] = "UPDATE event SET attributes = $1 WHERE id = $2",
@@ -432,10 +447,11 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "DELETE FROM leaving WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = "
 	    "leaving.message)",
 	[SQL_DEPARTED_PUT] =
-	    "INSERT INTO departed (at, since, until, appid, name) VALUES ($1, $2, $3, $4, $5)",
+	    "INSERT INTO departed (at, since, until, appid, name) SELECT $1::bigint, " NOW_MS
+	    ", $3::bigint, $4::text, $5::text WHERE $2::bigint IS NOT NULL",
 	[SQL_DEPARTED_NEXT] =
-	    "SELECT id, until, appid, name FROM departed WHERE at = -1 AND since <= $1 ORDER BY "
-	    "id LIMIT 1",
+	    "SELECT id, until, appid, name FROM departed WHERE at = -1 AND $1::bigint IS NOT "
+	    "NULL AND since <= " NOW_MS " - $2::bigint ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
 	[SQL_DEPARTED_DROP] = "DELETE FROM departed WHERE id = $1",
 	[SQL_DEPARTED_LEAST] = "SELECT min(at) FROM departed WHERE at >= 0",
 	[SQL_DEPARTED_NAMES] = "SELECT name FROM departed WHERE at = $1",

@@ -166,7 +166,6 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "?8 FROM (SELECT ?4 - coalesce((SELECT time FROM event WHERE device = ?2 AND time <= "
 	    "?4 ORDER BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE device = "
 	    "?2 AND last <= ?4)) AS gap)",
-	[SQL_EVENT_LAST] = "SELECT last_insert_rowid()",
 	[SQL_EVENT_SHORTEN] =
 	    "UPDATE event SET gap = coalesce(min(gap, time - ?2), time - ?2) WHERE id = (SELECT id "
 	    "FROM event WHERE device = ?1 AND time > ?2 ORDER BY time, id LIMIT 1)",
@@ -210,6 +209,7 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 
 	/* UnionIDs (collector/unionid.c). */
 	[SQL_UNIONID_FIND] = "SELECT unionid FROM unionid WHERE appid = ? AND openid = ?",
+	[SQL_UNIONID_HOLD] = "SELECT unionid FROM unionid WHERE appid = ? AND openid = ?",
 	[SQL_UNIONID_PUT] =
 	    "INSERT INTO unionid (appid, openid, unionid) VALUES (?, ?, ?) ON CONFLICT (appid, "
 	    "openid) DO UPDATE SET unionid = excluded.unionid WHERE unionid = ''",
@@ -386,8 +386,8 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_DEPARTED_PUT] =
 	    "INSERT INTO departed (at, since, until, appid, name) VALUES (?, ?, ?, ?, ?)",
 	[SQL_DEPARTED_NEXT] =
-	    "SELECT id, until, appid, name FROM departed WHERE at = -1 AND since <= ? ORDER BY id "
-	    "LIMIT 1",
+	    "SELECT id, until, appid, name FROM departed WHERE at = -1 AND since <= ? - ? ORDER BY "
+	    "id LIMIT 1",
 	[SQL_DEPARTED_DROP] = "DELETE FROM departed WHERE id = ?",
 	[SQL_DEPARTED_LEAST] = "SELECT min(at) FROM departed WHERE at >= 0",
 	[SQL_DEPARTED_NAMES] = "SELECT name FROM departed WHERE at = ?",

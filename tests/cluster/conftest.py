@@ -55,6 +55,7 @@ class Tables:
     """A tables_tool: a host of qtoa, as far as its tables go."""
 
     def __init__(self, state, url, ms):
+        self.state = state
         state.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
             [os.environ["TABLES_TOOL"], str(state), url, str(ms)], stdin=subprocess.PIPE,

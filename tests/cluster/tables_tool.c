@@ -163,7 +163,7 @@ age(struct db *db, struct order *o)
 static enum error
 leave(struct db *db, struct order *o)
 {
-	return db_run(db, NULL, SQL_DEPARTED_PUT, DB_VALUES(db_i(-1), db_i(0),
+	return db_run(db, NULL, SQL_DEPARTED_PUT, DB_VALUES(db_i(-1), db_i(clock_wall_ms()),
 	    db_i(INT64_C(4000000000)), db_s(shop.appid), db_text(text(o, 1))));
 }
 
@@ -268,7 +268,7 @@ main(int argc, char **argv)
 		return 2;
 	set.state_dir = argv[1];
 	if ((locks = lock_new(set.state_dir)) == NULL ||
-	    (store = strcmp(argv[2], "sqlite") == 0 ? store_new(&set, locks, STORE_BRIEF) :
+	    (store = strcmp(argv[2], "sqlite") == 0 ? store_new_local(&set, locks, STORE_BRIEF) :
 	    store_new_on(&set, locks, pg_store_new(argv[2], PG_STORE_DISK, atoi(argv[3])))) ==
 	    NULL)
 		return 2;
