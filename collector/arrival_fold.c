@@ -4,13 +4,16 @@
 #include "collector/collect.h"
 #include "core/clock.h"
 
+enum { SHARED_MS = 50 };	/* for a step where hosts share the store */
+
 struct arrival_fold {
 	const struct conf	*conf;
 	struct store		*store;
 	struct arrivals		*arrivals;
 	struct collector	*collector;
 	struct arrivals_file	 file;
-	size_t			 next;		/* becomes file.at when a step is committed */
+	int			 max;		/* messages in a transaction */
+	size_t			 next;		/* becomes file.at when these are committed */
 	bool			 more;		/* the file has records behind it */
 };
 
@@ -24,6 +27,8 @@ arrival_fold_new(const struct conf *conf, struct store *s, struct arrivals *as)
 	f->conf = conf;
 	f->store = s;
 	f->arrivals = as;
+	/* Hosts that lock many devices, each in its own order, would wait for each other. */
+	f->max = store_is_shared(s) ? 1 : ARRIVAL_FOLD_STEP;
 	if ((f->collector = collect_new(conf, s, NULL)) == NULL) {
 		arrival_fold_free(f);
 		return NULL;
@@ -65,7 +70,7 @@ count_records(struct db *db, void *arg)
 
 	f->next = f->file.at;
 	f->more = true;
-	for (n = 0; n < ARRIVAL_FOLD_STEP && er == ERR_OK && f->more; n++) {
+	for (n = 0; n < f->max && er == ERR_OK && f->more; n++) {
 		f->more = arrivals_next(&f->file, &f->next, &a);
 		if (f->more && (account = find_account(f->conf, a.account)) != NULL)
 			er = collect_arrival(f->collector, db, account, &a);
@@ -76,12 +81,18 @@ count_records(struct db *db, void *arg)
 bool
 arrival_fold_some(struct arrival_fold *f, int64_t until_ms)
 {
+	const int64_t	 begun_ms = clock_mono_ms();
+	int		 n = 0;
+
 	if (!store_has_room(f->store) ||
 	    (!f->file.is_taken && !arrivals_take(f->arrivals, &f->file)))
 		return false;
-	if (store_do(f->store, STORE_WRITE, count_records, f, until_ms) != ERR_OK)
-		return false;
-	f->file.at = f->next;
+	do {
+		if (store_do(f->store, STORE_WRITE, count_records, f, until_ms) != ERR_OK)
+			return false;
+		f->file.at = f->next;
+		n += f->max;
+	} while (f->more && n < ARRIVAL_FOLD_STEP && clock_mono_ms() < begun_ms + SHARED_MS);
 	if (!f->more)
 		arrivals_release(f->arrivals, &f->file, true);
 	return true;

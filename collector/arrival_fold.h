@@ -25,9 +25,9 @@ struct arrival_fold *arrival_fold_new(const struct conf *conf, struct store *s,
 void		 arrival_fold_free(struct arrival_fold *f);
 
 /*
- * Counts up to ARRIVAL_FOLD_STEP messages in one transaction, and waits for the store until
- * until_ms (monotonic).  True: call it again, there may be more.  False: all that could be taken is
- * counted, or the store cannot be used now; then nothing is lost.
+ * Counts up to ARRIVAL_FOLD_STEP messages, in one transaction unless hosts share the store, and
+ * waits for the store until until_ms (monotonic).  True: call it again, there may be more.  False:
+ * all that could be taken is counted, or the store cannot be used now; then nothing is lost.
  */
 enum { ARRIVAL_FOLD_STEP = 64 };
 bool		 arrival_fold_some(struct arrival_fold *f, int64_t until_ms);

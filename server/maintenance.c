@@ -48,6 +48,7 @@ enum {
 /* How far the deletion of old rows has come. */
 struct sweeper {
 	const struct services	*services;
+	struct store		*counted;	/* where events and users are */
 	struct queue_sweep	 done;
 	struct queue_sweep	 next;		/* becomes done when this step is committed */
 	bool			 more_known;	/* messages that are known to all hosts */
@@ -60,6 +61,7 @@ struct maintenance {
 	const struct services	*services;
 	struct drain		*drain;
 	struct sweeper		 sweeper;
+	struct store		*counting;	/* see open_counting(); or NULL */
 	struct arrival_fold	*fold;		/* NULL: nothing is counted */
 	int64_t			 fold_ms;	/* when to count next */
 	bool			 fold_more;	/* messages wait to be counted */
@@ -77,6 +79,25 @@ struct maintenance {
 	_Atomic bool		 large;		/* memory was needed that may be free now */
 };
 
+/*
+ * Counting asks a server many questions, and no message should wait for the answers: so it has a
+ * connection of its own.  A file has one writer at a time, and there is nothing to win.
+ */
+static bool
+open_counting(struct maintenance *m)
+{
+	const struct services	*s = m->services;
+
+	m->sweeper.counted = s->store;
+	if (s->store == NULL || !store_is_shared(s->store))
+		return true;
+	if ((m->counting = store_new(&s->conf->set, s->locks, s->life)) == NULL)
+		return false;
+	store_set_counting(m->counting);
+	m->sweeper.counted = m->counting;
+	return true;
+}
+
 struct maintenance *
 maintenance_new(const struct services *services)
 {
@@ -86,9 +107,9 @@ maintenance_new(const struct services *services)
 		return NULL;
 	m->services = m->sweeper.services = services;
 	m->watch = store_watch_new(services->conf->set.state_dir);
-	if ((services->arrivals != NULL && (m->fold = arrival_fold_new(services->conf,
-	    services->store, services->arrivals)) == NULL) ||
-	    (m->drain = drain_new(services)) == NULL) {
+	if (!open_counting(m) || (services->arrivals != NULL &&
+	    (m->fold = arrival_fold_new(services->conf, m->sweeper.counted,
+	    services->arrivals)) == NULL) || (m->drain = drain_new(services)) == NULL) {
 		maintenance_free(m);
 		return NULL;
 	}
@@ -101,6 +122,7 @@ maintenance_free(struct maintenance *m)
 	if (m == NULL)
 		return;
 	arrival_fold_free(m->fold);
+	store_free(m->counting);
 	drain_free(m->drain);
 	store_watch_free(m->watch);
 	free(m);
@@ -334,8 +356,8 @@ sweep_some_rows(struct sweeper *s)
 	s->done.before_ms = clock_wall_ms() -
 	    (has_room ? INT64_C(1000) * CALENDAR_DAY_S * keep_days : 0);
 	if (store_do(store, STORE_WRITE, sweep_queue, s, patience_ms()) != ERR_OK ||
-	    store_do(store, STORE_WRITE, sweep_events, s, patience_ms()) != ERR_OK ||
-	    store_do(store, STORE_WRITE, sweep_users, s, patience_ms()) != ERR_OK)
+	    store_do(s->counted, STORE_WRITE, sweep_events, s, patience_ms()) != ERR_OK ||
+	    store_do(s->counted, STORE_WRITE, sweep_users, s, patience_ms()) != ERR_OK)
 		return false;
 	s->done = s->next;
 	s->more_known = s->services->dedup != NULL && dedup_sweep(s->services->dedup, SWEEP_ROWS);
@@ -356,7 +378,7 @@ ask_about_followers(const struct services *s)
 void
 maintenance_brief(const struct services *services)
 {
-	struct sweeper	 s = { .services = services };
+	struct sweeper	 s = { .services = services, .counted = services->store };
 	int		 steps;
 
 	for (steps = 0; steps < BRIEF_STEPS && sweep_some_rows(&s); steps++)
@@ -398,14 +420,14 @@ ask_when_due(struct maintenance *m)
 static int64_t
 count_some_arrivals(struct maintenance *m)
 {
-	const int64_t	 begun_ms = clock_mono_ms();
+	const int64_t	 busy_ms = clock_busy_ms();
 
 	if (m->fold == NULL)
 		return INT64_MAX;
-	if (begun_ms >= m->fold_ms) {
+	if (clock_mono_ms() >= m->fold_ms) {
 		m->fold_more = arrival_fold_some(m->fold, patience_ms());
 		m->fold_ms = clock_mono_ms() + (!m->fold_more ? FOLD_MS :
-		    atomic_load(&m->used) ? (clock_mono_ms() - begun_ms + 1) * FOLD_SHARE : 0);
+		    atomic_load(&m->used) ? (clock_busy_ms() - busy_ms + 1) * FOLD_SHARE : 0);
 	}
 	return m->fold_more ? m->fold_ms - clock_mono_ms() : INT64_MAX;
 }

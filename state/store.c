@@ -152,6 +152,14 @@ store_set_together(struct store *s, store_all *all)
 }
 
 void
+store_set_counting(struct store *s)
+{
+	s->trouble.what = "count";
+	s->trouble.level = LEVEL_WARNING;
+	s->trouble.effect = "messages are forwarded, and counted when it works again";
+}
+
+void
 store_set_fallback(struct store *s, struct store *local)
 {
 	s->local = local;

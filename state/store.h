@@ -69,6 +69,9 @@ void		 store_set_together(struct store *s, store_all *all);
 enum error	 store_post(struct store *s, enum store_need need, void *arg, size_t size,
 		    int64_t until_ms);
 
+/* From here on s is for counting: what the log says of its failures is about that. */
+void		 store_set_counting(struct store *s);
+
 /*
  * While s fails, messages that must be kept (STORE_QUEUE) are put into local instead, which
  * outlives s.  state/carry.h moves them when s works again.
