@@ -369,13 +369,31 @@ add_messages(struct db *db, void *arg)
 	return er;
 }
 
-/* Makes the records void.  If that fails they move again, and the queue has them already. */
+/* Writes zeros over bytes of the file, which are old records, and syncs them. */
+static bool
+wipe(const struct use *u, off_t from, off_t to)
+{
+	static const char	 zeros[BLOCK];
+	ssize_t			 n;
+
+	for (; from < to; from += n)
+		if ((n = pwrite(u->f.fd, zeros, to - from < BLOCK ? (size_t)(to - from) : BLOCK,
+		    from)) <= 0)
+			return false;
+	return fdatasync(u->f.fd) == 0;
+}
+
+/*
+ * Makes the records void, and then nothing of them stays.  If that fails they move again, and the
+ * queue has them already.
+ */
 static void
 empty_file(struct use *u)
 {
 	u->head.generation++;
-	if (pwrite(u->f.fd, &u->head, sizeof(u->head), 0) == (ssize_t)sizeof(u->head))
-		(void)fdatasync(u->f.fd);
+	if (pwrite(u->f.fd, &u->head, sizeof(u->head), 0) == (ssize_t)sizeof(u->head) &&
+	    fdatasync(u->f.fd) == 0)
+		(void)wipe(u, HEAD, HEAD + (off_t)u->all.len);
 }
 
 enum error
@@ -403,4 +421,24 @@ spare_move(struct spare *s, int64_t *n, struct store *store, struct dedup *dedup
 	end_use(&u);
 	lock_release(s->locks, &lock, false);
 	return er;
+}
+
+bool
+spare_scrub(struct spare *s, int64_t until_ms)
+{
+	unsigned char	 key[LOCK_KEY];
+	struct lock	 lock;
+	struct stat	 st;
+	struct use	 u;
+	bool		 good;
+
+	if (stat(s->path, &st) == -1 || st.st_size == 0)
+		return true;
+	lock_name(key, "spare", "");
+	if (lock_take(s->locks, &lock, key, until_ms) != LOCK_MINE)
+		return false;
+	good = begin_use(&u, s) && wipe(&u, HEAD + (off_t)u.all.len, (off_t)u.head.size);
+	end_use(&u);
+	lock_release(s->locks, &lock, false);
+	return good;
 }

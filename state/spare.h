@@ -14,8 +14,8 @@
  *		account, code, outcome, query and body of the message.  A record of another
  *		generation, or with a wrong sum, is the end
  *
- * When the messages have moved, the generation grows by one.  The file takes 1 MiB, or 1/32 of a
- * disk below 32 MiB.  One process at a time uses it (state/lock.h).
+ * When the messages have moved, the generation grows by one, and zeros take their place.  The file
+ * takes 1 MiB, or 1/32 of a disk below 32 MiB.  One process at a time uses it (state/lock.h).
  */
 #ifndef STATE_SPARE_H
 #define STATE_SPARE_H
@@ -52,5 +52,11 @@ bool		 spare_holds(const struct spare *s);
  */
 enum error	 spare_move(struct spare *s, int64_t *n, struct store *store, struct dedup *dedup,
 		    int64_t until_ms);
+
+/*
+ * Writes zeros wherever there is no message, also over what an interrupted spare_move() has left.
+ * False: the file cannot be used now.
+ */
+bool		 spare_scrub(struct spare *s, int64_t until_ms);
 
 #endif

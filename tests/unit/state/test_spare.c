@@ -125,6 +125,51 @@ kept_and_moved(void **state)
 	bench_fini(&b);
 }
 
+static bool
+is_in_file(const struct bench *b, const char *text)
+{
+	struct buf	 all = { 0 };
+	size_t		 i, len = strlen(text);
+	bool		 is = false;
+
+	assert_int_equal(buf_read_file(&all, b->path, 4 << 20), 0);
+	for (i = 0; i + len <= all.len && !is; i++)
+		is = memcmp(all.p + i, text, len) == 0;
+	buf_free(&all);
+	return is;
+}
+
+/* Nothing stays of a message that has moved; one that is kept is not touched. */
+static void
+nothing_stays(void **state)
+{
+	struct bench	 b;
+	int64_t		 n;
+	FILE		*f;
+
+	(void)state;
+	bench_init(&b);
+	CHECK("no file", spare_scrub(b.spare, soon_ms()));
+	spare_make(b.spare);
+	CHECK("no message", spare_scrub(b.spare, soon_ms()));
+	check_err("first", put(&b, 1, "oUSER-ONE"), ERR_OK);
+	check_err("second", put(&b, 2, "oUSER-TWO"), ERR_OK);
+	CHECK("is there", is_in_file(&b, "oUSER-ONE") && is_in_file(&b, "oUSER-TWO"));
+	check_err("moved", spare_move(b.spare, &n, b.store, b.dedup, soon_ms()), ERR_OK);
+	CHECK("is gone", !is_in_file(&b, "oUSER"));
+	check_err("third", put(&b, 3, "oUSER-THREE"), ERR_OK);
+	assert_non_null(f = fopen(b.path, "r+"));
+	(void)fseek(f, -100, SEEK_END);
+	(void)fputs("oUSER-OLD", f);		/* of a move that was interrupted */
+	(void)fclose(f);
+	CHECK("scrubbed", spare_scrub(b.spare, soon_ms()));
+	CHECK("is gone", !is_in_file(&b, "oUSER-OLD"));
+	CHECK("is kept", spare_holds(b.spare) && is_in_file(&b, "oUSER-THREE"));
+	check_err("moved", spare_move(b.spare, &n, b.store, b.dedup, soon_ms()), ERR_OK);
+	check_int("moved", n, 1);
+	bench_fini(&b);
+}
+
 /* QT has got a message meanwhile: it does not go to the queue. */
 static void
 delivered_meanwhile(void **state)
@@ -221,7 +266,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(kept_and_moved), TEST(delivered_meanwhile), TEST(until_it_is_full), TEST(torn),
-		TEST(foreign_file),
+		TEST(foreign_file), TEST(nothing_stays),
 	};
 
 	return RUN("spare", tests);
