@@ -4,8 +4,11 @@
 #include "collector/event_store.h"
 #include "collector/follower_store.h"
 #include "collector/unionid.h"
+#include "core/clock.h"
+#include "core/json_write.h"
 
 enum {
+	LONG_MS = 10000,	/* for work with many rows, where a store has less for a message */
 	NEVER = 0, AGAIN = -1,	/* values of asked_at */
 	FRESH_S = 300	/* a follow that was pushed so shortly before a pull may miss in its list */
 };
@@ -114,37 +117,47 @@ follower_store_begin(struct db *db, const struct account *a, int64_t *began_s, i
 	    DB_VALUES(db_s(a->appid), db_i(*began_s)));
 }
 
+/* Appends the openids of a part as a JSON array. */
 static enum error
-store_listed(struct db *db, struct follower_part *p, const char *openid)
+append_openids(struct buf *out, const struct follower_part *p)
+{
+	const char	*openid = p->openids;
+	enum error	 er = buf_putc(out, '[');
+	size_t		 i;
+
+	for (i = 0; i < p->n && er == ERR_OK; i++, openid += strlen(openid) + 1)
+		if (i == 0 || (er = buf_putc(out, ',')) == ERR_OK)
+			er = json_write_value(out, slice_of(openid));
+	return er == ERR_OK ? buf_putc(out, ']') : er;
+}
+
+/* Each statement is about all of them: a server that is asked about each would take long. */
+static enum error
+store_listed(struct db *db, struct follower_part *p, struct slice openids)
 {
 	const char	*appid = p->account->appid;
-	int64_t		 changed = 0;
 	enum error	 er;
 
-	er = db_run(db, &changed, SQL_FOLLOWER_ADD, DB_VALUES(db_s(appid),
-	    db_s(openid), uses_unionid(p->account), db_i(p->began_s)));
-	p->fresh += changed;
-	if (er != ERR_OK || changed != 0)
-		return er;
-	if ((er = db_run(db, NULL, SQL_FOLLOWER_SEEN,
-	    DB_VALUES(db_i(p->began_s), db_s(appid), db_s(openid)))) != ERR_OK)
-		return er;
-	er = db_run(db, &changed, SQL_FOLLOWER_BACK,
-	    DB_VALUES(db_s(appid), db_s(openid), db_i(p->asked_s)));
-	p->back += changed;
-	return er;
+	er = db_run(db, &p->back, SQL_FOLLOWER_BACK, DB_VALUES(db_s(appid), db_text(openids),
+	    db_i(p->asked_s)));
+	if (er == ERR_OK)
+		er = db_run(db, NULL, SQL_FOLLOWER_SEEN, DB_VALUES(db_i(p->began_s), db_s(appid),
+		    db_text(openids)));
+	return er != ERR_OK ? er : db_run(db, &p->fresh, SQL_FOLLOWER_ADD, DB_VALUES(db_s(appid),
+	    db_text(openids), uses_unionid(p->account), db_i(p->began_s)));
 }
 
 enum error
 follower_store_part(struct db *db, struct follower_part *p)
 {
-	const char	*openid = p->openids;
-	enum error	 er = ERR_OK;
-	size_t		 i;
+	struct buf	 openids = { 0 };
+	enum error	 er = append_openids(&openids, p);
 
 	p->fresh = p->back = 0;
-	for (i = 0; i < p->n && er == ERR_OK; i++, openid += strlen(openid) + 1)
-		er = store_listed(db, p, openid);
+	db_patience(db, clock_mono_ms() + LONG_MS);
+	if (er == ERR_OK)
+		er = store_listed(db, p, buf_slice(&openids));
+	buf_free(&openids);
 	return er;
 }
 
@@ -198,6 +211,7 @@ follower_store_close(struct db *db, struct follower_close *c)
 	enum error			 er;
 
 	c->gone = 0;
+	db_patience(db, clock_mono_ms() + LONG_MS);
 	if ((er = follower_store_row(db, &r, c->appid)) != ERR_OK ||
 	    (er = find_last_of_step(db, last, c->appid, r.cursor)) != ERR_OK ||
 	    (er = close_rows(db, c, &r, last)) != ERR_OK)
@@ -318,6 +332,7 @@ follower_store_batch(struct db *db, struct follower_batch *b)
 	enum error		 er = ERR_OK;
 
 	b->told = b->gone = 0;
+	db_patience(db, clock_mono_ms() + LONG_MS);
 	b->strange = b->answer.p != NULL && !user_info_open(&r, b->answer);
 	while (!b->strange && b->answer.p != NULL && er == ERR_OK && user_info_next(&r, &u))
 		er = u.follows ? store_told(db, b, &u) : store_not_following(db, b, &u);

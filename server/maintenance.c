@@ -366,10 +366,10 @@ sweep_some_rows(struct sweeper *s)
 
 /* Asks WeChat about new followers.  True: there may be more of them. */
 static bool
-ask_about_followers(const struct services *s)
+ask_about_followers(const struct services *s, struct store *store)
 {
 	const struct follower_pull_tools	 tools = {
-		s->conf, s->http, s->locks, s->store, s->tokens,
+		s->conf, s->http, s->locks, store, s->tokens,
 	};
 
 	return s->tokens != NULL && follower_pull_new(&tools, clock_mono_ms() + FOLLOWERS_MS);
@@ -389,7 +389,7 @@ maintenance_brief(const struct services *services)
 	(void)empty_spare(services);
 	lower_flag(services);
 	renew_callback_ips(services);
-	(void)ask_about_followers(services);
+	(void)ask_about_followers(services, services->store);
 }
 
 /*
@@ -412,7 +412,7 @@ ask_when_due(struct maintenance *m)
 	if (m->asked_ms != 0 && left_ms > 0)
 		return left_ms;
 	m->asked_ms = now_ms;
-	m->ask_more = ask_about_followers(m->services);
+	m->ask_more = ask_about_followers(m->services, m->sweeper.counted);
 	return m->ask_more ? FOLLOWER_PULL_TURN_MS : INT64_MAX;
 }
 

@@ -317,14 +317,17 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "INSERT INTO follower_pull (appid, pause, errcode, fails) VALUES ($1, $2, $3, "
 	    "$4) ON CONFLICT (appid) DO UPDATE SET pause = $2, errcode = $3, fails = $4",
 	[SQL_FOLLOWER_ADD] =
-	    "INSERT INTO follower (appid, openid, device, seen_at, asked_at) VALUES ($1, "
-	    "$2::text, coalesce((SELECT nullif(unionid, '') FROM unionid WHERE $3::bigint = "
-	    "1 AND unionid.appid = $1 AND unionid.openid = $2::text), $2::text), $4, 0) ON "
-	    "CONFLICT (appid, openid) DO NOTHING",
-	[SQL_FOLLOWER_SEEN] = "UPDATE follower SET seen_at = $1 WHERE appid = $2 AND openid = $3",
+	    "INSERT INTO follower (appid, openid, device, seen_at, asked_at) SELECT $1::text, "
+	    "listed.openid, coalesce((SELECT nullif(unionid, '') FROM unionid WHERE $3::bigint = 1 "
+	    "AND unionid.appid = $1::text AND unionid.openid = listed.openid), listed.openid), "
+	    "$4::bigint, 0 FROM json_array_elements_text($2::json) AS listed (openid) ON CONFLICT "
+	    "(appid, openid) DO NOTHING",
+	[SQL_FOLLOWER_SEEN] =
+	    "UPDATE follower SET seen_at = $1 WHERE appid = $2 AND openid IN (SELECT "
+	    "json_array_elements_text($3::json))",
 	[SQL_FOLLOWER_BACK] =
-	    "UPDATE follower SET gone_at = NULL, asked_at = 0 WHERE appid = $1 AND openid = "
-	    "$2 AND gone_at < $3",
+	    "UPDATE follower SET gone_at = NULL, asked_at = 0 WHERE appid = $1 AND openid IN "
+	    "(SELECT json_array_elements_text($2::json)) AND gone_at < $3",
 	[SQL_FOLLOWER_STEP] =
 	    "SELECT openid FROM follower WHERE appid = $1 AND openid > $2 "
 	    "ORDER BY openid LIMIT 1 OFFSET $3",
@@ -369,9 +372,10 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "'$$_official_account_unfollow') AND account IN (SELECT id FROM account WHERE "
 	    "appid = $1 AND application = $2)",
 	[SQL_FOLLOWER_SCENES] =
-	    "SELECT scene, coalesce(qr_scene_str, CAST(qr_scene AS TEXT)), count(*) FROM "
-	    "follower WHERE appid = $1 AND gone_at IS NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, "
-	    "2 LIMIT $2",
+	    "SELECT scene, code, n FROM (SELECT scene, coalesce(qr_scene_str, CAST(qr_scene AS "
+	    "TEXT)) AS code, count(*) AS n FROM follower WHERE appid = $1 AND gone_at IS NULL "
+	    "GROUP BY 1, 2) AS part ORDER BY n DESC, scene COLLATE \"C\" NULLS FIRST, code COLLATE "
+	    "\"C\" NULLS FIRST LIMIT $2",
 	[SQL_FOLLOWER_TAGS] =
 	    "SELECT tags, count(*) FROM follower WHERE appid = $1 AND gone_at IS NULL AND "
 	    "tags IS NOT NULL GROUP BY tags",
@@ -473,12 +477,15 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "'$$_scan_open_official_account' THEN 1 ELSE 0 END) FROM event JOIN account ON "
 	    "account.id = event.account WHERE code IN ('$$_official_account_follow', "
 	    "'$$_scan_open_official_account') GROUP BY appid, item) SELECT coalesce((SELECT "
-	    "min(path) FROM account WHERE account.appid = qrcode.appid), qrcode.appid) AS account, "
+	    "min(path COLLATE \"C\") FROM account WHERE account.appid = qrcode.appid), "
+	    "qrcode.appid) AS account, "
 	    "name, qrcode.scene, coalesce(follows, 0) AS follows, coalesce(scans, 0) AS scans, "
 	    "made, nullif(expires, 0) AS until, url, ticket FROM qrcode LEFT JOIN uses ON "
 	    "uses.appid = qrcode.appid AND uses.scene = qrcode.scene WHERE ($1::text IS NULL OR "
-	    "qrcode.appid = $1::text) AND ($2::text IS NULL OR name = $2::text) ORDER BY 1, "
-	    "follows DESC, scans DESC, name",
+	    "qrcode.appid = $1::text) AND ($2::text IS NULL OR name = $2::text) ORDER BY "
+	    "coalesce((SELECT min(path COLLATE \"C\") FROM account WHERE account.appid = "
+	    "qrcode.appid), qrcode.appid) COLLATE \"C\", coalesce(follows, 0) DESC, "
+	    "coalesce(scans, 0) DESC, name COLLATE \"C\"",
 
 	[SQL_DATACUBE_COLUMNS] =
 	    "SELECT t.relname::text, c.attname::text FROM pg_catalog.pg_class AS t JOIN "

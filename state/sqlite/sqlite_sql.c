@@ -263,14 +263,16 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "INSERT INTO follower_pull (appid, pause, errcode, fails) VALUES (?1, ?2, ?3, "
 	    "?4) ON CONFLICT (appid) DO UPDATE SET pause = ?2, errcode = ?3, fails = ?4",
 	[SQL_FOLLOWER_ADD] =
-	    "INSERT INTO follower (appid, openid, device, seen_at, asked_at) VALUES (?1, ?2, "
-	    "coalesce((SELECT nullif(unionid, '') FROM unionid WHERE ?3 = 1 AND "
-	    "unionid.appid = ?1 AND unionid.openid = ?2), ?2), ?4, 0) ON CONFLICT (appid, "
-	    "openid) DO NOTHING",
-	[SQL_FOLLOWER_SEEN] = "UPDATE follower SET seen_at = ?1 WHERE appid = ?2 AND openid = ?3",
+	    "INSERT INTO follower (appid, openid, device, seen_at, asked_at) SELECT ?1, "
+	    "listed.value, coalesce((SELECT nullif(unionid, '') FROM unionid WHERE ?3 = 1 AND "
+	    "unionid.appid = ?1 AND unionid.openid = listed.value), listed.value), ?4, 0 FROM "
+	    "json_each(?2) AS listed WHERE true ON CONFLICT (appid, openid) DO NOTHING",
+	[SQL_FOLLOWER_SEEN] =
+	    "UPDATE follower SET seen_at = ?1 WHERE appid = ?2 AND openid IN (SELECT value FROM "
+	    "json_each(?3))",
 	[SQL_FOLLOWER_BACK] =
-	    "UPDATE follower SET gone_at = NULL, asked_at = 0 WHERE appid = ?1 AND openid = "
-	    "?2 AND gone_at < ?3",
+	    "UPDATE follower SET gone_at = NULL, asked_at = 0 WHERE appid = ?1 AND openid IN "
+	    "(SELECT value FROM json_each(?2)) AND gone_at < ?3",
 	[SQL_FOLLOWER_STEP] =
 	    "SELECT openid FROM follower WHERE appid = ?1 AND openid > ?2 ORDER BY openid "
 	    "LIMIT 1 OFFSET ?3",
