@@ -15,8 +15,10 @@
 #include "core/format.h"
 #include "core/lang.h"
 #include "state/arrivals.h"
+#include "state/carry.h"
 #include "state/recover.h"
 #include "state/scrub.h"
+#include "state/spare.h"
 
 enum {
 	NAME_LONGEST	= 128,
@@ -24,6 +26,7 @@ enum {
 	EVENTS		= 5000,
 	NAP_MS		= 300,		/* between two searches, while others count */
 	NAPS		= 10,
+	ERASE_MS	= 10000,	/* to take the name out of the events */
 	FOLD_MS		= 30000,	/* the longest time for messages that are not counted yet */
 	SCRUB_MS	= 60000,	/* the longest wait for other processes at the database */
 	REWRITE_MAX	= 256 << 20,	/* bytes; what is larger is rewritten with --rewrite only */
@@ -45,6 +48,8 @@ struct forgetting {
 	int64_t			 rescued;
 	int64_t			 files, found;	/* files that were searched, and that have a name */
 	bool			 in_database, in_arrivals;
+	bool			 is_shared;	/* hosts share the store */
+	struct buf		 tables;	/* of it that have a name, as lines */
 	bool			 quiet;		/* the search only looks */
 };
 
@@ -99,6 +104,8 @@ erase_events(struct db *db, void *arg)
 	struct forgetting	*f = arg;
 
 	f->count = f->count_begin;
+	/* A user may have many thousand events. */
+	db_patience(db, clock_mono_ms() + ERASE_MS);
 	return forget_events(db, &f->count, &f->names, &f->order);
 }
 
@@ -131,15 +138,23 @@ erase_step(struct forgetting *f, store_work *work)
 	return session_do(&f->session, STORE_SYNC, work, f);
 }
 
-/* Takes over what is in quarantine, and counts what waits for that: then all is in the store. */
+/*
+ * Takes over what is in quarantine, moves what is in this host's own files, and counts what waits
+ * for that: then all is in the store.  If something cannot be moved, the search finds it.
+ */
 static void
-gather(const struct forgetting *f)
+gather(struct forgetting *f)
 {
-	const struct services	*s = &f->session.services;
+	struct services	*s = &f->session.services;
+	const int64_t	 until_ms = clock_mono_ms() + SESSION_PATIENCE_MS;
+	int64_t		 moved;
 
-	if (s->store == NULL)
+	if (s->store == NULL || !services_add(s, SERVICES_DEDUP | SERVICES_SPARE))
 		return;
 	recover_run(services_own_store(s), s->locks, f->conf->set.state_dir, event_store_sources);
+	(void)carry_all(s->local, s->store, s->dedup, until_ms);
+	(void)spare_move(s->spare, &moved, s->store, s->dedup, until_ms);
+	(void)spare_scrub(s->spare, until_ms);
 	arrival_fold_all(f->conf, s->store, s->arrivals, FOLD_MS);
 }
 
@@ -162,6 +177,55 @@ erase_user(struct forgetting *f)
 		if (!erase_step(f, erase_mentions))
 			return false;
 	return true;
+}
+
+/*
+ * A store that hosts share: its files are those of a server.
+ */
+
+static void
+note_table(void *ctx, struct slice table, int64_t rows)
+{
+	struct forgetting	*f = ctx;
+
+	(void)buf_printf(&f->tables, lang_text("  still in table %.*s of the store: %lld rows\n"),
+	    (int)table.len, table.p, (long long)rows);
+}
+
+static enum error
+look_into_tables(struct db *db, void *arg)
+{
+	struct forgetting	*f = arg;
+
+	const int64_t		 messages = f->count.waiting + (f->dead ? 0 : f->count.dead);
+
+	buf_reset(&f->tables);
+	if (messages != 0)	/* on purpose, and they may be encrypted */
+		note_table(f, slice_of("message"), messages);
+	return forget_search(db, &f->names, note_table, f);
+}
+
+static bool
+search_tables(struct forgetting *f)
+{
+	f->is_shared = f->session.services.store != NULL &&
+	    store_is_shared(f->session.services.store);
+	return !f->is_shared || session_do(&f->session, STORE_READ, look_into_tables, f);
+}
+
+static int
+print_tables(const struct forgetting *f)
+{
+	if (!f->is_shared)
+		return CLI_DONE;
+	if (f->tables.len != 0)
+		(void)fwrite(f->tables.p, 1, f->tables.len, stdout);
+	else
+		(void)printf("%s", lang_text("  searched: the tables of the store, and the user is "
+		    "in none of them\n"));
+	(void)printf("%s", lang_text("  other hosts have files of their own: run it on each of "
+	    "them, too\n"));
+	return f->tables.len != 0 ? CLI_WRONG : CLI_DONE;
 }
 
 /*
@@ -213,10 +277,12 @@ search_log(struct forgetting *f)
 		note_file(f, log, times);
 }
 
-/* True: rows of the user are left on purpose. */
+/* True: rows of the user are left in the file on purpose. */
 static bool
 has_rows(const struct forgetting *f)
 {
+	if (f->is_shared)
+		return false;
 	return f->count.waiting != 0 || (f->count.dead != 0 && !f->dead);
 }
 
@@ -357,7 +423,7 @@ forget_user(struct forgetting *f, bool usable)
 
 	if (good) {
 		gather(f);
-		good = erase_user(f);
+		good = erase_user(f) && search_tables(f);
 	}
 	/* To close a file drops the locks of this process on it. */
 	session_close(&f->session);
@@ -368,6 +434,7 @@ forget_user(struct forgetting *f, bool usable)
 		return CLI_WRONG;
 	good = scrub_files(f);
 	print_done(f);
+	good = print_tables(f) == CLI_DONE && good;
 	return print_search(f) == CLI_DONE && good ? CLI_DONE : CLI_WRONG;
 }
 
@@ -396,5 +463,6 @@ cmd_forget_run(struct conf *c, int problems, int argc, char **argv)
 	}
 	rc = forget_user(&f, problems == 0);
 	buf_free(&f.names);
+	buf_free(&f.tables);
 	return rc;
 }

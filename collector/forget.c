@@ -410,6 +410,22 @@ forget_mentions(struct db *db, struct forget_count *n, const struct buf *names, 
 	return er;
 }
 
+enum error
+forget_search(struct db *db, const struct buf *names, forget_found *fn, void *ctx)
+{
+	struct db_rows	 rows;
+	const char	*p;
+	enum error	 er = ERR_OK;
+
+	for (p = forget_next(names, NULL); p != NULL && er == ERR_OK; p = forget_next(names, p)) {
+		er = db_start(db, &rows, SQL_USER_LEFT, DB_VALUES(db_s(p)));
+		while (er == ERR_OK && db_next(&rows, &er))
+			fn(ctx, db_col(&rows, 0), db_col_int(&rows, 1));
+		db_end(&rows);
+	}
+	return er;
+}
+
 /*
  * Users who have left.
  */

@@ -79,6 +79,13 @@ enum error	forget_mentions(struct db *db, struct forget_count *n, const struct b
 		    int64_t *at, bool *more, int max);
 
 /*
+ * Looks for the names where they stand alone: devices, followers, UnionIDs, QR codes.  Calls fn for
+ * each table that still has one, because it came after it was forgotten, or is the operator's own.
+ */
+typedef void	 forget_found(void *ctx, struct slice table, int64_t rows);
+enum error	forget_search(struct db *db, const struct buf *names, forget_found *fn, void *ctx);
+
+/*
  * For settings.forget_unsubscribed and forget_revoked: one step of forgetting the users who have
  * left (table departed), at most max rows.  A user who has left only just now is left for later,
  * since copies of messages may still be on their way into the store.  *more: call it again.

@@ -214,6 +214,11 @@ const struct lang_row zh_verbs[] = {
 	    "  数据库的空闲部分仍有残留；请在空闲时段加 --rewrite 运行以重写数据库：约 %s 内无法写入\n" },
 	{ "  searched: %lld files in %s, and the user is in none of them\n",
 	    "  已搜索：%2$s 中的 %1$lld 个文件，均无该用户\n" },
+	{ "  still in table %.*s of the store: %lld rows\n", "  仍在存储的表 %.*s 中：%lld 行\n" },
+	{ "  searched: the tables of the store, and the user is in none of them\n",
+	    "  已搜索：存储中的各表，均无该用户\n" },
+	{ "  other hosts have files of their own: run it on each of them, too\n",
+	    "  其他主机有各自的文件：请在每台主机上也运行一次\n" },
 	{ "not searched: what QT has of the user, backups, rotated logs, the access log of the web "
 	    "server\n",
 	    "未搜索：QT 中的该用户数据、备份、已轮转的日志、Web 服务器的访问日志\n" },

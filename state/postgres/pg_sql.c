@@ -436,6 +436,13 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	[SQL_USER_FOLLOWER] =
 	    "DELETE FROM follower WHERE ($2::text IS NULL OR appid = $2::text) AND (openid = $1 OR "
 	    "unionid = $1 OR device = $1)",
+	[SQL_USER_LEFT] =
+	    "SELECT name, rows FROM (SELECT 'device' AS name, count(*) AS rows FROM device WHERE "
+	    "device = $1 UNION ALL SELECT 'follower', count(*) FROM follower WHERE openid = $1 OR "
+	    "unionid = $1 OR device = $1 UNION ALL SELECT 'unionid', count(*) FROM unionid WHERE "
+	    "openid = $1 OR unionid = $1 UNION ALL SELECT 'qrcode', count(*) FROM qrcode WHERE "
+	    "replace(name || scene, $1::text, '') <> name || scene) AS found WHERE rows <> 0 "
+	    "ORDER BY name",
 	[SQL_USER_MESSAGES] =
 	    "SELECT id, account, state, query, body FROM message WHERE id > $1 ORDER BY id LIMIT "
 	    "$2",

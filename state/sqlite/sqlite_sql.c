@@ -376,6 +376,13 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_USER_FOLLOWER] =
 	    "DELETE FROM follower WHERE (?2 IS NULL OR appid = ?2) AND (openid = ?1 OR "
 	    "unionid = ?1 OR device = ?1)",
+	[SQL_USER_LEFT] =
+	    "SELECT name, rows FROM (SELECT 'device' AS name, count(*) AS rows FROM device WHERE "
+	    "device = ?1 UNION ALL SELECT 'follower', count(*) FROM follower WHERE openid = ?1 OR "
+	    "unionid = ?1 OR device = ?1 UNION ALL SELECT 'unionid', count(*) FROM unionid WHERE "
+	    "openid = ?1 OR unionid = ?1 UNION ALL SELECT 'qrcode', count(*) FROM qrcode WHERE "
+	    "replace(name || scene, ?1, '') <> name || scene) AS found WHERE rows <> 0 "
+	    "ORDER BY name",
 	[SQL_USER_MESSAGES] =
 	    "SELECT id, account, state, query, body FROM message WHERE id > ? ORDER BY id LIMIT ?",
 	[SQL_USER_MENTIONS_END] =

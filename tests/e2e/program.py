@@ -56,7 +56,10 @@ SETTINGS = {
                     fresh_s=600, metrics_allow="127.0.0.1", store="$E2E_STORE", store_ack=1),
     "refusing": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                      fresh_s=600, store="$E2E_STORE", store_degrade=1),
-    # The same, and it counts what it acknowledges.
+    # On a file, or on a store of several hosts, as the environment says.
+    "alike": dict(threads=8, fresh_s=600, collector=1, count=1, keep_days=7, ca_file="$E2E_CA_FILE",
+                  wechat_api="$E2E_WECHAT_API", connect_ms=5000, store="$E2E_STORE"),
+    # Counts what it acknowledges.
     "counted": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                     fresh_s=600, count=1),
     # Counts what it forwards, for a QT that is another host's.
@@ -182,6 +185,7 @@ ROWS = {
     "unionid": dict(identity="UNIONID", control_url="$E2E_CONTROL_URL",
                     control_token_path="$E2E_TOKEN_PATH"),
     "cube": dict(secret="hushAppSecret0123456789abcdef012"),
+    "alike": dict(secret="hushAppSecret0123456789abcdef012"),
     "fans": dict(secret="hushAppSecret0123456789abcdef012", identity="UNIONID"),
     "token": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW",
                   identity="UNIONID"),
@@ -200,6 +204,7 @@ ONLY = {
     "resigned": (wechat.SAFE,),
     "bot": (wechat.SAFE, wechat.PLAIN),
     "cube": (wechat.SAFE,),
+    "alike": (wechat.SAFE, wechat.PLAIN),
     "fans": (wechat.SAFE,),
     "token": (wechat.SAFE, wechat.PLAIN),
     "legacy": (wechat.SAFE, wechat.PLAIN),
