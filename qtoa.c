@@ -352,7 +352,7 @@ choose_reply(struct worker *w)
 		(void)replies_choose(w->app->replies, &w->choice, w->entry.account, &w->message,
 		    w->xml, w->key);
 	/* A server's thread makes the spare room; a CGI has no such thread. */
-	if (w->choice.found && w->app->maintenance == NULL)
+	if (conf_has_replies(w->entry.account) && w->app->maintenance == NULL)
 		spare_make(w->app->services.spare);
 	return ERR_OK;
 }
@@ -418,7 +418,7 @@ answer_user(struct worker *w)
  * Forwards the message to QT, or stores it in the queue on our disk; a repeat is not forwarded
  * again.  WeChat gets a reply or `success` only if QT or the disk has the message.  After any other
  * answer it sends the message again; a reply would end that, and the message would be lost.  So a
- * message that neither of them takes is put into the spare room if there is a reply to it.
+ * message that neither of them takes goes to the spare room if there is a reply to it.
  */
 static enum error
 deliver_message(struct worker *w)
@@ -439,12 +439,10 @@ deliver_message(struct worker *w)
 	d->raw_query = buf_slice(&w->request->query_raw);
 	d->raw_body = buf_slice(&w->request->body);
 	d->xml = w->xml;
+	d->has_reply = w->choice.found;
 	d->deadline_ms = worker_deadline(w);
 	entered = worker_enter_network(w);
 	er = deliver(&w->app->services, w->signer, d);
-	/* The spare room keeps a message for QT alone. */
-	if (er == ERR_STORE && w->choice.found && !conf_has_relays(w->entry.account))
-		er = deliver_spare(&w->app->services, d);
 	worker_leave_network(w, entered);
 	access_log_add_delivery(&w->entry, d);
 	if (error_table[er].status == 200 && d->answered == DELIVER_ANSWER_LATER)

@@ -1331,6 +1331,17 @@ conf_has_relays(const struct account *a)
 	return false;
 }
 
+bool
+conf_has_replies(const struct account *a)
+{
+	size_t	 k;
+
+	for (k = 0; k < CONF_RELAYS; k++)
+		if (conf_is_set(a->relays[k].url) && a->relays[k].answers == 1)
+			return true;
+	return conf_is_set(a->replies);
+}
+
 const char *
 conf_label(const struct account *a)
 {

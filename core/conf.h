@@ -228,6 +228,9 @@ const struct account	*conf_relay_of(const struct conf *c, const struct account *
 /* True: the account has relays. */
 bool			 conf_has_relays(const struct account *a);
 
+/* True: users of the account may get replies, by rules or from a relay. */
+bool			 conf_has_replies(const struct account *a);
+
 /* What a message calls the account: its name or path, if one is known. */
 const char		*conf_label(const struct account *a);
 

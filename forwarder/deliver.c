@@ -140,9 +140,8 @@ const struct deliver_bar_words deliver_bars[BARS] = {
 	[BAR_SATURATED]	= { "jammed", "half of the workers wait for QT; find out why it is slow" },
 };
 
-/* True: this request is to probe the broken end point, and nobody else does meanwhile. */
-static bool
-may_probe(const struct services *s, struct lock *probe, const struct account *a)
+bool
+deliver_may_probe(const struct services *s, struct lock *probe, const struct account *a)
 {
 	/* In a server the drainer probes; a request does so if the drainer had no message. */
 	int64_t	 grace_ms = s->life == STORE_SERVER ?
@@ -173,7 +172,7 @@ find_bar(const struct services *s, bool *probes, struct lock *probe, const struc
 	case GATE_GO:
 		return breaker_is_saturated(s->breakers, d->account) ? BAR_SATURATED : BAR_NONE;
 	case GATE_BROKEN:
-		*probes = may_probe(s, probe, d->account);
+		*probes = deliver_may_probe(s, probe, d->account);
 		return *probes ? BAR_NONE : BAR_BREAKER;
 	case GATE_STOPPED:
 		break;
@@ -334,9 +333,34 @@ deliver_reset(struct delivery *d)
 	d->qt.http.local = d->qt.alive = d->qt.page = false;
 }
 
+void
+deliver_note_spare(struct delivery *d, const char *where)
+{
+	char	 why[sizeof(d->detail)];
+
+	(void)snprintf(why, sizeof(why), "%s", d->detail);
+	(void)snprintf(d->detail, sizeof(d->detail), "kept in %s: %.160s", where, why);
+}
+
+/* The message is nowhere.  If there is a reply to its user, it goes to the spare room. */
+static enum error
+keep_for_reply(const struct services *s, struct delivery *d)
+{
+	struct settling	 st = { .s = s };
+	const char	*where;
+
+	if (!d->has_reply || s->spare == NULL || !fill_row(&st, d, false) ||
+	    spare_put(s->spare, &where, &st.row, d->deadline_ms) != ERR_OK)
+		return ERR_STORE;
+	deliver_note_spare(d, where);
+	d->verdict = VERDICT_QUEUED;
+	return ERR_FORWARD;
+}
+
 /*
  * Asks QT and settles the message.  If neither has it because QT was not asked, the store's failure
- * leaves this attempt as the only way to keep the message: QT is asked in spite of the breaker.
+ * leaves this attempt as the only way to keep the message: QT is asked in spite of the breaker.  A
+ * reply does not wait for that.
  */
 static enum error
 ask_and_settle(const struct services *s, struct signer *signer, struct delivery *d)
@@ -351,6 +375,8 @@ ask_and_settle(const struct services *s, struct signer *signer, struct delivery 
 	barred = bar == BAR_BREAKER || bar == BAR_STOPPED;
 	er = settle_message(s, d, ask_qt(s, signer, d, bar),
 	    barred ? until_ms - s->conf->set.forward_ms : until_ms);
+	if (er == ERR_STORE)
+		er = keep_for_reply(s, d);
 	if (er == ERR_STORE && barred && !breaker_is_saturated(s->breakers, d->account)) {
 		deliver_reset(d);
 		er = settle_message(s, d, ask_qt(s, signer, d, BAR_NONE), until_ms);
@@ -432,19 +458,4 @@ deliver(const struct services *s, struct signer *signer, struct delivery *d)
 	deliver_unclaim(s, &claim, key, d->verdict == VERDICT_DELIVERED,
 	    error_table[er].status == 200);
 	return er;
-}
-
-enum error
-deliver_spare(const struct services *s, struct delivery *d)
-{
-	struct settling	 st = { .s = s };
-	char		 why[sizeof(d->detail)];
-
-	if (s->spare == NULL || !fill_row(&st, d, false) ||
-	    spare_put(s->spare, &st.row, d->deadline_ms) != ERR_OK)
-		return ERR_STORE;
-	d->verdict = VERDICT_QUEUED;
-	(void)snprintf(why, sizeof(why), "%s", d->detail);
-	(void)snprintf(d->detail, sizeof(d->detail), "kept in qtoa.spare: %.160s", why);
-	return ERR_FORWARD;
 }

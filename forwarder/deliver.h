@@ -3,7 +3,8 @@
  * in the store.
  *
  * WeChat may be told `success` when QT has the message or our disk has it.  If QT is not asked
- * because a breaker is open, and the disk does not take the message, then QT is asked all the same.
+ * because a breaker is open, and the disk does not take the message, then QT is asked all the same;
+ * but if there is a reply to the user, the spare room takes the message first (state/spare.h).
  * A message that has been settled is not forwarded again when WeChat repeats it.  A repeat of one
  * that another request is forwarding waits for that request.
  */
@@ -42,6 +43,7 @@ struct delivery {
 	int64_t			 deadline_ms;	/* monotonic */
 	struct slice		 raw_query, raw_body;	/* as WeChat sent them, for relays */
 	struct slice		 xml;		/* the message in plain, for relays */
+	bool			 has_reply;	/* there is a reply to its user */
 
 	/* deliver() sets these. */
 	enum verdict		 verdict;
@@ -73,12 +75,6 @@ void		 deliver_free(struct delivery *d);	/* frees what it points to, not d */
 enum error	 deliver(const struct services *s, struct signer *signer, struct delivery *d);
 
 /*
- * After deliver() was ERR_STORE: keeps the message in the spare room (state/spare.h), so that its
- * user can be answered.  ERR_FORWARD: it is safe, queued.  ERR_STORE: it is not.
- */
-enum error	 deliver_spare(const struct services *s, struct delivery *d);
-
-/*
  * Sets state, outcome, unread and qt_ms of a queue's row after QT's answer; outcome points into qt.
  * unread must be that of the row before: QT has probably counted a message each time that its
  * answer could not be read, so after five such answers it is dead.  A page may well be a gateway's
@@ -98,6 +94,12 @@ extern const struct deliver_bar_words {
 	const char	*why_not, *hint;
 } deliver_bars[BARS];
 
+/*
+ * True: this request is to probe the broken end point, and nobody else does before lock_release().
+ */
+bool		 deliver_may_probe(const struct services *s, struct lock *probe,
+		    const struct account *a);
+
 /* How a message is kept from other threads and processes. */
 struct deliver_claim {
 	bool		 by_lock;	/* the files of known messages cannot be used */
@@ -112,6 +114,9 @@ void		 deliver_unclaim(const struct services *s, struct deliver_claim *c,
 
 /* Empties what deliver() sets: the verdict is that of a repeat. */
 void		 deliver_reset(struct delivery *d);
+
+/* Says in d->detail where the spare room has put the message (state/spare.h). */
+void		 deliver_note_spare(struct delivery *d, const char *where);
 
 /* Neither QT nor the disk has the message.  ERR_STORE. */
 enum error	 deliver_mark_unsafe(struct delivery *d);

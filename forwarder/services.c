@@ -70,7 +70,7 @@ services_add(struct services *s, unsigned need)
 	    ((need & SERVICES_LOG_RATELIMIT) == 0 || s->log_ratelimit != NULL ||
 	    (s->log_ratelimit = log_ratelimit_new(c, s->locks)) != NULL) &&
 	    ((need & SERVICES_SPARE) == 0 || s->spare != NULL ||
-	    (s->spare = spare_new(c->set.state_dir, s->locks)) != NULL) &&
+	    (s->spare = spare_new(c->set.state_dir, SPARE_MEMORY, s->locks)) != NULL) &&
 	    ((need & SERVICES_TOKENS) == 0 || s->tokens != NULL ||
 	    (s->tokens = access_token_new(c, s->http, s->locks, s->store)) != NULL) &&
 	    ((need & SERVICES_CALLBACK_IPS) == 0 || s->callback_ips != NULL ||

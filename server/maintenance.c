@@ -267,7 +267,7 @@ make_spare(const struct services *s)
 	size_t	 i;
 
 	for (i = 0; i < s->conf->n; i++)
-		if (conf_is_set(s->conf->accounts[i].replies)) {
+		if (conf_has_replies(&s->conf->accounts[i])) {
 			spare_make(s->spare);
 			return;
 		}

@@ -17,6 +17,9 @@ enum {
 	BLOCK = 4096
 };
 
+/* Where messages are kept: the second is used when the first takes no more. */
+enum room { ROOM_DISK, ROOM_MEMORY, ROOMS };
+
 /* The texts of a message behind its record. */
 enum text { TEXT_ACCOUNT, TEXT_CODE, TEXT_OUTCOME, TEXT_QUERY, TEXT_BODY, TEXTS };
 
@@ -44,12 +47,14 @@ static const struct state_file_layout	layout = {
 
 struct spare {
 	struct locks	*locks;
-	const char	*dir;
+	const char	*dir, *memory;
 	char		 path[STATE_FILE_PATH];
 };
 
-/* The file while it is used, and what was read of it. */
+/* A file while it is used, and what was read of it. */
 struct use {
+	enum room		 room;
+	char			 path[STATE_FILE_PATH];
 	struct state_file	 f;
 	struct head		 head;
 	struct buf		 all;	/* the records, up to the end */
@@ -57,7 +62,7 @@ struct use {
 };
 
 struct spare *
-spare_new(const char *dir, struct locks *locks)
+spare_new(const char *dir, const char *memory, struct locks *locks)
 {
 	struct spare	*s;
 
@@ -65,6 +70,7 @@ spare_new(const char *dir, struct locks *locks)
 		return NULL;
 	s->locks = locks;
 	s->dir = dir;
+	s->memory = memory;
 	(void)snprintf(s->path, sizeof(s->path), "%s/qtoa.spare", dir);
 	return s;
 }
@@ -106,11 +112,49 @@ write_blocks(struct state_file *f, off_t size)
 	    fsync(f->fd) == 0;
 }
 
+/*
+ * Begins the use of a room.  False: there is no such room.  The directory gives the file in memory
+ * its name: its path alone would be that of other directories, in other containers.
+ */
+static bool
+name_room(struct use *u, const struct spare *s, enum room room)
+{
+	struct stat	 st;
+	uint64_t	 h;
+
+	*u = (struct use){ .room = room, .f = { .fd = -1 } };
+	if (room == ROOM_DISK) {
+		(void)snprintf(u->path, sizeof(u->path), "%s", s->path);
+		return true;
+	}
+	if (s->memory == NULL || stat(s->dir, &st) == -1)
+		return false;
+	h = hash_add(HASH_EMPTY, s->dir, strlen(s->dir));
+	h = hash_add(h, &st.st_dev, sizeof(st.st_dev));
+	h = hash_add(h, &st.st_ino, sizeof(st.st_ino));
+	(void)snprintf(u->path, sizeof(u->path), "%s/qtoa.spare-%016llx", s->memory,
+	    (unsigned long long)h);
+	return true;
+}
+
+/* True: the file is the state directory's owner's, or this user's.  Everybody can write memory. */
+static bool
+is_ours(const struct use *u, const struct spare *s)
+{
+	struct stat	 st;
+
+	return S_ISREG(u->f.st.st_mode) && (u->room == ROOM_DISK || u->f.st.st_uid == geteuid() ||
+	    (stat(s->dir, &st) == 0 && u->f.st.st_uid == st.st_uid));
+}
+
 static enum state_file_is
 open_spare(struct use *u, const struct spare *s, int flags)
 {
-	enum state_file_is	 is = state_file_open(&u->f, s->path, flags, &u->head, &layout);
+	enum state_file_is	 is;
 
+	is = state_file_open(&u->f, u->path, flags | O_NONBLOCK, &u->head, &layout);
+	if (u->f.fd != -1 && !is_ours(u, s))
+		return STATE_FILE_UNREADABLE;
 	if (is == STATE_FILE_SOUND && (u->head.size < HEAD || u->head.size > 2 * SIZE_MOST ||
 	    u->f.st.st_size < (off_t)u->head.size))
 		return STATE_FILE_OTHER;
@@ -119,18 +163,20 @@ open_spare(struct use *u, const struct spare *s, int flags)
 
 /* With the lock. */
 static void
-make_file(struct spare *s)
+make_file(struct spare *s, enum room room, off_t size)
 {
-	struct use		 u = { .f = { .fd = -1 } };
-	enum state_file_is	 is = open_spare(&u, s, O_RDWR | O_CREAT);
-	struct disk		 d;
+	struct use		 u;
+	enum state_file_is	 is;
 
-	if (is == STATE_FILE_OTHER && state_file_clear(is, s->path, "spare") == NULL) {
+	if (!name_room(&u, s, room))
+		return;
+	is = open_spare(&u, s, O_RDWR | O_CREAT);
+	if (is == STATE_FILE_OTHER && state_file_clear(is, u.path, "spare") == NULL) {
 		state_file_close(&u.f);
 		is = open_spare(&u, s, O_RDWR | O_CREAT);
 	}
-	if (is == STATE_FILE_EMPTY && (!disk_look(&d, s->dir) || !write_blocks(&u.f, size_for(&d))))
-		(void)unlink(s->path);
+	if (is == STATE_FILE_EMPTY && !write_blocks(&u.f, size))
+		(void)unlink(u.path);
 	state_file_close(&u.f);
 }
 
@@ -148,7 +194,7 @@ spare_make(struct spare *s)
 	lock_name(key, "spare", "");
 	if (lock_take(s->locks, &lock, key, 0) != LOCK_MINE)
 		return;
-	make_file(s);
+	make_file(s, ROOM_DISK, size_for(&d));
 	lock_release(s->locks, &lock, false);
 }
 
@@ -202,12 +248,11 @@ find_end(struct use *u)
 
 /* Opens the file and reads its records.  False: it cannot be used. */
 static bool
-begin_use(struct use *u, const struct spare *s)
+begin_use(struct use *u, const struct spare *s, enum room room)
 {
 	size_t	 size;
 
-	*u = (struct use){ .f = { .fd = -1 } };
-	if (open_spare(u, s, O_RDWR) != STATE_FILE_SOUND)
+	if (!name_room(u, s, room) || open_spare(u, s, O_RDWR) != STATE_FILE_SOUND)
 		return false;
 	size = (size_t)u->head.size - HEAD;
 	if (buf_reserve(&u->all, size) != ERR_OK ||
@@ -310,36 +355,59 @@ append_message(struct use *u, const struct queue_message *m)
 	return er == ERR_OK ? ERR_OK : ERR_STORE;
 }
 
+/* With the lock.  Puts the message into a room, if it is not there. */
+static enum error
+put_into(struct spare *s, const char **where, const struct queue_message *m, enum room room)
+{
+	static const char *const	 names[ROOMS] = {
+		[ROOM_DISK] = "qtoa.spare", [ROOM_MEMORY] = "memory",
+	};
+	struct use			 u;
+	enum error			 er = ERR_STORE;
+
+	*where = names[room];
+	if (begin_use(&u, s, room))
+		er = has_message(&u, m->key) ? ERR_OK : append_message(&u, m);
+	end_use(&u);
+	return er;
+}
+
 enum error
-spare_put(struct spare *s, const struct queue_message *m, int64_t until_ms)
+spare_put(struct spare *s, const char **where, const struct queue_message *m, int64_t until_ms)
 {
 	unsigned char	 key[LOCK_KEY];
 	struct lock	 lock;
-	struct use	 u;
-	enum error	 er = ERR_STORE;
+	enum error	 er;
 
 	lock_name(key, "spare", "");
 	if (lock_take(s->locks, &lock, key, until_ms) != LOCK_MINE)
 		return ERR_STORE;
-	if (begin_use(&u, s))
-		er = has_message(&u, m->key) ? ERR_OK : append_message(&u, m);
-	end_use(&u);
+	if ((er = put_into(s, where, m, ROOM_DISK)) != ERR_OK) {
+		make_file(s, ROOM_MEMORY, SIZE_MOST);
+		er = put_into(s, where, m, ROOM_MEMORY);
+	}
 	lock_release(s->locks, &lock, false);
 	return er;
+}
+
+static bool
+is_held(const struct spare *s, enum room room)
+{
+	struct use	 u;
+	struct record	 r;
+	bool		 holds;
+
+	holds = name_room(&u, s, room) && open_spare(&u, s, O_RDONLY) == STATE_FILE_SOUND &&
+	    pread(u.f.fd, &r, sizeof(r), HEAD) == (ssize_t)sizeof(r) &&
+	    r.generation == u.head.generation;
+	state_file_close(&u.f);
+	return holds;
 }
 
 bool
 spare_holds(const struct spare *s)
 {
-	struct use	 u = { .f = { .fd = -1 } };
-	struct record	 r;
-	bool		 holds;
-
-	holds = open_spare(&u, s, O_RDONLY) == STATE_FILE_SOUND &&
-	    pread(u.f.fd, &r, sizeof(r), HEAD) == (ssize_t)sizeof(r) &&
-	    r.generation == u.head.generation;
-	state_file_close(&u.f);
-	return holds;
+	return is_held(s, ROOM_DISK) || is_held(s, ROOM_MEMORY);
 }
 
 /*
@@ -385,7 +453,7 @@ wipe(const struct use *u, off_t from, off_t to)
 
 /*
  * Makes the records void, and then nothing of them stays.  If that fails they move again, and the
- * queue has them already.
+ * queue has them already.  The file in memory is removed.
  */
 static void
 empty_file(struct use *u)
@@ -394,6 +462,26 @@ empty_file(struct use *u)
 	if (pwrite(u->f.fd, &u->head, sizeof(u->head), 0) == (ssize_t)sizeof(u->head) &&
 	    fdatasync(u->f.fd) == 0)
 		(void)wipe(u, HEAD, HEAD + (off_t)u->all.len);
+	if (u->room == ROOM_MEMORY)
+		(void)unlink(u->path);
+}
+
+/* With the lock. */
+static enum error
+move_from(struct spare *s, int64_t *n, struct store *store, struct dedup *dedup,
+    enum room room, int64_t until_ms)
+{
+	struct use	 u;
+	struct moving	 mv = { &u, dedup };
+	enum error	 er = ERR_OK;
+
+	if (begin_use(&u, s, room) && u.n != 0 &&
+	    (er = store_do(store, STORE_QUEUE, add_messages, &mv, until_ms)) == ERR_OK) {
+		*n += (int64_t)u.n;
+		empty_file(&u);
+	}
+	end_use(&u);
+	return er;
 }
 
 enum error
@@ -401,9 +489,7 @@ spare_move(struct spare *s, int64_t *n, struct store *store, struct dedup *dedup
 {
 	unsigned char	 key[LOCK_KEY];
 	struct lock	 lock;
-	struct use	 u;
-	struct moving	 mv = { &u, dedup };
-	enum error	 er = ERR_OK;
+	enum error	 er;
 
 	*n = 0;
 	if (!spare_holds(s))
@@ -411,14 +497,12 @@ spare_move(struct spare *s, int64_t *n, struct store *store, struct dedup *dedup
 	lock_name(key, "spare", "");
 	if (lock_take(s->locks, &lock, key, until_ms) != LOCK_MINE)
 		return ERR_STORE;
-	if (begin_use(&u, s) && u.n != 0 &&
-	    (er = store_do(store, STORE_QUEUE, add_messages, &mv, until_ms)) == ERR_OK) {
-		*n = (int64_t)u.n;
-		empty_file(&u);
+	/* The messages in memory are less safe: they go first. */
+	if ((er = move_from(s, n, store, dedup, ROOM_MEMORY, until_ms)) == ERR_OK)
+		er = move_from(s, n, store, dedup, ROOM_DISK, until_ms);
+	if (*n != 0)
 		log_msg(LEVEL_NOTICE, "spare", "%lld messages that were answered while the store "
 		    "failed are in the queue now", (long long)*n);
-	}
-	end_use(&u);
 	lock_release(s->locks, &lock, false);
 	return er;
 }

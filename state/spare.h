@@ -7,7 +7,11 @@
  * of fixed size, state_dir/qtoa.spare, whose blocks are written while the disk has room.  A
  * message in it is synced to disk.  Once the store works again, its messages move to the queue.
  *
- * The file, in the machine's byte order:
+ * If the disk never had that room, or the file is full, there is a second file of 1 MiB in memory
+ * (/dev/shm), which is made when it is needed and removed when it is empty.  What is in it outlives
+ * all processes, but not the machine.
+ *
+ * Such a file, in the machine's byte order:
  *
  *	at 0	"qtoaspar", u32 version (1), u32 0, u64 bytes of the file, u64 generation
  *	4096	records, each padded to a multiple of 8: struct record of state/spare.c, then
@@ -30,18 +34,24 @@
 
 struct spare;
 
-/* Opens nothing yet; keeps both.  NULL: no memory. */
-struct spare	*spare_new(const char *dir, struct locks *locks);
+#define SPARE_MEMORY	"/dev/shm"
+
+/*
+ * Opens nothing yet; keeps all three.  memory: a directory of a file system in memory; NULL: there
+ * is no second file.  NULL: no memory.
+ */
+struct spare	*spare_new(const char *dir, const char *memory, struct locks *locks);
 void		 spare_free(struct spare *s);
 
 /* Makes the file, if it is not there and the disk has room for it beside the margin. */
 void		 spare_make(struct spare *s);
 
 /*
- * Keeps a message: it is on the disk when this returns ERR_OK.  One that is there already is not
- * kept twice.  ERR_STORE: there is no file or no room in it, or the disk is broken.
+ * Keeps a message: it is in one of the files when this returns ERR_OK, and *where says in which, in
+ * words.  One that is there already is not kept twice.  ERR_STORE: neither file takes it.
  */
-enum error	 spare_put(struct spare *s, const struct queue_message *m, int64_t until_ms);
+enum error	 spare_put(struct spare *s, const char **where, const struct queue_message *m,
+		    int64_t until_ms);
 
 /* True: messages are kept there. */
 bool		 spare_holds(const struct spare *s);

@@ -396,10 +396,21 @@ def test_spare_room_is_emptied(home, make_pool, qt, disk):
 
 
 def test_full_from_the_start(home, make_pool, qt, disk):
-    """There was never room for the spare room: 503, so that WeChat asks again."""
+    """The disk never had room: the user is answered, and memory keeps the message, kill -9 or not."""
     disk.fill()
     pool = make_pool(VARIANT, env=disk.env)
     qt.behave = qt_side.answering(500, b"")
-    assert pool.push(PLAIN, wechat.push(PLAIN, wechat.text_message("dice"))).status == 503
-    qt.behave = qt_side.genuine
-    assert content(say(pool, "dice")) is not None
+    push = wechat.push(PLAIN, wechat.text_message("dice"))
+    answers = [pool.push(PLAIN, push) for _ in range(3)]
+    assert len({content(opened(PLAIN, a)) for a in answers}) == 1
+    line = pool.log.wait(3, what="request", verdict="queued", reply="keyword")[-1]
+    assert line["detail"].startswith("kept in memory: ")
+    assert pool.push(PLAIN, without_reply()).status == 503
+    pool.exits.add(-signal.SIGKILL)
+    pool.signal(signal.SIGKILL)
+    pool.proc.wait()
+    disk.disk(30_000_000)
+    qt.reset()
+    pool.start(VARIANT, disk.env)
+    program.until(lambda: "dice" in contents(qt), "the message", 30)
+    assert contents(qt) == ["dice"]

@@ -14,20 +14,28 @@ struct bench {
 	struct store	*store;
 	struct dedup	*dedup;
 	struct spare	*spare;
+	const char	*where;		/* what the last spare_put() said */
 	char		 path[STATE_PATH];
 };
 
+/* memory: where the second file is; NULL: there is none. */
 static void
-bench_init(struct bench *b)
+bench_init_with(struct bench *b, const char *memory)
 {
 	*b = (struct bench){ .set = { .state_dir = state_new(), .dedupe_days = 7 } };
 	(void)state_log(b->set.state_dir);
 	b->locks = lock_new(b->set.state_dir);
 	b->store = store_new(&b->set, b->locks, STORE_BRIEF);
 	b->dedup = dedup_new(&b->set, b->locks);
-	b->spare = spare_new(b->set.state_dir, b->locks);
+	b->spare = spare_new(b->set.state_dir, memory, b->locks);
 	assert_non_null(b->spare);
 	state_path(b->path, b->set.state_dir, "qtoa.spare");
+}
+
+static void
+bench_init(struct bench *b)
+{
+	bench_init_with(b, NULL);
 }
 
 static void
@@ -65,7 +73,7 @@ put(struct bench *b, int n, const char *body)
 {
 	const struct queue_message	 m = message(n, body);
 
-	return spare_put(b->spare, &m, soon_ms());
+	return spare_put(b->spare, &b->where, &m, soon_ms());
 }
 
 /* The rows of the queue, "account code outcome query body attempts;" for each. */
@@ -261,12 +269,92 @@ foreign_file(void **state)
 	bench_fini(&b);
 }
 
+/* There never was room on the disk, or it is used up: memory takes the message, once. */
+static void
+kept_in_memory(void **state)
+{
+	static char	 body[60000];
+	const char	*memory = state_new();
+	struct bench	 b;
+	char		 found[STATE_PATH];
+	int64_t		 n;
+	int		 i;
+
+	(void)state;
+	bench_init_with(&b, memory);
+	check_err("no room on disk", put(&b, 1, "first"), ERR_OK);
+	check_text("where", b.where, "memory");
+	CHECK("held", spare_holds(b.spare));
+	check_int("one file", state_count(memory, "qtoa.spare-", found), 1);
+	spare_make(b.spare);
+	memset(body, 'x', sizeof(body) - 1);
+	for (i = 2; i < 100 && put(&b, i, body) == ERR_OK && *b.where != 'm'; i++)
+		check_text("where", b.where, "qtoa.spare");
+	check_text("the disk's is full", b.where, "memory");
+	check_err("again", put(&b, 2, body), ERR_OK);
+	check_text("the disk has it", b.where, "qtoa.spare");
+	check_err("moved", spare_move(b.spare, &n, b.store, b.dedup, soon_ms()), ERR_OK);
+	check_int("all", n, i);
+	CHECK("empty", !spare_holds(b.spare));
+	check_int("memory is given back", state_count(memory, "qtoa.spare-", found), 0);
+	bench_fini(&b);
+}
+
+/* Both are full. */
+static void
+no_room_at_all(void **state)
+{
+	static char	 body[60000];
+	struct bench	 b;
+	int64_t		 n;
+	int		 i;
+
+	(void)state;
+	bench_init_with(&b, state_new());
+	memset(body, 'x', sizeof(body) - 1);
+	for (i = 0; i < 100 && put(&b, i, body) == ERR_OK; i++)
+		;
+	CHECK("some", i >= 10 && i < 18);
+	check_err("full", put(&b, i, body), ERR_STORE);
+	check_err("moved", spare_move(b.spare, &n, b.store, b.dedup, soon_ms()), ERR_OK);
+	check_int("all", n, i);
+	check_err("room again", put(&b, i, body), ERR_OK);
+	bench_fini(&b);
+}
+
+/* Everybody can write in memory: what stands there under the name is not used. */
+static void
+a_trap_in_memory(void **state)
+{
+	const char	*memory = state_new();
+	struct bench	 b;
+	char		 path[STATE_PATH], target[STATE_PATH];
+
+	(void)state;
+	bench_init_with(&b, memory);
+	check_err("first", put(&b, 1, "x"), ERR_OK);
+	check_int("its name", state_count(memory, "qtoa.spare-", path), 1);
+	state_path(target, memory, "target");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink(target, path), 0);
+	check_err("a link", put(&b, 2, "x"), ERR_STORE);
+	CHECK("nothing is held", !spare_holds(b.spare));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	check_err("a pipe", put(&b, 2, "x"), ERR_STORE);
+	CHECK("nothing is held", !spare_holds(b.spare));
+	assert_int_equal(unlink(path), 0);
+	check_err("nothing", put(&b, 2, "x"), ERR_OK);
+	bench_fini(&b);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(kept_and_moved), TEST(delivered_meanwhile), TEST(until_it_is_full), TEST(torn),
-		TEST(foreign_file), TEST(nothing_stays),
+		TEST(foreign_file), TEST(nothing_stays), TEST(kept_in_memory),
+		TEST(no_room_at_all), TEST(a_trap_in_memory),
 	};
 
 	return RUN("spare", tests);
