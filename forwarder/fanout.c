@@ -34,6 +34,10 @@ struct target {
 	bool			 stored;	/* its row is in the queue */
 	bool			 batch;		/* its row is written now */
 	bool			 asked;		/* a call was begun */
+	bool			 elsewhere;	/* another request has a call under way */
+	bool			 judged;	/* the breaker was told of its call */
+	bool			 probes;	/* its call probes the end point: probe is held */
+	struct lock		 probe;
 	bool			 here;		/* the call is made by this thread */
 	bool			 left;		/* its call goes on without this request */
 	enum deliver_bar	 bar;
@@ -42,6 +46,8 @@ struct target {
 	struct queue_message	 row;
 	struct breaker_report	 report;
 };
+
+static const char	under_way[] = "it is under way";
 
 struct fanout {
 	const struct services	*s;
@@ -53,6 +59,7 @@ struct fanout {
 	struct target		*answering;	/* whose answer is the user's; NULL: nobody's */
 	bool			 calls;		/* this request makes that call, no other one */
 	int			 deliveries;	/* of the message so far */
+	const char		*where;		/* in which spare room it is; NULL: in none */
 };
 
 static struct fanout *
@@ -114,6 +121,7 @@ find_targets(struct fanout *f, const struct delivery *d, const unsigned char key
 	f->n = 0;
 	f->answering = NULL;
 	f->calls = false;
+	f->where = NULL;
 	add_target(f, d->account, key);
 	for (k = 0; k < CONF_RELAYS; k++) {
 		r = &d->account->relays[k];
@@ -191,8 +199,8 @@ join_answer(struct fanout *f, const unsigned char key[QUEUE_KEY])
 		give_up_answer(f, key);
 	else if (f->calls)
 		t->settled = false;
-	else if (is == ANSWER_COMING)	/* the delivery that called has written its row */
-		t->settled = true;
+	else
+		t->elsewhere = is == ANSWER_COMING;
 }
 
 /* Takes the answer from a call of this request, also one that is too long for the table. */
@@ -233,17 +241,18 @@ await_answer(struct fanout *f, struct delivery *d, const unsigned char key[QUEUE
  */
 
 static enum deliver_bar
-find_bar(const struct fanout *f, const struct account *to)
+find_bar(const struct fanout *f, struct target *t)
 {
 	const struct services	*s = f->s;
 	int64_t			 probe_ms;
 
-	switch (breaker_gate(s->breakers, to, &probe_ms)) {
+	switch (breaker_gate(s->breakers, t->to, &probe_ms)) {
 	case GATE_GO:
-		return (conf_relay(s->conf, to) == NULL ? breaker_is_saturated(s->breakers, to) :
-		    caller_is_jammed(s->caller, to)) ? BAR_SATURATED : BAR_NONE;
+		return (conf_relay(s->conf, t->to) == NULL ? breaker_is_saturated(s->breakers,
+		    t->to) : caller_is_jammed(s->caller, t->to)) ? BAR_SATURATED : BAR_NONE;
 	case GATE_BROKEN:
-		return BAR_BREAKER;
+		t->probes = deliver_may_probe(s, &t->probe, t->to);
+		return t->probes ? BAR_NONE : BAR_BREAKER;
 	case GATE_STOPPED:
 		break;
 	}
@@ -267,13 +276,21 @@ make_request(struct fanout *f, struct call *call, struct signer *signer, const s
 	return relay_request_make(f->maker, &call->request, relay, &msg, clock_wall_ms());
 }
 
+/* So long a call may take. */
+static int
+longest_ms(const struct fanout *f, const struct target *t)
+{
+	const struct relay	*relay = conf_relay(f->s->conf, t->to);
+
+	return relay == NULL ? f->s->conf->set.forward_ms : relay->relay_ms;
+}
+
 /* When a call must have its answer.  A CGI cannot leave it. */
 static int64_t
 deadline_of(const struct fanout *f, const struct target *t, const struct delivery *d)
 {
 	const struct relay	*relay = conf_relay(f->s->conf, t->to);
-	const int64_t		 ms = clock_mono_ms() + (relay == NULL ?
-				    f->s->conf->set.forward_ms : relay->relay_ms);
+	const int64_t		 ms = clock_mono_ms() + longest_ms(f, t);
 
 	return ms > d->deadline_ms && (relay == NULL || f->s->life == STORE_BRIEF) ?
 	    d->deadline_ms : ms;
@@ -287,6 +304,15 @@ is_done_here(const struct fanout *f, const struct target *t)
 	    (!f->calls || caller_may_do(f->s->caller, t->to));
 }
 
+/* Another request has a call under way.  Its row may be missing: the store may have failed then. */
+static void
+note_elsewhere(struct target *t)
+{
+	t->elsewhere = true;
+	t->bar = BAR_NONE;
+	t->why_not = qt_client_names[QT_RETRY];
+}
+
 /* Begins the call to a destination that is not settled; without one it gets a row. */
 static void
 begin_call(struct fanout *f, struct target *t, struct signer *signer, const struct delivery *d,
@@ -297,7 +323,9 @@ begin_call(struct fanout *f, struct target *t, struct signer *signer, const stru
 	enum error		 er;
 
 	t->why_not = deliver_bars[t->bar].why_not;
-	if (t->bar != BAR_NONE)
+	if (t->elsewhere)
+		note_elsewhere(t);
+	if (t->bar != BAR_NONE || t->elsewhere)
 		return;
 	t->why_not = qt_client_names[QT_RETRY];
 	if ((t->call = caller_take(s->caller)) == NULL)
@@ -308,9 +336,10 @@ begin_call(struct fanout *f, struct target *t, struct signer *signer, const stru
 		return;
 	er = dedup_claim(s->dedup, &as, t->key, 0);
 	t->call->claimed = er == ERR_OK && as != DEDUP_DONE;
-	/* A call of an earlier delivery is under way, and its row is in the queue. */
-	t->settled = er == ERR_LATE || (er == ERR_OK && as == DEDUP_DONE);
-	if (t->settled)
+	t->settled = t->delivered = er == ERR_OK && as == DEDUP_DONE;
+	if (er == ERR_LATE)
+		note_elsewhere(t);
+	if (t->settled || t->elsewhere)
 		return;
 	t->call->deadline_ms = deadline_of(f, t, d);
 	if (t == f->answering && f->calls) {
@@ -333,7 +362,7 @@ begin_calls(struct fanout *f, struct signer *signer, const struct delivery *d,
 	deliver_look_at_breakers(f->s, d->deadline_ms);
 	for (t = f->t; t != f->t + f->n; t++)
 		if (!t->settled) {
-			t->bar = find_bar(f, t->to);
+			t->bar = find_bar(f, t);
 			begin_call(f, t, signer, d, key);
 		}
 	if (f->calls && !f->answering->asked)
@@ -359,9 +388,12 @@ patience_ms_of(const struct fanout *f, const struct target *t)
 	return t->call->begun_ms + PATIENCE_MS + 2 * caller_usual_ms(f->s->caller, t->to);
 }
 
-/* Waits for the calls under way, each as long as it deserves, or all up to until_ms. */
+/*
+ * Waits for the calls under way but for that of `but` (NULL: for all), each as long as it deserves,
+ * or all up to until_ms.
+ */
 static void
-wait_for_calls(struct fanout *f, bool patiently, int64_t until_ms)
+wait_for_calls(struct fanout *f, const struct target *but, bool patiently, int64_t until_ms)
 {
 	const struct target	*t;
 	int64_t			 last_ms, ms;
@@ -369,7 +401,7 @@ wait_for_calls(struct fanout *f, bool patiently, int64_t until_ms)
 	for (;;) {
 		last_ms = 0;
 		for (t = f->t; t != f->t + f->n; t++) {
-			if (!is_waited_for(f, t))
+			if (t == but || !is_waited_for(f, t))
 				continue;
 			ms = patiently ? t->call->deadline_ms : patience_ms_of(f, t);
 			if (ms > last_ms)
@@ -387,34 +419,46 @@ wait_for_calls(struct fanout *f, bool patiently, int64_t until_ms)
  * Settling.
  */
 
+/* Begins the row of a destination that was not asked, or whose call is not judged. */
 static void
-fill_row(const struct fanout *f, struct target *t, const struct delivery *d)
+begin_row(const struct fanout *f, struct target *t, const struct delivery *d)
 {
-	struct queue_message	*row = &t->row;
-	const int64_t		 now_ms = clock_wall_ms();
-	const bool		 is_relay = conf_relay(f->s->conf, t->to) != NULL;
+	const bool	 is_relay = conf_relay(f->s->conf, t->to) != NULL;
+	const int64_t	 now_ms = clock_wall_ms();
 
-	*row = (struct queue_message){
+	t->row = (struct queue_message){
 		.account = slice_of(t->to->path), .code = slice_of(d->message->code),
 		.received_ms = now_ms, .next_ms = now_ms, .state = QUEUE_PENDING,
 		.outcome = slice_of(t->why_not), .attempts = t->asked,
 		.query = is_relay ? d->raw_query : buf_slice(&d->query),
 		.body = is_relay ? d->raw_body : d->body,
 	};
-	memcpy(row->key, t->key, QUEUE_KEY);
+	memcpy(t->row.key, t->key, QUEUE_KEY);
 	t->report = (struct breaker_report){ .change = BREAKER_SAME };
+	if (t->elsewhere) {
+		t->row.outcome = slice_of(under_way);
+		t->row.next_ms += longest_ms(f, t) + LEFT_MS;
+	}
+}
+
+static void
+fill_row(const struct fanout *f, struct target *t, const struct delivery *d)
+{
+	struct queue_message	*row = &t->row;
+
+	begin_row(f, t, d);
 	t->left = t->asked && !caller_is_done(f->s->caller, t->call);
 	if (t->left) {
-		row->outcome = slice_of("it is under way");
+		row->outcome = slice_of(under_way);
 		row->next_ms += t->call->deadline_ms - clock_mono_ms() + LEFT_MS;
-		return;
 	}
-	if (!t->asked)
+	if (t->left || !t->asked)
 		return;
 	destination_judge(row, &t->call->result, f->s->conf, t->to);
-	row->next_ms += queue_backoff_ms(1, hash_jitter(now_ms, 0));
-	if (!(t->call->result.http.status == 0 && services_stopping(f->s)))
+	row->next_ms += queue_backoff_ms(1, hash_jitter(row->received_ms, 0));
+	if (!t->judged && !(t->call->result.http.status == 0 && services_stopping(f->s)))
 		breaker_judge(f->s->breakers, &t->report, t->to, &t->call->result, 0);
+	t->judged = true;
 	t->delivered = row->state == QUEUE_DELIVERED;
 }
 
@@ -501,21 +545,77 @@ is_safe(const struct fanout *f)
 	return true;
 }
 
-/* Writes the rows that are needed, early: only those of destinations that were not asked. */
+/* Which rows are written. */
+enum part {
+	PART_UNASKED,	/* of destinations that were not asked */
+	PART_OTHERS,	/* of all but the one whose answer is the user's */
+	PART_ALL
+};
+
+static bool
+is_part(const struct fanout *f, const struct target *t, enum part part)
+{
+	switch (part) {
+	case PART_UNASKED:
+		return !t->asked;
+	case PART_OTHERS:
+		return t != f->answering;
+	case PART_ALL:
+		break;
+	}
+	return true;
+}
+
+/* Writes the rows of a part that are needed. */
 static void
-settle_targets(struct fanout *f, const struct delivery *d, bool early, int64_t until_ms)
+settle_targets(struct fanout *f, const struct delivery *d, enum part part, int64_t until_ms)
 {
 	struct target	*t;
 	bool		 stored;
 
 	for (t = f->t; t != f->t + f->n; t++) {
-		t->batch = !t->settled && !t->stored && !(early && t->asked);
+		t->batch = !t->settled && !t->stored && is_part(f, t, part);
 		if (t->batch)
 			fill_row(f, t, d);
 	}
 	stored = store_rows(f, until_ms) == ERR_OK;
 	for (t = f->t; t != f->t + f->n; t++)
 		t->stored = t->stored || (t->batch && stored);
+}
+
+/* True: there is a reply to the user, by the account's rules or from the relay. */
+static bool
+has_reply(struct fanout *f, struct delivery *d, const unsigned char key[QUEUE_KEY])
+{
+	take_own_answer(f, d, key);
+	if (d->answered != DELIVER_ANSWER && f->answering != NULL &&
+	    answer_table_get(caller_answers(f->s->caller), &d->answer, key) == ANSWER_TEXT)
+		d->answered = DELIVER_ANSWER;
+	return d->has_reply || d->answered == DELIVER_ANSWER;
+}
+
+/*
+ * If the message is not safe for all destinations, and there is a reply to its user, it goes to the
+ * spare room for those.  True: it is safe.
+ */
+static bool
+keep_for_reply(struct fanout *f, struct delivery *d, const unsigned char key[QUEUE_KEY])
+{
+	struct target	*t;
+
+	if (is_safe(f))
+		return true;
+	if (f->s->spare == NULL || !has_reply(f, d, key))
+		return false;
+	for (t = f->t; t != f->t + f->n; t++) {
+		if (t->settled || t->delivered || t->stored)
+			continue;
+		begin_row(f, t, d);
+		t->stored = spare_put(f->s->spare, &f->where, &t->row, d->deadline_ms) == ERR_OK;
+		if (!t->stored)
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -534,7 +634,7 @@ ask_all(struct fanout *f, struct signer *signer, const struct delivery *d,
 			t->bar = BAR_NONE;
 			begin_call(f, t, signer, d, key);
 		}
-	wait_for_calls(f, true, d->deadline_ms);
+	wait_for_calls(f, NULL, true, d->deadline_ms);
 }
 
 /*
@@ -577,16 +677,18 @@ describe_qt(struct target *t, struct delivery *d)
 }
 
 static void
-count_relay(const struct fanout *f, const struct target *t)
+count_relays(const struct fanout *f)
 {
 	static const enum counter	 counts[QUEUE__MAX] = {
 		[QUEUE_PENDING]		= COUNTER_QUEUED,
 		[QUEUE_DELIVERED]	= COUNTER_DELIVERED,
 		[QUEUE_DEAD]		= COUNTER_DEAD,
 	};
+	const struct target		*t;
 
-	counters_late(f->s->counters, t->to, t->settled ? COUNTER_REPEAT : !t->delivered &&
-	    !t->stored ? COUNTER_UNSAFE : counts[t->row.state], clock_wall_ms());
+	for (t = f->t + 1; t < f->t + f->n; t++)
+		counters_late(f->s->counters, t->to, t->settled ? COUNTER_REPEAT : !t->delivered &&
+		    !t->stored ? COUNTER_UNSAFE : counts[t->row.state], clock_wall_ms());
 }
 
 /* Gives back the calls that are done, and leaves the others. */
@@ -596,6 +698,8 @@ end_calls(struct fanout *f)
 	struct target	*t;
 
 	for (t = f->t; t != f->t + f->n; t++) {
+		if (t->probes)
+			lock_release(f->s->locks, &t->probe, false);
 		if (t->call == NULL)
 			continue;
 		if (t->left) {
@@ -611,20 +715,20 @@ end_calls(struct fanout *f)
 static enum error
 end_delivery(struct fanout *f, struct delivery *d)
 {
-	struct target	*t;
 	enum error	 er = ERR_OK;
 
 	describe_qt(&f->t[0], d);
 	if (!f->t[0].settled)
 		er = deliver_ends[f->t[0].row.state].er;
-	for (t = f->t + 1; t != f->t + f->n; t++)
-		count_relay(f, t);
-	if (is_safe(f))
+	if (is_safe(f) && f->where == NULL)
 		return er;
 	store_why(f->s->store, d->detail, sizeof(d->detail));
 	if (d->detail[0] == '\0')	/* another thread had success meanwhile */
 		(void)snprintf(d->detail, sizeof(d->detail), "the store failed, and works again");
-	return deliver_mark_unsafe(d);
+	if (!is_safe(f))
+		return deliver_mark_unsafe(d);
+	deliver_note_spare(d, f->where);
+	return er;
 }
 
 /* True: a destination was not asked because of its breaker, and time must be left for that. */
@@ -639,6 +743,21 @@ is_barred(const struct fanout *f)
 	return false;
 }
 
+/*
+ * While the relay thinks whose answer is the user's, the rows of the others are written: so the
+ * answer does not wait for the disk.
+ */
+static void
+settle_while_it_thinks(struct fanout *f, const struct delivery *d, int64_t until_ms)
+{
+	settle_targets(f, d, PART_UNASKED, clock_mono_ms() + STORE_MS);
+	if (f->s->life == STORE_BRIEF)	/* it can leave no call */
+		return;
+	wait_for_calls(f, f->answering, false, until_ms);
+	if (is_waited_for(f, f->answering))
+		settle_targets(f, d, PART_OTHERS, clock_mono_ms() + STORE_MS);
+}
+
 static enum error
 ask_and_settle(struct fanout *f, struct signer *signer, struct delivery *d,
     const unsigned char key[QUEUE_KEY])
@@ -650,20 +769,22 @@ ask_and_settle(struct fanout *f, struct signer *signer, struct delivery *d,
 	enum error		 er;
 
 	buf_reset(&d->query);
-	if ((er = push_write(&d->query, d->push)) != ERR_OK)
+	if (push_write(&d->query, d->push) != ERR_OK)
 		return deliver_mark_unsafe(d);
 	begin_calls(f, signer, d, key);
-	if (f->calls)		/* the answer does not wait for the disk then */
-		settle_targets(f, d, true, clock_mono_ms() + STORE_MS);
-	wait_for_calls(f, f->s->life == STORE_BRIEF, until_ms);
-	settle_targets(f, d, false, is_barred(f) ? d->deadline_ms - set->forward_ms :
+	if (f->calls)
+		settle_while_it_thinks(f, d, until_ms);
+	wait_for_calls(f, NULL, f->s->life == STORE_BRIEF, until_ms);
+	settle_targets(f, d, PART_ALL, is_barred(f) ? d->deadline_ms - set->forward_ms :
 	    d->deadline_ms);
-	if (!is_safe(f)) {
+	if (!keep_for_reply(f, d, key)) {
 		ask_all(f, signer, d, key);
-		settle_targets(f, d, false, d->deadline_ms);
+		settle_targets(f, d, PART_ALL, d->deadline_ms);
+		(void)keep_for_reply(f, d, key);
 	}
 	er = end_delivery(f, d);
 	take_own_answer(f, d, key);
+	count_relays(f);
 	end_calls(f);
 	return er;
 }
@@ -742,6 +863,8 @@ fanout_deliver(const struct services *s, struct signer *signer, struct delivery 
 	}
 	if (error_table[er].status == 200)
 		await_answer(f, d, key);
+	else
+		d->answered = DELIVER_NO_ANSWER;
 	describe_relays(f, d);
 	return er;
 }

@@ -11,11 +11,12 @@ import pytest
 import program
 import relay
 import wechat
-from test_relays import Scene
+from test_relays import FAILS, Scene
 from wechat import PLAIN, SAFE
 
 sys.path.append(str(program.TOP / "tests/torture"))
 import oracle  # noqa: E402
+from rig import SICK  # noqa: E402
 
 SILENT = oracle.Weather((1, "silent", None))
 
@@ -23,10 +24,10 @@ SILENT = oracle.Weather((1, "silent", None))
 @pytest.fixture
 def make_scene():
     with contextlib.ExitStack() as stack:
-        def make(variant, pools=1):
+        def make(variant, pools=1, **how):
             api = relay.API()
             stack.callback(api.stop)
-            scene = Scene(stack, variant, {"E2E_WECHAT_API": api.url})
+            scene = Scene(stack, variant, {"E2E_WECHAT_API": api.url}, **how)
             scene.api = api
             for _ in range(pools - 1):
                 scene.start()
@@ -143,6 +144,42 @@ def test_cgi(scene):
     xml = wechat.text_message()
     answer = scene.site.through_cgi(SAFE, wechat.push(SAFE, xml))
     assert relay.open_reply(SAFE, answer.body) == relay.reply_to(xml)
+
+
+@pytest.mark.parametrize("ever", [True, False], ids=["once-had-room", "never-had-room"])
+def test_full_disk(make_scene, ever):
+    """QT and a relay are dead, and the disk is full: the user gets the answer, and they get the
+    message when they are well.  What has no answer is refused."""
+    scene = make_scene("answers", disk=True, fill=not ever)
+    answering, dead = scene.relays["raw"], scene.relays["signed"]
+    answering.body = plain(SAFE)
+    if ever:
+        first = scene.message()
+        assert is_answer(scene.push_one(first.xml), first.xml)
+        program.until((scene.home.state / "qtoa.spare").exists, "the spare room")
+        scene.faults.fill()
+    dead.status, scene.qt.weather = 500, SICK
+    at = len(dead.got)
+    messages = [scene.message() for _ in range(FAILS + 3)]
+    for message in messages * 2:        # WeChat may repeat it
+        assert is_answer(scene.push_one(message.xml), message.xml)
+        message.acknowledged = True
+    line = scene.requests(1, verdict="queued")[-1]
+    assert line["detail"].startswith("kept in " + ("qtoa.spare: " if ever else "memory: "))
+    assert line["relays"].startswith("raw:answered signed:queued json:")
+    answering.body = b"success"
+    assert scene.push_one(wechat.text_message()).status == 503
+    scene.pool.exits.add(-9)
+    scene.site.kill(scene.pool)
+    dead.status, dead.got[at:] = 200, []
+    scene.faults.disk(30_000_000)
+    scene.restart()
+    scene.qt.weather = oracle.FINE
+    scene.site.run(["queue", "retry", "all"])
+    program.until(lambda: len(set(dead.names()[at:])) >= len(messages), "all that was answered")
+    program.until(lambda: not scene.home.rows(), "an empty queue")
+    assert {relay.verify_push(SAFE, g) for g in dead.got[at:]} >= {m.xml for m in messages}
+    scene.check()
 
 
 # Slow answers.

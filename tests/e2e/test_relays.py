@@ -23,13 +23,14 @@ import oracle  # noqa: E402
 from rig import SICK, Rig  # noqa: E402
 
 NAMES = ("raw", "signed", "json")
+DISK = 3_600_000
 FAILS = 5       # failures in a row that open a breaker
 
 
 class Scene(Rig):
-    """A rig with three relays."""
+    """A rig with three relays.  fill: its disk is full from the start."""
 
-    def __init__(self, stack, variant="relays", env=None, **how):
+    def __init__(self, stack, variant="relays", env=None, fill=False, **how):
         self.relays = {}
         for name in NAMES:
             self.relays[name] = relay.Relay()
@@ -37,7 +38,14 @@ class Scene(Rig):
         env = {**(env or {}), **{f"E2E_{n.upper()}": r.url for n, r in self.relays.items()}}
         super().__init__(stack, variant, pools=0, **how)
         self.home.env.update(env)
+        if self.faults:
+            self.faults.disk(DISK)
+        if fill:
+            self.faults.fill()
         self.start()
+
+    def push_one(self, xml):
+        return self.door()(SAFE, wechat.push(SAFE, xml))
 
     def cli(self, *args, status=0):
         done = subprocess.run([str(program.binary(self.site.variant)), *args],
