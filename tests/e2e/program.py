@@ -140,6 +140,8 @@ SETTINGS = {
     # One of them answers users; WeChat's patience is short.
     "answers": dict(threads=64, deadline_ms=2500, forward_ms=2000, connect_ms=500, fresh_s=600,
                     metrics_allow="127.0.0.1"),
+    # The shipped limits, and relays.
+    "three": dict(fresh_s=600),
     "resigned": dict(threads=16, fresh_s=600),
     "bot": dict(threads=64, deadline_ms=400, forward_ms=300, connect_ms=300, fresh_s=600,
                 wechat_api="$E2E_WECHAT_API"),
@@ -175,6 +177,9 @@ ROWS = {
         dict(url="$E2E_RAW", name="raw", answers=1, relay_ms=2000),
         dict(url="$E2E_SIGNED", name="signed", format="RESIGNED", relay_ms=2000, mode="PLAIN"),
         dict(url="$E2E_JSON", name="json", format="JSON", secret=HOOK_SECRET, relay_ms=2000))),
+    "three": dict(relays=relays(
+        dict(url="$E2E_RAW", name="raw", answers=1),
+        dict(url="$E2E_SIGNED", name="signed"), dict(url="$E2E_JSON", name="json"))),
     "resigned": dict(relays=relays(
         dict(url="$E2E_RAW", name="raw", format="RESIGNED", answers=1))),
     "bot": dict(secret="hushAppSecret0123456789abcdef012", relays=relays(
@@ -202,6 +207,7 @@ ONLY = {
     "relays": (wechat.SAFE, wechat.PLAIN),
     "answers": (wechat.SAFE, wechat.PLAIN),
     "resigned": (wechat.SAFE,),
+    "three": (wechat.SAFE,),
     "bot": (wechat.SAFE, wechat.PLAIN),
     "cube": (wechat.SAFE,),
     "alike": (wechat.SAFE, wechat.PLAIN),

@@ -1,7 +1,8 @@
 """Nothing acknowledged is lost: the long forms of the tests of the store, the queue and the
 breaker.  Each part prints what it did; the seed repeats what is drawn, though not the moments.
 
-    torture.py [--seed N] [storm|command|chain|drain|points|disk|full|filled|hole|crowd|mix ...]
+    torture.py [--seed N] [storm|command|chain|drain|points|disk|full|filled|hole|relays|
+                                crowd|mix ...]
     torture.py [--seed N] [--short] [room|poison|keys|clock|gone][/FORM] ...
 
 The second line's parts are troubles that come alone (tests/torture/troubles.py), in each of their
@@ -31,6 +32,7 @@ import mix  # noqa: E402
 import program  # noqa: E402
 import stage  # noqa: E402
 import storm  # noqa: E402
+import three  # noqa: E402
 import troubles  # noqa: E402
 from rig import SICK, Rig  # noqa: E402
 
@@ -131,6 +133,16 @@ def torture_hole(seed):
     assert seen.p99 <= 50, "the open breaker is slow"
     assert seen.rate >= 2000, "the queue is drained too slowly"
     assert seen.rss_kib[2] - seen.rss_kib[1] <= 8 * 1024, "memory grows with the queue"
+
+
+def torture_relays(seed):
+    """One relay answers, one is silent, one fails, and QT is a black hole, under 100 a second."""
+    seen = three.three(rate=100, seconds=60)
+    print(seen)
+    assert seen.unanswered == 0
+    assert seen.p99 <= 300, "the answer is late"
+    for name, (messages, not_once) in seen.amounts.items():
+        assert (messages, not_once) == (seen.pushes, 0), name
 
 
 def torture_crowd(seed):
