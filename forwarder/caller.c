@@ -501,6 +501,8 @@ log_call(const struct services *s, const struct call *call)
 		log_str(&l, "account", call->to->name);
 		log_str(&l, "verdict", delivered ? "delivered" :
 		    call->row.state == QUEUE_DEAD ? "dead" : "queued");
+		if (!delivered)
+			log_str(&l, "class", qt_client_names[call->result.outcome]);
 		memcpy(key, call->key, sizeof(key));
 		destination_key(key, s->conf, call->to);
 		hex_encode(hex, key + 8, 8);

@@ -7,6 +7,8 @@
 
 enum { CHANGED = 12 };	/* the first of the eight bytes: state/dedup_table.h compares them */
 
+const char	destination_under_way[] = "it is under way";
+
 static void
 change_key(unsigned char key[QUEUE_KEY], const char *name)
 {

@@ -23,6 +23,9 @@ void		 destination_key(unsigned char key[QUEUE_KEY], const struct conf *c,
 /* The same for the key by which the message is claimed until all destinations are settled. */
 void		 destination_whole_key(unsigned char key[QUEUE_KEY]);
 
+/* The outcome of a row whose message is in a call that goes on (forwarder/caller.h). */
+extern const char destination_under_way[];
+
 /*
  * Sets outcome, alive, code and why of an answer: as qt_client_classify() and qt_client_explain()
  * do if the destination is QT; else by the status alone.

@@ -176,33 +176,14 @@ answer_without_qt(struct drain *d, struct sending *s, enum qt_outcome outcome, c
 	append_answered(d, s);
 }
 
-/* True: this process or another one has a call with the message under way (forwarder/caller.h). */
-static bool
-is_under_way(struct drain *d, const struct sending *s)
-{
-	enum dedup_as	 as;
-
-	switch (dedup_claim(d->s->dedup, &as, s->row.key, 0)) {
-	case ERR_LATE:
-		return true;
-	case ERR_OK:
-		if (as != DEDUP_DONE)
-			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_QUEUED);
-		break;
-	default:
-		break;
-	}
-	return false;
-}
-
 /* True: an answer of QT's is not needed, or the message cannot be sent; it has its result. */
 static bool
 answer_without_call(struct drain *d, struct sending *s)
 {
 	enum dedup_as	 as;
 
-	if (d->s->conf->nrelays != 0 && is_under_way(d, s)) {
-		answer_without_qt(d, s, QT_RETRY, "it is under way");
+	if (d->s->conf->nrelays != 0 && drain_fetch_has_call(d->s, s->row.key)) {
+		answer_without_qt(d, s, QT_RETRY, destination_under_way);
 		return true;
 	}
 	if (dedup_find(d->s->dedup, &as, s->row.key) != ERR_OK || as != DEDUP_DONE)

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "forwarder/destination.h"
 #include "forwarder/drain.h"
 #include "forwarder/drain_fetch.h"
+#include "state/dedup.h"
 #include "state/lock.h"
 #include "state/store.h"
 
@@ -325,6 +327,25 @@ is_busy(const struct drain_fetch *d, const struct queue_message *row)
 	return false;
 }
 
+bool
+drain_fetch_has_call(const struct services *s, const unsigned char key[QUEUE_KEY])
+{
+	enum dedup_as	 as;
+	enum error	 er = dedup_claim(s->dedup, &as, key, 0);
+
+	if (er == ERR_OK && as != DEDUP_DONE)
+		(void)dedup_mark(s->dedup, key, DEDUP_QUEUED);
+	return er == ERR_LATE;
+}
+
+/* True: a call goes on with the message.  A probe or a trial would fetch it before it is due. */
+static bool
+has_call(const struct drain_fetch *d, const struct queue_message *row)
+{
+	return slice_is(row->outcome, destination_under_way) &&
+	    drain_fetch_has_call(d->s, row->key);
+}
+
 /* Appends one row to d->fetched. */
 static enum error
 fetch_row(void *ctx, const struct queue_message *row)
@@ -333,7 +354,7 @@ fetch_row(void *ctx, const struct queue_message *row)
 	struct sending	*s;
 	enum error	 er;
 
-	if (f->room <= 0 || is_busy(f->d, row))
+	if (f->room <= 0 || is_busy(f->d, row) || has_call(f->d, row))
 		return ERR_OK;
 	if ((s = take_idle(f->d)) == NULL)
 		return ERR_NOMEM;

@@ -47,8 +47,6 @@ struct target {
 	struct breaker_report	 report;
 };
 
-static const char	under_way[] = "it is under way";
-
 struct fanout {
 	const struct services	*s;
 	struct relay_maker	*maker;
@@ -353,6 +351,17 @@ begin_call(struct fanout *f, struct target *t, struct signer *signer, const stru
 		caller_begin(s->caller, t->call, &f->group);
 }
 
+/* Makes the calls that this thread makes itself. */
+static void
+do_calls_here(struct fanout *f)
+{
+	struct target	*t;
+
+	for (t = f->t; t != f->t + f->n; t++)
+		if (t->here && !caller_is_done(f->s->caller, t->call))
+			caller_do(f->s->caller, t->call);
+}
+
 static void
 begin_calls(struct fanout *f, struct signer *signer, const struct delivery *d,
     const unsigned char key[QUEUE_KEY])
@@ -367,9 +376,7 @@ begin_calls(struct fanout *f, struct signer *signer, const struct delivery *d,
 		}
 	if (f->calls && !f->answering->asked)
 		give_up_answer(f, key);
-	for (t = f->t; t != f->t + f->n; t++)
-		if (t->here)
-			caller_do(f->s->caller, t->call);
+	do_calls_here(f);
 }
 
 /* True: its answer is not here yet. */
@@ -436,7 +443,7 @@ begin_row(const struct fanout *f, struct target *t, const struct delivery *d)
 	memcpy(t->row.key, t->key, QUEUE_KEY);
 	t->report = (struct breaker_report){ .change = BREAKER_SAME };
 	if (t->elsewhere) {
-		t->row.outcome = slice_of(under_way);
+		t->row.outcome = slice_of(destination_under_way);
 		t->row.next_ms += longest_ms(f, t) + LEFT_MS;
 	}
 }
@@ -449,7 +456,7 @@ fill_row(const struct fanout *f, struct target *t, const struct delivery *d)
 	begin_row(f, t, d);
 	t->left = t->asked && !caller_is_done(f->s->caller, t->call);
 	if (t->left) {
-		row->outcome = slice_of(under_way);
+		row->outcome = slice_of(destination_under_way);
 		row->next_ms += t->call->deadline_ms - clock_mono_ms() + LEFT_MS;
 	}
 	if (t->left || !t->asked)
@@ -634,6 +641,7 @@ ask_all(struct fanout *f, struct signer *signer, const struct delivery *d,
 			t->bar = BAR_NONE;
 			begin_call(f, t, signer, d, key);
 		}
+	do_calls_here(f);
 	wait_for_calls(f, NULL, true, d->deadline_ms);
 }
 

@@ -187,6 +187,23 @@ def test_qt_and_relays_are_settled_together(scene):
     scene.got("raw", 1)
 
 
+def test_qt_is_asked_if_the_disk_takes_nothing(make_scene):
+    """Its breaker is open; the request asks it all the same, and leaves nothing behind."""
+    scene = make_scene(disk=True)
+    scene.qt.by_content = lambda xml: None if b"now" in xml else ("status", 500)
+    assert all(scene.pushes(FAILS + 1))
+    scene.log.wait(1, what="breaker", level="error")
+    scene.faults.fill()
+    program.until(lambda: not scene.push(), "a full disk")
+    for n in range(3):
+        assert scene.push_one(wechat.text_message(f"now {n}")).body == b"success"
+    assert [r["verdict"] for r in scene.requests()[-3:]] == ["delivered"] * 3
+    scene.faults.disk(30_000_000)
+    scene.qt.by_content = lambda xml: None
+    scene.site.run(["queue", "retry", "all"])
+    program.until(lambda: not scene.home.rows(), "an empty queue")
+
+
 def test_cgi(scene):
     scene.relays["json"].status = 500
     push = wechat.push(SAFE)
