@@ -86,6 +86,9 @@ SETTINGS = {
     # The same as "storm", and the clock may be a day ahead.
     "ahead": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                   fresh_s=86400),
+    # The same, and relays.
+    "beset": dict(threads=16, deadline_ms=3000, forward_ms=1000, connect_ms=300, io_ms=2000,
+                  fresh_s=86400),
     # Trusts what the system trusts.
     "system": dict(fresh_s=600),
     # The collector as it is for clients like QT's demo, which knows no appkey.
@@ -177,6 +180,9 @@ ROWS = {
         dict(url="$E2E_RAW", name="raw", answers=1, relay_ms=2000),
         dict(url="$E2E_SIGNED", name="signed", format="RESIGNED", relay_ms=2000, mode="PLAIN"),
         dict(url="$E2E_JSON", name="json", format="JSON", secret=HOOK_SECRET, relay_ms=2000))),
+    "beset": dict(relays=relays(
+        dict(url="$E2E_RAW", name="raw", answers=1, relay_ms=1000),
+        dict(url="$E2E_SIGNED", name="signed", format="RESIGNED", mode="PLAIN", relay_ms=1000))),
     "three": dict(relays=relays(
         dict(url="$E2E_RAW", name="raw", answers=1),
         dict(url="$E2E_SIGNED", name="signed"), dict(url="$E2E_JSON", name="json"))),
@@ -208,6 +214,7 @@ ONLY = {
     "answers": (wechat.SAFE, wechat.PLAIN),
     "resigned": (wechat.SAFE,),
     "three": (wechat.SAFE,),
+    "beset": (wechat.SAFE, wechat.COMPATIBLE, wechat.PLAIN),
     "bot": (wechat.SAFE, wechat.PLAIN),
     "cube": (wechat.SAFE,),
     "alike": (wechat.SAFE, wechat.PLAIN),

@@ -19,6 +19,7 @@ class Got:
     target: str
     headers: dict
     body: bytes
+    status: int = 0     # that was answered
 
     @property
     def query(self):
@@ -42,8 +43,8 @@ class Server(ThreadingHTTPServer):
 
 
 class Relay:
-    """status: of each answer; body: bytes, or a function of a Got; gate: answers wait for it;
-    silent: no answer at all."""
+    """status: of each answer, 0: the connection ends; body: bytes, or a function of a Got; gate:
+    answers wait for it; silent: no answer at all."""
 
     def __init__(self, status=200, body=b"success", silent=False):
         self.status, self.body, self.silent = status, body, silent
@@ -69,15 +70,33 @@ class Relay:
                     self.close_connection = True
                     return
                 relay.gate.wait()
+                if (status := relay.status) == 0:
+                    self.close_connection = True
+                    return
+                got.status = status
                 body = relay.body(got) if callable(relay.body) else relay.body
-                self.send_response(relay.status)
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        self.handler, self.server = Handler, None
+        self.up(0)
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+
+    def up(self, port=None):
+        """Listens, on the same port as before."""
+        if self.server is None:
+            self.server = Server(("127.0.0.1", self.port if port is None else port), self.handler)
+            self.port = self.server.server_port
+            threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def down(self):
+        """Refuses connections."""
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
 
     def names(self):
         """The messages it got, each as often as it came."""
@@ -86,8 +105,7 @@ class Relay:
     def stop(self):
         self.over.set()
         self.gate.set()
-        self.server.shutdown()
-        self.server.server_close()
+        self.down()
 
 
 def verify_push(account, got):

@@ -16,12 +16,12 @@ SKY = {name: row for name, row in storm.WEATHERS.items() if name != "keys"}
 
 
 def alone(name, variant, seed, say=print, rate=30, disks=("tmpfs",), hold_s=None,
-          after_s=AFTER_S):
+          after_s=AFTER_S, make=Stage):
     """One trouble on a stage of its own; what was seen."""
     kind = TROUBLES[name]
     size = SIZE if kind.small_disk else None
     with contextlib.ExitStack() as stack:
-        stage = Stage(stack, seed, size, rate, disks=disks)
+        stage = make(stack, seed, size, rate, disks=disks)
         stage.say = say
         stage.unsafe_because = kind.unsafe_because
         trouble = kind(stage, seed, variant)
@@ -31,6 +31,7 @@ def alone(name, variant, seed, say=print, rate=30, disks=("tmpfs",), hold_s=None
         stack.callback(trouble.leave)
         stage.pause(hold_s or trouble.hold_s)
         trouble.end()
+        stage.well()
         ended = time.monotonic()
         stage.pause(after_s)
         stage.quiet()
@@ -79,10 +80,11 @@ class Reaper(storm.Reaper):
             super()._strike(what)
 
 
-def together(seed, seconds, kills=0, say=print, rate=40, size="24M", disks=("tmpfs",)):
+def together(seed, seconds, kills=0, say=print, rate=40, size="24M", disks=("tmpfs",),
+             make=Stage):
     """All at the same time, for so long."""
     with contextlib.ExitStack() as stack:
-        stage = Stage(stack, seed, size, rate, cgi=15, disks=disks)
+        stage = make(stack, seed, size, rate, cgi=15, disks=disks)
         stage.say, stage.commands_fail = say, True
         begin = time.monotonic()
         lanes = [Lane(stage, seed, kinds, least_s, most_s) for kinds, least_s, most_s in (
@@ -101,6 +103,7 @@ def together(seed, seconds, kills=0, say=print, rate=40, size="24M", disks=("tmp
                 helper.stop()
             except AssertionError as e:
                 stage.problems.append(str(e))
+        stage.well()
         ended = time.monotonic()
         for lane in lanes:
             stack.callback(lane.leave)

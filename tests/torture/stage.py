@@ -138,6 +138,8 @@ class Heaven(oracle.QT):
 class Stage:
     """stack ends all that is begun here."""
 
+    variant = VARIANT
+
     def __init__(self, stack, seed, size=None, rate=30, cgi=0, disks=("tmpfs",)):
         self.rng = random.Random(seed)
         self.qt = Heaven(seed)
@@ -150,7 +152,8 @@ class Stage:
         self.home = Place(self.qt.url, size, disks)
         stack.callback(self.home.remove)
         self.log = self.home.log
-        self.site = Site(self.home, VARIANT, env=self.home.clock())
+        self.prepare(stack)
+        self.site = Site(self.home, self.variant, env=self.home.clock())
         stack.callback(self.site.close)
         doors = [self._door(pool) for pool in self.site.pools] * (cgi or 1)
         doors += [self.site.through_cgi] if cgi else []
@@ -168,6 +171,12 @@ class Stage:
         self._thread = threading.Thread(target=self.we.send_all, args=(self._flow(),))
         stack.callback(self.quiet)
         self.pause = threading.Event().wait
+
+    def prepare(self, stack):
+        """What must be there before the program begins."""
+
+    def well(self):
+        """The last trouble is over."""
 
     def _door(self, pool):
         """As its service manager, it begins a process again that has died."""
@@ -277,7 +286,7 @@ class Stage:
             return None
         return {oracle.identity(by_path[r["account"]],
                                 oracle.opened(by_path[r["account"]], r["body"]))
-                for r in rows if r["state"] in states}
+                for r in rows if r["state"] in states and r["account"] in by_path}
 
     def pending(self):
         """How many messages wait; or why that cannot be read."""

@@ -2,7 +2,7 @@
 breaker.  Each part prints what it did; the seed repeats what is drawn, though not the moments.
 
     torture.py [--seed N] [storm|command|chain|drain|points|disk|full|filled|hole|relays|
-                                crowd|mix ...]
+                                beset|crowd|mix ...]
     torture.py [--seed N] [--short] [room|poison|keys|clock|gone][/FORM] ...
 
 The second line's parts are troubles that come alone (tests/torture/troubles.py), in each of their
@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
 
+import beset  # noqa: E402
 import chain  # noqa: E402
 import crash  # noqa: E402
 import full  # noqa: E402
@@ -163,6 +164,26 @@ def torture_mix(seed):
     mix.together(seed, MIX_S, kills=60, size=size, disks=mix.LONG).check()
 
 
+FOR_RELAYS = [("room", form) for form in troubles.Room.variants] + \
+    [("gone", form) for form in troubles.Gone.variants] + [("clock", "both")]
+
+
+def torture_beset(seed):
+    """Relays die and come back while the disk has its troubles, and in the mix."""
+    small = stage.may_mount()
+    def run(row):
+        try:
+            mix.alone(*row, seed, disks=mix.LONG, make=beset.Beset).check()
+        except AssertionError as e:
+            return f"{'/'.join(row)}: {e}"
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        failed = list(filter(None, pool.map(run, [r for r in FOR_RELAYS
+                                                  if small or r[0] != "room"])))
+    assert not failed, "\n".join(failed)
+    mix.together(seed, MIX_S / 3, kills=20, size="24M" if small else None, disks=mix.LONG,
+                 make=beset.Beset).check()
+
+
 def trouble(name, seed, form="", short=False):
     """A trouble alone, in one form or in all."""
     kind = troubles.TROUBLES[name]
@@ -213,7 +234,7 @@ def main():
     parser.add_argument("--short", action="store_true", help="troubles as in `make check`")
     parser.add_argument("parts", nargs="*", type=part, metavar="PART")
     args = parser.parse_args()
-    if not args.parts or {"disk", "mix", "room"} & {p.partition("/")[0] for p in args.parts}:
+    if not args.parts or {"disk", "mix", "room", "beset"} & {p.partition("/")[0] for p in args.parts}:
         own_namespace()
     program.build_shared()
     failed = []
