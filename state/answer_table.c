@@ -1,29 +1,20 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/clock.h"
-#include "core/file.h"
 #include "core/hash.h"
-#include "core/log.h"
 #include "state/answer_table.h"
-#include "state/state_file.h"
+#include "state/mapped_file.h"
 
 enum {
 	ENTRIES		= 1024,
 	ROW		= 8,		/* entries of a row */
 	ROWS		= ENTRIES / ROW,
 	HEAD		= 4096,
-	PATIENCE_MS	= 20,		/* with another process that prepares the file */
 	SPINS		= 100,		/* looks at a lock before it may be a dead process's */
-	PAUSE_NS	= 50000,
-	LOOK_MS		= 1000
+	PAUSE_NS	= 50000
 };
 
 /* The numbers are in files. */
@@ -57,19 +48,20 @@ _Static_assert(sizeof(struct entry) == 4096, "one layout");
 _Static_assert(sizeof(struct table) == HEAD + ENTRIES * 4096, "one layout");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
 
-static const struct state_file_layout	layout = {
+static const struct head	new_head = {
 	.magic = { 'q', 't', 'o', 'a', 'a', 'n', 's', 'w' }, .version = 1,
-	.head = sizeof(struct head),
+	.entries = ENTRIES, .entry = sizeof(struct entry),
+};
+
+static const struct mapped_file_kind	kind = {
+	.name = "qtoa.answers", .lock = "answers", .what = "answers",
+	.effect = "only the process that has called a relay can give its answer",
+	.head = &new_head, .head_len = sizeof(new_head), .size = sizeof(struct table),
 };
 
 struct answer_table {
-	struct locks			*locks;
-	char				 path[STATE_FILE_PATH];
-	pthread_rwlock_t		 lock;	/* read: to use; write: to change the next two */
-	struct state_file		 file;
-	struct table			*own;	/* used while the file is not mapped */
-	struct state_file_trouble	 trouble;
-	_Atomic int64_t			 look_ms;	/* monotonic: the next look at its name */
+	struct locks		*locks;
+	struct mapped_file	*file;
 };
 
 struct answer_table *
@@ -80,13 +72,10 @@ answer_table_new(const char *dir, struct locks *locks)
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	t->locks = locks;
-	t->file.fd = -1;
-	(void)snprintf(t->path, sizeof(t->path), "%s/qtoa.answers", dir);
-	t->trouble = (struct state_file_trouble){
-		.dir = dir, .what = "answers", .level = LEVEL_WARNING,
-		.effect = "only the process that has called a relay can give its answer",
-	};
-	(void)pthread_rwlock_init(&t->lock, NULL);
+	if ((t->file = mapped_file_new(&kind, dir, locks, NULL)) == NULL) {
+		free(t);
+		return NULL;
+	}
 	return t;
 }
 
@@ -95,101 +84,8 @@ answer_table_free(struct answer_table *t)
 {
 	if (t == NULL)
 		return;
-	state_file_unmap(&t->file);
-	free(t->own);
-	(void)pthread_rwlock_destroy(&t->lock);
+	mapped_file_free(t->file);
 	free(t);
-}
-
-/*
- * The file.
- */
-
-static bool
-begin_file(struct state_file *f)
-{
-	static const char	 zeros[HEAD];
-	struct head		 h = {
-		.version = layout.version, .entries = ENTRIES, .entry = sizeof(struct entry),
-	};
-	off_t			 at;
-
-	memcpy(h.magic, layout.magic, sizeof(h.magic));
-	/* Blocks that were written are no hole to anybody: see state_file_reserve(). */
-	if (!state_file_reserve(f, sizeof(struct table)))
-		return false;
-	for (at = HEAD; at < (off_t)sizeof(struct table); at += HEAD)
-		if (pwrite(f->fd, zeros, HEAD, at) != HEAD)
-			return false;
-	return pwrite(f->fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h);
-}
-
-/* Maps the file if it is sound.  flags O_CREAT: it may be new or empty, and gets its head. */
-static enum state_file_is
-map_file(struct answer_table *t, int flags)
-{
-	struct state_file	 new = { .fd = -1 };
-	struct head		 h;
-	enum state_file_is	 is = state_file_open(&new, t->path, O_RDWR | flags, &h, &layout);
-
-	if (is == STATE_FILE_SOUND && (h.entries != ENTRIES || h.entry != sizeof(struct entry) ||
-	    new.st.st_size < (off_t)sizeof(struct table)))
-		is = STATE_FILE_OTHER;
-	if (is == STATE_FILE_EMPTY && flags != 0)
-		is = begin_file(&new) ? STATE_FILE_SOUND : STATE_FILE_UNREADABLE;
-	if (is == STATE_FILE_SOUND && (!state_file_reserve(&new, sizeof(struct table)) ||
-	    !state_file_map(&t->file, &new, sizeof(struct table))))
-		is = STATE_FILE_UNREADABLE;
-	state_file_close(&new);
-	return is;
-}
-
-/* Maps the file; makes a new one if it cannot be used.  NULL: done; else the reason why not. */
-static const char *
-make_and_map(struct answer_table *t)
-{
-	unsigned char		 key[LOCK_KEY];
-	struct lock		 lock;
-	enum state_file_is	 is;
-	const char		*why;
-
-	lock_name(key, "answers", "");		/* lock_take() makes the directory, too */
-	if (lock_take(t->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
-		return "another process prepares it and does not finish";
-	is = map_file(t, O_CREAT);
-	why = state_file_clear(is, t->path, "answers");
-	if (why == NULL && is != STATE_FILE_SOUND && map_file(t, O_CREAT) != STATE_FILE_SOUND)
-		why = strerror(errno);
-	lock_release(t->locks, &lock, false);
-	return why;
-}
-
-static bool
-wants_file(const struct answer_table *t)
-{
-	return (t->file.map == NULL || state_file_is_lost(&t->file)) &&
-	    state_file_may_try(&t->trouble);
-}
-
-static void
-prepare_table(struct answer_table *t)
-{
-	const char	*why = NULL;
-
-	(void)pthread_rwlock_wrlock(&t->lock);
-	if (wants_file(t)) {
-		if (state_file_is_lost(&t->file))
-			why = STATE_FILE_LOST;
-		else if (map_file(t, 0) != STATE_FILE_SOUND)
-			why = make_and_map(t);
-		if (why != NULL)
-			state_file_unmap(&t->file);
-		if (t->file.map == NULL && t->own == NULL)
-			t->own = calloc(1, sizeof(*t->own));
-		if (state_file_note(&t->trouble, t->path, why))
-			log_msg(LEVEL_NOTICE, "answers", "%s works again", t->path);
-	}
-	(void)pthread_rwlock_unlock(&t->lock);
 }
 
 /*
@@ -224,39 +120,13 @@ lock_row(struct row *r)
 	}
 }
 
-/* Once a second: leaves a file that was removed or renamed. */
-static void
-look_at_name(struct answer_table *t)
-{
-	const int64_t	 now_ms = clock_mono_ms();
-	int64_t		 look_ms = t->look_ms;
-
-	if (now_ms < look_ms ||
-	    !atomic_compare_exchange_strong(&t->look_ms, &look_ms, now_ms + LOOK_MS))
-		return;
-	(void)pthread_rwlock_wrlock(&t->lock);
-	if (t->file.map != NULL && !file_is_at(t->path, &t->file.st))
-		state_file_unmap(&t->file);
-	(void)pthread_rwlock_unlock(&t->lock);
-}
-
 /* Finds and locks the row of a message.  False: there is no table, since there is no memory. */
 static bool
 begin_row(struct row *r, struct answer_table *t, const unsigned char *key)
 {
-	look_at_name(t);
-	(void)pthread_rwlock_rdlock(&t->lock);
-	if (wants_file(t)) {
-		(void)pthread_rwlock_unlock(&t->lock);
-		prepare_table(t);
-		(void)pthread_rwlock_rdlock(&t->lock);
-	}
 	r->t = t;
-	r->table = t->file.map != NULL ? t->file.map : t->own;
-	if (r->table == NULL) {
-		(void)pthread_rwlock_unlock(&t->lock);
+	if ((r->table = mapped_file_enter(t->file)) == NULL)
 		return false;
-	}
 	r->number = hash_add(HASH_EMPTY, key, QUEUE_KEY) % ROWS;
 	r->entry = &r->table->entry[r->number * ROW];
 	r->me = lock_owner(t->locks);
@@ -270,7 +140,7 @@ static void
 end_row(struct row *r)
 {
 	atomic_store(&r->table->lock[r->number], 0);
-	(void)pthread_rwlock_unlock(&r->t->lock);
+	mapped_file_leave(r->t->file);
 }
 
 static struct entry *

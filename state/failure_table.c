@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,9 +18,15 @@ _Static_assert(sizeof(struct failure_place) == PLACE, "one layout");
 _Static_assert(sizeof(struct failure_table) == HEAD + FAILURE_TABLE_PLACES * PLACE, "one layout");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
 
-static const struct state_file_layout	layout = {
+static const struct failure_table_head	new_head = {
 	.magic = { 'q', 't', 'o', 'a', 'f', 'a', 'i', 'l' }, .version = 1,
-	.head = sizeof(struct failure_table_head),
+	.places = FAILURE_TABLE_PLACES, .head = HEAD, .place = PLACE,
+};
+
+const struct mapped_file_kind	failure_table_kind = {
+	.name = "qtoa.failures", .lock = "failures", .what = "flood",
+	.effect = "each process sums up only the failures that it sees itself",
+	.head = &new_head, .head_len = sizeof(new_head), .size = sizeof(struct failure_table),
 };
 
 static const struct {
@@ -39,42 +44,19 @@ static const struct {
 void
 failure_table_path(char path[STATE_FILE_PATH], const char *dir)
 {
-	(void)snprintf(path, STATE_FILE_PATH, "%s/qtoa.failures", dir);
+	mapped_file_path(path, dir, &failure_table_kind);
 }
 
 enum state_file_is
 failure_table_open(struct state_file *f, const char *path, int flags)
 {
-	static const struct failure_table_head	 zeros;
-	struct failure_table_head		 h;
-	enum state_file_is			 is = state_file_open(f, path, flags, &h, &layout);
-
-	if (is == STATE_FILE_EMPTY)
-		return memcmp(&h, &zeros, sizeof(h)) == 0 ? is : STATE_FILE_OTHER;
-	if (is == STATE_FILE_SOUND && (h.places != FAILURE_TABLE_PLACES || h.head != HEAD ||
-	    h.place != PLACE || f->st.st_size < (off_t)sizeof(struct failure_table)))
-		return STATE_FILE_OTHER;
-	return is;
+	return mapped_file_open(f, path, flags, &failure_table_kind);
 }
 
 bool
 failure_table_begin(struct state_file *f)
 {
-	static const char		 zeros[HEAD];
-	struct failure_table_head	 h = {
-		.version = layout.version, .places = FAILURE_TABLE_PLACES,
-		.head = HEAD, .place = PLACE,
-	};
-	off_t				 at;
-
-	memcpy(h.magic, layout.magic, sizeof(h.magic));
-	/* Blocks that were written are no hole to anybody: see state_file_reserve(). */
-	if (!state_file_reserve(f, sizeof(struct failure_table)))
-		return false;
-	for (at = HEAD; at < (off_t)sizeof(struct failure_table); at += HEAD)
-		if (pwrite(f->fd, zeros, HEAD, at) != HEAD)
-			return false;
-	return pwrite(f->fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h);
+	return mapped_file_begin(f, &failure_table_kind);
 }
 
 enum error

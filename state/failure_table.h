@@ -29,7 +29,7 @@
 
 #include "core/error.h"
 #include "core/slice.h"
-#include "state/state_file.h"
+#include "state/mapped_file.h"
 
 enum {
 	FAILURE_TABLE_PLACES	= 256,
@@ -88,6 +88,8 @@ struct failure_search {
 	int64_t		 now_ms;	/* ms since the epoch */
 	uint64_t	 hash[FAILURE_SCOPES];
 };
+
+extern const struct mapped_file_kind	failure_table_kind;
 
 /* Writes the path of the file. */
 void		 failure_table_path(char path[STATE_FILE_PATH], const char *dir);

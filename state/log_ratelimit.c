@@ -1,18 +1,12 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/clock.h"
-#include "core/file.h"
 #include "core/number.h"
 #include "core/utf8.h"
 #include "state/failure_table.h"
 #include "state/log_ratelimit.h"
-#include "state/state_file.h"
 
 enum {
 	DAY_MS		= 86400000,
@@ -21,21 +15,11 @@ enum {
 };
 
 struct log_ratelimit {
-	uint64_t			 lines_max;	/* of one failure in a minute */
-	struct locks			*locks;
-	char				 path[STATE_FILE_PATH];
-	pthread_rwlock_t		 lock;	/* read: to count; write: to change the next two */
-	struct state_file		 file;
-	struct failure_table		*own;	/* used while the file is not mapped */
-	struct state_file_trouble	 trouble;
-	_Atomic int64_t			 due_ms;	/* monotonic; log_due() looks again then */
+	uint64_t		 lines_max;	/* of one failure in a minute */
+	struct locks		*locks;
+	struct mapped_file	*file;
+	_Atomic int64_t		 due_ms;	/* monotonic; log_due() looks again then */
 };
-
-static struct failure_table *
-table_of(struct log_ratelimit *f)
-{
-	return f->file.map != NULL ? f->file.map : f->own;
-}
 
 /*
  * Logging what was counted.
@@ -148,18 +132,19 @@ find_or_take(struct failure_table *t, const struct failure_search *s, enum failu
 
 /* Finds the place where a failure is counted, alone or with others (*scope).  NULL: no room. */
 static struct failure_place *
-place_of(struct log_ratelimit *f, const struct failure_search *s, enum failure_scope *scope)
+place_of(struct log_ratelimit *f, struct failure_table *t, const struct failure_search *s,
+    enum failure_scope *scope)
 {
 	unsigned char		 key[LOCK_KEY];
 	struct lock		 lock;
 	struct failure_place	*p;
 
-	if ((p = find_or_take(table_of(f), s, scope, false)) != NULL)
+	if ((p = find_or_take(t, s, scope, false)) != NULL)
 		return p;
 	lock_name(key, "failures", "");
 	if (lock_take(f->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
 		return NULL;
-	p = find_or_take(table_of(f), s, scope, true);
+	p = find_or_take(t, s, scope, true);
 	lock_release(f->locks, &lock, false);
 	return p;
 }
@@ -187,13 +172,13 @@ may_write(struct failure_place *p, const struct failure_search *s, uint64_t hash
 
 /* Counts the failure.  False: its line is not to be written. */
 static bool
-count_failure(struct log_ratelimit *f, const struct failure_search *s)
+count_failure(struct log_ratelimit *f, struct failure_table *t, const struct failure_search *s)
 {
 	int64_t			 no_time = 0;
 	struct failure_place	*p;
 	enum failure_scope	 scope;
 
-	if ((p = place_of(f, s, &scope)) == NULL)
+	if ((p = place_of(f, t, s, &scope)) == NULL)
 		return true;
 	if (failure_table_silence_ms(p, s->now_ms) > DAY_MS) {
 		p->count = 0;
@@ -209,84 +194,11 @@ count_failure(struct log_ratelimit *f, const struct failure_search *s)
 	return false;
 }
 
-/*
- * The file.  What changes f->file or f->own holds f->lock for writing.
- */
-
+/* A mapped_file_left: what it counted is logged before it goes. */
 static void
-drop_own(struct log_ratelimit *f)
+log_all(void *table)
 {
-	if (f->own != NULL)
-		log_table(f->own, true);
-	free(f->own);
-	f->own = NULL;
-}
-
-/* Maps the file if it is sound.  flags O_CREAT: it may be new or empty, and gets its head. */
-static enum state_file_is
-map_table(struct log_ratelimit *f, int flags)
-{
-	struct state_file	 new = { .fd = -1 };
-	enum state_file_is	 is = failure_table_open(&new, f->path, O_RDWR | flags);
-
-	if (is == STATE_FILE_EMPTY && flags != 0)
-		is = failure_table_begin(&new) ? STATE_FILE_SOUND : STATE_FILE_UNREADABLE;
-	if (is == STATE_FILE_SOUND && (!state_file_reserve(&new, sizeof(struct failure_table)) ||
-	    !state_file_map(&f->file, &new, sizeof(struct failure_table))))
-		is = STATE_FILE_UNREADABLE;
-	state_file_close(&new);
-	if (is == STATE_FILE_SOUND)
-		drop_own(f);
-	return is;
-}
-
-/* Maps the file; makes a new one if it cannot be used.  NULL: done; else the reason why not. */
-static const char *
-make_and_map(struct log_ratelimit *f)
-{
-	unsigned char		 key[LOCK_KEY];
-	struct lock		 lock;
-	enum state_file_is	 is;
-	const char		*why;
-
-	lock_name(key, "failures", "");		/* lock_take() makes the directory, too */
-	if (lock_take(f->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
-		return "another process prepares it and does not finish";
-	is = map_table(f, O_CREAT);
-	why = state_file_clear(is, f->path, "flood");
-	if (why == NULL && is != STATE_FILE_SOUND && map_table(f, O_CREAT) != STATE_FILE_SOUND)
-		why = strerror(errno);
-	lock_release(f->locks, &lock, false);
-	return why;
-}
-
-static bool
-wants_file(const struct log_ratelimit *f)
-{
-	return (f->file.map == NULL || state_file_is_lost(&f->file)) &&
-	    state_file_may_try(&f->trouble);
-}
-
-/* Maps the file.  If that fails (the disk is full, say), this process gets a table of its own. */
-static void
-prepare_table(struct log_ratelimit *f)
-{
-	const char	*why = NULL;
-
-	(void)pthread_rwlock_wrlock(&f->lock);
-	if (wants_file(f)) {
-		if (state_file_is_lost(&f->file))
-			why = STATE_FILE_LOST;
-		else if (map_table(f, 0) != STATE_FILE_SOUND)
-			why = make_and_map(f);
-		if (why != NULL)
-			state_file_unmap(&f->file);
-		if (table_of(f) == NULL)
-			f->own = calloc(1, sizeof(*f->own));
-		if (state_file_note(&f->trouble, f->path, why))
-			log_msg(LEVEL_NOTICE, "flood", "%s works again", f->path);
-	}
-	(void)pthread_rwlock_unlock(&f->lock);
+	log_table(table, true);
 }
 
 struct log_ratelimit *
@@ -298,12 +210,11 @@ log_ratelimit_new(const struct conf *c, struct locks *locks)
 		return NULL;
 	f->lines_max = (uint64_t)c->set.log_flood;
 	f->locks = locks;
-	failure_table_path(f->path, c->set.state_dir);
-	f->trouble = (struct state_file_trouble){
-		.dir = c->set.state_dir, .what = "flood", .level = LEVEL_WARNING,
-		.effect = "each process sums up only the failures that it sees itself",
-	};
-	(void)pthread_rwlock_init(&f->lock, NULL);
+	f->file = mapped_file_new(&failure_table_kind, c->set.state_dir, locks, log_all);
+	if (f->file == NULL) {
+		free(f);
+		return NULL;
+	}
 	return f;
 }
 
@@ -312,44 +223,35 @@ log_ratelimit_free(struct log_ratelimit *f)
 {
 	if (f == NULL)
 		return;
-	drop_own(f);
-	state_file_unmap(&f->file);
-	(void)pthread_rwlock_destroy(&f->lock);
+	mapped_file_free(f->file);
 	free(f);
 }
 
 /* Logs what is due, once a second: not every process calls log_ratelimit_housekeep(). */
 static void
-log_due(struct log_ratelimit *f)
+log_due(struct log_ratelimit *f, struct failure_table *t)
 {
 	const int64_t	 now_ms = clock_mono_ms();
 	int64_t		 due_ms = f->due_ms;
 
 	if (now_ms >= due_ms &&
 	    atomic_compare_exchange_strong(&f->due_ms, &due_ms, now_ms + DUE_MS))
-		log_table(table_of(f), false);
+		log_table(t, false);
 }
 
 void
 log_ratelimit_end(struct log_ratelimit *f, struct logline *l,
     const struct log_ratelimit_failure *x)
 {
+	struct failure_table	*t;
 	struct failure_search	 s;
 	bool			 write = true;
 
-	if (f != NULL) {
-		(void)pthread_rwlock_rdlock(&f->lock);
-		if (wants_file(f)) {
-			(void)pthread_rwlock_unlock(&f->lock);
-			prepare_table(f);
-			(void)pthread_rwlock_rdlock(&f->lock);
-		}
-		if (table_of(f) != NULL) {
-			prepare_search(&s, x);
-			log_due(f);
-			write = count_failure(f, &s);
-		}
-		(void)pthread_rwlock_unlock(&f->lock);
+	if (f != NULL && (t = mapped_file_enter(f->file)) != NULL) {
+		prepare_search(&s, x);
+		log_due(f, t);
+		write = count_failure(f, t, &s);
+		mapped_file_leave(f->file);
 	}
 	if (write && l != NULL)
 		log_end(l);
@@ -358,22 +260,13 @@ log_ratelimit_end(struct log_ratelimit *f, struct logline *l,
 void
 log_ratelimit_housekeep(struct log_ratelimit *f, bool last)
 {
-	if (f == NULL)
-		return;
-	(void)pthread_rwlock_wrlock(&f->lock);
-	if (f->file.map != NULL && !state_file_is_lost(&f->file) &&
-	    !file_is_at(f->path, &f->file.st)) {
-		log_table(f->file.map, true);
-		state_file_unmap(&f->file);
-	}
+	struct failure_table	*t;
+
 	/* The file may hold counts of a process that died before it logged them. */
-	if (table_of(f) == NULL)
-		(void)map_table(f, 0);
-	(void)pthread_rwlock_unlock(&f->lock);
-	(void)pthread_rwlock_rdlock(&f->lock);
-	if (table_of(f) != NULL)
-		log_table(table_of(f), last);
-	(void)pthread_rwlock_unlock(&f->lock);
+	if (f == NULL || (t = mapped_file_enter_existing(f->file)) == NULL)
+		return;
+	log_table(t, last);
+	mapped_file_leave(f->file);
 }
 
 /*

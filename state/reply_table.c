@@ -1,8 +1,5 @@
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,10 +7,9 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/hash.h"
-#include "core/log.h"
 #include "core/utf8.h"
+#include "state/mapped_file.h"
 #include "state/reply_table.h"
-#include "state/state_file.h"
 
 enum {
 	HEAD = 4096,
@@ -56,147 +52,22 @@ _Static_assert(TEXT % 8 == 0 && sizeof(struct place) == 1024, "one layout");
 _Static_assert(sizeof(struct table) == 528384, "one layout");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share no lock");
 
-static const struct state_file_layout	layout = {
+static const struct head	new_head = {
 	.magic = { 'q', 't', 'o', 'a', 'r', 'e', 'p', 'l' }, .version = 1,
-	.head = sizeof(struct head),
+	.places = REPLY_TABLE_PLACES, .users = REPLY_TABLE_USERS, .place = sizeof(struct place),
+};
+
+static const struct mapped_file_kind	file_kind = {
+	.name = "qtoa.replied", .lock = "replied", .what = "replies",
+	.effect = "replies are not counted, and each process knows only the default replies that "
+	    "it gave itself,",
+	.head = &new_head, .head_len = sizeof(new_head), .size = sizeof(struct table),
 };
 
 struct reply_table {
-	struct locks			*locks;
-	char				 path[STATE_FILE_PATH];
-	pthread_rwlock_t		 lock;	/* read: to use; write: to change the next two */
-	struct state_file		 file;
-	struct table			*own;	/* used while the file is not mapped */
-	struct state_file_trouble	 trouble;
+	struct locks		*locks;
+	struct mapped_file	*file;
 };
-
-/*
- * The file.
- */
-
-static void
-write_table_path(char path[STATE_FILE_PATH], const char *dir)
-{
-	(void)snprintf(path, STATE_FILE_PATH, "%s/qtoa.replied", dir);
-}
-
-/* Opens the file, and checks its whole head and its size. */
-static enum state_file_is
-open_table(struct state_file *f, const char *path, int flags)
-{
-	struct head		 h;
-	enum state_file_is	 is = state_file_open(f, path, flags, &h, &layout);
-
-	if (is == STATE_FILE_SOUND && (h.places != REPLY_TABLE_PLACES ||
-	    h.users != REPLY_TABLE_USERS || h.place != sizeof(struct place) ||
-	    f->st.st_size < (off_t)sizeof(struct table)))
-		return STATE_FILE_OTHER;
-	return is;
-}
-
-/* Gives an empty file its head.  If the process dies in here, the file is still an empty one. */
-static bool
-begin_table(struct state_file *f)
-{
-	static const char	 zeros[HEAD];
-	struct head		 h = {
-		.version = layout.version, .places = REPLY_TABLE_PLACES,
-		.users = REPLY_TABLE_USERS, .place = sizeof(struct place),
-	};
-	off_t			 at;
-
-	memcpy(h.magic, layout.magic, sizeof(h.magic));
-	if (!state_file_reserve(f, sizeof(struct table)))
-		return false;
-	/* Blocks that were written are no hole to anybody: see state_file_reserve(). */
-	for (at = HEAD; at < (off_t)sizeof(struct table); at += HEAD)
-		if (pwrite(f->fd, zeros, HEAD, at) != HEAD)
-			return false;
-	return pwrite(f->fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h);
-}
-
-/* Maps the file if it is sound.  flags O_CREAT: it may be new or empty, and gets its head. */
-static enum state_file_is
-map_table(struct reply_table *t, int flags)
-{
-	struct state_file	 new = { .fd = -1 };
-	enum state_file_is	 is = open_table(&new, t->path, O_RDWR | flags);
-
-	if (is == STATE_FILE_EMPTY && flags != 0)
-		is = begin_table(&new) ? STATE_FILE_SOUND : STATE_FILE_UNREADABLE;
-	if (is == STATE_FILE_SOUND && (!state_file_reserve(&new, sizeof(struct table)) ||
-	    !state_file_map(&t->file, &new, sizeof(struct table))))
-		is = STATE_FILE_UNREADABLE;
-	state_file_close(&new);
-	return is;
-}
-
-/* Maps the file; makes a new one if it cannot be used.  NULL: done; else the reason why not. */
-static const char *
-make_and_map(struct reply_table *t)
-{
-	unsigned char		 key[LOCK_KEY];
-	struct lock		 lock;
-	enum state_file_is	 is;
-	const char		*why;
-
-	lock_name(key, "replied", "");		/* lock_take() makes the directory, too */
-	if (lock_take(t->locks, &lock, key, clock_mono_ms() + PATIENCE_MS) != LOCK_MINE)
-		return "another process prepares it and does not finish";
-	is = map_table(t, O_CREAT);
-	why = state_file_clear(is, t->path, "replies");
-	if (why == NULL && is != STATE_FILE_SOUND && map_table(t, O_CREAT) != STATE_FILE_SOUND)
-		why = strerror(errno);
-	lock_release(t->locks, &lock, false);
-	return why;
-}
-
-static bool
-wants_file(const struct reply_table *t)
-{
-	return (t->file.map == NULL || state_file_is_lost(&t->file)) &&
-	    state_file_may_try(&t->trouble);
-}
-
-static void
-prepare_table(struct reply_table *t)
-{
-	const char	*why = NULL;
-
-	(void)pthread_rwlock_wrlock(&t->lock);
-	if (wants_file(t)) {
-		if (state_file_is_lost(&t->file))
-			why = STATE_FILE_LOST;
-		else if (map_table(t, 0) != STATE_FILE_SOUND)
-			why = make_and_map(t);
-		if (why != NULL)
-			state_file_unmap(&t->file);
-		if (t->file.map == NULL && t->own == NULL)
-			t->own = calloc(1, sizeof(*t->own));
-		if (state_file_note(&t->trouble, t->path, why))
-			log_msg(LEVEL_NOTICE, "replies", "%s works again", t->path);
-	}
-	(void)pthread_rwlock_unlock(&t->lock);
-}
-
-/* The table to use; NULL: there is no memory for one.  Call leave_table() then. */
-static struct table *
-enter_table(struct reply_table *t)
-{
-	(void)pthread_rwlock_rdlock(&t->lock);
-	if (wants_file(t)) {
-		(void)pthread_rwlock_unlock(&t->lock);
-		prepare_table(t);
-		(void)pthread_rwlock_rdlock(&t->lock);
-	}
-	return t->file.map != NULL ? t->file.map : t->own;
-}
-
-static void
-leave_table(struct reply_table *t)
-{
-	(void)pthread_rwlock_unlock(&t->lock);
-}
 
 struct reply_table *
 reply_table_new(const char *dir, struct locks *locks)
@@ -206,13 +77,10 @@ reply_table_new(const char *dir, struct locks *locks)
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	t->locks = locks;
-	write_table_path(t->path, dir);
-	t->trouble = (struct state_file_trouble){
-		.dir = dir, .what = "replies", .level = LEVEL_WARNING,
-		.effect = "replies are not counted, and each process knows only the default "
-		    "replies that it gave itself,",
-	};
-	(void)pthread_rwlock_init(&t->lock, NULL);
+	if ((t->file = mapped_file_new(&file_kind, dir, locks, NULL)) == NULL) {
+		free(t);
+		return NULL;
+	}
 	return t;
 }
 
@@ -221,9 +89,7 @@ reply_table_free(struct reply_table *t)
 {
 	if (t == NULL)
 		return;
-	state_file_unmap(&t->file);
-	free(t->own);
-	(void)pthread_rwlock_destroy(&t->lock);
+	mapped_file_free(t->file);
 	free(t);
 }
 
@@ -291,11 +157,13 @@ reply_table_may(struct reply_table *t, uint64_t user, uint64_t message, int64_t 
     int minutes)
 {
 	const uint64_t	 now = now_s < EPOCH_S ? 0 : (uint64_t)(now_s - EPOCH_S) / 60;
-	struct table	*table = enter_table(t);
-	bool		 may = table == NULL ||
-			    note_user(table, user, message, now, (uint64_t)minutes);
+	struct table	*table = mapped_file_enter(t->file);
+	bool		 may;
 
-	leave_table(t);
+	if (table == NULL)
+		return true;
+	may = note_user(table, user, message, now, (uint64_t)minutes);
+	mapped_file_leave(t->file);
 	return may;
 }
 
@@ -407,15 +275,17 @@ void
 reply_table_count(struct reply_table *t, struct slice account, const char *kind,
     struct slice rule, int64_t ms, int64_t now_s)
 {
-	struct table	*table = enter_table(t);
+	struct table	*table = mapped_file_enter(t->file);
 	struct text	 text = { { 0 } };
 	struct place	*p;
 	int		 i = 0;
 
+	if (table == NULL)
+		return;
 	put_text(&text, 0, REPLY_TABLE_ACCOUNT, account);
 	put_text(&text, REPLY_TABLE_ACCOUNT, REPLY_TABLE_KIND, slice_of(kind));
 	put_text(&text, REPLY_TABLE_ACCOUNT + REPLY_TABLE_KIND, REPLY_TABLE_RULE, rule);
-	if (table != NULL && (p = place_of(t, table, &text)) != NULL) {
+	if ((p = place_of(t, table, &text)) != NULL) {
 		while (i < REPLY_TABLE_EDGES && ms > reply_table_edges[i])
 			i++;
 		atomic_fetch_add(&p->bucket[i], 1);
@@ -423,7 +293,7 @@ reply_table_count(struct reply_table *t, struct slice account, const char *kind,
 		atomic_fetch_add(&p->count, 1);
 		count_day(p, now_s);
 	}
-	leave_table(t);
+	mapped_file_leave(t->file);
 }
 
 /*
@@ -500,8 +370,8 @@ read_table(struct place *places, const char *dir)
 	enum state_file_is	 is;
 	bool			 good;
 
-	write_table_path(path, dir);
-	is = open_table(&f, path, O_RDONLY);
+	mapped_file_path(path, dir, &file_kind);
+	is = mapped_file_open(&f, path, O_RDONLY, &file_kind);
 	good = is != STATE_FILE_UNREADABLE;
 	if (is == STATE_FILE_SOUND)
 		good = pread(f.fd, places, size, HEAD) == (ssize_t)size;
