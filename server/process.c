@@ -175,6 +175,20 @@ forget_environment(void)
 	environ = nothing;
 }
 
+/* The same while the handles are opened: a CGI must read its request from it afterwards. */
+static bool
+open_handles_of_cgi(struct app *app)
+{
+	extern char	**environ;
+	char		**all = environ;
+	bool		 opened;
+
+	forget_environment();
+	opened = open_handles(app, STORE_BRIEF);
+	environ = all;
+	return opened;
+}
+
 /*
  * FastCGI.
  */
@@ -337,8 +351,8 @@ process_run_fcgi(worker_serve *serve)
 	if (app.usable)
 		share_descriptors(&app, &pool);
 	app.bodies = gate_new(BODIES);
-	app.usable = app.usable && open_handles(&app, STORE_SERVER);
 	forget_environment();
+	app.usable = app.usable && open_handles(&app, STORE_SERVER);
 	if (app.usable && !can_store(&app))
 		_exit(1);
 	start_caller(&app);
@@ -424,7 +438,7 @@ process_run_cgi(worker_serve *serve)
 	enum error	 er;
 
 	start_app(&app, STORE_BRIEF);
-	app.usable = app.usable && open_handles(&app, STORE_BRIEF);
+	app.usable = app.usable && open_handles_of_cgi(&app);
 	if ((w = worker_new(&app)) == NULL)
 		_exit(1);
 	er = request_cgi(w->request);

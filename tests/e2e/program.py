@@ -139,7 +139,7 @@ SETTINGS = {
                     metrics_allow="127.0.0.1"),
     # Other back ends behind the same URL.
     "relays": dict(threads=64, forward_ms=1000, connect_ms=500, fresh_s=600,
-                   metrics_allow="127.0.0.1"),
+                   ca_file="$E2E_CA_FILE", metrics_allow="127.0.0.1"),
     # One of them answers users; WeChat's patience is short.
     "answers": dict(threads=64, deadline_ms=2500, forward_ms=2000, connect_ms=500, fresh_s=600,
                     metrics_allow="127.0.0.1"),

@@ -44,10 +44,10 @@ class Server(ThreadingHTTPServer):
 
 class Relay:
     """status: of each answer, 0: the connection ends; body: bytes, or a function of a Got; gate:
-    answers wait for it; silent: no answer at all."""
+    answers wait for it; silent: no answer at all; tls: a context for HTTPS."""
 
-    def __init__(self, status=200, body=b"success", silent=False):
-        self.status, self.body, self.silent = status, body, silent
+    def __init__(self, status=200, body=b"success", silent=False, tls=None):
+        self.status, self.body, self.silent, self.tls = status, body, silent, tls
         self.gate = threading.Event()
         self.gate.set()
         self.over = threading.Event()
@@ -82,13 +82,16 @@ class Relay:
 
         self.handler, self.server = Handler, None
         self.up(0)
-        self.url = f"http://127.0.0.1:{self.port}/hook"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/hook"
 
     def up(self, port=None):
         """Listens, on the same port as before."""
         if self.server is None:
             self.server = Server(("127.0.0.1", self.port if port is None else port), self.handler)
             self.port = self.server.server_port
+            if self.tls:
+                self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True,
+                                                          do_handshake_on_connect=False)
             threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def down(self):

@@ -8,6 +8,7 @@ import pytest
 import fcgi
 import program
 import qt as qt_side
+import relay
 import wechat
 from wechat import SAFE
 
@@ -182,6 +183,49 @@ def test_the_systems_authorities_stay_those_of_the_system(evil):
         assert_refused(run, {"SSL_CERT_FILE": str(evil.file), "CURL_CA_BUNDLE": str(evil.file),
                              "SSL_CERT_DIR": str(evil.dir)})
         assert run.qt.connections >= 2
+
+
+class Relayed(Run):
+    """QT, and relays behind it: the first with this certificate, the others without TLS."""
+
+    def __init__(self, context, ca_file):
+        super().__init__(None, ca_file, "relays")
+        self.relays = [relay.Relay(tls=context), relay.Relay(), relay.Relay()]
+        self.home.env.update(zip(("E2E_RAW", "E2E_SIGNED", "E2E_JSON"),
+                                 (r.url for r in self.relays)))
+
+    def __exit__(self, *exc):
+        for r in self.relays:
+            r.stop()
+        super().__exit__(*exc)
+
+
+@pytest.mark.parametrize("way", (0, 1), ids=("cgi", "fastcgi"))
+def test_relays_are_not_led_elsewhere(trap, good, evil, way):
+    """Neither by all of it, nor by what one alone would do."""
+    with Relayed(good.context(), good.file) as run:
+        keylog, env = hostile(trap, run.home, evil)
+        alone = ("http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE",
+                 "SSL_CERT_DIR", "CURL_CA_BUNDLE", "HOME", "NETRC")
+        for n, some in enumerate([env, *({name: env[name]} for name in alone)], 1):
+            assert run.ways[way](some).body == b"success", some
+            assert [len(r.got) for r in run.relays] == [n] * 3, some
+        assert not any("authorization" in g.headers for r in run.relays for g in r.got)
+        assert not trap.touched() and not keylog.exists() and not run.home.rows()
+
+
+@pytest.mark.parametrize("case", ("other-authority", "self-signed", "other-name"))
+def test_a_relay_with_a_wrong_certificate(trap, good, evil, case):
+    """It gets nothing, whatever the environment says; QT and the others do."""
+    with Relayed(WRONG[case](good, evil), good.file) as run:
+        env = hostile(trap, run.home, evil)[1]
+        env.pop("OPENSSL_CONF")
+        for n, way in enumerate(run.ways, 1):
+            assert way(env).body == b"success"
+            assert [len(r.got) for r in run.relays] == [0, n, n]
+            assert len(run.qt.received) == n
+        assert {r["account"] for r in run.home.rows()} == {"safe/raw"}
+        assert not trap.touched()
 
 
 def test_old_tls_is_refused(good):
