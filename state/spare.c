@@ -521,7 +521,7 @@ spare_scrub(struct spare *s, int64_t until_ms)
 	lock_name(key, "spare", "");
 	if (lock_take(s->locks, &lock, key, until_ms) != LOCK_MINE)
 		return false;
-	good = begin_use(&u, s) && wipe(&u, HEAD + (off_t)u.all.len, (off_t)u.head.size);
+	good = begin_use(&u, s, ROOM_DISK) && wipe(&u, HEAD + (off_t)u.all.len, (off_t)u.head.size);
 	end_use(&u);
 	lock_release(s->locks, &lock, false);
 	return good;
