@@ -40,6 +40,54 @@ db_name(const struct db *db)
 	return db->engine->name;
 }
 
+int64_t
+db_skew_ms(const struct db *db)
+{
+	return db->skew_ms;
+}
+
+/* Moves a time by so much; what is no time stays, and a time stays one. */
+static int64_t
+move_time(int64_t t, int64_t by)
+{
+	if (t <= 0 || t == INT64_MAX || by == 0)
+		return t;
+	if (by > 0 && t > INT64_MAX - 1 - by)
+		return INT64_MAX - 1;
+	return t + by > 0 ? t + by : 1;
+}
+
+/* To the nearest second: a skew of some ms does not count. */
+static int64_t
+skew_s_of(const struct db *db)
+{
+	return (db->skew_ms + (db->skew_ms < 0 ? -500 : 500)) / 1000;
+}
+
+int64_t
+db_stored_ms(const struct db *db, int64_t ms)
+{
+	return move_time(ms, db->skew_ms);
+}
+
+int64_t
+db_local_ms(const struct db *db, int64_t ms)
+{
+	return move_time(ms, -db->skew_ms);
+}
+
+int64_t
+db_stored_s(const struct db *db, int64_t s)
+{
+	return move_time(s, skew_s_of(db));
+}
+
+int64_t
+db_local_s(const struct db *db, int64_t s)
+{
+	return move_time(s, -skew_s_of(db));
+}
+
 enum error
 db_touch(struct db *db)
 {

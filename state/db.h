@@ -42,6 +42,21 @@ const char	*db_why(const struct db *db);
 
 const char	*db_name(const struct db *db);	/* for messages: "qtoa.db" */
 
+/*
+ * Hosts that share a store need not have the same time, so the tables have the time of the server.
+ * db_stored_ms() turns a time of this host, ms since the epoch, into what is written or compared
+ * with a column; db_local_ms() turns a column into a time of this host.  0 and less, and
+ * INT64_MAX, are no times, and stay.  The same for seconds.  Where the store is a file of this
+ * host, nothing changes.
+ */
+int64_t		 db_stored_ms(const struct db *db, int64_t ms);
+int64_t		 db_local_ms(const struct db *db, int64_t ms);
+int64_t		 db_stored_s(const struct db *db, int64_t s);
+int64_t		 db_local_s(const struct db *db, int64_t s);
+
+/* So many ms the server's clock is ahead of this host's; it is measured once a minute. */
+int64_t		 db_skew_ms(const struct db *db);
+
 /* Writes something that the store has already, as a test if it can be written. */
 enum error	 db_touch(struct db *db);
 

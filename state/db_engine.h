@@ -42,6 +42,7 @@ struct db_engine {
 struct db {
 	const struct db_engine	*engine;
 	int64_t			 until_ms;	/* wait for others until then; see db_patience() */
+	int64_t			 skew_ms;	/* see db_skew_ms() */
 	enum db_fault		 fault;
 	char			 why[160];
 };

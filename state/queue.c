@@ -71,21 +71,27 @@ queue_confirm(struct db *db, enum queue_state *state, const unsigned char key[QU
 	return read_state(db, state, key, SQL_MESSAGE_CONFIRM);
 }
 
+/* The column next. */
+static struct db_value
+next_of(const struct db *db, const struct queue_message *m)
+{
+	return m->state == QUEUE_PENDING ? db_i(db_stored_ms(db, m->next_ms)) : db_s(NULL);
+}
+
 enum error
 queue_add(struct db *db, const struct queue_message *m)
 {
 	return db_run(db, NULL, SQL_MESSAGE_ADD, DB_VALUES(db_key(m->key), db_text(m->account),
-	    db_text(m->code), db_i(m->received_ms), db_s(queue_states[m->state]), db_i(m->attempts),
-	    db_i(m->unread), m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL),
+	    db_text(m->code), db_i(db_stored_ms(db, m->received_ms)),
+	    db_s(queue_states[m->state]), db_i(m->attempts), db_i(m->unread), next_of(db, m),
 	    db_text(m->outcome), db_i(m->qt_ms), db_b(m->query), db_b(m->body)));
 }
 
 enum error
 queue_settle(struct db *db, const struct queue_message *m, bool keep)
 {
-	const struct db_value	 next = m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL);
-	int64_t			 gone = 0;
-	enum error		 er;
+	int64_t		 gone = 0;
+	enum error	 er;
 
 	if (m->state == QUEUE_DELIVERED && !keep)
 		return db_run(db, NULL, SQL_MESSAGE_DELIVERED, DB_VALUES(db_i(m->id),
@@ -97,8 +103,8 @@ queue_settle(struct db *db, const struct queue_message *m, bool keep)
 			return er;
 	}
 	return db_run(db, NULL, SQL_MESSAGE_SETTLE, DB_VALUES(db_s(queue_states[m->state]),
-	    db_i(m->attempts), db_i(m->unread), next, db_text(m->outcome), db_i(m->qt_ms),
-	    db_i(m->id), db_key(m->key)));
+	    db_i(m->attempts), db_i(m->unread), next_of(db, m), db_text(m->outcome),
+	    db_i(m->qt_ms), db_i(m->id), db_key(m->key)));
 }
 
 enum error
@@ -107,8 +113,8 @@ queue_settle_key(struct db *db, const struct queue_message *m)
 	if (m->state == QUEUE_DELIVERED)
 		return db_run(db, NULL, SQL_MESSAGE_DELIVERED_KEY, DB_VALUES(db_key(m->key)));
 	return db_run(db, NULL, SQL_MESSAGE_SETTLE_KEY, DB_VALUES(db_s(queue_states[m->state]),
-	    db_i(m->unread), m->state == QUEUE_PENDING ? db_i(m->next_ms) : db_s(NULL),
-	    db_text(m->outcome), db_i(m->qt_ms), db_key(m->key)));
+	    db_i(m->unread), next_of(db, m), db_text(m->outcome), db_i(m->qt_ms),
+	    db_key(m->key)));
 }
 
 static void
@@ -122,10 +128,10 @@ read_message(struct queue_message *m, const struct db_rows *rows)
 		memcpy(m->key, key.p, QUEUE_KEY);
 	m->account = db_col(rows, 2);
 	m->code = db_col(rows, 3);
-	m->received_ms = db_col_bounded(rows, 4);
+	m->received_ms = db_local_ms(rows->db, db_col_bounded(rows, 4));
 	m->state = state_of(db_col(rows, 5));
 	m->attempts = db_col_bounded(rows, 6);
-	m->next_ms = db_col_bounded(rows, 7);
+	m->next_ms = db_local_ms(rows->db, db_col_bounded(rows, 7));
 	m->outcome = db_col(rows, 8);
 	m->qt_ms = db_col_bounded(rows, 9);
 	m->query = db_col(rows, 10);
@@ -155,7 +161,7 @@ queue_due(struct db *db, const char *account, enum queue_part part, int64_t unti
 	enum error	 er;
 
 	er = db_start(db, &rows, SQL_MESSAGE_DUE, DB_VALUES(db_s(account), db_i(part),
-	    db_i(until_ms), db_i(max)));
+	    db_i(db_stored_ms(db, until_ms)), db_i(max)));
 	return call_each(&rows, er, fn, ctx);
 }
 
@@ -175,6 +181,7 @@ queue_next(struct db *db, const char *account, enum queue_part part, int64_t now
 
 	*next_ms = INT64_MAX;
 	er = db_number(db, next_ms, SQL_MESSAGE_NEXT, DB_VALUES(db_s(account), db_i(part)));
+	*next_ms = db_local_ms(db, *next_ms);
 	if (*next_ms != INT64_MAX && *next_ms > last)
 		*next_ms = now_ms;
 	else if (*next_ms != INT64_MAX)
@@ -193,7 +200,7 @@ make_due(struct db *db, const char *account, int64_t after_ms, int64_t now_ms, i
 	*n = 0;
 	for (part = QUEUE_FRESH; part < QUEUE__PARTS && er == ERR_OK; part++) {
 		er = db_run(db, &some, SQL_MESSAGE_MAKE_DUE, DB_VALUES(db_s(account), db_i(part),
-		    db_i(after_ms), db_i(now_ms)));
+		    db_i(db_stored_ms(db, after_ms)), db_i(db_stored_ms(db, now_ms))));
 		*n += some;
 	}
 	return er;
@@ -209,7 +216,7 @@ enum error
 queue_hasten(struct db *db, const char *account, int64_t now_ms, int n)
 {
 	return db_run(db, NULL, SQL_MESSAGE_HASTEN, DB_VALUES(db_s(account), db_i(QUEUE_FAILED),
-	    db_i(now_ms), db_i(n)));
+	    db_i(db_stored_ms(db, now_ms)), db_i(n)));
 }
 
 enum error
@@ -240,7 +247,7 @@ find_step_end(struct db *db, int64_t *end, int64_t at, int64_t before_ms, int ma
 {
 	*end = at;
 	return db_number(db, end, SQL_MESSAGE_SWEEP_END, DB_VALUES(db_i(at), db_i(max),
-	    db_i(before_ms)));
+	    db_i(db_stored_ms(db, before_ms))));
 }
 
 enum error
@@ -251,7 +258,7 @@ queue_sweep(struct db *db, struct queue_sweep *sw, int max)
 
 	if ((er = find_step_end(db, &end, sw->at, sw->before_ms, max)) == ERR_OK && end != sw->at)
 		er = db_run(db, &deleted, SQL_MESSAGE_SWEEP, DB_VALUES(db_i(sw->at), db_i(end),
-		    db_i(sw->before_ms)));
+		    db_i(db_stored_ms(db, sw->before_ms))));
 	if (er == ERR_OK &&
 	    (er = db_number(db, &pages, SQL_FREE_PAGES, DB_NO_VALUES)) == ERR_OK &&
 	    pages > VACUUM_FREE + VACUUM_PAGES)
@@ -298,7 +305,10 @@ queue_count(struct db *db, enum queue_state state, int64_t *n)
 enum error
 queue_oldest(struct db *db, int64_t *ms)
 {
-	return db_number(db, ms, SQL_MESSAGE_OLDEST, DB_NO_VALUES);
+	const enum error	 er = db_number(db, ms, SQL_MESSAGE_OLDEST, DB_NO_VALUES);
+
+	*ms = db_local_ms(db, *ms);
+	return er;
 }
 
 /* Finds the oldest message among the 200 ids from id on. */
@@ -311,7 +321,7 @@ find_oldest(struct db *db, int64_t *oldest_ms, const char *account, enum queue_s
 
 	er = db_number(db, &ms, SQL_MESSAGE_OLDEST_NEAR, DB_VALUES(db_i(id),
 	    db_s(queue_states[state]), db_s(account)));
-	*oldest_ms = ms == -1 ? -1 : number_bounded(ms);
+	*oldest_ms = ms == -1 ? -1 : db_local_ms(db, number_bounded(ms));
 	return er;
 }
 
@@ -349,7 +359,7 @@ enum error
 queue_retry(struct db *db, const struct queue_choice *choice, int64_t now_ms, int64_t *n)
 {
 	return db_run(db, n, SQL_MESSAGE_RETRY, DB_VALUES(db_i(choice->from), db_i(choice->to),
-	    db_s(choice->account), db_s(choice->outcome), db_i(now_ms)));
+	    db_s(choice->account), db_s(choice->outcome), db_i(db_stored_ms(db, now_ms))));
 }
 
 enum error

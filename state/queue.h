@@ -3,7 +3,8 @@
  * those that QT refused, and for keep_days those that QT has.
  *
  * A function with a struct db is called within a transaction (store_do()), and returns ERR_STORE
- * if it fails.  Times are ms since the epoch.
+ * if it fails.  Times are ms since the epoch, by this host's clock; the table has the server's
+ * (state/db.h: db_stored_ms()).
  */
 #ifndef STATE_QUEUE_H
 #define STATE_QUEUE_H

@@ -77,6 +77,7 @@ struct store {
 
 	_Atomic bool		 has_quarantine;
 	_Atomic bool		 is_degraded;
+	_Atomic int64_t		 skew_ms;	/* see db_skew_ms(), as of the last transaction */
 	struct locks		*locks;
 	_Atomic bool		 is_out;	/* the disk is nearly full */
 	_Atomic int64_t		 disk_ms;	/* do not look at the disk before */
@@ -179,6 +180,12 @@ store_is_shared(const struct store *s)
 	return s->base->engine->is_shared;
 }
 
+int64_t
+store_now_ms(struct store *s)
+{
+	return clock_wall_ms() + atomic_load(&s->skew_ms);
+}
+
 struct locks *
 store_locks(const struct store *s)
 {
@@ -257,6 +264,8 @@ transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_
 	enum error	 er = db == NULL ? ERR_STORE : ERR_OK;
 	struct job	*j;
 
+	if (db != NULL)
+		atomic_store(&s->skew_ms, db_skew_ms(db));
 	if (er == ERR_OK)
 		er = do_together(s, db, jobs);
 	for (j = jobs; j != NULL && er == ERR_OK; j = j->next)

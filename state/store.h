@@ -90,6 +90,12 @@ bool		 store_is_usable(struct store *s, char *why, size_t size);
 /* True: other hosts may use the same store. */
 bool		 store_is_shared(const struct store *s);
 
+/*
+ * The time by the clock of the store's server, ms since the epoch; by this host's own until it was
+ * first connected.  For times that stay in the store's tables: see state/db.h: db_stored_ms().
+ */
+int64_t		 store_now_ms(struct store *s);
+
 /* The locks that the store was made with. */
 struct locks	*store_locks(const struct store *s);
 

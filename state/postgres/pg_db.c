@@ -15,6 +15,8 @@ enum {
 	VALUES = 48,		/* parameters of a statement, at most */
 	SENT_MAX = 512,		/* statements that are sent without a look at their results */
 	NAMES_MAX = VALUES,	/* different names in a text */
+	CLOCK_MS = 60000,	/* between two looks at the server's clock */
+	STEP_MS = 100,		/* so much this host's clock is moved if somebody sets it */
 	OF_BOOL = 16, OF_INT8 = 20, OF_INT2 = 21, OF_INT4 = 23, OF_FLOAT4 = 700, OF_FLOAT8 = 701
 };
 
@@ -24,6 +26,8 @@ struct pg_db {
 	bool		 has_failed;	/* since the last sync; no more is sent */
 	bool		 may_retry;
 	int64_t		 limit_ms;	/* see db_limit() */
+	int64_t		 clock_ms;	/* when to look at the server's clock; monotonic */
+	int64_t		 drift_ms;	/* wall clock less monotonic, at the last look */
 	struct buf	 clean;		/* texts that had to be changed for the server */
 };
 
@@ -87,6 +91,49 @@ record_loss(struct pg_db *p)
 	return record_fault(p, late ? DB_BUSY : DB_TROUBLE, !late);
 }
 
+/* True: the skew may have changed since the last look. */
+static bool
+is_clock_due(const struct pg_db *p)
+{
+	const int64_t	 now_ms = clock_mono_ms();
+	const int64_t	 step_ms = clock_wall_ms() - now_ms - p->drift_ms;
+
+	return now_ms >= p->clock_ms || step_ms > STEP_MS || step_ms < -STEP_MS;
+}
+
+/*
+ * Sets the skew to the middle of what the look allows.  A skew that it allows stays, so that the
+ * times of two hosts do not move while their clocks do not.
+ */
+static void
+set_skew(struct pg_db *p, int64_t server_ms, int64_t begin_ms, int64_t end_ms)
+{
+	const int64_t	 least = server_ms - end_ms - 1, most = server_ms - begin_ms + 1;
+
+	if (least <= 0 && most >= 0)
+		p->base.skew_ms = 0;
+	else if (p->base.skew_ms < least || p->base.skew_ms > most)
+		p->base.skew_ms = least + (most - least) / 2;
+}
+
+/* Measures how far the server's clock is ahead of this host's. */
+static enum error
+look_at_clock(struct pg_db *p)
+{
+	const int64_t	 begin_ms = clock_wall_ms(), mono_ms = clock_mono_ms();
+	int64_t		 server_ms = begin_ms;
+	enum error	 er;
+
+	if ((er = pg_db_number(&p->base, &server_ms, "SELECT (extract(epoch FROM "
+	    "clock_timestamp()) * 1000)::bigint", DB_NO_VALUES)) != ERR_OK ||
+	    (er = pg_db_finish(&p->base, true)) != ERR_OK)
+		return er;
+	set_skew(p, server_ms, begin_ms, begin_ms + clock_mono_ms() - mono_ms);
+	p->drift_ms = begin_ms - mono_ms;
+	p->clock_ms = mono_ms + CLOCK_MS;
+	return ERR_OK;
+}
+
 enum error
 pg_db_open(struct db *db, int64_t until_ms)
 {
@@ -94,9 +141,13 @@ pg_db_open(struct db *db, int64_t until_ms)
 
 	db_patience(db, until_ms);
 	p->may_retry = false;
-	if (!pg_conn_is_open(p->c))
+	if (!pg_conn_is_open(p->c)) {
 		p->has_failed = false;
-	return pg_conn_open(p->c, until_ms) ? ERR_OK : record_fault(p, DB_TROUBLE, false);
+		p->clock_ms = 0;
+	}
+	if (!pg_conn_open(p->c, until_ms))
+		return record_fault(p, DB_TROUBLE, false);
+	return is_clock_due(p) ? look_at_clock(p) : ERR_OK;
 }
 
 static int64_t

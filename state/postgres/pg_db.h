@@ -20,7 +20,11 @@ struct db	*pg_db_new(const char *url);
 /* Its connection, which db_close() closes. */
 struct pg_conn	*pg_db_conn(struct db *db);
 
-/* Connects if need be; waits until until_ms, and so do all calls after it.  ERR_STORE. */
+/*
+ * Connects if need be; waits until until_ms, and so do all calls after it.  Looks at the server's
+ * clock when it connects, then once a minute, and when this host's clock was set; it must not be
+ * called within a transaction.  ERR_STORE.
+ */
 enum error	 pg_db_open(struct db *db, int64_t until_ms);
 
 /* True: after the last failure the same may succeed at once. */

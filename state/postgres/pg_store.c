@@ -77,10 +77,8 @@ ensure_open(struct pg_store *s, int64_t until_ms)
 
 	if (!is_open(s))
 		s->is_ready = false;
-	if (s->is_ready) {
-		db_patience(s->db, until_ms);
-		return true;
-	}
+	if (s->is_ready)
+		return pg_db_open(s->db, until_ms) == ERR_OK;
 	if (clock_mono_ms() < s->reopen_ms)
 		return false;
 	s->reopen_ms = clock_mono_ms() + REOPEN_MS;

@@ -11,6 +11,8 @@
  *	deliver N	deletes it
  *	confirm N	is it there?  "pending", "delivered", "dead" or "new"
  *	due		how many are due
+ *	later N MS	queues message N, which may be sent in MS milliseconds
+ *	next		in how many ms the first one may be sent; age: since when the oldest waits
  *	claim N MS	claims message N: "never", "queued", "done", or failed with "late"
  *	mark N		marks it as done; queued N: as queued
  *	known N		what is known of it
@@ -57,24 +59,59 @@ make_key(unsigned char key[QUEUE_KEY], int64_t n)
 
 /* What a store_work is to do, and what it has found. */
 struct work {
-	int64_t			 n;
+	int64_t			 n, ms;
 	enum queue_state	 state;
 	char			 found[24];
 };
 
 static enum error
-add(struct db *db, void *arg)
+add_at(struct db *db, const struct work *w, int64_t now_ms)
 {
 	static const char	 body[] = "<xml><a>\x00\xff</a></xml>";
-	const struct work	*w = arg;
 	struct queue_message	 m = {
-		.account = slice_of("news"), .code = slice_of("$$_menu_click"), .received_ms = 1,
-		.next_ms = 1, .state = QUEUE_PENDING, .outcome = slice_of("not UTF-8: \xe4"),
+		.account = slice_of("news"), .code = slice_of("$$_menu_click"),
+		.received_ms = now_ms, .next_ms = now_ms + w->ms, .attempts = w->ms != 0,
+		.state = QUEUE_PENDING, .outcome = slice_of("not UTF-8: \xe4"),
 		.query = slice_of("a=b"), .body = { body, sizeof(body) - 1 },
 	};
 
 	make_key(m.key, w->n);
 	return queue_add(db, &m);
+}
+
+static enum error
+add(struct db *db, void *arg)
+{
+	return add_at(db, arg, 1);
+}
+
+static enum error
+add_later(struct db *db, void *arg)
+{
+	return add_at(db, arg, clock_wall_ms());
+}
+
+static enum error
+find_next(struct db *db, void *arg)
+{
+	struct work	*w = arg;
+	const int64_t	 now_ms = clock_wall_ms();
+	int64_t		 ms;
+	enum error	 er = queue_next(db, "news", QUEUE_FAILED, now_ms, &ms);
+
+	(void)snprintf(w->found, sizeof(w->found), "%lld", (long long)(ms - now_ms));
+	return er;
+}
+
+static enum error
+find_age(struct db *db, void *arg)
+{
+	struct work	*w = arg;
+	int64_t		 ms = 0;
+	enum error	 er = queue_oldest(db, &ms);
+
+	(void)snprintf(w->found, sizeof(w->found), "%lld", (long long)(clock_wall_ms() - ms));
+	return er;
 }
 
 static enum error
@@ -265,6 +302,9 @@ static const struct {
 	{ "deliver",	STORE_SYNC,	deliver },
 	{ "confirm",	STORE_CONFIRM,	confirm },
 	{ "due",	STORE_READ,	due },
+	{ "later",	STORE_QUEUE,	add_later },
+	{ "next",	STORE_READ,	find_next },
+	{ "age",	STORE_READ,	find_age },
 	{ "prepare",	STORE_WRITE,	prepare },
 };
 
@@ -272,7 +312,7 @@ static void
 run_command(const char *name, int64_t n, int threads)
 {
 	const int64_t	 begin_ms = clock_mono_ms();
-	struct work	 w = { .n = n };
+	struct work	 w = { .n = n, .ms = strcmp(name, "later") == 0 ? threads : 0 };
 	char		 why[1240] = "";
 	enum error	 er;
 	size_t		 i;

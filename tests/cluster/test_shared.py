@@ -56,12 +56,15 @@ def test_a_lease_goes_from_host_to_host(url, host):
     assert hosts[0].ask("lease 0")[2] == "mine"
 
 
-def test_a_clock_that_is_an_hour_off(url, host):
+def wrong_clock(**by):
+    """The environment of a host whose clock is off: FAKETIME="+1h"."""
     library = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")[0]
-    off = [host(url, ms=5000, env={"LD_PRELOAD": library, "FAKETIME": by,
-                                   "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                                   "ASAN_OPTIONS": "verify_asan_link_order=0"})
-           for by in ("+1h", "-1h")]
+    return {"LD_PRELOAD": library, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "ASAN_OPTIONS": "verify_asan_link_order=0", **by}
+
+
+def test_a_clock_that_is_an_hour_off(url, host):
+    off = [host(url, ms=5000, env=wrong_clock(FAKETIME=by)) for by in ("+1h", "-1h")]
     right = host(url, ms=5000)
     assert [h.ask("known 9")[2] for h in (*off, right)] == ["never"] * 3
     for n, (a, b) in enumerate(((off[0], right), (right, off[1]), (off[1], off[0]))):
@@ -70,6 +73,35 @@ def test_a_clock_that_is_an_hour_off(url, host):
         assert a.ask("lease 0")[2] == "mine" and b.ask("lease 0")[2] == "busy"
         a.ask("end")
     assert off[0].ask("sweep 1")[0] == "ok" and right.ask("known 0")[2] == "done"
+
+
+def agree(hosts, word, least, most):
+    said = [int(h.ask(word)[2]) for h in hosts]
+    assert all(least <= ms <= most for ms in said), said
+
+
+def test_times_are_the_servers(url, host):
+    """A message is as old, and waits as long, for each host."""
+    hosts = [host(url, ms=5000, env=wrong_clock(FAKETIME=by)) for by in ("+1h", "-1h", "+0")]
+    for n, h in enumerate(hosts):
+        assert h.ask(f"later {n} 240000")[0] == "ok"
+    agree(hosts, "next", 180000, 240000)
+    agree(hosts, "age", 0, 60000)
+
+
+def test_a_clock_that_is_set_while_the_program_runs(url, host, tmp_path):
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    moved = host(url, ms=5000, env=wrong_clock(FAKETIME_TIMESTAMP_FILE=str(clock),
+                                               FAKETIME_NO_CACHE="1"))
+    right = host(url, ms=5000)
+    assert moved.ask("later 1 240000")[0] == "ok"
+    for by in ("+1h", "-1h", "+0"):
+        clock.write_text(by + "\n")
+        agree([moved, right], "next", 180000, 240000)
+        agree([moved, right], "age", 0, 60000)
+        assert moved.ask(f"later {by.strip('+-h')}7 240000")[0] == "ok"
+        agree([moved, right], "age", 0, 60000)
 
 
 def test_old_ones_are_forgotten(shared, url, host):
