@@ -40,6 +40,12 @@ db_name(const struct db *db)
 	return db->engine->name;
 }
 
+bool
+db_is_shared(const struct db *db)
+{
+	return db->engine->is_shared;
+}
+
 int64_t
 db_skew_ms(const struct db *db)
 {

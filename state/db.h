@@ -41,6 +41,7 @@ enum db_fault	 db_fault(const struct db *db);
 const char	*db_why(const struct db *db);
 
 const char	*db_name(const struct db *db);	/* for messages: "qtoa.db" */
+bool		 db_is_shared(const struct db *db);	/* other hosts may use the same database */
 
 /*
  * Hosts that share a store need not have the same time, so the tables have the time of the server.

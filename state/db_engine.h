@@ -12,6 +12,7 @@ struct db_engine {
 	const char	*name;
 	enum db_dialect	 dialect;	/* of the text that ask() gets */
 	struct db_words	 words;
+	bool		 is_shared;
 	void		 (*close)(struct db *db);
 	void		 (*limit)(struct db *db, int64_t until_ms);
 	enum error	 (*touch)(struct db *db);

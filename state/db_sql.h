@@ -82,9 +82,12 @@ enum sql {
 	/* What is taken over from quarantine: rows by id (column 0), from the id `?` on. */
 	SQL_RECOVER_MESSAGES, SQL_RECOVER_EVENTS, SQL_RECOVER_PAST, SQL_RECOVER_MARKS,
 
-	/* What hosts share: leases (state/lease.c), known messages (state/dedup_shared.c). */
-	SQL_LEASE_TAKE, SQL_LEASE_DROP, SQL_SEEN_CHANGE, SQL_SEEN_FIND,
-	SQL_SEEN_SWEEP,
+	/*
+	 * What hosts share: whether anything waits (state/store_look.c), leases (state/lease.c),
+	 * known messages (state/dedup_shared.c).
+	 */
+	SQL_STORE_WAITS, SQL_LEASE_TAKE, SQL_LEASE_DROP,
+	SQL_SEEN_CHANGE, SQL_SEEN_FIND, SQL_SEEN_SWEEP,
 
 	SQL__MAX
 };

@@ -8,6 +8,7 @@
 enum {
 	USE_MS = 2000,		/* the longest wait for the store */
 	PAUSE_MS = 50,		/* between two tries to get what another host has */
+	AGAIN_MS = 500,		/* between two tries to keep one while the store fails */
 	MARGIN_MS = 2000	/* so long before its end a lease is not relied on */
 };
 
@@ -32,7 +33,7 @@ take_row(struct db *db, void *arg)
 	enum error		 er;
 
 	er = db_number(db, &owner, SQL_LEASE_TAKE, DB_VALUES(key_of(r->lease),
-	    db_i(r->lease->owner), db_i(LEASE_MS)));
+	    db_i(r->lease->owner), db_i(r->lease->is_long ? LEASE_LONG_MS : LEASE_MS)));
 	r->is_mine = owner == r->lease->owner;
 	return er;
 }
@@ -47,18 +48,38 @@ drop_row(struct db *db, void *arg)
 	    db_i(r->lease->owner)));
 }
 
-/* Writes the row.  Its end is counted from before that: the server's clock begins later. */
-static bool
+/*
+ * The monotonic clock, which goes on while the machine sleeps if the system has one like that.  It
+ * is compared with itself only.
+ */
+static int64_t
+now_ms(void)
+{
+#ifdef CLOCK_BOOTTIME
+	return clock_read_ms(CLOCK_BOOTTIME);
+#else
+	return clock_mono_ms();
+#endif
+}
+
+/*
+ * Writes the row.  Its end is counted from before that: the server's clock begins later.  ERR_LATE:
+ * another one has it.
+ */
+static enum error
 write_row(struct store *s, struct lease *l)
 {
 	struct lease_row	 r = { .lease = l };
-	const int64_t		 now_ms = clock_mono_ms();
+	const int64_t		 begin_ms = now_ms();
+	enum error		 er;
 
-	if (store_do(s, STORE_WRITE, take_row, &r, now_ms + USE_MS) != ERR_OK || !r.is_mine)
-		return false;
-	l->keep_ms = now_ms + LEASE_KEEP_MS;
-	l->end_ms = now_ms + LEASE_MS - MARGIN_MS;
-	return true;
+	if ((er = store_do(s, STORE_WRITE, take_row, &r, clock_mono_ms() + USE_MS)) != ERR_OK)
+		return er;
+	if (!r.is_mine)
+		return ERR_LATE;
+	l->keep_ms = begin_ms + (l->is_long ? LEASE_LONG_KEEP_MS : LEASE_KEEP_MS);
+	l->end_ms = begin_ms + (l->is_long ? LEASE_LONG_MS : LEASE_MS) - MARGIN_MS;
+	return ERR_OK;
 }
 
 /* A number that no other lease has, on no host; never 0. */
@@ -72,21 +93,29 @@ make_owner(void)
 	return (int64_t)(n >> 2 | 1);
 }
 
-enum lock_result
-lease_take(struct store *s, struct lease *l, const char *what, const char *which,
-    int64_t until_ms)
+/* Takes the lock.  True: that is all, or nothing can be done; *result. */
+static bool
+is_lock_enough(struct store *s, struct lease *l, enum lock_result *result, const char *what,
+    const char *which, int64_t until_ms)
 {
-	const struct timespec	 pause = { 0, PAUSE_MS * 1000000 };
-	unsigned char		 key[LOCK_KEY];
-	enum lock_result	 result;
+	unsigned char	 key[LOCK_KEY];
 
 	l->owner = 0;
 	lock_name(key, what, which);
-	result = lock_take(store_locks(s), &l->lock, key, until_ms);
-	if (result != LOCK_MINE || !store_is_shared(s))
-		return result;
+	*result = lock_take(store_locks(s), &l->lock, key, until_ms);
+	if (*result != LOCK_MINE || !store_is_shared(s))
+		return true;
 	l->owner = make_owner();
-	while (!write_row(s, l)) {
+	return false;
+}
+
+/* Writes the row of a lease whose lock is ours; waits for another host. */
+static enum lock_result
+take_with_row(struct store *s, struct lease *l, int64_t until_ms)
+{
+	const struct timespec	 pause = { 0, PAUSE_MS * 1000000 };
+
+	while (write_row(s, l) != ERR_OK) {
 		if (clock_mono_ms() + PAUSE_MS >= until_ms) {
 			lock_release(store_locks(s), &l->lock, false);
 			return LOCK_BUSY;
@@ -96,12 +125,66 @@ lease_take(struct store *s, struct lease *l, const char *what, const char *which
 	return LOCK_MINE;
 }
 
+enum lock_result
+lease_take(struct store *s, struct lease *l, const char *what, const char *which,
+    int64_t until_ms)
+{
+	enum lock_result	 result;
+
+	l->is_long = false;
+	return is_lock_enough(s, l, &result, what, which, until_ms) ? result :
+	    take_with_row(s, l, until_ms);
+}
+
+enum lock_result
+lease_take_long(struct store *s, struct lease *l, const char *what, const char *which)
+{
+	enum lock_result	 result;
+
+	l->is_long = true;
+	return is_lock_enough(s, l, &result, what, which, 0) ? result : take_with_row(s, l, 0);
+}
+
+enum lock_result
+lease_try(struct store *s, struct lease *l, const char *what, const char *which)
+{
+	enum lock_result	 result;
+	enum error		 er;
+
+	l->is_long = false;
+	if (is_lock_enough(s, l, &result, what, which, 0))
+		return result;
+	if ((er = write_row(s, l)) == ERR_LATE) {
+		lock_release(store_locks(s), &l->lock, false);
+		return LOCK_BUSY;
+	}
+	if (er != ERR_OK)
+		l->owner = 0;
+	return LOCK_MINE;
+}
+
 bool
 lease_keep(struct store *s, struct lease *l)
 {
-	if (l->owner == 0 || clock_mono_ms() < l->keep_ms)
+	enum error	 er;
+
+	if (l->owner == 0)
 		return true;
-	return write_row(s, l) || clock_mono_ms() < l->end_ms;
+	/* Another host may have had it and given it back: then the row says nothing. */
+	if (now_ms() >= l->end_ms)
+		return false;
+	if (now_ms() < l->keep_ms)
+		return true;
+	if ((er = write_row(s, l)) == ERR_OK || er == ERR_LATE)
+		return er == ERR_OK;
+	l->keep_ms = now_ms() + AGAIN_MS;
+	return now_ms() < l->end_ms;
+}
+
+void
+lease_doubt(struct lease *l)
+{
+	l->keep_ms = 0;
 }
 
 void

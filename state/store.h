@@ -128,7 +128,8 @@ bool		 store_has_room(struct store *s);
  * breaker), so that a CGI run need not open the database to know.  It is raised before and after
  * the commit of such work: STORE_QUEUE does that, once for all jobs of a transaction.  To lower it:
  * lower it first, then look into the store, and raise it again if something waits.  A raised flag
- * that is raised again wakes those who watch it (state/store_watch.h).
+ * that is raised again wakes those who watch it (state/store_watch.h).  Other hosts do not see it:
+ * see state/store_look.h.
  */
 void		 store_raise(struct store *s);
 void		 store_lower(struct store *s);

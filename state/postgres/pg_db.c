@@ -657,6 +657,7 @@ static const struct db_engine	 engine = {
 	.name		= "PostgreSQL",
 	.dialect	= DB_POSTGRES,
 	.words		= { "text COLLATE \"C\"", "bigint", "double precision", "" },
+	.is_shared	= true,
 	.close		= close_db,
 	.limit		= set_limit,
 	.touch		= touch,

@@ -240,12 +240,19 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "INSERT INTO unionid (appid, openid, unionid) VALUES ($1, $2, '') ON CONFLICT (appid, "
 	    "openid) DO NOTHING",
 
-	/* now() would be when the transaction began, which may be long ago. */
+	[SQL_STORE_WAITS] =
+	    "SELECT (EXISTS (SELECT 1 FROM message WHERE state = 'pending') OR EXISTS (SELECT 1 "
+	    "FROM endpoint WHERE opened <> 0) OR EXISTS (SELECT 1 FROM stopped))::integer",
+	/*
+	 * now() would be when the transaction began, which may be long ago.  The SELECT is for
+	 * those who ask for what another one has: else each of them would write to the row.
+	 */
 	[SQL_LEASE_TAKE] =
-	    "INSERT INTO lease (name, owner, until) VALUES ($1, $2, clock_timestamp() + $3 * "
-	    "interval '1 ms') ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = "
-	    "excluded.until WHERE lease.until < clock_timestamp() OR lease.owner = "
-	    "excluded.owner RETURNING owner",
+	    "INSERT INTO lease (name, owner, until) SELECT $1, $2, clock_timestamp() + $3 * "
+	    "interval '1 ms' WHERE NOT EXISTS (SELECT 1 FROM lease WHERE name = $1 AND owner <> "
+	    "$2 AND until >= clock_timestamp()) ON CONFLICT (name) DO UPDATE SET owner = "
+	    "excluded.owner, until = excluded.until WHERE lease.until < clock_timestamp() OR "
+	    "lease.owner = excluded.owner RETURNING owner",
 	[SQL_LEASE_DROP] = "DELETE FROM lease WHERE name = $1 AND owner = $2",
 	/* A row that is new has no transaction that has changed it. */
 	/*

@@ -20,7 +20,7 @@ prepared(void **state)
 	(void)state;
 	check_int("schema", schema_prepare(db), SCHEMA_READY);
 	check_err("the tables of statistics", datacube_tables_prepare(db), ERR_OK);
-	for (i = 0; i < SQL_LEASE_TAKE; i++) {
+	for (i = 0; i < SQL_STORE_WAITS; i++) {
 		(void)snprintf(name, sizeof(name), "statement %d", i);
 		assert_non_null(sqlite_sql_texts[i]);
 		check_err(name, db_start(db, &rows, (enum sql)i, DB_NO_VALUES), ERR_OK);
