@@ -72,7 +72,7 @@ services_add(struct services *s, unsigned need)
 	    ((need & SERVICES_SPARE) == 0 || s->spare != NULL ||
 	    (s->spare = spare_new(c->set.state_dir, SPARE_MEMORY, s->locks)) != NULL) &&
 	    ((need & SERVICES_TOKENS) == 0 || s->tokens != NULL ||
-	    (s->tokens = access_token_new(c, s->http, s->locks, s->store)) != NULL) &&
+	    (s->tokens = access_token_new(c, s->http, s->store)) != NULL) &&
 	    ((need & SERVICES_CALLBACK_IPS) == 0 || s->callback_ips != NULL ||
 	    (s->callback_ips = callback_ips_new(c)) != NULL) &&
 	    ((need & SERVICES_ARRIVALS) == 0 || s->arrivals != NULL ||

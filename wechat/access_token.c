@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/json_write.h"
 #include "core/query.h"
+#include "state/lease.h"
 #include "wechat/access_token.h"
 #include "wechat/errcode.h"
 
@@ -30,7 +31,6 @@ enum {
 struct access_tokens {
 	const struct conf	*conf;
 	struct http_client	*http;
-	struct locks		*locks;
 	struct store		*store;
 };
 
@@ -82,14 +82,13 @@ static const int	 pauses_s[ERRCODE__MAX] = {
 };
 
 struct access_tokens *
-access_token_new(const struct conf *conf, struct http_client *h, struct locks *l,
-    struct store *s)
+access_token_new(const struct conf *conf, struct http_client *h, struct store *s)
 {
 	struct access_tokens	*ts;
 
 	if ((ts = malloc(sizeof(*ts))) == NULL)
 		return NULL;
-	*ts = (struct access_tokens){ conf, h, l, s };
+	*ts = (struct access_tokens){ conf, h, s };
 	return ts;
 }
 
@@ -137,6 +136,13 @@ copy_cut(char *to, size_t size, struct slice s)
 	to[len] = '\0';
 }
 
+/* A column with epoch seconds, by this host's clock. */
+static int64_t
+read_second(const struct db_rows *rows, int col)
+{
+	return db_local_s(rows->db, db_col_bounded(rows, col));
+}
+
 static enum error
 read_token_row(struct db *db, void *arg)
 {
@@ -150,15 +156,15 @@ read_token_row(struct db *db, void *arg)
 	    db_s(req->config)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		copy_cut(r->token.text, sizeof(r->token.text), db_col(&rows, 0));
-		r->token.fetched_s = db_col_bounded(&rows, 1);
-		r->token.expires_s = db_col_bounded(&rows, 2);
-		r->renew_s = db_col_bounded(&rows, 3);
+		r->token.fetched_s = read_second(&rows, 1);
+		r->token.expires_s = read_second(&rows, 2);
+		r->renew_s = read_second(&rows, 3);
 		r->fails = db_col_bounded(&rows, 4);
-		r->pause_ms = db_col_bounded(&rows, 5);
+		r->pause_ms = db_local_ms(db, db_col_bounded(&rows, 5));
 		r->day = db_col_bounded(&rows, 6);
 		r->calls = db_col_bounded(&rows, 7);
 		r->forced = db_col_bounded(&rows, 8);
-		r->forced_s = db_col_bounded(&rows, 9);
+		r->forced_s = read_second(&rows, 9);
 		copy_cut(r->why, sizeof(r->why), db_col(&rows, 10));
 	}
 	db_end(&rows);
@@ -202,9 +208,10 @@ write_token_row(struct db *db, void *arg)
 		return er;
 	return db_run(db, NULL, SQL_TOKEN_PUT, DB_VALUES(db_s(req->account->appid),
 	    db_s(req->config), db_s(*r->token.text != '\0' ? r->token.text : NULL),
-	    db_i(r->token.fetched_s), db_i(r->token.expires_s), db_i(r->renew_s), db_i(r->fails),
-	    db_i(r->pause_ms), db_i(r->day), db_i(r->calls), db_i(r->forced), db_i(r->forced_s),
-	    db_s(r->why)));
+	    db_i(db_stored_s(db, r->token.fetched_s)), db_i(db_stored_s(db, r->token.expires_s)),
+	    db_i(db_stored_s(db, r->renew_s)), db_i(r->fails),
+	    db_i(db_stored_ms(db, r->pause_ms)), db_i(r->day), db_i(r->calls), db_i(r->forced),
+	    db_i(db_stored_s(db, r->forced_s)), db_s(r->why)));
 }
 
 static bool
@@ -225,11 +232,12 @@ static bool
 load_row(struct token_request *req)
 {
 	struct token_row	*r = &req->row;
-	const int64_t		 now_ms = clock_wall_ms(), day = calendar_day_at(now_ms / 1000);
+	int64_t			 now_ms, day;
 
 	if (!use_store(req, STORE_READ, read_token_row))
 		return false;
-	req->now_ms = now_ms;
+	req->now_ms = now_ms = clock_wall_ms();
+	day = calendar_day_at(store_now_ms(req->ts->store) / 1000);
 	if (r->pause_ms > now_ms + (CALENDAR_DAY_S + BACK_S) * INT64_C(1000))
 		r->pause_ms = 0;
 	if (r->day != day)
@@ -554,18 +562,18 @@ static void
 fetch_in_turn(struct token_request *req)
 {
 	const bool		 has_token = req->aim == GOOD && is_usable(req);
-	unsigned char		 key[LOCK_KEY];
-	struct lock		 lock;
+	struct store		*store = req->ts->store;
+	struct lease		 lease;
 	enum lock_result	 result;
 	bool			 loaded;
 
-	lock_name(key, "token", req->account->appid);
 	do	/* another one may have had another aim */
-		result = lock_take(req->ts->locks, &lock, key, has_token ? 0 : req->deadline_ms);
+		result = lease_take(store, &lease, "token", req->account->appid,
+		    has_token ? 0 : req->deadline_ms);
 	while (result == LOCK_DONE && req->aim != GOOD);
 	loaded = load_row(req);
 	if (result == LOCK_MINE)
-		lock_release(req->ts->locks, &lock,
+		lease_end(store, &lease,
 		    loaded && (is_answered(req) || fetch_token(req)));
 	else if (loaded && !is_usable(req))
 		errcode_print(req->why, TOKEN_WHY, "%s", result == LOCK_DONE ? req->row.why :

@@ -3,9 +3,10 @@
  * "getStableAccessToken").  It is fetched with AppID and AppSecret, kept in the store, and renewed
  * before it expires.
  *
- * Of all threads, processes and CGI runs only one fetches at a time (state/lock.h), and the others
- * wait for it.  A restart costs no call.  After an error there is a pause, which doubles; WeChat's
- * quotas are never used up.  No token and no secret is ever logged here.
+ * Of all threads, processes and CGI runs only one fetches at a time, of all hosts that share the
+ * store (state/lease.h), and the others wait for it.  A restart costs no call.  After an error
+ * there is a pause, which doubles; WeChat's quotas are never used up.  No token and no secret is
+ * ever logged here.
  */
 #ifndef WECHAT_ACCESS_TOKEN_H
 #define WECHAT_ACCESS_TOKEN_H
@@ -15,7 +16,6 @@
 
 #include "core/conf.h"
 #include "net/http_client.h"
-#include "state/lock.h"
 #include "state/store.h"
 
 enum {
@@ -30,9 +30,9 @@ struct access_token {
 
 struct access_tokens;
 
-/* All four must outlive it.  NULL: no memory. */
+/* All three must outlive it.  NULL: no memory. */
 struct access_tokens	*access_token_new(const struct conf *conf, struct http_client *h,
-			    struct locks *l, struct store *s);
+			    struct store *s);
 void			 access_token_free(struct access_tokens *ts);
 
 /*

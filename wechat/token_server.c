@@ -92,7 +92,7 @@ static enum error
 check_rate(struct token_server_reply *a, const struct settings *set, struct store *s,
     const struct token_server_request *q)
 {
-	const int64_t		 now_s = clock_wall_ms() / 1000, max = set->control_per_minute;
+	const int64_t		 now_s = store_now_ms(s) / 1000, max = set->control_per_minute;
 	struct address_count	 used = { .address = q->peer, .minute = now_s / MINUTE_S };
 	enum error		 er;
 

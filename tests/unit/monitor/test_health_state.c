@@ -500,7 +500,7 @@ connect_wechat(struct place *p, struct http_client **http)
 	peer_url(p->peer, p->api, "");
 	p->conf.set.wechat_api = p->api;
 	assert_non_null(*http = http_client_new(&p->conf.set, NULL));
-	assert_non_null(ts = access_token_new(&p->conf, *http, p->locks, p->store));
+	assert_non_null(ts = access_token_new(&p->conf, *http, p->store));
 	return ts;
 }
 

@@ -42,7 +42,7 @@ place_init(struct place *p)
 	assert_non_null(p->http = http_client_new(&p->conf.set, NULL));
 	assert_non_null(p->locks = lock_new(p->conf.set.state_dir));
 	assert_non_null(p->store = store_new(&p->conf.set, p->locks, STORE_SERVER));
-	assert_non_null(p->tokens = access_token_new(&p->conf, p->http, p->locks, p->store));
+	assert_non_null(p->tokens = access_token_new(&p->conf, p->http, p->store));
 }
 
 static void

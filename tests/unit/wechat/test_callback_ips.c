@@ -43,7 +43,7 @@ place_init(struct place *p)
 	assert_non_null(p->asker.locks = lock_new(p->conf.set.state_dir));
 	assert_non_null(p->store = store_new(&p->conf.set, p->asker.locks, STORE_SERVER));
 	assert_non_null(p->asker.tokens = access_token_new(&p->conf, p->asker.http,
-	    p->asker.locks, p->store));
+	    p->store));
 	assert_non_null(p->ips = callback_ips_new(&p->conf));
 }
 
