@@ -321,7 +321,6 @@ run_pull(const struct conf *c, const struct datacube_order *o)
 	p.bar.width = term_width(STDOUT_FILENO);
 	if (services_open(&s, c, SERVICES_TOKENS, STORE_BRIEF, NULL)) {
 		p.pull.http = s.http;
-		p.pull.locks = s.locks;
 		p.pull.store = s.store;
 		p.pull.tokens = s.tokens;
 		rc = pull_all(&p, o);

@@ -221,8 +221,7 @@ run_pull(const struct conf *c, const struct followers_order *o)
 	session_catch_signals(note_stop);
 	p.bar.width = term_width(STDOUT_FILENO);
 	if (services_open(&s, c, SERVICES_TOKENS, STORE_BRIEF, NULL)) {
-		p.pull.tools = (struct follower_pull_tools){ c, s.http, s.locks, s.store,
-		    s.tokens };
+		p.pull.tools = (struct follower_pull_tools){ c, s.http, s.store, s.tokens };
 		rc = pull_followers(&p, o);
 	}
 	services_close(&s);

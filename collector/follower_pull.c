@@ -10,6 +10,7 @@
 #include "core/lang.h"
 #include "core/log.h"
 #include "core/query.h"
+#include "state/lease.h"
 #include "wechat/api.h"
 #include "wechat/errcode.h"
 #include "wechat/user_info.h"
@@ -39,6 +40,8 @@ static const char	 quota_path[] = "/cgi-bin/openapi/quota/get";
 struct asking {
 	const struct follower_pull_tools	*tools;
 	const struct account			*account;
+	struct lease				 lease;
+	bool					 lost;		/* it has ended */
 	struct follower_pull			*pull;	/* NULL: for new followers only */
 	struct follower_pull_sum		 sum;
 	int64_t					 deadline_ms;	/* of a call; 0: CALL_MS */
@@ -103,10 +106,22 @@ later_of(int64_t a_s, int64_t b_s)
 	return a_s > b_s ? a_s : b_s;
 }
 
+/* False: another host asks now, and the user is told so, once. */
 static bool
-is_stopping(const struct asking *k)
+keep_lease(struct asking *k)
 {
-	return k->pull != NULL && atomic_load(k->pull->stop_ms) != 0;
+	if (!k->lost && !lease_keep(k->tools->store, &k->lease)) {
+		k->lost = true;
+		report_fault(k, "this host was cut off from the store or stood still, so another "
+		    "one may go on; run this again");
+	}
+	return !k->lost;
+}
+
+static bool
+is_stopping(struct asking *k)
+{
+	return (k->pull != NULL && atomic_load(k->pull->stop_ms) != 0) || !keep_lease(k);
 }
 
 static void
@@ -121,7 +136,7 @@ show_progress(struct asking *k)
  */
 
 static void
-wait_ms(const struct asking *k, int64_t ms)
+wait_ms(struct asking *k, int64_t ms)
 {
 	const int64_t		 until_ms = clock_mono_ms() + ms;
 	const struct timespec	 step = { 0, STEP_MS * 1000000L };
@@ -439,7 +454,7 @@ read_followers(struct asking *k)
 		k->sum.done++;
 		if (begins_again(k, result))
 			continue;
-		if (!is_good_page(k, result) || !store_page(k, asked_s))
+		if (!is_good_page(k, result) || !keep_lease(k) || !store_page(k, asked_s))
 			return false;
 		plan_calls(k, 0);
 		show_progress(k);
@@ -501,7 +516,7 @@ static bool
 keep_batch(struct asking *k, struct follower_batch *b)
 {
 	b->answered_s = later_of(clock_wall_ms() / 1000, b->asked_s);
-	if (!do_in_store(k, STORE_WRITE, store_batch, b))
+	if (!keep_lease(k) || !do_in_store(k, STORE_WRITE, store_batch, b))
 		return false;
 	if (b->strange) {
 		(void)snprintf(k->answer.why, sizeof(k->answer.why),
@@ -643,13 +658,18 @@ add_sum(struct follower_pull_sum *sum, const struct follower_pull_sum *more)
 	sum->left += more->left;
 }
 
+/* False: another process asks about the account's followers, here or on another host. */
 static bool
-take_lock(const struct asking *k, struct lock *lock)
+take_lease(struct asking *k)
 {
-	unsigned char	 key[LOCK_KEY];
+	return lease_take_long(k->tools->store, &k->lease, "followers", k->account->appid) ==
+	    LOCK_MINE;
+}
 
-	lock_name(key, "followers", k->account->appid);
-	return lock_take(k->tools->locks, lock, key, 0) == LOCK_MINE;
+static void
+end_lease(struct asking *k)
+{
+	lease_end(k->tools->store, &k->lease, false);
 }
 
 bool
@@ -661,16 +681,15 @@ follower_pull_account(struct follower_pull *p, struct follower_pull_sum *sum,
 		.tools = &p->tools, .account = a, .pull = p, .now_s = now_s,
 		.before_s = p->days == 0 ? 0 : now_s - p->days * CALENDAR_DAY_S,
 	};
-	struct lock	 lock;
 	bool		 good;
 
-	if (!take_lock(&k, &lock)) {
+	if (!take_lease(&k)) {
 		report_fault(&k, "another process is asking about its followers; wait until it has "
 		    "ended");
 		return false;
 	}
 	good = run_pull(&k);
-	lock_release(p->tools.locks, &lock, false);
+	end_lease(&k);
 	add_sum(sum, &k.sum);
 	free_asking(&k);
 	return good;
@@ -711,7 +730,6 @@ follower_pull_new(const struct follower_pull_tools *tools, int64_t deadline_ms)
 {
 	const struct conf	*c = tools->conf;
 	bool			 more = false;
-	struct lock		 lock;
 	size_t			 i;
 
 	for (i = 0; i < c->n && clock_mono_ms() < deadline_ms; i++) {
@@ -721,10 +739,10 @@ follower_pull_new(const struct follower_pull_tools *tools, int64_t deadline_ms)
 		};
 
 		if (!conf_is_set(k.account->secret) || is_appid_repeated(c, i) ||
-		    !take_lock(&k, &lock))
+		    !take_lease(&k))
 			continue;
 		more = ask_new_users(&k) || more;
-		lock_release(tools->locks, &lock, false);
+		end_lease(&k);
 		free_asking(&k);
 	}
 	return more;

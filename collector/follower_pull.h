@@ -13,7 +13,7 @@
  * refuses the quota, nobody is asked before the next day in China; when it does not allow the call,
  * for a week.
  *
- * For one account only one process at a time asks.
+ * For one account only one process at a time asks, of all hosts that share the store.
  */
 #ifndef COLLECTOR_FOLLOWER_PULL_H
 #define COLLECTOR_FOLLOWER_PULL_H
@@ -24,7 +24,6 @@
 
 #include "core/conf.h"
 #include "net/http_client.h"
-#include "state/lock.h"
 #include "state/store.h"
 #include "wechat/access_token.h"
 
@@ -41,7 +40,6 @@ struct follower_pull_sum {
 struct follower_pull_tools {
 	const struct conf	*conf;
 	struct http_client	*http;
-	struct locks		*locks;
 	struct store		*store;
 	struct access_tokens	*tokens;
 };

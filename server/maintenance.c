@@ -369,7 +369,7 @@ static bool
 ask_about_followers(const struct services *s, struct store *store)
 {
 	const struct follower_pull_tools	 tools = {
-		s->conf, s->http, s->locks, store, s->tokens,
+		s->conf, s->http, store, s->tokens,
 	};
 
 	return s->tokens != NULL && follower_pull_new(&tools, clock_mono_ms() + FOLLOWERS_MS);

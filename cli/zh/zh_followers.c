@@ -53,5 +53,8 @@ const struct lang_row zh_followers[] = {
 	{ "WeChat's answer does not tell about the users", "微信的应答中没有这些用户的信息" },
 	{ "another process is asking about its followers; wait until it has ended",
 	    "另一个进程正在查询其关注者；请等它结束" },
+	{ "this host was cut off from the store or stood still, so another one may go on; run this "
+	    "again",
+	    "本机与存储断开过，或停顿过，另一台主机可能已接着进行；请重新运行" },
 	{ NULL, NULL }
 };

@@ -61,6 +61,7 @@ const struct lang_row zh_wechat[] = {
 	    "应答中没有 access_token 和 expires_in" },
 	{ "no time left to wait", "没有时间等待了" },
 	{ "another process is asking WeChat", "另一个进程正在询问微信" },
+	{ "another host may be pulling now", "另一台主机可能正在获取" },
 	{ "the account has no secret (AppSecret)", "公众号没有设置 secret（AppSecret）" },
 	{ "it is not a plain file", "它不是普通文件" },
 	{ "no URL, or an illegal one, is set in WeChat's console",

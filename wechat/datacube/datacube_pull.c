@@ -6,6 +6,7 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/lang.h"
+#include "state/lease.h"
 #include "wechat/api.h"
 #include "wechat/datacube/datacube_pull.h"
 #include "wechat/datacube/datacube_tables.h"
@@ -33,6 +34,7 @@ struct account_pull {
 	struct datacube_pull		*pull;
 	struct datacube_pull_sum	*sum;
 	const struct account		*account;
+	struct lease			 lease;
 	struct planned_call		*calls;
 	size_t				 n, cap;
 	struct datacube_known		*known;		/* of the end point being planned */
@@ -95,10 +97,25 @@ work_in_store(struct account_pull *ap, enum store_need need, store_work *work, v
 	return false;
 }
 
+/* False, and why says so: nothing more may be stored. */
 static bool
-is_stopping(const struct account_pull *ap)
+keep_lease(struct account_pull *ap)
 {
-	return atomic_load(ap->pull->stop_ms) != 0;
+	const bool	 kept = lease_keep(ap->pull->store, &ap->lease);
+
+	if (!kept)
+		(void)snprintf(ap->why, sizeof(ap->why), "another host may be pulling now");
+	return kept;
+}
+
+/* True, and why says so: no further call is made. */
+static bool
+is_stopping(struct account_pull *ap)
+{
+	if (atomic_load(ap->pull->stop_ms) == 0)
+		return !keep_lease(ap);
+	(void)snprintf(ap->why, sizeof(ap->why), "stopped");
+	return true;
 }
 
 /*
@@ -376,7 +393,7 @@ handle_silence(struct account_pull *ap, const struct datacube_tables_call *c)
 static enum next_step
 pause_until_tomorrow(struct account_pull *ap, const struct datacube_tables_call *c)
 {
-	const int64_t	 now_s = clock_wall_ms() / 1000;
+	const int64_t	 now_s = store_now_ms(ap->pull->store) / 1000;
 
 	(void)pause_until(ap, NULL, calendar_day_start(calendar_day_at(now_s) + 1));
 	return leave_call(ap, c, ap->answer.why, "nothing more today (in China)", SKIP_ACCOUNT);
@@ -413,7 +430,7 @@ find_next_page(struct db *db, void *arg)
 {
 	struct datacube_tables_call	*c = arg;
 
-	return datacube_tables_page(db, c, clock_wall_ms() / 1000 - KEPT_S);
+	return datacube_tables_page(db, c, db_stored_s(db, clock_wall_ms() / 1000) - KEPT_S);
 }
 
 static enum error
@@ -446,14 +463,14 @@ ask_page(struct account_pull *ap, struct datacube_tables_put *answer,
 {
 	enum api_result	 result;
 
-	if (is_stopping(ap)) {
-		(void)snprintf(ap->why, sizeof(ap->why), "stopped");
+	if (is_stopping(ap))
 		return SKIP_ACCOUNT;
-	}
-	answer->asked_s = clock_wall_ms() / 1000;
+	answer->asked_s = store_now_ms(ap->pull->store) / 1000;
 	result = call_wechat(ap, c);
 	if (result != API_NO_ANSWER)
 		ap->silent = 0;
+	if (!keep_lease(ap))
+		return SKIP_ACCOUNT;
 	switch (result) {
 	case API_OK:
 		answer->body = buf_slice(&ap->answer.body);
@@ -599,12 +616,9 @@ datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum,
     const struct account *a)
 {
 	struct account_pull	 ap = { .pull = p, .sum = sum, .account = a, .before = *sum };
-	unsigned char		 key[LOCK_KEY];
-	struct lock		 lock;
 	bool			 good = false;
 
-	lock_name(key, "datacube", a->appid);
-	if (lock_take(p->locks, &lock, key, 0) != LOCK_MINE) {
+	if (lease_take_long(p->store, &ap.lease, "datacube", a->appid) != LOCK_MINE) {
 		report_line(&ap, "another process is pulling its statistics; wait until it has "
 		    "ended");
 		return false;
@@ -618,7 +632,7 @@ datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum,
 		report_gaps(&ap);
 	}
 	good = good && work_in_store(&ap, STORE_READ, count_all_later_units, &ap);
-	lock_release(p->locks, &lock, false);
+	lease_end(p->store, &ap.lease, false);
 	buf_free(&ap.answer.body);
 	free(ap.known);
 	free(ap.calls);

@@ -10,7 +10,8 @@
  * affected.
  *
  * An account is left if WeChat refuses its access_token, this host's address or the quota, or if
- * DATACUBE_PULL_SILENT end points in a row do not answer.
+ * DATACUBE_PULL_SILENT end points in a row do not answer.  Only one process at a time pulls the
+ * statistics of an account, of all hosts that share the store.
  */
 #ifndef WECHAT_DATACUBE_DATACUBE_PULL_H
 #define WECHAT_DATACUBE_DATACUBE_PULL_H
@@ -21,7 +22,6 @@
 
 #include "core/conf.h"
 #include "net/http_client.h"
-#include "state/lock.h"
 #include "state/store.h"
 #include "wechat/access_token.h"
 #include "wechat/datacube/datacube.h"
@@ -51,7 +51,6 @@ struct datacube_pull_gap {
 struct datacube_pull {
 	const struct conf		*conf;
 	struct http_client		*http;
-	struct locks			*locks;
 	struct store			*store;
 	struct access_tokens		*tokens;
 
