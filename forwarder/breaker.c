@@ -88,6 +88,12 @@ breaker_endpoint(const struct breakers *b, const struct account *a)
 	return b->endpoint_of[account_number(b, a)];
 }
 
+const char *
+breaker_url(const struct breakers *b, size_t endpoint)
+{
+	return b->endpoints[endpoint].url;
+}
+
 bool
 breaker_is_first(const struct breakers *b, const struct account *a)
 {
@@ -240,12 +246,9 @@ breaker_look(struct breakers *b, struct breaker_state *state, const struct accou
 }
 
 bool
-breaker_take_probe(struct locks *locks, struct lock *probe, const struct account *a)
+breaker_take_probe(struct store *s, struct lease *probe, const struct account *a)
 {
-	unsigned char	 key[LOCK_KEY];
-
-	lock_name(key, "probe", a->qt_url);
-	return lock_take(locks, probe, key, 0) == LOCK_MINE;
+	return lease_try(s, probe, "probe", a->qt_url) == LOCK_MINE;
 }
 
 static enum breaker_news
@@ -297,11 +300,18 @@ delay_probe(struct pace *pace, bool again, int64_t next_ms)
 		pace[QUEUE_FAILED].next_ms = next_ms;
 }
 
+/* A time of this host, as a column. */
+static struct db_value
+time_of(const struct db *db, int64_t ms)
+{
+	return db_i(db_stored_ms(db, ms));
+}
+
 /* Reads a pace from two columns; a time that is too far away: the clock was set back. */
 static struct pace
 read_pace(const struct db_rows *row, int column, int64_t pause_max_ms)
 {
-	const int64_t	 ms = db_col_bounded(row, column + 1);
+	const int64_t	 ms = db_local_ms(row->db, db_col_bounded(row, column + 1));
 
 	return (struct pace){ db_col_bounded(row, column),
 	    ms > clock_wall_ms() + pause_max_ms ? 0 : ms };
@@ -341,9 +351,9 @@ store_stop(struct db *db, const struct account *a, const struct stop *st, const 
 	if ((er = digest_keys(keys, a)) != ERR_OK)
 		return er;
 	return db_run(db, NULL, SQL_STOP_PUT, DB_VALUES(db_s(a->path), db_s(keys),
-	    db_i(st->since_ms), db_s(why), db_i(st->refusals), db_i(st->pace[QUEUE_FAILED].failed),
-	    db_i(st->pace[QUEUE_FAILED].next_ms), db_i(st->pace[QUEUE_FRESH].failed),
-	    db_i(st->pace[QUEUE_FRESH].next_ms)));
+	    time_of(db, st->since_ms), db_s(why), db_i(st->refusals),
+	    db_i(st->pace[QUEUE_FAILED].failed), time_of(db, st->pace[QUEUE_FAILED].next_ms),
+	    db_i(st->pace[QUEUE_FRESH].failed), time_of(db, st->pace[QUEUE_FRESH].next_ms)));
 }
 
 /* Reads a row of SQL_STOP_FIND, which counts only if a has the keys that QT refused. */
@@ -355,7 +365,7 @@ read_stop(struct stop *st, const struct account *a, const struct db_rows *row)
 
 	if ((er = digest_keys(keys, a)) != ERR_OK || !slice_is(db_col(row, 1), keys))
 		return er;
-	st->since_ms = db_col_bounded(row, 2);
+	st->since_ms = db_local_ms(row->db, db_col_bounded(row, 2));
 	st->refusals = db_col_bounded(row, 3);
 	st->pace[QUEUE_FAILED] = read_pace(row, 4, STOP_MAX_MS);
 	st->pace[QUEUE_FRESH] = read_pace(row, 6, STOP_MAX_MS);
@@ -468,14 +478,14 @@ load_endpoint(struct db *db, struct endpoint *e)
 	er = db_start(db, &rows, SQL_ENDPOINT_FIND, DB_VALUES(db_s(e->url)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		e->fails = db_col_bounded(&rows, 0);
-		e->opened_ms = db_col_bounded(&rows, 1);
+		e->opened_ms = db_local_ms(db, db_col_bounded(&rows, 1));
 		e->pace[QUEUE_FAILED] = read_pace(&rows, 2, PROBE_MAX_MS);
 		e->pace[QUEUE_FRESH] = read_pace(&rows, 4, PROBE_MAX_MS);
-		e->gateway_ms = db_col_bounded(&rows, 6);
+		e->gateway_ms = db_local_ms(db, db_col_bounded(&rows, 6));
 		keep_why(e, db_col(&rows, 7));
 		e->retries = db_col_bounded(&rows, 8);
 		e->top = db_col_bounded(&rows, 9);
-		e->began_ms = db_col_bounded(&rows, 10);
+		e->began_ms = db_local_ms(db, db_col_bounded(&rows, 10));
 	}
 	db_end(&rows);
 	return er;
@@ -485,10 +495,10 @@ static enum error
 store_endpoint(struct db *db, const struct endpoint *e)
 {
 	return db_run(db, NULL, SQL_ENDPOINT_PUT, DB_VALUES(db_s(e->url), db_i(e->fails),
-	    db_i(e->opened_ms), db_i(e->pace[QUEUE_FAILED].failed),
-	    db_i(e->pace[QUEUE_FAILED].next_ms), db_i(e->pace[QUEUE_FRESH].failed),
-	    db_i(e->pace[QUEUE_FRESH].next_ms), db_i(e->gateway_ms), db_s(e->why), db_i(e->retries),
-	    db_i(e->top), db_i(e->began_ms)));
+	    time_of(db, e->opened_ms), db_i(e->pace[QUEUE_FAILED].failed),
+	    time_of(db, e->pace[QUEUE_FAILED].next_ms), db_i(e->pace[QUEUE_FRESH].failed),
+	    time_of(db, e->pace[QUEUE_FRESH].next_ms), time_of(db, e->gateway_ms), db_s(e->why),
+	    db_i(e->retries), db_i(e->top), time_of(db, e->began_ms)));
 }
 
 /* The pause before the next probe: 1 s, doubling to 10 s, by chance up to a quarter shorter. */
@@ -736,6 +746,21 @@ breaker_is_loaded(struct breakers *b)
 	is = b->loaded;
 	(void)pthread_mutex_unlock(&b->lock);
 	return is;
+}
+
+bool
+breaker_has_trouble(struct breakers *b)
+{
+	bool	 has = false;
+	size_t	 i;
+
+	(void)pthread_mutex_lock(&b->lock);
+	for (i = 0; i < b->n; i++)
+		has = has || b->endpoints[i].opened_ms != 0;
+	for (i = 0; i < conf_destinations(b->conf); i++)
+		has = has || b->stops[i].refusals != 0;
+	(void)pthread_mutex_unlock(&b->lock);
+	return has;
 }
 
 enum error

@@ -28,7 +28,8 @@
 #include "core/conf.h"
 #include "forwarder/qt_client.h"
 #include "state/db.h"
-#include "state/lock.h"
+#include "state/lease.h"
+#include "state/store.h"
 
 struct breakers;
 
@@ -42,6 +43,8 @@ void			 breaker_free(struct breakers *b);
 /* How many end points all accounts have, and the number of the end point of one, from 0. */
 size_t			 breaker_endpoints(const struct breakers *b);
 size_t			 breaker_endpoint(const struct breakers *b, const struct account *a);
+
+const char		*breaker_url(const struct breakers *b, size_t endpoint);
 
 /* True: no account before this one in the configuration has the same end point. */
 bool			 breaker_is_first(const struct breakers *b, const struct account *a);
@@ -60,8 +63,11 @@ enum breaker_gate	 breaker_gate(struct breakers *b, const struct account *a,
 			    int64_t *probe_ms);
 int64_t			 breaker_fresh_ms(struct breakers *b, const struct account *a);
 
-/* True: the caller may probe the end point, and nobody else does before lock_release(). */
-bool			 breaker_take_probe(struct locks *locks, struct lock *probe,
+/*
+ * True: the caller may probe the end point, and nobody else does before lease_end().  While a store
+ * that hosts share fails, another host may do it, too.
+ */
+bool			 breaker_take_probe(struct store *s, struct lease *probe,
 			    const struct account *a);
 
 /*
@@ -130,6 +136,9 @@ void			 breaker_log(const struct breakers *b, const struct breaker_report *r);
 /* A store_work that reads the store's state into the copy; arg is the struct breakers. */
 enum error		 breaker_load(struct db *db, void *arg);
 bool			 breaker_is_loaded(struct breakers *b);	/* it was read at least once */
+
+/* True: as far as this process knows, a breaker is open or an account is stopped. */
+bool			 breaker_has_trouble(struct breakers *b);
 
 /* The operator wants an account's messages sent now: no stop, no pause.  account NULL: all. */
 enum error		 breaker_reset(struct db *db, const struct conf *c, const char *account);

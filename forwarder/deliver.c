@@ -11,6 +11,7 @@
 #include "state/lock.h"
 #include "state/queue.h"
 #include "state/store.h"
+#include "state/store_look.h"
 #include "wechat/push.h"
 
 enum {
@@ -141,28 +142,31 @@ const struct deliver_bar_words deliver_bars[BARS] = {
 };
 
 bool
-deliver_may_probe(const struct services *s, struct lock *probe, const struct account *a)
+deliver_may_probe(const struct services *s, struct lease *probe, const struct account *a)
 {
 	/* In a server the drainer probes; a request does so if the drainer had no message. */
 	int64_t	 grace_ms = s->life == STORE_SERVER ?
 		    s->conf->set.forward_ms + PROBE_GRACE_MS : 0;
 
 	return clock_wall_ms() >= breaker_fresh_ms(s->breakers, a) + grace_ms &&
-	    breaker_take_probe(s->locks, probe, a);
+	    breaker_take_probe(s->store, probe, a);
 }
 
 void
 deliver_look_at_breakers(const struct services *s, int64_t deadline_ms)
 {
 	/* In a server the drainer keeps the breakers up to date. */
-	if ((s->life == STORE_BRIEF || !breaker_is_loaded(s->breakers)) &&
-	    store_is_raised(s->store))
+	const bool	 looks = s->life == STORE_BRIEF ?
+			    !store_look_has_failed(s->store, s->conf->set.state_dir) :
+			    !breaker_is_loaded(s->breakers) && !store_is_shared(s->store);
+
+	if (looks && store_is_raised(s->store))
 		(void)store_do(s->store, STORE_READ, breaker_load, s->breakers, deadline_ms);
 }
 
-/* A reason not to ask QT.  *probes: this request is a probe, and the caller releases the lock. */
+/* A reason not to ask QT.  *probes: this request is a probe, and the caller ends the lease. */
 static enum deliver_bar
-find_bar(const struct services *s, bool *probes, struct lock *probe, const struct delivery *d)
+find_bar(const struct services *s, bool *probes, struct lease *probe, const struct delivery *d)
 {
 	int64_t	 probe_ms;
 
@@ -215,6 +219,13 @@ keeps_copy(const struct settling *st)
 	return st->s->conf->set.keep_days != 0 && store_has_room(st->s->store);
 }
 
+struct db *
+deliver_breaker_db(const struct services *s, struct db *db)
+{
+	return s->life == STORE_SERVER && store_is_shared(s->store) && !db_is_shared(db) ?
+	    NULL : db;
+}
+
 /* A store_work that writes the message's row and the breaker's report. */
 static enum error
 write_settlement(struct db *db, void *arg)
@@ -224,7 +235,8 @@ write_settlement(struct db *db, void *arg)
 
 	if (st->row.state != QUEUE_DELIVERED || keeps_copy(st))
 		er = queue_add(db, &st->row);
-	return er == ERR_OK ? breaker_settle(st->s->breakers, &st->report, db) : er;
+	return er != ERR_OK ? er : breaker_settle(st->s->breakers, &st->report,
+	    deliver_breaker_db(st->s, db));
 }
 
 /* A store_work for a disk that is full: a report takes no further room. */
@@ -366,7 +378,7 @@ static enum error
 ask_and_settle(const struct services *s, struct signer *signer, struct delivery *d)
 {
 	const int64_t	 until_ms = d->deadline_ms;
-	struct lock	 probe;
+	struct lease	 probe;
 	enum error	 er;
 	enum deliver_bar	 bar;
 	bool		 probes, barred;
@@ -382,7 +394,7 @@ ask_and_settle(const struct services *s, struct signer *signer, struct delivery 
 		er = settle_message(s, d, ask_qt(s, signer, d, BAR_NONE), until_ms);
 	}
 	if (probes)
-		lock_release(s->locks, &probe, false);
+		lease_end(s->store, &probe, false);
 	return er;
 }
 

@@ -95,9 +95,9 @@ extern const struct deliver_bar_words {
 } deliver_bars[BARS];
 
 /*
- * True: this request is to probe the broken end point, and nobody else does before lock_release().
+ * True: this request is to probe the broken end point, and nobody else does before lease_end().
  */
-bool		 deliver_may_probe(const struct services *s, struct lock *probe,
+bool		 deliver_may_probe(const struct services *s, struct lease *probe,
 		    const struct account *a);
 
 /* How a message is kept from other threads and processes. */
@@ -129,6 +129,12 @@ extern const struct deliver_end {
 	enum verdict	 verdict;
 	enum error	 er;
 } deliver_ends[QUEUE__MAX];
+
+/*
+ * Where breaker_settle() writes within a transaction of db.  If that is this host's own store, in
+ * place of the shared one that fails, a server has its copy for that; NULL then.
+ */
+struct db	*deliver_breaker_db(const struct services *s, struct db *db);
 
 /* Brings the copy of the breakers up to date, where no drainer does it. */
 void		 deliver_look_at_breakers(const struct services *s, int64_t deadline_ms);

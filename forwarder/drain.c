@@ -400,6 +400,7 @@ settle_answered(struct drain *d)
 			    COUNTER_UNSETTLED, clock_wall_ms());
 			d->settle_ms = clock_mono_ms() + STORE_PAUSE_MS;
 			d->stuck = true;
+			drain_fetch_doubt(d->fetch);
 			return er;
 		}
 	}
@@ -432,6 +433,7 @@ begin_more(struct drain *d, bool *more)
 	enum error	 er;
 
 	*more = true;
+	drain_fetch_keep(d->fetch);
 	if (d->stuck)
 		return ERR_OK;
 	er = drain_fetch_more(d->fetch);
@@ -523,13 +525,25 @@ drain_run(struct drain *d, struct drain_sum *sum, const struct drain_order *o)
 	return er;
 }
 
+/*
+ * True: nothing waits in a store that hosts share, as far as this host knows: another one may have
+ * put something into it, but state/store_look.h finds that.
+ */
+static bool
+is_idle(const struct drain *d)
+{
+	return store_is_shared(d->s->store) && !store_is_raised(d->s->store) &&
+	    !breaker_has_trouble(d->s->breakers) && breaker_is_loaded(d->s->breakers) &&
+	    !drain_fetch_is_under_way(d->fetch);
+}
+
 enum error
 drain_turn(struct drain *d, int pause_ms)
 {
-	enum error	 er;
-	bool		 more;
+	enum error	 er = ERR_OK;
+	bool		 more = false;
 
-	if ((er = begin_more(d, &more)) != ERR_OK && pause_ms > STORE_PAUSE_MS)
+	if (!is_idle(d) && (er = begin_more(d, &more)) != ERR_OK && pause_ms > STORE_PAUSE_MS)
 		pause_ms = STORE_PAUSE_MS;
 	if (!more)
 		drain_fetch_release(d->fetch);

@@ -1,13 +1,14 @@
 /*
  * drain.h: sends the messages that wait in the queue.
  *
- * One process at a time drains an end point (state/lock.h); when it dies another takes over.  An
- * end point whose breaker is open, or an account that is stopped, gets one message as a probe when
- * that is due.  Others have up to drain_parallel messages under way at once, the oldest first.
- * Those that were never sent go before those that have failed, which get a quarter of the places
- * until one of them passes; then more of them are tried before their own pauses are over.  So is
- * one of them if DRAIN_TRIAL_MS have gone by without such a try.  Each is signed again, with the
- * present time as its ts.  The result is a line in the log.
+ * One process at a time drains an end point, of all hosts that share the store (state/lease.h);
+ * when it dies, or its host is frozen or cut off, another one takes over.  An end point whose
+ * breaker is open, or an account that is stopped, gets one message as a probe when that is due.
+ * Others have up to drain_parallel messages under way at once, the oldest first.  Those that were
+ * never sent go before those that have failed, which get a quarter of the places until one of them
+ * passes; then more of them are tried before their own pauses are over.  So is one of them if
+ * DRAIN_TRIAL_MS have gone by without such a try.  Each is signed again, with the present time as
+ * its ts.  The result is a line in the log.
  *
  * Up to 64 messages are read from the store at once.  Those that wait for a place are read again if
  * that takes longer than 200 ms.  When QT has a message, that is marked at once where all

@@ -3,16 +3,17 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "forwarder/destination.h"
 #include "forwarder/drain.h"
 #include "forwarder/drain_fetch.h"
 #include "state/dedup.h"
-#include "state/lock.h"
+#include "state/lease.h"
 #include "state/store.h"
 
 enum {
 	FETCH_MS = 500,		/* an idle drainer fetches so often */
-	LOCK_PAUSE_MS = 1000,	/* between two tries for an end point that others drain */
+	LEASE_PAUSE_MS = 1000,	/* between two tries for an end point that others drain */
 	BUSY_MS = 2000,		/* the longest wait for other processes at the store */
 	AHEAD = 64,		/* messages that a fetch reads for an end point: those on the wire
 				   are fewer, so most of them wait for a place there */
@@ -23,11 +24,13 @@ enum {
 
 /* The messages that wait for one end point. */
 struct endpoint_queue {
-	struct lock	 lock;		/* keeps other processes from draining it */
-	bool		 locked;
-	int64_t		 lock_ms;	/* when to try to lock again; 0: no other process had it */
-	struct lock	 probe;
-	bool		 probing;	/* probe is locked: the message under way is a probe */
+	struct lease	 lease;		/* keeps other processes and hosts from draining it */
+	bool		 leased;
+	int64_t		 lease_ms;	/* when to try to take it again; 0: nobody else had it */
+	struct lease	 probe;
+	bool		 probing;	/* probe is ours: the message under way is a probe */
+	const struct account *wants;	/* an account whose messages need the lease; or NULL */
+	bool		 wants_probe;	/* and the right to probe */
 	int		 under_way;	/* messages, from the fetch on */
 	int		 n[STAGES][QUEUE__PARTS];	/* how far they are */
 	struct sending_list ready[QUEUE__PARTS];
@@ -112,34 +115,31 @@ account_index(const struct drain_fetch *d, const struct account *a)
 	return (size_t)(a - d->s->conf->accounts);
 }
 
-/* True: this process is the one that drains the end point. */
+/* True: this process is the one that drains the end point, of all hosts. */
 static bool
-lock_queue(struct drain_fetch *d, struct endpoint_queue *q, const struct account *a)
+take_lease(struct drain_fetch *d, struct endpoint_queue *q, const struct account *a)
 {
-	unsigned char	 key[LOCK_KEY];
-
-	if (q->locked || clock_mono_ms() < q->lock_ms)
-		return q->locked;
-	lock_name(key, "drain", a->qt_url);
-	q->locked = lock_take(d->s->locks, &q->lock, key, 0) == LOCK_MINE;
-	q->lock_ms = q->locked ? 0 : clock_mono_ms() + LOCK_PAUSE_MS;
-	return q->locked;
+	if (q->leased || clock_mono_ms() < q->lease_ms)
+		return q->leased;
+	q->leased = lease_take(d->s->store, &q->lease, "drain", a->qt_url, 0) == LOCK_MINE;
+	q->lease_ms = q->leased ? 0 : clock_mono_ms() + LEASE_PAUSE_MS;
+	return q->leased;
 }
 
 static void
-unlock_queue(struct drain_fetch *d, struct endpoint_queue *q)
+end_lease(struct drain_fetch *d, struct endpoint_queue *q)
 {
-	if (q->locked)
-		lock_release(d->s->locks, &q->lock, false);
-	q->locked = false;
+	if (q->leased)
+		lease_end(d->s->store, &q->lease, false);
+	q->leased = false;
 }
 
 /* True: we may probe a broken end point, and no request probes it at the same time. */
 static bool
-hold_probe(struct drain_fetch *d, struct endpoint_queue *q, const struct account *a)
+take_probe(struct drain_fetch *d, struct endpoint_queue *q, const struct account *a)
 {
 	if (!q->probing)
-		q->probing = breaker_take_probe(d->s->locks, &q->probe, a);
+		q->probing = breaker_take_probe(d->s->store, &q->probe, a);
 	return q->probing;
 }
 
@@ -147,7 +147,7 @@ static void
 end_probe(struct drain_fetch *d, struct endpoint_queue *q)
 {
 	if (q->probing)
-		lock_release(d->s->locks, &q->probe, false);
+		lease_end(d->s->store, &q->probe, false);
 	q->probing = false;
 }
 
@@ -161,7 +161,7 @@ drain_fetch_free(struct drain_fetch *d)
 		return;
 	for (i = 0; i < d->nqueues; i++) {
 		end_probe(d, &d->queues[i]);
-		unlock_queue(d, &d->queues[i]);
+		end_lease(d, &d->queues[i]);
 	}
 	while ((s = d->made) != NULL) {
 		d->made = s->made;
@@ -188,7 +188,7 @@ drain_fetch_begin(struct drain_fetch *d, bool all, int64_t start_ms)
 	for (q = d->queues; q != d->queues + d->nqueues; q++) {
 		q->failures = 0;
 		memset(q->more, true, sizeof(q->more));
-		q->lock_ms = 0;
+		q->lease_ms = 0;
 	}
 }
 
@@ -405,20 +405,53 @@ probe_room_of(const struct fetching *f, enum queue_part part, int64_t probe_ms)
 	    breaker_fresh_ms(d->s->breakers, f->account) : probe_ms);
 }
 
+/*
+ * True: this process may send messages of the account.  A lease cannot be taken within a
+ * transaction, so take_wanted() does it after that.
+ */
+static bool
+holds_queue(const struct fetching *f)
+{
+	struct drain_fetch	*d = f->d;
+	struct endpoint_queue	*q = f->queue;
+	const bool		 probes = f->gate == GATE_BROKEN;
+
+	if (!store_is_shared(d->s->store))
+		return take_lease(d, q, f->account) &&
+		    (!probes || take_probe(d, q, f->account));
+	if (q->leased && (!probes || q->probing))
+		return true;
+	q->wants = f->account;
+	q->wants_probe = q->wants_probe || probes;
+	return false;
+}
+
+/* Takes what a fetch did not have and needed.  True: fetch again. */
+static bool
+take_wanted(struct drain_fetch *d)
+{
+	struct endpoint_queue	*q;
+	bool			 again = false;
+
+	for (q = d->queues; q != d->queues + d->nqueues; q++) {
+		if (q->wants != NULL && take_lease(d, q, q->wants))
+			again = again || !q->wants_probe || take_probe(d, q, q->wants);
+		q->wants = NULL;
+		q->wants_probe = false;
+	}
+	return again;
+}
+
 /* True: there is something to fetch, and this process may fetch it. */
 static bool
 may_fetch(const struct fetching *f, enum error *er, enum queue_part part)
 {
-	struct drain_fetch	*d = f->d;
 	const int64_t	 now_ms = clock_wall_ms();
 	int64_t		 next_ms;
 
 	*er = queue_next(f->db, f->account->path, part, now_ms, &next_ms);
-	if (*er != ERR_OK || next_ms == INT64_MAX ||
-	    (f->gate == GATE_GO && next_ms > now_ms && !f->trial) ||
-	    !lock_queue(d, f->queue, f->account))
-		return false;
-	return f->gate != GATE_BROKEN || hold_probe(d, f->queue, f->account);
+	return *er == ERR_OK && next_ms != INT64_MAX &&
+	    (f->gate != GATE_GO || next_ms <= now_ms || f->trial) && holds_queue(f);
 }
 
 /*
@@ -484,11 +517,14 @@ note_wanted(struct drain_fetch *d)
 	struct endpoint_queue	*q;
 	enum queue_part		 part;
 
-	for (q = d->queues; q != d->queues + d->nqueues; q++)
+	for (q = d->queues; q != d->queues + d->nqueues; q++) {
+		q->wants = NULL;
+		q->wants_probe = false;
 		for (part = QUEUE_FRESH; part < QUEUE__PARTS; part++) {
 			q->wanted[part] = q->n[STAGE_READY][part] == 0;
 			q->more[part] = false;
 		}
+	}
 }
 
 /*
@@ -614,6 +650,54 @@ take_ready(const struct drain_fetch *d, struct endpoint_queue *q)
 	return retries < q->retry_places ? drain_fetch_take(failed) : NULL;
 }
 
+/* The lease has ended: what waits for a place is not sent from here. */
+static void
+lose_lease(struct drain_fetch *d, struct endpoint_queue *q)
+{
+	const int	 n = count_at(q, STAGE_WIRE);
+
+	drop_ready(d, q);
+	end_lease(d, q);
+	q->lease_ms = clock_mono_ms() + LEASE_PAUSE_MS;
+	if (n != 0)
+		log_msg(LEVEL_NOTICE, "drain", "%s: this host was cut off or stood still, so "
+		    "another one may send its queue; %d messages are under way from here, and may "
+		    "be sent twice", breaker_url(d->s->breakers, (size_t)(q - d->queues)), n);
+}
+
+/* False: this process does not drain the end point now. */
+static bool
+keep_lease(struct drain_fetch *d, struct endpoint_queue *q)
+{
+	if (!q->leased)
+		return false;
+	if (lease_keep(d->s->store, &q->lease))
+		return true;
+	lose_lease(d, q);
+	return false;
+}
+
+void
+drain_fetch_keep(struct drain_fetch *d)
+{
+	struct endpoint_queue	*q;
+
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		/* Two hosts that probe do no harm. */
+		if (keep_lease(d, q) && q->probing)
+			(void)lease_keep(d->s->store, &q->probe);
+}
+
+void
+drain_fetch_doubt(struct drain_fetch *d)
+{
+	struct endpoint_queue	*q;
+
+	for (q = d->queues; q != d->queues + d->nqueues; q++)
+		if (q->leased)
+			lease_doubt(&q->lease);
+}
+
 struct sending *
 drain_fetch_next(struct drain_fetch *d)
 {
@@ -621,7 +705,8 @@ drain_fetch_next(struct drain_fetch *d)
 	int64_t		 probe_ms;
 
 	for (; d->at < d->nqueues; d->at++)
-		while ((s = take_ready(d, &d->queues[d->at])) != NULL) {
+		while (keep_lease(d, &d->queues[d->at]) &&
+		    (s = take_ready(d, &d->queues[d->at])) != NULL) {
 			if (s->probe ||
 			    breaker_gate(d->s->breakers, s->account, &probe_ms) == GATE_GO)
 				return s;
@@ -654,11 +739,15 @@ drain_fetch_more(struct drain_fetch *d)
 		return ERR_OK;
 	d->first = (d->first + 1) % conf_destinations(d->s->conf);
 	d->fetch_ms = clock_mono_ms();
-	er = store_do(d->s->store, STORE_READ, fetch_all, d, clock_mono_ms() + BUSY_MS);
-	if (er == ERR_OK)
+	do
+		er = store_do(d->s->store, STORE_READ, fetch_all, d, clock_mono_ms() + BUSY_MS);
+	while (er == ERR_OK && take_wanted(d));
+	if (er == ERR_OK) {
 		keep_fetched(d);
-	else
+	} else {
 		drop_fetched(d);
+		drain_fetch_doubt(d);
+	}
 	return er;
 }
 
@@ -709,7 +798,7 @@ drain_fetch_elsewhere(const struct drain_fetch *d)
 	size_t	 i;
 
 	for (i = 0; i < d->nqueues; i++)
-		n += d->queues[i].lock_ms != 0;
+		n += d->queues[i].lease_ms != 0;
 	return n;
 }
 
@@ -731,6 +820,6 @@ drain_fetch_release(struct drain_fetch *d)
 	for (q = d->queues; q != d->queues + d->nqueues; q++)
 		if (q->under_way == 0) {
 			end_probe(d, q);
-			unlock_queue(d, q);
+			end_lease(d, q);
 		}
 }

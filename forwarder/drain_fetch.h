@@ -90,6 +90,15 @@ void		 drain_fetch_leave(struct drain_fetch *d, struct sending *s);
 /* The store has the result of a message: what it means for the next ones.  pending: it failed. */
 void		 drain_fetch_judge(struct drain_fetch *d, const struct sending *s, bool pending);
 
+/*
+ * Goes on to be the one that drains.  If that has ended for an end point, what waits for a place
+ * there is given back.  Call it in each turn; drain_fetch_next() does it before each message.
+ */
+void		 drain_fetch_keep(struct drain_fetch *d);
+
+/* The store has failed: see lease_doubt(). */
+void		 drain_fetch_doubt(struct drain_fetch *d);
+
 /* Gives back all that waits for a place. */
 void		 drain_fetch_drop(struct drain_fetch *d);
 

@@ -37,7 +37,7 @@ struct target {
 	bool			 elsewhere;	/* another request has a call under way */
 	bool			 judged;	/* the breaker was told of its call */
 	bool			 probes;	/* its call probes the end point: probe is held */
-	struct lock		 probe;
+	struct lease		 probe;
 	bool			 here;		/* the call is made by this thread */
 	bool			 left;		/* its call goes on without this request */
 	enum deliver_bar	 bar;
@@ -491,7 +491,8 @@ write_rows(struct db *db, void *arg)
 		if (is_stored(f, t))
 			er = queue_add(db, &t->row);
 		if (er == ERR_OK)
-			er = breaker_settle(f->s->breakers, &t->report, db);
+			er = breaker_settle(f->s->breakers, &t->report,
+			    deliver_breaker_db(f->s, db));
 	}
 	return er;
 }
@@ -707,7 +708,7 @@ end_calls(struct fanout *f)
 
 	for (t = f->t; t != f->t + f->n; t++) {
 		if (t->probes)
-			lock_release(f->s->locks, &t->probe, false);
+			lease_end(f->s->store, &t->probe, false);
 		if (t->call == NULL)
 			continue;
 		if (t->left) {

@@ -19,6 +19,7 @@
 #include "state/queue.h"
 #include "state/recover.h"
 #include "state/store.h"
+#include "state/store_look.h"
 #include "state/store_watch.h"
 
 enum {
@@ -234,6 +235,13 @@ carry_when_due(struct maintenance *m)
 	m->carry_ms = clock_mono_ms() + CARRY_MS;
 }
 
+/* Raises the flag for what other hosts have left in a store that they share with this one. */
+static void
+look_elsewhere(const struct services *s)
+{
+	store_look(s->store, s->conf->set.state_dir, patience_ms());
+}
+
 bool
 maintenance_wanted(const struct services *services)
 {
@@ -245,6 +253,7 @@ maintenance_wanted(const struct services *services)
 		return true;
 	if (services->spare != NULL && spare_holds(services->spare))
 		return true;
+	look_elsewhere(services);
 	/* Messages that this host keeps itself must be moved. */
 	return store_is_raised(services->store) && (services->local != NULL ||
 	    (find_backlog(&b, services) && b.due_ms <= clock_wall_ms()));
@@ -442,6 +451,8 @@ sleep_ms_of(struct maintenance *m, int64_t ms)
 
 	if (!store_watch_arm(m->watch) && ms > UNWATCHED_MS)
 		ms = UNWATCHED_MS;
+	if (store_is_shared(s->store) && ms > STORE_LOOK_MS)
+		ms = STORE_LOOK_MS;
 	if (!store_is_raised(s->store))
 		return ms;
 	if (!find_backlog(&b, s))
@@ -513,6 +524,7 @@ run_maintenance(void *arg)
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
 		store_housekeep(own);
+		look_elsewhere(s);
 		carry_when_due(m);
 		log_ratelimit_housekeep(s->log_ratelimit, false);
 		renew_callback_ips(s);

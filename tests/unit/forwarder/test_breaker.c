@@ -229,17 +229,20 @@ endpoints(void **state)
 static void
 probe_taken(void **state)
 {
-	struct locks	*locks = lock_new(state_new());
-	struct lock	 one, two;
+	const struct settings	 set = { .state_dir = state_new() };
+	struct locks		*locks = lock_new(set.state_dir);
+	struct store		*s = store_new(&set, locks, STORE_BRIEF);
+	struct lease		 one, two;
 
 	(void)state;
-	CHECK("free", breaker_take_probe(locks, &one, a));
-	CHECK("the same end point", !breaker_take_probe(locks, &two, b));
-	CHECK("another", breaker_take_probe(locks, &two, c));
-	lock_release(locks, &one, false);
-	CHECK("free again", breaker_take_probe(locks, &one, b));
-	lock_release(locks, &one, false);
-	lock_release(locks, &two, false);
+	CHECK("free", breaker_take_probe(s, &one, a));
+	CHECK("the same end point", !breaker_take_probe(s, &two, b));
+	CHECK("another", breaker_take_probe(s, &two, c));
+	lease_end(s, &one, false);
+	CHECK("free again", breaker_take_probe(s, &one, b));
+	lease_end(s, &one, false);
+	lease_end(s, &two, false);
+	store_free(s);
 	lock_free(locks);
 }
 
