@@ -5,7 +5,6 @@
 #include "collector/collect.h"
 #include "collector/erased.h"
 #include "collector/event_store.h"
-#include "core/clock.h"
 #include "core/digest.h"
 #include "core/json_flat.h"
 #include "crypto.h"
@@ -368,7 +367,8 @@ is_erased(struct collector *c)
 		slice_of(a->app_key == NULL ? "" : a->app_key), c->event.message.user, 0, false,
 	};
 
-	(void)message_when(&u.time_s, c->event.message.time_s, clock_wall_ms() / 1000);
+	(void)message_when(&u.time_s, c->event.message.time_s,
+	    store_now_ms(c->store) / 1000);
 	return a->identity == UNIONID && store_do(c->store, STORE_READ, look_up_erased, &u,
 	    c->deadline_ms) == ERR_OK && u.is_erased;
 }
@@ -422,7 +422,8 @@ count_message(struct collector *c)
 	c->res->event = c->event.message.code;
 	c->res->read = true;
 	if ((er = make_key(c)) != ERR_OK ||
-	    (er = describe_message(c, &remark, c->res->account, clock_wall_ms())) != ERR_OK)
+	    (er = describe_message(c, &remark, c->res->account,
+	    store_now_ms(c->store))) != ERR_OK)
 		return er;
 	if ((er = store_do(c->store, STORE_ADD, store_message, c, c->deadline_ms)) == ERR_STORE)
 		store_why(c->store, c->res->why, sizeof(c->res->why));

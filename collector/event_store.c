@@ -223,8 +223,9 @@ add_events(struct db *db, enum event_store_result *result, struct event_row *r,
 static enum error
 note_leaver(struct db *db, const struct event_store_message *m)
 {
-	return db_run(db, NULL, SQL_DEPARTED_PUT, DB_VALUES(db_i(-1), db_i(clock_wall_ms()),
-	    db_i(m->time_s), db_s(m->account->appid), db_text(m->leaver)));
+	return db_run(db, NULL, SQL_DEPARTED_PUT, DB_VALUES(db_i(-1),
+	    db_i(db_stored_ms(db, clock_wall_ms())), db_i(m->time_s), db_s(m->account->appid),
+	    db_text(m->leaver)));
 }
 
 enum error

@@ -99,6 +99,13 @@ work_in_store(struct asking *k, enum store_need need, store_work *work)
 	return do_in_store(k, need, work, k);
 }
 
+/* The time of the store, epoch seconds: all times here stay in it, or are compared with it. */
+static int64_t
+now_s_of(const struct follower_pull_tools *tools)
+{
+	return store_now_ms(tools->store) / 1000;
+}
+
 /* A clock that is set back must not make users due again who were just asked about. */
 static int64_t
 later_of(int64_t a_s, int64_t b_s)
@@ -213,7 +220,7 @@ pause_until(struct asking *k, int64_t until_s, int64_t errcode, int64_t fails)
 static void
 handle_failure(struct asking *k, enum api_result result)
 {
-	const int64_t		 now_s = clock_wall_ms() / 1000;
+	const int64_t		 now_s = now_s_of(k->tools);
 	const enum errcode_kind	 kind = result != API_REFUSED ? ERRCODE_OTHER :
 				     errcode_of(k->answer.errcode)->kind;
 	const int64_t		 fails = k->row.fails < 16 ? k->row.fails : 16;
@@ -449,7 +456,7 @@ read_followers(struct asking *k)
 	while (k->row.state == FOLLOWER_PULL_LIST) {
 		if (is_stopping(k) || !take_call(k, &k->lists, list_path))
 			return false;
-		asked_s = clock_wall_ms() / 1000;
+		asked_s = now_s_of(k->tools);
 		result = ask_page(k);
 		k->sum.done++;
 		if (begins_again(k, result))
@@ -473,7 +480,7 @@ static bool
 close_list(struct asking *k)
 {
 	struct follower_close	 c = {
-		.appid = k->account->appid, .now_s = later_of(clock_wall_ms() / 1000, k->now_s),
+		.appid = k->account->appid, .now_s = later_of(now_s_of(k->tools), k->now_s),
 		.again_s = k->pull->days == 0 ? 0 : k->now_s + CALENDAR_DAY_S, .more = true,
 	};
 
@@ -515,7 +522,7 @@ store_batch(struct db *db, void *arg)
 static bool
 keep_batch(struct asking *k, struct follower_batch *b)
 {
-	b->answered_s = later_of(clock_wall_ms() / 1000, b->asked_s);
+	b->answered_s = later_of(now_s_of(k->tools), b->asked_s);
 	if (!keep_lease(k) || !do_in_store(k, STORE_WRITE, store_batch, b))
 		return false;
 	if (b->strange) {
@@ -545,7 +552,7 @@ ask_users(struct asking *k, const char *openids, size_t n)
 	struct api_call		 call = { .path = info_path };
 	struct follower_batch	 b = {
 		.account = k->account, .openids = openids, .n = n,
-		.asked_s = later_of(clock_wall_ms() / 1000, k->now_s),
+		.asked_s = later_of(now_s_of(k->tools), k->now_s),
 	};
 	const char		*middle = openids;
 	enum api_result		 result;
@@ -676,11 +683,7 @@ bool
 follower_pull_account(struct follower_pull *p, struct follower_pull_sum *sum,
     const struct account *a)
 {
-	const int64_t	 now_s = clock_wall_ms() / 1000;
-	struct asking	 k = {
-		.tools = &p->tools, .account = a, .pull = p, .now_s = now_s,
-		.before_s = p->days == 0 ? 0 : now_s - p->days * CALENDAR_DAY_S,
-	};
+	struct asking	 k = { .tools = &p->tools, .account = a, .pull = p };
 	bool		 good;
 
 	if (!take_lease(&k)) {
@@ -688,6 +691,8 @@ follower_pull_account(struct follower_pull *p, struct follower_pull_sum *sum,
 		    "ended");
 		return false;
 	}
+	k.now_s = now_s_of(&p->tools);
+	k.before_s = p->days == 0 ? 0 : k.now_s - p->days * CALENDAR_DAY_S;
 	good = run_pull(&k);
 	end_lease(&k);
 	add_sum(sum, &k.sum);
@@ -735,7 +740,7 @@ follower_pull_new(const struct follower_pull_tools *tools, int64_t deadline_ms)
 	for (i = 0; i < c->n && clock_mono_ms() < deadline_ms; i++) {
 		struct asking	 k = {
 			.tools = tools, .account = &c->accounts[i], .infos = INT64_MAX,
-			.now_s = clock_wall_ms() / 1000, .deadline_ms = deadline_ms,
+			.now_s = now_s_of(tools), .deadline_ms = deadline_ms,
 		};
 
 		if (!conf_is_set(k.account->secret) || is_appid_repeated(c, i) ||
