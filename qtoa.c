@@ -103,7 +103,8 @@ check_signature(struct worker *w)
 static enum error
 check_age(struct worker *w)
 {
-	return crypto_check_fresh(&w->push, w->app->conf.set.fresh_s, clock_wall_ms() / 1000);
+	return crypto_check_fresh(&w->push, w->app->conf.set.fresh_s,
+	    services_now_ms(&w->app->services) / 1000);
 }
 
 /*
@@ -204,7 +205,7 @@ remark_message(struct worker *w)
 		add_detail(w, "peer_unknown: it is not from WeChat's addresses");
 	if (m->time_s == 0)
 		return;
-	time = message_when(&when_s, m->time_s, clock_wall_ms() / 1000);
+	time = message_when(&when_s, m->time_s, services_now_ms(&w->app->services) / 1000);
 	if (*time != '\0')
 		add_detail(w, time);
 }
@@ -362,8 +363,8 @@ static bool
 answer_with(struct worker *w, struct slice xml)
 {
 	buf_reset(&w->out);
-	if (passive_pack(&w->out, w->crypto, w->entry.account, xml, clock_wall_ms() / 1000) !=
-	    ERR_OK)
+	if (passive_pack(&w->out, w->crypto, w->entry.account, xml,
+	    services_now_ms(&w->app->services) / 1000) != ERR_OK)
 		return false;
 	w->reply.body = buf_slice(&w->out);
 	w->reply.type = "text/xml; charset=utf-8";

@@ -116,7 +116,7 @@ forward_message(const struct services *s, struct signer *signer, struct delivery
 {
 	enum error	 er;
 
-	er = sign_envelope(signer, &d->out, d->account, d->push, d->body, clock_wall_ms());
+	er = sign_envelope(signer, &d->out, d->account, d->push, d->body, services_now_ms(s));
 	if (er != ERR_OK) {
 		d->why_not = qt_client_names[QT_RETRY];
 		(void)snprintf(d->detail, sizeof(d->detail), "cannot be signed: %s",

@@ -110,7 +110,7 @@ make_envelope(struct drain *d, struct sending *s)
 	    (er = push_read(&p, &which, &q, 0)) != ERR_OK)
 		return er;
 	return sign_envelope(d->signer, &s->envelope, s->account, &p, s->row.body,
-	    clock_wall_ms());
+	    services_now_ms(d->s));
 }
 
 /* Makes the request of a relay. */
@@ -124,7 +124,7 @@ make_relay_request(struct drain *d, struct sending *s, const struct relay *relay
 
 	memcpy(msg.key, s->row.key, sizeof(msg.key));
 	destination_key(msg.key, d->s->conf, s->account);
-	return relay_request_make(d->maker, &s->request, relay, &msg, clock_wall_ms());
+	return relay_request_make(d->maker, &s->request, relay, &msg, services_now_ms(d->s));
 }
 
 /* Makes what is sent, and the call. */
@@ -453,6 +453,8 @@ work_on_sendings(struct drain *d, int timeout_ms)
 		timeout_ms = longest_ms;
 	http_multi_wait(d->multi, d->unasked ? 0 : timeout_ms);
 	d->unasked = false;
+	/* If this host stood still, that was most likely now: the log says what was under way. */
+	drain_fetch_keep(d->fetch);
 	receive_answers(d);
 	if (is_settle_due(d))
 		er = settle_answered(d);

@@ -654,7 +654,7 @@ take_ready(const struct drain_fetch *d, struct endpoint_queue *q)
 static void
 lose_lease(struct drain_fetch *d, struct endpoint_queue *q)
 {
-	const int	 n = count_at(q, STAGE_WIRE);
+	const int	 n = count_at(q, STAGE_WIRE) + count_at(q, STAGE_ANSWERED);
 
 	drop_ready(d, q);
 	end_lease(d, q);

@@ -269,9 +269,10 @@ make_request(struct fanout *f, struct call *call, struct signer *signer, const s
 
 	if (relay == NULL)
 		return sign_envelope(signer, &call->request.body, d->account, d->push, d->body,
-		    clock_wall_ms());
+		    services_now_ms(f->s));
 	memcpy(msg.key, key, QUEUE_KEY);
-	return relay_request_make(f->maker, &call->request, relay, &msg, clock_wall_ms());
+	return relay_request_make(f->maker, &call->request, relay, &msg,
+	    services_now_ms(f->s));
 }
 
 /* So long a call may take. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "core/clock.h"
 #include "forwarder/services.h"
 
 /* Handles, and the handles of which each of them is made.  Later rows add to earlier ones. */
@@ -83,6 +84,12 @@ struct store *
 services_own_store(const struct services *s)
 {
 	return s->local != NULL ? s->local : s->store;
+}
+
+int64_t
+services_now_ms(const struct services *s)
+{
+	return s->store == NULL ? clock_wall_ms() : store_now_ms(s->store);
 }
 
 static bool

@@ -83,6 +83,12 @@ bool	services_add(struct services *s, unsigned need);
 /* The store that is a file of this host; NULL: no store was asked for. */
 struct store	*services_own_store(const struct services *s);
 
+/*
+ * The time, ms since the epoch: that of the server if hosts share the store, so that a host whose
+ * own clock is wrong takes no push for an old one, and signs with the right time.
+ */
+int64_t	services_now_ms(const struct services *s);
+
 /* Frees all handles; s is empty then, and another services_close() does nothing. */
 void	services_close(struct services *s);
 

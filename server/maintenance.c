@@ -321,7 +321,7 @@ sweep_events(struct db *db, void *arg)
 {
 	struct sweeper	*s = arg;
 
-	return event_store_forget(db, &s->more_events, clock_wall_ms() / 1000,
+	return event_store_forget(db, &s->more_events, db_stored_s(db, clock_wall_ms() / 1000),
 	    s->services->conf->set.collect_days, SWEEP_ROWS);
 }
 
@@ -331,7 +331,8 @@ sweep_users(struct db *db, void *arg)
 {
 	struct sweeper	*s = arg;
 
-	return forget_departed(db, &s->more_users, s->services->conf, clock_wall_ms(), SWEEP_ROWS);
+	return forget_departed(db, &s->more_users, s->services->conf,
+	    db_stored_ms(db, clock_wall_ms()), SWEEP_ROWS);
 }
 
 /* How long to wait for the next step of a sweep. */
