@@ -59,6 +59,9 @@ SETTINGS = {
     # On a file, or on a store of several hosts, as the environment says.
     "alike": dict(threads=8, fresh_s=600, collector=1, count=1, keep_days=7, ca_file="$E2E_CA_FILE",
                   wechat_api="$E2E_WECHAT_API", connect_ms=5000, store="$E2E_STORE"),
+    # Several hosts, and one access_token for all.
+    "together": dict(threads=8, fresh_s=600, ca_file="$E2E_CA_FILE", wechat_api="$E2E_WECHAT_API",
+                     store="$E2E_STORE"),
     # Counts what it acknowledges.
     "counted": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                     fresh_s=600, count=1),
@@ -201,6 +204,7 @@ ROWS = {
     "token": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW",
                   identity="UNIONID"),
     "legacy": dict(secret="$E2E_SECRET", control_key="$E2E_KEY", control_allow="$E2E_ALLOW"),
+    "together": dict(secret="$E2E_SECRET"),
     "vital": dict(secret="$E2E_SECRET"),
     "proxied": dict(secret="$E2E_SECRET"),
     "advise": dict(secret="$E2E_SECRET"),
@@ -221,6 +225,7 @@ ONLY = {
     "fans": (wechat.SAFE,),
     "token": (wechat.SAFE, wechat.PLAIN),
     "legacy": (wechat.SAFE, wechat.PLAIN),
+    "together": (wechat.SAFE, wechat.PLAIN),
     "vital": (wechat.SAFE, wechat.PLAIN),
     "proxied": (wechat.SAFE,),
     "advise": (wechat.SAFE, wechat.PLAIN),

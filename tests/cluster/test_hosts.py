@@ -1,0 +1,207 @@
+"""What hosts must not do twice, what one finds that another has left, and whose clock counts."""
+
+import collections
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import program
+import pytest
+import qt as qt_side
+import wechat
+import wxapi
+import wxnet
+import wxtoken
+from program import until
+from wechat import SAFE
+
+SICK = qt_side.answering(500, "<html>")
+LEASE_S = 15        # LEASE_MS
+HOUR = 3600
+PATIENCE_S = 60
+
+
+def push(text="hello"):
+    return wechat.push(SAFE, wechat.text_message(text))
+
+
+def queue(pool, *texts):
+    """Pushes that wait for QT, and are acknowledged."""
+    pushes = [push(text) for text in texts]
+    for one in pushes:
+        answer = pool.push(SAFE, one)
+        assert (answer.status, answer.body) == (200, b"success")
+    return pushes
+
+
+def verdicts(pool, n, at=0):
+    """The first n verdicts of its requests, from a place in the log on, and why."""
+    def found():
+        rows = [r for r in pool.log.lines(at) if r["what"] == "request"]
+        return rows if len(rows) >= n else None
+    return [(r["verdict"], r.get("class")) for r in until(found, f"{n} requests")]
+
+
+def verdicts_after(pool, texts):
+    at = len(pool.log.text())
+    queue(pool, *texts)
+    return verdicts(pool, len(texts), at)
+
+
+def confirmed_counts(qt):
+    """How often QT has taken each message; its body names it."""
+    return collections.Counter(r.fields["weChatOAData"] for r in qt.received if r.confirmed)
+
+
+def test_a_message_of_a_dead_host_is_sent(url, start, qt):
+    """No other host was told of it: they look."""
+    a, b = start(url), start(url)
+    qt.behave = SICK
+    one, = queue(a, "left behind")
+    until(lambda: len(qt.received) > 1, "its drainer has tried, so it has the lease")
+    a.exits = {-9}
+    a.signal(signal.SIGKILL)
+    a.proc.wait(10)
+    died = time.monotonic()
+    qt.behave = qt_side.genuine
+    until(lambda: qt.confirmed(one), "another host sends it", PATIENCE_S)
+    # Probes are ten seconds apart at most; the rest is a machine that is busy.
+    assert time.monotonic() - died < LEASE_S + 35
+    until(lambda: b.log.lines() and any(r["what"] == "drain" for r in b.log.lines()), "it says so")
+
+
+def test_a_frozen_host_sends_nothing_late(url, start, qt):
+    a = start(url)
+    qt.behave = SICK
+    pushes = queue(a, *(f"message {n}" for n in range(40)))
+    qt.behave = qt_side.delayed(0.2)
+    until(lambda: len(confirmed_counts(qt)) >= 8, "the queue is being sent", PATIENCE_S)
+    a.signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    start(url)
+    qt.behave = qt_side.genuine
+    until(lambda: all(map(qt.confirmed, pushes)), "another host sends the rest", PATIENCE_S)
+    assert time.monotonic() - stopped > LEASE_S - 6      # the lease was kept 5 s before, at most
+    sent = confirmed_counts(qt)
+    a.signal(signal.SIGCONT)
+    queue(a, "awake")
+    until(lambda: len(confirmed_counts(qt)) == 41, "it works")
+    assert {m: n for m, n in confirmed_counts(qt).items() if m in sent} == sent
+    twice = [m for m, n in sent.items() if n > 1]       # they were under way when it stood still
+    assert len(twice) <= 20 and set(sent.values()) <= {1, 2}
+    if twice:
+        a.log.wait(what="drain", level="notice")
+        assert "may be sent twice" in a.log.text()
+
+
+class Watched:
+    """A QT that is sick, and notes how many are with it at once."""
+
+    def __init__(self):
+        self.now = self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, qt, conn, r):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        qt.stopping.wait(0.15)
+        with self.lock:
+            self.now -= 1
+        return SICK(qt, conn, r)
+
+
+def test_hosts_share_a_breaker(url, start, qt):
+    hosts = [start(url) for _ in range(3)]
+    assert verdicts_after(hosts[1], ["first"]) == [("delivered", None)]
+    qt.behave = SICK
+    queue(hosts[0], *"abcde")
+    assert "go to the queue" in hosts[0].log.text()
+    # The others learn it without a failure of their own.
+    for other in hosts[1:]:
+        until(lambda h=other: (h.home.state / "qtoa.work").exists(), "it has looked")
+        until(lambda h=other: verdicts_after(h, ["x"])[-1] == ("queued", "breaker"), "it knows")
+    qt.behave = watched = Watched()
+    seen = len(qt.received)
+    until(lambda: len(qt.received) >= seen + 3, "some probes", PATIENCE_S)
+    assert watched.most == 1            # one host probes, or the breaker of another has closed
+    qt.behave = qt_side.genuine
+    for h in hosts:
+        until(lambda h=h: verdicts_after(h, ["y"])[-1] == ("delivered", None),
+              "it knows that QT answers", PATIENCE_S)
+    until(lambda: all(n == 1 for n in confirmed_counts(qt).values()), "each once")
+
+
+def test_a_breaker_without_the_store(pair, start, qt):
+    pool = start(pair.primary.url)
+    assert verdicts_after(pool, ["first"]) == [("delivered", None)]
+    pair.primary.kill()
+    qt.behave = SICK
+    until(lambda: verdicts_after(pool, ["x"])[-1] == ("queued", "breaker"), "it opens", PATIENCE_S)
+    seen = len(qt.received)
+    qt.behave = qt_side.genuine
+    until(lambda: verdicts_after(pool, ["y"])[-1] == ("delivered", None), "it closes", PATIENCE_S)
+    assert len(qt.received) - seen <= 3
+
+
+def test_clocks_that_are_an_hour_off(url, start, qt):
+    """A message waits no longer, is sent no earlier, and has the right time."""
+    late, early = start(url, clock=-HOUR), start(url, clock=HOUR)
+    right = start(url)
+    for pool in late, early, right:
+        until(lambda p=pool: verdicts_after(p, ["here"])[-1][0] == "delivered", "it is connected")
+    qt.behave = SICK
+    waiting = [one for pool in (late, early, right) for one in queue(pool, "a", "b", "c")]
+    qt.behave = qt_side.genuine
+    until(lambda: all(map(qt.confirmed, waiting)), "all are sent", PATIENCE_S)
+    assert set(confirmed_counts(qt).values()) == {1}
+    for pool in late, early, right:
+        until(lambda p=pool: verdicts_after(p, ["end"])[-1][0] == "delivered", "its breaker closes")
+
+
+SECRET = "hushAppSecret" + "0" * 19
+
+
+@pytest.fixture
+def wx():
+    with tempfile.TemporaryDirectory(prefix="qtoa-e2e-") as place:
+        authority = qt_side.Authority(Path(place), "good")
+        server = wxapi.WeChat(authority.context())
+        server.issuer = wxtoken.Issuer(server, {SAFE.appid: SECRET, wechat.PLAIN.appid: SECRET})
+        server.net = wxnet.Net(server)
+        server.authority = authority
+        yield server
+        server.stop()
+        assert not server.problems, server.problems
+
+
+def ask_token(home, clock=0):
+    env = {**home.env, **(home.clock(clock) if clock else {})}
+    return subprocess.Popen([program.binary("together"), "token", SAFE.path], env=env, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_one_token_for_all_hosts(url, wx):
+    """Three hosts ask at the same moment; one of them fetches, whatever their clocks say."""
+    homes = [program.Home("http://127.0.0.1:1/") for _ in range(3)]
+    try:
+        for home in homes:
+            home.env.update(wx.env(), E2E_STORE=url, E2E_SECRET=SECRET,
+                            E2E_CA_FILE=str(wx.authority.file))
+        wx.issuer.gate.clear()
+        asking = [ask_token(h, clock) for h, clock in zip(homes, (0, HOUR, -HOUR))]
+        until(lambda: wx.issuer.calls, "WeChat is asked", PATIENCE_S)
+        wx.issuer.gate.set()
+        said = [p.communicate(timeout=PATIENCE_S) for p in asking]
+        assert {out.strip() for out, _ in said} == {wx.issuer.stable[SAFE.appid].current}, said
+        assert len(wx.issuer.calls) == 1
+        again = [ask_token(h, clock).communicate(timeout=PATIENCE_S)[0].strip()
+                 for h, clock in zip(homes, (0, HOUR, -HOUR))]
+        assert set(again) == {wx.issuer.stable[SAFE.appid].current}
+        assert len(wx.issuer.calls) == 1
+    finally:
+        for home in homes:
+            home.remove()
