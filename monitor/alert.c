@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "monitor/alert.h"
@@ -12,6 +13,7 @@
 #include "monitor/alert_signs.h"
 #include "monitor/alert_week.h"
 #include "net/http_multi.h"
+#include "state/lease.h"
 
 enum {
 	LOOKS		= 4,		/* within alert_after_s */
@@ -21,6 +23,7 @@ enum {
 	SLICE_MS	= 100,		/* between two looks whether the program is told to stop */
 	BACKOFF_MS	= 15000,	/* after the first try; it doubles */
 	BACKOFF_MAX_MS	= 1800000,
+	ONCE_MS		= 7 * CALENDAR_DAY_S * 1000,	/* in which nobody sends the same summary */
 	HOST		= 72
 };
 
@@ -182,8 +185,8 @@ settle_message(const struct look *l, bool news, bool sent)
 	st->failed += !sent;
 }
 
-/* Sends the message in a->text.  news: about health; else the summary. */
-static void
+/* Sends the message in a->text.  news: about health; else the summary.  True: it was taken. */
+static bool
 send_once(const struct look *l, bool news)
 {
 	const char	*what = news ? "a change of health" : "the summary of the week";
@@ -194,7 +197,7 @@ send_once(const struct look *l, bool news)
 	l->st->tries++;
 	l->st->next_ms = l->now_ms + backoff_ms(l->st->tries);
 	if (!save_file(l->a))
-		return;
+		return false;
 	if ((sent = send_message(l->a, why, l->deadline_ms)))
 		log_msg(LEVEL_NOTICE, "alert", "sent %s", what);
 	else if (!services_stopping(l->a->services))	/* else the next process sends it */
@@ -202,9 +205,10 @@ send_once(const struct look *l, bool news)
 		    "qtoa alert test", what, (int)l->st->tries, ALERT_TRIES,
 		    l->st->tries < ALERT_TRIES ? "" : ", it is given up", why);
 	if (!sent && l->st->tries < ALERT_TRIES)
-		return;
+		return false;
 	settle_message(l, news, sent);
 	(void)save_file(l->a);
+	return sent;
 }
 
 /*
@@ -271,6 +275,26 @@ is_week_due(const struct look *l)
 	return l->st->week < l->monday && l->now_ms >= l->st->next_ms;
 }
 
+/*
+ * Sends the summary, if no other host sends it or has sent it.  A change of health is told by each
+ * host: it is the health of that host.
+ */
+static void
+send_summary(const struct look *l)
+{
+	struct store	*store = l->a->services->store;
+	struct lease	 lease;
+	char		 monday[24];
+
+	(void)snprintf(monday, sizeof(monday), "%lld", (long long)l->monday);
+	if (lease_take_long(store, &lease, "summary", monday) != LOCK_MINE)
+		return;
+	if (make_summary(l) && send_once(l, false))
+		lease_leave(store, &lease, ONCE_MS);
+	else
+		lease_end(store, &lease, false);
+}
+
 /* Reads the state of health into a->signs. */
 static bool
 read_signs(struct alert *a)
@@ -313,12 +337,13 @@ look_and_tell(struct look *l)
 	changed = alert_signs_see(l->st, &a->signs, &l->rule, l->now_ms);
 	if (alert_signs_due(l->st, &l->rule, l->now_ms) && l->now_ms >= l->st->next_ms) {
 		if (write_news(l))
-			send_once(l, true);
-	} else if (is_week_due(l) && make_summary(l)) {
-		send_once(l, false);
-	} else if (changed || l->st->week != week) {
-		(void)save_file(a);
+			(void)send_once(l, true);
+		return;
 	}
+	if (is_week_due(l))
+		send_summary(l);
+	if (changed || l->st->week != week)
+		(void)save_file(a);
 }
 
 /* With the lock: no other process looks at the same time. */

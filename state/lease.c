@@ -6,6 +6,7 @@
 #include "state/lease.h"
 
 enum {
+	KEEPS = 3,		/* so often a lease is kept before it would end */
 	USE_MS = 2000,		/* the longest wait for the store */
 	PAUSE_MS = 50,		/* between two tries to get what another host has */
 	AGAIN_MS = 500,		/* between two tries to keep one while the store fails */
@@ -33,7 +34,7 @@ take_row(struct db *db, void *arg)
 	enum error		 er;
 
 	er = db_number(db, &owner, SQL_LEASE_TAKE, DB_VALUES(key_of(r->lease),
-	    db_i(r->lease->owner), db_i(r->lease->is_long ? LEASE_LONG_MS : LEASE_MS)));
+	    db_i(r->lease->owner), db_i(r->lease->ms)));
 	r->is_mine = owner == r->lease->owner;
 	return er;
 }
@@ -77,8 +78,8 @@ write_row(struct store *s, struct lease *l)
 		return er;
 	if (!r.is_mine)
 		return ERR_LATE;
-	l->keep_ms = begin_ms + (l->is_long ? LEASE_LONG_KEEP_MS : LEASE_KEEP_MS);
-	l->end_ms = begin_ms + (l->is_long ? LEASE_LONG_MS : LEASE_MS) - MARGIN_MS;
+	l->keep_ms = begin_ms + l->ms / KEEPS;
+	l->end_ms = begin_ms + l->ms - MARGIN_MS;
 	return ERR_OK;
 }
 
@@ -131,7 +132,7 @@ lease_take(struct store *s, struct lease *l, const char *what, const char *which
 {
 	enum lock_result	 result;
 
-	l->is_long = false;
+	l->ms = LEASE_MS;
 	return is_lock_enough(s, l, &result, what, which, until_ms) ? result :
 	    take_with_row(s, l, until_ms);
 }
@@ -141,7 +142,7 @@ lease_take_long(struct store *s, struct lease *l, const char *what, const char *
 {
 	enum lock_result	 result;
 
-	l->is_long = true;
+	l->ms = LEASE_LONG_MS;
 	return is_lock_enough(s, l, &result, what, which, 0) ? result : take_with_row(s, l, 0);
 }
 
@@ -151,7 +152,7 @@ lease_try(struct store *s, struct lease *l, const char *what, const char *which)
 	enum lock_result	 result;
 	enum error		 er;
 
-	l->is_long = false;
+	l->ms = LEASE_MS;
 	if (is_lock_enough(s, l, &result, what, which, 0))
 		return result;
 	if ((er = write_row(s, l)) == ERR_LATE) {
@@ -196,4 +197,13 @@ lease_end(struct store *s, struct lease *l, bool done)
 	if (l->owner != 0)
 		(void)store_do(s, STORE_WRITE, drop_row, &r, clock_mono_ms() + USE_MS);
 	lock_release(store_locks(s), &l->lock, done);
+}
+
+void
+lease_leave(struct store *s, struct lease *l, int64_t ms)
+{
+	l->ms = ms;
+	if (l->owner != 0)
+		(void)write_row(s, l);
+	lock_release(store_locks(s), &l->lock, false);
 }

@@ -18,9 +18,9 @@
 
 enum {
 	LEASE_MS = 15000,	/* after that a lease that is not kept ends */
-	LEASE_KEEP_MS = 5000,	/* call lease_keep() that often; more often costs nothing */
+	LEASE_KEEP_MS = LEASE_MS / 3,	/* call lease_keep() that often; more often costs nothing */
 	LEASE_LONG_MS = 60000,	/* the same of lease_take_long() */
-	LEASE_LONG_KEEP_MS = 20000
+	LEASE_LONG_KEEP_MS = LEASE_LONG_MS / 3
 };
 
 /* The caller owns it; it must stay at its address until lease_end(). */
@@ -29,7 +29,7 @@ struct lease {
 	int64_t		 keep_ms;	/* private: lease.c's clock; write the row again then */
 	int64_t		 end_ms;	/* private: then another host may have it */
 	int64_t		 owner;		/* private: 0: there is no row */
-	bool		 is_long;	/* private: it ends after LEASE_LONG_MS */
+	int64_t		 ms;		/* private: it ends so long after it was kept */
 };
 
 /*
@@ -64,5 +64,11 @@ void			 lease_doubt(struct lease *l);
 
 /* Ends a lease that was LOCK_MINE.  done: see lock_release(). */
 void			 lease_end(struct store *s, struct lease *l, bool done);
+
+/*
+ * The same for what is to be done once: no host gets the lease within ms.  Where the store is a
+ * file of this host, the lock is free at once.
+ */
+void			 lease_leave(struct store *s, struct lease *l, int64_t ms);
 
 #endif

@@ -274,6 +274,26 @@ in_doubt(void **state)
 	end_hosts(&h);
 }
 
+/* For what is done once. */
+static void
+left_behind(void **state)
+{
+	struct hosts	 h;
+	struct lease	 a, b;
+
+	(void)state;
+	begin_hosts(&h);
+	check_int("taken", lease_take_long(h.s[0], &a, "summary", "1"), LOCK_MINE);
+	lease_leave(h.s[0], &a, 3600000);
+	check_int("not again", lease_take_long(h.s[1], &b, "summary", "1"), LOCK_BUSY);
+	pass(LEASE_LONG_MS * 2);
+	check_int("nor later", lease_take_long(h.s[0], &a, "summary", "1"), LOCK_BUSY);
+	pass(3600000);
+	check_int("but in the end", lease_take_long(h.s[1], &b, "summary", "1"), LOCK_MINE);
+	lease_end(h.s[1], &b, false);
+	end_hosts(&h);
+}
+
 /* For work whose steps are long. */
 static void
 of_long_work(void **state)
@@ -337,6 +357,7 @@ main(void)
 		TEST(of_a_frozen_host),
 		TEST(without_the_store),
 		TEST(in_doubt),
+		TEST(left_behind),
 		TEST(of_long_work),
 		TEST(of_one_host),
 	};
