@@ -152,16 +152,27 @@ deliver_may_probe(const struct services *s, struct lease *probe, const struct ac
 	    breaker_take_probe(s->store, probe, a);
 }
 
+/* Where a process that ends with its request finds what others know of the breakers. */
+static struct store *
+breaker_store(const struct services *s)
+{
+	return s->local != NULL && store_look_has_failed(s->store, s->conf->set.state_dir) ?
+	    s->local : s->store;
+}
+
 void
 deliver_look_at_breakers(const struct services *s, int64_t deadline_ms)
 {
-	/* In a server the drainer keeps the breakers up to date. */
-	const bool	 looks = s->life == STORE_BRIEF ?
-			    !store_look_has_failed(s->store, s->conf->set.state_dir) :
-			    !breaker_is_loaded(s->breakers) && !store_is_shared(s->store);
+	const bool	 is_brief = s->life == STORE_BRIEF;
 
-	if (looks && store_is_raised(s->store))
-		(void)store_do(s->store, STORE_READ, breaker_load, s->breakers, deadline_ms);
+	/*
+	 * In a server the drainer keeps the breakers up to date.  No request waits for a store that
+	 * hosts share: that may take long, and it is not needed.
+	 */
+	if ((is_brief || (!breaker_is_loaded(s->breakers) && !store_is_shared(s->store))) &&
+	    store_is_raised(s->store))
+		(void)store_do(is_brief ? breaker_store(s) : s->store, STORE_READ, breaker_load,
+		    s->breakers, deadline_ms);
 }
 
 /* A reason not to ask QT.  *probes: this request is a probe, and the caller ends the lease. */
@@ -276,6 +287,20 @@ fill_row(struct settling *st, struct delivery *d, bool asked)
 	return true;
 }
 
+/*
+ * The store did not take the report.  A server keeps it in its copy; a process that ends soon, in
+ * this host's own store, if there is another one.
+ */
+static void
+keep_report(struct settling *st, int64_t until_ms)
+{
+	const struct services	*s = st->s;
+
+	if (s->life != STORE_BRIEF || s->local == NULL || !st->report.matters ||
+	    store_do(s->local, STORE_WRITE, write_report, st, until_ms) != ERR_OK)
+		(void)breaker_settle(s->breakers, &st->report, NULL);
+}
+
 /* Writes what the store must know: nothing, if QT has the message and no copy is kept. */
 static enum error
 store_settlement(struct settling *st, int64_t until_ms)
@@ -290,7 +315,7 @@ store_settlement(struct settling *st, int64_t until_ms)
 	    until_ms);
 	if (er != ERR_OK && (!st->report.matters || !store_is_full(s->store) ||
 	    store_do(s->store, STORE_WRITE, write_report, st, until_ms) != ERR_OK))
-		(void)breaker_settle(s->breakers, &st->report, NULL);
+		keep_report(st, until_ms);
 	breaker_log(s->breakers, &st->report);
 	return er;
 }

@@ -1,6 +1,9 @@
 """What hosts must not do twice, what one finds that another has left, and whose clock counts."""
 
 import collections
+import contextlib
+import glob
+import os
 import signal
 import subprocess
 import tempfile
@@ -8,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import fcgi
 import program
 import pytest
 import qt as qt_side
@@ -145,6 +149,56 @@ def test_a_breaker_without_the_store(pair, start, qt):
     qt.behave = qt_side.genuine
     until(lambda: verdicts_after(pool, ["y"])[-1] == ("delivered", None), "it closes", PATIENCE_S)
     assert len(qt.received) - seen <= 3
+
+
+def has_open_files(directory):
+    """True: a process has a file of the directory open."""
+    for fd in glob.iglob("/proc/[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(fd).startswith(f"{directory}/"):
+                return True
+    return False
+
+
+@pytest.fixture
+def cgi(qt):
+    """A host on which the program runs as CGI; a function for a push to it, that says how it went."""
+    home = program.Home(qt.url)
+
+    def run(url, text):
+        home.env["E2E_STORE"] = url
+        one, at = push(text), len(home.log.text())
+        answer = program.run_cgi(home, fcgi.push_params(one, f"/qtoa/{SAFE.path}"), one.body,
+                                 variant="several")
+        assert (answer.status, answer.body) == (200, b"success")
+        rows = [r for r in home.log.lines(at) if r["what"] == "request"]
+        return [(r["verdict"], r.get("class")) for r in rows]
+
+    yield run
+    until(lambda: not has_open_files(home.dir), "the processes that drain have ended", PATIENCE_S)
+    home.remove()
+
+
+def test_cgi_learns_of_a_breaker(url, start, cgi, qt):
+    """After the answer it looks, at most once a second; the next push finds the flag."""
+    server = start(url)
+    assert cgi(url, "first") == [("delivered", None)]
+    qt.behave = SICK
+    queue(server, *"abcde")
+    until(lambda: cgi(url, "x") == [("queued", "breaker")], "it knows", PATIENCE_S)
+    qt.behave = qt_side.genuine
+    until(lambda: cgi(url, "y") == [("delivered", None)], "it knows that QT answers", PATIENCE_S)
+
+
+def test_cgi_without_the_store(pair, cgi, qt):
+    """Its processes keep the breaker in this host's own store."""
+    url = pair.primary.url
+    assert cgi(url, "first") == [("delivered", None)]
+    pair.primary.kill()
+    qt.behave = SICK
+    until(lambda: cgi(url, "x") == [("queued", "breaker")], "it opens", PATIENCE_S)
+    qt.behave = qt_side.genuine
+    until(lambda: cgi(url, "y") == [("delivered", None)], "it closes", PATIENCE_S)
 
 
 def test_clocks_that_are_an_hour_off(url, start, qt):
