@@ -17,6 +17,7 @@ enum {
 	NAMES_MAX = VALUES,	/* different names in a text */
 	CLOCK_MS = 60000,	/* between two looks at the server's clock */
 	STEP_MS = 100,		/* so much this host's clock is moved if somebody sets it */
+	CLOSE_MS = 1000,	/* to end a transaction before the connection is closed */
 	OF_BOOL = 16, OF_INT8 = 20, OF_INT2 = 21, OF_INT4 = 23, OF_FLOAT4 = 700, OF_FLOAT8 = 701
 };
 
@@ -25,6 +26,7 @@ struct pg_db {
 	struct pg_conn	*c;
 	bool		 has_failed;	/* since the last sync; no more is sent */
 	bool		 may_retry;
+	bool		 ends;		/* see pg_db_end_at_close() */
 	int64_t		 limit_ms;	/* see db_limit() */
 	int64_t		 clock_ms;	/* when to look at the server's clock; monotonic */
 	int64_t		 drift_ms;	/* wall clock less monotonic, at the last look */
@@ -52,9 +54,19 @@ pg_db_new(const char *url)
 	return &p->base;
 }
 
+void
+pg_db_end_at_close(struct db *db)
+{
+	pg_of(db)->ends = true;
+}
+
 static void
 close_db(struct db *db)
 {
+	if (pg_of(db)->ends) {
+		db_patience(db, clock_mono_ms() + CLOSE_MS);
+		pg_db_rollback(db);
+	}
 	pg_conn_free(pg_of(db)->c);
 	buf_free(&pg_of(db)->clean);
 	free(db);

@@ -54,4 +54,10 @@ enum error	 pg_db_finish(struct db *db, bool sync);
 enum error	 pg_db_commit(struct db *db);
 void		 pg_db_rollback(struct db *db);
 
+/*
+ * From here on db_close() ends the transaction that is open: a pooler closes its connection to the
+ * server, too, if its client goes in the middle of one.
+ */
+void		 pg_db_end_at_close(struct db *db);
+
 #endif

@@ -27,6 +27,7 @@ begin_reading(struct db *db, int64_t until_ms)
 	    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
 	    "SET LOCAL statement_timeout = %d;"
 	    "SET LOCAL idle_in_transaction_session_timeout = %d", ms, ms);
+	pg_db_end_at_close(db);
 	return db_script(db, script);
 }
 

@@ -1,7 +1,10 @@
 """The store through pgbouncer in transaction mode, which gives no session to anybody."""
 
+import subprocess
+
 import pytest
 
+import program
 import servers
 
 
@@ -38,3 +41,22 @@ def test_it_restarts(shared, url, host, pooler):
         pooler.start()
         servers.wait_until("it is stored", lambda n=n: tool.ask(f"add {n}")[0] == "ok")
     assert tool.ask("due")[::2] == ("ok", "4")
+
+
+def test_a_report_leaves_the_connection_as_it_was(shared, url, pooler):
+    through = url.replace(shared.primary.dir, pooler.dir)
+    home = program.Home("http://127.0.0.1:1")
+    home.env["E2E_STORE"] = through
+    try:
+        for _ in range(2):
+            done = subprocess.run([program.binary("several"), "report", "days", "--csv"],
+                                  env=home.env, capture_output=True, text=True,
+                                  timeout=60, check=True)
+            assert done.stdout == "day,code,events,devices\n"
+            for name, value in (("statement_timeout", "0"), ("transaction_read_only", "off"),
+                                ("idle_in_transaction_session_timeout", "0")):
+                assert shared.primary.sql(f"SHOW {name}", through) == value, name
+    finally:
+        home.remove()
+    with open(f"{pooler.dir}/log", encoding="utf-8") as log:
+        assert "server was not ready" not in log.read()     # it had to close none
