@@ -330,7 +330,8 @@ write_details(struct log_search *s, const struct log_line *l)
 		{ "error", "" }, { "class", "" }, { "qt", "" }, { "qt_status", "QT's status " },
 		{ "detail", "" }, { "msg", "" }, { "reason", "" }, { "count", "times: " },
 		{ "peer", "from " }, { "path", "path " }, { "host", "host " },
-		{ "method", "method " }, { "attempts", "attempts: " },
+		{ "method", "method " }, { "attempts", "attempts: " }, { "relays", "relays: " },
+		{ "reply", "reply: " }, { "rule", "rule " },
 	};
 	const bool		 bad = log_line_is_failure(l);
 	size_t			 i;

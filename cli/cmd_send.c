@@ -12,6 +12,7 @@
 #include "core/lang.h"
 #include "crypto.h"
 #include "net/http_client.h"
+#include "passive.h"
 #include "wechat/around.h"
 #include "wechat/xml_scan.h"
 
@@ -162,7 +163,24 @@ print_answer_text(struct slice text)
 	buf_free(&line);
 }
 
-/* True: the answer is the `success` that WeChat expects. */
+/* Prints the answer.  True: WeChat takes it: `success`, nothing, or a reply to the user. */
+static bool
+show_answer(struct sender *s)
+{
+	const struct slice	 body = buf_slice(&s->answer.body);
+	struct passive_judged	 j = { .why = "" };
+	bool			 good;
+
+	good = s->answer.status == 200 && passive_judge(&j, s->crypto, s->account,
+	    buf_slice(&s->openid), body) == ERR_OK && j.is != PASSIVE_BAD;
+	(void)printf("%3d ", s->answer.status);
+	print_answer_text(s->answer.status == 0 ? slice_of(s->answer.why) : good &&
+	    j.xml.p != NULL ? j.xml : body);
+	passive_judged_free(&j);
+	return good;
+}
+
+/* Sends the message of a file.  True: the answer is good. */
 static bool
 send_file(struct sender *s, const char *file)
 {
@@ -189,10 +207,7 @@ send_file(struct sender *s, const char *file)
 	call.body = buf_slice(&s->body);
 	call.deadline_ms = clock_mono_ms() + SEND_MS;
 	http_client_do(s->http, &s->answer, &call);
-	good = s->answer.status == 200 && slice_is(buf_slice(&s->answer.body), "success");
-	(void)printf("%3d ", s->answer.status);
-	print_answer_text(s->answer.status == 0 ? slice_of(s->answer.why) :
-	    buf_slice(&s->answer.body));
+	good = show_answer(s);
 	(void)printf(" %d ms %s\n", s->answer.ms, file);
 	return good;
 }

@@ -47,7 +47,7 @@ const struct verb verb_table[] = {
 	  .about = "Signs each file, encrypts it if the account's mode says so, and posts it to "
 	    "the URL as WeChat would.  It prints one line for each file: HTTP status, answer, "
 	    "time.  QT gets the messages as real events.",
-	  .status = "0 every answer was success, 1 one was not",
+	  .status = "0 every answer was success or a reply, 1 one was not",
 	  .examples = { "qtoa send shop https://HOST/qtoa/shop demo/messages/3-text.xml" } },
 	{ "queue list", "", "list messages that wait for QT or that QT refused",
 	  .topic = VERB_DELIVERY,

@@ -82,6 +82,9 @@ const struct lang_row zh_ask[] = {
 	{ "host ", "主机 " },
 	{ "method ", "方法 " },
 	{ "attempts: ", "尝试次数：" },
+	{ "relays: ", "转发目标：" },
+	{ "reply: ", "回复：" },
+	{ "rule ", "规则 " },
 	{ "qtoa: settings.log is syslog, but neither /var/log/syslog, /var/log/messages nor the "
 	    "journal has it for you (%s); run qtoa as root, or name the file: qtoa log --file "
 	    "FILE\n",

@@ -41,7 +41,8 @@ const struct lang_row zh_help[] = {
 	    "gets the messages as real events.",
 	    "对每个文件签名，按公众号的加解密方式加密，再像微信那样 POST 到 URL。每个文件输出"
 	    "一行：HTTP 状态码、应答、耗时。QT 会把这些消息当作真实事件。" },
-	{ "0 every answer was success, 1 one was not", "0 应答全部是 success，1 有的不是" },
+	{ "0 every answer was success or a reply, 1 one was not",
+	    "0 应答全部是 success 或回复，1 有的不是" },
 	{ "list messages that wait for QT or that QT refused", "列出待发消息和死信" },
 	{ "Lists the oldest messages first, each with QT's last answer and the time of the next "
 	    "attempt.  Below the list are the end points that do not work and the accounts that "

@@ -172,6 +172,10 @@ def test_through_a_web_server(home, qt, server):
         assert [line["rule"] for line in front.log.wait(4, what="request", reply="keyword")] == \
             ["rule-text", "rule-long"] * 2
         assert len(qt.received) == 4
+        xml = home.dir / "text.xml"
+        xml.write_bytes(wechat.text_message("text"))
+        code, out, err = run(home, "send", "safe", f"{front.url}/qtoa/safe", str(xml), variant=VARIANT)
+        assert code == 0 and out.startswith("200 <xml><ToUserName>"), (out, err)
         front.check()
     finally:
         front.stop()
