@@ -502,6 +502,25 @@ const struct recover_source event_store_recovered_marks = {
 	.copy	= recover_mark,
 };
 
+static enum error
+recover_device(struct db *db, const struct db_rows *row, int64_t *copied)
+{
+	int64_t		 id;
+	bool		 erased;
+	enum error	 er;
+
+	er = find_or_add_recovered_device(db, &id, &erased, db_col(row, 1), db_col(row, 2),
+	    &(struct seen_span){ db_col_bounded(row, 3), db_col_bounded(row, 4) });
+	*copied += er == ERR_OK;
+	return er;
+}
+
+const struct recover_source event_store_recovered_devices = {
+	.what	= "devices",
+	.select	= SQL_MIGRATE_DEVICE_TAKE,
+	.copy	= recover_device,
+};
+
 const struct recover_source *const event_store_sources[RECOVER_SOURCES] = {
 	&queue_recovered, &event_store_recovered, &event_store_recovered_past,
 	&event_store_recovered_marks,

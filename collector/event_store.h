@@ -85,6 +85,9 @@ enum error	event_store_first_day(struct db *db, int64_t *day);
 extern const struct recover_source	event_store_recovered, event_store_recovered_past,
 					event_store_recovered_marks;
 
+/* A device: its number, application, name, first and last time (collector/migrate.h). */
+extern const struct recover_source	event_store_recovered_devices;
+
 /* All that is recovered from such a file: the queue first, then these three. */
 extern const struct recover_source	*const event_store_sources[RECOVER_SOURCES];
 

@@ -11,7 +11,7 @@ enum {
 	WAIT_MIN_MS = 2,	/* between two looks at another one's claim, first ... */
 	WAIT_MAX_MS = 50,	/* ... and later */
 	DAY_S = 86400,
-	SEEN_KEY = 16		/* bytes: four of the message's time, twelve of its digest */
+	SEEN_KEY = DEDUP_SHARED_KEY	/* four bytes of the message's time, twelve of its digest */
 };
 
 /*
@@ -243,6 +243,32 @@ dedup_shared_mark(struct store *s, const unsigned char key[DEDUP_KEY], enum dedu
 
 	write_seen_key(w.key, key);
 	return store_post(s, STORE_WRITE, &w, sizeof(w), until_ms);
+}
+
+enum error
+dedup_shared_put(struct db *db, const unsigned char key[DEDUP_KEY], enum dedup_as as)
+{
+	unsigned char	 seen[SEEN_KEY];
+
+	write_seen_key(seen, key);
+	return db_run(db, NULL, SQL_MIGRATE_SEEN_PUT, DB_VALUES(
+	    db_b((struct slice){ (const char *)seen, SEEN_KEY }),
+	    db_i(as == DEDUP_DONE ? KNOWN_DONE : KNOWN_QUEUED)));
+}
+
+enum dedup_as
+dedup_shared_as(int64_t known)
+{
+	return known == KNOWN_DONE ? DEDUP_DONE : known == KNOWN_QUEUED ? DEDUP_QUEUED :
+	    DEDUP_NEVER;
+}
+
+/* The files know a message by bytes that the row's key has. */
+void
+dedup_shared_key(unsigned char key[DEDUP_KEY], const unsigned char seen[DEDUP_SHARED_KEY])
+{
+	memset(key, 0, DEDUP_KEY);
+	memcpy(key + 4, seen, SEEN_KEY);
 }
 
 struct sweep_work {

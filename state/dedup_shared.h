@@ -30,6 +30,19 @@ enum error	 dedup_shared_find(struct store *s, enum dedup_as *as,
 enum error	 dedup_shared_mark(struct store *s, const unsigned char key[DEDUP_KEY],
 		    enum dedup_as as, int64_t until_ms);
 
+/* As dedup_shared_mark(), for a store_work. */
+enum error	 dedup_shared_put(struct db *db, const unsigned char key[DEDUP_KEY],
+		    enum dedup_as as);
+
+/*
+ * What a row says, for a file of this host (SQL_MIGRATE_SEEN_TAKE): its number for what is known;
+ * and from its key one that state/dedup.h takes for the message.
+ */
+enum { DEDUP_SHARED_KEY = 16 };
+enum dedup_as	 dedup_shared_as(int64_t known);
+void		 dedup_shared_key(unsigned char key[DEDUP_KEY],
+		    const unsigned char seen[DEDUP_SHARED_KEY]);
+
 /* Forgets up to max messages that were marked more than days ago.  *more: there may be others. */
 enum error	 dedup_shared_sweep(struct store *s, bool *more, int days, int max,
 		    int64_t until_ms);

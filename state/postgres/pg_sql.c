@@ -1,3 +1,4 @@
+#include "state/migrate_sql.h"
 #include "state/postgres/pg_sql.h"
 
 /* What callers read of a message. */
@@ -556,4 +557,48 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "SELECT since, until, errcode FROM datacube_pause WHERE appid = $1 AND endpoint = $2 "
 	    "AND until > $3 AND since <= $4",
 	[SQL_DATACUBE_PAUSE_DROP] = "DELETE FROM datacube_pause WHERE appid = $1 AND endpoint = $2",
+
+	/* What moves between two stores (collector/migrate.c). */
+	[SQL_MIGRATE_COUNTS] = MIGRATE_COUNTS " UNION ALL SELECT 14, count(*) FROM seen",
+	[SQL_MIGRATE_MESSAGE_TAKE] =
+	    "WITH gone AS (" MIGRATE_MESSAGE_TAKE " RETURNING *) SELECT " MIGRATE_MESSAGE_COLUMNS
+	    ", EXISTS (SELECT 1 FROM leaving WHERE leaving.message = gone.id) FROM gone ORDER BY "
+	    "id",
+	[SQL_MIGRATE_EVENT_TAKE] =
+	    "WITH gone AS (" MIGRATE_EVENT_TAKE " RETURNING *) SELECT gone.id, appid, "
+	    "account.application, path, name, device.device, code, time, received, message, part, "
+	    "attributes, gap, first FROM gone JOIN account ON account.id = gone.account JOIN "
+	    "device ON device.id = gone.device ORDER BY gone.id",
+	[SQL_MIGRATE_PAST_TAKE] =
+	    "WITH gone AS (" MIGRATE_PAST_TAKE " RETURNING *) SELECT gone.id, appid, "
+	    "account.application, path, name, device.device, first, gone.last, turned, turn, "
+	    "follows FROM gone JOIN account ON account.id = gone.account JOIN device ON device.id "
+	    "= gone.device ORDER BY gone.id",
+	[SQL_MIGRATE_FOLLOWER_PUT] = MIGRATE_FOLLOWER_PUT("greatest"),
+	[SQL_MIGRATE_SEEN_PUT] =
+	    "INSERT INTO seen (key, made, known) VALUES (" SEEN ", " TODAY ", $2) ON CONFLICT "
+	    "(key) DO UPDATE SET known = greatest(seen.known, excluded.known)",
+	[SQL_MIGRATE_SEEN_TAKE] =
+	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE until IS NULL OR until < "
+	    "clock_timestamp() ORDER BY key LIMIT $1) RETURNING uuid_send(key), known",
+	[SQL_MIGRATE_FORGOTTEN_PUT] = MIGRATE_FORGOTTEN_PUT,
+	[SQL_MIGRATE_FORGOTTEN_TAKE] = MIGRATE_FORGOTTEN_TAKE,
+	[SQL_MIGRATE_LEAVING_PUT] = MIGRATE_LEAVING_PUT,
+	[SQL_MIGRATE_DEPARTED_TAKE] = MIGRATE_DEPARTED_TAKE,
+	[SQL_MIGRATE_DEPARTED_PUT] = MIGRATE_DEPARTED_PUT,
+	[SQL_MIGRATE_ERASED_TAKE] = MIGRATE_ERASED_TAKE,
+	[SQL_MIGRATE_DEVICE_TAKE] = MIGRATE_DEVICE_TAKE,
+	[SQL_MIGRATE_ACCOUNT_TAKE] = MIGRATE_ACCOUNT_TAKE,
+	[SQL_MIGRATE_UNIONID_TAKE] = MIGRATE_UNIONID_TAKE,
+	[SQL_MIGRATE_FOLLOWER_TAKE] = MIGRATE_FOLLOWER_TAKE,
+	[SQL_MIGRATE_PULL_TAKE] = MIGRATE_PULL_TAKE,
+	[SQL_MIGRATE_PULL_PUT] = MIGRATE_PULL_PUT,
+	[SQL_MIGRATE_QRCODE_TAKE] = MIGRATE_QRCODE_TAKE,
+	[SQL_MIGRATE_QRCODE_PUT] = MIGRATE_QRCODE_PUT,
+	[SQL_MIGRATE_TOKEN_TAKE] = MIGRATE_TOKEN_TAKE,
+	[SQL_MIGRATE_TOKEN_PUT] = MIGRATE_TOKEN_PUT,
+	[SQL_MIGRATE_STOPPED_TAKE] = MIGRATE_STOPPED_TAKE,
+	[SQL_MIGRATE_STOPPED_PUT] = MIGRATE_STOPPED_PUT,
+	[SQL_MIGRATE_ENDPOINT_TAKE] = MIGRATE_ENDPOINT_TAKE,
+	[SQL_MIGRATE_ENDPOINT_PUT] = MIGRATE_ENDPOINT_PUT,
 };

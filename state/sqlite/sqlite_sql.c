@@ -1,3 +1,4 @@
+#include "state/migrate_sql.h"
 #include "state/sqlite/sqlite_sql.h"
 
 /* What callers read of a message. */
@@ -24,6 +25,12 @@
 #define BY_KEY	"SELECT id FROM event WHERE message >= x'0000000000000001' AND message < ?3 " \
 		"AND day < ?1 ORDER BY message LIMIT ?2"
 #define BY_DAY	"SELECT id FROM event INDEXED BY event_day WHERE day < ?1 ORDER BY day LIMIT ?2"
+
+/* What a row refers to, where a join cannot be written. */
+#define OF_ACCOUNT(row, column) \
+	"coalesce((SELECT account." column " FROM account WHERE account.id = " row ".account), '')"
+#define OF_DEVICE(row, column) \
+	"(SELECT device." column " FROM device WHERE device.id = " row ".device)"
 
 /*
  * The state of a message is a literal where its index is used: with a parameter SQLite would not
@@ -496,4 +503,42 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "NOT INDEXED JOIN account ON account.application = device.application JOIN unionid ON "
 	    "unionid.appid = account.appid AND openid = device.device AND unionid = '' WHERE "
 	    "device.id >= ? ORDER BY device.id",
+
+	/* What moves between two stores (collector/migrate.c). */
+	[SQL_MIGRATE_COUNTS] = MIGRATE_COUNTS,
+	[SQL_MIGRATE_MESSAGE_TAKE] =
+	    MIGRATE_MESSAGE_TAKE " RETURNING " MIGRATE_MESSAGE_COLUMNS ", EXISTS (SELECT 1 FROM "
+	    "leaving WHERE leaving.message = message.id)",
+	[SQL_MIGRATE_EVENT_TAKE] =
+	    MIGRATE_EVENT_TAKE " RETURNING id, " OF_ACCOUNT("event", "appid") ", "
+	    OF_ACCOUNT("event", "application") ", " OF_ACCOUNT("event", "path") ", "
+	    OF_ACCOUNT("event", "name") ", " OF_DEVICE("event", "device") ", code, time, received, "
+	    "message, part, CASE WHEN json_valid(attributes) THEN attributes ELSE '{}' END, gap, "
+	    OF_DEVICE("event", "first"),
+	[SQL_MIGRATE_PAST_TAKE] =
+	    MIGRATE_PAST_TAKE " RETURNING id, " OF_ACCOUNT("past", "appid") ", "
+	    OF_ACCOUNT("past", "application") ", " OF_ACCOUNT("past", "path") ", "
+	    OF_ACCOUNT("past", "name") ", " OF_DEVICE("past", "device") ", "
+	    OF_DEVICE("past", "first") ", last, turned, turn, follows",
+	[SQL_MIGRATE_FOLLOWER_PUT] = MIGRATE_FOLLOWER_PUT("max"),
+	[SQL_MIGRATE_FORGOTTEN_PUT] = MIGRATE_FORGOTTEN_PUT,
+	[SQL_MIGRATE_FORGOTTEN_TAKE] = MIGRATE_FORGOTTEN_TAKE,
+	[SQL_MIGRATE_LEAVING_PUT] = MIGRATE_LEAVING_PUT,
+	[SQL_MIGRATE_DEPARTED_TAKE] = MIGRATE_DEPARTED_TAKE,
+	[SQL_MIGRATE_DEPARTED_PUT] = MIGRATE_DEPARTED_PUT,
+	[SQL_MIGRATE_ERASED_TAKE] = MIGRATE_ERASED_TAKE,
+	[SQL_MIGRATE_DEVICE_TAKE] = MIGRATE_DEVICE_TAKE,
+	[SQL_MIGRATE_ACCOUNT_TAKE] = MIGRATE_ACCOUNT_TAKE,
+	[SQL_MIGRATE_UNIONID_TAKE] = MIGRATE_UNIONID_TAKE,
+	[SQL_MIGRATE_FOLLOWER_TAKE] = MIGRATE_FOLLOWER_TAKE,
+	[SQL_MIGRATE_PULL_TAKE] = MIGRATE_PULL_TAKE,
+	[SQL_MIGRATE_PULL_PUT] = MIGRATE_PULL_PUT,
+	[SQL_MIGRATE_QRCODE_TAKE] = MIGRATE_QRCODE_TAKE,
+	[SQL_MIGRATE_QRCODE_PUT] = MIGRATE_QRCODE_PUT,
+	[SQL_MIGRATE_TOKEN_TAKE] = MIGRATE_TOKEN_TAKE,
+	[SQL_MIGRATE_TOKEN_PUT] = MIGRATE_TOKEN_PUT,
+	[SQL_MIGRATE_STOPPED_TAKE] = MIGRATE_STOPPED_TAKE,
+	[SQL_MIGRATE_STOPPED_PUT] = MIGRATE_STOPPED_PUT,
+	[SQL_MIGRATE_ENDPOINT_TAKE] = MIGRATE_ENDPOINT_TAKE,
+	[SQL_MIGRATE_ENDPOINT_PUT] = MIGRATE_ENDPOINT_PUT,
 };
