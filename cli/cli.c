@@ -237,6 +237,7 @@ static const struct runner {
 	{ "reconcile", print_problem, true, cmd_reconcile_run },
 	{ "qrcode", print_problem, true, cmd_qrcode_run },
 	{ "forget", print_problem, true, cmd_forget_run },
+	{ "store", print_problem, true, cmd_store_run },
 	{ "status", print_problem, true, cmd_status_run },
 	{ "log", ignore_problem, true, cmd_log_run },
 	{ "alert", print_problem, true, cmd_alert_run },

@@ -50,5 +50,6 @@ cli_verb	cmd_config_run;	/* cli/cmd_config.c */
 cli_verb	cmd_log_run;	/* cli/cmd_log.c */
 cli_verb	cmd_alert_run;	/* cli/cmd_alert.c */
 cli_verb	cmd_status_run;	/* cli/cmd_status.c */
+cli_verb	cmd_store_run;	/* cli/cmd_store.c */
 
 #endif

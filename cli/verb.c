@@ -306,6 +306,27 @@ const struct verb verb_table[] = {
 	    { "--yes", NULL, "do not ask; needed without a terminal", false },
 	  },
 	  .examples = { "qtoa forget OPENID", "qtoa forget --yes --account shop OPENID" } },
+	{ "store migrate", "", "move this host's store to the shared one, or back",
+	  .topic = VERB_SETUP,
+	  .about = "Moves what hosts share, such as messages, events, followers and tokens, from "
+	    "the SQLite file in settings.state_dir into the store that settings.store names, after "
+	    "a question.  That store may have rows of other hosts already.  Rows leave the file "
+	    "only when the other store has them, so a run that was stopped or killed goes on at "
+	    "the next one.  qtoa may run meanwhile, if it was started with settings.store set.",
+	  .status = "0 all rows are moved, 1 some are left, or it failed",
+	  .options = {
+	    { "--back", NULL, "from the shared store into the file of this host; stop qtoa on all "
+	      "hosts before", false },
+	    { "--yes", NULL, "do not ask; needed without a terminal", false },
+	  },
+	  .examples = { "qtoa store migrate", "qtoa store migrate --back --yes" } },
+	{ "store show", "", "show how many rows are here, and in the shared store",
+	  .topic = VERB_SETUP,
+	  .about = "Shows for each table how many rows the SQLite file of this host has, and how "
+	    "many the store that settings.store names.",
+	  .status = "0 both were read, 1 one could not be read",
+	  .options = { { "--json", NULL, "as JSON", false } },
+	  .examples = { "qtoa store show" } },
 	{ "status", "", "show on one screen whether all is well",
 	  .topic = VERB_DAILY,
 	  .about = "Shows whether all is well, or else what is wrong and what to do.  For each "

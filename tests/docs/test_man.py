@@ -18,7 +18,7 @@ SOURCES = {
     "config": ("cli/cmd_config.c",), "log": ("cli/cmd_log.c",),
     "datacube": ("cli/cmd_datacube.c",), "reconcile": ("cli/cmd_reconcile.c", "cli/term_table.c"), "status": ("cli/cmd_status.c",),
     "alert": ("cli/cmd_alert.c",), "followers": ("cli/cmd_followers.c",), "forget": ("cli/cmd_forget.c",),
-    "qrcode": ("cli/cmd_qrcode.c", "cli/term_table.c"),
+    "qrcode": ("cli/cmd_qrcode.c", "cli/term_table.c"), "store": ("cli/cmd_store.c",),
     "report": ("cli/cmd_report.c", "cli/term_table.c"), "completion": ("cli/cmd_completion.c",),
 }
 # Of them all, and of the program without a verb.
@@ -31,7 +31,8 @@ def verbs():
     for _, rows in docs.verb_list():
         for usage_, _ in rows:
             words = usage_.split()
-            group = words[0] in ("queue", "datacube", "alert", "reply", "menu", "followers", "qrcode")
+            group = words[0] in ("queue", "datacube", "alert", "reply", "menu", "followers", "qrcode",
+                                 "store")
             names.append(" ".join(words[:2] if group else words[:1]))
     return names
 

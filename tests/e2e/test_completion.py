@@ -19,7 +19,8 @@ from wechat import ACCOUNTS
 
 PATHS = {a.path for a in ACCOUNTS}
 VERBS = {"reply", "menu", "check", "config", "map", "send", "queue", "drain", "report", "token", "rid", "datacube",
-         "followers", "forget", "qrcode", "reconcile", "status", "log", "alert", "listen", "completion", "help"}
+         "followers", "forget", "qrcode", "reconcile", "store", "status", "log", "alert", "listen", "completion",
+         "help"}
 QUEUE = {"list", "show", "retry", "drop", "export"}
 REPORT = {"--from", "--to", "--account", "--json", "--csv"}
 QUESTIONS = {"days", "follows", "health", "funnel", "audience"}

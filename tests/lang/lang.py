@@ -75,7 +75,7 @@ def is_words(text):
     plain = CONVERSION.sub("%s", text.replace("\\n", " "))
     return re.search(r"[A-Za-z]{2,}[,:;.)\"\\]* +\(?(?:\S*%s\S* +)?\(?[A-Za-z.]+", plain) is not None \
         and not is_statement(plain) and not re.match(r"\[--| --|[A-Z.| ]+$", plain) \
-        and not re.fullmatch(r"(queue|datacube|followers|config|log|alert|reply|menu|qrcode)( [a-z]+)+|[a-z]+ %s", plain)
+        and not re.fullmatch(r"(queue|datacube|followers|config|log|alert|reply|menu|qrcode|store)( [a-z]+)+|[a-z]+ %s", plain)
 
 
 def conversions(text):
