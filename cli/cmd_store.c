@@ -125,7 +125,7 @@ total_of(const int64_t n[MIGRATE_NAMES])
 	return sum;
 }
 
-/* The table of both sides; moved may be NULL. */
+/* The table of both sides, without what is empty; moved may be NULL. */
 static enum error
 fill_table(struct table *out, const struct two_stores *t, const int64_t *moved)
 {
@@ -135,6 +135,9 @@ fill_table(struct table *out, const struct two_stores *t, const int64_t *moved)
 
 	er = table_begin(out, names, moved != NULL ? 4 : 3);
 	for (i = 0; i < MIGRATE_NAMES && er == ERR_OK; i++) {
+		if (!t->json && t->here[i] <= 0 && t->there[i] <= 0 &&
+		    (moved == NULL || moved[i] == 0))
+			continue;
 		if ((er = table_row(out)) != ERR_OK ||
 		    (er = table_text(out, 0, slice_of(migrate_names[i]))) != ERR_OK)
 			break;
@@ -155,7 +158,9 @@ print_two(const struct two_stores *t, const int64_t *moved)
 	struct buf	 out = { 0 };
 	enum error	 er = fill_table(&table, t, moved);
 
-	if (er == ERR_OK)
+	if (er == ERR_OK && table.rows == 0 && !t->json)
+		(void)printf("%s", lang_text("both stores are empty\n"));
+	else if (er == ERR_OK)
 		er = term_table_write(&out, &table, NULL, t->json ? TERM_TABLE_JSON :
 		    TERM_TABLE_TEXT, term_width(STDOUT_FILENO));
 	if (er == ERR_OK)

@@ -4,6 +4,7 @@
 #include "collector/event_store.h"
 #include "collector/migrate.h"
 #include "collector/unionid.h"
+#include "core/calendar.h"
 #include "state/dedup_shared.h"
 
 enum {
@@ -29,10 +30,11 @@ const char *const	 migrate_names[MIGRATE_NAMES] = {
 };
 
 struct table;
+struct known;
 
 /* Puts a row into the other store, db. */
-typedef enum error	 put_row(struct migrate *m, const struct table *t, struct db *db,
-			    const struct db_rows *row);
+typedef enum error	 put_row(struct migrate *m, const struct table *t, struct known *k,
+			    struct db *db, const struct db_rows *row);
 
 struct table {
 	int			 of;		/* which count it has; -1: it has none */
@@ -43,6 +45,12 @@ struct table {
 	const char		*types;		/* of its values: int, text, blob */
 	const struct recover_source *source;	/* of a put_recovered() */
 	bool			 shared_only;	/* other stores have no such table */
+};
+
+/* What a batch needs to know of the other store. */
+struct known {
+	bool	 is_read, has_erased;
+	int64_t	 first_day;		/* the first one that is not forgotten */
 };
 
 static struct db_value
@@ -56,12 +64,13 @@ value_at(const struct db_rows *row, int col, char type)
 
 /* A put_row: a statement takes the columns as they are. */
 static enum error
-put_values(struct migrate *m, const struct table *t, struct db *db, const struct db_rows *row)
+put_values(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
 {
 	struct db_value	 v[VALUES];
 	size_t		 n;
 
-	(void)m;
+	(void)m, (void)k;
 	for (n = 0; t->types[n] != '\0'; n++)
 		v[n] = value_at(row, (int)n, t->types[n]);
 	return db_run(db, NULL, t->sql, v, n);
@@ -69,12 +78,54 @@ put_values(struct migrate *m, const struct table *t, struct db *db, const struct
 
 /* A put_row: the row is like one of a database in quarantine. */
 static enum error
-put_recovered(struct migrate *m, const struct table *t, struct db *db, const struct db_rows *row)
+put_recovered(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
 {
 	int64_t	 copied = 0;
 
-	(void)m;
+	(void)m, (void)k;
 	return t->source->copy(db, row, &copied);
+}
+
+static enum error
+read_known(struct known *k, struct db *db)
+{
+	int64_t		 any = 0;
+	enum error	 er = ERR_OK;
+
+	if (k->is_read)
+		return ERR_OK;
+	if ((er = db_number(db, &any, SQL_ERASED_ANY, DB_NO_VALUES)) == ERR_OK)
+		er = event_store_first_day(db, &k->first_day);
+	k->has_erased = any != 0;
+	k->is_read = er == ERR_OK;
+	return er;
+}
+
+/*
+ * A put_row: the events of one way to the server and back.  The account and the device are found by
+ * their names.  It is as put_recovered() does it where nobody is forgotten.
+ */
+static enum error
+put_event(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
+{
+	const struct db_value	 application = db_text(db_col(row, 2));
+	const struct db_value	 device = db_text(db_col(row, 5)), time = db_i(db_col_int(row, 7));
+	enum error		 er;
+
+	if ((er = read_known(k, db)) != ERR_OK)
+		return er;
+	if (k->has_erased || calendar_day_at(db_col_bounded(row, 7)) < k->first_day)
+		return put_recovered(m, t, k, db, row);
+	if ((er = db_run(db, NULL, SQL_MIGRATE_SPAN_PUT, DB_VALUES(application, device,
+	    value_at(row, 13, 'i'), value_at(row, 14, 'i')))) == ERR_OK &&
+	    (er = db_run(db, NULL, SQL_MIGRATE_EVENT_PUT, DB_VALUES(db_text(db_col(row, 1)),
+	    application, device, value_at(row, 6, 't'), time, value_at(row, 12, 'i'),
+	    value_at(row, 8, 'i'), value_at(row, 9, 'b'), value_at(row, 10, 'i'),
+	    value_at(row, 11, 't')))) == ERR_OK)
+		er = db_run(db, NULL, SQL_MIGRATE_SHORTEN, DB_VALUES(application, device, time));
+	return er;
 }
 
 /* Lets all hosts know that the message is not new. */
@@ -91,9 +142,10 @@ mark_message(struct db *db, const struct db_rows *row)
 
 /* A put_row. */
 static enum error
-put_message(struct migrate *m, const struct table *t, struct db *db, const struct db_rows *row)
+put_message(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
 {
-	enum error	 er = put_values(m, t, db, row);
+	enum error	 er = put_values(m, t, k, db, row);
 
 	if (er == ERR_OK && db_col_int(row, 12) != 0)	/* its user is forgotten */
 		er = db_run(db, NULL, SQL_MIGRATE_LEAVING_PUT, DB_VALUES(db_b(db_col(row, 0))));
@@ -102,7 +154,8 @@ put_message(struct migrate *m, const struct table *t, struct db *db, const struc
 
 /* A put_row: the user's name is a digest; the device without a name has a number of its own. */
 static enum error
-put_erased(struct migrate *m, const struct table *t, struct db *db, const struct db_rows *row)
+put_erased(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
 {
 	const struct db_value	 device[] = {
 		db_text(db_col(row, 2)), db_text(db_col(row, 3)), db_i(db_col_bounded(row, 4)),
@@ -111,7 +164,7 @@ put_erased(struct migrate *m, const struct table *t, struct db *db, const struct
 	int64_t			 id = 0;
 	enum error		 er = ERR_OK;
 
-	(void)m, (void)t;
+	(void)m, (void)t, (void)k;
 	if (db_col(row, 3).p != NULL &&
 	    (er = db_run(db, NULL, SQL_DEVICE_PUT, device, 4)) == ERR_OK)
 		er = db_number(db, &id, SQL_DEVICE_ID, device, 2);
@@ -136,14 +189,15 @@ find_forgotten(struct db *db, bool *is, struct slice application, struct slice o
 
 /* A put_row. */
 static enum error
-put_unionid(struct migrate *m, const struct table *t, struct db *db, const struct db_rows *row)
+put_unionid(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
 {
 	const struct slice	 openid = db_col(row, 1), unionid = db_col(row, 2);
 	struct buf		 appid = { 0 }, known = { 0 };
 	bool			 is_forgotten = false;
 	enum error		 er;
 
-	(void)m, (void)t;
+	(void)m, (void)t, (void)k;
 	if ((er = find_forgotten(db, &is_forgotten, db_col(row, 3), openid, unionid)) != ERR_OK ||
 	    is_forgotten)
 		return er;
@@ -163,24 +217,26 @@ out:
 
 /* A put_row. */
 static enum error
-put_follower(struct migrate *m, const struct table *t, struct db *db, const struct db_rows *row)
+put_follower(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
 {
 	bool		 is_forgotten = false;
 	enum error	 er;
 
 	er = find_forgotten(db, &is_forgotten, db_col(row, 16), db_col(row, 1), db_col(row, 3));
-	return er != ERR_OK || is_forgotten ? er : put_values(m, t, db, row);
+	return er != ERR_OK || is_forgotten ? er : put_values(m, t, k, db, row);
 }
 
 /* A put_row: what all hosts know becomes a mark in a file of this one. */
 static enum error
-put_seen(struct migrate *m, const struct table *t, struct db *db, const struct db_rows *row)
+put_seen(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
 {
 	const struct slice	 seen = db_col(row, 0);
 	unsigned char		 key[DEDUP_KEY];
 	enum dedup_as		 as;
 
-	(void)t, (void)db;
+	(void)t, (void)k, (void)db;
 	if (m->dedup == NULL || seen.len != DEDUP_SHARED_KEY ||
 	    (as = dedup_shared_as(db_col_int(row, 1))) == DEDUP_NEVER)
 		return ERR_OK;
@@ -189,9 +245,9 @@ put_seen(struct migrate *m, const struct table *t, struct db *db, const struct d
 }
 
 /*
- * The order matters: the first day that stays is known before events come, events before devices
- * that have no event, these before the UnionIDs that join them; all that asks for the application
- * of an account before the accounts.
+ * The order matters: the first day that stays and the accounts are known before events come, events
+ * before devices that have no event, these before the UnionIDs that join them; all that asks for
+ * the application of an account before the accounts.
  */
 static const struct table	 tables[] = {
 	{ -1, SQL_FORGOTTEN_DAY, 0, put_values, SQL_MIGRATE_FORGOTTEN_PUT, "i", NULL, false },
@@ -200,7 +256,8 @@ static const struct table	 tables[] = {
 	  NULL, false },
 	{ OF_DEPARTED, SQL_MIGRATE_DEPARTED_TAKE, STEP, put_values, SQL_MIGRATE_DEPARTED_PUT,
 	  "iitt", NULL, false },
-	{ OF_EVENTS, SQL_MIGRATE_EVENT_TAKE, STEP, put_recovered, 0, NULL, &event_store_recovered,
+	{ -1, SQL_MIGRATE_ACCOUNTS, 0, put_values, SQL_ACCOUNT_PUT, "tttt", NULL, false },
+	{ OF_EVENTS, SQL_MIGRATE_EVENT_TAKE, STEP, put_event, 0, NULL, &event_store_recovered,
 	  false },
 	{ OF_PAST, SQL_MIGRATE_PAST_TAKE, STEP, put_recovered, 0, NULL,
 	  &event_store_recovered_past, false },
@@ -242,13 +299,14 @@ static enum error
 put_rows(struct db *db, void *arg)
 {
 	struct batch	*b = arg;
+	struct known	 known = { .is_read = false };
 	enum error	 er = ERR_OK, read = ERR_OK;
 
 	if (b->is_read)
 		return ERR_LATE;
 	b->is_read = true;
 	while (er == ERR_OK && db_next(&b->rows, &read)) {
-		er = b->t->put(b->m, b->t, db, &b->rows);
+		er = b->t->put(b->m, b->t, &known, db, &b->rows);
 		b->n++;
 	}
 	return er == ERR_OK ? read : er;

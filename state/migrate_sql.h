@@ -1,6 +1,7 @@
 /*
- * migrate_sql.h: statements of collector/migrate.h that both back ends have with the same words; a
- * number behind `$` is a parameter in both.  They delete rows of one store, up to $1 of them, and
+ * migrate_sql.h: statements of collector/migrate.h that both back ends have with the same words.  A
+ * number behind `$` is a parameter in both; SQLite numbers them as they first appear, so they must
+ * appear in their order.  They delete rows of one store, up to $1 of them, and
  * give what the other store needs; or they put such a row into a store that may have it.
  */
 #ifndef STATE_MIGRATE_SQL_H
@@ -41,6 +42,7 @@
 
 #define MIGRATE_EVENT_TAKE \
 	"DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT $1)"
+#define MIGRATE_ACCOUNTS	"SELECT appid, application, path, name FROM account"
 #define MIGRATE_PAST_TAKE \
 	"DELETE FROM past WHERE id IN (SELECT id FROM past ORDER BY id LIMIT $1)"
 

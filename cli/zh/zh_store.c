@@ -43,6 +43,7 @@ const struct lang_row zh_store[] = {
 	    "把 %lld 行从 settings.store 所指的存储迁回本机的文件？" },
 	{ "move %lld rows from the file of this host into the store of settings.store?",
 	    "把 %lld 行从本机的文件迁移到 settings.store 所指的存储？" },
+	{ "both stores are empty\n", "两个存储都是空的\n" },
 	{ "nothing is moved\n", "没有迁移\n" },
 	{ "qtoa: settings.store is empty, so this host shares its store with nobody; set it in "
 	    "config.h, build and install qtoa, and run this again\n",

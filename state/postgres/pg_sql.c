@@ -564,11 +564,32 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "WITH gone AS (" MIGRATE_MESSAGE_TAKE " RETURNING *) SELECT " MIGRATE_MESSAGE_COLUMNS
 	    ", EXISTS (SELECT 1 FROM leaving WHERE leaving.message = gone.id) FROM gone ORDER BY "
 	    "id",
+	[SQL_MIGRATE_ACCOUNTS] = MIGRATE_ACCOUNTS,
+	/* Writes nothing where the device has that span already. */
+	[SQL_MIGRATE_SPAN_PUT] =
+	    "INSERT INTO device AS d (application, device, first, last) VALUES ($1, $2, $3, $4) ON "
+	    "CONFLICT (application, device) DO UPDATE SET first = least(d.first, excluded.first), "
+	    "last = greatest(d.last, excluded.last) WHERE excluded.first < d.first OR "
+	    "excluded.last > d.last",
+	/* Of an account and a device that are there: NULL is refused. */
+	[SQL_MIGRATE_EVENT_PUT] =
+	    "INSERT INTO event (account, device, code, time, gap, received, message, part, "
+	    "attributes) SELECT a, d, $4::text, $5::bigint, least($5::bigint - coalesce((SELECT "
+	    "time FROM event WHERE device = d AND time <= $5::bigint ORDER BY time DESC, id DESC "
+	    "LIMIT 1), (SELECT max(last) FROM past WHERE device = d AND last <= $5::bigint)), "
+	    "$6::bigint), $7::bigint, $8::bytea, $9::bigint, $10::text FROM (SELECT (SELECT id "
+	    "FROM account WHERE appid = $1 AND application = $2) AS a, (SELECT id FROM device "
+	    "WHERE application = $2 AND device = $3) AS d) AS ids ON CONFLICT (message, part) DO "
+	    "NOTHING",
+	[SQL_MIGRATE_SHORTEN] =
+	    "UPDATE event SET gap = least(gap, time - $3) WHERE id = (SELECT id FROM event WHERE "
+	    "device = (SELECT id FROM device WHERE application = $1 AND device = $2) AND time > $3 "
+	    "ORDER BY time, id LIMIT 1)",
 	[SQL_MIGRATE_EVENT_TAKE] =
 	    "WITH gone AS (" MIGRATE_EVENT_TAKE " RETURNING *) SELECT gone.id, appid, "
 	    "account.application, path, name, device.device, code, time, received, message, part, "
-	    "attributes, gap, first FROM gone JOIN account ON account.id = gone.account JOIN "
-	    "device ON device.id = gone.device ORDER BY gone.id",
+	    "attributes, gap, first, device.last FROM gone JOIN account ON account.id = "
+	    "gone.account JOIN device ON device.id = gone.device ORDER BY gone.id",
 	[SQL_MIGRATE_PAST_TAKE] =
 	    "WITH gone AS (" MIGRATE_PAST_TAKE " RETURNING *) SELECT gone.id, appid, "
 	    "account.application, path, name, device.device, first, gone.last, turned, turn, "

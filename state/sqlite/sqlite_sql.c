@@ -509,12 +509,32 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_MIGRATE_MESSAGE_TAKE] =
 	    MIGRATE_MESSAGE_TAKE " RETURNING " MIGRATE_MESSAGE_COLUMNS ", EXISTS (SELECT 1 FROM "
 	    "leaving WHERE leaving.message = message.id)",
+	[SQL_MIGRATE_ACCOUNTS] = MIGRATE_ACCOUNTS,
+	/* Writes nothing where the device has that span already. */
+	[SQL_MIGRATE_SPAN_PUT] =
+	    "INSERT INTO device AS d (application, device, first, last) VALUES (?, ?, ?, ?) ON "
+	    "CONFLICT (application, device) DO UPDATE SET first = min(d.first, excluded.first), "
+	    "last = max(d.last, excluded.last) WHERE excluded.first < d.first OR excluded.last > "
+	    "d.last",
+	/* Of an account and a device that are there: NULL is refused. */
+	[SQL_MIGRATE_EVENT_PUT] =
+	    "INSERT INTO event (account, device, code, time, gap, received, message, part, "
+	    "attributes) SELECT a, d, ?4, ?5, coalesce(min(known, ?6), known, ?6), ?7, ?8, ?9, ?10 "
+	    "FROM (SELECT a, d, ?5 - coalesce((SELECT time FROM event WHERE device = d AND time <= "
+	    "?5 ORDER BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE device = d "
+	    "AND last <= ?5)) AS known FROM (SELECT (SELECT id FROM account WHERE appid = ?1 AND "
+	    "application = ?2) AS a, (SELECT id FROM device WHERE application = ?2 AND device = "
+	    "?3) AS d)) WHERE true ON CONFLICT (message, part) DO NOTHING",
+	[SQL_MIGRATE_SHORTEN] =
+	    "UPDATE event SET gap = coalesce(min(gap, time - ?3), time - ?3) WHERE id = (SELECT id "
+	    "FROM event WHERE device = (SELECT id FROM device WHERE application = ?1 AND device = "
+	    "?2) AND time > ?3 ORDER BY time, id LIMIT 1)",
 	[SQL_MIGRATE_EVENT_TAKE] =
 	    MIGRATE_EVENT_TAKE " RETURNING id, " OF_ACCOUNT("event", "appid") ", "
 	    OF_ACCOUNT("event", "application") ", " OF_ACCOUNT("event", "path") ", "
 	    OF_ACCOUNT("event", "name") ", " OF_DEVICE("event", "device") ", code, time, received, "
 	    "message, part, CASE WHEN json_valid(attributes) THEN attributes ELSE '{}' END, gap, "
-	    OF_DEVICE("event", "first"),
+	    OF_DEVICE("event", "first") ", " OF_DEVICE("event", "last"),
 	[SQL_MIGRATE_PAST_TAKE] =
 	    MIGRATE_PAST_TAKE " RETURNING id, " OF_ACCOUNT("past", "appid") ", "
 	    OF_ACCOUNT("past", "application") ", " OF_ACCOUNT("past", "path") ", "
