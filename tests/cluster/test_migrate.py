@@ -276,9 +276,10 @@ def test_a_store_that_fails(pair, qt):
     home = program.Home(qt.url)
     try:
         host = Host(pair.primary.url, home)
-        host.here.fill(make(1, USERS, range(300)))
+        host.here.fill(make(1, USERS, range(9000)))
         before = dump(host.here)
         process = host.start("migrate", "--yes")
+        program.until(lambda: pair.primary.sql("SELECT count(*) FROM event") != "0", "it moves", 60)
         pair.primary.kill()
         process.send_signal(2)
         _, err = process.communicate(timeout=120)
