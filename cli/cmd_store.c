@@ -15,6 +15,7 @@
 #include "core/format.h"
 #include "core/lang.h"
 #include "core/log.h"
+#include "state/carry.h"
 #include "state/lease.h"
 #include "state/store.h"
 #include "state/table.h"
@@ -47,6 +48,8 @@ struct two_stores {
 	struct dedup		*dedup;
 	struct held		*held;
 	size_t			 n_held;
+	struct lock		 carry;		/* of the messages in the file of this host */
+	bool			 has_carry;
 	int64_t			 here[MIGRATE_NAMES], there[MIGRATE_NAMES];
 	struct migrate		 m;
 	int64_t			 total;		/* rows to move */
@@ -208,6 +211,9 @@ end_leases(struct two_stores *t)
 			lease_end(t->m.from, &t->held[i].lease, false);
 			t->held[i].is_mine = false;
 		}
+	if (t->has_carry)
+		lock_release(t->locks, &t->carry, false);
+	t->has_carry = false;
 }
 
 /* Has all of them, or takes those that are not held any more.  False: somebody else has one. */
@@ -216,6 +222,9 @@ keep_leases(struct two_stores *t)
 {
 	struct held	*h;
 
+	if (!t->has_carry && !(t->has_carry = carry_lock(t->local, &t->carry,
+	    clock_mono_ms() + LEASE_WAIT_MS)))
+		return false;
 	for (h = t->held; h != t->held + t->n_held; h++) {
 		if (h->is_mine && lease_keep(t->m.from, &h->lease))
 			continue;

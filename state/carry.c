@@ -148,18 +148,33 @@ out:
 }
 
 bool
+carry_lock(struct store *from, struct lock *lock, int64_t until_ms)
+{
+	unsigned char	 key[LOCK_KEY];
+
+	lock_name(key, "carry", "");
+	return lock_take(store_locks(from), lock, key, until_ms) == LOCK_MINE;
+}
+
+bool
 carry_all(struct store *from, struct store *to, struct dedup *dedup, int64_t until_ms)
 {
 	int64_t		 all = 0, moved = 0;
+	struct lock	 lock;
 	bool		 more = true;
 	enum error	 er = ERR_OK;
 
-	while (from != NULL && more && er == ERR_OK && clock_mono_ms() < until_ms) {
+	if (from == NULL)
+		return true;
+	if (!carry_lock(from, &lock, 0))
+		return false;
+	while (more && er == ERR_OK && clock_mono_ms() < until_ms) {
 		er = carry_step(from, to, dedup, &moved, &more, until_ms);
 		all += moved;
 	}
+	lock_release(store_locks(from), &lock, false);
 	if (all != 0)
 		log_msg(LEVEL_NOTICE, "store", "%lld messages of this host's own store are in the "
 		    "shared one now", (long long)all);
-	return from == NULL || (er == ERR_OK && !more);
+	return er == ERR_OK && !more;
 }

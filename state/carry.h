@@ -21,8 +21,16 @@ enum error	carry_step(struct store *from, struct store *to, struct dedup *dedup,
 		    int64_t *moved, bool *more, int64_t until_ms);
 
 /*
- * Moves all messages; the log says how many there were.  from may be NULL.  False: some are left,
- * because one of the stores fails or until_ms (monotonic) has come.
+ * The lock of those who move messages out of a store of this host: a message that two move at the
+ * same time could be put again after it was delivered.  True: it is the caller's, who calls
+ * lock_release(); waits until until_ms (monotonic; 0: it does not wait).
+ */
+bool		carry_lock(struct store *from, struct lock *lock, int64_t until_ms);
+
+/*
+ * Moves all messages; the log says how many there were.  from may be NULL.  False: some may be
+ * left, because one of the stores fails, another process moves them just now, or until_ms
+ * (monotonic) has come.
  */
 bool		carry_all(struct store *from, struct store *to, struct dedup *dedup,
 		    int64_t until_ms);

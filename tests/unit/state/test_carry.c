@@ -195,11 +195,34 @@ fallback(void **state)
 	close_place(&p);
 }
 
+/* Two who move messages at the same time do not meet. */
+static void
+alone(void **state)
+{
+	struct place	 p;
+	struct lock	 lock;
+	struct buf	 text = { 0 };
+	int		 n = 1;
+
+	(void)state;
+	open_place(&p);
+	check_err("added", store_do(p.from, STORE_QUEUE, add, &n, until()), ERR_OK);
+	CHECK("locked", carry_lock(p.from, &lock, 0));
+	CHECK("not while another one moves them", !carry_all(p.from, p.to, NULL, until()));
+	check_text("nothing is moved", text_of(p.to, &text), "");
+	lock_release(p.locks[0], &lock, false);
+	CHECK("all", carry_all(p.from, p.to, NULL, until()));
+	check_text("and not here", text_of(p.from, &text), "");
+	CHECK("nothing to do", carry_all(NULL, p.to, NULL, 0));
+	buf_free(&text);
+	close_place(&p);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(all), TEST(twice), TEST(fallback),
+		TEST(all), TEST(twice), TEST(fallback), TEST(alone),
 	};
 
 	return RUN("carry", tests);
