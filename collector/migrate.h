@@ -16,6 +16,8 @@
  * Processes may work on both stores meanwhile; rows that come after their table was moved are left
  * for a further run.
  *
+ * WeChat's statistics are not moved: WeChat gives them again.
+ *
  * Leases and the counts of addresses that got a token are not moved: they live for seconds.  The
  * files qtoa.seen-N are not moved either: a process goes on to look into those of its host.  The
  * other way, what hosts know together becomes marks in these files.
