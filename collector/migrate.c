@@ -206,8 +206,7 @@ put_unionid(struct migrate *m, const struct table *t, struct known *k, struct db
 		goto out;
 	if (unionid.len != 0)
 		er = unionid_store(db, appid.p, openid, unionid);
-	else if ((er = unionid_mark(db, appid.p, openid)) == ERR_OK &&
-	    (er = unionid_find(db, &known, appid.p, openid)) == ERR_OK && known.len != 0)
+	else if ((er = unionid_hold(db, &known, appid.p, openid)) == ERR_OK && known.len != 0)
 		er = event_store_join(db, appid.p, openid, buf_slice(&known));
 out:
 	buf_free(&appid);
