@@ -303,12 +303,14 @@ static const struct settings settings = {
 	 * The text has a password in it: give it as "@FILE". store_ack: a message counts as kept
 	 * when the disk of the server has it (DISK), or when a standby has it, too (REPLICA).
 	 * store_degrade: while the database fails, messages are kept on this host (LOCAL), or
-	 * answered 503 (REFUSE). store_ms: for one transaction.
+	 * answered 503 (REFUSE). store_ms: for one transaction. host: no two hosts may have the
+	 * same name.
 	 */
 	.store		= NULL,			/* default NULL: a file in state_dir */
 	.store_ack	= DISK,			/* DISK (default) or REPLICA */
 	.store_degrade	= LOCAL,		/* LOCAL (default) or REFUSE */
 	.store_ms	= 300,			/* ms, default 300 */
+	.host		= NULL,			/* default NULL: the name of the system */
 
 	/*
 	 * A robot of WeCom, DingTalk or Feishu, or any webhook, that is told when health changes;

@@ -353,6 +353,7 @@ static const struct settings_text {
 	{ { SETTING(report_hosts), 1, 0, CONF_LIST, NULL, check_hosts }, NULL },
 	{ { SETTING(trusted_proxies), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
 	{ { SETTING(metrics_allow), 1, 0, CONF_LIST, NULL, check_allow }, NULL },
+	{ { SETTING(host), 1, 63, CONF_NAME, NULL, NULL }, NULL },
 	{ { HIDDEN(store), 1, 4000, CONF_GRAPHIC, NULL, check_store }, NULL },
 	{ { HIDDEN(alert_url), 1, 1024, CONF_GRAPHIC, NULL, check_alert_url }, NULL },
 	{ { HIDDEN(alert_secret), 1, 256, CONF_GRAPHIC, NULL, NULL }, NULL },

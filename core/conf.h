@@ -118,6 +118,7 @@ struct settings {
 	const char	*report_hosts;	/* hosts in URLs of all these; NULL: see server/guard.h */
 	const char	*trusted_proxies; /* addresses of proxies that name their client; or NULL */
 	enum conf_wechat_only wechat_only;	/* compare pushes with WeChat's addresses */
+	const char	*host;		/* this host's name; NULL: the system's */
 	const char	*store;		/* "postgresql://...": hosts share it; NULL: in state_dir */
 	enum conf_store_ack store_ack;
 	enum conf_store_degrade store_degrade;
