@@ -9,6 +9,7 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "core/file.h"
+#include "core/random.h"
 #include "state/counter_file.h"
 
 enum {
@@ -26,7 +27,8 @@ struct head {
 	char		 magic[8];
 	uint32_t	 version, day, room, head, slot, hour;
 	uint64_t	 used;
-	char		 zero[24];
+	int64_t		 made;		/* no other file has this number */
+	char		 zero[16];
 };
 
 _Static_assert(sizeof(struct head) == NAME, "the names follow");
@@ -230,6 +232,7 @@ begin_file(struct opened *f, size_t accounts)
 	*h = (struct head){
 		.version = layout.version, .day = day_of_head(f->day), .room = names - 1,
 		.head = NAME * names, .slot = f->kind->slot, .hour = f->kind->hour, .used = 1,
+		.made = random_id(),
 	};
 	if (!state_file_reserve(&f->file, slot_at(h, 1)) ||
 	    !clear_bytes(f, 0, slot_at(h, 1)) || !write_bytes(f, h, sizeof(*h), 0) ||
@@ -272,7 +275,9 @@ open_or_begin(struct opened *f, size_t accounts)
 static const char *
 account_path_of(const struct conf *c, size_t account)
 {
-	return account < conf_destinations(c) ? c->accounts[account].path : "";
+	const size_t	 n = conf_destinations(c);
+
+	return account < n ? c->accounts[account].path : account == n ? "" : COUNTER_FILE_STORE;
 }
 
 /* Finds and keeps the account's slot in the mapped file.  False: it has no slot there yet. */
@@ -303,7 +308,7 @@ map_counters(struct counter_file *f, const struct opened *o)
 		return false;
 	f->day = o->day;
 	f->head = o->head;
-	for (i = 0; i <= conf_destinations(f->conf); i++)
+	for (i = 0; i < conf_destinations(f->conf) + 2; i++)
 		if (f->slots[i] != NULL && !find_slot(f, i))
 			f->slots[i] = NULL;
 	return true;
@@ -397,7 +402,7 @@ counter_file_new(const struct conf *c, struct locks *locks, const struct counter
 	f->conf = c;
 	f->locks = locks;
 	f->kind = k;
-	if ((f->slots = calloc(conf_destinations(c) + 1, sizeof(*f->slots))) == NULL) {
+	if ((f->slots = calloc(conf_destinations(c) + 2, sizeof(*f->slots))) == NULL) {
 		free(f);
 		return NULL;
 	}
@@ -419,46 +424,60 @@ counter_file_free(struct counter_file *f)
  */
 
 /* Bytes behind the end of the file are zeros. */
-static enum error
-read_slot(const struct opened *f, void *slot, uint64_t i, counter_file_each *fn, void *ctx)
+static bool
+read_slot(const struct opened *f, char *slot, uint64_t i, const struct counter_file_part *p,
+    char name[NAME + 1])
 {
-	char	 name[NAME + 1] = "";
-
+	memset(name, 0, NAME + 1);
 	memset(slot, 0, f->head.slot);
-	if (pread(f->file.fd, name, NAME, (off_t)(NAME * (i + 1))) == -1 ||
-	    pread(f->file.fd, slot, f->head.slot, slot_at(&f->head, i)) == -1)
-		return ERR_STORE;
-	fn(ctx, slice_of(i == 0 ? "" : name), slot);
-	return ERR_OK;
+	return pread(f->file.fd, name, NAME, (off_t)(NAME * (i + 1))) != -1 &&
+	    pread(f->file.fd, slot + p->from, p->to - p->from, slot_at(&f->head, i) +
+	    (off_t)p->from) != -1;
 }
 
 static enum error
-read_slots(const struct opened *f, counter_file_each *fn, void *ctx)
+read_slots(const struct opened *f, const struct counter_file_part *p, counter_file_each *fn,
+    void *ctx)
 {
 	enum error	 er = ERR_OK;
+	char		 name[NAME + 1], *slot;
 	uint64_t	 i;
-	void		*slot;
 
 	if ((slot = malloc(f->head.slot)) == NULL)
 		return ERR_NOMEM;
 	for (i = 0; i < f->head.used && er == ERR_OK; i++)
-		er = read_slot(f, slot, i, fn, ctx);
+		if (read_slot(f, slot, i, p, name))
+			fn(ctx, slice_of(i == 0 ? "" : name), slot);
+		else
+			er = ERR_STORE;
 	free(slot);
 	return er;
+}
+
+enum error
+counter_file_read_part(struct counter_file_part *p, counter_file_each *fn, void *ctx)
+{
+	struct opened	 f = { .kind = p->kind, .dir = p->dir, .day = p->day };
+	enum error	 er = ERR_OK;
+
+	counter_file_path(f.path, p->dir, p->day);
+	if ((p->is = open_counters(&f, O_RDONLY)) == STATE_FILE_SOUND) {
+		p->made = f.head.made;
+		er = read_slots(&f, p, fn, ctx);
+	}
+	state_file_close(&f.file);
+	return p->is == STATE_FILE_UNREADABLE ? ERR_STORE : er;
 }
 
 enum error
 counter_file_read(enum state_file_is *is, const char *dir, int64_t day,
     const struct counter_file_kind *k, counter_file_each *fn, void *ctx)
 {
-	struct opened	 f = { .kind = k, .dir = dir, .day = day };
-	enum error	 er = ERR_OK;
+	struct counter_file_part	 p = { .dir = dir, .day = day, .kind = k, .to = k->slot };
+	const enum error		 er = counter_file_read_part(&p, fn, ctx);
 
-	counter_file_path(f.path, dir, day);
-	if ((*is = open_counters(&f, O_RDONLY)) == STATE_FILE_SOUND)
-		er = read_slots(&f, fn, ctx);
-	state_file_close(&f.file);
-	return *is == STATE_FILE_UNREADABLE ? ERR_STORE : er;
+	*is = p.is;
+	return er;
 }
 
 static int

@@ -21,6 +21,8 @@ enum {
 	COUNTER_FILE_NAME	= 64	/* bytes of an account's path in a file */
 };
 
+#define COUNTER_FILE_STORE	"/store"	/* a slot's name that no account and no relay has */
+
 /* Gets one slot.  account is empty for the slot of requests that belong to no account. */
 typedef void	 counter_file_each(void *ctx, struct slice account, const void *slot);
 
@@ -48,7 +50,8 @@ void		 counter_file_free(struct counter_file *f);
 
 /*
  * The slot of account number `account` of the configuration, or of a relay behind the accounts;
- * conf_destinations() is the one without an account.  NULL: what is mapped is not that day, or has
+ * conf_destinations() is the one without an account, and that number + 1 the one of the store that
+ * hosts share, COUNTER_FILE_STORE.  NULL: what is mapped is not that day, or has
  * no such slot.
  */
 void		*counter_file_slot(const struct counter_file *f, int64_t day, size_t account);
@@ -76,6 +79,18 @@ void		 counter_file_path(char path[STATE_FILE_PATH], const char *dir, int64_t da
  */
 enum error	 counter_file_read(enum state_file_is *is, const char *dir, int64_t day,
 		    const struct counter_file_kind *k, counter_file_each *fn, void *ctx);
+
+/* The same for a part of each slot. */
+struct counter_file_part {
+	const char			*dir;
+	int64_t				 day;
+	const struct counter_file_kind	*kind;
+	uint32_t			 from, to;	/* bytes of each slot; the rest is zeros */
+	enum state_file_is		 is;		/* set */
+	int64_t				 made;		/* set: see struct counter_hour.file */
+};
+enum error	 counter_file_read_part(struct counter_file_part *p, counter_file_each *fn,
+		    void *ctx);
 
 /* The days in a range (both ends included) that have a file, in order.  The caller frees d->v. */
 struct counter_file_days {

@@ -50,6 +50,7 @@ struct counters {
 	struct counter_file	*total;
 	struct state_file_trouble trouble[GROUPS];
 	_Atomic uint64_t	 lost[GROUPS];	/* requests not counted since the trouble began */
+	_Atomic uint64_t	 counted;	/* requests of this process */
 };
 
 /*
@@ -305,6 +306,7 @@ counters_request(struct counters *t, const struct counters_request *r)
 
 	if (t == NULL)
 		return;
+	add_to(&t->counted, 1);
 	lock_target(&g, t, r->account, r->came_ms);
 	if (g.hour != NULL)
 		count_request(g.hour, r);
@@ -329,14 +331,66 @@ counters_late(struct counters *t, const struct account *a, enum counter end, int
 	});
 }
 
+uint64_t
+counters_counted(struct counters *t)
+{
+	return t == NULL ? 0 : atomic_load(&t->counted);
+}
+
+/* The slot of the shared store, with t->lock held; NULL: the file cannot be used. */
+static struct total *
+lock_store_slot(struct counters *t)
+{
+	const size_t	 place = conf_destinations(t->conf) + 1;
+	struct total	*slot;
+
+	(void)pthread_rwlock_rdlock(&t->lock);
+	if ((slot = counter_file_slot(t->total, COUNTER_FILE_TOTAL, place)) != NULL)
+		return slot;
+	(void)pthread_rwlock_unlock(&t->lock);
+	prepare_slot(t, COUNTER_FILE_TOTAL, place);
+	(void)pthread_rwlock_rdlock(&t->lock);
+	return counter_file_slot(t->total, COUNTER_FILE_TOTAL, place);
+}
+
+void
+counters_commit(struct counters *t, int64_t ms)
+{
+	struct total	*slot;
+
+	if (t == NULL)
+		return;
+	if ((slot = lock_store_slot(t)) != NULL)
+		add_time(&slot->sum, COUNTER_WAITED, ms);
+	(void)pthread_rwlock_unlock(&t->lock);
+}
+
+void
+counters_fallback(struct counters *t)
+{
+	struct total	*slot;
+
+	if (t == NULL)
+		return;
+	if ((slot = lock_store_slot(t)) != NULL)
+		add_to(&slot->sum.count[COUNTER_STORE_FALLBACK], 1);
+	(void)pthread_rwlock_unlock(&t->lock);
+}
+
+bool
+counters_is_store(struct slice account)
+{
+	return slice_is(account, COUNTER_FILE_STORE);
+}
+
 /*
  * Reading.
  */
 
 struct reading {
-	int64_t		 day;
-	counters_each	*fn;
-	void		*ctx;
+	struct counter_file_part	 part;
+	counters_each			*fn;
+	void				*ctx;
 };
 
 /* A counter_file_each: gives the hours of a slot that are not zero to r->fn. */
@@ -345,7 +399,9 @@ pass_hours(void *ctx, struct slice account, const void *slot)
 {
 	static const struct counter_numbers	 nothing;
 	const struct reading			*r = ctx;
-	struct counter_hour			 h = { .day = r->day, .account = account };
+	struct counter_hour			 h = {
+		.day = r->part.day, .account = account, .file = r->part.made,
+	};
 
 	for (h.hour = 0; h.hour < COUNTER_HOURS; h.hour++) {
 		h.numbers = (const struct counter_numbers *)slot + h.hour;
@@ -354,27 +410,41 @@ pass_hours(void *ctx, struct slice account, const void *slot)
 	}
 }
 
+/* Reads the hours of a day from first to last. */
 static enum error
-read_day(const char *dir, int64_t day, counters_each *fn, void *ctx)
+read_day(const char *dir, int64_t day, int first, int last, struct reading *r)
 {
-	struct reading		 r = { day, fn, ctx };
-	enum state_file_is	 is;
+	r->part = (struct counter_file_part){
+		.dir = dir, .day = day, .kind = &day_kind,
+		.from = day_kind.hour * (uint32_t)first, .to = day_kind.hour * (uint32_t)(last + 1),
+	};
+	return counter_file_read_part(&r->part, pass_hours, r);
+}
 
-	return counter_file_read(&is, dir, day, &day_kind, pass_hours, &r);
+enum error
+counters_read_hours(const char *dir, int64_t from_s, int64_t to_s, counters_each *fn, void *ctx)
+{
+	const int64_t			 from = calendar_day_at(from_s), to = calendar_day_at(to_s);
+	const int			 first = (int)(calendar_second_of_day(from_s) / 3600);
+	const int			 last = (int)(calendar_second_of_day(to_s) / 3600);
+	struct reading			 r = { .fn = fn, .ctx = ctx };
+	struct counter_file_days	 d;
+	enum error			 er;
+	size_t				 i;
+
+	er = counter_file_days(&d, dir, from, to);
+	for (i = 0; i < d.n && er == ERR_OK; i++)
+		er = read_day(dir, d.v[i], d.v[i] == from ? first : 0,
+		    d.v[i] == to ? last : COUNTER_HOURS - 1, &r);
+	free(d.v);
+	return er;
 }
 
 enum error
 counters_read(const char *dir, int64_t from_day, int64_t to_day, counters_each *fn, void *ctx)
 {
-	struct counter_file_days	 d;
-	enum error			 er;
-	size_t				 i;
-
-	er = counter_file_days(&d, dir, from_day, to_day);
-	for (i = 0; i < d.n && er == ERR_OK; i++)
-		er = read_day(dir, d.v[i], fn, ctx);
-	free(d.v);
-	return er;
+	return counters_read_hours(dir, calendar_day_start(from_day),
+	    calendar_day_start(to_day + 1) - 1, fn, ctx);
 }
 
 /* The sums of all days by account; the first is the one without an account. */
@@ -439,6 +509,7 @@ sum_of_days(const char *dir, counter_file_each *fn, void *ctx)
 {
 	struct counter_file_days	 d = { .n = 0 };
 	struct sums			 s = { .er = ERR_OK };
+	struct reading			 r = { .fn = add_hour, .ctx = &s };
 	size_t				 i;
 
 	if (sum_for(&s, slice_of("")) == NULL)
@@ -446,7 +517,7 @@ sum_of_days(const char *dir, counter_file_each *fn, void *ctx)
 	else
 		s.er = counter_file_days(&d, dir, 0, INT64_MAX);
 	for (i = 0; i < d.n && s.er == ERR_OK; i++)
-		if (read_day(dir, d.v[i], add_hour, &s) == ERR_NOMEM)
+		if (read_day(dir, d.v[i], 0, COUNTER_HOURS - 1, &r) == ERR_NOMEM)
 			s.er = ERR_NOMEM;
 	for (i = 0; i < s.n && s.er == ERR_OK; i++)
 		fn(ctx, slice_of(s.v[i].account), &s.v[i].total);

@@ -11,7 +11,8 @@
  *
  *	at 0		"qtoatall", u32 version (1), u32 day (from 1970-01-01), u32 room (slots that
  *			there may be), u32 bytes of this head, u32 bytes of a slot, u32 bytes of
- *			an hour, u64 slots in use; zeros up to 64
+ *			an hour, u64 slots in use, s64 a number that no other file has (0 in a file
+ *			of an older program); zeros up to 64
  *	at 64 + 64 n	the name of slot n: an account's path, then NULs.  Slot 0 has an empty name;
  *			it counts requests of no account, or of an account without a slot
  *	head + slot n	24 hours, each an array of u64: the members of struct counter_numbers
@@ -72,6 +73,8 @@ enum counter {
 	COUNTER_RELAY_UNUSABLE	= COUNTER_NOT_COLLECTED, /* that WeChat must not have */
 	COUNTER_RELAY_SILENT	= COUNTER_PAGE,		/* calls without an answer */
 	COUNTER_RELAY_LATE	= COUNTER_TOKEN,	/* answers after the third delivery */
+	/* In the slot of the shared store. */
+	COUNTER_STORE_FALLBACK	= COUNTER_QUEUED,	/* see counters_fallback() */
 	COUNTER_REFUSED		= 16,	/* pushes without a verdict, by reason */
 	COUNTER_REFUSED_ELSE	= COUNTER_REFUSED + COUNTER_REASONS,	/* other requests refused */
 	COUNTER__MAX		= COUNTER_REFUSED_ELSE + COUNTER_REASONS
@@ -142,6 +145,16 @@ void		 counters_request(struct counters *t, const struct counters_request *r);
 void		 counters_late(struct counters *t, const struct account *a, enum counter end,
 		    int64_t wall_ms);
 
+/* How many requests this process has counted, or tried to. */
+uint64_t	 counters_counted(struct counters *t);
+
+/*
+ * Counts a commit to the store that hosts share, which took so long; and work that was done in
+ * this host's own store instead, because that one failed.  For /-/metrics: see counters_is_store().
+ */
+void		 counters_commit(struct counters *t, int64_t ms);
+void		 counters_fallback(struct counters *t);
+
 /* Now and then: unmaps files that were removed, and removes those older than COUNTER_DAYS. */
 void		 counters_housekeep(struct counters *t, int64_t wall_ms);
 
@@ -155,10 +168,15 @@ struct counter_hour {
 	int				 hour;
 	struct slice			 account;	/* its path; empty: no account */
 	const struct counter_numbers	*numbers;
+	int64_t				 file;		/* the number of the day's file */
 };
 typedef void	 counters_each(void *ctx, const struct counter_hour *h);
 enum error	 counters_read(const char *dir, int64_t from_day, int64_t to_day, counters_each *fn,
 		    void *ctx);
+
+/* The same for the hours from that of from_s to that of to_s (epoch seconds), both included. */
+enum error	 counters_read_hours(const char *dir, int64_t from_s, int64_t to_s,
+		    counters_each *fn, void *ctx);
 
 /*
  * Calls fn for each slot of the totals; account is empty for requests of no account.  Errors: the
@@ -173,6 +191,12 @@ enum error	 counters_totals(const char *dir, counters_each_total *fn, void *ctx)
  * got, which its account counts, too.
  */
 bool		 counters_is_relay(struct slice account);
+
+/*
+ * True: the slot of the totals that counts commits to the shared store: their times are those of
+ * COUNTER_WAITED, and COUNTER_STORE_FALLBACK is how often this host's own store took its place.
+ */
+bool		 counters_is_store(struct slice account);
 
 /* Adds n to sum. */
 void		 counters_add(struct counter_numbers *sum, const struct counter_numbers *n);
