@@ -31,6 +31,17 @@ open_store(struct services *s)
 	return true;
 }
 
+/* The store counts its commits. */
+static bool
+open_counters(struct services *s)
+{
+	if (s->counters == NULL)
+		s->counters = counters_new(s->conf, s->locks);
+	if (s->counters != NULL && s->store != NULL && store_is_shared(s->store))
+		store_set_counters(s->store, s->counters);
+	return s->counters != NULL;
+}
+
 static bool
 open_dedup(struct services *s)
 {
@@ -66,8 +77,7 @@ services_add(struct services *s, unsigned need)
 	    ((need & SERVICES_DEDUP) == 0 || open_dedup(s)) &&
 	    ((need & SERVICES_BREAKERS) == 0 || s->breakers != NULL ||
 	    (s->breakers = breaker_new(c)) != NULL) &&
-	    ((need & SERVICES_COUNTERS) == 0 || s->counters != NULL ||
-	    (s->counters = counters_new(c, s->locks)) != NULL) &&
+	    ((need & SERVICES_COUNTERS) == 0 || open_counters(s)) &&
 	    ((need & SERVICES_LOG_RATELIMIT) == 0 || s->log_ratelimit != NULL ||
 	    (s->log_ratelimit = log_ratelimit_new(c, s->locks)) != NULL) &&
 	    ((need & SERVICES_SPARE) == 0 || s->spare != NULL ||

@@ -15,6 +15,7 @@
 #include "server/maintenance.h"
 #include "state/carry.h"
 #include "state/counters.h"
+#include "state/hosts.h"
 #include "state/log_ratelimit.h"
 #include "state/queue.h"
 #include "state/recover.h"
@@ -63,6 +64,7 @@ struct maintenance {
 	struct drain		*drain;
 	struct sweeper		 sweeper;
 	struct store		*counting;	/* see open_counting(); or NULL */
+	struct hosts		*host;		/* this one, among those that share the store */
 	struct arrival_fold	*fold;		/* NULL: nothing is counted */
 	int64_t			 fold_ms;	/* when to count next */
 	bool			 fold_more;	/* messages wait to be counted */
@@ -99,6 +101,12 @@ open_counting(struct maintenance *m)
 	return true;
 }
 
+static struct hosts *
+new_host(const struct services *s)
+{
+	return hosts_new(&s->conf->set, s->store, s->locks, s->counters, s->life);
+}
+
 struct maintenance *
 maintenance_new(const struct services *services)
 {
@@ -108,7 +116,7 @@ maintenance_new(const struct services *services)
 		return NULL;
 	m->services = m->sweeper.services = services;
 	m->watch = store_watch_new(services->conf->set.state_dir);
-	if (!open_counting(m) || (services->arrivals != NULL &&
+	if ((m->host = new_host(services)) == NULL || !open_counting(m) || (services->arrivals != NULL &&
 	    (m->fold = arrival_fold_new(services->conf, m->sweeper.counted,
 	    services->arrivals)) == NULL) || (m->drain = drain_new(services)) == NULL) {
 		maintenance_free(m);
@@ -122,6 +130,7 @@ maintenance_free(struct maintenance *m)
 {
 	if (m == NULL)
 		return;
+	hosts_free(m->host);
 	arrival_fold_free(m->fold);
 	store_free(m->counting);
 	drain_free(m->drain);
@@ -242,11 +251,35 @@ look_elsewhere(const struct services *s)
 	store_look(s->store, s->conf->set.state_dir, patience_ms());
 }
 
+/* True: the other hosts should hear of this one. */
+static bool
+is_host_due(const struct services *s)
+{
+	struct hosts	*h = new_host(s);
+	const bool	 is = h != NULL && hosts_is_due(h);
+
+	hosts_free(h);
+	return is;
+}
+
+/* Lets the other hosts hear of this one, in a process that must end soon. */
+static void
+tell_hosts(const struct services *s)
+{
+	struct hosts	*h = new_host(s);
+
+	if (h != NULL)
+		(void)hosts_turn(h, patience_ms());
+	hosts_free(h);
+}
+
 bool
 maintenance_wanted(const struct services *services)
 {
 	struct backlog	 b;
 
+	if (is_host_due(services))
+		return true;
 	if (services->callback_ips != NULL && callback_ips_is_due(services->callback_ips))
 		return true;
 	if (services->arrivals != NULL && arrivals_is_long(services->arrivals))
@@ -400,6 +433,7 @@ maintenance_brief(const struct services *services)
 	lower_flag(services);
 	renew_callback_ips(services);
 	(void)ask_about_followers(services, services->store);
+	tell_hosts(services);
 }
 
 /*
@@ -520,7 +554,7 @@ run_maintenance(void *arg)
 	struct maintenance	*m = arg;
 	const struct services	*s = m->services;
 	struct store		*own = services_own_store(s);
-	int64_t			 sweep_ms = 0, begun_ms = 0, fold_ms, ask_ms, ms;
+	int64_t			 sweep_ms = 0, begun_ms = 0, fold_ms, ask_ms, host_ms, ms;
 	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
@@ -550,9 +584,12 @@ run_maintenance(void *arg)
 			ms = SWEEP_FULL_MS;
 		if ((ask_ms = ask_when_due(m)) < ms)
 			ms = ask_ms;
+		if ((host_ms = hosts_turn(m->host, patience_ms())) < ms)
+			ms = host_ms;
 		take_turn(m, trim_heap(m) && ms > TURN_MS ? TURN_MS : ms);
 	}
 	drain_finish(m->drain);
+	hosts_stop(m->host, patience_ms());
 	return NULL;
 }
 

@@ -70,6 +70,7 @@ struct store {
 	bool			 gather;	/* many threads work: let them add jobs */
 	store_all		*all;		/* see store_set_together(); or NULL */
 	struct store		*local;		/* see store_set_fallback(); or NULL */
+	struct counters		*counters;	/* see store_set_counters(); or NULL */
 	struct sleeper		*sleepers;
 	char			 why[1240];
 	bool			 is_full;	/* the last fault was that there is no room */
@@ -168,6 +169,12 @@ store_set_fallback(struct store *s, struct store *local)
 		s->trouble.effect = "what QT does not confirm is kept in this host's own store";
 }
 
+void
+store_set_counters(struct store *s, struct counters *counters)
+{
+	s->counters = counters;
+}
+
 bool
 store_is_degraded(struct store *s)
 {
@@ -259,6 +266,7 @@ transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_
 {
 	/* One job that only reads needs no transaction. */
 	const bool	 transaction = need != STORE_READ || jobs->next != NULL;
+	const int64_t	 begin_ms = clock_mono_ms();
 	struct db	*db = s->base->engine->use(s->base, need, transaction,
 				    until_ms);
 	enum error	 er = db == NULL ? ERR_STORE : ERR_OK;
@@ -272,6 +280,8 @@ transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_
 		if (j->work != NULL)
 			er = j->work(db, j->arg);
 	er = s->base->engine->done(s->base, &s->end, er);
+	if (er == ERR_OK && need > STORE_WRITE)
+		counters_commit(s->counters, clock_mono_ms() - begin_ms);
 	if (s->end.has_quarantine)
 		atomic_store(&s->has_quarantine, true);
 	return er;
@@ -494,10 +504,15 @@ store_do(struct store *s, enum store_need need, store_work *work, void *arg, int
 {
 	enum error	 er = do_here(s, need, work, arg, until_ms);
 
-	if (s->local == NULL || need != STORE_QUEUE)
+	if (s->local == NULL || need < STORE_SYNC)
 		return er;
-	atomic_store(&s->is_degraded, er == ERR_STORE);
-	return er == ERR_STORE ? do_here(s->local, need, work, arg, until_ms) : er;
+	/* Any durable work that succeeds shows that s works again. */
+	if (er == ERR_OK || need == STORE_QUEUE)
+		atomic_store(&s->is_degraded, er == ERR_STORE);
+	if (er != ERR_STORE || need != STORE_QUEUE)
+		return er;
+	counters_fallback(s->counters);
+	return do_here(s->local, need, work, arg, until_ms);
 }
 
 enum error

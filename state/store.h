@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "core/conf.h"
+#include "state/counters.h"
 #include "state/db.h"
 #include "state/lock.h"
 #include "state/store_engine.h"
@@ -77,6 +78,9 @@ void		 store_set_counting(struct store *s);
  * outlives s.  state/carry.h moves them when s works again.
  */
 void		 store_set_fallback(struct store *s, struct store *local);
+
+/* Counts the commits of s, and what was done in its fallback; counters outlives s. */
+void		 store_set_counters(struct store *s, struct counters *counters);
 
 /* True: the last messages went into local instead.  store_why() and the like are about that. */
 bool		 store_is_degraded(struct store *s);

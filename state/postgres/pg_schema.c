@@ -246,6 +246,28 @@ static const char *const migrations[] = {
 	"	expires		bigint NOT NULL,"
 	"	PRIMARY KEY (appid, name)"
 	");",
+	/* host: state/hosts.h; first, seen: ms of the server's clock. */
+	("CREATE TABLE host ("
+	"	home		bigint PRIMARY KEY,"
+	"	name		text NOT NULL,"
+	"	pulse		bigint NOT NULL,"
+	"	first		bigint NOT NULL,"
+	"	seen		bigint NOT NULL,"
+	"	version		text NOT NULL,"
+	"	server		bigint NOT NULL,"
+	"	stopped		bigint NOT NULL"
+	") WITH (fillfactor = 50);"
+	/* host_counter: state/host_counters.h.  The row of the hour is written again and again. */
+	"CREATE TABLE host_counter ("
+	"	day		bigint NOT NULL,"
+	"	hour		bigint NOT NULL,"
+	"	account		text NOT NULL,"
+	"	file		bigint NOT NULL,"
+	"	home		bigint NOT NULL,"
+	"	total		bigint NOT NULL,"
+	"	numbers		text NOT NULL,"
+	"	PRIMARY KEY (day, hour, account, file)"
+	") WITH (fillfactor = 80);"),
 };
 
 enum { MIGRATE_MS = 10000 };	/* for what is done once in the life of a database */

@@ -274,6 +274,32 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	[SQL_SEEN_SWEEP] =
 	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE key < " SEEN " AND made < "
 	    TODAY " - $2 ORDER BY key LIMIT $3)",
+	/* No row: another host has written it since the pulses $7 and $8. */
+	[SQL_HOST_PUT] =
+	    "INSERT INTO host AS h (home, name, pulse, first, seen, version, server, stopped) "
+	    "VALUES ($1, $2, $3::bigint, " NOW_MS ", " NOW_MS ", $4, $5, $6) ON CONFLICT (home) "
+	    "DO UPDATE SET name = excluded.name, pulse = excluded.pulse, seen = excluded.seen, "
+	    "version = excluded.version, server = excluded.server, stopped = excluded.stopped "
+	    "WHERE h.pulse IN ($3::bigint, $7::bigint, $8::bigint) RETURNING pulse",
+	[SQL_HOST_LIST] =
+	    "SELECT home, name, version, " NOW_MS " - seen, server, stopped, EXISTS (SELECT 1 "
+	    "FROM host AS o WHERE o.name = h.name AND o.home <> h.home AND o.seen > h.first AND "
+	    "h.seen > o.first AND least(o.seen, h.seen) > " NOW_MS " - $2) FROM host AS h WHERE "
+	    "seen > " NOW_MS " - $1 AND NOT EXISTS (SELECT 1 FROM host AS o WHERE o.name = h.name "
+	    "AND o.first >= h.seen AND o.home <> h.home) ORDER BY name, first, home",
+	[SQL_HOST_SWEEP] = "DELETE FROM host WHERE seen < " NOW_MS " - $1",
+	/* After a power cut a host's file may have less than its row. */
+	[SQL_HOST_COUNTER_PUT] =
+	    "INSERT INTO host_counter AS c (day, hour, account, file, home, total, numbers) "
+	    "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (day, hour, account, file) DO "
+	    "UPDATE SET home = excluded.home, total = excluded.total, numbers = excluded.numbers "
+	    "WHERE excluded.total >= c.total AND excluded.numbers <> c.numbers",
+	[SQL_HOST_COUNTER_LIST] =
+	    "SELECT day, hour, account, file, numbers FROM host_counter WHERE day >= $1 AND day "
+	    "<= $2 ORDER BY day, hour",
+	[SQL_HOST_COUNTER_SWEEP] =
+	    "DELETE FROM host_counter WHERE (day, hour, account, file) IN (SELECT day, hour, "
+	    "account, file FROM host_counter WHERE day < $1 ORDER BY day LIMIT $2)",
 	/*
 	 * Followers (collector/follower_store.c, cli/cmd_followers.c).  The third value of FOLLOW,
 	 * UNFOLLOW and ADD is 1 if the account counts by UnionID.

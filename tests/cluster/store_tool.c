@@ -22,6 +22,13 @@
  *	carry		moves them
  *	prepare		lets the server prepare each statement; how many there are
  *	many N T	queues N messages with T threads, each in a store_do() of its own; how many
+ *	host		writes this host's row and counters, if that is due; stop: as a server that ends
+ *	hosts		their names, each with "=" if two have it, "-" if it is lost, "." if it has ended
+ *	count N		counts N requests
+ *	sums		what all hosts have counted
+ *	degraded	"yes" since the shared store has failed, else "no"
+ *
+ * The host's name is in QTOA_HOST.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -29,10 +36,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "state/carry.h"
 #include "state/dedup.h"
 #include "state/dedup_shared.h"
+#include "state/hosts.h"
+#include "state/host_counters.h"
+#include "state/host_file.h"
 #include "state/lease.h"
 #include "state/lock.h"
 #include "state/postgres/pg_sql.h"
@@ -43,8 +54,11 @@
 
 enum { THREADS_MAX = 64, PATIENCE_MS = 60000 };
 
+static struct conf	 conf = { .set = { .dedupe_days = 3 } };
 static struct store	*store, *claims, *local;
 static struct dedup	*dedup;
+static struct hosts	*host;
+static struct counters	*counters;
 static struct lease	 lease;
 
 static void
@@ -247,6 +261,76 @@ prepare(struct db *db, void *arg)
 	return er;
 }
 
+/* A hosts_each: appends its name and signs. */
+static void
+append_host(void *ctx, const struct hosts_seen *s)
+{
+	(void)buf_printf(ctx, " %s%s%s%s", s->name, s->is_double ? "=" : "",
+	    hosts_is_lost(s) ? "-" : "", s->has_stopped ? "." : "");
+}
+
+static enum error
+list_hosts(struct db *db, void *arg)
+{
+	buf_reset(arg);
+	return hosts_list(db, append_host, arg);
+}
+
+/* A counters_each. */
+static void
+add_hour(void *ctx, const struct counter_hour *h)
+{
+	counters_add(ctx, h->numbers);
+}
+
+static enum error
+add_up(struct buf *out)
+{
+	const struct host_counters_of	 of = { &conf.set, store, clock_mono_ms() + PATIENCE_MS };
+	const int64_t			 today = calendar_day_at(clock_wall_ms() / 1000);
+	struct counter_numbers		 sum = { .spare = 0 };
+	bool				 whole;
+	enum error			 er;
+
+	er = host_counters_read(&of, &whole, today - 1, today + 1, add_hour, &sum);
+	(void)buf_printf(out, " %llu%s", (unsigned long long)sum.count[COUNTER_DELIVERED],
+	    whole ? "" : "?");
+	return er;
+}
+
+/* Commands about hosts.  False: it is another one. */
+static bool
+run_host(const char *name, int64_t n)
+{
+	const int64_t		 begin_ms = clock_mono_ms();
+	struct host_file	 f;
+	struct buf		 out = { 0 };
+	enum error		 er = ERR_OK;
+
+	if (strcmp(name, "host") == 0) {
+		(void)hosts_turn(host, begin_ms + PATIENCE_MS);
+	} else if (strcmp(name, "stop") == 0) {
+		hosts_stop(host, begin_ms + PATIENCE_MS);
+	} else if (strcmp(name, "count") == 0) {
+		while (n-- > 0)
+			counters_request(counters, &(struct counters_request){
+			    .came_ms = clock_wall_ms(), .qt_ms = -1, .event = -1 });
+	} else if (strcmp(name, "hosts") == 0) {
+		er = store_do(store, STORE_READ, list_hosts, &out, begin_ms + PATIENCE_MS);
+	} else if (strcmp(name, "sums") == 0) {
+		er = add_up(&out);
+	} else if (strcmp(name, "degraded") == 0) {
+		(void)host_file_read(&f, conf.set.state_dir);
+		(void)buf_puts(&out, f.degraded_ms != 0 ? " yes" : " no");
+	} else {
+		return false;
+	}
+	(void)printf("%s %lld%.*s\n", er == ERR_OK ? "ok" : "failed",
+	    (long long)(clock_mono_ms() - begin_ms), (int)out.len, out.len == 0 ? "" : out.p);
+	buf_free(&out);
+	return true;
+}
+
 static const char	*as_words[] = {
 	[DEDUP_NEVER] = "never", [DEDUP_QUEUED] = "queued", [DEDUP_DONE] = "done",
 };
@@ -321,6 +405,8 @@ run_command(const char *name, int64_t n, int threads)
 		do_many(*name == 'm' ? add_some : handle_some, n, threads);
 		return;
 	}
+	if (run_host(name, n))
+		return;
 	if (run_shared(&er, w.found, name, n, threads)) {
 		(void)printf("%s %lld %s\n", er == ERR_OK ? "ok" : "failed",
 		    (long long)(clock_mono_ms() - begin_ms), er == ERR_OK ? w.found :
@@ -353,7 +439,7 @@ open_store(const struct settings *set, struct locks *locks, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct settings	 set = { .dedupe_days = 3 };
+	struct settings	*set = &conf.set;
 	struct locks	*locks;
 	char		 line[256], name[32];
 	long long	 n;
@@ -361,14 +447,19 @@ main(int argc, char **argv)
 
 	if (argc != 5 && argc != 6)
 		return 2;
-	set.state_dir = argv[1];
-	if ((locks = lock_new(set.state_dir)) == NULL ||
-	    (store = open_store(&set, locks, argv)) == NULL ||
-	    (claims = open_store(&set, locks, argv)) == NULL ||
-	    (dedup = dedup_new(&set, locks)) == NULL)
+	set->state_dir = argv[1];
+	set->store = argv[2];
+	set->host = getenv("QTOA_HOST");
+	if ((locks = lock_new(set->state_dir)) == NULL ||
+	    (store = open_store(set, locks, argv)) == NULL ||
+	    (claims = open_store(set, locks, argv)) == NULL ||
+	    (dedup = dedup_new(set, locks)) == NULL ||
+	    (counters = counters_new(&conf, locks)) == NULL ||
+	    (host = hosts_new(set, store, locks, counters, STORE_SERVER)) == NULL)
 		return 2;
+	store_set_counters(store, counters);
 	dedup_share(dedup, claims);
-	if (argc == 6 && (local = store_new(&set, locks, STORE_BRIEF)) == NULL)
+	if (argc == 6 && (local = store_new_local(set, locks, STORE_BRIEF)) == NULL)
 		return 2;
 	store_set_fallback(store, local);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
@@ -377,10 +468,12 @@ main(int argc, char **argv)
 			run_command(name, n, threads);
 		(void)fflush(stdout);
 	}
+	hosts_free(host);
 	dedup_free(dedup);
 	store_free(claims);
 	store_free(store);
 	store_free(local);
+	counters_free(counters);
 	lock_free(locks);
 	return 0;
 }
