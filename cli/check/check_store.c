@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/check/check_shared.h"
 #include "cli/check/check_store.h"
 #include "core/clock.h"
 #include "core/format.h"
@@ -320,6 +321,19 @@ add_queue_results(const struct store_check *l, int late_s)
 		    "drop ID", (long long)l->dead, l->dead == 1 ? "" : "s");
 }
 
+/* Messages in this host's own file, while hosts share a store. */
+static void
+add_kept_here(const struct store_check *l)
+{
+	const int64_t	 n = l->pending + l->dead;
+
+	if (n != 0)
+		check_result_add(l->r, CHECK_WARNING, "queue", "this host keeps %lld "
+		    "message%s for the shared database\nqtoa moves what it keeps when the database "
+		    "works again; if that takes long, run: qtoa drain", (long long)n,
+		    n == 1 ? "" : "s");
+}
+
 /* A store_work. */
 static enum error
 touch_store(struct db *db, void *arg)
@@ -334,12 +348,14 @@ check_commit(struct store_check *l, const struct conf *c)
 {
 	const int64_t	 begin_ms = clock_mono_ms();
 	struct services	 s;
+	struct store	*own;
 	enum error	 er = ERR_NOMEM;
 	char		 why[256] = "";
 
 	if (services_open(&s, c, SERVICES_STORE, STORE_BRIEF, NULL)) {
-		er = store_do(s.store, STORE_ADD, touch_store, NULL, begin_ms + PATIENCE_MS);
-		store_why(s.store, why, sizeof(why));
+		own = services_own_store(&s);
+		er = store_do(own, STORE_ADD, touch_store, NULL, begin_ms + PATIENCE_MS);
+		store_why(own, why, sizeof(why));
 	}
 	if (er == ERR_OK)
 		check_result_add(l->r, CHECK_OK, "store", "%s, version %lld; committed and synced "
@@ -371,12 +387,29 @@ check_database(struct check_results *r, const struct conf *c)
 	db_close(l.found.db);
 	if (!usable)
 		return l.found.is == STORE_IS_ABSENT;
-	add_queue_results(&l, c->set.late_s);
+	if (conf_is_set(c->set.store))
+		add_kept_here(&l);
+	else
+		add_queue_results(&l, c->set.late_s);
 	return check_commit(&l, c);
 }
 
+/* The queue in the store that hosts share. */
+static void
+check_shared_queue(struct check_results *r, const struct conf *c)
+{
+	struct store_check	 l = { .r = r, .file = "" };
+
+	if (store_read(&l.found.db, &c->set, clock_mono_ms() + PATIENCE_MS) == ERR_OK &&
+	    queue_count(l.found.db, QUEUE_PENDING, &l.pending) == ERR_OK &&
+	    queue_count(l.found.db, QUEUE_DEAD, &l.dead) == ERR_OK &&
+	    queue_oldest(l.found.db, &l.oldest_ms) == ERR_OK)
+		add_queue_results(&l, c->set.late_s);
+	db_close(l.found.db);
+}
+
 bool
-check_store_run(struct check_results *r, const struct conf *c)
+check_store_run(struct check_results *r, const struct conf *c, bool offline)
 {
 	const char	*dir = c->set.state_dir;
 	struct stat	 st;
@@ -393,5 +426,11 @@ check_store_run(struct check_results *r, const struct conf *c)
 	usable = check_disk_write(r, dir);
 	usable = check_locks(r, c) && usable;
 	check_quarantine(r, dir);
-	return check_database(r, c) && usable;
+	usable = check_database(r, c) && usable;
+	if (!conf_is_set(c->set.store) || offline)
+		return usable;
+	if (!check_shared_run(r, c))
+		return false;
+	check_shared_queue(r, c);
+	return usable;
 }

@@ -73,7 +73,7 @@ run_checks(struct check_results *r, const struct conf *c, bool offline)
 	check_net_libcurl(r, c);
 	check_conf_run(r, c);
 	check_host_run(r, c);
-	store = check_store_run(r, c);
+	store = check_store_run(r, c, offline);
 	check_wechat_only(r, c);
 	if (!offline)
 		check_net_run(r, c, store);

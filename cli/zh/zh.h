@@ -25,5 +25,6 @@ extern const struct lang_row	zh_alert[];
 extern const struct lang_row	zh_reply[];
 extern const struct lang_row	zh_followers[];
 extern const struct lang_row	zh_store[];
+extern const struct lang_row	zh_shared[];
 
 #endif

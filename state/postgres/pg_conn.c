@@ -146,6 +146,68 @@ run_connect(struct pg_conn *c, int64_t until_ms)
 }
 
 bool
+pg_conn_is_encrypted(const struct pg_conn *c)
+{
+	return c->pg != NULL && PQsslInUse(c->pg) != 0;
+}
+
+bool
+pg_conn_is_near(const struct pg_conn *c)
+{
+	const char	*host = c->pg == NULL ? NULL : PQhost(c->pg);
+	const char	*address = c->pg == NULL ? NULL : PQhostaddr(c->pg);
+
+	return (host != NULL && *host == '/') || (address != NULL &&
+	    (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0));
+}
+
+/*
+ * Characters that the values of a URL do not have.  A password with characters that were not
+ * escaped is taken apart, and its pieces are a host, a port or a database: libpq's messages would
+ * name them.
+ */
+static const struct {
+	const char	*keyword, *chars;
+} unusual[] = {
+	{ "host", "@" }, { "dbname", "@" },
+};
+
+static bool
+is_usual(const PQconninfoOption *o)
+{
+	const char	*digits = "0123456789,";
+	size_t		 i;
+
+	if (o->val == NULL)
+		return true;
+	if (strcmp(o->keyword, "port") == 0)
+		return o->val[strspn(o->val, digits)] == '\0';
+	for (i = 0; i < sizeof(unusual) / sizeof(unusual[0]); i++)
+		if (strcmp(o->keyword, unusual[i].keyword) == 0 &&
+		    strpbrk(o->val, unusual[i].chars) != NULL)
+			return false;
+	return true;
+}
+
+/* False: the URL cannot be read, or not as its writer meant it. */
+static bool
+is_sound(const char *url)
+{
+	char			*why = NULL;
+	PQconninfoOption	*options = PQconninfoParse(url, &why), *o;
+	bool			 is = options != NULL;
+
+	for (o = options; is && o->keyword != NULL; o++)
+		is = is_usual(o);
+	PQconninfoFree(options);
+	PQfreemem(why);
+	return is;
+}
+
+static const char	 no_url[] = "the URL cannot be read; in a user or a password write @ as "
+	"%40, / as %2F, : as %3A and % as %25";
+
+bool
 pg_conn_open(struct pg_conn *c, int64_t until_ms)
 {
 	/* What the URL says goes before the first ones, and the last ones go before the URL. */
@@ -157,6 +219,8 @@ pg_conn_open(struct pg_conn *c, int64_t until_ms)
 
 	if (c->pg != NULL)
 		return true;
+	if (!is_sound(c->url))
+		return give_up(c, no_url);
 	if ((c->pg = PQconnectStartParams(names, values, 1)) == NULL)
 		return give_up(c, "no memory");
 	if (PQstatus(c->pg) == CONNECTION_BAD)

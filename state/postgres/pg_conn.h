@@ -79,4 +79,8 @@ const char	*pg_conn_library(void);	/* the version of libpq, as it runs here: "15
 /* The server as it connected last, for messages: no user, no password. */
 const char	*pg_conn_where(const struct pg_conn *c);
 
+/* True: the open connection has TLS; true: it does not leave this host. */
+bool		 pg_conn_is_encrypted(const struct pg_conn *c);
+bool		 pg_conn_is_near(const struct pg_conn *c);
+
 #endif

@@ -302,6 +302,13 @@ read_version(struct db *db, int64_t *version)
 	return er == ERR_OK ? pg_db_finish(db, true) : er;
 }
 
+enum error
+pg_schema_look(struct db *db, int64_t *version, int64_t *ours)
+{
+	*ours = VERSION;
+	return read_version(db, version);
+}
+
 static enum error
 migrate(struct db *db)
 {

@@ -16,4 +16,7 @@
  */
 enum error	pg_schema_prepare(struct db *db, bool *is_refused, char *why, size_t size);
 
+/* The version of the tables, -1: there are no tables; and the one that this program knows. */
+enum error	pg_schema_look(struct db *db, int64_t *version, int64_t *ours);
+
 #endif
