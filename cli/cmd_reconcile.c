@@ -12,7 +12,7 @@
 #include "core/clock.h"
 #include "core/lang.h"
 #include "report/questions.h"
-#include "state/counters.h"
+#include "state/host_counters.h"
 #include "state/observed.h"
 #include "state/table.h"
 #include "wechat/datacube/datacube_tables.h"
@@ -165,6 +165,33 @@ add_hour_counters(void *ctx, const struct counter_hour *h)
 		    h->numbers);
 }
 
+static struct host_counters_of
+counters_of(const struct comparing *k)
+{
+	return (struct host_counters_of){
+		.set = &k->conf->set, .store = k->session.services.store,
+		.until_ms = clock_mono_ms() + SESSION_PATIENCE_MS,
+	};
+}
+
+/* Reads what all hosts have counted.  False: stderr says what is wrong. */
+static bool
+read_ours(struct comparing *k)
+{
+	const struct host_counters_of	 of = counters_of(k);
+	bool				 whole;
+
+	if (host_counters_read(&of, &whole, k->from, k->to, add_hour_counters, k) != ERR_OK) {
+		(void)fprintf(stderr, lang_text("qtoa: %s: the counters cannot be read; run: qtoa "
+		    "check\n"), k->conf->set.state_dir);
+		return false;
+	}
+	if (!whole)
+		(void)fprintf(stderr, lang_text("qtoa: the counters of the other hosts cannot be "
+		    "read; run: qtoa check\n"));
+	return whole;
+}
+
 /* Appends the rows of a day: 24 hours where WeChat has counted by hour, else one for the day. */
 static void
 append_day_rows(struct comparing *k, int64_t day)
@@ -300,7 +327,6 @@ static bool
 compare_account(struct comparing *k)
 {
 	const size_t	 hours = days_of(k) * COUNTER_HOURS;
-	enum error	 er;
 	int64_t		 day;
 
 	memset(k->ours, 0, hours * sizeof(*k->ours));
@@ -311,12 +337,8 @@ compare_account(struct comparing *k)
 	}
 	if (!session_do(&k->session, STORE_WRITE, read_wechat, k))
 		return false;
-	if ((er = counters_read(k->conf->set.state_dir, k->from, k->to, add_hour_counters,
-	    k)) != ERR_OK) {
-		(void)fprintf(stderr, lang_text("qtoa: %s: the counters cannot be read; run: qtoa "
-		    "check\n"), k->conf->set.state_dir);
+	if (!read_ours(k))
 		return false;
-	}
 	for (k->n = 0, day = k->from; day <= k->to; day++)
 		append_day_rows(k, day);
 	reconcile_judge(k->rows, k->n);
@@ -401,6 +423,7 @@ static void
 set_default_period(struct comparing *k)
 {
 	const int64_t	 now_s = clock_wall_ms() / 1000;
+	const struct host_counters_of	 of = counters_of(k);
 	int64_t		 first = INT64_MAX;
 
 	if (k->to == 0)
@@ -408,7 +431,7 @@ set_default_period(struct comparing *k)
 	if (k->from_given)
 		return;
 	k->from = k->to - PERIOD + 1;
-	(void)counters_read(k->conf->set.state_dir, k->from, k->to, find_first_day, &first);
+	(void)host_counters_read(&of, NULL, k->from, k->to, find_first_day, &first);
 	if (first != INT64_MAX && first > k->from)
 		k->from = first;
 }
@@ -440,33 +463,47 @@ read_comparison(struct comparing *k, int argc, char **argv)
 		else
 			i++;
 	}
+	return true;
+}
+
+/* Makes room for the period.  False: it is not a period, or there is no memory. */
+static bool
+settle_period(struct comparing *k)
+{
+	size_t	 days;
+
 	set_default_period(k);
 	calendar_day_text(k->first, k->from);
 	calendar_day_text(k->last, k->to);
-	return k->from <= k->to && k->to - k->from < LONGEST;
+	if (k->from > k->to || k->to - k->from >= LONGEST)
+		return false;
+	days = days_of(k);
+	k->rows = calloc(days * COUNTER_HOURS, sizeof(*k->rows));
+	k->wechat = calloc(days * COUNTER_HOURS, sizeof(*k->wechat));
+	k->daily = calloc(days, sizeof(*k->daily));
+	k->ours = calloc(days * COUNTER_HOURS, sizeof(*k->ours));
+	k->notes = calloc(k->conf->n + 1, sizeof(*k->notes));
+	return k->rows != NULL && k->wechat != NULL && k->daily != NULL && k->ours != NULL &&
+	    k->notes != NULL;
 }
 
 int
 cmd_reconcile_run(struct conf *c, int problems, int argc, char **argv)
 {
 	struct comparing	 k = { .conf = c };
-	size_t			 days;
 	int			 rc = CLI_WRONG;
 
 	if (!read_comparison(&k, argc, argv))
 		return cli_usage("reconcile");
-	days = days_of(&k);
-	k.rows = calloc(days * COUNTER_HOURS, sizeof(*k.rows));
-	k.wechat = calloc(days * COUNTER_HOURS, sizeof(*k.wechat));
-	k.daily = calloc(days, sizeof(*k.daily));
-	k.ours = calloc(days * COUNTER_HOURS, sizeof(*k.ours));
-	k.notes = calloc(c->n + 1, sizeof(*k.notes));
 	session_catch_signals(NULL);
-	if (session_open(&k.session, c, problems == 0) && k.rows != NULL && k.wechat != NULL &&
-	    k.daily != NULL && k.ours != NULL && k.notes != NULL && compare_all(&k)) {
-		save_notes(&k);
-		if (print_comparison(&k) && k.worst <= RECONCILE_MORE)
-			rc = CLI_DONE;
+	if (session_open(&k.session, c, problems == 0)) {
+		if (!settle_period(&k)) {
+			rc = cli_usage("reconcile");
+		} else if (compare_all(&k)) {
+			save_notes(&k);
+			if (print_comparison(&k) && k.worst <= RECONCILE_MORE)
+				rc = CLI_DONE;
+		}
 	}
 	session_close(&k.session);
 	table_free(&k.table);

@@ -31,7 +31,9 @@ enum {
 };
 
 /* The parts of a screen, from top to bottom. */
-enum part_name { HEADLINE, SIGNS, TODAY, NOW, RELAYS, ROOM, FAILURES, BAD_PEERS, PARTS };
+enum part_name {
+	HEADLINE, SIGNS, TODAY, NOW, RELAYS, SHARED, ROOM, FAILURES, BAD_PEERS, PARTS
+};
 
 struct part {
 	struct buf	 text;
@@ -421,6 +423,70 @@ write_relays(struct screen *s)
 }
 
 /*
+ * A store that hosts share, and these.
+ */
+
+static void
+write_shared_store(struct screen *s)
+{
+	const struct shared_state	*g = &s->st->health.shared;
+	char				 text[LINE], span[FORMAT_SPAN];
+	const char			*where = *g->where != '\0' ? g->where :
+					    lang_text("not connected");
+	size_t				 len;
+
+	format_span(span, s->st->health.now_ms - g->since_ms);
+	if (!g->is_degraded)
+		(void)snprintf(text, sizeof(text), lang_text("shared, %s: works"), where);
+	else if (g->since_ms == 0)
+		(void)snprintf(text, sizeof(text), lang_text("shared, %s: fails"), where);
+	else
+		(void)snprintf(text, sizeof(text), lang_text("shared, %s: fails for %s"), where,
+		    span);
+	len = strlen(text);
+	if (g->is_degraded || g->kept != 0)
+		(void)snprintf(text + len, sizeof(text) - len, lang_text("; this host keeps %lld "
+		    "message%s"), (long long)g->kept, g->kept == 1 ? "" : "s");
+	write_wrapped(s, lang_text("store"), slice_of(text));
+}
+
+/* Writes each host and how long ago it was seen. */
+static void
+write_hosts(struct screen *s)
+{
+	const struct shared_state	*g = &s->st->health.shared;
+	const struct hosts_seen		*h;
+	char				 span[FORMAT_SPAN];
+	struct buf			 text = { 0 };
+	enum error			 er = ERR_OK;
+
+	for (h = g->hosts; h != g->hosts + g->n && er == ERR_OK; h++) {
+		format_span(span, h->age_ms);
+		er = buf_puts(&text, h == g->hosts ? "" : lang_text(", "));
+		if (er == ERR_OK)
+			er = buf_printf(&text, h->has_stopped ? lang_text("%s (ended %s ago)") :
+			    lang_text("%s (seen %s ago)"), h->name, span);
+	}
+	if (er == ERR_OK && !s->st->whole)
+		er = buf_puts(&text, lang_text("; the numbers of today are those of this host"));
+	if (s->er == ERR_OK)
+		s->er = er;
+	if (text.len != 0)
+		write_wrapped(s, lang_text("hosts"), buf_slice(&text));
+	buf_free(&text);
+}
+
+static void
+write_shared(struct screen *s)
+{
+	begin_part(s, SHARED);
+	if (!s->st->health.shared.is_shared)
+		return;
+	write_shared_store(s);
+	write_hosts(s);
+}
+
+/*
  * The disk, and failures.
  */
 
@@ -542,6 +608,7 @@ write_screen(struct screen *s)
 		write_all_now(s);
 	}
 	write_relays(s);
+	write_shared(s);
 	write_disk(s);
 	write_failures(s);
 }
@@ -554,7 +621,7 @@ static int
 share_lines(const struct screen *s, int lines[PARTS])
 {
 	static const enum part_name	 order[PARTS] = {
-		HEADLINE, TODAY, NOW, RELAYS, ROOM, SIGNS, FAILURES, BAD_PEERS,
+		HEADLINE, TODAY, NOW, RELAYS, SHARED, ROOM, SIGNS, FAILURES, BAD_PEERS,
 	};
 	int				 room = s->height, i;
 
@@ -607,7 +674,8 @@ measure_screen(struct screen *s, const struct watching *w)
 {
 	const int	 relays = (int)s->st->health.nrelays;
 	const int	 least = 4 + 2 * (int)s->st->health.n +	/* headings, tables, disk */
-			    (relays != 0 ? relays + 1 : 0);
+			    (relays != 0 ? relays + 1 : 0) +
+			    (s->st->health.shared.is_shared ? 4 : 0);	/* store, hosts */
 
 	s->width = w->terminal ? term_width(STDOUT_FILENO) : WIDTH;
 	s->height = w->terminal ? term_height(STDOUT_FILENO) : HEIGHT;

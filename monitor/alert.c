@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "core/calendar.h"
 #include "core/clock.h"
@@ -13,6 +12,7 @@
 #include "monitor/alert_signs.h"
 #include "monitor/alert_week.h"
 #include "net/http_multi.h"
+#include "state/hosts.h"
 #include "state/lease.h"
 
 enum {
@@ -23,8 +23,7 @@ enum {
 	SLICE_MS	= 100,		/* between two looks whether the program is told to stop */
 	BACKOFF_MS	= 15000,	/* after the first try; it doubles */
 	BACKOFF_MAX_MS	= 1800000,
-	ONCE_MS		= 7 * CALENDAR_DAY_S * 1000,	/* in which nobody sends the same summary */
-	HOST		= 72
+	ONCE_MS		= 7 * CALENDAR_DAY_S * 1000	/* in which nobody sends the same summary */
 };
 
 struct alert {
@@ -34,7 +33,7 @@ struct alert {
 	struct alert_file	 file;
 	struct alert_signs	 signs;
 	struct buf		 url, body, text, json;
-	char			 host[HOST];
+	char			 host[HOSTS_NAME];
 	bool			 was_wrong;	/* the file could not be used */
 };
 
@@ -42,13 +41,12 @@ struct alert *
 alert_new(const struct services *services)
 {
 	struct alert	*a;
-	struct utsname	 u;
 
 	if ((a = calloc(1, sizeof(*a))) == NULL)
 		return NULL;
 	a->services = services;
 	a->file.fd = -1;
-	(void)snprintf(a->host, sizeof(a->host), "%.64s", uname(&u) == -1 ? "-" : u.nodename);
+	hosts_name(a->host, &services->conf->set);
 	return a;
 }
 

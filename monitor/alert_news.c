@@ -37,6 +37,7 @@ static const struct {
 	{ "replies", "the file of replies is good again" },
 	{ "dead", "no dead message is left" },
 	{ "relay", "the relay works again" },
+	{ "hosts", "all hosts are there again, each with a name of its own" },
 };
 
 static enum error

@@ -266,7 +266,8 @@ read_store(struct health_state *h, int64_t deadline_ms)
 	struct db	*db;
 	enum error	 er;
 
-	if ((er = store_read(&db, &h->conf->set, deadline_ms)) == ERR_OK)
+	if ((er = store_read(&db, &h->conf->set, deadline_ms)) == ERR_OK &&
+	    (er = shared_state_ask(&h->shared, db)) == ERR_OK)
 		er = read_contents(h, db);
 	if (er == ERR_NOMEM)
 		goto out;
@@ -376,6 +377,16 @@ read_replies(struct health_account *a)
 		rules_free(replies_read(a->account->replies, keep_fault, a));
 }
 
+static void
+count_shared(struct health_state *h)
+{
+	const struct shared_state	*g = &h->shared;
+
+	h->degraded = g->is_shared ? g->is_degraded : -1;
+	h->kept = g->is_shared ? g->kept : -1;
+	h->hosts = g->is_shared && h->readable ? shared_state_working(g) : -1;
+}
+
 enum error
 health_state_read(struct health_state *h, const struct conf *c, struct store *s, struct breakers *b,
     bool try_write, int64_t deadline_ms)
@@ -385,6 +396,7 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 
 	if (!init_state(h, c))
 		return ERR_NOMEM;
+	shared_state_begin(&h->shared, &c->set, s, deadline_ms);
 	if (s != NULL) {
 		(void)lock_look(store_locks(s), h->lock_why, sizeof(h->lock_why));
 		if (try_write)
@@ -396,11 +408,15 @@ health_state_read(struct health_state *h, const struct conf *c, struct store *s,
 			er = read_store(h, deadline_ms);
 		if (!h->readable)
 			mark_unknown(h);
+		if (!h->readable || !h->writable)
+			shared_state_fail(&h->shared, s);
 	}
+	count_shared(h);
 	if (er == ERR_OK)
 		er = read_observed(h);
 	if (er == ERR_OK && conf_is_set(c->set.state_dir))
-		er = silence_find(c, h->now_ms / 1000, set_silent, h);
+		er = silence_find(c, h->shared.is_degraded ? NULL : s, deadline_ms,
+		    h->now_ms / 1000, set_silent, h);
 	measure_disk(h);
 	read_callback_ips(h);
 	read_alerts(h);
@@ -416,6 +432,7 @@ health_state_free(struct health_state *h)
 {
 	free(h->accounts);
 	h->accounts = NULL;
+	shared_state_free(&h->shared);
 	observed_free(&h->observed);
 }
 
@@ -458,18 +475,88 @@ static bool
 is_unreadable(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return !h->readable && set_sign(s, "the store cannot be read: %s: what QT does not confirm "
-	    "is answered 503; look at the owner, permissions and free space of %s", h->why,
-	    h->conf->set.state_dir);
+	return !h->readable && !h->shared.is_shared && set_sign(s, "the store cannot be read: %s: "
+	    "what QT does not confirm is answered 503; look at the owner, permissions and free "
+	    "space of %s", h->why, h->conf->set.state_dir);
 }
 
 static bool
 is_unwritable(struct health_sign *s, const struct health_state *h, const struct health_account *a)
 {
 	(void)a;
-	return h->readable && !h->writable && set_sign(s, "the store cannot be written: %s: what "
-	    "QT does not confirm is answered 503; look at the owner, permissions and free space of "
-	    "%s", h->why, h->conf->set.state_dir);
+	return h->readable && !h->writable && !h->shared.is_shared && set_sign(s, "the store "
+	    "cannot be written: %s: what QT does not confirm is answered 503; look at the owner, "
+	    "permissions and free space of %s", h->why, h->conf->set.state_dir);
+}
+
+/* Hosts share a store, and it fails. */
+static bool
+is_degraded(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+{
+	const struct shared_state	*g = &h->shared;
+	char				 since[FORMAT_SPAN + 32] = "", span[FORMAT_SPAN];
+	const char			*why = *g->why != '\0' ? g->why : *h->why != '\0' ?
+					    h->why : lang_text("the log says why");
+
+	(void)a;
+	if (!g->is_degraded)
+		return false;
+	if (g->since_ms != 0 && g->since_ms < h->now_ms) {
+		format_span(span, h->now_ms - g->since_ms);
+		(void)snprintf(since, sizeof(since), lang_text(" for %s"), span);
+	}
+	if (h->conf->set.store_degrade == LOCAL)
+		return set_sign(s, "the shared database fails%s: %.200s: until it works, this host "
+		    "keeps messages itself (%lld now), and one that comes to two hosts may be "
+		    "forwarded twice; look at the database, and run: qtoa check", since, why,
+		    (long long)g->kept);
+	return set_sign(s, "the shared database fails%s: %.200s: what QT does not confirm is "
+	    "answered 503; look at the database, and run: qtoa check", since, why);
+}
+
+static bool
+has_lost_hosts(struct health_sign *s, const struct health_state *h,
+    const struct health_account *a)
+{
+	char	 names[SHARED_STATE_NAMES], span[FORMAT_SPAN];
+	int64_t	 age_ms;
+
+	(void)a;
+	if (shared_state_names(names, &age_ms, &h->shared, hosts_is_lost) == 0)
+		return false;
+	format_span(span, age_ms);
+	return set_sign(s, "not seen for %s: %s; such a host is down, or cut off from the "
+	    "database; look at it; one that is not used any more is forgotten after 7 days", span,
+	    names);
+}
+
+static bool
+is_double_host(const struct hosts_seen *s)
+{
+	return s->is_double;
+}
+
+static bool
+has_double_hosts(struct health_sign *s, const struct health_state *h,
+    const struct health_account *a)
+{
+	char	 names[SHARED_STATE_NAMES];
+	int64_t	 age_ms;
+
+	(void)a;
+	return shared_state_names(names, &age_ms, &h->shared, is_double_host) != 0 &&
+	    set_sign(s, "several hosts have the same name: %s; give each its own, in settings.host "
+	    "or with hostnamectl", names);
+}
+
+/* Messages that stay here although the database works. */
+static bool
+has_kept(struct health_sign *s, const struct health_state *h, const struct health_account *a)
+{
+	(void)a;
+	return !h->shared.is_degraded && h->shared.kept > 0 && set_sign(s, "this host keeps %lld "
+	    "message%s of a time when the shared database failed, and moves them now; if they "
+	    "stay, run: qtoa drain", (long long)h->shared.kept, plural_of(h->shared.kept));
 }
 
 static bool
@@ -741,6 +828,7 @@ static const struct rule {
 	{ "configuration", true,	ONCE,	is_unusable },
 	{ "store",	true,	ONCE,	is_unreadable },
 	{ "store",	true,	ONCE,	is_unwritable },
+	{ "store",	true,	ONCE,	is_degraded },
 	{ "lock",	true,	ONCE,	has_no_locks },
 	{ "disk",	true,	ONCE,	is_full },
 	{ "silent",	true,	ACCOUNTS,	is_silent },
@@ -751,6 +839,9 @@ static const struct rule {
 	{ "token",	true,	ACCOUNTS,	has_no_token },
 	{ "store",	false,	ONCE,	has_quarantine },
 	{ "store",	false,	ONCE,	is_gone },
+	{ "store",	false,	ONCE,	has_kept },
+	{ "hosts",	false,	ONCE,	has_lost_hosts },
+	{ "hosts",	false,	ONCE,	has_double_hosts },
 	{ "disk",	false,	ONCE,	is_nearly_full },
 	{ "addresses",	false,	ONCE,	has_no_addresses },
 	{ "addresses",	false,	ONCE,	has_old_addresses },

@@ -10,6 +10,7 @@
 
 #include "core/conf.h"
 #include "forwarder/breaker.h"
+#include "monitor/shared_state.h"
 #include "state/observed.h"
 #include "state/store.h"
 
@@ -76,6 +77,9 @@ struct health_state {
 	/* Notes of verbs: certificates, and what is in the accounts. */
 	struct observed		 observed;
 
+	struct shared_state	 shared;		/* the store that hosts share, and these */
+	int64_t			 degraded, kept, hosts;	/* of it, for /-/metrics; -1: not shared */
+
 	int64_t			 events;		/* the collector's, about; -1: not known */
 	struct health_account	*accounts;		/* in the order of conf */
 	size_t			 n;
@@ -96,8 +100,8 @@ void		 health_state_free(struct health_state *h);
 
 /*
  * A sign that something is wrong.  what is one of the words configuration, store, lock, disk,
- * silent, stopped, breaker, gateway, pending, token, addresses, replies, dead, relay.  bad: a
- * problem, for which /-/health answers 503; else a warning for people (dead messages, a disk that
+ * silent, stopped, breaker, gateway, pending, token, addresses, replies, dead, relay, hosts.  bad:
+ * a problem, for which /-/health answers 503; else a warning for people (dead messages, a disk that
  * is nearly full).
  */
 struct health_sign {

@@ -32,6 +32,7 @@ struct exposition {
 	const struct health_state	*health;
 	struct account_row		*rows;
 	size_t				 n, room;
+	struct account_row		 store;		/* commits to the store that hosts share */
 	struct reply_table_entry	*replies;	/* what rules have answered */
 	size_t				 nreplies;
 	enum error			 er;	/* the first error; after it nothing is written */
@@ -89,6 +90,10 @@ set_account_total(void *ctx, struct slice account, const struct counter_total *t
 
 	if (x->er != ERR_OK)
 		return;
+	if (counters_is_store(account)) {
+		x->store.total = *t;
+		return;
+	}
 	for (i = 0; i < x->n && r == NULL; i++)
 		if (strlen(x->rows[i].path) == account.len &&
 		    (account.len == 0 || memcmp(x->rows[i].path, account.p, account.len) == 0))
@@ -227,8 +232,8 @@ struct part {
 struct family {
 	const char		*name, *type, *help;
 	append_samples		*append;
-	enum { COUNTED, NOW, PROGRAM, RELAYS } rows;	/* all accounts, configured ones,
-						   none; relays */
+	enum { COUNTED, NOW, PROGRAM, RELAYS, SHARED } rows;	/* all accounts, configured ones,
+						   none; relays; the store that hosts share */
 	const char		*key;		/* the second label's name; NULL: only one label */
 	bool			 of_no_account;	/* the row of no account is shown, even if 0 */
 	const struct part	*parts;		/* the last one has end 0 */
@@ -240,6 +245,11 @@ static void
 begin_sample(struct exposition *x, const struct family *f, const char *suffix,
     const struct account_row *r, const char *key, const char *value)
 {
+	if (r == &x->store) {
+		append_text(x, "%s%s", f->name, suffix);
+		append_text(x, key != NULL ? "{%s=\"%s\"} " : " ", key, value);
+		return;
+	}
 	append_text(x, "%s%s{account=\"", f->name, suffix);
 	if (x->er == ERR_OK)
 		x->er = buf_put(x->out, r->label.p, r->label.len);
@@ -256,7 +266,7 @@ static bool
 is_shown(const struct exposition *x, const struct family *f, const struct account_row *r,
     uint64_t n)
 {
-	return n != 0 || r->now != NULL || (f->of_no_account && r == x->rows);
+	return n != 0 || r->now != NULL || r == &x->store || (f->of_no_account && r == x->rows);
 }
 
 static void
@@ -322,6 +332,10 @@ static const struct part	answers[] = {
 
 static const struct part	repeats[] = {
 	{ NULL, COUNTER_REPEAT, COUNTER_REPEAT + 1 }, { NULL, 0, 0 }
+};
+
+static const struct part	fallbacks[] = {
+	{ NULL, COUNTER_STORE_FALLBACK, COUNTER_STORE_FALLBACK + 1 }, { NULL, 0, 0 }
 };
 
 static const struct part	unknown_peers[] = {
@@ -607,6 +621,13 @@ append_flag(struct exposition *x, const struct family *f, const struct account_r
 }
 
 static void
+append_shared(struct exposition *x, const struct family *f, const struct account_row *r)
+{
+	(void)r;
+	append_text(x, "%s %d\n", f->name, x->health->shared.is_shared);
+}
+
+static void
 append_build(struct exposition *x, const struct family *f, const struct account_row *r)
 {
 	(void)r;
@@ -716,6 +737,21 @@ static const struct family	families[] = {
 	    append_flag, .rows = PROGRAM, .at = OF_ALL(readable) },
 	{ "qtoa_store_writable", gauge, "0: the store cannot be written.",
 	    append_flag, .rows = PROGRAM, .at = OF_ALL(writable) },
+	{ "qtoa_store_shared", gauge, "1: hosts share the store (settings.store).",
+	    append_shared, .rows = PROGRAM },
+	{ "qtoa_store_degraded", gauge, "1: the store that hosts share fails.",
+	    append_number, .rows = SHARED, .at = OF_ALL(degraded) },
+	{ "qtoa_store_kept_messages", gauge, "Messages that this host keeps until the store that "
+	    "hosts share works.",
+	    append_number, .rows = SHARED, .at = OF_ALL(kept) },
+	{ "qtoa_store_kept_total", counter, "Times that this host has kept something itself, "
+	    "since that store failed.",
+	    append_parts, .rows = SHARED, .parts = fallbacks },
+	{ "qtoa_store_commit_duration_seconds", histogram, "Time of a durable transaction in the "
+	    "store that hosts share.",
+	    append_histogram, .rows = SHARED, .at = COUNTER_WAITED },
+	{ "qtoa_hosts", gauge, "Hosts that share the store and were seen in the last five minutes.",
+	    append_number, .rows = SHARED, .at = OF_ALL(hosts) },
 	{ "qtoa_store_bytes", gauge, "Disk space of the store.",
 	    append_number, .rows = PROGRAM, .at = OF_ALL(db_bytes) },
 	{ "qtoa_state_bytes", gauge, "Disk space of the state directory, with the store.",
@@ -750,9 +786,14 @@ append_family(struct exposition *x, const struct family *f)
 {
 	const struct account_row	*r, *end = x->rows + (f->rows == PROGRAM ? 1 : x->n);
 
-	if (f->rows == RELAYS && x->health->nrelays == 0)
+	if ((f->rows == RELAYS && x->health->nrelays == 0) ||
+	    (f->rows == SHARED && !x->health->shared.is_shared))
 		return;
 	append_text(x, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
+	if (f->rows == SHARED) {
+		f->append(x, f, &x->store);
+		return;
+	}
 	for (r = x->rows; r != end; r++)
 		if ((r->relay != NULL) == (f->rows == RELAYS) &&
 		    (f->rows != NOW || r->now != NULL))

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/conf.h"
+#include "state/store.h"
 
 enum {
 	SILENCE_S	= 86400,	/* without a push, until an account is silent */
@@ -24,9 +25,11 @@ typedef void	 silence_each(void *ctx, size_t account, int64_t silent_s);
 
 /*
  * Calls fn for each silent account.  It reads the counters' totals; of an account without a push
- * for SILENCE_S also the files of SILENCE_DAYS.  Counters that cannot be read show no silence.
- * ERR_NOMEM.
+ * for SILENCE_S also the files of SILENCE_DAYS, and what other hosts that share the store s (or
+ * NULL) have counted: pushes that come to one of them are no silence.  It waits for the store until
+ * until_ms (monotonic).  Counters that cannot be read show no silence.  ERR_NOMEM.
  */
-enum error	 silence_find(const struct conf *c, int64_t now_s, silence_each *fn, void *ctx);
+enum error	 silence_find(const struct conf *c, struct store *s, int64_t until_ms,
+		    int64_t now_s, silence_each *fn, void *ctx);
 
 #endif

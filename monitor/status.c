@@ -8,6 +8,7 @@
 #include "core/number.h"
 #include "monitor/health.h"
 #include "monitor/status.h"
+#include "state/host_counters.h"
 #include "state/table.h"
 
 /* Bytes on the disk that each thing takes: see doc/operating.md, "How big will the disk get?" */
@@ -26,24 +27,26 @@ struct count_sums {
 	int64_t			 first;		/* the first day that has counters */
 };
 
-/* Adds an hour of an account to the sums.  It is a counters_each. */
+/* Adds an hour of this host to the sums.  It is a counters_each. */
 static void
-add_counter_hour(void *ctx, const struct counter_hour *h)
+add_growth(void *ctx, const struct counter_hour *h)
+{
+	struct count_sums	*k = ctx;
+
+	if (h->day < k->first)
+		k->first = h->day;
+	if (!counters_is_relay(h->account))
+		counters_add(h->day == k->st->day ? &k->today : &k->before, h->numbers);
+}
+
+/* Adds an hour of today, of any host.  It is a counters_each. */
+static void
+add_today(void *ctx, const struct counter_hour *h)
 {
 	struct count_sums	*k = ctx;
 	const struct conf	*c = k->st->health.conf;
 	const struct account	*a = conf_destination(c, h->account);
-	const bool		 is_relay = counters_is_relay(h->account);
 
-	if (h->day < k->first)
-		k->first = h->day;
-	if (h->day != k->st->day) {
-		if (!is_relay)
-			counters_add(&k->before, h->numbers);
-		return;
-	}
-	if (!is_relay)
-		counters_add(&k->today, h->numbers);
 	k->st->peer_unknown += (int64_t)h->numbers->count[COUNTER_PEER_UNKNOWN];
 	if (a != NULL)
 		counters_add(&k->st->today[a - c->accounts], h->numbers);
@@ -76,7 +79,7 @@ estimate_growth(struct status *st, const struct count_sums *k)
 }
 
 static enum error
-read_day_counts(struct status *st)
+read_day_counts(struct status *st, const struct host_counters_of *of)
 {
 	struct count_sums	*k;
 	enum error		 er = ERR_NOMEM;
@@ -85,8 +88,10 @@ read_day_counts(struct status *st)
 		return ERR_NOMEM;
 	k->st = st;
 	k->first = INT64_MAX;
-	er = counters_read(st->health.conf->set.state_dir, st->day - STATUS_DAYS, st->day,
-	    add_counter_hour, k);
+	/* The growth is that of this host's disk; the messages of today are those of all hosts. */
+	if ((er = counters_read(of->set->state_dir, st->day - STATUS_DAYS, st->day, add_growth,
+	    k)) == ERR_OK)
+		er = host_counters_read(of, &st->whole, st->day, st->day, add_today, k);
 	st->counted = er == ERR_OK;
 	if (er == ERR_OK)
 		estimate_growth(st, k);
@@ -152,9 +157,13 @@ enum error
 status_read(struct status *st, const struct conf *c, bool usable, struct store *s,
     struct breakers *b, int64_t deadline_ms)
 {
-	enum error	 er;
+	const struct host_counters_of	 of = {
+		.set = &c->set, .store = s, .until_ms = deadline_ms,
+	};
+	enum error			 er;
 
 	memset(st, 0, sizeof(*st));
+	st->whole = true;
 	st->daily_bytes = st->full_days = -1;
 	if ((er = health_state_read(&st->health, c, s, b, true, deadline_ms)) != ERR_OK)
 		return er;
@@ -162,7 +171,7 @@ status_read(struct status *st, const struct conf *c, bool usable, struct store *
 	st->day = calendar_day_at(st->health.now_ms / 1000);
 	if ((st->today = calloc(conf_destinations(c) + 1, sizeof(*st->today))) == NULL)
 		return ERR_NOMEM;
-	if ((er = read_day_counts(st)) == ERR_OK)
+	if ((er = read_day_counts(st, &of)) == ERR_OK)
 		er = read_failures(st);
 	return er;
 }
@@ -450,6 +459,58 @@ fill_wechat_only(struct table *t, const struct status *st)
 	return ERR_OK;
 }
 
+/* The store that hosts share, as this host sees it. */
+static enum error
+fill_store(struct table *t, const struct status *st)
+{
+	static const char *const	 names[] = {
+		"shared", "where", "degraded", "degraded_since_ms", "why", "kept_here",
+		"counts_of_all_hosts",
+	};
+	const struct shared_state	*g = &st->health.shared;
+	enum error			 er;
+
+	if ((er = table_begin(t, names, sizeof(names) / sizeof(names[0]))) != ERR_OK ||
+	    (er = table_row(t)) != ERR_OK)
+		return er;
+	table_int(t, 0, g->is_shared);
+	if (!g->is_shared)
+		return ERR_OK;
+	table_int(t, 2, g->is_degraded);
+	if (g->since_ms != 0)
+		table_int(t, 3, g->since_ms);
+	table_int(t, 5, g->kept);
+	table_int(t, 6, st->counted && st->whole);
+	if ((er = set_clean_text(t, 1, g->where)) == ERR_OK)
+		er = set_clean_text(t, 4, g->why);
+	return er;
+}
+
+static enum error
+fill_hosts(struct table *t, const struct status *st)
+{
+	static const char *const	 names[] = {
+		"host", "version", "age_ms", "server", "stopped", "lost", "same_name",
+	};
+	const struct shared_state	*g = &st->health.shared;
+	const struct hosts_seen		*s;
+	enum error			 er = table_begin(t, names,
+	    sizeof(names) / sizeof(names[0]));
+
+	for (s = g->hosts; s != g->hosts + g->n && er == ERR_OK; s++) {
+		if ((er = table_row(t)) != ERR_OK ||
+		    (er = set_clean_text(t, 0, s->name)) != ERR_OK ||
+		    (er = set_clean_text(t, 1, s->version)) != ERR_OK)
+			return er;
+		table_int(t, 2, s->age_ms);
+		table_int(t, 3, s->is_server);
+		table_int(t, 4, s->has_stopped);
+		table_int(t, 5, hosts_is_lost(s));
+		table_int(t, 6, s->is_double);
+	}
+	return er;
+}
+
 enum error
 status_json(struct buf *out, const struct status *st)
 {
@@ -461,7 +522,8 @@ status_json(struct buf *out, const struct status *st)
 		{ "accounts", fill_accounts, false }, { "relays", fill_relays, false },
 		{ "failures", fill_failures, false },
 		{ "knocking", fill_bad_peers, false }, { "disk", fill_disk, true },
-		{ "wechat_only", fill_wechat_only, true },
+		{ "wechat_only", fill_wechat_only, true }, { "store", fill_store, true },
+		{ "hosts", fill_hosts, false },
 	};
 	struct table	 t = { 0 };
 	struct buf	 health = { 0 };

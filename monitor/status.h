@@ -33,6 +33,7 @@ struct status {
 
 	int64_t			 day;		/* today, in China (core/calendar.h) */
 	bool			 counted;	/* false: the counters could not be read */
+	bool			 whole;		/* false: the other hosts' could not be read */
 	struct counter_numbers	*today;		/* of each destination, in the order of conf */
 	int64_t			 peer_unknown;	/* today's pushes not from WeChat's addresses */
 
@@ -67,7 +68,7 @@ extern const char *const status_gates[];	/* an enum breaker_gate in words */
 
 /*
  * Appends all of it as a JSON object with the members health (see monitor/health.h), accounts,
- * relays, failures, knocking (the bad peers), disk and wechat_only.  null: not known.
+ * relays, failures, knocking (the bad peers), disk, wechat_only, store and hosts.  null: not known.
  */
 enum error	 status_json(struct buf *out, const struct status *st);
 

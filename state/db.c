@@ -94,6 +94,12 @@ db_local_s(const struct db *db, int64_t s)
 	return move_time(s, -skew_s_of(db));
 }
 
+const char *
+db_where(const struct db *db)
+{
+	return db->engine->where == NULL ? "" : db->engine->where(db);
+}
+
 enum error
 db_touch(struct db *db)
 {

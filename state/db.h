@@ -57,6 +57,7 @@ int64_t		 db_local_s(const struct db *db, int64_t s);
 
 /* So many ms the server's clock is ahead of this host's; it is measured once a minute. */
 int64_t		 db_skew_ms(const struct db *db);
+const char	*db_where(const struct db *db);	/* "HOST:PORT" of its server; "": it is a file */
 
 /* Writes something that the store has already, as a test if it can be written. */
 enum error	 db_touch(struct db *db);

@@ -13,6 +13,7 @@ struct db_engine {
 	enum db_dialect	 dialect;	/* of the text that ask() gets */
 	struct db_words	 words;
 	bool		 is_shared;
+	const char	*(*where)(const struct db *db);	/* NULL: in a file */
 	void		 (*close)(struct db *db);
 	void		 (*limit)(struct db *db, int64_t until_ms);
 	enum error	 (*touch)(struct db *db);

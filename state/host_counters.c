@@ -271,29 +271,37 @@ read_rows(struct db *db, const struct own_files *own, int64_t home, int64_t from
 	return er;
 }
 
+static bool
+is_shared(const struct host_counters_of *of)
+{
+	return of->db != NULL ? conf_is_set(of->set->store) :
+	    of->store != NULL && store_is_shared(of->store);
+}
+
 enum error
 host_counters_read(const struct host_counters_of *of, bool *whole, int64_t from_day,
     int64_t to_day, counters_each *fn, void *ctx)
 {
 	const char		*dir = of->set->state_dir;
 	struct own_files	 own = { .fn = fn, .ctx = ctx };
-	struct db		*db = NULL;
+	struct db		*db = of->db;
 	enum error		 er;
 
 	if (whole != NULL)
 		*whole = true;
-	if (of->store == NULL || !store_is_shared(of->store))
+	if (!is_shared(of))
 		return counters_read(dir, from_day, to_day, fn, ctx);
 	if ((er = counters_read(dir, from_day, to_day, pass_own_hour, &own)) == ERR_OK &&
 	    (er = own.er) == ERR_OK &&
-	    (er = store_read(&db, of->set, of->until_ms)) == ERR_OK)
+	    (of->db != NULL || (er = store_read(&db, of->set, of->until_ms)) == ERR_OK))
 		er = read_rows(db, &own, host_file_home(dir), from_day, to_day);
 	if (er == ERR_STORE && db != NULL) {
 		if (whole != NULL)
 			*whole = false;
 		er = ERR_OK;
 	}
-	db_close(db);
+	if (of->db == NULL)
+		db_close(db);
 	free(own.v);
 	return er;
 }

@@ -42,8 +42,10 @@ void		 host_counters_free(struct host_counters_rows *r);
 /* Which counters are read. */
 struct host_counters_of {
 	const struct settings	*set;
-	struct store		*store;		/* NULL: there is no store yet */
+	struct store		*store;		/* NULL: there is no store yet, or db is there */
 	int64_t			 until_ms;	/* monotonic, for the store */
+	struct db		*db;		/* a connection that store_read() has opened; or
+						   NULL */
 };
 
 /*

@@ -174,9 +174,10 @@ state_file_note(struct state_file_trouble *t, const char *path, const char *why)
 	const bool	 was_logged = t->is_logged;
 
 	if (why != NULL && !was_logged)
-		log_msg(t->level, t->what, "%s%s%s: %s until this is fixed; look at the owner, "
-		    "permissions and free space of %s", path == NULL ? "" : path,
-		    path == NULL ? "" : ": ", why, t->effect, t->dir);
+		log_msg(t->level, t->what, "%s%s%s: %s until this is fixed; %s%s",
+		    path == NULL ? "" : path, path == NULL ? "" : ": ", why, t->effect,
+		    t->dir == NULL ? t->remedy : "look at the owner, permissions and free space "
+		    "of ", t->dir == NULL ? "" : t->dir);
 	t->is_logged = why != NULL;
 	atomic_store(&t->retry_ms, why == NULL ? 0 : clock_mono_ms() + RETRY_MS);
 	return why == NULL && was_logged;

@@ -96,12 +96,13 @@ void		 state_file_unmap(struct state_file *f);
 bool		 state_file_is_lost(const struct state_file *f);
 #define STATE_FILE_LOST	"it was cut short, or its disk is full or broken"
 
-/* A failure that lasts.  Set the first four; the rest begins as zeros. */
+/* A failure that lasts.  Set the first four, and remedy without dir; the rest begins as zeros. */
 struct state_file_trouble {
-	const char		*dir;		/* state_dir */
+	const char		*dir;		/* state_dir; NULL: the fault is not there */
 	const char		*what;		/* what= of the lines in the log */
 	const char		*effect;	/* "requests are not counted" */
 	enum log_level		 level;
+	const char		*remedy;	/* what to do, if dir is NULL */
 	bool			 is_logged;
 	_Atomic int64_t		 retry_ms;	/* monotonic; do not try again before */
 };

@@ -124,7 +124,10 @@ store_new_on(const struct settings *set, struct locks *locks, struct store_base 
 	s->trouble = (struct state_file_trouble){
 		.dir = s->dir, .what = "store", .level = LEVEL_ERROR,
 		.effect = "what QT does not confirm is answered 503",
+		.remedy = "look at the database, and run: qtoa check",
 	};
+	if (store_is_shared(s))
+		s->trouble.dir = NULL;
 	return s;
 }
 
@@ -207,12 +210,17 @@ acting_store(struct store *s)
 }
 
 void
-store_why(struct store *s, char *why, size_t size)
+store_fault(struct store *s, char *why, size_t size)
 {
-	s = acting_store(s);
 	(void)pthread_mutex_lock(&s->lock);
 	(void)snprintf(why, size, "%s", s->why);
 	(void)pthread_mutex_unlock(&s->lock);
+}
+
+void
+store_why(struct store *s, char *why, size_t size)
+{
+	store_fault(acting_store(s), why, size);
 }
 
 bool
@@ -648,13 +656,19 @@ store_keep_orphan(struct store *s, struct db *db)
  */
 
 enum error
+store_read_local(struct db **db, const struct settings *set, int64_t until_ms)
+{
+	return store_reader_open(db, set->state_dir, until_ms);
+}
+
+enum error
 store_read(struct db **db, const struct settings *set, int64_t until_ms)
 {
 #if QTOA_POSTGRES
 	if (conf_is_set(set->store))
 		return pg_reader_open(db, set->store, until_ms);
 #endif
-	return store_reader_open(db, set->state_dir, until_ms);
+	return store_read_local(db, set, until_ms);
 }
 
 enum error

@@ -108,6 +108,9 @@ struct locks	*store_locks(const struct store *s);
  */
 void		 store_why(struct store *s, char *why, size_t size);
 
+/* The same of s itself, also while messages go into its fallback. */
+void		 store_fault(struct store *s, char *why, size_t size);
+
 /* True: the last fault was that there is no room.  Less work at a time may be possible. */
 bool		 store_is_full(struct store *s);
 
@@ -157,9 +160,12 @@ void		 store_keep_orphan(struct store *s, struct db *db);
  */
 enum error	 store_read(struct db **db, const struct settings *set, int64_t until_ms);
 
+/* The same of the file in state_dir, whatever settings.store names. */
+enum error	 store_read_local(struct db **db, const struct settings *set, int64_t until_ms);
+
 /*
- * The same for questions about many rows, which end at until_ms; what they sort and gather beyond
- * cache_kib goes to files in state_dir.
+ * The same as store_read() for questions about many rows, which end at until_ms; what they sort
+ * and gather beyond cache_kib goes to files in state_dir.
  */
 enum error	 store_read_long(struct db **db, const struct settings *set, int64_t until_ms,
 		    int cache_kib);

@@ -102,5 +102,41 @@ const struct lang_row zh_shared[] = {
 	    "the database works again; if that takes long, run: qtoa drain",
 	    "本机暂存了 %lld 条消息%.0s，等待移入共用数据库\n数据库恢复后 qtoa 会移过去；如果很久不动，"
 	    "请运行：qtoa drain" },
+	/* qtoa status, /-/health, alerts */
+	{ "not connected", "未连接" },
+	{ "shared, %s: works", "共用，%s：正常" },
+	{ "shared, %s: fails", "共用，%s：故障" },
+	{ "shared, %s: fails for %s", "共用，%s：已故障 %s" },
+	{ "; this host keeps %lld message%s", "；本机暂存 %lld 条消息%.0s" },
+	{ "hosts", "主机" },
+	{ "%s (ended %s ago)", "%s（%s前已停止）" },
+	{ "%s (seen %s ago)", "%s（%s前可见）" },
+	{ "; the numbers of today are those of this host", "；今天的数字只是本机的" },
+	{ " for %s", "（已 %s）" },
+	{ "the log says why", "原因见日志" },
+	{ "the shared database fails%s: %.200s: until it works, this host keeps messages itself "
+	    "(%lld now), and one that comes to two hosts may be forwarded twice; look at the "
+	    "database, and run: qtoa check",
+	    "共用数据库故障%s：%.200s：恢复之前，本机自行保存消息（现有 %lld 条），同一消息到达两台主机"
+	    "时可能转发两次；请检查数据库，并运行：qtoa check" },
+	{ "the shared database fails%s: %.200s: what QT does not confirm is answered 503; look at "
+	    "the database, and run: qtoa check",
+	    "共用数据库故障%s：%.200s：QT 未确认的消息应答 503；请检查数据库，并运行：qtoa check" },
+	{ "not seen for %s: %s; such a host is down, or cut off from the database; look at it; one "
+	    "that is not used any more is forgotten after 7 days",
+	    "已 %s不见：%s；这样的主机已停机，或连不上数据库；请查看该主机；不再使用的主机 7 天后"
+	    "自动移除" },
+	{ "several hosts have the same name: %s; give each its own, in settings.host or with "
+	    "hostnamectl",
+	    "多台主机同名：%s；请在 settings.host 中或用 hostnamectl 给每台各起一个名字" },
+	{ "this host keeps %lld message%s of a time when the shared database failed, and moves "
+	    "them now; if they stay, run: qtoa drain",
+	    "本机还有 %lld 条消息%.0s，是共用数据库故障期间保存的，正在移过去；如果一直不动，请运行："
+	    "qtoa drain" },
+	{ "all hosts are there again, each with a name of its own",
+	    "所有主机都已恢复，且各有自己的名字" },
+	/* qtoa reconcile */
+	{ "qtoa: the counters of the other hosts cannot be read; run: qtoa check\n",
+	    "qtoa：无法读取其他主机的计数；请运行：qtoa check\n" },
 	{ NULL, NULL }
 };

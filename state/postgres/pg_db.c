@@ -273,6 +273,10 @@ pg_db_start(struct db *db, struct db_rows *rows, const char *sql, const struct d
 	enum error	 er;
 
 	*rows = (struct db_rows){ .db = db, .at = -1 };
+	if (sql == NULL) {	/* of a table that only a host's own store has */
+		(void)snprintf(db->why, sizeof(db->why), "it has no such table");
+		return ERR_STORE;
+	}
 	if ((er = send_statement(p, sql, v, n)) == ERR_OK &&
 	    (er = take_results(p, 1)) == ERR_OK)
 		rows->stmt = take_result(p, &er);
@@ -665,11 +669,18 @@ touch(struct db *db)
 	return pg_db_run(db, NULL, "UPDATE qtoa_schema SET version = version", DB_NO_VALUES);
 }
 
+static const char *
+where_is(const struct db *db)
+{
+	return pg_conn_where(((const struct pg_db *)db)->c);
+}
+
 static const struct db_engine	 engine = {
 	.name		= "PostgreSQL",
 	.dialect	= DB_POSTGRES,
 	.words		= { "text COLLATE \"C\"", "bigint", "double precision", "" },
 	.is_shared	= true,
+	.where		= where_is,
 	.close		= close_db,
 	.limit		= set_limit,
 	.touch		= touch,

@@ -286,7 +286,9 @@ add_hour(void *ctx, const struct counter_hour *h)
 static enum error
 add_up(struct buf *out)
 {
-	const struct host_counters_of	 of = { &conf.set, store, clock_mono_ms() + PATIENCE_MS };
+	const struct host_counters_of	 of = {
+		.set = &conf.set, .store = store, .until_ms = clock_mono_ms() + PATIENCE_MS,
+	};
 	const int64_t			 today = calendar_day_at(clock_wall_ms() / 1000);
 	struct counter_numbers		 sum = { .spare = 0 };
 	bool				 whole;

@@ -51,7 +51,8 @@ SETTINGS = {
     # Several hosts on one store; the same, and a standby must have what is acknowledged; the same,
     # and a host keeps nothing itself.
     "several": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
-                    fresh_s=600, metrics_allow="127.0.0.1", store="$E2E_STORE"),
+                    fresh_s=600, metrics_allow="127.0.0.1", store="$E2E_STORE",
+                    host="$E2E_HOST"),
     "replica": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
                     fresh_s=600, metrics_allow="127.0.0.1", store="$E2E_STORE", store_ack=1),
     "refusing": dict(threads=16, deadline_ms=2000, forward_ms=500, connect_ms=300, io_ms=2000,
@@ -415,7 +416,8 @@ class Home:
         self.log = Log(self.logs / "log")
         self.env = {"PATH": "/usr/bin:/bin", "QTOA_QT_URL": qt_url,
                     "QTOA_STATE_DIR": str(self.state), "E2E_LOG": str(self.log.path),
-                    "E2E_CA_FILE": str(ca_file), "QTOA_ENVIRONMENT": ""}
+                    "E2E_CA_FILE": str(ca_file), "E2E_HOST": self.dir.name,
+                    "QTOA_ENVIRONMENT": ""}
         if SAN:
             options = f"log_path={self.reports}/san:exitcode=99:halt_on_error=1"
             # libcrypto is not instrumented: its locks are not seen.

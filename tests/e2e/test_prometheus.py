@@ -44,6 +44,9 @@ EMPTY = {
     ("Now, and a week ago", "B"): "nothing was scraped a week ago",
     ("Calls that never came", "A"): "WeChat counts whole days, and qtoa reconcile compares them",
     ("Statistics: behind", "A"): "nothing was pulled: the statistics are of whole days",
+    **{(title, ref): "no other host shares the store" for title, refs in (
+        ("How long a commit takes", "AB"), ("Degraded, and messages that hosts keep", "AB"),
+        ("Hosts", "A")) for ref in refs},
 }
 
 
@@ -128,7 +131,7 @@ def test_dashboard_panels():
     titles = [p["title"] for p in DASHBOARD["panels"]]
     assert len(titles) == len(set(titles))
     rows = [p for p in DASHBOARD["panels"] if p["type"] == "row"]
-    assert len(rows) == 7 and all(p["panels"] == [] and not p["collapsed"] for p in rows)
+    assert len(rows) == 8 and all(p["panels"] == [] and not p["collapsed"] for p in rows)
     for p in PANELS:
         assert len(p["description"]) > 20 and p["description"].endswith("."), p["title"]
         assert p["datasource"] == {"type": "prometheus", "uid": "${datasource}"}

@@ -58,10 +58,10 @@ class Hour:
 def read_file(path):
     """{(account, hour): Hour}"""
     data = path.read_bytes()
-    magic, version, day, room, head, slot, hour, used = struct.unpack_from("=8s6IQ", data)
+    magic, version, day, room, head, slot, hour, used, number = struct.unpack_from("=8s6IQq", data)
     assert (magic, version) == (b"qtoatall", 1)
     assert f"qtoa.tally-{date(1970, 1, 1) + timedelta(days=day):%Y%m%d}" == path.name
-    assert not any(data[40:64]) and head == 64 * (room + 1)
+    assert number > 0 and not any(data[48:64]) and head == 64 * (room + 1)
     assert hour == 8 * (COUNTS + 4 + 2 * BUCKETS) and slot == 24 * hour and 0 < used <= room
     assert len(data) == head + used * slot
     hours = {}

@@ -289,6 +289,72 @@ add_message(struct place *p, const char *account, const char *row_state, int64_t
 	run_sql(p, sql);
 }
 
+/* A store that hosts share, and the hosts. */
+static const struct {
+	const char		*name;
+	struct shared_state	 g;
+	enum conf_store_degrade	 degrade;
+	bool			 unreadable;
+	struct hosts_seen	 hosts[3];
+	const char		*signs, *text;
+} shared_cases[] = {
+	{ .name = "well", .signs = "", .text = "", .hosts = {
+	    { .name = "a", .is_server = true }, { .name = "b", .is_server = true } } },
+	{ .name = "fails", .g = { .is_degraded = true, .since_ms = 1000, .kept = 7,
+	    .why = "the link is cut" }, .signs = "store !\n",
+	    .text = "the shared database fails for 10 min: the link is cut: until it works, this "
+	    "host keeps messages itself (7 now)" },
+	{ .name = "fails, since when", .g = { .is_degraded = true, .why = "the link is cut" },
+	    .signs = "store !\n", .text = "the shared database fails: the link is cut: until" },
+	{ .name = "fails, and why", .g = { .is_degraded = true }, .signs = "store !\n",
+	    .text = "fails: the reason: until" },
+	{ .name = "not to be read", .g = { .is_degraded = true }, .unreadable = true,
+	    .signs = "store !\n", .text = "the shared database fails" },
+	{ .name = "refuses", .g = { .is_degraded = true, .why = "x" }, .degrade = REFUSE,
+	    .signs = "store !\n", .text = "what QT does not confirm is answered 503; look at the "
+	    "database" },
+	{ .name = "moves", .g = { .kept = 1 }, .signs = "store ?\n",
+	    .text = "this host keeps 1 message of a time" },
+	{ .name = "a host is lost", .hosts = { { .name = "a", .is_server = true },
+	    { .name = "b", .is_server = true, .age_ms = 900000 },
+	    { .name = "c", .is_server = true, .age_ms = 720000 } }, .signs = "hosts ?\n",
+	    .text = "not seen for 12 min: b, c; such a host is down" },
+	{ .name = "a host has ended", .hosts = { { .name = "b", .is_server = true,
+	    .has_stopped = true, .age_ms = 900000 } }, .signs = "" },
+	{ .name = "a CGI", .hosts = { { .name = "b", .age_ms = 900000 } }, .signs = "" },
+	{ .name = "two of a name", .hosts = { { .name = "a", .is_double = true },
+	    { .name = "a", .is_double = true } }, .signs = "hosts ?\n",
+	    .text = "several hosts have the same name: a, a; give each its own" },
+};
+
+static void
+shared_store(void **state)
+{
+	struct conf		 conf = two_conf;
+	struct health_state	 h;
+	struct told		 told;
+	size_t			 i, k;
+
+	(void)state;
+	conf.n = 0;
+	for (i = 0; i < COUNT(shared_cases); i++) {
+		conf.set.store_degrade = shared_cases[i].degrade;
+		h = (struct health_state){
+			.conf = &conf, .usable = true, .readable = !shared_cases[i].unreadable,
+			.writable = true, .now_ms = 601000, .shared = shared_cases[i].g,
+			.free_bytes = -1, .why = "the reason",
+		};
+		h.shared.is_shared = true;
+		h.shared.hosts = (struct hosts_seen *)shared_cases[i].hosts;
+		for (k = 0; k < 3 && *shared_cases[i].hosts[k].name != '\0'; k++)
+			h.shared.n++;
+		judge_state(&told, &h, true);
+		check_text(shared_cases[i].name, told.signs, shared_cases[i].signs);
+		CHECK(shared_cases[i].name, shared_cases[i].text == NULL ||
+		    strstr(told.texts, shared_cases[i].text) != NULL);
+	}
+}
+
 static void
 no_store_yet(void **state)
 {
@@ -663,7 +729,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(judging), TEST(no_store_yet), TEST(waiting), TEST(statistics), TEST(notes_of_verbs), TEST(event_estimate),
+		TEST(judging), TEST(shared_store), TEST(no_store_yet), TEST(waiting), TEST(statistics), TEST(notes_of_verbs), TEST(event_estimate),
 		    TEST(breakers),
 		TEST(tokens), TEST(write_test), TEST(store_trouble), TEST(sizes),
 		TEST(lock_trouble),

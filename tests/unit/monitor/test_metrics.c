@@ -192,6 +192,19 @@ fill_place(struct place *p)
 	p->health.ips_age_s = 3600;
 }
 
+/* Lets hosts share the store: two commits, and one that this host kept. */
+static void
+share_store(struct place *p)
+{
+	p->health.shared.is_shared = true;
+	p->health.degraded = 0;
+	p->health.kept = 12;
+	p->health.hosts = 2;
+	counters_commit(p->counters, 3);
+	counters_commit(p->counters, 40);
+	counters_fallback(p->counters);
+}
+
 /* Compares a page with the golden file.  One account is no longer configured. */
 static void
 count_replies(struct place *p)
@@ -224,6 +237,7 @@ golden_page(void **state)
 	p->conf.n = p->health.n = 1;
 	configure_account(p, "news", "\xE6\x96\xB0 \"\\\n\xFF\xED\xA0\x80!");
 	fill_place(p);
+	share_store(p);
 	make_page(p);
 	CHECK("the version", has_line(p, "qtoa_build_info{version=\"" QTOA_VERSION "\"} 1"));
 	assert_non_null(last = strstr(p->page.p, "qtoa_build_info{"));
@@ -232,6 +246,32 @@ golden_page(void **state)
 	assert_int_equal(buf_putc(&want, '\0'), ERR_OK);
 	check_lines(p->page.p, want.p);
 	buf_free(&want);
+	metrics_place_free(p);
+}
+
+/* Where hosts share the store, the page has more, also before anything is counted. */
+static void
+shared_store(void **state)
+{
+	struct place	*p = metrics_place_new(state_new());
+
+	(void)state;
+	assert_non_null(p->counters = counters_new(&p->conf, p->locks));
+	make_page(p);
+	CHECK("not shared", has_line(p, "qtoa_store_shared 0") &&
+	    strstr(p->page.p, "qtoa_store_degraded") == NULL &&
+	    strstr(p->page.p, "qtoa_hosts") == NULL);
+	p->health.shared.is_shared = true;
+	p->health.degraded = 1;
+	p->health.hosts = -1;
+	make_page(p);
+	CHECK("degraded", has_line(p, "qtoa_store_degraded 1"));
+	CHECK("hosts that are not known", count_lines(p, "qtoa_hosts ") == 0);
+	CHECK("zeros", has_line(p, "qtoa_store_commit_duration_seconds_count 0") &&
+	    has_line(p, "qtoa_store_kept_total 0"));
+	share_store(p);
+	make_page(p);
+	CHECK("no account", strstr(p->page.p, "account=\"/store\"") == NULL);
 	metrics_place_free(p);
 }
 
@@ -402,7 +442,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
-		TEST(golden_page), TEST(from_the_start), TEST(account_labels), TEST(reason_words),
+		TEST(golden_page), TEST(shared_store), TEST(from_the_start), TEST(account_labels), TEST(reason_words),
 		    TEST(unreadable_totals),
 	};
 

@@ -107,7 +107,7 @@ silent_accounts(void **state)
 		count_days(&c, cases[i].days, now_s);
 		memset(silent, 0, sizeof(silent));
 		/* Exactly a day is not yet over. */
-		check_err(cases[i].name, silence_find(&c, now_s, take_silent, silent), ERR_OK);
+		check_err(cases[i].name, silence_find(&c, NULL, 0, now_s, take_silent, silent), ERR_OK);
 		check_int(cases[i].name, silent[0], cases[i].silent_h * 3600);
 		check_int(cases[i].name, silent[1], 0);
 	}
@@ -123,23 +123,23 @@ unreadable(void **state)
 
 	(void)state;
 	c.set.state_dir = state_new();
-	check_err("nothing is counted", silence_find(&c, now_s, take_silent, silent), ERR_OK);
+	check_err("nothing is counted", silence_find(&c, NULL, 0, now_s, take_silent, silent), ERR_OK);
 	count_days(&c, "dddddddd", now_s);
 	unit_memory = 1;
-	(void)silence_find(&c, now_s, take_silent, silent);
+	(void)silence_find(&c, NULL, 0, now_s, take_silent, silent);
 	unit_memory = 0;
-	check_err("found", silence_find(&c, now_s, take_silent, silent), ERR_OK);
+	check_err("found", silence_find(&c, NULL, 0, now_s, take_silent, silent), ERR_OK);
 	check_int("found", silent[0], 26 * 3600);
 	silent[0] = 0;
 	state_path(path, c.set.state_dir, "qtoa.tally-20261118");
 	assert_int_equal(unlink(path), 0);
-	check_err("a day is gone", silence_find(&c, now_s, take_silent, silent), ERR_OK);
+	check_err("a day is gone", silence_find(&c, NULL, 0, now_s, take_silent, silent), ERR_OK);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("a day that cannot be read", silence_find(&c, now_s, take_silent, silent), ERR_OK);
+	check_err("a day that cannot be read", silence_find(&c, NULL, 0, now_s, take_silent, silent), ERR_OK);
 	state_path(path, c.set.state_dir, "qtoa.tally-total");
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
-	check_err("no totals", silence_find(&c, now_s, take_silent, silent), ERR_OK);
+	check_err("no totals", silence_find(&c, NULL, 0, now_s, take_silent, silent), ERR_OK);
 	check_int("not silent", silent[0], 0);
 }
 
