@@ -8,7 +8,7 @@
 #include "core/number.h"
 #include "monitor/alert_week.h"
 #include "report/questions.h"
-#include "state/counters.h"
+#include "state/host_counters.h"
 #include "state/table.h"
 
 enum {
@@ -88,8 +88,11 @@ set_numbers(struct alert_week_numbers *to, const struct counter_numbers *n)
 }
 
 static enum error
-read_counters(struct alert_week *w)
+read_counters(struct alert_week *w, struct store *store, int64_t until_ms)
 {
+	const struct host_counters_of	 of = {
+		.set = &w->conf->set, .store = store, .until_ms = until_ms,
+	};
 	struct reading	 r = { .w = w };
 	enum error	 er;
 	size_t		 i;
@@ -97,8 +100,7 @@ read_counters(struct alert_week *w)
 	if ((r.sums = calloc(w->conf->n + 1, sizeof(*r.sums))) == NULL)
 		return ERR_NOMEM;
 	/* The last push may have come today, after the week. */
-	er = counters_read(w->conf->set.state_dir, w->monday - WEEK, w->monday + 2 * WEEK,
-	    add_hour, &r);
+	er = host_counters_read(&of, NULL, w->monday - WEEK, w->monday + 2 * WEEK, add_hour, &r);
 	w->is_counted = er == ERR_OK;
 	for (i = 0; i < w->conf->n && er == ERR_OK; i++) {
 		set_numbers(&w->accounts[i].week, &r.sums[i].week);
@@ -171,7 +173,8 @@ alert_week_read(struct alert_week *w, const struct conf *c, struct store *store,
 		w->accounts[i].account = &c->accounts[i];
 		w->accounts[i].last_day = -1;
 	}
-	if ((er = read_counters(w)) == ERR_OK && c->set.collector != 0 && store != NULL)
+	if ((er = read_counters(w, store, deadline_ms)) == ERR_OK && c->set.collector != 0 &&
+	    store != NULL)
 		er = read_events(w, store, deadline_ms);
 	return er == ERR_STORE && w->is_counted ? ERR_OK : er;
 }

@@ -3,7 +3,7 @@
 #include "core/calendar.h"
 #include "core/clock.h"
 #include "report/delivery_stats.h"
-#include "state/counters.h"
+#include "state/host_counters.h"
 #include "state/queue.h"
 
 enum column {
@@ -41,13 +41,14 @@ add_hour_to_sums(void *ctx, const struct counter_hour *h)
 }
 
 static enum error
-read_account_sums(struct account_sums *s, const char *from, const char *to)
+read_account_sums(struct account_sums *s, struct db *db, const char *from, const char *to)
 {
-	int64_t	 first, last;
+	const struct host_counters_of	 of = { .set = &s->conf->set, .db = db };
+	int64_t				 first, last;
 
 	if (!calendar_parse_day(&first, slice_of(from)) || !calendar_parse_day(&last, slice_of(to)))
 		return ERR_REQUEST;
-	return counters_read(s->conf->set.state_dir, first, last, add_hour_to_sums, s);
+	return host_counters_read(&of, NULL, first, last, add_hour_to_sums, s);
 }
 
 static void
@@ -111,7 +112,7 @@ delivery_stats_table(struct table *t, struct db *db, const struct conf *c, const
 		return er;
 	if ((s.sums = calloc(c->n + 1, sizeof(*s.sums))) == NULL)
 		return ERR_NOMEM;
-	er = read_account_sums(&s, from, to);
+	er = read_account_sums(&s, db, from, to);
 	for (i = 0; i < c->n && er == ERR_OK; i++)
 		if (*account == '\0' || conf_means(&c->accounts[i], account))
 			er = append_stats_row(t, db, &c->accounts[i], &s.sums[i]);
