@@ -1,4 +1,4 @@
-#include <stdio.h>
+#include <string.h>
 
 #include "core/calendar.h"
 #include "core/number.h"
@@ -82,8 +82,8 @@ calendar_day_text(char text[CALENDAR_DAY_TEXT], int64_t day)
 	y = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA_DAYS - 1)) / 365;
 	of_year = of_era - (365 * y + y / 4 - y / 100);
 	mp = (5 * of_year + 2) / 153;
-	(void)snprintf(text, CALENDAR_DAY_TEXT, "%04u-%02u-%02u",
-	    (unsigned)(y + era * ERA_YEARS + (mp >= 10)) % 10000,
-	    (unsigned)(mp < 10 ? mp + 3 : mp - 9) % 100,
-	    (unsigned)(of_year - (153 * mp + 2) / 5 + 1) % 100);
+	memcpy(text, "0000-00-00", CALENDAR_DAY_TEXT);
+	(void)number_write(text + 4, (uint64_t)(y + era * ERA_YEARS + (mp >= 10)), 4);
+	(void)number_write(text + 7, (uint64_t)(mp < 10 ? mp + 3 : mp - 9), 2);
+	(void)number_write(text + 10, (uint64_t)(of_year - (153 * mp + 2) / 5 + 1), 2);
 }

@@ -24,7 +24,10 @@ struct key_limit;
 struct key_limit *key_limit_new(void);		/* NULL: no memory */
 void		 key_limit_free(struct key_limit *k);
 
-/* For how many ms the address is still refused; 0: it may send a key.  now_ms: monotonic. */
+/*
+ * For how many ms the address is still refused; 0: it may send a key.  now_ms: monotonic.  Here and
+ * below k may be NULL: then there is no limit.
+ */
 int64_t		 key_limit_left_ms(struct key_limit *k, const struct account *a,
 		    struct slice peer, int64_t now_ms);
 

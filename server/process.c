@@ -77,14 +77,14 @@ is_stderr_answer(void)
 static void
 open_log(const char *target, bool is_cgi)
 {
-	const int	 fd = log_target_descriptor(target);
 	const bool	 good = log_open(target) == 0;
-	const bool	 joined = is_cgi && (fd != -1 || !good) && is_stderr_answer();
+	const bool	 joined = is_cgi && is_stderr_answer() &&
+			    (!good || log_target_descriptor(target) != -1);
 	const char	*instead = joined ? "syslog" : "stderr";
 
 	if (joined)
 		(void)log_open(instead);
-	if (!good && fd != -1)
+	if (!good && log_target_descriptor(target) != -1)
 		log_msg(LEVEL_ERROR, "start", "settings.log: %s leads to the request or its "
 		    "answer; the log goes to %s; set \"stderr\", \"syslog\" or a file", target,
 		    instead);
@@ -126,7 +126,10 @@ open_handles(struct app *app, enum store_life life)
 	struct services	*s = &app->services;
 
 	if (!services_open(s, &app->conf, services_of_queue(&app->conf) | SERVICES_TOKENS, life,
-	    &app->stop_ms) || (app->keys = key_limit_new()) == NULL)
+	    &app->stop_ms))
+		return false;
+	/* A CGI ends before a second key could come. */
+	if (life == STORE_SERVER && (app->keys = key_limit_new()) == NULL)
 		return false;
 	if (wants_replies(&app->conf) && (app->replies = replies_new(&app->conf, s->locks,
 	    s->log_ratelimit)) == NULL)

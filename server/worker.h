@@ -42,7 +42,7 @@ struct app {
 	struct alert_thread	*alerts;	/* NULL: the same, or there is no alert_url */
 	struct gate		*senders;	/* NULL: all workers may send at once */
 	struct gate		*bodies;	/* for bytes of large ones; NULL: no limit */
-	struct key_limit	*keys;		/* NULL while it is not usable */
+	struct key_limit	*keys;		/* NULL in a CGI */
 	worker_serve		*serve;		/* answers each request */
 	_Atomic int		 reports;	/* workers that make one or wait for it */
 	_Atomic int64_t		 stop_ms;	/* 0, or the end of transfers: net/http_client.h */

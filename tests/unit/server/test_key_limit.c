@@ -68,10 +68,18 @@ full(void **state)
 	key_limit_free(k);
 }
 
+static void
+none(void **state)
+{
+	(void)state;
+	add(NULL, 0, "192.0.2.1", 0, 2 * KEY_LIMIT_TRIES);
+	check_int("no limit", left(NULL, 0, "192.0.2.1", 0), 0);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest	 t[] = { TEST(limit), TEST(full) };
+	const struct CMUnitTest	 t[] = { TEST(limit), TEST(full), TEST(none) };
 
 	return RUN("key_limit", t);
 }
