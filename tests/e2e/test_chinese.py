@@ -26,7 +26,7 @@ from wechat import ACCOUNTS, PLAIN, SAFE
 
 ZH = {"LANG": "zh_CN.UTF-8"}
 # What is the same in every language: commands, names of files, settings and units, values, addresses.
-FIXED = (r"\b(qtoa|queue|qrcode|followers|datacube|alert|reply|menu|completion|make)\b( [a-z][-a-z]*)*", r"https?://\S+",
+FIXED = (r"\b(qtoa|queue|qrcode|followers|datacube|alert|reply|menu|store|completion|make)\b( [a-z][-a-z]*)*", r"https?://\S+",
          r"--?[a-z][-_a-z]*( [A-Z|a-z]+)?", r"@?/\S+",
          r"\.?[a-z]+[._][a-z_.]+", r"\b(chmod|chown|mkdir|timedatectl)\b[ -~]*", r'"[^"]*"', r"\[[^]]*\]",
          r"；可选：[a-z ]+", r"：(api|reach) [a-z ]+", r"\b[A-Z][-A-Za-z0-9_+.,@]*\b", r"\b\d[-:.\d]*\b", r"\$\$_\w+",

@@ -17,7 +17,7 @@ def run(home, *args, env=None):
     return done.returncode, done.stdout, done.stderr
 
 
-GROUPS = ("queue", "datacube", "alert", "reply", "menu", "followers", "qrcode")
+GROUPS = ("queue", "datacube", "alert", "reply", "menu", "followers", "qrcode", "store")
 
 
 def verbs(home):
