@@ -10,6 +10,9 @@
 
 enum {
 	VALUES = 48,		/* parameters of a statement, at most */
+	WORDS = 80,		/* parameters of a connection, at most */
+	LIST = 1024,		/* bytes of a list of hosts */
+	HOST_MS = 300,		/* to connect to one of several hosts, if there is that much time */
 	NUMBER = 24,		/* bytes of a number as text */
 	OF_INT8 = 20, OF_TEXT = 25, OF_BYTEA = 17	/* PostgreSQL's numbers of types */
 };
@@ -17,10 +20,43 @@ enum {
 struct pg_conn {
 	char		*url;
 	PGconn		*pg;		/* NULL: not connected */
+	size_t		 hosts;		/* of the URL */
+	size_t		 first;		/* the one to begin with, modulo their number */
 	size_t		 pending;
 	bool		 is_asked;	/* the server was told to send the results that it has */
 	char		 why[200], heard[200], where[200];
 };
+
+static size_t
+count_items(const char *list)
+{
+	size_t	 n = 1;
+
+	for (; *list != '\0'; list++)
+		n += *list == ',';
+	return n;
+}
+
+static bool
+is_list(const PQconninfoOption *o)
+{
+	return strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "hostaddr") == 0 ||
+	    strcmp(o->keyword, "port") == 0;
+}
+
+/* How many hosts a URL names. */
+static size_t
+count_hosts(const char *url)
+{
+	PQconninfoOption	*const all = PQconninfoParse(url, NULL), *o;
+	size_t			 n = 1;
+
+	for (o = all; o != NULL && o->keyword != NULL; o++)
+		if (o->val != NULL && is_list(o) && count_items(o->val) > n)
+			n = count_items(o->val);
+	PQconninfoFree(all);
+	return n;
+}
 
 struct pg_conn *
 pg_conn_new(const char *url)
@@ -31,6 +67,7 @@ pg_conn_new(const char *url)
 		free(c);
 		return NULL;
 	}
+	c->hosts = count_hosts(url);
 	return c;
 }
 
@@ -207,25 +244,121 @@ is_sound(const char *url)
 static const char	 no_url[] = "the URL cannot be read; in a user or a password write @ as "
 	"%40, / as %2F, : as %3A and % as %25";
 
+/* Parameters of a connection, as PQconnectStartParams() takes them. */
+struct words {
+	const char	*names[WORDS], *values[WORDS];
+	size_t		 n;
+	char		 lists[3][LIST];
+	size_t		 nlists;
+};
+
+static void
+put_word(struct words *w, const char *name, const char *value)
+{
+	if (w->n == WORDS - 1)
+		return;
+	w->names[w->n] = name;
+	w->values[w->n++] = value;
+}
+
+/* Moves so many items of a list from its head to its end: "a,b,c" becomes "b,c,a". */
+static const char *
+turn_list(struct words *w, const char *list, size_t times)
+{
+	char		*to = w->lists[w->nlists];
+	const char	*p = list;
+
+	if (strlen(list) >= LIST - 1)
+		return list;
+	w->nlists++;
+	while (times-- > 0)
+		p = strchr(p, ',') + 1;
+	(void)snprintf(to, LIST, "%s%s%.*s", p, p == list ? "" : ",",
+	    p == list ? 0 : (int)(p - list - 1), list);
+	return to;
+}
+
+/*
+ * Of several hosts libpq tries the next one only if the one before cannot be reached.  One that
+ * accepts a connection and is silent, or closes it, would be the last one: so each try begins with
+ * another host than the one that failed.
+ */
+static void
+put_url(struct words *w, const PQconninfoOption *o, size_t first)
+{
+	size_t	 n;
+
+	for (; o->keyword != NULL; o++) {
+		if (o->val == NULL)
+			continue;
+		n = is_list(o) ? count_items(o->val) : 1;
+		put_word(w, o->keyword, n == 1 ? o->val : turn_list(w, o->val, first % n));
+	}
+}
+
+static PGconn *
+begin_connect(const struct pg_conn *c)
+{
+	struct words		 w = { .n = 0 };
+	PQconninfoOption	*url = PQconninfoParse(c->url, NULL);
+	PGconn			*pg;
+
+	/* What the URL says goes before the first ones, and the last ones go before the URL. */
+	put_word(&w, "target_session_attrs", "read-write");
+	put_word(&w, "application_name", "qtoa");
+	if (url != NULL)
+		put_url(&w, url, c->first);
+	else
+		put_word(&w, "dbname", c->url);		/* libpq says what is wrong with it */
+	put_word(&w, "client_encoding", "UTF8");
+	pg = PQconnectStartParams(w.names, w.values, url == NULL);
+	PQconninfoFree(url);
+	return pg;
+}
+
+/* Tries the hosts, beginning with one of them. */
+static bool
+try_hosts(struct pg_conn *c, int64_t until_ms)
+{
+	if ((c->pg = begin_connect(c)) == NULL)
+		return give_up(c, "no memory");
+	if (PQstatus(c->pg) == CONNECTION_BAD)
+		return give_up(c, NULL);
+	return run_connect(c, until_ms);
+}
+
+/* Begins with each of the hosts, for its share of the time. */
+static bool
+connect_server(struct pg_conn *c, int64_t until_ms)
+{
+	int64_t	 now_ms, share_ms;
+	size_t	 n;
+
+	for (n = c->hosts; n > 0; n--, c->first++) {
+		now_ms = clock_mono_ms();
+		share_ms = (until_ms - now_ms) / (int64_t)n;
+		if (share_ms < HOST_MS)
+			share_ms = HOST_MS;
+		if (try_hosts(c, now_ms + share_ms < until_ms ? now_ms + share_ms : until_ms))
+			return true;
+		if (clock_mono_ms() >= until_ms) {
+			c->first++;
+			break;
+		}
+	}
+	return false;
+}
+
 bool
 pg_conn_open(struct pg_conn *c, int64_t until_ms)
 {
-	/* What the URL says goes before the first ones, and the last ones go before the URL. */
-	const char *const	 names[] = {
-		"target_session_attrs", "application_name", "dbname", "client_encoding", NULL,
-	};
-	const char *const	 values[] = { "read-write", "qtoa", c->url, "UTF8", NULL };
-	const char		*host;
+	const char	*host;
 
 	if (c->pg != NULL)
 		return true;
 	if (!is_sound(c->url))
 		return give_up(c, no_url);
-	if ((c->pg = PQconnectStartParams(names, values, 1)) == NULL)
-		return give_up(c, "no memory");
-	if (PQstatus(c->pg) == CONNECTION_BAD)
-		return give_up(c, NULL);
-	if (!run_connect(c, until_ms))
+	if (!connect_server(c, until_ms))
 		return false;
 	host = PQhost(c->pg);
 	(void)snprintf(c->where, sizeof(c->where), "%s:%s", host == NULL ? "" : host,

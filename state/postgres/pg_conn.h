@@ -23,7 +23,8 @@ struct pg_result;	/* libpq's PGresult */
 
 /*
  * Opens nothing yet.  url: "postgresql://...", as libpq takes it; unless it says otherwise, of
- * several hosts the one that can be written is taken.  NULL: no memory.
+ * several hosts the one that can be written is taken.  One that does not answer is not tried first
+ * again.  NULL: no memory.
  */
 struct pg_conn	*pg_conn_new(const char *url);
 void		 pg_conn_free(struct pg_conn *c);
