@@ -176,17 +176,45 @@ answer_without_qt(struct drain *d, struct sending *s, enum qt_outcome outcome, c
 	append_answered(d, s);
 }
 
+/* Gives back what find_known() has claimed.  If this fails, the claim ends by itself. */
+static void
+release_claim(const struct drain *d, const struct sending *s)
+{
+	if (store_is_shared(d->s->store))
+		(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_QUEUED);
+}
+
+/*
+ * ERR_OK: *as says what is known of the message.  ERR_LATE: this process or another one has a call
+ * with it under way (forwarder/caller.h).  Where hosts share the store, this claims the message:
+ * the lease of the drainer may have gone to another host.
+ */
+static enum error
+find_known(const struct drain *d, enum dedup_as *as, const struct sending *s)
+{
+	const bool	 is_shared = store_is_shared(d->s->store);
+	enum error	 er;
+
+	if (!is_shared && d->s->conf->nrelays == 0)
+		return dedup_find(d->s->dedup, as, s->row.key);
+	er = dedup_claim(d->s->dedup, as, s->row.key, 0);
+	if (er == ERR_OK && *as != DEDUP_DONE && !is_shared)
+		(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_QUEUED);
+	return er;
+}
+
 /* True: an answer of QT's is not needed, or the message cannot be sent; it has its result. */
 static bool
 answer_without_call(struct drain *d, struct sending *s)
 {
 	enum dedup_as	 as;
+	enum error	 er = find_known(d, &as, s);
 
-	if (d->s->conf->nrelays != 0 && drain_fetch_has_call(d->s, s->row.key)) {
+	if (er == ERR_LATE) {
 		answer_without_qt(d, s, QT_RETRY, destination_under_way);
 		return true;
 	}
-	if (dedup_find(d->s->dedup, &as, s->row.key) != ERR_OK || as != DEDUP_DONE)
+	if (er != ERR_OK || as != DEDUP_DONE)
 		return false;
 	/* The process that sent it died before it could say so in the queue. */
 	answer_without_qt(d, s, QT_DELIVERED, conf_relay(d->s->conf, s->account) == NULL ?
@@ -203,6 +231,7 @@ send_message(struct drain *d, struct sending *s)
 	if (answer_without_call(d, s))
 		return;
 	if ((er = make_call(d, s)) != ERR_OK) {
+		release_claim(d, s);
 		(void)snprintf(why, sizeof(why), "cannot be signed: %s", error_table[er].name);
 		answer_without_qt(d, s, er != ERR_NOMEM ? QT_REFUSED : QT_RETRY, why);
 		return;
@@ -226,12 +255,15 @@ receive_answers(struct drain *d)
 		}
 		destination_classify(&s->qt, d->s->conf, s->account);
 		if (s->qt.http.status == 0 && stopping) {
+			release_claim(d, s);
 			drain_fetch_leave(d->fetch, s);
 			continue;
 		}
 		/* Mark it before its row goes, so that a repeat in between is not sent. */
 		if (s->qt.outcome == QT_DELIVERED)
 			(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_DONE);
+		else
+			release_claim(d, s);
 		append_answered(d, s);
 	}
 }

@@ -10,6 +10,7 @@
 enum {
 	WAIT_MIN_MS = 2,	/* between two looks at another one's claim, first ... */
 	WAIT_MAX_MS = 50,	/* ... and later */
+	STORE_MS = 1000,	/* the longest wait for the store, if the caller has less time */
 	DAY_S = 86400,
 	SEEN_KEY = DEDUP_SHARED_KEY	/* four bytes of the message's time, twelve of its digest */
 };
@@ -207,12 +208,16 @@ dedup_shared_claim(struct store *s, enum dedup_as *as, const unsigned char key[D
 {
 	struct seen_work	 w = { .wish = KNOWN_NOTHING };
 	int64_t			 pause_ms = WAIT_MIN_MS;
+	int64_t			 store_ms;
 	bool			 is_met = false;	/* another one had it a moment ago */
 	enum error		 er;
 
 	write_seen_key(w.key, key);
 	do {
-		if ((er = store_do(s, STORE_WRITE, NULL, &w, until_ms)) != ERR_OK)
+		/* A caller that does not wait for others has to wait for the store's answer. */
+		store_ms = clock_mono_ms() + STORE_MS;
+		er = store_do(s, STORE_WRITE, NULL, &w, until_ms > store_ms ? until_ms : store_ms);
+		if (er != ERR_OK)
 			return is_met && er == ERR_STORE ? ERR_LATE : er;
 		is_met = true;
 		*as = w.as;

@@ -80,3 +80,17 @@ def test_a_verb_reads_what_hosts_share(url, start, qt):
         assert "pending" in done.stdout and "1" in done.stdout
     finally:
         other.remove()
+
+
+def test_the_drainer_sends_nothing_that_another_host_has_in_hand(shared, url, start, qt):
+    pool = start(url)
+    qt.behave = SICK
+    waits = push("waits")
+    assert is_success(pool.push(SAFE, waits))
+    shared.primary.sql("UPDATE seen SET until = clock_timestamp() + interval '1 hour'", url)
+    qt.behave = qt_side.genuine
+    program.until(lambda: [r for r in pool.log.lines(0) if r["what"] == "drain"
+                           and r.get("detail") == "it is under way"], "a try", 30)
+    assert not qt.confirmed(waits)
+    shared.primary.sql("UPDATE seen SET until = clock_timestamp()", url)
+    program.until(lambda: qt.confirmed(waits), "QT has it", 60)
