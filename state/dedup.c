@@ -10,6 +10,7 @@
 
 #include "core/calendar.h"
 #include "core/clock.h"
+#include "core/hex.h"
 #include "core/log.h"
 #include "state/dedup.h"
 #include "state/dedup_files.h"
@@ -356,14 +357,38 @@ find_here(struct dedup *s, enum dedup_as *as, const unsigned char *key)
 	return ERR_OK;
 }
 
-/* Adds what only this host knows: it has marked messages while the shared store failed. */
-static void
+/*
+ * Adds what only this host knows: it has marked messages while the shared store failed.  True: that
+ * says more than the store.
+ */
+static bool
 add_known_here(struct dedup *s, enum dedup_as *as, const unsigned char *key)
 {
 	enum dedup_as	 here;
 
-	if (*as == DEDUP_NEVER && find_here(s, &here, key) == ERR_OK)
-		*as = here;
+	if (*as == DEDUP_DONE || find_here(s, &here, key) != ERR_OK || here <= *as)
+		return false;
+	*as = here;
+	return true;
+}
+
+/* Says in the log of one message what may bring it to QT a second time. */
+static void
+log_apart(const struct dedup *s, const unsigned char *key, const char *what)
+{
+	struct logline	 l;
+	char		 hex[17], why[300];
+
+	if (!log_wants(LEVEL_INFO))
+		return;
+	hex_encode(hex, key + 8, 8);
+	store_why(s->shared, why, sizeof(why));
+	log_begin(&l, LEVEL_INFO, "seen");
+	log_str(&l, "key", hex);
+	log_str(&l, "msg", what);
+	if (*why != '\0')
+		log_str(&l, "detail", why);
+	log_end(&l);
 }
 
 enum error
@@ -378,12 +403,15 @@ dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KE
 
 	if (s->shared != NULL &&
 	    (er = dedup_shared_claim(s->shared, as, key, until_ms)) != ERR_STORE) {
-		if (er == ERR_OK)
-			add_known_here(s, as, key);
+		/* The store did not know that the message is done; that ends the claim, too. */
+		if (er == ERR_OK && add_known_here(s, as, key) && *as == DEDUP_DONE)
+			(void)dedup_shared_mark(s->shared, key, *as, clock_mono_ms() + SHARED_MS);
 		return er;
 	}
 	er = run_attempt(s, &a, try_claim, until_ms);
 	*as = a.was;
+	if (s->shared != NULL && er == ERR_OK && *as != DEDUP_DONE)
+		log_apart(s, key, "other hosts do not know that this one has the message");
 	return er;
 }
 
@@ -393,7 +421,7 @@ dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY
 	if (s->shared == NULL || dedup_shared_find(s->shared, as, key, clock_mono_ms() +
 	    SHARED_MS) != ERR_OK)
 		return find_here(s, as, key);
-	add_known_here(s, as, key);
+	(void)add_known_here(s, as, key);
 	return ERR_OK;
 }
 
@@ -407,10 +435,12 @@ dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as
 	};
 	const enum error	 here = run_attempt(s, &a, try_mark, 0);
 
-	if (s->shared == NULL)
-		return here;
-	return dedup_shared_mark(s->shared, key, as, clock_mono_ms() + SHARED_MS) == ERR_OK ?
-	    ERR_OK : here;
+	if (s->shared == NULL || dedup_shared_mark(s->shared, key, as, clock_mono_ms() +
+	    SHARED_MS) == ERR_OK)
+		return s->shared == NULL ? here : ERR_OK;
+	log_apart(s, key, as == DEDUP_DONE ? "other hosts do not know that the message is done" :
+	    "other hosts do not know that the message is in the queue");
+	return here;
 }
 
 bool

@@ -4,6 +4,8 @@ import glob
 import select
 import time
 
+import servers
+
 CLAIM_S = 6     # DEDUP_SHARED_CLAIM_MS
 LEASE_S = 15    # LEASE_MS
 PATIENCE = 60000
@@ -122,3 +124,15 @@ def test_without_the_server_a_host_knows_what_it_did(pair, host):
     assert a.ask("claim 1 5000")[2] == "done" and b.ask("claim 1 5000")[2] == "never"
     assert b.ask("mark 1")[0] == "ok" and a.ask("lease 0")[2] == "busy"
     assert b.ask("claim 2 5000")[2] == "never" and b.ask(f"claim 2 {SHORT}")[2] == "late"
+    assert a.ask("claim 3 5000")[2] == "never" and a.ask("mark 3")[0] == "ok"
+    # The server comes back, and hears from another host that the message is in the queue.
+    pair.primary.start()
+    pair.standby.start()
+    pair.settle()
+    c = host(pair.primary.url, ms=5000)
+    assert c.ask("queued 3")[0] == "ok" and c.ask("known 3")[2] == "queued"
+    servers.wait_until("the server is asked", lambda: c.ask("mark 9")[0] == "ok"
+                       and a.ask("known 9")[2] == "done")
+    assert a.ask("known 3")[2] == "done" and c.ask("known 3")[2] == "queued"
+    assert a.ask("claim 3 5000")[2] == "done"       # and that tells the others
+    assert c.ask("claim 3 5000")[2] == "done"
