@@ -16,11 +16,13 @@ check-cluster: $(CLUSTER) $(B)/models/models_tool
 	    QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q -p no:cacheprovider tests/cluster $(CLUSTER_ARGS)
 
-# Faults at random: see tests/cluster/torture.py.
+# The whole oracle on three hosts, at length: see tests/cluster/torture.py.  TORTURE_CLUSTER_ARGS:
+# --seed N repeats what is drawn in a run, --say tells of each fault, --keep DIR keeps the logs.
 TORTURE_RUNS ?= 200
-torture-cluster: $(CLUSTER)
-	STORE_TOOL='$(abspath $(B)/cluster/store_tool)' \
-	    $(PYTHON) -B tests/cluster/torture.py $(TORTURE_RUNS)
+TORTURE_CLUSTER_ARGS ?=
+torture-cluster:
+	QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' \
+	    $(PYTHON) -B tests/cluster/torture.py --runs $(TORTURE_RUNS) $(TORTURE_CLUSTER_ARGS)
 
 .PHONY: check-cluster torture-cluster
 -include $(CLUSTER:%=%.d)

@@ -42,6 +42,7 @@ class Server:
         self.dir = f"{top}/{name}"
         self.data = f"{self.dir}/data"
         self.process = None
+        self.env = {}           # more of it
         os.mkdir(self.dir, 0o700)
         os.chown(self.dir, user().pw_uid, user().pw_gid)
 
@@ -74,11 +75,12 @@ class Server:
         subprocess.run(["cp", "-a", server.data, self.data], check=True)
         self.set(unix_socket_directories=self.dir)
 
-    def follow(self, primary):
-        """Lets a standby follow this primary."""
+    def follow(self, primary, port=None):
+        """Lets a standby follow this primary; port: over a link on this machine."""
+        where = f"host={primary.dir} port={PORT}" if port is None else \
+            f"host=127.0.0.1 port={port} connect_timeout=2"
         with open(f"{self.data}/postgresql.auto.conf", "a", encoding="utf-8") as f:
-            f.write(f"primary_conninfo = 'host={primary.dir} port={PORT} user=qtoa "
-                    f"application_name={self.name}'\n")
+            f.write(f"primary_conninfo = '{where} user=qtoa application_name={self.name}'\n")
 
     def make_standby(self, primary):
         self.run("pg_basebackup", "-D", self.data, "-h", primary.dir, "-p", str(PORT), "-U",
@@ -86,16 +88,23 @@ class Server:
                  f"application_name={self.name}")
         self.set(unix_socket_directories=self.dir)
 
-    def start(self):
-        log = open(f"{self.dir}/log", "a", encoding="utf-8")
-        with log:
+    def begin(self):
+        """Starts, and waits for nothing."""
+        with open(f"{self.dir}/log", "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [f"{BIN}/postgres", "-D", self.data], preexec_fn=_become, cwd=self.dir,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **self.env})
+
+    def start(self):
+        self.begin()
         wait_until(f"{self.name} starts", self.is_ready)
 
     def is_ready(self):
         assert self.process.poll() is None, open(f"{self.dir}/log", encoding="utf-8").read()
+        return self.answers()
+
+    def answers(self):
         return subprocess.run([f"{BIN}/pg_isready", "-q", "-h", self.dir, "-p", str(PORT)],
                               check=False).returncode == 0
 
@@ -132,9 +141,12 @@ class Server:
 
 
 class Pooler:
-    """pgbouncer in front of a server; each transaction may get another connection."""
+    """pgbouncer in front of a server; each transaction may get another connection.  port: the server
+    is behind a link on this machine."""
 
-    def __init__(self, top, server):
+    def __init__(self, top, server, port=None):
+        where = f"host={server.dir} port={PORT}" if port is None else \
+            f"host=127.0.0.1 port={port}"
         self.dir = f"{top}/pooler"
         self.process = None
         os.mkdir(self.dir, 0o700)
@@ -143,7 +155,7 @@ class Pooler:
             f.write('"qtoa" ""\n')
         with open(f"{self.dir}/ini", "w", encoding="utf-8") as f:
             f.write(f"""[databases]
-* = host={server.dir} port={PORT}
+* = {where}
 [pgbouncer]
 listen_addr =
 unix_socket_dir = {self.dir}
@@ -152,6 +164,8 @@ auth_type = trust
 auth_file = {self.dir}/users
 pool_mode = transaction
 default_pool_size = 3
+server_login_retry = 1
+server_connect_timeout = 2
 logfile = {self.dir}/log
 """)
 
@@ -171,8 +185,8 @@ logfile = {self.dir}/log
 
 
 @contextlib.contextmanager
-def directory():
-    top = tempfile.mkdtemp(prefix="qtoa-pg-", dir="/tmp")
+def directory(where="/tmp"):
+    top = tempfile.mkdtemp(prefix="qtoa-pg-", dir=where)
     os.chmod(top, 0o755)
     try:
         yield top
