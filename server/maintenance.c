@@ -232,15 +232,21 @@ lower_flag(const struct services *s)
 		store_raise(s->store);
 }
 
-/* Moves such messages while the flag is there, now and then. */
+/*
+ * Now and then tells other hosts what they may not know, and moves such messages while the flag is
+ * there.
+ */
 static void
 carry_when_due(struct maintenance *m)
 {
 	const struct services	*s = m->services;
 
-	if (s->local == NULL || clock_mono_ms() < m->carry_ms || !store_is_raised(s->store))
+	if (s->local == NULL || clock_mono_ms() < m->carry_ms)
 		return;
-	(void)carry_messages(s);
+	while (s->dedup != NULL && !services_stopping(s) && dedup_retell(s->dedup))
+		;
+	if (store_is_raised(s->store))
+		(void)carry_messages(s);
 	m->carry_ms = clock_mono_ms() + CARRY_MS;
 }
 

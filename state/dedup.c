@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "state/dedup.h"
 #include "state/dedup_files.h"
+#include "state/dedup_retell.h"
 #include "state/dedup_shared.h"
 
 enum {
@@ -28,6 +29,8 @@ enum {
 struct dedup {
 	const struct settings	*set;
 	struct store		*shared;	/* NULL: no other host has these messages */
+	struct dedup_retell	*retell;	/* or NULL: no memory */
+	_Atomic unsigned	 opened;	/* store_opened(shared), the last time */
 	struct locks		*locks;
 	pthread_rwlock_t	 lock;		/* write: to change the members below */
 	struct dedup_files	 files;
@@ -63,6 +66,7 @@ dedup_free(struct dedup *s)
 	if (s == NULL)
 		return;
 	dedup_files_close(&s->files);
+	dedup_retell_free(s->retell);
 	(void)pthread_rwlock_destroy(&s->lock);
 	free(s);
 }
@@ -338,6 +342,49 @@ dedup_share(struct dedup *s, struct store *shared)
 {
 	s->shared = shared;
 	dedup_shared_begin(shared);
+	s->retell = dedup_retell_new();
+}
+
+/*
+ * Marks a message for all hosts.  If that fails, dedup_retell() tries again.  A connection that is
+ * a new one may be to a server that has forgotten the last marks.
+ */
+static enum error
+mark_for_all(struct dedup *s, const unsigned char *key, enum dedup_as as)
+{
+	enum error	 er = dedup_shared_mark(s->shared, key, as, clock_mono_ms() + SHARED_MS);
+	const unsigned	 opened = store_opened(s->shared);
+
+	if (s->retell == NULL)
+		return er;
+	if (atomic_exchange(&s->opened, opened) != opened)
+		dedup_retell_doubt(s->retell);
+	dedup_retell_note(s->retell, key, as, er == ERR_OK);
+	return er;
+}
+
+/* A store_work.  To begin it finds out whether the connection is still the same. */
+static enum error
+look_at_connection(struct db *db, void *arg)
+{
+	(void)db, (void)arg;
+	return ERR_OK;
+}
+
+bool
+dedup_retell(struct dedup *s)
+{
+	unsigned	 opened;
+
+	if (s->shared == NULL || s->retell == NULL)
+		return false;
+	if (dedup_retell_is_fresh(s->retell))
+		(void)store_do(s->shared, STORE_READ, look_at_connection, NULL, clock_mono_ms() +
+		    SHARED_MS);
+	opened = store_opened(s->shared);
+	if (atomic_exchange(&s->opened, opened) != opened)
+		dedup_retell_doubt(s->retell);
+	return dedup_retell_some(s->retell, s->shared, clock_mono_ms() + SHARED_MS);
 }
 
 /* Looks a message up in the files of this host. */
@@ -405,7 +452,7 @@ dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KE
 	    (er = dedup_shared_claim(s->shared, as, key, until_ms)) != ERR_STORE) {
 		/* The store did not know that the message is done; that ends the claim, too. */
 		if (er == ERR_OK && add_known_here(s, as, key) && *as == DEDUP_DONE)
-			(void)dedup_shared_mark(s->shared, key, *as, clock_mono_ms() + SHARED_MS);
+			(void)mark_for_all(s, key, *as);
 		return er;
 	}
 	er = run_attempt(s, &a, try_claim, until_ms);
@@ -435,9 +482,10 @@ dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as
 	};
 	const enum error	 here = run_attempt(s, &a, try_mark, 0);
 
-	if (s->shared == NULL || dedup_shared_mark(s->shared, key, as, clock_mono_ms() +
-	    SHARED_MS) == ERR_OK)
-		return s->shared == NULL ? here : ERR_OK;
+	if (s->shared == NULL)
+		return here;
+	if (mark_for_all(s, key, as) == ERR_OK)
+		return ERR_OK;
 	log_apart(s, key, as == DEDUP_DONE ? "other hosts do not know that the message is done" :
 	    "other hosts do not know that the message is in the queue");
 	return here;

@@ -55,6 +55,13 @@ enum error	 dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char 
 enum error	 dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY]);
 
 /*
+ * Where hosts share the known messages, tells the others some of what they may not know because the
+ * store failed.  True: there is more.  Call it now and then, before what the host has kept itself is
+ * moved (state/carry.h).
+ */
+bool		 dedup_retell(struct dedup *s);
+
+/*
  * Where hosts share the known messages, forgets up to max that are older than dedupe_days.  True:
  * there may be more.  The files need no such call.
  */

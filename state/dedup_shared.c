@@ -276,6 +276,37 @@ dedup_shared_key(unsigned char key[DEDUP_KEY], const unsigned char seen[DEDUP_SH
 	memcpy(key + 4, seen, SEEN_KEY);
 }
 
+/* Marks of one thread. */
+struct marks {
+	struct seen_work	 v[DEDUP_SHARED_MARKS];
+	void			*p[DEDUP_SHARED_MARKS];
+	size_t			 n;
+};
+
+/* A store_work. */
+static enum error
+write_marks(struct db *db, void *arg)
+{
+	const struct marks	*m = arg;
+
+	return do_works(db, m->p, m->n);
+}
+
+enum error
+dedup_shared_mark_all(struct store *s, const struct dedup_shared_known *v, size_t n,
+    int64_t until_ms)
+{
+	struct marks	 m = { .n = n < DEDUP_SHARED_MARKS ? n : DEDUP_SHARED_MARKS };
+	size_t		 i;
+
+	for (i = 0; i < m.n; i++) {
+		write_seen_key(m.v[i].key, v[i].key);
+		m.v[i].wish = v[i].as == DEDUP_DONE ? KNOWN_DONE : KNOWN_QUEUED;
+		m.p[i] = &m.v[i];
+	}
+	return store_do(s, STORE_WRITE, write_marks, &m, until_ms);
+}
+
 struct sweep_work {
 	unsigned char	 end[SEEN_KEY];	/* keys below it are of messages that are as old */
 	int64_t		 days, max, gone;

@@ -43,6 +43,17 @@ enum dedup_as	 dedup_shared_as(int64_t known);
 void		 dedup_shared_key(unsigned char key[DEDUP_KEY],
 		    const unsigned char seen[DEDUP_SHARED_KEY]);
 
+/* The same for up to DEDUP_SHARED_MARKS messages. */
+enum { DEDUP_SHARED_MARKS = STORE_TOGETHER };
+
+struct dedup_shared_known {
+	unsigned char	 key[DEDUP_KEY];
+	enum dedup_as	 as;
+};
+
+enum error	 dedup_shared_mark_all(struct store *s, const struct dedup_shared_known *v,
+		    size_t n, int64_t until_ms);
+
 /* Forgets up to max messages that were marked more than days ago.  *more: there may be others. */
 enum error	 dedup_shared_sweep(struct store *s, bool *more, int days, int max,
 		    int64_t until_ms);

@@ -79,6 +79,7 @@ struct store {
 	_Atomic bool		 has_quarantine;
 	_Atomic bool		 is_degraded;
 	_Atomic int64_t		 skew_ms;	/* see db_skew_ms(), as of the last transaction */
+	_Atomic unsigned	 opened;
 	struct locks		*locks;
 	_Atomic bool		 is_out;	/* the disk is nearly full */
 	_Atomic int64_t		 disk_ms;	/* do not look at the disk before */
@@ -196,6 +197,12 @@ store_now_ms(struct store *s)
 	return clock_wall_ms() + atomic_load(&s->skew_ms);
 }
 
+unsigned
+store_opened(const struct store *s)
+{
+	return atomic_load(&s->opened);
+}
+
 struct locks *
 store_locks(const struct store *s)
 {
@@ -290,6 +297,7 @@ transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_
 	er = s->base->engine->done(s->base, &s->end, er);
 	if (er == ERR_OK && need > STORE_WRITE)
 		counters_commit(s->counters, clock_mono_ms() - begin_ms);
+	atomic_store(&s->opened, s->end.opened);
 	if (s->end.has_quarantine)
 		atomic_store(&s->has_quarantine, true);
 	return er;

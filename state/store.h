@@ -100,6 +100,12 @@ bool		 store_is_shared(const struct store *s);
  */
 int64_t		 store_now_ms(struct store *s);
 
+/*
+ * How often a store that hosts share was opened.  When that changes, the last things that were not
+ * to be durable (STORE_WRITE) may be gone.
+ */
+unsigned	 store_opened(const struct store *s);
+
 /* The locks that the store was made with. */
 struct locks	*store_locks(const struct store *s);
 

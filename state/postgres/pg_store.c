@@ -15,6 +15,7 @@ struct pg_store {
 	struct db		*db;
 	bool			 is_ready;	/* this connection: the tables are there */
 	bool			 is_refused;	/* an operator must change something */
+	unsigned		 opened;	/* how often */
 	int64_t			 reopen_ms;	/* do not connect before */
 	enum store_need		 need;		/* of the current use */
 	bool			 in_transaction;
@@ -97,6 +98,7 @@ ensure_open(struct pg_store *s, int64_t until_ms)
 		return false;
 	}
 	s->is_ready = true;
+	s->opened++;
 	s->reopen_ms = 0;
 	return true;
 }
@@ -152,6 +154,7 @@ end_use(struct store_base *base, struct store_end *end, enum error er)
 
 	*end = (struct store_end){
 		.fault = DB_FINE, .why = s->why, .is_refused = s->is_refused,
+		.opened = s->opened,
 	};
 	if (!s->is_ready || !is_open(s)) {
 		if (s->is_ready)

@@ -16,6 +16,7 @@
  *	claim N MS	claims message N: "never", "queued", "done", or failed with "late"
  *	mark N		marks it as done; queued N: as queued
  *	known N		what is known of it
+ *	retell		tells the other hosts what they may not know
  *	sweep DAYS	forgets what was marked so many days ago
  *	lease MS	takes the lease "x": "mine" or "busy"; keep: goes on with it; end: ends it
  *	here		how many messages are in this host's SQLite, with "local"
@@ -356,6 +357,9 @@ run_shared(enum error *er, char found[24], const char *name, int64_t n, int ms)
 		*er = dedup_mark(dedup, key, as = DEDUP_DONE);
 	else if (strcmp(name, "queued") == 0)
 		*er = dedup_mark(dedup, key, as = DEDUP_QUEUED);
+	else if (strcmp(name, "retell") == 0)
+		while (dedup_retell(dedup))
+			;
 	else if (strcmp(name, "sweep") == 0)
 		*er = dedup_shared_sweep(claims, &more, (int)n, 1000,
 		    clock_mono_ms() + PATIENCE_MS);

@@ -136,3 +136,33 @@ def test_without_the_server_a_host_knows_what_it_did(pair, host):
     assert a.ask("known 3")[2] == "done" and c.ask("known 3")[2] == "queued"
     assert a.ask("claim 3 5000")[2] == "done"       # and that tells the others
     assert c.ask("claim 3 5000")[2] == "done"
+
+
+def test_what_a_server_has_forgotten_is_told_again(shared, url, host):
+    # A mark waits for no disk, so a server that dies may lose the last ones.
+    a, b = host(url, ms=5000), host(url, ms=5000)
+    for n in range(1, 300):
+        assert a.ask(f"mark {n}")[0] == "ok"
+    assert a.ask("queued 300")[0] == "ok"
+    shared.primary.sql("DELETE FROM seen", url)
+    a.ask("retell")
+    assert b.ask("known 1")[2] == "never"       # the connection is the same
+    shared.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                       "WHERE application_name = 'qtoa'", url)
+    a.ask("retell")
+    assert [b.ask(f"known {n}")[2] for n in (1, 299, 300)] == ["done", "done", "queued"]
+
+
+def test_what_a_server_has_not_heard_is_told_later(pair, host):
+    a, b = host(pair.primary.url), host(pair.primary.url)
+    assert a.ask("mark 1")[0] == "ok" and b.ask("known 1")[2] == "done"
+    pair.primary.kill()
+    for n in range(2, 6):
+        assert a.ask(f"mark {n}")[0] == "ok"
+    a.ask("retell")
+    pair.primary.start()
+
+    def is_told():
+        a.ask("retell")
+        return [b.ask(f"known {n}")[2] for n in range(1, 6)] == ["done"] * 5
+    servers.wait_until("it is told", is_told)
