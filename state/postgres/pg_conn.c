@@ -12,7 +12,7 @@ enum {
 	VALUES = 48,		/* parameters of a statement, at most */
 	WORDS = 80,		/* parameters of a connection, at most */
 	LIST = 1024,		/* bytes of a list of hosts */
-	HOST_MS = 300,		/* to connect to one of several hosts, if there is that much time */
+	CONNECT_MS = 1000,	/* to connect, at the least, also if the caller has less time */
 	NUMBER = 24,		/* bytes of a number as text */
 	OF_INT8 = 20, OF_TEXT = 25, OF_BYTEA = 17	/* PostgreSQL's numbers of types */
 };
@@ -22,6 +22,9 @@ struct pg_conn {
 	PGconn		*pg;		/* NULL: not connected */
 	size_t		 hosts;		/* of the URL */
 	size_t		 first;		/* the one to begin with, modulo their number */
+	bool		 is_connecting;	/* pg is being opened, until then, and waits for this: */
+	int64_t		 end_ms;
+	PostgresPollingStatusType waits_for;
 	size_t		 pending;
 	bool		 is_asked;	/* the server was told to send the results that it has */
 	char		 why[200], heard[200], where[200];
@@ -76,6 +79,7 @@ pg_conn_close(struct pg_conn *c)
 {
 	PQfinish(c->pg);
 	c->pg = NULL;
+	c->is_connecting = false;
 	c->pending = 0;
 	c->is_asked = false;
 }
@@ -93,7 +97,7 @@ pg_conn_free(struct pg_conn *c)
 bool
 pg_conn_is_open(const struct pg_conn *c)
 {
-	return c->pg != NULL;
+	return c->pg != NULL && !c->is_connecting;
 }
 
 const char *
@@ -166,21 +170,6 @@ wait_socket(struct pg_conn *c, short events, int64_t until_ms)
 }
 
 static const char	 late[] = "the server did not answer in time";
-
-static bool
-run_connect(struct pg_conn *c, int64_t until_ms)
-{
-	PostgresPollingStatusType	 is = PGRES_POLLING_WRITING;
-
-	while (is != PGRES_POLLING_OK) {
-		if (is == PGRES_POLLING_FAILED || PQsocket(c->pg) == -1)
-			return give_up(c, NULL);
-		if (!wait_socket(c, is == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms))
-			return give_up(c, late);
-		is = PQconnectPoll(c->pg);
-	}
-	return true;
-}
 
 bool
 pg_conn_is_encrypted(const struct pg_conn *c)
@@ -316,35 +305,55 @@ begin_connect(const struct pg_conn *c)
 	return pg;
 }
 
-/* Tries the hosts, beginning with one of them. */
 static bool
-try_hosts(struct pg_conn *c, int64_t until_ms)
+start_connect(struct pg_conn *c, int64_t ms)
 {
 	if ((c->pg = begin_connect(c)) == NULL)
 		return give_up(c, "no memory");
 	if (PQstatus(c->pg) == CONNECTION_BAD)
 		return give_up(c, NULL);
-	return run_connect(c, until_ms);
+	c->is_connecting = true;
+	c->end_ms = clock_mono_ms() + (ms > CONNECT_MS ? ms : CONNECT_MS);
+	c->waits_for = PGRES_POLLING_WRITING;
+	return true;
 }
 
-/* Begins with each of the hosts, for its share of the time. */
+/*
+ * Goes on with a connection.  False: until_ms has come, and the next call goes on with it, or it was
+ * given up.
+ */
+static bool
+run_connect(struct pg_conn *c, int64_t until_ms)
+{
+	while (c->waits_for != PGRES_POLLING_OK) {
+		if (c->waits_for == PGRES_POLLING_FAILED || PQsocket(c->pg) == -1)
+			return give_up(c, NULL);
+		if (!wait_socket(c, c->waits_for == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+		    until_ms < c->end_ms ? until_ms : c->end_ms)) {
+			(void)snprintf(c->why, sizeof(c->why), "%s", late);
+			return clock_mono_ms() < c->end_ms ? false : give_up(c, late);
+		}
+		c->waits_for = PQconnectPoll(c->pg);
+	}
+	c->is_connecting = false;
+	return true;
+}
+
+/* Begins with each of the hosts in turn, for its share of the time. */
 static bool
 connect_server(struct pg_conn *c, int64_t until_ms)
 {
-	int64_t	 now_ms, share_ms;
 	size_t	 n;
 
-	for (n = c->hosts; n > 0; n--, c->first++) {
-		now_ms = clock_mono_ms();
-		share_ms = (until_ms - now_ms) / (int64_t)n;
-		if (share_ms < HOST_MS)
-			share_ms = HOST_MS;
-		if (try_hosts(c, now_ms + share_ms < until_ms ? now_ms + share_ms : until_ms))
+	for (n = c->hosts; n > 0; n--) {
+		if ((c->is_connecting || start_connect(c, (until_ms - clock_mono_ms()) /
+		    (int64_t)n)) && run_connect(c, until_ms))
 			return true;
-		if (clock_mono_ms() >= until_ms) {
-			c->first++;
+		if (c->is_connecting)
 			break;
-		}
+		c->first++;
+		if (clock_mono_ms() >= until_ms)
+			break;
 	}
 	return false;
 }
@@ -354,7 +363,7 @@ pg_conn_open(struct pg_conn *c, int64_t until_ms)
 {
 	const char	*host;
 
-	if (c->pg != NULL)
+	if (pg_conn_is_open(c))
 		return true;
 	if (!is_sound(c->url))
 		return give_up(c, no_url);
@@ -378,7 +387,7 @@ pg_conn_send(struct pg_conn *c, const char *sql, const struct db_value *v, size_
 	int		 lengths[VALUES], formats[VALUES];
 	char		 numbers[VALUES][NUMBER];
 	size_t		 i;
-	bool		 sent = c->pg != NULL && n <= VALUES;
+	bool		 sent = pg_conn_is_open(c) && n <= VALUES;
 
 	for (i = 0; i < n && sent; i++) {
 		types[i] = v[i].type == DB_INT ? OF_INT8 : v[i].type == DB_TEXT ? OF_TEXT :

@@ -29,7 +29,10 @@ struct pg_result;	/* libpq's PGresult */
 struct pg_conn	*pg_conn_new(const char *url);
 void		 pg_conn_free(struct pg_conn *c);
 
-/* Connects, if that is not done.  False: pg_conn_why(). */
+/*
+ * Connects, if that is not done.  False: pg_conn_why().  If until_ms came first, the next call goes
+ * on with the same connection, for a second at most.
+ */
 bool		 pg_conn_open(struct pg_conn *c, int64_t until_ms);
 
 /* True until the connection was given up or has broken. */

@@ -88,6 +88,8 @@ ensure_open(struct pg_store *s, int64_t until_ms)
 		set_why(s, db_why(s->db));
 		return false;
 	}
+	/* The connection has taken the time that there was. */
+	db_patience(s->db, clock_mono_ms() + s->ms);
 	if (pg_schema_prepare(s->db, &s->is_refused, why, sizeof(why)) != ERR_OK) {
 		set_why(s, why);
 		pg_conn_close(pg_db_conn(s->db));
