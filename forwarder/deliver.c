@@ -15,7 +15,8 @@
 #include "wechat/push.h"
 
 enum {
-	PROBE_GRACE_MS = 2000	/* time for the drainer to begin its probe */
+	PROBE_GRACE_MS = 2000,	/* time for the drainer to begin its probe */
+	KEEP_MS = 300		/* after the deadline, to keep what another host has in hand */
 };
 
 const char *const deliver_verdicts[VERDICT__MAX] = {
@@ -139,6 +140,7 @@ const struct deliver_bar_words deliver_bars[BARS] = {
 	[BAR_STOPPED]	= { "stopped", "fix the account's keys and restart qtoa, or run: "
 	    "qtoa queue retry ACCOUNT" },
 	[BAR_SATURATED]	= { "jammed", "half of the workers wait for QT; find out why it is slow" },
+	[BAR_ELSEWHERE]	= { "elsewhere", "" },
 };
 
 bool
@@ -471,6 +473,26 @@ deliver_is_impossible(const struct services *s, struct delivery *d)
 	return true;
 }
 
+/*
+ * Another request had the message in hand until the deadline, or until the store failed that tells
+ * of it.  If that was on another host, which may be dead, the message goes into the queue: there it
+ * is one message, however often it comes, and a drainer sends it only if QT does not have it.
+ */
+static enum error
+keep_unclaimed(const struct services *s, struct delivery *d, enum error er)
+{
+	const int64_t	 until_ms = clock_mono_ms() + KEEP_MS;
+
+	if (er == ERR_LATE && s->local != NULL) {
+		d->why_not = deliver_bars[BAR_ELSEWHERE].why_not;
+		return settle_message(s, d, false, until_ms > d->deadline_ms ? until_ms :
+		    d->deadline_ms);
+	}
+	d->verdict = VERDICT_UNSAFE;
+	d->hint = "another request was forwarding the same message until the deadline";
+	return er;
+}
+
 enum error
 deliver(const struct services *s, struct signer *signer, struct delivery *d)
 {
@@ -483,11 +505,8 @@ deliver(const struct services *s, struct signer *signer, struct delivery *d)
 		return fanout_deliver(s, signer, d);
 	deliver_reset(d);
 	queue_key(key, d->message->time_s, d->key);
-	if ((er = deliver_claim(s, &claim, &was, key, d->deadline_ms)) != ERR_OK) {
-		d->verdict = VERDICT_UNSAFE;
-		d->hint = "another request was forwarding the same message until the deadline";
-		return er;
-	}
+	if ((er = deliver_claim(s, &claim, &was, key, d->deadline_ms)) != ERR_OK)
+		return keep_unclaimed(s, d, er);
 	if (was == DEDUP_DONE)
 		return ERR_OK;
 	if (!is_repeat(s, was, key, d->deadline_ms))

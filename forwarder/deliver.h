@@ -88,7 +88,11 @@ void		 deliver_judge(struct queue_message *row, const struct qt_result *qt);
  */
 
 /* Reasons not to ask a destination: their classes in the log, and what the operator can do. */
-enum deliver_bar { BAR_NONE, BAR_BREAKER, BAR_STOPPED, BAR_SATURATED, BARS };
+enum deliver_bar {
+	BAR_NONE, BAR_BREAKER, BAR_STOPPED, BAR_SATURATED,
+	BAR_ELSEWHERE,	/* another host has the message in hand */
+	BARS
+};
 
 extern const struct deliver_bar_words {
 	const char	*why_not, *hint;

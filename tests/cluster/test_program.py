@@ -105,3 +105,18 @@ def test_the_drainer_sends_nothing_that_another_host_has_in_hand(shared, url, st
     assert not qt.confirmed(waits)
     shared.primary.sql("UPDATE seen SET until = clock_timestamp()", url)
     program.until(lambda: qt.confirmed(waits), "QT has it", 60)
+
+
+def test_a_message_that_another_host_has_in_hand_is_kept(shared, url, start, qt):
+    pool = start(url)
+    qt.behave = SICK
+    one = push("one")
+    assert is_success(pool.push(SAFE, one))
+    shared.primary.sql("DELETE FROM message", url)
+    shared.primary.sql("UPDATE seen SET until = clock_timestamp() + interval '1 hour'", url)
+    qt.behave = qt_side.genuine
+    assert is_success(pool.push(SAFE, one))
+    assert [r["class"] for r in pool.log.lines(0) if r["what"] == "request"][-1] == "elsewhere"
+    assert not qt.confirmed(one)
+    shared.primary.sql("UPDATE seen SET until = clock_timestamp()", url)
+    program.until(lambda: qt.confirmed(one), "QT has it", 60)

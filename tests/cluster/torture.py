@@ -41,7 +41,7 @@ WEATHERS = {
 RATE = 40           # messages a second
 AHEAD_S = 3600      # the clock of the last host
 LAST = 20           # messages after the last fault
-QUIET_S = 60 * program.SLOWER
+QUIET_S = 120 * program.SLOWER
 
 
 class Run:
@@ -169,7 +169,8 @@ class Run:
         self.qt.up()
         self.qt.weather = oracle.FINE
         self.carried(left)
-        left[0].site.run(["queue", "retry", "all"], env=left[0].site.env)
+        program.until(lambda: left[0].site.run(["queue", "retry", "all"], env=left[0].site.env,
+                                               good=(0, 1))[1] == 0, "a command", QUIET_S)
 
         def is_empty():
             return self.nodes.primary.sql(
@@ -209,6 +210,8 @@ def run(made, seed, seconds, say=lambda text: None, keep=None, **how):
         try:
             r.torment(seconds)
             v = r.end(r.throw_away())
+            if r.refused[503]:
+                v.wrong.append(f"refused while a standby took over: {dict(r.refused)}")
             v.check()
         except BaseException:
             if keep is not None:
