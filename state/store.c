@@ -123,7 +123,7 @@ store_new_on(const struct settings *set, struct locks *locks, struct store_base 
 	s->base = base;
 	s->locks = locks;
 	s->trouble = (struct state_file_trouble){
-		.dir = s->dir, .what = "store", .level = LEVEL_ERROR,
+		.dir = store_is_shared(s) ? NULL : s->dir, .what = "store", .level = LEVEL_ERROR,
 		.effect = "what QT does not confirm is answered 503",
 		.remedy = "look at the database, and run: qtoa check",
 	};
