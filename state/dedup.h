@@ -56,8 +56,8 @@ enum error	 dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char k
 
 /*
  * Where hosts share the known messages, tells the others some of what they may not know because the
- * store failed.  True: there is more.  Call it now and then, before what the host has kept itself is
- * moved (state/carry.h).
+ * store failed.  True: there is more.  Call it now and then, before what the host has kept itself
+ * is moved (state/carry.h).
  */
 bool		 dedup_retell(struct dedup *s);
 

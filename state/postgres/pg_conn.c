@@ -319,8 +319,8 @@ start_connect(struct pg_conn *c, int64_t ms)
 }
 
 /*
- * Goes on with a connection.  False: until_ms has come, and the next call goes on with it, or it was
- * given up.
+ * Goes on with a connection.  False: until_ms has come, and the next call goes on with it, or it
+ * was given up.
  */
 static bool
 run_connect(struct pg_conn *c, int64_t until_ms)

@@ -79,7 +79,7 @@ class Link:
             self.ends.add(other)
             await asyncio.gather(self._carry(reader, other, THERE),
                                  self._carry(their, writer, BACK))
-        except OSError:
+        except (OSError, asyncio.CancelledError):       # an end has closed, or all ends
             pass
         finally:
             for end in filter(None, (writer, other)):

@@ -54,7 +54,7 @@ def test_without_the_server_this_host_keeps_messages(pair, start, qt):
     assert is_success(pool.push(SAFE, kept))
     assert [r["state"] for r in pool.home.rows()] == ["pending"]
     said, = [r["msg"] for r in pool.log.lines(0) if r["what"] == "store"]
-    assert "this host's own store" in said and said.endswith("look at that server and the way to it")
+    assert "this host's own store" in said and said.endswith("look at the database, and run: qtoa check")
     pair.primary.start()
     program.until(lambda: pool.home.rows() == [], "it is moved", 30)
     qt.behave = qt_side.genuine

@@ -12,7 +12,7 @@ def test_three_hosts():
     with servers.directory(torture.roomy()) as top:
         made = nodes.Nodes(top)
         made.make()
-        verdict, run = torture.run(made, 7, 4, print, freeze=(0.1, 1), link_s=1)
+        verdict, run = torture.run(made, 7, 4, print, freeze=((0.1, 1),), link_s=1)
     print(verdict, f"durable {run.failover_s:.1f} s after the primary's death")
     verdict.check()
     assert verdict.acknowledged > 2 * torture.LAST

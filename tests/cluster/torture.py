@@ -41,15 +41,17 @@ WEATHERS = {
 RATE = 40           # messages a second
 AHEAD_S = 3600      # the clock of the last host
 LAST = 20           # messages after the last fault
+# How long what is stopped stands still: a moment, longer than a request, longer than a claim.
+FREEZE_S = ((0.2, 3), (0.2, 3), (3, 6), (6, 20))
 QUIET_S = 120 * program.SLOWER
 
 
 class Run:
-    def __init__(self, stack, made, seed, say=lambda text: None, freeze=(0.2, 3), link_s=3):
+    def __init__(self, stack, made, seed, say=lambda text: None, freeze=FREEZE_S, link_s=3):
         self.seed = seed
         self.begun = time.monotonic()
         self.say = lambda text: say(f"{time.monotonic() - self.begun:6.2f} {text}")
-        self.freeze_s = lambda rng: rng.uniform(*freeze)
+        self.freeze_s = lambda rng: rng.uniform(*rng.choice(freeze))
         self.link_s = link_s
         self.failover_s = None
         top = stack.enter_context(servers.directory(roomy()))
@@ -240,7 +242,7 @@ def main():
         begin = time.monotonic()
         try:
             v, r = run(made, seed, args.seconds, print if args.say else lambda text: None,
-                       args.keep, freeze=(0.2, 6))
+                       args.keep)
         except Exception as e:      # what a run finds, and what breaks in it
             with lock:
                 failed.append(seed)
