@@ -2,6 +2,7 @@
 bytes go on to the other end, or do not."""
 
 import asyncio
+import itertools
 import socket
 import threading
 
@@ -55,7 +56,7 @@ class Link:
         self.server = None
         self.port = 0
         self.refuses = False
-        self.delay = 0
+        self.delay, self.late = 0, None
         self.gates = ()
         self.ends = set()       # of connections
 
@@ -87,9 +88,9 @@ class Link:
                 end.transport.abort()
 
     async def _carry(self, reader, writer, way):
-        while True:
+        for n in itertools.count():
             data = await reader.read(65536)
-            if self.delay:
+            if self.delay and (self.late is None or (way == BACK and n < self.late)):
                 await asyncio.sleep(self.delay)
             await self.gates[way].wait()
             if not data:
@@ -120,8 +121,11 @@ class Link:
         """Half open: connections are accepted, and nothing comes through, in these directions."""
         self._set(lambda: [self.gates[way].clear() for way in ways or (THERE, BACK)])
 
-    def slow(self, seconds):
-        self._set(lambda: setattr(self, "delay", seconds))
+    def slow(self, seconds, late=None):
+        """late: so many answers of each connection, and nothing else."""
+        def change():
+            self.delay, self.late = seconds, late
+        self._set(change)
 
     def heal(self, drop=False):
         """Well again.  drop: what was held is lost, with its connection."""
