@@ -30,7 +30,7 @@ struct dedup {
 	const struct settings	*set;
 	struct store		*shared;	/* NULL: no other host has these messages */
 	struct dedup_retell	*retell;	/* or NULL: no memory */
-	_Atomic unsigned	 opened;	/* store_opened(shared), the last time */
+	_Atomic unsigned	 doubts;	/* store_doubts(shared), the last time */
 	struct locks		*locks;
 	pthread_rwlock_t	 lock;		/* write: to change the members below */
 	struct dedup_files	 files;
@@ -353,11 +353,11 @@ static enum error
 mark_for_all(struct dedup *s, const unsigned char *key, enum dedup_as as)
 {
 	enum error	 er = dedup_shared_mark(s->shared, key, as, clock_mono_ms() + SHARED_MS);
-	const unsigned	 opened = store_opened(s->shared);
+	const unsigned	 doubts = store_doubts(s->shared);
 
 	if (s->retell == NULL)
 		return er;
-	if (atomic_exchange(&s->opened, opened) != opened)
+	if (atomic_exchange(&s->doubts, doubts) != doubts)
 		dedup_retell_doubt(s->retell);
 	dedup_retell_note(s->retell, key, as, er == ERR_OK);
 	return er;
@@ -374,15 +374,15 @@ look_at_connection(struct db *db, void *arg)
 bool
 dedup_retell(struct dedup *s)
 {
-	unsigned	 opened;
+	unsigned	 doubts;
 
 	if (s->shared == NULL || s->retell == NULL)
 		return false;
 	if (dedup_retell_is_fresh(s->retell))
 		(void)store_do(s->shared, STORE_READ, look_at_connection, NULL, clock_mono_ms() +
 		    SHARED_MS);
-	opened = store_opened(s->shared);
-	if (atomic_exchange(&s->opened, opened) != opened)
+	doubts = store_doubts(s->shared);
+	if (atomic_exchange(&s->doubts, doubts) != doubts)
 		dedup_retell_doubt(s->retell);
 	return dedup_retell_some(s->retell, s->shared, clock_mono_ms() + SHARED_MS);
 }

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/hex.h"
+#include "core/log.h"
 #include "state/dedup_retell.h"
 #include "state/dedup_shared.h"
 
@@ -135,12 +137,32 @@ note_told(struct dedup_retell *r, const struct retelling *t)
 	return more;
 }
 
+/* Says in the log of a message what may have brought it to QT a second time. */
+static void
+log_retold(const struct dedup_shared_known *known)
+{
+	struct logline	 l;
+	char		 hex[17];
+
+	hex_encode(hex, known->key + 8, 8);
+	log_begin(&l, LEVEL_INFO, "seen");
+	log_str(&l, "key", hex);
+	log_str(&l, "msg", known->as == DEDUP_DONE ?
+	    "other hosts may not have known for a while that the message is done" :
+	    "other hosts may not have known for a while that the message is in the queue");
+	log_end(&l);
+}
+
 bool
 dedup_retell_some(struct dedup_retell *r, struct store *shared, int64_t until_ms)
 {
 	struct retelling	 t = { .n = 0 };
+	size_t			 k;
 
 	take_marks(r, &t);
-	return t.n != 0 && dedup_shared_mark_all(shared, t.v, t.n, until_ms) == ERR_OK &&
-	    note_told(r, &t);
+	if (t.n == 0 || dedup_shared_mark_all(shared, t.v, t.n, until_ms) != ERR_OK)
+		return false;
+	for (k = 0; k < t.n && log_wants(LEVEL_INFO); k++)
+		log_retold(&t.v[k]);
+	return note_told(r, &t);
 }

@@ -80,6 +80,7 @@ struct store {
 	_Atomic bool		 is_degraded;
 	_Atomic int64_t		 skew_ms;	/* see db_skew_ms(), as of the last transaction */
 	_Atomic unsigned	 opened;
+	_Atomic unsigned	 lost_posts;	/* that failed */
 	struct locks		*locks;
 	_Atomic bool		 is_out;	/* the disk is nearly full */
 	_Atomic int64_t		 disk_ms;	/* do not look at the disk before */
@@ -198,9 +199,9 @@ store_now_ms(struct store *s)
 }
 
 unsigned
-store_opened(const struct store *s)
+store_doubts(const struct store *s)
 {
-	return atomic_load(&s->opened);
+	return atomic_load(&s->opened) + atomic_load(&s->lost_posts);
 }
 
 struct locks *
@@ -405,12 +406,14 @@ wait_for_leader(struct store *s, struct job *j)
 
 /* Wakes the threads whose jobs are done, and frees posts; `mine` is the leader's own job. */
 static void
-wake_owners(struct job *jobs, const struct job *mine)
+wake_owners(struct store *s, struct job *jobs, const struct job *mine)
 {
 	struct job	*j, *next;
 
 	for (j = jobs; j != NULL; j = next) {
 		next = j->next;		/* when its owner is awake, j does not exist any more */
+		if (j->is_posted && j->er != ERR_OK)
+			(void)atomic_fetch_add(&s->lost_posts, 1);
 		if (j->is_posted)
 			free((struct post *)j);
 		else if (j != mine)
@@ -464,7 +467,7 @@ do_some_jobs(struct store *s, struct job *mine)
 	(void)pthread_mutex_unlock(&s->lock);
 	begin_ms = clock_mono_ms();
 	do_jobs(s, jobs);
-	wake_owners(jobs, mine);
+	wake_owners(s, jobs, mine);
 	/* SQLite's lock is not fair: without a pause, other processes would hardly ever get it. */
 	if (!store_is_shared(s) && clock_mono_ms() - begin_ms >= LONG_MS)
 		(void)nanosleep(&courtesy, NULL);

@@ -101,10 +101,10 @@ bool		 store_is_shared(const struct store *s);
 int64_t		 store_now_ms(struct store *s);
 
 /*
- * How often a store that hosts share was opened.  When that changes, the last things that were not
- * to be durable (STORE_WRITE) may be gone.
+ * A number of a store that hosts share.  When it changes, the last things that were not to be
+ * durable (STORE_WRITE) may be gone: the store was opened again, or a post failed.
  */
-unsigned	 store_opened(const struct store *s);
+unsigned	 store_doubts(const struct store *s);
 
 /* The locks that the store was made with. */
 struct locks	*store_locks(const struct store *s);

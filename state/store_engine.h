@@ -38,7 +38,7 @@ struct store_end {
 	bool		 may_retry;	/* at once */
 	bool		 is_refused;	/* it fails until an operator changes something */
 	bool		 has_quarantine; /* the file went into quarantine since the last use */
-	unsigned	 opened;	/* how often it was opened: see store_opened() */
+	unsigned	 opened;	/* how often it was opened: see store_doubts() */
 	const char	*why;		/* the last fault in words, valid until the next use */
 };
 

@@ -19,6 +19,10 @@ def is_apart(row):
     return row["what"] == "seen" and "other hosts do not know" in row["msg"]
 
 
+def is_retold(row):
+    return row["what"] == "seen" and "other hosts may not have known" in row["msg"]
+
+
 def is_unread(row):
     """QT was asked, and the host has no answer."""
     return "qt_status" not in row and row.get("class") == "retry" and \
@@ -33,6 +37,7 @@ def is_late(row):
 # before the message did again.
 REASONS = (
     ("its host could not tell the others", lambda row, at: is_apart(row) and row["at"] <= at),
+    ("its host told the others later", lambda row, at: is_retold(row)),
     ("its host did not get QT's answer", lambda row, at: is_unread(row)),
     ("its claim had ended", lambda row, at: is_late(row)),
 )
