@@ -128,8 +128,6 @@ store_new_on(const struct settings *set, struct locks *locks, struct store_base 
 		.effect = "what QT does not confirm is answered 503",
 		.remedy = "look at the database, and run: qtoa check",
 	};
-	if (store_is_shared(s))
-		s->trouble.dir = NULL;
 	return s;
 }
 
