@@ -116,9 +116,10 @@ maintenance_new(const struct services *services)
 		return NULL;
 	m->services = m->sweeper.services = services;
 	m->watch = store_watch_new(services->conf->set.state_dir);
-	if ((m->host = new_host(services)) == NULL || !open_counting(m) || (services->arrivals != NULL &&
-	    (m->fold = arrival_fold_new(services->conf, m->sweeper.counted,
-	    services->arrivals)) == NULL) || (m->drain = drain_new(services)) == NULL) {
+	if ((m->host = new_host(services)) == NULL || !open_counting(m) ||
+	    (services->arrivals != NULL && (m->fold = arrival_fold_new(services->conf,
+	    m->sweeper.counted, services->arrivals)) == NULL) ||
+	    (m->drain = drain_new(services)) == NULL) {
 		maintenance_free(m);
 		return NULL;
 	}

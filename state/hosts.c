@@ -257,7 +257,7 @@ hosts_stop(struct hosts *h, int64_t until_ms)
  */
 
 static void
-copy_column(char *to, size_t size, const struct db_rows *rows, int col)
+print_column(char *to, size_t size, const struct db_rows *rows, int col)
 {
 	const struct slice	 s = db_col(rows, col);
 
@@ -280,8 +280,8 @@ hosts_list(struct db *db, hosts_each *fn, void *ctx)
 			.has_stopped = db_col_int(&rows, 5) != 0,
 			.is_double = db_col_int(&rows, 6) != 0,
 		};
-		copy_column(s.name, sizeof(s.name), &rows, 1);
-		copy_column(s.version, sizeof(s.version), &rows, 2);
+		print_column(s.name, sizeof(s.name), &rows, 1);
+		print_column(s.version, sizeof(s.version), &rows, 2);
 		fn(ctx, &s);
 	}
 	db_end(&rows);

@@ -345,7 +345,7 @@ datacube_rows_add(struct datacube_rows *r, int64_t *n, struct slice page)
 
 /* Copies a column of a row that is in the table. */
 static enum error
-copy_column(struct datacube_rows *r, struct db_value *v, const struct db_rows *rows, int col)
+keep_value(struct datacube_rows *r, struct db_value *v, const struct db_rows *rows, int col)
 {
 	const size_t	 at = r->text.len;
 	struct slice	 s;
@@ -381,9 +381,9 @@ fill_row(struct datacube_rows *r, const struct db_rows *rows)
 
 	buf_reset(&r->text);
 	r->rows[r->chain.n - 1] = (struct row){ db_col(rows, last), { NULL, 0 } };
-	er = copy_column(r, &r->v[0].v, rows, 0);
+	er = keep_value(r, &r->v[0].v, rows, 0);
 	for (i = 1; er == ERR_OK && datacube_sql_next(&col, &r->chain); i++)
-		if ((er = copy_column(r, &r->v[i].v, rows, i)) == ERR_OK &&
+		if ((er = keep_value(r, &r->v[i].v, rows, i)) == ERR_OK &&
 		    r->v[i].v.type == DB_NULL)
 			er = set_column(r, &r->v[i].v, &col);
 	if (er == ERR_OK && (er = set_extra(r, &r->v[last].v)) == ERR_OK)
