@@ -285,6 +285,8 @@ maintenance_wanted(const struct services *services)
 {
 	struct backlog	 b;
 
+	/* It also says whether the store works, whatever else is to be done. */
+	look_elsewhere(services);
 	if (is_host_due(services))
 		return true;
 	if (services->callback_ips != NULL && callback_ips_is_due(services->callback_ips))
@@ -293,7 +295,6 @@ maintenance_wanted(const struct services *services)
 		return true;
 	if (services->spare != NULL && spare_holds(services->spare))
 		return true;
-	look_elsewhere(services);
 	/* Messages that this host keeps itself must be moved. */
 	return store_is_raised(services->store) && (services->local != NULL ||
 	    (find_backlog(&b, services) && b.due_ms <= clock_wall_ms()));

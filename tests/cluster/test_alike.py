@@ -11,6 +11,7 @@ import pytest
 import cubeapi
 import fansapi
 import program
+import servers
 import wechat
 from collector import behind, posted
 from test_counting import dump, dump_of_sqlite
@@ -21,8 +22,8 @@ from wechat import PLAIN, SAFE
 USER = "oForgetMe_0123456789abcdefgh"
 
 
-@pytest.fixture
-def homes(url, qt):
+@contextlib.contextmanager
+def three(url, qt):
     """One with a file, and two hosts that share a store."""
     made = [program.Home(qt.url) for _ in range(3)]
     for home, store in zip(made, ("", url, url)):
@@ -32,6 +33,34 @@ def homes(url, qt):
         home.remove()
 
 
+@pytest.fixture
+def homes(url, qt):
+    with three(url, qt) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    """A server for which it is always NOW."""
+    with servers.directory() as top:
+        server = servers.Server(top, "frozen")
+        server.make()
+        server.env = {k: v for k, v in frozen_at(NOW).items() if k != "TZ"}
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture
+def frozen_homes(frozen, qt, request):
+    """The same, with such a server: a store has the time of its server."""
+    frozen.sql(f'CREATE DATABASE "{request.node.name}"')
+    with three(frozen.url.replace("/postgres?", f"/{request.node.name}?"), qt) as made:
+        yield made
+
+
 def run(home, *args, code=(0,), env=None):
     done = subprocess.run([program.binary("alike"), *args], stdin=subprocess.DEVNULL, text=True,
                           env=env or home.env, capture_output=True, timeout=120, check=False)
@@ -39,10 +68,15 @@ def run(home, *args, code=(0,), env=None):
     return done.stdout
 
 
-def at_once(home):
+def frozen_at(now, home=None):
     """An environment in which no time passes."""
-    env = environment(home, NOW)
+    env = environment(home or Nowhere, now)
     return {**env, "FAKETIME": env["FAKETIME"].lstrip("@")}
+
+
+class Nowhere:
+    """A home without an environment of its own."""
+    env = {}
 
 
 def without_time(out):
@@ -141,7 +175,7 @@ def test_counted_once_and_forgotten(shared, url, homes, qt):
     assert got == want and sum(r.startswith("event") for r in got) == 24
 
 
-def test_statistics_of_wechat(shared, url, homes, tmp_path):
+def test_statistics_of_wechat(frozen_homes, tmp_path):
     """pull, show, export and reconcile say the same."""
     api = cubeapi.CubeAPI(tmp_path, NOW)
     names = ("getusersummary", "getarticletotal", "getbizsummary", "publisher_settlement",
@@ -149,11 +183,11 @@ def test_statistics_of_wechat(shared, url, homes, tmp_path):
     begin = ("--from", str(YESTERDAY - timedelta(days=4)))
     try:
         said = []
-        for home in homes[:2]:
+        for home in frozen_homes[:2]:
             home.env.update(E2E_WECHAT_API=api.url, E2E_CA_FILE=str(api.authority.file))
 
             def do(*args, code=(0,), home=home):
-                return run(home, *args, code=code, env=at_once(home))
+                return run(home, *args, code=code, env=frozen_at(NOW, home))
 
             api.reset()
             api.now = NOW
@@ -172,19 +206,19 @@ def test_statistics_of_wechat(shared, url, homes, tmp_path):
         api.stop()
 
 
-def test_followers(shared, url, homes, tmp_path):
+def test_followers(frozen_homes, tmp_path):
     """The list, what WeChat tells about each, those who have gone, and the second pull."""
     api = fansapi.FansAPI(tmp_path, None)
     try:
         said = []
-        for home in homes[:2]:
+        for home in frozen_homes[:2]:
             home.env.update(E2E_WECHAT_API=api.url, E2E_CA_FILE=str(api.authority.file))
             api.reset()
             api.names_last = False
             api.follow(*range(1500))
 
             def do(*args, home=home):
-                out = run(home, "followers", *args, env=at_once(home))
+                out = run(home, "followers", *args, env=frozen_at(NOW, home))
                 return (without_time(out) if args[0] == "pull" else out).splitlines()
 
             first = do("pull", "safe")

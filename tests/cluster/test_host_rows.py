@@ -2,6 +2,8 @@
 
 import shutil
 
+import servers
+
 TOTALS = "SELECT coalesce(sum(total), 0), count(DISTINCT file) FROM host_counter"
 
 
@@ -111,8 +113,12 @@ def test_a_store_that_fails_is_noticed_without_messages(pair, host):
     assert a.ask("sums")[2] == "2?"
     assert a.ask("add 1")[0] == "ok" and a.ask("here")[2] == "1"
     pair.primary.start()
-    a.ask("stop")
-    assert a.ask("degraded")[2] == "no"
+
+    def works():
+        a.ask("stop")
+        return a.ask("degraded")[2] == "no"
+
+    servers.wait_until("it is used again", works)
 
 
 def test_a_standby_that_is_gone_is_noticed(pair, host):

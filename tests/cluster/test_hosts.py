@@ -171,7 +171,7 @@ def cgi(qt):
         answer = program.run_cgi(home, fcgi.push_params(one, f"/qtoa/{SAFE.path}"), one.body,
                                  variant="several")
         assert (answer.status, answer.body) == (200, b"success")
-        rows = [r for r in home.log.lines(at) if r["what"] == "request"]
+        rows = [r for r in home.log.lines(at) if r.get("what") == "request"]
         return [(r["verdict"], r.get("class")) for r in rows]
 
     yield run
