@@ -259,7 +259,8 @@ def write(path, text):
 def compile_text(config, compiler):
     """What the compiler says: the options of Makefile that matter here."""
     done = subprocess.run(
-        [*shlex.split(compiler), "-std=c11", "-D_XOPEN_SOURCE=700", f"-I{TOP}", "-Wall", "-Wextra",
+        [*shlex.split(compiler), "-std=c11", "-D_XOPEN_SOURCE=700", "-DQTOA_POSTGRES=1",
+         f"-I{TOP}", "-Wall", "-Wextra",
          "-Wshadow", "-Wconversion", "-Wformat=2", "-Werror", "-Wno-invalid-source-encoding",
          f'-DCONFIG_FILE="{config}"', "-fsyntax-only", str(TOP / "core" / "conf.c")],
         env={**os.environ, "LC_ALL": "C"}, capture_output=True, timeout=60)
