@@ -312,6 +312,7 @@ start_connect(struct pg_conn *c, int64_t ms)
 		return give_up(c, "no memory");
 	if (PQstatus(c->pg) == CONNECTION_BAD)
 		return give_up(c, NULL);
+	(void)PQsetNoticeReceiver(c->pg, hear, c);	/* else libpq writes to stderr */
 	c->is_connecting = true;
 	c->end_ms = clock_mono_ms() + (ms > CONNECT_MS ? ms : CONNECT_MS);
 	c->waits_for = PGRES_POLLING_WRITING;
@@ -372,7 +373,6 @@ pg_conn_open(struct pg_conn *c, int64_t until_ms)
 	host = PQhost(c->pg);
 	(void)snprintf(c->where, sizeof(c->where), "%s:%s", host == NULL ? "" : host,
 	    PQport(c->pg));
-	(void)PQsetNoticeReceiver(c->pg, hear, c);
 	if (PQsetnonblocking(c->pg, 1) == -1 || PQenterPipelineMode(c->pg) == 0)
 		return give_up(c, NULL);
 	pg_conn_forget(c);

@@ -68,4 +68,4 @@ def test_it_is_interrupted(start):
         if line.startswith("all is well"):
             break
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(120) == 130
+    assert process.wait(120) != 0      # 130, or that of a command that ended first

@@ -96,9 +96,9 @@ def test_a_frozen_host_sends_nothing_late(url, start, qt):
     assert {m: n for m, n in confirmed_counts(qt).items() if m in sent} == sent
     twice = [m for m, n in sent.items() if n > 1]       # they were under way when it stood still
     assert len(twice) <= 20 and set(sent.values()) <= {1, 2}
-    if twice:
-        a.log.wait(what="drain", level="notice")
-        assert "may be sent twice" in a.log.text()
+    if twice:       # an answer that had come while it stood still is read as well
+        until(lambda: "may be sent twice" in a.log.text() or
+              "other hosts may not have known" in a.log.text(), "it says so")
 
 
 class Watched:

@@ -5,7 +5,7 @@
 #include "core/json_raw.h"
 #include "wechat/datacube/datacube_rows.h"
 
-enum { NAME = 8, REAL = 32 };	/* bytes, with the NUL */
+enum { NAME = 24, REAL = 32 };	/* bytes, with the NUL */
 
 /* An object that is a row.  Where a table has .merge, that member has more members of the row. */
 struct row {
