@@ -1,3 +1,5 @@
+#!/bin/sh
+#
 # demo-cluster.sh: `./setup demo --cluster`, sourced by setup: two hosts of qtoa, a balancer, QT, and
 # three PostgreSQL servers, all on this machine; the primary and one of the hosts are killed.  With
 # DEMO_B, a directory, objects are built there and stay.
