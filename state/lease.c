@@ -1,8 +1,7 @@
-#include <errno.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "core/clock.h"
+#include "core/random.h"
 #include "state/lease.h"
 
 enum {
@@ -83,17 +82,6 @@ write_row(struct store *s, struct lease *l)
 	return ERR_OK;
 }
 
-/* A number that no other lease has, on no host; never 0. */
-static int64_t
-make_owner(void)
-{
-	uint64_t	 n = 0;
-
-	while (getrandom(&n, sizeof(n), 0) == -1 && errno == EINTR)
-		;
-	return (int64_t)(n >> 2 | 1);
-}
-
 /* Takes the lock.  True: that is all, or nothing can be done; *result. */
 static bool
 is_lock_enough(struct store *s, struct lease *l, enum lock_result *result, const char *what,
@@ -106,7 +94,7 @@ is_lock_enough(struct store *s, struct lease *l, enum lock_result *result, const
 	*result = lock_take(store_locks(s), &l->lock, key, until_ms);
 	if (*result != LOCK_MINE || !store_is_shared(s))
 		return true;
-	l->owner = make_owner();
+	l->owner = random_id();
 	return false;
 }
 
