@@ -327,23 +327,22 @@ is_busy(const struct drain_fetch *d, const struct queue_message *row)
 	return false;
 }
 
-bool
-drain_fetch_has_call(const struct services *s, const unsigned char key[QUEUE_KEY])
-{
-	enum dedup_as	 as;
-	enum error	 er = dedup_claim(s->dedup, &as, key, 0);
-
-	if (er == ERR_OK && as != DEDUP_DONE)
-		(void)dedup_mark(s->dedup, key, DEDUP_QUEUED);
-	return er == ERR_LATE;
-}
-
-/* True: a call goes on with the message.  A probe or a trial would fetch it before it is due. */
+/*
+ * True: this process or another one has a call with the message under way (forwarder/caller.h).  A
+ * probe or a trial would fetch it before it is due.
+ */
 static bool
 has_call(const struct drain_fetch *d, const struct queue_message *row)
 {
-	return slice_is(row->outcome, destination_under_way) &&
-	    drain_fetch_has_call(d->s, row->key);
+	enum dedup_as	 as;
+	enum error	 er;
+
+	if (!slice_is(row->outcome, destination_under_way))
+		return false;
+	er = dedup_claim(d->s->dedup, &as, row->key, 0);
+	if (er == ERR_OK && as != DEDUP_DONE)
+		(void)dedup_mark(d->s->dedup, row->key, DEDUP_QUEUED);
+	return er == ERR_LATE;
 }
 
 /* Appends one row to d->fetched. */

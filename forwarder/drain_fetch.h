@@ -107,9 +107,6 @@ bool		 drain_fetch_is_under_way(const struct drain_fetch *d);	/* any message is 
 /* True: no message is on the wire or waits for a place there. */
 bool		 drain_fetch_is_quiet(const struct drain_fetch *d);
 
-/* True: this process or another one has a call with the message under way (forwarder/caller.h). */
-bool		 drain_fetch_has_call(const struct services *s, const unsigned char key[QUEUE_KEY]);
-
 /* How many end points another process has drained since the run began. */
 int64_t		 drain_fetch_elsewhere(const struct drain_fetch *d);
 
