@@ -24,8 +24,8 @@
 #include "server/listener.h"
 #include "server/process.h"
 #include "server/thread_pool.h"
-#include "state/log_ratelimit.h"
 #include "state/carry.h"
+#include "state/log_ratelimit.h"
 #include "state/recover.h"
 #include "state/store.h"
 

@@ -149,7 +149,7 @@ write_rows(struct db *db, void *arg)
 static int64_t
 take_counters(struct hosts *h, const struct host_file *f, int64_t now_s)
 {
-	int64_t	 from_s = now_s - COUNTER_DAYS * INT64_C(86400), until_s;
+	int64_t	 from_s = now_s - COUNTER_DAYS * (int64_t)CALENDAR_DAY_S, until_s;
 
 	if (f->counted_s > 0)
 		from_s = (f->counted_s < now_s ? f->counted_s : now_s) - LATE_S;
