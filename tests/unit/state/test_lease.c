@@ -1,10 +1,9 @@
-#include <stdlib.h>
 #include <string.h>
 
-#include "state/db_engine.h"
 #include "state/lease.h"
 #include "tests/unit/clocks.h"
 #include "tests/unit/state.h"
+#include "tests/unit/stub_store.h"
 #include "tests/unit/unit.h"
 
 /*
@@ -15,19 +14,13 @@ static struct {
 	char	 name[LOCK_KEY];
 	int64_t	 owner;		/* 0: there is no row */
 	int64_t	 until_ms, now_ms;	/* by the server's clock */
-	bool	 fails;		/* the server is away */
-	int	 uses, writes;
+	int	 writes;
+	struct stub_server	 stub;
 } server;
 
-struct stub_db {
-	struct db	 base;
-	int64_t		 answer;	/* the number that a statement gives; 0: no row */
-};
-
 static enum error
-run_statement(struct db *db, int64_t *changed, enum sql sql, const struct db_value *v, size_t n)
+drop_row(enum sql sql, const struct db_value *v, size_t n)
 {
-	(void)db, (void)changed;
 	check_int("statement", sql, SQL_LEASE_DROP);
 	check_int("values", (int64_t)n, 2);
 	if (server.owner == v[1].i && memcmp(server.name, v[0].s.p, LOCK_KEY) == 0)
@@ -36,86 +29,19 @@ run_statement(struct db *db, int64_t *changed, enum sql sql, const struct db_val
 }
 
 static enum error
-start_statement(struct db *db, struct db_rows *rows, enum sql sql, const struct db_value *v,
-    size_t n)
+take_row(enum sql sql, const struct db_value *v, size_t n, bool *is_there, int64_t *number)
 {
-	struct stub_db	*d = (struct stub_db *)db;
-
 	check_int("statement", sql, SQL_LEASE_TAKE);
 	check_int("values", (int64_t)n, 3);
-	*rows = (struct db_rows){ .db = db, .at = -1 };
-	d->answer = 0;
-	if (server.owner == 0 || server.owner == v[1].i || server.until_ms < server.now_ms) {
+	*is_there = server.owner == 0 || server.owner == v[1].i || server.until_ms < server.now_ms;
+	if (*is_there) {
 		memcpy(server.name, v[0].s.p, LOCK_KEY);
-		server.owner = d->answer = v[1].i;
+		server.owner = *number = v[1].i;
 		server.until_ms = server.now_ms + v[2].i;
 		server.writes++;
 	}
 	return ERR_OK;
 }
-
-static bool
-next_row(struct db_rows *rows, enum error *er)
-{
-	(void)er;
-	return ++rows->at == 0 && ((struct stub_db *)rows->db)->answer != 0;
-}
-
-static void
-end_rows(struct db_rows *rows)
-{
-	(void)rows;
-}
-
-static int64_t
-col_int(const struct db_rows *rows, int col)
-{
-	(void)col;
-	return ((struct stub_db *)rows->db)->answer;
-}
-
-static enum db_type
-col_type(const struct db_rows *rows, int col)
-{
-	(void)rows, (void)col;
-	return DB_INTEGER;
-}
-
-static const struct db_engine	 stub_engine = {
-	.name = "stub", .is_shared = true, .run = run_statement, .start = start_statement,
-	.next = next_row, .end = end_rows, .col_int = col_int, .col_type = col_type,
-};
-
-struct stub_store {
-	struct store_base	 base;
-	struct stub_db		 db;
-};
-
-static struct db *
-use_store(struct store_base *base, enum store_need need, bool transaction, int64_t until_ms)
-{
-	(void)need, (void)transaction, (void)until_ms;
-	server.uses++;
-	return server.fails ? NULL : &((struct stub_store *)base)->db.base;
-}
-
-static enum error
-end_use(struct store_base *base, struct store_end *end, enum error er)
-{
-	(void)base;
-	*end = (struct store_end){ .fault = er == ERR_OK ? DB_FINE : DB_BUSY, .why = "away" };
-	return er;
-}
-
-static void
-free_store(struct store_base *base)
-{
-	free(base);
-}
-
-static const struct store_engine	 store_engine = {
-	.name = "stub", .is_shared = true, .free = free_store, .use = use_store, .done = end_use,
-};
 
 /* Two hosts: each has its own state directory. */
 struct hosts {
@@ -127,18 +53,15 @@ struct hosts {
 static void
 begin_hosts(struct hosts *h)
 {
-	struct stub_store	*base;
-	int			 i;
+	int	 i;
 
 	memset(&server, 0, sizeof(server));
+	server.stub = (struct stub_server){ .ask = take_row, .run = drop_row };
 	server.now_ms = 1000000;
 	for (i = 0; i < 2; i++) {
 		h->set[i] = (struct settings){ .state_dir = state_new() };
 		assert_non_null(h->locks[i] = lock_new(h->set[i].state_dir));
-		assert_non_null(base = calloc(1, sizeof(*base)));
-		base->base.engine = &store_engine;
-		base->db.base.engine = &stub_engine;
-		assert_non_null(h->s[i] = store_new_on(&h->set[i], h->locks[i], &base->base));
+		h->s[i] = stub_store_new(&h->set[i], h->locks[i], &server.stub);
 	}
 }
 
@@ -227,7 +150,7 @@ without_the_store(void **state)
 	(void)state;
 	begin_hosts(&h);
 	check_int("taken", lease_take(h.s[0], &a, "drain", "x", 0), LOCK_MINE);
-	server.fails = true;
+	server.stub.is_away = true;
 	pass(LEASE_KEEP_MS);
 	CHECK("until its end", lease_keep(h.s[0], &a));
 	pass(LEASE_KEEP_MS);
@@ -239,11 +162,11 @@ without_the_store(void **state)
 	check_int("but tried", lease_try(h.s[0], &a, "probe", "x"), LOCK_MINE);
 	check_int("by one of the host", lease_try(h.s[0], &b, "probe", "x"), LOCK_BUSY);
 	pass(10 * LEASE_MS);
-	server.uses = 0;
+	server.stub.uses = 0;
 	CHECK("kept", lease_keep(h.s[0], &a));
 	lease_end(h.s[0], &a, false);
-	check_int("without the store", server.uses, 0);
-	server.fails = false;
+	check_int("without the store", server.stub.uses, 0);
+	server.stub.is_away = false;
 	server.owner = 0;
 	check_int("the store is back", lease_try(h.s[0], &a, "probe", "x"), LOCK_MINE);
 	check_int("one of all hosts", lease_try(h.s[1], &b, "probe", "x"), LOCK_BUSY);

@@ -18,7 +18,7 @@ struct bench {
 	char		 path[STATE_PATH];
 };
 
-/* memory: where the second file is; NULL: there is none. */
+/* memory: where the second file is; NULL: there is only one. */
 static void
 bench_init_with(struct bench *b, const char *memory)
 {

@@ -1,12 +1,11 @@
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "state/db_engine.h"
 #include "state/store_look.h"
 #include "tests/unit/clocks.h"
 #include "tests/unit/state.h"
+#include "tests/unit/stub_store.h"
 #include "tests/unit/unit.h"
 
 /* A store that hosts share, as far as a look goes. */
@@ -17,78 +16,18 @@ static struct {
 } server;
 
 static enum error
-start_statement(struct db *db, struct db_rows *rows, enum sql sql, const struct db_value *v,
-    size_t n)
+look_for_work(enum sql sql, const struct db_value *v, size_t n, bool *is_there, int64_t *number)
 {
 	(void)v;
 	check_int("statement", sql, SQL_STORE_WAITS);
 	check_int("values", (int64_t)n, 0);
-	*rows = (struct db_rows){ .db = db, .at = -1 };
 	server.looks++;
+	*is_there = true;
+	*number = server.waits;
 	return server.fails ? ERR_STORE : ERR_OK;
 }
 
-static bool
-next_row(struct db_rows *rows, enum error *er)
-{
-	(void)er;
-	return ++rows->at == 0;
-}
-
-static void
-end_rows(struct db_rows *rows)
-{
-	(void)rows;
-}
-
-static int64_t
-col_int(const struct db_rows *rows, int col)
-{
-	(void)rows, (void)col;
-	return server.waits;
-}
-
-static enum db_type
-col_type(const struct db_rows *rows, int col)
-{
-	(void)rows, (void)col;
-	return DB_INTEGER;
-}
-
-static const struct db_engine	 stub_engine = {
-	.name = "stub", .is_shared = true, .start = start_statement, .next = next_row,
-	.end = end_rows, .col_int = col_int, .col_type = col_type,
-};
-
-struct stub_store {
-	struct store_base	 base;
-	struct db		 db;
-};
-
-static struct db *
-use_store(struct store_base *base, enum store_need need, bool transaction, int64_t until_ms)
-{
-	(void)need, (void)transaction, (void)until_ms;
-	return &((struct stub_store *)base)->db;
-}
-
-static enum error
-end_use(struct store_base *base, struct store_end *end, enum error er)
-{
-	(void)base;
-	*end = (struct store_end){ .fault = er == ERR_OK ? DB_FINE : DB_BUSY, .why = "away" };
-	return er;
-}
-
-static void
-free_store(struct store_base *base)
-{
-	free(base);
-}
-
-static const struct store_engine	 store_engine = {
-	.name = "stub", .is_shared = true, .free = free_store, .use = use_store, .done = end_use,
-};
+static struct stub_server	 stub = { .ask = look_for_work };
 
 struct host {
 	struct settings	 set;
@@ -99,16 +38,11 @@ struct host {
 static void
 begin_host(struct host *h)
 {
-	struct stub_store	*base = calloc(1, sizeof(*base));
-
 	server.waits = server.looks = 0;
 	server.fails = false;
-	assert_non_null(base);
-	base->base.engine = &store_engine;
-	base->db.engine = &stub_engine;
 	h->set = (struct settings){ .state_dir = state_new() };
 	assert_non_null(h->locks = lock_new(h->set.state_dir));
-	assert_non_null(h->s = store_new_on(&h->set, h->locks, &base->base));
+	h->s = stub_store_new(&h->set, h->locks, &stub);
 	clocks->wall_ms = clock_wall_ms();
 }
 
