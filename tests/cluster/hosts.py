@@ -13,24 +13,10 @@ sys.path.append(os.path.join(os.path.dirname(__file__), "..", "torture"))
 sys.path.append(os.path.join(os.path.dirname(__file__), "..", "e2e"))
 import oracle  # noqa: E402
 import program  # noqa: E402
-import qt as qt_side  # noqa: E402
 import wechat  # noqa: E402
 from host import Site  # noqa: E402
 
 VARIANT = "cluster"
-
-
-class QT(oracle.QT):
-    """QT, which does not mind that a host's clock is wrong."""
-
-    ahead = {0}
-
-    def _verify(self, r):
-        code = qt_side.verify(r, wechat.ACCOUNTS)
-        stamp = int(r.fields.get("ts") or 0) / 1000
-        if any(abs(stamp - r.at - s) <= 60 for s in self.ahead):
-            r.problems = [p for p in r.problems if not p.startswith("ts ")]
-        return code
 
 
 class Host:

@@ -60,7 +60,7 @@ class Run:
         self.nodes = nodes.Nodes(top, self.wires)
         stack.callback(self.nodes.end)
         self.nodes.copy(made)
-        self.qt = hosts.QT(seed)
+        self.qt = oracle.LenientQT(seed)
         stack.callback(self.qt.stop)
         vip = self.wires.link("pgbouncer to the primary", self.nodes.socket_of_primary)
         self.pooler = servers.Pooler(top, None, vip.port)

@@ -477,6 +477,21 @@ def ports_of(pid):
     return {int(row[1].rpartition(":")[2], 16) for row in rows if row[9] in inodes}
 
 
+class LenientQT(QT):
+    """Does not mind that the program's clock is ahead."""
+
+    def __init__(self, *args, **how):
+        self.ahead = {0}            # seconds that the program's clock may be ahead of ours
+        super().__init__(*args, **how)
+
+    def _verify(self, r):
+        code = super()._verify(r)
+        stamp = int(r.fields.get("ts") or 0) / 1000
+        if any(abs(stamp - r.at - s) <= 60 for s in self.ahead):
+            r.problems = [p for p in r.problems if not p.startswith("ts ")]
+        return code
+
+
 @dataclass
 class Kill:
     """A process was killed: what it had answered just before may not be settled."""
