@@ -473,6 +473,11 @@ def turn(run, s, w, name, concurrency, seconds):
     return r
 
 
+def medians(runs):
+    """Of each figure, over the runs of each name."""
+    return {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in runs.items()}
+
+
 def fastest(run, concurrency):
     """The number of threads with which the ceiling is fastest while QT answers at once."""
     rates = {}
@@ -495,7 +500,7 @@ def versus(run, concurrency, threads, delay_ms, ceiling=None):
             for _ in range(run.limits["pairs"]):
                 for name, results in runs.items():
                     results.append(turn(run, s, w, name, concurrency, run.limits["seconds"]))
-    return {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in runs.items()}
+    return medians(runs)
 
 
 def memory(run, name, delay_ms=0, tls=False):
@@ -523,7 +528,7 @@ def collector(run):
                 r["program"] = (cpu_s(w.pids[name]) - cpu) / r["requests"]
                 results += [r] if i != 0 else []  # the first turn warms up
     run.kind, run.left = [], 0
-    return {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in runs.items()}
+    return medians(runs)
 
 
 class Syncs:
@@ -808,9 +813,7 @@ def flat_turns(run):
                 r = turn(run, s, w, "qtoa", 64, run.limits["seconds"])
                 runs[name].append({**r, **resident(w.pids["qtoa"])})
         size = sum(os.path.getsize(p) for p in glob.glob(f"{environment['BENCH_STATE']}/*seen-*"))
-    medians = {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]}
-               for n, rs in runs.items()}
-    return medians, size
+    return medians(runs), size
 
 
 def flat_rows(table, run, empty):
@@ -892,20 +895,25 @@ def missing():
     return [name for name, there in have.items() if not there]
 
 
-def main():
-    if lacking := missing():
-        print("bench: not installed: " + " ".join(lacking), file=sys.stderr)
-        return 2
+def judge(figures):
+    """Runs a function that measures and says how many targets it missed; the exit status."""
     # So that a signal unwinds and stops what was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     run = Run(sys.argv[1])
     try:
-        return 1 if measure(run) else 0
+        return 1 if figures(run) else 0
     except (Failed, subprocess.CalledProcessError) as e:
         print(f"bench: {e}", file=sys.stderr)
         return 2
     finally:
         run.close()
+
+
+def main():
+    if lacking := missing():
+        print("bench: not installed: " + " ".join(lacking), file=sys.stderr)
+        return 2
+    return judge(measure)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 
 import bench
@@ -47,27 +46,18 @@ HOST = """	(
 """
 
 
-class Pair:
-    """A primary that waits for one standby."""
-
-    def __init__(self, top):
-        self.primary, self.standby = (servers.Server(top, name) for name in TWO)
+class Pair(servers.Pair):
+    """Both run while the block does."""
 
     def __enter__(self):
-        self.primary.make()
-        self.primary.set(shared_buffers="64MB", max_wal_size="2GB")
-        self.primary.start()
-        self.standby.make_standby(self.primary)
-        self.primary.set(synchronous_standby_names="ANY 1 (two)")
-        self.primary.stop()
+        self.make(shared_buffers="64MB", max_wal_size="2GB")
         self.primary.start()
         self.standby.start()
-        servers.wait_until("the standby follows", lambda: self.primary.follows(self.standby))
+        self.settle()
         return self
 
     def __exit__(self, *_):
-        self.primary.kill()
-        self.standby.kill()
+        self.end()
 
     def cpu_s(self):
         """Of all processes of both servers, those that have ended too."""
@@ -134,10 +124,6 @@ def turn(run, s, pair, w, seconds):
     return r
 
 
-def medians(runs):
-    return {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in runs.items()}
-
-
 def healthy(run, pair):
     """QT and the store are well: interleaved runs of a host alone and of one that shares."""
     runs = {"alone": [], "shared": [], "two": []}
@@ -158,7 +144,7 @@ def healthy(run, pair):
                 with bench.paced(run, w) as beside:
                     pass
                 paces[name].append(beside["p99_ms"])
-    r = medians(runs)
+    r = bench.medians(runs)
     for name in hosts:
         r[name]["paced"] = statistics.median(paces[name])
     return r
@@ -196,17 +182,5 @@ def measure(run):
     return table.missed
 
 
-def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    run = bench.Run(sys.argv[1])
-    try:
-        return 1 if measure(run) else 0
-    except (Failed, subprocess.CalledProcessError) as e:
-        print(f"bench: {e}", file=sys.stderr)
-        return 2
-    finally:
-        run.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bench.judge(measure))

@@ -13,111 +13,67 @@ import servers
 sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import program  # noqa: E402 (it is in that directory)
-import qt as qt_side  # noqa: E402
-import wechat  # noqa: E402
+from qt_fixtures import qt, qt_server  # noqa: E402,F401 (pytest finds them here)
 
 
-class Tool:
-    """A store_tool: a host of qtoa, as far as its store goes."""
+class Program:
+    """A host of qtoa, as far as a tool knows it: it answers a line with a line."""
 
-    def __init__(self, state, url, ack="replica", ms=400, env=None, local=False):
+    def __init__(self, state, tool, *args, env=None):
         self.state = state
         state.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
-            [os.environ["STORE_TOOL"], str(state), url, ack, str(ms),
-             *(["local"] if local else [])], stdin=subprocess.PIPE,
+            [os.environ[tool], str(state), *map(str, args)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
             env={**os.environ, **(env or {})})
+
+    def send(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def hear(self):
+        return self.process.stdout.readline().rstrip("\n")
 
     def ask(self, line):
         self.send(line)
         return self.hear()
 
-    def send(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Tool(Program):
+    """A store_tool: a host as far as its store goes."""
+
+    def __init__(self, state, url, ack="replica", ms=400, env=None, local=False):
+        super().__init__(state, "STORE_TOOL", url, ack, ms, *(["local"] if local else []), env=env)
 
     def hear(self):
         """"ok" or "failed", milliseconds, and what else it says."""
-        word, ms, *rest = self.process.stdout.readline().rstrip("\n").split(" ", 2)
+        word, ms, *rest = super().hear().split(" ", 2)
         return word, int(ms), rest[0] if rest else ""
 
-    def end(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.stdout.close()
 
-
-class Tables:
-    """A tables_tool: a host of qtoa, as far as its tables go."""
+class Tables(Program):
+    """A tables_tool: a host as far as its tables go."""
 
     def __init__(self, state, url, ms):
-        self.state = state
-        state.mkdir(exist_ok=True)
-        self.process = subprocess.Popen(
-            [os.environ["TABLES_TOOL"], str(state), url, str(ms)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1)
-
-    def send(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        super().__init__(state, "TABLES_TOOL", url, ms)
 
     def hear(self):
-        return self.process.stdout.readline().rstrip("\n").rstrip(" ")
-
-    def tell(self, line):
-        self.send(line)
-        return self.hear()
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.stdout.close()
-
-
-class Pair:
-    """A primary that waits for one standby."""
-
-    def __init__(self, top):
-        self.primary = servers.Server(top, "one")
-        self.standby = servers.Server(top, "two")
-
-    def make(self):
-        self.primary.make()
-        self.primary.start()
-        self.standby.make_standby(self.primary)
-        for server in self.primary, self.standby:
-            server.set(synchronous_standby_names="ANY 1 (one, two)")
-        self.primary.stop()
-
-    def copy(self, pair):
-        self.primary.copy(pair.primary)
-        self.standby.copy(pair.standby)
-        self.standby.follow(self.primary)
-        self.primary.start()
-        self.standby.start()
-        self.settle()
-
-    def settle(self):
-        servers.wait_until("the standby follows",
-                           lambda: self.primary.follows(self.standby))
-
-    def end(self):
-        self.primary.kill()
-        self.standby.kill()
+        return super().hear().rstrip(" ")
 
 
 @pytest.fixture(scope="session")
 def made():
     """A pair that does not run, to be copied."""
     with servers.directory() as top:
-        pair = Pair(top)
+        pair = servers.Pair(top)
         try:
             pair.make()
             yield pair
@@ -128,7 +84,7 @@ def made():
 @contextlib.contextmanager
 def running(made):
     with servers.directory() as top:
-        pair = Pair(top)
+        pair = servers.Pair(top)
         try:
             pair.copy(made)
             yield pair
@@ -170,20 +126,6 @@ def host(tmp_path):
     yield start
     for tool in tools:
         tool.end()
-
-
-@pytest.fixture(scope="session")
-def qt_server():
-    server = qt_side.QT(wechat.ACCOUNTS)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def qt(qt_server):
-    qt_server.reset()
-    yield qt_server
-    assert not qt_server.problems, qt_server.problems
 
 
 @pytest.fixture

@@ -140,6 +140,39 @@ class Server:
                         f"'{standby.name}' AND sync_state IN ('sync', 'quorum')") == "1"
 
 
+class Pair:
+    """A primary that waits for one standby."""
+
+    def __init__(self, top):
+        self.primary = Server(top, "one")
+        self.standby = Server(top, "two")
+
+    def make(self, **settings):
+        """Makes both; they do not run then."""
+        self.primary.make()
+        self.primary.set(**settings)
+        self.primary.start()
+        self.standby.make_standby(self.primary)
+        for server in self.primary, self.standby:
+            server.set(synchronous_standby_names="ANY 1 (one, two)")
+        self.primary.stop()
+
+    def copy(self, pair):
+        self.primary.copy(pair.primary)
+        self.standby.copy(pair.standby)
+        self.standby.follow(self.primary)
+        self.primary.start()
+        self.standby.start()
+        self.settle()
+
+    def settle(self):
+        wait_until("the standby follows", lambda: self.primary.follows(self.standby))
+
+    def end(self):
+        self.primary.kill()
+        self.standby.kill()
+
+
 class Pooler:
     """pgbouncer in front of a server; each transaction may get another connection.  port: the server
     is behind a link on this machine."""

@@ -70,7 +70,7 @@ def orders(rng, n):
 def test_the_same_rows(shared, url, tables):
     own, there = tables("sqlite"), tables(url)
     for order in orders(random.Random(20), 300):
-        assert own.tell(order) == there.tell(order), order
+        assert own.ask(order) == there.ask(order), order
     own.end()
     assert dump(shared.primary, url) == dump_of_sqlite(own.state)
 
@@ -80,7 +80,7 @@ def test_two_hosts_count_the_same_messages(shared, url, tables):
     wanted = [o for o in orders(random.Random(21), 120) if o.startswith("count")]
     own, a, b = tables("sqlite"), tables(url), tables(url)
     for order in wanted:
-        own.tell(order)
+        own.ask(order)
     for one, two in zip(wanted, random.Random(22).sample(wanted, len(wanted))):
         a.send(one)
         b.send(two)
@@ -131,7 +131,7 @@ def test_a_unionid_comes_at_the_moment_of_an_event(shared, url, tables):
     held(shared, a, b, f"count o1 {BEGIN} 1 x", "join o1 u1")
     held(shared, b, a, "join o2 u2", f"count o2 {BEGIN + 1} 2 x")
     held(shared, b, a, "join o3 u1", f"count o3 {BEGIN + 2} 3 x")
-    assert a.tell(f"count o4 {BEGIN + 3} 4 x") == "ok new"
+    assert a.ask(f"count o4 {BEGIN + 3} 4 x") == "ok new"
     held(shared, a, b, f"count o4 {BEGIN + 4} 5 x", "join o4 u4")
     assert events(shared, url) == ["u1|", "u2|", "u1|2", "u4|", "u4|1"]
 
@@ -139,7 +139,7 @@ def test_a_unionid_comes_at_the_moment_of_an_event(shared, url, tables):
 def test_a_user_is_forgotten_at_the_moment_of_an_event(shared, url, tables):
     """No event keeps the name, whichever is first; the counts stay."""
     a, b = tables(url), tables(url)
-    a.tell(f"count o9 {BEGIN} 9 x")     # so that the application is known
+    a.ask(f"count o9 {BEGIN} 9 x")     # so that the application is known
     held(shared, a, b, f"count o1 {BEGIN} 1 x", "erase o1")
     held(shared, b, a, "erase o2", f"count o2 {BEGIN + 1} 2 x")
     # Two events of a user who is forgotten already are of one device without a name.
@@ -156,11 +156,11 @@ def test_two_hosts_forget_old_days_at_the_same_moment(shared, url, tables):
     own, a, b = tables("sqlite"), tables(url), tables(url)
     for n in range(20):
         order = f"count o{n} {BEGIN + n % 3 * DAY} {n} {CODES[n % 4]}"
-        assert [t.tell(order) for t in (own, a)] == ["ok new"] * 2
+        assert [t.ask(order) for t in (own, a)] == ["ok new"] * 2
     order = f"age {BEGIN // DAY + 10} 1"
     for t in own, a:
-        t.tell(f"count o1 {BEGIN + 10 * DAY} 99 x")
-    own.tell(order)
+        t.ask(f"count o1 {BEGIN + 10 * DAY} 99 x")
+    own.ask(order)
     assert held(shared, a, b, order, order) == ("ok", "ok")
     own.end()
     assert dump(shared.primary, url) == dump_of_sqlite(own.state)
@@ -170,9 +170,9 @@ def test_two_hosts_forget_who_has_left(shared, url, tables):
     """Each takes another user; a host whose clock is ahead is not earlier."""
     a, b = tables(url), tables(url)
     for n in range(4):
-        a.tell(f"count o{n} {BEGIN} {n} x")
-        a.tell(f"leave o{n}")
-    a.tell("depart")
+        a.ask(f"count o{n} {BEGIN} {n} x")
+        a.ask(f"leave o{n}")
+    a.ask("depart")
     assert shared.primary.sql("SELECT count(*) FROM departed WHERE at = -1", url) == "4"
     shared.primary.sql("UPDATE departed SET since = since - 10000", url)
     for t in a, b:
@@ -193,7 +193,7 @@ def test_odd_and_long_texts(shared, url, tables):
                               '{"EventKey":""}', '{"EventKey":7}', "{}",
                               '{"EventKey":"%s"}' % long[:500], '{"MsgType":"%s"}' % long)):
         order = f"count o1 {BEGIN + n} {n} $$_menu_click {text}"
-        assert [t.tell(order) for t in (own, there)] == ["ok new"] * 2, text
+        assert [t.ask(order) for t in (own, there)] == ["ok new"] * 2, text
     own.end()
     assert dump(shared.primary, url) == dump_of_sqlite(own.state)
-    assert there.tell(f'count o1 {BEGIN} 99 $$_menu_click {{"EventKey":"{long}"}}') == "ok new"
+    assert there.ask(f'count o1 {BEGIN} 99 $$_menu_click {{"EventKey":"{long}"}}') == "ok new"

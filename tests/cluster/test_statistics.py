@@ -61,14 +61,14 @@ TABLES = {
 
 def answer(tools, endpoint, body, begin=DAY, end=DAY, page=1):
     """All tools store an answer, and say the same."""
-    heard = {t.tell(f"answer {endpoint} {begin} {end} {page} {json.dumps(body)}") for t in tools}
+    heard = {t.ask(f"answer {endpoint} {begin} {end} {page} {json.dumps(body)}") for t in tools}
     assert len(heard) == 1, heard
     return heard.pop()
 
 
 def table(tools, name, what="table"):
     """The rows, which are the same in all."""
-    heard = {t.tell(f"{what} {name}") for t in tools}
+    heard = {t.ask(f"{what} {name}") for t in tools}
     assert len(heard) == 1, heard
     return [json.loads(r) for r in heard.pop().removeprefix("ok").strip().split("/") if r]
 
@@ -102,7 +102,7 @@ def test_the_same_rows(engines):
     assert [r["read_finish_rate"] for r in found["reals"][1]] == [5.0]
     assert [r["ref_date"] for r in found["a settlement"][0]] == [DAY, "2026-03-16"]
     for body in "", "[]", "5", '{"list":5}', '{"list":[}', '{"list":{}}':
-        assert [t.tell(f"answer getusercumulate {DAY} {DAY} 1 {body}") for t in engines] == [
+        assert [t.ask(f"answer getusercumulate {DAY} {DAY} 1 {body}") for t in engines] == [
             "ok strange 0 0"] * 2
 
 

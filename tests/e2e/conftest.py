@@ -7,8 +7,7 @@ import pytest
 
 import fronts
 import program
-import qt as qt_side
-import wechat
+from qt_fixtures import qt, qt_server  # noqa: F401 (pytest finds them here)
 
 
 def pytest_sessionstart(session):
@@ -34,21 +33,6 @@ def pytest_collection_modifyitems(config, items):
     if program.SAN:
         config.hook.pytest_deselected(items=[i for i in items if tests_make(i)])
         items[:] = [i for i in items if not tests_make(i)]
-
-
-@pytest.fixture(scope="session")
-def qt_server():
-    server = qt_side.QT(wechat.ACCOUNTS)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def qt(qt_server):
-    """QT, with nothing received yet; in the end nothing of it may have been wrong."""
-    qt_server.reset()
-    yield qt_server
-    assert not qt_server.problems, qt_server.problems
 
 
 @pytest.fixture(scope="session")
