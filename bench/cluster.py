@@ -113,7 +113,7 @@ def balanced(run, command, url, store):
 
 def turn(run, s, pair, w, seconds):
     """One measured run: requests, the CPU of all hosts behind the web server, of the servers."""
-    run.stock(seconds)
+    run.stock(seconds, times=4)
     pids = w.pids.values()
     before, db, n = sum(map(bench.cpu_s, pids)), pair.cpu_s(), s.count()["requests"]
     r = bench.wrk(run, w, "qtoa", 64, seconds)
@@ -154,7 +154,7 @@ def pending(run, pair):
     """QT is down: all goes to the disks of the primary and the standby."""
     with bench.sink(run, late=True) as s:
         with host(run, program(run), s.url, pair.primary.url, "down") as w:
-            run.stock(2 * run.limits["queue"])
+            run.stock(2 * run.limits["queue"], times=4)
             bench.wrk(run, w, "qtoa", 64, run.limits["warm"])
             return bench.wrk(run, w, "qtoa", 64, run.limits["queue"])
 
