@@ -58,6 +58,7 @@ static const struct account accounts[] = {{
 		.app_key	= "{app_key}",
 		.service_id	= "{service_id}",
 		.service_secret	= "{service_secret}",
+		{relays}
 	}},
 }};
 
@@ -70,6 +71,8 @@ static const struct settings settings = {{
 	.collector	= {collector},
 }};
 """
+
+RELAYS = '.relays = { { .url = "$BENCH_RELAY", .name = "relay", .answers = 1 } },'
 
 # The fastcgi block is that of lighttpd-example.conf, for either program.
 LIGHTTPD_CONF = """
@@ -94,6 +97,7 @@ fastcgi.server += (
 """
 URLS = {
     "qtoa": "/qtoa/bench",
+    "relay": "/relay/bench",
     "ceiling": "/ceiling/bench",
     "server": "/server/thirdPartyDataSource",
     "disk": "/disk/bench",
@@ -264,8 +268,8 @@ class Sink:
 
 
 @contextlib.contextmanager
-def sink(run, delay_ms=0, tls=False, late=False):
-    argv = [f"{run.bin}/sink", "-d", str(delay_ms)] + ["-l"] * late
+def sink(run, delay_ms=0, tls=False, late=False, relay=False):
+    argv = [f"{run.bin}/sink", "-d", str(delay_ms)] + ["-l"] * late + ["-r"] * relay
     if tls:
         argv += ["-c", f"{run.dir}/sink.pem", "-k", f"{run.dir}/sink.key"]
     with process(argv, stdout=subprocess.PIPE) as p:
@@ -360,10 +364,11 @@ class Run:
         if self.left < need:
             self.pushes(need * 3 // 2)
 
-    def qtoa(self, threads, collector=0):
+    def qtoa(self, threads, collector=0, relays=""):
         """Builds qtoa for so many threads, gives its path."""
-        name = f"{threads}-collector" if collector else str(threads)
-        return self.build(name, CONFIG.format(threads=threads, collector=collector, **ACCOUNT))
+        name = str(threads) + "-collector" * bool(collector) + "-relay" * bool(relays)
+        settings = {"threads": threads, "collector": collector, "relays": relays}
+        return self.build(name, CONFIG.format(**settings, **ACCOUNT))
 
     def build(self, name, text):
         """A qtoa with that configuration."""
@@ -420,6 +425,7 @@ class Run:
         """What lighttpd starts; ceiling: threads of the ceiling, if it has others."""
         make = {
             "qtoa": lambda: self.qtoa(threads),
+            "relay": lambda: self.qtoa(threads, relays=RELAYS),
             "server": lambda: self.qtoa(threads, 1),
             "disk": lambda: f"{self.bin}/ceiling_disk {threads} {self.dir}/disk.{threads}",
             "ceiling": lambda: f"{self.bin}/ceiling {ceiling or threads} {url}",
@@ -512,6 +518,24 @@ def memory(run, name, delay_ms=0, tls=False):
             with Peak(lambda: resident(pid)) as peak:
                 wrk(run, w, name, 64, run.limits["memory"])
     return peak.values
+
+
+def relays(run):
+    """Medians of interleaved runs, an account without relays and one whose relay answers."""
+    runs = {"qtoa": [], "relay": []}
+    with sink(run) as s, sink(run, relay=True) as r, contextlib.ExitStack() as stack:
+        webs = {}
+        for name in runs:
+            environment = {**run.environment(s.url), "BENCH_RELAY": r.url}
+            commands = run.commands(s.url, 64, [name])
+            webs[name] = stack.enter_context(web(run, commands, environment, f"-{name}"))
+            turn(run, s, webs[name], name, 64, run.limits["warm"])
+        for _ in range(run.limits["pairs"]):
+            for name, w in webs.items():
+                runs[name].append(turn(run, s, w, name, 64, run.limits["seconds"]))
+        if r.count()["requests"] < sum(t["requests"] for t in runs["relay"]):
+            raise Failed("the relay did not get every message")
+    return medians(runs)
 
 
 def collector(run):
@@ -865,6 +889,12 @@ def measure(run):
     queue_rows(table, r)
     if os.environ.get("BENCH_FLAT", "0") not in ("", "0"):
         flat_rows(table, run, r)
+
+    r = relays(run)
+    c, q = r["qtoa"], r["relay"]
+    table.row("64 at once, a relay answers: requests/s", c["rate"], q["rate"], 0.6, at_least=True)
+    table.row("  p99, ms", c["p99_ms"], q["p99_ms"])
+    cpu_rows(table, {"ceiling": c, "qtoa": q})
 
     r = collector(run)
     c, q = r["disk"], r["server"]

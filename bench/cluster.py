@@ -79,7 +79,7 @@ def children(pid):
 
 
 def program(run):
-    text = bench.CONFIG.format(threads=THREADS, collector=0, **bench.ACCOUNT)
+    text = bench.CONFIG.format(threads=THREADS, collector=0, relays="", **bench.ACCOUNT)
     return run.build("shared", text.replace("\t.fresh_s", SHARED + "\t.fresh_s"))
 
 

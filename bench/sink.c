@@ -1,13 +1,14 @@
 /*
  * sink.c: a QT that says yes to everything, as fast as it can or after a delay.
  *
- *	sink [-l] [-d MS] [-c CERT.pem -k KEY.pem]
+ *	sink [-lr] [-d MS] [-c CERT.pem -k KEY.pem]
  *
  * It listens on a free loopback port and prints the port's number.  It answers each request with
  * QT's success, MS milliseconds after the request came, and keeps the connection open.  With -c
- * and -k it speaks TLS.  With -l (late) the port refuses connections until SIGUSR1.  GET /count
- * answers how many requests and connections there were.  It has one thread and uses epoll.  The
- * delay is the same for all requests, so those that wait are a queue.
+ * and -k it speaks TLS.  With -r it is a relay: it answers `success`.  With -l (late) the port
+ * refuses connections until SIGUSR1.  GET /count answers how many requests and connections there
+ * were.  It has one thread and uses epoll.  The delay is the same for all requests, so those that
+ * wait are a queue.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -48,7 +49,7 @@ static int64_t		 delay_ns;
 static struct conn	*first, *last;	/* of the queue */
 static uint64_t		 requests, connections;
 
-static const char success[] = "{\"code\":\"Httpapi_300_200\",\"message\":\"Report success\"}";
+static const char	*success = "{\"code\":\"Httpapi_300_200\",\"message\":\"Report success\"}";
 
 static void
 fatal(const char *what)
@@ -318,10 +319,13 @@ main(int argc, char **argv)
 	bool		 late = false;
 	int		 opt;
 
-	while ((opt = getopt(argc, argv, "ld:c:k:")) != -1)
+	while ((opt = getopt(argc, argv, "lrd:c:k:")) != -1)
 		switch (opt) {
 		case 'l':
 			late = true;
+			break;
+		case 'r':
+			success = "success";
 			break;
 		case 'd':
 			delay_ns = (int64_t)atoi(optarg) * 1000000;
@@ -333,7 +337,7 @@ main(int argc, char **argv)
 			key = optarg;
 			break;
 		default:
-			(void)fprintf(stderr, "usage: sink [-l] [-d MS] [-c CERT -k KEY]\n");
+			(void)fprintf(stderr, "usage: sink [-lr] [-d MS] [-c CERT -k KEY]\n");
 			return 2;
 		}
 	(void)signal(SIGPIPE, SIG_IGN);
