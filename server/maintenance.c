@@ -577,8 +577,8 @@ run_maintenance(void *arg)
 		recover = false;
 		if (!store_has_room(s->store) && sweep_ms > begun_ms + SWEEP_FULL_MS)
 			sweep_ms = begun_ms + SWEEP_FULL_MS;
+		make_spare(s);
 		if (clock_mono_ms() >= sweep_ms) {
-			make_spare(s);
 			lower_flag(s);
 			maintenance_trim(m);
 			begun_ms = clock_mono_ms();

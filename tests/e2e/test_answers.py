@@ -154,6 +154,7 @@ def test_full_disk(make_scene, ever):
     answering, dead = scene.relays["raw"], scene.relays["signed"]
     answering.body = plain(SAFE)
     if ever:
+        scene.faults.disk(30_000_000)   # whatever else is written first
         first = scene.message()
         assert is_answer(scene.push_one(first.xml), first.xml)
         program.until((scene.home.state / "qtoa.spare").exists, "the spare room")

@@ -330,11 +330,11 @@ def test_counted(home, pool, qt):
 
 @pytest.fixture
 def disk(home):
-    """The program's disk is small, and a test can fill it."""
+    """A test can fill the program's disk."""
     sys.path.append(str(program.TOP / "tests/torture"))
     import faults
     control = faults.Faults(home)
-    control.disk(3_600_000)
+    control.disk(30_000_000)
     yield control
     control.close()
 
