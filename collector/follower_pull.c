@@ -22,6 +22,7 @@ enum {
 	TRIES		= 6,		/* of a call that fails by chance */
 	WAIT_MS		= 250,		/* before the second try; twice as long each time */
 	MINUTE_MS	= 20000,	/* after a call too many in a minute */
+	TURN_MS		= 6000,		/* so long a pull waits for one of follower_pull_new() */
 	STEP_MS		= 50,		/* in which a wait looks for a signal */
 	PART		= 1000,		/* openids that are stored in one transaction */
 	RESUME_S	= CALENDAR_DAY_S,	/* a list that was begun before is begun again */
@@ -665,12 +666,15 @@ add_sum(struct follower_pull_sum *sum, const struct follower_pull_sum *more)
 	sum->left += more->left;
 }
 
-/* False: another process asks about the account's followers, here or on another host. */
+/*
+ * Waits for other processes until until_ms.  False: another one asks about the account's followers,
+ * here or on another host.
+ */
 static bool
-take_lease(struct asking *k)
+take_lease(struct asking *k, int64_t until_ms)
 {
-	return lease_take_long(k->tools->store, &k->lease, "followers", k->account->appid) ==
-	    LOCK_MINE;
+	return lease_take_long(k->tools->store, &k->lease, "followers", k->account->appid,
+	    until_ms) == LOCK_MINE;
 }
 
 static void
@@ -686,7 +690,7 @@ follower_pull_account(struct follower_pull *p, struct follower_pull_sum *sum,
 	struct asking	 k = { .tools = &p->tools, .account = a, .pull = p };
 	bool		 good;
 
-	if (!take_lease(&k)) {
+	if (!take_lease(&k, clock_mono_ms() + TURN_MS)) {
 		report_fault(&k, "another process is asking about its followers; wait until it has "
 		    "ended");
 		return false;
@@ -744,7 +748,7 @@ follower_pull_new(const struct follower_pull_tools *tools, int64_t deadline_ms)
 		};
 
 		if (!conf_is_set(k.account->secret) || is_appid_repeated(c, i) ||
-		    !take_lease(&k))
+		    !take_lease(&k, 0))
 			continue;
 		more = ask_new_users(&k) || more;
 		end_lease(&k);

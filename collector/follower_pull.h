@@ -13,7 +13,8 @@
  * refuses the quota, nobody is asked before the next day in China; when it does not allow the call,
  * for a week.
  *
- * For one account only one process at a time asks, of all hosts that share the store.
+ * For one account only one process at a time asks, of all hosts that share the store.  A pull waits
+ * a few seconds for the other, since those that only ask about new followers soon end.
  */
 #ifndef COLLECTOR_FOLLOWER_PULL_H
 #define COLLECTOR_FOLLOWER_PULL_H

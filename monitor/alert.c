@@ -285,7 +285,7 @@ send_summary(const struct look *l)
 	char		 monday[24];
 
 	(void)snprintf(monday, sizeof(monday), "%lld", (long long)l->monday);
-	if (lease_take_long(store, &lease, "summary", monday) != LOCK_MINE)
+	if (lease_take_long(store, &lease, "summary", monday, 0) != LOCK_MINE)
 		return;
 	if (make_summary(l) && send_once(l, false))
 		lease_leave(store, &lease, ONCE_MS);

@@ -126,12 +126,14 @@ lease_take(struct store *s, struct lease *l, const char *what, const char *which
 }
 
 enum lock_result
-lease_take_long(struct store *s, struct lease *l, const char *what, const char *which)
+lease_take_long(struct store *s, struct lease *l, const char *what, const char *which,
+    int64_t until_ms)
 {
 	enum lock_result	 result;
 
 	l->ms = LEASE_LONG_MS;
-	return is_lock_enough(s, l, &result, what, which, 0) ? result : take_with_row(s, l, 0);
+	return is_lock_enough(s, l, &result, what, which, until_ms) ? result :
+	    take_with_row(s, l, until_ms);
 }
 
 enum lock_result

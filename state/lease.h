@@ -39,9 +39,9 @@ struct lease {
 enum lock_result	 lease_take(struct store *s, struct lease *l, const char *what,
 			    const char *which, int64_t until_ms);
 
-/* The same without a wait, for work whose steps take so long that it is kept less often. */
+/* The same for work whose steps take so long that it is kept less often. */
 enum lock_result	 lease_take_long(struct store *s, struct lease *l, const char *what,
-			    const char *which);
+			    const char *which, int64_t until_ms);
 
 /*
  * The same without a wait, for work that two hosts may do at the same time if they must: while the

@@ -251,7 +251,7 @@ def test_age(api, site):
 
 
 def test_one_process(api, site):
-    """A second pull at the same time does nothing."""
+    """A second pull at the same time waits a while, and then does nothing."""
     api.follow(*range(1000))
     second = []
 

@@ -618,7 +618,7 @@ datacube_pull_account(struct datacube_pull *p, struct datacube_pull_sum *sum,
 	struct account_pull	 ap = { .pull = p, .sum = sum, .account = a, .before = *sum };
 	bool			 good = false;
 
-	if (lease_take_long(p->store, &ap.lease, "datacube", a->appid) != LOCK_MINE) {
+	if (lease_take_long(p->store, &ap.lease, "datacube", a->appid, 0) != LOCK_MINE) {
 		report_line(&ap, "another process is pulling its statistics; wait until it has "
 		    "ended");
 		return false;

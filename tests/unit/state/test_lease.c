@@ -206,13 +206,13 @@ left_behind(void **state)
 
 	(void)state;
 	begin_hosts(&h);
-	check_int("taken", lease_take_long(h.s[0], &a, "summary", "1"), LOCK_MINE);
+	check_int("taken", lease_take_long(h.s[0], &a, "summary", "1", 0), LOCK_MINE);
 	lease_leave(h.s[0], &a, 3600000);
-	check_int("not again", lease_take_long(h.s[1], &b, "summary", "1"), LOCK_BUSY);
+	check_int("not again", lease_take_long(h.s[1], &b, "summary", "1", 0), LOCK_BUSY);
 	pass(LEASE_LONG_MS * 2);
-	check_int("nor later", lease_take_long(h.s[0], &a, "summary", "1"), LOCK_BUSY);
+	check_int("nor later", lease_take_long(h.s[0], &a, "summary", "1", 0), LOCK_BUSY);
 	pass(3600000);
-	check_int("but in the end", lease_take_long(h.s[1], &b, "summary", "1"), LOCK_MINE);
+	check_int("but in the end", lease_take_long(h.s[1], &b, "summary", "1", 0), LOCK_MINE);
 	lease_end(h.s[1], &b, false);
 	end_hosts(&h);
 }
@@ -226,12 +226,12 @@ of_long_work(void **state)
 
 	(void)state;
 	begin_hosts(&h);
-	check_int("taken", lease_take_long(h.s[0], &a, "followers", "wx"), LOCK_MINE);
+	check_int("taken", lease_take_long(h.s[0], &a, "followers", "wx", 0), LOCK_MINE);
 	pass(LEASE_LONG_KEEP_MS * 2);
-	check_int("after two steps", lease_take_long(h.s[1], &b, "followers", "wx"), LOCK_BUSY);
+	check_int("after two steps", lease_take_long(h.s[1], &b, "followers", "wx", 0), LOCK_BUSY);
 	CHECK("kept", lease_keep(h.s[0], &a));
 	pass(LEASE_LONG_MS + 1);
-	check_int("dead", lease_take_long(h.s[1], &b, "followers", "wx"), LOCK_MINE);
+	check_int("dead", lease_take_long(h.s[1], &b, "followers", "wx", 0), LOCK_MINE);
 	CHECK("lost", !lease_keep(h.s[0], &a));
 	lease_end(h.s[0], &a, false);
 	lease_end(h.s[1], &b, false);
@@ -257,7 +257,7 @@ of_one_host(void **state)
 	check_int("taken", lease_take(s[0], &l[0], "drain", "a", 0), LOCK_MINE);
 	check_int("by one", lease_take(s[0], &l[1], "drain", "a", 0), LOCK_BUSY);
 	check_int("tried", lease_try(s[0], &l[1], "drain", "a"), LOCK_BUSY);
-	check_int("another name", lease_take_long(s[0], &l[1], "drain", "b"), LOCK_MINE);
+	check_int("another name", lease_take_long(s[0], &l[1], "drain", "b", 0), LOCK_MINE);
 	pass(10 * LEASE_LONG_MS);
 	lease_doubt(&l[0]);
 	CHECK("kept", lease_keep(s[0], &l[0]) && lease_keep(s[0], &l[1]));
