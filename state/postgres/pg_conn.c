@@ -27,6 +27,7 @@ struct pg_conn {
 	PostgresPollingStatusType waits_for;
 	size_t		 pending;
 	bool		 is_asked;	/* the server was told to send the results that it has */
+	bool		 is_begun, is_ended;	/* the pipeline's transaction */
 	char		 why[200], heard[200], where[200];
 };
 
@@ -81,7 +82,7 @@ pg_conn_close(struct pg_conn *c)
 	c->pg = NULL;
 	c->is_connecting = false;
 	c->pending = 0;
-	c->is_asked = false;
+	c->is_asked = c->is_begun = c->is_ended = false;
 }
 
 void
@@ -379,34 +380,98 @@ pg_conn_open(struct pg_conn *c, int64_t until_ms)
 	return true;
 }
 
-bool
-pg_conn_send(struct pg_conn *c, const char *sql, const struct db_value *v, size_t n)
-{
+/* Values as libpq takes them. */
+struct parameters {
+	int		 n;
 	Oid		 types[VALUES];
 	const char	*values[VALUES];
 	int		 lengths[VALUES], formats[VALUES];
 	char		 numbers[VALUES][NUMBER];
-	size_t		 i;
-	bool		 sent = pg_conn_is_open(c) && n <= VALUES;
+};
 
-	for (i = 0; i < n && sent; i++) {
-		types[i] = v[i].type == DB_INT ? OF_INT8 : v[i].type == DB_TEXT ? OF_TEXT :
+/* False: nothing can be sent. */
+static bool
+set_parameters(struct parameters *p, const struct pg_conn *c, const struct db_value *v, size_t n)
+{
+	size_t	 i;
+
+	if (!pg_conn_is_open(c) || n > VALUES)
+		return false;
+	p->n = (int)n;
+	for (i = 0; i < n; i++) {
+		p->types[i] = v[i].type == DB_INT ? OF_INT8 : v[i].type == DB_TEXT ? OF_TEXT :
 		    v[i].type == DB_BLOB ? OF_BYTEA : 0;
-		formats[i] = v[i].type == DB_BLOB || v[i].type == DB_TEXT;
-		lengths[i] = (int)v[i].s.len;
-		values[i] = v[i].type == DB_NULL ? NULL : v[i].s.p;
+		p->formats[i] = v[i].type == DB_BLOB || v[i].type == DB_TEXT;
+		p->lengths[i] = (int)v[i].s.len;
+		p->values[i] = v[i].type == DB_NULL ? NULL : v[i].s.p;
 		if (v[i].type != DB_INT)
 			continue;
-		(void)snprintf(numbers[i], NUMBER, "%lld", (long long)v[i].i);
-		values[i] = numbers[i];
+		(void)snprintf(p->numbers[i], NUMBER, "%lld", (long long)v[i].i);
+		p->values[i] = p->numbers[i];
 	}
-	if (!sent)
-		return false;
-	if (PQsendQueryParams(c->pg, sql, (int)n, types, values, lengths, formats, 1) == 0)
+	return true;
+}
+
+/* Notes that a statement was sent.  rc 0: it was not. */
+static bool
+note_sent(struct pg_conn *c, int rc)
+{
+	if (rc == 0)
 		return give_up(c, NULL);
 	c->pending++;
 	c->is_asked = false;
+	c->is_begun = true;
 	return true;
+}
+
+bool
+pg_conn_send(struct pg_conn *c, const char *sql, const struct db_value *v, size_t n)
+{
+	struct parameters	 p;
+
+	return set_parameters(&p, c, v, n) && note_sent(c, PQsendQueryParams(c->pg, sql, p.n,
+	    p.types, p.values, p.lengths, p.formats, 1));
+}
+
+/* Writes the name of a statement that the server keeps. */
+static void
+name_kept(char name[NUMBER], int number)
+{
+	(void)snprintf(name, NUMBER, "qtoa_%d", number);
+}
+
+bool
+pg_conn_keep(struct pg_conn *c, int number, const char *sql, const struct db_value *v, size_t n)
+{
+	struct parameters	 p;
+	char			 name[NUMBER];
+
+	name_kept(name, number);
+	return set_parameters(&p, c, v, n) && note_sent(c, PQsendPrepare(c->pg, name, sql, p.n,
+	    p.types));
+}
+
+bool
+pg_conn_send_kept(struct pg_conn *c, int number, const struct db_value *v, size_t n)
+{
+	struct parameters	 p;
+	char			 name[NUMBER];
+
+	name_kept(name, number);
+	return set_parameters(&p, c, v, n) && note_sent(c, PQsendQueryPrepared(c->pg, name, p.n,
+	    p.values, p.lengths, p.formats, 1));
+}
+
+int
+pg_conn_process(const struct pg_conn *c)
+{
+	return PQbackendPID(c->pg);
+}
+
+bool
+pg_conn_is_begun(const struct pg_conn *c)
+{
+	return c->is_begun;
 }
 
 size_t
@@ -462,14 +527,24 @@ pg_conn_clear(struct pg_result *r)
 }
 
 bool
+pg_conn_end(struct pg_conn *c)
+{
+	if (c->pg == NULL)
+		return false;
+	if (PQpipelineSync(c->pg) == 0)
+		return give_up(c, NULL);
+	c->is_asked = c->is_ended = true;
+	return true;
+}
+
+bool
 pg_conn_sync(struct pg_conn *c, int64_t until_ms)
 {
 	PGresult	*r;
 	bool		 done;
 
-	if (c->pg == NULL || PQpipelineSync(c->pg) == 0)
-		return c->pg != NULL ? give_up(c, NULL) : false;
-	c->is_asked = true;
+	if (!c->is_ended && !pg_conn_end(c))
+		return false;
 	while (c->pending != 0) {
 		if ((r = pg_conn_take(c, until_ms)) == NULL)
 			return false;
@@ -479,6 +554,7 @@ pg_conn_sync(struct pg_conn *c, int64_t until_ms)
 		return false;
 	done = PQresultStatus(r) == PGRES_PIPELINE_SYNC;
 	PQclear(r);
+	c->is_begun = c->is_ended = false;
 	return done ? true : give_up(c, "the server's answers are out of order");
 }
 
@@ -496,6 +572,8 @@ static const struct {
 	{ "53100",	DB_FULL,	false,	false },	/* the disk is full */
 	{ "57P",	DB_TROUBLE,	true,	true },		/* the server ends this */
 	{ "25006",	DB_TROUBLE,	true,	true },		/* it is a standby now */
+	{ "0A000",	DB_TROUBLE,	true,	true },		/* a kept statement's table */
+	{ "26000",	DB_TROUBLE,	true,	true },		/* has changed, or it is gone */
 	{ "08",		DB_TROUBLE,	true,	true },
 	{ "XX001",	DB_TROUBLE,	false,	false },
 };

@@ -45,6 +45,18 @@ void		 pg_conn_close(struct pg_conn *c);
 bool		 pg_conn_send(struct pg_conn *c, const char *sql, const struct db_value *v,
 		    size_t n);
 
+/*
+ * The same for a statement that the server has parsed and planned before, for this connection.
+ * pg_conn_keep() has it done, under a number; v tells the types alone.  It has a result, too.
+ */
+bool		 pg_conn_keep(struct pg_conn *c, int number, const char *sql,
+		    const struct db_value *v, size_t n);
+bool		 pg_conn_send_kept(struct pg_conn *c, int number, const struct db_value *v,
+		    size_t n);
+
+/* The number of the server's process, as the connection was told. */
+int		 pg_conn_process(const struct pg_conn *c);
+
 /* How many statements were sent whose results are not taken. */
 size_t		 pg_conn_pending(const struct pg_conn *c);
 
@@ -55,8 +67,17 @@ size_t		 pg_conn_pending(const struct pg_conn *c);
 struct pg_result *pg_conn_take(struct pg_conn *c, int64_t until_ms);
 void		 pg_conn_clear(struct pg_result *r);
 
+/* True: something was sent since the last pg_conn_sync(). */
+bool		 pg_conn_is_begun(const struct pg_conn *c);
+
 /*
- * Ends the pipeline's transaction: waits until the server has handled all that was sent before.
+ * Ends the pipeline's transaction.  Nothing is sent after that before pg_conn_sync().  False: the
+ * connection is closed.
+ */
+bool		 pg_conn_end(struct pg_conn *c);
+
+/*
+ * The same, if that was not done, and waits until the server has handled all that was sent before.
  * After a statement that failed, those that follow it fail until then.  All results are taken
  * before.  False: as with pg_conn_take().
  */

@@ -27,6 +27,10 @@ struct pg_db {
 	bool		 has_failed;	/* since the last sync; no more is sent */
 	bool		 may_retry;
 	bool		 ends;		/* see pg_db_end_at_close() */
+	bool		 alone;		/* see pg_db_set_alone() */
+	bool		 is_heard;	/* since pg_db_open() the server has answered */
+	bool		 is_direct;	/* the server is at the other end, not a pooler */
+	bool		 kept[PG_SQL_KEPT];	/* statements that this connection's server keeps */
 	int64_t		 limit_ms;	/* see db_limit() */
 	int64_t		 clock_ms;	/* when to look at the server's clock; monotonic */
 	int64_t		 drift_ms;	/* wall clock less monotonic, at the last look */
@@ -70,6 +74,12 @@ close_db(struct db *db)
 	pg_conn_free(pg_of(db)->c);
 	buf_free(&pg_of(db)->clean);
 	free(db);
+}
+
+void
+pg_db_set_alone(struct db *db, bool alone)
+{
+	pg_of(db)->alone = alone;
 }
 
 struct pg_conn *
@@ -128,17 +138,26 @@ set_skew(struct pg_db *p, int64_t server_ms, int64_t begin_ms, int64_t end_ms)
 		p->base.skew_ms = least + (most - least) / 2;
 }
 
-/* Measures how far the server's clock is ahead of this host's. */
+/*
+ * Measures how far the server's clock is ahead of this host's.  Sees who is at the other end, too:
+ * a pooler tells its clients a process of its own invention.
+ */
 static enum error
-look_at_clock(struct pg_db *p)
+look_at_server(struct pg_db *p)
 {
 	const int64_t	 begin_ms = clock_wall_ms(), mono_ms = clock_mono_ms();
 	int64_t		 server_ms = begin_ms;
+	struct db_rows	 rows;
 	enum error	 er;
 
-	if ((er = pg_db_number(&p->base, &server_ms, "SELECT (extract(epoch FROM "
-	    "clock_timestamp()) * 1000)::bigint", DB_NO_VALUES)) != ERR_OK ||
-	    (er = pg_db_finish(&p->base, true)) != ERR_OK)
+	er = pg_db_start(&p->base, &rows, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)"
+	    "::bigint, pg_backend_pid()", DB_NO_VALUES);
+	if (er == ERR_OK && db_next(&rows, &er)) {
+		server_ms = db_col_int(&rows, 0);
+		p->is_direct = db_col_int(&rows, 1) == pg_conn_process(p->c);
+	}
+	db_end(&rows);
+	if (er != ERR_OK || (er = pg_db_finish(&p->base, true)) != ERR_OK)
 		return er;
 	set_skew(p, server_ms, begin_ms, begin_ms + clock_mono_ms() - mono_ms);
 	p->drift_ms = begin_ms - mono_ms;
@@ -152,14 +171,15 @@ pg_db_open(struct db *db, int64_t until_ms)
 	struct pg_db	*p = pg_of(db);
 
 	db_patience(db, until_ms);
-	p->may_retry = false;
+	p->may_retry = p->alone = p->is_heard = false;
 	if (!pg_conn_is_open(p->c)) {
 		p->has_failed = false;
 		p->clock_ms = 0;
+		memset(p->kept, 0, sizeof(p->kept));
 	}
 	if (!pg_conn_open(p->c, until_ms))
 		return record_fault(p, DB_TROUBLE, false);
-	return is_clock_due(p) ? look_at_clock(p) : ERR_OK;
+	return is_clock_due(p) ? look_at_server(p) : ERR_OK;
 }
 
 static int64_t
@@ -250,11 +270,33 @@ clean_values(struct buf *clean, struct db_value *to, const struct db_value *v, s
 	return er;
 }
 
+/* Has the server keep a statement, if it does not yet. */
+static enum error
+keep_statement(struct pg_db *p, int number, const char *sql, const struct db_value *v, size_t n)
+{
+	PGresult	*r;
+	enum error	 er;
+
+	if (p->kept[number] || !p->is_direct)
+		return ERR_OK;
+	if ((er = take_results(p, 0)) != ERR_OK)
+		return er;
+	if (!pg_conn_keep(p->c, number, sql, v, n))
+		return record_loss(p);
+	if ((r = take_result(p, &er)) == NULL)
+		return er;
+	PQclear(r);
+	p->kept[number] = true;
+	return ERR_OK;
+}
+
 static enum error
 send_statement(struct pg_db *p, const char *sql, const struct db_value *v, size_t n)
 {
+	const int	 number = pg_sql_kept(sql);
 	struct db_value	 clean[VALUES];
 	enum error	 er;
+	bool		 sent;
 
 	if (p->has_failed)	/* the server would do nothing either */
 		return ERR_STORE;
@@ -262,7 +304,11 @@ send_statement(struct pg_db *p, const char *sql, const struct db_value *v, size_
 		return er;
 	if ((er = clean_values(&p->clean, clean, v, n)) != ERR_OK)
 		return er;
-	return pg_conn_send(p->c, sql, clean, n) ? ERR_OK : record_loss(p);
+	if (number != -1 && (er = keep_statement(p, number, sql, clean, n)) != ERR_OK)
+		return er;
+	sent = number != -1 && p->kept[number] ? pg_conn_send_kept(p->c, number, clean, n) :
+	    pg_conn_send(p->c, sql, clean, n);
+	return sent ? ERR_OK : record_loss(p);
 }
 
 enum error
@@ -277,10 +323,14 @@ pg_db_start(struct db *db, struct db_rows *rows, const char *sql, const struct d
 		(void)snprintf(db->why, sizeof(db->why), "it has no such table");
 		return ERR_STORE;
 	}
-	if ((er = send_statement(p, sql, v, n)) == ERR_OK &&
-	    (er = take_results(p, 1)) == ERR_OK)
+	if ((er = send_statement(p, sql, v, n)) == ERR_OK && p->alone && !pg_conn_end(p->c))
+		er = record_loss(p);
+	if (er == ERR_OK && (er = take_results(p, 1)) == ERR_OK)
 		rows->stmt = take_result(p, &er);
-	return er;
+	if (!p->alone || !pg_conn_is_open(p->c))
+		return er;
+	p->is_heard = true;
+	return pg_conn_sync(p->c, p->base.until_ms) ? er : record_loss(p);
 }
 
 static enum error
@@ -329,7 +379,9 @@ pg_db_finish(struct db *db, bool sync)
 	enum error	 er = take_results(p, 0);
 
 	if (sync && pg_conn_is_open(p->c)) {
-		if (!pg_conn_sync(p->c, p->base.until_ms))
+		/* A use that asks nothing shows all the same whether the server is there. */
+		if ((pg_conn_is_begun(p->c) || !p->is_heard) &&
+		    !pg_conn_sync(p->c, p->base.until_ms))
 			return record_loss(p);
 		if (p->has_failed)
 			er = ERR_STORE;

@@ -27,6 +27,12 @@ struct pg_conn	*pg_db_conn(struct db *db);
  */
 enum error	 pg_db_open(struct db *db, int64_t until_ms);
 
+/*
+ * alone: each statement is a transaction of its own if db_start() waits for its result, and takes
+ * one way to the server and back.  A statement that was sent just before it is in it, too.
+ */
+void		 pg_db_set_alone(struct db *db, bool alone);
+
 /* True: after the last failure the same may succeed at once. */
 bool		 pg_db_may_retry(const struct db *db);
 

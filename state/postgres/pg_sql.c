@@ -630,3 +630,16 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "clock_timestamp() ORDER BY key LIMIT $1) RETURNING uuid_send(key), known",
 	MIGRATE_ALIKE
 };
+
+static const enum sql	 kept[PG_SQL_KEPT] = { SQL_SEEN_CHANGE, SQL_MESSAGE_ADD };
+
+int
+pg_sql_kept(const char *text)
+{
+	int	 i;
+
+	for (i = 0; i < PG_SQL_KEPT; i++)
+		if (pg_sql_texts[kept[i]] == text)
+			return i;
+	return -1;
+}

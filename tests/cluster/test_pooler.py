@@ -60,3 +60,22 @@ def test_a_report_leaves_the_connection_as_it_was(shared, url, pooler):
         home.remove()
     with open(f"{pooler.dir}/log", encoding="utf-8") as log:
         assert "server was not ready" not in log.read()     # it had to close none
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_the_server_keeps_statements(shared, url, host, pooler, direct):
+    """What each message needs is parsed once for a connection, unless a pooler is in between."""
+    shared.primary.sql("DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET log_statement = "
+                       "''all''', current_database()); END$$", url)
+    log = f"{shared.primary.dir}/log"
+    with open(log, encoding="utf-8") as f:
+        f.seek(0, 2)
+        tool = host(url if direct else url.replace(shared.primary.dir, pooler.dir), ms=5000)
+        assert tool.ask("add 0")[0] == "ok" and tool.ask("add 1")[0] == "ok"
+        assert tool.ask("claim 0 5000")[2] == "never" and tool.ask("mark 0")[0] == "ok"
+        lines = f.read().splitlines()
+    for table, times in (("message", 2), ("seen", 2)):
+        names = [line.split("execute ")[1].partition(":")[0] for line in lines
+                 if f": INSERT INTO {table} " in line and "execute " in line]
+        assert len(names) == times and len(set(names)) == 1, lines
+        assert names[0].startswith("qtoa_") == direct
