@@ -274,15 +274,27 @@ do_together(const struct store *s, struct db *db, struct job *jobs)
 	return n == 0 ? ERR_OK : s->all(db, args, n);
 }
 
-/* Does the work of all jobs of a list, or none of it. */
+/*
+ * True: each statement may be a transaction of its own: one job only reads, or all is done
+ * together, and one thread's claim does not depend on another's.
+ */
+static bool
+is_loose(const struct store *s, const struct job *jobs, enum store_need need)
+{
+	if (need == STORE_READ)
+		return jobs->next == NULL;
+	while (s->all != NULL && jobs != NULL && jobs->work == NULL)
+		jobs = jobs->next;
+	return jobs == NULL && need == STORE_WRITE;
+}
+
+/* Does the work of all jobs of a list, or none of it unless that is loose. */
 static enum error
 transact(struct store *s, struct job *jobs, enum store_need need, int64_t until_ms)
 {
-	/* One job that only reads needs no transaction. */
-	const bool	 transaction = need != STORE_READ || jobs->next != NULL;
+	const bool	 transaction = !is_loose(s, jobs, need);
 	const int64_t	 begin_ms = clock_mono_ms();
-	struct db	*db = s->base->engine->use(s->base, need, transaction,
-				    until_ms);
+	struct db	*db = s->base->engine->use(s->base, need, transaction, until_ms);
 	enum error	 er = db == NULL ? ERR_STORE : ERR_OK;
 	struct job	*j;
 

@@ -133,6 +133,15 @@ begin_transaction(struct pg_store *s)
 	return er;
 }
 
+/* Each statement is a transaction of its own. */
+static enum error
+begin_alone(struct pg_store *s)
+{
+	pg_db_set_alone(s->db, true);
+	return s->need == STORE_READ ? ERR_OK : pg_db_run(s->db, NULL,
+	    "SELECT set_config('synchronous_commit', 'off', true)", DB_NO_VALUES);
+}
+
 static struct db *
 use_store(struct store_base *base, enum store_need need, bool transaction, int64_t until_ms)
 {
@@ -144,9 +153,7 @@ use_store(struct store_base *base, enum store_need need, bool transaction, int64
 	if (!ensure_open(s, until_ms < last_ms ? until_ms : last_ms))
 		return NULL;
 	s->in_transaction = transaction;
-	if (s->in_transaction && begin_transaction(s) != ERR_OK)
-		return NULL;
-	return s->db;
+	return (transaction ? begin_transaction(s) : begin_alone(s)) == ERR_OK ? s->db : NULL;
 }
 
 static enum error
@@ -175,7 +182,10 @@ end_use(struct store_base *base, struct store_end *end, enum error er)
 		end->may_retry = pg_db_may_retry(s->db);
 		er = ERR_STORE;
 	}
-	pg_db_rollback(s->db);
+	if (s->in_transaction)
+		pg_db_rollback(s->db);
+	else
+		(void)pg_db_finish(s->db, true);
 	return er;
 }
 
