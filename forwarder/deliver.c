@@ -330,6 +330,14 @@ deliver_mark_unsafe(struct delivery *d)
 	return ERR_STORE;
 }
 
+void
+deliver_tell(const struct services *s, struct delivery *d)
+{
+	if (d->tells)
+		dedup_tell(s->dedup, d->told);
+	d->tells = false;
+}
+
 static enum error
 settle_message(const struct services *s, struct delivery *d, bool asked, int64_t until_ms)
 {
@@ -345,8 +353,11 @@ settle_message(const struct services *s, struct delivery *d, bool asked, int64_t
 	/* An attempt that the end of the program cut short says nothing of QT. */
 	if (asked && !(d->qt.http.status == 0 && services_stopping(s)))
 		breaker_judge(s->breakers, &st.report, d->account, &d->qt, 0);
-	if (delivered)		/* that is true already; "queued" is not, before the row is there */
-		(void)dedup_mark(s->dedup, st.row.key, DEDUP_DONE);
+	if (delivered) {	/* that is true already; "queued" is not, before the row is there */
+		(void)dedup_mark_here(s->dedup, st.row.key);
+		memcpy(d->told, st.row.key, QUEUE_KEY);
+		d->tells = true;
+	}
 	er = store_settlement(&st, until_ms);
 	d->verdict = deliver_ends[st.row.state].verdict;
 	if (er != ERR_OK && delivered)

@@ -56,6 +56,8 @@ struct delivery {
 		DELIVER_ANSWER,		/* one has: answer */
 		DELIVER_ANSWER_LATER	/* it may have by the next delivery of the message */
 	} answered;
+	bool			 tells;		/* deliver_tell() must be called */
+	unsigned char		 told[QUEUE_KEY];	/* private: of the message */
 	struct buf		 answer;	/* a reply of WeChat's, <xml>, not encrypted */
 	char			 relays[256];	/* "crm:delivered hook:queued"; "": no relay */
 
@@ -73,6 +75,9 @@ void		 deliver_free(struct delivery *d);	/* frees what it points to, not d */
  * until the deadline; unsafe.
  */
 enum error	 deliver(const struct services *s, struct signer *signer, struct delivery *d);
+
+/* Tells the other hosts that QT has the message; call it when WeChat has its answer. */
+void		 deliver_tell(const struct services *s, struct delivery *d);
 
 /*
  * Sets state, outcome, unread and qt_ms of a queue's row after QT's answer; outcome points into qt.

@@ -331,6 +331,7 @@ serve_connection(void *worker, int fd)
 		w->app->serve(w, er);
 		worker_rest(w);
 		more = request_finish(w->request);
+		deliver_tell(&w->app->services, &w->delivery);
 		if (w->app->maintenance != NULL)
 			maintenance_note(w->app->maintenance);
 		fd = -1;
@@ -447,6 +448,7 @@ process_run_cgi(worker_serve *serve)
 	er = request_cgi(w->request);
 	forget_environment();
 	serve(w, er);
+	deliver_tell(&app.services, &w->delivery);	/* now, since the services may be closed */
 	/* If all of WeChat's addresses have changed, only a child can fetch the new list. */
 	if (w->entry.delivery != NULL || w->entry.peer_unknown)
 		drain_in_child(&app, worker_deadline(w));

@@ -472,23 +472,48 @@ dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY
 	return ERR_OK;
 }
 
-enum error
-dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as)
+static enum error
+mark_here(struct dedup *s, const unsigned char *key, enum dedup_as as)
 {
 	struct attempt	 a = {
 		.key = key,
 		.word = dedup_table_word(key, as == DEDUP_DONE ? DEDUP_IS_DONE : DEDUP_IS_QUEUED,
 		    now_of()),
 	};
-	const enum error	 here = run_attempt(s, &a, try_mark, 0);
 
-	if (s->shared == NULL)
-		return here;
+	return run_attempt(s, &a, try_mark, 0);
+}
+
+/* False: the other hosts do not know it, and the log says so. */
+static bool
+tell_others(struct dedup *s, const unsigned char *key, enum dedup_as as)
+{
 	if (mark_for_all(s, key, as) == ERR_OK)
-		return ERR_OK;
+		return true;
 	log_apart(s, key, as == DEDUP_DONE ? "other hosts do not know that the message is done" :
 	    "other hosts do not know that the message is in the queue");
-	return here;
+	return false;
+}
+
+enum error
+dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as)
+{
+	const enum error	 here = mark_here(s, key, as);
+
+	return s->shared != NULL && tell_others(s, key, as) ? ERR_OK : here;
+}
+
+enum error
+dedup_mark_here(struct dedup *s, const unsigned char key[DEDUP_KEY])
+{
+	return mark_here(s, key, DEDUP_DONE);
+}
+
+void
+dedup_tell(struct dedup *s, const unsigned char key[DEDUP_KEY])
+{
+	if (s->shared != NULL)
+		(void)tell_others(s, key, DEDUP_DONE);
 }
 
 bool

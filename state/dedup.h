@@ -73,4 +73,12 @@ bool		 dedup_sweep(struct dedup *s, int max);
  */
 enum error	 dedup_mark(struct dedup *s, const unsigned char key[DEDUP_KEY], enum dedup_as as);
 
+/*
+ * The two halves of dedup_mark(), DEDUP_DONE, for a caller that has claimed the message: this host
+ * knows it at once, so that the caller can answer its client; the others hear of it by the second,
+ * which must follow soon.  Until then they wait for the claim.
+ */
+enum error	 dedup_mark_here(struct dedup *s, const unsigned char key[DEDUP_KEY]);
+void		 dedup_tell(struct dedup *s, const unsigned char key[DEDUP_KEY]);
+
 #endif

@@ -15,6 +15,7 @@
  *	next		in how many ms the first one may be sent; age: since when the oldest waits
  *	claim N MS	claims message N: "never", "queued", "done", or failed with "late"
  *	mark N		marks it as done; queued N: as queued
+ *	answered N	marks it as done at this host; told N: tells the others
  *	known N		what is known of it
  *	retell		tells the other hosts what they may not know
  *	sweep DAYS	forgets what was marked so many days ago
@@ -355,6 +356,10 @@ run_shared(enum error *er, char found[24], const char *name, int64_t n, int ms)
 		*er = dedup_find(dedup, &as, key);
 	else if (strcmp(name, "mark") == 0)
 		*er = dedup_mark(dedup, key, as = DEDUP_DONE);
+	else if (strcmp(name, "answered") == 0)
+		*er = dedup_mark_here(dedup, key);
+	else if (strcmp(name, "told") == 0)
+		dedup_tell(dedup, key);
 	else if (strcmp(name, "queued") == 0)
 		*er = dedup_mark(dedup, key, as = DEDUP_QUEUED);
 	else if (strcmp(name, "retell") == 0)

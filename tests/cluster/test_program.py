@@ -90,9 +90,10 @@ def test_the_log_says_of_which_messages_other_hosts_do_not_know(pair, start):
     pair.primary.kill()
     assert is_success(pool.push(SAFE, push("second")))
     key = [r["key"] for r in pool.log.lines(0) if r["what"] == "request"][-1]
-    said = [r["msg"] for r in pool.log.lines(0) if r["what"] == "seen" and r.get("key") == key]
-    assert said == ["other hosts do not know that this one has the message",
-                    "other hosts do not know that the message is done"]
+    program.until(lambda: [r["msg"] for r in pool.log.lines(0)
+                           if r["what"] == "seen" and r.get("key") == key] ==
+                  ["other hosts do not know that this one has the message",
+                   "other hosts do not know that the message is done"], "its two lines")
 
 
 def test_the_drainer_sends_nothing_that_another_host_has_in_hand(shared, url, start, qt):

@@ -138,6 +138,14 @@ def test_without_the_server_a_host_knows_what_it_did(pair, host):
     assert c.ask("claim 3 5000")[2] == "done"
 
 
+def test_others_wait_until_they_are_told(shared, url, host):
+    # WeChat has its answer before the other hosts know that the message is done.
+    a, b = host(url, ms=5000), host(url, ms=5000)
+    assert a.ask("claim 1 5000")[2] == "never" and a.ask("answered 1")[0] == "ok"
+    assert b.ask(f"claim 1 {SHORT}")[2] == "late"
+    assert a.ask("told 1")[0] == "ok" and b.ask("claim 1 5000")[2] == "done"
+
+
 def test_what_a_server_has_forgotten_is_told_again(shared, url, host):
     # A mark waits for no disk, so a server that dies may lose the last ones.
     a, b = host(url, ms=5000), host(url, ms=5000)
