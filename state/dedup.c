@@ -23,7 +23,8 @@ enum {
 	WAIT_MAX_MS = 20,	/* ... and later */
 	GONE_MS = 50,		/* between two looks whether the last file is still there */
 	RETRY_MS = 1000,	/* between two tries to make a first file */
-	SHARED_MS = 1000	/* the longest wait for the shared store, to look or to mark */
+	SHARED_MS = 1000,	/* the longest wait for the shared store, to look or to mark */
+	SWEEP_AGAIN_MS = 3600000	/* after which a sweep begins at the oldest message again */
 };
 
 struct dedup {
@@ -31,6 +32,8 @@ struct dedup {
 	struct store		*shared;	/* NULL: no other host has these messages */
 	struct dedup_retell	*retell;	/* or NULL: no memory */
 	_Atomic unsigned	 doubts;	/* store_doubts(shared), the last time */
+	struct dedup_shared_sweep sweep;	/* of one thread */
+	int64_t			 sweep_ms;	/* monotonic: then it begins at the oldest again */
 	struct locks		*locks;
 	pthread_rwlock_t	 lock;		/* write: to change the members below */
 	struct dedup_files	 files;
@@ -519,8 +522,12 @@ dedup_tell(struct dedup *s, const unsigned char key[DEDUP_KEY])
 bool
 dedup_sweep(struct dedup *s, int max)
 {
-	bool	 more;
-
-	return s->shared != NULL && dedup_shared_sweep(s->shared, &more, s->set->dedupe_days, max,
-	    clock_mono_ms() + SHARED_MS) == ERR_OK && more;
+	if (s->shared == NULL)
+		return false;
+	if (clock_mono_ms() >= s->sweep_ms) {
+		s->sweep = (struct dedup_shared_sweep){ .more = false };
+		s->sweep_ms = clock_mono_ms() + SWEEP_AGAIN_MS;
+	}
+	return dedup_shared_sweep(s->shared, &s->sweep, s->set->dedupe_days, max,
+	    clock_mono_ms() + SHARED_MS) == ERR_OK && s->sweep.more;
 }

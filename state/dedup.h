@@ -62,8 +62,8 @@ enum error	 dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char k
 bool		 dedup_retell(struct dedup *s);
 
 /*
- * Where hosts share the known messages, forgets up to max that are older than dedupe_days.  True:
- * there may be more.  The files need no such call.
+ * Where hosts share the known messages, looks at up to max, and forgets those that are older than
+ * dedupe_days.  True: there may be more.  For one thread.  The files need no such call.
  */
 bool		 dedup_sweep(struct dedup *s, int max);
 

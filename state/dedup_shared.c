@@ -11,7 +11,6 @@ enum {
 	WAIT_MIN_MS = 2,	/* between two looks at another one's claim, first ... */
 	WAIT_MAX_MS = 50,	/* ... and later */
 	STORE_MS = 1000,	/* the longest wait for the store, if the caller has less time */
-	DAY_S = 86400,
 	SEEN_KEY = DEDUP_SHARED_KEY	/* four bytes of the message's time, twelve of its digest */
 };
 
@@ -307,9 +306,10 @@ dedup_shared_mark_all(struct store *s, const struct dedup_shared_known *v, size_
 	return store_do(s, STORE_WRITE, write_marks, &m, until_ms);
 }
 
+/* A step of a sweep; last: the key that it has looked at last. */
 struct sweep_work {
-	unsigned char	 end[SEEN_KEY];	/* keys below it are of messages that are as old */
-	int64_t		 days, max, gone;
+	unsigned char	 at[SEEN_KEY], last[SEEN_KEY];
+	int64_t		 days, max, n;
 };
 
 /* A store_work. */
@@ -317,22 +317,30 @@ static enum error
 sweep_rows(struct db *db, void *arg)
 {
 	struct sweep_work	*w = arg;
+	struct db_rows		 rows;
+	enum error		 er;
 
-	return db_run(db, &w->gone, SQL_SEEN_SWEEP, DB_VALUES(
-	    db_b((struct slice){ (const char *)w->end, SEEN_KEY }), db_i(w->days), db_i(w->max)));
+	w->n = 0;
+	for (er = db_start(db, &rows, SQL_SEEN_SWEEP, DB_VALUES(
+	    db_b((struct slice){ (const char *)w->at, SEEN_KEY }), db_i(w->days), db_i(w->max)));
+	    er == ERR_OK && db_next(&rows, &er); w->n++)
+		if (db_col(&rows, 0).len == SEEN_KEY)
+			memcpy(w->last, db_col(&rows, 0).p, SEEN_KEY);
+	db_end(&rows);
+	return er;
 }
 
 enum error
-dedup_shared_sweep(struct store *s, bool *more, int days, int max, int64_t until_ms)
+dedup_shared_sweep(struct store *s, struct dedup_shared_sweep *sw, int days, int max,
+    int64_t until_ms)
 {
-	const int64_t		 end_s = clock_wall_ms() / 1000 - (int64_t)days * DAY_S + DAY_S;
 	struct sweep_work	 w = { .days = days, .max = max };
 	enum error		 er;
-	int			 i;
 
-	for (i = 0; i < 4; i++)
-		w.end[i] = (unsigned char)(end_s >> (24 - 8 * i));
+	memcpy(w.at, sw->at, SEEN_KEY);
 	er = store_do(s, STORE_WRITE, sweep_rows, &w, until_ms);
-	*more = er == ERR_OK && w.gone == max;
+	sw->more = er == ERR_OK && w.n == max;
+	if (er == ERR_OK && w.n != 0)
+		memcpy(sw->at, w.last, SEEN_KEY);
 	return er;
 }

@@ -54,8 +54,17 @@ struct dedup_shared_known {
 enum error	 dedup_shared_mark_all(struct store *s, const struct dedup_shared_known *v,
 		    size_t n, int64_t until_ms);
 
-/* Forgets up to max messages that were marked more than days ago.  *more: there may be others. */
-enum error	 dedup_shared_sweep(struct store *s, bool *more, int days, int max,
-		    int64_t until_ms);
+/*
+ * Old messages are forgotten step by step, in the order of their times.  A message that waited for
+ * long was marked later than its neighbours, so a sweep must begin at the oldest again at times.
+ */
+struct dedup_shared_sweep {
+	unsigned char	 at[DEDUP_SHARED_KEY];	/* keys up to this were looked at; 0: none yet */
+	bool		 more;			/* there is more to look at */
+};
+
+/* One step: looks at up to max messages, and forgets those that were marked more than days ago. */
+enum error	 dedup_shared_sweep(struct store *s, struct dedup_shared_sweep *sw, int days,
+		    int max, int64_t until_ms);
 
 #endif

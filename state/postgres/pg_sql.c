@@ -15,6 +15,7 @@
 
 /* A key of known messages has the length of a UUID. */
 #define SEEN	"encode($1, 'hex')::uuid"
+/* The day of the server; one begins at noon, since it is rounded. */
 #define TODAY	"(extract(epoch FROM clock_timestamp()) / 86400)::integer"
 
 /* Times that hosts compare are by the server's clock. */
@@ -270,10 +271,17 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "RETURNING uuid_send(key), (xmax = 0)::integer",
 	[SQL_SEEN_FIND] =
 	    "SELECT uuid_send(key), known FROM seen WHERE key = ANY ($1::uuid[]) ORDER BY key",
-	/* Keys begin with their message's time: the old ones are neighbours, and found first. */
+	/*
+	 * Keys begin with their message's time, and no message was marked before that: so those
+	 * that go are below the time at which the day $2 days ago began.  It gives what it has
+	 * looked at.
+	 */
 	[SQL_SEEN_SWEEP] =
-	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE key < " SEEN " AND made < "
-	    TODAY " - $2 ORDER BY key LIMIT $3)",
+	    "WITH step AS (SELECT key FROM seen WHERE key > " SEEN " AND key < (SELECT "
+	    "(lpad(to_hex((" TODAY " - $2) * 86400 - 43200), 8, '0') || repeat('0', 24))::uuid) "
+	    "ORDER BY key LIMIT $3), gone AS (DELETE FROM seen WHERE key IN (SELECT key FROM "
+	    "step) AND made < (SELECT " TODAY " - $2)) SELECT uuid_send(key) FROM step ORDER BY "
+	    "key",
 	/* No row: another host has written it since the pulses $7 and $8. */
 	[SQL_HOST_PUT] =
 	    "INSERT INTO host AS h (home, name, pulse, first, seen, version, server, stopped) "

@@ -339,6 +339,18 @@ static const char	*as_words[] = {
 	[DEDUP_NEVER] = "never", [DEDUP_QUEUED] = "queued", [DEDUP_DONE] = "done",
 };
 
+/* In steps of three messages. */
+static enum error
+sweep(int days)
+{
+	struct dedup_shared_sweep	 sw = { .more = true };
+	enum error			 er = ERR_OK;
+
+	while (sw.more && er == ERR_OK)
+		er = dedup_shared_sweep(claims, &sw, days, 3, clock_mono_ms() + PATIENCE_MS);
+	return er;
+}
+
 /* Commands about what hosts share.  False: it is another one. */
 static bool
 run_shared(enum error *er, char found[24], const char *name, int64_t n, int ms)
@@ -366,8 +378,7 @@ run_shared(enum error *er, char found[24], const char *name, int64_t n, int ms)
 		while (dedup_retell(dedup))
 			;
 	else if (strcmp(name, "sweep") == 0)
-		*er = dedup_shared_sweep(claims, &more, (int)n, 1000,
-		    clock_mono_ms() + PATIENCE_MS);
+		*er = sweep((int)n);
 	else if (strcmp(name, "carry") == 0) {
 		for (more = true; more && *er == ERR_OK; total += moved)
 			*er = carry_step(local, store, NULL, &moved, &more,

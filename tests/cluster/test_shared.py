@@ -107,13 +107,30 @@ def test_a_clock_that_is_set_while_the_program_runs(url, host, tmp_path):
 
 
 def test_old_ones_are_forgotten(shared, url, host):
+    """The keys say that all are old; those that waited for QT were marked later."""
+    def known():
+        return [n for n in range(1, 12) if b.ask(f"known {n}")[2] == "done"]
+
     a, b = host(url, ms=5000), host(url, ms=5000)
-    assert a.ask("mark 1")[0] == "ok"
+    for n in range(1, 12):
+        assert a.ask(f"mark {n}")[0] == "ok"
+        if n == 8:
+            shared.primary.sql("UPDATE seen SET made = made - 4", url)
+    assert b.ask("sweep 4")[0] == "ok" and known() == list(range(1, 12))
+    assert b.ask("sweep 3")[0] == "ok" and known() == [9, 10, 11]
     shared.primary.sql("UPDATE seen SET made = made - 4", url)
-    assert a.ask("mark 2")[0] == "ok"
-    assert b.ask("sweep 3")[0] == "ok"
-    assert b.ask("known 1")[2] == "never" and b.ask("known 2")[2] == "done"
+    assert b.ask("sweep 3")[0] == "ok" and known() == []
     assert a.ask("known 1")[2] == "done"    # it has marked that itself
+
+
+def test_young_ones_are_not_looked_at(shared, url, host):
+    """A sweep ends where the keys are too young, by the server's clock."""
+    now = int(shared.primary.sql("SELECT extract(epoch FROM clock_timestamp())::bigint"))
+    host(url, ms=5000, env=wrong_clock(FAKETIME="-10d")).ask("sweep 3")    # it makes the table
+    shared.primary.sql("INSERT INTO seen SELECT (lpad(to_hex(%d - n * 86400), 8, '0') || "
+                       "repeat('0', 24))::uuid, 0, 3 FROM generate_series(-1, 9) AS n" % now, url)
+    assert host(url, ms=5000, env=wrong_clock(FAKETIME="-10d")).ask("sweep 3")[0] == "ok"
+    assert int(shared.primary.sql("SELECT count(*) FROM seen", url)) in (4, 5)
 
 
 def test_without_the_server_a_host_knows_what_it_did(pair, host):
