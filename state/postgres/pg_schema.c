@@ -177,7 +177,7 @@ static const char *const migrations[] = {
 	 * seen: state/dedup_shared.h.  key: the message's time, then its digest, so that new rows
 	 * are neighbours, and so are old ones.  made: a day of the server, from 1970-01-01.  known:
 	 * 0 nothing, 2 perhaps queued, 3 done.  until: it is claimed until then.  A row has 48
-	 * bytes when it is done, and is written twice; new versions find room in their page.
+	 * bytes when it is done, and is written twice.  A later migration changes the fillfactor.
 	 */
 	"CREATE TABLE seen ("
 	"	key		uuid PRIMARY KEY,"
@@ -268,6 +268,12 @@ static const char *const migrations[] = {
 	"	numbers		text NOT NULL,"
 	"	PRIMARY KEY (day, hour, account, file)"
 	") WITH (fillfactor = 80);"),
+	/*
+	 * The server removes old versions from a page when a row is read in it that has less than
+	 * a tenth of its room left.  With a fillfactor of 90 no row is added to the page any more
+	 * by then, and up to half of it stays free.  So rows are added until the page is full.
+	 */
+	"ALTER TABLE seen RESET (fillfactor);",
 };
 
 enum { MIGRATE_MS = 10000 };	/* for what is done once in the life of a database */

@@ -133,6 +133,15 @@ def test_young_ones_are_not_looked_at(shared, url, host):
     assert int(shared.primary.sql("SELECT count(*) FROM seen", url)) in (4, 5)
 
 
+def test_known_messages_need_little_room(shared, url, host):
+    """A row is written twice, and the room of its first version is used again."""
+    a = host(url, ms=5000)
+    assert a.ask("claims 5000 1")[2] == "5000"
+    row, index = map(int, shared.primary.sql(
+        "SELECT pg_relation_size('seen') / 5000, pg_indexes_size('seen') / 5000", url).split("|"))
+    assert 40 < row < 70 and 20 < index < 60
+
+
 def test_without_the_server_a_host_knows_what_it_did(pair, host):
     a, b = host(pair.primary.url), host(pair.primary.url)
     assert a.ask("claim 1 5000")[2] == "never" and a.ask("mark 1")[0] == "ok"
