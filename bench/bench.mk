@@ -24,7 +24,7 @@ $(BENCH)/sink: bench/sink.c $(B)/flags
 	$(LINK) $< \
 	    -Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic -ldl -lpthread
 
-$(BENCH)/fill: bench/fill.c $(LIBQTOA)
+$(BENCH)/fill $(BENCH)/traffic: $(BENCH)/%: bench/%.c $(LIBQTOA) $(B)/flags
 	@mkdir -p $(BENCH)
 	$(LINK) $< $(LIBQTOA) $(LDLIBS)
 
@@ -35,4 +35,8 @@ bench: $(CEILINGS) $(addprefix $(BENCH)/,bare fill pace sink syncs.so inside.so)
 bench-cluster: $(addprefix $(BENCH)/,pace sink)
 	@MAKE='$(MAKE)' $(PYTHON) bench/cluster.py $(BENCH)
 
-.PHONY: bench bench-cluster
+# How much room such a store needs: BENCH_PART='size cost week', see bench/cluster_size.py.
+bench-cluster-size: $(BENCH)/traffic
+	@$(PYTHON) bench/cluster_size.py $(BENCH) $(BENCH_PART)
+
+.PHONY: bench bench-cluster bench-cluster-size

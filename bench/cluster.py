@@ -60,17 +60,19 @@ class Pair(servers.Pair):
         self.end()
 
     def cpu_s(self):
-        """Of all processes of both servers, those that have ended too."""
-        total = 0
-        for server in self.primary, self.standby:
-            pid = server.process.pid
-            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-                fields = f.read().rpartition(")")[2].split()
-            total += sum(map(int, fields[11:15])) / bench.CLOCK_TICK
-            for child in children(pid):
-                with contextlib.suppress(OSError):
-                    total += bench.cpu_s(child)
-        return total
+        return server_cpu_s(self.primary) + server_cpu_s(self.standby)
+
+
+def server_cpu_s(server):
+    """CPU seconds of all processes of a server, those that have ended too."""
+    pid = server.process.pid
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+        fields = f.read().rpartition(")")[2].split()
+    total = sum(map(int, fields[11:15])) / bench.CLOCK_TICK
+    for child in children(pid):
+        with contextlib.suppress(OSError):
+            total += bench.cpu_s(child)
+    return total
 
 
 def children(pid):

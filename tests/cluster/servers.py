@@ -43,7 +43,7 @@ class Server:
         self.data = f"{self.dir}/data"
         self.process = None
         self.env = {}           # more of it
-        os.mkdir(self.dir, 0o700)
+        os.makedirs(self.dir, 0o700, exist_ok=True)
         os.chown(self.dir, user().pw_uid, user().pw_gid)
 
     @property
