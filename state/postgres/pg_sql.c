@@ -278,10 +278,10 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	 */
 	[SQL_SEEN_SWEEP] =
 	    "WITH step AS (SELECT key FROM seen WHERE key > " SEEN " AND key < (SELECT "
-	    "(lpad(to_hex((" TODAY " - $2) * 86400 - 43200), 8, '0') || repeat('0', 24))::uuid) "
-	    "ORDER BY key LIMIT $3), gone AS (DELETE FROM seen WHERE key IN (SELECT key FROM "
-	    "step) AND made < (SELECT " TODAY " - $2)) SELECT uuid_send(key) FROM step ORDER BY "
-	    "key",
+	    "(lpad(to_hex((" TODAY " - $2::bigint) * 86400 - 43200), 8, '0') || repeat('0', "
+	    "24))::uuid) ORDER BY key LIMIT $3), gone AS (DELETE FROM seen WHERE key IN "
+	    "(SELECT key FROM step) AND made < (SELECT " TODAY " - $2::bigint)) SELECT "
+	    "uuid_send(key) FROM step ORDER BY key",
 	/* No row: another host has written it since the pulses $7 and $8. */
 	[SQL_HOST_PUT] =
 	    "INSERT INTO host AS h (home, name, pulse, first, seen, version, server, stopped) "
