@@ -31,7 +31,7 @@
 #include "state/store.h"
 
 enum {
-	THREADS		= 192,	/* so that many claims and marks are one statement */
+	THREADS		= 64,	/* of one busy host */
 	STACK		= 256 * 1024,
 	PATIENCE_MS	= 3600000,	/* the machine may be busy, or stand still */
 	SWEEP_ROWS	= 200,	/* as in server/maintenance.c */
