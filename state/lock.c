@@ -197,8 +197,12 @@ static int
 open_locks(const struct locks *locks)
 {
 	const int	 flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-	const int	 fd = open(locks->file, flags, 0600);
+	int		 fd = open(locks->file, flags, 0600);
 
+	if (fd == -1 && errno == ENOENT) {	/* there is no directory yet */
+		(void)mkdir(locks->dir, 0700);
+		fd = open(locks->file, flags, 0600);
+	}
 	/* A file of ours that may not be opened: somebody has changed its mode. */
 	if (fd == -1 && errno == EACCES && chmod(locks->file, 0600) == 0)
 		return open(locks->file, flags, 0600);
@@ -260,7 +264,6 @@ fd_of_file(struct locks *locks)
 			note_file(locks, NULL);
 		return locks->fd;
 	}
-	(void)mkdir(locks->dir, 0700);	/* if this fails, so does the next line */
 	if ((fd = open_locks(locks)) == -1 || fstat(fd, &st) == -1) {
 		note_file(locks, strerror(errno));
 		return locks->fd;
