@@ -4,17 +4,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/log_target.h"
 
 enum { LINKS_MAX = 40 };	/* as many symbolic links as Linux follows */
 
-/* Patterns of fnmatch(3), where "*" is one name. */
-static const struct {
-	const char	*pattern;
+struct name {
+	const char	*text;
 	int		 fd;
-} names[] = {
+};
+
+static const struct name	names[] = {
 	{ "",				STDERR_FILENO },
 	{ "stderr",			STDERR_FILENO },
 	{ "stdout",			STDOUT_FILENO },
@@ -25,6 +28,10 @@ static const struct {
 	{ "/dev/fd/0",			STDIN_FILENO },
 	{ "/dev/fd/1",			STDOUT_FILENO },
 	{ "/dev/fd/2",			STDERR_FILENO },
+};
+
+/* Patterns of fnmatch(3), where "*" is one name. */
+static const struct name	patterns[] = {
 	{ "/proc/*/fd/0",		STDIN_FILENO },
 	{ "/proc/*/fd/1",		STDOUT_FILENO },
 	{ "/proc/*/fd/2",		STDERR_FILENO },
@@ -39,8 +46,13 @@ descriptor_named(const char *path)
 	size_t	 i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (fnmatch(names[i].pattern, path, FNM_PATHNAME) == 0)
+		if (strcmp(names[i].text, path) == 0)
 			return names[i].fd;
+	if (strncmp(path, "/proc/", 6) != 0)
+		return -1;
+	for (i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+		if (fnmatch(patterns[i].text, path, FNM_PATHNAME) == 0)
+			return patterns[i].fd;
 	return -1;
 }
 
@@ -77,6 +89,21 @@ follow_link(char path[PATH_MAX])
 	    path + PATH_MAX - name;
 }
 
+/* True: the path leads to a plain file that is not open as a standard descriptor. */
+static bool
+is_other_file(const char *path)
+{
+	struct stat	 st, standard;
+	int		 fd;
+
+	if (stat(path, &st) == -1 || !S_ISREG(st.st_mode))
+		return false;
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fstat(fd, &standard) == 0 && file_is_same(&st, &standard))
+			return false;
+	return true;
+}
+
 int
 log_target_descriptor(const char *target)
 {
@@ -87,6 +114,8 @@ log_target_descriptor(const char *target)
 		return STDERR_FILENO;
 	if ((fd = descriptor_named(target)) != -1 || strlen(target) >= sizeof(path))
 		return fd;
+	if (is_other_file(target))	/* the usual log: no link has to be followed */
+		return -1;
 	(void)snprintf(path, sizeof(path), "%s", target);
 	while (links++ < LINKS_MAX && resolve_directory(whole, path)) {
 		if ((fd = descriptor_named(whole)) != -1)

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -65,10 +66,53 @@ through_links(void **state)
 	}
 }
 
+/* Plain files, of which one is open as a standard descriptor. */
+static void
+plain_files(void **state)
+{
+	static const struct {
+		const char	*name, *leads_to;
+		int		 fd;
+	} cases[] = {
+		{ "log", NULL, -1 },
+		{ "link", "log", -1 },
+		{ "request", NULL, -1 },
+		{ "in", "/dev/stdin", STDIN_FILENO },
+		{ "in again", "in", STDIN_FILENO },
+	};
+	const char	*dir = state_new();
+	const int	 before = dup(STDIN_FILENO);
+	char		 path[STATE_PATH];
+	size_t		 i;
+	int		 fd;
+
+	(void)state;
+	state_write(dir, "log", "", 0);
+	state_write(dir, "request", "", 0);
+	state_path(path, dir, "request");
+	fd = open(path, O_RDONLY);
+	assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+	check_int("by name", log_target_descriptor("/dev/stdin"), STDIN_FILENO);
+	for (i = 0; i < COUNT(cases); i++) {
+		state_path(path, dir, cases[i].name);
+		if (cases[i].leads_to != NULL)
+			check_int(cases[i].name, symlink(cases[i].leads_to, path), 0);
+		check_int(cases[i].name, log_target_descriptor(path), cases[i].fd);
+	}
+	(void)close(fd);
+	if (before == -1)
+		(void)close(STDIN_FILENO);
+	else
+		assert_int_equal(dup2(before, STDIN_FILENO), STDIN_FILENO);
+	(void)close(before);
+}
+
 int
 main(void)
 {
-	static const struct CMUnitTest	 tests[] = { TEST(by_name), TEST(through_links) };
+	static const struct CMUnitTest	 tests[] = {
+		TEST(by_name), TEST(through_links), TEST(plain_files),
+	};
 
 	return RUN("log_target", tests);
 }
