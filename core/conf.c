@@ -972,6 +972,17 @@ check_relay(struct problems *p, const struct account *a, int i, size_t k)
 		    "whsec_$(openssl rand -base64 24)"));
 }
 
+/* Settles a text of account number i, its own or that of one of its relays. */
+static void
+settle_account_text(struct conf *c, struct problems *p, int i, const struct text_rule *rule)
+{
+	struct account			*a = &c->accounts[i];
+	struct conf_value_reason	 r;
+
+	if (!settle_text(c, &r, rule, a, text_at(a, rule->off)))
+		add_problem(p, i, rule->name, value_at(rule, c->rows[i]), r.text);
+}
+
 static void
 settle_relay(struct conf *c, struct problems *p, int i, size_t k)
 {
@@ -984,6 +995,8 @@ settle_relay(struct conf *c, struct problems *p, int i, size_t k)
 
 	if (is_relay_empty(&c->rows[i]->relays[k]))
 		return;
+	for (j = 0; j < RELAY_TEXTS_N; j++)
+		settle_account_text(c, p, i, &relay_rules[k * RELAY_TEXTS_N + j]);
 	if (!conf_is_set(relay->name) && conf_is_set(relay->url))
 		relay->name = name_relay(c, relay->url);
 	for (j = 0; j < RELAY_NUMBERS_N; j++) {
@@ -1004,10 +1017,8 @@ settle_relay(struct conf *c, struct problems *p, int i, size_t k)
 static void
 settle_account(struct conf *c, struct problems *p, int i)
 {
-	struct account			*a = &c->accounts[i];
-	const struct text_rule		*rule;
-	struct conf_value_reason	 r;
-	size_t				 k;
+	struct account	*a = &c->accounts[i];
+	size_t		 k;
 
 	if (is_empty(a)) {
 		add_problem(p, i, "path", no_text, lang_text("the account is empty; fill it in "
@@ -1021,9 +1032,8 @@ settle_account(struct conf *c, struct problems *p, int i)
 		    lang_text("must be SAFE, COMPATIBLE or PLAIN"));
 	if (a->identity != OPENID && a->identity != UNIONID)
 		add_problem(p, i, "identity", no_text, lang_text("must be OPENID or UNIONID"));
-	for (k = 0; (rule = account_text(k)) != NULL; k++)
-		if (!settle_text(c, &r, rule, a, text_at(a, rule->off)))
-			add_problem(p, i, rule->name, value_at(rule, c->rows[i]), r.text);
+	for (k = 0; k < NELEM(account_rules); k++)
+		settle_account_text(c, p, i, &account_rules[k]);
 	for (k = 0; k < CONF_RELAYS; k++)
 		settle_relay(c, p, i, k);
 	if (c->built)
