@@ -130,7 +130,7 @@ write_lack(struct http_client *h, const char *fmt, ...)
 static bool
 is_new_enough(struct http_client *h)
 {
-	const curl_version_info_data	*info = curl_version_info(CURLVERSION_NOW);
+	const curl_version_info_data	*info = h->libcurl;
 
 	if (info->version_num >= CURL_HANDLE_OLDEST)
 		return true;
@@ -149,7 +149,7 @@ is_accepted(struct http_client *h, CURLcode rc, enum need need, const char *opti
 		return true;
 	if (unknown)		/* else there is no memory */
 		write_lack(h, "libcurl %s does not know %s, which qtoa needs: 7.68.0 or later has "
-		    "it", curl_version_info(CURLVERSION_NOW)->version, option);
+		    "it", ((const curl_version_info_data *)h->libcurl)->version, option);
 	return false;
 }
 
@@ -268,6 +268,7 @@ curl_handle_start(struct http_client *h)
 			h->xml = curl_slist_append(NULL, "Content-Type: text/xml");
 		h->ready = h->json != NULL && h->xml != NULL &&
 		    curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
+		h->libcurl = curl_version_info(CURLVERSION_NOW);
 	}
 	ready = h->ready;
 	(void)pthread_mutex_unlock(&h->lock);

@@ -24,7 +24,7 @@ enum {
 struct http_client {
 	const struct settings	*set;
 	const _Atomic int64_t	*stop_ms;
-	const void		*libcurl;	/* what it says of itself, which takes it time */
+	const void		*libcurl;	/* what it says of itself; NULL: not started */
 	struct ca_store		 ca_store;
 	struct proxy		 proxy;		/* where "": there is no proxy */
 	void			*json, *xml;	/* Content-Type headers, curl_slist */

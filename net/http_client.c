@@ -18,7 +18,6 @@ http_client_new(const struct settings *set, const _Atomic int64_t *stop_ms)
 		return NULL;
 	h->set = set;
 	h->stop_ms = stop_ms;
-	h->libcurl = curl_version_info(CURLVERSION_NOW);
 	ca_store_init(&h->ca_store, set->ca_file);
 	(void)pthread_mutex_init(&h->lock, NULL);
 	/* The configuration has reported a wrong address, and nothing may go around it. */
@@ -98,7 +97,7 @@ http_client_do(struct http_client *h, struct http_answer *a, const struct http_c
 	}
 }
 
-/* False: libcurl was not built with the scheme of the URL. */
+/* False: libcurl, which has started, was not built with the scheme of the URL. */
 static bool
 has_scheme(const struct http_client *h, const char *url)
 {
@@ -140,7 +139,7 @@ read_lack(struct http_client *h, char why[HTTP_CLIENT_LACK])
 bool
 http_client_lacks(struct http_client *h, char why[HTTP_CLIENT_LACK], const char *url)
 {
-	if (!has_scheme(h, url)) {
+	if (curl_handle_start(h) && !has_scheme(h, url)) {
 		(void)snprintf(why, HTTP_CLIENT_LACK, "libcurl %s was built without %.*s",
 		    ((const curl_version_info_data *)h->libcurl)->version,
 		    (int)strcspn(url, ":"), url);
