@@ -76,6 +76,12 @@ ca_store_apply(struct ca_store *t, void *ssl_ctx)
 	return 0;
 }
 
+void
+ca_store_omit_ciphers(void)
+{
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ADD_ALL_CIPHERS, NULL);
+}
+
 const char *
 ca_store_library(void)
 {

@@ -24,6 +24,12 @@ const char	*ca_store_file(const struct ca_store *t);
 /* Gives an SSL_CTX the store.  0, or -1: the file cannot be read or has no certificate. */
 int		 ca_store_apply(struct ca_store *t, void *ssl_ctx);
 
+/*
+ * Before libcurl starts: OpenSSL makes no table of its ciphers by name then, which is an eighth of
+ * all that a CGI does for a message.  TLS does not look into it; a private key with a password may.
+ */
+void		 ca_store_omit_ciphers(void);
+
 /* OpenSSL's name and version, as it runs here. */
 const char	*ca_store_library(void);
 

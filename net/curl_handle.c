@@ -262,6 +262,8 @@ curl_handle_start(struct http_client *h)
 
 	(void)pthread_mutex_lock(&h->lock);
 	if (!h->ready) {
+		if (!conf_is_set(h->set->store))	/* libpq may have a key with a password */
+			ca_store_omit_ciphers();
 		if (h->json == NULL)
 			h->json = curl_slist_append(NULL, "Content-Type: application/json");
 		if (h->xml == NULL)
