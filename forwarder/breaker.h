@@ -137,6 +137,9 @@ void			 breaker_log(const struct breakers *b, const struct breaker_report *r);
 enum error		 breaker_load(struct db *db, void *arg);
 bool			 breaker_is_loaded(struct breakers *b);	/* it was read at least once */
 
+/* The same where the flag of the store is not raised, so that it has nothing to read. */
+void			 breaker_load_nothing(struct breakers *b);
+
 /* True: as far as this process knows, a breaker is open or an account is stopped. */
 bool			 breaker_has_trouble(struct breakers *b);
 

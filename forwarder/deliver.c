@@ -171,10 +171,13 @@ deliver_look_at_breakers(const struct services *s, int64_t deadline_ms)
 	 * In a server the drainer keeps the breakers up to date.  No request waits for a store that
 	 * hosts share: that may take long, and it is not needed.
 	 */
-	if ((is_brief || (!breaker_is_loaded(s->breakers) && !store_is_shared(s->store))) &&
-	    store_is_raised(s->store))
+	if (!is_brief && (store_is_shared(s->store) || breaker_is_loaded(s->breakers)))
+		return;
+	if (store_is_raised(s->store))
 		(void)store_do(is_brief ? breaker_store(s) : s->store, STORE_READ, breaker_load,
 		    s->breakers, deadline_ms);
+	else if (!is_brief)	/* this look is a system call of each request */
+		breaker_load_nothing(s->breakers);
 }
 
 /* A reason not to ask QT.  *probes: this request is a probe, and the caller ends the lease. */

@@ -596,6 +596,38 @@ probing(void **state)
 	peer_free(peer);
 }
 
+/* What a server's first message learns of the breakers: from the store, if its flag is raised. */
+static void
+first_look(void **state)
+{
+	const char	*dir = state_new();
+	struct peer	*peer = peer_new();
+	struct place	*p = place_of_peer(dir, STORE_SERVER, peer, "now");
+	unsigned	 n;
+
+	(void)state;
+	peer_now(peer, "code");
+	CHECK("not yet", !breaker_is_loaded(p->services.breakers));
+	check_err("nothing waits", send_one(p, 1), ERR_OK);
+	CHECK("it has looked", breaker_is_loaded(p->services.breakers));
+	check_int("no store is made", state_count(dir, "qtoa.db", NULL), 0);
+	delivery_place_free(p);
+
+	p = place_of_peer(dir, STORE_BRIEF, peer, "now");
+	peer_now(peer, "later");
+	for (n = 10; n < 10 + FAILS; n++)
+		check_err("it breaks", send_one(p, n), ERR_FORWARD);
+	CHECK("the flag is raised", store_is_raised(p->services.store));
+	delivery_place_free(p);
+
+	p = place_of_peer(dir, STORE_SERVER, peer, "now");
+	check_err("another process broke it", send_one(p, 30), ERR_FORWARD);
+	check_text("another process broke it", class_of(p), "breaker");
+	CHECK("it has looked, too", breaker_is_loaded(p->services.breakers));
+	delivery_place_free(p);
+	peer_free(peer);
+}
+
 /*
  * Repeats of a message that another request has.
  */
@@ -991,7 +1023,8 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(held_elsewhere), TEST(read_only), TEST(outcomes), TEST(signed_again),
-		TEST(kept), TEST(stopped), TEST(breaking), TEST(probing), TEST(held),
+		TEST(kept), TEST(stopped), TEST(breaking), TEST(probing),
+		TEST(first_look), TEST(held),
 		TEST(died_between), TEST(drained_between), TEST(without_store), TEST(memory),
 		TEST(told_to_stop), TEST(judging),
 	};
