@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/json_flat.h"
 #include "forwarder/qt_client.h"
 
 const char *const qt_client_names[QT__MAX] = {
@@ -142,7 +143,6 @@ recall_answer(struct qt_result *res)
 static void
 remember_answer(struct qt_result *res)
 {
-	buf_reset(&res->known);
 	if (buf_put(&res->known, res->http.body.p, res->http.body.len) != ERR_OK)
 		res->known.len = 0;
 	memcpy(res->known_code, res->code, sizeof(res->code));
@@ -155,26 +155,46 @@ set_why(struct qt_result *res, const char *why)
 	(void)snprintf(res->http.why, sizeof(res->http.why), "%s", why);
 }
 
+/*
+ * Finds the code in a body that is strict JSON, as QT's are: a CGI, which remembers no answer, need
+ * not load the library for it.  work gets a copy, in which the code is.
+ */
+static struct slice
+find_code(struct buf *work, struct slice body)
+{
+	struct json_flat	 j;
+	size_t			 i;
+
+	buf_reset(work);
+	if (buf_put(work, body.p, body.len) == ERR_OK && json_flat_read(&j, work->p, work->len))
+		for (i = 0; i < j.n; i++)
+			if (!j.v[i].bare && !j.v[i].array && slice_is(j.v[i].name, "code"))
+				return j.v[i].value;
+	return (struct slice){ NULL, 0 };
+}
+
 /* Reads the body's code.  True: it is one of QT's. */
 static bool
 read_answer(struct qt_result *res)
 {
 	const bool	 good = is_good(res->http.status);
-	struct json	*j;
+	struct json	*j = NULL;
 	struct slice	 code;
 
 	if (recall_answer(res))
 		return true;
-	j = json_parse_lenient(buf_slice(&res->http.body));
-	code = j == NULL ? (struct slice){ NULL, 0 } : json_text(j, "code");
+	code = find_code(&res->known, buf_slice(&res->http.body));
+	if (code.p == NULL && (j = json_parse_lenient(buf_slice(&res->http.body))) != NULL)
+		code = json_text(j, "code");
 	if (code.p != NULL)
 		read_code(res, code);
+	buf_reset(&res->known);
 	if (res->alive)
 		remember_answer(res);
 	else if (good)
 		set_why(res, res->page ? "a page instead of QT's answer" :
-		    j == NULL ? "answer is not JSON" :
-		    code.p == NULL ? "answer has no code" : "answer has a code that is not QT's");
+		    code.p != NULL ? "answer has a code that is not QT's" :
+		    j == NULL ? "answer is not JSON" : "answer has no code");
 	json_free(j);
 	return res->alive;
 }
