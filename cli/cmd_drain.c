@@ -210,7 +210,7 @@ drain_all(struct draining *d, int64_t until_ms)
 	d->begin_ms = d->bar.begin_ms = clock_mono_ms();
 	if (!read_pending(d))		/* opens the store, and quarantines a damaged file */
 		return CLI_WRONG;
-	recover_run(services_own_store(&d->services), d->services.locks,
+	(void)recover_run(services_own_store(&d->services), d->services.store,
 	    d->services.conf->set.state_dir, event_store_sources);
 	(void)carry_all(d->services.local, d->services.store, d->services.dedup,
 	    clock_mono_ms() + SESSION_PATIENCE_MS);

@@ -151,7 +151,8 @@ gather(struct forgetting *f)
 
 	if (s->store == NULL || !services_add(s, SERVICES_DEDUP | SERVICES_SPARE))
 		return;
-	recover_run(services_own_store(s), s->locks, f->conf->set.state_dir, event_store_sources);
+	(void)recover_run(services_own_store(s), s->store, f->conf->set.state_dir,
+	    event_store_sources);
 	(void)carry_all(s->local, s->store, s->dedup, until_ms);
 	(void)spare_move(s->spare, &moved, s->store, s->dedup, until_ms);
 	(void)spare_scrub(s->spare, until_ms);

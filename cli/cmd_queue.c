@@ -396,7 +396,7 @@ cmd_queue_run(struct conf *c, int problems, int argc, char **argv)
 	}
 	own = services_own_store(&session.services);
 	if (own != NULL && store_has_quarantine(own))
-		recover_run(own, session.services.locks, c->set.state_dir,
+		(void)recover_run(own, session.services.store, c->set.state_dir,
 		    event_store_sources);
 	session_close(&session);
 	log_close();

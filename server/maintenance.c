@@ -40,6 +40,7 @@ enum {
 	FOLD_SHARE = 19,	/* while requests come, counting has 1 ms of 20 of a processor */
 	FOLD_BRIEF_MS = 2000,	/* to count, in a process that must end soon */
 	CARRY_MS = 1000,	/* between two looks into this host's own store */
+	RECOVER_MS = 5000,	/* to try again to take over what is in quarantine */
 	WECHAT_MS = 5000,	/* for WeChat's list of its addresses, once a day */
 	FOLLOWERS_MS = 5000,	/* for WeChat to tell about new followers */
 	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
@@ -69,6 +70,7 @@ struct maintenance {
 	int64_t			 fold_ms;	/* when to count next */
 	bool			 fold_more;	/* messages wait to be counted */
 	int64_t			 carry_ms;	/* when to look into this host's own store next */
+	int64_t			 recover_ms;	/* when to look into quarantine; or INT64_MAX */
 	int64_t			 asked_ms;	/* when WeChat was asked about new followers */
 	bool			 ask_more;	/* there may be more of them */
 	pthread_t		 thread;
@@ -249,6 +251,19 @@ carry_when_due(struct maintenance *m)
 	if (store_is_raised(s->store))
 		(void)carry_messages(s);
 	m->carry_ms = clock_mono_ms() + CARRY_MS;
+}
+
+/* Takes over what is in quarantine.  The process before this one may have left something, too. */
+static void
+recover_when_due(struct maintenance *m)
+{
+	const struct services	*s = m->services;
+	struct store		*own = services_own_store(s);
+
+	if (!store_has_quarantine(own) && clock_mono_ms() < m->recover_ms)
+		return;
+	m->recover_ms = recover_run(own, m->sweeper.counted, s->conf->set.state_dir,
+	    event_store_sources) ? INT64_MAX : clock_mono_ms() + RECOVER_MS;
 }
 
 /* Raises the flag for what other hosts have left in a store that they share with this one. */
@@ -563,7 +578,6 @@ run_maintenance(void *arg)
 	const struct services	*s = m->services;
 	struct store		*own = services_own_store(s);
 	int64_t			 sweep_ms = 0, begun_ms = 0, fold_ms, ask_ms, host_ms, ms;
-	bool			 recover = true;	/* the last process may have left work */
 
 	while (!atomic_load(&m->stopping) && !services_stopping(s)) {
 		store_housekeep(own);
@@ -571,10 +585,7 @@ run_maintenance(void *arg)
 		carry_when_due(m);
 		log_ratelimit_housekeep(s->log_ratelimit, false);
 		renew_callback_ips(s);
-		if (store_has_quarantine(own) || recover)
-			recover_run(own, s->locks, s->conf->set.state_dir,
-			    event_store_sources);
-		recover = false;
+		recover_when_due(m);
 		if (!store_has_room(s->store) && sweep_ms > begun_ms + SWEEP_FULL_MS)
 			sweep_ms = begun_ms + SWEEP_FULL_MS;
 		make_spare(s);

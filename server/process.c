@@ -404,7 +404,7 @@ drain_queue(struct app *app, bool recover, int64_t until_ms)
 	    (d = drain_new(s)) == NULL)
 		return;
 	if (recover)
-		recover_run(services_own_store(s), s->locks, app->conf.set.state_dir,
+		(void)recover_run(services_own_store(s), s->store, app->conf.set.state_dir,
 		    event_store_sources);
 	(void)carry_all(s->local, s->store, s->dedup, until_ms);
 	(void)spare_move(s->spare, &n, s->store, s->dedup, until_ms);

@@ -423,4 +423,5 @@ const struct recover_source queue_recovered = {
 	.what	= "waiting messages",
 	.select	= SQL_RECOVER_MESSAGES,
 	.copy	= recover_message,
+	.is_carried = true,
 };

@@ -558,8 +558,8 @@ quarantine(void **state)
 		check_int(cases[i].name, state_count(dir, cases[i].kind, NULL), 1);
 		check_int("it is said", state_log_lines(path, "set aside"), 1);
 		check_int("nothing else is", state_log_lines(path, "level=error"), 1);
-		recover_run(p->store, p->locks, dir, event_store_sources);
-		recover_run(p->store, p->locks, dir, event_store_sources);
+		(void)recover_run(p->store, p->store, dir, event_store_sources);
+		(void)recover_run(p->store, p->store, dir, event_store_sources);
 		check_int("what is taken over is called so", state_count(dir, cases[i].kind, NULL),
 		    !cases[i].recovered);
 		check_int("what is taken over is called so", state_count(dir, "qtoa.db.rescued-",
@@ -603,11 +603,11 @@ partly_damaged(void **state)
 	check_int("which has none", n, 0);
 	check_int("set aside", state_log_lines(path, "set aside"), 1);
 	check_err("a new one", put_one(p, STORE_SYNC, 1), ERR_OK);
-	recover_run(p->store, p->locks, dir, event_store_sources);
+	(void)recover_run(p->store, p->store, dir, event_store_sources);
 	n = rows(p);
 	CHECK("most are taken over", n > ROWS * 3 / 4 && n < ROWS);
 	check_int("and it is called so", state_count(dir, "qtoa.db.rescued-", NULL), 1);
-	recover_run(p->store, p->locks, dir, event_store_sources);
+	(void)recover_run(p->store, p->store, dir, event_store_sources);
 	check_int("none twice", rows(p), n);
 	log_close();
 	store_place_free(p);

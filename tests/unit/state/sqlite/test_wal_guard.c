@@ -107,8 +107,8 @@ behind_damage(void **state)
 		check_int(cases[i].name, store_has_quarantine(s), cases[i].copied);
 		check_int(cases[i].name, state_count(dir, "qtoa.db.damaged-", NULL),
 		    cases[i].copied);
-		recover_run(s, locks, dir, event_store_sources);
-		recover_run(s, locks, dir, event_store_sources);
+		(void)recover_run(s, s, dir, event_store_sources);
+		(void)recover_run(s, s, dir, event_store_sources);
 		if (!CHECK(cases[i].name, rows_of(s) >= cases[i].least && rows_of(s) <= ROWS))
 			(void)fprintf(stderr, "%d rows\n", (int)rows_of(s));
 		check_int(cases[i].name, state_log_lines(log, "qtoa.db-wal is damaged"),
