@@ -127,11 +127,19 @@ make_relay_request(struct drain *d, struct sending *s, const struct relay *relay
 	return relay_request_make(d->maker, &s->request, relay, &msg, services_now_ms(d->s));
 }
 
+/* So long a call may take. */
+static int
+call_ms_of(const struct drain *d, const struct sending *s)
+{
+	const struct relay	*relay = conf_relay(d->s->conf, s->account);
+
+	return relay == NULL ? d->s->conf->set.forward_ms : relay->relay_ms;
+}
+
 /* Makes what is sent, and the call. */
 static enum error
 make_call(struct drain *d, struct sending *s)
 {
-	const struct settings	*set = &d->s->conf->set;
 	const struct relay	*relay = conf_relay(d->s->conf, s->account);
 	enum error		 er = relay == NULL ? make_envelope(d, s) :
 				    make_relay_request(d, s, relay);
@@ -140,8 +148,7 @@ make_call(struct drain *d, struct sending *s)
 		.url = relay == NULL ? s->account->qt_url : s->request.url.p,
 		.headers = relay == NULL ? NULL : s->request.headers.p,
 		.body = buf_slice(relay == NULL ? &s->envelope : &s->request.body),
-		.deadline_ms = clock_mono_ms() + (relay == NULL ? set->forward_ms :
-		    relay->relay_ms),
+		.deadline_ms = clock_mono_ms() + call_ms_of(d, s),
 	};
 	return er;
 }
@@ -197,7 +204,7 @@ find_known(const struct drain *d, enum dedup_as *as, const struct sending *s)
 
 	if (!is_shared && d->s->conf->nrelays == 0)
 		return dedup_find(d->s->dedup, as, s->row.key);
-	er = dedup_claim(d->s->dedup, as, s->row.key, 0);
+	er = dedup_claim_call(d->s->dedup, as, s->row.key, 0, call_ms_of(d, s));
 	if (er == ERR_OK && *as != DEDUP_DONE && !is_shared)
 		(void)dedup_mark(d->s->dedup, s->row.key, DEDUP_QUEUED);
 	return er;

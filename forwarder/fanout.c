@@ -333,7 +333,7 @@ begin_call(struct fanout *f, struct target *t, struct signer *signer, const stru
 	memcpy(t->call->key, t->key, QUEUE_KEY);
 	if (make_request(f, t->call, signer, d, key) != ERR_OK)
 		return;
-	er = dedup_claim(s->dedup, &as, t->key, 0);
+	er = dedup_claim_call(s->dedup, &as, t->key, 0, longest_ms(f, t));
 	t->call->claimed = er == ERR_OK && as != DEDUP_DONE;
 	t->settled = t->delivered = er == ERR_OK && as == DEDUP_DONE;
 	if (er == ERR_LATE)

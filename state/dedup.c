@@ -442,8 +442,8 @@ log_apart(const struct dedup *s, const unsigned char *key, const char *what)
 }
 
 enum error
-dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
-    int64_t until_ms)
+dedup_claim_call(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
+    int64_t until_ms, int call_ms)
 {
 	struct attempt	 a = {
 		.key = key,
@@ -452,7 +452,7 @@ dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KE
 	enum error	 er;
 
 	if (s->shared != NULL &&
-	    (er = dedup_shared_claim(s->shared, as, key, until_ms)) != ERR_STORE) {
+	    (er = dedup_shared_claim(s->shared, as, key, until_ms, call_ms)) != ERR_STORE) {
 		/* The store did not know that the message is done; that ends the claim, too. */
 		if (er == ERR_OK && add_known_here(s, as, key) && *as == DEDUP_DONE)
 			(void)mark_for_all(s, key, *as);
@@ -463,6 +463,13 @@ dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KE
 	if (s->shared != NULL && er == ERR_OK && *as != DEDUP_DONE)
 		log_apart(s, key, "other hosts do not know that this one has the message");
 	return er;
+}
+
+enum error
+dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
+    int64_t until_ms)
+{
+	return dedup_claim_call(s, as, key, until_ms, 0);
 }
 
 enum error

@@ -51,6 +51,13 @@ void		 dedup_share(struct dedup *s, struct store *shared);
 enum error	 dedup_claim(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
 		    int64_t until_ms);
 
+/*
+ * The same for a call with the message that may take call_ms.  A claim that hosts share ends when
+ * its host must be dead; this one does not end before the call.
+ */
+enum error	 dedup_claim_call(struct dedup *s, enum dedup_as *as,
+		    const unsigned char key[DEDUP_KEY], int64_t until_ms, int call_ms);
+
 /* Looks a message up, with the errors of dedup_claim().  One that is claimed is DEDUP_QUEUED. */
 enum error	 dedup_find(struct dedup *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY]);
 

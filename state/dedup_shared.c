@@ -10,6 +10,7 @@
 enum {
 	WAIT_MIN_MS = 2,	/* between two looks at another one's claim, first ... */
 	WAIT_MAX_MS = 50,	/* ... and later */
+	MARK_MS = 1500,		/* from the end of a call to its mark, at most */
 	STORE_MS = 1000,	/* the longest wait for the store, if the caller has less time */
 	SEEN_KEY = DEDUP_SHARED_KEY	/* four bytes of the message's time, twelve of its digest */
 };
@@ -29,6 +30,7 @@ enum {
 struct seen_work {
 	unsigned char	 key[SEEN_KEY];
 	unsigned char	 wish;
+	int		 ms;		/* a claim lasts so long */
 	bool		 is_known;	/* as says what the row is */
 	bool		 is_mine;	/* the claim */
 	enum dedup_as	 as;
@@ -66,23 +68,52 @@ put_key(struct buf *out, const struct seen_work *w, const char *before)
 	return buf_printf(out, "%s%s", before, hex);
 }
 
-/* Writes keys and wishes as the two arrays of a statement, for those that want this or that. */
+/* The arrays of a statement. */
+struct arrays {
+	struct buf	 keys, wishes, spans;
+};
+
+static void
+free_arrays(struct arrays *a)
+{
+	buf_free(&a->keys);
+	buf_free(&a->wishes);
+	buf_free(&a->spans);
+}
+
+/* Writes the keys that are not known yet. */
 static enum error
-write_arrays(struct buf *keys, struct buf *wishes, const struct batch *b, bool looks)
+write_keys(struct arrays *a, const struct batch *b)
+{
+	enum error	 er = ERR_OK;
+	size_t		 i;
+
+	for (i = 0; i < b->n && er == ERR_OK; i++)
+		if (!b->v[i]->is_known)
+			er = put_key(&a->keys, b->v[i], a->keys.len == 0 ? "{" : ",");
+	return er == ERR_OK && a->keys.len != 0 ? buf_putc(&a->keys, '}') : er;
+}
+
+/* Writes what is claimed and marked. */
+static enum error
+write_changes(struct arrays *a, const struct batch *b)
 {
 	const char	*before = "{";
 	enum error	 er = ERR_OK;
 	size_t		 i;
 
 	for (i = 0; i < b->n && er == ERR_OK; i++) {
-		if (looks ? b->v[i]->is_known : b->v[i]->wish == WISH_LOOK)
+		if (b->v[i]->wish == WISH_LOOK)
 			continue;
-		if ((er = put_key(keys, b->v[i], before)) == ERR_OK && !looks)
-			er = buf_printf(wishes, "%s%d", before, b->v[i]->wish);
+		if ((er = put_key(&a->keys, b->v[i], before)) == ERR_OK &&
+		    (er = buf_printf(&a->wishes, "%s%d", before, b->v[i]->wish)) == ERR_OK)
+			er = buf_printf(&a->spans, "%s%d", before, b->v[i]->ms);
 		before = ",";
 	}
-	if (er == ERR_OK && keys->len != 0 && (er = buf_putc(keys, '}')) == ERR_OK && !looks)
-		er = buf_putc(wishes, '}');
+	if (er != ERR_OK || a->keys.len == 0)
+		return er;
+	if ((er = buf_putc(&a->keys, '}')) == ERR_OK && (er = buf_putc(&a->wishes, '}')) == ERR_OK)
+		er = buf_putc(&a->spans, '}');
 	return er;
 }
 
@@ -103,15 +134,15 @@ work_of(const struct batch *b, size_t *at, const struct db_rows *row)
  * put the message into the queue.
  */
 static enum error
-change_rows(struct db *db, const struct batch *b, const struct buf *keys, const struct buf *wishes)
+change_rows(struct db *db, const struct batch *b, const struct arrays *a)
 {
 	struct seen_work	*w;
 	struct db_rows		 rows;
 	size_t			 at = 0;
 	enum error		 er;
 
-	for (er = db_start(db, &rows, SQL_SEEN_CHANGE, DB_VALUES(db_text(buf_slice(keys)),
-	    db_text(buf_slice(wishes)), db_i(DEDUP_SHARED_CLAIM_MS)));
+	for (er = db_start(db, &rows, SQL_SEEN_CHANGE, DB_VALUES(db_text(buf_slice(&a->keys)),
+	    db_text(buf_slice(&a->wishes)), db_text(buf_slice(&a->spans))));
 	    er == ERR_OK && db_next(&rows, &er);)
 		if ((w = work_of(b, &at, &rows)) != NULL) {
 			w->is_known = true;
@@ -163,7 +194,7 @@ make_batch(struct batch *b, void *const *works, size_t n)
 static enum error
 do_works(struct db *db, void *const *args, size_t n)
 {
-	struct buf	 keys = { 0 }, wishes = { 0 };
+	struct arrays	 a = { .keys = { 0 } };
 	struct batch	 b;
 	void		*works[STORE_TOGETHER];
 	enum error	 er;
@@ -171,14 +202,13 @@ do_works(struct db *db, void *const *args, size_t n)
 	memcpy(works, args, n * sizeof(*works));
 	qsort(works, n, sizeof(*works), compare_works);
 	make_batch(&b, works, n);
-	er = write_arrays(&keys, &wishes, &b, false);
-	if (er == ERR_OK && keys.len != 0)
-		er = change_rows(db, &b, &keys, &wishes);
-	buf_reset(&keys);
-	if (er == ERR_OK && (er = write_arrays(&keys, NULL, &b, true)) == ERR_OK && keys.len != 0)
-		er = find_rows(db, &b, &keys);
-	buf_free(&keys);
-	buf_free(&wishes);
+	er = write_changes(&a, &b);
+	if (er == ERR_OK && a.keys.len != 0)
+		er = change_rows(db, &b, &a);
+	buf_reset(&a.keys);
+	if (er == ERR_OK && (er = write_keys(&a, &b)) == ERR_OK && a.keys.len != 0)
+		er = find_rows(db, &b, &a.keys);
+	free_arrays(&a);
 	return er;
 }
 
@@ -203,9 +233,12 @@ wait_for_claim(int64_t *pause_ms, int64_t until_ms)
 
 enum error
 dedup_shared_claim(struct store *s, enum dedup_as *as, const unsigned char key[DEDUP_KEY],
-    int64_t until_ms)
+    int64_t until_ms, int call_ms)
 {
-	struct seen_work	 w = { .wish = KNOWN_NOTHING };
+	struct seen_work	 w = {
+		.wish = KNOWN_NOTHING, .ms = call_ms + MARK_MS < DEDUP_SHARED_CLAIM_MS ?
+		    DEDUP_SHARED_CLAIM_MS : call_ms + MARK_MS,
+	};
 	int64_t			 pause_ms = WAIT_MIN_MS;
 	int64_t			 store_ms;
 	bool			 is_met = false;	/* another one had it a moment ago */

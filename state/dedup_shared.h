@@ -13,18 +13,18 @@
 #include "state/dedup.h"
 #include "state/store.h"
 
-/* No claim is longer: in that time a request ends, or its host is dead. */
+/* A claim lasts so long: in that time a request ends, or its host is dead. */
 enum { DEDUP_SHARED_CLAIM_MS = 6000 };
 
 /* From here on s, which hosts share, is for known messages. */
 void		 dedup_shared_begin(struct store *s);
 
 /*
- * As dedup_claim(), dedup_find() and dedup_mark().  ERR_STORE: store_why() says why.  A mark may be
- * written a moment later: until then other hosts find the claim.
+ * As dedup_claim_call(), dedup_find() and dedup_mark().  ERR_STORE: store_why() says why.  A mark
+ * may be written a moment later: until then other hosts find the claim.
  */
 enum error	 dedup_shared_claim(struct store *s, enum dedup_as *as,
-		    const unsigned char key[DEDUP_KEY], int64_t until_ms);
+		    const unsigned char key[DEDUP_KEY], int64_t until_ms, int call_ms);
 enum error	 dedup_shared_find(struct store *s, enum dedup_as *as,
 		    const unsigned char key[DEDUP_KEY], int64_t until_ms);
 enum error	 dedup_shared_mark(struct store *s, const unsigned char key[DEDUP_KEY],

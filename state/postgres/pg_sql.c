@@ -258,17 +258,18 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	[SQL_LEASE_DROP] = "DELETE FROM lease WHERE name = $1 AND owner = $2",
 	/* A row that is new has no transaction that has changed it. */
 	/*
-	 * $1: keys; $2: what is wanted of each (state/dedup_shared.c).  Each host locks rows in the
-	 * order of their keys.  A claim gives no row if another one has it, or the message is done.
+	 * $1: keys; $2: what is wanted of each (state/dedup_shared.c); $3: how long a claim lasts,
+	 * in ms.  Each host locks rows in the order of their keys.  A claim gives no row if another
+	 * one has it, or the message is done.
 	 */
 	[SQL_SEEN_CHANGE] =
 	    "INSERT INTO seen (key, made, known, until) SELECT key, " TODAY ", wish, CASE wish "
-	    "WHEN 0 THEN clock_timestamp() + $3 * interval '1 ms' END FROM unnest($1::uuid[], "
-	    "$2::smallint[]) AS wanted (key, wish) ORDER BY key ON CONFLICT (key) DO UPDATE SET "
-	    "known = greatest(seen.known, excluded.known), made = CASE excluded.known WHEN 0 THEN "
-	    "seen.made ELSE excluded.made END, until = excluded.until WHERE excluded.known > 0 OR "
-	    "(seen.known < 3 AND (seen.until IS NULL OR seen.until < clock_timestamp())) "
-	    "RETURNING uuid_send(key), (xmax = 0)::integer",
+	    "WHEN 0 THEN clock_timestamp() + ms * interval '1 ms' END FROM unnest($1::uuid[], "
+	    "$2::smallint[], $3::integer[]) AS wanted (key, wish, ms) ORDER BY key ON CONFLICT "
+	    "(key) DO UPDATE SET known = greatest(seen.known, excluded.known), made = CASE "
+	    "excluded.known WHEN 0 THEN seen.made ELSE excluded.made END, until = excluded.until "
+	    "WHERE excluded.known > 0 OR (seen.known < 3 AND (seen.until IS NULL OR seen.until < "
+	    "clock_timestamp())) RETURNING uuid_send(key), (xmax = 0)::integer",
 	[SQL_SEEN_FIND] =
 	    "SELECT uuid_send(key), known FROM seen WHERE key = ANY ($1::uuid[]) ORDER BY key",
 	/*

@@ -151,7 +151,7 @@ SETTINGS = {
     "three": dict(fresh_s=600),
     "resigned": dict(threads=16, fresh_s=600),
     "bot": dict(threads=64, deadline_ms=400, forward_ms=300, connect_ms=300, fresh_s=600,
-                wechat_api="$E2E_WECHAT_API"),
+                wechat_api="$E2E_WECHAT_API", store="$E2E_STORE"),
     # Several hosts with one store (tests/cluster), on a machine that may be slow; a clock may be an
     # hour off.
     "cluster": dict(threads=32, forward_ms=1500, connect_ms=1000, io_ms=2000, fresh_s=86400,

@@ -27,7 +27,8 @@ def make_scene():
         def make(variant, pools=1, **how):
             api = relay.API()
             stack.callback(api.stop)
-            scene = Scene(stack, variant, {"E2E_WECHAT_API": api.url}, **how)
+            scene = Scene(stack, variant, {"E2E_WECHAT_API": api.url, "E2E_STORE": ""},
+                          **how)
             scene.api = api
             for _ in range(pools - 1):
                 scene.start()
