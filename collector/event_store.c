@@ -67,7 +67,7 @@ find_or_add_device(struct db *db, int64_t *id, struct slice application, struct 
     const struct seen_span *seen)
 {
 	const struct db_value	 v[] = {
-		db_text(application), db_text(device), db_i(seen->first), db_i(seen->last),
+		db_text(application), db_short(device), db_i(seen->first), db_i(seen->last),
 	};
 	const enum error	 er = db_run(db, NULL, SQL_DEVICE_PUT, v, sizeof(v) / sizeof(v[0]));
 
@@ -293,11 +293,11 @@ join_device(struct db *db, int64_t id, struct slice unionid)
 	int64_t		 to = 0;
 	enum error	 er;
 
-	er = db_number(db, &to, SQL_DEVICE_BESIDE, DB_VALUES(db_i(id), db_text(unionid)));
+	er = db_number(db, &to, SQL_DEVICE_BESIDE, DB_VALUES(db_i(id), db_short(unionid)));
 	if (er != ERR_OK)
 		return er;
 	return to != 0 ? merge_devices(db, id, to) :
-	    db_run(db, NULL, SQL_DEVICE_RENAME, DB_VALUES(db_i(id), db_text(unionid)));
+	    db_run(db, NULL, SQL_DEVICE_RENAME, DB_VALUES(db_i(id), db_short(unionid)));
 }
 
 enum error
@@ -308,8 +308,8 @@ event_store_join(struct db *db, const char *appid, struct slice openid, struct s
 
 	do {
 		id = 0;
-		er = db_number(db, &id, SQL_DEVICE_OF, DB_VALUES(db_s(appid), db_text(openid),
-		    db_text(unionid)));
+		er = db_number(db, &id, SQL_DEVICE_OF, DB_VALUES(db_s(appid), db_short(openid),
+		    db_short(unionid)));
 		if (er == ERR_OK && id != 0)
 			er = join_device(db, id, unionid);
 	} while (er == ERR_OK && id != 0);

@@ -287,7 +287,7 @@ store_told(struct db *db, struct follower_batch *b, const struct user_info *u)
 	enum error		 er;
 
 	er = db_run(db, &changed, SQL_FOLLOWER_TOLD, DB_VALUES(db_s(a->appid), db_text(u->openid),
-	    text_or_null(u->unionid), db_text(joins ? u->unionid : u->openid),
+	    text_or_null(u->unionid), db_short(joins ? u->unionid : u->openid),
 	    u->subscribe_time == 0 ? db_s(NULL) : db_i(u->subscribe_time), text_or_null(u->scene),
 	    u->qr_scene == 0 ? db_s(NULL) : db_i(u->qr_scene), text_or_null(u->qr_scene_str),
 	    text_or_null(u->language), text_or_null(u->tags), text_or_null(u->remark),

@@ -63,7 +63,7 @@ forget_names(struct db *db, struct buf *names, const char *appid, struct slice n
 
 	if ((er = add_name(names, name)) != ERR_OK)
 		return er;
-	er = db_start(db, &rows, SQL_USER_NAMES, DB_VALUES(db_text(name), db_s(appid)));
+	er = db_start(db, &rows, SQL_USER_NAMES, DB_VALUES(db_short(name), db_s(appid)));
 	return add_rows(&rows, er, names);
 }
 
@@ -207,7 +207,7 @@ forget_device(struct erasing *e, struct forget_count *n, struct slice name)
 	enum error	 er;
 
 	er = db_number(e->db, &e->id, SQL_DEVICE_ID, DB_VALUES(db_text(e->application),
-	    db_text(name)));
+	    db_short(name)));
 	if (er == ERR_OK && e->id != 0)
 		er = look_for_rest(e, &part);
 	if (er == ERR_OK && e->id != 0) {
@@ -243,13 +243,13 @@ static enum error
 forget_name(struct db *db, const char *appid, struct slice name)
 {
 	const enum error	 er = db_run(db, NULL, SQL_USER_FOLLOWER,
-				    DB_VALUES(db_text(name), db_s(appid)));
+				    DB_VALUES(db_short(name), db_s(appid)));
 
 	if (er != ERR_OK)
 		return er;
 	if (appid != NULL)
-		return db_run(db, NULL, SQL_USER_UNIONID, DB_VALUES(db_s(appid), db_text(name)));
-	return db_run(db, NULL, SQL_USER_UNIONIDS, DB_VALUES(db_text(name)));
+		return db_run(db, NULL, SQL_USER_UNIONID, DB_VALUES(db_s(appid), db_short(name)));
+	return db_run(db, NULL, SQL_USER_UNIONIDS, DB_VALUES(db_short(name)));
 }
 
 enum error

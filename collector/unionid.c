@@ -100,7 +100,7 @@ append_unionid(struct db *db, struct buf *out, enum sql sql, const char *appid,
 	struct slice	 s;
 	enum error	 er;
 
-	er = db_start(db, &rows, sql, DB_VALUES(db_s(appid), db_text(openid)));
+	er = db_start(db, &rows, sql, DB_VALUES(db_s(appid), db_short(openid)));
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		s = db_col(&rows, 0);
 		er = buf_put(out, s.p, s.len);
@@ -121,10 +121,10 @@ unionid_store(struct db *db, const char *appid, struct slice openid, struct slic
 	int64_t		 changed = 0;
 	enum error	 er;
 
-	er = db_run(db, &changed, SQL_UNIONID_PUT, DB_VALUES(db_s(appid), db_text(openid),
-	    db_text(unionid)));
+	er = db_run(db, &changed, SQL_UNIONID_PUT, DB_VALUES(db_s(appid), db_short(openid),
+	    db_short(unionid)));
 	if (er != ERR_OK || changed == 0 || (er = db_run(db, NULL, SQL_FOLLOWER_DEVICE,
-	    DB_VALUES(db_text(unionid), db_s(appid), db_text(openid)))) != ERR_OK)
+	    DB_VALUES(db_short(unionid), db_s(appid), db_short(openid)))) != ERR_OK)
 		return er;
 	return event_store_join(db, appid, openid, unionid);
 }
@@ -134,7 +134,7 @@ unionid_hold(struct db *db, struct buf *out, const char *appid, struct slice ope
 {
 	/* The mark comes first: a row that is there can be locked. */
 	const enum error	 er = db_run(db, NULL, SQL_UNIONID_MARK, DB_VALUES(db_s(appid),
-				    db_text(openid)));
+				    db_short(openid)));
 
 	return er != ERR_OK ? er : append_unionid(db, out, SQL_UNIONID_HOLD, appid, openid);
 }

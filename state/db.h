@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "core/utf8.h"
 #include "state/db_sql.h"
 
 struct db;
@@ -86,6 +87,18 @@ static inline struct db_value
 db_text(struct slice s)
 {
 	return (struct db_value){ .type = s.p == NULL ? DB_NULL : DB_TEXT, .s = s };
+}
+
+/*
+ * A name that comes from outside, for a column that an index has: what is behind DB_SHORT bytes is
+ * cut off.  A row of an index of PostgreSQL's takes 2.7 kB, and a larger one is refused.
+ */
+enum { DB_SHORT = 1024 };
+
+static inline struct db_value
+db_short(struct slice s)
+{
+	return db_text((struct slice){ s.p, s.p == NULL ? 0 : utf8_cut(s, DB_SHORT) });
 }
 
 /* Bytes; SQL's NULL if they are absent. */

@@ -3,9 +3,13 @@
 #include <string.h>
 
 #include "core/json_raw.h"
+#include "core/utf8.h"
 #include "wechat/datacube/datacube_rows.h"
 
-enum { NAME = 24, REAL = 32 };	/* bytes, with the NUL */
+enum {
+	NAME = 24, REAL = 32,	/* bytes, with the NUL */
+	KEY_MAX = 512		/* bytes of each text of an index, which takes 2.7 kB */
+};
 
 /* An object that is a row.  Where a table has .merge, that member has more members of the row. */
 struct row {
@@ -160,8 +164,12 @@ set_column(struct datacube_rows *r, struct db_value *v, const struct datacube_sq
 	const enum error	 er = col->f->half ? set_half(r, v, row) :
 				    set_value(r, v, find_member(row, col->f->name), col->f->type);
 
-	if (er != ERR_OK || v->type != DB_NULL || !col->f->key)
+	if (er != ERR_OK || !col->f->key)
 		return er;
+	if (v->type == DB_TEXT)
+		v->s.len = utf8_cut((struct slice){ r->text.p + v->i, v->s.len }, KEY_MAX);
+	if (v->type != DB_NULL)
+		return ERR_OK;
 	if (col->f == r->chain.t[0]->groups[0])
 		*v = db_s(r->source.begin);
 	else
