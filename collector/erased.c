@@ -1,4 +1,6 @@
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "collector/erased.h"
 #include "core/clock.h"
@@ -83,6 +85,68 @@ erased_knows(struct db *db, bool *knows, struct slice application, struct slice 
 	int64_t		 id;
 
 	return look_up(db, knows, &id, name, application, user, time_s);
+}
+
+/* A row of a set. */
+struct erased_row {
+	unsigned char	 name[NAME];
+	int64_t		 until_s;
+};
+
+enum error
+erased_set_read(struct erased_set *set, struct db *db)
+{
+	struct erased_row	 r;
+	struct db_rows		 rows;
+	struct slice		 name;
+	enum error		 er;
+
+	buf_reset(&set->rows);
+	set->n = 0;
+	er = db_start(db, &rows, SQL_ERASED_ALL, DB_NO_VALUES);
+	while (er == ERR_OK && db_next(&rows, &er)) {
+		if ((name = db_col(&rows, 0)).len != NAME)
+			continue;
+		memset(&r, 0, sizeof(r));
+		memcpy(r.name, name.p, NAME);
+		r.until_s = db_col_int(&rows, 1);
+		er = buf_put(&set->rows, (const char *)&r, sizeof(r));
+		set->n++;
+	}
+	db_end(&rows);
+	return er;
+}
+
+/* For bsearch(): rows begin with their names. */
+static int
+compare_names(const void *a, const void *b)
+{
+	return memcmp(a, b, NAME);
+}
+
+enum error
+erased_set_knows(const struct erased_set *set, bool *knows, struct slice application,
+    struct slice name, int64_t time_s)
+{
+	const char	*found;
+	unsigned char	 key[NAME];
+	struct erased_row r;
+	enum error	 er;
+
+	*knows = false;
+	if (set->n == 0 || (er = make_name(key, application, name)) != ERR_OK)
+		return set->n == 0 ? ERR_OK : er;
+	if ((found = bsearch(key, set->rows.p, set->n, sizeof(r), compare_names)) != NULL) {
+		memcpy(&r, found, sizeof(r));
+		*knows = r.until_s >= time_s;
+	}
+	return ERR_OK;
+}
+
+void
+erased_set_free(struct erased_set *set)
+{
+	buf_free(&set->rows);
 }
 
 enum error

@@ -15,6 +15,7 @@
 #ifndef COLLECTOR_ERASED_H
 #define COLLECTOR_ERASED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/buf.h"
@@ -30,6 +31,20 @@ enum error	erased_find(struct db *db, int64_t *id, struct slice application,
 /* The same question alone: nothing is made. */
 enum error	erased_knows(struct db *db, bool *knows, struct slice application,
 		    struct slice name, int64_t time_s);
+
+/*
+ * All who are forgotten, for many questions; begins as all zero.  The store may know of more by the
+ * next transaction.  ERR_STORE, ERR_NOMEM.
+ */
+struct erased_set {
+	struct buf	 rows;
+	size_t		 n;
+};
+
+enum error	erased_set_read(struct erased_set *set, struct db *db);
+enum error	erased_set_knows(const struct erased_set *set, bool *knows,
+		    struct slice application, struct slice name, int64_t time_s);
+void		erased_set_free(struct erased_set *set);
 
 /*
  * Notes that the user of that name is forgotten up to that time.  id: the device without a name; 0:

@@ -1,17 +1,19 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "collector/erased.h"
 #include "collector/event_store.h"
 #include "collector/migrate.h"
+#include "collector/migrate_rows.h"
 #include "collector/unionid.h"
 #include "core/calendar.h"
 #include "state/dedup_shared.h"
 
 enum {
 	STEP = 250,		/* rows in a transaction */
-	FEW = 100,		/* of messages, which may be large */
-	MANY = 2000,		/* of known messages, which are small */
-	VALUES = 16
+	FEW = 2 * DEDUP_SHARED_MARKS,	/* of messages, which may be large */
+	MANY = 2000,		/* of known messages, which are small, and of what is put at once */
+	VALUES = 16		/* of a put_values() */
 };
 
 /* In the order of SQL_MIGRATE_COUNTS. */
@@ -36,31 +38,31 @@ struct known;
 typedef enum error	 put_row(struct migrate *m, const struct table *t, struct known *k,
 			    struct db *db, const struct db_rows *row);
 
+/* Puts all rows of a batch but those of users who are forgotten, or of days that are. */
+typedef enum error	 put_all(struct db *db, struct migrate_rows *rows);
+
 struct table {
 	int			 of;		/* which count it has; -1: it has none */
 	enum sql		 take;
 	int			 rows;		/* at a time; 0: all, and they stay */
 	put_row			*put;
 	enum sql		 sql;		/* of a put_values() */
-	const char		*types;		/* of its values: int, text, blob */
+	const char		*types;		/* of its values: see collector/migrate_rows.h */
 	const struct recover_source *source;	/* of a put_recovered() */
 	bool			 shared_only;	/* other stores have no such table */
+	put_all			*all;		/* NULL: each row is put for itself */
+	signed char		 application, device, time; /* columns: who it is about, and when */
 };
 
-/* What a batch needs to know of the other store. */
+/* What a batch needs to know of the other store, and what is to be put at its end. */
 struct known {
-	bool	 is_read, has_erased;
-	int64_t	 first_day;		/* the first one that is not forgotten */
+	bool				 is_read;
+	struct erased_set		 erased;
+	int64_t				 first_day;	/* the first one that is not forgotten */
+	struct migrate_rows		 rows;
+	struct dedup_shared_known	 marks[DEDUP_SHARED_MARKS];
+	size_t				 n_marks;
 };
-
-static struct db_value
-value_at(const struct db_rows *row, int col, char type)
-{
-	if (db_col_type(row, col) == DB_NO_VALUE)
-		return db_s(NULL);
-	return type == 'i' ? db_i(db_col_int(row, col)) : type == 't' ? db_text(db_col(row, col)) :
-	    db_b(db_col(row, col));
-}
 
 /* A put_row: a statement takes the columns as they are. */
 static enum error
@@ -72,7 +74,7 @@ put_values(struct migrate *m, const struct table *t, struct known *k, struct db 
 
 	(void)m, (void)k;
 	for (n = 0; t->types[n] != '\0'; n++)
-		v[n] = value_at(row, (int)n, t->types[n]);
+		v[n] = migrate_rows_value(row, (int)n, t->types[n]);
 	return db_run(db, NULL, t->sql, v, n);
 }
 
@@ -90,54 +92,99 @@ put_recovered(struct migrate *m, const struct table *t, struct known *k, struct 
 static enum error
 read_known(struct known *k, struct db *db)
 {
-	int64_t		 any = 0;
-	enum error	 er = ERR_OK;
+	enum error	 er;
 
 	if (k->is_read)
 		return ERR_OK;
-	if ((er = db_number(db, &any, SQL_ERASED_ANY, DB_NO_VALUES)) == ERR_OK)
+	if ((er = erased_set_read(&k->erased, db)) == ERR_OK)
 		er = event_store_first_day(db, &k->first_day);
-	k->has_erased = any != 0;
 	k->is_read = er == ERR_OK;
 	return er;
 }
 
-/*
- * A put_row: the events of one way to the server and back.  The account and the device are found by
- * their names.  It is as put_recovered() does it where nobody is forgotten.
- */
+/* True: the row cannot be put together with the others. */
 static enum error
-put_event(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+find_apart(bool *is, const struct table *t, struct known *k, struct db *db,
     const struct db_rows *row)
 {
-	const struct db_value	 application = db_text(db_col(row, 2));
-	const struct db_value	 device = db_text(db_col(row, 5)), time = db_i(db_col_int(row, 7));
-	enum error		 er;
+	const int64_t	 time_s = db_col_bounded(row, t->time);
+	enum error	 er;
 
+	*is = true;
+	if (t->all == NULL)
+		return ERR_OK;
 	if ((er = read_known(k, db)) != ERR_OK)
 		return er;
-	if (k->has_erased || calendar_day_at(db_col_bounded(row, 7)) < k->first_day)
-		return put_recovered(m, t, k, db, row);
-	if ((er = db_run(db, NULL, SQL_MIGRATE_SPAN_PUT, DB_VALUES(application, device,
-	    value_at(row, 13, 'i'), value_at(row, 14, 'i')))) == ERR_OK &&
-	    (er = db_run(db, NULL, SQL_MIGRATE_EVENT_PUT, DB_VALUES(db_text(db_col(row, 1)),
-	    application, device, value_at(row, 6, 't'), time, value_at(row, 12, 'i'),
-	    value_at(row, 8, 'i'), value_at(row, 9, 'b'), value_at(row, 10, 'i'),
-	    value_at(row, 11, 't')))) == ERR_OK)
-		er = db_run(db, NULL, SQL_MIGRATE_SHORTEN, DB_VALUES(application, device, time));
+	if (t->of == OF_EVENTS && calendar_day_at(time_s) < k->first_day)
+		return ERR_OK;
+	return erased_set_knows(&k->erased, is, db_col(row, t->application),
+	    db_col(row, t->device), time_s);
+}
+
+/* A put_all: the account and the device are found by their names. */
+static enum error
+put_events(struct db *db, struct migrate_rows *rows)
+{
+	static const signed char	 span[] = { 2, 5, 13, 14, -1 };
+	static const signed char	 event[] = { 1, 2, 5, 6, 7, 12, 8, 9, 10, 11, -1 };
+	static const signed char	 at[] = { 2, 5, 7, -1 };
+	enum error			 er;
+
+	if ((er = migrate_rows_put(rows, db, SQL_MIGRATE_SPAN_PUT, span)) == ERR_OK &&
+	    (er = migrate_rows_put(rows, db, SQL_MIGRATE_EVENT_PUT, event)) == ERR_OK)
+		er = migrate_rows_put(rows, db, SQL_MIGRATE_SHORTEN, at);
 	return er;
 }
 
-/* Lets all hosts know that the message is not new. */
+/* A put_all. */
 static enum error
-mark_message(struct db *db, const struct db_rows *row)
+put_pasts(struct db *db, struct migrate_rows *rows)
+{
+	static const signed char	 span[] = { 2, 5, 6, 7, -1 };
+	static const signed char	 past[] = { 1, 2, 5, 7, 8, 9, 10, -1 };
+	static const signed char	 at[] = { 2, 5, 7, -1 };
+	enum error			 er;
+
+	if ((er = migrate_rows_put(rows, db, SQL_MIGRATE_SPAN_PUT, span)) == ERR_OK &&
+	    (er = migrate_rows_put(rows, db, SQL_MIGRATE_PAST_PUT, past)) == ERR_OK)
+		er = migrate_rows_put(rows, db, SQL_MIGRATE_SHORTEN, at);
+	return er;
+}
+
+/* A put_all. */
+static enum error
+put_devices(struct db *db, struct migrate_rows *rows)
+{
+	static const signed char	 span[] = { 1, 2, 3, 4, -1 };
+
+	return migrate_rows_put(rows, db, SQL_MIGRATE_SPAN_PUT, span);
+}
+
+static enum error
+put_marks(struct db *db, struct known *k)
+{
+	const enum error	 er = k->n_marks == 0 ? ERR_OK :
+				    dedup_shared_put_all(db, k->marks, k->n_marks);
+
+	k->n_marks = 0;
+	return er;
+}
+
+/* Lets all hosts know that the message is not new, at the end of the batch. */
+static enum error
+mark_message(struct known *k, struct db *db, const struct db_rows *row)
 {
 	const struct slice	 key = db_col(row, 0);
-	enum dedup_as		 as = slice_is(db_col(row, 4), queue_states[QUEUE_PENDING]) ?
-				    DEDUP_QUEUED : DEDUP_DONE;
+	enum error		 er;
 
-	return key.len != QUEUE_KEY ? ERR_OK :
-	    dedup_shared_put(db, (const unsigned char *)key.p, as);
+	if (key.len != QUEUE_KEY)
+		return ERR_OK;
+	if (k->n_marks == DEDUP_SHARED_MARKS && (er = put_marks(db, k)) != ERR_OK)
+		return er;
+	memcpy(k->marks[k->n_marks].key, key.p, QUEUE_KEY);
+	k->marks[k->n_marks++].as = slice_is(db_col(row, 4), queue_states[QUEUE_PENDING]) ?
+	    DEDUP_QUEUED : DEDUP_DONE;
+	return ERR_OK;
 }
 
 /* A put_row. */
@@ -149,7 +196,7 @@ put_message(struct migrate *m, const struct table *t, struct known *k, struct db
 
 	if (er == ERR_OK && db_col_int(row, 12) != 0)	/* its user is forgotten */
 		er = db_run(db, NULL, SQL_MIGRATE_LEAVING_PUT, DB_VALUES(db_b(db_col(row, 0))));
-	return er == ERR_OK && store_is_shared(m->to) ? mark_message(db, row) : er;
+	return er == ERR_OK && store_is_shared(m->to) ? mark_message(k, db, row) : er;
 }
 
 /* A put_row: the user's name is a digest; the device without a name has a number of its own. */
@@ -174,17 +221,18 @@ put_erased(struct migrate *m, const struct table *t, struct known *k, struct db 
 
 /* True: the store has forgotten a user of one of these names.  Such a user is asked about again. */
 static enum error
-find_forgotten(struct db *db, bool *is, struct slice application, struct slice openid,
-    struct slice unionid)
+find_forgotten(struct known *k, struct db *db, bool *is, struct slice application,
+    struct slice openid, struct slice unionid)
 {
 	enum error	 er = ERR_OK;
 
 	*is = false;
 	if (application.p == NULL)
 		return ERR_OK;
-	er = erased_knows(db, is, application, openid, 0);
+	if ((er = read_known(k, db)) == ERR_OK)
+		er = erased_set_knows(&k->erased, is, application, openid, 0);
 	return er != ERR_OK || *is || unionid.len == 0 ? er :
-	    erased_knows(db, is, application, unionid, 0);
+	    erased_set_knows(&k->erased, is, application, unionid, 0);
 }
 
 /* A put_row. */
@@ -197,9 +245,9 @@ put_unionid(struct migrate *m, const struct table *t, struct known *k, struct db
 	bool			 is_forgotten = false;
 	enum error		 er;
 
-	(void)m, (void)t, (void)k;
-	if ((er = find_forgotten(db, &is_forgotten, db_col(row, 3), openid, unionid)) != ERR_OK ||
-	    is_forgotten)
+	(void)m, (void)t;
+	if ((er = find_forgotten(k, db, &is_forgotten, db_col(row, 3), openid, unionid)) !=
+	    ERR_OK || is_forgotten)
 		return er;
 	if ((er = buf_put(&appid, db_col(row, 0).p, db_col(row, 0).len)) != ERR_OK ||
 	    (er = buf_putc(&appid, '\0')) != ERR_OK)
@@ -222,7 +270,8 @@ put_follower(struct migrate *m, const struct table *t, struct known *k, struct d
 	bool		 is_forgotten = false;
 	enum error	 er;
 
-	er = find_forgotten(db, &is_forgotten, db_col(row, 16), db_col(row, 1), db_col(row, 3));
+	er = find_forgotten(k, db, &is_forgotten, db_col(row, 16), db_col(row, 1),
+	    db_col(row, 3));
 	return er != ERR_OK || is_forgotten ? er : put_values(m, t, k, db, row);
 }
 
@@ -249,37 +298,43 @@ put_seen(struct migrate *m, const struct table *t, struct known *k, struct db *d
  * the application of an account before the accounts.
  */
 static const struct table	 tables[] = {
-	{ -1, SQL_FORGOTTEN_DAY, 0, put_values, SQL_MIGRATE_FORGOTTEN_PUT, "i", NULL, false },
-	{ OF_SEEN, SQL_MIGRATE_SEEN_TAKE, MANY, put_seen, 0, NULL, NULL, true },
-	{ OF_MESSAGES, SQL_MIGRATE_MESSAGE_TAKE, FEW, put_message, SQL_MESSAGE_ADD, "bttitiiitibb",
-	  NULL, false },
-	{ OF_DEPARTED, SQL_MIGRATE_DEPARTED_TAKE, STEP, put_values, SQL_MIGRATE_DEPARTED_PUT,
-	  "iitt", NULL, false },
-	{ -1, SQL_MIGRATE_ACCOUNTS, 0, put_values, SQL_ACCOUNT_PUT, "tttt", NULL, false },
-	{ OF_EVENTS, SQL_MIGRATE_EVENT_TAKE, STEP, put_event, 0, NULL, &event_store_recovered,
-	  false },
-	{ OF_PAST, SQL_MIGRATE_PAST_TAKE, STEP, put_recovered, 0, NULL,
-	  &event_store_recovered_past, false },
-	{ OF_ERASED, SQL_MIGRATE_ERASED_TAKE, STEP, put_erased, 0, NULL, NULL, false },
-	{ OF_DEVICES, SQL_MIGRATE_DEVICE_TAKE, STEP, put_recovered, 0, NULL,
-	  &event_store_recovered_devices, false },
-	{ OF_UNIONIDS, SQL_MIGRATE_UNIONID_TAKE, STEP, put_unionid, 0, NULL, NULL, false },
-	{ OF_FOLLOWERS, SQL_MIGRATE_FOLLOWER_TAKE, STEP, put_follower, SQL_MIGRATE_FOLLOWER_PUT,
-	  "ttttitittttiiiii", NULL, false },
-	{ OF_PULLS, SQL_MIGRATE_PULL_TAKE, STEP, put_values, SQL_MIGRATE_PULL_PUT, "tiitiiiiiiii",
-	  NULL, false },
-	{ OF_ACCOUNTS, SQL_MIGRATE_ACCOUNT_TAKE, STEP, put_values, SQL_ACCOUNT_PUT, "tttt", NULL,
-	  false },
-	{ OF_QRCODES, SQL_MIGRATE_QRCODE_TAKE, STEP, put_values, SQL_MIGRATE_QRCODE_PUT, "tttttii",
-	  NULL, false },
-	{ OF_TOKENS, SQL_MIGRATE_TOKEN_TAKE, STEP, put_values, SQL_MIGRATE_TOKEN_PUT,
-	  "tttiiiiiiiiit", NULL, false },
-	{ OF_STOPPED, SQL_MIGRATE_STOPPED_TAKE, STEP, put_values, SQL_MIGRATE_STOPPED_PUT,
-	  "ttitiiiii", NULL, false },
-	{ OF_ENDPOINTS, SQL_MIGRATE_ENDPOINT_TAKE, STEP, put_values, SQL_MIGRATE_ENDPOINT_PUT,
-	  "tiiiitiii", NULL, false },
-	{ -1, SQL_MIGRATE_FORGOTTEN_TAKE, 0, put_values, SQL_MIGRATE_FORGOTTEN_PUT, "i", NULL,
-	  false },
+	{ .of = -1, .take = SQL_FORGOTTEN_DAY, .put = put_values, .sql = SQL_MIGRATE_FORGOTTEN_PUT,
+	  .types = "i" },
+	{ .of = OF_SEEN, .take = SQL_MIGRATE_SEEN_TAKE, .rows = MANY, .put = put_seen,
+	  .shared_only = true },
+	{ .of = OF_MESSAGES, .take = SQL_MIGRATE_MESSAGE_TAKE, .rows = FEW, .put = put_message,
+	  .sql = SQL_MESSAGE_ADD, .types = "bttitiiitibb" },
+	{ .of = OF_DEPARTED, .take = SQL_MIGRATE_DEPARTED_TAKE, .rows = STEP, .put = put_values,
+	  .sql = SQL_MIGRATE_DEPARTED_PUT, .types = "iitt" },
+	{ .of = -1, .take = SQL_MIGRATE_ACCOUNTS, .put = put_values, .sql = SQL_ACCOUNT_PUT,
+	  .types = "tttt" },
+	{ .of = OF_EVENTS, .take = SQL_MIGRATE_EVENT_TAKE, .rows = MANY, .put = put_recovered,
+	  .types = "ittttntiibitiii", .source = &event_store_recovered, .all = put_events,
+	  .application = 2, .device = 5, .time = 7 },
+	{ .of = OF_PAST, .take = SQL_MIGRATE_PAST_TAKE, .rows = MANY, .put = put_recovered,
+	  .types = "ittttniiiii", .source = &event_store_recovered_past, .all = put_pasts,
+	  .application = 2, .device = 5, .time = 7 },
+	{ .of = OF_ERASED, .take = SQL_MIGRATE_ERASED_TAKE, .rows = STEP, .put = put_erased },
+	{ .of = OF_DEVICES, .take = SQL_MIGRATE_DEVICE_TAKE, .rows = MANY, .put = put_recovered,
+	  .types = "itnii", .source = &event_store_recovered_devices, .all = put_devices,
+	  .application = 1, .device = 2, .time = 4 },
+	{ .of = OF_UNIONIDS, .take = SQL_MIGRATE_UNIONID_TAKE, .rows = STEP, .put = put_unionid },
+	{ .of = OF_FOLLOWERS, .take = SQL_MIGRATE_FOLLOWER_TAKE, .rows = STEP, .put = put_follower,
+	  .sql = SQL_MIGRATE_FOLLOWER_PUT, .types = "tnntitittttiiiii" },
+	{ .of = OF_PULLS, .take = SQL_MIGRATE_PULL_TAKE, .rows = STEP, .put = put_values,
+	  .sql = SQL_MIGRATE_PULL_PUT, .types = "tiitiiiiiiii" },
+	{ .of = OF_ACCOUNTS, .take = SQL_MIGRATE_ACCOUNT_TAKE, .rows = STEP, .put = put_values,
+	  .sql = SQL_ACCOUNT_PUT, .types = "tttt" },
+	{ .of = OF_QRCODES, .take = SQL_MIGRATE_QRCODE_TAKE, .rows = STEP, .put = put_values,
+	  .sql = SQL_MIGRATE_QRCODE_PUT, .types = "tttttii" },
+	{ .of = OF_TOKENS, .take = SQL_MIGRATE_TOKEN_TAKE, .rows = STEP, .put = put_values,
+	  .sql = SQL_MIGRATE_TOKEN_PUT, .types = "tttiiiiiiiiit" },
+	{ .of = OF_STOPPED, .take = SQL_MIGRATE_STOPPED_TAKE, .rows = STEP, .put = put_values,
+	  .sql = SQL_MIGRATE_STOPPED_PUT, .types = "ttitiiiii" },
+	{ .of = OF_ENDPOINTS, .take = SQL_MIGRATE_ENDPOINT_TAKE, .rows = STEP, .put = put_values,
+	  .sql = SQL_MIGRATE_ENDPOINT_PUT, .types = "tiiiitiii" },
+	{ .of = -1, .take = SQL_MIGRATE_FORGOTTEN_TAKE, .put = put_values,
+	  .sql = SQL_MIGRATE_FORGOTTEN_PUT, .types = "i" },
 };
 
 enum { TABLES = sizeof(tables) / sizeof(tables[0]) };
@@ -293,22 +348,44 @@ struct batch {
 	int64_t			 n, until_ms;
 };
 
+/* Puts the rows, those that can be put together at the end. */
+static enum error
+put_batch(struct batch *b, struct known *k, struct db *db)
+{
+	enum error	 er = ERR_OK, read = ERR_OK;
+	bool		 is_apart;
+
+	while (er == ERR_OK && db_next(&b->rows, &read)) {
+		if ((er = find_apart(&is_apart, b->t, k, db, &b->rows)) == ERR_OK)
+			er = is_apart ? b->t->put(b->m, b->t, k, db, &b->rows) :
+			    migrate_rows_add(&k->rows, &b->rows, b->t->types);
+		b->n++;
+	}
+	if (er == ERR_OK)
+		er = read;
+	if (er == ERR_OK && b->t->all != NULL)
+		er = b->t->all(db, &k->rows);
+	return er == ERR_OK ? put_marks(db, k) : er;
+}
+
 /* A store_work of `to`.  The rows can be read only once: a second run of it fails. */
 static enum error
 put_rows(struct db *db, void *arg)
 {
 	struct batch	*b = arg;
-	struct known	 known = { .is_read = false };
-	enum error	 er = ERR_OK, read = ERR_OK;
+	struct known	*k;
+	enum error	 er;
 
 	if (b->is_read)
 		return ERR_LATE;
 	b->is_read = true;
-	while (er == ERR_OK && db_next(&b->rows, &read)) {
-		er = b->t->put(b->m, b->t, &known, db, &b->rows);
-		b->n++;
-	}
-	return er == ERR_OK ? read : er;
+	if ((k = calloc(1, sizeof(*k))) == NULL)
+		return ERR_NOMEM;
+	er = put_batch(b, k, db);
+	erased_set_free(&k->erased);
+	migrate_rows_free(&k->rows);
+	free(k);
+	return er;
 }
 
 /* A store_work of `from`; it commits after `to`. */

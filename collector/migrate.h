@@ -13,6 +13,9 @@
  * is there once; gaps between events, first and last times become those of all events together.
  * Users who are forgotten in the other store stay forgotten.
  *
+ * Rows of which a store has many (events, devices) are put by a few statements for all rows of a
+ * batch (db_run_rows()): a way to a server for each row would take long.
+ *
  * Processes may work on both stores meanwhile; rows that come after their table was moved are left
  * for a further run.
  *

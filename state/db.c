@@ -113,6 +113,19 @@ db_run(struct db *db, int64_t *changed, enum sql sql, const struct db_value *v, 
 }
 
 enum error
+db_run_rows(struct db *db, enum sql sql, const struct db_value *v, size_t cols, size_t n)
+{
+	enum error	 er = ERR_OK;
+	size_t		 i;
+
+	if (db->engine->run_rows != NULL)
+		return n == 0 ? ERR_OK : db->engine->run_rows(db, sql, v, cols, n);
+	for (i = 0; i < n && er == ERR_OK; i++)
+		er = db_run(db, NULL, sql, v + i * cols, cols);
+	return er;
+}
+
+enum error
 db_start(struct db *db, struct db_rows *rows, enum sql sql, const struct db_value *v, size_t n)
 {
 	return db->engine->start(db, rows, sql, v, n);

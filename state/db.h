@@ -118,6 +118,13 @@ enum error	 db_run(struct db *db, int64_t *changed, enum sql sql, const struct d
 		    size_t n);
 
 /*
+ * Runs a statement once for each of n rows, which have cols values each, in their order.  Of such a
+ * statement a server's text takes an array for each column: it gets all rows at once.
+ */
+enum error	 db_run_rows(struct db *db, enum sql sql, const struct db_value *v, size_t cols,
+		    size_t n);
+
+/*
  * Gets the one number that a statement gives.  *i is left as it is if there is no row, or a NULL.
  */
 enum error	 db_number(struct db *db, int64_t *i, enum sql sql, const struct db_value *v,

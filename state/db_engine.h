@@ -19,6 +19,8 @@ struct db_engine {
 	enum error	 (*touch)(struct db *db);
 	enum error	 (*run)(struct db *db, int64_t *changed, enum sql sql,
 			    const struct db_value *v, size_t n);
+	enum error	 (*run_rows)(struct db *db, enum sql sql, const struct db_value *v,
+			    size_t cols, size_t n);	/* NULL: one after the other */
 	enum error	 (*start)(struct db *db, struct db_rows *rows, enum sql sql,
 			    const struct db_value *v, size_t n);
 	enum error	 (*ask)(struct db *db, struct db_rows *rows, const char *sql,

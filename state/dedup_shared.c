@@ -282,17 +282,6 @@ dedup_shared_mark(struct store *s, const unsigned char key[DEDUP_KEY], enum dedu
 	return store_post(s, STORE_WRITE, &w, sizeof(w), until_ms);
 }
 
-enum error
-dedup_shared_put(struct db *db, const unsigned char key[DEDUP_KEY], enum dedup_as as)
-{
-	unsigned char	 seen[SEEN_KEY];
-
-	write_seen_key(seen, key);
-	return db_run(db, NULL, SQL_MIGRATE_SEEN_PUT, DB_VALUES(
-	    db_b((struct slice){ (const char *)seen, SEEN_KEY }),
-	    db_i(as == DEDUP_DONE ? KNOWN_DONE : KNOWN_QUEUED)));
-}
-
 enum dedup_as
 dedup_shared_as(int64_t known)
 {
@@ -324,18 +313,37 @@ write_marks(struct db *db, void *arg)
 	return do_works(db, m->p, m->n);
 }
 
+static void
+fill_marks(struct marks *m, const struct dedup_shared_known *v, size_t n)
+{
+	size_t	 i;
+
+	m->n = n < DEDUP_SHARED_MARKS ? n : DEDUP_SHARED_MARKS;
+	for (i = 0; i < m->n; i++) {
+		m->v[i] = (struct seen_work){
+			.wish = v[i].as == DEDUP_DONE ? KNOWN_DONE : KNOWN_QUEUED,
+		};
+		write_seen_key(m->v[i].key, v[i].key);
+		m->p[i] = &m->v[i];
+	}
+}
+
+enum error
+dedup_shared_put_all(struct db *db, const struct dedup_shared_known *v, size_t n)
+{
+	struct marks	 m;
+
+	fill_marks(&m, v, n);
+	return write_marks(db, &m);
+}
+
 enum error
 dedup_shared_mark_all(struct store *s, const struct dedup_shared_known *v, size_t n,
     int64_t until_ms)
 {
-	struct marks	 m = { .n = n < DEDUP_SHARED_MARKS ? n : DEDUP_SHARED_MARKS };
-	size_t		 i;
+	struct marks	 m;
 
-	for (i = 0; i < m.n; i++) {
-		write_seen_key(m.v[i].key, v[i].key);
-		m.v[i].wish = v[i].as == DEDUP_DONE ? KNOWN_DONE : KNOWN_QUEUED;
-		m.p[i] = &m.v[i];
-	}
+	fill_marks(&m, v, n);
 	return store_do(s, STORE_WRITE, write_marks, &m, until_ms);
 }
 

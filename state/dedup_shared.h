@@ -30,10 +30,6 @@ enum error	 dedup_shared_find(struct store *s, enum dedup_as *as,
 enum error	 dedup_shared_mark(struct store *s, const unsigned char key[DEDUP_KEY],
 		    enum dedup_as as, int64_t until_ms);
 
-/* As dedup_shared_mark(), for a store_work. */
-enum error	 dedup_shared_put(struct db *db, const unsigned char key[DEDUP_KEY],
-		    enum dedup_as as);
-
 /*
  * What a row says, for a file of this host (SQL_MIGRATE_SEEN_TAKE): its number for what is known;
  * and from its key one that state/dedup.h takes for the message.
@@ -53,6 +49,9 @@ struct dedup_shared_known {
 
 enum error	 dedup_shared_mark_all(struct store *s, const struct dedup_shared_known *v,
 		    size_t n, int64_t until_ms);
+
+/* The same for a store_work of any store that hosts share. */
+enum error	 dedup_shared_put_all(struct db *db, const struct dedup_shared_known *v, size_t n);
 
 /*
  * Old messages are forgotten step by step, in the order of their times.  A message that waited for

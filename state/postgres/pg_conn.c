@@ -9,7 +9,6 @@
 #include "state/postgres/pg_conn.h"
 
 enum {
-	VALUES = 48,		/* parameters of a statement, at most */
 	WORDS = 80,		/* parameters of a connection, at most */
 	LIST = 1024,		/* bytes of a list of hosts */
 	CONNECT_MS = 1000,	/* to connect, at the least, also if the caller has less time */
@@ -383,10 +382,10 @@ pg_conn_open(struct pg_conn *c, int64_t until_ms)
 /* Values as libpq takes them. */
 struct parameters {
 	int		 n;
-	Oid		 types[VALUES];
-	const char	*values[VALUES];
-	int		 lengths[VALUES], formats[VALUES];
-	char		 numbers[VALUES][NUMBER];
+	Oid		 types[PG_CONN_VALUES];
+	const char	*values[PG_CONN_VALUES];
+	int		 lengths[PG_CONN_VALUES], formats[PG_CONN_VALUES];
+	char		 numbers[PG_CONN_VALUES][NUMBER];
 };
 
 /* False: nothing can be sent. */
@@ -395,7 +394,7 @@ set_parameters(struct parameters *p, const struct pg_conn *c, const struct db_va
 {
 	size_t	 i;
 
-	if (!pg_conn_is_open(c) || n > VALUES)
+	if (!pg_conn_is_open(c) || n > PG_CONN_VALUES)
 		return false;
 	p->n = (int)n;
 	for (i = 0; i < n; i++) {

@@ -21,6 +21,8 @@
 struct pg_conn;
 struct pg_result;	/* libpq's PGresult */
 
+enum { PG_CONN_VALUES = 48 };	/* parameters of a statement, at most */
+
 /*
  * Opens nothing yet.  url: "postgresql://...", as libpq takes it; unless it says otherwise, of
  * several hosts the one that can be written is taken.  One that does not answer is not tried first

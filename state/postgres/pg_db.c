@@ -8,13 +8,13 @@
 #include "core/clock.h"
 #include "core/utf8.h"
 #include "state/db_engine.h"
+#include "state/postgres/pg_array.h"
 #include "state/postgres/pg_db.h"
 #include "state/postgres/pg_sql.h"
 
 enum {
-	VALUES = 48,		/* parameters of a statement, at most */
 	SENT_MAX = 512,		/* statements that are sent without a look at their results */
-	NAMES_MAX = VALUES,	/* different names in a text */
+	NAMES_MAX = PG_CONN_VALUES,	/* different names in a text */
 	CLOCK_MS = 60000,	/* between two looks at the server's clock */
 	STEP_MS = 100,		/* so much this host's clock is moved if somebody sets it */
 	CLOSE_MS = 1000,	/* to end a transaction before the connection is closed */
@@ -35,6 +35,7 @@ struct pg_db {
 	int64_t		 clock_ms;	/* when to look at the server's clock; monotonic */
 	int64_t		 drift_ms;	/* wall clock less monotonic, at the last look */
 	struct buf	 clean;		/* texts that had to be changed for the server */
+	struct buf	 arrays;	/* of run_rows() */
 };
 
 static const struct db_engine	 engine;
@@ -73,6 +74,7 @@ close_db(struct db *db)
 	}
 	pg_conn_free(pg_of(db)->c);
 	buf_free(&pg_of(db)->clean);
+	buf_free(&pg_of(db)->arrays);
 	free(db);
 }
 
@@ -251,7 +253,7 @@ append_clean(struct buf *out, struct slice s)
 static enum error
 clean_values(struct buf *clean, struct db_value *to, const struct db_value *v, size_t n)
 {
-	size_t		 at[VALUES], i;
+	size_t		 at[PG_CONN_VALUES], i;
 	enum error	 er = ERR_OK;
 
 	buf_reset(clean);
@@ -294,7 +296,7 @@ static enum error
 send_statement(struct pg_db *p, const char *sql, const struct db_value *v, size_t n)
 {
 	const int	 number = pg_sql_kept(sql);
-	struct db_value	 clean[VALUES];
+	struct db_value	 clean[PG_CONN_VALUES];
 	enum error	 er;
 	bool		 sent;
 
@@ -358,6 +360,18 @@ static enum error
 run_statement(struct db *db, int64_t *changed, enum sql sql, const struct db_value *v, size_t n)
 {
 	return pg_db_run(db, changed, pg_sql_texts[sql], v, n);
+}
+
+static enum error
+run_rows(struct db *db, enum sql sql, const struct db_value *v, size_t cols, size_t n)
+{
+	struct db_value	 arrays[PG_CONN_VALUES];
+	enum error	 er;
+
+	if (cols > PG_CONN_VALUES)
+		return ERR_STORE;
+	er = pg_array_write(&pg_of(db)->arrays, arrays, v, cols, n);
+	return er == ERR_OK ? run_statement(db, NULL, sql, arrays, cols) : er;
 }
 
 enum error
@@ -737,6 +751,7 @@ static const struct db_engine	 engine = {
 	.limit		= set_limit,
 	.touch		= touch,
 	.run		= run_statement,
+	.run_rows	= run_rows,
 	.start		= start_statement,
 	.ask		= ask_question,
 	.start_text	= start_text,

@@ -433,6 +433,7 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "leaving)",
 	[SQL_MESSAGE_REMOVE] = "DELETE FROM message WHERE id = $1",
 	[SQL_ERASED_ANY] = "SELECT count(*) FROM (SELECT 1 FROM erased LIMIT 1) AS part",
+	[SQL_ERASED_ALL] = "SELECT name, until FROM erased ORDER BY name",
 	[SQL_ERASED_FIND] =
 	    "SELECT device FROM erased WHERE name = $1 AND until >= $2 FOR UPDATE",
 	[SQL_ERASED_DEVICE] = "UPDATE erased SET device = $1 WHERE name = $2",
@@ -600,26 +601,54 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    ", EXISTS (SELECT 1 FROM leaving WHERE leaving.message = gone.id) FROM gone ORDER BY "
 	    "id",
 	[SQL_MIGRATE_ACCOUNTS] = MIGRATE_ACCOUNTS,
-	/* Writes nothing where the device has that span already. */
+	/*
+	 * Of these that follow, each parameter is an array: a column of many rows.  The first one
+	 * locks the devices, in one order; it writes nothing where a device has that span already.
+	 */
 	[SQL_MIGRATE_SPAN_PUT] =
-	    "INSERT INTO device AS d (application, device, first, last) VALUES ($1, $2, $3, $4) ON "
-	    "CONFLICT (application, device) DO UPDATE SET first = least(d.first, excluded.first), "
-	    "last = greatest(d.last, excluded.last) WHERE excluded.first < d.first OR "
-	    "excluded.last > d.last",
-	/* Of an account and a device that are there: NULL is refused. */
+	    "INSERT INTO device AS d (application, device, first, last) SELECT application, "
+	    "device, min(first), max(last) FROM unnest($1::text[], $2::text[], $3::bigint[], "
+	    "$4::bigint[]) AS r (application, device, first, last) GROUP BY application, device "
+	    "ORDER BY application COLLATE \"C\", device COLLATE \"C\" ON CONFLICT (application, "
+	    "device) DO UPDATE SET first = least(d.first, excluded.first), last = "
+	    "greatest(d.last, excluded.last) WHERE excluded.first < d.first OR excluded.last > "
+	    "d.last",
+	/*
+	 * Of accounts and devices that are there: NULL is refused.  The event before one is in the
+	 * table, or among these.
+	 */
 	[SQL_MIGRATE_EVENT_PUT] =
 	    "INSERT INTO event (account, device, code, time, gap, received, message, part, "
-	    "attributes) SELECT a, d, $4::text, $5::bigint, least($5::bigint - coalesce((SELECT "
-	    "time FROM event WHERE device = d AND time <= $5::bigint ORDER BY time DESC, id DESC "
-	    "LIMIT 1), (SELECT max(last) FROM past WHERE device = d AND last <= $5::bigint)), "
-	    "$6::bigint), $7::bigint, $8::bytea, $9::bigint, $10::text FROM (SELECT (SELECT id "
-	    "FROM account WHERE appid = $1 AND application = $2) AS a, (SELECT id FROM device "
-	    "WHERE application = $2 AND device = $3) AS d) AS ids ON CONFLICT (message, part) DO "
-	    "NOTHING",
+	    "attributes) SELECT a.id, d.id, r.code, r.time, least(r.time - "
+	    "coalesce(greatest(before.time, lag(r.time) OVER (PARTITION BY d.id ORDER BY r.time, "
+	    "r.n)), gone.last), r.gap), r.received, r.message, r.part, r.attributes FROM "
+	    "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], "
+	    "$7::bigint[], $8::bytea[], $9::bigint[], $10::text[]) WITH ORDINALITY AS r (appid, "
+	    "application, device, code, time, gap, received, message, part, attributes, n) LEFT "
+	    "JOIN account AS a ON a.appid = r.appid AND a.application = r.application LEFT JOIN "
+	    "device AS d ON d.application = r.application AND d.device = r.device LEFT JOIN "
+	    "LATERAL (SELECT time FROM event WHERE event.device = d.id AND event.time <= r.time "
+	    "ORDER BY event.time DESC, event.id DESC LIMIT 1) AS before ON true LEFT JOIN LATERAL "
+	    "(SELECT max(past.last) AS last FROM past WHERE past.device = d.id AND past.last <= "
+	    "r.time) AS gone ON true ORDER BY r.n ON CONFLICT (message, part) DO NOTHING",
 	[SQL_MIGRATE_SHORTEN] =
-	    "UPDATE event SET gap = least(gap, time - $3) WHERE id = (SELECT id FROM event WHERE "
-	    "device = (SELECT id FROM device WHERE application = $1 AND device = $2) AND time > $3 "
-	    "ORDER BY time, id LIMIT 1)",
+	    "UPDATE event SET gap = least(event.gap, event.time - late.time) FROM (SELECT "
+	    "next.id, max(r.time) AS time FROM unnest($1::text[], $2::text[], $3::bigint[]) AS r "
+	    "(application, device, time) JOIN device AS d ON d.application = r.application AND "
+	    "d.device = r.device CROSS JOIN LATERAL (SELECT id FROM event WHERE event.device = "
+	    "d.id AND event.time > r.time ORDER BY event.time, event.id LIMIT 1) AS next GROUP BY "
+	    "next.id) AS late WHERE event.id = late.id AND (event.gap IS NULL OR event.gap > "
+	    "event.time - late.time)",
+	[SQL_MIGRATE_PAST_PUT] =
+	    "INSERT INTO past (device, account, last, turned, turn, follows) SELECT DISTINCT ON "
+	    "(d.id, a.id) d.id, a.id, greatest(r.last, r.turned), r.turned, r.turn, r.follows "
+	    "FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], "
+	    "$6::bigint[], $7::bigint[]) AS r (appid, application, device, last, turned, turn, "
+	    "follows) LEFT JOIN account AS a ON a.appid = r.appid AND a.application = "
+	    "r.application LEFT JOIN device AS d ON d.application = r.application AND d.device = "
+	    "r.device ORDER BY d.id, a.id, r.last DESC ON CONFLICT (device, account) DO UPDATE SET "
+	    "last = greatest(past.last, excluded.last), " NEWEST("turned") ", " NEWEST("turn") ", "
+	    NEWEST("follows"),
 	[SQL_MIGRATE_EVENT_TAKE] =
 	    "WITH gone AS (" MIGRATE_EVENT_TAKE " RETURNING *) SELECT gone.id, appid, "
 	    "account.application, path, name, device.device, code, time, received, message, part, "
@@ -631,9 +660,6 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "follows FROM gone JOIN account ON account.id = gone.account JOIN device ON device.id "
 	    "= gone.device ORDER BY gone.id",
 	[SQL_MIGRATE_FOLLOWER_PUT] = MIGRATE_FOLLOWER_PUT("greatest"),
-	[SQL_MIGRATE_SEEN_PUT] =
-	    "INSERT INTO seen (key, made, known) VALUES (" SEEN ", " TODAY ", $2) ON CONFLICT "
-	    "(key) DO UPDATE SET known = greatest(seen.known, excluded.known)",
 	[SQL_MIGRATE_SEEN_TAKE] =
 	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE until IS NULL OR until < "
 	    "clock_timestamp() ORDER BY key LIMIT $1) RETURNING uuid_send(key), known",

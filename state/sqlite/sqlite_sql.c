@@ -339,6 +339,7 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "DELETE FROM message WHERE id = ? AND key = ? AND id IN (SELECT message FROM leaving)",
 	[SQL_MESSAGE_REMOVE] = "DELETE FROM message WHERE id = ?",
 	[SQL_ERASED_ANY] = "SELECT count(*) FROM (SELECT 1 FROM erased LIMIT 1) AS part",
+	[SQL_ERASED_ALL] = "SELECT name, until FROM erased ORDER BY name",
 	[SQL_ERASED_FIND] = "SELECT device FROM erased WHERE name = ? AND until >= ?",
 	[SQL_ERASED_DEVICE] = "UPDATE erased SET device = ? WHERE name = ?",
 	[SQL_ERASED_PUT] =
@@ -540,6 +541,13 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    OF_ACCOUNT("past", "application") ", " OF_ACCOUNT("past", "path") ", "
 	    OF_ACCOUNT("past", "name") ", " OF_DEVICE("past", "device") ", "
 	    OF_DEVICE("past", "first") ", last, turned, turn, follows",
+	[SQL_MIGRATE_PAST_PUT] =
+	    "INSERT INTO past (device, account, last, turned, turn, follows) SELECT (SELECT id "
+	    "FROM device WHERE application = ?2 AND device = ?3), (SELECT id FROM account WHERE "
+	    "appid = ?1 AND application = ?2), max(?4, coalesce(?5, ?4)), ?5, ?6, ?7 WHERE true "
+	    "ON CONFLICT (device, account) DO UPDATE SET last = max(last, excluded.last), turned "
+	    "= iif(" NEWER ", excluded.turned, turned), turn = iif(" NEWER ", excluded.turn, "
+	    "turn), follows = iif(" NEWER ", excluded.follows, follows)",
 	[SQL_MIGRATE_FOLLOWER_PUT] = MIGRATE_FOLLOWER_PUT("max"),
 	MIGRATE_ALIKE
 };

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import program
+from test_long import noise
 
 # Without the numbers of rows, which are each store's own.  B(x): bytes as hex.
 VIEWS = {
@@ -224,6 +225,28 @@ def test_there_and_back(new_host, there, shared, url):
     same(dump(host.here), before)
     assert all(rows == [] for rows in dump(there).values())
     assert shared.primary.sql("SELECT count(*) FROM seen", url) == "0"
+
+
+def test_names_of_all_kinds(new_host, there, shared, url):
+    """Each comes as it is, but for one that does not fit into an index: that is cut."""
+    kinds = ['o"q', "o\\b\\\\", "NULL", "null", "", "{}", "a,b", " c ", "d\ne", "\u4e2d\u6587\U0001f600", "'", "$1"]
+    host = new_host()
+    host.here.fill(make(1, kinds, range(600), kinds[:4]))
+    before = dump(host.here)
+    host.command("migrate", "--yes")
+    same(dump(there), before)
+    host.command("migrate", "--back", "--yes")
+    same(dump(host.here), before)
+    long = noise(1)
+    other = new_host()
+    other.here.fill({**make(3, [long, "short"], range(700, 720), [long]), "unionid": [
+        dict(appid="wx1", openid=long, unionid=noise(2)), dict(appid="wx1", openid="o", unionid=long)]})
+    other.command("migrate", "--yes")
+    assert shared.primary.sql("SELECT max(octet_length(device.device)), count(*) FROM device JOIN event "
+                              "ON event.device = device.id GROUP BY device.id ORDER BY 1", url) == \
+        "5|10\n1024|10"
+    assert shared.primary.sql("SELECT count(*), max(octet_length(openid || unionid)) FROM unionid",
+                              url) == "2|2048"
 
 
 def merge(first, second):
