@@ -8,6 +8,7 @@
 #include "collector/unionid.h"
 #include "core/calendar.h"
 #include "state/dedup_shared.h"
+#include "wechat/datacube/datacube_move.h"
 
 enum {
 	STEP = 250,		/* rows in a transaction */
@@ -20,7 +21,7 @@ enum {
 enum {
 	OF_MESSAGES, OF_DEPARTED, OF_EVENTS, OF_PAST, OF_ERASED, OF_DEVICES, OF_UNIONIDS,
 	OF_FOLLOWERS, OF_PULLS, OF_ACCOUNTS, OF_QRCODES, OF_TOKENS, OF_STOPPED, OF_ENDPOINTS,
-	OF_SEEN
+	OF_SEEN, OF_DATACUBE
 };
 
 const char *const	 migrate_names[MIGRATE_NAMES] = {
@@ -29,6 +30,7 @@ const char *const	 migrate_names[MIGRATE_NAMES] = {
 	[OF_UNIONIDS] = "unionid", [OF_FOLLOWERS] = "follower", [OF_PULLS] = "follower_pull",
 	[OF_ACCOUNTS] = "account", [OF_QRCODES] = "qrcode", [OF_TOKENS] = "token",
 	[OF_STOPPED] = "stopped", [OF_ENDPOINTS] = "endpoint", [OF_SEEN] = "seen",
+	[OF_DATACUBE] = "datacube",
 };
 
 struct table;
@@ -60,6 +62,7 @@ struct known {
 	struct erased_set		 erased;
 	int64_t				 first_day;	/* the first one that is not forgotten */
 	struct migrate_rows		 rows;
+	struct datacube_move		 cube;
 	struct dedup_shared_known	 marks[DEDUP_SHARED_MARKS];
 	size_t				 n_marks;
 };
@@ -292,6 +295,15 @@ put_seen(struct migrate *m, const struct table *t, struct known *k, struct db *d
 	return dedup_mark(m->dedup, key, as);
 }
 
+/* A put_row. */
+static enum error
+put_cube(struct migrate *m, const struct table *t, struct known *k, struct db *db,
+    const struct db_rows *row)
+{
+	(void)t;
+	return datacube_move_put(&k->cube, db, m->cube, row);
+}
+
 /*
  * The order matters: the first day that stays and the accounts are known before events come, events
  * before devices that have no event, these before the UnionIDs that join them; all that asks for
@@ -333,6 +345,7 @@ static const struct table	 tables[] = {
 	  .sql = SQL_MIGRATE_STOPPED_PUT, .types = "ttitiiiii" },
 	{ .of = OF_ENDPOINTS, .take = SQL_MIGRATE_ENDPOINT_TAKE, .rows = STEP, .put = put_values,
 	  .sql = SQL_MIGRATE_ENDPOINT_PUT, .types = "tiiiitiii" },
+	{ .of = OF_DATACUBE, .rows = STEP, .put = put_cube },
 	{ .of = -1, .take = SQL_MIGRATE_FORGOTTEN_TAKE, .put = put_values,
 	  .sql = SQL_MIGRATE_FORGOTTEN_PUT, .types = "i" },
 };
@@ -345,8 +358,21 @@ struct batch {
 	const struct table	*t;
 	struct db_rows		 rows;
 	bool			 is_read, is_done;
+	bool			 is_there;	/* the store has the table */
 	int64_t			 n, until_ms;
 };
+
+/* Deletes rows, and begins to read them. */
+static enum error
+start_rows(struct batch *b, struct db *db)
+{
+	const struct db_value	 max = db_i(b->t->rows);
+
+	b->is_there = true;
+	return b->t->of == OF_DATACUBE ?
+	    datacube_move_take(db, &b->rows, &b->is_there, b->m->cube, b->t->rows) :
+	    db_start(db, &b->rows, b->t->take, &max, b->t->rows != 0);
+}
 
 /* Puts the rows, those that can be put together at the end. */
 static enum error
@@ -382,6 +408,7 @@ put_rows(struct db *db, void *arg)
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return ERR_NOMEM;
 	er = put_batch(b, k, db);
+	datacube_move_end(&k->cube, db);
 	erased_set_free(&k->erased);
 	migrate_rows_free(&k->rows);
 	free(k);
@@ -393,13 +420,12 @@ static enum error
 take_rows(struct db *db, void *arg)
 {
 	struct batch		*b = arg;
-	const struct db_value	 max = db_i(b->t->rows);
 	enum error		 er;
 
 	b->n = 0;
 	b->is_read = b->is_done = false;
-	er = db_start(db, &b->rows, b->t->take, &max, b->t->rows != 0);
-	if (er == ERR_OK) {
+	er = start_rows(b, db);
+	if (er == ERR_OK && b->is_there) {
 		er = store_do(b->m->to, STORE_SYNC, put_rows, b, b->until_ms);
 		b->is_done = er == ERR_OK;
 		/* It is no fault of this store. */
@@ -426,6 +452,9 @@ migrate_step(struct migrate *m, bool *more, int64_t until_ms)
 		m->moved[t->of] += b.n;
 	if (t->of == OF_MESSAGES && b.n != 0)
 		store_raise(m->to);
+	if (t->of == OF_DATACUBE && b.n < t->rows && b.is_there &&
+	    ++m->cube < datacube_move_tables())
+		return ERR_OK;
 	m->at += b.n < t->rows || t->rows == 0;
 	*more = m->at < TABLES;
 	return ERR_OK;
@@ -457,7 +486,7 @@ count_rows(struct db *db, void *arg)
 	while (er == ERR_OK && db_next(&rows, &er))
 		n[db_col_int(&rows, 0)] = db_col_int(&rows, 1);
 	db_end(&rows);
-	return er;
+	return er == ERR_OK ? datacube_move_count(db, &n[OF_DATACUBE]) : er;
 }
 
 enum error

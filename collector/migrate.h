@@ -19,7 +19,7 @@
  * Processes may work on both stores meanwhile; rows that come after their table was moved are left
  * for a further run.
  *
- * WeChat's statistics are not moved: WeChat gives them again.
+ * WeChat's statistics of a unit that the other store has asked for itself stay as they are there.
  *
  * Leases and the counts of addresses that got a token are not moved: they live for seconds.  The
  * files qtoa.seen-N are not moved either: a process goes on to look into those of its host.  The
@@ -35,9 +35,9 @@
 #include "state/dedup.h"
 #include "state/store.h"
 
-enum { MIGRATE_NAMES = 15 };
+enum { MIGRATE_NAMES = 16 };
 
-/* The tables that are counted; the last one is only in a store that hosts share. */
+/* What is counted: tables, and "datacube" for all of WeChat's statistics. */
 extern const char *const	 migrate_names[MIGRATE_NAMES];
 
 /* How many rows the tables of a store have; -1: there is no such table. */
@@ -48,6 +48,7 @@ struct migrate {
 	struct store	*from, *to;
 	struct dedup	*dedup;		/* the files of this host; dedup_share() was not called */
 	size_t		 at;		/* the table that is next */
+	size_t		 cube;		/* the same of WeChat's statistics */
 	int64_t		 moved[MIGRATE_NAMES];
 	bool		 at_target;	/* the last step failed in `to` */
 };

@@ -16,14 +16,7 @@ enum {
 	AHEAD_S = 60		/* a pause that begins later is of a clock that was ahead */
 };
 
-/* Tables that no interface has: their columns, and their keys. */
-static const struct fixed_table {
-	const char	*name, *keys;
-	struct {
-		const char		*name;
-		enum datacube_type	 type;
-	}		 columns[8];	/* ended by name NULL */
-} fixed_tables[] = {
+const struct datacube_tables_fixed datacube_tables_fixed[DATACUBE_TABLES_FIXED] = {
 	{ "datacube_day", "appid, endpoint, day", {
 	    { "appid", DATACUBE_TEXT }, { "endpoint", DATACUBE_TEXT }, { "day", DATACUBE_TEXT },
 	    { "asked", DATACUBE_INT }, { "rows", DATACUBE_INT }, { "times", DATACUBE_INT },
@@ -85,7 +78,7 @@ struct making {
 };
 
 static enum error
-make_fixed_table(struct making *m, const struct fixed_table *t)
+make_fixed_table(struct making *m, const struct datacube_tables_fixed *t)
 {
 	const struct db_words	*w = db_words(m->db);
 	enum error		 er;
@@ -162,8 +155,8 @@ make_tables(struct making *m)
 	size_t				 i;
 
 	m->is_missing = false;
-	for (i = 0; i < sizeof(fixed_tables) / sizeof(fixed_tables[0]) && er == ERR_OK; i++)
-		er = make_fixed_table(m, &fixed_tables[i]);
+	for (i = 0; i < DATACUBE_TABLES_FIXED && er == ERR_OK; i++)
+		er = make_fixed_table(m, &datacube_tables_fixed[i]);
 	for (e = datacube_endpoints; e->name != NULL && er == ERR_OK; e++)
 		for (i = 0; i < DATACUBE_TABLES && e->tables[i].name != NULL && er == ERR_OK; i++)
 			er = make_table(m, e, &e->tables[i]);

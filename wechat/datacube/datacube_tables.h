@@ -22,6 +22,19 @@
 #include "state/db.h"
 #include "wechat/datacube/datacube.h"
 
+/* Tables that no interface has: their columns, none of them NULL, and their keys. */
+enum { DATACUBE_TABLES_FIXED = 3 };
+
+struct datacube_tables_fixed {
+	const char	*name, *keys;
+	struct {
+		const char		*name;
+		enum datacube_type	 type;
+	}		 columns[8];	/* ended by name NULL */
+};
+
+extern const struct datacube_tables_fixed datacube_tables_fixed[DATACUBE_TABLES_FIXED];
+
 /* Makes the tables and columns that are missing. */
 enum error	 datacube_tables_prepare(struct db *db);
 

@@ -266,9 +266,10 @@ check_empty(struct store *s)
 	int	 i;
 
 	check_err("counted", migrate_count(s, n, until()), ERR_OK);
-	for (i = 0; i < MIGRATE_NAMES - 1; i++)
-		check_int(migrate_names[i], n[i], 0);
-	check_int("no such table", n[MIGRATE_NAMES - 1], -1);
+	/* Known messages are in files, and WeChat was not asked for statistics. */
+	for (i = 0; i < MIGRATE_NAMES; i++)
+		check_int(migrate_names[i], n[i], strcmp(migrate_names[i], "seen") == 0 ||
+		    strcmp(migrate_names[i], "datacube") == 0 ? -1 : 0);
 }
 
 /* There and back again: each time all is there, as it was, and the other store is empty. */
