@@ -128,14 +128,16 @@ enum error
 erased_set_knows(const struct erased_set *set, bool *knows, struct slice application,
     struct slice name, int64_t time_s)
 {
-	const char	*found;
-	unsigned char	 key[NAME];
-	struct erased_row r;
-	enum error	 er;
+	struct erased_row	 r;
+	unsigned char		 key[NAME];
+	const char		*found;
+	enum error		 er;
 
 	*knows = false;
-	if (set->n == 0 || (er = make_name(key, application, name)) != ERR_OK)
-		return set->n == 0 ? ERR_OK : er;
+	if (set->n == 0)
+		return ERR_OK;
+	if ((er = make_name(key, application, name)) != ERR_OK)
+		return er;
 	if ((found = bsearch(key, set->rows.p, set->n, sizeof(r), compare_names)) != NULL) {
 		memcpy(&r, found, sizeof(r));
 		*knows = r.until_s >= time_s;
