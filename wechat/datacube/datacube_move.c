@@ -5,7 +5,7 @@
 #include "wechat/datacube/datacube_sql.h"
 #include "wechat/datacube/datacube_tables.h"
 
-enum { COLUMNS = 48, NAME = 8 };	/* of a table, at most; bytes of ":c47" */
+enum { COLUMNS = 48, NAME = 24 };	/* of a table, at most; bytes of ":c" and any number */
 
 /* A table: what statements need of it. */
 struct shape {
