@@ -5,6 +5,7 @@ import asyncio
 import itertools
 import socket
 import threading
+from servers import PATIENCE_S
 
 
 class Wires:
@@ -17,7 +18,7 @@ class Wires:
         self._thread.start()
 
     def call(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
 
     def link(self, name, target):
         """target: the path of a socket, or a function that gives one."""

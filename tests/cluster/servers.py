@@ -7,11 +7,14 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "e2e"))
+from patience import PATIENCE_S  # noqa: E402 (it is in that directory)
+
 BIN = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[-2]))[-1]
-PATIENCE_S = 60
 PORT = 5432     # of the Unix socket, which is a file in the server's own directory
 
 

@@ -132,7 +132,7 @@ def counted(shared, url, homes):
     """Until all is counted, and no host has a file of what is not."""
     program.until(lambda: not any(p.name.startswith("qtoa.arrivals") and p.stat().st_size
                                   for h in homes for p in h.state.iterdir()),
-                  "everything is counted", 30)
+                  "everything is counted")
     return without_received(dump(shared.primary, url)), without_received(
         dump_of_sqlite(homes[0].state))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import program
+from patience import PATIENCE_S
 
 
 class Host(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -56,12 +57,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Client(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("wechat.example.com", timeout=20)
+        super().__init__("wechat.example.com", timeout=PATIENCE_S)
         self.path = str(path)
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(PATIENCE_S)
         self.sock.connect(self.path)
 
 
@@ -105,7 +106,7 @@ class Balancer:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(PATIENCE_S)
         for host in self.hosts:
             with contextlib.suppress(OSError):
                 host.stop()

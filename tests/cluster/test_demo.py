@@ -52,7 +52,7 @@ def start():
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
-    program.until(lambda: left(top) == [], "all processes have ended", 30)
+    program.until(lambda: left(top) == [], "all processes have ended")
     assert os.listdir(top) == []
     shutil.rmtree(top)
 

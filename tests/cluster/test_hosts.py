@@ -19,13 +19,13 @@ import wechat
 import wxapi
 import wxnet
 import wxtoken
+from patience import PATIENCE_S
 from program import until
 from wechat import SAFE
 
 SICK = qt_side.answering(500, "<html>")
 LEASE_S = 15        # LEASE_MS
 HOUR = 3600
-PATIENCE_S = 60
 
 
 def push(text="hello"):
@@ -68,10 +68,10 @@ def test_a_message_of_a_dead_host_is_sent(url, start, qt):
     until(lambda: len(qt.received) > 1, "its drainer has tried, so it has the lease")
     a.exits = {-9}
     a.signal(signal.SIGKILL)
-    a.proc.wait(10)
+    a.proc.wait(PATIENCE_S)
     died = time.monotonic()
     qt.behave = qt_side.genuine
-    until(lambda: qt.confirmed(one), "another host sends it", PATIENCE_S)
+    until(lambda: qt.confirmed(one), "another host sends it")
     # Probes are ten seconds apart at most; the rest is a machine that is busy.
     assert time.monotonic() - died < LEASE_S + 35
     until(lambda: b.log.lines() and any(r["what"] == "drain" for r in b.log.lines()), "it says so")
@@ -82,12 +82,12 @@ def test_a_frozen_host_sends_nothing_late(url, start, qt):
     qt.behave = SICK
     pushes = queue(a, *(f"message {n}" for n in range(40)))
     qt.behave = qt_side.delayed(0.2)
-    until(lambda: len(confirmed_counts(qt)) >= 8, "the queue is being sent", PATIENCE_S)
+    until(lambda: len(confirmed_counts(qt)) >= 8, "the queue is being sent")
     a.signal(signal.SIGSTOP)
     stopped = time.monotonic()
     start(url)
     qt.behave = qt_side.genuine
-    until(lambda: all(map(qt.confirmed, pushes)), "another host sends the rest", PATIENCE_S)
+    until(lambda: all(map(qt.confirmed, pushes)), "another host sends the rest")
     assert time.monotonic() - stopped > LEASE_S - 6      # the lease was kept 5 s before, at most
     sent = confirmed_counts(qt)
     a.signal(signal.SIGCONT)
@@ -130,12 +130,12 @@ def test_hosts_share_a_breaker(url, start, qt):
         until(lambda h=other: verdicts_after(h, ["x"])[-1] == ("queued", "breaker"), "it knows")
     qt.behave = watched = Watched()
     seen = len(qt.received)
-    until(lambda: len(qt.received) >= seen + 3, "some probes", PATIENCE_S)
+    until(lambda: len(qt.received) >= seen + 3, "some probes")
     assert watched.most == 1            # one host probes, or the breaker of another has closed
     qt.behave = qt_side.genuine
     for h in hosts:
         until(lambda h=h: verdicts_after(h, ["y"])[-1] == ("delivered", None),
-              "it knows that QT answers", PATIENCE_S)
+              "it knows that QT answers")
     until(lambda: all(n == 1 for n in confirmed_counts(qt).values()), "each once")
 
 
@@ -144,10 +144,10 @@ def test_a_breaker_without_the_store(pair, start, qt):
     assert verdicts_after(pool, ["first"]) == [("delivered", None)]
     pair.primary.kill()
     qt.behave = SICK
-    until(lambda: verdicts_after(pool, ["x"])[-1] == ("queued", "breaker"), "it opens", PATIENCE_S)
+    until(lambda: verdicts_after(pool, ["x"])[-1] == ("queued", "breaker"), "it opens")
     seen = len(qt.received)
     qt.behave = qt_side.genuine
-    until(lambda: verdicts_after(pool, ["y"])[-1] == ("delivered", None), "it closes", PATIENCE_S)
+    until(lambda: verdicts_after(pool, ["y"])[-1] == ("delivered", None), "it closes")
     assert len(qt.received) - seen <= 3
 
 
@@ -175,7 +175,7 @@ def cgi(qt):
         return [(r["verdict"], r.get("class")) for r in rows]
 
     yield run
-    until(lambda: not has_open_files(home.dir), "the processes that drain have ended", PATIENCE_S)
+    until(lambda: not has_open_files(home.dir), "the processes that drain have ended")
     home.remove()
 
 
@@ -185,9 +185,9 @@ def test_cgi_learns_of_a_breaker(url, start, cgi, qt):
     assert cgi(url, "first") == [("delivered", None)]
     qt.behave = SICK
     queue(server, *"abcde")
-    until(lambda: cgi(url, "x") == [("queued", "breaker")], "it knows", PATIENCE_S)
+    until(lambda: cgi(url, "x") == [("queued", "breaker")], "it knows")
     qt.behave = qt_side.genuine
-    until(lambda: cgi(url, "y") == [("delivered", None)], "it knows that QT answers", PATIENCE_S)
+    until(lambda: cgi(url, "y") == [("delivered", None)], "it knows that QT answers")
 
 
 def test_cgi_without_the_store(pair, cgi, qt):
@@ -196,9 +196,9 @@ def test_cgi_without_the_store(pair, cgi, qt):
     assert cgi(url, "first") == [("delivered", None)]
     pair.primary.kill()
     qt.behave = SICK
-    until(lambda: cgi(url, "x") == [("queued", "breaker")], "it opens", PATIENCE_S)
+    until(lambda: cgi(url, "x") == [("queued", "breaker")], "it opens")
     qt.behave = qt_side.genuine
-    until(lambda: cgi(url, "y") == [("delivered", None)], "it closes", PATIENCE_S)
+    until(lambda: cgi(url, "y") == [("delivered", None)], "it closes")
 
 
 def test_clocks_that_are_an_hour_off(url, start, qt):
@@ -210,7 +210,7 @@ def test_clocks_that_are_an_hour_off(url, start, qt):
     qt.behave = SICK
     waiting = [one for pool in (late, early, right) for one in queue(pool, "a", "b", "c")]
     qt.behave = qt_side.genuine
-    until(lambda: all(map(qt.confirmed, waiting)), "all are sent", PATIENCE_S)
+    until(lambda: all(map(qt.confirmed, waiting)), "all are sent")
     assert set(confirmed_counts(qt).values()) == {1}
     for pool in late, early, right:
         until(lambda p=pool: verdicts_after(p, ["end"])[-1][0] == "delivered", "its breaker closes")
@@ -247,7 +247,7 @@ def test_one_token_for_all_hosts(url, wx):
                             E2E_CA_FILE=str(wx.authority.file))
         wx.issuer.gate.clear()
         asking = [ask_token(h, clock) for h, clock in zip(homes, (0, HOUR, -HOUR))]
-        until(lambda: wx.issuer.calls, "WeChat is asked", PATIENCE_S)
+        until(lambda: wx.issuer.calls, "WeChat is asked")
         wx.issuer.gate.set()
         said = [p.communicate(timeout=PATIENCE_S) for p in asking]
         assert {out.strip() for out, _ in said} == {wx.issuer.stable[SAFE.appid].current}, said

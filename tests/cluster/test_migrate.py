@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import program
+from patience import PATIENCE_S
 from test_long import noise
 
 # Without the numbers of rows, which are each store's own.  B(x): bytes as hex.
@@ -59,7 +60,7 @@ class Here:
         self.path = home.state / "qtoa.db"
 
     def __call__(self, view):
-        db = sqlite3.connect(self.path, timeout=20)
+        db = sqlite3.connect(self.path, timeout=PATIENCE_S)
         try:
             return rows_of(db.execute(re.sub(r"B\((\w+)\)", r"iif(\1 IS NULL, NULL, hex(\1))",
                                              VIEWS[view])))
@@ -67,7 +68,7 @@ class Here:
             db.close()
 
     def fill(self, tables):
-        db = sqlite3.connect(self.path, timeout=20)
+        db = sqlite3.connect(self.path, timeout=PATIENCE_S)
         with db:
             for table, rows in tables.items():
                 for row in rows:
@@ -302,7 +303,7 @@ def test_a_store_that_fails(pair, qt):
         host.here.fill(make(1, USERS, range(9000)))
         before = dump(host.here)
         process = host.start("migrate", "--yes")
-        program.until(lambda: pair.primary.sql("SELECT count(*) FROM event") != "0", "it moves", 60)
+        program.until(lambda: pair.primary.sql("SELECT count(*) FROM event") != "0", "it moves")
         pair.primary.kill()
         process.send_signal(2)
         _, err = process.communicate(timeout=120)

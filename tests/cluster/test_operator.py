@@ -53,9 +53,9 @@ def test_two_hosts(url, start, qt):
     for n in range(3):
         assert a.push(SAFE, push(f"a{n}")).status == 200
     assert b.push(SAFE, push("b")).status == 200
-    program.until(lambda: received(a)[0] == received(b)[0] == 4, "each adds up", 30)
+    program.until(lambda: received(a)[0] == received(b)[0] == 4, "each adds up")
     program.until(lambda: [h["host"] for h in received(a)[1]["hosts"]] == ["a", "b"],
-                  "they know of each other", 30)
+                  "they know of each other")
     text = verb(a, "status")
     assert "shared, " in text and "a (seen " in text and ", b (seen " in text
     assert metric(a, "qtoa_store_degraded") == ["0"] and metric(a, "qtoa_hosts") == ["2"]
@@ -64,7 +64,7 @@ def test_two_hosts(url, start, qt):
     assert int(metric(a, "qtoa_store_commit_duration_seconds_count")[0]) > 0
     assert health(a) == (200, {"status": "ok", "problems": [], "warnings": []})
     b.stop()
-    program.until(lambda: "b (ended " in verb(a, "status"), "it has ended", 30)
+    program.until(lambda: "b (ended " in verb(a, "status"), "it has ended")
 
 
 def test_a_database_that_is_gone(pair, start, qt):
@@ -73,7 +73,7 @@ def test_a_database_that_is_gone(pair, start, qt):
     qt.behave = qt_side.answering(500, "<html>")
     pair.primary.kill()
     assert pool.push(SAFE, push("kept")).status == 200
-    program.until(lambda: metric(pool, "qtoa_store_degraded") == ["1"], "it is noticed", 30)
+    program.until(lambda: metric(pool, "qtoa_store_degraded") == ["1"], "it is noticed")
     status, body = health(pool)
     assert status == 503
     problem = [p for p in body["problems"] if p["what"] == "store"]
@@ -82,5 +82,5 @@ def test_a_database_that_is_gone(pair, start, qt):
     assert "fails" in text and "this host keeps 1 message" in text
     assert metric(pool, "qtoa_store_kept_total") != ["0"]
     pair.primary.start()
-    program.until(lambda: metric(pool, "qtoa_store_degraded") == ["0"], "it works again", 60)
-    program.until(lambda: metric(pool, "qtoa_store_kept_messages") == ["0"], "it is moved", 60)
+    program.until(lambda: metric(pool, "qtoa_store_degraded") == ["0"], "it works again")
+    program.until(lambda: metric(pool, "qtoa_store_kept_messages") == ["0"], "it is moved")

@@ -7,6 +7,7 @@ import program
 import qt as qt_side
 import servers
 import wechat
+from patience import PATIENCE_S
 from wechat import SAFE
 
 SICK = qt_side.answering(500, "<html>")
@@ -39,7 +40,7 @@ def test_a_replica_that_the_server_does_not_wait_for_is_refused(made, start):
         try:
             pool = start(alone.url, "replica")
             pool.exits = {1}
-            assert pool.proc.wait(20) == 1
+            assert pool.proc.wait(PATIENCE_S) == 1
             assert "store_ack = REPLICA cannot be kept" in pool.log.text()
         finally:
             alone.kill()
@@ -56,9 +57,9 @@ def test_without_the_server_this_host_keeps_messages(pair, start, qt):
     said, = [r["msg"] for r in pool.log.lines(0) if r["what"] == "store"]
     assert "this host's own store" in said and said.endswith("look at the database, and run: qtoa check")
     pair.primary.start()
-    program.until(lambda: pool.home.rows() == [], "it is moved", 30)
+    program.until(lambda: pool.home.rows() == [], "it is moved")
     qt.behave = qt_side.genuine
-    program.until(lambda: qt.confirmed(kept), "QT has it", 30)
+    program.until(lambda: qt.confirmed(kept), "QT has it")
 
 
 def test_a_host_that_keeps_nothing_refuses(pair, start, qt):
@@ -78,7 +79,7 @@ def test_a_verb_reads_what_hosts_share(url, start, qt):
     other.env["E2E_STORE"] = url
     try:
         done = subprocess.run([program.binary("several"), "queue", "list"], env=other.env,
-                              capture_output=True, text=True, timeout=20, check=True)
+                              capture_output=True, text=True, timeout=PATIENCE_S, check=True)
         assert "pending" in done.stdout and "1" in done.stdout
     finally:
         other.remove()
@@ -104,10 +105,10 @@ def test_the_drainer_sends_nothing_that_another_host_has_in_hand(shared, url, st
     shared.primary.sql("UPDATE seen SET until = clock_timestamp() + interval '1 hour'", url)
     qt.behave = qt_side.genuine
     program.until(lambda: [r for r in pool.log.lines(0) if r["what"] == "drain"
-                           and r.get("detail") == "it is under way"], "a try", 30)
+                           and r.get("detail") == "it is under way"], "a try")
     assert not qt.confirmed(waits)
     shared.primary.sql("UPDATE seen SET until = clock_timestamp()", url)
-    program.until(lambda: qt.confirmed(waits), "QT has it", 60)
+    program.until(lambda: qt.confirmed(waits), "QT has it")
 
 
 def test_a_message_that_another_host_has_in_hand_is_kept(shared, url, start, qt):
@@ -122,4 +123,4 @@ def test_a_message_that_another_host_has_in_hand_is_kept(shared, url, start, qt)
     assert [r["class"] for r in pool.log.lines(0) if r["what"] == "request"][-1] == "elsewhere"
     assert not qt.confirmed(one)
     shared.primary.sql("UPDATE seen SET until = clock_timestamp()", url)
-    program.until(lambda: qt.confirmed(one), "QT has it", 60)
+    program.until(lambda: qt.confirmed(one), "QT has it")

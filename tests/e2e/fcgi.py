@@ -5,6 +5,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from patience import PATIENCE_S
+
 BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR, DATA = range(1, 9)
 GET_VALUES, GET_VALUES_RESULT, UNKNOWN_TYPE = 9, 10, 11
 RESPONDER, AUTHORIZER, FILTER = 1, 2, 3
@@ -85,7 +87,7 @@ def parse(output, **more):
 
 
 class Connection:
-    def __init__(self, path, timeout=20):
+    def __init__(self, path, timeout=PATIENCE_S):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(str(path))
@@ -147,6 +149,6 @@ class Connection:
         return self.record() is None
 
 
-def call(path, params, body=b"", timeout=20):
+def call(path, params, body=b"", timeout=PATIENCE_S):
     with Connection(path, timeout) as c:
         return c.send(request(params, body)).answer()

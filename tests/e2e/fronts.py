@@ -14,6 +14,7 @@ import subprocess
 
 import fcgi
 import program
+from patience import PATIENCE_S
 
 MODULES = "/usr/lib/apache2/modules"
 HOST = "wechat.example.com"
@@ -149,7 +150,7 @@ class Front:
     def _answers(self):
         """So that our own log knows of it: another server could have the port."""
         return self.request("GET", f"{self.kind.base}/nobody").status == 404 and \
-            self.log.wait(error="no such account", timeout=5)
+            self.log.wait(error="no such account")
 
     def _spawn(self):
         """The commands that the example's comments tell to type."""
@@ -161,7 +162,7 @@ class Front:
             command = shlex.split(line)
             pid_file = self.run / f"{len(self.spawned)}.pid"
             done = self._popen(["spawn-fcgi", "-P", str(pid_file), *command[1:]], self.home.env)
-            assert done.wait(10) == 0, self.words()
+            assert done.wait(PATIENCE_S) == 0, self.words()
             self.spawned.append(int(pid_file.read_text()))
         assert len(self.spawned) == 2
 
@@ -181,7 +182,7 @@ class Front:
         file = self.run / "access.log"
         return file.read_text(errors="replace") if file.exists() else self.words()
 
-    def connect(self, source=None, plain=False, timeout=20):
+    def connect(self, source=None, plain=False, timeout=PATIENCE_S):
         """A connection to the server, by HTTPS if that is on, with the server's name proved."""
         tls = self.tls if not plain else None
         conn = http.client.HTTPConnection("127.0.0.1", self.tls_port if tls else self.port,
@@ -191,7 +192,8 @@ class Front:
             conn.sock = tls.wrap_socket(conn.sock, server_hostname=HOST)
         return conn
 
-    def request(self, method, target, body=None, headers=(), source=None, plain=False, timeout=20):
+    def request(self, method, target, body=None, headers=(), source=None, plain=False,
+                timeout=PATIENCE_S):
         """One request on a connection of its own; a body that is a list goes in chunks."""
         chunked = isinstance(body, list)
         conn = self.connect(source, plain, timeout)
@@ -213,7 +215,7 @@ class Front:
         finally:
             conn.close()
 
-    def push(self, account, push, headers=(), timeout=20):
+    def push(self, account, push, headers=(), timeout=PATIENCE_S):
         return self.request(push.method, f"{self.kind.base}/{account.path}?{push.query}", push.body,
                             headers, timeout=timeout)
 
@@ -233,7 +235,7 @@ class Front:
             return
         self.server.terminate()
         try:
-            self.server.wait(20)
+            self.server.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.server.kill()
             self.server.wait()

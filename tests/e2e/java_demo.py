@@ -14,6 +14,7 @@ import time
 import urllib.parse
 import urllib.request
 
+from patience import PATIENCE_S
 from qt import canonical_string, java_decode
 
 QUIET = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -131,12 +132,12 @@ class JavaDemo:
         post = desired(query, body, a.service_id, a.service_secret, a.appid)
         request = urllib.request.Request(self.api_url, post.encode(), {
             "Content-Type": "application/json; charset=utf-8"})
-        with QUIET.open(request, timeout=10) as response:
+        with QUIET.open(request, timeout=PATIENCE_S) as response:
             self.answers.append(json.load(response))
 
     def push(self, push):
         """As WeChat does."""
         request = urllib.request.Request(f"{self.url}?{push.query}", push.body,
                                          {"Content-Type": "text/xml"})
-        with QUIET.open(request, timeout=10) as response:
+        with QUIET.open(request, timeout=PATIENCE_S) as response:
             assert (response.status, response.read()) == (200, b"")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import fcgi
 import wechat
+from patience import PATIENCE_S
 
 TOP = Path(__file__).resolve().parents[2]
 SAN = os.environ.get("SAN", "")
@@ -330,7 +331,7 @@ def build_shared():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def until(condition, what, timeout=15):
+def until(condition, what, timeout=PATIENCE_S):
     """The first true value of condition(), asked for again and again."""
     pause = threading.Event()
     end = time.monotonic() + timeout
@@ -365,7 +366,7 @@ class Log:
         return [r for r in self.lines(at) if r["what"] == "request" and
                 r["verdict"] in ("queued", "dead", "repeat")]
 
-    def wait(self, n=1, timeout=10, **want):
+    def wait(self, n=1, timeout=PATIENCE_S, **want):
         """The lines that have these values, once there are n."""
         def found():
             rows = [r for r in self.lines()
@@ -468,7 +469,7 @@ class Home:
         if not file.exists():
             return []
         with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True,
-                                                timeout=10)) as db:
+                                                timeout=PATIENCE_S)) as db:
             db.row_factory = sqlite3.Row
             made = db.execute("PRAGMA user_version").fetchone()[0] > 0
             return db.execute(sql, values).fetchall() if made else []
@@ -488,7 +489,7 @@ class Home:
         assert not reports, reports
 
 
-def run_cgi(home, params, body=b"", variant="main", args=(), timeout=30):
+def run_cgi(home, params, body=b"", variant="main", args=(), timeout=PATIENCE_S):
     """One request in CGI's way; body None: standard input stays open and silent."""
     command = [str(binary(variant)), *args]
     env = {**home.env, **params}
@@ -535,7 +536,7 @@ class Pool:
     def log(self):
         return self.home.log
 
-    def connect(self, timeout=20):
+    def connect(self, timeout=PATIENCE_S):
         return fcgi.Connection(self.path, timeout)
 
     def push(self, account, push, **more):
@@ -579,7 +580,7 @@ class Pool:
             until(lambda: self.proc.poll() is not None or self._heeds_signals(), "a start")
             self.proc.terminate()
         try:
-            self.proc.wait(30 if SAN else 5)
+            self.proc.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             self.proc.wait()

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from patience import PATIENCE_S
+
 PATH = "/server/thirdPartyDataSource"
 OUR_FIELDS = {"sign", "app_id", "appkey", "ts", "code", "weChatOAData"}
 WECHAT_FIELDS = {"signature", "timestamp", "nonce", "openid", "encrypt_type", "msg_signature"}
@@ -211,13 +213,13 @@ def delayed(seconds, then=genuine):
 
 def held(qt, conn, r):
     """Holds the answer until the test lets go."""
-    qt.gate.wait(30)
+    qt.gate.wait(PATIENCE_S)
     return genuine(qt, conn, r)
 
 
 def silent(qt, conn, r):
     """Never answers: waits until the peer gives up."""
-    conn.settimeout(30)
+    conn.settimeout(PATIENCE_S)
     return bool(conn.recv(1))
 
 
@@ -318,7 +320,7 @@ class QT:
         self.gate.set()
         if self._thread:
             self._sock.shutdown(socket.SHUT_RDWR)
-            self._thread.join(10)
+            self._thread.join(PATIENCE_S)
         self._sock.close()
         self.drop()
 
@@ -349,7 +351,7 @@ class QT:
         return [r for r in self.received
                 if r.confirmed and r.fields["nonce"] == push.get("nonce")]
 
-    def wait(self, n, timeout=10):
+    def wait(self, n, timeout=PATIENCE_S):
         """The first n requests, as soon as they are there."""
         with self._news:
             assert self._news.wait_for(lambda: len(self.received) >= n, timeout), \
@@ -372,7 +374,7 @@ class QT:
         try:
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.tls:
-                conn.settimeout(10)
+                conn.settimeout(PATIENCE_S)
                 conn = self.tls.wrap_socket(conn, server_side=True)
                 conn.settimeout(None)
             self._requests(conn, peer)

@@ -10,6 +10,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from patience import PATIENCE_S
+
 
 class Receiver:
     """Keeps the bodies of all requests, also of those that it does not answer well."""
@@ -61,7 +63,7 @@ class Receiver:
         self.stopping.set()
         self.server.shutdown()
         self.server.server_close()
-        self.thread.join(10)
+        self.thread.join(PATIENCE_S)
 
 
 def signature(key, text):

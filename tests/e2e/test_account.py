@@ -24,6 +24,7 @@ import fcgi
 import program
 import qt as qt_side
 import wechat
+from patience import PATIENCE_S
 from program import SAN, TOP
 
 NEEDED = ("host", "appid", "qt_url", "app_key", "service_id", "service_secret")
@@ -130,7 +131,7 @@ class Terminal:
             with contextlib.suppress(OSError):      # the other side is closed
                 self.text += os.read(self.master, 65536).decode(errors="replace")
 
-    def expect(self, text, timeout=120):
+    def expect(self, text, timeout=PATIENCE_S):
         """Waits for what was not there before."""
         end = time.monotonic() + timeout
         while text not in self.text[self.seen:]:
@@ -148,7 +149,7 @@ class Terminal:
         os.write(self.master, f"{lines[-1]}\n".encode())
 
     def end(self, expect=0):
-        end = time.monotonic() + 120
+        end = time.monotonic() + PATIENCE_S
         while self.proc.poll() is None:
             assert time.monotonic() < end, self.text
             self.read()
@@ -188,7 +189,7 @@ class Lighttpd:
         self.env = guide.env(PATH="/usr/bin:/bin:/usr/sbin")
         self.proc = subprocess.Popen(command, env=self.env, cwd="/", stdin=subprocess.DEVNULL,
                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user())
-        program.until(self._is_up, "lighttpd answers", 20)
+        program.until(self._is_up, "lighttpd answers")
 
     def _is_up(self):
         assert self.proc.poll() is None, "lighttpd ended"
@@ -198,7 +199,7 @@ class Lighttpd:
         return False
 
     def send(self, account, push):
-        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             conn.request(push.method, f"/qtoa/{account.path}?{push.query}", push.body)
             answer = conn.getresponse()
@@ -208,7 +209,7 @@ class Lighttpd:
 
     def stop(self):
         self.proc.terminate()
-        self.proc.wait(20)
+        self.proc.wait(PATIENCE_S)
         program.until(lambda: not program.processes_of(self.dir), "the program is gone")
 
 
@@ -268,7 +269,7 @@ def test_from_nothing_to_the_first_event(guide, qt):
     screen.expect("URL（服务器地址）: https://wechat.example.com/qtoa/plain\r\n")
     screen.expect("正在等待微信的首次请求")
     # dash loses a signal that comes while it starts a program.
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while "等待已结束" not in screen.text[screen.seen:]:
         assert time.monotonic() < end, screen.text[screen.seen:]
         os.write(screen.master, b"\3")
@@ -401,7 +402,7 @@ def test_a_site_where_one_can_only_put_files(guide, qt):
     params = fcgi.push_params(push, f"/qtoa.cgi/{account.path}")
     env = {k: v for k, v in guide.home.env.items() if "SAN" in k}
     done = subprocess.run([site / "qtoa.cgi"], env={**env, **params}, input=push.body,
-                          capture_output=True, timeout=30, cwd="/", **user())
+                          capture_output=True, timeout=PATIENCE_S, cwd="/", **user())
     assert fcgi.parse(done.stdout).body == b"success", done
     messages(qt, 1)
 

@@ -130,10 +130,10 @@ def test_cgi(home, qt, receiver):
     qt.behave = qt_side.answering(500, "<html>")
     for _ in range(FAILS):
         send()
-    until(lambda: receiver.health() or send(), "told by a CGI", 30)
+    until(lambda: receiver.health() or send(), "told by a CGI")
     qt.behave = qt_side.genuine
     until(lambda: receiver.health()[1:] or run(home, "drain", variant="alert") and False,
-          "told by qtoa drain", 30)
+          "told by qtoa drain")
     assert [m["status"] for m in receiver.health()] == ["failing", "ok"]
 
 

@@ -134,7 +134,7 @@ def test_shared_by_processes(pair):
         pair.log.mark()
         assert all(pair.send(pair.message(), pair.door(n)) for n in (0, 1))
         return classes(pair, 2) == ["breaker", "breaker"]
-    program.until(open_for_all, "an open breaker in both processes", 2)
+    program.until(open_for_all, "an open breaker in both processes")
     pair.check()
 
 
@@ -149,7 +149,7 @@ def test_closes_by_the_drainers_probe(pair):
         pair.log.mark()
         assert all(pair.send(pair.message(), pair.door(n)) for n in (0, 1))
         return {r["verdict"] for r in pair.requests(2)} == {"delivered"}
-    program.until(closed_for_all, "a closed breaker in both processes", 2)
+    program.until(closed_for_all, "a closed breaker in both processes")
 
 
 def test_survives_the_process(rig):
@@ -161,7 +161,7 @@ def test_survives_the_process(rig):
         rig.log.mark()
         assert rig.push()
         return classes(rig, 1) == ["breaker"]
-    program.until(is_open, "an open breaker", 1)
+    program.until(is_open, "an open breaker")
     rig.check()
 
 
@@ -205,7 +205,7 @@ def test_cgi_closes(cgi):
     def drained():
         assert cgi.send(cgi.message(), cgi.site.through_cgi)
         return not cgi.site.waiting()
-    program.until(drained, "an empty queue", 30)
+    program.until(drained, "an empty queue")
     oracle.judge(cgi.sent, cgi.qt).check()
 
 

@@ -13,6 +13,7 @@ import fcgi
 import program
 import qt as qt_side
 import wechat
+from patience import PATIENCE_S
 from program import TIGHT, run_cgi
 from wechat import PLAIN, SAFE
 
@@ -90,7 +91,8 @@ def test_input_that_is_not_there(home, qt, redirection):
     """Standard input empty, closed, a directory, for writing only."""
     push = wechat.push(SAFE)
     done = subprocess.run(["/bin/sh", "-c", f'exec "$0" {redirection}', program.binary("main")],
-                          capture_output=True, env={**home.env, **params_of(push)}, timeout=30)
+                          capture_output=True, env={**home.env, **params_of(push)},
+                          timeout=PATIENCE_S)
     assert fcgi.parse(done.stdout).status == 400 and done.returncode == 0
     assert not qt.received
 
@@ -320,7 +322,7 @@ def test_the_log_cannot_be_written(home, qt):
     home.env["E2E_LOG"] = str(home.dir / "missing" / "log")
     push = wechat.push(SAFE)
     done = subprocess.run([program.binary("main")], input=push.body, capture_output=True,
-                          env={**home.env, **params_of(push)}, timeout=30)
+                          env={**home.env, **params_of(push)}, timeout=PATIENCE_S)
     assert fcgi.parse(done.stdout).body == b"success"
     assert b"settings.log" in done.stderr and b"verdict=delivered" in done.stderr
 
@@ -341,7 +343,7 @@ def test_the_log_is_never_part_of_the_answer(home, qt, log_link, target, kind):
     with (home.dir / "out").open("w+b") as out:
         done = subprocess.run([program.binary("main")], input=push.body, stderr=subprocess.PIPE,
                               stdout=subprocess.PIPE if kind == "pipe" else out, cwd=home.dir,
-                              env={**home.env, **params_of(push)}, timeout=30)
+                              env={**home.env, **params_of(push)}, timeout=PATIENCE_S)
         out.seek(0)
         answer = done.stdout if kind == "pipe" else out.read()
     assert fcgi.parse(answer).body == b"success" and b"what=" not in answer
@@ -359,7 +361,7 @@ def test_a_server_that_joins_both_outputs(home, qt, target, kind):
     with ours, theirs:
         done = subprocess.run([program.binary("main")], input=push.body, stderr=subprocess.STDOUT,
                               stdout=subprocess.PIPE if kind == "pipe" else theirs,
-                              env={**home.env, **params_of(push)}, timeout=30)
+                              env={**home.env, **params_of(push)}, timeout=PATIENCE_S)
         answer = done.stdout if kind == "pipe" else ours.recv(65536)
     assert fcgi.parse(answer).body == b"success" and b"what=" not in answer
 
@@ -412,7 +414,7 @@ def test_drained_by_command(home, qt):
     """At once: what is asked for does not wait for the back-off."""
     push = queued(home, qt)
     done = subprocess.run([program.binary("main"), "drain"], env=home.env, capture_output=True,
-                          timeout=30)
+                          timeout=PATIENCE_S)
     assert done.returncode == 0, done
     assert_drained(home, qt, push)
 
@@ -465,6 +467,6 @@ def test_peer_that_goes_away(home, qt):
     proc.stdout.close()
     proc.stdin.write(push.body)
     proc.stdin.close()
-    assert proc.wait(30) in (0, -signal.SIGPIPE)
+    assert proc.wait(PATIENCE_S) in (0, -signal.SIGPIPE)
     assert len(qt.received) == 1
     home.log.one(verdict="delivered")

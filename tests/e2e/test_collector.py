@@ -23,6 +23,7 @@ import qt as qt_side
 import wechat
 from collector import TEXT, as_cgi, behind, behind_front, in_one_application, posted
 from qt import PATH, canonical, envelope, sign
+from patience import PATIENCE_S
 from wechat import COMPATIBLE, KEYLESS, PLAIN, ROTATED, SAFE, SPARE
 
 sys.path.append(str(program.TOP / "tests/torture"))
@@ -560,7 +561,7 @@ def test_three_at_once(make_pool, home):
     def run(k):
         for n in range(40):
             body = push(SAFE, wechat.text_message(at=NOON, msgid=n + 1))
-            together.wait(20)
+            together.wait(PATIENCE_S)
             places[(n + k) % 2].answers(body, 200)
 
     with ThreadPoolExecutor(3) as pool:

@@ -14,6 +14,7 @@ import pytest
 
 import program
 import qt as qt_side
+from patience import PATIENCE_S
 from test_queue_cli import backlog
 from wechat import ACCOUNTS
 
@@ -176,7 +177,7 @@ class Shell:
 
     def expect(self, pattern):
         """The text up to the pattern, which is taken off."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE_S
         while not (found := re.search(pattern, self.text)):
             left = end - time.monotonic()
             assert left > 0 and select.select([self.master], [], [], left)[0], self.text

@@ -11,6 +11,7 @@ import pytest
 import fcgi
 import program
 import wechat
+from patience import PATIENCE_S
 from program import TOP
 from test_cgi import params_of
 from test_cli import run
@@ -43,7 +44,8 @@ def account(home, a, prefix="QTOA_", **more):
 
 def cgi(home, push, path, variables):
     env = {**home.env, **variables, **params_of(push, path)}
-    done = subprocess.run([str(binary())], env=env, input=push.body, capture_output=True, timeout=30)
+    done = subprocess.run([str(binary())], env=env, input=push.body, capture_output=True,
+                          timeout=PATIENCE_S)
     assert done.returncode == 0 and done.stderr == b"", done
     return fcgi.parse(done.stdout)
 

@@ -23,10 +23,10 @@ import program
 import qt as qt_side
 import wechat
 from fcgi import record
+from patience import PATIENCE_S
 from program import LIMITS, TIGHT, until
 from wechat import PLAIN, SAFE
 
-SOON_S = 10 * program.SLOWER    # a few seconds, on a busy machine
 STOP_S = 2 * program.SLOWER     # all must be over by then
 # Threads beside the workers: the first, the drainer; the thread sanitizer has one.
 OTHERS = 3 if "thread" in program.SAN else 2
@@ -91,7 +91,7 @@ def test_a_dripping_body(tight, qt):
                 break
             except TimeoutError:
                 pause.wait(0.01)
-        c.sock.settimeout(20)
+        c.sock.settimeout(PATIENCE_S)
         assert c.answer().status == 503
         took_ms = (time.monotonic() - begin) * 1000
     assert TIGHT["deadline_ms"] - 50 <= took_ms <= \
@@ -489,7 +489,7 @@ def test_stop_answers_what_is_in_flight(make_pool, qt, number):
     begin = time.monotonic()
     pool.signal(number)
     assert [c.answer().body for c in conns] == [b"success"] * 12
-    assert pool.proc.wait(10) == 0
+    assert pool.proc.wait(PATIENCE_S) == 0
     assert time.monotonic() - begin < STOP_S
     # What QT has not confirmed by then is on disk.
     verdicts = {line["verdict"] for line in pool.log.wait(12, what="request")}
@@ -505,7 +505,7 @@ def test_stop_while_qt_is_silent(make_pool, qt):
     begin = time.monotonic()
     pool.signal()
     assert [c.answer().body for c in conns] == [b"success"] * 4
-    assert pool.proc.wait(10) == 0
+    assert pool.proc.wait(PATIENCE_S) == 0
     assert time.monotonic() - begin < STOP_S
     pool.log.wait(4, what="request", verdict="queued")
     assert [r["state"] for r in pool.home.rows()] == ["pending"] * 4
@@ -528,12 +528,12 @@ def test_stop_while_the_queue_is_drained(make_pool, qt):
     qt.wait(before + 1)         # a probe, or the first of them
     begin = time.monotonic()
     pool.signal()
-    assert pool.proc.wait(10) == 0
+    assert pool.proc.wait(PATIENCE_S) == 0
     assert time.monotonic() - begin < STOP_S
     assert [r["state"] for r in pool.home.rows()] == ["pending"] * 20
     qt.behave = qt_side.genuine
     pool.start()
-    pool.log.wait(20, what="drain", verdict="delivered", timeout=20)
+    pool.log.wait(20, what="drain", verdict="delivered")
     assert [len(qt.confirmed(push)) for push in pushes] == [1] * 20
 
 
@@ -543,7 +543,7 @@ def test_stop_while_peers_stall(make_pool, qt):
     stalled = [half(pool, keep=keep) for keep in (0, 0.1, 0.5, 0.9)]
     begin = time.monotonic()
     pool.signal()
-    assert pool.proc.wait(10) == 0
+    assert pool.proc.wait(PATIENCE_S) == 0
     assert time.monotonic() - begin < STOP_S
     for c in stalled:
         c.sock.close()
@@ -559,7 +559,7 @@ def test_stop_does_not_wait_for_a_peer_that_stalls_longer(make_pool, home, qt):
     stalled = half(pool)
     begin = time.monotonic()
     pool.signal()
-    pool.proc.wait(10)
+    pool.proc.wait(PATIENCE_S)
     assert time.monotonic() - begin < STOP_S
     assert pool.proc.returncode == 0 or pool.log.wait(what="stop", level="error")
     stalled.sock.close()
@@ -571,7 +571,7 @@ def test_stop_although_the_parent_ignores_the_signal(make_pool, qt, number):
     pool = make_pool(limits=f"trap '' {number.name[3:]}")
     assert_serving(pool)
     pool.signal(number)
-    assert pool.proc.wait(5) == 0
+    assert pool.proc.wait(PATIENCE_S) == 0
 
 
 def test_stop_when_idle(make_pool, qt):
@@ -579,7 +579,7 @@ def test_stop_when_idle(make_pool, qt):
         pool = make_pool()
         assert_serving(pool)
         pool.signal(number)
-        assert pool.proc.wait(5) == 0
+        assert pool.proc.wait(PATIENCE_S) == 0
 
 
 def test_stop_at_once(make_pool):
@@ -588,7 +588,7 @@ def test_stop_at_once(make_pool):
         pool = make_pool()
         until(lambda: pool.status("Threads") > OTHERS, "it has started")
         pool.signal()
-        assert pool.proc.wait(5) == 0
+        assert pool.proc.wait(PATIENCE_S) == 0
 
 
 def test_stop_leaves_the_backlog_to_the_next(make_pool, qt):
@@ -599,7 +599,7 @@ def test_stop_leaves_the_backlog_to_the_next(make_pool, qt):
     qt.wait(2)
     old.signal()
     qt.gate.set()
-    assert old.proc.wait(5) == 0
+    assert old.proc.wait(PATIENCE_S) == 0
     old.start("tight")
     assert [c.answer().body for c in conns] == [b"success"] * 6
     old.log.wait(6, what="request", verdict="delivered")
@@ -629,7 +629,7 @@ def wait_asleep(pool, seconds=2):
             last, since = now, time.monotonic()
         return time.monotonic() - since >= seconds
 
-    until(slept, "it sleeps", 30)
+    until(slept, "it sleeps")
 
 
 def test_an_idle_server_sleeps(make_pool, qt):
@@ -642,7 +642,7 @@ def test_an_idle_server_sleeps(make_pool, qt):
 
 def put_off(home):
     """Makes the messages that wait due as late as the longest back-off.  How many there are."""
-    with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=10)) as db:
+    with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=PATIENCE_S)) as db:
         with db:
             db.execute("UPDATE message SET next = ? WHERE state = 'pending'",
                        (int(time.time() + 290) * 1000,))
@@ -659,9 +659,9 @@ def test_it_sleeps_while_a_message_is_in_back_off(make_pool, qt):
     wait_asleep(pool)
     pool.check()
     done = subprocess.run([program.binary("main"), "queue", "retry", "all"], env=pool.home.env,
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.stdout == "1 message is due now\n", done
-    pool.log.wait(what="drain", verdict="delivered", timeout=SOON_S)
+    pool.log.wait(what="drain", verdict="delivered")
 
 
 def test_it_wakes_when_a_message_is_due(make_pool, qt):
@@ -670,7 +670,7 @@ def test_it_wakes_when_a_message_is_due(make_pool, qt):
     pool = make_pool()
     assert pool.push(SAFE, wechat.push(SAFE)).body == b"success"
     qt.behave = qt_side.genuine
-    pool.log.wait(what="drain", verdict="delivered", timeout=20 * program.SLOWER)
+    pool.log.wait(what="drain", verdict="delivered")
 
 
 @pytest.mark.parametrize("waits", (False, True), ids=("flag-down", "flag-up"))
@@ -688,7 +688,7 @@ def test_a_cgi_run_wakes_it(make_pool, qt, waits):
     params = fcgi.push_params(push, "/qtoa/safe")
     assert program.run_cgi(pool.home, params, push.body, "tight").body == b"success"
     qt.behave = qt_side.genuine
-    until(lambda: qt.confirmed(push), "QT has it", SOON_S)
+    until(lambda: qt.confirmed(push), "QT has it")
 
 
 # Memory and descriptors over many requests.

@@ -15,6 +15,7 @@ import pytest
 import program
 import wechat
 from collector import as_cgi, behind, posted
+from patience import PATIENCE_S
 from wechat import PLAIN, SAFE
 
 sys.path.append(str(program.TOP / "tests/torture"))
@@ -69,7 +70,8 @@ class Filled:
 
     @contextlib.contextmanager
     def db(self):
-        with contextlib.closing(sqlite3.connect(self.home.state / "qtoa.db", timeout=10)) as db:
+        file = self.home.state / "qtoa.db"
+        with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE_S)) as db:
             with db:
                 yield db
 

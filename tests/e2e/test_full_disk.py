@@ -21,7 +21,6 @@ from rig import SICK, Rig  # noqa: E402
 
 DISK = 3_600_000
 BODY = 20_000
-SOON_S = 15 * program.SLOWER
 
 
 class Full(Rig):
@@ -65,7 +64,7 @@ class Full(Rig):
         return [row for row in rows if row["state"] == "pending"]
 
     def emptied(self):
-        program.until(lambda: not self.waiting(), "an empty queue", SOON_S)
+        program.until(lambda: not self.waiting(), "an empty queue")
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def test_the_queue_empties_by_itself(rig, others):
     rig.emptied()
     rig.faults.disk(DISK)
     rig.qt.weather = SICK
-    program.until(rig.push, "a queue again", SOON_S)
+    program.until(rig.push, "a queue again")
     rig.check()
 
 
@@ -120,7 +119,7 @@ def test_commands_on_a_full_disk(rig):
     rig.dropped(last)
     rig.run("queue", "retry", "all")
     rig.qt.weather = oracle.FINE
-    program.until(lambda: rig.run("drain", good=(0, 1))[1] == 0, "a drained queue", SOON_S)
+    program.until(lambda: rig.run("drain", good=(0, 1))[1] == 0, "a drained queue")
     assert not rig.waiting()
     rig.restart()
     assert all(rig.pushes(5))
@@ -136,7 +135,7 @@ def test_cgi_on_a_full_disk(rig):
     assert not rig.send(rig.message(size=BODY), rig.site.through_cgi)
     rig.qt.weather = oracle.FINE
     program.until(lambda: rig.send(rig.message(), rig.site.through_cgi) and not rig.waiting(),
-                  "an empty queue", SOON_S)
+                  "an empty queue")
     assert rig.sent[-1].acknowledged
     rig.restart()
     rig.check()
@@ -162,7 +161,7 @@ def test_full_from_the_start(rig):
     assert not any(rig.pushes(5))
     assert "full" in rig.log.wait(1, what="store", level="error")[0]["msg"]
     rig.faults.disk(DISK)
-    program.until(rig.push, "recovery", SOON_S)
+    program.until(rig.push, "recovery")
     rig.check()
 
 
@@ -174,7 +173,7 @@ def test_no_inodes(rig):
     assert not any(rig.pushes(5))
     assert rig.log.wait(1, what="store", level="error")[0]["msg"].startswith("/")
     rig.faults.inodes(True)
-    program.until(rig.push, "recovery", SOON_S)
+    program.until(rig.push, "recovery")
     rig.faults.inodes(False)
     rig.qt.weather = oracle.FINE
     rig.emptied()
@@ -224,8 +223,7 @@ def test_copies_make_room():
         rig.began()
         assert all(rig.pushes(DISK // BODY, size=BODY))
         rig.qt.weather = SICK
-        program.until(lambda: rig.push(size=BODY) and len(rig.waiting()) >= 10, "a queue again",
-                      2 * SOON_S)
+        program.until(lambda: rig.push(size=BODY) and len(rig.waiting()) >= 10, "a queue again")
         rig.qt.weather = oracle.FINE
         rig.emptied()
         rig.check()
@@ -238,8 +236,8 @@ def test_health_says_why(rig):
         return b"nothing is queued" in rig.run(*args, good=(0, 1, 2))[0]
 
     rig.began()
-    program.until(lambda: says("status", "--json"), "the disk is in the status", SOON_S)
-    program.until(lambda: says("check", "--offline"), "the disk is in the check", SOON_S)
+    program.until(lambda: says("status", "--json"), "the disk is in the status")
+    program.until(lambda: says("check", "--offline"), "the disk is in the check")
     rig.qt.weather = oracle.FINE
     rig.emptied()
     rig.check()

@@ -13,6 +13,7 @@ import pytest
 import fcgi
 import program
 import wechat
+from patience import PATIENCE_S
 from program import TOP
 
 # Where an operator of another system may want things.
@@ -177,7 +178,7 @@ def test_the_cgi_works_where_it_was_installed(built, home, qt, tmp_path):
     push = wechat.push(wechat.SAFE)
     params = fcgi.push_params(push, f"/cgi/qtoa.cgi/{wechat.SAFE.path}")
     done = subprocess.run([tmp_path / "cgi/qtoa.cgi"], env={**home.env, **params},
-                          input=push.body, capture_output=True, timeout=30)
+                          input=push.body, capture_output=True, timeout=PATIENCE_S)
     assert fcgi.parse(done.stdout).body == b"success", done
     assert len(qt.wait(1)) == 1
 

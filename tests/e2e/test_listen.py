@@ -15,6 +15,7 @@ import fronts
 import program
 import qt as qt_side
 import wechat
+from patience import PATIENCE_S
 from program import until
 from wechat import PLAIN, SAFE
 
@@ -48,7 +49,7 @@ class Listening:
     def stop(self, number=signal.SIGTERM):
         """The exit status and what was said."""
         self.proc.send_signal(number)
-        said = self.proc.communicate(timeout=30)[1]
+        said = self.proc.communicate(timeout=PATIENCE_S)[1]
         return self.proc.returncode, said
 
 
@@ -63,8 +64,8 @@ def listening(home, path, *more):
 
 
 def refusal(home, *args, **how):
-    done = subprocess.run([program.binary("main"), "listen", *args], env=home.env, timeout=30,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, **how)
+    done = subprocess.run([program.binary("main"), "listen", *args], env=home.env, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S, **how)
     assert done.stdout == ""
     return done.returncode, done.stderr
 
@@ -81,7 +82,7 @@ class Served(fronts.Front):
     def end(self):
         for proc in self.procs:
             proc.terminate()
-            assert proc.wait(30) == 0, self.words()
+            assert proc.wait(PATIENCE_S) == 0, self.words()
         assert list(self.run.glob("*.sock")) == []
 
 
@@ -225,7 +226,7 @@ def test_without_standard_input(home):
             assert c.send(fcgi.request(params)).answer().status == 200
     finally:
         proc.terminate()
-    assert proc.wait(30) == 0 and not path.exists()
+    assert proc.wait(PATIENCE_S) == 0 and not path.exists()
 
 
 def test_the_environment_file_of_the_service(home):

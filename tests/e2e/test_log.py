@@ -14,6 +14,7 @@ import fcgi
 import program
 import qt as qt_side
 import wechat
+from patience import PATIENCE_S
 from program import until
 from wechat import COMPATIBLE, KEYLESS, PLAIN, SAFE
 
@@ -45,7 +46,7 @@ def cgi(home, push, variant="flood", **more):
 def stop(pool):
     """What the last call says is said by then."""
     pool.signal()       # it has answered, so it heeds it
-    pool.proc.wait(30)
+    pool.proc.wait(PATIENCE_S)
 
 
 def lines(home, what):

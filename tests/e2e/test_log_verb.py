@@ -22,6 +22,7 @@ import fcgi
 import program
 import qt as qt_side
 import wechat
+from patience import PATIENCE_S
 from program import until
 from test_cli import run
 from wechat import PLAIN, SAFE
@@ -65,7 +66,7 @@ def messages(home, qt, make_pool):
     pool.push(SAFE, wechat.push(SAFE, wechat.text_message(msgid=4), token="wrong"))
     home.log.wait(4, what="request")
     pool.signal()
-    pool.proc.wait(30)
+    pool.proc.wait(PATIENCE_S)
     return home
 
 
@@ -299,7 +300,7 @@ class Follower:
 
     def stop(self):
         self.proc.send_signal(signal.SIGINT)
-        code = self.proc.wait(20)
+        code = self.proc.wait(PATIENCE_S)
         self.thread.join()
         self.proc.stdout.close()
         return code

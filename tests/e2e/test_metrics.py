@@ -23,7 +23,6 @@ from wechat import ACCOUNTS, COMPATIBLE, PLAIN, SAFE
 
 PATH = "/qtoa/-/metrics"
 ALLOWED = "127.0.0.1"
-PATIENCE_S = 60     # what waits goes after 1 s, or 10 s and more if it goes wrong again
 USER = "oE2eMetricsUser00000000000001"
 MENU = b"""<xml><ToUserName>gh</ToUserName><FromUserName>%s</FromUserName><CreateTime>%d</CreateTime>
 <MsgType>event</MsgType><Event>CLICK</Event><EventKey>%d</EventKey></xml>"""
@@ -169,8 +168,7 @@ def drained(site, qt, expect):
     assert families["qtoa_queue_oldest_age_seconds"].of(account="safe", state="pending") > 0
     assert by(families, "qtoa_queue_messages", "state", "compatible") == {"dead": 2}
     qt.behave = qt_side.genuine
-    until(lambda: site.page()["qtoa_drain_attempts_total"].of(outcome="delivered") == 2, "drained",
-          PATIENCE_S)
+    until(lambda: site.page()["qtoa_drain_attempts_total"].of(outcome="delivered") == 2, "drained")
     assert by(site.page(), "qtoa_queue_messages", "state", "safe") == {}
 
 
@@ -298,8 +296,7 @@ def test_store_errors(home, make_pool, qt):
         qt.behave = qt_side.genuine
         until(lambda: test_tally.Tally(home).of_all("unsettled"), "it could not be noted")
         db.rollback()
-    until(lambda: site.page()["qtoa_drain_attempts_total"].of(outcome="delivered") == 1, "drained",
-          PATIENCE_S)
+    until(lambda: site.page()["qtoa_drain_attempts_total"].of(outcome="delivered") == 1, "drained")
     errors = site.page()["qtoa_store_errors_total"]
     assert errors.of(account="safe") == errors.of() >= 1
 

@@ -18,6 +18,7 @@ import fronts
 import program
 import wechat
 from browser import DESK, PHONE
+from patience import PATIENCE_S
 from wechat import COMPATIBLE, PLAIN, SAFE
 
 REPORT = "/qtoa/-/report"
@@ -75,7 +76,8 @@ def count(front, account, messages):
 
 def followers(front, at):
     """As `qtoa followers pull` would have fetched them."""
-    with contextlib.closing(sqlite3.connect(front.home.state / "qtoa.db", timeout=10)) as db, db:
+    file = front.home.state / "qtoa.db"
+    with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE_S)) as db, db:
         db.executemany(
             "INSERT INTO follower (appid, openid, device, subscribe_time, scene, qr_scene_str, seen_at, "
             "asked_at) VALUES (?, ?1 || ?2, ?1 || ?2, ?3, 'ADD_SCENE_QR_CODE', ?4, ?3, ?3)",

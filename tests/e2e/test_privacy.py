@@ -11,6 +11,7 @@ import program
 import qt as qt_side
 import wechat
 from collector import as_cgi, posted
+from patience import PATIENCE_S
 from test_queue_cli import Terminal, run
 from wechat import COMPATIBLE, PLAIN, SAFE
 
@@ -143,7 +144,7 @@ def test_asks(home):
 def test_a_follower(home, name):
     """As `qtoa followers pull` would have stored one who never sent a message, and another one."""
     count(home, PLAIN, [OTHER])
-    with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=10)) as db, db:
+    with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=PATIENCE_S)) as db, db:
         db.execute("DELETE FROM follower")
         db.executemany("INSERT INTO follower (appid, openid, device, unionid, seen_at, asked_at) "
                        "VALUES (?, ?, ?2, ?, 1, 1)",

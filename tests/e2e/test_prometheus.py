@@ -24,6 +24,7 @@ import wechat
 import wxapi
 import wxnet
 import wxtoken
+from patience import PATIENCE_S
 from program import until
 from test_metrics import promtool
 from test_token import SECRET, authority  # noqa: F401
@@ -35,7 +36,6 @@ TESTS = [program.TOP / "tests/vectors" / name for name in ("alerts.yml", "alerts
 DASHBOARD = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
 GOLDEN = (program.TOP / "tests/vectors/metrics.txt").read_bytes()
 METRIC = re.compile(r"\bqtoa_\w+")
-PATIENCE_S = 60
 WINDOW = "10m"      # longer than the run takes
 SEVERITIES = {"critical", "warning", "info"}
 
@@ -176,7 +176,7 @@ class Prometheus:
                 stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         try:
             self.url = None
-            until(self.is_ready, "Prometheus is ready", PATIENCE_S)
+            until(self.is_ready, "Prometheus is ready")
         except BaseException:
             self.stop()
             raise
@@ -190,7 +190,7 @@ class Prometheus:
 
     def stop(self):
         self.proc.send_signal(signal.SIGTERM)
-        self.proc.wait(20)
+        self.proc.wait(PATIENCE_S)
         self.dir.cleanup()
 
     def get(self, path, **params):
@@ -225,12 +225,11 @@ def run(authority):  # noqa: F811
         stack.callback(front.stop)
         prometheus = Prometheus(front)
         stack.callback(prometheus.stop)
-        until(lambda: prometheus.query("qtoa_requests_total"), "the first scrape",
-              PATIENCE_S)
+        until(lambda: prometheus.query("qtoa_requests_total"), "the first scrape")
         have_traffic(front, qt)
         until(lambda: prometheus.query(
             f'increase(qtoa_requests_total{{verdict="handshake"}}[{WINDOW}]) > 0'),
-            "the traffic is seen", PATIENCE_S)
+            "the traffic is seen")
         yield front, prometheus
 
 
@@ -291,8 +290,7 @@ def test_numbers(run):
 def test_rules_are_evaluated(run):
     """Each rule works on what is there; its labels and annotations are those that doc promises."""
     _, prometheus = run
-    until(lambda: all(r["health"] == "ok" for r in rules_of(prometheus)), "all are evaluated",
-          PATIENCE_S)
+    until(lambda: all(r["health"] == "ok" for r in rules_of(prometheus)), "all are evaluated")
     alerts = [r for r in rules_of(prometheus) if r["type"] == "alerting"]
     verbs = set()
     for alert in alerts:
@@ -304,8 +302,7 @@ def test_rules_are_evaluated(run):
     for verb in verbs:
         assert subprocess.run([program.binary("main"), "help", verb],
                               capture_output=True).returncode == 0, verb
-    until(lambda: {"QtoaMessagesDead", "QtoaPeerUnknown"} <= firing(prometheus), "they fire",
-          PATIENCE_S)
+    until(lambda: {"QtoaMessagesDead", "QtoaPeerUnknown"} <= firing(prometheus), "they fire")
     assert firing(prometheus) == {"QtoaMessagesDead", "QtoaPeerUnknown"}
 
 

@@ -13,6 +13,7 @@ import pytest
 import program
 import qt as qt_side
 import wechat
+from patience import PATIENCE_S
 from program import LIMITS, SETTINGS, TIGHT
 from qt import answer_of, answering, code, http
 from wechat import PLAIN, SAFE
@@ -41,7 +42,7 @@ def scene(variant="main", server=None, **env):
 
 def command(pool, *args):
     return subprocess.run([program.binary("main"), *args], env=pool.home.env, text=True,
-                          capture_output=True, timeout=30)
+                          capture_output=True, timeout=PATIENCE_S)
 
 
 def row_of(pool, push):

@@ -20,6 +20,7 @@ import pytest
 import program
 import qt as qt_side
 import wechat
+from patience import PATIENCE_S
 from wechat import ACCOUNTS, COMPATIBLE, PLAIN, SAFE
 
 NOBODY = 65534
@@ -72,7 +73,7 @@ class Terminal:
         return True
 
     def expect(self, text):
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE_S
         while text not in self.text:
             assert time.monotonic() < end and self.proc.poll() is None, self.text
             self._read(0.1)
@@ -550,7 +551,7 @@ def test_stopped_by_hand(site, server, number):
     proc = start_drain(site, signal.SIG_DFL)
     server.wait(9)
     proc.send_signal(number)
-    out = proc.communicate(timeout=20)[0]
+    out = proc.communicate(timeout=PATIENCE_S)[0]
     delivered, _, _, pending = numbers(out)
     assert proc.returncode == 128 + number and delivered + pending == 60 and pending > 0
     server.behave = qt_side.genuine
@@ -600,7 +601,7 @@ def test_retry_is_stopped(site, number):
         proc.send_signal(number)
         program.until(lambda: not pends(proc.pid, number), "the signal")
         db.execute("ROLLBACK")
-    out, err = proc.communicate(timeout=20)
+    out, err = proc.communicate(timeout=PATIENCE_S)
     assert proc.returncode == 128 + number and "due now" in out, (out, err)
     assert f"stopped by {number.name}; messages from " in err and " to 20000 are left" in err, err
 
@@ -626,7 +627,7 @@ def test_hangup_under_nohup(site, server):
     proc = start_drain(site, signal.SIG_IGN)
     server.wait(9)
     proc.send_signal(signal.SIGHUP)
-    assert numbers(proc.communicate(timeout=20)[0])[::3] == (30, 0) and proc.returncode == 0
+    assert numbers(proc.communicate(timeout=PATIENCE_S)[0])[::3] == (30, 0) and proc.returncode == 0
 
 
 def test_beside_one_that_serves(site, server):
@@ -635,7 +636,7 @@ def test_beside_one_that_serves(site, server):
     server.behave = qt_side.held
     server.start()
     with serving(site):
-        server.wait(1, timeout=20)      # it probes, and so holds the queue
+        server.wait(1)      # it probes, and so holds the queue
         terminal = Terminal(site, "drain")
         terminal.expect("another process is sending to 1 of the QT addresses; waiting for it")
         server.gate.set()

@@ -279,7 +279,7 @@ def test_nothing_acknowledged_is_lost(scene):
         r.status = 200
     scene.check()
     scene.site.run(["queue", "retry", "all"])
-    program.until(lambda: not scene.home.rows(), "an empty queue", 60)
+    program.until(lambda: not scene.home.rows(), "an empty queue")
     assert len(storm.sent) > 40
     want = {m.xml for m in storm.sent}
     for name, read in (("raw", relay.verify_push), ("signed", relay.verify_push)):

@@ -380,7 +380,7 @@ def test_full_disk_and_dead_qt(home, make_pool, qt, disk):
     disk.disk(30_000_000)
     qt.reset()
     pool.start(VARIANT, disk.env)
-    program.until(lambda: set(texts) <= set(contents(qt)), "all that was answered", 30)
+    program.until(lambda: set(texts) <= set(contents(qt)), "all that was answered")
     assert sorted(contents(qt)) == sorted(texts)
 
 
@@ -393,9 +393,9 @@ def test_spare_room_is_emptied(home, make_pool, qt, disk):
     fill(pool, disk)
     assert content(say(pool, "dice")) is not None
     disk.disk(30_000_000)
-    pool.log.wait(1, 30, what="spare")
+    pool.log.wait(1, what="spare")
     qt.reset()
-    program.until(lambda: "dice" in contents(qt), "the message", 30)
+    program.until(lambda: "dice" in contents(qt), "the message")
     assert contents(qt).count("dice") == 1
 
 
@@ -416,5 +416,5 @@ def test_full_from_the_start(home, make_pool, qt, disk):
     disk.disk(30_000_000)
     qt.reset()
     pool.start(VARIANT, disk.env)
-    program.until(lambda: "dice" in contents(qt), "the message", 30)
+    program.until(lambda: "dice" in contents(qt), "the message")
     assert contents(qt) == ["dice"]

@@ -14,6 +14,7 @@ import fronts
 import program
 import relay
 import wechat
+from patience import PATIENCE_S
 from wechat import SAFE
 
 MODULES = program.TOP / "build/sdk/node_modules"
@@ -41,7 +42,7 @@ class BackEnd:
         request = urllib.request.Request(f"{self.url}&{push.query}", push.body,
                                          {"Content-Type": "text/xml"})
         with contextlib.suppress(urllib.error.HTTPError), \
-                urllib.request.urlopen(request, timeout=20) as answer:
+                urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.read()
         return b""
 

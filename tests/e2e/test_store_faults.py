@@ -159,7 +159,7 @@ def test_file_size_limit(stopped):
     stopped.start(limits="ulimit -S -f 1000")       # of 512 bytes
     stopped.qt.weather = SICK
     # A copy of the log into the database makes room once more, whenever it is done.
-    program.until(lambda: not any(stopped.push(size=20000) for _ in range(4)), "a full disk", 60)
+    program.until(lambda: not any(stopped.push(size=20000) for _ in range(4)), "a full disk")
     stopped.log.wait(4, verdict="unsafe")
     none = resource.RLIM_INFINITY
     resource.prlimit(stopped.pool.proc.pid, resource.RLIMIT_FSIZE, (none, none))

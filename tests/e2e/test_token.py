@@ -24,6 +24,7 @@ import wxnet
 import wxtoken
 from collector import as_cgi as as_cgi_collector
 from collector import posted
+from patience import PATIENCE_S
 from test_cli import run
 from wechat import PLAIN, SAFE
 
@@ -68,7 +69,7 @@ def home(home, wx, authority):
 
 
 def store(home, sql):
-    with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=10)) as db, db:
+    with contextlib.closing(sqlite3.connect(home.state / "qtoa.db", timeout=PATIENCE_S)) as db, db:
         db.execute(sql)
 
 

@@ -13,6 +13,7 @@ import fcgi
 import program
 import qt as qt_side
 import wechat
+from patience import PATIENCE_S
 from wechat import PLAIN, SAFE
 
 JAIL = [sys.executable, "-B", str(Path(__file__).with_name("jail.py"))]
@@ -124,7 +125,7 @@ def test_a_socket_that_somebody_else_has_made_is_its_standard_input(home, qt):
         assert answer.body == b"success"
         assert len(qt.wait(1)) == 1
         proc.terminate()
-        assert proc.wait(20) == 0, proc.stderr.read()
+        assert proc.wait(PATIENCE_S) == 0, proc.stderr.read()
     finally:
         proc.kill()
         proc.wait()

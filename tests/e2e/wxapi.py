@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from patience import PATIENCE_S
+
 KEY = "hushControlKey"      # who has it gets the token
 MESSAGES = {
     -1: "system error", 40001: "invalid credential, access_token is invalid or not latest",
@@ -51,7 +53,7 @@ def delayed(seconds, then=plain):
 
 def held(wx, token):
     """Not before the test lets go."""
-    wx.gate.wait(30)
+    wx.gate.wait(PATIENCE_S)
     return plain(wx, token)
 
 
@@ -157,7 +159,7 @@ class WeChat:
         self.gate.set()
         self.server.shutdown()
         self.server.server_close()
-        self.thread.join(10)
+        self.thread.join(PATIENCE_S)
 
     def _on_error(self, request, address):
         """A peer that goes in the middle, or does not like the certificate."""

@@ -7,6 +7,7 @@ import threading
 import time
 from urllib.parse import parse_qsl
 
+from patience import PATIENCE_S
 from wxapi import error
 
 LIFE = 7200
@@ -112,7 +113,7 @@ class Issuer:
             self.calls.append((fields.get("appid"), point, forced))
             code = self._refuses(fields)
             answer = error(code) if code else give(fields["appid"])
-        self.gate.wait(30)
+        self.gate.wait(PATIENCE_S)
         return 200, json.dumps(answer)
 
     def _given(self, chain):

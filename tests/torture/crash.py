@@ -12,6 +12,7 @@ import faults
 import oracle
 import program
 from host import Site
+from patience import PATIENCE_S
 
 MODES = {"before": faults.KILL_BEFORE, "within": faults.KILL_WITHIN, "dark": faults.KILL_DARK}
 ACCOUNT = oracle.ACCOUNTS[0]
@@ -84,7 +85,7 @@ class Life:
         """By SIGTERM, unless its point comes first."""
         self._revive()
         self.pool.proc.terminate()
-        self.pool.proc.wait(10)
+        self.pool.proc.wait(PATIENCE_S)
         if self.pool.proc.returncode == 0:
             self.faults.off()
             self.site.restart(self.pool)

@@ -12,6 +12,7 @@ import time
 import fcgi
 import program
 from oracle import Kill, identity, opened, ports_of
+from patience import PATIENCE_S
 from wechat import ACCOUNTS
 
 BY_PATH = {a.path: a for a in ACCOUNTS}
@@ -58,7 +59,7 @@ class Site:
 
     # Commands.
 
-    def run(self, args, data=b"", env=None, good=(0,), timeout=60):
+    def run(self, args, data=b"", env=None, good=(0,), timeout=PATIENCE_S):
         """A process of the program: (what it printed, its status); it may be killed."""
         proc = subprocess.Popen([str(program.binary(self.variant)), *args],
                                 env={**self.home.env, **(self.env if env else {}), **(env or {})},
@@ -98,7 +99,7 @@ class Site:
                 found.add(identity(account, opened(account, row["body"].encode())))
         return found
 
-    def drained(self, timeout=60):
+    def drained(self, timeout=PATIENCE_S):
         """Once nothing waits; looking costs a process."""
         pause = threading.Event()
         program.until(lambda: not self.waiting() or pause.wait(0.05), "an empty queue", timeout)
@@ -134,7 +135,7 @@ class Site:
         """SIGTERM; how long it took to end, in s."""
         begin = time.monotonic()
         pool.proc.terminate()
-        pool.proc.wait(30)
+        pool.proc.wait(PATIENCE_S)
         # One that has only begun does not know the signal yet.
         assert pool.proc.returncode in (0, -signal.SIGTERM), (pool.proc.returncode, pool.stderr())
         return time.monotonic() - begin
