@@ -117,7 +117,7 @@ class Terminal:
     """The guide on a terminal, and somebody who types."""
 
     def __init__(self, guide, *args, **env):
-        self.text = ""
+        self.written = b""
         self.seen = 0
         self.master, slave = pty.openpty()
         self.proc = subprocess.Popen(guide.command(*args), env=guide.env(TERM="dumb", **env), cwd="/",
@@ -126,17 +126,27 @@ class Terminal:
                                      **user())
         os.close(slave)
 
+    @property
+    def text(self):
+        """All that it wrote; of a character that is split, the rest is still to be read."""
+        return self.written.decode(errors="replace")
+
     def read(self):
-        if select.select([self.master], [], [], 0.1)[0]:
-            with contextlib.suppress(OSError):      # the other side is closed
-                self.text += os.read(self.master, 65536).decode(errors="replace")
+        """False: there is nothing at the moment."""
+        if not select.select([self.master], [], [], 0.1)[0]:
+            return False
+        try:
+            self.written += os.read(self.master, 65536)
+        except OSError:     # the other side is closed
+            return False
+        return True
 
     def expect(self, text, timeout=PATIENCE_S):
         """Waits for what was not there before."""
         end = time.monotonic() + timeout
         while text not in self.text[self.seen:]:
-            assert time.monotonic() < end and self.proc.poll() is None, (text, self.text[self.seen:])
-            self.read()
+            ended = self.proc.poll() is not None
+            assert self.read() or not ended and time.monotonic() < end, (text, self.text[self.seen:])
         self.seen = self.text.index(text, self.seen) + len(text)
 
     def answer(self, question, *lines):
@@ -153,7 +163,8 @@ class Terminal:
         while self.proc.poll() is None:
             assert time.monotonic() < end, self.text
             self.read()
-        self.read()
+        while self.read():
+            pass
         os.close(self.master)
         assert self.proc.returncode == expect, self.text
         return self.text[self.seen:].replace("\r\n", "\n")

@@ -56,18 +56,23 @@ class Terminal:
     """A command on a terminal of so many columns."""
 
     def __init__(self, home, *args, columns=80, variant="main"):
-        self.text = ""
+        self.written = b""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.proc = subprocess.Popen([program.binary(variant), *args], env=home.env, stdin=slave,
                                      stdout=slave, stderr=slave, start_new_session=True)
         os.close(slave)
 
+    @property
+    def text(self):
+        """All that it wrote; of a character that is split, the rest is still to be read."""
+        return self.written.decode(errors="replace")
+
     def _read(self, timeout):
         if not select.select([self.master], [], [], timeout)[0]:
             return False
         try:
-            self.text += os.read(self.master, 65536).decode()
+            self.written += os.read(self.master, 65536)
         except OSError:     # the other side is closed
             return False
         return True
@@ -75,8 +80,8 @@ class Terminal:
     def expect(self, text):
         end = time.monotonic() + PATIENCE_S
         while text not in self.text:
-            assert time.monotonic() < end and self.proc.poll() is None, self.text
-            self._read(0.1)
+            ended = self.proc.poll() is not None
+            assert self._read(0.1) or not ended and time.monotonic() < end, self.text
 
     def type(self, text):
         os.write(self.master, text.encode())
@@ -564,7 +569,7 @@ class Foreground(Terminal):
     """Where Ctrl-C is typed: on a terminal that is its session's own."""
 
     def __init__(self, home, *args):
-        self.text = ""
+        self.written = b""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.proc = subprocess.Popen(

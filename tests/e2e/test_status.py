@@ -302,7 +302,7 @@ class Watched(Terminal):
     """`status --watch` where Ctrl-C is typed: on a terminal that is its session's own."""
 
     def __init__(self, home, seconds):
-        self.text = ""
+        self.written = b""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.proc = subprocess.Popen(
