@@ -24,11 +24,6 @@ def left(top):
     return found
 
 
-def heed_interrupts():
-    """Tests may run in the background of a shell, which ignores SIGINT there, and no trap helps."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture
 def start():
     """Runs it in a directory of its own; a socket's path must be short."""
@@ -42,8 +37,7 @@ def start():
     def run():
         processes.append(subprocess.Popen(
             ["sh", program.TOP / "setup", "demo", "--cluster"], env=env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-            preexec_fn=heed_interrupts))
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True))
         return processes[-1]
 
     yield run

@@ -32,6 +32,11 @@ FAULTS, CLOCK, OPEN = (SHARED / f"{name}.so" for name in ("faults", "clock", "op
 # What a user may have set for make; anything else of make's own stays out.
 MAKE_VARIABLES = {k: os.environ[k] for k in ("CC", "CFLAGS", "LDFLAGS") if k in os.environ}
 
+# A shell lets what it runs in the background ignore SIGINT.  What the tests start would ignore it,
+# too, and no trap of a shell would help.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Times that a test measures may be this much longer: sanitizers take theirs.
 SLOWER = 3 if SAN else 1
 
