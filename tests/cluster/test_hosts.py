@@ -25,6 +25,7 @@ from wechat import SAFE
 
 SICK = qt_side.answering(500, "<html>")
 LEASE_S = 15        # LEASE_MS
+PLACES = 8          # drain_parallel
 HOUR = 3600
 
 
@@ -77,13 +78,48 @@ def test_a_message_of_a_dead_host_is_sent(url, start, qt):
     until(lambda: b.log.lines() and any(r["what"] == "drain" for r in b.log.lines()), "it says so")
 
 
+class Watched:
+    """A QT that needs some time, and knows how many are with it at once."""
+
+    def __init__(self, seconds, then):
+        self.now = self.most = 0
+        self.lock = threading.Lock()
+        self.seconds, self.then = seconds, then
+
+    def __call__(self, qt, conn, r):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        qt.stopping.wait(self.seconds)
+        with self.lock:
+            self.now -= 1
+        return self.then(qt, conn, r)
+
+
+def freeze(pool, watched):
+    """True: it stands still, and all that it may send at once is with QT.  So there is no message
+    that it has begun and will send when it wakes."""
+    pool.signal(signal.SIGSTOP)
+    until(lambda: set(states(pool)) == {"T"}, "it stands still")
+    if watched.now == PLACES:
+        return True
+    pool.signal(signal.SIGCONT)
+    return False
+
+
+def states(pool):
+    """Of its threads."""
+    for stat in Path(f"/proc/{pool.proc.pid}/task").glob("*/stat"):
+        yield stat.read_text().rpartition(")")[2].split()[0]
+
+
 def test_a_frozen_host_sends_nothing_late(url, start, qt):
     a = start(url)
     qt.behave = SICK
-    pushes = queue(a, *(f"message {n}" for n in range(40)))
-    qt.behave = qt_side.delayed(0.2)
-    until(lambda: len(confirmed_counts(qt)) >= 8, "the queue is being sent")
-    a.signal(signal.SIGSTOP)
+    pushes = queue(a, *(f"message {n}" for n in range(80)))
+    qt.behave = watched = Watched(0.2, qt_side.genuine)
+    until(lambda: len(confirmed_counts(qt)) >= PLACES, "the queue is being sent")
+    until(lambda: freeze(a, watched), "all that is under way is with QT")
     stopped = time.monotonic()
     start(url)
     qt.behave = qt_side.genuine
@@ -92,30 +128,13 @@ def test_a_frozen_host_sends_nothing_late(url, start, qt):
     sent = confirmed_counts(qt)
     a.signal(signal.SIGCONT)
     queue(a, "awake")
-    until(lambda: len(confirmed_counts(qt)) == 41, "it works")
+    until(lambda: len(confirmed_counts(qt)) == 81, "it works")
     assert {m: n for m, n in confirmed_counts(qt).items() if m in sent} == sent
     twice = [m for m, n in sent.items() if n > 1]       # they were under way when it stood still
-    assert len(twice) <= 20 and set(sent.values()) <= {1, 2}
+    assert len(twice) <= PLACES and set(sent.values()) <= {1, 2}
     if twice:       # an answer that had come while it stood still is read as well
         until(lambda: "may be sent twice" in a.log.text() or
               "other hosts may not have known" in a.log.text(), "it says so")
-
-
-class Watched:
-    """A QT that is sick, and notes how many are with it at once."""
-
-    def __init__(self):
-        self.now = self.most = 0
-        self.lock = threading.Lock()
-
-    def __call__(self, qt, conn, r):
-        with self.lock:
-            self.now += 1
-            self.most = max(self.most, self.now)
-        qt.stopping.wait(0.15)
-        with self.lock:
-            self.now -= 1
-        return SICK(qt, conn, r)
 
 
 def test_hosts_share_a_breaker(url, start, qt):
@@ -128,7 +147,7 @@ def test_hosts_share_a_breaker(url, start, qt):
     for other in hosts[1:]:
         until(lambda h=other: (h.home.state / "qtoa.work").exists(), "it has looked")
         until(lambda h=other: verdicts_after(h, ["x"])[-1] == ("queued", "breaker"), "it knows")
-    qt.behave = watched = Watched()
+    qt.behave = watched = Watched(0.15, SICK)
     seen = len(qt.received)
     until(lambda: len(qt.received) >= seen + 3, "some probes")
     assert watched.most == 1            # one host probes, or the breaker of another has closed
