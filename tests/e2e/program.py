@@ -302,8 +302,9 @@ def made(name):
     return OBJECTS / (name if name in SETTINGS else f"{name}.{WORKER}")
 
 
-def build(name, text):
-    """A program with that configuration; the variables of make it was built with."""
+def build(name, text, *how):
+    """A program with that configuration; the variables of make it was built with.  how: more of
+    them."""
     where = made(name)
     config, file = where / "config.h", where / f"qtoa-{name}"
     where.mkdir(parents=True, exist_ok=True)
@@ -311,9 +312,15 @@ def build(name, text):
         fcntl.flock(lock, fcntl.LOCK_EX)
         write_if_changed(config, text)
         config.chmod(0o600)
-        done = make(config, SHARED, f"BC={where}", f"BIN={file}")
+        done = make(config, SHARED, f"BC={where}", f"BIN={file}", *how)
     assert done.returncode == 0, done.stdout + done.stderr
     return [f"CONFIG={config}", f"B={SHARED}", f"BC={where}", f"BIN={file}"]
+
+
+def quickly(name):
+    """There are many: what each has of its own is compiled as fast as can be, and nothing checks
+    its values, which are good."""
+    return "CFLAGS=-O0", "-o", SHARED / "flags", "-o", made(name) / "config.ok"
 
 
 @functools.cache
@@ -323,7 +330,7 @@ def binary(name):
         names = {a.path: dict(name=n) for a, n in zip(ONLY[name], HOSTILE)} if name == "ten" else {}
         rows = [account_row(a, **ROWS.get(name, {}), **names.get(a.path, {}))
                 for a in ONLY.get(name, wechat.ACCOUNTS)]
-        build(name, config_text(SETTINGS[name], rows))
+        build(name, config_text(SETTINGS[name], rows), *([] if name == "main" else quickly(name)))
     return made(name) / f"qtoa-{name}"
 
 
