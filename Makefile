@@ -1,5 +1,8 @@
 # For GNU make; `make help` lists the targets.
 
+# No rules but ours: make would look for one of its own for each header, half of its time.
+.SUFFIXES:
+
 CONFIG	?= config.h
 B	?= build
 BC	?= $(B)
