@@ -2,7 +2,7 @@
 #
 # demo-cluster.sh: `./setup demo --cluster`, sourced by setup: two hosts of qtoa, a balancer, QT, and
 # three PostgreSQL servers, all on this machine; the primary and one of the hosts are killed.  With
-# DEMO_B, a directory, objects are built there and stay.
+# DEMO_B, a directory, what all configurations share is built there and stays.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # variables of setup
 
@@ -183,7 +183,7 @@ start_all() {
 	# shellcheck disable=SC2016 # $QTOA_STORE is for config.h
 	sed 's|^\(.*\)\.report_allow.*|\1.store = "$QTOA_STORE",\n\1.store_ack = REPLICA,\n&|' \
 	    "$top/demo/config.h" >"$tmp/config.h"
-	build "CONFIG=$tmp/config.h" "B=${DEMO_B:-$tmp/obj}" "BIN=$tmp/qtoa"
+	build "CONFIG=$tmp/config.h" "B=${DEMO_B:-$tmp/obj}" "BC=$tmp/obj" "BIN=$tmp/qtoa"
 	[ -z "$as_user" ] || chown nobody:nogroup "$tmp/qtoa"
 	row build "$("$tmp/qtoa" -V), $(gcc --version | sed -n '1s/ .* / /p')"
 	mkdir -m 755 "$tmp/pg"

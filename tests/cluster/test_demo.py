@@ -30,7 +30,7 @@ def start():
     top = Path(tempfile.mkdtemp(prefix="qd-", dir="/tmp"))
     top.chmod(0o755)
     env = {**{k: v for k, v in os.environ.items() if not k.startswith("MAKE")}, "TMPDIR": str(top),
-           "LANG": "C", "LC_ALL": "C", "DEMO_B": str(program.SHARED / "demo"),
+           "LANG": "C", "LC_ALL": "C", "DEMO_B": str(program.SHARED),
            "PATH": os.environ["PATH"] + ":/usr/sbin"}
     processes = []
 
