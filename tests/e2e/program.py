@@ -312,7 +312,7 @@ def build(name, text, *how):
         fcntl.flock(lock, fcntl.LOCK_EX)
         write_if_changed(config, text)
         config.chmod(0o600)
-        done = make(config, SHARED, f"BC={where}", f"BIN={file}", *how)
+        done = make(config, SHARED, f"BC={where}", f"BIN={file}", file, *how)
     assert done.returncode == 0, done.stdout + done.stderr
     return [f"CONFIG={config}", f"B={SHARED}", f"BC={where}", f"BIN={file}"]
 
