@@ -21,18 +21,20 @@ LONG = ["test_page.py", "test_models.py", "test_fronts.py", "test_fcgi.py", "tes
         "test_datacube.py", "test_troubles.py"]
 
 
-def tests_make(item):
-    """Make and the scripts are what is tested, and no sanitizer looks at those."""
-    return item.path.name in ("test_install.py", "test_account.py") or \
-        item.name.startswith("test_make_")
+def tests_others(item):
+    """Make, the scripts, what the compiler says and web servers are what is tested, and no
+    sanitizer looks at those."""
+    return item.path.name in ("test_install.py", "test_account.py", "test_mistakes.py",
+                              "test_needs.py", "test_handed_out.py") or \
+        item.name.startswith(("test_make_", "test_what_is_built_"))
 
 
 def pytest_collection_modifyitems(config, items):
     """The long files come first: then no process has one of them left at the end."""
     items.sort(key=lambda i: LONG.index(i.path.name) if i.path.name in LONG else len(LONG))
     if program.SAN:
-        config.hook.pytest_deselected(items=[i for i in items if tests_make(i)])
-        items[:] = [i for i in items if not tests_make(i)]
+        config.hook.pytest_deselected(items=[i for i in items if tests_others(i)])
+        items[:] = [i for i in items if not tests_others(i)]
 
 
 @pytest.fixture(scope="session")
