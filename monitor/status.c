@@ -47,7 +47,8 @@ add_today(void *ctx, const struct counter_hour *h)
 	const struct conf	*c = k->st->health.conf;
 	const struct account	*a = conf_destination(c, h->account);
 
-	k->st->peer_unknown += (int64_t)h->numbers->count[COUNTER_PEER_UNKNOWN];
+	k->st->peer_unknown = number_bounded(k->st->peer_unknown +
+	    number_bounded((int64_t)h->numbers->count[COUNTER_PEER_UNKNOWN]));
 	if (a != NULL)
 		counters_add(&k->st->today[a - c->accounts], h->numbers);
 }
