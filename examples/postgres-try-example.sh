@@ -123,10 +123,12 @@ start() {
 }
 
 # A process that is killed leaves its children, which a power cut does not.
+# While it is stopped it has no other children than those that are read here.
 kill_primary() {
 	node=$(primary)
 	[ -n "$node" ] || die 'there is no primary' 'run: promote'
 	pid=$(head -n 1 "$node/data/postmaster.pid")
+	kill -STOP "$pid"
 	# shellcheck disable=SC2046 # one word for each process
 	kill -9 "$pid" $(cat "/proc/$pid/task/$pid/children")
 	wait_for 'the end of the primary' is_down "$node"
