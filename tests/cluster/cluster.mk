@@ -9,12 +9,16 @@ $(CLUSTER): $(B)/cluster/%: tests/cluster/%.c $(LIBQTOA) $(B)/flags
 	$(LINK) -MMD -MP -MF $@.d -MT $@ $< $(LIBQTOA) $(LDLIBS)
 endif
 
+# What they do most is wait.
+CLUSTER_JOBS ?= 2
+
 CLUSTER_TESTS = STORE_TOOL='$(abspath $(B)/cluster/store_tool)' \
 	    TABLES_TOOL='$(abspath $(B)/cluster/tables_tool)' \
 	    MODELS_TOOL='$(abspath $(B))/models/models_tool' \
 	    QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q \
-	    -o cache_dir='$(abspath $(B))/cluster/cache' tests/cluster $(CLUSTER_ARGS)
+	    -o cache_dir='$(abspath $(B))/cluster/cache' -n $(CLUSTER_JOBS) --dist loadfile \
+	    tests/cluster $(CLUSTER_ARGS)
 
 # Servers, leases and claims go by the clock, and beside the other tests a machine can be too busy
 # for them: what fails is run once more, alone, and must pass then.

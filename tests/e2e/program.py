@@ -344,13 +344,17 @@ def build_shared():
 
 
 def until(condition, what, timeout=PATIENCE_S):
-    """The first true value of condition(), asked for again and again."""
+    """The first true value of condition(), asked for again and again; to ask may cost a process, so
+    it rests for longer than it asks."""
     pause = threading.Event()
     end = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not within {timeout} s: {what}"
-        pause.wait(0.005)
-    return value
+    while True:
+        begin = time.monotonic()
+        if value := condition():
+            return value
+        now = time.monotonic()
+        assert now < end, f"not within {timeout} s: {what}"
+        pause.wait(min(max(0.005, 2 * (now - begin)), 0.1))
 
 
 class Log:
