@@ -297,8 +297,11 @@ def test_root_names_the_files(home, console):
     me = os.geteuid()
     if me == 0:
         home.dir.chmod(0o755)
-        for path in (home.state, home.logs):
+        for path in (home.state, home.logs, home.reports):
             os.chown(path, 65534, 65534)
+        # The kernel does not let a process that was root be read, as the sanitizer of leaks wants.
+        if "ASAN_OPTIONS" in home.env:
+            home.env["ASAN_OPTIONS"] += ":detect_leaks=0"
     closed = home.dir / "etc"
     closed.mkdir(mode=0o700)
     run(home, "reply", "import", "safe", "--out", closed / "rules.json")
