@@ -99,14 +99,14 @@ def test_bad_receiver(home, make_pool, qt, receiver, how):
         begin = time.monotonic()
         push(pool)
         times.append(time.monotonic() - begin)
-    assert sorted(times)[len(times) // 2] < 0.2 * program.SLOWER
+    assert sorted(times)[len(times) // 2] < 1
     if how != "silent":         # it is still waited for, and nobody looks meanwhile
         looks(home, 3)
     assert (home.state / "qtoa.alerts").stat().st_size == size
     assert len(receiver.messages) <= 1          # the next try comes after a pause
     begin = time.monotonic()
     pool.stop()
-    assert time.monotonic() - begin < 1.5 * program.SLOWER
+    assert time.monotonic() - begin < 5         # it would wait for 10 s
 
 
 def test_slow_receiver(home, make_pool, qt, receiver):

@@ -129,13 +129,24 @@ def at_once(home, pools, issuer, threads=25, cgis=50):
         return [f.result() for f in waiting]
 
 
+LATE = "no time left to wait"
+
+
+def if_late(answer, pool):
+    """A machine that is busy may leave no time to wait for it: then it is there soon."""
+    if answer.status != 503:
+        return answer
+    assert_none(answer, LATE)
+    return ask(pool)
+
+
 def test_one_call_for_all(home, make_pool, issuer):
     """100 threads in 4 processes and 50 CGI runs, with none and then with an expired one."""
     pools = [make_pool("token") for _ in range(4)]
     seen = set()
     for _ in range(2):
         issuer.calls.clear()
-        got = {token_of(a) for a in at_once(home, pools, issuer)}
+        got = {token_of(if_late(a, pools[0])) for a in at_once(home, pools, issuer)}
         assert issuer.calls == [(SAFE.appid, "stable", False)]
         assert got == {issuer.stable[SAFE.appid].current} and not got & seen
         seen |= got
@@ -147,7 +158,8 @@ def test_a_failure_for_all(home, make_pool, issuer):
     pools = [make_pool("token") for _ in range(4)]
     issuer.code = -1
     for answer in at_once(home, pools, issuer):
-        assert_none(answer, "errcode -1: WeChat is busy: system error")
+        assert_none(answer, LATE if LATE.encode() in answer.body else
+                    "errcode -1: WeChat is busy: system error")
     assert len(issuer.calls) == 1
 
 
