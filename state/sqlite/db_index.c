@@ -452,16 +452,19 @@ db_index_look(struct sqlite3 *sq)
 	sqlite3_file		*db, *wal;
 	const struct wal_index	*x;
 	struct stat		 st;
+	uint32_t		 frames;
 	off_t			 end;
 
 	if (!find_files(sq, &db, &wal))
 		return DB_INDEX_HOLDS;
 	x = index_of(db);
+	/* Others may write now: the file is never shorter than the index has said before. */
+	frames = frames_of(x);
+	(void)last_frame_of(x, &end);
 	stat_beside(&st, x->name, "-wal");
 	if (!file_is_same(&st, &index_of(wal)->st))
 		return judge_wal(x, wal, st.st_size);
-	(void)last_frame_of(x, &end);
-	if (frames_of(x) != 0 && st.st_size < end)
+	if (frames != 0 && st.st_size < end && frames_of(x) == frames)
 		return DB_INDEX_WAL_CUT;
 	return has_index_moved(x) ? DB_INDEX_GONE : DB_INDEX_HOLDS;
 }

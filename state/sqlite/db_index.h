@@ -28,8 +28,9 @@ enum db_index_beside {
 
 /*
  * Looks at the names.  A process that has such a file open goes on with it, and does not see what
- * others do that open the file of that name.  The caller is in a transaction that writes, so that
- * nobody else writes meanwhile.
+ * others do that open the file of that name.  While others may write, a WAL of another name may be
+ * taken for one that was cut: so before anything is done about it, look again in a transaction that
+ * writes.
  */
 enum db_index_beside	 db_index_look(struct sqlite3 *sq);
 
