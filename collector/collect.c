@@ -302,22 +302,6 @@ make_key(struct collector *c)
 	return ERR_OK;
 }
 
-/* Cuts the values that can be the subject of an event (state/sqlite/schema.c): an index has it. */
-static void
-cut_subjects(struct event *ev)
-{
-	static const char *const	 subjects[] = {
-		"EventKey", "MsgType", "TemplateId", "Status", "publish_status",
-	};
-	struct event_attr		*a;
-	size_t				 i;
-
-	for (a = ev->attr; a != ev->attr + ev->nattr; a++)
-		for (i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
-			if (a->type == EVENT_STRING && strcmp(a->key, subjects[i]) == 0)
-				a->value.len = utf8_cut(a->value, DB_SHORT);
-}
-
 /* Lists all events of the message.  Their attributes may move until the last one is there. */
 static enum error
 list_events(struct collector *c)
@@ -329,7 +313,6 @@ list_events(struct collector *c)
 	buf_reset(&c->attributes);
 	for (begin[0] = 0; more && n < XMLMAP_EVENTS_MAX; begin[n] = c->attributes.len) {
 		c->events[n++].code = c->event.message.code;
-		cut_subjects(&c->event);
 		if ((er = event_attributes(&c->attributes, &c->event)) != ERR_OK)
 			return er;
 		if ((more = xmlmap_more(c->xmlmap)) &&

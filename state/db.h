@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "core/utf8.h"
 #include "state/db_sql.h"
 
 struct db;
@@ -66,6 +65,7 @@ enum error	 db_touch(struct db *db);
 /* A value for a `?` of the SQL; the bytes it points to must live as long as the call. */
 struct db_value {
 	enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } type;
+	bool		 is_name;	/* see db_short() */
 	int64_t		 i;
 	struct slice	 s;
 };
@@ -90,15 +90,17 @@ db_text(struct slice s)
 }
 
 /*
- * A name that comes from outside, for a column that an index has: what is behind DB_SHORT bytes is
- * cut off.  A row of an index of PostgreSQL's takes 2.7 kB, and a larger one is refused.
+ * A name that comes from outside, for a column that an index has.  PostgreSQL refuses a row of an
+ * index that has more than 2.7 kB, so there a name ends after DB_SHORT bytes; SQLite has all of it.
  */
 enum { DB_SHORT = 1024 };
 
 static inline struct db_value
 db_short(struct slice s)
 {
-	return db_text((struct slice){ s.p, s.p == NULL ? 0 : utf8_cut(s, DB_SHORT) });
+	return (struct db_value){
+		.type = s.p == NULL ? DB_NULL : DB_TEXT, .is_name = true, .s = s,
+	};
 }
 
 /* Bytes; SQL's NULL if they are absent. */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "core/hex.h"
+#include "core/utf8.h"
 #include "state/postgres/pg_array.h"
 
 /* Appends a text in quotes. */
@@ -35,6 +36,14 @@ quote_bytes(struct buf *out, struct slice s)
 	return er == ERR_OK ? buf_putc(out, '"') : er;
 }
 
+struct db_value
+pg_array_fit(struct db_value v)
+{
+	if (v.type == DB_TEXT && v.is_name)
+		v.s.len = utf8_cut(v.s, DB_SHORT);
+	return v;
+}
+
 static enum error
 put_value(struct buf *out, const struct db_value *v)
 {
@@ -44,7 +53,7 @@ put_value(struct buf *out, const struct db_value *v)
 	case DB_INT:
 		return buf_printf(out, "%lld", (long long)v->i);
 	case DB_TEXT:
-		return quote_text(out, v->s);
+		return quote_text(out, pg_array_fit(*v).s);
 	case DB_BLOB:
 		return quote_bytes(out, v->s);
 	}

@@ -10,6 +10,9 @@
 #include "core/buf.h"
 #include "state/db.h"
 
+/* The value; of a name only as much as an index takes: see db_short(). */
+struct db_value	pg_array_fit(struct db_value v);
+
 /*
  * Writes n rows of cols values as an array for each column; the arrays are in out.  to has room for
  * cols values, which point into out.  ERR_NOMEM.

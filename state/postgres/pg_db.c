@@ -258,12 +258,12 @@ clean_values(struct buf *clean, struct db_value *to, const struct db_value *v, s
 
 	buf_reset(clean);
 	for (i = 0; i < n && er == ERR_OK; i++) {
-		to[i] = v[i];
+		to[i] = pg_array_fit(v[i]);
 		at[i] = SIZE_MAX;
-		if (v[i].type != DB_TEXT || is_utf8(v[i].s))
+		if (v[i].type != DB_TEXT || is_utf8(to[i].s))
 			continue;
 		at[i] = clean->len;
-		er = append_clean(clean, v[i].s);
+		er = append_clean(clean, to[i].s);
 		to[i].s.len = clean->len - at[i];
 	}
 	for (i = 0; i < n && er == ERR_OK; i++)
