@@ -484,14 +484,24 @@ class Home:
 
     def query(self, sql, *values):
         """What the store answers; nothing where there is none yet."""
+        return until(lambda: self._ask(sql, values), "the store is whole again")[0]
+
+    def _ask(self, sql, values):
+        """The answer in a list; none after a kill, until the next process has seen to the WAL, which
+        who only reads cannot."""
         file = self.state / "qtoa.db"
         if not file.exists():
+            return [[]]
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True,
+                                                    timeout=PATIENCE_S)) as db:
+                db.row_factory = sqlite3.Row
+                made = db.execute("PRAGMA user_version").fetchone()[0] > 0
+                return [db.execute(sql, values).fetchall() if made else []]
+        except sqlite3.OperationalError as e:
+            if "readonly" not in str(e):
+                raise
             return []
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True,
-                                                timeout=PATIENCE_S)) as db:
-            db.row_factory = sqlite3.Row
-            made = db.execute("PRAGMA user_version").fetchone()[0] > 0
-            return db.execute(sql, values).fetchall() if made else []
 
     def rows(self):
         """What the store knows of each message, oldest first."""
