@@ -9,7 +9,6 @@ import pty
 import pwd
 import random
 import re
-import select
 import shutil
 import socket
 import subprocess
@@ -26,6 +25,7 @@ import qt as qt_side
 import wechat
 from patience import PATIENCE_S
 from program import SAN, TOP
+from terminal import Screen
 
 NEEDED = ("host", "appid", "qt_url", "app_key", "service_id", "service_secret")
 
@@ -113,11 +113,11 @@ class Guide:
         return Path(text[1:]).read_text().rstrip("\n") if text.startswith("@") else text
 
 
-class Terminal:
+class Terminal(Screen):
     """The guide on a terminal, and somebody who types."""
 
     def __init__(self, guide, *args, **env):
-        self.written = b""
+        super().__init__()
         self.seen = 0
         self.master, slave = pty.openpty()
         self.proc = subprocess.Popen(guide.command(*args), env=guide.env(TERM="dumb", **env), cwd="/",
@@ -125,21 +125,6 @@ class Terminal:
                                      preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
                                      **user())
         os.close(slave)
-
-    @property
-    def text(self):
-        """All that it wrote; of a character that is split, the rest is still to be read."""
-        return self.written.decode(errors="replace")
-
-    def read(self):
-        """False: there is nothing at the moment."""
-        if not select.select([self.master], [], [], 0.1)[0]:
-            return False
-        try:
-            self.written += os.read(self.master, 65536)
-        except OSError:     # the other side is closed
-            return False
-        return True
 
     def expect(self, text, timeout=PATIENCE_S):
         """Waits for what was not there before."""

@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import sqlite3
 import struct
@@ -21,6 +20,7 @@ import program
 import qt as qt_side
 import wechat
 from patience import PATIENCE_S
+from terminal import Screen
 from wechat import ACCOUNTS, COMPATIBLE, PLAIN, SAFE
 
 NOBODY = 65534
@@ -52,36 +52,22 @@ def run(home, *args, variant="main", env=None):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-class Terminal:
+class Terminal(Screen):
     """A command on a terminal of so many columns."""
 
-    def __init__(self, home, *args, columns=80, variant="main"):
-        self.written = b""
+    def __init__(self, home, *args, columns=80, variant="main", **how):
+        super().__init__()
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.proc = subprocess.Popen([program.binary(variant), *args], env=home.env, stdin=slave,
-                                     stdout=slave, stderr=slave, start_new_session=True)
+                                     stdout=slave, stderr=slave, start_new_session=True, **how)
         os.close(slave)
-
-    @property
-    def text(self):
-        """All that it wrote; of a character that is split, the rest is still to be read."""
-        return self.written.decode(errors="replace")
-
-    def _read(self, timeout):
-        if not select.select([self.master], [], [], timeout)[0]:
-            return False
-        try:
-            self.written += os.read(self.master, 65536)
-        except OSError:     # the other side is closed
-            return False
-        return True
 
     def expect(self, text):
         end = time.monotonic() + PATIENCE_S
         while text not in self.text:
             ended = self.proc.poll() is not None
-            assert self._read(0.1) or not ended and time.monotonic() < end, self.text
+            assert self.read(0.1) or not ended and time.monotonic() < end, self.text
 
     def type(self, text):
         os.write(self.master, text.encode())
@@ -89,8 +75,8 @@ class Terminal:
     def end(self):
         """Its exit status, and all it wrote."""
         while self.proc.poll() is None:
-            self._read(0.1)
-        while self._read(0):
+            self.read(0.1)
+        while self.read(0):
             pass
         os.close(self.master)
         return self.proc.returncode, self.text.replace("\r\n", "\n")
@@ -569,13 +555,7 @@ class Foreground(Terminal):
     """Where Ctrl-C is typed: on a terminal that is its session's own."""
 
     def __init__(self, home, *args):
-        self.written = b""
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.proc = subprocess.Popen(
-            [program.binary("main"), *args], env=home.env, stdin=slave, stdout=slave, stderr=slave,
-            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
-        os.close(slave)
+        super().__init__(home, *args, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
 
 def test_ctrl_c(site, server):

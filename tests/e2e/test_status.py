@@ -313,11 +313,11 @@ class Watched(Terminal):
 
     def shows(self, condition, what):
         """Waits until that is true of the screens that are whole."""
-        until(lambda: self._read(0.1) and condition(screens(self.text)), what)
+        until(lambda: self.read(0.1) and condition(screens(self.text)), what)
 
     def interrupt(self):
         self.type("\x03")
-        until(lambda: self._read(0.01) or self.proc.poll() is not None, "the end")
+        until(lambda: self.read(0.01) or self.proc.poll() is not None, "the end")
         return self.end()
 
 
