@@ -24,33 +24,35 @@ def rig():
         yield Rig(stack, pools=0)
 
 
-def remove(*names):
+def with_each(act, names):
+    """A way that acts on each of the files; the program may have removed one just before."""
     def do(state):
         for name in names:
             for path in state.glob(name):
-                path.unlink()
+                with contextlib.suppress(FileNotFoundError):
+                    act(path)
     return do
+
+
+def remove(*names):
+    return with_each(os.unlink, names)
 
 
 def move(*names):
     """To another directory."""
-    def do(state):
-        away = state.parent / f"away-{random.random()}"
-        away.mkdir()
-        for name in names:
-            for path in state.glob(name):
-                path.rename(away / path.name)
-    return do
+    def away(path):
+        to = path.parents[1] / f"away-{random.random()}"
+        to.mkdir()
+        path.rename(to / path.name)
+    return with_each(away, names)
 
 
 def copy_over(*names):
     """As an editor or rsync does: a copy gets the name."""
-    def do(state):
-        for name in names:
-            for path in state.glob(name):
-                shutil.copy(path, state.parent / "copy")
-                os.rename(state.parent / "copy", path)
-    return do
+    def copy(path):
+        shutil.copy(path, path.parents[1] / "copy")
+        os.rename(path.parents[1] / "copy", path)
+    return with_each(copy, names)
 
 
 def empty_over(*names):
