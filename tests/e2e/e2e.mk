@@ -7,12 +7,16 @@ E2E_ARGS ?=
 
 # What has to wait and what has to compute go side by side: the report's questions
 # (tests/models) are of the same run.
-check-e2e: $(B)/models/models_tool
-	MODELS_TOOL='$(abspath $(B))/models/models_tool' POSTGRES=$(POSTGRES) \
+E2E_TESTS = MODELS_TOOL='$(abspath $(B))/models/models_tool' POSTGRES=$(POSTGRES) \
 	    QTOA_B='$(abspath $(B))' SAN='$(SAN)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
-	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q -p no:cacheprovider \
-	    -n $(E2E_JOBS) --dist loadfile $(E2E_ARGS) \
+	    LDFLAGS='$(LDFLAGS)' $(PYTHON) -B -m pytest -q \
+	    -o cache_dir='$(abspath $(B))/e2e/cache' --dist loadfile $(E2E_ARGS) \
 	    $(if $(findstring tests/,$(E2E_ARGS)),,tests/e2e tests/models)
+
+# What fails beside the others is run once more, alone, and must pass then.
+check-e2e: $(B)/models/models_tool
+	$(E2E_TESTS) -n $(E2E_JOBS) || \
+	    { echo 'check-e2e: what failed is run once more, alone'; $(E2E_TESTS) --lf --lfnf=none -n 1; }
 
 # What the test of the page wants from npm: fetched once, at the version that tests/axe pins.
 AXE	= build/axe/node_modules/axe-core/axe.min.js
