@@ -50,7 +50,7 @@ class Pair(servers.Pair):
     """Both run while the block does."""
 
     def __enter__(self):
-        self.make(shared_buffers="64MB", max_wal_size="2GB")
+        self.make(segment_mb=16, shared_buffers="64MB", max_wal_size="2GB")
         self.primary.start()
         self.standby.start()
         self.settle()

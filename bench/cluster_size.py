@@ -90,7 +90,7 @@ class Known:
         self.store = Store(server, tool, f"known_{n}")
         self.time_s = int(time.time())
         if not self.store.exists() or self.count() < n:     # it was stopped while it filled it
-            self.store.make()
+            self.store.make(segment_mb=16)
             self.store.traffic("known", 0, n, self.time_s - n // RATE, n // RATE)
         self.next = self.count()
 

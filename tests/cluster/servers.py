@@ -65,9 +65,10 @@ class Server:
             for name, value in values.items():
                 f.write(f"{name} = '{value}'\n")
 
-    def make(self):
+    def make(self, segment_mb=1):
+        """segment_mb: of the log; little saves room, but a server syncs each that it begins."""
         self.run("initdb", "-D", self.data, "-U", "qtoa", "-A", "trust", "-E", "UTF8",
-                 "--locale=C", "-N", "--wal-segsize=1")
+                 "--locale=C", "-N", f"--wal-segsize={segment_mb}")
         self.set(listen_addresses="", unix_socket_directories=self.dir, port=PORT,
                  max_connections=40, shared_buffers="16MB", wal_level="replica",
                  max_wal_senders=4, hot_standby="on", wal_keep_size="64MB",
@@ -150,9 +151,9 @@ class Pair:
         self.primary = Server(top, "one")
         self.standby = Server(top, "two")
 
-    def make(self, **settings):
+    def make(self, segment_mb=1, **settings):
         """Makes both; they do not run then."""
-        self.primary.make()
+        self.primary.make(segment_mb)
         self.primary.set(**settings)
         self.primary.start()
         self.standby.make_standby(self.primary)
