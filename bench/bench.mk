@@ -28,7 +28,12 @@ $(BENCH)/fill $(BENCH)/traffic: $(BENCH)/%: bench/%.c $(LIBQTOA) $(B)/flags
 	@mkdir -p $(BENCH)
 	$(LINK) $< $(LIBQTOA) $(LDLIBS)
 
-bench: $(CEILINGS) $(addprefix $(BENCH)/,bare fill pace sink syncs.so inside.so)
+BENCHES	 = $(CEILINGS) $(addprefix $(BENCH)/,bare fill pace sink syncs.so inside.so)
+
+# All programs of the benchmarks, for a look if they compile.
+bench-built: $(BENCHES) $(BENCH)/traffic $(BENCH)/xmlmap_bench
+
+bench: $(BENCHES)
 	@MAKE='$(MAKE)' $(PYTHON) bench/bench.py $(BENCH)
 
 # Hosts that share a store on PostgreSQL, against one that has its own.
@@ -39,4 +44,4 @@ bench-cluster: $(addprefix $(BENCH)/,pace sink)
 bench-cluster-size: $(BENCH)/traffic
 	@$(PYTHON) bench/cluster_size.py $(BENCH) $(BENCH_PART)
 
-.PHONY: bench bench-cluster bench-cluster-size
+.PHONY: bench bench-built bench-cluster bench-cluster-size

@@ -90,7 +90,7 @@ class Known:
         self.store = Store(server, tool, f"known_{n}")
         self.time_s = int(time.time())
         if not self.store.exists() or self.count() < n:     # it was stopped while it filled it
-            self.store.make(segment_mb=16)
+            self.store.make()
             self.store.traffic("known", 0, n, self.time_s - n // RATE, n // RATE)
         self.next = self.count()
 
@@ -175,7 +175,7 @@ PARTS = {"size": size, "cost": cost, "week": week}
 
 
 def make(server):
-    server.make()
+    server.make(segment_mb=16)
     server.set(shared_buffers="128MB", wal_keep_size="0", max_wal_size="1GB",
                autovacuum_naptime=f"{NAP_S}s")
 

@@ -116,7 +116,7 @@ handle_messages(void *arg)
 
 	while ((a.i = atomic_fetch_add(&t->next, 1)) < t->n) {
 		make_key(t, key, a.i);
-		if (dedup_shared_claim(t->claims, &as, key, patience()) != ERR_OK)
+		if (dedup_shared_claim(t->claims, &as, key, patience(), 0) != ERR_OK)
 			die(t->claims, "cannot claim a message");
 		if (as != DEDUP_NEVER)
 			die(NULL, "a message is known that has never come");
