@@ -591,6 +591,12 @@ drain_turn(struct drain *d, int pause_ms)
 	return work_on_sendings(d, more && pause_ms > TURN_MS ? TURN_MS : pause_ms);
 }
 
+bool
+drain_is_sending(const struct drain *d)
+{
+	return drain_fetch_is_under_way(d->fetch);
+}
+
 void
 drain_finish(struct drain *d)
 {

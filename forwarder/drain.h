@@ -64,6 +64,9 @@ enum error	 drain_turn(struct drain *d, int pause_ms);
 void		 drain_wake(struct drain *d);	/* from any thread */
 void		 drain_watch(struct drain *d, int fd);	/* -1: no descriptor */
 
+/* True: messages are under way. */
+bool		 drain_is_sending(const struct drain *d);
+
 /* Waits for messages under way.  The services' *stop_ms must be set: it limits the wait. */
 void		 drain_finish(struct drain *d);
 

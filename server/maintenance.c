@@ -37,7 +37,8 @@ enum {
 				   rows that wait, and their drain needs the time */
 	SWEEP_AGAIN_MS = 3600000,	/* after which a sweep begins at the oldest row again */
 	FOLD_MS = 500,		/* between two looks for messages that are not counted */
-	FOLD_SHARE = 19,	/* while requests come, counting has 1 ms of 20 of a processor */
+	FOLD_SHARE = 19,	/* beside other work, counting has 1 ms of 20 of a processor */
+	WORK_MS = 100,		/* after the last request or message: no other work */
 	FOLD_BRIEF_MS = 2000,	/* to count, in a process that must end soon */
 	CARRY_MS = 1000,	/* between two looks into this host's own store */
 	RECOVER_MS = 5000,	/* to try again to take over what is in quarantine */
@@ -68,6 +69,7 @@ struct maintenance {
 	struct hosts		*host;		/* this one, among those that share the store */
 	struct arrival_fold	*fold;		/* NULL: nothing is counted */
 	int64_t			 fold_ms;	/* when to count next */
+	int64_t			 work_ms;	/* when there was other work than counting */
 	bool			 fold_more;	/* messages wait to be counted */
 	int64_t			 carry_ms;	/* when to look into this host's own store next */
 	int64_t			 recover_ms;	/* when to look into quarantine; or INT64_MAX */
@@ -483,6 +485,20 @@ ask_when_due(struct maintenance *m)
 	return m->ask_more ? FOLLOWER_PULL_TURN_MS : INT64_MAX;
 }
 
+/*
+ * True: requests come, or messages go out that have waited; counting leaves the time to them.  Both
+ * pause for moments.
+ */
+static bool
+is_at_work(struct maintenance *m)
+{
+	const int64_t	 now_ms = clock_mono_ms();
+
+	if (atomic_load(&m->used) || drain_is_sending(m->drain))
+		m->work_ms = now_ms;
+	return now_ms < m->work_ms + WORK_MS;
+}
+
 /* Counts some messages when it is time.  Returns the ms until the next time; no more: INT64_MAX. */
 static int64_t
 count_some_arrivals(struct maintenance *m)
@@ -494,7 +510,7 @@ count_some_arrivals(struct maintenance *m)
 	if (clock_mono_ms() >= m->fold_ms) {
 		m->fold_more = arrival_fold_some(m->fold, patience_ms());
 		m->fold_ms = clock_mono_ms() + (!m->fold_more ? FOLD_MS :
-		    atomic_load(&m->used) ? (clock_busy_ms() - busy_ms + 1) * FOLD_SHARE : 0);
+		    is_at_work(m) ? (clock_busy_ms() - busy_ms + 1) * FOLD_SHARE : 0);
 	}
 	return m->fold_more ? m->fold_ms - clock_mono_ms() : INT64_MAX;
 }
