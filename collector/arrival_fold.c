@@ -62,18 +62,19 @@ find_account(const struct conf *c, struct slice path)
 static enum error
 count_records(struct db *db, void *arg)
 {
-	struct arrival_fold	*f = arg;
-	const struct account	*account;
-	struct arrival		 a;
-	enum error		 er = ERR_OK;
-	int			 n;
+	struct arrival_fold		*f = arg;
+	struct event_store_batch	 batch = { 0 };
+	const struct account		*account;
+	struct arrival			 a;
+	enum error			 er = ERR_OK;
+	int				 n;
 
 	f->next = f->file.at;
 	f->more = true;
 	for (n = 0; n < f->max && er == ERR_OK && f->more; n++) {
 		f->more = arrivals_next(&f->file, &f->next, &a);
 		if (f->more && (account = find_account(f->conf, a.account)) != NULL)
-			er = collect_arrival(f->collector, db, account, &a);
+			er = collect_arrival(f->collector, db, &batch, account, &a);
 	}
 	return er;
 }

@@ -486,8 +486,8 @@ copy_user(struct collector *c)
 }
 
 enum error
-collect_arrival(struct collector *c, struct db *db, const struct account *a,
-    const struct arrival *arrival)
+collect_arrival(struct collector *c, struct db *db, struct event_store_batch *batch,
+    const struct account *a, const struct arrival *arrival)
 {
 	struct event_store_message	*m = &c->counted;
 	struct collect_result		 ignored = { .account = a };
@@ -503,7 +503,9 @@ collect_arrival(struct collector *c, struct db *db, const struct account *a,
 		m->device = buf_slice(&c->device);
 		m->openid_only = a->identity == UNIONID;
 		memcpy(m->key, arrival->key, sizeof(m->key));
+		m->batch = batch;
 		er = event_store_add(db, &c->stored, m);
+		m->batch = NULL;
 	}
 	c->res = NULL;
 	return er;

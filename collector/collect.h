@@ -24,6 +24,7 @@
 #ifndef COLLECTOR_COLLECT_H
 #define COLLECTOR_COLLECT_H
 
+#include "collector/event_store.h"
 #include "collector/unionid.h"
 #include "core/buf.h"
 #include "core/conf.h"
@@ -66,7 +67,8 @@ enum error	 collect_message(struct collector *c, struct collect_result *res,
  * For store_work: counts a message that the forwarder has acknowledged.  Text that is not a message
  * of a user is left out.  ERR_STORE, ERR_NOMEM.
  */
-enum error	 collect_arrival(struct collector *c, struct db *db, const struct account *a,
+enum error	 collect_arrival(struct collector *c, struct db *db,
+		    struct event_store_batch *batch, const struct account *a,
 		    const struct arrival *arrival);
 
 #endif

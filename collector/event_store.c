@@ -15,12 +15,21 @@ struct account_source {
 	struct slice	 appid, application, path, name;
 };
 
+/* A device, as it is before an event is added to it. */
+struct device {
+	int64_t		 id;
+	int64_t		 last;		/* time of its last event, epoch seconds */
+	bool		 is_new;	/* it has no event */
+};
+
 /* A row of table event, without what the database adds. */
 struct event_row {
-	int64_t		 account, device;
+	int64_t		 account;
+	struct device	 device;
 	struct slice	 code, message, attributes;
 	int64_t		 time_s, received_ms, part;
 	int64_t		 gap;		/* seconds, from a recovered file; or NO_GAP */
+	struct event_store_batch *batch;
 };
 
 /* When a device was seen first and last; epoch seconds. */
@@ -49,29 +58,63 @@ find_or_add_account(struct db *db, int64_t *id, const struct account_source *s)
 	return er != ERR_OK ? er : db_number(db, id, SQL_ACCOUNT_ID, v, 2);
 }
 
-/* The device without a name, if the user is forgotten and has this event; else *id is 0. */
 static enum error
-find_erased(struct db *db, int64_t *id, struct slice application, struct slice device,
+widen_device(struct db *db, int64_t id, const struct seen_span *seen)
+{
+	return db_run(db, NULL, SQL_DEVICE_WIDEN, DB_VALUES(db_i(id), db_i(seen->first),
+	    db_i(seen->last)));
+}
+
+/* The device without a name, if the user is forgotten and has this event; else d->id is 0. */
+static enum error
+find_erased(struct db *db, struct device *d, struct slice application, struct slice device,
     const struct seen_span *seen)
 {
 	enum error	 er;
 
-	if ((er = erased_find(db, id, application, device, seen->last)) != ERR_OK || *id == 0)
-		return er;
-	return db_run(db, NULL, SQL_DEVICE_WIDEN, DB_VALUES(db_i(*id), db_i(seen->first),
-	    db_i(seen->last)));
+	d->last = INT64_MAX;
+	d->is_new = false;
+	er = erased_find(db, &d->id, application, device, seen->last);
+	return er != ERR_OK || d->id == 0 ? er : widen_device(db, d->id, seen);
+}
+
+/* d->id is 0 if there is no such device. */
+static enum error
+read_device(struct db *db, struct device *d, struct seen_span *span, const struct db_value name[2])
+{
+	struct db_rows	 rows;
+	enum error	 er;
+
+	d->id = 0;
+	er = db_start(db, &rows, SQL_DEVICE_SPAN, name, 2);
+	if (er == ERR_OK && db_next(&rows, &er)) {
+		d->id = db_col_int(&rows, 0);
+		span->first = db_col_int(&rows, 1);
+		span->last = d->last = db_col_int(&rows, 2);
+	}
+	db_end(&rows);
+	return er;
 }
 
 static enum error
-find_or_add_device(struct db *db, int64_t *id, struct slice application, struct slice device,
+find_or_add_device(struct db *db, struct device *d, struct slice application, struct slice device,
     const struct seen_span *seen)
 {
 	const struct db_value	 v[] = {
 		db_text(application), db_short(device), db_i(seen->first), db_i(seen->last),
 	};
-	const enum error	 er = db_run(db, NULL, SQL_DEVICE_PUT, v, sizeof(v) / sizeof(v[0]));
+	struct seen_span	 span = *seen;
+	int64_t			 added = 0;
+	enum error		 er;
 
-	return er != ERR_OK ? er : db_number(db, id, SQL_DEVICE_ID, v, 2);
+	er = read_device(db, d, &span, v);
+	/* Another host may add it at the same time: then it has that one's events. */
+	if (er == ERR_OK && d->id == 0 && (er = db_run(db, &added, SQL_DEVICE_NEW, v,
+	    sizeof(v) / sizeof(v[0]))) == ERR_OK)
+		er = read_device(db, d, &span, v);
+	d->is_new = added != 0;
+	return er != ERR_OK || (span.first <= seen->first && seen->last <= span.last) ? er :
+	    widen_device(db, d->id, seen);
 }
 
 /*
@@ -79,23 +122,39 @@ find_or_add_device(struct db *db, int64_t *id, struct slice application, struct 
  * that the row is recovered from; so the smallest gap that is known counts.
  */
 static enum error
+find_gap(struct db *db, int64_t *gap, const struct event_row *r)
+{
+	int64_t		 since = NO_GAP;
+	enum error	 er = ERR_OK;
+
+	if (!r->device.is_new || r->part != 0)
+		er = db_number(db, &since, SQL_EVENT_GAP, DB_VALUES(db_i(r->device.id),
+		    db_i(r->time_s)));
+	*gap = since == NO_GAP || (r->gap != NO_GAP && r->gap < since) ? r->gap : since;
+	return er;
+}
+
+static enum error
 insert_event(struct db *db, bool *is_new, const struct event_row *r)
 {
-	int64_t			 changed = 0;
-	const enum error	 er = db_run(db, &changed, SQL_EVENT_ADD,
-	    DB_VALUES(db_i(r->account), db_i(r->device), db_text(r->code), db_i(r->time_s),
-	    db_i(r->received_ms), db_b(r->message), db_i(r->part), db_text(r->attributes),
-	    r->gap == NO_GAP ? db_s(NULL) : db_i(r->gap)));
+	int64_t		 changed = 0, gap;
+	enum error	 er;
 
+	if ((er = find_gap(db, &gap, r)) == ERR_OK)
+		er = db_run(db, &changed, SQL_EVENT_ADD, DB_VALUES(db_i(r->account),
+		    db_i(r->device.id), db_text(r->code), db_i(r->time_s),
+		    gap == NO_GAP ? db_s(NULL) : db_i(gap), db_i(r->received_ms),
+		    db_b(r->message), db_i(r->part), db_text(r->attributes)));
 	*is_new = changed != 0;
 	return er;
 }
 
 /* An event that came late can be between two others: the later one has a smaller gap now. */
 static enum error
-shorten_next_gap(struct db *db, int64_t device, int64_t time_s)
+shorten_next_gap(struct db *db, const struct event_row *r)
 {
-	return db_run(db, NULL, SQL_EVENT_SHORTEN, DB_VALUES(db_i(device), db_i(time_s)));
+	return r->time_s >= r->device.last ? ERR_OK : db_run(db, NULL, SQL_EVENT_SHORTEN,
+	    DB_VALUES(db_i(r->device.id), db_i(r->time_s)));
 }
 
 /* Keeps in table past what must stay of an event that is forgotten; id 0: not known. */
@@ -105,25 +164,35 @@ keep_past(struct db *db, const struct event_row *r, int64_t id)
 	const bool	 follows = slice_is(r->code, follow);
 	enum error	 er;
 
-	er = db_run(db, NULL, SQL_PAST_PUT, DB_VALUES(db_i(r->device), db_i(r->account),
+	er = db_run(db, NULL, SQL_PAST_PUT, DB_VALUES(db_i(r->device.id), db_i(r->account),
 	    db_i(r->time_s)));
 	if (er != ERR_OK || (!follows && !slice_is(r->code, unfollow)))
 		return er;
-	return db_run(db, NULL, SQL_PAST_TURN, DB_VALUES(db_i(r->device), db_i(r->account),
+	return db_run(db, NULL, SQL_PAST_TURN, DB_VALUES(db_i(r->device.id), db_i(r->account),
 	    db_i(r->time_s), db_i(id), db_i(follows)));
+}
+
+static enum error
+read_first_day(struct db *db, struct event_store_batch *b)
+{
+	enum error	 er = ERR_OK;
+
+	if (!b->has_first_day)
+		er = event_store_first_day(db, &b->first_day);
+	b->has_first_day = er == ERR_OK;
+	return er;
 }
 
 /* *is_new: the row was not there, and is not forgotten; *forgotten: its day is forgotten. */
 static enum error
 insert_or_forget(struct db *db, bool *is_new, bool *forgotten, const struct event_row *r)
 {
-	int64_t		 before;
 	enum error	 er;
 
 	*is_new = false;
-	if ((er = event_store_first_day(db, &before)) != ERR_OK)
+	if ((er = read_first_day(db, r->batch)) != ERR_OK)
 		return er;
-	*forgotten = calendar_day_at(r->time_s) < before;
+	*forgotten = calendar_day_at(r->time_s) < r->batch->first_day;
 	return *forgotten ? keep_past(db, r, 0) : insert_event(db, is_new, r);
 }
 
@@ -148,7 +217,7 @@ choose_device(struct db *db, struct slice *device, struct buf *unionid,
 
 /* *erased: the user is forgotten, and the device has no name. */
 static enum error
-find_or_add_message_device(struct db *db, int64_t *id, bool *erased, struct slice application,
+find_or_add_message_device(struct db *db, struct device *d, bool *erased, struct slice application,
     const struct event_store_message *m)
 {
 	const struct seen_span	 seen = { m->time_s, m->time_s };
@@ -156,13 +225,13 @@ find_or_add_message_device(struct db *db, int64_t *id, bool *erased, struct slic
 	struct slice		 device;
 	enum error		 er;
 
-	er = find_erased(db, id, application, m->device, &seen);
-	if (er == ERR_OK && *id == 0 &&
-	    (er = choose_device(db, &device, &unionid, m)) == ERR_OK)
-		er = find_erased(db, id, application, device, &seen);
-	*erased = *id != 0;
+	er = find_erased(db, d, application, m->device, &seen);
+	if (er == ERR_OK && d->id == 0 &&
+	    (er = choose_device(db, &device, &unionid, m)) == ERR_OK && unionid.len != 0)
+		er = find_erased(db, d, application, device, &seen);
+	*erased = d->id != 0;
 	if (er == ERR_OK && !*erased)
-		er = find_or_add_device(db, id, application, device, &seen);
+		er = find_or_add_device(db, d, application, device, &seen);
 	buf_free(&unionid);
 	return er;
 }
@@ -228,34 +297,53 @@ note_leaver(struct db *db, const struct event_store_message *m)
 	    db_text(m->leaver)));
 }
 
+static struct slice
+application_of(const struct account *a)
+{
+	return slice_of(a->app_key == NULL ? "" : a->app_key);
+}
+
+static enum error
+find_message_account(struct db *db, struct event_store_batch *b, const struct account *a)
+{
+	const struct account_source	 s = {
+		slice_of(a->appid), application_of(a), slice_of(a->path), slice_of(a->name),
+	};
+	enum error			 er = ERR_OK;
+
+	if (b->account != a)
+		er = find_or_add_account(db, &b->id, &s);
+	b->account = er == ERR_OK ? a : NULL;
+	return er;
+}
+
 enum error
 event_store_add(struct db *db, enum event_store_result *result, const struct event_store_message *m)
 {
-	const struct account		*a = m->account;
-	const struct account_source	 s = {
-		slice_of(a->appid), slice_of(a->app_key == NULL ? "" : a->app_key),
-		slice_of(a->path), slice_of(a->name),
-	};
+	struct event_store_batch	 alone = { 0 };
 	struct event_row		 r = {
 		.message = { (const char *)m->key, sizeof(m->key) }, .time_s = m->time_s,
 		.received_ms = m->received_ms, .gap = NO_GAP,
+		.batch = m->batch != NULL ? m->batch : &alone,
 	};
-	int64_t			 there = 0;
-	bool			 erased = false;
-	enum error		 er;
+	int64_t				 there = 0;
+	bool				 erased = false;
+	enum error			 er;
 
 	er = db_number(db, &there, SQL_EVENT_IS, DB_VALUES(db_b(r.message)));
 	*result = EVENT_STORE_REPEAT;
 	if (er != ERR_OK || there != 0)
 		return er;
-	if ((er = find_or_add_account(db, &r.account, &s)) == ERR_OK)
-		er = find_or_add_message_device(db, &r.device, &erased, s.application, m);
+	if ((er = find_message_account(db, r.batch, m->account)) == ERR_OK)
+		er = find_or_add_message_device(db, &r.device, &erased, application_of(m->account),
+		    m);
+	r.account = r.batch->id;
 	if (er != ERR_OK || (er = add_events(db, result, &r, m, erased)) != ERR_OK ||
 	    *result == EVENT_STORE_REPEAT)
 		return er;
 	if (m->leaver.p != NULL && !erased && (er = note_leaver(db, m)) != ERR_OK)
 		return er;
-	return shorten_next_gap(db, r.device, r.time_s);
+	return shorten_next_gap(db, &r);
 }
 
 /*
@@ -363,7 +451,7 @@ forget_events(struct db *db, int *n, int64_t before, int max, const struct forge
 	queue_key(key, calendar_day_start(before), "00000000000000000000000000000000");
 	er = db_start(db, &rows, by->find, v, by->values);
 	while (er == ERR_OK && db_next(&rows, &er)) {
-		r.device = db_col_int(&rows, 1);
+		r.device.id = db_col_int(&rows, 1);
 		r.account = db_col_int(&rows, 2);
 		r.time_s = db_col_bounded(&rows, 3);
 		r.code = db_col(&rows, 4);
@@ -400,13 +488,13 @@ event_store_forget(struct db *db, bool *more, int64_t now_s, int days, int max)
 
 /* The device of a row: the one without a name, if its user is forgotten; then *erased is true. */
 static enum error
-find_or_add_recovered_device(struct db *db, int64_t *id, bool *erased, struct slice application,
-    struct slice device, const struct seen_span *seen)
+find_or_add_recovered_device(struct db *db, struct device *d, bool *erased,
+    struct slice application, struct slice device, const struct seen_span *seen)
 {
-	const enum error	 er = find_erased(db, id, application, device, seen);
+	const enum error	 er = find_erased(db, d, application, device, seen);
 
-	*erased = *id != 0;
-	return er != ERR_OK || *erased ? er : find_or_add_device(db, id, application, device, seen);
+	*erased = d->id != 0;
+	return er != ERR_OK || *erased ? er : find_or_add_device(db, d, application, device, seen);
 }
 
 static enum error
@@ -415,8 +503,9 @@ recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 	const struct account_source	 s = {
 		db_col(row, 1), db_col(row, 2), db_col(row, 3), db_col(row, 4),
 	};
+	struct event_store_batch	 alone = { 0 };
 	struct event_row		 r = {
-		.code = db_col(row, 6), .time_s = db_col_bounded(row, 7),
+		.batch = &alone, .code = db_col(row, 6), .time_s = db_col_bounded(row, 7),
 		.received_ms = db_col_bounded(row, 8), .message = db_col(row, 9),
 		.part = db_col_int(row, 10), .attributes = db_col(row, 11),
 		.gap = db_col_type(row, 12) == DB_NO_VALUE ? NO_GAP : db_col_int(row, 12),
@@ -432,7 +521,7 @@ recover_event(struct db *db, const struct db_rows *row, int64_t *copied)
 		r.attributes = buf_slice(&stripped);
 	if (er == ERR_OK && (er = insert_or_forget(db, &is_new, &forgotten, &r)) == ERR_OK &&
 	    (is_new || forgotten))
-		er = shorten_next_gap(db, r.device, r.time_s);
+		er = shorten_next_gap(db, &r);
 	*copied += is_new;
 	buf_free(&stripped);
 	return er;
@@ -458,7 +547,7 @@ recover_past(struct db *db, const struct db_rows *row, int64_t *copied)
 	    (er = find_or_add_recovered_device(db, &r.device, &erased, s.application,
 	    db_col(row, 5), &(struct seen_span){ db_col_bounded(row, 6), r.time_s })) == ERR_OK &&
 	    (er = keep_past(db, &r, 0)) == ERR_OK)
-		er = shorten_next_gap(db, r.device, r.time_s);
+		er = shorten_next_gap(db, &r);
 	if (er == ERR_OK && db_col_type(row, 8) != DB_NO_VALUE) {
 		r.time_s = db_col_bounded(row, 8);
 		r.code = slice_of(db_col_int(row, 10) != 0 ? follow : unfollow);
@@ -505,11 +594,11 @@ const struct recover_source event_store_recovered_marks = {
 static enum error
 recover_device(struct db *db, const struct db_rows *row, int64_t *copied)
 {
-	int64_t		 id;
+	struct device	 d;
 	bool		 erased;
 	enum error	 er;
 
-	er = find_or_add_recovered_device(db, &id, &erased, db_col(row, 1), db_col(row, 2),
+	er = find_or_add_recovered_device(db, &d, &erased, db_col(row, 1), db_col(row, 2),
 	    &(struct seen_span){ db_col_bounded(row, 3), db_col_bounded(row, 4) });
 	*copied += er == ERR_OK;
 	return er;

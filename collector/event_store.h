@@ -30,6 +30,14 @@ struct event_store_event {
 	struct slice	 attributes;	/* a JSON object */
 };
 
+/* What is the same for the messages of one transaction; all zero when it begins. */
+struct event_store_batch {
+	const struct account	*account;	/* private: the last one, and its id */
+	int64_t			 id;
+	int64_t			 first_day;	/* private */
+	bool			 has_first_day;
+};
+
 /* A message and its events.  Everything is borrowed. */
 struct event_store_message {
 	const struct account		*account;
@@ -43,6 +51,7 @@ struct event_store_message {
 	int64_t				 received_ms;	/* epoch ms */
 	const struct event_store_event	*events;
 	size_t				 n;
+	struct event_store_batch	*batch;		/* NULL: one message in its transaction */
 };
 
 enum event_store_result {

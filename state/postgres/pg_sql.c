@@ -175,6 +175,12 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "excluded.first), last = greatest(d.last, excluded.last)",
 	[SQL_DEVICE_ID] =
 	    "SELECT id FROM device WHERE application = $1 AND device = $2 FOR UPDATE",
+	[SQL_DEVICE_SPAN] =
+	    "SELECT id, first, last FROM device WHERE application = $1 AND device = $2 FOR "
+	    "UPDATE",
+	[SQL_DEVICE_NEW] =
+	    "INSERT INTO device (application, device, first, last) VALUES ($1, $2, $3, $4) ON "
+	    "CONFLICT (application, device) DO NOTHING",
 	[SQL_DEVICE_BESIDE] =
 	    "SELECT there.id FROM device JOIN device AS there ON there.application = "
 	    "device.application AND there.device = $2 WHERE device.id = $1 FOR UPDATE OF there",
@@ -184,13 +190,14 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "account.application WHERE appid = $1 AND device = $2 AND device <> $3 LIMIT 1 FOR "
 	    "UPDATE OF device",
 	[SQL_EVENT_IS] = "SELECT 1 FROM event WHERE message = $1",
+	[SQL_EVENT_GAP] =
+	    "SELECT $2::bigint - coalesce((SELECT time FROM event WHERE device = $1 AND time <= "
+	    "$2::bigint ORDER BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE "
+	    "device = $1 AND last <= $2::bigint))",
 	[SQL_EVENT_ADD] =
 	    "INSERT INTO event (account, device, code, time, gap, received, message, part, "
-	    "attributes) SELECT $1::bigint, $2::bigint, $3::text, $4::bigint, least($4::bigint - "
-	    "coalesce((SELECT time FROM event WHERE device = $2::bigint AND time <= $4::bigint "
-	    "ORDER BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE device = "
-	    "$2::bigint AND last <= $4::bigint)), $9::bigint), $5::bigint, $6::bytea, $7::bigint, "
-	    "$8::text ON CONFLICT (message, part) DO NOTHING",
+	    "attributes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (message, part) "
+	    "DO NOTHING",
 	[SQL_EVENT_SHORTEN] =
 	    "UPDATE event SET gap = least(gap, time - $2) WHERE id = (SELECT id FROM event WHERE "
 	    "device = $1 AND time > $2 ORDER BY time, id LIMIT 1)",
@@ -432,7 +439,7 @@ const char *const pg_sql_texts[SQL__MAX] = {
 	    "DELETE FROM message WHERE id = $1 AND key = $2 AND id IN (SELECT message FROM "
 	    "leaving)",
 	[SQL_MESSAGE_REMOVE] = "DELETE FROM message WHERE id = $1",
-	[SQL_ERASED_ANY] = "SELECT count(*) FROM (SELECT 1 FROM erased LIMIT 1) AS part",
+	[SQL_ERASED_ANY] = "SELECT 1 FROM erased LIMIT 1",
 	[SQL_ERASED_ALL] = "SELECT name, until FROM erased ORDER BY name",
 	[SQL_ERASED_FIND] =
 	    "SELECT device FROM erased WHERE name = $1 AND until >= $2 FOR UPDATE",

@@ -159,6 +159,11 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "(application, device) DO UPDATE SET first = min(first, excluded.first), last = "
 	    "max(last, excluded.last)",
 	[SQL_DEVICE_ID] = "SELECT id FROM device WHERE application = ? AND device = ?",
+	[SQL_DEVICE_SPAN] =
+	    "SELECT id, first, last FROM device WHERE application = ? AND device = ?",
+	[SQL_DEVICE_NEW] =
+	    "INSERT INTO device (application, device, first, last) VALUES (?, ?, ?, ?) ON CONFLICT "
+	    "(application, device) DO NOTHING",
 	[SQL_DEVICE_BESIDE] =
 	    "SELECT there.id FROM device JOIN device AS there ON there.application = "
 	    "device.application AND there.device = ?2 WHERE device.id = ?1",
@@ -167,12 +172,13 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	    "SELECT device.id FROM account JOIN device ON device.application = account.application "
 	    "WHERE appid = ?1 AND device = ?2 AND device <> ?3 LIMIT 1",
 	[SQL_EVENT_IS] = "SELECT 1 FROM event WHERE message = ?",
+	[SQL_EVENT_GAP] =
+	    "SELECT ?2 - coalesce((SELECT time FROM event WHERE device = ?1 AND time <= ?2 ORDER "
+	    "BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE device = ?1 AND "
+	    "last <= ?2))",
 	[SQL_EVENT_ADD] =
 	    "INSERT OR IGNORE INTO event (account, device, code, time, gap, received, message, "
-	    "part, attributes) SELECT ?1, ?2, ?3, ?4, coalesce(min(gap, ?9), gap, ?9), ?5, ?6, ?7, "
-	    "?8 FROM (SELECT ?4 - coalesce((SELECT time FROM event WHERE device = ?2 AND time <= "
-	    "?4 ORDER BY time DESC, id DESC LIMIT 1), (SELECT max(last) FROM past WHERE device = "
-	    "?2 AND last <= ?4)) AS gap)",
+	    "part, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[SQL_EVENT_SHORTEN] =
 	    "UPDATE event SET gap = coalesce(min(gap, time - ?2), time - ?2) WHERE id = (SELECT id "
 	    "FROM event WHERE device = ?1 AND time > ?2 ORDER BY time, id LIMIT 1)",
@@ -338,7 +344,7 @@ const char *const sqlite_sql_texts[SQL__MAX] = {
 	[SQL_MESSAGE_LEAVES] =
 	    "DELETE FROM message WHERE id = ? AND key = ? AND id IN (SELECT message FROM leaving)",
 	[SQL_MESSAGE_REMOVE] = "DELETE FROM message WHERE id = ?",
-	[SQL_ERASED_ANY] = "SELECT count(*) FROM (SELECT 1 FROM erased LIMIT 1) AS part",
+	[SQL_ERASED_ANY] = "SELECT 1 FROM erased LIMIT 1",
 	[SQL_ERASED_ALL] = "SELECT name, until FROM erased ORDER BY name",
 	[SQL_ERASED_FIND] = "SELECT device FROM erased WHERE name = ? AND until >= ?",
 	[SQL_ERASED_DEVICE] = "UPDATE erased SET device = ? WHERE name = ?",

@@ -97,15 +97,18 @@ test_messages(void **state)
 	add(&p, "shop", 4, MESSAGE("<MsgType>text</MsgType>"));	/* no user */
 	add(&p, "gone", 5, TEXT("o3"));			/* no account has this path now */
 	add(&p, "union", 6, TEXT("o4"));
+	add(&p, "shop", 7, TEXT("o4"));			/* accounts take turns */
 	arrival_fold_all(&p.conf, p.store, p.arrivals, PATIENCE_MS);
-	check_int("events", NUMBER(&p, "SELECT count(*) FROM event"), 3);
-	check_int("their time", NUMBER(&p, "SELECT sum(time = 1700000000) FROM event"), 3);
-	check_int("received", NUMBER(&p, "SELECT sum(received = 1700000001000) FROM event"), 3);
+	check_int("events", NUMBER(&p, "SELECT count(*) FROM event"), 4);
+	check_int("those of the first account", NUMBER(&p, "SELECT count(*) FROM event JOIN account "
+	    "ON account.id = event.account WHERE path = 'shop'"), 3);
+	check_int("their time", NUMBER(&p, "SELECT sum(time = 1700000000) FROM event"), 4);
+	check_int("received", NUMBER(&p, "SELECT sum(received = 1700000001000) FROM event"), 4);
 	check_int("a mark for a UnionID", NUMBER(&p, "SELECT count(*) FROM unionid "
 	    "WHERE openid = 'o4' AND unionid = ''"), 1);
 	add(&p, "shop", 2, TEXT("o2"));			/* once more, in another file */
 	arrival_fold_all(&p.conf, p.store, p.arrivals, PATIENCE_MS);
-	check_int("not again", NUMBER(&p, "SELECT count(*) FROM event"), 3);
+	check_int("not again", NUMBER(&p, "SELECT count(*) FROM event"), 4);
 	check_int("no file is left", state_count(p.conf.set.state_dir, "qtoa.arrivals", NULL), 0);
 	place_fini(&p);
 }
