@@ -184,14 +184,6 @@ recover_orphan(struct target *t, struct db *db)
 	return true;
 }
 
-/* A store_work. */
-static enum error
-do_nothing(struct db *db, void *arg)
-{
-	(void)db, (void)arg;
-	return ERR_OK;
-}
-
 bool
 recover_run(struct store *own, struct store *to, const char *dir,
     const struct recover_source *const sources[RECOVER_SOURCES])
@@ -208,7 +200,7 @@ recover_run(struct store *own, struct store *to, const char *dir,
 	if (lock_take(locks, &lock, key, 0) != LOCK_MINE)
 		return false;
 	/* A file that cannot be used goes into quarantine when it is opened. */
-	(void)store_do(own, STORE_READ, do_nothing, NULL, clock_mono_ms() + PATIENCE_MS);
+	(void)store_do(own, STORE_READ, store_nothing, NULL, clock_mono_ms() + PATIENCE_MS);
 	while (good && (db = store_take_orphan(own)) != NULL)
 		good = recover_orphan(&t, db);
 	while (good && quarantine_find(dir, name, sizeof(name)))

@@ -625,9 +625,8 @@ store_is_raised(const struct store *s)
 	return access(s->flag, F_OK) == 0;
 }
 
-/* A store_work.  To begin it looks whether the files still have their names. */
-static enum error
-do_nothing(struct db *db, void *arg)
+enum error
+store_nothing(struct db *db, void *arg)
 {
 	(void)db, (void)arg;
 	return ERR_OK;
@@ -638,7 +637,7 @@ store_is_usable(struct store *s, char *why, size_t size)
 {
 	bool	 is_refused;
 
-	if (store_do(s, STORE_READ, do_nothing, NULL, clock_mono_ms() + TRY_MS) == ERR_OK)
+	if (store_do(s, STORE_READ, store_nothing, NULL, clock_mono_ms() + TRY_MS) == ERR_OK)
 		return true;
 	(void)pthread_mutex_lock(&s->lock);
 	is_refused = s->is_refused;
@@ -650,7 +649,7 @@ store_is_usable(struct store *s, char *why, size_t size)
 void
 store_housekeep(struct store *s)
 {
-	(void)store_do(s, STORE_READ, do_nothing, NULL, clock_mono_ms());
+	(void)store_do(s, STORE_READ, store_nothing, NULL, clock_mono_ms());
 	s->base->engine->housekeep(s->base);
 }
 

@@ -47,6 +47,12 @@ void		 store_free(struct store *s);
 typedef enum error	 store_work(struct db *db, void *arg);
 
 /*
+ * Does nothing.  But each transaction looks first if the files still have their names, and what
+ * cannot be used goes into quarantine.
+ */
+store_work		 store_nothing;
+
+/*
  * Does the work in a transaction.  ERR_OK: it is done and committed.  ERR_STORE: nothing of it is
  * done; store_why() says why.  It waits until until_ms (monotonic) for other processes that hold
  * the file.  For other faults it does not wait, and the next call tries again.
