@@ -1,3 +1,6 @@
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -7,19 +10,24 @@
 
 #include "net/ca_store.h"
 
-/* The files in which distributions keep their bundle. */
-static const char *const places[] = {
-	"/etc/ssl/certs/ca-certificates.crt",	/* Debian, Arch, Alpine */
-	"/etc/pki/tls/certs/ca-bundle.crt",	/* Fedora, RHEL */
-	"/etc/ssl/ca-bundle.pem",		/* openSUSE */
-	"/etc/ssl/cert.pem",			/* BSD */
+const struct ca_place	ca_store_places[] = {
+	/* Debian, Arch, Alpine, Fedora */
+	{ "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs" },
+	/* RHEL, older Fedora */
+	{ "/etc/pki/tls/certs/ca-bundle.crt", "/etc/pki/ca-trust/extracted/pem/directory-hash" },
+	/* openSUSE */
+	{ "/etc/ssl/ca-bundle.pem", "/etc/ssl/certs" },
+	/* BSD */
+	{ "/etc/ssl/cert.pem", "/etc/ssl/certs" },
+	{ NULL, NULL },
 };
 
 void
 ca_store_init(struct ca_store *t, const char *ca_file)
 {
+	memset(t, 0, sizeof(*t));
 	t->ca_file = ca_file;
-	t->store = NULL;
+	t->places = ca_store_places;
 	(void)pthread_mutex_init(&t->lock, NULL);
 }
 
@@ -30,27 +38,70 @@ ca_store_fini(struct ca_store *t)
 	(void)pthread_mutex_destroy(&t->lock);
 }
 
+/* The first place whose bundle is readable; else the last one, which is empty. */
+static const struct ca_place *
+find_place(const struct ca_store *t)
+{
+	const struct ca_place	*p = t->places;
+
+	while (p->bundle != NULL && access(p->bundle, R_OK) == -1)
+		p++;
+	return p;
+}
+
 const char *
 ca_store_file(const struct ca_store *t)
 {
-	size_t	 i;
-
-	if (t->ca_file != NULL)
-		return t->ca_file;
-	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (access(places[i], R_OK) == 0)
-			return places[i];
-	return NULL;
+	return t->ca_file != NULL ? t->ca_file : find_place(t)->bundle;
 }
 
+bool
+ca_store_is_directory(const char *path)
+{
+	struct stat	 st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool
+ca_store_is_hashed(const char *dir)
+{
+	const struct dirent	*e;
+	DIR			*d;
+
+	if ((d = opendir(dir)) == NULL)
+		return false;
+	while ((e = readdir(d)) != NULL)
+		if (strspn(e->d_name, "0123456789abcdef") == 8 && strcmp(e->d_name + 8, ".0") == 0)
+			break;
+	(void)closedir(d);
+	return e != NULL;
+}
+
+/* Finds out what the store is to be made of.  Both NULL: there is nothing. */
+static struct ca_place
+find_sources(const struct ca_store *t)
+{
+	struct ca_place	 from = { t->ca_file, NULL };
+
+	if (t->ca_file == NULL)
+		from = *find_place(t);
+	else if (ca_store_is_directory(t->ca_file))
+		from = (struct ca_place){ NULL, t->ca_file };
+	if (from.dir != NULL && !ca_store_is_hashed(from.dir))
+		from.dir = NULL;
+	return from;
+}
+
+/* One of bundle and dir may be NULL.  NULL: the bundle cannot be read, or no memory. */
 static X509_STORE *
-read_store(const char *file)
+make_store(const char *bundle, const char *dir)
 {
 	X509_STORE	*store;
 
-	if (file == NULL || (store = X509_STORE_new()) == NULL)
+	if ((bundle == NULL && dir == NULL) || (store = X509_STORE_new()) == NULL)
 		return NULL;
-	if (X509_STORE_load_locations(store, file, NULL) != 1) {
+	if (X509_STORE_load_locations(store, bundle, dir) != 1) {
 		ERR_clear_error();
 		X509_STORE_free(store);
 		return NULL;
@@ -60,6 +111,80 @@ read_store(const char *file)
 	return store;
 }
 
+/*
+ * A store that has the bundle too; the caller owns a reference.  NULL: the bundle was in the store
+ * that was tried, it cannot be read, or there is no bundle.
+ */
+static X509_STORE *
+take_whole_store(struct ca_store *t, const X509_STORE *tried)
+{
+	X509_STORE	*store;
+
+	(void)pthread_mutex_lock(&t->lock);
+	/* Handshakes under way go on with their store, which nobody changes. */
+	if (!t->whole && (store = make_store(t->from.bundle, t->from.dir)) != NULL) {
+		X509_STORE_free(t->store);
+		t->store = store;
+		t->whole = true;
+	}
+	store = t->whole && t->store != tried ? t->store : NULL;
+	if (store != NULL)
+		(void)X509_STORE_up_ref(store);
+	(void)pthread_mutex_unlock(&t->lock);
+	return store;
+}
+
+/* Verifies the chain of ctx by another store.  The result in ctx becomes that of this try. */
+static bool
+verify_by(X509_STORE_CTX *ctx, X509_STORE *store)
+{
+	X509		*cert = X509_STORE_CTX_get0_cert(ctx);
+	X509_STORE_CTX	*again = X509_STORE_CTX_new();
+	bool		 good = false;
+
+	/* The parameters say that it is a server's chain, and how strong its keys must be. */
+	if (again != NULL && X509_STORE_CTX_init(again, store, cert,
+	    X509_STORE_CTX_get0_untrusted(ctx)) == 1 &&
+	    X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(again),
+	    X509_STORE_CTX_get0_param(ctx)) == 1) {
+		good = X509_verify_cert(again) == 1;
+		X509_STORE_CTX_set_error(ctx, X509_STORE_CTX_get_error(again));
+		X509_STORE_CTX_set_error_depth(ctx, X509_STORE_CTX_get_error_depth(again));
+		X509_STORE_CTX_set_current_cert(ctx, cert);
+		X509_STORE_CTX_set0_verified_chain(ctx, X509_STORE_CTX_get1_chain(again));
+	}
+	X509_STORE_CTX_free(again);
+	return good;
+}
+
+/*
+ * Verifies a server's chain by a store with a directory.  A file there that is damaged leaves
+ * errors behind, which would be taken for errors of the connection.
+ */
+static int
+verify_chain(X509_STORE_CTX *ctx, void *arg)
+{
+	X509_STORE	*whole;
+	bool		 good;
+
+	(void)ERR_set_mark();
+	good = X509_verify_cert(ctx) == 1;
+	if (!good && (whole = take_whole_store(arg, X509_STORE_CTX_get0_store(ctx))) != NULL) {
+		good = verify_by(ctx, whole);
+		X509_STORE_free(whole);
+	}
+	(void)ERR_pop_to_mark();
+	return good;
+}
+
+static void
+begin_store(struct ca_store *t)
+{
+	t->from = find_sources(t);
+	t->whole = t->from.bundle == NULL || t->from.dir == NULL;
+	t->store = make_store(t->from.dir != NULL ? NULL : t->from.bundle, t->from.dir);
+}
+
 int
 ca_store_apply(struct ca_store *t, void *ssl_ctx)
 {
@@ -67,13 +192,15 @@ ca_store_apply(struct ca_store *t, void *ssl_ctx)
 
 	(void)pthread_mutex_lock(&t->lock);
 	if (t->store == NULL)
-		t->store = read_store(ca_store_file(t));
-	store = t->store;
+		begin_store(t);
+	if ((store = t->store) != NULL) {
+		SSL_CTX_set1_cert_store(ssl_ctx, store);
+		/* Also if it is whole: a handle of libcurl may go on with its first store. */
+		if (t->from.dir != NULL)
+			SSL_CTX_set_cert_verify_callback(ssl_ctx, verify_chain, t);
+	}
 	(void)pthread_mutex_unlock(&t->lock);
-	if (store == NULL)
-		return -1;
-	SSL_CTX_set1_cert_store(ssl_ctx, store);
-	return 0;
+	return store != NULL ? 0 : -1;
 }
 
 void

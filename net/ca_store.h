@@ -1,27 +1,53 @@
 /*
- * ca_store.h: the CA certificates, which a process reads once and all its connections share.
+ * ca_store.h: the CA certificates, which all connections of a process share.
  *
  * To read the system's bundle takes about 20 ms and 1 MiB.  libcurl by itself does so for each
- * handle.
+ * handle, and a CGI would for each message.  Most systems have the same certificates in a directory
+ * too, where their names are hashes (see openssl-rehash(1)), so that OpenSSL reads only the one
+ * that it needs.  The store is such a directory where there is one.  When a server's chain is not
+ * verified by it, the bundle is read, within the same handshake: once in a process, and from then
+ * on both are trusted.
  */
 #ifndef NET_CA_STORE_H
 #define NET_CA_STORE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
-struct ca_store {
-	const char	*ca_file;	/* NULL: the first bundle that is readable */
-	pthread_mutex_t	 lock;
-	void		*store;		/* X509_STORE; NULL: not read yet */
+/* Where a distribution keeps its certificates. */
+struct ca_place {
+	const char	*bundle;	/* a PEM file */
+	const char	*dir;		/* hashed, if the host has made the hashes; or NULL */
 };
 
+struct ca_store {
+	const char		*ca_file;	/* NULL: the first of places that is readable */
+	const struct ca_place	*places;	/* the last one is { NULL, NULL } */
+	pthread_mutex_t		 lock;
+	void			*store;		/* X509_STORE; NULL: not made yet */
+	struct ca_place		 from;		/* what store is made of; bundle NULL: no bundle */
+	bool			 whole;		/* the bundle, if there is one, is in store */
+};
+
+/* The places of the distributions that are known, as ca_store_init() sets them. */
+extern const struct ca_place	ca_store_places[];
+
+/* ca_file: a PEM file, or a hashed directory; NULL: the system's. */
 void		 ca_store_init(struct ca_store *t, const char *ca_file);
 void		 ca_store_fini(struct ca_store *t);
 
-/* The file with the certificates; NULL: no known place has one. */
+/* The file with the certificates, or ca_file as a directory; NULL: no known place has a file. */
 const char	*ca_store_file(const struct ca_store *t);
 
-/* Gives an SSL_CTX the store.  0, or -1: the file cannot be read or has no certificate. */
+bool		 ca_store_is_directory(const char *path);
+
+/* True: the directory has a certificate whose name is a hash, such as 1a2b3c4d.0. */
+bool		 ca_store_is_hashed(const char *dir);
+
+/*
+ * Gives an SSL_CTX the store; t must outlive it.  0, or -1: the file cannot be read or has no
+ * certificate, or ca_file is a directory that is not hashed.
+ */
 int		 ca_store_apply(struct ca_store *t, void *ssl_ctx);
 
 /*

@@ -216,16 +216,20 @@ static bool
 set_certificates(struct curl_handle *t)
 {
 	CURL		*c = t->curl;
-	const char	*file = NULL;
+	const char	*file = NULL, *dir = NULL;
 	bool		 ok = true;
 
 	if (curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK)
 		SET(NEEDED, CURLOPT_SSL_CTX_DATA, t);
 	else
 		file = ca_store_file(&t->http->ca_store);
-	SET(OPTIONAL, CURLOPT_PROXY_CAPATH, NULL);
+	if (file != NULL && ca_store_is_directory(file)) {
+		dir = file;
+		file = NULL;
+	}
+	SET(OPTIONAL, CURLOPT_PROXY_CAPATH, dir);
 	SET(NEEDED_BY_PROXY, CURLOPT_PROXY_CAINFO, file);
-	SET(OPTIONAL, CURLOPT_CAPATH, NULL);
+	SET(OPTIONAL, CURLOPT_CAPATH, dir);
 	SET(NEEDED, CURLOPT_CAINFO, file);
 	return ok;
 }
@@ -523,6 +527,9 @@ curl_handle_fail(struct curl_handle *t, int code)
 	a->local = is_local(code) && !t->too_long && !curl_handle_is_barred(t, code);
 	if (t->too_long)
 		(void)snprintf(a->why, sizeof(a->why), "answer over %zu KiB", t->max / 1024);
+	else if (ca_file != NULL && ca_store_is_directory(ca_file))
+		(void)snprintf(a->why, sizeof(a->why), "no hashed CA certificates in %.*s; run "
+		    "there: openssl rehash .", PATH_WORDS, ca_file);
 	else if (ca_file != NULL)	/* libcurl's words do not name the file */
 		(void)snprintf(a->why, sizeof(a->why), "no CA certificates in %.*s; set "
 		    "settings.ca_file to a file of them", PATH_WORDS, ca_file);

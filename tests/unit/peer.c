@@ -2,12 +2,15 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <openssl/ssl.h>
 
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
@@ -24,6 +27,7 @@ struct link {
 	struct peer	*peer;
 	pthread_t	 thread;
 	int		 fd;
+	SSL		*tls;			/* NULL: plain HTTP */
 	int		 requests;		/* read so far */
 	char		 in[REQUEST_MAX + 1];
 	size_t		 len;
@@ -47,6 +51,7 @@ struct peer {
 	const char	*now;
 	struct saying	 sayings[SAYINGS];
 	size_t		 nsayings;
+	SSL_CTX		*tls;			/* NULL: plain HTTP */
 	bool		 ending;
 	int		 requests;
 	int		 n;
@@ -59,13 +64,20 @@ struct request {
 	struct slice	 head, body;
 };
 
+static ssize_t
+receive_bytes(const struct link *l, char *p, size_t size)
+{
+	return l->tls != NULL ? SSL_read(l->tls, p, (int)size) : recv(l->fd, p, size, 0);
+}
+
 static void
 send_bytes(const struct link *l, const char *p, size_t len)
 {
 	ssize_t	 n;
 
 	for (; len != 0; p += n, len -= (size_t)n)
-		if ((n = send(l->fd, p, len, MSG_NOSIGNAL)) <= 0)
+		if ((n = l->tls != NULL ? SSL_write(l->tls, p, (int)len) :
+		    send(l->fd, p, len, MSG_NOSIGNAL)) <= 0)
 			return;
 }
 
@@ -151,7 +163,7 @@ do_silent(struct link *l, const struct request *r)
 	char	 c;
 
 	(void)r;
-	while (recv(l->fd, &c, 1, 0) > 0)
+	while (receive_bytes(l, &c, 1) > 0)
 		;
 	return false;
 }
@@ -279,7 +291,7 @@ read_request(struct link *l, struct request *r)
 	ssize_t	 n;
 
 	for (l->len = 0; end == NULL || l->len < need; l->len += (size_t)n) {
-		if ((n = recv(l->fd, l->in + l->len, REQUEST_MAX - l->len, 0)) <= 0)
+		if ((n = receive_bytes(l, l->in + l->len, REQUEST_MAX - l->len)) <= 0)
 			return false;
 		l->in[l->len + (size_t)n] = '\0';
 		if (strchr("CGP", l->in[0]) == NULL)	/* perhaps TLS */
@@ -357,14 +369,26 @@ do_request(struct link *l, const struct request *r)
 	return false;
 }
 
+/* False: the client does not go on. */
+static bool
+begin_tls(struct link *l)
+{
+	if (l->peer->tls == NULL)
+		return true;
+	return (l->tls = SSL_new(l->peer->tls)) != NULL && SSL_set_fd(l->tls, l->fd) == 1 &&
+	    SSL_accept(l->tls) == 1;
+}
+
 static void *
 serve_link(void *arg)
 {
 	struct link	*l = arg;
 	struct request	 r;
 
-	while (read_request(l, &r) && do_request(l, &r))
-		;
+	if (begin_tls(l))
+		while (read_request(l, &r) && do_request(l, &r))
+			;
+	SSL_free(l->tls);
 	(void)shutdown(l->fd, SHUT_RDWR);	/* peer_free() closes it */
 	return NULL;
 }
@@ -419,13 +443,18 @@ bind_any(unsigned *port)
 	return fd;
 }
 
-struct peer *
-peer_new(void)
+/* Starts a server.  pem: a file with its certificate and key; NULL: plain HTTP. */
+static struct peer *
+start_peer(const char *pem)
 {
 	struct peer	*p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		fail_msg("no memory");
+	if (pem != NULL && ((p->tls = SSL_CTX_new(TLS_server_method())) == NULL ||
+	    SSL_CTX_use_certificate_chain_file(p->tls, pem) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(p->tls, pem, SSL_FILETYPE_PEM) != 1))
+		fail_msg("cannot use %s", pem);
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_cond_init(&p->changed, NULL);
 	p->now = "/code";
@@ -434,6 +463,19 @@ peer_new(void)
 	    pthread_create(&p->thread, NULL, listen_on, p) != 0)
 		fail_msg("cannot start the server");
 	return p;
+}
+
+struct peer *
+peer_new(void)
+{
+	return start_peer(NULL);
+}
+
+struct peer *
+peer_new_tls(const char *pem)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	return start_peer(pem);
 }
 
 void
@@ -457,13 +499,15 @@ peer_free(struct peer *p)
 	}
 	(void)pthread_mutex_destroy(&p->lock);
 	(void)pthread_cond_destroy(&p->changed);
+	SSL_CTX_free(p->tls);
 	free(p);
 }
 
 void
 peer_url(const struct peer *p, char url[PEER_URL], const char *path)
 {
-	(void)snprintf(url, PEER_URL, "http://127.0.0.1:%u/%s", p->port, path);
+	(void)snprintf(url, PEER_URL, "http%s://127.0.0.1:%u/%s", p->tls != NULL ? "s" : "",
+	    p->port, path);
 }
 
 int

@@ -32,9 +32,10 @@ enum { PEER_URL = 64, PEER_TARGET = 4096 };
 struct peer;
 
 struct peer	*peer_new(void);
+struct peer	*peer_new_tls(const char *pem);	/* HTTPS; a file with its certificate and key */
 void		 peer_free(struct peer *p);	/* closes all connections */
 
-/* Writes http://127.0.0.1:PORT/path. */
+/* Writes http://127.0.0.1:PORT/path, or https. */
 void		 peer_url(const struct peer *p, char url[PEER_URL], const char *path);
 
 int		 peer_connections(struct peer *p);	/* accepted so far */
