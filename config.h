@@ -177,7 +177,10 @@ static const struct settings settings = {
 	/* A push is refused if its timestamp is further than this from our clock. -1: any age. */
 	.fresh_s	= 600,			/* seconds, default 600 */
 
-	/* A file with the CA certificates for HTTPS, PEM. NULL: the system's file. */
+	/*
+	 * The CA certificates for HTTPS: a PEM file, or a directory of them on which `openssl
+	 * rehash` was run. NULL: the system's.
+	 */
 	.ca_file	= NULL,
 
 	/*

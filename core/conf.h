@@ -105,7 +105,7 @@ struct account {
 struct settings {
 	const char	*environment;	/* prefix of variables that give values; or NULL */
 	const char	*state_dir;	/* directory of all that qtoa keeps */
-	const char	*ca_file;	/* CA certificates, PEM; NULL: the system's */
+	const char	*ca_file;	/* a PEM file or hashed directory; NULL: the system's */
 	const char	*proxy;		/* for all requests that go out; NULL: no proxy */
 	const char	*no_proxy;	/* hosts that are reached without it */
 	const char	*log;		/* "stderr", "syslog" or a file's path */

@@ -9,6 +9,7 @@
 #include "cli/check/check_host.h"
 #include "core/lang.h"
 #include "core/log_target.h"
+#include "net/ca_store.h"
 #include "server/docroot.h"
 
 enum {
@@ -299,11 +300,18 @@ check_log(struct check_results *r, const char *log)
 static void
 check_ca_file(struct check_results *r, const char *file)
 {
+	bool	 directory;
+
 	if (!conf_is_set(file))
 		return;
-	if (access(file, R_OK) == -1)
+	directory = ca_store_is_directory(file);
+	if (access(file, directory ? R_OK | X_OK : R_OK) == -1)
 		check_result_add(r, CHECK_FAILED, "settings.ca_file", "%s: %s\nmake it readable, "
 		    "or leave ca_file out to use the system's", file, lang_errno(errno));
+	else if (directory && !ca_store_is_hashed(file))
+		check_result_add(r, CHECK_FAILED, "settings.ca_file", "%s has no certificates that "
+		    "are named by their hashes, such as 1a2b3c4d.0\nrun: openssl rehash %s", file,
+		    file);
 	else
 		check_result_add(r, CHECK_OK, "settings.ca_file", "%s", file);
 }

@@ -99,6 +99,9 @@ const struct lang_row zh_check[] = {
 	    "%s：%s；日志写到 stderr\n请让该用户能写入它或它所在的目录" },
 	{ "%s: %s\nmake it readable, or leave ca_file out to use the system's",
 	    "%s：%s\n请让它可读，或不设置 ca_file 而使用系统的证书" },
+	{ "%s has no certificates that are named by their hashes, such as 1a2b3c4d.0\nrun: openssl "
+	    "rehash %s",
+	    "%s 中没有以哈希值命名的证书（如 1a2b3c4d.0）\n请运行：openssl rehash %s" },
 	{ " and %d more", " 及另外 %d 个" },
 	{ "%s: the certificate of %s ended on %s\nask those who run the server to renew it, and "
 	    "check this host's clock",

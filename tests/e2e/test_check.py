@@ -331,6 +331,24 @@ def test_what_its_group_may_read(host):
     found.one("ok", "settings.ca_file", str(file))
 
 
+def test_ca_file_is_a_directory(host):
+    """It needs names that are hashes, as `openssl rehash` makes them, and must be open to its user."""
+    place = host.home.dir / "authorities"
+    place.mkdir(mode=0o755)
+
+    def check():
+        return host.check("--offline", env={"E2E_CA_FILE": str(place)})
+
+    (place / "123456789.0").touch()
+    check().one("failed", "settings.ca_file", f"{place} has no certificates", f"openssl rehash {place}")
+    (place / "1a2b3c4d.0").symlink_to("123456789.0")
+    check().one("ok", "settings.ca_file", str(place))
+    place.chmod(0)
+    found = check()
+    place.chmod(0o755)  # or it cannot be removed
+    found.one("failed", "settings.ca_file", "Permission denied", "make it readable")
+
+
 def test_files_that_others_may_read(home, references, values):  # noqa: F811
     host_env = {**home.env, **values[1]}
 

@@ -1,7 +1,9 @@
 """A CGI's environment is the client's, a service's may be anyone's: nothing in it may lead a
 message elsewhere, weaken TLS or write keys down."""
 
+import shutil
 import ssl
+import subprocess
 
 import pytest
 
@@ -255,6 +257,25 @@ def test_a_ca_file_that_is_none(good):
             assert_refused(run, {})
             for line in run.home.log.wait(what="request"):
                 assert "set settings.ca_file" in line["detail"], line
+
+
+def test_a_directory_of_authorities(good, evil):
+    """CGI and FastCGI trust those that `openssl rehash` has named, and no others."""
+    place = good.dir / "hashed"
+    place.mkdir()
+    shutil.copy(good.file, place)
+    with Run(good.context(), place) as run:
+        assert_refused(run, {})
+        for line in run.home.log.wait(what="request"):
+            assert line["detail"].endswith("; run there: openssl rehash ."), line
+    subprocess.run(["openssl", "rehash", place], check=True)
+    with Run(good.context(), place) as run:
+        for n, way in enumerate(run.ways, 1):
+            assert way({}).body == b"success"
+            assert len(run.qt.received) == n == run.qt.connections
+    with Run(evil.context(), place) as run:
+        assert_refused(run, {})
+        assert run.qt.connections >= 2
 
 
 def test_values_are_not_taken_from_the_client(trap, qt, home):
