@@ -4,6 +4,7 @@ where the certificates of the host are looked for."""
 import contextlib
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -71,22 +72,44 @@ def test_ca_file(tmp_path, start, authorities, cpu, what):
         assert_refused(qt, program, says)
 
 
+def in_root(root):
+    """A command that runs the program in a root directory with nothing else."""
+    (root / "state").mkdir(parents=True, mode=0o700)
+    shutil.copy(served.program(HERE), root / "qtoa")
+    return ["unshare", "-r", "/usr/sbin/chroot", root, "/qtoa", "listen", "/sock"]
+
+
 @pytest.mark.parametrize("place", (
     "etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt",
     "etc/ssl/ca-bundle.pem", "etc/ssl/cert.pem", None))
 def test_certificates_of_the_host(tmp_path, start, authorities, place):
     """In a root directory with nothing else; None: not even that."""
     root = tmp_path / "root"
-    (root / "state").mkdir(parents=True, mode=0o700)
-    shutil.copy(served.program(HERE), root / "qtoa")
+    command = in_root(root)
     if place:
         (root / place).parent.mkdir(parents=True)
         shutil.copy(authorities[0].file, root / place)
     qt, program = start(
-        authorities[0].context(), ["unshare", "-r", "/usr/sbin/chroot", root, "/qtoa", "listen",
-                                   "/sock"], root / "sock",
-        PATH=os.environ["PATH"], QTOA_STATE_DIR="/state")
+        authorities[0].context(), command, root / "sock", PATH=os.environ["PATH"],
+        QTOA_STATE_DIR="/state")
     if place:
         assert_delivered(qt, program)
     else:
         assert_refused(qt, program, "no CA certificates can be read; set settings.ca_file")
+
+
+@pytest.mark.parametrize("hashed", (0, 1), ids=("directory", "bundle"))
+def test_hashed_directory_of_the_host(tmp_path, start, authorities, hashed):
+    """The hashes are those of the openssl command; what the directory lacks is in the bundle."""
+    root = tmp_path / "root"
+    command = in_root(root)
+    place = root / "etc/ssl/certs"
+    place.mkdir(parents=True)
+    shutil.copy(authorities[hashed].file, place / "a.pem")
+    subprocess.run(["openssl", "rehash", place], check=True)
+    shutil.copy(authorities[not hashed].file, place / "ca-certificates.crt")
+    qt, program = start(
+        authorities[0].context(), command, root / "sock", PATH=os.environ["PATH"],
+        QTOA_STATE_DIR="/state")
+    assert_delivered(qt, program)
+    assert qt.connections == 1
