@@ -35,6 +35,7 @@ void
 ca_store_fini(struct ca_store *t)
 {
 	X509_STORE_free(t->store);
+	X509_STORE_free(t->bundle);
 	(void)pthread_mutex_destroy(&t->lock);
 }
 
@@ -78,7 +79,7 @@ ca_store_is_hashed(const char *dir)
 	return e != NULL;
 }
 
-/* Finds out what the store is to be made of.  Both NULL: there is nothing. */
+/* Finds out what is to be used.  Both NULL: there is nothing. */
 static struct ca_place
 find_sources(const struct ca_store *t)
 {
@@ -93,7 +94,7 @@ find_sources(const struct ca_store *t)
 	return from;
 }
 
-/* One of bundle and dir may be NULL.  NULL: the bundle cannot be read, or no memory. */
+/* One of bundle and dir is NULL.  NULL: the bundle cannot be read, or no memory. */
 static X509_STORE *
 make_store(const char *bundle, const char *dir)
 {
@@ -111,27 +112,18 @@ make_store(const char *bundle, const char *dir)
 	return store;
 }
 
-/*
- * A store that has the bundle too; the caller owns a reference.  NULL: the bundle was in the store
- * that was tried, it cannot be read, or there is no bundle.
- */
+/* The bundle, which is read now if it was not before.  NULL: it cannot be read, or is not there. */
 static X509_STORE *
-take_whole_store(struct ca_store *t, const X509_STORE *tried)
+take_bundle(struct ca_store *t)
 {
-	X509_STORE	*store;
+	X509_STORE	*bundle;
 
 	(void)pthread_mutex_lock(&t->lock);
-	/* Handshakes under way go on with their store, which nobody changes. */
-	if (!t->whole && (store = make_store(t->from.bundle, t->from.dir)) != NULL) {
-		X509_STORE_free(t->store);
-		t->store = store;
-		t->whole = true;
-	}
-	store = t->whole && t->store != tried ? t->store : NULL;
-	if (store != NULL)
-		(void)X509_STORE_up_ref(store);
+	if (t->bundle == NULL)
+		t->bundle = make_store(t->from.bundle, NULL);
+	bundle = t->bundle;
 	(void)pthread_mutex_unlock(&t->lock);
-	return store;
+	return bundle;
 }
 
 /* Verifies the chain of ctx by another store.  The result in ctx becomes that of this try. */
@@ -158,21 +150,19 @@ verify_by(X509_STORE_CTX *ctx, X509_STORE *store)
 }
 
 /*
- * Verifies a server's chain by a store with a directory.  A file there that is damaged leaves
- * errors behind, which would be taken for errors of the connection.
+ * Verifies a server's chain by the directory, else by the bundle.  A file in the directory that is
+ * damaged leaves errors behind, which would be taken for errors of the connection.
  */
 static int
 verify_chain(X509_STORE_CTX *ctx, void *arg)
 {
-	X509_STORE	*whole;
+	X509_STORE	*bundle;
 	bool		 good;
 
 	(void)ERR_set_mark();
 	good = X509_verify_cert(ctx) == 1;
-	if (!good && (whole = take_whole_store(arg, X509_STORE_CTX_get0_store(ctx))) != NULL) {
-		good = verify_by(ctx, whole);
-		X509_STORE_free(whole);
-	}
+	if (!good && (bundle = take_bundle(arg)) != NULL)
+		good = verify_by(ctx, bundle);
 	(void)ERR_pop_to_mark();
 	return good;
 }
@@ -181,7 +171,6 @@ static void
 begin_store(struct ca_store *t)
 {
 	t->from = find_sources(t);
-	t->whole = t->from.bundle == NULL || t->from.dir == NULL;
 	t->store = make_store(t->from.dir != NULL ? NULL : t->from.bundle, t->from.dir);
 }
 
@@ -195,7 +184,6 @@ ca_store_apply(struct ca_store *t, void *ssl_ctx)
 		begin_store(t);
 	if ((store = t->store) != NULL) {
 		SSL_CTX_set1_cert_store(ssl_ctx, store);
-		/* Also if it is whole: a handle of libcurl may go on with its first store. */
 		if (t->from.dir != NULL)
 			SSL_CTX_set_cert_verify_callback(ssl_ctx, verify_chain, t);
 	}

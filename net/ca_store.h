@@ -1,12 +1,12 @@
 /*
  * ca_store.h: the CA certificates, which all connections of a process share.
  *
- * To read the system's bundle takes about 20 ms and 1 MiB.  libcurl by itself does so for each
+ * To read the system's bundle takes about 30 ms and 1 MiB.  libcurl by itself does so for each
  * handle, and a CGI would for each message.  Most systems have the same certificates in a directory
  * too, where their names are hashes (see openssl-rehash(1)), so that OpenSSL reads only the one
  * that it needs.  The store is such a directory where there is one.  When a server's chain is not
- * verified by it, the bundle is read, within the same handshake: once in a process, and from then
- * on both are trusted.
+ * verified by it, it is verified by the bundle alone, within the same handshake.  For that the
+ * bundle is read once in a process.
  */
 #ifndef NET_CA_STORE_H
 #define NET_CA_STORE_H
@@ -24,9 +24,9 @@ struct ca_store {
 	const char		*ca_file;	/* NULL: the first of places that is readable */
 	const struct ca_place	*places;	/* the last one is { NULL, NULL } */
 	pthread_mutex_t		 lock;
-	void			*store;		/* X509_STORE; NULL: not made yet */
-	struct ca_place		 from;		/* what store is made of; bundle NULL: no bundle */
-	bool			 whole;		/* the bundle, if there is one, is in store */
+	struct ca_place		 from;		/* what is used; members can be NULL */
+	void			*store;		/* X509_STORE of from.dir, else from.bundle */
+	void			*bundle;	/* of from.bundle beside from.dir; NULL: not read */
 };
 
 /* The places of the distributions that are known, as ca_store_init() sets them. */

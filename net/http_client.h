@@ -70,7 +70,7 @@ bool			 http_client_lacks(struct http_client *h, char why[HTTP_CLIENT_LACK],
 /* Writes the version of libcurl and of its TLS: "7.88.1 (OpenSSL/3.0.17)". */
 void			 http_client_version(char text[HTTP_CLIENT_LACK]);
 
-/* The file of the CA certificates that are trusted; NULL: there is no such file. */
+/* The file of the CA certificates, or settings.ca_file as a directory; NULL: there is no file. */
 const char		*http_client_ca_file(const struct http_client *h);
 
 const char	*http_client_library(void);	/* the version of libcurl, as it runs here */

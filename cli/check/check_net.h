@@ -22,8 +22,8 @@ void		check_net_libcurl(struct check_results *r, const struct conf *c);
 void		check_net_run(struct check_results *r, const struct conf *c, bool store);
 
 /*
- * Reports the probe of an https address.  where: its scheme, host and port; ca_file: the file of
- * the CA certificates that are trusted, NULL: there is no such file.
+ * Reports the probe of an https address.  where: its scheme, host and port; ca_file: as from
+ * http_client_ca_file().
  */
 void		check_net_certificate(struct check_results *r, const char *subject,
 		    const char *where, const struct tls_probe *l, const char *ca_file,

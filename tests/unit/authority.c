@@ -9,6 +9,8 @@
 #include "tests/unit/authority.h"
 #include "tests/unit/unit.h"
 
+#define ALWAYS	"99991231235959Z"
+
 struct authority {
 	X509		*cert;
 	EVP_PKEY	*key;
@@ -38,7 +40,7 @@ add_extension(X509 *cert, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
-/* A certificate without a signature.  issuer NULL: itself. */
+/* A certificate without a signature, valid at any date.  issuer NULL: itself. */
 static X509 *
 make_cert(const char *name, EVP_PKEY *key, const struct authority *issuer)
 {
@@ -48,7 +50,7 @@ make_cert(const char *name, EVP_PKEY *key, const struct authority *issuer)
 	if (cert == NULL || X509_set_version(cert, 2) != 1 ||
 	    ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++) != 1 ||
 	    ASN1_TIME_set_string(X509_getm_notBefore(cert), "700101000000Z") != 1 ||
-	    ASN1_TIME_set_string(X509_getm_notAfter(cert), "99991231235959Z") != 1 ||
+	    ASN1_TIME_set_string(X509_getm_notAfter(cert), ALWAYS) != 1 ||
 	    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
 	    (const unsigned char *)name, -1, -1, 0) != 1 ||
 	    X509_set_issuer_name(cert, X509_get_subject_name(issuer != NULL ? issuer->cert :
@@ -64,18 +66,38 @@ sign_cert(X509 *cert, EVP_PKEY *key)
 		fail_msg("no signature");
 }
 
-struct authority *
-authority_new(const char *name, const struct authority *signer)
+/* It takes over the key. */
+static struct authority *
+make_authority(const char *name, EVP_PKEY *key, const struct authority *signer, const char *until)
 {
 	struct authority	*a = calloc(1, sizeof(*a));
 
 	if (a == NULL)
 		fail_msg("no memory");
-	a->key = make_key();
-	a->cert = make_cert(name, a->key, signer);
+	a->key = key;
+	a->cert = make_cert(name, key, signer);
+	if (ASN1_TIME_set_string(X509_getm_notAfter(a->cert), until) != 1)
+		fail_msg("not until %s", until);
 	add_extension(a->cert, NID_basic_constraints, "critical,CA:TRUE");
-	sign_cert(a->cert, signer != NULL ? signer->key : a->key);
+	sign_cert(a->cert, signer != NULL ? signer->key : key);
 	return a;
+}
+
+struct authority *
+authority_new(const char *name, const struct authority *signer)
+{
+	return make_authority(name, make_key(), signer, ALWAYS);
+}
+
+struct authority *
+authority_ended(const struct authority *a, const struct authority *signer)
+{
+	char	 name[32];
+
+	if (EVP_PKEY_up_ref(a->key) != 1 || X509_NAME_get_text_by_NID(
+	    X509_get_subject_name(a->cert), NID_commonName, name, sizeof(name)) == -1)
+		fail_msg("no name");
+	return make_authority(name, a->key, signer, "710101000000Z");
 }
 
 void

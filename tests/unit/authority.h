@@ -1,5 +1,5 @@
 /*
- * authority.h: certificate authorities and certificates for tests, valid at any date.
+ * authority.h: certificate authorities and certificates for tests, the same at any date.
  *
  * A failure ends the test.
  */
@@ -15,6 +15,9 @@ struct authority;			/* a certificate and its key */
 /* signer NULL: it signs itself. */
 struct authority	*authority_new(const char *name, const struct authority *signer);
 void			 authority_free(struct authority *a);
+
+/* An older certificate of the same authority, with its key, that has ended. */
+struct authority	*authority_ended(const struct authority *a, const struct authority *signer);
 
 /* The name by which OpenSSL looks for it in a directory. */
 void			 authority_hash(const struct authority *a, char name[AUTHORITY_HASH]);

@@ -17,22 +17,25 @@
 
 enum { THREADS = 16 };
 
-/* What is in the directory below the hash of the authority that is to be trusted. */
+/* What is in the directory below the hash of the authority of a server. */
 enum held {
 	NOTHING,
-	ROOT,		/* it */
+	ROOT,		/* the authority */
 	BETWEEN,	/* the intermediate authority, below its own hash */
 	OTHER,		/* another authority: the link is old */
+	ENDED,		/* its certificate of before, which has ended */
+	ENDED_BETWEEN,	/* the same of the intermediate authority */
 	JUNK		/* no certificate */
 };
 
 /* A directory with a bundle and a hashed directory, and authorities. */
 struct host {
-	struct authority	*root, *between, *other;
+	struct authority	*root, *between, *other, *ended, *ended_between;
 	char			 dir[STATE_PATH], bundle[STATE_PATH], pem[STATE_PATH];
 	struct ca_place		 places[2];
 };
 
+/* what NULL: junk. */
 static void
 put_hashed(const struct host *t, const struct authority *what, const struct authority *whose)
 {
@@ -50,6 +53,13 @@ put_hashed(const struct host *t, const struct authority *what, const struct auth
 static void
 begin_host(struct host *t, enum held held, const struct authority *in_bundle)
 {
+	const struct {
+		const struct authority	*what, *whose;
+	} put[] = {
+		[ROOT] = { t->root, t->root }, [BETWEEN] = { t->between, t->between },
+		[OTHER] = { t->other, t->root }, [ENDED] = { t->ended, t->root },
+		[ENDED_BETWEEN] = { t->ended_between, t->between }, [JUNK] = { NULL, t->root },
+	};
 	const char	*place = state_new();
 
 	state_path(t->dir, place, "hashed");
@@ -58,10 +68,8 @@ begin_host(struct host *t, enum held held, const struct authority *in_bundle)
 	assert_int_equal(mkdir(t->dir, 0700), 0);
 	authority_write(t->other, t->bundle, false);
 	put_hashed(t, t->other, t->other);
-	if (held == BETWEEN)
-		put_hashed(t, t->between, t->between);
-	else if (held != NOTHING)
-		put_hashed(t, held == ROOT ? t->root : held == OTHER ? t->other : NULL, t->root);
+	if (held != NOTHING)
+		put_hashed(t, put[held].what, put[held].whose);
 	if (in_bundle != NULL)
 		authority_write(in_bundle, t->bundle, true);
 	t->places[0] = (struct ca_place){ t->bundle, t->dir };
@@ -74,6 +82,8 @@ make_authorities(struct host *t)
 	t->root = authority_new("root", NULL);
 	t->between = authority_new("between", t->root);
 	t->other = authority_new("other", NULL);
+	t->ended = authority_ended(t->root, NULL);
+	t->ended_between = authority_ended(t->between, t->root);
 }
 
 static void
@@ -82,6 +92,8 @@ free_authorities(struct host *t)
 	authority_free(t->root);
 	authority_free(t->between);
 	authority_free(t->other);
+	authority_free(t->ended);
+	authority_free(t->ended_between);
 }
 
 static struct http_client *
@@ -114,6 +126,9 @@ static const struct {
 	{ "bundle, of a chain", NOTHING, BY_ROOT, true, "serverAuth", true, true },
 	{ "bundle, no root", NOTHING, BY_BETWEEN, true, "serverAuth", true, true },
 	{ "old link", OTHER, BY_ROOT, false, "serverAuth", true, true },
+	{ "ended", ENDED, BY_ROOT, false, "serverAuth", true, true },
+	{ "ended, neither", ENDED, NO, false, "serverAuth", false, true },
+	{ "ended within the chain", ENDED_BETWEEN, BY_ROOT, true, "serverAuth", true, true },
 	{ "damaged file", JUNK, BY_ROOT, true, "serverAuth", true, true },
 	{ "neither", NOTHING, NO, false, "serverAuth", false, true },
 	{ "neither, of a chain", NOTHING, NO, true, "serverAuth", false, true },
@@ -155,7 +170,7 @@ requests(void **state)
 	struct peer		*p;
 	struct job		 j;
 	char			 why[sizeof(j.answer.why)];
-	const void		*store;
+	const void		*bundle = NULL;
 	size_t			 i;
 	int			 round;
 
@@ -166,15 +181,15 @@ requests(void **state)
 		p = peer_new_tls(t.pem);
 		h = client_of(&t, NULL, &set);
 		job_init(&j, p, "ok", "text");
-		for (round = 1, store = NULL; round < 3; round++) {
+		for (round = 1; round < 3; round++) {
 			job_do(h, &j, JOB_PATIENCE_MS);
 			check_int(cases[i].name, j.answer.status, cases[i].good ? 200 : 0);
 			check_int(cases[i].name, j.answer.sent, cases[i].good);
 			check_int(cases[i].name, j.answer.local, false);
-			check_int(cases[i].name, h->ca_store.whole, cases[i].read);
+			check_int(cases[i].name, h->ca_store.bundle != NULL, cases[i].read);
 			check_int(cases[i].name, peer_connections(p), cases[i].good ? 1 : round);
-			CHECK(cases[i].name, store == NULL || store == h->ca_store.store);
-			store = h->ca_store.store;
+			CHECK(cases[i].name, round == 1 || bundle == h->ca_store.bundle);
+			bundle = h->ca_store.bundle;
 		}
 		check_int(cases[i].name, peer_requests(p), cases[i].good ? 2 : 0);
 		ask_by_bundle(&t, p, why);
@@ -260,7 +275,7 @@ both_are_trusted(void **state)
 	job_init(&a, of_bundle, "ok", "a");
 	job_do(h, &a, JOB_PATIENCE_MS);
 	check_int("of the bundle", a.answer.status, 200);
-	check_int("read", h->ca_store.whole, true);
+	CHECK("read", h->ca_store.bundle != NULL);
 	job_init(&b, of_dir, "ok", "b");
 	job_do(h, &b, JOB_PATIENCE_MS);
 	check_int("of the directory", b.answer.status, 200);
@@ -301,13 +316,13 @@ bundle_is_damaged(void **state)
 		check_int("damaged", j.answer.status, 0);
 		check_int("damaged", j.answer.local, false);
 		CHECK(j.answer.why, strstr(j.answer.why, "certificate") != NULL);
-		check_int("damaged", h->ca_store.whole, false);
+		CHECK("not read", h->ca_store.bundle == NULL);
 	}
 	check_int("one handshake each", peer_connections(p), 2);
 	authority_write(t.root, t.bundle, false);
 	job_do(h, &j, JOB_PATIENCE_MS);
 	check_int("right again", j.answer.status, 200);
-	check_int("right again", h->ca_store.whole, true);
+	CHECK("right again", h->ca_store.bundle != NULL);
 	buf_free(&j.answer.body);
 	http_client_free(h);
 	peer_free(p);
@@ -408,7 +423,7 @@ threads(void **state)
 		buf_free(&callers[i].job.answer.body);
 	}
 	check_int("one handshake each", peer_connections(p), THREADS);
-	check_int("read", h->ca_store.whole, true);
+	CHECK("read", h->ca_store.bundle != NULL);
 	http_client_free(h);
 	peer_free(p);
 	free_authorities(&t);
@@ -466,7 +481,6 @@ places(void **state)
 		check_int(name, store.from.dir != NULL, kinds[i].hashed);
 		if (kinds[i].hashed)
 			check_text(name, store.from.dir, dirs[kinds[i].place]);
-		check_int(name, store.whole, !kinds[i].hashed);
 		CHECK(name, store.store == NULL || (X509_VERIFY_PARAM_get_flags(
 		    X509_STORE_get0_param(store.store)) & X509_V_FLAG_PARTIAL_CHAIN) != 0);
 		ca_store_fini(&store);
