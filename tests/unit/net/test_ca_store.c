@@ -15,7 +15,10 @@
 #include "tests/unit/state.h"
 #include "tests/unit/unit.h"
 
-enum { THREADS = 16 };
+enum {
+	THREADS = 16,
+	MANY = 200	/* certificates in a bundle that takes some time to read */
+};
 
 /* What is in the directory below the hash of the authority of a server. */
 enum held {
@@ -392,7 +395,7 @@ call_once(void *arg)
 	return NULL;
 }
 
-/* Threads that need the bundle at the same moment. */
+/* Threads need the bundle while one of them reads it. */
 static void
 threads(void **state)
 {
@@ -406,6 +409,8 @@ threads(void **state)
 	(void)state;
 	make_authorities(&t);
 	begin_host(&t, NOTHING, t.root);
+	for (i = 0; i < MANY; i++)
+		authority_write(t.other, t.bundle, true);
 	authority_issue(t.root, t.pem, t.between, "serverAuth");
 	p = peer_new_tls(t.pem);
 	h = client_of(&t, NULL, &set);
