@@ -1,6 +1,7 @@
 # `make bench`: qtoa against the most that a program of its kind can do (see
-# bench/bench.py).  BENCH_QUICK=1: under a minute, rougher figures.  BENCH_FLAT=1: then the same
-# with 10^7 known messages and 10^6 that wait, which needs 3 GB of disk and some minutes.
+# bench/bench.py).  BENCH_QUICK=1: in some minutes, rougher figures.  BENCH_PART='queue cgi': these
+# parts alone.  BENCH_FLAT=1: part queue with 10^7 known messages and 10^6 that wait, too, which needs
+# 3 GB of disk.
 
 BENCH	 = $(B)/bench
 

@@ -8,8 +8,9 @@ well, so it must be on a disk.  The ceiling is a FastCGI (CGI) program, linked t
 libraries, behind the same web server, that posts a fixed body to the same sink and keeps
 nothing; where QT answers at once, with as many threads as make it fastest, else with as
 many as qtoa has.  Both are measured in turns, figures are medians.  No message is sent to
-qtoa twice.  BENCH_QUICK=1: shorter, rougher.  BENCH_FLAT=1: then the same figures with
-10^7 known messages and 10^6 that wait, beside those of an empty store.
+qtoa twice.  BENCH_PART="queue cgi": these parts alone, of PARTS below.  BENCH_QUICK=1:
+shorter, rougher.  BENCH_FLAT=1: part queue has the same figures with 10^7 known messages
+and 10^6 that wait, too, beside those of an empty store.
 Exit status: 0 all targets met, 1 one missed, 2 could not measure.
 
 Not imported here: whatever loads OpenSSL, whose pages qtoa would then share.
@@ -242,6 +243,14 @@ def process(argv, stop=signal.SIGTERM, wait=False, **kw):
         p.wait()
 
 
+# Another process: see above what is not imported.
+COUNT_TLS = """
+import ssl, sys, urllib.request
+context = ssl._create_unverified_context()
+print(urllib.request.urlopen(sys.argv[1], context=context).read().decode())
+"""
+
+
 class Sink:
     """A running sink."""
 
@@ -261,7 +270,10 @@ class Sink:
         return False
 
     def count(self):
-        """Requests and connections so far (of a plain one)."""
+        """Requests and connections so far."""
+        if self.url.startswith("https"):
+            argv = [sys.executable, "-c", COUNT_TLS, f"https://127.0.0.1:{self.port}/count"]
+            return json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout)
         with socket.create_connection(("127.0.0.1", self.port)) as s:
             s.sendall(b"GET /count HTTP/1.1\r\n\r\n")
             return json.loads(s.recv(4096).partition(b"\r\n\r\n")[2])
@@ -337,13 +349,11 @@ class Run:
         subprocess.run([sys.executable, f"{HERE}/{program}", *map(str, args)], check=True)
 
     def tls_files(self):
-        """A certificate for the sink; the system's bundle with its issuer at the end."""
-        names = ("ca.pem", "sink.pem", "sink.key")
+        """A certificate for the sink; its issuer's in a directory as that of the system."""
+        os.mkdir(f"{self.dir}/certs")
+        names = ("certs/ca.pem", "sink.pem", "sink.key")
         self.python("certificate.py", *(f"{self.dir}/{name}" for name in names))
-        with open(f"{self.dir}/bundle.pem", "wb") as out:
-            for path in ("/etc/ssl/certs/ca-certificates.crt", f"{self.dir}/ca.pem"):
-                with open(path, "rb") as f:
-                    shutil.copyfileobj(f, out)
+        subprocess.run(["openssl", "rehash", f"{self.dir}/certs"], check=True)
 
     def pushes(self, count):
         """Writes so many new pushes, half for each thread of wrk."""
@@ -417,7 +427,7 @@ class Run:
         return {
             "BENCH_SINK": url,
             "BENCH_STATE": state,
-            "BENCH_CA": f"{self.dir}/bundle.pem",
+            "BENCH_CA": f"{self.dir}/certs",
             "BENCH_LOG": f"{self.dir}/qtoa.log",
         }
 
@@ -691,17 +701,18 @@ def read_pushes(path):
             yield head.partition(b" ")[0].decode(), body.decode()
 
 
-def cgi(run):
+def cgi(run, tls):
     """Medians in seconds, whole and from main to exit: {"qtoa": s, "ceiling": s} each; whole has
     "true", and "static" if it is built, too."""
     n, inside = run.limits["cgi"], f"{run.dir}/inside"
     run.pushes(2 * n)
     pushes = list(read_pushes(f"{run.dir}/pushes.1")) + list(read_pushes(f"{run.dir}/pushes.2"))
-    with sink(run) as s:
+    with sink(run, tls=tls) as s:
         programs = {"ceiling": f"{run.bin}/ceiling_cgi", "qtoa": run.qtoa(64), "true": "/bin/true"}
         if static := run.static(64):
             programs["static"] = static
         environment = dict(run.environment(s.url), CEILING_URL=s.url, PATH=os.environ["PATH"])
+        environment["CEILING_CA"] = environment["BENCH_CA"]
         probe = {"LD_PRELOAD": f"{run.bin}/inside.so", "BENCH_INSIDE": inside}
         times, spans = ({name: [] for name in names} for names in (programs, ("ceiling", "qtoa")))
         for i in range(n):
@@ -858,9 +869,7 @@ def flat_rows(table, run, empty):
     table.row(f"  p99 of {PACE} pushes/s, idle and beside, ms", empty["idle"], r["beside"], 2)
 
 
-def measure(run):
-    table = Table()
-    table.row(f"this disk ({file_system(run.dir)}): fdatasyncs/s, one by one", None, disk(run))
+def request_part(table, run):
     ceiling = fastest(run, 64)
     r = versus(run, 64, 64, 0, ceiling)
     c, q = r["ceiling"], r["qtoa"]
@@ -871,13 +880,17 @@ def measure(run):
     cpu_rows(table, r)
     call_rows(table, run, ceiling)
 
+
+def late_part(table, run):
     r = versus(run, 256, 256, 50)
     c, q = r["ceiling"], r["qtoa"]
     table.row("256 at once, sink 50 ms: requests/s", c["rate"], q["rate"], 0.8, at_least=True)
     table.row("  p99, ms", c["p99_ms"], q["p99_ms"])
     cpu_rows(table, r)
 
-    # The targets are for a sink that answers at once; at 50 ms all 64 threads are busy.
+
+def memory_part(table, run):
+    """The targets are for a sink that answers at once; at 50 ms all 64 threads are busy."""
     for delay_ms, limit in ((0, 8), (50, None)):
         c, q = (memory(run, name, delay_ms) for name in ("ceiling", "qtoa"))
         memory_rows(table, f"HTTP sink {delay_ms} ms", c, q, limit)
@@ -885,30 +898,57 @@ def measure(run):
         q = memory(run, "qtoa", delay_ms, tls=True)
         memory_rows(table, f"HTTPS sink {delay_ms} ms", None, q, limit)
 
+
+def queue_part(table, run):
     r = queue(run)
     queue_rows(table, r)
     if os.environ.get("BENCH_FLAT", "0") not in ("", "0"):
         flat_rows(table, run, r)
 
+
+def relay_part(table, run):
     r = relays(run)
     c, q = r["qtoa"], r["relay"]
     table.row("64 at once, a relay answers: requests/s", c["rate"], q["rate"], 0.6, at_least=True)
     table.row("  p99, ms", c["p99_ms"], q["p99_ms"])
     cpu_rows(table, {"ceiling": c, "qtoa": q})
 
+
+def collector_part(table, run):
     r = collector(run)
     c, q = r["disk"], r["server"]
     table.row("64 at once, collector: envelopes/s", c["rate"], q["rate"], COLLECTOR, at_least=True)
     table.row("  p99, ms", c["p99_ms"], q["p99_ms"])
     table.row("  CPU a request, program, us", c["program"] * 1e6, q["program"] * 1e6)
 
-    whole, inside = cgi(run)
-    table.row("CGI, one request, ms", whole["ceiling"] * 1e3, whole["qtoa"] * 1e3)
-    table.row("  from main to exit, ms", inside["ceiling"] * 1e3, inside["qtoa"] * 1e3, 1.2)
-    if "static" in whole:
-        above = {name: (seconds - whole["true"]) * 1e3 for name, seconds in whole.items()}
-        table.row("CGI, dynamic and static, above /bin/true, ms", above["qtoa"], above["static"],
-                  0.4)
+
+def cgi_part(table, run):
+    for what, tls in (("CGI", False), ("CGI by HTTPS", True)):
+        whole, inside = cgi(run, tls)
+        table.row(f"{what}, one request, ms", whole["ceiling"] * 1e3, whole["qtoa"] * 1e3)
+        table.row("  from main to exit, ms", inside["ceiling"] * 1e3, inside["qtoa"] * 1e3, 1.2)
+        if "static" in whole and not tls:
+            above = {name: (seconds - whole["true"]) * 1e3 for name, seconds in whole.items()}
+            table.row("CGI, dynamic and static, above /bin/true, ms", above["qtoa"],
+                      above["static"], 0.4)
+
+
+PARTS = {
+    "request": request_part,
+    "late": late_part,
+    "memory": memory_part,
+    "queue": queue_part,
+    "relay": relay_part,
+    "collector": collector_part,
+    "cgi": cgi_part,
+}
+
+
+def measure(run):
+    table = Table()
+    table.row(f"this disk ({file_system(run.dir)}): fdatasyncs/s, one by one", None, disk(run))
+    for name in os.environ.get("BENCH_PART", "").split() or PARTS:
+        PARTS[name](table, run)
     return table.missed
 
 
@@ -919,6 +959,7 @@ def missing():
     )
     have = {
         "wrk": shutil.which("wrk"),
+        "openssl": shutil.which("openssl"),
         "lighttpd": LIGHTTPD,
         "python3-cryptography": crypto.returncode == 0,
     }

@@ -1,7 +1,7 @@
 /*
  * ceiling_cgi.c: ceiling.c as a CGI.  It reads the body, posts a fixed one to the sink that
- * CEILING_URL names and answers `success`.  It is linked to all libraries of qtoa, because most
- * of a CGI's time is loading them.
+ * CEILING_URL names, with the CA certificates of the directory CEILING_CA, and answers
+ * `success`.  It is linked to all libraries of qtoa, because most of a CGI's time is loading them.
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -51,6 +51,8 @@ post_fixed_body(const char *url)
 	(void)curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, (long)sizeof(text));
 	(void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, discard_body);
 	(void)curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, 2500L);
+	(void)curl_easy_setopt(h, CURLOPT_CAINFO, NULL);
+	(void)curl_easy_setopt(h, CURLOPT_CAPATH, getenv("CEILING_CA"));
 	return curl_easy_perform(h);	/* h is freed when the process ends */
 }
 
