@@ -472,9 +472,22 @@ def wrk(run, w, name, concurrency, seconds):
     return r
 
 
+def settle(w):
+    """Waits until the disk has what was written, and the programs have counted the messages of the
+    turn before: neither belongs to the next one's figures."""
+    os.sync()
+    end = time.monotonic() + 60
+    busy = True
+    while busy and time.monotonic() < end:
+        before = [cpu_s(pid) for pid in w.pids.values()]
+        time.sleep(0.2)
+        busy = any(cpu_s(pid) - b > 0.02 for pid, b in zip(w.pids.values(), before))
+
+
 def turn(run, s, w, name, concurrency, seconds):
     """One measured run: wrk's figures, CPU per request, all of it seen by the sink."""
     run.stock(seconds)
+    settle(w)
     count = s.count()
     who = {"program": w.pids[name], "lighttpd": w.pid, "sink": s.pid}
     cpu, busy = {k: cpu_s(pid) for k, pid in who.items()}, busy_s()
@@ -557,6 +570,7 @@ def collector(run):
         for i in range(1 + run.limits["pairs"]):
             for name, results in runs.items():
                 run.stock(run.limits["seconds"])
+                settle(w)
                 cpu = cpu_s(w.pids[name])
                 r = wrk(run, w, name, 64, run.limits["seconds"])
                 r["program"] = (cpu_s(w.pids[name]) - cpu) / r["requests"]
