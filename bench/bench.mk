@@ -1,7 +1,7 @@
 # `make bench`: qtoa against the most that a program of its kind can do (see
-# bench/bench.py).  BENCH_QUICK=1: in some minutes, rougher figures.  BENCH_PART='queue cgi': these
-# parts alone.  BENCH_FLAT=1: part queue with 10^7 known messages and 10^6 that wait, too, which needs
-# 3 GB of disk.
+# bench/bench.py).  BENCH_PART='queue cgi': these parts alone.  BENCH_QUICK=1: in some minutes,
+# rougher figures.  BENCH_FLAT=1: part queue with 10^7 known messages and 10^6 that wait, too, which
+# needs 3 GB of disk.
 
 BENCH	 = $(B)/bench
 
@@ -35,7 +35,7 @@ BENCHES	 = $(CEILINGS) $(addprefix $(BENCH)/,bare fill pace sink syncs.so inside
 bench-built: $(BENCHES) $(BENCH)/traffic $(BENCH)/xmlmap_bench
 
 bench: $(BENCHES)
-	@MAKE='$(MAKE)' $(PYTHON) bench/bench.py $(BENCH)
+	@MAKE='$(MAKE)' $(PYTHON) bench/bench.py $(BENCH) $(BENCH_PART)
 
 # Hosts that share a store on PostgreSQL, against one that has its own.
 bench-cluster: $(addprefix $(BENCH)/,pace sink)

@@ -1,16 +1,15 @@
 #!/usr/bin/python3
 """bench.py: qtoa against the most that a program of its kind can do (`make bench`).
 
-    bench.py DIR
+    bench.py DIR [request|late|memory|queue|relay|collector|cgi]...
 
 DIR has the programs that bench.mk built; what a run makes goes there too, the store as
 well, so it must be on a disk.  The ceiling is a FastCGI (CGI) program, linked to the same
 libraries, behind the same web server, that posts a fixed body to the same sink and keeps
 nothing; where QT answers at once, with as many threads as make it fastest, else with as
 many as qtoa has.  Both are measured in turns, figures are medians.  No message is sent to
-qtoa twice.  BENCH_PART="queue cgi": these parts alone, of PARTS below.  BENCH_QUICK=1:
-shorter, rougher.  BENCH_FLAT=1: part queue has the same figures with 10^7 known messages
-and 10^6 that wait, too, beside those of an empty store.
+qtoa twice.  BENCH_QUICK=1: shorter, rougher.  BENCH_FLAT=1: part queue has the same figures
+with 10^7 known messages and 10^6 that wait, too, beside those of an empty store.
 Exit status: 0 all targets met, 1 one missed, 2 could not measure.
 
 Not imported here: whatever loads OpenSSL, whose pages qtoa would then share.
@@ -319,7 +318,11 @@ def web(run, commands, environment, suffix=""):
     with process([LIGHTTPD, "-D", "-f", path], stop=signal.SIGINT) as p:
         w = Web(p, port)
         until(lambda: w.find(commands), f"{LIGHTTPD} -f {path}")
-        yield w
+        run.webs.append(w)
+        try:
+            yield w
+        finally:
+            run.webs.remove(w)
 
 
 class Run:
@@ -334,6 +337,7 @@ class Run:
         if file_system(os.path.realpath(self.dir)) in ("tmpfs", "ramfs"):
             raise Failed(f"{self.dir} is in memory: give a B= on a disk")
         self.sockets = tempfile.mkdtemp(prefix="qtoa-bench-")  # a socket's path is short
+        self.webs = []  # that run now
         self.states = 0  # directories made
         self.made = 0  # messages
         self.kind = []  # of pushes: the last arguments of push.py
@@ -472,22 +476,24 @@ def wrk(run, w, name, concurrency, seconds):
     return r
 
 
-def settle(w):
-    """Waits until the disk has what was written, and the programs have counted the messages of the
+def settle(run):
+    """Waits until the disk has what was written, and all programs have counted the messages of the
     turn before: neither belongs to the next one's figures."""
-    os.sync()
-    end = time.monotonic() + 60
-    busy = True
-    while busy and time.monotonic() < end:
-        before = [cpu_s(pid) for pid in w.pids.values()]
+    pids = [pid for w in run.webs for pid in w.pids.values()]
+
+    def idle():
+        before = sum(map(cpu_s, pids))
         time.sleep(0.2)
-        busy = any(cpu_s(pid) - b > 0.02 for pid, b in zip(w.pids.values(), before))
+        return sum(map(cpu_s, pids)) - before <= 0.02
+
+    os.sync()
+    until(idle, "the programs have nothing to do", 60)
 
 
 def turn(run, s, w, name, concurrency, seconds):
     """One measured run: wrk's figures, CPU per request, all of it seen by the sink."""
     run.stock(seconds)
-    settle(w)
+    settle(run)
     count = s.count()
     who = {"program": w.pids[name], "lighttpd": w.pid, "sink": s.pid}
     cpu, busy = {k: cpu_s(pid) for k, pid in who.items()}, busy_s()
@@ -570,7 +576,7 @@ def collector(run):
         for i in range(1 + run.limits["pairs"]):
             for name, results in runs.items():
                 run.stock(run.limits["seconds"])
-                settle(w)
+                settle(run)
                 cpu = cpu_s(w.pids[name])
                 r = wrk(run, w, name, 64, run.limits["seconds"])
                 r["program"] = (cpu_s(w.pids[name]) - cpu) / r["requests"]
@@ -717,16 +723,17 @@ def read_pushes(path):
 
 def cgi(run, tls):
     """Medians in seconds, whole and from main to exit: {"qtoa": s, "ceiling": s} each; whole has
-    "true", and "static" if it is built, too."""
+    "true", and without TLS "static" if it is built, too."""
     n, inside = run.limits["cgi"], f"{run.dir}/inside"
     run.pushes(2 * n)
     pushes = list(read_pushes(f"{run.dir}/pushes.1")) + list(read_pushes(f"{run.dir}/pushes.2"))
     with sink(run, tls=tls) as s:
         programs = {"ceiling": f"{run.bin}/ceiling_cgi", "qtoa": run.qtoa(64), "true": "/bin/true"}
-        if static := run.static(64):
+        if not tls and (static := run.static(64)):
             programs["static"] = static
-        environment = dict(run.environment(s.url), CEILING_URL=s.url, PATH=os.environ["PATH"])
-        environment["CEILING_CA"] = environment["BENCH_CA"]
+        environment = run.environment(s.url)
+        environment.update(CEILING_URL=s.url, CEILING_CA=environment["BENCH_CA"])
+        environment["PATH"] = os.environ["PATH"]
         probe = {"LD_PRELOAD": f"{run.bin}/inside.so", "BENCH_INSIDE": inside}
         times, spans = ({name: [] for name in names} for names in (programs, ("ceiling", "qtoa")))
         for i in range(n):
@@ -755,6 +762,7 @@ def system_calls(run, ceiling):
         with web(run, commands, run.environment(s.url)) as w:
             for name in commands:
                 turn(run, s, w, name, 64, 1)
+                settle(run)
                 out = f"{run.dir}/strace"
                 argv = ["strace", "-c", "-f", "-p", str(w.pids[name]), "-o", out]
                 with process(argv, stop=signal.SIGINT, stderr=subprocess.PIPE) as p:
@@ -941,7 +949,7 @@ def cgi_part(table, run):
         whole, inside = cgi(run, tls)
         table.row(f"{what}, one request, ms", whole["ceiling"] * 1e3, whole["qtoa"] * 1e3)
         table.row("  from main to exit, ms", inside["ceiling"] * 1e3, inside["qtoa"] * 1e3, 1.2)
-        if "static" in whole and not tls:
+        if "static" in whole:
             above = {name: (seconds - whole["true"]) * 1e3 for name, seconds in whole.items()}
             table.row("CGI, dynamic and static, above /bin/true, ms", above["qtoa"],
                       above["static"], 0.4)
@@ -961,8 +969,8 @@ PARTS = {
 def measure(run):
     table = Table()
     table.row(f"this disk ({file_system(run.dir)}): fdatasyncs/s, one by one", None, disk(run))
-    for name in os.environ.get("BENCH_PART", "").split() or PARTS:
-        PARTS[name](table, run)
+    for part in sys.argv[2:] or PARTS:
+        PARTS[part](table, run)
     return table.missed
 
 
