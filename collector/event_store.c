@@ -15,11 +15,16 @@ struct account_source {
 	struct slice	 appid, application, path, name;
 };
 
+/* When a device was seen first and last; epoch seconds. */
+struct seen_span {
+	int64_t		 first, last;
+};
+
 /* A device, as it is before an event is added to it. */
 struct device {
 	int64_t		 id;
-	int64_t		 last;		/* time of its last event, epoch seconds */
-	bool		 is_new;	/* it has no event */
+	struct seen_span seen;
+	bool		 is_new;	/* it was added just now, and has no event */
 };
 
 /* A row of table event, without what the database adds. */
@@ -30,11 +35,6 @@ struct event_row {
 	int64_t		 time_s, received_ms, part;
 	int64_t		 gap;		/* seconds, from a recovered file; or NO_GAP */
 	struct event_store_batch *batch;
-};
-
-/* When a device was seen first and last; epoch seconds. */
-struct seen_span {
-	int64_t		 first, last;
 };
 
 /*
@@ -72,7 +72,7 @@ find_erased(struct db *db, struct device *d, struct slice application, struct sl
 {
 	enum error	 er;
 
-	d->last = INT64_MAX;
+	d->seen = (struct seen_span){ INT64_MIN, INT64_MAX };
 	d->is_new = false;
 	er = erased_find(db, &d->id, application, device, seen->last);
 	return er != ERR_OK || d->id == 0 ? er : widen_device(db, d->id, seen);
@@ -80,7 +80,7 @@ find_erased(struct db *db, struct device *d, struct slice application, struct sl
 
 /* d->id is 0 if there is no such device. */
 static enum error
-read_device(struct db *db, struct device *d, struct seen_span *span, const struct db_value name[2])
+read_device(struct db *db, struct device *d, const struct db_value name[2])
 {
 	struct db_rows	 rows;
 	enum error	 er;
@@ -89,8 +89,8 @@ read_device(struct db *db, struct device *d, struct seen_span *span, const struc
 	er = db_start(db, &rows, SQL_DEVICE_SPAN, name, 2);
 	if (er == ERR_OK && db_next(&rows, &er)) {
 		d->id = db_col_int(&rows, 0);
-		span->first = db_col_int(&rows, 1);
-		span->last = d->last = db_col_int(&rows, 2);
+		d->seen.first = db_col_int(&rows, 1);
+		d->seen.last = db_col_int(&rows, 2);
 	}
 	db_end(&rows);
 	return er;
@@ -103,17 +103,16 @@ find_or_add_device(struct db *db, struct device *d, struct slice application, st
 	const struct db_value	 v[] = {
 		db_text(application), db_short(device), db_i(seen->first), db_i(seen->last),
 	};
-	struct seen_span	 span = *seen;
 	int64_t			 added = 0;
 	enum error		 er;
 
-	er = read_device(db, d, &span, v);
+	er = read_device(db, d, v);
 	/* Another host may add it at the same time: then it has that one's events. */
 	if (er == ERR_OK && d->id == 0 && (er = db_run(db, &added, SQL_DEVICE_NEW, v,
 	    sizeof(v) / sizeof(v[0]))) == ERR_OK)
-		er = read_device(db, d, &span, v);
+		er = read_device(db, d, v);
 	d->is_new = added != 0;
-	return er != ERR_OK || (span.first <= seen->first && seen->last <= span.last) ? er :
+	return er != ERR_OK || (d->seen.first <= seen->first && seen->last <= d->seen.last) ? er :
 	    widen_device(db, d->id, seen);
 }
 
@@ -153,7 +152,7 @@ insert_event(struct db *db, bool *is_new, const struct event_row *r)
 static enum error
 shorten_next_gap(struct db *db, const struct event_row *r)
 {
-	return r->time_s >= r->device.last ? ERR_OK : db_run(db, NULL, SQL_EVENT_SHORTEN,
+	return r->time_s >= r->device.seen.last ? ERR_OK : db_run(db, NULL, SQL_EVENT_SHORTEN,
 	    DB_VALUES(db_i(r->device.id), db_i(r->time_s)));
 }
 
