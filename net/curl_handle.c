@@ -221,9 +221,8 @@ set_certificates(struct curl_handle *t)
 
 	if (curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK)
 		SET(NEEDED, CURLOPT_SSL_CTX_DATA, t);
-	else
-		file = ca_store_file(&t->http->ca_store);
-	if (file != NULL && ca_store_is_directory(file)) {
+	else if ((file = ca_store_file(&t->http->ca_store)) != NULL &&
+	    ca_store_is_directory(file)) {
 		dir = file;
 		file = NULL;
 	}
