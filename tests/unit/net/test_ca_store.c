@@ -111,6 +111,30 @@ client_of(const struct host *t, const char *ca_file, struct settings *set)
 	return h;
 }
 
+/* A server that has the certificate t->pem, a client, and a call of it. */
+struct asker {
+	struct settings		 set;
+	struct http_client	*http;
+	struct peer		*peer;
+	struct job		 job;
+};
+
+static void
+begin_asker(struct asker *a, const struct host *t, const char *ca_file)
+{
+	a->peer = peer_new_tls(t->pem);
+	a->http = client_of(t, ca_file, &a->set);
+	job_init(&a->job, a->peer, "ok", "text");
+}
+
+static void
+end_asker(struct asker *a)
+{
+	buf_free(&a->job.answer.body);
+	http_client_free(a->http);
+	peer_free(a->peer);
+}
+
 /* Which authorities a server's certificate comes from, and which are trusted where. */
 static const struct {
 	const char	*name;
@@ -167,40 +191,33 @@ ask_by_bundle(const struct host *t, struct peer *p, char why[sizeof((struct http
 static void
 requests(void **state)
 {
-	struct host		 t;
-	struct settings		 set;
-	struct http_client	*h;
-	struct peer		*p;
-	struct job		 j;
-	char			 why[sizeof(j.answer.why)];
-	const void		*bundle = NULL;
-	size_t			 i;
-	int			 round;
+	struct host	 t;
+	struct asker	 a;
+	char		 why[sizeof(a.job.answer.why)];
+	const void	*bundle = NULL;
+	size_t		 i;
+	int		 round;
 
 	(void)state;
 	make_authorities(&t);
 	for (i = 0; i < COUNT(cases); i++) {
 		begin_case(&t, i);
-		p = peer_new_tls(t.pem);
-		h = client_of(&t, NULL, &set);
-		job_init(&j, p, "ok", "text");
+		begin_asker(&a, &t, NULL);
 		for (round = 1; round < 3; round++) {
-			job_do(h, &j, JOB_PATIENCE_MS);
-			check_int(cases[i].name, j.answer.status, cases[i].good ? 200 : 0);
-			check_int(cases[i].name, j.answer.sent, cases[i].good);
-			check_int(cases[i].name, j.answer.local, false);
-			check_int(cases[i].name, h->ca_store.bundle != NULL, cases[i].read);
-			check_int(cases[i].name, peer_connections(p), cases[i].good ? 1 : round);
-			CHECK(cases[i].name, round == 1 || bundle == h->ca_store.bundle);
-			bundle = h->ca_store.bundle;
+			job_do(a.http, &a.job, JOB_PATIENCE_MS);
+			check_int(cases[i].name, a.job.answer.status, cases[i].good ? 200 : 0);
+			check_int(cases[i].name, a.job.answer.sent, cases[i].good);
+			check_int(cases[i].name, a.job.answer.local, false);
+			check_int(cases[i].name, a.http->ca_store.bundle != NULL, cases[i].read);
+			check_int(cases[i].name, peer_connections(a.peer), cases[i].good ? 1 : round);
+			CHECK(cases[i].name, round == 1 || bundle == a.http->ca_store.bundle);
+			bundle = a.http->ca_store.bundle;
 		}
-		check_int(cases[i].name, peer_requests(p), cases[i].good ? 2 : 0);
-		ask_by_bundle(&t, p, why);
+		check_int(cases[i].name, peer_requests(a.peer), cases[i].good ? 2 : 0);
+		ask_by_bundle(&t, a.peer, why);
 		if (!cases[i].good)
-			check_text(cases[i].name, j.answer.why, why);
-		buf_free(&j.answer.body);
-		http_client_free(h);
-		peer_free(p);
+			check_text(cases[i].name, a.job.answer.why, why);
+		end_asker(&a);
 	}
 	free_authorities(&t);
 }
@@ -299,36 +316,29 @@ both_are_trusted(void **state)
 static void
 bundle_is_damaged(void **state)
 {
-	struct host		 t;
-	struct settings		 set;
-	struct http_client	*h;
-	struct peer		*p;
-	struct job		 j;
-	size_t			 i;
+	struct host	 t;
+	struct asker	 a;
+	size_t		 i;
 
 	(void)state;
 	make_authorities(&t);
 	begin_host(&t, NOTHING, NULL);
 	authority_issue(t.root, t.pem, NULL, "serverAuth");
-	p = peer_new_tls(t.pem);
-	h = client_of(&t, NULL, &set);
-	job_init(&j, p, "ok", "text");
+	begin_asker(&a, &t, NULL);
 	assert_int_equal(truncate(t.bundle, 0), 0);
 	for (i = 0; i < 2; i++) {
-		job_do(h, &j, JOB_PATIENCE_MS);
-		check_int("damaged", j.answer.status, 0);
-		check_int("damaged", j.answer.local, false);
-		CHECK(j.answer.why, strstr(j.answer.why, "certificate") != NULL);
-		CHECK("not read", h->ca_store.bundle == NULL);
+		job_do(a.http, &a.job, JOB_PATIENCE_MS);
+		check_int("damaged", a.job.answer.status, 0);
+		check_int("damaged", a.job.answer.local, false);
+		CHECK(a.job.answer.why, strstr(a.job.answer.why, "certificate") != NULL);
+		CHECK("not read", a.http->ca_store.bundle == NULL);
 	}
-	check_int("one handshake each", peer_connections(p), 2);
+	check_int("one handshake each", peer_connections(a.peer), 2);
 	authority_write(t.root, t.bundle, false);
-	job_do(h, &j, JOB_PATIENCE_MS);
-	check_int("right again", j.answer.status, 200);
-	CHECK("right again", h->ca_store.bundle != NULL);
-	buf_free(&j.answer.body);
-	http_client_free(h);
-	peer_free(p);
+	job_do(a.http, &a.job, JOB_PATIENCE_MS);
+	check_int("right again", a.job.answer.status, 200);
+	CHECK("right again", a.http->ca_store.bundle != NULL);
+	end_asker(&a);
 	free_authorities(&t);
 }
 
@@ -343,40 +353,29 @@ directory_of_settings(void **state)
 	} dirs[] = {
 		{ "has it", ROOT, 200 }, { "lacks it", NOTHING, 0 }, { "old link", OTHER, 0 },
 	};
-	struct host		 t;
-	struct settings		 set;
-	struct http_client	*h;
-	struct peer		*p;
-	struct job		 j;
-	size_t			 i;
+	struct host	 t;
+	struct asker	 a;
+	size_t		 i;
 
 	(void)state;
 	make_authorities(&t);
 	for (i = 0; i < COUNT(dirs); i++) {
 		begin_host(&t, dirs[i].held, t.root);
 		authority_issue(t.root, t.pem, t.between, "serverAuth");
-		p = peer_new_tls(t.pem);
-		h = client_of(&t, t.dir, &set);
-		check_text(dirs[i].name, http_client_ca_file(h), t.dir);
-		job_init(&j, p, "ok", "text");
-		job_do(h, &j, JOB_PATIENCE_MS);
-		check_int(dirs[i].name, j.answer.status, dirs[i].status);
-		check_int(dirs[i].name, j.answer.local, false);
-		buf_free(&j.answer.body);
-		http_client_free(h);
-		peer_free(p);
+		begin_asker(&a, &t, t.dir);
+		check_text(dirs[i].name, http_client_ca_file(a.http), t.dir);
+		job_do(a.http, &a.job, JOB_PATIENCE_MS);
+		check_int(dirs[i].name, a.job.answer.status, dirs[i].status);
+		check_int(dirs[i].name, a.job.answer.local, false);
+		end_asker(&a);
 	}
-	p = peer_new_tls(t.pem);
-	h = client_of(&t, state_new(), &set);
-	job_init(&j, p, "ok", "text");
-	job_do(h, &j, JOB_PATIENCE_MS);
-	check_int("no hash", j.answer.status, 0);
-	check_int("no hash", j.answer.local, true);
-	CHECK(j.answer.why, strstr(j.answer.why, "no hashed CA certificates in /") != NULL &&
-	    strstr(j.answer.why, "openssl rehash .") != NULL);
-	buf_free(&j.answer.body);
-	http_client_free(h);
-	peer_free(p);
+	begin_asker(&a, &t, state_new());
+	job_do(a.http, &a.job, JOB_PATIENCE_MS);
+	check_int("no hash", a.job.answer.status, 0);
+	check_int("no hash", a.job.answer.local, true);
+	CHECK(a.job.answer.why, strstr(a.job.answer.why, "no hashed CA certificates in /") != NULL &&
+	    strstr(a.job.answer.why, "openssl rehash .") != NULL);
+	end_asker(&a);
 	free_authorities(&t);
 }
 
