@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "collector/event_store.h"
 #include "collector/unionid.h"
 #include "core/clock.h"
+#include "core/thread.h"
 
 enum {
 	PAUSE_MS = 2000,	/* after a failure, before the next call; twice as long each time */
@@ -61,8 +61,7 @@ struct unionid {
 struct unionid *
 unionid_new(const struct conf *c, struct http_client *h, struct store *s, struct access_tokens *ts)
 {
-	pthread_condattr_t	 attr;
-	struct unionid		*u;
+	struct unionid	*u;
 
 	if ((u = calloc(1, sizeof(*u) + c->n * sizeof(u->sources[0]))) == NULL)
 		return NULL;
@@ -71,10 +70,7 @@ unionid_new(const struct conf *c, struct http_client *h, struct store *s, struct
 	u->store = s;
 	u->tokens = ts;
 	(void)pthread_mutex_init(&u->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&u->changed, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	thread_cond_init(&u->changed);
 	return u;
 }
 
@@ -143,15 +139,6 @@ static void
 set_why(struct question *q, const char *why)
 {
 	(void)snprintf(q->why, TOKEN_CLIENT_WHY, "%s", why);
-}
-
-/* Waits until something has changed.  False: it is until_ms. */
-static bool
-wait_for_change(struct unionid *u, int64_t until_ms)
-{
-	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
-
-	return pthread_cond_timedwait(&u->changed, &u->lock, &until) == 0;
 }
 
 /*
@@ -324,7 +311,7 @@ wait_for_token(struct unionid *u, struct question *q, uint64_t number)
 	bool			 in_time = true;
 
 	while (s->fetching && in_time)
-		in_time = wait_for_change(u, q->deadline_ms);
+		in_time = thread_wait(&u->changed, &u->lock, q->deadline_ms);
 	if (s->token.len != 0 && s->number != number)
 		return true;
 	if (!s->fetching && s->failures == failures)
@@ -442,7 +429,7 @@ static void
 share_answer(struct unionid *u, struct question *q, struct question *other)
 {
 	other->waiting++;
-	while (!other->answered && wait_for_change(u, q->deadline_ms))
+	while (!other->answered && thread_wait(&u->changed, &u->lock, q->deadline_ms))
 		;
 	if (!other->answered) {
 		set_why(q, late);

@@ -1,14 +1,12 @@
-#include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/clock.h"
 #include "core/hash.h"
 #include "core/hex.h"
 #include "core/log.h"
+#include "core/thread.h"
 #include "crypto.h"
 #include "forwarder/caller.h"
 #include "forwarder/destination.h"
@@ -31,8 +29,7 @@ enum {
 	TAKEN_MS	= 1000,		/* within which the last delivery takes an answer */
 	NEXT_MS		= 6000,		/* within which the next delivery takes it: WeChat's 5 s */
 	SEND_MS		= 5000,		/* for a customer-service message */
-	DOING_MAX	= 8,		/* workers that make a call themselves */
-	STACK		= 512 * 1024	/* bytes of a thread's stack */
+	DOING_MAX	= 8		/* workers that make a call themselves */
 };
 
 /* Calls in the order in which they came. */
@@ -82,21 +79,10 @@ take_call(struct call_list *list)
 	return call;
 }
 
-static void
-init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t	 attr;
-
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(cond, &attr);
-	(void)pthread_condattr_destroy(&attr);
-}
-
 void
 caller_group_init(struct call_group *g)
 {
-	init_cond(&g->changed);
+	thread_cond_init(&g->changed);
 	g->events = g->seen = 0;
 }
 
@@ -153,7 +139,7 @@ caller_new(const struct services *services, bool threads)
 	c->left.end = &c->left.first;
 	c->late.end = &c->late.first;
 	(void)pthread_mutex_init(&c->lock, NULL);
-	init_cond(&c->settle);
+	thread_cond_init(&c->settle);
 	c->under_way = calloc(n + 1, sizeof(*c->under_way));
 	c->usual_ms = calloc(n + 1, sizeof(*c->usual_ms));
 	c->multi = http_multi_new(services->http, places_of(services->conf));
@@ -636,13 +622,8 @@ work_on_late(struct caller *c, bool stopping)
 static void
 wait_for_left(struct caller *c, int64_t until_ms)
 {
-	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
-
-	while (c->left.first == NULL && !c->ended)
-		if (until_ms == INT64_MAX)
-			(void)pthread_cond_wait(&c->settle, &c->lock);
-		else if (pthread_cond_timedwait(&c->settle, &c->lock, &until) == ETIMEDOUT)
-			return;
+	while (c->left.first == NULL && !c->ended && thread_wait(&c->settle, &c->lock, until_ms))
+		;
 }
 
 static void *
@@ -674,21 +655,12 @@ bool
 caller_start(struct caller *c)
 {
 	static void	*(*const run[2])(void *) = { run_calls, run_settler };
-	sigset_t	 all, old;
-	pthread_attr_t	 attr;
 	int		 i;
 
-	(void)sigfillset(&all);
-	(void)sigdelset(&all, SIGBUS);		/* state/map_guard.h needs it */
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
 	(void)pthread_mutex_lock(&c->lock);
 	for (i = 0; i < 2; i++)
-		c->started[i] = pthread_create(&c->thread[i], &attr, run[i], c) == 0;
+		c->started[i] = thread_start(&c->thread[i], run[i], c);
 	(void)pthread_mutex_unlock(&c->lock);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attr);
 	return c->started[0] && c->started[1];
 }
 
@@ -719,8 +691,7 @@ caller_stop(struct caller *c)
 void
 caller_wait(struct caller *c, struct call_group *g, int64_t until_ms)
 {
-	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
-	int64_t			 left_ms = until_ms - clock_mono_ms();
+	int64_t	 left_ms = until_ms - clock_mono_ms();
 
 	if (!c->threads) {
 		add_calls(c);
@@ -728,8 +699,7 @@ caller_wait(struct caller *c, struct call_group *g, int64_t until_ms)
 			work_on_calls(c, left_ms < 0 ? 0 : (int)left_ms);
 	}
 	(void)pthread_mutex_lock(&c->lock);
-	while (c->threads && g->events == g->seen &&
-	    pthread_cond_timedwait(&g->changed, &c->lock, &until) != ETIMEDOUT)
+	while (c->threads && g->events == g->seen && thread_wait(&g->changed, &c->lock, until_ms))
 		;
 	g->seen = g->events;
 	(void)pthread_mutex_unlock(&c->lock);

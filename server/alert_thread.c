@@ -1,13 +1,9 @@
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/clock.h"
+#include "core/thread.h"
 #include "monitor/alert.h"
 #include "server/alert_thread.h"
-
-enum { STACK = 512 * 1024 };	/* bytes of the thread's stack */
 
 struct alert_thread {
 	const struct services	*services;
@@ -22,16 +18,12 @@ struct alert_thread {
 static bool
 rest(struct alert_thread *t)
 {
-	const int64_t		 until_ms = clock_mono_ms() + alert_pause_ms(t->services->conf);
-	const struct timespec	 until = {
-		.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000,
-	};
-	bool			 stopping;
-	int			 rc = 0;
+	const int64_t	 until_ms = clock_mono_ms() + alert_pause_ms(t->services->conf);
+	bool		 stopping;
 
 	(void)pthread_mutex_lock(&t->lock);
-	while (!t->stopping && rc == 0)
-		rc = pthread_cond_timedwait(&t->woken, &t->lock, &until);
+	while (!t->stopping && thread_wait(&t->woken, &t->lock, until_ms))
+		;
 	stopping = t->stopping;
 	(void)pthread_mutex_unlock(&t->lock);
 	return !stopping;
@@ -48,25 +40,6 @@ run_alerts(void *arg)
 	return NULL;
 }
 
-static int
-start_thread(struct alert_thread *t)
-{
-	sigset_t	 all, old;
-	pthread_attr_t	 attr;
-	int		 rc;
-
-	(void)sigfillset(&all);
-	(void)sigdelset(&all, SIGBUS);		/* state/map_guard.h needs it */
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	/* The new thread inherits the mask: signals are for the main thread. */
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&t->thread, &attr, run_alerts, t);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attr);
-	return rc;
-}
-
 static void
 free_thread(struct alert_thread *t)
 {
@@ -80,17 +53,14 @@ struct alert_thread *
 alert_thread_start(const struct services *services)
 {
 	struct alert_thread	*t;
-	pthread_condattr_t	 attr;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	t->services = services;
 	(void)pthread_mutex_init(&t->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&t->woken, &attr);
-	(void)pthread_condattr_destroy(&attr);
-	if ((t->alert = alert_new(services)) == NULL || start_thread(t) != 0) {
+	thread_cond_init(&t->woken);
+	if ((t->alert = alert_new(services)) == NULL ||
+	    !thread_start(&t->thread, run_alerts, t)) {
 		free_thread(t);
 		return NULL;
 	}

@@ -1,7 +1,6 @@
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/thread.h"
 #include "server/gate.h"
 
 struct gate {
@@ -19,17 +18,13 @@ share_of(const struct gate *g, size_t n)
 struct gate *
 gate_new(size_t room)
 {
-	struct gate		*g;
-	pthread_condattr_t	 attr;
+	struct gate	*g;
 
 	if ((g = calloc(1, sizeof(*g))) == NULL)
 		return NULL;
 	g->all = g->room = room;
 	(void)pthread_mutex_init(&g->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&g->left, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	thread_cond_init(&g->left);
 	return g;
 }
 
@@ -46,14 +41,13 @@ gate_free(struct gate *g)
 bool
 gate_enter(struct gate *g, size_t n, int64_t until_ms)
 {
-	struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
-	bool		 entered;
+	bool	 entered;
 
 	if (g == NULL)
 		return true;
 	(void)pthread_mutex_lock(&g->lock);
 	while (g->room < share_of(g, n) && until_ms > 0 &&
-	    pthread_cond_timedwait(&g->left, &g->lock, &until) == 0)
+	    thread_wait(&g->left, &g->lock, until_ms))
 		;
 	if ((entered = g->room >= share_of(g, n)))
 		g->room -= share_of(g, n);

@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/thread.h"
 #include "state/claim.h"
 #include "state/lock.h"
 #include "state/state_file.h"
@@ -56,8 +57,7 @@ struct locks {
 struct locks *
 lock_new(const char *dir)
 {
-	struct locks		*locks;
-	pthread_condattr_t	 attr;
+	struct locks	*locks;
 
 	if ((locks = calloc(1, sizeof(*locks))) == NULL)
 		return NULL;
@@ -65,10 +65,7 @@ lock_new(const char *dir)
 	(void)snprintf(locks->file, sizeof(locks->file), "%s/qtoa.lock", locks->dir);
 	(void)pthread_mutex_init(&locks->lock, NULL);
 	(void)pthread_mutex_init(&locks->naming, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&locks->ended, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	thread_cond_init(&locks->ended);
 	locks->fd = -1;
 	locks->trouble = (struct state_file_trouble){
 		.dir = locks->dir, .what = "lock", .level = LEVEL_ERROR,
@@ -318,11 +315,10 @@ lock_among_processes(struct locks *locks, struct lock *l)
 static bool
 wait_for_thread(struct locks *locks, const unsigned char *key, int64_t until_ms)
 {
-	const struct timespec	 until = { until_ms / 1000, until_ms % 1000 * 1000000 };
-	struct waiter		 w = { key, locks->waiters, false, false }, **p;
+	struct waiter	 w = { key, locks->waiters, false, false }, **p;
 
 	locks->waiters = &w;
-	while (!w.over && pthread_cond_timedwait(&locks->ended, &locks->lock, &until) != ETIMEDOUT)
+	while (!w.over && thread_wait(&locks->ended, &locks->lock, until_ms))
 		;
 	for (p = &locks->waiters; *p != &w; p = &(*p)->next)
 		;
