@@ -41,7 +41,7 @@ struct caller {
 	const struct services	*s;
 	struct http_multi	*multi;
 	bool			 threads;
-	pthread_mutex_t		 lock;		/* of all that follows, and of each call's done */
+	pthread_mutex_t		 lock;		/* of all that follows but for what is atomic */
 	struct call_list	 added;		/* not yet with the multi */
 	struct call_list	 left;		/* done, to be settled */
 	struct call_list	 late;		/* settled, with a reply that nobody has taken yet;
@@ -51,7 +51,7 @@ struct caller {
 	struct passive_judged	 judged;
 	pthread_cond_t		 settle;	/* left has one more, or it stops */
 	struct call		*idle;
-	int			*under_way;	/* of each destination */
+	_Atomic int		*under_way;	/* of each destination */
 	int			 all;		/* under way, or to be settled */
 	bool			 asleep;	/* the thread must be woken */
 	bool			 stopping, ended;
@@ -203,14 +203,14 @@ caller_take(struct caller *c)
 		return NULL;
 	call->to = NULL;
 	call->group = NULL;
-	call->claimed = call->done = call->left = call->answers = false;
+	call->claimed = call->left = call->answers = false;
+	atomic_store(&call->done, false);
 	call->report = (struct breaker_report){ .change = BREAKER_SAME };
 	return call;
 }
 
-/* The lock is held. */
-static void
-put_back(struct caller *c, struct call *call)
+void
+caller_give_back(struct caller *c, struct call *call)
 {
 	buf_reset(&call->request.url);
 	buf_reset(&call->request.headers);
@@ -218,27 +218,17 @@ put_back(struct caller *c, struct call *call)
 	buf_reset(&call->result.http.body);
 	buf_reset(&call->user);
 	buf_reset(&call->reply);
+	(void)pthread_mutex_lock(&c->lock);
 	call->next = c->idle;
 	c->idle = call;
-}
-
-void
-caller_give_back(struct caller *c, struct call *call)
-{
-	(void)pthread_mutex_lock(&c->lock);
-	put_back(c, call);
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
 bool
-caller_is_jammed(struct caller *c, const struct account *to)
+caller_is_jammed(const struct caller *c, const struct account *to)
 {
-	bool	 is;
-
-	(void)pthread_mutex_lock(&c->lock);
-	is = c->under_way[number_of(c, to)] >= c->s->conf->set.threads;
-	(void)pthread_mutex_unlock(&c->lock);
-	return is;
+	return atomic_load_explicit(&c->under_way[number_of(c, to)], memory_order_relaxed) >=
+	    c->s->conf->set.threads;
 }
 
 int64_t
@@ -274,7 +264,7 @@ caller_begin(struct caller *c, struct call *call, struct call_group *g)
 	breaker_enter(c->s->breakers, call->to, &call->mark);
 	(void)pthread_mutex_lock(&c->lock);
 	append_call(&c->added, call);
-	c->under_way[number_of(c, call->to)]++;
+	(void)atomic_fetch_add(&c->under_way[number_of(c, call->to)], 1);
 	c->all++;
 	wake = c->asleep;
 	c->asleep = false;
@@ -316,7 +306,7 @@ caller_do(struct caller *c, struct call *call)
 	qt_client_post(s->http, &s->conf->set, &call->result, call->to,
 	    buf_slice(&call->request.body), call->deadline_ms);
 	read_result(c, call);
-	call->done = true;
+	atomic_store(&call->done, true);
 	(void)atomic_fetch_sub(&c->doing, 1);
 }
 
@@ -372,9 +362,9 @@ finish_call(struct caller *c, struct call *call)
 	read_result(c, call);
 	if (call->answers)
 		read_answer(c, call);
+	(void)atomic_fetch_sub(&c->under_way[number_of(c, call->to)], 1);
 	(void)pthread_mutex_lock(&c->lock);
-	c->under_way[number_of(c, call->to)]--;
-	call->done = true;
+	atomic_store(&call->done, true);
 	if (call->left) {
 		append_call(&c->left, call);
 		(void)pthread_cond_signal(&c->settle);
@@ -531,12 +521,12 @@ settle_list(struct caller *c, struct settling *st)
 		counters_late(s->counters, call->to, counts[call->row.state], clock_wall_ms());
 		if (call->claimed)
 			(void)dedup_mark(s->dedup, call->key, DEDUP_QUEUED);
-		(void)pthread_mutex_lock(&c->lock);
-		c->all--;
 		if (call->answers && call->reply.len != 0)
 			append_call(&c->late, call);
 		else
-			put_back(c, call);
+			caller_give_back(c, call);
+		(void)pthread_mutex_lock(&c->lock);
+		c->all--;
 		stopping = c->stopping;
 		(void)pthread_mutex_unlock(&c->lock);
 	}
@@ -706,14 +696,9 @@ caller_wait(struct caller *c, struct call_group *g, int64_t until_ms)
 }
 
 bool
-caller_is_done(struct caller *c, const struct call *call)
+caller_is_done(const struct call *call)
 {
-	bool	 is;
-
-	(void)pthread_mutex_lock(&c->lock);
-	is = call->done;
-	(void)pthread_mutex_unlock(&c->lock);
-	return is;
+	return atomic_load_explicit(&call->done, memory_order_acquire);
 }
 
 void
@@ -721,7 +706,7 @@ caller_leave(struct caller *c, struct call *call)
 {
 	(void)pthread_mutex_lock(&c->lock);
 	call->left = true;
-	if (call->done) {
+	if (caller_is_done(call)) {
 		c->all++;
 		append_call(&c->left, call);
 		(void)pthread_cond_signal(&c->settle);

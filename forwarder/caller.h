@@ -22,6 +22,7 @@
 #define FORWARDER_CALLER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -68,7 +69,8 @@ struct call {
 	struct breaker_report	 report;
 	struct queue_message	 row;
 	int64_t			 mark;		/* breaker_enter()'s */
-	bool			 done, left;
+	_Atomic bool		 done;
+	bool			 left;
 	int64_t			 late_ms;	/* monotonic: when its reply is late */
 };
 
@@ -90,7 +92,7 @@ struct call	*caller_take(struct caller *c);
 void		 caller_give_back(struct caller *c, struct call *call);
 
 /* True: so many calls to the destination are under way that no other should begin. */
-bool		 caller_is_jammed(struct caller *c, const struct account *to);
+bool		 caller_is_jammed(const struct caller *c, const struct account *to);
 
 void		 caller_begin(struct caller *c, struct call *call, struct call_group *g);
 
@@ -104,7 +106,7 @@ void		 caller_do(struct caller *c, struct call *call);
 
 /* Waits until a further call of the group is done, or until until_ms (monotonic). */
 void		 caller_wait(struct caller *c, struct call_group *g, int64_t until_ms);
-bool		 caller_is_done(struct caller *c, const struct call *call);
+bool		 caller_is_done(const struct call *call);
 
 /*
  * The worker waits no longer for a call that has begun, whether it is done or not.  Its row is in

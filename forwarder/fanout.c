@@ -359,7 +359,7 @@ do_calls_here(struct fanout *f)
 	struct target	*t;
 
 	for (t = f->t; t != f->t + f->n; t++)
-		if (t->here && !caller_is_done(f->s->caller, t->call))
+		if (t->here && !caller_is_done(t->call))
 			caller_do(f->s->caller, t->call);
 }
 
@@ -382,9 +382,9 @@ begin_calls(struct fanout *f, struct signer *signer, const struct delivery *d,
 
 /* True: its answer is not here yet. */
 static bool
-is_waited_for(const struct fanout *f, const struct target *t)
+is_waited_for(const struct target *t)
 {
-	return t->asked && !t->settled && !caller_is_done(f->s->caller, t->call);
+	return t->asked && !t->settled && !caller_is_done(t->call);
 }
 
 /* So long the request waits for the answer of a call at least. */
@@ -409,7 +409,7 @@ wait_for_calls(struct fanout *f, const struct target *but, bool patiently, int64
 	for (;;) {
 		last_ms = 0;
 		for (t = f->t; t != f->t + f->n; t++) {
-			if (t == but || !is_waited_for(f, t))
+			if (t == but || !is_waited_for(t))
 				continue;
 			ms = patiently ? t->call->deadline_ms : patience_ms_of(f, t);
 			if (ms > last_ms)
@@ -455,7 +455,7 @@ fill_row(const struct fanout *f, struct target *t, const struct delivery *d)
 	struct queue_message	*row = &t->row;
 
 	begin_row(f, t, d);
-	t->left = t->asked && !caller_is_done(f->s->caller, t->call);
+	t->left = t->asked && !caller_is_done(t->call);
 	if (t->left) {
 		row->outcome = slice_of(destination_under_way);
 		row->next_ms += t->call->deadline_ms - clock_mono_ms() + LEFT_MS;
@@ -764,7 +764,7 @@ settle_while_it_thinks(struct fanout *f, const struct delivery *d, int64_t until
 	if (f->s->life == STORE_BRIEF)	/* it can leave no call */
 		return;
 	wait_for_calls(f, f->answering, false, until_ms);
-	if (is_waited_for(f, f->answering))
+	if (is_waited_for(f->answering))
 		settle_targets(f, d, PART_OTHERS, clock_mono_ms() + STORE_MS);
 }
 
