@@ -290,12 +290,16 @@ callback_ips_refresh(struct callback_ips *ips)
 {
 	char		 path[STATE_FILE_PATH];
 	struct stat	 st;
+	bool		 is_new;
 
 	write_path(path, ips->conf->set.state_dir);
+	/* A file that is removed takes no list away from us. */
 	if (lstat(path, &st) == -1)
-		memset(&st, 0, sizeof(st));
-	/* Nobody else writes ips->st.  A file that is removed takes no list away from us. */
-	if (st.st_ino != 0 && !is_unchanged(&st, &ips->st))
+		return;
+	(void)pthread_rwlock_rdlock(&ips->lock);
+	is_new = !is_unchanged(&st, &ips->st);
+	(void)pthread_rwlock_unlock(&ips->lock);
+	if (is_new)
 		read_file(ips);
 }
 
