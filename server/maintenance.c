@@ -1,5 +1,3 @@
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -9,8 +7,11 @@
 #include "collector/forget.h"
 #include "core/calendar.h"
 #include "core/clock.h"
+#include "core/log.h"
+#include "core/thread.h"
 #include "forwarder/breaker.h"
 #include "forwarder/drain.h"
+#include "server/asker.h"
 #include "server/heap.h"
 #include "server/maintenance.h"
 #include "state/carry.h"
@@ -22,6 +23,7 @@
 #include "state/store.h"
 #include "state/store_look.h"
 #include "state/store_watch.h"
+#include "wechat/callback_ips.h"
 
 enum {
 	TURN_MS = 500,		/* longest pause between two looks at the store, while it is used */
@@ -42,11 +44,8 @@ enum {
 	FOLD_BRIEF_MS = 2000,	/* to count, in a process that must end soon */
 	CARRY_MS = 1000,	/* between two looks into this host's own store */
 	RECOVER_MS = 5000,	/* to try again to take over what is in quarantine */
-	WECHAT_MS = 5000,	/* for WeChat's list of its addresses, once a day */
-	FOLLOWERS_MS = 5000,	/* for WeChat to tell about new followers */
 	BRIEF_STEPS = 8,	/* of a sweep, in a process that must end soon */
-	TRIM_MS = 1000,		/* between two times that memory is given back */
-	STACK = 512 * 1024	/* bytes of the thread's stack */
+	TRIM_MS = 1000		/* between two times that memory is given back */
 };
 
 /* How far the deletion of old rows has come. */
@@ -74,7 +73,7 @@ struct maintenance {
 	int64_t			 carry_ms;	/* when to look into this host's own store next */
 	int64_t			 recover_ms;	/* when to look into quarantine; or INT64_MAX */
 	int64_t			 asked_ms;	/* when WeChat was asked about new followers */
-	bool			 ask_more;	/* there may be more of them */
+	struct asker		*asker;		/* NULL: WeChat is not asked */
 	pthread_t		 thread;
 	struct store_watch	*watch;		/* of the flag; NULL: the system has none */
 	int64_t			 used_ms;	/* when the last request or call came */
@@ -317,16 +316,6 @@ maintenance_wanted(const struct services *services)
 	    (find_backlog(&b, services) && b.due_ms <= clock_wall_ms()));
 }
 
-/* Looks after the list of WeChat's addresses, if it is wanted. */
-static void
-renew_callback_ips(const struct services *s)
-{
-	const struct callback_ips_asker	 asker = { s->tokens, s->http, s->locks };
-
-	if (s->callback_ips != NULL)
-		callback_ips_housekeep(s->callback_ips, &asker, clock_mono_ms() + WECHAT_MS);
-}
-
 /* Makes the spare room, if users are answered. */
 static void
 make_spare(const struct services *s)
@@ -432,17 +421,6 @@ sweep_some_rows(struct sweeper *s)
 	return s->done.more || s->more_known || s->more_events || s->more_users;
 }
 
-/* Asks WeChat about new followers.  True: there may be more of them. */
-static bool
-ask_about_followers(const struct services *s, struct store *store)
-{
-	const struct follower_pull_tools	 tools = {
-		s->conf, s->http, store, s->tokens,
-	};
-
-	return s->tokens != NULL && follower_pull_new(&tools, clock_mono_ms() + FOLLOWERS_MS);
-}
-
 void
 maintenance_brief(const struct services *services)
 {
@@ -456,14 +434,26 @@ maintenance_brief(const struct services *services)
 	make_spare(services);
 	(void)empty_spare(services);
 	lower_flag(services);
-	renew_callback_ips(services);
-	(void)ask_about_followers(services, services->store);
+	asker_brief(services);
 	tell_hosts(services);
 }
 
 /*
  * The thread.
  */
+
+/* Reads the list of WeChat's addresses again, and asks for a new one if it is due. */
+static void
+look_at_addresses(struct maintenance *m)
+{
+	struct callback_ips	*ips = m->services->callback_ips;
+
+	if (ips == NULL)
+		return;
+	callback_ips_refresh(ips);
+	if (callback_ips_is_due(ips))
+		asker_ask(m->asker, ASKER_ADDRESSES);
+}
 
 /*
  * Asks about new followers, if something was done since the last time.  Returns the ms until the
@@ -475,14 +465,14 @@ ask_when_due(struct maintenance *m)
 	const int64_t	 now_ms = clock_mono_ms(), left_ms = m->asked_ms + FOLLOWER_PULL_TURN_MS -
 			     now_ms;
 
-	if (m->services->tokens == NULL || (m->asked_ms != 0 && !m->ask_more &&
-	    m->used_ms < m->asked_ms && !atomic_load(&m->used)))
+	if (m->services->tokens == NULL || (m->asked_ms != 0 && m->used_ms < m->asked_ms &&
+	    !atomic_load(&m->used)))
 		return INT64_MAX;
 	if (m->asked_ms != 0 && left_ms > 0)
 		return left_ms;
 	m->asked_ms = now_ms;
-	m->ask_more = ask_about_followers(m->services, m->sweeper.counted);
-	return m->ask_more ? FOLLOWER_PULL_TURN_MS : INT64_MAX;
+	asker_ask(m->asker, ASKER_FOLLOWERS);
+	return INT64_MAX;
 }
 
 /*
@@ -600,7 +590,7 @@ run_maintenance(void *arg)
 		look_elsewhere(s);
 		carry_when_due(m);
 		log_ratelimit_housekeep(s->log_ratelimit, false);
-		renew_callback_ips(s);
+		look_at_addresses(m);
 		recover_when_due(m);
 		if (!store_has_room(s->store) && sweep_ms > begun_ms + SWEEP_FULL_MS)
 			sweep_ms = begun_ms + SWEEP_FULL_MS;
@@ -628,27 +618,22 @@ run_maintenance(void *arg)
 	return NULL;
 }
 
-int
+bool
 maintenance_start(struct maintenance *m)
 {
-	sigset_t	 all, old;
-	pthread_attr_t	 attr;
-	int		 rc;
+	const struct services	*s = m->services;
 
 	atomic_store(&m->stopping, false);
 	m->used_ms = clock_mono_ms();
 	drain_watch(m->drain, store_watch_fd(m->watch));
-	(void)sigfillset(&all);
-	(void)sigdelset(&all, SIGBUS);		/* state/map_guard.h needs it */
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	/* The new thread inherits the mask: signals are for the main thread. */
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&m->thread, &attr, run_maintenance, m);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attr);
-	m->started = rc == 0;
-	return rc == 0 ? 0 : -1;
+	/* Only an account that has .secret can ask. */
+	if ((services_of_queue(s->conf) & SERVICES_TOKENS) != 0 &&
+	    (m->asker = asker_start(s, m->sweeper.counted)) == NULL)
+		log_msg(LEVEL_ERROR, "start", "cannot start the thread that asks WeChat about new "
+		    "followers and its addresses: out of memory or threads; raise these limits "
+		    "and start qtoa again");
+	m->started = thread_start(&m->thread, run_maintenance, m);
+	return m->started;
 }
 
 void
@@ -676,10 +661,11 @@ maintenance_wake(struct maintenance *m)
 void
 maintenance_stop(struct maintenance *m)
 {
-	if (!m->started)
-		return;
 	atomic_store(&m->stopping, true);
 	maintenance_wake(m);
-	(void)pthread_join(m->thread, NULL);
+	if (m->started)
+		(void)pthread_join(m->thread, NULL);
 	m->started = false;
+	asker_stop(m->asker);
+	m->asker = NULL;
 }

@@ -4,7 +4,7 @@
  * It drains the queue, copies the database's log into the database, recovers what is in a
  * quarantined database, deletes what is older than the settings keep (messages, events, counters),
  * and forgets users who have left.  When nothing waits for QT any more, it removes the flag that
- * says so (state/store.h).  It renews the list of WeChat's addresses (wechat/callback_ips.h).  It
+ * says so (state/store.h).  It knows when WeChat is to be asked, which server/asker.h does.  It
  * sleeps while there is nothing to do: state/store_watch.h.
  */
 #ifndef SERVER_MAINTENANCE_H
@@ -20,8 +20,8 @@ struct maintenance;
 struct maintenance	*maintenance_new(const struct services *services);
 void			 maintenance_free(struct maintenance *m);
 
-/* Starts the thread.  -1: the system allows no further thread. */
-int			 maintenance_start(struct maintenance *m);
+/* Starts the thread.  False: the system allows no further thread. */
+bool			 maintenance_start(struct maintenance *m);
 
 /*
  * Tells the thread that a request was served.  While requests come it looks at the store twice a

@@ -245,7 +245,7 @@ start_maintenance(struct app *app)
 		return;
 	say_what_libcurl_lacks(app);
 	app->maintenance = maintenance_new(&app->services);
-	if (app->maintenance == NULL || maintenance_start(app->maintenance) != 0)
+	if (app->maintenance == NULL || !maintenance_start(app->maintenance))
 		log_msg(LEVEL_ERROR, "start", "cannot start the thread that empties the queue: out "
 		    "of memory or threads; to send what waits, run: qtoa drain");
 }

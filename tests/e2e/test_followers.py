@@ -10,6 +10,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ import qt as qt_side
 import wechat
 from cubeapi import Broken, refusal
 from fansapi import INFO, LIST, info, least_calls, openid
+from patience import PATIENCE_S
 from test_datacube import CHINA, environment
 from wechat import SAFE
 
@@ -290,15 +292,20 @@ def test_show_and_export(api, site):
 #
 
 @pytest.fixture
-def fans_pool(api):
+def fans_qt():
     qt = qt_side.QT([SAFE])
-    home = program.Home(qt.url, ca_file=api.authority.file)
+    yield qt
+    qt.stop()
+
+
+@pytest.fixture
+def fans_pool(api, fans_qt):
+    home = program.Home(fans_qt.url, ca_file=api.authority.file)
     home.env["E2E_WECHAT_API"] = api.url
     pool = program.Pool(home, "fans")
     yield pool
     pool.stop()
     home.remove()
-    qt.stop()
 
 
 def turn(pool, n, event):
@@ -348,6 +355,28 @@ def test_unheard(api, fans_pool):
     shown = json.loads(run_fans(home, "show", "--json"))["accounts"][0]
     assert shown["followers"] == shown["stored"] == 2 and shown["by_events"] == 2
     assert (shown["follows_unheard"], shown["unfollows_unheard"]) == (1, 1)
+
+
+def test_a_silent_wechat(api, fans_pool, fans_qt):
+    """WeChat is asked about a follower and says nothing; meanwhile the queue goes out."""
+    asked, over = threading.Event(), threading.Event()
+
+    def hold(_):
+        asked.set()
+        over.wait(PATIENCE_S)
+
+    api.watch = hold
+    api.follow(1, 2)
+    turn(fans_pool, 1, "subscribe")
+    assert asked.wait(PATIENCE_S)
+    fans_qt.behave = qt_side.answering(503, "<html>")
+    before = len(fans_qt.received)
+    turn(fans_pool, 2, "subscribe")
+    fans_qt.behave = qt_side.genuine
+    again = fans_qt.wait(before + 2)[-1]
+    assert "followers" not in [r["what"] for r in fans_pool.log.lines()]    # it waits for WeChat
+    program.until(lambda: again.confirmed, "the queue goes out")
+    over.set()
 
 
 def run_fans(home, *args, env=None):

@@ -439,7 +439,7 @@ fresh_first(void **state)
 	add_to(p, "a", 0, EACH);		/* the oldest; they have failed */
 	add_fresh(p, "b", 100, EACH);		/* the same end point */
 	need_drain(p);
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	peer_await(one, PARALLEL);
 	sql(p, "DELETE FROM message");
 	atomic_fetch_add(&clocks->mono_ahead_ms, LATER_MS);	/* what was read ahead is dropped */
@@ -506,7 +506,7 @@ overtaking(void **state)
 	peer_now(one, "silent");
 	add_to(p, "a", 0, 20);
 	need_drain(p);
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	peer_await(one, 1);
 	peer_now(one, "code");
 	add_fresh(p, "b", 100, 20);
@@ -931,7 +931,7 @@ thread(void **state)
 	(void)state;
 	need_drain(p);
 	maintenance_stop(p->maintenance);	/* there is no thread */
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	begun_ms = clock_mono_ms();
 	add_to(p, "a", 0, 100);
 	add_to(p, "c", 100, 100);
@@ -943,7 +943,7 @@ thread(void **state)
 	CHECK("it stops at once", clock_mono_ms() - begun_ms < SOON_MS);
 	check_int("what QT has is settled", count_of(p, "SELECT count(*) FROM message"), 0);
 	check_int("nothing is sent twice", peer_requests(one) + peer_requests(two), 200);
-	check_int("started again", maintenance_start(p->maintenance), 0);
+	CHECK("started again", maintenance_start(p->maintenance));
 	add_to(p, "b", 200, 1);
 	peer_await(one, 101);
 	maintenance_stop(p->maintenance);
@@ -982,7 +982,7 @@ asleep(void **state)
 		is_inotify_used_up = used_up != 0;
 		p = place_of(one, "code", two, "code");
 		need_drain(p);
-		check_int("started", maintenance_start(p->maintenance), 0);
+		CHECK("started", maintenance_start(p->maintenance));
 		(void)nanosleep(&pause, NULL);
 		begun_ms = clock_mono_ms();
 		add_to(p, "a", used_up, 1);
@@ -1008,7 +1008,7 @@ told_to_stop(void **state)
 	add_fresh(p, "a", 0, 20);
 	add_to(p, "c", 100, 20);
 	need_drain(p);
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	peer_await(one, PARALLEL);
 	peer_await(two, 20);
 	begun_ms = clock_mono_ms();
@@ -1040,7 +1040,7 @@ probe_under_way(void **state)
 	add_to(p, "b", 100, 20);
 	broken(p, "1");
 	need_drain(p);
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	peer_await(one, 1);
 	add_to(p, "c", 200, 20);
 	peer_await(two, 20);
@@ -1068,7 +1068,7 @@ read_ahead(void **state)
 	(void)state;
 	add_fresh(p, "a", 0, 50);
 	need_drain(p);
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	peer_await(one, PARALLEL);
 	add_to(p, "c", 100, 20);
 	peer_await(two, 20);
@@ -1098,7 +1098,7 @@ dropped(void **state)
 	(void)state;
 	add_fresh(p, "a", 0, PARALLEL);
 	need_drain(p);
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	peer_await(one, PARALLEL);
 	sql(p, "DELETE FROM message");
 	add_fresh(p, "b", 100, PARALLEL);
@@ -1207,7 +1207,7 @@ store_fails_a_while(void **state)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	add_fresh(p, "a", 0, 30);
 	need_drain(p);
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	peer_await(one, PARALLEL);
 	limit_file_size(512);
 	peer_open(one);
@@ -1272,7 +1272,7 @@ store_takes_nothing(void **state)
 	check_err("open", sqlite_db_open(&other, path, SQLITE_DB_WRITE), ERR_OK);
 	need_drain(p);
 	check_err("hold", db_script(other, "BEGIN IMMEDIATE"), ERR_OK);
-	check_int("started", maintenance_start(p->maintenance), 0);
+	CHECK("started", maintenance_start(p->maintenance));
 	for (i = 1; i <= TRIES; i++)
 		await_unsettled(p, i);
 	CHECK("what is sent is limited", peer_requests(one) <= SOME);
