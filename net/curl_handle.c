@@ -483,12 +483,8 @@ has_lost_kept_connection(const struct curl_handle *t, int code)
 	    new_connections == 0;
 }
 
-/*
- * True: a try that failed has sent bytes of the request.  libcurl counts them over all connections
- * of the try, also a kept one that failed first.
- */
-static bool
-has_sent(const struct curl_handle *t)
+bool
+curl_handle_has_sent(const struct curl_handle *t)
 {
 	long	 bytes = 1;
 
@@ -556,7 +552,7 @@ curl_handle_settle(struct curl_handle *t, int code)
 			a->date_s = t->date_s;
 		return true;
 	}
-	a->sent = a->sent || (has_sent(t) && !curl_handle_is_barred(t, code));
+	a->sent = a->sent || (curl_handle_has_sent(t) && !curl_handle_is_barred(t, code));
 	if (has_lost_kept_connection(t, code)) {
 		t->retried = true;
 		return false;

@@ -101,4 +101,10 @@ void			 curl_handle_fail(struct curl_handle *t, int code);
 /* A try has ended with this CURLcode: fills the answer.  False: the caller is to try once more. */
 bool			 curl_handle_settle(struct curl_handle *t, int code);
 
+/*
+ * True: a try that goes on or has failed has sent bytes of the request.  libcurl counts them over
+ * all connections of the try, also a kept one that failed first.
+ */
+bool			 curl_handle_has_sent(const struct curl_handle *t);
+
 #endif

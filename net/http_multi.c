@@ -205,6 +205,43 @@ end_late_calls(struct http_multi *m)
 			append_answer(&m->waiting, a);
 }
 
+/*
+ * Sets how long the calls may go on that were sent and whose time is over; 0: without end.  Returns
+ * how many these are.
+ */
+static int
+set_late_times(struct http_multi *m, int64_t now_ms, long ms)
+{
+	struct curl_handle	*t;
+	int			 i, n = 0;
+
+	for (i = 0; i < m->busy; i++) {
+		t = m->handles[i];
+		if (t->answer->call.deadline_ms > now_ms || !curl_handle_has_sent(t))
+			continue;
+		(void)curl_easy_setopt(t->curl, CURLOPT_TIMEOUT_MS, ms);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * libcurl looks at the time first, and then for an answer.  If this thread or its host stood still
+ * until the time was over, an answer may have come in time.  So a call whose time is over goes on
+ * once, and ends with the next step.
+ */
+static void
+take_last_look(struct http_multi *m)
+{
+	const int64_t	 now_ms = clock_mono_ms();
+	int		 n;
+
+	if (set_late_times(m, now_ms, 0) == 0)
+		return;
+	(void)curl_multi_perform(m->curlm, &n);
+	(void)set_late_times(m, now_ms, 1);
+}
+
 /* Does all that can be done without waiting. */
 static void
 work_on_calls(struct http_multi *m)
@@ -219,8 +256,10 @@ work_on_calls(struct http_multi *m)
 	do {
 		while (m->busy < m->parallel && (a = take_answer(&m->waiting)) != NULL)
 			begin_call(m, a);
-		if (m->busy != 0)
+		if (m->busy != 0) {
+			take_last_look(m);
 			(void)curl_multi_perform(m->curlm, &n);
+		}
 		while ((msg = curl_multi_info_read(m->curlm, &n)) != NULL)
 			if (msg->msg == CURLMSG_DONE && curl_easy_getinfo(msg->easy_handle,
 			    CURLINFO_PRIVATE, (char **)&t) == CURLE_OK)

@@ -257,6 +257,45 @@ late(void **state)
 	peer_free(p);
 }
 
+/* An answer that has come in time counts, also if nobody looked before the time was over. */
+static void
+looked_late(void **state)
+{
+	static const struct {
+		const char	*path, *why;
+		int		 status;
+	} calls[] = {
+		{ "gate", "", 200 }, { "full", "", 200 }, { "silent", "timed out", 0 },
+	};
+	const struct timespec	 pause = { 0, 5000000 };
+	struct peer		*p;
+	struct http_client	*h = http_client_new(&job_settings, NULL);
+	struct http_multi	*m = http_multi_new(h, 1);
+	struct job		 j;
+	size_t			 i;
+
+	(void)state;
+	assert_non_null(m);
+	for (i = 0; i < COUNT(calls); i++) {
+		p = peer_new();
+		job_init(&j, p, calls[i].path, "text");
+		add_job(m, &j, 3 * JOB_SHORT_MS);
+		while (peer_requests(p) == 0 && clock_mono_ms() < j.answer.call.deadline_ms)
+			http_multi_wait(m, 1);
+		peer_open(p);
+		while (clock_mono_ms() <= j.answer.call.deadline_ms)
+			(void)nanosleep(&pause, NULL);
+		collect_calls(m, 1);
+		check_int(calls[i].path, j.answer.status, calls[i].status);
+		CHECK(calls[i].path, strstr(j.answer.why, calls[i].why) != NULL);
+		check_int(calls[i].path, peer_requests(p), 1);
+		buf_free(&j.answer.body);
+		peer_free(p);
+	}
+	http_multi_free(m);
+	http_client_free(h);
+}
+
 struct waker {
 	struct http_multi	*multi;
 	struct peer		*peer;
@@ -404,7 +443,7 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 		TEST(answer_kinds), TEST(nothing_sent), TEST(sent_before_refused),
-		TEST(kept_connections_end), TEST(many), TEST(late), TEST(waiting),
+		TEST(kept_connections_end), TEST(many), TEST(late), TEST(looked_late), TEST(waiting),
 		TEST(broken_off), TEST(stop),
 	};
 
