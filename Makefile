@@ -195,11 +195,14 @@ ASAN	   = B=$(B)-asan BIN=$(B)-asan/qtoa SAN=address,undefined CFLAGS='$(SAN_CFL
 check-san:
 	$(MAKE) -j $(JOBS) built $(ASAN)
 	$(MAKE) check-programs check-table check-e2e $(ASAN) E2E_JOBS=3
+# What each thread of the program does: workers, maintenance, relays, alerts, and WeChat is asked.
+THREADED   = $(addprefix tests/e2e/test_,fcgi.py relays.py alert.py wechat_only.py token.py \
+	     $(addprefix followers.py::test_,new_followers a_silent_wechat))
 check-tsan:
 	$(MAKE) -j $(JOBS) $(B)-tsan/qtoa B=$(B)-tsan BIN=$(B)-tsan/qtoa SAN=thread \
 	    CFLAGS='$(SAN_CFLAGS)'
 	$(MAKE) check-e2e B=$(B)-tsan BIN=$(B)-tsan/qtoa SAN=thread CFLAGS='$(SAN_CFLAGS)' \
-	    E2E_ARGS='$(E2E_ARGS) tests/e2e/test_fcgi.py'
+	    E2E_ARGS='$(E2E_ARGS) $(THREADED)'
 
 include packaging/install.mk packaging/manuals.mk packaging/static.mk $(wildcard tests/*/*.mk bench/*.mk)
 
