@@ -931,7 +931,8 @@ def queue_part(table, run):
 def relay_part(table, run):
     r = relays(run)
     c, q = r["qtoa"], r["relay"]
-    table.row("64 at once, a relay answers: requests/s", c["rate"], q["rate"], 0.6, at_least=True)
+    # Two exchanges a message and not one.
+    table.row("64 at once, a relay answers: requests/s", c["rate"], q["rate"], 0.5, at_least=True)
     table.row("  p99, ms", c["p99_ms"], q["p99_ms"])
     cpu_rows(table, {"ceiling": c, "qtoa": q})
 
