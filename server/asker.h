@@ -8,7 +8,6 @@
 
 #include "forwarder/services.h"
 
-struct store;
 struct asker;
 
 /* What it asks about; bits. */

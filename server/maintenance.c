@@ -465,7 +465,7 @@ ask_when_due(struct maintenance *m)
 	const int64_t	 now_ms = clock_mono_ms(), left_ms = m->asked_ms + FOLLOWER_PULL_TURN_MS -
 			     now_ms;
 
-	if (m->services->tokens == NULL || (m->asked_ms != 0 && m->used_ms < m->asked_ms &&
+	if (m->asker == NULL || (m->asked_ms != 0 && m->used_ms < m->asked_ms &&
 	    !atomic_load(&m->used)))
 		return INT64_MAX;
 	if (m->asked_ms != 0 && left_ms > 0)
