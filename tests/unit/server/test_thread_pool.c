@@ -1,17 +1,16 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/thread.h"
 #include "server/thread_pool.h"
 #include "tests/unit/unit.h"
 
-enum { PEERS_MAX = 16, PATIENCE_S = 20, SHORT_MS = 20, LONG_MS = 600000 };
+enum { PEERS_MAX = 16, PATIENCE_MS = 20000, SHORT_MS = 20, LONG_MS = 600000 };
 
 /*
  * A pool in a thread of its own.  Each request is one byte, and the answer is that byte.  A worker
@@ -37,14 +36,11 @@ struct rig {
 static bool
 await(struct rig *r, const int *what, int value)
 {
-	struct timespec	 until;
+	const int64_t	 until_ms = clock_mono_ms() + PATIENCE_MS;
 	bool		 ok;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PATIENCE_S;
 	(void)pthread_mutex_lock(&r->lock);
-	while (!(ok = *what == value) &&
-	    pthread_cond_timedwait(&r->change, &r->lock, &until) == 0)
+	while (!(ok = *what == value) && thread_wait(&r->change, &r->lock, until_ms))
 		;
 	(void)pthread_mutex_unlock(&r->lock);
 	return ok;
@@ -142,7 +138,7 @@ start_pool(struct rig *r, int threads, int idle_ms, int memory)
 		.stop_ms = &r->stop_ms, .on_stop = note_stop,
 	};
 	assert_int_equal(pthread_mutex_init(&r->lock, NULL), 0);
-	assert_int_equal(pthread_cond_init(&r->change, NULL), 0);
+	thread_cond_init(&r->change);
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	r->listen_fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(bind(r->listen_fd, (struct sockaddr *)&a, sizeof(a)), 0);
