@@ -195,7 +195,8 @@ ASAN	   = B=$(B)-asan BIN=$(B)-asan/qtoa SAN=address,undefined CFLAGS='$(SAN_CFL
 check-san:
 	$(MAKE) -j $(JOBS) built $(ASAN)
 	$(MAKE) check-programs check-table check-e2e $(ASAN) E2E_JOBS=3
-# What each thread of the program does: workers, maintenance, relays, alerts, and WeChat is asked.
+
+# Tests with all kinds of threads: workers, maintenance, relays, alerts, and the one that asks WeChat.
 THREADED   = $(addprefix tests/e2e/test_,fcgi.py relays.py alert.py wechat_only.py token.py \
 	     $(addprefix followers.py::test_,new_followers a_silent_wechat))
 check-tsan:
